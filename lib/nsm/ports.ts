@@ -1,0 +1,171 @@
+/**
+ * What the daemon's decisions need from the world: clock, names, the state directory, and a way to
+ * call a peer. store/, net/ and platform/ implement these interfaces; tests hand in fakes.
+ */
+
+import type { Args, Procedures, Program, Result } from "../rpc/program.ts";
+import type { Endpoint, StartTimer } from "../rpc/transport.ts";
+
+/** Time. */
+export interface Clock {
+  /** Milliseconds on a clock that only goes forward. */
+  now(): number;
+  /** Milliseconds since 1970 on the wall clock, which may jump. Only for what people read. */
+  wallClock(): number;
+  readonly startTimer: StartTimer;
+}
+
+/** Waits on a clock's timer; it returns early, without an error, when the signal is aborted. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      cancel();
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const cancel = clock.startTimer(ms, done);
+    signal?.addEventListener("abort", done);
+  });
+}
+
+/** A name look-up has three outcomes, never two. */
+export type Lookup<T> =
+  | { readonly outcome: "found"; readonly value: T }
+  /** No answer, or the server failed: it may be found later. */
+  | { readonly outcome: "tryLater"; readonly reason: string }
+  /** An answer: there is no such name, or no such record. */
+  | { readonly outcome: "notFound"; readonly reason: string };
+
+/** What a name stands for. */
+export interface HostAddresses {
+  /** The official name, which may be the name asked for. */
+  readonly canonicalName: string;
+  /** Numeric addresses in the order given, both families, no duplicates. */
+  readonly addresses: readonly string[];
+}
+
+/** The host name service of this machine: hosts file and DNS, as its administrator set them. */
+export interface Resolver {
+  /** Addresses of a name. A numeric address is its own. */
+  addressesOf(name: string): Promise<Lookup<HostAddresses>>;
+  /** Official name of an address. */
+  nameOf(address: string): Promise<Lookup<string>>;
+}
+
+/** Who asked to be told about a peer, and how; the fields of SM_MON as they came. */
+export interface MonitorRecord {
+  /** mon_name exactly as given. */
+  readonly monName: string;
+  /** my_name with each blank, TAB, CR and LF replaced by `_`. */
+  readonly myName: string;
+  readonly myProg: number;
+  readonly myVers: number;
+  readonly myProc: number;
+  /** 16 opaque bytes. */
+  readonly priv: Uint8Array;
+}
+
+/** The state directory could not be read or written. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+
+  constructor(readonly operation: string, readonly path: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`Cannot ${operation} "${path}": ${reason}`, { cause });
+  }
+}
+
+/** The monitor list on disk (directory `sm`) and the state number, as statd uses them. */
+export interface MonitorStore {
+  /** Every readable record. What is not readable stays where it is and is reported. */
+  load(): MonitorRecord[];
+  /**
+   * Makes a record durable, in place of `replaced` where one is given (a record with the same
+   * identity, whose priv or spelling differs). A crash leaves the old or the new one.
+   *
+   * @throws {StoreError} (as a rejection) When it is not on disk; the disk is as it was before.
+   */
+  put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void>;
+  /**
+   * Removes records durably. Those that are not there are passed over.
+   *
+   * @throws {StoreError} (as a rejection) When some of them may come back after a crash.
+   */
+  remove(records: readonly MonitorRecord[]): Promise<void>;
+  /**
+   * The number in the file `state` now, made odd; another process may have advanced it.
+   *
+   * @throws {StoreError} When the file cannot be read or, where it is missing, written.
+   */
+  stateNumber(): number;
+}
+
+/** One line of a file in `sm.bak`: a peer to be told, and the name under which it knows us. */
+export interface NotifyRecord {
+  /** The name of its file: the peer's name for look-ups. */
+  readonly fileName: string;
+  readonly monName: string;
+  readonly myName: string;
+  /** Modification time of the file, milliseconds since 1970: newer ones are told first. */
+  readonly modifiedAt: number;
+}
+
+/** The notify list on disk (directory `sm.bak`), as sm-notify uses it. */
+export interface NotifyStore {
+  /**
+   * Moves every record of `sm` to `sm.bak`, durably. A file of the same name there loses none of its
+   * records.
+   *
+   * @throws {StoreError} When a directory cannot be read.
+   */
+  retire(): void;
+  /** Every readable record of `sm.bak`. */
+  load(): NotifyRecord[];
+  /** Removes a peer that was told, durably; the file goes with its last record. */
+  remove(record: NotifyRecord): void;
+  /** Whether the record is still there: an operator may have taken it away. */
+  has(record: NotifyRecord): boolean;
+  /** The number in the file `state`, made odd; written only where the file has none. */
+  stateNumber(): number;
+  /** Advances the number in the file `state` to the next odd one, durably, and returns it. */
+  advanceStateNumber(): number;
+}
+
+/** What was learned of a peer. It helps to find it and to know it again; losing it costs time only. */
+export interface PeerFacts {
+  /** Numeric addresses, the one that worked last first. */
+  readonly addresses: readonly string[];
+  readonly canonicalName?: string;
+  /** The state in the last SM_NOTIFY that was taken from it. */
+  readonly lastState?: number;
+  /** Transport over which it was told last, and its NSM's port then. */
+  readonly transport?: "udp" | "tcp";
+  readonly port?: number;
+}
+
+/** A dot-file beside the records for what nfs-utils' format has no room for. */
+export interface PeerMemory {
+  /** What is remembered, by mon_name in lower case. */
+  load(): Map<string, PeerFacts>;
+  /** Remembers facts in place of earlier ones; nobody waits for the disk. Failures are reported only. */
+  save(monName: string, facts: PeerFacts): void;
+  /** Forgets a peer. */
+  forget(monName: string): void;
+}
+
+/** One attempt of a remote call. */
+export interface CallPeer {
+  /**
+   * @throws {RpcError} (as a rejection) No reply in time, or another one than SUCCESS.
+   * @throws {TransportError} (as a rejection) The call could not be sent.
+   */
+  call<P extends Procedures, K extends keyof P & string>(
+    program: Program<P>,
+    name: K,
+    args: Args<P[K]>,
+    to: Endpoint,
+    transport: "udp" | "tcp",
+    timeoutMs: number,
+  ): Promise<Result<P[K]>>;
+}

@@ -1,0 +1,42 @@
+/**
+ * The one procedure of a lock manager that a status monitor calls. Program, version and procedure
+ * number are those which the lock manager gave in SM_MON.
+ *
+ * Source: X/Open XNFS (C702) chapter 11 (`struct status`); RFC 1813 appendix II for program 100021.
+ */
+
+import { type Program, program } from "../rpc/program.ts";
+import { int, nothing, opaque, type Static, string, struct } from "../xdr/types.ts";
+import { SM_MAXSTRLEN, SM_PRIV_SIZE } from "./nsm.ts";
+
+export const NLM_PROG = 100021;
+
+/** `struct status { string mon_name<1024>; int state; opaque priv[16]; }` */
+export const status = struct("status", {
+  mon_name: string(SM_MAXSTRLEN),
+  state: int,
+  priv: opaque(SM_PRIV_SIZE),
+});
+export type Status = Static<typeof status>;
+
+/** The table of a lock manager that registered with these numbers. */
+export function nlmCallback(prog: number, vers: number, proc: number): Program<typeof rows> {
+  const procedures = { NLM_SM_NOTIFY: { ...rows.NLM_SM_NOTIFY, number: proc } };
+  return program("nlm", prog, vers, procedures);
+}
+
+const rows = {
+  /** 16 is NLM_SM_NOTIFY in Linux' lockd and nfs-ganesha, in version 3 and 4. */
+  NLM_SM_NOTIFY: { number: 16 as number, args: status, result: nothing, from: "any" },
+} as const;
+
+/**
+ * The (version, procedure) pairs under which known lock managers want to be called. Linux and ganesha
+ * use 16, older Linux kernels 24, in whatever version; FreeBSD and macOS procedure 1 of version 0;
+ * illumos procedure 17 of version 2. Anything else would let a local user have us call other
+ * procedures of the lock manager with our privileged port (CERT CA-99-05).
+ */
+export function isCallbackProcedure(prog: number, vers: number, proc: number): boolean {
+  if (prog !== NLM_PROG) return false;
+  return proc === 16 || proc === 24 || (vers === 0 && proc === 1) || (vers === 2 && proc === 17);
+}

@@ -1,0 +1,54 @@
+/** What a call can come to, other than its result. */
+
+import type { Endpoint } from "./transport.ts";
+
+/** How a call failed. */
+export type RpcFailure =
+  /** No acceptable reply in time. */
+  | { readonly kind: "timeout"; readonly elapsedMs: number }
+  /** Accepted, with another accept_stat than SUCCESS. */
+  | {
+    readonly kind: "accepted";
+    readonly stat: number;
+    readonly low?: number;
+    readonly high?: number;
+  }
+  /** Denied: RPC version or credentials. */
+  | { readonly kind: "denied"; readonly stat: number; readonly detail: string }
+  /** The reply, or the framing around it, is malformed. */
+  | { readonly kind: "protocol"; readonly reason: string };
+
+/** A call that brought no result although the network carried it. */
+export class RpcError extends Error {
+  override readonly name = "RpcError";
+
+  constructor(what: string, to: Endpoint, readonly failure: RpcFailure) {
+    super(`Cannot call ${what} at ${to.address} port ${to.port}: ${describe(failure)}`);
+  }
+}
+
+const ACCEPT_STAT_NAMES = [
+  "SUCCESS",
+  "PROG_UNAVAIL",
+  "PROG_MISMATCH",
+  "PROC_UNAVAIL",
+  "GARBAGE_ARGS",
+  "SYSTEM_ERR",
+];
+
+function describe(failure: RpcFailure): string {
+  switch (failure.kind) {
+    case "timeout":
+      return `no answer in ${failure.elapsedMs} ms`;
+    case "accepted": {
+      const versions = failure.low === undefined
+        ? ""
+        : ` (versions ${failure.low} to ${failure.high})`;
+      return `the answer is ${ACCEPT_STAT_NAMES[failure.stat] ?? failure.stat}${versions}`;
+    }
+    case "denied":
+      return `the call was denied, ${failure.detail}`;
+    case "protocol":
+      return `the answer is malformed, ${failure.reason}`;
+  }
+}

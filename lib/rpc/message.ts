@@ -1,0 +1,90 @@
+/**
+ * The RPC message, declared once for server and client. The arguments of a call and the results of a
+ * successful reply follow their header without a boundary of their own.
+ *
+ * ```
+ * call:   xid, CALL = 0, rpcvers = 2, prog, vers, proc, cred, verf, arguments
+ * reply:  xid, REPLY = 1, MSG_ACCEPTED = 0, verf, accept_stat, results or mismatch_info
+ *         xid, REPLY = 1, MSG_DENIED = 1, RPC_MISMATCH = 0, mismatch_info
+ *         xid, REPLY = 1, MSG_DENIED = 1, AUTH_ERROR = 1, auth_stat
+ * ```
+ *
+ * Source: RFC 5531 section 9.
+ */
+
+import { int, nothing, type Static, struct, uint, union } from "../xdr/types.ts";
+import { opaque_auth } from "./auth.ts";
+
+export const RPC_VERSION = 2;
+
+/** enum msg_type */
+export const MsgType = { CALL: 0, REPLY: 1 } as const;
+/** enum reply_stat */
+export const ReplyStat = { MSG_ACCEPTED: 0, MSG_DENIED: 1 } as const;
+/** enum accept_stat */
+export const AcceptStat = {
+  SUCCESS: 0,
+  PROG_UNAVAIL: 1,
+  PROG_MISMATCH: 2,
+  PROC_UNAVAIL: 3,
+  GARBAGE_ARGS: 4,
+  SYSTEM_ERR: 5,
+} as const;
+/** enum reject_stat */
+export const RejectStat = { RPC_MISMATCH: 0, AUTH_ERROR: 1 } as const;
+/** enum auth_stat, as far as it is sent by this program */
+export const AuthStat = { AUTH_BADCRED: 1, AUTH_REJECTEDCRED: 2, AUTH_FAILED: 7 } as const;
+
+/** The first words of every message: `xid`, `mtype`. */
+export const message_start = struct("rpc_msg", { xid: uint, mtype: int });
+
+/** The rest of a call's header once `rpcvers` was found to be 2. */
+export const call_body = struct("call_body", {
+  prog: uint,
+  vers: uint,
+  proc: uint,
+  cred: opaque_auth,
+  verf: opaque_auth,
+});
+
+/** A call's whole header, as our client sends it. */
+export const call_header = struct("rpc_msg", {
+  xid: uint,
+  mtype: int,
+  rpcvers: uint,
+  body: call_body,
+});
+
+/** Lowest and highest version served. */
+export const mismatch_info = struct("mismatch_info", { low: uint, high: uint });
+
+const accepted_reply = struct("accepted_reply", {
+  verf: opaque_auth,
+  reply_data: union("reply_data", "stat", {
+    [AcceptStat.SUCCESS]: nothing,
+    [AcceptStat.PROG_UNAVAIL]: nothing,
+    [AcceptStat.PROG_MISMATCH]: mismatch_info,
+    [AcceptStat.PROC_UNAVAIL]: nothing,
+    [AcceptStat.GARBAGE_ARGS]: nothing,
+    [AcceptStat.SYSTEM_ERR]: nothing,
+  }),
+});
+
+const rejected_reply = union("rejected_reply", "stat", {
+  [RejectStat.RPC_MISMATCH]: mismatch_info,
+  [RejectStat.AUTH_ERROR]: int,
+});
+
+/** `union reply_body switch (reply_stat stat)` */
+export const reply_body = union("reply_body", "stat", {
+  [ReplyStat.MSG_ACCEPTED]: accepted_reply,
+  [ReplyStat.MSG_DENIED]: rejected_reply,
+});
+export type ReplyBody = Static<typeof reply_body>;
+/** What an accepted reply says: the status, and the versions where that is the matter. */
+export type ReplyData = Static<typeof accepted_reply>["reply_data"];
+/** Why a call was denied. */
+export type RejectedReply = Static<typeof rejected_reply>;
+
+/** A reply's whole header; the results follow where it says SUCCESS. */
+export const reply_header = struct("rpc_msg", { xid: uint, mtype: int, body: reply_body });

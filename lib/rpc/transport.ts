@@ -1,0 +1,86 @@
+/**
+ * What the RPC layer needs of the network. lib/net implements these interfaces; nothing here knows
+ * a socket.
+ */
+
+/** One end of a conversation. */
+export interface Endpoint {
+  /**
+   * Numeric address: dotted decimal for IPv4 (never in its v4-mapped form), RFC 5952 text for IPv6,
+   * with `%scope` behind a link-local one where it is known.
+   */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Transport and address family in one word (RFC 5665 section 5.1). */
+export type Netid = "udp" | "tcp" | "udp6" | "tcp6";
+
+/** Where a call came from. It is not a peer until it was matched with one. */
+export interface Caller extends Endpoint {
+  readonly netid: Netid;
+}
+
+/** Answers one call message with one reply message, or with silence. */
+export type Respond = (
+  call: Uint8Array,
+  caller: Caller,
+) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
+
+/** A bound UDP socket. */
+export interface DatagramSocket {
+  /** The address and port that it is bound to. */
+  readonly local: Endpoint;
+  /**
+   * Sends one datagram.
+   *
+   * @throws {TransportError} (as a rejection) When the kernel says at once that it cannot be sent.
+   */
+  send(data: Uint8Array, to: Endpoint): Promise<void>;
+  /**
+   * Hands each datagram that arrives to `deliver`, until the socket is closed. The bytes are only
+   * valid during the call. Errors of single datagrams do not end it.
+   */
+  receive(deliver: (data: Uint8Array, from: Endpoint) => void): Promise<void>;
+  close(): void;
+}
+
+/** A connected byte stream. */
+export interface StreamConnection {
+  readonly remote: Endpoint;
+  /** Reads at least one byte into `into`; null at the end of the stream. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Writes all of the bytes. */
+  write(data: Uint8Array): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Opens a connection; it gives up when the signal is aborted.
+ *
+ * @throws {TransportError} (as a rejection) When there is no connection to be had.
+ */
+export type Connect = (to: Endpoint, signal: AbortSignal) => Promise<StreamConnection>;
+
+/** The network did not carry a message: unreachable, refused, reset, or no socket. */
+export class TransportError extends Error {
+  override readonly name = "TransportError";
+  /** Where to, as `address port N` or a path. */
+  readonly target: string;
+
+  constructor(action: string, target: Endpoint | string, cause: unknown) {
+    const text = typeof target === "string" ? target : `${target.address} port ${target.port}`;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`Cannot ${action} ${text}: ${reason}`, { cause });
+    this.target = text;
+  }
+}
+
+/** Runs `action` once after `ms` milliseconds; the function it returns cancels that. */
+export type StartTimer = (ms: number, action: () => void) => () => void;
+
+/** An address without the `%scope` that only the local host knows. */
+export function withoutScope(address: string): string {
+  const percent = address.indexOf("%");
+  return percent < 0 ? address : address.slice(0, percent);
+}

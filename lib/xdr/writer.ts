@@ -1,0 +1,64 @@
+/**
+ * A growing output buffer for XDR items. It is meant to be kept and used again: {@link XdrWriter.reset}
+ * forgets what was written and keeps the memory.
+ *
+ * Source: RFC 4506 sections 3 and 4.
+ */
+
+import { padded, XDR_UNIT_BYTES } from "./reader.ts";
+
+/** First size of the buffer in bytes: one SM_MON with ordinary names fits without growing. */
+const INITIAL_BYTES = 512;
+
+export class XdrWriter {
+  #bytes = new Uint8Array(INITIAL_BYTES);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Forgets everything that was written. */
+  reset(): void {
+    this.#length = 0;
+  }
+
+  /** A copy of what was written. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  /** Appends a 32-bit word; signed and unsigned numbers are both taken modulo 2^32. */
+  word(value: number): void {
+    const at = this.#grow(XDR_UNIT_BYTES);
+    this.#view.setUint32(at, value);
+  }
+
+  /** Appends bytes and their zero padding. */
+  opaque(value: Uint8Array): void {
+    const at = this.#grow(padded(value.length));
+    this.#bytes.set(value, at);
+    this.#bytes.fill(0, at + value.length, this.#length);
+  }
+
+  /** Appends text, one byte for each character (U+0000 to U+00FF), and its zero padding. */
+  text(value: string): void {
+    const at = this.#grow(padded(value.length));
+    for (let i = 0; i < value.length; i++) this.#bytes[at + i] = value.charCodeAt(i);
+    this.#bytes.fill(0, at + value.length, this.#length);
+  }
+
+  #grow(by: number): number {
+    const at = this.#length;
+    this.#length += by;
+    if (this.#length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length));
+      larger.set(this.#bytes.subarray(0, at));
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    return at;
+  }
+}
