@@ -1,0 +1,20 @@
+/** How text that came from outside is shown to people. */
+
+/** Characters shown of one text; a line of the log stays readable, and nobody can flood it. */
+const SHOWN_MAX = 256;
+
+/**
+ * Puts text in double quotes, with everything that is not printable ASCII, the quote and the backslash
+ * escaped as `\xNN` (or `\u{N}` above U+00FF), and cut with `…` behind it where it is long. The result
+ * cannot begin another line, move a terminal's cursor or end the quotes.
+ */
+export function quote(text: string): string {
+  let shown = "";
+  for (const character of text.length > SHOWN_MAX ? text.slice(0, SHOWN_MAX) : text) {
+    const code = character.codePointAt(0)!;
+    if (code >= 0x20 && code < 0x7f && character !== '"' && character !== "\\") shown += character;
+    else if (code > 0xff) shown += `\\u{${code.toString(16)}}`;
+    else shown += `\\x${code.toString(16).padStart(2, "0")}`;
+  }
+  return text.length > SHOWN_MAX ? `"${shown}"…` : `"${shown}"`;
+}

@@ -1,0 +1,21 @@
+import { assertEquals } from "@std/assert";
+import { quote } from "../lib/quote.ts";
+
+const pure = { permissions: "none" } as const;
+
+Deno.test("quote() shows printable text as it is, in quotes", pure, () => {
+  assertEquals(quote("nodeb.example.net"), '"nodeb.example.net"');
+});
+
+Deno.test(
+  "quote() escapes what could forge a line, a colour or the end of the quotes",
+  pure,
+  () => {
+    assertEquals(quote('a\nb\x1b[31m"\\\x00\xe9'), '"a\\x0ab\\x1b[31m\\x22\\x5c\\x00\\xe9"');
+    assertEquals(quote("\u2028"), '"\\u{2028}"');
+  },
+);
+
+Deno.test("quote() cuts long text and says so", pure, () => {
+  assertEquals(quote("x".repeat(1024)), `"${"x".repeat(256)}"…`);
+});
