@@ -1,0 +1,218 @@
+/**
+ * Reads nfs.conf: the files in their order, what they include, and the values in them.
+ *
+ * The one place that reads files for settings, and the one that imports `@std/ini`. That parser
+ * alone keeps only the last of several sections of one name, so the assignments are taken from its
+ * reviver, which sees each of them in order.
+ *
+ * Source: nfs.conf(5); nfs-utils 2.7.1 for `/usr/etc`.
+ */
+
+import { parse } from "@std/ini";
+import { ConfigError } from "./errors.ts";
+import { type Section, toPlainConf } from "./grammar.ts";
+import type { ReadFiles } from "./read_files.ts";
+import { versionOrder } from "./version_order.ts";
+
+/** One `key = value`, and where it stands. */
+export interface Assignment {
+  /** Section, lower case; undefined for a macOS key outside any section. */
+  readonly section: string | undefined;
+  /** Text in quotes of `[section "arg"]`. */
+  readonly arg: string | undefined;
+  /** Lower case. */
+  readonly key: string;
+  /** As written, `$NAME` not yet replaced; never empty. */
+  readonly value: string;
+  /** `FILE:LINE`. */
+  readonly source: string;
+}
+
+/** Everything the files say, in the order in which later ones win. */
+export interface NfsConf {
+  readonly assignments: readonly Assignment[];
+  readonly warnings: readonly ConfigError[];
+}
+
+/** Environment variables, as `Deno.env` has them. */
+export interface Environment {
+  get(name: string): string | undefined;
+}
+
+/** Folders that hold nfs.conf and nfs.conf.d, the distribution's before the administrator's. */
+const CONF_FOLDERS = ["/usr/etc", "/etc"] as const;
+
+/** Bounds includes that lead back to themselves; nobody nests this deep on purpose. */
+const INCLUDE_DEPTH_MAX = 10;
+
+/** Reads the system's settings; a main file that exists replaces all that was read before it. */
+export function readNfsConf(files: ReadFiles): NfsConf {
+  let conf: NfsConf = { assignments: [], warnings: [] };
+  for (const folder of CONF_FOLDERS) {
+    const path = `${folder}/nfs.conf`;
+    const next = readConfFile(path, files);
+    const exists = files.statFault(path) === undefined;
+    conf = exists ? next : {
+      assignments: [...conf.assignments, ...next.assignments],
+      warnings: [...conf.warnings, ...next.warnings],
+    };
+  }
+  return conf;
+}
+
+/** Reads one main file, which may be missing, and the drop-in files of its `.d` folder. */
+export function readConfFile(path: string, files: ReadFiles): NfsConf {
+  const dropIns = files.list(`${path}.d`)
+    .filter((name) => name.endsWith(".conf") && !name.startsWith("."))
+    .sort(versionOrder);
+  const reader = new Reader(files);
+  reader.read(path);
+  for (const name of dropIns) reader.read(`${path}.d/${name}`);
+  return reader;
+}
+
+/**
+ * The last assignment of a key, its value with `$NAME` replaced; undefined if there is none or if
+ * NAME is neither in the environment nor in section `[environment]`.
+ *
+ * @param key Lower case, as is `section`.
+ */
+export function lookUp(
+  conf: NfsConf,
+  env: Environment,
+  key: string,
+  section?: string,
+  arg?: string,
+): Assignment | undefined {
+  const found = conf.assignments.findLast((at) =>
+    at.key === key && at.section === section && at.arg?.toLowerCase() === arg?.toLowerCase()
+  );
+  return found === undefined ? undefined : expand(found, conf, env);
+}
+
+/** Replaces a value that starts with `$`; what an environment variable holds is taken as it is. */
+export function expand(at: Assignment, conf: NfsConf, env: Environment): Assignment | undefined {
+  const seen = new Set<string>();
+  let { value } = at;
+  while (value.startsWith("$")) {
+    const name = value.slice(1);
+    const variable = env.get(name);
+    if (variable !== undefined && variable !== "") return { ...at, value: variable };
+    const key = name.toLowerCase();
+    const next = conf.assignments.findLast((other) =>
+      other.section === "environment" && other.arg === undefined && other.key === key
+    );
+    if (next === undefined || seen.has(key)) return undefined;
+    seen.add(key);
+    value = next.value;
+  }
+  return { ...at, value };
+}
+
+/** Collects the assignments of several files. */
+class Reader implements NfsConf {
+  readonly assignments: Assignment[] = [];
+  readonly warnings: ConfigError[] = [];
+
+  constructor(private readonly files: ReadFiles) {}
+
+  /** Reads a file that may be missing; returns whether it is there. */
+  read(path: string, within?: Section, depth = 0): boolean {
+    const file = this.files.readText(path);
+    if (file.kind === "missing") return false;
+    if (file.kind === "unreadable") {
+      this.warnings.push(new ConfigError(path, "", `Ignored: ${file.reason}`));
+      return true;
+    }
+    const { plain, faults } = toPlainConf(file.text, within);
+    for (const { line, reason } of faults) {
+      this.warnings.push(new ConfigError(`${path}:${line}`, "", reason));
+    }
+    parse(plain, {
+      reviver: (lineAndKey, json, header) => {
+        this.assign(path, lineAndKey, JSON.parse(json), header, depth);
+      },
+    });
+    return true;
+  }
+
+  private assign(
+    path: string,
+    lineAndKey: string,
+    value: string,
+    header: string | undefined,
+    depth: number,
+  ): void {
+    const [line, ...words] = lineAndKey.split(" ");
+    const key = words.join(" ");
+    const source = `${path}:${line}`;
+    const within: Section | undefined = header === undefined
+      ? undefined
+      : JSON.parse(`[${header}]`);
+    if (key === "include" && within !== undefined) {
+      this.include(path, value, source, within, depth);
+    } else {
+      this.assignments.push({ section: within?.[0], arg: within?.[1], key, value, source });
+    }
+  }
+
+  /** Reads another file in place; a leading `-` means that it may be missing. */
+  private include(from: string, value: string, source: string, within: Section, depth: number) {
+    const optional = value.startsWith("-");
+    const name = optional ? value.slice(1) : value;
+    const path = name.startsWith("/") ? name : `${from.slice(0, from.lastIndexOf("/") + 1)}${name}`;
+    const fault = depth >= INCLUDE_DEPTH_MAX
+      ? `more than ${INCLUDE_DEPTH_MAX} files deep`
+      : !this.read(path, within, depth + 1) && !optional
+      ? "no such file"
+      : undefined;
+    if (fault === undefined) return;
+    this.warnings.push(new ConfigError(source, "include", `Cannot read "${path}": ${fault}`));
+  }
+}
+
+/** The real file system. */
+export const systemFiles: ReadFiles = {
+  readText(path) {
+    try {
+      using file = Deno.openSync(path);
+      waitForWriter(file);
+      return { kind: "text", text: Deno.readTextFileSync(path) };
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return { kind: "missing" };
+      return { kind: "unreadable", reason: systemWords(error) };
+    }
+  },
+  list(folder) {
+    try {
+      return Array.from(Deno.readDirSync(folder))
+        .filter((entry) => entry.isFile || entry.isSymlink)
+        .map((entry) => entry.name);
+    } catch {
+      return []; // A folder that is absent or closed to us holds no settings.
+    }
+  },
+  statFault(path) {
+    try {
+      Deno.statSync(path);
+      return undefined;
+    } catch (error) {
+      return systemWords(error);
+    }
+  },
+};
+
+/** Keeps out a half-written file: nfsconf(8) rewrites it under an exclusive lock. */
+function waitForWriter(file: Deno.FsFile): void {
+  try {
+    file.lockSync(false);
+  } catch {
+    // A file system without locks: nobody can hold one against us.
+  }
+}
+
+/** The system's words at the head of Deno's message, as `Permission denied`. */
+function systemWords(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/ \(os error.*$/s, "");
+}
