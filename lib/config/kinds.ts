@@ -1,0 +1,122 @@
+/**
+ * What a setting can hold: how its text is read and how a value of it is written.
+ *
+ * Source: nfs.conf(5), statd(8); the value rules are those nfs-utils was seen to follow.
+ */
+
+import type { ReadFiles } from "./read_files.ts";
+
+/** What came of a text: a value, a problem, or a value together with what was left out of it. */
+export interface Reading<T> {
+  readonly value?: T;
+  readonly problem?: string;
+}
+
+/** One kind of value. */
+export interface Kind<T> {
+  /** Admissible values in words, for the sample nfs.conf. */
+  readonly hint: string;
+  /** An unusable value ends the program wherever it was given, instead of giving the default. */
+  readonly fatal?: true;
+  /** Reads the text of an option or an nfs.conf value. */
+  read(text: string, files: ReadFiles): Reading<T>;
+  /** Writes a value as it would stand in nfs.conf, before quoting. */
+  write(value: T): string;
+}
+
+/**
+ * Number at the head of a text: leading blanks and trailing junk are tolerated (`" 12x"` is 12);
+ * undefined without a digit.
+ *
+ * Deviation: C's function of that name wraps above 2^31 (4294967297 is 1); here such a number
+ * stays large and fails the range check.
+ */
+export function atoi(text: string): number | undefined {
+  const digits = /^[ \t\n\v\f\r]*([+-]?[0-9]+)/.exec(text)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** A whole number from `min` to `max`; `called` is what the message calls a wrong one. */
+export function number(min: number, max: number, called: string, unit = ""): Kind<number> {
+  return {
+    hint: `${min} to ${max}${unit}`,
+    read(text) {
+      const value = atoi(text);
+      const usable = value !== undefined && value >= min && value <= max;
+      return usable ? { value } : { problem: `bad ${called}: ${text}` };
+    },
+    write: String,
+  };
+}
+
+const TRUE = ["1", "t", "true", "y", "yes", "on"];
+const FALSE = ["0", "f", "false", "n", "no", "off"];
+
+/** Yes or no, in any spelling nfs-utils knows, upper or lower case. */
+export const boolean: Kind<boolean> = {
+  hint: "yes or no",
+  read(text) {
+    const word = text.toLowerCase();
+    if (TRUE.includes(word)) return { value: true };
+    if (FALSE.includes(word)) return { value: false };
+    return { problem: `neither yes nor no: ${text}` };
+  },
+  write: (value) => value ? "yes" : "no",
+};
+
+/** Any text. */
+export const text: Kind<string> = {
+  hint: "text",
+  read: (value) => ({ value }),
+  write: (value) => value,
+};
+
+/** Comma separated words; blanks around them and empty ones are dropped. */
+export const list: Kind<readonly string[]> = {
+  hint: "comma separated list",
+  read: (value) => ({ value: words(value) }),
+  write: (value) => value.join(", "),
+};
+
+function words(text: string): readonly string[] {
+  return text.split(",").map((word) => word.trim()).filter((word) => word !== "");
+}
+
+/** Groups of debug messages that can be switched on. */
+export const DEBUG_FACILITIES = ["general", "call", "auth", "parse"] as const;
+export type DebugFacility = typeof DEBUG_FACILITIES[number];
+
+/** List of debug facilities; `all` and `1` stand for each of them, `0` for none. */
+export const debug: Kind<readonly DebugFacility[]> = {
+  hint: `comma separated list of ${DEBUG_FACILITIES.join(", ")}, all; 0 is none, 1 is all`,
+  read(text) {
+    const given = words(text.toLowerCase());
+    const all = given.includes("all") || given.includes("1");
+    const value = DEBUG_FACILITIES.filter((facility) => all || given.includes(facility));
+    const known: readonly string[] = [...DEBUG_FACILITIES, "all", "0", "1"];
+    const unknown = given.filter((word) => !known.includes(word));
+    return unknown.length === 0
+      ? { value }
+      : { value, problem: `Invalid debug facility: ${unknown.join(", ")}` };
+  },
+  write: (value) => value.length === 0 ? "0" : value.join(", "),
+};
+
+/**
+ * A path that exists and whose parent is not spelled relative to the working directory: `tmp` and
+ * `./tmp` are refused, `tmp/nfs` is not.
+ *
+ * Source: observed of rpc.statd and sm-notify 2.6.2.
+ */
+export const directory: Kind<string> = {
+  hint: "absolute path of an existing directory",
+  fatal: true,
+  read(path, files) {
+    const fault = files.statFault(path);
+    if (fault !== undefined) return { problem: `Failed to stat ${path}: ${fault}` };
+    const bare = path.replace(/(?<=.)\/+$/, "");
+    const relative = !bare.includes("/") || bare.startsWith(".");
+    return relative ? { problem: `Unusable directory ${path}` } : { value: path };
+  },
+  write: (value) => value,
+};

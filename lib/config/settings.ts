@@ -1,0 +1,270 @@
+/**
+ * Every setting of both programs, in one table: the option parser, `--help`, the reading of
+ * nfs.conf, `--check-config`, the sample nfs.conf and the documents all follow from it.
+ *
+ * To add a setting, add its row here; the settings object gains a property of the row's type.
+ *
+ * Source: statd(8), sm-notify(8), nfs.conf(5) of nfs-utils; macOS nfs.conf(5) for `nfs.statd.*`.
+ */
+
+import { atoi, boolean, debug, directory, type Kind, list, number, text } from "./kinds.ts";
+
+/** Where the monitor list, the notify list and the state number live unless told otherwise. */
+export const DEFAULT_STATE_DIRECTORY = "/var/lib/nfs";
+
+/** One setting: where it can be given, what it holds, and what it is without being given. */
+export interface Setting<T> {
+  readonly kind: Kind<T>;
+  readonly default: T;
+  /** One sentence for `--help` and the sample nfs.conf; says the unit. */
+  readonly help: string;
+  readonly file?: FileKey;
+  readonly option?: Option<T>;
+  /** Environment variable that sets a boolean when it holds a positive number. */
+  readonly environment?: string;
+  /** Setting to take the value of while this one is zero and not in the file. */
+  readonly follows?: string;
+}
+
+/** Where a setting stands in nfs.conf. */
+export interface FileKey {
+  readonly section: "statd" | "lockd" | "sm-notify";
+  readonly key: string;
+  /** Spelling of macOS, outside any section. */
+  readonly flat?: string;
+}
+
+/** How a setting is given on the command line: as a switch, or with an argument. */
+export type Option<T> =
+  /** Help of its own, where the option says the opposite of the setting. */
+  & { readonly short?: string; readonly long: string; readonly help?: string }
+  & (
+    | { readonly sets: T }
+    /** Name of the argument in `--help`, and its kind where it differs from the file's. */
+    | { readonly argument: string; readonly kind?: Kind<T> }
+  );
+
+/** Settings of one program by their name in the settings object. */
+export type Table = Readonly<Record<string, Setting<unknown>>>;
+
+/** The settings object that a table describes. */
+export type SettingsOf<T extends Table> = {
+  readonly [Name in keyof T]: T[Name] extends Setting<infer Value> ? Value : never;
+};
+
+const PORT_MAX = 65535;
+
+/** Minutes whose seconds still fit in 31 bits. */
+const MINUTES_MAX = 35_791_394;
+
+const port = number(0, PORT_MAX, "port number");
+const minutes = number(0, MINUTES_MAX, "number of minutes", " minutes");
+
+/** A port as statd takes it on the command line, where 0 is an error. */
+const givenPort = (called: string) => number(1, PORT_MAX, called);
+
+/** Minutes as sm-notify takes them on the command line: no number, or a negative one, is 0. */
+const givenMinutes: Kind<number> = {
+  ...minutes,
+  read: (given, files) => minutes.read(`${Math.max(0, atoi(given) ?? 0)}`, files),
+};
+
+/** Makes the compiler infer a row's type from its kind. */
+function setting<T>(row: Setting<T>): Setting<T> {
+  return row;
+}
+
+const stateDirectoryPath = setting({
+  kind: directory,
+  default: DEFAULT_STATE_DIRECTORY,
+  help: "Folder of the monitor list, the notify list and the state number.",
+  file: { section: "statd", key: "state-directory-path" },
+  option: { short: "P", long: "state-directory-path", argument: "DIR" },
+});
+
+const verbose = setting({
+  kind: number(0, 9, "level"),
+  default: 1,
+  help: "Least important messages to log: 0 warnings, 1 notices, 2 information, 3 and up debug.",
+  file: { section: "statd", key: "verbose", flat: "nfs.statd.verbose" },
+});
+
+const sendUsingTcp = setting({
+  kind: boolean,
+  default: false,
+  help: "Send SM_NOTIFY and callbacks over TCP, and over UDP where that fails.",
+  file: { section: "statd", key: "send-using-tcp", flat: "nfs.statd.send_using_tcp" },
+});
+
+/** Settings of rpc.statd. */
+export const STATD = {
+  foreground: setting({
+    kind: boolean,
+    default: false,
+    help: "Stay in the foreground.",
+    option: { short: "F", long: "foreground", sets: true },
+  }),
+  noSyslog: setting({
+    kind: boolean,
+    default: false,
+    help: "Log everything, to stderr; only with --foreground.",
+    option: { short: "d", long: "no-syslog", sets: true },
+  }),
+  port: setting({
+    kind: port,
+    default: 0,
+    help: "Port to listen on, for all transports; 0 is any.",
+    file: { section: "statd", key: "port", flat: "nfs.statd.port" },
+    option: { short: "p", long: "port", argument: "PORT", kind: givenPort("port number") },
+  }),
+  outgoingPort: setting({
+    kind: port,
+    default: 0,
+    help: "Source port of sm-notify when statd runs it; 0 is any reserved port.",
+    file: { section: "statd", key: "outgoing-port" },
+    option: { short: "o", long: "outgoing-port", argument: "PORT", kind: givenPort("port number") },
+  }),
+  name: setting({
+    kind: text,
+    default: undefined,
+    help: "Own name or address for sm-notify to send from and to announce.",
+    file: { section: "statd", key: "name" },
+    option: { short: "n", long: "name", argument: "NAME" },
+  }),
+  stateDirectoryPath,
+  notifyMode: setting({
+    kind: boolean,
+    default: false,
+    help: "Run sm-notify in place of statd; deprecated.",
+    option: { short: "N", long: "notify-mode", sets: true },
+  }),
+  noNotify: setting({
+    kind: boolean,
+    default: false,
+    help: "Do not run sm-notify at start.",
+    file: { section: "statd", key: "no-notify" },
+    option: { short: "L", long: "no-notify", sets: true },
+    environment: "RPC_STATD_NO_NOTIFY",
+  }),
+  haCallout: setting({
+    kind: text,
+    default: undefined,
+    help: "Program to run when a peer is added, removed or has restarted.",
+    file: { section: "statd", key: "ha-callout" },
+    option: { short: "H", long: "ha-callout", argument: "PROGRAM" },
+  }),
+  nlmPort: setting({
+    kind: port,
+    default: 0,
+    help: "TCP port to set for the kernel's lock manager; 0 leaves it alone.",
+    file: { section: "lockd", key: "port" },
+    option: { short: "T", long: "nlm-port", argument: "PORT", kind: givenPort("nlm port number") },
+  }),
+  nlmUdpPort: setting({
+    kind: port,
+    default: 0,
+    help: "UDP port to set for the kernel's lock manager; the TCP port if not given.",
+    file: { section: "lockd", key: "udp-port" },
+    option: {
+      short: "U",
+      long: "nlm-udp-port",
+      argument: "PORT",
+      kind: givenPort("nlm UDP port number"),
+    },
+    follows: "nlmPort",
+  }),
+  debug: setting({
+    kind: debug,
+    default: [],
+    help: "Debug messages to log.",
+    file: { section: "statd", key: "debug" },
+  }),
+  verbose,
+  sendUsingTcp,
+  simuCrashAllowed: setting({
+    kind: boolean,
+    default: true,
+    help: "Accept SM_SIMU_CRASH, from 127.0.0.1 and a reserved port only.",
+    file: { section: "statd", key: "simu-crash-allowed", flat: "nfs.statd.simu_crash_allowed" },
+  }),
+  udp: setting({
+    kind: boolean,
+    default: true,
+    help: "Listen on UDP.",
+    file: { section: "statd", key: "udp", flat: "nfs.statd.udp" },
+  }),
+  tcp: setting({
+    kind: boolean,
+    default: true,
+    help: "Listen on TCP.",
+    file: { section: "statd", key: "tcp", flat: "nfs.statd.tcp" },
+  }),
+} satisfies Table;
+
+/** Settings of sm-notify. */
+export const SM_NOTIFY = {
+  noSyslog: setting({
+    kind: boolean,
+    default: false,
+    help: "Stay in the foreground and log everything, to stderr.",
+    option: { short: "d", long: "no-syslog", sets: true },
+  }),
+  force: setting({
+    kind: boolean,
+    default: false,
+    help: "Notify even if it was done since the system started.",
+    file: { section: "sm-notify", key: "force" },
+    option: { short: "f", long: "force", sets: true },
+  }),
+  retryTime: setting({
+    kind: minutes,
+    default: 15,
+    help: "Minutes to go on trying; 0 is for ever.",
+    file: { section: "sm-notify", key: "retry-time" },
+    option: { short: "m", long: "retry-time", argument: "MINUTES", kind: givenMinutes },
+  }),
+  updateState: setting({
+    kind: boolean,
+    default: true,
+    help: "Advance the state number before notifying.",
+    file: { section: "sm-notify", key: "update-state" },
+    option: {
+      short: "n",
+      long: "no-update-state",
+      sets: false,
+      help: "Do not advance the state number.",
+    },
+  }),
+  outgoingPort: setting({
+    kind: port,
+    default: undefined,
+    help: "Port to send from; 0 is any, and without it any reserved port.",
+    file: { section: "sm-notify", key: "outgoing-port" },
+    option: { short: "p", long: "outgoing-port", argument: "PORT" },
+  }),
+  stateDirectoryPath,
+  outgoingAddr: setting({
+    kind: list,
+    default: [],
+    help: "Own name or address to send from and to announce.",
+    file: { section: "sm-notify", key: "outgoing-addr" },
+    option: { short: "v", long: "outgoing-addr", argument: "NAME" },
+  }),
+  liftGrace: setting({
+    kind: boolean,
+    default: true,
+    help: "End the lock manager's grace period if there is nobody to notify.",
+    file: { section: "sm-notify", key: "lift-grace" },
+  }),
+  debug: setting({
+    kind: debug,
+    default: [],
+    help: "Debug messages to log.",
+    file: { section: "sm-notify", key: "debug" },
+  }),
+  verbose,
+  sendUsingTcp,
+} satisfies Table;
+
+export type StatdSettings = SettingsOf<typeof STATD>;
+export type SmNotifySettings = SettingsOf<typeof SM_NOTIFY>;
