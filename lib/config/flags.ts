@@ -1,0 +1,109 @@
+/**
+ * Reads the command line; the only user of `@std/cli`.
+ *
+ * Options act one after the other: a bad value, `--help` and `--version` end the reading, and what
+ * stands behind them is not looked at. `parseArgs` shows each option in turn to its `unknown` hook,
+ * which keeps that order; the object it returns does not.
+ *
+ * Source: statd(8), sm-notify(8).
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import { type OptionForm, toPlainArgs } from "./getopt.ts";
+import type { Given, Layer } from "./merge.ts";
+import type { ReadFiles } from "./read_files.ts";
+import { type Action, ACTION_HELP, type Role } from "./roles.ts";
+import type { Option, Setting, Table } from "./settings.ts";
+
+/** What a command line comes to. */
+export type Flags =
+  | { readonly kind: "given"; readonly layer: Layer; readonly checkConfig: boolean }
+  | { readonly kind: "help" | "version" }
+  /** A message for stderr, if there is more to say than the usage, and the exit status. */
+  | {
+    readonly kind: "wrong";
+    readonly message?: string;
+    readonly usage: boolean;
+    readonly status: number;
+  };
+
+/** Reads the arguments of one program. */
+export function readFlags<T extends Table>(
+  role: Role<T>,
+  args: readonly string[],
+  files: ReadFiles,
+): Flags {
+  const { words, operands, fault } = toPlainArgs(args, optionForms(role));
+  const layer = new Map<string, Given>();
+  let checkConfig = false;
+
+  for (const { long, argument } of inOrder(words)) {
+    if (long === "help" || long === "version") return { kind: long };
+    if (long === "check-config") checkConfig = true;
+    for (const [name, row, option] of options(role.table)) {
+      if (option.long !== long) continue;
+      const { value, problem } = readOption(row, option, argument, files);
+      if (problem !== undefined) {
+        return { kind: "wrong", message: problem, usage: !row.kind.fatal, status: 1 };
+      }
+      layer.set(name, { value, origin: `option ${spelling(option)}` });
+    }
+  }
+  if (fault !== undefined) {
+    return { kind: "wrong", message: fault, usage: true, status: role.wrongOptionStatus };
+  }
+  if (role.operands === "refused" && operands.length > 0) {
+    return { kind: "wrong", usage: true, status: 1 };
+  }
+  return { kind: "given", layer, checkConfig };
+}
+
+/** All options of a program, actions first. */
+export function optionForms<T extends Table>(role: Role<T>): readonly OptionForm[] {
+  const actions = Object.keys(ACTION_HELP) as Action[];
+  return [
+    ...actions.map((long) => ({ letters: role.actions[long], long, hasArgument: false })),
+    ...options(role.table).map(([, , option]) => ({
+      letters: option.short ?? "",
+      long: option.long,
+      hasArgument: "argument" in option,
+    })),
+  ];
+}
+
+/** The settings that have an option. */
+export function options(table: Table): readonly [string, Setting<unknown>, Option<unknown>][] {
+  return Object.entries(table).flatMap(([name, row]) =>
+    row.option === undefined ? [] : [[name, row, row.option] as const]
+  );
+}
+
+/** The shortest way to write an option. */
+function spelling({ short, long }: Option<unknown>): string {
+  return short === undefined ? `--${long}` : `-${short}`;
+}
+
+/** The options in plain words, in order, with their arguments. */
+function inOrder(words: readonly string[]): readonly { long: string; argument: string }[] {
+  const found: { long: string; argument: string }[] = [];
+  parseArgs([...words], {
+    unknown(_word, long, json) {
+      if (long !== undefined) {
+        found.push({ long, argument: typeof json === "string" ? JSON.parse(json) : "" });
+      }
+      return false;
+    },
+  });
+  return found;
+}
+
+function readOption(
+  row: Setting<unknown>,
+  option: Option<unknown>,
+  argument: string,
+  files: ReadFiles,
+) {
+  return "sets" in option
+    ? { value: option.sets }
+    : (option.kind ?? row.kind).read(argument, files);
+}

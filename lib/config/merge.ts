@@ -1,0 +1,120 @@
+/**
+ * Puts together what options, environment, nfs.conf and defaults say of each setting.
+ *
+ * An option goes before the environment, the environment before nfs.conf, and that before the
+ * default. Source: statd(8), nfs.conf(5).
+ */
+
+import { ConfigError } from "./errors.ts";
+import { type Assignment, type Environment, expand, type NfsConf } from "./ini_file.ts";
+import { atoi } from "./kinds.ts";
+import type { ReadFiles } from "./read_files.ts";
+import type { FileKey, Setting, SettingsOf, Table } from "./settings.ts";
+
+/** A value and the place it came from. */
+export interface Given {
+  readonly value: unknown;
+  /** `FILE:LINE`, `option -p`, `environment NAME` or `default`. */
+  readonly origin: string;
+}
+
+/** What one kind of place says, by the name of the setting. */
+export type Layer = ReadonlyMap<string, Given>;
+
+/** What each kind of place says. */
+export interface Layers {
+  readonly file: Layer;
+  readonly environment: Layer;
+  readonly options: Layer;
+}
+
+/** Settings in effect and where each came from. */
+export interface Merged<T extends Table> {
+  readonly settings: SettingsOf<T>;
+  readonly origins: Readonly<Record<keyof T, string>>;
+}
+
+/** Takes each setting from the foremost place that has it; the result is frozen. */
+export function merge<T extends Table>(table: T, layers: Layers): Merged<T> {
+  const given = Object.entries(table).map(([name, row]) =>
+    [name, pick(name, row, layers)] as const
+  );
+  const settings = Object.fromEntries(given.map(([name, { value }]) => [name, value]));
+  const origins = Object.fromEntries(given.map(([name, { origin }]) => [name, origin]));
+  return Object.freeze({
+    settings: Object.freeze(settings) as SettingsOf<T>,
+    origins: Object.freeze(origins) as Record<keyof T, string>,
+  });
+}
+
+/** A setting that follows another one follows its option only while it is itself the default. */
+function pick(name: string, row: Setting<unknown>, layers: Layers): Given {
+  const own = layers.options.get(name) ?? layers.environment.get(name) ?? layers.file.get(name) ??
+    { value: row.default, origin: "default" };
+  if (row.follows === undefined || own.value !== row.default) return own;
+  return layers.options.get(row.follows) ?? own;
+}
+
+/** What the environment says: a variable counts when it holds a positive number. */
+export function environmentLayer(table: Table, env: Environment): Layer {
+  const layer = new Map<string, Given>();
+  for (const [name, { environment }] of Object.entries(table)) {
+    if (environment !== undefined && (atoi(env.get(environment) ?? "") ?? 0) > 0) {
+      layer.set(name, { value: true, origin: `environment ${environment}` });
+    }
+  }
+  return layer;
+}
+
+/**
+ * What nfs.conf says. An unusable value is a warning and leaves the setting out.
+ *
+ * @throws {ConfigError} If a value is unusable and the setting's kind is fatal.
+ */
+export function fileLayer(
+  table: Table,
+  conf: NfsConf,
+  env: Environment,
+  files: ReadFiles,
+): { readonly layer: Layer; readonly warnings: readonly ConfigError[] } {
+  const layer = new Map<string, Given>();
+  const warnings: ConfigError[] = [];
+  for (const [name, row] of Object.entries(table)) {
+    const at = row.file && findInFile(row.file, conf, env);
+    if (at === undefined) {
+      const followed = row.follows === undefined ? undefined : layer.get(row.follows);
+      if (followed !== undefined) layer.set(name, followed);
+      continue;
+    }
+    const { value, problem } = row.kind.read(textOf(at, row), files);
+    if (value !== undefined) layer.set(name, { value, origin: at.source });
+    if (problem === undefined) continue;
+    const error = new ConfigError(at.source, at.key, problem);
+    if (row.kind.fatal) throw error;
+    warnings.push(error);
+  }
+  return { layer, warnings };
+}
+
+/** The last assignment of a setting, in its section or in the macOS spelling. */
+function findInFile(file: FileKey, conf: NfsConf, env: Environment): Assignment | undefined {
+  const found = conf.assignments.findLast(({ section, arg, key }) =>
+    section === undefined
+      ? key === file.flat
+      : section === file.section && arg === undefined && key === file.key
+  );
+  return found && expand(found, conf, env);
+}
+
+/**
+ * The text to read a value from: macOS keys hold numbers in C notation (`0x10`, `020`), and any
+ * number but zero is yes. Source: macOS nfs.conf(5).
+ */
+function textOf({ section, value }: Assignment, row: Setting<unknown>): string {
+  const number = section === undefined && /^(?:0x([0-9a-f]+)|0([0-7]+)|([0-9]+))$/i.exec(value);
+  if (!number) return value;
+  const [, hex, octal, decimal] = number;
+  const digits = hex ?? octal ?? decimal ?? "";
+  const amount = parseInt(digits, hex !== undefined ? 16 : octal !== undefined ? 8 : 10);
+  return String(typeof row.default === "boolean" ? Math.sign(amount) : amount);
+}

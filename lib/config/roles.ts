@@ -1,0 +1,52 @@
+/**
+ * The two programs as the command line sees them: their settings, their other options, and what
+ * becomes of a wrong one.
+ *
+ * Source: statd(8), sm-notify(8); the exit statuses are those nfs-utils 2.6.2 was seen to give.
+ */
+
+import { type SettingsOf, SM_NOTIFY, STATD, type Table } from "./settings.ts";
+
+/** An option that does something in place of running the program. */
+export type Action = "help" | "version" | "check-config";
+
+/** One program's command line. */
+export interface Role<T extends Table> {
+  readonly table: T;
+  /** The letters of each action; its long name is the action itself. */
+  readonly actions: Readonly<Record<Action, string>>;
+  /** Exit status for an option that does not exist or lacks its argument. */
+  readonly wrongOptionStatus: number;
+  readonly operands: "ignored" | "refused";
+  /** What makes these settings, each good in itself, unusable together. */
+  conflict?(settings: SettingsOf<T>): string | undefined;
+}
+
+/** Exit status for settings in conflict: -1 as the system sees it. */
+export const CONFLICT_STATUS = 255;
+
+/** What `--help` says of each action. */
+export const ACTION_HELP: Readonly<Record<Action, string>> = {
+  "help": "Print this help and exit.",
+  "version": "Print the version and exit.",
+  "check-config": "Print the settings in effect and their origins, and exit.",
+};
+
+export const STATD_ROLE: Role<typeof STATD> = {
+  table: STATD,
+  actions: { "help": "h?", "version": "Vv", "check-config": "" },
+  wrongOptionStatus: 0,
+  operands: "ignored",
+  conflict({ port, outgoingPort }) {
+    return port !== 0 && port === outgoingPort
+      ? "Listening and outgoing ports cannot be the same!"
+      : undefined;
+  },
+};
+
+export const SM_NOTIFY_ROLE: Role<typeof SM_NOTIFY> = {
+  table: SM_NOTIFY,
+  actions: { "help": "", "version": "", "check-config": "" },
+  wrongOptionStatus: 1,
+  operands: "refused",
+};
