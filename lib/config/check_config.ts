@@ -1,0 +1,63 @@
+/** The report of `--check-config`. */
+
+import { ConfigError } from "./errors.ts";
+import { quoteValue } from "./grammar.ts";
+import type { NfsConf } from "./ini_file.ts";
+import type { Merged } from "./merge.ts";
+import { type FileKey, type Setting, SM_NOTIFY, STATD, type Table } from "./settings.ts";
+
+/** Column of the origins. */
+const ORIGIN_COLUMN = 40;
+
+/**
+ * Settings in effect as nfs.conf would have them, the place each came from behind it, then the
+ * warnings and, as notes, what stands in our sections or among the macOS keys without being ours.
+ */
+export function checkConfig<T extends Table>(
+  table: T,
+  { settings, origins }: Merged<T>,
+  warnings: readonly ConfigError[],
+  conf: NfsConf,
+): string {
+  const sections = new Map<string, string[]>();
+  for (const [name, row] of Object.entries(table)) {
+    const section = row.file === undefined ? "# command line only" : `[${row.file.section}]`;
+    const line = setting(row, settings[name]).padEnd(ORIGIN_COLUMN);
+    const lines = sections.get(section) ?? [];
+    sections.set(section, [...lines, `${line} # ${origins[name]}`]);
+  }
+  const remarks = [
+    ...warnings.map(({ message }) => `# warning: ${message}`),
+    ...unknownKeys(conf).map(({ message }) => `# note: ${message}`),
+  ];
+  const parts = [...Array.from(sections, ([section, lines]) => [section, ...lines]), remarks];
+  return parts.filter((part) => part.length > 0).map((part) => `${part.join("\n")}\n`).join("\n");
+}
+
+/** A setting without value, or without place in nfs.conf, is a comment. */
+function setting(row: Setting<unknown>, value: unknown): string {
+  const text = value === undefined ? "" : quoteValue(row.kind.write(value));
+  if (row.file === undefined) return `# --${row.option?.long}: ${text}`;
+  return text === "" ? `# ${row.file.key} =` : `${row.file.key} = ${text}`;
+}
+
+/** Keys that look like ours and are not; `[lockd]` belongs to others too. */
+function unknownKeys(conf: NfsConf): readonly ConfigError[] {
+  const rows: readonly Setting<unknown>[] = [...Object.values(STATD), ...Object.values(SM_NOTIFY)];
+  const known = rows.flatMap(({ file }) => file === undefined ? [] : [file]);
+  return conf.assignments.flatMap(({ section, arg, key, source }) => {
+    const ours = section === undefined
+      ? key.startsWith("nfs.statd.")
+      : section === "statd" || section === "sm-notify";
+    const isKnown = arg === undefined && known.some((file) => stands(file, section, key));
+    if (!ours || isKnown) return [];
+    const where = section === undefined
+      ? ""
+      : ` in [${section}${arg === undefined ? "" : ` "${arg}"`}]`;
+    return [new ConfigError(source, key, `no such setting${where}`)];
+  });
+}
+
+function stands(file: FileKey, section: string | undefined, key: string): boolean {
+  return section === undefined ? file.flat === key : file.section === section && file.key === key;
+}

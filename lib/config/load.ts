@@ -1,0 +1,93 @@
+/**
+ * Brings together command line, environment and nfs.conf into the settings of one program.
+ *
+ * Nothing here prints or exits: what is to be printed, and with which status to exit, is returned.
+ *
+ * Source: statd(8), sm-notify(8); the order of the steps is that of nfs-utils 2.6.2, which reads
+ * nfs.conf before the command line, so that a bad state directory in it also stops `--help`.
+ */
+
+import project from "../../deno.json" with { type: "json" };
+import { checkConfig } from "./check_config.ts";
+import { ConfigError } from "./errors.ts";
+import { readFlags } from "./flags.ts";
+import { type Environment, readNfsConf } from "./ini_file.ts";
+import { environmentLayer, fileLayer, merge, type Merged } from "./merge.ts";
+import type { ReadFiles } from "./read_files.ts";
+import { CONFLICT_STATUS, type Role, SM_NOTIFY_ROLE, STATD_ROLE } from "./roles.ts";
+import type { SM_NOTIFY, STATD, Table } from "./settings.ts";
+import { usage } from "./usage.ts";
+
+/** What the program was started with. */
+export interface Start {
+  /** Base name of the command, for messages and usage. */
+  readonly programName: string;
+  readonly args: readonly string[];
+  /** `Deno.env`, or a stand-in. */
+  readonly env: Environment;
+  readonly files: ReadFiles;
+}
+
+/** The program is to print this and end. */
+export interface Exit {
+  readonly kind: "exit";
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The program is to run with these settings. */
+export interface Run<T extends Table> extends Merged<T> {
+  readonly kind: "run";
+  /** Lines of nfs.conf and values that could not be used; to be logged. */
+  readonly warnings: readonly ConfigError[];
+}
+
+/** Settings of rpc.statd. */
+export function loadStatdSettings(start: Start): Run<typeof STATD> | Exit {
+  return load(STATD_ROLE, start);
+}
+
+/** Settings of sm-notify. */
+export function loadSmNotifySettings(start: Start): Run<typeof SM_NOTIFY> | Exit {
+  return load(SM_NOTIFY_ROLE, start);
+}
+
+function load<T extends Table>(role: Role<T>, start: Start): Run<T> | Exit {
+  const { programName, args, env, files } = start;
+  const conf = readNfsConf(files);
+  try {
+    const file = fileLayer(role.table, conf, env, files);
+    const flags = readFlags(role, args, files);
+    switch (flags.kind) {
+      case "help":
+        return exit(0, { stderr: usage(role, programName) });
+      case "version":
+        return exit(0, { stdout: `${programName} version ${project.version}\n` });
+      case "wrong": {
+        const message = flags.message === undefined ? "" : `${programName}: ${flags.message}\n`;
+        const help = flags.usage ? usage(role, programName) : "";
+        return exit(flags.status, { stderr: message + help });
+      }
+    }
+    const environment = environmentLayer(role.table, env);
+    const merged = merge(role.table, { file: file.layer, environment, options: flags.layer });
+    const conflict = role.conflict?.(merged.settings);
+    if (conflict !== undefined) return exit(CONFLICT_STATUS, { stderr: `${conflict}\n` });
+    const warnings = [...conf.warnings, ...file.warnings];
+    if (flags.checkConfig) {
+      const stdout = checkConfig(role.table, merged, warnings, conf);
+      return exit(warnings.length === 0 ? 0 : 1, { stdout });
+    }
+    return { kind: "run", ...merged, warnings };
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      return exit(1, { stderr: `${programName}: ${error.message}\n` });
+    }
+    throw error;
+  }
+}
+
+function exit(status: number, { stdout = "", stderr = "" }): Exit {
+  return { kind: "exit", status, stdout, stderr };
+}

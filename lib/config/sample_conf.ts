@@ -1,0 +1,38 @@
+/** The sample nfs.conf, `conf/nfs.conf`. */
+
+import { quoteValue } from "./grammar.ts";
+import { type FileKey, type Option, type Setting, SM_NOTIFY, STATD } from "./settings.ts";
+
+const HEAD = `#
+# Settings of rpc.statd and sm-notify, each shown at its default.
+#
+# This file is shared with the other NFS programs: their sections may stand beside these, and files
+# in /etc/nfs.conf.d/ whose names end in .conf are read after it. \`rpc.statd --check-config\` and
+# \`sm-notify --check-config\` show what is in effect and where it comes from.
+#
+`;
+
+/** Our sections with every setting commented out at its default. */
+export function sampleConf(): string {
+  const sections = new Map<string, Map<string, string>>();
+  for (const row of [...Object.values(STATD), ...Object.values(SM_NOTIFY)]) {
+    const { file } = row as Setting<unknown>;
+    if (file === undefined) continue;
+    const entries = sections.get(file.section) ?? new Map<string, string>();
+    sections.set(file.section, entries.set(file.key, entry(row as Setting<unknown>, file)));
+  }
+  const text = Array.from(sections, ([name, entries]) => {
+    return `\n[${name}]\n${Array.from(entries.values()).join("#\n")}`;
+  });
+  return HEAD + text.join("");
+}
+
+function entry(row: Setting<unknown>, { key }: FileKey): string {
+  const value = row.default === undefined ? "" : quoteValue(row.kind.write(row.default));
+  const option = row.option === undefined ? "" : `; option ${spellings(row.option)}`;
+  return `# ${row.help}\n# Value: ${row.kind.hint}${option}.\n# ${key}=${value}\n`;
+}
+
+function spellings({ short, long }: Option<unknown>): string {
+  return short === undefined ? `--${long}` : `-${short}, --${long}`;
+}
