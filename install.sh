@@ -1,0 +1,316 @@
+#!/usr/bin/env bash
+# Toolchain, build, run, test, install, uninstall: the one script a newcomer calls.
+
+set -euo pipefail
+
+usage() {
+  cat <<'END'
+usage: ./install.sh COMMAND
+
+  run [ARG…]     build if needed, then serve in the foreground from a new, empty state directory;
+                 ARGs go to rpc.statd (-P DIR keeps the state in DIR)
+  test           format check, lint, type check, build, all tests
+  build          make dist/rpc.statd, dist/sm-notify, dist/nsmctl, dist/start-statd
+  install [--prefix DIR]      put them in DIR/sbin, default /usr/local; honours DESTDIR
+  uninstall [--prefix DIR]    remove them, put back what they replaced
+  clean          remove what was built; the fetched toolchain stays in .toolchain/
+  toolchain      only fetch the toolchain
+  deno ARG…      call the project's deno
+
+Own tools instead of fetched ones: DENO=program DENORT_BIN=file JSR_URL=url ./install.sh …
+END
+}
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "install.sh: $*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+here=$(cd "$(dirname "$0")" && pwd -P)
+tools=$here/.toolchain
+links=(sm-notify nsmctl start-statd)
+embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
+peers=(rpcbind nfs-common iproute2)
+
+# ---- toolchain -----------------------------------------------------------------------------------
+
+# The only version for which deno and denort are to be had from npm too (.ci/npm_toolchain.mjs).
+deno_version=2.7.11
+
+is_pinned() { [[ $("$1" --version 2>/dev/null) == "deno $deno_version "* ]]; }
+
+# Deno's own hosts, asked by Deno itself, so that proxies and certificates are those of a real run.
+deno_hosts_answer() {
+  timeout 4 "$DENO" eval '
+    const get = async (url) => {
+      const answer = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(2000) });
+      if (!answer.ok) throw url;
+    };
+    await Promise.all(["https://dl.deno.land/release-latest.txt",
+      "https://jsr.io/@std/assert/meta.json"].map(get));' 2>/dev/null
+}
+
+download_deno() {
+  local folder=$tools/tmp-deno url
+  url=https://dl.deno.land/release/v$deno_version/deno-$(uname -m)-unknown-linux-gnu.zip
+  have curl && have unzip && mkdir "$folder" &&
+    curl -fsL --connect-timeout 2 -o "$folder/deno.zip" "$url" &&
+    unzip -q "$folder/deno.zip" -d "$folder" && is_pinned "$folder/deno" &&
+    mv "$folder/deno" "$tools/deno"
+}
+
+from_npm() {
+  have npm || die "cannot fetch $1: Deno's hosts do not answer, and there is no npm to ask instead;" \
+    "connect to the internet or install npm"
+  say "Fetching $1 from npm"
+  node "$here/.ci/npm_toolchain.mjs" "$tools" "$1" || exit 1
+}
+
+have_libraries() { [[ -e $tools/online || -n ${JSR_URL-} || -d $tools/packages ]]; }
+have_runtime() { [[ -e $tools/online || -n ${DENORT_BIN-} || -f $tools/denort ]]; }
+
+fetch_missing() {
+  rm -rf "$tools"/tmp-*
+  [[ -x $DENO ]] || download_deno || from_npm deno
+  if have_libraries && have_runtime; then return; fi
+  if deno_hosts_answer; then
+    touch "$tools/online" # from here on Deno downloads and caches by itself
+  else
+    have_libraries || from_npm packages
+    have_runtime || from_npm denort
+  fi
+  rm -rf "$tools"/tmp-*
+}
+
+# Sets DENO and the variables that make it find the rest.
+toolchain() {
+  if [[ -n ${DENO-} ]]; then
+    DENO=$(command -v "$DENO") || die "DENO is not a program: correct or unset it"
+  elif have deno && is_pinned deno; then
+    DENO=$(command -v deno)
+  else
+    DENO=$tools/deno
+  fi
+  export DENO_DIR=${DENO_DIR:-$tools/cache} DENO_NO_UPDATE_CHECK=1
+  mkdir -p "$tools"
+  if [[ ! -x $DENO ]] || ! have_libraries || ! have_runtime; then
+    (flock 9; fetch_missing) 9>"$tools/lock"
+  fi
+  if [[ -f $tools/denort ]] && is_pinned "$DENO"; then export DENORT_BIN=${DENORT_BIN:-$tools/denort}; fi
+  if [[ -d $tools/packages ]]; then export JSR_URL=${JSR_URL:-file://$tools/packages/}; fi
+}
+
+# ---- build ---------------------------------------------------------------------------------------
+
+stale() {
+  [[ ! -x dist/rpc.statd || -n $(find "${embedded[@]}" install.sh -newer dist/rpc.statd -print -quit) ]]
+}
+
+# From a copy with fixed times and the libraries inside: the program's file table holds times and
+# the paths below the one folder that has all modules, and nothing else may differ between builds.
+compile() {
+  local stage=$tools/stage name
+  rm -rf "$stage"
+  mkdir -p "$stage/.toolchain" dist
+  touch "$tools/build-began"
+  cp -r --parents "${embedded[@]}" "$stage"
+  if [[ ${JSR_URL-} == "file://$tools/packages/" ]]; then
+    cp -r "$tools/packages" "$stage/.toolchain"
+    JSR_URL=file://$stage/.toolchain/packages/
+  fi
+  find "$stage" -exec touch -d "@${SOURCE_DATE_EPOCH:-0}" {} +
+  # no code cache: the program would execute bytecode from a file in $TMPDIR, whoever owns it
+  # no prompt: a missing permission must fail, not ask a terminal
+  # single-threaded: privileges are dropped in every thread, as there is only one
+  # lite-mode, small semi-space: a quarter less memory under load, same speed
+  (cd "$stage" && "$DENO" compile --quiet -A --no-prompt --no-code-cache \
+    --v8-flags=--single-threaded,--lite-mode,--max-semi-space-size=1 \
+    --include LICENSE --include conf/NOTICES --output "$tools/rpc.statd" main.ts)
+  touch -r "$tools/build-began" "$tools/rpc.statd"
+  mv "$tools/rpc.statd" dist/rpc.statd # never strip it: the payload lies behind the last section
+  for name in "${links[@]}"; do ln -sfn rpc.statd "dist/$name"; done
+}
+
+build() {
+  toolchain
+  say "Building dist/rpc.statd"
+  (flock 9; compile) 9>"$tools/build-lock"
+}
+
+# ---- run -----------------------------------------------------------------------------------------
+
+run() {
+  if stale; then build; fi
+  local state
+  state=$(mktemp -d /tmp/nsm.XXXXXX)
+  mkdir "$state/sm" "$state/sm.bak"
+  if ((EUID == 0)); then # statd drops its privileges to the owner of the state directory
+    if id statd >/dev/null 2>&1; then chown -R statd: "$state"; else chown -R nobody: "$state"; fi
+  fi
+  exec dist/rpc.statd -F -d -P "$state" --no-notify "$@"
+}
+
+# ---- test ----------------------------------------------------------------------------------------
+
+is_installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+
+# A subshell with a policy that lets no service start; the policy found here is put back.
+apt_install() (
+  policy=/usr/sbin/policy-rc.d
+  trap 'rm -f "$policy"; if [[ -e $policy.nsm-kept ]]; then mv "$policy.nsm-kept" "$policy"; fi' EXIT
+  if [[ -e $policy && ! -e $policy.nsm-kept ]]; then mv "$policy" "$policy.nsm-kept" || exit; fi
+  printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" || exit
+  get=(apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=120 install "$@")
+  export DEBIAN_FRONTEND=noninteractive
+  "${get[@]}" >/dev/null 2>&1 || { apt-get -qq update && "${get[@]}" >/dev/null; }
+) </dev/null
+
+install_peers() {
+  local missing=() package
+  have dpkg-query || missing=("${peers[@]}")
+  for package in "${peers[@]}"; do
+    if have dpkg-query && ! is_installed "$package"; then missing+=("$package"); fi
+  done
+  ((${#missing[@]})) || return 0
+  if ((EUID == 0)) && have apt-get; then
+    say "Installing ${missing[*]}, services not started"
+    (flock 9 && apt_install "${missing[@]}") 9>"$tools/apt-lock" && return
+    say "Cannot install ${missing[*]}: tests that need them are skipped"
+  else
+    say "Not installing ${missing[*]} (takes root on Debian): tests that need them are skipped"
+  fi
+}
+
+gates_failed=0
+gate() {
+  local name=$1
+  shift
+  echo "== $name"
+  "$@" || { gates_failed=$((gates_failed + 1)) && echo "== $name: FAILED"; }
+}
+
+run_tests() {
+  local log status=0 passed failed skipped
+  log=$(mktemp)
+  "$DENO" test -A --no-check test 2>&1 | tee "$log" || status=1
+  count() { sed -nE "s/^(ok|FAILED) \|.* ([0-9]+) $1.*/\2/p" "$log" | tail -n 1; }
+  passed=$(count passed) failed=$(count failed) skipped=$(count ignored)
+  rm "$log"
+  failed=$((${failed:-0} + gates_failed))
+  if ((status && !failed)); then failed=1; fi # a file that cannot be loaded is no test's failure
+  printf '%d passed, %d failed%s\n' "${passed:-0}" "$failed" "${skipped:+, $skipped skipped}"
+  ((failed == 0))
+}
+
+run_all() {
+  toolchain
+  install_peers
+  export NO_COLOR=1
+  gate "Format check" "$DENO" fmt --check --quiet
+  gate "Lint" "$DENO" lint --quiet
+  gate "Type check" "$DENO" check --quiet
+  if stale; then gate "Build" "$here/install.sh" build; fi
+  echo "== Tests"
+  run_tests
+}
+
+# ---- install and uninstall -----------------------------------------------------------------------
+
+prefix=/usr/local
+parse_prefix() {
+  case ${1-} in
+    "") ;;
+    --prefix) prefix=${2-} ;;
+    --prefix=*) prefix=${1#*=} ;;
+    *) die "unknown argument \"$1\": only --prefix DIR is understood" ;;
+  esac
+  [[ $prefix == /* ]] || die "prefix \"$prefix\" is not an absolute path: give --prefix /a/folder"
+  prefix=${prefix%/} root=${DESTDIR-}
+  record=$root$prefix/lib/nsm/installed # one line for each path: what we put there, and where
+  kept=$root$prefix/lib/nsm/replaced    # what stood there before
+}
+
+mark() {
+  if [[ -L $1 ]]; then
+    echo "link:$(readlink "$1")"
+  elif [[ -f $1 ]]; then
+    sha256sum <"$1" | sed 's/^/sha256:/; s/ .*//'
+  fi
+}
+is_ours() { grep -qxF "$(mark "$root$1") $1" "$record" 2>/dev/null; }
+
+# place MODE SOURCE PATH, where MODE "link" makes a link to SOURCE
+place() {
+  local mode=$1 source=$2 path=$3
+  local new=$root$path.nsm-new
+  mkdir -p "$(dirname "$new")"
+  if [[ (-e $root$path || -L $root$path) ]] && ! is_ours "$path"; then
+    mkdir -p "$(dirname "$kept$path")"
+    cp -a "$root$path" "$kept$path"
+    say "Kept a copy of $root$path"
+  fi
+  if [[ $mode == link ]]; then ln -sfn "$source" "$new"; else install -m "$mode" "$source" "$new"; fi
+  echo "$(mark "$new") $path" >>"$record"
+  mv -fT "$new" "$root$path"
+}
+
+forget_old_marks() {
+  local was path
+  while read -r was path; do
+    if [[ $was == "$(mark "$root$path")" ]]; then echo "$was $path"; fi
+  done < <(sort -u "$record") >"$record.nsm-new"
+  mv "$record.nsm-new" "$record"
+}
+
+install_all() {
+  parse_prefix "$@"
+  if stale; then build; fi
+  if ! mkdir -p "$(dirname "$record")" 2>/dev/null || [[ ! -w $(dirname "$record") ]]; then
+    die "cannot write below $root$prefix: run as root or choose another --prefix"
+  fi
+  local name
+  place 755 dist/rpc.statd "$prefix/sbin/rpc.statd"
+  for name in "${links[@]}"; do place link rpc.statd "$prefix/sbin/$name"; done
+  place 644 LICENSE "$prefix/share/doc/nsm/LICENSE"
+  place 644 conf/NOTICES "$prefix/share/doc/nsm/NOTICES"
+  forget_old_marks
+  say "Installed rpc.statd, ${links[*]} in $root$prefix/sbin"
+}
+
+uninstall_all() {
+  parse_prefix "$@"
+  [[ -f $record ]] || die "nothing to uninstall below $root$prefix: was another --prefix used?"
+  local path left=0
+  while read -r path; do
+    if is_ours "$path"; then
+      rm "$root$path"
+      if [[ -e $kept$path || -L $kept$path ]]; then mv -T "$kept$path" "$root$path"; fi
+    elif [[ -e $root$path || -L $root$path ]]; then
+      left=1
+      say "Left alone $root$path: it is not what install put there"
+    fi
+  done < <(sed 's/^[^ ]* //' "$record" | sort -u)
+  if ((left)); then die "not all removed: what was replaced stays in $kept"; fi
+  rm -r "$(dirname "$record")"
+  rmdir --ignore-fail-on-non-empty "$root$prefix/share/doc/nsm"
+}
+
+# --------------------------------------------------------------------------------------------------
+
+command=${1-}
+(($#)) && shift
+if [[ $command == deno ]]; then # stays in the caller's folder
+  toolchain
+  exec "$DENO" "$@"
+fi
+cd "$here"
+case $command in
+  run) run "$@" ;;
+  test) run_all ;;
+  build) build ;;
+  install) install_all "$@" ;;
+  uninstall) uninstall_all "$@" ;;
+  clean) rm -rf dist "$tools/stage" "$tools/cache" ;;
+  toolchain) toolchain ;;
+  help | -h | --help) usage ;;
+  *) usage >&2 && exit 2 ;;
+esac
