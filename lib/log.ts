@@ -1,11 +1,15 @@
 /**
- * What the program says, and where it goes. Everything but commands/ imports only the type
- * {@link Log} from here; this is the one file that knows @std/log.
+ * What the program says, and where it goes. Everything but commands/ imports only types from here; this
+ * is the one file that knows @std/log.
  */
+
+import { BaseHandler } from "@std/log/base-handler";
+import { type LevelName, LogLevels } from "@std/log/levels";
+import { Logger, type LogRecord } from "@std/log/logger";
 
 /**
  * Where a part of the program says what it does. A message is one line without a line end; text that
- * came from outside has gone through {@link quote} before.
+ * came from outside has gone through `quote` before.
  */
 export interface Log {
   error(message: string): void;
@@ -14,4 +18,143 @@ export interface Log {
   info(message: string): void;
   /** The text is only made when somebody wants it. */
   debug(message: () => string): void;
+}
+
+/** How important a message is, most important first. */
+export type LogLevel = "error" | "warning" | "notice" | "info" | "debug";
+
+/** A place that messages go to. */
+export interface LogSink {
+  /** Takes a message of one line. It neither throws nor waits. */
+  write(level: LogLevel, message: string): void;
+}
+
+/** A log that somebody can turn up and down. */
+export interface AdjustableLog extends Log {
+  /** The least important level that is not dropped. */
+  threshold: LogLevel;
+}
+
+/** @std/log has five levels under other names; ours are its in the same order. */
+const LEVELS: Readonly<Record<LogLevel, LevelName>> = {
+  error: "CRITICAL",
+  warning: "ERROR",
+  notice: "WARN",
+  info: "INFO",
+  debug: "DEBUG",
+};
+const NAMES = Object.keys(LEVELS) as LogLevel[];
+
+class SinkHandler extends BaseHandler {
+  readonly #sink: LogSink;
+
+  constructor(sink: LogSink) {
+    super("NOTSET");
+    this.#sink = sink;
+  }
+
+  override handle(record: LogRecord): void {
+    const level = NAMES.find((name) => LogLevels[LEVELS[name]] === record.level)!;
+    this.#sink.write(level, oneLine(record.msg));
+  }
+
+  log(): void {} // what handle() of the base class would call
+}
+
+/** What is shown for the lines of a stack trace; other control characters have no business here. */
+function oneLine(message: string): string {
+  // deno-lint-ignore no-control-regex
+  return message.trimEnd().replace(/\s*\n\s*/g, " | ").replace(/[\0-\x1f\x7f]/g, "?");
+}
+
+/** A log that writes to every sink. */
+export function makeLog(threshold: LogLevel, sinks: readonly LogSink[]): AdjustableLog {
+  const handlers = sinks.map((sink) => new SinkHandler(sink));
+  const logger = new Logger("nsm", LEVELS[threshold], { handlers });
+  return {
+    error: (message) => void logger.critical(message),
+    warning: (message) => void logger.error(message),
+    notice: (message) => void logger.warn(message),
+    info: (message) => void logger.info(message),
+    debug: (message) => void logger.debug(message),
+    get threshold() {
+      return NAMES.find((name) => LEVELS[name] === logger.levelName)!;
+    },
+    set threshold(level) {
+      logger.levelName = LEVELS[level];
+    },
+  };
+}
+
+/**
+ * The threshold for a verbosity as macOS counts it: 1 notice, 2 info, 3 and above debug. 0 is notice
+ * too, which is what nfs-utils logs without being asked.
+ */
+export function thresholdOf(verbosity: number): LogLevel {
+  if (verbosity >= 3) return "debug";
+  return verbosity === 2 ? "info" : "notice";
+}
+
+/** How a line looks on stderr. */
+export type LineFormat =
+  /** `rpc.statd: message` */
+  | "plain"
+  /** `<4>message`: systemd takes the level off. Source: sd-daemon(3). */
+  | "journal"
+  /** `{"time":"2025-11-21T05:15:00.000Z","level":"warning","program":"rpc.statd","pid":1,"message":""}` */
+  | "json";
+
+const JOURNAL_PRIORITIES: Readonly<Record<LogLevel, number>> = {
+  error: 3,
+  warning: 4,
+  notice: 5,
+  info: 6,
+  debug: 7,
+};
+
+/** A message as a line with its line end. */
+export function formatLine(
+  format: LineFormat,
+  programName: string,
+  level: LogLevel,
+  message: string,
+): string {
+  switch (format) {
+    case "plain":
+      return `${programName}: ${message}\n`;
+    case "journal":
+      return `<${JOURNAL_PRIORITIES[level]}>${message}\n`;
+    case "json": {
+      const time = new Date().toISOString();
+      return `${JSON.stringify({ time, level, program: programName, pid: Deno.pid, message })}\n`;
+    }
+  }
+}
+
+/** Standard error as a place for messages; when nobody reads it they are lost. */
+export function stderrSink(format: LineFormat, programName: string): LogSink {
+  return {
+    write(level, message) {
+      const bytes = new TextEncoder().encode(formatLine(format, programName, level, message));
+      try {
+        for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
+      } catch {
+        // closed, or a pipe that nobody reads or empties: there is no other place to say so
+      }
+    },
+  };
+}
+
+/**
+ * Whether standard error goes to the journal, where `journalStream` is the variable JOURNAL_STREAM: the
+ * device and inode numbers of the socket that systemd made, so that a redirection can be told.
+ */
+export function isJournal(journalStream: string | undefined): boolean {
+  if (journalStream === undefined) return false;
+  try {
+    const { dev, ino } = Deno.statSync("/proc/self/fd/2");
+    return journalStream === `${dev}:${ino}`;
+  } catch {
+    return false; // no /proc
+  }
 }

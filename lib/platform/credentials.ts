@@ -1,0 +1,70 @@
+/**
+ * Ids, capabilities and other attributes of the process. The C library changes ids in every thread;
+ * what prctl and capset change holds for the calling thread and those that it starts later.
+ *
+ * Source: setresuid(2), prctl(2), capset(2), credentials(7), capabilities(7).
+ */
+
+import { checked, cString, libc } from "./libc.ts";
+
+/** Sets the supplementary groups of every thread. */
+export function setGroups(gids: readonly number[]): void {
+  checked("setgroups", libc().setgroups(BigInt(gids.length), new Uint32Array(gids)));
+}
+
+/** Sets real, effective and saved group id of every thread. */
+export function setGroupId(gid: number): void {
+  checked("setresgid", libc().setresgid(gid, gid, gid));
+}
+
+/** Sets real, effective and saved user id of every thread. */
+export function setUserId(uid: number): void {
+  checked("setresuid", libc().setresuid(uid, uid, uid));
+}
+
+const PR_SET_DUMPABLE = 4;
+const PR_SET_KEEPCAPS = 8;
+const PR_SET_NAME = 15;
+const PR_CAPBSET_READ = 23;
+const PR_CAPBSET_DROP = 24;
+const PR_SET_NO_NEW_PRIVS = 38;
+
+function prctl(name: string, option: number, argument: number): void {
+  checked(`prctl(${name})`, libc().prctl(option, BigInt(argument), 0n, 0n, 0n));
+}
+
+/** Whether this thread keeps its permitted capabilities when its user id leaves 0. */
+export function keepCapabilities(keep: boolean): void {
+  prctl("PR_SET_KEEPCAPS", PR_SET_KEEPCAPS, Number(keep));
+}
+
+/** From now on no program started by this thread gains rights by set-uid bits or file capabilities. */
+export function setNoNewPrivileges(): void {
+  prctl("PR_SET_NO_NEW_PRIVS", PR_SET_NO_NEW_PRIVS, 1);
+}
+
+/** Whether the process may dump core, and be traced by others of its user. */
+export function setDumpable(dumpable: boolean): void {
+  prctl("PR_SET_DUMPABLE", PR_SET_DUMPABLE, Number(dumpable));
+}
+
+/** Takes every capability out of the bounding set of this thread; needs CAP_SETPCAP. */
+export function emptyBoundingSet(): void {
+  // behind the kernel's last capability, the answer is EINVAL
+  for (let bit = 0; libc().prctl(PR_CAPBSET_READ, BigInt(bit), 0n, 0n, 0n) >= 0; bit++) {
+    prctl("PR_CAPBSET_DROP", PR_CAPBSET_DROP, bit);
+  }
+}
+
+/** Sets permitted and effective capabilities of this thread to one set, the inheritable ones to none. */
+export function setCapabilities(set: bigint): void {
+  const header = new Uint32Array([0x20080522, 0]); // _LINUX_CAPABILITY_VERSION_3, the calling thread
+  const [low, high] = [Number(set & 0xffffffffn), Number(set >> 32n)];
+  // twice effective, permitted, inheritable: capabilities 0 to 31, then 32 to 63
+  checked("capset", libc().capset(header, new Uint32Array([low, low, 0, high, high, 0])));
+}
+
+/** Sets the name that ps and pidof know the process by; the kernel keeps 15 bytes of it. */
+export function setProcessName(name: string): void {
+  checked("prctl(PR_SET_NAME)", libc().prctl_text(PR_SET_NAME, cString(name)));
+}

@@ -1,0 +1,108 @@
+/**
+ * File descriptors by number, for what Deno's own files and sockets do not offer. Nothing opened here is
+ * inherited by programs that are started later.
+ *
+ * Source: open(2), dup(2), unix(7), socket(7), ipv6(7).
+ */
+
+import { checked, cString, libc, LibcError } from "./libc.ts";
+
+const O_RDWR = 2;
+const O_CLOEXEC = 0o2000000; // also SOCK_CLOEXEC
+const SOCK_NONBLOCK = 0o4000;
+
+/** Opens a file for reading and writing. */
+export function openDescriptor(path: string): number {
+  return checked(`open "${path}"`, libc().open(cString(path), O_RDWR | O_CLOEXEC, 0));
+}
+
+/** Closes a descriptor; for what can fail here there is no remedy. */
+export function closeDescriptor(fd: number): void {
+  libc().close(fd);
+}
+
+/** Makes `onto` refer to what `fd` refers to. */
+export function duplicate(fd: number, onto: number, isInherited: boolean): void {
+  checked("dup3", libc().dup3(fd, onto, isInherited ? 0 : O_CLOEXEC));
+}
+
+const AF_UNIX = 1;
+const SUN_PATH_MAX_BYTES = 107;
+const ENAMETOOLONG = 36;
+
+/**
+ * A datagram socket connected to a path, or to `@name` for an abstract address.
+ *
+ * @throws {LibcError} ENOENT, ECONNREFUSED when nobody is there.
+ */
+export function connectUnixDatagram(address: string): number {
+  const isAbstract = address.startsWith("@");
+  const path = new TextEncoder().encode(isAbstract ? `\0${address.slice(1)}` : `${address}\0`);
+  if (path.length > SUN_PATH_MAX_BYTES) throw new LibcError("connect", ENAMETOOLONG);
+  const name = new Uint8Array(2 + path.length);
+  name[0] = AF_UNIX; // sa_family is in host byte order
+  name.set(path, 2);
+  const type = 2 | SOCK_NONBLOCK | O_CLOEXEC;
+  const fd = checked("socket", libc().socket(AF_UNIX, type, 0));
+  try {
+    checked("connect", libc().connect(fd, name, name.length));
+    return fd;
+  } catch (error) {
+    closeDescriptor(fd);
+    throw error;
+  }
+}
+
+/**
+ * Sends one datagram on a connected socket without waiting for room.
+ *
+ * @throws {LibcError} EAGAIN when there is no room, ECONNREFUSED when the other side is gone.
+ */
+export function sendNow(fd: number, bytes: Uint8Array<ArrayBuffer>): void {
+  const flags = 0x40 | 0x4000; // MSG_DONTWAIT | MSG_NOSIGNAL
+  checked("send", libc().send(fd, bytes, BigInt(bytes.length), flags));
+}
+
+/** What a descriptor of an Internet socket is bound to. */
+export interface BoundSocket {
+  readonly family: "ipv4" | "ipv6";
+  readonly transport: "udp" | "tcp";
+  readonly port: number;
+}
+
+const FAMILIES: Readonly<Record<number, BoundSocket["family"]>> = { 2: "ipv4", 10: "ipv6" };
+const TRANSPORTS: Readonly<Record<number, BoundSocket["transport"]>> = { 1: "tcp", 2: "udp" };
+
+/** What a descriptor is bound to; nothing if it is not an Internet socket. */
+export function boundSocket(fd: number): BoundSocket | undefined {
+  const name = new Uint8Array(128); // sockaddr_storage
+  if (libc().getsockname(fd, name, new Uint32Array([name.length])) < 0) return undefined;
+  const family = FAMILIES[name[0]!];
+  if (family === undefined) return undefined;
+  const transport = TRANSPORTS[getSocketOption(fd, "SO_TYPE")];
+  return transport && { family, transport, port: name[2]! << 8 | name[3]! };
+}
+
+/** Level and number of options whose value is an int. */
+const OPTIONS = {
+  SO_TYPE: [1, 3],
+  SO_RCVBUF: [1, 8],
+  SO_RCVBUFFORCE: [1, 33],
+  IPV6_V6ONLY: [41, 26],
+} as const;
+
+/** Reads a socket option. */
+export function getSocketOption(fd: number, option: keyof typeof OPTIONS): number {
+  const [level, name] = OPTIONS[option];
+  const value = new Int32Array(1);
+  const length = new Uint32Array([value.byteLength]);
+  checked(`getsockopt(${option})`, libc().getsockopt(fd, level, name, value, length));
+  return value[0]!;
+}
+
+/** Sets a socket option. */
+export function setSocketOption(fd: number, option: keyof typeof OPTIONS, value: number): void {
+  const [level, name] = OPTIONS[option];
+  const data = new Int32Array([value]);
+  checked(`setsockopt(${option})`, libc().setsockopt(fd, level, name, data, data.byteLength));
+}

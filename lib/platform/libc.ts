@@ -1,0 +1,233 @@
+/**
+ * The C library, for what Deno has no word for: the one table of calls, how a failure is reported, and
+ * the look-up of names. The library is opened at the first call. No pointer leaves this file; the
+ * wrappers of the other calls are in `credentials.ts` and `descriptors.ts`.
+ *
+ * Structures and constants are those of 64-bit Linux with glibc, x86-64 and arm64. prctl and open are
+ * variadic in C: on both machines integers and pointers go into the same registers either way.
+ */
+
+const SYMBOLS = {
+  setgroups: { parameters: ["usize", "buffer"], result: "i32" },
+  setresgid: { parameters: ["u32", "u32", "u32"], result: "i32" },
+  setresuid: { parameters: ["u32", "u32", "u32"], result: "i32" },
+  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
+  prctl_text: { name: "prctl", parameters: ["i32", "buffer"], result: "i32" },
+  capset: { parameters: ["buffer", "buffer"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+  dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i64" },
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** Calls that take or return pointers, and calls that wait on a thread of their own. */
+const POINTER_SYMBOLS = {
+  __errno_location: { parameters: [], result: "pointer" },
+  getaddrinfo: {
+    parameters: ["buffer", "buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  getaddrinfo_numeric: {
+    name: "getaddrinfo",
+    parameters: ["buffer", "buffer", "buffer", "buffer"],
+    result: "i32",
+  },
+  freeaddrinfo: { parameters: ["pointer"], result: "void" },
+  getnameinfo: {
+    parameters: ["buffer", "u32", "buffer", "u32", "buffer", "u32", "i32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  getnameinfo_numeric: {
+    name: "getnameinfo",
+    parameters: ["pointer", "u32", "buffer", "u32", "buffer", "u32", "i32"],
+    result: "i32",
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+type Library = Deno.DynamicLibrary<typeof SYMBOLS & typeof POINTER_SYMBOLS>["symbols"];
+
+let opened: Library | undefined;
+
+function library(): Library {
+  return opened ??= Deno.dlopen("libc.so.6", { ...SYMBOLS, ...POINTER_SYMBOLS }).symbols;
+}
+
+/** The calls that know no pointers. Numbers below 0 are failures: see {@link checked}. */
+export function libc(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
+  return library();
+}
+
+// deno-fmt-ignore
+const ERRNO_NAMES: Readonly<Record<number, string>> = {
+  1: "EPERM", 2: "ENOENT", 3: "ESRCH", 4: "EINTR", 5: "EIO", 6: "ENXIO", 9: "EBADF", 11: "EAGAIN",
+  12: "ENOMEM", 13: "EACCES", 14: "EFAULT", 16: "EBUSY", 17: "EEXIST", 19: "ENODEV", 20: "ENOTDIR",
+  21: "EISDIR", 22: "EINVAL", 23: "ENFILE", 24: "EMFILE", 30: "EROFS", 32: "EPIPE",
+  36: "ENAMETOOLONG", 38: "ENOSYS", 40: "ELOOP", 88: "ENOTSOCK", 89: "EDESTADDRREQ", 90: "EMSGSIZE",
+  91: "EPROTOTYPE", 92: "ENOPROTOOPT", 95: "EOPNOTSUPP", 97: "EAFNOSUPPORT", 104: "ECONNRESET",
+  105: "ENOBUFS", 107: "ENOTCONN", 111: "ECONNREFUSED",
+};
+
+/** A call of the C library that failed; the message reads `setgroups: EPERM`. */
+export class LibcError extends Error {
+  override readonly name = "LibcError";
+  /** Name of the error; `errno 123` for rare ones. */
+  readonly code: string;
+
+  constructor(call: string, errno: number) {
+    const code = ERRNO_NAMES[errno] ?? `errno ${errno}`;
+    super(`${call}: ${code}`);
+    this.code = code;
+  }
+}
+
+/**
+ * The result of a call made just before, on this thread, whose errno nothing has disturbed since.
+ *
+ * @throws {LibcError} When it is below 0.
+ */
+export function checked<T extends number | bigint>(call: string, result: T): T {
+  if (result >= 0) return result;
+  const errno = new Deno.UnsafePointerView(library().__errno_location()!).getInt32();
+  throw new LibcError(call, errno);
+}
+
+/** Text as C has it. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  if (text.includes("\0")) throw new TypeError("Cannot pass text with a NUL character to C");
+  return new TextEncoder().encode(`${text}\0`);
+}
+
+// ---- names ----------------------------------------------------------------------------------------
+
+/** Results of name look-ups that are told apart; 0 is success. Source: netdb.h of glibc. */
+export const EAI = {
+  NONAME: -2,
+  AGAIN: -3,
+  FAIL: -4,
+  NODATA: -5,
+  FAMILY: -6,
+  MEMORY: -10,
+  SYSTEM: -11,
+} as const;
+
+const AI_CANONNAME = 2;
+const AI_NUMERICHOST = 4;
+const NI_NUMERICHOST = 1;
+const NI_NAMEREQD = 8;
+const NI_MAXHOST_BYTES = 1025;
+const SOCK_DGRAM = 2;
+
+/** What can be asked for: no host name has other characters, and a NUL would cut it short. */
+const LOOKABLE = /^[\x21-\x7e]+$/;
+
+/** Buffers of calls under way on other threads, which the garbage collector must not take. */
+const inUse = new Set<readonly unknown[]>();
+
+/** struct addrinfo with nothing but flags and socket type; one type gives each address once. */
+function hints(flags: number): Int32Array<ArrayBuffer> {
+  return new Int32Array([flags, 0, SOCK_DGRAM, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+}
+
+interface AddressEntry {
+  readonly view: Deno.UnsafePointerView;
+  readonly sockaddr: Deno.PointerObject;
+  readonly sockaddrBytes: number;
+}
+
+/** Walks a result of getaddrinfo: on 64 bits ai_addrlen@16, ai_addr@24, ai_canonname@32, ai_next@40. */
+function* entriesOf(list: Deno.PointerValue): Generator<AddressEntry> {
+  while (list !== null) {
+    const view = new Deno.UnsafePointerView(list);
+    const sockaddr = view.getPointer(24);
+    if (sockaddr !== null) yield { view, sockaddr, sockaddrBytes: view.getUint32(16) };
+    list = view.getPointer(40);
+  }
+}
+
+function textOf(buffer: Uint8Array): string {
+  return String.fromCharCode(...buffer.subarray(0, buffer.indexOf(0)));
+}
+
+/** Reads the result of getaddrinfo with `read` and frees it, whatever happens. */
+function readList<T>(list: BigUint64Array, read: (list: Deno.PointerValue) => T): T {
+  const pointer = Deno.UnsafePointer.create(list[0]!);
+  try {
+    return read(pointer);
+  } finally {
+    if (pointer !== null) library().freeaddrinfo(pointer);
+  }
+}
+
+/**
+ * Addresses of a name, in the order of the C library, by hosts file, DNS and whatever nsswitch.conf
+ * says. Link-local addresses carry their `%scope`. It takes one of the runtime's 32 threads meanwhile,
+ * so limit how many run at a time.
+ *
+ * @returns `code` 0, or one of {@link EAI}.
+ */
+export async function addressesOfName(
+  name: string,
+): Promise<{ code: number; canonicalName?: string; addresses?: string[] }> {
+  if (!LOOKABLE.test(name)) return { code: EAI.NONAME };
+  const list = new BigUint64Array(1);
+  const buffers = [cString(name), hints(AI_CANONNAME), list] as const;
+  inUse.add(buffers);
+  const code = await library().getaddrinfo(buffers[0], null, buffers[1], list)
+    .finally(() => inUse.delete(buffers));
+  if (code !== 0) return { code };
+  return readList(list, (first) => {
+    let canonicalName = name;
+    const addresses = new Set<string>();
+    for (const { view, sockaddr, sockaddrBytes } of entriesOf(first)) {
+      const canonical = view.getPointer(32);
+      if (canonical !== null) canonicalName = new Deno.UnsafePointerView(canonical).getCString();
+      const host = new Uint8Array(NI_MAXHOST_BYTES);
+      const rc = library()
+        .getnameinfo_numeric(sockaddr, sockaddrBytes, host, host.length, null, 0, NI_NUMERICHOST);
+      if (rc === 0) addresses.add(textOf(host));
+    }
+    return { code, canonicalName, addresses: [...addresses] };
+  });
+}
+
+/** The socket address of a numeric address as the C library reads it: `127.2`, `fe80::1%eth0`. */
+function numericAddress(address: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!LOOKABLE.test(address)) return undefined;
+  const list = new BigUint64Array(1);
+  const code = library().getaddrinfo_numeric(cString(address), null, hints(AI_NUMERICHOST), list);
+  if (code !== 0) return undefined;
+  return readList(list, (first) => {
+    for (const { sockaddr, sockaddrBytes } of entriesOf(first)) {
+      const bytes = new Uint8Array(sockaddrBytes);
+      new Deno.UnsafePointerView(sockaddr).copyInto(bytes);
+      return bytes;
+    }
+    return undefined;
+  });
+}
+
+/**
+ * Name of a numeric address, IPv4 or IPv6, the latter with `%scope` where it is link-local. Threads as
+ * for {@link addressesOfName}.
+ *
+ * @returns `code` 0, or one of {@link EAI}: NONAME where there is no name, or the text is no address.
+ */
+export async function nameOfAddress(address: string): Promise<{ code: number; name?: string }> {
+  const sockaddr = numericAddress(address);
+  if (sockaddr === undefined) return { code: EAI.NONAME };
+  const host = new Uint8Array(NI_MAXHOST_BYTES);
+  const buffers = [sockaddr, host] as const;
+  inUse.add(buffers);
+  const code = await library()
+    .getnameinfo(sockaddr, sockaddr.length, host, host.length, null, 0, NI_NAMEREQD)
+    .finally(() => inUse.delete(buffers));
+  return code === 0 ? { code, name: textOf(host) } : { code };
+}

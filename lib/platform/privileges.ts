@@ -1,0 +1,151 @@
+/**
+ * Giving up root. The owner and group of the directory `sm` decide whom to become; what is kept is
+ * CAP_NET_BIND_SERVICE, for reserved ports. Afterwards the kernel is asked what every thread has.
+ *
+ * Ids and groups change in all threads. Capability sets, the bounding set and no_new_privs change in the
+ * main thread, which also starts every program and binds every socket; other threads lose all
+ * capabilities with uid 0. The compiled program has one thread here, if it did no asynchronous file or
+ * name operation and listens to no signal before. Run from source, the runtime has threads that keep
+ * their bounding set, which helps nobody as they start no programs: that is a warning.
+ *
+ * Source: capabilities(7), nfs-utils' behaviour (identity, order, kept capability). Deviation: more is
+ * given up (no_new_privs, core dumps and tracing), and the result is verified.
+ */
+
+import {
+  emptyBoundingSet,
+  keepCapabilities,
+  setCapabilities,
+  setDumpable,
+  setGroupId,
+  setGroups,
+  setNoNewPrivileges,
+  setUserId,
+} from "./credentials.ts";
+import { readThreads, type ThreadStatus } from "./process_status.ts";
+
+/** Whom to become. */
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Bit of CAP_NET_BIND_SERVICE in a capability set: ports below 1024. */
+export const NET_BIND_SERVICE = 1n << 10n;
+const SETPCAP = 1n << 8n;
+
+/**
+ * Owner and group of a directory, which is no symbolic link.
+ *
+ * @throws {Error} When it is not there, or something else.
+ */
+export function ownerOf(directory: string): Identity {
+  const found = Deno.lstatSync(directory);
+  if (!found.isDirectory) throw new Error(`Cannot use "${directory}": it is not a directory`);
+  return { uid: found.uid!, gid: found.gid! };
+}
+
+/** What the process is after {@link dropPrivileges}. */
+export interface DropOutcome {
+  /** `dropped`: the identity's; `root`: still root, as the identity says; `unprivileged`: never was. */
+  readonly kind: "dropped" | "root" | "unprivileged";
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Becomes the owner of `directory` for good, and verifies it. To be called once, when everything that
+ * needs root is done.
+ *
+ * @throws {Error} When a step fails or its effect is not there; the process must end then.
+ */
+export function dropPrivileges(
+  directory: string,
+  options: { readonly noNewPrivileges: boolean } = { noNewPrivileges: true },
+): DropOutcome {
+  const identity = ownerOf(directory);
+  const [before] = readThreads();
+  const warnings: string[] = [];
+  let kind: DropOutcome["kind"];
+  if (before.uids[1] !== 0) {
+    kind = "unprivileged";
+    limitCapabilities(before);
+    if (before.uids[1] !== identity.uid) {
+      warnings.push(
+        `Running as uid ${before.uids[1]}, but "${directory}" belongs to uid ${identity.uid}`,
+      );
+    }
+  } else if (identity.uid === 0) {
+    kind = "root";
+    emptyBoundingSet();
+    warnings.push(`Running as root.  chown "${directory}" to choose different user`);
+  } else {
+    kind = "dropped";
+    become(identity);
+  }
+  setDumpable(false); // no traces of reserved sockets to other processes of that user
+  if (options.noNewPrivileges) setNoNewPrivileges();
+
+  const threads = readThreads();
+  const faults = privilegeFaults(threads, { kind, identity, ...options });
+  if (faults.length > 0) throw new Error(`Privileges are not dropped: ${faults.join(", ")}`);
+  const unbounded = threads.filter((thread) => thread.bounding !== 0n).length;
+  if (unbounded > 0 && kind !== "unprivileged") {
+    warnings.push(`${unbounded} other threads keep their capability bounding set`);
+  }
+  return { kind, warnings };
+}
+
+function become({ uid, gid }: Identity): void {
+  emptyBoundingSet();
+  keepCapabilities(true);
+  setGroups([]);
+  setGroupId(gid);
+  setUserId(uid);
+  setCapabilities(NET_BIND_SERVICE);
+  keepCapabilities(false);
+}
+
+/** Gives up what a service manager may have handed to a process that is not root. */
+function limitCapabilities(thread: ThreadStatus): void {
+  if ((thread.effective & SETPCAP) !== 0n) emptyBoundingSet();
+  setCapabilities(thread.permitted & NET_BIND_SERVICE);
+}
+
+/** What threads must be like. */
+export interface Expectation {
+  readonly kind: DropOutcome["kind"];
+  readonly identity: Identity;
+  readonly noNewPrivileges: boolean;
+}
+
+/** What of an expectation does not hold; the first thread is the main one. */
+export function privilegeFaults(
+  threads: readonly ThreadStatus[],
+  { kind, identity: { uid, gid }, noNewPrivileges }: Expectation,
+): string[] {
+  const faults: string[] = [];
+  threads.forEach((thread, index) => {
+    const isMain = index === 0;
+    const demand = (isMet: boolean, fault: string) => {
+      if (!isMet) faults.push(`thread ${thread.id} ${fault}`);
+    };
+    if (kind === "dropped") {
+      demand(thread.uids.every((id) => id === uid), `has uids ${thread.uids.join(" ")}`);
+      demand(thread.gids.every((id) => id === gid), `has gids ${thread.gids.join(" ")}`);
+      demand(thread.groups.length === 0, `has groups ${thread.groups.join(" ")}`);
+    }
+    if (kind === "dropped" && isMain) {
+      demand(thread.effective === NET_BIND_SERVICE, "cannot bind reserved ports");
+    }
+    if (kind !== "root") {
+      const held = thread.permitted | thread.effective | thread.inheritable | thread.ambient;
+      demand((held & ~NET_BIND_SERVICE) === 0n, `has capabilities 0x${held.toString(16)}`);
+      demand(thread.inheritable === 0n, "has inheritable capabilities");
+    }
+    if (kind !== "unprivileged" && isMain) {
+      demand(thread.bounding === 0n, `has bounding set 0x${thread.bounding.toString(16)}`);
+    }
+    if (noNewPrivileges && isMain) demand(thread.noNewPrivileges, "can gain privileges by exec");
+  });
+  return faults;
+}
