@@ -69,13 +69,13 @@ have_runtime() { [[ -e $tools/online || -n ${DENORT_BIN-} || -f $tools/denort ]]
 fetch_missing() {
   rm -rf "$tools"/tmp-*
   [[ -x $DENO ]] || download_deno || from_npm deno
-  if have_libraries && have_runtime; then return; fi
-  if deno_hosts_answer; then
+  if ! (have_libraries && have_runtime) && deno_hosts_answer; then
     touch "$tools/online" # from here on Deno downloads and caches by itself
   else
     have_libraries || from_npm packages
     have_runtime || from_npm denort
   fi
+  rm -rf "$tools"/tmp-*
 }
 
 # Sets DENO and the variables that make it find the rest.
