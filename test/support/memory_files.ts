@@ -25,8 +25,9 @@ export class MemoryFiles implements ReadFiles {
   }
 
   statFault(path: string): string | undefined {
-    const exists = path in this.files || path in this.unreadable ||
-      Object.keys(this.files).some((file) => file.startsWith(`${path}/`));
+    const bare = path.replace(/(?<=.)\/+$/, "");
+    const exists = bare in this.files || bare in this.unreadable ||
+      bare !== "" && Object.keys(this.files).some((file) => file.startsWith(`${bare}/`));
     return exists ? undefined : "No such file or directory";
   }
 }

@@ -1,0 +1,28 @@
+/** Starts both programs' loading of settings on made-up files, arguments and environment. */
+
+import { loadSmNotifySettings, loadStatdSettings } from "../../lib/config/load.ts";
+import { MemoryFiles } from "../support/memory_files.ts";
+
+/** What a program is started with; nfs.conf is a text, or several files. */
+export interface Given {
+  readonly args?: readonly string[];
+  readonly conf?: string | Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const STATE = { "/srv/nsm/state": "", "/var/lib/nfs/state": "" };
+
+function start({ args = [], conf = {}, env = {} }: Given, programName: string) {
+  const files = new MemoryFiles({
+    ...STATE,
+    ...(typeof conf === "string" ? { "/etc/nfs.conf": conf } : conf),
+  });
+  return { programName, args, env: new Map(Object.entries(env)), files };
+}
+
+export const statd = (given: Given) => loadStatdSettings(start(given, "rpc.statd"));
+export const smNotify = (given: Given) => loadSmNotifySettings(start(given, "sm-notify"));
+
+export const inStatd = (lines: string) => ({ conf: `[statd]\n${lines}\n` });
+export const inLockd = (lines: string) => ({ conf: `[lockd]\n${lines}\n` });
+export const inSmNotify = (lines: string) => ({ conf: `[sm-notify]\n${lines}\n` });
