@@ -1,0 +1,103 @@
+/**
+ * Numeric addresses as text: one spelling for each address, and which of them mean this host.
+ *
+ * Source: RFC 4291 section 2.2 (the forms of IPv6), RFC 5952 section 4 (which of them is the right
+ * one), RFC 4007 section 11 (`%scope`).
+ */
+
+import { withoutScope } from "./transport.ts";
+
+const QUAD = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+const GROUP = /^[0-9a-f]{1,4}$/;
+/** An interface's name or number: names have at most 15 bytes, no blank and no slash. */
+const SCOPE = /^[!-$&-.0-~]{1,15}$/;
+
+const GROUPS = 8;
+/** Longest text of an IPv6 address without scope: longer text is not looked at. */
+const IPV6_MAX_CHARACTERS = 45;
+
+/**
+ * The one spelling of a numeric address: dotted decimal for IPv4 and for IPv6 addresses that are mapped
+ * ones (`::ffff:192.0.2.1`), otherwise RFC 5952 text; a scope is kept as it is. Nothing if the text is
+ * not a numeric address.
+ *
+ * Only four decimal numbers without leading zeros are an IPv4 address. What inet_aton(3) takes besides,
+ * such as `127.2`, `0x7f000001` or `010.0.0.1`, is not one here: programs disagree about what it means.
+ */
+export function normaliseAddress(text: string): string | undefined {
+  if (!text.includes(":")) return QUAD.test(text) ? text : undefined;
+  const address = withoutScope(text);
+  const scope = text.slice(address.length);
+  if (scope !== "" && !SCOPE.test(scope.slice(1))) return undefined;
+  const groups = groupsOf(address);
+  if (groups === undefined) return undefined;
+  if (!isMapped(groups)) return rfc5952(groups) + scope;
+  // A scope belongs to a link; IPv4 addresses have none.
+  return scope === "" ? dotted(groups) : undefined;
+}
+
+/** Whether an address can only be this host: 127.0.0.0/8 or ::1, in any spelling. */
+export function isLoopback(address: string): boolean {
+  if (address === "127.0.0.1" || address === "::1") return true;
+  const normal = normaliseAddress(address);
+  if (normal === undefined) return false;
+  return normal.startsWith("127.") || withoutScope(normal) === "::1";
+}
+
+/** Whether an address only means something together with an interface (fe80::/10). */
+export function isLinkLocal(address: string): boolean {
+  return /^fe[89ab][0-9a-f]:/i.test(address);
+}
+
+/** The eight 16-bit groups of an IPv6 address; nothing if the text is not one. */
+function groupsOf(text: string): number[] | undefined {
+  if (text.length > IPV6_MAX_CHARACTERS) return undefined;
+  const halves = text.toLowerCase().split("::");
+  if (halves.length > 2) return undefined;
+  const head = wordsOf(halves[0]!, halves.length === 1);
+  if (halves.length === 1) return head?.length === GROUPS ? head : undefined;
+  const tail = wordsOf(halves[1]!, true);
+  if (head === undefined || tail === undefined) return undefined;
+  // "::" stands for at least one group of zeros.
+  const zeros = GROUPS - head.length - tail.length;
+  return zeros < 1 ? undefined : [...head, ...new Array<number>(zeros).fill(0), ...tail];
+}
+
+/** The groups between colons; the last may be two in dotted decimal if the text ends the address. */
+function wordsOf(text: string, endsAddress: boolean): number[] | undefined {
+  if (text === "") return [];
+  const parts = text.split(":");
+  const last = parts.at(-1)!;
+  const words: number[] = [];
+  if (endsAddress && last.includes(".")) {
+    if (!QUAD.test(last)) return undefined;
+    parts.pop();
+    const [a, b, c, d] = last.split(".").map(Number) as [number, number, number, number];
+    words.push(a << 8 | b, c << 8 | d);
+  }
+  if (!parts.every((part) => GROUP.test(part))) return undefined;
+  return [...parts.map((part) => parseInt(part, 16)), ...words];
+}
+
+/** ::ffff:0:0/96 */
+function isMapped(groups: readonly number[]): boolean {
+  return groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
+}
+
+function dotted(groups: readonly number[]): string {
+  return groups.slice(6).flatMap((group) => [group >> 8, group & 0xff]).join(".");
+}
+
+/** Lower case, no leading zeros, and `::` for the first of the longest runs of two zeros or more. */
+function rfc5952(groups: readonly number[]): string {
+  let [start, length] = [0, 0];
+  for (let at = 0; at < GROUPS; at++) {
+    let end = at;
+    while (groups[end] === 0) end++;
+    if (end - at > length) [start, length] = [at, end - at];
+    at = Math.max(at, end);
+  }
+  const hex = (from: number, to: number) =>
+    groups.slice(from, to).map((group) => group.toString(16)).join(":");
+  return length < 2 ? hex(0, GROUPS) : `${hex(0, start)}::${hex(start + length, GROUPS)}`;
+}

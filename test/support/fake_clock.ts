@@ -1,0 +1,66 @@
+/** A clock that only a test moves. */
+
+import type { Clock } from "../../lib/nsm/ports.ts";
+
+interface Timer {
+  readonly at: number;
+  readonly action: () => void;
+}
+
+export class FakeClock implements Clock {
+  /** Added to {@link now} for the wall clock; change it to let the wall clock jump. */
+  wallOffset: number;
+  #now = 0;
+  readonly #timers = new Set<Timer>();
+
+  /** `startedAt` is the time on the wall clock at the beginning. */
+  constructor(startedAt: number = Date.UTC(2024, 0, 1)) {
+    this.wallOffset = startedAt;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  wallClock(): number {
+    return this.wallOffset + this.#now;
+  }
+
+  readonly startTimer = (ms: number, action: () => void): () => void => {
+    const timer = { at: this.#now + Math.max(0, ms), action };
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  };
+
+  /** How many timers are waiting. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Milliseconds until the next timer is due; nothing if there is none. */
+  get untilNext(): number | undefined {
+    const next = this.#next();
+    return next && next.at - this.#now;
+  }
+
+  /**
+   * Lets time pass and runs the timers that become due, in order, those that they start included. What
+   * waits for a promise runs after this has returned.
+   */
+  advance(ms: number): void {
+    const end = this.#now + ms;
+    for (let next = this.#next(); next !== undefined && next.at <= end; next = this.#next()) {
+      this.#now = next.at;
+      this.#timers.delete(next);
+      next.action();
+    }
+    this.#now = end;
+  }
+
+  /** The earliest timer, of several the one that was started first. */
+  #next(): Timer | undefined {
+    let next: Timer | undefined;
+    for (const timer of this.#timers) if (next === undefined || timer.at < next.at) next = timer;
+    return next;
+  }
+}
