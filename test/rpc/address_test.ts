@@ -147,28 +147,17 @@ Deno.test("normaliseAddress() agrees with the oracle on random spellings", pure,
   }
 });
 
-Deno.test(
-  "normaliseAddress() refuses or keeps apart what is damaged by one character",
-  pure,
-  () => {
-    const { random, seed } = seededRandom();
-    const alphabet = "0123456789abcdefxg:.% -";
-    for (let i = 0; i < 5_000; i++) {
-      const text = anySpelling(randomGroups(random), random);
-      const at = random(text.length);
-      const damaged = text.slice(0, at) + alphabet[random(alphabet.length)] + text.slice(at + 1);
-      const normal = normaliseAddress(damaged);
-      const url = `http://[${damaged}]/`;
-      const isAddress = !damaged.includes("%") && URL.canParse(url);
-      // The URL parser is stricter only about what is not hexadecimal in dotted decimal.
-      assertEquals(
-        normal !== undefined || damaged.includes("%"),
-        isAddress || damaged.includes("%"),
-        `${damaged}, seed ${seed}`,
-      );
-    }
-  },
-);
+Deno.test("normaliseAddress() refuses the damaged addresses that URL refuses", pure, () => {
+  const { random, seed } = seededRandom();
+  const alphabet = "0123456789abcdefxg:. -";
+  for (let i = 0; i < 5_000; i++) {
+    const text = anySpelling(randomGroups(random), random);
+    const at = random(text.length);
+    const damaged = text.slice(0, at) + alphabet[random(alphabet.length)] + text.slice(at + 1);
+    const isAddress = URL.canParse(`http://[${damaged}]/`);
+    assertEquals(normaliseAddress(damaged) !== undefined, isAddress, `${damaged}, seed ${seed}`);
+  }
+});
 
 Deno.test(
   "isLoopback() takes 127.0.0.0/8, ::1 and the mapped forms, and nothing else",

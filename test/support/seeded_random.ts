@@ -1,11 +1,14 @@
 /** Repeatable dice for tests. */
 
-/**
- * Whole numbers from 0 to below what is asked for. The seed is printed by the assertion that fails; give
- * it back in the environment of a run that allows to read it, as TEST_SEED.
- */
+/** A seed from outside, to repeat a failure: TEST_SEED in the environment. */
+const GIVEN_SEED = Deno.permissions.querySync({ name: "env", variable: "TEST_SEED" }).state ===
+    "granted"
+  ? Deno.env.get("TEST_SEED")
+  : undefined;
+
+/** Whole numbers from 0 to below what is asked for; say the seed where an assertion may fail. */
 export function seededRandom(
-  seed = givenSeed() ?? Math.floor(Math.random() * 2 ** 32),
+  seed = Number(GIVEN_SEED ?? Math.floor(Math.random() * 2 ** 32)),
 ): { readonly seed: number; readonly random: (below: number) => number } {
   let state = seed >>> 0;
   /** mulberry32 */
@@ -17,12 +20,4 @@ export function seededRandom(
     return Math.floor(((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32 * below);
   };
   return { seed, random };
-}
-
-function givenSeed(): number | undefined {
-  if (Deno.permissions.querySync({ name: "env", variable: "TEST_SEED" }).state !== "granted") {
-    return undefined;
-  }
-  const text = Deno.env.get("TEST_SEED");
-  return text === undefined ? undefined : Number(text);
 }
