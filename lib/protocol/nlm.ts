@@ -5,8 +5,9 @@
  * Source: X/Open XNFS (C702) chapter 11 (`struct status`); RFC 1813 appendix II for program 100021.
  */
 
-import { type Program, program } from "../rpc/program.ts";
-import { int, nothing, opaque, type Static, string, struct } from "../xdr/types.ts";
+import { program } from "../rpc/program.ts";
+import { struct } from "../xdr/struct.ts";
+import { int, nothing, opaque, type Static, string } from "../xdr/types.ts";
 import { SM_MAXSTRLEN, SM_PRIV_SIZE } from "./nsm.ts";
 
 export const NLM_PROG = 100021;
@@ -20,15 +21,11 @@ export const status = struct("status", {
 export type Status = Static<typeof status>;
 
 /** The table of a lock manager that registered with these numbers. */
-export function nlmCallback(prog: number, vers: number, proc: number): Program<typeof rows> {
-  const procedures = { NLM_SM_NOTIFY: { ...rows.NLM_SM_NOTIFY, number: proc } };
-  return program("nlm", prog, vers, procedures);
+export function nlmCallback(prog: number, vers: number, proc: number) {
+  return program("nlm", prog, vers, {
+    NLM_SM_NOTIFY: { number: proc, args: status, result: nothing, from: "any" },
+  });
 }
-
-const rows = {
-  /** 16 is NLM_SM_NOTIFY in Linux' lockd and nfs-ganesha, in version 3 and 4. */
-  NLM_SM_NOTIFY: { number: 16 as number, args: status, result: nothing, from: "any" },
-} as const;
 
 /**
  * The (version, procedure) pairs under which known lock managers want to be called. Linux and ganesha

@@ -12,7 +12,8 @@
  */
 
 import { program } from "../rpc/program.ts";
-import { enumeration, int, nothing, opaque, type Static, string, struct } from "../xdr/types.ts";
+import { struct } from "../xdr/struct.ts";
+import { enumeration, int, nothing, opaque, type Static, string } from "../xdr/types.ts";
 
 export const SM_PROG = 100024;
 export const SM_VERS = 1;

@@ -5,7 +5,8 @@
  */
 
 import { program } from "../rpc/program.ts";
-import { bool, nothing, type Static, struct, uint } from "../xdr/types.ts";
+import { struct } from "../xdr/struct.ts";
+import { bool, nothing, type Static, uint } from "../xdr/types.ts";
 
 export const PMAP_PROG = 100000;
 export const PMAP_VERS = 2;

@@ -6,7 +6,8 @@
  */
 
 import { program } from "../rpc/program.ts";
-import { bool, nothing, type Static, string, struct, uint } from "../xdr/types.ts";
+import { struct } from "../xdr/struct.ts";
+import { bool, nothing, type Static, string, uint } from "../xdr/types.ts";
 import { PMAP_PROG } from "./portmap.ts";
 
 export const RPCB_VERS_3 = 3;

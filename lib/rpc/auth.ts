@@ -5,12 +5,12 @@
  * Source: RFC 5531 sections 8.2 and 14, appendix A.
  */
 
+import { struct } from "../xdr/struct.ts";
 import {
   int,
   nothing,
   type Static,
   string,
-  struct,
   uint,
   varArray,
   varOpaque,

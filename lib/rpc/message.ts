@@ -12,7 +12,9 @@
  * Source: RFC 5531 section 9.
  */
 
-import { int, nothing, type Static, struct, uint, union } from "../xdr/types.ts";
+import { struct } from "../xdr/struct.ts";
+import { int, nothing, type Static, uint } from "../xdr/types.ts";
+import { union } from "../xdr/union.ts";
 import { opaque_auth } from "./auth.ts";
 
 export const RPC_VERSION = 2;

@@ -4,12 +4,11 @@
  * Bytes that are not a value of the expected type, or a value that has no encoding in it.
  *
  * The message reads `Cannot decode mon_id.mon_name (string<1024>) at offset 4: length 2000 is above
- * the maximum 1024`. Nothing of the received bytes themselves is in it, so it is safe to log.
+ * the maximum 1024`. Nothing of the received bytes but numbers is in it, so it is safe to log.
  */
 export class XdrError extends RangeError {
   override readonly name = "XdrError";
-  /** Names of the fields from the outermost value to the one at fault. */
-  readonly path: readonly string[];
+  readonly #path: string[] = [];
 
   constructor(
     readonly operation: "decode" | "encode",
@@ -18,16 +17,29 @@ export class XdrError extends RangeError {
     /** Byte offset in the buffer at which the type begins. */
     readonly offset: number,
     readonly reason: string,
-    path: readonly string[] = [],
   ) {
-    const where = path.length > 0 ? `${path.join(".")} (${type})` : type;
-    super(`Cannot ${operation} ${where} at offset ${offset}: ${reason}`);
-    this.path = path;
+    super(`Cannot ${operation} ${type} at offset ${offset}: ${reason}`);
   }
 
-  /** The same failure, seen from the structure that holds the field. */
-  inside(field: string): XdrError {
-    const path = [field, ...this.path];
-    return new XdrError(this.operation, this.type, this.offset, this.reason, path);
+  /** Names of the fields from the outermost value to the one at fault. */
+  get path(): readonly string[] {
+    return this.#path;
   }
+
+  /**
+   * Adds the field in which it happened, from the inside outwards. The error stays the same object:
+   * making one costs more than decoding a whole call.
+   */
+  inside(field: string): this {
+    const { operation, type, offset, reason } = this;
+    this.#path.unshift(field);
+    const where = `${this.#path.join(".")} (${type})`;
+    this.message = `Cannot ${operation} ${where} at offset ${offset}: ${reason}`;
+    return this;
+  }
+}
+
+/** What to throw on where the failure of a field was caught. */
+export function inside(field: string, error: unknown): unknown {
+  return error instanceof XdrError ? error.inside(field) : error;
 }

@@ -4,7 +4,7 @@
  *
  * Two things that RFC 4506 forbids are let pass, because the common C library lets them pass and our
  * peers were built with it: padding bytes other than zero (here) and bytes left over after the last
- * field of a call's arguments (lib/rpc/dispatch.ts).
+ * field of a call's arguments (lib/rpc/dispatch.ts) or of a reply's results (lib/rpc/client.ts).
  *
  * Source: RFC 4506 sections 3 and 4.
  */
@@ -14,15 +14,16 @@ import { XdrError } from "./errors.ts";
 /** XDR's unit: every item takes a multiple of this many bytes (RFC 4506 section 3). */
 export const XDR_UNIT_BYTES = 4;
 
+/** Bytes without any byte in them cannot be changed, so all can be the same. */
+const NO_BYTES = new Uint8Array(0);
+
 export class XdrReader {
-  #bytes: Uint8Array;
-  #view: DataView;
+  readonly #bytes: Uint8Array;
   #offset = 0;
 
   /** Reads `bytes`, which must stay unchanged while reading; what is read out is always a copy. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Bytes read so far. */
@@ -36,23 +37,23 @@ export class XdrReader {
   }
 
   /**
-   * Reads an unsigned 32-bit word.
-   *
-   * @throws {XdrError} When fewer than four bytes are left.
-   */
-  uint(type: string): number {
-    const at = this.#take(XDR_UNIT_BYTES, type);
-    return this.#view.getUint32(at);
-  }
-
-  /**
    * Reads a signed 32-bit word.
    *
    * @throws {XdrError} When fewer than four bytes are left.
    */
   int(type: string): number {
     const at = this.#take(XDR_UNIT_BYTES, type);
-    return this.#view.getInt32(at);
+    const bytes = this.#bytes;
+    return bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!;
+  }
+
+  /**
+   * Reads an unsigned 32-bit word.
+   *
+   * @throws {XdrError} When fewer than four bytes are left.
+   */
+  uint(type: string): number {
+    return this.int(type) >>> 0;
   }
 
   /**
@@ -62,7 +63,7 @@ export class XdrReader {
    */
   opaque(length: number, type: string): Uint8Array<ArrayBuffer> {
     const at = this.#take(padded(length), type);
-    return this.#bytes.slice(at, at + length) as Uint8Array<ArrayBuffer>;
+    return length === 0 ? NO_BYTES : this.#bytes.slice(at, at + length) as Uint8Array<ArrayBuffer>;
   }
 
   /**
@@ -79,12 +80,12 @@ export class XdrReader {
   }
 
   #take(length: number, type: string): number {
-    if (length > this.remaining) {
-      const reason = `${length} bytes needed, ${this.remaining} left`;
-      throw new XdrError("decode", type, this.#offset, reason);
-    }
     const at = this.#offset;
-    this.#offset += length;
+    const left = this.#bytes.length - at;
+    if (length > left) {
+      throw new XdrError("decode", type, at, `${length} bytes needed, ${left} left`);
+    }
+    this.#offset = at + length;
     return at;
   }
 }

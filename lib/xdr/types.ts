@@ -4,10 +4,13 @@
  * Decided here, once: an enumeration or bool refuses a number it does not list, padding is written as
  * zeros and not looked at when read, and decoded values never alias the buffer they came from.
  *
+ * Structures are in struct.ts and unions in union.ts. Of the rest of RFC 4506 only what the protocols
+ * here use is declared.
+ *
  * Source: RFC 4506 section 4.
  */
 
-import { XdrError } from "./errors.ts";
+import { inside, XdrError } from "./errors.ts";
 import { XdrReader } from "./reader.ts";
 import { XdrWriter } from "./writer.ts";
 
@@ -44,16 +47,12 @@ export function fromBytes<T>(type: XdrType<T>, bytes: Uint8Array): T {
   return type.decode(new XdrReader(bytes));
 }
 
-const INT_MIN = -0x80000000;
-const INT_MAX = 0x7fffffff;
-const UINT_MAX = 0xffffffff;
-
 /** Signed 32-bit integer (section 4.1). */
 export const int: XdrType<number> = {
   label: "int",
   decode: (reader) => reader.int("int"),
   encode(writer, value) {
-    checkInteger("int", writer, value, INT_MIN, INT_MAX);
+    checkInteger("int", writer, value, -0x80000000, 0x7fffffff);
     writer.word(value);
   },
 };
@@ -63,7 +62,7 @@ export const uint: XdrType<number> = {
   label: "unsigned int",
   decode: (reader) => reader.uint("unsigned int"),
   encode(writer, value) {
-    checkInteger("unsigned int", writer, value, 0, UINT_MAX);
+    checkInteger("unsigned int", writer, value, 0, 0xffffffff);
     writer.word(value);
   },
 };
@@ -94,23 +93,17 @@ export function enumeration<const V extends number>(
 ): XdrType<V> {
   const label = `enum ${name}`;
   const known = new Set<number>(Object.values(values));
-  const isKnown = (value: number): value is V => known.has(value);
+  const check = (operation: "decode" | "encode", at: number, value: number) => {
+    if (known.has(value)) return value as V;
+    throw new XdrError(operation, label, at, `${value} is not one of its values`);
+  };
   return {
     label,
     decode(reader) {
       const at = reader.offset;
-      const value = reader.int(label);
-      if (!isKnown(value)) {
-        throw new XdrError("decode", label, at, `${value} is not one of its values`);
-      }
-      return value;
+      return check("decode", at, reader.int(label));
     },
-    encode(writer, value) {
-      if (!isKnown(value)) {
-        throw new XdrError("encode", label, writer.length, `${value} is not one of its values`);
-      }
-      writer.word(value);
-    },
+    encode: (writer, value) => writer.word(check("encode", writer.length, value)),
   };
 }
 
@@ -122,7 +115,7 @@ export function opaque(length: number): XdrType<Uint8Array> {
     decode: (reader) => reader.opaque(length, label),
     encode(writer, value) {
       if (value.length !== length) {
-        throw new XdrError("encode", label, writer.length, `length is ${value.length}`);
+        throw new XdrError("encode", label, writer.length, `the length is ${value.length}`);
       }
       writer.opaque(value);
     },
@@ -152,12 +145,12 @@ export function string(max: number): XdrType<string> {
     label,
     decode: (reader) => reader.text(readLength(reader, label, max), label),
     encode(writer, value) {
+      writeLength(writer, label, value.length, max);
       for (let i = 0; i < value.length; i++) {
         if (value.charCodeAt(i) > 0xff) {
           throw new XdrError("encode", label, writer.length, `character ${i} is above U+00FF`);
         }
       }
-      writeLength(writer, label, value.length, max);
       writer.text(value);
     },
   };
@@ -172,109 +165,25 @@ export function varArray<T>(element: XdrType<T>, max: number): XdrType<T[]> {
       const length = readLength(reader, label, max);
       const values: T[] = [];
       for (let i = 0; i < length; i++) {
-        values.push(within(`[${i}]`, () => element.decode(reader)));
+        try {
+          values.push(element.decode(reader));
+        } catch (error) {
+          throw inside(`[${i}]`, error);
+        }
       }
       return values;
     },
     encode(writer, values) {
       writeLength(writer, label, values.length, max);
-      values.forEach((value, i) => within(`[${i}]`, () => element.encode(writer, value)));
-    },
-  };
-}
-
-/** A value or its absence, behind a bool (section 4.19). */
-export function optional<T>(type: XdrType<T>): XdrType<T | undefined> {
-  return {
-    label: `*${type.label}`,
-    decode: (reader) => bool.decode(reader) ? type.decode(reader) : undefined,
-    encode(writer, value) {
-      bool.encode(writer, value !== undefined);
-      if (value !== undefined) type.encode(writer, value);
-    },
-  };
-}
-
-/** The fields of a structure, in wire order. */
-export type Fields = Readonly<Record<string, XdrType<unknown>>>;
-
-/** The value of a structure: one property a field. */
-export type StructValue<F extends Fields> = { -readonly [K in keyof F]: Static<F[K]> };
-
-/** Fields one after the other, in the order they are written here (section 4.14). */
-export function struct<F extends Fields>(name: string, fields: F): XdrType<StructValue<F>> {
-  const members = Object.entries(fields);
-  return {
-    label: `struct ${name}`,
-    decode(reader) {
-      const value: Record<string, unknown> = {};
-      for (const [field, type] of members) {
+      for (const [i, value] of values.entries()) {
         try {
-          value[field] = type.decode(reader);
+          element.encode(writer, value);
         } catch (error) {
-          throw error instanceof XdrError ? error.inside(field) : error;
-        }
-      }
-      return value as StructValue<F>;
-    },
-    encode(writer, value: Record<string, unknown>) {
-      for (const [field, type] of members) {
-        try {
-          type.encode(writer, value[field]);
-        } catch (error) {
-          throw error instanceof XdrError ? error.inside(field) : error;
+          throw inside(`[${i}]`, error);
         }
       }
     },
   };
-}
-
-/** The arms of a union: the type of the body for each value of the discriminant. */
-export type Arms = Readonly<Record<number, XdrType<unknown>>>;
-
-/** The value of a union: the discriminant and the body that belongs to it. */
-export type UnionValue<D extends string, A extends Arms> = {
-  [K in keyof A & number]: { [P in D]: K } & { body: Static<A[K]> };
-}[keyof A & number];
-
-/** A discriminant, then the body that it selects (section 4.15); there is no default arm. */
-export function union<const D extends string, const A extends Arms>(
-  name: string,
-  discriminant: D,
-  arms: A,
-): XdrType<UnionValue<D, A>> {
-  const label = `union ${name}`;
-  const arm = (operation: "decode" | "encode", at: number, value: number) => {
-    const type = Object.hasOwn(arms, value) ? arms[value] : undefined;
-    if (type === undefined) {
-      throw new XdrError(operation, label, at, `there is no arm for ${discriminant} ${value}`);
-    }
-    return type;
-  };
-  return {
-    label,
-    decode(reader) {
-      const at = reader.offset;
-      const value = reader.int(label);
-      const type = arm("decode", at, value);
-      const body = within("body", () => type.decode(reader));
-      return { [discriminant]: value, body } as UnionValue<D, A>;
-    },
-    encode(writer, value) {
-      const selected = value[discriminant] as number;
-      const type = arm("encode", writer.length, selected);
-      writer.word(selected);
-      within("body", () => type.encode(writer, value.body));
-    },
-  };
-}
-
-function within<T>(field: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    throw error instanceof XdrError ? error.inside(field) : error;
-  }
 }
 
 function checkInteger(type: string, writer: XdrWriter, value: number, min: number, max: number) {
@@ -294,12 +203,8 @@ function readLength(reader: XdrReader, label: string, max: number): number {
 
 function writeLength(writer: XdrWriter, label: string, length: number, max: number): void {
   if (length > max) {
-    throw new XdrError(
-      "encode",
-      label,
-      writer.length,
-      `length ${length} is above the maximum ${max}`,
-    );
+    const reason = `length ${length} is above the maximum ${max}`;
+    throw new XdrError("encode", label, writer.length, reason);
   }
   writer.word(length);
 }

@@ -12,7 +12,6 @@ const INITIAL_BYTES = 512;
 
 export class XdrWriter {
   #bytes = new Uint8Array(INITIAL_BYTES);
-  #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
   /** Bytes written so far. */
@@ -33,7 +32,11 @@ export class XdrWriter {
   /** Appends a 32-bit word; signed and unsigned numbers are both taken modulo 2^32. */
   word(value: number): void {
     const at = this.#grow(XDR_UNIT_BYTES);
-    this.#view.setUint32(at, value);
+    const bytes = this.#bytes;
+    bytes[at] = value >>> 24;
+    bytes[at + 1] = value >>> 16;
+    bytes[at + 2] = value >>> 8;
+    bytes[at + 3] = value;
   }
 
   /** Appends bytes and their zero padding. */
@@ -46,8 +49,9 @@ export class XdrWriter {
   /** Appends text, one byte for each character (U+0000 to U+00FF), and its zero padding. */
   text(value: string): void {
     const at = this.#grow(padded(value.length));
-    for (let i = 0; i < value.length; i++) this.#bytes[at + i] = value.charCodeAt(i);
-    this.#bytes.fill(0, at + value.length, this.#length);
+    const bytes = this.#bytes;
+    for (let i = 0; i < value.length; i++) bytes[at + i] = value.charCodeAt(i);
+    bytes.fill(0, at + value.length, this.#length);
   }
 
   #grow(by: number): number {
@@ -57,7 +61,6 @@ export class XdrWriter {
       const larger = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length));
       larger.set(this.#bytes.subarray(0, at));
       this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
     }
     return at;
   }
