@@ -10,11 +10,12 @@ export interface Given {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-const STATE = { "/srv/nsm/state": "", "/var/lib/nfs/state": "" };
+/** Folders exist as far as something is in them. */
+const FOLDERS = { "/srv/nsm/state": "", "/var/lib/nfs/state": "", "/tmp/x": "", "./x": "" };
 
 function start({ args = [], conf = {}, env = {} }: Given, programName: string) {
   const files = new MemoryFiles({
-    ...STATE,
+    ...FOLDERS,
     ...(typeof conf === "string" ? { "/etc/nfs.conf": conf } : conf),
   });
   return { programName, args, env: new Map(Object.entries(env)), files };
