@@ -4,6 +4,7 @@
  */
 
 import type { Args, Procedures, Program, Result } from "../rpc/program.ts";
+import { quote } from "../quote.ts";
 import type { Endpoint, StartTimer } from "../rpc/transport.ts";
 
 /** Time. */
@@ -72,7 +73,7 @@ export class StoreError extends Error {
 
   constructor(readonly operation: string, readonly path: string, cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`Cannot ${operation} "${path}": ${reason}`, { cause });
+    super(`Cannot ${operation} ${quote(path)}: ${reason}`, { cause });
   }
 }
 
@@ -84,7 +85,10 @@ export interface MonitorStore {
    * Makes a record durable, in place of `replaced` where one is given (a record with the same
    * identity, whose priv or spelling differs). A crash leaves the old or the new one.
    *
-   * @throws {StoreError} (as a rejection) When it is not on disk; the disk is as it was before.
+   * Calls of one turn of the event loop share the way to the disk, here and in remove(); they take
+   * effect in their order.
+   *
+   * @throws {StoreError} (as a rejection) When it may not be on disk; there is the old or the new one.
    */
   put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void>;
   /**
@@ -115,16 +119,22 @@ export interface NotifyRecord {
 export interface NotifyStore {
   /**
    * Moves every record of `sm` to `sm.bak`, durably. A file of the same name there loses none of its
-   * records.
+   * records. What cannot be moved stays and is reported. To be called as the user to whom the
+   * directories belong, since a file in `sm.bak` may be made anew.
    *
-   * @throws {StoreError} When a directory cannot be read.
+   * @throws {StoreError} When a directory cannot be read or synced.
    */
   retire(): void;
   /** Every readable record of `sm.bak`. */
   load(): NotifyRecord[];
-  /** Removes a peer that was told, durably; the file goes with its last record. */
-  remove(record: NotifyRecord): void;
-  /** Whether the record is still there: an operator may have taken it away. */
+  /**
+   * Removes a peer that was told, durably; the file goes with its last record. Before the process ends
+   * this has to be waited for.
+   *
+   * @throws {StoreError} (as a rejection) When the peer may be told again after the next start.
+   */
+  remove(record: NotifyRecord): Promise<void>;
+  /** Whether the record's file is still there: an operator may have taken it away. */
   has(record: NotifyRecord): boolean;
   /** The number in the file `state`, made odd; written only where the file has none. */
   stateNumber(): number;
@@ -168,4 +178,17 @@ export interface CallPeer {
     transport: "udp" | "tcp",
     timeoutMs: number,
   ): Promise<Result<P[K]>>;
+}
+
+/**
+ * The administrator's program for high availability (rpc.statd(8), ha-callout). Each function settles
+ * when the program has ended, whatever its status; none rejects.
+ */
+export interface Callout {
+  /** `add-client mon_name my_name`: a peer is monitored and on disk. */
+  monitored(monName: string, myName: string): Promise<void>;
+  /** `del-client mon_name my_name`: a peer is about to be unmonitored on disk. */
+  unmonitored(monName: string, myName: string): Promise<void>;
+  /** `sm-notify mon_name address state`: a notice has arrived. */
+  notified(monName: string, address: string, state: number): Promise<void>;
 }

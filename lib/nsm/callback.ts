@@ -1,0 +1,180 @@
+/**
+ * Tells a local lock manager that a peer has rebooted: the procedure that it named in SM_MON, with the
+ * mon_name and the 16 bytes exactly as it gave them, to loopback.
+ *
+ * Callbacks leave in parallel within a limit. One that fails asks rpcbind for the port again, since the
+ * lock manager may have been restarted, and is tried again until {@link CALLBACK_TOTAL_MS} is over. A
+ * newer state for the same registration takes the place of the one still waiting.
+ *
+ * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils' order of events, with other limits.
+ */
+
+import type { Log } from "../log.ts";
+import { nlmCallback } from "../protocol/nlm.ts";
+import { quote } from "../quote.ts";
+import type { Endpoint } from "../rpc/transport.ts";
+import type { Monitored } from "./monitor_list.ts";
+import type { CallPeer, Clock } from "./ports.ts";
+
+/** The lock manager is on this host, whatever my_name says (CERT CA-99-05). */
+export const LOCK_MANAGER_ADDRESS = "127.0.0.1";
+
+/**
+ * Callbacks in flight at one time. Linux' default socket buffer of 212,992 bytes holds some 250 small
+ * datagrams; a quarter of that leaves room for whatever else lockd receives.
+ */
+const CALLBACKS_AT_ONCE = 64;
+
+/**
+ * Pauses between attempts, in ms; the last one repeats. The first is short because a lost datagram on
+ * loopback means a full buffer, which empties in no time; nfs-utils' is 5 s.
+ */
+const RETRY_PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
+
+/** How long one attempt waits for the reply, in ms: lockd answers before it begins to reclaim. */
+const ATTEMPT_TIMEOUT_MS = 5_000;
+
+/**
+ * How long a callback is tried, in ms. After 15 minutes the peer's own sm-notify has given up too; any
+ * grace period in which locks can be reclaimed (90 s by default) is long over; but locks of a client
+ * that rebooted are still held for nobody, so it is worth trying that long.
+ */
+export const CALLBACK_TOTAL_MS = 15 * 60_000;
+
+/** Where a lock manager listens. */
+export interface LockManager extends Endpoint {
+  readonly transport: "udp" | "tcp";
+}
+
+/** Asks rpcbind on this host for a lock manager; undefined where it is not registered. */
+export type FindLockManager = (
+  program: number,
+  version: number,
+) => Promise<LockManager | undefined>;
+
+/** What callbacks are made with. */
+export interface CallbackParts {
+  readonly callPeer: CallPeer;
+  /** Rejects when rpcbind does not answer. */
+  readonly findLockManager: FindLockManager;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Pending {
+  /** The newest state that the lock manager has to be told. */
+  state: number;
+  attempts: number;
+  readonly since: number;
+  cancelRetry?: () => void;
+}
+
+export class Callbacks {
+  readonly #parts: CallbackParts;
+  readonly #pending = new Map<Monitored, Pending>();
+  /** Those whose turn it is, in order. */
+  readonly #due = new Set<Monitored>();
+  readonly #found = new Map<string, Promise<LockManager | undefined>>();
+  #inFlight = 0;
+  #isStopped = false;
+
+  constructor(parts: CallbackParts) {
+    this.#parts = parts;
+  }
+
+  /** Registrations whose lock manager is still to be told. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** Has the requester of a registration told about a state; nobody waits for it. */
+  add(monitored: Monitored, state: number): void {
+    const waiting = this.#pending.get(monitored);
+    if (waiting !== undefined) {
+      waiting.state = state;
+      return;
+    }
+    this.#pending.set(monitored, { state, attempts: 0, since: this.#parts.clock.now() });
+    this.#due.add(monitored);
+    this.#startDue();
+  }
+
+  /** Ends all activity. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#due.clear();
+    for (const { cancelRetry } of this.#pending.values()) cancelRetry?.();
+    this.#pending.clear();
+  }
+
+  #startDue(): void {
+    for (const monitored of this.#due) {
+      if (this.#inFlight === CALLBACKS_AT_ONCE) return;
+      this.#due.delete(monitored);
+      this.#inFlight++;
+      this.#deliver(monitored, this.#pending.get(monitored)!).finally(() => {
+        this.#inFlight--;
+        this.#startDue();
+      });
+    }
+  }
+
+  /** Makes one attempt, and settles what comes after it. */
+  async #deliver(monitored: Monitored, pending: Pending): Promise<void> {
+    const { clock, log } = this.#parts;
+    const { state } = pending;
+    const fault = await this.#attempt(monitored, state);
+    if (this.#isStopped) return;
+    const news = `${who(monitored)} that peer ${
+      quote(monitored.record.monName)
+    } has state ${state}`;
+    if (fault === undefined) {
+      const tries = pending.attempts === 0 ? "" : ` after ${pending.attempts} failed attempts`;
+      log.info(`Told ${news}${tries}`);
+      pending.attempts = 0;
+      if (pending.state === state) this.#pending.delete(monitored);
+      else this.#due.add(monitored);
+    } else if (clock.now() - pending.since >= CALLBACK_TOTAL_MS) {
+      log.error(`Cannot tell ${news}, giving up: ${fault}`);
+      this.#pending.delete(monitored);
+    } else {
+      if (pending.attempts === 0) log.warning(`Cannot tell ${news}, trying again: ${fault}`);
+      const pause = RETRY_PAUSES_MS[Math.min(pending.attempts, RETRY_PAUSES_MS.length - 1)]!;
+      pending.attempts++;
+      pending.cancelRetry = clock.startTimer(pause, () => {
+        this.#due.add(monitored);
+        this.#startDue();
+      });
+    }
+  }
+
+  /** Makes one call; returns why it failed. */
+  async #attempt({ record }: Monitored, state: number): Promise<string | undefined> {
+    const { myProg, myVers, myProc, monName, priv } = record;
+    const key = `${myProg} ${myVers}`;
+    let found = this.#found.get(key);
+    if (found === undefined) {
+      found = this.#parts.findLockManager(myProg, myVers);
+      this.#found.set(key, found);
+    }
+    try {
+      const to = await found;
+      if (to === undefined) {
+        this.#found.delete(key);
+        return `program ${myProg} version ${myVers} is not registered with rpcbind`;
+      }
+      const table = nlmCallback(myProg, myVers, myProc);
+      const args = { mon_name: monName, state, priv };
+      const { callPeer } = this.#parts;
+      await callPeer.call(table, "NLM_SM_NOTIFY", args, to, to.transport, ATTEMPT_TIMEOUT_MS);
+      return undefined;
+    } catch (error) {
+      this.#found.delete(key);
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+}
+
+function who({ record }: Monitored): string {
+  return `lock manager ${quote(record.myName)} (${record.myProg}, ${record.myVers})`;
+}

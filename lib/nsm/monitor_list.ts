@@ -1,0 +1,116 @@
+/**
+ * The monitor list in memory: which peers are watched, and for whom. Every look-up that a call needs
+ * is a look-up in a map; nothing here costs in proportion to the number of hosts.
+ *
+ * A registration is known by mon_name and my_name without regard to letter case, and by program,
+ * version and procedure.
+ *
+ * Source: XNFS chapter 11; nfs-utils' matching rules for SM_MON, SM_UNMON and SM_UNMON_ALL, without
+ * their look-ups.
+ */
+
+import { nameKey } from "./host_name.ts";
+import type { MonitorRecord } from "./ports.ts";
+
+/** Who asked: a requester without the peer that it asked about. */
+export type Requester = Pick<MonitorRecord, "myName" | "myProg" | "myVers" | "myProc">;
+/** What tells registrations apart. */
+export type Registration = Requester & Pick<MonitorRecord, "monName">;
+
+/** One registration. */
+export interface Monitored {
+  record: MonitorRecord;
+  /** The state of the last SM_NOTIFY that was taken for it; 0 before the first. */
+  lastState: number;
+}
+
+/** Requests of one requester about one peer: nearly always exactly one. */
+type Registrations = Map<string, Monitored>;
+
+export class MonitorList {
+  readonly #byPeer = new Map<string, Registrations>();
+  readonly #byRequester = new Map<string, Set<Monitored>>();
+  #size = 0;
+
+  /** Number of registrations. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Number of different peers. */
+  get peers(): number {
+    return this.#byPeer.size;
+  }
+
+  /** The registration with this identity. */
+  find(registration: Registration): Monitored | undefined {
+    return this.#byPeer.get(nameKey(registration.monName))?.get(requesterKey(registration));
+  }
+
+  /** Adds a registration whose identity is not on the list yet. */
+  add(record: MonitorRecord): Monitored {
+    const monitored: Monitored = { record, lastState: 0 };
+    this.restore(monitored);
+    return monitored;
+  }
+
+  /** Puts back a registration that was removed, unless a new one has taken its place. */
+  restore(monitored: Monitored): void {
+    const peer = nameKey(monitored.record.monName);
+    const requester = requesterKey(monitored.record);
+    let registrations = this.#byPeer.get(peer);
+    if (registrations === undefined) this.#byPeer.set(peer, registrations = new Map());
+    if (registrations.has(requester)) return;
+    registrations.set(requester, monitored);
+    let requested = this.#byRequester.get(requester);
+    if (requested === undefined) this.#byRequester.set(requester, requested = new Set());
+    requested.add(monitored);
+    this.#size++;
+  }
+
+  /** Takes a registration off the list; returns whether it was its peer's last one. */
+  remove(monitored: Monitored): boolean {
+    const peer = nameKey(monitored.record.monName);
+    const requester = requesterKey(monitored.record);
+    const registrations = this.#byPeer.get(peer);
+    if (registrations?.get(requester) !== monitored) return false;
+    registrations.delete(requester);
+    if (registrations.size === 0) this.#byPeer.delete(peer);
+    const requested = this.#byRequester.get(requester)!;
+    requested.delete(monitored);
+    if (requested.size === 0) this.#byRequester.delete(requester);
+    this.#size--;
+    return registrations.size === 0;
+  }
+
+  /** Everything that a requester asked for, in the order in which it did. */
+  of(requester: Requester): Monitored[] {
+    return [...this.#byRequester.get(requesterKey(requester)) ?? []];
+  }
+
+  /** Whether a peer of this name is on the list. */
+  has(monName: string): boolean {
+    return this.#byPeer.has(nameKey(monName));
+  }
+
+  /** Everything asked about a peer, by its mon_name, oldest first. */
+  about(monName: string): Iterable<Monitored> {
+    return this.#byPeer.get(nameKey(monName))?.values() ?? [];
+  }
+
+  /** The mon_names of all peers, in the form in which names are compared. */
+  peerNames(): Iterable<string> {
+    return this.#byPeer.keys();
+  }
+
+  /** Empties the list. */
+  clear(): void {
+    this.#byPeer.clear();
+    this.#byRequester.clear();
+    this.#size = 0;
+  }
+}
+
+function requesterKey({ myName, myProg, myVers, myProc }: Requester): string {
+  return `${myProg}.${myVers}.${myProc} ${nameKey(myName)}`;
+}

@@ -1,0 +1,185 @@
+/**
+ * What is known of the monitored peers: their official names and addresses. It is found out after a
+ * peer was registered, in the background, kept over restarts, and used to tell whom an SM_NOTIFY
+ * speaks of. Nothing here is on the path of a reply.
+ *
+ * Source: nfs-utils' matching rules (a notice concerns a host if its name, an alias that DNS knows, or
+ * its source address is one of the host's).
+ */
+
+import type { Log } from "../log.ts";
+import { quote } from "../quote.ts";
+import { AliasIndex } from "./alias_index.ts";
+import { normaliseAddress } from "../rpc/address.ts";
+import { nameKey } from "./host_name.ts";
+import type { Clock, PeerMemory, Resolver } from "./ports.ts";
+
+/** Look-ups for new peers at one time; the resolver's other slots stay free for notices. */
+const LEARNING_AT_ONCE = 4;
+/** First pause before names without an answer are asked again, in ms; it doubles each time. */
+const RELEARN_MIN_MS = 30_000;
+/** Longest pause, in ms: an hour is the common time to live of a DNS record. */
+const RELEARN_MAX_MS = 3_600_000;
+
+/** What the directory works with. */
+export interface DirectoryParts {
+  readonly resolver: Resolver;
+  readonly memory: PeerMemory;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The aliases of one host, or why there are none yet. */
+type Learned =
+  | { readonly aliases: readonly string[]; readonly canonicalName?: string }
+  | { readonly fault: string; readonly isLasting: boolean };
+
+export class PeerDirectory {
+  readonly #parts: DirectoryParts;
+  readonly #index = new AliasIndex();
+  /** Peers in line for a look-up, by key. */
+  readonly #waiting = new Set<string>();
+  /** Peers of which nothing could be found out, by key. */
+  readonly #unknown = new Set<string>();
+  #learning = 0;
+  #relearnPauseMs = RELEARN_MIN_MS;
+  #cancelRelearn: (() => void) | undefined;
+  #isStopped = false;
+
+  constructor(parts: DirectoryParts) {
+    this.#parts = parts;
+    for (const [peer, facts] of parts.memory.load()) {
+      this.#index.learn(peer, withCanonical(facts.addresses, facts.canonicalName));
+    }
+  }
+
+  /** Whether everything that the name service can tell of the peers is known. */
+  get isComplete(): boolean {
+    return this.#learning === 0 && this.#waiting.size === 0 && this.#unknown.size === 0;
+  }
+
+  /** Begins to find out about a peer, unless it is known. */
+  add(monName: string): void {
+    const key = nameKey(monName);
+    if (this.#isStopped || this.#index.knows(key)) return;
+    this.#waiting.add(key);
+    this.#learnNext();
+  }
+
+  /** Forgets a peer that is monitored no more. */
+  remove(monName: string): void {
+    const key = nameKey(monName);
+    this.#waiting.delete(key);
+    this.#unknown.delete(key);
+    this.#index.forget(key);
+    this.#parts.memory.forget(key);
+  }
+
+  /** The peers for which any of these names and addresses is known to stand. */
+  known(...aliases: string[]): Set<string> {
+    const peers = new Set<string>();
+    for (const alias of aliases) {
+      peers.add(nameKey(alias));
+      for (const peer of this.#index.peersOf(alias)) peers.add(peer);
+    }
+    return peers;
+  }
+
+  /** The same after asking the name service about a notice's name and source. */
+  async lookUp(name: string, address: string): Promise<Set<string>> {
+    const [ofName, ofAddress] = await Promise.all([
+      this.#aliasesOf(name),
+      this.#aliasesOf(address),
+    ]);
+    const aliases = [name, address];
+    for (const learned of [ofName, ofAddress]) {
+      if ("aliases" in learned) aliases.push(...learned.aliases);
+    }
+    return this.known(...aliases);
+  }
+
+  /** Ends all activity. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#waiting.clear();
+    this.#cancelRelearn?.();
+  }
+
+  #learnNext(): void {
+    for (const key of this.#waiting) {
+      if (this.#learning === LEARNING_AT_ONCE) return;
+      this.#waiting.delete(key);
+      this.#learning++;
+      this.#learn(key).finally(() => {
+        this.#learning--;
+        this.#learnNext();
+      });
+    }
+  }
+
+  async #learn(key: string): Promise<void> {
+    const wasUnknown = this.#unknown.has(key);
+    this.#unknown.add(key);
+    const learned = await this.#aliasesOf(key);
+    // It may have been unmonitored meanwhile.
+    if (this.#isStopped || !this.#unknown.has(key)) return;
+    if ("aliases" in learned) {
+      this.#unknown.delete(key);
+      this.#index.learn(key, learned.aliases);
+      const addresses = learned.aliases.filter((alias) => normaliseAddress(alias) !== undefined);
+      const canonicalName = learned.canonicalName;
+      this.#parts.memory.save(key, {
+        addresses,
+        ...(canonicalName === undefined ? {} : { canonicalName }),
+      });
+      const { log } = this.#parts;
+      log.debug(() =>
+        `Peer ${quote(key)} is also known as ${learned.aliases.map(quote).join(" ")}`
+      );
+      return;
+    }
+    if (!wasUnknown) {
+      const matched = "notices from it are matched by the name itself";
+      this.#parts.log.notice(`Cannot look up peer ${quote(key)}: ${learned.fault}; ${matched}`);
+    }
+    this.#relearnLater();
+  }
+
+  /** One timer for all unknown peers; it only runs while there are any. */
+  #relearnLater(): void {
+    if (this.#cancelRelearn !== undefined) return;
+    const pause = this.#relearnPauseMs;
+    this.#relearnPauseMs = Math.min(2 * pause, RELEARN_MAX_MS);
+    this.#cancelRelearn = this.#parts.clock.startTimer(pause, () => {
+      this.#cancelRelearn = undefined;
+      if (this.#unknown.size === 0) this.#relearnPauseMs = RELEARN_MIN_MS;
+      for (const key of this.#unknown) this.#waiting.add(key);
+      this.#learnNext();
+    });
+  }
+
+  /** The other names and the addresses of a host, by name or address. */
+  async #aliasesOf(host: string): Promise<Learned> {
+    const { resolver } = this.#parts;
+    const address = normaliseAddress(host);
+    if (address === undefined) {
+      const found = await resolver.addressesOf(host);
+      if (found.outcome !== "found") {
+        return { fault: found.reason, isLasting: found.outcome === "notFound" };
+      }
+      const { canonicalName, addresses } = found.value;
+      return { aliases: withCanonical(addresses, canonicalName), canonicalName };
+    }
+    const reverse = await resolver.nameOf(address);
+    if (reverse.outcome === "tryLater") return { fault: reverse.reason, isLasting: false };
+    if (reverse.outcome === "notFound") return { aliases: [address] };
+    const forward = await resolver.addressesOf(reverse.value);
+    const addresses = forward.outcome === "found" ? forward.value.addresses : [];
+    const aliases = withCanonical([address, ...addresses], reverse.value);
+    return { aliases, canonicalName: reverse.value };
+  }
+}
+
+function withCanonical(addresses: readonly string[], canonicalName?: string): string[] {
+  return canonicalName === undefined ? [...addresses] : [canonicalName, ...addresses];
+}

@@ -1,0 +1,188 @@
+/**
+ * What program 100024 does: the handlers of its procedures. A reply waits for the disk where it
+ * promises something, for a callout where one is configured, and for nothing else; above all not for
+ * the name service.
+ *
+ * Source: XNFS chapter 11; rpc.statd(8) for what is refused and how.
+ */
+
+import type { Log } from "../log.ts";
+import { isCallbackProcedure } from "../protocol/nlm.ts";
+import { type Mon, type MyId, nsmV1, Res, SM_MAXSTRLEN, type SmStatRes } from "../protocol/nsm.ts";
+import { quote } from "../quote.ts";
+import { type Service, service as serve } from "../rpc/dispatch.ts";
+import { NO_REPLY } from "../rpc/program.ts";
+import { hostNameFault, looksLikePath, storableMyName } from "./host_name.ts";
+import type { Monitored, MonitorList, Registration, Requester } from "./monitor_list.ts";
+import type { Notices } from "./notices.ts";
+import type { PeerDirectory } from "./peer_directory.ts";
+import type { Callout, MonitorRecord, MonitorStore } from "./ports.ts";
+
+/** The state that goes with STAT_FAIL, as nfs-utils has it. */
+const FAILED_STATE = -1;
+
+/** What the service works with. */
+export interface ServiceParts {
+  readonly list: MonitorList;
+  readonly store: MonitorStore;
+  readonly directory: PeerDirectory;
+  readonly notices: Notices;
+  /** The administrator's program; absent where none is set. */
+  readonly callout?: Callout;
+  /** Notifies the peers again, after SM_SIMU_CRASH. */
+  readonly simulateCrash: () => void;
+  readonly log: Log;
+}
+
+/** Makes the service from its parts. */
+export function nsmService(parts: ServiceParts): Service {
+  const nsm = new Nsm(parts);
+  return serve(nsmV1, {
+    SM_NULL: () => {},
+    SM_STAT: ({ mon_name }) => nsm.stat(mon_name),
+    SM_MON: (args) => nsm.mon(args),
+    SM_UNMON: ({ mon_name, my_id }) => nsm.unmon({ monName: mon_name, ...requester(my_id) }),
+    SM_UNMON_ALL: (args) => nsm.unmonAll(requester(args)),
+    SM_SIMU_CRASH: () => nsm.simuCrash(),
+    SM_NOTIFY: (args, caller) => {
+      const taken = () => parts.notices.take(args, caller) ? undefined : NO_REPLY;
+      if (parts.callout === undefined) return taken();
+      return parts.callout.notified(args.mon_name, caller.address, args.state).then(taken);
+    },
+  }, {
+    SM_MON: () => ({ res_stat: Res.STAT_FAIL, state: FAILED_STATE }),
+    SM_UNMON: () => ({ state: nsm.stateNumber() }),
+    SM_UNMON_ALL: () => ({ state: nsm.stateNumber() }),
+    SM_SIMU_CRASH: () => {},
+  });
+}
+
+function requester({ my_name, my_prog, my_vers, my_proc }: MyId): Requester {
+  return { myName: storableMyName(my_name), myProg: my_prog, myVers: my_vers, myProc: my_proc };
+}
+
+class Nsm {
+  #lastStateNumber = FAILED_STATE;
+
+  constructor(readonly parts: ServiceParts) {}
+
+  /** Whether we would monitor a host; with our own state number in either case. */
+  stat(monName: string): SmStatRes {
+    const res_stat = hostNameFault(monName) === undefined ? Res.STAT_SUCC : Res.STAT_FAIL;
+    return { res_stat, state: this.stateNumber() };
+  }
+
+  async mon({ mon_id: { mon_name, my_id }, priv }: Mon): Promise<SmStatRes> {
+    const { list, store, directory, callout, log } = this.parts;
+    const failed = (reason: string): SmStatRes => {
+      const who = `${quote(my_id.my_name)} for SM_MON of ${quote(mon_name)}`;
+      log.warning(`STAT_FAIL to ${who}: ${reason}`);
+      return { res_stat: Res.STAT_FAIL, state: FAILED_STATE };
+    };
+    const record: MonitorRecord = { monName: mon_name, ...requester(my_id), priv };
+    const fault = registrationFault(record);
+    if (fault !== undefined) {
+      if (looksLikePath(mon_name)) log.error("POSSIBLE SPOOF/ATTACK ATTEMPT!");
+      return failed(fault);
+    }
+    let monitored = list.find(record);
+    const previous = monitored?.record;
+    const isRepeated = previous !== undefined && isSame(previous, record);
+    if (monitored === undefined) monitored = list.add(record);
+    else monitored.record = record;
+    try {
+      // A repeated request goes to the disk too: sm-notify may have moved its record away since.
+      await store.put(record, previous);
+    } catch (error) {
+      this.#undo(monitored, record, previous);
+      return failed(reasonOf(error));
+    }
+    if (isRepeated) return { res_stat: Res.STAT_SUCC, state: this.stateNumber() };
+    directory.add(mon_name);
+    await callout?.monitored(mon_name, record.myName);
+    return { res_stat: Res.STAT_SUCC, state: this.stateNumber() };
+  }
+
+  async unmon(registration: Registration): Promise<{ state: number }> {
+    const monitored = this.parts.list.find(registration);
+    if (monitored === undefined) {
+      const who = `SM_UNMON request from ${quote(registration.myName)}`;
+      const why = this.parts.list.size === 0
+        ? "while not monitoring any hosts"
+        : "it is not monitored";
+      this.parts.log.warning(
+        `Received erroneous ${who} for ${quote(registration.monName)}: ${why}`,
+      );
+    } else await this.#remove([monitored], registration.myName);
+    return { state: this.stateNumber() };
+  }
+
+  async unmonAll(requester: Requester): Promise<{ state: number }> {
+    await this.#remove(this.parts.list.of(requester), requester.myName);
+    return { state: this.stateNumber() };
+  }
+
+  /** Forgets everybody in memory; the records stay on disk for those who are notified now. */
+  simuCrash(): void {
+    this.parts.log.notice("SM_SIMU_CRASH: forgetting all monitored hosts and notifying them");
+    this.parts.list.clear();
+    this.parts.simulateCrash();
+  }
+
+  /** The local state number on disk now; the last one known where the disk does not tell. */
+  stateNumber(): number {
+    try {
+      this.#lastStateNumber = this.parts.store.stateNumber();
+    } catch (error) {
+      this.parts.log.error(reasonOf(error));
+    }
+    return this.#lastStateNumber;
+  }
+
+  async #remove(removed: readonly Monitored[], myName: string): Promise<void> {
+    const { list, store, directory, callout, log } = this.parts;
+    const forgotten = removed.filter((monitored) => list.remove(monitored));
+    for (const { record } of removed) await callout?.unmonitored(record.monName, myName);
+    try {
+      await store.remove(removed.map(({ record }) => record));
+    } catch (error) {
+      // The caller is told SYSTEM_ERR, and memory stays what the disk is.
+      for (const monitored of removed) list.restore(monitored);
+      log.error(reasonOf(error));
+      throw error;
+    }
+    for (const { record } of forgotten) {
+      if (!list.has(record.monName)) directory.remove(record.monName);
+    }
+  }
+
+  /** Takes back a registration that did not reach the disk. */
+  #undo(monitored: Monitored, record: MonitorRecord, previous: MonitorRecord | undefined): void {
+    if (monitored.record !== record) return;
+    if (previous === undefined) this.parts.list.remove(monitored);
+    else monitored.record = previous;
+  }
+}
+
+/** Why a registration is not acceptable; nothing if it is. */
+function registrationFault(record: MonitorRecord): string | undefined {
+  const { monName, myName, myProg, myVers, myProc } = record;
+  if (!isCallbackProcedure(myProg, myVers, myProc)) {
+    return `Attempt to register callback to ${myProg}/${myProc}, which no lock manager uses`;
+  }
+  const fault = hostNameFault(monName);
+  if (fault !== undefined) return `the mon_name is refused, ${fault}`;
+  if (monName.length + myName.length > SM_MAXSTRLEN) {
+    return `mon_name and my_name together are longer than ${SM_MAXSTRLEN} bytes`;
+  }
+  return undefined;
+}
+
+function isSame(a: MonitorRecord, b: MonitorRecord): boolean {
+  return a.monName === b.monName && a.myName === b.myName &&
+    a.priv.every((byte, i) => byte === b.priv[i]);
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

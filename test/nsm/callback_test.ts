@@ -1,0 +1,182 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { CALLBACK_TOTAL_MS, Callbacks, type LockManager } from "../../lib/nsm/callback.ts";
+import type { Monitored } from "../../lib/nsm/monitor_list.ts";
+import type { CallPeer } from "../../lib/nsm/ports.ts";
+import type { Status } from "../../lib/protocol/nlm.ts";
+import { RpcError } from "../../lib/rpc/errors.ts";
+import type { Endpoint } from "../../lib/rpc/transport.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+
+const priv = Uint8Array.from({ length: 16 }, (_, i) => i);
+
+function monitored(monName: string): Monitored {
+  const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
+  return { record: { monName, ...requester, priv }, lastState: 0 };
+}
+
+interface Call {
+  readonly number: [number, number, number];
+  readonly args: Status;
+  readonly to: Endpoint;
+  readonly transport: string;
+  answer(outcome?: Error): void;
+}
+
+/** A lock manager that answers when the test says so, at a port that the test sets. */
+function setUp() {
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  const calls: Call[] = [];
+  const state = { lockManager: undefined as LockManager | undefined, lookUps: 0 };
+  state.lockManager = { address: "127.0.0.1", port: 4045, transport: "udp" };
+  const callPeer: CallPeer = {
+    call(program, name, args, to, transport) {
+      return new Promise((resolve, reject) => {
+        const { number, version, procedures } = program;
+        calls.push({
+          number: [number, version, procedures[name]!.number],
+          args: args as Status,
+          to,
+          transport,
+          answer: (outcome) =>
+            outcome === undefined ? resolve(undefined as never) : reject(outcome),
+        });
+      });
+    },
+  };
+  const findLockManager = () => {
+    state.lookUps++;
+    return Promise.resolve(state.lockManager);
+  };
+  const callbacks = new Callbacks({ callPeer, findLockManager, clock, log });
+  return { clock, log, calls, state, callbacks };
+}
+
+const timeout = new RpcError("NLM_SM_NOTIFY", { address: "127.0.0.1", port: 4045 }, {
+  kind: "timeout",
+  elapsedMs: 5000,
+});
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 30; turn++) await Promise.resolve();
+}
+
+Deno.test(
+  "add() calls what was registered, with its name and cookie, at loopback",
+  pure,
+  async () => {
+    const { callbacks, calls } = setUp();
+    callbacks.add(monitored("NodeB"), 5);
+    await settle();
+    const [{ number, args, to, transport }] = calls as [Call];
+    assertEquals(number, [100021, 3, 16]);
+    assertEquals(args, { mon_name: "NodeB", state: 5, priv });
+    assertEquals([to.address, to.port, transport], ["127.0.0.1", 4045, "udp"]);
+    calls[0]!.answer();
+    await settle();
+    assertEquals(callbacks.pending, 0);
+  },
+);
+
+Deno.test("add() makes several calls at once and asks for the port once", pure, async () => {
+  const { callbacks, calls, state } = setUp();
+  for (const name of ["a", "b", "c"]) callbacks.add(monitored(name), 5);
+  await settle();
+  assertEquals(calls.map(({ args }) => args.mon_name), ["a", "b", "c"]);
+  assertEquals(state.lookUps, 1);
+});
+
+Deno.test("add() keeps to a number of calls in flight, and goes on as they end", pure, async () => {
+  const { callbacks, calls } = setUp();
+  for (let i = 0; i < 100; i++) callbacks.add(monitored(`n${i}`), 5);
+  await settle();
+  assertEquals(calls.length, 64);
+  calls[10]!.answer();
+  calls[20]!.answer(timeout);
+  await settle();
+  assertEquals(calls.length, 66);
+});
+
+Deno.test("a failed call is made again, to wherever the lock manager is then", pure, async () => {
+  const { callbacks, calls, state, clock, log } = setUp();
+  callbacks.add(monitored("nodeb"), 5);
+  await settle();
+  calls[0]!.answer(timeout);
+  await settle();
+  state.lockManager = { address: "127.0.0.1", port: 5050, transport: "udp" };
+  clock.advance(1_000);
+  await settle();
+  assertEquals(calls.map(({ to }) => to.port), [4045, 5050]);
+  calls[1]!.answer();
+  await settle();
+  assertEquals([callbacks.pending, log.of("warning").length], [0, 1]);
+  assertMatch(log.of("info")[0]!, /Told .* after 1 failed attempts/);
+});
+
+Deno.test("a lock manager that is not registered is waited for", pure, async () => {
+  const { callbacks, calls, state, clock, log } = setUp();
+  state.lockManager = undefined;
+  callbacks.add(monitored("nodeb"), 5);
+  await settle();
+  assertMatch(log.of("warning")[0]!, /program 100021 version 3 is not registered/);
+  state.lockManager = { address: "127.0.0.1", port: 4045, transport: "tcp" };
+  clock.advance(1_000);
+  await settle();
+  assertEquals(calls.map(({ transport }) => transport), ["tcp"]);
+});
+
+Deno.test("a newer state takes the place of the one that waits", pure, async () => {
+  const { callbacks, calls, clock } = setUp();
+  const entry = monitored("nodeb");
+  callbacks.add(entry, 5);
+  await settle();
+  callbacks.add(entry, 7);
+  calls[0]!.answer(timeout);
+  await settle();
+  clock.advance(1_000);
+  await settle();
+  assertEquals(calls.map(({ args }) => args.state), [5, 7]);
+});
+
+Deno.test("a newer state that comes while a call is out is told after it", pure, async () => {
+  const { callbacks, calls } = setUp();
+  const entry = monitored("nodeb");
+  callbacks.add(entry, 5);
+  await settle();
+  callbacks.add(entry, 7);
+  calls[0]!.answer();
+  await settle();
+  assertEquals(calls.map(({ args }) => args.state), [5, 7]);
+  calls[1]!.answer();
+  await settle();
+  assertEquals(callbacks.pending, 0);
+});
+
+Deno.test("a callback is given up after its time, with one line", pure, async () => {
+  const { callbacks, calls, clock, log } = setUp();
+  callbacks.add(monitored("nodeb"), 5);
+  const end = clock.now() + CALLBACK_TOTAL_MS;
+  for (let i = 0; callbacks.pending > 0 && clock.now() < end + 60_000; i++) {
+    await settle();
+    calls[i]?.answer(timeout);
+    await settle();
+    clock.advance(30_000);
+  }
+  assertEquals([callbacks.pending, log.of("error").length, log.of("warning").length], [0, 1, 1]);
+  assertMatch(log.of("error")[0]!, /giving up: .*no answer in 5000 ms/);
+});
+
+Deno.test("stop() leaves no timer behind", pure, async () => {
+  const { callbacks, calls, clock } = setUp();
+  callbacks.add(monitored("nodeb"), 5);
+  await settle();
+  calls[0]!.answer(timeout);
+  await settle();
+  callbacks.stop();
+  clock.advance(60_000);
+  await settle();
+  assertEquals(calls.length, 1);
+});

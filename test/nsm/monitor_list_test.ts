@@ -1,0 +1,66 @@
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { MonitorList } from "../../lib/nsm/monitor_list.ts";
+import type { MonitorRecord } from "../../lib/nsm/ports.ts";
+
+const pure = { permissions: "none" } as const;
+
+function record(monName: string, change: Partial<MonitorRecord> = {}): MonitorRecord {
+  const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
+  return { monName, ...requester, priv: new Uint8Array(16), ...change };
+}
+
+Deno.test(
+  "find() knows a registration by both names in any letter case and by its numbers",
+  pure,
+  () => {
+    const list = new MonitorList();
+    const added = list.add(record("NodeB"));
+    assertStrictEquals(list.find(record("nodeb", { myName: "HERE" })), added);
+    assertEquals(list.find(record("nodeb", { myProc: 24 })), undefined);
+    assertEquals(list.find(record("nodeb", { myVers: 4 })), undefined);
+    assertEquals(list.find(record("nodeb", { myName: "there" })), undefined);
+    assertEquals(list.find(record("nodec")), undefined);
+  },
+);
+
+Deno.test("about() gives a peer's registrations, oldest first", pure, () => {
+  const list = new MonitorList();
+  const first = list.add(record("nodeb"));
+  const second = list.add(record("nodeb", { myVers: 4 }));
+  list.add(record("nodec"));
+  assertEquals([...list.about("NODEB")], [first, second]);
+  assertEquals([list.size, list.peers], [3, 2]);
+});
+
+Deno.test("of() gives what one requester asked for, and nothing of others", pure, () => {
+  const list = new MonitorList();
+  const first = list.add(record("nodeb"));
+  const second = list.add(record("nodec"));
+  list.add(record("noded", { myVers: 4 }));
+  assertEquals(list.of(record("anything", { myName: "Here" })), [first, second]);
+  assertEquals(list.of(record("anything", { myName: "NFS NLM", myProg: 0 })), []);
+});
+
+Deno.test("remove() takes one registration and says whether it was the peer's last", pure, () => {
+  const list = new MonitorList();
+  const first = list.add(record("nodeb"));
+  const second = list.add(record("nodeb", { myVers: 4 }));
+  assertEquals(list.remove(first), false);
+  assertEquals(list.has("nodeb"), true);
+  assertEquals(list.remove(second), true);
+  assertEquals(list.remove(second), false);
+  assertEquals([list.size, list.has("nodeb"), [...list.about("nodeb")]], [0, false, []]);
+});
+
+Deno.test("restore() gives way to a registration that came meanwhile", pure, () => {
+  const list = new MonitorList();
+  const removed = list.add(record("nodeb"));
+  list.remove(removed);
+  list.restore(removed);
+  assertStrictEquals(list.find(record("nodeb")), removed);
+  list.remove(removed);
+  const newer = list.add(record("nodeb"));
+  list.restore(removed);
+  assertStrictEquals(list.find(record("nodeb")), newer);
+  assertEquals(list.size, 1);
+});

@@ -1,0 +1,107 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { MonitorList } from "../../lib/nsm/monitor_list.ts";
+import { Notices } from "../../lib/nsm/notices.ts";
+import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { FakeResolver } from "../support/fake_resolver.ts";
+import { NoPeerMemory } from "../support/no_peer_memory.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+
+function setUp(...monitored: string[]) {
+  const resolver = new FakeResolver();
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  const list = new MonitorList();
+  const directory = new PeerDirectory({ resolver, memory: new NoPeerMemory(), clock, log });
+  const called: string[] = [];
+  const notices = new Notices({
+    list,
+    directory,
+    log,
+    callBack: ({ record }, state) => called.push(`${record.monName} ${state}`),
+  });
+  const watch = (monName: string) => {
+    const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
+    list.add({ monName, ...requester, priv: new Uint8Array(16) });
+    directory.add(monName);
+  };
+  monitored.forEach(watch);
+  const notify = (mon_name: string, address: string, state: number) =>
+    notices.take({ mon_name, state }, { address, port: 700, netid: "udp" });
+  return { resolver, clock, log, list, directory, called, notify, watch };
+}
+
+/** Lets promises that are ready run; look-ups of the fake name service take a few turns. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+}
+
+Deno.test("take() finds a peer by the same name in any letter case, at once", pure, () => {
+  const { called, notify } = setUp("NodeB");
+  assertEquals(notify("nodeb", "192.0.2.9", 5), true);
+  assertEquals(called, ["NodeB 5"]);
+});
+
+Deno.test("take() finds a peer by its source address, at once", pure, () => {
+  const { called, notify } = setUp("10.0.0.2");
+  notify("whatever", "10.0.0.2", 5);
+  assertEquals(called, ["10.0.0.2 5"]);
+});
+
+Deno.test(
+  "take() finds a peer by a learned alias or address without asking again",
+  pure,
+  async () => {
+    const { resolver, called, notify, watch } = setUp();
+    resolver.addHost("nodeb.example.net", ["10.0.0.2", "fd77::2"], ["nodeb"]);
+    watch("nodeb");
+    await settle();
+    const asked = resolver.asked.length;
+    notify("nodeb.example.net", "192.0.2.9", 5);
+    notify("whatever", "fd77::2", 7);
+    await settle();
+    assertEquals(called, ["nodeb 5", "nodeb 7"]);
+    assertEquals(resolver.asked.length, asked);
+  },
+);
+
+Deno.test("take() asks the name service where what is known does not decide", pure, async () => {
+  const { resolver, called, notify } = setUp("10.0.0.2");
+  await settle();
+  resolver.addHost("nodeb.example.net", ["10.0.0.3", "10.0.0.2"]);
+  notify("NODEB.example.net", "10.0.0.3", 5);
+  assertEquals(called, []);
+  await settle();
+  assertEquals(called, ["10.0.0.2 5"]);
+});
+
+Deno.test("take() passes a state on once, and any other state again", pure, () => {
+  const { called, notify } = setUp("nodeb");
+  for (const state of [0, 5, 5, 4, -1, -1]) notify("nodeb", "192.0.2.9", state);
+  assertEquals(called, ["nodeb 5", "nodeb 4", "nodeb -1"]);
+});
+
+Deno.test("take() leaves strangers' notices without consequence", pure, async () => {
+  const { called, notify, log } = setUp("nodeb");
+  assertEquals(notify("nodec\n", "192.0.2.9", 5), true);
+  await settle();
+  assertEquals(called, []);
+  assertMatch(log.of("info")[0]!, /"nodec\\x0a" state 5 from 192.0.2.9: 0 registrations/);
+});
+
+Deno.test("take() warns when nothing is monitored", pure, () => {
+  const { notify, log } = setUp();
+  assertEquals(notify("nodeb", "192.0.2.9", 5), true);
+  assertMatch(log.of("warning")[0]!, /SM_NOTIFY of "nodeb".*while not monitoring any hosts/);
+});
+
+Deno.test("take() asks for a repetition when too many wait for the name service", pure, () => {
+  const { resolver, called, notify } = setUp("nodeb");
+  resolver.gate = new Promise(() => {});
+  const taken = Array.from({ length: 300 }, (_, i) => notify(`n${i}`, "192.0.2.9", 5));
+  assertEquals(taken.filter(Boolean).length, 256);
+  assertEquals(notify("nodeb", "192.0.2.9", 5), true);
+  assertEquals(called, ["nodeb 5"]);
+});

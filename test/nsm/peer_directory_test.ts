@@ -1,0 +1,132 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
+import type { PeerFacts, PeerMemory } from "../../lib/nsm/ports.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { FakeResolver } from "../support/fake_resolver.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+
+class MapMemory implements PeerMemory {
+  readonly facts = new Map<string, PeerFacts>();
+  load() {
+    return new Map(this.facts);
+  }
+  save(monName: string, facts: PeerFacts) {
+    this.facts.set(monName, facts);
+  }
+  forget(monName: string) {
+    this.facts.delete(monName);
+  }
+}
+
+function setUp() {
+  const resolver = new FakeResolver();
+  const memory = new MapMemory();
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  const open = () => new PeerDirectory({ resolver, memory, clock, log });
+  return { resolver, memory, clock, log, open };
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+}
+
+Deno.test("add() learns official name and addresses, and remembers them", pure, async () => {
+  const { resolver, memory, open } = setUp();
+  resolver.addHost("nodeb.example.net", ["10.0.0.2", "fd77::2"], ["nodeb"]);
+  const directory = open();
+  directory.add("NodeB");
+  assertEquals(directory.isComplete, false);
+  await settle();
+  assertEquals(directory.isComplete, true);
+  assertEquals([...directory.known("fd77::2")], ["fd77::2", "nodeb"]);
+  assertEquals(memory.facts.get("nodeb"), {
+    addresses: ["10.0.0.2", "fd77::2"],
+    canonicalName: "nodeb.example.net",
+  });
+});
+
+Deno.test("add() of an address learns its name and that name's other addresses", pure, async () => {
+  const { resolver, open } = setUp();
+  resolver.addHost("nodeb.example.net", ["10.0.0.2", "fd77::2"]);
+  const directory = open();
+  directory.add("10.0.0.2");
+  await settle();
+  assertEquals([...directory.known("fd77::2")], ["fd77::2", "10.0.0.2"]);
+  assertEquals([...directory.known("NODEB.example.net")], ["nodeb.example.net", "10.0.0.2"]);
+});
+
+Deno.test("add() of an address without a name is complete", pure, async () => {
+  const { open, log } = setUp();
+  const directory = open();
+  directory.add("192.0.2.1");
+  await settle();
+  assertEquals([directory.isComplete, log.of("notice")], [true, []]);
+});
+
+Deno.test("a new life knows what the last one learned, without asking", pure, async () => {
+  const { resolver, open } = setUp();
+  resolver.addHost("nodeb", ["10.0.0.2"]);
+  open().add("nodeb");
+  await settle();
+  const asked = resolver.asked.length;
+  const directory = open();
+  directory.add("nodeb");
+  await settle();
+  assertEquals([...directory.known("10.0.0.2")], ["10.0.0.2", "nodeb"]);
+  assertEquals(resolver.asked.length, asked);
+});
+
+Deno.test("add() says once that a name does not resolve, and asks again later", pure, async () => {
+  const { resolver, clock, log, open } = setUp();
+  const directory = open();
+  directory.add("nodeb");
+  await settle();
+  assertEquals([directory.isComplete, log.of("notice").length], [false, 1]);
+  assertMatch(log.of("notice")[0]!, /Cannot look up peer "nodeb": no record of nodeb/);
+  clock.advance(30_000);
+  await settle();
+  assertEquals(log.of("notice").length, 1);
+  resolver.addHost("nodeb", ["10.0.0.2"]);
+  clock.advance(60_000);
+  await settle();
+  assertEquals([directory.isComplete, [...directory.known("10.0.0.2")].length], [true, 2]);
+});
+
+Deno.test("add() looks up a few peers at a time, and all in the end", pure, async () => {
+  const { resolver, open } = setUp();
+  let release = () => {};
+  resolver.gate = new Promise((resolve) => release = resolve);
+  const directory = open();
+  for (let i = 0; i < 20; i++) directory.add(`n${i}`);
+  await settle();
+  assertEquals(resolver.asked.length, 4);
+  release();
+  await settle();
+  assertEquals(resolver.asked.length, 20);
+});
+
+Deno.test("remove() forgets a peer, also while it is looked up", pure, async () => {
+  const { resolver, memory, open } = setUp();
+  resolver.addHost("nodeb", ["10.0.0.2"]);
+  const directory = open();
+  directory.add("nodeb");
+  directory.remove("nodeb");
+  await settle();
+  assertEquals([memory.facts.size, directory.isComplete], [0, true]);
+  assertEquals([...directory.known("10.0.0.2")], ["10.0.0.2"]);
+});
+
+Deno.test("stop() ends the asking again", pure, async () => {
+  const { resolver, clock, open } = setUp();
+  resolver.outage = "Temporary failure in name resolution";
+  const directory = open();
+  directory.add("nodeb");
+  await settle();
+  directory.stop();
+  clock.advance(3_600_000);
+  await settle();
+  assertEquals(resolver.asked.length, 1);
+});

@@ -1,0 +1,299 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { MonitorList } from "../../lib/nsm/monitor_list.ts";
+import { Notices } from "../../lib/nsm/notices.ts";
+import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
+import {
+  type Callout,
+  type MonitorRecord,
+  type MonitorStore,
+  StoreError,
+} from "../../lib/nsm/ports.ts";
+import { nsmService } from "../../lib/nsm/service.ts";
+import { type Mon, type MyId, nsmV1 } from "../../lib/protocol/nsm.ts";
+import { dispatcher } from "../../lib/rpc/dispatch.ts";
+import { accessRule } from "../../lib/nsm/access.ts";
+import { decodeReply, encodeCall } from "../../lib/rpc/client.ts";
+import type { Args, Result } from "../../lib/rpc/program.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { FakeResolver } from "../support/fake_resolver.ts";
+import { NoPeerMemory } from "../support/no_peer_memory.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+
+type Rows = typeof nsmV1.procedures;
+
+/** A store that keeps records in order, and fails or waits when told to. */
+class ScriptedStore implements MonitorStore {
+  records: MonitorRecord[] = [];
+  state = 7;
+  fault: string | undefined;
+  gate: Promise<void> | undefined;
+
+  load(): MonitorRecord[] {
+    return [...this.records];
+  }
+  async put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void> {
+    await this.gate;
+    this.#check("write");
+    this.records = [...this.records.filter((other) => other !== replaced), record];
+  }
+  async remove(records: readonly MonitorRecord[]): Promise<void> {
+    await this.gate;
+    this.#check("remove");
+    this.records = this.records.filter((other) => !records.includes(other));
+  }
+  stateNumber(): number {
+    this.#check("read");
+    return this.state;
+  }
+  #check(operation: string): void {
+    if (this.fault !== undefined) throw new StoreError(operation, "/sm", this.fault);
+  }
+}
+
+/** The service behind real dispatch, so that what is compared is what goes over the wire. */
+function setUp(callout?: Callout) {
+  const log = new RecordingLog();
+  const store = new ScriptedStore();
+  const list = new MonitorList();
+  const clock = new FakeClock();
+  const resolver = new FakeResolver();
+  const directory = new PeerDirectory({ resolver, memory: new NoPeerMemory(), clock, log });
+  const called: [string, number][] = [];
+  const notices = new Notices({
+    list,
+    directory,
+    log,
+    callBack: ({ record }, state) => called.push([record.monName, state]),
+  });
+  let crashes = 0;
+  const simulateCrash = () => void crashes++;
+  const parts = { list, store, directory, notices, simulateCrash, log };
+  const service = nsmService(callout === undefined ? parts : { ...parts, callout });
+  const refused: string[] = [];
+  const answer = dispatcher([service], {
+    access: accessRule((name, _caller, fault) => refused.push(`${name}: ${fault}`)),
+    handlerFailed: (name) => log.error(`${name} failed`),
+    garbage: () => {},
+  });
+  const call = async <K extends keyof Rows & string>(
+    name: K,
+    args: Args<Rows[K]>,
+    from: { address?: string; port?: number } = {},
+  ): Promise<Result<Rows[K]> | string> => {
+    const caller = { address: "127.0.0.1", port: 800, netid: "udp", ...from } as const;
+    const reply = await answer(encodeCall(nsmV1, name, args, 1), caller);
+    if (reply === undefined) return "no reply";
+    const decoded = decodeReply(nsmV1.procedures[name], reply);
+    return decoded.ok ? decoded.result as Result<Rows[K]> : `accept_stat ${decoded.failure.kind}`;
+  };
+  return { log, store, list, resolver, called, refused, call, crashes: () => crashes };
+}
+
+const me: MyId = { my_name: "here", my_prog: 100021, my_vers: 3, my_proc: 16 };
+
+function mon(mon_name: string, change: Partial<MyId> = {}, cookie = 1): Mon {
+  return {
+    mon_id: { mon_name, my_id: { ...me, ...change } },
+    priv: new Uint8Array(16).fill(cookie),
+  };
+}
+
+const FAILED = { res_stat: 1, state: -1 } as const;
+
+Deno.test(
+  "SM_MON answers with the state number on disk once the record is there",
+  pure,
+  async () => {
+    const { store, call } = setUp();
+    let isOnDisk = () => {};
+    store.gate = new Promise((resolve) => isOnDisk = resolve);
+    let reply: unknown;
+    const answered = call("SM_MON", mon("nodeb")).then((result) => reply = result);
+    await Promise.resolve();
+    assertEquals(reply, undefined);
+    store.state = 9;
+    isOnDisk();
+    await answered;
+    assertEquals(reply, { res_stat: 0, state: 9 });
+    assertEquals(store.records.map((record) => record.monName), ["nodeb"]);
+  },
+);
+
+Deno.test("SM_MON never waits for the name service", pure, async () => {
+  const { resolver, call } = setUp();
+  resolver.gate = new Promise(() => {});
+  assertEquals(await call("SM_MON", mon("nodeb")), { res_stat: 0, state: 7 });
+  assertEquals(await call("SM_NOTIFY", { mon_name: "other", state: 3 }), undefined);
+  assertEquals(await call("SM_STAT", { mon_name: "unknown.example" }), { res_stat: 0, state: 7 });
+});
+
+Deno.test("SM_MON refuses names and callbacks that no lock manager needs", pure, async () => {
+  const { store, log, call } = setUp();
+  const calls = [
+    mon(""),
+    mon("../x"),
+    mon("a/b"),
+    mon("a b"),
+    mon("a\nb"),
+    mon("nodeb", { my_prog: 100000 }),
+    mon("nodeb", { my_proc: 17 }),
+    mon("nodeb", { my_vers: 1, my_proc: 1 }),
+    mon("n".repeat(200), { my_name: "m".repeat(900) }),
+  ];
+  for (const args of calls) assertEquals(await call("SM_MON", args), FAILED);
+  assertEquals(store.records, []);
+  assertEquals(log.of("warning").length, calls.length);
+  assertEquals(log.of("error").length, 2);
+  assertMatch(log.of("warning")[4]!, /"here" for SM_MON of "a\\x0ab": .*blank or control/);
+});
+
+Deno.test("SM_MON accepts the callbacks of every known lock manager", pure, async () => {
+  const { call } = setUp();
+  const known = [[3, 16], [4, 16], [3, 24], [0, 1], [2, 17]] as const;
+  for (const [my_vers, my_proc] of known) {
+    const result = await call("SM_MON", mon("nodeb", { my_vers, my_proc }));
+    assertEquals(result, { res_stat: 0, state: 7 });
+  }
+});
+
+Deno.test(
+  "SM_MON again with another cookie replaces the record, in any letter case",
+  pure,
+  async () => {
+    const { store, list, call } = setUp();
+    await call("SM_MON", mon("nodeb", {}, 1));
+    await call("SM_MON", mon("NODEB", {}, 2));
+    assertEquals(store.records.map(({ monName, priv }) => [monName, priv[0]]), [["NODEB", 2]]);
+    assertEquals(list.size, 1);
+  },
+);
+
+Deno.test(
+  "SM_MON repeated goes to the disk again, where sm-notify may have moved it",
+  pure,
+  async () => {
+    const { store, call } = setUp();
+    await call("SM_MON", mon("nodeb"));
+    store.records = [];
+    assertEquals(await call("SM_MON", mon("nodeb")), { res_stat: 0, state: 7 });
+    assertEquals(store.records.length, 1);
+  },
+);
+
+Deno.test("SM_MON fails when the disk does, and leaves memory as the disk is", pure, async () => {
+  const { store, list, log, call } = setUp();
+  await call("SM_MON", mon("nodeb", {}, 1));
+  store.fault = "No space left on device";
+  assertEquals(await call("SM_MON", mon("nodec")), FAILED);
+  assertEquals(await call("SM_MON", mon("nodeb", {}, 2)), FAILED);
+  assertEquals([...list.about("nodeb")].map(({ record }) => record.priv[0]), [1]);
+  assertEquals(list.has("nodec"), false);
+  assertMatch(log.of("warning")[0]!, /No space left on device/);
+});
+
+Deno.test(
+  "SM_MON and the rest are refused to strangers in the procedure's own words",
+  pure,
+  async () => {
+    const { call, store, refused } = setUp();
+    await call("SM_MON", mon("nodeb"));
+    const from = { address: "192.0.2.1" };
+    assertEquals(await call("SM_MON", mon("nodec"), from), FAILED);
+    assertEquals(await call("SM_UNMON", mon("nodeb").mon_id, from), { state: 7 });
+    assertEquals(await call("SM_UNMON_ALL", me, from), { state: 7 });
+    assertEquals(await call("SM_SIMU_CRASH", undefined, from), undefined);
+    assertEquals(store.records.length, 1);
+    assertEquals(refused.length, 4);
+  },
+);
+
+Deno.test(
+  "SM_UNMON removes one registration and answers the state in every case",
+  pure,
+  async () => {
+    const { store, list, log, call } = setUp();
+    await call("SM_MON", mon("nodeb"));
+    await call("SM_MON", mon("nodeb", { my_vers: 4 }));
+    assertEquals(await call("SM_UNMON", mon("NodeB").mon_id), { state: 7 });
+    assertEquals(store.records.map((record) => record.myVers), [4]);
+    assertEquals(await call("SM_UNMON", mon("nodeb").mon_id), { state: 7 });
+    assertMatch(log.of("warning")[0]!, /erroneous SM_UNMON request from "here" for "nodeb"/);
+    assertEquals(list.size, 1);
+  },
+);
+
+Deno.test(
+  "SM_UNMON that does not reach the disk is SYSTEM_ERR and changes nothing",
+  pure,
+  async () => {
+    const { store, list, call } = setUp();
+    await call("SM_MON", mon("nodeb"));
+    store.fault = "Read-only file system";
+    assertEquals(await call("SM_UNMON", mon("nodeb").mon_id), "accept_stat accepted");
+    store.fault = undefined;
+    assertEquals([list.size, store.records.length], [1, 1]);
+    await call("SM_UNMON", mon("nodeb").mon_id);
+    assertEquals([list.size, store.records.length], [0, 0]);
+  },
+);
+
+Deno.test("SM_UNMON_ALL removes what one requester asked for", pure, async () => {
+  const { store, call } = setUp();
+  for (const name of ["a", "b", "c"]) await call("SM_MON", mon(name));
+  await call("SM_MON", mon("a", { my_vers: 4 }));
+  const freebsd = { my_name: "NFS NLM", my_prog: 0, my_vers: 0, my_proc: 0 };
+  assertEquals(await call("SM_UNMON_ALL", freebsd), { state: 7 });
+  assertEquals(store.records.length, 4);
+  assertEquals(await call("SM_UNMON_ALL", { ...me, my_name: "HERE" }), { state: 7 });
+  assertEquals(store.records.map((record) => record.myVers), [4]);
+});
+
+Deno.test("SM_STAT judges the name by syntax and always gives the local state", pure, async () => {
+  const { call } = setUp();
+  const stat = (mon_name: string) => call("SM_STAT", { mon_name }, { address: "192.0.2.1" });
+  assertEquals(await stat("192.0.2.1"), { res_stat: 0, state: 7 });
+  assertEquals(await stat(""), { res_stat: 1, state: 7 });
+  assertEquals(await stat("../x"), { res_stat: 1, state: 7 });
+});
+
+Deno.test("the state number is the last one known while the disk does not tell", pure, async () => {
+  const { store, log, call } = setUp();
+  await call("SM_STAT", { mon_name: "a" });
+  store.fault = "Input/output error";
+  assertEquals(await call("SM_STAT", { mon_name: "a" }), { res_stat: 0, state: 7 });
+  assertMatch(log.of("error")[0]!, /Input\/output error/);
+});
+
+Deno.test(
+  "SM_SIMU_CRASH forgets memory, keeps the disk and has the peers notified",
+  pure,
+  async () => {
+    const { store, list, call, crashes } = setUp();
+    for (const name of ["a", "b", "c"]) await call("SM_MON", mon(name));
+    await call("SM_SIMU_CRASH", undefined, { port: 1024 });
+    assertEquals([list.size, crashes()], [3, 0]);
+    await call("SM_SIMU_CRASH", undefined);
+    assertEquals([list.size, store.records.length, crashes()], [0, 3, 1]);
+  },
+);
+
+Deno.test("a callout is waited for, in the order in which nfs-utils makes them", pure, async () => {
+  const events: string[] = [];
+  const record = (...event: unknown[]) => Promise.resolve(void events.push(event.join(" ")));
+  const { store, call } = setUp({
+    monitored: (...args) => record("add-client", ...args, store.records.length),
+    unmonitored: (...args) => record("del-client", ...args, store.records.length),
+    notified: (...args) => record("sm-notify", ...args),
+  });
+  await call("SM_MON", mon("nodeb", { my_name: "my name" }));
+  await call("SM_MON", mon("nodeb", { my_name: "my name" }));
+  await call("SM_NOTIFY", { mon_name: "nodeb", state: 5 }, { address: "10.0.0.2" });
+  await call("SM_UNMON", mon("nodeb", { my_name: "my name" }).mon_id);
+  assertEquals(events, [
+    "add-client nodeb my_name 1",
+    "sm-notify nodeb 10.0.0.2 5",
+    "del-client nodeb my_name 1",
+  ]);
+});

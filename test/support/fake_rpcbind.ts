@@ -1,0 +1,123 @@
+/** An rpcbind in memory, reached over streams in memory: it can be away, and be restarted. */
+
+import { portmapV2 } from "../../lib/protocol/portmap.ts";
+import { type Rpcb, rpcbindV3, rpcbindV4 } from "../../lib/protocol/rpcbind.ts";
+import { dispatcher, type Service, service } from "../../lib/rpc/dispatch.ts";
+import type { Program } from "../../lib/rpc/program.ts";
+import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
+import { StreamClient } from "../../lib/rpc/stream_client.ts";
+import {
+  type Caller,
+  type Respond,
+  type StreamConnection,
+  TransportError,
+} from "../../lib/rpc/transport.ts";
+import type { Clock } from "../../lib/nsm/ports.ts";
+
+const REQUEST_MAX_BYTES = 8192;
+
+/** The client's end of a stream whose other end is a function that answers calls. */
+class AnsweredStream implements StreamConnection {
+  readonly remote = { address: "/run/rpcbind.sock", port: 0 };
+  readonly #parser = new RecordParser(REQUEST_MAX_BYTES);
+  readonly #replies: Uint8Array[] = [];
+  #wake = () => {};
+  #isClosed = false;
+
+  constructor(readonly answer: Respond, readonly caller: Caller) {}
+
+  async read(into: Uint8Array): Promise<number | null> {
+    while (this.#replies.length === 0 && !this.#isClosed) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    const reply = this.#replies.shift();
+    if (reply === undefined) return null;
+    into.set(reply);
+    return reply.length;
+  }
+  async write(data: Uint8Array): Promise<void> {
+    if (this.#isClosed) throw new TransportError("call", this.remote, "connection closed");
+    const calls: Uint8Array[] = [];
+    this.#parser.push(data, (record) => calls.push(record));
+    for (const call of calls) {
+      const reply = await this.answer(call, this.caller);
+      if (reply !== undefined) this.#replies.push(toRecord(reply));
+    }
+    this.#wake();
+  }
+  close(): void {
+    this.#isClosed = true;
+    this.#wake();
+  }
+}
+
+export class FakeRpcbind {
+  /** What is registered, as `program version netid address owner`. */
+  registered = new Map<string, string>();
+  isUp = true;
+  /** Netids that SET refuses, as if somebody else had them. */
+  readonly refused = new Set<string>();
+  readonly #streams = new Set<AnsweredStream>();
+  readonly #answer: Respond;
+
+  constructor(readonly clock: Clock, versions: readonly Program[] = [rpcbindV4, rpcbindV3]) {
+    this.#answer = dispatcher(versions.map((version) => this.#serve(version)), {
+      access: () => "accept",
+      handlerFailed: (_name, _caller, error) => {
+        throw error;
+      },
+      garbage: () => {},
+    });
+  }
+
+  /** The lines of what is registered. */
+  get lines(): string[] {
+    return [...this.registered.values()].sort();
+  }
+
+  connect = (): Promise<StreamClient> => {
+    if (!this.isUp) {
+      const cause = "No such file or directory";
+      return Promise.reject(new TransportError("connect to", "/run/rpcbind.sock", cause));
+    }
+    const stream = new AnsweredStream(this.#answer, { address: "", port: 0, netid: "tcp" });
+    this.#streams.add(stream);
+    let xid = 0;
+    const { startTimer } = this.clock;
+    return Promise.resolve(new StreamClient(stream, { startTimer, randomXid: () => xid++ }));
+  };
+
+  /** Ends every connection and forgets every registration. */
+  stop(): void {
+    this.isUp = false;
+    this.registered.clear();
+    for (const stream of this.#streams) stream.close();
+    this.#streams.clear();
+  }
+
+  #serve(version: Program): Service {
+    if (version.number !== portmapV2.number) throw new Error("Not a version of rpcbind");
+    const handlers = {
+      RPCBPROC_NULL: () => {},
+      RPCBPROC_SET: (args: Rpcb) => this.#set(args),
+      RPCBPROC_UNSET: (args: Rpcb) => this.#unset(args),
+      RPCBPROC_GETADDR: ({ r_netid }: Rpcb) => this.registered.get(r_netid)?.split(" ")[3] ?? "",
+    };
+    return service(version as typeof rpcbindV4, handlers, {});
+  }
+
+  #set({ r_prog, r_vers, r_netid, r_addr, r_owner }: Rpcb): boolean {
+    const line = `${r_prog} ${r_vers} ${r_netid} ${r_addr} ${r_owner}`;
+    const present = this.registered.get(r_netid);
+    if (this.refused.has(r_netid) || (present !== undefined && present !== line)) return false;
+    this.registered.set(r_netid, line);
+    return true;
+  }
+
+  #unset({ r_netid }: Rpcb): boolean {
+    const had = this.registered.size > 0;
+    if (r_netid === "") this.registered.clear();
+    else this.registered.delete(r_netid);
+    return had;
+  }
+}
