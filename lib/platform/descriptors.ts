@@ -9,7 +9,12 @@ import { checked, cString, libc, LibcError } from "./libc.ts";
 
 const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000; // also SOCK_CLOEXEC
-const SOCK_NONBLOCK = 0o4000;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+const DESCRIPTORS = "/proc/self/fd";
+/** The highest of the three descriptors that programs expect. */
+export const STDERR = 2;
 
 /** Opens a file for reading and writing. */
 export function openDescriptor(path: string): number {
@@ -26,7 +31,31 @@ export function duplicate(fd: number, onto: number, isInherited: boolean): void 
   checked("dup3", libc().dup3(fd, onto, isInherited ? 0 : O_CLOEXEC));
 }
 
+/** What this process has open: descriptor numbers, and what /proc shows that they refer to. */
+export function openDescriptors(): { fd: number; target: string }[] {
+  const open: { fd: number; target: string }[] = [];
+  for (const { name } of Deno.readDirSync(DESCRIPTORS)) {
+    try {
+      open.push({ fd: Number(name), target: Deno.readLinkSync(`${DESCRIPTORS}/${name}`) });
+    } catch {
+      // the descriptor that listed the directory, closed by now
+    }
+  }
+  return open;
+}
+
+/**
+ * Keeps what this process was started with, beside standard input, output and error, from the programs
+ * that it starts. What Deno opens is never inherited.
+ */
+export function keepDescriptorsFromPrograms(): void {
+  for (const { fd } of openDescriptors()) {
+    if (fd > STDERR) checked("fcntl(F_SETFD)", libc().fcntl(fd, F_SETFD, FD_CLOEXEC));
+  }
+}
+
 const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
 const SUN_PATH_MAX_BYTES = 107;
 const ENAMETOOLONG = 36;
 
@@ -42,8 +71,7 @@ export function connectUnixDatagram(address: string): number {
   const name = new Uint8Array(2 + path.length);
   name[0] = AF_UNIX; // sa_family is in host byte order
   name.set(path, 2);
-  const type = 2 | SOCK_NONBLOCK | O_CLOEXEC;
-  const fd = checked("socket", libc().socket(AF_UNIX, type, 0));
+  const fd = checked("socket", libc().socket(AF_UNIX, SOCK_DGRAM | O_CLOEXEC, 0));
   try {
     checked("connect", libc().connect(fd, name, name.length));
     return fd;
@@ -53,13 +81,16 @@ export function connectUnixDatagram(address: string): number {
   }
 }
 
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+
 /**
- * Sends one datagram on a connected socket without waiting for room.
+ * Sends one datagram on a connected socket, after waiting for room where that is wanted.
  *
  * @throws {LibcError} EAGAIN when there is no room, ECONNREFUSED when the other side is gone.
  */
-export function sendNow(fd: number, bytes: Uint8Array<ArrayBuffer>): void {
-  const flags = 0x40 | 0x4000; // MSG_DONTWAIT | MSG_NOSIGNAL
+export function sendDatagram(fd: number, bytes: Uint8Array<ArrayBuffer>, mayWait: boolean): void {
+  const flags = MSG_NOSIGNAL | (mayWait ? 0 : MSG_DONTWAIT);
   checked("send", libc().send(fd, bytes, BigInt(bytes.length), flags));
 }
 

@@ -3,8 +3,8 @@
  * the look-up of names. The library is opened at the first call. No pointer leaves this file; the
  * wrappers of the other calls are in `credentials.ts` and `descriptors.ts`.
  *
- * Structures and constants are those of 64-bit Linux with glibc, x86-64 and arm64. prctl and open are
- * variadic in C: on both machines integers and pointers go into the same registers either way.
+ * Structures and constants are those of 64-bit Linux with glibc, x86-64 and arm64. prctl, open and
+ * fcntl are variadic in C: on both machines integers and pointers go into the same registers either way.
  */
 
 const SYMBOLS = {
@@ -17,6 +17,7 @@ const SYMBOLS = {
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },

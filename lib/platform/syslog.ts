@@ -10,7 +10,7 @@
  */
 
 import type { LogLevel, LogSink } from "../log.ts";
-import { closeDescriptor, connectUnixDatagram, sendNow } from "./descriptors.ts";
+import { closeDescriptor, connectUnixDatagram, sendDatagram } from "./descriptors.ts";
 import { LibcError } from "./libc.ts";
 
 const FACILITY_DAEMON = 3 << 3;
@@ -75,7 +75,7 @@ export class Syslog implements LogSink {
     for (const isLastTry of [false, true]) {
       try {
         this.#fd ??= connectUnixDatagram(this.path);
-        sendNow(this.#fd, bytes);
+        sendDatagram(this.#fd, bytes, false);
         return true;
       } catch (error) {
         const hasNoRoom = error instanceof LibcError && error.code === "EAGAIN";

@@ -1,0 +1,24 @@
+/** Letting go of standard input, output and error. */
+
+import {
+  closeDescriptor,
+  duplicate,
+  openDescriptor,
+  openDescriptors,
+  STDERR,
+} from "./descriptors.ts";
+
+/**
+ * Puts /dev/null in place of what the process was started with, so that nobody waits for the end of a
+ * pipe and no terminal is held. Deno has duplicates of the three under other numbers: they are found by
+ * what they refer to.
+ */
+export function stdioToNull(): void {
+  const open = openDescriptors();
+  const stdio = new Set(open.filter(({ fd }) => fd <= STDERR).map(({ target }) => target));
+  const nothing = openDescriptor("/dev/null");
+  for (const { fd, target } of open) {
+    if (stdio.has(target)) duplicate(nothing, fd, fd <= STDERR);
+  }
+  closeDescriptor(nothing);
+}

@@ -1,0 +1,61 @@
+/**
+ * How to start this program again, in the same or another role. The new process is to be known by the
+ * right name, and Deno names a process by the path it starts: so the link that has the name is looked
+ * for, and only where there is none the role is said in an argument.
+ */
+
+import { parseInvocation, programNameOf, type Role, roleArgument } from "./role.ts";
+
+/** What `new Deno.Command` needs. */
+export interface SelfCommand {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** The whole environment: ours, but for what steers the runtime and the dynamic linker. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Variables by which somebody could make the runtime do something else than start the program. */
+const STEERING = /^(DENO_|NODE_|OTEL_|V8_|LD_)/;
+
+/** What execPath() ends in once the file is not there any more, as after an upgrade. */
+const DELETED = " (deleted)";
+
+/**
+ * `calledAs` is the name that this process was called by.
+ *
+ * @throws {Error} When the file of this program was replaced or removed.
+ */
+export function selfCommand(role: Role, args: readonly string[], calledAs: string): SelfCommand {
+  const env = Deno.env.toObject();
+  const executable = Deno.execPath();
+  if (!Deno.build.standalone) { // development: `deno run main.ts`
+    const run = ["run", "-A", "--quiet", Deno.mainModule, roleArgument(role), ...args];
+    return { program: executable, args: run, env };
+  }
+  if (executable.endsWith(DELETED)) {
+    const path = executable.slice(0, -DELETED.length);
+    throw new Error(`Cannot start "${path}" again: the file was replaced since; start the new one`);
+  }
+  for (const name of Object.keys(env)) if (STEERING.test(name)) delete env[name];
+  const link = linkOf(role, calledAs, executable, env["PATH"] ?? "");
+  return link === undefined
+    ? { program: executable, args: [roleArgument(role), ...args], env }
+    : { program: link, args, env };
+}
+
+/** Absolute path under which the executable has the role's name, beside the one it was called by. */
+function linkOf(role: Role, calledAs: string, executable: string, path: string) {
+  const slash = calledAs.lastIndexOf("/") + 1;
+  const isSameRole = parseInvocation(calledAs, []).role === role;
+  const name = isSameRole ? calledAs.slice(slash) : programNameOf(role);
+  const folders = slash > 0 ? [calledAs.slice(0, slash)] : path.split(":").map((f) => `${f}/`);
+  for (const folder of folders) {
+    try {
+      if (Deno.realPathSync(folder + name) !== executable) continue;
+    } catch {
+      continue; // not in this folder
+    }
+    return folder.startsWith("/") ? folder + name : `${Deno.cwd()}/${folder}${name}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,26 @@
+/** Options of sockets that Deno opened and has no option for. Their descriptors are found by the port. */
+
+import { boundSocket, openDescriptors, setSocketOption } from "./descriptors.ts";
+import { LibcError } from "./libc.ts";
+
+/**
+ * Gives every UDP socket bound to `port` a receive buffer of `bytes`. Without the privilege to do so it
+ * is as large as the system allows (`net.core.rmem_max`).
+ *
+ * @returns How many sockets there are.
+ */
+export function setReceiveBuffer(port: number, bytes: number): number {
+  let found = 0;
+  for (const { fd } of openDescriptors()) {
+    const socket = boundSocket(fd);
+    if (socket?.transport !== "udp" || socket.port !== port) continue;
+    found++;
+    try {
+      setSocketOption(fd, "SO_RCVBUFFORCE", bytes);
+    } catch (error) {
+      if (!(error instanceof LibcError && error.code === "EPERM")) throw error;
+      setSocketOption(fd, "SO_RCVBUF", bytes);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,120 @@
+/**
+ * A program for tests of lib/platform that need a process of their own. Its first argument says what to
+ * do; what it finds out goes to standard output as JSON.
+ */
+
+import {
+  isInBackground,
+  leaveTerminal,
+  startInBackground,
+  tellReady,
+} from "../../lib/platform/daemonize.ts";
+import { dropPrivileges } from "../../lib/platform/privileges.ts";
+import { readThreads } from "../../lib/platform/process_status.ts";
+import { readInvocation } from "../../lib/platform/role.ts";
+import { ServiceManager } from "../../lib/platform/sd_notify.ts";
+import { selfCommand } from "../../lib/platform/self_command.ts";
+import { onSignals } from "../../lib/platform/signals.ts";
+
+function print(value: unknown): void {
+  const text = JSON.stringify(
+    value,
+    (_, part) => typeof part === "bigint" ? `0x${part.toString(16)}` : part,
+  );
+  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+}
+
+/** Drops privileges to the owner of `directory`; then starts threads and a program. */
+async function drop(directory: string): Promise<void> {
+  const outcome = dropPrivileges(directory);
+  const threads = readThreads();
+  const until = new AbortController();
+  onSignals({ stop() {} }, until.signal);
+  await Deno.readTextFile("/proc/self/stat");
+  const laterThreads = readThreads();
+  until.abort();
+  const child = new Deno.Command("/bin/cat", { args: ["/proc/self/status"] }).outputSync();
+  print({ outcome, threads, laterThreads, childStatus: new TextDecoder().decode(child.stdout) });
+}
+
+/** Binds a reserved port after the drop, and tries what only root can. */
+function bind(directory: string): void {
+  dropPrivileges(directory);
+  const attempt = (action: () => { close(): void } | void) => {
+    try {
+      action()?.close();
+      return "done";
+    } catch (error) {
+      return (error as Error).name;
+    }
+  };
+  print({
+    reservedPort: attempt(() => Deno.listen({ hostname: "127.0.0.1", port: 871 })),
+    rootFile: attempt(() => Deno.writeTextFileSync(`${directory}/../by-root`, "")),
+    ownFile: attempt(() => Deno.writeTextFileSync(`${directory}/own`, "")),
+    trace: attempt(() => void Deno.statSync("/proc/self/fd/0")),
+  });
+}
+
+/** A daemon that does as `behaviour` says; the report of its life goes to a file. */
+async function daemon(behaviour: string, report: string): Promise<number> {
+  if (!isInBackground()) {
+    const { role, calledAs } = readInvocation();
+    return await startInBackground(selfCommand(role, Deno.args, calledAs));
+  }
+  Deno.stderr.writeSync(new TextEncoder().encode("starting\n"));
+  if (behaviour === "fail") return 7;
+  if (behaviour === "crash") throw new Error("crashed");
+  const hold = new Deno.Command("/bin/sleep", { args: ["60"], stdin: "null" });
+  if (behaviour === "hold") {
+    const held = hold.spawn(); // has our standard output
+    Deno.writeTextFileSync(report, String(held.pid));
+    return 3;
+  }
+  leaveTerminal();
+  tellReady();
+  const descriptors = [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
+    try {
+      return [Deno.readLinkSync(`/proc/self/fd/${name}`)];
+    } catch {
+      return [];
+    }
+  });
+  const stat = Deno.readTextFileSync("/proc/self/stat").split(") ")[1]!.split(" ");
+  const life = {
+    pid: Deno.pid,
+    parent: Deno.ppid,
+    session: Number(stat[3]),
+    cwd: Deno.cwd(),
+    descriptors,
+    environment: Deno.env.toObject(),
+    commandLine: Deno.readTextFileSync("/proc/self/cmdline").split("\0"),
+  };
+  Deno.writeTextFileSync(`${report}.new`, JSON.stringify(life));
+  Deno.renameSync(`${report}.new`, report);
+  await new Promise<void>((resolve) => {
+    const keepAlive = setInterval(() => {}, 1000);
+    onSignals({ stop: () => (clearInterval(keepAlive), resolve()) }, new AbortController().signal);
+  });
+  return 0;
+}
+
+const [what, ...rest] = readInvocation().args;
+switch (what) {
+  case "drop":
+    await drop(rest[0]!);
+    break;
+  case "bind":
+    bind(rest[0]!);
+    break;
+  case "daemon":
+    Deno.exit(await daemon(rest[0]!, rest[1]!));
+    break;
+  case "invocation":
+    print(readInvocation());
+    break;
+  case "notify":
+    new ServiceManager(Deno.env.get("NOTIFY_SOCKET")).reloading();
+    new ServiceManager(Deno.env.get("NOTIFY_SOCKET")).ready("serving\nall");
+    break;
+}
