@@ -1,0 +1,25 @@
+/** Deno's addresses and ours. */
+
+import { isLinkLocal } from "../rpc/address.ts";
+import type { Endpoint } from "../rpc/transport.ts";
+
+/** What a v4-mapped address begins with in the text that the runtime makes. */
+const MAPPED_PREFIX = "::ffff:";
+
+/**
+ * The endpoint of an address that the runtime reports. On a dual-stack socket IPv4 addresses come in
+ * their mapped form; link-local ones come without their scope, which is `scope` if it is known.
+ */
+export function endpointOf(addr: Deno.Addr, scope = ""): Endpoint {
+  const { hostname, port } = addr as Deno.NetAddr;
+  if (hostname.startsWith(MAPPED_PREFIX) && hostname.includes(".")) {
+    return { address: hostname.slice(MAPPED_PREFIX.length), port };
+  }
+  return { address: scope !== "" && isLinkLocal(hostname) ? hostname + scope : hostname, port };
+}
+
+/** The scope at the end of an address, with its `%`; empty if there is none. */
+export function scopeOf(address: string): string {
+  const percent = address.indexOf("%");
+  return percent < 0 ? "" : address.slice(percent);
+}

@@ -1,0 +1,81 @@
+/**
+ * A UDP socket on a port below 1024. Only the privileged can have one, so that a lock manager takes the
+ * port for a sign that a call comes from the system, and a kernel's status monitor may as well.
+ *
+ * Source: bindresvport(3): a random start, then one port after another.
+ */
+
+import { type DatagramSocket, type StartTimer, TransportError } from "../rpc/transport.ts";
+import { systemCode } from "./errors.ts";
+import { openDatagramSocket } from "./udp.ts";
+
+/** The lowest reserved port that is tried; those below have well-known services. */
+const FIRST_PORT = 512;
+const LAST_PORT = 1023;
+const PORT_COUNT = LAST_PORT - FIRST_PORT + 1;
+
+/** Ports that are somebody else's. */
+export interface GivenAwayPorts {
+  /** Of services that may come up later: taken only when everything else is in use. */
+  readonly services: ReadonlySet<number>;
+  /** What bindresvport is told to keep off: taken last of all. */
+  readonly blacklist: ReadonlySet<number>;
+}
+
+/**
+ * Every reserved port once, beginning at a random one: first those that nobody was given, then those of
+ * services, then the blacklisted ones. The last are still better than none, since a lock manager does
+ * not listen to a port above.
+ */
+export function reservedPorts(
+  { services, blacklist }: GivenAwayPorts,
+  randomNumber: number,
+): number[] {
+  const all = Array.from({ length: PORT_COUNT }, (_, i) => {
+    return FIRST_PORT + (randomNumber + i) % PORT_COUNT;
+  });
+  const rank = (port: number) => blacklist.has(port) ? 2 : services.has(port) ? 1 : 0;
+  return [0, 1, 2].flatMap((wanted) => all.filter((port) => rank(port) === wanted));
+}
+
+/** What is needed to open a reserved socket. */
+export interface ReservedOptions {
+  readonly address: string;
+  readonly givenAway: GivenAwayPorts;
+  /** An unpredictable unsigned 32-bit number. */
+  readonly randomNumber: () => number;
+  readonly startTimer: StartTimer;
+}
+
+/** A socket, and why it has no reserved port if that is so. */
+export interface ReservedSocket {
+  readonly socket: DatagramSocket;
+  /** For the log. */
+  readonly note?: string;
+}
+
+/**
+ * Opens a socket on a reserved port, or on any port where that is not permitted or none is free.
+ *
+ * @throws {TransportError} When the address cannot be had at all.
+ */
+export function openReservedSocket(
+  { address, givenAway, randomNumber, startTimer }: ReservedOptions,
+  open: typeof openDatagramSocket = openDatagramSocket,
+): ReservedSocket {
+  let why = `all ports from ${FIRST_PORT} to ${LAST_PORT} are in use`;
+  for (const port of reservedPorts(givenAway, randomNumber())) {
+    try {
+      return { socket: open({ address, port }, startTimer) };
+    } catch (error) {
+      const code = error instanceof TransportError ? systemCode(error.cause) : undefined;
+      if (code === "EADDRINUSE") continue;
+      if (code !== "EACCES" && code !== "EPERM") throw error;
+      why = "there is no permission for one";
+      break;
+    }
+  }
+  const socket = open({ address, port: 0 }, startTimer);
+  const note = `Cannot bind a reserved port at ${address}: ${why}; using port ${socket.local.port}`;
+  return { socket, note };
+}

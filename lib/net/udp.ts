@@ -1,0 +1,173 @@
+/**
+ * UDP sockets on Deno's unstable datagram API.
+ *
+ * One socket bound to `::` serves both families: the system hands it IPv4 datagrams with mapped source
+ * addresses, which appear here as plain IPv4, and plain IPv4 destinations can be sent to through it.
+ *
+ * Source: RFC 3493 section 3.7 (mapped addresses).
+ */
+
+import { isLoopback } from "../rpc/address.ts";
+import {
+  type Caller,
+  type DatagramSocket,
+  type Endpoint,
+  type Netid,
+  type Respond,
+  type StartTimer,
+  TransportError,
+} from "../rpc/transport.ts";
+import { endpointOf, scopeOf } from "./endpoint.ts";
+import { isClosed } from "./errors.ts";
+import { pause } from "./pause.ts";
+
+/**
+ * Size of the receive buffer in bytes: what other RPC implementations use for UDP, several times the
+ * largest call here. The rest of a longer datagram is cut off, and bytes behind the arguments of a call
+ * do not count anyway.
+ */
+const RECEIVE_BUFFER_BYTES = 9_000;
+/**
+ * Errors of receive in a row that are taken for errors of single datagrams; beyond, the socket itself
+ * must be ill, and the loop pauses between its attempts instead of spinning.
+ */
+const ERRORS_IN_A_ROW_MAX = 16;
+/** That pause in ms: short enough that nobody has retransmitted meanwhile. */
+const ERROR_PAUSE_MS = 50;
+
+/** Where to bind a socket. */
+export interface DatagramOptions {
+  /** Numeric address, `::` for all of both families; a link-local one with its scope. */
+  readonly address: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Lets several sockets with this option share a port; a second program is not noticed then. */
+  readonly reuseAddress?: boolean;
+}
+
+/**
+ * Opens a UDP socket.
+ *
+ * @throws {TransportError} When the address or port cannot be had; `cause` is the error of `Deno`.
+ */
+export function openDatagramSocket(
+  { address, port, reuseAddress = false }: DatagramOptions,
+  startTimer: StartTimer,
+): DatagramSocket {
+  try {
+    const options = { transport: "udp", hostname: address, port, reuseAddress } as const;
+    return new UdpSocket(Deno.listenDatagram(options), startTimer, scopeOf(address));
+  } catch (error) {
+    throw new TransportError("open UDP socket", { address, port }, error);
+  }
+}
+
+/** A socket of the runtime behind our interface; `scope` is that of its own address, if any. */
+export class UdpSocket implements DatagramSocket {
+  readonly local: Endpoint;
+  readonly #socket: Deno.DatagramConn;
+  readonly #startTimer: StartTimer;
+  readonly #scope: string;
+  readonly #closing = new AbortController();
+
+  constructor(socket: Deno.DatagramConn, startTimer: StartTimer, scope = "") {
+    this.#socket = socket;
+    this.#startTimer = startTimer;
+    this.#scope = scope;
+    this.local = endpointOf(socket.addr, scope);
+  }
+
+  async send(data: Uint8Array, to: Endpoint): Promise<void> {
+    try {
+      await this.#socket.send(data, { transport: "udp", hostname: to.address, port: to.port });
+    } catch (error) {
+      throw new TransportError("send to", to, error);
+    }
+  }
+
+  async receive(deliver: (data: Uint8Array, from: Endpoint) => void): Promise<void> {
+    const buffer = new Uint8Array(RECEIVE_BUFFER_BYTES);
+    let errorsInARow = 0;
+    while (!this.#closing.signal.aborted) {
+      let received: [Uint8Array, Deno.Addr];
+      try {
+        received = await this.#socket.receive(buffer);
+        errorsInARow = 0;
+      } catch (error) {
+        if (isClosed(error)) return;
+        if (++errorsInARow > ERRORS_IN_A_ROW_MAX) {
+          await pause(this.#startTimer, ERROR_PAUSE_MS, this.#closing.signal);
+        }
+        continue;
+      }
+      deliver(received[0], endpointOf(received[1], this.#scope));
+    }
+  }
+
+  close(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#socket.close();
+  }
+}
+
+/**
+ * Calls of other hosts that may be under way at one socket, in number. Each holds a few kilobytes and
+ * perhaps a place in a queue; what comes beyond is dropped, since its sender tries again. Callers on
+ * this host are not counted: no stranger can keep the lock manager out.
+ */
+const STRANGERS_CALLS_MAX = 512;
+
+/** What the server of a socket tells its surroundings. */
+export interface DatagramHooks {
+  /** `respond` threw: a bug. The caller gets no reply. */
+  respondFailed(caller: Caller, error: unknown): void;
+  /** A reply could not be sent; the caller will try again. */
+  replyFailed(caller: Caller, error: unknown): void;
+  /** A call was dropped because too many are under way. */
+  dropped(caller: Caller): void;
+}
+
+/**
+ * Answers the calls that arrive at a socket until it is closed. Several calls may be under way, and
+ * replies leave in the order in which they are ready; nothing that `respond` or the network does ends
+ * it.
+ */
+export function serveDatagrams(
+  socket: DatagramSocket,
+  netidOf: (address: string) => Netid,
+  respond: Respond,
+  hooks: DatagramHooks,
+): Promise<void> {
+  let strangersCalls = 0;
+
+  const reply = (message: Uint8Array | undefined, caller: Caller) => {
+    if (message === undefined) return;
+    socket.send(message, caller).catch((error) => hooks.replyFailed(caller, error));
+  };
+  const replyLater = async (answer: Promise<Uint8Array | undefined>, caller: Caller) => {
+    const isStranger = !isLoopback(caller.address);
+    if (isStranger) strangersCalls++;
+    try {
+      reply(await answer, caller);
+    } catch (error) {
+      hooks.respondFailed(caller, error);
+    } finally {
+      if (isStranger) strangersCalls--;
+    }
+  };
+  return socket.receive((call, { address, port }) => {
+    const caller = { address, port, netid: netidOf(address) };
+    if (strangersCalls >= STRANGERS_CALLS_MAX && !isLoopback(address)) {
+      hooks.dropped(caller);
+      return;
+    }
+    try {
+      const answer = respond(call, caller);
+      if (answer instanceof Promise) replyLater(answer, caller);
+      else reply(answer, caller);
+    } catch (error) {
+      hooks.respondFailed(caller, error);
+    }
+  });
+}
