@@ -1,0 +1,110 @@
+/**
+ * Finds the port of a program at a host: asks the portmapper or rpcbind there, over the transport that
+ * the program is wanted for, so that a filter in the way shows at once.
+ *
+ * | address | asked first                | asked when that version is not served      |
+ * | ------- | -------------------------- | ------------------------------------------ |
+ * | IPv4    | portmap version 2, GETPORT | rpcbind version 4 or 3, GETADDR            |
+ * | IPv6    | rpcbind version 3, GETADDR | rpcbind version 4, GETADDR                 |
+ *
+ * Version 3 before 4, as nfs-utils does: every rpcbind has it, and a second call is saved where there
+ * is no version 4.
+ *
+ * Source: RFC 1833 sections 2 and 3; RFC 5531 section 9 (PROG_MISMATCH).
+ */
+
+import { IpProtocol, PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
+import { RPCB_VERS_3, RPCB_VERS_4, rpcbindV3, rpcbindV4 } from "../protocol/rpcbind.ts";
+import {
+  fromUniversalAddress,
+  isIpv6,
+  netidFor,
+  toUniversalAddress,
+} from "../protocol/universal_address.ts";
+import { RpcError } from "../rpc/errors.ts";
+import { AcceptStat } from "../rpc/message.ts";
+import type { Endpoint } from "../rpc/transport.ts";
+import type { CallPeer } from "./ports.ts";
+
+const PORT_MAX = 65535;
+
+/** Which program is wanted, and over what. */
+export interface Wanted {
+  readonly program: number;
+  readonly version: number;
+  readonly transport: "udp" | "tcp";
+}
+
+/**
+ * The port on which a program listens at an address; undefined where it is not registered. `timeoutMs`
+ * is for each call; there are two where the first version is not served.
+ *
+ * @throws {RpcError} (as a rejection) No answer in time, or an unusable one.
+ * @throws {TransportError} (as a rejection) The call could not be sent.
+ */
+export async function findPort(
+  peers: CallPeer,
+  wanted: Wanted,
+  address: string,
+  timeoutMs: number,
+): Promise<number | undefined> {
+  const at = { address, port: PMAP_PORT };
+  const first = isIpv6(address) ? askRpcbind(RPCB_VERS_3) : askPortmap;
+  try {
+    return await first(peers, wanted, at, timeoutMs);
+  } catch (error) {
+    const version = otherVersion(error);
+    if (version === undefined) throw error;
+    return await askRpcbind(version)(peers, wanted, at, timeoutMs);
+  }
+}
+
+/** The rpcbind version to try after a refusal that names the versions served. */
+function otherVersion(error: unknown): number | undefined {
+  if (!(error instanceof RpcError) || error.failure.kind !== "accepted") return undefined;
+  const { stat, low, high } = error.failure;
+  if (stat !== AcceptStat.PROG_MISMATCH || low === undefined || high === undefined) {
+    return undefined;
+  }
+  return [RPCB_VERS_4, RPCB_VERS_3].find((version) => low <= version && version <= high);
+}
+
+type Ask = (
+  peers: CallPeer,
+  wanted: Wanted,
+  at: Endpoint,
+  timeoutMs: number,
+) => Promise<number | undefined>;
+
+const askPortmap: Ask = async (peers, { program, version, transport }, at, timeoutMs) => {
+  const prot = transport === "udp" ? IpProtocol.UDP : IpProtocol.TCP;
+  const args = { prog: program, vers: version, prot, port: 0 };
+  const port = await peers.call(portmapV2, "PMAPPROC_GETPORT", args, at, transport, timeoutMs);
+  return usable("PMAPPROC_GETPORT", at, port, String(port));
+};
+
+function askRpcbind(rpcbindVersion: number): Ask {
+  const rpcbind = rpcbindVersion === RPCB_VERS_4 ? rpcbindV4 : rpcbindV3;
+  return async (peers, { program, version, transport }, at, timeoutMs) => {
+    const args = {
+      r_prog: program,
+      r_vers: version,
+      r_netid: netidFor(transport, at.address),
+      // rpcbind picks the answer's address after the one it was asked at.
+      r_addr: toUniversalAddress(at),
+      r_owner: "",
+    };
+    const text = await peers.call(rpcbind, "RPCBPROC_GETADDR", args, at, transport, timeoutMs);
+    // Only the port is taken: a peer has no business sending us to another host.
+    const port = text === "" ? 0 : fromUniversalAddress(text)?.port ?? -1;
+    return usable("RPCBPROC_GETADDR", at, port, text);
+  };
+}
+
+/** A port that can be called; undefined for the 0 that says "not registered". */
+function usable(procedure: string, at: Endpoint, port: number, text: string): number | undefined {
+  if (port === 0) return undefined;
+  if (port > 0 && port <= PORT_MAX) return port;
+  const reason = `${JSON.stringify(text)} is no port or address`;
+  throw new RpcError(procedure, at, { kind: "protocol", reason });
+}

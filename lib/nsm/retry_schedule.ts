@@ -1,0 +1,51 @@
+/**
+ * When a peer that does not answer is tried again, and for how long.
+ *
+ * Source: nfs-utils sm-notify(8) (2 s doubling to 120 s, for 15 minutes); rpc.statd(8) of FreeBSD and
+ * macOS (seconds for a start, minutes for ten minutes, then hourly for a day).
+ */
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+
+/** How pauses and the total time are told from each other. */
+export interface RetrySchedule {
+  /** Pause after each failure in turn, in ms; the last one repeats. Not empty. */
+  readonly pausesMs: readonly number[];
+  /** How long peers are tried unless somebody says otherwise, in ms. */
+  readonly totalMs: number;
+}
+
+/** nfs-utils' own: it was seen to send at 0, 2, 6, 14, 30, 62, 126, 246 s and so on. */
+const linux: RetrySchedule = {
+  pausesMs: [2, 4, 8, 16, 32, 64, 120].map((seconds) => seconds * SECOND_MS),
+  totalMs: 15 * MINUTE_MS,
+};
+
+const bsd = schedule([
+  ...new Array<number>(10).fill(5 * SECOND_MS),
+  ...new Array<number>(10).fill(MINUTE_MS),
+  ...new Array<number>(24).fill(60 * MINUTE_MS),
+]);
+
+/** Schedules that have a name. */
+export const RETRY_SCHEDULES: Readonly<Record<string, RetrySchedule>> = { linux, bsd, macos: bsd };
+
+/** Longest pause in a list of one's own, in seconds: a week. */
+const PAUSE_MAX_SECONDS = 7 * 24 * 3600;
+
+/** A schedule that ends when its last pause is over. */
+function schedule(pausesMs: readonly number[]): RetrySchedule {
+  return { pausesMs, totalMs: pausesMs.reduce((sum, pause) => sum + pause, 0) };
+}
+
+/** Reads a schedule's name, or seconds separated by commas; undefined if it is neither. */
+export function readRetrySchedule(text: string): RetrySchedule | undefined {
+  const word = text.trim().toLowerCase();
+  if (Object.hasOwn(RETRY_SCHEDULES, word)) return RETRY_SCHEDULES[word];
+  const seconds = word.split(",").map((part) => part.trim()).map((part) =>
+    /^\d+(\.\d+)?$/.test(part) ? Number(part) : NaN
+  );
+  if (!seconds.every((value) => value > 0 && value <= PAUSE_MAX_SECONDS)) return undefined;
+  return schedule(seconds.map((value) => Math.round(value * SECOND_MS)));
+}

@@ -1,0 +1,34 @@
+/** A notify list and a memory of peers that are not on disk. */
+
+import type { NotifyRecord, PeerFacts, PeerMemory } from "../../lib/nsm/ports.ts";
+
+export class MemoryNotifyStore {
+  readonly records = new Set<NotifyRecord>();
+
+  add(fileName: string, more: Partial<NotifyRecord> = {}): NotifyRecord {
+    const record = { fileName, monName: fileName, myName: "me", modifiedAt: 0, ...more };
+    this.records.add(record);
+    return record;
+  }
+  remove(record: NotifyRecord): Promise<void> {
+    this.records.delete(record);
+    return Promise.resolve();
+  }
+  has(record: NotifyRecord): boolean {
+    return this.records.has(record);
+  }
+}
+
+export class MemoryPeerMemory implements PeerMemory {
+  readonly facts = new Map<string, PeerFacts>();
+
+  load(): Map<string, PeerFacts> {
+    return new Map(this.facts);
+  }
+  save(monName: string, facts: PeerFacts): void {
+    this.facts.set(monName, facts);
+  }
+  forget(monName: string): void {
+    this.facts.delete(monName);
+  }
+}

@@ -1,0 +1,72 @@
+/** A clock that only goes on when nobody has anything left to do: hours pass in milliseconds. */
+
+import type { Clock } from "../../lib/nsm/ports.ts";
+import { Heap } from "../../lib/nsm/heap.ts";
+
+/** Turns of the microtask queue after which code that only waits for the clock has come to rest. */
+const TURNS_TO_REST = 40;
+
+interface Timer {
+  readonly at: number;
+  readonly sequence: number;
+  action: (() => void) | undefined;
+}
+
+export class SimulatedClock implements Clock {
+  #now = 0;
+  #timers = new Heap<Timer>((a, b) => a.at === b.at ? a.sequence < b.sequence : a.at < b.at);
+  #started = 0;
+  /** Difference of the wall clock, which a test may set. */
+  wallOffset = 1_700_000_000_000;
+
+  now(): number {
+    return this.#now;
+  }
+
+  wallClock(): number {
+    return this.#now + this.wallOffset;
+  }
+
+  startTimer = (ms: number, action: () => void): () => void => {
+    const timer: Timer = { at: this.#now + Math.max(0, ms), sequence: this.#started++, action };
+    this.#timers.push(timer);
+    return () => timer.action = undefined;
+  };
+
+  /** Lets time pass at once, as if the process had been stopped: what was due meanwhile is late. */
+  jump(ms: number): void {
+    this.#now += ms;
+  }
+
+  /** Lets time pass until a promise is settled. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let isSettled = false;
+    const settled = () => {
+      isSettled = true;
+    };
+    promise.then(settled, settled);
+    for (;;) {
+      for (let turn = 0; turn < TURNS_TO_REST && !isSettled; turn++) await null;
+      if (isSettled) return await promise;
+      if (!this.#step()) throw new Error("Everybody waits, and no timer is set");
+    }
+  }
+
+  /** Lets an amount of time pass. */
+  async pass(ms: number): Promise<void> {
+    await this.until(new Promise<void>((resolve) => this.startTimer(ms, resolve)));
+  }
+
+  /** Goes to the next timer, and runs all of its instant. */
+  #step(): boolean {
+    for (;;) {
+      const timer = this.#timers.first;
+      if (timer === undefined) return false;
+      this.#timers.pop();
+      if (timer.action === undefined) continue;
+      this.#now = Math.max(this.#now, timer.at);
+      timer.action();
+      return true;
+    }
+  }
+}
