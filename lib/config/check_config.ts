@@ -3,8 +3,8 @@
 import { ConfigError } from "./errors.ts";
 import { quoteValue } from "./grammar.ts";
 import type { NfsConf } from "./ini_file.ts";
-import type { Merged } from "./merge.ts";
-import { type FileKey, type Setting, SM_NOTIFY, STATD, type Table } from "./settings.ts";
+import { isAbout, type Merged } from "./merge.ts";
+import { type Setting, SM_NOTIFY, STATD, type Table } from "./settings.ts";
 
 /** Column of the origins. */
 const ORIGIN_COLUMN = 40;
@@ -45,19 +45,15 @@ function setting(row: Setting<unknown>, value: unknown): string {
 function unknownKeys(conf: NfsConf): readonly ConfigError[] {
   const rows: readonly Setting<unknown>[] = [...Object.values(STATD), ...Object.values(SM_NOTIFY)];
   const known = rows.flatMap(({ file }) => file === undefined ? [] : [file]);
-  return conf.assignments.flatMap(({ section, arg, key, source }) => {
-    const ours = section === undefined
-      ? key.startsWith("nfs.statd.")
-      : section === "statd" || section === "sm-notify";
-    const isKnown = arg === undefined && known.some((file) => stands(file, section, key));
-    if (!ours || isKnown) return [];
-    const where = section === undefined
-      ? ""
-      : ` in [${section}${arg === undefined ? "" : ` "${arg}"`}]`;
-    return [new ConfigError(source, key, `no such setting${where}`)];
-  });
-}
-
-function stands(file: FileKey, section: string | undefined, key: string): boolean {
-  return section === undefined ? file.flat === key : file.section === section && file.key === key;
+  return conf.assignments
+    .filter(({ section, key }) =>
+      section === "statd" || section === "sm-notify" ||
+      section === undefined && key.startsWith("nfs.statd.")
+    )
+    .filter((at) => !known.some((file) => isAbout(at, file)))
+    .map(({ section, arg, key, source }) => {
+      const header = arg === undefined ? section : `${section} "${arg}"`;
+      const where = section === undefined ? "" : ` in [${header}]`;
+      return new ConfigError(source, key, `no such setting${where}`);
+    });
 }

@@ -9,10 +9,10 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { type Action, ACTION_HELP, type CommandLine } from "./command_lines.ts";
 import { type OptionForm, toPlainArgs } from "./getopt.ts";
 import type { Given, Layer } from "./merge.ts";
 import type { ReadFiles } from "./read_files.ts";
-import { type Action, ACTION_HELP, type Role } from "./roles.ts";
 import type { Option, Setting, Table } from "./settings.ts";
 
 /** What a command line comes to. */
@@ -29,18 +29,18 @@ export type Flags =
 
 /** Reads the arguments of one program. */
 export function readFlags<T extends Table>(
-  role: Role<T>,
+  commandLine: CommandLine<T>,
   args: readonly string[],
   files: ReadFiles,
 ): Flags {
-  const { words, operands, fault } = toPlainArgs(args, optionForms(role));
+  const { words, operands, fault } = toPlainArgs(args, optionForms(commandLine));
   const layer = new Map<string, Given>();
   let checkConfig = false;
 
   for (const { long, argument } of inOrder(words)) {
     if (long === "help" || long === "version") return { kind: long };
     if (long === "check-config") checkConfig = true;
-    for (const [name, row, option] of options(role.table)) {
+    for (const [name, row, option] of options(commandLine.table)) {
       if (option.long !== long) continue;
       const { value, problem } = readOption(row, option, argument, files);
       if (problem !== undefined) {
@@ -50,20 +50,22 @@ export function readFlags<T extends Table>(
     }
   }
   if (fault !== undefined) {
-    return { kind: "wrong", message: fault, usage: true, status: role.wrongOptionStatus };
+    return { kind: "wrong", message: fault, usage: true, status: commandLine.wrongOptionStatus };
   }
-  if (role.operands === "refused" && operands.length > 0) {
+  if (commandLine.operands === "refused" && operands.length > 0) {
     return { kind: "wrong", usage: true, status: 1 };
   }
   return { kind: "given", layer, checkConfig };
 }
 
 /** All options of a program, actions first. */
-export function optionForms<T extends Table>(role: Role<T>): readonly OptionForm[] {
-  const actions = Object.keys(ACTION_HELP) as Action[];
+export function optionForms<T extends Table>(
+  { actions, table }: CommandLine<T>,
+): readonly OptionForm[] {
+  const names = Object.keys(ACTION_HELP) as Action[];
   return [
-    ...actions.map((long) => ({ letters: role.actions[long], long, hasArgument: false })),
-    ...options(role.table).map(([, , option]) => ({
+    ...names.map((long) => ({ letters: actions[long], long, hasArgument: false })),
+    ...options(table).map(([, , option]) => ({
       letters: option.short ?? "",
       long: option.long,
       hasArgument: "argument" in option,

@@ -72,26 +72,20 @@ export function readConfFile(path: string, files: ReadFiles): NfsConf {
 }
 
 /**
- * The last assignment of a key, its value with `$NAME` replaced; undefined if there is none or if
- * NAME is neither in the environment nor in section `[environment]`.
- *
- * @param key Lower case, as is `section`.
+ * The last of the wanted assignments, its value with `$NAME` replaced; undefined if there is none,
+ * or if NAME is neither in the environment nor in section `[environment]`.
  */
 export function lookUp(
   conf: NfsConf,
   env: Environment,
-  key: string,
-  section?: string,
-  arg?: string,
+  isWanted: (at: Assignment) => boolean,
 ): Assignment | undefined {
-  const found = conf.assignments.findLast((at) =>
-    at.key === key && at.section === section && at.arg?.toLowerCase() === arg?.toLowerCase()
-  );
+  const found = conf.assignments.findLast(isWanted);
   return found === undefined ? undefined : expand(found, conf, env);
 }
 
 /** Replaces a value that starts with `$`; what an environment variable holds is taken as it is. */
-export function expand(at: Assignment, conf: NfsConf, env: Environment): Assignment | undefined {
+function expand(at: Assignment, conf: NfsConf, env: Environment): Assignment | undefined {
   const seen = new Set<string>();
   let { value } = at;
   while (value.startsWith("$")) {

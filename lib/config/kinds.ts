@@ -84,6 +84,8 @@ function words(text: string): readonly string[] {
 
 /** Groups of debug messages that can be switched on. */
 export const DEBUG_FACILITIES = ["general", "call", "auth", "parse"] as const;
+
+/** One group of debug messages. */
 export type DebugFacility = typeof DEBUG_FACILITIES[number];
 
 /** List of debug facilities; `all` and `1` stand for each of them, `0` for none. */

@@ -9,12 +9,17 @@
 
 import project from "../../deno.json" with { type: "json" };
 import { checkConfig } from "./check_config.ts";
+import {
+  type CommandLine,
+  CONFLICT_STATUS,
+  SM_NOTIFY_COMMAND_LINE,
+  STATD_COMMAND_LINE,
+} from "./command_lines.ts";
 import { ConfigError } from "./errors.ts";
 import { readFlags } from "./flags.ts";
 import { type Environment, readNfsConf } from "./ini_file.ts";
 import { environmentLayer, fileLayer, merge, type Merged } from "./merge.ts";
 import type { ReadFiles } from "./read_files.ts";
-import { CONFLICT_STATUS, type Role, SM_NOTIFY_ROLE, STATD_ROLE } from "./roles.ts";
 import type { SM_NOTIFY, STATD, Table } from "./settings.ts";
 import { usage } from "./usage.ts";
 
@@ -23,7 +28,7 @@ export interface Start {
   /** Base name of the command, for messages and usage. */
   readonly programName: string;
   readonly args: readonly string[];
-  /** `Deno.env`, or a stand-in. */
+  /** The environment of the process, or a stand-in. */
   readonly env: Environment;
   readonly files: ReadFiles;
 }
@@ -45,38 +50,39 @@ export interface Run<T extends Table> extends Merged<T> {
 
 /** Settings of rpc.statd. */
 export function loadStatdSettings(start: Start): Run<typeof STATD> | Exit {
-  return load(STATD_ROLE, start);
+  return load(STATD_COMMAND_LINE, start);
 }
 
 /** Settings of sm-notify. */
 export function loadSmNotifySettings(start: Start): Run<typeof SM_NOTIFY> | Exit {
-  return load(SM_NOTIFY_ROLE, start);
+  return load(SM_NOTIFY_COMMAND_LINE, start);
 }
 
-function load<T extends Table>(role: Role<T>, start: Start): Run<T> | Exit {
+function load<T extends Table>(commandLine: CommandLine<T>, start: Start): Run<T> | Exit {
+  const { table } = commandLine;
   const { programName, args, env, files } = start;
   const conf = readNfsConf(files);
   try {
-    const file = fileLayer(role.table, conf, env, files);
-    const flags = readFlags(role, args, files);
+    const file = fileLayer(table, conf, env, files);
+    const flags = readFlags(commandLine, args, files);
     switch (flags.kind) {
       case "help":
-        return exit(0, { stderr: usage(role, programName) });
+        return exit(0, { stderr: usage(commandLine, programName) });
       case "version":
         return exit(0, { stdout: `${programName} version ${project.version}\n` });
       case "wrong": {
         const message = flags.message === undefined ? "" : `${programName}: ${flags.message}\n`;
-        const help = flags.usage ? usage(role, programName) : "";
+        const help = flags.usage ? usage(commandLine, programName) : "";
         return exit(flags.status, { stderr: message + help });
       }
     }
-    const environment = environmentLayer(role.table, env);
-    const merged = merge(role.table, { file: file.layer, environment, options: flags.layer });
-    const conflict = role.conflict?.(merged.settings);
+    const environment = environmentLayer(table, env);
+    const merged = merge(table, { file: file.layer, environment, options: flags.layer });
+    const conflict = commandLine.conflict?.(merged.settings);
     if (conflict !== undefined) return exit(CONFLICT_STATUS, { stderr: `${conflict}\n` });
     const warnings = [...conf.warnings, ...file.warnings];
     if (flags.checkConfig) {
-      const stdout = checkConfig(role.table, merged, warnings, conf);
+      const stdout = checkConfig(table, merged, warnings, conf);
       return exit(warnings.length === 0 ? 0 : 1, { stdout });
     }
     return { kind: "run", ...merged, warnings };

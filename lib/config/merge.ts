@@ -6,7 +6,7 @@
  */
 
 import { ConfigError } from "./errors.ts";
-import { type Assignment, type Environment, expand, type NfsConf } from "./ini_file.ts";
+import { type Assignment, type Environment, lookUp, type NfsConf } from "./ini_file.ts";
 import { atoi } from "./kinds.ts";
 import type { ReadFiles } from "./read_files.ts";
 import type { FileKey, Setting, SettingsOf, Table } from "./settings.ts";
@@ -80,30 +80,27 @@ export function fileLayer(
   const layer = new Map<string, Given>();
   const warnings: ConfigError[] = [];
   for (const [name, row] of Object.entries(table)) {
-    const at = row.file && findInFile(row.file, conf, env);
-    if (at === undefined) {
-      const followed = row.follows === undefined ? undefined : layer.get(row.follows);
-      if (followed !== undefined) layer.set(name, followed);
-      continue;
+    const { file, follows = "" } = row;
+    const at = file && lookUp(conf, env, (assignment) => isAbout(assignment, file));
+    const { value, problem } = at === undefined ? {} : row.kind.read(textOf(at, row), files);
+    if (at !== undefined && problem !== undefined) {
+      const error = new ConfigError(at.source, at.key, problem);
+      if (row.kind.fatal) throw error;
+      warnings.push(error);
     }
-    const { value, problem } = row.kind.read(textOf(at, row), files);
-    if (value !== undefined) layer.set(name, { value, origin: at.source });
-    if (problem === undefined) continue;
-    const error = new ConfigError(at.source, at.key, problem);
-    if (row.kind.fatal) throw error;
-    warnings.push(error);
+    const given = at !== undefined && value !== undefined
+      ? { value, origin: at.source }
+      : layer.get(follows);
+    if (given !== undefined) layer.set(name, given);
   }
   return { layer, warnings };
 }
 
-/** The last assignment of a setting, in its section or in the macOS spelling. */
-function findInFile(file: FileKey, conf: NfsConf, env: Environment): Assignment | undefined {
-  const found = conf.assignments.findLast(({ section, arg, key }) =>
-    section === undefined
-      ? key === file.flat
-      : section === file.section && arg === undefined && key === file.key
-  );
-  return found && expand(found, conf, env);
+/** Whether an assignment sets a setting, in its section or in the macOS spelling. */
+export function isAbout({ section, arg, key }: Assignment, file: FileKey): boolean {
+  return section === undefined
+    ? key === file.flat
+    : section === file.section && arg === undefined && key === file.key;
 }
 
 /**

@@ -266,5 +266,8 @@ export const SM_NOTIFY = {
   sendUsingTcp,
 } satisfies Table;
 
+/** What rpc.statd runs with. */
 export type StatdSettings = SettingsOf<typeof STATD>;
+
+/** What sm-notify runs with. */
 export type SmNotifySettings = SettingsOf<typeof SM_NOTIFY>;

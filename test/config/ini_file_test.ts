@@ -1,9 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { lookUp, readConfFile, readNfsConf } from "../../lib/config/ini_file.ts";
+import { readConfFile, readNfsConf } from "../../lib/config/ini_file.ts";
 import { MemoryFiles } from "../support/memory_files.ts";
+import { get } from "./get.ts";
 import { NFSCONF_CASES } from "./nfsconf_cases.ts";
-
-const NO_ENVIRONMENT = new Map<string, string>();
 
 function under(folder: string, files: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
@@ -11,12 +10,11 @@ function under(folder: string, files: Readonly<Record<string, string>>): Record<
   );
 }
 
-for (const { name, text, value, section = "s", arg, key = "a", files, env } of NFSCONF_CASES) {
+for (const { name, text, value, files, ...question } of NFSCONF_CASES) {
   Deno.test(`readConfFile() ${name}`, { permissions: "none" }, () => {
     const all = new MemoryFiles(under("/etc", { ...files, "nfs.conf": text }));
-    const variables = new Map(Object.entries(env ?? {}));
     const conf = readConfFile("/etc/nfs.conf", all);
-    assertEquals(lookUp(conf, variables, key, section, arg)?.value, value);
+    assertEquals(get(conf, question)?.value, value);
   });
 }
 
@@ -30,8 +28,8 @@ Deno.test("readConfFile() names file and line of an assignment", { permissions: 
     "/etc/i": "\nb=2\n",
   });
   const conf = readConfFile("/etc/nfs.conf", files);
-  assertEquals(lookUp(conf, NO_ENVIRONMENT, "a", "s")?.source, "/etc/nfs.conf:2");
-  assertEquals(lookUp(conf, NO_ENVIRONMENT, "b", "s")?.source, "/etc/i:2");
+  assertEquals(get(conf)?.source, "/etc/nfs.conf:2");
+  assertEquals(get(conf, { key: "b" })?.source, "/etc/i:2");
 });
 
 Deno.test("readNfsConf() warns once of each bad line, by number", { permissions: "none" }, () => {
@@ -66,7 +64,7 @@ Deno.test("readNfsConf() goes on without a file it may not read", { permissions:
   const unreadable = { "/etc/nfs.conf": "Permission denied" };
   assertEquals(warnings(files, unreadable), ["/etc/nfs.conf: Ignored: Permission denied"]);
   const conf = readNfsConf(new MemoryFiles(files, unreadable));
-  assertEquals(lookUp(conf, NO_ENVIRONMENT, "a", "s")?.value, "1");
+  assertEquals(get(conf)?.value, "1");
 });
 
 Deno.test("readNfsConf() says nothing of missing files", { permissions: "none" }, () => {
@@ -99,7 +97,7 @@ const VENDOR_CASES: readonly VendorCase[] = [
 for (const [name, files, a, b] of VENDOR_CASES) {
   Deno.test(`readNfsConf() ${name}`, { permissions: "none" }, () => {
     const conf = readNfsConf(new MemoryFiles(files));
-    assertEquals(lookUp(conf, NO_ENVIRONMENT, "a", "s")?.value, a);
-    assertEquals(lookUp(conf, NO_ENVIRONMENT, "b", "s")?.value, b);
+    assertEquals(get(conf)?.value, a);
+    assertEquals(get(conf, { key: "b" })?.value, b);
   });
 }

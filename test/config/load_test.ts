@@ -230,6 +230,13 @@ for (const [conf, warning] of BAD_VALUES) {
   });
 }
 
+Deno.test("loadStatdSettings() keeps port for a bad udp-port", { permissions: "none" }, () => {
+  const outcome = statd(inLockd("port=5\nudp-port=x"));
+  assert(outcome.kind === "run");
+  assertEquals(outcome.settings.nlmUdpPort, 5);
+  assertEquals(outcome.warnings.length, 1);
+});
+
 Deno.test("loadSmNotifySettings() keeps 15 minutes for a bad one", { permissions: "none" }, () => {
   const outcome = smNotify(inSmNotify("retry-time=long"));
   assert(outcome.kind === "run");

@@ -7,7 +7,7 @@ import {
   type StatdSettings,
 } from "../../lib/config/settings.ts";
 import { optionForms } from "../../lib/config/flags.ts";
-import { SM_NOTIFY_ROLE, STATD_ROLE } from "../../lib/config/roles.ts";
+import { SM_NOTIFY_COMMAND_LINE, STATD_COMMAND_LINE } from "../../lib/config/command_lines.ts";
 
 /** True if the compiler holds the two for one type. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true
@@ -37,9 +37,9 @@ Deno.test("SettingsOf<> has the table's settings and no others", { permissions: 
 });
 
 for (
-  const [role, forms] of [["STATD", optionForms(STATD_ROLE)], [
+  const [role, forms] of [["STATD", optionForms(STATD_COMMAND_LINE)], [
     "SM_NOTIFY",
-    optionForms(SM_NOTIFY_ROLE),
+    optionForms(SM_NOTIFY_COMMAND_LINE),
   ]] as const
 ) {
   Deno.test(`${role} gives each letter and long name once`, { permissions: "none" }, () => {

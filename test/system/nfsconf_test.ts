@@ -4,7 +4,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { lookUp, readConfFile, systemFiles } from "../../lib/config/ini_file.ts";
+import { readConfFile, systemFiles } from "../../lib/config/ini_file.ts";
+import { get, type Question } from "../config/get.ts";
 import { NFSCONF_CASES, type NfsConfCase } from "../config/nfsconf_cases.ts";
 
 const NFSCONF = "/usr/sbin/nfsconf";
@@ -17,7 +18,7 @@ const missing = systemFiles.statFault(NFSCONF) !== undefined;
 if (missing) console.log(`skipped: ${NFSCONF} is missing (Debian package nfs-common)`);
 
 for (const each of NFSCONF_CASES) {
-  const { name, section = "s", arg, key = "a", env = {}, value, real } = each;
+  const { name, value, real } = each;
   const why = real === undefined ? "" : ` (we differ: ${real.why})`;
   Deno.test(`nfsconf ${name}${why}`, { ignore: missing }, async () => {
     const folder = await Deno.makeTempDir();
@@ -25,8 +26,8 @@ for (const each of NFSCONF_CASES) {
       await writeFiles(folder, each);
       const path = `${folder}/nfs.conf`;
       const ours = readConfFile(path, systemFiles);
-      assertEquals(lookUp(ours, new Map(Object.entries(env)), key, section, arg)?.value, value);
-      const answer = await ask(path, section, key, arg, env);
+      assertEquals(get(ours, each)?.value, value);
+      const answer = await ask(path, each);
       assertEquals(answer, real === undefined ? value : real.value);
     } finally {
       await Deno.remove(folder, { recursive: true });
@@ -43,13 +44,8 @@ async function writeFiles(folder: string, { text, files = {} }: NfsConfCase): Pr
 }
 
 /** The value nfsconf finds; null if it crashes or does not come to an end. */
-async function ask(
-  path: string,
-  section: string,
-  key: string,
-  arg: string | undefined,
-  env: Readonly<Record<string, string>>,
-): Promise<string | undefined | null> {
+async function ask(path: string, question: Question): Promise<string | undefined | null> {
+  const { section = "s", arg, key = "a", env = {} } = question;
   const { code, signal, stdout } = await new Deno.Command(NFSCONF, {
     args: ["-f", path, "--get", ...(arg === undefined ? [] : ["--arg", arg]), section, key],
     env,

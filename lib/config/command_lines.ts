@@ -11,7 +11,7 @@ import { type SettingsOf, SM_NOTIFY, STATD, type Table } from "./settings.ts";
 export type Action = "help" | "version" | "check-config";
 
 /** One program's command line. */
-export interface Role<T extends Table> {
+export interface CommandLine<T extends Table> {
   readonly table: T;
   /** The letters of each action; its long name is the action itself. */
   readonly actions: Readonly<Record<Action, string>>;
@@ -29,10 +29,11 @@ export const CONFLICT_STATUS = 255;
 export const ACTION_HELP: Readonly<Record<Action, string>> = {
   "help": "Print this help and exit.",
   "version": "Print the version and exit.",
-  "check-config": "Print the settings in effect and their origins, and exit.",
+  "check-config": "Print the settings in effect; exit 1 if there are warnings.",
 };
 
-export const STATD_ROLE: Role<typeof STATD> = {
+/** rpc.statd: a wrong option ends it with success, and operands do nothing. */
+export const STATD_COMMAND_LINE: CommandLine<typeof STATD> = {
   table: STATD,
   actions: { "help": "h?", "version": "Vv", "check-config": "" },
   wrongOptionStatus: 0,
@@ -44,7 +45,8 @@ export const STATD_ROLE: Role<typeof STATD> = {
   },
 };
 
-export const SM_NOTIFY_ROLE: Role<typeof SM_NOTIFY> = {
+/** sm-notify: whatever is wrong ends it with 1. */
+export const SM_NOTIFY_COMMAND_LINE: CommandLine<typeof SM_NOTIFY> = {
   table: SM_NOTIFY,
   actions: { "help": "", "version": "", "check-config": "" },
   wrongOptionStatus: 1,
