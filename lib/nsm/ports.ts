@@ -3,8 +3,8 @@
  * call a peer. store/, net/ and platform/ implement these interfaces; tests hand in fakes.
  */
 
-import type { Args, Procedures, Program, Result } from "../rpc/program.ts";
 import { quote } from "../quote.ts";
+import type { Args, Procedures, Program, Result } from "../rpc/program.ts";
 import type { Endpoint, StartTimer } from "../rpc/transport.ts";
 
 /** Time. */
@@ -72,9 +72,14 @@ export class StoreError extends Error {
   override readonly name = "StoreError";
 
   constructor(readonly operation: string, readonly path: string, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`Cannot ${operation} ${quote(path)}: ${reason}`, { cause });
+    super(`Cannot ${operation} ${quote(path)}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** What went wrong, without the name of the system call and the path that Deno puts behind it. */
+export function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return /^.*? \(os error \d+\)/s.exec(message)?.[0] ?? message;
 }
 
 /** The monitor list on disk (directory `sm`) and the state number, as statd uses them. */

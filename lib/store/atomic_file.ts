@@ -1,0 +1,151 @@
+/**
+ * How a file is replaced so that nobody ever sees half of it, not even after a power cut: the new
+ * contents are written to a file aside, synced, and given the final name in one step; the name is on
+ * disk when its directory is synced.
+ *
+ * Each step has its reason. The file is synced before it is renamed, since otherwise a file system may
+ * keep the new name and lose the data. The directory is synced after the rename, since a journal is
+ * otherwise written when it pleases. The file aside is created anew, which follows no symbolic link
+ * in directories that others can write to. Of the file, only the data and what is needed to find them
+ * are synced; of the directory everything, since nothing is promised about less.
+ */
+
+import { join } from "@std/path/join";
+import { StoreError } from "../nsm/ports.ts";
+import type { FileSystem, NewFile } from "./file_system.ts";
+import { FILE_MAX_BYTES, type FileText } from "./record_file.ts";
+import { toBytes, toText } from "./record_format.ts";
+
+/** A file that has its contents and not yet its name. */
+export class AsideFile {
+  #isOpen = true;
+
+  private constructor(
+    readonly fs: FileSystem,
+    readonly path: string,
+    readonly file: NewFile,
+  ) {}
+
+  /** Writes a file aside. What is left over at that path, from a process that was killed, goes. */
+  static write(fs: FileSystem, path: string, bytes: Uint8Array, mode: number): AsideFile {
+    const aside = new AsideFile(fs, path, createAnew(fs, path, mode));
+    try {
+      aside.file.write(bytes);
+    } catch (error) {
+      aside.discard();
+      throw error;
+    }
+    return aside;
+  }
+
+  sync(): void {
+    this.file.sync();
+  }
+
+  syncAside(): Promise<void> {
+    return this.file.syncAside();
+  }
+
+  /** Gives it its name; it must have been synced. */
+  renameTo(path: string): void {
+    this.#close();
+    this.fs.rename(this.path, path);
+  }
+
+  /** Removes it, as far as that is possible: a start removes what stays. */
+  discard(): void {
+    this.#close();
+    try {
+      this.fs.remove(this.path);
+    } catch {
+      // Whatever led here is reported; this adds nothing to it.
+    }
+  }
+
+  #close(): void {
+    if (this.#isOpen) this.file.close();
+    this.#isOpen = false;
+  }
+}
+
+/**
+ * Replaces a file, or makes it, at once and for good.
+ *
+ * @throws {StoreError} When it may not be on disk. The file is the old or the new one.
+ */
+export function replaceFile(
+  fs: FileSystem,
+  directory: string,
+  name: string,
+  bytes: Uint8Array,
+  mode: number,
+): void {
+  const path = join(directory, name);
+  try {
+    moveIntoPlace(fs, join(directory, `.${name}.new`), path, bytes, mode);
+    syncDirectory(fs, directory);
+  } catch (error) {
+    throw new StoreError("write", path, error);
+  }
+}
+
+/** The same without the last step, for several files whose directory is synced once. */
+export function moveIntoPlace(
+  fs: FileSystem,
+  asidePath: string,
+  path: string,
+  bytes: Uint8Array,
+  mode: number,
+): void {
+  const aside = AsideFile.write(fs, asidePath, bytes, mode);
+  try {
+    aside.sync();
+    aside.renameTo(path);
+  } catch (error) {
+    aside.discard();
+    throw error;
+  }
+}
+
+/** Makes lasting which names a directory has. */
+export function syncDirectory(fs: FileSystem, directory: string): void {
+  const handle = fs.openDirectory(directory);
+  try {
+    handle.sync();
+  } finally {
+    handle.close();
+  }
+}
+
+/**
+ * What a file of records holds.
+ *
+ * @throws {Error} When there is something else than a file that can be read and is not too long.
+ */
+export function readText(fs: FileSystem, path: string): FileText {
+  const facts = fs.facts(path);
+  if (facts === undefined) return undefined;
+  if (!facts.isFile) throw new Error("it is not a regular file");
+  const bytes = fs.read(path, FILE_MAX_BYTES + 1);
+  if (bytes === undefined) return undefined;
+  if (bytes.length > FILE_MAX_BYTES) throw new Error(`it is longer than ${FILE_MAX_BYTES} bytes`);
+  return toText(bytes);
+}
+
+/** The bytes of a file of records. @throws {Error} When it would be too long to be read again. */
+export function textBytes(text: string): Uint8Array {
+  if (text.length > FILE_MAX_BYTES) {
+    throw new Error(`it would be longer than ${FILE_MAX_BYTES} bytes`);
+  }
+  return toBytes(text);
+}
+
+function createAnew(fs: FileSystem, path: string, mode: number): NewFile {
+  try {
+    return fs.create(path, mode);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    fs.remove(path);
+    return fs.create(path, mode);
+  }
+}

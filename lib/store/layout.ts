@@ -1,0 +1,68 @@
+/**
+ * The names in the state directory, in one place. All but the dot names are nfs-utils', which skips
+ * those when it reads a directory.
+ *
+ * ```
+ * state              the state number
+ * sm/HOST            monitor list: the records filed under one host
+ * sm/.peers          what was learned of the peers
+ * sm.bak/HOST        notify list: the same format, from before the last start
+ * .N.new             in any of the three: being written, not valid yet
+ * ```
+ */
+
+import { join } from "@std/path/join";
+
+/** Name of the peer memory, in the directory of the monitor list. */
+export const PEERS_FILE = ".peers";
+
+/** The paths in a state directory. */
+export interface Layout {
+  readonly directory: string;
+  readonly state: string;
+  readonly monitorList: string;
+  readonly notifyList: string;
+  readonly peers: string;
+}
+
+/** The paths in the state directory at `directory`. */
+export function layoutOf(directory: string): Layout {
+  const monitorList = join(directory, "sm");
+  return {
+    directory,
+    state: join(directory, "state"),
+    monitorList,
+    notifyList: join(directory, "sm.bak"),
+    peers: join(monitorList, PEERS_FILE),
+  };
+}
+
+/**
+ * Name of a file that is being written. It does not hold the final name, which may already be as long
+ * as file systems allow; `serial` tells apart those that are being written at one time.
+ */
+export function asideName(serial: number): string {
+  return `.${serial}.new`;
+}
+
+/** Whether a name is {@link asideName}'s, or that of nfs-utils 2.8.2 and later for the same purpose. */
+export function isAsideName(name: string): boolean {
+  return name.startsWith(".") && name.endsWith(".new");
+}
+
+/** Longest file name in bytes on Linux' file systems (NAME_MAX). */
+const FILE_NAME_MAX_BYTES = 255;
+
+/**
+ * Why a file must not be named after a host, as the end of a sentence. The service has judged the name
+ * before; this is the place where a mistake there would become a file outside of the directory (CERT
+ * CA-1996-09).
+ */
+export function fileNameFault(name: string): string | undefined {
+  if (name === "") return "the name is empty";
+  if (name.startsWith(".")) return "the name begins with a dot";
+  if (name.length > FILE_NAME_MAX_BYTES) return "the name is too long for a file";
+  // Printable ASCII, without the blank and the slash.
+  if (!/^[!-.0-~]+$/.test(name)) return "the name has a character that no file here may have";
+  return undefined;
+}

@@ -1,0 +1,127 @@
+/**
+ * The notify list on disk, as sm-notify uses it: the directory `sm.bak` with the records from before
+ * the last start, in the format of the monitor list.
+ */
+
+import { join } from "@std/path/join";
+import type { Log } from "../log.ts";
+import { type NotifyRecord, type NotifyStore, reasonOf, StoreError } from "../nsm/ports.ts";
+import { quote } from "../quote.ts";
+import { moveIntoPlace, readText, syncDirectory, textBytes } from "./atomic_file.ts";
+import { type FileSystem, RealFileSystem } from "./file_system.ts";
+import type { StoreParts } from "./file_store.ts";
+import { GroupCommit } from "./group_commit.ts";
+import { asideName, type Layout, layoutOf } from "./layout.ts";
+import { recordFileNames, recordFiles, trySyncDirectory } from "./record_directory.ts";
+import { mergeTexts, withoutTold } from "./record_file.ts";
+import { StateFile } from "./state_file.ts";
+
+/** Permissions of a file whose records come from two, as nfs-utils has them for a changed file. */
+const MERGED_FILE_MODE = 0o640;
+
+/** The notify list in the state directory at `directory`. */
+export function openNotifyStore(directory: string, parts: StoreParts): NotifyStore {
+  return new FileNotifyStore(
+    layoutOf(directory),
+    parts.fileSystem ?? new RealFileSystem(),
+    parts.log,
+  );
+}
+
+class FileNotifyStore implements NotifyStore {
+  readonly #layout: Layout;
+  readonly #fs: FileSystem;
+  readonly #log: Log;
+  readonly #state: StateFile;
+  readonly #commit: GroupCommit;
+
+  constructor(layout: Layout, fs: FileSystem, log: Log) {
+    this.#layout = layout;
+    this.#fs = fs;
+    this.#log = log;
+    this.#state = new StateFile(fs, layout, log);
+    this.#commit = new GroupCommit(fs, layout.notifyList);
+  }
+
+  /**
+   * Deviation: nfs-utils replaces a file of the same name, and with it the records of peers that
+   * could not be told after the reboot before.
+   *
+   * The files are merged before `sm.bak` is synced, and their sources removed after, so that each record
+   * is in one of the two directories at every moment; where a crash leaves it in both, the next call
+   * finds its line there and removes the source.
+   */
+  retire(): void {
+    const { monitorList, notifyList } = this.#layout;
+    const names = recordFileNames(this.#fs, monitorList, this.#log);
+    const existing = new Set(recordFileNames(this.#fs, notifyList, this.#log));
+    const merged: string[] = [];
+    for (const name of names) {
+      const source = join(monitorList, name);
+      try {
+        if (existing.has(name)) {
+          this.#merge(source, name);
+          merged.push(source);
+        } else this.#fs.rename(source, join(notifyList, name));
+      } catch (error) {
+        this.#log.error(`Cannot move ${quote(source)} to the notify list: ${reasonOf(error)}`);
+      }
+    }
+    this.#sync(notifyList);
+    for (const source of merged) {
+      try {
+        this.#fs.remove(source);
+      } catch (error) {
+        this.#log.error(`Cannot remove ${quote(source)}: ${reasonOf(error)}`);
+      }
+    }
+    this.#sync(monitorList);
+  }
+
+  load(): NotifyRecord[] {
+    const { notifyList } = this.#layout;
+    if (trySyncDirectory(this.#fs, notifyList, this.#log)) this.#commit.markSynced();
+    const loaded: NotifyRecord[] = [];
+    for (const { name, path, records } of recordFiles(this.#fs, notifyList, this.#log)) {
+      const modifiedAt = this.#fs.facts(path)?.modifiedAt ?? 0;
+      for (const { monName, myName } of records) {
+        loaded.push({ fileName: name, monName, myName, modifiedAt });
+      }
+    }
+    return loaded;
+  }
+
+  remove({ fileName, monName, myName }: NotifyRecord): Promise<void> {
+    return this.#commit.change(fileName, (text) => withoutTold(text, monName, myName));
+  }
+
+  has({ fileName }: NotifyRecord): boolean {
+    return this.#fs.facts(join(this.#layout.notifyList, fileName)) !== undefined;
+  }
+
+  stateNumber(): number {
+    return this.#state.read();
+  }
+
+  advanceStateNumber(): number {
+    return this.#state.advance();
+  }
+
+  /** Adds the lines of a file to those of the file of the same name on the notify list. */
+  #merge(source: string, name: string): void {
+    const target = join(this.#layout.notifyList, name);
+    const before = readText(this.#fs, target) ?? "";
+    const after = mergeTexts(before, readText(this.#fs, source) ?? "");
+    if (after === before) return;
+    const aside = join(this.#layout.notifyList, asideName(0));
+    moveIntoPlace(this.#fs, aside, target, textBytes(after), MERGED_FILE_MODE);
+  }
+
+  #sync(directory: string): void {
+    try {
+      syncDirectory(this.#fs, directory);
+    } catch (error) {
+      throw new StoreError("sync", directory, error);
+    }
+  }
+}

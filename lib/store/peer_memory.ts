@@ -1,0 +1,186 @@
+/**
+ * The file `sm/.peers`: what was learned of the peers, which nfs-utils' format has no room for. It only
+ * saves time, so nothing waits for the disk, and whatever is wrong with it is passed over.
+ *
+ * Each line is a JSON object, in ASCII or UTF-8; the last one of a peer counts:
+ *
+ * ```
+ * peer           the mon_name in lower case
+ * addresses      as in PeerFacts, like the rest; a line without them says that the peer is forgotten
+ * canonicalName
+ * lastState
+ * transport
+ * port
+ * ```
+ *
+ * statd and sm-notify append to it at the same time, each with one write for all lines; only statd
+ * writes it anew.
+ */
+
+import type { Log } from "../log.ts";
+import { type PeerFacts, type PeerMemory, reasonOf } from "../nsm/ports.ts";
+import { quote } from "../quote.ts";
+import { replaceFile } from "./atomic_file.ts";
+import { type FileSystem, RealFileSystem } from "./file_system.ts";
+import type { StoreParts } from "./file_store.ts";
+import { type Layout, layoutOf, PEERS_FILE } from "./layout.ts";
+
+/** Length at which the file is written anew: some hundred bytes for each of 50,000 peers, twice. */
+const PEERS_MAX_BYTES = 16_777_216;
+/** Superseded lines that are always bearable. */
+const SUPERSEDED_MAX = 1000;
+/** Longest line that is read. */
+const LINE_MAX_BYTES = 8192;
+/** Read and written by the daemon's user, readable by its group, like records. */
+const PEERS_MODE = 0o640;
+
+/** What the peer memory works with. */
+export interface PeerMemoryParts extends StoreParts {
+  /** Whether this process may write the file anew: true for statd, of which there is one. */
+  readonly mayCompact: boolean;
+}
+
+/**
+ * The peer memory of the state directory at `directory`. Its file is made by the first save(), which
+ * has to happen after privileges were dropped.
+ */
+export function openPeerMemory(directory: string, parts: PeerMemoryParts): PeerMemory {
+  return new FilePeerMemory(layoutOf(directory), parts);
+}
+
+class FilePeerMemory implements PeerMemory {
+  readonly #layout: Layout;
+  readonly #fs: FileSystem;
+  readonly #log: Log;
+  readonly #mayCompact: boolean;
+  /** The line of each peer that is not in the file yet. */
+  readonly #waiting = new Map<string, string>();
+  #isScheduled = false;
+  #isReported = false;
+  /** Length of the file as far as we know; undefined before the first append. */
+  #size: number | undefined;
+
+  constructor(layout: Layout, { fileSystem, log, mayCompact }: PeerMemoryParts) {
+    this.#layout = layout;
+    this.#fs = fileSystem ?? new RealFileSystem();
+    this.#log = log;
+    this.#mayCompact = mayCompact;
+  }
+
+  load(): Map<string, PeerFacts> {
+    let facts = new Map<string, PeerFacts>();
+    this.#attempt("read", () => {
+      let superseded: number;
+      ({ facts, superseded } = this.#read());
+      if (this.#mayCompact && superseded > SUPERSEDED_MAX + facts.size) this.#compact(facts);
+    });
+    return facts;
+  }
+
+  save(monName: string, facts: PeerFacts): void {
+    this.#append(monName.toLowerCase(), facts);
+  }
+
+  forget(monName: string): void {
+    this.#append(monName.toLowerCase());
+  }
+
+  #read(): { facts: Map<string, PeerFacts>; superseded: number } {
+    const facts = new Map<string, PeerFacts>();
+    const bytes = this.#fs.read(this.#layout.peers, 2 * PEERS_MAX_BYTES) ?? new Uint8Array();
+    const lines = new TextDecoder().decode(bytes).split("\n").filter((line) => line !== "");
+    for (const line of lines) learn(facts, line);
+    return { facts, superseded: lines.length - facts.size };
+  }
+
+  #append(peer: string, facts?: PeerFacts): void {
+    this.#waiting.set(peer, lineOf(peer, facts));
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    // Everything that is learned in one turn of the event loop is one write.
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#attempt("write", () => this.#flush());
+      this.#waiting.clear();
+    });
+  }
+
+  #flush(): void {
+    const { peers } = this.#layout;
+    if ((this.#size ?? 0) > PEERS_MAX_BYTES && this.#mayCompact) this.#compact(this.#read().facts);
+    if ((this.#size ?? 0) > PEERS_MAX_BYTES) throw new Error("it is full until statd starts again");
+    // The last line there may have no end.
+    const start = this.#size === undefined ? "\n" : "";
+    this.#size ??= this.#fs.facts(peers)?.size ?? 0;
+    const bytes = new TextEncoder().encode(start + [...this.#waiting.values()].join(""));
+    this.#fs.append(peers, bytes, PEERS_MODE);
+    this.#size += bytes.length;
+  }
+
+  /** Writes the file anew, with the peers that were saved last as far as half of it has room. */
+  #compact(facts: ReadonlyMap<string, PeerFacts>): void {
+    const lines: string[] = [];
+    let length = 0;
+    for (const [peer, known] of [...facts].reverse()) {
+      const line = lineOf(peer, known);
+      length += line.length;
+      if (length > PEERS_MAX_BYTES / 2) break;
+      lines.push(line);
+    }
+    const bytes = new TextEncoder().encode(lines.reverse().join(""));
+    replaceFile(this.#fs, this.#layout.monitorList, PEERS_FILE, bytes, PEERS_MODE);
+    this.#size = bytes.length;
+  }
+
+  #attempt(operation: string, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (this.#isReported) return;
+      this.#isReported = true;
+      this.#log.warning(`Cannot ${operation} ${quote(this.#layout.peers)}: ${reasonOf(error)}`);
+    }
+  }
+}
+
+function lineOf(peer: string, facts?: PeerFacts): string {
+  return JSON.stringify({ peer, ...facts }) + "\n";
+}
+
+/** Takes over what a line says; the newest peer is last in the map. */
+function learn(known: Map<string, PeerFacts>, line: string): void {
+  const fields = fieldsOf(line);
+  if (typeof fields?.peer !== "string") return;
+  known.delete(fields.peer);
+  const facts = factsOf(fields);
+  if (facts !== undefined) known.set(fields.peer, facts);
+}
+
+function fieldsOf(line: string): Record<string, unknown> | undefined {
+  if (line.length > LINE_MAX_BYTES) return undefined;
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? { ...value } : undefined;
+  } catch {
+    // Half a line, or somebody else's: it counts for nothing.
+    return undefined;
+  }
+}
+
+function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
+  const { addresses, canonicalName, lastState, transport, port } = fields;
+  if (!Array.isArray(addresses) || !addresses.every((it) => typeof it === "string")) {
+    return undefined;
+  }
+  return {
+    addresses,
+    ...(typeof canonicalName === "string" ? { canonicalName } : {}),
+    ...(isIntegerWithin(lastState, -0x80000000, 0x7fffffff) ? { lastState } : {}),
+    ...(transport === "udp" || transport === "tcp" ? { transport } : {}),
+    ...(isIntegerWithin(port, 1, 0xffff) ? { port } : {}),
+  };
+}
+
+function isIntegerWithin(value: unknown, min: number, max: number): value is number {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+}

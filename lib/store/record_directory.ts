@@ -1,0 +1,104 @@
+/**
+ * Reading a directory of record files at start. Whatever else lies there is passed over and reported,
+ * one line each; it never keeps the program from starting, and it stays where it is.
+ */
+
+import { join } from "@std/path/join";
+import type { Log } from "../log.ts";
+import { type MonitorRecord, reasonOf, StoreError } from "../nsm/ports.ts";
+import { quote } from "../quote.ts";
+import { syncDirectory } from "./atomic_file.ts";
+import type { DirectoryEntry, FileSystem } from "./file_system.ts";
+import { isAsideName } from "./layout.ts";
+import { FILE_MAX_BYTES, recordsIn } from "./record_file.ts";
+import { toText } from "./record_format.ts";
+
+/** One file and the records in it; there is at least one. */
+export interface RecordFile {
+  readonly name: string;
+  readonly path: string;
+  readonly records: readonly MonitorRecord[];
+}
+
+/** The names of all files in a directory that may hold records. @throws {StoreError} */
+export function recordFileNames(fs: FileSystem, directory: string, log: Log): string[] {
+  return namesIn(entriesOf(fs, directory), directory, log);
+}
+
+/**
+ * All records in a directory, by file. What a killed process left half written is removed.
+ *
+ * @throws {StoreError} When the directory cannot be read.
+ */
+export function* recordFiles(fs: FileSystem, directory: string, log: Log): Iterable<RecordFile> {
+  const entries = entriesOf(fs, directory);
+  for (const { name, kind } of entries) {
+    if (kind === "file" && isAsideName(name)) removeLeftOver(fs, join(directory, name), log);
+  }
+  for (const name of namesIn(entries, directory, log)) {
+    const path = `${directory}/${name}`;
+    const records = recordsOf(fs, path, log);
+    if (records.length > 0) yield { name, path, records };
+  }
+}
+
+/** Makes what can be seen in a directory lasting, as far as possible; returns whether it is. */
+export function trySyncDirectory(fs: FileSystem, directory: string, log: Log): boolean {
+  try {
+    syncDirectory(fs, directory);
+    return true;
+  } catch (error) {
+    log.warning(`Cannot sync ${quote(directory)}: ${reasonOf(error)}`);
+    return false;
+  }
+}
+
+function entriesOf(fs: FileSystem, directory: string): DirectoryEntry[] {
+  try {
+    return [...fs.list(directory)];
+  } catch (error) {
+    throw new StoreError("read", directory, error);
+  }
+}
+
+function namesIn(entries: readonly DirectoryEntry[], directory: string, log: Log): string[] {
+  const names: string[] = [];
+  for (const { name, kind } of entries) {
+    if (name.startsWith(".")) continue;
+    if (kind === "file") names.push(name);
+    else log.warning(`Skipping ${quote(join(directory, name))}: it is a ${kind}`);
+  }
+  return names;
+}
+
+function removeLeftOver(fs: FileSystem, path: string, log: Log): void {
+  try {
+    fs.remove(path);
+    log.info(`Removed ${quote(path)}, which was not written to its end`);
+  } catch (error) {
+    log.warning(`Cannot remove ${quote(path)}: ${reasonOf(error)}`);
+  }
+}
+
+function recordsOf(fs: FileSystem, path: string, log: Log): readonly MonitorRecord[] {
+  const skip = (reason: string) => {
+    log.warning(`Skipping ${quote(path)}: ${reason}`);
+    return [];
+  };
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = fs.read(path, FILE_MAX_BYTES + 1);
+  } catch (error) {
+    return skip(reasonOf(error));
+  }
+  if (bytes === undefined) return skip("it is gone");
+  if (bytes.length === 0) return skip("it is empty, as very old versions of nfs-utils left them");
+  if (bytes.length > FILE_MAX_BYTES) return skip(`it is longer than ${FILE_MAX_BYTES} bytes`);
+  const { records, faultyLines } = recordsIn(toText(bytes));
+  if (records.length === 0) return skip("no line in it is a record");
+  if (faultyLines > 0) {
+    const lines = faultyLines === 1 ? "1 line" : `${faultyLines} lines`;
+    log.warning(`Skipping ${lines} of ${quote(path)}: not a record`);
+  }
+  return records;
+}

@@ -1,0 +1,84 @@
+/**
+ * The text of one file of records: which records are in it, and what it is after a change. A line that
+ * is no record is nobody's to change: it stays as it is, byte for byte, until its file goes.
+ *
+ * Deviation: nfs-utils gives up a deletion in a file with such a line, so that the peer is told of a
+ * reboot that it no longer wants to hear of.
+ */
+
+import type { MonitorRecord } from "../nsm/ports.ts";
+import { formatRecord, parseRecord, registrationKey } from "./record_format.ts";
+
+/** What a file holds, one character per byte; undefined where there is no file. */
+export type FileText = string | undefined;
+
+/**
+ * Longest file that is read or written, in bytes: 40,000 lines of the usual length, where one is the
+ * rule. A longer one is an accident, or somebody trying to use up our memory.
+ */
+export const FILE_MAX_BYTES = 4_194_304;
+
+/** The records in a text, and how many lines are none. */
+export function recordsIn(text: string): { records: MonitorRecord[]; faultyLines: number } {
+  const records: MonitorRecord[] = [];
+  let faultyLines = 0;
+  for (const line of linesOf(text)) {
+    const record = parseRecord(line);
+    if (record !== undefined) records.push(record);
+    else if (line !== "") faultyLines++;
+  }
+  return { records, faultyLines };
+}
+
+/** A text with a record at its end, in place of the lines of the same registration and of `replaced`. */
+export function withRecord(text: FileText, record: MonitorRecord, replaced = record): string {
+  const line = formatRecord(record);
+  const others = withoutRegistrations(text, new Set([record, replaced].map(registrationKey)));
+  if (others === undefined) return line;
+  // A last line without its end would swallow ours.
+  return others + (others.endsWith("\n") ? "" : "\n") + line;
+}
+
+/** A text without the lines of some registrations; no file where nothing is left. */
+export function withoutRegistrations(text: FileText, keys: ReadonlySet<string>): FileText {
+  return without(text, (record) => keys.has(registrationKey(record)));
+}
+
+/** A text without the lines of a peer that was told under one of our names. */
+export function withoutTold(text: FileText, monName: string, myName: string): FileText {
+  return without(text, (record) => record.monName === monName && record.myName === myName);
+}
+
+function without(text: FileText, isGone: (record: MonitorRecord) => boolean): FileText {
+  if (text === undefined) return undefined;
+  let kept = "";
+  let isChanged = false;
+  for (let start = 0; start < text.length;) {
+    const end = text.indexOf("\n", start);
+    const next = end < 0 ? text.length : end + 1;
+    const record = parseRecord(text.slice(start, end < 0 ? next : end));
+    if (record !== undefined && isGone(record)) isChanged = true;
+    else kept += text.slice(start, next);
+    start = next;
+  }
+  if (!isChanged) return text;
+  return /^\n*$/.test(kept) ? undefined : kept;
+}
+
+/** A text with every line of `added` that it does not have yet. */
+export function mergeTexts(text: string, added: string): string {
+  const known = new Set(linesOf(text));
+  let merged = text;
+  for (const line of linesOf(added)) {
+    if (known.has(line)) continue;
+    known.add(line);
+    merged += (merged === "" || merged.endsWith("\n") ? "" : "\n") + line + "\n";
+  }
+  return merged;
+}
+
+function linesOf(text: string): string[] {
+  const lines = text.split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  return lines;
+}

@@ -1,0 +1,118 @@
+/**
+ * The text of one record, both directions. Text is one character per byte, U+0000 to U+00FF, so that
+ * whatever a file holds survives being read and written again.
+ *
+ * ```
+ * offset  length
+ *      0       8  address of the callback: 127.0.0.1 in network order, printed as a host-order word:
+ *                 `0100007f` on little-endian machines. Written for nfs-utils, not used by anybody
+ *      9       8  my_prog   each as 8 lower-case hex digits, two's complement
+ *     18       8  my_vers
+ *     27       8  my_proc
+ *     36      32  priv: 16 bytes as lower-case hex digits, in wire order
+ *     69       n  mon_name: no blanks
+ *   70+n       m  my_name: to the end of the line, blanks already replaced by `_`; may be empty
+ * 70+n+m       1  LF; it may be missing behind the last line of a file
+ * ```
+ *
+ * Single blanks stand between the fields. A file holds one line for each my_id that asked about its
+ * host, in the order in which they did.
+ *
+ * Deviation: nfs-utils keeps only the last line of a mon_name and my_name, whatever the rest of my_id.
+ * We keep one for each my_prog, my_vers and my_proc, since each was acknowledged; nfs-utils reads
+ * such files.
+ *
+ * Source: files written by nfs-utils 2.6.2.
+ */
+
+import type { MonitorRecord } from "../nsm/ports.ts";
+
+/** Bytes that mon_name and my_name may have together: nfs-utils reads no longer lines. */
+export const NAMES_MAX_BYTES = 1024;
+
+const PRIV_OFFSET = 36;
+const PRIV_BYTES = 16;
+const MON_NAME_OFFSET = PRIV_OFFSET + 2 * PRIV_BYTES + 1;
+/** The longest line without its LF. */
+const LINE_MAX_BYTES = MON_NAME_OFFSET + 1 + NAMES_MAX_BYTES;
+
+const LOOPBACK = new Uint32Array(Uint8Array.of(127, 0, 0, 1).buffer)[0]!;
+/** The four numbers as nfs-utils scans them: hex digits of either case, any white space between. */
+const NUMBERS = /^\s*([0-9a-f]{1,8})\s+([0-9a-f]{1,8})\s+([0-9a-f]{1,8})\s+([0-9a-f]{1,8})/i;
+const PRIV = /^[0-9a-f]{32}$/i;
+
+/** The line of a record, with its LF. */
+export function formatRecord(record: MonitorRecord): string {
+  const { monName, myName, myProg, myVers, myProc, priv } = record;
+  const numbers = [LOOPBACK, myProg, myVers, myProc].map(hexWord).join(" ");
+  return `${numbers} ${priv.toHex()} ${monName} ${myName}\n`;
+}
+
+/** The record in a line without its LF; undefined if it is none. */
+export function parseRecord(line: string): MonitorRecord | undefined {
+  if (line.length < MON_NAME_OFFSET + 1 || line.length > LINE_MAX_BYTES) return undefined;
+  // C programs see the end of the line there.
+  if (line.includes("\0")) return undefined;
+  const numbers = NUMBERS.exec(line.slice(0, PRIV_OFFSET));
+  const priv = line.slice(PRIV_OFFSET, PRIV_OFFSET + 2 * PRIV_BYTES);
+  if (numbers === null || !PRIV.test(priv)) return undefined;
+  const blank = line.indexOf(" ", MON_NAME_OFFSET);
+  const monNameEnd = blank < 0 ? line.length : blank;
+  if (monNameEnd === MON_NAME_OFFSET) return undefined;
+  let myNameStart = monNameEnd;
+  while (line[myNameStart] === " ") myNameStart++;
+  return {
+    monName: line.slice(MON_NAME_OFFSET, monNameEnd),
+    myName: line.slice(myNameStart),
+    myProg: wordFromHex(numbers[2]!),
+    myVers: wordFromHex(numbers[3]!),
+    myProc: wordFromHex(numbers[4]!),
+    priv: Uint8Array.fromHex(priv),
+  };
+}
+
+/** Why a record has no line that is read as the same record, as the end of a sentence. */
+export function recordFault(record: MonitorRecord): string | undefined {
+  if (record.priv.length !== PRIV_BYTES) return `priv is not ${PRIV_BYTES} bytes long`;
+  if (record.monName.length + record.myName.length > NAMES_MAX_BYTES) return "record too long";
+  const line = formatRecord(record).slice(0, -1);
+  // deno-lint-ignore no-control-regex
+  if (/[^\x00-\xff]/.test(line)) return "a name has a character above U+00FF";
+  const read = parseRecord(line);
+  const isFaithful = read !== undefined && !line.includes("\n") &&
+    registrationKey(read) === registrationKey(record);
+  return isFaithful ? undefined : "a name has a character that ends or splits a line";
+}
+
+/** What tells registrations apart, all but priv, in one text. No name in a line has an LF. */
+export function registrationKey(record: MonitorRecord): string {
+  const { monName, myName, myProg, myVers, myProc } = record;
+  return [myProg, myVers, myProc, monName, myName].join("\n");
+}
+
+/** The bytes of a text of one character per byte. */
+export function toBytes(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** Characters made by one call; more would not fit on the stack. */
+const SLICE_BYTES = 8192;
+
+/** The text of one character per byte that stands for bytes. */
+export function toText(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+    text += String.fromCharCode(...bytes.subarray(at, at + SLICE_BYTES));
+  }
+  return text;
+}
+
+function hexWord(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, "0");
+}
+
+function wordFromHex(digits: string): number {
+  return parseInt(digits, 16) | 0;
+}
