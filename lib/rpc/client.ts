@@ -1,9 +1,8 @@
 /**
- * The client's side of RPC: one attempt of one call. When to try again, where and how often is the
- * business of whoever calls.
+ * The client's side of RPC, whatever carries it: one attempt of one call. When to try again, where
+ * and how often is the business of whoever calls. Bytes left over after the results are ignored.
  *
- * A reply counts only if its xid *and* its source match the call; xids are random, so that somebody
- * who cannot see the call cannot answer it. Xid 0 is as good as any.
+ * Xids are random, so that somebody who cannot see the call cannot answer it. Xid 0 is as good as any.
  *
  * Source: RFC 5531 sections 8 and 9.
  */
@@ -24,20 +23,7 @@ import {
   RPC_VERSION,
 } from "./message.ts";
 import type { Args, Procedure, Procedures, Program, Result } from "./program.ts";
-import { RecordError, RecordParser, toRecord } from "./record.ts";
-import {
-  type Connect,
-  type DatagramSocket,
-  type Endpoint,
-  type StartTimer,
-  type StreamConnection,
-  TransportError,
-  withoutScope,
-} from "./transport.ts";
-
-/** Longest reply record taken from a stream, in bytes; the longest result here is below 2 KiB. */
-const REPLY_MAX_BYTES = 64 * 1024;
-const READ_BUFFER_BYTES = 4096;
+import type { Endpoint, StartTimer } from "./transport.ts";
 
 /** What a client needs from outside. */
 export interface ClientParts {
@@ -46,7 +32,11 @@ export interface ClientParts {
   readonly randomXid: () => number;
 }
 
-/** Encodes one call message. */
+/**
+ * Encodes one call message.
+ *
+ * @throws {XdrError} When the arguments have no encoding.
+ */
 export function encodeCall<P extends Procedures, K extends keyof P & string>(
   program: Program<P>,
   name: K,
@@ -87,7 +77,7 @@ export function replyXid(message: Uint8Array): number | undefined {
   }
 }
 
-/** Decodes a reply message to a call of the given procedure. */
+/** Decodes a reply message, whose xid was looked at before, to a call of the given procedure. */
 export function decodeReply<R extends Procedure>(
   procedure: R,
   message: Uint8Array,
@@ -115,27 +105,25 @@ export function decodeReply<R extends Procedure>(
   }
 }
 
-interface Outstanding {
+/** A call that was sent and has no reply yet. */
+export interface Outstanding {
   readonly to: Endpoint;
-  /** Takes the reply message, or the reason why there will be none. */
+  /** Takes the reply message, which belongs to the call from here on, or why there will be none. */
   settle(outcome: Uint8Array | Error): void;
 }
 
-/** Any number of calls at once through one UDP socket. */
-export class DatagramClient {
-  readonly #outstanding = new Map<number, Outstanding>();
-  readonly #receiving: Promise<void>;
+/** The calls of one client that wait for their replies. */
+export class OutstandingCalls {
+  readonly #calls = new Map<number, Outstanding>();
 
-  /** The client owns the socket from here on; {@link close} closes it. */
-  constructor(readonly socket: DatagramSocket, readonly parts: ClientParts) {
-    this.#receiving = socket.receive((data, from) => this.#receive(data, from));
-  }
+  constructor(readonly parts: ClientParts) {}
 
   /**
-   * Sends one call once and waits for its reply.
+   * Sends one call once and waits until it is settled.
    *
    * @throws {RpcError} No reply in time, or another one than SUCCESS.
-   * @throws {TransportError} The call could not be sent, or the client was closed.
+   * @throws {XdrError} When the arguments have no encoding; nothing was sent then.
+   * @throws Whatever `send` rejected with, or the call was settled with.
    */
   async call<P extends Procedures, K extends keyof P & string>(
     program: Program<P>,
@@ -143,110 +131,47 @@ export class DatagramClient {
     args: Args<P[K]>,
     to: Endpoint,
     timeoutMs: number,
+    send: (message: Uint8Array<ArrayBuffer>) => Promise<void>,
   ): Promise<Result<P[K]>> {
-    const procedure = program.procedures[name]!;
     const xid = this.#freeXid();
     const message = encodeCall(program, name, args, xid);
     const outcome = await new Promise<Uint8Array | Error>((resolve) => {
-      const settle = (outcome: Uint8Array | Error) => {
-        if (!this.#outstanding.delete(xid)) return;
-        cancelTimer();
-        resolve(outcome);
-      };
       const cancelTimer = this.parts.startTimer(timeoutMs, () => {
-        settle(new RpcError(name, to, { kind: "timeout", elapsedMs: timeoutMs }));
+        call.settle(new RpcError(name, to, { kind: "timeout", elapsedMs: timeoutMs }));
       });
-      this.#outstanding.set(xid, { to, settle });
-      this.socket.send(message, to).catch(settle);
+      const call: Outstanding = {
+        to,
+        settle: (outcome) => {
+          if (this.#calls.get(xid) !== call) return;
+          this.#calls.delete(xid);
+          cancelTimer();
+          resolve(outcome);
+        },
+      };
+      this.#calls.set(xid, call);
+      send(message).catch(call.settle);
     });
     if (outcome instanceof Error) throw outcome;
-    const reply = decodeReply(procedure, outcome);
+    const reply = decodeReply(program.procedures[name]!, outcome);
     if (!reply.ok) throw new RpcError(name, to, reply.failure);
-    return reply.result as Result<P[K]>;
+    return reply.result;
   }
 
-  /** Fails every outstanding call and closes the socket. */
-  async close(): Promise<void> {
-    for (const { to, settle } of [...this.#outstanding.values()]) {
-      settle(new TransportError("call", to, "the client was closed"));
-    }
-    this.socket.close();
-    await this.#receiving;
+  /** The call that a message is the reply to, going by its xid alone. */
+  answeredBy(message: Uint8Array): Outstanding | undefined {
+    const xid = replyXid(message);
+    return xid === undefined ? undefined : this.#calls.get(xid);
+  }
+
+  /** Settles every call with the error that `reason` makes for it. */
+  failAll(reason: (to: Endpoint) => Error): void {
+    for (const call of [...this.#calls.values()]) call.settle(reason(call.to));
   }
 
   #freeXid(): number {
     for (;;) {
       const xid = this.parts.randomXid();
-      if (!this.#outstanding.has(xid)) return xid;
+      if (!this.#calls.has(xid)) return xid;
     }
   }
-
-  #receive(data: Uint8Array, from: Endpoint): void {
-    const xid = replyXid(data);
-    if (xid === undefined) return;
-    const call = this.#outstanding.get(xid);
-    if (call === undefined || call.to.port !== from.port) return;
-    if (withoutScope(call.to.address) !== withoutScope(from.address)) return;
-    call.settle(data.slice());
-  }
-}
-
-/**
- * Makes one call over a connection of its own.
- *
- * @throws {RpcError} No reply in time, or another one than SUCCESS.
- * @throws {TransportError} The connection could not be made, or broke.
- */
-export async function callOverStream<P extends Procedures, K extends keyof P & string>(
-  connect: Connect,
-  parts: ClientParts,
-  program: Program<P>,
-  name: K,
-  args: Args<P[K]>,
-  to: Endpoint,
-  timeoutMs: number,
-): Promise<Result<P[K]>> {
-  const procedure = program.procedures[name]!;
-  const xid = parts.randomXid();
-  const record = toRecord(encodeCall(program, name, args, xid));
-  const limit = new AbortController();
-  let connection: StreamConnection | undefined;
-  const cancelTimer = parts.startTimer(timeoutMs, () => {
-    limit.abort();
-    connection?.close();
-  });
-  try {
-    connection = await connect(to, limit.signal);
-    await connection.write(record);
-    const message = await readReply(connection, xid);
-    const reply = decodeReply(procedure, message);
-    if (!reply.ok) throw new RpcError(name, to, reply.failure);
-    return reply.result as Result<P[K]>;
-  } catch (error) {
-    if (limit.signal.aborted) {
-      throw new RpcError(name, to, { kind: "timeout", elapsedMs: timeoutMs });
-    }
-    if (error instanceof RecordError) {
-      throw new RpcError(name, to, { kind: "protocol", reason: error.message });
-    }
-    throw error;
-  } finally {
-    cancelTimer();
-    connection?.close();
-  }
-}
-
-/** Reads until the reply with the given xid is there. */
-async function readReply(connection: StreamConnection, xid: number): Promise<Uint8Array> {
-  const parser = new RecordParser(REPLY_MAX_BYTES);
-  const buffer = new Uint8Array(READ_BUFFER_BYTES);
-  let found: Uint8Array | undefined;
-  while (found === undefined) {
-    const length = await connection.read(buffer);
-    if (length === null) throw new TransportError("call", connection.remote, "connection closed");
-    parser.push(buffer.subarray(0, length), (record) => {
-      if (replyXid(record) === xid) found = record;
-    });
-  }
-  return found;
 }

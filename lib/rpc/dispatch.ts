@@ -11,24 +11,11 @@
 
 import { XdrError } from "../xdr/errors.ts";
 import { XdrReader } from "../xdr/reader.ts";
-import { type Static, uint, type XdrType } from "../xdr/types.ts";
-import { XdrWriter } from "../xdr/writer.ts";
-import { acceptedCredentials, authNone, type OpaqueAuth } from "./auth.ts";
-import {
-  AcceptStat,
-  AuthStat,
-  call_body,
-  message_start,
-  MsgType,
-  type RejectedReply,
-  RejectStat,
-  reply_header,
-  type ReplyBody,
-  type ReplyData,
-  ReplyStat,
-  RPC_VERSION,
-} from "./message.ts";
-import type { Handlers, Procedure, Program, Refusals } from "./program.ts";
+import { type Static, uint } from "../xdr/types.ts";
+import { acceptedCredentials, type OpaqueAuth } from "./auth.ts";
+import { AcceptStat, AuthStat, call_body, message_start, MsgType, RPC_VERSION } from "./message.ts";
+import { type Handlers, NO_REPLY, type Procedure, type Program, type Refusals } from "./program.ts";
+import { ReplyEncoder } from "./reply.ts";
 import type { Caller, Respond } from "./transport.ts";
 
 /**
@@ -41,7 +28,7 @@ export type Verdict = "accept" | "refuse" | "deny" | "ignore";
 export interface DispatchHooks {
   /** The access rule: one answer for one procedure of one program version and one caller. */
   access(procedure: Procedure, name: string, caller: Caller): Verdict;
-  /** A handler threw: a bug or a broken part; the caller was told SYSTEM_ERR. */
+  /** A handler or the access rule threw: a bug or a broken part; the caller was told SYSTEM_ERR. */
   handlerFailed(name: string, caller: Caller, error: unknown): void;
   /** Arguments did not decode; the caller was told GARBAGE_ARGS. */
   garbage(name: string, caller: Caller, error: XdrError): void;
@@ -86,33 +73,38 @@ export function dispatcher(services: readonly Service[], hooks: DispatchHooks): 
     versions.set(one.program.version, one);
     programs.set(one.program.number, versions);
   }
-  const writer = new XdrWriter();
+  const replies = new ReplyEncoder();
 
-  /** Encodes a reply into the one buffer that all replies are made in. */
-  const reply = <T>(xid: number, body: ReplyBody, type?: XdrType<T>, result?: T): Uint8Array => {
-    writer.reset();
-    reply_header.encode(writer, { xid, mtype: MsgType.REPLY, body });
-    type?.encode(writer, result as T);
-    return writer.bytes();
-  };
-  const accepted = (xid: number, reply_data: ReplyData) =>
-    reply(xid, { stat: ReplyStat.MSG_ACCEPTED, body: { verf: authNone, reply_data } });
-  const denied = (xid: number, body: RejectedReply) =>
-    reply(xid, { stat: ReplyStat.MSG_DENIED, body });
-  const authError = (xid: number, stat: number) =>
-    denied(xid, { stat: RejectStat.AUTH_ERROR, body: stat });
-  const success = (xid: number, entry: Entry, result: unknown) =>
-    reply(xid, SUCCESS_BODY, entry.procedure.result, result);
-
-  const run = (xid: number, entry: Entry, args: unknown, caller: Caller) => {
+  const serve = (xid: number, entry: Entry, reader: XdrReader, caller: Caller) => {
+    const { name, procedure, handler, refusal } = entry;
+    const answer = (result: unknown) =>
+      result === NO_REPLY ? undefined : replies.success(xid, procedure.result, result);
     const failed = (error: unknown) => {
-      hooks.handlerFailed(entry.name, caller, error);
-      return accepted(xid, { stat: AcceptStat.SYSTEM_ERR, body: undefined });
+      hooks.handlerFailed(name, caller, error);
+      return replies.failure(xid, AcceptStat.SYSTEM_ERR);
     };
     try {
-      const result = entry.handler(args, caller);
-      if (!(result instanceof Promise)) return success(xid, entry, result);
-      return result.then((value) => success(xid, entry, value)).catch(failed);
+      switch (hooks.access(procedure, name, caller)) {
+        case "ignore":
+          return undefined;
+        case "deny":
+          return replies.authError(xid, AuthStat.AUTH_FAILED);
+        case "refuse":
+          return refusal === undefined
+            ? replies.authError(xid, AuthStat.AUTH_FAILED)
+            : answer(refusal());
+        case "accept":
+      }
+      let args: unknown;
+      try {
+        args = procedure.args.decode(reader);
+      } catch (error) {
+        if (!(error instanceof XdrError)) throw error;
+        hooks.garbage(name, caller, error);
+        return replies.failure(xid, AcceptStat.GARBAGE_ARGS);
+      }
+      const result = handler(args, caller);
+      return result instanceof Promise ? result.then(answer).catch(failed) : answer(result);
     } catch (error) {
       return failed(error);
     }
@@ -123,53 +115,21 @@ export function dispatcher(services: readonly Service[], hooks: DispatchHooks): 
     const header = readHeader(reader);
     if (header === undefined) return undefined;
     const { xid, body } = header;
-    if (body === undefined) {
-      const versions = { low: RPC_VERSION, high: RPC_VERSION };
-      return denied(xid, { stat: RejectStat.RPC_MISMATCH, body: versions });
-    }
-    const credentialError = checkCredential(body.cred);
-    if (credentialError !== undefined) return authError(xid, credentialError);
+    if (body === undefined) return replies.rpcMismatch(xid);
+    const authStat = credentialFault(body.cred);
+    if (authStat !== undefined) return replies.authError(xid, authStat);
     const versions = programs.get(body.prog);
-    if (versions === undefined) {
-      return accepted(xid, { stat: AcceptStat.PROG_UNAVAIL, body: undefined });
-    }
+    if (versions === undefined) return replies.failure(xid, AcceptStat.PROG_UNAVAIL);
     const served = versions.get(body.vers);
     if (served === undefined) {
       const numbers = [...versions.keys()];
-      const range = { low: Math.min(...numbers), high: Math.max(...numbers) };
-      return accepted(xid, { stat: AcceptStat.PROG_MISMATCH, body: range });
+      return replies.versionMismatch(xid, Math.min(...numbers), Math.max(...numbers));
     }
     const entry = served.entries.get(body.proc);
-    if (entry === undefined) {
-      return accepted(xid, { stat: AcceptStat.PROC_UNAVAIL, body: undefined });
-    }
-    switch (hooks.access(entry.procedure, entry.name, caller)) {
-      case "ignore":
-        return undefined;
-      case "deny":
-        return authError(xid, AuthStat.AUTH_FAILED);
-      case "refuse":
-        return entry.refusal === undefined
-          ? authError(xid, AuthStat.AUTH_FAILED)
-          : success(xid, entry, entry.refusal());
-      case "accept":
-    }
-    let args: unknown;
-    try {
-      args = entry.procedure.args.decode(reader);
-    } catch (error) {
-      if (!(error instanceof XdrError)) throw error;
-      hooks.garbage(entry.name, caller, error);
-      return accepted(xid, { stat: AcceptStat.GARBAGE_ARGS, body: undefined });
-    }
-    return run(xid, entry, args, caller);
+    if (entry === undefined) return replies.failure(xid, AcceptStat.PROC_UNAVAIL);
+    return serve(xid, entry, reader, caller);
   };
 }
-
-const SUCCESS_BODY: ReplyBody = {
-  stat: ReplyStat.MSG_ACCEPTED,
-  body: { verf: authNone, reply_data: { stat: AcceptStat.SUCCESS, body: undefined } },
-};
 
 /** A call's xid, and its body where the RPC version is ours; nothing if it is no call at all. */
 function readHeader(
@@ -187,7 +147,7 @@ function readHeader(
 }
 
 /** The auth_stat to deny a credential with, or nothing if its form is acceptable. */
-function checkCredential(cred: OpaqueAuth): number | undefined {
+function credentialFault(cred: OpaqueAuth): number | undefined {
   const bodyType = acceptedCredentials.get(cred.flavor);
   if (bodyType === undefined) return AuthStat.AUTH_REJECTEDCRED;
   try {

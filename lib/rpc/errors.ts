@@ -1,5 +1,6 @@
 /** What a call can come to, other than its result. */
 
+import { AcceptStat } from "./message.ts";
 import type { Endpoint } from "./transport.ts";
 
 /** How a call failed. */
@@ -15,7 +16,7 @@ export type RpcFailure =
   }
   /** Denied: RPC version or credentials. */
   | { readonly kind: "denied"; readonly stat: number; readonly detail: string }
-  /** The reply, or the framing around it, is malformed. */
+  /** The reply is malformed. */
   | { readonly kind: "protocol"; readonly reason: string };
 
 /** A call that brought no result although the network carried it. */
@@ -27,14 +28,8 @@ export class RpcError extends Error {
   }
 }
 
-const ACCEPT_STAT_NAMES = [
-  "SUCCESS",
-  "PROG_UNAVAIL",
-  "PROG_MISMATCH",
-  "PROC_UNAVAIL",
-  "GARBAGE_ARGS",
-  "SYSTEM_ERR",
-];
+/** The names in the order of their numbers. */
+const ACCEPT_STAT_NAMES = Object.keys(AcceptStat);
 
 function describe(failure: RpcFailure): string {
   switch (failure.kind) {

@@ -43,12 +43,18 @@ export type Args<R extends Procedure> = Static<R["args"]>;
 /** The type of a procedure's result. */
 export type Result<R extends Procedure> = Static<R["result"]>;
 
+/** What a handler returns to leave a call unanswered, so that its sender repeats it. */
+export const NO_REPLY = Symbol("no reply");
+
+/** What a handler of one procedure returns. */
+export type Answer<R extends Procedure> = Result<R> | typeof NO_REPLY;
+
 /** One function for each row; it sees values and a caller, never bytes, an xid or a socket. */
 export type Handlers<T> = T extends Program<infer P> ? {
     readonly [K in keyof P]: (
       args: Args<P[K]>,
       caller: Caller,
-    ) => Result<P[K]> | Promise<Result<P[K]>>;
+    ) => Answer<P[K]> | Promise<Answer<P[K]>>;
   }
   : never;
 

@@ -11,6 +11,8 @@
 const HEADER_BYTES = 4;
 const LAST_FRAGMENT = 0x80000000;
 const LENGTH_MASK = 0x7fffffff;
+/** First size of the buffer for a record: one SM_MON with ordinary names fits without growing. */
+const INITIAL_BYTES = 512;
 
 /** A stream that cannot be a sequence of acceptable records; it has to be closed. */
 export class RecordError extends Error {
@@ -27,17 +29,15 @@ export function toRecord(message: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** Cuts a stream into messages, whatever the sizes of the pieces in which it arrives. */
 export class RecordParser {
-  #header = new Uint8Array(HEADER_BYTES);
+  readonly #header = new Uint8Array(HEADER_BYTES);
   #headerLength = 0;
-  #body: Uint8Array;
+  #body = new Uint8Array(INITIAL_BYTES);
   #bodyLength = 0;
   #fragmentLeft = 0;
   #isLast = false;
 
   /** `maxBytes` is the longest record that is accepted, fragments added up, headers not counted. */
-  constructor(readonly maxBytes: number, initialBytes = 512) {
-    this.#body = new Uint8Array(initialBytes);
-  }
+  constructor(readonly maxBytes: number) {}
 
   /** Whether part of a record has arrived and the rest is awaited. */
   get isInsideRecord(): boolean {
@@ -65,7 +65,7 @@ export class RecordParser {
       if (this.#fragmentLeft > 0) return;
       this.#headerLength = 0;
       if (this.#isLast) {
-        const record = this.#body.slice(0, this.#bodyLength) as Uint8Array<ArrayBuffer>;
+        const record = this.#body.slice(0, this.#bodyLength);
         this.#bodyLength = 0;
         deliver(record);
       }

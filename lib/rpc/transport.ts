@@ -39,9 +39,10 @@ export interface DatagramSocket {
   send(data: Uint8Array, to: Endpoint): Promise<void>;
   /**
    * Hands each datagram that arrives to `deliver`, until the socket is closed. The bytes are only
-   * valid during the call. Errors of single datagrams do not end it.
+   * valid during the call. Errors of single datagrams do not end it; it never rejects.
    */
   receive(deliver: (data: Uint8Array, from: Endpoint) => void): Promise<void>;
+  /** Closes the socket and ends {@link receive}; again it does nothing. */
   close(): void;
 }
 
@@ -50,8 +51,9 @@ export interface StreamConnection {
   readonly remote: Endpoint;
   /** Reads at least one byte into `into`; null at the end of the stream. */
   read(into: Uint8Array): Promise<number | null>;
-  /** Writes all of the bytes. */
+  /** Writes all of the bytes, those of one call before those of the next. */
   write(data: Uint8Array): Promise<void>;
+  /** Closes the connection and ends a pending {@link read}; again it does nothing. */
   close(): void;
 }
 

@@ -1,0 +1,52 @@
+/**
+ * Calls through one UDP socket: any number at once, to anybody. A reply counts only if its xid *and*
+ * its source match the call.
+ *
+ * Source: RFC 5531 section 9.
+ */
+
+import { type ClientParts, OutstandingCalls } from "./client.ts";
+import type { Args, Procedures, Program, Result } from "./program.ts";
+import { type DatagramSocket, type Endpoint, TransportError, withoutScope } from "./transport.ts";
+
+export class DatagramClient {
+  readonly #calls: OutstandingCalls;
+  readonly #receiving: Promise<void>;
+
+  /** The client owns the socket from here on; {@link close} closes it. */
+  constructor(readonly socket: DatagramSocket, parts: ClientParts) {
+    this.#calls = new OutstandingCalls(parts);
+    this.#receiving = socket.receive((data, from) => this.#receive(data, from));
+  }
+
+  /**
+   * Sends one call once and waits for its reply.
+   *
+   * @throws {RpcError} No reply in time, or another one than SUCCESS.
+   * @throws {TransportError} The call could not be sent, or the client was closed.
+   */
+  call<P extends Procedures, K extends keyof P & string>(
+    program: Program<P>,
+    name: K,
+    args: Args<P[K]>,
+    to: Endpoint,
+    timeoutMs: number,
+  ): Promise<Result<P[K]>> {
+    const send = (message: Uint8Array) => this.socket.send(message, to);
+    return this.#calls.call(program, name, args, to, timeoutMs, send);
+  }
+
+  /** Fails every outstanding call and closes the socket. */
+  async close(): Promise<void> {
+    this.#calls.failAll((to) => new TransportError("call", to, "the client was closed"));
+    this.socket.close();
+    await this.#receiving;
+  }
+
+  #receive(data: Uint8Array, from: Endpoint): void {
+    const call = this.#calls.answeredBy(data);
+    if (call === undefined || call.to.port !== from.port) return;
+    if (withoutScope(call.to.address) !== withoutScope(from.address)) return;
+    call.settle(data.slice());
+  }
+}

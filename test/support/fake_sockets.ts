@@ -1,0 +1,98 @@
+/** A UDP socket and a connection without a network, for those who use one. */
+
+import {
+  type DatagramSocket,
+  type Endpoint,
+  type StreamConnection,
+  TransportError,
+} from "../../lib/rpc/transport.ts";
+
+/** Keeps what is sent; a test plays the other side with {@link FakeDatagramSocket.arrive}. */
+export class FakeDatagramSocket implements DatagramSocket {
+  readonly local: Endpoint = { address: "127.0.0.1", port: 700 };
+  readonly sent: { readonly data: Uint8Array; readonly to: Endpoint }[] = [];
+  /** What sending fails with from now on. */
+  sendError: Error | undefined;
+  isClosed = false;
+  #deliver: (data: Uint8Array, from: Endpoint) => void = () => {};
+  readonly #ended = Promise.withResolvers<void>();
+
+  send(data: Uint8Array, to: Endpoint): Promise<void> {
+    if (this.isClosed) return Promise.reject(new TransportError("send to", to, "closed"));
+    if (this.sendError !== undefined) return Promise.reject(this.sendError);
+    this.sent.push({ data, to });
+    return Promise.resolve();
+  }
+
+  receive(deliver: (data: Uint8Array, from: Endpoint) => void): Promise<void> {
+    this.#deliver = deliver;
+    return this.#ended.promise;
+  }
+
+  /** A datagram arrives; afterwards its buffer is used for something else. */
+  arrive(data: Uint8Array, from: Endpoint): void {
+    const buffer = data.slice();
+    this.#deliver(buffer, from);
+    buffer.fill(0xee);
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.#ended.resolve();
+  }
+}
+
+/** Keeps what is written; a test plays the other side with `arrive`, `end` and `fail`. */
+export class FakeConnection implements StreamConnection {
+  readonly written: Uint8Array[] = [];
+  /** What writing fails with from now on. */
+  writeError: Error | undefined;
+  isClosed = false;
+  #unread = new Uint8Array(0);
+  #end: { readonly error?: Error } | undefined;
+  #wake: () => void = () => {};
+
+  constructor(readonly remote: Endpoint) {}
+
+  async read(into: Uint8Array): Promise<number | null> {
+    while (this.#unread.length === 0) {
+      if (this.#end?.error !== undefined) throw this.#end.error;
+      if (this.#end !== undefined) return null;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    const length = Math.min(into.length, this.#unread.length);
+    into.set(this.#unread.subarray(0, length));
+    this.#unread = this.#unread.slice(length);
+    return length;
+  }
+
+  write(data: Uint8Array): Promise<void> {
+    if (this.isClosed) return Promise.reject(new TransportError("write to", this.remote, "closed"));
+    if (this.writeError !== undefined) return Promise.reject(this.writeError);
+    this.written.push(data.slice());
+    return Promise.resolve();
+  }
+
+  /** The other side writes. */
+  arrive(data: Uint8Array): void {
+    this.#unread = new Uint8Array([...this.#unread, ...data]);
+    this.#wake();
+  }
+
+  /** The other side closes. */
+  end(): void {
+    this.#end ??= {};
+    this.#wake();
+  }
+
+  /** The connection breaks. */
+  fail(error: Error): void {
+    this.#end ??= { error };
+    this.#wake();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.fail(new TransportError("read from", this.remote, "interrupted"));
+  }
+}
