@@ -14,11 +14,24 @@ export function toUniversalAddress({ address, port }: Endpoint): string {
 
 /** Reads a universal address; nothing if it is not one. The host part is not judged further. */
 export function fromUniversalAddress(text: string): Endpoint | undefined {
-  const parts = /^(.+)\.(\d{1,3})\.(\d{1,3})$/.exec(text);
-  if (parts === null) return undefined;
-  const [high, low] = [Number(parts[2]), Number(parts[3])];
-  if (high > 255 || low > 255) return undefined;
-  return { address: parts[1]!, port: high << 8 | low };
+  const lowDot = text.lastIndexOf(".");
+  const highDot = text.lastIndexOf(".", lowDot - 1);
+  if (highDot < 1) return undefined;
+  const high = byteOf(text.slice(highDot + 1, lowDot));
+  const low = byteOf(text.slice(lowDot + 1));
+  if (high === undefined || low === undefined) return undefined;
+  return { address: text.slice(0, highDot), port: high << 8 | low };
+}
+
+/** The number that up to three decimal digits stand for; nothing if it is above 255. */
+function byteOf(digits: string): number | undefined {
+  if (digits.length < 1 || digits.length > 3) return undefined;
+  let value = 0;
+  for (const digit of digits) {
+    if (digit < "0" || digit > "9") return undefined;
+    value = 10 * value + Number(digit);
+  }
+  return value <= 255 ? value : undefined;
 }
 
 /** Whether an address is written as IPv6. */
