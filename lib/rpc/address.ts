@@ -49,6 +49,17 @@ export function isLinkLocal(address: string): boolean {
   return /^fe[89ab][0-9a-f]:/i.test(address);
 }
 
+/**
+ * The part of a normalised address that one customer of a network provider has to himself: all of an
+ * IPv4 address, the first 64 bits of an IPv6 one.
+ *
+ * Source: RFC 4291 section 2.5.4.
+ */
+export function sourceNetwork(address: string): string {
+  const groups = address.includes(":") ? groupsOf(withoutScope(address)) : undefined;
+  return groups === undefined ? address : `${rfc5952([...groups.slice(0, 4), 0, 0, 0, 0])}/64`;
+}
+
 /** The eight 16-bit groups of an IPv6 address; nothing if the text is not one. */
 function groupsOf(text: string): number[] | undefined {
   if (text.length > IPV6_MAX_CHARACTERS) return undefined;

@@ -1,0 +1,209 @@
+/**
+ * Serves RPC calls over a listener: accepts connections, keeps their number within limits, and closes
+ * those that take too long. Nothing that a remote does ends it.
+ */
+
+import type { Log } from "../log.ts";
+import type { Clock } from "../nsm/ports.ts";
+import { isLoopback, sourceNetwork } from "../rpc/address.ts";
+import type { Netid, Respond, StreamConnection } from "../rpc/transport.ts";
+import { isClosed } from "./errors.ts";
+import { pause } from "./pause.ts";
+import { ServedStream } from "./served_stream.ts";
+import { STREAM_LIMITS, type StreamLimits } from "./stream_limits.ts";
+import type { StreamListener } from "./tcp.ts";
+
+/** Of warnings that others cause, in ms: one a minute is enough to know, the rest is for debugging. */
+const WARNING_INTERVAL_MS = 60_000;
+
+/** What a server of streams works with. */
+export interface StreamServerParts {
+  readonly netidOf: (address: string) => Netid;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Stops accepting and closes every connection when aborted. */
+  readonly signal: AbortSignal;
+  /** In place of the defaults. */
+  readonly limits?: Partial<StreamLimits>;
+}
+
+/** Answers the calls that arrive over a listener's connections, until the signal is aborted. */
+export function serveStreams(
+  listener: StreamListener,
+  respond: Respond,
+  parts: StreamServerParts,
+): Promise<void> {
+  return new StreamServer(listener, respond, parts).run();
+}
+
+/** A kind of callers. */
+class Group {
+  /** Connections that are served. */
+  readonly streams = new Set<ServedStream>();
+  /** The same and those that are closed but still held by the system, for a write that waits. */
+  held = 0;
+
+  constructor(readonly mayIdle: boolean) {}
+}
+
+/** What is shown of an error. */
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+class StreamServer {
+  readonly #listener: StreamListener;
+  readonly #respond: Respond;
+  readonly #parts: StreamServerParts;
+  readonly #limits: StreamLimits;
+  readonly #local = new Group(true);
+  readonly #strangers = new Group(false);
+  /** Connections of strangers that are held, by network. */
+  readonly #heldOf = new Map<string, number>();
+  readonly #running = new Set<Promise<void>>();
+  #wakeAt = Infinity;
+  #cancelWake = () => {};
+  #warnedAt = -Infinity;
+
+  constructor(listener: StreamListener, respond: Respond, parts: StreamServerParts) {
+    this.#listener = listener;
+    this.#respond = respond;
+    this.#parts = parts;
+    this.#limits = { ...STREAM_LIMITS, ...parts.limits };
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#parts;
+    const stop = () => {
+      this.#listener.close();
+      for (const { streams } of [this.#local, this.#strangers]) {
+        for (const stream of streams) stream.close();
+      }
+    };
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+    await this.#acceptAll();
+    signal.removeEventListener("abort", stop);
+    stop();
+    await Promise.all(this.#running);
+    this.#cancelWake();
+  }
+
+  async #acceptAll(): Promise<void> {
+    const { clock, signal } = this.#parts;
+    while (!signal.aborted) {
+      try {
+        this.#admit(await this.#listener.accept());
+      } catch (error) {
+        if (isClosed(error)) return;
+        this.#warn(`Cannot accept a TCP connection: ${textOf(error)}`);
+        await pause(clock.startTimer, this.#limits.acceptPauseMs, signal);
+      }
+    }
+  }
+
+  /** Serves a new connection or, if there are too many, closes it. */
+  #admit(connection: StreamConnection): void {
+    if (isLoopback(connection.remote.address)) this.#admitLocal(connection);
+    else this.#admitStranger(connection);
+  }
+
+  #admitLocal(connection: StreamConnection): void {
+    const { localMax } = this.#limits;
+    if (this.#local.streams.size >= localMax) this.#closeSilentest();
+    if (this.#local.held < 2 * localMax) this.#serve(connection, this.#local);
+    else connection.close();
+  }
+
+  async #admitStranger(connection: StreamConnection): Promise<void> {
+    const source = sourceNetwork(connection.remote.address);
+    const ofSource = this.#heldOf.get(source) ?? 0;
+    const { strangersMax, perSourceMax } = this.#limits;
+    if (this.#strangers.held >= strangersMax || ofSource >= perSourceMax) {
+      connection.close();
+      this.#warn(`Too many TCP connections: closed a new one from ${connection.remote.address}`);
+      return;
+    }
+    this.#heldOf.set(source, ofSource + 1);
+    await this.#serve(connection, this.#strangers);
+    const left = this.#heldOf.get(source)! - 1;
+    if (left === 0) this.#heldOf.delete(source);
+    else this.#heldOf.set(source, left);
+  }
+
+  /** Settles when the system has let go of the connection. */
+  async #serve(connection: StreamConnection, group: Group): Promise<void> {
+    const { netidOf, clock, log } = this.#parts;
+    const { address, port } = connection.remote;
+    const stream = new ServedStream(connection, { address, port, netid: netidOf(address) }, {
+      respond: this.#respond,
+      limits: this.#limits,
+      mayIdle: group.mayIdle,
+      now: () => clock.now(),
+      deadlineAt: (deadline) => this.#wakeBy(deadline),
+      respondFailed: (_, error) =>
+        log.error(`Cannot answer a call from ${address}: ${textOf(error)}`),
+    });
+    group.held++;
+    group.streams.add(stream);
+    const run = stream.run().catch((error) => {
+      log.debug(() => `Closed the TCP connection from ${address}: ${textOf(error)}`);
+    });
+    this.#running.add(run);
+    await run;
+    this.#running.delete(run);
+    group.streams.delete(stream);
+    await stream.written;
+    group.held--;
+  }
+
+  /** Makes room for a local caller at the cost of another local one. */
+  #closeSilentest(): void {
+    const { streams } = this.#local;
+    let silentest: ServedStream | undefined;
+    for (const stream of streams) {
+      if (silentest === undefined || stream.activeSince < silentest.activeSince) silentest = stream;
+    }
+    if (silentest === undefined) return;
+    this.#warn("Too many TCP connections from this host: closed the one that was silent longest");
+    streams.delete(silentest);
+    silentest.close();
+  }
+
+  /** Anybody can make these happen as often as he likes. */
+  #warn(message: string): void {
+    const { clock, log } = this.#parts;
+    const now = clock.now();
+    if (now - this.#warnedAt < WARNING_INTERVAL_MS) log.debug(() => message);
+    else {
+      this.#warnedAt = now;
+      log.warning(message);
+    }
+  }
+
+  /** One timer for all connections; it is only moved when it would be late. */
+  #wakeBy(deadline: number): void {
+    if (deadline >= this.#wakeAt) return;
+    const { clock } = this.#parts;
+    this.#cancelWake();
+    this.#wakeAt = deadline;
+    this.#cancelWake = clock.startTimer(deadline - clock.now(), () => this.#closeLate());
+  }
+
+  #closeLate(): void {
+    this.#wakeAt = Infinity;
+    const now = this.#parts.clock.now();
+    let next = Infinity;
+    for (const { streams } of [this.#local, this.#strangers]) {
+      for (const stream of streams) {
+        const { deadline } = stream;
+        if (deadline > now) next = Math.min(next, deadline);
+        else {
+          this.#parts.log.debug(() => `TCP connection from ${stream.caller.address} took too long`);
+          stream.close();
+        }
+      }
+    }
+    this.#wakeBy(next);
+  }
+}

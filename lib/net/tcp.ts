@@ -1,0 +1,126 @@
+/**
+ * Byte streams: TCP in both directions, and UNIX sockets for a local service.
+ *
+ * A listener on `::` takes connections of both families; IPv4 addresses appear in their plain form.
+ */
+
+import {
+  type Connect,
+  type Endpoint,
+  type StreamConnection,
+  TransportError,
+} from "../rpc/transport.ts";
+import { endpointOf, scopeOf } from "./endpoint.ts";
+
+/** A socket that takes connections. */
+export interface StreamListener {
+  readonly local: Endpoint;
+  /** The next connection. Rejects with an error of `Deno`, and with BadResource once closed. */
+  accept(): Promise<StreamConnection>;
+  close(): void;
+}
+
+/**
+ * Opens a TCP listener. The address is numeric, `::` for all of both families.
+ *
+ * @throws {TransportError} When the address or port cannot be had; `cause` is the error of `Deno`.
+ */
+export function listenStream({ address, port }: Endpoint): StreamListener {
+  let listener: Deno.TcpListener;
+  try {
+    listener = Deno.listen({ hostname: address, port });
+  } catch (error) {
+    throw new TransportError("listen for TCP at", { address, port }, error);
+  }
+  const scope = scopeOf(address);
+  let isClosed = false;
+  return {
+    local: endpointOf(listener.addr, scope),
+    accept: async () => {
+      const connection = await listener.accept();
+      return tcpStream(connection, endpointOf(connection.remoteAddr, scope));
+    },
+    close: () => {
+      if (!isClosed) listener.close();
+      isClosed = true;
+    },
+  };
+}
+
+/** Opens TCP connections. */
+export const connectStream: Connect = async ({ address, port }, signal) => {
+  try {
+    const connection = await Deno.connect({ hostname: address, port, signal });
+    return tcpStream(connection, { address, port });
+  } catch (error) {
+    throw new TransportError("connect to", { address, port }, error);
+  }
+};
+
+/**
+ * Connects to a UNIX stream socket; the connection's remote address is the path, its port 0.
+ *
+ * @throws {TransportError} (as a rejection) When nobody listens there.
+ */
+export async function connectUnix(path: string): Promise<StreamConnection> {
+  try {
+    const connection = await Deno.connect({ transport: "unix", path });
+    return new Stream(connection, { address: path, port: 0 }, path);
+  } catch (error) {
+    throw new TransportError("connect to", path, error);
+  }
+}
+
+function tcpStream(connection: Deno.TcpConn, remote: Endpoint): StreamConnection {
+  try {
+    // A reply is complete when it is written: holding it back for more would only delay it.
+    connection.setNoDelay(true);
+  } catch {
+    // Reset by the remote already: the first read says so.
+  }
+  return new Stream(connection, remote, remote);
+}
+
+/** A connection of the runtime behind our interface. */
+class Stream implements StreamConnection {
+  #isClosed = false;
+  #lastWrite: Promise<void> = Promise.resolve();
+
+  constructor(
+    readonly connection: Deno.Conn,
+    readonly remote: Endpoint,
+    readonly target: Endpoint | string,
+  ) {}
+
+  async read(into: Uint8Array): Promise<number | null> {
+    try {
+      return await this.connection.read(into);
+    } catch (error) {
+      throw new TransportError("read from", this.target, error);
+    }
+  }
+
+  /** Writes follow one another, whether or not the caller waits: the system may take only a part. */
+  write(data: Uint8Array): Promise<void> {
+    const write = this.#lastWrite.then(() => this.#writeAll(data));
+    this.#lastWrite = write.catch(() => {/* the writer was told */});
+    return write;
+  }
+
+  async #writeAll(data: Uint8Array): Promise<void> {
+    try {
+      for (let at = 0; at < data.length;) at += await this.connection.write(data.subarray(at));
+    } catch (error) {
+      throw new TransportError("write to", this.target, error);
+    }
+  }
+
+  /**
+   * A read that waits fails at once. A write that waits for a remote that does not read goes on, and
+   * the runtime keeps the connection for it until the system gives up or the remote does.
+   */
+  close(): void {
+    if (!this.#isClosed) this.connection.close();
+    this.#isClosed = true;
+  }
+}
