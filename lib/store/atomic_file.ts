@@ -14,7 +14,6 @@ import { join } from "@std/path/join";
 import { StoreError } from "../nsm/ports.ts";
 import type { FileSystem, NewFile } from "./file_system.ts";
 import { FILE_MAX_BYTES, type FileText } from "./record_file.ts";
-import { toBytes, toText } from "./record_format.ts";
 
 /** A file that has its contents and not yet its name. */
 export class AsideFile {
@@ -27,10 +26,10 @@ export class AsideFile {
   ) {}
 
   /** Writes a file aside. What is left over at that path, from a process that was killed, goes. */
-  static write(fs: FileSystem, path: string, bytes: Uint8Array, mode: number): AsideFile {
+  static write(fs: FileSystem, path: string, text: string, mode: number): AsideFile {
     const aside = new AsideFile(fs, path, createAnew(fs, path, mode));
     try {
-      aside.file.write(bytes);
+      aside.file.write(text);
     } catch (error) {
       aside.discard();
       throw error;
@@ -77,12 +76,12 @@ export function replaceFile(
   fs: FileSystem,
   directory: string,
   name: string,
-  bytes: Uint8Array,
+  text: string,
   mode: number,
 ): void {
   const path = join(directory, name);
   try {
-    moveIntoPlace(fs, join(directory, `.${name}.new`), path, bytes, mode);
+    moveIntoPlace(fs, join(directory, `.${name}.new`), path, text, mode);
     syncDirectory(fs, directory);
   } catch (error) {
     throw new StoreError("write", path, error);
@@ -94,10 +93,10 @@ export function moveIntoPlace(
   fs: FileSystem,
   asidePath: string,
   path: string,
-  bytes: Uint8Array,
+  text: string,
   mode: number,
 ): void {
-  const aside = AsideFile.write(fs, asidePath, bytes, mode);
+  const aside = AsideFile.write(fs, asidePath, text, mode);
   try {
     aside.sync();
     aside.renameTo(path);
@@ -126,18 +125,11 @@ export function readText(fs: FileSystem, path: string): FileText {
   const facts = fs.facts(path);
   if (facts === undefined) return undefined;
   if (!facts.isFile) throw new Error("it is not a regular file");
-  const bytes = fs.read(path, FILE_MAX_BYTES + 1);
-  if (bytes === undefined) return undefined;
-  if (bytes.length > FILE_MAX_BYTES) throw new Error(`it is longer than ${FILE_MAX_BYTES} bytes`);
-  return toText(bytes);
-}
-
-/** The bytes of a file of records. @throws {Error} When it would be too long to be read again. */
-export function textBytes(text: string): Uint8Array {
-  if (text.length > FILE_MAX_BYTES) {
-    throw new Error(`it would be longer than ${FILE_MAX_BYTES} bytes`);
+  const text = fs.read(path, FILE_MAX_BYTES + 1);
+  if (text !== undefined && text.length > FILE_MAX_BYTES) {
+    throw new Error(`it is longer than ${FILE_MAX_BYTES} bytes`);
   }
-  return toBytes(text);
+  return text;
 }
 
 function createAnew(fs: FileSystem, path: string, mode: number): NewFile {

@@ -71,7 +71,9 @@ class FileStore implements MonitorStore {
     const [home, ...others] = this.#filesFor(record, replaced);
     await this.#commit.change(home!, (text) => withRecord(text, record, replaced));
     // Only now: until the new record is on disk the old one must not go.
-    await this.#removeFrom(others, new Set([record, replaced].map(registrationKey)));
+    if (others.length > 0) {
+      await this.#removeFrom(others, new Set([record, replaced].map(registrationKey)));
+    }
   }
 
   async remove(records: readonly MonitorRecord[]): Promise<void> {

@@ -2,6 +2,9 @@
  * The primitive operations on files that the store is made of, and their real form. They are few, so
  * that a test can put an in-memory file system in their place and cut the power between any two.
  *
+ * What files hold is text of one character per byte, U+0000 to U+00FF: whatever it is, it survives
+ * being read and written again.
+ *
  * All of them are synchronous but {@link Syncable.syncAside}: on one small file the asynchronous ones
  * take longer, and they share a pool of threads with the name service.
  */
@@ -14,10 +17,12 @@ export interface FileFacts {
   readonly modifiedAt: number;
 }
 
-/** One name in a directory. */
+/** One name in a directory, and what it stands for, not following a symbolic link. */
 export interface DirectoryEntry {
   readonly name: string;
-  readonly kind: "file" | "directory" | "symbolic link" | "special file";
+  readonly isFile: boolean;
+  readonly isDirectory: boolean;
+  readonly isSymlink: boolean;
 }
 
 /** Something open whose changes can be made to last. */
@@ -31,8 +36,8 @@ export interface Syncable {
 
 /** A file that was made to be written once. */
 export interface NewFile extends Syncable {
-  /** Writes all of the bytes behind those written before. */
-  write(bytes: Uint8Array): void;
+  /** Writes all of the text behind what was written before. */
+  write(text: string): void;
 }
 
 export interface FileSystem {
@@ -41,29 +46,26 @@ export interface FileSystem {
   /** What is at a path; undefined where there is nothing. */
   facts(path: string): FileFacts | undefined;
   /** The first `maxBytes` bytes of a file, or all of them; undefined where there is no file. */
-  read(path: string, maxBytes: number): Uint8Array | undefined;
+  read(path: string, maxBytes: number): string | undefined;
   /** Makes a file that must not exist; no symbolic link is followed. `mode` is subject to the umask. */
   create(path: string, mode: number): NewFile;
-  /** Appends bytes in one call; makes the file where it is missing. */
-  append(path: string, bytes: Uint8Array, mode: number): void;
+  /** Appends text by one call; makes the file where it is missing. */
+  append(path: string, text: string, mode: number): void;
   /** Gives a file another name, in one step in place of what had that name. */
   rename(from: string, to: string): void;
   remove(path: string): void;
   openDirectory(path: string): Syncable;
 }
 
-/** Size of the first read: nearly every file of the store fits. */
-const READ_BYTES = 16_384;
+/** Size of one read: nearly every file of the store fits, and the text of it on the stack. */
+const READ_BYTES = 8192;
 
 /** The file system of this machine. */
 export class RealFileSystem implements FileSystem {
   readonly #buffer = new Uint8Array(READ_BYTES);
 
-  *list(directory: string): Iterable<DirectoryEntry> {
-    for (const { name, isFile, isDirectory, isSymlink } of Deno.readDirSync(directory)) {
-      const other = isSymlink ? "symbolic link" : "special file";
-      yield { name, kind: isFile ? "file" : isDirectory ? "directory" : other };
-    }
+  list(directory: string): Iterable<DirectoryEntry> {
+    return Deno.readDirSync(directory);
   }
 
   facts(path: string): FileFacts | undefined {
@@ -72,14 +74,18 @@ export class RealFileSystem implements FileSystem {
     return { isFile: info.isFile, size: info.size, modifiedAt: info.mtime?.getTime() ?? 0 };
   }
 
-  read(path: string, maxBytes: number): Uint8Array | undefined {
+  read(path: string, maxBytes: number): string | undefined {
     const file = unlessMissing(() => Deno.openSync(path));
     if (file === undefined) return undefined;
     try {
-      const small = this.#buffer.subarray(0, Math.min(maxBytes, READ_BYTES));
-      const length = file.readSync(small) ?? 0;
-      if (length < small.length || length === maxBytes) return small.slice(0, length);
-      return readOn(file, small, maxBytes);
+      let text = "";
+      for (;;) {
+        const buffer = this.#buffer.subarray(0, Math.min(maxBytes - text.length, READ_BYTES));
+        const length = file.readSync(buffer) ?? 0;
+        text += toText(buffer.subarray(0, length));
+        // A regular file is read short only at its end.
+        if (length < buffer.length || text.length === maxBytes) return text;
+      }
     } finally {
       file.close();
     }
@@ -88,7 +94,7 @@ export class RealFileSystem implements FileSystem {
   create(path: string, mode: number): NewFile {
     const file = Deno.openSync(path, { write: true, createNew: true, mode });
     return {
-      write: (bytes) => writeAll(file, bytes),
+      write: (text) => writeAll(file, text),
       // The data and what is needed to read them back; the time of the change may be lost.
       sync: () => file.syncDataSync(),
       syncAside: () => file.syncData(),
@@ -96,10 +102,10 @@ export class RealFileSystem implements FileSystem {
     };
   }
 
-  append(path: string, bytes: Uint8Array, mode: number): void {
+  append(path: string, text: string, mode: number): void {
     const file = Deno.openSync(path, { append: true, create: true, mode });
     try {
-      writeAll(file, bytes);
+      writeAll(file, text);
     } finally {
       file.close();
     }
@@ -123,24 +129,8 @@ export class RealFileSystem implements FileSystem {
   }
 }
 
-/** The rest of a file that did not fit into one read. */
-function readOn(file: Deno.FsFile, start: Uint8Array, maxBytes: number): Uint8Array {
-  let bytes = start.slice();
-  let length = bytes.length;
-  while (length < maxBytes) {
-    if (length === bytes.length) {
-      const larger = new Uint8Array(Math.min(maxBytes, 2 * length));
-      larger.set(bytes);
-      bytes = larger;
-    }
-    const read = file.readSync(bytes.subarray(length));
-    if (read === null) break;
-    length += read;
-  }
-  return bytes.slice(0, length);
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+function writeAll(file: Deno.FsFile, text: string): void {
+  const bytes = toBytes(text);
   for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
 }
 
@@ -151,4 +141,16 @@ function unlessMissing<T>(action: () => T): T | undefined {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
+}
+
+function toBytes(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** TextDecoder's `latin1` is another code, in which 27 bytes do not stand for themselves. */
+function toText(bytes: Uint8Array): string {
+  // Spreading the bytes would take eight times as long.
+  return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }

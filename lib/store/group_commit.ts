@@ -17,9 +17,8 @@
  * also waits for what all other programs have written, and reports their errors as ours.
  */
 
-import { join } from "@std/path/join";
 import { StoreError } from "../nsm/ports.ts";
-import { AsideFile, readText, textBytes } from "./atomic_file.ts";
+import { AsideFile, readText } from "./atomic_file.ts";
 import type { FileSystem, Syncable } from "./file_system.ts";
 import { asideName } from "./layout.ts";
 import type { FileText } from "./record_file.ts";
@@ -138,7 +137,7 @@ export class GroupCommit {
       const file = files.get(change.name);
       if (file !== undefined) file.changes.push(change);
       else {
-        const path = join(this.#directory, change.name);
+        const path = `${this.#directory}/${change.name}`;
         files.set(change.name, { path, changes: [change], isRemoved: false });
       }
     }
@@ -153,8 +152,8 @@ export class GroupCommit {
       file.isRemoved = after === undefined;
       if (after === undefined) return;
       const mode = before === undefined ? NEW_FILE_MODE : CHANGED_FILE_MODE;
-      const path = join(this.#directory, asideName(serial));
-      file.aside = AsideFile.write(this.#fs, path, textBytes(after), mode);
+      const path = `${this.#directory}/${asideName(serial)}`;
+      file.aside = AsideFile.write(this.#fs, path, after, mode);
     } catch (error) {
       fail(file, error);
     }

@@ -13,6 +13,8 @@
 
 import { join } from "@std/path/join";
 
+/** Name of the file with the state number, in the state directory itself. */
+export const STATE_FILE = "state";
 /** Name of the peer memory, in the directory of the monitor list. */
 export const PEERS_FILE = ".peers";
 
@@ -30,7 +32,7 @@ export function layoutOf(directory: string): Layout {
   const monitorList = join(directory, "sm");
   return {
     directory,
-    state: join(directory, "state"),
+    state: join(directory, STATE_FILE),
     monitorList,
     notifyList: join(directory, "sm.bak"),
     peers: join(monitorList, PEERS_FILE),

@@ -14,11 +14,11 @@ import { quote } from "../quote.ts";
 import { replaceFile } from "./atomic_file.ts";
 import { RealFileSystem } from "./file_system.ts";
 import { layoutOf } from "./layout.ts";
+import { STATE_BYTES, storedNumber } from "./state_file.ts";
 
 const RUN_FILE = ".run";
 const RUN_MODE = 0o600;
 const RUN_MAX_BYTES = 512;
-const STATE_BYTES = 4;
 
 export class NotifyRun {
   readonly #fs = new RealFileSystem();
@@ -44,8 +44,8 @@ export class NotifyRun {
   /** The state number of a run of this life that has not come to its end; undefined without one. */
   get unfinished(): number | undefined {
     try {
-      const bytes = this.#fs.read(this.#path, RUN_MAX_BYTES);
-      const [, number, life] = /^(-?\d+) (.*)\n$/.exec(new TextDecoder().decode(bytes)) ?? [];
+      const text = this.#fs.read(this.#path, RUN_MAX_BYTES) ?? "";
+      const [, number, life] = /^(-?\d+) (.*)\n$/.exec(text) ?? [];
       return number !== undefined && life === this.#life ? Number(number) | 0 : undefined;
     } catch (error) {
       this.#log.warning(`Cannot read ${quote(this.#path)}: ${reasonOf(error)}`);
@@ -66,8 +66,8 @@ export class NotifyRun {
   /** Whether anybody was monitored since the last run. */
   get hasNewPeers(): boolean {
     try {
-      for (const { name, kind } of this.#fs.list(this.#monitorList)) {
-        if (kind === "file" && !name.startsWith(".")) return true;
+      for (const { name, isFile } of this.#fs.list(this.#monitorList)) {
+        if (isFile && !name.startsWith(".")) return true;
       }
     } catch {
       // retire() reports a directory that cannot be read
@@ -77,15 +77,13 @@ export class NotifyRun {
 
   /** What the state number is going to be when it is advanced. */
   get nextStateNumber(): number {
-    const bytes = this.#fs.read(this.#statePath, STATE_BYTES);
-    if (bytes === undefined || bytes.length < STATE_BYTES) return INITIAL_STATE_NUMBER;
-    const stored = new DataView(bytes.buffer, bytes.byteOffset);
-    return nextStateNumber(stored.getInt32(0, isLittleEndian()));
+    const stored = storedNumber(this.#fs.read(this.#statePath, STATE_BYTES));
+    return stored === undefined ? INITIAL_STATE_NUMBER : nextStateNumber(stored);
   }
 
   /** Notes a run before the state number is advanced to this. @throws {StoreError} */
   begin(stateNumber: number): void {
-    const line = new TextEncoder().encode(`${stateNumber} ${this.#life}\n`);
+    const line = `${stateNumber} ${this.#life}\n`;
     replaceFile(this.#fs, this.#directory, RUN_FILE, line, RUN_MODE);
   }
 
@@ -109,9 +107,4 @@ export class NotifyRun {
       this.#log.warning(`Cannot remove ${quote(this.#path)}: ${reasonOf(error)}`);
     }
   }
-}
-
-/** The file `state` is in host order. */
-function isLittleEndian(): boolean {
-  return new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 }

@@ -7,7 +7,7 @@ import { join } from "@std/path/join";
 import type { Log } from "../log.ts";
 import { type NotifyRecord, type NotifyStore, reasonOf, StoreError } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
-import { moveIntoPlace, readText, syncDirectory, textBytes } from "./atomic_file.ts";
+import { moveIntoPlace, readText, syncDirectory } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import type { StoreParts } from "./file_store.ts";
 import { GroupCommit } from "./group_commit.ts";
@@ -114,7 +114,7 @@ class FileNotifyStore implements NotifyStore {
     const after = mergeTexts(before, readText(this.#fs, source) ?? "");
     if (after === before) return;
     const aside = join(this.#layout.notifyList, asideName(0));
-    moveIntoPlace(this.#fs, aside, target, textBytes(after), MERGED_FILE_MODE);
+    moveIntoPlace(this.#fs, aside, target, after, MERGED_FILE_MODE);
   }
 
   #sync(directory: string): void {

@@ -2,7 +2,7 @@
  * The file `sm/.peers`: what was learned of the peers, which nfs-utils' format has no room for. It only
  * saves time, so nothing waits for the disk, and whatever is wrong with it is passed over.
  *
- * Each line is a JSON object, in ASCII or UTF-8; the last one of a peer counts:
+ * Each line is a JSON object in ASCII; the last one of a peer counts:
  *
  * ```
  * peer           the mon_name in lower case
@@ -87,8 +87,8 @@ class FilePeerMemory implements PeerMemory {
 
   #read(): { facts: Map<string, PeerFacts>; superseded: number } {
     const facts = new Map<string, PeerFacts>();
-    const bytes = this.#fs.read(this.#layout.peers, 2 * PEERS_MAX_BYTES) ?? new Uint8Array();
-    const lines = new TextDecoder().decode(bytes).split("\n").filter((line) => line !== "");
+    const text = this.#fs.read(this.#layout.peers, 2 * PEERS_MAX_BYTES) ?? "";
+    const lines = text.split("\n").filter((line) => line !== "");
     for (const line of lines) learn(facts, line);
     return { facts, superseded: lines.length - facts.size };
   }
@@ -112,9 +112,9 @@ class FilePeerMemory implements PeerMemory {
     // The last line there may have no end.
     const start = this.#size === undefined ? "\n" : "";
     this.#size ??= this.#fs.facts(peers)?.size ?? 0;
-    const bytes = new TextEncoder().encode(start + [...this.#waiting.values()].join(""));
-    this.#fs.append(peers, bytes, PEERS_MODE);
-    this.#size += bytes.length;
+    const text = start + [...this.#waiting.values()].join("");
+    this.#fs.append(peers, text, PEERS_MODE);
+    this.#size += text.length;
   }
 
   /** Writes the file anew, with the peers that were saved last as far as half of it has room. */
@@ -127,9 +127,9 @@ class FilePeerMemory implements PeerMemory {
       if (length > PEERS_MAX_BYTES / 2) break;
       lines.push(line);
     }
-    const bytes = new TextEncoder().encode(lines.reverse().join(""));
-    replaceFile(this.#fs, this.#layout.monitorList, PEERS_FILE, bytes, PEERS_MODE);
-    this.#size = bytes.length;
+    const text = lines.reverse().join("");
+    replaceFile(this.#fs, this.#layout.monitorList, PEERS_FILE, text, PEERS_MODE);
+    this.#size = text.length;
   }
 
   #attempt(operation: string, action: () => void): void {
@@ -144,7 +144,9 @@ class FilePeerMemory implements PeerMemory {
 }
 
 function lineOf(peer: string, facts?: PeerFacts): string {
-  return JSON.stringify({ peer, ...facts }) + "\n";
+  const line = JSON.stringify({ peer, ...facts });
+  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return `${line.replaceAll(/[^ -~]/g, escape)}\n`;
 }
 
 /** Takes over what a line says; the newest peer is last in the map. */

@@ -10,8 +10,7 @@ import { quote } from "../quote.ts";
 import { syncDirectory } from "./atomic_file.ts";
 import type { DirectoryEntry, FileSystem } from "./file_system.ts";
 import { isAsideName } from "./layout.ts";
-import { FILE_MAX_BYTES, recordsIn } from "./record_file.ts";
-import { toText } from "./record_format.ts";
+import { FILE_MAX_BYTES, type FileText, recordsIn } from "./record_file.ts";
 
 /** One file and the records in it; there is at least one. */
 export interface RecordFile {
@@ -32,8 +31,8 @@ export function recordFileNames(fs: FileSystem, directory: string, log: Log): st
  */
 export function* recordFiles(fs: FileSystem, directory: string, log: Log): Iterable<RecordFile> {
   const entries = entriesOf(fs, directory);
-  for (const { name, kind } of entries) {
-    if (kind === "file" && isAsideName(name)) removeLeftOver(fs, join(directory, name), log);
+  for (const { name, isFile } of entries) {
+    if (isFile && isAsideName(name)) removeLeftOver(fs, join(directory, name), log);
   }
   for (const name of namesIn(entries, directory, log)) {
     const path = `${directory}/${name}`;
@@ -63,10 +62,13 @@ function entriesOf(fs: FileSystem, directory: string): DirectoryEntry[] {
 
 function namesIn(entries: readonly DirectoryEntry[], directory: string, log: Log): string[] {
   const names: string[] = [];
-  for (const { name, kind } of entries) {
+  for (const { name, isFile, isDirectory, isSymlink } of entries) {
     if (name.startsWith(".")) continue;
-    if (kind === "file") names.push(name);
-    else log.warning(`Skipping ${quote(join(directory, name))}: it is a ${kind}`);
+    if (isFile) names.push(name);
+    else {
+      const kind = isDirectory ? "directory" : isSymlink ? "symbolic link" : "special file";
+      log.warning(`Skipping ${quote(join(directory, name))}: it is a ${kind}`);
+    }
   }
   return names;
 }
@@ -85,16 +87,16 @@ function recordsOf(fs: FileSystem, path: string, log: Log): readonly MonitorReco
     log.warning(`Skipping ${quote(path)}: ${reason}`);
     return [];
   };
-  let bytes: Uint8Array | undefined;
+  let text: FileText;
   try {
-    bytes = fs.read(path, FILE_MAX_BYTES + 1);
+    text = fs.read(path, FILE_MAX_BYTES + 1);
   } catch (error) {
     return skip(reasonOf(error));
   }
-  if (bytes === undefined) return skip("it is gone");
-  if (bytes.length === 0) return skip("it is empty, as very old versions of nfs-utils left them");
-  if (bytes.length > FILE_MAX_BYTES) return skip(`it is longer than ${FILE_MAX_BYTES} bytes`);
-  const { records, faultyLines } = recordsIn(toText(bytes));
+  if (text === undefined) return skip("it is gone");
+  if (text.length === 0) return skip("it is empty, as very old versions of nfs-utils left them");
+  if (text.length > FILE_MAX_BYTES) return skip(`it is longer than ${FILE_MAX_BYTES} bytes`);
+  const { records, faultyLines } = recordsIn(text);
   if (records.length === 0) return skip("no line in it is a record");
   if (faultyLines > 0) {
     const lines = faultyLines === 1 ? "1 line" : `${faultyLines} lines`;

@@ -30,13 +30,19 @@ export function recordsIn(text: string): { records: MonitorRecord[]; faultyLines
   return { records, faultyLines };
 }
 
-/** A text with a record at its end, in place of the lines of the same registration and of `replaced`. */
+/**
+ * A text with a record in place of the lines of the same registration and of `replaced`. It is the last
+ * line, unless it was there before.
+ *
+ * @throws {Error} When the text would be too long to be read again.
+ */
 export function withRecord(text: FileText, record: MonitorRecord, replaced = record): string {
   const line = formatRecord(record);
-  const others = withoutRegistrations(text, new Set([record, replaced].map(registrationKey)));
-  if (others === undefined) return line;
-  // A last line without its end would swallow ours.
-  return others + (others.endsWith("\n") ? "" : "\n") + line;
+  if (text === undefined) return line;
+  const others = withoutRegistrations(text, new Set([record, replaced].map(registrationKey))) ?? "";
+  const isThere = `\n${text}`.includes(`\n${line}`) &&
+    text.length === others.length + line.length;
+  return isThere ? text : withLine(others, line);
 }
 
 /** A text without the lines of some registrations; no file where nothing is left. */
@@ -65,16 +71,30 @@ function without(text: FileText, isGone: (record: MonitorRecord) => boolean): Fi
   return /^\n*$/.test(kept) ? undefined : kept;
 }
 
-/** A text with every line of `added` that it does not have yet. */
+/**
+ * A text with every line of `added` that it does not have yet.
+ *
+ * @throws {Error} When the text would be too long to be read again.
+ */
 export function mergeTexts(text: string, added: string): string {
   const known = new Set(linesOf(text));
   let merged = text;
   for (const line of linesOf(added)) {
     if (known.has(line)) continue;
     known.add(line);
-    merged += (merged === "" || merged.endsWith("\n") ? "" : "\n") + line + "\n";
+    merged = withLine(merged, `${line}\n`);
   }
   return merged;
+}
+
+function withLine(text: string, line: string): string {
+  // A last line without its end would swallow ours.
+  const end = text === "" || text.endsWith("\n") ? "" : "\n";
+  const longer = text + end + line;
+  if (longer.length > FILE_MAX_BYTES) {
+    throw new Error(`it would be longer than ${FILE_MAX_BYTES} bytes`);
+  }
+  return longer;
 }
 
 function linesOf(text: string): string[] {

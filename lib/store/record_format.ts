@@ -1,6 +1,5 @@
 /**
- * The text of one record, both directions. Text is one character per byte, U+0000 to U+00FF, so that
- * whatever a file holds survives being read and written again.
+ * The text of one record, both directions; like all text of files, with one character per byte.
  *
  * ```
  * offset  length
@@ -71,42 +70,26 @@ export function parseRecord(line: string): MonitorRecord | undefined {
   };
 }
 
+/** Bytes that a my_name may have: all but those that end a line or a C string, and no blank first. */
+// deno-lint-ignore no-control-regex
+const MY_NAME = /^(?! )[\x01-\x09\x0b-\xff]*$/;
+/** The same of a mon_name, which a blank ends. */
+// deno-lint-ignore no-control-regex
+const MON_NAME = /^[\x01-\x09\x0b-\x1f\x21-\xff]+$/;
+
 /** Why a record has no line that is read as the same record, as the end of a sentence. */
-export function recordFault(record: MonitorRecord): string | undefined {
-  if (record.priv.length !== PRIV_BYTES) return `priv is not ${PRIV_BYTES} bytes long`;
-  if (record.monName.length + record.myName.length > NAMES_MAX_BYTES) return "record too long";
-  const line = formatRecord(record).slice(0, -1);
-  // deno-lint-ignore no-control-regex
-  if (/[^\x00-\xff]/.test(line)) return "a name has a character above U+00FF";
-  const read = parseRecord(line);
-  const isFaithful = read !== undefined && !line.includes("\n") &&
-    registrationKey(read) === registrationKey(record);
-  return isFaithful ? undefined : "a name has a character that ends or splits a line";
+export function recordFault({ monName, myName, priv }: MonitorRecord): string | undefined {
+  if (priv.length !== PRIV_BYTES) return `priv is not ${PRIV_BYTES} bytes long`;
+  if (monName.length + myName.length > NAMES_MAX_BYTES) return "record too long";
+  if (!MON_NAME.test(monName)) return "mon_name has a character that no record may have there";
+  if (!MY_NAME.test(myName)) return "my_name has a character that no record may have there";
+  return undefined;
 }
 
 /** What tells registrations apart, all but priv, in one text. No name in a line has an LF. */
 export function registrationKey(record: MonitorRecord): string {
   const { monName, myName, myProg, myVers, myProc } = record;
   return [myProg, myVers, myProc, monName, myName].join("\n");
-}
-
-/** The bytes of a text of one character per byte. */
-export function toBytes(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}
-
-/** Characters made by one call; more would not fit on the stack. */
-const SLICE_BYTES = 8192;
-
-/** The text of one character per byte that stands for bytes. */
-export function toText(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
-    text += String.fromCharCode(...bytes.subarray(at, at + SLICE_BYTES));
-  }
-  return text;
 }
 
 function hexWord(word: number): string {

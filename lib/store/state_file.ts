@@ -11,9 +11,10 @@ import { StoreError } from "../nsm/ports.ts";
 import { INITIAL_STATE_NUMBER, nextStateNumber, upStateNumber } from "../nsm/state_number.ts";
 import { replaceFile } from "./atomic_file.ts";
 import type { FileSystem } from "./file_system.ts";
-import type { Layout } from "./layout.ts";
+import { type Layout, STATE_FILE } from "./layout.ts";
 
-const STATE_BYTES = 4;
+/** Length of the number. */
+export const STATE_BYTES = 4;
 const STATE_MODE = 0o644;
 
 export class StateFile {
@@ -44,14 +45,11 @@ export class StateFile {
 
   #stored(): number | undefined {
     const { fs, layout } = this;
-    let bytes: Uint8Array | undefined;
     try {
-      bytes = fs.read(layout.state, STATE_BYTES);
+      return storedNumber(fs.read(layout.state, STATE_BYTES));
     } catch (error) {
       throw new StoreError("read", layout.state, error);
     }
-    if (bytes === undefined || bytes.length < STATE_BYTES) return undefined;
-    return new Int32Array(bytes.buffer, bytes.byteOffset, 1)[0];
   }
 
   #initialise(): number {
@@ -60,8 +58,15 @@ export class StateFile {
   }
 
   #write(number: number): number {
-    const bytes = new Uint8Array(Int32Array.of(number).buffer);
-    replaceFile(this.fs, this.layout.directory, "state", bytes, STATE_MODE);
+    const text = String.fromCharCode(...new Uint8Array(Int32Array.of(number).buffer));
+    replaceFile(this.fs, this.layout.directory, STATE_FILE, text, STATE_MODE);
     return number;
   }
+}
+
+/** The number in the file's text; undefined where it has none. Typed arrays are in host byte order. */
+export function storedNumber(text: string | undefined): number | undefined {
+  if (text === undefined || text.length < STATE_BYTES) return undefined;
+  const bytes = Uint8Array.from(text.slice(0, STATE_BYTES), (byte) => byte.charCodeAt(0));
+  return new Int32Array(bytes.buffer)[0];
 }
