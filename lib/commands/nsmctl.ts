@@ -1,0 +1,85 @@
+/**
+ * nsmctl: lets people see and steer the status monitor. It asks the daemon where one runs, and reads the
+ * state directory where none does.
+ *
+ * Every command is a row of {@link COMMANDS}; help and completion follow from it.
+ */
+
+import project from "../../deno.json" with { type: "json" };
+import { systemFiles } from "../config/ini_file.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import type { Invocation } from "../platform/role.ts";
+import {
+  type Command,
+  type CommandOption,
+  COMMON_OPTIONS,
+  readArguments,
+  Status,
+} from "./nsmctl/command.ts";
+import { commandHelp, overview } from "./nsmctl/help.ts";
+import { list } from "./nsmctl/list.ts";
+import { configuredStateDirectory } from "./nsmctl/settings.ts";
+import { ownTerminal } from "./nsmctl/terminal.ts";
+
+/** The commands in the order of the overview. */
+export const COMMANDS: readonly Command[] = [list];
+
+/** Runs one command; returns the exit status. */
+export async function nsmctl({ programName, args }: Invocation): Promise<number> {
+  const terminal = ownTerminal();
+  const wrong = (fault: string, command?: Command): number => {
+    const hint = `${programName}${command === undefined ? "" : ` ${command.name}`} --help`;
+    terminal.complain(`${programName}: ${fault}\nTry: ${hint}`);
+    return Status.USAGE;
+  };
+  const { before, name, after } = split(args);
+  const general = readArguments(before, COMMON_OPTIONS);
+  if (general.has("help")) {
+    terminal.print(overview(programName, COMMANDS));
+    return Status.OK;
+  }
+  if (general.has("version")) {
+    terminal.print(`${programName} version ${project.version}\n`);
+    return Status.OK;
+  }
+  if (general.fault !== undefined) return wrong(general.fault);
+  if (name === undefined) return wrong("a command is missing");
+  const command = COMMANDS.find((command) => command.name === name);
+  if (command === undefined) return wrong(`there is no command "${name}"`);
+
+  const given = readArguments(after, optionsOf(command));
+  if (given.has("help")) {
+    terminal.print(commandHelp(programName, command));
+    return Status.OK;
+  }
+  if (given.fault !== undefined) return wrong(given.fault, command);
+  const { length } = given.operands;
+  if (length < command.operandsMin) return wrong("an operand is missing", command);
+  if (length > command.operandsMax) return wrong("there are too many operands", command);
+  const directory = given.get(STATE_DIRECTORY) ?? general.get(STATE_DIRECTORY) ??
+    configuredStateDirectory(Deno.env, systemFiles);
+  try {
+    const session = { programName, stateDirectoryPath: directory, terminal, now: Date.now };
+    return await command.run(given, session);
+  } catch (error) {
+    terminal.complain(`${programName}: ${reasonOf(error)}`);
+    return Status.PROBLEM;
+  }
+}
+
+const STATE_DIRECTORY = "state-directory-path";
+
+/** All options of a command. */
+export function optionsOf({ options }: Command): readonly CommandOption[] {
+  return [...options, ...COMMON_OPTIONS];
+}
+
+/** What stands before the name of the command, and what behind it. */
+function split(args: readonly string[]) {
+  let at = 0;
+  while (args[at]?.startsWith("-")) {
+    const takesNext = args[at] === "-P" || args[at] === `--${STATE_DIRECTORY}`;
+    at += takesNext ? 2 : 1;
+  }
+  return { before: args.slice(0, at), name: args[at], after: args.slice(at + 1) };
+}

@@ -1,0 +1,11 @@
+/** What every command of nsmctl works with: the state directory, and the place where output goes. */
+
+import type { Terminal } from "./terminal.ts";
+
+export interface Session {
+  readonly programName: string;
+  readonly stateDirectoryPath: string;
+  readonly terminal: Terminal;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}

@@ -1,0 +1,55 @@
+/** Where output for people goes: how wide it is, whether it has colours, and who can be asked. */
+
+import { type Colours, coloursFor } from "./colours.ts";
+
+/** Width where nobody looks at columns, such as a pipe: nothing is cut. */
+const UNLIMITED = Number.MAX_SAFE_INTEGER;
+
+export interface Terminal {
+  /** Columns of a line. */
+  readonly width: number;
+  readonly colours: Colours;
+  /** Prints text on standard output; false when nobody reads it any more. */
+  print(text: string): boolean;
+  /** Prints a line on standard error. */
+  complain(line: string): void;
+  /** Asks a question that is answered with yes or no; undefined where there is nobody to ask. */
+  confirm(question: string): boolean | undefined;
+}
+
+/** The terminal, pipe or file that this process was given. */
+export function ownTerminal(): Terminal {
+  const isTerminal = Deno.stdout.isTerminal();
+  const noColour = (Deno.env.get("NO_COLOR") ?? "") !== "" || Deno.env.get("TERM") === "dumb";
+  return {
+    width: isTerminal ? columns() : UNLIMITED,
+    colours: coloursFor(isTerminal && !noColour),
+    print: (text) => write(Deno.stdout, text),
+    complain: (line) => void write(Deno.stderr, `${line}\n`),
+    confirm(question) {
+      if (!Deno.stdin.isTerminal()) return undefined;
+      write(Deno.stderr, `${question} [y/N] `);
+      const answer = new Uint8Array(64);
+      const length = Deno.stdin.readSync(answer) ?? 0;
+      return /^\s*y(es)?\s*$/i.test(new TextDecoder().decode(answer.subarray(0, length)));
+    },
+  };
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns || UNLIMITED;
+  } catch {
+    return UNLIMITED; // a terminal that does not say
+  }
+}
+
+function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): boolean {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+    return true;
+  } catch {
+    return false; // closed, as behind `| head`: there is no other place to say so
+  }
+}

@@ -1,0 +1,66 @@
+/** How names, times and JSON are shown. */
+
+import { quote } from "../../quote.ts";
+
+/** A name from the network or the disk, fit for a terminal: quoted only where it needs escaping. */
+export function shown(name: string): string {
+  const quoted = quote(name);
+  return quoted === `"${name}"` && name !== "" && !name.includes(" ") ? name : quoted;
+}
+
+/** JSON with a line end; characters that could steer a terminal are escaped. */
+export function jsonText(value: unknown): string {
+  const text = JSON.stringify(value, null, 2);
+  const safe = text.replace(
+    /[\x7f-\x9f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return `${safe}\n`;
+}
+
+const UNITS: readonly (readonly [name: string, seconds: number])[] = [
+  ["d", 86_400],
+  ["h", 3_600],
+  ["min", 60],
+  ["s", 1],
+];
+
+/** A span of time in its two largest units: `3 d 4 h`, `12 s`. */
+export function spanText(ms: number): string {
+  let seconds = Math.max(0, Math.round(ms / 1000));
+  const first = UNITS.findIndex(([, size]) => seconds >= size);
+  if (first < 0) return "0 s";
+  const parts: string[] = [];
+  for (const [name, size] of UNITS.slice(first, first + 2)) {
+    const count = Math.floor(seconds / size);
+    seconds -= count * size;
+    if (count > 0) parts.push(`${count} ${name}`);
+  }
+  return parts.join(" ");
+}
+
+/** How long ago a moment was; empty where it is not known. */
+export function agoText(at: number | undefined, now: number): string {
+  return at === undefined ? "" : `${spanText(now - at)} ago`;
+}
+
+/** A moment as ISO 8601 has it. */
+export function isoText(at: number): string {
+  return new Date(at).toISOString();
+}
+
+const AGE_UNITS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 7 * 86_400_000,
+};
+
+/** Milliseconds of an age like `30d`, `12h` or `90min`; undefined if it is none. */
+export function parseAge(text: string): number | undefined {
+  const [, digits = "", unit = ""] = /^(\d{1,6})\s?(s|m|min|h|d|w)$/.exec(text) ?? [];
+  const size = AGE_UNITS[unit];
+  return size === undefined ? undefined : Number(digits) * size;
+}
