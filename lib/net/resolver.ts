@@ -1,0 +1,211 @@
+/**
+ * The host name service behind the Resolver interface: few look-ups at a time, each question asked once,
+ * answers kept for a while and judged before anybody sees them.
+ *
+ * Source: getaddrinfo(3), getnameinfo(3); RFC 1123 section 2.1 and RFC 1035 section 2.3.4 (host names).
+ */
+
+import type { Clock, HostAddresses, Lookup, Resolver } from "../nsm/ports.ts";
+import { normaliseAddress } from "../rpc/address.ts";
+import { ExpiringCache } from "./expiring_cache.ts";
+import { LookupSlots } from "./lookup_slots.ts";
+
+/** The C library's functions; `code` is 0 or an EAI_* number. */
+export interface NameFunctions {
+  addressesOfName(
+    name: string,
+  ): Promise<{ code: number; canonicalName?: string; addresses?: string[] }>;
+  nameOfAddress(address: string): Promise<{ code: number; name?: string }>;
+}
+
+/** How the name service is used. It can be set for tests; the program uses {@link RESOLVER_LIMITS}. */
+export interface ResolverLimits {
+  readonly slots: number;
+  readonly lineMax: number;
+  readonly timeLimitMs: number;
+  readonly cacheMax: number;
+  readonly foundMs: number;
+  readonly notFoundMs: number;
+  readonly tryLaterMs: number;
+}
+
+export const RESOLVER_LIMITS: ResolverLimits = {
+  /**
+   * Look-ups at a time, in number. Each holds one of the 32 threads that the runtime has for everything
+   * that waits; half of them stay free even when no name server answers.
+   */
+  slots: 16,
+  /**
+   * Questions in line, in number: what the slots get through before the askers give up, when each look-up
+   * takes 100 ms.
+   */
+  lineMax: 1_024,
+  /** From question to answer, in ms: beyond the 5 s after which the C library asks a second server. */
+  timeLimitMs: 8_000,
+  /** Answers kept, in number; each has about 500 bytes. Two for each of 4,096 monitored hosts. */
+  cacheMax: 8_192,
+  /** How long an answer is kept, in ms: the C library does not say, and a moved host is found in a minute. */
+  foundMs: 60_000,
+  /** The same for names that do not exist: somebody may be about to add the one that was missing. */
+  notFoundMs: 10_000,
+  /** The same for failures: no more than to keep a flood of questions off a name server that is down. */
+  tryLaterMs: 2_000,
+};
+
+/** What the C library calls its failures, and whether they are answers. Source: netdb.h of glibc. */
+const FAILURES: Readonly<Record<number, { readonly text: string; readonly isAnswer: boolean }>> = {
+  [-2]: { text: "no such host or record (EAI_NONAME)", isAnswer: true },
+  [-3]: { text: "the name server does not answer or is overloaded (EAI_AGAIN)", isAnswer: false },
+  [-4]: { text: "the name server refuses or fails (EAI_FAIL)", isAnswer: false },
+  [-5]: { text: "the name has no address (EAI_NODATA)", isAnswer: true },
+  [-9]: { text: "the name has no address of a known family (EAI_ADDRFAMILY)", isAnswer: true },
+  [-10]: { text: "out of memory (EAI_MEMORY)", isAnswer: false },
+  [-11]: { text: "a system error (EAI_SYSTEM)", isAnswer: false },
+  [-12]: { text: "the name is too long (EAI_OVERFLOW)", isAnswer: true },
+};
+
+/** What can be asked for: other characters are in no hosts file, and a NUL would cut the name short. */
+const ASKABLE = /^[\x21-\x7e]{1,255}$/;
+/**
+ * What is taken for a host name in an answer, which may come from anybody's name server and ends up in
+ * file names, logs and arguments. The underscore is not a host name's, but is found in them.
+ */
+const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/;
+/** A last label that makes programs read the whole as an address: `127.2`, `0x7f000001`. */
+const NUMERIC_END = /(^|\.)(\d+|0x[0-9a-f]*)\.?$/i;
+
+/** Whether an answer is a host name, and could not be taken for an address later on. */
+function isHostName(name: string): boolean {
+  return HOST_NAME.test(name) && !NUMERIC_END.test(name);
+}
+
+function notFound(reason: string): Lookup<never> {
+  return { outcome: "notFound", reason };
+}
+
+function tryLater(reason: string): Lookup<never> {
+  return { outcome: "tryLater", reason };
+}
+
+function failed(code: number): Lookup<never> {
+  const failure = FAILURES[code];
+  if (failure === undefined) return tryLater(`the look-up failed with code ${code}`);
+  return failure.isAnswer ? notFound(failure.text) : tryLater(failure.text);
+}
+
+/** A look-up that was begun or waits for its turn. */
+interface Running<T> {
+  readonly answer: Promise<Lookup<T>>;
+  askers: number;
+}
+
+/** One kind of question with its cache. */
+class Questions<T> {
+  readonly #cache: ExpiringCache<Lookup<T>>;
+  readonly #running = new Map<string, Running<T>>();
+
+  constructor(
+    readonly find: (key: string) => Promise<Lookup<T>>,
+    readonly slots: LookupSlots,
+    readonly clock: Clock,
+    readonly limits: ResolverLimits,
+  ) {
+    this.#cache = new ExpiringCache(limits.cacheMax / 2);
+  }
+
+  ask(key: string): Promise<Lookup<T>> {
+    const known = this.#cache.get(key, this.clock.now());
+    if (known !== undefined) return Promise.resolve(known);
+    const running = this.#running.get(key) ?? this.#begin(key);
+    if (running === undefined) return Promise.resolve(tryLater("too many look-ups are waiting"));
+    return this.#inTime(running);
+  }
+
+  #begin(key: string): Running<T> | undefined {
+    if (this.slots.isFull) return undefined;
+    const running: Running<T> = { answer: this.#look(key, () => running.askers > 0), askers: 0 };
+    this.#running.set(key, running);
+    return running;
+  }
+
+  async #look(key: string, isWanted: () => boolean): Promise<Lookup<T>> {
+    const slotted = await this.slots.run(async () => {
+      try {
+        return await this.find(key);
+      } catch (error) {
+        return tryLater(`the look-up failed: ${error instanceof Error ? error.message : error}`);
+      }
+    }, isWanted);
+    this.#running.delete(key);
+    if (!slotted.isRun) return tryLater("nobody waited for the look-up any more");
+    const lifeMs = this.limits[`${slotted.value.outcome}Ms`];
+    this.#cache.set(key, slotted.value, this.clock.now() + lifeMs);
+    return slotted.value;
+  }
+
+  /** The answer, or tryLater when it is late; a late one is still kept for the next who asks. */
+  #inTime(running: Running<T>): Promise<Lookup<T>> {
+    const { timeLimitMs } = this.limits;
+    running.askers++;
+    return new Promise((resolve) => {
+      const cancel = this.clock.startTimer(timeLimitMs, () => {
+        running.askers--;
+        resolve(tryLater(`no answer in ${timeLimitMs} ms`));
+      });
+      running.answer.then((answer) => {
+        cancel();
+        resolve(answer);
+      });
+    });
+  }
+}
+
+/** Makes the resolver of this machine from the C library's functions. */
+export function hostResolver(
+  functions: NameFunctions,
+  clock: Clock,
+  changes: Partial<ResolverLimits> = {},
+): Resolver {
+  const limits = { ...RESOLVER_LIMITS, ...changes };
+  const slots = new LookupSlots(limits.slots, limits.lineMax);
+  const names = new Questions((name) => findAddresses(functions, name), slots, clock, limits);
+  const addresses = new Questions((address) => findName(functions, address), slots, clock, limits);
+  return {
+    addressesOf: (name) => {
+      const address = normaliseAddress(name);
+      if (address !== undefined) {
+        const value = { canonicalName: address, addresses: [address] };
+        return Promise.resolve({ outcome: "found", value });
+      }
+      if (ASKABLE.test(name)) return names.ask(name.toLowerCase());
+      return Promise.resolve(notFound("it has characters that no host name has, or too many"));
+    },
+    nameOf: (text) => {
+      const address = normaliseAddress(text);
+      if (address !== undefined) return addresses.ask(address);
+      return Promise.resolve(notFound("it is not a numeric address"));
+    },
+  };
+}
+
+async function findAddresses(
+  functions: NameFunctions,
+  name: string,
+): Promise<Lookup<HostAddresses>> {
+  const { code, canonicalName = name, addresses = [] } = await functions.addressesOfName(name);
+  if (code !== 0) return failed(code);
+  if (canonicalName !== name && !isHostName(canonicalName)) {
+    return notFound("its official name is not a host name");
+  }
+  const normal = addresses.map(normaliseAddress).filter((address) => address !== undefined);
+  if (normal.length === 0) return notFound("the name has no address");
+  return { outcome: "found", value: { canonicalName, addresses: [...new Set(normal)] } };
+}
+
+async function findName(functions: NameFunctions, address: string): Promise<Lookup<string>> {
+  const { code, name } = await functions.nameOfAddress(address);
+  if (code !== 0) return failed(code);
+  if (name === undefined) return notFound("the address has no name");
+  if (!isHostName(name)) return notFound("the name of the address is not a host name");
+  return { outcome: "found", value: name };
+}
