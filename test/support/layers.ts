@@ -1,0 +1,216 @@
+/**
+ * The layout and its import rule as data, and the check of one file against them. Imports point down
+ * or right:
+ *
+ * ```
+ * main.ts -> commands/ -> config/, platform/, log.ts      leaves
+ *                      -> store/ -> nsm/ports.ts
+ *                      -> net/ -> rpc/
+ *                      -> nsm/ -> protocol/ -> rpc/ -> xdr/
+ * ```
+ */
+
+import { codeOf, importsOf, lineAt, topLevelOf } from "./module_text.ts";
+
+/** Longest file, in lines. */
+const LINES_MAX = 300;
+
+interface Part {
+  /** Folders of lib/, files of lib/ and `deno.json` that it may import; always itself. */
+  readonly values: readonly string[];
+  /** Those of which it may import types. */
+  readonly types?: readonly string[];
+  /** Whether its files, or which of them, may say `Deno`. */
+  readonly deno?: boolean | readonly string[];
+  /** Whether its files can be tested without a clock, chance or network. */
+  readonly isPure?: boolean;
+}
+
+/** log.ts is a type, so that a test can listen; ports.ts has the interfaces that nsm/ needs. */
+const INTERFACES = ["log.ts", "nsm/ports.ts"];
+
+const PARTS: Readonly<Record<string, Part>> = {
+  xdr: { values: [], isPure: true },
+  rpc: { values: ["xdr"], isPure: true },
+  protocol: { values: ["rpc", "xdr"], isPure: true },
+  nsm: {
+    values: ["protocol", "rpc", "xdr", "quote.ts"],
+    types: ["log.ts", "log_limits.ts"],
+    isPure: true,
+  },
+  // ports.ts has the errors that a Store promises, too; the number in the file `state` has one rule.
+  store: {
+    values: ["nsm/ports.ts", "nsm/state_number.ts", "quote.ts"],
+    types: INTERFACES,
+    deno: true,
+  },
+  net: { values: ["rpc", "quote.ts"], types: INTERFACES, deno: true },
+  config: { values: ["quote.ts", "deno.json"], types: INTERFACES, deno: ["ini_file.ts"] },
+  platform: { values: ["quote.ts"], types: INTERFACES, deno: true },
+  "log.ts": { values: [], types: ["nsm/ports.ts"], deno: true },
+  "log_limits.ts": { values: [], types: INTERFACES, isPure: true },
+  "quote.ts": { values: [], isPure: true },
+  commands: {
+    values: [
+      ...["config", "platform", "store", "net", "nsm", "protocol", "rpc", "xdr"],
+      ...["log.ts", "log_limits.ts", "quote.ts", "deno.json"],
+    ],
+    deno: true,
+  },
+  "main.ts": { values: ["commands", "config", "platform"], deno: true },
+};
+
+/** The one door of each outside package. */
+const DOORS: Readonly<Record<string, RegExp>> = {
+  "@std/ini": /^lib\/config\/ini_file\.ts$/,
+  "@std/cli": /^lib\/config\/flags\.ts$/,
+  "@std/log": /^lib\/log\.ts$/,
+  "@std/path": /^lib\/(?:store|commands)\//,
+  "@std/assert": /^test\//,
+};
+
+/** What a top-level line may begin with; deno fmt indents everything else, or it is an effect. */
+const DECLARATION =
+  /^(?:\s|$|(?:import|export|const|function|class|interface|type|enum|declare)\b|(?:async function|abstract class)\b|[)\]}>`])/;
+
+const AMBIENT =
+  /\b(?:setTimeout|setInterval|performance|crypto|fetch|console|Math\.random|AbortSignal\.timeout|Date\.now|new Date\(\))/g;
+
+interface Fault {
+  readonly line: number;
+  /** What the file does, and what to do about it. */
+  readonly fault: string;
+}
+
+/**
+ * What is wrong with a file, one message for each fault, with file, line and what to do.
+ *
+ * `path` is relative to the project, `text` is what is in the file.
+ */
+export function breachesOf(path: string, text: string): string[] {
+  const code = codeOf(text);
+  const faults = [...nameFaults(path), ...importFaults(path, text, code)];
+  if (!path.startsWith("test/")) faults.push(...partFaults(path, text, code));
+  if (path.startsWith("lib/")) faults.push(...effects(path, code));
+  return faults.sort((a, b) => a.line - b.line).map(({ line, fault }) =>
+    `${path}:${line} ${fault}`
+  );
+}
+
+function* nameFaults(path: string): Generator<Fault> {
+  for (const name of path.split("/")) {
+    if (/^[a-z0-9]+(?:_[a-z0-9]+)*(?:\.ts)?$/.test(name)) continue;
+    yield { line: 1, fault: `is named "${name}": name files and folders in snake_case` };
+  }
+}
+
+function* importFaults(path: string, text: string, code: string): Generator<Fault> {
+  for (const { specifier, isTypeOnly, line } of importsOf(text, code)) {
+    const reason = importFault(path, specifier, isTypeOnly);
+    const what = specifier === undefined ? "a computed path" : `"${specifier}"`;
+    if (reason !== undefined) yield { line, fault: `imports ${what}: ${reason}` };
+  }
+}
+
+/** What the layout says of the file as a member of its part. */
+function* partFaults(path: string, text: string, code: string): Generator<Fault> {
+  const part = PARTS[partOf(path)];
+  const lines = text.split("\n").length - 1;
+  if (path.endsWith("/mod.ts")) {
+    yield { line: 1, fault: "is a barrel: let others import the files that have the things" };
+  }
+  if (part === undefined) {
+    const where = "put it where the layout has a place for it, or add it to test/support/layers.ts";
+    yield { line: 1, fault: `is no part of the layout: ${where}` };
+  }
+  if (lines > LINES_MAX) {
+    yield { line: LINES_MAX, fault: `has ${lines} lines: split it, ${LINES_MAX} are the most` };
+  }
+  if (!mayUseDeno(part, path)) {
+    for (const { index } of code.matchAll(/\bDeno\b/g)) {
+      const fault = "uses Deno: move that behind an interface, into net/, store/ or platform/";
+      yield { line: lineAt(code, index), fault };
+    }
+  }
+  if (part?.isPure) {
+    for (const { index, 0: name } of code.matchAll(AMBIENT)) {
+      const fault = `uses ${name}: take the clock, chance or network as a parameter`;
+      yield { line: lineAt(code, index), fault };
+    }
+  }
+}
+
+/** `xdr` for lib/xdr/types.ts, `log.ts` for lib/log.ts, `main.ts` and `deno.json` for themselves. */
+function partOf(path: string): string {
+  return path.replace(/^lib\//, "").split("/")[0]!;
+}
+
+function mayUseDeno(part: Part | undefined, path: string): boolean {
+  const { deno = false } = part ?? {};
+  return typeof deno === "boolean" ? deno : deno.some((name) => path.endsWith(`/${name}`));
+}
+
+/** Why a file may not import something; nothing if it may. */
+function importFault(
+  path: string,
+  specifier: string | undefined,
+  isTypeOnly: boolean,
+): string | undefined {
+  if (specifier === undefined) return "write the path as plain text, so that it can be checked";
+  if (!/^\.{1,2}\//.test(specifier)) return packageFault(path, specifier);
+  if (specifier.endsWith("/mod.ts")) return "import the file that has the thing";
+  if (path.startsWith("test/")) return undefined;
+  const target = new URL(specifier, `file:///${path}`).pathname.slice(1);
+  return directionFault(partOf(path), target, isTypeOnly);
+}
+
+function packageFault(path: string, specifier: string): string | undefined {
+  const name = /^@[^/]+\/[^/]+/.exec(specifier)?.[0] ?? specifier;
+  const door = DOORS[name];
+  if (door !== undefined) {
+    const files = door.source.replaceAll(/[\\^$]/g, "");
+    return door.test(path) ? undefined : `only ${files} may import ${name}`;
+  }
+  if (!specifier.startsWith("node:")) return "a new package needs a reason and a door of its own";
+  return path.startsWith("test/") ? undefined : "use Deno's own interfaces";
+}
+
+function directionFault(from: string, target: string, isTypeOnly: boolean): string | undefined {
+  if (target.startsWith("test/")) return "tests use the program, not the other way round";
+  const to = partOf(target);
+  const part = PARTS[from];
+  if (from === to || part === undefined) return undefined;
+  const isOneOf = (names: readonly string[]) =>
+    names.includes(to) || names.includes(target.replace(/^lib\//, ""));
+  if (isOneOf(part.values)) return undefined;
+  if (isOneOf(part.types ?? [])) {
+    return isTypeOnly ? undefined : "say `import type`, or have the thing passed in";
+  }
+  const allowed = part.values.length > 0
+    ? `imports from ${part.values.join(", ")} only`
+    : "imports none of ours";
+  return `${from} ${allowed}; declare an interface where it is needed and have the thing passed in`;
+}
+
+/** What a module does when it is loaded. */
+function* effects(path: string, code: string): Generator<Fault> {
+  const topLevel = topLevelOf(code);
+  for (const [index, line] of topLevel.split("\n").entries()) {
+    if (/^(?:export\s+)?(?:let|var)\b/.test(line)) {
+      // What is opened once for the process, the C library above all, may be remembered there.
+      if (path.startsWith("lib/platform/") && !line.startsWith("export")) continue;
+      yield { line: index + 1, fault: "has a variable: keep state in an object that is passed on" };
+    } else if (!DECLARATION.test(line)) {
+      yield { line: index + 1, fault: "does something when imported: do it in a function" };
+    }
+  }
+  let offset = 0;
+  for (const statement of topLevel.split(";")) {
+    const effect = /\bDeno(?:\.\w+)+\s*\(|\bawait\b/.exec(statement.split("=>")[0]!);
+    if (effect !== null) {
+      const line = lineAt(topLevel, offset + effect.index);
+      yield { line, fault: "does something when imported: do it in a function" };
+    }
+    offset += statement.length + 1;
+  }
+}

@@ -1,0 +1,114 @@
+/** Reads a module's text well enough to see what it imports and what it says outside of comments. */
+
+/** One import, export-from or `import()`. */
+export interface Import {
+  /** What is imported; nothing where it is computed. */
+  readonly specifier: string | undefined;
+  /** `import type` and `export type`; a brace of nothing but `type` names is none, as it still loads. */
+  readonly isTypeOnly: boolean;
+  readonly line: number;
+}
+
+/** The line of an offset, counted from 1. */
+export function lineAt(text: string, offset: number): number {
+  return text.slice(0, offset).split("\n").length;
+}
+
+/** A statement's clause between `import` and `from`, as `deno fmt` leaves it: at the start of a line. */
+const STATIC = new RegExp(
+  String.raw`^(?:import|export)\b(?<type>\s+type\b(?!\s*(?:from|,)))?\s*` +
+    String
+      .raw`(?:(?:\*(?:\s*as\s+[\w$]+)?|\{[^}]*\}|[\w$]+(?:\s*,\s*(?:\{[^}]*\}|\*\s*as\s+[\w$]+))?)` +
+    String.raw`\s*from\s*)?(?<quote>["'])`,
+  "gm",
+);
+const DYNAMIC = /\bimport\s*\(\s*(?<quote>["'`])?/g;
+
+/** Every import of a module, in order; `code` is what {@link codeOf} made of its text. */
+export function importsOf(text: string, code: string): Import[] {
+  const found: Import[] = [];
+  for (const match of [...code.matchAll(STATIC), ...code.matchAll(DYNAMIC)]) {
+    const { quote, type } = match.groups!;
+    const from = match.index + match[0].length;
+    const to = quote === undefined ? -1 : code.indexOf(quote, from);
+    const literal = to < 0 ? undefined : text.slice(from, to);
+    // A template is a literal only if nothing is put into it.
+    const specifier = quote === "`" && literal?.includes("${") ? undefined : literal;
+    const line = lineAt(text, match.index);
+    found.push({ specifier, isTypeOnly: type !== undefined, line });
+  }
+  return found.sort((a, b) => a.line - b.line);
+}
+
+/** A `/` after one of these begins a regular expression, after anything else it divides. */
+const BEFORE_REGEXP =
+  /(?:^|[(,=:[!&|?{};+\-*%<>~^]|\b(?:return|typeof|case|in|of|await|yield))\s*$/;
+
+/**
+ * The text with comments, and what is inside of strings, templates and regular expressions, turned into
+ * blanks: what is left is code, at the same offsets.
+ */
+export function codeOf(text: string): string {
+  const blank = (part: string) => part.replace(/[^\n]/g, " ");
+  /** For each open template, how many braces are open inside of its `${`. */
+  const templates: number[] = [];
+  let code = "";
+  let at = 0;
+  const take = (pattern: RegExp): string | undefined => {
+    pattern.lastIndex = at;
+    return pattern.exec(text)?.[0];
+  };
+  /** Passes over a template from behind its "`" or "}" to its end or next "${". */
+  const template = () => {
+    const part = take(/(?:[^`\\$]|\\[^]|\$(?!\{))*/y)!;
+    code += blank(part);
+    at += part.length;
+    if (text.startsWith("${", at)) {
+      templates.push(0);
+      code += "${";
+      at += 2;
+    } else {
+      code += "`";
+      at += 1;
+    }
+  };
+  while (at < text.length) {
+    const comment = take(/\/\/[^\n]*|\/\*[^]*?\*\//y);
+    const string = take(/"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'/y);
+    const character = text[at]!;
+    if (comment !== undefined) {
+      code += blank(comment);
+      at += comment.length;
+    } else if (string !== undefined) {
+      code += character + blank(string.slice(1, -1)) + character;
+      at += string.length;
+    } else if (character === "/" && BEFORE_REGEXP.test(code.slice(-200))) {
+      const regexp = take(/\/(?:[^/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\//y) ?? character;
+      code += blank(regexp);
+      at += regexp.length;
+    } else {
+      code += character;
+      at++;
+      if (character === "`") template();
+      else if (templates.length > 0) {
+        if (character === "{") templates[templates.length - 1]!++;
+        else if (character === "}" && templates[templates.length - 1]!-- === 0) {
+          templates.pop();
+          template();
+        }
+      }
+    }
+  }
+  return code;
+}
+
+/** The code outside of all brackets: what a module does when it is loaded, roughly. */
+export function topLevelOf(code: string): string {
+  let depth = 0;
+  return code.replace(/[^\n]/g, (character) => {
+    if (")]}".includes(character)) depth--;
+    const shown = depth === 0 ? character : " ";
+    if ("([{".includes(character)) depth++;
+    return shown;
+  });
+}
