@@ -22,6 +22,8 @@ export interface Setting<T> {
   readonly option?: Option<T>;
   /** Environment variable that sets a boolean when it holds a positive number. */
   readonly environment?: string;
+  /** Takes effect when statd reads its settings again, on SIGHUP; others need a restart. */
+  readonly isLive?: true;
   /** Setting to take the value of while this one is zero and not in the file. */
   readonly follows?: string;
 }
@@ -58,6 +60,10 @@ const PORT_MAX = 65535;
 const MINUTES_MAX = 35_791_394;
 
 const port = number(0, PORT_MAX, "port number");
+/** An hour: whoever waits for the program's end has long given up. */
+const CALLOUT_SECONDS_MAX = 3600;
+
+const seconds = number(1, CALLOUT_SECONDS_MAX, "number of seconds", " seconds");
 const minutes = number(0, MINUTES_MAX, "number of minutes", " minutes");
 
 /** A port as statd takes it on the command line, where 0 is an error. */
@@ -83,6 +89,7 @@ const stateDirectoryPath = setting({
 });
 
 const verbose = setting({
+  isLive: true,
   kind: number(0, 9, "level"),
   default: 1,
   help: "Least important messages to log: 0 warnings, 1 notices, 2 information, 3 and up debug.",
@@ -147,11 +154,19 @@ export const STATD = {
     environment: "RPC_STATD_NO_NOTIFY",
   }),
   haCallout: setting({
+    isLive: true,
     kind: text,
     default: undefined,
     help: "Program to run when a peer is added, removed or has restarted.",
     file: { section: "statd", key: "ha-callout" },
     option: { short: "H", long: "ha-callout", argument: "PROGRAM" },
+  }),
+  haCalloutTimeout: setting({
+    isLive: true,
+    kind: seconds,
+    default: 30,
+    help: "Seconds that the ha-callout program may take before it is killed.",
+    file: { section: "statd", key: "ha-callout-timeout" },
   }),
   nlmPort: setting({
     kind: port,
@@ -174,6 +189,7 @@ export const STATD = {
     follows: "nlmPort",
   }),
   debug: setting({
+    isLive: true,
     kind: debug,
     default: [],
     help: "Debug messages to log.",
@@ -182,6 +198,7 @@ export const STATD = {
   verbose,
   sendUsingTcp,
   simuCrashAllowed: setting({
+    isLive: true,
     kind: boolean,
     default: true,
     help: "Accept SM_SIMU_CRASH, from 127.0.0.1 and a reserved port only.",

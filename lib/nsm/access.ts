@@ -24,12 +24,22 @@ export function accessFault(procedure: Procedure, caller: Caller): string | unde
   return undefined;
 }
 
-/** The access rule for dispatch; `refused` is told of each refusal. */
+/** What the administrator decides about access. */
+export interface AccessSettings {
+  /** Whether anybody may call SM_SIMU_CRASH at all. */
+  readonly simuCrashAllowed: boolean;
+}
+
+/** The access rule for dispatch; `refused` is told of each refusal, `settings` asked each time. */
 export function accessRule(
   refused: (procedureName: string, caller: Caller, fault: string) => void,
+  settings: () => AccessSettings,
 ): (procedure: Procedure, name: string, caller: Caller) => Verdict {
   return (procedure, name, caller) => {
-    const fault = accessFault(procedure, caller);
+    const isForbidden = name === "SM_SIMU_CRASH" && !settings().simuCrashAllowed;
+    const fault = isForbidden
+      ? `call from ${caller.address} is not allowed by the settings`
+      : accessFault(procedure, caller);
     if (fault === undefined) return "accept";
     refused(name, caller, fault);
     return "refuse";

@@ -44,6 +44,11 @@ export class AliasIndex {
     this.#aliasesOf.delete(key);
   }
 
+  /** All peers of which something was learned. */
+  peers(): string[] {
+    return [...this.#aliasesOf.keys()];
+  }
+
   /** Whether anything was learned of a peer. */
   knows(peer: string): boolean {
     return this.#aliasesOf.has(nameKey(peer));

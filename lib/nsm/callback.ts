@@ -14,7 +14,8 @@ import { nlmCallback } from "../protocol/nlm.ts";
 import { quote } from "../quote.ts";
 import type { Endpoint } from "../rpc/transport.ts";
 import type { Monitored } from "./monitor_list.ts";
-import type { CallPeer, Clock } from "./ports.ts";
+import { findPort } from "./port_lookup.ts";
+import { type CallPeer, type Clock, reasonOf } from "./ports.ts";
 
 /** The lock manager is on this host, whatever my_name says (CERT CA-99-05). */
 export const LOCK_MANAGER_ADDRESS = "127.0.0.1";
@@ -51,6 +52,18 @@ export type FindLockManager = (
   program: number,
   version: number,
 ) => Promise<LockManager | undefined>;
+
+/** Looks for a lock manager over UDP, which lockd trusts by its port, then over TCP. */
+export function lockManagerFinder(callPeer: CallPeer): FindLockManager {
+  return async (program, version) => {
+    for (const transport of ["udp", "tcp"] as const) {
+      const wanted = { program, version, transport };
+      const port = await findPort(callPeer, wanted, LOCK_MANAGER_ADDRESS, ATTEMPT_TIMEOUT_MS);
+      if (port !== undefined) return { address: LOCK_MANAGER_ADDRESS, port, transport };
+    }
+    return undefined;
+  };
+}
 
 /** What callbacks are made with. */
 export interface CallbackParts {
@@ -170,7 +183,7 @@ export class Callbacks {
       return undefined;
     } catch (error) {
       this.#found.delete(key);
-      return error instanceof Error ? error.message : String(error);
+      return reasonOf(error);
     }
   }
 }

@@ -9,7 +9,7 @@
  * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils' matching of notices.
  */
 
-import type { Log } from "../log.ts";
+import type { LimitedLog } from "../log_limits.ts";
 import type { StatChge } from "../protocol/nsm.ts";
 import { quote } from "../quote.ts";
 import type { Caller } from "../rpc/transport.ts";
@@ -29,7 +29,8 @@ export interface NoticeParts {
   readonly directory: PeerDirectory;
   /** Has the requester of one registration told. */
   readonly callBack: (monitored: Monitored, state: number) => void;
-  readonly log: Log;
+  /** Says what strangers cause, within limits. */
+  readonly tell: LimitedLog;
 }
 
 export class Notices {
@@ -39,21 +40,27 @@ export class Notices {
 
   /** Handles one notice; false when there is no room for it now and it should be sent again. */
   take(notice: StatChge, caller: Caller): boolean {
-    const { list, directory, log } = this.parts;
-    const what = `SM_NOTIFY of ${quote(notice.mon_name)} state ${notice.state}`;
+    const { list, directory, tell } = this.parts;
+    const what = () =>
+      `SM_NOTIFY of ${quote(notice.mon_name)} state ${notice.state} from ${caller.address}`;
     if (list.size === 0) {
-      log.warning(`${what} from ${caller.address} while not monitoring any hosts`);
+      const key = "SM_NOTIFY while not monitoring any hosts";
+      tell("warning", key, () => `${what()} while not monitoring any hosts`);
       return true;
     }
     const found = this.#callBack(directory.known(notice.mon_name, caller.address), notice.state);
-    log.info(`${what} from ${caller.address}: ${found} registrations concerned`);
+    if (found > 0) tell("info", "SM_NOTIFY", () => `${what()} concerns ${found} registrations`);
     if (found > 0 && directory.isComplete) return true;
     if (this.#undecided >= UNDECIDED_MAX) return found > 0;
     this.#undecided++;
     directory.lookUp(notice.mon_name, caller.address).then((peers) => {
       this.#undecided--;
       const more = this.#callBack(peers, notice.state);
-      if (more > 0) log.info(`${what} from ${caller.address}: ${more} more by look-up`);
+      if (more > found) {
+        tell("info", "SM_NOTIFY", () => `${what()} concerns ${more} registrations, by look-up`);
+      } else if (more === 0) {
+        tell("info", "SM_NOTIFY of strangers", () => `${what()} concerns nobody monitored here`);
+      }
     });
     return true;
   }

@@ -66,6 +66,13 @@ export class PeerDirectory {
     this.#learnNext();
   }
 
+  /** Forgets all peers but those that somebody still needs, by the form in which names are compared. */
+  retain(isNeeded: (peer: string) => boolean): void {
+    for (const peer of this.#index.peers()) {
+      if (!isNeeded(peer)) this.remove(peer);
+    }
+  }
+
   /** Forgets a peer that is monitored no more. */
   remove(monName: string): void {
     const key = nameKey(monName);

@@ -14,7 +14,7 @@ import { RpcError } from "../rpc/errors.ts";
 import { AcceptStat } from "../rpc/message.ts";
 import type { StreamClient } from "../rpc/stream_client.ts";
 import { type Caller, type Endpoint, TransportError } from "../rpc/transport.ts";
-import { type CallPeer, type Clock, sleep } from "./ports.ts";
+import { type CallPeer, type Clock, reasonOf, sleep } from "./ports.ts";
 
 /** How long rpcbind may take to answer, in ms; it is on this host. */
 const RPCBIND_TIMEOUT_MS = 5_000;
@@ -211,8 +211,4 @@ function set(client: StreamClient, args: Rpcb): Promise<boolean> {
 /** Removes our registrations for all netids; false where there were none. */
 function unset(client: StreamClient, owner: string): Promise<boolean> {
   return call(client, "RPCBPROC_UNSET", { ...OURS, r_netid: "", r_addr: "", r_owner: owner });
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

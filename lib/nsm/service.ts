@@ -16,7 +16,7 @@ import { hostNameFault, looksLikePath, storableMyName } from "./host_name.ts";
 import type { Monitored, MonitorList, Registration, Requester } from "./monitor_list.ts";
 import type { Notices } from "./notices.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
-import type { Callout, MonitorRecord, MonitorStore } from "./ports.ts";
+import { type Callout, type MonitorRecord, type MonitorStore, reasonOf } from "./ports.ts";
 
 /** The state that goes with STAT_FAIL, as nfs-utils has it. */
 const FAILED_STATE = -1;
@@ -27,8 +27,8 @@ export interface ServiceParts {
   readonly store: MonitorStore;
   readonly directory: PeerDirectory;
   readonly notices: Notices;
-  /** The administrator's program; absent where none is set. */
-  readonly callout?: Callout;
+  /** The administrator's program, if one is set now. */
+  readonly callout: () => Callout | undefined;
   /** Notifies the peers again, after SM_SIMU_CRASH. */
   readonly simulateCrash: () => void;
   readonly log: Log;
@@ -46,8 +46,8 @@ export function nsmService(parts: ServiceParts): Service {
     SM_SIMU_CRASH: () => nsm.simuCrash(),
     SM_NOTIFY: (args, caller) => {
       const taken = () => parts.notices.take(args, caller) ? undefined : NO_REPLY;
-      if (parts.callout === undefined) return taken();
-      return parts.callout.notified(args.mon_name, caller.address, args.state).then(taken);
+      const called = parts.callout()?.notified(args.mon_name, caller.address, args.state);
+      return called === undefined ? taken() : called.then(taken);
     },
   }, {
     SM_MON: () => ({ res_stat: Res.STAT_FAIL, state: FAILED_STATE }),
@@ -99,7 +99,7 @@ class Nsm {
     }
     if (isRepeated) return { res_stat: Res.STAT_SUCC, state: this.stateNumber() };
     directory.add(mon_name);
-    await callout?.monitored(mon_name, record.myName);
+    await callout()?.monitored(mon_name, record.myName);
     return { res_stat: Res.STAT_SUCC, state: this.stateNumber() };
   }
 
@@ -142,7 +142,7 @@ class Nsm {
   async #remove(removed: readonly Monitored[], myName: string): Promise<void> {
     const { list, store, directory, callout, log } = this.parts;
     const forgotten = removed.filter((monitored) => list.remove(monitored));
-    for (const { record } of removed) await callout?.unmonitored(record.monName, myName);
+    for (const { record } of removed) await callout()?.unmonitored(record.monName, myName);
     try {
       await store.remove(removed.map(({ record }) => record));
     } catch (error) {
@@ -181,8 +181,4 @@ function registrationFault(record: MonitorRecord): string | undefined {
 function isSame(a: MonitorRecord, b: MonitorRecord): boolean {
   return a.monName === b.monName && a.myName === b.myName &&
     a.priv.every((byte, i) => byte === b.priv[i]);
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -53,6 +53,8 @@ class FilePeerMemory implements PeerMemory {
   readonly #fs: FileSystem;
   readonly #log: Log;
   readonly #mayCompact: boolean;
+  /** The peers that the file has facts of, as far as this process knows. */
+  readonly #remembered = new Set<string>();
   /** The line of each peer that is not in the file yet. */
   readonly #waiting = new Map<string, string>();
   #isScheduled = false;
@@ -73,15 +75,18 @@ class FilePeerMemory implements PeerMemory {
       let superseded: number;
       ({ facts, superseded } = this.#read());
       if (this.#mayCompact && superseded > SUPERSEDED_MAX + facts.size) this.#compact(facts);
+      for (const peer of facts.keys()) this.#remembered.add(peer);
     });
     return facts;
   }
 
   save(monName: string, facts: PeerFacts): void {
+    this.#remembered.add(monName.toLowerCase());
     this.#append(monName.toLowerCase(), facts);
   }
 
   forget(monName: string): void {
+    this.#remembered.delete(monName.toLowerCase());
     this.#append(monName.toLowerCase());
   }
 
@@ -107,6 +112,12 @@ class FilePeerMemory implements PeerMemory {
 
   #flush(): void {
     const { peers } = this.#layout;
+    if (this.#remembered.size === 0 && this.#mayCompact) {
+      // Whoever looks whether anybody is monitored sees an empty directory.
+      this.#size = undefined;
+      if (this.#fs.facts(peers) !== undefined) this.#fs.remove(peers);
+      return;
+    }
     if ((this.#size ?? 0) > PEERS_MAX_BYTES && this.#mayCompact) this.#compact(this.#read().facts);
     if ((this.#size ?? 0) > PEERS_MAX_BYTES) throw new Error("it is full until statd starts again");
     // The last line there may have no end.

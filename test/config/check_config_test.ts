@@ -10,6 +10,7 @@ function start(args: readonly string[], conf: string) {
 const CONF = `[statd]
 port = 2049
 ha-callout = "/x #1"
+ha-callout = "/x #1"
 no-such = 1
 udp = perhaps
 [statd "x"]

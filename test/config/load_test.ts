@@ -12,6 +12,7 @@ const STATD_DEFAULTS: StatdSettings = {
   notifyMode: false,
   noNotify: false,
   haCallout: undefined,
+  haCalloutTimeout: 30,
   nlmPort: 0,
   nlmUdpPort: 0,
   debug: [],

@@ -38,11 +38,21 @@ Deno.test("accessFault() wants a reserved port for SM_SIMU_CRASH only", pure, ()
   assertEquals(faults, [undefined, undefined, undefined, "call from unprivileged port 1024"]);
 });
 
-Deno.test("accessRule() refuses with the procedure's own answer and tells why", pure, () => {
+Deno.test("accessRule() refuses with the procedure's own answer, and tells why", pure, () => {
   const told: string[] = [];
-  const rule = accessRule((name, { address }, fault) => told.push(`${name} ${address}: ${fault}`));
+  const rule = accessRule(
+    (name, { address }, fault) => told.push(`${name} ${address}: ${fault}`),
+    () => ({
+      simuCrashAllowed: false,
+    }),
+  );
   const { SM_MON } = nsmV1.procedures;
   assertEquals(rule(SM_MON, "SM_MON", caller("127.0.0.1", 9)), "accept");
   assertEquals(rule(SM_MON, "SM_MON", caller("192.0.2.1", 9)), "refuse");
-  assertEquals(told, ["SM_MON 192.0.2.1: call from non-local host 192.0.2.1"]);
+  const { SM_SIMU_CRASH } = nsmV1.procedures;
+  assertEquals(rule(SM_SIMU_CRASH, "SM_SIMU_CRASH", caller("127.0.0.1", 9)), "refuse");
+  assertEquals(told, [
+    "SM_MON 192.0.2.1: call from non-local host 192.0.2.1",
+    "SM_SIMU_CRASH 127.0.0.1: call from 127.0.0.1 is not allowed by the settings",
+  ]);
 });

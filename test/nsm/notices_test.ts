@@ -19,7 +19,7 @@ function setUp(...monitored: string[]) {
   const notices = new Notices({
     list,
     directory,
-    log,
+    tell: (level, _key, message) => log[level](message()),
     callBack: ({ record }, state) => called.push(`${record.monName} ${state}`),
   });
   const watch = (monName: string) => {
@@ -88,7 +88,7 @@ Deno.test("take() leaves strangers' notices without consequence", pure, async ()
   assertEquals(notify("nodec\n", "192.0.2.9", 5), true);
   await settle();
   assertEquals(called, []);
-  assertMatch(log.of("info")[0]!, /"nodec\\x0a" state 5 from 192.0.2.9: 0 registrations/);
+  assertMatch(log.of("info")[0]!, /"nodec\\x0a" state 5 from 192.0.2.9 concerns nobody/);
 });
 
 Deno.test("take() warns when nothing is monitored", pure, () => {

@@ -64,16 +64,18 @@ function setUp(callout?: Callout) {
   const notices = new Notices({
     list,
     directory,
-    log,
+    tell: (level, _key, message) => log[level](message()),
     callBack: ({ record }, state) => called.push([record.monName, state]),
   });
   let crashes = 0;
   const simulateCrash = () => void crashes++;
   const parts = { list, store, directory, notices, simulateCrash, log };
-  const service = nsmService(callout === undefined ? parts : { ...parts, callout });
+  const service = nsmService({ ...parts, callout: () => callout });
   const refused: string[] = [];
   const answer = dispatcher([service], {
-    access: accessRule((name, _caller, fault) => refused.push(`${name}: ${fault}`)),
+    access: accessRule((name, _caller, fault) => refused.push(`${name}: ${fault}`), () => ({
+      simuCrashAllowed: true,
+    })),
     handlerFailed: (name) => log.error(`${name} failed`),
     garbage: () => {},
   });

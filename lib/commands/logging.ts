@@ -1,0 +1,37 @@
+/** Where the programs log: the system log, or stderr when asked, or the journal behind it. */
+
+import {
+  type AdjustableLog,
+  isJournal,
+  type LogLevel,
+  type LogSink,
+  makeLog,
+  stderrSink,
+  thresholdOf,
+} from "../log.ts";
+import { Syslog } from "../platform/syslog.ts";
+
+/** What decides where messages go and which. */
+export interface LogSettings {
+  /** Everything to stderr. */
+  readonly isToStderr: boolean;
+  readonly verbose: number;
+  /** Debug facilities; any of them lets debug messages through. */
+  readonly debug: readonly string[];
+}
+
+/** The least important level that is logged. */
+export function logThreshold({ isToStderr, verbose, debug }: LogSettings): LogLevel {
+  return isToStderr || debug.length > 0 ? "debug" : thresholdOf(verbose);
+}
+
+/** Opens the log of a program. */
+export function openLog(programName: string, settings: LogSettings): AdjustableLog {
+  return makeLog(logThreshold(settings), [sink(programName, settings.isToStderr)]);
+}
+
+function sink(programName: string, isToStderr: boolean): LogSink {
+  if (isToStderr) return stderrSink("plain", programName);
+  if (isJournal(Deno.env.get("JOURNAL_STREAM"))) return stderrSink("journal", programName);
+  return new Syslog(programName);
+}

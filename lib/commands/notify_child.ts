@@ -1,0 +1,47 @@
+/** Running sm-notify as a program of its own, as rpc.statd does at its start and on SIGUSR1. */
+
+import { DEFAULT_STATE_DIRECTORY, type StatdSettings } from "../config/settings.ts";
+import type { Log } from "../log.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { selfCommand } from "../platform/self_command.ts";
+
+/**
+ * The arguments with which sm-notify does what statd's settings say.
+ *
+ * The state directory is handed over only where it is not the default one, because naming it switches
+ * off sm-notify's rule to run once in the life of the system.
+ */
+export function notifyArguments(settings: StatdSettings): string[] {
+  const { stateDirectoryPath, outgoingPort, name } = settings;
+  return [
+    ...(stateDirectoryPath === DEFAULT_STATE_DIRECTORY ? [] : ["-P", stateDirectoryPath]),
+    ...(outgoingPort === 0 ? [] : [`-p${outgoingPort}`]),
+    ...(name === undefined ? [] : ["-v", name]),
+  ];
+}
+
+/**
+ * Starts sm-notify, and settles when it has retired the monitor list and gone to the background. A
+ * failure is logged, not thrown: statd serves all the same.
+ */
+export async function runSmNotify(
+  settings: StatdSettings,
+  calledAs: string,
+  log: Log,
+): Promise<void> {
+  try {
+    const { program, args, env } = selfCommand("sm-notify", notifyArguments(settings), calledAs);
+    const child = new Deno.Command(program, {
+      args: [...args],
+      env: { ...env },
+      clearEnv: true,
+      stdin: "null",
+      stdout: "null",
+      stderr: "inherit",
+    }).spawn();
+    const { code } = await child.status;
+    if (code !== 0) log.warning(`sm-notify ended with status ${code}`);
+  } catch (error) {
+    log.error(`Cannot run sm-notify: ${reasonOf(error)}`);
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * The life of the daemon, as a list: everything that needs root, the privilege drop, serving, and the
+ * stop in reverse order. Nothing after the drop needs a privilege but CAP_NET_BIND_SERVICE.
+ *
+ * Source: rpc.statd(8); the order is that of nfs-utils where others can see it.
+ */
+
+import { systemFiles } from "../config/ini_file.ts";
+import type { StatdSettings } from "../config/settings.ts";
+import type { AdjustableLog, Log } from "../log.ts";
+import { openReservedSocket } from "../net/reserved_port.ts";
+import { hostResolver } from "../net/resolver.ts";
+import { openServer, type ServerSockets } from "../net/server_sockets.ts";
+import { parsePortBlacklist, parseServices, servicePort } from "../net/services.ts";
+import { serveStreams } from "../net/stream_server.ts";
+import { connectStream, connectUnix } from "../net/tcp.ts";
+import { serveDatagrams } from "../net/udp.ts";
+import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { Registrar, removeOldRegistrations } from "../nsm/registration.ts";
+import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
+import { tellReady } from "../platform/daemonize.ts";
+import { KernelState } from "../platform/kernel_state.ts";
+import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { PidFile } from "../platform/pid_file.ts";
+import { dropPrivileges, type Identity, ownerOf } from "../platform/privileges.ts";
+import type { Invocation } from "../platform/role.ts";
+import { ServiceManager } from "../platform/sd_notify.ts";
+import { onSignals } from "../platform/signals.ts";
+import { PMAP_PORT } from "../protocol/portmap.ts";
+import { netidFor } from "../protocol/universal_address.ts";
+import { StreamClient } from "../rpc/stream_client.ts";
+import type { Caller, Respond } from "../rpc/transport.ts";
+import { openMonitorStore } from "../store/file_store.ts";
+import { layoutOf } from "../store/layout.ts";
+import { LiveSettings } from "./live_settings.ts";
+import { makeMonitor } from "./monitor.ts";
+import { runSmNotify } from "./notify_child.ts";
+import { PeerCalls } from "./peer_calls.ts";
+
+const PID_FILE = "/run/rpc.statd.pid";
+const RPCBIND_SOCKET = "/run/rpcbind.sock";
+/** What the program leaves of a new file's permissions, as nfs-utils sets it: nothing for others. */
+const UMASK = 0o007;
+/** How long rpcbind may take to let us go at the end, in ms. */
+const STOP_TIMEOUT_MS = 3_000;
+
+/** What the daemon is started with. */
+export interface DaemonParts {
+  readonly invocation: Invocation;
+  readonly settings: StatdSettings;
+  /** Somebody waits for us to say that we are ready. */
+  readonly isBackground: boolean;
+  readonly log: AdjustableLog;
+}
+
+/**
+ * Starts the daemon, and settles when it was stopped by a signal.
+ *
+ * @throws {Error} When it cannot be started.
+ */
+export async function serveNsm({ invocation, settings, isBackground, log }: DaemonParts) {
+  const { stateDirectoryPath } = settings;
+  const layout = layoutOf(stateDirectoryPath);
+  const stopping = new AbortController();
+  const randomNumber = randomNumbers();
+  const clientParts = { startTimer: clock.startTimer, randomXid: randomNumber };
+  const connectRpcbind = async () =>
+    new StreamClient(await connectUnix(RPCBIND_SOCKET), clientParts);
+  const notifyPeers = async () => {
+    if (!settings.noNotify) await runSmNotify(settings, invocation.calledAs, log);
+  };
+
+  const owner = ownerOf(layout.monitorList);
+  const kernel = new KernelState();
+  for (const write of kernel.setLockManagerPorts(settings.nlmPort, settings.nlmUdpPort)) {
+    if (write.outcome === "failed") log.warning(`Cannot set ${write.path}: ${write.reason}`);
+  }
+  const pidFile = openPidFile(owner, log);
+  await notifyPeers();
+  const store = openMonitorStore(stateDirectoryPath, { log });
+  const localState = kernel.setLocalState(store.stateNumber());
+  if (localState.outcome === "failed") {
+    log.warning(`Cannot tell lockd our state number: ${localState.path}: ${localState.reason}`);
+  }
+  const services = parseServices(textOf("/etc/services"));
+  const { socket, note } = openReservedSocket({
+    address: LOCK_MANAGER_ADDRESS,
+    givenAway: {
+      services: new Set(services.map(({ port }) => port)),
+      blacklist: parsePortBlacklist(textOf("/etc/bindresvport.blacklist")),
+    },
+    randomNumber,
+    startTimer: clock.startTimer,
+  });
+  if (note !== undefined) log.warning(`Callbacks may be refused by lockd: ${note}`);
+  const server = openServer({
+    port: settings.port || (servicePort(services, ["status"], "udp") ?? 0),
+    udp: settings.udp,
+    tcp: settings.tcp,
+    startTimer: clock.startTimer,
+  });
+  await removeOldRegistrations(connectRpcbind, log);
+
+  Deno.chdir(stateDirectoryPath);
+  Deno.umask(UMASK);
+  const drop = dropPrivileges(layout.monitorList);
+  for (const warning of drop.warnings) log.warning(warning);
+
+  const callPeer = new PeerCalls(socket, connectStream, clientParts);
+  const resolver = hostResolver({ addressesOfName, nameOfAddress }, clock);
+  const toBeNotified = fileNames(layout.notifyList);
+  const live = new LiveSettings(invocation, settings, log);
+  const monitor = makeMonitor({
+    settings: () => live.current,
+    stateDirectoryPath,
+    store,
+    callPeer,
+    resolver,
+    clock,
+    log,
+    isToBeNotified: (peer) => toBeNotified.has(peer),
+    notifyPeers,
+  });
+  const serving = serve(server, monitor.respond, log, stopping.signal);
+  const registrar = new Registrar({
+    connect: connectRpcbind,
+    callPeer,
+    portmapper: { address: LOCK_MANAGER_ADDRESS, port: PMAP_PORT },
+    owner: String(Deno.uid()),
+    clock,
+    log,
+  }, server.bound);
+  await registrar.register();
+  const registered = registrar.keep(stopping.signal);
+  const manager = new ServiceManager(Deno.env.get("NOTIFY_SOCKET"));
+  const stopped = new Promise<void>((resolve) => {
+    onSignals({
+      stop: () => resolve(),
+      user1: notifyPeers,
+      user2: () => log.threshold = "notice",
+      hangUp() {
+        manager.reloading();
+        live.reload();
+        manager.ready(status);
+      },
+    }, stopping.signal);
+  });
+  const transports = server.bound.map(({ netid, port }) => `${netid} ${port}`).join(", ");
+  const status = `Serving program 100024 on ${transports}`;
+  manager.ready(status);
+  log.notice(`Ready. ${status}; state directory ${stateDirectoryPath}`);
+  if (isBackground) tellReady();
+
+  await stopped;
+  manager.stopping();
+  log.debug(() => "Stopping");
+  stopping.abort();
+  await Promise.race([
+    registered,
+    new Promise((late) => clock.startTimer(STOP_TIMEOUT_MS, () => late(undefined))),
+  ]);
+  monitor.stop();
+  await callPeer.close();
+  await serving;
+  pidFile?.release();
+}
+
+/** Answers the calls at all sockets, until the signal is aborted. */
+async function serve(
+  { datagrams, listeners, close }: ServerSockets,
+  respond: Respond,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.addEventListener("abort", close);
+  const hooks = {
+    respondFailed: ({ address }: Caller, error: unknown) =>
+      log.error(`Cannot answer a call from ${address}: ${reasonOf(error)}`),
+    replyFailed: ({ address }: Caller, error: unknown) =>
+      log.debug(() => `Cannot reply to ${address}: ${reasonOf(error)}`),
+    dropped: ({ address }: Caller) =>
+      log.debug(() => `Dropped a call from ${address}: too many are under way`),
+  };
+  const netidOf = (transport: "udp" | "tcp") => (address: string) => netidFor(transport, address);
+  const streams = { netidOf: netidOf("tcp"), clock, log, signal };
+  await Promise.all([
+    ...datagrams.map((socket) => serveDatagrams(socket, netidOf("udp"), respond, hooks)),
+    ...listeners.map((listener) => serveStreams(listener, respond, streams)),
+  ]);
+}
+
+/** The pid file; without one where it cannot be had, as when not started by root. */
+function openPidFile(owner: Identity, log: Log): PidFile | undefined {
+  try {
+    const file = PidFile.create(PID_FILE);
+    file.giveTo(owner);
+    return file;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    log.warning(`Going on without a pid file: ${reasonOf(error)}`);
+    return undefined;
+  }
+}
+
+/** The names in a directory, in the form in which peers are compared; none if it cannot be read. */
+function fileNames(directory: string): Set<string> {
+  try {
+    return new Set([...Deno.readDirSync(directory)].map(({ name }) => nameKey(name)));
+  } catch {
+    return new Set(); // sm-notify will say what is wrong with it
+  }
+}
+
+/** The text of a file of the system; empty where there is none. */
+function textOf(path: string): string {
+  const text = systemFiles.readText(path);
+  return text.kind === "text" ? text.text : "";
+}

@@ -1,0 +1,24 @@
+/** What the programs print, as against what they log. Nobody may be reading it. */
+
+import type { Exit } from "../config/load.ts";
+
+/** Prints what an ended command line wants printed; returns its exit status. */
+export function print({ status, stdout, stderr }: Exit): number {
+  write(Deno.stdout, stdout);
+  write(Deno.stderr, stderr);
+  return status;
+}
+
+/** Prints one line on stderr. */
+export function complain(line: string): void {
+  write(Deno.stderr, `${line}\n`);
+}
+
+function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+  } catch {
+    // Closed: there is no other place to say so.
+  }
+}

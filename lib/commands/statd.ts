@@ -1,0 +1,56 @@
+/**
+ * rpc.statd: reads its settings, goes to the background if it is to, and serves until it is stopped.
+ *
+ * Source: rpc.statd(8).
+ */
+
+import project from "../../deno.json" with { type: "json" };
+import { systemFiles } from "../config/ini_file.ts";
+import { loadStatdSettings } from "../config/load.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
+import type { Invocation } from "../platform/role.ts";
+import { selfCommand } from "../platform/self_command.ts";
+import { openLog } from "./logging.ts";
+import { notifyArguments } from "./notify_child.ts";
+import { findRunningStatd } from "./running_statd.ts";
+import { serveNsm } from "./serve_nsm.ts";
+import { smNotify } from "./sm_notify.ts";
+import { complain, print } from "./standard_streams.ts";
+
+/** Runs the daemon to its end; returns the exit status. */
+export async function statd(invocation: Invocation): Promise<number> {
+  const { programName, args, calledAs } = invocation;
+  const loaded = loadStatdSettings({ programName, args, env: Deno.env, files: systemFiles });
+  if (loaded.kind === "exit") return print(loaded);
+  const { settings, warnings } = loaded;
+  const isBackground = isInBackground();
+  if (isBackground) leaveTerminal();
+  else {
+    const running = await findRunningStatd();
+    if (running !== undefined) {
+      complain(`${programName}: Statd service already running! ${running}`);
+      return 1;
+    }
+    if (settings.notifyMode) {
+      complain(`${programName}: -N is deprecated, run sm-notify instead`);
+      const debug = settings.foreground && settings.noSyslog ? ["-d"] : [];
+      return await smNotify({ ...invocation, args: [...debug, ...notifyArguments(settings)] });
+    }
+    if (!settings.foreground) {
+      return await startInBackground(selfCommand("statd", args, calledAs));
+    }
+  }
+  const isToStderr = settings.foreground && settings.noSyslog;
+  const log = openLog(programName, { ...settings, isToStderr });
+  log.notice(`Version ${project.version} starting`);
+  for (const warning of warnings) log.warning(warning.message);
+  try {
+    await serveNsm({ invocation, settings, isBackground, log });
+    return 0;
+  } catch (error) {
+    log.error(reasonOf(error));
+    if (!isToStderr) complain(`${programName}: ${reasonOf(error)}`);
+    return 1;
+  }
+}
