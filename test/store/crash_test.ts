@@ -1,0 +1,155 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import type { MonitorRecord, NotifyRecord } from "../../lib/nsm/ports.ts";
+import { openNotifyStore } from "../../lib/store/notify_store.ts";
+import { formatRecord } from "../../lib/store/record_format.ts";
+import {
+  crashEverywhere,
+  diskWith,
+  labelOf,
+  type Scenario,
+  STATE_DIRECTORY,
+  type Step,
+} from "../support/crash_scenario.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+
+function record(monName: string, cookie = 1, myName = "us.example"): MonitorRecord {
+  const priv = new Uint8Array(16).fill(cookie);
+  return { monName, myName, myProg: 100021, myVers: 3, myProc: 16, priv };
+}
+
+function mon(it: MonitorRecord, replaced?: MonitorRecord): Step {
+  const line = formatRecord(it);
+  return { run: ({ monitor }) => monitor.put(it, replaced), lines: { [labelOf(line)]: line } };
+}
+
+function unmon(...records: MonitorRecord[]): Step {
+  const lines = Object.fromEntries(records.map((it) => [labelOf(formatRecord(it)), undefined]));
+  return { run: ({ monitor }) => monitor.remove(records), lines };
+}
+
+function told(it: MonitorRecord, fileName = it.monName): Step {
+  const { monName, myName } = it;
+  const peer: NotifyRecord = { fileName, monName, myName, modifiedAt: 0 };
+  return {
+    run: ({ notify }) => notify.remove(peer),
+    lines: { [labelOf(formatRecord(it))]: undefined },
+  };
+}
+
+const a = record("a");
+const b = record("b");
+const again = record("a", 2);
+const second = record("a", 3, "them.example");
+const third = record("a", 4, "others.example");
+const JUNK = "\x00 not a record\n";
+
+function text(...records: MonitorRecord[]): string {
+  return records.map(formatRecord).join("");
+}
+
+const retire: Step = { run: ({ notify }) => notify.retire(), files: ["sm.bak/a", "sm.bak/b"] };
+
+const SCENARIOS: Record<string, Scenario> = {
+  "SM_MON of a new host": { before: {}, groups: [[mon(a)], [mon(b)]] },
+  "SM_MON with a new cookie": { before: { "sm/a": text(a) }, groups: [[mon(again, a)]] },
+  "SM_MON with a new cookie beside another record": {
+    before: { "sm/a": text(a, second) + JUNK },
+    groups: [[mon(again, a)]],
+  },
+  "SM_MON of a second caller": { before: { "sm/a": text(a) }, groups: [[mon(second)]] },
+  "SM_MON over a file that nfs-utils left open": {
+    before: { "sm/a": text(a) + JUNK.trimEnd() },
+    groups: [[mon(second)], [unmon(a)]],
+  },
+  "SM_MON of a host in a file of another name": {
+    before: { "sm/official": text(a) },
+    groups: [[mon(again, a)], [mon(second)], [unmon(again)]],
+  },
+  "SM_MON of a host in two files": {
+    before: { "sm/official": text(a), "sm/a": text(second) },
+    groups: [[mon(third)], [unmon(second)], [unmon(a, third)]],
+  },
+  "SM_UNMON of one record of several": {
+    before: { "sm/a": text(a, second) + JUNK },
+    groups: [[unmon(a)]],
+  },
+  "SM_UNMON of the last record": {
+    before: { "sm/a": text(a), "sm/b": text(b) },
+    groups: [[unmon(a)]],
+  },
+  "SM_UNMON_ALL": {
+    before: { "sm/a": text(a, second), "sm/b": text(b) },
+    groups: [[unmon(a, b)]],
+  },
+  "SM_MON after SM_UNMON": { before: { "sm/a": text(a) }, groups: [[unmon(a)], [mon(second)]] },
+  "several calls at one time": {
+    before: { "sm/a": text(a) },
+    groups: [[mon(b), mon(second), unmon(a)], [unmon(b), mon(third)]],
+  },
+  "two calls for one file at one time": { before: {}, groups: [[mon(a), mon(second)]] },
+  "retiring": { before: { "sm/a": text(a, second), "sm/b": text(b) }, groups: [[retire]] },
+  "retiring onto files of the same name": {
+    before: { "sm/a": text(a, second), "sm/b": text(b), "sm.bak/a": text(third, a) + JUNK },
+    groups: [[retire]],
+  },
+  "removal of a peer that was told": {
+    before: { "sm.bak/a": text(a, second), "sm.bak/b": text(b) },
+    groups: [[told(a)], [told(second)]],
+  },
+  "removal of several peers that were told at one time": {
+    before: { "sm.bak/a": text(a, second), "sm.bak/b": text(b) },
+    groups: [[told(a), told(b)]],
+  },
+};
+
+for (const [name, scenario] of Object.entries(SCENARIOS)) {
+  Deno.test(`a crash at any point of ${name} loses nothing and tears nothing`, pure, async () => {
+    assert(await crashEverywhere(scenario) > 0);
+  });
+}
+
+Deno.test("crashEverywhere() finds a file that is not synced", pure, async () => {
+  for (const name of ["SM_MON of a new host", "retiring onto files of the same name"]) {
+    const error = await assertRejects(() => crashEverywhere(SCENARIOS[name]!, "sync"), Error);
+    assertMatch(error.message, /is empty|torn line|expected one of/);
+  }
+});
+
+Deno.test("crashEverywhere() finds a directory that is not synced", pure, async () => {
+  for (const name of ["SM_MON of a new host", "SM_UNMON of the last record"]) {
+    await assertRejects(
+      () => crashEverywhere(SCENARIOS[name]!, "syncDirectory"),
+      Error,
+      "expected",
+    );
+  }
+});
+
+Deno.test(
+  "a crash at any point of advanceStateNumber() leaves the old or the new number",
+  pure,
+  () => {
+    for (let operations = 0, isWhole = false; !isWhole; operations++) {
+      const disk = diskWith({ state: "\x05\0\0\0" });
+      const log = new RecordingLog();
+      const store = openNotifyStore(STATE_DIRECTORY, { log, fileSystem: disk });
+      disk.powerLasts = operations;
+      let advanced: number | undefined;
+      try {
+        advanced = store.advanceStateNumber();
+      } catch {
+        // The power was cut.
+      }
+      isWhole = disk.powerLasts >= 0;
+      for (const remains of disk.remains()) {
+        const later = openNotifyStore(STATE_DIRECTORY, { log, fileSystem: remains });
+        const number = later.stateNumber();
+        assert(number === 7 || (number === 5 && advanced === undefined), `state ${number}`);
+        assertEquals(later.advanceStateNumber(), number + 2);
+        assertEquals(log.lines, []);
+      }
+    }
+  },
+);

@@ -1,0 +1,234 @@
+/**
+ * A file system in memory that forgets what was not synced when its power is cut, and that can refuse
+ * operations. It is as unhelpful as a journalling file system may be: only a sync of a file makes its
+ * data lasting, only a sync of a directory the names in it, and without them any part may survive.
+ */
+
+import type {
+  DirectoryEntry,
+  FileFacts,
+  FileSystem,
+  NewFile,
+  Syncable,
+} from "../../lib/store/file_system.ts";
+
+/** What is done to the disk, in words. */
+export type Operation =
+  | "list"
+  | "read"
+  | "create"
+  | "write"
+  | "sync"
+  | "append"
+  | "rename"
+  | "remove"
+  | "syncDirectory";
+
+/** The power is gone: nothing works any more. */
+export class PowerCut extends Error {
+  override readonly name = "PowerCut";
+}
+
+interface Inode {
+  text: string;
+  syncedText: string;
+  readonly mode: number;
+  modifiedAt: number;
+}
+
+/** A change of names that no sync has made lasting. */
+interface PendingChange {
+  readonly directories: readonly string[];
+  readonly apply: (names: Map<string, Inode>) => void;
+}
+
+/** Above this number of pending changes not every selection of them is tried. */
+const ALL_SELECTIONS_MAX = 6;
+
+/** What may be left of data that were not synced, from nothing to everything. */
+const SURVIVORS: readonly ((inode: Inode) => string)[] = [
+  ({ syncedText }) => syncedText,
+  ({ text }) => text.slice(0, text.length / 2),
+  ({ text }) => text.slice(0, -3),
+  ({ text }) => "\0".repeat(text.length),
+  ({ text }) => text,
+];
+
+export class FragileDisk implements FileSystem {
+  /** Every change that was made, as `operation path`. */
+  readonly journal: string[] = [];
+  /** Number of changes after which the power is cut. */
+  powerLasts = Infinity;
+  /** Fails an operation with the error that it returns. */
+  fault: (operation: Operation, path: string) => Error | undefined = () => undefined;
+  /** Syncs that say that they are done and do nothing. */
+  ignored: "sync" | "syncDirectory" | undefined;
+  readonly #directories = new Map<string, DirectoryEntry[]>();
+  #names = new Map<string, Inode>();
+  #lastingNames = new Map<string, Inode>();
+  #pending: PendingChange[] = [];
+  #time = 0;
+
+  /** `files` maps paths to what they hold; all of it is lasting. Directories exist as they are named. */
+  constructor(directories: readonly string[], files: Readonly<Record<string, string>> = {}) {
+    for (const directory of directories) this.#directories.set(directory, []);
+    for (const [path, text] of Object.entries(files)) {
+      this.#names.set(path, { text, syncedText: text, mode: 0o600, modifiedAt: ++this.#time });
+    }
+    this.#lastingNames = new Map(this.#names);
+  }
+
+  /** Puts something into a directory that is no file. */
+  addOther(directory: string, name: string, kind: "isDirectory" | "isSymlink" | "isOther"): void {
+    const none = { name, isFile: false, isDirectory: false, isSymlink: false };
+    this.#directories.get(directory)!.push({
+      ...none,
+      ...(kind === "isOther" ? {} : { [kind]: true }),
+    });
+  }
+
+  /** What each file holds. */
+  get files(): Record<string, string> {
+    return Object.fromEntries([...this.#names].map(([path, { text }]) => [path, text]));
+  }
+
+  /** The permissions of a file. */
+  modeOf(path: string): number | undefined {
+    return this.#names.get(path)?.mode;
+  }
+
+  /** Every disk that may be found after a power cut now. */
+  *remains(): Iterable<FragileDisk> {
+    for (const survives of selectionsOf(this.#pending.length)) {
+      const names = new Map(this.#lastingNames);
+      for (const [i, { apply }] of this.#pending.entries()) {
+        if (survives(i)) apply(names);
+      }
+      for (const survivorOf of SURVIVORS) {
+        const files = [...names].map(([path, inode]) =>
+          [path, inode.text === inode.syncedText ? inode.text : survivorOf(inode)] as const
+        );
+        yield new FragileDisk([...this.#directories.keys()], Object.fromEntries(files));
+      }
+    }
+  }
+
+  list(directory: string): Iterable<DirectoryEntry> {
+    this.#may("list", directory);
+    const others = this.#directories.get(directory);
+    if (others === undefined) throw new Deno.errors.NotFound("No such directory (os error 2)");
+    const names = [...this.#names.keys()].filter((path) => directoryOf(path) === directory);
+    const file = { isFile: true, isDirectory: false, isSymlink: false };
+    return [
+      ...others,
+      ...names.map((path) => ({ name: path.slice(directory.length + 1), ...file })),
+    ];
+  }
+
+  facts(path: string): FileFacts | undefined {
+    const inode = this.#names.get(path);
+    if (inode !== undefined) {
+      return { isFile: true, size: inode.text.length, modifiedAt: inode.modifiedAt };
+    }
+    const others = this.#directories.get(directoryOf(path)) ?? [];
+    const isThere = others.some(({ name }) => path.endsWith(`/${name}`));
+    return isThere ? { isFile: false, size: 0, modifiedAt: 0 } : undefined;
+  }
+
+  read(path: string, maxBytes: number): string | undefined {
+    this.#may("read", path);
+    return this.#names.get(path)?.text.slice(0, maxBytes);
+  }
+
+  create(path: string, mode: number): NewFile {
+    this.#change("create", path);
+    if (this.#names.has(path)) throw new Deno.errors.AlreadyExists("File exists (os error 17)");
+    const inode: Inode = { text: "", syncedText: "", mode, modifiedAt: ++this.#time };
+    this.#rename([directoryOf(path)], (names) => names.set(path, inode));
+    const sync = () => {
+      this.#change("sync", path);
+      if (this.ignored !== "sync") inode.syncedText = inode.text;
+    };
+    return {
+      write: (text) => {
+        this.#change("write", path);
+        inode.text += text;
+      },
+      sync,
+      syncAside: () => Promise.resolve().then(sync),
+      close: () => {},
+    };
+  }
+
+  append(path: string, text: string, mode: number): void {
+    if (!this.#names.has(path)) this.create(path, mode);
+    this.#change("append", path);
+    this.#names.get(path)!.text += text;
+  }
+
+  rename(from: string, to: string): void {
+    this.#change("rename", `${from} -> ${to}`);
+    const inode = this.#inode(from);
+    this.#rename([directoryOf(from), directoryOf(to)], (names) => {
+      if (names.get(from) === inode) names.delete(from);
+      names.set(to, inode);
+    });
+  }
+
+  remove(path: string): void {
+    this.#change("remove", path);
+    const inode = this.#inode(path);
+    this.#rename([directoryOf(path)], (names) => {
+      if (names.get(path) === inode) names.delete(path);
+    });
+  }
+
+  openDirectory(path: string): Syncable {
+    const sync = () => {
+      this.#change("syncDirectory", path);
+      if (this.ignored === "syncDirectory") return;
+      const isOf = ({ directories }: PendingChange) => directories.includes(path);
+      for (const { apply } of this.#pending.filter(isOf)) apply(this.#lastingNames);
+      this.#pending = this.#pending.filter((change) => !isOf(change));
+    };
+    return { sync, syncAside: () => Promise.resolve().then(sync), close: () => {} };
+  }
+
+  #inode(path: string): Inode {
+    const inode = this.#names.get(path);
+    if (inode === undefined) throw new Deno.errors.NotFound("No such file (os error 2)");
+    return inode;
+  }
+
+  #rename(directories: readonly string[], apply: (names: Map<string, Inode>) => void): void {
+    apply(this.#names);
+    this.#pending.push({ directories, apply });
+  }
+
+  #may(operation: Operation, path: string): void {
+    if (this.powerLasts < 0) throw new PowerCut();
+    const error = this.fault(operation, path);
+    if (error !== undefined) throw error;
+  }
+
+  #change(operation: Operation, path: string): void {
+    if (this.powerLasts-- <= 0) this.powerLasts = -1;
+    this.#may(operation, path);
+    this.journal.push(`${operation} ${path}`);
+  }
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
+/** Which of `count` changes survive: every selection, or where these are too many the likely ones. */
+function* selectionsOf(count: number): Iterable<(index: number) => boolean> {
+  if (count <= ALL_SELECTIONS_MAX) {
+    for (let bits = 0; bits < 1 << count; bits++) yield (index) => (bits >> index & 1) === 1;
+    return;
+  }
+  for (let length = 0; length <= count; length++) yield (index) => index < length;
+  for (let missing = 0; missing < count; missing++) yield (index) => index !== missing;
+  for (let only = 0; only < count; only++) yield (index) => index === only;
+}
