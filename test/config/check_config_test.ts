@@ -10,7 +10,6 @@ function start(args: readonly string[], conf: string) {
 const CONF = `[statd]
 port = 2049
 ha-callout = "/x #1"
-ha-callout = "/x #1"
 no-such = 1
 udp = perhaps
 [statd "x"]
@@ -42,6 +41,7 @@ name = nodeb                             # option -n
 state-directory-path = /srv/nsm          # option -P
 no-notify = yes                          # environment RPC_STATD_NO_NOTIFY
 ha-callout = "/x #1"                     # /etc/nfs.conf:4
+ha-callout-timeout = 30                  # default
 debug = 0                                # default
 verbose = 1                              # default
 send-using-tcp = no                      # default
