@@ -1,0 +1,197 @@
+/**
+ * A throw-away host for black-box tests: network, mounts and process ids of its own through unshare(1).
+ * It has its own /etc (a copy), an empty /run, and /var/lib/nfs as Debian ships it; what programs write
+ * for the kernel's lockd stays in it too. Whatever was started in it ends with it, also when the test
+ * itself is killed.
+ *
+ * Programs reach only what is inside; the test reaches the files inside through {@link TestHost.path}.
+ */
+
+import { BackgroundProgram, type Place } from "./background_program.ts";
+import { eventually } from "./patience.ts";
+
+/** What a host has beyond the usual. */
+export interface HostOptions {
+  /** Addresses of the loopback device besides 127.0.0.0/8 and ::1, such as `10.99.0.1/32`. */
+  readonly addresses?: readonly string[];
+  /** Lines of /etc/hosts besides those for localhost. Names are looked up nowhere else. */
+  readonly hosts?: readonly string[];
+  /** Contents of other files below /etc, by name. */
+  readonly etc?: Readonly<Record<string, string>>;
+}
+
+/** How a command ended. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Makes the host, says its process id as the machine knows it, and lasts until its input ends. Arguments
+ * are the addresses. It is a shell that waits for a program, because process 1 has to take care of the
+ * orphans that daemons are.
+ */
+const INIT = `
+set -e
+read -r pid rest </proc/self/stat
+mount -t tmpfs -o mode=755 none /run
+cp -a /etc /run/etc
+mount --bind /run/etc /etc
+mount -t tmpfs -o mode=755 none /run
+mount -t proc none /proc
+mount -t tmpfs none /proc/sys/fs
+mount -t tmpfs none /proc/fs
+mkdir /proc/sys/fs/nfs /proc/fs/lockd
+touch /proc/sys/fs/nfs/nsm_local_state /proc/sys/fs/nfs/nlm_tcpport /proc/sys/fs/nfs/nlm_udpport
+touch /proc/fs/lockd/nlm_end_grace
+mount -t tmpfs -o mode=755 none /var/lib/nfs
+cd /var/lib/nfs
+mkdir sm sm.bak
+touch state
+chown statd:nogroup sm sm.bak 2>/dev/null || chown nobody:nogroup sm sm.bak
+chown --reference=sm state && chgrp root state
+ip link set lo up
+for address; do ip address add "$address" dev lo; done
+cd /
+echo "$pid"
+cat >/dev/null
+:
+`;
+
+/** What is the same on every machine: names come from /etc/hosts, and nobody is kept out. */
+const ETC: Readonly<Record<string, string>> = {
+  "resolv.conf": "",
+  "nsswitch.conf": ["passwd", "group", "hosts", "services", "rpc", "netgroup"]
+    .map((database) => `${database}: files\n`).join(""),
+  "hosts.allow": "",
+  "hosts.deny": "",
+  "nfs.conf": "",
+};
+const LOCALHOST = ["127.0.0.1 localhost", "::1 localhost ip6-localhost"];
+
+/** The state directory of a host. */
+export const STATE_DIRECTORY = "/var/lib/nfs";
+
+export class TestHost implements AsyncDisposable, Place {
+  readonly #holder: Deno.ChildProcess;
+  readonly #holderInput: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #holderPid: number;
+  readonly #programs: BackgroundProgram[] = [];
+
+  private constructor(
+    holder: Deno.ChildProcess,
+    input: WritableStreamDefaultWriter<Uint8Array>,
+    pid: number,
+  ) {
+    this.#holder = holder;
+    this.#holderInput = input;
+    this.#holderPid = pid;
+  }
+
+  static async create(options: HostOptions = {}): Promise<TestHost> {
+    const { addresses = [], hosts = [], etc = {} } = options;
+    const own = ["--net", "--mount", "--pid", "--fork", "--kill-child"];
+    const holder = new Deno.Command("unshare", {
+      args: [...own, "sh", "-c", INIT, "sh", ...addresses],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const input = holder.stdin.getWriter();
+    const reader = holder.stdout.getReader();
+    const { value } = await reader.read();
+    await reader.cancel();
+    if (value === undefined) {
+      await input.close().catch(() => {});
+      throw new Error(`Cannot make a namespace: status ${(await holder.status).code}`);
+    }
+    const host = new TestHost(holder, input, Number(new TextDecoder().decode(value)));
+    const texts = { ...ETC, hosts: [...LOCALHOST, ...hosts, ""].join("\n"), ...etc };
+    for (const [name, content] of Object.entries(texts)) await host.write(`/etc/${name}`, content);
+    return host;
+  }
+
+  /** Where the test finds a file of the host. A link to an absolute path leads out of the host. */
+  path(inside: string): string {
+    return `/proc/${this.#holderPid}/root${inside}`;
+  }
+
+  /** Writes a file anew. */
+  async write(inside: string, content: string | Uint8Array): Promise<void> {
+    const path = this.path(inside);
+    await Deno.remove(path).catch(() => {}); // there may be a link that leads out of the host, or nothing
+    if (typeof content === "string") await Deno.writeTextFile(path, content);
+    else await Deno.writeFile(path, content);
+  }
+
+  /** The command that runs another one in the host. */
+  inside(command: readonly string[]): readonly string[] {
+    const target = ["nsenter", `--target=${this.#holderPid}`, "--net", "--mount", "--pid", "--"];
+    return [...target, ...command];
+  }
+
+  /** Runs a command to its end. */
+  async run(...command: string[]): Promise<Ended> {
+    const [program, ...args] = this.inside(command);
+    const options = { args, env: { LC_ALL: "C" }, stdin: "null" } as const;
+    const { code, stdout, stderr } = await new Deno.Command(program!, options).output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  }
+
+  /** The output of a command that has to succeed. */
+  async output(...command: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.run(...command);
+    if (code !== 0) throw new Error(`"${command.join(" ")}" ended with ${code}: ${stderr}`);
+    return stdout;
+  }
+
+  /** Starts a program that goes on until it is stopped, at the latest with the host. */
+  start(...command: string[]): BackgroundProgram {
+    return this.follow(new BackgroundProgram(this, command));
+  }
+
+  /** Lets {@link report} tell of a program, and disposal wait for it. */
+  follow<P extends BackgroundProgram>(program: P): P {
+    this.#programs.push(program);
+    return program;
+  }
+
+  /** Starts Debian's rpcbind and waits until it serves. */
+  async startRpcbind(): Promise<BackgroundProgram> {
+    const rpcbind = this.start("/sbin/rpcbind", "-f");
+    // The last of its sockets. That of an earlier rpcbind may still be there, without a listener.
+    const path = this.path("/run/rpcbind.sock");
+    await eventually("rpcbind serves", async () => {
+      try {
+        (await Deno.connect({ transport: "unix", path })).close();
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    return rpcbind;
+  }
+
+  /** Sends a signal to a process, by its id in the host. */
+  async kill(pid: number, signal: string): Promise<void> {
+    await this.output("kill", `-${signal}`, String(pid));
+  }
+
+  /** Whether there is a process of this id in the host. */
+  async isAlive(pid: number): Promise<boolean> {
+    return (await this.run("kill", "-0", String(pid))).code === 0;
+  }
+
+  /** Everything that the programs have written, for somebody who has to find out what went wrong. */
+  report(): string {
+    return this.#programs.map((program) => program.report()).join("");
+  }
+
+  /** Ends everything in the host. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#holderInput.close(); // process 1 ends, and the kernel ends the others
+    await this.#holder.status;
+    for (const program of this.#programs) await program.ended;
+  }
+}
