@@ -9,11 +9,12 @@
 
 import type { Log } from "../log.ts";
 import { type MonitorRecord, type MonitorStore, StoreError } from "../nsm/ports.ts";
+import { readText } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { fileNameFault, type Layout, layoutOf } from "./layout.ts";
 import { recordFiles, trySyncDirectory } from "./record_directory.ts";
-import { withoutRegistrations, withRecord } from "./record_file.ts";
+import { recordsIn, withoutRegistrations, withRecord } from "./record_file.ts";
 import { recordFault, registrationKey } from "./record_format.ts";
 import { StateFile } from "./state_file.ts";
 
@@ -37,7 +38,7 @@ class FileStore implements MonitorStore {
   readonly #commit: GroupCommit;
   /**
    * The files of mon_names that live in others than their own, the one for new records first. Only
-   * exceptions are here, and they stay: a name too many costs a look for a file that is not there.
+   * exceptions are here, and they stay when the files go: their next records go there again.
    */
   readonly #filesOf = new Map<string, readonly string[]>();
 
@@ -54,11 +55,16 @@ class FileStore implements MonitorStore {
     // A process that was killed may have renamed files without syncing: what is read must last.
     if (trySyncDirectory(this.#fs, monitorList, this.#log)) this.#commit.markSynced();
     const loaded: MonitorRecord[] = [];
+    const names = new Set<string>();
     for (const { name, records } of recordFiles(this.#fs, monitorList, this.#log)) {
+      names.add(name);
       for (const record of records) {
         loaded.push(record);
-        if (record.monName !== name) this.#addFile(record.monName, name);
+        if (record.monName !== name) this.#addFiles(record.monName, [name]);
       }
+    }
+    for (const monName of this.#filesOf.keys()) {
+      if (names.has(monName)) this.#addFiles(monName, [monName]);
     }
     return loaded;
   }
@@ -68,12 +74,18 @@ class FileStore implements MonitorStore {
     if (fault !== undefined) {
       throw new StoreError("write", `${this.#layout.monitorList}/${record.monName}`, fault);
     }
-    const [home, ...others] = this.#filesFor(record, replaced);
-    await this.#commit.change(home!, (text) => withRecord(text, record, replaced));
-    // Only now: until the new record is on disk the old one must not go.
-    if (others.length > 0) {
-      await this.#removeFrom(others, new Set([record, replaced].map(registrationKey)));
+    if (record.monName !== replaced.monName) {
+      const files = [...this.#files(replaced.monName), ...this.#files(record.monName)];
+      this.#addFiles(record.monName, files);
     }
+    const files = this.#files(record.monName);
+    const home = this.#homeOf(replaced, files);
+    const inPlace = this.#commit.change(home, (text) => withRecord(text, record, replaced));
+    // Elsewhere there can only be copies, which have to go with what they are copies of.
+    const others = files.filter((name) => name !== home);
+    if (others.length === 0) return await inPlace;
+    const keys = new Set([record, replaced].map(registrationKey));
+    await settleAll([inPlace, this.#removeFrom(others, keys)]);
   }
 
   async remove(records: readonly MonitorRecord[]): Promise<void> {
@@ -98,24 +110,29 @@ class FileStore implements MonitorStore {
     );
   }
 
-  /** The files in which records of a peer may be; new ones go to the first. */
+  /** The files in which records of a peer may be; there is nearly always one. */
   #files(monName: string): readonly string[] {
-    const exceptional = this.#filesOf.get(monName);
-    if (exceptional !== undefined) return exceptional;
-    return fileNameFault(monName) === undefined ? [monName] : [];
+    return this.#filesOf.get(monName) ?? (fileNameFault(monName) === undefined ? [monName] : []);
   }
 
-  /** The same for a record that takes another one's place, whose mon_name may be spelt otherwise. */
-  #filesFor(record: MonitorRecord, replaced: MonitorRecord): readonly string[] {
-    if (record.monName !== replaced.monName) {
-      for (const name of this.#files(replaced.monName)) this.#addFile(record.monName, name);
-    }
-    return this.#files(record.monName);
+  #addFiles(monName: string, names: readonly string[]): void {
+    this.#filesOf.set(monName, [...new Set([...this.#filesOf.get(monName) ?? [], ...names])]);
   }
 
-  #addFile(monName: string, name: string): void {
-    const files = this.#files(monName);
-    if (!files.includes(name)) this.#filesOf.set(monName, [name, ...files]);
+  /** The file in which a record has to be replaced, so that a crash leaves one of the two. */
+  #homeOf(record: MonitorRecord, files: readonly string[]): string {
+    const first = files[0]!;
+    if (files.length === 1) return first;
+    const key = registrationKey(record);
+    const holdsIt = (name: string) => {
+      try {
+        const text = readText(this.#fs, `${this.#layout.monitorList}/${name}`) ?? "";
+        return recordsIn(text).records.some((other) => registrationKey(other) === key);
+      } catch {
+        return false; // not a file that could be changed
+      }
+    };
+    return files.find(holdsIt) ?? first;
   }
 }
 

@@ -11,6 +11,7 @@
  * lastState
  * transport
  * port
+ * toldAt
  * ```
  *
  * statd and sm-notify append to it at the same time, each with one write for all lines; only statd
@@ -181,7 +182,7 @@ function fieldsOf(line: string): Record<string, unknown> | undefined {
 }
 
 function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
-  const { addresses, canonicalName, lastState, transport, port } = fields;
+  const { addresses, canonicalName, lastState, transport, port, toldAt } = fields;
   if (!Array.isArray(addresses) || !addresses.every((it) => typeof it === "string")) {
     return undefined;
   }
@@ -191,6 +192,7 @@ function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
     ...(isIntegerWithin(lastState, -0x80000000, 0x7fffffff) ? { lastState } : {}),
     ...(transport === "udp" || transport === "tcp" ? { transport } : {}),
     ...(isIntegerWithin(port, 1, 0xffff) ? { port } : {}),
+    ...(isIntegerWithin(toldAt, 0, Number.MAX_SAFE_INTEGER) ? { toldAt } : {}),
   };
 }
 

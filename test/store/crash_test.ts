@@ -51,6 +51,12 @@ function text(...records: MonitorRecord[]): string {
 
 const retire: Step = { run: ({ notify }) => notify.retire(), files: ["sm.bak/a", "sm.bak/b"] };
 
+/** SM_MON of `A` in place of the record of `a`. */
+const upper: Step = {
+  run: ({ monitor }) => monitor.put(record("A", 2), a),
+  lines: { [labelOf(text(a))]: undefined, [labelOf(text(record("A")))]: text(record("A", 2)) },
+};
+
 const SCENARIOS: Record<string, Scenario> = {
   "SM_MON of a new host": { before: {}, groups: [[mon(a)], [mon(b)]] },
   "SM_MON with a new cookie": { before: { "sm/a": text(a) }, groups: [[mon(again, a)]] },
@@ -69,7 +75,17 @@ const SCENARIOS: Record<string, Scenario> = {
   },
   "SM_MON of a host in two files": {
     before: { "sm/official": text(a), "sm/a": text(second) },
-    groups: [[mon(third)], [unmon(second)], [unmon(a, third)]],
+    groups: [[mon(third)], [mon(record("a", 9, "them.example"), second)], [
+      unmon(a, second, third),
+    ]],
+  },
+  "SM_MON of a host twice in two files": {
+    before: { "sm/official": text(a), "sm/a": text(a, second) },
+    groups: [[mon(again, a)], [unmon(again)], [mon(a)], [unmon(a, second)]],
+  },
+  "SM_MON of a host whose name is spelt otherwise": {
+    before: { "sm/a": text(a, second) },
+    groups: [[upper], [mon(record("A", 7), record("A", 2))], [unmon(record("A", 7))]],
   },
   "SM_UNMON of one record of several": {
     before: { "sm/a": text(a, second) + JUNK },

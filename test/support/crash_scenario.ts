@@ -161,7 +161,7 @@ class History {
       const allowed = this.#allowed(label);
       const isRight = lines.length === 0
         ? allowed.has(undefined)
-        : lines.length === 1 && allowed.has(lines[0]);
+        : lines.every((line) => allowed.has(line));
       const expected = JSON.stringify([...allowed]);
       assert(
         isRight,
