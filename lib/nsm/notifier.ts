@@ -256,7 +256,9 @@ export class Notifier {
       if (way !== undefined) {
         const { transport, port, address } = way;
         const addresses = [...new Set([address, ...peer.addresses])];
-        memory.save(nameKey(record.monName), { ...peer.facts, addresses, transport, port });
+        const toldAt = this.#parts.clock.wallClock();
+        const told = { ...peer.facts, addresses, transport, port, toldAt };
+        memory.save(nameKey(record.monName), told);
       }
       log.debug(() =>
         `Notified ${quote(record.fileName)} at ${way?.address} over ${way?.transport}`

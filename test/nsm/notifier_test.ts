@@ -198,6 +198,7 @@ Deno.test("the next address has its turn when one is silent", pure, async () => 
     addresses: ["fd00::3", "10.0.0.1", "10.0.0.2"],
     transport: "udp",
     port: 900,
+    toldAt: world.clock.wallClock(),
   });
 });
 

@@ -1,0 +1,84 @@
+/**
+ * What sm-notify does before it goes to the background, as root: the run-once lock, own names, the move
+ * from `sm` to `sm.bak`, the state number, and the kernel's files.
+ */
+
+import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../config/settings.ts";
+import type { Log } from "../log.ts";
+import { hostResolver } from "../net/resolver.ts";
+import type { NotifyStore } from "../nsm/ports.ts";
+import { asOwner } from "../platform/as_owner.ts";
+import { systemClock } from "../platform/clock.ts";
+import { KernelState, type KernelWrite } from "../platform/kernel_state.ts";
+import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { takeLockOfLife } from "../platform/run_once.ts";
+import { layoutOf } from "../store/layout.ts";
+import { NotifyRun } from "../store/notify_run.ts";
+import { openNotifyStore } from "../store/notify_store.ts";
+import type { Prepared } from "./notify_peers.ts";
+import { planSources } from "./notify_sources.ts";
+
+/** Where the run-once lock is; a tmpfs on most systems. */
+const RUN_DIRECTORY = "/run";
+
+/** Does all that comes before notifying; undefined when there is nothing to notify of. */
+export async function prepareToNotify(
+  settings: SmNotifySettings,
+  log: Log,
+): Promise<Prepared | undefined> {
+  const kernel = new KernelState();
+  const life = kernel.bootId() ?? "";
+  const { stateDirectoryPath } = settings;
+  const run = new NotifyRun(stateDirectoryPath, life, log);
+  if (!mayRun(settings, run, life, log)) return undefined;
+
+  const names = { addressesOfName, nameOfAddress };
+  const resolver = hostResolver(names, systemClock);
+  const sources = await planSources(settings.outgoingAddr, resolver, log);
+
+  const unfinished = run.unfinished;
+  const isCarriedOn = unfinished !== undefined && !run.hasNewPeers;
+  const store = openNotifyStore(stateDirectoryPath, { log });
+  const count = asOwner(layoutOf(stateDirectoryPath).monitorList, () => {
+    store.retire();
+    return store.load().length;
+  });
+  if (count === 0) {
+    if (settings.liftGrace) report(kernel.endGrace(), log);
+    run.finish();
+    return undefined;
+  }
+  const stateNumber = settings.updateState
+    ? advance(store, run, isCarriedOn ? unfinished : undefined)
+    : store.stateNumber();
+  if (stateNumber === 0) throw new Error("The state number is 0, which peers take for none");
+  report(kernel.setLocalState(stateNumber), log);
+  return { stateNumber, sources, life };
+}
+
+/** Applies the run-once rule, which concerns the default state directory only. */
+function mayRun(settings: SmNotifySettings, run: NotifyRun, life: string, log: Log): boolean {
+  if (settings.stateDirectoryPath !== DEFAULT_STATE_DIRECTORY) return true;
+  const lock = takeLockOfLife(RUN_DIRECTORY, life);
+  if (lock.isFirst || settings.force || !settings.updateState) return true;
+  if (run.unfinished !== undefined && !run.isGoingOn) {
+    log.notice("Carrying on a run that was cut short");
+    return true;
+  }
+  log.debug(() => `Cannot take the lock: ${lock.reason}`);
+  log.notice("Already notifying clients; Exiting!");
+  return false;
+}
+
+/** The number to announce: a new one, or that of a run which was cut short. */
+function advance(store: NotifyStore, run: NotifyRun, carriedOn: number | undefined): number {
+  if (carriedOn !== undefined && store.stateNumber() === carriedOn) return carriedOn;
+  run.begin(run.nextStateNumber);
+  return store.advanceStateNumber();
+}
+
+/** An absent file means that the kernel has no lock manager, which may come later. */
+function report(write: KernelWrite, log: Log): void {
+  if (write.outcome === "failed") log.warning(`Cannot write "${write.path}": ${write.reason}`);
+  if (write.outcome === "absent") log.debug(() => `There is no "${write.path}"`);
+}

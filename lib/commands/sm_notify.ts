@@ -1,0 +1,59 @@
+/**
+ * sm-notify: tells the peers that were monitored before the last boot that this host has rebooted, once
+ * in its life. What needs root is done first and in the foreground; then it goes to the background,
+ * gives up root, and notifies.
+ *
+ * Source: sm-notify(8); the order is that of nfs-utils where others can see it.
+ */
+
+import project from "../../deno.json" with { type: "json" };
+import { systemFiles } from "../config/ini_file.ts";
+import { loadSmNotifySettings } from "../config/load.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
+import type { Invocation } from "../platform/role.ts";
+import { selfCommand } from "../platform/self_command.ts";
+import { openLog } from "./logging.ts";
+import { print } from "./standard_streams.ts";
+import { prepareToNotify } from "./notify_prepare.ts";
+import { notifyPeers, type Prepared } from "./notify_peers.ts";
+
+/** How what the foreground has found out gets to the background: as JSON. */
+const PREPARED_VARIABLE = "NSM_PREPARED";
+/** Permissions that files made by root do not get, as with nfs-utils. */
+const ROOT_UMASK = 0o022;
+
+/** Runs the program to its end; returns the exit status. */
+export async function smNotify(invocation: Invocation): Promise<number> {
+  const { programName, args, calledAs } = invocation;
+  const loaded = loadSmNotifySettings({ programName, args, env: Deno.env, files: systemFiles });
+  if (loaded.kind === "exit") return print(loaded);
+  const { settings, warnings } = loaded;
+  const log = openLog(programName, { ...settings, isToStderr: settings.noSyslog });
+  try {
+    const prepared = preparedInForeground();
+    if (isInBackground() && prepared !== undefined) {
+      leaveTerminal();
+      return await notifyPeers(settings, prepared, true, log);
+    }
+    Deno.umask(ROOT_UMASK);
+    log.notice(`Version ${project.version} starting`);
+    for (const warning of warnings) log.warning(warning.message);
+    const outcome = await prepareToNotify(settings, log);
+    if (outcome === undefined) return 0;
+    if (settings.noSyslog) return await notifyPeers(settings, outcome, false, log);
+    log.notice("Backgrounding to notify hosts...");
+    const command = selfCommand("sm-notify", args, calledAs);
+    const env = { ...command.env, [PREPARED_VARIABLE]: JSON.stringify(outcome) };
+    return await startInBackground({ ...command, env });
+  } catch (error) {
+    log.error(reasonOf(error));
+    return 1;
+  }
+}
+
+function preparedInForeground(): Prepared | undefined {
+  const text = Deno.env.get(PREPARED_VARIABLE);
+  Deno.env.delete(PREPARED_VARIABLE);
+  return text === undefined ? undefined : JSON.parse(text);
+}

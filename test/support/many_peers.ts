@@ -1,0 +1,165 @@
+/**
+ * Plays any number of IPv4 peers: one process answers for all addresses that are routed to it, as
+ * portmapper (port 111) and NSM, over UDP, each from the address that it was asked at. A third socket
+ * plays a DNS server that swallows every question. Run in a network namespace of its own:
+ *
+ *     deno run -A many_peers.ts
+ *
+ * It prints `ready` when it answers. How a peer behaves is said by its address:
+ *
+ * | address      | behaviour                                        |
+ * | ------------ | ------------------------------------------------ |
+ * | 127.2.0.0/16 | silent                                           |
+ * | 127.3.0.0/16 | has no NSM: GETPORT answers 0                    |
+ * | any other    | healthy                                          |
+ *
+ * A datagram `report PATH` to port 111 has it write what it has received, as JSON, and answer `done`;
+ * `forget` has it begin anew.
+ *
+ * It is not the bottleneck of a measurement: system calls are made without the event loop, in batches
+ * until the sockets are empty, at 3 to 4 µs for a datagram and its answer; its receive buffers are
+ * large enough for ten thousand datagrams, so that what is lost was lost on the other side.
+ */
+
+const PORTMAP_PORT = 111;
+const NSM_PORT = 900;
+const DNS_PORT = 53;
+const RECEIVE_BUFFER_BYTES = 64 << 20;
+
+const AF_INET = 2;
+const SOCK_DGRAM = 2;
+const SOL_SOCKET = 1;
+const SO_RCVBUFFORCE = 33;
+const IPPROTO_IP = 0;
+const IP_PKTINFO = 8;
+const MSG_DONTWAIT = 0x40;
+const POLLIN = 1;
+
+const PMAP_PROG = 100000;
+const SM_PROG = 100024;
+const GETPORT = 3;
+const SM_NOTIFY = 6;
+/** Offset of the arguments of a call with AUTH_NONE. */
+const ARGUMENTS = 40;
+
+const libc = Deno.dlopen("libc.so.6", {
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
+  recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i64" },
+  sendmsg: { parameters: ["i32", "buffer", "i32"], result: "i64" },
+}).symbols;
+
+/** What one peer has received. */
+interface Received {
+  queries: number;
+  /** `NAME STATE` of each notice. */
+  readonly notices: string[];
+}
+
+const received = new Map<string, Received>();
+
+/** One datagram and where it came from: `struct msghdr` and what it points to. */
+const from = new Uint8Array(16);
+const data = new Uint8Array(4096);
+const control = new Uint8Array(64);
+const vector = new BigUint64Array([address(data), BigInt(data.length)]);
+const message = new DataView(new ArrayBuffer(56));
+const messageBytes = new Uint8Array(message.buffer);
+const view = new DataView(data.buffer);
+/** Offsets in the control data: after the header an interface index, our address, its address. */
+const [INTERFACE, OWN_ADDRESS, ASKED_ADDRESS, CONTROL_BYTES] = [16, 20, 24, 32];
+
+function address(bytes: Uint8Array | BigUint64Array): bigint {
+  return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes as Uint8Array<ArrayBuffer>)));
+}
+
+function prepare(controlBytes: number): void {
+  message.setBigUint64(0, address(from), true);
+  message.setUint32(8, from.length, true);
+  message.setBigUint64(16, address(vector), true);
+  message.setBigUint64(24, 1n, true);
+  message.setBigUint64(32, address(control), true);
+  message.setBigUint64(40, BigInt(controlBytes), true);
+}
+
+function open(port: number, isAnswered: boolean): number {
+  const fd = libc.socket(AF_INET, SOCK_DGRAM, 0);
+  const local = new Uint8Array(16);
+  local.set([AF_INET, 0, port >> 8, port & 0xff]);
+  if (isAnswered) {
+    libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, new Int32Array([RECEIVE_BUFFER_BYTES]), 4);
+    libc.setsockopt(fd, IPPROTO_IP, IP_PKTINFO, new Int32Array([1]), 4);
+  }
+  if (libc.bind(fd, local, local.length) !== 0) throw new Error(`Cannot bind port ${port}`);
+  return fd;
+}
+
+/** Answers all that has arrived at a socket. */
+function drain(fd: number): void {
+  for (;;) {
+    prepare(control.length);
+    const length = Number(libc.recvmsg(fd, messageBytes, MSG_DONTWAIT));
+    if (length < 0) return;
+    const answerLength = answer(length);
+    if (answerLength === 0) continue;
+    control.fill(0, INTERFACE, INTERFACE + 4);
+    control.copyWithin(OWN_ADDRESS, ASKED_ADDRESS, ASKED_ADDRESS + 4);
+    vector[1] = BigInt(answerLength);
+    prepare(CONTROL_BYTES);
+    libc.sendmsg(fd, messageBytes, 0);
+    vector[1] = BigInt(data.length);
+  }
+}
+
+/** Puts the answer to the call in `data` in its place; returns its length, 0 for none. */
+function answer(length: number): number {
+  if (length < ARGUMENTS) return command(length);
+  const own = control.subarray(ASKED_ADDRESS, ASKED_ADDRESS + 4).join(".");
+  let peer = received.get(own);
+  if (peer === undefined) received.set(own, peer = { queries: 0, notices: [] });
+  const [program, procedure] = [view.getUint32(12), view.getUint32(20)];
+  const isQuery = program === PMAP_PROG && procedure === GETPORT;
+  if (isQuery) peer.queries++;
+  if (program === SM_PROG && procedure === SM_NOTIFY) peer.notices.push(notice());
+  if (own.startsWith("127.2.")) return 0;
+  view.setUint32(4, 1); // REPLY, MSG_ACCEPTED, no verifier, SUCCESS
+  data.fill(0, 8, 24);
+  if (!isQuery) return 24;
+  view.setUint32(24, own.startsWith("127.3.") ? 0 : NSM_PORT);
+  return 28;
+}
+
+function notice(): string {
+  const nameLength = view.getUint32(ARGUMENTS);
+  const start = ARGUMENTS + 4;
+  const name = String.fromCharCode(...data.subarray(start, start + nameLength));
+  return `${name} ${view.getInt32(start + ((nameLength + 3) & ~3))}`;
+}
+
+function command(length: number): number {
+  const text = new TextDecoder().decode(data.subarray(0, length));
+  if (text === "forget") received.clear();
+  else if (text.startsWith("report ")) {
+    Deno.writeTextFileSync(text.slice("report ".length), JSON.stringify([...received]));
+  }
+  data.set(new TextEncoder().encode("done"));
+  return "done".length;
+}
+
+if (import.meta.main) {
+  const sockets = [open(PORTMAP_PORT, true), open(NSM_PORT, true)];
+  open(DNS_PORT, false);
+  Deno.stdout.writeSync(new TextEncoder().encode("ready\n"));
+  const polled = new Uint8Array(8 * sockets.length);
+  const pollView = new DataView(polled.buffer);
+  sockets.forEach((fd, i) => {
+    pollView.setInt32(8 * i, fd, true);
+    pollView.setInt16(8 * i + 4, POLLIN, true);
+  });
+  for (;;) {
+    libc.poll(polled, BigInt(sockets.length), -1);
+    for (const fd of sockets) drain(fd);
+  }
+}
