@@ -5,7 +5,7 @@
  * Source: setresuid(2), prctl(2), capset(2), credentials(7), capabilities(7).
  */
 
-import { checked, cString, libc } from "./libc.ts";
+import { checked, libc } from "./libc.ts";
 
 /** Sets the supplementary groups of every thread. */
 export function setGroups(gids: readonly number[]): void {
@@ -24,7 +24,6 @@ export function setUserId(uid: number): void {
 
 const PR_SET_DUMPABLE = 4;
 const PR_SET_KEEPCAPS = 8;
-const PR_SET_NAME = 15;
 const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
 const PR_SET_NO_NEW_PRIVS = 38;
@@ -62,9 +61,4 @@ export function setCapabilities(set: bigint): void {
   const [low, high] = [Number(set & 0xffffffffn), Number(set >> 32n)];
   // twice effective, permitted, inheritable: capabilities 0 to 31, then 32 to 63
   checked("capset", libc().capset(header, new Uint32Array([low, low, 0, high, high, 0])));
-}
-
-/** Sets the name that ps and pidof know the process by; the kernel keeps 15 bytes of it. */
-export function setProcessName(name: string): void {
-  checked("prctl(PR_SET_NAME)", libc().prctl_text(PR_SET_NAME, cString(name)));
 }

@@ -59,12 +59,16 @@ const SOCK_DGRAM = 2;
 const SUN_PATH_MAX_BYTES = 107;
 const ENAMETOOLONG = 36;
 
+const SOL_SOCKET = 1;
+const SO_SNDTIMEO = 21;
+
 /**
- * A datagram socket connected to a path, or to `@name` for an abstract address.
+ * A datagram socket connected to a path, or to `@name` for an abstract address. Sending waits for room
+ * for `sendLimitMs` at most.
  *
  * @throws {LibcError} ENOENT, ECONNREFUSED when nobody is there.
  */
-export function connectUnixDatagram(address: string): number {
+export function connectUnixDatagram(address: string, sendLimitMs: number): number {
   const isAbstract = address.startsWith("@");
   const path = new TextEncoder().encode(isAbstract ? `\0${address.slice(1)}` : `${address}\0`);
   if (path.length > SUN_PATH_MAX_BYTES) throw new LibcError("connect", ENAMETOOLONG);
@@ -72,7 +76,13 @@ export function connectUnixDatagram(address: string): number {
   name[0] = AF_UNIX; // sa_family is in host byte order
   name.set(path, 2);
   const fd = checked("socket", libc().socket(AF_UNIX, SOCK_DGRAM | O_CLOEXEC, 0));
+  const limit = new BigInt64Array([
+    BigInt(Math.trunc(sendLimitMs / 1000)),
+    BigInt(sendLimitMs % 1000 * 1000),
+  ]); // struct timeval
   try {
+    const rc = libc().setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, limit, limit.byteLength);
+    checked("setsockopt(SO_SNDTIMEO)", rc);
     checked("connect", libc().connect(fd, name, name.length));
     return fd;
   } catch (error) {
@@ -116,9 +126,9 @@ export function boundSocket(fd: number): BoundSocket | undefined {
 
 /** Level and number of options whose value is an int. */
 const OPTIONS = {
-  SO_TYPE: [1, 3],
-  SO_RCVBUF: [1, 8],
-  SO_RCVBUFFORCE: [1, 33],
+  SO_TYPE: [SOL_SOCKET, 3],
+  SO_RCVBUF: [SOL_SOCKET, 8],
+  SO_RCVBUFFORCE: [SOL_SOCKET, 33],
   IPV6_V6ONLY: [41, 26],
 } as const;
 

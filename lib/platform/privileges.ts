@@ -6,7 +6,7 @@
  * main thread, which also starts every program and binds every socket; other threads lose all
  * capabilities with uid 0. The compiled program has one thread here, if it did no asynchronous file or
  * name operation and listens to no signal before. Run from source, the runtime has threads that keep
- * their bounding set, which helps nobody as they start no programs: that is a warning.
+ * their bounding set, which helps nobody as they start no programs; it is counted.
  *
  * Source: capabilities(7), nfs-utils' behaviour (identity, order, kept capability). Deviation: more is
  * given up (no_new_privs, core dumps and tracing), and the result is verified.
@@ -22,6 +22,7 @@ import {
   setNoNewPrivileges,
   setUserId,
 } from "./credentials.ts";
+import { keepDescriptorsFromPrograms } from "./descriptors.ts";
 import { readThreads, type ThreadStatus } from "./process_status.ts";
 
 /** Whom to become. */
@@ -50,6 +51,8 @@ export interface DropOutcome {
   /** `dropped`: the identity's; `root`: still root, as the identity says; `unprivileged`: never was. */
   readonly kind: "dropped" | "root" | "unprivileged";
   readonly warnings: readonly string[];
+  /** How many threads have a capability bounding set left; see the head of this file. */
+  readonly unboundedThreads: number;
 }
 
 /**
@@ -82,17 +85,16 @@ export function dropPrivileges(
     kind = "dropped";
     become(identity);
   }
-  setDumpable(false); // no traces of reserved sockets to other processes of that user
+  setDumpable(false); // no use of our reserved sockets by other processes of that user
   if (options.noNewPrivileges) setNoNewPrivileges();
+
+  keepDescriptorsFromPrograms(); // nor of what root opened before it started us
 
   const threads = readThreads();
   const faults = privilegeFaults(threads, { kind, identity, ...options });
   if (faults.length > 0) throw new Error(`Privileges are not dropped: ${faults.join(", ")}`);
-  const unbounded = threads.filter((thread) => thread.bounding !== 0n).length;
-  if (unbounded > 0 && kind !== "unprivileged") {
-    warnings.push(`${unbounded} other threads keep their capability bounding set`);
-  }
-  return { kind, warnings };
+  const unboundedThreads = threads.filter(({ bounding }) => bounding !== 0n).length;
+  return { kind, warnings, unboundedThreads };
 }
 
 function become({ uid, gid }: Identity): void {

@@ -9,6 +9,9 @@ import { closeDescriptor, connectUnixDatagram, sendDatagram } from "./descriptor
 
 const CLOCK_MONOTONIC = 1;
 
+/** A service manager that does not read for so long has other worries; its queue is long. */
+const SEND_LIMIT_MS = 5000;
+
 /** CLOCK_MONOTONIC in microseconds, as other processes read it. */
 function monotonicMicroseconds(): bigint {
   const time = new BigInt64Array(2); // seconds, nanoseconds
@@ -45,7 +48,7 @@ export class ServiceManager {
   #tell(...lines: string[]): void {
     if (this.address === undefined) return;
     try {
-      const fd = connectUnixDatagram(this.address);
+      const fd = connectUnixDatagram(this.address, SEND_LIMIT_MS);
       try {
         sendDatagram(fd, new TextEncoder().encode(lines.join("\n")), true);
       } finally {

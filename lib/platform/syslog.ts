@@ -4,7 +4,7 @@
  *     <30>Nov 21 05:15:00 rpc.statd[1234]: message
  *
  * where the number is facility daemon (3) times 8, plus the severity. syslog(3) itself is not used as it
- * waits while the log daemon does not read.
+ * waits for ever while the log daemon does not read.
  *
  * Source: RFC 3164 section 4.1; behaviour of glibc.
  */
@@ -27,6 +27,12 @@ const SEVERITIES: Readonly<Record<LogLevel, number>> = {
 /** Log daemons take lines up to this size without question; RFC 3164 asks for 1024. */
 const LINE_MAX_BYTES = 2048;
 
+/**
+ * How long to wait for room in the queue, which has 10 places only by default. A log daemon that is
+ * alive has taken a line by then; once one is lost, there is no waiting until another gets through.
+ */
+const SEND_LIMIT_MS = 100;
+
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 /** A line as the log daemon expects it; `now` in local time. */
@@ -40,14 +46,13 @@ export function syslogLine(
   const two = (n: number) => String(n).padStart(2, "0");
   const time = `${two(now.getHours())}:${two(now.getMinutes())}:${two(now.getSeconds())}`;
   const date = `${MONTHS[now.getMonth()]} ${String(now.getDate()).padStart(2)}`;
-  return `<${
-    FACILITY_DAEMON | SEVERITIES[level]
-  }>${date} ${time} ${programName}[${pid}]: ${message}`;
+  const priority = FACILITY_DAEMON | SEVERITIES[level];
+  return `<${priority}>${date} ${time} ${programName}[${pid}]: ${message}`;
 }
 
 /**
- * A connection to the log daemon. It never throws nor waits: a message for which there is no room, or no
- * log daemon, is lost, and the number of lost ones goes before the next that gets through.
+ * A connection to the log daemon. It never throws and hardly waits: a message for which there is no room,
+ * or no log daemon, is lost, and the next one that gets through tells how many were.
  */
 export class Syslog implements LogSink {
   #fd: number | undefined;
@@ -56,12 +61,8 @@ export class Syslog implements LogSink {
   constructor(readonly programName: string, readonly path = "/dev/log") {}
 
   write(level: LogLevel, message: string): void {
-    if (
-      this.#lost > 0 && this.#send("warning", `${this.#lost} messages before this one are lost`)
-    ) {
-      this.#lost = 0;
-    }
-    if (!this.#send(level, message)) this.#lost++;
+    const note = this.#lost === 0 ? "" : ` (messages lost before this one: ${this.#lost})`;
+    this.#lost = this.#send(level, message + note) ? 0 : this.#lost + 1;
   }
 
   close(): void {
@@ -74,8 +75,8 @@ export class Syslog implements LogSink {
     const bytes = new TextEncoder().encode(line).slice(0, LINE_MAX_BYTES);
     for (const isLastTry of [false, true]) {
       try {
-        this.#fd ??= connectUnixDatagram(this.path);
-        sendDatagram(this.#fd, bytes, false);
+        this.#fd ??= connectUnixDatagram(this.path, SEND_LIMIT_MS);
+        sendDatagram(this.#fd, bytes, this.#lost === 0);
         return true;
       } catch (error) {
         const hasNoRoom = error instanceof LibcError && error.code === "EAGAIN";

@@ -3,16 +3,17 @@
  * do; what it finds out goes to standard output as JSON.
  */
 
+import { makeLog, stderrSink } from "../../lib/log.ts";
 import {
   isInBackground,
   leaveTerminal,
   startInBackground,
   tellReady,
 } from "../../lib/platform/daemonize.ts";
+import { openDescriptors } from "../../lib/platform/descriptors.ts";
 import { dropPrivileges } from "../../lib/platform/privileges.ts";
 import { readThreads } from "../../lib/platform/process_status.ts";
 import { readInvocation } from "../../lib/platform/role.ts";
-import { ServiceManager } from "../../lib/platform/sd_notify.ts";
 import { selfCommand } from "../../lib/platform/self_command.ts";
 import { onSignals } from "../../lib/platform/signals.ts";
 
@@ -52,34 +53,32 @@ function bind(directory: string): void {
     reservedPort: attempt(() => Deno.listen({ hostname: "127.0.0.1", port: 871 })),
     rootFile: attempt(() => Deno.writeTextFileSync(`${directory}/../by-root`, "")),
     ownFile: attempt(() => Deno.writeTextFileSync(`${directory}/own`, "")),
-    trace: attempt(() => void Deno.statSync("/proc/self/fd/0")),
+    lookAtItself: attempt(() => void Deno.statSync("/proc/self/fd/0")),
   });
 }
 
 /** A daemon that does as `behaviour` says; the report of its life goes to a file. */
 async function daemon(behaviour: string, report: string): Promise<number> {
   if (!isInBackground()) {
-    const { role, calledAs } = readInvocation();
-    return await startInBackground(selfCommand(role, Deno.args, calledAs));
+    if (behaviour === "replaced") Deno.removeSync(Deno.execPath());
+    const { role, args, calledAs } = readInvocation();
+    return await startInBackground(selfCommand(role, args, calledAs));
   }
   Deno.stderr.writeSync(new TextEncoder().encode("starting\n"));
-  if (behaviour === "fail") return 7;
-  if (behaviour === "crash") throw new Error("crashed");
-  const hold = new Deno.Command("/bin/sleep", { args: ["60"], stdin: "null" });
-  if (behaviour === "hold") {
-    const held = hold.spawn(); // has our standard output
-    Deno.writeTextFileSync(report, String(held.pid));
-    return 3;
+  switch (behaviour) {
+    case "fail":
+      return 7;
+    case "crash":
+      throw new Error("crashed");
+    case "hold": // ends, but leaves a program that holds its standard output
+      new Deno.Command("/bin/sh", { args: ["-c", `read _ <"${report}"`], stdin: "null" }).spawn();
+      return 3;
+    case "hang":
+      return await new Promise(() => setInterval(() => {}, 1000));
   }
   leaveTerminal();
   tellReady();
-  const descriptors = [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
-    try {
-      return [Deno.readLinkSync(`/proc/self/fd/${name}`)];
-    } catch {
-      return [];
-    }
-  });
+  const descriptors = openDescriptors().map(({ target }) => target);
   const stat = Deno.readTextFileSync("/proc/self/stat").split(") ")[1]!.split(" ");
   const life = {
     pid: Deno.pid,
@@ -99,6 +98,14 @@ async function daemon(behaviour: string, report: string): Promise<number> {
   return 0;
 }
 
+/** Logs to standard error when the other end of it is closed, which standard input tells. */
+function logToNobody(): void {
+  Deno.stdin.readSync(new Uint8Array(1));
+  const log = makeLog("notice", [stderrSink("plain", "test")]);
+  for (let i = 0; i < 3; i++) log.error("x".repeat(100_000));
+  print("alive");
+}
+
 const [what, ...rest] = readInvocation().args;
 switch (what) {
   case "drop":
@@ -113,8 +120,7 @@ switch (what) {
   case "invocation":
     print(readInvocation());
     break;
-  case "notify":
-    new ServiceManager(Deno.env.get("NOTIFY_SOCKET")).reloading();
-    new ServiceManager(Deno.env.get("NOTIFY_SOCKET")).ready("serving\nall");
+  case "log":
+    logToNobody();
     break;
 }

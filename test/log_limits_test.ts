@@ -1,0 +1,84 @@
+import { assertEquals } from "@std/assert";
+import { limited, Repeats } from "../lib/log_limits.ts";
+import { RecordingLog } from "./support/recording_log.ts";
+import { SimulatedClock } from "./support/simulated_clock.ts";
+
+const pure = { permissions: "none" } as const;
+
+function limitedTo(lines: number, intervalMs: number) {
+  const log = new RecordingLog();
+  const clock = new SimulatedClock();
+  return { log, clock, say: limited(log, clock, lines, intervalMs) };
+}
+
+Deno.test(
+  "limited() lets some through, and tells at the end how many were left out",
+  pure,
+  async () => {
+    const { log, clock, say } = limitedTo(2, 10_000);
+    for (let i = 1; i <= 5; i++) say("warning", "call refused", () => `refused ${i}`);
+    assertEquals(log.lines, ["warning: refused 1", "warning: refused 2"]);
+    await clock.pass(10_000);
+    assertEquals(log.lines.slice(2), ["warning: 3 more messages like this in 10 s: call refused"]);
+  },
+);
+
+Deno.test(
+  "limited() begins anew after an interval, silently if nothing was left out",
+  pure,
+  async () => {
+    const { log, clock, say } = limitedTo(1, 10_000);
+    say("info", "a", () => "a 1");
+    await clock.pass(10_001);
+    say("error", "a", () => "a 2");
+    await clock.pass(10_001);
+    assertEquals(log.lines, ["info: a 1", "error: a 2"]);
+  },
+);
+
+Deno.test("limited() counts each key by itself", pure, () => {
+  const { log, say } = limitedTo(1, 10_000);
+  for (const key of ["a", "b", "a", "b"]) say("notice", key, () => key);
+  assertEquals(log.lines, ["notice: a", "notice: b"]);
+});
+
+Deno.test("limited() does not make a text that nobody reads", pure, () => {
+  const { say } = limitedTo(0, 10_000);
+  say("notice", "a", () => {
+    throw new Error("made without need");
+  });
+});
+
+Deno.test(
+  "limited() keeps its memory and its lines few, however many keys there are",
+  pure,
+  async () => {
+    const { log, clock, say } = limitedTo(1, 10_000);
+    for (let i = 0; i < 10_000; i++) say("notice", `key ${i}`, () => `line ${i}`);
+    assertEquals(log.lines.length, 257);
+    await clock.pass(10_000);
+    assertEquals(log.lines.slice(257), [
+      "warning: 9743 more messages like this in 10 s: of many kinds",
+    ]);
+  },
+);
+
+Deno.test("Repeats logs when it begins and when it is over", pure, () => {
+  const log = new RecordingLog();
+  const repeats = new Repeats(log);
+  repeats.recovered("a", "a works");
+  for (let i = 0; i < 3; i++) repeats.failed("a", "a fails");
+  repeats.failed("b", "b fails");
+  repeats.recovered("a", "a works");
+  repeats.failed("a", "a fails");
+  repeats.gaveUp("a", "no more a");
+  assertEquals(log.lines, [
+    "warning: a fails",
+    "debug: a fails (time 2)",
+    "debug: a fails (time 3)",
+    "warning: b fails",
+    "notice: a works (after 3 failures)",
+    "warning: a fails",
+    "error: no more a (after 1 failures)",
+  ]);
+});

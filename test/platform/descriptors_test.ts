@@ -1,0 +1,64 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import "../support/open_libc.ts";
+import {
+  boundSocket,
+  closeDescriptor,
+  connectUnixDatagram,
+  getSocketOption,
+  openDescriptor,
+  openDescriptors,
+} from "../../lib/platform/descriptors.ts";
+import { LibcError } from "../../lib/platform/libc.ts";
+import { setReceiveBuffer } from "../../lib/platform/socket_options.ts";
+
+const socketsAt = (port: number) =>
+  openDescriptors().filter(({ fd }) => boundSocket(fd)?.port === port).map(({ fd }) => fd);
+
+Deno.test("boundSocket() tells UDP from TCP on the same port, and IPv4 from IPv6", () => {
+  const udp = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const { port } = udp.addr as Deno.NetAddr;
+  using _tcp = Deno.listen({ hostname: "::1", port });
+  const found = socketsAt(port).map((fd) => boundSocket(fd));
+  assertEquals(found.length, 2);
+  assert(found.some((socket) => socket!.transport === "udp" && socket!.family === "ipv4"));
+  assert(found.some((socket) => socket!.transport === "tcp" && socket!.family === "ipv6"));
+  udp.close();
+});
+
+Deno.test("boundSocket() knows that other descriptors are no Internet sockets", () => {
+  const fd = openDescriptor("/dev/null");
+  assertEquals(boundSocket(fd), undefined);
+  closeDescriptor(fd);
+  assertEquals(boundSocket(fd), undefined);
+});
+
+Deno.test("getSocketOption() reads that Deno's IPv6 sockets are dual stack", () => {
+  const udp = Deno.listenDatagram({ transport: "udp", hostname: "::", port: 0 });
+  const [fd] = socketsAt((udp.addr as Deno.NetAddr).port);
+  assertEquals(getSocketOption(fd!, "IPV6_V6ONLY"), 0);
+  assertThrows(() => getSocketOption(0, "IPV6_V6ONLY"), LibcError, "getsockopt(IPV6_V6ONLY): ");
+  udp.close();
+});
+
+Deno.test("setReceiveBuffer() enlarges the buffers of all UDP sockets on a port", () => {
+  const first = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const { port } = first.addr as Deno.NetAddr;
+  const second = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.2", port });
+  const wanted = getSocketOption(socketsAt(port)[0]!, "SO_RCVBUF") / 4;
+  assertEquals(setReceiveBuffer(port, wanted), 2);
+  // the kernel doubles what it is told, for its own needs
+  assertEquals(socketsAt(port).map((fd) => getSocketOption(fd, "SO_RCVBUF")), [
+    2 * wanted,
+    2 * wanted,
+  ]);
+  first.close();
+  second.close();
+});
+
+Deno.test("connectUnixDatagram() tells why nobody is there, and leaves nothing open", () => {
+  const before = openDescriptors().length;
+  assertThrows(() => connectUnixDatagram("/nonexistent", 10), LibcError, "connect: ENOENT");
+  assertThrows(() => connectUnixDatagram("@nsm-nobody", 10), LibcError, "connect: ECONNREFUSED");
+  assertThrows(() => connectUnixDatagram("/".padEnd(108, "x"), 10), LibcError, "ENAMETOOLONG");
+  assertEquals(openDescriptors().length, before);
+});

@@ -1,0 +1,106 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import "../support/open_libc.ts";
+import { openDescriptors } from "../../lib/platform/descriptors.ts";
+import { AlreadyRunningError, PidFile, takeRunOnceLock } from "../../lib/platform/pid_file.ts";
+
+function withFolder(test: (folder: string) => void): void {
+  const folder = Deno.makeTempDirSync();
+  try {
+    test(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+function withUmask(mask: number, test: () => void): void {
+  const before = Deno.umask(mask);
+  try {
+    test();
+  } finally {
+    Deno.umask(before);
+  }
+}
+
+Deno.test("PidFile holds the process id, readable by all whatever the umask", () => {
+  withFolder((folder) => {
+    withUmask(0o077, () => {
+      const file = PidFile.create(`${folder}/pid`, 4242);
+      assertEquals(Deno.readTextFileSync(`${folder}/pid`), "4242\n");
+      assertEquals(Deno.statSync(`${folder}/pid`).mode! & 0o7777, 0o644);
+      file.release();
+    });
+  });
+});
+
+Deno.test("PidFile is emptied at the end, and stays", () => {
+  withFolder((folder) => {
+    PidFile.create(`${folder}/pid`).release();
+    assertEquals(Deno.readTextFileSync(`${folder}/pid`), "");
+  });
+});
+
+Deno.test("PidFile is not taken from a process that lives", () => {
+  withFolder((folder) => {
+    const file = PidFile.create(`${folder}/pid`, 4242);
+    const error = assertThrows(() => PidFile.create(`${folder}/pid`, 1), AlreadyRunningError);
+    assertEquals((error as AlreadyRunningError).pid, "4242");
+    assertEquals(Deno.readTextFileSync(`${folder}/pid`), "4242\n");
+    file.release();
+    PidFile.create(`${folder}/pid`, 1).release();
+  });
+});
+
+Deno.test("PidFile takes the place of what was left behind, and writes through nothing", () => {
+  withFolder((folder) => {
+    const [path, target] = [`${folder}/pid`, `${folder}/target`];
+    Deno.writeTextFileSync(target, "keep");
+    const leave: (() => void)[] = [
+      () => Deno.writeTextFileSync(path, "99999999\n"),
+      () => Deno.symlinkSync(target, path),
+      () => Deno.symlinkSync(`${folder}/dangling`, path),
+      () => Deno.linkSync(target, path),
+    ];
+    for (const leaveBehind of leave) {
+      leaveBehind();
+      const file = PidFile.create(path, 7);
+      assertEquals(Deno.lstatSync(path).isFile, true);
+      assertEquals(Deno.readTextFileSync(path), "7\n");
+      file.release();
+      Deno.removeSync(path);
+    }
+    assertEquals(Deno.readTextFileSync(target), "keep");
+    assertThrows(() => Deno.lstatSync(`${folder}/dangling`), Deno.errors.NotFound);
+  });
+});
+
+Deno.test("PidFile leaves no descriptor open when it cannot be made", () => {
+  withFolder((folder) => {
+    const file = PidFile.create(`${folder}/pid`, 4242);
+    const before = openDescriptors().length;
+    assertThrows(() => PidFile.create(`${folder}/pid`), AlreadyRunningError);
+    assertThrows(() => PidFile.create(`${folder}/none/pid`), Deno.errors.NotFound);
+    assertEquals(openDescriptors().length, before);
+    file.release();
+  });
+});
+
+Deno.test("takeRunOnceLock() succeeds once, in a file that only its owner reads", () => {
+  withFolder((folder) => {
+    withUmask(0, () => {
+      assertEquals(takeRunOnceLock(`${folder}/once`, 4242), { isFirst: true });
+      assertEquals(Deno.readTextFileSync(`${folder}/once`), "4242\n");
+      assertEquals(Deno.statSync(`${folder}/once`).mode! & 0o7777, 0o600);
+      assertEquals(takeRunOnceLock(`${folder}/once`, 1).isFirst, false);
+      assertEquals(Deno.readTextFileSync(`${folder}/once`), "4242\n");
+    });
+  });
+});
+
+Deno.test("takeRunOnceLock() counts every failure as having run, a dangling link too", () => {
+  withFolder((folder) => {
+    Deno.symlinkSync(`${folder}/elsewhere`, `${folder}/once`);
+    assertEquals(takeRunOnceLock(`${folder}/once`).isFirst, false);
+    assertEquals(takeRunOnceLock(`${folder}/none/once`).isFirst, false);
+    assertThrows(() => Deno.lstatSync(`${folder}/elsewhere`), Deno.errors.NotFound);
+  });
+});

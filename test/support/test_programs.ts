@@ -1,0 +1,71 @@
+/** `platform_program.ts` as a process: run from source, and compiled as the product is. */
+
+const PROJECT = new URL("../..", import.meta.url).pathname;
+const SOURCE = `${PROJECT}test/support/platform_program.ts`;
+
+/** The same as in install.sh. */
+const COMPILE_FLAGS = [
+  "-A",
+  "--no-prompt",
+  "--no-code-cache",
+  "--v8-flags=--single-threaded,--lite-mode,--max-semi-space-size=1",
+];
+
+/** A way to start the program. */
+export interface TestProgram {
+  readonly name: string;
+  /** Starts it with pipes for all of its standard streams. */
+  spawn(args: readonly string[], options?: Partial<Deno.CommandOptions>): Deno.ChildProcess;
+}
+
+const PIPES = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+
+/** The program as development runs it. */
+export const sourceProgram: TestProgram = {
+  name: "from source",
+  spawn: (args, options) =>
+    new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", "--no-check", SOURCE, ...args],
+      ...PIPES,
+      ...options,
+    }).spawn(),
+};
+
+/** The compiled program, in a folder of its own that everybody can read and that dispose removes. */
+export class CompiledProgram implements TestProgram, Disposable {
+  readonly name = "compiled";
+  readonly folder = Deno.makeTempDirSync();
+  readonly path = `${this.folder}/rpc.statd`;
+
+  constructor() {
+    const { success, stderr } = new Deno.Command(Deno.execPath(), {
+      args: ["compile", "--quiet", "--no-check", ...COMPILE_FLAGS, "-o", this.path, SOURCE],
+      cwd: PROJECT,
+    }).outputSync();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+    Deno.chmodSync(this.folder, 0o755);
+  }
+
+  spawn(args: readonly string[], options: Partial<Deno.CommandOptions> = {}): Deno.ChildProcess {
+    return new Deno.Command(this.path, { args: [...args], ...PIPES, ...options }).spawn();
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+/** What a program wrote and how it ended. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Waits for the end of a program, and of everything that holds its pipes. */
+export async function outcomeOf(child: Deno.ChildProcess): Promise<Outcome> {
+  await child.stdin.close();
+  const { code, stdout, stderr } = await child.output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
