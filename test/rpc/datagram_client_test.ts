@@ -172,6 +172,26 @@ Deno.test("DatagramClient throws what sending failed with, and frees the xid", p
   await bench.client.close();
 });
 
+Deno.test(
+  "DatagramClient does not take a late failure for that of a later call",
+  pure,
+  async () => {
+    const bench = new Bench(7, 7);
+    const sending = Promise.withResolvers<void>();
+    bench.socket.send = () => sending.promise;
+    const first = bench.call();
+    bench.socket.arrive(reply("00000007", "31313131"), to);
+    assertEquals(await first, "1111");
+    bench.socket.send = () => Promise.resolve();
+    const second = bench.call();
+    sending.reject(new TransportError("send to", to, "Connection refused"));
+    await sending.promise.catch(() => {});
+    bench.socket.arrive(reply("00000007", "32323232"), to);
+    assertEquals(await second, "2222");
+    await bench.client.close();
+  },
+);
+
 Deno.test("DatagramClient sends nothing where the arguments have no encoding", pure, async () => {
   const bench = new Bench(7);
   await assertRejects(() => bench.call("a".repeat(9)), XdrError);

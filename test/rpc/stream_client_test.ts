@@ -210,6 +210,24 @@ Deno.test("callOverStream() gives up waiting when its time is over", pure, async
   assertEquals([bench.clock.pending, bench.connection.isClosed], [0, true]);
 });
 
+Deno.test("callOverStream() counts the time that connecting took", pure, async () => {
+  const bench = new Bench(7);
+  const connecting = Promise.withResolvers<FakeConnection>();
+  const call = assertRejects(
+    () => bench.callOnce(() => connecting.promise),
+    RpcError,
+    "no answer in 1000 ms",
+  );
+  bench.clock.advance(400);
+  connecting.resolve(bench.connection);
+  await settled();
+  bench.clock.advance(599);
+  assertEquals(bench.connection.isClosed, false);
+  bench.clock.advance(1);
+  await call;
+  assertEquals([bench.clock.pending, bench.connection.isClosed], [0, true]);
+});
+
 Deno.test("callOverStream() closes a connection that was made too late", pure, async () => {
   const bench = new Bench(7);
   const connecting = Promise.withResolvers<FakeConnection>();
