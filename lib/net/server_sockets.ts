@@ -36,6 +36,8 @@ export interface ServerOptions {
   readonly tcp: boolean;
   /** Numeric addresses to bind to; all of this host without it. */
   readonly addresses?: readonly string[];
+  /** Lets further UDP sockets be opened on the port with `reuseAddress`; see local_addresses.ts. */
+  readonly sharesUdpPort?: boolean;
   readonly startTimer: StartTimer;
 }
 
@@ -67,7 +69,7 @@ export interface Openers {
  */
 export function openServer(options: ServerOptions, openers?: Openers): ServerSockets {
   const open = openers ?? {
-    datagram: (at) => openDatagramSocket(at, options.startTimer),
+    datagram: (at) => openUdp(at, options),
     stream: listenStream,
   };
   if (options.port !== 0) return openOn(options, [options.port, options.port], open);
@@ -79,6 +81,18 @@ export function openServer(options: ServerOptions, openers?: Openers): ServerSoc
     }
   }
   return openOn(options, [0, 0], open);
+}
+
+/**
+ * A port that is to be shared is first opened for us alone, since sharing would let a second instance
+ * of the program in as well.
+ */
+function openUdp(at: Endpoint, { startTimer, sharesUdpPort = false }: ServerOptions) {
+  const socket = openDatagramSocket(at, startTimer);
+  if (!sharesUdpPort) return socket;
+  socket.close();
+  const shared = { address: at.address, port: socket.local.port, reuseAddress: true };
+  return openDatagramSocket(shared, startTimer);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { type Openers, openServer, type ServerOptions } from "../../lib/net/server_sockets.ts";
 import type { StreamListener } from "../../lib/net/tcp.ts";
+import { openDatagramSocket } from "../../lib/net/udp.ts";
 import { type DatagramSocket, type Endpoint, TransportError } from "../../lib/rpc/transport.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { leakChecked } from "../support/leak_checked.ts";
@@ -120,3 +121,17 @@ Deno.test("openServer() refuses a port that another instance has", leakChecked, 
   first.close();
   openServer({ ...options, port }).close();
 });
+
+Deno.test(
+  "openServer() refuses a second instance on a UDP port that is shared",
+  leakChecked,
+  () => {
+    const options = { udp: true, tcp: false, sharesUdpPort: true, startTimer };
+    const first = openServer({ ...options, port: 0 });
+    const { port } = first.bound[0]!;
+    assertEquals(texts(first.bound), [`udp 0.0.0.0 ${port}`, `udp6 :: ${port}`]);
+    assertThrows(() => openServer({ ...options, port }), TransportError, "already in use");
+    openDatagramSocket({ address: "127.0.0.1", port, reuseAddress: true }, startTimer).close();
+    first.close();
+  },
+);

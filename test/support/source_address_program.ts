@@ -1,0 +1,60 @@
+/**
+ * The two sides of test/system/source_address_test.ts, each run in a network namespace of its own.
+ *
+ * `serve` prints its port and then replies to each datagram with the datagram. `ask ADDRESS PORT` sends
+ * datagrams there until one is answered from there, and prints the source of each reply.
+ */
+
+import { localAddresses, serveLocalAddresses } from "../../lib/net/local_addresses.ts";
+import { openServer } from "../../lib/net/server_sockets.ts";
+import { openDatagramSocket, serveDatagrams } from "../../lib/net/udp.ts";
+import { systemClock as clock } from "../../lib/platform/clock.ts";
+import { withoutScope } from "../../lib/rpc/transport.ts";
+import { RecordingLog } from "./recording_log.ts";
+
+const ATTEMPTS_MAX = 20;
+/** As a client that drops replies from elsewhere would send its call again. */
+const RETRANSMIT_MS = 500;
+const { startTimer } = clock;
+
+function print(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+}
+
+async function serve(): Promise<void> {
+  const server = openServer({ port: 0, udp: true, tcp: false, sharesUdpPort: true, startTimer });
+  const hooks = { respondFailed: () => {}, replyFailed: () => {}, dropped: () => {} };
+  const serving = serveLocalAddresses({
+    wildcards: server.datagrams,
+    serve: (socket) => serveDatagrams(socket, () => "udp", (call) => call.slice(), hooks),
+    open: (at) => openDatagramSocket({ ...at, reuseAddress: true }, startTimer),
+    localAddresses,
+    clock,
+    log: new RecordingLog(),
+    signal: new AbortController().signal,
+  });
+  print(String(server.bound[0]!.port));
+  await serving;
+}
+
+async function ask(address: string, port: number): Promise<void> {
+  const socket = openDatagramSocket({ address: "::", port: 0 }, startTimer);
+  const answered = Promise.withResolvers<void>();
+  socket.receive((_, from) => {
+    print(from.address);
+    if (from.address === withoutScope(address)) answered.resolve();
+  });
+  let cancel = () => {};
+  const attempt = (left: number) => {
+    socket.send(new Uint8Array([left]), { address, port });
+    cancel = startTimer(RETRANSMIT_MS, () => left > 1 ? attempt(left - 1) : answered.resolve());
+  };
+  attempt(ATTEMPTS_MAX);
+  await answered.promise;
+  cancel();
+  socket.close();
+}
+
+const [role, address, port] = Deno.args;
+if (role === "serve") await serve();
+else await ask(address!, Number(port));

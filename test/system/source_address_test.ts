@@ -1,0 +1,110 @@
+/**
+ * A host with several addresses replies from the one that was asked: two network namespaces joined by a
+ * virtual cable. It takes root.
+ */
+
+import { assertEquals } from "@std/assert";
+
+const PROGRAM = new URL("../support/source_address_program.ts", import.meta.url).pathname;
+const SERVER = `nsm-server-${Deno.pid}`;
+const CLIENT = `nsm-client-${Deno.pid}`;
+
+function ip(...args: string[]): { readonly ok: boolean; readonly text: string } {
+  try {
+    const { success, stderr } = new Deno.Command("ip", { args, stdout: "null" }).outputSync();
+    return { ok: success, text: new TextDecoder().decode(stderr).trim() };
+  } catch (error) {
+    return { ok: false, text: String(error) };
+  }
+}
+
+function mustIp(command: string): void {
+  const { ok, text } = ip(...command.split(" "));
+  if (!ok) throw new Error(`ip ${command}: ${text}`);
+}
+
+/** Why the test cannot be run here, if that is so. */
+function obstacle(): string | undefined {
+  if (Deno.uid() !== 0) return "only root can make network namespaces";
+  const { ok, text } = ip("netns", "add", SERVER);
+  if (!ok) return text;
+  ip("netns", "del", SERVER);
+  return undefined;
+}
+
+const why = obstacle();
+// deno-lint-ignore no-console -- a skipped test says why
+if (why !== undefined) console.log(`skipped: no network namespaces: ${why}`);
+
+function program(namespace: string, ...args: string[]): Deno.Command {
+  const deno = [Deno.execPath(), "run", "--no-check", "-A", PROGRAM];
+  return new Deno.Command("ip", {
+    args: ["netns", "exec", namespace, ...deno, ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  });
+}
+
+/** The sources of the replies to a client that asks until the right one is among them. */
+async function sources(address: string, port: string): Promise<string[]> {
+  const { stdout } = await program(CLIENT, "ask", address, port).output();
+  return new TextDecoder().decode(stdout).trim().split("\n");
+}
+
+function plug(): void {
+  for (const namespace of [SERVER, CLIENT]) {
+    mustIp(`netns add ${namespace}`);
+    mustIp(`-n ${namespace} link set lo up`);
+  }
+  mustIp(`-n ${SERVER} link add s0 type veth peer name c0 netns ${CLIENT}`);
+  // The kernel's own link-local address would have to be waited for.
+  mustIp(`-n ${SERVER} link set s0 addrgenmode none`);
+  mustIp(`-n ${CLIENT} link set c0 addrgenmode none`);
+  for (
+    const address of ["10.77.0.1/24", "10.77.0.2/24", "fd77::1/64", "fd77::2/64", "fe80::1/64"]
+  ) {
+    addAddress(SERVER, "s0", address);
+  }
+  for (const address of ["10.77.0.9/24", "fd77::9/64", "fe80::9/64"]) {
+    addAddress(CLIENT, "c0", address);
+  }
+  mustIp(`-n ${SERVER} link set s0 up`);
+  mustIp(`-n ${CLIENT} link set c0 up`);
+}
+
+function addAddress(namespace: string, link: string, address: string): void {
+  const nodad = address.includes(":") ? " nodad" : "";
+  mustIp(`-n ${namespace} address add ${address} dev ${link}${nodad}`);
+}
+
+Deno.test({
+  name: "a reply over UDP comes from the address that was asked",
+  ignore: why !== undefined,
+  sanitizeOps: true,
+  sanitizeResources: true,
+  async fn() {
+    let server: Deno.ChildProcess | undefined;
+    try {
+      plug();
+      server = program(SERVER, "serve").spawn();
+      const reader = server.stdout.getReader();
+      const port = new TextDecoder().decode((await reader.read()).value).trim();
+      reader.releaseLock();
+      for (const address of ["10.77.0.1", "10.77.0.2", "fd77::1", "fd77::2", "fe80::1%c0"]) {
+        assertEquals(await sources(address, port), [address.replace("%c0", "")]);
+      }
+      for (const address of ["10.77.0.3", "fd77::3"]) {
+        addAddress(SERVER, "s0", `${address}/${address.includes(":") ? 64 : 24}`);
+        // The first reply may have gone out before the address was known.
+        assertEquals((await sources(address, port)).at(-1), address);
+        assertEquals(await sources(address, port), [address]);
+      }
+    } finally {
+      server?.kill("SIGKILL");
+      await server?.output();
+      ip("netns", "del", SERVER);
+      ip("netns", "del", CLIENT);
+    }
+  },
+});
