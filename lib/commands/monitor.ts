@@ -4,8 +4,15 @@ import type { StatdSettings } from "../config/settings.ts";
 import { limited } from "../log_limits.ts";
 import type { Log } from "../log.ts";
 import { accessRule } from "../nsm/access.ts";
-import { Callbacks, lockManagerFinder } from "../nsm/callback.ts";
-import { MonitorList } from "../nsm/monitor_list.ts";
+import { Administration } from "../nsm/administration.ts";
+import {
+  type CallbackOutcome,
+  type CallbackParts,
+  Callbacks,
+  lockManagerFinder,
+} from "../nsm/callback.ts";
+import { counted, type Counters, makeCounters } from "../nsm/counters.ts";
+import { type Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import { Notices } from "../nsm/notices.ts";
 import { PeerDirectory } from "../nsm/peer_directory.ts";
 import {
@@ -20,6 +27,7 @@ import { dispatcher } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
 import { haCallout } from "./ha_callout.ts";
+import { PeerTimes } from "./peer_times.ts";
 
 /** Lines that strangers can cause, of each kind, in {@link STRANGERS_INTERVAL_MS}. */
 const STRANGERS_LINES = 5;
@@ -42,35 +50,59 @@ export interface MonitorParts {
   readonly notifyPeers: () => void;
 }
 
+type CallbackWatcher = NonNullable<CallbackParts["attempted"]>;
+
 /** A status monitor that waits for calls. */
 export interface Monitor {
   readonly respond: Respond;
   readonly list: MonitorList;
+  readonly directory: PeerDirectory;
   readonly callbacks: Callbacks;
+  readonly administration: Administration;
+  readonly counters: Counters;
+  readonly times: PeerTimes;
+  /** Tells of every attempt of a callback, until the function that it returns is called. */
+  watchCallbacks(watcher: CallbackWatcher): () => void;
   stop(): void;
 }
 
 /** Loads the monitor list and makes what answers calls about it. */
 export function makeMonitor(parts: MonitorParts): Monitor {
-  const { settings, store, callPeer, resolver, clock, log } = parts;
+  const { settings, callPeer, resolver, clock, log } = parts;
   const tell = limited(log, clock, STRANGERS_LINES, STRANGERS_INTERVAL_MS);
   const list = new MonitorList();
+  const counters = makeCounters();
+  const times = new PeerTimes(clock.wallClock);
+  const store = timing(parts.store, times);
   const memory = openPeerMemory(parts.stateDirectoryPath, { log, mayCompact: true });
   const directory = new PeerDirectory({ resolver, memory, clock, log });
   const findLockManager = lockManagerFinder(callPeer);
-  const callbacks = new Callbacks({ callPeer, findLockManager, clock, log });
+  const watchers = new Set<CallbackWatcher>();
+  const attempted: CallbackWatcher = (...attempt) => {
+    countAttempt(counters, attempt[1]);
+    for (const watcher of watchers) watcher(...attempt);
+  };
+  const callbacks = new Callbacks({ callPeer, findLockManager, clock, log, attempted });
+  const callBack = (monitored: Monitored, state: number) => {
+    counters.callbacks_queued++;
+    callbacks.add(monitored, state);
+  };
   const notices = new Notices({
     list,
     directory,
-    callBack: (monitored, state) => callbacks.add(monitored, state),
+    callBack(monitored, state) {
+      times.heard(monitored);
+      callBack(monitored, state);
+    },
     tell,
   });
+  const callout = () => haCallout(settings(), log);
   const service = nsmService({
     list,
     store,
     directory,
     notices,
-    callout: () => haCallout(settings(), log),
+    callout,
     simulateCrash: parts.notifyPeers,
     log,
   });
@@ -79,24 +111,54 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     directory.add(record.monName);
   }
   directory.retain((peer) => list.has(peer) || parts.isToBeNotified(peer));
-  const respond = dispatcher([service], {
+  const respond = dispatcher([counted(service, counters)], {
     access: accessRule((name, _caller, fault) => {
+      counters.calls_refused++;
       tell("warning", `${name} refused`, () => `${name} ${fault}`);
     }, settings),
     handlerFailed(name, { address }, error) {
+      counters.calls_failed++;
       log.error(`Cannot answer ${name} from ${address}: ${reasonOf(error)}`);
     },
     garbage(name, { address }, error) {
+      counters.calls_malformed++;
       log.debug(() => `${name} from ${address} is malformed: ${error.message}`);
     },
   });
   return {
     respond,
     list,
+    directory,
     callbacks,
+    administration: new Administration({ list, store, directory, callout, callBack, log }),
+    counters,
+    times,
+    watchCallbacks(watcher) {
+      watchers.add(watcher);
+      return () => watchers.delete(watcher);
+    },
     stop() {
       callbacks.stop();
       directory.stop();
     },
   };
+}
+
+/** A store that notes when records were made. */
+function timing(store: MonitorStore, times: PeerTimes): MonitorStore {
+  return {
+    load: () => store.load(),
+    remove: (records) => store.remove(records),
+    stateNumber: () => store.stateNumber(),
+    async put(record, replaced) {
+      await store.put(record, replaced);
+      times.registered(record);
+    },
+  };
+}
+
+function countAttempt(counters: Counters, outcome: CallbackOutcome): void {
+  if (outcome === "done") counters.callbacks_done++;
+  else if (outcome === "failed") counters.callbacks_failed++;
+  else counters.callbacks_given_up++;
 }

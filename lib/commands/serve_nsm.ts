@@ -38,6 +38,8 @@ import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor } from "./monitor.ts";
 import { runSmNotify } from "./notify_child.ts";
 import { PeerCalls } from "./peer_calls.ts";
+import { remembering } from "./recent_problems.ts";
+import { openSteering } from "./steering.ts";
 
 const PID_FILE = "/run/rpc.statd.pid";
 const RPCBIND_SOCKET = "/run/rpcbind.sock";
@@ -60,8 +62,10 @@ export interface DaemonParts {
  *
  * @throws {Error} When it cannot be started.
  */
-export async function serveNsm({ invocation, settings, isBackground, log }: DaemonParts) {
+export async function serveNsm({ invocation, settings, isBackground, ...parts }: DaemonParts) {
   const { stateDirectoryPath } = settings;
+  const recent = remembering(parts.log, clock.wallClock);
+  const { log } = recent;
   const layout = layoutOf(stateDirectoryPath);
   const stopping = new AbortController();
   const randomNumber = randomNumbers();
@@ -134,6 +138,21 @@ export async function serveNsm({ invocation, settings, isBackground, log }: Daem
   }, server.bound);
   await registrar.register();
   const registered = registrar.keep(stopping.signal);
+  const steering = openSteering(
+    {
+      monitor,
+      clock,
+      stateDirectoryPath,
+      stateNumber: () => store.stateNumber(),
+      bootId: kernel.bootId(),
+      bound: server.bound,
+      registrationFault: () => registrar.fault,
+      degraded: [...drop.warnings],
+      recent,
+    },
+    settings.metrics,
+    log,
+  );
   const manager = new ServiceManager(Deno.env.get("NOTIFY_SOCKET"));
   const stopped = new Promise<void>((resolve) => {
     onSignals({
@@ -157,6 +176,7 @@ export async function serveNsm({ invocation, settings, isBackground, log }: Daem
   manager.stopping();
   log.debug(() => "Stopping");
   stopping.abort();
+  await steering.close();
   await Promise.race([
     registered,
     new Promise((late) => clock.startTimer(STOP_TIMEOUT_MS, () => late(undefined))),

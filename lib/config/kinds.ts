@@ -71,6 +71,17 @@ export const text: Kind<string> = {
   write: (value) => value,
 };
 
+/** Where a server listens: a numeric address and a port, or the path of a Unix socket. */
+export const place: Kind<string> = {
+  hint: "ADDRESS:PORT, [ADDRESS]:PORT or the path of a Unix socket",
+  read(text) {
+    const port = /^(?:[\d.]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(text)?.[1];
+    const isUsable = text.startsWith("/") || (port !== undefined && Number(port) <= 65535);
+    return isUsable ? { value: text } : { problem: `neither ADDRESS:PORT nor a path: ${text}` };
+  },
+  write: (value) => value,
+};
+
 /** Comma separated words; blanks around them and empty ones are dropped. */
 export const list: Kind<readonly string[]> = {
   hint: "comma separated list",

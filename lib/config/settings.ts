@@ -7,7 +7,7 @@
  * Source: statd(8), sm-notify(8), nfs.conf(5) of nfs-utils; macOS nfs.conf(5) for `nfs.statd.*`.
  */
 
-import { atoi, boolean, debug, directory, type Kind, list, number, text } from "./kinds.ts";
+import { atoi, boolean, debug, directory, type Kind, list, number, place, text } from "./kinds.ts";
 
 /** Where the monitor list, the notify list and the state number live unless told otherwise. */
 export const DEFAULT_STATE_DIRECTORY = "/var/lib/nfs";
@@ -215,6 +215,12 @@ export const STATD = {
     default: true,
     help: "Listen on TCP.",
     file: { section: "statd", key: "tcp", flat: "nfs.statd.tcp" },
+  }),
+  metrics: setting({
+    kind: place,
+    default: undefined,
+    help: "Where Prometheus can read metrics; nowhere without it.",
+    file: { section: "statd", key: "metrics" },
   }),
 } satisfies Table;
 

@@ -72,7 +72,12 @@ export interface CallbackParts {
   readonly findLockManager: FindLockManager;
   readonly clock: Clock;
   readonly log: Log;
+  /** Is told what became of each attempt. */
+  readonly attempted?: (monitored: Monitored, outcome: CallbackOutcome, fault: string) => void;
 }
+
+/** `failed` is tried again, the others are the end. */
+export type CallbackOutcome = "done" | "failed" | "given up";
 
 interface Pending {
   /** The newest state that the lock manager has to be told. */
@@ -147,9 +152,11 @@ export class Callbacks {
       pending.attempts = 0;
       if (pending.state === state) this.#pending.delete(monitored);
       else this.#due.add(monitored);
+      this.#parts.attempted?.(monitored, "done", "");
     } else if (clock.now() - pending.since >= CALLBACK_TOTAL_MS) {
       log.error(`Cannot tell ${news}, giving up: ${fault}`);
       this.#pending.delete(monitored);
+      this.#parts.attempted?.(monitored, "given up", fault);
     } else {
       if (pending.attempts === 0) log.warning(`Cannot tell ${news}, trying again: ${fault}`);
       const pause = RETRY_PAUSES_MS[Math.min(pending.attempts, RETRY_PAUSES_MS.length - 1)]!;
@@ -158,6 +165,7 @@ export class Callbacks {
         this.#due.add(monitored);
         this.#startDue();
       });
+      this.#parts.attempted?.(monitored, "failed", fault);
     }
   }
 

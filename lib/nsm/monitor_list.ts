@@ -98,6 +98,11 @@ export class MonitorList {
     return this.#byPeer.get(nameKey(monName))?.values() ?? [];
   }
 
+  /** Every registration; adding and removing meanwhile is allowed. */
+  *all(): Iterable<Monitored> {
+    for (const registrations of this.#byPeer.values()) yield* registrations.values();
+  }
+
   /** The mon_names of all peers, in the form in which names are compared. */
   peerNames(): Iterable<string> {
     return this.#byPeer.keys();

@@ -58,6 +58,16 @@ export class PeerDirectory {
     return this.#learning === 0 && this.#waiting.size === 0 && this.#unknown.size === 0;
   }
 
+  /** Peers of which nothing could be found out so far. */
+  get unresolved(): number {
+    return this.#unknown.size;
+  }
+
+  /** Other names and addresses of a peer. */
+  aliasesOf(monName: string): readonly string[] {
+    return this.#index.aliasesOf(monName);
+  }
+
   /** Begins to find out about a peer, unless it is known. */
   add(monName: string): void {
     const key = nameKey(monName);

@@ -157,6 +157,8 @@ export interface PeerFacts {
   /** Transport over which it was told last, and its NSM's port then. */
   readonly transport?: "udp" | "tcp";
   readonly port?: number;
+  /** When it was told of our reboot last, milliseconds since 1970. */
+  readonly toldAt?: number;
 }
 
 /** A dot-file beside the records for what nfs-utils' format has no room for. */

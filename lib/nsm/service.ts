@@ -17,6 +17,7 @@ import type { Monitored, MonitorList, Registration, Requester } from "./monitor_
 import type { Notices } from "./notices.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
 import { type Callout, type MonitorRecord, type MonitorStore, reasonOf } from "./ports.ts";
+import { removeRegistrations } from "./removal.ts";
 
 /** The state that goes with STAT_FAIL, as nfs-utils has it. */
 const FAILED_STATE = -1;
@@ -139,21 +140,9 @@ class Nsm {
     return this.#lastStateNumber;
   }
 
-  async #remove(removed: readonly Monitored[], myName: string): Promise<void> {
-    const { list, store, directory, callout, log } = this.parts;
-    const forgotten = removed.filter((monitored) => list.remove(monitored));
-    for (const { record } of removed) await callout()?.unmonitored(record.monName, myName);
-    try {
-      await store.remove(removed.map(({ record }) => record));
-    } catch (error) {
-      // The caller is told SYSTEM_ERR, and memory stays what the disk is.
-      for (const monitored of removed) list.restore(monitored);
-      log.error(reasonOf(error));
-      throw error;
-    }
-    for (const { record } of forgotten) {
-      if (!list.has(record.monName)) directory.remove(record.monName);
-    }
+  /** The caller is told SYSTEM_ERR when the disk refuses. */
+  #remove(removed: readonly Monitored[], myName: string): Promise<void> {
+    return removeRegistrations(this.parts, removed, myName);
   }
 
   /** Takes back a registration that did not reach the disk. */

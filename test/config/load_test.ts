@@ -21,6 +21,7 @@ const STATD_DEFAULTS: StatdSettings = {
   simuCrashAllowed: true,
   udp: true,
   tcp: true,
+  metrics: undefined,
 };
 
 const SM_NOTIFY_DEFAULTS: SmNotifySettings = {

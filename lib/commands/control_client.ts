@@ -1,0 +1,110 @@
+/** The other end of the control socket: one request, and the lines of its answer. */
+
+import { reasonOf } from "../nsm/ports.ts";
+import { CONTROL_SOCKET, layoutOf } from "../store/layout.ts";
+import type { ControlAnswer, ControlRequest, ListEntry } from "./control_protocol.ts";
+
+/** Longest path that the address of a Unix socket has room for, in bytes. */
+const SOCKET_PATH_MAX_BYTES = 107;
+/** How long the daemon may be silent, in ms, before it is taken for one that hangs. */
+const ANSWER_TIMEOUT_MS = 30_000;
+const CHUNK_BYTES = 262_144;
+
+/** What became of looking for the daemon. */
+export type Reached =
+  | { readonly outcome: "reached"; readonly daemon: Daemon }
+  /** Nobody serves this state directory by a control socket. */
+  | { readonly outcome: "absent" }
+  /** Somebody may, but not for us. */
+  | { readonly outcome: "failed"; readonly reason: string };
+
+type Success = Extract<ControlAnswer, { ok: true }>;
+
+/** Connects to the daemon that serves a state directory. */
+export async function reachDaemon(stateDirectoryPath: string): Promise<Reached> {
+  const folder = layoutOf(stateDirectoryPath).monitorList;
+  let path = `${folder}/${CONTROL_SOCKET}`;
+  try {
+    if (path.length > SOCKET_PATH_MAX_BYTES) {
+      Deno.chdir(folder);
+      path = CONTROL_SOCKET;
+    }
+    return {
+      outcome: "reached",
+      daemon: new Daemon(await Deno.connect({ transport: "unix", path })),
+    };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) {
+      return { outcome: "absent" };
+    }
+    return { outcome: "failed", reason: reasonOf(error) };
+  }
+}
+
+/** A daemon that answers. */
+export class Daemon {
+  constructor(readonly connection: Deno.UnixConn) {}
+
+  /** @throws {Error} When it refuses, goes away or does not answer. */
+  async ask(request: ControlRequest): Promise<Success> {
+    let answer: Success | undefined;
+    for await (const line of this.#answers(request)) {
+      const value = JSON.parse(line) as ControlAnswer;
+      if (!value.ok) throw new Error(value.reason);
+      answer = value;
+    }
+    return answer!;
+  }
+
+  /** Every registration. @throws {Error} */
+  async list(): Promise<ListEntry[]> {
+    const entries: ListEntry[] = [];
+    for await (const line of this.#answers({ command: "list" })) {
+      const value = JSON.parse(line) as readonly ListEntry[] | ControlAnswer;
+      if ("ok" in value) {
+        if (!value.ok) throw new Error(value.reason);
+      } else entries.push(...value);
+    }
+    return entries;
+  }
+
+  close(): void {
+    this.connection.close();
+  }
+
+  /** The lines of an answer, the last one of which has `ok`. */
+  async *#answers(request: ControlRequest): AsyncIterable<string> {
+    const bytes = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
+    for (let at = 0; at < bytes.length;) at += await this.connection.write(bytes.subarray(at));
+    const decoder = new TextDecoder();
+    const chunk = new Uint8Array(CHUNK_BYTES);
+    let text = "";
+    for (;;) {
+      const length = await this.#read(chunk);
+      text += decoder.decode(chunk.subarray(0, length), { stream: true });
+      const lines = text.split("\n");
+      text = lines.pop()!;
+      for (const line of lines) {
+        yield line;
+        if (line.startsWith('{"ok":')) return;
+      }
+    }
+  }
+
+  async #read(chunk: Uint8Array): Promise<number> {
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      this.connection.close();
+    }, ANSWER_TIMEOUT_MS);
+    try {
+      const length = await this.connection.read(chunk);
+      if (length === null) throw new Error("The daemon has closed the connection");
+      return length;
+    } catch (error) {
+      throw isLate ? new Error("The daemon does not answer") : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

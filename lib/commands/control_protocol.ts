@@ -1,0 +1,74 @@
+/**
+ * How nsmctl talks to the daemon: over the Unix socket `sm/.statd.sock`, which only the owner of the
+ * monitor list and root may use. A request is a JSON object in one line. It is answered by lines of
+ * JSON: any number of pages, and one last line that has `ok`.
+ *
+ * ```
+ * {"command":"list"}                            a page is an array of ListEntry
+ * {"command":"status"}                          the last line has `status`
+ * {"command":"forget","peers":[NAME…],"by":TEXT}      … has `count`, of registrations
+ * {"command":"declareRebooted","peer":NAME,"by":TEXT} … has `count`, `told` and `failed`
+ * ```
+ */
+
+import type { StatusReport } from "./status_report.ts";
+
+/** Longest line of a request, in bytes: some hundred of the longest names. */
+export const REQUEST_MAX_BYTES = 65_536;
+
+export type ControlRequest =
+  | { readonly command: "status" }
+  | { readonly command: "list" }
+  | { readonly command: "forget"; readonly peers: readonly string[]; readonly by: string }
+  | { readonly command: "declareRebooted"; readonly peer: string; readonly by: string };
+
+/** One registration; 0 stands for a time or state that is not known. */
+export type ListEntry = readonly [
+  monName: string,
+  myName: string,
+  program: number,
+  version: number,
+  procedure: number,
+  /** Milliseconds since 1970. */
+  since: number,
+  lastState: number,
+  heardAt: number,
+  /** Other names and addresses of the peer. */
+  ...aliases: readonly string[],
+];
+
+/** The last line of an answer. */
+export type ControlAnswer =
+  | { readonly ok: false; readonly reason: string }
+  | {
+    readonly ok: true;
+    readonly status?: StatusReport;
+    readonly count?: number;
+    readonly told?: number;
+    readonly failed?: readonly string[];
+  };
+
+/** Reads the line of a request; what is wrong with it comes back as text. */
+export function parseRequest(line: string): ControlRequest | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return "the request is not JSON";
+  }
+  if (typeof value !== "object" || value === null) return "the request is not an object";
+  const { command, peers, peer, by } = value as Record<string, unknown>;
+  const who = typeof by === "string" ? by : "somebody";
+  switch (command) {
+    case "status":
+    case "list":
+      return { command };
+    case "forget":
+      if (!Array.isArray(peers) || !peers.every((name) => typeof name === "string")) break;
+      return { command, peers, by: who };
+    case "declareRebooted":
+      if (typeof peer !== "string") break;
+      return { command, peer, by: who };
+  }
+  return `there is no command ${JSON.stringify(command)} with these arguments`;
+}

@@ -1,0 +1,40 @@
+/** What the daemon says of itself. */
+
+/** A warning or an error, and when it was. */
+export interface Problem {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly level: "error" | "warning";
+  readonly message: string;
+}
+
+export interface StatusReport {
+  readonly version: string;
+  readonly pid: number;
+  readonly uid: number;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  readonly uptimeSeconds: number;
+  readonly residentBytes: number;
+  readonly stateNumber: number;
+  /** The kernel's identifier of this boot; absent where it does not tell. */
+  readonly bootId?: string;
+  readonly stateDirectory: string;
+  readonly transports: readonly {
+    readonly netid: string;
+    readonly address: string;
+    readonly port: number;
+  }[];
+  /** Why we are not registered with rpcbind; absent while we are. */
+  readonly registrationFault?: string;
+  readonly peers: number;
+  readonly registrations: number;
+  /** Peers whose addresses are not known yet. */
+  readonly unresolvedPeers: number;
+  readonly callbacks: { readonly pending: number };
+  readonly counters: Readonly<Record<string, number>>;
+  /** What works less well than it should, in words. */
+  readonly degraded: readonly string[];
+  /** The last warnings and errors, newest last. */
+  readonly problems: readonly Problem[];
+}

@@ -1,0 +1,61 @@
+/**
+ * What the daemon counts since its start, under names that stay: `nsmctl status --json` and the metrics
+ * endpoint show them as they are.
+ */
+
+import type { Service } from "../rpc/dispatch.ts";
+import { NO_REPLY } from "../rpc/program.ts";
+import { Res } from "../protocol/nsm.ts";
+
+/** Every counter, with what it counts. */
+export const COUNTERS = {
+  calls_null: "SM_NULL calls.",
+  calls_stat: "SM_STAT calls.",
+  calls_mon: "SM_MON calls that were allowed.",
+  calls_unmon: "SM_UNMON calls that were allowed.",
+  calls_unmon_all: "SM_UNMON_ALL calls that were allowed.",
+  calls_simu_crash: "SM_SIMU_CRASH calls that were allowed.",
+  calls_notify: "SM_NOTIFY calls.",
+  mon_failed: "SM_MON calls that were answered with STAT_FAIL.",
+  calls_refused: "Calls that the access rule refused.",
+  calls_malformed: "Calls whose arguments did not decode.",
+  calls_failed: "Calls that were answered with SYSTEM_ERR.",
+  notices_dropped: "SM_NOTIFY calls left unanswered because too many were under way.",
+  callbacks_queued: "Callbacks that lock managers had to get.",
+  callbacks_done: "Callbacks that a lock manager has answered.",
+  callbacks_failed: "Attempts of callbacks that failed.",
+  callbacks_given_up: "Callbacks that were given up.",
+  control_requests: "Requests on the control socket.",
+} as const;
+
+export type CounterName = keyof typeof COUNTERS;
+export type Counters = Record<CounterName, number>;
+
+/** Counters at zero. */
+export function makeCounters(): Counters {
+  const names = Object.keys(COUNTERS) as CounterName[];
+  return Object.fromEntries(names.map((name) => [name, 0])) as Counters;
+}
+
+/** A service that counts its calls, and does what it did otherwise. */
+export function counted(service: Service, counters: Counters): Service {
+  const entries = Array.from(service.entries, ([number, entry]) => {
+    const counter = `calls_${entry.name.slice("SM_".length).toLowerCase()}` as CounterName;
+    const settled = (result: unknown) => {
+      if (result === NO_REPLY) counters.notices_dropped++;
+      else if (counter === "calls_mon" && isFailure(result)) counters.mon_failed++;
+      return result;
+    };
+    const handler: typeof entry.handler = (args, caller) => {
+      counters[counter]++;
+      const result = entry.handler(args, caller);
+      return result instanceof Promise ? result.then(settled) : settled(result);
+    };
+    return [number, { ...entry, handler }] as const;
+  });
+  return { program: service.program, entries: new Map(entries) };
+}
+
+function isFailure(result: unknown): boolean {
+  return (result as { res_stat?: number } | undefined)?.res_stat === Res.STAT_FAIL;
+}
