@@ -23,7 +23,7 @@ Deno.test("every module keeps to the layout and the import rule", {
   const breaches = paths.flatMap((path) =>
     breachesOf(path, Deno.readTextFileSync(new URL(path, ROOT)))
   );
-  assertEquals(breaches.length, 0, breaches.join("\n"));
+  assert(breaches.length === 0, `\n${breaches.join("\n")}`);
 });
 
 /** File, text, and a part of the one message that is expected. */

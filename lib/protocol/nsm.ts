@@ -39,7 +39,6 @@ export type MyId = Static<typeof my_id>;
 
 /** `struct mon_id { string mon_name<1024>; struct my_id my_id; }` */
 export const mon_id = struct("mon_id", { mon_name: string(SM_MAXSTRLEN), my_id });
-export type MonId = Static<typeof mon_id>;
 
 /** `struct mon { struct mon_id mon_id; opaque priv[16]; }` */
 export const mon = struct("mon", { mon_id, priv: opaque(SM_PRIV_SIZE) });

@@ -6,7 +6,7 @@
 
 import { program } from "../rpc/program.ts";
 import { struct } from "../xdr/struct.ts";
-import { bool, nothing, type Static, uint } from "../xdr/types.ts";
+import { bool, nothing, uint } from "../xdr/types.ts";
 
 export const PMAP_PROG = 100000;
 export const PMAP_VERS = 2;
@@ -18,7 +18,6 @@ export const IpProtocol = { TCP: 6, UDP: 17 } as const;
 
 /** `struct mapping { unsigned int prog; vers; prot; port; }` */
 export const mapping = struct("mapping", { prog: uint, vers: uint, prot: uint, port: uint });
-export type Mapping = Static<typeof mapping>;
 
 /** GETPORT answers 0 where nothing is registered. */
 export const portmapV2 = program("portmap", PMAP_PROG, PMAP_VERS, {

@@ -11,7 +11,7 @@
 
 import { XdrError } from "../xdr/errors.ts";
 import { XdrReader } from "../xdr/reader.ts";
-import { type Static, uint } from "../xdr/types.ts";
+import { fromBytes, type Static, uint } from "../xdr/types.ts";
 import { acceptedCredentials, type OpaqueAuth } from "./auth.ts";
 import { AcceptStat, AuthStat, call_body, message_start, MsgType, RPC_VERSION } from "./message.ts";
 import { type Handlers, NO_REPLY, type Procedure, type Program, type Refusals } from "./program.ts";
@@ -151,7 +151,7 @@ function credentialFault(cred: OpaqueAuth): number | undefined {
   const bodyType = acceptedCredentials.get(cred.flavor);
   if (bodyType === undefined) return AuthStat.AUTH_REJECTEDCRED;
   try {
-    bodyType.decode(new XdrReader(cred.body));
+    fromBytes(bodyType, cred.body);
     return undefined;
   } catch (error) {
     if (error instanceof XdrError) return AuthStat.AUTH_BADCRED;

@@ -85,8 +85,6 @@ export const reply_body = union("reply_body", "stat", {
 export type ReplyBody = Static<typeof reply_body>;
 /** What an accepted reply says: the status, and the versions where that is the matter. */
 export type ReplyData = Static<typeof accepted_reply>["reply_data"];
-/** Why a call was denied. */
-export type RejectedReply = Static<typeof rejected_reply>;
 
 /** A reply's whole header; the results follow where it says SUCCESS. */
 export const reply_header = struct("rpc_msg", { xid: uint, mtype: int, body: reply_body });
