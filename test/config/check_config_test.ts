@@ -48,6 +48,7 @@ send-using-tcp = no                      # default
 simu-crash-allowed = yes                 # default
 udp = yes                                # default
 tcp = yes                                # default
+# metrics =                              # default
 
 [lockd]
 port = 0                                 # default
