@@ -1,13 +1,17 @@
 /**
  * Running a program that the administrator named, with arguments that come from the network.
  *
- * It is executed directly: no shell, no search, no part of an argument has a meaning. It has a clean
+ * It is executed directly: no shell, no search, no part of an argument has a meaning. (A script without
+ * `#!` is run by /bin/sh, as execvp(3) does, with its arguments as they are.) It has a clean
  * environment, nothing on its standard input, output and error, no capabilities, and a process group of
  * its own, so that all of it can be ended.
  *
  * Source: behaviour of nfs-utils (argv). Deviation: there is a time limit; the environment is not handed
  * on, and neither are descriptors.
  */
+
+import type { Clock } from "../nsm/ports.ts";
+import { systemClock } from "./clock.ts";
 
 /** How a program ended. */
 export type CalloutResult =
@@ -27,6 +31,7 @@ export async function runCallout(
   program: string,
   args: readonly string[],
   timeoutMs: number,
+  { startTimer }: Pick<Clock, "startTimer"> = systemClock,
 ): Promise<CalloutResult> {
   let child: Deno.ChildProcess;
   try {
@@ -43,12 +48,10 @@ export async function runCallout(
   } catch (error) {
     return { outcome: "notStarted", reason: (error as Error).message };
   }
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeLimit = new Promise<"timeLimit">((resolve) => {
-    timer = setTimeout(() => resolve("timeLimit"), timeoutMs);
-  });
-  const ended = await Promise.race([child.status, timeLimit]);
-  clearTimeout(timer);
+  const timeLimit = Promise.withResolvers<"timeLimit">();
+  const cancel = startTimer(timeoutMs, () => timeLimit.resolve("timeLimit"));
+  const ended = await Promise.race([child.status, timeLimit.promise]);
+  cancel();
   if (ended === "timeLimit") {
     killGroup(child.pid);
     return { outcome: "timeLimit", timeoutMs };

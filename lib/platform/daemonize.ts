@@ -15,6 +15,7 @@
 import { keepDescriptorsFromPrograms } from "./descriptors.ts";
 import { stdioToNull } from "./process_stdio.ts";
 import type { SelfCommand } from "./self_command.ts";
+import { onSignals } from "./signals.ts";
 
 const BACKGROUND_VARIABLE = "NSM_BACKGROUND";
 const READY = "ready\n";
@@ -36,21 +37,19 @@ export async function startInBackground(command: SelfCommand): Promise<number> {
     stdout: "piped",
     stderr: "inherit",
     detached: true, // setsid(2)
-  }).spawn();
-  const handOn = (["SIGTERM", "SIGINT"] as const).map((signal) => {
-    const action = () => daemon.kill(signal);
-    Deno.addSignalListener(signal, action);
-    return () => Deno.removeSignalListener(signal, action);
   });
+  const over = new AbortController();
+  let child: Deno.ChildProcess | undefined;
+  // from before the start on: a signal in between would leave the daemon alone
+  onSignals({ stop: (signal) => child?.kill(signal) }, over.signal);
   try {
+    child = daemon.spawn();
+    const { status, stdout } = child;
     // a program started by the daemon may hold the pipe open after the daemon's end
-    const isReady = await Promise.race([
-      saysReady(daemon.stdout),
-      daemon.status.then(() => false),
-    ]);
-    return isReady ? 0 : (await daemon.status).code;
+    const isReady = await Promise.race([saysReady(stdout), status.then(() => false)]);
+    return isReady ? 0 : (await status).code;
   } finally {
-    for (const stop of handOn) stop();
+    over.abort();
   }
 }
 

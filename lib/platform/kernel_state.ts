@@ -78,6 +78,7 @@ function modprobeLockd(): boolean {
     const command = new Deno.Command(MODPROBE, {
       args: ["lockd"],
       clearEnv: true,
+      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" }, // modprobe.d may name programs
       stdin: "null",
       stdout: "null",
       stderr: "null",

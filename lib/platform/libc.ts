@@ -108,15 +108,7 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
 // ---- names ----------------------------------------------------------------------------------------
 
 /** Results of name look-ups that are told apart; 0 is success. Source: netdb.h of glibc. */
-export const EAI = {
-  NONAME: -2,
-  AGAIN: -3,
-  FAIL: -4,
-  NODATA: -5,
-  FAMILY: -6,
-  MEMORY: -10,
-  SYSTEM: -11,
-} as const;
+export const EAI = { NONAME: -2, AGAIN: -3, FAIL: -4, NODATA: -5, SYSTEM: -11 } as const;
 
 const AI_CANONNAME = 2;
 const AI_NUMERICHOST = 4;

@@ -89,10 +89,17 @@ mv "$(dirname "$0")/pids.new" "$(dirname "$0")/pids"
 wait
 `;
   await withScript(hang, async (script, folder) => {
-    const limitMs = 300;
-    const result = runCallout(script, [], limitMs);
+    let runOut = () => {};
+    const result = runCallout(script, [], 60_000, {
+      startTimer(ms, action) {
+        assertEquals(ms, 60_000);
+        runOut = action;
+        return () => {};
+      },
+    });
     await fileAppears(`${folder}/pids`);
-    assertEquals(await result, { outcome: "timeLimit", timeoutMs: limitMs });
+    runOut();
+    assertEquals(await result, { outcome: "timeLimit", timeoutMs: 60_000 });
     for (const pid of Deno.readTextFileSync(`${folder}/pids`).trim().split(" ")) {
       await processIsGone(Number(pid));
     }

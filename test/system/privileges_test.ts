@@ -36,6 +36,12 @@ interface Report {
   childStatus: string;
 }
 
+/** Starts a program with the credentials that util-linux' setpriv is told. */
+function setpriv(args: string[]): Deno.ChildProcess {
+  const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  return new Deno.Command("setpriv", { args, ...pipes }).spawn();
+}
+
 /** Runs a test with a directory that has the owner. */
 async function withDirectory(
   [uid, gid]: [number, number],
@@ -159,20 +165,25 @@ Deno.test("dropPrivileges() compiled", { ignore: !isRoot }, async (t) => {
       }),
   );
 
-  await t.step(
-    "ends the process where a step fails",
-    () =>
-      withDirectory([UID, GID], async (sm) => {
-        const setpriv = ["--bounding-set", "-setpcap", program.path, "drop", sm];
-        const child = new Deno.Command("setpriv", {
-          args: setpriv,
-          stdin: "piped",
-          stdout: "piped",
-          stderr: "piped",
-        }).spawn();
-        const { code, stdout, stderr } = await outcomeOf(child);
-        assertEquals([code, stdout], [1, ""]);
-        assertStringIncludes(stderr, "prctl(PR_CAPBSET_DROP): EPERM");
-      }),
-  );
+  await t.step("takes from another user what goes beyond reserved ports", () => {
+    return withDirectory([UID, GID], async (sm) => {
+      const user = ["--reuid", String(UID), "--regid", String(GID), "--clear-groups"];
+      const given = "+net_bind_service,+chown";
+      const caps = ["--inh-caps", given, "--ambient-caps", given];
+      const child = setpriv([...user, ...caps, program.path, "drop", sm]);
+      const { outcome, threads } = await dropIn(sm, child);
+      assertEquals([outcome.kind, outcome.warnings], ["unprivileged", []]);
+      const { permitted, effective, inheritable, ambient } = threads[0]!;
+      assertEquals({ permitted, effective, inheritable, ambient }, MAIN);
+    });
+  });
+
+  await t.step("ends the process where a step fails", () => {
+    return withDirectory([UID, GID], async (sm) => {
+      const child = setpriv(["--bounding-set", "-setpcap", program.path, "drop", sm]);
+      const { code, stdout, stderr } = await outcomeOf(child);
+      assertEquals([code, stdout], [1, ""]);
+      assertStringIncludes(stderr, "prctl(PR_CAPBSET_DROP): EPERM");
+    });
+  });
 });
