@@ -87,6 +87,9 @@ export class ServedStream {
       await this.#readCalls();
       // The remote may have closed only its own direction and still wait for replies.
       while (!this.#isClosed && !this.#isDone) await this.#change();
+    } catch (error) {
+      // Our own closing ends the read as well, which is no news.
+      if (!this.#isClosed) throw error;
     } finally {
       this.close();
     }
