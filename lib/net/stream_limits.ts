@@ -26,7 +26,7 @@ export const STREAM_LIMITS: StreamLimits = {
    */
   callsInFlightMax: 64,
   /** Replies of one connection that wait to be written, in bytes, before its calls are left unread. */
-  unsentMaxBytes: 64 * 1024,
+  unsentMaxBytes: 16 * 1024,
   /** For one write, in ms: what nfs-utils gives a peer that does not read its replies. */
   writeTimeoutMs: 2_000,
   /** From the first to the last byte of a record, in ms: an honest one is sent in one go. */
