@@ -12,7 +12,7 @@ import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import type { StoreParts } from "./file_store.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { asideName, type Layout, layoutOf } from "./layout.ts";
-import { recordFileNames, recordFiles, trySyncDirectory } from "./record_directory.ts";
+import { entriesOf, recordFileNames, recordFiles, trySyncDirectory } from "./record_directory.ts";
 import { mergeTexts, withoutTold } from "./record_file.ts";
 import { StateFile } from "./state_file.ts";
 
@@ -54,7 +54,7 @@ class FileNotifyStore implements NotifyStore {
   retire(): void {
     const { monitorList, notifyList } = this.#layout;
     const names = recordFileNames(this.#fs, monitorList, this.#log);
-    const existing = new Set(recordFileNames(this.#fs, notifyList, this.#log));
+    const existing = new Set(entriesOf(this.#fs, notifyList).map(({ name }) => name));
     const merged: string[] = [];
     for (const name of names) {
       const source = join(monitorList, name);
@@ -78,14 +78,22 @@ class FileNotifyStore implements NotifyStore {
     this.#sync(monitorList);
   }
 
+  /**
+   * Deviation: nfs-utils tells a peer once for each line, and lines of one file may differ in nothing
+   * that a peer gets to know.
+   */
   load(): NotifyRecord[] {
     const { notifyList } = this.#layout;
     if (trySyncDirectory(this.#fs, notifyList, this.#log)) this.#commit.markSynced();
+    const files = recordFiles(this.#fs, notifyList, this.#log);
     const loaded: NotifyRecord[] = [];
-    for (const { name, path, records } of recordFiles(this.#fs, notifyList, this.#log)) {
+    for (const { name: fileName, path, records } of files) {
       const modifiedAt = this.#fs.facts(path)?.modifiedAt ?? 0;
+      const known = new Set<string>();
       for (const { monName, myName } of records) {
-        loaded.push({ fileName: name, monName, myName, modifiedAt });
+        if (known.has(`${monName} ${myName}`)) continue;
+        known.add(`${monName} ${myName}`);
+        loaded.push({ fileName, monName, myName, modifiedAt });
       }
     }
     return loaded;

@@ -52,7 +52,8 @@ export function trySyncDirectory(fs: FileSystem, directory: string, log: Log): b
   }
 }
 
-function entriesOf(fs: FileSystem, directory: string): DirectoryEntry[] {
+/** Everything in a directory. @throws {StoreError} */
+export function entriesOf(fs: FileSystem, directory: string): DirectoryEntry[] {
   try {
     return [...fs.list(directory)];
   } catch (error) {

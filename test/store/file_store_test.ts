@@ -1,0 +1,215 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { type MonitorRecord, type MonitorStore, StoreError } from "../../lib/nsm/ports.ts";
+import { openMonitorStore } from "../../lib/store/file_store.ts";
+import { FILE_MAX_BYTES } from "../../lib/store/record_file.ts";
+import { formatRecord } from "../../lib/store/record_format.ts";
+import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
+import { FragileDisk } from "../support/fragile_disk.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+
+function record(monName: string, myName = "us", cookie = 1): MonitorRecord {
+  const priv = new Uint8Array(16).fill(cookie);
+  return { monName, myName, myProg: 100021, myVers: 3, myProc: 16, priv };
+}
+
+function text(...records: MonitorRecord[]): string {
+  return records.map(formatRecord).join("");
+}
+
+interface Opened {
+  readonly store: MonitorStore;
+  readonly disk: FragileDisk;
+  readonly log: RecordingLog;
+  readonly loaded: MonitorRecord[];
+}
+
+function open(disk: FragileDisk): Opened {
+  const log = new RecordingLog();
+  const store = openMonitorStore(STATE_DIRECTORY, { log, fileSystem: disk });
+  return { store, disk, log, loaded: store.load() };
+}
+
+Deno.test("load() passes over what is no record, one line of the log each", pure, () => {
+  const disk = diskWith({
+    "sm/good": text(record("good")),
+    "sm/half": `${text(record("half"))}0100007f half\n\x00\xff\n`,
+    "sm/open": text(record("open")).trimEnd(),
+    "sm/legacy": "",
+    "sm/binary": "\x7fELF\0\0\n\n",
+    "sm/huge": "x".repeat(FILE_MAX_BYTES + 1),
+    "sm/secret": text(record("secret")),
+    "sm/.hidden": text(record("hidden")),
+    "sm/.peers": "{}\n",
+  });
+  disk.addOther(`${STATE_DIRECTORY}/sm`, "link", "isSymlink");
+  disk.addOther(`${STATE_DIRECTORY}/sm`, "folder", "isDirectory");
+  disk.addOther(`${STATE_DIRECTORY}/sm`, "fi\nfo", "isOther");
+  const before = disk.files;
+  disk.fault = (operation, path) =>
+    operation === "read" && path.endsWith("/secret")
+      ? new Deno.errors.PermissionDenied("Permission denied (os error 13): open '/nsm/sm/secret'")
+      : undefined;
+  const { loaded, log } = open(disk);
+  assertEquals(loaded, [record("good"), record("half"), record("open")]);
+  assertEquals(log.lines.toSorted(), [
+    'warning: Skipping "/nsm/sm/binary": no line in it is a record',
+    'warning: Skipping "/nsm/sm/fi\\x0afo": it is a special file',
+    'warning: Skipping "/nsm/sm/folder": it is a directory',
+    `warning: Skipping "/nsm/sm/huge": it is longer than ${FILE_MAX_BYTES} bytes`,
+    'warning: Skipping "/nsm/sm/legacy": it is empty, as very old versions of nfs-utils left them',
+    'warning: Skipping "/nsm/sm/link": it is a symbolic link',
+    'warning: Skipping "/nsm/sm/secret": Permission denied (os error 13)',
+    'warning: Skipping 2 lines of "/nsm/sm/half": not a record',
+  ]);
+  assertEquals(disk.files, before);
+});
+
+Deno.test("load() removes what was not written to its end, and nothing else", pure, () => {
+  const disk = diskWith({
+    "sm/.0.new": "half",
+    "sm/.a.new": "left by nfs-utils 2.8",
+    "sm/.new": "x",
+    "sm/.peers": "{}\n",
+    "sm/a.new": text(record("a.new")),
+  });
+  const { loaded, log } = open(disk);
+  assertEquals(loaded, [record("a.new")]);
+  assertEquals(Object.keys(disk.files), ["/nsm/sm/.peers", "/nsm/sm/a.new"]);
+  assertEquals(log.of("info").length, 3);
+});
+
+Deno.test("load() goes on where it may not remove or sync anything", pure, () => {
+  const disk = diskWith({ "sm/.0.new": "half", "sm/a": text(record("a")) });
+  disk.fault = (operation) =>
+    operation === "remove" || operation === "syncDirectory"
+      ? new Deno.errors.PermissionDenied("Permission denied (os error 13)")
+      : undefined;
+  const { loaded, log } = open(disk);
+  assertEquals(loaded, [record("a")]);
+  assertEquals(log.lines.length, 2);
+});
+
+Deno.test("load() fails where there is no directory", pure, () => {
+  const error = assertThrows(() => open(new FragileDisk([STATE_DIRECTORY])), StoreError);
+  assertEquals(error.message, 'Cannot read "/nsm/sm": No such directory (os error 2)');
+});
+
+Deno.test("put() goes on in the file in which nfs-utils has the peer", pure, async () => {
+  const official = `${text(record("10.0.0.1"))}junk\n${text(record("alias"))}`;
+  const { store, disk } = open(diskWith({ "sm/host.example": official }));
+  await store.put(record("10.0.0.1", "us", 2), record("10.0.0.1"));
+  await store.put(record("alias", "them"));
+  await store.put(record("10.0.0.2"));
+  assertEquals(disk.files, {
+    "/nsm/sm/host.example": `junk\n${
+      text(record("alias"), record("10.0.0.1", "us", 2), record("alias", "them"))
+    }`,
+    "/nsm/sm/10.0.0.2": text(record("10.0.0.2")),
+  });
+  await store.remove([record("alias"), record("alias", "them"), record("10.0.0.1")]);
+  assertEquals(disk.files["/nsm/sm/host.example"], "junk\n");
+});
+
+Deno.test("put() adds to a file that came since load()", pure, async () => {
+  const { store, disk } = open(diskWith({}));
+  await store.put(record("a"));
+  disk.rename("/nsm/sm/a", "/nsm/sm.bak/a");
+  await store.put(record("a"), record("a"));
+  assertEquals(disk.files["/nsm/sm/a"], text(record("a")));
+  const other = open(diskWith({}));
+  other.disk.append("/nsm/sm/a", text(record("a", "them")), 0o600);
+  await other.store.put(record("a"));
+  assertEquals(other.disk.files["/nsm/sm/a"], text(record("a", "them"), record("a")));
+});
+
+Deno.test("put() writes nothing where the record is there already", pure, async () => {
+  const { store, disk } = open(diskWith({ "sm/a": text(record("a"), record("a", "them")) }));
+  const before = [...disk.journal];
+  await store.put(record("a"), record("a"));
+  assertEquals(disk.journal, before);
+});
+
+Deno.test("put() does not follow a symbolic link", pure, async () => {
+  const disk = diskWith({});
+  disk.addOther(`${STATE_DIRECTORY}/sm`, "a", "isSymlink");
+  const { store } = open(disk);
+  await assertRejects(() => store.put(record("a")), StoreError, "it is not a regular file");
+});
+
+Deno.test("put() says what is wrong with a record", pure, async () => {
+  const { store, disk } = open(diskWith({}));
+  const faults: [MonitorRecord, string][] = [
+    [record("../../etc/cron.d/x"), "the name begins with a dot"],
+    [record("a/../../x"), "the name has a character that no file here may have"],
+    [record("a", "x".repeat(1024)), "record too long"],
+    [record("a", "x\n"), "my_name has a character that no record may have there"],
+  ];
+  for (const [it, fault] of faults) await assertRejects(() => store.put(it), StoreError, fault);
+  assertEquals(disk.files, {});
+});
+
+Deno.test(
+  "remove() does not look outside of the directory for a record in a file",
+  pure,
+  async () => {
+    const path = record("../../etc/passwd");
+    const { store, disk, loaded } = open(diskWith({ "sm/a": text(path, record("a")) }));
+    assertEquals(loaded, [path, record("a")]);
+    const looked: string[] = [];
+    disk.fault = (operation, at) => {
+      if (operation === "read") looked.push(at);
+      return undefined;
+    };
+    await store.remove([path]);
+    assertEquals(looked, ["/nsm/sm/a"]);
+    assertEquals(disk.files, { "/nsm/sm/a": text(record("a")) });
+    await store.remove([record("../x")]);
+  },
+);
+
+Deno.test("remove() rewrites a file once for all of its records", pure, async () => {
+  const own = Array.from({ length: 50 }, (_, i) => record("a", `us${i}`));
+  const { store, disk } = open(diskWith({ "sm/a": text(record("a"), ...own) }));
+  await store.remove(own);
+  assertEquals(disk.files, { "/nsm/sm/a": text(record("a")) });
+  assertEquals(disk.journal.filter((line) => line.startsWith("create")).length, 1);
+});
+
+Deno.test("remove() removes what it can and tells of what it cannot", pure, async () => {
+  const { store, disk } = open(diskWith({ "sm/a": text(record("a")), "sm/b": text(record("b")) }));
+  disk.fault = (operation, path) =>
+    operation === "remove" && path.endsWith("/a") ? new Error("I/O error (os error 5)") : undefined;
+  const error = await assertRejects(() => store.remove([record("a"), record("b")]), StoreError);
+  assertEquals(error.path, "/nsm/sm/a");
+  assertEquals(Object.keys(disk.files), ["/nsm/sm/a"]);
+});
+
+Deno.test("the store takes over files on disk and writes them with nfs-utils' modes", async () => {
+  const directory = Deno.makeTempDirSync();
+  const umask = Deno.umask(0o022);
+  try {
+    Deno.mkdirSync(`${directory}/sm`);
+    Deno.writeTextFileSync(`${directory}/sm/taken`, text(record("taken")));
+    Deno.symlinkSync(`${directory}/sm/taken`, `${directory}/sm/link`);
+    Deno.symlinkSync("/nowhere", `${directory}/sm/.0.new`);
+    const log = new RecordingLog();
+    const store = openMonitorStore(directory, { log });
+    assertEquals(store.load(), [record("taken")]);
+    assertEquals(log.lines, [`warning: Skipping "${directory}/sm/link": it is a symbolic link`]);
+    await store.put(record("new", "\x80\xff"));
+    assertEquals(Deno.readFileSync(`${directory}/sm/new`).slice(-3), Uint8Array.of(0x80, 0xff, 10));
+    assertEquals(Deno.statSync(`${directory}/sm/new`).mode! & 0o777, 0o600);
+    await store.put(record("new"));
+    assertEquals(Deno.statSync(`${directory}/sm/new`).mode! & 0o777, 0o640);
+    assertEquals(store.stateNumber(), 3);
+    assertEquals(Deno.statSync(`${directory}/state`).mode! & 0o777, 0o644);
+    await store.remove([record("new"), record("new", "\x80\xff"), record("taken")]);
+    assertEquals([...Deno.readDirSync(`${directory}/sm`)].map(({ name }) => name), ["link"]);
+    assert(Deno.lstatSync(`${directory}/sm/link`).isSymlink);
+  } finally {
+    Deno.umask(umask);
+    Deno.removeSync(directory, { recursive: true });
+  }
+});

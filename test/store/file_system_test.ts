@@ -1,0 +1,108 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { RealFileSystem } from "../../lib/store/file_system.ts";
+
+/** Runs with a directory of its own. */
+async function within(run: (directory: string) => void | Promise<void>): Promise<void> {
+  const directory = Deno.makeTempDirSync();
+  try {
+    await run(directory);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+const fs = new RealFileSystem();
+const EVERY_BYTE = String.fromCharCode(...Array(256).keys());
+
+Deno.test("read() and write() keep every byte", () =>
+  within((directory) => {
+    const path = `${directory}/a`;
+    const file = fs.create(path, 0o600);
+    file.write(EVERY_BYTE);
+    file.write(EVERY_BYTE);
+    file.sync();
+    file.close();
+    assertEquals(fs.read(path, 1000), EVERY_BYTE + EVERY_BYTE);
+    assertEquals(Deno.readFileSync(path), new Uint8Array([...Array(512).keys()]));
+    fs.append(path, "\xff", 0o600);
+    assertEquals(fs.read(path, 1000)!.slice(-2), "\xff\xff");
+  }));
+
+Deno.test("read() reads as much as is there or wanted", () =>
+  within((directory) => {
+    const path = `${directory}/a`;
+    for (const length of [0, 1, 8191, 8192, 8193, 16384, 100_000]) {
+      const text = EVERY_BYTE.repeat(400).slice(0, length);
+      fs.append(path, text, 0o600);
+      assertEquals(fs.read(path, 200_000), text, `${length}`);
+      assertEquals(fs.read(path, length), text, `${length}`);
+      assertEquals(fs.read(path, 8192), text.slice(0, 8192), `${length}`);
+      assertEquals(fs.read(path, 4), text.slice(0, 4), `${length}`);
+      fs.remove(path);
+    }
+  }));
+
+Deno.test("read() and facts() tell what is missing from what cannot be had", () =>
+  within((directory) => {
+    assertEquals(fs.read(`${directory}/missing`, 10), undefined);
+    assertEquals(fs.facts(`${directory}/missing`), undefined);
+    assertThrows(() => fs.read(directory, 10));
+    assertEquals(fs.facts(directory)?.isFile, false);
+  }));
+
+Deno.test("facts() and list() follow no symbolic link", () =>
+  within((directory) => {
+    fs.append(`${directory}/file`, "1234", 0o600);
+    Deno.symlinkSync("file", `${directory}/link`);
+    assertEquals(fs.facts(`${directory}/link`)?.isFile, false);
+    const facts = fs.facts(`${directory}/file`)!;
+    assertEquals([facts.isFile, facts.size], [true, 4]);
+    assert(facts.modifiedAt > 1_600_000_000_000);
+    const kinds = [...fs.list(directory)].map(({ name, isFile, isSymlink }) => [
+      name,
+      isFile,
+      isSymlink,
+    ]);
+    assertEquals(kinds.toSorted(), [["file", true, false], ["link", false, true]]);
+  }));
+
+Deno.test("create() makes a new file with the given mode or fails", () =>
+  within((directory) => {
+    const umask = Deno.umask(0o007);
+    try {
+      Deno.symlinkSync("elsewhere", `${directory}/link`);
+      assertThrows(() => fs.create(`${directory}/link`, 0o600), Deno.errors.AlreadyExists);
+      assertEquals(fs.facts(`${directory}/elsewhere`), undefined);
+      fs.create(`${directory}/a`, 0o644).close();
+      assertEquals(Deno.statSync(`${directory}/a`).mode! & 0o777, 0o640);
+      assertThrows(() => fs.create(`${directory}/a`, 0o600), Deno.errors.AlreadyExists);
+    } finally {
+      Deno.umask(umask);
+    }
+  }));
+
+Deno.test("files and directories can be synced in both ways", () =>
+  within(async (directory) => {
+    const file = fs.create(`${directory}/a`, 0o600);
+    file.write("1");
+    await file.syncAside();
+    file.sync();
+    file.close();
+    const handle = fs.openDirectory(directory);
+    handle.sync();
+    await handle.syncAside();
+    handle.close();
+  }));
+
+Deno.test("rename() and remove() are those of the system", () =>
+  within((directory) => {
+    const [a, b] = [`${directory}/a`, `${directory}/b`];
+    fs.append(a, "1", 0o600);
+    fs.append(b, "2", 0o600);
+    fs.rename(a, b);
+    assertEquals(fs.read(b, 10), "1");
+    assertEquals(fs.facts(a), undefined);
+    fs.remove(b);
+    assertThrows(() => fs.remove(b), Deno.errors.NotFound);
+    assertThrows(() => fs.rename(a, b), Deno.errors.NotFound);
+  }));

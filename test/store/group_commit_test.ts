@@ -1,0 +1,199 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { StoreError } from "../../lib/nsm/ports.ts";
+import { GroupCommit } from "../../lib/store/group_commit.ts";
+import { FragileDisk } from "../support/fragile_disk.ts";
+
+const pure = { permissions: "none" } as const;
+
+function open(files: Record<string, string> = {}): { disk: FragileDisk; commit: GroupCommit } {
+  const disk = new FragileDisk(["/d"], files);
+  const commit = new GroupCommit(disk, "/d");
+  commit.markSynced();
+  return { disk, commit };
+}
+
+/** How often the disk did something. */
+function count(disk: FragileDisk, operation: string): number {
+  return disk.journal.filter((line) => line.startsWith(`${operation} `)).length;
+}
+
+Deno.test("change() takes the fewest steps that make one file lasting", pure, async () => {
+  const { disk, commit } = open();
+  await commit.change("a", () => "1\n");
+  assertEquals(disk.journal, [
+    "create /d/.0.new",
+    "write /d/.0.new",
+    "sync /d/.0.new",
+    "rename /d/.0.new -> /d/a",
+    "syncDirectory /d",
+  ]);
+  assertEquals(disk.files, { "/d/a": "1\n" });
+});
+
+Deno.test("change() removes a file without writing", pure, async () => {
+  const { disk, commit } = open({ "/d/a": "1\n" });
+  await commit.change("a", () => undefined);
+  assertEquals(disk.journal, ["remove /d/a", "syncDirectory /d"]);
+});
+
+Deno.test("change() does nothing where nothing changes", pure, async () => {
+  const { disk, commit } = open({ "/d/a": "1\n" });
+  await commit.change("a", (text) => text);
+  await commit.change("b", (text) => text);
+  assertEquals(disk.journal, []);
+});
+
+Deno.test("change() syncs a directory of which it is not known whether it is", pure, async () => {
+  const disk = new FragileDisk(["/d"], { "/d/a": "1\n" });
+  const commit = new GroupCommit(disk, "/d");
+  await commit.change("a", (text) => text);
+  await commit.change("a", (text) => text);
+  assertEquals(disk.journal, ["syncDirectory /d"]);
+});
+
+Deno.test("change() makes files 0600 and rewrites them 0640, as nfs-utils does", pure, async () => {
+  const { disk, commit } = open();
+  await commit.change("a", () => "1\n");
+  assertEquals(disk.modeOf("/d/a"), 0o600);
+  await commit.change("a", () => "2\n");
+  assertEquals(disk.modeOf("/d/a"), 0o640);
+});
+
+Deno.test("changes of one turn share the sync of the directory", pure, async () => {
+  const { disk, commit } = open();
+  const names = Array.from({ length: 32 }, (_, i) => `host${i}`);
+  await Promise.all(names.map((name) => commit.change(name, () => name)));
+  assertEquals(count(disk, "sync"), 32);
+  assertEquals(count(disk, "syncDirectory"), 1);
+  assertEquals(Object.keys(disk.files).length, 32);
+});
+
+Deno.test("changes that take some microtasks to arrive are waited for", pure, async () => {
+  const { disk, commit } = open();
+  const arrive = async (name: string, turns: number) => {
+    for (let i = 0; i < turns; i++) await undefined;
+    await commit.change(name, () => name);
+  };
+  await Promise.all([arrive("a", 0), arrive("b", 20), arrive("c", 40), arrive("d", 60)]);
+  assertEquals(count(disk, "syncDirectory"), 1);
+});
+
+Deno.test("changes that arrive while the disk is busy are the next group", pure, async () => {
+  const { disk, commit } = open();
+  const first = [commit.change("a", () => "1"), commit.change("b", () => "1")];
+  let more: Promise<void>[] = [];
+  disk.fault = (operation) => {
+    if (operation === "sync" && more.length === 0) {
+      more = [commit.change("a", (text) => `${text}2`), commit.change("c", () => "2")];
+    }
+    return undefined;
+  };
+  await Promise.all(first);
+  assertEquals(disk.files, { "/d/a": "1", "/d/b": "1" });
+  await Promise.all(more);
+  assertEquals(disk.files, { "/d/a": "12", "/d/b": "1", "/d/c": "2" });
+  assertEquals(count(disk, "syncDirectory"), 2);
+});
+
+Deno.test("changes to one file take effect in their order and are one write", pure, async () => {
+  const { disk, commit } = open();
+  const steps = ["1", "2", "3"].map((step) => commit.change("a", (text) => (text ?? "") + step));
+  await Promise.all(steps);
+  assertEquals(disk.files, { "/d/a": "123" });
+  assertEquals(count(disk, "create"), 1);
+  await Promise.all([commit.change("b", () => "1"), commit.change("b", () => undefined)]);
+  assertEquals(disk.files, { "/d/a": "123" });
+});
+
+Deno.test("any number of changes is taken, some at a time", pure, async () => {
+  const { disk, commit } = open();
+  await Promise.all(
+    Array.from({ length: 1000 }, (_, i) => commit.change(`host${i}`, () => `${i}`)),
+  );
+  assertEquals(Object.keys(disk.files).length, 1000);
+  assertEquals(count(disk, "syncDirectory"), Math.ceil(1000 / 128));
+});
+
+Deno.test("change() passes on what a change throws, to that one alone", pure, async () => {
+  const { disk, commit } = open({ "/d/a": "1" });
+  const results = await Promise.allSettled([
+    commit.change("a", (text) => `${text}2`),
+    commit.change("a", () => {
+      throw new Error("it would be too long");
+    }),
+    commit.change("a", (text) => `${text}3`),
+  ]);
+  assertEquals(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+  assertEquals(disk.files, { "/d/a": "123" });
+});
+
+const FULL = new Error("No space left on device (os error 28)");
+
+for (const operation of ["read", "create", "write", "sync", "rename"] as const) {
+  Deno.test(`a ${operation} that fails is the failure of that file alone`, pure, async () => {
+    const { disk, commit } = open({ "/d/a": "old", "/d/b": "old" });
+    // Files aside are numbered in the order of the calls.
+    disk.fault = (failing, path) =>
+      failing === operation && /\/a$|\/\.0\.new/.test(path) ? FULL : undefined;
+    const results = await Promise.allSettled([
+      commit.change("a", () => "new"),
+      commit.change("b", () => "new"),
+      commit.change("a", () => "newer"),
+    ]);
+    assertEquals(results.map(({ status }) => status), ["rejected", "fulfilled", "rejected"]);
+    assertEquals(disk.files, { "/d/a": "old", "/d/b": "new" });
+    disk.fault = () => undefined;
+    await commit.change("a", () => "new");
+    assertEquals(disk.files, { "/d/a": "new", "/d/b": "new" });
+  });
+}
+
+Deno.test("a failure says what could not be written and why", pure, async () => {
+  const { disk, commit } = open();
+  disk.fault = (operation) => operation === "write" ? FULL : undefined;
+  const error = await assertRejects(() => commit.change("a", () => "1"), StoreError);
+  assertEquals(error.message, 'Cannot write "/d/a": No space left on device (os error 28)');
+  assertEquals(error.path, "/d/a");
+  assertEquals(error.cause, FULL);
+});
+
+Deno.test(
+  "a directory that cannot be synced fails all, and is synced next time",
+  pure,
+  async () => {
+    for (const names of [["a"], ["a", "b"]]) {
+      const { disk, commit } = open();
+      disk.fault = (operation) => operation === "syncDirectory" ? FULL : undefined;
+      const results = await Promise.allSettled(
+        names.map((name) => commit.change(name, () => "1")),
+      );
+      assert(results.every(({ status }) => status === "rejected"));
+      disk.fault = () => undefined;
+      await commit.change("a", () => "1");
+      assertEquals(count(disk, "create"), names.length);
+      assertEquals(count(disk, "syncDirectory"), 1);
+    }
+  },
+);
+
+Deno.test("change() removes what lies where it writes aside", pure, async () => {
+  const { disk, commit } = open({ "/d/.0.new": "left by somebody" });
+  await commit.change("a", () => "1");
+  assertEquals(disk.files, { "/d/a": "1" });
+});
+
+Deno.test("change() takes a file that another program removed for removed", pure, async () => {
+  const { disk, commit } = open({ "/d/a": "1" });
+  disk.fault = (operation) =>
+    operation === "remove" ? new Deno.errors.NotFound("No such file (os error 2)") : undefined;
+  await commit.change("a", () => undefined);
+  assertEquals(count(disk, "syncDirectory"), 1);
+});
+
+Deno.test("change() changes nothing that is not a regular file", pure, async () => {
+  const { disk, commit } = open();
+  disk.addOther("/d", "link", "isSymlink");
+  const error = await assertRejects(() => commit.change("link", () => "1"), StoreError);
+  assertEquals(error.message, 'Cannot write "/d/link": it is not a regular file');
+  assertEquals(disk.journal, []);
+});

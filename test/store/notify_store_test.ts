@@ -1,0 +1,138 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { type MonitorRecord, type NotifyStore, StoreError } from "../../lib/nsm/ports.ts";
+import { openNotifyStore } from "../../lib/store/notify_store.ts";
+import { formatRecord } from "../../lib/store/record_format.ts";
+import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
+import { FragileDisk } from "../support/fragile_disk.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+
+function line(monName: string, myName = "us"): string {
+  const priv = new Uint8Array(16);
+  const record: MonitorRecord = { monName, myName, myProg: 100021, myVers: 3, myProc: 16, priv };
+  return formatRecord(record);
+}
+
+function open(disk: FragileDisk): { store: NotifyStore; log: RecordingLog } {
+  const log = new RecordingLog();
+  return { store: openNotifyStore(STATE_DIRECTORY, { log, fileSystem: disk }), log };
+}
+
+Deno.test("retire() moves files as they are, whatever they hold", pure, () => {
+  const disk = diskWith({ "sm/a": line("a"), "sm/b": "junk", "sm/empty": "", "sm/.peers": "{}\n" });
+  disk.addOther("/nsm/sm", "link", "isSymlink");
+  const { store, log } = open(disk);
+  store.retire();
+  assertEquals(disk.files, {
+    "/nsm/sm/.peers": "{}\n",
+    "/nsm/sm.bak/a": line("a"),
+    "/nsm/sm.bak/b": "junk",
+    "/nsm/sm.bak/empty": "",
+  });
+  assertEquals(log.lines, ['warning: Skipping "/nsm/sm/link": it is a symbolic link']);
+  assertEquals(disk.journal.filter((it) => it.startsWith("sync")), [
+    "syncDirectory /nsm/sm.bak",
+    "syncDirectory /nsm/sm",
+  ]);
+});
+
+Deno.test("retire() merges a file into one of the same name", pure, () => {
+  const disk = diskWith({
+    "sm/a": line("a") + line("a", "new"),
+    "sm.bak/a": `${line("a", "old")}${line("a")}junk`,
+    "sm/b": line("b"),
+    "sm.bak/b": line("b"),
+    "sm/empty": "",
+    "sm.bak/empty": line("empty"),
+  });
+  open(disk).store.retire();
+  assertEquals(disk.files, {
+    "/nsm/sm.bak/a": `${line("a", "old")}${line("a")}junk\n${line("a", "new")}`,
+    "/nsm/sm.bak/b": line("b"),
+    "/nsm/sm.bak/empty": line("empty"),
+  });
+  assertEquals(disk.modeOf("/nsm/sm.bak/a"), 0o640);
+});
+
+Deno.test("retire() leaves what cannot be moved and moves the rest", pure, () => {
+  const disk = diskWith({
+    "sm/a": line("a"),
+    "sm/b": line("b"),
+    "sm/c": line("c"),
+    "sm/d": line("d"),
+    "sm.bak/c": line("c", "old"),
+  });
+  disk.addOther("/nsm/sm.bak", "d", "isDirectory");
+  disk.fault = (operation, path) =>
+    (operation === "rename" && path.startsWith("/nsm/sm/a")) || operation === "write"
+      ? new Error("No space left on device (os error 28)")
+      : undefined;
+  const { store, log } = open(disk);
+  store.retire();
+  assertEquals(Object.keys(disk.files).toSorted(), [
+    "/nsm/sm.bak/b",
+    "/nsm/sm.bak/c",
+    "/nsm/sm/a",
+    "/nsm/sm/c",
+    "/nsm/sm/d",
+  ]);
+  const end = "to the notify list:";
+  assertEquals(log.of("error"), [
+    `error: Cannot move "/nsm/sm/a" ${end} No space left on device (os error 28)`,
+    `error: Cannot move "/nsm/sm/c" ${end} No space left on device (os error 28)`,
+    `error: Cannot move "/nsm/sm/d" ${end} it is not a regular file`,
+  ]);
+});
+
+Deno.test("retire() fails where a directory is missing or cannot be synced", pure, () => {
+  for (const missing of ["sm", "sm.bak"]) {
+    const there = ["/nsm/sm", "/nsm/sm.bak"].filter((it) => it !== `/nsm/${missing}`);
+    const { store } = open(new FragileDisk(["/nsm", ...there]));
+    const error = assertThrows(() => store.retire(), StoreError);
+    assertEquals(error.path, `/nsm/${missing}`);
+  }
+  const disk = diskWith({ "sm/a": line("a") });
+  disk.fault = (operation) =>
+    operation === "syncDirectory" ? new Error("I/O error (os error 5)") : undefined;
+  assertThrows(() => open(disk).store.retire(), StoreError, "Cannot sync");
+});
+
+Deno.test("load() gives each peer with its file's name and time", pure, () => {
+  const disk = diskWith({
+    "sm.bak/host.example": line("10.0.0.1") + line("alias"),
+    "sm.bak/b": "x",
+  });
+  const { store, log } = open(disk);
+  const modifiedAt = disk.facts("/nsm/sm.bak/host.example")!.modifiedAt;
+  assertEquals(store.load(), [
+    { fileName: "host.example", monName: "10.0.0.1", myName: "us", modifiedAt },
+    { fileName: "host.example", monName: "alias", myName: "us", modifiedAt },
+  ]);
+  assertEquals(log.lines, ['warning: Skipping "/nsm/sm.bak/b": no line in it is a record']);
+});
+
+Deno.test("load() removes what was not written to its end", pure, () => {
+  const disk = diskWith({ "sm.bak/.0.new": "half", "sm.bak/a": line("a") });
+  assertEquals(open(disk).store.load().length, 1);
+  assertEquals(Object.keys(disk.files), ["/nsm/sm.bak/a"]);
+});
+
+Deno.test("remove() of thousands of peers shares the way to the disk", pure, async () => {
+  const files: Record<string, string> = {};
+  for (let i = 0; i < 2000; i++) files[`sm.bak/host${i}`] = line(`host${i}`);
+  const disk = diskWith(files);
+  const { store } = open(disk);
+  await Promise.all(store.load().map((peer) => store.remove(peer)));
+  assertEquals(disk.files, {});
+  assertEquals(disk.journal.filter((it) => it.startsWith("syncDirectory")).length, 17);
+});
+
+Deno.test("remove() tells of a peer that may be told again", pure, async () => {
+  const disk = diskWith({ "sm.bak/a": line("a") });
+  const { store } = open(disk);
+  const [peer] = store.load();
+  disk.fault = (operation) =>
+    operation === "remove" ? new Error("Read-only file system (os error 30)") : undefined;
+  await assertRejects(() => store.remove(peer!), StoreError, "Read-only file system");
+});

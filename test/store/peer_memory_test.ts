@@ -1,0 +1,167 @@
+import { assert, assertEquals } from "@std/assert";
+import type { PeerFacts, PeerMemory } from "../../lib/nsm/ports.ts";
+import { openPeerMemory } from "../../lib/store/peer_memory.ts";
+import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
+import type { FragileDisk } from "../support/fragile_disk.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+
+const PEERS = "/nsm/sm/.peers";
+
+function open(
+  fileSystem: FragileDisk,
+  mayCompact = true,
+): { memory: PeerMemory; log: RecordingLog } {
+  const log = new RecordingLog();
+  return { memory: openPeerMemory(STATE_DIRECTORY, { log, fileSystem, mayCompact }), log };
+}
+
+function facts(...addresses: string[]): PeerFacts {
+  return { addresses };
+}
+
+/** Lets the memory write what was saved in this turn. */
+async function written(): Promise<void> {
+  await undefined;
+}
+
+Deno.test("load() gives what was saved last of each peer", pure, async () => {
+  const disk = diskWith({});
+  const { memory } = open(disk);
+  const known: PeerFacts = {
+    addresses: ["10.0.0.2", "fe80::1%eth0"],
+    canonicalName: "b\xe9ta.example",
+    lastState: -7,
+    transport: "tcp",
+    port: 111,
+  };
+  memory.save("A", facts("10.0.0.1"));
+  memory.save("b", facts());
+  await written();
+  memory.save("B", known);
+  await written();
+  assertEquals(open(disk).memory.load(), new Map([["a", facts("10.0.0.1")], ["b", known]]));
+});
+
+Deno.test("forget() lasts", pure, async () => {
+  const disk = diskWith({});
+  const { memory } = open(disk);
+  memory.save("a", facts("10.0.0.1"));
+  memory.save("b", facts("10.0.0.2"));
+  await written();
+  memory.forget("A");
+  await written();
+  assertEquals([...open(disk).memory.load().keys()], ["b"]);
+});
+
+Deno.test("save() waits for nothing and makes one write of one turn", pure, async () => {
+  const disk = diskWith({});
+  const { memory } = open(disk);
+  for (let i = 0; i < 100; i++) memory.save(`host${i}`, facts(`10.0.0.${i}`));
+  assertEquals(disk.journal, []);
+  await written();
+  assertEquals(disk.journal, [`create ${PEERS}`, `append ${PEERS}`]);
+  assertEquals(open(disk).memory.load().size, 100);
+});
+
+Deno.test("statd and sm-notify write the same file", pure, async () => {
+  const disk = diskWith({});
+  const [statd, notify] = [open(disk).memory, open(disk, false).memory];
+  for (let i = 0; i < 3; i++) {
+    statd.save("a", facts(`10.0.0.${i}`));
+    notify.save("b", facts(`10.0.1.${i}`));
+    await written();
+  }
+  const expected = new Map([["a", facts("10.0.0.2")], ["b", facts("10.0.1.2")]]);
+  assertEquals(open(disk, false).memory.load(), expected);
+});
+
+Deno.test("load() survives whatever the file holds", pure, () => {
+  const lines = [
+    '{"peer":"good","addresses":["10.0.0.1"]}',
+    '{"peer":"odd","addresses":["10.0.0.2"],"port":0,"transport":"sctp","lastState":1.5,"x":[]}',
+    '{"peer":"good","addresses":"none"}',
+    '{"peer":"numbers","addresses":[1]}',
+    '{"peer":1,"addresses":[]}',
+    '{"addresses":["10.0.0.1"]}',
+    "null",
+    "[]",
+    '"text"',
+    "\0\0\xff\xfe",
+    `{"peer":"${"x".repeat(10_000)}","addresses":[]}`,
+    '{"peer":"__proto__","addresses":["10.0.0.3"],"__proto__":{"port":1}}',
+    '{"peer":"torn","addre',
+  ];
+  const { memory, log } = open(diskWith({ "sm/.peers": lines.join("\n") }));
+  const expected = new Map([["odd", facts("10.0.0.2")], ["__proto__", facts("10.0.0.3")]]);
+  assertEquals(memory.load(), expected);
+  assertEquals(log.lines, []);
+});
+
+Deno.test("save() is not lost behind half a line", pure, async () => {
+  const disk = diskWith({ "sm/.peers": '{"peer":"a","addresses":["10.0.0.1"]}\n{"peer":"b' });
+  const { memory } = open(disk);
+  memory.load();
+  memory.save("c", facts("10.0.0.3"));
+  await written();
+  assertEquals([...open(disk).memory.load().keys()], ["a", "c"]);
+});
+
+Deno.test("load() writes a file anew that is mostly superseded, for statd only", pure, () => {
+  const line = '{"peer":"a","addresses":["10.0.0.1"]}\n';
+  const text = line.repeat(1200);
+  const disk = diskWith({ "sm/.peers": text });
+  open(disk, false).memory.load();
+  assertEquals(disk.files[PEERS], text);
+  assertEquals(open(disk).memory.load(), new Map([["a", facts("10.0.0.1")]]));
+  assertEquals(disk.files, { [PEERS]: line });
+});
+
+Deno.test("the file does not grow for ever", pure, async () => {
+  const disk = diskWith({});
+  const [statd, notify] = [open(disk), open(disk, false)];
+  const long = facts("x".repeat(7000));
+  for (let i = 0; i < 2500; i++) {
+    notify.memory.save(`host${i}`, long);
+    await written();
+  }
+  assertEquals(notify.log.lines, [
+    `warning: Cannot write "${PEERS}": it is full until statd starts again`,
+  ]);
+  statd.memory.save("new", facts("10.0.0.1"));
+  statd.memory.load();
+  for (let i = 0; i < 2; i++) {
+    statd.memory.save("new", facts(`10.0.0.${i}`));
+    await written();
+  }
+  assert(disk.files[PEERS]!.length < 9_000_000);
+  assertEquals(open(disk).memory.load().get("new"), facts("10.0.0.1"));
+});
+
+Deno.test("the file goes when statd has nobody to remember", pure, async () => {
+  const disk = diskWith({});
+  const { memory } = open(disk);
+  memory.save("a", facts("10.0.0.1"));
+  await written();
+  memory.forget("a");
+  await written();
+  assertEquals(disk.files, {});
+  memory.save("b", facts("10.0.0.2"));
+  await written();
+  assertEquals([...open(disk).memory.load().keys()], ["b"]);
+});
+
+Deno.test("what goes wrong is told once and kept from everybody else", pure, async () => {
+  const disk = diskWith({ "sm/.peers": "{}\n" });
+  disk.fault = () => new Deno.errors.PermissionDenied("Permission denied (os error 13)");
+  const { memory, log } = open(disk);
+  assertEquals(memory.load().size, 0);
+  for (const name of ["a", "b"]) {
+    memory.save(name, facts("10.0.0.1"));
+    await written();
+  }
+  assertEquals(log.lines, [
+    `warning: Cannot read "${PEERS}": Permission denied (os error 13)`,
+  ]);
+});

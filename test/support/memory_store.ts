@@ -1,0 +1,114 @@
+/** A state directory that is not on disk, with both views of it. */
+
+import {
+  type MonitorRecord,
+  type MonitorStore,
+  type NotifyRecord,
+  type NotifyStore,
+  StoreError,
+} from "../../lib/nsm/ports.ts";
+import {
+  INITIAL_STATE_NUMBER,
+  nextStateNumber,
+  upStateNumber,
+} from "../../lib/nsm/state_number.ts";
+import { fileNameFault } from "../../lib/store/layout.ts";
+import { recordFault, registrationKey } from "../../lib/store/record_format.ts";
+
+/** What the two stores share; tests may look at it and change it. */
+export class MemoryStateDirectory {
+  readonly monitored = new Map<string, MonitorRecord>();
+  readonly notified = new Map<string, MonitorRecord>();
+  /** The number in the file `state`; undefined where there is none. */
+  state: number | undefined;
+  /** Why nothing can be written, while that is so. */
+  fault: string | undefined;
+
+  stateNumber(): number {
+    return upStateNumber(this.state ??= INITIAL_STATE_NUMBER);
+  }
+
+  /** @throws {StoreError} While there is a fault. */
+  check(operation: string): void {
+    if (this.fault !== undefined) throw new StoreError(operation, "/memory", this.fault);
+  }
+}
+
+export class MemoryMonitorStore implements MonitorStore {
+  constructor(readonly directory = new MemoryStateDirectory()) {}
+
+  load(): MonitorRecord[] {
+    return [...this.directory.monitored.values()];
+  }
+
+  put(record: MonitorRecord, replaced = record): Promise<void> {
+    return settled(() => {
+      const fault = fileNameFault(record.monName) ?? recordFault(record);
+      if (fault !== undefined) throw new StoreError("write", record.monName, fault);
+      this.directory.check("write");
+      this.directory.monitored.delete(registrationKey(replaced));
+      this.directory.monitored.delete(registrationKey(record));
+      this.directory.monitored.set(registrationKey(record), record);
+    });
+  }
+
+  remove(records: readonly MonitorRecord[]): Promise<void> {
+    return settled(() => {
+      this.directory.check("write");
+      for (const record of records) this.directory.monitored.delete(registrationKey(record));
+    });
+  }
+
+  stateNumber(): number {
+    return this.directory.stateNumber();
+  }
+}
+
+export class MemoryNotifyStore implements NotifyStore {
+  constructor(readonly directory = new MemoryStateDirectory()) {}
+
+  retire(): void {
+    const { monitored, notified } = this.directory;
+    for (const [key, record] of monitored) notified.set(key, record);
+    monitored.clear();
+  }
+
+  load(): NotifyRecord[] {
+    const peers = new Map<string, NotifyRecord>();
+    for (const { monName, myName } of this.directory.notified.values()) {
+      peers.set(`${monName} ${myName}`, { fileName: monName, monName, myName, modifiedAt: 0 });
+    }
+    return [...peers.values()];
+  }
+
+  remove({ monName, myName }: NotifyRecord): Promise<void> {
+    return settled(() => {
+      this.directory.check("write");
+      for (const [key, record] of this.directory.notified) {
+        const isTold = record.monName === monName && record.myName === myName;
+        if (isTold) this.directory.notified.delete(key);
+      }
+    });
+  }
+
+  has({ fileName }: NotifyRecord): boolean {
+    return [...this.directory.notified.values()].some(({ monName }) => monName === fileName);
+  }
+
+  stateNumber(): number {
+    return this.directory.stateNumber();
+  }
+
+  advanceStateNumber(): number {
+    this.directory.check("write");
+    const { state } = this.directory;
+    return this.directory.state = state === undefined
+      ? INITIAL_STATE_NUMBER
+      : nextStateNumber(state);
+  }
+}
+
+/** A promise of what an action that is done at once comes to. */
+function settled(action: () => void): Promise<void> {
+  return new Promise((resolve) => resolve(action()));
+}
