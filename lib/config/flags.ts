@@ -46,7 +46,11 @@ export function readFlags<T extends Table>(
       if (problem !== undefined) {
         return { kind: "wrong", message: problem, usage: !row.kind.fatal, status: 1 };
       }
-      layer.set(name, { value, origin: `option ${spelling(option)}` });
+      const before = "isRepeatable" in option ? layer.get(name)?.value : undefined;
+      layer.set(name, {
+        value: Array.isArray(before) && Array.isArray(value) ? [...before, ...value] : value,
+        origin: `option ${spelling(option)}`,
+      });
     }
   }
   if (fault !== undefined) {

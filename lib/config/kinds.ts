@@ -89,6 +89,17 @@ export const list: Kind<readonly string[]> = {
   write: (value) => value.join(", "),
 };
 
+/** When sm-notify tries again: the name of a schedule, or pauses in seconds. */
+export const retrySchedule: Kind<string> = {
+  hint: "linux, bsd, macos, or pauses in seconds separated by commas",
+  read(text) {
+    const value = text.trim().toLowerCase();
+    const isOne = /^(?:linux|bsd|macos|[1-9]\d{0,5}(?:\s*,\s*[1-9]\d{0,5})*)$/.test(value);
+    return isOne ? { value } : { problem: `not a retry schedule: ${text}` };
+  },
+  write: (value) => value,
+};
+
 function words(text: string): readonly string[] {
   return text.split(",").map((word) => word.trim()).filter((word) => word !== "");
 }

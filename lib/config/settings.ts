@@ -7,7 +7,18 @@
  * Source: statd(8), sm-notify(8), nfs.conf(5) of nfs-utils; macOS nfs.conf(5) for `nfs.statd.*`.
  */
 
-import { atoi, boolean, debug, directory, type Kind, list, number, place, text } from "./kinds.ts";
+import {
+  atoi,
+  boolean,
+  debug,
+  directory,
+  type Kind,
+  list,
+  number,
+  place,
+  retrySchedule,
+  text,
+} from "./kinds.ts";
 
 /** Where the monitor list, the notify list and the state number live unless told otherwise. */
 export const DEFAULT_STATE_DIRECTORY = "/var/lib/nfs";
@@ -43,7 +54,12 @@ export type Option<T> =
   & (
     | { readonly sets: T }
     /** Name of the argument in `--help`, and its kind where it differs from the file's. */
-    | { readonly argument: string; readonly kind?: Kind<T> }
+    | {
+      readonly argument: string;
+      readonly kind?: Kind<T>;
+      /** The value is a list, to which each further one adds. */
+      readonly isRepeatable?: true;
+    }
   );
 
 /** Settings of one program by their name in the settings object. */
@@ -58,6 +74,9 @@ const PORT_MAX = 65535;
 
 /** Minutes whose seconds still fit in 31 bits. */
 const MINUTES_MAX = 35_791_394;
+
+/** A week: nobody waits longer for a grace period to end. */
+const DEADLINE_MAX_SECONDS = 604_800;
 
 const port = number(0, PORT_MAX, "port number");
 /** An hour: whoever waits for the program's end has long given up. */
@@ -246,6 +265,38 @@ export const SM_NOTIFY = {
     file: { section: "sm-notify", key: "retry-time" },
     option: { short: "m", long: "retry-time", argument: "MINUTES", kind: givenMinutes },
   }),
+  retrySchedule: setting({
+    kind: retrySchedule,
+    default: "linux",
+    help: "When to try again: 2 s doubling to 120 s; or as BSD and macOS do, for a day; or pauses.",
+    file: { section: "sm-notify", key: "retry-schedule" },
+    option: { long: "retry-schedule", argument: "SCHEDULE" },
+  }),
+  deadline: setting({
+    kind: number(1, DEADLINE_MAX_SECONDS, "number of seconds"),
+    default: undefined,
+    help: "Seconds after which to give up, whatever the retry time.",
+    file: { section: "sm-notify", key: "deadline" },
+    option: { long: "deadline", argument: "SECONDS" },
+  }),
+  only: setting({
+    kind: list,
+    default: [],
+    help: "Notify these peers only; the others stay on the list. May be given several times.",
+    option: { long: "only", argument: "PEER", isRepeatable: true },
+  }),
+  dryRun: setting({
+    kind: boolean,
+    default: false,
+    help: "Print what would be announced to whom, and change nothing.",
+    option: { long: "dry-run", sets: true },
+  }),
+  json: setting({
+    kind: boolean,
+    default: false,
+    help: "Stay in the foreground and print what became of each peer, a line of JSON for each.",
+    option: { long: "json", sets: true },
+  }),
   updateState: setting({
     kind: boolean,
     default: true,
@@ -269,9 +320,23 @@ export const SM_NOTIFY = {
   outgoingAddr: setting({
     kind: list,
     default: [],
-    help: "Own name or address to send from and to announce.",
+    help: "Own names or addresses to send from and to announce.",
     file: { section: "sm-notify", key: "outgoing-addr" },
-    option: { short: "v", long: "outgoing-addr", argument: "NAME" },
+    option: { short: "v", long: "outgoing-addr", argument: "NAME", isRepeatable: true },
+  }),
+  peerPort: setting({
+    kind: port,
+    default: 0,
+    help: "Port of peers' status monitors, tried where their rpcbind is silent; 0 is none.",
+    file: { section: "sm-notify", key: "peer-port" },
+    option: { long: "peer-port", argument: "PORT" },
+  }),
+  instanceId: setting({
+    kind: text,
+    default: "",
+    help: "What tells lives of this host apart that share a boot, as of a restarted container.",
+    file: { section: "sm-notify", key: "instance-id" },
+    option: { long: "instance-id", argument: "TEXT" },
   }),
   liftGrace: setting({
     kind: boolean,

@@ -71,13 +71,20 @@ Deno.test("checkConfig() is content with unknown keys", { permissions: "none" },
     stderr: "",
     stdout: `# command line only
 # --no-syslog: no                        # default
+# --only:                                # default
+# --dry-run: no                          # default
+# --json: no                             # default
 
 [sm-notify]
 force = no                               # default
 retry-time = 15                          # default
+retry-schedule = linux                   # default
+# deadline =                             # default
 update-state = yes                       # default
 # outgoing-port =                        # default
 # outgoing-addr =                        # default
+peer-port = 0                            # default
+# instance-id =                          # default
 lift-grace = yes                         # default
 debug = 0                                # default
 

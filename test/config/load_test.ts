@@ -28,10 +28,17 @@ const SM_NOTIFY_DEFAULTS: SmNotifySettings = {
   noSyslog: false,
   force: false,
   retryTime: 15,
+  retrySchedule: "linux",
+  deadline: undefined,
+  only: [],
+  dryRun: false,
+  json: false,
   updateState: true,
   outgoingPort: undefined,
   stateDirectoryPath: "/var/lib/nfs",
   outgoingAddr: [],
+  peerPort: 0,
+  instanceId: "",
   liftGrace: true,
   debug: [],
   verbose: 1,
@@ -158,6 +165,15 @@ for (const [does, given, settings] of STATD_CASES) {
 }
 
 const SM_NOTIFY_CASES: readonly Case<SmNotifySettings>[] = [
+  ["adds up lists", { args: ["-va", "--only", "b,c", "-v", "d", "--only=e"] }, {
+    outgoingAddr: ["a", "d"],
+    only: ["b", "c", "e"],
+  }],
+  ["takes a schedule", inSmNotify("retry-schedule = BSD"), { retrySchedule: "bsd" }],
+  ["takes pauses", inSmNotify("retry-schedule = 1, 60"), { retrySchedule: "1, 60" }],
+  ["refuses other schedules", inSmNotify("retry-schedule = 0"), {}],
+  ["takes --deadline", { args: ["--deadline", "90"] }, { deadline: 90 }],
+  ["takes --dry-run and --json", { args: ["--dry-run", "--json"] }, { dryRun: true, json: true }],
   ["has the defaults", {}, {}],
   ["takes -d", { args: ["-d"] }, { noSyslog: true }],
   ["takes --no-syslog", { args: ["--no-syslog"] }, { noSyslog: true }],
