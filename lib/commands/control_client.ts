@@ -1,7 +1,7 @@
 /** The other end of the control socket: one request, and the lines of its answer. */
 
 import { reasonOf } from "../nsm/ports.ts";
-import { CONTROL_SOCKET, layoutOf } from "../store/layout.ts";
+import { CONTROL_SOCKET } from "../store/layout.ts";
 import type { ControlAnswer, ControlRequest, ListEntry } from "./control_protocol.ts";
 
 /** Longest path that the address of a Unix socket has room for, in bytes. */
@@ -22,11 +22,10 @@ type Success = Extract<ControlAnswer, { ok: true }>;
 
 /** Connects to the daemon that serves a state directory. */
 export async function reachDaemon(stateDirectoryPath: string): Promise<Reached> {
-  const folder = layoutOf(stateDirectoryPath).monitorList;
-  let path = `${folder}/${CONTROL_SOCKET}`;
+  let path = `${stateDirectoryPath}/${CONTROL_SOCKET}`;
   try {
     if (path.length > SOCKET_PATH_MAX_BYTES) {
-      Deno.chdir(folder);
+      Deno.chdir(stateDirectoryPath);
       path = CONTROL_SOCKET;
     }
     return {
@@ -68,7 +67,7 @@ export class Daemon {
     return entries;
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.connection.close();
   }
 

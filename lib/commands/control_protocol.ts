@@ -1,7 +1,7 @@
 /**
- * How nsmctl talks to the daemon: over the Unix socket `sm/.statd.sock`, which only the owner of the
- * monitor list and root may use. A request is a JSON object in one line. It is answered by lines of
- * JSON: any number of pages, and one last line that has `ok`.
+ * How nsmctl talks to the daemon: over the Unix socket `.statd.sock` in the state directory, which only
+ * the user may use who started the daemon, and root. A request is a JSON object in one line. It is
+ * answered by lines of JSON: any number of pages, and one last line that has `ok`.
  *
  * ```
  * {"command":"list"}                            a page is an array of ListEntry

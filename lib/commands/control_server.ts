@@ -36,24 +36,28 @@ export interface ControlSocket {
 }
 
 /**
- * Opens the control socket of the monitor list in the directory `sm` below the working directory, so
- * that a long path is no problem. What an earlier daemon left there goes.
+ * Makes the control socket in the working directory, which has to be the state directory: so a long
+ * path is no problem. What an earlier daemon left there goes. To be called before privileges are
+ * dropped, as the directory may be root's.
  *
  * @throws {Error} When it cannot be had.
  */
-export function openControl(
-  actions: ControlActions,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
-): ControlSocket {
-  const path = `sm/${CONTROL_SOCKET}`;
-  removeIfThere(path);
+export function listenForControl(): Deno.UnixListener {
+  removeIfThere(CONTROL_SOCKET);
   const umask = Deno.umask(SOCKET_UMASK);
-  let listener: Deno.UnixListener;
   try {
-    listener = Deno.listen({ transport: "unix", path });
+    return Deno.listen({ transport: "unix", path: CONTROL_SOCKET });
   } finally {
     Deno.umask(umask);
   }
+}
+
+/** Answers whoever connects, until it is closed. */
+export function serveControl(
+  listener: Deno.UnixListener,
+  actions: ControlActions,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): ControlSocket {
   const clients = new Set<Deno.Conn>();
   let isClosed = false;
   const accept = async () => {
@@ -85,7 +89,11 @@ export function openControl(
       isClosed = true;
       listener.close();
       for (const client of clients) closeQuietly(client);
-      removeIfThere(path);
+      try {
+        removeIfThere(CONTROL_SOCKET);
+      } catch {
+        // The directory is root's: the socket stays, and whoever connects is refused.
+      }
     },
   };
 }

@@ -12,6 +12,7 @@ import {
   lockManagerFinder,
 } from "../nsm/callback.ts";
 import { counted, type Counters, makeCounters } from "../nsm/counters.ts";
+import { nameKey } from "../nsm/host_name.ts";
 import { type Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import { Notices } from "../nsm/notices.ts";
 import { PeerDirectory } from "../nsm/peer_directory.ts";
@@ -92,6 +93,8 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     directory,
     callBack(monitored, state) {
       times.heard(monitored);
+      const heardAt = clock.wallClock();
+      memory.note(nameKey(monitored.record.monName), { lastState: state, heardAt });
       callBack(monitored, state);
     },
     tell,

@@ -39,7 +39,7 @@ import { makeMonitor } from "./monitor.ts";
 import { runSmNotify } from "./notify_child.ts";
 import { PeerCalls } from "./peer_calls.ts";
 import { remembering } from "./recent_problems.ts";
-import { openSteering } from "./steering.ts";
+import { openControl, startSteering } from "./steering.ts";
 
 const PID_FILE = "/run/rpc.statd.pid";
 const RPCBIND_SOCKET = "/run/rpcbind.sock";
@@ -109,8 +109,11 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
 
   Deno.chdir(stateDirectoryPath);
   Deno.umask(UMASK);
+  const degraded: string[] = [];
+  const control = openControl(degraded, log);
   const drop = dropPrivileges(layout.monitorList);
   for (const warning of drop.warnings) log.warning(warning);
+  degraded.push(...drop.warnings);
 
   const callPeer = new PeerCalls(socket, connectStream, clientParts);
   const resolver = hostResolver({ addressesOfName, nameOfAddress }, clock);
@@ -138,7 +141,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   }, server.bound);
   await registrar.register();
   const registered = registrar.keep(stopping.signal);
-  const steering = openSteering(
+  const steering = startSteering(
     {
       monitor,
       clock,
@@ -147,9 +150,10 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
       bootId: kernel.bootId(),
       bound: server.bound,
       registrationFault: () => registrar.fault,
-      degraded: [...drop.warnings],
+      degraded,
       recent,
     },
+    control,
     settings.metrics,
     log,
   );

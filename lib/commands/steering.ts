@@ -6,7 +6,7 @@
 import type { Log } from "../log.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { controlActions, type DaemonFacts, statusReporter } from "./control_actions.ts";
-import { openControl } from "./control_server.ts";
+import { listenForControl, serveControl } from "./control_server.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 import type { StatusReport } from "./status_report.ts";
 
@@ -15,36 +15,39 @@ export interface Steering {
   close(): Promise<void>;
 }
 
-/** Opens what can be opened; the rest is a warning, and shows in the status. */
-export function openSteering(
+/** Opens the control socket before privileges are dropped; without it `degraded` says so. */
+export function openControl(degraded: string[], log: Log): Deno.UnixListener | undefined {
+  return attempt("control socket", listenForControl, degraded, log);
+}
+
+/** Begins to answer; what cannot be opened is a warning, and shows in the status. */
+export function startSteering(
   facts: DaemonFacts & { readonly degraded: string[] },
+  listener: Deno.UnixListener | undefined,
   metricsAddress: string | undefined,
   log: Log,
 ): Steering {
   const report = statusReporter(facts);
-  const attempt = <T>(what: string, open: () => T): T | undefined => {
-    try {
-      return open();
-    } catch (error) {
-      facts.degraded.push(`no ${what}: ${reasonOf(error)}`);
-      log.warning(`Cannot open the ${what}: ${reasonOf(error)}`);
-      return undefined;
-    }
-  };
-  const control = attempt("control socket", () =>
-    openControl(controlActions(facts, report), {
-      clock: facts.clock,
-      log,
-    }));
-  const metrics = metricsAddress === undefined
-    ? undefined
-    : attempt("metrics endpoint", () => serveMetrics(metricsAddress, report, log));
+  const parts = { clock: facts.clock, log };
+  const control = listener && serveControl(listener, controlActions(facts, report), parts);
+  const open = () => metricsAddress && serveMetrics(metricsAddress, report, log);
+  const metrics = attempt("metrics endpoint", open, facts.degraded, log);
   return {
     async close() {
       control?.close();
-      await metrics?.shutdown();
+      if (metrics) await metrics.shutdown();
     },
   };
+}
+
+function attempt<T>(what: string, open: () => T, degraded: string[], log: Log): T | undefined {
+  try {
+    return open();
+  } catch (error) {
+    degraded.push(`no ${what}: ${reasonOf(error)}`);
+    log.warning(`Cannot open the ${what}: ${reasonOf(error)}`);
+    return undefined;
+  }
 }
 
 function serveMetrics(address: string, report: () => StatusReport, log: Log): Deno.HttpServer {

@@ -154,6 +154,8 @@ export interface PeerFacts {
   readonly canonicalName?: string;
   /** The state in the last SM_NOTIFY that was taken from it. */
   readonly lastState?: number;
+  /** When that came, milliseconds since 1970. */
+  readonly heardAt?: number;
   /** Transport over which it was told last, and its NSM's port then. */
   readonly transport?: "udp" | "tcp";
   readonly port?: number;
@@ -167,6 +169,8 @@ export interface PeerMemory {
   load(): Map<string, PeerFacts>;
   /** Remembers facts in place of earlier ones; nobody waits for the disk. Failures are reported only. */
   save(monName: string, facts: PeerFacts): void;
+  /** Remembers facts beside earlier ones, in the same way. */
+  note(monName: string, facts: Partial<PeerFacts>): void;
   /** Forgets a peer. */
   forget(monName: string): void;
 }

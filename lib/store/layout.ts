@@ -4,9 +4,9 @@
  *
  * ```
  * state              the state number
+ * .statd.sock        where the daemon answers nsmctl
  * sm/HOST            monitor list: the records filed under one host
  * sm/.peers          what was learned of the peers
- * sm/.statd.sock     where the daemon answers nsmctl
  * sm.bak/HOST        notify list: the same format, from before the last start
  * .N.new             in any of the three: being written, not valid yet
  * ```
@@ -18,7 +18,7 @@ import { join } from "@std/path/join";
 export const STATE_FILE = "state";
 /** Name of the peer memory, in the directory of the monitor list. */
 export const PEERS_FILE = ".peers";
-/** Name of the control socket, in the same directory, so that two daemons do not share one. */
+/** Name of the control socket, in the state directory, so that two daemons do not share one. */
 export const CONTROL_SOCKET = ".statd.sock";
 
 /** The paths in a state directory. */

@@ -12,6 +12,8 @@
  * transport
  * port
  * toldAt
+ * heardAt
+ * also           true: the line adds to the earlier ones, in place of replacing them
  * ```
  *
  * statd and sm-notify append to it at the same time, each with one write for all lines; only statd
@@ -83,12 +85,19 @@ class FilePeerMemory implements PeerMemory {
 
   save(monName: string, facts: PeerFacts): void {
     this.#remembered.add(monName.toLowerCase());
-    this.#append(monName.toLowerCase(), facts);
+    this.#append(monName.toLowerCase(), lineOf(monName.toLowerCase(), facts));
+  }
+
+  note(monName: string, facts: Partial<PeerFacts>): void {
+    const peer = monName.toLowerCase();
+    this.#remembered.add(peer);
+    const line = lineOf(peer, { ...facts, also: true });
+    this.#append(peer, (this.#waiting.get(peer) ?? "") + line);
   }
 
   forget(monName: string): void {
     this.#remembered.delete(monName.toLowerCase());
-    this.#append(monName.toLowerCase());
+    this.#append(monName.toLowerCase(), lineOf(monName.toLowerCase(), {}));
   }
 
   #read(): { facts: Map<string, PeerFacts>; superseded: number } {
@@ -99,8 +108,8 @@ class FilePeerMemory implements PeerMemory {
     return { facts, superseded: lines.length - facts.size };
   }
 
-  #append(peer: string, facts?: PeerFacts): void {
-    this.#waiting.set(peer, lineOf(peer, facts));
+  #append(peer: string, lines: string): void {
+    this.#waiting.set(peer, lines);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     // Everything that is learned in one turn of the event loop is one write.
@@ -155,7 +164,7 @@ class FilePeerMemory implements PeerMemory {
   }
 }
 
-function lineOf(peer: string, facts?: PeerFacts): string {
+function lineOf(peer: string, facts: Partial<PeerFacts> & { readonly also?: true }): string {
   const line = JSON.stringify({ peer, ...facts });
   const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return `${line.replaceAll(/[^ -~]/g, escape)}\n`;
@@ -165,8 +174,9 @@ function lineOf(peer: string, facts?: PeerFacts): string {
 function learn(known: Map<string, PeerFacts>, line: string): void {
   const fields = fieldsOf(line);
   if (typeof fields?.peer !== "string") return;
+  const before = fields.also === true ? known.get(fields.peer) ?? { addresses: [] } : {};
   known.delete(fields.peer);
-  const facts = factsOf(fields);
+  const facts = factsOf({ ...before, ...fields });
   if (facts !== undefined) known.set(fields.peer, facts);
 }
 
@@ -182,7 +192,7 @@ function fieldsOf(line: string): Record<string, unknown> | undefined {
 }
 
 function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
-  const { addresses, canonicalName, lastState, transport, port, toldAt } = fields;
+  const { addresses, canonicalName, lastState, heardAt, transport, port, toldAt } = fields;
   if (!Array.isArray(addresses) || !addresses.every((it) => typeof it === "string")) {
     return undefined;
   }
@@ -190,6 +200,7 @@ function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
     addresses,
     ...(typeof canonicalName === "string" ? { canonicalName } : {}),
     ...(isIntegerWithin(lastState, -0x80000000, 0x7fffffff) ? { lastState } : {}),
+    ...(isIntegerWithin(heardAt, 0, Number.MAX_SAFE_INTEGER) ? { heardAt } : {}),
     ...(transport === "udp" || transport === "tcp" ? { transport } : {}),
     ...(isIntegerWithin(port, 1, 0xffff) ? { port } : {}),
     ...(isIntegerWithin(toldAt, 0, Number.MAX_SAFE_INTEGER) ? { toldAt } : {}),

@@ -15,6 +15,9 @@ class MapMemory implements PeerMemory {
   save(monName: string, facts: PeerFacts) {
     this.facts.set(monName, facts);
   }
+  note(monName: string, facts: Partial<PeerFacts>) {
+    this.facts.set(monName, { addresses: [], ...this.facts.get(monName), ...facts });
+  }
   forget(monName: string) {
     this.facts.delete(monName);
   }

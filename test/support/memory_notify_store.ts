@@ -28,6 +28,9 @@ export class MemoryPeerMemory implements PeerMemory {
   save(monName: string, facts: PeerFacts): void {
     this.facts.set(monName, facts);
   }
+  note(monName: string, facts: Partial<PeerFacts>): void {
+    this.facts.set(monName, { addresses: [], ...this.facts.get(monName), ...facts });
+  }
   forget(monName: string): void {
     this.facts.delete(monName);
   }

@@ -7,5 +7,6 @@ export class NoPeerMemory implements PeerMemory {
     return new Map();
   }
   save(): void {}
+  note(): void {}
   forget(): void {}
 }

@@ -1,9 +1,8 @@
 /** `nsmctl list`: who is monitored, and who is still to be told of our reboot. */
 
-import { reasonOf } from "../../nsm/ports.ts";
 import { type Command, Status } from "./command.ts";
-import { askersOf, type Peer, peerMatcher, peersOf, sinceOf } from "./peers.ts";
-import { StateReader } from "./read_state.ts";
+import { askersOf, type Peer, peerMatcher } from "./peers.ts";
+import { readRoster, type Roster } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { type Column, renderTable } from "./table.ts";
 import { agoText, isoText, jsonText, shown } from "./text.ts";
@@ -28,68 +27,81 @@ export const list: Command = {
   options: [{ letter: "j", long: "json", help: "Print JSON." }],
   details: [
     "M: monitored. N: to be notified of our last reboot.",
+    "HEARD: when it last said that it rebooted. TOLD: when we last told it that.",
     "PATTERN is compared with names and addresses; it may have * and ?.",
+    "Beyond 1000 peers, times that only files tell are left out.",
+    "Exit status: 0; 1 if nothing matches PATTERN.",
   ],
   example: "nsmctl list '*.example.net'",
   takesPeers: true,
-  run(given, session) {
+  async run(given, session) {
     const [pattern] = given.operands;
-    let peers: Peer[];
-    try {
-      peers = readPeers(session.stateDirectoryPath);
-    } catch (error) {
-      session.terminal.complain(`${session.programName}: ${reasonOf(error)}`);
-      return Promise.resolve(Status.PROBLEM);
+    const matches = pattern === undefined ? undefined : peerMatcher(pattern);
+    const roster = await readRoster(session.stateDirectoryPath, matches);
+    const { terminal, programName } = session;
+    if (given.has("json")) terminal.print(jsonText(listJson(roster, session)));
+    else {
+      if (roster.note !== undefined) terminal.complain(`${programName}: ${roster.note}`);
+      terminal.print(listText(roster.peers, session));
     }
-    if (pattern !== undefined) peers = peers.filter(peerMatcher(pattern));
-    session.terminal.print(given.has("json") ? jsonText(toJson(peers)) : toText(peers, session));
-    return Promise.resolve(
-      pattern !== undefined && peers.length === 0 ? Status.PROBLEM : Status.OK,
-    );
+    return matches !== undefined && roster.peers.length === 0 ? Status.PROBLEM : Status.OK;
   },
 };
 
-function readPeers(stateDirectoryPath: string): Peer[] {
-  const reader = new StateReader(stateDirectoryPath);
-  const monitored = reader.monitorList().flatMap(({ records }) => records);
-  const toBeNotified = reader.notifyList().flatMap(({ records }) => records);
-  return peersOf(monitored, toBeNotified, reader.facts());
-}
-
 /** The table, or a word where there is nobody. */
-export function toText(peers: readonly Peer[], { terminal, now }: Session): string {
+export function listText(
+  peers: readonly Peer[],
+  { terminal, now }: Pick<Session, "terminal" | "now">,
+): string {
   if (peers.length === 0) return "No peers.\n";
-  const { colours } = terminal;
+  const { colours, width } = terminal;
+  const at = now();
   const rows = peers.map((peer) => [
     { text: peer.isMonitored ? "M" : "", paint: colours.good },
     { text: peer.isToBeNotified ? "N" : "", paint: colours.warning },
     shown(peer.monName),
     askersOf(peer).map(shown).join(" "),
-    agoText(sinceOf(peer), now()),
-    peer.facts.addresses.map(shown).join(" "),
+    agoText(peer.since, at),
+    otherNames(peer).map(shown).join(" "),
+    agoText(peer.heardAt, at),
+    agoText(peer.toldAt, at),
   ]);
-  return renderTable(COLUMNS, rows, terminal.width, colours);
+  return renderTable(COLUMNS, rows, width, colours);
 }
 
-/** The peers as JSON. */
-export function toJson(peers: readonly Peer[]) {
-  return peers.map((peer) => {
-    const since = sinceOf(peer);
-    const { canonicalName, addresses, lastState } = peer.facts;
-    return {
-      monName: peer.monName,
-      monitored: peer.isMonitored,
-      toBeNotified: peer.isToBeNotified,
-      ...(since === undefined ? {} : { since: isoText(since) }),
-      ...(canonicalName === undefined ? {} : { canonicalName }),
-      addresses,
-      ...(lastState === undefined ? {} : { lastState }),
-      requests: peer.requests.map(({ record }) => ({
-        myName: record.myName,
-        program: record.myProg,
-        version: record.myVers,
-        procedure: record.myProc,
-      })),
-    };
-  });
+/** The peers as JSON; `conf/nsmctl.schema.json` describes it. */
+export function listJson(
+  { peers, isLive }: Roster,
+  { stateDirectoryPath }: Pick<Session, "stateDirectoryPath">,
+) {
+  return { stateDirectory: stateDirectoryPath, daemon: isLive, peers: peers.map(peerJson) };
+}
+
+/** One peer as JSON. */
+export function peerJson(peer: Peer) {
+  const time = (name: string, at: number | undefined) =>
+    at === undefined ? {} : { [name]: isoText(at) };
+  return {
+    monName: peer.monName,
+    monitored: peer.isMonitored,
+    toBeNotified: peer.isToBeNotified,
+    ...(peer.canonicalName === undefined ? {} : { canonicalName: peer.canonicalName }),
+    addresses: peer.addresses,
+    ...(peer.lastState === undefined ? {} : { lastState: peer.lastState }),
+    ...time("since", peer.since),
+    ...time("heardAt", peer.heardAt),
+    ...time("toldAt", peer.toldAt),
+    requests: peer.requests.map(({ myName, myProg, myVers, myProc }) => ({
+      myName,
+      program: myProg,
+      version: myVers,
+      procedure: myProc,
+    })),
+  };
+}
+
+/** Official name and addresses, without what the first column says already. */
+function otherNames({ monName, canonicalName, addresses }: Peer): readonly string[] {
+  const names = canonicalName === undefined ? addresses : [canonicalName, ...addresses];
+  return names.filter((name) => name !== monName);
 }

@@ -2,73 +2,104 @@
 
 import { nameKey } from "../../nsm/host_name.ts";
 import type { MonitorRecord, PeerFacts } from "../../nsm/ports.ts";
+import type { ListEntry } from "../control_protocol.ts";
 
-/** A record, and when it was written, where that is known. */
-export interface DatedRecord {
-  readonly record: Pick<MonitorRecord, "monName" | "myName" | "myProg" | "myVers" | "myProc">;
-  /** Milliseconds since 1970. */
-  readonly since?: number;
-}
+/** Who asked to be told about a peer. */
+export type Request = Pick<MonitorRecord, "myName" | "myProg" | "myVers" | "myProc">;
 
-/** Everything known of one peer. */
+/** Everything known of one peer; times are milliseconds since 1970. */
 export interface Peer {
   readonly monName: string;
   isMonitored: boolean;
   isToBeNotified: boolean;
-  /** Who asked, in the monitor list first. */
-  readonly requests: DatedRecord[];
-  readonly facts: PeerFacts;
+  /** From the monitor list first. */
+  readonly requests: Request[];
+  addresses: readonly string[];
+  canonicalName?: string;
+  since?: number;
+  /** The state in its last notice, and when that came. */
+  lastState?: number;
+  heardAt?: number;
+  /** When it was told of our reboot. */
+  toldAt?: number;
 }
 
-const NOTHING: PeerFacts = { addresses: [] };
+/** A record of one of the lists, and when its file was written. */
+export interface DatedRecord {
+  readonly record: Request & Pick<MonitorRecord, "monName">;
+  readonly since: number;
+}
 
-/** Puts the lists together, ordered by name. */
-export function peersOf(
-  monitored: readonly DatedRecord[],
-  toBeNotified: readonly DatedRecord[],
-  facts: ReadonlyMap<string, PeerFacts>,
-): Peer[] {
-  const peers = new Map<string, Peer>();
-  const peerOf = (monName: string): Peer => {
+/** Peers by name, while they are put together. */
+export class PeerTable {
+  readonly #peers = new Map<string, Peer>();
+
+  addMonitored(dated: DatedRecord): void {
+    this.#add(dated).isMonitored = true;
+  }
+
+  addToBeNotified(dated: DatedRecord): void {
+    this.#add(dated).isToBeNotified = true;
+  }
+
+  /** Adds what the daemon says of one registration. */
+  addEntry(entry: ListEntry): void {
+    const [monName, myName, myProg, myVers, myProc, since, lastState, heardAt] = entry;
+    const peer = this.#peerOf(monName);
+    peer.isMonitored = true;
+    peer.requests.push({ myName, myProg, myVers, myProc });
+    if (since !== 0) note(peer, since);
+    if (lastState !== 0) peer.lastState = lastState;
+    if (heardAt !== 0) peer.heardAt = heardAt;
+    const aliases = entry.slice(8) as string[];
+    peer.addresses = aliases.filter(looksLikeAddress);
+    const canonicalName = aliases.find((alias) => !looksLikeAddress(alias));
+    if (canonicalName !== undefined) peer.canonicalName = canonicalName;
+  }
+
+  /** All peers, ordered by name. */
+  sorted(): Peer[] {
+    return [...this.#peers.values()].sort(byName);
+  }
+
+  #add({ record, since }: DatedRecord): Peer {
+    const peer = this.#peerOf(record.monName);
+    peer.requests.push(record);
+    note(peer, since);
+    return peer;
+  }
+
+  #peerOf(monName: string): Peer {
     const key = nameKey(monName);
-    let peer = peers.get(key);
+    let peer = this.#peers.get(key);
     if (peer === undefined) {
       peer = {
         monName,
         isMonitored: false,
         isToBeNotified: false,
         requests: [],
-        facts: facts.get(key) ?? NOTHING,
+        addresses: [],
       };
-      peers.set(key, peer);
+      this.#peers.set(key, peer);
     }
     return peer;
-  };
-  for (const dated of monitored) {
-    const peer = peerOf(dated.record.monName);
-    peer.isMonitored = true;
-    peer.requests.push(dated);
   }
-  for (const dated of toBeNotified) {
-    const peer = peerOf(dated.record.monName);
-    peer.isToBeNotified = true;
-    peer.requests.push(dated);
-  }
-  return [...peers.values()].sort(byName);
 }
 
-/** When the oldest request was made; undefined where no time is known. */
-export function sinceOf({ requests }: Peer): number | undefined {
-  let oldest: number | undefined;
-  for (const { since } of requests) {
-    if (since !== undefined && !(oldest !== undefined && oldest < since)) oldest = since;
-  }
-  return oldest;
+/** Adds what was learned of a peer, but for what is known better already. */
+export function addFacts(peer: Peer, facts: PeerFacts | undefined): void {
+  if (facts === undefined) return;
+  const { canonicalName, lastState, heardAt, toldAt } = facts;
+  if (peer.addresses.length === 0) peer.addresses = facts.addresses;
+  if (canonicalName !== undefined) peer.canonicalName ??= canonicalName;
+  if (lastState !== undefined) peer.lastState ??= lastState;
+  if (heardAt !== undefined) peer.heardAt ??= heardAt;
+  if (toldAt !== undefined) peer.toldAt ??= toldAt;
 }
 
 /** The different my_names of a peer's requests. */
 export function askersOf({ requests }: Peer): string[] {
-  return [...new Set(requests.map(({ record }) => record.myName))];
+  return [...new Set(requests.map(({ myName }) => myName))];
 }
 
 /** Whether a peer's name, official name or an address matches a pattern with `*` and `?`. */
@@ -77,10 +108,19 @@ export function peerMatcher(pattern: string): (peer: Peer) => boolean {
     /[^a-z0-9]/g,
     (character) => character === "*" ? ".*" : character === "?" ? "." : `\\${character}`,
   );
-  const expression = new RegExp(`^${source}$`, "su");
-  return ({ monName, facts }) =>
-    [monName, facts.canonicalName ?? "", ...facts.addresses]
+  const expression = new RegExp(`^${source}$`, "s");
+  return ({ monName, canonicalName, addresses }) =>
+    [monName, canonicalName ?? "", ...addresses]
       .some((name) => name !== "" && expression.test(nameKey(name)));
+}
+
+/** The oldest time counts. */
+function note(peer: Peer, since: number): void {
+  if (!(peer.since !== undefined && peer.since <= since)) peer.since = since;
+}
+
+function looksLikeAddress(alias: string): boolean {
+  return alias.includes(":") || /^\d+\.\d+\.\d+\.\d+$/.test(alias);
 }
 
 function byName(a: Peer, b: Peer): number {

@@ -102,7 +102,8 @@ export class StateReader {
       const text = this.#fs.read(path, FILE_MAX_BYTES);
       if (text === undefined) return undefined;
       const { records, faultyLines } = recordsIn(text);
-      const dated = records.map((record) => ({ record, since: facts.modifiedAt }));
+      const since = facts.modifiedAt;
+      const dated = records.map((record) => ({ record, since }));
       return { name, bytes: facts.size, records: dated, faultyLines };
     } catch (error) {
       throw new StoreError("read", path, reasonOf(error));
