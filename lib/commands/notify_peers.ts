@@ -2,11 +2,12 @@
 
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
+import { hostsFileFirst, systemNameFiles } from "../net/hosts_file.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { Notifier } from "../nsm/notifier.ts";
+import type { NotifyCounts, NotifyReport } from "../nsm/notify_outcome.ts";
 import { announcementsOf } from "../nsm/notify_list.ts";
-import { RETRY_SCHEDULES } from "../nsm/retry_schedule.ts";
-import { systemClock } from "../platform/clock.ts";
+import { systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { dropPrivileges } from "../platform/privileges.ts";
@@ -15,7 +16,10 @@ import { layoutOf } from "../store/layout.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
+import { ProgressReport, reportLine, summaryLine } from "./notify_report.ts";
+import { isSelected, scheduleOf } from "./notify_settings.ts";
 import { SourceOpener, type SourcePlan } from "./notify_sources.ts";
+import { write } from "./standard_streams.ts";
 
 /** What was found out and done before. */
 export interface Prepared {
@@ -25,53 +29,89 @@ export interface Prepared {
   readonly life: string;
 }
 
-const MINUTE_MS = 60_000;
+/** What a run is started with. */
+export interface RunParts {
+  readonly settings: SmNotifySettings;
+  readonly prepared: Prepared;
+  /** When to give up, in ms; Infinity is never. */
+  readonly totalMs: number;
+  readonly isInBackground: boolean;
+  readonly log: Log;
+}
+
 /** What the program leaves of a file's permissions, as nfs-utils sets it: nothing for others. */
 const UMASK = 0o007;
 
 /** Notifies everybody on the list; returns the exit status. */
-export async function notifyPeers(
-  settings: SmNotifySettings,
-  { stateNumber, sources, life }: Prepared,
-  isInBackground: boolean,
-  log: Log,
-): Promise<number> {
-  const { stateDirectoryPath, outgoingPort, retryTime } = settings;
-  const run = new NotifyRun(stateDirectoryPath, life, log);
+export async function notifyPeers(parts: RunParts): Promise<number> {
+  const { settings, prepared, isInBackground, log } = parts;
+  const { stateDirectoryPath } = settings;
+  const run = new NotifyRun(stateDirectoryPath, prepared.life, log);
   run.hold();
-  const opener = new SourceOpener(outgoingPort, log);
-  const calls = sources.map((source) => opener.open(source));
+  const opener = new SourceOpener(settings.outgoingPort, log);
+  const sources = prepared.sources.map((source) => opener.open(source));
   Deno.umask(UMASK);
   const drop = dropPrivileges(layoutOf(stateDirectoryPath).monitorList);
   for (const warning of drop.warnings) log.warning(warning);
   if (isInBackground) tellReady();
 
-  const abort = new AbortController();
-  onSignals({ stop: () => abort.abort() }, abort.signal);
-  const names = sources.flatMap(({ name }) => name === undefined ? [] : [name]);
-  const schedule = RETRY_SCHEDULES["linux"]!;
+  const stop = new AbortController();
+  onSignals({ stop: () => stop.abort() }, stop.signal);
+  const counts = await runNotifier(parts, sources, stop.signal);
+  if (settings.json) write(Deno.stdout, summaryLine(counts, prepared.stateNumber));
+  // A run that was stopped, or restricted to some peers, has not come to its end.
+  if (!stop.signal.aborted && settings.only.length === 0) run.finish();
+  return counts.gaveUp === 0 ? 0 : 1;
+}
+
+async function runNotifier(
+  { settings, prepared, totalMs, isInBackground, log }: RunParts,
+  sources: ReturnType<SourceOpener["open"]>[],
+  signal: AbortSignal,
+): Promise<NotifyCounts> {
+  const { stateDirectoryPath, sendUsingTcp, peerPort, json } = settings;
+  const { stateNumber } = prepared;
+  const names = prepared.sources.flatMap(({ name }) => name === undefined ? [] : [name]);
   const store = openNotifyStore(stateDirectoryPath, { log });
+  const records = store.load().filter((record) => isSelected(settings, record));
+  const onSettled = (report: NotifyReport) => {
+    progress.settled();
+    if (json) write(Deno.stdout, reportLine(report));
+  };
   const notifier = new Notifier(
     {
-      clock: systemClock,
-      resolver: hostResolver({ addressesOfName, nameOfAddress }, systemClock),
+      clock,
+      resolver: hostsFileFirst(
+        hostResolver({ addressesOfName, nameOfAddress }, clock),
+        systemNameFiles,
+      ),
       store,
       memory: openPeerMemory(stateDirectoryPath, { log, mayCompact: false }),
-      sources: calls,
+      sources,
       log,
       random: Math.random,
+      onSettled,
     },
     {
       stateNumber,
-      schedule,
-      totalMs: retryTime === 0 ? Infinity : retryTime * MINUTE_MS,
+      schedule: scheduleOf(settings),
+      totalMs,
       announcements: (record) => announcementsOf(names.length > 0 ? names : [record.myName]),
-      preferTcp: settings.sendUsingTcp,
-      peerPort: 0,
+      preferTcp: sendUsingTcp,
+      peerPort,
     },
-    store.load(),
+    records,
   );
-  const counts = await notifier.run(abort.signal);
-  if (!abort.signal.aborted) run.finish();
-  return counts.gaveUp === 0 ? 0 : 1;
+  const isLive = !isInBackground && !settings.noSyslog && Deno.stderr.isTerminal();
+  const progress = new ProgressReport({
+    counts: () => notifier.counts,
+    clock,
+    log,
+    totalMs,
+    terminal: isLive ? (text) => write(Deno.stderr, text) : undefined,
+  });
+  progress.start(stateNumber);
+  const counts = await notifier.run(signal);
+  progress.end();
+  return counts;
 }

@@ -16,21 +16,22 @@ import { layoutOf } from "../store/layout.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 import type { Prepared } from "./notify_peers.ts";
+import { isSelected, lifeOf } from "./notify_settings.ts";
 import { planSources } from "./notify_sources.ts";
 
 /** Where the run-once lock is; a tmpfs on most systems. */
 const RUN_DIRECTORY = "/run";
 
-/** Does all that comes before notifying; undefined when there is nothing to notify of. */
+/** Does all that comes before notifying; an exit status when nobody is to be notified. */
 export async function prepareToNotify(
   settings: SmNotifySettings,
   log: Log,
-): Promise<Prepared | undefined> {
+): Promise<Prepared | number> {
   const kernel = new KernelState();
-  const life = kernel.bootId() ?? "";
+  const life = lifeOf(settings, kernel.bootId());
   const { stateDirectoryPath } = settings;
   const run = new NotifyRun(stateDirectoryPath, life, log);
-  if (!mayRun(settings, run, life, log)) return undefined;
+  if (!mayRun(settings, run, life, log)) return 0;
 
   const names = { addressesOfName, nameOfAddress };
   const resolver = hostResolver(names, systemClock);
@@ -39,14 +40,17 @@ export async function prepareToNotify(
   const unfinished = run.unfinished;
   const isCarriedOn = unfinished !== undefined && !run.hasNewPeers;
   const store = openNotifyStore(stateDirectoryPath, { log });
-  const count = asOwner(layoutOf(stateDirectoryPath).monitorList, () => {
+  const records = asOwner(layoutOf(stateDirectoryPath).monitorList, () => {
     store.retire();
-    return store.load().length;
+    return store.load();
   });
-  if (count === 0) {
+  if (records.length === 0) {
     if (settings.liftGrace) report(kernel.endGrace(), log);
     run.finish();
-    return undefined;
+    return 0;
+  }
+  if (!records.some((record) => isSelected(settings, record))) {
+    throw new Error("None of these peers is to be notified");
   }
   const stateNumber = settings.updateState
     ? advance(store, run, isCarriedOn ? unfinished : undefined)

@@ -14,9 +14,11 @@ import { isInBackground, leaveTerminal, startInBackground } from "../platform/da
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { openLog } from "./logging.ts";
-import { print } from "./standard_streams.ts";
-import { prepareToNotify } from "./notify_prepare.ts";
+import { showWhatWouldBeNotified } from "./notify_dry_run.ts";
 import { notifyPeers, type Prepared } from "./notify_peers.ts";
+import { prepareToNotify } from "./notify_prepare.ts";
+import { totalMsOf } from "./notify_settings.ts";
+import { complain, print } from "./standard_streams.ts";
 
 /** How what the foreground has found out gets to the background: as JSON. */
 const PREPARED_VARIABLE = "NSM_PREPARED";
@@ -28,26 +30,41 @@ export async function smNotify(invocation: Invocation): Promise<number> {
   const { programName, args, calledAs } = invocation;
   const loaded = loadSmNotifySettings({ programName, args, env: Deno.env, files: systemFiles });
   if (loaded.kind === "exit") return print(loaded);
-  const { settings, warnings } = loaded;
-  const log = openLog(programName, { ...settings, isToStderr: settings.noSyslog });
+  const { settings, origins, warnings } = loaded;
+  const totalMs = totalMsOf(settings, origins.retryTime !== "default");
+  const isToStderr = settings.noSyslog || settings.dryRun;
+  const log = openLog(programName, { ...settings, isToStderr });
   try {
     const prepared = preparedInForeground();
     if (isInBackground() && prepared !== undefined) {
       leaveTerminal();
-      return await notifyPeers(settings, prepared, true, log);
+      return await notifyPeers({ settings, prepared, totalMs, isInBackground: true, log });
+    }
+    for (const warning of warnings) log.warning(warning.message);
+    if (settings.dryRun) {
+      showWhatWouldBeNotified(settings, log);
+      return 0;
     }
     Deno.umask(ROOT_UMASK);
     log.notice(`Version ${project.version} starting`);
-    for (const warning of warnings) log.warning(warning.message);
     const outcome = await prepareToNotify(settings, log);
-    if (outcome === undefined) return 0;
-    if (settings.noSyslog) return await notifyPeers(settings, outcome, false, log);
+    if (typeof outcome === "number") return outcome;
+    if (settings.noSyslog || settings.json) {
+      return await notifyPeers({
+        settings,
+        prepared: outcome,
+        totalMs,
+        isInBackground: false,
+        log,
+      });
+    }
     log.notice("Backgrounding to notify hosts...");
     const command = selfCommand("sm-notify", args, calledAs);
     const env = { ...command.env, [PREPARED_VARIABLE]: JSON.stringify(outcome) };
     return await startInBackground({ ...command, env });
   } catch (error) {
     log.error(reasonOf(error));
+    if (!isToStderr) complain(`${programName}: ${reasonOf(error)}`);
     return 1;
   }
 }

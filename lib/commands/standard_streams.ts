@@ -14,7 +14,8 @@ export function complain(line: string): void {
   write(Deno.stderr, `${line}\n`);
 }
 
-function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
+/** Writes to a standard stream. */
+export function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
   const bytes = new TextEncoder().encode(text);
   try {
     for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));

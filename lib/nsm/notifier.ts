@@ -19,6 +19,7 @@ import {
   type NotifyPeer,
   type Way,
 } from "./notify_list.ts";
+import { type NotifyCounts, type NotifyReport, shown } from "./notify_outcome.ts";
 import { RouteFollower, type RouteResult } from "./notify_route.ts";
 import { type Route, type RouteSettings, routesOf } from "./notify_ways.ts";
 import { Pacer } from "./pacer.ts";
@@ -27,6 +28,7 @@ import {
   type Clock,
   type NotifyRecord,
   type NotifyStore,
+  type PeerFacts,
   type PeerMemory,
   type Resolver,
   sleep,
@@ -38,6 +40,9 @@ import type { RetrySchedule } from "./retry_schedule.ts";
  * other side of the world, so that a peer that does answer is not told twice.
  */
 const HEAD_START_MS = 400;
+
+/** Peers of which something is kept to be written together; a crash loses it, which costs time only. */
+const LEARNED_MAX = 256;
 
 /** What the notifier works with. */
 export interface NotifierParts {
@@ -64,29 +69,6 @@ export interface NotifierSettings extends RouteSettings {
   readonly announcements: (record: NotifyRecord) => readonly Announcement[];
 }
 
-/** What became of one record. */
-export interface NotifyReport {
-  readonly record: NotifyRecord;
-  readonly outcome: "told" | "gave up" | "forgotten";
-  /** Where it was told, or tried last. */
-  readonly address: string | undefined;
-  readonly transport: "udp" | "tcp" | undefined;
-  readonly attempts: number;
-  readonly elapsedMs: number;
-  readonly fault: string | undefined;
-}
-
-/** How far a run has come. */
-export interface NotifyCounts {
-  readonly total: number;
-  readonly told: number;
-  /** Taken from the list by somebody else. */
-  readonly forgotten: number;
-  readonly gaveUp: number;
-  /** Tried at least once, without success so far. */
-  readonly failing: number;
-}
-
 export class Notifier {
   readonly #parts: NotifierParts;
   readonly #settings: NotifierSettings;
@@ -95,6 +77,8 @@ export class Notifier {
   readonly #startedAt: number;
   readonly #counts = { total: 0, told: 0, forgotten: 0, gaveUp: 0, failing: 0 };
   readonly #follower: RouteFollower;
+  /** What is to be remembered of peers that were told, by name. */
+  readonly #learned = new Map<string, PeerFacts>();
   readonly #removals = new Set<Promise<void>>();
   readonly #lookingUp = new Set<NotifyPeer>();
   #isOver = false;
@@ -149,6 +133,7 @@ export class Notifier {
     this.#follower.stop();
     this.#pacer.stop();
     const left = this.#list.giveUp();
+    this.#saveLearned();
     await Promise.all(this.#removals);
     for (const peer of left) {
       if (!signal?.aborted) {
@@ -242,7 +227,7 @@ export class Notifier {
   }
 
   #settle(peer: NotifyPeer, outcome: "told" | "forgotten"): void {
-    const { log, memory, store } = this.#parts;
+    const { log, store } = this.#parts;
     const { record, way } = peer;
     this.#list.settle(peer);
     this.#counts[outcome]++;
@@ -258,7 +243,8 @@ export class Notifier {
         const addresses = [...new Set([address, ...peer.addresses])];
         const toldAt = this.#parts.clock.wallClock();
         const told = { ...peer.facts, addresses, transport, port, toldAt };
-        memory.save(nameKey(record.monName), told);
+        this.#learned.set(nameKey(record.monName), told);
+        if (this.#learned.size >= LEARNED_MAX) this.#saveLearned();
       }
       log.debug(() =>
         `Notified ${quote(record.fileName)} at ${way?.address} over ${way?.transport}`
@@ -266,6 +252,12 @@ export class Notifier {
     }
     this.#report(peer, outcome);
     this.#wake?.();
+  }
+
+  /** The memory writes what is saved in one turn of the event loop at once. */
+  #saveLearned(): void {
+    for (const [monName, facts] of this.#learned) this.#parts.memory.save(monName, facts);
+    this.#learned.clear();
   }
 
   #report(peer: NotifyPeer, outcome: NotifyReport["outcome"]): void {
@@ -283,9 +275,4 @@ export class Notifier {
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** A name in a line that scripts may look for: without quotes, but as harmless as with them. */
-function shown(name: string): string {
-  return quote(name).replace(/^"(.*)"(…?)$/, "$1$2");
 }

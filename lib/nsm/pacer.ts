@@ -16,20 +16,28 @@ import type { Clock } from "./ports.ts";
 export const PLACES = 128;
 
 /**
- * How long a place is kept without an answer, in ms. It bounds the rate towards silent peers to
- * PLACES / HOLD = 6,400 datagrams a second, of 150 bytes: 8 Mbit/s.
+ * How long a place is kept without an answer: so many times as long as answers take on average, and
+ * within these limits in ms. The lower one bounds the rate towards silent peers on a quick network, to
+ * 128 datagrams of 150 bytes in 20 ms, 8 Mbit/s; the average keeps us from sending faster than a slow
+ * network, or a busy machine at either end, gets on.
  */
-export const HOLD_MS = 20;
+const HOLD_AVERAGES = 3;
+export const HOLD_MIN_MS = 20;
+const HOLD_MAX_MS = 1_000;
+
+/** Weight of the newest answer in the average, as TCP has it (RFC 6298). */
+const NEWEST_WEIGHT = 1 / 8;
 
 export class Pacer {
   readonly #clock: Clock;
   readonly #onRoom: () => void;
-  /** When each taken place is given back at the latest, by ticket, oldest first. */
+  /** When each place was taken, by ticket, oldest first. */
   readonly #taken = new Map<number, number>();
   #nextTicket = 0;
   /** Those in line; each is handed the ticket of its place. */
   readonly #waiting = new Set<(ticket: number) => void>();
   #cancelTimer: (() => void) | undefined;
+  #averageMs: number | undefined;
 
   /** `onRoom` is called when a place is free and nobody waits for it. */
   constructor(clock: Clock, onRoom: () => void) {
@@ -47,8 +55,11 @@ export class Pacer {
     const ticket = this.hasRoom
       ? this.#take()
       : await new Promise<number>((resolve) => this.#waiting.add(resolve));
+    const sentAt = this.#clock.now();
     try {
-      return await call();
+      const answer = await call();
+      this.#learn(this.#clock.now() - sentAt);
+      return answer;
     } finally {
       if (this.#taken.delete(ticket)) this.#letIn();
     }
@@ -61,7 +72,7 @@ export class Pacer {
 
   #take(): number {
     const ticket = this.#nextTicket++;
-    this.#taken.set(ticket, this.#clock.now() + HOLD_MS);
+    this.#taken.set(ticket, this.#clock.now());
     this.#watch();
     return ticket;
   }
@@ -75,11 +86,21 @@ export class Pacer {
     if (this.hasRoom) this.#onRoom();
   }
 
+  #learn(ms: number): void {
+    this.#averageMs ??= ms;
+    this.#averageMs += NEWEST_WEIGHT * (ms - this.#averageMs);
+  }
+
+  get #holdMs(): number {
+    const wanted = HOLD_AVERAGES * (this.#averageMs ?? HOLD_MIN_MS);
+    return Math.min(Math.max(wanted, HOLD_MIN_MS), HOLD_MAX_MS);
+  }
+
   /** One timer for all places, since the oldest is always the first to be given back. */
   #watch(): void {
     if (this.#cancelTimer !== undefined) return;
-    for (const until of this.#taken.values()) {
-      const ms = Math.max(1, until - this.#clock.now());
+    for (const since of this.#taken.values()) {
+      const ms = Math.max(1, since + this.#holdMs - this.#clock.now());
       this.#cancelTimer = this.#clock.startTimer(ms, () => this.#giveBack());
       return;
     }
@@ -87,9 +108,9 @@ export class Pacer {
 
   #giveBack(): void {
     this.#cancelTimer = undefined;
-    const now = this.#clock.now();
-    for (const [ticket, until] of this.#taken) {
-      if (until > now) break;
+    const oldest = this.#clock.now() - this.#holdMs;
+    for (const [ticket, since] of this.#taken) {
+      if (since > oldest) break;
       this.#taken.delete(ticket);
     }
     this.#watch();

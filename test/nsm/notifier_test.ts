@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { Notifier, type NotifierSettings, type NotifyReport } from "../../lib/nsm/notifier.ts";
+import { Notifier, type NotifierSettings } from "../../lib/nsm/notifier.ts";
+import type { NotifyReport } from "../../lib/nsm/notify_outcome.ts";
 import { announcementsOf } from "../../lib/nsm/notify_list.ts";
 import { PLACES } from "../../lib/nsm/pacer.ts";
 import type { NotifyRecord } from "../../lib/nsm/ports.ts";

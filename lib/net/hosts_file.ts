@@ -1,0 +1,95 @@
+/**
+ * /etc/hosts in front of a resolver: names that stand there need no thread that waits for a name server,
+ * so that a server which swallows questions delays only those who need it.
+ *
+ * It is asked first where /etc/nsswitch.conf has it first, as nearly everywhere; otherwise not at all.
+ *
+ * Source: hosts(5), nsswitch.conf(5).
+ */
+
+import type { HostAddresses, Resolver } from "../nsm/ports.ts";
+import { normaliseAddress } from "../rpc/address.ts";
+
+/** What is read, as text; empty where there is no such file. The version changes with the contents. */
+export interface NameFiles {
+  hosts(): { readonly text: string; readonly version: string };
+  nsswitch(): string;
+}
+
+/** The files of this machine. */
+export const systemNameFiles: NameFiles = {
+  hosts() {
+    const path = "/etc/hosts";
+    const facts = statOf(path);
+    const version = `${facts?.ino} ${facts?.size} ${facts?.mtime?.getTime()}`;
+    return {
+      version,
+      get text() {
+        return textOf(path);
+      },
+    };
+  },
+  nsswitch: () => textOf("/etc/nsswitch.conf"),
+};
+
+/** Answers from the hosts file what it knows, and asks `resolver` for the rest. */
+export function hostsFileFirst(resolver: Resolver, files: NameFiles): Resolver {
+  const isFirst = hostsFileIsFirst(files.nsswitch());
+  let version: string | undefined;
+  let hosts = new Map<string, HostAddresses>();
+  return {
+    addressesOf(name) {
+      if (isFirst && normaliseAddress(name) === undefined) {
+        const file = files.hosts();
+        if (file.version !== version) {
+          hosts = parseHosts(file.text);
+          version = file.version;
+        }
+        const value = hosts.get(name.toLowerCase());
+        if (value !== undefined) return Promise.resolve({ outcome: "found", value });
+      }
+      return resolver.addressesOf(name);
+    },
+    nameOf: (address) => resolver.nameOf(address),
+  };
+}
+
+/** Whether names are looked for in the files first; without a word about hosts that is the rule. */
+export function hostsFileIsFirst(nsswitch: string): boolean {
+  const line = /^[ \t]*hosts:[ \t]*(\S+)/m.exec(nsswitch);
+  return line === null || line[1] === "files";
+}
+
+/** Names in lower case, and what they stand for: several lines add up, the first has the official name. */
+export function parseHosts(text: string): Map<string, HostAddresses> {
+  const hosts = new Map<string, { canonicalName: string; addresses: string[] }>();
+  for (const line of text.split("\n")) {
+    const [first, ...names] = line.replace(/#.*/, "").split(/\s+/).filter((word) => word !== "");
+    const address = normaliseAddress(first ?? "");
+    const [canonicalName] = names;
+    if (address === undefined || canonicalName === undefined) continue;
+    for (const name of names) {
+      const known = hosts.get(name.toLowerCase());
+      if (known === undefined) {
+        hosts.set(name.toLowerCase(), { canonicalName, addresses: [address] });
+      } else if (!known.addresses.includes(address)) known.addresses.push(address);
+    }
+  }
+  return hosts;
+}
+
+function statOf(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.statSync(path);
+  } catch {
+    return undefined; // not there: an empty one
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return ""; // not there, or not for us: the resolver knows more
+  }
+}
