@@ -16,13 +16,26 @@ import {
   readArguments,
   Status,
 } from "./nsmctl/command.ts";
+import { completion } from "./nsmctl/completion.ts";
+import { declareRebooted } from "./nsmctl/declare_rebooted.ts";
+import { doctor } from "./nsmctl/doctor.ts";
+import { forget } from "./nsmctl/forget.ts";
 import { commandHelp, overview } from "./nsmctl/help.ts";
 import { list } from "./nsmctl/list.ts";
+import { MACOS_USAGE, readMacosArguments } from "./nsmctl/macos_arguments.ts";
+import { clearHost, listForEver, listOnce } from "./nsmctl/macos_flags.ts";
+import { notify } from "./nsmctl/notify.ts";
 import { configuredStateDirectory } from "./nsmctl/settings.ts";
+import { status } from "./nsmctl/status.ts";
 import { ownTerminal } from "./nsmctl/terminal.ts";
+import { testHost } from "./nsmctl/test_host.ts";
+import { watch } from "./nsmctl/watch.ts";
 
-/** The commands in the order of the overview. */
-export const COMMANDS: readonly Command[] = [list];
+/** The commands in the order of the overview; the last one writes scripts about them all. */
+const STEERING = [list, watch, status, testHost, notify, forget, declareRebooted, doctor];
+export const COMMANDS: readonly Command[] = [...STEERING, completion(STEERING)];
+
+const STATE_DIRECTORY = "state-directory-path";
 
 /** Runs one command; returns the exit status. */
 export async function nsmctl({ programName, args }: Invocation): Promise<number> {
@@ -32,7 +45,24 @@ export async function nsmctl({ programName, args }: Invocation): Promise<number>
     terminal.complain(`${programName}: ${fault}\nTry: ${hint}`);
     return Status.USAGE;
   };
+  const session = (directory: string | undefined) => ({
+    programName,
+    stateDirectoryPath: directory ?? configuredStateDirectory(Deno.env, systemFiles),
+    terminal,
+    now: Date.now,
+  });
   const { before, name, after } = split(args);
+  const macos = readMacosArguments(before);
+  if (macos !== undefined) {
+    if (macos === "wrong" || name !== undefined) {
+      terminal.complain(MACOS_USAGE);
+      return Status.PROBLEM;
+    }
+    const { mode, directory } = macos;
+    if (mode.kind === "clear") return await clearHost(session(directory), mode.host);
+    if (mode.kind === "watch") return await listForEver(session(directory));
+    return listOnce(session(directory));
+  }
   const general = readArguments(before, COMMON_OPTIONS);
   if (general.has("help")) {
     terminal.print(overview(programName, COMMANDS));
@@ -56,18 +86,14 @@ export async function nsmctl({ programName, args }: Invocation): Promise<number>
   const { length } = given.operands;
   if (length < command.operandsMin) return wrong("an operand is missing", command);
   if (length > command.operandsMax) return wrong("there are too many operands", command);
-  const directory = given.get(STATE_DIRECTORY) ?? general.get(STATE_DIRECTORY) ??
-    configuredStateDirectory(Deno.env, systemFiles);
   try {
-    const session = { programName, stateDirectoryPath: directory, terminal, now: Date.now };
-    return await command.run(given, session);
+    const directory = given.get(STATE_DIRECTORY) ?? general.get(STATE_DIRECTORY);
+    return await command.run(given, session(directory));
   } catch (error) {
     terminal.complain(`${programName}: ${reasonOf(error)}`);
     return Status.PROBLEM;
   }
 }
-
-const STATE_DIRECTORY = "state-directory-path";
 
 /** All options of a command. */
 export function optionsOf({ options }: Command): readonly CommandOption[] {
@@ -78,7 +104,7 @@ export function optionsOf({ options }: Command): readonly CommandOption[] {
 function split(args: readonly string[]) {
   let at = 0;
   while (args[at]?.startsWith("-")) {
-    const takesNext = args[at] === "-P" || args[at] === `--${STATE_DIRECTORY}`;
+    const takesNext = /^-d?[PN]$/.test(args[at]!) || args[at] === `--${STATE_DIRECTORY}`;
     at += takesNext ? 2 : 1;
   }
   return { before: args.slice(0, at), name: args[at], after: args.slice(at + 1) };

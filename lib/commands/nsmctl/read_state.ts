@@ -48,6 +48,11 @@ export class StateReader {
     return this.#read(this.layout.notifyList);
   }
 
+  /** How many files are on the monitor list. @throws {StoreError} */
+  monitorCount(): number {
+    return recordFileNames(this.#fs, this.layout.monitorList, SILENT_LOG).length;
+  }
+
   /** How many files are on the notify list. @throws {StoreError} */
   notifyCount(): number {
     return recordFileNames(this.#fs, this.layout.notifyList, SILENT_LOG).length;

@@ -19,10 +19,15 @@ export interface Roster {
   readonly note?: string;
 }
 
-/** Reads the peers that `isWanted`. @throws {Error} When neither is to be had. */
+/**
+ * Reads the peers that `isWanted`; `allDetails` whatever that takes.
+ *
+ * @throws {Error} When neither is to be had.
+ */
 export async function readRoster(
   stateDirectoryPath: string,
   isWanted: (peer: Peer) => boolean = () => true,
+  { allDetails = false } = {},
 ): Promise<Roster> {
   const reader = new StateReader(stateDirectoryPath);
   const table = new PeerTable();
@@ -45,7 +50,7 @@ export async function readRoster(
     return { peers: peers.filter(isWanted), isLive: false, note };
   }
   const wanted = peers.filter(isWanted);
-  if (wanted.length <= DETAILS_MAX) {
+  if (allDetails || wanted.length <= DETAILS_MAX) {
     addAllFacts(wanted, reader);
     for (const peer of wanted) {
       if (peer.since === undefined) {

@@ -10,12 +10,19 @@ export function shown(name: string): string {
 
 /** JSON with a line end; characters that could steer a terminal are escaped. */
 export function jsonText(value: unknown): string {
-  const text = JSON.stringify(value, null, 2);
-  const safe = text.replace(
+  return `${safe(JSON.stringify(value, null, 2))}\n`;
+}
+
+/** JSON in one line, with its end. */
+export function jsonLine(value: unknown): string {
+  return `${safe(JSON.stringify(value))}\n`;
+}
+
+function safe(json: string): string {
+  return json.replace(
     /[\x7f-\x9f\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-  return `${safe}\n`;
 }
 
 const UNITS: readonly (readonly [name: string, seconds: number])[] = [

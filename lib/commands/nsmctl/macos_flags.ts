@@ -1,0 +1,95 @@
+/** `-l`, `-L` and `-N HOST`, as macOS' rpc.statd has them. */
+
+import { reasonOf } from "../../nsm/ports.ts";
+import { dropToOwner } from "./edit_state.ts";
+import { changes, firstLook, type Flags, listing, type Snapshot } from "./macos.ts";
+import { openNotifyStore } from "../../store/notify_store.ts";
+import { type ReadFile, SILENT_LOG, StateReader } from "./read_state.ts";
+import { shown } from "./text.ts";
+import { waitForChange } from "./state_changes.ts";
+import type { Session } from "./session.ts";
+
+/** Exit statuses as macOS has them. */
+const OK = 0;
+const FAILED = 1;
+
+/** `-l`: lists once. */
+export function listOnce(session: Session): number {
+  return withDatabase(session, (reader) => {
+    session.terminal.print(listing(snapshot(reader)));
+    return OK;
+  });
+}
+
+/** `-L`: lists, then prints what changes, until it is killed. */
+export async function listForEver(session: Session): Promise<number> {
+  const reader = new StateReader(session.stateDirectoryPath);
+  try {
+    let before = snapshot(reader);
+    let isRead = session.terminal.print(firstLook(before));
+    for await (const _ of waitForChange(reader.layout)) {
+      const after = snapshot(reader);
+      const text = changes(before, after);
+      if (text !== "") isRead &&= session.terminal.print(text);
+      if (!isRead) break;
+      before = after;
+    }
+    return OK;
+  } catch (error) {
+    session.terminal.complain(`${session.programName}: ${reasonOf(error)}`);
+    return FAILED;
+  }
+}
+
+/** `-N HOST`: takes a host off the notify list; status 1 where there is no record of that name. */
+export async function clearHost(session: Session, host: string): Promise<number> {
+  const reader = new StateReader(session.stateDirectoryPath);
+  try {
+    const isKnown = snapshot(reader).peers.has(host);
+    if (!isKnown) {
+      session.terminal.complain(`${session.programName}: ${shown(host)} is not in the database`);
+      return FAILED;
+    }
+    dropToOwner(reader.layout);
+    const store = openNotifyStore(session.stateDirectoryPath, { log: SILENT_LOG });
+    for (const record of store.load()) {
+      if (record.monName === host) await store.remove(record);
+    }
+    return OK;
+  } catch (error) {
+    session.terminal.complain(`${session.programName}: ${reasonOf(error)}`);
+    return FAILED;
+  }
+}
+
+function withDatabase(session: Session, action: (reader: StateReader) => number): number {
+  try {
+    return action(new StateReader(session.stateDirectoryPath));
+  } catch (error) {
+    session.terminal.complain(`${session.programName}: ${reasonOf(error)}`);
+    return FAILED;
+  }
+}
+
+/** The database at one moment, ordered by name. */
+function snapshot(reader: StateReader): Snapshot {
+  const monitored = reader.monitorList();
+  const toBeNotified = reader.notifyList();
+  const flags = new Map<string, { isMonitored: boolean; isToBeNotified: boolean }>();
+  const flagsOf = (name: string) => {
+    const known = flags.get(name) ?? { isMonitored: false, isToBeNotified: false };
+    flags.set(name, known);
+    return known;
+  };
+  for (const name of namesOf(monitored)) flagsOf(name).isMonitored = true;
+  for (const name of namesOf(toBeNotified)) flagsOf(name).isToBeNotified = true;
+  const peers: ReadonlyMap<string, Flags> = new Map(
+    [...flags].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0),
+  );
+  const bytes = [...monitored, ...toBeNotified].reduce((sum, file) => sum + file.bytes, 0);
+  return { path: reader.layout.directory, bytes, state: reader.stateNumber() ?? 0, peers };
+}
+
+function namesOf(files: readonly ReadFile[]): string[] {
+  return files.flatMap(({ records }) => records.map(({ record }) => record.monName));
+}
