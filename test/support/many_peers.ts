@@ -13,8 +13,9 @@
  * | 127.3.0.0/16 | has no NSM: GETPORT answers 0                    |
  * | any other    | healthy                                          |
  *
- * A datagram `report PATH` to port 111 has it write what it has received, as JSON, and answer `done`;
- * `forget` has it begin anew.
+ * Lines on standard input are answered with one line: `count` with the number of peers that were told the
+ * last form of a name, one without a dot, and when the last of them was (ms since 1970); `report` with
+ * what each peer has received, as JSON; `forget` with `forgotten`, after which it begins anew.
  *
  * It is not the bottleneck of a measurement: system calls are made without the event loop, in batches
  * until the sockets are empty, at 3 to 4 µs for a datagram and its answer; its receive buffers are
@@ -59,6 +60,8 @@ interface Received {
 }
 
 const received = new Map<string, Received>();
+let completed = 0;
+let completedAt = 0;
 
 /** One datagram and where it came from: `struct msghdr` and what it points to. */
 const from = new Uint8Array(16);
@@ -115,14 +118,14 @@ function drain(fd: number): void {
 
 /** Puts the answer to the call in `data` in its place; returns its length, 0 for none. */
 function answer(length: number): number {
-  if (length < ARGUMENTS) return command(length);
+  if (length < ARGUMENTS) return 0;
   const own = control.subarray(ASKED_ADDRESS, ASKED_ADDRESS + 4).join(".");
   let peer = received.get(own);
   if (peer === undefined) received.set(own, peer = { queries: 0, notices: [] });
   const [program, procedure] = [view.getUint32(12), view.getUint32(20)];
   const isQuery = program === PMAP_PROG && procedure === GETPORT;
   if (isQuery) peer.queries++;
-  if (program === SM_PROG && procedure === SM_NOTIFY) peer.notices.push(notice());
+  if (program === SM_PROG && procedure === SM_NOTIFY) take(peer, notice());
   if (own.startsWith("127.2.")) return 0;
   view.setUint32(4, 1); // REPLY, MSG_ACCEPTED, no verifier, SUCCESS
   data.fill(0, 8, 24);
@@ -138,28 +141,57 @@ function notice(): string {
   return `${name} ${view.getInt32(start + ((nameLength + 3) & ~3))}`;
 }
 
-function command(length: number): number {
-  const text = new TextDecoder().decode(data.subarray(0, length));
-  if (text === "forget") received.clear();
-  else if (text.startsWith("report ")) {
-    Deno.writeTextFileSync(text.slice("report ".length), JSON.stringify([...received]));
+function take(peer: Received, text: string): void {
+  const isLast = !text.includes(".");
+  if (isLast && peer.notices.every((earlier) => earlier.includes("."))) {
+    completed++;
+    completedAt = Date.now();
   }
-  data.set(new TextEncoder().encode("done"));
-  return "done".length;
+  peer.notices.push(text);
+}
+
+function obey(command: string): string {
+  switch (command) {
+    case "count":
+      return `${completed} ${completedAt}`;
+    case "report":
+      return JSON.stringify([...received]);
+    case "forget":
+      received.clear();
+      completed = 0;
+      return "forgotten";
+    default:
+      return `"${command}" is no command`;
+  }
+}
+
+/** Obeys the commands that have arrived; returns whether there may be more. */
+function readCommands(): boolean {
+  const length = Deno.stdin.readSync(data);
+  if (length === null) return false;
+  for (const line of new TextDecoder().decode(data.subarray(0, length)).trim().split("\n")) {
+    say(obey(line));
+  }
+  return true;
+}
+
+function say(line: string): void {
+  const bytes = new TextEncoder().encode(`${line}\n`);
+  for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }
 
 if (import.meta.main) {
-  const sockets = [open(PORTMAP_PORT, true), open(NSM_PORT, true)];
+  const polled = [open(PORTMAP_PORT, true), open(NSM_PORT, true), 0];
   open(DNS_PORT, false);
-  Deno.stdout.writeSync(new TextEncoder().encode("ready\n"));
-  const polled = new Uint8Array(8 * sockets.length);
-  const pollView = new DataView(polled.buffer);
-  sockets.forEach((fd, i) => {
-    pollView.setInt32(8 * i, fd, true);
-    pollView.setInt16(8 * i + 4, POLLIN, true);
+  say("ready");
+  const table = new DataView(new ArrayBuffer(8 * polled.length));
+  polled.forEach((fd, i) => {
+    table.setInt32(8 * i, fd, true);
+    table.setInt16(8 * i + 4, POLLIN, true);
   });
   for (;;) {
-    libc.poll(polled, BigInt(sockets.length), -1);
-    for (const fd of sockets) drain(fd);
+    libc.poll(new Uint8Array(table.buffer), BigInt(polled.length), -1);
+    for (const fd of polled.slice(0, 2)) drain(fd);
+    if (table.getInt16(8 * 2 + 6, true) !== 0 && !readCommands()) break;
   }
 }

@@ -1,0 +1,126 @@
+/**
+ * sm-notify beside Debian's: how long it takes until every healthy peer has been told, in a network
+ * namespace where one process answers for all addresses. Both run in turn on hosts of their own; the
+ * medians and their ratios are printed. What is measured begins when the program is started.
+ *
+ *     deno run -A test/bench/notify_bench.ts [ROUNDS [CASE…]]
+ *
+ * Needs root, dist/sm-notify and Debian's nfs-common.
+ */
+
+// deno-lint-ignore-file no-console -- it prints
+
+import { TestHost } from "../support/namespace.ts";
+import { listed, ManyPeers, monitor, peerAddresses } from "../support/many_peers_client.ts";
+
+const OURS = Deno.env.get("SM_NOTIFY") ?? new URL("../../dist/sm-notify", import.meta.url).pathname;
+const DEBIAN = "/sbin/sm-notify";
+const POLL_MS = 10;
+
+/** A list to be notified. */
+interface Case {
+  readonly name: string;
+  readonly healthy: number;
+  readonly silent?: number;
+  readonly refusing?: number;
+  /** Names that no name server answers for. */
+  readonly dark?: number;
+  /** How long to wait, in ms. */
+  readonly limitMs: number;
+}
+
+const CASES: readonly Case[] = [
+  { name: "100", healthy: 100, limitMs: 30_000 },
+  { name: "1000", healthy: 1000, limitMs: 60_000 },
+  { name: "10000", healthy: 10_000, limitMs: 60_000 },
+  { name: "10000-mixed", healthy: 7000, silent: 1000, refusing: 1000, dark: 1000, limitMs: 60_000 },
+  { name: "100-dark", healthy: 90, dark: 10, limitMs: 30_000 },
+];
+
+/** What one run came to. */
+interface Result {
+  readonly ms: number;
+  readonly told: number;
+  /** Packets to healthy peers, for each of them and each of the two forms of the name. */
+  readonly packets: number;
+  /** Healthy peers that got a first query. */
+  readonly asked: number;
+  readonly peakBytes: number;
+}
+
+async function measure(program: string, one: Case): Promise<Result> {
+  await using host = await TestHost.create({
+    etc: { "resolv.conf": "nameserver 127.0.0.53\n", "nsswitch.conf": "hosts: files dns\n" },
+  });
+  const peers = new ManyPeers(host);
+  await peers.ready();
+  const healthy = peerAddresses("127.1", one.healthy);
+  monitor(host, [
+    ...healthy,
+    ...peerAddresses("127.2", one.silent ?? 0),
+    ...peerAddresses("127.3", one.refusing ?? 0),
+    ...Array.from({ length: one.dark ?? 0 }, (_, i) => `dark${i}.example`),
+  ]);
+  const startedAt = Date.now();
+  const running = host.start("sh", "-c", 'exec "$0" -d -f 2>/dev/null', program);
+  let told = 0, at = startedAt, peakBytes = 0;
+  while (told < one.healthy && Date.now() < startedAt + one.limitMs) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    ({ told, at } = await peers.count());
+    peakBytes = Math.max(peakBytes, peakOf(host, await running.pid));
+    if (running.hasEnded && listed(host, "sm.bak").length === 0) break;
+  }
+  const report = await peers.report();
+  const received = healthy.map((address) => report.get(address)).filter((it) => it !== undefined);
+  const packets = received.reduce((sum, it) => sum + it.queries + it.notices.length, 0);
+  return {
+    ms: told < one.healthy ? Infinity : at - startedAt,
+    told,
+    packets: packets / one.healthy / 2,
+    asked: received.filter(({ queries }) => queries > 0).length,
+    peakBytes,
+  };
+}
+
+/** Most memory that a process has held so far, in bytes; 0 when it is gone. */
+function peakOf(host: TestHost, pid: number): number {
+  try {
+    const status = Deno.readTextFileSync(host.path(`/proc/${pid}/status`));
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+const [rounds = "3", ...names] = Deno.args;
+const chosen = CASES.filter(({ name }) => names.length === 0 || names.includes(name));
+const medians = new Map<string, number>();
+for (const one of chosen) {
+  const results = { ours: [] as Result[], debian: [] as Result[] };
+  for (let round = 0; round < Number(rounds); round++) {
+    results.debian.push(await measure(DEBIAN, one));
+    results.ours.push(await measure(OURS, one));
+  }
+  for (const [who, list] of Object.entries(results)) {
+    medians.set(`${who} ${one.name}`, median(list.map(({ ms }) => ms)));
+    console.log(
+      `${one.name} ${who}: ${list.map(({ ms, told }) => `${ms} ms (${told})`).join(", ")};`,
+      `packets per healthy peer and form ${median(list.map(({ packets }) => packets)).toFixed(3)},`,
+      `healthy peers asked ${median(list.map(({ asked }) => asked))},`,
+      `peak ${(median(list.map(({ peakBytes }) => peakBytes)) / 2 ** 20).toFixed(1)} MiB`,
+    );
+  }
+}
+
+/** Prints a ratio of two medians, as far as both were measured. */
+function ratio(what: string, over: string, under: string): void {
+  const [a, b] = [medians.get(over), medians.get(under)];
+  if (a !== undefined && b !== undefined) console.log(`${what}: ${(a / b).toFixed(3)}`);
+}
+for (const { name } of chosen) ratio(`ours / Debian's, ${name}`, `ours ${name}`, `debian ${name}`);
+ratio("ours, 10000 / 1000 (at most 12)", "ours 10000", "ours 1000");
+ratio("ours, 10000 mixed / all healthy (at most 1.5)", "ours 10000-mixed", "ours 10000");
