@@ -1,0 +1,35 @@
+/** The bare program, compiled as the product is. */
+
+import type { Candidate } from "./statd_host.ts";
+
+const PROJECT = new URL("../..", import.meta.url).pathname;
+
+/** In a folder of its own that dispose removes. */
+export class BareProgram implements Disposable {
+  readonly folder = Deno.makeTempDirSync();
+  readonly path = `${this.folder}/bare`;
+
+  constructor() {
+    const source = `${PROJECT}test/bench/bare_program.ts`;
+    const flags = ["-A", "--no-prompt", "--no-code-cache", "--no-check", v8Flags()];
+    const { success, stderr } = new Deno.Command(Deno.execPath(), {
+      args: ["compile", "--quiet", ...flags, "--output", this.path, source],
+      cwd: PROJECT,
+    }).outputSync();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+  }
+
+  candidate(port: number): Candidate {
+    return { name: "bare", command: [this.path, String(port)] };
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.folder, { recursive: true });
+  }
+}
+
+function v8Flags(): string {
+  const found = /--v8-flags=\S+/.exec(Deno.readTextFileSync(`${PROJECT}install.sh`));
+  if (found === null) throw new Error("install.sh does not say the flags");
+  return found[0];
+}

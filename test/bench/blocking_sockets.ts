@@ -1,0 +1,124 @@
+/**
+ * Blocking sockets straight from the C library, for a process that does nothing else: no event loop
+ * stands between a datagram and whoever measures it. A call takes 1 to 2 µs beside the system's own
+ * time.
+ */
+
+const AF_INET = 2;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const SO_RCVBUFFORCE = 33;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const POLLIN = 1;
+/** Room for ten thousand datagrams, so that what is lost was lost on the other side. */
+const RECEIVE_BUFFER_BYTES = 64 << 20;
+const LONGEST_BYTES = 65_536;
+
+const libc = Deno.dlopen("libc.so.6", {
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "i32" },
+  recvfrom: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "buffer"], result: "i32" },
+  poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
+}).symbols;
+
+/** An IPv4 address and port as the system has them. */
+export function ipv4(address: string, port: number): Uint8Array<ArrayBuffer> {
+  const name = new Uint8Array(16);
+  name.set([AF_INET, 0, port >> 8, port & 0xff, ...address.split(".").map(Number)]);
+  return name;
+}
+
+/** A socket that waits in its calls, `waitMs` at most, if it is told to. */
+export class BlockingSocket {
+  /** What was received last is at the beginning of it. */
+  readonly buffer = new Uint8Array(LONGEST_BYTES);
+  /** Where the last datagram of {@link receiveFrom} came from, for {@link reply}. */
+  readonly #from = new Uint8Array(16);
+  readonly #fromLength = new Uint32Array([16]);
+
+  private constructor(readonly fd: number) {}
+
+  static udp(address = "127.0.0.1", port = 0, waitMs = 1_000): BlockingSocket {
+    return BlockingSocket.#open(SOCK_DGRAM, ipv4(address, port), waitMs);
+  }
+
+  static tcp(to: string, port: number, waitMs = 1_000): BlockingSocket {
+    const socket = BlockingSocket.#open(SOCK_STREAM, ipv4("127.0.0.1", 0), waitMs);
+    libc.setsockopt(socket.fd, IPPROTO_TCP, TCP_NODELAY, new Int32Array([1]), 4);
+    socket.connect(to, port);
+    return socket;
+  }
+
+  static #open(type: number, local: Uint8Array<ArrayBuffer>, waitMs: number): BlockingSocket {
+    const socket = new BlockingSocket(libc.socket(AF_INET, type, 0));
+    libc.setsockopt(
+      socket.fd,
+      SOL_SOCKET,
+      SO_RCVBUFFORCE,
+      new Int32Array([RECEIVE_BUFFER_BYTES]),
+      4,
+    );
+    const limit = new BigInt64Array([
+      BigInt(Math.trunc(waitMs / 1000)),
+      BigInt(waitMs % 1000 * 1000),
+    ]);
+    libc.setsockopt(socket.fd, SOL_SOCKET, SO_RCVTIMEO, limit, limit.byteLength);
+    if (libc.bind(socket.fd, local, local.length) !== 0) throw new Error(`Cannot bind ${local}`);
+    return socket;
+  }
+
+  get port(): number {
+    const name = new Uint8Array(16);
+    libc.getsockname(this.fd, name, new Uint32Array([name.length]));
+    return name[2]! << 8 | name[3]!;
+  }
+
+  connect(to: string, port: number): void {
+    const name = ipv4(to, port);
+    if (libc.connect(this.fd, name, name.length) !== 0) {
+      throw new Error(`Cannot connect to ${to} port ${port}`);
+    }
+  }
+
+  send(bytes: Uint8Array<ArrayBuffer>): number {
+    return libc.send(this.fd, bytes, BigInt(bytes.length), MSG_NOSIGNAL);
+  }
+
+  /** Bytes received; below 0 if none came in time. */
+  receive(mayWait = true): number {
+    return libc.recv(this.fd, this.buffer, BigInt(LONGEST_BYTES), mayWait ? 0 : MSG_DONTWAIT);
+  }
+
+  receiveFrom(mayWait = true): number {
+    this.#fromLength[0] = this.#from.length;
+    const flags = mayWait ? 0 : MSG_DONTWAIT;
+    const length = BigInt(LONGEST_BYTES);
+    return libc.recvfrom(this.fd, this.buffer, length, flags, this.#from, this.#fromLength);
+  }
+
+  /** Sends to where the last datagram came from. */
+  reply(bytes: Uint8Array<ArrayBuffer>): void {
+    libc.sendto(this.fd, bytes, BigInt(bytes.length), 0, this.#from, this.#from.length);
+  }
+}
+
+/** Waits until one of the sockets has something, or `ms` are over. */
+export function poll(sockets: readonly BlockingSocket[], ms: number): void {
+  const polled = new DataView(new ArrayBuffer(8 * sockets.length));
+  sockets.forEach(({ fd }, i) => {
+    polled.setInt32(8 * i, fd, true);
+    polled.setInt16(8 * i + 4, POLLIN, true);
+  });
+  libc.poll(new Uint8Array(polled.buffer), BigInt(sockets.length), ms);
+}

@@ -1,0 +1,47 @@
+/** SM_MON of new hosts and SM_UNMON of the oldest, in turn: the list stays as long as it is. */
+
+import { BlockingSocket } from "./blocking_sockets.ts";
+import { type Figures, median, type Order } from "./generator_orders.ts";
+import { type Message, monCall, unmonCall, xidOf } from "./messages.ts";
+
+type MonitorOrder = Extract<Order, { do: "monitor" }>;
+
+/** Time for one answer, in ms: nfs-utils compares 50,000 hosts in some seconds, for each caller. */
+const ANSWER_MAX_MS = 120_000;
+
+/** The rates of both procedures, from the median time of a round. */
+export function monitorRates(order: MonitorOrder): Figures {
+  const { port, first, hosts, callers, rounds, ms } = order;
+  const socket = BlockingSocket.udp("127.0.0.1", 0, ANSWER_MAX_MS);
+  socket.connect("127.0.0.1", port);
+  const [monitored, unmonitored]: [number[], number[]] = [[], []];
+  const end = performance.now() + ms;
+  for (let round = 0; round < rounds; round++) {
+    if (round > 0 && performance.now() > end) break;
+    const [mons, unmons]: [Message[], Message[]] = [[], []];
+    for (let i = 0; i < callers; i++) {
+      const oldest = first + round * callers + i;
+      mons.push(monCall(oldest + hosts));
+      unmons.push(unmonCall(oldest));
+    }
+    monitored.push(callAll(socket, mons));
+    unmonitored.push(callAll(socket, unmons));
+  }
+  return {
+    mon: callers / median(monitored) * 1000,
+    unmon: callers / median(unmonitored) * 1000,
+    rounds: monitored.length,
+  };
+}
+
+/** Milliseconds until all calls were answered. */
+function callAll(socket: BlockingSocket, calls: readonly Message[]): number {
+  const open = new Set(calls.map(xidOf));
+  const since = performance.now();
+  for (const call of calls) socket.send(call);
+  while (open.size > 0) {
+    if (socket.receive() <= 0) throw new Error(`${open.size} calls have no answer`);
+    open.delete(xidOf(socket.buffer));
+  }
+  return performance.now() - since;
+}

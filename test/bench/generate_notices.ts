@@ -1,0 +1,138 @@
+/** Notices of peers that have rebooted, and the lock manager that has to hear of them. */
+
+import { BlockingSocket, poll } from "./blocking_sockets.ts";
+import { type Figures, hostName, median, type Order } from "./generator_orders.ts";
+import {
+  callbackIn,
+  type Message,
+  notifyCall,
+  nullCall,
+  registerLockManager,
+  renew,
+  successTo,
+  xidOf,
+} from "./messages.ts";
+
+type NotifyOrder = Extract<Order, { do: "notify" }>;
+type StormOrder = Extract<Order, { do: "storm" }>;
+
+/** Time for one callback, in ms: nfs-utils compares 10,000 hosts in more than a second. */
+const CALLBACK_MAX_MS = 60_000;
+/** The same each time, since the monitor may remember it. */
+const LOCK_MANAGER_PORT = 4045;
+/** rpcbind lets only reserved ports change what is registered; this one is hardly ever taken. */
+const RESERVED_PORT = 1000;
+/** Hosts are not asked about in the order in which they were monitored. */
+const STRIDE = 7919;
+/** Over which the notices of a storm are spread, in ms. */
+const STORM_MS = 1_000;
+/** What they say: no notice of {@link notify} says the same. */
+const STATE = 1_000_001;
+/** Between two calls that somebody on this host makes meanwhile, in ms. */
+const PROBE_MS = 5;
+
+function lockManager(waitMs: number): BlockingSocket {
+  const socket = BlockingSocket.udp("127.0.0.1", LOCK_MANAGER_PORT, waitMs);
+  const registrar = BlockingSocket.udp("127.0.0.1", RESERVED_PORT);
+  registrar.connect("127.0.0.1", 111);
+  registrar.send(registerLockManager(socket.port));
+  if (registrar.receive() <= 0) throw new Error("rpcbind does not answer");
+  return socket;
+}
+
+/** The time from a notice to its callback. */
+export function notify({ port, first, hosts, notices, ms }: NotifyOrder): Figures {
+  const lockd = lockManager(CALLBACK_MAX_MS);
+  const peer = BlockingSocket.udp();
+  peer.connect("127.0.0.1", port);
+  const taken: number[] = [];
+  const end = performance.now() + ms;
+  for (let i = 0; i < notices; i++) {
+    if (i > 0 && performance.now() > end) break;
+    const host = first + i * STRIDE % hosts;
+    const call = notifyCall(host, i + 1);
+    const since = performance.now();
+    peer.send(call);
+    if (lockd.receiveFrom() <= 0) throw new Error(`No callback for ${hostName(host)}`);
+    taken.push(performance.now() - since);
+    lockd.reply(successTo(lockd.buffer));
+    peer.receive();
+  }
+  // The first one asks rpcbind, which later ones need not.
+  return { medianMs: median(taken.slice(1)), firstMs: taken[0]!, notices: taken.length };
+}
+
+/** What was sent and is still open, by xid, and the longest time to an answer. */
+class Waiting {
+  readonly #since = new Map<number, number>();
+  longestMs = 0;
+  answered = 0;
+
+  constructor(readonly socket: BlockingSocket) {}
+
+  get open(): number {
+    return this.#since.size;
+  }
+
+  send(call: Message): void {
+    this.#since.set(renew(call), performance.now());
+    this.socket.send(call);
+  }
+
+  drain(): void {
+    while (this.socket.receive(false) > 0) {
+      const since = this.#since.get(xidOf(this.socket.buffer));
+      if (since === undefined) continue;
+      this.#since.delete(xidOf(this.socket.buffer));
+      this.answered++;
+      this.longestMs = Math.max(this.longestMs, performance.now() - since);
+    }
+  }
+}
+
+/** What becomes of the notices of many peers within a second, and of others' calls meanwhile. */
+export function storm({ port, first, address, peers, waitMs }: StormOrder): Figures {
+  const lockd = lockManager(1_000);
+  const notices = new Waiting(BlockingSocket.udp(address));
+  notices.socket.connect(address, port);
+  const probes = new Waiting(BlockingSocket.udp());
+  probes.socket.connect("127.0.0.1", port);
+  const told = new Map<string, number>();
+  let callbacks = 0;
+  let lastCallback = 0;
+  const calls = Array.from({ length: peers }, (_, i) => notifyCall(first + i, STATE));
+  const probe = nullCall();
+  const since = performance.now();
+  let [sent, nextProbe] = [0, since];
+  for (;;) {
+    const now = performance.now();
+    if (now - since > waitMs) break;
+    const due = Math.min(peers, Math.ceil((now - since) / STORM_MS * peers));
+    while (sent < due) notices.send(calls[sent++]!);
+    if (now >= nextProbe && told.size < peers) {
+      probes.send(probe);
+      nextProbe += PROBE_MS;
+    }
+    while (lockd.receiveFrom(false) > 0) {
+      const { monName, state } = callbackIn(lockd.buffer);
+      lockd.reply(successTo(lockd.buffer));
+      callbacks++;
+      lastCallback = performance.now() - since;
+      told.set(monName, state);
+    }
+    notices.drain();
+    probes.drain();
+    if (sent === peers && told.size === peers && notices.open === 0) break;
+    poll([lockd, notices.socket, probes.socket], 1);
+  }
+  return {
+    told: told.size,
+    superfluous: callbacks - told.size,
+    lastMs: lastCallback,
+    unanswered: notices.open,
+    longestAnswerMs: notices.longestMs,
+    probes: probes.answered,
+    probesLost: probes.open,
+    longestProbeMs: probes.longestMs,
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * The generator of the bench: a process of its own inside the host, which carries out one order, says
+ * the figures as JSON and ends. It calls the system without an event loop.
+ */
+
+import { callRate } from "./generate_calls.ts";
+import { monitorRates } from "./generate_monitoring.ts";
+import { notify, storm } from "./generate_notices.ts";
+import { BlockingSocket } from "./blocking_sockets.ts";
+import { type Figures, median, type Order } from "./generator_orders.ts";
+import { nullCall, successTo } from "./messages.ts";
+
+/** Longest time for an answer to come, in ms. */
+const ANSWER_MAX_MS = 60_000;
+
+function respond(port: number): never {
+  const socket = BlockingSocket.udp("127.0.0.1", port);
+  for (;;) {
+    const length = socket.receiveFrom();
+    if (length > 0) socket.reply(successTo(socket.buffer));
+  }
+}
+
+/** Milliseconds until a call is answered, from `since` on. */
+function firstAnswer(port: number, since: number): number {
+  const socket = BlockingSocket.udp("127.0.0.1", 0, 1);
+  socket.connect("127.0.0.1", port);
+  const call = nullCall();
+  while (performance.now() - since < ANSWER_MAX_MS) {
+    socket.send(call);
+    if (socket.receive() > 0) return performance.now() - since;
+  }
+  throw new Error(`Nobody answers at port ${port}`);
+}
+
+async function start(port: number, [program, ...args]: readonly string[], times: number) {
+  const taken: number[] = [];
+  for (let i = 0; i < times; i++) {
+    const since = performance.now();
+    const options = { args, stdin: "null", stdout: "null", stderr: "null" } as const;
+    const process = new Deno.Command(program!, options).spawn();
+    taken.push(firstAnswer(port, since));
+    process.kill("SIGKILL");
+    await process.status;
+  }
+  return { medianMs: median(taken), leastMs: Math.min(...taken) };
+}
+
+async function carryOut(order: Order): Promise<Figures> {
+  switch (order.do) {
+    case "respond":
+      return respond(order.port);
+    case "calls":
+      return callRate(order);
+    case "monitor":
+      return monitorRates(order);
+    case "notify":
+      return notify(order);
+    case "storm":
+      return storm(order);
+    case "start":
+      return await start(order.port, order.command, order.times);
+    case "wait":
+      return { ms: firstAnswer(order.port, performance.now()) };
+  }
+}
+
+if (import.meta.main) {
+  const figures = await carryOut(JSON.parse(Deno.args[0]!) as Order);
+  Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(figures)));
+  Deno.exit(0);
+}

@@ -1,0 +1,53 @@
+/** What the bench tells its generator, as JSON in its first argument, and what it is told back. */
+
+/** One measurement; a status monitor serves `port` at 127.0.0.1. */
+export type Order =
+  /** Answers every call itself, forever: what the generator can do at most. */
+  | { do: "respond"; port: number }
+  | {
+    do: "calls";
+    transport: "udp" | "tcp";
+    port: number;
+    procedure: "SM_NULL" | "SM_STAT";
+    outstanding: number;
+    ms: number;
+  }
+  /**
+   * Monitors new hosts and unmonitors the oldest ones, one for each caller at one time, so that the
+   * list stays as long as it is: it holds the `hosts` hosts from number `first` on.
+   */
+  | {
+    do: "monitor";
+    port: number;
+    first: number;
+    hosts: number;
+    callers: number;
+    rounds: number;
+    ms: number;
+  }
+  /** Plays a lock manager and has it told, by one notice at a time. */
+  | { do: "notify"; port: number; first: number; hosts: number; notices: number; ms: number }
+  /** The same by the notices of many peers within a second, sent from and to `address`. */
+  | { do: "storm"; port: number; first: number; address: string; peers: number; waitMs: number }
+  /** Starts a program and waits for its first answer, `times` times. */
+  | { do: "start"; port: number; command: readonly string[]; times: number }
+  /** Waits for an answer. */
+  | { do: "wait"; port: number };
+
+/** Rates are calls a second, times are milliseconds. */
+export interface Figures {
+  readonly [name: string]: number;
+}
+
+/** The mon_name of a host by its number: what a kernel registers, its address. */
+export function hostName(number: number): string {
+  return `10.${64 + (number >> 16)}.${number >> 8 & 255}.${number & 255}`;
+}
+
+/** The middle one of some numbers. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  if (sorted.length === 0) return NaN;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

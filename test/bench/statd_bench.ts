@@ -1,0 +1,81 @@
+/**
+ * Measures Debian's rpc.statd and ours, alternately, in throw-away hosts, and prints a table of medians
+ * and of how many times better ours is. Needs root, rpcbind, and nfs-common for Debian's program.
+ *
+ *     deno task bench [--quick] [--only=WORD,…]
+ *
+ * `--quick` leaves out the long lists and measures each point for a shorter time; it takes less than
+ * two minutes. WORD selects parts: rates, lists, start, idle.
+ *
+ * Rates over UDP and TCP are given twice: as calls a second, and as calls a second of the monitor's
+ * processor time, which stays the same while other programs are busy.
+ */
+
+import { measureIdle } from "./measure_idle.ts";
+import { measureLists } from "./measure_lists.ts";
+import { measureRates } from "./measure_rates.ts";
+import { measureStart } from "./measure_start.ts";
+import { DEBIAN_STATD, OUR_STATD } from "../support/system_test.ts";
+import { Report, say } from "./report.ts";
+import { type Candidate, PORT } from "./statd_host.ts";
+
+/** How much is measured. */
+export interface Effort {
+  /** Times that each program is measured. */
+  readonly rounds: number;
+  /** Time of one measurement. */
+  readonly ms: number;
+  /** Numbers of monitored hosts. */
+  readonly sizes: readonly number[];
+  readonly stormAt: number;
+  readonly stormPeers: number;
+  readonly idleMs: number;
+}
+
+const FULL: Effort = {
+  rounds: 5,
+  ms: 2_000,
+  sizes: [0, 1, 100, 1_000, 10_000, 50_000],
+  stormAt: 10_000,
+  stormPeers: 5_000,
+  idleMs: 10_000,
+};
+const QUICK: Effort = {
+  rounds: 2,
+  ms: 500,
+  sizes: [0, 1, 1_000],
+  stormAt: 1_000,
+  stormPeers: 500,
+  idleMs: 2_000,
+};
+
+const PARTS = {
+  rates: measureRates,
+  lists: measureLists,
+  start: measureStart,
+  idle: measureIdle,
+};
+
+const ARGUMENTS = ["-F", "--no-notify", "-p", String(PORT)];
+const CANDIDATES: readonly Candidate[] = [
+  { name: "Debian", command: [DEBIAN_STATD, ...ARGUMENTS] },
+  { name: "ours", command: [OUR_STATD, ...ARGUMENTS] },
+];
+
+function load(): string {
+  return Deno.loadavg().map((value) => value.toFixed(1)).join(" ");
+}
+
+if (import.meta.main) {
+  const effort = Deno.args.includes("--quick") ? QUICK : FULL;
+  const only = Deno.args.find((it) => it.startsWith("--only="))?.slice("--only=".length).split(",");
+  const report = new Report();
+  say(`${navigator.hardwareConcurrency} processors, Linux ${Deno.osRelease()}, load ${load()}`);
+  for (const [name, measure] of Object.entries(PARTS)) {
+    if (only?.includes(name) === false) continue;
+    const since = performance.now();
+    await measure(CANDIDATES, effort, report);
+    say(`${name}: ${((performance.now() - since) / 1000).toFixed(0)} s, load ${load()}`);
+  }
+  report.print();
+}

@@ -1,0 +1,151 @@
+/**
+ * A status monitor in a throw-away host, ready to be measured: with rpcbind, hosts that are monitored
+ * already, and a state directory that lasts. Names are looked up in a hosts file of two lines, which is
+ * quicker than any name server. The monitor has one processor to itself, the generator another.
+ */
+
+import { formatRecord } from "../../lib/store/record_format.ts";
+import type { BackgroundProgram } from "../support/background_program.ts";
+import { STATE_DIRECTORY, TestHost } from "../support/namespace.ts";
+import { type Figures, hostName, type Order } from "./generator_orders.ts";
+
+export const PORT = 4000;
+/** Another address than loopback, for callers that are strangers. */
+export const ADDRESS = "10.99.0.1";
+
+/** On a disk, not in memory: what is measured is durable. */
+const STATE_PARENT = "/var/tmp";
+const STATD_PROCESSOR = "1";
+const GENERATOR_PROCESSOR = "0";
+const GENERATOR = new URL("generator.ts", import.meta.url).pathname;
+
+/** A monitor is at rest when it needs less than this of its processor, in ms of each `SETTLE_MS`. */
+const REST_MS = 2;
+const SETTLE_MS = 250;
+const SETTLE_MAX_MS = 60_000;
+
+/** A program to be measured; it is started with its arguments. */
+export interface Candidate {
+  readonly name: string;
+  readonly command: readonly string[];
+}
+
+/** To the monitor, unless the order names another port. */
+type OrderToMonitor<O = Order> = O extends Order ? Omit<O, "port"> & { port?: number } : never;
+
+export class StatdHost implements AsyncDisposable {
+  /** Number of the oldest monitored host; there are {@link hosts} from there on. */
+  first = 0;
+
+  private constructor(
+    readonly host: TestHost,
+    readonly hosts: number,
+    readonly directory: string,
+    readonly pid: number,
+  ) {}
+
+  /** Starts a monitor of so many hosts, and waits until it rests; without one, only what it needs. */
+  static async create(candidate: Candidate | undefined, hosts: number): Promise<StatdHost> {
+    const host = await TestHost.create({ addresses: [`${ADDRESS}/32`] });
+    const directory = makeStateDirectory(hosts);
+    await host.output("mount", "--bind", directory, STATE_DIRECTORY);
+    await host.startRpcbind();
+    if (candidate === undefined) return new StatdHost(host, hosts, directory, 0);
+    const program = host.start("taskset", "--cpu-list", STATD_PROCESSOR, ...candidate.command);
+    const statd = new StatdHost(host, hosts, directory, await program.pid);
+    await statd.generate({ do: "wait" });
+    await statd.settle();
+    return statd;
+  }
+
+  /** Has the generator carry out an order. */
+  async generate(order: OrderToMonitor): Promise<Figures> {
+    const command = generator({ port: PORT, ...order } as Order, GENERATOR_PROCESSOR);
+    return JSON.parse(await this.host.output(...command)) as Figures;
+  }
+
+  /** Starts a responder in place of a monitor, on its processor. */
+  startResponder(port: number): BackgroundProgram {
+    return this.host.start(...generator({ do: "respond", port }, STATD_PROCESSOR));
+  }
+
+  /** Time of its processor that the monitor has used, in ms. */
+  get processorMs(): number {
+    return Number(this.#status("schedstat").split(" ")[0]) / 1e6;
+  }
+
+  /** Memory that it holds, in MB. */
+  get residentMb(): number {
+    return Number(/VmRSS:\s+(\d+)/.exec(this.#status("status"))?.[1]) / 1024;
+  }
+
+  /** How often its threads were given a processor. */
+  get switches(): number {
+    const tasks = this.host.path(`/proc/${this.pid}/task`);
+    let switches = 0;
+    for (const { name } of Deno.readDirSync(tasks)) {
+      const status = Deno.readTextFileSync(`${tasks}/${name}/status`);
+      for (const [, count] of status.matchAll(/ctxt_switches:\s+(\d+)/g)) switches += Number(count);
+    }
+    return switches;
+  }
+
+  /** Waits until it rests. */
+  async settle(): Promise<void> {
+    for (let waited = 0; waited < SETTLE_MAX_MS; waited += SETTLE_MS) {
+      const before = this.processorMs;
+      await pause(SETTLE_MS);
+      if (this.processorMs - before < REST_MS) return;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.host[Symbol.asyncDispose]();
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+
+  #status(file: string): string {
+    return Deno.readTextFileSync(this.host.path(`/proc/${this.pid}/${file}`));
+  }
+}
+
+function generator(order: Order, processor: string): string[] {
+  const program = [Deno.execPath(), "run", "-A", "--quiet", "--no-check", GENERATOR];
+  return ["taskset", "--cpu-list", processor, ...program, JSON.stringify(order)];
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** A state directory as Debian ships it, with records of so many hosts. */
+function makeStateDirectory(hosts: number): string {
+  const directory = Deno.makeTempDirSync({ dir: STATE_PARENT, prefix: "nsm-bench-" });
+  Deno.chmodSync(directory, 0o755);
+  const { uid, gid } = ownerOfRecords();
+  for (const name of ["sm", "sm.bak"]) {
+    Deno.mkdirSync(`${directory}/${name}`);
+    Deno.chownSync(`${directory}/${name}`, uid, gid);
+  }
+  Deno.writeFileSync(`${directory}/state`, new Uint8Array([3, 0, 0, 0]));
+  Deno.chownSync(`${directory}/state`, uid, 0);
+  const registration = { myName: "bench", myProg: 100021, myVers: 3, myProc: 16 };
+  for (let number = 0; number < hosts; number++) {
+    const monName = hostName(number);
+    const priv = new Uint8Array(16);
+    new DataView(priv.buffer).setUint32(0, number);
+    const path = `${directory}/sm/${monName}`;
+    Deno.writeTextFileSync(path, formatRecord({ ...registration, monName, priv }));
+    Deno.chownSync(path, uid, gid);
+  }
+  return directory;
+}
+
+function ownerOfRecords(): { uid: number; gid: number } {
+  try {
+    const { uid, gid } = Deno.statSync(`${STATE_DIRECTORY}/sm`);
+    return { uid: uid ?? 0, gid: gid ?? 0 };
+  } catch {
+    return { uid: 65534, gid: 65534 }; // nfs-common is not installed
+  }
+}
