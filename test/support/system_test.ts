@@ -6,10 +6,14 @@
 
 import { type HostOptions, TestHost } from "./namespace.ts";
 
-/** The program under test; relative links beside it have its other names. */
-export const OUR_STATD = new URL("../../dist/rpc.statd", import.meta.url).pathname;
-/** Debian's rpc.statd (package nfs-common). */
+const DIST = new URL("../../dist", import.meta.url).pathname;
+
+/** The programs under test. */
+export const OUR_STATD = `${DIST}/rpc.statd`;
+export const OUR_SM_NOTIFY = `${DIST}/sm-notify`;
+/** Debian's (package nfs-common). */
 export const DEBIAN_STATD = "/sbin/rpc.statd";
+export const DEBIAN_SM_NOTIFY = "/sbin/sm-notify";
 
 /** Makes one more host for a test. */
 export type NewHost = (options?: HostOptions) => Promise<TestHost>;
