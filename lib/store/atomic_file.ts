@@ -13,6 +13,7 @@
 import { join } from "@std/path/join";
 import { StoreError } from "../nsm/ports.ts";
 import type { FileSystem, NewFile } from "./file_system.ts";
+import { asideName } from "./layout.ts";
 import { FILE_MAX_BYTES, type FileText } from "./record_file.ts";
 
 /** A file that has its contents and not yet its name. */
@@ -81,7 +82,7 @@ export function replaceFile(
 ): void {
   const path = join(directory, name);
   try {
-    moveIntoPlace(fs, join(directory, `.${name}.new`), path, text, mode);
+    moveIntoPlace(fs, directory, name, text, mode);
     syncDirectory(fs, directory);
   } catch (error) {
     throw new StoreError("write", path, error);
@@ -91,15 +92,15 @@ export function replaceFile(
 /** The same without the last step, for several files whose directory is synced once. */
 export function moveIntoPlace(
   fs: FileSystem,
-  asidePath: string,
-  path: string,
+  directory: string,
+  name: string,
   text: string,
   mode: number,
 ): void {
-  const aside = AsideFile.write(fs, asidePath, text, mode);
+  const aside = AsideFile.write(fs, join(directory, asideName(0)), text, mode);
   try {
     aside.sync();
-    aside.renameTo(path);
+    aside.renameTo(join(directory, name));
   } catch (error) {
     aside.discard();
     throw error;

@@ -13,7 +13,7 @@ import { readText } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { fileNameFault, type Layout, layoutOf } from "./layout.ts";
-import { recordFiles, trySyncDirectory } from "./record_directory.ts";
+import { entriesOf, recordFiles, removeLeftOvers, trySyncDirectory } from "./record_directory.ts";
 import { recordsIn, withoutRegistrations, withRecord } from "./record_file.ts";
 import { recordFault, registrationKey } from "./record_format.ts";
 import { StateFile } from "./state_file.ts";
@@ -54,9 +54,11 @@ class FileStore implements MonitorStore {
     const { monitorList } = this.#layout;
     // A process that was killed may have renamed files without syncing: what is read must last.
     if (trySyncDirectory(this.#fs, monitorList, this.#log)) this.#commit.markSynced();
+    const entries = entriesOf(this.#fs, monitorList);
+    removeLeftOvers(this.#fs, monitorList, this.#log, entries);
     const loaded: MonitorRecord[] = [];
     const names = new Set<string>();
-    for (const { name, records } of recordFiles(this.#fs, monitorList, this.#log)) {
+    for (const { name, records } of recordFiles(this.#fs, monitorList, this.#log, entries)) {
       names.add(name);
       for (const record of records) {
         loaded.push(record);

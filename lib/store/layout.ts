@@ -8,7 +8,7 @@
  * sm/HOST            monitor list: the records filed under one host
  * sm/.peers          what was learned of the peers
  * sm.bak/HOST        notify list: the same format, from before the last start
- * .N.new             in any of the three: being written, not valid yet
+ * .PID.N.new         in any of the three: being written, not valid yet
  * ```
  */
 
@@ -44,13 +44,19 @@ export function layoutOf(directory: string): Layout {
 
 /**
  * Name of a file that is being written. It does not hold the final name, which may already be as long
- * as file systems allow; `serial` tells apart those that are being written at one time.
+ * as file systems allow. Processes that write to one directory at a time have names of their own, and
+ * `serial` tells apart those of one.
  */
 export function asideName(serial: number): string {
-  return `.${serial}.new`;
+  return `.${Deno.pid}.${serial}.new`;
 }
 
-/** Whether a name is {@link asideName}'s, or that of nfs-utils 2.8.2 and later for the same purpose. */
+/** Whether a name is {@link asideName}'s, of whatever process. */
+export function isOurAsideName(name: string): boolean {
+  return /^\.\d+\.\d+\.new$/.test(name);
+}
+
+/** Whether a name in the lists is that, or nfs-utils' since 2.8.2 for the same purpose. */
 export function isAsideName(name: string): boolean {
   return name.startsWith(".") && name.endsWith(".new");
 }

@@ -11,8 +11,14 @@ import { moveIntoPlace, readText, syncDirectory } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import type { StoreParts } from "./file_store.ts";
 import { GroupCommit } from "./group_commit.ts";
-import { asideName, type Layout, layoutOf } from "./layout.ts";
-import { entriesOf, recordFileNames, recordFiles, trySyncDirectory } from "./record_directory.ts";
+import { type Layout, layoutOf } from "./layout.ts";
+import {
+  entriesOf,
+  recordFileNames,
+  recordFiles,
+  removeLeftOvers,
+  trySyncDirectory,
+} from "./record_directory.ts";
 import { mergeTexts, withoutTold } from "./record_file.ts";
 import { StateFile } from "./state_file.ts";
 
@@ -85,7 +91,9 @@ class FileNotifyStore implements NotifyStore {
   load(): NotifyRecord[] {
     const { notifyList } = this.#layout;
     if (trySyncDirectory(this.#fs, notifyList, this.#log)) this.#commit.markSynced();
-    const files = recordFiles(this.#fs, notifyList, this.#log);
+    const entries = entriesOf(this.#fs, notifyList);
+    removeLeftOvers(this.#fs, notifyList, this.#log, entries);
+    const files = recordFiles(this.#fs, notifyList, this.#log, entries);
     const loaded: NotifyRecord[] = [];
     for (const { name: fileName, path, records } of files) {
       const modifiedAt = this.#fs.facts(path)?.modifiedAt ?? 0;
@@ -117,12 +125,11 @@ class FileNotifyStore implements NotifyStore {
 
   /** Adds the lines of a file to those of the file of the same name on the notify list. */
   #merge(source: string, name: string): void {
-    const target = join(this.#layout.notifyList, name);
-    const before = readText(this.#fs, target) ?? "";
+    const { notifyList } = this.#layout;
+    const before = readText(this.#fs, join(notifyList, name)) ?? "";
     const after = mergeTexts(before, readText(this.#fs, source) ?? "");
     if (after === before) return;
-    const aside = join(this.#layout.notifyList, asideName(0));
-    moveIntoPlace(this.#fs, aside, target, after, MERGED_FILE_MODE);
+    moveIntoPlace(this.#fs, notifyList, name, after, MERGED_FILE_MODE);
   }
 
   #sync(directory: string): void {

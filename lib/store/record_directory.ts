@@ -25,19 +25,44 @@ export function recordFileNames(fs: FileSystem, directory: string, log: Log): st
 }
 
 /**
- * All records in a directory, by file. What a killed process left half written is removed.
+ * All records in a directory, by file. `entries` are what it has, where that is known.
  *
  * @throws {StoreError} When the directory cannot be read.
  */
-export function* recordFiles(fs: FileSystem, directory: string, log: Log): Iterable<RecordFile> {
-  const entries = entriesOf(fs, directory);
-  for (const { name, isFile } of entries) {
-    if (isFile && isAsideName(name)) removeLeftOver(fs, join(directory, name), log);
-  }
+export function* recordFiles(
+  fs: FileSystem,
+  directory: string,
+  log: Log,
+  entries: readonly DirectoryEntry[] = entriesOf(fs, directory),
+): Iterable<RecordFile> {
   for (const name of namesIn(entries, directory, log)) {
     const path = `${directory}/${name}`;
     const records = recordsOf(fs, path, log);
     if (records.length > 0) yield { name, path, records };
+  }
+}
+
+/** Age at which a file that is being written was left by a process that is no more, in ms. */
+const LEFT_OVER_AFTER_MS = 60_000;
+
+/** Removes what killed processes left half written, and not what others are writing now. */
+export function removeLeftOvers(
+  fs: FileSystem,
+  directory: string,
+  log: Log,
+  entries: readonly DirectoryEntry[],
+): void {
+  for (const { name, isFile } of entries) {
+    if (!isFile || !isAsideName(name)) continue;
+    const path = join(directory, name);
+    try {
+      const modifiedAt = fs.facts(path)?.modifiedAt ?? Infinity;
+      if (Date.now() - modifiedAt < LEFT_OVER_AFTER_MS) continue;
+      fs.remove(path);
+      log.info(`Removed ${quote(path)}, which was not written to its end`);
+    } catch (error) {
+      log.warning(`Cannot remove ${quote(path)}: ${reasonOf(error)}`);
+    }
   }
 }
 
@@ -72,15 +97,6 @@ function namesIn(entries: readonly DirectoryEntry[], directory: string, log: Log
     }
   }
   return names;
-}
-
-function removeLeftOver(fs: FileSystem, path: string, log: Log): void {
-  try {
-    fs.remove(path);
-    log.info(`Removed ${quote(path)}, which was not written to its end`);
-  } catch (error) {
-    log.warning(`Cannot remove ${quote(path)}: ${reasonOf(error)}`);
-  }
 }
 
 function recordsOf(fs: FileSystem, path: string, log: Log): readonly MonitorRecord[] {

@@ -11,7 +11,8 @@ import { StoreError } from "../nsm/ports.ts";
 import { INITIAL_STATE_NUMBER, nextStateNumber, upStateNumber } from "../nsm/state_number.ts";
 import { replaceFile } from "./atomic_file.ts";
 import type { FileSystem } from "./file_system.ts";
-import { type Layout, STATE_FILE } from "./layout.ts";
+import { isOurAsideName, type Layout, STATE_FILE } from "./layout.ts";
+import { entriesOf, removeLeftOvers } from "./record_directory.ts";
 
 /** Length of the number. */
 export const STATE_BYTES = 4;
@@ -58,8 +59,11 @@ export class StateFile {
   }
 
   #write(number: number): number {
+    const { fs, layout: { directory }, log } = this;
+    const ours = entriesOf(fs, directory).filter(({ name }) => isOurAsideName(name));
+    removeLeftOvers(fs, directory, log, ours);
     const text = String.fromCharCode(...new Uint8Array(Int32Array.of(number).buffer));
-    replaceFile(this.fs, this.layout.directory, STATE_FILE, text, STATE_MODE);
+    replaceFile(fs, directory, STATE_FILE, text, STATE_MODE);
     return number;
   }
 }

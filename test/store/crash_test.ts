@@ -164,7 +164,8 @@ Deno.test(
         const number = later.stateNumber();
         assert(number === 7 || (number === 5 && advanced === undefined), `state ${number}`);
         assertEquals(later.advanceStateNumber(), number + 2);
-        assertEquals(log.lines, []);
+        assertEquals(Object.keys(remains.files), ["/nsm/state"]);
+        assertEquals([...log.of("error"), ...log.of("warning"), ...log.of("notice")], []);
       }
     }
   },

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type MonitorRecord, type MonitorStore, StoreError } from "../../lib/nsm/ports.ts";
 import { openMonitorStore } from "../../lib/store/file_store.ts";
+import { asideName } from "../../lib/store/layout.ts";
 import { FILE_MAX_BYTES } from "../../lib/store/record_file.ts";
 import { formatRecord } from "../../lib/store/record_format.ts";
 import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
@@ -78,6 +79,21 @@ Deno.test("load() removes what was not written to its end, and nothing else", pu
   assertEquals(loaded, [record("a.new")]);
   assertEquals(Object.keys(disk.files), ["/nsm/sm/.peers", "/nsm/sm/a.new"]);
   assertEquals(log.of("info").length, 3);
+});
+
+Deno.test("load() leaves alone what another process is writing", () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${directory}/sm`);
+    const [now, before] = [`${directory}/sm/.1.0.new`, `${directory}/sm/.2.0.new`];
+    Deno.writeTextFileSync(now, "half");
+    Deno.writeTextFileSync(before, "half");
+    Deno.utimeSync(before, new Date(0), new Date(0));
+    openMonitorStore(directory, { log: new RecordingLog() }).load();
+    assertEquals([...Deno.readDirSync(`${directory}/sm`)].map(({ name }) => name), [".1.0.new"]);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
 });
 
 Deno.test("load() goes on where it may not remove or sync anything", pure, () => {
@@ -193,7 +209,7 @@ Deno.test("the store takes over files on disk and writes them with nfs-utils' mo
     Deno.mkdirSync(`${directory}/sm`);
     Deno.writeTextFileSync(`${directory}/sm/taken`, text(record("taken")));
     Deno.symlinkSync(`${directory}/sm/taken`, `${directory}/sm/link`);
-    Deno.symlinkSync("/nowhere", `${directory}/sm/.0.new`);
+    Deno.symlinkSync("/nowhere", `${directory}/sm/${asideName(0)}`);
     const log = new RecordingLog();
     const store = openMonitorStore(directory, { log });
     assertEquals(store.load(), [record("taken")]);

@@ -1,9 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { StoreError } from "../../lib/nsm/ports.ts";
 import { GroupCommit } from "../../lib/store/group_commit.ts";
+import { asideName } from "../../lib/store/layout.ts";
 import { FragileDisk } from "../support/fragile_disk.ts";
 
 const pure = { permissions: "none" } as const;
+
+/** The first file that is written aside. */
+const ASIDE = `/d/${asideName(0)}`;
 
 function open(files: Record<string, string> = {}): { disk: FragileDisk; commit: GroupCommit } {
   const disk = new FragileDisk(["/d"], files);
@@ -21,10 +25,10 @@ Deno.test("change() takes the fewest steps that make one file lasting", pure, as
   const { disk, commit } = open();
   await commit.change("a", () => "1\n");
   assertEquals(disk.journal, [
-    "create /d/.0.new",
-    "write /d/.0.new",
-    "sync /d/.0.new",
-    "rename /d/.0.new -> /d/a",
+    `create ${ASIDE}`,
+    `write ${ASIDE}`,
+    `sync ${ASIDE}`,
+    `rename ${ASIDE} -> /d/a`,
     "syncDirectory /d",
   ]);
   assertEquals(disk.files, { "/d/a": "1\n" });
@@ -134,7 +138,7 @@ for (const operation of ["read", "create", "write", "sync", "rename"] as const) 
     const { disk, commit } = open({ "/d/a": "old", "/d/b": "old" });
     // Files aside are numbered in the order of the calls.
     disk.fault = (failing, path) =>
-      failing === operation && /\/a$|\/\.0\.new/.test(path) ? FULL : undefined;
+      failing === operation && (path.endsWith("/a") || path.startsWith(ASIDE)) ? FULL : undefined;
     const results = await Promise.allSettled([
       commit.change("a", () => "new"),
       commit.change("b", () => "new"),
@@ -177,7 +181,7 @@ Deno.test(
 );
 
 Deno.test("change() removes what lies where it writes aside", pure, async () => {
-  const { disk, commit } = open({ "/d/.0.new": "left by somebody" });
+  const { disk, commit } = open({ [ASIDE]: "left by somebody with our number" });
   await commit.change("a", () => "1");
   assertEquals(disk.files, { "/d/a": "1" });
 });

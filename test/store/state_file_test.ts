@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { StoreError } from "../../lib/nsm/ports.ts";
-import { layoutOf } from "../../lib/store/layout.ts";
+import { asideName, layoutOf } from "../../lib/store/layout.ts";
 import { StateFile } from "../../lib/store/state_file.ts";
 import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
 import type { FragileDisk } from "../support/fragile_disk.ts";
@@ -87,16 +87,20 @@ Deno.test("read() sees that another process has advanced the number", pure, () =
 
 Deno.test("advance() replaces the file in one step, and what a killed process left", pure, () => {
   const { state, disk } = open(stored(5));
-  disk.append("/nsm/.state.new", "half", 0o600);
+  disk.append("/nsm/.1.0.new", "half", 0o600);
+  disk.append("/nsm/.other.new", "not ours", 0o600);
   disk.journal.length = 0;
   state.advance();
-  assertEquals(disk.journal.filter((line) => !/^(create|remove)/.test(line)), [
-    "write /nsm/.state.new",
-    "sync /nsm/.state.new",
-    "rename /nsm/.state.new -> /nsm/state",
+  const aside = `/nsm/${asideName(0)}`;
+  assertEquals(disk.journal, [
+    "remove /nsm/.1.0.new",
+    `create ${aside}`,
+    `write ${aside}`,
+    `sync ${aside}`,
+    `rename ${aside} -> /nsm/state`,
     "syncDirectory /nsm",
   ]);
-  assertEquals(Object.keys(disk.files), ["/nsm/state"]);
+  assertEquals(Object.keys(disk.files).toSorted(), ["/nsm/.other.new", "/nsm/state"]);
 });
 
 Deno.test("a number that cannot be read or written is a failure", pure, () => {
