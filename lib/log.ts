@@ -86,13 +86,9 @@ export function makeLog(threshold: LogLevel, sinks: readonly LogSink[]): Adjusta
   };
 }
 
-/**
- * The threshold for a verbosity as macOS counts it: 1 notice, 2 info, 3 and above debug. 0 is notice
- * too, which is what nfs-utils logs without being asked.
- */
+/** The threshold for a verbosity as macOS counts it: 0 warning, 1 notice, 2 info, 3 and above debug. */
 export function thresholdOf(verbosity: number): LogLevel {
-  if (verbosity >= 3) return "debug";
-  return verbosity === 2 ? "info" : "notice";
+  return (["warning", "notice", "info"] as const)[verbosity] ?? "debug";
 }
 
 /** How a line looks on stderr. */

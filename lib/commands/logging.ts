@@ -9,6 +9,7 @@ import {
   stderrSink,
   thresholdOf,
 } from "../log.ts";
+import { isInBackground } from "../platform/daemonize.ts";
 import { Syslog } from "../platform/syslog.ts";
 
 /** What decides where messages go and which. */
@@ -32,6 +33,8 @@ export function openLog(programName: string, settings: LogSettings): AdjustableL
 
 function sink(programName: string, isToStderr: boolean): LogSink {
   if (isToStderr) return stderrSink("plain", programName);
-  if (isJournal(Deno.env.get("JOURNAL_STREAM"))) return stderrSink("journal", programName);
+  // In the background stderr goes to /dev/null; the journal has the system log's socket as well.
+  const hasJournal = !isInBackground() && isJournal(Deno.env.get("JOURNAL_STREAM"));
+  if (hasJournal) return stderrSink("journal", programName);
   return new Syslog(programName);
 }

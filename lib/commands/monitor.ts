@@ -28,6 +28,7 @@ import { dispatcher } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
 import { haCallout } from "./ha_callout.ts";
+import { denialOf, HostsFiles } from "./hosts_files.ts";
 import { PeerTimes } from "./peer_times.ts";
 
 /** Lines that strangers can cause, of each kind, in {@link STRANGERS_INTERVAL_MS}. */
@@ -77,7 +78,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   const store = timing(parts.store, times);
   const memory = openPeerMemory(parts.stateDirectoryPath, { log, mayCompact: true });
   const directory = new PeerDirectory({ resolver, memory, clock, log });
-  const findLockManager = lockManagerFinder(callPeer);
+  const findLockManager = lockManagerFinder(callPeer, () => settings().sendUsingTcp);
   const watchers = new Set<CallbackWatcher>();
   const attempted: CallbackWatcher = (...attempt) => {
     countAttempt(counters, attempt[1]);
@@ -97,8 +98,12 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       memory.note(nameKey(monitored.record.monName), { lastState: state, heardAt });
       callBack(monitored, state);
     },
+    sourceCheck: () => settings().notifySourceCheck,
+    clock,
+    counters,
     tell,
   });
+  const hosts = new HostsFiles({ resolver, clock, log, ownAddresses });
   const callout = () => haCallout(settings(), log);
   const service = nsmService({
     list,
@@ -110,15 +115,24 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     log,
   });
   for (const record of store.load()) {
-    if (list.find(record) === undefined) list.add(record);
+    const lastState = directory.rememberedState(record.monName);
+    if (list.find(record) === undefined) list.add(record, lastState);
     directory.add(record.monName);
   }
   directory.retain((peer) => list.has(peer) || parts.isToBeNotified(peer));
   const respond = dispatcher([counted(service, counters)], {
-    access: accessRule((name, _caller, fault) => {
-      counters.calls_refused++;
-      tell("warning", `${name} refused`, () => `${name} ${fault}`);
-    }, settings),
+    access: accessRule({
+      settings,
+      admits: (address) => hosts.admits(address),
+      refused(name, _caller, fault) {
+        counters.calls_refused++;
+        tell("warning", `${name} refused`, () => `${name} ${fault}`);
+      },
+      denied({ address }) {
+        counters.calls_denied++;
+        tell("warning", `connect from ${address} denied`, () => denialOf(address));
+      },
+    }),
     handlerFailed(name, { address }, error) {
       counters.calls_failed++;
       log.error(`Cannot answer ${name} from ${address}: ${reasonOf(error)}`);
@@ -164,4 +178,9 @@ function countAttempt(counters: Counters, outcome: CallbackOutcome): void {
   if (outcome === "done") counters.callbacks_done++;
   else if (outcome === "failed") counters.callbacks_failed++;
   else counters.callbacks_given_up++;
+}
+
+/** The addresses of this host. */
+function ownAddresses(): string[] {
+  return Deno.networkInterfaces().map(({ address }) => address);
 }

@@ -10,11 +10,8 @@ import type { StatdSettings } from "../config/settings.ts";
 import type { AdjustableLog, Log } from "../log.ts";
 import { openReservedSocket } from "../net/reserved_port.ts";
 import { hostResolver } from "../net/resolver.ts";
-import { openServer, type ServerSockets } from "../net/server_sockets.ts";
 import { parsePortBlacklist, parseServices, servicePort } from "../net/services.ts";
-import { serveStreams } from "../net/stream_server.ts";
 import { connectStream, connectUnix } from "../net/tcp.ts";
-import { serveDatagrams } from "../net/udp.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { reasonOf } from "../nsm/ports.ts";
@@ -29,14 +26,13 @@ import type { Invocation } from "../platform/role.ts";
 import { ServiceManager } from "../platform/sd_notify.ts";
 import { onSignals } from "../platform/signals.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
-import { netidFor } from "../protocol/universal_address.ts";
 import { StreamClient } from "../rpc/stream_client.ts";
-import type { Caller, Respond } from "../rpc/transport.ts";
 import { openMonitorStore } from "../store/file_store.ts";
 import { layoutOf } from "../store/layout.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor } from "./monitor.ts";
 import { runSmNotify } from "./notify_child.ts";
+import { openNsmServer, serveCalls } from "./nsm_server.ts";
 import { PeerCalls } from "./peer_calls.ts";
 import { remembering } from "./recent_problems.ts";
 import { openControl, startSteering } from "./steering.ts";
@@ -99,12 +95,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     startTimer: clock.startTimer,
   });
   if (note !== undefined) log.warning(`Callbacks may be refused by lockd: ${note}`);
-  const server = openServer({
-    port: settings.port || (servicePort(services, ["status"], "udp") ?? 0),
-    udp: settings.udp,
-    tcp: settings.tcp,
-    startTimer: clock.startTimer,
-  });
+  const server = openNsmServer(settings, servicePort(services, ["status"], "udp") ?? 0);
   await removeOldRegistrations(connectRpcbind, log);
 
   Deno.chdir(stateDirectoryPath);
@@ -130,7 +121,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     isToBeNotified: (peer) => toBeNotified.has(peer),
     notifyPeers,
   });
-  const serving = serve(server, monitor.respond, log, stopping.signal);
+  const serving = serveCalls(server, settings, monitor.respond, log, stopping.signal);
   const registrar = new Registrar({
     connect: connectRpcbind,
     callPeer,
@@ -189,30 +180,6 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   await callPeer.close();
   await serving;
   pidFile?.release();
-}
-
-/** Answers the calls at all sockets, until the signal is aborted. */
-async function serve(
-  { datagrams, listeners, close }: ServerSockets,
-  respond: Respond,
-  log: Log,
-  signal: AbortSignal,
-): Promise<void> {
-  signal.addEventListener("abort", close);
-  const hooks = {
-    respondFailed: ({ address }: Caller, error: unknown) =>
-      log.error(`Cannot answer a call from ${address}: ${reasonOf(error)}`),
-    replyFailed: ({ address }: Caller, error: unknown) =>
-      log.debug(() => `Cannot reply to ${address}: ${reasonOf(error)}`),
-    dropped: ({ address }: Caller) =>
-      log.debug(() => `Dropped a call from ${address}: too many are under way`),
-  };
-  const netidOf = (transport: "udp" | "tcp") => (address: string) => netidFor(transport, address);
-  const streams = { netidOf: netidOf("tcp"), clock, log, signal };
-  await Promise.all([
-    ...datagrams.map((socket) => serveDatagrams(socket, netidOf("udp"), respond, hooks)),
-    ...listeners.map((listener) => serveStreams(listener, respond, streams)),
-  ]);
 }
 
 /** The pid file; without one where it cannot be had, as when not started by root. */

@@ -82,6 +82,31 @@ export const place: Kind<string> = {
   write: (value) => value,
 };
 
+/** One of several words, in any letter case. */
+export function choice<const Word extends string>(words: readonly Word[]): Kind<Word> {
+  return {
+    hint: words.join(", "),
+    read(text) {
+      const value = words.find((word) => word === text.trim().toLowerCase());
+      return value === undefined ? { problem: `none of ${words.join(", ")}: ${text}` } : { value };
+    },
+    write: (value) => value,
+  };
+}
+
+/** Numeric addresses, separated by commas. */
+export const addresses: Kind<readonly string[]> = {
+  hint: "comma separated list of numeric addresses",
+  read(text) {
+    const given = words(text);
+    const wrong = given.filter((word) => !/^(?:[\d.]+|[\da-f]*:[\da-f:.]+(?:%.+)?)$/i.test(word));
+    return wrong.length === 0
+      ? { value: given }
+      : { problem: `not a numeric address: ${wrong.join(", ")}` };
+  },
+  write: (value) => value.join(", "),
+};
+
 /** Comma separated words; blanks around them and empty ones are dropped. */
 export const list: Kind<readonly string[]> = {
   hint: "comma separated list",

@@ -6,7 +6,7 @@
  * Source: rpc.statd(8); CERT CA-99-05 (calls relayed for strangers).
  */
 
-import type { Verdict } from "../rpc/dispatch.ts";
+import type { DispatchHooks, Verdict } from "../rpc/dispatch.ts";
 import type { Procedure } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
 import { isLoopback } from "../rpc/address.ts";
@@ -14,34 +14,56 @@ import { isLoopback } from "../rpc/address.ts";
 /** Ports below this one are given to privileged processes only. */
 export const RESERVED_PORT_END = 1024;
 
-/** Why a caller may not call a procedure, as the end of a log line; nothing if it may. */
-export function accessFault(procedure: Procedure, caller: Caller): string | undefined {
-  if (procedure.from === "any") return undefined;
-  if (!isLoopback(caller.address)) return `call from non-local host ${caller.address}`;
-  if (procedure.from === "local-reserved" && caller.port >= RESERVED_PORT_END) {
-    return `call from unprivileged port ${caller.port}`;
-  }
-  return undefined;
-}
-
 /** What the administrator decides about access. */
 export interface AccessSettings {
   /** Whether anybody may call SM_SIMU_CRASH at all. */
   readonly simuCrashAllowed: boolean;
+  /** Whether the procedures of lock managers want a reserved port. */
+  readonly monReservedPort: boolean;
 }
 
-/** The access rule for dispatch; `refused` is told of each refusal, `settings` asked each time. */
-export function accessRule(
-  refused: (procedureName: string, caller: Caller, fault: string) => void,
-  settings: () => AccessSettings,
-): (procedure: Procedure, name: string, caller: Caller) => Verdict {
+/** Why a caller may not call a procedure, as the end of a log line; nothing if it may. */
+export function accessFault(
+  { from }: Procedure,
+  { address, port }: Caller,
+  { simuCrashAllowed, monReservedPort }: AccessSettings,
+): string | undefined {
+  if (from === "any") return undefined;
+  if (!isLoopback(address)) return `call from non-local host ${address}`;
+  const needsReservedPort = monReservedPort || from === "local-reserved";
+  if (needsReservedPort && port >= RESERVED_PORT_END) return `call from unprivileged port ${port}`;
+  const isForbidden = from === "local-reserved" && !simuCrashAllowed;
+  return isForbidden ? `call from ${address} is not allowed by the settings` : undefined;
+}
+
+/** What the access rule is made of. */
+export interface AccessParts {
+  /** Asked each time. */
+  readonly settings: () => AccessSettings;
+  /** Whether an address may call at all; a promise where that has to be found out. */
+  readonly admits: (address: string) => boolean | Promise<boolean>;
+  /** Is told of each call that a procedure refuses. */
+  readonly refused: (procedureName: string, caller: Caller, fault: string) => void;
+  /** Is told of each call of an address that may not call. */
+  readonly denied: (caller: Caller) => void;
+}
+
+/** The access rule for dispatch. */
+export function accessRule({ settings, admits, refused, denied }: AccessParts): AccessRule {
   return (procedure, name, caller) => {
-    const isForbidden = name === "SM_SIMU_CRASH" && !settings().simuCrashAllowed;
-    const fault = isForbidden
-      ? `call from ${caller.address} is not allowed by the settings`
-      : accessFault(procedure, caller);
-    if (fault === undefined) return "accept";
-    refused(name, caller, fault);
-    return "refuse";
+    const decide = (isAdmitted: boolean): Verdict => {
+      if (!isAdmitted) {
+        denied(caller);
+        return "deny";
+      }
+      const fault = accessFault(procedure, caller, settings());
+      if (fault === undefined) return "accept";
+      refused(name, caller, fault);
+      return "refuse";
+    };
+    const isAdmitted = admits(caller.address);
+    return isAdmitted instanceof Promise ? isAdmitted.then(decide) : decide(isAdmitted);
   };
 }
+
+type AccessRule = DispatchHooks["access"];

@@ -47,16 +47,27 @@ export interface LockManager extends Endpoint {
   readonly transport: "udp" | "tcp";
 }
 
-/** Asks rpcbind on this host for a lock manager; undefined where it is not registered. */
+/**
+ * Asks rpcbind on this host for a lock manager, for the given attempt at a callback, counted from 0;
+ * undefined where it is not registered.
+ */
 export type FindLockManager = (
   program: number,
   version: number,
+  attempt: number,
 ) => Promise<LockManager | undefined>;
 
-/** Looks for a lock manager over UDP, which lockd trusts by its port, then over TCP. */
-export function lockManagerFinder(callPeer: CallPeer): FindLockManager {
-  return async (program, version) => {
-    for (const transport of ["udp", "tcp"] as const) {
+/**
+ * Looks for a lock manager over UDP, which lockd trusts by its port, and over TCP where there is none.
+ * Where TCP is preferred, every other attempt tries it first.
+ */
+export function lockManagerFinder(
+  callPeer: CallPeer,
+  isTcpPreferred: () => boolean,
+): FindLockManager {
+  return async (program, version, attempt) => {
+    const isTcpFirst = isTcpPreferred() && attempt % 2 === 0;
+    for (const transport of isTcpFirst ? ["tcp", "udp"] as const : ["udp", "tcp"] as const) {
       const wanted = { program, version, transport };
       const port = await findPort(callPeer, wanted, LOCK_MANAGER_ADDRESS, ATTEMPT_TIMEOUT_MS);
       if (port !== undefined) return { address: LOCK_MANAGER_ADDRESS, port, transport };
@@ -83,7 +94,8 @@ interface Pending {
   /** The newest state that the lock manager has to be told. */
   state: number;
   attempts: number;
-  readonly since: number;
+  /** When that state came, on the clock that only goes forward. */
+  since: number;
   cancelRetry?: () => void;
 }
 
@@ -110,6 +122,7 @@ export class Callbacks {
     const waiting = this.#pending.get(monitored);
     if (waiting !== undefined) {
       waiting.state = state;
+      waiting.since = this.#parts.clock.now();
       return;
     }
     this.#pending.set(monitored, { state, attempts: 0, since: this.#parts.clock.now() });
@@ -141,7 +154,7 @@ export class Callbacks {
   async #deliver(monitored: Monitored, pending: Pending): Promise<void> {
     const { clock, log } = this.#parts;
     const { state } = pending;
-    const fault = await this.#attempt(monitored, state);
+    const fault = await this.#attempt(monitored, state, pending.attempts);
     if (this.#isStopped) return;
     const news = `${who(monitored)} that peer ${
       quote(monitored.record.monName)
@@ -170,12 +183,16 @@ export class Callbacks {
   }
 
   /** Makes one call; returns why it failed. */
-  async #attempt({ record }: Monitored, state: number): Promise<string | undefined> {
+  async #attempt(
+    { record }: Monitored,
+    state: number,
+    attempt: number,
+  ): Promise<string | undefined> {
     const { myProg, myVers, myProc, monName, priv } = record;
     const key = `${myProg} ${myVers}`;
     let found = this.#found.get(key);
     if (found === undefined) {
-      found = this.#parts.findLockManager(myProg, myVers);
+      found = this.#parts.findLockManager(myProg, myVers, attempt);
       this.#found.set(key, found);
     }
     try {

@@ -22,6 +22,8 @@ export interface Monitored {
   record: MonitorRecord;
   /** The state of the last SM_NOTIFY that was taken for it; 0 before the first. */
   lastState: number;
+  /** Which notice of this process that was, counted from 1; 0 before the first. */
+  lastNotice: number;
 }
 
 /** Requests of one requester about one peer: nearly always exactly one. */
@@ -47,9 +49,9 @@ export class MonitorList {
     return this.#byPeer.get(nameKey(registration.monName))?.get(requesterKey(registration));
   }
 
-  /** Adds a registration whose identity is not on the list yet. */
-  add(record: MonitorRecord): Monitored {
-    const monitored: Monitored = { record, lastState: 0 };
+  /** Adds a registration whose identity is not on the list yet; `lastState` from an earlier life. */
+  add(record: MonitorRecord, lastState = 0): Monitored {
+    const monitored: Monitored = { record, lastState, lastNotice: 0 };
     this.restore(monitored);
     return monitored;
   }

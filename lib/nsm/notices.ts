@@ -12,10 +12,14 @@
 import type { LimitedLog } from "../log_limits.ts";
 import type { StatChge } from "../protocol/nsm.ts";
 import { quote } from "../quote.ts";
+import { isLoopback } from "../rpc/address.ts";
 import type { Caller } from "../rpc/transport.ts";
-import type { MonitorList } from "./monitor_list.ts";
-import type { Monitored } from "./monitor_list.ts";
+import type { Counters } from "./counters.ts";
+import type { Monitored, MonitorList } from "./monitor_list.ts";
+import { judgeNotice, type SourceCheck, UNKNOWN_SOURCE } from "./notice_gate.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
+import type { Clock } from "./ports.ts";
+import { SourceLimits } from "./source_limits.ts";
 
 /**
  * Notices that may wait for the name service at one time. A stranger can send any number of names;
@@ -29,53 +33,136 @@ export interface NoticeParts {
   readonly directory: PeerDirectory;
   /** Has the requester of one registration told. */
   readonly callBack: (monitored: Monitored, state: number) => void;
+  /** How strictly notices are checked, asked each time. */
+  readonly sourceCheck: () => SourceCheck;
+  readonly clock: Pick<Clock, "now">;
+  readonly counters: Pick<Counters, "notices_doubted" | "notices_refused" | "notices_undecided">;
   /** Says what strangers cause, within limits. */
   readonly tell: LimitedLog;
 }
 
-export class Notices {
-  #undecided = 0;
+/** A notice on its way through; later ones have higher ordinals. */
+interface Heard extends StatChge {
+  readonly caller: Caller;
+  readonly ordinal: number;
+}
 
-  constructor(readonly parts: NoticeParts) {}
+export class Notices {
+  readonly #sources: SourceLimits;
+  #undecided = 0;
+  #taken = 0;
+
+  constructor(readonly parts: NoticeParts) {
+    this.#sources = new SourceLimits(parts.clock);
+  }
 
   /** Handles one notice; false when there is no room for it now and it should be sent again. */
   take(notice: StatChge, caller: Caller): boolean {
-    const { list, directory, tell } = this.parts;
-    const what = () =>
-      `SM_NOTIFY of ${quote(notice.mon_name)} state ${notice.state} from ${caller.address}`;
+    const { list, directory, sourceCheck, tell, counters } = this.parts;
+    if (!isLoopback(caller.address) && !this.#sources.admits(caller.address)) {
+      tell(
+        "warning",
+        `too many SM_NOTIFY from ${caller.address}`,
+        () => `${what({ ...notice, caller })}: too many from there, left unanswered`,
+      );
+      return false;
+    }
     if (list.size === 0) {
       const key = "SM_NOTIFY while not monitoring any hosts";
-      tell("warning", key, () => `${what()} while not monitoring any hosts`);
+      tell("warning", key, () => `${what({ ...notice, caller })} while not monitoring any hosts`);
       return true;
     }
-    const found = this.#callBack(directory.known(notice.mon_name, caller.address), notice.state);
-    if (found > 0) tell("info", "SM_NOTIFY", () => `${what()} concerns ${found} registrations`);
-    if (found > 0 && directory.isComplete) return true;
-    if (this.#undecided >= UNDECIDED_MAX) return found > 0;
+    const heard: Heard = { ...notice, caller, ordinal: ++this.#taken };
+    const peers = directory.known(notice.mon_name, caller.address);
+    const unverified = this.#unverified(peers, caller);
+    // Only to enforce is worth waiting for the name service; a warning can come later.
+    if (sourceCheck() === "enforce") { for (const peer of unverified) peers.delete(peer); }
+    const concerned = this.#believe(peers, heard, unverified);
+    if (concerned > 0 && unverified.length === 0 && directory.isComplete) return true;
+    if (this.#undecided >= UNDECIDED_MAX) {
+      counters.notices_undecided++;
+      return concerned > 0;
+    }
     this.#undecided++;
-    directory.lookUp(notice.mon_name, caller.address).then((peers) => {
-      this.#undecided--;
-      const more = this.#callBack(peers, notice.state);
-      if (more > found) {
-        tell("info", "SM_NOTIFY", () => `${what()} concerns ${more} registrations, by look-up`);
-      } else if (more === 0) {
-        tell("info", "SM_NOTIFY of strangers", () => `${what()} concerns nobody monitored here`);
-      }
-    });
+    this.#askNameService(heard, unverified).finally(() => this.#undecided--);
     return true;
   }
 
-  /** Has everybody told who asked about these peers and does not know the state; returns how many. */
-  #callBack(peers: Set<string>, state: number): number {
+  /** Decides with the help of the name service what could not be decided at once. */
+  async #askNameService(heard: Heard, unverified: readonly string[]): Promise<void> {
+    const { directory, sourceCheck, counters, tell } = this.parts;
+    await Promise.all(unverified.map((peer) => directory.refresh(peer)));
+    const peers = await directory.lookUp(heard.mon_name, heard.caller.address);
+    const concerned = this.#believe(peers, heard);
+    if (sourceCheck() === "warn") {
+      for (const peer of this.#unverified(unverified, heard.caller)) {
+        counters.notices_doubted++;
+        this.#tellDoubt(heard, peer, UNKNOWN_SOURCE, "doubtful");
+      }
+    }
+    if (concerned === 0) {
+      const key = "SM_NOTIFY of strangers";
+      tell("info", key, () => `${what(heard)} concerns nobody monitored here`);
+    }
+  }
+
+  /** Those of these peers that are monitored and not known to have the caller's address. */
+  #unverified(peers: Iterable<string>, { address }: Caller): string[] {
+    const { list, directory, sourceCheck } = this.parts;
+    if (sourceCheck() === "off") return [];
+    return [...peers].filter((peer) => list.has(peer) && !directory.isAddressOf(peer, address));
+  }
+
+  /**
+   * Has everybody told who asked about these peers, as far as the notice is believed; returns how many
+   * registrations it concerns. The source of `assumed` peers is not held against them yet.
+   */
+  #believe(
+    peers: Iterable<string>,
+    heard: Heard,
+    assumed: readonly string[] = [],
+  ): number {
+    const { list, directory, sourceCheck, callBack, counters, tell } = this.parts;
+    const { state, caller, ordinal } = heard;
     let concerned = 0;
     for (const peer of peers) {
-      for (const monitored of this.parts.list.about(peer)) {
+      const isKnownSource = assumed.includes(peer) || directory.isAddressOf(peer, caller.address);
+      for (const monitored of list.about(peer)) {
         concerned++;
-        if (monitored.lastState === state) continue;
+        const { lastState, lastNotice } = monitored;
+        // A newer notice was quicker to decide.
+        if (lastNotice > ordinal) continue;
+        const verdict = judgeNotice(sourceCheck(), { state, lastState, isKnownSource });
+        if (verdict.kind === "repeated") continue;
+        if (verdict.kind === "refused") {
+          counters.notices_refused++;
+          this.#tellDoubt(heard, peer, verdict.doubt, "refused");
+          continue;
+        }
+        if (verdict.doubt !== undefined) {
+          counters.notices_doubted++;
+          this.#tellDoubt(heard, peer, verdict.doubt, "doubtful");
+        }
         monitored.lastState = state;
-        this.parts.callBack(monitored, state);
+        monitored.lastNotice = ordinal;
+        tell("info", "SM_NOTIFY", () => `${what(heard)} is passed on`);
+        callBack(monitored, state);
       }
     }
     return concerned;
   }
+
+  #tellDoubt(
+    heard: Heard,
+    peer: string,
+    doubt: string,
+    outcome: "refused" | "doubtful",
+  ): void {
+    const message = () => `${what(heard)} is ${outcome} for peer ${quote(peer)}: ${doubt}`;
+    this.parts.tell("warning", `doubtful SM_NOTIFY from ${heard.caller.address}`, message);
+  }
+}
+
+function what({ mon_name, state, caller }: StatChge & { caller: Caller }): string {
+  return `SM_NOTIFY of ${quote(mon_name)} state ${state} from ${caller.address}`;
 }

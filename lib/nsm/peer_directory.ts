@@ -11,6 +11,7 @@ import type { Log } from "../log.ts";
 import { quote } from "../quote.ts";
 import { AliasIndex } from "./alias_index.ts";
 import { normaliseAddress } from "../rpc/address.ts";
+import { withoutScope } from "../rpc/transport.ts";
 import { nameKey } from "./host_name.ts";
 import type { Clock, PeerMemory, Resolver } from "./ports.ts";
 
@@ -32,7 +33,7 @@ export interface DirectoryParts {
 /** The aliases of one host, or why there are none yet. */
 type Learned =
   | { readonly aliases: readonly string[]; readonly canonicalName?: string }
-  | { readonly fault: string; readonly isLasting: boolean };
+  | { readonly fault: string };
 
 export class PeerDirectory {
   readonly #parts: DirectoryParts;
@@ -41,6 +42,8 @@ export class PeerDirectory {
   readonly #waiting = new Set<string>();
   /** Peers of which nothing could be found out, by key. */
   readonly #unknown = new Set<string>();
+  /** The states that peers had in an earlier life of the daemon, by key. */
+  readonly #lastStates = new Map<string, number>();
   #learning = 0;
   #relearnPauseMs = RELEARN_MIN_MS;
   #cancelRelearn: (() => void) | undefined;
@@ -50,6 +53,7 @@ export class PeerDirectory {
     this.#parts = parts;
     for (const [peer, facts] of parts.memory.load()) {
       this.#index.learn(peer, withCanonical(facts.addresses, facts.canonicalName));
+      if (facts.lastState !== undefined) this.#lastStates.set(peer, facts.lastState);
     }
   }
 
@@ -66,6 +70,17 @@ export class PeerDirectory {
   /** Other names and addresses of a peer. */
   aliasesOf(monName: string): readonly string[] {
     return this.#index.aliasesOf(monName);
+  }
+
+  /** Whether an address is known to be one of a peer's. */
+  isAddressOf(monName: string, address: string): boolean {
+    const isSame = (alias: string) => withoutScope(alias) === withoutScope(address);
+    return isSame(nameKey(monName)) || this.#index.aliasesOf(monName).some(isSame);
+  }
+
+  /** The state in the last notice from a peer that an earlier life of the daemon believed; else 0. */
+  rememberedState(monName: string): number {
+    return this.#lastStates.get(nameKey(monName)) ?? 0;
   }
 
   /** Begins to find out about a peer, unless it is known. */
@@ -88,6 +103,7 @@ export class PeerDirectory {
     const key = nameKey(monName);
     this.#waiting.delete(key);
     this.#unknown.delete(key);
+    this.#lastStates.delete(key);
     this.#index.forget(key);
     this.#parts.memory.forget(key);
   }
@@ -115,6 +131,13 @@ export class PeerDirectory {
     return this.known(...aliases);
   }
 
+  /** Asks the name service about a peer again, whose addresses may have changed. */
+  async refresh(monName: string): Promise<void> {
+    const key = nameKey(monName);
+    const learned = await this.#aliasesOf(key);
+    if (!this.#isStopped && this.#index.knows(key)) this.#keep(key, learned);
+  }
+
   /** Ends all activity. */
   stop(): void {
     this.#isStopped = true;
@@ -140,26 +163,27 @@ export class PeerDirectory {
     const learned = await this.#aliasesOf(key);
     // It may have been unmonitored meanwhile.
     if (this.#isStopped || !this.#unknown.has(key)) return;
-    if ("aliases" in learned) {
+    if (this.#keep(key, learned)) {
       this.#unknown.delete(key);
-      this.#index.learn(key, learned.aliases);
-      const addresses = learned.aliases.filter((alias) => normaliseAddress(alias) !== undefined);
-      const canonicalName = learned.canonicalName;
-      this.#parts.memory.save(key, {
-        addresses,
-        ...(canonicalName === undefined ? {} : { canonicalName }),
-      });
-      const { log } = this.#parts;
-      log.debug(() =>
-        `Peer ${quote(key)} is also known as ${learned.aliases.map(quote).join(" ")}`
-      );
       return;
     }
-    if (!wasUnknown) {
+    if (!wasUnknown && "fault" in learned) {
       const matched = "notices from it are matched by the name itself";
       this.#parts.log.notice(`Cannot look up peer ${quote(key)}: ${learned.fault}; ${matched}`);
     }
     this.#relearnLater();
+  }
+
+  /** Remembers what was learned of a peer; false if nothing was. */
+  #keep(key: string, learned: Learned): boolean {
+    if (!("aliases" in learned)) return false;
+    const { aliases, canonicalName } = learned;
+    const { memory, log } = this.#parts;
+    this.#index.learn(key, aliases);
+    const addresses = aliases.filter((alias) => normaliseAddress(alias) !== undefined);
+    memory.note(key, { addresses, ...(canonicalName === undefined ? {} : { canonicalName }) });
+    log.debug(() => `Peer ${quote(key)} is also known as ${aliases.map(quote).join(" ")}`);
+    return true;
   }
 
   /** One timer for all unknown peers; it only runs while there are any. */
@@ -181,14 +205,12 @@ export class PeerDirectory {
     const address = normaliseAddress(host);
     if (address === undefined) {
       const found = await resolver.addressesOf(host);
-      if (found.outcome !== "found") {
-        return { fault: found.reason, isLasting: found.outcome === "notFound" };
-      }
+      if (found.outcome !== "found") return { fault: found.reason };
       const { canonicalName, addresses } = found.value;
       return { aliases: withCanonical(addresses, canonicalName), canonicalName };
     }
     const reverse = await resolver.nameOf(address);
-    if (reverse.outcome === "tryLater") return { fault: reverse.reason, isLasting: false };
+    if (reverse.outcome === "tryLater") return { fault: reverse.reason };
     if (reverse.outcome === "notFound") return { aliases: [address] };
     const forward = await resolver.addressesOf(reverse.value);
     const addresses = forward.outcome === "found" ? forward.value.addresses : [];

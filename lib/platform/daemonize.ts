@@ -62,10 +62,14 @@ async function saysReady(output: ReadableStream<Uint8Array>): Promise<boolean> {
   return false;
 }
 
-/** Whether this process is a daemon being started by {@link startInBackground}; only the first call tells. */
+let isMarked: boolean | undefined;
+
+/** Whether this process is a daemon that {@link startInBackground} has started. */
 export function isInBackground(): boolean {
-  const isMarked = Deno.env.get(BACKGROUND_VARIABLE) !== undefined;
-  Deno.env.delete(BACKGROUND_VARIABLE); // not for programs that the daemon starts
+  if (isMarked === undefined) {
+    isMarked = Deno.env.get(BACKGROUND_VARIABLE) !== undefined;
+    Deno.env.delete(BACKGROUND_VARIABLE); // not for programs that the daemon starts
+  }
   return isMarked;
 }
 

@@ -130,6 +130,7 @@ const OPTIONS = {
   SO_RCVBUF: [SOL_SOCKET, 8],
   SO_RCVBUFFORCE: [SOL_SOCKET, 33],
   IPV6_V6ONLY: [41, 26],
+  TCP_USER_TIMEOUT: [6, 18],
 } as const;
 
 /** Reads a socket option. */

@@ -24,3 +24,16 @@ export function setReceiveBuffer(port: number, bytes: number): number {
   }
   return found;
 }
+
+/**
+ * Has the kernel give up connections whose peers take no data for `ms`: those that are accepted at the
+ * TCP sockets listening on `port`, which hand the option on (tcp(7), TCP_USER_TIMEOUT).
+ */
+export function setSendTimeLimit(port: number, ms: number): void {
+  for (const { fd } of openDescriptors()) {
+    const socket = boundSocket(fd);
+    if (socket?.transport === "tcp" && socket.port === port) {
+      setSocketOption(fd, "TCP_USER_TIMEOUT", ms);
+    }
+  }
+}

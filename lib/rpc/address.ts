@@ -60,6 +60,14 @@ export function sourceNetwork(address: string): string {
   return groups === undefined ? address : `${rfc5952([...groups.slice(0, 4), 0, 0, 0, 0])}/64`;
 }
 
+/** The 4 or 16 bytes of an address, scope left out; nothing if the text is not a numeric address. */
+export function addressBytes(text: string): number[] | undefined {
+  const address = normaliseAddress(text);
+  if (address === undefined) return undefined;
+  if (!address.includes(":")) return address.split(".").map(Number);
+  return groupsOf(withoutScope(address))?.flatMap((group) => [group >> 8, group & 0xff]);
+}
+
 /** The eight 16-bit groups of an IPv6 address; nothing if the text is not one. */
 function groupsOf(text: string): number[] | undefined {
   if (text.length > IPV6_MAX_CHARACTERS) return undefined;

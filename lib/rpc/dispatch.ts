@@ -26,8 +26,11 @@ export type Verdict = "accept" | "refuse" | "deny" | "ignore";
 
 /** What the surroundings decide for dispatch, and what they are told. */
 export interface DispatchHooks {
-  /** The access rule: one answer for one procedure of one program version and one caller. */
-  access(procedure: Procedure, name: string, caller: Caller): Verdict;
+  /**
+   * The access rule: one answer for one procedure of one program version and one caller; a promise
+   * only where something has to be found out first.
+   */
+  access(procedure: Procedure, name: string, caller: Caller): Verdict | Promise<Verdict>;
   /** A handler or the access rule threw: a bug or a broken part; the caller was told SYSTEM_ERR. */
   handlerFailed(name: string, caller: Caller, error: unknown): void;
   /** Arguments did not decode; the caller was told GARBAGE_ARGS. */
@@ -83,8 +86,8 @@ export function dispatcher(services: readonly Service[], hooks: DispatchHooks): 
       hooks.handlerFailed(name, caller, error);
       return replies.failure(xid, AcceptStat.SYSTEM_ERR);
     };
-    try {
-      switch (hooks.access(procedure, name, caller)) {
+    const decided = (verdict: Verdict, rest: XdrReader) => {
+      switch (verdict) {
         case "ignore":
           return undefined;
         case "deny":
@@ -97,14 +100,23 @@ export function dispatcher(services: readonly Service[], hooks: DispatchHooks): 
       }
       let args: unknown;
       try {
-        args = procedure.args.decode(reader);
+        args = procedure.args.decode(rest);
       } catch (error) {
         if (!(error instanceof XdrError)) throw error;
         hooks.garbage(name, caller, error);
         return replies.failure(xid, AcceptStat.GARBAGE_ARGS);
       }
       const result = handler(args, caller);
-      return result instanceof Promise ? result.then(answer).catch(failed) : answer(result);
+      return result instanceof Promise ? result.then(answer) : answer(result);
+    };
+    try {
+      const verdict = hooks.access(procedure, name, caller);
+      if (verdict instanceof Promise) {
+        const rest = reader.detached();
+        return verdict.then((late) => decided(late, rest)).catch(failed);
+      }
+      const reply = decided(verdict, reader);
+      return reply instanceof Promise ? reply.catch(failed) : reply;
     } catch (error) {
       return failed(error);
     }

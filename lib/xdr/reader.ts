@@ -31,6 +31,11 @@ export class XdrReader {
     return this.#offset;
   }
 
+  /** A reader of what is left, over bytes of its own: for when the buffer is about to be used again. */
+  detached(): XdrReader {
+    return new XdrReader(this.#bytes.slice(this.#offset));
+  }
+
   /** Bytes not read yet. */
   get remaining(): number {
     return this.#bytes.length - this.#offset;

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { accessFault, accessRule } from "../../lib/nsm/access.ts";
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
+import type { Procedure } from "../../lib/rpc/program.ts";
 import type { Caller, Netid } from "../../lib/rpc/transport.ts";
 
 const pure = { permissions: "none" } as const;
@@ -9,12 +10,18 @@ function caller(address: string, port: number, netid: Netid = "udp"): Caller {
   return { address, port, netid };
 }
 
+const OPEN_SETTINGS = { simuCrashAllowed: true, monReservedPort: false };
+
 const GUARDED = ["SM_MON", "SM_UNMON", "SM_UNMON_ALL", "SM_SIMU_CRASH"] as const;
+function fault(procedure: Procedure, from: Caller, settings = OPEN_SETTINGS) {
+  return accessFault(procedure, from, settings);
+}
+
 const OPEN = ["SM_NULL", "SM_STAT", "SM_NOTIFY"] as const;
 
 Deno.test("accessFault() lets everybody call NULL, STAT and NOTIFY", pure, () => {
   for (const name of OPEN) {
-    assertEquals(accessFault(nsmV1.procedures[name], caller("192.0.2.1", 40000)), undefined);
+    assertEquals(fault(nsmV1.procedures[name], caller("192.0.2.1", 40000)), undefined);
   }
 });
 
@@ -22,37 +29,63 @@ Deno.test("accessFault() lets only loopback call the rest", pure, () => {
   for (const name of GUARDED) {
     const procedure = nsmV1.procedures[name];
     for (const address of ["127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"]) {
-      assertEquals(accessFault(procedure, caller(address, 800)), undefined, `${name} ${address}`);
+      assertEquals(fault(procedure, caller(address, 800)), undefined, `${name} ${address}`);
     }
     for (const address of ["192.0.2.1", "10.127.0.1", "::2", "::ffff:10.0.0.1", "fe80::1%lo"]) {
-      const fault = accessFault(procedure, caller(address, 800));
-      assertEquals(fault, `call from non-local host ${address}`, `${name} ${address}`);
+      const found = fault(procedure, caller(address, 800));
+      assertEquals(found, `call from non-local host ${address}`, `${name} ${address}`);
     }
   }
 });
 
 Deno.test("accessFault() wants a reserved port for SM_SIMU_CRASH only", pure, () => {
-  const faults = GUARDED.map((name) =>
-    accessFault(nsmV1.procedures[name], caller("127.0.0.1", 1024))
-  );
+  const port = caller("127.0.0.1", 1024);
+  const faults = GUARDED.map((name) => fault(nsmV1.procedures[name], port));
   assertEquals(faults, [undefined, undefined, undefined, "call from unprivileged port 1024"]);
 });
 
-Deno.test("accessRule() refuses with the procedure's own answer, and tells why", pure, () => {
-  const told: string[] = [];
-  const rule = accessRule(
-    (name, { address }, fault) => told.push(`${name} ${address}: ${fault}`),
-    () => ({
-      simuCrashAllowed: false,
-    }),
-  );
-  const { SM_MON } = nsmV1.procedures;
-  assertEquals(rule(SM_MON, "SM_MON", caller("127.0.0.1", 9)), "accept");
-  assertEquals(rule(SM_MON, "SM_MON", caller("192.0.2.1", 9)), "refuse");
-  const { SM_SIMU_CRASH } = nsmV1.procedures;
-  assertEquals(rule(SM_SIMU_CRASH, "SM_SIMU_CRASH", caller("127.0.0.1", 9)), "refuse");
-  assertEquals(told, [
-    "SM_MON 192.0.2.1: call from non-local host 192.0.2.1",
-    "SM_SIMU_CRASH 127.0.0.1: call from 127.0.0.1 is not allowed by the settings",
-  ]);
+Deno.test(
+  "accessFault() wants a reserved port for everything guarded where that is set",
+  pure,
+  () => {
+    const strict = { ...OPEN_SETTINGS, monReservedPort: true };
+    for (const name of GUARDED) {
+      const procedure = nsmV1.procedures[name];
+      const found = fault(procedure, caller("127.0.0.1", 1024), strict);
+      assertEquals(found, "call from unprivileged port 1024", name);
+      assertEquals(fault(procedure, caller("127.0.0.1", 1023), strict), undefined, name);
+    }
+  },
+);
+
+Deno.test("accessFault() refuses SM_SIMU_CRASH to everybody where it is not allowed", pure, () => {
+  const found = fault(nsmV1.procedures.SM_SIMU_CRASH, caller("127.0.0.1", 800), {
+    ...OPEN_SETTINGS,
+    simuCrashAllowed: false,
+  });
+  assertEquals(found, "call from 127.0.0.1 is not allowed by the settings");
 });
+
+Deno.test(
+  "accessRule() refuses with the procedure's own answer, and denies whole hosts",
+  pure,
+  async () => {
+    const told: string[] = [];
+    const rule = accessRule({
+      settings: () => OPEN_SETTINGS,
+      admits: (address) => address === "198.51.100.1" ? Promise.resolve(false) : address !== "::2",
+      refused: (name, { address }, fault) => told.push(`${name} ${address}: ${fault}`),
+      denied: ({ address }) => told.push(`denied ${address}`),
+    });
+    const { SM_MON, SM_NULL } = nsmV1.procedures;
+    assertEquals(rule(SM_MON, "SM_MON", caller("127.0.0.1", 9)), "accept");
+    assertEquals(rule(SM_MON, "SM_MON", caller("192.0.2.1", 9)), "refuse");
+    assertEquals(rule(SM_NULL, "SM_NULL", caller("::2", 9)), "deny");
+    assertEquals(await rule(SM_NULL, "SM_NULL", caller("198.51.100.1", 9)), "deny");
+    assertEquals(told, [
+      "SM_MON 192.0.2.1: call from non-local host 192.0.2.1",
+      "denied ::2",
+      "denied 198.51.100.1",
+    ]);
+  },
+);

@@ -1,5 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { CALLBACK_TOTAL_MS, Callbacks, type LockManager } from "../../lib/nsm/callback.ts";
+import {
+  CALLBACK_TOTAL_MS,
+  Callbacks,
+  type LockManager,
+  lockManagerFinder,
+} from "../../lib/nsm/callback.ts";
 import type { Monitored } from "../../lib/nsm/monitor_list.ts";
 import type { CallPeer } from "../../lib/nsm/ports.ts";
 import type { Status } from "../../lib/protocol/nlm.ts";
@@ -14,7 +19,7 @@ const priv = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 function monitored(monName: string): Monitored {
   const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
-  return { record: { monName, ...requester, priv }, lastState: 0 };
+  return { record: { monName, ...requester, priv }, lastState: 0, lastNotice: 0 };
 }
 
 interface Call {
@@ -180,3 +185,29 @@ Deno.test("stop() leaves no timer behind", pure, async () => {
   await settle();
   assertEquals(calls.length, 1);
 });
+
+Deno.test(
+  "lockManagerFinder() looks for UDP first, or for TCP where that is preferred",
+  pure,
+  async () => {
+    const asked: string[] = [];
+    const ports: Record<string, number> = { udp: 4045, tcp: 4046 };
+    const callPeer: CallPeer = {
+      call(_program, _name, _args, _to, transport) {
+        asked.push(transport);
+        return Promise.resolve(ports[transport] as never);
+      },
+    };
+    const isTcp = { preferred: false };
+    const find = lockManagerFinder(callPeer, () => isTcp.preferred);
+    assertEquals(await find(100021, 3, 0), { address: "127.0.0.1", port: 4045, transport: "udp" });
+    isTcp.preferred = true;
+    assertEquals((await find(100021, 3, 0))?.transport, "tcp");
+    assertEquals((await find(100021, 3, 1))?.transport, "udp");
+    ports.udp = 0;
+    assertEquals((await find(100021, 3, 1))?.transport, "tcp");
+    ports.tcp = 0;
+    assertEquals(await find(100021, 3, 0), undefined);
+    assertEquals(asked, ["udp", "tcp", "udp", "udp", "tcp", "tcp", "udp"]);
+  },
+);

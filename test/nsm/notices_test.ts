@@ -1,5 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { makeCounters } from "../../lib/nsm/counters.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
+import type { SourceCheck } from "../../lib/nsm/notice_gate.ts";
 import { Notices } from "../../lib/nsm/notices.ts";
 import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -10,15 +12,23 @@ import { RecordingLog } from "../support/recording_log.ts";
 const pure = { permissions: "none" } as const;
 
 function setUp(...monitored: string[]) {
+  return setUpWith("warn", ...monitored);
+}
+
+function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
   const resolver = new FakeResolver();
   const clock = new FakeClock();
   const log = new RecordingLog();
   const list = new MonitorList();
   const directory = new PeerDirectory({ resolver, memory: new NoPeerMemory(), clock, log });
   const called: string[] = [];
+  const counters = makeCounters();
   const notices = new Notices({
     list,
     directory,
+    sourceCheck: () => sourceCheck,
+    clock,
+    counters,
     tell: (level, _key, message) => log[level](message()),
     callBack: ({ record }, state) => called.push(`${record.monName} ${state}`),
   });
@@ -30,7 +40,7 @@ function setUp(...monitored: string[]) {
   monitored.forEach(watch);
   const notify = (mon_name: string, address: string, state: number) =>
     notices.take({ mon_name, state }, { address, port: 700, netid: "udp" });
-  return { resolver, clock, log, list, directory, called, notify, watch };
+  return { resolver, clock, log, list, directory, called, counters, notify, watch };
 }
 
 /** Lets promises that are ready run; look-ups of the fake name service take a few turns. */
@@ -59,7 +69,7 @@ Deno.test(
     watch("nodeb");
     await settle();
     const asked = resolver.asked.length;
-    notify("nodeb.example.net", "192.0.2.9", 5);
+    notify("nodeb.example.net", "10.0.0.2", 5);
     notify("whatever", "fd77::2", 7);
     await settle();
     assertEquals(called, ["nodeb 5", "nodeb 7"]);
@@ -100,8 +110,88 @@ Deno.test("take() warns when nothing is monitored", pure, () => {
 Deno.test("take() asks for a repetition when too many wait for the name service", pure, () => {
   const { resolver, called, notify } = setUp("nodeb");
   resolver.gate = new Promise(() => {});
-  const taken = Array.from({ length: 300 }, (_, i) => notify(`n${i}`, "192.0.2.9", 5));
+  const taken = Array.from({ length: 300 }, (_, i) => notify(`n${i}`, `192.0.2.${i % 250}`, 5));
   assertEquals(taken.filter(Boolean).length, 256);
   assertEquals(notify("nodeb", "192.0.2.9", 5), true);
   assertEquals(called, ["nodeb 5"]);
+});
+
+Deno.test(
+  "take() believes a name from anywhere to warn, and warns when DNS does not know it",
+  pure,
+  async () => {
+    const { resolver, called, counters, notify, watch, log } = setUpWith("warn");
+    resolver.addHost("nodeb", ["10.0.0.2"]);
+    watch("nodeb");
+    await settle();
+    notify("nodeb", "192.0.2.9", 5);
+    assertEquals(called, ["nodeb 5"]);
+    await settle();
+    assertEquals(counters.notices_doubted, 1);
+    assertMatch(
+      log.of("warning")[0]!,
+      /is doubtful for peer "nodeb": the source is no known address/,
+    );
+  },
+);
+
+Deno.test(
+  "take() refuses a name from elsewhere to enforce, and believes each of its addresses",
+  pure,
+  async () => {
+    const { resolver, called, counters, notify, watch } = setUpWith("enforce");
+    resolver.addHost("nodeb", ["10.0.0.2", "fd77::2"]);
+    watch("nodeb");
+    await settle();
+    notify("nodeb", "192.0.2.9", 5);
+    await settle();
+    assertEquals([called, counters.notices_refused], [[], 1]);
+    notify("nodeb", "10.0.0.2", 5);
+    notify("whatever", "fd77::2", 7);
+    assertEquals(called, ["nodeb 5", "nodeb 7"]);
+  },
+);
+
+Deno.test(
+  "take() asks again for the addresses of a peer before it refuses to enforce",
+  pure,
+  async () => {
+    const { resolver, called, notify, watch } = setUpWith("enforce");
+    resolver.addHost("nodeb", ["10.0.0.2"]);
+    watch("nodeb");
+    await settle();
+    resolver.addHost("nodeb", ["10.0.0.9"]);
+    notify("nodeb", "10.0.0.9", 5);
+    await settle();
+    assertEquals(called, ["nodeb 5"]);
+  },
+);
+
+Deno.test(
+  "take() does not trust the name that a source gives itself to enforce",
+  pure,
+  async () => {
+    const { resolver, called, counters, notify, watch } = setUpWith("enforce");
+    resolver.addHost("nodeb", ["10.0.0.2"]);
+    watch("nodeb");
+    await settle();
+    resolver.names.set("192.0.2.9", "nodeb");
+    notify("whatever", "192.0.2.9", 5);
+    await settle();
+    assertEquals([called, counters.notices_refused], [[], 1]);
+  },
+);
+
+Deno.test("take() passes on no replay of an older state to enforce", pure, () => {
+  const { called, counters, notify } = setUpWith("enforce", "10.0.0.2");
+  for (const state of [9, 5, 9, 0, -1, 11]) notify("x", "10.0.0.2", state);
+  assertEquals([called, counters.notices_refused], [["10.0.0.2 9", "10.0.0.2 11"], 3]);
+});
+
+Deno.test("take() leaves a flood from one address unanswered, and others untouched", pure, () => {
+  const { called, notify } = setUpWith("off", "10.0.0.2");
+  const taken = Array.from({ length: 1000 }, (_, i) => notify("x", "192.0.2.9", i));
+  assertEquals(taken.filter(Boolean).length, 256);
+  assertEquals(notify("x", "10.0.0.2", 5), true);
+  assertEquals(called, ["10.0.0.2 5"]);
 });

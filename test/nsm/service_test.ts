@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { makeCounters } from "../../lib/nsm/counters.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
 import { Notices } from "../../lib/nsm/notices.ts";
 import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
@@ -64,6 +65,9 @@ function setUp(callout?: Callout) {
   const notices = new Notices({
     list,
     directory,
+    sourceCheck: () => "warn",
+    clock,
+    counters: makeCounters(),
     tell: (level, _key, message) => log[level](message()),
     callBack: ({ record }, state) => called.push([record.monName, state]),
   });
@@ -73,9 +77,12 @@ function setUp(callout?: Callout) {
   const service = nsmService({ ...parts, callout: () => callout });
   const refused: string[] = [];
   const answer = dispatcher([service], {
-    access: accessRule((name, _caller, fault) => refused.push(`${name}: ${fault}`), () => ({
-      simuCrashAllowed: true,
-    })),
+    access: accessRule({
+      settings: () => ({ simuCrashAllowed: true, monReservedPort: false }),
+      admits: () => true,
+      refused: (name, _caller, fault) => refused.push(`${name}: ${fault}`),
+      denied: () => {},
+    }),
     handlerFailed: (name) => log.error(`${name} failed`),
     garbage: () => {},
   });

@@ -24,7 +24,7 @@ type Count = Answer<typeof procedures.COUNT>;
 
 /** A dispatcher of the three programs, and what it tells its surroundings. */
 class Bench {
-  verdict: Verdict | (() => Verdict) = "accept";
+  verdict: Verdict | (() => Verdict | Promise<Verdict>) = "accept";
   count: (args: number) => Count | Promise<Count> = (args) => args + 1;
   refusal = () => ({ name: "refused", number: -1 });
   readonly events: unknown[][] = [];
@@ -296,4 +296,24 @@ Deno.test("dispatch replies do not share memory", pure, () => {
   bench.count = () => -1;
   bench.respond(call, caller);
   assertEquals(toHex(first), `${ACCEPTED} 00000000 00000005`);
+});
+
+Deno.test("dispatch waits for an access rule that has to find something out", pure, async () => {
+  const bench = new Bench();
+  const call = hex(XID, CALL, RPC, PROG, VERS, "00000007", NONE, "00000004");
+  let decide: (verdict: Verdict) => void = () => {};
+  bench.verdict = () => new Promise((resolve) => decide = resolve);
+  for (
+    const [verdict, reply] of [["accept", `${ACCEPTED} 00000000 00000005`], [
+      "deny",
+      `${DENIED} 00000001 00000007`,
+    ]] as const
+  ) {
+    const received = call.slice();
+    const answered = bench.respond(received, caller);
+    assertInstanceOf(answered, Promise);
+    received.fill(0xff); // the buffer is used again meanwhile
+    decide(verdict);
+    assertEquals(toHex((await answered)!), reply);
+  }
 });

@@ -1,0 +1,30 @@
+/** Settings that both programs have. */
+
+import { boolean, directory, number } from "./kinds.ts";
+import { setting } from "./setting.ts";
+
+/** Where the monitor list, the notify list and the state number live unless told otherwise. */
+export const DEFAULT_STATE_DIRECTORY = "/var/lib/nfs";
+
+export const stateDirectoryPath = setting({
+  kind: directory,
+  default: DEFAULT_STATE_DIRECTORY,
+  help: "Folder of the monitor list, the notify list and the state number.",
+  file: { section: "statd", key: "state-directory-path" },
+  option: { short: "P", long: "state-directory-path", argument: "DIR" },
+});
+
+export const verbose = setting({
+  isLive: true,
+  kind: number(0, 9, "level"),
+  default: 1,
+  help: "Least important messages to log: 0 warnings, 1 notices, 2 information, 3 and up debug.",
+  file: { section: "statd", key: "verbose", flat: "nfs.statd.verbose" },
+});
+
+export const sendUsingTcp = setting({
+  kind: boolean,
+  default: false,
+  help: "Send SM_NOTIFY and callbacks over TCP, and over UDP where that fails.",
+  file: { section: "statd", key: "send-using-tcp", flat: "nfs.statd.send_using_tcp" },
+});

@@ -1,0 +1,127 @@
+/**
+ * Every setting of sm-notify, in one table; see settings.ts.
+ *
+ * Source: sm-notify(8), nfs.conf(5) of nfs-utils.
+ */
+
+import { boolean, debug, list, number, retrySchedule, text } from "./kinds.ts";
+import {
+  DEADLINE_MAX_SECONDS,
+  givenMinutes,
+  minutes,
+  port,
+  setting,
+  type Table,
+} from "./setting.ts";
+import { sendUsingTcp, stateDirectoryPath, verbose } from "./shared_settings.ts";
+
+/** Settings of sm-notify. */
+export const SM_NOTIFY = {
+  noSyslog: setting({
+    kind: boolean,
+    default: false,
+    help: "Stay in the foreground and log everything, to stderr.",
+    option: { short: "d", long: "no-syslog", sets: true },
+  }),
+  force: setting({
+    kind: boolean,
+    default: false,
+    help: "Notify even if it was done since the system started.",
+    file: { section: "sm-notify", key: "force" },
+    option: { short: "f", long: "force", sets: true },
+  }),
+  retryTime: setting({
+    kind: minutes,
+    default: 15,
+    help: "Minutes to go on trying; 0 is for ever.",
+    file: { section: "sm-notify", key: "retry-time" },
+    option: { short: "m", long: "retry-time", argument: "MINUTES", kind: givenMinutes },
+  }),
+  retrySchedule: setting({
+    kind: retrySchedule,
+    default: "linux",
+    help: "When to try again: 2 s doubling to 120 s; or as BSD and macOS do, for a day; or pauses.",
+    file: { section: "sm-notify", key: "retry-schedule" },
+    option: { long: "retry-schedule", argument: "SCHEDULE" },
+  }),
+  deadline: setting({
+    kind: number(1, DEADLINE_MAX_SECONDS, "number of seconds"),
+    default: undefined,
+    help: "Seconds after which to give up, whatever the retry time.",
+    file: { section: "sm-notify", key: "deadline" },
+    option: { long: "deadline", argument: "SECONDS" },
+  }),
+  only: setting({
+    kind: list,
+    default: [],
+    help: "Notify these peers only; the others stay on the list. May be given several times.",
+    option: { long: "only", argument: "PEER", isRepeatable: true },
+  }),
+  dryRun: setting({
+    kind: boolean,
+    default: false,
+    help: "Print what would be announced to whom, and change nothing.",
+    option: { long: "dry-run", sets: true },
+  }),
+  json: setting({
+    kind: boolean,
+    default: false,
+    help: "Stay in the foreground and print what became of each peer, a line of JSON for each.",
+    option: { long: "json", sets: true },
+  }),
+  updateState: setting({
+    kind: boolean,
+    default: true,
+    help: "Advance the state number before notifying.",
+    file: { section: "sm-notify", key: "update-state" },
+    option: {
+      short: "n",
+      long: "no-update-state",
+      sets: false,
+      help: "Do not advance the state number.",
+    },
+  }),
+  outgoingPort: setting({
+    kind: port,
+    default: undefined,
+    help: "Port to send from; 0 is any, and without it any reserved port.",
+    file: { section: "sm-notify", key: "outgoing-port" },
+    option: { short: "p", long: "outgoing-port", argument: "PORT" },
+  }),
+  stateDirectoryPath,
+  outgoingAddr: setting({
+    kind: list,
+    default: [],
+    help: "Own names or addresses to send from and to announce.",
+    file: { section: "sm-notify", key: "outgoing-addr" },
+    option: { short: "v", long: "outgoing-addr", argument: "NAME", isRepeatable: true },
+  }),
+  peerPort: setting({
+    kind: port,
+    default: 0,
+    help: "Port of peers' status monitors, tried where their rpcbind is silent; 0 is none.",
+    file: { section: "sm-notify", key: "peer-port" },
+    option: { long: "peer-port", argument: "PORT" },
+  }),
+  instanceId: setting({
+    kind: text,
+    default: "",
+    help: "What tells lives of this host apart that share a boot, as of a restarted container.",
+    file: { section: "sm-notify", key: "instance-id" },
+    option: { long: "instance-id", argument: "TEXT" },
+  }),
+  liftGrace: setting({
+    kind: boolean,
+    default: true,
+    help: "End the lock manager's grace period if there is nobody to notify.",
+    file: { section: "sm-notify", key: "lift-grace" },
+  }),
+  debug: setting({
+    kind: debug,
+    default: [],
+    help: "Debug messages to log.",
+    file: { section: "sm-notify", key: "debug" },
+  }),
+  verbose,
+  sendUsingTcp,
+} satisfies Table;

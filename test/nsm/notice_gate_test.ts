@@ -1,0 +1,63 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { judgeNotice, type NoticeFacts, SOURCE_CHECKS } from "../../lib/nsm/notice_gate.ts";
+import { SourceLimits } from "../../lib/nsm/source_limits.ts";
+
+const pure = { permissions: "none" } as const;
+
+const genuine: NoticeFacts = { state: 7, lastState: 5, isKnownSource: true };
+
+function kinds(change: Partial<NoticeFacts>): string[] {
+  return SOURCE_CHECKS.map((mode) => judgeNotice(mode, { ...genuine, ...change }).kind);
+}
+
+Deno.test("judgeNotice() believes a new state from a known address in every mode", pure, () => {
+  assertEquals(kinds({}), ["believed", "believed", "believed"]);
+  assertEquals(kinds({ lastState: 0 }), ["believed", "believed", "believed"]);
+  for (const mode of SOURCE_CHECKS) assertEquals(judgeNotice(mode, genuine), { kind: "believed" });
+});
+
+Deno.test("judgeNotice() passes no state on twice, in any mode", pure, () => {
+  assertEquals(kinds({ state: 5 }), ["repeated", "repeated", "repeated"]);
+  assertEquals(kinds({ state: 5, isKnownSource: false }), ["repeated", "repeated", "repeated"]);
+});
+
+Deno.test(
+  "judgeNotice() refuses unknown sources and old or impossible states to enforce",
+  pure,
+  () => {
+    assertEquals(kinds({ isKnownSource: false }), ["believed", "believed", "refused"]);
+    assertEquals(kinds({ state: 3 }), ["believed", "believed", "refused"]);
+    assertEquals(kinds({ state: -1, lastState: 0 }), ["believed", "believed", "refused"]);
+    assertEquals(kinds({ state: 0, lastState: 5 }), ["believed", "believed", "refused"]);
+  },
+);
+
+Deno.test("judgeNotice() says what it doubts", pure, () => {
+  const doubt = (change: Partial<NoticeFacts>) => {
+    const verdict = judgeNotice("warn", { ...genuine, ...change });
+    return "doubt" in verdict ? verdict.doubt ?? "" : "";
+  };
+  assertMatch(doubt({ isKnownSource: false }), /no known address/);
+  assertMatch(doubt({ state: 3 }), /its state was 5 before/);
+  assertMatch(doubt({ state: -1 }), /state -1 is none/);
+});
+
+Deno.test("SourceLimits admits a burst, then a few each second, for each address", pure, () => {
+  let now = 0;
+  const limits = new SourceLimits({ now: () => now });
+  const admitted = (address: string, count: number) =>
+    Array.from({ length: count }, () => limits.admits(address)).filter(Boolean).length;
+  assertEquals(admitted("192.0.2.1", 1000), 256);
+  assertEquals(admitted("192.0.2.2", 10), 10);
+  now += 1000;
+  assertEquals(admitted("192.0.2.1", 1000), 8);
+  now += 3_600_000;
+  assertEquals(admitted("192.0.2.1", 1000), 256);
+});
+
+Deno.test("SourceLimits keeps a bounded number of addresses", pure, () => {
+  const limits = new SourceLimits({ now: () => 0 });
+  for (let i = 0; i < 256; i++) limits.admits("192.0.2.1");
+  for (let i = 0; i < 4096; i++) limits.admits(`10.0.${i >> 8}.${i & 255}`);
+  assertEquals(limits.admits("192.0.2.1"), true);
+});
