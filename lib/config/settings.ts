@@ -130,6 +130,8 @@ export const STATD = {
     default: "warn",
     help: "What to do with an SM_NOTIFY from an unknown address or with an old state.",
     file: { section: "statd", key: "notify-source-check" },
+    // Another name than the key's, as --not is short for --notify-mode in nfs-utils.
+    option: { long: "check-notify-source", argument: "MODE" },
   }),
   listenAddresses: setting({
     kind: addresses,
