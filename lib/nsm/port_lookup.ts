@@ -21,6 +21,7 @@ import {
   netidFor,
   toUniversalAddress,
 } from "../protocol/universal_address.ts";
+import { quote } from "../quote.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { AcceptStat } from "../rpc/message.ts";
 import type { Endpoint } from "../rpc/transport.ts";
@@ -105,6 +106,6 @@ function askRpcbind(rpcbindVersion: number): Ask {
 function usable(procedure: string, at: Endpoint, port: number, text: string): number | undefined {
   if (port === 0) return undefined;
   if (port > 0 && port <= PORT_MAX) return port;
-  const reason = `${JSON.stringify(text)} is no port or address`;
+  const reason = `${quote(text)} is no port or address`;
   throw new RpcError(procedure, at, { kind: "protocol", reason });
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { findPort } from "../../lib/nsm/port_lookup.ts";
 import type { CallPeer } from "../../lib/nsm/ports.ts";
 import { RpcError } from "../../lib/rpc/errors.ts";
@@ -88,6 +88,17 @@ Deno.test("findPort() fails when there is no answer, or an unusable one", pure, 
     await assertRejects(() => findPort(answering(text), wanted, "fd00::1", 1), RpcError);
   }
   await assertRejects(() => findPort(answering(65_536), wanted, "10.0.0.1", 1), RpcError);
+});
+
+Deno.test("findPort() escapes an unusable answer and cuts it short", pure, async () => {
+  const wanted = { program: SM_PROG, version: 1, transport: "udp" } as const;
+  const text = `\x9b2J\x1b[2J"\xff${"x".repeat(1000)}`;
+  const { message } = await assertRejects(
+    () => findPort(answering(text), wanted, "fd00::1", 1),
+    RpcError,
+    String.raw`malformed, "\x9b2J\x1b[2J\x22\xffxxx`,
+  );
+  assert(message.length < 500 && !/[^ -~…]/.test(message), message);
 });
 
 Deno.test("findPort() takes the port only, not another host's address", pure, async () => {
