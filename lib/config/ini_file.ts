@@ -45,6 +45,9 @@ const CONF_FOLDERS = ["/usr/etc", "/etc"] as const;
 /** Bounds includes that lead back to themselves; nobody nests this deep on purpose. */
 const INCLUDE_DEPTH_MAX = 10;
 
+/** Bounds files that include each other several times, which that alone lets multiply. */
+const INCLUDES_MAX = 100;
+
 /** Reads the system's settings; a main file that exists replaces all that was read before it. */
 export function readNfsConf(files: ReadFiles): NfsConf {
   let conf: NfsConf = { assignments: [], warnings: [] };
@@ -107,6 +110,7 @@ function expand(at: Assignment, conf: NfsConf, env: Environment): Assignment | u
 class Reader implements NfsConf {
   readonly assignments: Assignment[] = [];
   readonly warnings: ConfigError[] = [];
+  private includes = 0;
 
   constructor(private readonly files: ReadFiles) {}
 
@@ -157,6 +161,8 @@ class Reader implements NfsConf {
     const path = name.startsWith("/") ? name : `${from.slice(0, from.lastIndexOf("/") + 1)}${name}`;
     const fault = depth >= INCLUDE_DEPTH_MAX
       ? `more than ${INCLUDE_DEPTH_MAX} files deep`
+      : ++this.includes > INCLUDES_MAX
+      ? `more than ${INCLUDES_MAX} files are included`
       : !this.read(path, within, depth + 1) && !optional
       ? "no such file"
       : undefined;

@@ -53,6 +53,16 @@ Deno.test("readNfsConf() warns of a file it cannot include", { permissions: "non
   ]);
 });
 
+Deno.test(
+  "readNfsConf() ends where a file includes itself many times",
+  { permissions: "none" },
+  () => {
+    const faults = warnings({ "/etc/nfs.conf": `[s]\n${"include=nfs.conf\n".repeat(5)}` });
+    const end = 'Cannot read "/etc/nfs.conf": more than 100 files are included';
+    assertEquals(faults.at(-1), `/etc/nfs.conf:6: include: ${end}`);
+  },
+);
+
 Deno.test("readNfsConf() warns of a circle of includes once", { permissions: "none" }, () => {
   assertEquals(warnings({ "/etc/nfs.conf": "[s]\ninclude=nfs.conf\n" }), [
     '/etc/nfs.conf:2: include: Cannot read "/etc/nfs.conf": more than 10 files deep',
