@@ -16,25 +16,30 @@ import { Syslog } from "../platform/syslog.ts";
 export interface LogSettings {
   /** Everything to stderr. */
   readonly isToStderr: boolean;
+  /** How lines on stderr look; the system log has its own form. */
+  readonly logFormat: "text" | "json";
   readonly verbose: number;
   /** Debug facilities; any of them lets debug messages through. */
   readonly debug: readonly string[];
 }
 
 /** The least important level that is logged. */
-export function logThreshold({ isToStderr, verbose, debug }: LogSettings): LogLevel {
+export function logThreshold(
+  { isToStderr, verbose, debug }: Omit<LogSettings, "logFormat">,
+): LogLevel {
   return isToStderr || debug.length > 0 ? "debug" : thresholdOf(verbose);
 }
 
 /** Opens the log of a program. */
 export function openLog(programName: string, settings: LogSettings): AdjustableLog {
-  return makeLog(logThreshold(settings), [sink(programName, settings.isToStderr)]);
+  return makeLog(logThreshold(settings), [sink(programName, settings)]);
 }
 
-function sink(programName: string, isToStderr: boolean): LogSink {
-  if (isToStderr) return stderrSink("plain", programName);
+function sink(programName: string, { isToStderr, logFormat }: LogSettings): LogSink {
+  const format = logFormat === "json" ? "json" : isToStderr ? "plain" : "journal";
+  if (isToStderr) return stderrSink(format, programName);
   // In the background stderr goes to /dev/null; the journal has the system log's socket as well.
   const hasJournal = !isInBackground() && isJournal(Deno.env.get("JOURNAL_STREAM"));
-  if (hasJournal) return stderrSink("journal", programName);
+  if (hasJournal) return stderrSink(format, programName);
   return new Syslog(programName);
 }

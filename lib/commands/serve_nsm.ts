@@ -27,6 +27,7 @@ import { ServiceManager } from "../platform/sd_notify.ts";
 import { onSignals } from "../platform/signals.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 import { StreamClient } from "../rpc/stream_client.ts";
+import { lockDirectory } from "../store/directory_lock.ts";
 import { openMonitorStore } from "../store/file_store.ts";
 import { layoutOf } from "../store/layout.ts";
 import { LiveSettings } from "./live_settings.ts";
@@ -77,6 +78,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   for (const write of kernel.setLockManagerPorts(settings.nlmPort, settings.nlmUdpPort)) {
     if (write.outcome === "failed") log.warning(`Cannot set ${write.path}: ${write.reason}`);
   }
+  using _lock = lockDirectory(stateDirectoryPath);
   const pidFile = openPidFile(owner, log);
   await notifyPeers();
   const store = openMonitorStore(stateDirectoryPath, { log });

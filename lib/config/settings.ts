@@ -9,7 +9,7 @@
 
 import { addresses, boolean, choice, debug, place, text } from "./kinds.ts";
 import { givenPort, port, seconds, setting, type SettingsOf, type Table } from "./setting.ts";
-import { sendUsingTcp, stateDirectoryPath, verbose } from "./shared_settings.ts";
+import { logFormat, sendUsingTcp, stateDirectoryPath, verbose } from "./shared_settings.ts";
 import { SM_NOTIFY } from "./sm_notify_settings.ts";
 
 export type { FileKey, Option, Setting, SettingsOf, Table } from "./setting.ts";
@@ -109,6 +109,7 @@ export const STATD = {
     file: { section: "statd", key: "debug" },
   }),
   verbose,
+  logFormat,
   sendUsingTcp,
   simuCrashAllowed: setting({
     isLive: true,

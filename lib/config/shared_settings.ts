@@ -1,6 +1,6 @@
 /** Settings that both programs have. */
 
-import { boolean, directory, number } from "./kinds.ts";
+import { boolean, choice, directory, number } from "./kinds.ts";
 import { setting } from "./setting.ts";
 
 /** Where the monitor list, the notify list and the state number live unless told otherwise. */
@@ -27,4 +27,11 @@ export const sendUsingTcp = setting({
   default: false,
   help: "Send SM_NOTIFY and callbacks over TCP, and over UDP where that fails.",
   file: { section: "statd", key: "send-using-tcp", flat: "nfs.statd.send_using_tcp" },
+});
+
+export const logFormat = setting<"text" | "json">({
+  kind: choice(["text", "json"]),
+  default: "text",
+  help: "How messages look on standard error: plain text, or a JSON object on each line.",
+  file: { section: "statd", key: "log-format" },
 });

@@ -13,7 +13,7 @@ import {
   setting,
   type Table,
 } from "./setting.ts";
-import { sendUsingTcp, stateDirectoryPath, verbose } from "./shared_settings.ts";
+import { logFormat, sendUsingTcp, stateDirectoryPath, verbose } from "./shared_settings.ts";
 
 /** Settings of sm-notify. */
 export const SM_NOTIFY = {
@@ -123,5 +123,6 @@ export const SM_NOTIFY = {
     file: { section: "sm-notify", key: "debug" },
   }),
   verbose,
+  logFormat,
   sendUsingTcp,
 } satisfies Table;

@@ -44,6 +44,7 @@ ha-callout = "/x #1"                     # /etc/nfs.conf:4
 ha-callout-timeout = 30                  # default
 debug = 0                                # default
 verbose = 1                              # default
+log-format = text                        # default
 send-using-tcp = no                      # default
 simu-crash-allowed = yes                 # default
 mon-reserved-port = no                   # default
@@ -94,6 +95,7 @@ debug = 0                                # default
 [statd]
 state-directory-path = /var/lib/nfs      # default
 verbose = 1                              # default
+log-format = text                        # default
 send-using-tcp = no                      # default
 
 # note: /etc/nfs.conf:2: x: no such setting in [sm-notify]

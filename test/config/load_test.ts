@@ -17,6 +17,7 @@ const STATD_DEFAULTS: StatdSettings = {
   nlmUdpPort: 0,
   debug: [],
   verbose: 1,
+  logFormat: "text",
   sendUsingTcp: false,
   simuCrashAllowed: true,
   monReservedPort: false,
@@ -45,6 +46,7 @@ const SM_NOTIFY_DEFAULTS: SmNotifySettings = {
   liftGrace: true,
   debug: [],
   verbose: 1,
+  logFormat: "text",
   sendUsingTcp: false,
 };
 
