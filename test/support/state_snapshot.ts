@@ -7,7 +7,7 @@ import { OTHER_PRIV, PRIV } from "./nsm_calls.ts";
 export type Snapshot = ReadonlyMap<string, string>;
 
 /** What is ours alone and not of nfs-utils' format: it skips names that begin with a dot. */
-const OURS_ALONE = ["sm/.peers", "sm/.statd.sock"];
+const OURS_ALONE = ["sm/.peers", ".statd.sock"];
 
 /** Bytes that fill many lines, and what stands for them. */
 const SHORT: readonly (readonly [string, string])[] = [[PRIV, "PRIV"], [OTHER_PRIV, "OTHER_PRIV"]];

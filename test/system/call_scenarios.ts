@@ -170,7 +170,12 @@ export const CALL_SCENARIOS: readonly Scenario[] = [
     host: { ...NETWORK, etc: { "hosts.deny": "statd: ALL\n" } },
     steps: [
       { does: "NULL by 127.0.0.1", call: nullCall },
-      { does: "NULL by 10.99.0.1", call: nullCall, from: { address: "10.99.0.1" } },
+      {
+        does: "NULL by 10.99.0.1",
+        call: nullCall,
+        to: "10.99.0.1",
+        from: { address: "10.99.0.1" },
+      },
       { does: "NULL by 127.0.0.2", call: nullCall, from: { address: "127.0.0.2" } },
       {
         does: "NULL by 127.0.0.2 over tcp",

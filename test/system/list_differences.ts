@@ -9,7 +9,7 @@ import {
   rewritten,
   sight,
 } from "../support/difference.ts";
-import { text, word } from "../support/nsm_calls.ts";
+import { OTHER_PRIV, PRIV, text, word } from "../support/nsm_calls.ts";
 
 const ALIASES = ["aliases"];
 const LETTER_CASE = ["letter case"];
@@ -21,8 +21,7 @@ const FOUND = ["files found at start"];
 const USUAL = "0100007f 000186b5 00000003 00000010 PRIV";
 
 /** What a lock manager is told of a peer in the state 5. */
-const told = (peer: string, priv = "000102030405060708090a0b0c0d0e0f") =>
-  callback(3, 16, text(peer) + word(5) + priv);
+const told = (peer: string, priv = PRIV) => callback(3, 16, text(peer) + word(5) + priv);
 
 export const LIST_DIFFERENCES: readonly Difference[] = [
   {
@@ -241,6 +240,17 @@ export const LIST_DIFFERENCES: readonly Difference[] = [
         ["UNMON_ALL: files"],
         `${gone("10.99.9.12")}\n${gone("10.99.9.14")}`,
         `${gone("10.99.9.12")}\nsm/10.99.9.13 0640 statd:nogroup "garbage\\n"`,
+      ),
+    ],
+  },
+  {
+    reason: "what a peer has said is remembered: repeating it after a restart tells lockd nothing",
+    seen: [
+      sight(
+        ["a restart"],
+        ["NOTIFY of the same state: calls"],
+        [told("10.99.9.1"), told("10.99.9.1", OTHER_PRIV)].join("\n"),
+        NOTHING,
       ),
     ],
   },

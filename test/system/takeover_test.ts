@@ -43,7 +43,7 @@ const MONITOR_LIST: Scenario = {
     { does: "UNMON", call: unmon({ monName: "10.99.9.1" }) },
     { does: "NOTIFY", call: notify("10.99.9.2", 5), callbacks: 3 },
     { does: "the first takeover", isRestart: true },
-    { does: "NOTIFY of three lines", call: notify("10.99.9.2", 5), callbacks: 3 },
+    { does: "NOTIFY of three lines", call: notify("10.99.9.2", 7), callbacks: 3 },
     { does: "NOTIFY of a name", call: notify("peer.example", 5), callbacks: 1 },
     { does: "NOTIFY by its address", call: notify("10.99.0.3", 7), callbacks: 1 },
     { does: "NOTIFY of an IPv6 address", call: notify("fd99::9", 5), callbacks: 1 },
