@@ -1,7 +1,8 @@
 /** The sample nfs.conf, `conf/nfs.conf`. */
 
 import { quoteValue } from "./grammar.ts";
-import { type FileKey, type Option, type Setting, SM_NOTIFY, STATD } from "./settings.ts";
+import { type FileSetting, settingsBySection } from "./sections.ts";
+import type { Option } from "./settings.ts";
 
 const HEAD = `#
 # Settings of rpc.statd and sm-notify, each shown at its default.
@@ -14,20 +15,13 @@ const HEAD = `#
 
 /** Our sections with every setting commented out at its default. */
 export function sampleConf(): string {
-  const sections = new Map<string, Map<string, string>>();
-  for (const row of [...Object.values(STATD), ...Object.values(SM_NOTIFY)]) {
-    const { file } = row as Setting<unknown>;
-    if (file === undefined) continue;
-    const entries = sections.get(file.section) ?? new Map<string, string>();
-    sections.set(file.section, entries.set(file.key, entry(row as Setting<unknown>, file)));
-  }
-  const text = Array.from(sections, ([name, entries]) => {
-    return `\n[${name}]\n${Array.from(entries.values()).join("#\n")}`;
+  const text = Array.from(settingsBySection(), ([name, settings]) => {
+    return `\n[${name}]\n${settings.map(entry).join("#\n")}`;
   });
   return HEAD + text.join("");
 }
 
-function entry(row: Setting<unknown>, { key }: FileKey): string {
+function entry({ row, file: { key } }: FileSetting): string {
   const value = row.default === undefined ? "" : quoteValue(row.kind.write(row.default));
   const option = row.option === undefined ? "" : `; option ${spellings(row.option)}`;
   return `# ${row.help}\n# Value: ${row.kind.hint}${option}.\n# ${key}=${value}\n`;
