@@ -1,0 +1,93 @@
+/** The manual pages name what exists, all of it, and can be read without a complaint. */
+
+import { assertEquals } from "@std/assert";
+import { SM_NOTIFY_COMMAND_LINE, STATD_COMMAND_LINE } from "../../lib/config/command_lines.ts";
+import { optionForms } from "../../lib/config/flags.ts";
+import type { OptionForm } from "../../lib/config/getopt.ts";
+import { settingsBySection } from "../../lib/config/sections.ts";
+
+const FOLDER = new URL("../../conf/", import.meta.url);
+const reading = { permissions: { read: [FOLDER] } };
+
+const statdOptions = optionNames(optionForms(STATD_COMMAND_LINE));
+const smNotifyOptions = optionNames(optionForms(SM_NOTIFY_COMMAND_LINE));
+const settings = [...settingsBySection().values()].flat();
+const keys = new Set(settings.flatMap(({ file: { key, flat } }) => flat ? [key, flat] : [key]));
+
+/** The options that each page may name, and whether it has to name all of them. */
+const PAGES = {
+  "statd.8": { options: statdOptions, isComplete: true },
+  "sm-notify.8": { options: smNotifyOptions, isComplete: true },
+  "nsm-nfs.conf.5": { options: new Set([...statdOptions, ...smNotifyOptions]), isComplete: false },
+} as const;
+
+function optionNames(forms: readonly OptionForm[]): Set<string> {
+  return new Set(forms.flatMap(({ letters, long }) => [...letters, `-${long}`]));
+}
+
+/** What macro calls of one kind have for arguments, up to the next macro or punctuation. */
+function* argumentsOf(page: string, macro: string): Generator<string> {
+  for (const line of page.split("\n")) {
+    if (!/^\.[A-Z]/.test(line)) continue;
+    let isInside = false;
+    for (const word of line.slice(1).split(" ")) {
+      if (/^[A-Z][a-z]$/.test(word)) isInside = word === macro;
+      else if (isInside && !/^[.,:;|()]$/.test(word)) yield word.replace("\\&", "");
+    }
+  }
+}
+
+/** Options of a page: clusters of letters in a synopsis count as their letters. */
+function namedOptions(page: string): Set<string> {
+  return new Set(
+    Array.from(argumentsOf(page, "Fl")).flatMap((word) => word.startsWith("-") ? word : [...word]),
+  );
+}
+
+for (const [name, { options, isComplete }] of Object.entries(PAGES)) {
+  const file = new URL(name, FOLDER);
+  const unknown = (found: Iterable<string>, known: ReadonlySet<string>) =>
+    [...found].filter((word) => !known.has(word));
+
+  Deno.test(`${name} names options and keys that exist`, reading, () => {
+    const page = Deno.readTextFileSync(file);
+    assertEquals(unknown(namedOptions(page), options), []);
+    assertEquals(unknown(argumentsOf(page, "Cm"), keys), []);
+  });
+
+  Deno.test(`${name} names every option or key`, reading, () => {
+    const page = Deno.readTextFileSync(file);
+    if (isComplete) assertEquals(unknown(options, namedOptions(page)), []);
+    else assertEquals(unknown(keys, new Set(argumentsOf(page, "Cm"))), []);
+  });
+}
+
+Deno.test("every manual page is tested", reading, () => {
+  const pages = Array.from(Deno.readDirSync(FOLDER), ({ name }) => name)
+    .filter((name) => /\.[58]$/.test(name));
+  assertEquals(pages.sort(), Object.keys(PAGES).sort());
+});
+
+const MANDOC = "/usr/bin/mandoc";
+const isThere = hasMandoc();
+// deno-lint-ignore no-console -- a skipped test says why
+if (!isThere) console.log(`skipped: man_test.ts wants ${MANDOC} (package mandoc)`);
+
+for (const name of Object.keys(PAGES)) {
+  Deno.test(`${name} renders without warnings`, { ignore: !isThere }, async () => {
+    const path = new URL(name, FOLDER).pathname;
+    const { success, stdout, stderr } = await new Deno.Command(MANDOC, {
+      args: ["-T", "lint", "-W", "warning", path],
+    }).output();
+    const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
+    assertEquals([success, said], [true, ""]);
+  });
+}
+
+function hasMandoc(): boolean {
+  try {
+    return Deno.statSync(MANDOC).isFile;
+  } catch {
+    return false;
+  }
+}
