@@ -11,7 +11,8 @@ usage: ./install.sh COMMAND
                  ARGs go to rpc.statd (-P DIR keeps the state in DIR)
   test           format check, lint, type check, build, all tests
   build          make dist/rpc.statd, dist/sm-notify, dist/nsmctl, dist/start-statd
-  install [--prefix DIR]      put them in DIR/sbin, default /usr/local; honours DESTDIR
+  install [--prefix DIR]      put them in DIR/sbin, default /usr/local, with units and manual pages;
+                              honours DESTDIR
   uninstall [--prefix DIR]    remove them, put back what they replaced
   clean          remove what was built; the fetched toolchain stays in .toolchain/
   toolchain      only fetch the toolchain
@@ -29,7 +30,7 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
 links=(sm-notify nsmctl start-statd)
 embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
-peers=(rpcbind nfs-common iproute2)
+peers=(rpcbind nfs-common iproute2 mandoc)
 
 # ---- toolchain -----------------------------------------------------------------------------------
 
@@ -210,79 +211,6 @@ run_all() {
   run_tests
 }
 
-# ---- install and uninstall -----------------------------------------------------------------------
-
-prefix=/usr/local
-parse_prefix() {
-  case ${1-} in
-    "") ;;
-    --prefix) prefix=${2-} ;;
-    --prefix=*) prefix=${1#*=} ;;
-    *) die "unknown argument \"$1\": only --prefix DIR is understood" ;;
-  esac
-  [[ $prefix == /* ]] || die "prefix \"$prefix\" is not an absolute path: give --prefix /a/folder"
-  prefix=${prefix%/} root=${DESTDIR-}
-  record=$root$prefix/lib/nsm/installed # one line for each path: what we put there, and where
-  kept=$root$prefix/lib/nsm/replaced    # what stood there before
-}
-
-mark() {
-  if [[ -L $1 ]]; then
-    echo "link:$(readlink "$1")"
-  elif [[ -f $1 ]]; then
-    sha256sum <"$1" | sed 's/^/sha256:/; s/ .*//'
-  fi
-}
-is_ours() { grep -qxF "$(mark "$root$1") $1" "$record" 2>/dev/null; }
-
-# place MODE SOURCE PATH, where MODE "link" makes a link to SOURCE
-place() {
-  local mode=$1 source=$2 path=$3
-  local new=$root$path.nsm-new
-  mkdir -p "$(dirname "$new")"
-  if [[ (-e $root$path || -L $root$path) ]] && ! is_ours "$path"; then
-    mkdir -p "$(dirname "$kept$path")"
-    cp -a "$root$path" "$kept$path"
-    say "Kept a copy of $root$path"
-  fi
-  if [[ $mode == link ]]; then ln -sfn "$source" "$new"; else install -m "$mode" "$source" "$new"; fi
-  { grep -v " $path\$" "$record" 2>/dev/null || true; echo "$(mark "$new") $path"; } >"$record.new"
-  mv "$record.new" "$record"
-  mv -fT "$new" "$root$path"
-}
-
-install_all() {
-  parse_prefix "$@"
-  if stale; then build; fi
-  if ! mkdir -p "$(dirname "$record")" 2>/dev/null || [[ ! -w $(dirname "$record") ]]; then
-    die "cannot write below $root$prefix: run as root or choose another --prefix"
-  fi
-  local name
-  place 755 dist/rpc.statd "$prefix/sbin/rpc.statd"
-  for name in "${links[@]}"; do place link rpc.statd "$prefix/sbin/$name"; done
-  place 644 LICENSE "$prefix/share/doc/nsm/LICENSE"
-  place 644 conf/NOTICES "$prefix/share/doc/nsm/NOTICES"
-  say "Installed rpc.statd, ${links[*]} in $root$prefix/sbin"
-}
-
-uninstall_all() {
-  parse_prefix "$@"
-  [[ -f $record ]] || die "nothing to uninstall below $root$prefix: was another --prefix used?"
-  local path left=0
-  while read -r path; do
-    if is_ours "$path"; then
-      rm "$root$path"
-      if [[ -e $kept$path || -L $kept$path ]]; then mv -T "$kept$path" "$root$path"; fi
-    elif [[ -e $root$path || -L $root$path ]]; then
-      left=1
-      say "Left alone $root$path: it is not what install put there"
-    fi
-  done < <(sed 's/^[^ ]* //' "$record")
-  if ((left)); then die "not all removed: what was replaced stays in $kept"; fi
-  rm -r "$(dirname "$record")"
-  rmdir --ignore-fail-on-non-empty "$root$prefix/share/doc/nsm"
-}
-
 command=${1-}
 (($#)) && shift
 if [[ $command == deno ]]; then # stays in the caller's folder
@@ -290,6 +218,8 @@ if [[ $command == deno ]]; then # stays in the caller's folder
   exec "$DENO" "$@"
 fi
 cd "$here"
+# shellcheck source=.ci/installation.sh
+source "$here/.ci/installation.sh"
 case $command in
   run) run "$@" ;;
   test) run_all ;;

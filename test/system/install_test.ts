@@ -1,0 +1,284 @@
+/**
+ * What `install.sh install` and `uninstall` do to a system: to a folder by way of DESTDIR, with a small
+ * file in place of the program.
+ */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+
+const PROJECT = new URL("../../", import.meta.url).pathname;
+const PROGRAM = "the program\n";
+
+/** A copy of the project, whose program is up to date, and a system to install it in. */
+class Site {
+  private constructor(readonly folder: string) {}
+
+  static async make(): Promise<Site> {
+    const site = new Site(await Deno.makeTempDir({ prefix: "nsm-install." }));
+    const copied = ["install.sh", ".ci", "conf", "LICENSE", "main.ts", "deno.json"];
+    await Deno.mkdir(`${site.project}/lib`, { recursive: true });
+    await Deno.mkdir(`${site.project}/dist`);
+    await succeed("cp", "-r", ...copied.map((name) => PROJECT + name), site.project);
+    await Deno.writeTextFile(`${site.project}/dist/rpc.statd`, PROGRAM);
+    await Deno.chmod(`${site.project}/dist/rpc.statd`, 0o755);
+    await Deno.mkdir(site.root);
+    return site;
+  }
+
+  get project(): string {
+    return `${this.folder}/project`;
+  }
+
+  get root(): string {
+    return `${this.folder}/root`;
+  }
+
+  /** Calls install.sh. */
+  async call(...args: string[]): Promise<{ code: number; said: string }> {
+    const { code, stderr } = await new Deno.Command(`${this.project}/install.sh`, {
+      args,
+      env: { DESTDIR: this.root, LC_ALL: "C" },
+    }).output();
+    return { code, said: new TextDecoder().decode(stderr) };
+  }
+
+  /** Calls install.sh, which has to succeed. */
+  async do(...args: string[]): Promise<string> {
+    const { code, said } = await this.call(...args);
+    assertEquals(code, 0, said);
+    return said;
+  }
+
+  /** Everything in the system: type and mode, and what a file holds or a link says. */
+  tree(folder = ""): Map<string, string> {
+    const found = new Map<string, string>();
+    for (const { name } of Deno.readDirSync(this.root + folder)) {
+      const path = `${folder}/${name}`;
+      if (path === "/var/lib/dpkg") continue;
+      const { isDirectory, isSymlink, mode } = Deno.lstatSync(this.root + path);
+      const rights = (mode! & 0o7777).toString(8);
+      if (isSymlink) found.set(path, `link ${Deno.readLinkSync(this.root + path)}`);
+      else if (!isDirectory) {
+        found.set(path, `${rights} ${Deno.readTextFileSync(this.root + path)}`);
+      } else {
+        found.set(path, `folder ${rights}`);
+        for (const [below, what] of this.tree(path)) found.set(below, what);
+      }
+    }
+    return found;
+  }
+
+  /** Puts a file into the system. */
+  async put(path: string, text: string, mode = 0o644): Promise<void> {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    await Deno.mkdir(this.root + folder, { recursive: true });
+    await Deno.writeTextFile(this.root + path, text);
+    await Deno.chmod(this.root + path, mode);
+  }
+
+  read(path: string): string {
+    return Deno.readTextFileSync(this.root + path);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+Deno.test("install puts each file in its place, and uninstall leaves no trace", async () => {
+  await using site = await Site.make();
+  await site.put("/usr/local/sbin/other", "somebody else's\n");
+  await Deno.mkdir(`${site.root}/usr/local/share/man`, { recursive: true });
+  const before = site.tree();
+  await site.do("install");
+
+  const added = [...site.tree()].filter(([path, what]) =>
+    !before.has(path) && !what.startsWith("folder") && !path.startsWith("/usr/local/lib/nsm/")
+  );
+  assertEquals(
+    added.map(([path]) => path.replace("/usr/local/", "")).sort(),
+    [
+      "lib/systemd/system/rpc-statd-notify.service",
+      "lib/systemd/system/rpc-statd.service",
+      "lib/sysusers.d/nsm.conf",
+      "lib/tmpfiles.d/nsm.conf",
+      "sbin/nsmctl",
+      "sbin/rpc.statd",
+      "sbin/sm-notify",
+      "sbin/start-statd",
+      "share/doc/nsm/LICENSE",
+      "share/doc/nsm/NOTICES",
+      "share/doc/nsm/nfs.conf",
+      ...manualPages().map((name) => `share/man/man${name.slice(-1)}/${name}.gz`),
+      "share/man/man8/rpc.sm-notify.8.gz",
+      "share/man/man8/rpc.statd.8.gz",
+    ].sort(),
+  );
+  const what = new Map(added);
+  assertEquals(what.get("/usr/local/sbin/rpc.statd"), `755 ${PROGRAM}`);
+  assertEquals(what.get("/usr/local/sbin/sm-notify"), "link rpc.statd");
+  assertMatch(
+    what.get("/usr/local/lib/systemd/system/rpc-statd.service")!,
+    /^644 [^]*\nExecStart=\/usr\/local\/sbin\/rpc\.statd -F\n/,
+  );
+  assert(added.every(([, text]) => !text.includes("@sbindir@")));
+  const page = `${site.root}/usr/local/share/man/man8/rpc.statd.8.gz`;
+  assertEquals(await succeed("gzip", "-dc", page), Deno.readTextFileSync(`${PROJECT}conf/statd.8`));
+
+  await site.do("uninstall");
+  assertEquals(site.tree(), before);
+});
+
+function manualPages(): string[] {
+  return Array.from(Deno.readDirSync(`${PROJECT}conf`), ({ name }) => name)
+    .filter((name) => /\.[58]$/.test(name));
+}
+
+Deno.test("install keeps what it replaces, and uninstall puts it back", async () => {
+  await using site = await Site.make();
+  await site.put("/usr/sbin/rpc.statd", "the other program\n", 0o711);
+  await site.put("/usr/lib/systemd/system/rpc-statd.service", "the other unit\n", 0o600);
+  await Deno.symlink("/bin/true", `${site.root}/usr/sbin/sm-notify`);
+  const before = site.tree();
+  assertStringIncludes(await site.do("install", "--prefix", "/usr"), "Kept a copy");
+  assertEquals(site.read("/usr/sbin/rpc.statd"), PROGRAM);
+  assertEquals(site.tree().get("/usr/sbin/sm-notify"), "link rpc.statd");
+  await site.do("uninstall", "--prefix=/usr");
+  assertEquals(site.tree(), before);
+});
+
+Deno.test("install twice is install once, also with another program", async () => {
+  await using site = await Site.make();
+  await site.put("/usr/sbin/rpc.statd", "the other program\n");
+  const before = site.tree();
+  await site.do("install", "--prefix", "/usr");
+  const once = site.tree();
+  await site.do("install", "--prefix", "/usr");
+  const lines = (tree: Map<string, string>) =>
+    tree.get("/usr/lib/nsm/installed")!.split("\n").sort();
+  const twice = site.tree();
+  assertEquals(lines(twice), lines(once));
+  for (const tree of [once, twice]) tree.delete("/usr/lib/nsm/installed");
+  assertEquals(twice, once);
+
+  const program = `${site.project}/dist/rpc.statd`;
+  await Deno.writeTextFile(program, "a newer program\n");
+  await site.do("install", "--prefix", "/usr");
+  assertEquals(site.read("/usr/sbin/rpc.statd"), "a newer program\n");
+  await site.do("uninstall", "--prefix", "/usr");
+  assertEquals(site.tree(), before);
+});
+
+Deno.test("uninstall leaves alone what somebody has changed", async () => {
+  await using site = await Site.make();
+  await site.do("install");
+  const unit = "/usr/local/lib/systemd/system/rpc-statd.service";
+  await site.put(unit, "mine now\n");
+  const { code, said } = await site.call("uninstall");
+  assertEquals(code, 1);
+  assertStringIncludes(said, `Left alone ${site.root}${unit}`);
+  assertEquals(site.read(unit), "mine now\n");
+  assert(!site.tree().has("/usr/local/sbin/rpc.statd"));
+});
+
+Deno.test("install and uninstall say what is wrong", async () => {
+  await using site = await Site.make();
+  for (
+    const [args, message] of [
+      [["install", "--prefix", "here"], '"here" is not an absolute path'],
+      [["install", "/usr"], 'unknown argument "/usr"'],
+      [["uninstall"], "nothing to uninstall"],
+    ] as const
+  ) {
+    const { code, said } = await site.call(...args);
+    assertEquals(code, 1);
+    assertStringIncludes(said, message);
+  }
+  assertEquals(site.tree(), new Map());
+});
+
+/** Makes a package and installs it in a site's system. */
+async function addPackage(
+  site: Site,
+  name: string,
+  version: string,
+  files: Record<string, string>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ dir: site.folder });
+  const control = `Package: ${name}\nVersion: ${version}\nArchitecture: all\n` +
+    "Maintainer: x <x@y>\nDescription: x\n";
+  for (const [path, text] of Object.entries({ "/DEBIAN/control": control, ...files })) {
+    await Deno.mkdir(folder + path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.writeTextFile(folder + path, text);
+  }
+  await Deno.chmod(folder, 0o755);
+  await succeed("dpkg-deb", "--build", "--root-owner-group", folder, `${folder}.deb`);
+  await succeed("dpkg", `--root=${site.root}`, "--install", `${folder}.deb`);
+}
+
+/** The package that has what we replace. */
+async function addNfs(site: Site, version: string, sbin: string): Promise<void> {
+  await addPackage(site, "nfs-common", version, {
+    [`${sbin}/rpc.statd`]: `packaged ${version}\n`,
+    "/usr/share/man/man8/statd.8.gz": `page ${version}\n`,
+  });
+}
+
+const packager = ["dpkg", "dpkg-deb", "dpkg-divert"].map((name) => `/usr/bin/${name}`);
+const canPackage = Deno.uid() === 0 && packager.every(isThere);
+if (!canPackage) {
+  // deno-lint-ignore no-console -- a skipped test says why
+  console.log("skipped: tests of installing over a package, which need root and dpkg");
+}
+
+for (const laterSbin of ["/sbin", "/usr/sbin"]) {
+  Deno.test(`install diverts files of a package, upgrades to ${laterSbin} too`, {
+    ignore: !canPackage,
+  }, async () => {
+    await using site = await Site.make();
+    await Deno.mkdir(`${site.root}/usr/sbin`, { recursive: true });
+    await Deno.symlink("usr/sbin", `${site.root}/sbin`);
+    await site.put("/var/lib/dpkg/status", "");
+    await Deno.mkdir(`${site.root}/var/lib/dpkg/info`);
+    await Deno.mkdir(`${site.root}/var/lib/dpkg/updates`);
+    // As on a real system, /sbin stays when one package gives it up.
+    await addPackage(site, "base", "1", { "/sbin/other": "other\n" });
+    await addNfs(site, "1", "/sbin");
+    assertEquals(site.read("/usr/sbin/rpc.statd"), "packaged 1\n");
+
+    assertStringIncludes(await site.do("install", "--prefix", "/usr"), "Diverted");
+    await addNfs(site, "2", laterSbin);
+    assertEquals(site.read("/usr/sbin/rpc.statd"), PROGRAM);
+    await site.do("uninstall", "--prefix", "/usr");
+
+    assertEquals(site.read("/usr/sbin/rpc.statd"), "packaged 2\n");
+    assertEquals(site.read("/usr/share/man/man8/statd.8.gz"), "page 2\n");
+    assertEquals(await succeed("dpkg-divert", `--root=${site.root}`, "--list"), "");
+    assert(!site.tree().has("/usr/lib/nsm"));
+  });
+}
+
+const SHELLCHECK = "/usr/bin/shellcheck";
+// deno-lint-ignore no-console -- a skipped test says why
+if (!isThere(SHELLCHECK)) console.log(`skipped: install_test.ts wants ${SHELLCHECK}`);
+
+Deno.test("shellcheck has nothing to say", { ignore: !isThere(SHELLCHECK) }, async () => {
+  const scripts = ["install.sh", ".ci/installation.sh", ".ci/run"].map((name) => PROJECT + name);
+  assertEquals(await succeed(SHELLCHECK, "-x", "-P", PROJECT, ...scripts), "");
+});
+
+/** Runs a program, which has to succeed; returns its output. */
+async function succeed(program: string, ...args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(program, { args }).output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assert(success, `${program}: ${out}${err}`);
+  return out!;
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
