@@ -1,0 +1,99 @@
+/** The whole status monitor behind its dispatcher, on a state directory of its own, with a world of fakes. */
+
+import { assert } from "@std/assert";
+import { loadStatdSettings } from "../../lib/config/load.ts";
+import { makeMonitor, type Monitor } from "../../lib/commands/monitor.ts";
+import type { CallPeer } from "../../lib/nsm/ports.ts";
+import { isCallbackProcedure } from "../../lib/protocol/nlm.ts";
+import { PMAP_PROG } from "../../lib/protocol/portmap.ts";
+import { RpcError } from "../../lib/rpc/errors.ts";
+import { openMonitorStore } from "../../lib/store/file_store.ts";
+import { openNotifyStore } from "../../lib/store/notify_store.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { FakeResolver } from "../support/fake_resolver.ts";
+import { MemoryFiles } from "../support/memory_files.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+import { WatchedFiles } from "./watched_files.ts";
+
+export interface MonitorUnderTest extends Disposable {
+  readonly monitor: Monitor;
+  readonly clock: FakeClock;
+  readonly log: RecordingLog;
+  readonly resolver: FakeResolver;
+  readonly files: WatchedFiles;
+  readonly directory: string;
+}
+
+/** Makes a monitor; `directory` is removed with it. */
+export function newMonitor(): MonitorUnderTest {
+  const directory = Deno.makeTempDirSync({ prefix: "nsm-fuzz-" });
+  for (const name of ["sm", "sm.bak"]) Deno.mkdirSync(`${directory}/${name}`);
+  const loaded = loadStatdSettings({
+    programName: "fuzz",
+    args: ["-P", directory],
+    env: { get: () => undefined },
+    files: new MemoryFiles({ [`${directory}/sm`]: "" }),
+  });
+  if (loaded.kind === "exit") throw new Error(loaded.stderr);
+  const { settings } = loaded;
+  const log = new RecordingLog();
+  const clock = new FakeClock();
+  const resolver = new FakeResolver();
+  resolver.addHost("nodeb.example.net", ["10.99.0.2", "fd99::2"], ["nodeb"]);
+  resolver.addHost("host1.example.net", ["10.99.0.3"], ["host1"]);
+  const files = new WatchedFiles();
+  const store = openMonitorStore(directory, { log, fileSystem: files });
+  store.stateNumber(); // makes the file, as the start of the daemon does
+  files.changed.length = 0;
+  const monitor = makeMonitor({
+    settings: () => settings,
+    stateDirectoryPath: directory,
+    store,
+    callPeer: new LockManagers(),
+    resolver,
+    // Its functions are handed on without it.
+    clock: {
+      now: () => clock.now(),
+      wallClock: () => clock.wallClock(),
+      startTimer: clock.startTimer,
+    },
+    log,
+    isToBeNotified: () => false,
+    notifyPeers() {
+      openNotifyStore(directory, { log }).retire();
+      for (const { name } of Deno.readDirSync(`${directory}/sm.bak`)) {
+        Deno.removeSync(`${directory}/sm.bak/${name}`);
+      }
+    },
+  });
+  return {
+    monitor,
+    clock,
+    log,
+    resolver,
+    files,
+    directory,
+    [Symbol.dispose]() {
+      monitor.stop();
+      Deno.removeSync(directory, { recursive: true });
+    },
+  };
+}
+
+/** rpcbind and lock managers that fail at times; nobody else may be called (CERT CA-99-05). */
+class LockManagers implements CallPeer {
+  #calls = 0;
+
+  call: CallPeer["call"] = ({ number, version }, name, _args, to) => {
+    assert(to.address === "127.0.0.1", `a call goes to ${to.address}`);
+    assert(
+      number === PMAP_PROG ||
+        [16, 24, 1, 17].some((proc) => isCallbackProcedure(number, version, proc)),
+      `program ${number} is called`,
+    );
+    if (++this.#calls % 5 === 0) {
+      return Promise.reject(new RpcError(name, to, { kind: "timeout", elapsedMs: 1 }));
+    }
+    return Promise.resolve((number === PMAP_PROG ? 4045 : undefined) as never);
+  };
+}

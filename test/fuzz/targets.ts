@@ -1,0 +1,26 @@
+/** All targets. */
+
+import type { Target } from "./target.ts";
+import { addresses } from "./targets/addresses.ts";
+import { commandLines } from "./targets/command_lines.ts";
+import { hostsAccess } from "./targets/hosts_access.ts";
+import { nfsConf } from "./targets/nfs_conf.ts";
+import { nsmService } from "./targets/nsm_service.ts";
+import { recordFiles } from "./targets/record_files.ts";
+import { recordMarking } from "./targets/record_marking.ts";
+import { replies } from "./targets/replies.ts";
+import { stateDirectory } from "./targets/state_directory.ts";
+import { xdr } from "./targets/xdr.ts";
+
+export const TARGETS: readonly Target[] = [
+  xdr,
+  nsmService,
+  recordMarking,
+  replies,
+  addresses,
+  nfsConf,
+  commandLines,
+  hostsAccess,
+  recordFiles,
+  stateDirectory,
+];

@@ -1,0 +1,157 @@
+/**
+ * Calls to the whole service. Each is answered by a short reply of RPC or by silence, what is logged is
+ * printable and short, and the state directory changes for valid calls of this host alone; it holds what
+ * memory holds. The first byte says who calls, the rest is the message.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { nsmV1 } from "../../../lib/protocol/nsm.ts";
+import { decodeReply, encodeCall, replyXid } from "../../../lib/rpc/client.ts";
+import type { Args, Result } from "../../../lib/rpc/program.ts";
+import type { Caller } from "../../../lib/rpc/transport.ts";
+import { parseRecord } from "../../../lib/store/record_format.ts";
+import { nsmCall } from "../messages.ts";
+import { type MonitorUnderTest, newMonitor } from "../monitor_world.ts";
+import { onceIn, type Subject, type Target } from "../target.ts";
+import { mutated } from "../wire.ts";
+
+/** The longest is AUTH_ERROR or PROG_MISMATCH or the result of SM_MON. */
+const REPLY_MAX_BYTES = 32;
+const LOG_LINES_MAX = 16;
+const LOG_LINE_MAX = 2_500;
+/** Time that passes from one call to the next, in ms. */
+const PAUSE_MS = 20;
+/** Registrations with which the monitor starts anew, as a directory listing takes its time. */
+const REGISTRATIONS_MAX = 200;
+
+const local = { address: "127.0.0.1", port: 700, netid: "udp" } as const;
+const CALLERS: readonly Caller[] = [
+  local,
+  { ...local, netid: "tcp" },
+  { ...local, port: 40_000 },
+  { address: "::1", port: 700, netid: "tcp6" },
+  { address: "10.99.0.2", port: 700, netid: "udp" },
+  { address: "10.99.0.3", port: 40_000, netid: "tcp" },
+  { address: "192.0.2.66", port: 700, netid: "udp" },
+  { address: "fd99::2", port: 700, netid: "udp6" },
+  { address: "fe80::1%lo", port: 1, netid: "udp6" },
+];
+const isLocal = (caller: Caller) => caller.address === "127.0.0.1" || caller.address === "::1";
+
+/** SM_MON, SM_UNMON, SM_UNMON_ALL */
+const CHANGING = [2, 3, 4];
+const CANARY = {
+  mon_id: {
+    mon_name: "canary",
+    my_id: { my_name: "fuzz", my_prog: 100021, my_vers: 4, my_proc: 16 },
+  },
+  priv: new Uint8Array(16).fill(7),
+};
+
+type Rows = typeof nsmV1.procedures;
+
+class Service implements Subject {
+  readonly #parts: MonitorUnderTest = newMonitor();
+
+  async run(input: Uint8Array): Promise<void> {
+    const { monitor, files, log, clock, resolver } = this.#parts;
+    const caller = CALLERS[(input[0] ?? 0) % CALLERS.length]!;
+    const message = input.slice(1);
+    const reply = await monitor.respond(message, caller);
+    if (reply !== undefined) checkReply(reply, message);
+    const [first] = files.changed;
+    if (first !== undefined) {
+      assert(mayChange(message, caller, reply), `"${first}" was changed`);
+      const inside = `${this.#parts.directory}/sm/`;
+      for (const path of files.changed) {
+        assert(path.startsWith(inside) && !path.slice(inside.length).includes("/"), path);
+      }
+    }
+    assert(log.lines.length <= LOG_LINES_MAX, `${log.lines.length} lines are logged`);
+    for (const line of log.lines) {
+      assert(line.length <= LOG_LINE_MAX && !/[^ -~…]/.test(line), JSON.stringify(line));
+    }
+    files.changed.length = log.lines.length = resolver.asked.length = 0;
+    clock.advance(PAUSE_MS);
+  }
+
+  async check(): Promise<void> {
+    const { monitor, files, log } = this.#parts;
+    await this.#call("SM_NULL", undefined);
+    assertEquals((await this.#call("SM_MON", CANARY)).res_stat, 0, `SM_MON fails: ${log.lines}`);
+    assert(monitor.list.has("canary"));
+    this.#checkDirectory();
+    await this.#call("SM_UNMON", CANARY.mon_id);
+    assert(!monitor.list.has("canary"), "SM_UNMON has no effect");
+    this.#checkDirectory();
+    if (monitor.list.size > REGISTRATIONS_MAX) {
+      await monitor.administration.forget([...monitor.list.peerNames()], "fuzz");
+    }
+    files.changed.length = log.lines.length = 0;
+  }
+
+  close(): void {
+    this.#parts[Symbol.dispose]();
+  }
+
+  async #call<K extends keyof Rows & string>(name: K, args: Args<Rows[K]>) {
+    const reply = await this.#parts.monitor.respond(encodeCall(nsmV1, name, args, 1), local);
+    assert(reply !== undefined, `${name} is not answered`);
+    const decoded = decodeReply(nsmV1.procedures[name], reply);
+    assert(decoded.ok, `${name} fails`);
+    return decoded.result as Result<Rows[K]>;
+  }
+
+  /** The directory holds the files of nfs-utils, and in them what memory holds. */
+  #checkDirectory(): void {
+    const { directory, monitor } = this.#parts;
+    for (const { name } of Deno.readDirSync(directory)) {
+      assert(["sm", "sm.bak", "state"].includes(name), `there is "${name}"`);
+    }
+    const onDisk: string[] = [];
+    for (const { name, isFile } of Deno.readDirSync(`${directory}/sm`)) {
+      if (name === ".peers") continue;
+      assert(isFile && /^[!-.0-~]+$/.test(name) && !name.startsWith("."), `there is "sm/${name}"`);
+      const lines = Deno.readTextFileSync(`${directory}/sm/${name}`).split("\n");
+      assertEquals(lines.pop(), "", "the last line has no end");
+      for (const line of lines) {
+        const record = parseRecord(line);
+        assert(record !== undefined && record.monName === name, line);
+        onDisk.push(line);
+      }
+    }
+    assertEquals(onDisk.length, monitor.list.size, "disk and memory differ");
+  }
+}
+
+function checkReply(reply: Uint8Array, message: Uint8Array): void {
+  assert(reply.length <= REPLY_MAX_BYTES, `the reply has ${reply.length} bytes`);
+  const view = new DataView(message.buffer, message.byteOffset, message.length);
+  assertEquals(replyXid(reply), view.getUint32(0));
+  assertEquals(view.getUint32(4), 0, "what is no call is answered");
+  const decoded = decodeReply(nsmV1.procedures.SM_NULL, reply);
+  if (decoded.ok) return;
+  assert(decoded.failure.kind !== "protocol", `the reply is malformed: ${decoded.failure.kind}`);
+  assert(decoded.failure.kind !== "accepted" || decoded.failure.stat !== 5, "SYSTEM_ERR");
+}
+
+/** Whether a call may have changed files: a procedure that does, from here, answered with success. */
+function mayChange(message: Uint8Array, caller: Caller, reply: Uint8Array | undefined): boolean {
+  if (reply === undefined || !isLocal(caller)) return false;
+  const view = new DataView(message.buffer, message.byteOffset, message.length);
+  const [, , version, program, programVersion, procedure] = [0, 4, 8, 12, 16, 20]
+    .map((at) => view.getUint32(at));
+  const isOurs = version === 2 && program === 100024 && programVersion === 1;
+  return isOurs && CHANGING.includes(procedure!) &&
+    decodeReply(nsmV1.procedures.SM_NULL, reply).ok;
+}
+
+export const nsmService: Target = {
+  name: "NSM service",
+  inputs: 10_000,
+  generate(random) {
+    const caller = onceIn(random, 2) ? 0 : random(CALLERS.length);
+    return Uint8Array.of(caller, ...mutated(nsmCall(random), random));
+  },
+  open: () => new Service(),
+};

@@ -1,0 +1,31 @@
+/** The real file system, with an account of what was changed. */
+
+import { type FileSystem, RealFileSystem } from "../../lib/store/file_system.ts";
+
+export class WatchedFiles implements FileSystem {
+  /** The paths of files that were made, written, renamed or removed. */
+  readonly changed: string[] = [];
+  readonly #fs = new RealFileSystem();
+
+  list: FileSystem["list"] = (directory) => this.#fs.list(directory);
+  facts: FileSystem["facts"] = (path) => this.#fs.facts(path);
+  read: FileSystem["read"] = (path, maxBytes) => this.#fs.read(path, maxBytes);
+  openDirectory: FileSystem["openDirectory"] = (path) => this.#fs.openDirectory(path);
+
+  create: FileSystem["create"] = (path, mode) => {
+    this.changed.push(path);
+    return this.#fs.create(path, mode);
+  };
+  append: FileSystem["append"] = (path, text, mode) => {
+    this.changed.push(path);
+    this.#fs.append(path, text, mode);
+  };
+  rename: FileSystem["rename"] = (from, to) => {
+    this.changed.push(from, to);
+    this.#fs.rename(from, to);
+  };
+  remove: FileSystem["remove"] = (path) => {
+    this.changed.push(path);
+    this.#fs.remove(path);
+  };
+}
