@@ -6,7 +6,8 @@ import { hostsFileFirst, systemNameFiles } from "../net/hosts_file.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { Notifier } from "../nsm/notifier.ts";
 import type { NotifyCounts, NotifyReport } from "../nsm/notify_outcome.ts";
-import { announcementsOf } from "../nsm/notify_list.ts";
+import { type Announcement, announcementsOf } from "../nsm/notify_list.ts";
+import type { NotifyRecord } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
@@ -33,6 +34,8 @@ export interface Prepared {
 export interface RunParts {
   readonly settings: SmNotifySettings;
   readonly prepared: Prepared;
+  /** The notify list, if it was read already. */
+  readonly records?: readonly NotifyRecord[];
   /** When to give up, in ms; Infinity is never. */
   readonly totalMs: number;
   readonly isInBackground: boolean;
@@ -65,7 +68,7 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
 }
 
 async function runNotifier(
-  { settings, prepared, totalMs, isInBackground, log }: RunParts,
+  { settings, prepared, records, totalMs, isInBackground, log }: RunParts,
   sources: ReturnType<SourceOpener["open"]>[],
   signal: AbortSignal,
 ): Promise<NotifyCounts> {
@@ -73,7 +76,8 @@ async function runNotifier(
   const { stateNumber } = prepared;
   const names = prepared.sources.flatMap(({ name }) => name === undefined ? [] : [name]);
   const store = openNotifyStore(stateDirectoryPath, { log });
-  const records = store.load().filter((record) => isSelected(settings, record));
+  const chosen = (records ?? store.load()).filter((record) => isSelected(settings, record));
+  const announcements = announcementsByName(names);
   const onSettled = (report: NotifyReport) => {
     progress.settled();
     if (json) write(Deno.stdout, reportLine(report));
@@ -96,11 +100,11 @@ async function runNotifier(
       stateNumber,
       schedule: scheduleOf(settings),
       totalMs,
-      announcements: (record) => announcementsOf(names.length > 0 ? names : [record.myName]),
+      announcements,
       preferTcp: sendUsingTcp,
       peerPort,
     },
-    records,
+    chosen,
   );
   const isLive = !isInBackground && !settings.noSyslog && Deno.stderr.isTerminal();
   const progress = new ProgressReport({
@@ -114,4 +118,17 @@ async function runNotifier(
   const counts = await notifier.run(signal);
   progress.end();
   return counts;
+}
+
+/** What is announced to a record's peer: own names, or the record's; thousands of records share one. */
+function announcementsByName(names: readonly string[]) {
+  const known = new Map<string, Announcement[]>();
+  return ({ myName }: NotifyRecord): Announcement[] => {
+    let announcements = known.get(myName);
+    if (announcements === undefined) {
+      announcements = announcementsOf(names.length > 0 ? names : [myName]);
+      known.set(myName, announcements);
+    }
+    return announcements;
+  };
 }

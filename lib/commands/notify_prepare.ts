@@ -6,7 +6,7 @@
 import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { hostResolver } from "../net/resolver.ts";
-import type { NotifyStore } from "../nsm/ports.ts";
+import type { NotifyRecord, NotifyStore } from "../nsm/ports.ts";
 import { asOwner } from "../platform/as_owner.ts";
 import { systemClock } from "../platform/clock.ts";
 import { KernelState, type KernelWrite } from "../platform/kernel_state.ts";
@@ -22,11 +22,17 @@ import { planSources } from "./notify_sources.ts";
 /** Where the run-once lock is; a tmpfs on most systems. */
 const RUN_DIRECTORY = "/run";
 
+/** What is handed to the run; the background reads the records anew. */
+export interface ReadyToNotify {
+  readonly prepared: Prepared;
+  readonly records: readonly NotifyRecord[];
+}
+
 /** Does all that comes before notifying; an exit status when nobody is to be notified. */
 export async function prepareToNotify(
   settings: SmNotifySettings,
   log: Log,
-): Promise<Prepared | number> {
+): Promise<ReadyToNotify | number> {
   const kernel = new KernelState();
   const life = lifeOf(settings, kernel.bootId());
   const { stateDirectoryPath } = settings;
@@ -57,7 +63,7 @@ export async function prepareToNotify(
     : store.stateNumber();
   if (stateNumber === 0) throw new Error("The state number is 0, which peers take for none");
   report(kernel.setLocalState(stateNumber), log);
-  return { stateNumber, sources, life };
+  return { prepared: { stateNumber, sources, life }, records };
 }
 
 /** Applies the run-once rule, which concerns the default state directory only. */

@@ -6,6 +6,7 @@ import { type GivenAwayPorts, openReservedSocket } from "../net/reserved_port.ts
 import { connectStream } from "../net/tcp.ts";
 import type { Log } from "../log.ts";
 import { normaliseAddress } from "../nsm/address.ts";
+import { coarseTimers } from "../nsm/coarse_timers.ts";
 import { type CallPeer, reasonOf, type Resolver } from "../nsm/ports.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
 import { setReceiveBuffer } from "../platform/socket_options.ts";
@@ -73,7 +74,7 @@ export class SourceOpener {
   readonly #port: number | undefined;
   readonly #log: Log;
   readonly #parts: ClientParts = {
-    startTimer: systemClock.startTimer,
+    startTimer: coarseTimers(systemClock),
     randomXid: randomNumbers(),
   };
   /** By own address, which several names may share. */

@@ -50,17 +50,11 @@ export async function smNotify(invocation: Invocation): Promise<number> {
     const outcome = await prepareToNotify(settings, log);
     if (typeof outcome === "number") return outcome;
     if (settings.noSyslog || settings.json) {
-      return await notifyPeers({
-        settings,
-        prepared: outcome,
-        totalMs,
-        isInBackground: false,
-        log,
-      });
+      return await notifyPeers({ settings, ...outcome, totalMs, isInBackground: false, log });
     }
     log.notice("Backgrounding to notify hosts...");
     const command = selfCommand("sm-notify", args, calledAs);
-    const env = { ...command.env, [PREPARED_VARIABLE]: JSON.stringify(outcome) };
+    const env = { ...command.env, [PREPARED_VARIABLE]: JSON.stringify(outcome.prepared) };
     return await startInBackground({ ...command, env });
   } catch (error) {
     log.error(reasonOf(error));
