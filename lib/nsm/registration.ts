@@ -93,7 +93,7 @@ export class Registrar {
     } catch (error) {
       if (!(error instanceof TransportError)) return this.#failed(error);
       try {
-        this.#session = await this.#registerByPortmap();
+        this.#session = await this.#registerByNetwork();
       } catch {
         // The Unix socket is the usual way, so its failure is the one worth telling.
         return this.#failed(error);
@@ -159,6 +159,22 @@ export class Registrar {
         await client.close();
       },
     };
+  }
+
+  /**
+   * Asks over TCP first, since a refused connection says at once that nobody is there. An rpcbind that
+   * was just starting has opened its Unix socket by the time it answers.
+   */
+  async #registerByNetwork(): Promise<Session> {
+    const { callPeer, portmapper } = this.#parts;
+    const probe = ["PMAPPROC_NULL", undefined, portmapper, "tcp", RPCBIND_TIMEOUT_MS] as const;
+    await callPeer.call(portmapV2, ...probe);
+    try {
+      return await this.#registerByUnixSocket();
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      return await this.#registerByPortmap();
+    }
   }
 
   async #registerByPortmap(): Promise<Session> {

@@ -20,10 +20,11 @@ function setUp(versions?: Program[]) {
   const log = new RecordingLog();
   const rpcbind = new FakeRpcbind(clock, versions);
   const portmap: string[] = [];
-  const state = { portmapAnswers: false };
+  const state = { portmapAnswers: false, isStarting: false };
   const callPeer: CallPeer = {
     call(_program, name, args, to, transport) {
       if (!state.portmapAnswers) return Promise.reject(new Error("no answer"));
+      if (state.isStarting) rpcbind.isUp = true;
       portmap.push(`${name} ${JSON.stringify(args)} ${to.address}:${to.port} ${transport}`);
       return Promise.resolve(true as never);
     },
@@ -93,9 +94,24 @@ Deno.test(
     state.portmapAnswers = true;
     assertEquals(await registrar.register(), true);
     assertEquals(portmap, [
+      "PMAPPROC_NULL undefined 127.0.0.1:111 tcp",
       'PMAPPROC_UNSET {"prog":100024,"vers":1,"prot":0,"port":0} 127.0.0.1:111 udp',
       'PMAPPROC_SET {"prog":100024,"vers":1,"prot":17,"port":662} 127.0.0.1:111 udp',
     ]);
+  },
+);
+
+Deno.test(
+  "register() takes the Unix socket that is there by the time rpcbind answers",
+  pure,
+  async () => {
+    const { rpcbind, registrar, portmap, state } = setUp();
+    rpcbind.isUp = false;
+    state.portmapAnswers = true;
+    state.isStarting = true;
+    assertEquals(await registrar.register(), true);
+    assertEquals(portmap, ["PMAPPROC_NULL undefined 127.0.0.1:111 tcp"]);
+    assertEquals(rpcbind.lines, LINES);
   },
 );
 
