@@ -1,0 +1,197 @@
+/**
+ * sm-notify as a whole, on hosts of its own whose peers are played by one process. What it announces,
+ * when records go, the run-once lock, the state number and the kernel's files are as with nfs-utils.
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  listed,
+  ManyPeers,
+  monitor,
+  MY_NAME,
+  peerAddresses,
+  stateNumber,
+} from "../support/many_peers_client.ts";
+import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
+import { eventually, inTime } from "../support/patience.ts";
+import { seededRandom } from "../support/seeded_random.ts";
+import { DEBIAN_STATD, systemTest } from "../support/system_test.ts";
+
+const SM_NOTIFY = Deno.env.get("SM_NOTIFY") ??
+  new URL("../../dist/sm-notify", import.meta.url).pathname;
+const LOCK = "/run/sm-notify.pid";
+
+async function peersOf(host: TestHost): Promise<ManyPeers> {
+  const peers = new ManyPeers(host);
+  await peers.ready();
+  return peers;
+}
+
+function read(host: TestHost, path: string): string {
+  return Deno.readTextFileSync(host.path(path));
+}
+
+systemTest(
+  "sm-notify tells each peer once under each form of the name",
+  [SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    const peers = await peersOf(host);
+    const addresses = peerAddresses("127.1", 300);
+    monitor(host, addresses);
+    const { code, stderr } = await host.run(SM_NOTIFY, "-d");
+    assertEquals(code, 0, stderr);
+    const report = await peers.report();
+    assertEquals([...report.keys()].sort(), addresses.toSorted());
+    for (const received of report.values()) {
+      assertEquals(received, { queries: 1, notices: [`${MY_NAME} 3`, "nodeb 3"] });
+    }
+    assertEquals(listed(host, "sm"), []);
+    assertEquals(listed(host, "sm.bak"), []);
+    assertEquals(stateNumber(host), 3);
+    assertEquals(read(host, "/proc/sys/fs/nfs/nsm_local_state"), "3");
+    assertEquals(read(host, "/proc/fs/lockd/nlm_end_grace"), "");
+  },
+);
+
+systemTest("sm-notify goes to the background, and runs once", [SM_NOTIFY], async (newHost) => {
+  const host = await newHost();
+  const peers = await peersOf(host);
+  monitor(host, peerAddresses("127.1", 5));
+  assertEquals((await host.run(SM_NOTIFY)).code, 0);
+  await eventually("all peers are told", async () => (await peers.count()).told === 5);
+  await eventually("the list is empty", () => listed(host, "sm.bak").length === 0);
+  assertMatch(read(host, LOCK), /^\d+\n$/);
+  assertEquals(Deno.statSync(host.path(LOCK)).mode! & 0o777, 0o600);
+
+  monitor(host, peerAddresses("127.1", 5));
+  await peers.forget();
+  const again = await host.run(SM_NOTIFY, "-d");
+  assertEquals(again.code, 0);
+  assert(again.stderr.includes("Already notifying clients; Exiting!"), again.stderr);
+  assertEquals(listed(host, "sm").length, 5);
+  assertEquals(stateNumber(host), 3);
+
+  assertEquals((await host.run(SM_NOTIFY, "-d", "-f")).code, 0);
+  assertEquals((await peers.count()).told, 5);
+  assertEquals(stateNumber(host), 5);
+});
+
+systemTest(
+  "sm-notify lifts grace when nobody is to be told, and only then",
+  [SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    assertEquals((await host.run(SM_NOTIFY)).code, 0);
+    assertEquals(read(host, "/proc/fs/lockd/nlm_end_grace"), "Y");
+    assertEquals(stateNumber(host), undefined);
+    assertEquals(read(host, "/proc/sys/fs/nfs/nsm_local_state"), "");
+  },
+);
+
+systemTest(
+  "a lock file from another boot does not count, nfs-utils' own does",
+  [SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    await peersOf(host);
+    monitor(host, peerAddresses("127.1", 1));
+    await host.write(LOCK, "1\n");
+    assert((await host.run(SM_NOTIFY, "-d")).stderr.includes("Already notifying"));
+    await host.write("/run/sm-notify.boot", "00000000-0000-0000-0000-000000000000\n");
+    const { code, stderr } = await host.run(SM_NOTIFY, "-d");
+    assertEquals([code, stderr.includes("Already notifying")], [0, false]);
+    assertEquals(listed(host, "sm.bak"), []);
+  },
+);
+
+systemTest(
+  "sm-notify gives up with status 1, and keeps whom it could not tell",
+  [SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost({ etc: { "resolv.conf": "nameserver 127.0.0.53\n" } });
+    const peers = await peersOf(host);
+    monitor(host, [...peerAddresses("127.1", 20), ...peerAddresses("127.2", 2), "nowhere.example"]);
+    const { code, stdout } = await host.run(SM_NOTIFY, "--json", "--deadline", "1");
+    assertEquals(code, 1);
+    assertEquals((await peers.count()).told, 20);
+    assertEquals(listed(host, "sm.bak").sort(), ["127.2.0.1", "127.2.0.2", "nowhere.example"]);
+    const lines = stdout.trim().split("\n").map((line) => JSON.parse(line));
+    assertEquals(lines.pop(), { state: 3, total: 23, told: 20, forgotten: 0, gave_up: 3 });
+    const outcomes = new Map(lines.map((line) => [line.name, line.outcome]));
+    assertEquals(outcomes.get("127.1.0.1"), "told");
+    assertEquals(outcomes.get("nowhere.example"), "gave up");
+  },
+);
+
+systemTest("--dry-run changes nothing", [SM_NOTIFY], async (newHost) => {
+  const host = await newHost();
+  monitor(host, ["127.1.0.1"]);
+  const { code, stdout } = await host.run(SM_NOTIFY, "--dry-run");
+  assertEquals(code, 0);
+  assertMatch(
+    stdout,
+    /^Would tell "127\.1\.0\.1" that "nodeb\.example\.net", then "nodeb" has state 3\n$/,
+  );
+  assertEquals(listed(host, "sm"), ["127.1.0.1"]);
+  assertEquals([...Deno.readDirSync(host.path("/run"))].filter(({ isFile }) => isFile), []);
+});
+
+systemTest("a run that is killed loses nobody, whenever it is", [SM_NOTIFY], async (newHost) => {
+  const KILLS = 20;
+  const PEERS = 2000;
+  const host = await newHost();
+  const peers = await peersOf(host);
+  const addresses = peerAddresses("127.1", PEERS);
+  const { random, seed } = seededRandom();
+  let expected: number | undefined;
+  let killed = 0;
+  for (let kill = 0; kill < KILLS; kill++) {
+    monitor(host, addresses);
+    await peers.forget();
+    const left = random(PEERS);
+    // Every fourth time in the middle of the move to sm.bak, else in the middle of notifying.
+    const isEarly = kill % 4 === 0;
+    const first = host.start(SM_NOTIFY, "-f", "--json");
+    await eventually("it is time to kill", () => {
+      const isThere = listed(host, "sm").length <= (isEarly ? left : 0);
+      return first.hasEnded || isThere && (isEarly || listed(host, "sm.bak").length <= left);
+    });
+    if (!first.hasEnded) await first.kill("KILL").catch(() => {}); // it may end this very moment
+    if (await inTime("end of the first run", first.ended) !== 0) killed++;
+    const { code, stderr } = await host.run(SM_NOTIFY, "-f", "--json");
+    const where = `seed ${seed}, kill ${kill}`;
+    assertEquals(code, 0, `${where}: ${stderr}`);
+    expected = expected === undefined ? 3 : expected + 2;
+    assertEquals(stateNumber(host), expected, where);
+    assertEquals(listed(host, "sm"), [], where);
+    assertEquals(listed(host, "sm.bak"), [], where);
+    const report = await peers.report();
+    const untold = addresses.filter((address) =>
+      !report.get(address)?.notices.includes(`nodeb ${expected}`)
+    );
+    assertEquals(untold, [], where);
+  }
+  assert(killed > KILLS / 2, `only ${killed} of ${KILLS} runs were killed before their end`);
+});
+
+systemTest("Debian's rpc.statd takes our notices, over IPv4 and IPv6", [
+  SM_NOTIFY,
+  DEBIAN_STATD,
+], async (newHost) => {
+  const host = await newHost({ addresses: ["10.99.0.1/32", "fd99::1/128"] });
+  await host.startRpcbind();
+  const statd = host.start(DEBIAN_STATD, "-F", "-d", "-L");
+  await eventually("statd is registered", async () => {
+    const { stdout } = await host.run("rpcinfo", "-s");
+    return /100024 .*udp6/.test(stdout);
+  });
+  const other = `${STATE_DIRECTORY}/other`;
+  await host.output("mkdir", "-p", `${other}/sm`, `${other}/sm.bak`);
+  await host.output("cp", "-a", `${STATE_DIRECTORY}/state`, other);
+  monitor(host, ["10.99.0.1", "fd99::1"]);
+  await host.output("sh", "-c", `mv ${STATE_DIRECTORY}/sm/* ${other}/sm`);
+  const { code, stderr } = await host.run(SM_NOTIFY, "-d", "-P", other, "-m", "1");
+  assertEquals(code, 0, stderr);
+  await statd.line(/nodeb\.example\.net/);
+});
