@@ -17,7 +17,7 @@ import {
 } from "../rpc/transport.ts";
 import { systemCode } from "./errors.ts";
 import { listenStream, type StreamListener } from "./tcp.ts";
-import { openDatagramSocket } from "./udp.ts";
+import { openDatagramSocket, type WithDatagramCalls } from "./udp.ts";
 
 /**
  * How often both transports are tried on one port of the system's choice, in number. It chooses at
@@ -39,6 +39,8 @@ export interface ServerOptions {
   /** Lets further UDP sockets be opened on the port with `reuseAddress`; see local_addresses.ts. */
   readonly sharesUdpPort?: boolean;
   readonly startTimer: StartTimer;
+  /** The way to the system for UDP, if there is a quick one. */
+  readonly withDatagramCalls?: WithDatagramCalls;
 }
 
 /** An address under which a server is reached, as it is registered. */
@@ -87,12 +89,15 @@ export function openServer(options: ServerOptions, openers?: Openers): ServerSoc
  * A port that is to be shared is first opened for us alone, since sharing would let a second instance
  * of the program in as well.
  */
-function openUdp(at: Endpoint, { startTimer, sharesUdpPort = false }: ServerOptions) {
+function openUdp(
+  at: Endpoint,
+  { startTimer, sharesUdpPort = false, withDatagramCalls }: ServerOptions,
+) {
+  if (!sharesUdpPort) return openDatagramSocket(at, startTimer, withDatagramCalls);
   const socket = openDatagramSocket(at, startTimer);
-  if (!sharesUdpPort) return socket;
   socket.close();
   const shared = { address: at.address, port: socket.local.port, reuseAddress: true };
-  return openDatagramSocket(shared, startTimer);
+  return openDatagramSocket(shared, startTimer, withDatagramCalls);
 }
 
 /**

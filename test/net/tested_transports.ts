@@ -1,9 +1,10 @@
-/** UDP and TCP behind one face, so that the same cases can be run against both. */
+/** UDP, by the runtime alone and with system calls, and TCP behind one face, for the same cases. */
 
 import { openServer } from "../../lib/net/server_sockets.ts";
 import { serveStreams } from "../../lib/net/stream_server.ts";
 import { connectStream, listenStream } from "../../lib/net/tcp.ts";
-import { openDatagramSocket, serveDatagrams } from "../../lib/net/udp.ts";
+import { openDatagramSocket, serveDatagrams, type WithDatagramCalls } from "../../lib/net/udp.ts";
+import { withDatagramCalls } from "../../lib/platform/datagram_calls.ts";
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
 import { netidFor } from "../../lib/protocol/universal_address.ts";
 import type { ClientParts } from "../../lib/rpc/client.ts";
@@ -12,6 +13,7 @@ import type { Args, Result } from "../../lib/rpc/program.ts";
 import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
 import { callOverStream } from "../../lib/rpc/stream_client.ts";
 import type { Endpoint, Respond } from "../../lib/rpc/transport.ts";
+import "../support/open_libc.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
@@ -24,6 +26,8 @@ export interface Running extends AsyncDisposable {
 /** A server or a bad imitation of one, and a client, on one transport. */
 export interface TestedTransport {
   readonly name: "udp" | "tcp";
+  /** How it is to be told from others of the name. */
+  readonly label: string;
   /** The real server, for all addresses of this host. */
   serve(respond: Respond): Running & { readonly log: RecordingLog };
   /** Hands each call to `receive`, which may send whatever messages it likes to the caller. */
@@ -58,10 +62,14 @@ function clientParts(clock: FakeClock): ClientParts {
   return { startTimer: clock.startTimer, randomXid: () => xid++ };
 }
 
-const udp: TestedTransport = {
+const udp = (label: string, withCalls?: WithDatagramCalls): TestedTransport => ({
   name: "udp",
+  label,
   serve: (respond) => {
-    const server = openServer({ port: 0, udp: true, tcp: false, startTimer });
+    const options = { port: 0, udp: true, tcp: false, startTimer };
+    const server = openServer(
+      withCalls === undefined ? options : { ...options, withDatagramCalls: withCalls },
+    );
     const log = new RecordingLog();
     const serving = server.datagrams.map((socket) =>
       serveDatagrams(socket, (address) => netidFor("udp", address), respond, {
@@ -80,7 +88,7 @@ const udp: TestedTransport = {
     };
   },
   improvise: (address, receive) => {
-    const socket = openDatagramSocket({ address, port: 0 }, startTimer);
+    const socket = openDatagramSocket({ address, port: 0 }, startTimer, withCalls);
     const ended = socket.receive((call, from) =>
       receive(call.slice(), (message) => socket.send(message, from), from)
     );
@@ -93,7 +101,7 @@ const udp: TestedTransport = {
     };
   },
   client: (clock) => {
-    const socket = openDatagramSocket({ address: "::", port: 0 }, startTimer);
+    const socket = openDatagramSocket({ address: "::", port: 0 }, startTimer, withCalls);
     const client = new DatagramClient(socket, clientParts(clock));
     return {
       call: (name, args, to, timeoutMs = TIMEOUT_MS) =>
@@ -102,14 +110,15 @@ const udp: TestedTransport = {
     };
   },
   sendOnly: async (message, to) => {
-    const socket = openDatagramSocket({ address: "::", port: 0 }, startTimer);
+    const socket = openDatagramSocket({ address: "::", port: 0 }, startTimer, withCalls);
     await socket.send(message, to);
     socket.close();
   },
-};
+});
 
 const tcp: TestedTransport = {
   name: "tcp",
+  label: "tcp",
   serve: (respond) => {
     const server = openServer({ port: 0, udp: false, tcp: true, startTimer });
     const log = new RecordingLog();
@@ -178,4 +187,8 @@ const tcp: TestedTransport = {
   },
 };
 
-export const testedTransports = [udp, tcp];
+export const testedTransports = [
+  udp("udp"),
+  tcp,
+  udp("udp with system calls", withDatagramCalls),
+];

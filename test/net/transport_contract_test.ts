@@ -51,7 +51,7 @@ async function failure(act: Promise<unknown>): Promise<RpcFailure> {
 
 function contract(what: string, test: (transport: TestedTransport) => Promise<void>): void {
   for (const transport of testedTransports) {
-    Deno.test(`${transport.name}: ${what}`, leakChecked, () => test(transport));
+    Deno.test(`${transport.label}: ${what}`, leakChecked, () => test(transport));
   }
 }
 

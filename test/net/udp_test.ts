@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
+  type DatagramCalls,
   type DatagramHooks,
   openDatagramSocket,
   serveDatagrams,
@@ -22,6 +23,7 @@ async function settle(): Promise<void> {
 class StubConn {
   readonly addr: Deno.NetAddr = { transport: "udp", hostname: "fe80::9", port: 700 };
   received = 0;
+  sent = 0;
   readonly #steps: (Deno.NetAddr | Error)[] = [];
   #wake = () => {};
 
@@ -39,6 +41,11 @@ class StubConn {
     return [buffer.subarray(0, 1), step];
   }
 
+  send(data: Uint8Array): Promise<number> {
+    this.sent++;
+    return Promise.resolve(data.length);
+  }
+
   close(): void {
     this.add(new Deno.errors.Interrupted("operation canceled"));
   }
@@ -46,10 +53,15 @@ class StubConn {
 
 const from = (hostname: string): Deno.NetAddr => ({ transport: "udp", hostname, port: 9 });
 
-function setUp(scope = "") {
+function setUp(scope = "", calls?: DatagramCalls) {
   const clock = new FakeClock();
   const conn = new StubConn();
-  const socket = new UdpSocket(conn as unknown as Deno.DatagramConn, clock.startTimer, scope);
+  const socket = new UdpSocket(
+    conn as unknown as Deno.DatagramConn,
+    clock.startTimer,
+    scope,
+    calls,
+  );
   const sources: string[] = [];
   const ended = socket.receive((_, { address, port }) => void sources.push(`${address} ${port}`));
   return { clock, conn, socket, sources, ended };
@@ -100,6 +112,70 @@ Deno.test("receive() ends when the socket is closed", pure, async () => {
     conn.add(error);
     await ended;
   }
+});
+
+/** System calls on a socket in which so many datagrams wait, all from 192.0.2.1. */
+class StubCalls implements DatagramCalls {
+  waiting = 0;
+  maySend = true;
+  readonly sent: string[] = [];
+
+  receive(into: Uint8Array, source: Uint8Array): number {
+    if (this.waiting === 0) return -1;
+    this.waiting--;
+    into[0] = 0xff;
+    source.set([2, 0, 0, 9, 192, 0, 2, 1]);
+    return 1;
+  }
+
+  send(_data: Uint8Array, to: Uint8Array): boolean {
+    if (this.maySend) this.sent.push(to.toHex());
+    return this.maySend;
+  }
+}
+
+Deno.test("receive() drains what has arrived, and lets others have their turn", pure, async () => {
+  const calls = new StubCalls();
+  const { conn, socket, sources, ended } = setUp("", calls);
+  calls.waiting = 100;
+  conn.add(from("192.0.2.2"));
+  await settle();
+  assertEquals([sources.length, calls.waiting, conn.received], [64, 37, 2]);
+  assertEquals(sources.slice(0, 2), ["192.0.2.2 9", "192.0.2.1 9"]);
+  conn.add(from("192.0.2.2"));
+  await settle();
+  assertEquals([sources.length, calls.waiting, conn.received], [102, 0, 3]);
+  socket.close();
+  await ended;
+});
+
+Deno.test("receive() drains no more when it is closed meanwhile", pure, async () => {
+  const calls = new StubCalls();
+  const conn = new StubConn();
+  const socket = new UdpSocket(conn as unknown as Deno.DatagramConn, startTimer, "", calls);
+  calls.waiting = 10;
+  conn.add(from("192.0.2.2"));
+  let received = 0;
+  await socket.receive(() => {
+    if (++received === 3) socket.close();
+  });
+  assertEquals([received, calls.waiting], [3, 8]);
+});
+
+Deno.test("send() leaves to the runtime what the system does not take at once", pure, async () => {
+  const calls = new StubCalls();
+  const { conn, socket, ended } = setUp("", calls);
+  await socket.send(new Uint8Array(1), { address: "192.0.2.1", port: 9 });
+  assertEquals([calls.sent.length, conn.sent], [1, 0]);
+  calls.maySend = false;
+  await socket.send(new Uint8Array(1), { address: "192.0.2.1", port: 9 });
+  calls.maySend = true;
+  await socket.send(new Uint8Array(1), { address: "fe80::1%eth0", port: 9 });
+  assertEquals([calls.sent.length, conn.sent], [1, 2]);
+  socket.close();
+  await socket.send(new Uint8Array(1), { address: "192.0.2.1", port: 9 });
+  assertEquals([calls.sent.length, conn.sent], [1, 3]);
+  await ended;
 });
 
 /** Serves a socket without a network. */

@@ -1,0 +1,98 @@
+/**
+ * Addresses as the system's calls have them. On a dual-stack socket IPv4 addresses are mapped ones.
+ *
+ * ```
+ * struct sockaddr_in   family, port, 4 bytes of address, 8 unused
+ * struct sockaddr_in6  family, port, 4 bytes of flow, 16 of address, 4 of scope
+ * ```
+ *
+ * The family is in host byte order, the rest as on the wire; hosts here are little-endian.
+ *
+ * Source: ip(7), ipv6(7), RFC 3493 section 3.3.
+ */
+
+import { addressBytes, isLinkLocal, normaliseAddress } from "../rpc/address.ts";
+import type { Endpoint } from "../rpc/transport.ts";
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const IPV4_BYTES = 16;
+/** Length of the longest one in bytes. */
+export const SOCKET_ADDRESS_BYTES = 28;
+
+/** Where the bytes of an IPv4 address are in a mapped one: behind 80 bits of zeros and 16 of ones. */
+const MAPPED_AT = 20;
+const IPV6_AT = 8;
+
+/**
+ * The endpoint in a struct sockaddr. `scope` is that of the socket's own address, which those of its
+ * link have too.
+ */
+export function endpointIn(bytes: Uint8Array, scope: string): Endpoint | undefined {
+  const port = bytes[2]! << 8 | bytes[3]!;
+  if (bytes[0] === AF_INET) return { address: dotted(bytes, 4), port };
+  if (bytes[0] !== AF_INET6) return undefined;
+  if (isMapped(bytes)) return { address: dotted(bytes, MAPPED_AT), port };
+  const groups: string[] = [];
+  for (let at = IPV6_AT; at < IPV6_AT + 16; at += 2) {
+    groups.push((bytes[at]! << 8 | bytes[at + 1]!).toString(16));
+  }
+  const address = normaliseAddress(groups.join(":"))!;
+  return { address: isLinkLocal(address) ? address + scope : address, port };
+}
+
+function isMapped(bytes: Uint8Array): boolean {
+  for (let at = IPV6_AT; at < MAPPED_AT - 2; at++) {
+    if (bytes[at] !== 0) return false;
+  }
+  return bytes[MAPPED_AT - 2] === 0xff && bytes[MAPPED_AT - 1] === 0xff;
+}
+
+function dotted(bytes: Uint8Array, at: number): string {
+  return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+}
+
+/** Struct sockaddrs to send to from one socket. The last address is kept: replies come in rows. */
+export class SocketAddresses {
+  readonly #isIpv6: boolean;
+  #address: string | undefined;
+  #bytes: Uint8Array<ArrayBuffer> | undefined;
+
+  /** `isIpv6` is whether the socket is of that family. */
+  constructor(isIpv6: boolean) {
+    this.#isIpv6 = isIpv6;
+  }
+
+  /** The bytes of an endpoint, until the next call; nothing where only the runtime can tell them. */
+  of({ address, port }: Endpoint): Uint8Array<ArrayBuffer> | undefined {
+    if (address !== this.#address) {
+      this.#bytes = this.#make(address);
+      this.#address = address;
+    }
+    const bytes = this.#bytes;
+    if (bytes === undefined) return undefined;
+    bytes[2] = port >> 8;
+    bytes[3] = port;
+    return bytes;
+  }
+
+  #make(text: string): Uint8Array<ArrayBuffer> | undefined {
+    // The interface that a scope names has a number, which is not here.
+    if (isLinkLocal(text)) return undefined;
+    const address = addressBytes(text);
+    if (address === undefined) return undefined;
+    const isIpv4 = address.length === 4;
+    if (!this.#isIpv6) {
+      if (!isIpv4) return undefined;
+      const bytes = new Uint8Array(IPV4_BYTES);
+      bytes[0] = AF_INET;
+      bytes.set(address, 4);
+      return bytes;
+    }
+    const bytes = new Uint8Array(SOCKET_ADDRESS_BYTES);
+    bytes[0] = AF_INET6;
+    if (isIpv4) bytes.fill(0xff, MAPPED_AT - 2, MAPPED_AT);
+    bytes.set(address, isIpv4 ? MAPPED_AT : IPV6_AT);
+    return bytes;
+  }
+}

@@ -1,0 +1,49 @@
+import { assert, assertEquals } from "@std/assert";
+import "../support/open_libc.ts";
+import { withDatagramCalls } from "../../lib/platform/datagram_calls.ts";
+
+const LOCAL = { transport: "udp", hostname: "127.0.0.1" } as const;
+
+function open(reusedPort?: number) {
+  const options = { ...LOCAL, port: reusedPort ?? 0, reuseAddress: true };
+  const { opened, calls } = withDatagramCalls(() => Deno.listenDatagram(options));
+  const { port } = opened.addr as Deno.NetAddr;
+  const address = new Uint8Array([2, 0, port >> 8, port & 0xff, 127, 0, 0, 1, ...new Array(8)]);
+  return { socket: opened, calls: calls!, port, address };
+}
+
+Deno.test("withDatagramCalls() takes what has arrived, and its source, and does not wait", () => {
+  const [one, other] = [open(), open()];
+  const [buffer, source] = [new Uint8Array(10), new Uint8Array(28)];
+  assert(one.calls.receive(buffer, source) < 0);
+  assert(other.calls.send(new Uint8Array([7, 8]), one.address));
+  assert(other.calls.send(new Uint8Array(0), one.address));
+  assertEquals(one.calls.receive(buffer, source), 2);
+  assertEquals([...buffer.subarray(0, 2)], [7, 8]);
+  assertEquals(source.subarray(0, 8), other.address.subarray(0, 8));
+  assertEquals(one.calls.receive(buffer, source), 0);
+  assert(one.calls.receive(buffer, source) < 0);
+  for (const { socket } of [one, other]) socket.close();
+});
+
+Deno.test("withDatagramCalls() finds the new one of two sockets on a port", () => {
+  const first = open();
+  const second = open(first.port);
+  // Of two that share an address, the kernel gives a datagram to the one that was bound last.
+  assert(first.calls.send(new Uint8Array([1]), second.address));
+  const [buffer, source] = [new Uint8Array(1), new Uint8Array(28)];
+  assert(first.calls.receive(buffer, source) < 0);
+  assertEquals(second.calls.receive(buffer, source), 1);
+  for (const { socket } of [first, second]) socket.close();
+});
+
+Deno.test("send() leaves what fails to others", () => {
+  const { socket, calls, address } = open();
+  assertEquals(calls.send(new Uint8Array(70_000), address), false);
+  assertEquals(calls.send(new Uint8Array(1), new Uint8Array(16)), false);
+  socket.close();
+});
+
+Deno.test("withDatagramCalls() has no calls where no UDP socket was opened", () => {
+  assertEquals(withDatagramCalls(() => 1), { opened: 1, calls: undefined });
+});
