@@ -25,7 +25,7 @@ export function manSynopsis<T extends Table>({ table, actions }: CommandLine<T>)
 /** The list of a program's options: what it can do instead of running comes last. */
 export function manOptions<T extends Table>(commandLine: CommandLine<T>): string {
   const settings = options(commandLine.table).map(([, row, option]) => [
-    itemOf([...option.short ?? ""], option.long, "argument" in option ? option.argument : ""),
+    manItem(option.short ?? "", option.long, "argument" in option ? option.argument : ""),
     text(option.help ?? row.help),
     ...("argument" in option ? [text(`Value: ${(option.kind ?? row.kind).hint}.`)] : []),
     ...inFile(row, option),
@@ -33,15 +33,25 @@ export function manOptions<T extends Table>(commandLine: CommandLine<T>): string
   const actions = optionForms(commandLine)
     .filter(({ long }) => long in ACTION_HELP)
     .map(({ letters, long }) => [
-      itemOf([...letters], long, ""),
+      manItem(letters, long, ""),
       text(ACTION_HELP[long as Action]),
     ]);
-  return list([...settings, ...actions]);
+  return manList([...settings, ...actions]);
 }
 
 /** The keys of one section of nfs.conf. */
 export function manKeys(section: FileKey["section"]): string {
-  return list((settingsBySection().get(section) ?? []).map(keyEntry));
+  return manList((settingsBySection().get(section) ?? []).map(keyEntry));
+}
+
+/** The keys of one section that both programs read, as the end of a sentence. */
+export function manSharedKeys(section: FileKey["section"]): string {
+  const shared = (settingsBySection().get(section) ?? [])
+    .filter(({ programs }) => programs.length > 1)
+    .map(({ file }) => `.Cm ${file.key}`);
+  return [...shared.slice(0, -1).map((line) => `${line} ,`), "and", `${shared.at(-1)} .`].join(
+    "\n",
+  );
 }
 
 /** The keys of macOS: their spelling there, and here. */
@@ -89,9 +99,10 @@ function inFile({ file, environment }: Setting<unknown>, option: Option<unknown>
   return lines;
 }
 
-function itemOf(letters: readonly string[], long: string, value: string): string {
+/** The head of an option in a list; `value` names its argument. */
+export function manItem(letters: string, long: string, value: string): string {
   const given = value === "" ? "" : ` Ar ${value}`;
-  const short = letters.map((letter) => `Fl ${argument(letter)}${given} , `).join("");
+  const short = Array.from(letters, (letter) => `Fl ${argument(letter)}${given} , `).join("");
   return `.It ${short}Fl -${long}${value === "" ? "" : ` Ns = Ns Ar ${value}`}`;
 }
 
@@ -105,6 +116,7 @@ function spelling({ short, long }: Option<unknown>): string {
   return short ?? `-${long}`;
 }
 
-function list(items: readonly (readonly string[])[]): string {
+/** A list with a head for each item. */
+export function manList(items: readonly (readonly string[])[]): string {
   return [".Bl -tag -width Ds", ...items.flat(), ".El"].join("\n");
 }

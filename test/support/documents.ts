@@ -1,14 +1,24 @@
 /**
- * What of the documents follows from the settings tables, and where it stands in them.
+ * What of the documents follows from tables in the program, and where it stands in them.
  *
- * A generated part begins behind a line that ends in `generated: NAME` and ends before one that ends in
- * `end of NAME`; in Markdown both are comments and end in `-->`. `deno task generate` writes the parts, a test
- * compares them.
+ * A generated part begins behind a line that says `generated: NAME` and ends before one that says
+ * `end of NAME`; both are comments. `deno task generate` writes the parts, a test compares them.
  */
 
-import { SM_NOTIFY_COMMAND_LINE, STATD_COMMAND_LINE } from "./command_lines.ts";
-import { manKeys, manMacosKeys, manOptions, manSynopsis } from "./man_page.ts";
-import { readmeMacosKeys, readmeSettings } from "./readme_tables.ts";
+import { COMMANDS } from "../../lib/commands/nsmctl.ts";
+import { SM_NOTIFY_COMMAND_LINE, STATD_COMMAND_LINE } from "../../lib/config/command_lines.ts";
+import {
+  manKeys,
+  manMacosKeys,
+  manOptions,
+  manSharedKeys,
+  manSynopsis,
+} from "../../lib/config/man_page.ts";
+import { readmeMacosKeys, readmeSettings } from "../../lib/config/readme_tables.ts";
+import { sampleConf } from "../../lib/config/sample_conf.ts";
+import { manCommands } from "./nsmctl_page.ts";
+
+const PROJECT = new URL("../../", import.meta.url);
 
 /** The generated parts of each document, by the document's path in the project. */
 export const GENERATED: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
@@ -20,8 +30,12 @@ export const GENERATED: Readonly<Record<string, Readonly<Record<string, () => st
     "synopsis": () => manSynopsis(SM_NOTIFY_COMMAND_LINE),
     "options": () => manOptions(SM_NOTIFY_COMMAND_LINE),
   },
+  "conf/nsmctl.8": {
+    "commands": () => manCommands(COMMANDS),
+  },
   "conf/nsm-nfs.conf.5": {
     "keys of [statd]": () => manKeys("statd"),
+    "keys of [statd] for sm-notify": () => manSharedKeys("statd"),
     "keys of [sm-notify]": () => manKeys("sm-notify"),
     "keys of [lockd]": () => manKeys("lockd"),
     "keys of macOS": manMacosKeys,
@@ -52,3 +66,14 @@ export function fillIn(document: string, parts: Readonly<Record<string, () => st
 function isMark(line: string, mark: string): boolean {
   return line === `.\\" ${mark}` || line === `<!-- ${mark} -->`;
 }
+
+/** Writes all of it. */
+export function writeDocuments(): void {
+  Deno.writeTextFileSync(new URL("conf/nfs.conf", PROJECT), sampleConf());
+  for (const [path, parts] of Object.entries(GENERATED)) {
+    const file = new URL(path, PROJECT);
+    Deno.writeTextFileSync(file, fillIn(Deno.readTextFileSync(file), parts));
+  }
+}
+
+if (import.meta.main) writeDocuments();
