@@ -80,8 +80,15 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   const directory = new PeerDirectory({ resolver, memory, clock, log });
   const findLockManager = lockManagerFinder(callPeer, () => settings().sendUsingTcp);
   const watchers = new Set<CallbackWatcher>();
+  /** Once nobody waits for news of a peer any more, a restart does not have to tell it again. */
+  const notePassedOn = (monitored: Monitored) => {
+    const peer = nameKey(monitored.record.monName);
+    for (const other of list.about(peer)) if (callbacks.isPending(other)) return;
+    if (list.has(peer)) memory.note(peer, { passedOn: monitored.lastState });
+  };
   const attempted: CallbackWatcher = (...attempt) => {
     countAttempt(counters, attempt[1]);
+    notePassedOn(attempt[0]);
     for (const watcher of watchers) watcher(...attempt);
   };
   const callbacks = new Callbacks({ callPeer, findLockManager, clock, log, attempted });
@@ -96,6 +103,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       times.heard(monitored);
       const heardAt = clock.wallClock();
       memory.note(nameKey(monitored.record.monName), { lastState: state, heardAt });
+      memory.flush();
       callBack(monitored, state);
     },
     sourceCheck: () => settings().notifySourceCheck,
@@ -116,8 +124,10 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   });
   for (const record of store.load()) {
     const lastState = directory.rememberedState(record.monName);
-    if (list.find(record) === undefined) list.add(record, lastState);
+    if (list.find(record) !== undefined) continue;
+    const monitored = list.add(record, lastState);
     directory.add(record.monName);
+    if (directory.isOwed(record.monName)) callBack(monitored, lastState);
   }
   directory.retain((peer) => list.has(peer) || parts.isToBeNotified(peer));
   const respond = dispatcher([counted(service, counters)], {

@@ -117,6 +117,11 @@ export class Callbacks {
     return this.#pending.size;
   }
 
+  /** Whether the lock manager of a registration is still to be told. */
+  isPending(monitored: Monitored): boolean {
+    return this.#pending.has(monitored);
+  }
+
   /** Has the requester of a registration told about a state; nobody waits for it. */
   add(monitored: Monitored, state: number): void {
     const waiting = this.#pending.get(monitored);

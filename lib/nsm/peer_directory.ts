@@ -44,6 +44,8 @@ export class PeerDirectory {
   readonly #unknown = new Set<string>();
   /** The states that peers had in an earlier life of the daemon, by key. */
   readonly #lastStates = new Map<string, number>();
+  /** Those of which not everybody was told in that life. */
+  readonly #owed = new Set<string>();
   #learning = 0;
   #relearnPauseMs = RELEARN_MIN_MS;
   #cancelRelearn: (() => void) | undefined;
@@ -54,6 +56,7 @@ export class PeerDirectory {
     for (const [peer, facts] of parts.memory.load()) {
       this.#index.learn(peer, withCanonical(facts.addresses, facts.canonicalName));
       if (facts.lastState !== undefined) this.#lastStates.set(peer, facts.lastState);
+      if (facts.lastState !== facts.passedOn) this.#owed.add(peer);
     }
   }
 
@@ -83,6 +86,11 @@ export class PeerDirectory {
     return this.#lastStates.get(nameKey(monName)) ?? 0;
   }
 
+  /** Whether an earlier life of the daemon has ended before everybody was told of that state. */
+  isOwed(monName: string): boolean {
+    return this.#owed.has(nameKey(monName));
+  }
+
   /** Begins to find out about a peer, unless it is known. */
   add(monName: string): void {
     const key = nameKey(monName);
@@ -104,6 +112,7 @@ export class PeerDirectory {
     this.#waiting.delete(key);
     this.#unknown.delete(key);
     this.#lastStates.delete(key);
+    this.#owed.delete(key);
     this.#index.forget(key);
     this.#parts.memory.forget(key);
   }

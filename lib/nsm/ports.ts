@@ -156,6 +156,8 @@ export interface PeerFacts {
   readonly lastState?: number;
   /** When that came, milliseconds since 1970. */
   readonly heardAt?: number;
+  /** The state that everybody who asked has been told, or was tried to be told for long enough. */
+  readonly passedOn?: number;
   /** Transport over which it was told last, and its NSM's port then. */
   readonly transport?: "udp" | "tcp";
   readonly port?: number;
@@ -173,6 +175,8 @@ export interface PeerMemory {
   note(monName: string, facts: Partial<PeerFacts>): void;
   /** Forgets a peer. */
   forget(monName: string): void;
+  /** Writes now what is otherwise written in a moment: a process that is killed after it has lost nothing. */
+  flush(): void;
 }
 
 /** One attempt of a remote call. */

@@ -13,6 +13,7 @@
  * port
  * toldAt
  * heardAt
+ * passedOn
  * also           true: the line adds to the earlier ones, in place of replacing them
  * ```
  *
@@ -115,9 +116,14 @@ class FilePeerMemory implements PeerMemory {
     // Everything that is learned in one turn of the event loop is one write.
     queueMicrotask(() => {
       this.#isScheduled = false;
-      this.#attempt("write", () => this.#flush());
-      this.#waiting.clear();
+      this.flush();
     });
+  }
+
+  flush(): void {
+    if (this.#waiting.size === 0) return;
+    this.#attempt("write", () => this.#flush());
+    this.#waiting.clear();
   }
 
   #flush(): void {
@@ -192,7 +198,8 @@ function fieldsOf(line: string): Record<string, unknown> | undefined {
 }
 
 function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
-  const { addresses, canonicalName, lastState, heardAt, transport, port, toldAt } = fields;
+  const { addresses, canonicalName, lastState, heardAt, passedOn, transport, port, toldAt } =
+    fields;
   if (!Array.isArray(addresses) || !addresses.every((it) => typeof it === "string")) {
     return undefined;
   }
@@ -200,6 +207,7 @@ function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
     addresses,
     ...(typeof canonicalName === "string" ? { canonicalName } : {}),
     ...(isIntegerWithin(lastState, -0x80000000, 0x7fffffff) ? { lastState } : {}),
+    ...(isIntegerWithin(passedOn, -0x80000000, 0x7fffffff) ? { passedOn } : {}),
     ...(isIntegerWithin(heardAt, 0, Number.MAX_SAFE_INTEGER) ? { heardAt } : {}),
     ...(transport === "udp" || transport === "tcp" ? { transport } : {}),
     ...(isIntegerWithin(port, 1, 0xffff) ? { port } : {}),

@@ -21,6 +21,7 @@ class MapMemory implements PeerMemory {
   forget(monName: string) {
     this.facts.delete(monName);
   }
+  flush() {}
 }
 
 function setUp() {
@@ -132,4 +133,33 @@ Deno.test("stop() ends the asking again", pure, async () => {
   clock.advance(3_600_000);
   await settle();
   assertEquals(resolver.asked.length, 1);
+});
+
+Deno.test("rememberedState() and isOwed() tell what an earlier life left undone", pure, () => {
+  const { memory, open } = setUp();
+  memory.facts.set("told", { addresses: [], lastState: 5, passedOn: 5 });
+  memory.facts.set("owed", { addresses: [], lastState: 7, passedOn: 5 });
+  memory.facts.set("never", { addresses: [] });
+  const directory = open();
+  const known = (peer: string) => [directory.rememberedState(peer), directory.isOwed(peer)];
+  assertEquals(["told", "OWED", "never", "x"].map(known), [
+    [5, false],
+    [7, true],
+    [0, false],
+    [0, false],
+  ]);
+});
+
+Deno.test("isAddressOf() knows learned addresses, whatever their scope", pure, async () => {
+  const { resolver, open } = setUp();
+  resolver.addHost("nodeb", ["10.0.0.2", "fe80::2%eth0"]);
+  const directory = open();
+  directory.add("nodeb");
+  directory.add("10.0.0.9");
+  await settle();
+  const answers = ["10.0.0.2", "fe80::2", "10.0.0.3"].map((it) =>
+    directory.isAddressOf("nodeb", it)
+  );
+  assertEquals(answers, [true, true, false]);
+  assertEquals(directory.isAddressOf("10.0.0.9", "10.0.0.9"), true);
 });

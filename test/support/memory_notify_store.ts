@@ -31,6 +31,7 @@ export class MemoryPeerMemory implements PeerMemory {
   note(monName: string, facts: Partial<PeerFacts>): void {
     this.facts.set(monName, { addresses: [], ...this.facts.get(monName), ...facts });
   }
+  flush(): void {}
   forget(monName: string): void {
     this.facts.delete(monName);
   }

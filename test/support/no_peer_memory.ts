@@ -9,4 +9,5 @@ export class NoPeerMemory implements PeerMemory {
   save(): void {}
   note(): void {}
   forget(): void {}
+  flush(): void {}
 }
