@@ -5,7 +5,7 @@ import { parsePortBlacklist, parseServices } from "../net/services.ts";
 import { type GivenAwayPorts, openReservedSocket } from "../net/reserved_port.ts";
 import { connectStream } from "../net/tcp.ts";
 import type { Log } from "../log.ts";
-import { normaliseAddress } from "../nsm/address.ts";
+import { normaliseAddress } from "../rpc/address.ts";
 import { coarseTimers } from "../nsm/coarse_timers.ts";
 import { type CallPeer, reasonOf, type Resolver } from "../nsm/ports.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
