@@ -41,7 +41,12 @@ const SETPCAP = 1n << 8n;
  * @throws {Error} When it is not there, or something else.
  */
 export function ownerOf(directory: string): Identity {
-  const found = Deno.lstatSync(directory);
+  let found: Deno.FileInfo;
+  try {
+    found = Deno.lstatSync(directory);
+  } catch (cause) {
+    throw new Error(`Cannot use "${directory}": ${(cause as Error).message}`, { cause });
+  }
   if (!found.isDirectory) throw new Error(`Cannot use "${directory}": it is not a directory`);
   return { uid: found.uid!, gid: found.gid! };
 }

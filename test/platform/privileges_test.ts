@@ -89,7 +89,7 @@ Deno.test("ownerOf() takes a directory only, and follows no symbolic link", () =
     assertEquals(ownerOf(`${folder}/sm`), { uid: uid!, gid: gid! });
     assertThrows(() => ownerOf(`${folder}/link`), Error, "it is not a directory");
     assertThrows(() => ownerOf(`${folder}/file`), Error, "it is not a directory");
-    assertThrows(() => ownerOf(`${folder}/none`), Deno.errors.NotFound);
+    assertThrows(() => ownerOf(`${folder}/none`), Error, `"${folder}/none": No such file`);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
