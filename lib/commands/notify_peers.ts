@@ -3,11 +3,12 @@
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { hostsFileFirst, systemNameFiles } from "../net/hosts_file.ts";
+import { asksNameServers, QuickDns, systemDns } from "../net/quick_dns.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { Notifier } from "../nsm/notifier.ts";
 import type { NotifyCounts, NotifyReport } from "../nsm/notify_outcome.ts";
 import { type Announcement, announcementsOf } from "../nsm/notify_list.ts";
-import type { NotifyRecord } from "../nsm/ports.ts";
+import type { NotifyRecord, Resolver } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
@@ -44,6 +45,12 @@ export interface RunParts {
 
 /** What the program leaves of a file's permissions, as nfs-utils sets it: nothing for others. */
 const UMASK = 0o007;
+
+/**
+ * How long the line for look-ups may be, and how long somebody stands in it, in ms: a peer whose name is
+ * slow has nothing better to do.
+ */
+const LOOKUPS = { lineMax: 100_000, timeLimitMs: 60_000 };
 
 /** Notifies everybody on the list; returns the exit status. */
 export async function notifyPeers(parts: RunParts): Promise<number> {
@@ -85,10 +92,7 @@ async function runNotifier(
   const notifier = new Notifier(
     {
       clock,
-      resolver: hostsFileFirst(
-        hostResolver({ addressesOfName, nameOfAddress }, clock),
-        systemNameFiles,
-      ),
+      resolver: namesForMany(),
       store,
       memory: openPeerMemory(stateDirectoryPath, { log, mayCompact: false }),
       sources,
@@ -131,4 +135,15 @@ function announcementsByName(names: readonly string[]) {
     }
     return announcements;
   };
+}
+
+/**
+ * Names for thousands of peers at once: from the hosts file, then from name servers without a thread for
+ * each question, then as the C library does it.
+ */
+function namesForMany(): Resolver {
+  const complete = hostResolver({ addressesOfName, nameOfAddress }, clock, LOOKUPS);
+  const nsswitch = systemNameFiles.nsswitch();
+  const quick = asksNameServers(nsswitch) ? new QuickDns(complete, systemDns, clock) : complete;
+  return hostsFileFirst(quick, systemNameFiles);
 }
