@@ -6,14 +6,15 @@
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { localAddresses, serveLocalAddresses } from "../net/local_addresses.ts";
-import { openServer, type ServerSockets } from "../net/server_sockets.ts";
+import { type Bound, openServer, type ServerSockets } from "../net/server_sockets.ts";
 import { serveStreams } from "../net/stream_server.ts";
 import { openDatagramSocket, serveDatagrams } from "../net/udp.ts";
-import { reasonOf } from "../nsm/ports.ts";
+import { reasonOf, type Resolver } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
 import { netidFor } from "../protocol/universal_address.ts";
-import type { Caller, DatagramSocket, Respond } from "../rpc/transport.ts";
+import { quote } from "../quote.ts";
+import type { Caller, DatagramSocket, Netid, Respond } from "../rpc/transport.ts";
 
 /** Always listened on: lock managers are there. */
 const LOOPBACK = ["127.0.0.1", "::1"];
@@ -30,20 +31,46 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 const SEND_TIME_LIMIT_MS = 10_000;
 
 /**
+ * The addresses to listen on besides loopback: those that are set, else those of the name that we are
+ * to go by, as far as this host has them. None means all.
+ */
+export async function addressesToServe(
+  { listenAddresses, name }: StatdSettings,
+  resolver: Resolver,
+  log: Log,
+): Promise<readonly string[]> {
+  if (listenAddresses.length > 0 || name === undefined) return listenAddresses;
+  const found = await resolver.addressesOf(name);
+  const own = new Set(Deno.networkInterfaces().map(({ address }) => address));
+  const usable = found.outcome === "found"
+    ? found.value.addresses.filter((address) => own.has(address))
+    : [];
+  if (usable.length === 0) {
+    const reason = found.outcome === "found" ? "this host has none of its addresses" : found.reason;
+    log.warning(`Listening on all addresses, not only on those of ${quote(name)}: ${reason}`);
+  }
+  return usable;
+}
+
+/**
  * Opens the sockets; `defaultPort` is for where no port is set, 0 for any.
  *
  * @throws {TransportError} When one cannot be had, for example because the port is in use.
  */
-export function openNsmServer(settings: StatdSettings, defaultPort: number): ServerSockets {
-  const { port, udp, tcp, listenAddresses } = settings;
-  const isLimited = listenAddresses.length > 0;
+export function openNsmServer(
+  settings: StatdSettings,
+  defaultPort: number,
+  addresses: readonly string[],
+): ServerSockets {
+  const { port, udp, tcp } = settings;
+  const isLimited = addresses.length > 0;
   const server = openServer({
     port: port || defaultPort,
     udp,
     tcp,
     startTimer: clock.startTimer,
     ...(isLimited
-      ? { addresses: [...new Set([...LOOPBACK, ...listenAddresses])] }
+      ? { addresses: [...new Set([...LOOPBACK, ...addresses])] }
       : { sharesUdpPort: true }),
   });
   for (const { local } of server.datagrams) setReceiveBuffer(local.port, RECEIVE_BUFFER_BYTES);
@@ -51,10 +78,22 @@ export function openNsmServer(settings: StatdSettings, defaultPort: number): Ser
   return server;
 }
 
-/** Answers the calls at all sockets, until the signal is aborted. */
+/**
+ * What rpcbind is told of the sockets: one entry for each netid is all that it keeps, and for the
+ * wildcard address it answers with the address that it was asked at.
+ */
+export function toBeRegistered(bound: readonly Bound[]): Bound[] {
+  const byNetid = new Map<Netid, Bound>();
+  for (const { netid, port } of bound) {
+    byNetid.set(netid, { netid, address: netid.endsWith("6") ? "::" : "0.0.0.0", port });
+  }
+  return [...byNetid.values()];
+}
+
+/** Answers the calls at all sockets, which serve these addresses, until the signal is aborted. */
 export async function serveCalls(
   { datagrams, listeners, close }: ServerSockets,
-  { listenAddresses }: StatdSettings,
+  addresses: readonly string[],
   respond: Respond,
   log: Log,
   signal: AbortSignal,
@@ -73,7 +112,7 @@ export async function serveCalls(
   const streams = { netidOf: netidOf("tcp"), clock, log, signal };
   await Promise.all([
     ...listeners.map((listener) => serveStreams(listener, respond, streams)),
-    ...(listenAddresses.length > 0 || datagrams.length === 0 ? datagrams.map(serve) : [
+    ...(addresses.length > 0 || datagrams.length === 0 ? datagrams.map(serve) : [
       serveLocalAddresses({
         wildcards: datagrams,
         serve,

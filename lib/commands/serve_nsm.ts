@@ -33,7 +33,7 @@ import { layoutOf } from "../store/layout.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor } from "./monitor.ts";
 import { runSmNotify } from "./notify_child.ts";
-import { openNsmServer, serveCalls } from "./nsm_server.ts";
+import { addressesToServe, openNsmServer, serveCalls, toBeRegistered } from "./nsm_server.ts";
 import { PeerCalls } from "./peer_calls.ts";
 import { remembering } from "./recent_problems.ts";
 import { openControl, startSteering } from "./steering.ts";
@@ -97,7 +97,10 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     startTimer: clock.startTimer,
   });
   if (note !== undefined) log.warning(`Callbacks may be refused by lockd: ${note}`);
-  const server = openNsmServer(settings, servicePort(services, ["status"], "udp") ?? 0);
+  const resolver = hostResolver({ addressesOfName, nameOfAddress }, clock);
+  const addresses = await addressesToServe(settings, resolver, log);
+  const defaultPort = servicePort(services, ["status"], "udp") ?? 0;
+  const server = openNsmServer(settings, defaultPort, addresses);
   await removeOldRegistrations(connectRpcbind, log);
 
   Deno.chdir(stateDirectoryPath);
@@ -109,7 +112,6 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   degraded.push(...drop.warnings);
 
   const callPeer = new PeerCalls(socket, connectStream, clientParts);
-  const resolver = hostResolver({ addressesOfName, nameOfAddress }, clock);
   const toBeNotified = fileNames(layout.notifyList);
   const live = new LiveSettings(invocation, settings, log);
   const monitor = makeMonitor({
@@ -123,7 +125,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     isToBeNotified: (peer) => toBeNotified.has(peer),
     notifyPeers,
   });
-  const serving = serveCalls(server, settings, monitor.respond, log, stopping.signal);
+  const serving = serveCalls(server, addresses, monitor.respond, log, stopping.signal);
   const registrar = new Registrar({
     connect: connectRpcbind,
     callPeer,
@@ -131,7 +133,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     owner: String(Deno.uid()),
     clock,
     log,
-  }, server.bound);
+  }, toBeRegistered(server.bound));
   await registrar.register();
   const registered = registrar.keep(stopping.signal);
   const steering = startSteering(
@@ -163,7 +165,9 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
       },
     }, stopping.signal);
   });
-  const transports = server.bound.map(({ netid, port }) => `${netid} ${port}`).join(", ");
+  const transports = toBeRegistered(server.bound).map(({ netid, port }) => `${netid} ${port}`).join(
+    ", ",
+  );
   const status = `Serving program 100024 on ${transports}`;
   manager.ready(status);
   log.notice(`Ready. ${status}; state directory ${stateDirectoryPath}`);
