@@ -5,13 +5,15 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { isCallbackProcedure } from "../../../lib/protocol/nlm.ts";
 import { nsmV1 } from "../../../lib/protocol/nsm.ts";
+import { PMAP_PROG } from "../../../lib/protocol/portmap.ts";
 import { decodeReply, encodeCall, replyXid } from "../../../lib/rpc/client.ts";
 import type { Args, Result } from "../../../lib/rpc/program.ts";
 import type { Caller } from "../../../lib/rpc/transport.ts";
 import { parseRecord } from "../../../lib/store/record_format.ts";
 import { nsmCall } from "../messages.ts";
-import { type MonitorUnderTest, newMonitor } from "../monitor_world.ts";
+import { type MonitorUnderTest, newMonitor } from "../../support/monitor_world.ts";
 import { onceIn, type Subject, type Target } from "../target.ts";
 import { mutated } from "../wire.ts";
 
@@ -51,10 +53,10 @@ const CANARY = {
 type Rows = typeof nsmV1.procedures;
 
 class Service implements Subject {
-  readonly #parts: MonitorUnderTest = newMonitor();
+  readonly #parts: MonitorUnderTest = newMonitor(5);
 
   async run(input: Uint8Array): Promise<void> {
-    const { monitor, files, log, clock, resolver } = this.#parts;
+    const { monitor, files, log, clock, resolver, called } = this.#parts;
     const caller = CALLERS[(input[0] ?? 0) % CALLERS.length]!;
     const message = input.slice(1);
     const reply = await monitor.respond(message, caller);
@@ -71,7 +73,16 @@ class Service implements Subject {
     for (const line of log.lines) {
       assert(line.length <= LOG_LINE_MAX && !/[^ -~…]/.test(line), JSON.stringify(line));
     }
-    files.changed.length = log.lines.length = resolver.asked.length = 0;
+    for (const { program, version, procedure, address } of called) {
+      assert(address === "127.0.0.1", `${address} is called`);
+      const isLockManager = isCallbackProcedure(program, version, procedure);
+      assert(isLockManager || program === PMAP_PROG, `program ${program} is called`);
+    }
+    files.changed.length =
+      log.lines.length =
+      resolver.asked.length =
+      called.length =
+        0;
     clock.advance(PAUSE_MS);
   }
 

@@ -1,18 +1,16 @@
 /** The whole status monitor behind its dispatcher, on a state directory of its own, with a world of fakes. */
 
-import { assert } from "@std/assert";
 import { loadStatdSettings } from "../../lib/config/load.ts";
 import { makeMonitor, type Monitor } from "../../lib/commands/monitor.ts";
 import type { CallPeer } from "../../lib/nsm/ports.ts";
-import { isCallbackProcedure } from "../../lib/protocol/nlm.ts";
 import { PMAP_PROG } from "../../lib/protocol/portmap.ts";
 import { RpcError } from "../../lib/rpc/errors.ts";
 import { openMonitorStore } from "../../lib/store/file_store.ts";
 import { openNotifyStore } from "../../lib/store/notify_store.ts";
-import { FakeClock } from "../support/fake_clock.ts";
-import { FakeResolver } from "../support/fake_resolver.ts";
-import { MemoryFiles } from "../support/memory_files.ts";
-import { RecordingLog } from "../support/recording_log.ts";
+import { FakeClock } from "./fake_clock.ts";
+import { FakeResolver } from "./fake_resolver.ts";
+import { MemoryFiles } from "./memory_files.ts";
+import { RecordingLog } from "./recording_log.ts";
 import { WatchedFiles } from "./watched_files.ts";
 
 export interface MonitorUnderTest extends Disposable {
@@ -22,10 +20,12 @@ export interface MonitorUnderTest extends Disposable {
   readonly resolver: FakeResolver;
   readonly files: WatchedFiles;
   readonly directory: string;
+  /** The calls that left. */
+  readonly called: MadeCall[];
 }
 
-/** Makes a monitor; `directory` is removed with it. */
-export function newMonitor(): MonitorUnderTest {
+/** Makes a monitor; `directory` is removed with it. One call in so many has no answer. */
+export function newMonitor(failsOnceIn = Infinity): MonitorUnderTest {
   const directory = Deno.makeTempDirSync({ prefix: "nsm-fuzz-" });
   for (const name of ["sm", "sm.bak"]) Deno.mkdirSync(`${directory}/${name}`);
   const loaded = loadStatdSettings({
@@ -45,11 +45,12 @@ export function newMonitor(): MonitorUnderTest {
   const store = openMonitorStore(directory, { log, fileSystem: files });
   store.stateNumber(); // makes the file, as the start of the daemon does
   files.changed.length = 0;
+  const lockManagers = new LockManagers(failsOnceIn);
   const monitor = makeMonitor({
     settings: () => settings,
     stateDirectoryPath: directory,
     store,
-    callPeer: new LockManagers(),
+    callPeer: lockManagers,
     resolver,
     // Its functions are handed on without it.
     clock: {
@@ -73,6 +74,7 @@ export function newMonitor(): MonitorUnderTest {
     resolver,
     files,
     directory,
+    called: lockManagers.made,
     [Symbol.dispose]() {
       monitor.stop();
       Deno.removeSync(directory, { recursive: true });
@@ -80,18 +82,26 @@ export function newMonitor(): MonitorUnderTest {
   };
 }
 
-/** rpcbind and lock managers that fail at times; nobody else may be called (CERT CA-99-05). */
+/** One call that left. */
+export interface MadeCall {
+  readonly program: number;
+  readonly version: number;
+  readonly procedure: number;
+  readonly args: unknown;
+  readonly address: string;
+}
+
+/** rpcbind and lock managers that answer, but for every so many calls. */
 class LockManagers implements CallPeer {
+  readonly made: MadeCall[] = [];
   #calls = 0;
 
-  call: CallPeer["call"] = ({ number, version }, name, _args, to) => {
-    assert(to.address === "127.0.0.1", `a call goes to ${to.address}`);
-    assert(
-      number === PMAP_PROG ||
-        [16, 24, 1, 17].some((proc) => isCallbackProcedure(number, version, proc)),
-      `program ${number} is called`,
-    );
-    if (++this.#calls % 5 === 0) {
+  constructor(readonly failsOnceIn: number) {}
+
+  call: CallPeer["call"] = ({ number, version, procedures }, name, args, to) => {
+    const procedure = procedures[name]!.number;
+    this.made.push({ program: number, version, procedure, args, address: to.address });
+    if (++this.#calls % this.failsOnceIn === 0) {
       return Promise.reject(new RpcError(name, to, { kind: "timeout", elapsedMs: 1 }));
     }
     return Promise.resolve((number === PMAP_PROG ? 4045 : undefined) as never);
