@@ -126,7 +126,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     const lastState = directory.rememberedState(record.monName);
     if (list.find(record) !== undefined) continue;
     const monitored = list.add(record, lastState);
-    directory.add(record.monName);
+    directory.add(record.monName, store.otherNames(record.monName));
     if (directory.isOwed(record.monName)) callBack(monitored, lastState);
   }
   directory.retain((peer) => list.has(peer) || parts.isToBeNotified(peer));
@@ -175,6 +175,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
 function timing(store: MonitorStore, times: PeerTimes): MonitorStore {
   return {
     load: () => store.load(),
+    otherNames: (monName) => store.otherNames(monName),
     remove: (records) => store.remove(records),
     stateNumber: () => store.stateNumber(),
     async put(record, replaced) {

@@ -42,6 +42,8 @@ export class PeerDirectory {
   readonly #waiting = new Set<string>();
   /** Peers of which nothing could be found out, by key. */
   readonly #unknown = new Set<string>();
+  /** Names that no look-up has to confirm, by key. */
+  readonly #givenNames = new Map<string, readonly string[]>();
   /** The states that peers had in an earlier life of the daemon, by key. */
   readonly #lastStates = new Map<string, number>();
   /** Those of which not everybody was told in that life. */
@@ -91,10 +93,16 @@ export class PeerDirectory {
     return this.#owed.has(nameKey(monName));
   }
 
-  /** Begins to find out about a peer, unless it is known. */
-  add(monName: string): void {
+  /** Begins to find out about a peer, unless it is known. Other names are those it surely has. */
+  add(monName: string, otherNames: readonly string[] = []): void {
     const key = nameKey(monName);
-    if (this.#isStopped || this.#index.knows(key)) return;
+    if (this.#isStopped) return;
+    const isKnown = this.#index.knows(key);
+    if (otherNames.length > 0) {
+      this.#givenNames.set(key, otherNames);
+      this.#index.learn(key, [...otherNames, ...this.#index.aliasesOf(key)]);
+    }
+    if (isKnown) return;
     this.#waiting.add(key);
     this.#learnNext();
   }
@@ -113,6 +121,7 @@ export class PeerDirectory {
     this.#unknown.delete(key);
     this.#lastStates.delete(key);
     this.#owed.delete(key);
+    this.#givenNames.delete(key);
     this.#index.forget(key);
     this.#parts.memory.forget(key);
   }
@@ -188,7 +197,7 @@ export class PeerDirectory {
     if (!("aliases" in learned)) return false;
     const { aliases, canonicalName } = learned;
     const { memory, log } = this.#parts;
-    this.#index.learn(key, aliases);
+    this.#index.learn(key, [...this.#givenNames.get(key) ?? [], ...aliases]);
     const addresses = aliases.filter((alias) => normaliseAddress(alias) !== undefined);
     memory.note(key, { addresses, ...(canonicalName === undefined ? {} : { canonicalName }) });
     log.debug(() => `Peer ${quote(key)} is also known as ${aliases.map(quote).join(" ")}`);

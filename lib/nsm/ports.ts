@@ -87,6 +87,11 @@ export interface MonitorStore {
   /** Every readable record. What is not readable stays where it is and is reported. */
   load(): MonitorRecord[];
   /**
+   * Other names than its mon_name under which load() has found records of a peer: nfs-utils files a peer
+   * under its official name.
+   */
+  otherNames(monName: string): readonly string[];
+  /**
    * Makes a record durable, in place of `replaced` where one is given (a record with the same
    * identity, whose priv or spelling differs). A crash leaves the old or the new one.
    *

@@ -71,6 +71,10 @@ class FileStore implements MonitorStore {
     return loaded;
   }
 
+  otherNames(monName: string): readonly string[] {
+    return (this.#filesOf.get(monName) ?? []).filter((name) => name !== monName);
+  }
+
   async put(record: MonitorRecord, replaced: MonitorRecord = record): Promise<void> {
     const fault = fileNameFault(record.monName) ?? recordFault(record);
     if (fault !== undefined) {

@@ -163,3 +163,21 @@ Deno.test("isAddressOf() knows learned addresses, whatever their scope", pure, a
   assertEquals(answers, [true, true, false]);
   assertEquals(directory.isAddressOf("10.0.0.9", "10.0.0.9"), true);
 });
+
+Deno.test(
+  "add() believes the names that it is given, before and after look-ups",
+  pure,
+  async () => {
+    const { resolver, open } = setUp();
+    resolver.addHost("nodeb", ["10.0.0.2"]);
+    const directory = open();
+    directory.add("nodeb", ["Former.example"]);
+    directory.add("nodeb");
+    assertEquals([...directory.known("former.example")], ["former.example", "nodeb"]);
+    await settle();
+    assertEquals([...directory.known("former.example")], ["former.example", "nodeb"]);
+    assertEquals([...directory.known("10.0.0.2")], ["10.0.0.2", "nodeb"]);
+    directory.remove("nodeb");
+    assertEquals([...directory.known("former.example")], ["former.example"]);
+  },
+);

@@ -34,6 +34,9 @@ class ScriptedStore implements MonitorStore {
   load(): MonitorRecord[] {
     return [...this.records];
   }
+  otherNames(): readonly string[] {
+    return [];
+  }
   async put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void> {
     await this.gate;
     this.#check("write");

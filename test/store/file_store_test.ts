@@ -112,6 +112,19 @@ Deno.test("load() fails where there is no directory", pure, () => {
   assertEquals(error.message, 'Cannot read "/nsm/sm": No such directory (os error 2)');
 });
 
+Deno.test("otherNames() tells under which names nfs-utils has a peer", pure, () => {
+  const { store } = open(diskWith({
+    "sm/host.example": text(record("10.0.0.1"), record("alias")),
+    "sm/second.example": text(record("alias", "them")),
+    "sm/alias": text(record("alias", "others")),
+    "sm/plain": text(record("plain")),
+  }));
+  assertEquals(store.otherNames("10.0.0.1"), ["host.example"]);
+  assertEquals([...store.otherNames("alias")].sort(), ["host.example", "second.example"]);
+  assertEquals(store.otherNames("plain"), []);
+  assertEquals(store.otherNames("unknown"), []);
+});
+
 Deno.test("put() goes on in the file in which nfs-utils has the peer", pure, async () => {
   const official = `${text(record("10.0.0.1"))}junk\n${text(record("alias"))}`;
   const { store, disk } = open(diskWith({ "sm/host.example": official }));

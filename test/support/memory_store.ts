@@ -41,6 +41,10 @@ export class MemoryMonitorStore implements MonitorStore {
     return [...this.directory.monitored.values()];
   }
 
+  otherNames(): readonly string[] {
+    return [];
+  }
+
   put(record: MonitorRecord, replaced = record): Promise<void> {
     return settled(() => {
       const fault = fileNameFault(record.monName) ?? recordFault(record);
