@@ -93,25 +93,30 @@ Deno.test("every manual page is tested", reading, () => {
   assertEquals(pages.sort(), Object.keys(PAGES).sort());
 });
 
-const MANDOC = "/usr/bin/mandoc";
-const isThere = hasMandoc();
-// deno-lint-ignore no-console -- a skipped test says why
-if (!isThere) console.log(`skipped: man_test.ts wants ${MANDOC} (package mandoc)`);
+/** What may show the pages, and how it is made to complain. */
+const RENDERERS = [
+  ["/usr/bin/mandoc", ["-T", "lint", "-W", "warning"]],
+  ["/usr/bin/groff", ["-ww", "-mdoc", "-Tutf8", "-z"]],
+] as const;
 
-for (const name of Object.keys(PAGES)) {
-  Deno.test(`${name} renders without warnings`, { ignore: !isThere }, async () => {
-    const path = new URL(name, FOLDER).pathname;
-    const { success, stdout, stderr } = await new Deno.Command(MANDOC, {
-      args: ["-T", "lint", "-W", "warning", path],
-    }).output();
-    const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
-    assertEquals([success, said], [true, ""]);
-  });
+for (const [program, args] of RENDERERS) {
+  const isThere = isFile(program);
+  // deno-lint-ignore no-console -- a skipped test says why
+  if (!isThere) console.log(`skipped: tests of manual pages by ${program}, which is missing`);
+  for (const name of Object.keys(PAGES)) {
+    Deno.test(`${name} gives ${program} nothing to complain of`, { ignore: !isThere }, async () => {
+      const { success, stdout, stderr } = await new Deno.Command(program, {
+        args: [...args, new URL(name, FOLDER).pathname],
+      }).output();
+      const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
+      assertEquals([success, said], [true, ""]);
+    });
+  }
 }
 
-function hasMandoc(): boolean {
+function isFile(path: string): boolean {
   try {
-    return Deno.statSync(MANDOC).isFile;
+    return Deno.statSync(path).isFile;
   } catch {
     return false;
   }
