@@ -78,7 +78,7 @@ export class Notifier {
   readonly #counts = { total: 0, told: 0, forgotten: 0, gaveUp: 0, failing: 0 };
   readonly #follower: RouteFollower;
   /** What is to be remembered of peers that were told, by name. */
-  readonly #learned = new Map<string, PeerFacts>();
+  readonly #learned = new Map<string, Partial<PeerFacts>>();
   readonly #removals = new Set<Promise<void>>();
   readonly #lookingUp = new Set<NotifyPeer>();
   #isOver = false;
@@ -242,8 +242,7 @@ export class Notifier {
         const { transport, port, address } = way;
         const addresses = [...new Set([address, ...peer.addresses])];
         const toldAt = this.#parts.clock.wallClock();
-        const told = { ...peer.facts, addresses, transport, port, toldAt };
-        this.#learned.set(nameKey(record.monName), told);
+        this.#learned.set(nameKey(record.monName), { addresses, transport, port, toldAt });
         if (this.#learned.size >= LEARNED_MAX) this.#saveLearned();
       }
       log.debug(() =>
@@ -256,7 +255,8 @@ export class Notifier {
 
   /** The memory writes what is saved in one turn of the event loop at once. */
   #saveLearned(): void {
-    for (const [monName, facts] of this.#learned) this.#parts.memory.save(monName, facts);
+    // Beside what statd may have noted meanwhile.
+    for (const [monName, facts] of this.#learned) this.#parts.memory.note(monName, facts);
     this.#learned.clear();
   }
 

@@ -174,9 +174,7 @@ export interface PeerFacts {
 export interface PeerMemory {
   /** What is remembered, by mon_name in lower case. */
   load(): Map<string, PeerFacts>;
-  /** Remembers facts in place of earlier ones; nobody waits for the disk. Failures are reported only. */
-  save(monName: string, facts: PeerFacts): void;
-  /** Remembers facts beside earlier ones, in the same way. */
+  /** Remembers facts beside earlier ones; nobody waits for the disk. Failures are reported only. */
   note(monName: string, facts: Partial<PeerFacts>): void;
   /** Forgets a peer. */
   forget(monName: string): void;

@@ -45,7 +45,7 @@ export interface PeerMemoryParts extends StoreParts {
 }
 
 /**
- * The peer memory of the state directory at `directory`. Its file is made by the first save(), which
+ * The peer memory of the state directory at `directory`. Its file is made by the first note(), which
  * has to happen after privileges were dropped.
  */
 export function openPeerMemory(directory: string, parts: PeerMemoryParts): PeerMemory {
@@ -82,11 +82,6 @@ class FilePeerMemory implements PeerMemory {
       for (const peer of facts.keys()) this.#remembered.add(peer);
     });
     return facts;
-  }
-
-  save(monName: string, facts: PeerFacts): void {
-    this.#remembered.add(monName.toLowerCase());
-    this.#append(monName.toLowerCase(), lineOf(monName.toLowerCase(), facts));
   }
 
   note(monName: string, facts: Partial<PeerFacts>): void {

@@ -12,9 +12,6 @@ class MapMemory implements PeerMemory {
   load() {
     return new Map(this.facts);
   }
-  save(monName: string, facts: PeerFacts) {
-    this.facts.set(monName, facts);
-  }
   note(monName: string, facts: Partial<PeerFacts>) {
     this.facts.set(monName, { addresses: [], ...this.facts.get(monName), ...facts });
   }

@@ -36,10 +36,10 @@ Deno.test("load() gives what was saved last of each peer", pure, async () => {
     transport: "tcp",
     port: 111,
   };
-  memory.save("A", facts("10.0.0.1"));
-  memory.save("b", facts());
+  memory.note("A", facts("10.0.0.1"));
+  memory.note("b", facts());
   await written();
-  memory.save("B", known);
+  memory.note("B", known);
   await written();
   assertEquals(open(disk).memory.load(), new Map([["a", facts("10.0.0.1")], ["b", known]]));
 });
@@ -47,18 +47,18 @@ Deno.test("load() gives what was saved last of each peer", pure, async () => {
 Deno.test("forget() lasts", pure, async () => {
   const disk = diskWith({});
   const { memory } = open(disk);
-  memory.save("a", facts("10.0.0.1"));
-  memory.save("b", facts("10.0.0.2"));
+  memory.note("a", facts("10.0.0.1"));
+  memory.note("b", facts("10.0.0.2"));
   await written();
   memory.forget("A");
   await written();
   assertEquals([...open(disk).memory.load().keys()], ["b"]);
 });
 
-Deno.test("save() waits for nothing and makes one write of one turn", pure, async () => {
+Deno.test("note() waits for nothing and makes one write of one turn", pure, async () => {
   const disk = diskWith({});
   const { memory } = open(disk);
-  for (let i = 0; i < 100; i++) memory.save(`host${i}`, facts(`10.0.0.${i}`));
+  for (let i = 0; i < 100; i++) memory.note(`host${i}`, facts(`10.0.0.${i}`));
   assertEquals(disk.journal, []);
   await written();
   assertEquals(disk.journal, [`create ${PEERS}`, `append ${PEERS}`]);
@@ -69,8 +69,8 @@ Deno.test("statd and sm-notify write the same file", pure, async () => {
   const disk = diskWith({});
   const [statd, notify] = [open(disk).memory, open(disk, false).memory];
   for (let i = 0; i < 3; i++) {
-    statd.save("a", facts(`10.0.0.${i}`));
-    notify.save("b", facts(`10.0.1.${i}`));
+    statd.note("a", facts(`10.0.0.${i}`));
+    notify.note("b", facts(`10.0.1.${i}`));
     await written();
   }
   const expected = new Map([["a", facts("10.0.0.2")], ["b", facts("10.0.1.2")]]);
@@ -99,11 +99,11 @@ Deno.test("load() survives whatever the file holds", pure, () => {
   assertEquals(log.lines, []);
 });
 
-Deno.test("save() is not lost behind half a line", pure, async () => {
+Deno.test("note() is not lost behind half a line", pure, async () => {
   const disk = diskWith({ "sm/.peers": '{"peer":"a","addresses":["10.0.0.1"]}\n{"peer":"b' });
   const { memory } = open(disk);
   memory.load();
-  memory.save("c", facts("10.0.0.3"));
+  memory.note("c", facts("10.0.0.3"));
   await written();
   assertEquals([...open(disk).memory.load().keys()], ["a", "c"]);
 });
@@ -123,16 +123,16 @@ Deno.test("the file does not grow for ever", pure, async () => {
   const [statd, notify] = [open(disk), open(disk, false)];
   const long = facts("x".repeat(7000));
   for (let i = 0; i < 2500; i++) {
-    notify.memory.save(`host${i}`, long);
+    notify.memory.note(`host${i}`, long);
     await written();
   }
   assertEquals(notify.log.lines, [
     `warning: Cannot write "${PEERS}": it is full until statd starts again`,
   ]);
-  statd.memory.save("new", facts("10.0.0.1"));
+  statd.memory.note("new", facts("10.0.0.1"));
   statd.memory.load();
   for (let i = 0; i < 2; i++) {
-    statd.memory.save("new", facts(`10.0.0.${i}`));
+    statd.memory.note("new", facts(`10.0.0.${i}`));
     await written();
   }
   assert(disk.files[PEERS]!.length < 9_000_000);
@@ -142,12 +142,12 @@ Deno.test("the file does not grow for ever", pure, async () => {
 Deno.test("the file goes when statd has nobody to remember", pure, async () => {
   const disk = diskWith({});
   const { memory } = open(disk);
-  memory.save("a", facts("10.0.0.1"));
+  memory.note("a", facts("10.0.0.1"));
   await written();
   memory.forget("a");
   await written();
   assertEquals(disk.files, {});
-  memory.save("b", facts("10.0.0.2"));
+  memory.note("b", facts("10.0.0.2"));
   await written();
   assertEquals([...open(disk).memory.load().keys()], ["b"]);
 });
@@ -158,7 +158,7 @@ Deno.test("what goes wrong is told once and kept from everybody else", pure, asy
   const { memory, log } = open(disk);
   assertEquals(memory.load().size, 0);
   for (const name of ["a", "b"]) {
-    memory.save(name, facts("10.0.0.1"));
+    memory.note(name, facts("10.0.0.1"));
     await written();
   }
   assertEquals(log.lines, [

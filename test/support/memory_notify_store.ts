@@ -25,9 +25,6 @@ export class MemoryPeerMemory implements PeerMemory {
   load(): Map<string, PeerFacts> {
     return new Map(this.facts);
   }
-  save(monName: string, facts: PeerFacts): void {
-    this.facts.set(monName, facts);
-  }
   note(monName: string, facts: Partial<PeerFacts>): void {
     this.facts.set(monName, { addresses: [], ...this.facts.get(monName), ...facts });
   }

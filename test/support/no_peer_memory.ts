@@ -6,7 +6,6 @@ export class NoPeerMemory implements PeerMemory {
   load(): Map<string, PeerFacts> {
     return new Map();
   }
-  save(): void {}
   note(): void {}
   forget(): void {}
   flush(): void {}

@@ -49,7 +49,7 @@ async function checkPeers(text: string): Promise<void> {
     assert(typeof canonicalName === "string" && ["udp", "tcp"].includes(transport));
   }
   const learned = { addresses: ["192.0.2.9"], lastState: -1 };
-  memory.save("caf\xe9\n\u2028", learned);
+  memory.note("caf\xe9\n\u2028", learned);
   for (const peer of known.keys()) if (peer.length % 2 === 0) memory.forget(peer);
   await null;
   const again = openPeerMemory(DIRECTORY, parts).load();
