@@ -7,6 +7,7 @@ import type { Bound } from "../net/server_sockets.ts";
 import type { ListEntry } from "./control_protocol.ts";
 import type { ControlActions } from "./control_server.ts";
 import type { Monitor } from "./monitor.ts";
+import { ownNetworkNamespace } from "../platform/network_namespace.ts";
 import type { RecentProblems } from "./recent_problems.ts";
 import type { StatusReport } from "./status_report.ts";
 
@@ -69,6 +70,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
   const { monitor, clock, recent } = facts;
   const { list, directory, callbacks } = monitor;
   const began = clock.now();
+  const networkNamespace = ownNetworkNamespace();
   const startedAt = new Date(clock.wallClock()).toISOString();
   return () => {
     const degraded = [...facts.degraded];
@@ -89,6 +91,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
       stateNumber,
       ...(facts.bootId === undefined ? {} : { bootId: facts.bootId }),
       stateDirectory: facts.stateDirectoryPath,
+      ...(networkNamespace === undefined ? {} : { networkNamespace }),
       transports: facts.bound.map(({ netid, address, port }) => ({ netid, address, port })),
       ...(fault === undefined ? {} : { registrationFault: fault }),
       peers: list.peers,

@@ -21,17 +21,18 @@ export type Reached =
 type Success = Extract<ControlAnswer, { ok: true }>;
 
 /** Connects to the daemon that serves a state directory. */
-export async function reachDaemon(stateDirectoryPath: string): Promise<Reached> {
+export async function reachDaemon(
+  stateDirectoryPath: string,
+  timeoutMs = ANSWER_TIMEOUT_MS,
+): Promise<Reached> {
   let path = `${stateDirectoryPath}/${CONTROL_SOCKET}`;
   try {
     if (path.length > SOCKET_PATH_MAX_BYTES) {
       Deno.chdir(stateDirectoryPath);
       path = CONTROL_SOCKET;
     }
-    return {
-      outcome: "reached",
-      daemon: new Daemon(await Deno.connect({ transport: "unix", path })),
-    };
+    const connection = await Deno.connect({ transport: "unix", path });
+    return { outcome: "reached", daemon: new Daemon(connection, timeoutMs) };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) {
       return { outcome: "absent" };
@@ -42,7 +43,7 @@ export async function reachDaemon(stateDirectoryPath: string): Promise<Reached> 
 
 /** A daemon that answers. */
 export class Daemon {
-  constructor(readonly connection: Deno.UnixConn) {}
+  constructor(readonly connection: Deno.UnixConn, readonly timeoutMs: number) {}
 
   /** @throws {Error} When it refuses, goes away or does not answer. */
   async ask(request: ControlRequest): Promise<Success> {
@@ -68,7 +69,11 @@ export class Daemon {
   }
 
   [Symbol.dispose](): void {
-    this.connection.close();
+    try {
+      this.connection.close();
+    } catch {
+      // closed already, as it did not answer
+    }
   }
 
   /** The lines of an answer, the last one of which has `ok`. */
@@ -95,7 +100,7 @@ export class Daemon {
     const timer = setTimeout(() => {
       isLate = true;
       this.connection.close();
-    }, ANSWER_TIMEOUT_MS);
+    }, this.timeoutMs);
     try {
       const length = await this.connection.read(chunk);
       if (length === null) throw new Error("The daemon has closed the connection");

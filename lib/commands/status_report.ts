@@ -20,6 +20,8 @@ export interface StatusReport {
   /** The kernel's identifier of this boot; absent where it does not tell. */
   readonly bootId?: string;
   readonly stateDirectory: string;
+  /** As the kernel names it; absent where it does not tell. */
+  readonly networkNamespace?: string;
   readonly transports: readonly {
     readonly netid: string;
     readonly address: string;
