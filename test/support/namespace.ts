@@ -14,6 +14,8 @@ import { eventually } from "./patience.ts";
 export interface HostOptions {
   /** Addresses of the loopback device besides 127.0.0.0/8 and ::1, such as `10.99.0.1/32`. */
   readonly addresses?: readonly string[];
+  /** Networks of other hosts, such as `10.98.0.0/24`: programs inside can send from there all the same. */
+  readonly strangers?: readonly string[];
   /** Lines of /etc/hosts besides those for localhost. Names are looked up nowhere else. */
   readonly hosts?: readonly string[];
   /** Contents of other files below /etc, by name. */
@@ -29,7 +31,7 @@ export interface Ended {
 
 /**
  * Makes the host, says its process id as the machine knows it, and lasts until its input ends. Arguments
- * are the addresses. It is a shell that waits for a program, because process 1 has to take care of the
+ * are the addresses, and `from:` with the networks of strangers. It is a shell that waits for a program, because process 1 has to take care of the
  * orphans that daemons are.
  */
 const INIT = `
@@ -52,7 +54,15 @@ touch state
 chown statd:nogroup sm sm.bak 2>/dev/null || chown nobody:nogroup sm sm.bak
 chown --reference=sm state && chgrp root state
 ip link set lo up
-for address; do ip address add "$address" dev lo; done
+for given; do
+  case $given in
+  from:*)
+    ip route add local "\${given#from:}" dev lo
+    echo 1 >/proc/sys/net/ipv6/ip_nonlocal_bind
+    ;;
+  *) ip address add "$given" dev lo ;;
+  esac
+done
 cd /
 echo "$pid"
 cat >/dev/null
@@ -90,10 +100,18 @@ export class TestHost implements AsyncDisposable, Place {
   }
 
   static async create(options: HostOptions = {}): Promise<TestHost> {
-    const { addresses = [], hosts = [], etc = {} } = options;
+    const { addresses = [], strangers = [], hosts = [], etc = {} } = options;
     const own = ["--net", "--mount", "--pid", "--fork", "--kill-child"];
     const holder = new Deno.Command("unshare", {
-      args: [...own, "sh", "-c", INIT, "sh", ...addresses],
+      args: [
+        ...own,
+        "sh",
+        "-c",
+        INIT,
+        "sh",
+        ...addresses,
+        ...strangers.map((each) => `from:${each}`),
+      ],
       stdin: "piped",
       stdout: "piped",
     }).spawn();

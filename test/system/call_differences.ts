@@ -204,13 +204,24 @@ export const CALL_DIFFERENCES: readonly Difference[] = [
     ],
   },
   {
-    reason: "hosts.allow and hosts.deny are not read: a packet filter does that for all daemons",
+    reason: "all of 127.0.0.0/8 is this host, which is always let in",
     seen: [
       sight(
-        ["hosts.deny"],
+        ["hosts.deny: statd: ALL"],
         ["NULL by 127.0.0.2: reply", "NULL by 127.0.0.2 over tcp: reply"],
         "AUTH_ERROR 00000007",
         "SUCCESS",
+      ),
+    ],
+  },
+  {
+    reason: "the access rules are about procedures: one that does not exist has none",
+    seen: [
+      sight(
+        ["hosts.deny: statd: ALL"],
+        ["procedure 7 by 10.98.0.5: reply"],
+        "AUTH_ERROR 00000007",
+        "PROC_UNAVAIL",
       ),
     ],
   },

@@ -1,6 +1,6 @@
 /** Differential scenarios about single calls: names, callers, and what may be registered. */
 
-import { mon, nullCall, simuCrash, stat, unmon, unmonAll } from "../support/nsm_calls.ts";
+import { mon, simuCrash, stat, unmon, unmonAll } from "../support/nsm_calls.ts";
 import { NETWORK, type Scenario, type Step } from "../support/scenario.ts";
 
 /** A peer without a name. */
@@ -164,25 +164,5 @@ export const CALL_SCENARIOS: readonly Scenario[] = [
       does: myName.length > 20 ? `${myName.length} bytes` : JSON.stringify(myName),
       call: mon({ monName: peerOf(index), myName }),
     })),
-  },
-  {
-    name: "hosts.deny",
-    host: { ...NETWORK, etc: { "hosts.deny": "statd: ALL\n" } },
-    steps: [
-      { does: "NULL by 127.0.0.1", call: nullCall },
-      {
-        does: "NULL by 10.99.0.1",
-        call: nullCall,
-        to: "10.99.0.1",
-        from: { address: "10.99.0.1" },
-      },
-      { does: "NULL by 127.0.0.2", call: nullCall, from: { address: "127.0.0.2" } },
-      {
-        does: "NULL by 127.0.0.2 over tcp",
-        call: nullCall,
-        from: { address: "127.0.0.2" },
-        over: "tcp",
-      },
-    ],
   },
 ];

@@ -8,6 +8,7 @@ import { assertEquals } from "@std/assert";
 import { byPlace } from "../support/difference.ts";
 import { DEBIAN, differing, OURS, play, type Scenario } from "../support/scenario.ts";
 import { DEBIAN_STATD, OUR_STATD, systemTest } from "../support/system_test.ts";
+import { ACCESS_SCENARIOS } from "./access_scenarios.ts";
 import { CALL_DIFFERENCES } from "./call_differences.ts";
 import { CALL_SCENARIOS } from "./call_scenarios.ts";
 import { FILE_SCENARIOS } from "./file_scenarios.ts";
@@ -20,6 +21,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...CALL_SCENARIOS,
   ...LIST_SCENARIOS,
   ...FILE_SCENARIOS,
+  ...ACCESS_SCENARIOS,
 ];
 const INTENDED = byPlace([...CALL_DIFFERENCES, ...LIST_DIFFERENCES]);
 

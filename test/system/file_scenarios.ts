@@ -131,7 +131,7 @@ const FILED_ELSEWHERE: Scenario = {
       "gone.example": `${USUAL} former thishost\n${USUAL} 10.99.9.9 second\n`,
     }),
   steps: [
-    { does: "NOTIFY by the file's name", call: notify("gone.example", 5), callbacks: [2, 0] },
+    { does: "NOTIFY by the file's name", call: notify("gone.example", 5), callbacks: 2 },
     { does: "NOTIFY by a name of the peer", call: notify("peer.example", 5), callbacks: 2 },
     {
       does: "NOTIFY by source",
