@@ -28,7 +28,7 @@ export class AliasIndex {
       else if (typeof peers === "string") this.#peersOf.set(alias, new Set([peers, key]));
       else peers.add(key);
     }
-    this.#aliasesOf.set(key, kept);
+    this.#aliasesOf.set(key, kept.length === 0 ? NONE : kept);
   }
 
   /** Forgets a peer. */

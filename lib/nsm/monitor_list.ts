@@ -26,11 +26,12 @@ export interface Monitored {
   lastNotice: number;
 }
 
-/** Requests of one requester about one peer: nearly always exactly one. */
+/** Everything asked about one peer, by requester. */
 type Registrations = Map<string, Monitored>;
 
 export class MonitorList {
-  readonly #byPeer = new Map<string, Registrations>();
+  /** Nearly every peer is asked about once: a map around that would take more than all the rest. */
+  readonly #byPeer = new Map<string, Monitored | Registrations>();
   readonly #byRequester = new Map<string, Set<Monitored>>();
   #size = 0;
 
@@ -46,7 +47,9 @@ export class MonitorList {
 
   /** The registration with this identity. */
   find(registration: Registration): Monitored | undefined {
-    return this.#byPeer.get(nameKey(registration.monName))?.get(requesterKey(registration));
+    const known = this.#byPeer.get(nameKey(registration.monName));
+    if (known instanceof Map) return known.get(requesterKey(registration));
+    return known !== undefined && isOf(registration, known) ? known : undefined;
   }
 
   /** Adds a registration whose identity is not on the list yet; `lastState` from an earlier life. */
@@ -58,12 +61,16 @@ export class MonitorList {
 
   /** Puts back a registration that was removed, unless a new one has taken its place. */
   restore(monitored: Monitored): void {
+    if (this.find(monitored.record) !== undefined) return;
     const peer = nameKey(monitored.record.monName);
     const requester = requesterKey(monitored.record);
-    let registrations = this.#byPeer.get(peer);
-    if (registrations === undefined) this.#byPeer.set(peer, registrations = new Map());
-    if (registrations.has(requester)) return;
-    registrations.set(requester, monitored);
+    const known = this.#byPeer.get(peer);
+    if (known === undefined) this.#byPeer.set(peer, monitored);
+    else if (known instanceof Map) known.set(requester, monitored);
+    else {
+      const both = [[requesterKey(known.record), known], [requester, monitored]] as const;
+      this.#byPeer.set(peer, new Map(both));
+    }
     let requested = this.#byRequester.get(requester);
     if (requested === undefined) this.#byRequester.set(requester, requested = new Set());
     requested.add(monitored);
@@ -72,17 +79,18 @@ export class MonitorList {
 
   /** Takes a registration off the list; returns whether it was its peer's last one. */
   remove(monitored: Monitored): boolean {
+    if (this.find(monitored.record) !== monitored) return false;
     const peer = nameKey(monitored.record.monName);
     const requester = requesterKey(monitored.record);
-    const registrations = this.#byPeer.get(peer);
-    if (registrations?.get(requester) !== monitored) return false;
-    registrations.delete(requester);
-    if (registrations.size === 0) this.#byPeer.delete(peer);
+    const known = this.#byPeer.get(peer);
+    if (known instanceof Map) known.delete(requester);
+    const isLast = !(known instanceof Map) || known.size === 0;
+    if (isLast) this.#byPeer.delete(peer);
     const requested = this.#byRequester.get(requester)!;
     requested.delete(monitored);
     if (requested.size === 0) this.#byRequester.delete(requester);
     this.#size--;
-    return registrations.size === 0;
+    return isLast;
   }
 
   /** Everything that a requester asked for, in the order in which it did. */
@@ -97,12 +105,17 @@ export class MonitorList {
 
   /** Everything asked about a peer, by its mon_name, oldest first. */
   about(monName: string): Iterable<Monitored> {
-    return this.#byPeer.get(nameKey(monName))?.values() ?? [];
+    const known = this.#byPeer.get(nameKey(monName));
+    if (known instanceof Map) return known.values();
+    return known === undefined ? [] : [known];
   }
 
   /** Every registration; adding and removing meanwhile is allowed. */
   *all(): Iterable<Monitored> {
-    for (const registrations of this.#byPeer.values()) yield* registrations.values();
+    for (const known of this.#byPeer.values()) {
+      if (known instanceof Map) yield* known.values();
+      else yield known;
+    }
   }
 
   /** The mon_names of all peers, in the form in which names are compared. */
@@ -116,6 +129,12 @@ export class MonitorList {
     this.#byRequester.clear();
     this.#size = 0;
   }
+}
+
+/** Whether a registration of the same peer has this identity. */
+function isOf(requester: Requester, { record }: Monitored): boolean {
+  return requester.myProc === record.myProc && requester.myVers === record.myVers &&
+    requester.myProg === record.myProg && nameKey(requester.myName) === nameKey(record.myName);
 }
 
 function requesterKey({ myName, myProg, myVers, myProc }: Requester): string {
