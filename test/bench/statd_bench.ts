@@ -2,10 +2,12 @@
  * Measures Debian's rpc.statd and ours, alternately, in throw-away hosts, and prints a table of medians
  * and of how many times better ours is. Needs root, rpcbind, and nfs-common for Debian's program.
  *
- *     deno task bench [--quick] [--only=WORD,…]
+ *     deno task bench [--quick] [--only=WORD,…] [--sizes=N,…] [--rounds=N] [--ours=PROGRAM]
  *
  * `--quick` leaves out the long lists and measures each point for a shorter time; it takes less than
- * two minutes. WORD selects parts: rates, lists, start, idle.
+ * two minutes. WORD selects parts: rates, lists, start, idle; `--sizes` gives the numbers of
+ * monitored hosts, `--rounds` how often each point is measured.
+ * `--ours` measures another build of ours than that in dist/.
  *
  * Rates over UDP and TCP are given twice: as calls a second, and as calls a second of the monitor's
  * processor time, which stays the same while other programs are busy.
@@ -57,24 +59,31 @@ const PARTS = {
 };
 
 const ARGUMENTS = ["-F", "--no-notify", "-p", String(PORT)];
-const CANDIDATES: readonly Candidate[] = [
-  { name: "Debian", command: [DEBIAN_STATD, ...ARGUMENTS] },
-  { name: "ours", command: [OUR_STATD, ...ARGUMENTS] },
-];
+/** What follows `--NAME=` among the arguments. */
+function option(name: string): string | undefined {
+  const start = `--${name}=`;
+  return Deno.args.find((it) => it.startsWith(start))?.slice(start.length);
+}
 
 function load(): string {
   return Deno.loadavg().map((value) => value.toFixed(1)).join(" ");
 }
 
 if (import.meta.main) {
-  const effort = Deno.args.includes("--quick") ? QUICK : FULL;
-  const only = Deno.args.find((it) => it.startsWith("--only="))?.slice("--only=".length).split(",");
+  const full = Deno.args.includes("--quick") ? QUICK : FULL;
+  const sizes = option("sizes")?.split(",").map(Number) ?? full.sizes;
+  const effort = { ...full, sizes, rounds: Number(option("rounds") ?? full.rounds) };
+  const only = option("only")?.split(",");
+  const candidates: readonly Candidate[] = [
+    { name: "Debian", command: [DEBIAN_STATD, ...ARGUMENTS] },
+    { name: "ours", command: [option("ours") ?? OUR_STATD, ...ARGUMENTS] },
+  ];
   const report = new Report();
   say(`${navigator.hardwareConcurrency} processors, Linux ${Deno.osRelease()}, load ${load()}`);
   for (const [name, measure] of Object.entries(PARTS)) {
     if (only?.includes(name) === false) continue;
     const since = performance.now();
-    await measure(CANDIDATES, effort, report);
+    await measure(candidates, effort, report);
     say(`${name}: ${((performance.now() - since) / 1000).toFixed(0)} s, load ${load()}`);
   }
   report.print();
