@@ -45,7 +45,10 @@ export interface FileSystem {
   list(directory: string): Iterable<DirectoryEntry>;
   /** What is at a path; undefined where there is nothing. */
   facts(path: string): FileFacts | undefined;
-  /** The first `maxBytes` bytes of a file, or all of them; undefined where there is no file. */
+  /**
+   * The first `maxBytes` bytes of a file, or all of them; undefined where there is no file. What is no
+   * regular file fails: a pipe would keep us waiting for ever.
+   */
   read(path: string, maxBytes: number): string | undefined;
   /** Makes a file that must not exist; no symbolic link is followed. `mode` is subject to the umask. */
   create(path: string, mode: number): NewFile;
@@ -75,7 +78,10 @@ export class RealFileSystem implements FileSystem {
   }
 
   read(path: string, maxBytes: number): string | undefined {
-    const file = unlessMissing(() => Deno.openSync(path));
+    const file = unlessMissing(() => {
+      if (!Deno.statSync(path).isFile) throw new Error("it is not a regular file");
+      return Deno.openSync(path);
+    });
     if (file === undefined) return undefined;
     try {
       let text = "";

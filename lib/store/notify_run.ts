@@ -56,7 +56,7 @@ export class NotifyRun {
   /** Whether a process is at it. */
   get isGoingOn(): boolean {
     try {
-      using file = Deno.openSync(this.#path);
+      using file = this.#open();
       return !file.tryLockSync(false);
     } catch {
       return false; // not there, or not ours to open
@@ -90,7 +90,7 @@ export class NotifyRun {
   /** Shows others that this process is at it, until it ends. */
   hold(): void {
     try {
-      this.#file = Deno.openSync(this.#path);
+      this.#file = this.#open();
       this.#file.tryLockSync(true);
     } catch {
       // none was begun: the state number was not advanced
@@ -106,5 +106,11 @@ export class NotifyRun {
       if (error instanceof Deno.errors.NotFound) return;
       this.#log.warning(`Cannot remove ${quote(this.#path)}: ${reasonOf(error)}`);
     }
+  }
+
+  /** Opens the file; not a pipe in its place, which would keep root waiting for ever. */
+  #open(): Deno.FsFile {
+    if (!this.#fs.facts(this.#path)?.isFile) throw new Error("it is not a regular file");
+    return Deno.openSync(this.#path);
   }
 }

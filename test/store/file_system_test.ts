@@ -42,6 +42,13 @@ Deno.test("read() reads as much as is there or wanted", () =>
     }
   }));
 
+Deno.test("read() waits for nobody at a pipe", () =>
+  within((directory) => {
+    const path = `${directory}/pipe`;
+    new Deno.Command("mkfifo", { args: [path] }).outputSync();
+    assertThrows(() => fs.read(path, 10), Error, "not a regular file");
+  }));
+
 Deno.test("read() and facts() tell what is missing from what cannot be had", () =>
   within((directory) => {
     assertEquals(fs.read(`${directory}/missing`, 10), undefined);
