@@ -81,6 +81,19 @@ systemTest(
 );
 
 systemTest(
+  "CVE-2019-3689: nobody waits at a pipe of the user of sm",
+  [OUR_STATD],
+  async (newHost) => {
+    const host = await newHost();
+    for (const name of ["sm/.peers", "sm/nodeb", "sm.bak/.run", "sm.bak/nodec"]) {
+      await host.output("mkfifo", "-m", "666", `${STATE_DIRECTORY}/${name}`);
+    }
+    await host.write(`${STATE_DIRECTORY}/sm/noded`, `${LINE} noded thishost\n`);
+    await startStatd(host, FOREGROUND.filter((option) => option !== "--no-notify"));
+  },
+);
+
+systemTest(
   "CVE-2019-3689: the owner of sm is who the daemon becomes",
   [OUR_STATD],
   async (newHost) => {
