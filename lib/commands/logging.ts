@@ -35,11 +35,14 @@ export function openLog(programName: string, settings: LogSettings): AdjustableL
   return makeLog(logThreshold(settings), [sink(programName, settings)]);
 }
 
-function sink(programName: string, { isToStderr, logFormat }: LogSettings): LogSink {
-  const format = logFormat === "json" ? "json" : isToStderr ? "plain" : "journal";
-  if (isToStderr) return stderrSink(format, programName);
+/** Whether what is logged is seen on stderr, so that nothing has to be said there besides. */
+export function isLoggedToStderr(isToStderr: boolean): boolean {
   // In the background stderr goes to /dev/null; the journal has the system log's socket as well.
-  const hasJournal = !isInBackground() && isJournal(Deno.env.get("JOURNAL_STREAM"));
-  if (hasJournal) return stderrSink(format, programName);
-  return new Syslog(programName);
+  return isToStderr || (!isInBackground() && isJournal(Deno.env.get("JOURNAL_STREAM")));
+}
+
+function sink(programName: string, { isToStderr, logFormat }: LogSettings): LogSink {
+  if (!isLoggedToStderr(isToStderr)) return new Syslog(programName);
+  const format = logFormat === "json" ? "json" : isToStderr ? "plain" : "journal";
+  return stderrSink(format, programName);
 }

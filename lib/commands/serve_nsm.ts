@@ -40,7 +40,9 @@ import { openControl, startSteering } from "./steering.ts";
 
 const PID_FILE = "/run/rpc.statd.pid";
 const RPCBIND_SOCKET = "/run/rpcbind.sock";
-/** What the program leaves of a new file's permissions, as nfs-utils sets it: nothing for others. */
+/** What root's files lose of their permissions: others have to read the state number. */
+const ROOT_UMASK = 0o022;
+/** The same after the privilege drop, as nfs-utils sets it: nothing for others. */
 const UMASK = 0o007;
 /** How long rpcbind may take to let us go at the end, in ms. */
 const STOP_TIMEOUT_MS = 3_000;
@@ -73,6 +75,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     if (!settings.noNotify) await runSmNotify(settings, invocation.calledAs, log);
   };
 
+  Deno.umask(ROOT_UMASK);
   const owner = ownerOf(layout.monitorList);
   const kernel = new KernelState();
   for (const write of kernel.setLockManagerPorts(settings.nlmPort, settings.nlmUdpPort)) {

@@ -13,7 +13,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
-import { openLog } from "./logging.ts";
+import { isLoggedToStderr, openLog } from "./logging.ts";
 import { showWhatWouldBeNotified } from "./notify_dry_run.ts";
 import { notifyPeers, type Prepared } from "./notify_peers.ts";
 import { prepareToNotify } from "./notify_prepare.ts";
@@ -58,7 +58,7 @@ export async function smNotify(invocation: Invocation): Promise<number> {
     return await startInBackground({ ...command, env });
   } catch (error) {
     log.error(reasonOf(error));
-    if (!isToStderr) complain(`${programName}: ${reasonOf(error)}`);
+    if (!isLoggedToStderr(isToStderr)) complain(`${programName}: ${reasonOf(error)}`);
     return 1;
   }
 }

@@ -11,7 +11,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
-import { openLog } from "./logging.ts";
+import { isLoggedToStderr, openLog } from "./logging.ts";
 import { notifyArguments } from "./notify_child.ts";
 import { findRunningStatd } from "./running_statd.ts";
 import { serveNsm } from "./serve_nsm.ts";
@@ -50,7 +50,7 @@ export async function statd(invocation: Invocation): Promise<number> {
     return 0;
   } catch (error) {
     log.error(reasonOf(error));
-    if (!isToStderr) complain(`${programName}: ${reasonOf(error)}`);
+    if (!isLoggedToStderr(isToStderr)) complain(`${programName}: ${reasonOf(error)}`);
     return 1;
   }
 }

@@ -56,7 +56,8 @@ export class PeerDirectory {
   constructor(parts: DirectoryParts) {
     this.#parts = parts;
     for (const [peer, facts] of parts.memory.load()) {
-      this.#index.learn(peer, withCanonical(facts.addresses, facts.canonicalName));
+      const aliases = withCanonical(facts.addresses, facts.canonicalName);
+      if (aliases.length > 0) this.#index.learn(peer, aliases);
       if (facts.lastState !== undefined) this.#lastStates.set(peer, facts.lastState);
       if (facts.lastState !== facts.passedOn) this.#owed.add(peer);
     }
@@ -109,7 +110,7 @@ export class PeerDirectory {
 
   /** Forgets all peers but those that somebody still needs, by the form in which names are compared. */
   retain(isNeeded: (peer: string) => boolean): void {
-    for (const peer of this.#index.peers()) {
+    for (const peer of new Set([...this.#index.peers(), ...this.#lastStates.keys()])) {
       if (!isNeeded(peer)) this.remove(peer);
     }
   }

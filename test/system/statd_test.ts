@@ -229,3 +229,23 @@ systemTest(
     assertEquals(Deno.readFileSync(host.path("/run/state/state")), Uint8Array.of(3, 0, 0, 0));
   },
 );
+
+systemTest(
+  "the state number stays readable for the daemon, whatever the umask",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    const agent = new Agent(host);
+    const statd = host.start(
+      "/bin/sh",
+      "-c",
+      `umask 077; exec ${OUR_STATD} "$@"`,
+      "sh",
+      ...FOREGROUND,
+    );
+    await statd.line(READY);
+    assertEquals(await ask(agent, stat("localhost")), MONITORED);
+    assertEquals(Deno.statSync(host.path(`${STATE_DIRECTORY}/state`)).mode! & 0o777, 0o644);
+    assertEquals(await statd.stop(), 0);
+  },
+);
