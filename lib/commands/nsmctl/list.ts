@@ -79,8 +79,6 @@ export function listJson(
 
 /** One peer as JSON. */
 export function peerJson(peer: Peer) {
-  const time = (name: string, at: number | undefined) =>
-    at === undefined ? {} : { [name]: isoText(at) };
   return {
     monName: peer.monName,
     monitored: peer.isMonitored,
@@ -88,9 +86,9 @@ export function peerJson(peer: Peer) {
     ...(peer.canonicalName === undefined ? {} : { canonicalName: peer.canonicalName }),
     addresses: peer.addresses,
     ...(peer.lastState === undefined ? {} : { lastState: peer.lastState }),
-    ...time("since", peer.since),
-    ...time("heardAt", peer.heardAt),
-    ...time("toldAt", peer.toldAt),
+    ...(peer.since === undefined ? {} : { since: isoText(peer.since) }),
+    ...(peer.heardAt === undefined ? {} : { heardAt: isoText(peer.heardAt) }),
+    ...(peer.toldAt === undefined ? {} : { toldAt: isoText(peer.toldAt) }),
     requests: peer.requests.map(({ myName, myProg, myVers, myProc }) => ({
       myName,
       program: myProg,

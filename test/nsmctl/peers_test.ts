@@ -1,0 +1,78 @@
+import { assertEquals } from "@std/assert";
+import { listJson, listText } from "../../lib/commands/nsmctl/list.ts";
+import { addFacts, peerMatcher, PeerTable } from "../../lib/commands/nsmctl/peers.ts";
+import { FakeTerminal } from "../support/fake_terminal.ts";
+
+const pure = { permissions: "none" } as const;
+const NOW = 100_000_000;
+
+function record(monName: string, myName = "me") {
+  return { monName, myName, myProg: 100021, myVers: 3, myProc: 16 };
+}
+
+function table() {
+  const table = new PeerTable();
+  table.addMonitored({ record: record("b.example"), since: NOW - 5_000 });
+  table.addMonitored({ record: record("B.Example", "other"), since: NOW - 65_000 });
+  table.addToBeNotified({ record: record("b.example"), since: NOW - 10_000 });
+  table.addToBeNotified({ record: record("a"), since: NOW });
+  table.addEntry(["c", "me", 100021, 4, 16, 0, 7, NOW - 1_000, "c.example", "10.0.0.3", "fd00::3"]);
+  return table;
+}
+
+Deno.test("PeerTable puts together what is said of one name, in any letter case", pure, () => {
+  const peers = table().sorted();
+  assertEquals(peers.map(({ monName }) => monName), ["a", "b.example", "c"]);
+  const [, b, c] = peers;
+  assertEquals([b!.isMonitored, b!.isToBeNotified, b!.since], [true, true, NOW - 65_000]);
+  assertEquals(b!.requests.length, 3);
+  assertEquals([c!.canonicalName, c!.addresses], ["c.example", ["10.0.0.3", "fd00::3"]]);
+  assertEquals([c!.lastState, c!.heardAt, c!.since], [7, NOW - 1_000, undefined]);
+});
+
+Deno.test("addFacts() keeps what the daemon knows better", pure, () => {
+  const [, , c] = table().sorted();
+  addFacts(c!, { addresses: ["1.1.1.1"], lastState: 3, toldAt: 5 });
+  assertEquals([c!.addresses[0], c!.lastState, c!.toldAt], ["10.0.0.3", 7, 5]);
+});
+
+Deno.test("peerMatcher() knows * and ?, names and addresses", pure, () => {
+  const matching = (pattern: string) =>
+    table().sorted().filter(peerMatcher(pattern)).map(({ monName }) => monName);
+  assertEquals(matching("*"), ["a", "b.example", "c"]);
+  assertEquals(matching("?"), ["a", "c"]);
+  assertEquals(matching("*.EXAMPLE"), ["b.example", "c"]);
+  assertEquals(matching("10.0.0.*"), ["c"]);
+  assertEquals(matching("10x0.0.3"), []);
+  assertEquals(matching("(a|b)+"), []);
+});
+
+Deno.test("listText() is a table, or a word", pure, () => {
+  const terminal = new FakeTerminal();
+  const session = { terminal, now: () => NOW };
+  assertEquals(
+    listText(table().sorted(), session),
+    `M  N  PEER       ASKED BY  SINCE          ADDRESSES                   HEARD
+   N  a          me        0 s ago
+M  N  b.example  me other  1 min 5 s ago
+M     c          me                       c.example 10.0.0.3 fd00::3  1 s ago
+`,
+  );
+  assertEquals(listText([], session), "No peers.\n");
+});
+
+Deno.test("listJson() leaves out what is not known", pure, () => {
+  const peers = table().sorted().slice(0, 1);
+  assertEquals(listJson({ peers, isLive: true }, { stateDirectoryPath: "/s" }), {
+    stateDirectory: "/s",
+    daemon: true,
+    peers: [{
+      monName: "a",
+      monitored: false,
+      toBeNotified: true,
+      addresses: [],
+      since: new Date(NOW).toISOString(),
+      requests: [{ myName: "me", program: 100021, version: 3, procedure: 16 }],
+    }],
+  });
+});

@@ -1,0 +1,45 @@
+import { assertEquals } from "@std/assert";
+import { coloursFor } from "../../lib/commands/nsmctl/colours.ts";
+import { renderTable } from "../../lib/commands/nsmctl/table.ts";
+
+const pure = { permissions: "none" } as const;
+const plain = coloursFor(false);
+const WIDE = Number.MAX_SAFE_INTEGER;
+
+const COLUMNS = [
+  { title: "A" },
+  { title: "NAME", mayShrink: true },
+  { title: "COUNT", align: "right" as const },
+];
+
+Deno.test("renderTable() aligns columns and leaves no blanks at the end of lines", pure, () => {
+  assertEquals(
+    renderTable(COLUMNS, [["x", "long name", "1"], ["", "b", ""]], WIDE, plain),
+    "A  NAME       COUNT\nx  long name      1\n   b\n",
+  );
+});
+
+Deno.test("renderTable() leaves out columns in which nothing is", pure, () => {
+  assertEquals(renderTable(COLUMNS, [["", "b", ""]], WIDE, plain), "NAME\nb\n");
+});
+
+Deno.test("renderTable() cuts what may shrink to the width of the terminal", pure, () => {
+  const text = renderTable(COLUMNS, [["x", "a".repeat(60), "12"]], 40, plain);
+  const lines = text.trimEnd().split("\n");
+  assertEquals(lines[1], `x  ${"a".repeat(29)}…     12`);
+  assertEquals(lines.map((line) => line.length), [40, 40]);
+});
+
+Deno.test("renderTable() never cuts a column to nothing", pure, () => {
+  const text = renderTable(COLUMNS, [["x", "a".repeat(60), "12"]], 5, plain);
+  assertEquals(text.includes(`${"a".repeat(11)}…`), true);
+});
+
+Deno.test("renderTable() paints without changing the alignment", pure, () => {
+  const { good, strong } = coloursFor(true);
+  const cell = { text: "x", paint: good };
+  assertEquals(
+    renderTable(COLUMNS, [[cell, "b", ""]], WIDE, { strong }),
+    "\x1b[1mA\x1b[0m  \x1b[1mNAME\x1b[0m\n\x1b[32mx\x1b[0m  b\n",
+  );
+});

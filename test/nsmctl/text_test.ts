@@ -1,0 +1,44 @@
+import { assertEquals } from "@std/assert";
+import { agoText, jsonText, parseAge, shown, spanText } from "../../lib/commands/nsmctl/text.ts";
+
+const pure = { permissions: "none" } as const;
+
+Deno.test("spanText() shows the two largest units", pure, () => {
+  const spans: readonly [number, string][] = [
+    [0, "0 s"],
+    [400, "0 s"],
+    [59_000, "59 s"],
+    [61_000, "1 min 1 s"],
+    [3_600_000, "1 h"],
+    [3_725_000, "1 h 2 min"],
+    [2 * 86_400_000 + 3 * 3_600_000 + 5_000, "2 d 3 h"],
+    [-5, "0 s"],
+  ];
+  for (const [ms, text] of spans) assertEquals(spanText(ms), text);
+});
+
+Deno.test("agoText() is empty for a time that is not known", pure, () => {
+  assertEquals(agoText(undefined, 5), "");
+  assertEquals(agoText(1_000, 62_000), "1 min 1 s ago");
+});
+
+Deno.test("parseAge() reads numbers with a unit, and nothing else", pure, () => {
+  assertEquals(parseAge("30d"), 30 * 86_400_000);
+  assertEquals(parseAge("90min"), 90 * 60_000);
+  assertEquals(parseAge("2w"), 14 * 86_400_000);
+  for (const text of ["", "30", "d", "-1d", "1.5h", "1y", "1234567d", "1d2h"]) {
+    assertEquals(parseAge(text), undefined, text);
+  }
+});
+
+Deno.test("shown() quotes only what could deceive", pure, () => {
+  assertEquals(shown("host.example.net"), "host.example.net");
+  assertEquals(shown("fe80::1%eth0"), "fe80::1%eth0");
+  assertEquals(shown(""), '""');
+  assertEquals(shown("a b"), '"a b"');
+  assertEquals(shown("a\x1b[2J\n"), '"a\\x1b[2J\\x0a"');
+});
+
+Deno.test("jsonText() escapes what a terminal could obey", pure, () => {
+  assertEquals(jsonText("\x9b\x1b\x7f"), '"\\u009b\\u001b\\u007f"\n');
+});

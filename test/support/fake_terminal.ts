@@ -1,0 +1,25 @@
+/** A terminal that keeps what is printed, of any width, with answers for its questions. */
+
+import { coloursFor } from "../../lib/commands/nsmctl/colours.ts";
+import type { Terminal } from "../../lib/commands/nsmctl/terminal.ts";
+
+export class FakeTerminal implements Terminal {
+  printed = "";
+  readonly complaints: string[] = [];
+  readonly colours;
+
+  constructor(readonly width = Number.MAX_SAFE_INTEGER, isColoured = false) {
+    this.colours = coloursFor(isColoured);
+  }
+
+  print(text: string): boolean {
+    this.printed += text;
+    return true;
+  }
+
+  complain(line: string): void {
+    this.complaints.push(line);
+  }
+
+  confirm(): undefined {}
+}
