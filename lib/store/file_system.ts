@@ -52,7 +52,7 @@ export interface FileSystem {
   read(path: string, maxBytes: number): string | undefined;
   /** Makes a file that must not exist; no symbolic link is followed. `mode` is subject to the umask. */
   create(path: string, mode: number): NewFile;
-  /** Appends text by one call; makes the file where it is missing. */
+  /** Appends text by one call; makes the file where it is missing. No symbolic link is followed. */
   append(path: string, text: string, mode: number): void;
   /** Gives a file another name, in one step in place of what had that name. */
   rename(from: string, to: string): void;
@@ -109,6 +109,7 @@ export class RealFileSystem implements FileSystem {
   }
 
   append(path: string, text: string, mode: number): void {
+    if (this.facts(path)?.isFile === false) throw new Error("it is not a regular file");
     const file = Deno.openSync(path, { append: true, create: true, mode });
     try {
       writeAll(file, text);

@@ -42,11 +42,12 @@ Deno.test("read() reads as much as is there or wanted", () =>
     }
   }));
 
-Deno.test("read() waits for nobody at a pipe", () =>
+Deno.test("read() and append() wait for nobody at a pipe", () =>
   within((directory) => {
     const path = `${directory}/pipe`;
     new Deno.Command("mkfifo", { args: [path] }).outputSync();
     assertThrows(() => fs.read(path, 10), Error, "not a regular file");
+    assertThrows(() => fs.append(path, "a", 0o600), Error, "not a regular file");
   }));
 
 Deno.test("read() and facts() tell what is missing from what cannot be had", () =>

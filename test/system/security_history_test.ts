@@ -90,6 +90,10 @@ systemTest(
     }
     await host.write(`${STATE_DIRECTORY}/sm/noded`, `${LINE} noded thishost\n`);
     await startStatd(host, FOREGROUND.filter((option) => option !== "--no-notify"));
+    const agent = new Agent(host);
+    assertMatch(await ask(agent, mon({ monName: "nodeb" })), /^SUCCESS 00000001/);
+    assertEquals(await ask(agent, mon({ monName: "127.0.0.1" })), "SUCCESS 00000000 00000003");
+    assertEquals(await ask(agent, nullCall), "SUCCESS");
   },
 );
 
