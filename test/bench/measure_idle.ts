@@ -6,6 +6,8 @@ import type { Effort } from "./statd_bench.ts";
 import { type Candidate, pause, PORT, StatdHost } from "./statd_host.ts";
 
 const LOADS = 4;
+/** After this the runtime has looked for the last time at timers of the start, in ms. */
+const START_MS = 8_000;
 
 export async function measureIdle(
   candidates: readonly Candidate[],
@@ -19,6 +21,7 @@ export async function measureIdle(
     const note = (point: string, unit: string, value: number, goal: string) =>
       report.note({ point: `${what}: ${point}`, unit, isRate: false, goal }, name, value);
     note("memory", "MB", statd.residentMb, "bare + 8 MB");
+    await pause(START_MS);
     const before = statd.switches;
     await pause(idleMs);
     note(`context switches in ${idleMs / 1000} s`, "times", statd.switches - before, "0");

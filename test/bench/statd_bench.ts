@@ -6,8 +6,8 @@
  *
  * `--quick` leaves out the long lists and measures each point for a shorter time; it takes less than
  * two minutes. WORD selects parts: rates, lists, start, idle; `--sizes` gives the numbers of
- * monitored hosts, `--rounds` how often each point is measured.
- * `--ours` measures another build of ours than that in dist/.
+ * monitored hosts, `--rounds` how often each point is measured. `--ours` measures another build of
+ * ours than that in dist/.
  *
  * Rates over UDP and TCP are given twice: as calls a second, and as calls a second of the monitor's
  * processor time, which stays the same while other programs are busy.
