@@ -1,7 +1,7 @@
 /**
  * What rpc.statd of macOS prints for `-l` and `-L`, for a database of a state directory.
  *
- * Source: rpc.statd(8) of macOS and its behaviour: seven fixed lines with the legend below them, one line
+ * Source: rpc.statd(8) of macOS and its behaviour: four fixed lines, the legend below them, one line
  * for each record, and in watch mode the differences in a fixed order.
  */
 

@@ -10,12 +10,12 @@ export const OUR_NSMCTL = new URL("../../dist/nsmctl", import.meta.url).pathname
 /** An address of the host, and its name. */
 export const OWN_ADDRESS = "10.99.0.1";
 /** Where statd listens: outside of the ports that programs are given at random. */
-const STATD_PORT = 4050;
+export const STATD_PORT = 4050;
 
 export class NsmctlHost {
   statd: BackgroundProgram | undefined;
 
-  private constructor(readonly host: TestHost, readonly agent: Agent | undefined) {}
+  private constructor(readonly host: TestHost, readonly agent: Agent) {}
 
   /** Makes it, with rpcbind, a stand-in lock manager, and nothing else running. */
   static async create(
@@ -50,9 +50,7 @@ export class NsmctlHost {
   }
 
   /** Runs nsmctl to its end. */
-  run(...args: string[]): Promise<Ended> {
-    return this.host.run(OUR_NSMCTL, ...args);
-  }
+  readonly run = (...args: string[]): Promise<Ended> => this.host.run(OUR_NSMCTL, ...args);
 
   /** Puts a record where nfs-utils would, as the owner of the directory. */
   async putRecord(list: "sm" | "sm.bak", monName: string, myName = "me.example.net") {

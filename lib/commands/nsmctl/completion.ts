@@ -6,7 +6,7 @@ const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = typeof SHELLS[number];
 
 /** What is completed for a peer: the names that the list has. */
-const PEER_NAMES = "nsmctl -l 2>/dev/null | tail -n +10 | cut -c10-";
+const PEER_NAMES = "nsmctl -l 2>/dev/null | tail -n +9 | cut -c10-";
 
 /** The command that writes completion for others, and for itself. */
 export function completion(commands: readonly Command[]): Command {

@@ -1,0 +1,306 @@
+/** Every command of nsmctl against the compiled daemon, with it and without it. */
+
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import schema from "../../conf/nsmctl.schema.json" with { type: "json" };
+import { faultsOf, type Schema } from "../support/json_schema.ts";
+import { message, mon, notify } from "../support/nsm_calls.ts";
+import { NsmctlHost, OUR_NSMCTL, OWN_ADDRESS, STATD_PORT } from "../support/nsmctl_host.ts";
+import { eventually } from "../support/patience.ts";
+import { readMetrics } from "../support/prometheus_text.ts";
+import { OUR_STATD, systemTest } from "../support/system_test.ts";
+
+const NEEDS = [OUR_NSMCTL, OUR_STATD];
+const STATE = "/var/lib/nfs";
+const STATD = { address: "127.0.0.1", port: STATD_PORT };
+const PEER = "10.99.0.9";
+
+/** Declares a test that gets a healthy host, without statd. */
+function nsmctlTest(name: string, body: (host: NsmctlHost) => Promise<void>): void {
+  systemTest(`nsmctl ${name}`, NEEDS, async (newHost) => {
+    await using resources = new AsyncDisposableStack();
+    const hosts = ["10.99.0.9 peer.example.net peer"];
+    await body(await NsmctlHost.create(newHost, resources, { hosts }));
+  });
+}
+
+/** Output that has to fit the schema of a command. */
+function checked<T>(stdout: string, definition: string): T {
+  const value = JSON.parse(stdout);
+  assertEquals(faultsOf(value, { $ref: `#/$defs/${definition}` }, schema as Schema), []);
+  return value;
+}
+
+interface List {
+  readonly daemon: boolean;
+  readonly peers: readonly {
+    readonly monName: string;
+    readonly monitored: boolean;
+    readonly toBeNotified: boolean;
+    readonly lastState?: number;
+    readonly addresses: readonly string[];
+    readonly requests: readonly { readonly myName: string }[];
+  }[];
+}
+
+async function listed({ run }: NsmctlHost, ...args: string[]): Promise<List> {
+  const { code, stdout, stderr } = await run("list", "--json", ...args);
+  assertEquals([code, stderr], [0, ""]);
+  return checked<List>(stdout, "list");
+}
+
+nsmctlTest("list tells the same with the daemon and without it", async (host) => {
+  await host.putRecord("sm", PEER);
+  await host.putRecord("sm", "peer");
+  await host.putRecord("sm.bak", "peer");
+  const flags = ({ peers }: List) =>
+    peers.map((it) => [it.monName, it.monitored, it.toBeNotified, it.requests[0]!.myName]);
+  const expected = [[PEER, true, false, "me.example.net"], ["peer", true, true, "me.example.net"]];
+  const before = await listed(host);
+  assertEquals([flags(before), before.daemon], [expected, false]);
+  const { stderr } = await host.run("list");
+  assertStringIncludes(stderr, "no daemon serves this state directory");
+
+  await host.startStatd();
+  await eventually(
+    "the addresses are known",
+    async () => (await listed(host)).peers.every(({ addresses }) => addresses.includes(PEER)),
+  );
+  const during = await listed(host);
+  assertEquals([flags(during), during.daemon], [expected, true]);
+  assertEquals((await listed(host, "p*")).peers.length, 1 + 1); // by the official name too
+  assertEquals((await host.run("list", "nobody")).code, 1);
+  assertEquals((await host.run("list", "a", "b")).code, 2);
+});
+
+nsmctlTest("list shows what was registered with the daemon, and what was heard", async (host) => {
+  await host.startStatd();
+  await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+  await host.agent.datagram(message(notify(PEER, 7)), STATD);
+  await eventually(
+    "the notice is shown",
+    async () => (await listed(host)).peers[0]?.lastState === 7,
+  );
+  assertMatch(
+    (await host.run("list")).stdout,
+    /^M +10\.99\.0\.9 .* s ago +peer\.example\.net .*s ago\n$/m,
+  );
+});
+
+nsmctlTest("status is a health check", async (host) => {
+  const stopped = await host.run("status", "--json");
+  assertEquals(stopped.code, 3);
+  checked(stopped.stdout, "status");
+  assertEquals(await host.run("status", "--quiet"), { code: 3, stdout: "", stderr: "" });
+
+  await host.startStatd();
+  await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+  const running = await host.run("status", "--json");
+  assertEquals([running.code, running.stderr], [0, ""]);
+  const report = checked<Record<string, unknown>>(running.stdout, "status");
+  assertEquals([report["peers"], report["registrations"]], [1, 1]);
+  assertEquals((report["counters"] as Record<string, number>)["calls_mon"], 1);
+  assertMatch((await host.run("status")).stdout, /^Health +good$/m);
+  assertEquals(await host.run("status", "--quiet"), { code: 0, stdout: "", stderr: "" });
+
+  await host.host.output("pkill", "-x", "rpcbind");
+  await host.statd!.line(/Not registered with rpcbind/);
+  assertEquals((await host.run("status", "-q")).code, 1);
+  assertMatch((await host.run("status")).stdout, /^Health +not registered/m);
+});
+
+nsmctlTest("status works where nobody but root may look", async (host) => {
+  await host.startStatd();
+  const socket = await host.host.output("stat", "-c", "%a %u", `${STATE}/.statd.sock`);
+  assertEquals(socket, "600 0\n");
+  const asNobody = ["setpriv", "--reuid=65534", "--clear-groups", OUR_NSMCTL, "status"];
+  assertEquals((await host.host.run(...asNobody)).code, 1);
+});
+
+nsmctlTest("status finds the daemon behind a long path", async (host) => {
+  const long = `${STATE}/${"d".repeat(120)}`;
+  await host.host.output("sh", "-c", `cd ${STATE} && mkdir ${long} && cp -a sm sm.bak ${long}`);
+  await host.startStatd("-P", long);
+  assertEquals((await host.run("status", "-q", "-P", long)).code, 0);
+  assertEquals((await host.run("status", "-q")).code, 3);
+});
+
+nsmctlTest("watch and -L tell of changes as they happen", async (host) => {
+  await host.putRecord("sm.bak", "late");
+  await host.startStatd();
+  const watch = host.host.start(OUR_NSMCTL, "watch", "--json");
+  const macos = host.host.start(OUR_NSMCTL, "-L");
+  await watch.line(/"peers":/);
+  await macos.line(/^\+ {4}N {3}late$/);
+  await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+  checked(await watch.line(/"added"/), "change");
+  await macos.line(/^\+ M {6}10\.99\.0\.9$/);
+  await host.agent.datagram(message(notify(PEER, 9)), STATD);
+  const heard = checked<{ state: number }>(await watch.line(/"heard"/), "change");
+  assertEquals(heard.state, 9);
+  assertEquals((await host.run("forget", "--yes", PEER, "late")).code, 0);
+  for (const pattern of [/"gone".*10\.99\.0\.9/, /"gone".*late/]) {
+    checked(await watch.line(pattern), "change");
+  }
+  await macos.line(/^- {4}N {3}late$/);
+  await macos.line(/^#Hosts: \d -> 0$/);
+  checked(watch.lines[0]!, "list");
+});
+
+nsmctlTest("-l and -N behave as on macOS", async (host) => {
+  await host.putRecord("sm", PEER);
+  await host.putRecord("sm.bak", PEER);
+  const { code, stdout } = await host.run("-l");
+  assertEquals(code, 0);
+  assertMatch(stdout, /^Status DB: \/var\/lib\/nfs\nStatus DB Length: 188\nState: 0\n#Hosts: 1\n/);
+  assertStringIncludes(stdout, "\n  M  N   10.99.0.9\n");
+  assertEquals((await host.run("-N", "nobody")).code, 1);
+  assertEquals(await host.run("-N", PEER), { code: 0, stdout: "", stderr: "" });
+  assertEquals(await host.run("-N", PEER), { code: 0, stdout: "", stderr: "" });
+  assertStringIncludes((await host.run("-l")).stdout, "\n  M      10.99.0.9\n");
+  assertEquals((await host.run("-l", "-L")).code, 1);
+  assertEquals((await host.run("-P", "/nowhere", "-l")).code, 1);
+});
+
+nsmctlTest("forget changes memory and disk, or the disk alone", async (host) => {
+  const files = () =>
+    host.host.output("sh", "-c", `cd ${STATE} && find sm sm.bak -type f ! -name '.*'`);
+  for (const withDaemon of [false, true]) {
+    for (const name of [PEER, "peer", "old"]) await host.putRecord("sm", name);
+    for (const name of ["peer", "old"]) await host.putRecord("sm.bak", name);
+    await host.host.output("touch", "-d", "-40 days", `${STATE}/sm/old`, `${STATE}/sm.bak/old`);
+    if (withDaemon) await host.startStatd();
+    assertEquals((await host.run("forget", "PEER")).code, 1); // there is nobody to ask
+    assertEquals((await host.run("forget", "--yes", "PEER")).code, 0);
+    assertEquals((await host.run("forget", "--yes", "PEER")).code, 1);
+    assertEquals((await listed(host)).peers.map(({ monName }) => monName), [PEER, "old"]);
+    assertEquals((await host.run("forget", "--yes", "--older-than", "30d")).code, 0);
+    assertEquals((await listed(host)).peers.map(({ monName }) => monName), [PEER]);
+    await host.putRecord("sm.bak", "nowhere.example.net");
+    assertEquals((await host.run("forget", "--yes", "--unresolvable")).code, 0);
+    assertEquals(await files(), `sm/${PEER}\n`);
+    assertEquals((await host.run("forget", "--yes")).code, 2);
+    assertEquals((await host.run("forget", "--yes", "--older-than", "soon")).code, 2);
+  }
+  await host.statd!.line(/Forgot 1 registrations, as "uid 0" wanted: "peer"/);
+  const owners = await host.host.output("stat", "-c", "%U", `${STATE}/sm/${PEER}`);
+  assertEquals(owners, await host.host.output("stat", "-c", "%U", `${STATE}/sm`));
+});
+
+nsmctlTest(
+  "declare-rebooted has the lock manager told, and the log says who wanted it",
+  async (host) => {
+    assertEquals((await host.run("declare-rebooted", "--yes", PEER)).code, 3);
+    await host.startStatd();
+    assertEquals((await host.run("declare-rebooted", "--yes", PEER)).code, 1);
+    await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+    assertEquals((await host.run("declare-rebooted", PEER)).code, 1);
+    const { code, stdout } = await host.run("declare-rebooted", "--yes", PEER);
+    assertEquals([code, stdout], [0, "Told the lock manager for 1 of 1 request.\n"]);
+    const [call] = await host.agent.called(1);
+    assertStringIncludes(call!.message, "0000000931302e39392e302e39000000" + "00000002");
+    await host.statd!.line(/peer "10\.99\.0\.9" is declared rebooted, state 2, as "uid 0" wanted/);
+    await host.run("declare-rebooted", "--yes", PEER);
+    assertStringIncludes((await host.agent.called(2))[1]!.message, "00000004");
+  },
+);
+
+nsmctlTest("test finds a status monitor, with or without a daemon here", async (host) => {
+  const nothing = await host.run("test", "--json", "--timeout", "1", OWN_ADDRESS);
+  assertEquals(nothing.code, 1);
+  assertEquals(checked<{ verdict: string }>(nothing.stdout, "test").verdict, "unreachable");
+  const unknown = await host.run("test", "--json", "nowhere.example.net");
+  assertEquals(unknown.code, 1);
+  checked(unknown.stdout, "test");
+  await host.startStatd();
+  const found = await host.run("test", "--json", Deno.hostname());
+  const report = checked<{ verdict: string; probes: unknown[] }>(found.stdout, "test");
+  assertEquals([found.code, report.verdict, report.probes.length], [0, "good", 2]);
+  assertMatch((await host.run("test", OWN_ADDRESS)).stdout, /can be reached in every way/);
+  assertEquals((await host.run("test", "--timeout", "0", OWN_ADDRESS)).code, 2);
+});
+
+nsmctlTest("notify tells a peer now, and takes it off the notify list", async (host) => {
+  await host.startStatd();
+  await host.putRecord("sm.bak", OWN_ADDRESS);
+  const { code, stdout } = await host.run("notify", OWN_ADDRESS);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^10\.99\.0\.1 \(as me\.example\.net\): told at 10\.99\.0\.1 over udp/);
+  await host.statd!.line(/SM_NOTIFY/);
+  assertEquals((await listed(host)).peers, []);
+  const failed = await host.run("notify", "--timeout", "0.5", "nowhere.example.net");
+  assertEquals(failed.code, 1);
+});
+
+nsmctlTest("metrics can be read over TCP and from a Unix socket", async (host) => {
+  const get = (...args: string[]) => host.host.output("curl", "-sS", ...args);
+  await host.host.write("/etc/nfs.conf", `[statd]\nport=${STATD_PORT}\nmetrics=127.0.0.1:9199\n`);
+  await host.startStatd();
+  await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+  const metrics = readMetrics(await get("http://127.0.0.1:9199/metrics"));
+  assertEquals(metrics.get("nsm_peers")!.samples.get(""), 1);
+  assertEquals(metrics.get("nsm_calls_total")!.samples.get('{procedure="SM_MON"}'), 1);
+  assertEquals(
+    await get("-o", "/dev/null", "-w", "%{http_code}", "http://127.0.0.1:9199/x"),
+    "404",
+  );
+  await host.statd!.stop();
+  const socket = `${STATE}/sm.bak/.metrics.sock`;
+  await host.host.write("/etc/nfs.conf", `[statd]\nport=${STATD_PORT}\nmetrics=${socket}\n`);
+  for (let life = 0; life < 2; life++) {
+    await host.startStatd();
+    readMetrics(await get("--unix-socket", socket, "http://statd/metrics"));
+    await host.statd!.stop(life === 0 ? "KILL" : "TERM");
+  }
+});
+
+nsmctlTest("the control socket bears whatever is sent to it", async (host) => {
+  await host.startStatd();
+  const connect = () =>
+    Deno.connect({ transport: "unix", path: host.host.path(`${STATE}/.statd.sock`) });
+  const ask = async (text: string): Promise<string> => {
+    using connection = await connect();
+    await connection.write(new TextEncoder().encode(text));
+    await connection.closeWrite();
+    return await new Response(connection.readable).text().catch(() => "");
+  };
+  assertStringIncludes(await ask("nonsense\n"), '"ok":false');
+  assertStringIncludes(
+    await ask(`{"command":"forget","peers":[${"1,".repeat(9)}1]}\n`),
+    '"ok":false',
+  );
+  assertStringIncludes(await ask("\x00\xff\n\n"), '"ok":false');
+  assertStringIncludes(await ask("x".repeat(70_000)), "too long");
+  assertEquals(await ask('{"command":"status"}'), "");
+  const idle = await Promise.all(Array.from({ length: 20 }, connect));
+  await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+  for (const connection of idle) connection.close();
+  await eventually(
+    "the daemon answers again",
+    async () => (await host.run("status", "-q")).code === 0,
+  );
+});
+
+nsmctlTest("completion is accepted by bash, and help by people", async (host) => {
+  const { stdout } = await host.run("completion", "bash");
+  await host.host.write("/run/completion", stdout);
+  const complete = (line: string) =>
+    `. /run/completion; PATH=${OUR_NSMCTL.replace("/nsmctl", "")}:$PATH; COMP_WORDS=(${line}); ` +
+    `COMP_CWORD=$((\${#COMP_WORDS[@]}-1)); _nsmctl; echo "\${COMPREPLY[@]}"`;
+  await host.putRecord("sm", PEER);
+  const reply = (line: string) => host.host.output("bash", "-c", complete(line));
+  assertEquals(await reply("nsmctl decl"), "declare-rebooted\n");
+  assertEquals(await reply("nsmctl status --q"), "--quiet\n");
+  assertEquals(await reply("nsmctl test 10"), `${PEER}\n`);
+  assertEquals(await reply("nsmctl completion z"), "zsh\n");
+  for (const shell of ["zsh", "fish"]) assertEquals((await host.run("completion", shell)).code, 0);
+  assertEquals((await host.run("completion", "csh")).code, 2);
+  const help = await host.run("--help");
+  assertEquals(help.code, 0);
+  for (const [, command] of help.stdout.matchAll(/^ {2}([a-z][a-z-]+) {2,}[A-Z]/gm)) {
+    const { code, stdout } = await host.run(command!, "--help");
+    assertEquals(code, 0);
+    assertMatch(stdout, /^usage: nsmctl .*\n\n[^\n]+\n[^]*\nExample: nsmctl /);
+  }
+  assertEquals((await host.run("nonsense")).code, 2);
+  assertEquals((await host.run()).code, 2);
+});
