@@ -74,10 +74,19 @@ export type Step =
 export interface Scenario {
   readonly name: string;
   readonly host?: HostOptions;
+  /** Whether statd has a program for high availability, whose calls are noted. */
+  readonly hasCallout?: boolean;
   /** What is in the state directory before statd starts. */
   readonly before?: (host: TestHost) => Promise<void>;
   readonly steps: readonly Step[];
 }
+
+/** Notes its arguments, then user, umask and folder that it runs with. */
+const CALLOUT = "/run/callout";
+const CALLOUTS = "/run/callouts";
+const CALLOUT_TEXT = `#!/bin/sh
+{ printf '<%s>' "$@"; echo " by $(id -un):$(id -gn) umask $(umask) in $(pwd)"; } >>${CALLOUTS}
+`;
 
 /** What could be seen, by `step: aspect`. */
 export type Seen = ReadonlyMap<string, string>;
@@ -91,6 +100,8 @@ class Player {
   #statd: BackgroundProgram | undefined;
   #snapshot: Snapshot = new Map();
   #calls = 0;
+  #callouts = 0;
+  #options: readonly string[] = [];
 
   constructor(cast: readonly Implementation[], host: TestHost) {
     this.#cast = cast;
@@ -98,7 +109,8 @@ class Player {
     this.#agent = new Agent(host);
   }
 
-  async play({ before, steps }: Scenario): Promise<Seen> {
+  async play({ before, steps, hasCallout = false }: Scenario): Promise<Seen> {
+    if (hasCallout) await this.#makeCallout();
     await this.#host.startRpcbind();
     await this.#agent.serve();
     await before?.(this.#host);
@@ -123,8 +135,16 @@ class Player {
     this.#starts++;
     const { statd, ready } = this.#actor;
     const options = ["-F", "-d", "--no-notify", "-p", String(STATD_PORT)];
-    this.#statd = this.#host.start(statd, ...options);
+    this.#statd = this.#host.start(statd, ...options, ...this.#options);
     await this.#statd.line(ready);
+  }
+
+  async #makeCallout(): Promise<void> {
+    await this.#host.write(CALLOUT, CALLOUT_TEXT);
+    await this.#host.write(CALLOUTS, "");
+    await Deno.chmod(this.#host.path(CALLOUT), 0o755);
+    await Deno.chmod(this.#host.path(CALLOUTS), 0o666);
+    this.#options = ["-H", CALLOUT];
   }
 
   async #stop(step: string): Promise<void> {
@@ -188,6 +208,11 @@ class Player {
     });
     // Which of several comes first is not promised.
     this.#seen.set(`${step}: calls`, lines.sort().join("\n"));
+    if (this.#options.length === 0) return;
+    const callouts = Deno.readTextFileSync(this.#host.path(CALLOUTS)).split("\n").slice(0, -1);
+    const added = callouts.slice(this.#callouts);
+    this.#callouts = callouts.length;
+    this.#seen.set(`${step}: callouts`, added.sort().join("\n"));
   }
 }
 

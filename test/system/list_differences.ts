@@ -72,6 +72,12 @@ export const LIST_DIFFERENCES: readonly Difference[] = [
     reason: "a line is replaced in one rename, so that a crash loses neither; such files are 0640",
     seen: [
       sight(
+        ["callouts"],
+        ["MON with a new cookie: files"],
+        made("10.99.9.1", "OTHER_PRIV 10.99.9.1 my_name"),
+        rewritten("10.99.9.1", "OTHER_PRIV 10.99.9.1 my_name"),
+      ),
+      sight(
         ["registrations", "files found at start"],
         ["MON with a new cookie: files"],
         made("10.99.9.1", "OTHER_PRIV 10.99.9.1 thishost"),
@@ -250,6 +256,17 @@ export const LIST_DIFFERENCES: readonly Difference[] = [
         ["a restart"],
         ["NOTIFY of the same state: calls"],
         [told("10.99.9.1"), told("10.99.9.1", OTHER_PRIV)].join("\n"),
+        NOTHING,
+      ),
+    ],
+  },
+  {
+    reason: "the runtime hands no other text than UTF-8 to programs; no host has such a name",
+    seen: [
+      sight(
+        ["callouts"],
+        ["NOTIFY of one byte: callouts"],
+        "<sm-notify><h\ufffdst><127.0.0.1><5> by statd:nogroup umask 0007 in /var/lib/nfs",
         NOTHING,
       ),
     ],

@@ -1,6 +1,6 @@
 /** Differential scenarios about the monitor list: what is filed, found again, removed and called back. */
 
-import { mon, notify, OTHER_PRIV, simuCrash, unmon, unmonAll } from "../support/nsm_calls.ts";
+import { mon, notify, OTHER_PRIV, simuCrash, stat, unmon, unmonAll } from "../support/nsm_calls.ts";
 import { NETWORK, type Scenario } from "../support/scenario.ts";
 
 const A = "10.99.9.1";
@@ -199,6 +199,39 @@ const MATCHING: Scenario = {
   ],
 };
 
+const CALLOUTS: Scenario = {
+  name: "callouts",
+  hasCallout: true,
+  host: NETWORK,
+  steps: [
+    { does: "NOTIFY with nobody monitored", call: notify(A, 5) },
+    { does: "MON", call: mon({ monName: A, myName: "my name" }) },
+    { does: "MON again", call: mon({ monName: A, myName: "my name" }) },
+    {
+      does: "MON with a new cookie",
+      call: mon({ monName: A, myName: "my name", priv: OTHER_PRIV }),
+    },
+    { does: "MON that is refused", call: mon({ monName: "../x" }) },
+    { does: "MON by a stranger", call: mon({ monName: B }), to: "10.99.0.1" },
+    { does: "MON of another peer", call: mon({ monName: B }) },
+    { does: "MON by a second requester", call: mon({ monName: A }) },
+    { does: "NOTIFY", call: notify(A, 5), callbacks: 2 },
+    { does: "NOTIFY again", call: notify(A, 5) },
+    { does: "NOTIFY of state 0", call: notify(A, 0), callbacks: 2 },
+    { does: "NOTIFY of a negative state", call: notify(A, -5), callbacks: 2 },
+    { does: "NOTIFY of a shell's letters", call: notify("a b;$(x)\n'*", 5) },
+    { does: "NOTIFY of two bytes", call: notify("h\xc3\xb6st", 5) },
+    { does: "NOTIFY of one byte", call: notify("h\xf6st", 5) },
+    { does: "NOTIFY over udp6", call: notify(B, 5), to: "::1", callbacks: 1 },
+    { does: "STAT", call: stat("localhost") },
+    { does: "UNMON", call: unmon({ monName: A, myName: "my name" }) },
+    { does: "UNMON again", call: unmon({ monName: A, myName: "my name" }) },
+    { does: "UNMON_ALL", call: unmonAll() },
+    { does: "MON once more", call: mon({ monName: A }) },
+    { does: "SIMU_CRASH", call: simuCrash, from: RESERVED },
+  ],
+};
+
 export const LIST_SCENARIOS: readonly Scenario[] = [
   REGISTRATIONS,
   UNMON_ALL,
@@ -208,4 +241,5 @@ export const LIST_SCENARIOS: readonly Scenario[] = [
   SIMU_CRASH,
   NOTICES,
   MATCHING,
+  CALLOUTS,
 ];
