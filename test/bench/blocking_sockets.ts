@@ -12,6 +12,10 @@ const SO_RCVTIMEO = 20;
 const SO_RCVBUFFORCE = 33;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const IPPROTO_IP = 0;
+const IP_PKTINFO = 8;
+/** Offset in the control message. */
+const OWN_ADDRESS = 20;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const POLLIN = 1;
@@ -29,6 +33,7 @@ const libc = Deno.dlopen("libc.so.6", {
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
   sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "i32" },
   recvfrom: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "buffer"], result: "i32" },
+  sendmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
 }).symbols;
 
@@ -110,6 +115,39 @@ export class BlockingSocket {
   /** Sends to where the last datagram came from. */
   reply(bytes: Uint8Array<ArrayBuffer>): void {
     libc.sendto(this.fd, bytes, BigInt(bytes.length), 0, this.#from, this.#from.length);
+  }
+}
+
+function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
+  return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
+}
+
+/**
+ * Sends from any address that is routed to this host: `struct msghdr` with one part of data and one
+ * control message, IP_PKTINFO, whose fields are an interface, our address, and another one.
+ */
+export class AnySource {
+  readonly #to: Uint8Array<ArrayBuffer>;
+  readonly #vector = new BigUint64Array(2);
+  readonly #control = new Uint8Array(32);
+  readonly #message = new BigUint64Array(7);
+
+  constructor(readonly socket: BlockingSocket, to: string, port: number) {
+    this.#to = ipv4(to, port);
+    new Uint32Array(this.#control.buffer).set([28, 0, IPPROTO_IP, IP_PKTINFO]);
+    this.#message[0] = addressOf(this.#to);
+    this.#message[1] = BigInt(this.#to.length);
+    this.#message[2] = addressOf(new Uint8Array(this.#vector.buffer));
+    this.#message[3] = 1n;
+    this.#message[4] = addressOf(this.#control);
+    this.#message[5] = BigInt(this.#control.length);
+  }
+
+  send(bytes: Uint8Array<ArrayBuffer>, from: string): void {
+    this.#vector[0] = addressOf(bytes);
+    this.#vector[1] = BigInt(bytes.length);
+    this.#control.set(from.split(".").map(Number), OWN_ADDRESS);
+    libc.sendmsg(this.socket.fd, new Uint8Array(this.#message.buffer), 0);
   }
 }
 

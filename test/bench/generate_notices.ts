@@ -1,6 +1,6 @@
 /** Notices of peers that have rebooted, and the lock manager that has to hear of them. */
 
-import { BlockingSocket, poll } from "./blocking_sockets.ts";
+import { AnySource, BlockingSocket, poll } from "./blocking_sockets.ts";
 import { type Figures, hostName, median, type Order } from "./generator_orders.ts";
 import {
   callbackIn,
@@ -74,9 +74,9 @@ class Waiting {
     return this.#since.size;
   }
 
-  send(call: Message): void {
+  send(call: Message, send: (call: Message) => void = (it) => this.socket.send(it)): void {
     this.#since.set(renew(call), performance.now());
-    this.socket.send(call);
+    send(call);
   }
 
   drain(): void {
@@ -93,8 +93,8 @@ class Waiting {
 /** What becomes of the notices of many peers within a second, and of others' calls meanwhile. */
 export function storm({ port, first, address, peers, waitMs }: StormOrder): Figures {
   const lockd = lockManager(1_000);
-  const notices = new Waiting(BlockingSocket.udp(address));
-  notices.socket.connect(address, port);
+  const notices = new Waiting(BlockingSocket.udp("0.0.0.0"));
+  const source = new AnySource(notices.socket, address, port);
   const probes = new Waiting(BlockingSocket.udp());
   probes.socket.connect("127.0.0.1", port);
   const told = new Map<string, number>();
@@ -108,7 +108,9 @@ export function storm({ port, first, address, peers, waitMs }: StormOrder): Figu
     const now = performance.now();
     if (now - since > waitMs) break;
     const due = Math.min(peers, Math.ceil((now - since) / STORM_MS * peers));
-    while (sent < due) notices.send(calls[sent++]!);
+    for (; sent < due; sent++) {
+      notices.send(calls[sent]!, (call) => source.send(call, hostName(first + sent)));
+    }
     if (now >= nextProbe && told.size < peers) {
       probes.send(probe);
       nextProbe += PROBE_MS;

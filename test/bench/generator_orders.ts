@@ -27,7 +27,7 @@ export type Order =
   }
   /** Plays a lock manager and has it told, by one notice at a time. */
   | { do: "notify"; port: number; first: number; hosts: number; notices: number; ms: number }
-  /** The same by the notices of many peers within a second, sent from and to `address`. */
+  /** The same by the notices of many peers within a second, each sent from its own to `address`. */
   | { do: "storm"; port: number; first: number; address: string; peers: number; waitMs: number }
   /** Starts a program and waits for its first answer, `times` times. */
   | { do: "start"; port: number; command: readonly string[]; times: number }

@@ -13,6 +13,9 @@ export const PORT = 4000;
 /** Another address than loopback, for callers that are strangers. */
 export const ADDRESS = "10.99.0.1";
 
+/** The addresses of all hosts, which are to reach the generator. */
+const PEERS = "10.64.0.0/10";
+
 /** On a disk, not in memory: what is measured is durable. */
 const STATE_PARENT = "/var/tmp";
 const STATD_PROCESSOR = "1";
@@ -47,6 +50,7 @@ export class StatdHost implements AsyncDisposable {
   /** Starts a monitor of so many hosts, and waits until it rests; without one, only what it needs. */
   static async create(candidate: Candidate | undefined, hosts: number): Promise<StatdHost> {
     const host = await TestHost.create({ addresses: [`${ADDRESS}/32`] });
+    await host.output("ip", "route", "add", "local", PEERS, "dev", "lo");
     const directory = makeStateDirectory(hosts);
     await host.output("mount", "--bind", directory, STATE_DIRECTORY);
     await host.startRpcbind();
