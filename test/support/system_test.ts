@@ -18,8 +18,15 @@ export const DEBIAN_SM_NOTIFY = "/sbin/sm-notify";
 /** Makes one more host for a test. */
 export type NewHost = (options?: HostOptions) => Promise<TestHost>;
 
-/** Every host needs these. */
-const TOOLS = ["/usr/bin/unshare", "/usr/bin/nsenter", "/sbin/ip", "/sbin/rpcbind"];
+/** Every host needs these: programs, a place for the state directory, IPv6. */
+const TOOLS = [
+  "/usr/bin/unshare",
+  "/usr/bin/nsenter",
+  "/sbin/ip",
+  "/sbin/rpcbind",
+  "/var/lib/nfs",
+  "/proc/net/if_inet6",
+];
 
 const told = new Set<string>();
 
@@ -34,7 +41,16 @@ function missing(programs: readonly string[]): string | undefined {
       return true;
     }
   });
-  return absent.length === 0 ? undefined : `missing: ${absent.join(", ")}`;
+  if (absent.length > 0) return `missing: ${absent.join(", ")}`;
+  return canUnshare() ? undefined : "this system lets nobody make them";
+}
+
+let isUnshareAllowed: boolean | undefined;
+
+/** Containers often have a root who may not make namespaces. */
+function canUnshare(): boolean {
+  const args = ["--net", "--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "none", "/run"];
+  return isUnshareAllowed ??= new Deno.Command("unshare", { args }).outputSync().success;
 }
 
 /** Declares a test; `needs` are paths of programs besides those that every host needs. */
