@@ -1,0 +1,155 @@
+/**
+ * Sudden death, again and again, while registrations come and go: whatever was acknowledged is so in the
+ * next life, and there is no half of anything. The state directory is on a real file system.
+ *
+ * With KILL_TEST=long in the environment it is 10,000 changes and 200 deaths, of Debian's daemon too, and
+ * the figures are printed.
+ */
+
+import { assertEquals } from "@std/assert";
+import { Agent } from "../support/agent_client.ts";
+import { type Damage, Ledger } from "../support/ledger.ts";
+import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
+import { notify } from "../support/nsm_calls.ts";
+import { DEBIAN, type Implementation, OURS } from "../support/scenario.ts";
+import { seededRandom } from "../support/seeded_random.ts";
+import { ask, FOREGROUND } from "../support/statd.ts";
+import { DEBIAN_STATD, OUR_STATD, systemTest } from "../support/system_test.ts";
+import { monitorList, Traffic } from "../support/traffic_client.ts";
+
+const IS_LONG = Deno.env.get("KILL_TEST") === "long";
+const SCALE = IS_LONG ? { calls: 10_000, kills: 200 } : { calls: 1_000, kills: 20 };
+const WIDTH = 8;
+/** Where temporary files are on a disk. */
+const REAL_FOLDER = "/var/tmp";
+
+/** What a run came to. */
+interface Figures {
+  readonly acknowledged: number;
+  readonly kills: number;
+  readonly lost: string[];
+  readonly resurrected: string[];
+  readonly torn: string[];
+  readonly stateNumbers: number[];
+}
+
+/** Gives a host a state directory on a disk, until it is disposed of. */
+async function onRealDisk(host: TestHost): Promise<Disposable> {
+  const folder = await Deno.makeTempDir({ dir: REAL_FOLDER, prefix: "nsm-kill-" });
+  await host.output("cp", "-a", `${STATE_DIRECTORY}/.`, folder);
+  await host.output("chmod", "755", folder);
+  await host.output("mount", "--bind", folder, STATE_DIRECTORY);
+  return { [Symbol.dispose]: () => Deno.removeSync(folder, { recursive: true }) };
+}
+
+async function underKills(
+  host: TestHost,
+  implementation: Implementation,
+  { seed, random } = seededRandom(),
+): Promise<Figures> {
+  const { calls, kills } = SCALE;
+  const options = implementation === OURS
+    ? [...FOREGROUND, "--check-notify-source", "off"]
+    : FOREGROUND;
+  const start = async () => {
+    const statd = host.start(implementation.statd, ...options);
+    await statd.line(implementation.ready);
+    return statd;
+  };
+  await host.startRpcbind();
+  const agent = new Agent(host);
+  await agent.serve();
+  let statd = await start();
+  const traffic = new Traffic(host, { seed, width: WIDTH });
+  const total: Record<keyof Damage, string[]> = { lost: [], resurrected: [], torn: [] };
+  const look = (files: Map<string, string>) => {
+    const damage = traffic.ledger.compare(files);
+    for (const kind of ["lost", "resurrected", "torn"] as const) total[kind].push(...damage[kind]);
+  };
+  const share = calls / kills;
+  await traffic.run(calls);
+  for (let kill = 0; kill < kills; kill++) {
+    await traffic.setWidth(kill % 3 === 0 ? 1 : WIDTH);
+    await traffic.reach(Math.floor(kill * share) + random(share));
+    await statd.stop("KILL");
+    const files = monitorList(host);
+    await traffic.settle();
+    look(files);
+    statd = await start();
+  }
+  await traffic.setWidth(WIDTH);
+  await traffic.finish();
+  await statd.stop();
+  look(monitorList(host));
+
+  // The last life knows exactly those that are registered.
+  await start();
+  const { registered } = traffic.ledger;
+  const before = agent.calls.length;
+  for (const monName of new Set([...registered.keys()].map((key) => key.split("/")[0]!))) {
+    await ask(agent, notify(monName, 9));
+  }
+  await agent.called(before + registered.size);
+  const told = agent.calls.slice(before).map(({ message }) => message.slice(-32)).sort();
+  assertEquals(told, [...registered.values()].sort());
+  return {
+    acknowledged: traffic.ledger.acknowledged,
+    kills,
+    ...total,
+    stateNumbers: [...traffic.stateNumbers],
+  };
+}
+
+Deno.test("the ledger sees what is lost, revived or torn", { permissions: "none" }, () => {
+  const ledger = new Ledger();
+  const line = (priv: string) => `0100007f 000186b5 00000003 00000010 ${priv} a us\n`;
+  const [first, second] = ["1".repeat(32), "2".repeat(32)];
+  const seen = (text?: string) => {
+    const { lost, resurrected, torn } = ledger.compare(
+      new Map(text === undefined ? [] : [["a", text]]),
+    );
+    return [lost.length, resurrected.length, torn.length];
+  };
+  ledger.begin("a/us", first);
+  assertEquals([seen(), seen(line(first)), seen(line(second))], [[0, 0, 0], [0, 0, 0], [0, 1, 0]]);
+  ledger.end("a/us");
+  assertEquals([seen(), seen(line(first)), seen("")], [[1, 0, 0], [0, 0, 0], [1, 0, 1]]);
+  assertEquals(seen(line(first) + line(second).slice(0, 50)), [0, 0, 1]);
+  ledger.begin("a/us", "-");
+  ledger.end("a/us");
+  assertEquals([seen(), seen(line(first))], [[0, 0, 0], [0, 1, 0]]);
+});
+
+const WITHOUT_FAULT = { lost: [], resurrected: [], torn: [], stateNumbers: [3] };
+
+systemTest(
+  "kill -9 at random loses and revives nothing acknowledged",
+  [OUR_STATD],
+  async (make) => {
+    const dice = seededRandom();
+    const host = await make();
+    using _disk = await onRealDisk(host);
+    const figures = await underKills(host, OURS, dice);
+    report("ours", figures);
+    const { calls: acknowledged, kills } = SCALE;
+    assertEquals(figures, { acknowledged, kills, ...WITHOUT_FAULT }, `TEST_SEED=${dice.seed}`);
+  },
+);
+
+if (IS_LONG) {
+  systemTest("kill -9 of Debian's statd, for comparison", [DEBIAN_STATD], async (make) => {
+    const host = await make();
+    using _disk = await onRealDisk(host);
+    const figures = await underKills(host, DEBIAN);
+    report("Debian's", figures);
+    assertEquals(figures.acknowledged, SCALE.calls);
+  });
+}
+
+function report(whose: string, { lost, resurrected, torn, ...figures }: Figures): void {
+  if (!IS_LONG) return;
+  const damage = Object.entries({ lost, resurrected, torn })
+    .map(([kind, cases]) => `${cases.length} ${kind}${cases[0] ? ` (${cases[0]})` : ""}`);
+  // deno-lint-ignore no-console -- the figures are what a long run is for
+  console.log(`${whose}: ${figures.acknowledged} acknowledged, ${figures.kills} kills:`, ...damage);
+}
