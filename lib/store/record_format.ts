@@ -57,7 +57,8 @@ export function parseRecord(line: string): MonitorRecord | undefined {
   if (numbers === null || !PRIV.test(priv)) return undefined;
   const blank = line.indexOf(" ", MON_NAME_OFFSET);
   const monNameEnd = blank < 0 ? line.length : blank;
-  if (monNameEnd === MON_NAME_OFFSET) return undefined;
+  const monNameLength = monNameEnd - MON_NAME_OFFSET;
+  if (monNameLength === 0 || monNameLength > NAMES_MAX_BYTES) return undefined;
   let myNameStart = monNameEnd;
   while (line[myNameStart] === " ") myNameStart++;
   return {

@@ -115,3 +115,10 @@ Deno.test("recordFault() accepts exactly what is read back as it was", pure, () 
   assertEquals(recordFault(longest), undefined);
   assertEquals(formatRecord(longest).length, 1095);
 });
+
+Deno.test("parseRecord() reads no name that formatRecord() cannot write", pure, () => {
+  const start = `0100007f 000186b5 00000003 00000010 ${"00".repeat(16)} `;
+  assertEquals(parseRecord(start + "n".repeat(1024))?.monName.length, 1024);
+  // As long as the longest line, but without the blank behind mon_name.
+  assertEquals(parseRecord(start + "n".repeat(1025)), undefined);
+});
