@@ -13,6 +13,7 @@ import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { isLoggedToStderr, openLog } from "./logging.ts";
 import { notifyArguments } from "./notify_child.ts";
+import { listingArguments } from "./nsmctl/macos_arguments.ts";
 import { findRunningStatd } from "./running_statd.ts";
 import { serveNsm } from "./serve_nsm.ts";
 import { smNotify } from "./sm_notify.ts";
@@ -21,6 +22,12 @@ import { complain, print } from "./standard_streams.ts";
 /** Runs the daemon to its end; returns the exit status. */
 export async function statd(invocation: Invocation): Promise<number> {
   const { programName, args, calledAs } = invocation;
+  const listing = listingArguments(args);
+  if (listing !== undefined) {
+    // Not loaded into the memory of a daemon.
+    const { nsmctl } = await import("./nsmctl.ts");
+    return await nsmctl({ ...invocation, args: listing });
+  }
   const loaded = loadStatdSettings({ programName, args, env: Deno.env, files: systemFiles });
   if (loaded.kind === "exit") return print(loaded);
   const { settings, warnings } = loaded;

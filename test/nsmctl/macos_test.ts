@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { changes, firstLook, type Flags, listing } from "../../lib/commands/nsmctl/macos.ts";
-import { readMacosArguments } from "../../lib/commands/nsmctl/macos_arguments.ts";
+import { listingArguments, readMacosArguments } from "../../lib/commands/nsmctl/macos_arguments.ts";
 import { ADDITION, CHANGES, EMPTY_LISTING, FIRST_LOOK, LISTING } from "../golden/macos_status.ts";
 
 const pure = { permissions: "none" } as const;
@@ -62,4 +62,13 @@ Deno.test("readMacosArguments() leaves other command lines alone", pure, () => {
   assertEquals(readMacosArguments([]), undefined);
   assertEquals(readMacosArguments(["--help"]), undefined);
   assertEquals(readMacosArguments(["-P", "/x"]), undefined);
+});
+
+Deno.test("listingArguments() takes the words that rpc.statd has free", pure, () => {
+  assertEquals(listingArguments(["--list"]), ["-l"]);
+  assertEquals(listingArguments(["-l"]), ["-l"]);
+  assertEquals(listingArguments(["-P", "/x", "--clear", "h"]), ["-P", "/x", "-N", "h"]);
+  for (const args of [[], ["-L"], ["-N"], ["-F", "-l"], ["--name", "--list"], ["--lis"]]) {
+    assertEquals(listingArguments(args), undefined, args.join(" "));
+  }
 });

@@ -159,6 +159,8 @@ nsmctlTest("-l and -N behave as on macOS", async (host) => {
   assertStringIncludes((await host.run("-l")).stdout, "\n  M      10.99.0.9\n");
   assertEquals((await host.run("-l", "-L")).code, 1);
   assertEquals((await host.run("-P", "/nowhere", "-l")).code, 1);
+  const byStatd = await host.host.output(OUR_STATD, "--list");
+  assertEquals(byStatd, (await host.run("-l")).stdout);
 });
 
 nsmctlTest("forget changes memory and disk, or the disk alone", async (host) => {

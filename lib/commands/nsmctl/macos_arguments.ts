@@ -45,3 +45,18 @@ export function readMacosArguments(
   }
   return { mode, ...(directory === undefined ? {} : { directory }) };
 }
+
+/** The words by which rpc.statd itself lists, where its letters are free, and what they mean here. */
+const STATD_WORDS: Readonly<Record<string, string>> = {
+  "-l": "-l",
+  "--list": "-l",
+  "--watch": "-L",
+  "--clear": "-N",
+};
+
+/** A command line of rpc.statd that asks for one of the three, as nsmctl takes it. */
+export function listingArguments(args: readonly string[]): readonly string[] | undefined {
+  const at = args[0] === "-P" ? 2 : 0;
+  const word = STATD_WORDS[args[at] ?? ""];
+  return word === undefined ? undefined : [...args.slice(0, at), word, ...args.slice(at + 1)];
+}

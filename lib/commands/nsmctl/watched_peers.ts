@@ -76,11 +76,14 @@ export class WatchedPeers {
     const changes: PeerChange[] = [];
     for (const [peer, { heardAt, toldAt, lastState }] of facts) {
       const old = this.#facts.get(peer);
-      if (toldAt !== old?.toldAt) changes.push({ change: "told", peer, ...this.#flags(peer) });
-      if (heardAt !== old?.heardAt) {
-        const state = lastState === undefined ? {} : { state: lastState };
-        changes.push({ change: "heard", peer, ...this.#flags(peer), ...state });
-      }
+      const flags = this.#flags(peer);
+      const told: PeerChange = { change: "told", peer, ...flags };
+      const state = lastState === undefined ? {} : { state: lastState };
+      const heard: PeerChange = { change: "heard", peer, ...flags, ...state };
+      const isToldFirst = (toldAt ?? 0) < (heardAt ?? 0);
+      if (toldAt !== old?.toldAt && isToldFirst) changes.push(told);
+      if (heardAt !== old?.heardAt) changes.push(heard);
+      if (toldAt !== old?.toldAt && !isToldFirst) changes.push(told);
     }
     this.#facts = facts;
     return changes;
