@@ -88,6 +88,7 @@ systemTest("a start in the background ends with 0 when statd answers", NEEDS, as
   const status = await Deno.readTextFile(host.path(`/proc/${pid}/stat`));
   const [, , parent, , session] = status.slice(status.lastIndexOf(")")).split(" ");
   assertEquals([parent, session], ["1", String(pid)]);
+  assertUnprivileged(host, pid);
   await host.kill(pid, "TERM");
   await eventually("statd has ended", async () => !await host.isAlive(pid));
   assertEquals(await registrations(host), []);
@@ -155,7 +156,10 @@ systemTest("no thread keeps uid 0 or another capability than one", NEEDS, async 
   }
   assertEquals(await ask(agent, notify("nobody.example", 5)), "SUCCESS");
   await agent.called(1);
-  const pid = await statd.pid;
+  assertUnprivileged(host, await statd.pid);
+});
+
+function assertUnprivileged(host: TestHost, pid: number): void {
   const { uid, gid } = Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`));
   const ids = (id: number | null) => Array(4).fill(id).join("\t");
   assert(threads(host, pid, "Uid").every((uids) => uids === ids(uid)));
@@ -166,7 +170,7 @@ systemTest("no thread keeps uid 0 or another capability than one", NEEDS, async 
       assertEquals(BigInt(`0x${digits}`) & ~CAP_NET_BIND_SERVICE, 0n, `${set} ${digits}`);
     }
   }
-});
+}
 
 systemTest("what was acknowledged survives kill -9", NEEDS, async (newHost) => {
   const host = await newHost();
