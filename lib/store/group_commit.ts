@@ -148,6 +148,7 @@ export class GroupCommit {
     try {
       const before = readText(this.#fs, file.path);
       const after = applyAll(file, before);
+      if (before === undefined && after === undefined) this.#lookForDirectory();
       if (after === before) return;
       file.isRemoved = after === undefined;
       if (after === undefined) return;
@@ -157,6 +158,15 @@ export class GroupCommit {
     } catch (error) {
       fail(file, error);
     }
+  }
+
+  /**
+   * Where the whole directory is missing, as when its disk is not mounted, that a file is missing says
+   * nothing: what is to be removed would be back with the directory.
+   */
+  #lookForDirectory(): void {
+    if (this.#fs.facts(this.#directory) !== undefined) return;
+    throw new Error(`there is no directory "${this.#directory}"`);
   }
 
   #putInPlace(file: ChangedFile): void {

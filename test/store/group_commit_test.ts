@@ -201,3 +201,10 @@ Deno.test("change() changes nothing that is not a regular file", pure, async () 
   assertEquals(error.message, 'Cannot write "/d/link": it is not a regular file');
   assertEquals(disk.journal, []);
 });
+
+Deno.test("change() does not take a file for removed with its whole directory", pure, async () => {
+  const commit = new GroupCommit(new FragileDisk([]), "/d");
+  commit.markSynced();
+  const error = await assertRejects(() => commit.change("a", () => undefined), StoreError);
+  assertEquals(error.message, 'Cannot write "/d/a": there is no directory "/d"');
+});

@@ -131,7 +131,8 @@ export class FragileDisk implements FileSystem {
       return { isFile: true, size: inode.text.length, modifiedAt: inode.modifiedAt };
     }
     const others = this.#directories.get(directoryOf(path)) ?? [];
-    const isThere = others.some(({ name }) => path.endsWith(`/${name}`));
+    const isThere = this.#directories.has(path) ||
+      others.some(({ name }) => path.endsWith(`/${name}`));
     return isThere ? { isFile: false, size: 0, modifiedAt: 0 } : undefined;
   }
 
