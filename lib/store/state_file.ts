@@ -7,8 +7,9 @@
  */
 
 import type { Log } from "../log.ts";
-import { StoreError } from "../nsm/ports.ts";
+import { reasonOf, StoreError } from "../nsm/ports.ts";
 import { INITIAL_STATE_NUMBER, nextStateNumber, upStateNumber } from "../nsm/state_number.ts";
+import { quote } from "../quote.ts";
 import { replaceFile } from "./atomic_file.ts";
 import type { FileSystem } from "./file_system.ts";
 import { isOurAsideName, type Layout, STATE_FILE } from "./layout.ts";
@@ -17,19 +18,25 @@ import { entriesOf, removeLeftOvers } from "./record_directory.ts";
 /** Length of the number. */
 export const STATE_BYTES = 4;
 const STATE_MODE = 0o644;
+/** What the name of something that is no file gets. */
+const DAMAGED_SUFFIX = ".damaged";
 
 export class StateFile {
+  #lastRead: number | undefined;
+
   constructor(readonly fs: FileSystem, readonly layout: Layout, readonly log: Log) {}
 
   /**
-   * The state number now, made odd; the file keeps an even one. It is read anew each time, since
+   * The state number now, made odd; the file keeps an even one. Where the file has gone since it was
+   * last read it is written again, as the number must not go back. It is read anew each time, since
    * another process may have advanced it: a read costs 5 µs, asking for the file's times first 2 µs.
    *
    * @throws {StoreError} When the file cannot be read or, where it has no number, written.
    */
   read(): number {
     const stored = this.#stored();
-    return stored === undefined ? this.#initialise() : upStateNumber(stored);
+    if (stored !== undefined) return this.#lastRead = upStateNumber(stored);
+    return this.#lastRead === undefined ? this.#initialise() : this.#restore(this.#lastRead);
   }
 
   /**
@@ -49,8 +56,28 @@ export class StateFile {
     try {
       return storedNumber(fs.read(layout.state, STATE_BYTES));
     } catch (error) {
-      throw new StoreError("read", layout.state, error);
+      this.#putAside(error);
+      return undefined;
     }
+  }
+
+  /** Puts aside what can never hold a number, unless that is not ours to do. */
+  #putAside(reason: unknown): void {
+    const { fs, layout: { state }, log } = this;
+    if (fs.facts(state)?.isFile !== false) throw new StoreError("read", state, reason);
+    try {
+      fs.rename(state, `${state}${DAMAGED_SUFFIX}`);
+    } catch {
+      throw new StoreError("read", state, reason);
+    }
+    const aside = `${STATE_FILE}${DAMAGED_SUFFIX}`;
+    log.warning(`Renamed ${quote(state)} to ${quote(aside)}: ${reasonOf(reason)}`);
+  }
+
+  #restore(number: number): number {
+    this.#write(number);
+    this.log.warning(`Wrote ${quote(this.layout.state)} again, which had no number any more`);
+    return number;
   }
 
   #initialise(): number {

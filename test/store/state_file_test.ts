@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { StoreError } from "../../lib/nsm/ports.ts";
 import { asideName, layoutOf } from "../../lib/store/layout.ts";
 import { StateFile } from "../../lib/store/state_file.ts";
@@ -45,6 +45,15 @@ Deno.test("read() makes the number odd and leaves the file alone", pure, () => {
 
 Deno.test("read() ignores what follows the number", pure, () => {
   assertEquals(open(`${stored(9)}\n and more`).state.read(), 9);
+});
+
+Deno.test("read() does not go back where the number is lost in the meantime", pure, () => {
+  const { state, disk, log } = open(stored(57));
+  assertEquals(state.read(), 57);
+  disk.remove("/nsm/state");
+  assertEquals(state.read(), 57);
+  assertEquals(disk.files, { "/nsm/state": stored(57) });
+  assertMatch(log.of("warning").join(), /Wrote "\/nsm\/state" again/);
 });
 
 Deno.test("read() and advance() begin with 3 where there is no number", pure, () => {
