@@ -42,6 +42,8 @@ export interface MonitorParts {
   readonly settings: () => StatdSettings;
   readonly stateDirectoryPath: string;
   readonly store: MonitorStore;
+  /** What the store said when it was opened, by somebody who may do more than we. */
+  readonly stateNumber: number;
   readonly callPeer: CallPeer;
   readonly resolver: Resolver;
   readonly clock: Clock;
@@ -120,6 +122,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     notices,
     callout,
     simulateCrash: parts.notifyPeers,
+    stateNumber: parts.stateNumber,
     log,
   });
   for (const record of store.load()) {

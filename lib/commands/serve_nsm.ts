@@ -20,7 +20,7 @@ import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
-import { PidFile } from "../platform/pid_file.ts";
+import { AlreadyRunningError, PidFile } from "../platform/pid_file.ts";
 import { dropPrivileges, type Identity, ownerOf } from "../platform/privileges.ts";
 import type { Invocation } from "../platform/role.ts";
 import { ServiceManager } from "../platform/sd_notify.ts";
@@ -85,7 +85,8 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   const pidFile = openPidFile(owner, log);
   await notifyPeers();
   const store = openMonitorStore(stateDirectoryPath, { log });
-  const localState = kernel.setLocalState(store.stateNumber());
+  const stateNumber = store.stateNumber();
+  const localState = kernel.setLocalState(stateNumber);
   if (localState.outcome === "failed") {
     log.warning(`Cannot tell lockd our state number: ${localState.path}: ${localState.reason}`);
   }
@@ -121,6 +122,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     settings: () => live.current,
     stateDirectoryPath,
     store,
+    stateNumber,
     callPeer,
     resolver,
     clock,
@@ -191,15 +193,19 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   pidFile?.release();
 }
 
-/** The pid file; without one where it cannot be had, as when not started by root. */
+/**
+ * The pid file; without one where it cannot be had, as when not started by root.
+ *
+ * @throws {AlreadyRunningError}
+ */
 function openPidFile(owner: Identity, log: Log): PidFile | undefined {
   try {
     const file = PidFile.create(PID_FILE);
     file.giveTo(owner);
     return file;
   } catch (error) {
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    log.warning(`Going on without a pid file: ${reasonOf(error)}`);
+    if (error instanceof AlreadyRunningError) throw error;
+    log.warning(`Going on without a pid file at ${PID_FILE}: ${reasonOf(error)}`);
     return undefined;
   }
 }

@@ -32,6 +32,8 @@ export interface ServiceParts {
   readonly callout: () => Callout | undefined;
   /** Notifies the peers again, after SM_SIMU_CRASH. */
   readonly simulateCrash: () => void;
+  /** The state number at the start, as long as the disk does not tell another one. */
+  readonly stateNumber?: number;
   readonly log: Log;
 }
 
@@ -63,9 +65,12 @@ function requester({ my_name, my_prog, my_vers, my_proc }: MyId): Requester {
 }
 
 class Nsm {
-  #lastStateNumber = FAILED_STATE;
+  #lastStateNumber: number;
+  #stateFault = "";
 
-  constructor(readonly parts: ServiceParts) {}
+  constructor(readonly parts: ServiceParts) {
+    this.#lastStateNumber = parts.stateNumber ?? FAILED_STATE;
+  }
 
   /** Whether we would monitor a host; with our own state number in either case. */
   stat(monName: string): SmStatRes {
@@ -134,8 +139,12 @@ class Nsm {
   stateNumber(): number {
     try {
       this.#lastStateNumber = this.parts.store.stateNumber();
+      this.#stateFault = "";
     } catch (error) {
-      this.parts.log.error(reasonOf(error));
+      const fault = reasonOf(error);
+      // One line, and not one for each call.
+      if (fault !== this.#stateFault) this.parts.log.error(fault);
+      this.#stateFault = fault;
     }
     return this.#lastStateNumber;
   }

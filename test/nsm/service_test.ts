@@ -275,6 +275,8 @@ Deno.test("the state number is the last one known while the disk does not tell",
   await call("SM_STAT", { mon_name: "a" });
   store.fault = "Input/output error";
   assertEquals(await call("SM_STAT", { mon_name: "a" }), { res_stat: 0, state: 7 });
+  await call("SM_STAT", { mon_name: "a" });
+  assertEquals(log.of("error").length, 1);
   assertMatch(log.of("error")[0]!, /Input\/output error/);
 });
 

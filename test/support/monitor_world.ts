@@ -43,13 +43,14 @@ export function newMonitor(failsOnceIn = Infinity): MonitorUnderTest {
   resolver.addHost("host1.example.net", ["10.99.0.3"], ["host1"]);
   const files = new WatchedFiles();
   const store = openMonitorStore(directory, { log, fileSystem: files });
-  store.stateNumber(); // makes the file, as the start of the daemon does
+  const stateNumber = store.stateNumber(); // makes the file, as the start of the daemon does
   files.changed.length = 0;
   const lockManagers = new LockManagers(failsOnceIn);
   const monitor = makeMonitor({
     settings: () => settings,
     stateDirectoryPath: directory,
     store,
+    stateNumber,
     callPeer: lockManagers,
     resolver,
     // Its functions are handed on without it.
