@@ -2,13 +2,13 @@
  * Sudden death, again and again, while registrations come and go: whatever was acknowledged is so in the
  * next life, and there is no half of anything. The state directory is on a real file system.
  *
- * With KILL_TEST=long in the environment it is 10,000 changes and 200 deaths, of Debian's daemon too, and
- * the figures are printed.
+ * With KILL_TEST=10000,200 in the environment it is so many changes and deaths, of Debian's daemon too,
+ * and the figures are printed.
  */
 
 import { assertEquals } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
-import { type Damage, Ledger } from "../support/ledger.ts";
+import { Ledger } from "../support/ledger.ts";
 import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
 import { notify } from "../support/nsm_calls.ts";
 import { DEBIAN, type Implementation, OURS } from "../support/scenario.ts";
@@ -17,8 +17,9 @@ import { ask, FOREGROUND } from "../support/statd.ts";
 import { DEBIAN_STATD, OUR_STATD, systemTest } from "../support/system_test.ts";
 import { monitorList, Traffic } from "../support/traffic_client.ts";
 
-const IS_LONG = Deno.env.get("KILL_TEST") === "long";
-const SCALE = IS_LONG ? { calls: 10_000, kills: 200 } : { calls: 1_000, kills: 20 };
+const [givenCalls, givenKills] = Deno.env.get("KILL_TEST")?.split(",").map(Number) ?? [];
+const IS_LONG = givenCalls !== undefined;
+const SCALE = { calls: givenCalls ?? 1_000, kills: givenKills ?? 20 };
 const WIDTH = 8;
 /** Where temporary files are on a disk. */
 const REAL_FOLDER = "/var/tmp";
@@ -61,10 +62,17 @@ async function underKills(
   await agent.serve();
   let statd = await start();
   const traffic = new Traffic(host, { seed, width: WIDTH });
-  const total: Record<keyof Damage, string[]> = { lost: [], resurrected: [], torn: [] };
+  /** Each once, however many deaths it outlives. */
+  const total = {
+    lost: new Set<string>(),
+    resurrected: new Set<string>(),
+    torn: new Set<string>(),
+  };
   const look = (files: Map<string, string>) => {
     const damage = traffic.ledger.compare(files);
-    for (const kind of ["lost", "resurrected", "torn"] as const) total[kind].push(...damage[kind]);
+    for (const kind of ["lost", "resurrected", "torn"] as const) {
+      for (const one of damage[kind]) total[kind].add(one);
+    }
   };
   const share = calls / kills;
   await traffic.run(calls);
@@ -95,7 +103,9 @@ async function underKills(
   return {
     acknowledged: traffic.ledger.acknowledged,
     kills,
-    ...total,
+    lost: [...total.lost],
+    resurrected: [...total.resurrected],
+    torn: [...total.torn],
     stateNumbers: [...traffic.stateNumbers],
   };
 }
