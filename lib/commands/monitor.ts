@@ -76,7 +76,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   const tell = limited(log, clock, STRANGERS_LINES, STRANGERS_INTERVAL_MS);
   const list = new MonitorList();
   const counters = makeCounters();
-  const times = new PeerTimes(clock.wallClock);
+  const times = new PeerTimes(() => clock.wallClock());
   const store = timing(parts.store, times);
   const memory = openPeerMemory(parts.stateDirectoryPath, { log, mayCompact: true });
   const directory = new PeerDirectory({ resolver, memory, clock, log });

@@ -1,6 +1,5 @@
 /** The sockets that sm-notify sends from, and the names that belong to them. */
 
-import { openDatagramSocket } from "../net/udp.ts";
 import { parsePortBlacklist, parseServices } from "../net/services.ts";
 import { type GivenAwayPorts, openReservedSocket } from "../net/reserved_port.ts";
 import { connectStream } from "../net/tcp.ts";
@@ -15,6 +14,7 @@ import { quote } from "../quote.ts";
 import type { ClientParts } from "../rpc/client.ts";
 import { type DatagramSocket, TransportError } from "../rpc/transport.ts";
 import { PeerCalls } from "./peer_calls.ts";
+import { openUdpSocket } from "./udp_socket.ts";
 
 /** A source as it is handed from the starter to the background. */
 export interface SourcePlan {
@@ -119,7 +119,7 @@ export class SourceOpener {
   #socket(address: string): DatagramSocket {
     const { startTimer } = systemClock;
     if (this.#port !== undefined) {
-      return openDatagramSocket({ address, port: this.#port }, startTimer);
+      return openUdpSocket({ address, port: this.#port }, startTimer);
     }
     const randomNumber = this.#parts.randomXid;
     const { socket, note } = openReservedSocket({
@@ -127,7 +127,7 @@ export class SourceOpener {
       givenAway: givenAwayPorts(),
       randomNumber,
       startTimer,
-    });
+    }, openUdpSocket);
     if (note !== undefined) this.#log.warning(note);
     return socket;
   }

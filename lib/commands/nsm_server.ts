@@ -8,13 +8,15 @@ import type { Log } from "../log.ts";
 import { localAddresses, serveLocalAddresses } from "../net/local_addresses.ts";
 import { type Bound, openServer, type ServerSockets } from "../net/server_sockets.ts";
 import { serveStreams } from "../net/stream_server.ts";
-import { openDatagramSocket, serveDatagrams } from "../net/udp.ts";
+import { serveDatagrams } from "../net/udp.ts";
 import { reasonOf, type Resolver } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
+import { withDatagramCalls } from "../platform/datagram_calls.ts";
 import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
 import { netidFor } from "../protocol/universal_address.ts";
 import { quote } from "../quote.ts";
 import type { Caller, DatagramSocket, Netid, Respond } from "../rpc/transport.ts";
+import { openUdpSocket } from "./udp_socket.ts";
 
 /** Always listened on: lock managers are there. */
 const LOOPBACK = ["127.0.0.1", "::1"];
@@ -69,6 +71,7 @@ export function openNsmServer(
     udp,
     tcp,
     startTimer: clock.startTimer,
+    withDatagramCalls,
     ...(isLimited
       ? { addresses: [...new Set([...LOOPBACK, ...addresses])] }
       : { sharesUdpPort: true }),
@@ -117,7 +120,7 @@ export async function serveCalls(
         wildcards: datagrams,
         serve,
         open(at) {
-          const socket = openDatagramSocket({ ...at, reuseAddress: true }, clock.startTimer);
+          const socket = openUdpSocket({ ...at, reuseAddress: true }, clock.startTimer);
           setReceiveBuffer(at.port, RECEIVE_BUFFER_BYTES);
           return socket;
         },

@@ -37,6 +37,7 @@ import { addressesToServe, openNsmServer, serveCalls, toBeRegistered } from "./n
 import { PeerCalls } from "./peer_calls.ts";
 import { remembering } from "./recent_problems.ts";
 import { openControl, startSteering } from "./steering.ts";
+import { openUdpSocket } from "./udp_socket.ts";
 
 const PID_FILE = "/run/rpc.statd.pid";
 const RPCBIND_SOCKET = "/run/rpcbind.sock";
@@ -99,7 +100,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     },
     randomNumber,
     startTimer: clock.startTimer,
-  });
+  }, openUdpSocket);
   if (note !== undefined) log.warning(`Callbacks may be refused by lockd: ${note}`);
   const resolver = hostResolver({ addressesOfName, nameOfAddress }, clock);
   const addresses = await addressesToServe(settings, resolver, log);

@@ -56,13 +56,15 @@ export function listText(
   if (peers.length === 0) return "No peers.\n";
   const { colours, width } = terminal;
   const at = now();
+  const monitored = { text: "M", paint: colours.good };
+  const toBeNotified = { text: "N", paint: colours.warning };
   const rows = peers.map((peer) => [
-    { text: peer.isMonitored ? "M" : "", paint: colours.good },
-    { text: peer.isToBeNotified ? "N" : "", paint: colours.warning },
+    peer.isMonitored ? monitored : "",
+    peer.isToBeNotified ? toBeNotified : "",
     shown(peer.monName),
-    askersOf(peer).map(shown).join(" "),
+    namesText(askersOf(peer)),
     agoText(peer.since, at),
-    otherNames(peer).map(shown).join(" "),
+    namesText(otherNames(peer)),
     agoText(peer.heardAt, at),
     agoText(peer.toldAt, at),
   ]);
@@ -98,8 +100,13 @@ export function peerJson(peer: Peer) {
   };
 }
 
+function namesText(names: readonly string[]): string {
+  return names.length === 1 ? shown(names[0]!) : names.map(shown).join(" ");
+}
+
 /** Official name and addresses, without what the first column says already. */
 function otherNames({ monName, canonicalName, addresses }: Peer): readonly string[] {
+  if (addresses.length === 0 && canonicalName === undefined) return addresses;
   const names = canonicalName === undefined ? addresses : [canonicalName, ...addresses];
   return names.filter((name) => name !== monName);
 }

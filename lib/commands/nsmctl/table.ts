@@ -19,22 +19,39 @@ const GAP = 2;
 const SHRUNK_MIN = 12;
 const ELLIPSIS = "…";
 
-/** The lines of a table, titles first, each with its line end. Empty columns are left out. */
+/**
+ * The lines of a table, titles first, each with its line end. Empty columns are left out. Column by
+ * column, since long lists are rendered without the optimising compiler.
+ */
 export function renderTable(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
   width: number,
   { strong }: Pick<Colours, "strong">,
 ): string {
-  const used = columns.map((_, at) => rows.some((row) => textOf(row[at]) !== ""));
-  const titles = columns.map(({ title }): Cell => ({ text: title, paint: strong }));
-  const widths = columns.map((column, at) =>
-    used[at]
-      ? rows.reduce((most, row) => Math.max(most, textOf(row[at]).length), column.title.length)
-      : 0
-  );
-  fit(columns, widths, width);
-  return [titles, ...rows].map((row) => lineOf(columns, row, widths)).join("");
+  const used = columns.map((column, at) => ({ column, at }))
+    .filter(({ at }) => rows.some((row) => textOf(row[at] ?? "") !== ""))
+    .map(({ column, at }) => {
+      const cells: Cell[] = rows.map((row) => row[at] ?? "");
+      cells.unshift({ text: column.title, paint: strong });
+      return { column, cells };
+    });
+  const widths = used.map(({ cells }) => {
+    let widest = 0;
+    for (const cell of cells) {
+      const { length } = textOf(cell);
+      if (length > widest) widest = length;
+    }
+    return widest;
+  });
+  fit(used.map(({ column }) => column), widths, width);
+  let lines: string[] = [];
+  for (const [at, { column, cells }] of used.entries()) {
+    const room = widths[at]!;
+    const padded = cells.map((cell) => inRoom(cell, room, column.align === "right"));
+    lines = at === 0 ? padded : lines.map((line, row) => `${line}  ${padded[row]}`);
+  }
+  return lines.map((line) => `${line.trimEnd()}\n`).join("");
 }
 
 /** Takes from the widest column that may shrink, until all fit or none can give any more. */
@@ -54,29 +71,15 @@ function fit(columns: readonly Column[], widths: number[], width: number): void 
   }
 }
 
-function lineOf(columns: readonly Column[], row: readonly Cell[], widths: number[]): string {
-  let line = "";
-  let pending = 0;
-  for (const [at, column] of columns.entries()) {
-    const room = widths[at]!;
-    if (room === 0) continue;
-    const text = cut(textOf(row[at]), room);
-    const blanks = room - text.length;
-    const before = column.align === "right" ? blanks : 0;
-    if (text !== "") line += " ".repeat(pending + before) + painted(row[at]!, text);
-    pending = text === "" ? pending + room + GAP : blanks - before + GAP;
-  }
-  return `${line}\n`;
+/** A cell with blanks around it; colours take no room. */
+function inRoom(cell: Cell, room: number, isRight: boolean): string {
+  const text = typeof cell === "string" ? cell : cell.text;
+  const cutText = text.length > room ? text.slice(0, room - 1) + ELLIPSIS : text;
+  if (typeof cell === "string") return isRight ? cutText.padStart(room) : cutText.padEnd(room);
+  const blanks = " ".repeat(room - cutText.length);
+  return isRight ? blanks + cell.paint(cutText) : cell.paint(cutText) + blanks;
 }
 
-function cut(text: string, room: number): string {
-  return text.length > room ? text.slice(0, room - 1) + ELLIPSIS : text;
-}
-
-function textOf(cell: Cell | undefined): string {
-  return typeof cell === "object" ? cell.text : cell ?? "";
-}
-
-function painted(cell: Cell, text: string): string {
-  return typeof cell === "object" ? cell.paint(text) : text;
+function textOf(cell: Cell): string {
+  return typeof cell === "string" ? cell : cell.text;
 }

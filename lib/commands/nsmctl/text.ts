@@ -2,10 +2,12 @@
 
 import { quote } from "../../quote.ts";
 
+/** What needs no quotes: printable ASCII without blank, quote and backslash, not too long. */
+const PLAIN = /^[!#-[\]-~]{1,256}$/;
+
 /** A name from the network or the disk, fit for a terminal: quoted only where it needs escaping. */
 export function shown(name: string): string {
-  const quoted = quote(name);
-  return quoted === `"${name}"` && name !== "" && !name.includes(" ") ? name : quoted;
+  return PLAIN.test(name) ? name : quote(name);
 }
 
 /** JSON with a line end; characters that could steer a terminal are escaped. */
