@@ -122,9 +122,11 @@ compile() {
   # no code cache: the program would execute bytecode from a file in $TMPDIR, whoever owns it
   # no prompt: a missing permission must fail, not ask a terminal
   # single-threaded: privileges are dropped in every thread, as there is only one
-  # lite-mode, small semi-space: a fifth less memory under load, same speed
+  # The rest keeps memory where --lite-mode would have it, without giving up optimisation, which makes
+  # a call cost a third: a small young generation, a heap that grows in small steps, and compact code
+  # from one optimising compiler instead of two.
   (cd "$stage" && "$DENO" compile --quiet -A --no-prompt --no-code-cache \
-    --v8-flags=--single-threaded,--lite-mode,--max-semi-space-size=1 \
+    --v8-flags=--single-threaded,--max-semi-space-size=1,--no-maglev,--optimize-for-size,--heap-growing-percent=20 \
     --include LICENSE --include conf/NOTICES --output "$tools/rpc.statd" main.ts)
   touch -r "$tools/build-began" "$tools/rpc.statd"
   mv "$tools/rpc.statd" dist/rpc.statd # never strip it: the payload lies behind the last section

@@ -7,12 +7,12 @@
 import type { Clock } from "./ports.ts";
 
 /**
- * Notices of one address at once. A peer sends two for each name under which it knows us; a hundred
+ * Notices of one address at once. A peer sends two for each name under which it knows us; hundreds of
  * hosts behind one address that reboot together still pass.
  */
-const BURST = 256;
-/** What an address gains, in notices per second. */
-const PER_SECOND = 8;
+const BURST = 1024;
+/** What an address gains, in notices per second: what a name server can be asked in the worst case. */
+const PER_SECOND = 64;
 /** Addresses remembered; beyond, the one that was heard longest ago is forgotten. */
 const SOURCES_MAX = 4096;
 const MS_PER_SECOND = 1000;

@@ -47,17 +47,17 @@ Deno.test("SourceLimits admits a burst, then a few each second, for each address
   const limits = new SourceLimits({ now: () => now });
   const admitted = (address: string, count: number) =>
     Array.from({ length: count }, () => limits.admits(address)).filter(Boolean).length;
-  assertEquals(admitted("192.0.2.1", 1000), 256);
+  assertEquals(admitted("192.0.2.1", 2000), 1024);
   assertEquals(admitted("192.0.2.2", 10), 10);
   now += 1000;
-  assertEquals(admitted("192.0.2.1", 1000), 8);
+  assertEquals(admitted("192.0.2.1", 2000), 64);
   now += 3_600_000;
-  assertEquals(admitted("192.0.2.1", 1000), 256);
+  assertEquals(admitted("192.0.2.1", 2000), 1024);
 });
 
 Deno.test("SourceLimits keeps a bounded number of addresses", pure, () => {
   const limits = new SourceLimits({ now: () => 0 });
-  for (let i = 0; i < 256; i++) limits.admits("192.0.2.1");
+  for (let i = 0; i < 1024; i++) limits.admits("192.0.2.1");
   for (let i = 0; i < 4096; i++) limits.admits(`10.0.${i >> 8}.${i & 255}`);
   assertEquals(limits.admits("192.0.2.1"), true);
 });

@@ -8,7 +8,7 @@ const COMPILE_FLAGS = [
   "-A",
   "--no-prompt",
   "--no-code-cache",
-  "--v8-flags=--single-threaded,--lite-mode,--max-semi-space-size=1",
+  "--v8-flags=--single-threaded,--max-semi-space-size=1,--no-maglev,--optimize-for-size,--heap-growing-percent=20",
 ];
 
 /** A way to start the program. */
