@@ -48,7 +48,7 @@ export class PeerTable {
 
   /** Adds what the daemon says of one registration. */
   addEntry(entry: ListEntry): void {
-    // By index: taking an array apart costs ten times as much without the optimising compiler.
+    // By index: before code is optimised, taking an array apart costs several times as much.
     const peer = this.#peerOf(entry[0]);
     peer.isMonitored = true;
     peer.requests.push({ myName: entry[1], myProg: entry[2], myVers: entry[3], myProc: entry[4] });
