@@ -1,0 +1,151 @@
+/** What the world around may do to a daemon that serves: it goes on, and finds its way back by itself. */
+
+import { assertEquals } from "@std/assert";
+import { Agent } from "../support/agent_client.ts";
+import type { TestHost } from "../support/namespace.ts";
+import { message, mon, notify, nullCall, record, unmon } from "../support/nsm_calls.ts";
+import { eventually } from "../support/patience.ts";
+import {
+  ask,
+  FOREGROUND,
+  registrations,
+  startAll,
+  startStatd,
+  STATD,
+  STATD_PORT,
+} from "../support/statd.ts";
+import { OUR_STATD, systemTest } from "../support/system_test.ts";
+
+const NEEDS = [OUR_STATD, "/usr/sbin/rpcinfo"];
+const DONE = "SUCCESS 00000000 00000003";
+const REMOVED = "SUCCESS 00000003";
+const QUIET = [...FOREGROUND, "--check-notify-source", "off"];
+
+/**
+ * Runs a program as the child of a shell, and gives its process id: nsenter(1) stops itself where its own
+ * child is stopped, and does not go on with it.
+ */
+async function startAside(host: TestHost, ...command: string[]): Promise<number> {
+  const shell = host.start("sh", "-c", '"$@" & echo "pid $!"; wait', "sh", ...command);
+  return Number((await shell.line(/^pid /)).slice("pid ".length));
+}
+
+systemTest("a daemon that was suspended answers what came meanwhile", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const agent = new Agent(host);
+  await host.startRpcbind();
+  const pid = await startAside(host, OUR_STATD, ...FOREGROUND);
+  await eventually("statd is registered", async () => (await registrations(host)).length === 4);
+  await host.kill(pid, "STOP");
+  const asked = [ask(agent, mon({ monName: "10.99.9.1" })), ask(agent, nullCall)];
+  await host.kill(pid, "CONT");
+  assertEquals(await Promise.all(asked), [DONE, "SUCCESS"]);
+  assertEquals((await registrations(host)).length, 4);
+  await host.kill(pid, "TERM");
+  await eventually("statd has ended", async () => !await host.isAlive(pid));
+});
+
+systemTest("an rpcbind that does not answer holds up no call", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const agent = new Agent(host);
+  const rpcbind = await startAside(host, "/sbin/rpcbind", "-f");
+  await eventually("rpcbind serves", async () => (await host.run("rpcinfo")).code === 0);
+  await agent.serve();
+  const statd = await startStatd(host, QUIET);
+  await host.kill(rpcbind, "STOP");
+  assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), DONE);
+  assertEquals(await ask(agent, notify("10.99.9.1", 5)), "SUCCESS");
+  const { records } = await agent.stream([record(message(nullCall))], 1, STATD);
+  assertEquals(records.length, 1);
+  await host.kill(rpcbind, "CONT");
+  await agent.called(1);
+  assertEquals(await ask(agent, unmon({ monName: "10.99.9.1" })), REMOVED);
+  assertEquals((await registrations(host)).length, 4);
+  assertEquals(await statd.stop(), 0);
+});
+
+systemTest("registrations that a stranger removed are made by the next", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const { statd, agent } = await startAll(host);
+  // Somebody else's now, on a port where nobody answers as we do.
+  await agent.serve({ program: 100024, versions: [1], conduct: "silent" });
+  assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), DONE);
+  await statd.stop("KILL");
+  await startStatd(host);
+  const ours = await registrations(host);
+  assertEquals(ours.filter((line) => line.includes(".15.210")).length, 4, ours.join("\n"));
+});
+
+systemTest("addresses may come, go and come back", NEEDS, async (newHost) => {
+  const host = await newHost({ addresses: ["10.99.0.1/32"] });
+  const { statd, agent } = await startAll(host);
+  // Of another host, as far as statd can tell.
+  const source = { address: "10.99.0.1" };
+  const from = async (address: string) => {
+    const to = { address, port: STATD_PORT };
+    return (await agent.datagram(message(nullCall), to, source)).from.address;
+  };
+  for (const address of ["10.99.0.2", "10.99.0.3", "10.99.0.2"]) {
+    await host.output("ip", "address", "add", `${address}/32`, "dev", "lo");
+    await eventually(`${address} answers`, async () => await from(address) === address);
+    await host.output("ip", "address", "del", `${address}/32`, "dev", "lo");
+    assertEquals(await ask(agent, mon({ monName: address })), DONE);
+  }
+  assertEquals(await from("10.99.0.1"), "10.99.0.1");
+  assertEquals(await statd.stop(), 0);
+});
+
+systemTest("a lock manager is found wherever it is now", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const agent = new Agent(host);
+  await host.startRpcbind();
+  const statd = await startStatd(host, QUIET);
+  const ports = new Set<number>();
+  assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), DONE);
+  for (let state = 5; state <= 9; state += 2) {
+    ports.add(await agent.serve());
+    assertEquals(await ask(agent, notify("10.99.9.1", state)), "SUCCESS");
+    await agent.called((state - 3) / 2);
+  }
+  assertEquals(new Set(agent.calls.map(({ port }) => port)), ports);
+  assertEquals(await statd.stop(), 0);
+});
+
+systemTest("names are those of the files that are there now", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const agent = new Agent(host);
+  await host.startRpcbind();
+  await agent.serve();
+  const statd = await startStatd(host);
+  assertEquals(await ask(agent, mon({ monName: "early.example" })), DONE);
+  await statd.line(/Cannot look up peer "early\.example"/);
+  // As when a network comes up: both files are new ones.
+  await host.write("/etc/resolv.conf", "# no name server\n");
+  await host.write("/etc/hosts", "127.0.0.1 localhost\n127.0.0.9 late.example late\n");
+  assertEquals(await ask(agent, mon({ monName: "late.example" })), DONE);
+  await statd.line(/Peer "late\.example" is also known as/);
+  assertEquals(await ask(agent, notify("late", 5)), "SUCCESS");
+  await agent.called(1);
+  assertEquals(await statd.stop(), 0);
+});
+
+systemTest("a daemon logs again when the log's socket is back", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const agent = new Agent(host);
+  await host.output("sh", "-c", "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3");
+  const listen = "import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\n" +
+    "s.bind('/dev/log')\nimport os\nos.chmod('/dev/log',0o666)\nprint('listening',flush=True)\n" +
+    "while True: print(s.recv(4096).decode(),flush=True)";
+  const logger = host.start("python3", "-c", listen);
+  await logger.line(/listening/);
+  const statd = host.start(OUR_STATD, ...FOREGROUND.filter((option) => option !== "-d"));
+  await logger.line(/Ready\./);
+  await logger.stop("KILL");
+  await host.output("rm", "/dev/log");
+  assertEquals(await ask(agent, unmon({ monName: "10.99.9.1" })), REMOVED);
+  const later = host.start("python3", "-c", listen);
+  await later.line(/listening/);
+  assertEquals(await ask(agent, unmon({ monName: "10.99.9.2" })), REMOVED);
+  await later.line(/10\.99\.9\.2.*messages lost before this one: 1/);
+  assertEquals(await statd.stop(), 0);
+});
