@@ -1,0 +1,82 @@
+/**
+ * Strangers and a lock manager beside them, in a host: many connections that drip a byte at a time, a
+ * flood of datagrams, and SM_MON and SM_UNMON of loopback whose time is taken. Prints percentiles.
+ */
+
+import { BlockingSocket } from "./blocking_sockets.ts";
+import { monCall, notifyCall, unmonCall } from "./messages.ts";
+
+/** What one process is to do, as JSON in its first argument. */
+export type HostileOrder =
+  | { do: "measure"; port: number; calls: number }
+  | { do: "drip"; port: number; address: string; connections: number }
+  | { do: "flood"; port: number; address: string; perSecond: number };
+
+/** Longest wait for one answer, in ms; what takes longer counts as that long, and as unanswered. */
+const ANSWER_MAX_MS = 1_000;
+/** Longest time for all of them, in ms: a monitor that answers nothing any more is not waited for. */
+const MEASURE_MAX_MS = 30_000;
+/** Pause between two bytes of a connection, in ms. */
+const DRIP_MS = 100;
+/** The flood comes in bursts of this many milliseconds' worth. */
+const BURST_MS = 10;
+
+/** Times of SM_MON and SM_UNMON in turn, in ms. */
+function measure(port: number, calls: number): { p50: number; p99: number; lost: number } {
+  const socket = BlockingSocket.udp("127.0.0.1", 0, ANSWER_MAX_MS);
+  socket.connect("127.0.0.1", port);
+  const times: number[] = [];
+  let lost = 0;
+  const end = performance.now() + MEASURE_MAX_MS;
+  for (let i = 0; i < calls && performance.now() < end; i++) {
+    const since = performance.now();
+    socket.send(i % 2 === 0 ? monCall(i) : unmonCall(i - 1));
+    if (socket.receive() <= 0) lost++;
+    times.push(performance.now() - since);
+  }
+  times.sort((a, b) => a - b);
+  const at = (share: number) =>
+    times[Math.min(times.length - 1, Math.floor(share * times.length))]!;
+  return { p50: at(0.5), p99: at(0.99), lost };
+}
+
+/** Keeps connections open, made anew when they are closed, and sends a byte over each now and then. */
+async function drip(address: string, port: number, connections: number): Promise<never> {
+  const one = async () => {
+    for (;;) {
+      try {
+        using connection = await Deno.connect({ hostname: address, port });
+        for (;;) {
+          await connection.write(Uint8Array.of(0));
+          await new Promise((resolve) => setTimeout(resolve, DRIP_MS));
+        }
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, DRIP_MS));
+      }
+    }
+  };
+  for (let i = 0; i < connections; i++) void one();
+  return await new Promise<never>(() => {});
+}
+
+async function flood(address: string, port: number, perSecond: number): Promise<never> {
+  const socket = BlockingSocket.udp(address, 0, 1);
+  socket.connect(address, port);
+  const burst = Math.max(1, Math.round(perSecond * BURST_MS / 1000));
+  for (let state = 1;; state += 2) {
+    for (let i = 0; i < burst; i++) socket.send(notifyCall(i, state));
+    while (socket.receive(false) > 0);
+    await new Promise((resolve) => setTimeout(resolve, BURST_MS));
+  }
+}
+
+if (import.meta.main) {
+  const order = JSON.parse(Deno.args[0]!) as HostileOrder;
+  if (order.do === "drip") await drip(order.address, order.port, order.connections);
+  else if (order.do === "flood") await flood(order.address, order.port, order.perSecond);
+  else {
+    const text = JSON.stringify(measure(order.port, order.calls));
+    Deno.stdout.writeSync(new TextEncoder().encode(text));
+    Deno.exit(0);
+  }
+}
