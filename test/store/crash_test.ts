@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { MonitorRecord, NotifyRecord } from "../../lib/nsm/ports.ts";
 import { openNotifyStore } from "../../lib/store/notify_store.ts";
+import { openPeerMemory } from "../../lib/store/peer_memory.ts";
 import { formatRecord } from "../../lib/store/record_format.ts";
 import {
   crashEverywhere,
@@ -10,6 +11,7 @@ import {
   STATE_DIRECTORY,
   type Step,
 } from "../support/crash_scenario.ts";
+import type { FragileDisk } from "../support/fragile_disk.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
 const pure = { permissions: "none" } as const;
@@ -170,3 +172,33 @@ Deno.test(
     }
   },
 );
+
+Deno.test("a crash at any point of a callback keeps it owed until it is made", pure, () => {
+  const before = '{"peer":"a","addresses":["192.0.2.1"]}\n{"peer":"b"';
+  for (let operations = 0, isWhole = false; !isWhole; operations++) {
+    const disk = diskWith({ "sm/.peers": before });
+    const open = (fileSystem: FragileDisk) =>
+      openPeerMemory(STATE_DIRECTORY, { log: new RecordingLog(), mayCompact: true, fileSystem });
+    const memory = open(disk);
+    memory.load();
+    disk.powerLasts = operations;
+    memory.note("a", { lastState: 7 });
+    memory.flush();
+    const isAcknowledged = disk.powerLasts >= 0;
+    memory.note("a", { passedOn: 7 });
+    memory.flush();
+    isWhole = disk.powerLasts >= 0;
+    // Killed: the disk is as it was left. SM_NOTIFY was answered behind the first of the two.
+    disk.powerLasts = Infinity;
+    const facts = open(disk).load().get("a");
+    assertEquals(facts?.addresses, ["192.0.2.1"]);
+    if (isAcknowledged) assertEquals(facts?.lastState, 7);
+    if (isWhole) assertEquals(facts?.passedOn, 7);
+    // Without power, what was noted last may be gone; nothing is made up, and nothing stops a start.
+    for (const remains of disk.remains()) {
+      const { lastState, passedOn } = open(remains).load().get("a") ?? {};
+      assert(lastState === undefined || lastState === 7, `state ${lastState}`);
+      assert(passedOn === undefined || passedOn === lastState, `passed on ${passedOn}`);
+    }
+  }
+});
