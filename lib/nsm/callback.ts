@@ -165,8 +165,10 @@ export class Callbacks {
       quote(monitored.record.monName)
     } has state ${state}`;
     if (fault === undefined) {
-      const tries = pending.attempts === 0 ? "" : ` after ${pending.attempts} failed attempts`;
-      log.info(`Told ${news}${tries}`);
+      const { attempts } = pending;
+      // Strangers can cause the usual case as often as they like.
+      if (attempts > 0) log.notice(`Told ${news} after ${attempts} failed attempts`);
+      else log.debug(() => `Told ${news}`);
       pending.attempts = 0;
       if (pending.state === state) this.#pending.delete(monitored);
       else this.#due.add(monitored);

@@ -22,7 +22,7 @@ export interface Monitored {
   record: MonitorRecord;
   /** The state of the last SM_NOTIFY that was taken for it; 0 before the first. */
   lastState: number;
-  /** Which notice of this process that was, counted from 1; 0 before the first. */
+  /** Which notice of this process that was, or was the last before it was registered, from 1 on. */
   lastNotice: number;
 }
 

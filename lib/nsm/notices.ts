@@ -56,6 +56,11 @@ export class Notices {
     this.#sources = new SourceLimits(parts.clock);
   }
 
+  /** How many notices have come: those that a registration made now is not concerned by. */
+  get taken(): number {
+    return this.#taken;
+  }
+
   /** Handles one notice; false when there is no room for it now and it should be sent again. */
   take(notice: StatChge, caller: Caller): boolean {
     const { list, directory, sourceCheck, tell, counters } = this.parts;
@@ -130,8 +135,9 @@ export class Notices {
       for (const monitored of list.about(peer)) {
         concerned++;
         const { lastState, lastNotice } = monitored;
-        // A newer notice was quicker to decide.
-        if (lastNotice > ordinal) continue;
+        // A newer notice was quicker to decide, or the registration is younger than the notice: then
+        // the peer has rebooted before, and has its locks of afterwards.
+        if (lastNotice >= ordinal) continue;
         const verdict = judgeNotice(sourceCheck(), { state, lastState, isKnownSource });
         if (verdict.kind === "repeated") continue;
         if (verdict.kind === "refused") {

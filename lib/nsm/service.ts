@@ -96,6 +96,7 @@ class Nsm {
     const isRepeated = previous !== undefined && isSame(previous, record);
     if (monitored === undefined) monitored = list.add(record);
     else monitored.record = record;
+    if (!isRepeated) monitored.lastNotice = this.parts.notices.taken;
     try {
       // A repeated request goes to the disk too: sm-notify may have moved its record away since.
       await store.put(record, previous);

@@ -118,7 +118,7 @@ Deno.test("a failed call is made again, to wherever the lock manager is then", p
   calls[1]!.answer();
   await settle();
   assertEquals([callbacks.pending, log.of("warning").length], [0, 1]);
-  assertMatch(log.of("info")[0]!, /Told .* after 1 failed attempts/);
+  assertMatch(log.of("notice")[0]!, /Told .* after 1 failed attempts/);
 });
 
 Deno.test("a lock manager that is not registered is waited for", pure, async () => {

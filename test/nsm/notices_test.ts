@@ -34,7 +34,8 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
   });
   const watch = (monName: string) => {
     const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
-    list.add({ monName, ...requester, priv: new Uint8Array(16) });
+    const monitored = list.add({ monName, ...requester, priv: new Uint8Array(16) });
+    monitored.lastNotice = notices.taken;
     directory.add(monName);
   };
   monitored.forEach(watch);
@@ -198,5 +199,24 @@ Deno.test(
     assertEquals([taken.filter(Boolean).length, called.length], [1024, 1024]);
     assertEquals(notify("10.0.0.2", "192.0.2.10", 5000), true);
     assertEquals(called.at(-1), "10.0.0.2 5000");
+  },
+);
+
+Deno.test(
+  "take() does not hold a notice against a registration that is younger",
+  pure,
+  async () => {
+    const { resolver, called, notify, watch } = setUp("nodeb");
+    await settle();
+    resolver.addHost("nodec", ["10.0.0.3"]);
+    let answer = () => {};
+    resolver.gate = new Promise((resolve) => answer = resolve);
+    notify("nodec", "10.0.0.3", 5);
+    watch("nodec");
+    answer();
+    await settle();
+    assertEquals(called, []);
+    notify("nodec", "10.0.0.3", 7);
+    assertEquals(called, ["nodec 7"]);
   },
 );

@@ -311,3 +311,15 @@ Deno.test("a callout is waited for, in the order in which nfs-utils makes them",
     "del-client nodeb my_name 1",
   ]);
 });
+
+Deno.test("SM_MON begins with the notices that come after it", pure, async () => {
+  const { list, call } = setUp();
+  await call("SM_MON", mon("nodeb"));
+  await call("SM_NOTIFY", { mon_name: "x", state: 5 }, { address: "10.0.0.2" });
+  await call("SM_MON", mon("nodec"));
+  await call("SM_MON", mon("nodeb"));
+  const since = (name: string) => [...list.about(name)].map(({ lastNotice }) => lastNotice);
+  assertEquals([since("nodeb"), since("nodec")], [[0], [1]]);
+  await call("SM_MON", mon("nodeb", {}, 2));
+  assertEquals(since("nodeb"), [1]);
+});
