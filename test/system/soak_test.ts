@@ -71,9 +71,9 @@ class Surroundings {
         });
       },
       "full disk": async (whileItLasts) => {
-        await this.#shell("mount -o remount,size=512k . && ! dd if=/dev/zero of=fill bs=1k");
+        await this.#shell("mount -o remount,size=32m . && ! dd if=/dev/zero of=fill bs=4k");
         await whileItLasts();
-        await this.#shell("rm fill");
+        await this.#shell("rm fill && mount -o remount,size=64m .");
       },
       "read-only disk": async (whileItLasts) => {
         await this.#shell("mount -o remount,ro .");
