@@ -36,35 +36,3 @@ export function limited(log: Log, clock: Clock, lines: number, intervalMs: numbe
     if (count <= lines) log[level](message());
   };
 }
-
-/**
- * Failures of things that are tried again: one line when it begins, one when it is over, and only debug
- * messages in between. A key stands for one thing, such as a peer.
- */
-export class Repeats {
-  readonly #failures = new Map<string, number>();
-
-  constructor(readonly log: Log) {}
-
-  failed(key: string, message: string): void {
-    const count = (this.#failures.get(key) ?? 0) + 1;
-    this.#failures.set(key, count);
-    if (count === 1) this.log.warning(message);
-    else this.log.debug(() => `${message} (time ${count})`);
-  }
-
-  /** It worked: worth a line where it had failed. */
-  recovered(key: string, message: string): void {
-    const count = this.#failures.get(key);
-    if (count === undefined) return;
-    this.#failures.delete(key);
-    this.log.notice(`${message} (after ${count} failures)`);
-  }
-
-  /** It is not tried again. */
-  gaveUp(key: string, message: string): void {
-    const count = this.#failures.get(key) ?? 0;
-    this.#failures.delete(key);
-    this.log.error(`${message} (after ${count} failures)`);
-  }
-}

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { limited, Repeats } from "../lib/log_limits.ts";
+import { limited } from "../lib/log_limits.ts";
 import { RecordingLog } from "./support/recording_log.ts";
 import { SimulatedClock } from "./support/simulated_clock.ts";
 
@@ -62,23 +62,3 @@ Deno.test(
     ]);
   },
 );
-
-Deno.test("Repeats logs when it begins and when it is over", pure, () => {
-  const log = new RecordingLog();
-  const repeats = new Repeats(log);
-  repeats.recovered("a", "a works");
-  for (let i = 0; i < 3; i++) repeats.failed("a", "a fails");
-  repeats.failed("b", "b fails");
-  repeats.recovered("a", "a works");
-  repeats.failed("a", "a fails");
-  repeats.gaveUp("a", "no more a");
-  assertEquals(log.lines, [
-    "warning: a fails",
-    "debug: a fails (time 2)",
-    "debug: a fails (time 3)",
-    "warning: b fails",
-    "notice: a works (after 3 failures)",
-    "warning: a fails",
-    "error: no more a (after 1 failures)",
-  ]);
-});

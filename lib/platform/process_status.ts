@@ -71,15 +71,3 @@ export function readThreads(): [ThreadStatus, ...ThreadStatus[]] {
   }
   return [main, ...others];
 }
-
-/** One line about a thread's credentials. */
-export function describeThread(thread: ThreadStatus): string {
-  const hex = (set: bigint) => `0x${set.toString(16)}`;
-  return `uids ${thread.uids.join(" ")}, gids ${thread.gids.join(" ")}, ` +
-    `groups ${thread.groups.join(" ") || "none"}, capabilities permitted ${
-      hex(thread.permitted)
-    } ` +
-    `effective ${hex(thread.effective)} inheritable ${hex(thread.inheritable)} ` +
-    `ambient ${hex(thread.ambient)} bounding ${hex(thread.bounding)}, ` +
-    `no_new_privs ${thread.noNewPrivileges ? 1 : 0}`;
-}

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { describeThread, parseThreadStatus } from "../../lib/platform/process_status.ts";
+import { parseThreadStatus } from "../../lib/platform/process_status.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -60,12 +60,4 @@ Deno.test("parseThreadStatus() refuses a text without a field that is needed", p
     const without = STATUS.split("\n").filter((line) => !line.startsWith(`${name}:`)).join("\n");
     assertThrows(() => parseThreadStatus(without), Error, `no field "${name}"`);
   }
-});
-
-Deno.test("describeThread() is one line", pure, () => {
-  assertEquals(
-    describeThread(parseThreadStatus(STATUS)),
-    "uids 105 105 105 105, gids 65534 65534 65534 65534, groups 4 24, capabilities permitted 0x400 " +
-      "effective 0x400 inheritable 0x0 ambient 0x0 bounding 0x1ffffffffff, no_new_privs 1",
-  );
 });
