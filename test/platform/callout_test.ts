@@ -32,7 +32,8 @@ Deno.test("runCallout() hands arguments over byte by byte, meaning nothing", asy
 Deno.test("runCallout() gives a clean environment and nothing to read or write", async () => {
   const show = `#!/bin/sh
 tr '\\0' '\\n' </proc/$$/environ >"$(dirname "$0")/env"
-ls -l /proc/$$/fd | sed -n 's/.* -> //p' >"$(dirname "$0")/fds"
+fds=$(readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2)
+echo "$fds" >"$(dirname "$0")/fds"
 `;
   await withScript(show, async (script, folder) => {
     Deno.env.set("NSM_TEST_SECRET", "1");
@@ -43,7 +44,8 @@ ls -l /proc/$$/fd | sed -n 's/.* -> //p' >"$(dirname "$0")/fds"
       "PATH=/usr/sbin:/usr/bin:/sbin:/bin\n",
     );
     const fds = Deno.readTextFileSync(`${folder}/fds`).trim().split("\n");
-    assertEquals(fds.slice(0, 3), ["/dev/null", "/dev/null", "/dev/null"]);
+    // What a shell itself has open besides, as the script, is its own affair.
+    assertEquals(fds, ["/dev/null", "/dev/null", "/dev/null"]);
   });
 });
 
