@@ -6,8 +6,8 @@ import { type Clock, reasonOf } from "../nsm/ports.ts";
 import type { Bound } from "../net/server_sockets.ts";
 import type { ListEntry } from "./control_protocol.ts";
 import type { ControlActions } from "./control_server.ts";
+import type { HostsFiles } from "./hosts_files.ts";
 import type { Monitor } from "./monitor.ts";
-import { ownNetworkNamespace } from "../platform/network_namespace.ts";
 import type { RecentProblems } from "./recent_problems.ts";
 import type { StatusReport } from "./status_report.ts";
 
@@ -25,10 +25,13 @@ export interface DaemonFacts {
   readonly clock: Clock;
   readonly stateDirectoryPath: string;
   readonly stateNumber: () => number;
+  /** As the kernel names them; undefined where it does not tell. */
   readonly bootId: string | undefined;
+  readonly networkNamespace: string | undefined;
   readonly bound: readonly Bound[];
   /** Why we are not registered with rpcbind; undefined while we are. */
   readonly registrationFault: () => string | undefined;
+  readonly hosts: Pick<HostsFiles, "faults">;
   /** What works less well than it should since the start, in words. */
   readonly degraded: readonly string[];
   readonly recent: RecentProblems;
@@ -73,10 +76,9 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
   const { monitor, clock, recent } = facts;
   const { list, directory, callbacks } = monitor;
   const began = clock.now();
-  const networkNamespace = ownNetworkNamespace();
   const startedAt = new Date(clock.wallClock()).toISOString();
   return () => {
-    const degraded = [...facts.degraded];
+    const degraded = [...facts.degraded, ...facts.hosts.faults];
     let stateNumber = -1;
     try {
       stateNumber = facts.stateNumber();
@@ -94,7 +96,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
       stateNumber,
       ...(facts.bootId === undefined ? {} : { bootId: facts.bootId }),
       stateDirectory: facts.stateDirectoryPath,
-      ...(networkNamespace === undefined ? {} : { networkNamespace }),
+      ...(facts.networkNamespace === undefined ? {} : { networkNamespace: facts.networkNamespace }),
       transports: facts.bound.map(({ netid, address, port }) => ({ netid, address, port })),
       ...(fault === undefined ? {} : { registrationFault: fault }),
       peers: list.peers,

@@ -2,12 +2,19 @@
  * /etc/hosts.allow and /etc/hosts.deny in force: read again when they change, decided once for each
  * address. The addresses of this host are always let in.
  *
+ * A file that is there and cannot be read keeps the rules that were read last, those of before the
+ * privilege drop at the least; without any it has none. To keep everybody out instead would let a slip
+ * with `chmod` end the recovery of locks. It is said once, and shows in the status.
+ *
+ * Deviation: the TCP wrappers library, too, passes over what it cannot read with a warning, but forgets
+ * the rules that it knew; nfs-utils reads the files after its privilege drop only.
+ *
  * Source: hosts_access(5); rpc.statd(8), "TCP wrappers".
  */
 
 import type { Log } from "../log.ts";
 import { type AccessEntry, decideAccess, parseAccessFile } from "../nsm/hosts_access.ts";
-import type { Clock, Resolver } from "../nsm/ports.ts";
+import { type Clock, reasonOf, type Resolver } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
 import { isLoopback } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
@@ -28,31 +35,40 @@ export interface HostsFilesParts {
   readonly resolver: Resolver;
   readonly clock: Clock;
   readonly log: Log;
-  /** The addresses of this host now. */
-  readonly ownAddresses: () => Iterable<string>;
 }
 
 export class HostsFiles {
   readonly #parts: HostsFilesParts;
   readonly #decisions = new Map<string, boolean>();
+  /** The texts of the files as they were read last, and why they cannot be read now, by path. */
+  readonly #texts = new Map<string, string>();
+  readonly #faults = new Map<string, string>();
   #entries: readonly AccessEntry[] = [];
   #own: ReadonlySet<string> = new Set();
   #stamps = "";
   #checkedAt = -Infinity;
 
+  /** Reads the files for the first time, as the user that we are now. */
   constructor(parts: HostsFilesParts) {
     this.#parts = parts;
+    this.#readFiles();
+  }
+
+  /** Files that cannot be read now, and why. */
+  get faults(): string[] {
+    this.recheck();
+    return [...this.#faults.values()];
   }
 
   /** Whether an address may call; a promise where its name has to be looked up first. */
   admits(address: string): boolean | Promise<boolean> {
     if (isLoopback(address)) return true;
-    this.#recheck();
+    this.recheck();
     if (this.#entries.length === 0) return true;
     const decided = this.#decisions.get(address);
     if (decided !== undefined) return decided;
     if (this.#own.has(withoutScope(address))) return true;
-    const decision = decideAccess(this.#entries, { address, name: undefined }, readText);
+    const decision = decideAccess(this.#entries, { address, name: undefined }, this.#textOf);
     return decision === "nameNeeded"
       ? this.#decideByName(address)
       : this.#remember(address, decision === "allow");
@@ -61,7 +77,7 @@ export class HostsFiles {
   async #decideByName(address: string): Promise<boolean> {
     const entries = this.#entries;
     const name = await this.#confirmedName(address);
-    const isLetIn = decideAccess(entries, { address, name }, readText) === "allow";
+    const isLetIn = decideAccess(entries, { address, name }, this.#textOf) === "allow";
     return entries === this.#entries ? this.#remember(address, isLetIn) : isLetIn;
   }
 
@@ -83,44 +99,86 @@ export class HostsFiles {
   }
 
   /** Reads the files again if one has changed; own addresses may come and go as well. */
-  #recheck(): void {
+  recheck(): void {
     const now = this.#parts.clock.now();
     if (now - this.#checkedAt < RECHECK_MS) return;
     this.#checkedAt = now;
     const stamps = [ALLOW_FILE, DENY_FILE].map(stampOf).join(" ");
     if (stamps !== this.#stamps) {
       this.#stamps = stamps;
-      this.#entries = [...this.#read(ALLOW_FILE, "allow"), ...this.#read(DENY_FILE, "deny")];
-      this.#decisions.clear();
+      this.#readFiles();
     }
-    if (this.#entries.length > 0) this.#own = new Set(this.#parts.ownAddresses());
+    if (this.#entries.length > 0) this.#own = new Set(ownAddresses());
+  }
+
+  #readFiles(): void {
+    this.#entries = [...this.#read(ALLOW_FILE, "allow"), ...this.#read(DENY_FILE, "deny")];
+    this.#decisions.clear();
   }
 
   #read(path: string, whenMatched: "allow" | "deny"): AccessEntry[] {
     const { log } = this.#parts;
-    return parseAccessFile(readText(path) ?? "", DAEMON, whenMatched, (line, reason) => {
-      log.warning(`${path}:${line}: ${reason}; the line is passed over`);
+    const known = this.#texts.get(path);
+    const text = this.#textOf(path);
+    return parseAccessFile(text, DAEMON, whenMatched, (line, reason) => {
+      if (text !== known) log.warning(`${path}:${line}: ${reason}; the line is passed over`);
     });
   }
-}
 
-/** What changes when a file does; empty where there is none. */
-function stampOf(path: string): string {
-  try {
-    const { mtime, size, ino } = Deno.statSync(path);
-    return `${mtime?.getTime()} ${size} ${ino}`;
-  } catch {
-    return "";
+  /** The text of a file, or of when it could be read last; empty where there is none. */
+  #textOf = (path: string): string => {
+    try {
+      this.#texts.set(path, readText(path) ?? "");
+      this.#faults.delete(path);
+    } catch (error) {
+      this.#tellFault(path, error);
+    }
+    return this.#texts.get(path) ?? "";
+  };
+
+  #tellFault(path: string, error: unknown): void {
+    const effect = this.#texts.get(path)
+      ? "the rules that were read from it last stay in force"
+      : "no rule of it is in force";
+    const fault = `Cannot read ${quote(path)} as uid ${Deno.uid()}: ${reasonOf(error)}; ${effect}`;
+    if (this.#faults.get(path) === fault) return;
+    this.#faults.set(path, fault);
+    const remedy = error instanceof Deno.errors.PermissionDenied
+      ? `. Everybody has to be able to read it: chmod a+r ${path}`
+      : "";
+    this.#parts.log.warning(fault + remedy);
   }
 }
 
-/** The text of a regular file of reasonable size; nothing if there is none. */
+/** The addresses of this host. */
+function ownAddresses(): string[] {
+  return Deno.networkInterfaces().map(({ address }) => address);
+}
+
+/** What changes when a file does, its owner and permissions among it; why it cannot be told otherwise. */
+function stampOf(path: string): string {
+  try {
+    const { mtime, ctime, size, ino } = Deno.statSync(path);
+    return `${mtime?.getTime()} ${ctime?.getTime()} ${size} ${ino}`;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+/**
+ * The text of a file; nothing if there is none.
+ *
+ * @throws {Error} When it cannot be read, or is no list of hosts.
+ */
 function readText(path: string): string | undefined {
   try {
     const { isFile, size } = Deno.statSync(path);
-    return isFile && size <= FILE_MAX_BYTES ? Deno.readTextFileSync(path) : undefined;
-  } catch {
-    return undefined; // a file that is not there, or not for us to read, has no rules
+    if (!isFile) throw new Error("it is not a regular file");
+    if (size > FILE_MAX_BYTES) throw new Error(`it is longer than ${FILE_MAX_BYTES} bytes`);
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
   }
 }
 

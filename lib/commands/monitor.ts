@@ -28,7 +28,7 @@ import { dispatcher } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
 import { haCallout } from "./ha_callout.ts";
-import { denialOf, HostsFiles } from "./hosts_files.ts";
+import { denialOf, type HostsFiles } from "./hosts_files.ts";
 import { PeerTimes } from "./peer_times.ts";
 
 /** Lines that strangers can cause, of each kind, in {@link STRANGERS_INTERVAL_MS}. */
@@ -48,6 +48,8 @@ export interface MonitorParts {
   readonly resolver: Resolver;
   readonly clock: Clock;
   readonly log: Log;
+  /** Who may call at all. */
+  readonly hosts: Pick<HostsFiles, "admits">;
   /** Whether a peer is on the notify list, so that what is known of it is still of use. */
   readonly isToBeNotified: (peer: string) => boolean;
   /** Runs sm-notify. */
@@ -72,7 +74,7 @@ export interface Monitor {
 
 /** Loads the monitor list and makes what answers calls about it. */
 export function makeMonitor(parts: MonitorParts): Monitor {
-  const { settings, callPeer, resolver, clock, log } = parts;
+  const { settings, callPeer, resolver, clock, log, hosts } = parts;
   const tell = limited(log, clock, STRANGERS_LINES, STRANGERS_INTERVAL_MS);
   const list = new MonitorList();
   const counters = makeCounters();
@@ -113,7 +115,6 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     counters,
     tell,
   });
-  const hosts = new HostsFiles({ resolver, clock, log, ownAddresses });
   const callout = () => haCallout(settings(), log);
   const service = nsmService({
     list,
@@ -192,9 +193,4 @@ function countAttempt(counters: Counters, outcome: CallbackOutcome): void {
   if (outcome === "done") counters.callbacks_done++;
   else if (outcome === "failed") counters.callbacks_failed++;
   else counters.callbacks_given_up++;
-}
-
-/** The addresses of this host. */
-function ownAddresses(): string[] {
-  return Deno.networkInterfaces().map(({ address }) => address);
 }

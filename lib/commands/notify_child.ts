@@ -5,6 +5,15 @@ import type { Log } from "../log.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { selfCommand } from "../platform/self_command.ts";
 
+/** What sm-notify is started with. */
+export interface NotifyChildParts {
+  readonly settings: StatdSettings;
+  /** The name that this process was called by, and its environment. */
+  readonly calledAs: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly log: Log;
+}
+
 /**
  * The arguments with which sm-notify does what statd's settings say.
  *
@@ -25,12 +34,11 @@ export function notifyArguments(settings: StatdSettings): string[] {
  * failure is logged, not thrown: statd serves all the same.
  */
 export async function runSmNotify(
-  settings: StatdSettings,
-  calledAs: string,
-  log: Log,
+  { settings, calledAs, environment, log }: NotifyChildParts,
 ): Promise<void> {
   try {
-    const { program, args, env } = selfCommand("sm-notify", notifyArguments(settings), calledAs);
+    const given = notifyArguments(settings);
+    const { program, args, env } = selfCommand("sm-notify", given, calledAs, environment);
     const child = new Deno.Command(program, {
       args: [...args],
       env: { ...env },

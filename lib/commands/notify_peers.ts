@@ -12,6 +12,7 @@ import type { NotifyRecord, Resolver } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { revokePermissions } from "../platform/permissions.ts";
 import { dropPrivileges } from "../platform/privileges.ts";
 import { onSignals } from "../platform/signals.ts";
 import { layoutOf } from "../store/layout.ts";
@@ -63,6 +64,7 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
   Deno.umask(UMASK);
   const drop = dropPrivileges(layoutOf(stateDirectoryPath).monitorList);
   for (const warning of drop.warnings) log.warning(warning);
+  revokePermissions({ mayRunPrograms: false });
   if (isInBackground) tellReady();
 
   const stop = new AbortController();

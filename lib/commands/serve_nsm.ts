@@ -1,6 +1,7 @@
 /**
  * The life of the daemon, as a list: everything that needs root, the privilege drop, serving, and the
- * stop in reverse order. Nothing after the drop needs a privilege but CAP_NET_BIND_SERVICE.
+ * stop in reverse order. Nothing after the drop needs a privilege but CAP_NET_BIND_SERVICE, the
+ * environment, or a file of /proc.
  *
  * Source: rpc.statd(8); the order is that of nfs-utils where others can see it.
  */
@@ -20,6 +21,8 @@ import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { ownNetworkNamespace } from "../platform/network_namespace.ts";
+import { revokePermissions } from "../platform/permissions.ts";
 import { AlreadyRunningError, PidFile } from "../platform/pid_file.ts";
 import { dropPrivileges, type Identity, ownerOf } from "../platform/privileges.ts";
 import type { Invocation } from "../platform/role.ts";
@@ -30,6 +33,7 @@ import { StreamClient } from "../rpc/stream_client.ts";
 import { lockDirectory } from "../store/directory_lock.ts";
 import { openMonitorStore } from "../store/file_store.ts";
 import { layoutOf } from "../store/layout.ts";
+import { HostsFiles } from "./hosts_files.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor } from "./monitor.ts";
 import { runSmNotify } from "./notify_child.ts";
@@ -64,6 +68,7 @@ export interface DaemonParts {
  */
 export async function serveNsm({ invocation, settings, isBackground, ...parts }: DaemonParts) {
   const { stateDirectoryPath } = settings;
+  const environment = Deno.env.toObject();
   const recent = remembering(parts.log, clock.wallClock);
   const { log } = recent;
   const layout = layoutOf(stateDirectoryPath);
@@ -73,8 +78,10 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   const connectRpcbind = async () =>
     new StreamClient(await connectUnix(RPCBIND_SOCKET), clientParts);
   const notifyPeers = async () => {
-    if (!settings.noNotify) await runSmNotify(settings, invocation.calledAs, log);
+    const { calledAs } = invocation;
+    if (!settings.noNotify) await runSmNotify({ settings, calledAs, environment, log });
   };
+  const mayRunPrograms = !settings.noNotify || settings.haCallout !== undefined;
 
   Deno.umask(ROOT_UMASK);
   const owner = ownerOf(layout.monitorList);
@@ -106,19 +113,30 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   const addresses = await addressesToServe(settings, resolver, log);
   const defaultPort = servicePort(services, ["status"], "udp") ?? 0;
   const server = openNsmServer(settings, defaultPort, addresses);
+  const hosts = new HostsFiles({ resolver, clock, log });
   await removeOldRegistrations(connectRpcbind, log);
 
   Deno.chdir(stateDirectoryPath);
   Deno.umask(UMASK);
   const degraded: string[] = [];
   const control = openControl(degraded, log);
+  const bootId = kernel.bootId();
+  const networkNamespace = ownNetworkNamespace();
   const drop = dropPrivileges(layout.monitorList);
   for (const warning of drop.warnings) log.warning(warning);
   degraded.push(...drop.warnings);
+  const revoked = revokePermissions({ mayRunPrograms });
+  hosts.recheck(); // what this user cannot read is said now
+  log.debug(() => `Gave up the permissions of the runtime: ${revoked.join(" ")}`);
 
   const callPeer = new PeerCalls(socket, connectStream, clientParts);
   const toBeNotified = fileNames(layout.notifyList);
-  const live = new LiveSettings(invocation, settings, log);
+  const live = new LiveSettings(settings, {
+    invocation,
+    environment: new Map(Object.entries(environment)),
+    mayRunPrograms,
+    log,
+  });
   const monitor = makeMonitor({
     settings: () => live.current,
     stateDirectoryPath,
@@ -128,6 +146,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     resolver,
     clock,
     log,
+    hosts,
     isToBeNotified: (peer) => toBeNotified.has(peer),
     notifyPeers,
   });
@@ -148,9 +167,11 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
       clock,
       stateDirectoryPath,
       stateNumber: () => store.stateNumber(),
-      bootId: kernel.bootId(),
+      bootId,
+      networkNamespace,
       bound: server.bound,
       registrationFault: () => registrar.fault,
+      hosts,
       degraded,
       recent,
     },
@@ -158,7 +179,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     settings.metrics,
     log,
   );
-  const manager = new ServiceManager(Deno.env.get("NOTIFY_SOCKET"));
+  const manager = new ServiceManager(environment["NOTIFY_SOCKET"]);
   const stopped = new Promise<void>((resolve) => {
     onSignals({
       stop: () => resolve(),

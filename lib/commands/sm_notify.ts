@@ -34,6 +34,7 @@ export async function smNotify(invocation: Invocation): Promise<number> {
   const totalMs = totalMsOf(settings, origins.retryTime !== "default");
   const isToStderr = settings.noSyslog || settings.dryRun;
   const log = openLog(programName, { ...settings, isToStderr });
+  const isSeenAtOnce = isLoggedToStderr(isToStderr);
   try {
     const prepared = preparedInForeground();
     if (isInBackground() && prepared !== undefined) {
@@ -58,7 +59,7 @@ export async function smNotify(invocation: Invocation): Promise<number> {
     return await startInBackground({ ...command, env });
   } catch (error) {
     log.error(reasonOf(error));
-    if (!isLoggedToStderr(isToStderr)) complain(`${programName}: ${reasonOf(error)}`);
+    if (!isSeenAtOnce) complain(`${programName}: ${reasonOf(error)}`);
     return 1;
   }
 }

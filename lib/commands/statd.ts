@@ -50,6 +50,7 @@ export async function statd(invocation: Invocation): Promise<number> {
   }
   const isToStderr = settings.foreground && settings.noSyslog;
   const log = openLog(programName, { ...settings, isToStderr });
+  const isSeenAtOnce = isLoggedToStderr(isToStderr);
   log.notice(`Version ${project.version} starting`);
   for (const warning of warnings) log.warning(warning.message);
   try {
@@ -57,7 +58,7 @@ export async function statd(invocation: Invocation): Promise<number> {
     return 0;
   } catch (error) {
     log.error(reasonOf(error));
-    if (!isLoggedToStderr(isToStderr)) complain(`${programName}: ${reasonOf(error)}`);
+    if (!isSeenAtOnce) complain(`${programName}: ${reasonOf(error)}`);
     return 1;
   }
 }

@@ -13,6 +13,8 @@ const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 
 const DESCRIPTORS = "/proc/self/fd";
+/** The longest path there is. Source: limits.h of Linux. */
+const PATH_MAX_BYTES = 4096;
 /** The highest of the three descriptors that programs expect. */
 export const STDERR = 2;
 
@@ -31,15 +33,18 @@ export function duplicate(fd: number, onto: number, isInherited: boolean): void 
   checked("dup3", libc().dup3(fd, onto, isInherited ? 0 : O_CLOEXEC));
 }
 
-/** What this process has open: descriptor numbers, and what /proc shows that they refer to. */
+/**
+ * What this process has open: descriptor numbers, and what /proc shows that they refer to. The runtime
+ * lists them, but reads no link there once a permission was given up; see `permissions.ts`.
+ */
 export function openDescriptors(): { fd: number; target: string }[] {
   const open: { fd: number; target: string }[] = [];
+  const target = new Uint8Array(PATH_MAX_BYTES);
   for (const { name } of Deno.readDirSync(DESCRIPTORS)) {
-    try {
-      open.push({ fd: Number(name), target: Deno.readLinkSync(`${DESCRIPTORS}/${name}`) });
-    } catch {
-      // the descriptor that listed the directory, closed by now
-    }
+    const link = cString(`${DESCRIPTORS}/${name}`);
+    const length = libc().readlink(link, target, BigInt(target.length));
+    if (length < 0) continue; // the descriptor that listed the directory, closed by now
+    open.push({ fd: Number(name), target: new TextDecoder().decode(target.subarray(0, length)) });
   }
   return open;
 }

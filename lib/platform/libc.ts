@@ -1,7 +1,10 @@
 /**
  * The C library, for what Deno has no word for: the one table of calls, how a failure is reported, and
- * the look-up of names. The library is opened at the first call. No pointer leaves this file; the
+ * the look-up of names. The library is opened at the first call. No address leaves this file; the
  * wrappers of the other calls are in `credentials.ts` and `descriptors.ts`.
+ *
+ * Addresses are numbers, and what is there is copied out by memcpy: the runtime's own functions for
+ * pointers ask for a permission each time that is given up once everything is set up (`permissions.ts`).
  *
  * Structures and constants are those of 64-bit Linux with glibc, x86-64 and arm64. prctl, open and
  * fcntl are variadic in C: on both machines integers and pointers go into the same registers either way.
@@ -17,6 +20,7 @@ const SYMBOLS = {
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  readlink: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
   dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
@@ -29,9 +33,11 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** Calls that take or return pointers, and calls that wait on a thread of their own. */
-const POINTER_SYMBOLS = {
-  __errno_location: { parameters: [], result: "pointer" },
+/** Calls that take or return addresses, and calls that wait on a thread of their own. */
+const ADDRESS_SYMBOLS = {
+  __errno_location: { parameters: [], result: "u64" },
+  memcpy: { parameters: ["buffer", "u64", "usize"], result: "void" },
+  strlen: { parameters: ["u64"], result: "usize" },
   getaddrinfo: {
     parameters: ["buffer", "buffer", "buffer", "buffer"],
     result: "i32",
@@ -42,7 +48,7 @@ const POINTER_SYMBOLS = {
     parameters: ["buffer", "buffer", "buffer", "buffer"],
     result: "i32",
   },
-  freeaddrinfo: { parameters: ["pointer"], result: "void" },
+  freeaddrinfo: { parameters: ["u64"], result: "void" },
   getnameinfo: {
     parameters: ["buffer", "u32", "buffer", "u32", "buffer", "u32", "i32"],
     result: "i32",
@@ -50,20 +56,20 @@ const POINTER_SYMBOLS = {
   },
   getnameinfo_numeric: {
     name: "getnameinfo",
-    parameters: ["pointer", "u32", "buffer", "u32", "buffer", "u32", "i32"],
+    parameters: ["buffer", "u32", "buffer", "u32", "buffer", "u32", "i32"],
     result: "i32",
   },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-type Library = Deno.DynamicLibrary<typeof SYMBOLS & typeof POINTER_SYMBOLS>["symbols"];
+type Library = Deno.DynamicLibrary<typeof SYMBOLS & typeof ADDRESS_SYMBOLS>["symbols"];
 
 let opened: Library | undefined;
 
 function library(): Library {
-  return opened ??= Deno.dlopen("libc.so.6", { ...SYMBOLS, ...POINTER_SYMBOLS }).symbols;
+  return opened ??= Deno.dlopen("libc.so.6", { ...SYMBOLS, ...ADDRESS_SYMBOLS }).symbols;
 }
 
-/** The calls that know no pointers. Numbers below 0 are failures: see {@link checked}. */
+/** The calls that know no addresses. Numbers below 0 are failures: see {@link checked}. */
 export function libc(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
   return library();
 }
@@ -98,8 +104,15 @@ export class LibcError extends Error {
  */
 export function checked<T extends number | bigint>(call: string, result: T): T {
   if (result >= 0) return result;
-  const errno = new Deno.UnsafePointerView(library().__errno_location()!).getInt32();
-  throw new LibcError(call, errno);
+  const errno = new Int32Array(copied(library().__errno_location(), 4).buffer);
+  throw new LibcError(call, errno[0]!);
+}
+
+/** What is in memory at an address. */
+function copied(address: bigint, bytes: number): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes);
+  library().memcpy(copy, address, BigInt(bytes));
+  return copy;
 }
 
 /** Text as C has it. */
@@ -131,20 +144,34 @@ function hints(flags: number): Int32Array<ArrayBuffer> {
   return new Int32Array([flags, 0, SOCK_DGRAM, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 }
 
+/** One element of a result of getaddrinfo. */
 interface AddressEntry {
-  readonly view: Deno.UnsafePointerView;
-  readonly sockaddr: Deno.PointerObject;
-  readonly sockaddrBytes: number;
+  readonly sockaddr: Uint8Array<ArrayBuffer>;
+  /** Undefined in all but the first. */
+  readonly canonicalName: string | undefined;
 }
 
+const ADDRINFO_BYTES = 48;
+
 /** Walks a result of getaddrinfo: on 64 bits ai_addrlen@16, ai_addr@24, ai_canonname@32, ai_next@40. */
-function* entriesOf(list: Deno.PointerValue): Generator<AddressEntry> {
-  while (list !== null) {
-    const view = new Deno.UnsafePointerView(list);
-    const sockaddr = view.getPointer(24);
-    if (sockaddr !== null) yield { view, sockaddr, sockaddrBytes: view.getUint32(16) };
-    list = view.getPointer(40);
+function* entriesOf(list: bigint): Generator<AddressEntry> {
+  for (let address = list; address !== 0n;) {
+    const { buffer } = copied(address, ADDRINFO_BYTES);
+    const [, , , sockaddr, name, next] = new BigUint64Array(buffer);
+    const sockaddrBytes = new Uint32Array(buffer)[4]!;
+    if (sockaddr !== 0n) {
+      yield {
+        sockaddr: copied(sockaddr!, sockaddrBytes),
+        canonicalName: name === 0n ? undefined : textAt(name!),
+      };
+    }
+    address = next!;
   }
+}
+
+/** Text of C at an address. */
+function textAt(address: bigint): string {
+  return new TextDecoder().decode(copied(address, Number(library().strlen(address))));
 }
 
 function textOf(buffer: Uint8Array): string {
@@ -152,12 +179,12 @@ function textOf(buffer: Uint8Array): string {
 }
 
 /** Reads the result of getaddrinfo with `read` and frees it, whatever happens. */
-function readList<T>(list: BigUint64Array, read: (list: Deno.PointerValue) => T): T {
-  const pointer = Deno.UnsafePointer.create(list[0]!);
+function readList<T>(list: BigUint64Array, read: (list: bigint) => T): T {
+  const address = list[0]!;
   try {
-    return read(pointer);
+    return read(address);
   } finally {
-    if (pointer !== null) library().freeaddrinfo(pointer);
+    if (address !== 0n) library().freeaddrinfo(address);
   }
 }
 
@@ -181,12 +208,11 @@ export async function addressesOfName(
   return readList(list, (first) => {
     let canonicalName = name;
     const addresses = new Set<string>();
-    for (const { view, sockaddr, sockaddrBytes } of entriesOf(first)) {
-      const canonical = view.getPointer(32);
-      if (canonical !== null) canonicalName = new Deno.UnsafePointerView(canonical).getCString();
+    for (const { sockaddr, canonicalName: canonical } of entriesOf(first)) {
+      canonicalName = canonical ?? canonicalName;
       const host = new Uint8Array(NI_MAXHOST_BYTES);
       const rc = library()
-        .getnameinfo_numeric(sockaddr, sockaddrBytes, host, host.length, null, 0, NI_NUMERICHOST);
+        .getnameinfo_numeric(sockaddr, sockaddr.length, host, host.length, null, 0, NI_NUMERICHOST);
       if (rc === 0) addresses.add(textOf(host));
     }
     return { code, canonicalName, addresses: [...addresses] };
@@ -200,11 +226,7 @@ function numericAddress(address: string): Uint8Array<ArrayBuffer> | undefined {
   const code = library().getaddrinfo_numeric(cString(address), null, hints(AI_NUMERICHOST), list);
   if (code !== 0) return undefined;
   return readList(list, (first) => {
-    for (const { sockaddr, sockaddrBytes } of entriesOf(first)) {
-      const bytes = new Uint8Array(sockaddrBytes);
-      new Deno.UnsafePointerView(sockaddr).copyInto(bytes);
-      return bytes;
-    }
+    for (const { sockaddr } of entriesOf(first)) return sockaddr;
     return undefined;
   });
 }

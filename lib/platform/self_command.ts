@@ -21,12 +21,17 @@ const STEERING = /^(DENO_|NODE_|OTEL_|V8_|LD_)/;
 const DELETED = " (deleted)";
 
 /**
- * `calledAs` is the name that this process was called by.
+ * `calledAs` is the name that this process was called by, `environment` what it was started with.
  *
  * @throws {Error} When the file of this program was replaced or removed.
  */
-export function selfCommand(role: Role, args: readonly string[], calledAs: string): SelfCommand {
-  const env = Deno.env.toObject();
+export function selfCommand(
+  role: Role,
+  args: readonly string[],
+  calledAs: string,
+  environment: Readonly<Record<string, string>> = Deno.env.toObject(),
+): SelfCommand {
+  const env = { ...environment };
   const executable = Deno.execPath();
   if (!Deno.build.standalone) { // development: `deno run main.ts`
     const run = ["run", "-A", "--quiet", Deno.mainModule, roleArgument(role), ...args];

@@ -60,6 +60,7 @@ export function newMonitor(failsOnceIn = Infinity): MonitorUnderTest {
       startTimer: clock.startTimer,
     },
     log,
+    hosts: { admits: () => true },
     isToBeNotified: () => false,
     notifyPeers() {
       openNotifyStore(directory, { log }).retire();

@@ -10,7 +10,10 @@ import {
   startInBackground,
   tellReady,
 } from "../../lib/platform/daemonize.ts";
-import { openDescriptors } from "../../lib/platform/descriptors.ts";
+import { runCallout } from "../../lib/platform/callout.ts";
+import { connectUnixDatagram, openDescriptors } from "../../lib/platform/descriptors.ts";
+import { addressesOfName } from "../../lib/platform/libc.ts";
+import { revokePermissions } from "../../lib/platform/permissions.ts";
 import { dropPrivileges } from "../../lib/platform/privileges.ts";
 import { readThreads } from "../../lib/platform/process_status.ts";
 import { readInvocation } from "../../lib/platform/role.ts";
@@ -38,17 +41,42 @@ async function drop(directory: string): Promise<void> {
   print({ outcome, threads, laterThreads, childStatus: new TextDecoder().decode(child.stdout) });
 }
 
+/** "done", or the name of the error. */
+function attempt(action: () => { close(): void } | void): string {
+  try {
+    action()?.close();
+    return "done";
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
+
+/** Gives up permissions, and tries what takes them, and what has to go on without. */
+async function revoke(mayRunPrograms: boolean): Promise<void> {
+  await addressesOfName("localhost"); // opens the C library
+  const revoked = revokePermissions({ mayRunPrograms });
+  const open = openDescriptors().filter(({ target }) => target !== "").length;
+  print({
+    revoked,
+    library: attempt(() => void Deno.dlopen("libm.so.6", {})),
+    pointer: attempt(() => void Deno.UnsafePointer.create(1n)),
+    environment: attempt(() => void Deno.env.toObject()),
+    process: attempt(() => void Deno.readTextFileSync("/proc/self/maps")),
+    again: (await Deno.permissions.request({ name: "ffi" })).state,
+    program: (await runCallout("/bin/true", [], 10_000)).outcome,
+    names: (await addressesOfName("localhost")).code,
+    errors: attempt(() => void connectUnixDatagram("/nonexistent", 1)),
+    descriptors: open > 3,
+    socket: attempt(() =>
+      Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 })
+    ),
+    interfaces: Deno.networkInterfaces().length > 0,
+  });
+}
+
 /** Binds a reserved port after the drop, and tries what only root can. */
 function bind(directory: string): void {
   dropPrivileges(directory);
-  const attempt = (action: () => { close(): void } | void) => {
-    try {
-      action()?.close();
-      return "done";
-    } catch (error) {
-      return (error as Error).name;
-    }
-  };
   print({
     reservedPort: attempt(() => Deno.listen({ hostname: "127.0.0.1", port: 871 })),
     rootFile: attempt(() => Deno.writeTextFileSync(`${directory}/../by-root`, "")),
@@ -110,6 +138,9 @@ const [what, ...rest] = readInvocation().args;
 switch (what) {
   case "drop":
     await drop(rest[0]!);
+    break;
+  case "revoke":
+    await revoke(rest[0] === "keep run");
     break;
   case "bind":
     bind(rest[0]!);

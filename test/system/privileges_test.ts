@@ -1,4 +1,4 @@
-/** The privilege drop of a real process, from source and compiled. It takes root. */
+/** Privileges and permissions that a real process drops, from source and compiled. It takes root. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
@@ -104,10 +104,36 @@ function testDrop(program: TestProgram): Promise<void> {
   });
 }
 
+/** What the runtime refuses after {@link revokePermissions}, and what goes on. */
+async function testRevocation(program: TestProgram): Promise<void> {
+  for (const kept of [[], ["keep run"]]) {
+    const { stdout, stderr } = await outcomeOf(program.spawn(["revoke", ...kept]));
+    const mayRun = kept.length > 0;
+    assertEquals(JSON.parse(stdout), {
+      revoked: ["ffi", "import", "env", ...(mayRun ? [] : ["run"])],
+      library: "NotCapable",
+      pointer: "NotCapable",
+      environment: "NotCapable",
+      process: "NotCapable",
+      again: "denied",
+      program: mayRun ? "exited" : "notStarted",
+      names: 0,
+      errors: "LibcError",
+      descriptors: true,
+      socket: "done",
+      interfaces: true,
+    }, stderr);
+  }
+}
+
+Deno.test("revokePermissions() from source", () => testRevocation(sourceProgram));
+
 Deno.test("dropPrivileges() from source", { ignore: !isRoot }, () => testDrop(sourceProgram));
 
-Deno.test("dropPrivileges() compiled", { ignore: !isRoot }, async (t) => {
+Deno.test("dropPrivileges() and revokePermissions() compiled", { ignore: !isRoot }, async (t) => {
   using program = new CompiledProgram();
+
+  await t.step("gives up what nobody needs who serves", () => testRevocation(program));
 
   await t.step("drops everything but reserved ports", () => testDrop(program));
 
