@@ -80,7 +80,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   const counters = makeCounters();
   const times = new PeerTimes(() => clock.wallClock());
   const store = timing(parts.store, times);
-  const memory = openPeerMemory(parts.stateDirectoryPath, { log, mayCompact: true });
+  const memory = openPeerMemory(parts.stateDirectoryPath, { log, mayCompact: true, clock });
   const directory = new PeerDirectory({ resolver, memory, clock, log });
   const findLockManager = lockManagerFinder(callPeer, () => settings().sendUsingTcp);
   const watchers = new Set<CallbackWatcher>();

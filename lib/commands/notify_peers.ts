@@ -96,7 +96,7 @@ async function runNotifier(
       clock,
       resolver: namesForMany(),
       store,
-      memory: openPeerMemory(stateDirectoryPath, { log, mayCompact: false }),
+      memory: openPeerMemory(stateDirectoryPath, { log, mayCompact: false, clock }),
       sources,
       log,
       random: Math.random,

@@ -113,7 +113,7 @@ export class GroupCommit {
   async #commit(group: WaitingChange[]): Promise<void> {
     const files = this.#byFile(group);
     const isAlone = files.length === 1;
-    for (const [serial, file] of files.entries()) this.#writeAside(file, serial);
+    for (const [index, file] of files.entries()) this.#writeAside(file, index + 1);
     const written = files.filter(({ aside }) => aside !== undefined);
     const faults = await syncAll(written.map(({ aside }) => aside!), isAlone);
     for (const [i, file] of written.entries()) {

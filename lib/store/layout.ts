@@ -45,7 +45,8 @@ export function layoutOf(directory: string): Layout {
 /**
  * Name of a file that is being written. It does not hold the final name, which may already be as long
  * as file systems allow. Processes that write to one directory at a time have names of their own, and
- * `serial` tells apart those of one.
+ * `serial` tells apart those of one: 0 is for files that are written without letting anything else
+ * happen meanwhile, and the others are for those of a group.
  */
 export function asideName(serial: number): string {
   return `.${Deno.pid}.${serial}.new`;

@@ -1,6 +1,7 @@
 /**
- * The file `sm/.peers`: what was learned of the peers, which nfs-utils' format has no room for. It only
- * saves time, so nothing waits for the disk, and whatever is wrong with it is passed over.
+ * The file `sm/.peers`: what was learned of the peers, which nfs-utils' format has no room for. Nobody
+ * waits for the disk, and whatever is wrong with the file is passed over. What the disk refuses is kept
+ * in memory until it takes it: otherwise a callback that was promised could be missed after a restart.
  *
  * Each line is a JSON object in ASCII; the last one of a peer counts:
  *
@@ -22,7 +23,7 @@
  */
 
 import type { Log } from "../log.ts";
-import { type PeerFacts, type PeerMemory, reasonOf } from "../nsm/ports.ts";
+import { type Clock, type PeerFacts, type PeerMemory, reasonOf, StoreError } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
 import { replaceFile } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
@@ -31,8 +32,12 @@ import { type Layout, layoutOf, PEERS_FILE } from "./layout.ts";
 
 /** Length at which the file is written anew: some hundred bytes for each of 50,000 peers, twice. */
 const PEERS_MAX_BYTES = 16_777_216;
-/** Superseded lines that are always bearable. */
+/** Superseded lines that are always bearable: 100 KB or so, read within a few milliseconds. */
 const SUPERSEDED_MAX = 1000;
+/** Peers whose lines wait for the disk at most: 50,000 and some to spare, in about 20 MB. */
+const WAITING_MAX = 65_536;
+/** Pause before the disk is tried again, in ms: what a restart may cost of what was learned. */
+const RETRY_MS = 10_000;
 /** Longest line that is read. */
 const LINE_MAX_BYTES = 8192;
 /** Read and written by the daemon's user, readable by its group, like records. */
@@ -42,7 +47,14 @@ const PEERS_MODE = 0o640;
 export interface PeerMemoryParts extends StoreParts {
   /** Whether this process may write the file anew: true for statd, of which there is one. */
   readonly mayCompact: boolean;
+  /** Tells when to try again what the disk has refused; without it the next note() does. */
+  readonly clock?: Pick<Clock, "startTimer">;
 }
+
+type Operation = "read" | "write" | "shorten";
+
+/** What a line says besides the peer's name. */
+type LineFacts = Partial<PeerFacts> & { readonly also?: true };
 
 /**
  * The peer memory of the state directory at `directory`. Its file is made by the first note(), which
@@ -57,55 +69,65 @@ class FilePeerMemory implements PeerMemory {
   readonly #fs: FileSystem;
   readonly #log: Log;
   readonly #mayCompact: boolean;
+  readonly #clock: PeerMemoryParts["clock"];
   /** The peers that the file has facts of, as far as this process knows. */
   readonly #remembered = new Set<string>();
   /** The line of each peer that is not in the file yet. */
-  readonly #waiting = new Map<string, string>();
+  readonly #waiting = new Map<string, LineFacts>();
   #isScheduled = false;
-  #isReported = false;
-  /** Length of the file as far as we know; undefined before the first append. */
+  /** Whether the disk has refused and is to be tried again later. */
+  #isPaused = false;
+  /** What the log has said that cannot be done. */
+  readonly #reported = new Set<Operation>();
+  /** Length of the file as far as we know; undefined where its last line may have no end. */
   #size: number | undefined;
+  /** Lines of the file, as far as we know. */
+  #lines = 0;
 
-  constructor(layout: Layout, { fileSystem, log, mayCompact }: PeerMemoryParts) {
+  constructor(layout: Layout, { fileSystem, log, mayCompact, clock }: PeerMemoryParts) {
     this.#layout = layout;
     this.#fs = fileSystem ?? new RealFileSystem();
     this.#log = log;
     this.#mayCompact = mayCompact;
+    this.#clock = clock;
   }
 
   load(): Map<string, PeerFacts> {
     let facts = new Map<string, PeerFacts>();
     this.#attempt("read", () => {
-      let superseded: number;
-      ({ facts, superseded } = this.#read());
-      if (this.#mayCompact && superseded > SUPERSEDED_MAX + facts.size) this.#compact(facts);
+      facts = this.#read();
       for (const peer of facts.keys()) this.#remembered.add(peer);
     });
+    this.#attempt("shorten", () => this.#compactIfWorthwhile(facts));
     return facts;
   }
 
   note(monName: string, facts: Partial<PeerFacts>): void {
     const peer = monName.toLowerCase();
     this.#remembered.add(peer);
-    const line = lineOf(peer, { ...facts, also: true });
-    this.#append(peer, (this.#waiting.get(peer) ?? "") + line);
+    const before = this.#waiting.get(peer) ?? { also: true };
+    // Behind a line that forgets the peer there is nothing to add to.
+    const start = before.also === true ? before : { addresses: [], ...before };
+    this.#append(peer, { ...start, ...facts });
   }
 
   forget(monName: string): void {
     this.#remembered.delete(monName.toLowerCase());
-    this.#append(monName.toLowerCase(), lineOf(monName.toLowerCase(), {}));
+    this.#append(monName.toLowerCase(), {});
   }
 
-  #read(): { facts: Map<string, PeerFacts>; superseded: number } {
+  #read(): Map<string, PeerFacts> {
     const facts = new Map<string, PeerFacts>();
     const text = this.#fs.read(this.#layout.peers, 2 * PEERS_MAX_BYTES) ?? "";
     const lines = text.split("\n").filter((line) => line !== "");
     for (const line of lines) learn(facts, line);
-    return { facts, superseded: lines.length - facts.size };
+    this.#lines = lines.length;
+    return facts;
   }
 
-  #append(peer: string, lines: string): void {
-    this.#waiting.set(peer, lines);
+  #append(peer: string, line: LineFacts): void {
+    this.#waiting.set(peer, line);
+    if (this.#waiting.size > WAITING_MAX) this.#waiting.delete(this.#waiting.keys().next().value!);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     // Everything that is learned in one turn of the event loop is one write.
@@ -116,9 +138,19 @@ class FilePeerMemory implements PeerMemory {
   }
 
   flush(): void {
-    if (this.#waiting.size === 0) return;
-    this.#attempt("write", () => this.#flush());
-    this.#waiting.clear();
+    if (this.#waiting.size === 0 || this.#isPaused) return;
+    if (this.#attempt("write", () => this.#flush())) {
+      this.#waiting.clear();
+      this.#attempt("shorten", () => this.#compactIfWorthwhile());
+      return;
+    }
+    this.#size = undefined; // half of it may be there
+    if (this.#clock === undefined) return;
+    this.#isPaused = true;
+    this.#clock.startTimer(RETRY_MS, () => {
+      this.#isPaused = false;
+      this.flush();
+    });
   }
 
   #flush(): void {
@@ -126,21 +158,35 @@ class FilePeerMemory implements PeerMemory {
     if (this.#remembered.size === 0 && this.#mayCompact) {
       // Whoever looks whether anybody is monitored sees an empty directory.
       this.#size = undefined;
+      this.#lines = 0;
       if (this.#fs.facts(peers) !== undefined) this.#fs.remove(peers);
       return;
     }
-    if ((this.#size ?? 0) > PEERS_MAX_BYTES && this.#mayCompact) this.#compact(this.#read().facts);
-    if ((this.#size ?? 0) > PEERS_MAX_BYTES) throw new Error("it is full until statd starts again");
     // The last line there may have no end.
     const start = this.#size === undefined ? "\n" : "";
     this.#size ??= this.#fs.facts(peers)?.size ?? 0;
-    const text = start + [...this.#waiting.values()].join("");
+    if (this.#size > PEERS_MAX_BYTES && this.#mayCompact) this.#compact(this.#read());
+    if (this.#size > PEERS_MAX_BYTES) throw new Error("it is full until statd starts again");
+    const text = start + Array.from(this.#waiting, ([peer, line]) => lineOf(peer, line)).join("");
     this.#fs.append(peers, text, PEERS_MODE);
     this.#size += text.length;
+    this.#lines += this.#waiting.size;
+  }
+
+  /**
+   * Writes the file anew where more than half of it counts no more; `facts` are what it says. With 50,000
+   * peers that takes 0.26 s, once in as many notes.
+   */
+  #compactIfWorthwhile(facts?: ReadonlyMap<string, PeerFacts>): void {
+    const live = this.#remembered.size;
+    if (!this.#mayCompact || this.#lines - live <= SUPERSEDED_MAX + live) return;
+    this.#compact(facts ?? this.#read());
   }
 
   /** Writes the file anew, with the peers that were saved last as far as half of it has room. */
   #compact(facts: ReadonlyMap<string, PeerFacts>): void {
+    // Where this fails it is not tried again before as many lines have come.
+    this.#lines = facts.size;
     const lines: string[] = [];
     let length = 0;
     for (const [peer, known] of [...facts].reverse()) {
@@ -154,18 +200,27 @@ class FilePeerMemory implements PeerMemory {
     this.#size = text.length;
   }
 
-  #attempt(operation: string, action: () => void): void {
+  /** Whether something worked. The log is told of the first failure, and when writing works again. */
+  #attempt(operation: Operation, action: () => void): boolean {
+    const path = quote(this.#layout.peers);
     try {
       action();
     } catch (error) {
-      if (this.#isReported) return;
-      this.#isReported = true;
-      this.#log.warning(`Cannot ${operation} ${quote(this.#layout.peers)}: ${reasonOf(error)}`);
+      if (!this.#reported.has(operation)) {
+        const cause = error instanceof StoreError ? error.cause : error;
+        this.#log.warning(`Cannot ${operation} ${path}: ${reasonOf(cause)}`);
+      }
+      this.#reported.add(operation);
+      return false;
     }
+    if (operation === "write" && this.#reported.delete("write")) {
+      this.#log.notice(`Wrote ${path} again`);
+    }
+    return true;
   }
 }
 
-function lineOf(peer: string, facts: Partial<PeerFacts> & { readonly also?: true }): string {
+function lineOf(peer: string, facts: LineFacts): string {
   const line = JSON.stringify({ peer, ...facts });
   const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return `${line.replaceAll(/[^ -~]/g, escape)}\n`;

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import type { MonitorRecord, NotifyRecord } from "../../lib/nsm/ports.ts";
 import { openNotifyStore } from "../../lib/store/notify_store.ts";
 import { openPeerMemory } from "../../lib/store/peer_memory.ts";
@@ -196,9 +196,51 @@ Deno.test("a crash at any point of a callback keeps it owed until it is made", p
     if (isWhole) assertEquals(facts?.passedOn, 7);
     // Without power, what was noted last may be gone; nothing is made up, and nothing stops a start.
     for (const remains of disk.remains()) {
-      const { lastState, passedOn } = open(remains).load().get("a") ?? {};
+      const { addresses, lastState, passedOn } = open(remains).load().get("a")!;
+      assertEquals(addresses, ["192.0.2.1"]);
       assert(lastState === undefined || lastState === 7, `state ${lastState}`);
       assert(passedOn === undefined || passedOn === lastState, `passed on ${passedOn}`);
     }
   }
+});
+
+/** Crashes at every point of a callback behind which the peer memory is written anew. */
+function crashWhereShortened(ignored?: FragileDisk["ignored"]): void {
+  const kept = '{"peer":"b","addresses":["192.0.2.2"],"lastState":3}\n';
+  // As many lines of two peers as are borne; one more is too many.
+  const borne = '{"peer":"a","addresses":["192.0.2.1"]}\n'.repeat(1003);
+  for (let operations = 0, isWhole = false; !isWhole; operations++) {
+    const disk = diskWith({ "sm/.peers": kept + borne });
+    const open = (fileSystem: FragileDisk) =>
+      openPeerMemory(STATE_DIRECTORY, { log: new RecordingLog(), mayCompact: true, fileSystem });
+    const memory = open(disk);
+    memory.load();
+    disk.ignored = ignored;
+    disk.powerLasts = operations;
+    for (const lastState of [7, 9]) {
+      memory.note("a", { lastState });
+      memory.flush();
+    }
+    isWhole = disk.powerLasts >= 0;
+    const steps = disk.journal.join(", ");
+    assertEquals(steps.includes("rename"), operations > 4, steps);
+    // Without power, what was there before is there.
+    for (const remains of disk.remains()) {
+      const known = open(remains).load();
+      assertEquals(known.get("a")?.addresses, ["192.0.2.1"], steps);
+      assertEquals(known.get("b")?.lastState, 3, steps);
+    }
+    // Killed: what was appended is there, too.
+    disk.powerLasts = Infinity;
+    const appended = disk.journal.filter((step) => step.startsWith("append")).length;
+    assertEquals(open(disk).load().get("a")?.lastState, [undefined, 7, 9][appended], steps);
+  }
+}
+
+Deno.test("a crash at any point of shortening the peer memory loses nothing", pure, () => {
+  crashWhereShortened();
+});
+
+Deno.test("crashWhereShortened() finds a file that is not synced", pure, () => {
+  assertThrows(() => crashWhereShortened("sync"), Error, "rename");
 });

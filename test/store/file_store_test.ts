@@ -222,7 +222,7 @@ Deno.test("the store takes over files on disk and writes them with nfs-utils' mo
     Deno.mkdirSync(`${directory}/sm`);
     Deno.writeTextFileSync(`${directory}/sm/taken`, text(record("taken")));
     Deno.symlinkSync(`${directory}/sm/taken`, `${directory}/sm/link`);
-    Deno.symlinkSync("/nowhere", `${directory}/sm/${asideName(0)}`);
+    Deno.symlinkSync("/nowhere", `${directory}/sm/${asideName(1)}`);
     const log = new RecordingLog();
     const store = openMonitorStore(directory, { log });
     assertEquals(store.load(), [record("taken")]);

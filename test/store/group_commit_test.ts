@@ -7,7 +7,7 @@ import { FragileDisk } from "../support/fragile_disk.ts";
 const pure = { permissions: "none" } as const;
 
 /** The first file that is written aside. */
-const ASIDE = `/d/${asideName(0)}`;
+const ASIDE = `/d/${asideName(1)}`;
 
 function open(files: Record<string, string> = {}): { disk: FragileDisk; commit: GroupCommit } {
   const disk = new FragileDisk(["/d"], files);

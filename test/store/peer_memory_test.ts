@@ -4,6 +4,7 @@ import { openPeerMemory } from "../../lib/store/peer_memory.ts";
 import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
 import type { FragileDisk } from "../support/fragile_disk.ts";
 import { RecordingLog } from "../support/recording_log.ts";
+import { SimulatedClock } from "../support/simulated_clock.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -12,10 +13,14 @@ const PEERS = "/nsm/sm/.peers";
 function open(
   fileSystem: FragileDisk,
   mayCompact = true,
+  clock?: SimulatedClock,
 ): { memory: PeerMemory; log: RecordingLog } {
   const log = new RecordingLog();
-  return { memory: openPeerMemory(STATE_DIRECTORY, { log, fileSystem, mayCompact }), log };
+  const parts = { log, fileSystem, mayCompact, ...(clock === undefined ? {} : { clock }) };
+  return { memory: openPeerMemory(STATE_DIRECTORY, parts), log };
 }
+
+const FULL = "No space left on device (os error 28)";
 
 function facts(...addresses: string[]): PeerFacts {
   return { addresses };
@@ -163,5 +168,91 @@ Deno.test("what goes wrong is told once and kept from everybody else", pure, asy
   }
   assertEquals(log.lines, [
     `warning: Cannot read "${PEERS}": Permission denied (os error 13)`,
+    `warning: Cannot write "${PEERS}": Permission denied (os error 13)`,
   ]);
+});
+
+Deno.test("what a full disk refuses is written when it has room again", pure, async () => {
+  const disk = diskWith({ "sm/.peers": '{"peer":"gone","addresses":["10.0.0.9"]}\n' });
+  const clock = new SimulatedClock();
+  const { memory, log } = open(disk, true, clock);
+  memory.load();
+  // Half of what is appended is there before it fails, as on a real disk.
+  disk.fault = (operation, path) => {
+    if (operation !== "append") return undefined;
+    disk.fault = (operation) => operation === "append" ? new Error(FULL) : undefined;
+    disk.append(path.split(" ")[0]!, '{"peer":"half","addr', 0o600);
+    return new Error(FULL);
+  };
+  memory.note("a", facts("10.0.0.1"));
+  memory.flush();
+  memory.note("a", { lastState: 7 });
+  memory.forget("gone");
+  memory.note("b", { lastState: 3 });
+  memory.forget("c");
+  memory.note("c", { port: 1 });
+  memory.flush();
+  await clock.pass(3_600_000);
+  assertEquals([...open(disk).memory.load().keys()], ["gone"]);
+  disk.fault = () => undefined;
+  await clock.pass(10_000);
+  assertEquals(
+    open(disk).memory.load(),
+    new Map([
+      ["a", { ...facts("10.0.0.1"), lastState: 7 }],
+      ["b", { ...facts(), lastState: 3 }],
+      ["c", { ...facts(), port: 1 }],
+    ]),
+  );
+  assertEquals(log.lines, [
+    `warning: Cannot write "${PEERS}": ${FULL}`,
+    `notice: Wrote "${PEERS}" again`,
+  ]);
+});
+
+Deno.test(
+  "the oldest goes where more waits for the disk than memory should hold",
+  pure,
+  async () => {
+    const disk = diskWith({});
+    const clock = new SimulatedClock();
+    const { memory } = open(disk, true, clock);
+    disk.fault = () => new Error(FULL);
+    for (let i = 0; i < 70_000; i++) memory.note(`host${i}`, facts());
+    await written();
+    disk.fault = () => undefined;
+    await clock.pass(10_000);
+    const known = open(disk).memory.load();
+    assertEquals(known.size, 65_536);
+    assert(known.has("host69999") && !known.has("host0"));
+  },
+);
+
+Deno.test("a running statd writes the file anew when most of it is superseded", pure, async () => {
+  const disk = diskWith({});
+  const [statd, notify] = [open(disk), open(disk, false)];
+  const longest = 2 + 2 * 1000 + 3;
+  for (let i = 0; i < 5_000; i++) {
+    statd.memory.note("a", facts(`10.0.${i >> 8}.${i & 255}`));
+    if (i % 100 === 0) notify.memory.note("b", facts());
+    await written();
+    const lines = disk.files[PEERS]!.split("\n").length;
+    assert(lines < longest, `${lines} lines after ${i}`);
+  }
+  assertEquals(disk.journal.filter((step) => step.startsWith("rename")).length, 4);
+  assertEquals(open(disk).memory.load().get("a"), facts("10.0.19.135"));
+  assertEquals([...statd.log.lines, ...notify.log.lines], []);
+});
+
+Deno.test("a file that cannot be written anew is still appended to", pure, async () => {
+  const disk = diskWith({});
+  const { memory, log } = open(disk);
+  disk.fault = (operation) => operation === "rename" ? new Error(FULL) : undefined;
+  for (let i = 0; i < 3_000; i++) {
+    memory.note("a", { lastState: i });
+    await written();
+  }
+  assertEquals(Object.keys(disk.files), [PEERS]);
+  assertEquals(open(disk).memory.load().get("a")?.lastState, 2_999);
+  assertEquals(log.lines, [`warning: Cannot shorten "${PEERS}": ${FULL}`]);
 });

@@ -45,13 +45,13 @@ interface PendingChange {
 /** Above this number of pending changes not every selection of them is tried. */
 const ALL_SELECTIONS_MAX = 6;
 
-/** What may be left of data that were not synced, from nothing to everything. */
-const SURVIVORS: readonly ((inode: Inode) => string)[] = [
-  ({ syncedText }) => syncedText,
-  ({ text }) => text.slice(0, text.length / 2),
-  ({ text }) => text.slice(0, -3),
-  ({ text }) => "\0".repeat(text.length),
-  ({ text }) => text,
+/** What may be left of what was written behind the last sync, from nothing to everything. */
+const SURVIVORS: readonly ((text: string) => string)[] = [
+  () => "",
+  (text) => text.slice(0, text.length / 2),
+  (text) => text.slice(0, -3),
+  (text) => "\0".repeat(text.length),
+  (text) => text,
 ];
 
 export class FragileDisk implements FileSystem {
@@ -105,8 +105,8 @@ export class FragileDisk implements FileSystem {
         if (survives(i)) apply(names);
       }
       for (const survivorOf of SURVIVORS) {
-        const files = [...names].map(([path, inode]) =>
-          [path, inode.text === inode.syncedText ? inode.text : survivorOf(inode)] as const
+        const files = [...names].map(([path, { text, syncedText }]) =>
+          [path, syncedText + survivorOf(text.slice(syncedText.length))] as const
         );
         yield new FragileDisk([...this.#directories.keys()], Object.fromEntries(files));
       }
