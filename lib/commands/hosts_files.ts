@@ -158,8 +158,8 @@ function ownAddresses(): string[] {
 /** What changes when a file does, its owner and permissions among it; why it cannot be told otherwise. */
 function stampOf(path: string): string {
   try {
-    const { mtime, ctime, size, ino } = Deno.statSync(path);
-    return `${mtime?.getTime()} ${ctime?.getTime()} ${size} ${ino}`;
+    const { mtime, size, ino, mode, uid, gid } = Deno.statSync(path);
+    return [mtime?.getTime(), size, ino, mode, uid, gid].join(" ");
   } catch (error) {
     return reasonOf(error);
   }

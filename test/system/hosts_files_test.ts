@@ -1,0 +1,114 @@
+/** hosts.allow and hosts.deny that the daemon's user cannot read: what is in force, and who is told. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { Agent } from "../support/agent_client.ts";
+import type { BackgroundProgram } from "../support/background_program.ts";
+import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
+import { describe, message, nullCall } from "../support/nsm_calls.ts";
+import { OUR_NSMCTL } from "../support/nsmctl_host.ts";
+import { eventually } from "../support/patience.ts";
+import { ask, FOREGROUND, READY, startStatd, STATD_PORT } from "../support/statd.ts";
+import { OUR_STATD, systemTest } from "../support/system_test.ts";
+
+const NEEDS = [OUR_STATD, OUR_NSMCTL];
+const OWN_ADDRESS = "10.99.0.1";
+const STRANGER = "10.98.0.7";
+const NETWORK = { addresses: [`${OWN_ADDRESS}/32`], strangers: ["10.98.0.0/24"] };
+const DENY = "/etc/hosts.deny";
+const RULE = "statd: 10.98.0.0/24\n";
+const DENIED = "AUTH_ERROR 00000007";
+const UNREADABLE = /Cannot read "\/etc\/hosts\.deny" as uid \d+: /;
+
+/** What a call from an address to this host is answered. */
+async function askFrom(agent: Agent, address: string): Promise<string> {
+  const to = { address: OWN_ADDRESS, port: STATD_PORT };
+  return describe((await agent.datagram(message(nullCall), to, { address })).message);
+}
+
+/** Puts a file into the place of hosts.deny at once, with permissions. */
+async function deny(host: TestHost, rules: string, mode: number): Promise<void> {
+  await host.write(`${DENY}.new`, rules);
+  Deno.chmodSync(host.path(`${DENY}.new`), mode);
+  Deno.renameSync(host.path(`${DENY}.new`), host.path(DENY));
+}
+
+/** What nsmctl status says is not as it should be. */
+async function degraded(host: TestHost): Promise<string[]> {
+  return JSON.parse((await host.run(OUR_NSMCTL, "status", "--json")).stdout).degraded;
+}
+
+function complaints({ lines }: BackgroundProgram): string[] {
+  return lines.filter((line) => UNREADABLE.test(line));
+}
+
+systemTest(
+  "a hosts.deny that only root can read is in force all the same",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost(NETWORK);
+    await deny(host, RULE, 0o600);
+    const statd = await startStatd(host);
+    const agent = new Agent(host);
+    for (let times = 0; times < 3; times++) {
+      assertEquals(await askFrom(agent, STRANGER), DENIED);
+      assertEquals(await askFrom(agent, OWN_ADDRESS), "SUCCESS");
+      assertEquals(await ask(agent, nullCall), "SUCCESS");
+    }
+    const [shown] = await degraded(host);
+    assertMatch(shown!, UNREADABLE);
+    const [said, ...others] = complaints(statd);
+    assertMatch(
+      said!,
+      /Permission denied.*; the rules that were read from it last stay in force\. /,
+    );
+    assertMatch(said!, /: chmod a\+r \/etc\/hosts\.deny$/);
+    assertEquals(others, []);
+    Deno.chmodSync(host.path(DENY), 0o644);
+    await eventually("nothing is wrong", async () => (await degraded(host)).length === 0);
+    assertEquals(await askFrom(agent, STRANGER), DENIED);
+  },
+);
+
+systemTest("a hosts.deny that cannot be read any more keeps its rules", NEEDS, async (newHost) => {
+  const host = await newHost(NETWORK);
+  await deny(host, RULE, 0o644);
+  const statd = await startStatd(host);
+  const agent = new Agent(host);
+  assertEquals(await askFrom(agent, STRANGER), DENIED);
+  await deny(host, "", 0o600);
+  await eventually("statd has noticed", async () => {
+    assertEquals(await askFrom(agent, STRANGER), DENIED);
+    return complaints(statd).length > 0;
+  });
+  assertEquals(await askFrom(agent, STRANGER), DENIED);
+  await deny(host, "", 0o644);
+  await eventually("the new file is in force", async () => {
+    return await askFrom(agent, STRANGER) === "SUCCESS";
+  });
+  assertEquals([complaints(statd).length, await degraded(host)], [1, []]);
+});
+
+systemTest("a hosts.deny that could never be read keeps nobody out", NEEDS, async (newHost) => {
+  const host = await newHost(NETWORK);
+  await deny(host, RULE, 0o600);
+  const { uid, gid } = Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`));
+  await host.output("chown", "-R", `${uid}:${gid}`, STATE_DIRECTORY);
+  const ids = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--inh-caps=-all"];
+  const statd = host.start("setpriv", ...ids, OUR_STATD, ...FOREGROUND);
+  await statd.line(READY);
+  assertMatch((await degraded(host)).join(), UNREADABLE);
+  assertEquals(await askFrom(new Agent(host), STRANGER), "SUCCESS");
+  const [said, ...others] = complaints(statd);
+  assertMatch(said!, /Permission denied.*; no rule of it is in force\. .*: chmod a\+r /);
+  assertEquals(others, []);
+});
+
+systemTest("a hosts.deny that is no file is said to be none", NEEDS, async (newHost) => {
+  const host = await newHost(NETWORK);
+  Deno.removeSync(host.path(DENY));
+  Deno.mkdirSync(host.path(DENY));
+  const statd = await startStatd(host);
+  assertEquals(await askFrom(new Agent(host), STRANGER), "SUCCESS");
+  const [said] = complaints(statd);
+  assertMatch(said!, /uid 0: it is not a regular file; no rule of it is in force$/);
+});
