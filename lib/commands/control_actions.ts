@@ -32,6 +32,8 @@ export interface DaemonFacts {
   /** Why we are not registered with rpcbind; undefined while we are. */
   readonly registrationFault: () => string | undefined;
   readonly hosts: Pick<HostsFiles, "faults">;
+  /** Looks whether rpcbind lists us, and registers again if not. */
+  readonly reviewRegistration: () => Promise<void>;
   /** What works less well than it should since the start, in words. */
   readonly degraded: readonly string[];
   readonly recent: RecentProblems;
@@ -59,6 +61,11 @@ export function controlActions(
       switch (request.command) {
         case "status":
           return { ok: true, status: report() };
+        case "register": {
+          await facts.reviewRegistration();
+          const reason = facts.registrationFault();
+          return reason === undefined ? { ok: true } : { ok: false, reason };
+        }
         case "forget":
           return {
             ok: true,

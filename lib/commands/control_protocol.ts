@@ -6,6 +6,7 @@
  * ```
  * {"command":"list"}                            a page is an array of ListEntry
  * {"command":"status"}                          the last line has `status`
+ * {"command":"register"}                        … says whether rpcbind lists us after a look at it
  * {"command":"forget","peers":[NAME…],"by":TEXT}      … has `count`, of registrations
  * {"command":"declareRebooted","peer":NAME,"by":TEXT} … has `count`, `told` and `failed`
  * ```
@@ -19,6 +20,7 @@ export const REQUEST_MAX_BYTES = 65_536;
 export type ControlRequest =
   | { readonly command: "status" }
   | { readonly command: "list" }
+  | { readonly command: "register" }
   | { readonly command: "forget"; readonly peers: readonly string[]; readonly by: string }
   | { readonly command: "declareRebooted"; readonly peer: string; readonly by: string };
 
@@ -62,6 +64,7 @@ export function parseRequest(line: string): ControlRequest | string {
   switch (command) {
     case "status":
     case "list":
+    case "register":
       return { command };
     case "forget":
       if (!Array.isArray(peers) || !peers.every((name) => typeof name === "string")) break;

@@ -172,6 +172,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
       bound: server.bound,
       registrationFault: () => registrar.fault,
       hosts,
+      reviewRegistration: () => registrar.review(),
       degraded,
       recent,
     },
@@ -188,6 +189,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
       hangUp() {
         manager.reloading();
         live.reload();
+        void registrar.review();
         manager.ready(status);
       },
     }, stopping.signal);

@@ -5,10 +5,13 @@
  * Source: behaviour of nfs-utils' script of that name.
  */
 
+import { systemFiles } from "../config/ini_file.ts";
+import { loadStatdSettings } from "../config/load.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { startInBackground } from "../platform/daemonize.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
+import { reachDaemon } from "./control_client.ts";
 import { findRunningStatd } from "./running_statd.ts";
 import { complain } from "./standard_streams.ts";
 
@@ -19,19 +22,46 @@ const SYSTEMD_FOLDER = "/run/systemd/system";
 /** Where systemctl may be; mount.nfs hands on no PATH. */
 const SYSTEMCTL = ["/usr/bin/systemctl", "/bin/systemctl"];
 const UNIT = "rpc-statd.service";
+/** What the daemon is started with here. */
+const ARGUMENTS = ["--no-notify"];
+/** How long a daemon that is not registered may take to be so, in ms: a mount waits for it. */
+const REGISTER_TIMEOUT_MS = 5_000;
 
 /** Has the daemon started unless it serves; returns the exit status. */
 export async function startStatd({ programName, calledAs }: Invocation): Promise<number> {
   try {
     using lock = Deno.openSync(LOCK_FILE, { write: true, create: true, mode: 0o600 });
     lock.lockSync(true);
-    if (await findRunningStatd() !== undefined) return 0;
+    if (await findRunningStatd() !== undefined || await hasRegistered(programName)) return 0;
     if (exists(SYSTEMD_FOLDER) && await startUnit()) return 0;
     Deno.chdir("/");
-    return await startInBackground(selfCommand("statd", ["--no-notify"], calledAs));
+    return await startInBackground(selfCommand("statd", ARGUMENTS, calledAs));
   } catch (error) {
     complain(`${programName}: Cannot start statd: ${reasonOf(error)}`);
     return 1;
+  }
+}
+
+/**
+ * Has a daemon register that serves already, whose registration somebody took from rpcbind, and that
+ * neither systemd nor we can start again; whether one did.
+ */
+async function hasRegistered(programName: string): Promise<boolean> {
+  const loaded = loadStatdSettings({
+    programName,
+    args: ARGUMENTS,
+    env: Deno.env,
+    files: systemFiles,
+  });
+  if (loaded.kind === "exit") return false; // the daemon that we start will say why
+  const reached = await reachDaemon(loaded.settings.stateDirectoryPath, REGISTER_TIMEOUT_MS);
+  if (reached.outcome !== "reached") return false;
+  using daemon = reached.daemon;
+  try {
+    await daemon.ask({ command: "register" });
+    return true;
+  } catch {
+    return false; // rpcbind refuses or is not there; the start will say so
   }
 }
 

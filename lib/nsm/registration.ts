@@ -2,31 +2,34 @@
  * Keeps us registered with rpcbind on this host, for as long as we serve. rpcbind being absent, slow
  * or restarted is no error: we say so once, go on trying, and register again when it is back.
  *
- * Source: RFC 1833 section 2 (RPCBPROC_SET, RPCBPROC_UNSET) and 3 (PMAPPROC_SET).
+ * That rpcbind has ended shows at once by the connection that stays open to it. That somebody removed or
+ * replaced our registration shows nowhere, so it is looked at now and then, and when somebody asks for it.
+ *
+ * Source: RFC 1833 section 3 (PMAPPROC_SET); rpcbind_entries.ts has section 2.
  */
 
 import type { Log } from "../log.ts";
 import { SM_PROG, SM_VERS } from "../protocol/nsm.ts";
 import { IpProtocol, portmapV2 } from "../protocol/portmap.ts";
-import { type Rpcb, rpcbindV3, rpcbindV4 } from "../protocol/rpcbind.ts";
 import { toUniversalAddress } from "../protocol/universal_address.ts";
-import { RpcError } from "../rpc/errors.ts";
-import { AcceptStat } from "../rpc/message.ts";
 import type { StreamClient } from "../rpc/stream_client.ts";
-import { type Caller, type Endpoint, TransportError } from "../rpc/transport.ts";
+import { type Endpoint, NETIDS, TransportError } from "../rpc/transport.ts";
+import { findPort } from "./port_lookup.ts";
 import { type CallPeer, type Clock, reasonOf, sleep } from "./ports.ts";
+import { RPCBIND_TIMEOUT_MS, RpcbindEntries, type Served } from "./rpcbind_entries.ts";
 
-/** How long rpcbind may take to answer, in ms; it is on this host. */
-const RPCBIND_TIMEOUT_MS = 5_000;
+const ROOT_OWNER = "0";
 /** First pause before rpcbind is tried again, in ms: a restart takes about that long. */
 const RETRY_MIN_MS = 500;
 /** Longest pause, in ms: what a client's mount may have to wait after rpcbind came back. */
 const RETRY_MAX_MS = 5_000;
-/** Registrations over UDP cannot see rpcbind go, and are looked after this often, in ms. */
-const RECHECK_MS = 60_000;
-
-/** One transport that we serve, with the wildcard or bound address that others are told. */
-export type Served = Caller;
+/**
+ * How often we look whether rpcbind still lists us, in ms. An idle daemon wakes up that often anyway, to
+ * review its addresses (net/local_addresses.ts).
+ */
+const REVIEW_MS = 300_000;
+/** The same where no connection tells us that the port mapper has ended. */
+const PORT_MAPPER_REVIEW_MS = 60_000;
 
 /** What registration works with. */
 export interface RegistrationParts {
@@ -41,10 +44,15 @@ export interface RegistrationParts {
   readonly log: Log;
 }
 
-/** Where we are registered. */
+/** A registration that was made. */
 interface Session {
-  /** Settles when the registration has to be made again. */
-  readonly lost: Promise<void>;
+  /** What rpcbind was told of. */
+  readonly served: readonly Served[];
+  /** Settles when rpcbind has ended; never where nothing tells us. */
+  readonly lost?: Promise<void>;
+  readonly reviewMs: number;
+  /** Lets go of rpcbind and leaves everything registered. */
+  close?(): Promise<void>;
   /** Takes back what was registered. */
   end(): Promise<void>;
 }
@@ -60,7 +68,7 @@ export async function removeOldRegistrations(
   try {
     const client = await connect();
     try {
-      await unset(client, ROOT_OWNER);
+      await new RpcbindEntries(client, ROOT_OWNER).removeAll();
     } finally {
       await client.close();
     }
@@ -74,6 +82,8 @@ export class Registrar {
   readonly #served: readonly Served[];
   #session: Session | undefined;
   #fault: string | undefined;
+  #wake = () => {};
+  #reviewed = Promise.withResolvers<void>();
 
   constructor(parts: RegistrationParts, served: readonly Served[]) {
     this.#parts = parts;
@@ -101,27 +111,73 @@ export class Registrar {
     }
     if (this.#fault !== undefined) log.notice("Registered with rpcbind");
     this.#fault = undefined;
+    const session = this.#session;
+    void session.lost?.then(() => {
+      if (this.#session === session) this.#session = undefined;
+      this.#wake();
+    });
     return true;
   }
 
   /** Stays registered until the signal is aborted, then takes the registration back. */
   async keep(signal: AbortSignal): Promise<void> {
-    const stopped = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve(), { once: true });
-    });
     let pause = RETRY_MIN_MS;
     while (!signal.aborted) {
-      if (this.#session === undefined && !await this.register()) {
-        await sleep(this.#parts.clock, pause, signal);
+      const session = this.#session;
+      if (session !== undefined) {
+        await this.#rest(session.reviewMs, signal);
+        if (signal.aborted || this.#session !== session || await this.#isListed(session)) continue;
+        this.#session = undefined;
+        await session.close?.();
+      } else if (await this.register()) {
+        pause = RETRY_MIN_MS;
+      } else {
+        await this.#rest(pause, signal);
         pause = Math.min(2 * pause, RETRY_MAX_MS);
-        continue;
       }
-      pause = RETRY_MIN_MS;
-      await Promise.race([this.#session!.lost, stopped]);
-      if (!signal.aborted) this.#session = undefined;
     }
     await this.#session?.end();
+  }
+
+  /** Has {@link keep} look at once whether rpcbind lists us, and register again if not; settles then. */
+  review(): Promise<void> {
+    const { promise } = this.#reviewed;
+    this.#wake();
+    return promise;
+  }
+
+  async #rest(ms: number, signal: AbortSignal): Promise<void> {
+    const rest = new AbortController();
+    this.#wake = () => rest.abort();
+    this.#reviewed.resolve();
+    this.#reviewed = Promise.withResolvers();
+    await sleep(this.#parts.clock, ms, AbortSignal.any([rest.signal, signal]));
+  }
+
+  /**
+   * Whether rpcbind tells others all our ports. Where it does not answer, false: to register again does
+   * no harm, and will tell what the matter is.
+   */
+  async #isListed({ served }: Session): Promise<boolean> {
+    const { callPeer, log } = this.#parts;
+    try {
+      for (const { netid, port } of served) {
+        const transport = netid.startsWith("udp") ? "udp" : "tcp";
+        const wanted = { program: SM_PROG, version: SM_VERS, transport } as const;
+        const loopback = netid.endsWith("6") ? "::1" : "127.0.0.1";
+        const listed = await findPort(callPeer, wanted, loopback, RPCBIND_TIMEOUT_MS);
+        if (listed === port) continue;
+        const now = listed === undefined ? "is gone" : `has become port ${listed}`;
+        log.warning(
+          `Somebody changed our registration with rpcbind: ${netid} port ${port} ${now}; registering again`,
+        );
+        return false;
+      }
+      return true;
+    } catch (error) {
+      log.debug(() => `Cannot ask rpcbind whether it lists us: ${reasonOf(error)}`);
+      return false;
+    }
   }
 
   #failed(error: unknown): false {
@@ -132,27 +188,41 @@ export class Registrar {
     return false;
   }
 
+  /**
+   * What is registered already stays so all the time: somebody may ask just now.
+   *
+   * @throws {Error} Somebody else has a transport; the others are registered all the same.
+   */
   async #registerByUnixSocket(): Promise<Session> {
     const { connect, owner, log } = this.#parts;
     const client = await connect();
+    const entries = new RpcbindEntries(client, owner);
     try {
-      await unset(client, owner);
-      for (const served of this.#served) {
-        const r_addr = toUniversalAddress(served);
-        const isSet = await set(client, { ...OURS, r_netid: served.netid, r_addr, r_owner: owner });
-        if (!isSet) {
-          throw new Error(`rpcbind refuses ${served.netid} ${r_addr}; somebody else has it`);
+      const refused: string[] = [];
+      for (const netid of NETIDS) {
+        const served = this.#served.find((one) => one.netid === netid);
+        if (served !== undefined && await entries.set(served)) continue;
+        // An earlier life of ours may have it, with another port or without need.
+        await entries.remove(netid);
+        if (served !== undefined && !await entries.set(served)) {
+          refused.push(`${netid} ${toUniversalAddress(served)}`);
         }
+      }
+      if (refused.length > 0) {
+        throw new Error(`rpcbind refuses ${refused.join(", ")}; somebody else has it`);
       }
     } catch (error) {
       await client.close();
       throw error;
     }
     return {
+      served: this.#served,
       lost: client.closed,
+      reviewMs: REVIEW_MS,
+      close: () => client.close(),
       async end() {
         try {
-          await unset(client, owner);
+          await entries.removeAll();
         } catch (error) {
           log.warning(`Cannot unregister from rpcbind: ${reasonOf(error)}`);
         }
@@ -178,53 +248,24 @@ export class Registrar {
   }
 
   async #registerByPortmap(): Promise<Session> {
-    const { callPeer, portmapper, clock } = this.#parts;
-    const ended = new AbortController();
+    const { callPeer, portmapper } = this.#parts;
     const mapping = { prog: SM_PROG, vers: SM_VERS, prot: 0, port: 0 };
     const call = (name: "PMAPPROC_SET" | "PMAPPROC_UNSET", args: typeof mapping) =>
       callPeer.call(portmapV2, name, args, portmapper, "udp", RPCBIND_TIMEOUT_MS);
     await call("PMAPPROC_UNSET", mapping);
-    for (const { netid, port } of this.#served) {
-      if (netid.endsWith("6")) continue;
+    const served = this.#served.filter(({ netid }) => !netid.endsWith("6"));
+    for (const { netid, port } of served) {
       const prot = netid === "udp" ? IpProtocol.UDP : IpProtocol.TCP;
       const isSet = await call("PMAPPROC_SET", { ...mapping, prot, port });
       if (!isSet) throw new Error(`the port mapper refuses ${netid} port ${port}`);
     }
     return {
-      lost: sleep(clock, RECHECK_MS, ended.signal),
+      served,
+      reviewMs: PORT_MAPPER_REVIEW_MS,
       async end() {
-        ended.abort();
         // It may have gone by now; then there is nothing to take back.
         await call("PMAPPROC_UNSET", mapping).catch(() => {});
       },
     };
   }
-}
-
-const ROOT_OWNER = "0";
-const OURS = { r_prog: SM_PROG, r_vers: SM_VERS };
-
-/** Calls version 4, and version 3 where that is not spoken. */
-async function call(
-  client: StreamClient,
-  name: "RPCBPROC_SET" | "RPCBPROC_UNSET",
-  args: Rpcb,
-): Promise<boolean> {
-  try {
-    return await client.call(rpcbindV4, name, args, RPCBIND_TIMEOUT_MS);
-  } catch (error) {
-    const isOld = error instanceof RpcError && error.failure.kind === "accepted" &&
-      error.failure.stat === AcceptStat.PROG_MISMATCH;
-    if (!isOld) throw error;
-    return await client.call(rpcbindV3, name, args, RPCBIND_TIMEOUT_MS);
-  }
-}
-
-function set(client: StreamClient, args: Rpcb): Promise<boolean> {
-  return call(client, "RPCBPROC_SET", args);
-}
-
-/** Removes our registrations for all netids; false where there were none. */
-function unset(client: StreamClient, owner: string): Promise<boolean> {
-  return call(client, "RPCBPROC_UNSET", { ...OURS, r_netid: "", r_addr: "", r_owner: owner });
 }

@@ -14,7 +14,8 @@ export interface Endpoint {
 }
 
 /** Transport and address family in one word (RFC 5665 section 5.1). */
-export type Netid = "udp" | "tcp" | "udp6" | "tcp6";
+export const NETIDS = ["udp", "tcp", "udp6", "tcp6"] as const;
+export type Netid = typeof NETIDS[number];
 
 /** Where a call came from. It is not a peer until it was matched with one. */
 export interface Caller extends Endpoint {

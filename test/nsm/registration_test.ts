@@ -1,7 +1,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { CallPeer } from "../../lib/nsm/ports.ts";
-import { Registrar, removeOldRegistrations, type Served } from "../../lib/nsm/registration.ts";
+import { Registrar, removeOldRegistrations } from "../../lib/nsm/registration.ts";
+import type { Served } from "../../lib/nsm/rpcbind_entries.ts";
 import { rpcbindV3 } from "../../lib/protocol/rpcbind.ts";
+import { netidFor } from "../../lib/protocol/universal_address.ts";
 import type { Program } from "../../lib/rpc/program.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeRpcbind } from "../support/fake_rpcbind.ts";
@@ -23,6 +25,9 @@ function setUp(versions?: Program[]) {
   const state = { portmapAnswers: false, isStarting: false };
   const callPeer: CallPeer = {
     call(_program, name, args, to, transport) {
+      const netid = netidFor(transport, to.address);
+      if (name === "RPCBPROC_GETADDR") return Promise.resolve(rpcbind.addressOf(netid) as never);
+      if (name === "PMAPPROC_GETPORT") return Promise.resolve(rpcbind.portOf(netid) as never);
       if (!state.portmapAnswers) return Promise.reject(new Error("no answer"));
       if (state.isStarting) rpcbind.isUp = true;
       portmap.push(`${name} ${JSON.stringify(args)} ${to.address}:${to.port} ${transport}`);
@@ -66,6 +71,21 @@ Deno.test("register() replaces what an earlier life has left", pure, async () =>
   assertEquals(rpcbind.lines, LINES);
 });
 
+Deno.test("register() removes what an earlier life served besides", pure, async () => {
+  const { rpcbind, registrar } = setUp();
+  rpcbind.registered.set("tcp", "100024 1 tcp 0.0.0.0.2.150 105");
+  await registrar.register();
+  assertEquals(rpcbind.lines, LINES);
+});
+
+Deno.test("register() never takes away what is registered already", pure, async () => {
+  const { rpcbind, registrar } = setUp();
+  await registrar.register();
+  rpcbind.changes = 0;
+  await registrar.register();
+  assertEquals([rpcbind.changes, rpcbind.lines], [0, LINES]);
+});
+
 Deno.test("register() says once why it fails, and that it has come right", pure, async () => {
   const { rpcbind, registrar, log } = setUp();
   rpcbind.isUp = false;
@@ -80,9 +100,10 @@ Deno.test("register() says once why it fails, and that it has come right", pure,
 
 Deno.test("register() names the transport that somebody else has", pure, async () => {
   const { rpcbind, registrar } = setUp();
-  rpcbind.refused.add("tcp6");
+  rpcbind.refused.add("udp");
   assertEquals(await registrar.register(), false);
-  assertMatch(registrar.fault!, /refuses tcp6 ::\.2\.150/);
+  assertMatch(registrar.fault!, /refuses udp 0\.0\.0\.0\.2\.150; somebody else has it/);
+  assertEquals(rpcbind.lines, LINES.slice(0, 1));
 });
 
 Deno.test(
@@ -137,6 +158,103 @@ Deno.test(
     stop.abort();
     await kept;
     assertEquals(rpcbind.lines, []);
+  },
+);
+
+/** What somebody does to our entries, and what the log says of it. */
+const CHANGES: readonly [string, (rpcbind: FakeRpcbind) => void, RegExp][] = [
+  ["removed", (rpcbind) => rpcbind.registered.clear(), /udp port 662 is gone; registering again/],
+  [
+    "replaced",
+    (rpcbind) => rpcbind.registered.set("tcp6", "100024 1 tcp6 ::.3.1 105"),
+    /tcp6 port 662 has become port 769; registering again/,
+  ],
+];
+
+for (const [change, make, message] of CHANGES) {
+  for (const isAsked of [true, false]) {
+    const when = isAsked ? "when somebody asks for it" : "by itself after five minutes";
+    Deno.test(`keep() makes again what somebody has ${change}, ${when}`, pure, async () => {
+      const { rpcbind, registrar, clock, log } = setUp();
+      const stop = new AbortController();
+      const kept = registrar.keep(stop.signal);
+      await settle();
+      make(rpcbind);
+      clock.advance(299_000);
+      await settle();
+      assertEquals(log.lines, []);
+      if (isAsked) await registrar.review();
+      else clock.advance(1_000);
+      await settle();
+      assertEquals([rpcbind.lines, rpcbind.connections], [LINES, 1]);
+      assertEquals(log.lines.length, 1);
+      assertMatch(log.of("warning")[0]!, message);
+      stop.abort();
+      await kept;
+      assertEquals([rpcbind.lines, rpcbind.connections, clock.pending], [[], 0, 0]);
+    });
+  }
+}
+
+Deno.test("keep() changes nothing while rpcbind lists us", pure, async () => {
+  const { rpcbind, registrar, clock, log } = setUp();
+  const stop = new AbortController();
+  const kept = registrar.keep(stop.signal);
+  await settle();
+  rpcbind.changes = 0;
+  for (let look = 0; look < 3; look++) {
+    clock.advance(300_000);
+    await settle();
+    await registrar.review();
+  }
+  assertEquals([rpcbind.changes, rpcbind.connections, log.lines], [0, 1, []]);
+  stop.abort();
+  await kept;
+});
+
+Deno.test("keep() takes what somebody else had as soon as it is free", pure, async () => {
+  const { rpcbind, registrar, clock, log } = setUp();
+  const stop = new AbortController();
+  const kept = registrar.keep(stop.signal);
+  await settle();
+  rpcbind.registered.delete("udp");
+  rpcbind.refused.add("udp");
+  await registrar.review();
+  assertMatch(registrar.fault!, /somebody else has it/);
+  for (let minute = 0; minute < 3; minute++) {
+    clock.advance(5_000);
+    await settle();
+  }
+  rpcbind.refused.clear();
+  clock.advance(5_000);
+  await settle();
+  assertEquals([registrar.fault, rpcbind.lines], [undefined, LINES]);
+  assertEquals(log.of("warning").length, 2, log.lines.join("\n"));
+  assertEquals(log.of("notice"), ["notice: Registered with rpcbind"]);
+  stop.abort();
+  await kept;
+});
+
+Deno.test(
+  "keep() asks a port mapper every minute, which tells nobody of its end",
+  pure,
+  async () => {
+    const { rpcbind, registrar, clock, portmap, state } = setUp();
+    rpcbind.isUp = false;
+    state.portmapAnswers = true;
+    const stop = new AbortController();
+    const kept = registrar.keep(stop.signal);
+    await settle();
+    rpcbind.registered.set("udp", "100024 1 udp 0.0.0.0.2.150 0");
+    clock.advance(60_000);
+    await settle();
+    assertEquals(portmap.length, 3);
+    rpcbind.registered.clear();
+    clock.advance(60_000);
+    await settle();
+    assertEquals(portmap.length, 6);
+    stop.abort();
+    await kept;
   },
 );
 

@@ -3,9 +3,10 @@ import { parseRequest } from "../../lib/commands/control_protocol.ts";
 
 const pure = { permissions: "none" } as const;
 
-Deno.test("parseRequest() takes the four commands", pure, () => {
+Deno.test("parseRequest() takes the five commands", pure, () => {
   assertEquals(parseRequest('{"command":"status","x":1}'), { command: "status" });
   assertEquals(parseRequest('{"command":"list"}'), { command: "list" });
+  assertEquals(parseRequest('{"command":"register"}'), { command: "register" });
   assertEquals(parseRequest('{"command":"forget","peers":["a"],"by":"root"}'), {
     command: "forget",
     peers: ["a"],

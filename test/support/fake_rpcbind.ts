@@ -3,6 +3,7 @@
 import { portmapV2 } from "../../lib/protocol/portmap.ts";
 import { type Rpcb, rpcbindV3, rpcbindV4 } from "../../lib/protocol/rpcbind.ts";
 import { dispatcher, type Service, service } from "../../lib/rpc/dispatch.ts";
+import { fromUniversalAddress } from "../../lib/protocol/universal_address.ts";
 import type { Program } from "../../lib/rpc/program.ts";
 import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
 import { StreamClient } from "../../lib/rpc/stream_client.ts";
@@ -22,12 +23,12 @@ class AnsweredStream implements StreamConnection {
   readonly #parser = new RecordParser(REQUEST_MAX_BYTES);
   readonly #replies: Uint8Array[] = [];
   #wake = () => {};
-  #isClosed = false;
+  isClosed = false;
 
   constructor(readonly answer: Respond, readonly caller: Caller) {}
 
   async read(into: Uint8Array): Promise<number | null> {
-    while (this.#replies.length === 0 && !this.#isClosed) {
+    while (this.#replies.length === 0 && !this.isClosed) {
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
     const reply = this.#replies.shift();
@@ -36,7 +37,7 @@ class AnsweredStream implements StreamConnection {
     return reply.length;
   }
   async write(data: Uint8Array): Promise<void> {
-    if (this.#isClosed) throw new TransportError("call", this.remote, "connection closed");
+    if (this.isClosed) throw new TransportError("call", this.remote, "connection closed");
     const calls: Uint8Array[] = [];
     this.#parser.push(data, (record) => calls.push(record));
     for (const call of calls) {
@@ -46,7 +47,7 @@ class AnsweredStream implements StreamConnection {
     this.#wake();
   }
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
     this.#wake();
   }
 }
@@ -55,6 +56,8 @@ export class FakeRpcbind {
   /** What is registered, as `program version netid address owner`. */
   registered = new Map<string, string>();
   isUp = true;
+  /** How many entries were made or removed. */
+  changes = 0;
   /** Netids that SET refuses, as if somebody else had them. */
   readonly refused = new Set<string>();
   readonly #streams = new Set<AnsweredStream>();
@@ -73,6 +76,21 @@ export class FakeRpcbind {
   /** The lines of what is registered. */
   get lines(): string[] {
     return [...this.registered.values()].sort();
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return [...this.#streams].filter((stream) => !stream.isClosed).length;
+  }
+
+  /** The universal address of a netid; empty where it is not registered. */
+  addressOf(netid: string): string {
+    return this.registered.get(netid)?.split(" ")[3] ?? "";
+  }
+
+  /** The port of a netid; 0 where it is not registered. */
+  portOf(netid: string): number {
+    return fromUniversalAddress(this.addressOf(netid))?.port ?? 0;
   }
 
   connect = (): Promise<StreamClient> => {
@@ -101,7 +119,7 @@ export class FakeRpcbind {
       RPCBPROC_NULL: () => {},
       RPCBPROC_SET: (args: Rpcb) => this.#set(args),
       RPCBPROC_UNSET: (args: Rpcb) => this.#unset(args),
-      RPCBPROC_GETADDR: ({ r_netid }: Rpcb) => this.registered.get(r_netid)?.split(" ")[3] ?? "",
+      RPCBPROC_GETADDR: ({ r_netid }: Rpcb) => this.addressOf(r_netid),
     };
     return service(version as typeof rpcbindV4, handlers, {});
   }
@@ -110,14 +128,15 @@ export class FakeRpcbind {
     const line = `${r_prog} ${r_vers} ${r_netid} ${r_addr} ${r_owner}`;
     const present = this.registered.get(r_netid);
     if (this.refused.has(r_netid) || (present !== undefined && present !== line)) return false;
+    if (present === undefined) this.changes++;
     this.registered.set(r_netid, line);
     return true;
   }
 
   #unset({ r_netid }: Rpcb): boolean {
-    const had = this.registered.size > 0;
-    if (r_netid === "") this.registered.clear();
-    else this.registered.delete(r_netid);
-    return had;
+    const netids = r_netid === "" ? [...this.registered.keys()] : [r_netid];
+    const removed = netids.filter((netid) => this.registered.delete(netid)).length;
+    this.changes += removed;
+    return removed > 0;
   }
 }

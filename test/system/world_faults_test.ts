@@ -1,6 +1,6 @@
 /** What the world around may do to a daemon that serves: it goes on, and finds its way back by itself. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
 import type { TestHost } from "../support/namespace.ts";
 import { message, mon, notify, nullCall, record, unmon } from "../support/nsm_calls.ts";
@@ -19,6 +19,8 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 const NEEDS = [OUR_STATD, "/usr/sbin/rpcinfo"];
 const DONE = "SUCCESS 00000000 00000003";
 const REMOVED = "SUCCESS 00000003";
+const OUR_NSMCTL = new URL("../../dist/nsmctl", import.meta.url).pathname;
+const OUR_START_STATD = new URL("../../dist/start-statd", import.meta.url).pathname;
 const QUIET = [...FOREGROUND, "--check-notify-source", "off"];
 
 /**
@@ -75,6 +77,55 @@ systemTest("registrations that a stranger removed are made by the next", NEEDS, 
   const ours = await registrations(host);
   assertEquals(ours.filter((line) => line.includes(".15.210")).length, 4, ours.join("\n"));
 });
+
+/** What brings back a registration that root took from a living rpcbind. */
+const REMINDERS: Readonly<Record<string, (host: TestHost, statd: number) => Promise<unknown>>> = {
+  "SIGHUP": (host, statd) => host.kill(statd, "HUP"),
+  "a mount's start-statd": (host) => host.output(OUR_START_STATD),
+};
+
+for (const [reminder, remind] of Object.entries(REMINDERS)) {
+  systemTest(`a registration that root removed is made at ${reminder}`, NEEDS, async (newHost) => {
+    const host = await newHost();
+    const { statd, agent } = await startAll(host);
+    const before = await registrations(host);
+    await host.output("rpcinfo", "-d", "100024", "1");
+    assertEquals(await registrations(host), []);
+    assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), DONE);
+    await remind(host, await statd.pid);
+    await statd.line(/Somebody changed our registration .* is gone; registering again/);
+    await eventually("statd is registered again", async () => {
+      return (await registrations(host)).join() === before.join();
+    });
+    assertEquals(await statd.stop(), 0);
+    assertEquals(await registrations(host), []);
+  });
+}
+
+systemTest(
+  "a registration that somebody replaced is ours when it is free",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    const { statd, agent } = await startAll(host);
+    const before = await registrations(host);
+    await agent.serve({ program: 100024, versions: [1], conduct: "silent" });
+    await statd.kill("HUP");
+    await statd.line(/Not registered with rpcbind, trying again: .*; somebody else has it/);
+    const others = (await registrations(host)).filter((line) => line.includes(".15.210"));
+    assertEquals(others, before.filter((line) => !line.startsWith("1 udp ")));
+    const status = await host.run(OUR_NSMCTL, "status");
+    assertEquals(status.code, 1);
+    assertMatch(
+      status.stdout,
+      /Health +not registered: rpcbind refuses udp .*; somebody else has it/,
+    );
+    await host.output("rpcinfo", "-d", "100024", "1");
+    await statd.line(/Registered with rpcbind/);
+    assertEquals(await registrations(host), before);
+    assertEquals(await statd.stop(), 0);
+  },
+);
 
 systemTest("addresses may come, go and come back", NEEDS, async (newHost) => {
   const host = await newHost({ addresses: ["10.99.0.1/32"] });

@@ -104,7 +104,7 @@ async function checkDaemon(examiner: Examiner): Promise<Finding[]> {
     return [finding("statd-not-registered", {
       what: "The status monitor runs, but rpcbind does not know it.",
       evidence: report.registrationFault ?? `program ${SM_PROG} is not registered with rpcbind`,
-      fix: "restart rpcbind and statd, and look whether something else registers 100024",
+      fix: "systemctl reload rpc-statd, and look whether something else registers 100024",
     })];
   }
   const to = { address: LOCALHOST, port };
