@@ -1,11 +1,11 @@
 /** Options of sockets that Deno opened and has no option for. Their descriptors are found by the port. */
 
-import { boundSocket, openDescriptors, setSocketOption } from "./descriptors.ts";
+import { boundSocket, getSocketOption, openDescriptors, setSocketOption } from "./descriptors.ts";
 import { LibcError } from "./libc.ts";
 
 /**
- * Gives every UDP socket bound to `port` a receive buffer of `bytes`. Without the privilege to do so it
- * is as large as the system allows (`net.core.rmem_max`).
+ * Gives every UDP socket bound to `port` a receive buffer of `bytes`, unless it has a larger one. Without
+ * the privilege to do so it is as large as the system allows (`net.core.rmem_max`).
  *
  * @returns How many sockets there are.
  */
@@ -15,6 +15,8 @@ export function setReceiveBuffer(port: number, bytes: number): number {
     const socket = boundSocket(fd);
     if (socket?.transport !== "udp" || socket.port !== port) continue;
     found++;
+    // The kernel doubles what it is told, for its own needs. Whoever asks again may have lost the privilege.
+    if (getSocketOption(fd, "SO_RCVBUF") >= 2 * bytes) continue;
     try {
       setSocketOption(fd, "SO_RCVBUFFORCE", bytes);
     } catch (error) {
