@@ -29,6 +29,8 @@ export interface DaemonFacts {
   readonly bootId: string | undefined;
   readonly networkNamespace: string | undefined;
   readonly bound: readonly Bound[];
+  /** Datagrams for us that the kernel had no room for. */
+  readonly droppedDatagrams: () => number;
   /** Why we are not registered with rpcbind; undefined while we are. */
   readonly registrationFault: () => string | undefined;
   readonly hosts: Pick<HostsFiles, "faults">;
@@ -112,6 +114,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
       callbacks: { pending: callbacks.pending },
       counters: {
         ...monitor.counters,
+        datagrams_dropped: facts.droppedDatagrams(),
         log_errors: recent.counts.error,
         log_warnings: recent.counts.warning,
       },

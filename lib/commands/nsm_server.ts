@@ -5,8 +5,10 @@
 
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
+import type { CounterName, Counters } from "../nsm/counters.ts";
 import { localAddresses, serveLocalAddresses } from "../net/local_addresses.ts";
 import { type Bound, openServer, type ServerSockets } from "../net/server_sockets.ts";
+import type { ClosingLimit } from "../net/stream_limits.ts";
 import { serveStreams } from "../net/stream_server.ts";
 import { serveDatagrams } from "../net/udp.ts";
 import { reasonOf, type Resolver } from "../nsm/ports.ts";
@@ -93,13 +95,30 @@ export function toBeRegistered(bound: readonly Bound[]): Bound[] {
   return [...byNetid.values()];
 }
 
+/** How it is counted that a connection was closed. */
+const CLOSED: Readonly<Record<ClosingLimit, CounterName>> = {
+  recordMaxBytes: "records_refused",
+  writeTimeoutMs: "connections_unread",
+  recordTimeoutMs: "connections_unfinished",
+  idleTimeoutMs: "connections_idle",
+  strangersMax: "connections_refused",
+  perSourceMax: "connections_refused_source",
+  localMax: "connections_refused_local",
+};
+
+/** What answers calls, and who is told of them. */
+export interface CallParts {
+  readonly respond: Respond;
+  readonly counters: Counters;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
 /** Answers the calls at all sockets, which serve these addresses, until the signal is aborted. */
 export async function serveCalls(
   { datagrams, listeners, close }: ServerSockets,
   addresses: readonly string[],
-  respond: Respond,
-  log: Log,
-  signal: AbortSignal,
+  { respond, counters, log, signal }: CallParts,
 ): Promise<void> {
   signal.addEventListener("abort", close);
   const hooks = {
@@ -107,12 +126,15 @@ export async function serveCalls(
       log.error(`Cannot answer a call from ${address}: ${reasonOf(error)}`),
     replyFailed: ({ address }: Caller, error: unknown) =>
       log.debug(() => `Cannot reply to ${address}: ${reasonOf(error)}`),
-    dropped: ({ address }: Caller) =>
-      log.debug(() => `Dropped a call from ${address}: too many are under way`),
+    dropped({ address }: Caller) {
+      counters.calls_dropped++;
+      log.debug(() => `Dropped a call from ${address}: too many are under way`);
+    },
   };
   const netidOf = (transport: "udp" | "tcp") => (address: string) => netidFor(transport, address);
   const serve = (socket: DatagramSocket) => serveDatagrams(socket, netidOf("udp"), respond, hooks);
-  const streams = { netidOf: netidOf("tcp"), clock, log, signal };
+  const limitReached = (limit: ClosingLimit) => void counters[CLOSED[limit]]++;
+  const streams = { netidOf: netidOf("tcp"), clock, log, limitReached, signal };
   await Promise.all([
     ...listeners.map((listener) => serveStreams(listener, respond, streams)),
     ...(addresses.length > 0 || datagrams.length === 0 ? datagrams.map(serve) : [

@@ -19,6 +19,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import { Registrar, removeOldRegistrations } from "../nsm/registration.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
+import { DatagramDrops } from "../platform/datagram_drops.ts";
 import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { ownNetworkNamespace } from "../platform/network_namespace.ts";
@@ -150,7 +151,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     isToBeNotified: (peer) => toBeNotified.has(peer),
     notifyPeers,
   });
-  const serving = serveCalls(server, addresses, monitor.respond, log, stopping.signal);
+  const serving = serveCalls(server, addresses, { ...monitor, log, signal: stopping.signal });
   const registrar = new Registrar({
     connect: connectRpcbind,
     callPeer,
@@ -161,6 +162,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   }, toBeRegistered(server.bound));
   await registrar.register();
   const registered = registrar.keep(stopping.signal);
+  const drops = new DatagramDrops(server.datagrams.map(({ local }) => local.port));
   const steering = startSteering(
     {
       monitor,
@@ -170,6 +172,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
       bootId,
       networkNamespace,
       bound: server.bound,
+      droppedDatagrams: () => drops.count(),
       registrationFault: () => registrar.fault,
       hosts,
       reviewRegistration: () => registrar.review(),

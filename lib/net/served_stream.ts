@@ -2,7 +2,7 @@
 
 import { RecordParser } from "../rpc/record.ts";
 import type { Caller, Respond, StreamConnection } from "../rpc/transport.ts";
-import type { StreamLimits } from "./stream_limits.ts";
+import type { ClosingLimit, StreamLimits } from "./stream_limits.ts";
 
 /** A kernel's calls have a few hundred bytes; many small ones come in one read. */
 const READ_BUFFER_BYTES = 4_096;
@@ -62,13 +62,19 @@ export class ServedStream {
     return this.#activeSince;
   }
 
-  /** When it is to be closed if nothing happens until then; Infinity for never. */
+  /** The limit that {@link deadline} comes from. */
+  get timeLimit(): ClosingLimit & `${string}TimeoutMs` {
+    if (this.#isWriting) return "writeTimeoutMs";
+    return this.#isReading && this.#parser.isInsideRecord ? "recordTimeoutMs" : "idleTimeoutMs";
+  }
+
+  /** When it is to be closed if nothing happens until then; Infinity for never, or if it was. */
   get deadline(): number {
     const { limits, mayIdle } = this.#parts;
-    if (this.#isWriting) return this.#writingSince + limits.writeTimeoutMs;
-    if (this.#isReading && this.#parser.isInsideRecord) {
-      return this.#recordSince + limits.recordTimeoutMs;
-    }
+    if (this.#isClosed) return Infinity;
+    const limit = this.timeLimit;
+    if (limit === "writeTimeoutMs") return this.#writingSince + limits.writeTimeoutMs;
+    if (limit === "recordTimeoutMs") return this.#recordSince + limits.recordTimeoutMs;
     return mayIdle || this.#inFlight > 0 ? Infinity : this.#activeSince + limits.idleTimeoutMs;
   }
 

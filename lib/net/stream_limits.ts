@@ -17,6 +17,12 @@ export interface StreamLimits {
   readonly acceptPauseMs: number;
 }
 
+/** Limits at which a connection is closed; at the others a caller has to wait. */
+export type ClosingLimit = Exclude<
+  keyof StreamLimits,
+  "callsInFlightMax" | "unsentMaxBytes" | "acceptPauseMs"
+>;
+
 export const STREAM_LIMITS: StreamLimits = {
   /** Longest call record in bytes: that of the common C library; the longest call here has 3,100. */
   recordMaxBytes: 9_000,

@@ -6,11 +6,12 @@
 import type { Log } from "../log.ts";
 import type { Clock } from "../nsm/ports.ts";
 import { isLoopback, sourceNetwork } from "../rpc/address.ts";
+import { RecordError } from "../rpc/record.ts";
 import type { Netid, Respond, StreamConnection } from "../rpc/transport.ts";
 import { isClosed } from "./errors.ts";
 import { pause } from "./pause.ts";
 import { ServedStream } from "./served_stream.ts";
-import { STREAM_LIMITS, type StreamLimits } from "./stream_limits.ts";
+import { type ClosingLimit, STREAM_LIMITS, type StreamLimits } from "./stream_limits.ts";
 import type { StreamListener } from "./tcp.ts";
 
 /** Of warnings that others cause, in ms: one a minute is enough to know, the rest is for debugging. */
@@ -21,6 +22,8 @@ export interface StreamServerParts {
   readonly netidOf: (address: string) => Netid;
   readonly clock: Clock;
   readonly log: Log;
+  /** A connection was closed because of this limit. */
+  limitReached(limit: ClosingLimit): void;
   /** Stops accepting and closes every connection when aborted. */
   readonly signal: AbortSignal;
   /** In place of the defaults. */
@@ -112,15 +115,16 @@ class StreamServer {
     const { localMax } = this.#limits;
     if (this.#local.streams.size >= localMax) this.#closeSilentest();
     if (this.#local.held < 2 * localMax) this.#serve(connection, this.#local);
-    else connection.close();
+    else this.#refuse(connection, "localMax");
   }
 
   async #admitStranger(connection: StreamConnection): Promise<void> {
     const source = sourceNetwork(connection.remote.address);
     const ofSource = this.#heldOf.get(source) ?? 0;
     const { strangersMax, perSourceMax } = this.#limits;
-    if (this.#strangers.held >= strangersMax || ofSource >= perSourceMax) {
-      connection.close();
+    const isFull = this.#strangers.held >= strangersMax;
+    if (isFull || ofSource >= perSourceMax) {
+      this.#refuse(connection, isFull ? "strangersMax" : "perSourceMax");
       this.#warn(`Too many TCP connections: closed a new one from ${connection.remote.address}`);
       return;
     }
@@ -131,9 +135,14 @@ class StreamServer {
     else this.#heldOf.set(source, left);
   }
 
+  #refuse(connection: StreamConnection, limit: ClosingLimit): void {
+    connection.close();
+    this.#parts.limitReached(limit);
+  }
+
   /** Settles when the system has let go of the connection. */
   async #serve(connection: StreamConnection, group: Group): Promise<void> {
-    const { netidOf, clock, log } = this.#parts;
+    const { netidOf, clock, log, limitReached } = this.#parts;
     const { address, port } = connection.remote;
     const stream = new ServedStream(connection, { address, port, netid: netidOf(address) }, {
       respond: this.#respond,
@@ -147,6 +156,7 @@ class StreamServer {
     group.held++;
     group.streams.add(stream);
     const run = stream.run().catch((error) => {
+      if (error instanceof RecordError) limitReached("recordMaxBytes");
       log.debug(() => `Closed the TCP connection from ${address}: ${textOf(error)}`);
     });
     this.#running.add(run);
@@ -168,6 +178,7 @@ class StreamServer {
     this.#warn("Too many TCP connections from this host: closed the one that was silent longest");
     streams.delete(silentest);
     silentest.close();
+    this.#parts.limitReached("localMax");
   }
 
   /** Anybody can make these happen as often as he likes. */
@@ -200,6 +211,7 @@ class StreamServer {
         if (deadline > now) next = Math.min(next, deadline);
         else {
           this.#parts.log.debug(() => `TCP connection from ${stream.caller.address} took too long`);
+          this.#parts.limitReached(stream.timeLimit);
           stream.close();
         }
       }

@@ -30,10 +30,33 @@ export const COUNTERS = {
   callbacks_failed: "Attempts of callbacks that failed.",
   callbacks_given_up: "Callbacks that were given up.",
   control_requests: "Requests on the control socket.",
+  datagrams_dropped: "Datagrams that the kernel dropped because a socket's buffer was full.",
+  calls_dropped: "Calls over UDP left unanswered because too many were under way.",
+  connections_refused: "TCP connections of other hosts closed at once: there were too many.",
+  connections_refused_source: "TCP connections closed at once: their source had too many.",
+  connections_refused_local: "TCP connections of this host closed: it had too many.",
+  connections_idle: "TCP connections closed because no call came for too long.",
+  connections_unfinished:
+    "TCP connections closed because a record did not come to its end in time.",
+  connections_unread: "TCP connections closed because replies were not read in time.",
+  records_refused: "TCP connections closed because of a record that was too long or badly cut.",
 } as const;
 
 export type CounterName = keyof typeof COUNTERS;
 export type Counters = Record<CounterName, number>;
+
+/** Those of limits that were reached, in words that follow a number. */
+export const LIMITS = {
+  datagrams_dropped: "datagrams dropped by the kernel",
+  calls_dropped: "UDP calls dropped",
+  connections_refused: "TCP connections refused",
+  connections_refused_source: "TCP connections of one source refused",
+  connections_refused_local: "TCP connections of this host closed",
+  connections_idle: "idle TCP connections closed",
+  connections_unfinished: "unfinished TCP calls given up",
+  connections_unread: "unread TCP replies given up",
+  records_refused: "overlong TCP calls refused",
+} as const satisfies { readonly [name in CounterName]?: string };
 
 /** Counters at zero. */
 export function makeCounters(): Counters {

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import type { StreamLimits } from "../../lib/net/stream_limits.ts";
+import type { ClosingLimit, StreamLimits } from "../../lib/net/stream_limits.ts";
 import { serveStreams } from "../../lib/net/stream_server.ts";
 import { netidFor } from "../../lib/protocol/universal_address.ts";
 import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
@@ -50,6 +50,8 @@ class Server {
   readonly listener = new FakeListener();
   readonly clock = new FakeClock();
   readonly log = new RecordingLog();
+  /** Why connections were closed. */
+  readonly reached: ClosingLimit[] = [];
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
 
@@ -57,6 +59,7 @@ class Server {
     const { clock, log } = this;
     this.#ended = serveStreams(this.listener, respond, {
       netidOf: (address) => netidFor("tcp", address),
+      limitReached: (limit) => void this.reached.push(limit),
       clock,
       log,
       signal: this.#stop.signal,
@@ -196,7 +199,7 @@ Deno.test("a record that is too long closes its connection and no other", pure, 
   assertEquals([bad.isClosed, good.isClosed], [true, false]);
   good.arrive(toRecord(call(1)));
   await settle();
-  assertEquals(replies(good), [[0xfe]]);
+  assertEquals([replies(good), server.reached], [[[0xfe]], ["recordMaxBytes"]]);
 });
 
 Deno.test("a remote that has finished writing still gets its replies", pure, async () => {
@@ -250,6 +253,7 @@ Deno.test("a remote that does not read its replies is closed in time", pure, asy
     connection.releaseWrites();
     await settle();
   }
+  assertEquals(server.reached, ["writeTimeoutMs", "writeTimeoutMs"]);
 });
 
 Deno.test("calls of a remote that does not read are left unread", pure, async () => {
@@ -283,6 +287,7 @@ Deno.test("a record that never ends is given up, whoever sends it", pure, async 
     assertEquals(connection.isClosed, true);
     await settle();
   }
+  assertEquals(server.reached, ["recordTimeoutMs", "recordTimeoutMs"]);
 });
 
 Deno.test("a record that ends in time leaves the connection open", pure, async () => {
@@ -315,6 +320,7 @@ Deno.test("an idle stranger is closed, a caller on this host never", pure, async
   assertEquals(stranger.isClosed, true);
   server.clock.advance(100 * LIMITS.idleTimeoutMs);
   assertEquals([local.isClosed, server.clock.pending], [false, 0]);
+  assertEquals(server.reached, ["idleTimeoutMs"]);
 });
 
 Deno.test("a caller is not idle while we are slow", pure, async () => {
@@ -343,6 +349,7 @@ Deno.test("a source has a limit, and the newest connection loses", pure, async (
   };
   assertEquals(await closed(addresses), [false, false, true, false]);
   assertMatch(server.log.of("warning")[0]!, /Too many TCP connections: .* from 192\.0\.2\.1/);
+  assertEquals(server.reached, ["perSourceMax"]);
 });
 
 Deno.test("the addresses of one IPv6 network count together", pure, async () => {
@@ -363,6 +370,7 @@ Deno.test("strangers have a limit that does not concern callers on this host", p
   await settle();
   assertEquals((await server.connect("192.0.2.9")).isClosed, false);
   assertEquals(strangers.map(({ isClosed }) => isClosed), [true, false, false, false]);
+  assertEquals(server.reached, ["strangersMax"]);
 });
 
 Deno.test("many refused connections make one warning a minute", pure, async () => {
@@ -382,6 +390,7 @@ Deno.test("too many callers on this host: the one silent longest makes room", pu
   await settle();
   const third = await server.connect("127.0.0.1");
   assertEquals([first, second, third].map(({ isClosed }) => isClosed), [false, true, false]);
+  assertEquals(server.reached, ["localMax"]);
 });
 
 Deno.test("connections that the system still holds count", pure, async () => {

@@ -22,6 +22,7 @@ class Server {
   constructor(respond: Respond = (call) => call, limits: Partial<StreamLimits> = {}) {
     this.#ended = serveStreams(this.#listener, respond, {
       netidOf: (address) => netidFor("tcp", address),
+      limitReached() {},
       clock: this.clock,
       log: this.log,
       signal: this.#stop.signal,

@@ -126,6 +126,7 @@ const tcp: TestedTransport = {
     const serving = server.listeners.map((listener) =>
       serveStreams(listener, respond, {
         netidOf: (address) => netidFor("tcp", address),
+        limitReached() {},
         clock: new FakeClock(),
         log,
         signal: stop.signal,

@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import schema from "../../conf/nsmctl.schema.json" with { type: "json" };
 import { metricsText } from "../../lib/commands/metrics.ts";
 import type { StatusReport } from "../../lib/commands/status_report.ts";
 import { COUNTERS, makeCounters } from "../../lib/nsm/counters.ts";
@@ -44,6 +45,12 @@ Deno.test("metricsText() has every counter", pure, () => {
   const labelled = families.get("nsm_calls_total")!.samples.size;
   const others = Object.keys(COUNTERS).filter((name) => families.has(`nsm_${name}_total`));
   assertEquals(labelled + others.length, Object.keys(COUNTERS).length);
+});
+
+Deno.test("the schema of nsmctl status has every counter", pure, () => {
+  const { properties, required } = schema.$defs.running.properties.counters;
+  const names = [...Object.keys(COUNTERS), "log_errors", "log_warnings"];
+  assertEquals([Object.keys(properties), required], [names, names]);
 });
 
 Deno.test("readMetrics() is strict", pure, () => {
