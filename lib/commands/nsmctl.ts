@@ -27,7 +27,7 @@ import { clearHost, listForEver, listOnce } from "./nsmctl/macos_flags.ts";
 import { notify } from "./nsmctl/notify.ts";
 import { configuredStateDirectory } from "./nsmctl/settings.ts";
 import { status } from "./nsmctl/status.ts";
-import { ownTerminal } from "./nsmctl/terminal.ts";
+import { ownTerminal, type Terminal } from "./nsmctl/terminal.ts";
 import { testHost } from "./nsmctl/test_host.ts";
 import { watch } from "./nsmctl/watch.ts";
 
@@ -37,13 +37,35 @@ export const COMMANDS: readonly Command[] = [...STEERING, completion(STEERING)];
 
 const STATE_DIRECTORY = "state-directory-path";
 
+/** What to do about errors that are easily mended. */
+const REMEDIES: readonly (readonly [error: RegExp, remedy: string])[] = [
+  [/Permission denied/, "this takes root"],
+  [/^Cannot read .* No such file or directory/, "-P names another state directory"],
+];
+
 /** Runs one command; returns the exit status. */
-export async function nsmctl({ programName, args }: Invocation): Promise<number> {
+export async function nsmctl(invocation: Invocation): Promise<number> {
   const terminal = ownTerminal();
+  try {
+    return await run(invocation, terminal);
+  } catch (error) {
+    const reason = reasonOf(error);
+    const [, remedy] = REMEDIES.find(([error]) => error.test(reason)) ?? [];
+    const advice = remedy === undefined ? "" : `; ${remedy}`;
+    terminal.complain(`${invocation.programName}: ${reason}${advice}`);
+    return Status.PROBLEM;
+  }
+}
+
+async function run({ programName, args }: Invocation, terminal: Terminal): Promise<number> {
   const wrong = (fault: string, command?: Command): number => {
     const hint = `${programName}${command === undefined ? "" : ` ${command.name}`} --help`;
     terminal.complain(`${programName}: ${fault}\nTry: ${hint}`);
     return Status.USAGE;
+  };
+  const version = (): number => {
+    terminal.print(`${programName} version ${project.version}\n`);
+    return Status.OK;
   };
   const session = (directory: string | undefined) => ({
     programName,
@@ -65,13 +87,10 @@ export async function nsmctl({ programName, args }: Invocation): Promise<number>
   }
   const general = readArguments(before, COMMON_OPTIONS);
   if (general.has("help")) {
-    terminal.print(overview(programName, COMMANDS));
+    terminal.print(overview(programName, COMMANDS, terminal.width));
     return Status.OK;
   }
-  if (general.has("version")) {
-    terminal.print(`${programName} version ${project.version}\n`);
-    return Status.OK;
-  }
+  if (general.has("version")) return version();
   if (general.fault !== undefined) return wrong(general.fault);
   if (name === undefined) return wrong("a command is missing");
   const command = COMMANDS.find((command) => command.name === name);
@@ -79,20 +98,16 @@ export async function nsmctl({ programName, args }: Invocation): Promise<number>
 
   const given = readArguments(after, optionsOf(command));
   if (given.has("help")) {
-    terminal.print(commandHelp(programName, command));
+    terminal.print(commandHelp(programName, command, terminal.width));
     return Status.OK;
   }
+  if (given.has("version")) return version();
   if (given.fault !== undefined) return wrong(given.fault, command);
   const { length } = given.operands;
   if (length < command.operandsMin) return wrong("an operand is missing", command);
   if (length > command.operandsMax) return wrong("there are too many operands", command);
-  try {
-    const directory = given.get(STATE_DIRECTORY) ?? general.get(STATE_DIRECTORY);
-    return await command.run(given, session(directory));
-  } catch (error) {
-    terminal.complain(`${programName}: ${reasonOf(error)}`);
-    return Status.PROBLEM;
-  }
+  const directory = given.get(STATE_DIRECTORY) ?? general.get(STATE_DIRECTORY);
+  return await command.run(given, session(directory));
 }
 
 /** All options of a command. */
@@ -104,7 +119,8 @@ export function optionsOf({ options }: Command): readonly CommandOption[] {
 function split(args: readonly string[]) {
   let at = 0;
   while (args[at]?.startsWith("-")) {
-    const takesNext = /^-d?[PN]$/.test(args[at]!) || args[at] === `--${STATE_DIRECTORY}`;
+    const isCutShort = args[at]!.length > 2 && `--${STATE_DIRECTORY}`.startsWith(args[at]!);
+    const takesNext = /^-d?[PN]$/.test(args[at]!) || isCutShort;
     at += takesNext ? 2 : 1;
   }
   return { before: args.slice(0, at), name: args[at], after: args.slice(at + 1) };

@@ -52,10 +52,20 @@ Deno.test("listText() is a table, or a word", pure, () => {
   const session = { terminal, now: () => NOW };
   assertEquals(
     listText(table().sorted(), session),
-    `M  N  PEER       ASKED BY  SINCE          ADDRESSES                   HEARD
-   N  a          me        0 s ago
-M  N  b.example  me other  1 min 5 s ago
-M     c          me                       c.example 10.0.0.3 fd00::3  1 s ago
+    `M  N  PEER       ASKED BY  AGE    ADDRESSES                   HEARD
+   N  a          me        0 s
+M  N  b.example  me other  1 min
+M     c          me               c.example 10.0.0.3 fd00::3  1 s
+`,
+  );
+  const narrow = { ...session, terminal: new FakeTerminal(30) };
+  assertEquals(
+    listText(table().sorted().slice(2), narrow),
+    `M  c
+  ASKED BY   me
+  ADDRESSES  c.example 10.0.0.3
+             fd00::3
+  HEARD      1 s
 `,
   );
   assertEquals(listText([], session), "No peers.\n");

@@ -35,6 +35,30 @@ Deno.test("renderTable() never cuts a column to nothing", pure, () => {
   assertEquals(text.includes(`${"a".repeat(11)}…`), true);
 });
 
+Deno.test(
+  "renderTable() makes paragraphs where the terminal is too narrow for a table",
+  pure,
+  () => {
+    const columns = [
+      { title: "A" },
+      { title: "NAME", mayShrink: true, endsHead: true },
+      { title: "COUNT" },
+      { title: "REMARKS", mayShrink: true },
+    ];
+    const rows = [
+      ["x", "a".repeat(20), "1", "one two three four"],
+      ["", "b", "2", ""],
+    ];
+    const table = renderTable(columns, rows, 36, plain).split("\n");
+    assertEquals(table[1], `x  ${"a".repeat(11)}…  1      one two thr…`);
+    assertEquals(
+      renderTable(columns, rows, 35, plain),
+      `x  ${"a".repeat(20)}\n  COUNT    1\n  REMARKS  one two three four\n` +
+        `   b\n  COUNT    2\n`,
+    );
+  },
+);
+
 Deno.test("renderTable() paints without changing the alignment", pure, () => {
   const { good, strong } = coloursFor(true);
   const cell = { text: "x", paint: good };

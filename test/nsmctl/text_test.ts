@@ -1,5 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { agoText, jsonText, parseAge, shown, spanText } from "../../lib/commands/nsmctl/text.ts";
+import {
+  ageText,
+  filled,
+  jsonText,
+  parseAge,
+  shown,
+  spanText,
+} from "../../lib/commands/nsmctl/text.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -17,9 +24,22 @@ Deno.test("spanText() shows the two largest units", pure, () => {
   for (const [ms, text] of spans) assertEquals(spanText(ms), text);
 });
 
-Deno.test("agoText() is empty for a time that is not known", pure, () => {
-  assertEquals(agoText(undefined, 5), "");
-  assertEquals(agoText(1_000, 62_000), "1 min 1 s ago");
+Deno.test("ageText() is empty for a time that is not known", pure, () => {
+  assertEquals(ageText(undefined, 5), "");
+  assertEquals(ageText(1_000, 62_000), "1 min");
+});
+
+Deno.test("filled() breaks lines between words, and begins them below each other", pure, () => {
+  const text = "one two three four five six";
+  assertEquals(filled(text, Number.MAX_SAFE_INTEGER, 4), text);
+  assertEquals(filled(text, 26, 4), "one two three four\n    five six");
+  assertEquals(filled(text, 22, 2), "one two three four\n  five six");
+  assertEquals(filled("x".repeat(30), 24, 2), "x".repeat(30));
+  assertEquals(filled("", 24, 2), "");
+});
+
+Deno.test("filled() does not make columns of single words on the narrowest terminal", pure, () => {
+  assertEquals(filled("one two three four", 10, 8), "one two three four");
 });
 
 Deno.test("parseAge() reads numbers with a unit, and nothing else", pure, () => {

@@ -1,6 +1,6 @@
 /** Every command of nsmctl against the compiled daemon, with it and without it. */
 
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import schema from "../../conf/nsmctl.schema.json" with { type: "json" };
 import { faultsOf, type Schema } from "../support/json_schema.ts";
 import { message, mon, notify } from "../support/nsm_calls.ts";
@@ -82,7 +82,7 @@ nsmctlTest("list shows what was registered with the daemon, and what was heard",
   );
   assertMatch(
     (await host.run("list")).stdout,
-    /^M +10\.99\.0\.9 .* s ago +peer\.example\.net .*s ago\n$/m,
+    /^M +10\.99\.0\.9 .* \d+ s +peer\.example\.net +\d+ s\n$/m,
   );
 });
 
@@ -108,12 +108,56 @@ nsmctlTest("status is a health check", async (host) => {
   assertMatch((await host.run("status")).stdout, /^Health +not registered/m);
 });
 
+nsmctlTest("status and metrics tell which limits were reached", async ({ host, agent, run }) => {
+  const conf = `[statd]\nport=${STATD_PORT}\nmetrics=127.0.0.1:9199\n`;
+  await host.write("/etc/nfs.conf", conf);
+  await host.output(OUR_STATD, "--no-notify"); // stopping one in the foreground would stop nsenter too
+  assertMatch((await run("status")).stdout, /^Limits reached +none$/m);
+
+  await agent.stream([Uint8Array.of(0x80, 0xff, 0xff, 0xff)], 0, STATD);
+  // 32 may come from one source that is not loopback.
+  const connect = `exec {fd}<>/dev/tcp/${OWN_ADDRESS}/${STATD_PORT}`;
+  const crowd = host.start("bash", "-c", `for i in {1..40}; do ${connect}; done; echo all; read`);
+  await crowd.line(/all/);
+  await host.output("sh", "-c", "kill -STOP $(cat /run/rpc.statd.pid)");
+  const flood = `dd if=/dev/zero bs=60000 count=400 >/dev/udp/127.0.0.1/${STATD_PORT}`;
+  await host.output("bash", "-c", flood);
+  await host.output("sh", "-c", "kill -CONT $(cat /run/rpc.statd.pid)");
+
+  const counted = async () => {
+    const { counters } = checked<{ counters: Record<string, number> }>(
+      (await run("status", "--json")).stdout,
+      "status",
+    );
+    return [counters["connections_refused_source"], counters["records_refused"]];
+  };
+  await eventually("all are counted", async () => String(await counted()) === "8,1");
+  const { code, stdout } = await run("status");
+  const [, dropped] =
+    /^Limits reached +(\d+) datagrams dropped by the kernel, 8 TCP connections of one source refused, 1 overlong TCP calls refused$/m
+      .exec(stdout) ?? [];
+  assert(Number(dropped) > 0, stdout);
+  assertEquals(code, 0);
+  const metrics = readMetrics(await host.output("curl", "-sS", "http://127.0.0.1:9199/metrics"));
+  const metric = (name: string) => metrics.get(name)!.samples.get("");
+  assertEquals(metric("nsm_datagrams_dropped_total"), Number(dropped));
+  assertEquals(metric("nsm_connections_refused_source_total"), 8);
+  assertEquals(metric("nsm_records_refused_total"), 1);
+});
+
 nsmctlTest("status works where nobody but root may look", async (host) => {
   await host.startStatd();
   const socket = await host.host.output("stat", "-c", "%a %u", `${STATE}/.statd.sock`);
   assertEquals(socket, "600 0\n");
   const asNobody = ["setpriv", "--reuid=65534", "--clear-groups", OUR_NSMCTL, "status"];
-  assertEquals((await host.host.run(...asNobody)).code, 1);
+  const { code, stdout, stderr } = await host.host.run(...asNobody);
+  assertEquals([code, stdout], [1, ""]);
+  assertMatch(
+    stderr,
+    /^nsmctl: Cannot connect to ".*\/\.statd\.sock": Permission denied.*; this takes root\n$/,
+  );
+  const quiet = await host.host.run(...asNobody, "--quiet");
+  assertEquals(quiet, { code: 1, stdout: "", stderr: "" });
 });
 
 nsmctlTest("status finds the daemon behind a long path", async (host) => {

@@ -44,7 +44,7 @@ export interface Command {
   readonly operandsMin: number;
   readonly operandsMax: number;
   readonly options: readonly CommandOption[];
-  /** Further lines of its help. */
+  /** Further paragraphs of its help. */
   readonly details?: readonly string[];
   readonly example: string;
   /** Whether operands are names of peers, for completion. */

@@ -18,7 +18,7 @@ import { checkSystem } from "./doctor/system_checks.ts";
 import { openOwnCalls } from "./own_calls.ts";
 import { StateReader } from "./read_state.ts";
 import type { Session } from "./session.ts";
-import { jsonText } from "./text.ts";
+import { filled, jsonText } from "./text.ts";
 
 /** Exit status when locking fails; warnings alone are {@link Status.PROBLEM}. */
 const ERRORS_STATUS = 4;
@@ -93,19 +93,24 @@ async function askDaemon(stateDirectoryPath: string): Promise<DaemonAnswer> {
   }
 }
 
+/** Columns of what a finding says. */
+const HEADS = 2;
+const TEXTS = 8;
+
 /** Errors first. */
 const ORDER: readonly Severity[] = ["error", "warning", "note"];
 
 /** The findings for people. */
 export function findingsText(
   findings: readonly Finding[],
-  { terminal: { colours } }: Pick<Session, "terminal">,
+  { terminal: { colours, width } }: Pick<Session, "terminal">,
 ): string {
   if (findings.length === 0) return `${colours.good("Nothing is wrong.")}\n`;
+  const line = (text: string) => filled(text, width, TEXTS);
   const paint = { error: colours.bad, warning: colours.warning, note: colours.faint };
   return ORDER.flatMap((severity) => findings.filter((one) => one.severity === severity))
     .map(({ name, severity, what, evidence, fix }) =>
       `${paint[severity](severity.toUpperCase())} ${colours.strong(name)}\n` +
-      `  ${what}\n  seen: ${evidence}\n  mend: ${fix}\n`
+      `  ${filled(what, width, HEADS)}\n  seen: ${line(evidence)}\n  mend: ${line(fix)}\n`
     ).join("");
 }

@@ -14,6 +14,7 @@ import { type Command, type Given, Status } from "./command.ts";
 import { dropToOwner } from "./edit_state.ts";
 import { listText } from "./list.ts";
 import type { Peer } from "./peers.ts";
+import { unreachable } from "./read_state.ts";
 import { readRoster } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { plural } from "./status.ts";
@@ -39,8 +40,9 @@ export const forget: Command = {
     { letter: "y", long: "yes", help: "Do not ask." },
   ],
   details: [
-    "With both options, peers that fit both. Locks of a host that was forgotten are kept by the",
-    "lock manager; declare-rebooted has them dropped.",
+    "With both options, peers that fit both.",
+    "Locks of a host that was forgotten are kept by the lock manager; declare-rebooted has them " +
+    "dropped.",
     "Exit status: 0; 1 if there is no such peer, or the answer was no.",
   ],
   example: "nsmctl forget --older-than 30d --unresolvable",
@@ -112,9 +114,7 @@ async function forgetPeers(names: readonly string[], directory: string, programN
   const keys = new Set(names.map(nameKey));
   const isChosen = ({ monName }: { monName: string }) => keys.has(nameKey(monName));
   const reached = await reachDaemon(directory);
-  if (reached.outcome === "failed") {
-    throw new Error(`The daemon does not answer: ${reached.reason}`);
-  }
+  if (reached.outcome === "failed") throw unreachable(directory, reached.reason);
   if (reached.outcome === "reached") {
     using daemon = reached.daemon;
     const by = ownUser();

@@ -5,14 +5,14 @@ import { askersOf, type Peer, peerMatcher } from "./peers.ts";
 import { readRoster, type Roster } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { type Column, renderTable } from "./table.ts";
-import { agoText, isoText, jsonText, shown } from "./text.ts";
+import { ageText, isoText, jsonText, shown } from "./text.ts";
 
 const COLUMNS: readonly Column[] = [
   { title: "M" },
   { title: "N" },
-  { title: "PEER", mayShrink: true },
+  { title: "PEER", mayShrink: true, endsHead: true },
   { title: "ASKED BY", mayShrink: true },
-  { title: "SINCE" },
+  { title: "AGE" },
   { title: "ADDRESSES", mayShrink: true },
   { title: "HEARD" },
   { title: "TOLD" },
@@ -27,7 +27,8 @@ export const list: Command = {
   options: [{ letter: "j", long: "json", help: "Print JSON." }],
   details: [
     "M: monitored. N: to be notified of our last reboot.",
-    "HEARD: when it last said that it rebooted. TOLD: when we last told it that.",
+    "AGE: how long it has been on a list. HEARD: how long ago it last said that it rebooted. " +
+    "TOLD: how long ago we last told it that.",
     "PATTERN is compared with names and addresses; it may have * and ?.",
     "Beyond 1000 peers, times that only files tell are left out.",
     "Exit status: 0; 1 if nothing matches PATTERN.",
@@ -63,10 +64,10 @@ export function listText(
     peer.isToBeNotified ? toBeNotified : "",
     shown(peer.monName),
     namesText(askersOf(peer)),
-    agoText(peer.since, at),
+    ageText(peer.since, at),
     namesText(otherNames(peer)),
-    agoText(peer.heardAt, at),
-    agoText(peer.toldAt, at),
+    ageText(peer.heardAt, at),
+    ageText(peer.toldAt, at),
   ]);
   return renderTable(COLUMNS, rows, width, colours);
 }

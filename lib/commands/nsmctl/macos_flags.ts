@@ -1,6 +1,5 @@
 /** `-l`, `-L` and `-N HOST`, as macOS' rpc.statd has them. */
 
-import { reasonOf } from "../../nsm/ports.ts";
 import { dropToOwner } from "./edit_state.ts";
 import { changes, firstLook, type Flags, listing, type Snapshot } from "./macos.ts";
 import { openNotifyStore } from "../../store/notify_store.ts";
@@ -9,66 +8,46 @@ import { shown } from "./text.ts";
 import { waitForChange } from "./state_changes.ts";
 import type { Session } from "./session.ts";
 
-/** Exit statuses as macOS has them. */
+/** Exit statuses as macOS has them; an error that is thrown is the second one too. */
 const OK = 0;
 const FAILED = 1;
 
 /** `-l`: lists once. */
-export function listOnce(session: Session): number {
-  return withDatabase(session, (reader) => {
-    session.terminal.print(listing(snapshot(reader)));
-    return OK;
-  });
+export function listOnce({ terminal, stateDirectoryPath }: Session): number {
+  terminal.print(listing(snapshot(new StateReader(stateDirectoryPath))));
+  return OK;
 }
 
 /** `-L`: lists, then prints what changes, until it is killed. */
-export async function listForEver(session: Session): Promise<number> {
-  const reader = new StateReader(session.stateDirectoryPath);
-  try {
-    let before = snapshot(reader);
-    let isRead = session.terminal.print(firstLook(before));
-    for await (const _ of waitForChange(reader.layout)) {
-      const after = snapshot(reader);
-      const text = changes(before, after);
-      if (text !== "") isRead &&= session.terminal.print(text);
-      if (!isRead) break;
-      before = after;
-    }
-    return OK;
-  } catch (error) {
-    session.terminal.complain(`${session.programName}: ${reasonOf(error)}`);
-    return FAILED;
+export async function listForEver({ terminal, stateDirectoryPath }: Session): Promise<number> {
+  const reader = new StateReader(stateDirectoryPath);
+  let before = snapshot(reader);
+  let isRead = terminal.print(firstLook(before));
+  for await (const _ of waitForChange(reader.layout)) {
+    const after = snapshot(reader);
+    const text = changes(before, after);
+    if (text !== "") isRead &&= terminal.print(text);
+    if (!isRead) break;
+    before = after;
   }
+  return OK;
 }
 
 /** `-N HOST`: takes a host off the notify list; status 1 where there is no record of that name. */
 export async function clearHost(session: Session, host: string): Promise<number> {
-  const reader = new StateReader(session.stateDirectoryPath);
-  try {
-    const isKnown = snapshot(reader).peers.has(host);
-    if (!isKnown) {
-      session.terminal.complain(`${session.programName}: ${shown(host)} is not in the database`);
-      return FAILED;
-    }
-    dropToOwner(reader.layout);
-    const store = openNotifyStore(session.stateDirectoryPath, { log: SILENT_LOG });
-    for (const record of store.load()) {
-      if (record.monName === host) await store.remove(record);
-    }
-    return OK;
-  } catch (error) {
-    session.terminal.complain(`${session.programName}: ${reasonOf(error)}`);
+  const { terminal, programName, stateDirectoryPath } = session;
+  const reader = new StateReader(stateDirectoryPath);
+  const isKnown = snapshot(reader).peers.has(host);
+  if (!isKnown) {
+    terminal.complain(`${programName}: ${shown(host)} is not in the database`);
     return FAILED;
   }
-}
-
-function withDatabase(session: Session, action: (reader: StateReader) => number): number {
-  try {
-    return action(new StateReader(session.stateDirectoryPath));
-  } catch (error) {
-    session.terminal.complain(`${session.programName}: ${reasonOf(error)}`);
-    return FAILED;
+  dropToOwner(reader.layout);
+  const store = openNotifyStore(stateDirectoryPath, { log: SILENT_LOG });
+  for (const record of store.load()) {
+    if (record.monName === host) await store.remove(record);
   }
+  return OK;
 }
 
 /** The database at one moment, ordered by name. */

@@ -1,9 +1,9 @@
 /** Reads a state directory without changing anything in it, as other programs may be at work there. */
 
 import type { Log } from "../../log.ts";
-import { type PeerFacts, reasonOf, StoreError } from "../../nsm/ports.ts";
+import { type PeerFacts, StoreError } from "../../nsm/ports.ts";
 import { type FileSystem, RealFileSystem } from "../../store/file_system.ts";
-import { type Layout, layoutOf } from "../../store/layout.ts";
+import { CONTROL_SOCKET, type Layout, layoutOf } from "../../store/layout.ts";
 import { openPeerMemory } from "../../store/peer_memory.ts";
 import { recordFileNames } from "../../store/record_directory.ts";
 import { FILE_MAX_BYTES, recordsIn } from "../../store/record_file.ts";
@@ -27,6 +27,11 @@ export interface ReadFile {
   readonly records: readonly DatedRecord[];
   /** Lines that are no records. */
   readonly faultyLines: number;
+}
+
+/** Why the daemon of a state directory cannot be asked. */
+export function unreachable(directory: string, reason: string): Error {
+  return new StoreError("connect to", `${directory}/${CONTROL_SOCKET}`, reason);
 }
 
 export class StateReader {
@@ -111,7 +116,7 @@ export class StateReader {
       const dated = records.map((record) => ({ record, since }));
       return { name, bytes: facts.size, records: dated, faultyLines };
     } catch (error) {
-      throw new StoreError("read", path, reasonOf(error));
+      throw new StoreError("read", path, error);
     }
   }
 }

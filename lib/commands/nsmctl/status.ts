@@ -1,16 +1,19 @@
 /** `nsmctl status`: how the daemon is; its exit status is a health check. */
 
+import { LIMITS } from "../../nsm/counters.ts";
 import { reachDaemon } from "../control_client.ts";
 import { findRunningStatd } from "../running_statd.ts";
 import type { StatusReport } from "../status_report.ts";
-import type { Colours } from "./colours.ts";
 import { type Command, Status } from "./command.ts";
-import { StateReader } from "./read_state.ts";
+import { StateReader, unreachable } from "./read_state.ts";
 import type { Session } from "./session.ts";
-import { jsonText, shown, spanText } from "./text.ts";
+import type { Terminal } from "./terminal.ts";
+import { filled, jsonText, shown, spanText } from "./text.ts";
 
 /** Column of the values. */
 const VALUES = 16;
+/** Column of the further lines of a problem. */
+const PROBLEM_REST = 4;
 
 export const status: Command = {
   name: "status",
@@ -26,27 +29,33 @@ export const status: Command = {
   example: "nsmctl status --quiet || systemctl restart rpc-statd",
   takesPeers: false,
   async run(given, session) {
-    const { terminal, stateDirectoryPath } = session;
-    const isQuiet = given.has("quiet");
-    const reached = await reachDaemon(stateDirectoryPath);
-    if (reached.outcome !== "reached") {
-      const stopped = await stoppedReport(session);
-      if (reached.outcome === "failed") stopped.note = reached.reason;
-      if (!isQuiet) {
-        terminal.print(given.has("json") ? jsonText(stopped) : stoppedText(stopped, session));
-      }
-      return reached.outcome === "absent" ? Status.NOT_RUNNING : Status.PROBLEM;
-    }
-    using daemon = reached.daemon;
-    const { status: report } = await daemon.ask({ command: "status" });
-    if (report === undefined) throw new Error("The daemon has another version than this nsmctl");
-    const toBeNotified = new StateReader(stateDirectoryPath).notifyCount();
-    if (given.has("json")) {
-      terminal.print(jsonText({ running: true, ...report, toBeNotified }));
-    } else if (!isQuiet) terminal.print(statusText(report, toBeNotified, terminal.colours));
-    return faultsOf(report).length === 0 ? Status.OK : Status.PROBLEM;
+    const isJson = given.has("json");
+    if (!given.has("quiet")) return await show(isJson, session);
+    const terminal = { ...session.terminal, print: () => true };
+    return await show(isJson, { ...session, terminal }).catch(() => Status.PROBLEM);
   },
 };
+
+async function show(isJson: boolean, session: Session): Promise<number> {
+  const { terminal, stateDirectoryPath } = session;
+  const reached = await reachDaemon(stateDirectoryPath);
+  if (reached.outcome === "failed") throw unreachable(stateDirectoryPath, reached.reason);
+  if (reached.outcome === "absent") {
+    const stopped = await stoppedReport(session);
+    terminal.print(isJson ? jsonText(stopped) : stoppedText(stopped, session));
+    return Status.NOT_RUNNING;
+  }
+  using daemon = reached.daemon;
+  const { status: report } = await daemon.ask({ command: "status" });
+  if (report === undefined) throw new Error("The daemon has another version than this nsmctl");
+  const toBeNotified = new StateReader(stateDirectoryPath).notifyCount();
+  terminal.print(
+    isJson
+      ? jsonText({ running: true, ...report, toBeNotified })
+      : statusText(report, toBeNotified, terminal),
+  );
+  return faultsOf(report).length === 0 ? Status.OK : Status.PROBLEM;
+}
 
 /** What is not as it should be, in words. */
 export function faultsOf({ registrationFault, degraded, stateNumber }: StatusReport): string[] {
@@ -61,18 +70,24 @@ export function faultsOf({ registrationFault, degraded, stateNumber }: StatusRep
 export function statusText(
   report: StatusReport,
   toBeNotified: number,
-  { good, warning, faint }: Colours,
+  { colours: { good, warning, faint }, width }: Pick<Terminal, "colours" | "width">,
 ): string {
   const { counters, callbacks } = report;
   const faults = faultsOf(report);
   const count = (name: string) => counters[name] ?? 0;
+  const limits = Object.entries(LIMITS).filter(([name]) => count(name) > 0)
+    .map(([name, words]) => `${count(name)} ${words}`);
   const unresolved = report.unresolvedPeers === 0
     ? ""
     : `, ${report.unresolvedPeers} without a known address`;
-  const rows: (readonly [string, string])[] = [
+  const rows: Row[] = [
     ["Daemon", `version ${report.version}, process ${report.pid}, user ${report.uid}`],
     ["Up", spanText(report.uptimeSeconds * 1000)],
-    ["Health", faults.length === 0 ? good("good") : warning(faults.join("; "))],
+    [
+      "Health",
+      faults.length === 0 ? "good" : faults.join("; "),
+      faults.length === 0 ? good : warning,
+    ],
     ["State number", String(report.stateNumber)],
     ["Boot id", report.bootId ?? ""],
     ["Directory", shown(report.stateDirectory)],
@@ -90,15 +105,23 @@ export function statusText(
       `${count("callbacks_failed")} failed attempts, ${count("callbacks_given_up")} given up`,
     ],
     ["Refused", `${count("calls_refused")} calls, ${count("mon_failed")} SM_MON`],
+    ["Limits reached", limits.length === 0 ? "none" : limits.join(", ")],
     ["Memory", `${Math.round(report.residentBytes / 1e6)} MB`],
   ];
-  const lines = rows.filter(([, value]) => value !== "").map(([name, value]) =>
-    `${name.padEnd(VALUES)}${value}\n`
-  );
   const problems = report.problems.map(({ at, level, message }) =>
-    `  ${faint(at)} ${level}: ${message}\n`
+    `  ${filled(`${at} ${level}: ${message}`, width, PROBLEM_REST).replace(at, faint)}\n`
   );
-  return lines.join("") + (problems.length === 0 ? "" : `Last problems\n${problems.join("")}`);
+  return rowsText(rows, width) +
+    (problems.length === 0 ? "" : `Last problems\n${problems.join("")}`);
+}
+
+/** What it is, its value, and how that is painted; no row where there is no value. */
+type Row = readonly [name: string, value: string, paint?: (text: string) => string];
+
+function rowsText(rows: readonly Row[], width: number): string {
+  return rows.filter(([, value]) => value !== "").map(([name, value, paint = String]) =>
+    `${name.padEnd(VALUES)}${paint(filled(value, width, VALUES))}\n`
+  ).join("");
 }
 
 /** What the files say of a daemon that does not run. */
@@ -108,7 +131,7 @@ interface StoppedReport {
   readonly stateNumber?: number;
   readonly peers: number;
   readonly toBeNotified: number;
-  note?: string;
+  readonly note?: string;
 }
 
 async function stoppedReport({ stateDirectoryPath }: Session): Promise<StoppedReport> {
@@ -125,18 +148,16 @@ async function stoppedReport({ stateDirectoryPath }: Session): Promise<StoppedRe
   };
 }
 
-function stoppedText(report: StoppedReport, { terminal: { colours } }: Session): string {
-  const rows: (readonly [string, string])[] = [
-    ["Daemon", colours.bad("not running")],
+function stoppedText(report: StoppedReport, { terminal: { colours, width } }: Session): string {
+  const rows: Row[] = [
+    ["Daemon", "not running", colours.bad],
     ["Note", report.note ?? ""],
     ["State number", report.stateNumber === undefined ? "none yet" : String(report.stateNumber)],
     ["Directory", shown(report.stateDirectory)],
     ["Monitored", plural(report.peers, "peer")],
     ["To be notified", plural(report.toBeNotified, "peer")],
   ];
-  return rows.filter(([, value]) => value !== "").map(([name, value]) =>
-    `${name.padEnd(VALUES)}${value}\n`
-  ).join("");
+  return rowsText(rows, width);
 }
 
 /** A number and what it counts. */

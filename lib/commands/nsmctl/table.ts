@@ -1,6 +1,7 @@
 /** Tables for people: aligned columns that fit the width of the terminal. */
 
 import type { Colours } from "./colours.ts";
+import { filled } from "./text.ts";
 
 /** One column. */
 export interface Column {
@@ -8,6 +9,8 @@ export interface Column {
   readonly align?: "right";
   /** May be cut where the table is too wide; others are kept whole. */
   readonly mayShrink?: boolean;
+  /** What a row is about stands in this column and those before. */
+  readonly endsHead?: boolean;
 }
 
 /** One cell: its text, and what paints it, which takes no room. */
@@ -20,8 +23,9 @@ const SHRUNK_MIN = 12;
 const ELLIPSIS = "…";
 
 /**
- * The lines of a table, titles first, each with its line end. Empty columns are left out. It goes column
- * by column, which takes half the time of going row by row with 50,000 rows.
+ * The lines of a table, titles first, each with its line end. Empty columns are left out. On a terminal
+ * that is too narrow even so, each row becomes a paragraph. It goes column by column, which takes half
+ * the time of going row by row with 50,000 rows.
  */
 export function renderTable(
   columns: readonly Column[],
@@ -44,7 +48,9 @@ export function renderTable(
     }
     return widest;
   });
-  fit(used.map(({ column }) => column), widths, width);
+  const isFit = fit(used.map(({ column }) => column), widths, width);
+  const heads = used.findIndex(({ column }) => column.endsHead) + 1;
+  if (!isFit && heads > 0) return paragraphs(used.slice(0, heads), used.slice(heads), width);
   let lines: string[] = [];
   for (const [at, { column, cells }] of used.entries()) {
     const room = widths[at]!;
@@ -54,8 +60,37 @@ export function renderTable(
   return lines.map((line) => `${line.trimEnd()}\n`).join("");
 }
 
-/** Takes from the widest column that may shrink, until all fit or none can give any more. */
-function fit(columns: readonly Column[], widths: number[], width: number): void {
+interface UsedColumn {
+  readonly column: Column;
+  /** The title first. */
+  readonly cells: readonly Cell[];
+}
+
+/** Each row with a line for its head, and one for each other cell in which there is something. */
+function paragraphs(
+  heads: readonly UsedColumn[],
+  others: readonly UsedColumn[],
+  width: number,
+): string {
+  const titles = Math.max(...others.map(({ column }) => column.title.length));
+  const texts = 2 * GAP + titles;
+  const rows = heads[0]!.cells.slice(1).map((_, row) => {
+    const head = heads.map(({ column, cells }) =>
+      inRoom(cells[row + 1]!, Math.max(column.title.length, textOf(cells[row + 1]!).length), false)
+    );
+    const lines = others.filter(({ cells }) => textOf(cells[row + 1]!) !== "")
+      .map(({ column, cells }) =>
+        `  ${column.title.padEnd(titles)}  ${
+          painted(cells[row + 1]!, (text) => filled(text, width, texts))
+        }`
+      );
+    return [head.join("  ").trimEnd(), ...lines].map((line) => `${line}\n`).join("");
+  });
+  return rows.join("");
+}
+
+/** Takes from the widest column that may shrink; whether all fit before none can give any more. */
+function fit(columns: readonly Column[], widths: number[], width: number): boolean {
   const gaps = GAP * (widths.filter((column) => column > 0).length - 1);
   let excess = widths.reduce((sum, column) => sum + column, gaps) - width;
   while (excess > 0) {
@@ -65,10 +100,11 @@ function fit(columns: readonly Column[], widths: number[], width: number): void 
         widest = at;
       }
     }
-    if (widest < 0) return;
+    if (widest < 0) return false;
     widths[widest]!--;
     excess--;
   }
+  return true;
 }
 
 /** A cell with blanks around it; colours take no room. */
@@ -78,6 +114,11 @@ function inRoom(cell: Cell, room: number, isRight: boolean): string {
   if (typeof cell === "string") return isRight ? cutText.padStart(room) : cutText.padEnd(room);
   const blanks = " ".repeat(room - cutText.length);
   return isRight ? blanks + cell.paint(cutText) : cell.paint(cutText) + blanks;
+}
+
+/** The text of a cell, put into lines and then painted. */
+function painted(cell: Cell, inLines: (text: string) => string): string {
+  return typeof cell === "string" ? inLines(cell) : cell.paint(inLines(cell.text));
 }
 
 function textOf(cell: Cell): string {

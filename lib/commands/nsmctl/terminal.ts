@@ -1,5 +1,6 @@
 /** Where output for people goes: how wide it is, whether it has colours, and who can be asked. */
 
+import { reasonOf } from "../../nsm/ports.ts";
 import { type Colours, coloursFor } from "./colours.ts";
 
 /** Width where nobody looks at columns, such as a pipe: nothing is cut. */
@@ -9,7 +10,11 @@ export interface Terminal {
   /** Columns of a line. */
   readonly width: number;
   readonly colours: Colours;
-  /** Prints text on standard output; false when nobody reads it any more. */
+  /**
+   * Prints text on standard output; false when nobody reads it any more.
+   *
+   * @throws {Error} When it cannot be written, as on a full disk.
+   */
   print(text: string): boolean;
   /** Prints a line on standard error. */
   complain(line: string): void;
@@ -24,8 +29,22 @@ export function ownTerminal(): Terminal {
   return {
     width: isTerminal ? columns() : UNLIMITED,
     colours: coloursFor(isTerminal && !noColour),
-    print: (text) => write(Deno.stdout, text),
-    complain: (line) => void write(Deno.stderr, `${line}\n`),
+    print(text) {
+      try {
+        write(Deno.stdout, text);
+        return true;
+      } catch (error) {
+        if (error instanceof Deno.errors.BrokenPipe) return false;
+        throw new Error(`Cannot write to standard output: ${reasonOf(error)}`, { cause: error });
+      }
+    },
+    complain(line) {
+      try {
+        write(Deno.stderr, `${line}\n`);
+      } catch {
+        // There is no other place to say so.
+      }
+    },
     confirm(question) {
       if (!Deno.stdin.isTerminal()) return undefined;
       write(Deno.stderr, `${question} [y/N] `);
@@ -44,12 +63,7 @@ function columns(): number {
   }
 }
 
-function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): boolean {
+function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
   const bytes = new TextEncoder().encode(text);
-  try {
-    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
-    return true;
-  } catch {
-    return false; // closed, as behind `| head`: there is no other place to say so
-  }
+  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
 }

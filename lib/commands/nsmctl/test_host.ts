@@ -18,7 +18,7 @@ const TIMEOUT_MAX_S = 60;
 
 const COLUMNS: readonly Column[] = [
   { title: "ADDRESS" },
-  { title: "OVER" },
+  { title: "OVER", endsHead: true },
   { title: "RPCBIND", align: "right" },
   { title: "PORT", align: "right" },
   { title: "NULL", align: "right" },

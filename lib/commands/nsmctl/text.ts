@@ -10,6 +10,25 @@ export function shown(name: string): string {
   return PLAIN.test(name) ? name : quote(name);
 }
 
+/** No lines are made shorter than this, in characters: a word in each would be no help either. */
+const LINE_MIN = 20;
+
+/** Text in lines that fit a width; it begins in column `indent`, and so do all further lines. */
+export function filled(text: string, width: number, indent: number): string {
+  const room = Math.max(width - indent, LINE_MIN);
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (longer.length <= room || line === "") line = longer;
+    else {
+      lines.push(line);
+      line = word;
+    }
+  }
+  return [...lines, line].join(`\n${" ".repeat(indent)}`);
+}
+
 /** JSON with a line end; characters that could steer a terminal are escaped. */
 export function jsonText(value: unknown): string {
   return `${safe(JSON.stringify(value, null, 2))}\n`;
@@ -34,13 +53,13 @@ const UNITS: readonly (readonly [name: string, seconds: number])[] = [
   ["s", 1],
 ];
 
-/** A span of time in its two largest units: `3 d 4 h`, `12 s`. */
-export function spanText(ms: number): string {
+/** A span of time in its two largest units, or in so many: `3 d 4 h`, `12 s`. */
+export function spanText(ms: number, units = 2): string {
   let seconds = Math.max(0, Math.round(ms / 1000));
   const first = UNITS.findIndex(([, size]) => seconds >= size);
   if (first < 0) return "0 s";
   const parts: string[] = [];
-  for (const [name, size] of UNITS.slice(first, first + 2)) {
+  for (const [name, size] of UNITS.slice(first, first + units)) {
     const count = Math.floor(seconds / size);
     seconds -= count * size;
     if (count > 0) parts.push(`${count} ${name}`);
@@ -48,9 +67,9 @@ export function spanText(ms: number): string {
   return parts.join(" ");
 }
 
-/** How long ago a moment was; empty where it is not known. */
-export function agoText(at: number | undefined, now: number): string {
-  return at === undefined ? "" : `${spanText(now - at)} ago`;
+/** About how long ago a moment was; empty where it is not known. */
+export function ageText(at: number | undefined, now: number): string {
+  return at === undefined ? "" : spanText(now - at, 1);
 }
 
 /** A moment as ISO 8601 has it. */
