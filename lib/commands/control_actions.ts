@@ -88,6 +88,8 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
   const startedAt = new Date(clock.wallClock()).toISOString();
   return () => {
     const degraded = [...facts.degraded, ...facts.hosts.faults];
+    monitor.store.recheck();
+    if (monitor.store.fault !== undefined) degraded.push(monitor.store.fault);
     let stateNumber = -1;
     try {
       stateNumber = facts.stateNumber();

@@ -22,8 +22,10 @@ import {
   type MonitorStore,
   reasonOf,
   type Resolver,
+  StoreError,
 } from "../nsm/ports.ts";
 import { nsmService } from "../nsm/service.ts";
+import { WatchedStore } from "../nsm/watched_store.ts";
 import { dispatcher } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
@@ -62,6 +64,7 @@ type CallbackWatcher = NonNullable<CallbackParts["attempted"]>;
 export interface Monitor {
   readonly respond: Respond;
   readonly list: MonitorList;
+  readonly store: WatchedStore;
   readonly directory: PeerDirectory;
   readonly callbacks: Callbacks;
   readonly administration: Administration;
@@ -79,7 +82,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   const list = new MonitorList();
   const counters = makeCounters();
   const times = new PeerTimes(() => clock.wallClock());
-  const store = timing(parts.store, times);
+  const store = new WatchedStore(timing(parts.store, times), { clock, log });
   const memory = openPeerMemory(parts.stateDirectoryPath, { log, mayCompact: true, clock });
   const directory = new PeerDirectory({ resolver, memory, clock, log });
   const findLockManager = lockManagerFinder(callPeer, () => settings().sendUsingTcp);
@@ -122,6 +125,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     directory,
     notices,
     callout,
+    refused: (message, error) => store.refused(message, error),
     simulateCrash: parts.notifyPeers,
     stateNumber: parts.stateNumber,
     log,
@@ -132,6 +136,11 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     const monitored = list.add(record, lastState);
     directory.add(record.monName, store.otherNames(record.monName));
     if (directory.isOwed(record.monName)) callBack(monitored, lastState);
+  }
+  try {
+    store.check();
+  } catch (error) {
+    store.refused(`Nobody new can be monitored now: ${reasonOf(error)}`, error);
   }
   directory.retain((peer) => list.has(peer) || parts.isToBeNotified(peer));
   const respond = dispatcher([counted(service, counters)], {
@@ -149,7 +158,9 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     }),
     handlerFailed(name, { address }, error) {
       counters.calls_failed++;
-      log.error(`Cannot answer ${name} from ${address}: ${reasonOf(error)}`);
+      const failure = `Cannot answer ${name} from ${address}: ${reasonOf(error)}`;
+      if (error instanceof StoreError) store.refused(failure, error);
+      else log.error(failure);
     },
     garbage(name, { address }, error) {
       counters.calls_malformed++;
@@ -159,6 +170,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   return {
     respond,
     list,
+    store,
     directory,
     callbacks,
     administration: new Administration({ list, store, directory, callout, callBack, log }),
@@ -169,6 +181,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       return () => watchers.delete(watcher);
     },
     stop() {
+      store.stop();
       callbacks.stop();
       directory.stop();
     },
@@ -182,6 +195,7 @@ function timing(store: MonitorStore, times: PeerTimes): MonitorStore {
     otherNames: (monName) => store.otherNames(monName),
     remove: (records) => store.remove(records),
     stateNumber: () => store.stateNumber(),
+    check: () => store.check(),
     async put(record, replaced) {
       await store.put(record, replaced);
       times.registered(record);

@@ -3,6 +3,7 @@
  * come back treated as one that has rebooted, so that its locks are dropped.
  */
 
+import type { Log } from "../log.ts";
 import { quote } from "../quote.ts";
 import type { Monitored } from "./monitor_list.ts";
 import { type RemovalParts, removeRegistrations } from "./removal.ts";
@@ -11,6 +12,7 @@ import { type RemovalParts, removeRegistrations } from "./removal.ts";
 const STATE_MAX = 0x7fffffff;
 
 export interface AdministrationParts extends RemovalParts {
+  readonly log: Log;
   /** Has the requester of one registration told. */
   readonly callBack: (monitored: Monitored, state: number) => void;
 }

@@ -113,6 +113,12 @@ export interface MonitorStore {
    * @throws {StoreError} When the file cannot be read or, where it is missing, written.
    */
   stateNumber(): number;
+  /**
+   * Tries whether a new record could be made durable now.
+   *
+   * @throws {StoreError} When it could not.
+   */
+  check(): void;
 }
 
 /** One line of a file in `sm.bak`: a peer to be told, and the name under which it knows us. */

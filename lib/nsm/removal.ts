@@ -1,9 +1,8 @@
 /** Taking registrations off the monitor list: in memory, for the callout, on disk, in this order. */
 
-import type { Log } from "../log.ts";
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
-import { type Callout, type MonitorStore, reasonOf } from "./ports.ts";
+import type { Callout, MonitorStore } from "./ports.ts";
 
 /** What a removal works with. */
 export interface RemovalParts {
@@ -12,7 +11,6 @@ export interface RemovalParts {
   readonly directory: PeerDirectory;
   /** The administrator's program, if there is one now. */
   readonly callout: () => Callout | undefined;
-  readonly log: Log;
 }
 
 /**
@@ -21,7 +19,7 @@ export interface RemovalParts {
  * @throws {StoreError} (as a rejection) When the disk refuses; memory stays what the disk is.
  */
 export async function removeRegistrations(
-  { list, store, directory, callout, log }: RemovalParts,
+  { list, store, directory, callout }: RemovalParts,
   removed: readonly Monitored[],
   myName?: string,
 ): Promise<void> {
@@ -33,7 +31,6 @@ export async function removeRegistrations(
     await store.remove(removed.map(({ record }) => record));
   } catch (error) {
     for (const monitored of removed) list.restore(monitored);
-    log.error(reasonOf(error));
     throw error;
   }
   for (const { record } of forgotten) {

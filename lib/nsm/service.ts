@@ -32,6 +32,8 @@ export interface ServiceParts {
   readonly callout: () => Callout | undefined;
   /** Notifies the peers again, after SM_SIMU_CRASH. */
   readonly simulateCrash: () => void;
+  /** Logs that a call was refused because of the store. */
+  readonly refused: (message: string, error: unknown) => void;
   /** The state number at the start, as long as the disk does not tell another one. */
   readonly stateNumber?: number;
   readonly log: Log;
@@ -80,16 +82,15 @@ class Nsm {
 
   async mon({ mon_id: { mon_name, my_id }, priv }: Mon): Promise<SmStatRes> {
     const { list, store, directory, callout, log } = this.parts;
-    const failed = (reason: string): SmStatRes => {
-      const who = `${quote(my_id.my_name)} for SM_MON of ${quote(mon_name)}`;
-      log.warning(`STAT_FAIL to ${who}: ${reason}`);
-      return { res_stat: Res.STAT_FAIL, state: FAILED_STATE };
-    };
+    const failed: SmStatRes = { res_stat: Res.STAT_FAIL, state: FAILED_STATE };
+    const failure = (reason: string) =>
+      `STAT_FAIL to ${quote(my_id.my_name)} for SM_MON of ${quote(mon_name)}: ${reason}`;
     const record: MonitorRecord = { monName: mon_name, ...requester(my_id), priv };
     const fault = registrationFault(record);
     if (fault !== undefined) {
       if (looksLikePath(mon_name)) log.error("POSSIBLE SPOOF/ATTACK ATTEMPT!");
-      return failed(fault);
+      log.warning(failure(fault));
+      return failed;
     }
     let monitored = list.find(record);
     const previous = monitored?.record;
@@ -102,7 +103,8 @@ class Nsm {
       await store.put(record, previous);
     } catch (error) {
       this.#undo(monitored, record, previous);
-      return failed(reasonOf(error));
+      this.parts.refused(failure(reasonOf(error)), error);
+      return failed;
     }
     if (isRepeated) return { res_stat: Res.STAT_SUCC, state: this.stateNumber() };
     directory.add(mon_name);

@@ -9,14 +9,18 @@
 
 import type { Log } from "../log.ts";
 import { type MonitorRecord, type MonitorStore, StoreError } from "../nsm/ports.ts";
-import { readText } from "./atomic_file.ts";
+import { AsideFile, readText, syncDirectory } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { GroupCommit } from "./group_commit.ts";
-import { fileNameFault, type Layout, layoutOf } from "./layout.ts";
+import { asideName, fileNameFault, type Layout, layoutOf } from "./layout.ts";
 import { entriesOf, recordFiles, removeLeftOvers, trySyncDirectory } from "./record_directory.ts";
 import { recordsIn, withoutRegistrations, withRecord } from "./record_file.ts";
 import { recordFault, registrationKey } from "./record_format.ts";
 import { StateFile } from "./state_file.ts";
+
+/** What is written to see whether that is possible: as much as a record of usual length. */
+const CHECK_TEXT = "\n".repeat(100);
+const CHECK_MODE = 0o600;
 
 /** What the parts of the store work with. */
 export interface StoreParts {
@@ -108,6 +112,22 @@ class FileStore implements MonitorStore {
 
   stateNumber(): number {
     return this.#state.read();
+  }
+
+  check(): void {
+    const { monitorList } = this.#layout;
+    try {
+      const path = `${monitorList}/${asideName(0)}`;
+      const aside = AsideFile.write(this.#fs, path, CHECK_TEXT, CHECK_MODE);
+      try {
+        aside.sync();
+        syncDirectory(this.#fs, monitorList);
+      } finally {
+        aside.discard();
+      }
+    } catch (error) {
+      throw new StoreError("write", monitorList, error);
+    }
   }
 
   #removeFrom(names: readonly string[], keys: ReadonlySet<string>): Promise<void> {

@@ -47,6 +47,9 @@ class ScriptedStore implements MonitorStore {
     this.#check("remove");
     this.records = this.records.filter((other) => !records.includes(other));
   }
+  check(): void {
+    this.#check("write");
+  }
   stateNumber(): number {
     this.#check("read");
     return this.state;
@@ -76,14 +79,15 @@ function setUp(callout?: Callout) {
   });
   let crashes = 0;
   const simulateCrash = () => void crashes++;
-  const parts = { list, store, directory, notices, simulateCrash, log };
+  const refused = (message: string) => log.warning(message);
+  const parts = { list, store, directory, notices, refused, simulateCrash, log };
   const service = nsmService({ ...parts, callout: () => callout });
-  const refused: string[] = [];
+  const accessRefusals: string[] = [];
   const answer = dispatcher([service], {
     access: accessRule({
       settings: () => ({ simuCrashAllowed: true, monReservedPort: false }),
       admits: () => true,
-      refused: (name, _caller, fault) => refused.push(`${name}: ${fault}`),
+      refused: (name, _caller, fault) => accessRefusals.push(`${name}: ${fault}`),
       denied: () => {},
     }),
     handlerFailed: (name) => log.error(`${name} failed`),
@@ -100,7 +104,16 @@ function setUp(callout?: Callout) {
     const decoded = decodeReply(nsmV1.procedures[name], reply);
     return decoded.ok ? decoded.result as Result<Rows[K]> : `accept_stat ${decoded.failure.kind}`;
   };
-  return { log, store, list, resolver, called, refused, call, crashes: () => crashes };
+  return {
+    log,
+    store,
+    list,
+    resolver,
+    called,
+    refused: accessRefusals,
+    call,
+    crashes: () => crashes,
+  };
 }
 
 const me: MyId = { my_name: "here", my_prog: 100021, my_vers: 3, my_proc: 16 };

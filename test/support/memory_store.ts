@@ -66,6 +66,10 @@ export class MemoryMonitorStore implements MonitorStore {
   stateNumber(): number {
     return this.directory.stateNumber();
   }
+
+  check(): void {
+    this.directory.check("write");
+  }
 }
 
 export class MemoryNotifyStore implements NotifyStore {

@@ -44,7 +44,6 @@ export function newMonitor(failsOnceIn = Infinity): MonitorUnderTest {
   const files = new WatchedFiles();
   const store = openMonitorStore(directory, { log, fileSystem: files });
   const stateNumber = store.stateNumber(); // makes the file, as the start of the daemon does
-  files.changed.length = 0;
   const lockManagers = new LockManagers(failsOnceIn);
   const monitor = makeMonitor({
     settings: () => settings,
@@ -69,6 +68,7 @@ export function newMonitor(failsOnceIn = Infinity): MonitorUnderTest {
       }
     },
   });
+  files.changed.length = 0;
   return {
     monitor,
     clock,

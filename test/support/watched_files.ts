@@ -1,10 +1,12 @@
-/** The real file system, with an account of what was changed. */
+/** The real file system, with an account of what was changed, that can refuse to take anything new. */
 
 import { type FileSystem, RealFileSystem } from "../../lib/store/file_system.ts";
 
 export class WatchedFiles implements FileSystem {
   /** The paths of files that were made, written, renamed or removed. */
   readonly changed: string[] = [];
+  /** Why nothing new is taken, while that is so. */
+  fault: Error | undefined;
   readonly #fs = new RealFileSystem();
 
   list: FileSystem["list"] = (directory) => this.#fs.list(directory);
@@ -13,10 +15,12 @@ export class WatchedFiles implements FileSystem {
   openDirectory: FileSystem["openDirectory"] = (path) => this.#fs.openDirectory(path);
 
   create: FileSystem["create"] = (path, mode) => {
+    if (this.fault !== undefined) throw this.fault;
     this.changed.push(path);
     return this.#fs.create(path, mode);
   };
   append: FileSystem["append"] = (path, text, mode) => {
+    if (this.fault !== undefined) throw this.fault;
     this.changed.push(path);
     this.#fs.append(path, text, mode);
   };

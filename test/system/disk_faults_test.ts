@@ -3,7 +3,7 @@
  * memory stays what the disk is, everything else goes on, and so does this when the disk is well again.
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
 import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
 import { type Call, message, mon, notify, nullCall, record, unmon } from "../support/nsm_calls.ts";
@@ -36,6 +36,8 @@ interface DiskFault {
   readonly unmon: string;
   /** What the log says. */
   readonly log: RegExp;
+  /** What `nsmctl status` says. */
+  readonly status: RegExp;
 }
 
 const FAULTS: readonly DiskFault[] = [
@@ -46,6 +48,7 @@ const FAULTS: readonly DiskFault[] = [
     mon: REFUSED,
     unmon: REMOVED,
     log: /STAT_FAIL .*10\.99\.9\.3.*No space left on device/,
+    status: /Health .*No space left on device/,
   },
   {
     name: "a disk without inodes",
@@ -54,6 +57,7 @@ const FAULTS: readonly DiskFault[] = [
     mon: REFUSED,
     unmon: REMOVED,
     log: /STAT_FAIL .*10\.99\.9\.3.*No space left on device/,
+    status: /Health .*No space left on device/,
   },
   {
     name: "a disk that became read-only",
@@ -62,6 +66,7 @@ const FAULTS: readonly DiskFault[] = [
     mon: REFUSED,
     unmon: SYSTEM_ERR,
     log: /STAT_FAIL .*10\.99\.9\.3.*Read-only file system/,
+    status: /Health .*Read-only file system/,
   },
   {
     name: "a monitor list that was moved away",
@@ -70,6 +75,7 @@ const FAULTS: readonly DiskFault[] = [
     mon: REFUSED,
     unmon: SYSTEM_ERR,
     log: /STAT_FAIL .*10\.99\.9\.3.*No such file or directory/,
+    status: /Health .*No such file or directory/,
   },
   {
     name: "a state directory under an empty mount",
@@ -78,6 +84,7 @@ const FAULTS: readonly DiskFault[] = [
     mon: REFUSED,
     unmon: SYSTEM_ERR,
     log: /STAT_FAIL .*10\.99\.9\.3.*No such file or directory/,
+    status: /No such file or directory/,
   },
   {
     name: "a monitor list that nobody may write to",
@@ -86,6 +93,7 @@ const FAULTS: readonly DiskFault[] = [
     mon: REFUSED,
     unmon: SYSTEM_ERR,
     log: /STAT_FAIL .*10\.99\.9\.3.*Permission denied/,
+    status: /Health .*Permission denied/,
   },
 ];
 
@@ -107,18 +115,22 @@ for (const { name, cause, mend, ...expected } of FAULTS) {
     await replies(mon({ monName: first }), mon({ monName: second }));
 
     await shell(host, cause);
-    assertEquals(
-      await replies(mon({ monName: third }), unmon({ monName: second }), nullCall),
-      [expected.mon, expected.unmon, "SUCCESS"],
-    );
+    assertEquals(await replies(mon({ monName: third })), [expected.mon]);
     await statd.line(expected.log);
+    const { code, stdout, stderr } = await host.run(NSMCTL, "status");
+    assertEquals(code, 1);
+    assertMatch(stdout + stderr, expected.status);
+    const others = await replies(unmon({ monName: second }), nullCall);
+    assertEquals(others, [expected.unmon, "SUCCESS"]);
     // What was acknowledged before is still done.
     assertEquals(await replies(notify(first, 5)), ["SUCCESS"]);
     await agent.called(1);
 
     await shell(host, mend);
     const status = JSON.parse(await host.output(NSMCTL, "status", "--json"));
-    assert(JSON.stringify(status).includes("STAT_FAIL"), "nsmctl tells of it");
+    assertEquals(status.degraded, []);
+    assert(JSON.stringify(status.problems).includes("STAT_FAIL"), "nsmctl tells of it");
+    await statd.line(/Changes of the monitor list are kept again/);
     const isKept = expected.unmon !== REMOVED;
     assertEquals(monitored(host), isKept ? [first, second] : [first]);
     // Memory is what the disk is: the refused is not told of, and the kept is.

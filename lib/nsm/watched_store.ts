@@ -1,0 +1,156 @@
+/**
+ * Knows whether the state directory takes what it is to keep. The log is told of the first call that is
+ * refused and of the end of that; in between it hears of refused calls in sums, since a lock manager
+ * asks again and again. While changes are refused the disk is tried each minute, whenever somebody wants
+ * to know, and behind each call that succeeds: that may be one that needs no room on a full disk.
+ */
+
+import type { Log } from "../log.ts";
+import {
+  type Clock,
+  type MonitorRecord,
+  type MonitorStore,
+  reasonOf,
+  StoreError,
+} from "./ports.ts";
+
+/** Between two sums in the log, in ms, and between two trials of a disk that nobody else tries. */
+const INTERVAL_MS = 60_000;
+
+/** What it works with. */
+export interface WatchedStoreParts {
+  readonly clock: Pick<Clock, "startTimer">;
+  readonly log: Log;
+}
+
+export class WatchedStore implements MonitorStore {
+  readonly #store: MonitorStore;
+  readonly #parts: WatchedStoreParts;
+  #fault: string | undefined;
+  /** Whether the log knows of the fault, and so has to be told of its end. */
+  #isTold = false;
+  /** Whether the log has had its line, until an interval has passed without a fault. */
+  #isSpent = false;
+  /** Refused calls that the log does not know of, and what there was to say of the last one. */
+  #untold = 0;
+  #lastUntold = "";
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(store: MonitorStore, parts: WatchedStoreParts) {
+    this.#store = store;
+    this.#parts = parts;
+  }
+
+  /** Why changes are refused now; undefined while they are made. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
+  load(): MonitorRecord[] {
+    return this.#store.load();
+  }
+
+  otherNames(monName: string): readonly string[] {
+    return this.#store.otherNames(monName);
+  }
+
+  put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void> {
+    return this.#watch(this.#store.put(record, replaced));
+  }
+
+  remove(records: readonly MonitorRecord[]): Promise<void> {
+    return this.#watch(this.#store.remove(records));
+  }
+
+  stateNumber(): number {
+    return this.#store.stateNumber();
+  }
+
+  check(): void {
+    try {
+      this.#store.check();
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
+    this.#succeeded();
+  }
+
+  /** Looks whether a fault is over. */
+  recheck(): void {
+    if (this.#fault === undefined) return;
+    try {
+      this.check();
+    } catch {
+      // #failed() has noted it
+    }
+  }
+
+  /** Logs that a call was refused, and why. */
+  refused(message: string, error: unknown): void {
+    const { log } = this.#parts;
+    if (!isDiskFault(error)) log.warning(message);
+    else if (this.#isSpent) {
+      this.#untold++;
+      this.#lastUntold = message;
+    } else {
+      log.warning(message);
+      this.#isSpent = true;
+      this.#isTold = this.#fault !== undefined;
+    }
+  }
+
+  /** Ends all activity. */
+  stop(): void {
+    this.#cancelTimer?.();
+  }
+
+  async #watch(change: Promise<void>): Promise<void> {
+    try {
+      await change;
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
+    this.recheck();
+  }
+
+  #failed(error: unknown): void {
+    if (!isDiskFault(error)) return;
+    this.#fault = reasonOf(error);
+    this.#cancelTimer ??= this.#startTimer();
+  }
+
+  #succeeded(): void {
+    this.#fault = undefined;
+    if (!this.#isTold) return;
+    this.#isTold = false;
+    const more = this.#untold === 0 ? "" : `, after ${callsText(this.#untold)} refused`;
+    this.#untold = 0;
+    this.#parts.log.notice(`Changes of the monitor list are kept again${more}`);
+  }
+
+  #startTimer(): () => void {
+    return this.#parts.clock.startTimer(INTERVAL_MS, () => {
+      const wasQuiet = this.#fault === undefined && this.#untold === 0;
+      if (this.#untold > 0) {
+        const sum = `${callsText(this.#untold)} refused in ${INTERVAL_MS / 1000} s`;
+        this.#parts.log.warning(`${sum}, the last one: ${this.#lastUntold}`);
+        this.#untold = 0;
+        this.#isTold = this.#fault !== undefined;
+      }
+      this.recheck();
+      if (wasQuiet) this.#isSpent = false;
+      this.#cancelTimer = wasQuiet ? undefined : this.#startTimer();
+    });
+  }
+}
+
+/** Whether an error is the disk's, and not that of a record that no file may hold. */
+function isDiskFault(error: unknown): boolean {
+  return error instanceof StoreError && error.cause instanceof Error;
+}
+
+function callsText(count: number): string {
+  return count === 1 ? "1 more call was" : `${count} more calls were`;
+}
