@@ -30,7 +30,7 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
 links=(sm-notify nsmctl start-statd)
 embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
-peers=(rpcbind nfs-common iproute2 mandoc)
+peers=(rpcbind nfs-common iproute2 mandoc libfaketime)
 
 # ---- toolchain -----------------------------------------------------------------------------------
 
