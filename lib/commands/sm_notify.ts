@@ -11,6 +11,7 @@ import { systemFiles } from "../config/ini_file.ts";
 import { loadSmNotifySettings } from "../config/load.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
+import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { isLoggedToStderr, openLog } from "./logging.ts";
@@ -30,6 +31,7 @@ export async function smNotify(invocation: Invocation): Promise<number> {
   const { programName, args, calledAs } = invocation;
   const loaded = loadSmNotifySettings({ programName, args, env: Deno.env, files: systemFiles });
   if (loaded.kind === "exit") return print(loaded);
+  closeInheritedDescriptors();
   const { settings, origins, warnings } = loaded;
   const totalMs = totalMsOf(settings, origins.retryTime !== "default");
   const isToStderr = settings.noSyslog || settings.dryRun;

@@ -9,6 +9,7 @@ import { systemFiles } from "../config/ini_file.ts";
 import { loadStatdSettings } from "../config/load.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
+import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { isLoggedToStderr, openLog } from "./logging.ts";
@@ -30,6 +31,7 @@ export async function statd(invocation: Invocation): Promise<number> {
   }
   const loaded = loadStatdSettings({ programName, args, env: Deno.env, files: systemFiles });
   if (loaded.kind === "exit") return print(loaded);
+  closeInheritedDescriptors();
   const { settings, warnings } = loaded;
   const isBackground = isInBackground();
   if (isBackground) leaveTerminal();

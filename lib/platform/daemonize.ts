@@ -12,7 +12,6 @@
  * Standard error is shared until then, so what goes wrong is seen where the program was started.
  */
 
-import { keepDescriptorsFromPrograms } from "./descriptors.ts";
 import { stdioToNull } from "./process_stdio.ts";
 import type { SelfCommand } from "./self_command.ts";
 import { onSignals } from "./signals.ts";
@@ -28,7 +27,6 @@ const READY = "ready\n";
  * @throws {Error} When it cannot be started at all.
  */
 export async function startInBackground(command: SelfCommand): Promise<number> {
-  keepDescriptorsFromPrograms();
   const daemon = new Deno.Command(command.program, {
     args: [...command.args],
     env: { ...command.env, [BACKGROUND_VARIABLE]: "1" },

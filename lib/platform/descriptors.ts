@@ -9,8 +9,8 @@ import { checked, cString, libc, LibcError } from "./libc.ts";
 
 const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000; // also SOCK_CLOEXEC
-const F_SETFD = 2;
-const FD_CLOEXEC = 1;
+/** Its answer is 0, or 1 where FD_CLOEXEC is set. */
+const F_GETFD = 1;
 
 const DESCRIPTORS = "/proc/self/fd";
 /** The longest path there is. Source: limits.h of Linux. */
@@ -50,12 +50,13 @@ export function openDescriptors(): { fd: number; target: string }[] {
 }
 
 /**
- * Keeps what this process was started with, beside standard input, output and error, from the programs
- * that it starts. What Deno opens is never inherited.
+ * Closes what this process was started with beside standard input, output and error: what somebody had
+ * open who may do more is not for the user that we become, nor for programs that we start. To be called
+ * before anything else is opened: what the runtime opens is not inherited, which tells it apart.
  */
-export function keepDescriptorsFromPrograms(): void {
+export function closeInheritedDescriptors(): void {
   for (const { fd } of openDescriptors()) {
-    if (fd > STDERR) checked("fcntl(F_SETFD)", libc().fcntl(fd, F_SETFD, FD_CLOEXEC));
+    if (fd > STDERR && libc().fcntl(fd, F_GETFD, 0) === 0) closeDescriptor(fd);
   }
 }
 

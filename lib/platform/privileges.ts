@@ -22,7 +22,6 @@ import {
   setNoNewPrivileges,
   setUserId,
 } from "./credentials.ts";
-import { keepDescriptorsFromPrograms } from "./descriptors.ts";
 import { readThreads, type ThreadStatus } from "./process_status.ts";
 
 /** Whom to become. */
@@ -92,8 +91,6 @@ export function dropPrivileges(
   }
   setDumpable(false); // no use of our reserved sockets by other processes of that user
   if (options.noNewPrivileges) setNoNewPrivileges();
-
-  keepDescriptorsFromPrograms(); // nor of what root opened before it started us
 
   const threads = readThreads();
   const faults = privilegeFaults(threads, { kind, identity, ...options });

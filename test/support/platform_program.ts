@@ -11,7 +11,11 @@ import {
   tellReady,
 } from "../../lib/platform/daemonize.ts";
 import { runCallout } from "../../lib/platform/callout.ts";
-import { connectUnixDatagram, openDescriptors } from "../../lib/platform/descriptors.ts";
+import {
+  closeInheritedDescriptors,
+  connectUnixDatagram,
+  openDescriptors,
+} from "../../lib/platform/descriptors.ts";
 import { addressesOfName } from "../../lib/platform/libc.ts";
 import { revokePermissions } from "../../lib/platform/permissions.ts";
 import { dropPrivileges } from "../../lib/platform/privileges.ts";
@@ -87,6 +91,7 @@ function bind(directory: string): void {
 
 /** A daemon that does as `behaviour` says; the report of its life goes to a file. */
 async function daemon(behaviour: string, report: string): Promise<number> {
+  closeInheritedDescriptors();
   if (!isInBackground()) {
     if (behaviour === "replaced") Deno.removeSync(Deno.execPath());
     const { role, args, calledAs } = readInvocation();

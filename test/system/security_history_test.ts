@@ -131,6 +131,29 @@ systemTest("bounding set: no program can get a right back", [OUR_STATD], async (
   const callout = parseThreadStatus(Deno.readTextFileSync(host.path("/run/callout/status")));
   const { permitted, effective, inheritable, bounding, ambient } = callout;
   assertEquals(permitted | effective | inheritable | bounding | ambient, 0n);
+  const { uid, gid } = Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`));
+  assertEquals([...new Set(callout.uids)], [uid]);
+  assertEquals([...new Set(callout.gids)], [gid]);
+  assertEquals([callout.groups, callout.noNewPrivileges], [[], true]);
+});
+
+systemTest("a callout that is set while none could be run waits for a restart", [
+  OUR_STATD,
+], async (newHost) => {
+  const host = await newHost();
+  await host.output("install", "-d", "-m", "777", "/run/callout");
+  await host.write("/run/ha", "#!/bin/sh\necho run >>/run/callout/runs\n");
+  Deno.chmodSync(host.path("/run/ha"), 0o755);
+  const statd = await startStatd(host);
+  await host.write("/etc/nfs.conf", "[statd]\nha-callout = /run/ha\n");
+  await statd.kill("HUP");
+  await statd.line(/A restart is needed for: ha-callout/);
+  const agent = new Agent(host);
+  assertEquals(await ask(agent, mon({ monName: "nodeb" })), DONE);
+  assertEquals(await statd.stop(), 0);
+  await startStatd(host);
+  assertEquals(await ask(agent, mon({ monName: "nodec" })), DONE);
+  assertEquals(Deno.readTextFileSync(host.path("/run/callout/runs")), "run\n");
 });
 
 systemTest(

@@ -1,0 +1,227 @@
+/**
+ * What the programs are once they serve: ids, capabilities, threads and open files are those of
+ * process.md, no more and no less.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
+import { Agent } from "../support/agent_client.ts";
+import { mon, notify, PRIV } from "../support/nsm_calls.ts";
+import { eventually } from "../support/patience.ts";
+import { ask, FOREGROUND, READY } from "../support/statd.ts";
+import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
+
+const DOCUMENT = new URL("process.md", import.meta.url);
+const NETWORK = {
+  addresses: ["10.99.0.1/32", "fd99::1/128"],
+  hosts: ["10.99.9.1 peer.example"],
+};
+/** Runs a program with a file open that only root may read. */
+const WITH_OPEN_FILE = ["sh", "-c", 'exec "$@" 9</etc/shadow', "sh"];
+
+type Row = readonly [what: string, value: string];
+
+/** The first two columns of a table, by the program's chapter and the head of the first column. */
+function documented(program: string, head: string): Row[] {
+  const chapter = Deno.readTextFileSync(DOCUMENT).split(/^## /m)
+    .find((text) => text.startsWith(`${program}\n`));
+  const table = chapter?.split("\n\n").find((part) => part.startsWith(`| ${head} |`));
+  assert(table !== undefined, `${program}: there is no table of "${head}"`);
+  return table.trim().split("\n").slice(2)
+    .map((row) => row.split("|").map((cell) => cell.trim()))
+    .map(([, what, value]) => [what!, value!]);
+}
+
+/** A process in a host, as the kernel shows it. */
+class Process {
+  readonly #path: string;
+
+  constructor(host: TestHost, pid: number) {
+    this.#path = host.path(`/proc/${pid}`);
+  }
+
+  /** The status of every thread. */
+  get threads(): string[] {
+    const status: string[] = [];
+    for (const { name } of Deno.readDirSync(`${this.#path}/task`)) {
+      try {
+        status.push(Deno.readTextFileSync(`${this.#path}/task/${name}/status`));
+      } catch {
+        // a thread that has ended since
+      }
+    }
+    return status;
+  }
+
+  get facts(): Row[] {
+    const { uid } = Deno.statSync(`${this.#path}/status`);
+    const cwd = Deno.readLinkSync(`${this.#path}/cwd`);
+    return [
+      ["/proc/PID belongs to", uid === 0 ? "root" : `uid ${uid}`],
+      ["working directory", cwd],
+    ];
+  }
+
+  /** What is open, and how often. */
+  get open(): Row[] {
+    const sockets = this.#sockets();
+    const targets = new Map<string, string>();
+    for (const { name } of Deno.readDirSync(`${this.#path}/fd`)) {
+      try {
+        targets.set(name, Deno.readLinkSync(`${this.#path}/fd/${name}`));
+      } catch {
+        // it was closed since
+      }
+    }
+    const standard = ["0", "1", "2"].map((fd) => targets.get(fd));
+    return counted([...targets.values()].map((target) => {
+      if (standard.includes(target)) return "standard input, output and error";
+      const inode = /^socket:\[(\d+)\]$/.exec(target)?.[1];
+      return inode === undefined ? target : sockets.get(inode) ?? "a socket of another kind";
+    }));
+  }
+
+  /** What is known of the sockets of the host, by inode. */
+  #sockets(): Map<string, string> {
+    const lines = (table: string) =>
+      Deno.readTextFileSync(`${this.#path}/net/${table}`).trim().split("\n").slice(1)
+        .map((line) => line.trim().split(/\s+/));
+    const sockets = new Map<string, string>();
+    for (const transport of ["udp", "udp6", "tcp", "tcp6"]) {
+      for (const [, local, , state, , , , , , inode] of lines(transport)) {
+        const kind = transport.slice(0, 3).toUpperCase();
+        const listening = kind === "TCP" && state === "0A" ? ", listening" : "";
+        sockets.set(inode!, `${kind}, ${place(local!)}${listening}`);
+      }
+    }
+    for (const [, , , flags, type, , inode, path] of lines("unix")) {
+      sockets.set(inode!, `Unix, ${unixKind(flags!, type!, path)}`);
+    }
+    return sockets;
+  }
+}
+
+/** Flag of a listening socket, and type of a datagram socket. Source: proc_net(5), "unix". */
+const ACCEPTS_CONNECTIONS = "00010000";
+const SOCK_DGRAM = "0002";
+
+function unixKind(flags: string, type: string, path: string | undefined): string {
+  if (flags === ACCEPTS_CONNECTIONS) return `listening at ${path}`;
+  if (type === SOCK_DGRAM) return "datagrams";
+  return path ?? "nameless";
+}
+
+/** The first port that is not reserved. */
+const RESERVED_END = 1024;
+
+/** An address and port as /proc has them: words of hexadecimal digits, lowest byte first. */
+function place(text: string): string {
+  const [address, digits] = text.split(":") as [string, string];
+  const number = parseInt(digits, 16);
+  const port = number < RESERVED_END ? "and a reserved port" : `port ${number}`;
+  if (/^0+$/.test(address)) return `${address.length > 8 ? "[::]" : "0.0.0.0"} ${port}`;
+  return `${address === "0100007F" ? "127.0.0.1" : "an own address"} ${port}`;
+}
+
+function counted(things: readonly string[]): Row[] {
+  const counts = new Map<string, number>();
+  for (const thing of things) counts.set(thing, (counts.get(thing) ?? 0) + 1);
+  return [...counts].map(([thing, count]) => [thing, String(count)]);
+}
+
+const CAPABILITIES: Readonly<Record<string, string>> = {
+  "0000000000000000": "none",
+  "0000000000000400": "NET_BIND_SERVICE",
+};
+
+/** A field of a thread's status in the words of the document. */
+function shown(host: TestHost, status: string, field: string): string {
+  const text = new RegExp(`^${field}:[ \\t]*(.*?) *$`, "m").exec(status)?.[1] ?? "absent";
+  const { uid, gid } = Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`));
+  const fourTimes = (id: number | null) => Array(4).fill(id).join("\t");
+  if (field === "Uid" && text === fourTimes(uid)) return "the owner, 4 times";
+  if (field === "Gid" && text === fourTimes(gid)) return "the owner's group, 4 times";
+  if (field === "Groups" && text === "") return "none";
+  return field.startsWith("Cap") ? CAPABILITIES[text] ?? text : text;
+}
+
+/** What of a table does not hold; numbers of the document may be `2` or `0 to 32`. */
+function differences(table: readonly Row[], actual: readonly Row[]): string[] {
+  const counts = new Map(actual);
+  const wrong = table.flatMap(([what, number]) => {
+    const [least, most = least] = number.split(" to ").map(Number);
+    const count = Number(counts.get(what) ?? 0);
+    return least! <= count && count <= most! ? [] : [`${what}: ${count}, not ${number}`];
+  });
+  const known = new Map(table);
+  const unknown = actual.filter(([what]) => !known.has(what)).map((row) => row.join(": "));
+  return [...wrong, ...unknown];
+}
+
+/** Compares a process with its chapter. */
+async function assertDocumented(host: TestHost, program: string, process: Process): Promise<void> {
+  const fields = documented(program, "every thread");
+  for (const status of process.threads) {
+    for (const [field, value] of fields) assertEquals(shown(host, status, field), value, field);
+  }
+  assertEquals(process.facts, documented(program, "process"));
+  const atRest = () => {
+    const names = process.threads.map((status) => /^Name:\t(.*)$/m.exec(status)![1]!);
+    return [
+      ...differences(documented(program, "thread"), counted(names)),
+      ...differences(documented(program, "open"), process.open),
+    ];
+  };
+  // A file that is just being read, or a look-up, does not count.
+  await eventually(`${program} is as documented`, () => atRest().length === 0)
+    .catch((error) => assertEquals(atRest(), [], error.message));
+}
+
+systemTest("rpc.statd is what process.md says", [OUR_STATD], async (newHost) => {
+  const host = await newHost(NETWORK);
+  const agent = new Agent(host);
+  await host.startRpcbind();
+  await agent.serve();
+  const statd = host.start(...WITH_OPEN_FILE, OUR_STATD, ...FOREGROUND);
+  await statd.line(READY);
+  // Files, look-ups of names and addresses, calls and a callback: whatever could start a thread.
+  for (const monName of ["peer.example", "10.99.9.1", "nobody.example", "fd99::9"]) {
+    assertEquals(await ask(agent, mon({ monName })), "SUCCESS 00000000 00000003");
+  }
+  for (let name = 0; name < 40; name++) await ask(agent, notify(`stranger${name}.example`, 5));
+  await ask(agent, notify("nobody.example", 5));
+  await agent.called(1);
+  await assertDocumented(host, "rpc.statd", new Process(host, await statd.pid));
+});
+
+systemTest("rpc.statd in the background is what process.md says", [OUR_STATD], async (newHost) => {
+  const host = await newHost(NETWORK);
+  await host.startRpcbind();
+  await host.output(...WITH_OPEN_FILE, OUR_STATD, "--no-notify", "-p", "4050");
+  const pid = Number(await Deno.readTextFile(host.path("/run/rpc.statd.pid")));
+  await assertDocumented(host, "rpc.statd", new Process(host, pid));
+});
+
+systemTest("sm-notify is what process.md says", [OUR_SM_NOTIFY], async (newHost) => {
+  const host = await newHost(NETWORK);
+  await host.write(
+    `${STATE_DIRECTORY}/sm/10.99.9.1`,
+    `0100007f 000186b5 00000003 00000010 ${PRIV} 10.99.9.1 thishost\n`,
+  );
+  const { uid, gid } = Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`));
+  Deno.chownSync(host.path(`${STATE_DIRECTORY}/sm/10.99.9.1`), uid, gid);
+  await host.output(...WITH_OPEN_FILE, OUR_SM_NOTIFY);
+  const pid = [...Deno.readDirSync(host.path("/proc"))].map(({ name }) => Number(name))
+    .find((pid) => pid > 0 && nameOf(host, pid) === "sm-notify");
+  assert(pid !== undefined, "sm-notify runs in the background");
+  await assertDocumented(host, "sm-notify", new Process(host, pid));
+});
+
+/** The name of a process; nothing if it is gone. */
+function nameOf(host: TestHost, pid: number): string | undefined {
+  try {
+    return Deno.readTextFileSync(host.path(`/proc/${pid}/comm`)).trim();
+  } catch {
+    return undefined;
+  }
+}
