@@ -1,8 +1,12 @@
 /** The other end of the control socket: one request, and the lines of its answer. */
 
+import { basename } from "@std/path/basename";
+import { dirname } from "@std/path/dirname";
+import { resolve } from "@std/path/resolve";
 import { reasonOf } from "../nsm/ports.ts";
-import { CONTROL_SOCKET } from "../store/layout.ts";
+import { CONTROL_SOCKET, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
 import type { ControlAnswer, ControlRequest, ListEntry } from "./control_protocol.ts";
+import { hiddenDirectoryFault } from "./hidden_directory.ts";
 
 /** Longest path that the address of a Unix socket has room for, in bytes. */
 const SOCKET_PATH_MAX_BYTES = 107;
@@ -20,16 +24,27 @@ export type Reached =
 
 type Success = Extract<ControlAnswer, { ok: true }>;
 
-/** Connects to the daemon that serves a state directory. */
+/**
+ * Connects to the daemon that serves a state directory.
+ *
+ * @throws {Error} When it serves one that something else was mounted over.
+ */
 export async function reachDaemon(
   stateDirectoryPath: string,
   timeoutMs = ANSWER_TIMEOUT_MS,
 ): Promise<Reached> {
-  let path = `${stateDirectoryPath}/${CONTROL_SOCKET}`;
+  const reached = await reachAt(`${stateDirectoryPath}/${CONTROL_SOCKET}`, timeoutMs);
+  if (reached.outcome !== "absent") return reached;
+  const fault = hiddenDirectoryFault(stateDirectoryPath);
+  if (fault !== undefined) throw new Error(fault);
+  return await reachVolatile(stateDirectoryPath, timeoutMs);
+}
+
+async function reachAt(path: string, timeoutMs: number): Promise<Reached> {
   try {
     if (path.length > SOCKET_PATH_MAX_BYTES) {
-      Deno.chdir(stateDirectoryPath);
-      path = CONTROL_SOCKET;
+      Deno.chdir(dirname(path));
+      path = basename(path);
     }
     const connection = await Deno.connect({ transport: "unix", path });
     return { outcome: "reached", daemon: new Daemon(connection, timeoutMs) };
@@ -37,6 +52,22 @@ export async function reachDaemon(
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) {
       return { outcome: "absent" };
     }
+    return { outcome: "failed", reason: reasonOf(error) };
+  }
+}
+
+/** Connects to a daemon that cannot write to its state directory, if it is this one. */
+async function reachVolatile(stateDirectoryPath: string, timeoutMs: number): Promise<Reached> {
+  const reached = await reachAt(VOLATILE_CONTROL_SOCKET, timeoutMs);
+  if (reached.outcome !== "reached") return reached;
+  try {
+    const { status } = await reached.daemon.ask({ command: "status" });
+    const served = status === undefined ? "" : resolve(status.stateDirectory);
+    if (served === resolve(stateDirectoryPath)) return reached;
+    reached.daemon[Symbol.dispose]();
+    return { outcome: "absent" };
+  } catch (error) {
+    reached.daemon[Symbol.dispose]();
     return { outcome: "failed", reason: reasonOf(error) };
   }
 }

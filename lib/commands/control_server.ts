@@ -36,17 +36,17 @@ export interface ControlSocket {
 }
 
 /**
- * Makes the control socket in the working directory, which has to be the state directory: so a long
- * path is no problem. What an earlier daemon left there goes. To be called before privileges are
- * dropped, as the directory may be root's.
+ * Makes the control socket. {@link CONTROL_SOCKET} is in the working directory, which has to be the state
+ * directory: so a long path is no problem. What an earlier daemon left there goes. To be called before
+ * privileges are dropped, as the directory may be root's.
  *
  * @throws {Error} When it cannot be had.
  */
-export function listenForControl(): Deno.UnixListener {
-  removeIfThere(CONTROL_SOCKET);
+export function listenForControl(path: string): Deno.UnixListener {
+  removeIfThere(path);
   const umask = Deno.umask(SOCKET_UMASK);
   try {
-    return Deno.listen({ transport: "unix", path: CONTROL_SOCKET });
+    return Deno.listen({ transport: "unix", path });
   } finally {
     Deno.umask(umask);
   }

@@ -20,6 +20,7 @@ import {
   type CallPeer,
   type Clock,
   type MonitorStore,
+  type PeerMemory,
   reasonOf,
   type Resolver,
   StoreError,
@@ -28,7 +29,6 @@ import { nsmService } from "../nsm/service.ts";
 import { WatchedStore } from "../nsm/watched_store.ts";
 import { dispatcher } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
-import { openPeerMemory } from "../store/peer_memory.ts";
 import { haCallout } from "./ha_callout.ts";
 import { denialOf, type HostsFiles } from "./hosts_files.ts";
 import { PeerTimes } from "./peer_times.ts";
@@ -42,8 +42,8 @@ const STRANGERS_INTERVAL_MS = 60_000;
 export interface MonitorParts {
   /** The settings in effect, asked each time. */
   readonly settings: () => StatdSettings;
-  readonly stateDirectoryPath: string;
   readonly store: MonitorStore;
+  readonly memory: PeerMemory;
   /** What the store said when it was opened, by somebody who may do more than we. */
   readonly stateNumber: number;
   readonly callPeer: CallPeer;
@@ -77,13 +77,12 @@ export interface Monitor {
 
 /** Loads the monitor list and makes what answers calls about it. */
 export function makeMonitor(parts: MonitorParts): Monitor {
-  const { settings, callPeer, resolver, clock, log, hosts } = parts;
+  const { settings, memory, callPeer, resolver, clock, log, hosts } = parts;
   const tell = limited(log, clock, STRANGERS_LINES, STRANGERS_INTERVAL_MS);
   const list = new MonitorList();
   const counters = makeCounters();
   const times = new PeerTimes(() => clock.wallClock());
   const store = new WatchedStore(timing(parts.store, times), { clock, log });
-  const memory = openPeerMemory(parts.stateDirectoryPath, { log, mayCompact: true, clock });
   const directory = new PeerDirectory({ resolver, memory, clock, log });
   const findLockManager = lockManagerFinder(callPeer, () => settings().sendUsingTcp);
   const watchers = new Set<CallbackWatcher>();

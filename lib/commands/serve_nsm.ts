@@ -24,7 +24,7 @@ import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { ownNetworkNamespace } from "../platform/network_namespace.ts";
 import { revokePermissions } from "../platform/permissions.ts";
-import { AlreadyRunningError, PidFile } from "../platform/pid_file.ts";
+import { AlreadyRunningError, PidFile, STATD_PID_FILE } from "../platform/pid_file.ts";
 import { dropPrivileges, type Identity, ownerOf } from "../platform/privileges.ts";
 import type { Invocation } from "../platform/role.ts";
 import { ServiceManager } from "../platform/sd_notify.ts";
@@ -32,8 +32,7 @@ import { onSignals } from "../platform/signals.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 import { StreamClient } from "../rpc/stream_client.ts";
 import { lockDirectory } from "../store/directory_lock.ts";
-import { openMonitorStore } from "../store/file_store.ts";
-import { layoutOf } from "../store/layout.ts";
+import { CONTROL_SOCKET, layoutOf, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
 import { HostsFiles } from "./hosts_files.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor } from "./monitor.ts";
@@ -43,8 +42,8 @@ import { PeerCalls } from "./peer_calls.ts";
 import { remembering } from "./recent_problems.ts";
 import { openControl, startSteering } from "./steering.ts";
 import { openUdpSocket } from "./udp_socket.ts";
+import { firstStateNumber, openMemory } from "./volatile_fallback.ts";
 
-const PID_FILE = "/run/rpc.statd.pid";
 const RPCBIND_SOCKET = "/run/rpcbind.sock";
 /** What root's files lose of their permissions: others have to read the state number. */
 const ROOT_UMASK = 0o022;
@@ -80,6 +79,9 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     new StreamClient(await connectUnix(RPCBIND_SOCKET), clientParts);
   const notifyPeers = async () => {
     const { calledAs } = invocation;
+    if (volatile !== undefined) {
+      return log.warning("Not running sm-notify: it has no list of peers");
+    }
     if (!settings.noNotify) await runSmNotify({ settings, calledAs, environment, log });
   };
   const mayRunPrograms = !settings.noNotify || settings.haCallout !== undefined;
@@ -92,9 +94,10 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   }
   using _lock = lockDirectory(stateDirectoryPath);
   const pidFile = openPidFile(owner, log);
+  const bootId = kernel.bootId();
+  const { store, peers, volatile } = openMemory({ settings, bootId, clock, log });
   await notifyPeers();
-  const store = openMonitorStore(stateDirectoryPath, { log });
-  const stateNumber = store.stateNumber();
+  const stateNumber = firstStateNumber(store);
   const localState = kernel.setLocalState(stateNumber);
   if (localState.outcome === "failed") {
     log.warning(`Cannot tell lockd our state number: ${localState.path}: ${localState.reason}`);
@@ -119,9 +122,9 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
 
   Deno.chdir(stateDirectoryPath);
   Deno.umask(UMASK);
-  const degraded: string[] = [];
-  const control = openControl(degraded, log);
-  const bootId = kernel.bootId();
+  const degraded = volatile === undefined ? [] : [volatile];
+  const socketPath = volatile === undefined ? CONTROL_SOCKET : VOLATILE_CONTROL_SOCKET;
+  const control = openControl(socketPath, degraded, log);
   const networkNamespace = ownNetworkNamespace();
   const drop = dropPrivileges(layout.monitorList);
   for (const warning of drop.warnings) log.warning(warning);
@@ -140,8 +143,8 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   });
   const monitor = makeMonitor({
     settings: () => live.current,
-    stateDirectoryPath,
     store,
+    memory: peers,
     stateNumber,
     callPeer,
     resolver,
@@ -200,9 +203,10 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   const transports = toBeRegistered(server.bound).map(({ netid, port }) => `${netid} ${port}`).join(
     ", ",
   );
-  const status = `Serving program 100024 on ${transports}`;
+  const serves = `Serving program 100024 on ${transports}`;
+  const status = volatile === undefined ? serves : `${serves}. ${volatile}`;
   manager.ready(status);
-  log.notice(`Ready. ${status}; state directory ${stateDirectoryPath}`);
+  log.notice(`Ready. ${serves}; state directory ${stateDirectoryPath}`);
   if (isBackground) tellReady();
 
   await stopped;
@@ -227,12 +231,12 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
  */
 function openPidFile(owner: Identity, log: Log): PidFile | undefined {
   try {
-    const file = PidFile.create(PID_FILE);
+    const file = PidFile.create(STATD_PID_FILE);
     file.giveTo(owner);
     return file;
   } catch (error) {
     if (error instanceof AlreadyRunningError) throw error;
-    log.warning(`Going on without a pid file at ${PID_FILE}: ${reasonOf(error)}`);
+    log.warning(`Going on without a pid file at ${STATD_PID_FILE}: ${reasonOf(error)}`);
     return undefined;
   }
 }

@@ -16,8 +16,12 @@ export interface Steering {
 }
 
 /** Opens the control socket before privileges are dropped; without it `degraded` says so. */
-export function openControl(degraded: string[], log: Log): Deno.UnixListener | undefined {
-  return attempt("control socket", listenForControl, degraded, log);
+export function openControl(
+  path: string,
+  degraded: string[],
+  log: Log,
+): Deno.UnixListener | undefined {
+  return attempt("control socket", () => listenForControl(path), degraded, log);
 }
 
 /** Begins to answer; what cannot be opened is a warning, and shows in the status. */

@@ -52,6 +52,12 @@ export const STATD = {
     option: { short: "n", long: "name", argument: "NAME" },
   }),
   stateDirectoryPath,
+  volatileFallback: setting({
+    kind: boolean,
+    default: false,
+    help: "Serve from memory, lost at the end, where the state directory is read-only.",
+    file: { section: "statd", key: "volatile-fallback" },
+  }),
   notifyMode: setting({
     kind: boolean,
     default: false,

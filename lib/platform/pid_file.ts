@@ -10,6 +10,9 @@
 
 import type { Identity } from "./privileges.ts";
 
+/** The pid file of rpc.statd. */
+export const STATD_PID_FILE = "/run/rpc.statd.pid";
+
 /** Another process has the pid file locked. */
 export class AlreadyRunningError extends Error {
   override readonly name = "AlreadyRunningError";

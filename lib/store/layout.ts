@@ -20,6 +20,8 @@ export const STATE_FILE = "state";
 export const PEERS_FILE = ".peers";
 /** Name of the control socket, in the state directory, so that two daemons do not share one. */
 export const CONTROL_SOCKET = ".statd.sock";
+/** Path of the control socket where nothing can be made in the state directory. */
+export const VOLATILE_CONTROL_SOCKET = "/run/rpc.statd.sock";
 
 /** The paths in a state directory. */
 export interface Layout {

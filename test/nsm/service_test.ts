@@ -15,9 +15,9 @@ import { dispatcher } from "../../lib/rpc/dispatch.ts";
 import { accessRule } from "../../lib/nsm/access.ts";
 import { decodeReply, encodeCall } from "../../lib/rpc/client.ts";
 import type { Args, Result } from "../../lib/rpc/program.ts";
+import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeResolver } from "../support/fake_resolver.ts";
-import { NoPeerMemory } from "../support/no_peer_memory.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
 const pure = { permissions: "none" } as const;

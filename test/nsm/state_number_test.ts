@@ -1,5 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { isOdd, nextStateNumber, upStateNumber } from "../../lib/nsm/state_number.ts";
+import {
+  isOdd,
+  nextStateNumber,
+  stateNumberOfBoot,
+  upStateNumber,
+} from "../../lib/nsm/state_number.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -24,4 +29,13 @@ Deno.test("isOdd() says so of negative numbers too", pure, () => {
     false,
     false,
   ]);
+});
+
+Deno.test("stateNumberOfBoot() is odd, positive and another one for another boot", pure, () => {
+  const cases = [
+    ["6f6b1c2e-27a5-4a34-9f0e-2d1f6f1f9a11", 0x6f6b1c2f],
+    ["ffffffff-27a5-4a34-9f0e-2d1f6f1f9a11", 0x7fffffff],
+    ["00000000-27a5-4a34-9f0e-2d1f6f1f9a11", 1],
+  ] as const;
+  for (const [bootId, number] of cases) assertEquals(stateNumberOfBoot(bootId), number);
 });

@@ -9,6 +9,7 @@ import {
 } from "../../lib/nsm/ports.ts";
 import { openMonitorStore } from "../../lib/store/file_store.ts";
 import { openNotifyStore } from "../../lib/store/notify_store.ts";
+import { VolatileStore } from "../../lib/store/volatile_store.ts";
 import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
 import {
   MemoryMonitorStore,
@@ -70,14 +71,8 @@ function sorted(records: readonly MonitorRecord[]): string[] {
   return records.map((it) => JSON.stringify({ ...it, priv: it.priv.toHex() })).toSorted();
 }
 
-const CASES: Record<string, (subject: Subject) => Promise<void>> = {
-  "load() finds nothing in an empty directory": async ({ monitor, notify }) => {
-    assertEquals(monitor().load(), []);
-    assertEquals(notify().load(), []);
-    await notify().remove({ fileName: "a", monName: "a", myName: "us", modifiedAt: 0 });
-    await monitor().remove([record("a")]);
-  },
-
+/** What a monitor list does for statd alone. */
+const MONITOR_CASES: Record<string, (subject: Pick<Subject, "monitor">) => Promise<void>> = {
   "put() keeps a record for each different registration": async ({ monitor }) => {
     const records = [
       record("a"),
@@ -157,6 +152,13 @@ const CASES: Record<string, (subject: Subject) => Promise<void>> = {
     assertEquals(sorted(monitor().load()), sorted(expected));
   },
 
+  "check() leaves nothing behind": async ({ monitor }) => {
+    const store = monitor();
+    await store.put(record("a"));
+    store.check();
+    assertEquals(sorted(monitor().load()), sorted([record("a")]));
+  },
+
   "a refused record does not keep others from being put": async ({ monitor }) => {
     const store = monitor();
     const results = await Promise.allSettled(
@@ -164,6 +166,18 @@ const CASES: Record<string, (subject: Subject) => Promise<void>> = {
     );
     assertEquals(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
     assertEquals(sorted(monitor().load()), sorted([record("a"), record("c")]));
+  },
+};
+
+/** What a monitor list and a notify list do together. */
+const CASES: Record<string, (subject: Subject) => Promise<void>> = {
+  ...MONITOR_CASES,
+
+  "load() finds nothing in an empty directory": async ({ monitor, notify }) => {
+    assertEquals(monitor().load(), []);
+    assertEquals(notify().load(), []);
+    await notify().remove({ fileName: "a", monName: "a", myName: "us", modifiedAt: 0 });
+    await monitor().remove([record("a")]);
   },
 
   "stateNumber() begins with 3 and advanceStateNumber() goes on to the next odd one": ({
@@ -235,4 +249,11 @@ for (const [where, { open, options }] of Object.entries(SUBJECTS)) {
       await run(subject);
     });
   }
+}
+
+for (const [name, run] of Object.entries(MONITOR_CASES)) {
+  Deno.test(`${name}, in memory that is lost`, { permissions: "none" }, async () => {
+    const store = new VolatileStore(5);
+    await run({ monitor: () => store });
+  });
 }

@@ -7,6 +7,7 @@ import { PMAP_PROG } from "../../lib/protocol/portmap.ts";
 import { RpcError } from "../../lib/rpc/errors.ts";
 import { openMonitorStore } from "../../lib/store/file_store.ts";
 import { openNotifyStore } from "../../lib/store/notify_store.ts";
+import { openPeerMemory } from "../../lib/store/peer_memory.ts";
 import { FakeClock } from "./fake_clock.ts";
 import { FakeResolver } from "./fake_resolver.ts";
 import { MemoryFiles } from "./memory_files.ts";
@@ -47,8 +48,8 @@ export function newMonitor(failsOnceIn = Infinity): MonitorUnderTest {
   const lockManagers = new LockManagers(failsOnceIn);
   const monitor = makeMonitor({
     settings: () => settings,
-    stateDirectoryPath: directory,
     store,
+    memory: openPeerMemory(directory, { log, mayCompact: true, clock }),
     stateNumber,
     callPeer: lockManagers,
     resolver,

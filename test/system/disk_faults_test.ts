@@ -38,6 +38,8 @@ interface DiskFault {
   readonly log: RegExp;
   /** What `nsmctl status` says. */
   readonly status: RegExp;
+  /** How `nsmctl list` ends, if not well. */
+  readonly list?: number;
 }
 
 const FAULTS: readonly DiskFault[] = [
@@ -84,7 +86,8 @@ const FAULTS: readonly DiskFault[] = [
     mon: REFUSED,
     unmon: SYSTEM_ERR,
     log: /STAT_FAIL .*10\.99\.9\.3.*No such file or directory/,
-    status: /No such file or directory/,
+    status: /Process \d+ serves what was at "\/var\/lib\/nfs" .*: umount "\/var\/lib\/nfs", or/,
+    list: 1,
   },
   {
     name: "a monitor list that nobody may write to",
@@ -120,6 +123,7 @@ for (const { name, cause, mend, ...expected } of FAULTS) {
     const { code, stdout, stderr } = await host.run(NSMCTL, "status");
     assertEquals(code, 1);
     assertMatch(stdout + stderr, expected.status);
+    assertEquals((await host.run(NSMCTL, "list")).code, expected.list ?? 0);
     const others = await replies(unmon({ monName: second }), nullCall);
     assertEquals(others, [expected.unmon, "SUCCESS"]);
     // What was acknowledged before is still done.

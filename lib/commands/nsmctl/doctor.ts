@@ -81,10 +81,10 @@ function readSettings(directory: string): Pick<Examiner, "settings" | "settingFa
 }
 
 async function askDaemon(stateDirectoryPath: string): Promise<DaemonAnswer> {
-  const reached = await reachDaemon(stateDirectoryPath, LOCAL_TIMEOUT_MS);
-  if (reached.outcome !== "reached") return reached;
-  using daemon = reached.daemon;
   try {
+    const reached = await reachDaemon(stateDirectoryPath, LOCAL_TIMEOUT_MS);
+    if (reached.outcome !== "reached") return reached;
+    using daemon = reached.daemon;
     const { status } = await daemon.ask({ command: "status" });
     if (status === undefined) throw new Error("it has another version");
     return { outcome: "answered", report: status };

@@ -1,0 +1,63 @@
+/**
+ * What takes the place of the state directory where nothing can be written: memory. Everything in it is
+ * lost when the process ends.
+ */
+
+import {
+  type MonitorRecord,
+  type MonitorStore,
+  type PeerFacts,
+  type PeerMemory,
+  StoreError,
+} from "../nsm/ports.ts";
+import { fileNameFault } from "./layout.ts";
+import { recordFault, registrationKey } from "./record_format.ts";
+
+/** A monitor list in memory. It refuses the same records as the one on disk, and never for want of room. */
+export class VolatileStore implements MonitorStore {
+  readonly #records = new Map<string, MonitorRecord>();
+  readonly #stateNumber: number;
+
+  /** `records` are those that there were at the start. */
+  constructor(stateNumber: number, records: readonly MonitorRecord[] = []) {
+    this.#stateNumber = stateNumber;
+    for (const record of records) this.#records.set(registrationKey(record), record);
+  }
+
+  load(): MonitorRecord[] {
+    return [...this.#records.values()];
+  }
+
+  otherNames(): readonly string[] {
+    return [];
+  }
+
+  put(record: MonitorRecord, replaced: MonitorRecord = record): Promise<void> {
+    const fault = fileNameFault(record.monName) ?? recordFault(record);
+    if (fault !== undefined) return Promise.reject(new StoreError("keep", record.monName, fault));
+    this.#records.delete(registrationKey(replaced));
+    this.#records.set(registrationKey(record), record);
+    return Promise.resolve();
+  }
+
+  remove(records: readonly MonitorRecord[]): Promise<void> {
+    for (const record of records) this.#records.delete(registrationKey(record));
+    return Promise.resolve();
+  }
+
+  stateNumber(): number {
+    return this.#stateNumber;
+  }
+
+  check(): void {}
+}
+
+/** A peer memory that forgets at once: the directory of peers knows them for as long as we live. */
+export class NoPeerMemory implements PeerMemory {
+  load(): Map<string, PeerFacts> {
+    return new Map();
+  }
+  note(): void {}
+  forget(): void {}
+  flush(): void {}
+}
