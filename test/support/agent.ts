@@ -75,6 +75,16 @@ async function sendDatagram(
   }
 }
 
+async function flood({ from, to, messages }: OrderTo<"flood">): Promise<Answer> {
+  const socket = openSocket(from, to);
+  try {
+    for (const message of messages) await socket.send(Uint8Array.fromHex(message), netAddress(to));
+    return { answers: "flood" };
+  } finally {
+    socket.close();
+  }
+}
+
 function sendStream({ from, to, pieces, records }: OrderTo<"stream">): Promise<Answer> {
   const answer = Promise.withResolvers<Answer>();
   let received = "";
@@ -169,6 +179,8 @@ async function carryOut(order: Order): Promise<Answer> {
   switch (order.do) {
     case "datagram":
       return await sendDatagram(order);
+    case "flood":
+      return await flood(order);
     case "stream":
       return await sendStream(order);
     case "serve":

@@ -77,6 +77,13 @@ export class Agent {
     return await this.#datagram(message, to, from, fence);
   }
 
+  /** Sends datagrams in a row, and waits for no replies. */
+  async flood(messages: readonly Bytes[], to: Endpoint, from: Source = {}): Promise<void> {
+    const hex = messages.map((message) => message.toHex());
+    const answer = await this.#order({ do: "flood", from, to, messages: hex });
+    if (answer.answers !== "flood") throw unexpected(answer);
+  }
+
   /** Writes pieces to a new connection; waits for so many records (0 is no number) or for its end. */
   async stream(
     pieces: readonly Bytes[],

@@ -21,6 +21,13 @@ export type Order =
     /** Sent behind the message: when its reply comes, there is none to the message any more. */
     readonly fence?: string;
   }
+  /** Sends datagrams as quickly as it can, and waits for no replies. */
+  | {
+    readonly do: "flood";
+    readonly from: Source;
+    readonly to: Endpoint;
+    readonly messages: readonly string[];
+  }
   /** Writes pieces to a connection and reads until `records` records have come, or its end. */
   | {
     readonly do: "stream";
@@ -44,6 +51,7 @@ export type Order =
 
 export type Answer =
   | { readonly answers: "datagram"; readonly reply: string | null; readonly from: Endpoint | null }
+  | { readonly answers: "flood" }
   | { readonly answers: "stream"; readonly records: readonly string[]; readonly isClosed: boolean }
   | { readonly answers: "serve"; readonly port: number }
   | { readonly answers: "failed"; readonly reason: string };

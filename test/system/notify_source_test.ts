@@ -1,0 +1,238 @@
+/**
+ * Who is believed to have rebooted: forged, repeated and genuine SM_NOTIFY in each mode of
+ * notify-source-check, and what the lock manager hears of them.
+ *
+ * That something does not happen is seen when a later genuine notice is the next thing that does.
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Agent } from "../support/agent_client.ts";
+import type { BackgroundProgram } from "../support/background_program.ts";
+import { type HostOptions, STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
+import { message, mon, notify, nullCall } from "../support/nsm_calls.ts";
+import { eventually } from "../support/patience.ts";
+import { ask, FOREGROUND, startStatd, STATD_PORT } from "../support/statd.ts";
+import { type NewHost, OUR_STATD, systemTest } from "../support/system_test.ts";
+
+const NEEDS = [OUR_STATD];
+const MONITORED = "SUCCESS 00000000 00000003";
+const PEER = "10.98.0.2";
+const FORGER = "10.98.0.66";
+const NETWORK = {
+  addresses: ["10.99.0.1/32", "fd99::1/128"],
+  strangers: ["10.98.0.0/24", "fd98::/64"],
+};
+
+/** Three times what one source may send at once, and less than a socket's buffer holds. */
+const FLOOD = 3_000;
+
+/** A host with our statd in one mode, its lock manager, and peers elsewhere. */
+class World {
+  #statd: BackgroundProgram | undefined;
+
+  private constructor(
+    readonly host: TestHost,
+    readonly agent: Agent,
+    readonly options: readonly string[],
+  ) {}
+
+  static async create(
+    newHost: NewHost,
+    options: readonly string[],
+    more: HostOptions = {},
+  ): Promise<World> {
+    const host = await newHost({ ...NETWORK, ...more });
+    const agent = new Agent(host);
+    await host.startRpcbind();
+    await agent.serve();
+    const world = new World(host, agent, [...FOREGROUND, ...options]);
+    await world.start();
+    return world;
+  }
+
+  get statd(): BackgroundProgram {
+    return this.#statd!;
+  }
+
+  async start(): Promise<void> {
+    this.#statd = await startStatd(this.host, this.options);
+  }
+
+  async monitor(monName: string): Promise<void> {
+    assertEquals(await ask(this.agent, mon({ monName })), MONITORED);
+  }
+
+  /** Has somebody at an address say that a host has rebooted. */
+  async notice(monName: string, state: number, from: string): Promise<void> {
+    await this.agent.datagram(message(notify(monName, state)), placeFor(from), { address: from });
+  }
+
+  /** Waits until the lock manager was told of these states in all, and statd has noted that it was. */
+  async told(states: readonly number[]): Promise<void> {
+    await this.agent.called(states.length);
+    assertEquals(this.#states(), states);
+    const noted = `"passedOn":${states.at(-1)}`;
+    await eventually(
+      `statd has ${noted}`,
+      () => this.remembered().includes(noted),
+    );
+  }
+
+  /** Ends statd; these are the states that the lock manager was told in all. */
+  async end(states: readonly number[]): Promise<void> {
+    assertEquals(await this.statd.stop(), 0);
+    assertEquals(this.#states(), states);
+  }
+
+  /** What statd remembers of the peers, in pieces. */
+  remembered(): string[] {
+    const path = this.host.path(`${STATE_DIRECTORY}/sm/.peers`);
+    return Deno.readTextFileSync(path).split(/[,}\]]/);
+  }
+
+  #states(): number[] {
+    return this.agent.calls.map((call) => parseInt(call.message.slice(-40, -32), 16));
+  }
+}
+
+/** Where statd is reached from an address. */
+function placeFor(from: string) {
+  return { address: from.includes(":") ? "fd99::1" : "10.99.0.1", port: STATD_PORT };
+}
+
+const ENFORCE = ["--check-notify-source", "enforce"];
+const ENFORCE_IN_FILE = { etc: { "nfs.conf": "[statd]\nnotify-source-check = enforce\n" } };
+const WAYS = [
+  { way: "option", options: ENFORCE, more: {} },
+  { way: "nfs.conf", options: [], more: ENFORCE_IN_FILE },
+];
+
+for (const { way, options, more } of WAYS) {
+  systemTest(`enforce (${way}): a forged notice calls nobody`, NEEDS, async (newHost) => {
+    const world = await World.create(newHost, options, more);
+    await world.monitor(PEER);
+    await world.notice(PEER, 5, FORGER);
+    const line = await world.statd.line(/is refused/);
+    assertMatch(line, /from 10\.98\.0\.66 is refused for peer "10\.98\.0\.2": .* no known address/);
+    await world.notice(PEER, 7, PEER);
+    await world.told([7]);
+    await world.end([7]);
+  });
+}
+
+systemTest("enforce: a replay calls nobody, after a restart neither", NEEDS, async (newHost) => {
+  const world = await World.create(newHost, ENFORCE);
+  await world.monitor(PEER);
+  await world.notice(PEER, 7, PEER);
+  await world.told([7]);
+  const states = [7];
+  // The last time after an end without a farewell.
+  for (const [next, signal] of [[9, "TERM"], [11, "KILL"], [13, "TERM"]] as const) {
+    for (const old of [...states, -3, 0]) await world.notice(PEER, old, PEER);
+    await world.statd.line(/is refused for peer "10\.98\.0\.2": state 0 is none/);
+    if (states.length > 1) await world.statd.line(/is refused .*: its state was \d+ before/);
+    await world.notice(PEER, next, PEER);
+    states.push(next);
+    await world.told(states);
+    await world.statd.stop(signal);
+    await world.start();
+  }
+  await world.end(states);
+});
+
+systemTest("enforce: a flood calls nobody, and delays nobody here", NEEDS, async (newHost) => {
+  const world = await World.create(newHost, ENFORCE);
+  await world.monitor(PEER);
+  const forged = Array.from({ length: FLOOD }, (_, i) => message(notify(PEER, 2 * i + 101)));
+  const flood = new Agent(world.host).flood(forged, placeFor(FORGER), { address: FORGER });
+  for (let times = 0; times < 20; times++) {
+    assertEquals(await ask(world.agent, nullCall), "SUCCESS");
+    await world.monitor(`10.98.0.${100 + times}`);
+  }
+  await flood;
+  assertMatch(await world.statd.line(/too many/), /from 10\.98\.0\.66: too many from there/);
+  await world.statd.line(/from 10\.98\.0\.66 is refused for peer/);
+  assertEquals(await ask(world.agent, nullCall), "SUCCESS");
+  await world.notice(PEER, 7, PEER);
+  await world.told([7]);
+  await world.end([7]);
+});
+
+/** Peers under the names by which they are monitored, and the addresses that they may have. */
+const PEERS: Readonly<Record<string, readonly string[]>> = {
+  "10.98.0.2": ["10.98.0.2"],
+  "fd98::2": ["fd98::2"],
+  "many.example": ["10.98.0.3", "10.98.0.4", "fd98::3"],
+  // A number, whose name has another number as well.
+  "10.98.0.5": ["10.98.0.5", "10.98.0.6", "fd98::5"],
+};
+const NAMES = [
+  ...PEERS["many.example"]!.map((address) => `${address} many.example`),
+  ...PEERS["10.98.0.5"]!.map((address) => `${address} five.example`),
+];
+
+systemTest(
+  "enforce: a genuine notice from each address is one callback",
+  NEEDS,
+  async (newHost) => {
+    const etc = { "host.conf": "multi on\n" };
+    const world = await World.create(newHost, ENFORCE, { hosts: NAMES, etc });
+    for (const monName of Object.keys(PEERS)) await world.monitor(monName);
+    const states: number[] = [];
+    const noticeFromEach = async () => {
+      for (const [monName, addresses] of Object.entries(PEERS)) {
+        for (const address of addresses) {
+          const state = 2 * states.length + 5;
+          await world.notice(monName, state, address);
+          states.push(state);
+          await world.told(states);
+        }
+      }
+    };
+    await noticeFromEach();
+    await eventually("all addresses are remembered", () => {
+      const remembered = world.remembered().join();
+      return Object.values(PEERS).flat().every((address) => remembered.includes(`"${address}"`));
+    });
+    // From here on the names stand for nothing.
+    await world.host.write("/etc/hosts", "127.0.0.1 localhost\n");
+    await noticeFromEach();
+    for (const signal of ["TERM", "KILL"]) {
+      await world.statd.stop(signal);
+      await world.start();
+      await noticeFromEach();
+    }
+    await world.end(states);
+    assert(!world.statd.lines.some((line) => line.includes("refused")));
+  },
+);
+
+for (const mode of ["warn", "off"]) {
+  systemTest(
+    `${mode}: a doubtful notice is passed on, but for the last state`,
+    NEEDS,
+    async (newHost) => {
+      const world = await World.create(newHost, ["--check-notify-source", mode]);
+      await world.monitor(PEER);
+      await world.notice(PEER, 7, FORGER);
+      await world.told([7]);
+      await world.notice(PEER, 5, PEER);
+      await world.told([7, 5]);
+      await world.notice(PEER, 5, FORGER);
+      await world.notice(PEER, 9, PEER);
+      await world.told([7, 5, 9]);
+      if (mode === "warn") {
+        await world.statd.line(/state 7 from 10\.98\.0\.66 is doubtful .*: .* no known address/);
+        await world.statd.line(/state 5 from 10\.98\.0\.2 is doubtful .*: its state was 7 before/);
+      }
+      assertEquals(await world.statd.stop("KILL"), 137);
+      const said = world.statd.lines.filter((line) => /doubtful|refused/.test(line));
+      await world.start();
+      await world.notice(PEER, 9, FORGER);
+      await world.notice(PEER, 11, PEER);
+      await world.told([7, 5, 9, 11]);
+      await world.end([7, 5, 9, 11]);
+      if (mode === "off") assertEquals(said, []);
+    },
+  );
+}
