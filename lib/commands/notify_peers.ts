@@ -60,7 +60,7 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
   const run = new NotifyRun(stateDirectoryPath, prepared.life, log);
   run.hold();
   const opener = new SourceOpener(settings.outgoingPort, log);
-  const sources = prepared.sources.map((source) => opener.open(source));
+  const sources = opener.open(prepared.sources);
   Deno.umask(UMASK);
   const drop = dropPrivileges(layoutOf(stateDirectoryPath).monitorList);
   for (const warning of drop.warnings) log.warning(warning);
@@ -78,7 +78,7 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
 
 async function runNotifier(
   { settings, prepared, records, totalMs, isInBackground, log }: RunParts,
-  sources: ReturnType<SourceOpener["open"]>[],
+  sources: ReturnType<SourceOpener["open"]>,
   signal: AbortSignal,
 ): Promise<NotifyCounts> {
   const { stateDirectoryPath, sendUsingTcp, peerPort, json } = settings;

@@ -1,18 +1,19 @@
 /** The sockets that sm-notify sends from, and the names that belong to them. */
 
 import { parsePortBlacklist, parseServices } from "../net/services.ts";
-import { type GivenAwayPorts, openReservedSocket } from "../net/reserved_port.ts";
-import { connectStream } from "../net/tcp.ts";
+import { connectFrom } from "../net/bound_stream.ts";
+import { type GivenAwayPorts, openReservedSocket, reservedPorts } from "../net/reserved_port.ts";
 import type { Log } from "../log.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { coarseTimers } from "../nsm/coarse_timers.ts";
 import { type CallPeer, reasonOf, type Resolver } from "../nsm/ports.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
 import { setReceiveBuffer } from "../platform/socket_options.ts";
+import { streamCalls } from "../platform/stream_calls.ts";
 import { isIpv6 } from "../protocol/universal_address.ts";
 import { quote } from "../quote.ts";
 import type { ClientParts } from "../rpc/client.ts";
-import { type DatagramSocket, TransportError } from "../rpc/transport.ts";
+import { type Connect, type DatagramSocket, TransportError } from "../rpc/transport.ts";
 import { PeerCalls } from "./peer_calls.ts";
 import { openUdpSocket } from "./udp_socket.ts";
 
@@ -79,6 +80,7 @@ export class SourceOpener {
   };
   /** By own address, which several names may share. */
   readonly #calls = new Map<string, PeerCalls>();
+  #givenAway: GivenAwayPorts | undefined;
 
   /** Port 0 is any. */
   constructor(port: number | undefined, log: Log) {
@@ -86,14 +88,22 @@ export class SourceOpener {
     this.#log = log;
   }
 
-  /** @throws {TransportError} When an address cannot be bound. */
-  open({ addresses }: SourcePlan): CallPeer {
-    if (addresses.length === 0) return this.#callsFromEverywhere();
-    const own = (isOfFamily: (address: string) => boolean) => {
-      const address = addresses.find(isOfFamily);
-      return address === undefined ? undefined : this.#callsFrom(address);
-    };
-    return byFamily(own((address) => !isIpv6(address)), own(isIpv6));
+  /**
+   * Opens the sources. One without an address of a peer's family sends there from that of another one,
+   * since each of their names is to reach every peer.
+   *
+   * @throws {TransportError} When an address cannot be bound.
+   */
+  open(plans: readonly SourcePlan[]): CallPeer[] {
+    const all = plans.flatMap(({ addresses }) => addresses);
+    return plans.map(({ addresses }) => {
+      if (addresses.length === 0) return this.#callsFromEverywhere();
+      const own = (isOfFamily: (address: string) => boolean) => {
+        const address = [...addresses, ...all].find(isOfFamily);
+        return address === undefined ? undefined : this.#callsFrom(address);
+      };
+      return byFamily(own((address) => !isIpv6(address)), own(isIpv6));
+    });
   }
 
   #callsFromEverywhere(): CallPeer {
@@ -110,10 +120,25 @@ export class SourceOpener {
     if (calls === undefined) {
       const socket = this.#socket(address);
       this.#enlargeBuffer(socket.local.port);
-      calls = new PeerCalls(socket, connectStream, this.#parts);
+      calls = new PeerCalls(socket, this.#connectFrom(address), this.#parts);
       this.#calls.set(address, calls);
     }
     return calls;
+  }
+
+  /** Connections leave from ports as the socket's is, several from one port. */
+  #connectFrom(address: string): Connect {
+    const { startTimer } = systemClock;
+    const ports = () => this.#port === undefined ? this.#reservedPorts() : [this.#port];
+    return connectFrom({ address, ports, calls: streamCalls, startTimer });
+  }
+
+  #reservedPorts(): number[] {
+    return reservedPorts(this.#givenAwayPorts(), this.#parts.randomXid());
+  }
+
+  #givenAwayPorts(): GivenAwayPorts {
+    return this.#givenAway ??= givenAwayPorts();
   }
 
   #socket(address: string): DatagramSocket {
@@ -124,7 +149,7 @@ export class SourceOpener {
     const randomNumber = this.#parts.randomXid;
     const { socket, note } = openReservedSocket({
       address,
-      givenAway: givenAwayPorts(),
+      givenAway: this.#givenAwayPorts(),
       randomNumber,
       startTimer,
     }, openUdpSocket);
@@ -141,12 +166,11 @@ export class SourceOpener {
   }
 }
 
-/** Calls from the own address of the same family; connections leave from wherever the system says. */
+/** Calls from the own address of the same family. */
 function byFamily(ipv4: PeerCalls | undefined, ipv6: PeerCalls | undefined): CallPeer {
   return {
     call: (program, name, args, to, transport, timeoutMs) => {
-      const own = isIpv6(to.address) ? ipv6 : ipv4;
-      const calls = transport === "tcp" ? own ?? ipv4 ?? ipv6 : own;
+      const calls = isIpv6(to.address) ? ipv6 : ipv4;
       if (calls !== undefined) return calls.call(program, name, args, to, transport, timeoutMs);
       const reason = "there is no own address of its family";
       return Promise.reject(new TransportError("send to", to, reason));
@@ -163,9 +187,7 @@ function givenAwayPorts(): GivenAwayPorts {
       return ""; // most systems have no blacklist
     }
   };
-  const services = parseServices(read("/etc/services"))
-    .filter(({ protocol }) => protocol === "udp")
-    .map(({ port }) => port);
+  const services = parseServices(read("/etc/services")).map(({ port }) => port);
   return {
     services: new Set(services),
     blacklist: parsePortBlacklist(read("/etc/bindresvport.blacklist")),

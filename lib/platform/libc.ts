@@ -23,8 +23,10 @@ const SYMBOLS = {
   readlink: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
   dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i64" },
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i64" },
   // ssize_t, but no datagram is longer, and a number is quicker than a bigint.
   recvfrom: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "buffer"], result: "i32" },
   sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "i32" },
@@ -80,8 +82,10 @@ const ERRNO_NAMES: Readonly<Record<number, string>> = {
   12: "ENOMEM", 13: "EACCES", 14: "EFAULT", 16: "EBUSY", 17: "EEXIST", 19: "ENODEV", 20: "ENOTDIR",
   21: "EISDIR", 22: "EINVAL", 23: "ENFILE", 24: "EMFILE", 30: "EROFS", 32: "EPIPE",
   36: "ENAMETOOLONG", 38: "ENOSYS", 40: "ELOOP", 88: "ENOTSOCK", 89: "EDESTADDRREQ", 90: "EMSGSIZE",
-  91: "EPROTOTYPE", 92: "ENOPROTOOPT", 95: "EOPNOTSUPP", 97: "EAFNOSUPPORT", 104: "ECONNRESET",
-  105: "ENOBUFS", 107: "ENOTCONN", 111: "ECONNREFUSED",
+  91: "EPROTOTYPE", 92: "ENOPROTOOPT", 95: "EOPNOTSUPP", 97: "EAFNOSUPPORT", 98: "EADDRINUSE",
+  99: "EADDRNOTAVAIL", 100: "ENETDOWN", 101: "ENETUNREACH", 103: "ECONNABORTED", 104: "ECONNRESET",
+  105: "ENOBUFS", 106: "EISCONN", 107: "ENOTCONN", 110: "ETIMEDOUT", 111: "ECONNREFUSED",
+  112: "EHOSTDOWN", 113: "EHOSTUNREACH", 114: "EALREADY", 115: "EINPROGRESS",
 };
 
 /** A call of the C library that failed; the message reads `setgroups: EPERM`. */
@@ -220,7 +224,7 @@ export async function addressesOfName(
 }
 
 /** The socket address of a numeric address as the C library reads it: `127.2`, `fe80::1%eth0`. */
-function numericAddress(address: string): Uint8Array<ArrayBuffer> | undefined {
+export function numericAddress(address: string): Uint8Array<ArrayBuffer> | undefined {
   if (!LOOKABLE.test(address)) return undefined;
   const list = new BigUint64Array(1);
   const code = library().getaddrinfo_numeric(cString(address), null, hints(AI_NUMERICHOST), list);

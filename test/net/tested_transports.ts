@@ -1,10 +1,13 @@
-/** UDP, by the runtime alone and with system calls, and TCP behind one face, for the same cases. */
+/** UDP and TCP behind one face, each by the runtime alone and with system calls, for the same cases. */
 
+import { connectFrom } from "../../lib/net/bound_stream.ts";
 import { openServer } from "../../lib/net/server_sockets.ts";
 import { serveStreams } from "../../lib/net/stream_server.ts";
 import { connectStream, listenStream } from "../../lib/net/tcp.ts";
 import { openDatagramSocket, serveDatagrams, type WithDatagramCalls } from "../../lib/net/udp.ts";
+import { systemClock } from "../../lib/platform/clock.ts";
 import { withDatagramCalls } from "../../lib/platform/datagram_calls.ts";
+import { streamCalls } from "../../lib/platform/stream_calls.ts";
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
 import { netidFor } from "../../lib/protocol/universal_address.ts";
 import type { ClientParts } from "../../lib/rpc/client.ts";
@@ -12,7 +15,7 @@ import { DatagramClient } from "../../lib/rpc/datagram_client.ts";
 import type { Args, Result } from "../../lib/rpc/program.ts";
 import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
 import { callOverStream } from "../../lib/rpc/stream_client.ts";
-import type { Endpoint, Respond } from "../../lib/rpc/transport.ts";
+import type { Connect, Endpoint, Respond } from "../../lib/rpc/transport.ts";
 import "../support/open_libc.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { RecordingLog } from "../support/recording_log.ts";
@@ -116,9 +119,17 @@ const udp = (label: string, withCalls?: WithDatagramCalls): TestedTransport => (
   },
 });
 
-const tcp: TestedTransport = {
+/** Connections that leave from a port of our choice, with time of their own. */
+const connectFromPort = connectFrom({
+  address: "::",
+  ports: () => [],
+  calls: streamCalls,
+  startTimer: systemClock.startTimer,
+});
+
+const tcp = (label: string, connect: Connect): TestedTransport => ({
   name: "tcp",
-  label: "tcp",
+  label,
   serve: (respond) => {
     const server = openServer({ port: 0, udp: false, tcp: true, startTimer });
     const log = new RecordingLog();
@@ -177,7 +188,7 @@ const tcp: TestedTransport = {
     const parts = clientParts(clock);
     return {
       call: (name, args, to, timeoutMs = TIMEOUT_MS) =>
-        callOverStream(connectStream, parts, nsmV1, name, args, to, timeoutMs),
+        callOverStream(connect, parts, nsmV1, name, args, to, timeoutMs),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   },
@@ -186,10 +197,11 @@ const tcp: TestedTransport = {
     await connection.write(toRecord(message));
     connection.close();
   },
-};
+});
 
 export const testedTransports = [
   udp("udp"),
-  tcp,
+  tcp("tcp", connectStream),
   udp("udp with system calls", withDatagramCalls),
+  tcp("tcp with system calls", connectFromPort),
 ];

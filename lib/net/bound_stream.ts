@@ -1,0 +1,159 @@
+/**
+ * TCP connections that leave from an address and a port of one's choice, for which the runtime has no
+ * option. System calls that never wait do the work: what cannot be done yet is tried again after a pause
+ * that doubles, so that an answer is noticed when at most as long again has gone by.
+ *
+ * Source: bindresvport(3) for the choice of the port.
+ */
+
+import {
+  type Connect,
+  type Endpoint,
+  type StartTimer,
+  type StreamConnection,
+  TransportError,
+} from "../rpc/transport.ts";
+import { systemCode } from "./errors.ts";
+import { pause } from "./pause.ts";
+
+/** The first pause in ms: a round trip in the same building. */
+const PAUSE_MIN_MS = 1;
+/** The longest pause in ms: with hundreds of connections the looks still cost next to nothing. */
+const PAUSE_MAX_MS = 50;
+
+/** Lets the system choose. */
+const ANY_PORT = 0;
+const EVERY_ADDRESS = "::";
+const EVERY_IPV4_ADDRESS = "0.0.0.0";
+
+/** System calls on TCP sockets, none of which waits; what they throw has a `code` such as `EADDRINUSE`. */
+export interface StreamCalls {
+  /** The struct sockaddr of an endpoint. */
+  socketAddress(endpoint: Endpoint): Uint8Array<ArrayBuffer>;
+  /** Opens a socket bound to an endpoint. */
+  open(local: Endpoint): number;
+  /** Begins to connect, or looks how far that is; whether the connection is there. */
+  connect(fd: number, to: Uint8Array<ArrayBuffer>): boolean;
+  /** Takes what has arrived: the number of bytes, 0 at the end; undefined when nothing has. */
+  receive(fd: number, into: Uint8Array<ArrayBuffer>): number | undefined;
+  /** Sends what there is room for: the number of bytes; undefined when there is none. */
+  send(fd: number, data: Uint8Array<ArrayBuffer>): number | undefined;
+  close(fd: number): void;
+}
+
+/** Where connections leave from. */
+export interface StreamSource {
+  /** Numeric address, `::` for all of both families. */
+  readonly address: string;
+  /** The ports to try for one connection, in order; any port when they are in use or not permitted. */
+  readonly ports: () => readonly number[];
+  readonly calls: StreamCalls;
+  readonly startTimer: StartTimer;
+}
+
+/** Opens TCP connections that leave from a source. */
+export function connectFrom(source: StreamSource): Connect {
+  return async (to, signal) => {
+    const stream = new BoundStream(source, begin(source, to), to);
+    const close = () => stream.close();
+    signal.addEventListener("abort", close);
+    try {
+      if (signal.aborted) close();
+      await stream.connected();
+      return stream;
+    } catch (error) {
+      close();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", close);
+    }
+  };
+}
+
+/** Begins to connect from the first port from which that is possible; returns the socket. */
+function begin({ address, ports, calls }: StreamSource, to: Endpoint): number {
+  const isFromEverywhere = address === EVERY_ADDRESS && !to.address.includes(":");
+  const own = isFromEverywhere ? EVERY_IPV4_ADDRESS : address;
+  let refusal: unknown;
+  for (const port of [...ports(), ANY_PORT]) {
+    let fd: number | undefined;
+    try {
+      fd = calls.open({ address: own, port });
+      calls.connect(fd, calls.socketAddress(to));
+      return fd;
+    } catch (error) {
+      if (fd !== undefined) calls.close(fd);
+      refusal = error;
+      if (!isOfPort(error, fd !== undefined)) break;
+    }
+  }
+  throw new TransportError("connect to", to, refusal);
+}
+
+/** Whether an error may be gone with another port. */
+function isOfPort(error: unknown, isBound: boolean): boolean {
+  const code = systemCode(error);
+  // Behind bind, it means that the port has a connection to the same place.
+  if (isBound) return code === "EADDRNOTAVAIL";
+  return code === "EADDRINUSE" || code === "EACCES" || code === "EPERM";
+}
+
+/** A connection, or one that is being made. */
+class BoundStream implements StreamConnection {
+  readonly #calls: StreamCalls;
+  readonly #startTimer: StartTimer;
+  readonly #fd: number;
+  readonly #closing = new AbortController();
+  #lastWrite: Promise<void> = Promise.resolve();
+
+  constructor({ calls, startTimer }: StreamSource, fd: number, readonly remote: Endpoint) {
+    this.#calls = calls;
+    this.#startTimer = startTimer;
+    this.#fd = fd;
+  }
+
+  /** Settles when the connection is there. */
+  async connected(): Promise<void> {
+    const address = this.#calls.socketAddress(this.remote);
+    await this.#attempt("connect to", () => this.#calls.connect(this.#fd, address) || undefined);
+  }
+
+  async read(into: Uint8Array): Promise<number | null> {
+    const bytes = into as Uint8Array<ArrayBuffer>;
+    const length = await this.#attempt("read from", () => this.#calls.receive(this.#fd, bytes));
+    return length === 0 ? null : length;
+  }
+
+  write(data: Uint8Array): Promise<void> {
+    const write = this.#lastWrite.then(() => this.#writeAll(data as Uint8Array<ArrayBuffer>));
+    this.#lastWrite = write.catch(() => {/* the writer was told */});
+    return write;
+  }
+
+  async #writeAll(data: Uint8Array<ArrayBuffer>): Promise<void> {
+    for (let at = 0; at < data.length;) {
+      const rest = data.subarray(at);
+      at += await this.#attempt("write to", () => this.#calls.send(this.#fd, rest));
+    }
+  }
+
+  close(): void {
+    if (!this.#closing.signal.aborted) this.#calls.close(this.#fd);
+    this.#closing.abort();
+  }
+
+  /** Tries again and again until there is a result, an error, or the connection was closed. */
+  async #attempt<T>(action: string, call: () => T | undefined): Promise<T> {
+    const { signal } = this.#closing;
+    try {
+      for (let pauseMs = PAUSE_MIN_MS;; pauseMs = Math.min(2 * pauseMs, PAUSE_MAX_MS)) {
+        if (signal.aborted) throw new Error("the connection was closed");
+        const result = call();
+        if (result !== undefined) return result;
+        await pause(this.#startTimer, pauseMs, signal);
+      }
+    } catch (error) {
+      throw new TransportError(action, this.remote, error);
+    }
+  }
+}
