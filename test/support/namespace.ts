@@ -129,6 +129,29 @@ export class TestHost implements AsyncDisposable, Place {
     return host;
   }
 
+  /** Joins two hosts by a cable; its ends get addresses such as `10.98.0.1/24`. */
+  static async join(
+    ...ends: readonly [
+      { readonly host: TestHost; readonly addresses: readonly string[] },
+      { readonly host: TestHost; readonly addresses: readonly string[] },
+    ]
+  ): Promise<void> {
+    const [one, other] = ends.map((
+      { host },
+    ) => ["name", "cable", "netns", String(host.#holderPid)]);
+    const args = ["link", "add", ...one!, "type", "veth", "peer", ...other!];
+    const { success, stderr } = await new Deno.Command("ip", { args }).output();
+    if (!success) throw new Error(`Cannot join hosts: ${new TextDecoder().decode(stderr)}`);
+    for (const { host, addresses } of ends) {
+      for (const address of addresses) {
+        // Without duplicate address detection, which would have to be waited for.
+        const more = address.includes(":") ? ["nodad"] : [];
+        await host.output("ip", "address", "add", address, "dev", "cable", ...more);
+      }
+      await host.output("ip", "link", "set", "cable", "up");
+    }
+  }
+
   /** Where the test finds a file of the host. A link to an absolute path leads out of the host. */
   path(inside: string): string {
     return `/proc/${this.#holderPid}/root${inside}`;

@@ -12,10 +12,10 @@ import {
   peerAddresses,
   stateNumber,
 } from "../support/many_peers_client.ts";
-import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
+import type { TestHost } from "../support/namespace.ts";
 import { eventually, inTime } from "../support/patience.ts";
 import { seededRandom } from "../support/seeded_random.ts";
-import { DEBIAN_STATD, systemTest } from "../support/system_test.ts";
+import { systemTest } from "../support/system_test.ts";
 
 const SM_NOTIFY = Deno.env.get("SM_NOTIFY") ??
   new URL("../../dist/sm-notify", import.meta.url).pathname;
@@ -173,25 +173,4 @@ systemTest("a run that is killed loses nobody, whenever it is", [SM_NOTIFY], asy
     assertEquals(untold, [], where);
   }
   assert(killed > KILLS / 2, `only ${killed} of ${KILLS} runs were killed before their end`);
-});
-
-systemTest("Debian's rpc.statd takes our notices, over IPv4 and IPv6", [
-  SM_NOTIFY,
-  DEBIAN_STATD,
-], async (newHost) => {
-  const host = await newHost({ addresses: ["10.99.0.1/32", "fd99::1/128"] });
-  await host.startRpcbind();
-  const statd = host.start(DEBIAN_STATD, "-F", "-d", "-L");
-  await eventually("statd is registered", async () => {
-    const { stdout } = await host.run("rpcinfo", "-s");
-    return /100024 .*udp6/.test(stdout);
-  });
-  const other = `${STATE_DIRECTORY}/other`;
-  await host.output("mkdir", "-p", `${other}/sm`, `${other}/sm.bak`);
-  await host.output("cp", "-a", `${STATE_DIRECTORY}/state`, other);
-  monitor(host, ["10.99.0.1", "fd99::1"]);
-  await host.output("sh", "-c", `mv ${STATE_DIRECTORY}/sm/* ${other}/sm`);
-  const { code, stderr } = await host.run(SM_NOTIFY, "-d", "-P", other, "-m", "1");
-  assertEquals(code, 0, stderr);
-  await statd.line(/nodeb\.example\.net/);
 });
