@@ -5,10 +5,11 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
+import { listed, ManyPeers } from "../support/many_peers_client.ts";
 import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
 import { mon, notify, PRIV, stat, unmon } from "../support/nsm_calls.ts";
 import { ask, READY, startStatd } from "../support/statd.ts";
-import { OUR_STATD, systemTest } from "../support/system_test.ts";
+import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const LINE = `0100007f 000186b5 00000003 00000010 ${PRIV}`;
 const GOOD = "10.99.9.9";
@@ -144,6 +145,41 @@ systemTest("a start passes over each damaged file of the list", [OUR_STATD], asy
   assertEquals(await next.stop(), 0);
 });
 
+systemTest(
+  "sm-notify passes over each damaged file of the notify list",
+  [OUR_SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    const peers = new ManyPeers(host);
+    await peers.ready();
+    await host.write("/run/victim", `${LINE} victim us\n`);
+    const making = IN_LIST.map(({ make, name }) =>
+      `${make} sm.bak/${name}; chown -h --reference=sm sm.bak/${name}`
+    );
+    const foreign = `echo "$L foreign us" >sm.bak/foreign; chmod 600 sm.bak/foreign`;
+    const good = `echo "$L 127.1.0.1 us" >sm.bak/127.1.0.1; rm sm/${GOOD}`;
+    const half = `(echo "$L 127.1.0.2 us"; printf 'no record') >sm.bak/127.1.0.2`;
+    const own = `chown --reference=sm sm.bak/127.*`;
+    await prepare(host, [...making, foreign, good, half, own].join("\n"));
+    const { code, stderr } = await host.run(OUR_SM_NOTIFY, "-d");
+    assertEquals(code, 0, stderr);
+    for (const { name, log } of IN_LIST) {
+      const lines = stderr.split("\n").filter((line) => line.includes(`/sm.bak/${name}"`));
+      assertEquals(lines.length, 1, stderr);
+      assertMatch(lines[0]!, new RegExp(`Skipping .*${log}`));
+    }
+    assertMatch(stderr, /Skipping .*foreign.*Permission denied/);
+    assertMatch(stderr, /Skipping 1 line of .*127\.1\.0\.2.*not a record/);
+    const told = await peers.report();
+    assertEquals([...told.keys()].sort(), ["127.1.0.1", "127.1.0.2"]);
+    const left = [...IN_LIST.map(({ name }) => name), "foreign", "127.1.0.2"];
+    assertEquals(listed(host, "sm.bak").sort(), left.sort());
+    const rest = host.path(`${STATE_DIRECTORY}/sm.bak/127.1.0.2`);
+    assertEquals(Deno.readTextFileSync(rest), "no record");
+    assertEquals(Deno.readTextFileSync(host.path("/run/victim")), `${LINE} victim us\n`);
+  },
+);
+
 /** Damage of what is not in the list itself. */
 const BESIDES: readonly {
   readonly does: string;
@@ -238,6 +274,12 @@ const BESIDES: readonly {
   {
     does: "a pid file of a process that is gone",
     make: "echo 99999 >/run/rpc.statd.pid",
+    log: READY,
+    state: "00000003",
+  },
+  {
+    does: "a pid file with the number of another program",
+    make: "echo 1 >/run/rpc.statd.pid",
     log: READY,
     state: "00000003",
   },

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
-import type { TestHost } from "../support/namespace.ts";
+import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
 import { message, mon, notify, nullCall, record, unmon } from "../support/nsm_calls.ts";
 import { eventually } from "../support/patience.ts";
 import {
@@ -18,6 +18,7 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const NEEDS = [OUR_STATD, "/usr/sbin/rpcinfo"];
 const DONE = "SUCCESS 00000000 00000003";
+const REFUSED = "SUCCESS 00000001 ffffffff";
 const REMOVED = "SUCCESS 00000003";
 const OUR_NSMCTL = new URL("../../dist/nsmctl", import.meta.url).pathname;
 const OUR_START_STATD = new URL("../../dist/start-statd", import.meta.url).pathname;
@@ -76,6 +77,21 @@ systemTest("registrations that a stranger removed are made by the next", NEEDS, 
   await startStatd(host);
   const ours = await registrations(host);
   assertEquals(ours.filter((line) => line.includes(".15.210")).length, 4, ours.join("\n"));
+});
+
+systemTest("an rpcbind that hangs at the start delays statd only", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const agent = new Agent(host);
+  const rpcbind = await startAside(host, "/sbin/rpcbind", "-f");
+  await eventually("rpcbind serves", async () => (await host.run("rpcinfo")).code === 0);
+  await host.kill(rpcbind, "STOP");
+  const statd = await startStatd(host);
+  assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), DONE);
+  await statd.line(/Not registered with rpcbind, trying again: .*no answer/);
+  await host.kill(rpcbind, "CONT");
+  await statd.line(/: Registered with rpcbind/);
+  assertEquals((await registrations(host)).length, 4);
+  assertEquals(await statd.stop(), 0);
 });
 
 /** What brings back a registration that root took from a living rpcbind. */
@@ -143,6 +159,57 @@ systemTest("addresses may come, go and come back", NEEDS, async (newHost) => {
     assertEquals(await ask(agent, mon({ monName: address })), DONE);
   }
   assertEquals(await from("10.99.0.1"), "10.99.0.1");
+  assertEquals(await statd.stop(), 0);
+});
+
+systemTest("the loopback device may go down and come back", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const { statd, agent } = await startAll(host);
+  assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), DONE);
+  await host.output("ip", "link", "set", "lo", "down");
+  await host.output("ip", "link", "set", "lo", "up");
+  assertEquals(await ask(agent, notify("10.99.9.1", 5)), "SUCCESS");
+  await agent.called(1);
+  const ipv6 = await agent.stream([record(message(nullCall))], 1, { ...STATD, address: "::1" });
+  assertEquals(ipv6.records.length, 1);
+  assertEquals((await registrations(host)).length, 4);
+  assertEquals(await statd.stop(), 0);
+});
+
+systemTest("a state directory may be moved away and back", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const agent = new Agent(host);
+  await host.output("cp", "-a", STATE_DIRECTORY, "/run/state");
+  const statd = await startStatd(host, [...QUIET, "-P", "/run/state"]);
+  assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), DONE);
+  await host.output("mv", "/run/state", "/run/elsewhere");
+  assertEquals(await ask(agent, mon({ monName: "10.99.9.2" })), REFUSED);
+  await statd.line(/STAT_FAIL .*10\.99\.9\.2.*No such file or directory/);
+  assertEquals(await ask(agent, nullCall), "SUCCESS");
+  await host.output("mv", "/run/elsewhere", "/run/state");
+  assertEquals(await ask(agent, mon({ monName: "10.99.9.2" })), DONE);
+  assertEquals(await ask(agent, unmon({ monName: "10.99.9.1" })), REMOVED);
+  assertEquals(await host.output("ls", "/run/state/sm"), "10.99.9.2\n");
+  assertEquals(await statd.stop(), 0);
+});
+
+systemTest("a lock manager that unregistered is told when it is back", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const agent = new Agent(host);
+  await host.startRpcbind();
+  await agent.serve();
+  const statd = await startStatd(host, QUIET);
+  assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), DONE);
+  assertEquals(await ask(agent, notify("10.99.9.1", 5)), "SUCCESS");
+  await agent.called(1);
+  // As when the last file system was unmounted: nobody is where it was, and rpcbind knows nothing.
+  await agent.serve({ isRegistered: false, conduct: "silent" });
+  for (const version of ["1", "3", "4"]) await host.output("rpcinfo", "-d", "100021", version);
+  assertEquals(await ask(agent, notify("10.99.9.1", 7)), "SUCCESS");
+  await statd.line(/Cannot tell lock manager .* that peer "10\.99\.9\.1" has state 7/);
+  await agent.serve();
+  await agent.called(2);
+  await statd.line(/Told lock manager .* that peer "10\.99\.9\.1" has state 7/);
   assertEquals(await statd.stop(), 0);
 });
 
