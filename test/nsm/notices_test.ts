@@ -10,6 +10,8 @@ import { FakeResolver } from "../support/fake_resolver.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
 const pure = { permissions: "none" } as const;
+/** Time for the look-ups of some peers, one after the other. */
+const SETTLING_MS = 30;
 
 function setUp(...monitored: string[]) {
   return setUpWith("warn", ...monitored);
@@ -18,6 +20,7 @@ function setUp(...monitored: string[]) {
 function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
   const resolver = new FakeResolver();
   const clock = new FakeClock();
+  const settle = () => clock.run(SETTLING_MS);
   const log = new RecordingLog();
   const list = new MonitorList();
   const directory = new PeerDirectory({ resolver, memory: new NoPeerMemory(), clock, log });
@@ -41,12 +44,7 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
   monitored.forEach(watch);
   const notify = (mon_name: string, address: string, state: number) =>
     notices.take({ mon_name, state }, { address, port: 700, netid: "udp" });
-  return { resolver, clock, log, list, directory, called, counters, notify, watch };
-}
-
-/** Lets promises that are ready run; look-ups of the fake name service take a few turns. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+  return { resolver, clock, log, list, directory, called, counters, notify, watch, settle };
 }
 
 Deno.test("take() finds a peer by the same name in any letter case, at once", pure, () => {
@@ -65,7 +63,7 @@ Deno.test(
   "take() finds a peer by a learned alias or address without asking again",
   pure,
   async () => {
-    const { resolver, called, notify, watch } = setUp();
+    const { resolver, called, notify, watch, settle } = setUp();
     resolver.addHost("nodeb.example.net", ["10.0.0.2", "fd77::2"], ["nodeb"]);
     watch("nodeb");
     await settle();
@@ -79,7 +77,7 @@ Deno.test(
 );
 
 Deno.test("take() asks the name service where what is known does not decide", pure, async () => {
-  const { resolver, called, notify } = setUp("10.0.0.2");
+  const { resolver, called, notify, settle } = setUp("10.0.0.2");
   await settle();
   resolver.addHost("nodeb.example.net", ["10.0.0.3", "10.0.0.2"]);
   notify("NODEB.example.net", "10.0.0.3", 5);
@@ -95,7 +93,7 @@ Deno.test("take() passes a state on once, and any other state again", pure, () =
 });
 
 Deno.test("take() leaves strangers' notices without consequence", pure, async () => {
-  const { called, notify, log } = setUp("nodeb");
+  const { called, notify, log, settle } = setUp("nodeb");
   assertEquals(notify("nodec\n", "192.0.2.9", 5), true);
   await settle();
   assertEquals(called, []);
@@ -121,7 +119,7 @@ Deno.test(
   "take() believes a name from anywhere to warn, and warns when DNS does not know it",
   pure,
   async () => {
-    const { resolver, called, counters, notify, watch, log } = setUpWith("warn");
+    const { resolver, called, counters, notify, watch, log, settle } = setUpWith("warn");
     resolver.addHost("nodeb", ["10.0.0.2"]);
     watch("nodeb");
     await settle();
@@ -140,7 +138,7 @@ Deno.test(
   "take() refuses a name from elsewhere to enforce, and believes each of its addresses",
   pure,
   async () => {
-    const { resolver, called, counters, notify, watch } = setUpWith("enforce");
+    const { resolver, called, counters, notify, watch, settle } = setUpWith("enforce");
     resolver.addHost("nodeb", ["10.0.0.2", "fd77::2"]);
     watch("nodeb");
     await settle();
@@ -157,7 +155,7 @@ Deno.test(
   "take() asks again for the addresses of a peer before it refuses to enforce",
   pure,
   async () => {
-    const { resolver, called, notify, watch } = setUpWith("enforce");
+    const { resolver, called, notify, watch, settle } = setUpWith("enforce");
     resolver.addHost("nodeb", ["10.0.0.2"]);
     watch("nodeb");
     await settle();
@@ -172,7 +170,7 @@ Deno.test(
   "take() does not trust the name that a source gives itself to enforce",
   pure,
   async () => {
-    const { resolver, called, counters, notify, watch } = setUpWith("enforce");
+    const { resolver, called, counters, notify, watch, settle } = setUpWith("enforce");
     resolver.addHost("nodeb", ["10.0.0.2"]);
     watch("nodeb");
     await settle();
@@ -193,7 +191,7 @@ Deno.test(
   "take() leaves a flood from one address unanswered, and others untouched",
   pure,
   async () => {
-    const { called, notify } = setUpWith("off", "10.0.0.2");
+    const { called, notify, settle } = setUpWith("off", "10.0.0.2");
     await settle();
     const taken = Array.from({ length: 2000 }, (_, i) => notify("10.0.0.2", "192.0.2.9", i + 1));
     assertEquals([taken.filter(Boolean).length, called.length], [1024, 1024]);
@@ -206,7 +204,7 @@ Deno.test(
   "take() does not hold a notice against a registration that is younger",
   pure,
   async () => {
-    const { resolver, called, notify, watch } = setUp("nodeb");
+    const { resolver, called, notify, watch, settle } = setUp("nodeb");
     await settle();
     resolver.addHost("nodec", ["10.0.0.3"]);
     let answer = () => {};

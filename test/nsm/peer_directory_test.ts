@@ -6,6 +6,8 @@ import { FakeResolver } from "../support/fake_resolver.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
 const pure = { permissions: "none" } as const;
+/** Time for the look-ups of some peers, one after the other. */
+const SETTLING_MS = 30;
 
 class MapMemory implements PeerMemory {
   readonly facts = new Map<string, PeerFacts>();
@@ -25,17 +27,14 @@ function setUp() {
   const resolver = new FakeResolver();
   const memory = new MapMemory();
   const clock = new FakeClock();
+  const settle = () => clock.run(SETTLING_MS);
   const log = new RecordingLog();
   const open = () => new PeerDirectory({ resolver, memory, clock, log });
-  return { resolver, memory, clock, log, open };
-}
-
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+  return { resolver, memory, clock, log, open, settle };
 }
 
 Deno.test("add() learns official name and addresses, and remembers them", pure, async () => {
-  const { resolver, memory, open } = setUp();
+  const { resolver, memory, open, settle } = setUp();
   resolver.addHost("nodeb.example.net", ["10.0.0.2", "fd77::2"], ["nodeb"]);
   const directory = open();
   directory.add("NodeB");
@@ -50,7 +49,7 @@ Deno.test("add() learns official name and addresses, and remembers them", pure, 
 });
 
 Deno.test("add() of an address learns its name and that name's other addresses", pure, async () => {
-  const { resolver, open } = setUp();
+  const { resolver, open, settle } = setUp();
   resolver.addHost("nodeb.example.net", ["10.0.0.2", "fd77::2"]);
   const directory = open();
   directory.add("10.0.0.2");
@@ -60,7 +59,7 @@ Deno.test("add() of an address learns its name and that name's other addresses",
 });
 
 Deno.test("add() of an address without a name is complete", pure, async () => {
-  const { open, log } = setUp();
+  const { open, log, settle } = setUp();
   const directory = open();
   directory.add("192.0.2.1");
   await settle();
@@ -68,7 +67,7 @@ Deno.test("add() of an address without a name is complete", pure, async () => {
 });
 
 Deno.test("a new life knows what the last one learned, without asking", pure, async () => {
-  const { resolver, open } = setUp();
+  const { resolver, open, settle } = setUp();
   resolver.addHost("nodeb", ["10.0.0.2"]);
   open().add("nodeb");
   await settle();
@@ -81,7 +80,7 @@ Deno.test("a new life knows what the last one learned, without asking", pure, as
 });
 
 Deno.test("add() says once that a name does not resolve, and asks again later", pure, async () => {
-  const { resolver, clock, log, open } = setUp();
+  const { resolver, clock, log, open, settle } = setUp();
   const directory = open();
   directory.add("nodeb");
   await settle();
@@ -97,7 +96,7 @@ Deno.test("add() says once that a name does not resolve, and asks again later", 
 });
 
 Deno.test("add() looks up a few peers at a time, and all in the end", pure, async () => {
-  const { resolver, open } = setUp();
+  const { resolver, open, settle } = setUp();
   let release = () => {};
   resolver.gate = new Promise((resolve) => release = resolve);
   const directory = open();
@@ -110,7 +109,7 @@ Deno.test("add() looks up a few peers at a time, and all in the end", pure, asyn
 });
 
 Deno.test("remove() forgets a peer, also while it is looked up", pure, async () => {
-  const { resolver, memory, open } = setUp();
+  const { resolver, memory, open, settle } = setUp();
   resolver.addHost("nodeb", ["10.0.0.2"]);
   const directory = open();
   directory.add("nodeb");
@@ -121,7 +120,7 @@ Deno.test("remove() forgets a peer, also while it is looked up", pure, async () 
 });
 
 Deno.test("stop() ends the asking again", pure, async () => {
-  const { resolver, clock, open } = setUp();
+  const { resolver, clock, open, settle } = setUp();
   resolver.outage = "Temporary failure in name resolution";
   const directory = open();
   directory.add("nodeb");
@@ -148,7 +147,7 @@ Deno.test("rememberedState() and isOwed() tell what an earlier life left undone"
 });
 
 Deno.test("isAddressOf() knows learned addresses, whatever their scope", pure, async () => {
-  const { resolver, open } = setUp();
+  const { resolver, open, settle } = setUp();
   resolver.addHost("nodeb", ["10.0.0.2", "fe80::2%eth0"]);
   const directory = open();
   directory.add("nodeb");
@@ -165,7 +164,7 @@ Deno.test(
   "add() believes the names that it is given, before and after look-ups",
   pure,
   async () => {
-    const { resolver, open } = setUp();
+    const { resolver, open, settle } = setUp();
     resolver.addHost("nodeb", ["10.0.0.2"]);
     const directory = open();
     directory.add("nodeb", ["Former.example"]);

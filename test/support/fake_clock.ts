@@ -2,6 +2,9 @@
 
 import type { Clock } from "../../lib/nsm/ports.ts";
 
+/** Turns of the microtask queue after which nothing is ready any more, with the fakes that we have. */
+const PROMISE_TURNS = 50;
+
 interface Timer {
   readonly at: number;
   readonly action: () => void;
@@ -55,6 +58,14 @@ export class FakeClock implements Clock {
       next.action();
     }
     this.#now = end;
+  }
+
+  /** The same, millisecond by millisecond, with all that waits for a promise in between. */
+  async run(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed++) {
+      this.advance(1);
+      for (let turn = 0; turn < PROMISE_TURNS; turn++) await Promise.resolve();
+    }
   }
 
   /** The earliest timer, of several the one that was started first. */
