@@ -19,6 +19,9 @@ const SYMBOLS = {
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  // ssize_t, but no more is read at once.
+  read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   readlink: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
   dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -108,8 +111,12 @@ export class LibcError extends Error {
  */
 export function checked<T extends number | bigint>(call: string, result: T): T {
   if (result >= 0) return result;
-  const errno = new Int32Array(copied(library().__errno_location(), 4).buffer);
-  throw new LibcError(call, errno[0]!);
+  throw new LibcError(call, lastErrno());
+}
+
+/** Why a call made just before, on this thread, has failed, as the number of errno(3). */
+export function lastErrno(): number {
+  return new Int32Array(copied(library().__errno_location(), 4).buffer)[0]!;
 }
 
 /** What is in memory at an address. */

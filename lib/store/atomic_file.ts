@@ -123,10 +123,7 @@ export function syncDirectory(fs: FileSystem, directory: string): void {
  * @throws {Error} When there is something else than a file that can be read and is not too long.
  */
 export function readText(fs: FileSystem, path: string): FileText {
-  const facts = fs.facts(path);
-  if (facts === undefined) return undefined;
-  if (!facts.isFile) throw new Error("it is not a regular file");
-  const text = fs.read(path, FILE_MAX_BYTES + 1);
+  const text = fs.readOwn(path, FILE_MAX_BYTES + 1);
   if (text !== undefined && text.length > FILE_MAX_BYTES) {
     throw new Error(`it is longer than ${FILE_MAX_BYTES} bytes`);
   }

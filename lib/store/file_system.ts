@@ -9,6 +9,9 @@
  * take longer, and they share a pool of threads with the name service.
  */
 
+import { ReadableFile } from "../platform/file_reading.ts";
+import { LibcError } from "../platform/libc.ts";
+
 /** What is at a path, not following a symbolic link. */
 export interface FileFacts {
   readonly isFile: boolean;
@@ -50,6 +53,8 @@ export interface FileSystem {
    * regular file fails: a pipe would keep us waiting for ever.
    */
   read(path: string, maxBytes: number): string | undefined;
+  /** The same, where a symbolic link is no regular file either. */
+  readOwn(path: string, maxBytes: number): string | undefined;
   /** Makes a file that must not exist; no symbolic link is followed. `mode` is subject to the umask. */
   create(path: string, mode: number): NewFile;
   /** Appends text by one call; makes the file where it is missing. No symbolic link is followed. */
@@ -78,23 +83,11 @@ export class RealFileSystem implements FileSystem {
   }
 
   read(path: string, maxBytes: number): string | undefined {
-    const file = unlessMissing(() => {
-      if (!Deno.statSync(path).isFile) throw new Error("it is not a regular file");
-      return Deno.openSync(path);
-    });
-    if (file === undefined) return undefined;
-    try {
-      let text = "";
-      for (;;) {
-        const buffer = this.#buffer.subarray(0, Math.min(maxBytes - text.length, READ_BYTES));
-        const length = file.readSync(buffer) ?? 0;
-        text += toText(buffer.subarray(0, length));
-        // A regular file is read short only at its end.
-        if (length < buffer.length || text.length === maxBytes) return text;
-      }
-    } finally {
-      file.close();
-    }
+    return this.#read(path, maxBytes, true);
+  }
+
+  readOwn(path: string, maxBytes: number): string | undefined {
+    return this.#read(path, maxBytes, false);
   }
 
   create(path: string, mode: number): NewFile {
@@ -133,6 +126,28 @@ export class RealFileSystem implements FileSystem {
       syncAside: () => directory.sync(),
       close: () => directory.close(),
     };
+  }
+
+  #read(path: string, maxBytes: number, followsLinks: boolean): string | undefined {
+    using file = openToRead(path, followsLinks);
+    if (file === undefined) return undefined;
+    let text = "";
+    for (;;) {
+      const buffer = this.#buffer.subarray(0, Math.min(maxBytes - text.length, READ_BYTES));
+      const length = file.read(buffer);
+      text += toText(buffer.subarray(0, length));
+      if (length < buffer.length || text.length === maxBytes) return text;
+    }
+  }
+}
+
+/** Opens by the quick way; why it fails is asked of the runtime, which has words for people. */
+function openToRead(path: string, followsLinks: boolean): ReadableFile | undefined {
+  try {
+    return ReadableFile.open(path, { followsLinks });
+  } catch (error) {
+    if (error instanceof LibcError) Deno.openSync(path).close();
+    throw error;
   }
 }
 

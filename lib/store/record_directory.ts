@@ -106,7 +106,7 @@ function recordsOf(fs: FileSystem, path: string, log: Log): readonly MonitorReco
   };
   let text: FileText;
   try {
-    text = fs.read(path, FILE_MAX_BYTES + 1);
+    text = fs.readOwn(path, FILE_MAX_BYTES + 1);
   } catch (error) {
     return skip(reasonOf(error));
   }

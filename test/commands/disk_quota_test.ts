@@ -3,6 +3,7 @@
  * test: the kernels that this runs on have no quotas.
  */
 
+import "../support/open_libc.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Mon, nsmV1 } from "../../lib/protocol/nsm.ts";
 import { decodeReply, encodeCall } from "../../lib/rpc/client.ts";

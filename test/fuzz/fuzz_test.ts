@@ -3,6 +3,7 @@
  * it, and TEST_SEED in the environment repeats it. The long run is `deno task fuzz`.
  */
 
+import "../support/open_libc.ts";
 import { assert } from "@std/assert";
 import { seededRandom } from "../support/seeded_random.ts";
 import { fuzz } from "./runner.ts";

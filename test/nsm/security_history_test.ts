@@ -5,6 +5,7 @@
  * Source: the CERT advisories and CVE entries named; the change log of nfs-utils.
  */
 
+import "../support/open_libc.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { decideAccess, parseAccessFile } from "../../lib/nsm/hosts_access.ts";
 import { hostNameFault } from "../../lib/nsm/host_name.ts";

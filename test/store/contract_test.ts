@@ -1,5 +1,6 @@
 /** What both stores promise to those who use them, whatever they are made of. */
 
+import "../support/open_libc.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   type MonitorRecord,

@@ -1,3 +1,4 @@
+import "../support/open_libc.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type MonitorRecord, type MonitorStore, StoreError } from "../../lib/nsm/ports.ts";
 import { openMonitorStore } from "../../lib/store/file_store.ts";

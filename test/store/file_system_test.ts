@@ -1,3 +1,4 @@
+import "../support/open_libc.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RealFileSystem } from "../../lib/store/file_system.ts";
 

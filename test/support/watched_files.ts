@@ -12,6 +12,7 @@ export class WatchedFiles implements FileSystem {
   list: FileSystem["list"] = (directory) => this.#fs.list(directory);
   facts: FileSystem["facts"] = (path) => this.#fs.facts(path);
   read: FileSystem["read"] = (path, maxBytes) => this.#fs.read(path, maxBytes);
+  readOwn: FileSystem["readOwn"] = (path, maxBytes) => this.#fs.readOwn(path, maxBytes);
   openDirectory: FileSystem["openDirectory"] = (path) => this.#fs.openDirectory(path);
 
   create: FileSystem["create"] = (path, mode) => {
