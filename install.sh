@@ -30,7 +30,7 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
 links=(sm-notify nsmctl start-statd)
 embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
-peers=(rpcbind nfs-common iproute2 mandoc libfaketime)
+peers=(rpcbind nfs-common iproute2 mandoc libfaketime zsh fish python3-prometheus-client)
 
 # ---- toolchain -----------------------------------------------------------------------------------
 

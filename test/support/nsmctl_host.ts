@@ -5,7 +5,9 @@ import type { BackgroundProgram } from "./background_program.ts";
 import type { Ended, HostOptions, TestHost } from "./namespace.ts";
 import { type NewHost, OUR_STATD } from "./system_test.ts";
 
-export const OUR_NSMCTL = new URL("../../dist/nsmctl", import.meta.url).pathname;
+/** Where our programs are. */
+export const OUR_FOLDER = new URL("../../dist", import.meta.url).pathname;
+export const OUR_NSMCTL = `${OUR_FOLDER}/nsmctl`;
 
 /** An address of the host, and its name. */
 export const OWN_ADDRESS = "10.99.0.1";

@@ -1,13 +1,21 @@
 /** Every command of nsmctl against the compiled daemon, with it and without it. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import project from "../../deno.json" with { type: "json" };
 import schema from "../../conf/nsmctl.schema.json" with { type: "json" };
 import { faultsOf, type Schema } from "../support/json_schema.ts";
 import { message, mon, notify } from "../support/nsm_calls.ts";
-import { NsmctlHost, OUR_NSMCTL, OWN_ADDRESS, STATD_PORT } from "../support/nsmctl_host.ts";
+import {
+  NsmctlHost,
+  OUR_FOLDER,
+  OUR_NSMCTL,
+  OWN_ADDRESS,
+  STATD_PORT,
+} from "../support/nsmctl_host.ts";
 import { eventually } from "../support/patience.ts";
 import { readMetrics } from "../support/prometheus_text.ts";
 import { OUR_STATD, systemTest } from "../support/system_test.ts";
+import { pathOf, SCRIPT, TAB, TypedShell } from "../support/typed_shell.ts";
 
 const NEEDS = [OUR_NSMCTL, OUR_STATD];
 const STATE = "/var/lib/nfs";
@@ -15,8 +23,12 @@ const STATD = { address: "127.0.0.1", port: STATD_PORT };
 const PEER = "10.99.0.9";
 
 /** Declares a test that gets a healthy host, without statd. */
-function nsmctlTest(name: string, body: (host: NsmctlHost) => Promise<void>): void {
-  systemTest(`nsmctl ${name}`, NEEDS, async (newHost) => {
+function nsmctlTest(
+  name: string,
+  body: (host: NsmctlHost) => Promise<void>,
+  ...needs: string[]
+): void {
+  systemTest(`nsmctl ${name}`, [...NEEDS, ...needs], async (newHost) => {
     await using resources = new AsyncDisposableStack();
     const hosts = ["10.99.0.9 peer.example.net peer"];
     await body(await NsmctlHost.create(newHost, resources, { hosts }));
@@ -299,6 +311,36 @@ nsmctlTest("metrics can be read over TCP and from a Unix socket", async (host) =
   }
 });
 
+/** Prometheus' own reader for Python (package python3-prometheus-client). */
+const PROMETHEUS = "/usr/lib/python3/dist-packages/prometheus_client/parser.py";
+const PYTHON = "/usr/bin/python3";
+/** Prints the type of each family and the number of its samples. */
+const READ_METRICS = `import json, sys
+from prometheus_client.parser import text_string_to_metric_families as families
+print(json.dumps({f.name: [f.type, len(f.samples)] for f in families(sys.stdin.read())}))`;
+
+systemTest(
+  "metrics are what Prometheus' own reader takes",
+  [...NEEDS, PYTHON, PROMETHEUS],
+  async (newHost) => {
+    await using resources = new AsyncDisposableStack();
+    const nsmctlHost = await NsmctlHost.create(newHost, resources, {
+      etc: { "nfs.conf": "[statd]\nmetrics=127.0.0.1:9199\n" },
+    });
+    await nsmctlHost.startStatd();
+    const { host } = nsmctlHost;
+    const url = "http://127.0.0.1:9199/metrics";
+    const text = await host.output("curl", "-sS", url);
+    const pipe = `curl -sS ${url} | ${PYTHON} -I -c "$1"`;
+    const theirs = JSON.parse(await host.output("bash", "-c", pipe, "bash", READ_METRICS));
+    const ours = Array.from(
+      readMetrics(text),
+      ([name, { type, samples }]) => [name.replace(/_total$/, ""), [type, samples.size]] as const,
+    );
+    assertEquals(theirs, Object.fromEntries(ours));
+  },
+);
+
 nsmctlTest("the control socket bears whatever is sent to it", async (host) => {
   await host.startStatd();
   const connect = () =>
@@ -326,27 +368,82 @@ nsmctlTest("the control socket bears whatever is sent to it", async (host) => {
   );
 });
 
-nsmctlTest("completion is accepted by bash, and help by people", async (host) => {
-  const { stdout } = await host.run("completion", "bash");
-  await host.host.write("/run/completion", stdout);
-  const complete = (line: string) =>
-    `. /run/completion; PATH=${OUR_NSMCTL.replace("/nsmctl", "")}:$PATH; COMP_WORDS=(${line}); ` +
-    `COMP_CWORD=$((\${#COMP_WORDS[@]}-1)); _nsmctl; echo "\${COMPREPLY[@]}"`;
-  await host.putRecord("sm", PEER);
-  const reply = (line: string) => host.host.output("bash", "-c", complete(line));
-  assertEquals(await reply("nsmctl decl"), "declare-rebooted\n");
-  assertEquals(await reply("nsmctl status --q"), "--quiet\n");
-  assertEquals(await reply("nsmctl test 10"), `${PEER}\n`);
-  assertEquals(await reply("nsmctl completion z"), "zsh\n");
-  for (const shell of ["zsh", "fish"]) assertEquals((await host.run("completion", shell)).code, 0);
+/** Typed lines, and what comes of them where completion works. */
+const TYPED: readonly (readonly [line: string, answer: RegExp])[] = [
+  [`nsmctl decl${TAB}--he${TAB}`, /usage: nsmctl declare-rebooted/],
+  [`nsmctl status --qui${TAB}|| echo un''healthy`, /unhealthy/],
+  [`nsmctl list ${TAB}`, /M +peer\.example\.net +me\.example\.net/],
+  [`nsmctl completion z${TAB}| head -1`, /#compdef nsmctl/],
+  [
+    `nsmctl -P ${STATE.slice(0, -1)}${TAB} li${TAB} --js${TAB}`,
+    /"stateDirectory": "\/var\/lib\/nfs/,
+  ],
+  [`nsmctl -N ${TAB}&& echo clea''red`, /cleared/],
+];
+
+for (const shell of ["bash", "zsh", "fish"] as const) {
+  const name = `nsmctl completion is of use on a terminal with ${shell}`;
+  systemTest(name, [...NEEDS, SCRIPT, pathOf(shell)], async (newHost) => {
+    await using resources = new AsyncDisposableStack();
+    const host = await NsmctlHost.create(newHost, resources);
+    await host.putRecord("sm", "peer.example.net");
+    await host.putRecord("sm", "$(touch${IFS}owned)"); // any user on the host can have this put there
+    const { stdout } = await host.run("completion", shell);
+    const typed = await TypedShell.start(host.host, shell, OUR_FOLDER, stdout);
+    for (const [line, answer] of TYPED) await typed.type(line, answer);
+    const made = await host.host.output("find", "/run/home", "-name", "owned");
+    assertEquals(made, "", "a peer's name was executed");
+  });
+}
+
+nsmctlTest("help is there for each command, with an example", async (host) => {
   assertEquals((await host.run("completion", "csh")).code, 2);
   const help = await host.run("--help");
   assertEquals(help.code, 0);
-  for (const [, command] of help.stdout.matchAll(/^ {2}([a-z][a-z-]+) {2,}[A-Z]/gm)) {
+  const commands = [...help.stdout.matchAll(/^ {2}([a-z][a-z-]+) {2,}[A-Z]/gm)];
+  assertEquals(commands.length, 9);
+  for (const [, command] of commands) {
     const { code, stdout } = await host.run(command!, "--help");
     assertEquals(code, 0);
     assertMatch(stdout, /^usage: nsmctl .*\n\n[^\n]+\n[^]*\nExample: nsmctl /);
+    const version = await host.run(command!, "--version");
+    assertEquals([version.code, version.stdout], [0, `nsmctl version ${project.version}\n`]);
   }
   assertEquals((await host.run("nonsense")).code, 2);
   assertEquals((await host.run()).code, 2);
 });
+
+nsmctlTest("output has the colours and the width of the terminal", async (host) => {
+  await host.putRecord("sm", PEER);
+  const onTerminal = async (columns: number, variables: string, command: string) => {
+    const line = `stty cols ${columns}; env TERM=linux ${variables} ${OUR_NSMCTL} ${command}`;
+    return (await host.host.run(SCRIPT, "-qec", line, "/dev/null")).stdout;
+  };
+  assertStringIncludes(await onTerminal(80, "NO_COLOR=", "list"), "\x1b[32mM\x1b[0m");
+  for (const variables of ["NO_COLOR=1", "TERM=dumb NO_COLOR="]) {
+    const table = /\r\nM +PEER +ASKED BY +AGE\r\nM +10\.99\.0\.9 +me\.example\.net +\d+ s\r\n$/;
+    assertMatch(await onTerminal(80, variables, "list"), table);
+  }
+  await host.startStatd();
+  for (const columns of [80, 40]) {
+    for (const command of ["list", "status", "--help", "forget --help"]) {
+      const lines = (await onTerminal(columns, "NO_COLOR=1", command)).split("\r\n");
+      const tooLong = lines.filter((line) => line.length > columns);
+      // What people copy is kept whole.
+      assertEquals(tooLong.filter((line) => !/^(Boot id|usage:|Example:|nsmctl) /.test(line)), []);
+      assert(lines.length > 1);
+    }
+  }
+}, SCRIPT);
+
+nsmctlTest(
+  "output that cannot be written is an error, unless nobody reads it",
+  async ({ host }) => {
+    const ended = (line: string) =>
+      host.run("bash", "-c", `set -o pipefail; ${line}`, "bash", OUR_NSMCTL);
+    const full = await ended('"$1" list >/dev/full');
+    assertMatch(full.stderr, /Cannot write to standard output: No space left on device/);
+    assertEquals(full.code, 1);
+    assertEquals((await ended('"$1" --help | true')).stderr, "");
+  },
+);

@@ -7,9 +7,10 @@
 
 import { assertEquals } from "@std/assert";
 import { message, mon, notify } from "../support/nsm_calls.ts";
-import { NsmctlHost, OUR_NSMCTL, STATD_PORT } from "../support/nsmctl_host.ts";
+import { NsmctlHost, OUR_FOLDER, OUR_NSMCTL, STATD_PORT } from "../support/nsmctl_host.ts";
 import { eventually } from "../support/patience.ts";
 import { OUR_STATD, systemTest } from "../support/system_test.ts";
+import { KILL_LINE, SCRIPT, TAB, TypedShell } from "../support/typed_shell.ts";
 
 const PAGE = new URL("../../conf/nsmctl.8", import.meta.url);
 const BEGIN = '.\\" transcripts: test/system/nsmctl_transcripts_test.ts\n';
@@ -34,7 +35,9 @@ const COMMANDS: readonly (readonly [text: string, ...args: string[]])[] = [
   ["For scripts that know macOS:", "-l"],
 ];
 
-systemTest("nsmctl prints what its manual page shows", [OUR_NSMCTL, OUR_STATD], async (newHost) => {
+const NEEDS = [OUR_NSMCTL, OUR_STATD, SCRIPT];
+
+systemTest("nsmctl prints what its manual page shows", NEEDS, async (newHost) => {
   await using resources = new AsyncDisposableStack();
   const host = await NsmctlHost.create(newHost, resources, {
     addresses: ["10.99.0.9/32"],
@@ -63,6 +66,16 @@ systemTest("nsmctl prints what its manual page shows", [OUR_NSMCTL, OUR_STATD], 
   await watch.line(/ gone .*old\.example/);
   const text = "What has happened meanwhile:";
   transcripts.push(transcript(text, ["watch"], `${watch.lines.join("\n")}\n`));
+
+  const { stdout: completion } = await host.run("completion", "bash");
+  const shell = await TypedShell.start(host.host, "bash", OUR_FOLDER, completion);
+  const candidates = await shell.type(`nsmctl d${TAB}${TAB}${KILL_LINE}`, /doctor/);
+  const place = "/etc/bash_completion.d/nsmctl";
+  transcripts.push(transcript(
+    "What can be typed, by pressing TAB:",
+    ["completion", "bash", ">", place],
+    `# . ${place}\n# nsmctl d<TAB><TAB>\n${candidates}\n`,
+  ));
 
   const page = await Deno.readTextFile(PAGE);
   const [before = "", rest = ""] = page.split(BEGIN);

@@ -64,6 +64,13 @@ export const COMMON_OPTIONS: readonly CommandOption[] = [
   { letter: "V", long: "version", help: "Print the version." },
 ];
 
+/** What may stand in place of a command, as on macOS. */
+export const MACOS_OPTIONS: readonly Required<Omit<CommandOption, "long">>[] = [
+  { letter: "l", argument: "", help: "List once, as on macOS." },
+  { letter: "L", argument: "", help: "List, then print changes, as on macOS." },
+  { letter: "N", argument: "HOST", help: "Forget that HOST is to be notified, as on macOS." },
+];
+
 /** Options in the form that the parser takes. */
 function formsOf(options: readonly CommandOption[]): OptionForm[] {
   return options.map(({ letter = "", long, argument }) => ({

@@ -1,12 +1,25 @@
 /** `nsmctl completion SHELL`: prints what a shell needs to complete our command lines. */
 
-import { type Command, type CommandOption, COMMON_OPTIONS, Status } from "./command.ts";
+import {
+  type Command,
+  type CommandOption,
+  COMMON_OPTIONS,
+  MACOS_OPTIONS,
+  Status,
+} from "./command.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = typeof SHELLS[number];
 
-/** What is completed for a peer: the names that the list has. */
-const PEER_NAMES = "nsmctl -l 2>/dev/null | tail -n +9 | cut -c10-";
+/** What an option takes that takes a folder. */
+const FOLDER = "DIR";
+
+/**
+ * What is completed for a peer: the names that the list has. Anybody on this host can have any name put
+ * there, and shells expand what they are given: only what every host's name consists of gets through.
+ */
+const PEER_NAMES =
+  "nsmctl -l 2>/dev/null | LC_ALL=C sed -n '9,$s/^.\\{9\\}\\([A-Za-z0-9.:%_-]*\\)$/\\1/p'";
 
 /** The command that writes completion for others, and for itself. */
 export function completion(commands: readonly Command[]): Command {
@@ -17,6 +30,10 @@ export function completion(commands: readonly Command[]): Command {
     operandsMin: 1,
     operandsMax: 1,
     options: [],
+    details: [
+      "For all users: bash takes it from /etc/bash_completion.d/nsmctl, zsh from " +
+      "/usr/local/share/zsh/site-functions/_nsmctl, fish from /etc/fish/completions/nsmctl.fish.",
+    ],
     example: "nsmctl completion bash > /etc/bash_completion.d/nsmctl",
     takesPeers: false,
     run({ operands: [shell] }, { terminal, programName }) {
@@ -52,6 +69,13 @@ function spellings({ letter, long }: CommandOption): string[] {
   return letter === undefined ? [`--${long}`] : [`--${long}`, `-${letter}`];
 }
 
+/** Spellings of the options that take something, or that take a folder. */
+function takers(commands: readonly Command[], isFolder: boolean): string[] {
+  const options = commands.flatMap(allOptions)
+    .filter(({ argument }) => argument !== undefined && (argument === FOLDER) === isFolder);
+  return [...new Set(options.flatMap(spellings))];
+}
+
 function bashScript(commands: readonly Command[]): string {
   const cases = commands.map((command) => {
     const options = allOptions(command).flatMap(spellings).join(" ");
@@ -62,28 +86,37 @@ function bashScript(commands: readonly Command[]): string {
       : "";
     return `    ${command.name}) options="${options}"${operands} ;;\n`;
   });
+  const folders = takers(commands, true).join("|");
   return `# bash completion for nsmctl
 _nsmctl() {
   local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]}
-  local command= word words= options=
+  local command= words= options= at
   COMPREPLY=()
+  if [[ $current == = ]]; then current=; fi
+  if [[ $previous == = ]]; then previous=\${COMP_WORDS[COMP_CWORD-2]}; fi
   case $previous in
-    -P|--state-directory-path) COMPREPLY=($(compgen -d -- "$current")); return ;;
+    ${folders})
+      compopt -o filenames
+      mapfile -t COMPREPLY < <(compgen -d -- "$current")
+      return ;;
+    ${takers(commands, false).join("|")}) return ;;
   esac
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case $word in
+  for ((at = 1; at < COMP_CWORD; at++)); do
+    case \${COMP_WORDS[at]} in
+      ${folders}) if [[ \${COMP_WORDS[++at]} == = ]]; then ((at++)); fi ;;
       -*) ;;
-      *) command=$word; break ;;
+      *) command=\${COMP_WORDS[at]}; break ;;
     esac
   done
   case $command in
     "") words="${commands.map(({ name }) => name).join(" ")}"
-        options="${COMMON_OPTIONS.flatMap(spellings).join(" ")} -l -L -N" ;;
+        options="${COMMON_OPTIONS.flatMap(spellings).join(" ")} ${
+    MACOS_OPTIONS.map(({ letter }) => `-${letter}`).join(" ")
+  }"
+        if [[ $previous == -N ]]; then words=$(${PEER_NAMES}); fi ;;
 ${cases.join("")}  esac
-  if [[ $current == -* ]]; then
-    words=$options
-  fi
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  if [[ $current == -* ]]; then words=$options; fi
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }
 complete -F _nsmctl nsmctl
 `;
@@ -94,66 +127,80 @@ function zshScript(commands: readonly Command[]): string {
   const option = ({ letter, long, argument, help }: CommandOption) => {
     const value = argument === undefined
       ? ""
-      : `:${argument}:${argument === "DIR" ? "_files -/" : ""}`;
-    const names = letter === undefined ? `--${long}` : `{-${letter},--${long}}`;
-    const equals = argument === undefined || letter !== undefined ? "" : "=";
-    return `${names}${equals}'[${quoted(help)}]${value}'`;
+      : `:${argument}:${argument === FOLDER ? "_files -/" : ""}`;
+    const equals = argument === undefined ? "" : "=";
+    const names = letter === undefined ? `--${long}${equals}` : `{-${letter},--${long}${equals}}`;
+    return `${names}'[${quoted(help)}]${value}'`;
   };
-  const names = commands.map(({ name, summary }) => `    '${name}:${quoted(summary)}'\n`).join("");
+  const ofMacos = ({ letter, argument, help }: typeof MACOS_OPTIONS[number]) =>
+    `-${letter}'[${quoted(help)}]${argument === "" ? "" : `:${argument}:_nsmctl_peers`}'`;
+  const names = commands.map(({ name, summary }) => `      '${name}:${quoted(summary)}'\n`).join(
+    "",
+  );
   const cases = commands.map((command) => {
     const operands = command.name === "completion"
       ? ` '*:shell:(${SHELLS.join(" ")})'`
       : command.takesPeers
       ? ` '*:peer:_nsmctl_peers'`
       : "";
-    return `    ${command.name}) _arguments ${
-      allOptions(command).map(option).join(" ")
-    }${operands} ;;\n`;
+    const options = allOptions(command).map(option).join(" ");
+    return `        ${command.name}) _arguments ${options}${operands} ;;\n`;
   });
   return `#compdef nsmctl
 _nsmctl_peers() {
   local -a peers
   peers=(\${(f)"$(${PEER_NAMES})"})
-  _describe peer peers
+  compadd -a peers
 }
 _nsmctl() {
+  local curcontext=$curcontext state line
   local -a commands
-  commands=(
-${names}  )
-  if (( CURRENT == 2 )); then
-    _describe command commands
-    return
-  fi
-  local command=$words[2]
-  shift words
-  (( CURRENT-- ))
-  case $command in
-${cases.join("")}  esac
+  _arguments -C ${COMMON_OPTIONS.map(option).join(" ")} \\
+    ${MACOS_OPTIONS.map(ofMacos).join(" ")} \\
+    '1:command:->command' '*::argument:->argument'
+  case $state in
+    command)
+      commands=(
+${names}      )
+      _describe command commands ;;
+    argument)
+      case $words[1] in
+${cases.join("")}      esac ;;
+  esac
 }
-compdef _nsmctl nsmctl
+if [[ $funcstack[1] == _nsmctl ]]; then _nsmctl "$@"; else compdef _nsmctl nsmctl; fi
 `;
 }
 
 function fishScript(commands: readonly Command[]): string {
   const quoted = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-  const lines: string[] = [
+  const option = ({ letter, long, argument, help }: CommandOption) => {
+    const short = letter === undefined ? "" : ` -s ${letter}`;
+    const value = argument === undefined
+      ? ""
+      : argument === FOLDER
+      ? " -x -a '(__fish_complete_directories)'"
+      : " -x";
+    return `${short} -l ${long}${value} -d ${quoted(help)}`;
+  };
+  const peers = `-a ${quoted(`(${PEER_NAMES})`)}`;
+  const names = commands.map(({ name }) => name).join(" ");
+  const first = `complete -c nsmctl -n 'not __fish_seen_subcommand_from ${names}'`;
+  const lines = [
     "# fish completion for nsmctl",
     "complete -c nsmctl -f",
+    ...COMMON_OPTIONS.map((common) => `${first}${option(common)}`),
+    ...MACOS_OPTIONS.map(({ letter, argument, help }) =>
+      `${first} -s ${letter}${argument === "" ? "" : ` -x ${peers}`} -d ${quoted(help)}`
+    ),
+    ...commands.map(({ name, summary }) => `${first} -a ${name} -d ${quoted(summary)}`),
   ];
   for (const command of commands) {
-    const { name, summary, takesPeers } = command;
-    const first = "-n __fish_use_subcommand";
-    lines.push(`complete -c nsmctl ${first} -a ${name} -d ${quoted(summary)}`);
-    const here = `-n '__fish_seen_subcommand_from ${name}'`;
-    for (const { letter, long, argument, help } of allOptions(command)) {
-      const short = letter === undefined ? "" : ` -s ${letter}`;
-      const value = argument === undefined ? "" : argument === "DIR" ? " -r -F" : " -x";
-      lines.push(`complete -c nsmctl ${here}${short} -l ${long}${value} -d ${quoted(help)}`);
-    }
-    if (takesPeers) lines.push(`complete -c nsmctl ${here} -a '(${PEER_NAMES})'`);
-    if (name === "completion") {
-      lines.push(`complete -c nsmctl ${here} -a ${quoted(SHELLS.join(" "))}`);
-    }
+    const { name, takesPeers } = command;
+    const here = `complete -c nsmctl -n '__fish_seen_subcommand_from ${name}'`;
+    lines.push(...allOptions(command).map((own) => `${here}${option(own)}`));
+    if (takesPeers) lines.push(`${here} ${peers}`);
+    if (name === "completion") lines.push(`${here} -a ${quoted(SHELLS.join(" "))}`);
   }
   return `${lines.join("\n")}\n`;
 }

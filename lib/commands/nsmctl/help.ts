@@ -1,6 +1,6 @@
 /** The text of `--help`, for nsmctl and for each of its commands. */
 
-import { type Command, type CommandOption, COMMON_OPTIONS } from "./command.ts";
+import { type Command, type CommandOption, COMMON_OPTIONS, MACOS_OPTIONS } from "./command.ts";
 import { filled } from "./text.ts";
 
 /** Lines are not longer than this, however wide the terminal is. */
@@ -22,11 +22,10 @@ export function overview(
   width: number,
 ): string {
   const rows = commands.map(({ name, summary }): Definition => [name, summary]);
-  const compatible: Definition[] = [
-    ["-l", "List once, as on macOS."],
-    ["-L", "List, then print changes, as on macOS."],
-    ["-N HOST", "Forget that HOST is to be notified, as on macOS."],
-  ];
+  const compatible = MACOS_OPTIONS.map(({ letter, argument, help }): Definition => [
+    `-${letter} ${argument}`.trimEnd(),
+    help,
+  ]);
   return `usage: ${programName} [-P DIR] COMMAND [ARGUMENTS]\n` +
     `       ${programName} -l | -L | -N HOST\n\n` +
     `See and steer the status monitor.\n\n${definitions([...rows, ...compatible], width)}\n` +

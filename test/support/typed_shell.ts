@@ -1,0 +1,91 @@
+/** An interactive shell on a terminal of a throw-away host, for somebody who types. */
+
+import type { BackgroundProgram } from "./background_program.ts";
+import type { TestHost } from "./namespace.ts";
+
+/** The prompt ends in a line end, so that it can be waited for. */
+const PROMPT_TEXT = "<ready>";
+const PROMPT = new RegExp(PROMPT_TEXT);
+const HOME = "/run/home";
+/** Makes a terminal of its own, with a program on it. */
+export const SCRIPT = "/usr/bin/script";
+/** What is typed to have the rest of a word, to see what it could be, and to take back the line. */
+export const TAB = "\t";
+export const KILL_LINE = "\x15";
+
+/** How each shell is told its prompt and where the completion of nsmctl is, as its manual has it. */
+const SHELLS = {
+  bash: {
+    path: "/bin/bash",
+    arguments: `--noprofile --rcfile ${HOME}/bashrc -i`,
+    completion: `${HOME}/nsmctl`,
+    files: { bashrc: `PS1='${PROMPT_TEXT}\\n'; bind 'set bell-style none'; . ${HOME}/nsmctl\n` },
+  },
+  zsh: {
+    path: "/bin/zsh",
+    arguments: "-d -i",
+    completion: `${HOME}/functions/_nsmctl`,
+    files: {
+      ".zshrc":
+        `PS1=$'${PROMPT_TEXT}\\n'; fpath+=${HOME}/functions; autoload -Uz compinit; compinit -u -D\n`,
+    },
+  },
+  fish: {
+    path: "/usr/bin/fish",
+    arguments: "-i",
+    completion: `${HOME}/.config/fish/completions/nsmctl.fish`,
+    files: {
+      ".config/fish/config.fish": `function fish_prompt; echo '${PROMPT_TEXT}'; echo '> '; end\n`,
+    },
+  },
+} as const;
+
+export type ShellName = keyof typeof SHELLS;
+
+/** Where a shell is. */
+export const pathOf = (shell: ShellName): string => SHELLS[shell].path;
+
+export class TypedShell {
+  private constructor(readonly program: BackgroundProgram) {}
+
+  /** Starts it with programs of `folder` to be found, and this completion of nsmctl in place. */
+  static async start(
+    host: TestHost,
+    shell: ShellName,
+    folder: string,
+    completion: string,
+  ): Promise<TypedShell> {
+    const { path, arguments: args, completion: place, files } = SHELLS[shell];
+    const texts = { ...files, [place.slice(HOME.length + 1)]: completion };
+    for (const [name, text] of Object.entries(texts)) {
+      const file = `${HOME}/${name}`;
+      await host.output("mkdir", "-p", file.replace(/[^/]*$/, ""));
+      await host.write(file, text);
+    }
+    const search = `PATH=${folder}:/usr/bin:/bin:/usr/sbin:/sbin`;
+    const command = `cd; exec ${path} ${args}`;
+    const variables = [`HOME=${HOME}`, "TERM=linux", "NO_COLOR=1", search];
+    const program = host.start("env", ...variables, SCRIPT, "-qefc", command, "/dev/null");
+    await program.line(PROMPT);
+    return new TypedShell(program);
+  }
+
+  /**
+   * Types a line, and returns the line of the answer that `wanted` matches. What is typed is on the
+   * terminal too, and must not match.
+   */
+  async type(line: string, wanted: RegExp): Promise<string> {
+    const { lines } = this.program;
+    const since = lines.length;
+    await this.program.write(line);
+    const found = await this.program.line(wanted, since);
+    await this.program.line(PROMPT, lines.indexOf(found, since) + 1);
+    return plain(found);
+  }
+}
+
+/** A line without what steers the terminal. */
+function plain(line: string): string {
+  // deno-lint-ignore no-control-regex -- these are what is looked for
+  return line.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>(].?|[\x00-\x08\x0e\x0f\r]/g, "").trimEnd();
+}
