@@ -6,9 +6,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
 import { Agent } from "../support/agent_client.ts";
-import { mon, notify, PRIV } from "../support/nsm_calls.ts";
+import { message, mon, notify, nullCall, PRIV } from "../support/nsm_calls.ts";
 import { eventually } from "../support/patience.ts";
-import { ask, FOREGROUND, READY } from "../support/statd.ts";
+import { ask, FOREGROUND, READY, startStatd, STATD_PORT } from "../support/statd.ts";
 import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const DOCUMENT = new URL("process.md", import.meta.url);
@@ -200,6 +200,27 @@ systemTest("rpc.statd in the background is what process.md says", [OUR_STATD], a
   await host.output(...WITH_OPEN_FILE, OUR_STATD, "--no-notify", "-p", "4050");
   const pid = Number(await Deno.readTextFile(host.path("/run/rpc.statd.pid")));
   await assertDocumented(host, "rpc.statd", new Process(host, pid));
+});
+
+systemTest("an address that comes up later is served, with a large buffer", [
+  OUR_STATD,
+  "/bin/ss",
+], async (newHost) => {
+  const host = await newHost({ strangers: ["10.98.0.0/24"] });
+  const statd = await startStatd(host);
+  await host.output("ip", "address", "add", "10.99.0.9/32", "dev", "lo");
+  const agent = new Agent(host);
+  const to = { address: "10.99.0.9", port: STATD_PORT };
+  const call = () => agent.datagram(message(nullCall), to, { address: "10.98.0.7" });
+  await eventually("the address has a socket", async () => {
+    await call();
+    return statd.lines.some((line) => line.includes("Serving UDP at 10.99.0.9"));
+  });
+  assertEquals((await call()).from, to);
+  const sockets = await host.output("ss", "-Huanm", "src", to.address);
+  const [, bytes] = /skmem:\(r\d+,rb(\d+),/.exec(sockets)!;
+  const usual = Number(await host.output("cat", "/proc/sys/net/core/rmem_default"));
+  assert(Number(bytes) > usual, sockets);
 });
 
 systemTest("sm-notify is what process.md says", [OUR_SM_NOTIFY], async (newHost) => {
