@@ -9,7 +9,7 @@
  * take longer, and they share a pool of threads with the name service.
  */
 
-import { ReadableFile } from "../platform/file_reading.ts";
+import { RegularFile } from "../platform/regular_file.ts";
 import { LibcError } from "../platform/libc.ts";
 
 /** What is at a path, not following a symbolic link. */
@@ -93,7 +93,7 @@ export class RealFileSystem implements FileSystem {
   create(path: string, mode: number): NewFile {
     const file = Deno.openSync(path, { write: true, createNew: true, mode });
     return {
-      write: (text) => writeAll(file, text),
+      write: (text) => writeAll(file, toBytes(text)),
       // The data and what is needed to read them back; the time of the change may be lost.
       sync: () => file.syncDataSync(),
       syncAside: () => file.syncData(),
@@ -102,13 +102,11 @@ export class RealFileSystem implements FileSystem {
   }
 
   append(path: string, text: string, mode: number): void {
-    if (this.facts(path)?.isFile === false) throw new Error("it is not a regular file");
-    const file = Deno.openSync(path, { append: true, create: true, mode });
-    try {
-      writeAll(file, text);
-    } finally {
-      file.close();
-    }
+    const bytes = toBytes(text);
+    const written = appendQuickly(path, bytes, mode);
+    if (written === bytes.length) return;
+    using file = Deno.openSync(path, { append: true, create: true, mode });
+    writeAll(file, bytes.subarray(written));
   }
 
   rename(from: string, to: string): void {
@@ -142,17 +140,27 @@ export class RealFileSystem implements FileSystem {
 }
 
 /** Opens by the quick way; why it fails is asked of the runtime, which has words for people. */
-function openToRead(path: string, followsLinks: boolean): ReadableFile | undefined {
+function openToRead(path: string, followsLinks: boolean): RegularFile | undefined {
   try {
-    return ReadableFile.open(path, { followsLinks });
+    return RegularFile.openToRead(path, { followsLinks });
   } catch (error) {
     if (error instanceof LibcError) Deno.openSync(path).close();
     throw error;
   }
 }
 
-function writeAll(file: Deno.FsFile, text: string): void {
-  const bytes = toBytes(text);
+/** How many bytes were taken; whatever is in the way of the others, the runtime has words for it. */
+function appendQuickly(path: string, bytes: Uint8Array<ArrayBuffer>, mode: number): number {
+  try {
+    using file = RegularFile.openToAppend(path, mode);
+    return file?.write(bytes) ?? 0;
+  } catch (error) {
+    if (error instanceof LibcError) return 0;
+    throw error;
+  }
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
 }
 

@@ -43,7 +43,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   store: {
     values: [
       ...["nsm/ports.ts", "nsm/state_number.ts"],
-      ...["platform/file_reading.ts", "platform/libc.ts", "quote.ts"],
+      ...["platform/regular_file.ts", "platform/libc.ts", "quote.ts"],
     ],
     types: INTERFACES,
     deno: true,
