@@ -6,7 +6,7 @@
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { CounterName, Counters } from "../nsm/counters.ts";
-import { localAddresses, serveLocalAddresses } from "../net/local_addresses.ts";
+import { AddressSockets, localAddresses } from "../net/local_addresses.ts";
 import { type Bound, openServer, type ServerSockets } from "../net/server_sockets.ts";
 import type { ClosingLimit } from "../net/stream_limits.ts";
 import { serveStreams } from "../net/stream_server.ts";
@@ -56,6 +56,12 @@ export async function addressesToServe(
   return usable;
 }
 
+/** The sockets of the server. */
+export interface NsmSockets extends ServerSockets {
+  /** Those of single addresses, where it listens at all of them over UDP. */
+  readonly addressSockets?: AddressSockets;
+}
+
 /**
  * Opens the sockets; `defaultPort` is for where no port is set, 0 for any.
  *
@@ -65,7 +71,8 @@ export function openNsmServer(
   settings: StatdSettings,
   defaultPort: number,
   addresses: readonly string[],
-): ServerSockets {
+  log: Log,
+): NsmSockets {
   const { port, udp, tcp } = settings;
   const isLimited = addresses.length > 0;
   const server = openServer({
@@ -80,7 +87,23 @@ export function openNsmServer(
   });
   for (const { local } of server.datagrams) setReceiveBuffer(local.port, RECEIVE_BUFFER_BYTES);
   for (const { local } of server.listeners) setSendTimeLimit(local.port, SEND_TIME_LIMIT_MS);
-  return server;
+  if (isLimited || server.datagrams.length === 0) return server;
+  const addressSockets = new AddressSockets({
+    wildcards: server.datagrams,
+    open(at) {
+      const socket = openUdpSocket({ ...at, reuseAddress: true }, clock.startTimer);
+      setReceiveBuffer(at.port, RECEIVE_BUFFER_BYTES);
+      return socket;
+    },
+    localAddresses,
+    clock,
+    log,
+  });
+  const close = () => {
+    addressSockets.close();
+    server.close();
+  };
+  return { ...server, addressSockets, close };
 }
 
 /**
@@ -114,10 +137,9 @@ export interface CallParts {
   readonly signal: AbortSignal;
 }
 
-/** Answers the calls at all sockets, which serve these addresses, until the signal is aborted. */
+/** Answers the calls at all sockets until the signal is aborted. */
 export async function serveCalls(
-  { datagrams, listeners, close }: ServerSockets,
-  addresses: readonly string[],
+  { datagrams, listeners, addressSockets, close }: NsmSockets,
   { respond, counters, log, signal }: CallParts,
 ): Promise<void> {
   signal.addEventListener("abort", close);
@@ -137,20 +159,6 @@ export async function serveCalls(
   const streams = { netidOf: netidOf("tcp"), clock, log, limitReached, signal };
   await Promise.all([
     ...listeners.map((listener) => serveStreams(listener, respond, streams)),
-    ...(addresses.length > 0 || datagrams.length === 0 ? datagrams.map(serve) : [
-      serveLocalAddresses({
-        wildcards: datagrams,
-        serve,
-        open(at) {
-          const socket = openUdpSocket({ ...at, reuseAddress: true }, clock.startTimer);
-          setReceiveBuffer(at.port, RECEIVE_BUFFER_BYTES);
-          return socket;
-        },
-        localAddresses,
-        clock,
-        log,
-        signal,
-      }),
-    ]),
+    ...(addressSockets === undefined ? datagrams.map(serve) : [addressSockets.serve(serve)]),
   ]);
 }

@@ -116,7 +116,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   const resolver = hostResolver({ addressesOfName, nameOfAddress }, clock);
   const addresses = await addressesToServe(settings, resolver, log);
   const defaultPort = servicePort(services, ["status"], "udp") ?? 0;
-  const server = openNsmServer(settings, defaultPort, addresses);
+  const server = openNsmServer(settings, defaultPort, addresses, log);
   const hosts = new HostsFiles({ resolver, clock, log });
   await removeOldRegistrations(connectRpcbind, log);
 
@@ -154,7 +154,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     isToBeNotified: (peer) => toBeNotified.has(peer),
     notifyPeers,
   });
-  const serving = serveCalls(server, addresses, { ...monitor, log, signal: stopping.signal });
+  const serving = serveCalls(server, { ...monitor, log, signal: stopping.signal });
   const registrar = new Registrar({
     connect: connectRpcbind,
     callPeer,

@@ -32,16 +32,15 @@ export interface LocalAddress {
 export interface LocalAddressParts {
   /** The sockets for all addresses, opened with `reuseAddress`. */
   readonly wildcards: readonly DatagramSocket[];
-  /** Serves one socket until it is closed. */
-  serve(socket: DatagramSocket): Promise<void>;
   /** Opens one more socket on the port. */
   open(at: Endpoint): DatagramSocket;
   localAddresses(): readonly LocalAddress[];
   readonly clock: Clock;
   readonly log: Log;
-  /** Closes every socket when aborted. */
-  readonly signal: AbortSignal;
 }
+
+/** Serves one socket until it is closed. */
+type ServeSocket = (socket: DatagramSocket) => Promise<void>;
 
 /** The addresses of this host that other hosts may know; not those of loopback. */
 export function localAddresses(): LocalAddress[] {
@@ -54,44 +53,46 @@ export function localAddresses(): LocalAddress[] {
     );
 }
 
-/** Serves the sockets for all addresses and one for each address, until the signal is aborted. */
-export function serveLocalAddresses(parts: LocalAddressParts): Promise<void> {
-  return new AddressSockets(parts).run();
-}
-
-class AddressSockets {
+/**
+ * The sockets for all addresses and one for each. Those of the addresses that there are now are open at
+ * once: that is the time of privileges, as for a large receive buffer.
+ */
+export class AddressSockets {
   readonly #parts: LocalAddressParts;
   /** Sockets of single addresses, by key; undefined where there is none to be had. */
   readonly #sockets = new Map<string, DatagramSocket | undefined>();
   readonly #serving = new Set<Promise<void>>();
+  #serveSocket: ServeSocket | undefined;
+  #isClosed = false;
   #readAt = -Infinity;
   #cancelReview = () => {};
 
   constructor(parts: LocalAddressParts) {
     this.#parts = parts;
+    this.#read();
   }
 
-  async run(): Promise<void> {
-    const { wildcards, signal } = this.#parts;
-    for (const socket of wildcards) this.#serve(this.#watched(socket));
-    this.#review();
-    const stop = () => this.#stop();
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop);
+  /** Serves every socket, those of later addresses too, until all are closed. */
+  async serve(serveSocket: ServeSocket): Promise<void> {
+    this.#serveSocket = serveSocket;
+    for (const socket of this.#parts.wildcards) this.#serve(this.#watched(socket));
+    for (const socket of this.#sockets.values()) {
+      if (socket !== undefined) this.#serve(socket);
+    }
+    this.#reviewLater();
     while (this.#serving.size > 0) await Promise.all(this.#serving);
-    signal.removeEventListener("abort", stop);
-    this.#cancelReview();
   }
 
-  #stop(): void {
+  close(): void {
+    this.#isClosed = true;
     this.#cancelReview();
     for (const socket of this.#parts.wildcards) socket.close();
     for (const socket of this.#sockets.values()) socket?.close();
   }
 
   #serve(socket: DatagramSocket): void {
-    const serving = this.#parts.serve(socket).finally(() => this.#serving.delete(serving));
-    this.#serving.add(serving);
+    const serving = this.#serveSocket?.(socket).finally(() => this.#serving.delete(serving!));
+    if (serving !== undefined) this.#serving.add(serving);
   }
 
   /**
@@ -115,15 +116,18 @@ class AddressSockets {
     if (this.#parts.clock.now() - this.#readAt >= READ_INTERVAL_MS) this.#read();
   }
 
-  #review(): void {
-    this.#read();
-    this.#cancelReview = this.#parts.clock.startTimer(REVIEW_INTERVAL_MS, () => this.#review());
+  #reviewLater(): void {
+    if (this.#isClosed) return;
+    this.#cancelReview = this.#parts.clock.startTimer(REVIEW_INTERVAL_MS, () => {
+      this.#read();
+      this.#reviewLater();
+    });
   }
 
   /** Opens and closes sockets so that they are those of the addresses there are now. */
   #read(): void {
-    const { clock, log, signal } = this.#parts;
-    if (signal.aborted) return;
+    const { clock, log } = this.#parts;
+    if (this.#isClosed) return;
     this.#readAt = clock.now();
     const wanted = this.#wanted();
     if (wanted === undefined) return;

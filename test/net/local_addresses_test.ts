@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
+  AddressSockets,
   type LocalAddress,
   localAddresses,
-  serveLocalAddresses,
 } from "../../lib/net/local_addresses.ts";
 import type { Endpoint } from "../../lib/rpc/transport.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -30,7 +30,7 @@ class Host implements AsyncDisposable {
   readonly wildcard: Socket;
   readonly clock = new FakeClock();
   readonly log = new RecordingLog();
-  readonly #stop = new AbortController();
+  sockets: AddressSockets | undefined;
   #serving: Promise<void> = Promise.resolve();
 
   constructor(wildcard = "::") {
@@ -39,9 +39,8 @@ class Host implements AsyncDisposable {
 
   start(...addresses: string[]): this {
     this.addresses = addresses.map((address) => ({ address, key: address }));
-    this.#serving = serveLocalAddresses({
+    this.sockets = new AddressSockets({
       wildcards: [this.wildcard],
-      serve: (socket) => socket.receive((data, from) => void socket.send(data.slice(), from)),
       open: (at) => {
         if (this.tentative.has(at.address)) throw new Error(`Cannot open ${at.address}`);
         const socket = new Socket(at);
@@ -55,8 +54,10 @@ class Host implements AsyncDisposable {
       },
       clock: this.clock,
       log: this.log,
-      signal: this.#stop.signal,
     });
+    this.#serving = this.sockets.serve((socket) =>
+      socket.receive((data, from) => void socket.send(data.slice(), from))
+    );
     return this;
   }
 
@@ -66,11 +67,27 @@ class Host implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
+    this.sockets?.close();
     await this.#serving;
     assertEquals([this.wildcard.isClosed, this.open, this.clock.pending], [true, [], 0]);
   }
 }
+
+Deno.test("the sockets are open before any is served, which takes no privilege then", pure, () => {
+  const opened: string[] = [];
+  const sockets = new AddressSockets({
+    wildcards: [new Socket({ address: "::", port: 665 })],
+    open(at) {
+      opened.push(at.address);
+      return new Socket(at);
+    },
+    localAddresses: () => [{ address: "192.0.2.1", key: "192.0.2.1" }],
+    clock: new FakeClock(),
+    log: new RecordingLog(),
+  });
+  assertEquals(opened, ["192.0.2.1"]);
+  sockets.close();
+});
 
 Deno.test("each local address has a socket, on the port of the one for all", pure, async () => {
   await using host = new Host().start("192.0.2.1", "2001:db8::1");

@@ -5,7 +5,7 @@
  * datagrams there until one is answered from there, and prints the source of each reply.
  */
 
-import { localAddresses, serveLocalAddresses } from "../../lib/net/local_addresses.ts";
+import { AddressSockets, localAddresses } from "../../lib/net/local_addresses.ts";
 import { openServer } from "../../lib/net/server_sockets.ts";
 import { openDatagramSocket, serveDatagrams } from "../../lib/net/udp.ts";
 import { systemClock as clock } from "../../lib/platform/clock.ts";
@@ -24,15 +24,16 @@ function print(text: string): void {
 async function serve(): Promise<void> {
   const server = openServer({ port: 0, udp: true, tcp: false, sharesUdpPort: true, startTimer });
   const hooks = { respondFailed: () => {}, replyFailed: () => {}, dropped: () => {} };
-  const serving = serveLocalAddresses({
+  const sockets = new AddressSockets({
     wildcards: server.datagrams,
-    serve: (socket) => serveDatagrams(socket, () => "udp", (call) => call.slice(), hooks),
     open: (at) => openDatagramSocket({ ...at, reuseAddress: true }, startTimer),
     localAddresses,
     clock,
     log: new RecordingLog(),
-    signal: new AbortController().signal,
   });
+  const serving = sockets.serve((socket) =>
+    serveDatagrams(socket, () => "udp", (call) => call.slice(), hooks)
+  );
   print(String(server.bound[0]!.port));
   await serving;
 }
