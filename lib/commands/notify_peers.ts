@@ -19,6 +19,7 @@ import { layoutOf } from "../store/layout.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
+import { LiveLine, logAbove } from "./live_line.ts";
 import { ProgressReport, reportLine, summaryLine } from "./notify_report.ts";
 import { isSelected, scheduleOf } from "./notify_settings.ts";
 import { SourceOpener, type SourcePlan } from "./notify_sources.ts";
@@ -77,19 +78,23 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
 }
 
 async function runNotifier(
-  { settings, prepared, records, totalMs, isInBackground, log }: RunParts,
+  { settings, prepared, records, totalMs, isInBackground, log: plainLog }: RunParts,
   sources: ReturnType<SourceOpener["open"]>,
   signal: AbortSignal,
 ): Promise<NotifyCounts> {
   const { stateDirectoryPath, sendUsingTcp, peerPort, json } = settings;
   const { stateNumber } = prepared;
+  const line = isInBackground ? undefined : liveLine();
+  const log = line !== undefined && settings.noSyslog ? logAbove(line, plainLog) : plainLog;
   const names = prepared.sources.flatMap(({ name }) => name === undefined ? [] : [name]);
   const store = openNotifyStore(stateDirectoryPath, { log });
   const chosen = (records ?? store.load()).filter((record) => isSelected(settings, record));
   const announcements = announcementsByName(names);
   const onSettled = (report: NotifyReport) => {
     progress.settled();
-    if (json) write(Deno.stdout, reportLine(report));
+    if (!json) return;
+    if (Deno.stdout.isTerminal()) line?.hide();
+    write(Deno.stdout, reportLine(report));
   };
   const notifier = new Notifier(
     {
@@ -112,18 +117,23 @@ async function runNotifier(
     },
     chosen,
   );
-  const isLive = !isInBackground && !settings.noSyslog && Deno.stderr.isTerminal();
   const progress = new ProgressReport({
     counts: () => notifier.counts,
     clock,
     log,
     totalMs,
-    terminal: isLive ? (text) => write(Deno.stderr, text) : undefined,
+    line,
   });
   progress.start(stateNumber);
   const counts = await notifier.run(signal);
   progress.end();
   return counts;
+}
+
+/** The line in which people see how far the run is, where they sit at a terminal. */
+function liveLine(): LiveLine | undefined {
+  if (!Deno.stderr.isTerminal()) return undefined;
+  return new LiveLine((text) => write(Deno.stderr, text));
 }
 
 /** What is announced to a record's peer: own names, or the record's; thousands of records share one. */

@@ -6,6 +6,7 @@
 import type { Log } from "../log.ts";
 import type { NotifyCounts, NotifyReport } from "../nsm/notify_outcome.ts";
 import type { Clock } from "../nsm/ports.ts";
+import type { LiveLine } from "./live_line.ts";
 
 /** How often the live line is drawn, in ms: as often as an eye can follow. */
 const LIVE_MS = 200;
@@ -13,8 +14,6 @@ const LIVE_MS = 200;
 const MILESTONES = [0.5, 0.9];
 /** When a summary is logged while somebody is still to be told, in ms from the start; then doubled. */
 const FIRST_SUMMARY_MS = 60_000;
-/** Goes to the beginning of a terminal's line and empties it. */
-const EMPTY_LINE = "\r\x1b[K";
 
 /** What a report is about. */
 export interface ReportParts {
@@ -23,8 +22,8 @@ export interface ReportParts {
   readonly log: Log;
   /** When the run gives up, in ms from its start; Infinity is never. */
   readonly totalMs: number;
-  /** Writes to a terminal, if there is one. */
-  readonly terminal: ((text: string) => void) | undefined;
+  /** Takes the place of summaries on the way, where there is a terminal. */
+  readonly line: LiveLine | undefined;
 }
 
 /** Reports on one run. */
@@ -42,8 +41,9 @@ export class ProgressReport {
   start(stateNumber: number): void {
     const { total } = this.#parts.counts();
     this.#parts.log.notice(`Notifying ${peers(total)} of state ${stateNumber}`);
-    if (this.#parts.terminal !== undefined) this.#every(LIVE_MS, () => this.#draw());
-    else this.#after(FIRST_SUMMARY_MS);
+    const { line } = this.#parts;
+    if (line === undefined) this.#after(FIRST_SUMMARY_MS);
+    else this.#every(LIVE_MS, () => line.show(this.#live()));
   }
 
   /** To be called for each peer that is settled. */
@@ -52,12 +52,12 @@ export class ProgressReport {
     const [next] = this.#milestones;
     if (next === undefined || told < next * total || told === total) return;
     this.#milestones = this.#milestones.filter((milestone) => told < milestone * total);
-    if (this.#parts.terminal === undefined) this.#parts.log.info(this.#summary());
+    if (this.#parts.line === undefined) this.#parts.log.info(this.#summary());
   }
 
   end(): void {
     for (const cancel of this.#cancelTimers) cancel();
-    this.#parts.terminal?.(EMPTY_LINE);
+    this.#parts.line?.hide();
     this.#parts.log.notice(this.#summary());
   }
 
@@ -81,8 +81,8 @@ export class ProgressReport {
     return this.#parts.clock.now() - this.#startedAt;
   }
 
-  #draw(): void {
-    const { counts, terminal, totalMs } = this.#parts;
+  #live(): string {
+    const { counts, totalMs } = this.#parts;
     const { total, told, failing, forgotten } = counts();
     const seconds = this.#elapsedMs / 1000;
     const rate = told / seconds;
@@ -93,8 +93,8 @@ export class ProgressReport {
       `${failing} failing`,
       `${rate.toFixed(rate < 10 ? 1 : 0)}/s`,
     ];
-    if (totalMs !== Infinity) parts.push(`${duration(totalMs / 1000 - seconds)} left`);
-    terminal?.(EMPTY_LINE + parts.join(", "));
+    if (totalMs !== Infinity) parts.push(`${duration(totalMs / 1000 - seconds)} left to try`);
+    return parts.join(", ");
   }
 
   #summary(): string {

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { LiveLine, logAbove } from "../../lib/commands/live_line.ts";
 import { ProgressReport, reportLine, summaryLine } from "../../lib/commands/notify_report.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { RecordingLog } from "../support/recording_log.ts";
@@ -15,7 +16,7 @@ function world(total: number, isTerminal = false) {
     clock,
     log,
     totalMs: 900_000,
-    terminal: isTerminal ? (text) => shown.push(text) : undefined,
+    line: isTerminal ? new LiveLine((text) => shown.push(text)) : undefined,
   });
   return { clock, log, counts, shown, report };
 }
@@ -53,12 +54,28 @@ Deno.test("ProgressReport draws a live line on a terminal, and clears it", pure,
   clock.advance(200);
   report.end();
   assertEquals(shown, [
-    "\r\x1b[K2 of 4 peers told, 1 waiting, 1 failing, 10/s, 15 min left",
-    "\r\x1b[K2 of 4 peers told, 1 waiting, 1 failing, 5.0/s, 15 min left",
+    "\r\x1b[K2 of 4 peers told, 1 waiting, 1 failing, 10/s, 15 min left to try",
+    "\r\x1b[K2 of 4 peers told, 1 waiting, 1 failing, 5.0/s, 15 min left to try",
     "\r\x1b[K",
   ]);
   assertEquals(log.lines.length, 2);
   assertEquals(clock.pending, 0);
+});
+
+Deno.test("logAbove() takes the live line away once for the lines of the log", pure, () => {
+  const shown: string[] = [];
+  const line = new LiveLine((text) => shown.push(text));
+  const recording = new RecordingLog();
+  const log = logAbove(line, recording);
+  log.error("a");
+  line.show("1 told");
+  log.warning("b");
+  log.notice("c");
+  log.info("d");
+  log.debug(() => "e");
+  line.show("2 told");
+  assertEquals(shown, ["\r\x1b[K1 told", "\r\x1b[K", "\r\x1b[K2 told"]);
+  assertEquals(recording.lines, ["error: a", "warning: b", "notice: c", "info: d", "debug: e"]);
 });
 
 Deno.test("results are lines of JSON, whatever a name is made of", pure, () => {
