@@ -11,7 +11,7 @@ import { layoutOf } from "../store/layout.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
 import { recordFiles } from "../store/record_directory.ts";
-import { isSelected } from "./notify_settings.ts";
+import { isSelected, requireOnly } from "./notify_settings.ts";
 import { write } from "./standard_streams.ts";
 
 /** Prints whom a run would tell what, in the order in which it would begin. */
@@ -20,7 +20,9 @@ export function showWhatWouldBeNotified(settings: SmNotifySettings, log: Log): v
   const run = new NotifyRun(stateDirectoryPath, "", log);
   const stateNumber = run.nextStateNumber;
   const memory = openPeerMemory(stateDirectoryPath, { log, mayCompact: false }).load();
-  const all = recordsOf(stateDirectoryPath, log).filter((record) => isSelected(settings, record));
+  const records = recordsOf(stateDirectoryPath, log);
+  requireOnly(settings, records, log);
+  const all = records.filter((record) => isSelected(settings, record));
   for (const record of all.sort((a, b) => b.modifiedAt - a.modifiedAt)) {
     const facts = memory.get(nameKey(record.monName));
     const names = settings.outgoingAddr.length > 0 ? settings.outgoingAddr : [record.myName];
@@ -34,21 +36,21 @@ export function showWhatWouldBeNotified(settings: SmNotifySettings, log: Log): v
   }
 }
 
-/** The records of both lists. */
-function recordsOf(stateDirectory: string, log: Log): NotifyRecord[] {
+/** What a run would load: the records of both lists, each once. */
+export function recordsOf(stateDirectory: string, log: Log): NotifyRecord[] {
   const fs = new RealFileSystem();
   const { monitorList, notifyList } = layoutOf(stateDirectory);
-  return [notifyList, monitorList].flatMap((directory) =>
-    Array.from(recordFiles(fs, directory, log)).flatMap(({ name, path, records }) => {
+  const found = new Map<string, NotifyRecord>();
+  for (const directory of [notifyList, monitorList]) {
+    for (const { name: fileName, path, records } of recordFiles(fs, directory, log)) {
       const modifiedAt = fs.facts(path)?.modifiedAt ?? 0;
-      return records.map(({ monName, myName }) => ({
-        fileName: name,
-        monName,
-        myName,
-        modifiedAt,
-      }));
-    })
-  );
+      for (const { monName, myName } of records) {
+        const key = JSON.stringify([fileName, monName, myName]);
+        found.set(key, { fileName, monName, myName, modifiedAt });
+      }
+    }
+  }
+  return [...found.values()];
 }
 
 function textLine(

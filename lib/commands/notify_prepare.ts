@@ -15,8 +15,9 @@ import { takeLockOfLife } from "../platform/run_once.ts";
 import { layoutOf } from "../store/layout.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
+import { recordsOf } from "./notify_dry_run.ts";
 import type { Prepared } from "./notify_peers.ts";
-import { isSelected, lifeOf } from "./notify_settings.ts";
+import { lifeOf, requireOnly } from "./notify_settings.ts";
 import { planSources } from "./notify_sources.ts";
 
 /** Where the run-once lock is; a tmpfs on most systems. */
@@ -37,6 +38,9 @@ export async function prepareToNotify(
   const life = lifeOf(settings, kernel.bootId());
   const { stateDirectoryPath } = settings;
   const run = new NotifyRun(stateDirectoryPath, life, log);
+  if (settings.only.length > 0) {
+    requireOnly(settings, recordsOf(stateDirectoryPath, log), log);
+  }
   if (!mayRun(settings, run, life, log)) return 0;
 
   const names = { addressesOfName, nameOfAddress };
@@ -54,9 +58,6 @@ export async function prepareToNotify(
     if (settings.liftGrace) report(kernel.endGrace(), log);
     run.finish();
     return 0;
-  }
-  if (!records.some((record) => isSelected(settings, record))) {
-    throw new Error("None of these peers is to be notified");
   }
   const stateNumber = settings.updateState
     ? advance(store, run, isCarriedOn ? unfinished : undefined)

@@ -1,8 +1,10 @@
 /** What sm-notify's settings mean to a run. Pure. */
 
 import type { SmNotifySettings } from "../config/settings.ts";
+import type { Log } from "../log.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import type { NotifyRecord } from "../nsm/ports.ts";
+import { quote } from "../quote.ts";
 import { readRetrySchedule, RETRY_SCHEDULES, type RetrySchedule } from "../nsm/retry_schedule.ts";
 
 const SECOND_MS = 1000;
@@ -22,6 +24,26 @@ export function totalMsOf(settings: SmNotifySettings, isRetryTimeSet: boolean): 
   const retryMs = retryTime === 0 ? Infinity : retryTime * MINUTE_MS;
   const totalMs = isRetryTimeSet ? retryMs : scheduleOf(settings).totalMs;
   return Math.min(totalMs, deadline === undefined ? Infinity : deadline * SECOND_MS);
+}
+
+/**
+ * Complains of peers to which a run is restricted, and which nobody monitors.
+ *
+ * @throws {Error} When that is so of all.
+ */
+export function requireOnly(
+  settings: SmNotifySettings,
+  records: readonly NotifyRecord[],
+  log: Log,
+): void {
+  const isKnown = (peer: string) =>
+    records.some((record) => isSelected({ ...settings, only: [peer] }, record));
+  const unknown = settings.only.filter((peer) => !isKnown(peer));
+  if (unknown.length === 0) return;
+  const names = unknown.map(quote).join(", ");
+  const what = `Nobody to notify is called ${names}; --dry-run lists everybody`;
+  if (unknown.length === settings.only.length) throw new Error(what);
+  log.warning(what);
 }
 
 /** Whether a record is one of those to which a run is restricted. */

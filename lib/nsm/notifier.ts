@@ -268,9 +268,14 @@ export class Notifier {
       transport: peer.way?.transport,
       attempts: peer.turns,
       elapsedMs: this.#parts.clock.now() - this.#startedAt,
-      fault: outcome === "told" ? undefined : peer.lastFault,
+      fault: outcome === "told" ? undefined : peer.lastFault ?? unfinished(peer),
     });
   }
+}
+
+/** What a peer's first turn had come to when it was cut short. */
+function unfinished({ addresses: [address] }: NotifyPeer): string {
+  return address === undefined ? "no address was found yet" : `no answer came yet from ${address}`;
 }
 
 function reasonOf(error: unknown): string {

@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
-import { isSelected, lifeOf, totalMsOf } from "../../lib/commands/notify_settings.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { isSelected, lifeOf, requireOnly, totalMsOf } from "../../lib/commands/notify_settings.ts";
 import type { SmNotifySettings } from "../../lib/config/settings.ts";
+import { RecordingLog } from "../support/recording_log.ts";
 
 const pure = { permissions: "none" } as const;
 const defaults = { retryTime: 15, retrySchedule: "linux", only: [], instanceId: "" };
@@ -36,6 +37,19 @@ Deno.test("isSelected() knows a peer by its file or its name, in any letter case
   assertEquals(isSelected(settings({ only: ["other", "peer.EXAMPLE"] }), record), true);
   assertEquals(isSelected(settings({ only: ["10.0.0.1"] }), record), true);
   assertEquals(isSelected(settings({ only: ["peer"] }), record), false);
+});
+
+Deno.test("requireOnly() names who is on no list, and throws when nobody is", pure, () => {
+  const records = [{ fileName: "peer.example", monName: "10.0.0.1", myName: "", modifiedAt: 0 }];
+  const log = new RecordingLog();
+  requireOnly(settings({}), [], log);
+  requireOnly(settings({ only: ["10.0.0.1", "PEER.example"] }), records, log);
+  assertEquals(log.lines, []);
+  requireOnly(settings({ only: ["peer", "10.0.0.1", "other"] }), records, log);
+  assertEquals(log.lines, [
+    'warning: Nobody to notify is called "peer", "other"; --dry-run lists everybody',
+  ]);
+  assertThrows(() => requireOnly(settings({ only: ["peer"] }), records, log), Error, '"peer"');
 });
 
 Deno.test("lifeOf() is one line", pure, () => {
