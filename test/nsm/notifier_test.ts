@@ -4,7 +4,7 @@ import type { NotifyReport } from "../../lib/nsm/notify_outcome.ts";
 import { announcementsOf } from "../../lib/nsm/notify_list.ts";
 import { PLACES } from "../../lib/nsm/pacer.ts";
 import type { NotifyRecord } from "../../lib/nsm/ports.ts";
-import { RETRY_SCHEDULES } from "../../lib/nsm/retry_schedule.ts";
+import { readRetrySchedule, RETRY_SCHEDULES } from "../../lib/nsm/retry_schedule.ts";
 import { FakePeers } from "../support/fake_peers.ts";
 import { FakeResolver } from "../support/fake_resolver.ts";
 import { MemoryNotifyStore, MemoryPeerMemory } from "../support/memory_notify_store.ts";
@@ -114,14 +114,34 @@ Deno.test("a retry time of 0 is for ever", pure, async () => {
   assertEquals(world.log.of("notice"), []);
 });
 
-Deno.test("the schedule of BSD and macOS tries 44 times in a day", pure, async () => {
-  const world = new World();
-  world.store.add("10.0.0.1");
-  const schedule = RETRY_SCHEDULES["macos"]!;
-  await world.run({ schedule, totalMs: schedule.totalMs });
-  assertEquals(world.peers.sent("10.0.0.1").length, 44);
-  assertEquals(world.clock.now(), (50 + 600 + 24 * 3600) * 1000);
-});
+const DAY_S = [
+  ...Array.from({ length: 10 }, (_, i) => 5 * i),
+  ...Array.from({ length: 10 }, (_, i) => 50 + 60 * i),
+  ...Array.from({ length: 24 }, (_, i) => 650 + 3600 * i),
+];
+const SCHEDULES: readonly { text: string; seconds: readonly number[]; end: number }[] = [
+  { text: "linux", seconds: NFS_UTILS_TIMES, end: 15 * 60 },
+  { text: "bsd", seconds: DAY_S, end: 50 + 600 + 24 * 3600 },
+  { text: "macos", seconds: DAY_S, end: 50 + 600 + 24 * 3600 },
+  { text: "1, 2.5,10", seconds: [0, 1, 3.5], end: 13.5 },
+];
+for (const { text, seconds, end } of SCHEDULES) {
+  Deno.test(
+    `the schedule "${text}" tries a silent peer ${seconds.length} times`,
+    pure,
+    async () => {
+      const world = new World();
+      world.store.add("10.0.0.1");
+      const schedule = readRetrySchedule(text)!;
+      await world.run({ schedule, totalMs: schedule.totalMs });
+      assertEquals(
+        world.peers.sent("10.0.0.1"),
+        seconds.map((second) => `${second * 1000} PMAPPROC_GETPORT`),
+      );
+      assertEquals(world.clock.now(), end * 1000);
+    },
+  );
+}
 
 Deno.test("a peer that wakes up is told at its next turn", pure, async () => {
   const world = new World();
@@ -288,6 +308,18 @@ Deno.test("a name service that swallows questions delays only who needs it", pur
   const warnings = world.log.of("warning");
   assertEquals(warnings[0], "warning: DNS resolution of dark0.example failed; retrying later");
   assertEquals(warnings.length, 50);
+});
+
+Deno.test("who is given up in the first turn has a reason too", pure, async () => {
+  const world = new World();
+  world.resolver.gate = Promise.withResolvers<void>().promise;
+  world.store.add("dark.example");
+  world.store.add("10.0.0.1");
+  await world.run({ totalMs: 1000 });
+  assertEquals(world.reports.map(({ outcome, fault }) => [outcome, fault]), [
+    ["gave up", "no address was found yet"],
+    ["gave up", "no answer came yet from 10.0.0.1"],
+  ]);
 });
 
 Deno.test("a name that was not known is looked up again by the schedule", pure, async () => {

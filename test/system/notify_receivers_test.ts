@@ -8,7 +8,7 @@ import { Agent } from "../support/agent_client.ts";
 import type { Seen } from "../support/bsd_peer.ts";
 import { BsdPeer } from "../support/bsd_peer_client.ts";
 import { listed, monitor, MY_NAME } from "../support/many_peers_client.ts";
-import { TestHost } from "../support/namespace.ts";
+import { type HostOptions, TestHost } from "../support/namespace.ts";
 import { eventually } from "../support/patience.ts";
 import {
   DEBIAN_STATD,
@@ -31,8 +31,11 @@ function ends({ ipv4, ipv6 }: typeof OWN): string[] {
 }
 
 /** Our host, and one for a peer, joined by a cable. */
-async function twoHosts(newHost: NewHost): Promise<[TestHost, TestHost]> {
-  const [host, other] = await Promise.all([newHost(), newHost()]);
+async function twoHosts(
+  newHost: NewHost,
+  options: HostOptions = {},
+): Promise<[TestHost, TestHost]> {
+  const [host, other] = await Promise.all([newHost(options), newHost()]);
   await TestHost.join({ host, addresses: ends(OWN) }, { host: other, addresses: ends(PEER) });
   for (const address of ends(FLOATING)) {
     const own = ["ip", "address", "add", address, "dev", "cable", "nodad", "preferred_lft", "0"];
@@ -171,4 +174,53 @@ systemTest("-v with an address that has no name announces the address", NEEDS, a
   const seen = await peer.seen(2);
   assertEquals(noticesOf(seen), [`${FLOATING.ipv4} 3`]);
   assertEquals(distinct(seen.map(({ from }) => from)), [FLOATING.ipv4]);
+});
+
+/** A name server that answers. */
+const NAME_SERVER = new URL("../support/name_server.ts", import.meta.url).pathname;
+const SOURCE = [
+  Deno.execPath(),
+  "run",
+  "--quiet",
+  "--no-check",
+  "--no-lock",
+  "--unstable-net",
+  "-A",
+];
+
+systemTest(
+  "names come from the files as they are at the time of the look-up",
+  NEEDS,
+  async (newHost) => {
+    const silent = "nameserver 127.0.0.53\noptions timeout:1 attempts:1\n";
+    const hosts = `${PEER.ipv4} listed.example\n`;
+    const etc = { hosts, "resolv.conf": silent, "nsswitch.conf": "hosts: files dns\n" };
+    const [host, other] = await twoHosts(newHost, { etc });
+    await BsdPeer.start(other, "udp");
+    const nameServer = new Agent(host);
+    const standIn = { program: 0, port: 53, conduct: "silent", isRegistered: false } as const;
+    await nameServer.serve({ ...standIn, address: "127.0.0.53" });
+    monitor(host, ["listed.example", "served.example", "late.example"]);
+    const run = host.start(SM_NOTIFY, "--json", "--deadline", "60");
+    await run.line(/"listed.example".*"told"/);
+    await nameServer.called(1);
+    const known = `served.example=${PEER.ipv4}`;
+    await host.start(...SOURCE, NAME_SERVER, "127.0.0.54", known).line(/^ready$/);
+    await host.write("/etc/resolv.conf", "nameserver 127.0.0.54\n");
+    await run.line(/"served.example".*"told"/);
+    await host.write("/etc/hosts", `${hosts}${PEER.ipv4} late.example\n`);
+    await run.line(/"late.example".*"told"/);
+    assertEquals(await run.ended, 0);
+  },
+);
+
+systemTest("--peer-port reaches a peer whose rpcbind does not answer", NEEDS, async (newHost) => {
+  const [host, other] = await twoHosts(newHost);
+  const peer = new Agent(other);
+  const statd = { program: 100024, versions: [1], port: 918, isRegistered: false };
+  await peer.serve(statd);
+  monitor(host, [PEER.ipv4]);
+  await tellAll(host, "--peer-port", "918");
+  const [call] = await peer.called(1);
+  assertEquals([call!.from.address, call!.port], [OWN.ipv4, 918]);
 });

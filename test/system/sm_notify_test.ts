@@ -12,7 +12,7 @@ import {
   peerAddresses,
   stateNumber,
 } from "../support/many_peers_client.ts";
-import type { TestHost } from "../support/namespace.ts";
+import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
 import { eventually, inTime } from "../support/patience.ts";
 import { seededRandom } from "../support/seeded_random.ts";
 import { systemTest } from "../support/system_test.ts";
@@ -105,6 +105,28 @@ systemTest(
   },
 );
 
+systemTest("another --instance-id is another life", [SM_NOTIFY], async (newHost) => {
+  const host = await newHost();
+  await peersOf(host);
+  for (const [id, isNew] of [["a", true], ["a", false], ["b", true], ["b", false]] as const) {
+    monitor(host, peerAddresses("127.1", 1));
+    const { code, stderr } = await host.run(SM_NOTIFY, "-d", "--instance-id", id);
+    assertEquals([code, !stderr.includes("Already notifying clients")], [0, isNew], stderr);
+  }
+});
+
+systemTest("a peer that is forgotten meanwhile is dropped", [SM_NOTIFY], async (newHost) => {
+  const host = await newHost();
+  await peersOf(host);
+  monitor(host, [...peerAddresses("127.1", 1), "127.2.0.1"]);
+  const run = host.start(SM_NOTIFY, "--json", "--deadline", "60");
+  await run.line(/"127.1.0.1".*"told"/);
+  await Deno.remove(host.path(`${STATE_DIRECTORY}/sm.bak/127.2.0.1`));
+  await run.line(/"127.2.0.1".*"forgotten"/);
+  await run.line(/"told":1,"forgotten":1,"gave_up":0/);
+  assertEquals(await run.ended, 0);
+});
+
 systemTest(
   "sm-notify gives up with status 1, and keeps whom it could not tell",
   [SM_NOTIFY],
@@ -136,6 +158,69 @@ systemTest("--dry-run changes nothing", [SM_NOTIFY], async (newHost) => {
   assertEquals(listed(host, "sm"), ["127.1.0.1"]);
   assertEquals([...Deno.readDirSync(host.path("/run"))].filter(({ isFile }) => isFile), []);
 });
+
+systemTest("--dry-run lists who is on both lists once", [SM_NOTIFY], async (newHost) => {
+  const host = await newHost();
+  monitor(host, ["127.1.0.1", "127.1.0.2"]);
+  await host.output("sh", "-c", `cp -p ${STATE_DIRECTORY}/sm/127.1.0.1 ${STATE_DIRECTORY}/sm.bak`);
+  const { stdout } = await host.run(SM_NOTIFY, "--dry-run", "--json");
+  const names = stdout.trim().split("\n").map((line) => JSON.parse(line).name);
+  assertEquals(names.sort(), ["127.1.0.1", "127.1.0.2"]);
+});
+
+systemTest(
+  "--only tells these peers, and does nothing for a typo",
+  [SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    const peers = await peersOf(host);
+    monitor(host, peerAddresses("127.1", 3));
+    const typo = await host.run(SM_NOTIFY, "-d", "--only", "127.1.0.9");
+    assertEquals(typo.code, 1);
+    assert(typo.stderr.includes('Nobody to notify is called "127.1.0.9"'), typo.stderr);
+    assertEquals([listed(host, "sm").length, listed(host, "sm.bak").length], [3, 0]);
+    const { code, stderr } = await host.run(SM_NOTIFY, "-d", "--only", "127.1.0.2", "--only", "x");
+    assertEquals(code, 0, stderr);
+    assert(stderr.includes('Nobody to notify is called "x"'), stderr);
+    assertEquals([...(await peers.report()).keys()], ["127.1.0.2"]);
+    assertEquals(listed(host, "sm.bak").sort(), ["127.1.0.1", "127.1.0.3"]);
+    assertEquals((await host.run(SM_NOTIFY, "-d")).code, 0);
+    assertEquals((await peers.count()).told, 3);
+  },
+);
+
+/** What a program is started with that makes a terminal of its own for another one. */
+const SCRIPT = "/usr/bin/script";
+const EMPTY_LINE = "\r\x1b[K";
+
+for (const option of ["-d", "--json"]) {
+  systemTest(`on a terminal ${option} has a live line at its foot`, [
+    SM_NOTIFY,
+    SCRIPT,
+  ], async (newHost) => {
+    const host = await newHost();
+    await peersOf(host);
+    monitor(host, [...peerAddresses("127.1", 5), "127.2.0.1"]);
+    const command = `${SM_NOTIFY} ${option} --deadline 3`;
+    const { code, stdout } = await host.run(SCRIPT, "-qefc", command, "/dev/null");
+    assertEquals(code, 1);
+    const [first, ...shown] = stdout.split(EMPTY_LINE);
+    const live = shown.map((text) => text.split("\r\n")[0]!).filter((text) =>
+      text.includes("told,")
+    );
+    assert(live.length > 0, stdout);
+    for (const line of live) {
+      assertMatch(
+        line,
+        /^\d of 6 peers told, \d waiting, \d failing, [\d.]+\/s, \d\.\d s left to try$/,
+      );
+    }
+    // Without the live line it is what it would be elsewhere, line by line.
+    const lines = [first!, ...shown.filter((text) => !live.includes(text))].join("").split("\r\n");
+    assertEquals(lines.pop(), "");
+    for (const line of lines) assertMatch(line, option === "-d" ? /^sm-notify: / : /^\{.*\}$/);
+  });
+}
 
 systemTest("a run that is killed loses nobody, whenever it is", [SM_NOTIFY], async (newHost) => {
   const KILLS = 20;
