@@ -100,6 +100,7 @@ function median(values: readonly number[]): number {
 const [rounds = "3", ...names] = Deno.args;
 const chosen = CASES.filter(({ name }) => names.length === 0 || names.includes(name));
 const medians = new Map<string, number>();
+const peaks = new Map<string, number>();
 for (const one of chosen) {
   const results = { ours: [] as Result[], debian: [] as Result[] };
   for (let round = 0; round < Number(rounds); round++) {
@@ -108,11 +109,12 @@ for (const one of chosen) {
   }
   for (const [who, list] of Object.entries(results)) {
     medians.set(`${who} ${one.name}`, median(list.map(({ ms }) => ms)));
+    peaks.set(`${who} ${one.name}`, median(list.map(({ peakBytes }) => peakBytes)));
     console.log(
       `${one.name} ${who}: ${list.map(({ ms, told }) => `${ms} ms (${told})`).join(", ")};`,
       `packets per healthy peer and form ${median(list.map(({ packets }) => packets)).toFixed(3)},`,
       `healthy peers asked ${median(list.map(({ asked }) => asked))},`,
-      `peak ${(median(list.map(({ peakBytes }) => peakBytes)) / 2 ** 20).toFixed(1)} MiB`,
+      `peak ${(peaks.get(`${who} ${one.name}`)! / 2 ** 20).toFixed(1)} MiB`,
     );
   }
 }
@@ -125,3 +127,11 @@ function ratio(what: string, over: string, under: string): void {
 for (const { name } of chosen) ratio(`ours / Debian's, ${name}`, `ours ${name}`, `debian ${name}`);
 ratio("ours, 10000 / 1000 (at most 12)", "ours 10000", "ours 1000");
 ratio("ours, 10000 mixed / all healthy (at most 1.5)", "ours 10000-mixed", "ours 10000");
+
+const [small, large] = [peaks.get("ours 1000"), peaks.get("ours 10000")];
+if (small !== undefined && large !== undefined) {
+  console.log(
+    `ours, memory from 1000 to 10000 peers: ${((large - small) / 9000).toFixed(0)} bytes per peer,`,
+    `peak ${(large / small).toFixed(2)} times as high`,
+  );
+}
