@@ -79,7 +79,10 @@ nsmctlTest("list tells the same with the daemon and without it", async (host) =>
   );
   const during = await listed(host);
   assertEquals([flags(during), during.daemon], [expected, true]);
-  assertEquals((await listed(host, "p*")).peers.length, 1 + 1); // by the official name too
+  await eventually(
+    "both are found by the official name",
+    async () => (await listed(host, "p*")).peers.length === 2,
+  );
   assertEquals((await host.run("list", "nobody")).code, 1);
   assertEquals((await host.run("list", "a", "b")).code, 2);
 });

@@ -21,13 +21,16 @@ export function listOnce({ terminal, stateDirectoryPath }: Session): number {
 /** `-L`: lists, then prints what changes, until it is killed. */
 export async function listForEver({ terminal, stateDirectoryPath }: Session): Promise<number> {
   const reader = new StateReader(stateDirectoryPath);
+  // First the kernel begins to collect changes, then the files are read: nothing is lost between.
+  const events = waitForChange(reader.layout);
+  let next = events.next();
   let before = snapshot(reader);
   let isRead = terminal.print(firstLook(before));
-  for await (const _ of waitForChange(reader.layout)) {
+  while (isRead && !(await next).done) {
+    next = events.next();
     const after = snapshot(reader);
     const text = changes(before, after);
-    if (text !== "") isRead &&= terminal.print(text);
-    if (!isRead) break;
+    if (text !== "") isRead = terminal.print(text);
     before = after;
   }
   return OK;
