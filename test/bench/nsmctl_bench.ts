@@ -76,11 +76,13 @@ async function measure(peers: number): Promise<void> {
   const p99Of = (name: string) => median(latencies.get(name)!.map(({ p99 }) => p99));
   for (const [name, measured] of latencies) {
     const p50 = median(measured.map((one) => one.p50));
-    const ratio = (p99Of(name) / p99Of("nothing")).toFixed(2);
+    const p99 = p99Of(name);
+    const [ofNothing, ofBusy] = ["nothing", "a busy program"].map((it) => p99 / p99Of(it));
     say(
-      `SM_MON beside ${name.padEnd(15)} p50 ${p50.toFixed(2)} ms, p99 ${
-        p99Of(name).toFixed(2)
-      } ms, ${ratio} of p99 beside nothing`,
+      `SM_MON beside ${name.padEnd(15)} p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, ` +
+        `${ofNothing!.toFixed(2)} of p99 beside nothing, ${
+          ofBusy!.toFixed(2)
+        } beside a busy program`,
     );
   }
 }
