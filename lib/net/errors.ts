@@ -10,3 +10,11 @@ export function systemCode(error: unknown): string | undefined {
   const { code } = error as { code?: unknown };
   return typeof code === "string" ? code : undefined;
 }
+
+/** Errors of accept(2) that concern the connection that was to be taken, and not the next one. */
+const LOST_CONNECTION = new Set(["ENOTCONN", "ECONNABORTED", "ECONNRESET", "EPROTO"]);
+
+/** The connection that was to be accepted had gone already, as when its other end reset it. */
+export function isLostConnection(error: unknown): boolean {
+  return LOST_CONNECTION.has(systemCode(error) ?? "");
+}

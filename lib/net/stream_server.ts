@@ -8,7 +8,7 @@ import type { Clock } from "../nsm/ports.ts";
 import { isLoopback, sourceNetwork } from "../rpc/address.ts";
 import { RecordError } from "../rpc/record.ts";
 import type { Netid, Respond, StreamConnection } from "../rpc/transport.ts";
-import { isClosed } from "./errors.ts";
+import { isClosed, isLostConnection } from "./errors.ts";
 import { pause } from "./pause.ts";
 import { ServedStream } from "./served_stream.ts";
 import { type ClosingLimit, STREAM_LIMITS, type StreamLimits } from "./stream_limits.ts";
@@ -99,6 +99,8 @@ class StreamServer {
         this.#admit(await this.#listener.accept());
       } catch (error) {
         if (isClosed(error)) return;
+        // Who connects and resets at once must not keep the others waiting.
+        if (isLostConnection(error)) continue;
         this.#warn(`Cannot accept a TCP connection: ${textOf(error)}`);
         await pause(clock.startTimer, this.#limits.acceptPauseMs, signal);
       }

@@ -432,6 +432,19 @@ Deno.test("want of descriptors is waited out, with one line", pure, async () => 
   assertEquals(server.log.of("warning"), [line]);
 });
 
+Deno.test("connections that are reset before they are accepted hold up nobody", pure, async () => {
+  await using server = new Server();
+  for (const code of ["ENOTCONN", "ECONNABORTED", "ECONNRESET", "EPROTO", "ENOTCONN"]) {
+    server.listener.fail(Object.assign(new Error("gone"), { code }));
+  }
+  const connection = server.listener.connect("127.0.0.1");
+  await settle();
+  connection.arrive(toRecord(call(1)));
+  await settle();
+  assertEquals(replies(connection), [[0xfe]]);
+  assertEquals(server.log.of("warning"), []);
+});
+
 Deno.test("stopping closes everything, a write that waits included", pure, async () => {
   const answers = new Answers();
   const server = new Server(answers.respond);
