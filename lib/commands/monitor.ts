@@ -83,7 +83,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   const counters = makeCounters();
   const times = new PeerTimes(() => clock.wallClock());
   const store = new WatchedStore(timing(parts.store, times), { clock, log });
-  const directory = new PeerDirectory({ resolver, memory, clock, log });
+  const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
   const findLockManager = lockManagerFinder(callPeer, () => settings().sendUsingTcp);
   const watchers = new Set<CallbackWatcher>();
   /** Once nobody waits for news of a peer any more, a restart does not have to tell it again. */

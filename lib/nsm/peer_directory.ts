@@ -8,6 +8,7 @@
  */
 
 import type { Log } from "../log.ts";
+import type { LimitedLog } from "../log_limits.ts";
 import { quote } from "../quote.ts";
 import { AliasIndex } from "./alias_index.ts";
 import { normaliseAddress } from "../rpc/address.ts";
@@ -34,6 +35,8 @@ export interface DirectoryParts {
   readonly memory: PeerMemory;
   readonly clock: Clock;
   readonly log: Log;
+  /** Says within limits what may be so of thousands of peers at once, when the name service is away. */
+  readonly tell: LimitedLog;
 }
 
 /** The aliases of one host, or why there are none yet. */
@@ -206,7 +209,12 @@ export class PeerDirectory {
     }
     if (!wasUnknown && "fault" in learned) {
       const matched = "notices from it are matched by the name itself";
-      this.#parts.log.notice(`Cannot look up peer ${quote(key)}: ${learned.fault}; ${matched}`);
+      const { fault } = learned;
+      this.#parts.tell(
+        "notice",
+        "Cannot look up peers",
+        () => `Cannot look up peer ${quote(key)}: ${fault}; ${matched}`,
+      );
     }
     this.#relearnLater();
   }

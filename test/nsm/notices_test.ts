@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { makeCounters } from "../../lib/nsm/counters.ts";
+import type { LimitedLog } from "../../lib/log_limits.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
 import type { SourceCheck } from "../../lib/nsm/notice_gate.ts";
 import { Notices } from "../../lib/nsm/notices.ts";
@@ -23,7 +24,9 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
   const settle = () => clock.run(SETTLING_MS);
   const log = new RecordingLog();
   const list = new MonitorList();
-  const directory = new PeerDirectory({ resolver, memory: new NoPeerMemory(), clock, log });
+  const tell: LimitedLog = (level, _key, message) => log[level](message());
+  const memory = new NoPeerMemory();
+  const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
   const called: string[] = [];
   const counters = makeCounters();
   const notices = new Notices({
@@ -32,7 +35,7 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
     sourceCheck: () => sourceCheck,
     clock,
     counters,
-    tell: (level, _key, message) => log[level](message()),
+    tell,
     callBack: ({ record }, state) => called.push(`${record.monName} ${state}`),
   });
   const watch = (monName: string) => {

@@ -1,10 +1,13 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { limited } from "../../lib/log_limits.ts";
 import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
 import type { PeerFacts, PeerMemory } from "../../lib/nsm/ports.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeResolver } from "../support/fake_resolver.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
+/** Lines of a kind in a minute. */
+const LINES = 3;
 const pure = { permissions: "none" } as const;
 /** Time for the look-ups of some peers, one after the other. */
 const SETTLING_MS = 30;
@@ -29,7 +32,8 @@ function setUp() {
   const clock = new FakeClock();
   const settle = () => clock.run(SETTLING_MS);
   const log = new RecordingLog();
-  const open = () => new PeerDirectory({ resolver, memory, clock, log });
+  const tell = limited(log, clock, LINES, 60_000);
+  const open = () => new PeerDirectory({ resolver, memory, clock, log, tell });
   return { resolver, memory, clock, log, open, settle };
 }
 
@@ -177,3 +181,15 @@ Deno.test(
     assertEquals([...directory.known("former.example")], ["former.example"]);
   },
 );
+
+Deno.test("thousands of peers without a name service take a few lines", pure, async () => {
+  const { resolver, clock, log, open } = setUp();
+  resolver.outage = "Temporary failure in name resolution";
+  const directory = open();
+  for (let i = 0; i < 2_000; i++) directory.add(`n${i}`);
+  await clock.run(2_500);
+  assertEquals([directory.unresolved, log.of("notice").length], [2_000, LINES]);
+  clock.advance(60_000);
+  const sum = "1997 more messages like this in 60 s: Cannot look up peers";
+  assertEquals(log.of("warning"), [`warning: ${sum}`]);
+});

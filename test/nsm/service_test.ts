@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { makeCounters } from "../../lib/nsm/counters.ts";
+import type { LimitedLog } from "../../lib/log_limits.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
 import { Notices } from "../../lib/nsm/notices.ts";
 import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
@@ -66,7 +67,9 @@ function setUp(callout?: Callout) {
   const list = new MonitorList();
   const clock = new FakeClock();
   const resolver = new FakeResolver();
-  const directory = new PeerDirectory({ resolver, memory: new NoPeerMemory(), clock, log });
+  const tell: LimitedLog = (level, _key, message) => log[level](message());
+  const memory = new NoPeerMemory();
+  const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
   const called: [string, number][] = [];
   const notices = new Notices({
     list,
@@ -74,7 +77,7 @@ function setUp(callout?: Callout) {
     sourceCheck: () => "warn",
     clock,
     counters: makeCounters(),
-    tell: (level, _key, message) => log[level](message()),
+    tell,
     callBack: ({ record }, state) => called.push([record.monName, state]),
   });
   let crashes = 0;
