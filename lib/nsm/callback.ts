@@ -209,7 +209,7 @@ export class Callbacks {
         return `program ${myProg} version ${myVers} is not registered with rpcbind`;
       }
       const table = nlmCallback(myProg, myVers, myProc);
-      const args = { mon_name: monName, state, priv };
+      const args = { mon_name: monName, state, priv: Uint8Array.fromHex(priv) };
       const { callPeer } = this.#parts;
       await callPeer.call(table, "NLM_SM_NOTIFY", args, to, to.transport, ATTEMPT_TIMEOUT_MS);
       return undefined;

@@ -63,8 +63,8 @@ export interface MonitorRecord {
   readonly myProg: number;
   readonly myVers: number;
   readonly myProc: number;
-  /** 16 opaque bytes. */
-  readonly priv: Uint8Array;
+  /** 16 opaque bytes as 32 lower-case hex digits, which take a quarter of the memory of an array. */
+  readonly priv: string;
 }
 
 /** The state directory could not be read or written. */

@@ -85,7 +85,7 @@ class Nsm {
     const failed: SmStatRes = { res_stat: Res.STAT_FAIL, state: FAILED_STATE };
     const failure = (reason: string) =>
       `STAT_FAIL to ${quote(my_id.my_name)} for SM_MON of ${quote(mon_name)}: ${reason}`;
-    const record: MonitorRecord = { monName: mon_name, ...requester(my_id), priv };
+    const record: MonitorRecord = { monName: mon_name, ...requester(my_id), priv: priv.toHex() };
     const fault = registrationFault(record);
     if (fault !== undefined) {
       if (looksLikePath(mon_name)) log.error("POSSIBLE SPOOF/ATTACK ATTEMPT!");
@@ -180,6 +180,5 @@ function registrationFault(record: MonitorRecord): string | undefined {
 }
 
 function isSame(a: MonitorRecord, b: MonitorRecord): boolean {
-  return a.monName === b.monName && a.myName === b.myName &&
-    a.priv.every((byte, i) => byte === b.priv[i]);
+  return a.monName === b.monName && a.myName === b.myName && a.priv === b.priv;
 }

@@ -38,13 +38,13 @@ const LINE_MAX_BYTES = MON_NAME_OFFSET + 1 + NAMES_MAX_BYTES;
 const LOOPBACK = new Uint32Array(Uint8Array.of(127, 0, 0, 1).buffer)[0]!;
 /** The four numbers as nfs-utils scans them: hex digits of either case, any white space between. */
 const NUMBERS = /^\s*([0-9a-f]{1,8})\s+([0-9a-f]{1,8})\s+([0-9a-f]{1,8})\s+([0-9a-f]{1,8})/i;
-const PRIV = /^[0-9a-f]{32}$/i;
+const PRIV = /^[0-9a-f]{32}$/;
 
 /** The line of a record, with its LF. */
 export function formatRecord(record: MonitorRecord): string {
   const { monName, myName, myProg, myVers, myProc, priv } = record;
   const numbers = [LOOPBACK, myProg, myVers, myProc].map(hexWord).join(" ");
-  return `${numbers} ${priv.toHex()} ${monName} ${myName}\n`;
+  return `${numbers} ${priv} ${monName} ${myName}\n`;
 }
 
 /** The record in a line without its LF; undefined if it is none. */
@@ -53,7 +53,7 @@ export function parseRecord(line: string): MonitorRecord | undefined {
   // C programs see the end of the line there.
   if (line.includes("\0")) return undefined;
   const numbers = NUMBERS.exec(line.slice(0, PRIV_OFFSET));
-  const priv = line.slice(PRIV_OFFSET, PRIV_OFFSET + 2 * PRIV_BYTES);
+  const priv = line.slice(PRIV_OFFSET, PRIV_OFFSET + 2 * PRIV_BYTES).toLowerCase();
   if (numbers === null || !PRIV.test(priv)) return undefined;
   const blank = line.indexOf(" ", MON_NAME_OFFSET);
   const monNameEnd = blank < 0 ? line.length : blank;
@@ -67,7 +67,7 @@ export function parseRecord(line: string): MonitorRecord | undefined {
     myProg: wordFromHex(numbers[2]!),
     myVers: wordFromHex(numbers[3]!),
     myProc: wordFromHex(numbers[4]!),
-    priv: Uint8Array.fromHex(priv),
+    priv,
   };
 }
 
@@ -80,7 +80,7 @@ const MON_NAME = /^[\x01-\x09\x0b-\x1f\x21-\xff]+$/;
 
 /** Why a record has no line that is read as the same record, as the end of a sentence. */
 export function recordFault({ monName, myName, priv }: MonitorRecord): string | undefined {
-  if (priv.length !== PRIV_BYTES) return `priv is not ${PRIV_BYTES} bytes long`;
+  if (!PRIV.test(priv)) return `priv is not ${PRIV_BYTES} bytes as hex digits`;
   if (monName.length + myName.length > NAMES_MAX_BYTES) return "record too long";
   if (!MON_NAME.test(monName)) return "mon_name has a character that no record may have there";
   if (!MY_NAME.test(myName)) return "my_name has a character that no record may have there";

@@ -136,8 +136,7 @@ function makeStateDirectory(hosts: number): string {
   const registration = { myName: "bench", myProg: 100021, myVers: 3, myProc: 16 };
   for (let number = 0; number < hosts; number++) {
     const monName = hostName(number);
-    const priv = new Uint8Array(16);
-    new DataView(priv.buffer).setUint32(0, number);
+    const priv = number.toString(16).padStart(8, "0").padEnd(32, "0");
     const path = `${directory}/sm/${monName}`;
     Deno.writeTextFileSync(path, formatRecord({ ...registration, monName, priv }));
     Deno.chownSync(path, uid, gid);

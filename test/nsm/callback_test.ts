@@ -19,7 +19,7 @@ const priv = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 function monitored(monName: string): Monitored {
   const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
-  return { record: { monName, ...requester, priv }, lastState: 0, lastNotice: 0 };
+  return { record: { monName, ...requester, priv: priv.toHex() }, lastState: 0, lastNotice: 0 };
 }
 
 interface Call {

@@ -1,12 +1,13 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
 import type { MonitorRecord } from "../../lib/nsm/ports.ts";
+import { privOf } from "../support/priv.ts";
 
 const pure = { permissions: "none" } as const;
 
 function record(monName: string, change: Partial<MonitorRecord> = {}): MonitorRecord {
   const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
-  return { monName, ...requester, priv: new Uint8Array(16), ...change };
+  return { monName, ...requester, priv: privOf(0), ...change };
 }
 
 Deno.test(

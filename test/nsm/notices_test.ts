@@ -9,6 +9,7 @@ import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeResolver } from "../support/fake_resolver.ts";
 import { RecordingLog } from "../support/recording_log.ts";
+import { privOf } from "../support/priv.ts";
 
 const pure = { permissions: "none" } as const;
 /** Time for the look-ups of some peers, one after the other. */
@@ -40,7 +41,7 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
   });
   const watch = (monName: string) => {
     const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
-    const monitored = list.add({ monName, ...requester, priv: new Uint8Array(16) });
+    const monitored = list.add({ monName, ...requester, priv: privOf(0) });
     monitored.lastNotice = notices.taken;
     directory.add(monName);
   };

@@ -29,6 +29,7 @@ import {
   word,
 } from "../support/nsm_calls.ts";
 import { RecordingLog } from "../support/recording_log.ts";
+import { privOf } from "../support/priv.ts";
 
 const LOCAL = { address: "127.0.0.1", port: 700, netid: "udp" } as const;
 const STRANGER = { address: "192.0.2.66", port: 700, netid: "udp" } as const;
@@ -166,7 +167,7 @@ const RECORD: MonitorRecord = {
   myProg: 100021,
   myVers: 3,
   myProc: 16,
-  priv: Uint8Array.fromHex(PRIV),
+  priv: PRIV,
 };
 
 Deno.test("list bug, cookie: SM_MON again puts the new cookie in memory and on disk", async () => {
@@ -196,7 +197,7 @@ Deno.test("temporary names: what is being written is never taken for a host", as
   const disk = diskWith({ "sm/nodeb": `${LINE} nodeb thishost\n`, "state": "\x03\0\0\0" });
   const parts = { log: new RecordingLog(), fileSystem: disk };
   const store = openMonitorStore(STATE_DIRECTORY, parts);
-  await store.put({ ...RECORD, priv: new Uint8Array(16) }, RECORD);
+  await store.put({ ...RECORD, priv: privOf(0) }, RECORD);
   await Promise.all([store.put({ ...RECORD, myVers: 4 }), store.put({ ...RECORD, monName: "c" })]);
   openNotifyStore(STATE_DIRECTORY, parts).advanceStateNumber();
   const made = disk.journal.filter((line) => line.startsWith("create "));

@@ -20,6 +20,7 @@ import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeResolver } from "../support/fake_resolver.ts";
 import { RecordingLog } from "../support/recording_log.ts";
+import { privOf } from "../support/priv.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -193,7 +194,7 @@ Deno.test(
     const { store, list, call } = setUp();
     await call("SM_MON", mon("nodeb", {}, 1));
     await call("SM_MON", mon("NODEB", {}, 2));
-    assertEquals(store.records.map(({ monName, priv }) => [monName, priv[0]]), [["NODEB", 2]]);
+    assertEquals(store.records.map(({ monName, priv }) => [monName, priv]), [["NODEB", privOf(2)]]);
     assertEquals(list.size, 1);
   },
 );
@@ -216,7 +217,7 @@ Deno.test("SM_MON fails when the disk does, and leaves memory as the disk is", p
   store.fault = "No space left on device";
   assertEquals(await call("SM_MON", mon("nodec")), FAILED);
   assertEquals(await call("SM_MON", mon("nodeb", {}, 2)), FAILED);
-  assertEquals([...list.about("nodeb")].map(({ record }) => record.priv[0]), [1]);
+  assertEquals([...list.about("nodeb")].map(({ record }) => record.priv), [privOf(1)]);
   assertEquals(list.has("nodec"), false);
   assertMatch(log.of("warning")[0]!, /No space left on device/);
 });

@@ -5,6 +5,7 @@ import { openMonitorStore } from "../../lib/store/file_store.ts";
 import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 import { SimulatedClock } from "../support/simulated_clock.ts";
+import { privOf } from "../support/priv.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -13,7 +14,7 @@ const MINUTE_MS = 60_000;
 const OVER = "notice: Changes of the monitor list are kept again";
 
 function record(monName: string): MonitorRecord {
-  const priv = new Uint8Array(16).fill(1);
+  const priv = privOf(1);
   return { monName, myName: "us", myProg: 100021, myVers: 3, myProc: 16, priv };
 }
 

@@ -18,6 +18,7 @@ import {
   MemoryStateDirectory,
 } from "../support/memory_store.ts";
 import { RecordingLog } from "../support/recording_log.ts";
+import { privOf } from "../support/priv.ts";
 
 /** A state directory of one kind, which can be opened again and again. */
 interface Subject {
@@ -63,13 +64,13 @@ const SUBJECTS = {
 } as const;
 
 function record(monName: string, more: Partial<MonitorRecord> = {}): MonitorRecord {
-  const priv = new Uint8Array(16).fill(1);
+  const priv = privOf(1);
   return { monName, myName: "us", myProg: 100021, myVers: 3, myProc: 16, priv, ...more };
 }
 
 /** Records in an order that does not depend on that of a directory. */
 function sorted(records: readonly MonitorRecord[]): string[] {
-  return records.map((it) => JSON.stringify({ ...it, priv: it.priv.toHex() })).toSorted();
+  return records.map((it) => JSON.stringify({ ...it, priv: it.priv })).toSorted();
 }
 
 /** What a monitor list does for statd alone. */
@@ -96,7 +97,7 @@ const MONITOR_CASES: Record<string, (subject: Pick<Subject, "monitor">) => Promi
   },
 
   "put() replaces a record of the same registration": async ({ monitor }) => {
-    const again = record("a", { priv: new Uint8Array(16).fill(2) });
+    const again = record("a", { priv: privOf(2) });
     await monitor().put(record("a"));
     await monitor().put(again, record("a"));
     await monitor().put(again, again);
@@ -119,7 +120,7 @@ const MONITOR_CASES: Record<string, (subject: Pick<Subject, "monitor">) => Promi
       ...["a\nb", "a\0b", " a", "\u0100", "x".repeat(1024)].map((myName) =>
         record("a", { myName })
       ),
-      record("a", { priv: new Uint8Array(15) }),
+      record("a", { priv: "00".repeat(15) }),
     ];
     const store = monitor();
     for (const it of refused) await assertRejects(() => store.put(it), StoreError);
@@ -140,14 +141,14 @@ const MONITOR_CASES: Record<string, (subject: Pick<Subject, "monitor">) => Promi
     const store = monitor();
     const calls: Promise<void>[] = [];
     for (let i = 0; i < 300; i++) {
-      const it = record(`host${i % 50}`, { priv: new Uint8Array(16).fill(i) });
+      const it = record(`host${i % 50}`, { priv: privOf(i) });
       calls.push(store.put(it));
       if (i % 3 === 0) calls.push(store.remove([it]));
     }
     await Promise.all(calls);
     const expected: MonitorRecord[] = [];
     for (let i = 250; i < 300; i++) {
-      const priv = new Uint8Array(16).fill(i);
+      const priv = privOf(i);
       if (i % 3 !== 0) expected.push(record(`host${i % 50}`, { priv }));
     }
     assertEquals(sorted(monitor().load()), sorted(expected));

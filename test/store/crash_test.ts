@@ -13,11 +13,12 @@ import {
 } from "../support/crash_scenario.ts";
 import type { FragileDisk } from "../support/fragile_disk.ts";
 import { RecordingLog } from "../support/recording_log.ts";
+import { privOf } from "../support/priv.ts";
 
 const pure = { permissions: "none" } as const;
 
 function record(monName: string, cookie = 1, myName = "us.example"): MonitorRecord {
-  const priv = new Uint8Array(16).fill(cookie);
+  const priv = privOf(cookie);
   return { monName, myName, myProg: 100021, myVers: 3, myProc: 16, priv };
 }
 

@@ -8,11 +8,12 @@ import { formatRecord } from "../../lib/store/record_format.ts";
 import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
 import { FragileDisk } from "../support/fragile_disk.ts";
 import { RecordingLog } from "../support/recording_log.ts";
+import { privOf } from "../support/priv.ts";
 
 const pure = { permissions: "none" } as const;
 
 function record(monName: string, myName = "us", cookie = 1): MonitorRecord {
-  const priv = new Uint8Array(16).fill(cookie);
+  const priv = privOf(cookie);
   return { monName, myName, myProg: 100021, myVers: 3, myProc: 16, priv };
 }
 

@@ -5,11 +5,12 @@ import { formatRecord } from "../../lib/store/record_format.ts";
 import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
 import { FragileDisk } from "../support/fragile_disk.ts";
 import { RecordingLog } from "../support/recording_log.ts";
+import { privOf } from "../support/priv.ts";
 
 const pure = { permissions: "none" } as const;
 
 function line(monName: string, myName = "us"): string {
-  const priv = new Uint8Array(16);
+  const priv = privOf(0);
   const record: MonitorRecord = { monName, myName, myProg: 100021, myVers: 3, myProc: 16, priv };
   return formatRecord(record);
 }

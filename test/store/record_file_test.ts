@@ -9,11 +9,12 @@ import {
   withRecord,
 } from "../../lib/store/record_file.ts";
 import { formatRecord, registrationKey } from "../../lib/store/record_format.ts";
+import { privOf } from "../support/priv.ts";
 
 const pure = { permissions: "none" } as const;
 
 function record(myName: string, cookie = 1): MonitorRecord {
-  const priv = new Uint8Array(16).fill(cookie);
+  const priv = privOf(cookie);
   return { monName: "a", myName, myProg: 100021, myVers: 3, myProc: 16, priv };
 }
 

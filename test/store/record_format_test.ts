@@ -18,7 +18,7 @@ const RECORD: MonitorRecord = {
   myProg: 100021,
   myVers: 3,
   myProc: 16,
-  priv: Uint8Array.from({ length: 16 }, (_, i) => i),
+  priv: "000102030405060708090a0b0c0d0e0f",
 };
 
 const LINE = CAPTURED.slice(0, -1);
@@ -104,8 +104,8 @@ Deno.test("recordFault() accepts exactly what is read back as it was", pure, () 
     "LF in mon_name": { monName: "a\nb" },
     "no mon_name": { monName: "" },
     "a character that is no byte": { myName: "\u0100" },
-    "a short priv": { priv: new Uint8Array(15) },
-    "a long priv": { priv: new Uint8Array(17) },
+    "a short priv": { priv: "00".repeat(15) },
+    "a long priv": { priv: "00".repeat(17) },
     "1025 bytes of names": { monName: "a".repeat(1000), myName: "b".repeat(25) },
   };
   for (const [what, part] of Object.entries(faulty)) {

@@ -90,7 +90,7 @@ async function checkMonitorStore(files: Record<string, string>): Promise<void> {
   const loaded = store.load();
   const changed = loaded.map((record) => ({
     ...record,
-    priv: record.priv.map((byte) => byte ^ 1),
+    priv: Uint8Array.fromHex(record.priv).map((byte) => byte ^ 1).toHex(),
   }));
   await settled(changed.map((record, i) => store.put(record, loaded[i])));
   const keys = new Set(loaded.filter(isStorable).map(registrationKey));
