@@ -29,7 +29,10 @@ export interface StoreParts {
   readonly fileSystem?: FileSystem;
 }
 
-/** The monitor list in the state directory at `directory`. It does not have to exist before load(). */
+/**
+ * The monitor list in the state directory at `directory`, which has to be locked. It does not have to
+ * exist before load().
+ */
 export function openMonitorStore(directory: string, parts: StoreParts): MonitorStore {
   return new FileStore(layoutOf(directory), parts.fileSystem ?? new RealFileSystem(), parts.log);
 }
@@ -59,7 +62,7 @@ class FileStore implements MonitorStore {
     // A process that was killed may have renamed files without syncing: what is read must last.
     if (trySyncDirectory(this.#fs, monitorList, this.#log)) this.#commit.markSynced();
     const entries = entriesOf(this.#fs, monitorList);
-    removeLeftOvers(this.#fs, monitorList, this.#log, entries);
+    removeLeftOvers(this.#fs, monitorList, this.#log, entries, { isAlone: true });
     const loaded: MonitorRecord[] = [];
     const names = new Set<string>();
     for (const { name, records } of recordFiles(this.#fs, monitorList, this.#log, entries)) {

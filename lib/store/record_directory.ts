@@ -45,19 +45,23 @@ export function* recordFiles(
 /** Age at which a file that is being written was left by a process that is no more, in ms. */
 const LEFT_OVER_AFTER_MS = 60_000;
 
-/** Removes what killed processes left half written, and not what others are writing now. */
+/**
+ * Removes what killed processes left half written: all of it where nobody else may write, else not what
+ * others may be writing now.
+ */
 export function removeLeftOvers(
   fs: FileSystem,
   directory: string,
   log: Log,
   entries: readonly DirectoryEntry[],
+  { isAlone = false } = {},
 ): void {
   for (const { name, isFile } of entries) {
     if (!isFile || !isAsideName(name)) continue;
     const path = join(directory, name);
     try {
       const modifiedAt = fs.facts(path)?.modifiedAt ?? Infinity;
-      if (Date.now() - modifiedAt < LEFT_OVER_AFTER_MS) continue;
+      if (!isAlone && Date.now() - modifiedAt < LEFT_OVER_AFTER_MS) continue;
       fs.remove(path);
       log.info(`Removed ${quote(path)}, which was not written to its end`);
     } catch (error) {

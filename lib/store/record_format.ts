@@ -62,13 +62,20 @@ export function parseRecord(line: string): MonitorRecord | undefined {
   let myNameStart = monNameEnd;
   while (line[myNameStart] === " ") myNameStart++;
   return {
-    monName: line.slice(MON_NAME_OFFSET, monNameEnd),
-    myName: line.slice(myNameStart),
+    monName: ownText(line.slice(MON_NAME_OFFSET, monNameEnd)),
+    myName: ownText(line.slice(myNameStart)),
     myProg: wordFromHex(numbers[2]!),
     myVers: wordFromHex(numbers[3]!),
     myProc: wordFromHex(numbers[4]!),
-    priv,
+    priv: ownText(priv),
   };
+}
+
+/** The same text, in memory of its own: V8 keeps the whole of a text for as long as a slice of it. */
+function ownText(slice: string): string {
+  const codes = new Array<number>(slice.length);
+  for (let i = 0; i < slice.length; i++) codes[i] = slice.charCodeAt(i);
+  return String.fromCharCode.apply(null, codes);
 }
 
 /** Bytes that a my_name may have: all but those that end a line or a C string, and no blank first. */

@@ -83,16 +83,13 @@ Deno.test("load() removes what was not written to its end, and nothing else", pu
   assertEquals(log.of("info").length, 3);
 });
 
-Deno.test("load() leaves alone what another process is writing", () => {
+Deno.test("load() removes what was half written a moment ago, as the directory is locked", () => {
   const directory = Deno.makeTempDirSync();
   try {
     Deno.mkdirSync(`${directory}/sm`);
-    const [now, before] = [`${directory}/sm/.1.0.new`, `${directory}/sm/.2.0.new`];
-    Deno.writeTextFileSync(now, "half");
-    Deno.writeTextFileSync(before, "half");
-    Deno.utimeSync(before, new Date(0), new Date(0));
+    Deno.writeTextFileSync(`${directory}/sm/.1.0.new`, "half");
     openMonitorStore(directory, { log: new RecordingLog() }).load();
-    assertEquals([...Deno.readDirSync(`${directory}/sm`)].map(({ name }) => name), [".1.0.new"]);
+    assertEquals([...Deno.readDirSync(`${directory}/sm`)], []);
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }

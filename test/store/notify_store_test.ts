@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import "../support/open_libc.ts";
 import { type MonitorRecord, type NotifyStore, StoreError } from "../../lib/nsm/ports.ts";
 import { openNotifyStore } from "../../lib/store/notify_store.ts";
 import { formatRecord } from "../../lib/store/record_format.ts";
@@ -117,6 +118,22 @@ Deno.test("load() removes what was not written to its end", pure, () => {
   const disk = diskWith({ "sm.bak/.0.new": "half", "sm.bak/a": line("a") });
   assertEquals(open(disk).store.load().length, 1);
   assertEquals(Object.keys(disk.files), ["/nsm/sm.bak/a"]);
+});
+
+Deno.test("load() leaves alone what another process is writing", () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${directory}/sm.bak`);
+    const [now, before] = [`${directory}/sm.bak/.1.0.new`, `${directory}/sm.bak/.2.0.new`];
+    Deno.writeTextFileSync(now, "half");
+    Deno.writeTextFileSync(before, "half");
+    Deno.utimeSync(before, new Date(0), new Date(0));
+    openNotifyStore(directory, { log: new RecordingLog() }).load();
+    const names = [...Deno.readDirSync(`${directory}/sm.bak`)].map(({ name }) => name);
+    assertEquals(names, [".1.0.new"]);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
 });
 
 Deno.test("remove() of thousands of peers shares the way to the disk", pure, async () => {

@@ -6,6 +6,7 @@ import { nameKey } from "../../nsm/host_name.ts";
 import { hostResolver } from "../../net/resolver.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { addressesOfName, nameOfAddress } from "../../platform/libc.ts";
+import { lockDirectory } from "../../store/directory_lock.ts";
 import { openMonitorStore } from "../../store/file_store.ts";
 import { layoutOf } from "../../store/layout.ts";
 import { openNotifyStore } from "../../store/notify_store.ts";
@@ -125,6 +126,7 @@ async function forgetPeers(names: readonly string[], directory: string, programN
   }
   dropToOwner(layoutOf(directory));
   if (reached.outcome === "absent") {
+    using _lock = lockDirectory(directory);
     const store = openMonitorStore(directory, { log });
     await store.remove(store.load().filter(isChosen));
   }
