@@ -17,7 +17,6 @@ import { notifyArguments } from "./notify_child.ts";
 import { listingArguments } from "./nsmctl/macos_arguments.ts";
 import { findRunningStatd } from "./running_statd.ts";
 import { serveNsm } from "./serve_nsm.ts";
-import { smNotify } from "./sm_notify.ts";
 import { complain, print } from "./standard_streams.ts";
 
 /** Runs the daemon to its end; returns the exit status. */
@@ -43,6 +42,8 @@ export async function statd(invocation: Invocation): Promise<number> {
     }
     if (settings.notifyMode) {
       complain(`${programName}: -N is deprecated, run sm-notify instead`);
+      // Not loaded into the memory of a daemon either.
+      const { smNotify } = await import("./sm_notify.ts");
       const debug = settings.foreground && settings.noSyslog ? ["-d"] : [];
       return await smNotify({ ...invocation, args: [...debug, ...notifyArguments(settings)] });
     }
