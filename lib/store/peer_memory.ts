@@ -38,6 +38,11 @@ const SUPERSEDED_MAX = 1000;
 const WAITING_MAX = 65_536;
 /** Pause before the disk is tried again, in ms: what a restart may cost of what was learned. */
 const RETRY_MS = 10_000;
+/**
+ * Pause before the file is written anew, in ms. That blocks for a moment, and what makes it worthwhile is
+ * a storm of notices, whose callers come first.
+ */
+const SHORTEN_PAUSE_MS = 5_000;
 /** Longest line that is read. */
 const LINE_MAX_BYTES = 8192;
 /** Read and written by the daemon's user, readable by its group, like records. */
@@ -47,7 +52,7 @@ const PEERS_MODE = 0o640;
 export interface PeerMemoryParts extends StoreParts {
   /** Whether this process may write the file anew: true for statd, of which there is one. */
   readonly mayCompact: boolean;
-  /** Tells when to try again what the disk has refused; without it the next note() does. */
+  /** Tells when to do what can wait; without it the next note() does it. */
   readonly clock?: Pick<Clock, "startTimer">;
 }
 
@@ -77,6 +82,8 @@ class FilePeerMemory implements PeerMemory {
   #isScheduled = false;
   /** Whether the disk has refused and is to be tried again later. */
   #isPaused = false;
+  /** Whether the file is to be written anew soon. */
+  #isShortening = false;
   /** What the log has said that cannot be done. */
   readonly #reported = new Set<Operation>();
   /** Length of the file as far as we know; undefined where its last line may have no end. */
@@ -141,7 +148,7 @@ class FilePeerMemory implements PeerMemory {
     if (this.#waiting.size === 0 || this.#isPaused) return;
     if (this.#attempt("write", () => this.#flush())) {
       this.#waiting.clear();
-      this.#attempt("shorten", () => this.#compactIfWorthwhile());
+      this.#shortenSoon();
       return;
     }
     this.#size = undefined; // half of it may be there
@@ -173,14 +180,26 @@ class FilePeerMemory implements PeerMemory {
     this.#lines += this.#waiting.size;
   }
 
-  /**
-   * Writes the file anew where more than half of it counts no more; `facts` are what it says. With 50,000
-   * peers that takes 0.26 s, once in as many notes.
-   */
-  #compactIfWorthwhile(facts?: ReadonlyMap<string, PeerFacts>): void {
+  #shortenSoon(): void {
+    if (this.#isShortening || !this.#isWorthwhile) return;
+    const shorten = () => {
+      this.#isShortening = false;
+      this.#attempt("shorten", () => this.#compactIfWorthwhile());
+    };
+    if (this.#clock === undefined) return shorten();
+    this.#isShortening = true;
+    this.#clock.startTimer(SHORTEN_PAUSE_MS, shorten);
+  }
+
+  /** Whether more than half of the file counts no more. */
+  get #isWorthwhile(): boolean {
     const live = this.#remembered.size;
-    if (!this.#mayCompact || this.#lines - live <= SUPERSEDED_MAX + live) return;
-    this.#compact(facts ?? this.#read());
+    return this.#mayCompact && this.#lines - live > SUPERSEDED_MAX + live;
+  }
+
+  /** `facts` are what the file says. With 50,000 peers it takes 0.26 s, once in as many notes. */
+  #compactIfWorthwhile(facts?: ReadonlyMap<string, PeerFacts>): void {
+    if (this.#isWorthwhile) this.#compact(facts ?? this.#read());
   }
 
   /** Writes the file anew, with the peers that were saved last as far as half of it has room. */

@@ -244,6 +244,21 @@ Deno.test("a running statd writes the file anew when most of it is superseded", 
   assertEquals([...statd.log.lines, ...notify.log.lines], []);
 });
 
+Deno.test("a storm of notices is over before the file is written anew", pure, async () => {
+  const disk = diskWith({});
+  const clock = new SimulatedClock();
+  const { memory } = open(disk, true, clock);
+  const lines = () => disk.files[PEERS]!.split("\n").length - 1;
+  for (let i = 0; i < 3_000; i++) {
+    memory.note("a", { lastState: i });
+    await written();
+  }
+  assertEquals(lines(), 3_000);
+  await clock.pass(5_000);
+  assertEquals(lines(), 1);
+  assertEquals(open(disk).memory.load().get("a")?.lastState, 2_999);
+});
+
 Deno.test("a file that cannot be written anew is still appended to", pure, async () => {
   const disk = diskWith({});
   const { memory, log } = open(disk);
