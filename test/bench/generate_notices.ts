@@ -59,7 +59,11 @@ export function notify({ port, first, hosts, notices, ms }: NotifyOrder): Figure
     peer.receive();
   }
   // The first one asks rpcbind, which later ones need not.
-  return { medianMs: median(taken.slice(1)), firstMs: taken[0]!, notices: taken.length };
+  return {
+    medianMs: median(taken.length > 1 ? taken.slice(1) : taken),
+    firstMs: taken[0]!,
+    notices: taken.length,
+  };
 }
 
 /** What was sent and is still open, by xid, and the longest time to an answer. */
