@@ -1,7 +1,7 @@
 /**
- * Reading and extending files by the C library's calls. The runtime's own take three times as long, look at a name
- * before they open it, and make an error object, which takes longer than the rest, for each file that
- * is not there.
+ * Reading and extending files by the C library's calls. The runtime's own take three times as long,
+ * look at a name before they open it, and make an error object, which takes longer than the rest, for
+ * each file that is not there.
  *
  * What is opened is a regular file for sure: it is looked at after it was opened, and opening waits for
  * nobody at the other end of a pipe.

@@ -139,12 +139,18 @@ export class RealFileSystem implements FileSystem {
   }
 }
 
-/** Opens by the quick way; why it fails is asked of the runtime, which has words for people. */
+/**
+ * Opens by the quick way; why it fails is asked of the runtime, which has words for people, and which no
+ * other call can have robbed of the number of the error.
+ */
 function openToRead(path: string, followsLinks: boolean): RegularFile | undefined {
   try {
     return RegularFile.openToRead(path, { followsLinks });
   } catch (error) {
-    if (error instanceof LibcError) Deno.openSync(path).close();
+    if (!(error instanceof LibcError)) throw error;
+    const file = unlessMissing(() => Deno.openSync(path));
+    if (file === undefined) return undefined;
+    file.close();
     throw error;
   }
 }
