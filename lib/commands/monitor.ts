@@ -180,7 +180,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       return () => watchers.delete(watcher);
     },
     stop() {
-      store.stop();
+      store.close();
       callbacks.stop();
       directory.stop();
     },
@@ -195,6 +195,7 @@ function timing(store: MonitorStore, times: PeerTimes): MonitorStore {
     remove: (records) => store.remove(records),
     stateNumber: () => store.stateNumber(),
     check: () => store.check(),
+    close: () => store.close(),
     async put(record, replaced) {
       await store.put(record, replaced);
       times.registered(record);

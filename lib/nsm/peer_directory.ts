@@ -19,9 +19,15 @@ import type { Clock, PeerMemory, Resolver } from "./ports.ts";
 /** Look-ups for new peers at one time; the resolver's other slots stay free for notices. */
 const LEARNING_AT_ONCE = 4;
 /**
- * Pause before each look-up for a new peer, in ms. The reply to its SM_MON leaves first, and after a
- * start with thousands of peers the look-ups, which take threads, leave the processors to the calls:
- * at full speed they made SM_MON with 50,000 peers take 20 ms, for half a minute.
+ * Pause before the first look-up for new peers, in ms. A lock manager that registers a peer has more to
+ * ask for, and many a peer is monitored for the moment of one lock: nobody has to know it. Whatever it
+ * sends meanwhile is matched by asking the name service then.
+ */
+const LEARNING_DELAY_MS = 250;
+/**
+ * Pause before each further look-up, in ms. After a start with thousands of peers the look-ups, which
+ * take threads, leave the processors to the calls: at full speed they made SM_MON with 50,000 peers
+ * take 20 ms, for half a minute.
  */
 const LEARNING_PAUSE_MS = 1;
 /** First pause before names without an answer are asked again, in ms; it doubles each time. */
@@ -115,7 +121,7 @@ export class PeerDirectory {
     }
     if (isKnown) return;
     this.#waiting.add(key);
-    this.#learnSoon();
+    this.#learnSoon(LEARNING_DELAY_MS);
   }
 
   /** Forgets all peers but those that somebody still needs, by the form in which names are compared. */
@@ -176,10 +182,10 @@ export class PeerDirectory {
   }
 
   /** One timer for all that wait; it only runs while there are any, and room for a look-up. */
-  #learnSoon(): void {
+  #learnSoon(pauseMs = LEARNING_PAUSE_MS): void {
     if (this.#cancelLearning !== undefined || this.#waiting.size === 0) return;
     if (this.#learning === LEARNING_AT_ONCE) return;
-    this.#cancelLearning = this.#parts.clock.startTimer(LEARNING_PAUSE_MS, () => {
+    this.#cancelLearning = this.#parts.clock.startTimer(pauseMs, () => {
       this.#cancelLearning = undefined;
       this.#learnNext();
       this.#learnSoon();

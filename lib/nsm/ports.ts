@@ -119,6 +119,8 @@ export interface MonitorStore {
    * @throws {StoreError} When it could not.
    */
   check(): void;
+  /** Leaves nothing behind that only this process has a use for. */
+  close(): void;
 }
 
 /** One line of a file in `sm.bak`: a peer to be told, and the name under which it knows us. */

@@ -100,9 +100,9 @@ export class WatchedStore implements MonitorStore {
     }
   }
 
-  /** Ends all activity. */
-  stop(): void {
+  close(): void {
     this.#cancelTimer?.();
+    this.#store.close();
   }
 
   async #watch(change: Promise<void>): Promise<void> {

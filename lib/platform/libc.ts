@@ -23,6 +23,12 @@ const SYMBOLS = {
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+  sync_file_range: { parameters: ["i32", "i64", "i64", "u32"], result: "i32" },
+  fdatasync: { parameters: ["i32"], result: "i32" },
+  fsync: { parameters: ["i32"], result: "i32" },
+  rename: { parameters: ["buffer", "buffer"], result: "i32" },
+  unlink: { parameters: ["buffer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   readlink: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
   dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -44,6 +50,7 @@ const ADDRESS_SYMBOLS = {
   __errno_location: { parameters: [], result: "u64" },
   memcpy: { parameters: ["buffer", "u64", "usize"], result: "void" },
   strlen: { parameters: ["u64"], result: "usize" },
+  strerror: { parameters: ["i32"], result: "u64" },
   getaddrinfo: {
     parameters: ["buffer", "buffer", "buffer", "buffer"],
     result: "i32",
@@ -118,6 +125,12 @@ export function checked<T extends number | bigint>(call: string, result: T): T {
 /** Why a call made just before, on this thread, has failed, as the number of errno(3). */
 export function lastErrno(): number {
   return new Int32Array(copied(library().__errno_location(), 4).buffer)[0]!;
+}
+
+/** Why a call made just before, on this thread, has failed, in the words that the runtime has for it. */
+export function lastSystemError(): Error {
+  const errno = lastErrno();
+  return new Error(`${textAt(library().strerror(errno))} (os error ${errno})`);
 }
 
 /** What is in memory at an address. */

@@ -28,22 +28,31 @@ export class AsideFile {
 
   /** Writes a file aside. What is left over at that path, from a process that was killed, goes. */
   static write(fs: FileSystem, path: string, text: string, mode: number): AsideFile {
-    const aside = new AsideFile(fs, path, createAnew(fs, path, mode));
+    return AsideFile.#written(new AsideFile(fs, path, createAnew(fs, path, mode)), text);
+  }
+
+  /** The same in place of what a file held that nobody needs; undefined where it cannot be used. */
+  static rewrite(fs: FileSystem, path: string, text: string, mode: number): AsideFile | undefined {
+    const file = fs.reuse(path, mode);
+    return file && AsideFile.#written(new AsideFile(fs, path, file), text);
+  }
+
+  static #written(aside: AsideFile, text: string): AsideFile {
     try {
       aside.file.write(text);
+      return aside;
     } catch (error) {
       aside.discard();
       throw error;
     }
-    return aside;
+  }
+
+  startSync(): void {
+    this.file.startSync();
   }
 
   sync(): void {
     this.file.sync();
-  }
-
-  syncAside(): Promise<void> {
-    return this.file.syncAside();
   }
 
   /** Gives it its name; it must have been synced. */

@@ -54,7 +54,7 @@ class FileStore implements MonitorStore {
     this.#fs = fs;
     this.#log = log;
     this.#state = new StateFile(fs, layout, log);
-    this.#commit = new GroupCommit(fs, layout.monitorList);
+    this.#commit = new GroupCommit(fs, layout.monitorList, { keepsSpares: true });
   }
 
   load(): MonitorRecord[] {
@@ -131,6 +131,10 @@ class FileStore implements MonitorStore {
     } catch (error) {
       throw new StoreError("write", monitorList, error);
     }
+  }
+
+  close(): void {
+    this.#commit.removeSpares();
   }
 
   #removeFrom(names: readonly string[], keys: ReadonlySet<string>): Promise<void> {

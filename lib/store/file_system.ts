@@ -5,12 +5,13 @@
  * What files hold is text of one character per byte, U+0000 to U+00FF: whatever it is, it survives
  * being read and written again.
  *
- * All of them are synchronous but {@link Syncable.syncAside}: on one small file the asynchronous ones
- * take longer, and they share a pool of threads with the name service.
+ * All of them are synchronous: on small files the asynchronous ones take longer, and they share a pool of
+ * threads with the name service. Most are calls of the C library. What these cannot do is tried again by
+ * the runtime, which has words for people for whatever is in the way.
  */
 
-import { RegularFile } from "../platform/regular_file.ts";
 import { LibcError } from "../platform/libc.ts";
+import { OpenDirectory, RegularFile, removeFile, renameFile } from "../platform/regular_file.ts";
 
 /** What is at a path, not following a symbolic link. */
 export interface FileFacts {
@@ -32,15 +33,15 @@ export interface DirectoryEntry {
 export interface Syncable {
   /** Returns when the contents are on disk: of a file, or the names in a directory. */
   sync(): void;
-  /** The same on another thread, so that several at one time share the journal's commits. */
-  syncAside(): Promise<void>;
   close(): void;
 }
 
-/** A file that was made to be written once. */
+/** A file that was opened to be written once. */
 export interface NewFile extends Syncable {
-  /** Writes all of the text behind what was written before. */
+  /** Makes the text all that the file holds. */
   write(text: string): void;
+  /** Has the disk begin to write, so that it is busy with several files when the first is synced. */
+  startSync(): void;
 }
 
 export interface FileSystem {
@@ -57,6 +58,11 @@ export interface FileSystem {
   readOwn(path: string, maxBytes: number): string | undefined;
   /** Makes a file that must not exist; no symbolic link is followed. `mode` is subject to the umask. */
   create(path: string, mode: number): NewFile;
+  /**
+   * Opens a file that holds nothing of use, to be written anew: a disk makes that last in less time than
+   * a file with new blocks. Undefined where it is not ours alone, or has not these permissions.
+   */
+  reuse(path: string, mode: number): NewFile | undefined;
   /** Appends text by one call; makes the file where it is missing. No symbolic link is followed. */
   append(path: string, text: string, mode: number): void;
   /** Gives a file another name, in one step in place of what had that name. */
@@ -91,14 +97,18 @@ export class RealFileSystem implements FileSystem {
   }
 
   create(path: string, mode: number): NewFile {
-    const file = Deno.openSync(path, { write: true, createNew: true, mode });
-    return {
-      write: (text) => writeAll(file, toBytes(text)),
-      // The data and what is needed to read them back; the time of the change may be lost.
-      sync: () => file.syncDataSync(),
-      syncAside: () => file.syncData(),
-      close: () => file.close(),
-    };
+    let file = RegularFile.create(path, mode);
+    if (file === undefined) {
+      Deno.openSync(path, { write: true, createNew: true, mode }).close();
+      file = RegularFile.openToAppend(path, mode);
+    }
+    if (file === undefined) throw new Deno.errors.NotFound(`there is no "${path}"`);
+    return newFile(file);
+  }
+
+  reuse(path: string, mode: number): NewFile | undefined {
+    const file = RegularFile.openToRewrite(path, mode);
+    return file === undefined ? undefined : newFile(file);
   }
 
   append(path: string, text: string, mode: number): void {
@@ -110,20 +120,20 @@ export class RealFileSystem implements FileSystem {
   }
 
   rename(from: string, to: string): void {
-    Deno.renameSync(from, to);
+    if (!renameFile(from, to)) Deno.renameSync(from, to);
   }
 
   remove(path: string): void {
-    Deno.removeSync(path);
+    if (!removeFile(path)) Deno.removeSync(path);
   }
 
   openDirectory(path: string): Syncable {
-    const directory = Deno.openSync(path);
-    return {
-      sync: () => directory.syncSync(),
-      syncAside: () => directory.sync(),
-      close: () => directory.close(),
-    };
+    const directory = OpenDirectory.open(path);
+    if (directory === undefined) {
+      const file = Deno.openSync(path);
+      return { sync: () => file.syncSync(), close: () => file.close() };
+    }
+    return { sync: () => directory.sync(), close: () => directory[Symbol.dispose]() };
   }
 
   #read(path: string, maxBytes: number, followsLinks: boolean): string | undefined {
@@ -137,6 +147,15 @@ export class RealFileSystem implements FileSystem {
       if (length < buffer.length || text.length === maxBytes) return text;
     }
   }
+}
+
+function newFile(file: RegularFile): NewFile {
+  return {
+    write: (text) => file.writeWhole(toBytes(text)),
+    startSync: () => file.startSync(),
+    sync: () => file.sync(),
+    close: () => file[Symbol.dispose](),
+  };
 }
 
 /**

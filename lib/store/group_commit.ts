@@ -5,22 +5,25 @@
  *
  * 1. the new contents of each file are written aside,
  * 2. the files aside are synced,
- * 3. they are renamed into place, and files that have become empty are removed,
+ * 3. they are renamed into place, and files that have become empty are taken away,
  * 4. the directory is synced, once,
  * 5. everybody who waits is told.
  *
  * A failure is that of the changes to one file, but for step 4, which concerns all.
  *
- * One file alone is synced by a synchronous call, the quickest way there is. Several are synced by
- * threads at one time, because the journal then writes one commit for many of them; measured on ext4,
- * 32 files take 0.11 ms each, against 0.20 ms one after the other. syncfs(2) would take 0.07 ms, but it
- * also waits for what all other programs have written, and reports their errors as ours.
+ * What step 2 costs is waiting for one commit of the file system's journal after the other. The disk is
+ * told of all files before the first is waited for, so that one commit has them all: measured on ext4, 32
+ * files take 0.09 ms each, against 0.15 ms one after the other and 0.13 ms on as many threads.
+ *
+ * A file that is taken away is kept under a hidden name and written anew for the next record, because
+ * giving blocks back and allotting others is half of what a change costs: with it an addition takes
+ * 0.24 ms in place of 0.30, or 0.06 in company, and a removal 0.12 in place of 0.17, or 0.01.
  */
 
 import { StoreError } from "../nsm/ports.ts";
-import { AsideFile, readText } from "./atomic_file.ts";
-import type { FileSystem, Syncable } from "./file_system.ts";
-import { asideName } from "./layout.ts";
+import { AsideFile, readText, syncDirectory } from "./atomic_file.ts";
+import type { FileSystem } from "./file_system.ts";
+import { asideName, spareName } from "./layout.ts";
 import type { FileText } from "./record_file.ts";
 
 /** Permissions of a file that was made, and of one that was changed, as nfs-utils has them. */
@@ -32,6 +35,10 @@ const CHANGED_FILE_MODE = 0o640;
  * limited to 1024; the loop is not blocked for longer than some milliseconds.
  */
 const GROUP_MAX = 128;
+/** Files kept at most: what a lock manager in a hurry adds at one time. */
+const SPARES_MAX = 32;
+/** Longest file that is kept, in bytes: one block, as nearly all have. */
+const SPARE_MAX_BYTES = 4096;
 
 /**
  * Turns of the microtask queue without a further change after which nobody else is expected. Datagrams
@@ -56,6 +63,14 @@ interface ChangedFile {
   changes: WaitingChange[];
   aside?: AsideFile;
   isRemoved: boolean;
+  /** Whether it can be kept when it is removed. */
+  isSmall: boolean;
+}
+
+/** How a directory is kept. */
+export interface GroupCommitOptions {
+  /** Whether there will be new files in place of those that are removed. */
+  readonly keepsSpares?: boolean;
 }
 
 export class GroupCommit {
@@ -65,10 +80,15 @@ export class GroupCommit {
   #isRunning = false;
   /** Whether what can be seen in the directory is also on disk. */
   #isSynced = false;
+  readonly #keepsSpares: boolean;
+  /** Paths of files that were taken away for good and can be written anew. */
+  readonly #spares: string[] = [];
+  #sparesMade = 0;
 
-  constructor(fs: FileSystem, directory: string) {
+  constructor(fs: FileSystem, directory: string, { keepsSpares = false }: GroupCommitOptions = {}) {
     this.#fs = fs;
     this.#directory = directory;
+    this.#keepsSpares = keepsSpares;
   }
 
   /**
@@ -91,10 +111,15 @@ export class GroupCommit {
     this.#isSynced = true;
   }
 
+  /** Removes the files that it has kept, as far as that is possible: a start removes what stays. */
+  removeSpares(): void {
+    for (const path of this.#spares.splice(0)) this.#removeSpare(path);
+  }
+
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       await this.#gather();
-      await this.#commit(this.#waiting.splice(0, GROUP_MAX));
+      this.#commit(this.#waiting.splice(0, GROUP_MAX));
     }
     this.#isRunning = false;
   }
@@ -110,24 +135,34 @@ export class GroupCommit {
     }
   }
 
-  async #commit(group: WaitingChange[]): Promise<void> {
+  #commit(group: WaitingChange[]): void {
     const files = this.#byFile(group);
-    const isAlone = files.length === 1;
     for (const [index, file] of files.entries()) this.#writeAside(file, index + 1);
-    const written = files.filter(({ aside }) => aside !== undefined);
-    const faults = await syncAll(written.map(({ aside }) => aside!), isAlone);
-    for (const [i, file] of written.entries()) {
-      if (faults[i] !== undefined) fail(file, faults[i]);
-    }
-    for (const file of files) this.#putInPlace(file);
+    this.#sync(files.filter(({ aside }) => aside !== undefined));
+    const vacated: string[] = [];
+    for (const file of files) this.#putInPlace(file, vacated);
     if (!this.#isSynced) {
-      const fault = await this.#syncDirectory(isAlone);
+      const fault = this.#syncDirectory();
       if (fault !== undefined) {
         for (const file of files) fail(file, fault);
       }
     }
+    // A file whose old name may come back must keep what it holds, or go.
+    if (this.#isSynced) this.#spares.push(...vacated);
+    else for (const path of vacated) this.#removeSpare(path);
     for (const { changes } of files) {
       for (const { resolve } of changes) resolve();
+    }
+  }
+
+  #sync(written: readonly ChangedFile[]): void {
+    if (written.length > 1) { for (const { aside } of written) aside!.startSync(); }
+    for (const file of written) {
+      try {
+        file.aside!.sync();
+      } catch (error) {
+        fail(file, error);
+      }
     }
   }
 
@@ -138,7 +173,7 @@ export class GroupCommit {
       if (file !== undefined) file.changes.push(change);
       else {
         const path = `${this.#directory}/${change.name}`;
-        files.set(change.name, { path, changes: [change], isRemoved: false });
+        files.set(change.name, { path, changes: [change], isRemoved: false, isSmall: false });
       }
     }
     return [...files.values()];
@@ -151,10 +186,11 @@ export class GroupCommit {
       if (before === undefined && after === undefined) this.#lookForDirectory();
       if (after === before) return;
       file.isRemoved = after === undefined;
+      file.isSmall = before !== undefined && before.length <= SPARE_MAX_BYTES;
       if (after === undefined) return;
       const mode = before === undefined ? NEW_FILE_MODE : CHANGED_FILE_MODE;
-      const path = `${this.#directory}/${asideName(serial)}`;
-      file.aside = AsideFile.write(this.#fs, path, after, mode);
+      file.aside = this.#rewriteSpare(after, mode) ??
+        AsideFile.write(this.#fs, `${this.#directory}/${asideName(serial)}`, after, mode);
     } catch (error) {
       fail(file, error);
     }
@@ -169,11 +205,27 @@ export class GroupCommit {
     throw new Error(`there is no directory "${this.#directory}"`);
   }
 
-  #putInPlace(file: ChangedFile): void {
+  #rewriteSpare(text: string, mode: number): AsideFile | undefined {
+    const path = this.#spares.pop();
+    if (path === undefined) return undefined;
+    const aside = AsideFile.rewrite(this.#fs, path, text, mode);
+    if (aside === undefined) this.#removeSpare(path);
+    return aside;
+  }
+
+  #removeSpare(path: string): void {
+    try {
+      this.#fs.remove(path);
+    } catch {
+      // It is in nobody's way, and a start removes it.
+    }
+  }
+
+  #putInPlace(file: ChangedFile, vacated: string[]): void {
     if (!file.isRemoved && file.aside === undefined) return;
     this.#isSynced = false;
     try {
-      if (file.isRemoved) this.#fs.remove(file.path);
+      if (file.isRemoved) this.#takeAway(file, vacated);
       else file.aside!.renameTo(file.path);
     } catch (error) {
       // Another program took the file away before us.
@@ -182,13 +234,25 @@ export class GroupCommit {
     }
   }
 
-  async #syncDirectory(isAlone: boolean): Promise<unknown> {
+  #takeAway({ path, isSmall }: ChangedFile, vacated: string[]): void {
+    if (this.#keepsSpares && isSmall && this.#spares.length + vacated.length < SPARES_MAX) {
+      const spare = `${this.#directory}/${spareName(++this.#sparesMade)}`;
+      try {
+        this.#fs.rename(path, spare);
+        vacated.push(spare);
+        return;
+      } catch {
+        // A full disk may have no room for another name.
+      }
+    }
+    this.#fs.remove(path);
+  }
+
+  #syncDirectory(): unknown {
     try {
-      const directory = this.#fs.openDirectory(this.#directory);
-      const [fault] = await syncAll([directory], isAlone);
-      directory.close();
-      this.#isSynced = fault === undefined;
-      return fault;
+      syncDirectory(this.#fs, this.#directory);
+      this.#isSynced = true;
+      return undefined;
     } catch (error) {
       return error;
     }
@@ -208,25 +272,6 @@ function applyAll(file: ChangedFile, before: FileText): FileText {
     }
   });
   return text;
-}
-
-/** Syncs all; the result has the failure of each, or undefined. */
-async function syncAll(
-  items: readonly Pick<Syncable, "sync" | "syncAside">[],
-  isAlone: boolean,
-): Promise<unknown[]> {
-  if (!isAlone) {
-    const results = await Promise.allSettled(items.map((item) => item.syncAside()));
-    return results.map((result) => result.status === "rejected" ? result.reason : undefined);
-  }
-  return items.map((item) => {
-    try {
-      item.sync();
-      return undefined;
-    } catch (error) {
-      return error;
-    }
-  });
 }
 
 /** Ends all changes to a file as failed. */

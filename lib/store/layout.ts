@@ -9,6 +9,7 @@
  * sm/.peers          what was learned of the peers
  * sm.bak/HOST        notify list: the same format, from before the last start
  * .PID.N.new         in any of the three: being written, not valid yet
+ * sm/.PID.N.old      held records that are no more, kept to be written anew
  * ```
  */
 
@@ -52,6 +53,16 @@ export function layoutOf(directory: string): Layout {
  */
 export function asideName(serial: number): string {
   return `.${Deno.pid}.${serial}.new`;
+}
+
+/** Name of a file whose contents count no more, and which will be written anew. */
+export function spareName(serial: number): string {
+  return `.${Deno.pid}.${serial}.old`;
+}
+
+/** Whether a name is {@link spareName}'s, of whatever process. */
+export function isSpareName(name: string): boolean {
+  return /^\.\d+\.\d+\.old$/.test(name);
 }
 
 /** Whether a name is {@link asideName}'s, of whatever process. */

@@ -119,8 +119,8 @@ class FilePeerMemory implements PeerMemory {
   }
 
   forget(monName: string): void {
-    this.#remembered.delete(monName.toLowerCase());
-    this.#append(monName.toLowerCase(), {});
+    const peer = monName.toLowerCase();
+    if (this.#remembered.delete(peer)) this.#append(peer, {});
   }
 
   #read(): Map<string, PeerFacts> {

@@ -9,7 +9,7 @@ import { type MonitorRecord, reasonOf, StoreError } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
 import { syncDirectory } from "./atomic_file.ts";
 import type { DirectoryEntry, FileSystem } from "./file_system.ts";
-import { isAsideName } from "./layout.ts";
+import { isAsideName, isSpareName } from "./layout.ts";
 import { FILE_MAX_BYTES, type FileText, recordsIn } from "./record_file.ts";
 
 /** One file and the records in it; there is at least one. */
@@ -47,7 +47,7 @@ const LEFT_OVER_AFTER_MS = 60_000;
 
 /**
  * Removes what killed processes left half written: all of it where nobody else may write, else not what
- * others may be writing now.
+ * others may be writing now. Where nobody else may write, the files that they kept to be written go too.
  */
 export function removeLeftOvers(
   fs: FileSystem,
@@ -57,12 +57,14 @@ export function removeLeftOvers(
   { isAlone = false } = {},
 ): void {
   for (const { name, isFile } of entries) {
-    if (!isFile || !isAsideName(name)) continue;
+    const isSpare = isAlone && isSpareName(name);
+    if (!isFile || !isSpare && !isAsideName(name)) continue;
     const path = join(directory, name);
     try {
       const modifiedAt = fs.facts(path)?.modifiedAt ?? Infinity;
       if (!isAlone && Date.now() - modifiedAt < LEFT_OVER_AFTER_MS) continue;
       fs.remove(path);
+      if (isSpare) continue;
       log.info(`Removed ${quote(path)}, which was not written to its end`);
     } catch (error) {
       log.warning(`Cannot remove ${quote(path)}: ${reasonOf(error)}`);

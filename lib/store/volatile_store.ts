@@ -50,6 +50,8 @@ export class VolatileStore implements MonitorStore {
   }
 
   check(): void {}
+
+  close(): void {}
 }
 
 /** A peer memory that forgets at once: the directory of peers knows them for as long as we live. */

@@ -12,8 +12,8 @@ import { RecordingLog } from "../support/recording_log.ts";
 import { privOf } from "../support/priv.ts";
 
 const pure = { permissions: "none" } as const;
-/** Time for the look-ups of some peers, one after the other. */
-const SETTLING_MS = 30;
+/** Time for the look-ups of some peers, one after the other, with the pause before the first. */
+const SETTLING_MS = 300;
 
 function setUp(...monitored: string[]) {
   return setUpWith("warn", ...monitored);

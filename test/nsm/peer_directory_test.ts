@@ -9,8 +9,8 @@ import { RecordingLog } from "../support/recording_log.ts";
 /** Lines of a kind in a minute. */
 const LINES = 3;
 const pure = { permissions: "none" } as const;
-/** Time for the look-ups of some peers, one after the other. */
-const SETTLING_MS = 30;
+/** Time for the look-ups of some peers, one after the other, with the pause before the first. */
+const SETTLING_MS = 300;
 
 class MapMemory implements PeerMemory {
   readonly facts = new Map<string, PeerFacts>();

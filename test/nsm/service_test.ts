@@ -52,6 +52,7 @@ class ScriptedStore implements MonitorStore {
   check(): void {
     this.#check("write");
   }
+  close(): void {}
   stateNumber(): number {
     this.#check("read");
     return this.state;

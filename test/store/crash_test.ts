@@ -102,6 +102,10 @@ const SCENARIOS: Record<string, Scenario> = {
     before: { "sm/a": text(a, second), "sm/b": text(b) },
     groups: [[unmon(a, b)]],
   },
+  "SM_UNMON of a host, SM_MON of another, and back": {
+    before: { "sm/a": text(a) },
+    groups: [[unmon(a)], [mon(b)], [unmon(b), mon(a)], [unmon(a)], [mon(b), mon(second)]],
+  },
   "SM_MON after SM_UNMON": { before: { "sm/a": text(a) }, groups: [[unmon(a)], [mon(second)]] },
   "several calls at one time": {
     before: { "sm/a": text(a) },

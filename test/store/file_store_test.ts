@@ -208,9 +208,12 @@ Deno.test("remove() rewrites a file once for all of its records", pure, async ()
 Deno.test("remove() removes what it can and tells of what it cannot", pure, async () => {
   const { store, disk } = open(diskWith({ "sm/a": text(record("a")), "sm/b": text(record("b")) }));
   disk.fault = (operation, path) =>
-    operation === "remove" && path.endsWith("/a") ? new Error("I/O error (os error 5)") : undefined;
+    /^(remove|rename)$/.test(operation) && /\/a( |$)/.test(path)
+      ? new Error("I/O error (os error 5)")
+      : undefined;
   const error = await assertRejects(() => store.remove([record("a"), record("b")]), StoreError);
   assertEquals(error.path, "/nsm/sm/a");
+  store.close();
   assertEquals(Object.keys(disk.files), ["/nsm/sm/a"]);
 });
 
@@ -234,6 +237,7 @@ Deno.test("the store takes over files on disk and writes them with nfs-utils' mo
     assertEquals(store.stateNumber(), 3);
     assertEquals(Deno.statSync(`${directory}/state`).mode! & 0o777, 0o644);
     await store.remove([record("new"), record("new", "\x80\xff"), record("taken")]);
+    store.close();
     assertEquals([...Deno.readDirSync(`${directory}/sm`)].map(({ name }) => name), ["link"]);
     assert(Deno.lstatSync(`${directory}/sm/link`).isSymlink);
   } finally {

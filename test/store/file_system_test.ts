@@ -19,8 +19,8 @@ Deno.test("read() and write() keep every byte", () =>
   within((directory) => {
     const path = `${directory}/a`;
     const file = fs.create(path, 0o600);
-    file.write(EVERY_BYTE);
-    file.write(EVERY_BYTE);
+    file.write(EVERY_BYTE + EVERY_BYTE);
+    file.startSync();
     file.sync();
     file.close();
     assertEquals(fs.read(path, 1000), EVERY_BYTE + EVERY_BYTE);
@@ -90,17 +90,44 @@ Deno.test("create() makes a new file with the given mode or fails", () =>
     }
   }));
 
-Deno.test("files and directories can be synced in both ways", () =>
-  within(async (directory) => {
-    const file = fs.create(`${directory}/a`, 0o600);
-    file.write("1");
-    await file.syncAside();
-    file.sync();
-    file.close();
+Deno.test("directories can be synced, and what is none or missing fails", () =>
+  within((directory) => {
     const handle = fs.openDirectory(directory);
     handle.sync();
-    await handle.syncAside();
     handle.close();
+    assertThrows(() => fs.openDirectory(`${directory}/missing`), Deno.errors.NotFound);
+  }));
+
+Deno.test("reuse() writes a file anew, shorter or longer", () =>
+  within((directory) => {
+    const path = `${directory}/a`;
+    for (const text of ["12345", "1", EVERY_BYTE, ""]) {
+      if (text === "12345") fs.append(path, "before", 0o600);
+      const file = fs.reuse(path, 0o600)!;
+      file.write(text);
+      file.sync();
+      file.close();
+      assertEquals(fs.read(path, 1000), text);
+    }
+  }));
+
+Deno.test("reuse() leaves alone what is not ours alone", () =>
+  within((directory) => {
+    const path = `${directory}/a`;
+    assertEquals(fs.reuse(path, 0o600), undefined);
+    fs.append(path, "kept", 0o600);
+    assertEquals(fs.reuse(path, 0o640), undefined, "another mode");
+    Deno.symlinkSync("a", `${directory}/link`);
+    assertEquals(fs.reuse(`${directory}/link`, 0o600), undefined, "a symbolic link");
+    Deno.linkSync(path, `${directory}/b`);
+    assertEquals(fs.reuse(path, 0o600), undefined, "two names");
+    Deno.removeSync(`${directory}/b`);
+    if (Deno.uid() === 0) {
+      Deno.chownSync(path, 1, null);
+      assertEquals(fs.reuse(path, 0o600), undefined, "another owner");
+    }
+    assertEquals(fs.read(path, 10), "kept");
+    assertEquals(fs.reuse(directory, 0o755), undefined, "a directory");
   }));
 
 Deno.test("rename() and remove() are those of the system", () =>

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { StoreError } from "../../lib/nsm/ports.ts";
 import { GroupCommit } from "../../lib/store/group_commit.ts";
-import { asideName } from "../../lib/store/layout.ts";
+import { asideName, spareName } from "../../lib/store/layout.ts";
 import { FragileDisk } from "../support/fragile_disk.ts";
 
 const pure = { permissions: "none" } as const;
@@ -207,4 +207,65 @@ Deno.test("change() does not take a file for removed with its whole directory", 
   commit.markSynced();
   const error = await assertRejects(() => commit.change("a", () => undefined), StoreError);
   assertEquals(error.message, 'Cannot write "/d/a": there is no directory "/d"');
+});
+
+function openKeeping(files: Record<string, string> = {}): ReturnType<typeof open> {
+  const disk = new FragileDisk(["/d"], files);
+  const commit = new GroupCommit(disk, "/d", { keepsSpares: true });
+  commit.markSynced();
+  return { disk, commit };
+}
+
+const SPARE = `/d/${spareName(1)}`;
+
+Deno.test("a file that goes is kept aside, and is the next new one", pure, async () => {
+  const { disk, commit } = openKeeping({ "/d/a": "longer than the next\n" });
+  await commit.change("a", () => undefined);
+  await commit.change("b", () => "1\n");
+  assertEquals(disk.journal, [
+    `rename /d/a -> ${SPARE}`,
+    "syncDirectory /d",
+    `write ${SPARE}`,
+    `sync ${SPARE}`,
+    `rename ${SPARE} -> /d/b`,
+    "syncDirectory /d",
+  ]);
+  assertEquals(disk.files, { "/d/b": "1\n" });
+});
+
+Deno.test("a file with other permissions than the next one is not used for it", pure, async () => {
+  const { disk, commit } = openKeeping({ "/d/a": "1\n", "/d/b": "1\n" });
+  await commit.change("a", () => undefined);
+  await commit.change("b", () => "2\n");
+  assertEquals(disk.modeOf("/d/b"), 0o640);
+  assertEquals(disk.files, { "/d/b": "2\n" });
+});
+
+Deno.test(
+  "a file is not kept whose removal may not be on disk, or which is long",
+  pure,
+  async () => {
+    const { disk, commit } = openKeeping({ "/d/a": "1\n", "/d/long": "x".repeat(5000) });
+    await commit.change("long", () => undefined);
+    assertEquals(disk.journal[0], "remove /d/long");
+    disk.fault = (operation) => operation === "syncDirectory" ? FULL : undefined;
+    await assertRejects(() => commit.change("a", () => undefined), StoreError);
+    assertEquals(disk.files, {});
+  },
+);
+
+Deno.test("a file is removed where there is no room for another name", pure, async () => {
+  const { disk, commit } = openKeeping({ "/d/a": "1\n" });
+  disk.fault = (operation) => operation === "rename" ? FULL : undefined;
+  await commit.change("a", () => undefined);
+  assertEquals(disk.files, {});
+});
+
+Deno.test("only some files are kept, and none in the end", pure, async () => {
+  const names = Array.from({ length: 100 }, (_, i) => `host${i}`);
+  const { disk, commit } = openKeeping(Object.fromEntries(names.map((it) => [`/d/${it}`, "1\n"])));
+  await Promise.all(names.map((name) => commit.change(name, () => undefined)));
+  assertEquals(Object.keys(disk.files).length, 32);
+  commit.removeSpares();
+  assertEquals(disk.files, {});
 });

@@ -17,6 +17,7 @@ export type Operation =
   | "list"
   | "read"
   | "create"
+  | "reuse"
   | "write"
   | "sync"
   | "append"
@@ -105,8 +106,8 @@ export class FragileDisk implements FileSystem {
         if (survives(i)) apply(names);
       }
       for (const survivorOf of SURVIVORS) {
-        const files = [...names].map(([path, { text, syncedText }]) =>
-          [path, syncedText + survivorOf(text.slice(syncedText.length))] as const
+        const files = [...names].map(([path, inode]) =>
+          [path, remainsOf(inode, survivorOf)] as const
         );
         yield new FragileDisk([...this.#directories.keys()], Object.fromEntries(files));
       }
@@ -151,17 +152,26 @@ export class FragileDisk implements FileSystem {
     if (this.#names.has(path)) throw new Deno.errors.AlreadyExists("File exists (os error 17)");
     const inode: Inode = { text: "", syncedText: "", mode, modifiedAt: ++this.#time };
     this.#rename([directoryOf(path)], (names) => names.set(path, inode));
-    const sync = () => {
-      this.#change("sync", path);
-      if (this.ignored !== "sync") inode.syncedText = inode.text;
-    };
+    return this.#newFile(path, inode);
+  }
+
+  reuse(path: string, mode: number): NewFile | undefined {
+    this.#may("reuse", path);
+    const inode = this.#names.get(path);
+    return inode === undefined || inode.mode !== mode ? undefined : this.#newFile(path, inode);
+  }
+
+  #newFile(path: string, inode: Inode): NewFile {
     return {
       write: (text) => {
         this.#change("write", path);
-        inode.text += text;
+        inode.text = text;
       },
-      sync,
-      syncAside: () => Promise.resolve().then(sync),
+      startSync: () => {},
+      sync: () => {
+        this.#change("sync", path);
+        if (this.ignored !== "sync") inode.syncedText = inode.text;
+      },
       close: () => {},
     };
   }
@@ -197,7 +207,7 @@ export class FragileDisk implements FileSystem {
       for (const { apply } of this.#pending.filter(isOf)) apply(this.#lastingNames);
       this.#pending = this.#pending.filter((change) => !isOf(change));
     };
-    return { sync, syncAside: () => Promise.resolve().then(sync), close: () => {} };
+    return { sync, close: () => {} };
   }
 
   #inode(path: string): Inode {
@@ -222,6 +232,13 @@ export class FragileDisk implements FileSystem {
     this.#may(operation, path);
     this.journal.push(`${operation} ${path}`);
   }
+}
+
+/** What a file may hold after a power cut: its new text is behind the lasting one, or in its place. */
+function remainsOf({ text, syncedText }: Inode, survivorOf: (text: string) => string): string {
+  if (text.startsWith(syncedText)) return syncedText + survivorOf(text.slice(syncedText.length));
+  const survivor = survivorOf(text);
+  return survivor === "" ? syncedText : survivor;
 }
 
 function directoryOf(path: string): string {

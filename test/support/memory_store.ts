@@ -70,6 +70,8 @@ export class MemoryMonitorStore implements MonitorStore {
   check(): void {
     this.directory.check("write");
   }
+
+  close(): void {}
 }
 
 export class MemoryNotifyStore implements NotifyStore {

@@ -20,6 +20,11 @@ export class WatchedFiles implements FileSystem {
     this.changed.push(path);
     return this.#fs.create(path, mode);
   };
+  reuse: FileSystem["reuse"] = (path, mode) => {
+    if (this.fault !== undefined) throw this.fault;
+    this.changed.push(path);
+    return this.#fs.reuse(path, mode);
+  };
   append: FileSystem["append"] = (path, text, mode) => {
     if (this.fault !== undefined) throw this.fault;
     this.changed.push(path);
