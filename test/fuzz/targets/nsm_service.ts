@@ -11,6 +11,7 @@ import { PMAP_PROG } from "../../../lib/protocol/portmap.ts";
 import { decodeReply, encodeCall, replyXid } from "../../../lib/rpc/client.ts";
 import type { Args, Result } from "../../../lib/rpc/program.ts";
 import type { Caller } from "../../../lib/rpc/transport.ts";
+import { isSpareName, PEERS_FILE } from "../../../lib/store/layout.ts";
 import { parseRecord } from "../../../lib/store/record_format.ts";
 import { nsmCall } from "../messages.ts";
 import { type MonitorUnderTest, newMonitor } from "../../support/monitor_world.ts";
@@ -121,7 +122,7 @@ class Service implements Subject {
     }
     const onDisk: string[] = [];
     for (const { name, isFile } of Deno.readDirSync(`${directory}/sm`)) {
-      if (name === ".peers") continue;
+      if (name === PEERS_FILE || isSpareName(name)) continue;
       assert(isFile && /^[!-.0-~]+$/.test(name) && !name.startsWith("."), `there is "sm/${name}"`);
       const lines = Deno.readTextFileSync(`${directory}/sm/${name}`).split("\n");
       assertEquals(lines.pop(), "", "the last line has no end");
