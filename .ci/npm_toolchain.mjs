@@ -3,6 +3,7 @@
 //   node npm_toolchain.mjs DIR deno      DIR/deno, the command line program
 //   node npm_toolchain.mjs DIR denort    DIR/denort, what `deno compile` puts under a program
 //   node npm_toolchain.mjs DIR packages  DIR/packages, the @std packages laid out as a JSR registry
+//   node npm_toolchain.mjs DIR esbuild   DIR/esbuild, which `deno bundle` of that version works with
 //
 // Every tarball is checked against the sha512 below before it is opened, every result is written
 // aside and renamed, so a run that was cut short leaves nothing that a later run would trust.
@@ -35,6 +36,19 @@ const compiled = {
     sha512:
       "HjSQdAt40CpYIauUKJ1xyIEsdrf5LtQP1x8Su7BEZJN94807ROJXxabW+jXyc48823tVBkrnxNUUTrBK4TVTRw==",
     denortSha256: "9c888d915647ff971a497acd39ee45ea63da5f19d12d4363124942c257c055ef",
+  },
+};
+
+const esbuild = {
+  x64: {
+    spec: "@esbuild/linux-x64@0.25.5",
+    sha512:
+      "uhj8N2obKTE6pSZ+aMUbqq+1nXxNjZIIjCjGLfsWvVpy7gKCOL6rsY1MhRh9zLtUtAI7vpgLMK6DxjO8Qm9lJw==",
+  },
+  arm64: {
+    spec: "@esbuild/linux-arm64@0.25.5",
+    sha512:
+      "Z9kfb1v6ZlGbWj8EJk9T6czVEjjq2ntSYLY2cw6pAZl4oKtfgQuS4HOq41M/BcoLPzrUbNd+R4BXFyH//nHxVg==",
   },
 };
 
@@ -106,6 +120,10 @@ function getDeno(work) {
   const file = join(openPackage(pick(deno, "deno"), work), "deno");
   fs.chmodSync(file, 0o755);
   return file;
+}
+
+function getEsbuild(work) {
+  return join(openPackage(pick(esbuild, "esbuild"), work), "bin", "esbuild");
 }
 
 /** Cuts a compiled program at the end of its ELF part, where its own data begins. */
@@ -191,7 +209,7 @@ function getPackages(work) {
   return jsr;
 }
 
-const makers = { deno: getDeno, denort: getDenort, packages: getPackages };
+const makers = { deno: getDeno, denort: getDenort, packages: getPackages, esbuild: getEsbuild };
 const [dir, what] = process.argv.slice(2);
 const work = fs.mkdtempSync(join(dir, "tmp-"));
 try {

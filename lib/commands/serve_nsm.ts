@@ -22,6 +22,7 @@ import { tellReady } from "../platform/daemonize.ts";
 import { DatagramDrops } from "../platform/datagram_drops.ts";
 import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { giveBackMemory } from "../platform/memory.ts";
 import { ownNetworkNamespace } from "../platform/network_namespace.ts";
 import { revokePermissions } from "../platform/permissions.ts";
 import { AlreadyRunningError, PidFile, STATD_PID_FILE } from "../platform/pid_file.ts";
@@ -49,6 +50,8 @@ const RPCBIND_SOCKET = "/run/rpcbind.sock";
 const ROOT_UMASK = 0o022;
 /** The same after the privilege drop, as nfs-utils sets it: nothing for others. */
 const UMASK = 0o007;
+/** Time after which everything has run that a start needs, in ms; callers come first. */
+const SETTLING_MS = 2_000;
 /** How long rpcbind may take to let us go at the end, in ms. */
 const STOP_TIMEOUT_MS = 3_000;
 
@@ -208,6 +211,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   manager.ready(status);
   log.notice(`Ready. ${serves}; state directory ${stateDirectoryPath}`);
   if (isBackground) tellReady();
+  clock.startTimer(SETTLING_MS, giveBackMemory);
 
   await stopped;
   manager.stopping();
