@@ -26,6 +26,7 @@ import {
   StoreError,
 } from "../nsm/ports.ts";
 import { nsmService } from "../nsm/service.ts";
+import { inSlices } from "../nsm/slices.ts";
 import { WatchedStore } from "../nsm/watched_store.ts";
 import { dispatcher } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
@@ -37,6 +38,9 @@ import { PeerTimes } from "./peer_times.ts";
 const STRANGERS_LINES = 5;
 /** One minute, in ms: long enough to keep the log small, short enough to see an attack end. */
 const STRANGERS_INTERVAL_MS = 60_000;
+
+/** The procedures that are answered before the list is whole. */
+const NEED_NO_LIST: ReadonlySet<string> = new Set(["SM_NULL", "SM_STAT"]);
 
 /** What the monitor is made of. */
 export interface MonitorParts {
@@ -63,6 +67,8 @@ type CallbackWatcher = NonNullable<CallbackParts["attempted"]>;
 /** A status monitor that waits for calls. */
 export interface Monitor {
   readonly respond: Respond;
+  /** Settles when the list is whole. What needs it is answered then. */
+  readonly loaded: Promise<void>;
   readonly list: MonitorList;
   readonly store: WatchedStore;
   readonly directory: PeerDirectory;
@@ -75,7 +81,11 @@ export interface Monitor {
   stop(): void;
 }
 
-/** Loads the monitor list and makes what answers calls about it. */
+/**
+ * Makes what answers calls, and loads the monitor list.
+ *
+ * @throws {StoreError} When the list cannot be read.
+ */
 export function makeMonitor(parts: MonitorParts): Monitor {
   const { settings, memory, callPeer, resolver, clock, log, hosts } = parts;
   const tell = limited(log, clock, STRANGERS_LINES, STRANGERS_INTERVAL_MS);
@@ -129,32 +139,49 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     stateNumber: parts.stateNumber,
     log,
   });
-  for (const record of store.load()) {
-    const lastState = directory.rememberedState(record.monName);
-    if (list.find(record) !== undefined) continue;
-    const monitored = list.add(record, lastState);
+  const stopping = new AbortController();
+  const rest = inSlices(store.load(), (record) => {
     directory.add(record.monName, store.otherNames(record.monName));
+    if (list.find(record) !== undefined) return;
+    const lastState = directory.rememberedState(record.monName);
+    const monitored = list.add(record, lastState);
     if (directory.isOwed(record.monName)) callBack(monitored, lastState);
+  }, { clock, signal: stopping.signal });
+  const listIsWhole = () => {
+    directory.retain((peer) => list.has(peer) || parts.isToBeNotified(peer));
+    try {
+      store.check();
+    } catch (error) {
+      store.refused(`Nobody new can be monitored now: ${reasonOf(error)}`, error);
+    }
+  };
+  let loading: Promise<void> | undefined;
+  if (rest === undefined) listIsWhole();
+  else {
+    loading = rest.then(() => {
+      loading = undefined;
+      if (!stopping.signal.aborted) listIsWhole();
+    });
   }
-  try {
-    store.check();
-  } catch (error) {
-    store.refused(`Nobody new can be monitored now: ${reasonOf(error)}`, error);
-  }
-  directory.retain((peer) => list.has(peer) || parts.isToBeNotified(peer));
+  const rule = accessRule({
+    settings,
+    admits: (address) => hosts.admits(address),
+    refused(name, _caller, fault) {
+      counters.calls_refused++;
+      tell("warning", `${name} refused`, () => `${name} ${fault}`);
+    },
+    denied({ address }) {
+      counters.calls_denied++;
+      tell("warning", `connect from ${address} denied`, () => denialOf(address));
+    },
+  });
   const respond = dispatcher([counted(service, counters)], {
-    access: accessRule({
-      settings,
-      admits: (address) => hosts.admits(address),
-      refused(name, _caller, fault) {
-        counters.calls_refused++;
-        tell("warning", `${name} refused`, () => `${name} ${fault}`);
-      },
-      denied({ address }) {
-        counters.calls_denied++;
-        tell("warning", `connect from ${address} denied`, () => denialOf(address));
-      },
-    }),
+    access(procedure, name, caller) {
+      const verdict = rule(procedure, name, caller);
+      return loading === undefined || NEED_NO_LIST.has(name)
+        ? verdict
+        : loading.then(() => stopping.signal.aborted ? "ignore" : verdict);
+    },
     handlerFailed(name, { address }, error) {
       counters.calls_failed++;
       const failure = `Cannot answer ${name} from ${address}: ${reasonOf(error)}`;
@@ -168,6 +195,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   });
   return {
     respond,
+    loaded: loading ?? Promise.resolve(),
     list,
     store,
     directory,
@@ -180,6 +208,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       return () => watchers.delete(watcher);
     },
     stop() {
+      stopping.abort();
       store.close();
       callbacks.stop();
       directory.stop();

@@ -169,25 +169,27 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   await registrar.register();
   const registered = registrar.keep(stopping.signal);
   const drops = new DatagramDrops(server.datagrams.map(({ local }) => local.port));
-  const steering = startSteering(
-    {
-      monitor,
-      clock,
-      stateDirectoryPath,
-      stateNumber: () => store.stateNumber(),
-      bootId,
-      networkNamespace,
-      bound: server.bound,
-      droppedDatagrams: () => drops.count(),
-      registrationFault: () => registrar.fault,
-      hosts,
-      reviewRegistration: () => registrar.review(),
-      degraded,
-      recent,
-    },
-    control,
-    settings.metrics,
-    log,
+  const steering = monitor.loaded.then(() =>
+    startSteering(
+      {
+        monitor,
+        clock,
+        stateDirectoryPath,
+        stateNumber: () => store.stateNumber(),
+        bootId,
+        networkNamespace,
+        bound: server.bound,
+        droppedDatagrams: () => drops.count(),
+        registrationFault: () => registrar.fault,
+        hosts,
+        reviewRegistration: () => registrar.review(),
+        degraded,
+        recent,
+      },
+      control,
+      settings.metrics,
+      log,
+    )
   );
   const manager = new ServiceManager(environment["NOTIFY_SOCKET"]);
   const stopped = new Promise<void>((resolve) => {
@@ -217,12 +219,12 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   manager.stopping();
   log.debug(() => "Stopping");
   stopping.abort();
-  await steering.close();
+  monitor.stop();
+  await (await steering).close();
   await Promise.race([
     registered,
     new Promise((late) => clock.startTimer(STOP_TIMEOUT_MS, () => late(undefined))),
   ]);
-  monitor.stop();
   await callPeer.close();
   await serving;
   pidFile?.release();

@@ -90,7 +90,7 @@ function isLasting(error: unknown): boolean {
 /** The records that were left there when it could be written, as far as they can be read. */
 function readable(files: MonitorStore): MonitorRecord[] {
   try {
-    return files.load();
+    return [...files.load()];
   } catch {
     return []; // the same fault again
   }

@@ -84,8 +84,13 @@ export function reasonOf(error: unknown): string {
 
 /** The monitor list on disk (directory `sm`) and the state number, as statd uses them. */
 export interface MonitorStore {
-  /** Every readable record. What is not readable stays where it is and is reported. */
-  load(): MonitorRecord[];
+  /**
+   * Every readable record; a file is read when its first is asked for, and nothing may be changed before
+   * the last. What is not readable stays where it is and is reported.
+   *
+   * @throws {StoreError} When the first one is asked for and the directory cannot be read.
+   */
+  load(): Iterable<MonitorRecord>;
   /**
    * Other names than its mon_name under which load() has found records of a peer: nfs-utils files a peer
    * under its official name.

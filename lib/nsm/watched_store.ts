@@ -46,7 +46,7 @@ export class WatchedStore implements MonitorStore {
     return this.#fault;
   }
 
-  load(): MonitorRecord[] {
+  load(): Iterable<MonitorRecord> {
     return this.#store.load();
   }
 

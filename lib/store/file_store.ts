@@ -57,25 +57,23 @@ class FileStore implements MonitorStore {
     this.#commit = new GroupCommit(fs, layout.monitorList, { keepsSpares: true });
   }
 
-  load(): MonitorRecord[] {
+  *load(): Iterable<MonitorRecord> {
     const { monitorList } = this.#layout;
     // A process that was killed may have renamed files without syncing: what is read must last.
     if (trySyncDirectory(this.#fs, monitorList, this.#log)) this.#commit.markSynced();
     const entries = entriesOf(this.#fs, monitorList);
     removeLeftOvers(this.#fs, monitorList, this.#log, entries, { isAlone: true });
-    const loaded: MonitorRecord[] = [];
-    const names = new Set<string>();
+    const own = new Set<string>();
     for (const { name, records } of recordFiles(this.#fs, monitorList, this.#log, entries)) {
-      names.add(name);
       for (const record of records) {
-        loaded.push(record);
         if (record.monName !== name) this.#addFiles(record.monName, [name]);
+        else own.add(name);
+        yield record;
       }
     }
     for (const monName of this.#filesOf.keys()) {
-      if (names.has(monName)) this.#addFiles(monName, [monName]);
+      if (own.has(monName)) this.#addFiles(monName, [monName]);
     }
-    return loaded;
   }
 
   otherNames(monName: string): readonly string[] {

@@ -31,7 +31,7 @@ interface Opened {
 function open(disk: FragileDisk): Opened {
   const log = new RecordingLog();
   const store = openMonitorStore(STATE_DIRECTORY, { log, fileSystem: disk });
-  return { store, disk, log, loaded: store.load() };
+  return { store, disk, log, loaded: [...store.load()] };
 }
 
 Deno.test("load() passes over what is no record, one line of the log each", pure, () => {
@@ -88,7 +88,7 @@ Deno.test("load() removes what was half written a moment ago, as the directory i
   try {
     Deno.mkdirSync(`${directory}/sm`);
     Deno.writeTextFileSync(`${directory}/sm/.1.0.new`, "half");
-    openMonitorStore(directory, { log: new RecordingLog() }).load();
+    Array.from(openMonitorStore(directory, { log: new RecordingLog() }).load());
     assertEquals([...Deno.readDirSync(`${directory}/sm`)], []);
   } finally {
     Deno.removeSync(directory, { recursive: true });
@@ -227,7 +227,7 @@ Deno.test("the store takes over files on disk and writes them with nfs-utils' mo
     Deno.symlinkSync("/nowhere", `${directory}/sm/${asideName(1)}`);
     const log = new RecordingLog();
     const store = openMonitorStore(directory, { log });
-    assertEquals(store.load(), [record("taken")]);
+    assertEquals([...store.load()], [record("taken")]);
     assertEquals(log.lines, [`warning: Skipping "${directory}/sm/link": it is a symbolic link`]);
     await store.put(record("new", "\x80\xff"));
     assertEquals(Deno.readFileSync(`${directory}/sm/new`).slice(-3), Uint8Array.of(0x80, 0xff, 10));

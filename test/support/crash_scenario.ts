@@ -51,7 +51,7 @@ export function diskWith(files: Readonly<Record<string, string>>): FragileDisk {
 export function startOn(fileSystem: FragileDisk, log = new RecordingLog()): Stores {
   const monitor = openMonitorStore(STATE_DIRECTORY, { log, fileSystem });
   const notify = openNotifyStore(STATE_DIRECTORY, { log, fileSystem });
-  monitor.load();
+  Array.from(monitor.load());
   notify.load();
   return { monitor, notify };
 }

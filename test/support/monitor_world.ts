@@ -25,10 +25,25 @@ export interface MonitorUnderTest extends Disposable {
   readonly called: MadeCall[];
 }
 
-/** Makes a monitor; `directory` is removed with it. One call in so many has no answer. */
-export function newMonitor(failsOnceIn = Infinity): MonitorUnderTest {
+/** What may be unusual about a monitor's world. */
+export interface World {
+  /** One call in so many has no answer. */
+  readonly failsOnceIn?: number;
+  /** What is on the monitor list at the start, by name of the file. */
+  readonly records?: Readonly<Record<string, string>>;
+  /** How long the disk takes for one of these, in ms. */
+  readonly readMs?: number;
+}
+
+/** Makes a monitor; `directory` is removed with it. */
+export function newMonitor(
+  { failsOnceIn = Infinity, records = {}, readMs = 0 }: World = {},
+): MonitorUnderTest {
   const directory = Deno.makeTempDirSync({ prefix: "nsm-fuzz-" });
   for (const name of ["sm", "sm.bak"]) Deno.mkdirSync(`${directory}/${name}`);
+  for (const [name, text] of Object.entries(records)) {
+    Deno.writeTextFileSync(`${directory}/sm/${name}`, text);
+  }
   const loaded = loadStatdSettings({
     programName: "fuzz",
     args: ["-P", directory],
@@ -43,6 +58,7 @@ export function newMonitor(failsOnceIn = Infinity): MonitorUnderTest {
   resolver.addHost("nodeb.example.net", ["10.99.0.2", "fd99::2"], ["nodeb"]);
   resolver.addHost("host1.example.net", ["10.99.0.3"], ["host1"]);
   const files = new WatchedFiles();
+  files.beforeRead = () => clock.advance(readMs);
   const store = openMonitorStore(directory, { log, fileSystem: files });
   const stateNumber = store.stateNumber(); // makes the file, as the start of the daemon does
   const lockManagers = new LockManagers(failsOnceIn);

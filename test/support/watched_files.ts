@@ -7,12 +7,17 @@ export class WatchedFiles implements FileSystem {
   readonly changed: string[] = [];
   /** Why nothing new is taken, while that is so. */
   fault: Error | undefined;
+  /** Runs before a file of records is read. */
+  beforeRead: () => void = () => {};
   readonly #fs = new RealFileSystem();
 
   list: FileSystem["list"] = (directory) => this.#fs.list(directory);
   facts: FileSystem["facts"] = (path) => this.#fs.facts(path);
   read: FileSystem["read"] = (path, maxBytes) => this.#fs.read(path, maxBytes);
-  readOwn: FileSystem["readOwn"] = (path, maxBytes) => this.#fs.readOwn(path, maxBytes);
+  readOwn: FileSystem["readOwn"] = (path, maxBytes) => {
+    this.beforeRead();
+    return this.#fs.readOwn(path, maxBytes);
+  };
   openDirectory: FileSystem["openDirectory"] = (path) => this.#fs.openDirectory(path);
 
   create: FileSystem["create"] = (path, mode) => {

@@ -128,7 +128,7 @@ async function forgetPeers(names: readonly string[], directory: string, programN
   if (reached.outcome === "absent") {
     using _lock = lockDirectory(directory);
     const store = openMonitorStore(directory, { log });
-    await store.remove(store.load().filter(isChosen));
+    await store.remove([...store.load()].filter(isChosen));
   }
   const notifyStore = openNotifyStore(directory, { log });
   await Promise.all(

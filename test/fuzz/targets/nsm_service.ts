@@ -54,7 +54,7 @@ const CANARY = {
 type Rows = typeof nsmV1.procedures;
 
 class Service implements Subject {
-  readonly #parts: MonitorUnderTest = newMonitor(5);
+  readonly #parts: MonitorUnderTest = newMonitor({ failsOnceIn: 5 });
 
   async run(input: Uint8Array): Promise<void> {
     const { monitor, files, log, clock, resolver, called } = this.#parts;

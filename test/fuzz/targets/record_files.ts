@@ -87,7 +87,7 @@ async function checkMonitorStore(files: Record<string, string>): Promise<void> {
   const { disk, log } = newDisk(files);
   const open = () => openMonitorStore(DIRECTORY, { log, fileSystem: disk });
   const store = open();
-  const loaded = store.load();
+  const loaded = [...store.load()];
   const changed = loaded.map((record) => ({
     ...record,
     priv: Uint8Array.fromHex(record.priv).map((byte) => byte ^ 1).toHex(),
@@ -98,7 +98,7 @@ async function checkMonitorStore(files: Record<string, string>): Promise<void> {
     if (isStorable(record)) assert(keys.has(registrationKey(record)), "a record came from nowhere");
   }
   await settled([store.remove(loaded)]);
-  assertEquals(open().load().filter(isStorable), [], "a removed record is still there");
+  assertEquals([...open().load()].filter(isStorable), [], "a removed record is still there");
   for (const path of FILES) assertEquals(foreign(disk.files[path]), foreign(files[path]), path);
   checkLog(log);
 }
