@@ -140,13 +140,22 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     log,
   });
   const stopping = new AbortController();
-  const rest = inSlices(store.load(), (record) => {
-    directory.add(record.monName, store.otherNames(record.monName));
-    if (list.find(record) !== undefined) return;
-    const lastState = directory.rememberedState(record.monName);
-    const monitored = list.add(record, lastState);
-    if (directory.isOwed(record.monName)) callBack(monitored, lastState);
-  }, { clock, signal: stopping.signal });
+  const records = store.load()[Symbol.iterator]();
+  let next = records.next(); // throws where there is no list
+  function* load() {
+    yield* directory.remember();
+    for (; next.done !== true; next = records.next()) {
+      const record = next.value;
+      directory.add(record.monName, store.otherNames(record.monName));
+      if (list.find(record) === undefined) {
+        const lastState = directory.rememberedState(record.monName);
+        const monitored = list.add(record, lastState);
+        if (directory.isOwed(record.monName)) callBack(monitored, lastState);
+      }
+      yield;
+    }
+  }
+  const rest = inSlices(load(), { clock, signal: stopping.signal });
   const listIsWhole = () => {
     directory.retain((peer) => list.has(peer) || parts.isToBeNotified(peer));
     try {

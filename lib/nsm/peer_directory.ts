@@ -71,11 +71,16 @@ export class PeerDirectory {
 
   constructor(parts: DirectoryParts) {
     this.#parts = parts;
-    for (const [peer, facts] of parts.memory.load()) {
+  }
+
+  /** Takes over what an earlier life has learned, in small steps. */
+  *remember(): Iterable<void> {
+    for (const [peer, facts] of yield* this.#parts.memory.loadInSteps()) {
       const aliases = withCanonical(facts.addresses, facts.canonicalName);
       if (aliases.length > 0) this.#index.learn(peer, aliases);
       if (facts.lastState !== undefined) this.#lastStates.set(peer, facts.lastState);
       if (facts.lastState !== facts.passedOn) this.#owed.add(peer);
+      yield;
     }
   }
 

@@ -187,6 +187,8 @@ export interface PeerFacts {
 export interface PeerMemory {
   /** What is remembered, by mon_name in lower case. */
   load(): Map<string, PeerFacts>;
+  /** The same in small steps, with the result at the end. */
+  loadInSteps(): Generator<void, Map<string, PeerFacts>>;
   /** Remembers facts beside earlier ones; nobody waits for the disk. Failures are reported only. */
   note(monName: string, facts: Partial<PeerFacts>): void;
   /** Forgets a peer. */

@@ -13,31 +13,28 @@ export interface SliceParts {
 }
 
 /**
- * Hands over one item after the other, the first slice of them at once.
+ * Does work that is made of small steps, the first slice of them at once.
  *
- * @returns Nothing when these were all; else what settles with the last one, or rejects with what `take`
- *   or the items have thrown.
+ * @returns Nothing when these were all; else what settles after the last one, or rejects with what it
+ *   has thrown.
  */
-export function inSlices<T>(
-  items: Iterable<T>,
-  take: (item: T) => void,
+export function inSlices(
+  work: Iterable<unknown>,
   { clock, signal }: SliceParts,
 ): Promise<void> | undefined {
-  const iterator = items[Symbol.iterator]();
-  const takeSlice = (): boolean => {
+  const steps = work[Symbol.iterator]();
+  const isDoneWithSlice = (): boolean => {
     const end = clock.now() + SLICE_MS;
     while (clock.now() < end) {
-      const { done, value } = iterator.next();
-      if (done === true) return true;
-      take(value);
+      if (steps.next().done === true) return true;
     }
     return false;
   };
-  const takeRest = async () => {
+  const doRest = async () => {
     for (;;) {
       await new Promise<void>((resolve) => clock.startTimer(0, resolve));
-      if (signal.aborted || takeSlice()) return;
+      if (signal.aborted || isDoneWithSlice()) return;
     }
   };
-  return takeSlice() ? undefined : takeRest();
+  return isDoneWithSlice() ? undefined : doRest();
 }

@@ -3,21 +3,6 @@
  * waits for the disk, and whatever is wrong with the file is passed over. What the disk refuses is kept
  * in memory until it takes it: otherwise a callback that was promised could be missed after a restart.
  *
- * Each line is a JSON object in ASCII; the last one of a peer counts:
- *
- * ```
- * peer           the mon_name in lower case
- * addresses      as in PeerFacts, like the rest; a line without them says that the peer is forgotten
- * canonicalName
- * lastState
- * transport
- * port
- * toldAt
- * heardAt
- * passedOn
- * also           true: the line adds to the earlier ones, in place of replacing them
- * ```
- *
  * statd and sm-notify append to it at the same time, each with one write for all lines; only statd
  * writes it anew.
  */
@@ -29,6 +14,7 @@ import { replaceFile } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import type { StoreParts } from "./file_store.ts";
 import { type Layout, layoutOf, PEERS_FILE } from "./layout.ts";
+import { learn, type LineFacts, lineOf } from "./peer_line.ts";
 
 /** Length at which the file is written anew: some hundred bytes for each of 50,000 peers, twice. */
 const PEERS_MAX_BYTES = 16_777_216;
@@ -43,8 +29,6 @@ const RETRY_MS = 10_000;
  * a storm of notices, whose callers come first.
  */
 const SHORTEN_PAUSE_MS = 5_000;
-/** Longest line that is read. */
-const LINE_MAX_BYTES = 8192;
 /** Read and written by the daemon's user, readable by its group, like records. */
 const PEERS_MODE = 0o640;
 
@@ -57,9 +41,6 @@ export interface PeerMemoryParts extends StoreParts {
 }
 
 type Operation = "read" | "write" | "shorten";
-
-/** What a line says besides the peer's name. */
-type LineFacts = Partial<PeerFacts> & { readonly also?: true };
 
 /**
  * The peer memory of the state directory at `directory`. Its file is made by the first note(), which
@@ -100,11 +81,22 @@ class FilePeerMemory implements PeerMemory {
   }
 
   load(): Map<string, PeerFacts> {
-    let facts = new Map<string, PeerFacts>();
-    this.#attempt("read", () => {
-      facts = this.#read();
-      for (const peer of facts.keys()) this.#remembered.add(peer);
-    });
+    const steps = this.loadInSteps();
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done === true) return value;
+    }
+  }
+
+  *loadInSteps(): Generator<void, Map<string, PeerFacts>> {
+    let lines: readonly string[] = [];
+    this.#attempt("read", () => lines = this.#readLines());
+    const facts = new Map<string, PeerFacts>();
+    for (const line of lines) {
+      learn(facts, line);
+      yield;
+    }
+    for (const peer of facts.keys()) this.#remembered.add(peer);
     this.#attempt("shorten", () => this.#compactIfWorthwhile(facts));
     return facts;
   }
@@ -125,11 +117,15 @@ class FilePeerMemory implements PeerMemory {
 
   #read(): Map<string, PeerFacts> {
     const facts = new Map<string, PeerFacts>();
+    for (const line of this.#readLines()) learn(facts, line);
+    return facts;
+  }
+
+  #readLines(): string[] {
     const text = this.#fs.read(this.#layout.peers, 2 * PEERS_MAX_BYTES) ?? "";
     const lines = text.split("\n").filter((line) => line !== "");
-    for (const line of lines) learn(facts, line);
     this.#lines = lines.length;
-    return facts;
+    return lines;
   }
 
   #append(peer: string, line: LineFacts): void {
@@ -237,53 +233,4 @@ class FilePeerMemory implements PeerMemory {
     }
     return true;
   }
-}
-
-function lineOf(peer: string, facts: LineFacts): string {
-  const line = JSON.stringify({ peer, ...facts });
-  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return `${line.replaceAll(/[^ -~]/g, escape)}\n`;
-}
-
-/** Takes over what a line says; the newest peer is last in the map. */
-function learn(known: Map<string, PeerFacts>, line: string): void {
-  const fields = fieldsOf(line);
-  if (typeof fields?.peer !== "string") return;
-  const before = fields.also === true ? known.get(fields.peer) ?? { addresses: [] } : {};
-  known.delete(fields.peer);
-  const facts = factsOf({ ...before, ...fields });
-  if (facts !== undefined) known.set(fields.peer, facts);
-}
-
-function fieldsOf(line: string): Record<string, unknown> | undefined {
-  if (line.length > LINE_MAX_BYTES) return undefined;
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null ? { ...value } : undefined;
-  } catch {
-    // Half a line, or somebody else's: it counts for nothing.
-    return undefined;
-  }
-}
-
-function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
-  const { addresses, canonicalName, lastState, heardAt, passedOn, transport, port, toldAt } =
-    fields;
-  if (!Array.isArray(addresses) || !addresses.every((it) => typeof it === "string")) {
-    return undefined;
-  }
-  return {
-    addresses,
-    ...(typeof canonicalName === "string" ? { canonicalName } : {}),
-    ...(isIntegerWithin(lastState, -0x80000000, 0x7fffffff) ? { lastState } : {}),
-    ...(isIntegerWithin(passedOn, -0x80000000, 0x7fffffff) ? { passedOn } : {}),
-    ...(isIntegerWithin(heardAt, 0, Number.MAX_SAFE_INTEGER) ? { heardAt } : {}),
-    ...(transport === "udp" || transport === "tcp" ? { transport } : {}),
-    ...(isIntegerWithin(port, 1, 0xffff) ? { port } : {}),
-    ...(isIntegerWithin(toldAt, 0, Number.MAX_SAFE_INTEGER) ? { toldAt } : {}),
-  };
-}
-
-function isIntegerWithin(value: unknown, min: number, max: number): value is number {
-  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
 }

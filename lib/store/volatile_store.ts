@@ -59,6 +59,10 @@ export class NoPeerMemory implements PeerMemory {
   load(): Map<string, PeerFacts> {
     return new Map();
   }
+  // deno-lint-ignore require-yield -- there is nothing to load
+  *loadInSteps(): Generator<void, Map<string, PeerFacts>> {
+    return new Map();
+  }
   note(): void {}
   forget(): void {}
   flush(): void {}

@@ -17,6 +17,10 @@ class MapMemory implements PeerMemory {
   load() {
     return new Map(this.facts);
   }
+  *loadInSteps() {
+    yield;
+    return this.load();
+  }
   note(monName: string, facts: Partial<PeerFacts>) {
     this.facts.set(monName, { addresses: [], ...this.facts.get(monName), ...facts });
   }
@@ -33,7 +37,11 @@ function setUp() {
   const settle = () => clock.run(SETTLING_MS);
   const log = new RecordingLog();
   const tell = limited(log, clock, LINES, 60_000);
-  const open = () => new PeerDirectory({ resolver, memory, clock, log, tell });
+  const open = () => {
+    const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
+    Array.from(directory.remember());
+    return directory;
+  };
   return { resolver, memory, clock, log, open, settle };
 }
 

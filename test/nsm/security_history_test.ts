@@ -212,7 +212,7 @@ Deno.test("temporary names: what is being written is never taken for a host", as
     "sm/.a": left,
   });
   const log = new RecordingLog();
-  assertEquals(openMonitorStore(STATE_DIRECTORY, { log, fileSystem: other }).load(), []);
+  assertEquals([...openMonitorStore(STATE_DIRECTORY, { log, fileSystem: other }).load()], []);
   const notifyStore = openNotifyStore(STATE_DIRECTORY, { log, fileSystem: other });
   notifyStore.retire();
   assertEquals(notifyStore.load(), []);

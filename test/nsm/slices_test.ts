@@ -9,10 +9,14 @@ function setUp(count: number, msEach: number) {
   const clock = { now: () => fake.now(), startTimer: fake.startTimer };
   const taken: number[] = [];
   const stopping = new AbortController();
-  const rest = inSlices(Array(count).keys(), (item) => {
-    taken.push(item);
-    fake.advance(msEach);
-  }, { clock, signal: stopping.signal });
+  function* work() {
+    for (let step = 0; step < count; step++) {
+      taken.push(step);
+      fake.advance(msEach);
+      yield;
+    }
+  }
+  const rest = inSlices(work(), { clock, signal: stopping.signal });
   return { fake, taken, stopping, rest };
 }
 
@@ -45,7 +49,7 @@ Deno.test("inSlices() ends when it is stopped", pure, async () => {
 
 Deno.test("inSlices() passes on what is thrown", pure, async () => {
   const clock = new FakeClock();
-  function* items() {
+  function* work() {
     for (let i = 0; i < 50; i++) {
       clock.advance(1);
       yield i;
@@ -53,7 +57,7 @@ Deno.test("inSlices() passes on what is thrown", pure, async () => {
     throw new Error("no more");
   }
   const parts = { clock: { now: () => clock.now(), startTimer: clock.startTimer } };
-  const rest = inSlices(items(), () => {}, { ...parts, signal: new AbortController().signal });
+  const rest = inSlices(work(), { ...parts, signal: new AbortController().signal });
   const failed = assertRejects(() => rest!, Error, "no more");
   await clock.run(200);
   await failed;

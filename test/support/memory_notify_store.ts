@@ -25,6 +25,10 @@ export class MemoryPeerMemory implements PeerMemory {
   load(): Map<string, PeerFacts> {
     return new Map(this.facts);
   }
+  *loadInSteps(): Generator<void, Map<string, PeerFacts>> {
+    yield;
+    return this.load();
+  }
   note(monName: string, facts: Partial<PeerFacts>): void {
     this.facts.set(monName, { addresses: [], ...this.facts.get(monName), ...facts });
   }

@@ -1,0 +1,73 @@
+/**
+ * The lines of the file `sm/.peers`. Each is a JSON object in ASCII; the last one of a peer counts:
+ *
+ * ```
+ * peer           the mon_name in lower case
+ * addresses      as in PeerFacts, like the rest; a line without them says that the peer is forgotten
+ * canonicalName
+ * lastState
+ * transport
+ * port
+ * toldAt
+ * heardAt
+ * passedOn
+ * also           true: the line adds to the earlier ones, in place of replacing them
+ * ```
+ */
+
+import type { PeerFacts } from "../nsm/ports.ts";
+
+/** Longest line that is read. */
+const LINE_MAX_BYTES = 8192;
+/** What a line says besides the peer's name. */
+export type LineFacts = Partial<PeerFacts> & { readonly also?: true };
+
+/** The line that says these facts. */
+export function lineOf(peer: string, facts: LineFacts): string {
+  const line = JSON.stringify({ peer, ...facts });
+  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return `${line.replaceAll(/[^ -~]/g, escape)}\n`;
+}
+
+/** Takes over what a line says; the newest peer is last in the map. */
+export function learn(known: Map<string, PeerFacts>, line: string): void {
+  const fields = fieldsOf(line);
+  if (typeof fields?.peer !== "string") return;
+  const before = fields.also === true ? known.get(fields.peer) ?? { addresses: [] } : {};
+  known.delete(fields.peer);
+  const facts = factsOf({ ...before, ...fields });
+  if (facts !== undefined) known.set(fields.peer, facts);
+}
+
+function fieldsOf(line: string): Record<string, unknown> | undefined {
+  if (line.length > LINE_MAX_BYTES) return undefined;
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? { ...value } : undefined;
+  } catch {
+    // Half a line, or somebody else's: it counts for nothing.
+    return undefined;
+  }
+}
+
+function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
+  const { addresses, canonicalName, lastState, heardAt, passedOn, transport, port, toldAt } =
+    fields;
+  if (!Array.isArray(addresses) || !addresses.every((it) => typeof it === "string")) {
+    return undefined;
+  }
+  return {
+    addresses,
+    ...(typeof canonicalName === "string" ? { canonicalName } : {}),
+    ...(isIntegerWithin(lastState, -0x80000000, 0x7fffffff) ? { lastState } : {}),
+    ...(isIntegerWithin(passedOn, -0x80000000, 0x7fffffff) ? { passedOn } : {}),
+    ...(isIntegerWithin(heardAt, 0, Number.MAX_SAFE_INTEGER) ? { heardAt } : {}),
+    ...(transport === "udp" || transport === "tcp" ? { transport } : {}),
+    ...(isIntegerWithin(port, 1, 0xffff) ? { port } : {}),
+    ...(isIntegerWithin(toldAt, 0, Number.MAX_SAFE_INTEGER) ? { toldAt } : {}),
+  };
+}
+
+function isIntegerWithin(value: unknown, min: number, max: number): value is number {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+}
