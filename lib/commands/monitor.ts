@@ -60,6 +60,8 @@ export interface MonitorParts {
   readonly isToBeNotified: (peer: string) => boolean;
   /** Runs sm-notify. */
   readonly notifyPeers: () => void;
+  /** Ends the loading of the list; calls that wait for it then have no answer. */
+  readonly signal: AbortSignal;
 }
 
 type CallbackWatcher = NonNullable<CallbackParts["attempted"]>;
@@ -87,7 +89,7 @@ export interface Monitor {
  * @throws {StoreError} When the list cannot be read.
  */
 export function makeMonitor(parts: MonitorParts): Monitor {
-  const { settings, memory, callPeer, resolver, clock, log, hosts } = parts;
+  const { settings, memory, callPeer, resolver, clock, log, hosts, signal } = parts;
   const tell = limited(log, clock, STRANGERS_LINES, STRANGERS_INTERVAL_MS);
   const list = new MonitorList();
   const counters = makeCounters();
@@ -139,7 +141,6 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     stateNumber: parts.stateNumber,
     log,
   });
-  const stopping = new AbortController();
   const records = store.load()[Symbol.iterator]();
   let next = records.next(); // throws where there is no list
   function* load() {
@@ -155,7 +156,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       yield;
     }
   }
-  const rest = inSlices(load(), { clock, signal: stopping.signal });
+  const rest = inSlices(load(), { clock, signal });
   const listIsWhole = () => {
     directory.retain((peer) => list.has(peer) || parts.isToBeNotified(peer));
     try {
@@ -169,7 +170,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   else {
     loading = rest.then(() => {
       loading = undefined;
-      if (!stopping.signal.aborted) listIsWhole();
+      if (!signal.aborted) listIsWhole();
     });
   }
   const rule = accessRule({
@@ -189,7 +190,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       const verdict = rule(procedure, name, caller);
       return loading === undefined || NEED_NO_LIST.has(name)
         ? verdict
-        : loading.then(() => stopping.signal.aborted ? "ignore" : verdict);
+        : loading.then(() => signal.aborted ? "ignore" : verdict);
     },
     handlerFailed(name, { address }, error) {
       counters.calls_failed++;
@@ -217,7 +218,6 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       return () => watchers.delete(watcher);
     },
     stop() {
-      stopping.abort();
       store.close();
       callbacks.stop();
       directory.stop();

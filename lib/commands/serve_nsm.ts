@@ -156,6 +156,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     hosts,
     isToBeNotified: (peer) => toBeNotified.has(peer),
     notifyPeers,
+    signal: stopping.signal,
   });
   const serving = serveCalls(server, { ...monitor, log, signal: stopping.signal });
   const registrar = new Registrar({
@@ -219,12 +220,12 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   manager.stopping();
   log.debug(() => "Stopping");
   stopping.abort();
-  monitor.stop();
   await (await steering).close();
   await Promise.race([
     registered,
     new Promise((late) => clock.startTimer(STOP_TIMEOUT_MS, () => late(undefined))),
   ]);
+  monitor.stop();
   await callPeer.close();
   await serving;
   pidFile?.release();

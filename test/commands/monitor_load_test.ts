@@ -61,10 +61,10 @@ Deno.test("NULL and STAT are answered while the list is loaded, the rest afterwa
 });
 
 Deno.test("calls that wait for the list are not answered by half of it", async () => {
-  const { world, monitor, clock, call } = startLoading();
+  const { world, monitor, stopping, clock, call } = startLoading();
   using _world = world;
   const reply = call("SM_UNMON", { mon_name: `10.99.1.${PEERS - 1}`, my_id: me });
-  monitor.stop();
+  stopping.abort();
   await clock.run(2 * PEERS * READ_MS);
   assertEquals(await reply, undefined);
   assert(monitor.list.size < PEERS);

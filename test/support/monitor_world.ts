@@ -16,6 +16,7 @@ import { WatchedFiles } from "./watched_files.ts";
 
 export interface MonitorUnderTest extends Disposable {
   readonly monitor: Monitor;
+  readonly stopping: AbortController;
   readonly clock: FakeClock;
   readonly log: RecordingLog;
   readonly resolver: FakeResolver;
@@ -62,7 +63,9 @@ export function newMonitor(
   const store = openMonitorStore(directory, { log, fileSystem: files });
   const stateNumber = store.stateNumber(); // makes the file, as the start of the daemon does
   const lockManagers = new LockManagers(failsOnceIn);
+  const stopping = new AbortController();
   const monitor = makeMonitor({
+    signal: stopping.signal,
     settings: () => settings,
     store,
     memory: openPeerMemory(directory, { log, mayCompact: true, clock }),
@@ -88,6 +91,7 @@ export function newMonitor(
   files.changed.length = 0;
   return {
     monitor,
+    stopping,
     clock,
     log,
     resolver,
