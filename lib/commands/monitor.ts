@@ -26,12 +26,12 @@ import {
   StoreError,
 } from "../nsm/ports.ts";
 import { nsmService } from "../nsm/service.ts";
-import { inSlices } from "../nsm/slices.ts";
 import { WatchedStore } from "../nsm/watched_store.ts";
 import { dispatcher } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
 import { haCallout } from "./ha_callout.ts";
 import { denialOf, type HostsFiles } from "./hosts_files.ts";
+import { loadList } from "./load_list.ts";
 import { PeerTimes } from "./peer_times.ts";
 
 /** Lines that strangers can cause, of each kind, in {@link STRANGERS_INTERVAL_MS}. */
@@ -141,38 +141,9 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     stateNumber: parts.stateNumber,
     log,
   });
-  const records = store.load()[Symbol.iterator]();
-  let next = records.next(); // throws where there is no list
-  function* load() {
-    yield* directory.remember();
-    for (; next.done !== true; next = records.next()) {
-      const record = next.value;
-      directory.add(record.monName, store.otherNames(record.monName));
-      if (list.find(record) === undefined) {
-        const lastState = directory.rememberedState(record.monName);
-        const monitored = list.add(record, lastState);
-        if (directory.isOwed(record.monName)) callBack(monitored, lastState);
-      }
-      yield;
-    }
-  }
-  const rest = inSlices(load(), { clock, signal });
-  const listIsWhole = () => {
-    directory.retain((peer) => list.has(peer) || parts.isToBeNotified(peer));
-    try {
-      store.check();
-    } catch (error) {
-      store.refused(`Nobody new can be monitored now: ${reasonOf(error)}`, error);
-    }
-  };
-  let loading: Promise<void> | undefined;
-  if (rest === undefined) listIsWhole();
-  else {
-    loading = rest.then(() => {
-      loading = undefined;
-      if (!signal.aborted) listIsWhole();
-    });
-  }
+  let isLoaded = false;
+  const loading = loadList({ ...parts, store, list, directory, callBack })
+    ?.then(() => void (isLoaded = true));
   const rule = accessRule({
     settings,
     admits: (address) => hosts.admits(address),
@@ -188,7 +159,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   const respond = dispatcher([counted(service, counters)], {
     access(procedure, name, caller) {
       const verdict = rule(procedure, name, caller);
-      return loading === undefined || NEED_NO_LIST.has(name)
+      return loading === undefined || isLoaded || NEED_NO_LIST.has(name)
         ? verdict
         : loading.then(() => signal.aborted ? "ignore" : verdict);
     },

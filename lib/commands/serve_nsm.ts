@@ -214,7 +214,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   manager.ready(status);
   log.notice(`Ready. ${serves}; state directory ${stateDirectoryPath}`);
   if (isBackground) tellReady();
-  clock.startTimer(SETTLING_MS, giveBackMemory);
+  void monitor.loaded.then(() => clock.startTimer(SETTLING_MS, giveBackMemory));
 
   await stopped;
   manager.stopping();
