@@ -9,6 +9,7 @@ import { notify, storm } from "./generate_notices.ts";
 import { BlockingSocket } from "./blocking_sockets.ts";
 import { type Figures, median, type Order } from "./generator_orders.ts";
 import { nullCall, successTo } from "./messages.ts";
+import { measureNameServer, serveNames } from "./name_server.ts";
 
 /** Longest time for an answer to come, in ms. */
 const ANSWER_MAX_MS = 60_000;
@@ -50,6 +51,10 @@ async function carryOut(order: Order): Promise<Figures> {
   switch (order.do) {
     case "respond":
       return respond(order.port);
+    case "serve names":
+      return serveNames();
+    case "look up":
+      return measureNameServer(order.ms);
     case "calls":
       return callRate(order);
     case "monitor":

@@ -4,6 +4,10 @@
 export type Order =
   /** Answers every call itself, forever: what the generator can do at most. */
   | { do: "respond"; port: number }
+  /** Answers every look-up of a name, forever; says `ready` when it does. */
+  | { do: "serve names" }
+  /** Looks up a name, again and again. */
+  | { do: "look up"; ms: number }
   | {
     do: "calls";
     transport: "udp" | "tcp";

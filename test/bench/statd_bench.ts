@@ -19,7 +19,7 @@ import { measureRates } from "./measure_rates.ts";
 import { measureStart } from "./measure_start.ts";
 import { DEBIAN_STATD, OUR_STATD } from "../support/system_test.ts";
 import { Report, say } from "./report.ts";
-import { type Candidate, PORT } from "./statd_host.ts";
+import { type Candidate, PORT, StatdHost } from "./statd_host.ts";
 
 /** How much is measured. */
 export interface Effort {
@@ -59,6 +59,7 @@ const PARTS = {
 };
 
 const ARGUMENTS = ["-F", "--no-notify", "-p", String(PORT)];
+
 /** What follows `--NAME=` among the arguments. */
 function option(name: string): string | undefined {
   const start = `--${name}=`;
@@ -67,6 +68,11 @@ function option(name: string): string | undefined {
 
 function load(): string {
   return Deno.loadavg().map((value) => value.toFixed(1)).join(" ");
+}
+
+async function measureNameServer(ms: number): Promise<void> {
+  await using host = await StatdHost.create(undefined, 0);
+  say(`The name server answers in ${(await host.nameServerUs(ms)).toFixed(0)} µs`);
 }
 
 if (import.meta.main) {
@@ -80,6 +86,7 @@ if (import.meta.main) {
   ];
   const report = new Report();
   say(`${navigator.hardwareConcurrency} processors, Linux ${Deno.osRelease()}, load ${load()}`);
+  await measureNameServer(effort.ms);
   for (const [name, measure] of Object.entries(PARTS)) {
     if (only?.includes(name) === false) continue;
     const since = performance.now();
