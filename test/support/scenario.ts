@@ -7,6 +7,7 @@ import { Agent } from "./agent_client.ts";
 import type { Source } from "./agent_orders.ts";
 import type { BackgroundProgram } from "./background_program.ts";
 import type { HostOptions, TestHost } from "./namespace.ts";
+import { addOtherHosts, countOtherHosts, isOfOtherHost } from "./other_hosts.ts";
 import { type Call, describe, fence, FENCE_XID, message, record, word } from "./nsm_calls.ts";
 import { changes, type Snapshot, takeSnapshot } from "./state_snapshot.ts";
 import {
@@ -95,6 +96,7 @@ class Player {
   readonly #cast: readonly Implementation[];
   readonly #host: TestHost;
   readonly #agent: Agent;
+  readonly #others: number;
   readonly #seen = new Map<string, string>();
   #starts = 0;
   #statd: BackgroundProgram | undefined;
@@ -103,9 +105,10 @@ class Player {
   #callouts = 0;
   #options: readonly string[] = [];
 
-  constructor(cast: readonly Implementation[], host: TestHost) {
+  constructor(cast: readonly Implementation[], host: TestHost, others: number) {
     this.#cast = cast;
     this.#host = host;
+    this.#others = others;
     this.#agent = new Agent(host);
   }
 
@@ -113,6 +116,7 @@ class Player {
     if (hasCallout) await this.#makeCallout();
     await this.#host.startRpcbind();
     await this.#agent.serve();
+    await addOtherHosts(this.#host, this.#others);
     await before?.(this.#host);
     await this.#start();
     this.#lookAt("start");
@@ -123,6 +127,8 @@ class Player {
     }
     await this.#stop("end");
     this.#lookAt("end");
+    const left = countOtherHosts(this.#host);
+    if (left !== this.#others) throw new Error(`Of ${this.#others} other hosts ${left} are left`);
     return this.#seen;
   }
 
@@ -197,7 +203,7 @@ class Player {
 
   /** Notes what has changed since the last look. */
   #lookAt(step: string): void {
-    const snapshot = takeSnapshot(this.#host);
+    const snapshot = takeSnapshot(this.#host, isOfOtherHost);
     this.#seen.set(`${step}: files`, changes(this.#snapshot, snapshot));
     this.#snapshot = snapshot;
     const calls = this.#agent.calls.slice(this.#calls);
@@ -220,13 +226,17 @@ function isFenceReply(reply: Uint8Array): boolean {
   return reply.toHex().startsWith(word(FENCE_XID));
 }
 
-/** Plays a scenario with one implementation, or with another one after each restart. */
+/**
+ * Plays a scenario with one implementation, or with another one after each restart, while so many other
+ * hosts are monitored.
+ */
 export async function play(
   cast: readonly Implementation[],
   scenario: Scenario,
   newHost: NewHost,
+  others = 0,
 ): Promise<Seen> {
-  return await new Player(cast, await newHost(scenario.host)).play(scenario);
+  return await new Player(cast, await newHost(scenario.host), others).play(scenario);
 }
 
 /** Where two plays of one scenario differ, by place. */

@@ -14,11 +14,15 @@ const SHORT: readonly (readonly [string, string])[] = [[PRIV, "PRIV"], [OTHER_PR
 /** A name of so many equal bytes is written once, with their number. */
 const LONG_RUN = /(.)\1{99,}/g;
 
-/** Looks at everything below the state directory. */
-export function takeSnapshot(host: TestHost): Snapshot {
+/** Looks at everything below the state directory, other than the files that are left out. */
+export function takeSnapshot(
+  host: TestHost,
+  isLeftOut: (name: string) => boolean = () => false,
+): Snapshot {
   const lines = new Map<string, string>();
   const { uid } = Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`));
   const visit = (name: string) => {
+    if (isLeftOut(name)) return;
     const path = host.path(`${STATE_DIRECTORY}/${name}`);
     const status = Deno.lstatSync(path);
     const permissions = (status.mode! & 0o7777).toString(8).padStart(4, "0");
