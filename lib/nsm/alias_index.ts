@@ -19,10 +19,11 @@ export class AliasIndex {
   learn(peer: string, aliases: Iterable<string>): void {
     const key = nameKey(peer);
     this.forget(key);
-    const kept: string[] = [];
-    for (const alias of new Set([...aliases].map(nameKey))) {
-      if (alias === key || kept.length === ALIASES_MAX) continue;
-      kept.push(alias);
+    const others = new Set([...aliases].map(nameKey));
+    others.delete(key);
+    // In arrays of just their length: one that grows has room for 17.
+    const kept = [...others].slice(0, ALIASES_MAX);
+    for (const alias of kept) {
       const peers = this.#peersOf.get(alias);
       if (peers === undefined) this.#peersOf.set(alias, key);
       else if (typeof peers === "string") this.#peersOf.set(alias, new Set([peers, key]));
