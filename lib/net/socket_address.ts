@@ -11,7 +11,7 @@
  * Source: ip(7), ipv6(7), RFC 3493 section 3.3.
  */
 
-import { addressBytes, isLinkLocal, normaliseAddress } from "../rpc/address.ts";
+import { addressBytes, isLinkLocal, normaliseAddress, putDotted } from "../rpc/address.ts";
 import type { Endpoint } from "../rpc/transport.ts";
 
 const AF_INET = 2;
@@ -20,9 +20,11 @@ const IPV4_BYTES = 16;
 /** Length of the longest one in bytes. */
 export const SOCKET_ADDRESS_BYTES = 28;
 
+const IPV4_AT = 4;
 /** Where the bytes of an IPv4 address are in a mapped one: behind 80 bits of zeros and 16 of ones. */
 const MAPPED_AT = 20;
 const IPV6_AT = 8;
+const IPV6_ADDRESS_BYTES = 16;
 
 /**
  * The endpoint in a struct sockaddr. `scope` is that of the socket's own address, which those of its
@@ -30,11 +32,11 @@ const IPV6_AT = 8;
  */
 export function endpointIn(bytes: Uint8Array, scope: string): Endpoint | undefined {
   const port = bytes[2]! << 8 | bytes[3]!;
-  if (bytes[0] === AF_INET) return { address: dotted(bytes, 4), port };
+  if (bytes[0] === AF_INET) return { address: dotted(bytes, IPV4_AT), port };
   if (bytes[0] !== AF_INET6) return undefined;
   if (isMapped(bytes)) return { address: dotted(bytes, MAPPED_AT), port };
   const groups: string[] = [];
-  for (let at = IPV6_AT; at < IPV6_AT + 16; at += 2) {
+  for (let at = IPV6_AT; at < IPV6_AT + IPV6_ADDRESS_BYTES; at += 2) {
     groups.push((bytes[at]! << 8 | bytes[at + 1]!).toString(16));
   }
   const address = normaliseAddress(groups.join(":"))!;
@@ -55,12 +57,20 @@ function dotted(bytes: Uint8Array, at: number): string {
 /** Struct sockaddrs to send to from one socket. The last address is kept: replies come in rows. */
 export class SocketAddresses {
   readonly #isIpv6: boolean;
+  /** One for IPv4 addresses, as the socket's family has them, and one for those of IPv6. */
+  readonly #ipv4: Uint8Array<ArrayBuffer>;
+  readonly #ipv6: Uint8Array<ArrayBuffer>;
   #address: string | undefined;
   #bytes: Uint8Array<ArrayBuffer> | undefined;
 
   /** `isIpv6` is whether the socket is of that family. */
   constructor(isIpv6: boolean) {
     this.#isIpv6 = isIpv6;
+    this.#ipv6 = new Uint8Array(SOCKET_ADDRESS_BYTES);
+    this.#ipv6[0] = AF_INET6;
+    this.#ipv4 = isIpv6 ? this.#ipv6.slice() : new Uint8Array(IPV4_BYTES);
+    if (isIpv6) this.#ipv4.fill(0xff, MAPPED_AT - 2, MAPPED_AT);
+    else this.#ipv4[0] = AF_INET;
   }
 
   /** The bytes of an endpoint, until the next call; nothing where only the runtime can tell them. */
@@ -77,22 +87,12 @@ export class SocketAddresses {
   }
 
   #make(text: string): Uint8Array<ArrayBuffer> | undefined {
+    if (putDotted(text, this.#ipv4, this.#isIpv6 ? MAPPED_AT : IPV4_AT)) return this.#ipv4;
     // The interface that a scope names has a number, which is not here.
-    if (isLinkLocal(text)) return undefined;
+    if (!this.#isIpv6 || isLinkLocal(text)) return undefined;
     const address = addressBytes(text);
-    if (address === undefined) return undefined;
-    const isIpv4 = address.length === 4;
-    if (!this.#isIpv6) {
-      if (!isIpv4) return undefined;
-      const bytes = new Uint8Array(IPV4_BYTES);
-      bytes[0] = AF_INET;
-      bytes.set(address, 4);
-      return bytes;
-    }
-    const bytes = new Uint8Array(SOCKET_ADDRESS_BYTES);
-    bytes[0] = AF_INET6;
-    if (isIpv4) bytes.fill(0xff, MAPPED_AT - 2, MAPPED_AT);
-    bytes.set(address, isIpv4 ? MAPPED_AT : IPV6_AT);
-    return bytes;
+    if (address?.length !== IPV6_ADDRESS_BYTES) return undefined;
+    this.#ipv6.set(address, IPV6_AT);
+    return this.#ipv6;
   }
 }

@@ -85,8 +85,6 @@ export function openDatagramSocket(
   }
 }
 
-const SENT = Promise.resolve();
-
 /** A socket of the runtime behind our interface; `scope` is that of its own address, if any. */
 export class UdpSocket implements DatagramSocket {
   readonly local: Endpoint;
@@ -111,12 +109,12 @@ export class UdpSocket implements DatagramSocket {
     this.#addresses = new SocketAddresses(this.local.address.includes(":"));
   }
 
-  send(data: Uint8Array, to: Endpoint): Promise<void> {
+  send(data: Uint8Array, to: Endpoint): Promise<void> | undefined {
     if (this.#calls !== undefined && !this.#closing.signal.aborted) {
       const address = this.#addresses.of(to);
       const isSent = address !== undefined &&
         this.#calls.send(data as Uint8Array<ArrayBuffer>, address);
-      if (isSent) return SENT;
+      if (isSent) return undefined;
     }
     return this.#sendByRuntime(data, to);
   }
@@ -158,7 +156,8 @@ export class UdpSocket implements DatagramSocket {
 
   async #sendByRuntime(data: Uint8Array, to: Endpoint): Promise<void> {
     try {
-      await this.#socket.send(data, { transport: "udp", hostname: to.address, port: to.port });
+      const where = { transport: "udp", hostname: to.address, port: to.port } as const;
+      await this.#socket.send(data.slice(), where);
     } catch (error) {
       throw new TransportError("send to", to, error);
     }
@@ -203,7 +202,7 @@ export function serveDatagrams(
 
   const reply = (message: Uint8Array | undefined, caller: Caller) => {
     if (message === undefined) return;
-    socket.send(message, caller).catch((error) => hooks.replyFailed(caller, error));
+    socket.send(message, caller)?.catch((error) => hooks.replyFailed(caller, error));
   };
   const replyLater = async (answer: Promise<Uint8Array | undefined>, caller: Caller) => {
     const isStranger = !isLoopback(caller.address);

@@ -9,23 +9,26 @@ import type { Clock } from "./ports.ts";
 /** Length of an interval in ms: nothing for a wait of two seconds and more. */
 const INTERVAL_MS = 20;
 
+/** What is to be done at the end of an interval, by the function that cancels it. */
+type Interval = Map<() => void, () => void>;
+
 /** Starts timers that run up to {@link INTERVAL_MS} late. */
 export function coarseTimers(clock: Clock): StartTimer {
-  const intervals = new Map<number, Set<() => void>>();
+  const intervals = new Map<number, Interval>();
+  const begin = (number: number): Interval => {
+    const interval: Interval = new Map();
+    intervals.set(number, interval);
+    clock.startTimer(number * INTERVAL_MS - clock.now(), () => {
+      intervals.delete(number);
+      for (const action of interval.values()) action();
+    });
+    return interval;
+  };
   return (ms, action) => {
     const number = Math.ceil((clock.now() + ms) / INTERVAL_MS);
-    let actions = intervals.get(number);
-    if (actions === undefined) {
-      const own = new Set<() => void>();
-      intervals.set(number, actions = own);
-      clock.startTimer(number * INTERVAL_MS - clock.now(), () => {
-        intervals.delete(number);
-        for (const due of own) due();
-      });
-    }
-    // One action may be waited for several times.
-    const entry = () => action();
-    actions.add(entry);
-    return () => void actions.delete(entry);
+    const interval = intervals.get(number) ?? begin(number);
+    const cancel = () => void interval.delete(cancel);
+    interval.set(cancel, action);
+    return cancel;
   };
 }

@@ -11,6 +11,7 @@
 
 import type { Log } from "../log.ts";
 import { quote } from "../quote.ts";
+import { Alarm } from "./alarm.ts";
 import { nameKey } from "./host_name.ts";
 import {
   type Announcement,
@@ -28,21 +29,18 @@ import {
   type Clock,
   type NotifyRecord,
   type NotifyStore,
-  type PeerFacts,
   type PeerMemory,
   type Resolver,
   sleep,
 } from "./ports.ts";
 import type { RetrySchedule } from "./retry_schedule.ts";
+import { ToldPeers } from "./told_peers.ts";
 
 /**
  * How long the preferred route is alone in a turn with several, in ms: longer than a round trip to the
  * other side of the world, so that a peer that does answer is not told twice.
  */
 const HEAD_START_MS = 400;
-
-/** Peers of which something is kept to be written together; a crash loses it, which costs time only. */
-const LEARNED_MAX = 256;
 
 /** What the notifier works with. */
 export interface NotifierParts {
@@ -77,12 +75,12 @@ export class Notifier {
   readonly #startedAt: number;
   readonly #counts = { total: 0, told: 0, forgotten: 0, gaveUp: 0, failing: 0 };
   readonly #follower: RouteFollower;
-  /** What is to be remembered of peers that were told, by name. */
-  readonly #learned = new Map<string, Partial<PeerFacts>>();
-  readonly #removals = new Set<Promise<void>>();
+  readonly #told: ToldPeers;
   readonly #lookingUp = new Set<NotifyPeer>();
-  #isOver = false;
-  #wake: (() => void) | undefined;
+  readonly #alarm: Alarm;
+  /** Ends the run; nothing but while it goes on. */
+  #end: (() => void) | undefined;
+  #isBeginning = false;
 
   constructor(
     parts: NotifierParts,
@@ -92,18 +90,33 @@ export class Notifier {
     this.#parts = parts;
     this.#settings = settings;
     this.#list = new NotifyList(settings.schedule, parts.random);
-    this.#pacer = new Pacer(parts.clock, () => this.#wake?.());
-    this.#follower = new RouteFollower(parts, this.#list, this.#pacer, settings.stateNumber);
+    this.#alarm = new Alarm(parts.clock, () => this.#beginTurns());
+    this.#pacer = new Pacer(parts.clock, () => this.#beginTurns());
+    this.#follower = new RouteFollower({
+      clock: parts.clock,
+      sources: parts.sources,
+      list: this.#list,
+      pacer: this.#pacer,
+      stateNumber: settings.stateNumber,
+      onTold: (peer) => this.#settle(peer, "told"),
+    });
+    this.#told = new ToldPeers(parts);
     this.#startedAt = parts.clock.now();
     const remembered = parts.memory.load();
     for (const record of records) {
       const facts = remembered.get(nameKey(record.monName));
-      const own = isAddress(record.fileName) ? [record.fileName] : [];
-      const addresses = [...new Set([...facts?.addresses ?? [], ...own])];
+      const { fileName } = record;
+      const known = facts?.addresses ?? [];
+      const isOwn = isAddress(fileName) && !known.includes(fileName);
+      const addresses = isOwn ? [...known, fileName] : known;
       const announcements = settings.announcements(record);
       this.#list.add(record, announcements, addresses, this.#startedAt, facts);
     }
     this.#counts.total = records.length;
+  }
+
+  get #isOver(): boolean {
+    return this.#end === undefined;
   }
 
   get counts(): NotifyCounts {
@@ -115,26 +128,21 @@ export class Notifier {
    * stay in the store.
    */
   async run(signal?: AbortSignal): Promise<NotifyCounts> {
-    const { clock } = this.#parts;
-    const endsAt = this.#startedAt + this.#settings.totalMs;
-    const wake = () => this.#wake?.();
-    signal?.addEventListener("abort", wake);
-    while (this.#list.size > 0 && clock.now() < endsAt && !signal?.aborted) {
-      const now = clock.now();
-      while (this.#pacer.hasRoom) {
-        const peer = this.#list.take(now);
-        if (peer === undefined) break;
-        void this.#turn(peer);
-      }
-      if (this.#list.size > 0) await this.#sleep(endsAt);
+    const abort = () => this.#end?.();
+    signal?.addEventListener("abort", abort);
+    if (!signal?.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#end = resolve;
+        this.#beginTurns();
+      });
+      this.#end = undefined;
     }
-    signal?.removeEventListener("abort", wake);
-    this.#isOver = true;
+    signal?.removeEventListener("abort", abort);
+    this.#alarm.set(Infinity);
     this.#follower.stop();
     this.#pacer.stop();
     const left = this.#list.giveUp();
-    this.#saveLearned();
-    await Promise.all(this.#removals);
+    await this.#told.removeAll();
     for (const peer of left) {
       if (!signal?.aborted) {
         this.#parts.log.notice(`Unable to notify ${shown(peer.record.fileName)}, giving up`);
@@ -145,21 +153,23 @@ export class Notifier {
     return this.#counts;
   }
 
-  /** Waits until somebody is due and there is room for it, or something has happened. */
-  async #sleep(endsAt: number): Promise<void> {
-    const { clock } = this.#parts;
+  /** Begins the turns that are due and have room; sees to it that it is called for the next one. */
+  #beginTurns(): void {
+    // What happens in the beginning of a turn is seen by the loop that is at it.
+    if (this.#end === undefined || this.#isBeginning) return;
+    const now = this.#parts.clock.now();
+    const endsAt = this.#startedAt + this.#settings.totalMs;
+    this.#isBeginning = true;
+    while (now < endsAt && this.#pacer.hasRoom) {
+      const peer = this.#list.take(now);
+      if (peer === undefined) break;
+      void this.#turn(peer);
+    }
+    this.#isBeginning = false;
+    if (this.#pacer.isIdle || this.#told.isFull) this.#told.remove();
+    if (now >= endsAt || this.#list.size === 0) return this.#end();
     const due = this.#pacer.hasRoom ? this.#list.nextDue ?? Infinity : Infinity;
-    const until = Math.min(due, endsAt);
-    await new Promise<void>((resolve) => {
-      const cancel = until === Infinity
-        ? () => {}
-        : clock.startTimer(Math.max(0, until - clock.now()), resolve);
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-    });
-    this.#wake = undefined;
+    this.#alarm.set(Math.min(due, endsAt));
   }
 
   /** One turn of one peer: what there is to try now, at the same time, until one of it succeeds. */
@@ -179,9 +189,11 @@ export class Notifier {
       else await Promise.race([lookUp, sleep(clock, HEAD_START_MS)]);
     }
     for (let tried = 1; peer.addresses.length > 0; tried++) {
-      const routes = routesOf(peer, this.#settings);
       address = peer.addresses[0];
-      const results = await this.#follow(peer, routes);
+      const routes = routesOf(peer, this.#settings);
+      const results = routes.length === 1
+        ? [await this.#follower.follow(peer, routes[0]!, true)]
+        : await this.#followAll(peer, routes);
       if (this.#isOver || peer.told === peer.announcements.length) return;
       fault = results.map((result) => result.fault).join("; ");
       failedWay = results[0]!.way;
@@ -192,21 +204,16 @@ export class Notifier {
     if (peer.lastFault === undefined) this.#counts.failing++;
     this.#parts.log.debug(() => `Cannot notify ${quote(peer.record.fileName)} yet: ${fault}`);
     this.#list.failed(peer, clock.now(), fault, address, failedWay);
-    this.#wake?.();
+    this.#beginTurns();
   }
 
   /** Follows the preferred route, and the others when it brings nothing soon. */
-  async #follow(peer: NotifyPeer, [first, ...others]: Route[]): Promise<RouteResult[]> {
-    const follow = async (route: Route, isPreferred: boolean) => {
-      const result = await this.#follower.follow(peer, route, isPreferred);
-      if (result.isTold) this.#settle(peer, "told");
-      return result;
-    };
-    const preferred = follow(first!, true);
-    if (others.length === 0) return [await preferred];
+  async #followAll(peer: NotifyPeer, [first, ...others]: Route[]): Promise<RouteResult[]> {
+    const preferred = this.#follower.follow(peer, first!, true);
     await Promise.race([preferred, sleep(this.#parts.clock, HEAD_START_MS)]);
     if (this.#isOver || peer.told === peer.announcements.length) return [await preferred];
-    return await Promise.all([preferred, ...others.map((route) => follow(route, false))]);
+    const beside = others.map((route) => this.#follower.follow(peer, route, false));
+    return await Promise.all([preferred, ...beside]);
   }
 
   /** Asks the name service; returns why it has no answer. */
@@ -227,37 +234,18 @@ export class Notifier {
   }
 
   #settle(peer: NotifyPeer, outcome: "told" | "forgotten"): void {
-    const { log, store } = this.#parts;
     const { record, way } = peer;
     this.#list.settle(peer);
     this.#counts[outcome]++;
     if (peer.lastFault !== undefined) this.#counts.failing--;
     if (outcome === "told") {
-      const removal = store.remove(record).catch((error) => {
-        // It is told again after the next reboot, which does no harm.
-        log.error(`Cannot take ${quote(record.fileName)} off the notify list: ${reasonOf(error)}`);
-      }).finally(() => this.#removals.delete(removal));
-      this.#removals.add(removal);
-      if (way !== undefined) {
-        const { transport, port, address } = way;
-        const addresses = [...new Set([address, ...peer.addresses])];
-        const toldAt = this.#parts.clock.wallClock();
-        this.#learned.set(nameKey(record.monName), { addresses, transport, port, toldAt });
-        if (this.#learned.size >= LEARNED_MAX) this.#saveLearned();
-      }
-      log.debug(() =>
+      this.#told.add(peer);
+      this.#parts.log.debug(() =>
         `Notified ${quote(record.fileName)} at ${way?.address} over ${way?.transport}`
       );
     }
     this.#report(peer, outcome);
-    this.#wake?.();
-  }
-
-  /** The memory writes what is saved in one turn of the event loop at once. */
-  #saveLearned(): void {
-    // Beside what statd may have noted meanwhile.
-    for (const [monName, facts] of this.#learned) this.#parts.memory.note(monName, facts);
-    this.#learned.clear();
+    this.#beginTurns();
   }
 
   #report(peer: NotifyPeer, outcome: NotifyReport["outcome"]): void {
@@ -276,8 +264,4 @@ export class Notifier {
 /** What a peer's first turn had come to when it was cut short. */
 function unfinished({ addresses: [address] }: NotifyPeer): string {
   return address === undefined ? "no address was found yet" : `no answer came yet from ${address}`;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,7 +7,7 @@ import { nsmV1, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
 import { TransportError } from "../rpc/transport.ts";
 import type { NotifyList, NotifyPeer, Way } from "./notify_list.ts";
 import type { Route } from "./notify_ways.ts";
-import type { Pacer } from "./pacer.ts";
+import type { Pacer, Place } from "./pacer.ts";
 import { findPort } from "./port_lookup.ts";
 import type { CallPeer, Clock } from "./ports.ts";
 
@@ -25,36 +25,34 @@ const STREAM_STEP_MIN_MS = 1_000;
 
 /** What came of a route. */
 export interface RouteResult {
-  /** Whether this route made the last announcement. */
-  readonly isTold: boolean;
   /** Why it did not; empty if the peer was told over another one meanwhile. */
   readonly fault: string;
   /** Whether not even a call could be sent. */
   readonly isUnreachable: boolean;
   /** Where the port was known. */
-  readonly way?: Way;
+  readonly way?: Way | undefined;
 }
 
-/** What is needed to call peers. */
+/** What following routes works with. */
 export interface RouteParts {
   readonly clock: Clock;
   /** The sources from which calls leave, by the number in an announcement. */
   readonly sources: readonly CallPeer[];
+  readonly list: NotifyList;
+  readonly pacer: Pacer;
+  /** Our state number, as peers are told it. */
+  readonly stateNumber: number;
+  /** Is told of a peer that has answered its last announcement. */
+  readonly onTold: (peer: NotifyPeer) => void;
 }
 
 export class RouteFollower {
   readonly #parts: RouteParts;
-  readonly #list: NotifyList;
-  readonly #pacer: Pacer;
-  readonly #stateNumber: number;
   #connections = 0;
   #isOver = false;
 
-  constructor(parts: RouteParts, list: NotifyList, pacer: Pacer, stateNumber: number) {
+  constructor(parts: RouteParts) {
     this.#parts = parts;
-    this.#list = list;
-    this.#pacer = pacer;
-    this.#stateNumber = stateNumber;
   }
 
   /** Makes no more calls. */
@@ -63,79 +61,72 @@ export class RouteFollower {
   }
 
   /** Follows a route. The pauses of a peer count from what happens on its preferred one. */
-  async follow(peer: NotifyPeer, route: Route, isPreferred: boolean): Promise<RouteResult> {
-    if (route.transport === "udp") return await this.#follow(peer, route, isPreferred);
+  follow(peer: NotifyPeer, route: Route, isPreferred: boolean): Promise<RouteResult> {
+    if (route.transport === "udp") return this.#follow(peer, route, isPreferred);
     if (this.#connections >= CONNECTIONS) {
-      return { isTold: false, isUnreachable: false, fault: "no connection is free" };
+      return Promise.resolve({ isUnreachable: false, fault: "no connection is free" });
     }
     this.#connections++;
-    try {
-      return await this.#follow(peer, route, isPreferred);
-    } finally {
-      this.#connections--;
-    }
+    return this.#follow(peer, route, isPreferred).finally(() => void this.#connections--);
   }
 
+  /** Datagrams keep to the pace; a connection has a pace of its own. */
   async #follow(peer: NotifyPeer, route: Route, isPreferred: boolean): Promise<RouteResult> {
-    const { clock } = this.#parts;
+    const { clock, list, pacer, onTold } = this.#parts;
     const { transport, address } = route;
-    let way: Way | undefined;
-    let isTold = false;
+    let way = route.port === undefined ? undefined : { transport, address, port: route.port };
+    let place: Place | undefined;
     try {
-      const port = route.port ?? await this.#findPort(peer, route);
-      if (port === undefined) {
-        const fault = `no NSM is registered for ${transport} at ${address}`;
-        return { isTold, isUnreachable: false, fault };
-      }
-      way = { transport, address, port };
-      if (isPreferred && route.port === undefined) this.#list.portFound(peer, clock.now());
       while (peer.told < peer.announcements.length && !this.#isOver) {
+        if (transport === "udp" && place === undefined) {
+          const entered = pacer.enter();
+          place = entered instanceof Promise ? await entered : entered;
+        }
         const announcement = peer.told;
-        await this.#announce(peer, announcement, way);
-        if (this.#isOver || peer.told > announcement) continue;
-        isTold = this.#list.told(peer, announcement, way, clock.now());
+        const answer = way === undefined
+          ? await this.#findPort(peer, transport, address)
+          : await this.#announce(peer, announcement, way);
+        place &&= pacer.answered(place);
+        if (way === undefined) {
+          if (typeof answer !== "number") {
+            const fault = `no NSM is registered for ${transport} at ${address}`;
+            return { isUnreachable: false, fault };
+          }
+          way = { transport, address, port: answer };
+          if (isPreferred) list.portFound(peer, clock.now());
+        } else if (!this.#isOver && peer.told === announcement) {
+          if (list.told(peer, announcement, way, clock.now())) onTold(peer);
+        }
       }
-      return { isTold, isUnreachable: false, fault: "", way };
+      return { isUnreachable: false, fault: "", way };
     } catch (error) {
-      return {
-        isTold,
-        isUnreachable: error instanceof TransportError,
-        fault: error instanceof Error ? error.message : String(error),
-        ...(way === undefined ? {} : { way }),
-      };
+      const isUnreachable = error instanceof TransportError;
+      const fault = error instanceof Error ? error.message : String(error);
+      return { isUnreachable, fault, way };
+    } finally {
+      if (place !== undefined) pacer.leave(place);
     }
   }
 
-  #findPort(peer: NotifyPeer, { transport, address }: Route): Promise<number | undefined> {
+  #findPort(peer: NotifyPeer, transport: "udp" | "tcp", address: string) {
     const wanted = { program: SM_PROG, version: SM_VERS, transport };
-    return this.#paced(transport, () => {
-      return findPort(
-        this.#source(peer, peer.told),
-        wanted,
-        address,
-        this.#timeout(peer, transport),
-      );
-    });
+    const source = this.#source(peer, peer.told);
+    return findPort(source, wanted, address, this.#timeout(peer, transport));
   }
 
   #announce(peer: NotifyPeer, announcement: number, way: Way): Promise<void> {
-    const mon_name = peer.announcements[announcement]!.name;
-    const args = { mon_name, state: this.#stateNumber };
     const { transport } = way;
-    return this.#paced(transport, () => {
-      const timeoutMs = this.#timeout(peer, transport);
-      const source = this.#source(peer, announcement);
-      return source.call(nsmV1, "SM_NOTIFY", args, way, transport, timeoutMs);
-    });
+    const args = {
+      mon_name: peer.announcements[announcement]!.name,
+      state: this.#parts.stateNumber,
+    };
+    const source = this.#source(peer, announcement);
+    const timeoutMs = this.#timeout(peer, transport);
+    return source.call(nsmV1, "SM_NOTIFY", args, way, transport, timeoutMs);
   }
 
   #source(peer: NotifyPeer, announcement: number): CallPeer {
     return this.#parts.sources[peer.announcements[announcement]!.source]!;
-  }
-
-  /** Datagrams keep to the pace; a connection has a pace of its own. */
-  #paced<T>(transport: "udp" | "tcp", call: () => Promise<T>): Promise<T> {
-    return transport === "udp" ? this.#pacer.run(call) : call();
   }
 
   /** How long an answer is awaited: a datagram's until the next one, a connection's for the turn. */

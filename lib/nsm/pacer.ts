@@ -28,14 +28,18 @@ const HOLD_MAX_MS = 1_000;
 /** Weight of the newest answer in the average, as TCP has it (RFC 6298). */
 const NEWEST_WEIGHT = 1 / 8;
 
+/** A datagram's place, until its answer is there or the place was given to another one. */
+export interface Place {
+  readonly takenAt: number;
+}
+
 export class Pacer {
   readonly #clock: Clock;
   readonly #onRoom: () => void;
-  /** When each place was taken, by ticket, oldest first. */
-  readonly #taken = new Map<number, number>();
-  #nextTicket = 0;
-  /** Those in line; each is handed the ticket of its place. */
-  readonly #waiting = new Set<(ticket: number) => void>();
+  /** Oldest first. */
+  readonly #taken = new Set<Place>();
+  /** Those in line. */
+  readonly #waiting = new Set<(place: Place) => void>();
   #cancelTimer: (() => void) | undefined;
   #averageMs: number | undefined;
 
@@ -50,19 +54,31 @@ export class Pacer {
     return this.#taken.size < PLACES && this.#waiting.size === 0;
   }
 
-  /** Makes a call when there is a place for its datagram. */
-  async run<T>(call: () => Promise<T>): Promise<T> {
-    const ticket = this.hasRoom
-      ? this.#take()
-      : await new Promise<number>((resolve) => this.#waiting.add(resolve));
-    const sentAt = this.#clock.now();
-    try {
-      const answer = await call();
-      this.#learn(this.#clock.now() - sentAt);
-      return answer;
-    } finally {
-      if (this.#taken.delete(ticket)) this.#letIn();
-    }
+  /** Whether no answer is likely to come. */
+  get isIdle(): boolean {
+    return this.#taken.size === 0;
+  }
+
+  /** Takes a place, at once where there is one. */
+  enter(): Place | Promise<Place> {
+    return this.hasRoom
+      ? this.#take(this.#clock.now())
+      : new Promise((resolve) => this.#waiting.add(resolve));
+  }
+
+  /**
+   * The answer has come, and the next datagram to the same peer is to be sent: it takes the place over, if
+   * nobody else has it by now.
+   */
+  answered(place: Place): Place | undefined {
+    const now = this.#clock.now();
+    this.#learn(now - place.takenAt);
+    return this.#taken.delete(place) ? this.#take(now) : undefined;
+  }
+
+  /** Gives a place back. */
+  leave(place: Place): void {
+    if (this.#taken.delete(place)) this.#letIn();
   }
 
   /** Ends the timer. */
@@ -70,18 +86,18 @@ export class Pacer {
     this.#cancelTimer?.();
   }
 
-  #take(): number {
-    const ticket = this.#nextTicket++;
-    this.#taken.set(ticket, this.#clock.now());
-    this.#watch();
-    return ticket;
+  #take(now: number): Place {
+    const place = { takenAt: now };
+    this.#taken.add(place);
+    if (this.#cancelTimer === undefined) this.#watch(now);
+    return place;
   }
 
   #letIn(): void {
     for (const resolve of this.#waiting) {
       if (this.#taken.size >= PLACES) return;
       this.#waiting.delete(resolve);
-      resolve(this.#take());
+      resolve(this.#take(this.#clock.now()));
     }
     if (this.hasRoom) this.#onRoom();
   }
@@ -97,10 +113,9 @@ export class Pacer {
   }
 
   /** One timer for all places, since the oldest is always the first to be given back. */
-  #watch(): void {
-    if (this.#cancelTimer !== undefined) return;
-    for (const since of this.#taken.values()) {
-      const ms = Math.max(1, since + this.#holdMs - this.#clock.now());
+  #watch(now: number): void {
+    for (const { takenAt } of this.#taken) {
+      const ms = Math.max(1, takenAt + this.#holdMs - now);
       this.#cancelTimer = this.#clock.startTimer(ms, () => this.#giveBack());
       return;
     }
@@ -108,12 +123,13 @@ export class Pacer {
 
   #giveBack(): void {
     this.#cancelTimer = undefined;
-    const oldest = this.#clock.now() - this.#holdMs;
-    for (const [ticket, since] of this.#taken) {
-      if (since > oldest) break;
-      this.#taken.delete(ticket);
+    const now = this.#clock.now();
+    const oldest = now - this.#holdMs;
+    for (const place of this.#taken) {
+      if (place.takenAt > oldest) break;
+      this.#taken.delete(place);
     }
-    this.#watch();
+    this.#watch(now);
     this.#letIn();
   }
 }

@@ -13,7 +13,7 @@
  * Source: RFC 1833 sections 2 and 3; RFC 5531 section 9 (PROG_MISMATCH).
  */
 
-import { IpProtocol, PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
+import { IpProtocol, PMAP_PORT, PMAP_VERS, portmapV2 } from "../protocol/portmap.ts";
 import { RPCB_VERS_3, RPCB_VERS_4, rpcbindV3, rpcbindV4 } from "../protocol/rpcbind.ts";
 import {
   fromUniversalAddress,
@@ -50,13 +50,22 @@ export async function findPort(
   timeoutMs: number,
 ): Promise<number | undefined> {
   const at = { address, port: PMAP_PORT };
-  const first = isIpv6(address) ? askRpcbind(RPCB_VERS_3) : askPortmap;
-  try {
-    return await first(peers, wanted, at, timeoutMs);
-  } catch (error) {
-    const version = otherVersion(error);
-    if (version === undefined) throw error;
-    return await askRpcbind(version)(peers, wanted, at, timeoutMs);
+  const first = isIpv6(address) ? RPCB_VERS_3 : PMAP_VERS;
+  for (let version: number = first;;) {
+    try {
+      if (version === PMAP_VERS) {
+        const port = await askPortmap(peers, wanted, at, timeoutMs);
+        return usable("PMAPPROC_GETPORT", at, port, String(port));
+      }
+      const text = await askRpcbind(version, peers, wanted, at, timeoutMs);
+      // Only the port is taken: a peer has no business sending us to another host.
+      const port = text === "" ? 0 : fromUniversalAddress(text)?.port ?? -1;
+      return usable("RPCBPROC_GETADDR", at, port, text);
+    } catch (error) {
+      const other = otherVersion(error);
+      if (other === undefined || version !== first) throw error;
+      version = other;
+    }
   }
 }
 
@@ -70,36 +79,34 @@ function otherVersion(error: unknown): number | undefined {
   return [RPCB_VERS_4, RPCB_VERS_3].find((version) => low <= version && version <= high);
 }
 
-type Ask = (
+function askPortmap(
   peers: CallPeer,
-  wanted: Wanted,
+  { program, version, transport }: Wanted,
   at: Endpoint,
   timeoutMs: number,
-) => Promise<number | undefined>;
-
-const askPortmap: Ask = async (peers, { program, version, transport }, at, timeoutMs) => {
+): Promise<number> {
   const prot = transport === "udp" ? IpProtocol.UDP : IpProtocol.TCP;
   const args = { prog: program, vers: version, prot, port: 0 };
-  const port = await peers.call(portmapV2, "PMAPPROC_GETPORT", args, at, transport, timeoutMs);
-  return usable("PMAPPROC_GETPORT", at, port, String(port));
-};
+  return peers.call(portmapV2, "PMAPPROC_GETPORT", args, at, transport, timeoutMs);
+}
 
-function askRpcbind(rpcbindVersion: number): Ask {
-  const rpcbind = rpcbindVersion === RPCB_VERS_4 ? rpcbindV4 : rpcbindV3;
-  return async (peers, { program, version, transport }, at, timeoutMs) => {
-    const args = {
-      r_prog: program,
-      r_vers: version,
-      r_netid: netidFor(transport, at.address),
-      // rpcbind picks the answer's address after the one it was asked at.
-      r_addr: toUniversalAddress(at),
-      r_owner: "",
-    };
-    const text = await peers.call(rpcbind, "RPCBPROC_GETADDR", args, at, transport, timeoutMs);
-    // Only the port is taken: a peer has no business sending us to another host.
-    const port = text === "" ? 0 : fromUniversalAddress(text)?.port ?? -1;
-    return usable("RPCBPROC_GETADDR", at, port, text);
+function askRpcbind(
+  rpcbindVersion: number,
+  peers: CallPeer,
+  { program, version, transport }: Wanted,
+  at: Endpoint,
+  timeoutMs: number,
+): Promise<string> {
+  const args = {
+    r_prog: program,
+    r_vers: version,
+    r_netid: netidFor(transport, at.address),
+    // rpcbind picks the answer's address after the one it was asked at.
+    r_addr: toUniversalAddress(at),
+    r_owner: "",
   };
+  const rpcbind = rpcbindVersion === RPCB_VERS_4 ? rpcbindV4 : rpcbindV3;
+  return peers.call(rpcbind, "RPCBPROC_GETADDR", args, at, transport, timeoutMs);
 }
 
 /** A port that can be called; undefined for the 0 that says "not registered". */

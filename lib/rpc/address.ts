@@ -12,6 +12,7 @@ const GROUP = /^[0-9a-f]{1,4}$/;
 /** An interface's name or number: names have at most 15 bytes, no blank and no slash. */
 const SCOPE = /^[!-$&-.0-~]{1,15}$/;
 
+const DIGIT_0 = 0x30;
 const GROUPS = 8;
 /** Longest text of an IPv6 address without scope: longer text is not looked at. */
 const IPV6_MAX_CHARACTERS = 45;
@@ -66,6 +67,23 @@ export function addressBytes(text: string): number[] | undefined {
   if (address === undefined) return undefined;
   if (!address.includes(":")) return address.split(".").map(Number);
   return groupsOf(withoutScope(address))?.flatMap((group) => [group >> 8, group & 0xff]);
+}
+
+/** Writes the 4 bytes of a normalised IPv4 address; whether the text is one. */
+export function putDotted(text: string, bytes: Uint8Array, at: number): boolean {
+  let [end, value, digits] = [at, 0, 0];
+  for (let i = 0; i <= text.length; i++) {
+    const digit = text.charCodeAt(i) - DIGIT_0;
+    if (digit >= 0 && digit <= 9 && (digits === 0 || value > 0)) {
+      value = 10 * value + digit;
+      digits++;
+    } else if ((i === text.length || text[i] === ".") && digits > 0 && value <= 0xff) {
+      if (end === at + 4) return false;
+      bytes[end++] = value;
+      [value, digits] = [0, 0];
+    } else return false;
+  }
+  return end === at + 4;
 }
 
 /** The eight 16-bit groups of an IPv6 address; nothing if the text is not one. */

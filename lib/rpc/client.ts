@@ -23,7 +23,7 @@ import {
   RPC_VERSION,
 } from "./message.ts";
 import type { Args, Procedure, Procedures, Program, Result } from "./program.ts";
-import type { Endpoint, StartTimer } from "./transport.ts";
+import { type Endpoint, type StartTimer, withoutScope } from "./transport.ts";
 
 /** What a client needs from outside. */
 export interface ClientParts {
@@ -44,6 +44,17 @@ export function encodeCall<P extends Procedures, K extends keyof P & string>(
   xid: number,
 ): Uint8Array<ArrayBuffer> {
   const writer = new XdrWriter();
+  writeCall(writer, program, name, args, xid);
+  return writer.bytes();
+}
+
+function writeCall<P extends Procedures, K extends keyof P & string>(
+  writer: XdrWriter,
+  program: Program<P>,
+  name: K,
+  args: Args<P[K]>,
+  xid: number,
+): void {
   const procedure: Procedure = program.procedures[name]!;
   call_header.encode(writer, {
     xid,
@@ -58,7 +69,6 @@ export function encodeCall<P extends Procedures, K extends keyof P & string>(
     },
   });
   procedure.args.encode(writer, args);
-  return writer.bytes();
 }
 
 /** What a reply message holds: the result, or why there is none. */
@@ -68,8 +78,12 @@ export type Reply<T> =
 
 /** The xid of a reply message; nothing if the bytes are no reply. */
 export function replyXid(message: Uint8Array): number | undefined {
+  return readXid(new XdrReader(message));
+}
+
+function readXid(reader: XdrReader): number | undefined {
   try {
-    const { xid, mtype } = message_start.decode(new XdrReader(message));
+    const { xid, mtype } = message_start.decode(reader);
     return mtype === MsgType.REPLY ? xid : undefined;
   } catch (error) {
     if (error instanceof XdrError) return undefined;
@@ -82,10 +96,15 @@ export function decodeReply<R extends Procedure>(
   procedure: R,
   message: Uint8Array,
 ): Reply<Result<R>> {
+  const reader = new XdrReader(message);
+  readXid(reader);
+  return readReply(procedure, reader);
+}
+
+/** Decodes what is behind the xid of a reply message. */
+function readReply<R extends Procedure>(procedure: R, reader: XdrReader): Reply<Result<R>> {
   const failed = (failure: RpcFailure) => ({ ok: false, failure }) as const;
   try {
-    const reader = new XdrReader(message);
-    message_start.decode(reader);
     const reply = reply_body.decode(reader);
     if (reply.stat === ReplyStat.MSG_DENIED) {
       const { stat, body } = reply.body;
@@ -106,72 +125,113 @@ export function decodeReply<R extends Procedure>(
 }
 
 /** A call that was sent and has no reply yet. */
-export interface Outstanding {
+interface Outstanding {
   readonly to: Endpoint;
-  /** Takes the reply message, which belongs to the call from here on, or why there will be none. */
-  settle(outcome: Uint8Array | Error): void;
+  readonly name: string;
+  readonly procedure: Procedure;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  readonly cancelTimer: () => void;
 }
+
+/**
+ * Sends one message, whose bytes are only valid during the call. What it returns rejects when the
+ * message could not be sent; it is nothing where that is not found out later.
+ */
+export type SendCall = (
+  message: Uint8Array<ArrayBuffer>,
+  to: Endpoint,
+) => Promise<void> | undefined;
 
 /** The calls of one client that wait for their replies. */
 export class OutstandingCalls {
+  readonly #parts: ClientParts;
+  readonly #send: SendCall;
   readonly #calls = new Map<number, Outstanding>();
+  /** One buffer for all calls: no message is looked at after it was sent. */
+  readonly #writer = new XdrWriter();
 
-  constructor(readonly parts: ClientParts) {}
+  constructor(parts: ClientParts, send: SendCall) {
+    this.#parts = parts;
+    this.#send = send;
+  }
 
   /**
    * Sends one call once and waits until it is settled.
    *
    * @throws {RpcError} No reply in time, or another one than SUCCESS.
    * @throws {XdrError} When the arguments have no encoding; nothing was sent then.
-   * @throws Whatever `send` rejected with, or the call was settled with.
+   * @throws Whatever sending failed with, or {@link failAll} was given.
    */
-  async call<P extends Procedures, K extends keyof P & string>(
+  call<P extends Procedures, K extends keyof P & string>(
     program: Program<P>,
     name: K,
     args: Args<P[K]>,
     to: Endpoint,
     timeoutMs: number,
-    send: (message: Uint8Array<ArrayBuffer>) => Promise<void>,
   ): Promise<Result<P[K]>> {
-    const xid = this.#freeXid();
-    const message = encodeCall(program, name, args, xid);
-    const outcome = await new Promise<Uint8Array | Error>((resolve) => {
-      const cancelTimer = this.parts.startTimer(timeoutMs, () => {
-        call.settle(new RpcError(name, to, { kind: "timeout", elapsedMs: timeoutMs }));
+    return new Promise((resolve, reject) => {
+      const xid = this.#freeXid();
+      this.#writer.reset();
+      writeCall(this.#writer, program, name, args, xid);
+      const cancelTimer = this.#parts.startTimer(timeoutMs, () => {
+        this.#fail(xid, call, new RpcError(name, to, { kind: "timeout", elapsedMs: timeoutMs }));
       });
+      const procedure = program.procedures[name]!;
       const call: Outstanding = {
         to,
-        settle: (outcome) => {
-          if (this.#calls.get(xid) !== call) return;
-          this.#calls.delete(xid);
-          cancelTimer();
-          resolve(outcome);
-        },
+        name,
+        procedure,
+        resolve: resolve as (result: unknown) => void,
+        reject,
+        cancelTimer,
       };
       this.#calls.set(xid, call);
-      send(message).catch(call.settle);
+      this.#send(this.#writer.view(), to)?.catch((error) => this.#fail(xid, call, error));
     });
-    if (outcome instanceof Error) throw outcome;
-    const reply = decodeReply(program.procedures[name]!, outcome);
-    if (!reply.ok) throw new RpcError(name, to, reply.failure);
-    return reply.result;
   }
 
-  /** The call that a message is the reply to, going by its xid alone. */
-  answeredBy(message: Uint8Array): Outstanding | undefined {
-    const xid = replyXid(message);
-    return xid === undefined ? undefined : this.#calls.get(xid);
+  /**
+   * Settles the call that a message is the reply to, going by its xid and, where the transport does not
+   * vouch for it, by where it came from. The bytes are not used after it has returned.
+   */
+  receive(message: Uint8Array, from?: Endpoint): void {
+    const reader = new XdrReader(message);
+    const xid = readXid(reader);
+    const call = xid === undefined ? undefined : this.#calls.get(xid);
+    if (call === undefined || (from !== undefined && !isSame(call.to, from))) return;
+    this.#calls.delete(xid!);
+    call.cancelTimer();
+    try {
+      const reply = readReply(call.procedure, reader);
+      if (reply.ok) call.resolve(reply.result);
+      else call.reject(new RpcError(call.name, call.to, reply.failure));
+    } catch (error) {
+      call.reject(error);
+    }
   }
 
   /** Settles every call with the error that `reason` makes for it. */
   failAll(reason: (to: Endpoint) => Error): void {
-    for (const call of [...this.#calls.values()]) call.settle(reason(call.to));
+    for (const [xid, call] of [...this.#calls]) this.#fail(xid, call, reason(call.to));
+  }
+
+  #fail(xid: number, call: Outstanding, error: unknown): void {
+    if (this.#calls.get(xid) !== call) return;
+    this.#calls.delete(xid);
+    call.cancelTimer();
+    call.reject(error);
   }
 
   #freeXid(): number {
     for (;;) {
-      const xid = this.parts.randomXid();
+      const xid = this.#parts.randomXid();
       if (!this.#calls.has(xid)) return xid;
     }
   }
+}
+
+/** Whether two are one, as far as both can know. */
+function isSame(one: Endpoint, other: Endpoint): boolean {
+  return one.port === other.port && withoutScope(one.address) === withoutScope(other.address);
 }

@@ -7,7 +7,7 @@
 
 import { type ClientParts, OutstandingCalls } from "./client.ts";
 import type { Args, Procedures, Program, Result } from "./program.ts";
-import { type DatagramSocket, type Endpoint, TransportError, withoutScope } from "./transport.ts";
+import { type DatagramSocket, type Endpoint, TransportError } from "./transport.ts";
 
 export class DatagramClient {
   readonly #calls: OutstandingCalls;
@@ -15,8 +15,8 @@ export class DatagramClient {
 
   /** The client owns the socket from here on; {@link close} closes it. */
   constructor(readonly socket: DatagramSocket, parts: ClientParts) {
-    this.#calls = new OutstandingCalls(parts);
-    this.#receiving = socket.receive((data, from) => this.#receive(data, from));
+    this.#calls = new OutstandingCalls(parts, (message, to) => socket.send(message, to));
+    this.#receiving = socket.receive((data, from) => this.#calls.receive(data, from));
   }
 
   /**
@@ -32,8 +32,7 @@ export class DatagramClient {
     to: Endpoint,
     timeoutMs: number,
   ): Promise<Result<P[K]>> {
-    const send = (message: Uint8Array) => this.socket.send(message, to);
-    return this.#calls.call(program, name, args, to, timeoutMs, send);
+    return this.#calls.call(program, name, args, to, timeoutMs);
   }
 
   /** Fails every outstanding call and closes the socket. */
@@ -41,12 +40,5 @@ export class DatagramClient {
     this.#calls.failAll((to) => new TransportError("call", to, "the client was closed"));
     this.socket.close();
     await this.#receiving;
-  }
-
-  #receive(data: Uint8Array, from: Endpoint): void {
-    const call = this.#calls.answeredBy(data);
-    if (call === undefined || call.to.port !== from.port) return;
-    if (withoutScope(call.to.address) !== withoutScope(from.address)) return;
-    call.settle(data.slice());
   }
 }

@@ -22,7 +22,7 @@ export class StreamClient {
 
   /** The client owns the connection from here on; {@link close} closes it. */
   constructor(readonly connection: StreamConnection, parts: ClientParts) {
-    this.#calls = new OutstandingCalls(parts);
+    this.#calls = new OutstandingCalls(parts, (message) => connection.write(toRecord(message)));
     this.closed = this.#receive();
   }
 
@@ -38,8 +38,7 @@ export class StreamClient {
     args: Args<P[K]>,
     timeoutMs: number,
   ): Promise<Result<P[K]>> {
-    const send = (message: Uint8Array) => this.connection.write(toRecord(message));
-    return this.#calls.call(program, name, args, this.connection.remote, timeoutMs, send);
+    return this.#calls.call(program, name, args, this.connection.remote, timeoutMs);
   }
 
   /** Closes the connection and fails every outstanding call. */
@@ -56,9 +55,7 @@ export class StreamClient {
       for (;;) {
         const length = await this.connection.read(buffer);
         if (length === null) break;
-        parser.push(buffer.subarray(0, length), (record) => {
-          this.#calls.answeredBy(record)?.settle(record);
-        });
+        parser.push(buffer.subarray(0, length), (record) => this.#calls.receive(record));
       }
     } catch (error) {
       cause = error;

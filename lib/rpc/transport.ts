@@ -33,11 +33,12 @@ export interface DatagramSocket {
   /** The address and port that it is bound to. */
   readonly local: Endpoint;
   /**
-   * Sends one datagram.
+   * Sends one datagram, whose bytes are only valid during the call. It returns nothing where the kernel
+   * has taken it already.
    *
    * @throws {TransportError} (as a rejection) When the kernel says at once that it cannot be sent.
    */
-  send(data: Uint8Array, to: Endpoint): Promise<void>;
+  send(data: Uint8Array, to: Endpoint): Promise<void> | undefined;
   /**
    * Hands each datagram that arrives to `deliver`, until the socket is closed. The bytes are only
    * valid during the call. Errors of single datagrams do not end it; it never rejects.

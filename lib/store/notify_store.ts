@@ -5,7 +5,13 @@
 
 import { join } from "@std/path/join";
 import type { Log } from "../log.ts";
-import { type NotifyRecord, type NotifyStore, reasonOf, StoreError } from "../nsm/ports.ts";
+import {
+  type MonitorRecord,
+  type NotifyRecord,
+  type NotifyStore,
+  reasonOf,
+  StoreError,
+} from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
 import { moveIntoPlace, readText, syncDirectory } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
@@ -63,12 +69,12 @@ class FileNotifyStore implements NotifyStore {
     const existing = new Set(entriesOf(this.#fs, notifyList).map(({ name }) => name));
     const merged: string[] = [];
     for (const name of names) {
-      const source = join(monitorList, name);
+      const source = `${monitorList}/${name}`;
       try {
         if (existing.has(name)) {
           this.#merge(source, name);
           merged.push(source);
-        } else this.#fs.rename(source, join(notifyList, name));
+        } else this.#fs.rename(source, `${notifyList}/${name}`);
       } catch (error) {
         this.#log.error(`Cannot move ${quote(source)} to the notify list: ${reasonOf(error)}`);
       }
@@ -97,10 +103,7 @@ class FileNotifyStore implements NotifyStore {
     const loaded: NotifyRecord[] = [];
     for (const { name: fileName, path, records } of files) {
       const modifiedAt = this.#fs.facts(path)?.modifiedAt ?? 0;
-      const known = new Set<string>();
-      for (const { monName, myName } of records) {
-        if (known.has(`${monName} ${myName}`)) continue;
-        known.add(`${monName} ${myName}`);
+      for (const { monName, myName } of toldApart(records)) {
         loaded.push({ fileName, monName, myName, modifiedAt });
       }
     }
@@ -139,4 +142,14 @@ class FileNotifyStore implements NotifyStore {
       throw new StoreError("sync", directory, error);
     }
   }
+}
+
+/** Records without those that say the same of a peer as an earlier one. */
+function toldApart(records: readonly MonitorRecord[]): readonly MonitorRecord[] {
+  if (records.length === 1) return records;
+  const known = new Set<string>();
+  return records.filter(({ monName, myName }) => {
+    const before = known.size;
+    return known.add(`${monName} ${myName}`).size > before;
+  });
 }

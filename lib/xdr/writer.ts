@@ -29,6 +29,11 @@ export class XdrWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
+  /** What was written, until something else is. */
+  view(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
   /** Appends a 32-bit word; signed and unsigned numbers are both taken modulo 2^32. */
   word(value: number): void {
     const at = this.#grow(XDR_UNIT_BYTES);

@@ -93,7 +93,7 @@ const udp = (label: string, withCalls?: WithDatagramCalls): TestedTransport => (
   improvise: (address, receive) => {
     const socket = openDatagramSocket({ address, port: 0 }, startTimer, withCalls);
     const ended = socket.receive((call, from) =>
-      receive(call.slice(), (message) => socket.send(message, from), from)
+      receive(call.slice(), async (message) => await socket.send(message, from), from)
     );
     return {
       port: socket.local.port,

@@ -279,8 +279,8 @@ Deno.test("openDatagramSocket() shares a port where both sides ask for it", leak
 Deno.test("send() fails with the destination and the cause", leakChecked, async () => {
   const socket = openDatagramSocket({ address: "127.0.0.1", port: 0 }, startTimer);
   const message = "Cannot send to ::1 port 9: Address family not supported";
-  const send = (bytes: number, address: string) =>
-    socket.send(new Uint8Array(bytes), { address, port: 9 });
+  const send = async (bytes: number, address: string) =>
+    await socket.send(new Uint8Array(bytes), { address, port: 9 });
   await assertRejects(() => send(1, "::1"), TransportError, message);
   await assertRejects(() => send(70_000, "127.0.0.1"), TransportError, "Message too long");
   socket.close();

@@ -20,7 +20,7 @@ export class FakeDatagramSocket implements DatagramSocket {
   send(data: Uint8Array, to: Endpoint): Promise<void> {
     if (this.isClosed) return Promise.reject(new TransportError("send to", to, "closed"));
     if (this.sendError !== undefined) return Promise.reject(this.sendError);
-    this.sent.push({ data, to });
+    this.sent.push({ data: data.slice(), to });
     return Promise.resolve();
   }
 
