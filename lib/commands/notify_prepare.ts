@@ -5,7 +5,6 @@
 
 import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
-import { hostResolver } from "../net/resolver.ts";
 import type { NotifyRecord, NotifyStore } from "../nsm/ports.ts";
 import { asOwner } from "../platform/as_owner.ts";
 import { systemClock } from "../platform/clock.ts";
@@ -18,7 +17,7 @@ import { openNotifyStore } from "../store/notify_store.ts";
 import { recordsOf } from "./notify_dry_run.ts";
 import type { Prepared } from "./notify_peers.ts";
 import { lifeOf, requireOnly } from "./notify_settings.ts";
-import { planSources } from "./notify_sources.ts";
+import { ownNames, planSources } from "./notify_sources.ts";
 
 /** Where the run-once lock is; a tmpfs on most systems. */
 const RUN_DIRECTORY = "/run";
@@ -43,8 +42,7 @@ export async function prepareToNotify(
   }
   if (!mayRun(settings, run, life, log)) return 0;
 
-  const names = { addressesOfName, nameOfAddress };
-  const resolver = hostResolver(names, systemClock);
+  const resolver = ownNames({ addressesOfName, nameOfAddress }, systemClock);
   const sources = await planSources(settings.outgoingAddr, resolver, log);
 
   const unfinished = run.unfinished;

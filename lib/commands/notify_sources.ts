@@ -2,11 +2,12 @@
 
 import { parsePortBlacklist, parseServices } from "../net/services.ts";
 import { connectFrom } from "../net/bound_stream.ts";
+import { hostResolver, type NameFunctions } from "../net/resolver.ts";
 import { type GivenAwayPorts, openReservedSocket, reservedPorts } from "../net/reserved_port.ts";
 import type { Log } from "../log.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { coarseTimers } from "../nsm/coarse_timers.ts";
-import { type CallPeer, reasonOf, type Resolver } from "../nsm/ports.ts";
+import { type CallPeer, type Clock, reasonOf, type Resolver } from "../nsm/ports.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
 import { setReceiveBuffer } from "../platform/socket_options.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
@@ -34,6 +35,19 @@ const EVERY_IPV4_ADDRESS = "0.0.0.0";
  * bytes; the system's default has room for 250.
  */
 const RECEIVE_BUFFER_BYTES = 4 << 20;
+
+/**
+ * How long the name of an own address is waited for, in ms: nobody is told meanwhile, and a question that
+ * got lost is asked again after 5 s only (resolv.conf(5), timeout).
+ */
+export const OWN_NAME_LIMIT_MS = 2_000;
+
+/** The name service for what `-v` says, from the C library's functions. */
+export function ownNames(functions: NameFunctions, clock: Clock): Resolver {
+  const { addressesOf } = hostResolver(functions, clock);
+  const { nameOf } = hostResolver(functions, clock, { timeLimitMs: OWN_NAME_LIMIT_MS });
+  return { addressesOf, nameOf };
+}
 
 /**
  * Finds the name and the addresses of each `-v`; without any, the one source is everything.

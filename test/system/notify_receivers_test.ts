@@ -176,6 +176,23 @@ systemTest("-v with an address that has no name announces the address", NEEDS, a
   assertEquals(distinct(seen.map(({ from }) => from)), [FLOATING.ipv4]);
 });
 
+systemTest(
+  "-v with an address does not wait long for a name server that is silent",
+  NEEDS,
+  async (newHost) => {
+    const etc = { "resolv.conf": "nameserver 127.0.0.53\n", "nsswitch.conf": "hosts: files dns\n" };
+    const [host, other] = await twoHosts(newHost, { etc });
+    const nameServer = new Agent(host);
+    const standIn = { program: 0, port: 53, conduct: "silent", isRegistered: false } as const;
+    await nameServer.serve({ ...standIn, address: "127.0.0.53" });
+    const peer = await BsdPeer.start(other, "udp");
+    monitor(host, [PEER.ipv4]);
+    const log = await tellAll(host, "-v", FLOATING.ipv4);
+    assertMatch(log, /"10\.98\.0\.7" has no name.*: no answer in 2000 ms/);
+    assertEquals(noticesOf(await peer.seen(2)), [`${FLOATING.ipv4} 3`]);
+  },
+);
+
 /** A name server that answers. */
 const NAME_SERVER = new URL("../support/name_server.ts", import.meta.url).pathname;
 const SOURCE = [
