@@ -9,11 +9,11 @@ export class BareProgram implements Disposable {
   readonly folder = Deno.makeTempDirSync();
   readonly path = `${this.folder}/bare`;
 
-  constructor() {
-    const source = `${PROJECT}test/bench/bare_program.ts`;
+  /** `source` is a file of this folder. */
+  constructor(source = "bare_program.ts") {
     const flags = ["-A", "--no-prompt", "--no-code-cache", "--no-check", v8Flags()];
     const { success, stderr } = new Deno.Command(Deno.execPath(), {
-      args: ["compile", "--quiet", ...flags, "--output", this.path, source],
+      args: ["compile", "--quiet", ...flags, "--output", this.path, `test/bench/${source}`],
       cwd: PROJECT,
     }).outputSync();
     if (!success) throw new Error(new TextDecoder().decode(stderr));

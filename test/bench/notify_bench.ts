@@ -1,7 +1,9 @@
 /**
  * sm-notify beside Debian's: how long it takes until every healthy peer has been told, in a network
  * namespace where one process answers for all addresses. Both run in turn on hosts of their own; the
- * medians and their ratios are printed. What is measured begins when the program is started.
+ * medians and their ratios are printed. What is measured begins when the program is started. Where few
+ * peers are told, the start of the runtime is most of it: a bare program, compiled as ours is, tells one
+ * peer in the same rounds, and the ratio is printed without its time as well.
  *
  *     deno run -A test/bench/notify_bench.ts [ROUNDS [CASE…]]
  *
@@ -11,6 +13,7 @@
 // deno-lint-ignore-file no-console -- it prints
 
 import { TestHost } from "../support/namespace.ts";
+import { BareProgram } from "./bare.ts";
 import { listed, ManyPeers, monitor, peerAddresses } from "../support/many_peers_client.ts";
 
 const OURS = Deno.env.get("SM_NOTIFY") ?? new URL("../../dist/sm-notify", import.meta.url).pathname;
@@ -28,10 +31,12 @@ interface Case {
   readonly dark?: number;
   /** How long to wait, in ms. */
   readonly limitMs: number;
+  /** Whether the start of the runtime is measured too. */
+  readonly isShort?: boolean;
 }
 
 const CASES: readonly Case[] = [
-  { name: "100", healthy: 100, limitMs: 30_000 },
+  { name: "100", healthy: 100, limitMs: 30_000, isShort: true },
   { name: "1000", healthy: 1000, limitMs: 60_000 },
   { name: "10000", healthy: 10_000, limitMs: 60_000 },
   { name: "10000-mixed", healthy: 7000, silent: 1000, refusing: 1000, dark: 1000, limitMs: 60_000 },
@@ -83,6 +88,16 @@ async function measure(program: string, one: Case): Promise<Result> {
   };
 }
 
+/** From the start of the bare program until a peer has its notice, in ms. */
+async function measureBare(bare: BareProgram): Promise<number> {
+  await using host = await TestHost.create();
+  const peers = new ManyPeers(host);
+  await peers.ready();
+  const startedAt = Date.now();
+  await host.output("sh", "-c", 'exec "$0"', bare.path);
+  return (await peers.count()).at - startedAt;
+}
+
 /** Most memory that a process has held so far, in bytes; 0 when it is gone. */
 function peakOf(host: TestHost, pid: number): number {
   try {
@@ -99,13 +114,22 @@ function median(values: readonly number[]): number {
 
 const [rounds = "3", ...names] = Deno.args;
 const chosen = CASES.filter(({ name }) => names.length === 0 || names.includes(name));
+using bare = chosen.some(({ isShort }) => isShort)
+  ? new BareProgram("bare_notifier.ts")
+  : undefined;
 const medians = new Map<string, number>();
 const peaks = new Map<string, number>();
 for (const one of chosen) {
   const results = { ours: [] as Result[], debian: [] as Result[] };
+  const bareMs: number[] = [];
   for (let round = 0; round < Number(rounds); round++) {
     results.debian.push(await measure(DEBIAN, one));
     results.ours.push(await measure(OURS, one));
+    if (one.isShort && bare !== undefined) bareMs.push(await measureBare(bare));
+  }
+  if (bareMs.length > 0) {
+    medians.set(`bare ${one.name}`, median(bareMs));
+    console.log(`${one.name} bare: ${bareMs.map((ms) => `${ms} ms`).join(", ")}`);
   }
   for (const [who, list] of Object.entries(results)) {
     medians.set(`${who} ${one.name}`, median(list.map(({ ms }) => ms)));
@@ -124,7 +148,13 @@ function ratio(what: string, over: string, under: string): void {
   const [a, b] = [medians.get(over), medians.get(under)];
   if (a !== undefined && b !== undefined) console.log(`${what}: ${(a / b).toFixed(3)}`);
 }
-for (const { name } of chosen) ratio(`ours / Debian's, ${name}`, `ours ${name}`, `debian ${name}`);
+for (const { name, isShort } of chosen) {
+  ratio(`ours / Debian's, ${name}`, `ours ${name}`, `debian ${name}`);
+  if (!isShort) continue;
+  medians.set(`started ${name}`, medians.get(`ours ${name}`)! - medians.get(`bare ${name}`)!);
+  const what = `ours / Debian's, ${name}, once the runtime has started`;
+  ratio(what, `started ${name}`, `debian ${name}`);
+}
 ratio("ours, 10000 / 1000 (at most 12)", "ours 10000", "ours 1000");
 ratio("ours, 10000 mixed / all healthy (at most 1.5)", "ours 10000-mixed", "ours 10000");
 
