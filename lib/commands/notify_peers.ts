@@ -99,7 +99,7 @@ async function runNotifier(
   const notifier = new Notifier(
     {
       clock,
-      resolver: namesForMany(),
+      resolver: onDemand(namesForMany),
       store,
       memory: openPeerMemory(stateDirectoryPath, { log, mayCompact: false, clock }),
       sources,
@@ -146,6 +146,16 @@ function announcementsByName(names: readonly string[]) {
       known.set(myName, announcements);
     }
     return announcements;
+  };
+}
+
+/** A resolver that is made when the first name is asked for: most lists are all addresses. */
+function onDemand(make: () => Resolver): Resolver {
+  let made: Resolver | undefined;
+  const resolver = () => made ??= make();
+  return {
+    addressesOf: (name) => resolver().addressesOf(name),
+    nameOf: (address) => resolver().nameOf(address),
   };
 }
 

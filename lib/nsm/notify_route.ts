@@ -4,8 +4,9 @@
  */
 
 import { nsmV1, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
+import type { Args } from "../rpc/program.ts";
 import { TransportError } from "../rpc/transport.ts";
-import type { NotifyList, NotifyPeer, Way } from "./notify_list.ts";
+import type { Announcement, NotifyList, NotifyPeer, Way } from "./notify_list.ts";
 import type { Route } from "./notify_ways.ts";
 import type { Pacer, Place } from "./pacer.ts";
 import { findPort } from "./port_lookup.ts";
@@ -48,6 +49,7 @@ export interface RouteParts {
 
 export class RouteFollower {
   readonly #parts: RouteParts;
+  readonly #notices = new Map<Announcement, Args<typeof nsmV1.procedures.SM_NOTIFY>>();
   #connections = 0;
   #isOver = false;
 
@@ -116,13 +118,20 @@ export class RouteFollower {
 
   #announce(peer: NotifyPeer, announcement: number, way: Way): Promise<void> {
     const { transport } = way;
-    const args = {
-      mon_name: peer.announcements[announcement]!.name,
-      state: this.#parts.stateNumber,
-    };
+    const args = this.#notice(peer.announcements[announcement]!);
     const source = this.#source(peer, announcement);
     const timeoutMs = this.#timeout(peer, transport);
     return source.call(nsmV1, "SM_NOTIFY", args, way, transport, timeoutMs);
+  }
+
+  /** One for all peers that are told the same, so that it is encoded once. */
+  #notice(announcement: Announcement): Args<typeof nsmV1.procedures.SM_NOTIFY> {
+    let notice = this.#notices.get(announcement);
+    if (notice === undefined) {
+      notice = Object.freeze({ mon_name: announcement.name, state: this.#parts.stateNumber });
+      this.#notices.set(announcement, notice);
+    }
+    return notice;
   }
 
   #source(peer: NotifyPeer, announcement: number): CallPeer {

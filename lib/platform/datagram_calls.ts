@@ -5,7 +5,7 @@
  * Source: recv(2), send(2), udp(7).
  */
 
-import { boundSocket, openDescriptors } from "./descriptors.ts";
+import { boundSocket, openNumbers } from "./descriptors.ts";
 import { libc } from "./libc.ts";
 
 const MSG_DONTWAIT = 0x40;
@@ -35,7 +35,7 @@ export function withDatagramCalls<T>(
 }
 
 function datagramDescriptors(): number[] {
-  return openDescriptors().map(({ fd }) => fd).filter((fd) => boundSocket(fd)?.transport === "udp");
+  return openNumbers().filter((fd) => boundSocket(fd)?.transport === "udp");
 }
 
 class DescriptorCalls implements DatagramCalls {

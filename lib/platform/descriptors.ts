@@ -33,6 +33,11 @@ export function duplicate(fd: number, onto: number, isInherited: boolean): void 
   checked("dup3", libc().dup3(fd, onto, isInherited ? 0 : O_CLOEXEC));
 }
 
+/** The numbers of all descriptors; that of the listing itself is among them, and closed by now. */
+export function openNumbers(): number[] {
+  return Array.from(Deno.readDirSync(DESCRIPTORS), ({ name }) => Number(name));
+}
+
 /**
  * What this process has open: descriptor numbers, and what /proc shows that they refer to. The runtime
  * lists them, but reads no link there once a permission was given up; see `permissions.ts`.
@@ -40,11 +45,11 @@ export function duplicate(fd: number, onto: number, isInherited: boolean): void 
 export function openDescriptors(): { fd: number; target: string }[] {
   const open: { fd: number; target: string }[] = [];
   const target = new Uint8Array(PATH_MAX_BYTES);
-  for (const { name } of Deno.readDirSync(DESCRIPTORS)) {
-    const link = cString(`${DESCRIPTORS}/${name}`);
+  for (const fd of openNumbers()) {
+    const link = cString(`${DESCRIPTORS}/${fd}`);
     const length = libc().readlink(link, target, BigInt(target.length));
     if (length < 0) continue; // the descriptor that listed the directory, closed by now
-    open.push({ fd: Number(name), target: new TextDecoder().decode(target.subarray(0, length)) });
+    open.push({ fd, target: new TextDecoder().decode(target.subarray(0, length)) });
   }
   return open;
 }
@@ -55,7 +60,7 @@ export function openDescriptors(): { fd: number; target: string }[] {
  * before anything else is opened: what the runtime opens is not inherited, which tells it apart.
  */
 export function closeInheritedDescriptors(): void {
-  for (const { fd } of openDescriptors()) {
+  for (const fd of openNumbers()) {
     if (fd > STDERR && libc().fcntl(fd, F_GETFD, 0) === 0) closeDescriptor(fd);
   }
 }

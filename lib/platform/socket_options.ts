@@ -1,6 +1,6 @@
 /** Options of sockets that Deno opened and has no option for. Their descriptors are found by the port. */
 
-import { boundSocket, getSocketOption, openDescriptors, setSocketOption } from "./descriptors.ts";
+import { boundSocket, getSocketOption, openNumbers, setSocketOption } from "./descriptors.ts";
 import { LibcError } from "./libc.ts";
 
 /**
@@ -11,7 +11,7 @@ import { LibcError } from "./libc.ts";
  */
 export function setReceiveBuffer(port: number, bytes: number): number {
   let found = 0;
-  for (const { fd } of openDescriptors()) {
+  for (const fd of openNumbers()) {
     const socket = boundSocket(fd);
     if (socket?.transport !== "udp" || socket.port !== port) continue;
     found++;
@@ -32,7 +32,7 @@ export function setReceiveBuffer(port: number, bytes: number): number {
  * TCP sockets listening on `port`, which hand the option on (tcp(7), TCP_USER_TIMEOUT).
  */
 export function setSendTimeLimit(port: number, ms: number): void {
-  for (const { fd } of openDescriptors()) {
+  for (const fd of openNumbers()) {
     const socket = boundSocket(fd);
     if (socket?.transport === "tcp" && socket.port === port) {
       setSocketOption(fd, "TCP_USER_TIMEOUT", ms);

@@ -9,7 +9,7 @@
 
 import { XdrError } from "../xdr/errors.ts";
 import { XdrReader } from "../xdr/reader.ts";
-import { XdrWriter } from "../xdr/writer.ts";
+import { putWord, XdrWriter } from "../xdr/writer.ts";
 import { authNone } from "./auth.ts";
 import { RpcError, type RpcFailure } from "./errors.ts";
 import {
@@ -143,6 +143,12 @@ export type SendCall = (
   to: Endpoint,
 ) => Promise<void> | undefined;
 
+/** A call as it was sent before, and may be sent again with another xid. */
+interface EncodedCall {
+  readonly procedure: Procedure;
+  readonly message: Uint8Array<ArrayBuffer>;
+}
+
 /** The calls of one client that wait for their replies. */
 export class OutstandingCalls {
   readonly #parts: ClientParts;
@@ -150,6 +156,8 @@ export class OutstandingCalls {
   readonly #calls = new Map<number, Outstanding>();
   /** One buffer for all calls: no message is looked at after it was sent. */
   readonly #writer = new XdrWriter();
+  /** Calls with arguments that cannot change, but for the xid. */
+  readonly #encoded = new WeakMap<object, EncodedCall>();
 
   constructor(parts: ClientParts, send: SendCall) {
     this.#parts = parts;
@@ -172,8 +180,7 @@ export class OutstandingCalls {
   ): Promise<Result<P[K]>> {
     return new Promise((resolve, reject) => {
       const xid = this.#freeXid();
-      this.#writer.reset();
-      writeCall(this.#writer, program, name, args, xid);
+      const message = this.#encode(program, name, args, xid);
       const cancelTimer = this.#parts.startTimer(timeoutMs, () => {
         this.#fail(xid, call, new RpcError(name, to, { kind: "timeout", elapsedMs: timeoutMs }));
       });
@@ -187,7 +194,7 @@ export class OutstandingCalls {
         cancelTimer,
       };
       this.#calls.set(xid, call);
-      this.#send(this.#writer.view(), to)?.catch((error) => this.#fail(xid, call, error));
+      this.#send(message, to)?.catch((error) => this.#fail(xid, call, error));
     });
   }
 
@@ -216,6 +223,23 @@ export class OutstandingCalls {
     for (const [xid, call] of [...this.#calls]) this.#fail(xid, call, reason(call.to));
   }
 
+  /** The bytes of a call, until the next one. Arguments that cannot change are encoded once. */
+  #encode<P extends Procedures, K extends keyof P & string>(
+    program: Program<P>,
+    name: K,
+    args: Args<P[K]>,
+    xid: number,
+  ): Uint8Array<ArrayBuffer> {
+    const procedure = program.procedures[name]!;
+    const isFixed = typeof args === "object" && args !== null && Object.isFrozen(args);
+    const known = isFixed ? this.#encoded.get(args) : undefined;
+    if (known?.procedure === procedure) return withXid(known.message, xid);
+    this.#writer.reset();
+    writeCall(this.#writer, program, name, args, xid);
+    if (isFixed) this.#encoded.set(args, { procedure, message: this.#writer.bytes() });
+    return this.#writer.view();
+  }
+
   #fail(xid: number, call: Outstanding, error: unknown): void {
     if (this.#calls.get(xid) !== call) return;
     this.#calls.delete(xid);
@@ -229,6 +253,12 @@ export class OutstandingCalls {
       if (!this.#calls.has(xid)) return xid;
     }
   }
+}
+
+/** The same message with another xid, which is its first word. */
+function withXid(message: Uint8Array<ArrayBuffer>, xid: number): Uint8Array<ArrayBuffer> {
+  putWord(message, 0, xid);
+  return message;
 }
 
 /** Whether two are one, as far as both can know. */

@@ -37,11 +37,7 @@ export class XdrWriter {
   /** Appends a 32-bit word; signed and unsigned numbers are both taken modulo 2^32. */
   word(value: number): void {
     const at = this.#grow(XDR_UNIT_BYTES);
-    const bytes = this.#bytes;
-    bytes[at] = value >>> 24;
-    bytes[at + 1] = value >>> 16;
-    bytes[at + 2] = value >>> 8;
-    bytes[at + 3] = value;
+    putWord(this.#bytes, at, value);
   }
 
   /** Appends bytes and their zero padding. */
@@ -69,4 +65,12 @@ export class XdrWriter {
     }
     return at;
   }
+}
+
+/** Writes a 32-bit word over four bytes. */
+export function putWord(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
