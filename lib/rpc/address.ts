@@ -13,6 +13,7 @@ const GROUP = /^[0-9a-f]{1,4}$/;
 const SCOPE = /^[!-$&-.0-~]{1,15}$/;
 
 const DIGIT_0 = 0x30;
+const DOT = 0x2e;
 const GROUPS = 8;
 /** Longest text of an IPv6 address without scope: longer text is not looked at. */
 const IPV6_MAX_CHARACTERS = 45;
@@ -71,16 +72,19 @@ export function addressBytes(text: string): number[] | undefined {
 
 /** Writes the 4 bytes of a normalised IPv4 address; whether the text is one. */
 export function putDotted(text: string, bytes: Uint8Array, at: number): boolean {
-  let [end, value, digits] = [at, 0, 0];
+  let end = at;
+  let value = 0;
+  let digits = 0;
   for (let i = 0; i <= text.length; i++) {
     const digit = text.charCodeAt(i) - DIGIT_0;
     if (digit >= 0 && digit <= 9 && (digits === 0 || value > 0)) {
       value = 10 * value + digit;
       digits++;
-    } else if ((i === text.length || text[i] === ".") && digits > 0 && value <= 0xff) {
+    } else if ((i === text.length || digit === DOT - DIGIT_0) && digits > 0 && value <= 0xff) {
       if (end === at + 4) return false;
       bytes[end++] = value;
-      [value, digits] = [0, 0];
+      value = 0;
+      digits = 0;
     } else return false;
   }
   return end === at + 4;

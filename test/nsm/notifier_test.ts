@@ -423,6 +423,36 @@ Deno.test(
   },
 );
 
+Deno.test("records are removed when nobody waits for an answer", pure, async () => {
+  const world = new World();
+  for (let i = 0; i < 2 * PLACES; i++) {
+    const address = `10.0.${i >> 8}.${i & 255}`;
+    world.store.add(address);
+    world.peers.add(address);
+  }
+  const outstanding = new Set<number>();
+  const remove = world.store.remove.bind(world.store);
+  world.store.remove = (record) => {
+    outstanding.add(world.peers.outstanding);
+    return remove(record);
+  };
+  await world.run();
+  assertEquals([...outstanding], [0]);
+  assertEquals(world.store.records.size, 0);
+  assertEquals(world.memory.facts.size, 2 * PLACES);
+});
+
+Deno.test("records do not wait for answers that are not likely to come", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1");
+  world.peers.add("10.0.0.1");
+  world.store.add("10.0.0.2");
+  const run = world.notifier().run();
+  await world.clock.pass(1_000);
+  assertEquals([...world.store.records].map(({ fileName }) => fileName), ["10.0.0.2"]);
+  await world.clock.until(run);
+});
+
 Deno.test("several own names are announced, each in both forms, none twice", pure, async () => {
   const world = new World();
   world.store.add("10.0.0.1");

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { isLinkLocal, isLoopback, normaliseAddress } from "../../lib/rpc/address.ts";
+import { isLinkLocal, isLoopback, normaliseAddress, putDotted } from "../../lib/rpc/address.ts";
 import { seededRandom } from "../support/seeded_random.ts";
 
 const pure = { permissions: "none" } as const;
@@ -79,6 +79,22 @@ const examples: readonly (readonly [string, string | undefined])[] = [
   ["::ffff:1.2.3.4%lo", undefined],
   ["%eth0", undefined],
 ];
+
+Deno.test("putDotted() writes what normaliseAddress() takes for an IPv4 address", pure, () => {
+  for (const [text, normal] of examples) {
+    const bytes = new Uint8Array(6);
+    const isIpv4 = normal === SAME && !text.includes(":");
+    assertEquals(putDotted(text, bytes, 1), isIpv4, text);
+    if (isIpv4) assertEquals(bytes.join("."), `0.${text}.0`);
+  }
+  for (
+    const part of ["0", "9", "10", "255", "256", "1000", "01", "00", "-1", "1e1", "/", ":", ""]
+  ) {
+    for (const text of [`${part}.1.2.3`, `1.2.3.${part}`]) {
+      assertEquals(putDotted(text, new Uint8Array(4), 0), normaliseAddress(text) === text, text);
+    }
+  }
+});
 
 Deno.test("normaliseAddress() has one spelling for each address", pure, () => {
   for (const [text, expected] of examples) {

@@ -4,6 +4,7 @@ import { RpcError } from "../../lib/rpc/errors.ts";
 import { program } from "../../lib/rpc/program.ts";
 import { type Endpoint, TransportError } from "../../lib/rpc/transport.ts";
 import { XdrError } from "../../lib/xdr/errors.ts";
+import { struct } from "../../lib/xdr/struct.ts";
 import { string } from "../../lib/xdr/types.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeDatagramSocket } from "../support/fake_sockets.ts";
@@ -60,6 +61,38 @@ Deno.test("DatagramClient sends a call and returns its result", pure, async () =
   assertEquals(await call, "Text");
   assertEquals(clock.pending, 0);
   await client.close();
+});
+
+Deno.test("DatagramClient sends arguments that cannot change as they are", pure, async () => {
+  const pair = struct("pair", { name: string(8) });
+  const pairs = program("pairs", 200_000, 3, {
+    ONE: { number: 1, args: pair, result: string(8), from: "any" },
+    TWO: { number: 2, args: pair, result: string(8), from: "any" },
+  });
+  const { client, socket } = new Bench(7, 0xfedcba98, 9, 10, 11);
+  const fixed = Object.freeze({ name: "ask" });
+  const free = { name: "ask" };
+  const calls = [
+    client.call(pairs, "ONE", fixed, to, 1000),
+    client.call(pairs, "ONE", fixed, to, 1000),
+    client.call(pairs, "TWO", fixed, to, 1000),
+    client.call(pairs, "ONE", free, to, 1000),
+  ];
+  free.name = "new";
+  calls.push(client.call(pairs, "ONE", free, to, 1000));
+  const ended = Promise.allSettled(calls);
+  await client.close();
+  await ended;
+  const auth = "00000000 00000000 00000000 00000000 00000003";
+  const message = (xid: string, procedure: number, name: string) =>
+    `${xid} 00000000 00000002 00030d40 00000003 0000000${procedure} ${auth} ${name}00`;
+  assertEquals(socket.sent.map(({ data }) => toHex(data)), [
+    message("00000007", 1, "61736b"),
+    message("fedcba98", 1, "61736b"),
+    message("00000009", 2, "61736b"),
+    message("0000000a", 1, "61736b"),
+    message("0000000b", 1, "6e6577"),
+  ]);
 });
 
 Deno.test("DatagramClient takes xid 0 like any other", pure, async () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { XdrWriter } from "../../lib/xdr/writer.ts";
+import { putWord, XdrWriter } from "../../lib/xdr/writer.ts";
 import { hex, toHex } from "../support/hex.ts";
 
 Deno.test("XdrWriter.word() writes big-endian, modulo 2^32", { permissions: "none" }, () => {
@@ -63,3 +63,19 @@ Deno.test(
     assertEquals(toHex(writer.bytes()), "00000002");
   },
 );
+
+Deno.test("XdrWriter.view() shows what was written without a copy", { permissions: "none" }, () => {
+  const writer = new XdrWriter();
+  writer.word(1);
+  const view = writer.view();
+  assertEquals(toHex(view), "00000001");
+  writer.reset();
+  writer.word(2);
+  assertEquals(toHex(view), "00000002");
+});
+
+Deno.test("putWord() writes over four bytes and no more", { permissions: "none" }, () => {
+  const bytes = hex("01020304 05060708");
+  putWord(bytes, 2, 0xfedcba98);
+  assertEquals(toHex(bytes), "0102fedc ba980708");
+});
