@@ -92,8 +92,11 @@ nsmctlTest("list shows what was registered with the daemon, and what was heard",
   await host.agent.datagram(message(mon({ monName: PEER })), STATD);
   await host.agent.datagram(message(notify(PEER, 7)), STATD);
   await eventually(
-    "the notice is shown",
-    async () => (await listed(host)).peers[0]?.lastState === 7,
+    "the notice and the peer's official name are shown",
+    async () => {
+      const [peer] = (await listed(host)).peers;
+      return peer?.lastState === 7 && JSON.stringify(peer).includes("peer.example.net");
+    },
   );
   assertMatch(
     (await host.run("list")).stdout,
