@@ -3,7 +3,8 @@
  * namespace where one process answers for all addresses. Both run in turn on hosts of their own; the
  * medians and their ratios are printed. What is measured begins when the program is started. Where few
  * peers are told, the start of the runtime is most of it: a bare program, compiled as ours is, tells one
- * peer in the same rounds, and the ratio is printed without its time as well.
+ * peer in the same rounds, and the ratio is printed without its time as well, and from the moment on at
+ * which the first peer hears anything.
  *
  *     deno run -A test/bench/notify_bench.ts [ROUNDS [CASE…]]
  *
@@ -46,6 +47,8 @@ const CASES: readonly Case[] = [
 /** What one run came to. */
 interface Result {
   readonly ms: number;
+  /** From the moment on at which the first peer was asked anything. */
+  readonly tellingMs: number;
   readonly told: number;
   /** Packets to healthy peers, for each of them and each of the two forms of the name. */
   readonly packets: number;
@@ -69,10 +72,10 @@ async function measure(program: string, one: Case): Promise<Result> {
   ]);
   const startedAt = Date.now();
   const running = host.start("sh", "-c", 'exec "$0" -d -f 2>/dev/null', program);
-  let told = 0, at = startedAt, peakBytes = 0;
+  let told = 0, at = startedAt, since = startedAt, peakBytes = 0;
   while (told < one.healthy && Date.now() < startedAt + one.limitMs) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    ({ told, at } = await peers.count());
+    ({ told, at, since } = await peers.count());
     peakBytes = Math.max(peakBytes, peakOf(host, await running.pid));
     if (running.hasEnded && listed(host, "sm.bak").length === 0) break;
   }
@@ -80,7 +83,8 @@ async function measure(program: string, one: Case): Promise<Result> {
   const received = healthy.map((address) => report.get(address)).filter((it) => it !== undefined);
   const packets = received.reduce((sum, it) => sum + it.queries + it.notices.length, 0);
   return {
-    ms: told < one.healthy ? Infinity : at - startedAt,
+    ms: told < one.healthy ? Infinity : Math.round(at - startedAt),
+    tellingMs: told < one.healthy ? Infinity : at - since,
     told,
     packets: packets / one.healthy / 2,
     asked: received.filter(({ queries }) => queries > 0).length,
@@ -95,7 +99,7 @@ async function measureBare(bare: BareProgram): Promise<number> {
   await peers.ready();
   const startedAt = Date.now();
   await host.output("sh", "-c", 'exec "$0"', bare.path);
-  return (await peers.count()).at - startedAt;
+  return Math.round((await peers.count()).at - startedAt);
 }
 
 /** Most memory that a process has held so far, in bytes; 0 when it is gone. */
@@ -133,9 +137,13 @@ for (const one of chosen) {
   }
   for (const [who, list] of Object.entries(results)) {
     medians.set(`${who} ${one.name}`, median(list.map(({ ms }) => ms)));
+    medians.set(`${who} telling ${one.name}`, median(list.map(({ tellingMs }) => tellingMs)));
     peaks.set(`${who} ${one.name}`, median(list.map(({ peakBytes }) => peakBytes)));
     console.log(
       `${one.name} ${who}: ${list.map(({ ms, told }) => `${ms} ms (${told})`).join(", ")};`,
+      `${
+        list.map(({ tellingMs }) => `${tellingMs.toFixed(1)} ms`).join(", ")
+      } from the first packet on;`,
       `packets per healthy peer and form ${median(list.map(({ packets }) => packets)).toFixed(3)},`,
       `healthy peers asked ${median(list.map(({ asked }) => asked))},`,
       `peak ${(peaks.get(`${who} ${one.name}`)! / 2 ** 20).toFixed(1)} MiB`,
@@ -154,6 +162,8 @@ for (const { name, isShort } of chosen) {
   medians.set(`started ${name}`, medians.get(`ours ${name}`)! - medians.get(`bare ${name}`)!);
   const what = `ours / Debian's, ${name}, once the runtime has started`;
   ratio(what, `started ${name}`, `debian ${name}`);
+  const telling = `ours / Debian's, ${name}, from the first packet on`;
+  ratio(telling, `ours telling ${name}`, `debian telling ${name}`);
 }
 ratio("ours, 10000 / 1000 (at most 12)", "ours 10000", "ours 1000");
 ratio("ours, 10000 mixed / all healthy (at most 1.5)", "ours 10000-mixed", "ours 10000");

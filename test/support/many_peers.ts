@@ -14,8 +14,8 @@
  * | any other    | healthy                                          |
  *
  * Lines on standard input are answered with one line: `count` with the number of peers that were told the
- * last form of a name, one without a dot, and when the last of them was (ms since 1970); `report` with
- * what each peer has received, as JSON; `forget` with `forgotten`, after which it begins anew.
+ * last form of a name, one without a dot, when the last of them was, and when anything came for the first
+ * time (ms since 1970, with three decimals); `report` with what each peer has received, as JSON; `forget` with `forgotten`, after which it begins anew.
  *
  * It is not the bottleneck of a measurement: system calls are made without the event loop, in batches
  * until the sockets are empty, at 3 to 4 µs for a datagram and its answer; its receive buffers are
@@ -62,6 +62,7 @@ interface Received {
 const received = new Map<string, Received>();
 let completed = 0;
 let completedAt = 0;
+let begunAt = 0;
 
 /** One datagram and where it came from: `struct msghdr` and what it points to. */
 const from = new Uint8Array(16);
@@ -121,6 +122,7 @@ function answer(length: number): number {
   if (length < ARGUMENTS) return 0;
   const own = control.subarray(ASKED_ADDRESS, ASKED_ADDRESS + 4).join(".");
   let peer = received.get(own);
+  if (received.size === 0) begunAt = now();
   if (peer === undefined) received.set(own, peer = { queries: 0, notices: [] });
   const [program, procedure] = [view.getUint32(12), view.getUint32(20)];
   const isQuery = program === PMAP_PROG && procedure === GETPORT;
@@ -134,6 +136,10 @@ function answer(length: number): number {
   return 28;
 }
 
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
 function notice(): string {
   const nameLength = view.getUint32(ARGUMENTS);
   const start = ARGUMENTS + 4;
@@ -145,7 +151,7 @@ function take(peer: Received, text: string): void {
   const isLast = !text.includes(".");
   if (isLast && peer.notices.every((earlier) => earlier.includes("."))) {
     completed++;
-    completedAt = Date.now();
+    completedAt = now();
   }
   peer.notices.push(text);
 }
@@ -153,7 +159,7 @@ function take(peer: Received, text: string): void {
 function obey(command: string): string {
   switch (command) {
     case "count":
-      return `${completed} ${completedAt}`;
+      return [completed, completedAt.toFixed(3), begunAt.toFixed(3)].join(" ");
     case "report":
       return JSON.stringify([...received]);
     case "forget":

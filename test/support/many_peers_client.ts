@@ -68,10 +68,13 @@ export class ManyPeers {
     await inTime("peers", this.#ready);
   }
 
-  /** How many peers were told all forms of the name, and when the last one was, in ms since 1970. */
-  async count(): Promise<{ told: number; at: number }> {
-    const [told, at] = (await this.#ask("count")).split(" ").map(Number);
-    return { told: told!, at: at! };
+  /**
+   * How many peers were told all forms of the name, when the last one was, and when the first was asked
+   * anything, in ms since 1970.
+   */
+  async count(): Promise<{ told: number; at: number; since: number }> {
+    const [told, at, since] = (await this.#ask("count")).split(" ").map(Number);
+    return { told: told!, at: at!, since: since! };
   }
 
   /** What each address has received. */
