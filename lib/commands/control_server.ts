@@ -5,6 +5,7 @@
 
 import type { Log } from "../log.ts";
 import { type Clock, reasonOf, sleep } from "../nsm/ports.ts";
+import { nextTurn } from "../platform/event_loop.ts";
 import { CONTROL_SOCKET } from "../store/layout.ts";
 import {
   type ControlAnswer,
@@ -170,21 +171,6 @@ function removeIfThere(path: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-}
-
-/**
- * Settles when everything that waits for the event loop has had its turn. A timer would do, but it takes
- * a millisecond or two, which is most of the time of a long list.
- */
-function nextTurn(): Promise<void> {
-  const { port1, port2 } = new MessageChannel();
-  return new Promise((resolve) => {
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(0);
-  });
 }
 
 function closeQuietly(connection: Deno.Conn): void {
