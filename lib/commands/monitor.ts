@@ -118,11 +118,12 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     list,
     directory,
     callBack(monitored, state) {
+      // First, since a lock manager waits for it; who sent the notice waits for what is noted too.
+      callBack(monitored, state);
       times.heard(monitored);
       const heardAt = clock.wallClock();
       memory.note(nameKey(monitored.record.monName), { lastState: state, heardAt });
       memory.flush();
-      callBack(monitored, state);
     },
     sourceCheck: () => settings().notifySourceCheck,
     clock,

@@ -14,6 +14,7 @@ import { hostResolver } from "../net/resolver.ts";
 import { parsePortBlacklist, parseServices, servicePort } from "../net/services.ts";
 import { connectStream, connectUnix } from "../net/tcp.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
+import { coarseTimers } from "../nsm/coarse_timers.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { Registrar, removeOldRegistrations } from "../nsm/registration.ts";
@@ -136,7 +137,10 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   hosts.recheck(); // what this user cannot read is said now
   log.debug(() => `Gave up the permissions of the runtime: ${revoked.join(" ")}`);
 
-  const callPeer = new PeerCalls(socket, connectStream, clientParts);
+  const callPeer = new PeerCalls(socket, connectStream, {
+    ...clientParts,
+    startTimer: coarseTimers(clock),
+  });
   const toBeNotified = fileNames(layout.notifyList);
   const live = new LiveSettings(settings, {
     invocation,

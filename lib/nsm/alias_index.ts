@@ -15,14 +15,21 @@ export class AliasIndex {
   /** Nearly every alias belongs to one peer, so that one is kept without a set around it. */
   readonly #peersOf = new Map<string, string | Set<string>>();
 
-  /** Sets the aliases of a peer, in place of earlier ones. Names and addresses are both aliases. */
-  learn(peer: string, aliases: Iterable<string>): void {
+  /**
+   * Sets the aliases of a peer, in place of earlier ones; false if those were the same. Names and
+   * addresses are both aliases.
+   */
+  learn(peer: string, aliases: Iterable<string>): boolean {
     const key = nameKey(peer);
-    this.forget(key);
     const others = new Set([...aliases].map(nameKey));
     others.delete(key);
     // In arrays of just their length: one that grows has room for 17.
     const kept = [...others].slice(0, ALIASES_MAX);
+    const before = this.#aliasesOf.get(key);
+    if (before?.length === kept.length && before.every((alias, i) => alias === kept[i])) {
+      return false;
+    }
+    this.forget(key);
     for (const alias of kept) {
       const peers = this.#peersOf.get(alias);
       if (peers === undefined) this.#peersOf.set(alias, key);
@@ -30,6 +37,7 @@ export class AliasIndex {
       else peers.add(key);
     }
     this.#aliasesOf.set(key, kept.length === 0 ? NONE : kept);
+    return true;
   }
 
   /** Forgets a peer. */

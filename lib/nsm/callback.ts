@@ -104,7 +104,8 @@ export class Callbacks {
   readonly #pending = new Map<Monitored, Pending>();
   /** Those whose turn it is, in order. */
   readonly #due = new Set<Monitored>();
-  readonly #found = new Map<string, Promise<LockManager | undefined>>();
+  /** Where lock managers listen, by program and version; a promise while rpcbind is asked. */
+  readonly #found = new Map<string, LockManager | Promise<LockManager | undefined>>();
   #inFlight = 0;
   #isStopped = false;
 
@@ -122,7 +123,10 @@ export class Callbacks {
     return this.#pending.has(monitored);
   }
 
-  /** Has the requester of a registration told about a state; nobody waits for it. */
+  /**
+   * Has the requester of a registration told about a state; nobody waits for it. Where its port is known
+   * the call has left when this returns.
+   */
   add(monitored: Monitored, state: number): void {
     const waiting = this.#pending.get(monitored);
     if (waiting !== undefined) {
@@ -203,11 +207,12 @@ export class Callbacks {
       this.#found.set(key, found);
     }
     try {
-      const to = await found;
+      const to = found instanceof Promise ? await found : found;
       if (to === undefined) {
         this.#found.delete(key);
         return `program ${myProg} version ${myVers} is not registered with rpcbind`;
       }
+      if (this.#found.get(key) === found) this.#found.set(key, to);
       const table = nlmCallback(myProg, myVers, myProc);
       const args = { mon_name: monName, state, priv: Uint8Array.fromHex(priv) };
       const { callPeer } = this.#parts;

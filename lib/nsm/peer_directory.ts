@@ -235,7 +235,10 @@ export class PeerDirectory {
     if (!("aliases" in learned)) return false;
     const { aliases, canonicalName } = learned;
     const { memory, log } = this.#parts;
-    this.#index.learn(key, [...this.#givenNames.get(key) ?? [], ...aliases]);
+    const given = this.#givenNames.get(key) ?? [];
+    const isNews = this.#index.learn(key, [...given, ...aliases]);
+    // Given names are in the index only; everything else in it is in the memory too.
+    if (!isNews && given.length === 0) return true;
     const addresses = aliases.filter((alias) => normaliseAddress(alias) !== undefined);
     memory.note(key, { addresses, ...(canonicalName === undefined ? {} : { canonicalName }) });
     log.debug(() => `Peer ${quote(key)} is also known as ${aliases.map(quote).join(" ")}`);

@@ -14,8 +14,9 @@ Deno.test("peersOf() leads from a name or address to every peer it may stand for
 
 Deno.test("learn() replaces what was known of a peer", pure, () => {
   const index = new AliasIndex();
-  index.learn("nodeb", ["10.0.0.2"]);
-  index.learn("nodeb", ["10.0.0.3"]);
+  assertEquals(index.learn("nodeb", ["10.0.0.2"]), true);
+  assertEquals(index.learn("nodeb", ["10.0.0.3"]), true);
+  assertEquals(index.learn("NodeB", ["nodeb", "10.0.0.3"]), false);
   assertEquals([[...index.peersOf("10.0.0.2")], [...index.peersOf("10.0.0.3")]], [[], ["nodeb"]]);
 });
 

@@ -94,6 +94,20 @@ Deno.test("add() makes several calls at once and asks for the port once", pure, 
   assertEquals(state.lookUps, 1);
 });
 
+Deno.test("add() calls a lock manager whose port is known before it returns", pure, async () => {
+  const { callbacks, calls } = setUp();
+  callbacks.add(monitored("a"), 5);
+  await settle();
+  callbacks.add(monitored("b"), 5);
+  assertEquals(calls.map(({ args }) => args.mon_name), ["a", "b"]);
+  calls[1]!.answer(timeout);
+  await settle();
+  callbacks.add(monitored("c"), 5);
+  assertEquals(calls.length, 2, "rpcbind is asked again first");
+  await settle();
+  assertEquals(calls.length, 3);
+});
+
 Deno.test("add() keeps to a number of calls in flight, and goes on as they end", pure, async () => {
   const { callbacks, calls } = setUp();
   for (let i = 0; i < 100; i++) callbacks.add(monitored(`n${i}`), 5);

@@ -14,6 +14,7 @@ const SETTLING_MS = 300;
 
 class MapMemory implements PeerMemory {
   readonly facts = new Map<string, PeerFacts>();
+  notes = 0;
   load() {
     return new Map(this.facts);
   }
@@ -22,6 +23,7 @@ class MapMemory implements PeerMemory {
     return this.load();
   }
   note(monName: string, facts: Partial<PeerFacts>) {
+    this.notes++;
     this.facts.set(monName, { addresses: [], ...this.facts.get(monName), ...facts });
   }
   forget(monName: string) {
@@ -58,6 +60,19 @@ Deno.test("add() learns official name and addresses, and remembers them", pure, 
     addresses: ["10.0.0.2", "fd77::2"],
     canonicalName: "nodeb.example.net",
   });
+});
+
+Deno.test("what the name service says again is not remembered again", pure, async () => {
+  const { resolver, memory, open, settle } = setUp();
+  resolver.addHost("nodeb", ["10.0.0.2"]);
+  const directory = open();
+  directory.add("nodeb");
+  await settle();
+  await directory.refresh("nodeb");
+  assertEquals(memory.notes, 1);
+  resolver.addHost("nodeb", ["10.0.0.3"]);
+  await directory.refresh("nodeb");
+  assertEquals([memory.notes, memory.facts.get("nodeb")?.addresses], [2, ["10.0.0.3"]]);
 });
 
 Deno.test("add() of an address learns its name and that name's other addresses", pure, async () => {
