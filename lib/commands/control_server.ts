@@ -5,7 +5,6 @@
 
 import type { Log } from "../log.ts";
 import { type Clock, reasonOf, sleep } from "../nsm/ports.ts";
-import { nextTurn } from "../platform/event_loop.ts";
 import { CONTROL_SOCKET } from "../store/layout.ts";
 import {
   type ControlAnswer,
@@ -21,6 +20,11 @@ const CLIENTS_MAX = 8;
 const IDLE_MS = 60_000;
 /** Pause when no connection can be taken, as without a free file descriptor, in ms. */
 const ACCEPT_PAUSE_MS = 1_000;
+/**
+ * Pause between the pages of a list, in ms: the shortest timer. Only with one does everything that waits
+ * for the event loop have its turn, calls above all.
+ */
+const PAGE_PAUSE_MS = 1;
 /** What the umask leaves of a socket's permissions: its owner's. */
 const SOCKET_UMASK = 0o177;
 
@@ -141,7 +145,7 @@ class ControlClient {
       if (request.command === "list") {
         for (const page of this.actions.list()) {
           await this.#write(page);
-          await nextTurn();
+          await sleep(this.clock, PAGE_PAUSE_MS);
         }
         return await this.#write({ ok: true });
       }

@@ -38,10 +38,17 @@ const ERROR_PAUSE_MS = 50;
 
 /**
  * Datagrams taken one after the other before everything else that waits for the event loop has its turn,
- * in number: a few milliseconds' work. Callers on this host have a socket of their own, so none of them
- * waits for more than so many calls of strangers, however many there are.
+ * in number. From strangers, a few milliseconds' work: callers on this host have a socket of their own,
+ * so none of them waits for more, however many strangers there are. From this host, so many that the
+ * pause does not count.
  */
-const DRAINED_MAX = 32;
+const STRANGERS_DRAINED_MAX = 32;
+const LOCAL_DRAINED_MAX = 1024;
+/**
+ * That turn, in ms: the shortest timer. While there is something to be received the runtime settles a
+ * receive() without looking at anything else, and neither promises nor message ports make it look.
+ */
+const TURN_MS = 1;
 
 /** System calls on one socket, none of which waits, for what need not go through the event loop. */
 export interface DatagramCalls {
@@ -49,8 +56,6 @@ export interface DatagramCalls {
   receive(into: Uint8Array<ArrayBuffer>, source: Uint8Array<ArrayBuffer>): number;
   /** Sends to a struct sockaddr; false when the runtime has to do it. */
   send(data: Uint8Array<ArrayBuffer>, to: Uint8Array<ArrayBuffer>): boolean;
-  /** Settles when the event loop has looked at all sockets and timers. */
-  turn(): Promise<void>;
 }
 
 /** Opens a socket of the runtime, and finds out how the system is called for it. */
@@ -97,6 +102,7 @@ export class UdpSocket implements DatagramSocket {
   readonly #calls: DatagramCalls | undefined;
   readonly #addresses: SocketAddresses;
   readonly #closing = new AbortController();
+  readonly #drainedMax: number;
 
   constructor(
     socket: Deno.DatagramConn,
@@ -109,6 +115,7 @@ export class UdpSocket implements DatagramSocket {
     this.#scope = scope;
     this.#calls = calls;
     this.local = endpointOf(socket.addr, scope);
+    this.#drainedMax = isLoopback(this.local.address) ? LOCAL_DRAINED_MAX : STRANGERS_DRAINED_MAX;
     this.#addresses = new SocketAddresses(this.local.address.includes(":"));
   }
 
@@ -138,8 +145,9 @@ export class UdpSocket implements DatagramSocket {
         continue;
       }
       deliver(received[0], endpointOf(received[1], this.#scope));
-      // The runtime settles a receive() at once while there is something to be received.
-      if (!this.#drain(buffer, deliver)) await this.#calls?.turn();
+      if (!this.#drain(buffer, deliver)) {
+        await pause(this.#startTimer, TURN_MS, this.#closing.signal);
+      }
     }
   }
 
@@ -150,7 +158,7 @@ export class UdpSocket implements DatagramSocket {
   ): boolean {
     if (this.#calls === undefined) return true;
     const source = new Uint8Array(SOCKET_ADDRESS_BYTES);
-    for (let drained = 1; drained < DRAINED_MAX; drained++) {
+    for (let drained = 1; drained < this.#drainedMax; drained++) {
       if (this.#closing.signal.aborted) return true;
       const length = this.#calls.receive(buffer, source);
       if (length < 0) return true;

@@ -6,7 +6,6 @@
  */
 
 import { boundSocket, openNumbers } from "./descriptors.ts";
-import { nextTurn } from "./event_loop.ts";
 import { libc } from "./libc.ts";
 
 const MSG_DONTWAIT = 0x40;
@@ -23,8 +22,6 @@ export interface DatagramCalls {
   receive(into: Uint8Array<ArrayBuffer>, source: Uint8Array<ArrayBuffer>): number;
   /** Sends one datagram to a struct sockaddr, unless that would wait or fails; whether it did. */
   send(data: Uint8Array<ArrayBuffer>, to: Uint8Array<ArrayBuffer>): boolean;
-  /** Settles when the event loop has looked at all sockets and timers. */
-  turn(): Promise<void>;
 }
 
 /** Opens a UDP socket by `open`; without calls where its descriptor cannot be told. */
@@ -42,7 +39,6 @@ function datagramDescriptors(): number[] {
 }
 
 class DescriptorCalls implements DatagramCalls {
-  readonly turn = nextTurn;
   readonly #fd: number;
   readonly #libc = libc();
   readonly #sourceLength = new Uint32Array(1);

@@ -58,7 +58,7 @@ export interface Client extends AsyncDisposable {
 }
 
 const TIMEOUT_MS = 1_000;
-const { startTimer } = new FakeClock();
+const { startTimer } = systemClock;
 
 function clientParts(clock: FakeClock): ClientParts {
   let xid = 0;

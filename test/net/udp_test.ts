@@ -119,13 +119,6 @@ class StubCalls implements DatagramCalls {
   waiting = 0;
   maySend = true;
   readonly sent: string[] = [];
-  /** Ends the turn of the event loop that is waited for. */
-  endTurn = () => {};
-
-  turn(): Promise<void> {
-    return new Promise((resolve) => this.endTurn = resolve);
-  }
-
   receive(into: Uint8Array, source: Uint8Array): number {
     if (this.waiting === 0) return -1;
     this.waiting--;
@@ -164,11 +157,10 @@ Deno.test("receive() lets others have their turn after a few datagrams", pure, a
   local.conn.add(from("127.0.0.1"));
   await settle();
   assertEquals([local.sources.length, strangers.sources.length], [1, 32]);
-  calls.endTurn();
+  strangers.clock.advance(1);
   await settle();
   assertEquals(strangers.sources.length, 64);
   for (const { socket } of [strangers, local]) socket.close();
-  calls.endTurn();
   await Promise.all([strangers.ended, local.ended]);
 });
 
