@@ -89,15 +89,20 @@ export class Notices {
       return concerned > 0;
     }
     this.#undecided++;
-    this.#askNameService(heard, unverified).finally(() => this.#undecided--);
+    this.#askNameService(heard, unverified, peers).finally(() => this.#undecided--);
     return true;
   }
 
-  /** Decides with the help of the name service what could not be decided at once. */
-  async #askNameService(heard: Heard, unverified: readonly string[]): Promise<void> {
-    const { directory, sourceCheck, counters, tell } = this.parts;
+  /** Decides with the help of the name service what could not be decided at once, of others than these. */
+  async #askNameService(
+    heard: Heard,
+    unverified: readonly string[],
+    decided: ReadonlySet<string>,
+  ): Promise<void> {
+    const { list, directory, sourceCheck, counters, tell } = this.parts;
     await Promise.all(unverified.map((peer) => directory.refresh(peer)));
     const peers = await directory.lookUp(heard.mon_name, heard.caller.address);
+    for (const peer of decided) peers.delete(peer);
     const concerned = this.#believe(peers, heard);
     if (sourceCheck() === "warn") {
       for (const peer of this.#unverified(unverified, heard.caller)) {
@@ -105,7 +110,7 @@ export class Notices {
         this.#tellDoubt(heard, peer, UNKNOWN_SOURCE, "doubtful");
       }
     }
-    if (concerned === 0) {
+    if (concerned === 0 && ![...decided].some((peer) => list.has(peer))) {
       const key = "SM_NOTIFY of strangers";
       tell("info", key, () => `${what(heard)} concerns nobody monitored here`);
     }

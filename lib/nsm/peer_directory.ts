@@ -175,7 +175,11 @@ export class PeerDirectory {
   async refresh(monName: string): Promise<void> {
     const key = nameKey(monName);
     const learned = await this.#aliasesOf(key);
-    if (!this.#isStopped && this.#index.knows(key)) this.#keep(key, learned);
+    const isNew = this.#waiting.has(key) || this.#unknown.has(key);
+    if (this.#isStopped || !isNew && !this.#index.knows(key)) return;
+    if (!this.#keep(key, learned)) return;
+    this.#waiting.delete(key);
+    this.#unknown.delete(key);
   }
 
   /** Ends all activity. */

@@ -14,6 +14,8 @@ import { privOf } from "../support/priv.ts";
 const pure = { permissions: "none" } as const;
 /** Time for the look-ups of some peers, one after the other, with the pause before the first. */
 const SETTLING_MS = 300;
+/** Turns of the microtask queue after which nothing is ready any more, without any time passing. */
+const PROMISE_TURNS = 50;
 
 function setUp(...monitored: string[]) {
   return setUpWith("warn", ...monitored);
@@ -154,6 +156,30 @@ Deno.test(
     assertEquals(called, ["nodeb 5", "nodeb 7"]);
   },
 );
+
+Deno.test(
+  "take() believes a peer to enforce that nothing was learned of yet, by its address",
+  pure,
+  async () => {
+    const { resolver, directory, called, notify, watch, settle } = setUpWith("enforce");
+    resolver.addHost("nodeb", ["10.0.0.2"]);
+    watch("nodeb");
+    notify("nodeb", "10.0.0.2", 5);
+    for (let turn = 0; turn < PROMISE_TURNS; turn++) await undefined;
+    assertEquals([called, directory.isComplete], [["nodeb 5"], true]);
+    const asked = resolver.asked.length;
+    await settle();
+    assertEquals(resolver.asked.length, asked);
+  },
+);
+
+Deno.test("take() refuses once while there is something to be learned", pure, async () => {
+  const { log, counters, notify, settle } = setUpWith("enforce", "10.0.0.2");
+  notify("10.0.0.2", "10.0.0.2", 5);
+  notify("10.0.0.2", "10.0.0.2", 3);
+  await settle();
+  assertEquals([counters.notices_refused, log.of("warning").length], [1, 1]);
+});
 
 Deno.test(
   "take() asks again for the addresses of a peer before it refuses to enforce",
