@@ -3,7 +3,7 @@
 import { BareProgram } from "./bare.ts";
 import type { Report } from "./report.ts";
 import type { Effort } from "./statd_bench.ts";
-import { type Candidate, PORT, StatdHost } from "./statd_host.ts";
+import { type Candidate, onItsProcessor, PORT, StatdHost } from "./statd_host.ts";
 
 const GOALS: Record<number, string> = { 0: "bare + 60 ms", 50_000: "bare + 400 ms" };
 
@@ -18,7 +18,8 @@ export async function measureStart(
     const programs = [...candidates, { name: "bare", command: [bare.path, String(PORT)] }];
     for (let round = 0; round < rounds; round++) {
       for (const { name, command } of programs) {
-        const { medianMs } = await host.generate({ do: "start", command, times: 3 });
+        const { medianMs } = await host
+          .generate({ do: "start", command: onItsProcessor(command), times: 3 });
         const isBare = name === "bare";
         const point = isBare ? "Start of a bare program" : `Start with ${size} hosts`;
         const goal = isBare ? "" : GOALS[size] ?? "";

@@ -39,6 +39,11 @@ const REST_MS = 2;
 const SETTLE_MS = 250;
 const SETTLE_MAX_MS = 60_000;
 
+/** A command that has a processor to itself. */
+export function onItsProcessor(command: readonly string[]): string[] {
+  return ["taskset", "--cpu-list", STATD_PROCESSOR, ...command];
+}
+
 /** A program to be measured; it is started with its arguments. */
 export interface Candidate {
   readonly name: string;
@@ -68,7 +73,7 @@ export class StatdHost implements AsyncDisposable {
     await host.startRpcbind();
     await host.start(...generator({ do: "serve names" }, NAME_SERVER_PROCESSOR)).line(/^ready$/);
     if (candidate === undefined) return new StatdHost(host, hosts, directory, 0);
-    const program = host.start("taskset", "--cpu-list", STATD_PROCESSOR, ...candidate.command);
+    const program = host.start(...onItsProcessor(candidate.command));
     const statd = new StatdHost(host, hosts, directory, await program.pid);
     await statd.generate({ do: "wait" });
     await statd.settle();
