@@ -51,8 +51,8 @@ const RPCBIND_SOCKET = "/run/rpcbind.sock";
 const ROOT_UMASK = 0o022;
 /** The same after the privilege drop, as nfs-utils sets it: nothing for others. */
 const UMASK = 0o007;
-/** Time after which everything has run that a start needs, in ms; callers come first. */
-const SETTLING_MS = 2_000;
+/** Time after which everything has run that a start needs, in ms; who waited for it has been answered. */
+const SETTLING_MS = 100;
 /** How long rpcbind may take to let us go at the end, in ms. */
 const STOP_TIMEOUT_MS = 3_000;
 
