@@ -91,7 +91,9 @@ export function openNsmServer(
   const addressSockets = new AddressSockets({
     wildcards: server.datagrams,
     open(at) {
-      const socket = openUdpSocket({ ...at, reuseAddress: true }, clock.startTimer);
+      // Lock managers come to the wildcard addresses, and come first.
+      const first = () => server.datagrams.forEach((socket) => socket.poll());
+      const socket = openUdpSocket({ ...at, reuseAddress: true, first }, clock.startTimer);
       setReceiveBuffer(at.port, RECEIVE_BUFFER_BYTES);
       return socket;
     },

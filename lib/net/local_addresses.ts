@@ -108,6 +108,7 @@ export class AddressSockets {
           if (!isLoopback(from.address)) this.#readUnlessJustDone();
           deliver(data, from);
         }),
+      poll: () => socket.poll(),
       close: () => socket.close(),
     };
   }

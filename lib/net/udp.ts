@@ -38,12 +38,13 @@ const ERROR_PAUSE_MS = 50;
 
 /**
  * Datagrams taken one after the other before everything else that waits for the event loop has its turn,
- * in number. From strangers, a few milliseconds' work: callers on this host have a socket of their own,
- * so none of them waits for more, however many strangers there are. From this host, so many that the
- * pause does not count.
+ * in number: where others come first, some ten milliseconds' work; else so many that the pause does not
+ * count.
  */
-const STRANGERS_DRAINED_MAX = 32;
-const LOCAL_DRAINED_MAX = 1024;
+const SECOND_DRAINED_MAX = 128;
+const DRAINED_MAX = 1024;
+/** Datagrams after which those who come first are looked for, in number: a few milliseconds' work. */
+const FIRST_EVERY = 16;
 /**
  * That turn, in ms: the shortest timer. While there is something to be received the runtime settles a
  * receive() without looking at anything else, and neither promises nor message ports make it look.
@@ -71,6 +72,8 @@ export interface DatagramOptions {
   readonly port: number;
   /** Lets several sockets with this option share a port; a second program is not noticed then. */
   readonly reuseAddress?: boolean;
+  /** Answers those who come first; it is called again and again while there is much to receive. */
+  readonly first?: () => void;
 }
 
 /**
@@ -79,7 +82,7 @@ export interface DatagramOptions {
  * @throws {TransportError} When the address or port cannot be had; `cause` is the error of `Deno`.
  */
 export function openDatagramSocket(
-  { address, port, reuseAddress = false }: DatagramOptions,
+  { address, port, reuseAddress = false, first }: DatagramOptions,
   startTimer: StartTimer,
   withCalls?: WithDatagramCalls,
 ): DatagramSocket {
@@ -87,7 +90,7 @@ export function openDatagramSocket(
     const options = { transport: "udp", hostname: address, port, reuseAddress } as const;
     const open = () => Deno.listenDatagram(options);
     const { opened, calls } = withCalls?.(open) ?? { opened: open(), calls: undefined };
-    return new UdpSocket(opened, startTimer, scopeOf(address), calls);
+    return new UdpSocket(opened, startTimer, scopeOf(address), calls, first);
   } catch (error) {
     throw new TransportError("open UDP socket", { address, port }, error);
   }
@@ -102,20 +105,24 @@ export class UdpSocket implements DatagramSocket {
   readonly #calls: DatagramCalls | undefined;
   readonly #addresses: SocketAddresses;
   readonly #closing = new AbortController();
-  readonly #drainedMax: number;
+  readonly #first: (() => void) | undefined;
+  #deliver: (data: Uint8Array, from: Endpoint) => void = () => {};
+  /** Apart from what the runtime may be filling meanwhile. */
+  readonly #polled = new Uint8Array(RECEIVE_BUFFER_BYTES);
 
   constructor(
     socket: Deno.DatagramConn,
     startTimer: StartTimer,
     scope = "",
     calls?: DatagramCalls,
+    first?: () => void,
   ) {
     this.#socket = socket;
     this.#startTimer = startTimer;
     this.#scope = scope;
     this.#calls = calls;
     this.local = endpointOf(socket.addr, scope);
-    this.#drainedMax = isLoopback(this.local.address) ? LOCAL_DRAINED_MAX : STRANGERS_DRAINED_MAX;
+    this.#first = first;
     this.#addresses = new SocketAddresses(this.local.address.includes(":"));
   }
 
@@ -131,6 +138,8 @@ export class UdpSocket implements DatagramSocket {
 
   async receive(deliver: (data: Uint8Array, from: Endpoint) => void): Promise<void> {
     const buffer = new Uint8Array(RECEIVE_BUFFER_BYTES);
+    const drainedMax = this.#first === undefined ? DRAINED_MAX : SECOND_DRAINED_MAX;
+    this.#deliver = deliver;
     let errorsInARow = 0;
     while (!this.#closing.signal.aborted) {
       let received: [Uint8Array, Deno.Addr];
@@ -145,25 +154,27 @@ export class UdpSocket implements DatagramSocket {
         continue;
       }
       deliver(received[0], endpointOf(received[1], this.#scope));
-      if (!this.#drain(buffer, deliver)) {
+      if (!this.#drain(buffer, drainedMax)) {
         await pause(this.#startTimer, TURN_MS, this.#closing.signal);
       }
     }
   }
 
+  poll(): void {
+    this.#drain(this.#polled, DRAINED_MAX);
+  }
+
   /** Hands over what else has arrived, without a turn of the event loop for each; false if not all. */
-  #drain(
-    buffer: Uint8Array<ArrayBuffer>,
-    deliver: (data: Uint8Array, from: Endpoint) => void,
-  ): boolean {
+  #drain(buffer: Uint8Array<ArrayBuffer>, drainedMax: number): boolean {
     if (this.#calls === undefined) return true;
     const source = new Uint8Array(SOCKET_ADDRESS_BYTES);
-    for (let drained = 1; drained < this.#drainedMax; drained++) {
+    for (let drained = 1; drained < drainedMax; drained++) {
+      if (drained % FIRST_EVERY === 0) this.#first?.();
       if (this.#closing.signal.aborted) return true;
       const length = this.#calls.receive(buffer, source);
       if (length < 0) return true;
       const from = endpointIn(source, this.#scope);
-      if (from !== undefined) deliver(buffer.subarray(0, length), from);
+      if (from !== undefined) this.#deliver(buffer.subarray(0, length), from);
     }
     return false;
   }

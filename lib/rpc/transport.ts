@@ -44,6 +44,8 @@ export interface DatagramSocket {
    * valid during the call. Errors of single datagrams do not end it; it never rejects.
    */
   receive(deliver: (data: Uint8Array, from: Endpoint) => void): Promise<void>;
+  /** Hands over at once what has arrived since, as far as nothing has to be waited for. */
+  poll(): void;
   /** Closes the socket and ends {@link receive}; again it does nothing. */
   close(): void;
 }

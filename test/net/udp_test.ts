@@ -53,7 +53,7 @@ class StubConn {
 
 const from = (hostname: string): Deno.NetAddr => ({ transport: "udp", hostname, port: 9 });
 
-function setUp(scope = "", calls?: DatagramCalls) {
+function setUp(scope = "", calls?: DatagramCalls, first?: () => void) {
   const clock = new FakeClock();
   const conn = new StubConn();
   const socket = new UdpSocket(
@@ -61,6 +61,7 @@ function setUp(scope = "", calls?: DatagramCalls) {
     clock.startTimer,
     scope,
     calls,
+    first,
   );
   const sources: string[] = [];
   const ended = socket.receive((_, { address, port }) => void sources.push(`${address} ${port}`));
@@ -145,24 +146,29 @@ Deno.test("receive() drains what has arrived", pure, async () => {
   await ended;
 });
 
-Deno.test("receive() lets others have their turn after a few datagrams", pure, async () => {
-  const calls = new StubCalls();
-  const strangers = setUp("", calls);
-  const local = setUp();
-  calls.waiting = 1_000;
-  // The runtime has one more whenever it is asked.
-  strangers.conn.add(...Array.from({ length: 1_000 }, () => from("192.0.2.2")));
-  await settle();
-  assertEquals(strangers.sources.length, 32);
-  local.conn.add(from("127.0.0.1"));
-  await settle();
-  assertEquals([local.sources.length, strangers.sources.length], [1, 32]);
-  strangers.clock.advance(1);
-  await settle();
-  assertEquals(strangers.sources.length, 64);
-  for (const { socket } of [strangers, local]) socket.close();
-  await Promise.all([strangers.ended, local.ended]);
-});
+Deno.test(
+  "receive() lets others have their turn, and looks for those who come first",
+  pure,
+  async () => {
+    const calls = new StubCalls();
+    const firstCalls = new StubCalls();
+    const first = setUp("", firstCalls);
+    const strangers = setUp("", calls, () => first.socket.poll());
+    await settle();
+    calls.waiting = 1_000;
+    firstCalls.waiting = 3;
+    // The runtime has one more whenever it is asked.
+    strangers.conn.add(...Array.from({ length: 1_000 }, () => from("192.0.2.2")));
+    await settle();
+    assertEquals([first.sources.length, firstCalls.waiting], [3, 0]);
+    assertEquals(strangers.sources.length, 128);
+    strangers.clock.advance(1);
+    await settle();
+    assertEquals(strangers.sources.length, 256);
+    for (const { socket } of [strangers, first]) socket.close();
+    await Promise.all([strangers.ended, first.ended]);
+  },
+);
 
 Deno.test("receive() drains no more when it is closed meanwhile", pure, async () => {
   const calls = new StubCalls();

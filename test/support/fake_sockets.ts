@@ -36,6 +36,8 @@ export class FakeDatagramSocket implements DatagramSocket {
     buffer.fill(0xee);
   }
 
+  poll(): void {}
+
   close(): void {
     this.isClosed = true;
     this.#ended.resolve();
