@@ -190,7 +190,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       return () => watchers.delete(watcher);
     },
     stop() {
-      store.close();
+      store.stop();
       callbacks.stop();
       directory.stop();
     },
@@ -205,7 +205,7 @@ function timing(store: MonitorStore, times: PeerTimes): MonitorStore {
     remove: (records) => store.remove(records),
     stateNumber: () => store.stateNumber(),
     check: () => store.check(),
-    close: () => store.close(),
+    tidy: () => store.tidy(),
     async put(record, replaced) {
       await store.put(record, replaced);
       times.registered(record);

@@ -124,8 +124,8 @@ export interface MonitorStore {
    * @throws {StoreError} When it could not.
    */
   check(): void;
-  /** Leaves nothing behind that only this process has a use for. */
-  close(): void;
+  /** Removes what is kept for speed alone: nobody is monitored, and whoever looks sees that. */
+  tidy(): void;
 }
 
 /** One line of a file in `sm.bak`: a peer to be told, and the name under which it knows us. */

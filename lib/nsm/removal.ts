@@ -33,6 +33,7 @@ export async function removeRegistrations(
     for (const monitored of removed) list.restore(monitored);
     throw error;
   }
+  if (list.size === 0) store.tidy();
   for (const { record } of forgotten) {
     if (!list.has(record.monName)) directory.remove(record.monName);
   }

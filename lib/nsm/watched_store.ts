@@ -100,9 +100,14 @@ export class WatchedStore implements MonitorStore {
     }
   }
 
-  close(): void {
+  tidy(): void {
+    this.#store.tidy();
+  }
+
+  /** Ends all activity. */
+  stop(): void {
     this.#cancelTimer?.();
-    this.#store.close();
+    this.tidy();
   }
 
   async #watch(change: Promise<void>): Promise<void> {

@@ -131,7 +131,7 @@ class FileStore implements MonitorStore {
     }
   }
 
-  close(): void {
+  tidy(): void {
     this.#commit.removeSpares();
   }
 

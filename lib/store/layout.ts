@@ -9,7 +9,7 @@
  * sm/.peers          what was learned of the peers
  * sm.bak/HOST        notify list: the same format, from before the last start
  * .PID.N.new         in any of the three: being written, not valid yet
- * sm/.PID.N.old      held records that are no more, kept to be written anew
+ * sm/.PID.N.old      held records that are no more, kept to be written anew while anybody is monitored
  * ```
  */
 

@@ -51,7 +51,7 @@ export class VolatileStore implements MonitorStore {
 
   check(): void {}
 
-  close(): void {}
+  tidy(): void {}
 }
 
 /** A peer memory that forgets at once: the directory of peers knows them for as long as we live. */

@@ -52,7 +52,7 @@ class ScriptedStore implements MonitorStore {
   check(): void {
     this.#check("write");
   }
-  close(): void {}
+  tidy(): void {}
   stateNumber(): number {
     this.#check("read");
     return this.state;

@@ -66,7 +66,7 @@ Deno.test(
     assertEquals(log.lines.length, 7);
     assertEquals(log.lines.at(-1), OVER);
     assertEquals(store.fault, undefined);
-    store.close();
+    store.stop();
   },
 );
 
@@ -80,7 +80,7 @@ Deno.test("the end of a fault is found without a call", pure, async () => {
   await clock.pass(MINUTE_MS);
   assertEquals(log.lines, ["warning: refused a", OVER]);
   assertEquals(store.fault, undefined);
-  store.close();
+  store.stop();
 });
 
 Deno.test("calls that need no room do not end a fault", pure, async () => {
@@ -94,7 +94,7 @@ Deno.test("calls that need no room do not end a fault", pure, async () => {
   await store.remove([]);
   assertEquals(log.lines, ["warning: refused b"]);
   assertEquals(store.fault, 'Cannot write "/nsm/sm": No space left on device (os error 28)');
-  store.close();
+  store.stop();
 });
 
 Deno.test("a fault that comes and goes does not fill the log", pure, async () => {
@@ -117,7 +117,7 @@ Deno.test("a fault that comes and goes does not fill the log", pure, async () =>
   fill();
   await mon("c");
   assertEquals(log.lines.at(-1), "warning: refused c");
-  store.close();
+  store.stop();
 });
 
 Deno.test("a record that no file may hold says nothing of the disk", pure, async () => {
@@ -147,5 +147,5 @@ Deno.test("check() finds a disk that takes nothing, and leaves nothing behind", 
   store.check();
   assertEquals(store.fault, undefined);
   assertEquals(disk.files, before);
-  store.close();
+  store.stop();
 });

@@ -213,7 +213,7 @@ Deno.test("remove() removes what it can and tells of what it cannot", pure, asyn
       : undefined;
   const error = await assertRejects(() => store.remove([record("a"), record("b")]), StoreError);
   assertEquals(error.path, "/nsm/sm/a");
-  store.close();
+  store.tidy();
   assertEquals(Object.keys(disk.files), ["/nsm/sm/a"]);
 });
 
@@ -237,7 +237,7 @@ Deno.test("the store takes over files on disk and writes them with nfs-utils' mo
     assertEquals(store.stateNumber(), 3);
     assertEquals(Deno.statSync(`${directory}/state`).mode! & 0o777, 0o644);
     await store.remove([record("new"), record("new", "\x80\xff"), record("taken")]);
-    store.close();
+    store.tidy();
     assertEquals([...Deno.readDirSync(`${directory}/sm`)].map(({ name }) => name), ["link"]);
     assert(Deno.lstatSync(`${directory}/sm/link`).isSymlink);
   } finally {

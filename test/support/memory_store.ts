@@ -71,7 +71,7 @@ export class MemoryMonitorStore implements MonitorStore {
     this.directory.check("write");
   }
 
-  close(): void {}
+  tidy(): void {}
 }
 
 export class MemoryNotifyStore implements NotifyStore {

@@ -122,7 +122,7 @@ class Service implements Subject {
     }
     const onDisk: string[] = [];
     for (const { name, isFile } of Deno.readDirSync(`${directory}/sm`)) {
-      if (name === PEERS_FILE || isSpareName(name)) continue;
+      if (name === PEERS_FILE || isSpareName(name) && monitor.list.size > 0) continue;
       assert(isFile && /^[!-.0-~]+$/.test(name) && !name.startsWith("."), `there is "sm/${name}"`);
       const lines = Deno.readTextFileSync(`${directory}/sm/${name}`).split("\n");
       assertEquals(lines.pop(), "", "the last line has no end");
