@@ -12,10 +12,10 @@ import type { RecentProblems } from "./recent_problems.ts";
 import type { StatusReport } from "./status_report.ts";
 
 /**
- * Registrations of one page: less than half a millisecond of work. A call that arrives meanwhile takes
- * some turns of the event loop, and each of them waits for one page.
+ * Registrations of one page, in number: about a millisecond of work, which a call that arrives meanwhile
+ * waits for. After each page everything else has its turn, which takes two milliseconds.
  */
-const PAGE_ENTRIES = 128;
+const PAGE_ENTRIES = 384;
 /** How long a declaration waits for the lock managers, in ms; callbacks go on after that. */
 const DECLARATION_MS = 10_000;
 
