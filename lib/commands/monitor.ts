@@ -142,9 +142,8 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     stateNumber: parts.stateNumber,
     log,
   });
-  let isLoaded = false;
-  const loading = loadList({ ...parts, store, list, directory, callBack })
-    ?.then(() => void (isLoaded = true));
+  let loading: Promise<void> | undefined = loadList({ ...parts, store, list, directory, callBack })
+    ?.then(() => void (loading = undefined));
   const rule = accessRule({
     settings,
     admits: (address) => hosts.admits(address),
@@ -160,7 +159,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   const respond = dispatcher([counted(service, counters)], {
     access(procedure, name, caller) {
       const verdict = rule(procedure, name, caller);
-      return loading === undefined || isLoaded || NEED_NO_LIST.has(name)
+      return loading === undefined || NEED_NO_LIST.has(name)
         ? verdict
         : loading.then(() => signal.aborted ? "ignore" : verdict);
     },

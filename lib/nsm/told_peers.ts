@@ -15,7 +15,10 @@ import {
   reasonOf,
 } from "./ports.ts";
 
-/** Told peers whose records are still there, in number. After a crash these are told again, no others. */
+/**
+ * Told peers whose records are still there, in number. After a crash these are told again, no others: that
+ * does no harm, and with an eighth as many 1,000 peers take half as long again.
+ */
 const TOLD_MAX = 1024;
 
 /** What told peers are taken off. */
