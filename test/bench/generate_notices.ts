@@ -1,7 +1,7 @@
 /** Notices of peers that have rebooted, and the lock manager that has to hear of them. */
 
 import { AnySource, BlockingSocket, poll } from "./blocking_sockets.ts";
-import { type Figures, hostName, median, type Order } from "./generator_orders.ts";
+import { type Figures, hostAddress, hostName, median, type Order } from "./generator_orders.ts";
 import {
   callbackIn,
   type Message,
@@ -113,7 +113,7 @@ export function storm({ port, first, address, peers, waitMs }: StormOrder): Figu
     if (now - since > waitMs) break;
     const due = Math.min(peers, Math.ceil((now - since) / STORM_MS * peers));
     for (; sent < due; sent++) {
-      notices.send(calls[sent]!, (call) => source.send(call, hostName(first + sent)));
+      notices.send(calls[sent]!, (call) => source.send(call, hostAddress(first + sent)));
     }
     if (now >= nextProbe && told.size < peers) {
       probes.send(probe);

@@ -7,7 +7,7 @@ import { callRate } from "./generate_calls.ts";
 import { monitorRates } from "./generate_monitoring.ts";
 import { notify, storm } from "./generate_notices.ts";
 import { BlockingSocket } from "./blocking_sockets.ts";
-import { type Figures, median, type Order } from "./generator_orders.ts";
+import { type Figures, median, naming, type Order } from "./generator_orders.ts";
 import { nullCall, successTo } from "./messages.ts";
 import { measureNameServer, serveNames } from "./name_server.ts";
 
@@ -71,7 +71,9 @@ async function carryOut(order: Order): Promise<Figures> {
 }
 
 if (import.meta.main) {
-  const figures = await carryOut(JSON.parse(Deno.args[0]!) as Order);
+  const order = JSON.parse(Deno.args[0]!) as Order & typeof naming;
+  naming.haveNames = order.haveNames;
+  const figures = await carryOut(order);
   Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(figures)));
   Deno.exit(0);
 }

@@ -43,10 +43,34 @@ export interface Figures {
   readonly [name: string]: number;
 }
 
-/** The mon_name of a host by its number: what a kernel registers, its address. */
-export function hostName(number: number): string {
+/** Whether hosts have names, by which they are registered. It is set once, and goes with every order. */
+export const naming = { haveNames: false };
+
+/** The address of a host by its number. */
+export function hostAddress(number: number): string {
   return `10.${64 + (number >> 16)}.${number >> 8 & 255}.${number & 255}`;
 }
+
+/**
+ * The mon_name of a host by its number: its address, which is what kernels register, or its name, which
+ * is what they register with `nsm_use_hostnames`.
+ */
+export function hostName(number: number): string {
+  return naming.haveNames ? `h${number}${DOMAIN}` : hostAddress(number);
+}
+
+/** The number of a host, by its name; undefined where it is none. */
+export function hostNumber(name: string): number | undefined {
+  const number = /^h(\d+)\.bench$/.exec(name)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
+
+/** The number of a host, by the four bytes of its address. */
+export function hostNumberAt([, second = 0, third = 0, fourth = 0]: readonly number[]): number {
+  return second - 64 << 16 | third << 8 | fourth;
+}
+
+const DOMAIN = ".bench";
 
 /** The middle one of some numbers. */
 export function median(values: readonly number[]): number {

@@ -2,12 +2,13 @@
  * Measures Debian's rpc.statd and ours, alternately, in throw-away hosts, and prints a table of medians
  * and of how many times better ours is. Needs root, rpcbind, and nfs-common for Debian's program.
  *
- *     deno task bench [--quick] [--alone] [--only=WORD,…] [--sizes=N,…] [--rounds=N] [--ours=PROGRAM]
+ *     deno task bench [--quick] [--alone] [--names] [--only=WORD,…] [--sizes=N,…] [--rounds=N] [--ours=PROGRAM]
  *
  * `--quick` leaves out the long lists and measures each point for a shorter time; it takes less than
  * two minutes. `--alone` leaves out Debian's program, which takes minutes for a long list. WORD selects
  * parts: rates, lists, start, idle; `--sizes` gives the numbers of monitored hosts, `--rounds` how often
- * each point is measured. `--ours` measures another build of ours than that in dist/.
+ * each point is measured. With `--names` the hosts have names, by which lockd registers them as with
+ * `nsm_use_hostnames`; else they are addresses without names. `--ours` measures another build of ours than that in dist/.
  *
  * Rates over UDP and TCP are given twice: as calls a second, and as calls a second of the monitor's
  * processor time, which stays the same while other programs are busy.
@@ -18,6 +19,7 @@ import { measureLists } from "./measure_lists.ts";
 import { measureRates } from "./measure_rates.ts";
 import { measureStart } from "./measure_start.ts";
 import { DEBIAN_STATD, OUR_STATD } from "../support/system_test.ts";
+import { naming } from "./generator_orders.ts";
 import { Report, say } from "./report.ts";
 import { type Candidate, PORT, StatdHost } from "./statd_host.ts";
 
@@ -76,6 +78,7 @@ async function measureNameServer(ms: number): Promise<void> {
 }
 
 if (import.meta.main) {
+  naming.haveNames = Deno.args.includes("--names");
   const full = Deno.args.includes("--quick") ? QUICK : FULL;
   const sizes = option("sizes")?.split(",").map(Number) ?? full.sizes;
   const effort = { ...full, sizes, rounds: Number(option("rounds") ?? full.rounds) };

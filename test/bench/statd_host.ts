@@ -4,13 +4,14 @@
  * another.
  *
  * The monitored hosts are addresses, which is what kernels register, and have no names. That suits
- * nfs-utils best: it takes one query to find out, and three where there is a name.
+ * nfs-utils best: it takes one query to find out, and three where there is a name. They can have names,
+ * by which they are registered then.
  */
 
 import { formatRecord } from "../../lib/store/record_format.ts";
 import type { BackgroundProgram } from "../support/background_program.ts";
 import { STATE_DIRECTORY, TestHost } from "../support/namespace.ts";
-import { type Figures, hostName, type Order } from "./generator_orders.ts";
+import { type Figures, hostName, naming, type Order } from "./generator_orders.ts";
 
 export const PORT = 4000;
 /** Another address than loopback, for callers that are strangers. */
@@ -139,7 +140,7 @@ export class StatdHost implements AsyncDisposable {
 
 function generator(order: Order, processor: string): string[] {
   const program = [Deno.execPath(), "run", "-A", "--quiet", "--no-check", GENERATOR];
-  return ["taskset", "--cpu-list", processor, ...program, JSON.stringify(order)];
+  return ["taskset", "--cpu-list", processor, ...program, JSON.stringify({ ...order, ...naming })];
 }
 
 export function pause(ms: number): Promise<void> {
