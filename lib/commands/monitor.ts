@@ -60,6 +60,8 @@ export interface MonitorParts {
   readonly isToBeNotified: (peer: string) => boolean;
   /** Runs sm-notify. */
   readonly notifyPeers: () => void;
+  /** Told of every call and every look-up. */
+  readonly worked: () => void;
   /** Ends the loading of the list; calls that wait for it then have no answer. */
   readonly signal: AbortSignal;
 }
@@ -89,7 +91,8 @@ export interface Monitor {
  * @throws {StoreError} When the list cannot be read.
  */
 export function makeMonitor(parts: MonitorParts): Monitor {
-  const { settings, memory, callPeer, resolver, clock, log, hosts, signal } = parts;
+  const { settings, memory, callPeer, clock, log, hosts, worked, signal } = parts;
+  const resolver = telling(parts.resolver, worked);
   const tell = limited(log, clock, STRANGERS_LINES, STRANGERS_INTERVAL_MS);
   const list = new MonitorList();
   const counters = makeCounters();
@@ -158,6 +161,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   });
   const respond = dispatcher([counted(service, counters)], {
     access(procedure, name, caller) {
+      worked();
       const verdict = rule(procedure, name, caller);
       return loading === undefined || NEED_NO_LIST.has(name)
         ? verdict
@@ -192,6 +196,20 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       store.stop();
       callbacks.stop();
       directory.stop();
+    },
+  };
+}
+
+/** A resolver that tells of every look-up. */
+function telling(resolver: Resolver, worked: () => void): Resolver {
+  return {
+    addressesOf(name) {
+      worked();
+      return resolver.addressesOf(name);
+    },
+    nameOf(address) {
+      worked();
+      return resolver.nameOf(address);
     },
   };
 }

@@ -1,5 +1,6 @@
 /** The bare program, compiled as the product is. */
 
+import { v8Flags } from "../support/v8_flags.ts";
 import type { Candidate } from "./statd_host.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname;
@@ -26,10 +27,4 @@ export class BareProgram implements Disposable {
   [Symbol.dispose](): void {
     Deno.removeSync(this.folder, { recursive: true });
   }
-}
-
-function v8Flags(): string {
-  const found = /--v8-flags=\S+/.exec(Deno.readTextFileSync(`${PROJECT}install.sh`));
-  if (found === null) throw new Error("install.sh does not say the flags");
-  return found[0];
 }

@@ -35,9 +35,12 @@ const NAME_SERVICE = {
 };
 const GENERATOR = new URL("generator.ts", import.meta.url).pathname;
 
-/** A monitor is at rest when it needs less than this of its processor, in ms of each `SETTLE_MS`. */
+/**
+ * A monitor is at rest when it needs less than this of its processor, in ms of each `SETTLE_MS`. Ours gives
+ * back memory some 0.4 s after it had a lot to do.
+ */
 const REST_MS = 2;
-const SETTLE_MS = 250;
+const SETTLE_MS = 600;
 const SETTLE_MAX_MS = 60_000;
 
 /** A command that has a processor to itself. */

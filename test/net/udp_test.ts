@@ -161,10 +161,14 @@ Deno.test(
     strangers.conn.add(...Array.from({ length: 1_000 }, () => from("192.0.2.2")));
     await settle();
     assertEquals([first.sources.length, firstCalls.waiting], [3, 0]);
-    assertEquals(strangers.sources.length, 128);
+    assertEquals(strangers.sources.length, 48);
     strangers.clock.advance(1);
     await settle();
-    assertEquals(strangers.sources.length, 256);
+    assertEquals(strangers.sources.length, 96);
+    calls.waiting = 0; // now they come one by one
+    strangers.clock.advance(1);
+    await settle();
+    assertEquals(strangers.sources.length, 144);
     for (const { socket } of [strangers, first]) socket.close();
     await Promise.all([strangers.ended, first.ended]);
   },

@@ -66,6 +66,7 @@ export function newMonitor(
   const stopping = new AbortController();
   const monitor = makeMonitor({
     signal: stopping.signal,
+    worked() {},
     settings: () => settings,
     store,
     memory: openPeerMemory(directory, { log, mayCompact: true, clock }),

@@ -1,15 +1,12 @@
 /** `platform_program.ts` as a process: run from source, and compiled as the product is. */
 
+import { v8Flags } from "./v8_flags.ts";
+
 const PROJECT = new URL("../..", import.meta.url).pathname;
 const SOURCE = `${PROJECT}test/support/platform_program.ts`;
 
 /** The same as in install.sh. */
-const COMPILE_FLAGS = [
-  "-A",
-  "--no-prompt",
-  "--no-code-cache",
-  "--v8-flags=--single-threaded,--max-semi-space-size=1,--no-maglev,--optimize-for-size,--heap-growing-percent=20",
-];
+const COMPILE_FLAGS = ["-A", "--no-prompt", "--no-code-cache", v8Flags()];
 
 /** A way to start the program. */
 export interface TestProgram {

@@ -1,0 +1,11 @@
+/** The flags of V8 with which the product is compiled, for other programs that are to be like it. */
+
+const SCRIPT = new URL("../../install.sh", import.meta.url).pathname;
+
+/** The option of `deno compile` with what stands in `v8_flags` of install.sh. */
+export function v8Flags(): string {
+  const [, list] = /^v8_flags=\(\n(.*?)^\)/ms.exec(Deno.readTextFileSync(SCRIPT)) ?? [];
+  if (list === undefined) throw new Error(`${SCRIPT} does not say the flags`);
+  const flags = list.replaceAll(/#.*/g, "").trim().split(/\s+/);
+  return `--v8-flags=${flags.join(",")}`;
+}
