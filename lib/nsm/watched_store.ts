@@ -16,6 +16,11 @@ import {
 
 /** Between two sums in the log, in ms, and between two trials of a disk that nobody else tries. */
 const INTERVAL_MS = 60_000;
+/**
+ * Time without anybody monitored after which it is tidied up, in ms. Who has just let go of one host may
+ * lock files of the next, and people take longer to look.
+ */
+const TIDY_AFTER_MS = 20;
 
 /** What it works with. */
 export interface WatchedStoreParts {
@@ -35,6 +40,10 @@ export class WatchedStore implements MonitorStore {
   #untold = 0;
   #lastUntold = "";
   #cancelTimer: (() => void) | undefined;
+  #isUnused = false;
+  /** How often the last peer has gone. */
+  #emptied = 0;
+  #cancelTidying: (() => void) | undefined;
 
   constructor(store: MonitorStore, parts: WatchedStoreParts) {
     this.#store = store;
@@ -55,6 +64,7 @@ export class WatchedStore implements MonitorStore {
   }
 
   put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void> {
+    this.#isUnused = false;
     return this.#watch(this.#store.put(record, replaced));
   }
 
@@ -100,14 +110,29 @@ export class WatchedStore implements MonitorStore {
     }
   }
 
+  /** Does so when nobody is monitored for a moment. */
   tidy(): void {
-    this.#store.tidy();
+    this.#isUnused = true;
+    this.#emptied++;
+    this.#cancelTidying ??= this.#waitToTidy();
   }
 
   /** Ends all activity. */
   stop(): void {
     this.#cancelTimer?.();
-    this.tidy();
+    this.#cancelTidying?.();
+    this.#store.tidy();
+  }
+
+  /** One timer for all calls: to start one costs as much as all else of a call. */
+  #waitToTidy(): () => void {
+    const emptied = this.#emptied;
+    return this.#parts.clock.startTimer(TIDY_AFTER_MS, () => {
+      this.#cancelTidying = undefined;
+      if (!this.#isUnused) return;
+      if (this.#emptied === emptied) this.#store.tidy();
+      else this.#cancelTidying = this.#waitToTidy();
+    });
   }
 
   async #watch(change: Promise<void>): Promise<void> {

@@ -149,3 +149,24 @@ Deno.test("check() finds a disk that takes nothing, and leaves nothing behind", 
   assertEquals(disk.files, before);
   store.stop();
 });
+
+Deno.test("it is tidied up when nobody is monitored for a moment", pure, async () => {
+  const { disk, clock, store } = setUp();
+  const spares = () => Object.keys(disk.files).filter((path) => path.endsWith(".old")).length;
+  const monitorNobody = async () => {
+    await store.put(record("a"));
+    await store.remove([record("a")]);
+    store.tidy();
+  };
+  await monitorNobody();
+  for (let i = 0; i < 100; i++) {
+    assertEquals(spares(), 1);
+    await clock.pass(19);
+    await monitorNobody();
+  }
+  await clock.pass(100);
+  assertEquals(spares(), 0);
+  await monitorNobody();
+  store.stop();
+  assertEquals(spares(), 0);
+});

@@ -78,7 +78,7 @@ Deno.test("changes that take some microtasks to arrive are waited for", pure, as
     for (let i = 0; i < turns; i++) await undefined;
     await commit.change(name, () => name);
   };
-  await Promise.all([arrive("a", 0), arrive("b", 20), arrive("c", 40), arrive("d", 60)]);
+  await Promise.all([arrive("a", 0), arrive("b", 8), arrive("c", 16), arrive("d", 24)]);
   assertEquals(count(disk, "syncDirectory"), 1);
 });
 
