@@ -41,7 +41,7 @@ const GENERATOR = new URL("generator.ts", import.meta.url).pathname;
  */
 const REST_MS = 2;
 const SETTLE_MS = 600;
-const SETTLE_MAX_MS = 60_000;
+const SETTLE_MAX_MS = 180_000;
 
 /** A command that has a processor to itself. */
 export function onItsProcessor(command: readonly string[]): string[] {
