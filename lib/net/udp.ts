@@ -43,10 +43,14 @@ const ERROR_PAUSE_MS = 50;
 const DRAINED_MAX = 1024;
 /**
  * The same where others come first. What has arrived for these may be in the hands of the runtime already,
- * so all datagrams count, together or one by one: 5,000 in a second leave time for a turn every ten
- * milliseconds.
+ * so all datagrams count, whether they come together or one by one.
  */
-const SECOND_DRAINED_MAX = 48;
+const SECOND_DRAINED_MAX = 128;
+/**
+ * Time without a turn where others come first, in ms, after which some datagrams are enough. A turn may take
+ * twice as long, so that they get a third of the time at least.
+ */
+const UNTURNED_MAX_MS = 5;
 /**
  * Datagrams after which those who come first are looked for, in number: a few milliseconds' work. That is
  * done whenever some have arrived, since the runtime may hand over one after the other without a turn.
@@ -149,6 +153,7 @@ export class UdpSocket implements DatagramSocket {
     this.#deliver = deliver;
     let errorsInARow = 0;
     let taken = 0;
+    let turnedAt = performance.now();
     while (!this.#closing.signal.aborted) {
       let received: [Uint8Array, Deno.Addr];
       try {
@@ -163,9 +168,11 @@ export class UdpSocket implements DatagramSocket {
       }
       deliver(received[0], endpointOf(received[1], this.#scope));
       taken = this.#drain(buffer, taken + 1, drainedMax);
-      if (taken >= drainedMax) {
+      const isLate = taken >= FIRST_EVERY && performance.now() - turnedAt > UNTURNED_MAX_MS;
+      if (taken >= drainedMax || isLate && this.#first !== undefined) {
         await pause(this.#startTimer, TURN_MS, this.#closing.signal);
         taken = 0;
+        turnedAt = performance.now();
       } else if (this.#first === undefined) taken = 0;
     }
   }
