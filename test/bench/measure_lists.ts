@@ -95,6 +95,7 @@ class Measured {
 
   async storm(): Promise<void> {
     const { statd, effort } = this;
+    await statd.settle(); // the hosts that were monitored a moment ago are still being looked up
     const figures = await statd.generate({
       do: "storm",
       first: statd.first,
