@@ -97,7 +97,11 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   const list = new MonitorList();
   const counters = makeCounters();
   const times = new PeerTimes(() => clock.wallClock());
-  const store = new WatchedStore(timing(parts.store, times), { clock, log });
+  const store = new WatchedStore(timing(parts.store, times), {
+    clock,
+    log,
+    isUnused: () => list.size === 0,
+  });
   const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
   const findLockManager = lockManagerFinder(callPeer, () => settings().sendUsingTcp);
   const watchers = new Set<CallbackWatcher>();

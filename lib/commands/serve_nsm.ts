@@ -18,7 +18,7 @@ import { coarseTimers } from "../nsm/coarse_timers.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { Registrar, removeOldRegistrations } from "../nsm/registration.ts";
-import { Rest } from "../nsm/rest.ts";
+import { QuietTime } from "../nsm/quiet_time.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { DatagramDrops } from "../platform/datagram_drops.ts";
@@ -149,7 +149,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     mayRunPrograms,
     log,
   });
-  const rest = new Rest(clock, giveBackMemory);
+  const quietTime = new QuietTime(clock, giveBackMemory);
   const monitor = makeMonitor({
     settings: () => live.current,
     store,
@@ -162,7 +162,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     hosts,
     isToBeNotified: (peer) => toBeNotified.has(peer),
     notifyPeers,
-    worked: () => rest.worked(),
+    worked: () => quietTime.worked(),
     signal: stopping.signal,
   });
   const serving = serveCalls(server, { ...monitor, log, signal: stopping.signal });

@@ -117,7 +117,10 @@ export class UdpSocket implements DatagramSocket {
   readonly #addresses: SocketAddresses;
   readonly #closing = new AbortController();
   readonly #first: (() => void) | undefined;
-  #deliver: (data: Uint8Array, from: Endpoint) => void = () => {};
+  /** In ms. */
+  readonly #now: () => number;
+  /** Set by {@link receive}. */
+  #deliver: ((data: Uint8Array, from: Endpoint) => void) | undefined;
   /** Apart from what the runtime may be filling meanwhile. */
   readonly #polled = new Uint8Array(RECEIVE_BUFFER_BYTES);
 
@@ -127,7 +130,9 @@ export class UdpSocket implements DatagramSocket {
     scope = "",
     calls?: DatagramCalls,
     first?: () => void,
+    now = () => performance.now(),
   ) {
+    this.#now = now;
     this.#socket = socket;
     this.#startTimer = startTimer;
     this.#scope = scope;
@@ -153,7 +158,7 @@ export class UdpSocket implements DatagramSocket {
     this.#deliver = deliver;
     let errorsInARow = 0;
     let taken = 0;
-    let turnedAt = performance.now();
+    let turnedAt = this.#now();
     while (!this.#closing.signal.aborted) {
       let received: [Uint8Array, Deno.Addr];
       try {
@@ -168,17 +173,17 @@ export class UdpSocket implements DatagramSocket {
       }
       deliver(received[0], endpointOf(received[1], this.#scope));
       taken = this.#drain(buffer, taken + 1, drainedMax);
-      const isLate = taken >= FIRST_EVERY && performance.now() - turnedAt > UNTURNED_MAX_MS;
+      const isLate = taken >= FIRST_EVERY && this.#now() - turnedAt > UNTURNED_MAX_MS;
       if (taken >= drainedMax || isLate && this.#first !== undefined) {
         await pause(this.#startTimer, TURN_MS, this.#closing.signal);
         taken = 0;
-        turnedAt = performance.now();
+        turnedAt = this.#now();
       } else if (this.#first === undefined) taken = 0;
     }
   }
 
   poll(): void {
-    this.#drain(this.#polled, 0, DRAINED_MAX);
+    if (this.#deliver !== undefined) this.#drain(this.#polled, 0, DRAINED_MAX);
   }
 
   /** Hands over what else has arrived, without a turn of the event loop for each; how many with `taken`. */
@@ -192,7 +197,7 @@ export class UdpSocket implements DatagramSocket {
       const length = this.#calls.receive(buffer, source);
       if (length < 0) return taken;
       const from = endpointIn(source, this.#scope);
-      if (from !== undefined) this.#deliver(buffer.subarray(0, length), from);
+      if (from !== undefined) this.#deliver!(buffer.subarray(0, length), from);
     }
     return taken;
   }

@@ -17,8 +17,8 @@ import {
 /** Between two sums in the log, in ms, and between two trials of a disk that nobody else tries. */
 const INTERVAL_MS = 60_000;
 /**
- * Time without anybody monitored after which it is tidied up, in ms. Who has just let go of one host may
- * lock files of the next, and people take longer to look.
+ * Time after the last host went until the directory is tidied up, in ms. Who has just let go of one host
+ * may lock files of the next, and people take longer to look.
  */
 const TIDY_AFTER_MS = 20;
 
@@ -26,6 +26,8 @@ const TIDY_AFTER_MS = 20;
 export interface WatchedStoreParts {
   readonly clock: Pick<Clock, "startTimer">;
   readonly log: Log;
+  /** Whether nobody is monitored now. */
+  readonly isUnused: () => boolean;
 }
 
 export class WatchedStore implements MonitorStore {
@@ -40,9 +42,6 @@ export class WatchedStore implements MonitorStore {
   #untold = 0;
   #lastUntold = "";
   #cancelTimer: (() => void) | undefined;
-  #isUnused = false;
-  /** How often the last peer has gone. */
-  #emptied = 0;
   #cancelTidying: (() => void) | undefined;
 
   constructor(store: MonitorStore, parts: WatchedStoreParts) {
@@ -64,7 +63,6 @@ export class WatchedStore implements MonitorStore {
   }
 
   put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void> {
-    this.#isUnused = false;
     return this.#watch(this.#store.put(record, replaced));
   }
 
@@ -110,11 +108,12 @@ export class WatchedStore implements MonitorStore {
     }
   }
 
-  /** Does so when nobody is monitored for a moment. */
+  /** Tidies up soon, if nobody is monitored then. One timer does for many calls: a start is dear. */
   tidy(): void {
-    this.#isUnused = true;
-    this.#emptied++;
-    this.#cancelTidying ??= this.#waitToTidy();
+    this.#cancelTidying ??= this.#parts.clock.startTimer(TIDY_AFTER_MS, () => {
+      this.#cancelTidying = undefined;
+      if (this.#parts.isUnused()) this.#store.tidy();
+    });
   }
 
   /** Ends all activity. */
@@ -122,17 +121,6 @@ export class WatchedStore implements MonitorStore {
     this.#cancelTimer?.();
     this.#cancelTidying?.();
     this.#store.tidy();
-  }
-
-  /** One timer for all calls: to start one costs as much as all else of a call. */
-  #waitToTidy(): () => void {
-    const emptied = this.#emptied;
-    return this.#parts.clock.startTimer(TIDY_AFTER_MS, () => {
-      this.#cancelTidying = undefined;
-      if (!this.#isUnused) return;
-      if (this.#emptied === emptied) this.#store.tidy();
-      else this.#cancelTidying = this.#waitToTidy();
-    });
   }
 
   async #watch(change: Promise<void>): Promise<void> {

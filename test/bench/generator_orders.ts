@@ -56,13 +56,13 @@ export function hostAddress(number: number): string {
  * is what they register with `nsm_use_hostnames`.
  */
 export function hostName(number: number): string {
-  return naming.haveNames ? `h${number}${DOMAIN}` : hostAddress(number);
+  return naming.haveNames ? `h${number}.${DOMAIN}` : hostAddress(number);
 }
 
 /** The number of a host, by its name; undefined where it is none. */
 export function hostNumber(name: string): number | undefined {
-  const number = /^h(\d+)\.bench$/.exec(name)?.[1];
-  return number === undefined ? undefined : Number(number);
+  const [host = "", domain] = name.split(".");
+  return domain === DOMAIN && /^h\d+$/.test(host) ? Number(host.slice(1)) : undefined;
 }
 
 /** The number of a host, by the four bytes of its address. */
@@ -70,7 +70,7 @@ export function hostNumberAt([, second = 0, third = 0, fourth = 0]: readonly num
   return second - 64 << 16 | third << 8 | fourth;
 }
 
-const DOMAIN = ".bench";
+const DOMAIN = "bench";
 
 /** The middle one of some numbers. */
 export function median(values: readonly number[]): number {

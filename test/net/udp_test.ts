@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   type DatagramCalls,
   type DatagramHooks,
@@ -62,6 +62,7 @@ function setUp(scope = "", calls?: DatagramCalls, first?: () => void) {
     scope,
     calls,
     first,
+    () => clock.now(),
   );
   const sources: string[] = [];
   const ended = socket.receive((_, { address, port }) => void sources.push(`${address} ${port}`));
@@ -167,12 +168,39 @@ Deno.test(
     assertEquals(strangers.sources.length, 256);
     calls.waiting = 0; // now they come one by one
     strangers.clock.advance(1);
-    await settle();
-    assert(strangers.sources.length >= 256 + 16 && strangers.sources.length <= 384);
+    for (let i = 0; i < 5; i++) await settle();
+    assertEquals(strangers.sources.length, 384);
     for (const { socket } of [strangers, first]) socket.close();
     await Promise.all([strangers.ended, first.ended]);
   },
 );
+
+Deno.test("receive() lets others have their turn after some time", pure, async () => {
+  const strangers = setUp("", new StubCalls(), () => strangers.clock.advance(1));
+  await settle();
+  strangers.conn.add(...Array.from({ length: 1_000 }, () => from("192.0.2.2")));
+  await settle();
+  assertEquals(strangers.sources.length, 16);
+  strangers.clock.advance(1);
+  await settle();
+  assertEquals(strangers.sources.length, 32);
+  strangers.socket.close();
+  await strangers.ended;
+});
+
+Deno.test("poll() leaves what has arrived to receive(), before that is called", pure, () => {
+  const calls = new StubCalls();
+  calls.waiting = 1;
+  const socket = new UdpSocket(
+    new StubConn() as unknown as Deno.DatagramConn,
+    startTimer,
+    "",
+    calls,
+  );
+  socket.poll();
+  assertEquals(calls.waiting, 1);
+  socket.close();
+});
 
 Deno.test("receive() drains no more when it is closed meanwhile", pure, async () => {
   const calls = new StubCalls();

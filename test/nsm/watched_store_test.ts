@@ -23,9 +23,11 @@ function setUp() {
   const disk = diskWith({ "sm/known": "" });
   const clock = new SimulatedClock();
   const log = new RecordingLog();
+  const monitored = new Set<string>();
   const store = new WatchedStore(openMonitorStore(STATE_DIRECTORY, { log, fileSystem: disk }), {
     clock,
     log,
+    isUnused: () => monitored.size === 0,
   });
   const mon = async (monName: string) => {
     try {
@@ -36,7 +38,7 @@ function setUp() {
   };
   const fill = () => disk.fault = (operation) => operation === "write" ? FULL : undefined;
   const free = () => disk.fault = () => undefined;
-  return { disk, clock, log, store, mon, fill, free };
+  return { disk, clock, log, store, monitored, mon, fill, free };
 }
 
 Deno.test(
@@ -150,23 +152,32 @@ Deno.test("check() finds a disk that takes nothing, and leaves nothing behind", 
   store.stop();
 });
 
-Deno.test("it is tidied up when nobody is monitored for a moment", pure, async () => {
-  const { disk, clock, store } = setUp();
+Deno.test("it is tidied up a moment after the last host went", pure, async () => {
+  const { disk, clock, store, monitored } = setUp();
   const spares = () => Object.keys(disk.files).filter((path) => path.endsWith(".old")).length;
-  const monitorNobody = async () => {
-    await store.put(record("a"));
-    await store.remove([record("a")]);
+  const add = async (monName: string) => {
+    monitored.add(monName);
+    await store.put(record(monName));
+  };
+  const removeLast = async (monName: string) => {
+    monitored.delete(monName);
+    await store.remove([record(monName)]);
     store.tidy();
   };
-  await monitorNobody();
-  for (let i = 0; i < 100; i++) {
-    assertEquals(spares(), 1);
-    await clock.pass(19);
-    await monitorNobody();
-  }
-  await clock.pass(100);
+  await add("a");
+  await removeLast("a");
+  await clock.pass(19);
+  assertEquals(spares(), 1);
+  await clock.pass(1);
   assertEquals(spares(), 0);
-  await monitorNobody();
+  await add("a");
+  await removeLast("a");
+  await add("b");
+  await add("c");
+  await store.remove([record("b")]);
+  await clock.pass(MINUTE_MS);
+  assertEquals(spares(), 1); // c is monitored
+  await removeLast("c");
   store.stop();
   assertEquals(spares(), 0);
 });

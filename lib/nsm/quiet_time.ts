@@ -7,7 +7,7 @@ const WORTHWHILE_AFTER = 2_000;
 /** Without work for as long there is time, in ms: callers of a kind come much closer together. */
 const QUIET_MS = 200;
 
-export class Rest {
+export class QuietTime {
   readonly #clock: Pick<Clock, "startTimer">;
   readonly #tidy: () => void;
   /** Pieces of work since it was tidied up last. */

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Rest } from "../../lib/nsm/rest.ts";
+import { QuietTime } from "../../lib/nsm/quiet_time.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 const pure = { permissions: "none" } as const;
@@ -7,9 +7,9 @@ const pure = { permissions: "none" } as const;
 function setUp() {
   const clock = new FakeClock();
   let tidied = 0;
-  const rest = new Rest(clock, () => tidied++);
+  const quietTime = new QuietTime(clock, () => tidied++);
   const work = (pieces: number) => {
-    for (let i = 0; i < pieces; i++) rest.worked();
+    for (let i = 0; i < pieces; i++) quietTime.worked();
   };
   return { clock, work, tidied: () => tidied };
 }
