@@ -91,6 +91,24 @@ export function thresholdOf(verbosity: number): LogLevel {
   return (["warning", "notice", "info"] as const)[verbosity] ?? "debug";
 }
 
+/** What decides where messages go and which. */
+export interface LogSettings {
+  /** Everything to stderr. */
+  readonly isToStderr: boolean;
+  /** How lines on stderr look; the system log has its own form. */
+  readonly logFormat: "text" | "json";
+  readonly verbose: number;
+  /** Debug facilities; any of them lets debug messages through. */
+  readonly debug: readonly string[];
+}
+
+/** The least important level that is logged. */
+export function logThreshold(
+  { isToStderr, verbose, debug }: Omit<LogSettings, "logFormat">,
+): LogLevel {
+  return isToStderr || debug.length > 0 ? "debug" : thresholdOf(verbose);
+}
+
 /** How a line looks on stderr. */
 export type LineFormat =
   /** `rpc.statd: message` */

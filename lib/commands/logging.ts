@@ -3,32 +3,14 @@
 import {
   type AdjustableLog,
   isJournal,
-  type LogLevel,
+  type LogSettings,
   type LogSink,
+  logThreshold,
   makeLog,
   stderrSink,
-  thresholdOf,
 } from "../log.ts";
 import { isInBackground } from "../platform/daemonize.ts";
 import { Syslog } from "../platform/syslog.ts";
-
-/** What decides where messages go and which. */
-export interface LogSettings {
-  /** Everything to stderr. */
-  readonly isToStderr: boolean;
-  /** How lines on stderr look; the system log has its own form. */
-  readonly logFormat: "text" | "json";
-  readonly verbose: number;
-  /** Debug facilities; any of them lets debug messages through. */
-  readonly debug: readonly string[];
-}
-
-/** The least important level that is logged. */
-export function logThreshold(
-  { isToStderr, verbose, debug }: Omit<LogSettings, "logFormat">,
-): LogLevel {
-  return isToStderr || debug.length > 0 ? "debug" : thresholdOf(verbose);
-}
 
 /** Opens the log of a program. */
 export function openLog(programName: string, settings: LogSettings): AdjustableLog {

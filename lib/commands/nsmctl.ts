@@ -15,21 +15,21 @@ import {
   COMMON_OPTIONS,
   readArguments,
   Status,
-} from "./nsmctl/command.ts";
-import { completion } from "./nsmctl/completion.ts";
-import { declareRebooted } from "./nsmctl/declare_rebooted.ts";
-import { doctor } from "./nsmctl/doctor.ts";
-import { forget } from "./nsmctl/forget.ts";
-import { commandHelp, overview } from "./nsmctl/help.ts";
-import { list } from "./nsmctl/list.ts";
-import { MACOS_USAGE, readMacosArguments } from "./nsmctl/macos_arguments.ts";
-import { clearHost, listForEver, listOnce } from "./nsmctl/macos_flags.ts";
-import { notify } from "./nsmctl/notify.ts";
-import { configuredStateDirectory } from "./nsmctl/settings.ts";
-import { status } from "./nsmctl/status.ts";
-import { ownTerminal, type Terminal } from "./nsmctl/terminal.ts";
-import { testHost } from "./nsmctl/test_host.ts";
-import { watch } from "./nsmctl/watch.ts";
+} from "../nsmctl/command.ts";
+import { completion } from "../nsmctl/completion.ts";
+import { declareRebooted } from "../nsmctl/declare_rebooted.ts";
+import { doctor } from "../nsmctl/doctor.ts";
+import { forget } from "../nsmctl/forget.ts";
+import { commandHelp, overview } from "../nsmctl/help.ts";
+import { list } from "../nsmctl/list.ts";
+import { MACOS_USAGE, readMacosArguments } from "../nsmctl/macos_arguments.ts";
+import { clearHost, listForEver, listOnce } from "../nsmctl/macos_flags.ts";
+import { notify } from "../nsmctl/notify.ts";
+import { configuredStateDirectory } from "../nsmctl/settings.ts";
+import { status } from "../nsmctl/status.ts";
+import { ownTerminal, type Terminal } from "../nsmctl/terminal.ts";
+import { testHost } from "../nsmctl/reach_host.ts";
+import { watch } from "../nsmctl/watch.ts";
 
 /** The commands in the order of the overview; the last one writes scripts about them all. */
 const STEERING = [list, watch, status, testHost, notify, forget, declareRebooted, doctor];

@@ -15,11 +15,11 @@ import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { isLoggedToStderr, openLog } from "./logging.ts";
-import { showWhatWouldBeNotified } from "./notify_dry_run.ts";
-import { notifyPeers, type Prepared } from "./notify_peers.ts";
-import { prepareToNotify } from "./notify_prepare.ts";
-import { totalMsOf } from "./notify_settings.ts";
-import { complain, print } from "./standard_streams.ts";
+import { showWhatWouldBeNotified } from "../notify/dry_run.ts";
+import { notifyPeers, type Prepared } from "../notify/run.ts";
+import { prepareToNotify } from "../notify/prepare.ts";
+import { totalMsOf } from "../notify/plan.ts";
+import { complain, print } from "../platform/standard_streams.ts";
 
 /** How what the foreground has found out gets to the background: as JSON. */
 const PREPARED_VARIABLE = "NSM_PREPARED";

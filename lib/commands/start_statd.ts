@@ -11,9 +11,9 @@ import { reasonOf } from "../nsm/ports.ts";
 import { startInBackground } from "../platform/daemonize.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
-import { reachDaemon } from "./control_client.ts";
-import { findRunningStatd } from "./running_statd.ts";
-import { complain } from "./standard_streams.ts";
+import { reachDaemon } from "../control/client.ts";
+import { findRunningStatd } from "../control/running_statd.ts";
+import { complain } from "../platform/standard_streams.ts";
 
 /** Several mounts at once must start one daemon. */
 const LOCK_FILE = "/run/rpc.statd.lock";

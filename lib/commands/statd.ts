@@ -13,11 +13,11 @@ import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { isLoggedToStderr, openLog } from "./logging.ts";
-import { notifyArguments } from "./notify_child.ts";
-import { listingArguments } from "./nsmctl/macos_arguments.ts";
-import { findRunningStatd } from "./running_statd.ts";
-import { serveNsm } from "./serve_nsm.ts";
-import { complain, print } from "./standard_streams.ts";
+import { notifyArguments } from "../statd/run_sm_notify.ts";
+import { listingArguments } from "../nsmctl/macos_arguments.ts";
+import { findRunningStatd } from "../control/running_statd.ts";
+import { serveNsm } from "../statd/serve.ts";
+import { complain, print } from "../platform/standard_streams.ts";
 
 /** Runs the daemon to its end; returns the exit status. */
 export async function statd(invocation: Invocation): Promise<number> {

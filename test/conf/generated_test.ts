@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { fillIn, GENERATED } from "../support/documents.ts";
+import { fillIn, GENERATED } from "../documents/main.ts";
 
 const PROJECT = new URL("../../", import.meta.url);
 

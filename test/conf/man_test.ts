@@ -5,7 +5,7 @@ import { COMMANDS, optionsOf } from "../../lib/commands/nsmctl.ts";
 import { SM_NOTIFY_COMMAND_LINE, STATD_COMMAND_LINE } from "../../lib/config/command_lines.ts";
 import { optionForms } from "../../lib/config/flags.ts";
 import type { OptionForm } from "../../lib/config/getopt.ts";
-import { settingsBySection } from "../../lib/config/sections.ts";
+import { settingsBySection } from "../documents/sections.ts";
 
 const FOLDER = new URL("../../conf/", import.meta.url);
 const reading = { permissions: { read: [FOLDER] } };

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { changes, firstLook, type Flags, listing } from "../../lib/commands/nsmctl/macos.ts";
-import { listingArguments, readMacosArguments } from "../../lib/commands/nsmctl/macos_arguments.ts";
+import { changes, firstLook, type Flags, listing } from "../../lib/nsmctl/macos.ts";
+import { listingArguments, readMacosArguments } from "../../lib/nsmctl/macos_arguments.ts";
 import { ADDITION, CHANGES, EMPTY_LISTING, FIRST_LOOK, LISTING } from "../golden/macos_status.ts";
 
 const pure = { permissions: "none" } as const;

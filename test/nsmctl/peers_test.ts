@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { listJson, listText } from "../../lib/commands/nsmctl/list.ts";
-import { addFacts, peerMatcher, PeerTable } from "../../lib/commands/nsmctl/peers.ts";
+import { listJson, listText } from "../../lib/nsmctl/list.ts";
+import { addFacts, peerMatcher, PeerTable } from "../../lib/nsmctl/peers.ts";
 import { FakeTerminal } from "../support/fake_terminal.ts";
 
 const pure = { permissions: "none" } as const;

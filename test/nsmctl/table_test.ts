@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { coloursFor } from "../../lib/commands/nsmctl/colours.ts";
-import { renderTable } from "../../lib/commands/nsmctl/table.ts";
+import { coloursFor } from "../../lib/nsmctl/colours.ts";
+import { renderTable } from "../../lib/nsmctl/table.ts";
 
 const pure = { permissions: "none" } as const;
 const plain = coloursFor(false);

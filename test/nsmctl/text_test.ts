@@ -1,12 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  ageText,
-  filled,
-  jsonText,
-  parseAge,
-  shown,
-  spanText,
-} from "../../lib/commands/nsmctl/text.ts";
+import { ageText, filled, jsonText, parseAge, shown, spanText } from "../../lib/nsmctl/text.ts";
 
 const pure = { permissions: "none" } as const;
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { ReadFile } from "../../lib/commands/nsmctl/read_state.ts";
-import { WatchedPeers } from "../../lib/commands/nsmctl/watched_peers.ts";
+import type { ReadFile } from "../../lib/nsmctl/read_state.ts";
+import { WatchedPeers } from "../../lib/nsmctl/watched_peers.ts";
 
 const pure = { permissions: "none" } as const;
 

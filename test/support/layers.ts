@@ -1,12 +1,13 @@
 /**
  * The layout and its import rule as data, and the check of one file against them. Imports point down
- * or right:
+ * or right; statd/, notify/ and nsmctl/ never import each other:
  *
  * ```
- * main.ts -> commands/ -> config/, platform/, log.ts      leaves
- *                      -> store/ -> nsm/ports.ts
- *                      -> net/ -> rpc/
- *                      -> nsm/ -> protocol/ -> rpc/ -> xdr/
+ * main.ts -> commands/ -> statd/, nsmctl/ -> control/ -> store/, net/ -> platform/
+ *                      -> notify/ ---------------------> store/, net/ -> platform/
+ *                      -> config/, log.ts                                leaves
+ * statd/, control/     -> nsm/ -> protocol/ -> rpc/ -> xdr/, time/
+ * notify/, nsmctl/     -> nsm/notify/ -> nsm/
  * ```
  */
 
@@ -29,36 +30,48 @@ interface Part {
 /** log.ts is a type, so that a test can listen; ports.ts has the interfaces that nsm/ needs. */
 const INTERFACES = ["log.ts", "nsm/ports.ts"];
 
+/** The parts below the programs, and the files beside them. */
+const BASE = ["config", "platform", "store", "net", "nsm", "protocol", "rpc", "xdr", "time"];
+const FILES = ["log.ts", "log_limits.ts", "quote.ts", "deno.json"];
+
 const PARTS: Readonly<Record<string, Part>> = {
   xdr: { values: [], isPure: true },
   rpc: { values: ["xdr"], isPure: true },
   protocol: { values: ["rpc", "xdr"], isPure: true },
+  time: { values: [], types: [...INTERFACES, "rpc"], isPure: true },
   nsm: {
-    values: ["protocol", "rpc", "xdr", "quote.ts"],
+    values: ["protocol", "rpc", "xdr", "time", "quote.ts"],
+    types: ["log.ts", "log_limits.ts"],
+    isPure: true,
+  },
+  "nsm/notify": {
+    values: ["nsm", "protocol", "rpc", "xdr", "time", "quote.ts"],
     types: ["log.ts", "log_limits.ts"],
     isPure: true,
   },
   // ports.ts has the errors that a Store promises, too; the number in the file `state` has one rule;
   // thousands of files are read three times as fast by the C library's calls.
   store: {
-    values: [
-      ...["nsm/ports.ts", "nsm/state_number.ts"],
-      ...["platform/regular_file.ts", "platform/libc.ts", "quote.ts"],
-    ],
+    values: ["nsm/ports.ts", "nsm/state_number.ts", "platform", "quote.ts"],
     types: INTERFACES,
     deno: true,
   },
-  net: { values: ["rpc", "quote.ts"], types: INTERFACES, deno: true },
+  net: { values: ["rpc", "platform", "quote.ts"], types: INTERFACES, deno: true },
   config: { values: ["quote.ts", "deno.json"], types: INTERFACES, deno: ["ini_file.ts"] },
-  platform: { values: ["quote.ts"], types: INTERFACES, deno: true },
+  platform: { values: ["quote.ts"], types: [...INTERFACES, "config/load.ts"], deno: true },
   "log.ts": { values: [], types: ["nsm/ports.ts"], deno: true },
   "log_limits.ts": { values: [], types: INTERFACES, isPure: true },
   "quote.ts": { values: [], isPure: true },
+  control: {
+    values: ["store", "net", "platform", "nsm", "protocol", "rpc", "quote.ts"],
+    types: INTERFACES,
+    deno: true,
+  },
+  statd: { values: ["control", ...BASE, ...FILES], deno: true },
+  notify: { values: ["nsm/notify", ...BASE, ...FILES], deno: true },
+  nsmctl: { values: ["control", "nsm/notify", ...BASE, ...FILES], deno: true },
   commands: {
-    values: [
-      ...["config", "platform", "store", "net", "nsm", "protocol", "rpc", "xdr"],
-      ...["log.ts", "log_limits.ts", "quote.ts", "deno.json"],
-    ],
+    values: ["statd", "notify", "nsmctl", "control", "nsm/notify", ...BASE, ...FILES],
     deno: true,
   },
   "main.ts": { values: ["commands", "config", "platform"], deno: true },
@@ -69,7 +82,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "@std/ini": /^lib\/config\/ini_file\.ts$/,
   "@std/cli": /^lib\/config\/flags\.ts$/,
   "@std/log": /^lib\/log\.ts$/,
-  "@std/path": /^lib\/(?:store|commands)\//,
+  "@std/path": /^lib\/(?:store|commands|statd|notify|nsmctl|control)\//,
   "@std/assert": /^test\//,
 };
 
@@ -146,6 +159,7 @@ function* partFaults(path: string, text: string, code: string): Generator<Fault>
 
 /** `xdr` for lib/xdr/types.ts, `log.ts` for lib/log.ts, `main.ts` and `deno.json` for themselves. */
 function partOf(path: string): string {
+  if (path.startsWith("lib/nsm/notify/")) return "nsm/notify";
   return path.replace(/^lib\//, "").split("/")[0]!;
 }
 

@@ -1,7 +1,7 @@
 /** The whole status monitor behind its dispatcher, on a state directory of its own, with a world of fakes. */
 
 import { loadStatdSettings } from "../../lib/config/load.ts";
-import { makeMonitor, type Monitor } from "../../lib/commands/monitor.ts";
+import { makeMonitor, type Monitor } from "../../lib/statd/monitor.ts";
 import type { CallPeer } from "../../lib/nsm/ports.ts";
 import { PMAP_PROG } from "../../lib/protocol/portmap.ts";
 import { RpcError } from "../../lib/rpc/errors.ts";

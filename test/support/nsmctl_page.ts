@@ -1,8 +1,8 @@
 /** The part of nsmctl's manual page that lists its commands, in mdoc(7). */
 
-import type { Command } from "../../lib/commands/nsmctl/command.ts";
-import { manItem, manList } from "../../lib/config/man_page.ts";
-import { mdocArgument, mdocText } from "../../lib/config/mdoc.ts";
+import type { Command } from "../../lib/nsmctl/command.ts";
+import { manItem, manList } from "../documents/man_page.ts";
+import { mdocArgument, mdocText } from "../documents/mdoc.ts";
 
 /** One entry for each command: what it does, its options, and an example. */
 export function manCommands(commands: readonly Command[]): string {

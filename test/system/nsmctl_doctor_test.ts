@@ -1,8 +1,8 @@
 /** Every finding of `nsmctl doctor`, with the condition there for real, and no other finding beside it. */
 
 import { assertEquals } from "@std/assert";
-import type { FindingName } from "../../lib/commands/nsmctl/doctor/finding.ts";
-import { FINDINGS } from "../../lib/commands/nsmctl/doctor/finding.ts";
+import type { FindingName } from "../../lib/nsmctl/doctor/finding.ts";
+import { FINDINGS } from "../../lib/nsmctl/doctor/finding.ts";
 import { NsmctlHost, OUR_NSMCTL, OWN_ADDRESS } from "../support/nsmctl_host.ts";
 import type { TestHost } from "../support/namespace.ts";
 import { eventually } from "../support/patience.ts";

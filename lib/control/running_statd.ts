@@ -1,0 +1,39 @@
+/** Whether a status monitor serves on this host already. */
+
+import { openDatagramSocket } from "../net/udp.ts";
+import { connectStream } from "../net/tcp.ts";
+import { findPort } from "../nsm/port_lookup.ts";
+import { randomNumbers, systemClock } from "../platform/clock.ts";
+import { nsmV1, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
+import { PeerCalls } from "../net/peer_calls.ts";
+
+const LOCALHOST = "127.0.0.1";
+
+/**
+ * How long each of the two questions may take, in ms. A start is delayed by that much where something
+ * is registered that does not answer.
+ */
+const PROBE_TIMEOUT_MS = 1_000;
+
+/** Where a status monitor answers, as text for people; nothing where none does. */
+export async function findRunningStatd(): Promise<string | undefined> {
+  const { startTimer } = systemClock;
+  const socket = openDatagramSocket({ address: LOCALHOST, port: 0 }, startTimer);
+  const calls = new PeerCalls(socket, connectStream, { startTimer, randomXid: randomNumbers() });
+  try {
+    // TCP first: it says at once that nobody is there.
+    for (const transport of ["tcp", "udp"] as const) {
+      const wanted = { program: SM_PROG, version: SM_VERS, transport };
+      const port = await findPort(calls, wanted, LOCALHOST, PROBE_TIMEOUT_MS);
+      if (port === undefined) continue;
+      const to = { address: LOCALHOST, port };
+      await calls.call(nsmV1, "SM_NULL", undefined, to, transport, PROBE_TIMEOUT_MS);
+      return `Program ${SM_PROG} answers on ${transport} port ${port} of ${LOCALHOST}`;
+    }
+  } catch {
+    // No rpcbind, or a registration that nobody stands behind: we may start.
+  } finally {
+    await calls.close();
+  }
+  return undefined;
+}

@@ -1,0 +1,14 @@
+/** UDP sockets as the programs open them: with system calls of our own for what the runtime is slow at. */
+
+import { type DatagramOptions, openDatagramSocket } from "./udp.ts";
+import { withDatagramCalls } from "../platform/datagram_calls.ts";
+import type { DatagramSocket, StartTimer } from "../rpc/transport.ts";
+
+/**
+ * Opens a UDP socket.
+ *
+ * @throws {TransportError} When the address or port cannot be had.
+ */
+export function openUdpSocket(options: DatagramOptions, startTimer: StartTimer): DatagramSocket {
+  return openDatagramSocket(options, startTimer, withDatagramCalls);
+}

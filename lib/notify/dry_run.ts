@@ -1,0 +1,75 @@
+/** What sm-notify would do, without doing it: nothing is moved, written or sent. */
+
+import type { SmNotifySettings } from "../config/settings.ts";
+import type { Log } from "../log.ts";
+import { announcementsOf } from "../nsm/notify/notify_list.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import type { NotifyRecord, PeerFacts } from "../nsm/ports.ts";
+import { quote } from "../quote.ts";
+import { RealFileSystem } from "../store/file_system.ts";
+import { layoutOf } from "../store/layout.ts";
+import { NotifyRun } from "../store/notify_run.ts";
+import { openPeerMemory } from "../store/peer_memory.ts";
+import { recordFiles } from "../store/record_directory.ts";
+import { isSelected, requireOnly } from "./plan.ts";
+import { write } from "../platform/standard_streams.ts";
+
+/** Prints whom a run would tell what, in the order in which it would begin. */
+export function showWhatWouldBeNotified(settings: SmNotifySettings, log: Log): void {
+  const { stateDirectoryPath } = settings;
+  const run = new NotifyRun(stateDirectoryPath, "", log);
+  const stateNumber = run.nextStateNumber;
+  const memory = openPeerMemory(stateDirectoryPath, { log, mayCompact: false }).load();
+  const records = recordsOf(stateDirectoryPath, log);
+  requireOnly(settings, records, log);
+  const all = records.filter((record) => isSelected(settings, record));
+  for (const record of all.sort((a, b) => b.modifiedAt - a.modifiedAt)) {
+    const facts = memory.get(nameKey(record.monName));
+    const names = settings.outgoingAddr.length > 0 ? settings.outgoingAddr : [record.myName];
+    const announced = announcementsOf(names).map(({ name }) => name);
+    write(
+      Deno.stdout,
+      settings.json
+        ? jsonLine(record, announced, facts, stateNumber)
+        : textLine(record, announced, facts, stateNumber),
+    );
+  }
+}
+
+/** What a run would load: the records of both lists, each once. */
+export function recordsOf(stateDirectory: string, log: Log): NotifyRecord[] {
+  const fs = new RealFileSystem();
+  const { monitorList, notifyList } = layoutOf(stateDirectory);
+  const found = new Map<string, NotifyRecord>();
+  for (const directory of [notifyList, monitorList]) {
+    for (const { name: fileName, path, records } of recordFiles(fs, directory, log)) {
+      const modifiedAt = fs.facts(path)?.modifiedAt ?? 0;
+      for (const { monName, myName } of records) {
+        const key = JSON.stringify([fileName, monName, myName]);
+        found.set(key, { fileName, monName, myName, modifiedAt });
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+function textLine(
+  { fileName }: NotifyRecord,
+  announced: readonly string[],
+  facts: PeerFacts | undefined,
+  stateNumber: number,
+): string {
+  const known = facts === undefined ? "" : ` (known at ${facts.addresses.map(quote).join(", ")})`;
+  const names = announced.map(quote).join(", then ");
+  return `Would tell ${quote(fileName)}${known} that ${names} has state ${stateNumber}\n`;
+}
+
+function jsonLine(
+  { fileName, myName }: NotifyRecord,
+  announced: readonly string[],
+  facts: PeerFacts | undefined,
+  state: number,
+): string {
+  const known = facts?.addresses ?? [];
+  return `${JSON.stringify({ name: fileName, my_name: myName, announced, known, state })}\n`;
+}

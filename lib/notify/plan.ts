@@ -1,0 +1,67 @@
+/** What sm-notify's settings mean to a run. Pure. */
+
+import type { SmNotifySettings } from "../config/settings.ts";
+import type { Log } from "../log.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import type { NotifyRecord } from "../nsm/ports.ts";
+import { quote } from "../quote.ts";
+import {
+  readRetrySchedule,
+  RETRY_SCHEDULES,
+  type RetrySchedule,
+} from "../nsm/notify/retry_schedule.ts";
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+
+/** When peers are tried again. */
+export function scheduleOf({ retrySchedule }: SmNotifySettings): RetrySchedule {
+  return readRetrySchedule(retrySchedule) ?? RETRY_SCHEDULES["linux"]!;
+}
+
+/**
+ * When a run gives up, in ms from its start; Infinity is never. A schedule brings its own end, which the
+ * retry time replaces where somebody has set it; the deadline holds in any case.
+ */
+export function totalMsOf(settings: SmNotifySettings, isRetryTimeSet: boolean): number {
+  const { retryTime, deadline } = settings;
+  const retryMs = retryTime === 0 ? Infinity : retryTime * MINUTE_MS;
+  const totalMs = isRetryTimeSet ? retryMs : scheduleOf(settings).totalMs;
+  return Math.min(totalMs, deadline === undefined ? Infinity : deadline * SECOND_MS);
+}
+
+/**
+ * Complains of peers to which a run is restricted, and which nobody monitors.
+ *
+ * @throws {Error} When that is so of all.
+ */
+export function requireOnly(
+  settings: SmNotifySettings,
+  records: readonly NotifyRecord[],
+  log: Log,
+): void {
+  const isKnown = (peer: string) =>
+    records.some((record) => isSelected({ ...settings, only: [peer] }, record));
+  const unknown = settings.only.filter((peer) => !isKnown(peer));
+  if (unknown.length === 0) return;
+  const names = unknown.map(quote).join(", ");
+  const what = `Nobody to notify is called ${names}; --dry-run lists everybody`;
+  if (unknown.length === settings.only.length) throw new Error(what);
+  log.warning(what);
+}
+
+/** Whether a record is one of those to which a run is restricted. */
+export function isSelected(
+  { only }: SmNotifySettings,
+  { fileName, monName }: NotifyRecord,
+): boolean {
+  if (only.length === 0) return true;
+  const wanted = only.map(nameKey);
+  return wanted.includes(nameKey(fileName)) || wanted.includes(nameKey(monName));
+}
+
+/** What tells one life of the host from another: the kernel's boot id, and what a container adds. */
+export function lifeOf({ instanceId }: SmNotifySettings, bootId: string | undefined): string {
+  // deno-lint-ignore no-control-regex -- it is written as a line of a file
+  return [bootId ?? "", instanceId].join(" ").replaceAll(/[\x00-\x1f\x7f]/g, "_").trim();
+}

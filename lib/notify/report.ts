@@ -1,0 +1,142 @@
+/**
+ * What sm-notify tells people and programs while it runs: a live line on a terminal, summary lines in the
+ * log elsewhere, and lines of JSON.
+ */
+
+import type { Log } from "../log.ts";
+import type { NotifyCounts, NotifyReport } from "../nsm/notify/notify_outcome.ts";
+import type { Clock } from "../nsm/ports.ts";
+import type { LiveLine } from "./live_line.ts";
+
+/** How often the live line is drawn, in ms: as often as an eye can follow. */
+const LIVE_MS = 200;
+/** Parts of all peers at which a summary is logged; the end always is one. */
+const MILESTONES = [0.5, 0.9];
+/** When a summary is logged while somebody is still to be told, in ms from the start; then doubled. */
+const FIRST_SUMMARY_MS = 60_000;
+
+/** What a report is about. */
+export interface ReportParts {
+  readonly counts: () => NotifyCounts;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** When the run gives up, in ms from its start; Infinity is never. */
+  readonly totalMs: number;
+  /** Takes the place of summaries on the way, where there is a terminal. */
+  readonly line: LiveLine | undefined;
+}
+
+/** Reports on one run. */
+export class ProgressReport {
+  readonly #parts: ReportParts;
+  readonly #startedAt: number;
+  #milestones = [...MILESTONES];
+  #cancelTimers: (() => void)[] = [];
+
+  constructor(parts: ReportParts) {
+    this.#parts = parts;
+    this.#startedAt = parts.clock.now();
+  }
+
+  start(stateNumber: number): void {
+    const { total } = this.#parts.counts();
+    this.#parts.log.notice(`Notifying ${peers(total)} of state ${stateNumber}`);
+    const { line } = this.#parts;
+    if (line === undefined) this.#after(FIRST_SUMMARY_MS);
+    else this.#every(LIVE_MS, () => line.show(this.#live()));
+  }
+
+  /** To be called for each peer that is settled. */
+  settled(): void {
+    const { told, total } = this.#parts.counts();
+    const [next] = this.#milestones;
+    if (next === undefined || told < next * total || told === total) return;
+    this.#milestones = this.#milestones.filter((milestone) => told < milestone * total);
+    if (this.#parts.line === undefined) this.#parts.log.info(this.#summary());
+  }
+
+  end(): void {
+    for (const cancel of this.#cancelTimers) cancel();
+    this.#parts.line?.hide();
+    this.#parts.log.notice(this.#summary());
+  }
+
+  #every(ms: number, action: () => void): void {
+    const again = () => {
+      action();
+      this.#cancelTimers = [this.#parts.clock.startTimer(ms, again)];
+    };
+    this.#cancelTimers = [this.#parts.clock.startTimer(ms, again)];
+  }
+
+  #after(ms: number): void {
+    const { clock, log } = this.#parts;
+    this.#cancelTimers = [clock.startTimer(ms, () => {
+      log.notice(this.#summary());
+      this.#after(this.#elapsedMs);
+    })];
+  }
+
+  get #elapsedMs(): number {
+    return this.#parts.clock.now() - this.#startedAt;
+  }
+
+  #live(): string {
+    const { counts, totalMs } = this.#parts;
+    const { total, told, failing, forgotten } = counts();
+    const seconds = this.#elapsedMs / 1000;
+    const rate = told / seconds;
+    const left = total - told - forgotten;
+    const parts = [
+      `${told} of ${peers(total)} told`,
+      `${left - failing} waiting`,
+      `${failing} failing`,
+      `${rate.toFixed(rate < 10 ? 1 : 0)}/s`,
+    ];
+    if (totalMs !== Infinity) parts.push(`${duration(totalMs / 1000 - seconds)} left to try`);
+    return parts.join(", ");
+  }
+
+  #summary(): string {
+    const { total, told, forgotten, gaveUp, failing } = this.#parts.counts();
+    const left = total - told - forgotten - gaveUp;
+    const more = [
+      forgotten > 0 ? `, ${forgotten} forgotten` : "",
+      gaveUp > 0 ? `, ${gaveUp} not reached` : "",
+      left > 0 ? `, ${left} left of which ${failing} do not answer` : "",
+    ];
+    return `Told ${told} of ${peers(total)} in ${duration(this.#elapsedMs / 1000)}${more.join("")}`;
+  }
+}
+
+function peers(count: number): string {
+  return count === 1 ? "1 peer" : `${count} peers`;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 10) return `${Math.max(0, seconds).toFixed(1)} s`;
+  return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
+}
+
+/** One peer's result as a line of JSON. */
+export function reportLine(report: NotifyReport): string {
+  const { record, outcome, address, transport, attempts, elapsedMs, fault } = report;
+  return `${
+    JSON.stringify({
+      name: record.fileName,
+      my_name: record.myName,
+      outcome,
+      address: address ?? null,
+      transport: transport ?? null,
+      attempts,
+      elapsed_ms: Math.round(elapsedMs),
+      last_error: fault ?? null,
+    })
+  }\n`;
+}
+
+/** The result of a run as a line of JSON. */
+export function summaryLine(counts: NotifyCounts, stateNumber: number): string {
+  const { total, told, forgotten, gaveUp } = counts;
+  return `${JSON.stringify({ state: stateNumber, total, told, forgotten, gave_up: gaveUp })}\n`;
+}

@@ -1,0 +1,171 @@
+/** What sm-notify does in the background: sockets, the privilege drop, and the run itself. */
+
+import type { SmNotifySettings } from "../config/settings.ts";
+import type { Log } from "../log.ts";
+import { hostsFileFirst, systemNameFiles } from "../net/hosts_file.ts";
+import { asksNameServers, QuickDns, systemDns } from "../net/quick_dns.ts";
+import { hostResolver } from "../net/resolver.ts";
+import { Notifier } from "../nsm/notify/notifier.ts";
+import type { NotifyCounts, NotifyReport } from "../nsm/notify/notify_outcome.ts";
+import { type Announcement, announcementsOf } from "../nsm/notify/notify_list.ts";
+import type { NotifyRecord, Resolver } from "../nsm/ports.ts";
+import { systemClock as clock } from "../platform/clock.ts";
+import { tellReady } from "../platform/daemonize.ts";
+import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { revokePermissions } from "../platform/permissions.ts";
+import { dropPrivileges } from "../platform/privileges.ts";
+import { onSignals } from "../platform/signals.ts";
+import { layoutOf } from "../store/layout.ts";
+import { NotifyRun } from "../store/notify_run.ts";
+import { openNotifyStore } from "../store/notify_store.ts";
+import { openPeerMemory } from "../store/peer_memory.ts";
+import { LiveLine, logAbove } from "./live_line.ts";
+import { ProgressReport, reportLine, summaryLine } from "./report.ts";
+import { isSelected, scheduleOf } from "./plan.ts";
+import { SourceOpener, type SourcePlan } from "./sources.ts";
+import { write } from "../platform/standard_streams.ts";
+
+/** What was found out and done before. */
+export interface Prepared {
+  readonly stateNumber: number;
+  readonly sources: readonly SourcePlan[];
+  /** The life of the host that the run belongs to. */
+  readonly life: string;
+}
+
+/** What a run is started with. */
+export interface RunParts {
+  readonly settings: SmNotifySettings;
+  readonly prepared: Prepared;
+  /** The notify list, if it was read already. */
+  readonly records?: readonly NotifyRecord[];
+  /** When to give up, in ms; Infinity is never. */
+  readonly totalMs: number;
+  readonly isInBackground: boolean;
+  readonly log: Log;
+}
+
+/** What the program leaves of a file's permissions, as nfs-utils sets it: nothing for others. */
+const UMASK = 0o007;
+
+/**
+ * How long the line for look-ups may be, and how long somebody stands in it, in ms: a peer whose name is
+ * slow has nothing better to do.
+ */
+const LOOKUPS = { lineMax: 100_000, timeLimitMs: 60_000 };
+
+/** Notifies everybody on the list; returns the exit status. */
+export async function notifyPeers(parts: RunParts): Promise<number> {
+  const { settings, prepared, isInBackground, log } = parts;
+  const { stateDirectoryPath } = settings;
+  const run = new NotifyRun(stateDirectoryPath, prepared.life, log);
+  run.hold();
+  const opener = new SourceOpener(settings.outgoingPort, log);
+  const sources = opener.open(prepared.sources);
+  Deno.umask(UMASK);
+  const drop = dropPrivileges(layoutOf(stateDirectoryPath).monitorList);
+  for (const warning of drop.warnings) log.warning(warning);
+  revokePermissions({ mayRunPrograms: false });
+  if (isInBackground) tellReady();
+
+  const stop = new AbortController();
+  onSignals({ stop: () => stop.abort() }, stop.signal);
+  const counts = await runNotifier(parts, sources, stop.signal);
+  if (settings.json) write(Deno.stdout, summaryLine(counts, prepared.stateNumber));
+  // A run that was stopped, or restricted to some peers, has not come to its end.
+  if (!stop.signal.aborted && settings.only.length === 0) run.finish();
+  return counts.gaveUp === 0 ? 0 : 1;
+}
+
+async function runNotifier(
+  { settings, prepared, records, totalMs, isInBackground, log: plainLog }: RunParts,
+  sources: ReturnType<SourceOpener["open"]>,
+  signal: AbortSignal,
+): Promise<NotifyCounts> {
+  const { stateDirectoryPath, sendUsingTcp, peerPort, json } = settings;
+  const { stateNumber } = prepared;
+  const line = isInBackground ? undefined : liveLine();
+  const log = line !== undefined && settings.noSyslog ? logAbove(line, plainLog) : plainLog;
+  const names = prepared.sources.flatMap(({ name }) => name === undefined ? [] : [name]);
+  const store = openNotifyStore(stateDirectoryPath, { log });
+  const chosen = (records ?? store.load()).filter((record) => isSelected(settings, record));
+  const announcements = announcementsByName(names);
+  const onSettled = (report: NotifyReport) => {
+    progress.settled();
+    if (!json) return;
+    if (Deno.stdout.isTerminal()) line?.hide();
+    write(Deno.stdout, reportLine(report));
+  };
+  const notifier = new Notifier(
+    {
+      clock,
+      resolver: onDemand(namesForMany),
+      store,
+      memory: openPeerMemory(stateDirectoryPath, { log, mayCompact: false, clock }),
+      sources,
+      log,
+      random: Math.random,
+      onSettled,
+    },
+    {
+      stateNumber,
+      schedule: scheduleOf(settings),
+      totalMs,
+      announcements,
+      preferTcp: sendUsingTcp,
+      peerPort,
+    },
+    chosen,
+  );
+  const progress = new ProgressReport({
+    counts: () => notifier.counts,
+    clock,
+    log,
+    totalMs,
+    line,
+  });
+  progress.start(stateNumber);
+  const counts = await notifier.run(signal);
+  progress.end();
+  return counts;
+}
+
+/** The line in which people see how far the run is, where they sit at a terminal. */
+function liveLine(): LiveLine | undefined {
+  if (!Deno.stderr.isTerminal()) return undefined;
+  return new LiveLine((text) => write(Deno.stderr, text));
+}
+
+/** What is announced to a record's peer: own names, or the record's; thousands of records share one. */
+function announcementsByName(names: readonly string[]) {
+  const known = new Map<string, Announcement[]>();
+  return ({ myName }: NotifyRecord): Announcement[] => {
+    let announcements = known.get(myName);
+    if (announcements === undefined) {
+      announcements = announcementsOf(names.length > 0 ? names : [myName]);
+      known.set(myName, announcements);
+    }
+    return announcements;
+  };
+}
+
+/** A resolver that is made when the first name is asked for: most lists are all addresses. */
+function onDemand(make: () => Resolver): Resolver {
+  let made: Resolver | undefined;
+  const resolver = () => made ??= make();
+  return {
+    addressesOf: (name) => resolver().addressesOf(name),
+    nameOf: (address) => resolver().nameOf(address),
+  };
+}
+
+/**
+ * Names for thousands of peers at once: from the hosts file, then from name servers without a thread for
+ * each question, then as the C library does it.
+ */
+function namesForMany(): Resolver {
+  const complete = hostResolver({ addressesOfName, nameOfAddress }, clock, LOOKUPS);
+  const nsswitch = systemNameFiles.nsswitch();
+  const quick = asksNameServers(nsswitch) ? new QuickDns(complete, systemDns, clock) : complete;
+  return hostsFileFirst(quick, systemNameFiles);
+}

@@ -1,0 +1,209 @@
+/** The sockets that sm-notify sends from, and the names that belong to them. */
+
+import { parsePortBlacklist, parseServices } from "../net/services.ts";
+import { connectFrom } from "../net/bound_stream.ts";
+import { hostResolver, type NameFunctions } from "../net/resolver.ts";
+import { type GivenAwayPorts, openReservedSocket, reservedPorts } from "../net/reserved_port.ts";
+import type { Log } from "../log.ts";
+import { normaliseAddress } from "../rpc/address.ts";
+import { coarseTimers } from "../time/coarse_timers.ts";
+import { type CallPeer, type Clock, reasonOf, type Resolver } from "../nsm/ports.ts";
+import { randomNumbers, systemClock } from "../platform/clock.ts";
+import { setReceiveBuffer } from "../platform/socket_options.ts";
+import { streamCalls } from "../platform/stream_calls.ts";
+import { isIpv6 } from "../protocol/universal_address.ts";
+import { quote } from "../quote.ts";
+import type { ClientParts } from "../rpc/client.ts";
+import { type Connect, type DatagramSocket, TransportError } from "../rpc/transport.ts";
+import { PeerCalls } from "../net/peer_calls.ts";
+import { openUdpSocket } from "../net/udp_socket.ts";
+
+/** A source as it is handed from the starter to the background. */
+export interface SourcePlan {
+  /** The name to announce; the record's my_name where there is none. */
+  readonly name?: string;
+  /** Addresses to bind, at most one of each family. */
+  readonly addresses: readonly string[];
+}
+
+/** Both families at once; where there is no IPv6, the other one. */
+const EVERY_ADDRESS = "::";
+const EVERY_IPV4_ADDRESS = "0.0.0.0";
+
+/**
+ * Room for the answers of some thousand peers that answer while this process does something else, in
+ * bytes; the system's default has room for 250.
+ */
+const RECEIVE_BUFFER_BYTES = 4 << 20;
+
+/**
+ * How long the name of an own address is waited for, in ms: nobody is told meanwhile, and a question that
+ * got lost is asked again after 5 s only (resolv.conf(5), timeout).
+ */
+export const OWN_NAME_LIMIT_MS = 2_000;
+
+/** The name service for what `-v` says, from the C library's functions. */
+export function ownNames(functions: NameFunctions, clock: Clock): Resolver {
+  const { addressesOf } = hostResolver(functions, clock);
+  const { nameOf } = hostResolver(functions, clock, { timeLimitMs: OWN_NAME_LIMIT_MS });
+  return { addressesOf, nameOf };
+}
+
+/**
+ * Finds the name and the addresses of each `-v`; without any, the one source is everything.
+ *
+ * @throws {Error} When a name stands for no address.
+ */
+export async function planSources(
+  texts: readonly string[],
+  resolver: Resolver,
+  log: Log,
+): Promise<SourcePlan[]> {
+  if (texts.length === 0) return [{ addresses: [] }];
+  return await Promise.all(texts.map(async (text): Promise<SourcePlan> => {
+    const address = normaliseAddress(text);
+    if (address !== undefined) {
+      const found = await resolver.nameOf(address);
+      if (found.outcome === "found") return { name: found.value, addresses: [address] };
+      // Deviation: nfs-utils ends here; an address is a name too, and the one that peers may know.
+      log.warning(`${quote(text)} has no name, so it is announced itself: ${found.reason}`);
+      return { name: text, addresses: [address] };
+    }
+    const found = await resolver.addressesOf(text);
+    if (found.outcome !== "found") {
+      throw new Error(
+        `Invalid bind address or port for RPC socket: ${quote(text)}: ${found.reason}`,
+      );
+    }
+    const { addresses } = found.value;
+    const chosen = [
+      addresses.find((address) => !isIpv6(address)),
+      addresses.find((address) => isIpv6(address)),
+    ];
+    return { name: text, addresses: chosen.filter((address) => address !== undefined) };
+  }));
+}
+
+/** Opens the sources, on a given port or on reserved ones; to be done before the privilege drop. */
+export class SourceOpener {
+  readonly #port: number | undefined;
+  readonly #log: Log;
+  readonly #parts: ClientParts = {
+    startTimer: coarseTimers(systemClock),
+    randomXid: randomNumbers(),
+  };
+  /** By own address, which several names may share. */
+  readonly #calls = new Map<string, PeerCalls>();
+  #givenAway: GivenAwayPorts | undefined;
+
+  /** Port 0 is any. */
+  constructor(port: number | undefined, log: Log) {
+    this.#port = port;
+    this.#log = log;
+  }
+
+  /**
+   * Opens the sources. One without an address of a peer's family sends there from that of another one,
+   * since each of their names is to reach every peer.
+   *
+   * @throws {TransportError} When an address cannot be bound.
+   */
+  open(plans: readonly SourcePlan[]): CallPeer[] {
+    const all = plans.flatMap(({ addresses }) => addresses);
+    return plans.map(({ addresses }) => {
+      if (addresses.length === 0) return this.#callsFromEverywhere();
+      const own = (isOfFamily: (address: string) => boolean) => {
+        const address = [...addresses, ...all].find(isOfFamily);
+        return address === undefined ? undefined : this.#callsFrom(address);
+      };
+      return byFamily(own((address) => !isIpv6(address)), own(isIpv6));
+    });
+  }
+
+  #callsFromEverywhere(): CallPeer {
+    try {
+      return this.#callsFrom(EVERY_ADDRESS);
+    } catch (error) {
+      this.#log.debug(() => `Without IPv6: ${reasonOf(error)}`);
+      return this.#callsFrom(EVERY_IPV4_ADDRESS);
+    }
+  }
+
+  #callsFrom(address: string): PeerCalls {
+    let calls = this.#calls.get(address);
+    if (calls === undefined) {
+      const socket = this.#socket(address);
+      this.#enlargeBuffer(socket.local.port);
+      calls = new PeerCalls(socket, this.#connectFrom(address), this.#parts);
+      this.#calls.set(address, calls);
+    }
+    return calls;
+  }
+
+  /** Connections leave from ports as the socket's is, several from one port. */
+  #connectFrom(address: string): Connect {
+    const { startTimer } = systemClock;
+    const ports = () => this.#port === undefined ? this.#reservedPorts() : [this.#port];
+    return connectFrom({ address, ports, calls: streamCalls, startTimer });
+  }
+
+  #reservedPorts(): number[] {
+    return reservedPorts(this.#givenAwayPorts(), this.#parts.randomXid());
+  }
+
+  #givenAwayPorts(): GivenAwayPorts {
+    return this.#givenAway ??= givenAwayPorts();
+  }
+
+  #socket(address: string): DatagramSocket {
+    const { startTimer } = systemClock;
+    if (this.#port !== undefined) {
+      return openUdpSocket({ address, port: this.#port }, startTimer);
+    }
+    const randomNumber = this.#parts.randomXid;
+    const { socket, note } = openReservedSocket({
+      address,
+      givenAway: this.#givenAwayPorts(),
+      randomNumber,
+      startTimer,
+    }, openUdpSocket);
+    if (note !== undefined) this.#log.warning(note);
+    return socket;
+  }
+
+  #enlargeBuffer(port: number): void {
+    try {
+      setReceiveBuffer(port, RECEIVE_BUFFER_BYTES);
+    } catch (error) {
+      this.#log.debug(() => `Cannot enlarge the receive buffer: ${reasonOf(error)}`);
+    }
+  }
+}
+
+/** Calls from the own address of the same family. */
+function byFamily(ipv4: PeerCalls | undefined, ipv6: PeerCalls | undefined): CallPeer {
+  return {
+    call: (program, name, args, to, transport, timeoutMs) => {
+      const calls = isIpv6(to.address) ? ipv6 : ipv4;
+      if (calls !== undefined) return calls.call(program, name, args, to, transport, timeoutMs);
+      const reason = "there is no own address of its family";
+      return Promise.reject(new TransportError("send to", to, reason));
+    },
+  };
+}
+
+/** The ports that this machine's administrator has given away. */
+function givenAwayPorts(): GivenAwayPorts {
+  const read = (path: string) => {
+    try {
+      return Deno.readTextFileSync(path);
+    } catch {
+      return ""; // most systems have no blacklist
+    }
+  };
+  const services = parseServices(read("/etc/services")).map(({ port }) => port);
+  return {
+    services: new Set(services),
+    blacklist: parsePortBlacklist(read("/etc/bindresvport.blacklist")),
+  };
+}

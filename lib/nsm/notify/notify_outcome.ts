@@ -1,0 +1,32 @@
+/** What came of notifying, for those who report it. */
+
+import { quote } from "../../quote.ts";
+import type { NotifyRecord } from "../ports.ts";
+
+/** What became of one record. */
+export interface NotifyReport {
+  readonly record: NotifyRecord;
+  readonly outcome: "told" | "gave up" | "forgotten";
+  /** Where it was told, or tried last. */
+  readonly address: string | undefined;
+  readonly transport: "udp" | "tcp" | undefined;
+  readonly attempts: number;
+  readonly elapsedMs: number;
+  readonly fault: string | undefined;
+}
+
+/** How far a run has come. */
+export interface NotifyCounts {
+  readonly total: number;
+  readonly told: number;
+  /** Taken from the list by somebody else. */
+  readonly forgotten: number;
+  readonly gaveUp: number;
+  /** Tried at least once, without success so far. */
+  readonly failing: number;
+}
+
+/** A name in a line that scripts may look for: without quotes, but as harmless as with them. */
+export function shown(name: string): string {
+  return quote(name).replace(/^"(.*)"(…?)$/, "$1$2");
+}

@@ -1,0 +1,64 @@
+/** `nsmctl declare-rebooted`: has the locks of a host dropped that will never come back. */
+
+import { nameKey } from "../nsm/host_name.ts";
+import { reachDaemon } from "../control/client.ts";
+import { type Command, Status } from "./command.ts";
+import type { Peer } from "./peers.ts";
+import { unreachable } from "./read_state.ts";
+import { readRoster } from "./roster.ts";
+import { plural } from "./status.ts";
+import { shown } from "./text.ts";
+import { ownUser } from "./user.ts";
+
+export const declareRebooted: Command = {
+  name: "declare-rebooted",
+  summary: "Have the locks dropped of a host that will never come back.",
+  operands: "HOST",
+  operandsMin: 1,
+  operandsMax: 1,
+  options: [{ letter: "y", long: "yes", help: "Do not ask." }],
+  details: [
+    "The lock manager is told what it would be told if HOST had rebooted. If HOST still runs, its " +
+    "locks are lost while it believes to hold them: files may be damaged.",
+    "Exit status: 0; 1 if it is not monitored, the lock manager did not take it, or the answer " +
+    "was no; 3 if no daemon runs.",
+  ],
+  example: "nsmctl declare-rebooted old-client.example.net",
+  takesPeers: true,
+  async run(given, { terminal, programName, stateDirectoryPath }) {
+    const peer = given.operands[0]!;
+    const complain = (text: string, status: number) => {
+      terminal.complain(`${programName}: ${text}`);
+      return status;
+    };
+    if (!given.has("yes")) {
+      const key = nameKey(peer);
+      const isMeant = (one: Peer) => one.isMonitored && nameKey(one.monName) === key;
+      const { peers, isLive } = await readRoster(stateDirectoryPath, isMeant);
+      if (isLive) { // otherwise there is nothing to ask about, as is said below
+        if (peers.length === 0) return complain(`${shown(peer)} is not monitored`, Status.PROBLEM);
+        const question = `Have all locks of ${shown(peer)} dropped, as if it had rebooted?`;
+        const answer = terminal.confirm(question);
+        if (answer === undefined) return complain("say --yes to do this", Status.PROBLEM);
+        if (!answer) return Status.PROBLEM;
+      }
+    }
+    const reached = await reachDaemon(stateDirectoryPath);
+    if (reached.outcome === "absent") {
+      return complain("no daemon runs that could tell the lock manager", Status.NOT_RUNNING);
+    }
+    if (reached.outcome === "failed") throw unreachable(stateDirectoryPath, reached.reason);
+    using daemon = reached.daemon;
+    const { count = 0, told = 0, failed = [] } = await daemon.ask({
+      command: "declareRebooted",
+      peer,
+      by: ownUser(),
+    });
+    if (count === 0) return complain(`${shown(peer)} is not monitored`, Status.PROBLEM);
+    for (const reason of failed) {
+      complain(`the lock manager was not told yet, it is tried again: ${reason}`, Status.PROBLEM);
+    }
+    terminal.print(`Told the lock manager for ${told} of ${plural(count, "request")}.\n`);
+    return told === count ? Status.OK : Status.PROBLEM;
+  },
+};

@@ -1,0 +1,137 @@
+/** `nsmctl forget`: takes peers off both lists by hand. */
+
+import { normaliseAddress } from "../rpc/address.ts";
+import { makeLog, stderrSink } from "../log.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import { hostResolver } from "../net/resolver.ts";
+import { systemClock } from "../platform/clock.ts";
+import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { lockDirectory } from "../store/directory_lock.ts";
+import { openMonitorStore } from "../store/file_store.ts";
+import { layoutOf } from "../store/layout.ts";
+import { openNotifyStore } from "../store/notify_store.ts";
+import { reachDaemon } from "../control/client.ts";
+import { type Command, type Given, Status } from "./command.ts";
+import { dropToOwner } from "./edit_state.ts";
+import { listText } from "./list.ts";
+import type { Peer } from "./peers.ts";
+import { unreachable } from "./read_state.ts";
+import { readRoster } from "./roster.ts";
+import type { Session } from "./session.ts";
+import { plural } from "./status.ts";
+import { parseAge } from "./text.ts";
+import { ownUser } from "./user.ts";
+
+/** Names in one request to the daemon: the longest ones still fit. */
+const NAMES_PER_REQUEST = 100;
+
+export const forget: Command = {
+  name: "forget",
+  summary: "Take peers off both lists; nobody is told.",
+  operands: "[HOST...]",
+  operandsMin: 0,
+  operandsMax: Infinity,
+  options: [
+    {
+      long: "older-than",
+      argument: "AGE",
+      help: "Peers that nobody has asked about for so long: 30d, 12h, 90min.",
+    },
+    { long: "unresolvable", help: "Peers whose name does not exist any more." },
+    { letter: "y", long: "yes", help: "Do not ask." },
+  ],
+  details: [
+    "With both options, peers that fit both.",
+    "Locks of a host that was forgotten are kept by the lock manager; declare-rebooted has them " +
+    "dropped.",
+    "Exit status: 0; 1 if there is no such peer, or the answer was no.",
+  ],
+  example: "nsmctl forget --older-than 30d --unresolvable",
+  takesPeers: true,
+  async run(given, session) {
+    const { terminal, programName } = session;
+    const age = given.get("older-than");
+    const ageMs = age === undefined ? undefined : parseAge(age);
+    const fault = usageFault(given, age !== undefined && ageMs === undefined);
+    if (fault !== undefined) {
+      terminal.complain(`${programName}: ${fault}`);
+      return Status.USAGE;
+    }
+    const chosen = await choose(given, ageMs, session);
+    if (chosen.length === 0) {
+      terminal.complain(`${programName}: no such peer`);
+      return Status.PROBLEM;
+    }
+    if (!given.has("yes")) {
+      terminal.print(listText(chosen, session));
+      const answer = terminal.confirm(`Forget ${plural(chosen.length, "peer")}?`);
+      if (answer === undefined) terminal.complain(`${programName}: say --yes to forget them`);
+      if (answer !== true) return Status.PROBLEM;
+    }
+    const names = chosen.map(({ monName }) => monName);
+    await forgetPeers(names, session.stateDirectoryPath, programName);
+    terminal.print(`Forgot ${plural(chosen.length, "peer")}.\n`);
+    return Status.OK;
+  },
+};
+
+function usageFault(given: Given, isBadAge: boolean): string | undefined {
+  if (isBadAge) return "an age is a number and s, min, h, d or w, such as 30d";
+  const isChosen = given.has("older-than") || given.has("unresolvable");
+  if (given.operands.length === 0 && !isChosen) {
+    return "name a HOST, or say --older-than or --unresolvable";
+  }
+  if (given.operands.length > 0 && isChosen) return "give either hosts or options that choose them";
+  return undefined;
+}
+
+async function choose(
+  given: Given,
+  ageMs: number | undefined,
+  { stateDirectoryPath, now }: Session,
+): Promise<readonly Peer[]> {
+  const names = new Set(given.operands.map(nameKey));
+  const isNamed = names.size === 0 ? undefined : ({ monName }: Peer) => names.has(nameKey(monName));
+  const { peers } = await readRoster(stateDirectoryPath, isNamed, { allDetails: true });
+  const latest = ageMs === undefined ? Infinity : now() - ageMs;
+  const old = peers.filter(({ since }) => ageMs === undefined || (since ?? Infinity) <= latest);
+  return given.has("unresolvable") ? await unresolvable(old) : old;
+}
+
+/** Those whose name the name service knows not to exist; those it cannot tell of are kept. */
+async function unresolvable(peers: readonly Peer[]): Promise<Peer[]> {
+  const resolver = hostResolver({ addressesOfName, nameOfAddress }, systemClock);
+  const found = await Promise.all(peers.map(async (peer) => {
+    if (normaliseAddress(peer.monName) !== undefined) return undefined;
+    const { outcome } = await resolver.addressesOf(peer.monName);
+    return outcome === "notFound" ? peer : undefined;
+  }));
+  return found.filter((peer) => peer !== undefined);
+}
+
+/** Takes peers off both lists: through the daemon where one runs, so that it forgets them too. */
+async function forgetPeers(names: readonly string[], directory: string, programName: string) {
+  const log = makeLog("warning", [stderrSink("plain", programName)]);
+  const keys = new Set(names.map(nameKey));
+  const isChosen = ({ monName }: { monName: string }) => keys.has(nameKey(monName));
+  const reached = await reachDaemon(directory);
+  if (reached.outcome === "failed") throw unreachable(directory, reached.reason);
+  if (reached.outcome === "reached") {
+    using daemon = reached.daemon;
+    const by = ownUser();
+    for (let at = 0; at < names.length; at += NAMES_PER_REQUEST) {
+      const peers = names.slice(at, at + NAMES_PER_REQUEST);
+      await daemon.ask({ command: "forget", peers, by });
+    }
+  }
+  dropToOwner(layoutOf(directory));
+  if (reached.outcome === "absent") {
+    using _lock = lockDirectory(directory);
+    const store = openMonitorStore(directory, { log });
+    await store.remove([...store.load()].filter(isChosen));
+  }
+  const notifyStore = openNotifyStore(directory, { log });
+  await Promise.all(
+    notifyStore.load().filter(isChosen).map((record) => notifyStore.remove(record)),
+  );
+}

@@ -1,0 +1,62 @@
+/**
+ * The part of macOS' command line that lists: `[-d] [-l | -L | -N HOST]`.
+ *
+ * Source: rpc.statd(8) of macOS.
+ */
+
+import { toPlainArgs } from "../config/getopt.ts";
+
+/** What is asked for. */
+export type MacosMode =
+  | { readonly kind: "list" }
+  | { readonly kind: "watch" }
+  | { readonly kind: "clear"; readonly host: string };
+
+export const MACOS_USAGE = "usage: nsmctl [-P DIR] [-d] [ -l | -L | -N hostname ]";
+
+const FORMS = [
+  { letters: "l", long: "list", hasArgument: false },
+  { letters: "L", long: "watch", hasArgument: false },
+  { letters: "N", long: "clear", hasArgument: true },
+  { letters: "d", long: "debug", hasArgument: false },
+  { letters: "P", long: "state-directory-path", hasArgument: true },
+];
+
+/** Reads a command line; undefined where none of the three is in it, "wrong" where it is no good. */
+export function readMacosArguments(
+  args: readonly string[],
+): { readonly mode: MacosMode; readonly directory?: string } | "wrong" | undefined {
+  if (!args.some((arg) => /^-d?[lLN]/.test(arg))) return undefined;
+  const { words, operands, fault } = toPlainArgs(args, FORMS);
+  const modes: MacosMode[] = [];
+  let directory: string | undefined;
+  for (const word of words) {
+    const mark = word.indexOf("=");
+    const argument = mark < 0 ? "" : JSON.parse(word.slice(mark + 1));
+    const name = mark < 0 ? word : word.slice(0, mark);
+    if (name === "--list") modes.push({ kind: "list" });
+    if (name === "--watch") modes.push({ kind: "watch" });
+    if (name === "--clear") modes.push({ kind: "clear", host: argument });
+    if (name === "--state-directory-path") directory = argument;
+  }
+  const [mode, ...others] = modes;
+  if (fault !== undefined || operands.length > 0 || mode === undefined || others.length > 0) {
+    return "wrong";
+  }
+  return { mode, ...(directory === undefined ? {} : { directory }) };
+}
+
+/** The words by which rpc.statd itself lists, where its letters are free, and what they mean here. */
+const STATD_WORDS: Readonly<Record<string, string>> = {
+  "-l": "-l",
+  "--list": "-l",
+  "--watch": "-L",
+  "--clear": "-N",
+};
+
+/** A command line of rpc.statd that asks for one of the three, as nsmctl takes it. */
+export function listingArguments(args: readonly string[]): readonly string[] | undefined {
+  const at = args[0] === "-P" ? 2 : 0;
+  const word = STATD_WORDS[args[at] ?? ""];
+  return word === undefined ? undefined : [...args.slice(0, at), word, ...args.slice(at + 1)];
+}

@@ -1,0 +1,132 @@
+/** `nsmctl notify HOST...`: tells peers our state number now, whether or not they are to be notified. */
+
+import { hostResolver } from "../net/resolver.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import { Notifier } from "../nsm/notify/notifier.ts";
+import type { NotifyReport } from "../nsm/notify/notify_outcome.ts";
+import { announcementsOf } from "../nsm/notify/notify_list.ts";
+import type { NotifyRecord, NotifyStore } from "../nsm/ports.ts";
+import { RETRY_SCHEDULES } from "../nsm/notify/retry_schedule.ts";
+import { systemClock } from "../platform/clock.ts";
+import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { openNotifyStore } from "../store/notify_store.ts";
+import { openPeerMemory } from "../store/peer_memory.ts";
+import { type Command, Status } from "./command.ts";
+import { dropToOwner } from "./edit_state.ts";
+import { openOwnCalls } from "./own_calls.ts";
+import { askersOf } from "./peers.ts";
+import { SILENT_LOG, StateReader } from "./read_state.ts";
+import { readRoster } from "./roster.ts";
+import type { Session } from "./session.ts";
+import { shown } from "./text.ts";
+
+/** How long a peer is tried unless told otherwise, in seconds: four attempts. */
+const TIMEOUT_S = 15;
+const TIMEOUT_MAX_S = 3_600;
+
+export const notify: Command = {
+  name: "notify",
+  summary: "Tell peers our state number now, as after a reboot.",
+  operands: "HOST...",
+  operandsMin: 1,
+  operandsMax: Infinity,
+  options: [
+    { letter: "n", long: "name", argument: "NAME", help: "The own name to announce." },
+    { letter: "t", long: "timeout", argument: "SECONDS", help: "How long to try." },
+  ],
+  details: [
+    "A peer that knows the number does nothing; one that missed it drops or reclaims locks.",
+    "Without --name, the names under which we asked about the peer are announced, or the host name.",
+    "Exit status: 0 if all were told; 1 if not.",
+  ],
+  example: "nsmctl notify client1 client2",
+  takesPeers: true,
+  async run(given, session) {
+    const { terminal, programName, stateDirectoryPath } = session;
+    const seconds = Number(given.get("timeout") ?? TIMEOUT_S);
+    if (!(seconds > 0 && seconds <= TIMEOUT_MAX_S)) {
+      terminal.complain(
+        `${programName}: a timeout is above 0 and at most ${TIMEOUT_MAX_S} seconds`,
+      );
+      return Status.USAGE;
+    }
+    const reader = new StateReader(stateDirectoryPath);
+    const stateNumber = reader.stateNumber();
+    if (stateNumber === undefined) {
+      throw new Error("There is no state number yet: start statd first");
+    }
+    const records = await recordsOf(given.operands, given.get("name"), session);
+    const calls = openOwnCalls();
+    dropToOwner(reader.layout);
+    const store = openNotifyStore(stateDirectoryPath, { log: SILENT_LOG });
+    const waiting = store.load();
+    const memory = openPeerMemory(stateDirectoryPath, { log: SILENT_LOG, mayCompact: false });
+    const notifier = new Notifier(
+      {
+        clock: systemClock,
+        resolver: hostResolver({ addressesOfName, nameOfAddress }, systemClock),
+        store: onTheFly(store, waiting),
+        memory,
+        sources: [calls],
+        log: SILENT_LOG,
+        random: Math.random,
+        onSettled: (report) => void terminal.print(reportLine(report, session)),
+      },
+      {
+        stateNumber,
+        schedule: RETRY_SCHEDULES["linux"]!,
+        totalMs: seconds * 1000,
+        announcements: ({ myName }) => announcementsOf([myName]),
+        preferTcp: false,
+        peerPort: 0,
+      },
+      records,
+    );
+    const counts = await notifier.run();
+    await calls.close();
+    return counts.told === records.length ? Status.OK : Status.PROBLEM;
+  },
+};
+
+/** A record for each peer and name to announce. */
+async function recordsOf(
+  hosts: readonly string[],
+  name: string | undefined,
+  { stateDirectoryPath, now }: Session,
+): Promise<NotifyRecord[]> {
+  const keys = new Set(hosts.map(nameKey));
+  const { peers } = await readRoster(stateDirectoryPath, (peer) => keys.has(nameKey(peer.monName)));
+  const known = new Map(peers.map((peer) => [nameKey(peer.monName), askersOf(peer)]));
+  return hosts.flatMap((host) => {
+    const names = name === undefined ? known.get(nameKey(host)) ?? [Deno.hostname()] : [name];
+    return names.map((myName) => ({ fileName: host, monName: host, myName, modifiedAt: now() }));
+  });
+}
+
+/** A store in which the peers of this run need no file; those that have one lose it once told. */
+function onTheFly(store: NotifyStore, waiting: readonly NotifyRecord[]): NotifyStore {
+  return {
+    retire() {},
+    load: () => [],
+    has: () => true,
+    stateNumber: () => store.stateNumber(),
+    advanceStateNumber: () => store.advanceStateNumber(),
+    async remove({ monName, myName }) {
+      for (const record of waiting) {
+        const isTold = nameKey(record.monName) === nameKey(monName) && record.myName === myName;
+        if (isTold) await store.remove(record);
+      }
+    },
+  };
+}
+
+function reportLine(report: NotifyReport, { terminal: { colours } }: Session): string {
+  const { record, outcome, address, transport, elapsedMs, fault } = report;
+  const who = `${shown(record.fileName)} (as ${shown(record.myName)})`;
+  if (outcome !== "told") {
+    return `${who}: ${colours.bad("not told")}: ${fault ?? "no answer"}\n`;
+  }
+  return `${who}: ${colours.good("told")} at ${address} over ${transport} in ${
+    (elapsedMs / 1000).toFixed(2)
+  } s\n`;
+}

@@ -1,0 +1,134 @@
+/** The peers as people see them: what the two lists and the peer memory say, put together by name. */
+
+import { nameKey } from "../nsm/host_name.ts";
+import type { MonitorRecord, PeerFacts } from "../nsm/ports.ts";
+import type { ListEntry } from "../control/protocol.ts";
+
+/** Who asked to be told about a peer. */
+export type Request = Pick<MonitorRecord, "myName" | "myProg" | "myVers" | "myProc">;
+
+/** Everything known of one peer; times are milliseconds since 1970. */
+export interface Peer {
+  readonly monName: string;
+  isMonitored: boolean;
+  isToBeNotified: boolean;
+  /** From the monitor list first. */
+  readonly requests: Request[];
+  addresses: readonly string[];
+  canonicalName?: string;
+  since?: number;
+  /** The state in its last notice, and when that came. */
+  lastState?: number;
+  heardAt?: number;
+  /** When it was told of our reboot. */
+  toldAt?: number;
+}
+
+/** A record of one of the lists, and when its file was written. */
+export interface DatedRecord {
+  readonly record: Request & Pick<MonitorRecord, "monName">;
+  readonly since: number;
+}
+
+const NO_ADDRESSES: readonly string[] = [];
+/** Where the aliases begin in an entry. */
+const FIRST_ALIAS = 8;
+
+/** Peers by name, while they are put together. */
+export class PeerTable {
+  readonly #peers = new Map<string, Peer>();
+
+  addMonitored(dated: DatedRecord): void {
+    this.#add(dated).isMonitored = true;
+  }
+
+  addToBeNotified(dated: DatedRecord): void {
+    this.#add(dated).isToBeNotified = true;
+  }
+
+  /** Adds what the daemon says of one registration. */
+  addEntry(entry: ListEntry): void {
+    // By index: before code is optimised, taking an array apart costs several times as much.
+    const peer = this.#peerOf(entry[0]);
+    peer.isMonitored = true;
+    peer.requests.push({ myName: entry[1], myProg: entry[2], myVers: entry[3], myProc: entry[4] });
+    if (entry[5] !== 0) note(peer, entry[5]);
+    if (entry[6] !== 0) peer.lastState = entry[6];
+    if (entry[7] !== 0) peer.heardAt = entry[7];
+    if (entry.length === FIRST_ALIAS) return;
+    const aliases = entry.slice(FIRST_ALIAS) as string[];
+    peer.addresses = aliases.filter(looksLikeAddress);
+    const canonicalName = aliases.find((alias) => !looksLikeAddress(alias));
+    if (canonicalName !== undefined) peer.canonicalName = canonicalName;
+  }
+
+  /** All peers, ordered by name. */
+  sorted(): Peer[] {
+    return [...this.#peers.values()].sort(byName);
+  }
+
+  #add({ record, since }: DatedRecord): Peer {
+    const peer = this.#peerOf(record.monName);
+    peer.requests.push(record);
+    note(peer, since);
+    return peer;
+  }
+
+  #peerOf(monName: string): Peer {
+    const key = nameKey(monName);
+    let peer = this.#peers.get(key);
+    if (peer === undefined) {
+      peer = {
+        monName,
+        isMonitored: false,
+        isToBeNotified: false,
+        requests: [],
+        addresses: NO_ADDRESSES,
+      };
+      this.#peers.set(key, peer);
+    }
+    return peer;
+  }
+}
+
+/** Adds what was learned of a peer, but for what is known better already. */
+export function addFacts(peer: Peer, facts: PeerFacts | undefined): void {
+  if (facts === undefined) return;
+  const { canonicalName, lastState, heardAt, toldAt } = facts;
+  if (peer.addresses.length === 0) peer.addresses = facts.addresses;
+  if (canonicalName !== undefined) peer.canonicalName ??= canonicalName;
+  if (lastState !== undefined) peer.lastState ??= lastState;
+  if (heardAt !== undefined) peer.heardAt ??= heardAt;
+  if (toldAt !== undefined) peer.toldAt ??= toldAt;
+}
+
+/** The different my_names of a peer's requests. */
+export function askersOf({ requests }: Peer): string[] {
+  if (requests.length === 1) return [requests[0]!.myName];
+  return [...new Set(requests.map(({ myName }) => myName))];
+}
+
+/** Whether a peer's name, official name or an address matches a pattern with `*` and `?`. */
+export function peerMatcher(pattern: string): (peer: Peer) => boolean {
+  const source = nameKey(pattern).replace(
+    /[^a-z0-9]/g,
+    (character) => character === "*" ? ".*" : character === "?" ? "." : `\\${character}`,
+  );
+  const expression = new RegExp(`^${source}$`, "s");
+  return ({ monName, canonicalName, addresses }) =>
+    [monName, canonicalName ?? "", ...addresses]
+      .some((name) => name !== "" && expression.test(nameKey(name)));
+}
+
+/** The oldest time counts. */
+function note(peer: Peer, since: number): void {
+  if (!(peer.since !== undefined && peer.since <= since)) peer.since = since;
+}
+
+function looksLikeAddress(alias: string): boolean {
+  return alias.includes(":") || /^\d+\.\d+\.\d+\.\d+$/.test(alias);
+}
+
+function byName(a: Peer, b: Peer): number {
+  return a.monName < b.monName ? -1 : a.monName > b.monName ? 1 : 0;
+}

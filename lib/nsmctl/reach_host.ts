@@ -1,0 +1,148 @@
+/** `nsmctl test HOST`: can its NSM be reached, over what, and do names and addresses agree. */
+
+import { hostResolver } from "../net/resolver.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import type { Resolver } from "../nsm/ports.ts";
+import { systemClock } from "../platform/clock.ts";
+import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { type Command, Status } from "./command.ts";
+import { openOwnCalls } from "./own_calls.ts";
+import { type Probe, probe, type Verdict, verdictOf } from "./probe.ts";
+import type { Session } from "./session.ts";
+import { type Column, renderTable } from "./table.ts";
+import { jsonText, shown } from "./text.ts";
+
+/** How long each call may take unless told otherwise, in seconds. */
+const TIMEOUT_S = 3;
+const TIMEOUT_MAX_S = 60;
+
+const COLUMNS: readonly Column[] = [
+  { title: "ADDRESS" },
+  { title: "OVER", endsHead: true },
+  { title: "RPCBIND", align: "right" },
+  { title: "PORT", align: "right" },
+  { title: "NULL", align: "right" },
+  { title: "STAT" },
+  { title: "STATE", align: "right" },
+  { title: "RESULT", mayShrink: true },
+];
+
+/** Everything that was found out. */
+export interface HostReport {
+  readonly host: string;
+  readonly verdict: Verdict;
+  readonly canonicalName?: string;
+  /** Why the host has no addresses. */
+  readonly lookupFault?: string;
+  readonly probes: readonly Probe[];
+  readonly reverse: readonly {
+    readonly address: string;
+    readonly name?: string;
+    /** Whether that name stands for the address again. */
+    readonly isConsistent: boolean;
+    readonly fault?: string;
+  }[];
+}
+
+export const testHost: Command = {
+  name: "test",
+  summary: "Find out whether a host's status monitor can be reached.",
+  operands: "HOST",
+  operandsMin: 1,
+  operandsMax: 1,
+  options: [
+    { letter: "j", long: "json", help: "Print JSON." },
+    { letter: "t", long: "timeout", argument: "SECONDS", help: "How long each call may take." },
+  ],
+  details: [
+    "NULL, RPCBIND: round trips in milliseconds. STAT: whether it would monitor us.",
+    "Exit status: 0 if all went well; 1 if not.",
+  ],
+  example: "nsmctl test server.example.net",
+  takesPeers: true,
+  async run(given, session) {
+    const { terminal, programName } = session;
+    const seconds = Number(given.get("timeout") ?? TIMEOUT_S);
+    if (!(seconds > 0 && seconds <= TIMEOUT_MAX_S)) {
+      terminal.complain(
+        `${programName}: a timeout is above 0 and at most ${TIMEOUT_MAX_S} seconds`,
+      );
+      return Status.USAGE;
+    }
+    const report = await examine(given.operands[0]!, seconds * 1000);
+    terminal.print(given.has("json") ? jsonText(report) : reportText(report, session));
+    return report.verdict === "good" ? Status.OK : Status.PROBLEM;
+  },
+};
+
+async function examine(host: string, timeoutMs: number): Promise<HostReport> {
+  const resolver = hostResolver({ addressesOfName, nameOfAddress }, systemClock);
+  const found = await resolver.addressesOf(host);
+  if (found.outcome !== "found") {
+    const lookupFault = found.reason;
+    return { host, verdict: "unreachable", lookupFault, probes: [], reverse: [] };
+  }
+  const { canonicalName, addresses } = found.value;
+  const calls = openOwnCalls();
+  try {
+    const routes = addresses.flatMap((address) =>
+      (["udp", "tcp"] as const).map((transport) => ({ address, transport }))
+    );
+    const probes = await Promise.all(
+      routes.map(({ address, transport }) =>
+        probe(calls, systemClock, address, transport, Deno.hostname(), timeoutMs)
+      ),
+    );
+    const reverse = await Promise.all(addresses.map((address) => reverseOf(resolver, address)));
+    return { host, verdict: verdictOf(probes), canonicalName, probes, reverse };
+  } finally {
+    await calls.close();
+  }
+}
+
+/** The name of an address, and whether it leads back. */
+export async function reverseOf(
+  resolver: Resolver,
+  address: string,
+): Promise<HostReport["reverse"][number]> {
+  const name = await resolver.nameOf(address);
+  if (name.outcome !== "found") return { address, isConsistent: false, fault: name.reason };
+  const back = await resolver.addressesOf(name.value);
+  const isConsistent = back.outcome === "found" &&
+    back.value.addresses.some((other) => nameKey(other) === nameKey(address));
+  return { address, name: name.value, isConsistent };
+}
+
+/** The report for people. */
+export function reportText(report: HostReport, { terminal }: Pick<Session, "terminal">): string {
+  const { colours, width } = terminal;
+  const host = shown(report.host);
+  if (report.lookupFault !== undefined) {
+    return `${colours.bad("unreachable")}: ${host} has no address: ${report.lookupFault}\n`;
+  }
+  const ms = (value: number | undefined) => value === undefined ? "" : `${value.toFixed(1)} ms`;
+  const rows = report.probes.map((one) => [
+    one.address,
+    one.transport,
+    ms(one.rpcbindMs),
+    one.port === undefined ? "" : String(one.port),
+    ms(one.nullMs),
+    one.wouldMonitor === undefined ? "" : one.wouldMonitor ? "yes" : "no",
+    one.state === undefined ? "" : String(one.state),
+    one.fault === undefined
+      ? { text: "good", paint: colours.good }
+      : { text: one.fault, paint: colours.bad },
+  ]);
+  const reverse = report.reverse.map(({ address, name, isConsistent, fault }) => {
+    if (name === undefined) return `${address} has no name: ${fault}\n`;
+    const remark = isConsistent ? "and back" : colours.warning("but that name is not its");
+    return `${address} is ${shown(name)}, ${remark}\n`;
+  });
+  const verdicts: Readonly<Record<Verdict, string>> = {
+    good: colours.good(`${host} can be reached in every way.`),
+    partly: colours.warning(`${host} can be reached, but not in every way.`),
+    unreachable: colours.bad(`${host} cannot be reached.`),
+  };
+  const table = renderTable(COLUMNS, rows, width, colours);
+  return `${table}${reverse.join("")}${verdicts[report.verdict]}\n`;
+}

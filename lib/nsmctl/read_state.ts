@@ -1,0 +1,122 @@
+/** Reads a state directory without changing anything in it, as other programs may be at work there. */
+
+import type { Log } from "../log.ts";
+import { type PeerFacts, StoreError } from "../nsm/ports.ts";
+import { type FileSystem, RealFileSystem } from "../store/file_system.ts";
+import { CONTROL_SOCKET, type Layout, layoutOf } from "../store/layout.ts";
+import { openPeerMemory } from "../store/peer_memory.ts";
+import { recordFileNames } from "../store/record_directory.ts";
+import { FILE_MAX_BYTES, recordsIn } from "../store/record_file.ts";
+import type { DatedRecord } from "./peers.ts";
+
+/** Hears nothing: what is wrong with a file is the daemon's to log, and `doctor`'s to find. */
+export const SILENT_LOG: Log = {
+  error() {},
+  warning() {},
+  notice() {},
+  info() {},
+  debug() {},
+};
+
+const STATE_BYTES = 4;
+
+/** One file of records. */
+export interface ReadFile {
+  readonly name: string;
+  readonly bytes: number;
+  readonly records: readonly DatedRecord[];
+  /** Lines that are no records. */
+  readonly faultyLines: number;
+}
+
+/** Why the daemon of a state directory cannot be asked. */
+export function unreachable(directory: string, reason: string): Error {
+  return new StoreError("connect to", `${directory}/${CONTROL_SOCKET}`, reason);
+}
+
+export class StateReader {
+  readonly layout: Layout;
+  readonly #fs: FileSystem;
+
+  constructor(directory: string, fileSystem: FileSystem = new RealFileSystem()) {
+    this.layout = layoutOf(directory);
+    this.#fs = fileSystem;
+  }
+
+  /** The files of the monitor list. @throws {StoreError} When its directory cannot be read. */
+  monitorList(): ReadFile[] {
+    return this.#read(this.layout.monitorList);
+  }
+
+  /** The files of the notify list. @throws {StoreError} When its directory cannot be read. */
+  notifyList(): ReadFile[] {
+    return this.#read(this.layout.notifyList);
+  }
+
+  /** How many files are on the monitor list. @throws {StoreError} */
+  monitorCount(): number {
+    return recordFileNames(this.#fs, this.layout.monitorList, SILENT_LOG).length;
+  }
+
+  /** How many files are on the notify list. @throws {StoreError} */
+  notifyCount(): number {
+    return recordFileNames(this.#fs, this.layout.notifyList, SILENT_LOG).length;
+  }
+
+  /** What was learned of the peers. */
+  facts(): Map<string, PeerFacts> {
+    return openPeerMemory(this.layout.directory, { log: SILENT_LOG, mayCompact: false }).load();
+  }
+
+  /** The number in the file `state`, as it is there; undefined where there is none. */
+  stateNumber(): number | undefined {
+    let text: string | undefined;
+    try {
+      text = this.#fs.read(this.layout.state, STATE_BYTES);
+    } catch (error) {
+      throw new StoreError("read", this.layout.state, error);
+    }
+    if (text === undefined || text.length < STATE_BYTES) return undefined;
+    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    return new Int32Array(bytes.buffer)[0];
+  }
+
+  /** When a file of the monitor list was written, milliseconds since 1970. */
+  since(name: string): number | undefined {
+    try {
+      return this.#fs.facts(`${this.layout.monitorList}/${name}`)?.modifiedAt;
+    } catch {
+      return undefined; // not to be had by this user
+    }
+  }
+
+  #read(directory: string): ReadFile[] {
+    const files: ReadFile[] = [];
+    for (const name of recordFileNames(this.#fs, directory, SILENT_LOG)) {
+      const file = this.readFile(directory, name);
+      if (file !== undefined) files.push(file);
+    }
+    return files;
+  }
+
+  /**
+   * One file of records; undefined where it is gone.
+   *
+   * @throws {StoreError} When this user may not read it.
+   */
+  readFile(directory: string, name: string): ReadFile | undefined {
+    const path = `${directory}/${name}`;
+    try {
+      const facts = this.#fs.facts(path);
+      if (facts === undefined || !facts.isFile) return undefined;
+      const text = this.#fs.read(path, FILE_MAX_BYTES);
+      if (text === undefined) return undefined;
+      const { records, faultyLines } = recordsIn(text);
+      const since = facts.modifiedAt;
+      const dated = records.map((record) => ({ record, since }));
+      return { name, bytes: facts.size, records: dated, faultyLines };
+    } catch (error) {
+      throw new StoreError("read", path, error);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/** Where commands get the peers from: the daemon where one runs, the state directory where none does. */
+
+import { nameKey } from "../nsm/host_name.ts";
+import { reachDaemon } from "../control/client.ts";
+import { addFacts, type Peer, PeerTable } from "./peers.ts";
+import { StateReader } from "./read_state.ts";
+
+/**
+ * Peers up to which each file is looked at for its time, and the peer memory read: beyond, a list would
+ * take longer than anybody wants to wait. A pattern brings them back.
+ */
+const DETAILS_MAX = 1_000;
+
+export interface Roster {
+  readonly peers: readonly Peer[];
+  /** Whether the daemon has told. */
+  readonly isLive: boolean;
+  /** Why it has not, for people. */
+  readonly note?: string;
+}
+
+/**
+ * Reads the peers that `isWanted`; `allDetails` whatever that takes.
+ *
+ * @throws {Error} When neither is to be had.
+ */
+export async function readRoster(
+  stateDirectoryPath: string,
+  isWanted: (peer: Peer) => boolean = () => true,
+  { allDetails = false } = {},
+): Promise<Roster> {
+  const reader = new StateReader(stateDirectoryPath);
+  const table = new PeerTable();
+  const reached = await reachDaemon(stateDirectoryPath);
+  if (reached.outcome === "reached") {
+    using daemon = reached.daemon;
+    for (const entry of await daemon.list()) table.addEntry(entry);
+  } else {
+    for (const { records } of reader.monitorList()) records.forEach((it) => table.addMonitored(it));
+  }
+  for (const { records } of reader.notifyList()) {
+    records.forEach((it) => table.addToBeNotified(it));
+  }
+  const peers = table.sorted();
+  if (reached.outcome !== "reached") {
+    addAllFacts(peers, reader);
+    const note = reached.outcome === "absent"
+      ? "no daemon serves this state directory; this is what the files say"
+      : `the daemon does not answer (${reached.reason}); this is what the files say`;
+    return { peers: peers.filter(isWanted), isLive: false, note };
+  }
+  const wanted = peers.filter(isWanted);
+  if (allDetails || wanted.length <= DETAILS_MAX) {
+    addAllFacts(wanted, reader);
+    for (const peer of wanted) {
+      if (peer.since === undefined) {
+        const since = reader.since(peer.monName);
+        if (since !== undefined) peer.since = since;
+      }
+    }
+  }
+  return { peers: wanted, isLive: true };
+}
+
+function addAllFacts(peers: readonly Peer[], reader: StateReader): void {
+  const facts = reader.facts();
+  for (const peer of peers) addFacts(peer, facts.get(nameKey(peer.monName)));
+}

@@ -1,0 +1,166 @@
+/** `nsmctl status`: how the daemon is; its exit status is a health check. */
+
+import { LIMITS } from "../nsm/counters.ts";
+import { reachDaemon } from "../control/client.ts";
+import { findRunningStatd } from "../control/running_statd.ts";
+import type { StatusReport } from "../control/status_report.ts";
+import { type Command, Status } from "./command.ts";
+import { StateReader, unreachable } from "./read_state.ts";
+import type { Session } from "./session.ts";
+import type { Terminal } from "./terminal.ts";
+import { filled, jsonText, shown, spanText } from "./text.ts";
+
+/** Column of the values. */
+const VALUES = 16;
+/** Column of the further lines of a problem. */
+const PROBLEM_REST = 4;
+
+export const status: Command = {
+  name: "status",
+  summary: "Show how the daemon is.",
+  operands: "",
+  operandsMin: 0,
+  operandsMax: 0,
+  options: [
+    { letter: "j", long: "json", help: "Print JSON." },
+    { letter: "q", long: "quiet", help: "Print nothing; the exit status tells." },
+  ],
+  details: ["Exit status: 0 all is well; 1 something is not; 3 no daemon runs."],
+  example: "nsmctl status --quiet || systemctl restart rpc-statd",
+  takesPeers: false,
+  async run(given, session) {
+    const isJson = given.has("json");
+    if (!given.has("quiet")) return await show(isJson, session);
+    const terminal = { ...session.terminal, print: () => true };
+    return await show(isJson, { ...session, terminal }).catch(() => Status.PROBLEM);
+  },
+};
+
+async function show(isJson: boolean, session: Session): Promise<number> {
+  const { terminal, stateDirectoryPath } = session;
+  const reached = await reachDaemon(stateDirectoryPath);
+  if (reached.outcome === "failed") throw unreachable(stateDirectoryPath, reached.reason);
+  if (reached.outcome === "absent") {
+    const stopped = await stoppedReport(session);
+    terminal.print(isJson ? jsonText(stopped) : stoppedText(stopped, session));
+    return Status.NOT_RUNNING;
+  }
+  using daemon = reached.daemon;
+  const { status: report } = await daemon.ask({ command: "status" });
+  if (report === undefined) throw new Error("The daemon has another version than this nsmctl");
+  const toBeNotified = new StateReader(stateDirectoryPath).notifyCount();
+  terminal.print(
+    isJson
+      ? jsonText({ running: true, ...report, toBeNotified })
+      : statusText(report, toBeNotified, terminal),
+  );
+  return faultsOf(report).length === 0 ? Status.OK : Status.PROBLEM;
+}
+
+/** What is not as it should be, in words. */
+export function faultsOf({ registrationFault, degraded, stateNumber }: StatusReport): string[] {
+  return [
+    ...(registrationFault === undefined ? [] : [`not registered: ${registrationFault}`]),
+    ...(stateNumber > 0 ? [] : ["the state number cannot be read"]),
+    ...degraded,
+  ];
+}
+
+/** The report for people. */
+export function statusText(
+  report: StatusReport,
+  toBeNotified: number,
+  { colours: { good, warning, faint }, width }: Pick<Terminal, "colours" | "width">,
+): string {
+  const { counters, callbacks } = report;
+  const faults = faultsOf(report);
+  const count = (name: string) => counters[name] ?? 0;
+  const limits = Object.entries(LIMITS).filter(([name]) => count(name) > 0)
+    .map(([name, words]) => `${count(name)} ${words}`);
+  const unresolved = report.unresolvedPeers === 0
+    ? ""
+    : `, ${report.unresolvedPeers} without a known address`;
+  const rows: Row[] = [
+    ["Daemon", `version ${report.version}, process ${report.pid}, user ${report.uid}`],
+    ["Up", spanText(report.uptimeSeconds * 1000)],
+    [
+      "Health",
+      faults.length === 0 ? "good" : faults.join("; "),
+      faults.length === 0 ? good : warning,
+    ],
+    ["State number", String(report.stateNumber)],
+    ["Boot id", report.bootId ?? ""],
+    ["Directory", shown(report.stateDirectory)],
+    ["Listening", report.transports.map(({ netid, port }) => `${netid} ${port}`).join(", ")],
+    ["rpcbind", report.registrationFault === undefined ? "registered" : "not registered"],
+    [
+      "Monitored",
+      `${plural(report.peers, "peer")}, ${plural(report.registrations, "request")}${unresolved}`,
+    ],
+    ["To be notified", plural(toBeNotified, "peer")],
+    ["Notices", `${count("calls_notify")} received, ${count("notices_dropped")} dropped`],
+    [
+      "Callbacks",
+      `${callbacks.pending} waiting, ${count("callbacks_done")} done, ` +
+      `${count("callbacks_failed")} failed attempts, ${count("callbacks_given_up")} given up`,
+    ],
+    ["Refused", `${count("calls_refused")} calls, ${count("mon_failed")} SM_MON`],
+    ["Limits reached", limits.length === 0 ? "none" : limits.join(", ")],
+    ["Memory", `${Math.round(report.residentBytes / 1e6)} MB`],
+  ];
+  const problems = report.problems.map(({ at, level, message }) =>
+    `  ${filled(`${at} ${level}: ${message}`, width, PROBLEM_REST).replace(at, faint)}\n`
+  );
+  return rowsText(rows, width) +
+    (problems.length === 0 ? "" : `Last problems\n${problems.join("")}`);
+}
+
+/** What it is, its value, and how that is painted; no row where there is no value. */
+type Row = readonly [name: string, value: string, paint?: (text: string) => string];
+
+function rowsText(rows: readonly Row[], width: number): string {
+  return rows.filter(([, value]) => value !== "").map(([name, value, paint = String]) =>
+    `${name.padEnd(VALUES)}${paint(filled(value, width, VALUES))}\n`
+  ).join("");
+}
+
+/** What the files say of a daemon that does not run. */
+interface StoppedReport {
+  readonly running: false;
+  readonly stateDirectory: string;
+  readonly stateNumber?: number;
+  readonly peers: number;
+  readonly toBeNotified: number;
+  readonly note?: string;
+}
+
+async function stoppedReport({ stateDirectoryPath }: Session): Promise<StoppedReport> {
+  const reader = new StateReader(stateDirectoryPath);
+  const stateNumber = reader.stateNumber();
+  const other = await findRunningStatd();
+  return {
+    running: false,
+    stateDirectory: stateDirectoryPath,
+    ...(stateNumber === undefined ? {} : { stateNumber }),
+    peers: reader.monitorCount(),
+    toBeNotified: reader.notifyCount(),
+    ...(other === undefined ? {} : { note: `${other}, but not for this state directory` }),
+  };
+}
+
+function stoppedText(report: StoppedReport, { terminal: { colours, width } }: Session): string {
+  const rows: Row[] = [
+    ["Daemon", "not running", colours.bad],
+    ["Note", report.note ?? ""],
+    ["State number", report.stateNumber === undefined ? "none yet" : String(report.stateNumber)],
+    ["Directory", shown(report.stateDirectory)],
+    ["Monitored", plural(report.peers, "peer")],
+    ["To be notified", plural(report.toBeNotified, "peer")],
+  ];
+  return rowsText(rows, width);
+}
+
+/** A number and what it counts. */
+export function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,69 @@
+/** Where output for people goes: how wide it is, whether it has colours, and who can be asked. */
+
+import { reasonOf } from "../nsm/ports.ts";
+import { type Colours, coloursFor } from "./colours.ts";
+
+/** Width where nobody looks at columns, such as a pipe: nothing is cut. */
+const UNLIMITED = Number.MAX_SAFE_INTEGER;
+
+export interface Terminal {
+  /** Columns of a line. */
+  readonly width: number;
+  readonly colours: Colours;
+  /**
+   * Prints text on standard output; false when nobody reads it any more.
+   *
+   * @throws {Error} When it cannot be written, as on a full disk.
+   */
+  print(text: string): boolean;
+  /** Prints a line on standard error. */
+  complain(line: string): void;
+  /** Asks a question that is answered with yes or no; undefined where there is nobody to ask. */
+  confirm(question: string): boolean | undefined;
+}
+
+/** The terminal, pipe or file that this process was given. */
+export function ownTerminal(): Terminal {
+  const isTerminal = Deno.stdout.isTerminal();
+  const noColour = (Deno.env.get("NO_COLOR") ?? "") !== "" || Deno.env.get("TERM") === "dumb";
+  return {
+    width: isTerminal ? columns() : UNLIMITED,
+    colours: coloursFor(isTerminal && !noColour),
+    print(text) {
+      try {
+        write(Deno.stdout, text);
+        return true;
+      } catch (error) {
+        if (error instanceof Deno.errors.BrokenPipe) return false;
+        throw new Error(`Cannot write to standard output: ${reasonOf(error)}`, { cause: error });
+      }
+    },
+    complain(line) {
+      try {
+        write(Deno.stderr, `${line}\n`);
+      } catch {
+        // There is no other place to say so.
+      }
+    },
+    confirm(question) {
+      if (!Deno.stdin.isTerminal()) return undefined;
+      write(Deno.stderr, `${question} [y/N] `);
+      const answer = new Uint8Array(64);
+      const length = Deno.stdin.readSync(answer) ?? 0;
+      return /^\s*y(es)?\s*$/i.test(new TextDecoder().decode(answer.subarray(0, length)));
+    },
+  };
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns || UNLIMITED;
+  } catch {
+    return UNLIMITED; // a terminal that does not say
+  }
+}
+
+function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+}

@@ -1,0 +1,94 @@
+/** How names, times and JSON are shown. */
+
+import { quote } from "../quote.ts";
+
+/** What needs no quotes: printable ASCII without blank, quote and backslash, not too long. */
+const PLAIN = /^[!#-[\]-~]{1,256}$/;
+
+/** A name from the network or the disk, fit for a terminal: quoted only where it needs escaping. */
+export function shown(name: string): string {
+  return PLAIN.test(name) ? name : quote(name);
+}
+
+/** No lines are made shorter than this, in characters: a word in each would be no help either. */
+const LINE_MIN = 20;
+
+/** Text in lines that fit a width; it begins in column `indent`, and so do all further lines. */
+export function filled(text: string, width: number, indent: number): string {
+  const room = Math.max(width - indent, LINE_MIN);
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (longer.length <= room || line === "") line = longer;
+    else {
+      lines.push(line);
+      line = word;
+    }
+  }
+  return [...lines, line].join(`\n${" ".repeat(indent)}`);
+}
+
+/** JSON with a line end; characters that could steer a terminal are escaped. */
+export function jsonText(value: unknown): string {
+  return `${safe(JSON.stringify(value, null, 2))}\n`;
+}
+
+/** JSON in one line, with its end. */
+export function jsonLine(value: unknown): string {
+  return `${safe(JSON.stringify(value))}\n`;
+}
+
+function safe(json: string): string {
+  return json.replace(
+    /[\x7f-\x9f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+const UNITS: readonly (readonly [name: string, seconds: number])[] = [
+  ["d", 86_400],
+  ["h", 3_600],
+  ["min", 60],
+  ["s", 1],
+];
+
+/** A span of time in its two largest units, or in so many: `3 d 4 h`, `12 s`. */
+export function spanText(ms: number, units = 2): string {
+  let seconds = Math.max(0, Math.round(ms / 1000));
+  const first = UNITS.findIndex(([, size]) => seconds >= size);
+  if (first < 0) return "0 s";
+  const parts: string[] = [];
+  for (const [name, size] of UNITS.slice(first, first + units)) {
+    const count = Math.floor(seconds / size);
+    seconds -= count * size;
+    if (count > 0) parts.push(`${count} ${name}`);
+  }
+  return parts.join(" ");
+}
+
+/** About how long ago a moment was; empty where it is not known. */
+export function ageText(at: number | undefined, now: number): string {
+  return at === undefined ? "" : spanText(now - at, 1);
+}
+
+/** A moment as ISO 8601 has it. */
+export function isoText(at: number): string {
+  return new Date(at).toISOString();
+}
+
+const AGE_UNITS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 7 * 86_400_000,
+};
+
+/** Milliseconds of an age like `30d`, `12h` or `90min`; undefined if it is none. */
+export function parseAge(text: string): number | undefined {
+  const [, digits = "", unit = ""] = /^(\d{1,6})\s?(s|m|min|h|d|w)$/.exec(text) ?? [];
+  const size = AGE_UNITS[unit];
+  return size === undefined ? undefined : Number(digits) * size;
+}

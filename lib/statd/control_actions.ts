@@ -1,0 +1,160 @@
+/** What the daemon does for nsmctl, and what it tells of itself. */
+
+import project from "../../deno.json" with { type: "json" };
+import type { Monitored } from "../nsm/monitor_list.ts";
+import { type Clock, reasonOf } from "../nsm/ports.ts";
+import type { Bound } from "../net/server_sockets.ts";
+import type { ListEntry } from "../control/protocol.ts";
+import type { ControlActions } from "./control_server.ts";
+import type { HostsFiles } from "./hosts_files.ts";
+import type { Monitor } from "./monitor.ts";
+import type { RecentProblems } from "./recent_problems.ts";
+import type { StatusReport } from "../control/status_report.ts";
+
+/**
+ * Registrations of one page, in number: about a millisecond of work, which a call that arrives meanwhile
+ * waits for. After each page everything else has its turn, which takes two milliseconds.
+ */
+const PAGE_ENTRIES = 384;
+/** How long a declaration waits for the lock managers, in ms; callbacks go on after that. */
+const DECLARATION_MS = 10_000;
+
+/** What the daemon knows beside the monitor. */
+export interface DaemonFacts {
+  readonly monitor: Monitor;
+  readonly clock: Clock;
+  readonly stateDirectoryPath: string;
+  readonly stateNumber: () => number;
+  /** As the kernel names them; undefined where it does not tell. */
+  readonly bootId: string | undefined;
+  readonly networkNamespace: string | undefined;
+  readonly bound: readonly Bound[];
+  /** Datagrams for us that the kernel had no room for. */
+  readonly droppedDatagrams: () => number;
+  /** Why we are not registered with rpcbind; undefined while we are. */
+  readonly registrationFault: () => string | undefined;
+  readonly hosts: Pick<HostsFiles, "faults">;
+  /** Looks whether rpcbind lists us, and registers again if not. */
+  readonly reviewRegistration: () => Promise<void>;
+  /** What works less well than it should since the start, in words. */
+  readonly degraded: readonly string[];
+  readonly recent: RecentProblems;
+}
+
+/** The actions behind the control socket of this daemon. */
+export function controlActions(
+  facts: DaemonFacts,
+  report: () => StatusReport,
+): ControlActions {
+  const { monitor } = facts;
+  return {
+    *list() {
+      let page: ListEntry[] = [];
+      for (const monitored of monitor.list.all()) {
+        page.push(entryOf(monitored, monitor));
+        if (page.length < PAGE_ENTRIES) continue;
+        yield page;
+        page = [];
+      }
+      yield page;
+    },
+    async answer(request) {
+      monitor.counters.control_requests++;
+      switch (request.command) {
+        case "status":
+          return { ok: true, status: report() };
+        case "register": {
+          await facts.reviewRegistration();
+          const reason = facts.registrationFault();
+          return reason === undefined ? { ok: true } : { ok: false, reason };
+        }
+        case "forget":
+          return {
+            ok: true,
+            count: await monitor.administration.forget(request.peers, request.by),
+          };
+        case "declareRebooted":
+          return await declare(facts, request.peer, request.by);
+      }
+    },
+  };
+}
+
+/** Makes the function that says how the daemon is. */
+export function statusReporter(facts: DaemonFacts): () => StatusReport {
+  const { monitor, clock, recent } = facts;
+  const { list, directory, callbacks } = monitor;
+  const began = clock.now();
+  const startedAt = new Date(clock.wallClock()).toISOString();
+  return () => {
+    const degraded = [...facts.degraded, ...facts.hosts.faults];
+    monitor.store.recheck();
+    if (monitor.store.fault !== undefined) degraded.push(monitor.store.fault);
+    let stateNumber = -1;
+    try {
+      stateNumber = facts.stateNumber();
+    } catch (error) {
+      degraded.push(reasonOf(error));
+    }
+    const fault = facts.registrationFault();
+    return {
+      version: project.version,
+      pid: Deno.pid,
+      uid: Deno.uid() ?? 0,
+      startedAt,
+      uptimeSeconds: Math.floor((clock.now() - began) / 1000),
+      residentBytes: Deno.memoryUsage().rss,
+      stateNumber,
+      ...(facts.bootId === undefined ? {} : { bootId: facts.bootId }),
+      stateDirectory: facts.stateDirectoryPath,
+      ...(facts.networkNamespace === undefined ? {} : { networkNamespace: facts.networkNamespace }),
+      transports: facts.bound.map(({ netid, address, port }) => ({ netid, address, port })),
+      ...(fault === undefined ? {} : { registrationFault: fault }),
+      peers: list.peers,
+      registrations: list.size,
+      unresolvedPeers: directory.unresolved,
+      callbacks: { pending: callbacks.pending },
+      counters: {
+        ...monitor.counters,
+        datagrams_dropped: facts.droppedDatagrams(),
+        log_errors: recent.counts.error,
+        log_warnings: recent.counts.warning,
+      },
+      degraded,
+      problems: recent.problems,
+    };
+  };
+}
+
+function entryOf(monitored: Monitored, monitor: Monitor): ListEntry {
+  const { record, lastState } = monitored;
+  const { monName, myName, myProg, myVers, myProc } = record;
+  const since = monitor.times.since(record) ?? 0;
+  const heardAt = monitor.times.heardAt(monitored) ?? 0;
+  const aliases = monitor.directory.aliasesOf(monName);
+  return [monName, myName, myProg, myVers, myProc, since, lastState, heardAt, ...aliases];
+}
+
+/** Declares a peer rebooted, and waits for what the lock managers say at first. */
+async function declare({ monitor, clock }: DaemonFacts, peer: string, by: string) {
+  const failed: string[] = [];
+  let told = 0;
+  const settled = Promise.withResolvers<void>();
+  const waiting = new Set<Monitored>();
+  const stopWatching = monitor.watchCallbacks((monitored, outcome, fault) => {
+    if (!waiting.delete(monitored)) return;
+    if (outcome === "done") told++;
+    else failed.push(fault);
+    if (waiting.size === 0) settled.resolve();
+  });
+  const cancel = clock.startTimer(DECLARATION_MS, settled.resolve);
+  try {
+    const concerned = monitor.administration.declareRebooted(peer, by);
+    for (const monitored of concerned) waiting.add(monitored);
+    if (concerned.length > 0) await settled.promise;
+    return { ok: true, count: concerned.length, told, failed } as const;
+  } finally {
+    cancel();
+    stopWatching();
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * The daemon's end of the control socket. Nothing that a client does delays RPC service: requests and
+ * connections are limited, long answers are made in pages, and other events have their turn between.
+ */
+
+import type { Log } from "../log.ts";
+import { type Clock, reasonOf, sleep } from "../nsm/ports.ts";
+import { CONTROL_SOCKET } from "../store/layout.ts";
+import {
+  type ControlAnswer,
+  type ControlRequest,
+  type ListEntry,
+  parseRequest,
+  REQUEST_MAX_BYTES,
+} from "../control/protocol.ts";
+
+/** Clients at one time; people do not need more, and each may hold a request. */
+const CLIENTS_MAX = 8;
+/** How long a client may stay without a request, in ms. */
+const IDLE_MS = 60_000;
+/** Pause when no connection can be taken, as without a free file descriptor, in ms. */
+const ACCEPT_PAUSE_MS = 1_000;
+/**
+ * Pause between the pages of a list, in ms: the shortest timer. Only with one does everything that waits
+ * for the event loop have its turn, calls above all.
+ */
+const PAGE_PAUSE_MS = 1;
+/** What the umask leaves of a socket's permissions: its owner's. */
+const SOCKET_UMASK = 0o177;
+
+/** What the daemon can be asked for. */
+export interface ControlActions {
+  list(): Iterable<readonly ListEntry[]>;
+  /** Answers everything else. @throws {Error} The message is what the client is told. */
+  answer(request: Exclude<ControlRequest, { command: "list" }>): Promise<ControlAnswer>;
+}
+
+/** An open control socket. */
+export interface ControlSocket {
+  close(): void;
+}
+
+/**
+ * Makes the control socket. {@link CONTROL_SOCKET} is in the working directory, which has to be the state
+ * directory: so a long path is no problem. What an earlier daemon left there goes. To be called before
+ * privileges are dropped, as the directory may be root's.
+ *
+ * @throws {Error} When it cannot be had.
+ */
+export function listenForControl(path: string): Deno.UnixListener {
+  removeIfThere(path);
+  const umask = Deno.umask(SOCKET_UMASK);
+  try {
+    return Deno.listen({ transport: "unix", path });
+  } finally {
+    Deno.umask(umask);
+  }
+}
+
+/** Answers whoever connects, until it is closed. */
+export function serveControl(
+  listener: Deno.UnixListener,
+  actions: ControlActions,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): ControlSocket {
+  const clients = new Set<Deno.Conn>();
+  let isClosed = false;
+  const accept = async () => {
+    while (!isClosed) {
+      try {
+        const client = await listener.accept();
+        if (clients.size >= CLIENTS_MAX) client.close();
+        else void serve(client);
+      } catch {
+        if (!isClosed) await sleep(clock, ACCEPT_PAUSE_MS);
+      }
+    }
+  };
+  const serve = async (client: Deno.Conn) => {
+    clients.add(client);
+    try {
+      await new ControlClient(client, actions, clock).serve();
+    } catch (error) {
+      // It went away in the middle of something: that is its own business.
+      log.debug(() => `Control connection ended: ${reasonOf(error)}`);
+    } finally {
+      clients.delete(client);
+      closeQuietly(client);
+    }
+  };
+  void accept();
+  return {
+    close() {
+      isClosed = true;
+      listener.close();
+      for (const client of clients) closeQuietly(client);
+      try {
+        removeIfThere(CONTROL_SOCKET);
+      } catch {
+        // The directory is root's: the socket stays, and whoever connects is refused.
+      }
+    },
+  };
+}
+
+/** One client: its requests, one after the other. */
+class ControlClient {
+  readonly #decoder = new TextDecoder();
+  readonly #encoder = new TextEncoder();
+
+  constructor(
+    readonly connection: Deno.Conn,
+    readonly actions: ControlActions,
+    readonly clock: Clock,
+  ) {}
+
+  async serve(): Promise<void> {
+    const chunk = new Uint8Array(REQUEST_MAX_BYTES);
+    let text = "";
+    for (;;) {
+      const cancel = this.clock.startTimer(IDLE_MS, () => closeQuietly(this.connection));
+      let length: number | null;
+      try {
+        length = await this.connection.read(chunk);
+      } finally {
+        cancel();
+      }
+      if (length === null) return;
+      text += this.#decoder.decode(chunk.subarray(0, length), { stream: true });
+      for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
+        const line = text.slice(0, end);
+        text = text.slice(end + 1);
+        await this.#answer(line);
+      }
+      if (text.length > REQUEST_MAX_BYTES) {
+        return await this.#write({ ok: false, reason: "the request is too long" });
+      }
+    }
+  }
+
+  async #answer(line: string): Promise<void> {
+    const request = parseRequest(line);
+    if (typeof request === "string") return await this.#write({ ok: false, reason: request });
+    try {
+      if (request.command === "list") {
+        for (const page of this.actions.list()) {
+          await this.#write(page);
+          await sleep(this.clock, PAGE_PAUSE_MS);
+        }
+        return await this.#write({ ok: true });
+      }
+      return await this.#write(await this.actions.answer(request));
+    } catch (error) {
+      return await this.#write({ ok: false, reason: reasonOf(error) });
+    }
+  }
+
+  async #write(value: ControlAnswer | readonly ListEntry[]): Promise<void> {
+    const bytes = this.#encoder.encode(`${JSON.stringify(value)}\n`);
+    // A client that does not read is let go; otherwise its page would be kept for ever.
+    const cancel = this.clock.startTimer(IDLE_MS, () => closeQuietly(this.connection));
+    try {
+      for (let at = 0; at < bytes.length;) {
+        at += await this.connection.write(bytes.subarray(at));
+      }
+    } finally {
+      cancel();
+    }
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function closeQuietly(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // closed already
+  }
+}

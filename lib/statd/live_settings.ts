@@ -1,0 +1,72 @@
+/**
+ * The settings in effect. SIGHUP reads them again: some take effect at once, for the others it is said
+ * that they need a restart. A callout is among the latter where none could be run so far.
+ *
+ * Deviation: nfs-utils ends on SIGHUP. A daemon that ends because an administrator asks it to look at
+ * its configuration, or because a terminal went away, leaves locks without a monitor; and the service
+ * managers that end it use SIGTERM.
+ */
+
+import { type Environment, systemFiles } from "../config/ini_file.ts";
+import { loadStatdSettings } from "../config/load.ts";
+import { STATD, type StatdSettings, type Table } from "../config/settings.ts";
+import { type AdjustableLog, logThreshold } from "../log.ts";
+import type { Invocation } from "../platform/role.ts";
+
+/** What settings are read from, and what bounds them. */
+export interface LiveSettingsParts {
+  readonly invocation: Invocation;
+  readonly environment: Environment;
+  /** Whether a callout can take effect at once; see permissions.ts. */
+  readonly mayRunPrograms: boolean;
+  readonly log: AdjustableLog;
+}
+
+export class LiveSettings {
+  readonly #parts: LiveSettingsParts;
+  #current: StatdSettings;
+
+  constructor(settings: StatdSettings, parts: LiveSettingsParts) {
+    this.#current = settings;
+    this.#parts = parts;
+  }
+
+  /** To be asked each time. */
+  get current(): StatdSettings {
+    return this.#current;
+  }
+
+  /** Reads command line and files again; what is wrong with them leaves everything as it is. */
+  reload(): void {
+    const { invocation: { programName, args }, environment: env, mayRunPrograms, log } =
+      this.#parts;
+    const loaded = loadStatdSettings({ programName, args, env, files: systemFiles });
+    if (loaded.kind === "exit") {
+      log.error(`Cannot read the settings again: ${loaded.stderr.trim()}`);
+      return;
+    }
+    for (const warning of loaded.warnings) log.warning(warning.message);
+    const isLive = (name: Name) =>
+      (STATD as Table)[name]!.isLive === true && (mayRunPrograms || name !== "haCallout");
+    const changed = changedSettings(this.#current, loaded.settings);
+    const late = changed.filter((name) => !isLive(name));
+    const live = changed.filter(isLive);
+    const changes = Object.fromEntries(live.map((name) => [name, loaded.settings[name]]));
+    this.#current = Object.freeze({ ...this.#current, ...changes });
+    log.threshold = logThreshold({ ...this.#current, isToStderr: false });
+    log.notice(`Settings read again; ${list("changed", live)}`);
+    if (late.length > 0) log.warning(list("A restart is needed for", late));
+  }
+}
+
+type Name = keyof StatdSettings;
+
+function changedSettings(before: StatdSettings, after: StatdSettings): Name[] {
+  const names = Object.keys(STATD) as Name[];
+  return names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+}
+
+function list(title: string, names: readonly Name[]): string {
+  const keys = names.map((name) => (STATD as Table)[name]!.file?.key ?? name);
+  return `${title}: ${keys.join(", ") || "nothing"}`;
+}

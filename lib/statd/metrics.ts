@@ -1,0 +1,75 @@
+/**
+ * The text that Prometheus reads. Names, types and labels stay as they are: people build alarms on them.
+ *
+ * Source: Prometheus text exposition format 0.0.4.
+ */
+
+import { type CounterName, COUNTERS } from "../nsm/counters.ts";
+import type { StatusReport } from "../control/status_report.ts";
+
+/** Media type of the text. */
+export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+const PREFIX = "nsm_";
+const CALLS = /^calls_(null|stat|mon|unmon|unmon_all|simu_crash|notify)$/;
+
+/** The metrics of a daemon. */
+export function metricsText(report: StatusReport): string {
+  const { counters } = report;
+  const startedAt = Date.parse(report.startedAt) / 1000;
+  const registered = report.registrationFault === undefined ? 1 : 0;
+  return [
+    gauge("info", "Constant 1, with the version.", 1, { version: report.version }),
+    gauge("start_time_seconds", "When the daemon started, as Unix time.", startedAt),
+    gauge("resident_memory_bytes", "Memory of the process.", report.residentBytes),
+    gauge("state_number", "Our state number; -1 while it cannot be read.", report.stateNumber),
+    gauge("peers", "Peers that are monitored.", report.peers),
+    gauge("registrations", "Requests to monitor a peer.", report.registrations),
+    gauge("unresolved_peers", "Peers without a known address.", report.unresolvedPeers),
+    gauge("callbacks_pending", "Callbacks under way or waiting.", report.callbacks.pending),
+    gauge("rpcbind_registered", "1 while registered with rpcbind.", registered),
+    gauge("degraded", "Number of things that work less well.", report.degraded.length),
+    calls(counters),
+    ...Object.entries(COUNTERS).filter(([name]) => !CALLS.test(name)).map(([name, help]) =>
+      family(`${name}_total`, "counter", help, [[{}, counters[name] ?? 0]])
+    ),
+    family("log_messages_total", "counter", "Messages of the log by level.", [
+      [{ level: "error" }, counters["log_errors"] ?? 0],
+      [{ level: "warning" }, counters["log_warnings"] ?? 0],
+    ]),
+  ].join("");
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+function gauge(name: string, help: string, value: number, labels: Labels = {}): string {
+  return family(name, "gauge", help, [[labels, value]]);
+}
+
+function calls(counters: StatusReport["counters"]): string {
+  const names = (Object.keys(COUNTERS) as CounterName[]).filter((name) => CALLS.test(name));
+  const samples = names.map((name) => {
+    const procedure = `SM_${CALLS.exec(name)![1]!.toUpperCase()}`;
+    return [{ procedure }, counters[name] ?? 0] as const;
+  });
+  return family("calls_total", "counter", "Calls that were allowed, by procedure.", samples);
+}
+
+function family(
+  name: string,
+  type: "counter" | "gauge",
+  help: string,
+  samples: readonly (readonly [Labels, number])[],
+): string {
+  const full = PREFIX + name;
+  const lines = samples.map(([labels, value]) => `${full}${labelText(labels)} ${value}\n`);
+  return `# HELP ${full} ${help}\n# TYPE ${full} ${type}\n${lines.join("")}`;
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => {
+    const escaped = value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+    return `${name}="${escaped}"`;
+  });
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}

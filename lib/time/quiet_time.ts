@@ -1,0 +1,34 @@
+/** When there is time to tidy up: after a lot of work, once no more has come for a while. */
+
+import type { Clock } from "../nsm/ports.ts";
+
+/** Calls and look-ups after which it is worthwhile: they leave some MB behind. */
+const WORTHWHILE_AFTER = 2_000;
+/** Without work for as long there is time, in ms: callers of a kind come much closer together. */
+const QUIET_MS = 200;
+
+export class QuietTime {
+  readonly #clock: Pick<Clock, "startTimer">;
+  readonly #tidy: () => void;
+  /** Pieces of work since it was tidied up last. */
+  #done = 0;
+
+  /** `tidy` may take some ms. Nothing runs while there is no work. */
+  constructor(clock: Pick<Clock, "startTimer">, tidy: () => void) {
+    this.#clock = clock;
+    this.#tidy = tidy;
+  }
+
+  /** Says that a piece of work is being done. */
+  worked(): void {
+    if (++this.#done === WORTHWHILE_AFTER) this.#waitForQuiet(this.#done);
+  }
+
+  #waitForQuiet(before: number): void {
+    this.#clock.startTimer(QUIET_MS, () => {
+      if (this.#done !== before) return this.#waitForQuiet(this.#done);
+      this.#done = 0;
+      this.#tidy();
+    });
+  }
+}

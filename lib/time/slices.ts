@@ -1,0 +1,40 @@
+/** Long work in slices, between which callers are answered. */
+
+import type { Clock } from "../nsm/ports.ts";
+
+/** Length of a slice, in ms: what the first answer of a start with many peers may wait for. */
+const SLICE_MS = 10;
+
+/** What slices are cut with. */
+export interface SliceParts {
+  readonly clock: Pick<Clock, "now" | "startTimer">;
+  /** Ends the work early. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Does work that is made of small steps, the first slice of them at once.
+ *
+ * @returns Nothing when these were all; else what settles after the last one, or rejects with what it
+ *   has thrown.
+ */
+export function inSlices(
+  work: Iterable<unknown>,
+  { clock, signal }: SliceParts,
+): Promise<void> | undefined {
+  const steps = work[Symbol.iterator]();
+  const isDoneWithSlice = (): boolean => {
+    const end = clock.now() + SLICE_MS;
+    while (clock.now() < end) {
+      if (steps.next().done === true) return true;
+    }
+    return false;
+  };
+  const doRest = async () => {
+    for (;;) {
+      await new Promise<void>((resolve) => clock.startTimer(0, resolve));
+      if (signal.aborted || isDoneWithSlice()) return;
+    }
+  };
+  return isDoneWithSlice() ? undefined : doRest();
+}

@@ -1,0 +1,111 @@
+import { assertEquals } from "@std/assert";
+import { LiveLine, logAbove } from "../../lib/notify/live_line.ts";
+import { ProgressReport, reportLine, summaryLine } from "../../lib/notify/report.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+
+function world(total: number, isTerminal = false) {
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  const counts = { total, told: 0, forgotten: 0, gaveUp: 0, failing: 0 };
+  const shown: string[] = [];
+  const report = new ProgressReport({
+    counts: () => counts,
+    clock,
+    log,
+    totalMs: 900_000,
+    line: isTerminal ? new LiveLine((text) => shown.push(text)) : undefined,
+  });
+  return { clock, log, counts, shown, report };
+}
+
+Deno.test("ProgressReport logs the start, milestones and the end", pure, () => {
+  const { clock, log, counts, report } = world(10);
+  report.start(5);
+  clock.advance(500);
+  for (let told = 1; told <= 9; told++) {
+    counts.told = told;
+    report.settled();
+  }
+  counts.failing = 1;
+  clock.advance(240_000);
+  counts.gaveUp = 1;
+  report.end();
+  assertEquals(log.lines, [
+    "notice: Notifying 10 peers of state 5",
+    "info: Told 5 of 10 peers in 0.5 s, 5 left of which 0 do not answer",
+    "info: Told 9 of 10 peers in 0.5 s, 1 left of which 0 do not answer",
+    "notice: Told 9 of 10 peers in 60 s, 1 left of which 1 do not answer",
+    "notice: Told 9 of 10 peers in 2 min, 1 left of which 1 do not answer",
+    "notice: Told 9 of 10 peers in 4 min, 1 left of which 1 do not answer",
+    "notice: Told 9 of 10 peers in 4 min, 1 not reached",
+  ]);
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("ProgressReport draws a live line on a terminal, and clears it", pure, () => {
+  const { clock, counts, shown, report, log } = world(4, true);
+  report.start(5);
+  counts.told = 2;
+  counts.failing = 1;
+  clock.advance(200);
+  clock.advance(200);
+  report.end();
+  assertEquals(shown, [
+    "\r\x1b[K2 of 4 peers told, 1 waiting, 1 failing, 10/s, 15 min left to try",
+    "\r\x1b[K2 of 4 peers told, 1 waiting, 1 failing, 5.0/s, 15 min left to try",
+    "\r\x1b[K",
+  ]);
+  assertEquals(log.lines.length, 2);
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("logAbove() takes the live line away once for the lines of the log", pure, () => {
+  const shown: string[] = [];
+  const line = new LiveLine((text) => shown.push(text));
+  const recording = new RecordingLog();
+  const log = logAbove(line, recording);
+  log.error("a");
+  line.show("1 told");
+  log.warning("b");
+  log.notice("c");
+  log.info("d");
+  log.debug(() => "e");
+  line.show("2 told");
+  assertEquals(shown, ["\r\x1b[K1 told", "\r\x1b[K", "\r\x1b[K2 told"]);
+  assertEquals(recording.lines, ["error: a", "warning: b", "notice: c", "info: d", "debug: e"]);
+});
+
+Deno.test("results are lines of JSON, whatever a name is made of", pure, () => {
+  const record = { fileName: 'a"\n\xff', monName: "a", myName: "me", modifiedAt: 0 };
+  const line = reportLine({
+    record,
+    outcome: "gave up",
+    address: undefined,
+    transport: undefined,
+    attempts: 2,
+    elapsedMs: 12.6,
+    fault: "silence",
+  });
+  assertEquals(line.split("\n").length, 2);
+  assertEquals(JSON.parse(line), {
+    name: 'a"\n\xff',
+    my_name: "me",
+    outcome: "gave up",
+    address: null,
+    transport: null,
+    attempts: 2,
+    elapsed_ms: 13,
+    last_error: "silence",
+  });
+  const counts = { total: 3, told: 1, forgotten: 1, gaveUp: 1, failing: 0 };
+  assertEquals(JSON.parse(summaryLine(counts, 7)), {
+    state: 7,
+    total: 3,
+    told: 1,
+    forgotten: 1,
+    gave_up: 1,
+  });
+});

@@ -1,0 +1,47 @@
+import { assertEquals } from "@std/assert";
+import { ownNames, planSources } from "../../lib/notify/sources.ts";
+import type { NameFunctions } from "../../lib/net/resolver.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+import { SimulatedClock } from "../support/simulated_clock.ts";
+
+const pure = { permissions: "none" } as const;
+const ADDRESS = "192.0.2.1";
+
+/** What is made of a `-v`, when, and what is logged about it. */
+async function plan(text: string, functions: Partial<NameFunctions>) {
+  const clock = new SimulatedClock();
+  const log = new RecordingLog();
+  const unanswered = () => new Promise<never>(() => {});
+  const names = { addressesOfName: unanswered, nameOfAddress: unanswered, ...functions };
+  const planned = planSources([text], ownNames(names, clock), log);
+  const [source] = await clock.until(planned);
+  return { source, atMs: clock.now(), warnings: log.of("warning") };
+}
+
+Deno.test("planSources() announces the name of an address", pure, async () => {
+  const nameOfAddress = () => Promise.resolve({ code: 0, name: "nodeb.example.net" });
+  assertEquals(await plan(ADDRESS, { nameOfAddress }), {
+    source: { name: "nodeb.example.net", addresses: [ADDRESS] },
+    atMs: 0,
+    warnings: [],
+  });
+});
+
+Deno.test("planSources() waits 2 s for the name of an address", pure, async () => {
+  const reason = "no answer in 2000 ms";
+  assertEquals(await plan(ADDRESS, {}), {
+    source: { name: ADDRESS, addresses: [ADDRESS] },
+    atMs: 2_000,
+    warnings: [`warning: "${ADDRESS}" has no name, so it is announced itself: ${reason}`],
+  });
+});
+
+Deno.test("planSources() does not look up the name of a name", pure, async () => {
+  const addresses = ["192.0.2.1", "192.0.2.2", "2001:db8::1"];
+  const addressesOfName = () => Promise.resolve({ code: 0, canonicalName: "other", addresses });
+  assertEquals(await plan("nodeb", { addressesOfName }), {
+    source: { name: "nodeb", addresses: ["192.0.2.1", "2001:db8::1"] },
+    atMs: 0,
+    warnings: [],
+  });
+});

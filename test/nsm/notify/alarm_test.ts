@@ -1,0 +1,44 @@
+import { assertEquals } from "@std/assert";
+import { Alarm } from "../../../lib/nsm/notify/alarm.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+
+const pure = { permissions: "none" } as const;
+
+/** An alarm, its clock, and how often it has rung. */
+function alarmed() {
+  const clock = new FakeClock();
+  const rung = { times: 0 };
+  const alarm = new Alarm(clock, () => rung.times++);
+  const start = clock.now();
+  return { clock, rung, set: (ms: number) => alarm.set(start + ms) };
+}
+
+Deno.test("Alarm rings once at its time", pure, () => {
+  const { clock, rung, set } = alarmed();
+  set(100);
+  clock.advance(99);
+  assertEquals(rung.times, 0);
+  clock.advance(1);
+  assertEquals([rung.times, clock.pending], [1, 0]);
+});
+
+Deno.test("Alarm.set() moves it, and leaves it alone where the time is the same", pure, () => {
+  const { clock, rung, set } = alarmed();
+  for (const ms of [100, 100, 200, 200, 50]) set(ms);
+  assertEquals(clock.pending, 1);
+  clock.advance(50);
+  clock.advance(150);
+  assertEquals(rung.times, 1);
+});
+
+Deno.test("Alarm.set() to Infinity ends it, and it can be set anew", pure, () => {
+  const { clock, rung, set } = alarmed();
+  set(100);
+  set(Infinity);
+  assertEquals(clock.pending, 0);
+  set(100);
+  clock.advance(100);
+  set(100);
+  clock.advance(1);
+  assertEquals(rung.times, 2);
+});

@@ -1,0 +1,465 @@
+import { assert, assertEquals } from "@std/assert";
+import { Notifier, type NotifierSettings } from "../../../lib/nsm/notify/notifier.ts";
+import type { NotifyReport } from "../../../lib/nsm/notify/notify_outcome.ts";
+import { announcementsOf } from "../../../lib/nsm/notify/notify_list.ts";
+import { PLACES } from "../../../lib/nsm/notify/pacer.ts";
+import type { NotifyRecord } from "../../../lib/nsm/ports.ts";
+import { readRetrySchedule, RETRY_SCHEDULES } from "../../../lib/nsm/notify/retry_schedule.ts";
+import { FakePeers } from "../../support/fake_peers.ts";
+import { FakeResolver } from "../../support/fake_resolver.ts";
+import { MemoryNotifyStore, MemoryPeerMemory } from "../../support/memory_notify_store.ts";
+import { RecordingLog } from "../../support/recording_log.ts";
+import { SimulatedClock } from "../../support/simulated_clock.ts";
+
+const pure = { permissions: "none" } as const;
+const MINUTE_MS = 60_000;
+/** nfs-utils' times of sending to a silent peer, in seconds. */
+const NFS_UTILS_TIMES = [0, 2, 6, 14, 30, 62, 126, 246, 366, 486, 606, 726, 846];
+
+class World {
+  readonly clock = new SimulatedClock();
+  readonly peers = new FakePeers(this.clock);
+  readonly resolver = new FakeResolver();
+  readonly store = new MemoryNotifyStore();
+  readonly memory = new MemoryPeerMemory();
+  readonly log = new RecordingLog();
+  readonly reports: NotifyReport[] = [];
+
+  notifier(settings: Partial<NotifierSettings> = {}): Notifier {
+    const parts = {
+      clock: this.clock,
+      resolver: this.resolver,
+      store: this.store,
+      memory: this.memory,
+      sources: [this.peers],
+      log: this.log,
+      random: () => 0.5,
+      onSettled: (report: NotifyReport) => void this.reports.push(report),
+    };
+    const schedule = RETRY_SCHEDULES["linux"]!;
+    return new Notifier(parts, {
+      stateNumber: 5,
+      schedule,
+      totalMs: schedule.totalMs,
+      announcements: (record: NotifyRecord) => announcementsOf([record.myName]),
+      preferTcp: false,
+      peerPort: 0,
+      ...settings,
+    }, [...this.store.records]);
+  }
+
+  run(settings: Partial<NotifierSettings> = {}) {
+    return this.clock.until(this.notifier(settings).run());
+  }
+}
+
+Deno.test(
+  "a healthy peer gets one query and one notice for each form of the name",
+  pure,
+  async () => {
+    const world = new World();
+    const record = world.store.add("10.0.0.1", { myName: "nodeb.example.net" });
+    world.peers.add("10.0.0.1");
+    const counts = await world.run();
+    assertEquals(world.peers.sent("10.0.0.1"), [
+      "0 PMAPPROC_GETPORT",
+      "1 SM_NOTIFY",
+      "2 SM_NOTIFY",
+    ]);
+    assertEquals(world.peers.told("10.0.0.1"), ["nodeb.example.net", "nodeb"]);
+    assertEquals(world.peers.calls[1]!.args, { mon_name: "nodeb.example.net", state: 5 });
+    assertEquals(world.store.records.size, 0);
+    assertEquals(counts, { total: 1, told: 1, forgotten: 0, gaveUp: 0, failing: 0 });
+    assertEquals(world.reports, [{
+      record,
+      outcome: "told",
+      address: "10.0.0.1",
+      transport: "udp",
+      attempts: 1,
+      elapsedMs: 3,
+      fault: undefined,
+    }]);
+  },
+);
+
+Deno.test(
+  "a silent peer is tried at nfs-utils' times and kept when time is over",
+  pure,
+  async () => {
+    const world = new World();
+    world.store.add("10.0.0.1");
+    const counts = await world.run();
+    assertEquals(
+      world.peers.sent("10.0.0.1"),
+      NFS_UTILS_TIMES.map((seconds) => `${seconds * 1000} PMAPPROC_GETPORT`),
+    );
+    assertEquals(world.clock.now(), 15 * MINUTE_MS);
+    assertEquals(world.store.records.size, 1);
+    assertEquals(counts.gaveUp, 1);
+    assertEquals(world.log.of("notice"), ["notice: Unable to notify 10.0.0.1, giving up"]);
+    assertEquals(world.reports[0]!.outcome, "gave up");
+    assertEquals(world.reports[0]!.attempts, NFS_UTILS_TIMES.length);
+  },
+);
+
+Deno.test("a retry time of 0 is for ever", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1");
+  const abort = new AbortController();
+  const run = world.notifier({ totalMs: Infinity }).run(abort.signal);
+  await world.clock.pass(100 * 60 * MINUTE_MS);
+  assertEquals(world.store.records.size, 1);
+  abort.abort();
+  await world.clock.until(run);
+  assertEquals(world.log.of("notice"), []);
+});
+
+const DAY_S = [
+  ...Array.from({ length: 10 }, (_, i) => 5 * i),
+  ...Array.from({ length: 10 }, (_, i) => 50 + 60 * i),
+  ...Array.from({ length: 24 }, (_, i) => 650 + 3600 * i),
+];
+const SCHEDULES: readonly { text: string; seconds: readonly number[]; end: number }[] = [
+  { text: "linux", seconds: NFS_UTILS_TIMES, end: 15 * 60 },
+  { text: "bsd", seconds: DAY_S, end: 50 + 600 + 24 * 3600 },
+  { text: "macos", seconds: DAY_S, end: 50 + 600 + 24 * 3600 },
+  { text: "1, 2.5,10", seconds: [0, 1, 3.5], end: 13.5 },
+];
+for (const { text, seconds, end } of SCHEDULES) {
+  Deno.test(
+    `the schedule "${text}" tries a silent peer ${seconds.length} times`,
+    pure,
+    async () => {
+      const world = new World();
+      world.store.add("10.0.0.1");
+      const schedule = readRetrySchedule(text)!;
+      await world.run({ schedule, totalMs: schedule.totalMs });
+      assertEquals(
+        world.peers.sent("10.0.0.1"),
+        seconds.map((second) => `${second * 1000} PMAPPROC_GETPORT`),
+      );
+      assertEquals(world.clock.now(), end * 1000);
+    },
+  );
+}
+
+Deno.test("a peer that wakes up is told at its next turn", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1");
+  world.peers.add("10.0.0.1", { losses: 3, tcpPort: 0 });
+  await world.run();
+  assertEquals(
+    world.peers.sent("10.0.0.1"),
+    [
+      "0 PMAPPROC_GETPORT",
+      "2000 PMAPPROC_GETPORT",
+      "6000 PMAPPROC_GETPORT",
+      "6001 SM_NOTIFY",
+    ],
+  );
+});
+
+Deno.test("a lost notice is repeated to the same port after 2 s", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1", { myName: "a.b" });
+  const peer = world.peers.add("10.0.0.1", { tcpPort: 0 });
+  const run = world.notifier().run();
+  await world.clock.pass(1.5);
+  peer.losses = 1; // the answer to the first notice is on its way: it is the second one
+  await world.clock.until(run);
+  assertEquals(world.peers.sent("10.0.0.1"), [
+    "0 PMAPPROC_GETPORT",
+    "1 SM_NOTIFY",
+    "2 SM_NOTIFY",
+    "2002 SM_NOTIFY",
+  ]);
+  assertEquals(world.peers.told("10.0.0.1"), ["a.b", "a", "a"]);
+});
+
+Deno.test("a port that does not answer is asked for again", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1");
+  const peer = world.peers.add("10.0.0.1", { nsm: "silent", tcpPort: 0 });
+  const run = world.notifier().run();
+  await world.clock.pass(5000);
+  peer.udpPort = 910; // its NSM was started again
+  peer.nsm = "up";
+  await world.clock.until(run);
+  assertEquals(world.peers.sent("10.0.0.1"), [
+    "0 PMAPPROC_GETPORT",
+    "1 SM_NOTIFY",
+    "2001 SM_NOTIFY",
+    "6001 PMAPPROC_GETPORT",
+    "6002 SM_NOTIFY",
+  ]);
+});
+
+Deno.test("a peer without an NSM is asked again until it has one", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1");
+  const peer = world.peers.add("10.0.0.1", { udpPort: 0, tcpPort: 0 });
+  const run = world.notifier().run();
+  await world.clock.pass(10_000);
+  peer.udpPort = 900;
+  await world.clock.until(run);
+  assertEquals(world.peers.sent("10.0.0.1").at(-1), "14001 SM_NOTIFY");
+  assertEquals(world.store.records.size, 0);
+});
+
+Deno.test("the next address has its turn when one is silent", pure, async () => {
+  const world = new World();
+  world.store.add("peer.example");
+  world.resolver.addHost("peer.example", ["10.0.0.1", "10.0.0.2", "fd00::3"]);
+  world.peers.add("fd00::3");
+  await world.run();
+  assertEquals(world.peers.sent("10.0.0.1"), ["0 PMAPPROC_GETPORT"]);
+  assertEquals(world.peers.sent("10.0.0.2"), ["2000 PMAPPROC_GETPORT"]);
+  assertEquals(world.peers.sent("fd00::3"), ["6000 RPCBPROC_GETADDR", "6001 SM_NOTIFY"]);
+  assertEquals(world.memory.facts.get("peer.example"), {
+    addresses: ["fd00::3", "10.0.0.1", "10.0.0.2"],
+    transport: "udp",
+    port: 900,
+    toldAt: world.clock.wallClock(),
+  });
+});
+
+Deno.test("the next address has its turn at once when nothing can be sent", pure, async () => {
+  const world = new World();
+  world.store.add("peer.example");
+  world.resolver.addHost("peer.example", ["fd00::1", "10.0.0.2"]);
+  world.peers.add("fd00::1", { isUnreachable: true });
+  world.peers.add("10.0.0.2");
+  await world.run();
+  assertEquals(world.clock.now(), 2);
+  assertEquals(world.reports[0]!.address, "10.0.0.2");
+});
+
+Deno.test("TCP is tried beside UDP from the second turn on, and remembered", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1", { monName: "Peer" });
+  world.peers.add("10.0.0.1", { isUdpFiltered: true });
+  await world.run();
+  assertEquals(world.peers.sent("10.0.0.1", "tcp"), ["2400 PMAPPROC_GETPORT", "2401 SM_NOTIFY"]);
+  assertEquals(world.memory.facts.get("peer")!.transport, "tcp");
+  world.store.add("10.0.0.1", { monName: "PEER" });
+  world.peers.calls.length = 0;
+  const before = world.clock.now();
+  await world.run();
+  assertEquals(world.peers.sent("10.0.0.1", "udp"), []);
+  assertEquals(world.clock.now(), before + 2);
+});
+
+Deno.test("UDP is tried when a preferred TCP brings nothing", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1");
+  world.peers.add("10.0.0.1", { tcpPort: 0 });
+  await world.run({ preferTcp: true });
+  assertEquals(world.peers.sent("10.0.0.1", "tcp")[0], "0 PMAPPROC_GETPORT");
+  assertEquals(world.peers.sent("10.0.0.1", "udp"), ["2001 PMAPPROC_GETPORT", "2002 SM_NOTIFY"]);
+});
+
+for (
+  const [what, settings, facts] of [
+    ["remembered", {}, { addresses: ["10.0.0.1"], port: 900, transport: "udp" }],
+    ["given", { peerPort: 900 }, { addresses: ["10.0.0.1"] }],
+  ] as const
+) {
+  Deno.test(`a ${what} port is tried when rpcbind is filtered`, pure, async () => {
+    const world = new World();
+    world.store.add("peer.example");
+    world.memory.facts.set("peer.example", facts);
+    world.peers.add("10.0.0.1", { rpcbind: "silent" });
+    await world.run(settings);
+    assertEquals(world.peers.sent("10.0.0.1"), [
+      "0 PMAPPROC_GETPORT",
+      "2000 PMAPPROC_GETPORT",
+      "2400 SM_NOTIFY",
+    ]);
+  });
+}
+
+Deno.test("remembered addresses come first, the name's own when they fail", pure, async () => {
+  const world = new World();
+  world.store.add("peer.example");
+  world.memory.facts.set("peer.example", { addresses: ["10.0.0.9"] });
+  world.resolver.addHost("peer.example", ["10.0.0.1"]);
+  world.peers.add("10.0.0.1");
+  await world.run();
+  assertEquals(world.peers.sent("10.0.0.9")[0], "0 PMAPPROC_GETPORT");
+  assertEquals(world.peers.told("10.0.0.1"), ["me"]);
+  assertEquals(world.clock.now(), 2002);
+});
+
+Deno.test("a name service that swallows questions delays only who needs it", pure, async () => {
+  const world = new World();
+  const answer = Promise.withResolvers<void>();
+  world.resolver.gate = answer.promise;
+  for (let i = 0; i < 50; i++) {
+    world.store.add(`dark${i}.example`, { modifiedAt: 9 });
+    world.store.add(`10.0.0.${i}`);
+    world.peers.add(`10.0.0.${i}`);
+  }
+  const notifier = world.notifier();
+  const run = notifier.run();
+  await world.clock.pass(3);
+  assertEquals(notifier.counts.told, 50);
+  answer.resolve();
+  assertEquals((await world.clock.until(run)).gaveUp, 50);
+  const warnings = world.log.of("warning");
+  assertEquals(warnings[0], "warning: DNS resolution of dark0.example failed; retrying later");
+  assertEquals(warnings.length, 50);
+});
+
+Deno.test("who is given up in the first turn has a reason too", pure, async () => {
+  const world = new World();
+  world.resolver.gate = Promise.withResolvers<void>().promise;
+  world.store.add("dark.example");
+  world.store.add("10.0.0.1");
+  await world.run({ totalMs: 1000 });
+  assertEquals(world.reports.map(({ outcome, fault }) => [outcome, fault]), [
+    ["gave up", "no address was found yet"],
+    ["gave up", "no answer came yet from 10.0.0.1"],
+  ]);
+});
+
+Deno.test("a name that was not known is looked up again by the schedule", pure, async () => {
+  const world = new World();
+  world.store.add("peer.example");
+  world.peers.add("10.0.0.1");
+  const run = world.notifier().run();
+  await world.clock.pass(7000);
+  assertEquals(world.resolver.asked.length, 3); // at 0, 2 and 6 s
+  world.resolver.addHost("peer.example", ["10.0.0.1"]);
+  await world.clock.until(run);
+  assertEquals(world.clock.now(), 14_002);
+});
+
+Deno.test(
+  "a peer that an operator took off the list is dropped at its next turn",
+  pure,
+  async () => {
+    const world = new World();
+    const record = world.store.add("10.0.0.1");
+    const run = world.notifier().run();
+    await world.clock.pass(1000);
+    world.store.remove(record);
+    assertEquals((await world.clock.until(run)).forgotten, 1);
+    assertEquals(world.peers.sent("10.0.0.1").length, 1);
+  },
+);
+
+Deno.test("newer records come first, equally new ones in their order", pure, async () => {
+  const world = new World();
+  [1, 3, 3, 2].forEach((modifiedAt, i) => {
+    world.store.add(`10.0.0.${i}`, { modifiedAt });
+    world.peers.add(`10.0.0.${i}`);
+  });
+  await world.run();
+  assertEquals(world.peers.calls.slice(0, 4).map((call) => call.address), [
+    "10.0.0.1",
+    "10.0.0.2",
+    "10.0.0.3",
+    "10.0.0.0",
+  ]);
+});
+
+Deno.test("a jump of the wall clock changes nothing", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1");
+  const run = world.notifier().run();
+  await world.clock.pass(10_000);
+  world.clock.wallOffset -= 86_400_000;
+  await world.clock.pass(10_000);
+  world.clock.wallOffset += 9 * 86_400_000;
+  await world.clock.until(run);
+  assertEquals(world.peers.sent("10.0.0.1").length, NFS_UTILS_TIMES.length);
+});
+
+Deno.test("after a standstill what was due is tried once, at the usual pace", pure, async () => {
+  const world = new World();
+  for (let i = 0; i < 1000; i++) world.store.add(`10.0.${i >> 8}.${i & 255}`);
+  const run = world.notifier({ totalMs: Infinity }).run();
+  run.catch(() => {});
+  await world.clock.pass(20_000);
+  const before = world.peers.calls.filter((call) => call.transport === "udp").length;
+  world.clock.jump(3_600_000);
+  await world.clock.pass(1000);
+  const after = world.peers.calls.filter((call) => call.transport === "udp");
+  assertEquals(after.length - before, 1000);
+  const first = after[before]!.at;
+  assertEquals(after.slice(before).filter((call) => call.at === first).length, PLACES);
+});
+
+Deno.test(
+  "a step of ten thousand peers keeps to the places, the silent ones aside",
+  pure,
+  async () => {
+    const world = new World();
+    let most = 0;
+    for (let i = 0; i < 10_000; i++) {
+      const address = `10.1.${i >> 8}.${i & 255}`;
+      world.store.add(address);
+      if (i % 10 !== 0) world.peers.add(address);
+    }
+    const call = world.peers.call.bind(world.peers);
+    let healthy = 0;
+    world.peers.call = async (program, name, args, to, transport, timeoutMs) => {
+      const isHealthy = world.peers.peers.has(to.address);
+      if (isHealthy) most = Math.max(most, ++healthy);
+      try {
+        return await call(program, name, args, to, transport, timeoutMs);
+      } finally {
+        if (isHealthy) healthy--;
+      }
+    };
+    const notifier = world.notifier();
+    const run = notifier.run();
+    await world.clock.pass(1500);
+    assertEquals(notifier.counts.told, 9000);
+    assertEquals(notifier.counts.failing, 0);
+    assert(most <= PLACES, `${most} at once`);
+    await world.clock.until(run);
+    assertEquals(notifier.counts.gaveUp, 1000);
+  },
+);
+
+Deno.test("records are removed when nobody waits for an answer", pure, async () => {
+  const world = new World();
+  for (let i = 0; i < 2 * PLACES; i++) {
+    const address = `10.0.${i >> 8}.${i & 255}`;
+    world.store.add(address);
+    world.peers.add(address);
+  }
+  const outstanding = new Set<number>();
+  const remove = world.store.remove.bind(world.store);
+  world.store.remove = (record) => {
+    outstanding.add(world.peers.outstanding);
+    return remove(record);
+  };
+  await world.run();
+  assertEquals([...outstanding], [0]);
+  assertEquals(world.store.records.size, 0);
+  assertEquals(world.memory.facts.size, 2 * PLACES);
+});
+
+Deno.test("records do not wait for answers that are not likely to come", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1");
+  world.peers.add("10.0.0.1");
+  world.store.add("10.0.0.2");
+  const run = world.notifier().run();
+  await world.clock.pass(1_000);
+  assertEquals([...world.store.records].map(({ fileName }) => fileName), ["10.0.0.2"]);
+  await world.clock.until(run);
+});
+
+Deno.test("several own names are announced, each in both forms, none twice", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1");
+  world.peers.add("10.0.0.1");
+  const names = ["nodeb.example", "nodeb.other", "10.0.0.2"];
+  await world.run({
+    announcements: () => announcementsOf(names).map(({ name }) => ({ name, source: 0 })),
+  });
+  assertEquals(world.peers.told("10.0.0.1"), ["nodeb.example", "nodeb", "nodeb.other", "10.0.0.2"]);
+});

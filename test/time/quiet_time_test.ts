@@ -1,0 +1,40 @@
+import { assertEquals } from "@std/assert";
+import { QuietTime } from "../../lib/time/quiet_time.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+
+const pure = { permissions: "none" } as const;
+
+function setUp() {
+  const clock = new FakeClock();
+  let tidied = 0;
+  const quietTime = new QuietTime(clock, () => tidied++);
+  const work = (pieces: number) => {
+    for (let i = 0; i < pieces; i++) quietTime.worked();
+  };
+  return { clock, work, tidied: () => tidied };
+}
+
+Deno.test("a little work is not worth tidying up, and starts no timer", pure, () => {
+  const { clock, work, tidied } = setUp();
+  work(1_999);
+  assertEquals(clock.pending, 0);
+  clock.advance(3_600_000);
+  assertEquals(tidied(), 0);
+});
+
+Deno.test("after a lot of work it is tidied up as soon as no more comes, once", pure, () => {
+  const { clock, work, tidied } = setUp();
+  work(2_000);
+  for (let i = 0; i < 100; i++) {
+    clock.advance(100);
+    work(1);
+  }
+  assertEquals(tidied(), 0);
+  clock.advance(400);
+  assertEquals([tidied(), clock.pending], [1, 0]);
+  work(1_999);
+  assertEquals(clock.pending, 0);
+  work(1);
+  clock.advance(400);
+  assertEquals([tidied(), clock.pending], [2, 0]);
+});
