@@ -4,7 +4,7 @@
  */
 
 import type { Log, LogLevel } from "./log.ts";
-import type { Clock } from "./nsm/ports.ts";
+import type { Clock } from "./time/clock.ts";
 
 /** Kinds of messages that are counted at a time; beyond, they share one count. */
 const KEYS_MAX = 256;

@@ -31,7 +31,7 @@ const bad: readonly (readonly [path: string, text: string, message: string])[] =
   // Direction
   ["lib/xdr/a.ts", `import { b } from "../rpc/b.ts";`, 'a.ts:1 imports "../rpc/b.ts": xdr imports'],
   ["lib/rpc/a.ts", `\nimport { b } from "../protocol/b.ts";`, 'a.ts:2 imports "../protocol/b.ts"'],
-  ["lib/rpc/a.ts", `import type { Log } from "../log.ts";`, "rpc imports from xdr only"],
+  ["lib/rpc/a.ts", `import type { Log } from "../log.ts";`, "rpc imports from xdr, time only"],
   ["lib/protocol/a.ts", `import {\n  b,\n  c,\n} from "../nsm/b.ts";`, "protocol imports from"],
   ["lib/nsm/a.ts", `import { b } from "../net/b.ts";`, "have the thing passed in"],
   ["lib/nsm/a.ts", `export * from "../store/b.ts";`, "nsm imports from"],
@@ -58,7 +58,11 @@ const bad: readonly (readonly [path: string, text: string, message: string])[] =
   ["main.ts", `import { b } from "./lib/nsm/b.ts";`, "main.ts imports from"],
   // Types only
   ["lib/nsm/a.ts", `import { logger } from "../log.ts";`, "say `import type`"],
-  ["lib/net/a.ts", `import { type Clock, sleep } from "../nsm/ports.ts";`, "say `import type`"],
+  [
+    "lib/net/a.ts",
+    `import { type Clock, StoreError } from "../nsm/ports.ts";`,
+    "say `import type`",
+  ],
   ["lib/net/a.ts", `import { type Clock } from "../nsm/ports.ts";`, "say `import type`"],
   // Packages
   [

@@ -9,12 +9,11 @@
 import {
   type Connect,
   type Endpoint,
-  type StartTimer,
   type StreamConnection,
   TransportError,
 } from "../rpc/transport.ts";
 import { systemCode } from "./errors.ts";
-import { pause } from "./pause.ts";
+import { sleep, type StartTimer } from "../time/clock.ts";
 
 /** The first pause in ms: a round trip in the same building. */
 const PAUSE_MIN_MS = 1;
@@ -150,7 +149,7 @@ class BoundStream implements StreamConnection {
         if (signal.aborted) throw new Error("the connection was closed");
         const result = call();
         if (result !== undefined) return result;
-        await pause(this.#startTimer, pauseMs, signal);
+        await sleep(this.#startTimer, pauseMs, signal);
       }
     } catch (error) {
       throw new TransportError(action, this.remote, error);

@@ -6,9 +6,9 @@
  */
 
 import type { Log } from "../log.ts";
-import type { Clock } from "../nsm/ports.ts";
 import { isLinkLocal, isLoopback } from "../rpc/address.ts";
 import type { DatagramSocket, Endpoint } from "../rpc/transport.ts";
+import type { Clock } from "../time/clock.ts";
 
 /**
  * Most addresses that get a socket of their own, in number: each takes a descriptor and a receive buffer.

@@ -7,8 +7,9 @@
  * runtime for each question.
  */
 
-import type { Clock, Lookup, Resolver } from "../nsm/ports.ts";
+import type { Lookup, Resolver } from "../nsm/ports.ts";
 import { normaliseAddress } from "../rpc/address.ts";
+import type { Clock } from "../time/clock.ts";
 
 /**
  * Questions under way, in number. Each needs a socket or two of the 1,024 descriptors that a process

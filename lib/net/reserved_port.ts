@@ -5,9 +5,10 @@
  * Source: bindresvport(3): a random start, then one port after another.
  */
 
-import { type DatagramSocket, type StartTimer, TransportError } from "../rpc/transport.ts";
+import { type DatagramSocket, TransportError } from "../rpc/transport.ts";
 import { systemCode } from "./errors.ts";
 import { openDatagramSocket } from "./udp.ts";
+import type { StartTimer } from "../time/clock.ts";
 
 /** The lowest reserved port that is tried; those below have well-known services. */
 const FIRST_PORT = 512;

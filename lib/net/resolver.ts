@@ -5,10 +5,11 @@
  * Source: getaddrinfo(3), getnameinfo(3); RFC 1123 section 2.1 and RFC 1035 section 2.3.4 (host names).
  */
 
-import type { Clock, HostAddresses, Lookup, Resolver } from "../nsm/ports.ts";
+import type { HostAddresses, Lookup, Resolver } from "../nsm/ports.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { ExpiringCache } from "./expiring_cache.ts";
 import { LookupSlots } from "./lookup_slots.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** The C library's functions; `code` is 0 or an EAI_* number. */
 export interface NameFunctions {

@@ -12,12 +12,12 @@ import {
   type DatagramSocket,
   type Endpoint,
   type Netid,
-  type StartTimer,
   TransportError,
 } from "../rpc/transport.ts";
 import { systemCode } from "./errors.ts";
 import { listenStream, type StreamListener } from "./tcp.ts";
 import { openDatagramSocket, type WithDatagramCalls } from "./udp.ts";
+import type { StartTimer } from "../time/clock.ts";
 
 /**
  * How often both transports are tried on one port of the system's choice, in number. It chooses at

@@ -4,15 +4,14 @@
  */
 
 import type { Log } from "../log.ts";
-import type { Clock } from "../nsm/ports.ts";
 import { isLoopback, sourceNetwork } from "../rpc/address.ts";
 import { RecordError } from "../rpc/record.ts";
 import type { Netid, Respond, StreamConnection } from "../rpc/transport.ts";
 import { isClosed, isLostConnection } from "./errors.ts";
-import { pause } from "./pause.ts";
 import { ServedStream } from "./served_stream.ts";
 import { type ClosingLimit, STREAM_LIMITS, type StreamLimits } from "./stream_limits.ts";
 import type { StreamListener } from "./tcp.ts";
+import { type Clock, sleep } from "../time/clock.ts";
 
 /** Of warnings that others cause, in ms: one a minute is enough to know, the rest is for debugging. */
 const WARNING_INTERVAL_MS = 60_000;
@@ -102,7 +101,7 @@ class StreamServer {
         // Who connects and resets at once must not keep the others waiting.
         if (isLostConnection(error)) continue;
         this.#warn(`Cannot accept a TCP connection: ${textOf(error)}`);
-        await pause(clock.startTimer, this.#limits.acceptPauseMs, signal);
+        await sleep(clock.startTimer, this.#limits.acceptPauseMs, signal);
       }
     }
   }

@@ -14,13 +14,12 @@ import {
   type Endpoint,
   type Netid,
   type Respond,
-  type StartTimer,
   TransportError,
 } from "../rpc/transport.ts";
 import { endpointOf, scopeOf } from "./endpoint.ts";
 import { isClosed } from "./errors.ts";
-import { pause } from "./pause.ts";
 import { endpointIn, SOCKET_ADDRESS_BYTES, SocketAddresses } from "./socket_address.ts";
+import { sleep, type StartTimer } from "../time/clock.ts";
 
 /**
  * Size of the receive buffer in bytes: what other RPC implementations use for UDP, several times the
@@ -167,7 +166,7 @@ export class UdpSocket implements DatagramSocket {
       } catch (error) {
         if (isClosed(error)) return;
         if (++errorsInARow > ERRORS_IN_A_ROW_MAX) {
-          await pause(this.#startTimer, ERROR_PAUSE_MS, this.#closing.signal);
+          await sleep(this.#startTimer, ERROR_PAUSE_MS, this.#closing.signal);
         }
         continue;
       }
@@ -175,7 +174,7 @@ export class UdpSocket implements DatagramSocket {
       taken = this.#drain(buffer, taken + 1, drainedMax);
       const isLate = taken >= FIRST_EVERY && this.#now() - turnedAt > UNTURNED_MAX_MS;
       if (taken >= drainedMax || isLate && this.#first !== undefined) {
-        await pause(this.#startTimer, TURN_MS, this.#closing.signal);
+        await sleep(this.#startTimer, TURN_MS, this.#closing.signal);
         taken = 0;
         turnedAt = this.#now();
       } else if (this.#first === undefined) taken = 0;

@@ -2,7 +2,8 @@
 
 import { type DatagramOptions, openDatagramSocket } from "./udp.ts";
 import { withDatagramCalls } from "../platform/datagram_calls.ts";
-import type { DatagramSocket, StartTimer } from "../rpc/transport.ts";
+import type { DatagramSocket } from "../rpc/transport.ts";
+import type { StartTimer } from "../time/clock.ts";
 
 /**
  * Opens a UDP socket.

@@ -5,8 +5,8 @@
 
 import type { Log } from "../log.ts";
 import type { NotifyCounts, NotifyReport } from "../nsm/notify/notify_outcome.ts";
-import type { Clock } from "../nsm/ports.ts";
 import type { LiveLine } from "./live_line.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** How often the live line is drawn, in ms: as often as an eye can follow. */
 const LIVE_MS = 200;

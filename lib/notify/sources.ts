@@ -7,7 +7,7 @@ import { type GivenAwayPorts, openReservedSocket, reservedPorts } from "../net/r
 import type { Log } from "../log.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { coarseTimers } from "../time/coarse_timers.ts";
-import { type CallPeer, type Clock, reasonOf, type Resolver } from "../nsm/ports.ts";
+import { type CallPeer, reasonOf, type Resolver } from "../nsm/ports.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
 import { setReceiveBuffer } from "../platform/socket_options.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
@@ -17,6 +17,7 @@ import type { ClientParts } from "../rpc/client.ts";
 import { type Connect, type DatagramSocket, TransportError } from "../rpc/transport.ts";
 import { PeerCalls } from "../net/peer_calls.ts";
 import { openUdpSocket } from "../net/udp_socket.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** A source as it is handed from the starter to the background. */
 export interface SourcePlan {

@@ -15,7 +15,8 @@ import { quote } from "../quote.ts";
 import type { Endpoint } from "../rpc/transport.ts";
 import type { Monitored } from "./monitor_list.ts";
 import { findPort } from "./port_lookup.ts";
-import { type CallPeer, type Clock, reasonOf } from "./ports.ts";
+import { type CallPeer, reasonOf } from "./ports.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** The lock manager is on this host, whatever my_name says (CERT CA-99-05). */
 export const LOCK_MANAGER_ADDRESS = "127.0.0.1";

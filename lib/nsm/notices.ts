@@ -18,8 +18,8 @@ import type { Counters } from "./counters.ts";
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import { judgeNotice, type SourceCheck, UNKNOWN_SOURCE } from "./notice_gate.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
-import type { Clock } from "./ports.ts";
 import { SourceLimits } from "./source_limits.ts";
+import type { Clock } from "../time/clock.ts";
 
 /**
  * Notices that may wait for the name service at one time. A stranger can send any number of names;

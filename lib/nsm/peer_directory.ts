@@ -14,7 +14,8 @@ import { AliasIndex } from "./alias_index.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
 import { nameKey } from "./host_name.ts";
-import type { Clock, PeerMemory, Resolver } from "./ports.ts";
+import type { PeerMemory, Resolver } from "./ports.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** Look-ups for new peers at one time; the resolver's other slots stay free for notices. */
 const LEARNING_AT_ONCE = 4;

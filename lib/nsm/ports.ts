@@ -5,30 +5,7 @@
 
 import { quote } from "../quote.ts";
 import type { Args, Procedures, Program, Result } from "../rpc/program.ts";
-import type { Endpoint, StartTimer } from "../rpc/transport.ts";
-
-/** Time. */
-export interface Clock {
-  /** Milliseconds on a clock that only goes forward. */
-  now(): number;
-  /** Milliseconds since 1970 on the wall clock, which may jump. Only for what people read. */
-  wallClock(): number;
-  readonly startTimer: StartTimer;
-}
-
-/** Waits on a clock's timer; it returns early, without an error, when the signal is aborted. */
-export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
-  if (signal?.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      cancel();
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const cancel = clock.startTimer(ms, done);
-    signal?.addEventListener("abort", done);
-  });
-}
+import type { Endpoint } from "../rpc/transport.ts";
 
 /** A name look-up has three outcomes, never two. */
 export type Lookup<T> =

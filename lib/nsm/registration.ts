@@ -15,8 +15,9 @@ import { toUniversalAddress } from "../protocol/universal_address.ts";
 import type { StreamClient } from "../rpc/stream_client.ts";
 import { type Endpoint, NETIDS, TransportError } from "../rpc/transport.ts";
 import { findPort } from "./port_lookup.ts";
-import { type CallPeer, type Clock, reasonOf, sleep } from "./ports.ts";
+import { type CallPeer, reasonOf } from "./ports.ts";
 import { RPCBIND_TIMEOUT_MS, RpcbindEntries, type Served } from "./rpcbind_entries.ts";
+import { type Clock, sleep } from "../time/clock.ts";
 
 const ROOT_OWNER = "0";
 /** First pause before rpcbind is tried again, in ms: a restart takes about that long. */
@@ -151,7 +152,7 @@ export class Registrar {
     this.#wake = () => rest.abort();
     this.#reviewed.resolve();
     this.#reviewed = Promise.withResolvers();
-    await sleep(this.#parts.clock, ms, AbortSignal.any([rest.signal, signal]));
+    await sleep(this.#parts.clock.startTimer, ms, AbortSignal.any([rest.signal, signal]));
   }
 
   /**

@@ -4,7 +4,7 @@
  * address costs nothing more.
  */
 
-import type { Clock } from "./ports.ts";
+import type { Clock } from "../time/clock.ts";
 
 /**
  * Notices of one address at once. A peer sends two for each name under which it knows us; hundreds of

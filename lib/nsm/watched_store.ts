@@ -6,13 +6,8 @@
  */
 
 import type { Log } from "../log.ts";
-import {
-  type Clock,
-  type MonitorRecord,
-  type MonitorStore,
-  reasonOf,
-  StoreError,
-} from "./ports.ts";
+import { type MonitorRecord, type MonitorStore, reasonOf, StoreError } from "./ports.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** Between two sums in the log, in ms, and between two trials of a disk that nobody else tries. */
 const INTERVAL_MS = 60_000;

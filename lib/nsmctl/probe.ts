@@ -1,8 +1,9 @@
 /** Finds out whether a host's NSM can be reached at an address over a transport, step by step. */
 
 import { findPort } from "../nsm/port_lookup.ts";
-import { type CallPeer, type Clock, reasonOf } from "../nsm/ports.ts";
+import { type CallPeer, reasonOf } from "../nsm/ports.ts";
 import { nsmV1, Res, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** What came of one address and transport; later steps are absent where an earlier one failed. */
 export interface Probe {

@@ -10,8 +10,8 @@
  * on, and neither are descriptors.
  */
 
-import type { Clock } from "../nsm/ports.ts";
 import { systemClock } from "./clock.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** How a program ended. */
 export type CalloutResult =

@@ -1,6 +1,6 @@
 /** The real clock and the real dice. */
 
-import type { Clock } from "../nsm/ports.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** Longest wait of one setTimeout: a longer one fires at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1;

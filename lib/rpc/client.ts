@@ -23,7 +23,8 @@ import {
   RPC_VERSION,
 } from "./message.ts";
 import type { Args, Procedure, Procedures, Program, Result } from "./program.ts";
-import { type Endpoint, type StartTimer, withoutScope } from "./transport.ts";
+import { type Endpoint, withoutScope } from "./transport.ts";
+import type { StartTimer } from "../time/clock.ts";
 
 /** What a client needs from outside. */
 export interface ClientParts {

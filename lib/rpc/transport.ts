@@ -82,9 +82,6 @@ export class TransportError extends Error {
   }
 }
 
-/** Runs `action` once after `ms` milliseconds; the function it returns cancels that. */
-export type StartTimer = (ms: number, action: () => void) => () => void;
-
 /** An address without the `%scope` that only the local host knows. */
 export function withoutScope(address: string): string {
   const percent = address.indexOf("%");

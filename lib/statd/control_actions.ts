@@ -2,7 +2,7 @@
 
 import project from "../../deno.json" with { type: "json" };
 import type { Monitored } from "../nsm/monitor_list.ts";
-import { type Clock, reasonOf } from "../nsm/ports.ts";
+import { reasonOf } from "../nsm/ports.ts";
 import type { Bound } from "../net/server_sockets.ts";
 import type { ListEntry } from "../control/protocol.ts";
 import type { ControlActions } from "./control_server.ts";
@@ -10,6 +10,7 @@ import type { HostsFiles } from "./hosts_files.ts";
 import type { Monitor } from "./monitor.ts";
 import type { RecentProblems } from "./recent_problems.ts";
 import type { StatusReport } from "../control/status_report.ts";
+import type { Clock } from "../time/clock.ts";
 
 /**
  * Registrations of one page, in number: about a millisecond of work, which a call that arrives meanwhile

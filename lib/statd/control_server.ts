@@ -4,7 +4,7 @@
  */
 
 import type { Log } from "../log.ts";
-import { type Clock, reasonOf, sleep } from "../nsm/ports.ts";
+import { reasonOf } from "../nsm/ports.ts";
 import { CONTROL_SOCKET } from "../store/layout.ts";
 import {
   type ControlAnswer,
@@ -13,6 +13,7 @@ import {
   parseRequest,
   REQUEST_MAX_BYTES,
 } from "../control/protocol.ts";
+import { type Clock, sleep } from "../time/clock.ts";
 
 /** Clients at one time; people do not need more, and each may hold a request. */
 const CLIENTS_MAX = 8;
@@ -72,7 +73,7 @@ export function serveControl(
         if (clients.size >= CLIENTS_MAX) client.close();
         else void serve(client);
       } catch {
-        if (!isClosed) await sleep(clock, ACCEPT_PAUSE_MS);
+        if (!isClosed) await sleep(clock.startTimer, ACCEPT_PAUSE_MS);
       }
     }
   };
@@ -145,7 +146,7 @@ class ControlClient {
       if (request.command === "list") {
         for (const page of this.actions.list()) {
           await this.#write(page);
-          await sleep(this.clock, PAGE_PAUSE_MS);
+          await sleep(this.clock.startTimer, PAGE_PAUSE_MS);
         }
         return await this.#write({ ok: true });
       }

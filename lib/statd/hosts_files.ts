@@ -14,10 +14,11 @@
 
 import type { Log } from "../log.ts";
 import { type AccessEntry, decideAccess, parseAccessFile } from "../nsm/hosts_access.ts";
-import { type Clock, reasonOf, type Resolver } from "../nsm/ports.ts";
+import { reasonOf, type Resolver } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
 import { isLoopback } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
+import type { Clock } from "../time/clock.ts";
 
 const ALLOW_FILE = "/etc/hosts.allow";
 const DENY_FILE = "/etc/hosts.deny";

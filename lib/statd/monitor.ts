@@ -18,7 +18,6 @@ import { Notices } from "../nsm/notices.ts";
 import { PeerDirectory } from "../nsm/peer_directory.ts";
 import {
   type CallPeer,
-  type Clock,
   type MonitorStore,
   type PeerMemory,
   reasonOf,
@@ -33,6 +32,7 @@ import { haCallout } from "./ha_callout.ts";
 import { denialOf, type HostsFiles } from "./hosts_files.ts";
 import { loadList } from "./load_list.ts";
 import { PeerTimes } from "./peer_times.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** Lines that strangers can cause, of each kind, in {@link STRANGERS_INTERVAL_MS}. */
 const STRANGERS_LINES = 5;

@@ -7,7 +7,6 @@
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import {
-  type Clock,
   type MonitorRecord,
   type MonitorStore,
   type PeerMemory,
@@ -18,6 +17,7 @@ import { stateNumberOfBoot } from "../nsm/state_number.ts";
 import { openMonitorStore } from "../store/file_store.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
 import { NoPeerMemory, VolatileStore } from "../store/volatile_store.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** A file system that is read-only, and one on which we may not write. */
 const LASTING_FAULTS = new Set(["EROFS", "EACCES", "EPERM"]);

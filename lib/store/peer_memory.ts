@@ -8,13 +8,14 @@
  */
 
 import type { Log } from "../log.ts";
-import { type Clock, type PeerFacts, type PeerMemory, reasonOf, StoreError } from "../nsm/ports.ts";
+import { type PeerFacts, type PeerMemory, reasonOf, StoreError } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
 import { replaceFile } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import type { StoreParts } from "./file_store.ts";
 import { type Layout, layoutOf, PEERS_FILE } from "./layout.ts";
 import { learn, type LineFacts, lineOf } from "./peer_line.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** Length at which the file is written anew: some hundred bytes for each of 50,000 peers, twice. */
 const PEERS_MAX_BYTES = 16_777_216;

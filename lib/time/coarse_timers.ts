@@ -3,8 +3,7 @@
  * same interval. Setting one and cancelling it costs a tenth of a timer of the runtime.
  */
 
-import type { StartTimer } from "../rpc/transport.ts";
-import type { Clock } from "../nsm/ports.ts";
+import type { Clock, StartTimer } from "./clock.ts";
 
 /** Length of an interval in ms: nothing for a wait of two seconds and more. */
 const INTERVAL_MS = 20;

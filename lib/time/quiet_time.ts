@@ -1,6 +1,6 @@
 /** When there is time to tidy up: after a lot of work, once no more has come for a while. */
 
-import type { Clock } from "../nsm/ports.ts";
+import type { Clock } from "./clock.ts";
 
 /** Calls and look-ups after which it is worthwhile: they leave some MB behind. */
 const WORTHWHILE_AFTER = 2_000;

@@ -1,6 +1,6 @@
 /** Long work in slices, between which callers are answered. */
 
-import type { Clock } from "../nsm/ports.ts";
+import type { Clock } from "./clock.ts";
 
 /** Length of a slice, in ms: what the first answer of a start with many peers may wait for. */
 const SLICE_MS = 10;

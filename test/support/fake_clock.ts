@@ -1,6 +1,6 @@
 /** A clock that only a test moves. */
 
-import type { Clock } from "../../lib/nsm/ports.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 
 /** Turns of the microtask queue after which nothing is ready any more, with the fakes that we have. */
 const PROMISE_TURNS = 50;

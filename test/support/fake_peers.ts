@@ -1,9 +1,10 @@
 /** Peers on a simulated network: each has an rpcbind and an NSM that a test can break. */
 
-import type { CallPeer, Clock } from "../../lib/nsm/ports.ts";
+import type { CallPeer } from "../../lib/nsm/ports.ts";
 import { RpcError, type RpcFailure } from "../../lib/rpc/errors.ts";
 import type { Args, Procedures, Program, Result } from "../../lib/rpc/program.ts";
 import { type Endpoint, TransportError } from "../../lib/rpc/transport.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 
 /** How one address behaves. Everything is up and healthy unless said otherwise. */
 export interface FakePeer {

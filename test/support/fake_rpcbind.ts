@@ -13,7 +13,7 @@ import {
   type StreamConnection,
   TransportError,
 } from "../../lib/rpc/transport.ts";
-import type { Clock } from "../../lib/nsm/ports.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 
 const REQUEST_MAX_BYTES = 8192;
 

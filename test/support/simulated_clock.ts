@@ -1,7 +1,7 @@
 /** A clock that only goes on when nobody has anything left to do: hours pass in milliseconds. */
 
-import type { Clock } from "../../lib/nsm/ports.ts";
 import { Heap } from "../../lib/nsm/heap.ts";
+import type { Clock } from "../../lib/time/clock.ts";
 
 /** Turns of the microtask queue after which code that only waits for the clock has come to rest. */
 const TURNS_TO_REST = 40;

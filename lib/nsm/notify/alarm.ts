@@ -1,6 +1,6 @@
 /** One timer that is set again and again, mostly to the time that it is set to already. */
 
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../../time/clock.ts";
 
 export class Alarm {
   readonly #clock: Clock;

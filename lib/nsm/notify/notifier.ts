@@ -24,17 +24,10 @@ import { type NotifyCounts, type NotifyReport, shown } from "./notify_outcome.ts
 import { RouteFollower, type RouteResult } from "./notify_route.ts";
 import { type Route, type RouteSettings, routesOf } from "./notify_ways.ts";
 import { Pacer } from "./pacer.ts";
-import {
-  type CallPeer,
-  type Clock,
-  type NotifyRecord,
-  type NotifyStore,
-  type PeerMemory,
-  type Resolver,
-  sleep,
-} from "../ports.ts";
+import type { CallPeer, NotifyRecord, NotifyStore, PeerMemory, Resolver } from "../ports.ts";
 import type { RetrySchedule } from "./retry_schedule.ts";
 import { ToldPeers } from "./told_peers.ts";
+import { type Clock, sleep } from "../../time/clock.ts";
 
 /**
  * How long the preferred route is alone in a turn with several, in ms: longer than a round trip to the
@@ -186,7 +179,7 @@ export class Notifier {
       const lookUp = this.#lookUp(peer);
       // Where an address is known the name service is not waited for, but for a moment.
       if (peer.addresses.length === 0) fault = await lookUp ?? "";
-      else await Promise.race([lookUp, sleep(clock, HEAD_START_MS)]);
+      else await Promise.race([lookUp, sleep(clock.startTimer, HEAD_START_MS)]);
     }
     for (let tried = 1; peer.addresses.length > 0; tried++) {
       address = peer.addresses[0];
@@ -210,7 +203,7 @@ export class Notifier {
   /** Follows the preferred route, and the others when it brings nothing soon. */
   async #followAll(peer: NotifyPeer, [first, ...others]: Route[]): Promise<RouteResult[]> {
     const preferred = this.#follower.follow(peer, first!, true);
-    await Promise.race([preferred, sleep(this.#parts.clock, HEAD_START_MS)]);
+    await Promise.race([preferred, sleep(this.#parts.clock.startTimer, HEAD_START_MS)]);
     if (this.#isOver || peer.told === peer.announcements.length) return [await preferred];
     const beside = others.map((route) => this.#follower.follow(peer, route, false));
     return await Promise.all([preferred, ...beside]);

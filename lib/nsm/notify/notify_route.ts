@@ -10,7 +10,8 @@ import type { Announcement, NotifyList, NotifyPeer, Way } from "./notify_list.ts
 import type { Route } from "./notify_ways.ts";
 import type { Pacer, Place } from "./pacer.ts";
 import { findPort } from "../port_lookup.ts";
-import type { CallPeer, Clock } from "../ports.ts";
+import type { CallPeer } from "../ports.ts";
+import type { Clock } from "../../time/clock.ts";
 
 /**
  * Connections at one time, of which each needs a file descriptor; the common limit is 1,024. A peer

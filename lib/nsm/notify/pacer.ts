@@ -6,7 +6,7 @@
  * of calls may be outstanding at one time.
  */
 
-import type { Clock } from "../ports.ts";
+import type { Clock } from "../../time/clock.ts";
 
 /**
  * Datagrams that may be on their way at one time. Linux' default socket buffer of 212,992 bytes holds

@@ -7,13 +7,8 @@ import type { Log } from "../../log.ts";
 import { quote } from "../../quote.ts";
 import { nameKey } from "../host_name.ts";
 import type { NotifyPeer } from "./notify_list.ts";
-import {
-  type Clock,
-  type NotifyRecord,
-  type NotifyStore,
-  type PeerMemory,
-  reasonOf,
-} from "../ports.ts";
+import { type NotifyRecord, type NotifyStore, type PeerMemory, reasonOf } from "../ports.ts";
+import type { Clock } from "../../time/clock.ts";
 
 /**
  * Told peers whose records are still there, in number. After a crash these are told again, no others: that
