@@ -5,14 +5,15 @@
 
 import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
-import type { NotifyRecord, NotifyStore } from "../nsm/ports.ts";
+import type { NotifyRecord, NotifyStore, Resolver } from "../nsm/ports.ts";
 import { asOwner } from "../platform/as_owner.ts";
 import { systemClock } from "../platform/clock.ts";
 import { KernelState, type KernelWrite } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import type { RunOnce } from "../platform/pid_file.ts";
 import { takeLockOfLife } from "../platform/run_once.ts";
 import { layoutOf } from "../store/layout.ts";
-import { NotifyRun } from "../store/notify_run.ts";
+import { NotifyRun, type NotifyRunParts } from "../store/notify_run.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 import { recordsOf } from "./dry_run.ts";
 import type { Prepared } from "./run.ts";
@@ -28,27 +29,48 @@ export interface ReadyToNotify {
   readonly records: readonly NotifyRecord[];
 }
 
+/** What a preparation needs from the machine; a test puts its own in its place. */
+export interface PreparationParts extends NotifyRunParts {
+  readonly kernel: Pick<KernelState, "bootId" | "setLocalState" | "endGrace">;
+  /** Takes the run-once lock of a life. */
+  readonly takeLock: (life: string) => RunOnce;
+  /** Own names, as `-v` gives them. */
+  readonly resolver: Resolver;
+  /** Does something as the owner of a directory. */
+  readonly asOwner: typeof asOwner;
+}
+
+/** The machine that this is. */
+function thisMachine(): PreparationParts {
+  return {
+    kernel: new KernelState(),
+    takeLock: (life) => takeLockOfLife(RUN_DIRECTORY, life),
+    resolver: ownNames({ addressesOfName, nameOfAddress }, systemClock),
+    asOwner,
+  };
+}
+
 /** Does all that comes before notifying; an exit status when nobody is to be notified. */
 export async function prepareToNotify(
   settings: SmNotifySettings,
   log: Log,
+  parts: PreparationParts = thisMachine(),
 ): Promise<ReadyToNotify | number> {
-  const kernel = new KernelState();
+  const { kernel, resolver } = parts;
   const life = lifeOf(settings, kernel.bootId());
   const { stateDirectoryPath } = settings;
-  const run = new NotifyRun(stateDirectoryPath, life, log);
+  const run = new NotifyRun(stateDirectoryPath, life, log, parts);
   if (settings.only.length > 0) {
     requireOnly(settings, recordsOf(stateDirectoryPath, log), log);
   }
-  if (!mayRun(settings, run, life, log)) return 0;
+  if (!mayRun(settings, run, log, () => parts.takeLock(life))) return 0;
 
-  const resolver = ownNames({ addressesOfName, nameOfAddress }, systemClock);
   const sources = await planSources(settings.outgoingAddr, resolver, log);
 
   const unfinished = run.unfinished;
   const isCarriedOn = unfinished !== undefined && !run.hasNewPeers;
-  const store = openNotifyStore(stateDirectoryPath, { log });
-  const records = asOwner(layoutOf(stateDirectoryPath).monitorList, () => {
+  const store = openNotifyStore(stateDirectoryPath, { ...parts, log });
+  const records = parts.asOwner(layoutOf(stateDirectoryPath).monitorList, () => {
     store.retire();
     return store.load();
   });
@@ -66,9 +88,14 @@ export async function prepareToNotify(
 }
 
 /** Applies the run-once rule, which concerns the default state directory only. */
-function mayRun(settings: SmNotifySettings, run: NotifyRun, life: string, log: Log): boolean {
+function mayRun(
+  settings: SmNotifySettings,
+  run: NotifyRun,
+  log: Log,
+  takeLock: () => RunOnce,
+): boolean {
   if (settings.stateDirectoryPath !== DEFAULT_STATE_DIRECTORY) return true;
-  const lock = takeLockOfLife(RUN_DIRECTORY, life);
+  const lock = takeLock();
   if (lock.isFirst || settings.force || !settings.updateState) return true;
   if (run.unfinished !== undefined && !run.isGoingOn) {
     log.notice("Carrying on a run that was cut short");

@@ -17,6 +17,7 @@ import { type Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import { Notices } from "../nsm/notices.ts";
 import { PeerDirectory } from "../nsm/peer_directory.ts";
 import {
+  type Callout,
   type CallPeer,
   type MonitorStore,
   type PeerMemory,
@@ -28,7 +29,6 @@ import { nsmService } from "../nsm/service.ts";
 import { WatchedStore } from "../nsm/watched_store.ts";
 import { dispatcher } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
-import { haCallout } from "./ha_callout.ts";
 import { denialOf, type HostsFiles } from "./hosts_files.ts";
 import { loadList } from "./load_list.ts";
 import { PeerTimes } from "./peer_times.ts";
@@ -58,6 +58,8 @@ export interface MonitorParts {
   readonly hosts: Pick<HostsFiles, "admits">;
   /** Whether a peer is on the notify list, so that what is known of it is still of use. */
   readonly isToBeNotified: (peer: string) => boolean;
+  /** The administrator's program, asked for each time; undefined where none is set. */
+  readonly callout?: () => Callout | undefined;
   /** Runs sm-notify. */
   readonly notifyPeers: () => void;
   /** Told of every call and every look-up. */
@@ -137,7 +139,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     counters,
     tell,
   });
-  const callout = () => haCallout(settings(), log);
+  const callout = parts.callout ?? (() => undefined);
   const service = nsmService({
     list,
     store,

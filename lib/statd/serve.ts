@@ -36,6 +36,7 @@ import { PMAP_PORT } from "../protocol/portmap.ts";
 import { StreamClient } from "../rpc/stream_client.ts";
 import { lockDirectory } from "../store/directory_lock.ts";
 import { CONTROL_SOCKET, layoutOf, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
+import { haCallout } from "./ha_callout.ts";
 import { HostsFiles } from "./hosts_files.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor } from "./monitor.ts";
@@ -161,6 +162,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     log,
     hosts,
     isToBeNotified: (peer) => toBeNotified.has(peer),
+    callout: () => haCallout(live.current, log),
     notifyPeers,
     worked: () => quietTime.worked(),
     signal: stopping.signal,

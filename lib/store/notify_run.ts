@@ -12,7 +12,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import { INITIAL_STATE_NUMBER, nextStateNumber } from "../nsm/state_number.ts";
 import { quote } from "../quote.ts";
 import { replaceFile } from "./atomic_file.ts";
-import { RealFileSystem } from "./file_system.ts";
+import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { layoutOf } from "./layout.ts";
 import { STATE_BYTES, storedNumber } from "./state_file.ts";
 
@@ -20,18 +20,30 @@ const RUN_FILE = ".run";
 const RUN_MODE = 0o600;
 const RUN_MAX_BYTES = 512;
 
+/** An open file that can be locked as a whole. */
+export type LockableFile = Pick<Deno.FsFile, "tryLockSync" | "close" | typeof Symbol.dispose>;
+
+/** What a run is noted with; the machine's own files, unless a test puts others in their place. */
+export interface NotifyRunParts {
+  readonly fileSystem?: FileSystem;
+  readonly openToLock?: (path: string) => LockableFile;
+}
+
 export class NotifyRun {
-  readonly #fs = new RealFileSystem();
+  readonly #fs: FileSystem;
+  readonly #openToLock: (path: string) => LockableFile;
   readonly #directory: string;
   readonly #path: string;
   readonly #statePath: string;
   readonly #monitorList: string;
   readonly #life: string;
   readonly #log: Log;
-  #file: Deno.FsFile | undefined;
+  #file: LockableFile | undefined;
 
   /** `life` is a text of one line. */
-  constructor(stateDirectory: string, life: string, log: Log) {
+  constructor(stateDirectory: string, life: string, log: Log, parts: NotifyRunParts = {}) {
+    this.#fs = parts.fileSystem ?? new RealFileSystem();
+    this.#openToLock = parts.openToLock ?? Deno.openSync;
     const { notifyList, state, monitorList } = layoutOf(stateDirectory);
     this.#directory = notifyList;
     this.#path = join(notifyList, RUN_FILE);
@@ -109,8 +121,8 @@ export class NotifyRun {
   }
 
   /** Opens the file; not a pipe in its place, which would keep root waiting for ever. */
-  #open(): Deno.FsFile {
+  #open(): LockableFile {
     if (!this.#fs.facts(this.#path)?.isFile) throw new Error("it is not a regular file");
-    return Deno.openSync(this.#path);
+    return this.#openToLock(this.#path);
   }
 }
