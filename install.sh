@@ -10,11 +10,12 @@ usage: ./install.sh COMMAND
   run [ARG…]     build if needed, then serve in the foreground from a new, empty state directory;
                  ARGs go to rpc.statd (-P DIR keeps the state in DIR)
   test           format check, lint, type check, build, all tests
-  build          make dist/rpc.statd, dist/sm-notify, dist/nsmctl, dist/start-statd
+  build [--arch ARCH]         make dist/rpc.statd, dist/sm-notify, dist/nsmctl, dist/start-statd; for
+                 another ARCH, x86_64 or aarch64, in dist/ARCH
   install [--prefix DIR]      put them in DIR/sbin, default /usr/local, with units and manual pages;
                               honours DESTDIR
   uninstall [--prefix DIR]    remove them, put back what they replaced
-  clean          remove what was built; the fetched toolchain stays in .toolchain/
+  clean          remove dist/, with all that was built; the fetched toolchain stays in .toolchain/
   toolchain      only fetch the toolchain
   deno ARG…      call the project's deno
 
@@ -30,83 +31,11 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
 links=(sm-notify nsmctl start-statd)
 embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
-peers=(rpcbind nfs-common iproute2 mandoc libfaketime zsh fish python3-prometheus-client)
+peers=(rpcbind nfs-common iproute2 mandoc libfaketime zsh fish python3-prometheus-client
+  netbase curl busybox)
 
-# ---- toolchain -----------------------------------------------------------------------------------
-
-# The only version for which deno and denort are to be had from npm too (.ci/npm_toolchain.mjs).
-deno_version=2.7.11
-
-is_pinned() { [[ $("$1" --version 2>/dev/null) == "deno $deno_version "* ]]; }
-
-# Deno's own hosts, asked by Deno itself, so that proxies and certificates are those of a real run.
-deno_hosts_answer() {
-  timeout 4 "$DENO" eval '
-    for (const page of ["dl.deno.land/release-latest.txt", "jsr.io/@std/ini/meta.json"]) {
-      const answer = await fetch("https://" + page, { signal: AbortSignal.timeout(2000) });
-      if (!answer.ok) Deno.exit(1);
-      await answer.text();
-    }' 2>/dev/null
-}
-
-download_deno() {
-  local folder=$tools/tmp-deno url
-  url=https://dl.deno.land/release/v$deno_version/deno-$(uname -m)-unknown-linux-gnu.zip
-  have curl && have unzip && mkdir "$folder" &&
-    curl -fsL --connect-timeout 2 -o "$folder/deno.zip" "$url" &&
-    unzip -q "$folder/deno.zip" -d "$folder" && is_pinned "$folder/deno" &&
-    mv "$folder/deno" "$tools/deno"
-}
-
-from_npm() {
-  have npm || die "cannot fetch $1: Deno's hosts do not answer and npm is missing; install npm"
-  say "Fetching $1 from npm"
-  node "$here/.ci/npm_toolchain.mjs" "$tools" "$1" || exit 1
-}
-
-have_libraries() { [[ -e $tools/online || -n ${JSR_URL-} || -d $tools/packages ]]; }
-# Where that version looks for the bundler that it works with, before it fetches it from npm itself.
-bundler() {
-  local machine
-  machine=$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
-  echo "$DENO_DIR/dl/esbuild-0.25.5/esbuild-linux-$machine"
-}
-have_bundler() { [[ -e $tools/online || -x $(bundler) ]]; }
-have_runtime() { [[ -e $tools/online || -n ${DENORT_BIN-} || -f $tools/denort ]]; }
-
-fetch_missing() {
-  rm -rf "$tools"/tmp-*
-  [[ -x $DENO ]] || download_deno || from_npm deno
-  if ! (have_libraries && have_runtime && have_bundler) && deno_hosts_answer; then
-    touch "$tools/online" # from here on Deno downloads and caches by itself
-  else
-    have_libraries || from_npm packages
-    have_runtime || from_npm denort
-    [[ -x $tools/esbuild ]] || from_npm esbuild
-    have_bundler || install -D "$tools/esbuild" "$(bundler)"
-  fi
-  rm -rf "$tools"/tmp-*
-}
-
-# Sets DENO and the variables that make it find the rest.
-toolchain() {
-  if [[ -n ${DENO-} ]]; then
-    DENO=$(command -v "$DENO") || die "DENO is not a program: correct or unset it"
-  elif have deno && is_pinned deno; then
-    DENO=$(command -v deno)
-  else
-    DENO=$tools/deno
-  fi
-  export DENO_DIR=${DENO_DIR:-$tools/cache} DENO_NO_UPDATE_CHECK=1
-  mkdir -p "$tools"
-  if [[ ! -x $DENO ]] || ! have_libraries || ! have_runtime || ! have_bundler; then
-    (flock 9; fetch_missing) 9>"$tools/lock"
-  fi
-  if [[ -f $tools/denort ]] && is_pinned "$DENO"; then
-    export DENORT_BIN=${DENORT_BIN:-$tools/denort}
-  fi
-  if [[ -d $tools/packages ]]; then export JSR_URL=${JSR_URL:-file://$tools/packages/}; fi
-}
+# shellcheck source=.ci/toolchain.sh
+source "$here/.ci/toolchain.sh"
 
 # ---- build ---------------------------------------------------------------------------------------
 
@@ -137,10 +66,10 @@ v8_flags=(
 # times, because the program's file table holds times and paths below the folder that has all modules,
 # and nothing may differ between builds. They are not minified: that drops "using" where a variable is
 # used once, with what it would have closed.
-compile() {
+compile() { # FOLDER ARCH
   local stage=$tools/stage name
   rm -rf "$stage"
-  mkdir -p "$stage" dist
+  mkdir -p "$stage" "$1"
   touch "$tools/build-began"
   "$DENO" bundle --quiet --code-splitting --outdir "$stage" main.ts
   cp --parents LICENSE conf/NOTICES "$stage"
@@ -148,17 +77,29 @@ compile() {
   # no code cache: the program would execute bytecode from a file in $TMPDIR, whoever owns it
   # no prompt: a missing permission must fail, not ask a terminal
   (cd "$stage" && "$DENO" compile --quiet -A --unstable-net --no-config --no-prompt --no-code-cache \
-    --v8-flags="$(IFS=,; echo "${v8_flags[*]}")" \
+    --target "$2-unknown-linux-gnu" --v8-flags="$(IFS=,; echo "${v8_flags[*]}")" \
     --include LICENSE --include conf/NOTICES --output "$tools/rpc.statd" main.js)
   touch -r "$tools/build-began" "$tools/rpc.statd"
-  mv "$tools/rpc.statd" dist/rpc.statd # never strip it: the payload lies behind the last section
-  for name in "${links[@]}"; do ln -sfn rpc.statd "dist/$name"; done
+  mv "$tools/rpc.statd" "$1/rpc.statd" # never strip it: the payload lies behind the last section
+  for name in "${links[@]}"; do ln -sfn rpc.statd "$1/$name"; done
 }
 
+# Own architecture in dist, another one in a folder below it.
+folder_of() { if [[ $1 == "$machine" ]]; then echo dist; else echo "dist/$1"; fi; }
+
 build() {
-  toolchain
-  say "Building dist/rpc.statd"
-  (flock 9; compile) 9>"$tools/build-lock"
+  local arch=$machine folder
+  case ${1-} in
+    "") ;;
+    --arch) arch=${2-} ;;
+    --arch=*) arch=${1#*=} ;;
+    *) die "unknown argument \"$1\": only --arch ARCH is understood" ;;
+  esac
+  [[ -n ${denort_sha256[$arch]-} ]] || die "architecture \"$arch\" is not x86_64 or aarch64"
+  folder=$(folder_of "$arch")
+  toolchain "$arch"
+  say "Building $folder/rpc.statd"
+  (flock 9; compile "$folder" "$arch") 9>"$tools/build-lock"
 }
 
 # ---- run -----------------------------------------------------------------------------------------
@@ -210,14 +151,30 @@ gate() {
   "$@" || { gates_failed=$((gates_failed + 1)) && echo "== $name: FAILED"; }
 }
 
+# Some tests start the program as another user, who may be unable to enter the project's folder.
+enterable_dist() {
+  local folder=$here/dist
+  while [[ $folder ]]; do
+    if [[ $(stat -c %A "$folder") != *x ]]; then
+      cp -a dist "$1/dist" && echo "$1/dist" && return
+    fi
+    folder=${folder%/*}
+  done
+  echo "$here/dist"
+}
+
 run_tests() {
-  local log status=0 passed failed skipped
+  local log status=0 passed failed skipped shared
   log=$(mktemp)
+  shared=$(mktemp -d /tmp/nsm-test.XXXXXX)
+  chmod 755 "$shared"
+  NSM_DIST=$(enterable_dist "$shared")
+  export NSM_DIST
   # The fuzz tests collect garbage themselves, to see whether the heap has grown.
   "$DENO" test -A --no-check --v8-flags=--expose-gc test 2>&1 | tee "$log" || status=1
   count() { sed -nE "s/^(ok|FAILED) \|.* ([0-9]+) $1.*/\2/p" "$log" | tail -n 1; }
   passed=$(count passed) failed=$(count failed) skipped=$(count ignored)
-  rm "$log"
+  rm -r "$log" "$shared"
   failed=$((${failed:-0} + gates_failed))
   if ((status && !failed)); then failed=1; fi # a file that cannot be loaded is no test's failure
   printf '%d passed, %d failed%s\n' "${passed:-0}" "$failed" "${skipped:+, $skipped skipped}"
@@ -248,7 +205,7 @@ source "$here/.ci/installation.sh"
 case $command in
   run) run "$@" ;;
   test) run_all ;;
-  build) build ;;
+  build) build "$@" ;;
   install) install_all "$@" ;;
   uninstall) uninstall_all "$@" ;;
   clean) rm -rf dist "$tools/stage" "$tools/cache" ;;

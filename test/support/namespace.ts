@@ -167,8 +167,9 @@ export class TestHost implements AsyncDisposable, Place {
 
   /** The command that runs another one in the host. */
   inside(command: readonly string[]): readonly string[] {
-    const target = ["nsenter", `--target=${this.#holderPid}`, "--net", "--mount", "--pid", "--"];
-    return [...target, ...command];
+    // The root as well: in a chroot, entering the mounts alone would lead out of it.
+    const own = ["--net", "--mount", "--pid", "--root", "--"];
+    return ["nsenter", `--target=${this.#holderPid}`, ...own, ...command];
   }
 
   /** Runs a command to its end. */

@@ -3,10 +3,10 @@
 import { Agent } from "./agent_client.ts";
 import type { BackgroundProgram } from "./background_program.ts";
 import type { Ended, HostOptions, TestHost } from "./namespace.ts";
-import { type NewHost, OUR_STATD } from "./system_test.ts";
+import { DIST, type NewHost, OUR_STATD } from "./system_test.ts";
 
 /** Where our programs are. */
-export const OUR_FOLDER = new URL("../../dist", import.meta.url).pathname;
+export const OUR_FOLDER = DIST;
 export const OUR_NSMCTL = `${OUR_FOLDER}/nsmctl`;
 
 /** An address of the host, and its name. */

@@ -6,7 +6,8 @@
 
 import { type HostOptions, TestHost } from "./namespace.ts";
 
-const DIST = new URL("../../dist", import.meta.url).pathname;
+/** The folder of the programs under test: where install.sh put a copy that every user can enter, or dist. */
+export const DIST = Deno.env.get("NSM_DIST") ?? new URL("../../dist", import.meta.url).pathname;
 
 /** The programs under test. */
 export const OUR_STATD = `${DIST}/rpc.statd`;

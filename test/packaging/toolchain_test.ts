@@ -1,0 +1,93 @@
+/**
+ * The toolchain is pinned: whatever way a tarball comes, it has to have the SHA-512 that
+ * `.ci/toolchain.sh` names (trust 21), and the cut-out runtime its SHA-256.
+ */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+
+const PROJECT = new URL("../../", import.meta.url).pathname;
+/** Programs that `install.sh` needs; none of them fetches anything. */
+const TOOLS = [
+  ...["bash", "base64", "basename", "chmod", "cp", "dirname", "env", "flock", "head", "install"],
+  ...["mkdir", "mktemp", "mv", "od", "rm", "sed", "sha256sum", "sha512sum", "tail", "tar"],
+  ...["touch", "uname"],
+];
+/** Stand-ins that bring something else than was asked for. */
+const FORGERS = {
+  npm: '#!/bin/sh\necho forged >"forged.tgz"\n',
+  curl: '#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho forged >"$2"\n',
+};
+
+/** Fetches the toolchain with no other programs than TOOLS and these. */
+async function fetchWith(programs: Readonly<Record<string, string>>): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "nsm-toolchain." });
+  try {
+    await new Deno.Command("cp", {
+      args: ["-r", `${PROJECT}install.sh`, `${PROJECT}.ci`, folder],
+    }).output();
+    const bin = `${folder}/bin`;
+    await Deno.mkdir(bin);
+    for (const tool of TOOLS) {
+      const found = ["/usr/bin", "/bin"].map((at) => `${at}/${tool}`).find(isThere);
+      await Deno.symlink(found!, `${bin}/${tool}`);
+    }
+    for (const [name, text] of Object.entries(programs)) {
+      await Deno.writeTextFile(`${bin}/${name}`, text, { mode: 0o755 });
+    }
+    const { code, stderr } = await new Deno.Command("/bin/bash", {
+      args: [`${folder}/install.sh`, "toolchain"],
+      clearEnv: true,
+      env: { PATH: bin, LC_ALL: "C" },
+    }).output();
+    assertEquals(code, 1);
+    const left = Array.from(Deno.readDirSync(`${folder}/.toolchain`), ({ name }) => name);
+    assertEquals(left, ["lock"], "something was left for a later run to trust");
+    return new TextDecoder().decode(stderr);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const isX64 = Deno.build.arch === "x86_64";
+
+for (const [name, text] of Object.entries(FORGERS)) {
+  Deno.test(`trust 21: a forged tarball that ${name} brings is refused`, {
+    ignore: !isX64,
+  }, async () => {
+    assertMatch(
+      await fetchWith({ [name]: text }),
+      /@deno\/linux-x64-glibc@\S+ has a wrong SHA-512/,
+    );
+  });
+}
+
+Deno.test("portability 7: who has neither curl nor npm is told to install one", {
+  ignore: !isX64,
+}, async () => {
+  const said = await fetchWith({});
+  assertStringIncludes(said, "neither curl nor npm is there; install curl, or npm");
+});
+
+Deno.test("a way that fails is followed by the next one", { ignore: !isX64 }, async () => {
+  const npm = '#!/bin/sh\necho "npm error code EAI_AGAIN" >&2\nexit 1\n';
+  assertStringIncludes(await fetchWith({ npm }), "npm cannot fetch @deno/linux-x64-glibc@");
+  assertStringIncludes(await fetchWith({ npm }), "(EAI_AGAIN)");
+  assertStringIncludes(await fetchWith({ npm, curl: FORGERS.curl }), "wrong SHA-512");
+});
+
+Deno.test("every package that the toolchain fetches has a checksum", () => {
+  const text = Deno.readTextFileSync(`${PROJECT}.ci/toolchain.sh`);
+  const pins = [...text.matchAll(/^ {2}\[(\S+@[\d.]+)\]=(\S+)$/gm)];
+  assertEquals(pins.length, 8);
+  for (const [, spec, sha512] of pins) assertEquals(atob(sha512!).length, 64, spec);
+  const carriers = /^carriers=\((.*)\)$/m.exec(text)![1]!.split(" ");
+  assert(carriers.every((spec) => pins.some(([, pinned]) => pinned === spec)));
+});
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
