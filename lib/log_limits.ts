@@ -1,6 +1,6 @@
 /**
  * Keeping the log readable when something happens again and again, or when somebody outside makes it
- * happen.
+ * happen: a few lines of each kind, a cap over all of them, and one summary at the end of an interval.
  */
 
 import type { Log, LogLevel } from "./log.ts";
@@ -8,31 +8,72 @@ import type { Clock } from "./time/clock.ts";
 
 /** Kinds of messages that are counted at a time; beyond, they share one count. */
 const KEYS_MAX = 256;
+const OTHER_KINDS = "of many kinds";
+/** Kinds that a summary names: those with most messages. */
+const NAMED_MAX = 3;
 
 /** Logs a message unless there were too many of its key lately. */
 export type LimitedLog = (
   level: Exclude<LogLevel, "debug">,
-  /** What the messages have in common, fit to be shown. */
+  /** What the messages have in common, the source among it, fit to be shown. */
   key: string,
   message: () => string,
 ) => void;
 
+/** How much is logged. */
+export interface LogLimits {
+  /** Lines of each key in an interval. */
+  readonly lines: number;
+  /** Lines of each level in an interval, over all keys. */
+  readonly total: number;
+  readonly intervalMs: number;
+}
+
+/** What other hosts and users can cause: enough to see it begin, and too little to fill a disk. */
+export const STRANGERS_LIMITS: LogLimits = {
+  lines: 5,
+  total: 20,
+  /** One minute: short enough to see an attack end. */
+  intervalMs: 60_000,
+};
+
 /**
- * Lets through `lines` messages of each key in `intervalMs`, and says at its end how many there were
- * beyond.
+ * Lets through some messages of each key, and says at the end of the interval in one line how many there
+ * were beyond, and of which keys most.
  */
-export function limited(log: Log, clock: Clock, lines: number, intervalMs: number): LimitedLog {
-  const counts = new Map<string, number>();
-  const endOfInterval = (key: string) => {
-    const left = (counts.get(key) ?? 0) - lines;
-    counts.delete(key);
-    if (left > 0) log.warning(`${left} more messages like this in ${intervalMs / 1000} s: ${key}`);
+export function limited(
+  log: Log,
+  clock: Pick<Clock, "startTimer">,
+  { lines, total, intervalMs }: LogLimits = STRANGERS_LIMITS,
+): LimitedLog {
+  const counts = new Map<string, { count: number; left: number }>();
+  const written = new Map<LogLevel, number>();
+  const endOfInterval = () => {
+    const left = [...counts].map(([key, { left }]) => [key, left] as const)
+      .filter(([, count]) => count > 0)
+      .sort(([, a], [, b]) => b - a);
+    counts.clear();
+    written.clear();
+    if (left.length > 0) log.warning(summary(left, intervalMs));
   };
   return (level, key, message) => {
-    const counted = counts.has(key) || counts.size < KEYS_MAX ? key : "of many kinds";
-    const count = (counts.get(counted) ?? 0) + 1;
-    counts.set(counted, count);
-    if (count === 1) clock.startTimer(intervalMs, () => endOfInterval(counted));
-    if (count <= lines) log[level](message());
+    if (counts.size === 0) clock.startTimer(intervalMs, endOfInterval);
+    const counted = counts.has(key) || counts.size < KEYS_MAX ? key : OTHER_KINDS;
+    let kind = counts.get(counted);
+    if (kind === undefined) counts.set(counted, kind = { count: 0, left: 0 });
+    const inLevel = written.get(level) ?? 0;
+    if (++kind.count <= lines && inLevel < total) {
+      written.set(level, inLevel + 1);
+      log[level](message());
+    } else kind.left++;
   };
+}
+
+function summary(left: readonly (readonly [string, number])[], intervalMs: number): string {
+  const sum = left.reduce((all, [, count]) => all + count, 0);
+  const more = `${sum} more messages like this in ${intervalMs / 1000} s: `;
+  if (left.length === 1) return more + left[0]![0];
+  const named = left.slice(0, NAMED_MAX).map(([key, count]) => `${key} (${count})`).join(", ");
+  const others = left.length - NAMED_MAX;
+  return more + named + (others > 0 ? `, and ${others} other kinds` : "");
 }

@@ -1,14 +1,14 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { limited } from "../lib/log_limits.ts";
 import { RecordingLog } from "./support/recording_log.ts";
 import { SimulatedClock } from "./support/simulated_clock.ts";
 
 const pure = { permissions: "none" } as const;
 
-function limitedTo(lines: number, intervalMs: number) {
+function limitedTo(lines: number, intervalMs: number, total = Infinity) {
   const log = new RecordingLog();
   const clock = new SimulatedClock();
-  return { log, clock, say: limited(log, clock, lines, intervalMs) };
+  return { log, clock, say: limited(log, clock, { lines, total, intervalMs }) };
 }
 
 Deno.test(
@@ -62,3 +62,21 @@ Deno.test(
     ]);
   },
 );
+
+Deno.test("operator D29: one cap and one summary hold over all sources", pure, async () => {
+  const { log, clock, say } = limitedTo(5, 60_000, 20);
+  const from = (source: number) => `doubtful SM_NOTIFY from 10.0.0.${source}`;
+  for (let i = 0; i < 1000; i++) {
+    const source = 2 + (i % 100 < 50 ? i % 50 : i % 3);
+    say("warning", from(source), () => `line ${i}`);
+  }
+  assertEquals(log.lines.length, 20);
+  say("error", "the disk", () => "another level");
+  assertEquals(log.lines.splice(0).at(-1), "error: another level");
+  await clock.pass(60_000);
+  const top = [2, 3, 4].map(from);
+  const [summary, ...others] = log.lines;
+  assertMatch(summary!, /^warning: 980 more messages like this in 60 s: .*, and 47 other kinds$/);
+  for (const source of top) assertEquals(summary!.includes(source), true, source);
+  assertEquals(others, []);
+});

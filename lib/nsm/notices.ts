@@ -61,17 +61,37 @@ export class Notices {
     return this.#taken;
   }
 
+  /** Whether a notice is within the limit of its source; it counts if so. To be asked before anything else. */
+  admits(notice: StatChge, caller: Caller): boolean {
+    if (isLoopback(caller.address) || this.#sources.admits(caller.address)) return true;
+    this.parts.tell(
+      "warning",
+      `too many SM_NOTIFY from ${caller.address}`,
+      () => `${what({ ...notice, caller })}: too many from there, left unanswered`,
+    );
+    return false;
+  }
+
+  /**
+   * Whether somebody would be told of a notice, as far as that is known without the name service. A
+   * notice from this host always counts.
+   */
+  isNews({ mon_name, state }: StatChge, { address }: Caller): boolean {
+    if (isLoopback(address)) return true;
+    const { list, directory, sourceCheck } = this.parts;
+    for (const peer of directory.known(mon_name, address)) {
+      const isKnownSource = directory.isAddressOf(peer, address);
+      for (const { lastState } of list.about(peer)) {
+        const verdict = judgeNotice(sourceCheck(), { state, lastState, isKnownSource });
+        if (verdict.kind === "believed") return true;
+      }
+    }
+    return false;
+  }
+
   /** Handles one notice; false when there is no room for it now and it should be sent again. */
   take(notice: StatChge, caller: Caller): boolean {
     const { list, directory, sourceCheck, tell, counters } = this.parts;
-    if (!isLoopback(caller.address) && !this.#sources.admits(caller.address)) {
-      tell(
-        "warning",
-        `too many SM_NOTIFY from ${caller.address}`,
-        () => `${what({ ...notice, caller })}: too many from there, left unanswered`,
-      );
-      return false;
-    }
     if (list.size === 0) {
       const key = "SM_NOTIFY while not monitoring any hosts";
       tell("warning", key, () => `${what({ ...notice, caller })} while not monitoring any hosts`);

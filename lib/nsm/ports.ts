@@ -199,6 +199,11 @@ export interface Callout {
   monitored(monName: string, myName: string): Promise<void>;
   /** `del-client mon_name my_name`: a peer is about to be unmonitored on disk. */
   unmonitored(monName: string, myName: string): Promise<void>;
-  /** `sm-notify mon_name address state`: a notice has arrived. */
-  notified(monName: string, address: string, state: number): Promise<void>;
+  /**
+   * `sm-notify mon_name address state`: a notice has arrived. Nothing when it cannot be run now, or is
+   * being run for the same notice: the sender should repeat it.
+   */
+  notified(monName: string, address: string, state: number): Promise<void> | undefined;
+  /** Whether no more programs may be put in line now. */
+  readonly isFull: boolean;
 }

@@ -8,10 +8,19 @@
 
 import type { Log } from "../log.ts";
 import { isCallbackProcedure } from "../protocol/nlm.ts";
-import { type Mon, type MyId, nsmV1, Res, SM_MAXSTRLEN, type SmStatRes } from "../protocol/nsm.ts";
+import {
+  type Mon,
+  type MyId,
+  nsmV1,
+  Res,
+  SM_MAXSTRLEN,
+  type SmStatRes,
+  type StatChge,
+} from "../protocol/nsm.ts";
 import { quote } from "../quote.ts";
 import { type Service, service as serve } from "../rpc/dispatch.ts";
 import { NO_REPLY } from "../rpc/program.ts";
+import type { Caller } from "../rpc/transport.ts";
 import { hostNameFault, looksLikePath, storableMyName } from "./host_name.ts";
 import type { Monitored, MonitorList, Registration, Requester } from "./monitor_list.ts";
 import type { Notices } from "./notices.ts";
@@ -49,11 +58,7 @@ export function nsmService(parts: ServiceParts): Service {
     SM_UNMON: ({ mon_name, my_id }) => nsm.unmon({ monName: mon_name, ...requester(my_id) }),
     SM_UNMON_ALL: (args) => nsm.unmonAll(requester(args)),
     SM_SIMU_CRASH: () => nsm.simuCrash(),
-    SM_NOTIFY: (args, caller) => {
-      const taken = () => parts.notices.take(args, caller) ? undefined : NO_REPLY;
-      const called = parts.callout()?.notified(args.mon_name, caller.address, args.state);
-      return called === undefined ? taken() : called.then(taken);
-    },
+    SM_NOTIFY: (args, caller) => nsm.notify(args, caller),
   }, {
     SM_MON: () => ({ res_stat: Res.STAT_FAIL, state: FAILED_STATE }),
     SM_UNMON: () => ({ state: nsm.stateNumber() }),
@@ -65,6 +70,9 @@ export function nsmService(parts: ServiceParts): Service {
 function requester({ my_name, my_prog, my_vers, my_proc }: MyId): Requester {
   return { myName: storableMyName(my_name), myProg: my_prog, myVers: my_vers, myProc: my_proc };
 }
+
+/** A reply without a result, or none. */
+type Silence = undefined | typeof NO_REPLY;
 
 class Nsm {
   #lastStateNumber: number;
@@ -80,7 +88,21 @@ class Nsm {
     return { res_stat, state: this.stateNumber() };
   }
 
-  async mon({ mon_id: { mon_name, my_id }, priv }: Mon): Promise<SmStatRes> {
+  /**
+   * Takes a notice. The callout is run first, as in nfs-utils, but for notices that are news: other
+   * hosts may send any number of others.
+   */
+  notify(notice: StatChge, caller: Caller): Silence | Promise<Silence> {
+    const { notices, callout } = this.parts;
+    if (!notices.admits(notice, caller)) return NO_REPLY;
+    const taken = () => notices.take(notice, caller) ? undefined : NO_REPLY;
+    const program = callout();
+    if (program === undefined || !notices.isNews(notice, caller)) return taken();
+    return program.notified(notice.mon_name, caller.address, notice.state)?.then(taken) ?? NO_REPLY;
+  }
+
+  async mon({ mon_id: { mon_name, my_id }, priv }: Mon): Promise<SmStatRes | typeof NO_REPLY> {
+    if (this.parts.callout()?.isFull === true) return NO_REPLY;
     const { list, store, directory, callout, log } = this.parts;
     const failed: SmStatRes = { res_stat: Res.STAT_FAIL, state: FAILED_STATE };
     const failure = (reason: string) =>
@@ -112,7 +134,8 @@ class Nsm {
     return { res_stat: Res.STAT_SUCC, state: this.stateNumber() };
   }
 
-  async unmon(registration: Registration): Promise<{ state: number }> {
+  async unmon(registration: Registration): Promise<{ state: number } | typeof NO_REPLY> {
+    if (this.parts.callout()?.isFull === true) return NO_REPLY;
     const monitored = this.parts.list.find(registration);
     if (monitored === undefined) {
       const who = `SM_UNMON request from ${quote(registration.myName)}`;
@@ -126,7 +149,8 @@ class Nsm {
     return { state: this.stateNumber() };
   }
 
-  async unmonAll(requester: Requester): Promise<{ state: number }> {
+  async unmonAll(requester: Requester): Promise<{ state: number } | typeof NO_REPLY> {
+    if (this.parts.callout()?.isFull === true) return NO_REPLY;
     await this.#remove(this.parts.list.of(requester), requester.myName);
     return { state: this.stateNumber() };
   }

@@ -1,44 +1,89 @@
 /**
  * The administrator's program for high availability: told of each peer that is added or removed, and of
- * each notice.
+ * each notice that is news. Few of them run at a time, in the order of the calls; beyond a short line
+ * a notice is not answered, so that its sender repeats it.
  *
  * Source: rpc.statd(8), ha-callout; the arguments and their order are those of nfs-utils.
  */
 
 import type { StatdSettings } from "../config/settings.ts";
+import type { LimitedLog } from "../log_limits.ts";
 import type { Log } from "../log.ts";
+import { LookupSlots } from "../net/lookup_slots.ts";
 import type { Callout } from "../nsm/ports.ts";
 import { type CalloutResult, runCallout } from "../platform/callout.ts";
 import { quote } from "../quote.ts";
 
-/** The callout that the settings name, if they do. */
+/**
+ * Programs at one time. Starting one takes the event loop some milliseconds; more at a time would not
+ * make anybody's answer come sooner.
+ */
+const RUNNING_MAX = 4;
+/** Programs in line, in number: what a lock manager that starts locks for many peers at once asks for. */
+const LINE_MAX = 64;
+/** Of these, for notices, which other hosts send: the rest is kept for the lock managers of this host. */
+const NOTICES_MAX = 32;
+
+/** What callouts are made with. */
+export interface HaCalloutParts {
+  /** The settings in effect, asked each time. */
+  readonly settings: () => Pick<StatdSettings, "haCallout" | "haCalloutTimeout">;
+  readonly log: Pick<Log, "debug">;
+  /** Says which callouts failed, within limits. */
+  readonly tell: LimitedLog;
+  /** The machine's own, unless a test puts another one in its place. */
+  readonly runProgram?: typeof runCallout;
+}
+
+/** Makes the function that gives the callout which the settings name now, if they do. */
 export function haCallout(
-  { haCallout: program, haCalloutTimeout }: StatdSettings,
-  log: Log,
-): Callout | undefined {
-  if (program === undefined) return undefined;
-  const run = async (...args: string[]) => {
-    const result = await runCallout(program, args, 1000 * haCalloutTimeout);
-    const what = `HA callout ${quote(program)} ${args.map(quote).join(" ")}`;
-    if (result.outcome === "exited") log.debug(() => `${what} ended with status ${result.status}`);
-    else log.warning(`${what}: ${describe(result)}`);
+  { settings, log, tell, runProgram = runCallout }: HaCalloutParts,
+): () => Callout | undefined {
+  const slots = new LookupSlots(RUNNING_MAX, LINE_MAX);
+  const notices = new Set<string>();
+  const run = async (program: string, ...args: string[]): Promise<void> => {
+    const timeoutMs = 1000 * settings().haCalloutTimeout;
+    const slotted = await slots.run(() => runProgram(program, args, timeoutMs), () => true);
+    if (!slotted.isRun) return;
+    const fault = faultOf(slotted.value);
+    const what = () => `HA callout ${quote(program)} ${args.map(quote).join(" ")}`;
+    if (fault === undefined) log.debug(() => `${what()} ended with status 0`);
+    else tell("warning", `HA callout ${quote(program)} failed`, () => `${what()} ${fault}`);
   };
-  return {
-    monitored: (monName, myName) => run("add-client", monName, myName),
-    unmonitored: (monName, myName) => run("del-client", monName, myName),
-    // nfs-utils leaves a negative state out.
-    notified: (monName, address, state) =>
-      run("sm-notify", monName, address, ...(state < 0 ? [] : [String(state)])),
+  return () => {
+    const { haCallout: program } = settings();
+    if (program === undefined) return undefined;
+    return {
+      get isFull() {
+        return slots.isFull;
+      },
+      monitored: (monName, myName) => run(program, "add-client", monName, myName),
+      unmonitored: (monName, myName) => run(program, "del-client", monName, myName),
+      notified(monName, address, state) {
+        const notice = `${state} ${address} ${monName}`;
+        if (notices.size >= NOTICES_MAX || slots.isFull || notices.has(notice)) return undefined;
+        notices.add(notice);
+        // nfs-utils leaves a negative state out.
+        const args = [monName, address, ...(state < 0 ? [] : [String(state)])];
+        return run(program, "sm-notify", ...args).finally(() => notices.delete(notice));
+      },
+    };
   };
 }
 
-function describe(result: Exclude<CalloutResult, { outcome: "exited" }>): string {
+/** What went wrong; nothing where the program ended with status 0. */
+function faultOf(result: CalloutResult): string | undefined {
   switch (result.outcome) {
+    case "exited": {
+      if (result.status === 0) return undefined;
+      const words = result.lastLine === undefined ? "" : `, saying ${quote(result.lastLine)}`;
+      return `ended with status ${result.status}${words}`;
+    }
     case "killed":
-      return `ended by ${result.signal}`;
+      return `was ended by ${result.signal}`;
     case "timeLimit":
-      return `killed, it took more than ${result.timeoutMs / 1000} s`;
+      return `was killed, it took more than ${result.timeoutMs / 1000} s`;
     case "notStarted":
-      return `not started, ${result.reason}`;
+      return `was not started: ${result.reason}`;
   }
 }

@@ -1,7 +1,7 @@
 /** Puts the status monitor together from its parts, and takes it apart again. */
 
 import type { StatdSettings } from "../config/settings.ts";
-import { limited } from "../log_limits.ts";
+import { limited, type LimitedLog } from "../log_limits.ts";
 import type { Log } from "../log.ts";
 import { accessRule } from "../nsm/access.ts";
 import { Administration } from "../nsm/administration.ts";
@@ -34,11 +34,6 @@ import { loadList } from "./load_list.ts";
 import { PeerTimes } from "./peer_times.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** Lines that strangers can cause, of each kind, in {@link STRANGERS_INTERVAL_MS}. */
-const STRANGERS_LINES = 5;
-/** One minute, in ms: long enough to keep the log small, short enough to see an attack end. */
-const STRANGERS_INTERVAL_MS = 60_000;
-
 /** The procedures that are answered before the list is whole. */
 const NEED_NO_LIST: ReadonlySet<string> = new Set(["SM_NULL", "SM_STAT"]);
 
@@ -54,6 +49,8 @@ export interface MonitorParts {
   readonly resolver: Resolver;
   readonly clock: Clock;
   readonly log: Log;
+  /** Logs what others can cause, within limits; one of its own where none is given. */
+  readonly tell?: LimitedLog;
   /** Who may call at all. */
   readonly hosts: Pick<HostsFiles, "admits">;
   /** Whether a peer is on the notify list, so that what is known of it is still of use. */
@@ -95,7 +92,7 @@ export interface Monitor {
 export function makeMonitor(parts: MonitorParts): Monitor {
   const { settings, memory, callPeer, clock, log, hosts, worked, signal } = parts;
   const resolver = telling(parts.resolver, worked);
-  const tell = limited(log, clock, STRANGERS_LINES, STRANGERS_INTERVAL_MS);
+  const tell = parts.tell ?? limited(log, clock);
   const list = new MonitorList();
   const counters = makeCounters();
   const times = new PeerTimes(() => clock.wallClock());

@@ -9,6 +9,7 @@
 import { systemFiles } from "../config/ini_file.ts";
 import type { StatdSettings } from "../config/settings.ts";
 import type { AdjustableLog, Log } from "../log.ts";
+import { limited } from "../log_limits.ts";
 import { openReservedSocket } from "../net/reserved_port.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { parsePortBlacklist, parseServices, servicePort } from "../net/services.ts";
@@ -77,6 +78,7 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   const environment = Deno.env.toObject();
   const recent = remembering(parts.log, clock.wallClock);
   const { log } = recent;
+  const tell = limited(log, clock);
   const layout = layoutOf(stateDirectoryPath);
   const stopping = new AbortController();
   const randomNumber = randomNumbers();
@@ -162,7 +164,8 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     log,
     hosts,
     isToBeNotified: (peer) => toBeNotified.has(peer),
-    callout: () => haCallout(live.current, log),
+    callout: haCallout({ settings: () => live.current, log, tell }),
+    tell,
     notifyPeers,
     worked: () => quietTime.worked(),
     signal: stopping.signal,

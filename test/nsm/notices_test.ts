@@ -48,8 +48,10 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
     directory.add(monName);
   };
   monitored.forEach(watch);
-  const notify = (mon_name: string, address: string, state: number) =>
-    notices.take({ mon_name, state }, { address, port: 700, netid: "udp" });
+  const notify = (mon_name: string, address: string, state: number) => {
+    const heard = [{ mon_name, state }, { address, port: 700, netid: "udp" }] as const;
+    return notices.admits(...heard) && notices.take(...heard);
+  };
   return { resolver, clock, log, list, directory, called, counters, notify, watch, settle };
 }
 
@@ -218,7 +220,7 @@ Deno.test("take() passes on no replay of an older state to enforce", pure, () =>
 });
 
 Deno.test(
-  "take() leaves a flood from one address unanswered, and others untouched",
+  "admits() leaves a flood from one address unanswered, and others untouched",
   pure,
   async () => {
     const { called, notify, settle } = setUpWith("off", "10.0.0.2");

@@ -38,7 +38,7 @@ function setUp() {
   const clock = new FakeClock();
   const settle = () => clock.run(SETTLING_MS);
   const log = new RecordingLog();
-  const tell = limited(log, clock, LINES, 60_000);
+  const tell = limited(log, clock, { lines: LINES, total: Infinity, intervalMs: 60_000 });
   const open = () => {
     const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
     Array.from(directory.remember());

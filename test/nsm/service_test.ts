@@ -315,6 +315,7 @@ Deno.test("a callout is waited for, in the order in which nfs-utils makes them",
   const events: string[] = [];
   const record = (...event: unknown[]) => Promise.resolve(void events.push(event.join(" ")));
   const { store, call } = setUp({
+    isFull: false,
     monitored: (...args) => record("add-client", ...args, store.records.length),
     unmonitored: (...args) => record("del-client", ...args, store.records.length),
     notified: (...args) => record("sm-notify", ...args),
@@ -328,6 +329,53 @@ Deno.test("a callout is waited for, in the order in which nfs-utils makes them",
     "sm-notify nodeb 10.0.0.2 5",
     "del-client nodeb my_name 1",
   ]);
+});
+
+Deno.test(
+  "trust 5: only a notice that is news has a callout, and only within limits",
+  pure,
+  async () => {
+    const events: string[] = [];
+    const { call } = setUp({
+      isFull: false,
+      monitored: () => Promise.resolve(),
+      unmonitored: () => Promise.resolve(),
+      notified: (...args) => Promise.resolve(void events.push(args.join(" "))),
+    });
+    const notify = (mon_name: string, address: string, state: number) =>
+      call("SM_NOTIFY", { mon_name, state }, { address });
+    await notify("nodeb", "10.0.0.2", 5);
+    await call("SM_MON", mon("nodeb"));
+    await notify("stranger", "10.0.0.9", 5);
+    assertEquals(events, []);
+    await notify("nodeb", "10.0.0.2", 5);
+    await notify("nodeb", "10.0.0.2", 5);
+    await notify("nodeb\xff", "127.0.0.1", 5);
+    assertEquals(events, ["nodeb 10.0.0.2 5", "nodeb\xff 127.0.0.1 5"]);
+    // The bucket of one source, and the two notices that it sent before.
+    const replies: unknown[] = [];
+    for (let state = 6; state < 1100; state++) {
+      replies.push(
+        await notify("nodeb", "10.0.0.2", state),
+      );
+    }
+    const answered = replies.filter((reply) => reply !== "no reply").length;
+    assertEquals([answered, events.length], [1021, 1023]);
+  },
+);
+
+Deno.test("trust 5: a call that no callout can be run for is not answered", pure, async () => {
+  const { call, list, called } = setUp({
+    isFull: true,
+    monitored: () => Promise.resolve(),
+    unmonitored: () => Promise.resolve(),
+    notified: () => undefined,
+  });
+  assertEquals(await call("SM_MON", mon("nodeb")), "no reply");
+  assertEquals(await call("SM_UNMON", mon("nodeb").mon_id), "no reply");
+  assertEquals(await call("SM_UNMON_ALL", me), "no reply");
+  assertEquals(await call("SM_NOTIFY", { mon_name: "nodeb", state: 5 }), "no reply");
+  assertEquals([list.size, called], [0, []]);
 });
 
 Deno.test("SM_MON begins with the notices that come after it", pure, async () => {

@@ -260,15 +260,4 @@ export const LIST_DIFFERENCES: readonly Difference[] = [
       ),
     ],
   },
-  {
-    reason: "the runtime hands no other text than UTF-8 to programs; no host has such a name",
-    seen: [
-      sight(
-        ["callouts"],
-        ["NOTIFY of one byte: callouts"],
-        "<sm-notify><h\ufffdst><127.0.0.1><5> by statd:nogroup umask 0007 in /var/lib/nfs",
-        NOTHING,
-      ),
-    ],
-  },
 ];

@@ -1,0 +1,78 @@
+import { assertEquals } from "@std/assert";
+import { haCallout } from "../../lib/statd/ha_callout.ts";
+import type { CalloutResult } from "../../lib/platform/callout.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+
+function setUp() {
+  const log = new RecordingLog();
+  const running: { args: readonly string[]; end: (result: CalloutResult) => void }[] = [];
+  const callout = haCallout({
+    settings: () => ({ haCallout: "/run/ha", haCalloutTimeout: 30 }),
+    log,
+    tell: (level, key, message) => log[level](`${key}|${message()}`),
+    runProgram(_program, args) {
+      const { promise, resolve } = Promise.withResolvers<CalloutResult>();
+      running.push({ args, end: resolve });
+      return promise;
+    },
+  })()!;
+  return { log, running, callout };
+}
+
+const SUCCESS: CalloutResult = { outcome: "exited", status: 0 };
+
+Deno.test("trust 5: few callouts run at a time, in order, and few notices wait", pure, async () => {
+  const { running, callout } = setUp();
+  const taken = Array.from({ length: 100 }, (_, i) => callout.notified(`n${i}`, "10.0.0.2", 5));
+  assertEquals(taken.filter((one) => one !== undefined).length, 32);
+  assertEquals([running.length, callout.isFull], [4, false]);
+  // There is room for lock managers still.
+  void callout.monitored("peer", "here");
+  for (let i = 0; i < running.length; i++) {
+    running[i]!.end(SUCCESS);
+    await taken[Math.min(i, 31)];
+    await new Promise<void>((resolve) => queueMicrotask(resolve));
+  }
+  assertEquals(running.length, 33);
+  assertEquals(running.at(-1)!.args, ["add-client", "peer", "here"]);
+});
+
+Deno.test("a notice whose callout is under way is left to be repeated", pure, async () => {
+  const { running, callout } = setUp();
+  const first = callout.notified("nodeb", "10.0.0.2", -5);
+  assertEquals(callout.notified("nodeb", "10.0.0.2", -5), undefined);
+  assertEquals(running.map(({ args }) => args), [["sm-notify", "nodeb", "10.0.0.2"]]);
+  running[0]!.end(SUCCESS);
+  await first;
+  assertEquals(callout.notified("nodeb", "10.0.0.2", -5) !== undefined, true);
+});
+
+Deno.test(
+  "realworld F6: a callout that fails leaves a line with all that is known",
+  pure,
+  async () => {
+    const { running, log, callout } = setUp();
+    const results: CalloutResult[] = [
+      SUCCESS,
+      { outcome: "exited", status: 3, lastLine: "no such node\x1b[2J" },
+      { outcome: "killed", signal: "SIGSEGV" },
+      { outcome: "timeLimit", timeoutMs: 30_000 },
+      { outcome: "notStarted", reason: "no such file" },
+    ];
+    for (const [i, result] of results.entries()) {
+      const run = callout.monitored("nodeb", "here");
+      running[i]!.end(result);
+      await run;
+    }
+    const what =
+      'warning: HA callout "/run/ha" failed|HA callout "/run/ha" "add-client" "nodeb" "here"';
+    assertEquals(log.of("warning"), [
+      `${what} ended with status 3, saying "no such node\\x1b[2J"`,
+      `${what} was ended by SIGSEGV`,
+      `${what} was killed, it took more than 30 s`,
+      `${what} was not started: no such file`,
+    ]);
+  },
+);
