@@ -104,8 +104,11 @@ function commandOf(program: string, args: readonly string[]): Deno.Command {
 }
 
 function bytesOf(text: string): Uint8Array {
-  if (/[^\x01-\xff]/.test(text)) throw new TypeError("an argument has a character that is no byte");
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return Uint8Array.from(text, (character) => {
+    const code = character.charCodeAt(0);
+    if (code > 0 && code <= 0xff) return code;
+    throw new TypeError("an argument has a character that is no byte of one");
+  });
 }
 
 /** Text that the runtime encodes to just these bytes; undefined where there is none. */
