@@ -23,17 +23,14 @@ Own tools instead of fetched ones: DENO=program DENORT_BIN=file JSR_URL=url ./in
 END
 }
 
-say() { printf '%s\n' "$*" >&2; }
-die() { say "install.sh: $*"; exit 1; }
-have() { command -v "$1" >/dev/null 2>&1; }
-
 here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
-links=(sm-notify nsmctl start-statd)
 embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
 peers=(rpcbind nfs-common iproute2 mandoc libfaketime zsh fish python3-prometheus-client
   netbase curl busybox)
 
+# shellcheck source=.ci/installation.sh
+source "$here/.ci/installation.sh"
 # shellcheck source=.ci/toolchain.sh
 source "$here/.ci/toolchain.sh"
 
@@ -81,7 +78,7 @@ compile() { # FOLDER ARCH
     --include LICENSE --include conf/NOTICES --output "$tools/rpc.statd" main.js)
   touch -r "$tools/build-began" "$tools/rpc.statd"
   mv "$tools/rpc.statd" "$1/rpc.statd" # never strip it: the payload lies behind the last section
-  for name in "${links[@]}"; do ln -sfn rpc.statd "$1/$name"; done
+  for name in $links; do ln -sfn rpc.statd "$1/$name"; done
 }
 
 # Own architecture in dist, another one in a folder below it.
@@ -200,13 +197,14 @@ if [[ $command == deno ]]; then # stays in the caller's folder
   exec "$DENO" "$@"
 fi
 cd "$here"
-# shellcheck source=.ci/installation.sh
-source "$here/.ci/installation.sh"
 case $command in
   run) run "$@" ;;
   test) run_all ;;
   build) build "$@" ;;
-  install) install_all "$@" ;;
+  install)
+    if stale; then build; fi
+    install_all "$@"
+    ;;
   uninstall) uninstall_all "$@" ;;
   clean) rm -rf dist "$tools/stage" "$tools/cache" ;;
   toolchain) toolchain ;;

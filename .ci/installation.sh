@@ -1,12 +1,19 @@
-# shellcheck shell=bash
-# shellcheck disable=SC2154 # links is install.sh's
-# What install and uninstall of install.sh do; sourced there.
+# shellcheck shell=dash
+# Installation: what install and uninstall do. Sourced by install.sh of the project, and the body of the
+# install.sh in a release; plain sh, as an appliance may have no bash.
 #
 # lib/nsm/installed has a line for each file, link and folder that we made, oldest first: what it was and
 # its path. What stood in the place of a file is kept below lib/nsm/replaced. A file of a Debian package
 # is diverted to there, so that upgrades of the package go there too.
 
+say() { printf '%s\n' "$*" >&2; }
+die() { say "install.sh: $*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+links="sm-notify nsmctl start-statd"
+units="rpc-statd.service rpc-statd-notify.service"
 prefix=/usr/local
+
 parse_prefix() {
   case ${1-} in
     "") ;;
@@ -14,37 +21,45 @@ parse_prefix() {
     --prefix=*) prefix=${1#*=} ;;
     *) die "unknown argument \"$1\": only --prefix DIR is understood" ;;
   esac
-  [[ $prefix == /* ]] || die "prefix \"$prefix\" is not an absolute path: give --prefix /a/folder"
+  case $prefix in
+    /*) ;;
+    *) die "prefix \"$prefix\" is not an absolute path: give --prefix /a/folder" ;;
+  esac
   prefix=${prefix%/} root=${DESTDIR-}
   record=$root$prefix/lib/nsm/installed
   replaced=$prefix/lib/nsm/replaced
 }
 
 mark() {
-  if [[ -L $1 ]]; then
+  if [ -L "$1" ]; then
     echo "link:$(readlink "$1")"
-  elif [[ -f $1 ]]; then
+  elif [ -f "$1" ]; then
     sha256sum <"$1" | sed 's/^/sha256:/; s/ .*//'
   fi
 }
-is_there() { [[ -e $1 || -L $1 ]]; }
+is_there() { [ -e "$1" ] || [ -L "$1" ]; }
 is_ours() { grep -qxF "$(mark "$root$1") $1" "$record" 2>/dev/null; }
 
 # ---- files of packages ---------------------------------------------------------------------------
 
-in_dpkg() { "$1" --admindir "$root/var/lib/dpkg" "${@:2}"; }
+in_dpkg() { # PROGRAM ARG…
+  local program=$1
+  shift
+  "$program" --admindir "$root/var/lib/dpkg" "$@"
+}
+has_dpkg() { have dpkg-divert && [ -d "$root/var/lib/dpkg" ]; }
 
 # /usr/sbin/x is /sbin/x too where that folder is a link, and a package may know it by either name.
 names_of() {
   local short=${1#/usr}
   echo "$1"
-  if [[ $short != "$1" && $root${1%/*} -ef $root${short%/*} ]]; then echo "$short"; fi
+  if [ "$short" != "$1" ] && [ "$root${1%/*}" -ef "$root${short%/*}" ]; then echo "$short"; fi
 }
 
 # The name by which a package knows PATH.
 packaged_name() {
-  have dpkg-divert && [[ -d $root/var/lib/dpkg ]] || return 1
   local name
+  has_dpkg || return 1
   for name in $(names_of "$1"); do
     if in_dpkg dpkg-query -S "$name" >/dev/null 2>&1; then echo "$name" && return; fi
   done
@@ -55,29 +70,31 @@ packaged_name() {
 divert() { # --add or --remove, PATH, name to move the file by
   local name rename
   for name in "$3" $(names_of "$2" | grep -vxF "$3"); do
-    if [[ $name == "$3" ]]; then rename=--rename; else rename=--no-rename; fi
+    if [ "$name" = "$3" ]; then rename=--rename; else rename=--no-rename; fi
     mkdir -p "$root$replaced${name%/*}"
     in_dpkg dpkg-divert --instdir "$root/" --quiet --local "$rename" \
       --divert "$replaced$name" "$1" "$name"
   done
 }
 
-is_diverted() {
-  have dpkg-divert && [[ -d $root/var/lib/dpkg &&
-    $(in_dpkg dpkg-divert --truename "$1") == "$replaced$1" ]]
-}
+is_diverted() { has_dpkg && [ "$(in_dpkg dpkg-divert --truename "$1")" = "$replaced$1" ]; }
 
 # ---- one file ------------------------------------------------------------------------------------
 
+# The folders of a path that are missing, the outermost first.
+missing_folders() {
+  if [ ! -d "$root$1" ]; then
+    missing_folders "$(dirname "$1")"
+    echo "folder $1"
+  fi
+}
+
 make_folder() {
-  local folder=$1 missing=()
-  mkdir -p "$root/"
-  while [[ ! -d $root$folder ]]; do
-    missing=("folder $folder" "${missing[@]}")
-    folder=$(dirname "$folder")
-  done
-  mkdir -p "$root$1"
-  if ((${#missing[@]})); then printf '%s\n' "${missing[@]}" >>"$record"; fi
+  local missing
+  mkdir -p "$root/" || return
+  missing=$(missing_folders "$1")
+  mkdir -p "$root$1" || return
+  if [ "$missing" ]; then echo "$missing" >>"$record"; fi
 }
 
 keep() {
@@ -96,21 +113,21 @@ keep() {
 
 # place MODE SOURCE PATH, where MODE "link" makes a link to SOURCE, and SOURCE "-" is standard input
 place() {
-  local mode=$1 source=$2 path=$3
-  local new=$root$path.nsm-new
+  local mode=$1 source=$2 path=$3 new
+  new=$root$path.nsm-new
   make_folder "${path%/*}"
-  if [[ $mode == link ]]; then
-    ln -sfn "$source" "$new"
-  elif [[ $source == - ]]; then
-    install -m "$mode" /dev/stdin "$new"
-  else
-    install -m "$mode" "$source" "$new"
-  fi
+  rm -f "$new"
+  case $mode:$source in
+    link:*) ln -s "$source" "$new" ;;
+    *:-) cat >"$new" ;;
+    *) cp "$source" "$new" ;;
+  esac
+  if [ "$mode" != link ]; then chmod "$mode" "$new"; fi
   if is_there "$root$path" && ! is_ours "$path"; then keep "$path"; fi
   path=$path awk 'substr($0, index($0, " ") + 1) != ENVIRON["path"]' "$record" >"$record.new"
   echo "$(mark "$new") $path" >>"$record.new"
   mv "$record.new" "$record"
-  mv -fT "$new" "$root$path"
+  mv -f "$new" "$root$path"
 }
 
 take_away() {
@@ -122,28 +139,39 @@ take_away() {
     done)
     divert --remove "$1" "${name:-$1}"
   elif is_there "$root$replaced$1"; then
-    mv -T "$root$replaced$1" "$root$1"
+    mv "$root$replaced$1" "$root$1"
   fi
 }
 
 # ---- all of them ---------------------------------------------------------------------------------
 
-with_paths() {
-  local text
-  text=$(<"$1")
-  printf '%s\n' "${text//@sbindir@/"$prefix/sbin"}"
+# The primary group of the user statd; empty where there is no such user.
+group_of_user() {
+  if [ "$root" ]; then
+    sed -n 's/^statd:[^:]*:[^:]*:\([^:]*\):.*/\1/p' "$root/etc/passwd" 2>/dev/null
+  else
+    id -g statd 2>/dev/null
+  fi || true
+}
+
+# sysusers makes the user and a group of that name, the group also for a user that has another one.
+place_owner() {
+  local group
+  group=$(group_of_user)
+  if [ ! "$group" ]; then place 644 conf/nsm.sysusers "$prefix/lib/sysusers.d/nsm.conf"; fi
+  sed "s/:statd\$/:${group:-statd}/" conf/nsm.tmpfiles |
+    place 644 - "$prefix/lib/tmpfiles.d/nsm.conf"
 }
 
 place_all() {
   local name page folder
   place 755 dist/rpc.statd "$prefix/sbin/rpc.statd"
-  for name in "${links[@]}"; do place link rpc.statd "$prefix/sbin/$name"; done
-  for name in rpc-statd.service rpc-statd-notify.service; do
-    with_paths "conf/$name" | place 644 - "$prefix/lib/systemd/system/$name"
+  for name in $links; do place link rpc.statd "$prefix/sbin/$name"; done
+  for name in $units; do
+    sed "s|@sbindir@|$prefix/sbin|" "conf/$name" |
+      place 644 - "$prefix/lib/systemd/system/$name"
   done
-  for name in sysusers tmpfiles; do
-    place 644 "conf/nsm.$name" "$prefix/lib/$name.d/nsm.conf"
-  done
+  place_owner
   for page in conf/*.[58]; do
     folder=$prefix/share/man/man${page##*.}
     gzip -9n <"$page" | place 644 - "$folder/${page##*/}.gz"
@@ -156,46 +184,105 @@ place_all() {
   done
 }
 
-# What follows from the files, on the system that runs.
-settle() {
-  [[ -z $root ]] && ((EUID == 0)) || return 0
-  if [[ $1 == install ]] && have systemd-sysusers && have systemd-tmpfiles; then
-    systemd-sysusers "$prefix/lib/sysusers.d/nsm.conf"
-    systemd-tmpfiles --create "$prefix/lib/tmpfiles.d/nsm.conf"
+# ---- what follows from the files, on the system that runs ----------------------------------------
+
+state_directory() {
+  { "$prefix/sbin/rpc.statd" --check-config 2>/dev/null || true; } |
+    sed -n 's/ *# .*//; s/^state-directory-path = *//p'
+}
+
+# The units can write below /var/lib/nfs only, and see neither homes nor the system's /tmp.
+sandbox_for() {
+  cat <<END
+# The state directory that nfs.conf names, for the sandbox of the unit.
+[Unit]
+RequiresMountsFor="$1"
+
+[Service]
+ReadWritePaths="-$1"
+END
+  case $1/ in
+    /home/* | /root/* | /run/user/*) printf 'ProtectHome=tmpfs\nBindPaths="-%s"\n' "$1" ;;
+    /tmp/* | /var/tmp/*) printf 'BindPaths="-%s"\n' "$1" ;;
+  esac
+}
+
+fit_sandbox() {
+  local folder unit
+  folder=$(state_directory)
+  case $folder in
+    "" | /var/lib/nfs | /var/lib/nfs/*) return ;;
+  esac
+  for unit in $units; do
+    sandbox_for "$folder" |
+      place 644 - "$prefix/lib/systemd/system/$unit.d/state-directory.conf"
+  done
+  say "The units may write to $folder, the state directory in nfs.conf; install again if that changes"
+}
+
+# Nothing is restarted: locks may depend on it.
+tell_of_old_program() {
+  local pid program
+  pid=$(cat /run/rpc.statd.pid 2>/dev/null) || return 0
+  program=$(readlink "/proc/$pid/exe" 2>/dev/null) || return 0
+  if [ "$program" != "$prefix/sbin/rpc.statd" ]; then
+    say "rpc.statd (process $pid) still runs $program: systemctl restart rpc-statd"
   fi
-  if [[ -d /run/systemd/system ]]; then systemctl daemon-reload; fi
+}
+
+settle() { # install or uninstall
+  if [ "$root" ] || [ "$(id -u)" != 0 ]; then return; fi
+  if [ "$1" = install ]; then
+    if have systemd-sysusers && [ ! "$(group_of_user)" ]; then
+      systemd-sysusers "$prefix/lib/sysusers.d/nsm.conf"
+    fi
+    if have systemd-tmpfiles; then systemd-tmpfiles --create "$prefix/lib/tmpfiles.d/nsm.conf"; fi
+    fit_sandbox
+  fi
+  if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+  tell_of_old_program
 }
 
 install_all() {
   parse_prefix "$@"
-  if stale; then build; fi
-  if ! make_folder "$prefix/lib/nsm" 2>/dev/null || [[ ! -w $root$prefix/lib/nsm ]]; then
+  if ! make_folder "$prefix/lib/nsm" 2>/dev/null || [ ! -w "$root$prefix/lib/nsm" ]; then
     die "cannot write below $root$prefix: run as root or choose another --prefix"
   fi
   touch "$record"
   place_all
   settle install
-  say "Installed rpc.statd, ${links[*]} in $root$prefix/sbin"
+  say "Installed rpc.statd, $(echo "$links" | sed 's/ /, /g') in $root$prefix/sbin"
 }
 
-uninstall_all() {
-  parse_prefix "$@"
-  [[ -f $record ]] || die "nothing to uninstall below $root$prefix: was another --prefix used?"
-  local was path left=0 folders=()
+# Takes away what the record says, the files first. Prints the folders, the innermost first.
+take_all_away() {
+  local was path folders="" newline="
+"
   while read -r was path; do
-    if [[ $was == folder ]]; then
-      folders=("$path" "${folders[@]}")
+    if [ "$was" = folder ]; then
+      folders=$path$newline$folders
     elif is_ours "$path"; then
       take_away "$path"
     elif is_there "$root$path"; then
-      left=1
       say "Left alone $root$path: it is not what install put there"
+      touch "$record.left"
     fi
   done <"$record"
+  printf '%s' "$folders"
+}
+
+uninstall_all() {
+  local folders path
+  parse_prefix "$@"
+  [ -f "$record" ] || die "nothing to uninstall below $root$prefix: was another --prefix used?"
+  folders=$(take_all_away)
   settle uninstall
-  if ((left)); then die "not all removed: what was replaced stays in $root$replaced"; fi
+  if [ -e "$record.left" ]; then
+    rm "$record.left"
+    die "not all removed: what was replaced stays in $root$replaced"
+  fi
   rm -r "$record" "$root$replaced" 2>/dev/null || true
-  for path in "${folders[@]}"; do
-    rmdir --ignore-fail-on-non-empty "$root$path" 2>/dev/null || true
+  echo "$folders" | while read -r path; do
+    rmdir "$root$path" 2>/dev/null || true
   done
 }

@@ -43,6 +43,34 @@ Deno.test("the units have the same sandbox but for capabilities and paths", read
   assertEquals(of(statd!), of(notify!));
 });
 
+Deno.test(
+  "field 8: rpc-statd.service waits for rpcbind and local file systems only",
+  reading,
+  () => {
+    const settings = settingsOf("rpc-statd.service");
+    const all = (key: string) => (settings.get(key) ?? []).join(" ").split(" ").sort();
+    assertEquals(all("After"), [
+      "local-fs.target",
+      "modprobe@lockd.service",
+      "rpcbind.service",
+      "rpcbind.socket",
+    ]);
+    assertEquals(all("Requires"), ["rpcbind.socket"]);
+    assertEquals(all("Wants"), ["modprobe@lockd.service", "rpc-statd-notify.service"]);
+    assertEquals(settings.get("DefaultDependencies"), ["no"]);
+  },
+);
+
+Deno.test(
+  "field 8: rpc-statd-notify.service starts after the network, and asks for it",
+  reading,
+  () => {
+    const settings = settingsOf("rpc-statd-notify.service");
+    assert(settings.get("After")!.join(" ").split(" ").includes("network-online.target"));
+    assertEquals(settings.get("Wants"), ["network-online.target"]);
+  },
+);
+
 Deno.test("rpc-statd.service reloads from outside its own sandbox", reading, () => {
   assert(settingsOf("rpc-statd.service").get("ExecReload")![0]!.startsWith("+"));
 });
