@@ -84,9 +84,11 @@ export interface MonitorStore {
    */
   put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void>;
   /**
-   * Removes records durably. Those that are not there are passed over.
+   * Removes records; those that are not there are passed over. What was removed does not come back when
+   * the process is killed; a power cut within the next second may bring it back, so that its peer is
+   * told of that reboot.
    *
-   * @throws {StoreError} (as a rejection) When some of them may come back after a crash.
+   * @throws {StoreError} (as a rejection) When some of them may still be there.
    */
   remove(records: readonly MonitorRecord[]): Promise<void>;
   /**
@@ -101,7 +103,10 @@ export interface MonitorStore {
    * @throws {StoreError} When it could not.
    */
   check(): void;
-  /** Removes what is kept for speed alone: nobody is monitored, and whoever looks sees that. */
+  /**
+   * Makes durable what was removed, and removes what is kept for speed alone: nobody is monitored, and
+   * whoever looks sees that.
+   */
   tidy(): void;
 }
 

@@ -161,6 +161,11 @@ export class RegularFile implements Disposable {
     if (libc().fdatasync(this.fd) < 0) throw lastSystemError();
   }
 
+  /** Returns when everything about the file is on disk, times included. @throws {Error} */
+  syncWhole(): void {
+    if (libc().fsync(this.fd) < 0) throw lastSystemError();
+  }
+
   [Symbol.dispose](): void {
     libc().close(this.fd);
   }

@@ -22,19 +22,23 @@ export class AsideFile {
 
   private constructor(
     readonly fs: FileSystem,
-    readonly path: string,
     readonly file: NewFile,
+    /** Where it is now. */
+    public path: string,
+    /** Length of its contents, in bytes. */
+    readonly length: number,
   ) {}
 
   /** Writes a file aside. What is left over at that path, from a process that was killed, goes. */
   static write(fs: FileSystem, path: string, text: string, mode: number): AsideFile {
-    return AsideFile.#written(new AsideFile(fs, path, createAnew(fs, path, mode)), text);
+    const file = createAnew(fs, path, mode);
+    return AsideFile.#written(new AsideFile(fs, file, path, text.length), text);
   }
 
   /** The same in place of what a file held that nobody needs; undefined where it cannot be used. */
   static rewrite(fs: FileSystem, path: string, text: string, mode: number): AsideFile | undefined {
     const file = fs.reuse(path, mode);
-    return file && AsideFile.#written(new AsideFile(fs, path, file), text);
+    return file && AsideFile.#written(new AsideFile(fs, file, path, text.length), text);
   }
 
   static #written(aside: AsideFile, text: string): AsideFile {
@@ -57,23 +61,34 @@ export class AsideFile {
 
   /** Gives it its name; it must have been synced. */
   renameTo(path: string): void {
-    this.#close();
+    this.close();
     this.fs.rename(this.path, path);
+  }
+
+  /**
+   * Gives it its name, where there is nothing, and syncs both. After a failure it can still be
+   * discarded.
+   */
+  nameAndSync(path: string): void {
+    this.fs.rename(this.path, path);
+    this.path = path;
+    this.file.syncWithName();
+    this.close();
+  }
+
+  close(): void {
+    if (this.#isOpen) this.file.close();
+    this.#isOpen = false;
   }
 
   /** Removes it, as far as that is possible: a start removes what stays. */
   discard(): void {
-    this.#close();
+    this.close();
     try {
       this.fs.remove(this.path);
     } catch {
       // Whatever led here is reported; this adds nothing to it.
     }
-  }
-
-  #close(): void {
-    if (this.#isOpen) this.file.close();
-    this.#isOpen = false;
   }
 }
 
@@ -123,6 +138,16 @@ export function syncDirectory(fs: FileSystem, directory: string): void {
     handle.sync();
   } finally {
     handle.close();
+  }
+}
+
+/** Makes durable what a file holds, where there is one. */
+export function syncFile(fs: FileSystem, path: string): void {
+  const file = fs.openFile(path);
+  try {
+    file?.sync();
+  } finally {
+    file?.close();
   }
 }
 

@@ -8,7 +8,8 @@
  */
 
 import type { Log } from "../log.ts";
-import { type MonitorRecord, type MonitorStore, StoreError } from "../nsm/ports.ts";
+import { type MonitorRecord, type MonitorStore, reasonOf, StoreError } from "../nsm/ports.ts";
+import type { StartTimer } from "../time/clock.ts";
 import { AsideFile, readText, syncDirectory } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { GroupCommit } from "./group_commit.ts";
@@ -27,6 +28,8 @@ export interface StoreParts {
   readonly log: Log;
   /** The machine's own, unless a test puts another one in its place. */
   readonly fileSystem?: FileSystem;
+  /** Lets removals be acknowledged before they are on disk, at most a second; without it none is. */
+  readonly startTimer?: StartTimer;
 }
 
 /**
@@ -34,7 +37,7 @@ export interface StoreParts {
  * exist before load().
  */
 export function openMonitorStore(directory: string, parts: StoreParts): MonitorStore {
-  return new FileStore(layoutOf(directory), parts.fileSystem ?? new RealFileSystem(), parts.log);
+  return new FileStore(layoutOf(directory), parts);
 }
 
 class FileStore implements MonitorStore {
@@ -49,12 +52,20 @@ class FileStore implements MonitorStore {
    */
   readonly #filesOf = new Map<string, readonly string[]>();
 
-  constructor(layout: Layout, fs: FileSystem, log: Log) {
+  constructor(
+    layout: Layout,
+    { fileSystem: fs = new RealFileSystem(), log, startTimer }: StoreParts,
+  ) {
     this.#layout = layout;
     this.#fs = fs;
     this.#log = log;
     this.#state = new StateFile(fs, layout, log);
-    this.#commit = new GroupCommit(fs, layout.monitorList, { keepsSpares: true });
+    const failed = (error: unknown) => log.warning(`${reasonOf(error)}; trying again`);
+    this.#commit = new GroupCommit(fs, layout.monitorList, {
+      keepsSpares: true,
+      syncsNames: fs.syncsNames(layout.monitorList),
+      ...(startTimer && { later: { startTimer, failed } }),
+    });
   }
 
   *load(): Iterable<MonitorRecord> {
@@ -132,7 +143,7 @@ class FileStore implements MonitorStore {
   }
 
   tidy(): void {
-    this.#commit.removeSpares();
+    this.#commit.tidy();
   }
 
   #removeFrom(names: readonly string[], keys: ReadonlySet<string>): Promise<void> {

@@ -11,6 +11,7 @@
  */
 
 import { LibcError } from "../platform/libc.ts";
+import { syncsNames } from "../platform/file_system_promises.ts";
 import { OpenDirectory, RegularFile, removeFile, renameFile } from "../platform/regular_file.ts";
 
 /** What is at a path, not following a symbolic link. */
@@ -40,6 +41,8 @@ export interface Syncable {
 export interface NewFile extends Syncable {
   /** Makes the text all that the file holds. */
   write(text: string): void;
+  /** Returns when the contents and the name that the file has now are on disk, see {@link FileSystem.syncsNames}. */
+  syncWithName(): void;
   /** Has the disk begin to write, so that it is busy with several files when the first is synced. */
   startSync(): void;
 }
@@ -69,6 +72,13 @@ export interface FileSystem {
   rename(from: string, to: string): void;
   remove(path: string): void;
   openDirectory(path: string): Syncable;
+  /** Opens a file to sync it; no symbolic link is followed. Undefined where there is none. */
+  openFile(path: string): Syncable | undefined;
+  /**
+   * Whether the sync of a file that was made and renamed since makes its name in this directory durable,
+   * without a sync of the directory.
+   */
+  syncsNames(directory: string): boolean;
 }
 
 /** Size of one read: nearly every file of the store fits, and the text of it on the stack. */
@@ -136,6 +146,15 @@ export class RealFileSystem implements FileSystem {
     return { sync: () => directory.sync(), close: () => directory[Symbol.dispose]() };
   }
 
+  openFile(path: string): Syncable | undefined {
+    const file = openToRead(path, false);
+    return file && { sync: () => file.syncWhole(), close: () => file[Symbol.dispose]() };
+  }
+
+  syncsNames(directory: string): boolean {
+    return syncsNames(directory);
+  }
+
   #read(path: string, maxBytes: number, followsLinks: boolean): string | undefined {
     using file = openToRead(path, followsLinks);
     if (file === undefined) return undefined;
@@ -154,6 +173,7 @@ function newFile(file: RegularFile): NewFile {
     write: (text) => file.writeWhole(toBytes(text)),
     startSync: () => file.startSync(),
     sync: () => file.sync(),
+    syncWithName: () => file.syncWhole(),
     close: () => file[Symbol.dispose](),
   };
 }

@@ -1,30 +1,46 @@
 /**
- * Changes to the files of one directory, made lasting together. A change is acknowledged when the disk
- * has it; syncing is what takes time, and a disk syncs many files in little more than the time of one.
- * So all changes that are asked for before the disk is reached share the way there:
+ * Group commit: changes to the files of one directory, made durable together. All changes that are asked
+ * for before the disk is reached share the way there:
  *
  * 1. the new contents of each file are written aside,
  * 2. the files aside are synced,
  * 3. they are renamed into place, and files that have become empty are taken away,
  * 4. the directory is synced, once,
- * 5. everybody who waits is told.
+ * 5. the callers are told.
  *
- * A failure is that of the changes to one file, but for step 4, which concerns all.
+ * A failure concerns the changes to one file; one of step 4 concerns all.
  *
  * What step 2 costs is waiting for one commit of the file system's journal after the other. The disk is
  * told of all files before the first is waited for, so that one commit has them all: measured on ext4, 32
- * files take 0.09 ms each, against 0.15 ms one after the other and 0.13 ms on as many threads.
+ * files take 0.09 ms each, against 0.15 ms one after the other.
  *
- * A file that is taken away is kept under a hidden name and written anew for the next record, because
- * giving blocks back and allotting others is half of what a change costs: with it an addition takes
- * 0.24 ms in place of 0.30, or 0.06 in company, and a removal 0.12 in place of 0.17, or 0.01.
+ * **A removal does not wait for step 4** where `later` is given. SM_UNMON promises that a peer is not told
+ * of the next reboot; a record that a power cut brings back only tells that peer of a reboot that did
+ * happen, which it ignores if it holds no lock. So a removal is acknowledged when the name is gone from
+ * the directory, which a killed process cannot undo, and the directory is synced within
+ * {@link REMOVALS_MAX} removals or {@link LATER_MS}, with the next change that syncs it, or at the stop.
+ * A file that keeps other records is still rewritten by steps 1 to 3, since those must not be lost.
+ *
+ * **A new file waits for one flush** where `syncsNames` says that the file system makes a name durable
+ * with the file that has it: it is written, named, and then synced, and step 4 is left out. This holds
+ * for a change that is alone and a text of one sector at most; in company step 4 is shared.
  */
 
 import { StoreError } from "../nsm/ports.ts";
-import { AsideFile, readText, syncDirectory } from "./atomic_file.ts";
+import type { StartTimer } from "../time/clock.ts";
+import { AsideFile, readText, syncDirectory, syncFile } from "./atomic_file.ts";
 import type { FileSystem } from "./file_system.ts";
-import { asideName, spareName } from "./layout.ts";
-import type { FileText } from "./record_file.ts";
+import {
+  applyAll,
+  byFile,
+  type Change,
+  type ChangedFile,
+  fail,
+  isNewAndShort,
+  type WaitingChange,
+} from "./changed_file.ts";
+import { asideName } from "./layout.ts";
+import { SECTOR_BYTES, SpareFiles } from "./spare_files.ts";
 
 /** Permissions of a file that was made, and of one that was changed, as nfs-utils has them. */
 const NEW_FILE_MODE = 0o600;
@@ -35,10 +51,10 @@ const CHANGED_FILE_MODE = 0o640;
  * limited to 1024; the loop is not blocked for longer than some milliseconds.
  */
 const GROUP_MAX = 128;
-/** Files kept at most: what a lock manager in a hurry adds at one time. */
-const SPARES_MAX = 32;
-/** Longest file that is kept, in bytes: one block, as nearly all have. */
-const SPARE_MAX_BYTES = 4096;
+/** Removals at most that a power cut may undo: so few that syncing them takes no longer than a group. */
+const REMOVALS_MAX = 32;
+/** Time after which a removal is on disk, in ms: SM_UNMON promises a second. */
+const LATER_MS = 900;
 
 /**
  * Turns of the microtask queue without a further change after which nobody else is expected. Datagrams
@@ -47,48 +63,45 @@ const SPARE_MAX_BYTES = 4096;
  */
 const QUIET_TURNS = 12;
 
-/** What becomes of the text of a file. What it throws is the failure of this change alone. */
-export type Change = (text: FileText) => FileText;
-
-interface WaitingChange {
-  readonly name: string;
-  readonly change: Change;
-  readonly resolve: () => void;
-  readonly reject: (error: StoreError) => void;
-}
-
-/** The changes of one group that concern one file. */
-interface ChangedFile {
-  readonly path: string;
-  changes: WaitingChange[];
-  aside?: AsideFile;
-  isRemoved: boolean;
-  /** Whether it can be kept when it is removed. */
-  isSmall: boolean;
-}
+/** How far the names in the directory are durable. */
+type Unsynced =
+  | "nothing"
+  /** Names of removed files may come back. */
+  | "removals"
+  /** Names of changed files may be missing. */
+  | "names";
 
 /** How a directory is kept. */
 export interface GroupCommitOptions {
   /** Whether there will be new files in place of those that are removed. */
   readonly keepsSpares?: boolean;
+  /** Lets the disk follow after a removal was acknowledged. */
+  readonly later?: {
+    readonly startTimer: StartTimer;
+    /** Told when that fails; it is tried again. */
+    failed(error: unknown): void;
+  };
+  /** Whether the sync of a new file makes its name durable. */
+  readonly syncsNames?: boolean;
 }
 
 export class GroupCommit {
   readonly #fs: FileSystem;
   readonly #directory: string;
+  readonly #options: GroupCommitOptions;
+  readonly #spares: SpareFiles | undefined;
   #waiting: WaitingChange[] = [];
   #isRunning = false;
-  /** Whether what can be seen in the directory is also on disk. */
-  #isSynced = false;
-  readonly #keepsSpares: boolean;
-  /** Paths of files that were taken away for good and can be written anew. */
-  readonly #spares: string[] = [];
-  #sparesMade = 0;
+  #unsynced: Unsynced = "names";
+  /** Removals since the directory was synced. */
+  #removals = 0;
+  #cancelLater: (() => void) | undefined;
 
-  constructor(fs: FileSystem, directory: string, { keepsSpares = false }: GroupCommitOptions = {}) {
+  constructor(fs: FileSystem, directory: string, options: GroupCommitOptions = {}) {
     this.#fs = fs;
     this.#directory = directory;
-    this.#keepsSpares = keepsSpares;
+    this.#options = options;
+    if (options.keepsSpares) this.#spares = new SpareFiles(fs, directory, NEW_FILE_MODE);
   }
 
   /**
@@ -108,12 +121,15 @@ export class GroupCommit {
 
   /** Says that the directory was synced, so that what was read from it is on disk. */
   markSynced(): void {
-    this.#isSynced = true;
+    this.#unsynced = "nothing";
   }
 
-  /** Removes the files that it has kept, as far as that is possible: a start removes what stays. */
-  removeSpares(): void {
-    for (const path of this.#spares.splice(0)) this.#removeSpare(path);
+  /** Makes durable what waits for that, and removes the spare files: a start removes what stays. */
+  tidy(): void {
+    this.#cancelLater?.();
+    this.#cancelLater = undefined;
+    this.#syncRemovals();
+    this.#spares?.removeAll();
   }
 
   async #run(): Promise<void> {
@@ -136,22 +152,70 @@ export class GroupCommit {
   }
 
   #commit(group: WaitingChange[]): void {
-    const files = this.#byFile(group);
-    for (const [index, file] of files.entries()) this.#writeAside(file, index + 1);
-    this.#sync(files.filter(({ aside }) => aside !== undefined));
-    const vacated: string[] = [];
-    for (const file of files) this.#putInPlace(file, vacated);
-    if (!this.#isSynced) {
-      const fault = this.#syncDirectory();
-      if (fault !== undefined) {
-        for (const file of files) fail(file, fault);
-      }
+    const files = byFile(this.#directory, group);
+    const mayNameFirst = this.#options.syncsNames === true && files.length === 1;
+    for (const [index, file] of files.entries()) this.#writeAside(file, index + 1, mayNameFirst);
+    const alone = files[0]!;
+    if (mayNameFirst && isNewAndShort(alone)) this.#nameAndSync(alone);
+    else {
+      this.#sync(files.filter(({ aside }) => aside !== undefined));
+      for (const file of files) this.#putInPlace(file);
     }
-    // A file whose old name may come back must keep what it holds, or go.
-    if (this.#isSynced) this.#spares.push(...vacated);
-    else for (const path of vacated) this.#removeSpare(path);
+    if (this.#unsynced === "names" || this.#options.later === undefined) this.#syncNames(files);
+    else if (this.#unsynced === "removals") this.#syncLater();
     for (const { changes } of files) {
       for (const { resolve } of changes) resolve();
+    }
+  }
+
+  /** Step 4 now, for all names that are not durable. */
+  #syncNames(files: readonly ChangedFile[]): void {
+    if (this.#unsynced === "nothing") return;
+    const fault = this.#syncDirectory();
+    if (fault === undefined) return;
+    this.#spares?.dropHeld();
+    for (const file of files) fail(file, fault);
+  }
+
+  /** Step 4 in a while: behind the reply where it is for many, now where it is for very many. */
+  #syncLater(): void {
+    if (this.#removals >= GROUP_MAX) return this.#catchUp();
+    const isDue = this.#removals >= REMOVALS_MAX;
+    if (this.#cancelLater === undefined || isDue) this.#startCatchingUp(isDue ? 0 : LATER_MS);
+  }
+
+  #startCatchingUp(ms: number): void {
+    this.#cancelLater?.();
+    this.#cancelLater = this.#options.later!.startTimer(ms, () => this.#catchUp());
+  }
+
+  #catchUp(): void {
+    this.#cancelLater?.();
+    this.#cancelLater = undefined;
+    const isDone = this.#syncRemovals() && this.#blankSpares();
+    // No sooner: the disk may be failing.
+    if (!isDone) this.#startCatchingUp(LATER_MS);
+  }
+
+  #syncRemovals(): boolean {
+    if (this.#unsynced !== "removals") return true;
+    const fault = this.#syncDirectory();
+    if (fault === undefined) return true;
+    this.#removals = 0;
+    this.#options.later?.failed(new StoreError("sync", this.#directory, fault));
+    return false;
+  }
+
+  #blankSpares(): boolean {
+    return !this.#options.syncsNames || (this.#spares?.blank() ?? true);
+  }
+
+  /** Steps 3 and 2 of a new file: its sync makes its name durable. */
+  #nameAndSync(file: ChangedFile): void {
+    try {
+      file.aside!.nameAndSync(file.path);
+    } catch (error) {
+      fail(file, error);
     }
   }
 
@@ -166,31 +230,26 @@ export class GroupCommit {
     }
   }
 
-  #byFile(group: WaitingChange[]): ChangedFile[] {
-    const files = new Map<string, ChangedFile>();
-    for (const change of group) {
-      const file = files.get(change.name);
-      if (file !== undefined) file.changes.push(change);
-      else {
-        const path = `${this.#directory}/${change.name}`;
-        files.set(change.name, { path, changes: [change], isRemoved: false, isSmall: false });
-      }
-    }
-    return [...files.values()];
-  }
-
-  #writeAside(file: ChangedFile, serial: number): void {
+  #writeAside(file: ChangedFile, serial: number, mayNameFirst: boolean): void {
     try {
       const before = readText(this.#fs, file.path);
       const after = applyAll(file, before);
       if (before === undefined && after === undefined) this.#lookForDirectory();
-      if (after === before) return;
+      if (after === before) {
+        // It may be the work of a process that was killed between naming and syncing it.
+        if (this.#options.syncsNames) syncFile(this.#fs, file.path);
+        return;
+      }
       file.isRemoved = after === undefined;
-      file.isSmall = before !== undefined && before.length <= SPARE_MAX_BYTES;
+      file.size = before?.length;
       if (after === undefined) return;
       const mode = before === undefined ? NEW_FILE_MODE : CHANGED_FILE_MODE;
-      file.aside = this.#rewriteSpare(after, mode) ??
-        AsideFile.write(this.#fs, `${this.#directory}/${asideName(serial)}`, after, mode);
+      const isBlankNeeded = mayNameFirst && before === undefined && after.length <= SECTOR_BYTES;
+      const spare = isBlankNeeded
+        ? this.#spares?.takeBlank(after, mode)
+        : this.#spares?.takeSettled(after, mode);
+      const path = `${this.#directory}/${asideName(serial)}`;
+      file.aside = spare ?? AsideFile.write(this.#fs, path, after, mode);
     } catch (error) {
       fail(file, error);
     }
@@ -205,28 +264,14 @@ export class GroupCommit {
     throw new Error(`there is no directory "${this.#directory}"`);
   }
 
-  #rewriteSpare(text: string, mode: number): AsideFile | undefined {
-    const path = this.#spares.pop();
-    if (path === undefined) return undefined;
-    const aside = AsideFile.rewrite(this.#fs, path, text, mode);
-    if (aside === undefined) this.#removeSpare(path);
-    return aside;
-  }
-
-  #removeSpare(path: string): void {
-    try {
-      this.#fs.remove(path);
-    } catch {
-      // It is in nobody's way, and a start removes it.
-    }
-  }
-
-  #putInPlace(file: ChangedFile, vacated: string[]): void {
+  #putInPlace(file: ChangedFile): void {
     if (!file.isRemoved && file.aside === undefined) return;
-    this.#isSynced = false;
     try {
-      if (file.isRemoved) this.#takeAway(file, vacated);
-      else file.aside!.renameTo(file.path);
+      if (file.isRemoved) this.#takeAway(file);
+      else {
+        this.#unsynced = "names";
+        file.aside!.renameTo(file.path);
+      }
     } catch (error) {
       // Another program took the file away before us.
       if (file.isRemoved && error instanceof Deno.errors.NotFound) return;
@@ -234,52 +279,22 @@ export class GroupCommit {
     }
   }
 
-  #takeAway({ path, isSmall }: ChangedFile, vacated: string[]): void {
-    if (this.#keepsSpares && isSmall && this.#spares.length + vacated.length < SPARES_MAX) {
-      const spare = `${this.#directory}/${spareName(++this.#sparesMade)}`;
-      try {
-        this.#fs.rename(path, spare);
-        vacated.push(spare);
-        return;
-      } catch {
-        // A full disk may have no room for another name.
-      }
-    }
+  #takeAway({ path, size }: ChangedFile): void {
+    if (this.#unsynced === "nothing") this.#unsynced = "removals";
+    this.#removals++;
+    if (this.#spares?.hold(path, size!)) return;
     this.#fs.remove(path);
   }
 
   #syncDirectory(): unknown {
     try {
       syncDirectory(this.#fs, this.#directory);
-      this.#isSynced = true;
+      this.#unsynced = "nothing";
+      this.#removals = 0;
+      this.#spares?.settle();
       return undefined;
     } catch (error) {
       return error;
     }
   }
-}
-
-/** The text after all changes that are possible; the others have failed. */
-function applyAll(file: ChangedFile, before: FileText): FileText {
-  let text = before;
-  file.changes = file.changes.filter(({ change, reject }) => {
-    try {
-      text = change(text);
-      return true;
-    } catch (error) {
-      reject(new StoreError("change", file.path, error));
-      return false;
-    }
-  });
-  return text;
-}
-
-/** Ends all changes to a file as failed. */
-function fail(file: ChangedFile, error: unknown): void {
-  const failure = new StoreError("write", file.path, error);
-  for (const { reject } of file.changes) reject(failure);
-  file.changes = [];
-  file.isRemoved = false;
-  file.aside?.discard();
-  delete file.aside;
 }

@@ -10,7 +10,7 @@ import { quote } from "../quote.ts";
 import { syncDirectory } from "./atomic_file.ts";
 import type { DirectoryEntry, FileSystem } from "./file_system.ts";
 import { isAsideName, isSpareName } from "./layout.ts";
-import { FILE_MAX_BYTES, type FileText, recordsIn } from "./record_file.ts";
+import { FILE_MAX_BYTES, type FileText, isBlank, recordsIn } from "./record_file.ts";
 
 /** One file and the records in it; there is at least one. */
 export interface RecordFile {
@@ -117,7 +117,10 @@ function recordsOf(fs: FileSystem, path: string, log: Log): readonly MonitorReco
     return skip(reasonOf(error));
   }
   if (text === undefined) return skip("it is gone");
-  if (text.length === 0) return skip("it is empty, as very old versions of nfs-utils left them");
+  if (isBlank(text)) {
+    log.info(`Skipping ${quote(path)}: it is empty, as after a power cut in the middle of SM_MON`);
+    return [];
+  }
   if (text.length > FILE_MAX_BYTES) return skip(`it is longer than ${FILE_MAX_BYTES} bytes`);
   const { records, faultyLines } = recordsIn(text);
   if (records.length === 0) return skip("no line in it is a record");

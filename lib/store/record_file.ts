@@ -25,7 +25,7 @@ export function recordsIn(text: string): { records: MonitorRecord[]; faultyLines
   for (const line of linesOf(text)) {
     const record = parseRecord(line);
     if (record !== undefined) records.push(record);
-    else if (line !== "") faultyLines++;
+    else if (!isBlank(line)) faultyLines++;
   }
   return { records, faultyLines };
 }
@@ -68,7 +68,7 @@ function without(text: FileText, isGone: (record: MonitorRecord) => boolean): Fi
     start = next;
   }
   if (!isChanged) return text;
-  return /^\n*$/.test(kept) ? undefined : kept;
+  return isBlank(kept) ? undefined : kept;
 }
 
 /**
@@ -87,10 +87,17 @@ export function mergeTexts(text: string, added: string): string {
   return merged;
 }
 
+/** Whether there is nothing in a text: a file that was named, and not written to its end, has NUL bytes. */
+export function isBlank(text: string): boolean {
+  return /^[\n\0]*$/.test(text);
+}
+
 function withLine(text: string, line: string): string {
+  // What a power cut has left of a file that was named before it was written.
+  const kept = text.replace(/(^|\n)\0+$/, "$1");
   // A last line without its end would swallow ours.
-  const end = text === "" || text.endsWith("\n") ? "" : "\n";
-  const longer = text + end + line;
+  const end = kept === "" || kept.endsWith("\n") ? "" : "\n";
+  const longer = kept + end + line;
   if (longer.length > FILE_MAX_BYTES) {
     throw new Error(`it would be longer than ${FILE_MAX_BYTES} bytes`);
   }

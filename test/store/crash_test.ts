@@ -131,6 +131,13 @@ for (const [name, scenario] of Object.entries(SCENARIOS)) {
   Deno.test(`a crash at any point of ${name} loses nothing and tears nothing`, pure, async () => {
     assert(await crashEverywhere(scenario) > 0);
   });
+  Deno.test(`… of ${name} where a file is synced with its name, removals later`, pure, async () => {
+    const how = { namesWithFiles: true, isLater: true };
+    assert(await crashEverywhere(scenario, undefined, how) > 0);
+  });
+  Deno.test(`… of ${name}, removals later`, pure, async () => {
+    assert(await crashEverywhere(scenario, undefined, { isLater: true }) > 0);
+  });
 }
 
 Deno.test("crashEverywhere() finds a file that is not synced", pure, async () => {

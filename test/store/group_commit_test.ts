@@ -265,7 +265,135 @@ Deno.test("only some files are kept, and none in the end", pure, async () => {
   const names = Array.from({ length: 100 }, (_, i) => `host${i}`);
   const { disk, commit } = openKeeping(Object.fromEntries(names.map((it) => [`/d/${it}`, "1\n"])));
   await Promise.all(names.map((name) => commit.change(name, () => undefined)));
-  assertEquals(Object.keys(disk.files).length, 32);
-  commit.removeSpares();
+  assertEquals(Object.keys(disk.files).length, 64);
+  commit.tidy();
   assertEquals(disk.files, {});
+});
+
+Deno.test("a new file that is alone waits for one flush", pure, async () => {
+  const disk = new FragileDisk(["/d"]);
+  disk.namesWithFiles = true;
+  const commit = new GroupCommit(disk, "/d", { syncsNames: true });
+  commit.markSynced();
+  await commit.change("a", () => "1\n");
+  assertEquals(disk.journal, [
+    `create ${ASIDE}`,
+    `write ${ASIDE}`,
+    `rename ${ASIDE} -> /d/a`,
+    `syncWithName ${ASIDE}`,
+  ]);
+});
+
+for (const [what, text] of [["longer than a sector", "x".repeat(513)], ["old", "2\n"]]) {
+  Deno.test(`a file that is ${what} is synced before it is named`, pure, async () => {
+    const disk = new FragileDisk(["/d"], what === "old" ? { "/d/a": "1\n" } : {});
+    const commit = new GroupCommit(disk, "/d", { syncsNames: true });
+    commit.markSynced();
+    await commit.change("a", () => text);
+    assertEquals(disk.journal, [
+      `create ${ASIDE}`,
+      `write ${ASIDE}`,
+      `sync ${ASIDE}`,
+      `rename ${ASIDE} -> /d/a`,
+      "syncDirectory /d",
+    ]);
+  });
+}
+
+Deno.test("a new file whose sync fails loses its name", pure, async () => {
+  const disk = new FragileDisk(["/d"]);
+  const commit = new GroupCommit(disk, "/d", { syncsNames: true });
+  commit.markSynced();
+  disk.fault = (operation) => operation === "syncWithName" ? FULL : undefined;
+  await assertRejects(() => commit.change("a", () => "1\n"), StoreError);
+  assertEquals(disk.files, {});
+});
+
+/** A group commit whose disk follows later, by timers that the test runs. */
+function openLater(names: readonly string[], syncsNames = false) {
+  const disk = new FragileDisk(["/d"], Object.fromEntries(names.map((it) => [`/d/${it}`, "1\n"])));
+  disk.namesWithFiles = syncsNames;
+  const timers = new Map<() => void, number>();
+  const failures: unknown[] = [];
+  const commit = new GroupCommit(disk, "/d", {
+    keepsSpares: true,
+    syncsNames,
+    later: {
+      startTimer(ms, action) {
+        timers.set(action, ms);
+        return () => timers.delete(action);
+      },
+      failed: (error) => failures.push(error),
+    },
+  });
+  commit.markSynced();
+  const runTimers = () => {
+    for (const action of [...timers.keys()]) {
+      timers.delete(action);
+      action();
+    }
+  };
+  return { disk, commit, timers, runTimers, failures };
+}
+
+Deno.test("a removal is acknowledged before the directory is synced", pure, async () => {
+  const { disk, commit, timers, runTimers } = openLater(["a", "b"]);
+  await commit.change("a", () => undefined);
+  await commit.change("b", () => undefined);
+  assertEquals(count(disk, "syncDirectory"), 0);
+  assertEquals([...timers.values()], [900]);
+  runTimers();
+  assertEquals(count(disk, "syncDirectory"), 1);
+  assertEquals(timers.size, 0);
+});
+
+Deno.test("no more than 32 removals are behind the disk", pure, async () => {
+  const names = Array.from({ length: 32 }, (_, i) => `host${i}`);
+  const { commit, timers } = openLater(names);
+  for (const name of names) await commit.change(name, () => undefined);
+  assertEquals([...timers.values()], [0]);
+});
+
+Deno.test("a removal whose directory cannot be synced is tried again, and said", pure, async () => {
+  const { disk, commit, runTimers, failures } = openLater(["a"]);
+  disk.fault = (operation) => operation === "syncDirectory" ? FULL : undefined;
+  await commit.change("a", () => undefined);
+  runTimers();
+  assertEquals(failures.length, 1);
+  disk.fault = () => undefined;
+  runTimers();
+  assertEquals(count(disk, "syncDirectory"), 1);
+});
+
+Deno.test("a change of a file syncs the removals before it", pure, async () => {
+  const { disk, commit } = openLater(["a", "b"]);
+  await commit.change("a", () => undefined);
+  await commit.change("b", () => "2\n");
+  assertEquals(count(disk, "syncDirectory"), 1);
+  commit.tidy();
+  assertEquals(count(disk, "syncDirectory"), 1);
+});
+
+Deno.test("tidy() syncs removals", pure, async () => {
+  const { disk, commit, timers } = openLater(["a"]);
+  await commit.change("a", () => undefined);
+  commit.tidy();
+  assertEquals(count(disk, "syncDirectory"), 1);
+  assertEquals(timers.size, 0);
+  assertEquals(disk.files, {});
+});
+
+Deno.test("a file is blank before it is named and then synced", pure, async () => {
+  const { disk, commit, runTimers } = openLater(["a"], true);
+  await commit.change("a", () => undefined);
+  await commit.change("b", () => "1\n");
+  assertEquals(disk.journal.filter((line) => line.includes(SPARE)), [`rename /d/a -> ${SPARE}`]);
+  runTimers();
+  assertEquals(disk.files[SPARE], "\0".repeat(512));
+  await commit.change("c", () => "1\n");
+  assertEquals(disk.journal.slice(-3), [
+    `write ${SPARE}`,
+    `rename ${SPARE} -> /d/c`,
+    `syncWithName ${SPARE}`,
+  ]);
 });

@@ -8,6 +8,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { MonitorStore, NotifyStore } from "../../lib/nsm/ports.ts";
 import { openMonitorStore } from "../../lib/store/file_store.ts";
 import { openNotifyStore } from "../../lib/store/notify_store.ts";
+import { isBlank } from "../../lib/store/record_file.ts";
+import type { StartTimer } from "../../lib/time/clock.ts";
 import { FragileDisk } from "./fragile_disk.ts";
 import { RecordingLog } from "./recording_log.ts";
 
@@ -48,8 +50,20 @@ export function diskWith(files: Readonly<Record<string, string>>): FragileDisk {
 }
 
 /** Opens the stores of a disk and loads both lists, as a start does. */
-export function startOn(fileSystem: FragileDisk, log = new RecordingLog()): Stores {
-  const monitor = openMonitorStore(STATE_DIRECTORY, { log, fileSystem });
+export function startOn(
+  fileSystem: FragileDisk,
+  log = new RecordingLog(),
+  timers?: Set<() => void>,
+): Stores {
+  const startTimer: StartTimer = (_ms, action) => {
+    timers!.add(action);
+    return () => timers!.delete(action);
+  };
+  const monitor = openMonitorStore(STATE_DIRECTORY, {
+    log,
+    fileSystem,
+    ...(timers && { startTimer }),
+  });
   const notify = openNotifyStore(STATE_DIRECTORY, { log, fileSystem });
   Array.from(monitor.load());
   notify.load();
@@ -60,21 +74,26 @@ export function startOn(fileSystem: FragileDisk, log = new RecordingLog()): Stor
 export async function crashEverywhere(
   scenario: Scenario,
   ignored?: FragileDisk["ignored"],
+  { namesWithFiles = false, isLater = false } = {},
 ): Promise<number> {
   let starts = 0;
   for (let operations = 0;; operations++) {
     const disk = diskWith(scenario.before);
     disk.ignored = ignored;
-    const stores = startOn(disk);
+    disk.namesWithFiles = namesWithFiles;
+    const timers = isLater ? new Set<() => void>() : undefined;
+    const stores = startOn(disk, new RecordingLog(), timers);
     disk.powerLasts = operations;
-    const history = new History(scenario);
+    const history = new History(scenario, isLater);
     await history.follow(stores);
+    runAll(timers);
     const isWhole = disk.powerLasts >= 0;
     for (const remains of disk.remains()) {
       await restart(remains, history, `power cut after ${disk.journal.join(", ")}`);
       starts++;
     }
     disk.powerLasts = Infinity;
+    history.mayComeBack = false;
     await restart(disk, history, `killed after ${disk.journal.join(", ")}`);
     if (isWhole) return starts + 1;
   }
@@ -97,6 +116,13 @@ async function restart(disk: FragileDisk, before: History, what: string): Promis
   for (const later of disk.remains()) history.check(later, `${what}; made up for on ${found}`);
 }
 
+function runAll(timers: Set<() => void> = new Set()): void {
+  for (const action of [...timers]) {
+    timers.delete(action);
+    action();
+  }
+}
+
 /** Which steps were begun and which were acknowledged. */
 class History {
   readonly #scenario: Scenario;
@@ -105,7 +131,8 @@ class History {
   #begun = new Set<Step>();
   #done = new Set<Step>();
 
-  constructor(scenario: Scenario) {
+  /** `mayComeBack`: what was removed and acknowledged may be back after a power cut. */
+  constructor(scenario: Scenario, public mayComeBack = false) {
     this.#scenario = scenario;
     for (const text of Object.values(scenario.before)) {
       for (const line of linesOf(text)) this.#lines.add(line);
@@ -122,7 +149,7 @@ class History {
   }
 
   copy(): History {
-    const copy = new History(this.#scenario);
+    const copy = new History(this.#scenario, this.mayComeBack);
     copy.#begun = new Set(this.#begun);
     copy.#done = new Set(this.#done);
     return copy;
@@ -146,8 +173,9 @@ class History {
     const found = new Map<string, Set<string>>();
     const files = Object.entries(disk.files).filter(([path]) => /\/sm(\.bak)?\/[^.]/.test(path));
     for (const [path, text] of files) {
+      if (disk.namesWithFiles && isBlank(text)) continue;
       assert(text !== "", `${what}: ${path} is empty`);
-      for (const line of linesOf(text)) {
+      for (const line of linesOf(disk.namesWithFiles ? text.replace(/\0+$/, "") : text)) {
         // A line without its end gets one when another follows.
         const known = this.#lines.has(line) ? line : line.trimEnd();
         const isWhole = this.#lines.has(known);
@@ -181,8 +209,10 @@ class History {
     let allowed = new Set([before.find((line) => labelOf(line) === label)]);
     for (const step of this.#scenario.groups.flat()) {
       if (step.lines === undefined || !(label in step.lines)) continue;
-      if (this.#done.has(step)) allowed = new Set([step.lines[label]]);
-      else if (this.#begun.has(step)) allowed.add(step.lines[label]);
+      const line = step.lines[label];
+      const isLasting = this.#done.has(step) && !(this.mayComeBack && line === undefined);
+      if (isLasting) allowed = new Set([line]);
+      else if (this.#begun.has(step)) allowed.add(line);
     }
     return allowed;
   }

@@ -20,6 +20,7 @@ export type Operation =
   | "reuse"
   | "write"
   | "sync"
+  | "syncWithName"
   | "append"
   | "rename"
   | "remove"
@@ -40,6 +41,8 @@ interface Inode {
 /** A change of names that no sync has made lasting. */
 interface PendingChange {
   readonly directories: readonly string[];
+  /** The file whose names it changes. */
+  readonly inode: Inode;
   readonly apply: (names: Map<string, Inode>) => void;
 }
 
@@ -54,6 +57,13 @@ const SURVIVORS: readonly ((text: string) => string)[] = [
   (text) => "\0".repeat(text.length),
   (text) => text,
 ];
+/** The same of a text that fits a sector, which a disk writes whole: its size may be older, or newer. */
+const SECTOR_SURVIVORS: readonly ((text: string, synced: string) => string)[] = [
+  () => "",
+  (text) => "\0".repeat(text.length),
+  (text, synced) => text.padEnd(synced.length, "\0"),
+  (text) => text,
+];
 
 export class FragileDisk implements FileSystem {
   /** Every change that was made, as `operation path`. */
@@ -64,6 +74,8 @@ export class FragileDisk implements FileSystem {
   fault: (operation: Operation, path: string) => Error | undefined = () => undefined;
   /** Syncs that say that they are done and do nothing. */
   ignored: "sync" | "syncDirectory" | undefined;
+  /** Whether it promises what {@link FileSystem.syncsNames} says, and tears no sector. */
+  namesWithFiles = false;
   readonly #directories = new Map<string, DirectoryEntry[]>();
   #names = new Map<string, Inode>();
   #lastingNames = new Map<string, Inode>();
@@ -105,11 +117,13 @@ export class FragileDisk implements FileSystem {
       for (const [i, { apply }] of this.#pending.entries()) {
         if (survives(i)) apply(names);
       }
-      for (const survivorOf of SURVIVORS) {
+      for (const survivorOf of this.namesWithFiles ? SECTOR_SURVIVORS : SURVIVORS) {
         const files = [...names].map(([path, inode]) =>
           [path, remainsOf(inode, survivorOf)] as const
         );
-        yield new FragileDisk([...this.#directories.keys()], Object.fromEntries(files));
+        const disk = new FragileDisk([...this.#directories.keys()], Object.fromEntries(files));
+        disk.namesWithFiles = this.namesWithFiles;
+        yield disk;
       }
     }
   }
@@ -151,7 +165,7 @@ export class FragileDisk implements FileSystem {
     this.#change("create", path);
     if (this.#names.has(path)) throw new Deno.errors.AlreadyExists("File exists (os error 17)");
     const inode: Inode = { text: "", syncedText: "", mode, modifiedAt: ++this.#time };
-    this.#rename([directoryOf(path)], (names) => names.set(path, inode));
+    this.#rename(inode, [directoryOf(path)], (names) => names.set(path, inode));
     return this.#newFile(path, inode);
   }
 
@@ -172,8 +186,24 @@ export class FragileDisk implements FileSystem {
         this.#change("sync", path);
         if (this.ignored !== "sync") inode.syncedText = inode.text;
       },
+      syncWithName: () => this.#syncWithName(path, inode),
       close: () => {},
     };
+  }
+
+  openFile(path: string): Syncable | undefined {
+    const inode = this.#names.get(path);
+    return inode && { sync: () => this.#syncWithName(path, inode), close: () => {} };
+  }
+
+  #syncWithName(path: string, inode: Inode): void {
+    this.#change("syncWithName", path);
+    if (this.ignored === "sync") return;
+    inode.syncedText = inode.text;
+    for (const { apply } of this.#pending.filter((change) => change.inode === inode)) {
+      apply(this.#lastingNames);
+    }
+    this.#pending = this.#pending.filter((change) => change.inode !== inode);
   }
 
   append(path: string, text: string, mode: number): void {
@@ -185,7 +215,7 @@ export class FragileDisk implements FileSystem {
   rename(from: string, to: string): void {
     this.#change("rename", `${from} -> ${to}`);
     const inode = this.#inode(from);
-    this.#rename([directoryOf(from), directoryOf(to)], (names) => {
+    this.#rename(inode, [directoryOf(from), directoryOf(to)], (names) => {
       if (names.get(from) === inode) names.delete(from);
       names.set(to, inode);
     });
@@ -194,7 +224,7 @@ export class FragileDisk implements FileSystem {
   remove(path: string): void {
     this.#change("remove", path);
     const inode = this.#inode(path);
-    this.#rename([directoryOf(path)], (names) => {
+    this.#rename(inode, [directoryOf(path)], (names) => {
       if (names.get(path) === inode) names.delete(path);
     });
   }
@@ -216,9 +246,17 @@ export class FragileDisk implements FileSystem {
     return inode;
   }
 
-  #rename(directories: readonly string[], apply: (names: Map<string, Inode>) => void): void {
+  syncsNames(): boolean {
+    return this.namesWithFiles;
+  }
+
+  #rename(
+    inode: Inode,
+    directories: readonly string[],
+    apply: (names: Map<string, Inode>) => void,
+  ): void {
     apply(this.#names);
-    this.#pending.push({ directories, apply });
+    this.#pending.push({ inode, directories, apply });
   }
 
   #may(operation: Operation, path: string): void {
@@ -235,9 +273,14 @@ export class FragileDisk implements FileSystem {
 }
 
 /** What a file may hold after a power cut: its new text is behind the lasting one, or in its place. */
-function remainsOf({ text, syncedText }: Inode, survivorOf: (text: string) => string): string {
-  if (text.startsWith(syncedText)) return syncedText + survivorOf(text.slice(syncedText.length));
-  const survivor = survivorOf(text);
+function remainsOf(
+  { text, syncedText }: Inode,
+  survivorOf: (text: string, synced: string) => string,
+): string {
+  if (text.startsWith(syncedText)) {
+    return syncedText + survivorOf(text.slice(syncedText.length), "");
+  }
+  const survivor = survivorOf(text, syncedText);
   return survivor === "" ? syncedText : survivor;
 }
 

@@ -20,6 +20,9 @@ export class WatchedFiles implements FileSystem {
   };
   openDirectory: FileSystem["openDirectory"] = (path) => this.#fs.openDirectory(path);
 
+  openFile: FileSystem["openFile"] = (path) => this.#fs.openFile(path);
+  syncsNames: FileSystem["syncsNames"] = (directory) => this.#fs.syncsNames(directory);
+
   create: FileSystem["create"] = (path, mode) => {
     if (this.fault !== undefined) throw this.fault;
     this.changed.push(path);

@@ -7,6 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type MonitorRecord, StoreError } from "../../../lib/nsm/ports.ts";
 import { openMonitorStore } from "../../../lib/store/file_store.ts";
 import { openNotifyStore } from "../../../lib/store/notify_store.ts";
+import { isBlank } from "../../../lib/store/record_file.ts";
 import {
   formatRecord,
   parseRecord,
@@ -120,9 +121,11 @@ function isStorable({ monName }: MonitorRecord): boolean {
   return /^[!-~]+$/.test(monName) && !/^\.|\//.test(monName);
 }
 
-/** The lines that are no records; where there are none, a file may be gone. */
+/** The lines that hold something and are no records; where there are none, a file may be gone. */
 function foreign(text = ""): string {
-  const lines = text.split("\n").filter((line) => line !== "" && parseRecord(line) === undefined);
+  const lines = text.split("\n").filter((line) =>
+    !isBlank(line) && parseRecord(line) === undefined
+  );
   return lines.join("\n");
 }
 

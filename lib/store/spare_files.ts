@@ -1,0 +1,138 @@
+/**
+ * Spare files: files of records that were removed, kept under hidden names and rewritten for the next
+ * record. Freeing blocks and allocating new ones is half of what a change costs.
+ *
+ * A spare file goes through three states:
+ *
+ * 1. held: it was renamed away, and a power cut may bring its old name back. Nothing is written to it.
+ * 2. settled: its directory was synced since. It may be rewritten where the new contents are synced
+ *    before they get a name.
+ * 3. blank: it is full of NUL bytes, durably. Only a blank file may get a name before its new
+ *    contents are synced: a power cut in between then leaves a file without a record, instead of an
+ *    old record under a new name, or a new one cut to the length of the old one.
+ */
+
+import type { FileSystem } from "./file_system.ts";
+import { AsideFile } from "./atomic_file.ts";
+import { spareName } from "./layout.ts";
+
+/** Spare files at most: twice what is removed before the directory is synced. */
+const SPARES_MAX = 64;
+/** Longest file that is kept, in bytes: one block, as nearly all have. */
+const SPARE_MAX_BYTES = 4096;
+/**
+ * Size of a blank file, in bytes, and of the longest text that may get its name before it is synced: one
+ * sector, which a disk writes whole or not at all.
+ */
+export const SECTOR_BYTES = 512;
+const BLANK = "\0".repeat(SECTOR_BYTES);
+/** Time for blanking files at one go, in ms: callers wait for so long. */
+const BLANKING_MS = 4;
+
+export class SpareFiles {
+  readonly #fs: FileSystem;
+  readonly #directory: string;
+  readonly #mode: number;
+  #made = 0;
+  #held: string[] = [];
+  #settled: string[] = [];
+  #blank: string[] = [];
+
+  /** `mode` is that of files that can be blanked. */
+  constructor(fs: FileSystem, directory: string, mode: number) {
+    this.#fs = fs;
+    this.#directory = directory;
+    this.#mode = mode;
+  }
+
+  /** Takes a file of `size` bytes away by hiding it; whether it did. */
+  hold(path: string, size: number): boolean {
+    if (size > SPARE_MAX_BYTES || this.#count >= SPARES_MAX) return false;
+    const spare = `${this.#directory}/${spareName(++this.#made)}`;
+    try {
+      this.#fs.rename(path, spare);
+    } catch {
+      return false; // a full disk may have no room for another name
+    }
+    this.#held.push(spare);
+    return true;
+  }
+
+  /** The directory was synced: no old name comes back. */
+  settle(): void {
+    this.#settled.push(...this.#held.splice(0));
+  }
+
+  /** The directory cannot be synced: files whose old names may come back go. */
+  dropHeld(): void {
+    for (const path of this.#held.splice(0)) this.#remove(path);
+  }
+
+  /** Overwrites settled files, for a few ms; whether none is left. */
+  blank(): boolean {
+    const end = performance.now() + BLANKING_MS;
+    const batch: { aside: AsideFile; path: string }[] = [];
+    for (const path of this.#settled.splice(0)) {
+      if (performance.now() > end) this.#settled.push(path);
+      else this.#beginBlanking(path, batch);
+    }
+    for (const { aside, path } of batch) {
+      try {
+        aside.sync();
+        aside.close();
+        this.#blank.push(path);
+      } catch {
+        aside.discard(); // the disk is failing, which the next change says
+      }
+    }
+    return this.#settled.length === 0;
+  }
+
+  /** A file for new contents that are synced before it is named; undefined where there is none. */
+  takeSettled(text: string, mode: number): AsideFile | undefined {
+    return this.#rewrite(this.#settled.pop() ?? this.#blank.pop(), text, mode);
+  }
+
+  /** A file for new contents that are synced after it was named; undefined where there is none. */
+  takeBlank(text: string, mode: number): AsideFile | undefined {
+    return this.#rewrite(this.#blank.pop(), text, mode);
+  }
+
+  /** Removes all of them, as far as that is possible: a start removes what stays. */
+  removeAll(): void {
+    for (const path of [...this.#held, ...this.#settled, ...this.#blank]) this.#remove(path);
+    this.#held = [];
+    this.#settled = [];
+    this.#blank = [];
+  }
+
+  get #count(): number {
+    return this.#held.length + this.#settled.length + this.#blank.length;
+  }
+
+  #beginBlanking(path: string, batch: { aside: AsideFile; path: string }[]): void {
+    try {
+      const aside = this.#rewrite(path, BLANK, this.#mode);
+      if (aside === undefined) return;
+      batch.push({ aside, path });
+      aside.startSync();
+    } catch {
+      // no room for a sector: rewrite() has removed it
+    }
+  }
+
+  #rewrite(path: string | undefined, text: string, mode: number): AsideFile | undefined {
+    if (path === undefined) return undefined;
+    const aside = AsideFile.rewrite(this.#fs, path, text, mode);
+    if (aside === undefined) this.#remove(path);
+    return aside;
+  }
+
+  #remove(path: string): void {
+    try {
+      this.#fs.remove(path);
+    } catch {
+      // It is in nobody's way, and a start removes it.
+    }
+  }
+}
