@@ -44,10 +44,7 @@ export async function smNotify(invocation: Invocation): Promise<number> {
       return await notifyPeers({ settings, prepared, totalMs, isInBackground: true, log });
     }
     for (const warning of warnings) log.warning(warning.message);
-    if (settings.dryRun) {
-      showWhatWouldBeNotified(settings, log);
-      return 0;
-    }
+    if (settings.dryRun) return showWhatWouldBeNotified(settings, log);
     Deno.umask(ROOT_UMASK);
     log.notice(`Version ${project.version} starting`);
     const outcome = await prepareToNotify(settings, log);
@@ -58,7 +55,10 @@ export async function smNotify(invocation: Invocation): Promise<number> {
     log.notice("Backgrounding to notify hosts...");
     const command = selfCommand("sm-notify", args, calledAs);
     const env = { ...command.env, [PREPARED_VARIABLE]: JSON.stringify(outcome.prepared) };
-    return await startInBackground({ ...command, env });
+    using _starting = outcome.starting;
+    const status = await startInBackground({ ...command, env });
+    // The others are told in the background; who started us learns that some cannot be.
+    return status === 0 && outcome.prepared.unmovedSince !== undefined ? 1 : status;
   } catch (error) {
     log.error(reasonOf(error));
     if (!isSeenAtOnce) complain(`${programName}: ${reasonOf(error)}`);

@@ -4,23 +4,30 @@ import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { announcementsOf } from "../nsm/notify/notify_list.ts";
 import { nameKey } from "../nsm/host_name.ts";
-import type { NotifyRecord, PeerFacts } from "../nsm/ports.ts";
+import { type NotifyRecord, type PeerFacts, reasonOf } from "../nsm/ports.ts";
+import { asOwner } from "../platform/as_owner.ts";
 import { quote } from "../quote.ts";
-import { RealFileSystem } from "../store/file_system.ts";
+import { type DirectoryEntry, RealFileSystem } from "../store/file_system.ts";
 import { layoutOf } from "../store/layout.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
-import { recordFiles } from "../store/record_directory.ts";
+import { entriesOf, recordFiles } from "../store/record_directory.ts";
 import { isSelected, requireOnly } from "./plan.ts";
 import { write } from "../platform/standard_streams.ts";
 
-/** Prints whom a run would tell what, in the order in which it would begin. */
-export function showWhatWouldBeNotified(settings: SmNotifySettings, log: Log): void {
+/**
+ * Prints whom a run would tell what, in the order in which it would begin; returns the exit status, which
+ * is 1 where not all records could be read.
+ */
+export function showWhatWouldBeNotified(settings: SmNotifySettings, log: Log): number {
   const { stateDirectoryPath } = settings;
   const run = new NotifyRun(stateDirectoryPath, "", log);
   const stateNumber = run.nextStateNumber;
-  const memory = openPeerMemory(stateDirectoryPath, { log, mayCompact: false }).load();
-  const records = recordsOf(stateDirectoryPath, log);
+  let unread = 0;
+  const [memory, records] = asOwner(layoutOf(stateDirectoryPath).monitorList, () => [
+    openPeerMemory(stateDirectoryPath, { log, mayCompact: false }).load(),
+    recordsOf(stateDirectoryPath, log, () => unread++),
+  ]);
   requireOnly(settings, records, log);
   const all = records.filter((record) => isSelected(settings, record));
   for (const record of all.sort((a, b) => b.modifiedAt - a.modifiedAt)) {
@@ -34,15 +41,32 @@ export function showWhatWouldBeNotified(settings: SmNotifySettings, log: Log): v
         : textLine(record, announced, facts, stateNumber),
     );
   }
+  return unread === 0 ? 0 : 1;
 }
 
-/** What a run would load: the records of both lists, each once. */
-export function recordsOf(stateDirectory: string, log: Log): NotifyRecord[] {
+/**
+ * What a run would load: the records of both lists, each once. `onUnread` is called for each file and
+ * directory that cannot be read.
+ */
+export function recordsOf(
+  stateDirectory: string,
+  log: Log,
+  onUnread = () => {},
+): NotifyRecord[] {
   const fs = new RealFileSystem();
   const { monitorList, notifyList } = layoutOf(stateDirectory);
   const found = new Map<string, NotifyRecord>();
   for (const directory of [notifyList, monitorList]) {
-    for (const { name: fileName, path, records } of recordFiles(fs, directory, log)) {
+    let entries: readonly DirectoryEntry[];
+    try {
+      entries = entriesOf(fs, directory);
+    } catch (error) {
+      onUnread();
+      log.error(reasonOf(error));
+      continue;
+    }
+    const files = recordFiles(fs, directory, log, entries, onUnread);
+    for (const { name: fileName, path, records } of files) {
       const modifiedAt = fs.facts(path)?.modifiedAt ?? 0;
       for (const { monName, myName } of records) {
         const key = JSON.stringify([fileName, monName, myName]);

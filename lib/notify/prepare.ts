@@ -1,18 +1,24 @@
 /**
- * What sm-notify does before it goes to the background, as root: the run-once lock, own names, the move
- * from `sm` to `sm.bak`, the state number, and the kernel's files.
+ * What sm-notify does before it goes to the background, as root: own names, the move from `sm` to
+ * `sm.bak`, the state number, the kernel's files, and at last the run-once lock: a start that fails does
+ * not use up the one run of a boot.
+ *
+ * "Nobody is to be told" is only said when both lists were read whole, and "already" only when a lock of
+ * this life was seen. All else is told, or ends with an error.
  */
 
 import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
-import type { NotifyRecord, NotifyStore, Resolver } from "../nsm/ports.ts";
+import { type NotifyRecord, reasonOf, type Resolver } from "../nsm/ports.ts";
 import { asOwner } from "../platform/as_owner.ts";
 import { systemClock } from "../platform/clock.ts";
 import { KernelState, type KernelWrite } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
-import type { RunOnce } from "../platform/pid_file.ts";
-import { takeLockOfLife } from "../platform/run_once.ts";
-import { layoutOf } from "../store/layout.ts";
+import { ownerOf } from "../platform/privileges.ts";
+import { type LockOfLife, lockOfLife } from "../platform/run_once.ts";
+import { quote } from "../quote.ts";
+import { type Layout, layoutOf } from "../store/layout.ts";
+import { makeMissingLists } from "../store/missing_lists.ts";
 import { NotifyRun, type NotifyRunParts } from "../store/notify_run.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 import { recordsOf } from "./dry_run.ts";
@@ -27,26 +33,31 @@ const RUN_DIRECTORY = "/run";
 export interface ReadyToNotify {
   readonly prepared: Prepared;
   readonly records: readonly NotifyRecord[];
+  /** Keeps other processes from starting a run until this one is known by its file. */
+  readonly starting: Disposable;
 }
 
 /** What a preparation needs from the machine; a test puts its own in its place. */
 export interface PreparationParts extends NotifyRunParts {
   readonly kernel: Pick<KernelState, "bootId" | "setLocalState" | "endGrace">;
-  /** Takes the run-once lock of a life. */
-  readonly takeLock: (life: string) => RunOnce;
+  /** The run-once lock of a life. */
+  readonly lockOfLife: (life: string) => LockOfLife;
   /** Own names, as `-v` gives them. */
   readonly resolver: Resolver;
   /** Does something as the owner of a directory. */
   readonly asOwner: typeof asOwner;
+  /** Makes what is missing of both lists. */
+  readonly makeMissingLists: typeof makeMissingLists;
 }
 
 /** The machine that this is. */
 function thisMachine(): PreparationParts {
   return {
     kernel: new KernelState(),
-    takeLock: (life) => takeLockOfLife(RUN_DIRECTORY, life),
+    lockOfLife: (life) => lockOfLife(RUN_DIRECTORY, life),
     resolver: ownNames({ addressesOfName, nameOfAddress }, systemClock),
     asOwner,
+    makeMissingLists,
   };
 }
 
@@ -57,64 +68,124 @@ export async function prepareToNotify(
   parts: PreparationParts = thisMachine(),
 ): Promise<ReadyToNotify | number> {
   const { kernel, resolver } = parts;
-  const life = lifeOf(settings, kernel.bootId());
   const { stateDirectoryPath } = settings;
+  const layout = layoutOf(stateDirectoryPath);
+  const made = parts.makeMissingLists(layout);
+  if (made.length > 0) log.notice(`Made ${made.map(quote).join(" and ")}, which were missing`);
+  requireRights(layout);
+  const life = lifeOf(settings, kernel.bootId());
+  const lock = stateDirectoryPath === DEFAULT_STATE_DIRECTORY ? parts.lockOfLife(life) : undefined;
   const run = new NotifyRun(stateDirectoryPath, life, log, parts);
+  const starting = await run.startAlone();
+  if (!mayRun(settings, run, lock, log)) return 0;
   if (settings.only.length > 0) {
-    requireOnly(settings, recordsOf(stateDirectoryPath, log), log);
+    const records = parts.asOwner(layout.monitorList, () => recordsOf(stateDirectoryPath, log));
+    requireOnly(settings, records, log);
   }
-  if (!mayRun(settings, run, log, () => parts.takeLock(life))) return 0;
+  const sources = await planSources(settings.outgoingAddr, resolver, log, systemClock);
 
-  const sources = await planSources(settings.outgoingAddr, resolver, log);
-
-  const unfinished = run.unfinished;
-  const isCarriedOn = unfinished !== undefined && !run.hasNewPeers;
+  const end = run.end();
+  const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;
   const store = openNotifyStore(stateDirectoryPath, { ...parts, log });
-  const records = parts.asOwner(layoutOf(stateDirectoryPath).monitorList, () => {
+  const preparedAt = systemClock.wallClock();
+  const records = parts.asOwner(layout.monitorList, () => {
     store.retire();
     return store.load();
   });
+  const isWhole = store.faults === 0;
   if (records.length === 0) {
-    if (settings.liftGrace) report(kernel.endGrace(), log);
+    if (!isWhole) throw new Error("Nobody is told, since not all records could be read");
+    if (settings.liftGrace && made.length === 0) report(kernel.endGrace(), log);
+    takeLock(lock, run, life, log);
     run.finish();
     return 0;
   }
-  const stateNumber = settings.updateState
-    ? advance(store, run, isCarriedOn ? unfinished : undefined)
-    : store.stateNumber();
+  const now = () => parts.asOwner(layout.directory, () => store.stateNumber());
+  const isNew = settings.updateState && (carriedOn === undefined || now() !== carriedOn);
+  if (isNew) begin(run, log);
+  const stateNumber = isNew
+    ? parts.asOwner(layout.directory, () => store.advanceStateNumber())
+    : now();
   if (stateNumber === 0) throw new Error("The state number is 0, which peers take for none");
   report(kernel.setLocalState(stateNumber), log);
-  return { prepared: { stateNumber, sources, life }, records };
+  takeLock(lock, run, life, log);
+  const unmovedSince = isWhole ? undefined : preparedAt;
+  return { prepared: { stateNumber, sources, life, unmovedSince }, records, starting };
+}
+
+/** @throws {Error} When this user has no business here. */
+function requireRights({ monitorList }: Layout): void {
+  const [own, { uid }] = [Deno.uid(), ownerOf(monitorList)];
+  if (own === 0 || own === uid) return;
+  throw new Error(`It takes root, or the owner of ${quote(monitorList)}, who has uid ${uid}`);
 }
 
 /** Applies the run-once rule, which concerns the default state directory only. */
 function mayRun(
   settings: SmNotifySettings,
   run: NotifyRun,
+  lock: LockOfLife | undefined,
   log: Log,
-  takeLock: () => RunOnce,
 ): boolean {
-  if (settings.stateDirectoryPath !== DEFAULT_STATE_DIRECTORY) return true;
-  const lock = takeLock();
-  if (lock.isFirst || settings.force || !settings.updateState) return true;
-  if (run.unfinished !== undefined && !run.isGoingOn) {
+  if (lock === undefined || settings.force || !settings.updateState) return true;
+  const found = lock.look();
+  if (found.kind === "unknown") {
+    log.warning(`Cannot tell from the lock whether peers were told in this boot: ${found.reason}`);
+  }
+  const since = found.kind === "taken" ? found.since : run.markedAt;
+  if (found.kind !== "taken" && since === undefined) return true;
+  const end = run.end();
+  if (end.kind === "unknown") return true;
+  if (end.kind === "cutShort") {
     log.notice("Carrying on a run that was cut short");
     return true;
   }
-  log.debug(() => `Cannot take the lock: ${lock.reason}`);
-  log.notice("Already notifying clients; Exiting!");
+  const when = since === undefined ? "" : ` since ${localTime(since)}`;
+  log.notice(
+    "Already notifying clients; Exiting! " +
+      (end.kind === "goingOn"
+        ? `A run goes on${when}`
+        : `Peers were told in this boot${when.replace("since", "at")}; -f tells them again`),
+  );
   return false;
 }
 
-/** The number to announce: a new one, or that of a run which was cut short. */
-function advance(store: NotifyStore, run: NotifyRun, carriedOn: number | undefined): number {
-  if (carriedOn !== undefined && store.stateNumber() === carriedOn) return carriedOn;
-  run.begin(run.nextStateNumber);
-  return store.advanceStateNumber();
+/** Notes that this life has had its run; where that is not possible, a second start has to tell again. */
+function takeLock(lock: LockOfLife | undefined, run: NotifyRun, life: string, log: Log): void {
+  const fault = lock?.take();
+  if (fault === undefined) return;
+  try {
+    if (life === "") throw new Error("the kernel's boot id cannot be read");
+    run.mark();
+    log.warning(
+      `Cannot note in ${RUN_DIRECTORY} that peers are told: ${fault}; sm.bak has the note`,
+    );
+  } catch (error) {
+    log.warning(
+      `Cannot note that peers are told, so that another start tells them again: ${fault}; ` +
+        reasonOf(error),
+    );
+  }
+}
+
+/** Notes the run, so that it can be carried on with its number. */
+function begin(run: NotifyRun, log: Log): void {
+  try {
+    run.begin(run.nextStateNumber);
+  } catch (error) {
+    log.warning(`A run that is cut short cannot be carried on: ${reasonOf(error)}`);
+  }
 }
 
 /** An absent file means that the kernel has no lock manager, which may come later. */
 function report(write: KernelWrite, log: Log): void {
   if (write.outcome === "failed") log.warning(`Cannot write "${write.path}": ${write.reason}`);
   if (write.outcome === "absent") log.debug(() => `There is no "${write.path}"`);
+}
+
+/** A time for people, in their zone: 2026-11-26 12:59:03. */
+function localTime(time: Date): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  const date = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");
+  return `${date} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(":")}`;
 }

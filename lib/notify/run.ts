@@ -31,12 +31,16 @@ export interface Prepared {
   readonly sources: readonly SourcePlan[];
   /** The life of the host that the run belongs to. */
   readonly life: string;
+  /** When the records were moved, in ms since 1970, where not all of them could be. */
+  readonly unmovedSince?: number | undefined;
 }
 
 /** What a run is started with. */
 export interface RunParts {
   readonly settings: SmNotifySettings;
   readonly prepared: Prepared;
+  /** Held by whoever starts a run; let go when the run is known by its file. */
+  readonly starting?: Disposable;
   /** The notify list, if it was read already. */
   readonly records?: readonly NotifyRecord[];
   /** When to give up, in ms; Infinity is never. */
@@ -60,6 +64,7 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
   const { stateDirectoryPath } = settings;
   const run = new NotifyRun(stateDirectoryPath, prepared.life, log);
   run.hold();
+  parts.starting?.[Symbol.dispose]();
   const opener = new SourceOpener(settings.outgoingPort, log);
   const sources = opener.open(prepared.sources);
   Deno.umask(UMASK);
@@ -70,25 +75,28 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
 
   const stop = new AbortController();
   onSignals({ stop: () => stop.abort() }, stop.signal);
-  const counts = await runNotifier(parts, sources, stop.signal);
+  const { counts, isWhole } = await runNotifier(parts, run, sources, stop.signal);
   if (settings.json) write(Deno.stdout, summaryLine(counts, prepared.stateNumber));
-  // A run that was stopped, or restricted to some peers, has not come to its end.
-  if (!stop.signal.aborted && settings.only.length === 0) run.finish();
-  return counts.gaveUp === 0 ? 0 : 1;
+  // A run that was stopped, or concerned some peers only, has not come to its end.
+  if (!stop.signal.aborted && isWhole && settings.only.length === 0) run.finish();
+  return counts.gaveUp === 0 && isWhole ? 0 : 1;
 }
 
 async function runNotifier(
   { settings, prepared, records, totalMs, isInBackground, log: plainLog }: RunParts,
+  run: NotifyRun,
   sources: ReturnType<SourceOpener["open"]>,
   signal: AbortSignal,
-): Promise<NotifyCounts> {
+): Promise<{ counts: NotifyCounts; isWhole: boolean }> {
   const { stateDirectoryPath, sendUsingTcp, peerPort, json } = settings;
-  const { stateNumber } = prepared;
+  const { stateNumber, unmovedSince } = prepared;
   const line = isInBackground ? undefined : liveLine();
   const log = line !== undefined && settings.noSyslog ? logAbove(line, plainLog) : plainLog;
   const names = prepared.sources.flatMap(({ name }) => name === undefined ? [] : [name]);
   const store = openNotifyStore(stateDirectoryPath, { log });
-  const chosen = (records ?? store.load()).filter((record) => isSelected(settings, record));
+  const chosen = (records ?? store.load(unmovedSince)).filter((record) =>
+    isSelected(settings, record)
+  );
   const announcements = announcementsByName(names);
   const onSettled = (report: NotifyReport) => {
     progress.settled();
@@ -100,7 +108,11 @@ async function runNotifier(
     {
       clock,
       resolver: onDemand(namesForMany),
-      store,
+      store: {
+        remove: (record) => store.remove(record),
+        // Another run has told it from another address: from ours it is still to be told.
+        has: (record) => store.has(record) || !run.isAlone,
+      },
       memory: openPeerMemory(stateDirectoryPath, { log, mayCompact: false, clock }),
       sources,
       log,
@@ -127,7 +139,8 @@ async function runNotifier(
   progress.start(stateNumber);
   const counts = await notifier.run(signal);
   progress.end();
-  return counts;
+  const isWhole = unmovedSince === undefined && store.faults === 0 && notifier.unremoved === 0;
+  return { counts, isWhole };
 }
 
 /** The line in which people see how far the run is, where they sit at a terminal. */

@@ -17,7 +17,7 @@ import type { ClientParts } from "../rpc/client.ts";
 import { type Connect, type DatagramSocket, TransportError } from "../rpc/transport.ts";
 import { PeerCalls } from "../net/peer_calls.ts";
 import { openUdpSocket } from "../net/udp_socket.ts";
-import type { Clock } from "../time/clock.ts";
+import { type Clock, sleep } from "../time/clock.ts";
 
 /** A source as it is handed from the starter to the background. */
 export interface SourcePlan {
@@ -51,6 +51,13 @@ export function ownNames(functions: NameFunctions, clock: Clock): Resolver {
 }
 
 /**
+ * How long a name service that has no answer yet is asked again for a name of ours, and the pause between
+ * two questions, in ms: at a boot it may come up a little later. rpc.statd's start waits meanwhile.
+ */
+const OWN_ADDRESS_LIMIT_MS = 15_000;
+const OWN_ADDRESS_PAUSE_MS = 2_500;
+
+/**
  * Finds the name and the addresses of each `-v`; without any, the one source is everything.
  *
  * @throws {Error} When a name stands for no address.
@@ -59,6 +66,7 @@ export async function planSources(
   texts: readonly string[],
   resolver: Resolver,
   log: Log,
+  clock: Clock,
 ): Promise<SourcePlan[]> {
   if (texts.length === 0) return [{ addresses: [] }];
   return await Promise.all(texts.map(async (text): Promise<SourcePlan> => {
@@ -70,7 +78,7 @@ export async function planSources(
       log.warning(`${quote(text)} has no name, so it is announced itself: ${found.reason}`);
       return { name: text, addresses: [address] };
     }
-    const found = await resolver.addressesOf(text);
+    const found = await addressesOfOwn(text, resolver, clock);
     if (found.outcome !== "found") {
       throw new Error(
         `Invalid bind address or port for RPC socket: ${quote(text)}: ${found.reason}`,
@@ -83,6 +91,15 @@ export async function planSources(
     ];
     return { name: text, addresses: chosen.filter((address) => address !== undefined) };
   }));
+}
+
+async function addressesOfOwn(name: string, resolver: Resolver, clock: Clock) {
+  const endsAt = clock.now() + OWN_ADDRESS_LIMIT_MS;
+  for (;;) {
+    const found = await resolver.addressesOf(name);
+    if (found.outcome !== "tryLater" || clock.now() >= endsAt) return found;
+    await sleep(clock.startTimer, OWN_ADDRESS_PAUSE_MS);
+  }
 }
 
 /** Opens the sources, on a given port or on reserved ones; to be done before the privilege drop. */

@@ -124,14 +124,20 @@ export interface NotifyRecord {
 export interface NotifyStore {
   /**
    * Moves every record of `sm` to `sm.bak`, durably. A file of the same name there loses none of its
-   * records. What cannot be moved stays and is reported. To be called as the user to whom the
-   * directories belong, since a file in `sm.bak` may be made anew.
-   *
-   * @throws {StoreError} When a directory cannot be read or synced.
+   * records. What cannot be moved stays, is reported, and counts in `faults`. To be called as the user to
+   * whom the directories belong, since a file in `sm.bak` may be made anew.
    */
   retire(): void;
-  /** Every readable record of `sm.bak`. */
-  load(): NotifyRecord[];
+  /**
+   * Every readable record of `sm.bak`, and of what was left in `sm` by retire() here, or in another
+   * process before `unmovedSince`, in milliseconds since 1970. What is not readable is reported.
+   */
+  load(unmovedSince?: number): NotifyRecord[];
+  /**
+   * What retire() and load() could not read, move or make lasting, in number. Only 0 means that the
+   * records are all there are.
+   */
+  readonly faults: number;
   /**
    * Removes a peer that was told, durably; the file goes with its last record. Before the process ends
    * this has to be waited for.
@@ -139,7 +145,10 @@ export interface NotifyStore {
    * @throws {StoreError} (as a rejection) When the peer may be told again after the next start.
    */
   remove(record: NotifyRecord): Promise<void>;
-  /** Whether the record's file is still there: an operator may have taken it away. */
+  /**
+   * Whether the record's file is still there: an operator may have taken it away. Where that cannot be
+   * told it is.
+   */
   has(record: NotifyRecord): boolean;
   /** The number in the file `state`, made odd; written only where the file has none. */
   stateNumber(): number;

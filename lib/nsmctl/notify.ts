@@ -108,6 +108,7 @@ function onTheFly(store: NotifyStore, waiting: readonly NotifyRecord[]): NotifyS
   return {
     retire() {},
     load: () => [],
+    faults: 0,
     has: () => true,
     stateNumber: () => store.stateNumber(),
     advanceStateNumber: () => store.advanceStateNumber(),

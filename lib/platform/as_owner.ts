@@ -2,9 +2,10 @@
  * Doing a part of the work as the owner of a directory: what is made there belongs to the owner, and
  * links that the owner has put there lead no further than the owner may go (CVE-2019-3689).
  *
- * Source: setresuid(2), credentials(7).
+ * Source: setresuid(2), setgroups(2), credentials(7).
  */
 
+import { setGroups } from "./credentials.ts";
 import { checked, libc } from "./libc.ts";
 import { ownerOf } from "./privileges.ts";
 
@@ -12,22 +13,39 @@ import { ownerOf } from "./privileges.ts";
 const UNCHANGED = 0xffffffff;
 const ROOT = 0;
 
+/** Nesting of {@link asOwner}: the inner action is done as the owner that the outer one has become. */
+let isOwner = false;
+
 /**
- * Runs a synchronous action with the effective ids of the owner of `directory`; as it is, if this
- * process is not root.
+ * Runs a synchronous action with the effective ids of the owner of `directory` and without
+ * supplementary groups; as it is, if this process is not root.
  */
 export function asOwner<T>(directory: string, action: () => T): T {
+  if (Deno.uid() !== ROOT || isOwner) return action();
   const { uid, gid } = ownerOf(directory);
-  if (Deno.uid() !== ROOT || uid === ROOT) return action();
+  if (uid === ROOT) return action();
   const ownGid = Deno.gid() ?? ROOT;
-  setEffective(UNCHANGED, gid);
+  const ownGroups = supplementaryGroups();
+  if (ownGroups.length > 0) setGroups([]);
   try {
+    setEffective(UNCHANGED, gid);
     setEffective(uid, UNCHANGED);
+    isOwner = true;
     return action();
   } finally {
+    isOwner = false;
     setEffective(ROOT, UNCHANGED);
     setEffective(UNCHANGED, ownGid);
+    if (ownGroups.length > 0) setGroups(ownGroups);
   }
+}
+
+/** The supplementary groups of this process. */
+export function supplementaryGroups(): number[] {
+  const count = checked("getgroups", libc().getgroups(0, new Uint8Array(4)));
+  const groups = new Uint32Array(Math.max(1, count));
+  const filled = checked("getgroups", libc().getgroups(count, new Uint8Array(groups.buffer)));
+  return [...groups.subarray(0, filled)];
 }
 
 function setEffective(uid: number, gid: number): void {

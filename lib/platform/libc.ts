@@ -28,6 +28,10 @@ const SYMBOLS = {
   fdatasync: { parameters: ["i32"], result: "i32" },
   fsync: { parameters: ["i32"], result: "i32" },
   rename: { parameters: ["buffer", "buffer"], result: "i32" },
+  flock: { parameters: ["i32", "i32"], result: "i32" },
+  getgroups: { parameters: ["i32", "buffer"], result: "i32" },
+  // getdents64(2), for which older C libraries have no name.
+  getdents64: { name: "syscall", parameters: ["i64", "i64", "buffer", "i64"], result: "i64" },
   malloc_trim: { parameters: ["usize"], result: "i32" },
   unlink: { parameters: ["buffer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },

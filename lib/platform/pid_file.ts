@@ -1,6 +1,5 @@
 /**
- * Files below /run by which others know the process: the pid file of the daemon, and the file that keeps
- * sm-notify from running twice in one boot. Both hold the process id in decimal and a line end.
+ * The pid file of the daemon below /run: the process id in decimal and a line end.
  *
  * The directory has to be writable by root alone: paths in it are used more than once.
  *
@@ -59,23 +58,6 @@ export class PidFile {
   release(): void {
     this.#file.truncateSync(0);
     this.#file.close();
-  }
-}
-
-/** A result of {@link takeRunOnceLock}. */
-export type RunOnce = { readonly isFirst: true } | {
-  readonly isFirst: false;
-  readonly reason: string;
-};
-
-/** Creates the file that stands for "has run in this boot". Any failure counts as having run. */
-export function takeRunOnceLock(path: string, pid = Deno.pid): RunOnce {
-  try {
-    using file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
-    writePid(file, pid);
-    return { isFirst: true };
-  } catch (error) {
-    return { isFirst: false, reason: (error as Error).message };
   }
 }
 

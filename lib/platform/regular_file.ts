@@ -36,9 +36,13 @@ const S_IFREG = 0o100000;
 
 const SYNC_FILE_RANGE_WRITE = 2;
 
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
 const ENOENT = 2;
 const ENXIO = 6; // a socket, or a pipe without a reader
 const ELOOP = 40; // a symbolic link
+const EWOULDBLOCK = 11;
 
 /** A regular file that is open. */
 export class RegularFile implements Disposable {
@@ -166,6 +170,18 @@ export class RegularFile implements Disposable {
     if (libc().fsync(this.fd) < 0) throw lastSystemError();
   }
 
+  /**
+   * Locks the file as a whole until it is closed; whether nobody else has it locked (flock(2)).
+   *
+   * @throws {LibcError} Where the file system has no locks.
+   */
+  tryLock(): boolean {
+    if (libc().flock(this.fd, LOCK_EX | LOCK_NB) === 0) return true;
+    const errno = lastErrno();
+    if (errno === EWOULDBLOCK) return false;
+    throw new LibcError("flock", errno);
+  }
+
   [Symbol.dispose](): void {
     libc().close(this.fd);
   }
@@ -193,10 +209,57 @@ export class OpenDirectory implements Disposable {
     if (libc().fsync(this.fd) < 0) throw lastSystemError();
   }
 
+  /**
+   * The names in it, without `.` and `..`. The runtime's list leaves out what it cannot read, without a
+   * word.
+   *
+   * @throws {Error} When not all of them can be read.
+   */
+  entries(): NamedEntry[] {
+    const found: NamedEntry[] = [];
+    for (;;) {
+      const length = Number(
+        libc().getdents64(GETDENTS64, BigInt(this.fd), entryBuffer, BigInt(entryBuffer.length)),
+      );
+      if (length < 0) throw lastSystemError();
+      if (length === 0) return found;
+      for (let at = 0; at < length;) {
+        const end = at + entryView.getUint16(at + ENTRY_LENGTH_OFFSET, true);
+        const name = entryBuffer.subarray(at + ENTRY_NAME_OFFSET, end);
+        const text = decoder.decode(name.subarray(0, name.indexOf(0)));
+        const type = entryBuffer[at + ENTRY_TYPE_OFFSET]!;
+        if (text !== "." && text !== "..") found.push({ name: text, type });
+        at = end;
+      }
+    }
+  }
+
   [Symbol.dispose](): void {
     libc().close(this.fd);
   }
 }
+
+/** One name in a directory, and the type that getdents64(2) gives it: a `DT_` number. */
+export interface NamedEntry {
+  readonly name: string;
+  readonly type: number;
+}
+
+/** Types of entries; 0 is one that the file system does not tell. */
+export const DT_UNKNOWN = 0;
+export const DT_DIRECTORY = 4;
+export const DT_REGULAR = 8;
+export const DT_LINK = 10;
+
+/** Number of the system call, and the layout of struct linux_dirent64. */
+const GETDENTS64 = Deno.build.arch === "aarch64" ? 61n : 217n;
+const ENTRY_LENGTH_OFFSET = 16;
+const ENTRY_TYPE_OFFSET = 18;
+const ENTRY_NAME_OFFSET = 19;
+/** Size of one read of a directory, in bytes: as the C library has it. */
+const entryBuffer = new Uint8Array(32_768);
+const entryView = new DataView(entryBuffer.buffer);
+const decoder = new TextDecoder();
 
 /** Gives a file another name in one step; whether that was possible. */
 export function renameFile(from: string, to: string): boolean {

@@ -131,11 +131,23 @@ export function moveIntoPlace(
   }
 }
 
-/** Makes lasting which names a directory has. */
-export function syncDirectory(fs: FileSystem, directory: string): void {
+/** EINVAL, ENOSYS and EOPNOTSUPP: the file system has no such operation, now or ever. */
+const UNSUPPORTED = /\(os error (22|38|95)\)$/;
+
+/**
+ * Makes lasting which names a directory has. Returns whether the file system can: where it cannot, a
+ * change counts as made, since trying again or refusing it would change nothing.
+ *
+ * @throws {Error} When the disk does not take it.
+ */
+export function syncDirectory(fs: FileSystem, directory: string): boolean {
   const handle = fs.openDirectory(directory);
   try {
     handle.sync();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && UNSUPPORTED.test(error.message)) return false;
+    throw error;
   } finally {
     handle.close();
   }

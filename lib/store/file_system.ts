@@ -12,7 +12,16 @@
 
 import { LibcError } from "../platform/libc.ts";
 import { syncsNames } from "../platform/file_system_promises.ts";
-import { OpenDirectory, RegularFile, removeFile, renameFile } from "../platform/regular_file.ts";
+import {
+  DT_DIRECTORY,
+  DT_LINK,
+  DT_REGULAR,
+  DT_UNKNOWN,
+  OpenDirectory,
+  RegularFile,
+  removeFile,
+  renameFile,
+} from "../platform/regular_file.ts";
 
 /** What is at a path, not following a symbolic link. */
 export interface FileFacts {
@@ -48,7 +57,7 @@ export interface NewFile extends Syncable {
 }
 
 export interface FileSystem {
-  /** The names in a directory, in any order, without `.` and `..`. */
+  /** The names in a directory, in any order, without `.` and `..`: all of them, or it fails. */
   list(directory: string): Iterable<DirectoryEntry>;
   /** What is at a path; undefined where there is nothing. */
   facts(path: string): FileFacts | undefined;
@@ -89,7 +98,12 @@ export class RealFileSystem implements FileSystem {
   readonly #buffer = new Uint8Array(READ_BYTES);
 
   list(directory: string): Iterable<DirectoryEntry> {
-    return Deno.readDirSync(directory);
+    using opened = OpenDirectory.open(directory);
+    if (opened === undefined) {
+      Deno.readDirSync(directory); // fails too, in words
+      throw new Deno.errors.NotFound(`there is no "${directory}"`);
+    }
+    return opened.entries().map(({ name, type }) => entryOf(directory, name, type));
   }
 
   facts(path: string): FileFacts | undefined {
@@ -166,6 +180,27 @@ export class RealFileSystem implements FileSystem {
       if (length < buffer.length || text.length === maxBytes) return text;
     }
   }
+}
+
+/**
+ * What a name stands for. Where neither the directory nor the file tells, it is taken for a file: whoever
+ * opens it finds out.
+ */
+function entryOf(directory: string, name: string, type: number): DirectoryEntry {
+  if (type === DT_UNKNOWN) {
+    try {
+      const { isFile, isDirectory, isSymlink } = Deno.lstatSync(`${directory}/${name}`);
+      return { name, isFile, isDirectory, isSymlink };
+    } catch {
+      return { name, isFile: true, isDirectory: false, isSymlink: false };
+    }
+  }
+  return {
+    name,
+    isFile: type === DT_REGULAR,
+    isDirectory: type === DT_DIRECTORY,
+    isSymlink: type === DT_LINK,
+  };
 }
 
 function newFile(file: RegularFile): NewFile {

@@ -8,6 +8,9 @@
  * sm/HOST            monitor list: the records filed under one host
  * sm/.peers          what was learned of the peers
  * sm.bak/HOST        notify list: the same format, from before the last start
+ * sm.bak/.run        the run of sm-notify that goes on, or was cut short
+ * sm.bak/.start      locked by the sm-notify that starts
+ * sm.bak/.life       the life of the host in which peers were told, where /run cannot be written
  * .PID.N.new         in any of the three: being written, not valid yet
  * sm/.PID.N.old      held records that are no more, kept to be written anew while anybody is monitored
  * ```

@@ -5,22 +5,16 @@
 
 import { join } from "@std/path/join";
 import type { Log } from "../log.ts";
-import {
-  type MonitorRecord,
-  type NotifyRecord,
-  type NotifyStore,
-  reasonOf,
-  StoreError,
-} from "../nsm/ports.ts";
+import { type MonitorRecord, type NotifyRecord, type NotifyStore, reasonOf } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
-import { moveIntoPlace, readText, syncDirectory } from "./atomic_file.ts";
-import { type FileSystem, RealFileSystem } from "./file_system.ts";
+import { moveIntoPlace, readText } from "./atomic_file.ts";
+import { type DirectoryEntry, type FileSystem, RealFileSystem } from "./file_system.ts";
 import type { StoreParts } from "./file_store.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import {
   entriesOf,
-  recordFileNames,
+  namesIn,
   recordFiles,
   removeLeftOvers,
   trySyncDirectory,
@@ -46,6 +40,9 @@ class FileNotifyStore implements NotifyStore {
   readonly #log: Log;
   readonly #state: StateFile;
   readonly #commit: GroupCommit;
+  /** Files that had to stay in `sm`. */
+  readonly #unmoved = new Set<string>();
+  faults = 0;
 
   constructor(layout: Layout, fs: FileSystem, log: Log) {
     this.#layout = layout;
@@ -65,9 +62,15 @@ class FileNotifyStore implements NotifyStore {
    */
   retire(): void {
     const { monitorList, notifyList } = this.#layout;
-    const names = recordFileNames(this.#fs, monitorList, this.#log);
-    const existing = new Set(entriesOf(this.#fs, notifyList).map(({ name }) => name));
+    const entries = this.#entries(monitorList);
+    if (entries === undefined) return;
+    const names = namesIn(entries, monitorList, this.#log);
+    const others = this.#entries(notifyList);
+    // Unseen, a file of the same name would be lost.
+    if (others === undefined) return this.#isUnmoved(names);
+    const existing = new Set(others.map(({ name }) => name));
     const merged: string[] = [];
+    const unmoved: string[] = [];
     for (const name of names) {
       const source = `${monitorList}/${name}`;
       try {
@@ -76,14 +79,18 @@ class FileNotifyStore implements NotifyStore {
           merged.push(source);
         } else this.#fs.rename(source, `${notifyList}/${name}`);
       } catch (error) {
+        unmoved.push(name);
         this.#log.error(`Cannot move ${quote(source)} to the notify list: ${reasonOf(error)}`);
       }
     }
-    this.#sync(notifyList);
+    this.#isUnmoved(unmoved);
+    // A source stays until what was merged is on disk for good.
+    if (!this.#sync(notifyList)) return;
     for (const source of merged) {
       try {
         this.#fs.remove(source);
       } catch (error) {
+        this.faults++;
         this.#log.error(`Cannot remove ${quote(source)}: ${reasonOf(error)}`);
       }
     }
@@ -94,18 +101,20 @@ class FileNotifyStore implements NotifyStore {
    * Deviation: nfs-utils tells a peer once for each line, and lines of one file may differ in nothing
    * that a peer gets to know.
    */
-  load(): NotifyRecord[] {
-    const { notifyList } = this.#layout;
-    if (trySyncDirectory(this.#fs, notifyList, this.#log)) this.#commit.markSynced();
-    const entries = entriesOf(this.#fs, notifyList);
+  load(unmovedSince?: number): NotifyRecord[] {
+    const { notifyList, monitorList } = this.#layout;
+    if (this.#sync(notifyList)) this.#commit.markSynced();
+    const entries = this.#entries(notifyList) ?? [];
     removeLeftOvers(this.#fs, notifyList, this.#log, entries);
-    const files = recordFiles(this.#fs, notifyList, this.#log, entries);
-    const loaded: NotifyRecord[] = [];
-    for (const { name: fileName, path, records } of files) {
-      const modifiedAt = this.#fs.facts(path)?.modifiedAt ?? 0;
-      for (const { monName, myName } of toldApart(records)) {
-        loaded.push({ fileName, monName, myName, modifiedAt });
-      }
+    const loaded = this.#recordsIn(notifyList, entries);
+    if (this.#unmoved.size === 0 && unmovedSince === undefined) return loaded;
+    const left = (this.#entries(monitorList) ?? []).filter(({ name }) =>
+      unmovedSince !== undefined || this.#unmoved.has(name)
+    );
+    for (const record of this.#recordsIn(monitorList, left)) {
+      if (record.modifiedAt > (unmovedSince ?? Infinity)) continue;
+      this.#unmoved.add(record.fileName);
+      loaded.push(record);
     }
     return loaded;
   }
@@ -115,7 +124,12 @@ class FileNotifyStore implements NotifyStore {
   }
 
   has({ fileName }: NotifyRecord): boolean {
-    return this.#fs.facts(join(this.#layout.notifyList, fileName)) !== undefined;
+    if (this.#unmoved.has(fileName)) return true;
+    try {
+      return this.#fs.facts(join(this.#layout.notifyList, fileName)) !== undefined;
+    } catch {
+      return true; // whoever is told twice takes no harm
+    }
   }
 
   stateNumber(): number {
@@ -135,11 +149,46 @@ class FileNotifyStore implements NotifyStore {
     moveIntoPlace(this.#fs, notifyList, name, after, MERGED_FILE_MODE);
   }
 
-  #sync(directory: string): void {
+  #sync(directory: string): boolean {
+    const isSynced = trySyncDirectory(this.#fs, directory, this.#log);
+    if (!isSynced) this.faults++;
+    return isSynced;
+  }
+
+  #isUnmoved(names: readonly string[]): void {
+    for (const name of names) this.#unmoved.add(name);
+    this.faults += names.length;
+  }
+
+  /** What is in a directory; undefined, and reported, where that cannot be read. */
+  #entries(directory: string): readonly DirectoryEntry[] | undefined {
     try {
-      syncDirectory(this.#fs, directory);
+      return entriesOf(this.#fs, directory);
     } catch (error) {
-      throw new StoreError("sync", directory, error);
+      this.faults++;
+      this.#log.error(reasonOf(error));
+      return undefined;
+    }
+  }
+
+  #recordsIn(directory: string, entries: readonly DirectoryEntry[]): NotifyRecord[] {
+    const found: NotifyRecord[] = [];
+    const files = recordFiles(this.#fs, directory, this.#log, entries, () => this.faults++);
+    for (const { name: fileName, path, records } of files) {
+      const modifiedAt = this.#modifiedAt(path);
+      for (const { monName, myName } of toldApart(records)) {
+        found.push({ fileName, monName, myName, modifiedAt });
+      }
+    }
+    return found;
+  }
+
+  /** Who is told first; an error is none of the list's. */
+  #modifiedAt(path: string): number {
+    try {
+      return this.#fs.facts(path)?.modifiedAt ?? 0;
+    } catch {
+      return 0;
     }
   }
 }

@@ -25,7 +25,8 @@ export function recordFileNames(fs: FileSystem, directory: string, log: Log): st
 }
 
 /**
- * All records in a directory, by file. `entries` are what it has, where that is known.
+ * All records in a directory, by file. `entries` are what it has, where that is known. `onUnread` is
+ * called for each file of which it cannot be told what it holds.
  *
  * @throws {StoreError} When the directory cannot be read.
  */
@@ -34,10 +35,11 @@ export function* recordFiles(
   directory: string,
   log: Log,
   entries: readonly DirectoryEntry[] = entriesOf(fs, directory),
+  onUnread = (_name: string) => {},
 ): Iterable<RecordFile> {
   for (const name of namesIn(entries, directory, log)) {
     const path = `${directory}/${name}`;
-    const records = recordsOf(fs, path, log);
+    const records = recordsOf(fs, path, log, () => onUnread(name));
     if (records.length > 0) yield { name, path, records };
   }
 }
@@ -72,10 +74,25 @@ export function removeLeftOvers(
   }
 }
 
-/** Makes what can be seen in a directory lasting, as far as possible; returns whether it is. */
+/** Directories of which it was said that they cannot be synced. */
+const saidUnsyncable = new Set<string>();
+
+/**
+ * Makes what can be seen in a directory lasting, as far as possible; returns whether no more can be done.
+ * A file system that has no such operation is mentioned once.
+ */
 export function trySyncDirectory(fs: FileSystem, directory: string, log: Log): boolean {
   try {
-    syncDirectory(fs, directory);
+    const isSynced = syncDirectory(fs, directory);
+    if (!isSynced && !saidUnsyncable.has(directory)) {
+      saidUnsyncable.add(directory);
+      log.warning(
+        `The file system of ${
+          quote(directory)
+        } cannot sync a directory; after a power cut the last ` +
+          "changes may be missing",
+      );
+    }
     return true;
   } catch (error) {
     log.warning(`Cannot sync ${quote(directory)}: ${reasonOf(error)}`);
@@ -92,11 +109,14 @@ export function entriesOf(fs: FileSystem, directory: string): DirectoryEntry[] {
   }
 }
 
-function namesIn(entries: readonly DirectoryEntry[], directory: string, log: Log): string[] {
+/** Names that may be those of files with records. */
+export function namesIn(entries: readonly DirectoryEntry[], directory: string, log: Log): string[] {
   const names: string[] = [];
   for (const { name, isFile, isDirectory, isSymlink } of entries) {
     if (name.startsWith(".")) continue;
-    if (isFile) names.push(name);
+    if (name.includes("\ufffd")) {
+      log.warning(`Skipping a file in ${quote(directory)}: its name is no text`);
+    } else if (isFile) names.push(name);
     else {
       const kind = isDirectory ? "directory" : isSymlink ? "symbolic link" : "special file";
       log.warning(`Skipping ${quote(join(directory, name))}: it is a ${kind}`);
@@ -105,7 +125,12 @@ function namesIn(entries: readonly DirectoryEntry[], directory: string, log: Log
   return names;
 }
 
-function recordsOf(fs: FileSystem, path: string, log: Log): readonly MonitorRecord[] {
+function recordsOf(
+  fs: FileSystem,
+  path: string,
+  log: Log,
+  onUnread: () => void,
+): readonly MonitorRecord[] {
   const skip = (reason: string) => {
     log.warning(`Skipping ${quote(path)}: ${reason}`);
     return [];
@@ -114,6 +139,7 @@ function recordsOf(fs: FileSystem, path: string, log: Log): readonly MonitorReco
   try {
     text = fs.readOwn(path, FILE_MAX_BYTES + 1);
   } catch (error) {
+    onUnread();
     return skip(reasonOf(error));
   }
   if (text === undefined) return skip("it is gone");
@@ -121,7 +147,10 @@ function recordsOf(fs: FileSystem, path: string, log: Log): readonly MonitorReco
     log.info(`Skipping ${quote(path)}: it is empty, as after a power cut in the middle of SM_MON`);
     return [];
   }
-  if (text.length > FILE_MAX_BYTES) return skip(`it is longer than ${FILE_MAX_BYTES} bytes`);
+  if (text.length > FILE_MAX_BYTES) {
+    onUnread();
+    return skip(`it is longer than ${FILE_MAX_BYTES} bytes`);
+  }
   const { records, faultyLines } = recordsIn(text);
   if (records.length === 0) return skip("no line in it is a record");
   if (faultyLines > 0) {

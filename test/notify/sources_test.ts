@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { ownNames, planSources } from "../../lib/notify/sources.ts";
 import type { NameFunctions } from "../../lib/net/resolver.ts";
 import { RecordingLog } from "../support/recording_log.ts";
@@ -13,7 +13,7 @@ async function plan(text: string, functions: Partial<NameFunctions>) {
   const log = new RecordingLog();
   const unanswered = () => new Promise<never>(() => {});
   const names = { addressesOfName: unanswered, nameOfAddress: unanswered, ...functions };
-  const planned = planSources([text], ownNames(names, clock), log);
+  const planned = planSources([text], ownNames(names, clock), log, clock);
   const [source] = await clock.until(planned);
   return { source, atMs: clock.now(), warnings: log.of("warning") };
 }
@@ -44,4 +44,18 @@ Deno.test("planSources() does not look up the name of a name", pure, async () =>
     atMs: 0,
     warnings: [],
   });
+});
+
+Deno.test("B9: planSources() asks a name service that has no answer yet again", pure, async () => {
+  let asked = 0;
+  const addressesOfName = () =>
+    Promise.resolve(++asked < 3 ? { code: -3 } : { code: 0, addresses: [ADDRESS] });
+  const { source, atMs } = await plan("nodeb", { addressesOfName });
+  assertEquals(source, { name: "nodeb", addresses: [ADDRESS] });
+  assertEquals(atMs, 5_000);
+});
+
+Deno.test("B9: planSources() gives up a name service in a bounded time", pure, async () => {
+  const addressesOfName = () => Promise.resolve({ code: -3 });
+  await assertRejects(() => plan("nodeb", { addressesOfName }), Error, "EAI_AGAIN");
 });

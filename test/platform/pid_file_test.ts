@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import "../support/open_libc.ts";
 import { openDescriptors } from "../../lib/platform/descriptors.ts";
-import { AlreadyRunningError, PidFile, takeRunOnceLock } from "../../lib/platform/pid_file.ts";
+import { AlreadyRunningError, PidFile } from "../../lib/platform/pid_file.ts";
 
 function withFolder(test: (folder: string) => void): void {
   const folder = Deno.makeTempDirSync();
@@ -81,26 +81,5 @@ Deno.test("PidFile leaves no descriptor open when it cannot be made", () => {
     assertThrows(() => PidFile.create(`${folder}/none/pid`), Deno.errors.NotFound);
     assertEquals(openDescriptors().length, before);
     file.release();
-  });
-});
-
-Deno.test("takeRunOnceLock() succeeds once, in a file that only its owner reads", () => {
-  withFolder((folder) => {
-    withUmask(0, () => {
-      assertEquals(takeRunOnceLock(`${folder}/once`, 4242), { isFirst: true });
-      assertEquals(Deno.readTextFileSync(`${folder}/once`), "4242\n");
-      assertEquals(Deno.statSync(`${folder}/once`).mode! & 0o7777, 0o600);
-      assertEquals(takeRunOnceLock(`${folder}/once`, 1).isFirst, false);
-      assertEquals(Deno.readTextFileSync(`${folder}/once`), "4242\n");
-    });
-  });
-});
-
-Deno.test("takeRunOnceLock() counts every failure as having run, a dangling link too", () => {
-  withFolder((folder) => {
-    Deno.symlinkSync(`${folder}/elsewhere`, `${folder}/once`);
-    assertEquals(takeRunOnceLock(`${folder}/once`).isFirst, false);
-    assertEquals(takeRunOnceLock(`${folder}/none/once`).isFirst, false);
-    assertThrows(() => Deno.lstatSync(`${folder}/elsewhere`), Deno.errors.NotFound);
   });
 });

@@ -52,7 +52,14 @@ function text(...records: MonitorRecord[]): string {
   return records.map(formatRecord).join("");
 }
 
-const retire: Step = { run: ({ notify }) => notify.retire(), files: ["sm.bak/a", "sm.bak/b"] };
+const retire: Step = {
+  run({ notify }) {
+    const before = notify.faults;
+    notify.retire();
+    if (notify.faults > before) throw new Error("not all was retired");
+  },
+  files: ["sm.bak/a", "sm.bak/b"],
+};
 
 /** SM_MON of `A` in place of the record of `a`. */
 const upper: Step = {

@@ -75,6 +75,8 @@ export class MemoryMonitorStore implements MonitorStore {
 }
 
 export class MemoryNotifyStore implements NotifyStore {
+  readonly faults = 0;
+
   constructor(readonly directory = new MemoryStateDirectory()) {}
 
   retire(): void {

@@ -24,7 +24,14 @@ import { type NotifyCounts, type NotifyReport, shown } from "./notify_outcome.ts
 import { RouteFollower, type RouteResult } from "./notify_route.ts";
 import { type Route, type RouteSettings, routesOf } from "./notify_ways.ts";
 import { Pacer } from "./pacer.ts";
-import type { CallPeer, NotifyRecord, NotifyStore, PeerMemory, Resolver } from "../ports.ts";
+import {
+  type CallPeer,
+  type NotifyRecord,
+  type NotifyStore,
+  type PeerMemory,
+  reasonOf,
+  type Resolver,
+} from "../ports.ts";
 import type { RetrySchedule } from "./retry_schedule.ts";
 import { ToldPeers } from "./told_peers.ts";
 import { type Clock, sleep } from "../../time/clock.ts";
@@ -116,6 +123,11 @@ export class Notifier {
     return this.#counts;
   }
 
+  /** Records of told peers that could not be removed, in number. */
+  get unremoved(): number {
+    return this.#told.unremoved;
+  }
+
   /**
    * Returns when every peer is settled, time is over, or the signal was aborted; those that are left
    * stay in the store.
@@ -156,7 +168,7 @@ export class Notifier {
     while (now < endsAt && this.#pacer.hasRoom) {
       const peer = this.#list.take(now);
       if (peer === undefined) break;
-      void this.#turn(peer);
+      void this.#turn(peer).catch((error) => this.#turnFailed(peer, error));
     }
     this.#isBeginning = false;
     if (this.#pacer.isIdle || this.#told.isFull) this.#told.remove();
@@ -200,6 +212,16 @@ export class Notifier {
     this.#beginTurns();
   }
 
+  /** Ends a turn in which something failed that nobody has foreseen: the peer is tried again. */
+  #turnFailed(peer: NotifyPeer, error: unknown): void {
+    if (this.#isOver || !this.#list.isBusy(peer)) return;
+    const fault = reasonOf(error);
+    this.#parts.log.warning(`Cannot notify ${quote(peer.record.fileName)} yet: ${fault}`);
+    if (peer.lastFault === undefined) this.#counts.failing++;
+    this.#list.failed(peer, this.#parts.clock.now(), fault);
+    this.#beginTurns();
+  }
+
   /** Follows the preferred route, and the others when it brings nothing soon. */
   async #followAll(peer: NotifyPeer, [first, ...others]: Route[]): Promise<RouteResult[]> {
     const preferred = this.#follower.follow(peer, first!, true);
@@ -214,7 +236,12 @@ export class Notifier {
     const { clock, log, resolver } = this.#parts;
     const { fileName } = peer.record;
     this.#lookingUp.add(peer);
-    const found = await resolver.addressesOf(fileName);
+    let found: Awaited<ReturnType<Resolver["addressesOf"]>>;
+    try {
+      found = await resolver.addressesOf(fileName);
+    } catch (error) {
+      found = { outcome: "tryLater", reason: reasonOf(error) };
+    }
     this.#lookingUp.delete(peer);
     if (found.outcome === "found") {
       this.#list.addressesFound(peer, found.value.addresses, clock.now());

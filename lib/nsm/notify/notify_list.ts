@@ -188,6 +188,11 @@ export class NotifyList {
     return true;
   }
 
+  /** Whether a peer's turn is under way. */
+  isBusy(peer: NotifyPeer): boolean {
+    return this.#busy.has(peer);
+  }
+
   /** Takes a peer off the list: it was told, or is no longer to be told. */
   settle(peer: NotifyPeer): void {
     this.#busy.delete(peer);

@@ -30,6 +30,7 @@ export class ToldPeers {
   /** Records that are being removed, in number. */
   #removals = 0;
   #onRemoved = () => {};
+  #unremoved = 0;
 
   constructor(parts: ToldParts) {
     this.#parts = parts;
@@ -38,6 +39,11 @@ export class ToldPeers {
   /** Whether no more should wait. */
   get isFull(): boolean {
     return this.#waiting.length >= TOLD_MAX;
+  }
+
+  /** Records that could not be removed, in number. */
+  get unremoved(): number {
+    return this.#unremoved;
   }
 
   add(peer: NotifyPeer): void {
@@ -64,6 +70,9 @@ export class ToldPeers {
   async removeAll(): Promise<void> {
     this.remove();
     if (this.#removals > 0) await new Promise<void>((resolve) => this.#onRemoved = resolve);
+    if (this.#unremoved > 1) {
+      this.#parts.log.error(`${this.#unremoved} told peers stay on the notify list`);
+    }
   }
 
   async #remove(record: NotifyRecord): Promise<void> {
@@ -72,8 +81,10 @@ export class ToldPeers {
     try {
       await store.remove(record);
     } catch (error) {
-      // It is told again after the next reboot, which does no harm.
-      log.error(`Cannot take ${quote(record.fileName)} off the notify list: ${reasonOf(error)}`);
+      // It is told again after the next reboot, which does no harm. One line says why.
+      if (this.#unremoved++ === 0) {
+        log.error(`Cannot take ${quote(record.fileName)} off the notify list: ${reasonOf(error)}`);
+      }
     }
     if (--this.#removals === 0) this.#onRemoved();
   }

@@ -463,3 +463,51 @@ Deno.test("several own names are announced, each in both forms, none twice", pur
   });
   assertEquals(world.peers.told("10.0.0.1"), ["nodeb.example", "nodeb", "nodeb.other", "10.0.0.2"]);
 });
+
+Deno.test(
+  "B5: a fault in the middle of a run keeps nobody else from being told",
+  pure,
+  async () => {
+    const world = new World();
+    world.store.add("10.0.0.1");
+    world.store.add("10.0.0.2");
+    world.peers.add("10.0.0.2", { losses: 2, tcpPort: 0 });
+    world.store.has = ({ fileName }) => {
+      if (fileName === "10.0.0.1") throw new Error("Stale file handle (os error 116)");
+      return true;
+    };
+    const counts = await world.run();
+    assertEquals([counts.told, counts.gaveUp], [1, 1]);
+    const [line] = world.log.of("warning");
+    assertEquals(
+      line,
+      'warning: Cannot notify "10.0.0.1" yet: Stale file handle (os error 116)',
+    );
+  },
+);
+
+Deno.test("B5: a name service that fails is one that has no answer", pure, async () => {
+  const world = new World();
+  world.store.add("a.example");
+  world.store.add("10.0.0.2");
+  world.peers.add("10.0.0.2");
+  world.resolver.addressesOf = () => Promise.reject(new Error("no memory"));
+  const counts = await world.run();
+  assertEquals([counts.told, counts.gaveUp], [1, 1]);
+});
+
+Deno.test("issue 14: records that stay are counted, and one line says why", pure, async () => {
+  const world = new World();
+  for (const address of ["10.0.0.1", "10.0.0.2", "10.0.0.3"]) {
+    world.store.add(address);
+    world.peers.add(address);
+  }
+  world.store.remove = () => Promise.reject(new Error("Permission denied (os error 13)"));
+  const notifier = world.notifier();
+  const counts = await world.clock.until(notifier.run());
+  assertEquals([counts.told, notifier.unremoved], [3, 3]);
+  assertEquals(world.log.of("error"), [
+    'error: Cannot take "10.0.0.1" off the notify list: Permission denied (os error 13)',
+    "error: 3 told peers stay on the notify list",
+  ]);
+});

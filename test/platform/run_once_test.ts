@@ -1,0 +1,73 @@
+import { assert, assertEquals } from "@std/assert";
+import { lockOfLife } from "../../lib/platform/run_once.ts";
+
+function withFolder(action: (folder: string) => void): void {
+  const folder = Deno.makeTempDirSync();
+  try {
+    action(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("the lock of a life is free once, and holds the process id", () => {
+  withFolder((folder) => {
+    const lock = lockOfLife(folder, "life");
+    assertEquals(lock.look(), { kind: "free" });
+    assertEquals(lock.take(), undefined);
+    assertEquals(lock.look().kind, "taken");
+    assertEquals(Deno.readTextFileSync(`${folder}/sm-notify.pid`), `${Deno.pid}\n`);
+    assertEquals(Deno.statSync(`${folder}/sm-notify.pid`).mode! & 0o7777, 0o600);
+    assertEquals(lockOfLife(folder, "another life").look(), { kind: "free" });
+  });
+});
+
+Deno.test("a lock without a life beside it is nfs-utils' own, and counts", () => {
+  withFolder((folder) => {
+    Deno.writeTextFileSync(`${folder}/sm-notify.pid`, "1\n");
+    for (const life of ["life", ""]) assertEquals(lockOfLife(folder, life).look().kind, "taken");
+  });
+});
+
+Deno.test("portability 1: what cannot be looked at is no lock", () => {
+  const makers: Readonly<Record<string, (folder: string) => void>> = {
+    "a directory in its place": (folder) => Deno.mkdirSync(`${folder}/sm-notify.pid`),
+    "a link in its place": (folder) => Deno.symlinkSync("/nowhere", `${folder}/sm-notify.pid`),
+    "a directory in the place of the life": (folder) => {
+      Deno.writeTextFileSync(`${folder}/sm-notify.pid`, "1\n");
+      Deno.mkdirSync(`${folder}/sm-notify.boot`);
+    },
+  };
+  for (const [what, make] of Object.entries(makers)) {
+    withFolder((folder) => {
+      make(folder);
+      const found = lockOfLife(folder, "life").look();
+      assert(found.kind === "unknown" && found.reason.includes(folder), what);
+    });
+  }
+});
+
+Deno.test("portability 1: a folder that is missing or none keeps nobody from being told", () => {
+  withFolder((folder) => {
+    Deno.symlinkSync("/nowhere", `${folder}/run`);
+    Deno.writeTextFileSync(`${folder}/file`, "");
+    for (const path of [`${folder}/none`, `${folder}/run`, `${folder}/file`]) {
+      const lock = lockOfLife(path, "life");
+      assert(lock.look().kind !== "taken", path);
+      assert(lock.take()?.includes(path), path);
+      assert(lock.look().kind !== "taken", path);
+    }
+  });
+});
+
+Deno.test("a lock of an earlier life does not come back when the life cannot be written", () => {
+  withFolder((folder) => {
+    assertEquals(lockOfLife(folder, "before").take(), undefined);
+    Deno.removeSync(`${folder}/sm-notify.boot`);
+    Deno.mkdirSync(`${folder}/sm-notify.boot/full`, { recursive: true });
+    const lock = lockOfLife(folder, "now");
+    assert(lock.take() !== undefined);
+    Deno.removeSync(`${folder}/sm-notify.boot`, { recursive: true });
+    assertEquals(lock.look(), { kind: "free" });
+  });
+});
