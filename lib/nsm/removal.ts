@@ -14,21 +14,47 @@ export interface RemovalParts {
 }
 
 /**
- * Removes registrations. `myName` is what the callout is told, where it is not that of each record.
+ * Registrations taken off together, in number: what the disk makes lasting at one time. Between them
+ * everybody else has a turn.
+ */
+const TOGETHER_MAX = 128;
+
+/**
+ * Removes registrations. `myName` is what the callout is told, where it is not that of each record. One
+ * that is made anew meanwhile stays.
  *
  * @throws {StoreError} (as a rejection) When the disk refuses; memory stays what the disk is.
  */
 export async function removeRegistrations(
-  { list, store, directory, callout }: RemovalParts,
+  parts: RemovalParts,
   removed: readonly Monitored[],
   myName?: string,
 ): Promise<void> {
+  const meant = removed.map((monitored) => ({ monitored, record: monitored.record }));
+  for (let at = 0; at < meant.length; at += TOGETHER_MAX) {
+    const together = meant.slice(at, at + TOGETHER_MAX)
+      .filter(({ monitored, record }) => monitored.record === record)
+      .map(({ monitored }) => monitored);
+    await removeTogether(parts, together, myName);
+  }
+}
+
+async function removeTogether(
+  { list, store, directory, callout }: RemovalParts,
+  removed: readonly Monitored[],
+  myName: string | undefined,
+): Promise<void> {
   const forgotten = removed.filter((monitored) => list.remove(monitored));
-  for (const { record } of removed) {
-    await callout()?.unmonitored(record.monName, myName ?? record.myName);
+  const program = callout();
+  if (program !== undefined) {
+    for (const { record } of removed) {
+      await program.unmonitored(record.monName, myName ?? record.myName);
+    }
   }
   try {
-    await store.remove(removed.map(({ record }) => record));
+    // Who asks to monitor one of them again meanwhile has its record.
+    const gone = removed.map(({ record }) => record).filter((record) => !list.find(record));
+    await store.remove(gone);
   } catch (error) {
     for (const monitored of removed) list.restore(monitored);
     throw error;

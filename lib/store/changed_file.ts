@@ -69,3 +69,24 @@ export function fail(file: ChangedFile, error: unknown): void {
   file.aside?.discard();
   delete file.aside;
 }
+
+/** Steps 3 and 2 of a new file: its sync makes its name durable. */
+export function nameAndSync(file: ChangedFile): void {
+  try {
+    file.aside!.nameAndSync(file.path);
+  } catch (error) {
+    fail(file, error);
+  }
+}
+
+/** Step 2 of files that were written aside. */
+export function syncFiles(written: readonly ChangedFile[]): void {
+  if (written.length > 1) { for (const { aside } of written) aside!.startSync(); }
+  for (const file of written) {
+    try {
+      file.aside!.sync();
+    } catch (error) {
+      fail(file, error);
+    }
+  }
+}

@@ -9,7 +9,7 @@
 
 import type { Log } from "../log.ts";
 import { type MonitorRecord, type MonitorStore, reasonOf, StoreError } from "../nsm/ports.ts";
-import type { StartTimer } from "../time/clock.ts";
+import type { Clock, StartTimer } from "../time/clock.ts";
 import { AsideFile, readText, syncDirectory } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { GroupCommit } from "./group_commit.ts";
@@ -30,6 +30,8 @@ export interface StoreParts {
   readonly fileSystem?: FileSystem;
   /** Lets removals be acknowledged before they are on disk, at most a second; without it none is. */
   readonly startTimer?: StartTimer;
+  /** With {@link startTimer}, lets others have a turn between changes that come together. */
+  readonly now?: Clock["now"];
 }
 
 /**
@@ -54,7 +56,7 @@ class FileStore implements MonitorStore {
 
   constructor(
     layout: Layout,
-    { fileSystem: fs = new RealFileSystem(), log, startTimer }: StoreParts,
+    { fileSystem: fs = new RealFileSystem(), log, startTimer, now }: StoreParts,
   ) {
     this.#layout = layout;
     this.#fs = fs;
@@ -65,6 +67,7 @@ class FileStore implements MonitorStore {
       keepsSpares: true,
       syncsNames: fs.syncsNames(layout.monitorList),
       ...(startTimer && { later: { startTimer, failed } }),
+      ...(startTimer && now && { clock: { now, startTimer } }),
     });
   }
 

@@ -27,7 +27,8 @@
  */
 
 import { StoreError } from "../nsm/ports.ts";
-import type { StartTimer } from "../time/clock.ts";
+import type { Clock, StartTimer } from "../time/clock.ts";
+import { Turns } from "../time/turns.ts";
 import { AsideFile, readText, syncDirectory, syncFile } from "./atomic_file.ts";
 import type { FileSystem } from "./file_system.ts";
 import {
@@ -37,6 +38,8 @@ import {
   type ChangedFile,
   fail,
   isNewAndShort,
+  nameAndSync,
+  syncFiles,
   type WaitingChange,
 } from "./changed_file.ts";
 import { asideName } from "./layout.ts";
@@ -51,6 +54,11 @@ const CHANGED_FILE_MODE = 0o640;
  * limited to 1024; the loop is not blocked for longer than some milliseconds.
  */
 const GROUP_MAX = 128;
+/**
+ * Time for steps 1 of a group, in ms: changes that are not looked at by then are for the next group. The
+ * rest takes twice as long, so that a call which arrives meanwhile waits less than 10 ms.
+ */
+const FIRST_STEP_MS = 2;
 /** Removals at most that a power cut may undo: so few that syncing them takes no longer than a group. */
 const REMOVALS_MAX = 32;
 /** Time after which a removal is on disk, in ms: SM_UNMON promises a second. */
@@ -83,6 +91,8 @@ export interface GroupCommitOptions {
   };
   /** Whether the sync of a new file makes its name durable. */
   readonly syncsNames?: boolean;
+  /** Where a program serves others meanwhile: then it gives way to the event loop between groups. */
+  readonly clock?: Pick<Clock, "now" | "startTimer"> | undefined;
 }
 
 export class GroupCommit {
@@ -96,11 +106,13 @@ export class GroupCommit {
   /** Removals since the directory was synced. */
   #removals = 0;
   #cancelLater: (() => void) | undefined;
+  readonly #turns: Turns | undefined;
 
   constructor(fs: FileSystem, directory: string, options: GroupCommitOptions = {}) {
     this.#fs = fs;
     this.#directory = directory;
     this.#options = options;
+    if (options.clock !== undefined) this.#turns = new Turns(options.clock);
     if (options.keepsSpares) this.#spares = new SpareFiles(fs, directory, NEW_FILE_MODE);
   }
 
@@ -134,8 +146,11 @@ export class GroupCommit {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
+      if (this.#turns?.due !== undefined) await this.#turns.due;
       await this.#gather();
-      this.#commit(this.#waiting.splice(0, GROUP_MAX));
+      const commit = () => this.#commit(this.#waiting.splice(0, GROUP_MAX));
+      if (this.#turns === undefined) commit();
+      else this.#turns.work(commit);
     }
     this.#isRunning = false;
   }
@@ -154,17 +169,29 @@ export class GroupCommit {
   #commit(group: WaitingChange[]): void {
     const files = byFile(this.#directory, group);
     const mayNameFirst = this.#options.syncsNames === true && files.length === 1;
-    for (const [index, file] of files.entries()) this.#writeAside(file, index + 1, mayNameFirst);
+    this.#writeAll(files, mayNameFirst);
     const alone = files[0]!;
-    if (mayNameFirst && isNewAndShort(alone)) this.#nameAndSync(alone);
+    if (mayNameFirst && isNewAndShort(alone)) nameAndSync(alone);
     else {
-      this.#sync(files.filter(({ aside }) => aside !== undefined));
+      syncFiles(files.filter(({ aside }) => aside !== undefined));
       for (const file of files) this.#putInPlace(file);
     }
     if (this.#unsynced === "names" || this.#options.later === undefined) this.#syncNames(files);
     else if (this.#unsynced === "removals") this.#syncLater();
     for (const { changes } of files) {
       for (const { resolve } of changes) resolve();
+    }
+  }
+
+  /** Writes files aside while there is time; the others are taken off and left for the next group. */
+  #writeAll(files: ChangedFile[], mayNameFirst: boolean): void {
+    const { clock } = this.#options;
+    const end = (clock?.now() ?? 0) + FIRST_STEP_MS;
+    for (const [index, file] of files.entries()) {
+      this.#writeAside(file, index + 1, mayNameFirst);
+      if (clock === undefined || clock.now() < end) continue;
+      this.#waiting.unshift(...files.splice(index + 1).flatMap(({ changes }) => changes));
+      return;
     }
   }
 
@@ -208,26 +235,6 @@ export class GroupCommit {
 
   #blankSpares(): boolean {
     return !this.#options.syncsNames || (this.#spares?.blank() ?? true);
-  }
-
-  /** Steps 3 and 2 of a new file: its sync makes its name durable. */
-  #nameAndSync(file: ChangedFile): void {
-    try {
-      file.aside!.nameAndSync(file.path);
-    } catch (error) {
-      fail(file, error);
-    }
-  }
-
-  #sync(written: readonly ChangedFile[]): void {
-    if (written.length > 1) { for (const { aside } of written) aside!.startSync(); }
-    for (const file of written) {
-      try {
-        file.aside!.sync();
-      } catch (error) {
-        fail(file, error);
-      }
-    }
   }
 
   #writeAside(file: ChangedFile, serial: number, mayNameFirst: boolean): void {

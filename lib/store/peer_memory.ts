@@ -34,7 +34,7 @@ const SHORTEN_PAUSE_MS = 5_000;
 const PEERS_MODE = 0o640;
 
 /** What the peer memory works with. */
-export interface PeerMemoryParts extends StoreParts {
+export interface PeerMemoryParts extends Omit<StoreParts, "clock"> {
   /** Whether this process may write the file anew: true for statd, of which there is one. */
   readonly mayCompact: boolean;
   /** Tells when to do what can wait; without it the next note() does it. */

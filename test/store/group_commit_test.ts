@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { StoreError } from "../../lib/nsm/ports.ts";
 import { GroupCommit } from "../../lib/store/group_commit.ts";
 import { asideName, spareName } from "../../lib/store/layout.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { FragileDisk } from "../support/fragile_disk.ts";
 
 const pure = { permissions: "none" } as const;
@@ -396,4 +397,34 @@ Deno.test("a file is blank before it is named and then synced", pure, async () =
     `rename ${SPARE} -> /d/c`,
     `syncWithName ${SPARE}`,
   ]);
+});
+
+Deno.test("trust 6: commits give way to the event loop, and none takes long", pure, async () => {
+  const names = Array.from({ length: 200 }, (_, i) => `host${i}`);
+  const disk = new FragileDisk(
+    ["/d"],
+    Object.fromEntries(names.map((name) => [`/d/${name}`, "1"])),
+  );
+  const clock = new FakeClock();
+  // Each look at the clock is a millisecond later.
+  const now = () => {
+    clock.advance(0);
+    return clock.now() + looks++;
+  };
+  let looks = 0;
+  const commit = new GroupCommit(disk, "/d", { clock: { now, startTimer: clock.startTimer } });
+  const all = Promise.all(names.map((name) => commit.change(name, () => undefined)));
+  let turns = 0;
+  let isDone = false;
+  void all.then(() => isDone = true);
+  while (!isDone) {
+    const before = count(disk, "remove");
+    for (let i = 0; i < 200; i++) await undefined;
+    // 5 ms of commits in the middle of one turn, and one more that was begun before.
+    assert(count(disk, "remove") - before <= 8, `${count(disk, "remove") - before} in one turn`);
+    clock.advance(1);
+    turns++;
+  }
+  assert(turns > 20);
+  assertEquals(disk.files, {});
 });

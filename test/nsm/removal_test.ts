@@ -1,0 +1,89 @@
+import { assertEquals } from "@std/assert";
+import { MonitorList } from "../../lib/nsm/monitor_list.ts";
+import type { MonitorRecord } from "../../lib/nsm/ports.ts";
+import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
+import { removeRegistrations } from "../../lib/nsm/removal.ts";
+import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { FakeResolver } from "../support/fake_resolver.ts";
+import { MemoryMonitorStore } from "../support/memory_store.ts";
+import { privOf } from "../support/priv.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+
+/** A store whose changes wait until they are let through, with so many monitored hosts. */
+class HeldStore extends MemoryMonitorStore {
+  readonly removals: number[] = [];
+  gate = Promise.withResolvers<void>();
+
+  override async remove(records: readonly MonitorRecord[]): Promise<void> {
+    this.removals.push(records.length);
+    await this.gate.promise;
+    await super.remove(records);
+  }
+
+  letThrough(): void {
+    this.gate.resolve();
+    this.gate = Promise.withResolvers();
+  }
+}
+
+function recordOf(i: number, cookie = 1): MonitorRecord {
+  const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
+  return { monName: `host${i}`, ...requester, priv: privOf(cookie) };
+}
+
+async function setUp(hosts: number) {
+  const [list, store, log, clock] = [
+    new MonitorList(),
+    new HeldStore(),
+    new RecordingLog(),
+    new FakeClock(),
+  ];
+  const parts = { resolver: new FakeResolver(), memory: new NoPeerMemory(), clock, log };
+  const directory = new PeerDirectory({ ...parts, tell: () => {} });
+  for (let i = 0; i < hosts; i++) {
+    list.add(recordOf(i));
+    await store.put(recordOf(i));
+  }
+  return { list, store, directory, callout: () => undefined };
+}
+
+async function turns(): Promise<void> {
+  for (let i = 0; i < 50; i++) await undefined;
+}
+
+Deno.test("trust 6: many registrations are removed in groups", pure, async () => {
+  const parts = await setUp(300);
+  const removal = removeRegistrations(parts, [...parts.list.all()]);
+  for (let group = 1; group <= 3; group++) {
+    await turns();
+    assertEquals(parts.store.removals.length, group);
+    parts.store.letThrough();
+  }
+  await removal;
+  assertEquals(parts.store.removals, [128, 128, 44]);
+  assertEquals([parts.list.size, parts.store.load()], [0, []]);
+});
+
+Deno.test("a registration made anew while many are removed stays", pure, async () => {
+  const parts = await setUp(300);
+  const removal = removeRegistrations(parts, [...parts.list.all()]);
+  // One that the disk is about to lose, one that is on the list still, and one made anew twice.
+  const renew = async (i: number) => {
+    const record = recordOf(i, 2);
+    const known = parts.list.find(record);
+    if (known === undefined) parts.list.add(record);
+    else known.record = record;
+    await parts.store.put(record);
+  };
+  await renew(299);
+  for (let group = 0; group < 3; group++) {
+    await turns();
+    parts.store.letThrough();
+  }
+  await removal;
+  assertEquals([...parts.list.all()].map(({ record }) => record), [recordOf(299, 2)]);
+  assertEquals(parts.store.load(), [recordOf(299, 2)]);
+});
