@@ -1,0 +1,185 @@
+/**
+ * How long a lock manager waits for SM_NULL while the monitor does work whose length others decide:
+ * beside each piece of it, loopback is asked every 5 ms. Prints the longest wait. Needs root.
+ *
+ *     deno run -A test/bench/loops_bench.ts [--limit=MS] [--only=TEXT]
+ *
+ * With a limit it ends with status 1 if a wait was longer.
+ */
+
+import { formatRecord } from "../../lib/store/record_format.ts";
+import { STATE_DIRECTORY, TestHost } from "../support/namespace.ts";
+import { message, notify, unmonAll } from "../support/nsm_calls.ts";
+import { OUR_STATD } from "../support/system_test.ts";
+import { hostAddress } from "./generator_orders.ts";
+import type { LoopOrder, ProbeFigures } from "./generate_loops.ts";
+import { say } from "./report.ts";
+import { ADDRESS, onItsProcessor, pause, PORT } from "./statd_host.ts";
+
+const PROGRAM = new URL("generate_loops.ts", import.meta.url).pathname;
+const PROCESSOR = "0";
+const HOSTS = 50_000;
+const NAMES = 10_000;
+const REGISTRATIONS = 40_000;
+/** Until what was started has come to its end, in ms, where no reply says so. */
+const SETTLE_MS = 3_000;
+/** Longest wait for the reply to one call, in ms. */
+const REPLY_MAX_MS = 120_000;
+/** The peer that notices come from. */
+const PEER = "10.64.0.1";
+
+const REGISTRATION = { myName: "bench", myProg: 100021, myVers: 3, myProc: 16 };
+
+/** The files of a state directory: records by file name in `sm`. */
+type Files = Record<string, string>;
+
+interface Point {
+  readonly name: string;
+  files(): Files;
+  act(host: TestHost, pid: number): Promise<void>;
+}
+
+function record(monName: string, myName = "bench", i = 0): string {
+  const priv = i.toString(16).padStart(8, "0").padEnd(32, "0");
+  return formatRecord({ ...REGISTRATION, monName, myName, priv });
+}
+
+function manyHosts(): Files {
+  const names = Array.from({ length: HOSTS }, (_, i) => hostAddress(i));
+  return Object.fromEntries(names.map((name, i) => [name, record(name, "bench", i)]));
+}
+
+async function call(host: TestHost, call: Uint8Array, from = "127.0.0.1"): Promise<void> {
+  const address = from === "127.0.0.1" ? from : ADDRESS;
+  const order: LoopOrder = {
+    do: "call",
+    port: PORT,
+    address,
+    from,
+    call: call.toHex(),
+    waitMs: REPLY_MAX_MS,
+  };
+  const took = Number(await host.output(...command(order)));
+  if (took < 0) throw new Error("There was no reply");
+  say(`  answered after ${took.toFixed(0)} ms`);
+}
+
+const POINTS: readonly Point[] = [
+  { name: "nothing", files: manyHosts, act: () => pause(SETTLE_MS) },
+  {
+    name: `SM_UNMON_ALL of ${HOSTS} hosts`,
+    files: manyHosts,
+    act: (host) => call(host, message(unmonAll({ myName: "bench" }))),
+  },
+  {
+    name: `one notice for ${NAMES} names at one address`,
+    files() {
+      const names = Array.from({ length: NAMES }, (_, i) => `n${i}.bench`);
+      const files = Object.fromEntries(names.map((name, i) => [name, record(name, "bench", i)]));
+      const facts = names.map((peer) => JSON.stringify({ peer, addresses: [PEER] }));
+      return { ...files, ".peers": `${facts.join("\n")}\n` };
+    },
+    async act(host) {
+      await call(host, message(notify("somebody", 5)), PEER);
+      await pause(SETTLE_MS);
+    },
+  },
+  {
+    name: `one notice for ${REGISTRATIONS} registrations of one peer`,
+    files() {
+      const lines = Array.from({ length: REGISTRATIONS }, (_, i) => record(PEER, `m${i}`, i));
+      return { [PEER]: lines.join("") };
+    },
+    async act(host) {
+      await call(host, message(notify(PEER, 5)), PEER);
+      await pause(SETTLE_MS);
+    },
+  },
+  {
+    name: `SIGHUP with ${HOSTS} hosts and long files`,
+    files: manyHosts,
+    async act(host, pid) {
+      const rules = Array.from(
+        { length: 20_000 },
+        (_, i) => `statd: 192.0.2.${i % 250} host${i}\n`,
+      );
+      await host.write("/etc/hosts.allow", rules.join(""));
+      await host.kill(pid, "HUP");
+      await pause(SETTLE_MS);
+    },
+  },
+];
+
+function command(order: LoopOrder): string[] {
+  const run = [Deno.execPath(), "run", "-A", "--quiet", "--no-check", PROGRAM];
+  return ["taskset", "--cpu-list", PROCESSOR, ...run, JSON.stringify(order)];
+}
+
+/** A state directory on a disk, as Debian ships it. */
+function makeDirectory(files: Files): string {
+  const directory = Deno.makeTempDirSync({ dir: "/var/tmp", prefix: "nsm-bench-" });
+  Deno.chmodSync(directory, 0o755);
+  const { uid, gid } = Deno.statSync(`${STATE_DIRECTORY}/sm`);
+  const own = (path: string) => Deno.chownSync(path, uid, gid);
+  for (const name of ["sm", "sm.bak"]) {
+    Deno.mkdirSync(`${directory}/${name}`);
+    own(`${directory}/${name}`);
+  }
+  Deno.writeFileSync(`${directory}/state`, new Uint8Array([3, 0, 0, 0]));
+  own(`${directory}/state`);
+  for (const [name, text] of Object.entries(files)) {
+    Deno.writeTextFileSync(`${directory}/sm/${name}`, text);
+    own(`${directory}/sm/${name}`);
+  }
+  return directory;
+}
+
+/** The waits beside a piece of work. */
+async function measure({ files, act }: Point): Promise<ProbeFigures> {
+  const directory = makeDirectory(files());
+  try {
+    await using host = await TestHost.create({ addresses: [`${ADDRESS}/32`] });
+    await host.output("ip", "route", "add", "local", "10.64.0.0/10", "dev", "lo");
+    await host.output("mount", "--bind", directory, STATE_DIRECTORY);
+    const statd = host.start(
+      ...onItsProcessor([OUR_STATD, "-F", "-d", "--no-notify", "-p", String(PORT)]),
+    );
+    await statd.line(/: Ready\. /);
+    // Until the list is loaded and who is on it was looked up.
+    await host.output(...command({
+      do: "call",
+      port: PORT,
+      address: "127.0.0.1",
+      from: "127.0.0.1",
+      call: message(unmonAll({ myName: "nobody" })).toHex(),
+      waitMs: REPLY_MAX_MS,
+    }));
+    await pause(SETTLE_MS);
+    const probe = host.start(...command({ do: "probe", port: PORT }));
+    await probe.line(/ready/);
+    await act(host, await statd.pid);
+    await probe.closeInput();
+    return JSON.parse(await probe.line(/longest/)) as ProbeFigures;
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+function option(name: string): string | undefined {
+  const start = `--${name}=`;
+  return Deno.args.find((it) => it.startsWith(start))?.slice(start.length);
+}
+
+if (import.meta.main) {
+  const limit = Number(option("limit") ?? Infinity);
+  let isWithin = true;
+  for (const point of POINTS.filter(({ name }) => name.includes(option("only") ?? ""))) {
+    const { longest, p50, calls } = await measure(point);
+    isWithin &&= longest <= limit;
+    say(
+      `Beside ${point.name}: longest wait ${longest.toFixed(1)} ms, p50 ${p50.toFixed(2)} ms, ` +
+        `${calls} calls`,
+    );
+  }
+  if (!isWithin) Deno.exit(1);
+}
