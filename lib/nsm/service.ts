@@ -7,6 +7,7 @@
  */
 
 import type { Log } from "../log.ts";
+import type { LimitedLog } from "../log_limits.ts";
 import { isCallbackProcedure } from "../protocol/nlm.ts";
 import {
   type Mon,
@@ -45,7 +46,9 @@ export interface ServiceParts {
   readonly refused: (message: string, error: unknown) => void;
   /** The state number at the start, as long as the disk does not tell another one. */
   readonly stateNumber?: number;
-  readonly log: Log;
+  readonly log: Pick<Log, "error">;
+  /** Says what callers cause, within limits. */
+  readonly tell: LimitedLog;
 }
 
 /** Makes the service from its parts. */
@@ -103,15 +106,16 @@ class Nsm {
 
   async mon({ mon_id: { mon_name, my_id }, priv }: Mon): Promise<SmStatRes | typeof NO_REPLY> {
     if (this.parts.callout()?.isFull === true) return NO_REPLY;
-    const { list, store, directory, callout, log } = this.parts;
+    const { list, store, directory, callout, tell } = this.parts;
     const failed: SmStatRes = { res_stat: Res.STAT_FAIL, state: FAILED_STATE };
     const failure = (reason: string) =>
       `STAT_FAIL to ${quote(my_id.my_name)} for SM_MON of ${quote(mon_name)}: ${reason}`;
     const record: MonitorRecord = { monName: mon_name, ...requester(my_id), priv: priv.toHex() };
     const fault = registrationFault(record);
     if (fault !== undefined) {
-      if (looksLikePath(mon_name)) log.error("POSSIBLE SPOOF/ATTACK ATTEMPT!");
-      log.warning(failure(fault));
+      const attack = "POSSIBLE SPOOF/ATTACK ATTEMPT!";
+      if (looksLikePath(mon_name)) tell("error", attack, () => attack);
+      tell("warning", "refused SM_MON", () => failure(fault));
       return failed;
     }
     let monitored = list.find(record);
@@ -142,9 +146,9 @@ class Nsm {
       const why = this.parts.list.size === 0
         ? "while not monitoring any hosts"
         : "it is not monitored";
-      this.parts.log.warning(
-        `Received erroneous ${who} for ${quote(registration.monName)}: ${why}`,
-      );
+      const what = quote(registration.monName);
+      const message = () => `Received erroneous ${who} for ${what}: ${why}`;
+      this.parts.tell("warning", "erroneous SM_UNMON", message);
     } else await this.#remove([monitored], registration.myName);
     return { state: this.stateNumber() };
   }
@@ -157,7 +161,9 @@ class Nsm {
 
   /** Forgets everybody in memory; the records stay on disk for those who are notified now. */
   simuCrash(): void {
-    this.parts.log.notice("SM_SIMU_CRASH: forgetting all monitored hosts and notifying them");
+    const what = "SM_SIMU_CRASH";
+    const message = `${what}: forgetting all monitored hosts and notifying them`;
+    this.parts.tell("notice", what, () => message);
     this.parts.list.clear();
     this.parts.simulateCrash();
   }

@@ -6,6 +6,7 @@
  */
 
 import type { Log } from "../log.ts";
+import type { LimitedLog } from "../log_limits.ts";
 import { type MonitorRecord, type MonitorStore, reasonOf, StoreError } from "./ports.ts";
 import type { Clock } from "../time/clock.ts";
 
@@ -21,6 +22,8 @@ const TIDY_AFTER_MS = 20;
 export interface WatchedStoreParts {
   readonly clock: Pick<Clock, "startTimer">;
   readonly log: Log;
+  /** Says what callers cause, within limits. */
+  readonly tell: LimitedLog;
   /** Whether nobody is monitored now. */
   readonly isUnused: () => boolean;
 }
@@ -91,8 +94,8 @@ export class WatchedStore implements MonitorStore {
 
   /** Logs that a call was refused, and why. */
   refused(message: string, error: unknown): void {
-    const { log } = this.#parts;
-    if (!isDiskFault(error)) log.warning(message);
+    const { log, tell } = this.#parts;
+    if (!isDiskFault(error)) tell("warning", "calls that no file can hold", () => message);
     else if (this.#isSpent) {
       this.#untold++;
       this.#lastUntold = message;

@@ -99,6 +99,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
   const store = new WatchedStore(timing(parts.store, times), {
     clock,
     log,
+    tell,
     isUnused: () => list.size === 0,
   });
   const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
@@ -147,6 +148,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     simulateCrash: parts.notifyPeers,
     stateNumber: parts.stateNumber,
     log,
+    tell,
   });
   let loading: Promise<void> | undefined = loadList({ ...parts, store, list, directory, callBack })
     ?.then(() => void (loading = undefined));
@@ -174,7 +176,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       counters.calls_failed++;
       const failure = `Cannot answer ${name} from ${address}: ${reasonOf(error)}`;
       if (error instanceof StoreError) store.refused(failure, error);
-      else log.error(failure);
+      else tell("error", `cannot answer ${name}`, () => failure);
     },
     garbage(name, { address }, error) {
       counters.calls_malformed++;

@@ -54,10 +54,7 @@ const CHANGED_FILE_MODE = 0o640;
  * limited to 1024; the loop is not blocked for longer than some milliseconds.
  */
 const GROUP_MAX = 128;
-/**
- * Time for steps 1 of a group, in ms: changes that are not looked at by then are for the next group. The
- * rest takes twice as long, so that a call which arrives meanwhile waits less than 10 ms.
- */
+/** Time for step 1 of a group, in ms: what is not looked at by then is for the next. The rest takes twice that. */
 const FIRST_STEP_MS = 2;
 /** Removals at most that a power cut may undo: so few that syncing them takes no longer than a group. */
 const REMOVALS_MAX = 32;
@@ -149,8 +146,7 @@ export class GroupCommit {
       if (this.#turns?.due !== undefined) await this.#turns.due;
       await this.#gather();
       const commit = () => this.#commit(this.#waiting.splice(0, GROUP_MAX));
-      if (this.#turns === undefined) commit();
-      else this.#turns.work(commit);
+      this.#turns === undefined ? commit() : this.#turns.work(commit);
     }
     this.#isRunning = false;
   }
@@ -219,7 +215,8 @@ export class GroupCommit {
   #catchUp(): void {
     this.#cancelLater?.();
     this.#cancelLater = undefined;
-    const isDone = this.#syncRemovals() && this.#blankSpares();
+    const isDone = this.#syncRemovals() &&
+      (!this.#options.syncsNames || (this.#spares?.blank() ?? true));
     // No sooner: the disk may be failing.
     if (!isDone) this.#startCatchingUp(LATER_MS);
   }
@@ -231,10 +228,6 @@ export class GroupCommit {
     this.#removals = 0;
     this.#options.later?.failed(new StoreError("sync", this.#directory, fault));
     return false;
-  }
-
-  #blankSpares(): boolean {
-    return !this.#options.syncsNames || (this.#spares?.blank() ?? true);
   }
 
   #writeAside(file: ChangedFile, serial: number, mayNameFirst: boolean): void {

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { makeCounters } from "../../lib/nsm/counters.ts";
-import type { LimitedLog } from "../../lib/log_limits.ts";
+import { limited, type LimitedLog } from "../../lib/log_limits.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
 import { Notices } from "../../lib/nsm/notices.ts";
 import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
@@ -63,13 +63,13 @@ class ScriptedStore implements MonitorStore {
 }
 
 /** The service behind real dispatch, so that what is compared is what goes over the wire. */
-function setUp(callout?: Callout) {
+function setUp(callout?: Callout, limits?: (log: RecordingLog) => LimitedLog) {
   const log = new RecordingLog();
   const store = new ScriptedStore();
   const list = new MonitorList();
   const clock = new FakeClock();
   const resolver = new FakeResolver();
-  const tell: LimitedLog = (level, _key, message) => log[level](message());
+  const tell: LimitedLog = limits?.(log) ?? ((level, _key, message) => log[level](message()));
   const memory = new NoPeerMemory();
   const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
   const called: [string, number][] = [];
@@ -85,7 +85,7 @@ function setUp(callout?: Callout) {
   let crashes = 0;
   const simulateCrash = () => void crashes++;
   const refused = (message: string) => log.warning(message);
-  const parts = { list, store, directory, notices, refused, simulateCrash, log };
+  const parts = { list, store, directory, notices, refused, simulateCrash, log, tell };
   const service = nsmService({ ...parts, callout: () => callout });
   const accessRefusals: string[] = [];
   const answer = dispatcher([service], {
@@ -361,6 +361,24 @@ Deno.test(
     }
     const answered = replies.filter((reply) => reply !== "no reply").length;
     assertEquals([answered, events.length], [1021, 1023]);
+  },
+);
+
+Deno.test(
+  "trust 12: what a caller on loopback gets wrong is logged within limits",
+  pure,
+  async () => {
+    const clock = new FakeClock();
+    const { log, call } = setUp(undefined, (log) => limited(log, clock));
+    for (let i = 0; i < 100; i++) {
+      await call("SM_UNMON", mon(`host${i}`).mon_id);
+      await call("SM_MON", mon(`../host${i}`));
+      await call("SM_MON", mon("nodeb", { my_prog: 1 + i }));
+    }
+    const [unmon, refused] = ["Received erroneous SM_UNMON", "STAT_FAIL to"];
+    for (const text of [unmon, refused, "POSSIBLE SPOOF"]) {
+      assertEquals(log.lines.filter((line) => line.includes(text)).length, 5, text);
+    }
   },
 );
 

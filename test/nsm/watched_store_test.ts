@@ -27,6 +27,7 @@ function setUp() {
   const store = new WatchedStore(openMonitorStore(STATE_DIRECTORY, { log, fileSystem: disk }), {
     clock,
     log,
+    tell: (level, _key, message) => log[level](message()),
     isUnused: () => monitored.size === 0,
   });
   const mon = async (monName: string) => {
