@@ -1,6 +1,13 @@
-/** Reads how it was called, picks the command, and ends with its exit status; nothing else. */
+/**
+ * Reads how it was called, picks the command, and ends with its exit status. Before that it sees to what
+ * holds from the first instruction on: errors that nobody handles, signals, the environment.
+ */
 
-import { type Invocation, readInvocation } from "./lib/platform/role.ts";
+import { dropSteeringVariables } from "./lib/platform/environment.ts";
+import { execute } from "./lib/platform/execute.ts";
+import { endBy, endOnUncaughtErrors } from "./lib/platform/fatal.ts";
+import { commandLine, type Invocation, readInvocation } from "./lib/platform/role.ts";
+import { holdSignals } from "./lib/platform/signals.ts";
 
 /** Only the modules of the command that runs are loaded. */
 async function run(invocation: Invocation): Promise<number> {
@@ -16,4 +23,19 @@ async function run(invocation: Invocation): Promise<number> {
   }
 }
 
-Deno.exit(await run(readInvocation()));
+/** The rest of the process' life; the daemons alone answer signals, the others end by them. */
+async function main(): Promise<number> {
+  const invocation = readInvocation();
+  endOnUncaughtErrors(invocation.programName);
+  if (invocation.role === "statd" || invocation.role === "sm-notify") holdSignals();
+  if (Deno.build.standalone && dropSteeringVariables().hasLastingEffect) {
+    execute(Deno.execPath(), commandLine(), Deno.env.toObject());
+  }
+  return await run(invocation);
+}
+
+try {
+  Deno.exit(await main());
+} catch (error) {
+  endBy(error, "nsm");
+}

@@ -10,11 +10,14 @@ import {
   stderrSink,
 } from "../log.ts";
 import { isInBackground } from "../platform/daemonize.ts";
+import { tellFatalErrorsTo } from "../platform/fatal.ts";
 import { Syslog } from "../platform/syslog.ts";
 
 /** Opens the log of a program. */
 export function openLog(programName: string, settings: LogSettings): AdjustableLog {
-  return makeLog(logThreshold(settings), [sink(programName, settings)]);
+  const log = makeLog(logThreshold(settings), [sink(programName, settings)]);
+  tellFatalErrorsTo(log, isLoggedToStderr(settings.isToStderr));
+  return log;
 }
 
 /** Whether what is logged is seen on stderr, so that nothing has to be said there besides. */

@@ -12,6 +12,7 @@ import { isInBackground, leaveTerminal, startInBackground } from "../platform/da
 import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
+import { releaseSignals } from "../platform/signals.ts";
 import { isLoggedToStderr, openLog } from "./logging.ts";
 import { notifyArguments } from "../statd/run_sm_notify.ts";
 import { listingArguments } from "../nsmctl/macos_arguments.ts";
@@ -24,6 +25,7 @@ export async function statd(invocation: Invocation): Promise<number> {
   const { programName, args, calledAs } = invocation;
   const listing = listingArguments(args);
   if (listing !== undefined) {
+    releaseSignals();
     // Not loaded into the memory of a daemon.
     const { nsmctl } = await import("./nsmctl.ts");
     return await nsmctl({ ...invocation, args: listing });

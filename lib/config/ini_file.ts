@@ -116,12 +116,13 @@ class Reader implements NfsConf {
 
   /** Reads a file that may be missing; returns whether it is there. */
   read(path: string, within?: Section, depth = 0): boolean {
-    const file = this.files.readText(path);
+    const file = this.files.readText(path, { waitsForWriter: true });
     if (file.kind === "missing") return false;
     if (file.kind === "unreadable") {
       this.warnings.push(new ConfigError(path, "", `Ignored: ${file.reason}`));
       return true;
     }
+    if (file.warning !== undefined) this.warnings.push(new ConfigError(path, "", file.warning));
     const { plain, faults } = toPlainConf(file.text, within);
     for (const { line, reason } of faults) {
       this.warnings.push(new ConfigError(`${path}:${line}`, "", reason));
@@ -173,11 +174,13 @@ class Reader implements NfsConf {
 
 /** The real file system. */
 export const systemFiles: ReadFiles = {
-  readText(path) {
+  readText(path, { waitsForWriter } = { waitsForWriter: false }) {
     try {
+      if (!waitsForWriter) return { kind: "text", text: Deno.readTextFileSync(path) };
       using file = Deno.openSync(path);
-      waitForWriter(file);
-      return { kind: "text", text: Deno.readTextFileSync(path) };
+      const isWhole = waitForWriter(file);
+      const text = Deno.readTextFileSync(path);
+      return isWhole ? { kind: "text", text } : { kind: "text", text, warning: LOCKED };
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return { kind: "missing" };
       return { kind: "unreadable", reason: systemWords(error) };
@@ -200,19 +203,40 @@ export const systemFiles: ReadFiles = {
       return systemWords(error);
     }
   },
+  absolute: (path) => `${Deno.cwd()}/${path}`,
 };
 
-/** Keeps out a half-written file: nfsconf(8) rewrites it under an exclusive lock. */
-function waitForWriter(file: Deno.FsFile): void {
+/** How often, and after which pause in ms, a file that is locked is looked at before it is read. */
+const LOCK_TRIES = 4;
+const LOCK_PAUSE_MS = 10;
+const LOCKED = "another process has it locked, perhaps to write it: read as it is";
+
+/**
+ * Keeps out a half-written file: nfsconf(8) rewrites it under an exclusive lock. The wait is bounded,
+ * because everybody who can read a file can lock it.
+ *
+ * @returns Whether nobody has it locked.
+ */
+function waitForWriter(file: Deno.FsFile): boolean {
   try {
-    file.lockSync(false);
+    for (let left = LOCK_TRIES; !file.tryLockSync(false); left--) {
+      if (left === 0) return false;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_PAUSE_MS);
+    }
   } catch {
     // A file system without locks: nobody can hold one against us.
   }
+  return true;
 }
 
 /** The system's words at the head of Deno's message, as `Permission denied`. */
 function systemWords(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/ \(os error.*$/s, "");
+}
+
+/** The real file system, relative paths from a folder on, whatever the working directory is by then. */
+export function filesFrom(folder: string): ReadFiles {
+  const absolute = (path: string) => path.startsWith("/") ? path : `${folder}/${path}`;
+  return { ...systemFiles, absolute, statFault: (path) => systemFiles.statFault(absolute(path)) };
 }

@@ -153,7 +153,8 @@ export const debug: Kind<readonly DebugFacility[]> = {
 
 /**
  * A path that exists and whose parent is not spelled relative to the working directory: `tmp` and
- * `./tmp` are refused, `tmp/nfs` is not.
+ * `./tmp` are refused, `tmp/nfs` is not. It is made absolute at once, because a daemon leaves the working
+ * directory (B11).
  *
  * Source: observed of rpc.statd and sm-notify 2.6.2.
  */
@@ -165,7 +166,8 @@ export const directory: Kind<string> = {
     if (fault !== undefined) return { problem: `Failed to stat ${path}: ${fault}` };
     const bare = path.replace(/(?<=.)\/+$/, "");
     const relative = !bare.includes("/") || bare.startsWith(".");
-    return relative ? { problem: `Unusable directory ${path}` } : { value: path };
+    if (relative) return { problem: `Unusable directory ${path}` };
+    return { value: path.startsWith("/") ? path : files.absolute(path) };
   },
   write: (value) => value,
 };

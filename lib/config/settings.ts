@@ -52,6 +52,12 @@ export const STATD = {
     option: { short: "n", long: "name", argument: "NAME" },
   }),
   stateDirectoryPath,
+  pidFile: setting({
+    kind: text,
+    default: undefined,
+    help: "Pid file; without it /run/rpc.statd.pid, or one named after the network namespace.",
+    file: { section: "statd", key: "pid-file" },
+  }),
   volatileFallback: setting({
     kind: boolean,
     default: false,

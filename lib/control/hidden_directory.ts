@@ -6,13 +6,16 @@
  */
 
 import { mountOf } from "../platform/mounts.ts";
-import { STATD_PID_FILE } from "../platform/pid_file.ts";
+import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_namespace.ts";
+import { statdPidFile } from "../platform/pid_file.ts";
 import { quote } from "../quote.ts";
 
 /** What is the matter with a state directory and what to do; undefined where it is in sight. */
 export function hiddenDirectoryFault(stateDirectoryPath: string): string | undefined {
   try {
-    const pid = Deno.readTextFileSync(STATD_PID_FILE).trim();
+    const pid = Deno.readTextFileSync(statdPidFile(ownNetworkNamespace(), hostNetworkNamespace()))
+      .trim();
+    if (!/^\d+$/.test(pid)) return undefined;
     const path = Deno.realPathSync(stateDirectoryPath);
     const served = `/proc/${pid}/cwd`;
     // The link says where it was, and leads to where it is.

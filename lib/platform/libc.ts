@@ -10,6 +10,8 @@
  * fcntl are variadic in C: on both machines integers and pointers go into the same registers either way.
  */
 
+import { canStartThread, openThreads } from "./threads.ts";
+
 const SYMBOLS = {
   setgroups: { parameters: ["usize", "buffer"], result: "i32" },
   setresgid: { parameters: ["u32", "u32", "u32"], result: "i32" },
@@ -22,13 +24,18 @@ const SYMBOLS = {
   // ssize_t, but no more is read or written at once.
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  // For system calls that have no function in every glibc: fstat has one from 2.33 on only.
+  syscall: { parameters: ["i64", "i64", "buffer"], result: "i32" },
+  sigprocmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  sigpending: { parameters: ["buffer"], result: "i32" },
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   sync_file_range: { parameters: ["i32", "i64", "i64", "u32"], result: "i32" },
   fdatasync: { parameters: ["i32"], result: "i32" },
   fsync: { parameters: ["i32"], result: "i32" },
-  rename: { parameters: ["buffer", "buffer"], result: "i32" },
+  fchown: { parameters: ["i32", "u32", "u32"], result: "i32" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
+  rename: { parameters: ["buffer", "buffer"], result: "i32" },
   getgroups: { parameters: ["i32", "buffer"], result: "i32" },
   // getdents64(2), for which older C libraries have no name.
   getdents64: { name: "syscall", parameters: ["i64", "i64", "buffer", "i64"], result: "i64" },
@@ -84,7 +91,11 @@ type Library = Deno.DynamicLibrary<typeof SYMBOLS & typeof ADDRESS_SYMBOLS>["sym
 let opened: Library | undefined;
 
 function library(): Library {
-  return opened ??= Deno.dlopen("libc.so.6", { ...SYMBOLS, ...ADDRESS_SYMBOLS }).symbols;
+  if (opened === undefined) {
+    opened = Deno.dlopen("libc.so.6", { ...SYMBOLS, ...ADDRESS_SYMBOLS }).symbols;
+    openThreads(); // with the permission that is given up later
+  }
+  return opened;
 }
 
 /** The calls that know no addresses. Numbers below 0 are failures: see {@link checked}. */
@@ -229,6 +240,7 @@ export async function addressesOfName(
   name: string,
 ): Promise<{ code: number; canonicalName?: string; addresses?: string[] }> {
   if (!LOOKABLE.test(name)) return { code: EAI.NONAME };
+  if (!canStartThread()) return { code: EAI.AGAIN };
   const list = new BigUint64Array(1);
   const buffers = [cString(name), hints(AI_CANONNAME), list] as const;
   inUse.add(buffers);
@@ -270,6 +282,7 @@ export function numericAddress(address: string): Uint8Array<ArrayBuffer> | undef
 export async function nameOfAddress(address: string): Promise<{ code: number; name?: string }> {
   const sockaddr = numericAddress(address);
   if (sockaddr === undefined) return { code: EAI.NONAME };
+  if (!canStartThread()) return { code: EAI.AGAIN };
   const host = new Uint8Array(NI_MAXHOST_BYTES);
   const buffers = [sockaddr, host] as const;
   inUse.add(buffers);

@@ -9,13 +9,31 @@
 
 import type { Identity } from "./privileges.ts";
 
-/** The pid file of rpc.statd. */
-export const STATD_PID_FILE = "/run/rpc.statd.pid";
+/** Where the pid file of rpc.statd is in the host's network namespace. */
+const STATD_PID_FILE = "/run/rpc.statd.pid";
+/** Only root and the daemon's own user can open it, and so lock it. */
+const PID_MODE = 0o600;
+/** Bits of a mode that let others open a file. */
+const OTHERS = 0o077;
+/** How often another process may take the place of a pid file that was just removed. */
+const CREATE_TRIES = 3;
+
+/**
+ * The pid file of rpc.statd, unless a setting names another: one for each network namespace, because /run
+ * is often shared by several (`ip netns exec`). `own` and `host` are what the kernel calls the namespaces
+ * of this process and of process 1, where it tells.
+ */
+export function statdPidFile(own: string | undefined, host: string | undefined): string {
+  const id = /^net:\[(\d+)\]$/.exec(own ?? "")?.[1];
+  if (id === undefined || host === undefined || own === host) return STATD_PID_FILE;
+  return STATD_PID_FILE.replace(/\.pid$/, `.net-${id}.pid`);
+}
 
 /** Another process has the pid file locked. */
 export class AlreadyRunningError extends Error {
   override readonly name = "AlreadyRunningError";
 
+  /** `pid` is what the file says, which is digits or empty. */
   constructor(readonly path: string, readonly pid: string) {
     super(`Cannot take over "${path}": process ${pid || "of unknown id"} is running`);
   }
@@ -35,17 +53,22 @@ export class PidFile {
    * @throws {AlreadyRunningError} When its owner lives.
    */
   static create(path: string, pid = Deno.pid): PidFile {
-    const old = openIfRegular(path);
-    try {
-      if (old !== undefined) lock(old, path);
-      removeIfThere(path);
-      const file = Deno.openSync(path, { write: true, createNew: true, mode: 0o644 });
-      lock(file, path);
-      Deno.chmodSync(path, 0o644); // whatever the umask
-      writePid(file, pid);
-      return new PidFile(path, file);
-    } finally {
-      old?.close();
+    for (let left = CREATE_TRIES;; left--) {
+      removeIfAbandoned(path);
+      try {
+        const file = Deno.openSync(path, { write: true, createNew: true, mode: PID_MODE });
+        try {
+          lock(file, path);
+          writePid(file, pid);
+          return new PidFile(path, file);
+        } catch (error) {
+          file.close();
+          throw error;
+        }
+      } catch (error) {
+        // another daemon starts at this moment: its file is looked at next
+        if (!(error instanceof Deno.errors.AlreadyExists) || left === 0) throw error;
+      }
     }
   }
 
@@ -61,9 +84,22 @@ export class PidFile {
   }
 }
 
+/**
+ * Removes what stands in the place of the pid file. A lock on a file that others can open (nfs-utils' own,
+ * or one of an earlier version) says nothing, because anybody can take it.
+ *
+ * @throws {AlreadyRunningError} When it is the pid file of a daemon that lives.
+ */
+function removeIfAbandoned(path: string): void {
+  using old = openIfRegular(path);
+  if (old !== undefined && (old.statSync().mode! & OTHERS) === 0) lock(old, path);
+  removeIfThere(path);
+}
+
 function lock(file: Deno.FsFile, path: string): void {
   if (file.tryLockSync(true)) return;
-  throw new AlreadyRunningError(path, Deno.readTextFileSync(path).trim());
+  const [pid = ""] = /^\d{1,10}(?=\n?$)/.exec(Deno.readTextFileSync(path)) ?? [];
+  throw new AlreadyRunningError(path, pid);
 }
 
 function writePid(file: Deno.FsFile, pid: number): void {

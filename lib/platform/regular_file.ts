@@ -6,7 +6,7 @@
  * What is opened is a regular file for sure: it is looked at after it was opened, and opening waits for
  * nobody at the other end of a pipe.
  *
- * Source: open(2), read(2), write(2), statx(2), sync_file_range(2), fdatasync(2); constants of Linux on
+ * Source: open(2), read(2), write(2), stat(2), sync_file_range(2), fdatasync(2); constants of Linux on
  * x86-64 and arm64.
  */
 
@@ -22,15 +22,16 @@ const O_DIRECTORY = Deno.build.arch === "aarch64" ? 0o40000 : 0o200000;
 const O_CLOEXEC = 0o2000000;
 const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
 
-const AT_EMPTY_PATH = 0x1000;
-/** Type, mode, nlink, uid and size. */
-const STATX_WANTED = 0x20f;
-/** Size of struct statx, and where what is wanted is in it; the mode has 16 bits. */
-const STATX_BYTES = 256;
-const STATX_NLINK_OFFSET = 16;
-const STATX_UID_OFFSET = 20;
-const STATX_MODE_OFFSET = 28;
-const STATX_SIZE_OFFSET = 40;
+/**
+ * fstat as a system call of its own: filters of old container runtimes refuse statx(2), and glibc has a
+ * function for it from 2.33 on only. Source: asm/unistd.h.
+ */
+const SYS_FSTAT = Deno.build.arch === "aarch64" ? 80n : 5n;
+/** Room for struct stat, and where what is wanted is in it. Source: asm/stat.h. */
+const STAT_BYTES = 256;
+const STAT = Deno.build.arch === "aarch64"
+  ? { mode: 16, nlink: 20, uid: 24, size: 48 }
+  : { nlink: 16, mode: 24, uid: 28, size: 48 };
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
 
@@ -92,11 +93,11 @@ export class RegularFile implements Disposable {
     if (fd < 0) return undefined;
     const file = new RegularFile(fd);
     const isOurs = file.#typeFault() === undefined &&
-      (factsView.getUint16(STATX_MODE_OFFSET, true) & ~S_IFMT) === mode &&
-      factsView.getUint32(STATX_NLINK_OFFSET, true) === 1 &&
-      factsView.getUint32(STATX_UID_OFFSET, true) === Deno.uid();
+      (factsView.getUint32(STAT.mode, true) & ~S_IFMT) === mode &&
+      factsView.getUint32(STAT.nlink, true) === 1 &&
+      factsView.getUint32(STAT.uid, true) === Deno.uid();
     if (isOurs) {
-      file.#size = Number(factsView.getBigUint64(STATX_SIZE_OFFSET, true));
+      file.#size = Number(factsView.getBigUint64(STAT.size, true));
       return file;
     }
     file[Symbol.dispose]();
@@ -187,9 +188,9 @@ export class RegularFile implements Disposable {
   }
 
   #typeFault(): Error | undefined {
-    const result = libc().statx(this.fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_WANTED, facts);
-    if (result < 0) return new LibcError("statx", lastErrno());
-    const type = factsView.getUint16(STATX_MODE_OFFSET, true) & S_IFMT;
+    const result = libc().syscall(SYS_FSTAT, BigInt(this.fd), facts);
+    if (result < 0) return new LibcError("fstat", lastErrno());
+    const type = factsView.getUint32(STAT.mode, true) & S_IFMT;
     return type === S_IFREG ? undefined : notRegular();
   }
 }
@@ -271,9 +272,8 @@ export function removeFile(path: string): boolean {
   return libc().unlink(cString(path)) === 0;
 }
 
-const EMPTY_PATH = new Uint8Array(1);
-/** What statx(2) fills in; nothing is left in it between two calls. */
-const facts = new Uint8Array(STATX_BYTES);
+/** What fstat fills in; nothing is left in it between two calls. */
+const facts = new Uint8Array(STAT_BYTES);
 const factsView = new DataView(facts.buffer);
 
 function notRegular(): Error {

@@ -58,6 +58,11 @@ export function parseInvocation(calledAs: string, args: readonly string[]): Invo
 
 /** How this process was called; from source, without an argument, as rpc.statd. */
 export function readInvocation(): Invocation {
-  const [argv0 = ""] = Deno.readTextFileSync("/proc/self/cmdline").split("\0", 1);
+  const [argv0 = ""] = commandLine();
   return parseInvocation(Deno.build.standalone ? argv0 : PROGRAM_NAMES.statd, Deno.args);
+}
+
+/** The name that this process was called by, and its arguments, as the kernel has them. */
+export function commandLine(): string[] {
+  return Deno.readTextFileSync("/proc/self/cmdline").split("\0").slice(0, -1);
 }

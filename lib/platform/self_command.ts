@@ -4,6 +4,7 @@
  * for, and only where there is none the role is said in an argument.
  */
 
+import { isSteering } from "./environment.ts";
 import { parseInvocation, programNameOf, type Role, roleArgument } from "./role.ts";
 
 /** What `new Deno.Command` needs. */
@@ -13,9 +14,6 @@ export interface SelfCommand {
   /** The whole environment: ours, but for what steers the runtime and the dynamic linker. */
   readonly env: Readonly<Record<string, string>>;
 }
-
-/** Variables by which somebody could make the runtime do something else than start the program. */
-const STEERING = /^(DENO_|NODE_|OTEL_|V8_|LD_)/;
 
 /** What execPath() ends in once the file is not there any more, as after an upgrade. */
 const DELETED = " (deleted)";
@@ -41,7 +39,7 @@ export function selfCommand(
     const path = executable.slice(0, -DELETED.length);
     throw new Error(`Cannot start "${path}" again: the file was replaced since; start the new one`);
   }
-  for (const name of Object.keys(env)) if (STEERING.test(name)) delete env[name];
+  for (const name of Object.keys(env)) if (isSteering(name)) delete env[name];
   const link = linkOf(role, calledAs, executable, env["PATH"] ?? "");
   return link === undefined
     ? { program: executable, args: [roleArgument(role), ...args], env }

@@ -1,7 +1,24 @@
 /**
- * Signals as calls. The first listener starts a thread of the runtime, which would not lose its
- * privileges with the others: listen after the privilege drop.
+ * Signals as calls, from the first instruction to the last.
+ *
+ *     holdSignals()            blocked: they wait
+ *     onSignals()              let through, to their actions
+ *     its `until` is aborted   blocked again: the end is not interrupted
+ *
+ * The first listener starts a thread of the runtime, which would not lose its privileges with the others:
+ * listen after the privilege drop. Signals that came before are delivered then.
+ *
+ * A start that waits, for a name server say, is to end on SIGTERM all the same: while signals are held, a
+ * timer looks whether one that asks us to stop has come.
+ *
+ * A program that is started while signals are held begins with them blocked. Only sm-notify is, which
+ * holds them itself and lets them through.
+ *
+ * Source: sigprocmask(2), sigpending(2), signal(7).
  */
+
+import { libc } from "./libc.ts";
+import { canStartThread, NO_THREAD_ADVICE } from "./threads.ts";
 
 /** What each signal means; a signal that is not named keeps its default action. */
 export interface SignalActions {
@@ -12,16 +29,87 @@ export interface SignalActions {
   user2?(): void;
 }
 
-/** Calls the actions until `until` is aborted. Listening does not keep the process alive. */
+/** Numbers of the signals that are held, on x86-64 and arm64. */
+const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGUSR1: 10, SIGUSR2: 12, SIGTERM: 15 } as const;
+type HeldSignal = keyof typeof NUMBERS;
+const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+/** `how` of sigprocmask(2). */
+const SIG_BLOCK = 0;
+const SIG_UNBLOCK = 1;
+const SIGSET_BYTES = 128; // sigset_t of glibc
+
+/** How often a start looks for a signal that asks it to stop, in ms. */
+const LOOK_MS = 50;
+
+let looking: number | undefined;
+let stopHeld: (() => void) | undefined;
+
+/** Lets signals wait, until {@link onSignals} or {@link releaseSignals}. */
+export function holdSignals(): void {
+  mask(SIG_BLOCK, Object.keys(NUMBERS) as HeldSignal[]);
+  looking ??= setInterval(() => {
+    if (!isStopPending()) return;
+    if (stopHeld === undefined) releaseSignals(); // the default action ends us
+    else stopHeld();
+  }, LOOK_MS);
+  Deno.unrefTimer(looking);
+}
+
+/** Lets signals through that were held; what came meanwhile is delivered now. */
+export function releaseSignals(): void {
+  clearInterval(looking);
+  looking = undefined;
+  mask(SIG_UNBLOCK, Object.keys(NUMBERS) as HeldSignal[]);
+}
+
+/** Has `action` called, instead of ending at once, where a held signal asks us to stop. */
+export function onHeldStop(action: (() => void) | undefined): void {
+  stopHeld = action;
+}
+
+/** Whether a signal that is held asks us to stop. */
+export function isStopPending(): boolean {
+  const set = new Uint8Array(SIGSET_BYTES);
+  if (libc().sigpending(set) < 0) return false;
+  return STOP_SIGNALS.some((name) => (set[byteOf(name)]! & bitOf(name)) !== 0);
+}
+
+/**
+ * Calls the actions until `until` is aborted. Listening does not keep the process alive.
+ *
+ * @throws {Error} When there can be no thread for it.
+ */
 export function onSignals(actions: SignalActions, until: AbortSignal): void {
-  const listen = (signal: Deno.Signal, action: (() => void) | undefined) => {
-    if (action === undefined || until.aborted) return;
-    Deno.addSignalListener(signal, action);
-    until.addEventListener("abort", () => Deno.removeSignalListener(signal, action));
-  };
-  listen("SIGTERM", () => actions.stop("SIGTERM"));
-  listen("SIGINT", () => actions.stop("SIGINT"));
-  listen("SIGHUP", actions.hangUp && (() => actions.hangUp?.()));
-  listen("SIGUSR1", actions.user1 && (() => actions.user1?.()));
-  listen("SIGUSR2", actions.user2 && (() => actions.user2?.()));
+  if (until.aborted) return;
+  if (!canStartThread()) throw new Error(`Cannot listen to signals: ${NO_THREAD_ADVICE}`);
+  const listeners: [HeldSignal, () => void][] = [
+    ["SIGTERM", () => actions.stop("SIGTERM")],
+    ["SIGINT", () => actions.stop("SIGINT")],
+  ];
+  const { hangUp, user1, user2 } = actions;
+  if (hangUp !== undefined) listeners.push(["SIGHUP", () => hangUp()]);
+  if (user1 !== undefined) listeners.push(["SIGUSR1", () => user1()]);
+  if (user2 !== undefined) listeners.push(["SIGUSR2", () => user2()]);
+  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+  until.addEventListener("abort", () => {
+    mask(SIG_BLOCK, listeners.map(([signal]) => signal)); // without a listener each would end us
+    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+  });
+  releaseSignals();
+}
+
+function mask(how: number, names: readonly HeldSignal[]): void {
+  const set = new Uint8Array(SIGSET_BYTES);
+  for (const name of names) set[byteOf(name)]! |= bitOf(name);
+  libc().sigprocmask(how, set, null);
+}
+
+/** Signal N is bit N - 1, on a little-endian machine. */
+function byteOf(name: HeldSignal): number {
+  return (NUMBERS[name] - 1) >> 3;
+}
+
+function bitOf(name: HeldSignal): number {
+  return 1 << ((NUMBERS[name] - 1) & 7);
 }

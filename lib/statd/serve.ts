@@ -26,9 +26,9 @@ import { DatagramDrops } from "../platform/datagram_drops.ts";
 import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { giveBackMemory } from "../platform/memory.ts";
-import { ownNetworkNamespace } from "../platform/network_namespace.ts";
+import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_namespace.ts";
 import { revokePermissions } from "../platform/permissions.ts";
-import { AlreadyRunningError, PidFile, STATD_PID_FILE } from "../platform/pid_file.ts";
+import { AlreadyRunningError, PidFile, statdPidFile } from "../platform/pid_file.ts";
 import { dropPrivileges, type Identity, ownerOf } from "../platform/privileges.ts";
 import type { Invocation } from "../platform/role.ts";
 import { ServiceManager } from "../platform/sd_notify.ts";
@@ -101,7 +101,9 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
     if (write.outcome === "failed") log.warning(`Cannot set ${write.path}: ${write.reason}`);
   }
   using _lock = lockDirectory(stateDirectoryPath);
-  const pidFile = openPidFile(owner, log);
+  const networkNamespace = ownNetworkNamespace();
+  const pidFilePath = settings.pidFile ?? statdPidFile(networkNamespace, hostNetworkNamespace());
+  const pidFile = openPidFile(pidFilePath, owner, log);
   const bootId = kernel.bootId();
   const { store, peers, volatile } = openMemory({ settings, bootId, clock, log });
   await notifyPeers();
@@ -133,7 +135,6 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   const degraded = volatile === undefined ? [] : [volatile];
   const socketPath = volatile === undefined ? CONTROL_SOCKET : VOLATILE_CONTROL_SOCKET;
   const control = openControl(socketPath, degraded, log);
-  const networkNamespace = ownNetworkNamespace();
   const drop = dropPrivileges(layout.monitorList);
   for (const warning of drop.warnings) log.warning(warning);
   degraded.push(...drop.warnings);
@@ -248,14 +249,14 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
  *
  * @throws {AlreadyRunningError}
  */
-function openPidFile(owner: Identity, log: Log): PidFile | undefined {
+function openPidFile(path: string, owner: Identity, log: Log): PidFile | undefined {
   try {
-    const file = PidFile.create(STATD_PID_FILE);
+    const file = PidFile.create(path);
     file.giveTo(owner);
     return file;
   } catch (error) {
     if (error instanceof AlreadyRunningError) throw error;
-    log.warning(`Going on without a pid file at ${STATD_PID_FILE}: ${reasonOf(error)}`);
+    log.warning(`Going on without a pid file at ${path}: ${reasonOf(error)}`);
     return undefined;
   }
 }

@@ -1,24 +1,53 @@
 /**
  * One daemon for each state directory: two that write the same monitor list would lose each other's
- * records. The directory itself is locked, so that nothing is left behind.
+ * records. A file in it is locked that its owner alone can open, because everybody who can open a file,
+ * for reading too, can lock it. The file stays; its lock ends with the process.
+ *
+ * Source: flock(2).
  */
 
+import { join } from "@std/path/join";
+import { lastErrno, libc } from "../platform/libc.ts";
+import { ownerOf } from "../platform/privileges.ts";
+import { RegularFile } from "../platform/regular_file.ts";
 import { quote } from "../quote.ts";
+import { layoutOf, LOCK_FILE } from "./layout.ts";
 
 /** A lock that is held until it is disposed of, or the process ends. */
 export type DirectoryLock = Disposable;
 
+const LOCK_MODE = 0o600;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const EWOULDBLOCK = 11;
+
 /**
- * Locks a state directory.
+ * Locks a state directory. One in which no file can be made, because it is read-only or full, and has
+ * none yet, is not locked: nothing is written there that two could lose.
  *
- * @throws {Error} When another daemon has it, or it cannot be opened.
+ * @throws {Error} When another daemon has it, or it is no directory.
  */
 export function lockDirectory(path: string): DirectoryLock {
-  const directory = Deno.openSync(path);
-  if (directory.tryLockSync(true)) return directory;
-  directory.close();
+  if (!Deno.statSync(path).isDirectory) throw new Error(`${quote(path)} is not a directory`);
+  const file = openLockFile(path);
+  if (file === undefined) return { [Symbol.dispose]() {} };
+  const isHeld = libc().flock(file.fd, LOCK_EX | LOCK_NB) < 0 && lastErrno() === EWOULDBLOCK;
+  if (!isHeld) return file;
+  file[Symbol.dispose]();
   throw new Error(
     `Cannot use state directory ${quote(path)}: another status monitor uses it; stop that one, ` +
       "or choose another directory with -P",
   );
+}
+
+/** The file, made for the owner of the monitor list where it is missing. */
+function openLockFile(directory: string): RegularFile | undefined {
+  const path = join(directory, LOCK_FILE);
+  const made = RegularFile.create(path, LOCK_MODE);
+  if (made !== undefined) {
+    const { uid, gid } = ownerOf(layoutOf(directory).monitorList);
+    libc().fchown(made.fd, uid, gid); // as a user, it is ours already
+    return made;
+  }
+  return RegularFile.openToRead(path);
 }

@@ -4,6 +4,7 @@
  *
  * ```
  * state              the state number
+ * .statd.lock        locked by the daemon that serves the directory
  * .statd.sock        where the daemon answers nsmctl
  * sm/HOST            monitor list: the records filed under one host
  * sm/.peers          what was learned of the peers
@@ -24,6 +25,8 @@ export const STATE_FILE = "state";
 export const PEERS_FILE = ".peers";
 /** Name of the control socket, in the state directory, so that two daemons do not share one. */
 export const CONTROL_SOCKET = ".statd.sock";
+/** Name of the file that the daemon has locked, in the state directory. */
+export const LOCK_FILE = ".statd.lock";
 /** Path of the control socket where nothing can be made in the state directory. */
 export const VOLATILE_CONTROL_SOCKET = "/run/rpc.statd.sock";
 

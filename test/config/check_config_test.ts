@@ -39,6 +39,7 @@ port = 2049                              # /etc/nfs.conf:3
 outgoing-port = 0                        # default
 name = nodeb                             # option -n
 state-directory-path = /srv/nsm          # option -P
+# pid-file =                             # default
 volatile-fallback = no                   # default
 no-notify = yes                          # environment RPC_STATD_NO_NOTIFY
 ha-callout = "/x #1"                     # /etc/nfs.conf:4

@@ -84,11 +84,15 @@ Deno.test("debug keeps the known ones beside an unknown one", { permissions: "no
   });
 });
 
-for (const path of ["/srv/nsm", "/srv/nsm/", "tmp/nsm", "/srv"]) {
+for (const path of ["/srv/nsm", "/srv/nsm/", "/srv"]) {
   Deno.test(`directory accepts ${path}`, { permissions: "none" }, () => {
     assertEquals(directory.read(path, FILES), { value: path });
   });
 }
+
+Deno.test("B11: directory makes a relative path absolute", { permissions: "none" }, () => {
+  assertEquals(directory.read("tmp/nsm", FILES), { value: "/working-directory/tmp/nsm" });
+});
 
 for (const path of ["tmp", "tmp/", "..", "../nsm", ".nsm/a"]) {
   Deno.test(`directory refuses ${path}`, { permissions: "none" }, () => {

@@ -9,6 +9,7 @@ const STATD_DEFAULTS: StatdSettings = {
   outgoingPort: 0,
   name: undefined,
   stateDirectoryPath: "/var/lib/nfs",
+  pidFile: undefined,
   volatileFallback: false,
   notifyMode: false,
   noNotify: false,

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { systemFiles } from "../../lib/config/ini_file.ts";
+import { filesFrom, systemFiles } from "../../lib/config/ini_file.ts";
 
 Deno.test("systemFiles reads, lists and tells what is wrong", () => {
   const folder = Deno.makeTempDirSync();
@@ -19,6 +19,33 @@ Deno.test("systemFiles reads, lists and tells what is wrong", () => {
     assertEquals(systemFiles.statFault(folder), undefined);
     assertEquals(systemFiles.statFault(`${folder}/none`), "No such file or directory");
     assertEquals(systemFiles.statFault(`${folder}/file/x`), "Not a directory");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("trust 9, B8: a lock of somebody else holds up reading for a moment only, with a warning", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = `${folder}/nfs.conf`;
+    Deno.writeTextFileSync(path, "[statd]\n");
+    using held = Deno.openSync(path);
+    assertEquals(held.tryLockSync(true), true);
+    assertEquals(systemFiles.readText(path), { kind: "text", text: "[statd]\n" });
+    const read = systemFiles.readText(path, { waitsForWriter: true });
+    assertEquals(read.kind === "text" && read.warning !== undefined, true);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("B11: filesFrom() keeps to the folder of the start", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${folder}/tmp/nfs`, { recursive: true });
+    const files = filesFrom(folder);
+    assertEquals(files.statFault("tmp/nfs"), undefined);
+    assertEquals(files.absolute("tmp/nfs"), `${folder}/tmp/nfs`);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

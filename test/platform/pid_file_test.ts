@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import "../support/open_libc.ts";
 import { openDescriptors } from "../../lib/platform/descriptors.ts";
-import { AlreadyRunningError, PidFile } from "../../lib/platform/pid_file.ts";
+import { AlreadyRunningError, PidFile, statdPidFile } from "../../lib/platform/pid_file.ts";
 
 function withFolder(test: (folder: string) => void): void {
   const folder = Deno.makeTempDirSync();
@@ -21,12 +21,12 @@ function withUmask(mask: number, test: () => void): void {
   }
 }
 
-Deno.test("PidFile holds the process id, readable by all whatever the umask", () => {
+Deno.test("PidFile holds the process id, in a file that its owner alone can open (trust 9)", () => {
   withFolder((folder) => {
-    withUmask(0o077, () => {
+    withUmask(0, () => {
       const file = PidFile.create(`${folder}/pid`, 4242);
       assertEquals(Deno.readTextFileSync(`${folder}/pid`), "4242\n");
-      assertEquals(Deno.statSync(`${folder}/pid`).mode! & 0o7777, 0o644);
+      assertEquals(Deno.statSync(`${folder}/pid`).mode! & 0o7777, 0o600);
       file.release();
     });
   });
@@ -72,6 +72,38 @@ Deno.test("PidFile takes the place of what was left behind, and writes through n
     assertThrows(() => Deno.lstatSync(`${folder}/dangling`), Deno.errors.NotFound);
   });
 });
+
+Deno.test("trust 9: a lock on a pid file that others can open does not block the start", () => {
+  withFolder((folder) => {
+    const path = `${folder}/pid`;
+    Deno.writeTextFileSync(path, "1\n");
+    Deno.chmodSync(path, 0o644);
+    using stranger = Deno.openSync(path);
+    assertEquals(stranger.tryLockSync(true), true);
+    PidFile.create(path, 7).release();
+  });
+});
+
+Deno.test("trust 19: of a pid file only digits are shown", () => {
+  withFolder((folder) => {
+    const file = PidFile.create(`${folder}/pid`, 4242);
+    Deno.writeTextFileSync(`${folder}/pid`, "\x1b[31m1\n");
+    const error = assertThrows(() => PidFile.create(`${folder}/pid`), AlreadyRunningError);
+    assertEquals((error as AlreadyRunningError).pid, "");
+    file.release();
+  });
+});
+
+Deno.test(
+  "field 14: each network namespace has a pid file of its own",
+  { permissions: "none" },
+  () => {
+    assertEquals(statdPidFile("net:[1]", "net:[1]"), "/run/rpc.statd.pid");
+    assertEquals(statdPidFile(undefined, "net:[1]"), "/run/rpc.statd.pid");
+    assertEquals(statdPidFile("net:[2]", undefined), "/run/rpc.statd.pid");
+    assertEquals(statdPidFile("net:[2]", "net:[1]"), "/run/rpc.statd.net-2.pid");
+  },
+);
 
 Deno.test("PidFile leaves no descriptor open when it cannot be made", () => {
   withFolder((folder) => {

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import "../support/open_libc.ts";
 import { onSignals } from "../../lib/platform/signals.ts";
 
 Deno.test("onSignals() calls the action of each signal, until it is aborted", async () => {

@@ -1,8 +1,10 @@
-import { assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
+import "../support/open_libc.ts";
 import { lockDirectory } from "../../lib/store/directory_lock.ts";
 
 Deno.test("lockDirectory() lets one in, and the next when it is gone", () => {
   const path = Deno.makeTempDirSync();
+  Deno.mkdirSync(`${path}/sm`);
   try {
     {
       using _held = lockDirectory(path);
@@ -16,4 +18,17 @@ Deno.test("lockDirectory() lets one in, and the next when it is gone", () => {
 
 Deno.test("lockDirectory() says which directory is missing", () => {
   assertThrows(() => lockDirectory("/no/such/directory"), Deno.errors.NotFound);
+});
+
+Deno.test("trust 9: a lock on the directory, which anybody can take, does not keep us out", () => {
+  const path = Deno.makeTempDirSync();
+  Deno.mkdirSync(`${path}/sm`);
+  try {
+    using stranger = Deno.openSync(path);
+    assertEquals(stranger.tryLockSync(true), true);
+    using _held = lockDirectory(path);
+    assertEquals(Deno.statSync(`${path}/.statd.lock`).mode! & 0o777, 0o600);
+  } finally {
+    Deno.removeSync(path, { recursive: true });
+  }
 });

@@ -24,6 +24,10 @@ export class MemoryFiles implements ReadFiles {
       .filter((name) => !name.includes("/"));
   }
 
+  absolute(path: string): string {
+    return `/working-directory/${path}`;
+  }
+
   statFault(path: string): string | undefined {
     const bare = path.replace(/(?<=.)\/+$/, "");
     const exists = bare in this.files || bare in this.unreadable ||

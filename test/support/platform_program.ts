@@ -16,13 +16,14 @@ import {
   connectUnixDatagram,
   openDescriptors,
 } from "../../lib/platform/descriptors.ts";
+import { endOnUncaughtErrors, tellFatalErrorsTo } from "../../lib/platform/fatal.ts";
 import { addressesOfName } from "../../lib/platform/libc.ts";
 import { revokePermissions } from "../../lib/platform/permissions.ts";
 import { dropPrivileges } from "../../lib/platform/privileges.ts";
 import { readThreads } from "../../lib/platform/process_status.ts";
 import { readInvocation } from "../../lib/platform/role.ts";
 import { selfCommand } from "../../lib/platform/self_command.ts";
-import { onSignals } from "../../lib/platform/signals.ts";
+import { holdSignals, onSignals } from "../../lib/platform/signals.ts";
 
 function print(value: unknown): void {
   const text = JSON.stringify(
@@ -106,6 +107,11 @@ async function daemon(behaviour: string, report: string): Promise<number> {
     case "hold": // ends, but leaves a program that holds its standard output
       new Deno.Command("/bin/sh", { args: ["-c", `read _ <"${report}"`], stdin: "null" }).spawn();
       return 3;
+    case "reject": // B6: nobody holds the promise
+      endOnUncaughtErrors("daemon");
+      tellFatalErrorsTo({ error: (line) => Deno.writeTextFileSync(report, line) }, false);
+      void Promise.reject(new Error("unheld"));
+      return await new Promise(() => setInterval(() => {}, 1000));
     case "hang":
       return await new Promise(() => setInterval(() => {}, 1000));
   }
@@ -129,6 +135,35 @@ async function daemon(behaviour: string, report: string): Promise<number> {
     onSignals({ stop: () => (clearInterval(keepAlive), resolve()) }, new AbortController().signal);
   });
   return 0;
+}
+
+/** Gets signals while it holds them, then listens; prints what came of them. */
+async function heldSignals(): Promise<void> {
+  holdSignals();
+  for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTERM"] as const) {
+    Deno.kill(Deno.pid, signal);
+  }
+  const seen: string[] = [];
+  const until = new AbortController();
+  const keepAlive = setInterval(() => {}, 1000);
+  await new Promise<void>((resolve) => {
+    const note = (what: string) => () => seen.push(what) === 4 && resolve();
+    const [hangUp, user1, user2] = ["hangUp", "user1", "user2"].map(note);
+    onSignals({ stop: note("stop"), hangUp: hangUp!, user1: user1!, user2: user2! }, until.signal);
+  });
+  const { stdout } = new Deno.Command("/bin/grep", { args: ["SigBlk", "/proc/self/status"] })
+    .outputSync();
+  until.abort();
+  Deno.kill(Deno.pid, "SIGTERM"); // the end is not interrupted
+  clearInterval(keepAlive);
+  print({ seen: seen.sort(), child: new TextDecoder().decode(stdout).trim() });
+}
+
+/** Begins a long start, is asked to stop meanwhile, and does not come to its end. */
+async function stopsWhileStarting(): Promise<void> {
+  holdSignals();
+  Deno.kill(Deno.pid, "SIGTERM");
+  await new Promise(() => setInterval(() => {}, 1000));
 }
 
 /** Logs to standard error when the other end of it is closed, which standard input tells. */
@@ -155,6 +190,15 @@ switch (what) {
     break;
   case "invocation":
     print(readInvocation());
+    break;
+  case "held signals":
+    await heldSignals();
+    break;
+  case "stopped":
+    await stopsWhileStarting();
+    break;
+  case "look up":
+    print(await addressesOfName("localhost"));
     break;
   case "log":
     logToNobody();

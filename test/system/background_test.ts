@@ -1,6 +1,6 @@
 /** Going to the background with real processes, from source and compiled. */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   CompiledProgram,
   outcomeOf,
@@ -56,11 +56,12 @@ async function testStart(program: TestProgram): Promise<void> {
 const failures: readonly [string, number, string][] = [
   ["fail", 7, "starting\n"],
   ["crash", 1, "crashed"],
+  ["reject", 1, "daemon: Ending on an unexpected error: Error: unheld | at "],
 ];
 
 async function testFailures(program: TestProgram): Promise<void> {
   for (const [behaviour, status, message] of failures) {
-    const { code, stderr } = await outcomeOf(program.spawn(["daemon", behaviour, "-"]));
+    const { code, stderr } = await outcomeOf(program.spawn(["daemon", behaviour, "/dev/null"]));
     assertEquals(code, status);
     assertStringIncludes(stderr, message);
   }
@@ -88,6 +89,17 @@ async function testSignal(program: TestProgram): Promise<void> {
   await Promise.all([starter.stdin.close(), starter.stdout.cancel()]);
 }
 
+async function testHeldSignals(program: TestProgram): Promise<void> {
+  const { stdout } = await outcomeOf(program.spawn(["held signals"]));
+  const { seen, child } = JSON.parse(stdout);
+  assertEquals(seen, ["hangUp", "stop", "user1", "user2"]);
+  assertMatch(child, /^SigBlk:\s+0+$/);
+}
+
+async function testStopWhileStarting(program: TestProgram): Promise<void> {
+  assertEquals((await outcomeOf(program.spawn(["stopped"]))).code, 143);
+}
+
 const cases: readonly [string, (program: TestProgram) => Promise<void>][] = [
   ["exits with success once the daemon is ready", testStart],
   ["shows the daemon's errors and exits with its status", testFailures],
@@ -101,6 +113,14 @@ for (const [name, test] of cases) {
 
 Deno.test("startInBackground() compiled", async (t) => {
   using program = new CompiledProgram();
+  await t.step(
+    "field 16: signals that come before their listeners are not lost, nor is the end",
+    () => testHeldSignals(program),
+  );
+  await t.step(
+    "field 16: a start that waits ends on SIGTERM",
+    () => testStopWhileStarting(program),
+  );
   for (const [name, test] of cases) await t.step(name, () => test(program));
 
   await t.step("starts the link that has the role's name", () =>

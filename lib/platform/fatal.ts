@@ -1,0 +1,54 @@
+/**
+ * The one way out for an error that nobody handles, in every program and in the background too: one line
+ * with the stack in the log, the same on standard error unless the log goes there, and exit status 1.
+ * A starter that waits for us sees the status; the service manager starts the daemon again.
+ *
+ * Deviation: the runtime prints a stack trace to standard error, which is /dev/null in the background.
+ */
+
+import type { Log } from "../log.ts";
+import { complain } from "./standard_streams.ts";
+
+const STATUS = 1;
+
+let log: Pick<Log, "error"> | undefined;
+let isSeenOnStderr = false;
+let isEnding = false;
+
+/** Ends the program on any error or rejection that nobody handles. To be called before all else. */
+export function endOnUncaughtErrors(programName: string): void {
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    endBy(event.error ?? event.message, programName);
+  });
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    endBy(event.reason, programName);
+  });
+}
+
+/** Sends the last line to a log from here on; `isOnStderr` says that it is seen there. */
+export function tellFatalErrorsTo(to: Pick<Log, "error">, isOnStderr: boolean): void {
+  log = to;
+  isSeenOnStderr = isOnStderr;
+}
+
+/** Ends the program, as an error that nobody handles does. */
+export function endBy(error: unknown, programName: string): never {
+  if (isEnding) Deno.exit(STATUS); // the log itself has failed
+  isEnding = true;
+  try {
+    const line = `Ending on an unexpected error: ${textOf(error)}`;
+    log?.error(line);
+    if (!isSeenOnStderr) complain(`${programName}: ${line.replaceAll(/\s*\n\s*/g, " | ")}`);
+  } finally {
+    Deno.exit(STATUS);
+  }
+}
+
+/** The error's stack, whose first line has its name and message; its causes behind it. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? "" : ` | caused by ${textOf(error.cause)}`;
+  return `${error.stack ?? error.message}${cause}`;
+}

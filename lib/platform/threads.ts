@@ -1,0 +1,52 @@
+/**
+ * Whether the kernel lets us have one more thread. Where it refuses (RLIMIT_NPROC, which counts all
+ * processes of a user on the host; TasksMax of a unit; a system call filter), the runtime would abort the
+ * whole process: so a thread that ends at once is tried before each use of the runtime's threads.
+ *
+ * Source: pthread_create(3). Debian's glibc has had it in libc.so.6 since 2.34, in libpthread.so.0 before;
+ * the executable is linked to both libraries here, so both are there.
+ */
+
+const THREAD_SYMBOLS = {
+  pthread_create: { parameters: ["buffer", "usize", "u64", "usize"], result: "i32" },
+  pthread_join: { parameters: ["u64", "usize"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+const LINKER_SYMBOLS = {
+  dlsym: { parameters: ["usize", "buffer"], result: "u64" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** A function that needs nothing, for the thread to run. */
+const HARMLESS_FUNCTION = "getpid";
+/** Looks in all libraries. */
+const RTLD_DEFAULT = 0n;
+
+/** What to do about it, for people. */
+export const NO_THREAD_ADVICE =
+  "the kernel refuses a thread; look at RLIMIT_NPROC (ulimit -u, LimitNPROC=), TasksMax= and " +
+  "system call filters";
+
+let threads: Deno.DynamicLibrary<typeof THREAD_SYMBOLS>["symbols"] | undefined;
+let harmless = 0n;
+let onRefused: (() => void) | undefined;
+
+/** Opens the libraries, for which a permission is needed. */
+export function openThreads(): void {
+  threads = Deno.dlopen("libpthread.so.0", THREAD_SYMBOLS).symbols;
+  const { dlsym } = Deno.dlopen("libdl.so.2", LINKER_SYMBOLS).symbols;
+  harmless = dlsym(RTLD_DEFAULT, new TextEncoder().encode(`${HARMLESS_FUNCTION}\0`));
+}
+
+/** Has `action` called each time that a thread is refused. */
+export function whenThreadRefused(action: () => void): void {
+  onRefused = action;
+}
+
+/** Whether a thread can be started now. */
+export function canStartThread(): boolean {
+  if (threads === undefined) openThreads();
+  const thread = new BigUint64Array(1);
+  const isStarted = threads!.pthread_create(thread, 0n, harmless, 0n) === 0;
+  if (isStarted) threads!.pthread_join(thread[0]!, 0n);
+  else onRefused?.();
+  return isStarted;
+}
