@@ -2,12 +2,10 @@
  * One daemon for each state directory: two that write the same monitor list would lose each other's
  * records. A file in it is locked that its owner alone can open, because everybody who can open a file,
  * for reading too, can lock it. The file stays; its lock ends with the process.
- *
- * Source: flock(2).
  */
 
 import { join } from "@std/path/join";
-import { lastErrno, libc } from "../platform/libc.ts";
+import { libc } from "../platform/libc.ts";
 import { ownerOf } from "../platform/privileges.ts";
 import { RegularFile } from "../platform/regular_file.ts";
 import { quote } from "../quote.ts";
@@ -17,9 +15,6 @@ import { layoutOf, LOCK_FILE } from "./layout.ts";
 export type DirectoryLock = Disposable;
 
 const LOCK_MODE = 0o600;
-const LOCK_EX = 2;
-const LOCK_NB = 4;
-const EWOULDBLOCK = 11;
 
 /**
  * Locks a state directory. One in which no file can be made, because it is read-only or full, and has
@@ -31,8 +26,7 @@ export function lockDirectory(path: string): DirectoryLock {
   if (!Deno.statSync(path).isDirectory) throw new Error(`${quote(path)} is not a directory`);
   const file = openLockFile(path);
   if (file === undefined) return { [Symbol.dispose]() {} };
-  const isHeld = libc().flock(file.fd, LOCK_EX | LOCK_NB) < 0 && lastErrno() === EWOULDBLOCK;
-  if (!isHeld) return file;
+  if (file.tryLock()) return file;
   file[Symbol.dispose]();
   throw new Error(
     `Cannot use state directory ${quote(path)}: another status monitor uses it; stop that one, ` +
