@@ -18,6 +18,8 @@ async function run(invocation: Invocation): Promise<number> {
       return await (await import("./lib/commands/sm_notify.ts")).smNotify(invocation);
     case "start-statd":
       return await (await import("./lib/commands/start_statd.ts")).startStatd(invocation);
+    case "rpcbind":
+      return await (await import("./lib/commands/rpcbind.ts")).rpcbind(invocation);
     case "nsmctl":
       return await (await import("./lib/commands/nsmctl.ts")).nsmctl(invocation);
   }

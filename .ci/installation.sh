@@ -10,7 +10,7 @@ say() { printf '%s\n' "$*" >&2; }
 die() { say "install.sh: $*"; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-links="sm-notify nsmctl start-statd"
+links="sm-notify nsmctl start-statd rpcbind"
 units="rpc-statd.service rpc-statd-notify.service"
 prefix=/usr/local
 

@@ -4,7 +4,7 @@ import { ConfigError } from "./errors.ts";
 import { quoteValue } from "./grammar.ts";
 import type { NfsConf } from "./ini_file.ts";
 import { isAbout, type Merged } from "./merge.ts";
-import { type Setting, SM_NOTIFY, STATD, type Table } from "./settings.ts";
+import { RPCBIND, type Setting, SM_NOTIFY, STATD, type Table } from "./settings.ts";
 
 /** Column of the origins. */
 const ORIGIN_COLUMN = 40;
@@ -43,11 +43,12 @@ function setting(row: Setting<unknown>, value: unknown): string {
 
 /** Keys that look like ours and are not; `[lockd]` belongs to others too. */
 function unknownKeys(conf: NfsConf): readonly ConfigError[] {
-  const rows: readonly Setting<unknown>[] = [...Object.values(STATD), ...Object.values(SM_NOTIFY)];
+  const rows: readonly Setting<unknown>[] = [STATD, SM_NOTIFY, RPCBIND]
+    .flatMap((table) => Object.values<Setting<unknown>>(table));
   const known = rows.flatMap(({ file }) => file === undefined ? [] : [file]);
   return conf.assignments
     .filter(({ section, key }) =>
-      section === "statd" || section === "sm-notify" ||
+      section === "statd" || section === "sm-notify" || section === "rpcbind" ||
       section === undefined && key.startsWith("nfs.statd.")
     )
     .filter((at) => !known.some((file) => isAbout(at, file)))

@@ -1,11 +1,11 @@
 /**
- * The two programs as the command line sees them: their settings, their other options, and what
+ * The programs as the command line sees them: their settings, their other options, and what
  * becomes of a wrong one.
  *
  * Source: statd(8), sm-notify(8); the exit statuses are those nfs-utils 2.6.2 was seen to give.
  */
 
-import { type SettingsOf, SM_NOTIFY, STATD, type Table } from "./settings.ts";
+import { RPCBIND, type SettingsOf, SM_NOTIFY, STATD, type Table } from "./settings.ts";
 
 /** An option that does something in place of running the program. */
 export type Action = "help" | "version" | "check-config";
@@ -49,6 +49,14 @@ export const STATD_COMMAND_LINE: CommandLine<typeof STATD> = {
 export const SM_NOTIFY_COMMAND_LINE: CommandLine<typeof SM_NOTIFY> = {
   table: SM_NOTIFY,
   actions: { "help": "", "version": "", "check-config": "" },
+  wrongOptionStatus: 1,
+  operands: "refused",
+};
+
+/** rpcbind: whatever is wrong ends it with 1. */
+export const RPCBIND_COMMAND_LINE: CommandLine<typeof RPCBIND> = {
+  table: RPCBIND,
+  actions: { "help": "?", "version": "Vv", "check-config": "" },
   wrongOptionStatus: 1,
   operands: "refused",
 };

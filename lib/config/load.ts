@@ -12,6 +12,7 @@ import { checkConfig } from "./check_config.ts";
 import {
   type CommandLine,
   CONFLICT_STATUS,
+  RPCBIND_COMMAND_LINE,
   SM_NOTIFY_COMMAND_LINE,
   STATD_COMMAND_LINE,
 } from "./command_lines.ts";
@@ -20,7 +21,7 @@ import { readFlags } from "./flags.ts";
 import { type Environment, readNfsConf } from "./ini_file.ts";
 import { environmentLayer, fileLayer, merge, type Merged } from "./merge.ts";
 import type { ReadFiles } from "./read_files.ts";
-import type { SM_NOTIFY, STATD, Table } from "./settings.ts";
+import type { RPCBIND, SM_NOTIFY, STATD, Table } from "./settings.ts";
 import { usage } from "./usage.ts";
 
 /** What the program was started with. */
@@ -56,6 +57,11 @@ export function loadStatdSettings(start: Start): Run<typeof STATD> | Exit {
 /** Settings of sm-notify. */
 export function loadSmNotifySettings(start: Start): Run<typeof SM_NOTIFY> | Exit {
   return load(SM_NOTIFY_COMMAND_LINE, start);
+}
+
+/** Settings of rpcbind. */
+export function loadRpcbindSettings(start: Start): Run<typeof RPCBIND> | Exit {
+  return load(RPCBIND_COMMAND_LINE, start);
 }
 
 function load<T extends Table>(commandLine: CommandLine<T>, start: Start): Run<T> | Exit {

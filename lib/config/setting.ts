@@ -20,7 +20,7 @@ export interface Setting<T> {
 
 /** Where a setting stands in nfs.conf. */
 export interface FileKey {
-  readonly section: "statd" | "lockd" | "sm-notify";
+  readonly section: "statd" | "lockd" | "sm-notify" | "rpcbind";
   readonly key: string;
   /** Spelling of macOS, outside any section. */
   readonly flat?: string;

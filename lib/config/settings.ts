@@ -1,5 +1,5 @@
 /**
- * Every setting of both programs, in one table for each: the option parser, `--help`, the reading of
+ * Every setting of the daemons, in one table for each: the option parser, `--help`, the reading of
  * nfs.conf, `--check-config`, the sample nfs.conf and the documents all follow from them.
  *
  * To add a setting, add its row; the settings object gains a property of the row's type.
@@ -10,11 +10,12 @@
 import { addresses, boolean, choice, debug, place, text } from "./kinds.ts";
 import { givenPort, port, seconds, setting, type SettingsOf, type Table } from "./setting.ts";
 import { logFormat, sendUsingTcp, stateDirectoryPath, verbose } from "./shared_settings.ts";
+import { RPCBIND } from "./rpcbind_settings.ts";
 import { SM_NOTIFY } from "./sm_notify_settings.ts";
 
 export type { FileKey, Option, Setting, SettingsOf, Table } from "./setting.ts";
 export { DEFAULT_STATE_DIRECTORY } from "./shared_settings.ts";
-export { SM_NOTIFY };
+export { RPCBIND, SM_NOTIFY };
 
 /** Settings of rpc.statd. */
 export const STATD = {
@@ -164,6 +165,12 @@ export const STATD = {
     help: "Listen on TCP.",
     file: { section: "statd", key: "tcp", flat: "nfs.statd.tcp" },
   }),
+  rpcbindMode: setting<"no" | "auto" | "yes">({
+    kind: choice(["no", "auto", "yes"]),
+    default: "no",
+    help: "Start an rpcbind before registering: never, where there is none, or always.",
+    file: { section: "rpcbind", key: "mode" },
+  }),
   metrics: setting({
     kind: place,
     default: undefined,
@@ -177,3 +184,6 @@ export type StatdSettings = SettingsOf<typeof STATD>;
 
 /** What sm-notify runs with. */
 export type SmNotifySettings = SettingsOf<typeof SM_NOTIFY>;
+
+/** What rpcbind runs with. */
+export type RpcbindSettings = SettingsOf<typeof RPCBIND>;

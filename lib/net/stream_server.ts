@@ -108,7 +108,8 @@ class StreamServer {
 
   /** Serves a new connection or, if there are too many, closes it. */
   #admit(connection: StreamConnection): void {
-    if (isLoopback(connection.remote.address)) this.#admitLocal(connection);
+    const isLocal = connection.uid !== undefined || isLoopback(connection.remote.address);
+    if (isLocal) this.#admitLocal(connection);
     else this.#admitStranger(connection);
   }
 
@@ -144,8 +145,14 @@ class StreamServer {
   /** Settles when the system has let go of the connection. */
   async #serve(connection: StreamConnection, group: Group): Promise<void> {
     const { netidOf, clock, log, limitReached } = this.#parts;
-    const { address, port } = connection.remote;
-    const stream = new ServedStream(connection, { address, port, netid: netidOf(address) }, {
+    const { remote: { address, port }, uid } = connection;
+    const caller = {
+      address,
+      port,
+      netid: netidOf(address),
+      ...(uid === undefined ? {} : { uid }),
+    };
+    const stream = new ServedStream(connection, caller, {
       respond: this.#respond,
       limits: this.#limits,
       mayIdle: group.mayIdle,

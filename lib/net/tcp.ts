@@ -71,6 +71,11 @@ export async function connectUnix(path: string): Promise<StreamConnection> {
   }
 }
 
+/** A connection that was accepted at a UNIX socket, and the user at its other end. */
+export function unixStream(connection: Deno.UnixConn, path: string, uid: number): StreamConnection {
+  return new Stream(connection, { address: path, port: 0 }, path, uid);
+}
+
 function tcpStream(connection: Deno.TcpConn, remote: Endpoint): StreamConnection {
   try {
     // A reply is complete when it is written: holding it back for more would only delay it.
@@ -90,6 +95,7 @@ class Stream implements StreamConnection {
     readonly connection: Deno.Conn,
     readonly remote: Endpoint,
     readonly target: Endpoint | string,
+    readonly uid?: number,
   ) {}
 
   async read(into: Uint8Array): Promise<number | null> {

@@ -67,15 +67,19 @@ export interface DropOutcome {
  */
 export function dropPrivileges(
   directory: string,
-  options: { readonly noNewPrivileges: boolean } = { noNewPrivileges: true },
+  {
+    noNewPrivileges = true,
+    keepsReservedPorts = true,
+  }: { readonly noNewPrivileges?: boolean; readonly keepsReservedPorts?: boolean } = {},
 ): DropOutcome {
+  const kept = keepsReservedPorts ? NET_BIND_SERVICE : 0n;
   const identity = ownerOf(directory);
   const [before] = readThreads();
   const warnings: string[] = [];
   let kind: DropOutcome["kind"];
   if (before.uids[1] !== 0) {
     kind = "unprivileged";
-    limitCapabilities(before);
+    limitCapabilities(before, kept);
     if (before.uids[1] !== identity.uid) {
       warnings.push(
         `Running as uid ${before.uids[1]}, but "${directory}" belongs to uid ${identity.uid}`,
@@ -87,32 +91,32 @@ export function dropPrivileges(
     warnings.push(`Running as root.  chown "${directory}" to choose different user`);
   } else {
     kind = "dropped";
-    become(identity);
+    become(identity, kept);
   }
   setDumpable(false); // no use of our reserved sockets by other processes of that user
-  if (options.noNewPrivileges) setNoNewPrivileges();
+  if (noNewPrivileges) setNoNewPrivileges();
 
   const threads = readThreads();
-  const faults = privilegeFaults(threads, { kind, identity, ...options });
+  const faults = privilegeFaults(threads, { kind, identity, noNewPrivileges, kept });
   if (faults.length > 0) throw new Error(`Privileges are not dropped: ${faults.join(", ")}`);
   const unboundedThreads = threads.filter(({ bounding }) => bounding !== 0n).length;
   return { kind, warnings, unboundedThreads };
 }
 
-function become({ uid, gid }: Identity): void {
+function become({ uid, gid }: Identity, kept: bigint): void {
   emptyBoundingSet();
   keepCapabilities(true);
   setGroups([]);
   setGroupId(gid);
   setUserId(uid);
-  setCapabilities(NET_BIND_SERVICE);
+  setCapabilities(kept);
   keepCapabilities(false);
 }
 
 /** Gives up what a service manager may have handed to a process that is not root. */
-function limitCapabilities(thread: ThreadStatus): void {
+function limitCapabilities(thread: ThreadStatus, kept: bigint): void {
   if ((thread.effective & SETPCAP) !== 0n) emptyBoundingSet();
-  setCapabilities(thread.permitted & NET_BIND_SERVICE);
+  setCapabilities(thread.permitted & kept);
 }
 
 /** What threads must be like. */
@@ -120,12 +124,14 @@ export interface Expectation {
   readonly kind: DropOutcome["kind"];
   readonly identity: Identity;
   readonly noNewPrivileges: boolean;
+  /** Capabilities that are kept; only that for reserved ports can be. */
+  readonly kept?: bigint;
 }
 
 /** What of an expectation does not hold; the first thread is the main one. */
 export function privilegeFaults(
   threads: readonly ThreadStatus[],
-  { kind, identity: { uid, gid }, noNewPrivileges }: Expectation,
+  { kind, identity: { uid, gid }, noNewPrivileges, kept = NET_BIND_SERVICE }: Expectation,
 ): string[] {
   const faults: string[] = [];
   threads.forEach((thread, index) => {
@@ -139,7 +145,7 @@ export function privilegeFaults(
       demand(thread.groups.length === 0, `has groups ${thread.groups.join(" ")}`);
     }
     if (kind === "dropped" && isMain) {
-      demand(thread.effective === NET_BIND_SERVICE, "cannot bind reserved ports");
+      demand(thread.effective === kept, kept === 0n ? "can do more" : "cannot bind reserved ports");
     }
     if (kind !== "root") {
       const held = thread.permitted | thread.effective | thread.inheritable | thread.ambient;

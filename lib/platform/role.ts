@@ -6,13 +6,14 @@
  */
 
 /** What the executable can be. */
-export type Role = "statd" | "sm-notify" | "nsmctl" | "start-statd";
+export type Role = "statd" | "sm-notify" | "nsmctl" | "start-statd" | "rpcbind";
 
 const PROGRAM_NAMES: Readonly<Record<Role, string>> = {
   "statd": "rpc.statd",
   "sm-notify": "sm-notify",
   "nsmctl": "nsmctl",
   "start-statd": "start-statd",
+  "rpcbind": "rpcbind",
 };
 
 const ROLE_ARGUMENT = "--role=";

@@ -5,8 +5,9 @@
  */
 
 import { program } from "../rpc/program.ts";
+import { linkedList } from "../xdr/list.ts";
 import { struct } from "../xdr/struct.ts";
-import { bool, nothing, uint } from "../xdr/types.ts";
+import { bool, nothing, type Static, uint } from "../xdr/types.ts";
 
 export const PMAP_PROG = 100000;
 export const PMAP_VERS = 2;
@@ -16,13 +17,23 @@ export const PMAP_PORT = 111;
 /** IP protocol numbers, as `mapping.prot` has them. */
 export const IpProtocol = { TCP: 6, UDP: 17 } as const;
 
+/** Most entries of one dump, in number; the specification sets no limit. */
+export const RPCBIND_ENTRIES_MAX = 8192;
+
 /** `struct mapping { unsigned int prog; vers; prot; port; }` */
 export const mapping = struct("mapping", { prog: uint, vers: uint, prot: uint, port: uint });
+export type Mapping = Static<typeof mapping>;
+
+/** `struct *pmaplist { mapping map; pmaplist next; }` */
+export const pmaplist = linkedList(mapping, RPCBIND_ENTRIES_MAX);
 
 /** GETPORT answers 0 where nothing is registered. */
 export const portmapV2 = program("portmap", PMAP_PROG, PMAP_VERS, {
   PMAPPROC_NULL: { number: 0, args: nothing, result: nothing, from: "any" },
-  PMAPPROC_SET: { number: 1, args: mapping, result: bool, from: "any" },
-  PMAPPROC_UNSET: { number: 2, args: mapping, result: bool, from: "any" },
+  PMAPPROC_SET: { number: 1, args: mapping, result: bool, from: "local" },
+  PMAPPROC_UNSET: { number: 2, args: mapping, result: bool, from: "local" },
   PMAPPROC_GETPORT: { number: 3, args: mapping, result: uint, from: "any" },
+  PMAPPROC_DUMP: { number: 4, args: nothing, result: pmaplist, from: "dump" },
+  /** Forwards a call; its arguments and results are not declared, as nobody here sends or answers it. */
+  PMAPPROC_CALLIT: { number: 5, args: nothing, result: nothing, from: "any" },
 });

@@ -20,6 +20,8 @@ export type Netid = typeof NETIDS[number];
 /** Where a call came from. It is not a peer until it was matched with one. */
 export interface Caller extends Endpoint {
   readonly netid: Netid;
+  /** Who called over a UNIX socket, below 0 where that cannot be told; undefined over the network. */
+  readonly uid?: number;
 }
 
 /** Answers one call message with one reply message, or with silence. */
@@ -53,6 +55,8 @@ export interface DatagramSocket {
 /** A connected byte stream. */
 export interface StreamConnection {
   readonly remote: Endpoint;
+  /** The user at the other end of a UNIX socket that was accepted, below 0 where that cannot be told. */
+  readonly uid?: number | undefined;
   /** Reads at least one byte into `into`; null at the end of the stream. */
   read(into: Uint8Array): Promise<number | null>;
   /** Writes all of the bytes, those of one call before those of the next. */

@@ -41,6 +41,7 @@ import { haCallout } from "./ha_callout.ts";
 import { HostsFiles } from "./hosts_files.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor } from "./monitor.ts";
+import { runRpcbind } from "./run_rpcbind.ts";
 import { runSmNotify } from "./run_sm_notify.ts";
 import { addressesToServe, openNsmServer, serveCalls, toBeRegistered } from "./sockets.ts";
 import { PeerCalls } from "../net/peer_calls.ts";
@@ -128,6 +129,13 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   const defaultPort = servicePort(services, ["status"], "udp") ?? 0;
   const server = openNsmServer(settings, defaultPort, addresses, log);
   const hosts = new HostsFiles({ resolver, clock, log });
+  await runRpcbind({
+    mode: settings.rpcbindMode,
+    socketPath: RPCBIND_SOCKET,
+    calledAs: invocation.calledAs,
+    environment,
+    log,
+  });
   await removeOldRegistrations(connectRpcbind, log);
 
   Deno.chdir(stateDirectoryPath);

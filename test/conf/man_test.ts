@@ -2,7 +2,11 @@
 
 import { assertEquals } from "@std/assert";
 import { COMMANDS, optionsOf } from "../../lib/commands/nsmctl.ts";
-import { SM_NOTIFY_COMMAND_LINE, STATD_COMMAND_LINE } from "../../lib/config/command_lines.ts";
+import {
+  RPCBIND_COMMAND_LINE,
+  SM_NOTIFY_COMMAND_LINE,
+  STATD_COMMAND_LINE,
+} from "../../lib/config/command_lines.ts";
 import { optionForms } from "../../lib/config/flags.ts";
 import type { OptionForm } from "../../lib/config/getopt.ts";
 import { settingsBySection } from "../documents/sections.ts";
@@ -12,6 +16,7 @@ const reading = { permissions: { read: [FOLDER] } };
 
 const statdOptions = optionNames(optionForms(STATD_COMMAND_LINE));
 const smNotifyOptions = optionNames(optionForms(SM_NOTIFY_COMMAND_LINE));
+const rpcbindOptions = optionNames(optionForms(RPCBIND_COMMAND_LINE));
 const settings = [...settingsBySection().values()].flat();
 const keys = new Set(settings.flatMap(({ file: { key, flat } }) => flat ? [key, flat] : [key]));
 
@@ -26,8 +31,9 @@ interface Page {
 const PAGES: Readonly<Record<string, Page>> = {
   "statd.8": { options: statdOptions, words: keys, hasAll: "options" },
   "sm-notify.8": { options: smNotifyOptions, words: keys, hasAll: "options" },
+  "nsm-rpcbind.8": { options: rpcbindOptions, words: keys, hasAll: "options" },
   "nsm-nfs.conf.5": {
-    options: new Set([...statdOptions, ...smNotifyOptions]),
+    options: new Set([...statdOptions, ...smNotifyOptions, ...rpcbindOptions]),
     words: keys,
     hasAll: "words",
   },

@@ -27,6 +27,7 @@ const STATD_DEFAULTS: StatdSettings = {
   listenAddresses: [],
   udp: true,
   tcp: true,
+  rpcbindMode: "no",
   metrics: undefined,
 };
 

@@ -6,7 +6,11 @@
  */
 
 import { COMMANDS } from "../../lib/commands/nsmctl.ts";
-import { SM_NOTIFY_COMMAND_LINE, STATD_COMMAND_LINE } from "../../lib/config/command_lines.ts";
+import {
+  RPCBIND_COMMAND_LINE,
+  SM_NOTIFY_COMMAND_LINE,
+  STATD_COMMAND_LINE,
+} from "../../lib/config/command_lines.ts";
 import { manKeys, manMacosKeys, manOptions, manSharedKeys, manSynopsis } from "./man_page.ts";
 import { readmeMacosKeys, readmeSettings } from "./readme_tables.ts";
 import { sampleConf } from "./sample_conf.ts";
@@ -24,6 +28,10 @@ export const GENERATED: Readonly<Record<string, Readonly<Record<string, () => st
     "synopsis": () => manSynopsis(SM_NOTIFY_COMMAND_LINE),
     "options": () => manOptions(SM_NOTIFY_COMMAND_LINE),
   },
+  "conf/nsm-rpcbind.8": {
+    "synopsis": () => manSynopsis(RPCBIND_COMMAND_LINE),
+    "options": () => manOptions(RPCBIND_COMMAND_LINE),
+  },
   "conf/nsmctl.8": {
     "commands": () => manCommands(COMMANDS),
   },
@@ -32,11 +40,13 @@ export const GENERATED: Readonly<Record<string, Readonly<Record<string, () => st
     "keys of [statd] for sm-notify": () => manSharedKeys("statd"),
     "keys of [sm-notify]": () => manKeys("sm-notify"),
     "keys of [lockd]": () => manKeys("lockd"),
+    "keys of [rpcbind]": () => manKeys("rpcbind"),
     "keys of macOS": manMacosKeys,
   },
   "README.md": {
     "settings of rpc.statd": () => `\n${readmeSettings("rpc.statd")}\n`,
     "settings of sm-notify": () => `\n${readmeSettings("sm-notify")}\n`,
+    "settings of rpcbind": () => `\n${readmeSettings("rpcbind")}\n`,
     "keys of macOS": () => `\n${readmeMacosKeys()}\n`,
   },
 };

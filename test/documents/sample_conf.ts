@@ -5,7 +5,7 @@ import { type FileSetting, settingsBySection } from "./sections.ts";
 import type { Option } from "../../lib/config/settings.ts";
 
 const HEAD = `#
-# Settings of rpc.statd and sm-notify, each shown at its default.
+# Settings of rpc.statd, sm-notify and rpcbind, each shown at its default.
 #
 # This file is shared with the other NFS programs: their sections may stand beside these, and files
 # in /etc/nfs.conf.d/ whose names end in .conf are read after it. \`rpc.statd --check-config\` and

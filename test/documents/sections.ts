@@ -2,6 +2,7 @@
 
 import {
   type FileKey,
+  RPCBIND,
   type Setting,
   SM_NOTIFY,
   STATD,
@@ -9,12 +10,13 @@ import {
 } from "../../lib/config/settings.ts";
 
 /** The programs that have settings. */
-export type ProgramName = "rpc.statd" | "sm-notify";
+export type ProgramName = "rpc.statd" | "sm-notify" | "rpcbind";
 
 /** The table of each program. */
 export const TABLES: Readonly<Record<ProgramName, Table>> = {
   "rpc.statd": STATD,
   "sm-notify": SM_NOTIFY,
+  "rpcbind": RPCBIND,
 };
 
 /** A setting that nfs.conf can have. */

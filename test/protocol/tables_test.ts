@@ -31,21 +31,38 @@ Deno.test("portmapV2 is program 100000 version 2 of RFC 1833", pure, () => {
   assertEquals([portmapV2.number, portmapV2.version, PMAP_PORT], [100_000, 2, 111]);
   assertEquals(rows(portmapV2), [
     "0 PMAPPROC_NULL void -> void, any",
-    "1 PMAPPROC_SET struct mapping -> bool, any",
-    "2 PMAPPROC_UNSET struct mapping -> bool, any",
+    "1 PMAPPROC_SET struct mapping -> bool, local",
+    "2 PMAPPROC_UNSET struct mapping -> bool, local",
     "3 PMAPPROC_GETPORT struct mapping -> unsigned int, any",
+    "4 PMAPPROC_DUMP void -> list of struct mapping<8192>, dump",
+    "5 PMAPPROC_CALLIT void -> void, any",
   ]);
 });
 
-Deno.test("rpcbindV3 and rpcbindV4 are program 100000 with the same procedures", pure, () => {
-  const expected = [
-    "0 RPCBPROC_NULL void -> void, any",
-    "1 RPCBPROC_SET struct rpcb -> bool, any",
-    "2 RPCBPROC_UNSET struct rpcb -> bool, any",
-    "3 RPCBPROC_GETADDR struct rpcb -> string<1024>, any",
-  ];
-  for (const [table, version] of [[rpcbindV3, 3], [rpcbindV4, 4]] as const) {
-    assertEquals([table.number, table.version], [100_000, version]);
-    assertEquals(rows(table), expected);
-  }
-});
+Deno.test(
+  "rpcbindV4 is program 100000 with the procedures of rpcbindV3 and four more",
+  pure,
+  () => {
+    const both = [
+      "0 RPCBPROC_NULL void -> void, any",
+      "1 RPCBPROC_SET struct rpcb -> bool, local",
+      "2 RPCBPROC_UNSET struct rpcb -> bool, local",
+      "3 RPCBPROC_GETADDR struct rpcb -> string<1024>, any",
+      "4 RPCBPROC_DUMP void -> list of struct rpcb<8192>, dump",
+      "5 RPCBPROC_CALLIT void -> void, any",
+      "6 RPCBPROC_GETTIME void -> unsigned int, any",
+      "7 RPCBPROC_UADDR2TADDR string<1024> -> struct netbuf, any",
+      "8 RPCBPROC_TADDR2UADDR struct netbuf -> string<1024>, any",
+    ];
+    const later = [
+      "9 RPCBPROC_GETVERSADDR struct rpcb -> string<1024>, any",
+      "10 RPCBPROC_INDIRECT void -> void, any",
+      "11 RPCBPROC_GETADDRLIST struct rpcb -> list of struct rpcb_entry<8192>, any",
+      "12 RPCBPROC_GETSTAT void -> struct rpcb_stat[3], dump",
+    ];
+    for (const [table, version] of [[rpcbindV3, 3], [rpcbindV4, 4]] as const) {
+      assertEquals([table.number, table.version], [100_000, version]);
+      assertEquals(rows(table), version === 3 ? both : [...both, ...later]);
+    }
+  },
+);

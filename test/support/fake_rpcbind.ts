@@ -4,7 +4,7 @@ import { portmapV2 } from "../../lib/protocol/portmap.ts";
 import { type Rpcb, rpcbindV3, rpcbindV4 } from "../../lib/protocol/rpcbind.ts";
 import { dispatcher, type Service, service } from "../../lib/rpc/dispatch.ts";
 import { fromUniversalAddress } from "../../lib/protocol/universal_address.ts";
-import type { Program } from "../../lib/rpc/program.ts";
+import type { Handlers, Program, Refusals } from "../../lib/rpc/program.ts";
 import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
 import { StreamClient } from "../../lib/rpc/stream_client.ts";
 import {
@@ -121,7 +121,9 @@ export class FakeRpcbind {
       RPCBPROC_UNSET: (args: Rpcb) => this.#unset(args),
       RPCBPROC_GETADDR: ({ r_netid }: Rpcb) => this.addressOf(r_netid),
     };
-    return service(version as typeof rpcbindV4, handlers, {});
+    // The others are asked by nobody here.
+    const served = handlers as unknown as Handlers<typeof rpcbindV4>;
+    return service(version as typeof rpcbindV4, served, {} as Refusals<typeof rpcbindV4>);
   }
 
   #set({ r_prog, r_vers, r_netid, r_addr, r_owner }: Rpcb): boolean {

@@ -1,10 +1,10 @@
 /**
  * The layout and its import rule as data, and the check of one file against them. Imports point down
- * or right; statd/, notify/ and nsmctl/ never import each other:
+ * or right; statd/, notify/, nsmctl/ and rpcbind/ never import each other:
  *
  * ```
  * main.ts -> commands/ -> statd/, nsmctl/ -> control/ -> store/, net/ -> platform/
- *                      -> notify/ ---------------------> store/, net/ -> platform/
+ *                      -> notify/, rpcbind/ -----------> store/, net/ -> platform/
  *                      -> config/, log.ts                                leaves
  * statd/, control/     -> nsm/ -> protocol/ -> rpc/ -> xdr/, time/
  * notify/, nsmctl/     -> nsm/notify/ -> nsm/
@@ -70,8 +70,9 @@ const PARTS: Readonly<Record<string, Part>> = {
   statd: { values: ["control", ...BASE, ...FILES], deno: true },
   notify: { values: ["nsm/notify", ...BASE, ...FILES], deno: true },
   nsmctl: { values: ["control", "nsm/notify", ...BASE, ...FILES], deno: true },
+  rpcbind: { values: [...BASE, ...FILES], deno: true },
   commands: {
-    values: ["statd", "notify", "nsmctl", "control", "nsm/notify", ...BASE, ...FILES],
+    values: ["statd", "notify", "nsmctl", "rpcbind", "control", "nsm/notify", ...BASE, ...FILES],
     deno: true,
   },
   "main.ts": { values: ["commands", "config", "platform"], deno: true },
@@ -82,7 +83,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "@std/ini": /^lib\/config\/ini_file\.ts$/,
   "@std/cli": /^lib\/config\/flags\.ts$/,
   "@std/log": /^lib\/log\.ts$/,
-  "@std/path": /^lib\/(?:store|commands|statd|notify|nsmctl|control)\//,
+  "@std/path": /^lib\/(?:store|commands|statd|notify|nsmctl|rpcbind|control)\//,
   "@std/assert": /^test\//,
 };
 

@@ -1,0 +1,44 @@
+/**
+ * rpcbind: reads its settings, goes to the background if it is to, and serves until it is stopped.
+ *
+ * Source: rpcbind(8).
+ */
+
+import project from "../../deno.json" with { type: "json" };
+import { systemFiles } from "../config/ini_file.ts";
+import { loadRpcbindSettings } from "../config/load.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
+import { closeInheritedDescriptors } from "../platform/descriptors.ts";
+import type { Invocation } from "../platform/role.ts";
+import { selfCommand } from "../platform/self_command.ts";
+import { complain, print } from "../platform/standard_streams.ts";
+import { serveRpcbind } from "../rpcbind/serve.ts";
+import { isLoggedToStderr, openLog } from "./logging.ts";
+
+/** Runs the daemon to its end; returns the exit status. */
+export async function rpcbind(invocation: Invocation): Promise<number> {
+  const { programName, args, calledAs } = invocation;
+  const loaded = loadRpcbindSettings({ programName, args, env: Deno.env, files: systemFiles });
+  if (loaded.kind === "exit") return print(loaded);
+  closeInheritedDescriptors();
+  const { settings, warnings } = loaded;
+  const isBackground = isInBackground();
+  if (isBackground) leaveTerminal();
+  else if (!settings.foreground && !settings.debug) {
+    return await startInBackground(selfCommand("rpcbind", args, calledAs));
+  }
+  const isToStderr = settings.debug;
+  const log = openLog(programName, { ...settings, debug: [], isToStderr });
+  const isSeenAtOnce = isLoggedToStderr(isToStderr);
+  log.notice(`Version ${project.version} starting`);
+  for (const warning of warnings) log.warning(warning.message);
+  if (settings.remoteCalls) log.warning("Option -r: calls are never forwarded here");
+  try {
+    return await serveRpcbind({ settings, isBackground, log });
+  } catch (error) {
+    log.error(reasonOf(error));
+    if (!isSeenAtOnce) complain(`${programName}: ${reasonOf(error)}`);
+    return 1;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Every setting of rpcbind, in one table; see settings.ts.
+ *
+ * Source: rpcbind(8) of rpcbind 1.2.6.
+ */
+
+import { addresses, boolean, choice, number } from "./kinds.ts";
+import { setting, type Table } from "./setting.ts";
+
+/** Settings of rpcbind. */
+export const RPCBIND = {
+  foreground: setting({
+    kind: boolean,
+    default: false,
+    help: "Stay in the foreground.",
+    option: { short: "f", long: "foreground", sets: true },
+  }),
+  debug: setting({
+    kind: boolean,
+    default: false,
+    help: "Stay in the foreground and log everything, to stderr.",
+    option: { short: "d", long: "debug", sets: true },
+  }),
+  endOnError: setting({
+    kind: boolean,
+    default: false,
+    help: "End at the first error of the program itself, instead of answering SYSTEM_ERR.",
+    option: { short: "a", long: "abort", sets: true },
+  }),
+  warmStart: setting({
+    kind: boolean,
+    default: false,
+    help: "Keep what is registered in /run/rpcbind, and begin with what was kept in this boot.",
+    option: { short: "w", long: "warm-start", sets: true },
+  }),
+  addresses: setting({
+    kind: addresses,
+    default: [],
+    help: "Addresses to listen on, besides those of loopback; without any, all.",
+    file: { section: "rpcbind", key: "addresses" },
+    option: { short: "h", long: "address", argument: "ADDRESS", isRepeatable: true },
+  }),
+  insecure: setting({
+    kind: boolean,
+    default: false,
+    help: "Let other hosts register and remove services, too.",
+    option: { short: "i", long: "insecure", sets: true },
+  }),
+  logCalls: setting({
+    kind: boolean,
+    default: false,
+    help: "Log each call: who called what, and whether it was refused.",
+    file: { section: "rpcbind", key: "log-calls" },
+    option: { short: "l", long: "log-calls", sets: true },
+  }),
+  remoteCalls: setting({
+    kind: boolean,
+    default: false,
+    help: "Known for its name: calls are never forwarded, and a warning says so.",
+    option: { short: "r", long: "remote-calls", sets: true },
+  }),
+  dropPrivileges: setting({
+    kind: boolean,
+    default: true,
+    help: "Known for its name: privileges are always given up.",
+    option: { short: "s", long: "drop-privileges", sets: true },
+  }),
+  standIn: setting({
+    kind: boolean,
+    default: false,
+    help: "End with success as soon as another rpcbind wants to take over.",
+    option: { long: "stand-in", sets: true },
+  }),
+  dump: setting<"local" | "all">({
+    kind: choice(["local", "all"]),
+    default: "local",
+    help: "Who may list what is registered: programs on this host, or everybody over TCP.",
+    file: { section: "rpcbind", key: "dump" },
+    option: { long: "dump", argument: "WHO" },
+  }),
+  verbose: setting({
+    kind: number(0, 9, "level"),
+    default: 1,
+    help: "Least important messages to log: 0 warnings, 1 notices, 2 information, 3 and up debug.",
+    file: { section: "rpcbind", key: "verbose" },
+  }),
+  logFormat: setting<"text" | "json">({
+    kind: choice(["text", "json"]),
+    default: "text",
+    help: "How messages look on standard error: plain text, or a JSON object on each line.",
+    file: { section: "rpcbind", key: "log-format" },
+  }),
+} satisfies Table;

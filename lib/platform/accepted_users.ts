@@ -1,0 +1,81 @@
+/**
+ * Who is at the other end of a UNIX socket that the runtime has accepted. It does not tell the descriptor
+ * of a connection, so that is found by elimination: of all sockets with the listener's name, the one
+ * that was not there at the last look. The kernel's cookie of a socket tells it from an earlier one with
+ * the same number.
+ *
+ * Source: unix(7) on SO_PEERCRED; socket(7) on SO_COOKIE and SO_ACCEPTCONN.
+ */
+
+import { openNumbers } from "./descriptors.ts";
+import { libc } from "./libc.ts";
+
+const AF_UNIX = 1;
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const SO_ACCEPTCONN = 30;
+const SO_COOKIE = 57;
+/** Where the name begins in struct sockaddr_un. */
+const NAME_AT = 2;
+const SOCKADDR_UN_BYTES = 110;
+/** Nobody has this id; what is said where the user cannot be told. */
+const UNKNOWN_USER = -1;
+
+/** The users behind the connections that one listener accepts. */
+export interface AcceptedUsers {
+  /** The user of the connection that was accepted just now; below 0 where that cannot be told. */
+  next(): number;
+}
+
+/** Looks at the connections accepted under a name: a path, or `\0name` in the abstract name space. */
+export function acceptedUsers(name: string): AcceptedUsers {
+  let known: ReadonlySet<bigint> = new Set();
+  return {
+    next() {
+      const present = connectionsAt(name);
+      const fresh = [...present].filter(([cookie]) => !known.has(cookie));
+      known = new Set(present.keys());
+      return fresh.length === 1 ? userOf(fresh[0]![1]) : UNKNOWN_USER;
+    },
+  };
+}
+
+/** Descriptors of connected sockets with a name of their own, by cookie. */
+function connectionsAt(name: string): Map<bigint, number> {
+  const found = new Map<bigint, number>();
+  for (const fd of openNumbers()) {
+    if (nameOf(fd) !== name || option(fd, SO_ACCEPTCONN, new Int32Array(1))?.[0] !== 0) continue;
+    const cookie = option(fd, SO_COOKIE, new BigUint64Array(1))?.[0];
+    if (cookie !== undefined) found.set(cookie, fd);
+  }
+  return found;
+}
+
+/** The name of a UNIX socket; nothing if it is another file. */
+function nameOf(fd: number): string | undefined {
+  const address = new Uint8Array(SOCKADDR_UN_BYTES);
+  const length = new Uint32Array([address.length]);
+  if (libc().getsockname(fd, address, length) < 0 || address[0] !== AF_UNIX) return undefined;
+  const bytes = address.subarray(NAME_AT, Math.min(length[0]!, address.length));
+  // A path ends in a NUL character, an abstract name begins with one.
+  const end = bytes.indexOf(0, 1);
+  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+function userOf(fd: number): number {
+  const ucred = option(fd, SO_PEERCRED, new Uint32Array(3)); // pid, uid, gid
+  return ucred?.[1] ?? UNKNOWN_USER;
+}
+
+/** The value of a socket option; nothing if it has none. */
+function option<
+  T extends Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>,
+>(
+  fd: number,
+  name: number,
+  value: T,
+): T | undefined {
+  const bytes = new Uint8Array(value.buffer);
+  const length = new Uint32Array([bytes.length]);
+  return libc().getsockopt(fd, SOL_SOCKET, name, bytes, length) < 0 ? undefined : value;
+}

@@ -1,0 +1,39 @@
+/**
+ * Who may call which procedure of program 100000, from the row's `from` and where the call came from.
+ *
+ * - `any`: everybody.
+ * - `local` (SET, UNSET): programs of this host, or everybody with `-i`.
+ * - `dump`: programs of this host; others over TCP only, and only if the administrator says so. A small
+ *   datagram with somebody else's address would otherwise send him a large one.
+ *
+ * A refused caller gets AUTH_ERROR, as rpcbind 1.2.6 does it.
+ *
+ * Source: rpcbind(8); US-CERT TA14-017A (amplification by UDP services).
+ */
+
+import { isLoopback } from "../rpc/address.ts";
+import type { Procedure } from "../rpc/program.ts";
+import type { Caller } from "../rpc/transport.ts";
+
+/** What the administrator decides about access. */
+export interface RpcbindAccess {
+  readonly insecure: boolean;
+  readonly dump: "local" | "all";
+}
+
+/** Whether a call comes from this host. */
+export function isFromHere({ uid, address }: Caller): boolean {
+  return uid !== undefined || isLoopback(address);
+}
+
+/** Why a caller may not call a procedure, as the end of a log line; nothing if it may. */
+export function rpcbindAccessFault(
+  { from }: Procedure,
+  caller: Caller,
+  { insecure, dump }: RpcbindAccess,
+): string | undefined {
+  if (from === "any" || isFromHere(caller)) return undefined;
+  if (from === "local") return insecure ? undefined : "only programs of this host may register";
+  if (dump === "local") return "the list is for programs of this host (dump = local)";
+  return caller.netid.startsWith("tcp") ? undefined : "other hosts get the list over TCP only";
+}

@@ -1,0 +1,47 @@
+/**
+ * The directory whose owner rpcbind becomes. It is made where it is not there, as /run is empty after a
+ * reboot, and given to the user that packages of rpcbind have.
+ */
+
+import { ownerOf } from "../platform/privileges.ts";
+import { RPCBIND_DIRECTORY } from "./warm_start.ts";
+
+const PASSWD = "/etc/passwd";
+/** The users of Debian, and of Fedora and openSUSE. */
+const USERS = ["_rpc", "rpc"];
+/** Where there is none: nobody, by number, as a small system may have no list of users. */
+const NOBODY = { uid: 65534, gid: 65534 };
+const DIRECTORY_MODE = 0o755;
+
+/** Makes the directory, or takes it from root, if we are root. */
+export function prepareDirectory(path = RPCBIND_DIRECTORY): void {
+  if (Deno.uid() !== 0) return;
+  try {
+    Deno.mkdirSync(path, { mode: DIRECTORY_MODE });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+  if (ownerOf(path).uid !== 0) return;
+  const { uid, gid } = rpcUser(textOf(PASSWD));
+  Deno.chownSync(path, uid, gid);
+}
+
+/** The user to become, from the text of /etc/passwd. */
+export function rpcUser(passwd: string): { uid: number; gid: number } {
+  const rows = passwd.split("\n").map((line) => line.split(":"));
+  for (const name of USERS) {
+    const [, , uid, gid] = rows.find(([user]) => user === name) ?? [];
+    if (/^\d+$/.test(uid ?? "") && /^\d+$/.test(gid ?? "") && Number(uid) > 0) {
+      return { uid: Number(uid), gid: Number(gid) };
+    }
+  }
+  return NOBODY;
+}
+
+function textOf(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}

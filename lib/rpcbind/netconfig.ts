@@ -1,0 +1,36 @@
+/**
+ * The transports that rpcbind knows, by netid, as /etc/netconfig of libtirpc has them.
+ *
+ * Source: netconfig(5); RFC 5665 section 5.1.
+ */
+
+import { Semantics } from "../protocol/rpcbind.ts";
+
+/** Where callers on this host come, besides the network. */
+export const RPCBIND_SOCKET = "/run/rpcbind.sock";
+/** Netid of {@link RPCBIND_SOCKET}. */
+export const LOCAL_NETID = "local";
+
+/** A transport. */
+export interface Transport {
+  readonly netid: string;
+  readonly semantics: number;
+  readonly family: "inet" | "inet6" | "loopback";
+  /** `udp`, `tcp`, or `-` for one without protocol. */
+  readonly protocol: string;
+}
+
+const { CLTS, COTS_ORD } = Semantics;
+
+export const TRANSPORTS: readonly Transport[] = [
+  { netid: "udp", semantics: CLTS, family: "inet", protocol: "udp" },
+  { netid: "tcp", semantics: COTS_ORD, family: "inet", protocol: "tcp" },
+  { netid: "udp6", semantics: CLTS, family: "inet6", protocol: "udp" },
+  { netid: "tcp6", semantics: COTS_ORD, family: "inet6", protocol: "tcp" },
+  { netid: LOCAL_NETID, semantics: COTS_ORD, family: "loopback", protocol: "-" },
+];
+
+/** The transport of a netid; nothing if it is not known. */
+export function transportOf(netid: string): Transport | undefined {
+  return TRANSPORTS.find((transport) => transport.netid === netid);
+}

@@ -1,0 +1,120 @@
+/**
+ * The life of rpcbind, as a list: everything that needs root, the privilege drop, serving, and the stop.
+ *
+ * Source: rpcbind(8).
+ */
+
+import type { RpcbindSettings } from "../config/settings.ts";
+import type { AdjustableLog } from "../log.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { systemClock as clock } from "../platform/clock.ts";
+import { tellReady } from "../platform/daemonize.ts";
+import { KernelState } from "../platform/kernel_state.ts";
+import { revokePermissions } from "../platform/permissions.ts";
+import { dropPrivileges } from "../platform/privileges.ts";
+import { ServiceManager } from "../platform/sd_notify.ts";
+import { onSignals } from "../platform/signals.ts";
+import { quote } from "../quote.ts";
+import { dispatcher, type DispatchHooks } from "../rpc/dispatch.ts";
+import { rpcbindAccessFault } from "./access.ts";
+import { prepareDirectory } from "./directory.ts";
+import { Entries } from "./entries.ts";
+import { interfaceAddresses } from "./interfaces.ts";
+import { limited, type LogLimits } from "../log_limits.ts";
+import { ownEntries } from "./own_entries.ts";
+import { rpcbindServices } from "./service.ts";
+import { openRpcbindSockets, serveRpcbindCalls } from "./sockets.ts";
+import { Statistics } from "./statistics.ts";
+import { RPCBIND_DIRECTORY, WarmStart } from "./warm_start.ts";
+
+const MS_PER_SECOND = 1000;
+/** For others nothing: the files are the owner's. */
+const UMASK = 0o077;
+/** Lines about calls with `-l`: all but those of a flood. */
+const CALL_LINES: LogLimits = { lines: 1_000, total: 10_000, intervalMs: 60_000 };
+
+/** What rpcbind is started with. */
+export interface RpcbindParts {
+  readonly settings: RpcbindSettings;
+  /** Somebody waits for us to say that we are ready. */
+  readonly isBackground: boolean;
+  readonly log: AdjustableLog;
+}
+
+/**
+ * Serves until it is stopped by a signal; returns the exit status.
+ *
+ * @throws {Error} When it cannot be started.
+ */
+export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts): Promise<number> {
+  const stopping = new AbortController();
+  const manager = new ServiceManager(Deno.env.get("NOTIFY_SOCKET"));
+  const bootId = new KernelState().bootId();
+  prepareDirectory();
+  const sockets = openRpcbindSockets(settings.addresses, log);
+  Deno.chdir(RPCBIND_DIRECTORY);
+  Deno.umask(UMASK);
+  const { warnings } = dropPrivileges(RPCBIND_DIRECTORY, { keepsReservedPorts: false });
+  for (const warning of warnings) log.warning(warning);
+
+  const warmStart = settings.warmStart ? new WarmStart(RPCBIND_DIRECTORY, bootId, log) : undefined;
+  const entries = new Entries(ownEntries(sockets.netids), () => warmStart?.save(entries));
+  const restored = entries.restore(warmStart?.load() ?? []);
+  warmStart?.save(entries);
+  if (restored > 0) log.notice(`Knows ${restored} entries from before`);
+
+  const services = rpcbindServices({
+    entries,
+    statistics: new Statistics(),
+    interfaces: interfaceAddresses(clock),
+    time: () => Math.floor(clock.wallClock() / MS_PER_SECOND),
+  });
+  let status = 0;
+  let stop = () => {};
+  const stopped = new Promise<void>((resolve) => stop = resolve);
+  const failed = () => {
+    if (!settings.endOnError) return;
+    status = 1;
+    stop();
+  };
+  const respond = dispatcher(services, hooks(settings, log, failed));
+  const serving = serveRpcbindCalls(sockets, respond, log, stopping.signal);
+  onSignals({ stop }, stopping.signal);
+  const revoked = revokePermissions({ mayRunPrograms: false });
+  log.debug(() => `Gave up the permissions of the runtime: ${revoked.join(" ")}`);
+  const serves = `Serving program 100000 on ${[...sockets.netids, "local"].join(", ")}`;
+  manager.ready(serves);
+  log.notice(`Ready. ${serves}`);
+  if (isBackground) tellReady();
+
+  await stopped;
+  manager.stopping();
+  stopping.abort();
+  await serving;
+  log.notice("Stopped");
+  return status;
+}
+
+/** The access rule, and what is said of calls. */
+function hooks(settings: RpcbindSettings, log: AdjustableLog, failed: () => void): DispatchHooks {
+  const lines = limited(log, clock);
+  const callLines = limited(log, clock, CALL_LINES);
+  return {
+    access(procedure, name, caller) {
+      const from = caller.uid === undefined ? caller.address : `uid ${caller.uid}`;
+      const fault = rpcbindAccessFault(procedure, caller, settings);
+      if (fault !== undefined) {
+        lines("warning", `${name} refused`, () => `${name} from ${quote(from)} refused: ${fault}`);
+        return "deny";
+      }
+      if (settings.logCalls) callLines("notice", name, () => `${name} from ${quote(from)}`);
+      return "accept";
+    },
+    handlerFailed(name, { address }, error) {
+      lines("error", `${name} failed`, () => `${name} of ${quote(address)}: ${reasonOf(error)}`);
+      failed();
+    },
+    garbage: (name, { address }, error) =>
+      log.debug(() => `${name} of ${address}: ${error.message}`),
+  };
+}

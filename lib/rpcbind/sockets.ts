@@ -1,0 +1,139 @@
+/**
+ * The sockets that rpcbind serves: port 111 over UDP and TCP in both families, and the UNIX socket by
+ * its path and by its name in the abstract name space, which newer kernels try first.
+ *
+ * Source: RFC 1833 section 2.2; Linux 6.4 for the abstract name.
+ */
+
+import type { Log } from "../log.ts";
+import { AddressSockets, localAddresses } from "../net/local_addresses.ts";
+import { openServer } from "../net/server_sockets.ts";
+import { serveStreams } from "../net/stream_server.ts";
+import type { StreamListener } from "../net/tcp.ts";
+import { serveDatagrams } from "../net/udp.ts";
+import { openUdpSocket } from "../net/udp_socket.ts";
+import { ABSTRACT, listenUnix } from "../net/unix_listener.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { systemClock as clock } from "../platform/clock.ts";
+import { withDatagramCalls } from "../platform/datagram_calls.ts";
+import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
+import { PMAP_PORT } from "../protocol/portmap.ts";
+import { netidFor } from "../protocol/universal_address.ts";
+import { quote } from "../quote.ts";
+import type { Caller, DatagramSocket, Netid, Respond } from "../rpc/transport.ts";
+import { RPCBIND_SOCKET } from "./netconfig.ts";
+
+/** Always listened on: services of this host register there. */
+const LOOPBACK = ["127.0.0.1", "::1"];
+/** Receive buffer of a UDP socket, in bytes: 5,000 small datagrams. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** How long the kernel tries to hand data to a peer that has gone or does not read, in ms. */
+const SEND_TIME_LIMIT_MS = 10_000;
+/** Everybody may connect: what he may do is decided for each call. */
+const SOCKET_MODE = 0o666;
+
+/** Open sockets. */
+export interface RpcbindSockets {
+  readonly datagrams: readonly DatagramSocket[];
+  readonly listeners: readonly StreamListener[];
+  readonly addressSockets: AddressSockets | undefined;
+  /** Netids that are served. */
+  readonly netids: ReadonlySet<Netid>;
+  close(): void;
+}
+
+/**
+ * Opens all sockets. Those of the network first: where somebody else has the port, nothing of his is
+ * touched.
+ *
+ * @throws {TransportError} When one cannot be had, for example because another rpcbind runs.
+ */
+export function openRpcbindSockets(addresses: readonly string[], log: Log): RpcbindSockets {
+  const isLimited = addresses.length > 0;
+  const server = openServer({
+    port: PMAP_PORT,
+    udp: true,
+    tcp: true,
+    startTimer: clock.startTimer,
+    withDatagramCalls,
+    ...(isLimited
+      ? { addresses: [...new Set([...LOOPBACK, ...addresses])] }
+      : { sharesUdpPort: true }),
+  });
+  setReceiveBuffer(PMAP_PORT, RECEIVE_BUFFER_BYTES);
+  setSendTimeLimit(PMAP_PORT, SEND_TIME_LIMIT_MS);
+  const unix = openUnixListeners(log);
+  const addressSockets = isLimited ? undefined : addressSocketsOf(server.datagrams, log);
+  return {
+    datagrams: server.datagrams,
+    listeners: [...server.listeners, ...unix],
+    addressSockets,
+    netids: new Set(server.bound.map(({ netid }) => netid)),
+    close() {
+      addressSockets?.close();
+      for (const listener of unix) listener.close();
+      server.close();
+    },
+  };
+}
+
+function addressSocketsOf(wildcards: readonly DatagramSocket[], log: Log): AddressSockets {
+  return new AddressSockets({
+    wildcards,
+    open(at) {
+      const first = () => wildcards.forEach((socket) => socket.poll());
+      const socket = openUdpSocket({ ...at, reuseAddress: true, first }, clock.startTimer);
+      setReceiveBuffer(at.port, RECEIVE_BUFFER_BYTES);
+      return socket;
+    },
+    localAddresses,
+    clock,
+    log,
+  });
+}
+
+/** The path in place of what an rpcbind that ended has left there, and the abstract name. */
+function openUnixListeners(log: Log): StreamListener[] {
+  removeIfThere(RPCBIND_SOCKET);
+  const byPath = listenUnix(RPCBIND_SOCKET);
+  Deno.chmodSync(RPCBIND_SOCKET, SOCKET_MODE);
+  try {
+    return [byPath, listenUnix(ABSTRACT + RPCBIND_SOCKET)];
+  } catch (error) {
+    log.warning(`Programs that look for @${RPCBIND_SOCKET} do not find it: ${reasonOf(error)}`);
+    return [byPath];
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Answers the calls at all sockets until the signal is aborted. */
+export async function serveRpcbindCalls(
+  { datagrams, listeners, addressSockets, close }: RpcbindSockets,
+  respond: Respond,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.addEventListener("abort", close);
+  const hooks = {
+    respondFailed: ({ address }: Caller, error: unknown) =>
+      log.error(`Cannot answer a call from ${quote(address)}: ${reasonOf(error)}`),
+    replyFailed: ({ address }: Caller, error: unknown) =>
+      log.debug(() => `Cannot reply to ${address}: ${reasonOf(error)}`),
+    dropped: ({ address }: Caller) =>
+      log.debug(() => `Dropped a call from ${address}: too many are under way`),
+  };
+  const netidOf = (transport: "udp" | "tcp") => (address: string) => netidFor(transport, address);
+  const serve = (socket: DatagramSocket) => serveDatagrams(socket, netidOf("udp"), respond, hooks);
+  const streams = { netidOf: netidOf("tcp"), clock, log, limitReached() {}, signal };
+  await Promise.all([
+    ...listeners.map((listener) => serveStreams(listener, respond, streams)),
+    ...(addressSockets === undefined ? datagrams.map(serve) : [addressSockets.serve(serve)]),
+  ]);
+}

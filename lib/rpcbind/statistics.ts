@@ -1,0 +1,73 @@
+/**
+ * Counts of what was asked, for GETSTAT.
+ *
+ * Source: RFC 1833 section 2.2.1 (RPCBPROC_GETSTAT).
+ */
+
+import { type RpcbStat, RPCBSTAT_HIGHPROC, RPCBVERS_STAT } from "../protocol/rpcbind.ts";
+
+/** Look-ups of different services counted for each version; anybody can ask for any of 2^64. */
+const LOOK_UPS_MAX = 256;
+/** The counters have 31 bits, and stay at the most that these hold. */
+const COUNT_MAX = 0x7fffffff;
+/** The version counted first. */
+const VERSION_FIRST = 2;
+
+type Version = 2 | 3 | 4;
+type LookUp = RpcbStat["addrinfo"][number];
+
+class VersionCounts {
+  readonly info = new Array<number>(RPCBSTAT_HIGHPROC).fill(0);
+  setinfo = 0;
+  unsetinfo = 0;
+  readonly lookUps = new Map<string, LookUp>();
+}
+
+export class Statistics {
+  readonly #versions = Array.from({ length: RPCBVERS_STAT }, () => new VersionCounts());
+
+  called(version: number, procedure: number): void {
+    const { info } = this.#of(version as Version);
+    if (procedure in info) info[procedure] = plusOne(info[procedure]!);
+  }
+
+  set(version: Version, succeeded: boolean): void {
+    const counts = this.#of(version);
+    if (succeeded) counts.setinfo = plusOne(counts.setinfo);
+  }
+
+  unset(version: Version, succeeded: boolean): void {
+    const counts = this.#of(version);
+    if (succeeded) counts.unsetinfo = plusOne(counts.unsetinfo);
+  }
+
+  lookedUp(version: Version, prog: number, vers: number, netid: string, isFound: boolean): void {
+    const { lookUps } = this.#of(version);
+    const key = `${prog} ${vers} ${netid}`;
+    const known = lookUps.get(key);
+    if (known === undefined && lookUps.size >= LOOK_UPS_MAX) return;
+    const count = known ?? { prog, vers, success: 0, failure: 0, netid };
+    if (isFound) count.success = plusOne(count.success);
+    else count.failure = plusOne(count.failure);
+    if (known === undefined) lookUps.set(key, count);
+  }
+
+  /** The counts as they go over the wire. */
+  all(): RpcbStat[] {
+    return this.#versions.map(({ info, setinfo, unsetinfo, lookUps }) => ({
+      info,
+      setinfo,
+      unsetinfo,
+      addrinfo: [...lookUps.values()].reverse(),
+      rmtinfo: [], // calls are not forwarded
+    }));
+  }
+
+  #of(version: Version): VersionCounts {
+    return this.#versions[version - VERSION_FIRST]!;
+  }
+}
+
+function plusOne(count: number): number {
+  return Math.min(count + 1, COUNT_MAX);
+}

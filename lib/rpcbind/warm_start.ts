@@ -1,0 +1,118 @@
+/**
+ * What is registered, kept in files below /run/rpcbind, so that an rpcbind that is started again knows it:
+ * ours, or Debian's with `-w`, whose files these are. They are written at each change, before it is
+ * acknowledged. After a reboot no service is where it was, and the files do not count.
+ *
+ * - `rpcbind.xdr`: all entries, as an XDR `rpcblist`.
+ * - `portmap.xdr`: what version 2 sees, as an XDR `pmaplist`.
+ * - `boot_id`: the kernel's identifier of the boot; without it, the files are taken to be of this one, as
+ *   /run is empty after a reboot nearly everywhere.
+ *
+ * Source: RFC 1833 sections 2.1 and 3.1; rpcbind 1.2.6 for the names.
+ */
+
+import { join } from "@std/path/join";
+import type { Log } from "../log.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { pmaplist } from "../protocol/portmap.ts";
+import { rpcblist } from "../protocol/rpcbind.ts";
+import { quote } from "../quote.ts";
+import { fromBytes, toBytes } from "../xdr/types.ts";
+import { type Entries, type Entry, isOwn } from "./entries.ts";
+
+/** The directory, whose owner rpcbind becomes. */
+export const RPCBIND_DIRECTORY = "/run/rpcbind";
+
+const ENTRIES_FILE = "rpcbind.xdr";
+const MAPPINGS_FILE = "portmap.xdr";
+const BOOT_FILE = "boot_id";
+/** What names a file that is being written. */
+const ASIDE = ".new";
+/** For its owner alone, as Debian's are. */
+const FILE_MODE = 0o600;
+/** Longest file that is read, in bytes: more than 8,192 entries of the usual length. */
+const FILE_MAX_BYTES = 4 * 1024 * 1024;
+
+export class WarmStart {
+  readonly #directory: string;
+  readonly #bootId: string | undefined;
+  readonly #log: Log;
+  #fault: string | undefined;
+
+  constructor(directory: string, bootId: string | undefined, log: Log) {
+    this.#directory = directory;
+    this.#bootId = bootId;
+    this.#log = log;
+  }
+
+  /** What was kept in this boot, but for rpcbind's own entries; none where it cannot be read. */
+  load(): Entry[] {
+    try {
+      const bytes = this.#read(ENTRIES_FILE);
+      if (bytes === undefined) return [];
+      const bootId = this.#read(BOOT_FILE);
+      if (bootId !== undefined && this.#bootId !== undefined) {
+        if (new TextDecoder().decode(bootId).trim() !== this.#bootId) {
+          this.#log.notice(`Not using ${this.#shown(ENTRIES_FILE)}: it is of an earlier boot`);
+          return [];
+        }
+      }
+      return fromBytes(rpcblist, bytes).filter((entry) => !isOwn(entry));
+    } catch (error) {
+      const reason = reasonOf(error);
+      this.#log.warning(
+        `Beginning without what was kept in ${this.#shown(ENTRIES_FILE)}: ${reason}`,
+      );
+      return [];
+    }
+  }
+
+  /** Writes the files. Where that fails it is said once, until it works again. */
+  save(entries: Entries): void {
+    try {
+      if (this.#bootId !== undefined) {
+        this.#write(BOOT_FILE, new TextEncoder().encode(this.#bootId));
+      }
+      this.#write(ENTRIES_FILE, toBytes(rpcblist, entries.all));
+      this.#write(MAPPINGS_FILE, toBytes(pmaplist, entries.mappings()));
+      this.#fault = undefined;
+    } catch (error) {
+      const fault =
+        `Cannot keep what is registered in ${quote(this.#directory)}: ${reasonOf(error)}; ` +
+        "an rpcbind that is started again will not know it";
+      if (fault !== this.#fault) this.#log.warning(fault);
+      this.#fault = fault;
+    }
+  }
+
+  #read(name: string): Uint8Array | undefined {
+    const path = join(this.#directory, name);
+    try {
+      const { isFile, size } = Deno.lstatSync(path);
+      if (!isFile) throw new Error("it is not a regular file");
+      if (size > FILE_MAX_BYTES) throw new Error(`it is longer than ${FILE_MAX_BYTES} bytes`);
+      return Deno.readFileSync(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  /** Replaces a file in one step; what was left aside by a process that was killed goes. */
+  #write(name: string, bytes: Uint8Array): void {
+    const path = join(this.#directory, name);
+    const aside = path + ASIDE;
+    try {
+      Deno.removeSync(aside);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    using file = Deno.openSync(aside, { write: true, createNew: true, mode: FILE_MODE });
+    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+    Deno.renameSync(aside, path);
+  }
+
+  #shown(name: string): string {
+    return quote(join(this.#directory, name));
+  }
+}
