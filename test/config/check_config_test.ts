@@ -60,6 +60,9 @@ tcp = yes                                # default
 port = 0                                 # default
 udp-port = 0                             # default
 
+[rpcbind]
+mode = no                                # default
+
 # warning: /etc/nfs.conf:6: udp: neither yes nor no: perhaps
 # note: /etc/nfs.conf:1: nfs.statd.no_such: no such setting
 # note: /etc/nfs.conf:5: no-such: no such setting in [statd]
