@@ -143,10 +143,7 @@ function recordsOf(
     return skip(reasonOf(error));
   }
   if (text === undefined) return skip("it is gone");
-  if (isBlank(text)) {
-    log.info(`Skipping ${quote(path)}: it is empty, as after a power cut in the middle of SM_MON`);
-    return [];
-  }
+  if (isBlank(text)) return skip("it is empty, as a power cut in the middle of SM_MON leaves it");
   if (text.length > FILE_MAX_BYTES) {
     onUnread();
     return skip(`it is longer than ${FILE_MAX_BYTES} bytes`);

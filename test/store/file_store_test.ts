@@ -57,12 +57,12 @@ Deno.test("load() passes over what is no record, one line of the log each", pure
   const { loaded, log } = open(disk);
   assertEquals(loaded, [record("good"), record("half"), record("open")]);
   assertEquals(log.lines.toSorted(), [
-    'info: Skipping "/nsm/sm/legacy": it is empty, as after a power cut in the middle of SM_MON',
     'warning: Skipping "/nsm/sm/binary": no line in it is a record',
     'warning: Skipping "/nsm/sm/fi\\x0afo": it is a special file',
     'warning: Skipping "/nsm/sm/folder": it is a directory',
     `warning: Skipping "/nsm/sm/huge": it is longer than ${FILE_MAX_BYTES} bytes`,
 
+    'warning: Skipping "/nsm/sm/legacy": it is empty, as a power cut in the middle of SM_MON leaves it',
     'warning: Skipping "/nsm/sm/link": it is a symbolic link',
     'warning: Skipping "/nsm/sm/secret": Permission denied (os error 13)',
     'warning: Skipping 2 lines of "/nsm/sm/half": not a record',
