@@ -10,6 +10,7 @@
 import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { type NotifyRecord, reasonOf, type Resolver } from "../nsm/ports.ts";
+import type { Clock } from "../time/clock.ts";
 import { asOwner } from "../platform/as_owner.ts";
 import { systemClock } from "../platform/clock.ts";
 import { KernelState, type KernelWrite } from "../platform/kernel_state.ts";
@@ -46,6 +47,9 @@ export interface PreparationParts extends NotifyRunParts {
   readonly resolver: Resolver;
   /** Does something as the owner of a directory. */
   readonly asOwner: typeof asOwner;
+  readonly clock: Clock;
+  /** @throws {Error} When this user has no business here. */
+  readonly requireRights: (layout: Layout) => void;
   /** Makes what is missing of both lists. */
   readonly makeMissingLists: typeof makeMissingLists;
 }
@@ -57,6 +61,8 @@ function thisMachine(): PreparationParts {
     lockOfLife: (life) => lockOfLife(RUN_DIRECTORY, life),
     resolver: ownNames({ addressesOfName, nameOfAddress }, systemClock),
     asOwner,
+    clock: systemClock,
+    requireRights,
     makeMissingLists,
   };
 }
@@ -67,12 +73,12 @@ export async function prepareToNotify(
   log: Log,
   parts: PreparationParts = thisMachine(),
 ): Promise<ReadyToNotify | number> {
-  const { kernel, resolver } = parts;
+  const { kernel, resolver, clock } = parts;
   const { stateDirectoryPath } = settings;
   const layout = layoutOf(stateDirectoryPath);
   const made = parts.makeMissingLists(layout);
   if (made.length > 0) log.notice(`Made ${made.map(quote).join(" and ")}, which were missing`);
-  requireRights(layout);
+  parts.requireRights(layout);
   const life = lifeOf(settings, kernel.bootId());
   const lock = stateDirectoryPath === DEFAULT_STATE_DIRECTORY ? parts.lockOfLife(life) : undefined;
   const run = new NotifyRun(stateDirectoryPath, life, log, parts);
@@ -82,12 +88,12 @@ export async function prepareToNotify(
     const records = parts.asOwner(layout.monitorList, () => recordsOf(stateDirectoryPath, log));
     requireOnly(settings, records, log);
   }
-  const sources = await planSources(settings.outgoingAddr, resolver, log, systemClock);
+  const sources = await planSources(settings.outgoingAddr, resolver, log, clock);
 
   const end = run.end();
   const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;
   const store = openNotifyStore(stateDirectoryPath, { ...parts, log });
-  const preparedAt = systemClock.wallClock();
+  const preparedAt = clock.wallClock();
   const records = parts.asOwner(layout.monitorList, () => {
     store.retire();
     return store.load();

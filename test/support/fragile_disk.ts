@@ -15,6 +15,7 @@ import type {
 /** What is done to the disk, in words. */
 export type Operation =
   | "list"
+  | "facts"
   | "read"
   | "create"
   | "reuse"
@@ -105,6 +106,16 @@ export class FragileDisk implements FileSystem {
     return Object.fromEntries([...this.#names].map(([path, { text }]) => [path, text]));
   }
 
+  /** Path and text of each file. */
+  *texts(): Iterable<[path: string, text: string]> {
+    for (const [path, { text }] of this.#names) yield [path, text];
+  }
+
+  /** What one file holds. */
+  textOf(path: string): string | undefined {
+    return this.#names.get(path)?.text;
+  }
+
   /** The permissions of a file. */
   modeOf(path: string): number | undefined {
     return this.#names.get(path)?.mode;
@@ -128,6 +139,20 @@ export class FragileDisk implements FileSystem {
     }
   }
 
+  /** The disk after a power cut now; `survives` decides of one thing after the other. */
+  afterPowerCut(survives: () => boolean): FragileDisk {
+    const names = new Map(this.#lastingNames);
+    for (const { apply } of this.#pending) if (survives()) apply(names);
+    const files = [...names].map(([path, inode]) => {
+      const survivors = this.namesWithFiles ? SECTOR_SURVIVORS : SURVIVORS;
+      const survivor = survivors.find(survives) ?? survivors.at(-1)!;
+      return [path, inode.text === inode.syncedText ? inode.text : remainsOf(inode, survivor)];
+    });
+    const disk = new FragileDisk([...this.#directories.keys()], Object.fromEntries(files));
+    disk.namesWithFiles = this.namesWithFiles;
+    return disk;
+  }
+
   list(directory: string): Iterable<DirectoryEntry> {
     this.#may("list", directory);
     const others = this.#directories.get(directory);
@@ -141,6 +166,7 @@ export class FragileDisk implements FileSystem {
   }
 
   facts(path: string): FileFacts | undefined {
+    this.#may("facts", path);
     const inode = this.#names.get(path);
     if (inode !== undefined) {
       return { isFile: true, size: inode.text.length, modifiedAt: inode.modifiedAt };

@@ -1,0 +1,187 @@
+/**
+ * Who has to be told of which state, and who was: invariant 2. A registration is known without regard to
+ * letter case here, as the monitor knows it.
+ */
+
+import { nameKey } from "../../lib/nsm/host_name.ts";
+import type { MonitorRecord } from "../../lib/nsm/ports.ts";
+import { concerns, isSourceOf } from "./names.ts";
+import { Violation } from "./violation.ts";
+
+/** An SM_NOTIFY that arrived, or a declaration by an administrator. */
+interface Announced {
+  readonly ordinal: number;
+  readonly monName: string;
+  readonly source: string;
+  readonly state: number | "declared";
+}
+
+interface Registered {
+  readonly monName: string;
+  /** Ordinal of the last announcement before it. */
+  readonly since: number;
+  /** States that have to be told, with their ordinals. */
+  readonly owed: Map<number, number>;
+  /** The largest state that was announced to be passed on. */
+  newest: number;
+  /** Cookie and state that the lock manager has answered last. */
+  lastDone: string | undefined;
+  /** Ordinal of the newest announcement that was passed on. */
+  passedOn: number;
+  /** The largest state of a notice that was. */
+  largest: number;
+}
+
+/** One callback on its way. */
+export interface Sent {
+  readonly key: string;
+  readonly state: number;
+  readonly cookie: string;
+  readonly ordinal: number;
+  readonly registered: Registered | undefined;
+}
+
+/** Identity of a registration on the list in memory. */
+export function listKey({ monName, myName, myVers }: MonitorRecord): string {
+  return `${nameKey(monName)} ${nameKey(myName)} ${myVers}`;
+}
+
+export class CallbackLedger {
+  #ordinal = 0;
+  readonly #announced: Announced[] = [];
+  readonly #registered = new Map<string, Registered>();
+  /** By cookie, the ordinals of arrival of SM_MON calls and of removals that were acknowledged. */
+  readonly #arrivals = new Map<string, number>();
+  readonly #removals = new Map<string, number>();
+
+  constructor(readonly isEnforced: () => boolean) {}
+
+  /** SM_MON has arrived. */
+  monArrived(record: MonitorRecord): number {
+    const ordinal = ++this.#ordinal;
+    this.#arrivals.set(`${listKey(record)} ${record.priv}`, ordinal);
+    return ordinal;
+  }
+
+  /** SM_MON was acknowledged; a registration with another cookie or spelling begins anew. */
+  monAcknowledged(record: MonitorRecord, arrived: number, isRepeated: boolean): void {
+    const key = listKey(record);
+    if ((this.#removals.get(key) ?? 0) > arrived) return;
+    const known = this.#registered.get(key);
+    if (known !== undefined) {
+      if (!isRepeated) {
+        for (const [state, ordinal] of known.owed) if (ordinal < arrived) known.owed.delete(state);
+      }
+      return;
+    }
+    this.#registered.set(key, {
+      monName: record.monName,
+      since: arrived,
+      owed: new Map(),
+      newest: 0,
+      lastDone: undefined,
+      passedOn: 0,
+      largest: 0,
+    });
+  }
+
+  /** A removal has arrived: nothing is owed any more. */
+  removalArrived(key: string): number {
+    this.#registered.delete(key);
+    return ++this.#ordinal;
+  }
+
+  removalAcknowledged(key: string, arrived: number): void {
+    this.#removals.set(key, Math.max(arrived, this.#removals.get(key) ?? 0));
+  }
+
+  /** Keys of what is registered. */
+  get keys(): string[] {
+    return [...this.#registered.keys()];
+  }
+
+  /** SM_NOTIFY has arrived. */
+  noticeArrived(monName: string, source: string, state: number): Announced {
+    const announced = { ordinal: ++this.#ordinal, monName, source, state };
+    this.#announced.push(announced);
+    return announced;
+  }
+
+  /** SM_NOTIFY was answered: whoever is concerned by it has to be told. */
+  noticeAnswered({ ordinal, monName, source, state }: Announced): void {
+    if (typeof state !== "number") return;
+    for (const known of this.#registered.values()) {
+      if (known.since > ordinal || state <= known.newest) continue;
+      if (!concerns(known.monName, monName, source)) continue;
+      if (this.isEnforced() && !isSourceOf(known.monName, source)) continue;
+      known.newest = state;
+      known.owed.set(state, ordinal);
+    }
+  }
+
+  /** A peer was declared rebooted. */
+  declared(monName: string): void {
+    this.#announced.push({ ordinal: ++this.#ordinal, monName, source: "", state: "declared" });
+  }
+
+  /** A callback leaves. */
+  sent(monName: string, version: number, cookie: string, state: number): Sent {
+    const arrivals = [...this.#arrivals].filter(([text]) =>
+      text.startsWith(`${nameKey(monName)} `) && text.endsWith(` ${version} ${cookie}`)
+    );
+    const what = `${monName} version ${version}, state ${state}, cookie ${cookie.slice(0, 8)}`;
+    const [text, arrived] = arrivals.at(-1) ?? [];
+    if (text === undefined) throw new Violation("announced", `${what} was never registered`);
+    const key = text.slice(0, text.lastIndexOf(" "));
+    if ((this.#removals.get(key) ?? 0) > arrived!) throw new Violation("unmonitored", what);
+    const backing = this.#announced.findLast((one) =>
+      one.state === state && concerns(monName, one.monName, one.source) ||
+      one.state === "declared" && state % 2 === 0 && state > 0 &&
+        nameKey(one.monName) === nameKey(monName)
+    );
+    if (backing === undefined) throw new Violation("announced", what);
+    const registered = this.#registered.get(key);
+    if (registered !== undefined) {
+      const isOlder = this.isEnforced() && backing.state === state && state < registered.largest;
+      if (isOlder || backing.ordinal < registered.passedOn) throw new Violation("older", what);
+      if (registered.lastDone !== `${cookie} ${state}`) registered.lastDone = undefined;
+    }
+    return { key, state, cookie, ordinal: backing.ordinal, registered };
+  }
+
+  /** The lock manager's answer has come. */
+  done({ key, state, cookie, ordinal, registered }: Sent): void {
+    if (registered === undefined || this.#registered.get(key) !== registered) return;
+    const done = `${cookie} ${state}`;
+    if (registered.lastDone === done) throw new Violation("once", `${key}: state ${state}`);
+    registered.lastDone = done;
+    registered.passedOn = Math.max(registered.passedOn, ordinal);
+    if (state % 2 === 1) registered.largest = Math.max(registered.largest, state);
+    for (const [owed, of] of registered.owed) {
+      if (of <= ordinal || owed === state) registered.owed.delete(owed);
+    }
+  }
+
+  /** A process was killed: what was told may be told again. */
+  crashed(): void {
+    for (const registered of this.#registered.values()) registered.lastDone = undefined;
+  }
+
+  /** What was learned is lost, since the disk did not take it. */
+  forgotten(): void {
+    this.crashed();
+    for (const registered of this.#registered.values()) registered.owed.clear();
+  }
+
+  /** This host was restarted: nobody is monitored. */
+  rebooted(): void {
+    this.#registered.clear();
+  }
+
+  /** Nothing is owed any more. */
+  checkOwed(): void {
+    for (const [key, { owed }] of this.#registered) {
+      for (const state of owed.keys()) throw new Violation("passedOn", `${key}: state ${state}`);
+    }
+  }
+}

@@ -1,0 +1,246 @@
+/** What happens in a simulated world: generated from a seed, shortened, and told to people. */
+
+import { seededRandom } from "../support/seeded_random.ts";
+import type { Operation } from "../support/fragile_disk.ts";
+import { HOSTS, type NameServiceMode, namesOf } from "./names.ts";
+
+/** What a world is like from beginning to end. */
+export interface Settings {
+  readonly sourceCheck: "off" | "warn" | "enforce";
+  /** How long the HA callout takes, in ms; undefined without one. */
+  readonly calloutMs: number | undefined;
+  /** Whether sm-notify is given a name by `-v`. */
+  readonly hasOwnName: boolean;
+  /** Whether the sync of a file makes its name last, as on ext4. */
+  readonly syncsNames: boolean;
+  /** Share of datagrams that get lost, and that arrive twice. */
+  readonly loss: number;
+  readonly duplicates: number;
+}
+
+/** Who a lock manager is. */
+export const REQUESTERS = [
+  { myName: "us", myVers: 4 },
+  { myName: "us", myVers: 3 },
+  { myName: "US", myVers: 4 },
+] as const;
+
+export type Incident =
+  | { readonly kind: "mon"; readonly peer: string; readonly by: number; readonly cookie: number }
+  | { readonly kind: "unmon"; readonly peer: string; readonly by: number }
+  | { readonly kind: "unmonAll"; readonly by: number }
+  | { readonly kind: "simuCrash" }
+  | { readonly kind: "stat" }
+  /** A peer reboots, and says so under this name. */
+  | { readonly kind: "reboots"; readonly host: number; readonly as: string; readonly from: string }
+  /** A notice from before, as a network may keep one; `ago` in boots of the peer. */
+  | {
+    readonly kind: "notice";
+    readonly host: number;
+    readonly as: string;
+    readonly from: string;
+    readonly ago: number;
+  }
+  | { readonly kind: "forget"; readonly peer: string }
+  | { readonly kind: "declare"; readonly peer: string }
+  | { readonly kind: "register" }
+  | { readonly kind: "killStatd"; readonly changes: number }
+  | { readonly kind: "stopStatd" }
+  | { readonly kind: "user1" }
+  | { readonly kind: "killNotifier"; readonly changes: number }
+  | { readonly kind: "powerCut"; readonly changes: number }
+  | { readonly kind: "names"; readonly mode: NameServiceMode; readonly ms: number }
+  | { readonly kind: "rpcbind"; readonly ms: number }
+  | { readonly kind: "lockd"; readonly ms: number; readonly moves: boolean }
+  | {
+    readonly kind: "peer";
+    readonly host: number;
+    readonly ms: number;
+    readonly fault: "nsm" | "rpcbind" | "unreachable";
+  }
+  | {
+    readonly kind: "disk";
+    readonly ms: number;
+    readonly operation: Operation;
+    readonly reason: string;
+    readonly path: string;
+  };
+
+export type Kind = Incident["kind"];
+
+/** One of it: when, in ms, and how many turns of the microtask queue later the next one may happen. */
+export type Event = Incident & { readonly at: number; readonly turns?: number };
+
+export interface History {
+  readonly seed: number;
+  readonly settings: Settings;
+  readonly events: readonly Event[];
+}
+
+/** How often each kind happens, in parts of the sum. */
+const WEIGHTS: Readonly<Record<Kind, number>> = {
+  mon: 26,
+  unmon: 12,
+  unmonAll: 2,
+  simuCrash: 1,
+  stat: 2,
+  reboots: 14,
+  notice: 4,
+  forget: 2,
+  declare: 3,
+  register: 1,
+  killStatd: 3,
+  stopStatd: 3,
+  user1: 1,
+  killNotifier: 3,
+  powerCut: 3,
+  names: 5,
+  rpcbind: 2,
+  lockd: 3,
+  peer: 3,
+  disk: 3,
+};
+export const KINDS = Object.keys(WEIGHTS) as Kind[];
+
+const EVENTS_MAX = 40;
+/** Longest time of events, in ms. */
+const LENGTH_MAX_MS = 240_000;
+const OUTAGE_MAX_MS = 120_000;
+/** Changes of the disk until a kill strikes at most; one commit has about ten. */
+const CHANGES_MAX = 12;
+
+const DISK_FAULTS: readonly (readonly [Operation, string])[] = [
+  ["create", "No space left on device (os error 28)"],
+  ["write", "No space left on device (os error 28)"],
+  ["sync", "Input/output error (os error 5)"],
+  ["rename", "Read-only file system (os error 30)"],
+  ["remove", "Permission denied (os error 13)"],
+  ["syncDirectory", "Input/output error (os error 5)"],
+  ["append", "Input/output error (os error 5)"],
+  ["facts", "Stale file handle (os error 116)"],
+  ["read", "Permission denied (os error 13)"],
+];
+const DISK_PATHS = ["/sm/", "/sm.bak/", "/.peers", "/state", "/"];
+
+/** The history of a seed. */
+export function generate(seed: number): History {
+  const { random } = seededRandom(seed);
+  const one = <T>(choices: readonly T[]): T => choices[random(choices.length)]!;
+  const once = (times: number) => random(times) === 0;
+  const settings: Settings = {
+    sourceCheck: one(["off", "warn", "warn", "enforce"]),
+    calloutMs: once(3) ? one([1, 30, 500, 5_000]) : undefined,
+    hasOwnName: once(3),
+    syncsNames: once(2),
+    loss: once(2) ? 0 : 0.05,
+    duplicates: once(2) ? 0 : 0.05,
+  };
+  const focus = once(3) ? HOSTS.map((_, i) => i) : [random(HOSTS.length)];
+  const host = () => one(focus);
+  const peerName = () => {
+    const { name, addresses } = HOSTS[host()]!;
+    return once(3) ? one([...namesOf(HOSTS[host()]!), ...addresses]) : name;
+  };
+  const kinds = KINDS.flatMap((kind) => Array<Kind>(WEIGHTS[kind]).fill(kind));
+  const notice = () => {
+    const number = host();
+    const { addresses } = HOSTS[number]!;
+    const as = once(3) ? "stranger" : one([...namesOf(HOSTS[number]!), ...addresses]);
+    return { host: number, as, from: once(12) ? "10.9.9.9" : one(addresses) };
+  };
+  const changes = () => once(2) ? 0 : random(CHANGES_MAX);
+  const ms = () => 500 + random(once(3) ? OUTAGE_MAX_MS : 10_000);
+  const incident = (kind: Kind): Incident => {
+    switch (kind) {
+      case "mon":
+        return { kind, peer: peerName(), by: random(REQUESTERS.length), cookie: random(4) };
+      case "unmon":
+        return { kind, peer: peerName(), by: random(REQUESTERS.length) };
+      case "unmonAll":
+        return { kind, by: random(REQUESTERS.length) };
+      case "reboots":
+        return { kind, ...notice() };
+      case "notice":
+        return { kind, ...notice(), ago: random(3) };
+      case "forget":
+      case "declare":
+        return { kind, peer: peerName() };
+      case "killStatd":
+      case "killNotifier":
+      case "powerCut":
+        return { kind, changes: changes() };
+      case "names":
+        return { kind, mode: one(["slow", "failing", "silent"]), ms: ms() };
+      case "rpcbind":
+        return { kind, ms: ms() };
+      case "lockd":
+        return { kind, ms: ms(), moves: once(2) };
+      case "peer":
+        return { kind, host: host(), ms: ms(), fault: one(["nsm", "rpcbind", "unreachable"]) };
+      case "disk": {
+        const [operation, reason] = one(DISK_FAULTS);
+        return { kind, ms: ms(), operation, reason, path: one(DISK_PATHS) };
+      }
+      default:
+        return { kind };
+    }
+  };
+  const events: Event[] = [];
+  const length = 1 + random(EVENTS_MAX);
+  const pace = one([0, 20, 500, 5_000, LENGTH_MAX_MS / EVENTS_MAX]);
+  for (let at = 100; events.length < length;) {
+    const event = incident(one(kinds));
+    if (once(2)) at += Math.floor(random(2 * pace + 1));
+    const turns = once(2) ? random(16) : undefined;
+    events.push(turns === undefined ? { at, ...event } : { at, turns, ...event });
+  }
+  return { seed, settings, events };
+}
+
+/** A history in lines for people. */
+export function tell({ seed, settings, events }: History): string[] {
+  const set = Object.entries(settings).filter(([, value]) => value !== undefined && value !== false)
+    .map(([name, value]) => `${name} ${value}`).join(", ");
+  return [
+    `seed ${seed}: ${set}`,
+    ...events.map(({ at, turns, kind, ...rest }) => {
+      const details = Object.entries(rest).map(([name, value]) => `${name} ${value}`).join(" ");
+      const soon = turns === undefined ? "" : ` (the next one ${turns} microtasks later)`;
+      return `${(at / 1000).toFixed(3).padStart(9)} s  ${kind} ${details}${soon}`;
+    }),
+  ];
+}
+
+/** Longest number of tries to shorten a history. */
+const TRIES_MAX = 400;
+
+/** The shortest history found that `fails`, by leaving out events, and calming the network. */
+export async function shorten(
+  history: History,
+  fails: (history: History) => Promise<boolean>,
+): Promise<History> {
+  let best = history;
+  let tries = 0;
+  const isBetter = async (tried: History) => {
+    if (++tries > TRIES_MAX || !await fails(tried)) return false;
+    best = tried;
+    return true;
+  };
+  const calm = {
+    loss: 0,
+    duplicates: 0,
+    calloutMs: undefined,
+    hasOwnName: false,
+    syncsNames: false,
+  };
+  for (const [name, value] of Object.entries(calm)) {
+    await isBetter({ ...best, settings: { ...best.settings, [name]: value } });
+  }
+  for (let length = best.events.length >> 1; length >= 1; length >>= 1) {
+    for (let at = 0; at + length <= best.events.length;) {
+      const events = [...best.events.slice(0, at), ...best.events.slice(at + length)];
+      if (!await isBetter({ ...best, events })) at += length;
+    }
+  }
+  return best;
+}

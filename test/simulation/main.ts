@@ -1,0 +1,40 @@
+/**
+ * The long run of the simulation: `deno task simulate [EVENTS [SEED]]` plays histories from a seed on
+ * until each kind of event has happened so many times, a million unless said otherwise, and ends at the
+ * first that fails.
+ */
+
+import "../support/open_libc.ts";
+import { generate, type Kind, KINDS } from "./history.ts";
+import { explain, play } from "./run.ts";
+
+const EVENTS = 1_000_000;
+/** Histories between two lines of progress. */
+const REPORT_EVERY = 10_000;
+
+async function main([events = EVENTS, first = 0]: readonly number[]): Promise<number> {
+  const counts = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Record<Kind, number>;
+  let steps = 0;
+  for (let seed = first; Math.min(...Object.values(counts)) < events; seed++) {
+    const history = generate(seed);
+    const { violation, ...outcome } = await play(history);
+    if (violation !== undefined) {
+      print(await explain(history, violation));
+      return 1;
+    }
+    steps += outcome.steps;
+    for (const { kind } of history.events) counts[kind]++;
+    if ((seed - first + 1) % REPORT_EVERY === 0) {
+      print(`${seed - first + 1} histories, ${steps} steps: ${JSON.stringify(counts)}`);
+    }
+  }
+  print(`no violation, ${steps} steps: ${JSON.stringify(counts)}`);
+  return 0;
+}
+
+function print(line: string): void {
+  // deno-lint-ignore no-console -- it is what the program is for
+  console.log(line);
+}
+
+Deno.exit(await main(Deno.args.map(Number)));

@@ -1,0 +1,171 @@
+/**
+ * A simulated process: its clock and its files are those of the world until it is killed. What its
+ * promises still do behind that has no effect.
+ */
+
+import type { FileSystem, NewFile, Syncable } from "../../lib/store/file_system.ts";
+import type { LockableFile } from "../../lib/store/notify_run.ts";
+import type { Clock } from "../../lib/time/clock.ts";
+import { type FragileDisk, PowerCut } from "../support/fragile_disk.ts";
+import type { Agenda } from "./agenda.ts";
+
+/** Start of the simulated wall clock, milliseconds since 1970. */
+const EPOCH = Date.UTC(2026, 0, 1);
+
+export class Process {
+  isDead = false;
+  /** Whether it did not end by itself. */
+  wasKilled = false;
+  /** Changes of the disk after which the process is killed. */
+  changesLeft = Infinity;
+  /** Files and directories that it has open. */
+  open = 0;
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #timers = new Set<() => void>();
+  readonly clock: Clock;
+
+  constructor(
+    readonly name: string,
+    readonly agenda: Agenda,
+    /** Is told of its end. */
+    readonly onEnd: (ended: Process) => void,
+    /** Is told of an error that nothing has caught. */
+    readonly uncaught: (error: unknown) => void,
+  ) {
+    this.clock = {
+      now: () => agenda.now,
+      wallClock: () => EPOCH + agenda.now,
+      startTimer: (ms, action) => this.#startTimer(ms, action),
+    };
+  }
+
+  /** Timers that are set. */
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  /** Ends it: killed, or come to its end. */
+  end(): void {
+    if (this.isDead) return;
+    this.isDead = true;
+    for (const cancel of this.#timers) cancel();
+    this.onEnd(this);
+    this.#ended.resolve();
+  }
+
+  /** Settles when it has ended. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** A promise of something that comes from outside; a dead process never gets it. */
+  receive<T>(ms: number, make: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.agenda.after(ms, () => {
+        if (this.isDead) return;
+        try {
+          resolve(make());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  /** The files of a disk as this process sees them. */
+  files(disk: FragileDisk): FileSystem {
+    const guarded = <T>(action: () => T, changes = 0): T => {
+      if (this.isDead) throw new PowerCut();
+      this.changesLeft -= changes;
+      if (this.changesLeft < 0) {
+        this.end();
+        throw new PowerCut();
+      }
+      try {
+        return action();
+      } catch (error) {
+        if (error instanceof PowerCut) this.end();
+        throw error;
+      }
+    };
+    const opened = (file: Syncable): Syncable => {
+      this.open++;
+      let isOpen = true;
+      return {
+        sync: () => guarded(() => file.sync(), 1),
+        close: () => {
+          if (isOpen) this.open--;
+          isOpen = false;
+          file.close();
+        },
+      };
+    };
+    const newFile = (file: NewFile): NewFile => ({
+      ...opened(file),
+      startSync: () => file.startSync(),
+      syncWithName: () => guarded(() => file.syncWithName(), 1),
+      write: (text) => guarded(() => file.write(text), 1),
+    });
+    return {
+      list: (directory) => guarded(() => disk.list(directory)),
+      facts: (path) => guarded(() => disk.facts(path)),
+      read: (path, max) => guarded(() => disk.read(path, max)),
+      readOwn: (path, max) => guarded(() => disk.readOwn(path, max)),
+      create: (path, mode) => newFile(guarded(() => disk.create(path, mode), 1)),
+      reuse: (path, mode) => {
+        const file = guarded(() => disk.reuse(path, mode));
+        return file === undefined ? undefined : newFile(file);
+      },
+      append: (path, text, mode) => guarded(() => disk.append(path, text, mode), 1),
+      rename: (from, to) => guarded(() => disk.rename(from, to), 1),
+      remove: (path) => guarded(() => disk.remove(path), 1),
+      openDirectory: (path) => opened(guarded(() => disk.openDirectory(path))),
+      openFile: (path) => {
+        const file = guarded(() => disk.openFile(path));
+        return file === undefined ? undefined : opened(file);
+      },
+      syncsNames: () => disk.syncsNames(),
+    };
+  }
+
+  #startTimer(ms: number, action: () => void): () => void {
+    if (this.isDead) return () => {};
+    const calledOff = this.agenda.after(ms, () => {
+      this.#timers.delete(cancel);
+      try {
+        action();
+      } catch (error) {
+        this.uncaught(error);
+      }
+    });
+    const cancel = () => {
+      this.#timers.delete(cancel);
+      calledOff();
+    };
+    this.#timers.add(cancel);
+    return cancel;
+  }
+}
+
+/** Locks of files, which go with the process that holds them. */
+export class FileLocks {
+  readonly #holders = new Map<string, Process>();
+
+  /** Opens a file to lock it, on behalf of a process. */
+  openFor(process: Process): (path: string) => LockableFile {
+    return (path) => {
+      const close = () => {
+        if (this.#holders.get(path) === process) this.#holders.delete(path);
+      };
+      return {
+        tryLock: () => {
+          const holder = this.#holders.get(path);
+          if (holder !== undefined && holder !== process && !holder.isDead) return false;
+          this.#holders.set(path, process);
+          return true;
+        },
+        [Symbol.dispose]: close,
+      };
+    };
+  }
+}

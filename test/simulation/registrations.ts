@@ -1,0 +1,265 @@
+/**
+ * What the disk may hold, by what was asked for and acknowledged: invariant 1, and the half of 3 that is
+ * about records.
+ *
+ * A registration is what its last acknowledged change has made of it, in the order in which changes
+ * arrived; a change that has no reply yet, or has failed, may have been made or not. A record that was
+ * moved to the notify list stays there until its peer was told.
+ *
+ * After a power cut a record may be back whose SM_UNMON was acknowledged: its peer is told of a reboot
+ * that did happen.
+ */
+
+import type { MonitorRecord } from "../../lib/nsm/ports.ts";
+import { recordsIn } from "../../lib/store/record_file.ts";
+import { registrationKey } from "../../lib/store/record_format.ts";
+import { Violation } from "./violation.ts";
+
+/** One change that was asked for; undefined is a removal. */
+interface Change {
+  readonly priv: string | undefined;
+  status: "outstanding" | "acknowledged" | "failed";
+  /** Whether the list in memory was emptied since it arrived. */
+  isForgotten?: true;
+}
+
+interface Known {
+  changes: Change[];
+  /** Privs that a power cut may bring back. */
+  readonly mayComeBack: Set<string>;
+  /** State number when it was acknowledged last. */
+  state: number;
+}
+
+/** A record that was seen on the notify list. */
+export interface Moved {
+  readonly monName: string;
+  readonly myName: string;
+  readonly state: number;
+}
+
+/** What the two lists on disk hold, by {@link registrationKey}. */
+export interface Lists {
+  readonly monitored: ReadonlyMap<string, string>;
+  readonly notified: ReadonlyMap<string, MonitorRecord>;
+}
+
+export class Registrations {
+  readonly #known = new Map<string, Known>();
+  /** Records on the notify list whose peers were not told yet. */
+  readonly moved = new Map<string, Moved>();
+  /** Records of earlier boots whose peers were not told yet. */
+  readonly #owed = new Set<string>();
+  /** Keys that memory and disk may differ on: moved, or forgotten by SM_SIMU_CRASH. */
+  readonly #apart = new Set<string>();
+  readonly #parsed = new Map<string, readonly MonitorRecord[]>();
+  readonly #records = new Map<string, MonitorRecord>();
+
+  /** A call that changes these registrations has arrived; `priv` for SM_MON. */
+  arrived(records: readonly MonitorRecord[], priv?: string): Change {
+    const change: Change = { priv, status: "outstanding" };
+    for (const record of records) {
+      const key = registrationKey(record);
+      this.#records.set(key, record);
+      this.#of(key).changes.push(change);
+      if (priv === undefined) this.#owed.delete(key);
+    }
+    return change;
+  }
+
+  /** It was acknowledged, or has failed. */
+  replied(
+    records: readonly MonitorRecord[],
+    change: Change,
+    isAcknowledged: boolean,
+    state: number,
+  ): void {
+    change.status = isAcknowledged ? "acknowledged" : "failed";
+    if (!isAcknowledged) return;
+    for (const record of records) {
+      const key = registrationKey(record);
+      const known = this.#of(key);
+      // One that is overtaken counts no more.
+      const at = known.changes.indexOf(change);
+      if (at < 0) continue;
+      if (change.priv === undefined && isBeingRemoved(known.changes.slice(0, at))) {
+        // It found nothing on the list, since another one is at it.
+        known.changes.splice(at, 1);
+        continue;
+      }
+      for (const { priv } of known.changes.slice(0, at)) {
+        if (priv !== undefined) known.mayComeBack.add(priv);
+      }
+      known.changes = known.changes.slice(at);
+      if (change.priv === undefined) continue;
+      known.state = state;
+      if (change.isForgotten) this.#apart.add(key);
+      else this.#apart.delete(key);
+    }
+  }
+
+  /** Registrations that are on the list, by what was acknowledged or may have been done. */
+  get keys(): string[] {
+    return [...this.#known].filter(([, known]) => allowed(known).some((priv) => priv !== undefined))
+      .map(([key]) => key);
+  }
+
+  recordOf(key: string): MonitorRecord {
+    return this.#records.get(key)!;
+  }
+
+  /** The list in memory was emptied without the disk. */
+  forgotten(): void {
+    for (const [key, { changes }] of this.#known) {
+      this.#apart.add(key);
+      for (const change of changes) change.isForgotten = true;
+    }
+  }
+
+  /** Reads both lists from the files of a state directory. */
+  read(files: Iterable<readonly [path: string, text: string]>): Lists {
+    const monitored = new Map<string, string>();
+    const notified = new Map<string, MonitorRecord>();
+    for (const [path, text] of files) {
+      const [, list, name] = /\/(sm|sm\.bak)\/([^/]+)$/.exec(path) ?? [];
+      if (name === undefined || name.startsWith(".")) continue;
+      let records = this.#parsed.get(text);
+      if (records === undefined) {
+        const parsed = recordsIn(text);
+        if (parsed.faultyLines > 0) throw new Violation("kept", `${path} is torn: ${text}`);
+        this.#parsed.set(text, records = parsed.records);
+      }
+      for (const record of records) {
+        const key = registrationKey(record);
+        if (list === "sm") monitored.set(key, record.priv);
+        else notified.set(key, record);
+      }
+    }
+    return { monitored, notified };
+  }
+
+  /** Holds the disk against what was acknowledged; `mayMove` while sm-notify may move records. */
+  check(
+    { monitored, notified }: Lists,
+    mayMove: boolean,
+    isTold: (moved: Moved) => boolean,
+  ): void {
+    for (const [key, known] of this.#known) {
+      const may = allowed(known);
+      const found = monitored.get(key);
+      if (may.includes(found)) continue;
+      if (found === undefined && mayMove && notified.has(key)) {
+        this.#move(key, known);
+        continue;
+      }
+      // A move that was cut short is made up for by the next run; what SM_SIMU_CRASH has forgotten stays.
+      if (found !== undefined && (this.moved.has(key) || this.#apart.has(key))) continue;
+      if (found === undefined) throw new Violation("kept", describe(key));
+      const detail = `${describe(key)} has ${found.slice(0, 8)}, not ${may.map(brief)}`;
+      throw new Violation(may.length === 1 && may[0] === undefined ? "revived" : "kept", detail);
+    }
+    for (const key of monitored.keys()) {
+      if (!this.#known.has(key)) throw new Violation("revived", describe(key));
+    }
+    for (const key of notified.keys()) {
+      if (!this.moved.has(key)) this.#move(key, this.#of(key));
+    }
+    for (const [key, moved] of this.moved) {
+      if (notified.has(key) || monitored.has(key)) continue;
+      if (!isTold(moved)) throw new Violation("untold", describe(key));
+      this.moved.delete(key);
+      this.#owed.delete(key);
+    }
+  }
+
+  /** Holds the list in memory against the disk, when nothing is outstanding. */
+  checkAgreement(listed: Iterable<MonitorRecord>, { monitored }: Lists): void {
+    const inMemory = new Map([...listed].map((record) => [registrationKey(record), record.priv]));
+    for (const key of new Set([...inMemory.keys(), ...monitored.keys()])) {
+      if (this.#apart.has(key) || this.moved.has(key)) continue;
+      const known = this.#known.get(key);
+      if (known !== undefined && allowed(known).length > 1) continue;
+      if (inMemory.get(key) === monitored.get(key)) continue;
+      const detail = `${describe(key)}: memory has ${brief(inMemory.get(key))}, ` +
+        `the disk ${brief(monitored.get(key))}`;
+      throw new Violation("agree", detail);
+    }
+  }
+
+  /** What is outstanding will not be answered any more: the disk is as it was found. */
+  settle({ monitored }: Lists, isPowerCut: boolean): void {
+    for (const [key, known] of this.#known) {
+      const found = monitored.get(key);
+      const may = allowed(known);
+      const isBack = isPowerCut && found !== undefined && may.includes(undefined) &&
+        known.mayComeBack.has(found);
+      if (!may.includes(found) && !isBack && !this.moved.has(key) && !this.#apart.has(key)) {
+        const invariant = found === undefined ? "kept" : "revived";
+        throw new Violation(
+          invariant,
+          `${describe(key)} after ${isPowerCut ? "a power cut" : "a kill"}`,
+        );
+      }
+      known.changes = [{ priv: found, status: "acknowledged" }];
+      known.mayComeBack.clear();
+      if (found !== undefined) this.#apart.delete(key);
+    }
+  }
+
+  /** This host was restarted: the peer of each record has to be told. */
+  rebooted({ monitored }: Lists): void {
+    for (const key of monitored.keys()) this.#owed.add(key);
+  }
+
+  /** Records of an earlier boot whose peers were not told. */
+  get owed(): MonitorRecord[] {
+    return [...this.#owed].map((key) => this.recordOf(key));
+  }
+
+  #move(key: string, known: Known): void {
+    const record = this.#records.get(key)!;
+    const { monName, myName } = record;
+    this.moved.set(key, { monName, myName, state: known.state });
+    this.#apart.add(key);
+    // What is asked for from now on is another record.
+    const last = known.changes.findLastIndex(({ status }) => status === "acknowledged");
+    known.changes = [
+      { priv: undefined, status: "acknowledged" },
+      ...known.changes.slice(last + 1),
+    ];
+  }
+
+  #of(key: string): Known {
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      known = {
+        changes: [{ priv: undefined, status: "acknowledged" }],
+        mayComeBack: new Set(),
+        state: 0,
+      };
+      this.#known.set(key, known);
+    }
+    return known;
+  }
+}
+
+/** What may be on disk: what the last acknowledged change has made, or any behind it. */
+function allowed({ changes }: Known): (string | undefined)[] {
+  const last = changes.findLastIndex(({ status }) => status === "acknowledged");
+  return [...new Set(changes.slice(Math.max(last, 0)).map(({ priv }) => priv))];
+}
+
+/** Whether the last of these changes are removals, and one of them is outstanding. */
+function isBeingRemoved(changes: readonly Change[]): boolean {
+  const removals = changes.slice(changes.findLastIndex(({ priv }) => priv !== undefined) + 1);
+  return removals.some(({ status }) => status === "outstanding");
+}
+
+function describe(key: string): string {
+  const [, version, , monName, myName] = key.split("\n");
+  return `${monName} for ${myName} version ${version}`;
+}
+
+function brief(priv: string | undefined): string {
+  return priv === undefined ? "nothing" : priv.slice(0, 8);
+}

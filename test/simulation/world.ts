@@ -1,0 +1,929 @@
+/**
+ * A world in which everything happens that an event says, and what follows from it: this host with its
+ * disk, daemon, sm-notify, lock managers and rpcbind, the name service, the network and the peers. All
+ * delays, losses and choices are the dice's; there is no real time and no real input or output.
+ */
+
+import { nsmV1 } from "../../lib/protocol/nsm.ts";
+import { decodeReply, encodeCall } from "../../lib/rpc/client.ts";
+import type { Args, Result } from "../../lib/rpc/program.ts";
+import type { MonitorRecord } from "../../lib/nsm/ports.ts";
+import { nameKey } from "../../lib/nsm/host_name.ts";
+import { announcementsOf } from "../../lib/nsm/notify/notify_list.ts";
+import type { CalloutResult } from "../../lib/platform/callout.ts";
+import { registrationKey } from "../../lib/store/record_format.ts";
+import { storedNumber } from "../../lib/store/state_file.ts";
+import { FakeRpcbind } from "../support/fake_rpcbind.ts";
+import { FragileDisk, PowerCut } from "../support/fragile_disk.ts";
+import { Agenda, TURNS_TO_REST } from "./agenda.ts";
+import { CallbackLedger, listKey, type Sent } from "./callbacks.ts";
+import { Dice } from "./dice.ts";
+import { type Event, type History, REQUESTERS } from "./history.ts";
+import { HOSTS, NameService, OWN_NAME, synonymsOf } from "./names.ts";
+import { type Arrived, callsFrom, type Reaction } from "./network.ts";
+import { FileLocks, Process } from "./process.ts";
+import { type Moved, Registrations } from "./registrations.ts";
+import { notify, prepare, type SmNotifyParts, smNotifySettings } from "./sm_notify.ts";
+import { Statd, statdSettings, STATE_DIRECTORY } from "./statd.ts";
+import { Trace, tracedLog } from "./trace.ts";
+import { type Invariant, Violation } from "./violation.ts";
+
+type Rows = typeof nsmV1.procedures;
+
+const LOCK_MANAGER = 100021;
+const CALLBACK_PROCEDURE = 16;
+const RPCBIND_PORT = 111;
+const NSM_PORTS = { udp: 900, tcp: 901 } as const;
+const LOCAL = { address: "127.0.0.1", port: 700, netid: "udp" } as const;
+
+/** Longest time until a call is answered, in ms: a callout takes 5 s, a start with a failing disk longer. */
+const ANSWER_MAX_MS = 120_000;
+/** Longest time that a stop takes, in ms. */
+const STOP_MAX_MS = 10_000;
+/** Until the unit starts a program again, in ms. */
+const RESTART_MS = 2_000;
+const NOTIFIER_RESTART_MS = 30_000;
+/** Calm at the end, in ms: every back-off has ended by then, and so has every run of sm-notify. */
+const CALM_MS = 45 * 60_000;
+/** Time for the last removals, in ms. */
+const TIDY_MS = 65 * 60_000;
+/** Attempts of a peer's sm-notify, and its first pause, which doubles. */
+const ANNOUNCEMENTS = 8;
+const ANNOUNCEMENT_PAUSE_MS = 2_000;
+/** Attempts of a lock manager's call. */
+const CALLS = 3;
+const CALL_PAUSE_MS = 2_000;
+/** How long what the disk refuses to learn may be in memory only, in ms. */
+const MEMORY_RETRY_MS = 15_000;
+
+interface Peer {
+  state: number;
+  downUntil: number;
+  fault: "nsm" | "rpcbind" | "unreachable";
+}
+
+/** A call to the daemon that has no answer yet. */
+interface Outstanding {
+  readonly name: string;
+  readonly since: number;
+  readonly changes: boolean;
+}
+
+export class World {
+  readonly agenda = new Agenda();
+  readonly trace: Trace;
+  readonly #history: History;
+  readonly #dice: Dice;
+  readonly #names: NameService;
+  readonly #registrations = new Registrations();
+  readonly #callbacks: CallbackLedger;
+  readonly #locks = new FileLocks();
+  readonly #peers: Peer[] = HOSTS.map((_, i) => ({
+    state: 11 + 2 * i,
+    downUntil: 0,
+    fault: "nsm",
+  }));
+  readonly #rpcbind: FakeRpcbind;
+  /** Who connects to rpcbind now. */
+  #connecting: Process | undefined;
+  #disk = new FragileDisk(
+    [STATE_DIRECTORY, `${STATE_DIRECTORY}/sm`, `${STATE_DIRECTORY}/sm.bak`],
+  );
+  #boot = 0;
+  #isOff = true;
+  #isRunOnceLockTaken = false;
+  #statd: Statd | undefined;
+  #statdProcess: Process | undefined;
+  readonly #notifiers = new Set<Process>();
+  /** Foregrounds of sm-notify at work, and whether one was since the last check. */
+  readonly #preparing = new Set<Process>();
+  #hasPrepared = false;
+  /** Changes after which the next sm-notify is killed. */
+  #nextNotifierChanges = Infinity;
+  #lockManagerPort = 4001;
+  #lockManagerDownUntil = 0;
+  /** The last time at which the disk may have refused something. */
+  #faultyUntil = -Infinity;
+  readonly #outstanding = new Set<Outstanding>();
+  /** What peers have answered, by host and name, with the largest number. */
+  readonly #told = new Map<string, number>();
+  /** The largest number that anybody was told. */
+  #numberTold = 0;
+  /** Whether all faults have ended. */
+  #isCalm = false;
+  #failure: Violation | undefined;
+  /** Whether something has happened that the disk is to be held against, beside changes of it. */
+  #isDirty = true;
+  #journalLength = 0;
+
+  constructor(history: History, isTraced = false) {
+    this.#history = history;
+    this.trace = new Trace(this.agenda, isTraced);
+    this.#dice = new Dice(history.seed);
+    this.#disk.namesWithFiles = history.settings.syncsNames;
+    this.#names = new NameService(this.#dice);
+    this.#callbacks = new CallbackLedger(() => history.settings.sourceCheck === "enforce");
+    const clock = () => this.#connecting!.clock;
+    this.#rpcbind = new FakeRpcbind({
+      now: () => this.agenda.now,
+      wallClock: () => this.agenda.now,
+      get startTimer() {
+        return clock().startTimer;
+      },
+    });
+  }
+
+  /** Lets it all happen. @throws {Violation} */
+  async run(): Promise<void> {
+    const { events } = this.#history;
+    const { agenda } = this;
+    agenda.after(0, () => this.#bootUp());
+    for (const event of events) {
+      agenda.after(event.at, () => this.#happens(event), event.turns ?? TURNS_TO_REST);
+    }
+    const end = (events.at(-1)?.at ?? 0) + 1;
+    await agenda.run(end, this.#check);
+    this.#heal();
+    await agenda.run(end + CALM_MS, this.#check);
+    this.#checkCalm();
+    this.#forgetAll();
+    await agenda.run(end + CALM_MS + TIDY_MS, this.#check);
+    this.#checkTidy();
+    this.#stopStatd();
+    await agenda.run(agenda.now + 2 * STOP_MAX_MS, this.#check);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** The first invariant that did not hold. */
+  get failure(): Violation | undefined {
+    return this.#failure;
+  }
+
+  /** Notes the first invariant that does not hold. */
+  fail(invariant: Invariant, detail: string): void {
+    this.#failed(new Violation(invariant, detail));
+  }
+
+  #failed(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    if (!(error instanceof Violation)) throw error;
+    this.trace.note(`VIOLATION ${error.message}`);
+    this.#failure = error;
+  }
+
+  /** An error that nothing has caught, or a rejection. */
+  uncaught = (error: unknown): void => {
+    if (isOfDeath(error)) return;
+    if (error instanceof Violation) return this.#failed(error);
+    this.fail("unhandled", error instanceof Error ? error.stack ?? String(error) : String(error));
+  };
+
+  #happens(event: Event): void {
+    this.trace.note(`EVENT ${JSON.stringify(event)}`);
+    switch (event.kind) {
+      case "mon":
+        return this.#mon(event.peer, event.by, event.cookie);
+      case "unmon":
+        return this.#unmon(event.peer, event.by);
+      case "unmonAll":
+        return this.#unmonAll(event.by);
+      case "stat":
+        return this.#stat();
+      case "simuCrash":
+        return this.#simuCrash();
+      case "reboots": {
+        const peer = this.#peers[event.host]!;
+        peer.state += 2;
+        return this.#announce(event.host, event.as, event.from, peer.state, 0);
+      }
+      case "notice": {
+        const state = this.#peers[event.host]!.state - 2 * event.ago;
+        return this.#notice(event.as, event.from, state, () => {});
+      }
+      case "forget":
+        return this.#forget([event.peer]);
+      case "declare":
+        return this.#declare(event.peer);
+      case "register":
+        return this.#control("register", { command: "register" });
+      case "killStatd":
+        return kill(this.#statdProcess, event.changes);
+      case "stopStatd":
+        return this.#stopStatd();
+      case "user1":
+        return void this.#statd?.notifyPeers();
+      case "killNotifier":
+        if (this.#notifiers.size === 0) this.#nextNotifierChanges = event.changes;
+        for (const process of this.#notifiers) kill(process, event.changes);
+        return;
+      case "powerCut":
+        if (event.changes === 0) return this.#cutPower();
+        if (!this.#isOff) this.#disk.powerLasts = event.changes;
+        return;
+      case "names":
+        this.#names.mode = event.mode;
+        this.#later(event.ms, () => this.#names.mode = "quick");
+        return;
+      case "rpcbind":
+        this.#rpcbind.stop();
+        this.#later(event.ms, () => this.#rpcbind.isUp = true);
+        return;
+      case "lockd":
+        this.#lockManagerDownUntil = this.agenda.now + event.ms;
+        if (event.moves) this.#lockManagerPort += 10;
+        return;
+      case "peer":
+        Object.assign(this.#peers[event.host]!, {
+          downUntil: this.agenda.now + event.ms,
+          fault: event.fault,
+        });
+        return;
+      case "disk": {
+        const { operation, reason, path } = event;
+        const until = this.agenda.now + event.ms;
+        this.#faultyUntil = Math.max(this.#faultyUntil, until + MEMORY_RETRY_MS);
+        this.#disk.fault = (tried, where) =>
+          this.agenda.now < until && tried === operation && where.includes(path)
+            ? new Error(reason)
+            : undefined;
+      }
+    }
+  }
+
+  #later(ms: number, action: () => void): void {
+    this.agenda.after(ms, action);
+  }
+
+  #spawn(name: string): Process {
+    const process = new Process(name, this.agenda, (ended) => {
+      this.trace.note(`${ended.name} has ended`);
+      this.#isDirty = true;
+      if (ended === this.#statdProcess) this.#statdEnded();
+      this.#notifiers.delete(ended);
+      this.#running.delete(ended);
+      if (this.#preparing.delete(ended)) this.#hasPrepared = true;
+    }, this.uncaught);
+    return process;
+  }
+
+  #callsFrom(process: Process) {
+    const { loss, duplicates } = this.#history.settings;
+    return callsFrom(process, {
+      dice: this.#dice,
+      loss: () => this.#isCalm ? 0 : loss,
+      duplicates: () => this.#isCalm ? 0 : duplicates,
+      serve: (call) => this.#serve(call),
+      leaves: (from, call) => this.#leaves(from, call),
+    });
+  }
+
+  // This host: its boots, the daemon and sm-notify.
+
+  #bootUp(): void {
+    this.#isOff = false;
+    this.#boot++;
+    this.#isRunOnceLockTaken = false;
+    this.#rpcbind.isUp = true;
+    this.trace.note(`BOOT ${this.#boot}`);
+    this.#startStatd();
+  }
+
+  #cutPower(): void {
+    if (this.#isOff) return;
+    this.#isOff = true;
+    this.trace.note("POWER CUT");
+    this.#outstanding.clear();
+    this.#statdProcess = undefined;
+    const statd = this.#statd;
+    this.#statd = undefined;
+    statd?.process.end();
+    for (const process of this.#running) process.end();
+    this.#running.clear();
+    this.#rpcbind.stop();
+    this.#disk = this.#disk.afterPowerCut(() => this.#dice.chance("power cut", 0.5));
+    this.#faultyUntil = -Infinity;
+    const lists = this.#registrations.read(this.#disk.texts());
+    try {
+      this.#registrations.settle(lists, true);
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#registrations.rebooted(lists);
+    this.#callbacks.rebooted();
+    this.agenda.after(this.#dice.delay("boot", 1_000, 5_000), () => this.#bootUp());
+  }
+
+  /** Every process that may still do something. */
+  readonly #running = new Set<Process>();
+
+  async #startStatd(): Promise<void> {
+    if (this.#isOff) return;
+    const process = this.#spawn("rpc.statd");
+    this.#running.add(process);
+    this.#statdProcess = process;
+    const { settings } = this.#history;
+    const log = tracedLog(this.trace, process);
+    if (this.agenda.now < this.#faultyUntil) {
+      // What cannot be read at the start stays where it is.
+      this.#registrations.forgotten();
+      this.#callbacks.rebooted();
+    }
+    try {
+      const statd = await Statd.start({
+        process,
+        disk: this.#disk,
+        settings: statdSettings(
+          "--check-notify-source",
+          settings.sourceCheck,
+          ...(settings.calloutMs === undefined ? [] : ["--ha-callout", "/callout"]),
+        ),
+        names: this.#names,
+        callPeer: this.#callsFrom(process),
+        connectRpcbind: () => {
+          if (process.isDead) return new Promise(() => {});
+          this.#connecting = process;
+          return this.#rpcbind.connect();
+        },
+        runProgram: () => this.#callout(process),
+        log,
+        notifyPeers: async () => void await this.#runNotifier(),
+      });
+      if (process.isDead) return;
+      this.#statd = statd;
+      this.trace.note(`rpc.statd serves ${statd.monitor.list.size} registrations`);
+    } catch (error) {
+      if (error instanceof Violation) return this.#failed(error);
+      this.trace.note(`rpc.statd does not start: ${error}`);
+      process.end();
+    }
+  }
+
+  #statdEnded(): void {
+    this.#statdProcess = undefined;
+    const isStopped = this.#statd?.isStopping === true;
+    this.#statd = undefined;
+    this.#outstanding.clear();
+    if (this.#disk.powerLasts < 0) return; // the power cut settles it
+    try {
+      this.#registrations.settle(this.#registrations.read(this.#disk.texts()), false);
+    } catch (error) {
+      this.#failed(error);
+    }
+    if (!isStopped) this.#callbacks.crashed();
+    if (this.agenda.now < this.#faultyUntil) this.#callbacks.forgotten();
+    const boot = this.#boot;
+    this.agenda.after(this.#dice.delay("restart", 100, RESTART_MS), () => {
+      if (boot === this.#boot && this.#statdProcess === undefined) void this.#startStatd();
+    });
+  }
+
+  #stopStatd(): void {
+    const statd = this.#statd;
+    if (statd === undefined || statd.isStopping) return;
+    let isOver = false;
+    this.agenda.after(STOP_MAX_MS, () => {
+      if (!isOver && !statd.process.isDead) this.fail("stops", "rpc.statd goes on after SIGTERM");
+    });
+    void statd.stop().then(() => {
+      isOver = true;
+      statd.process.end();
+    }, this.uncaught);
+  }
+
+  /** Runs the administrator's program. */
+  #callout(process: Process): Promise<CalloutResult> {
+    const { calloutMs = 0 } = this.#history.settings;
+    const ms = this.#dice.delay("callout", calloutMs / 2, calloutMs);
+    return process.receive(ms, () => ({ outcome: "exited", status: 0 }));
+  }
+
+  /** Runs sm-notify, and settles with the exit status of its foreground. */
+  async #runNotifier(): Promise<number> {
+    if (this.#isOff) return 1;
+    const { settings } = this.#history;
+    const process = this.#spawn("sm-notify");
+    this.#notifiers.add(process);
+    this.#running.add(process);
+    process.changesLeft = this.#nextNotifierChanges;
+    this.#nextNotifierChanges = Infinity;
+    const boot = this.#boot;
+    const parts: SmNotifyParts = {
+      disk: this.#disk,
+      settings: smNotifySettings(...(settings.hasOwnName ? ["-v", OWN_NAME] : [])),
+      names: this.#names,
+      locks: this.#locks,
+      callPeer: this.#callsFrom(process),
+      bootId: `boot-${boot}`,
+      lock: {
+        look: () =>
+          this.#isRunOnceLockTaken ? { kind: "taken", since: undefined } : { kind: "free" },
+        take: () => {
+          if (!process.isDead) this.#isRunOnceLockTaken = true;
+          return undefined;
+        },
+      },
+      random: () => this.#dice.roll("notifier"),
+      log: tracedLog(this.trace, process),
+    };
+    const again = () => {
+      if (boot !== this.#boot) return;
+      this.agenda.after(NOTIFIER_RESTART_MS, () => {
+        if (boot === this.#boot) void this.#runNotifier();
+      });
+    };
+    let prepared;
+    this.#preparing.add(process);
+    try {
+      prepared = await Promise.race([prepare(process, parts), process.ended.then(() => 1)]);
+    } catch (error) {
+      this.trace.note(`sm-notify: ${error}`);
+      prepared = 1;
+    }
+    this.#preparing.delete(process);
+    this.#hasPrepared = true;
+    if (typeof prepared === "number" || process.isDead) {
+      if (process.isDead || prepared !== 0) again();
+      process.end();
+      return process.isDead ? 1 : 0;
+    }
+    this.#numberTold = Math.max(this.#numberTold, prepared.prepared.stateNumber);
+    void notify(process, prepared, parts).then((status) => {
+      if (process.isDead) return;
+      this.trace.note(`sm-notify ends with status ${status}`);
+      process.end();
+    }, this.uncaught);
+    const watch = () => {
+      if (boot !== this.#boot) return;
+      if (!process.isDead) this.agenda.after(NOTIFIER_RESTART_MS, watch);
+      else if (process.wasKilled) void this.#runNotifier();
+    };
+    this.agenda.after(NOTIFIER_RESTART_MS, watch);
+    return 0;
+  }
+
+  // Calls to the daemon.
+
+  #call<K extends keyof Rows & string>(
+    name: K,
+    args: Args<Rows[K]>,
+    parts: {
+      readonly caller?: { address: string; port: number; netid: "udp" };
+      readonly changes?: boolean;
+      readonly arrives?: () => void;
+      readonly replies: (result: Result<Rows[K]> | undefined) => void;
+    },
+  ): void {
+    const statd = this.#statd;
+    if (statd === undefined || statd.isStopping) return;
+    const { caller = LOCAL, changes = false, arrives, replies } = parts;
+    arrives?.();
+    const call: Outstanding = { name, since: this.agenda.now, changes };
+    this.#outstanding.add(call);
+    this.#isDirty = true;
+    const answered = (reply: Uint8Array | undefined) => {
+      if (statd.process.isDead) return;
+      this.#isDirty = true;
+      this.#outstanding.delete(call);
+      if (reply === undefined) return this.trace.note(`${name} is not answered`);
+      const decoded = decodeReply(nsmV1.procedures[name], reply);
+      const result = decoded.ok ? decoded.result as Result<Rows[K]> : undefined;
+      this.trace.note(`${name} is answered: ${decoded.ok ? JSON.stringify(result) : "failure"}`);
+      try {
+        replies(decoded.ok ? result ?? (null as never) : undefined);
+      } catch (error) {
+        this.#failed(error);
+      }
+    };
+    try {
+      const reply = statd.monitor.respond(encodeCall(nsmV1, name, args, 1), caller);
+      if (reply instanceof Promise) void reply.then(answered, this.uncaught);
+      else answered(reply);
+    } catch (error) {
+      this.uncaught(error);
+    }
+  }
+
+  /** A call of a lock manager on this host: it may get lost, and arrive twice. */
+  #local(send: (answered: () => void) => void, attempt = 0): void {
+    const { loss, duplicates } = this.#history.settings;
+    const label = "lock manager";
+    let isAnswered = false;
+    const answered = () => isAnswered = true;
+    if (!this.#dice.chance(label, loss)) send(answered);
+    if (this.#dice.chance(label, duplicates)) {
+      this.#later(this.#dice.delay(label, 0, 500), () => send(answered));
+    }
+    if (attempt + 1 === CALLS) return;
+    this.#later(CALL_PAUSE_MS, () => {
+      if (!isAnswered) this.#local(send, attempt + 1);
+    });
+  }
+
+  #mon(peer: string, by: number, cookie: number): void {
+    const priv = (by << 24 | cookie << 16 | hashOf(peer)).toString(16).padStart(8, "0").repeat(4);
+    const record = recordOf(peer, by, priv);
+    const key = listKey(record);
+    this.#local((received) => {
+      let change: ReturnType<Registrations["arrived"]>;
+      let arrived = 0;
+      let isRepeated = false;
+      this.#call("SM_MON", { mon_id: monId(record), priv: Uint8Array.fromHex(priv) }, {
+        changes: true,
+        arrives: () => {
+          const before = this.#listed(key);
+          isRepeated = before?.priv === priv && before.monName === peer &&
+            before.myName === record.myName;
+          // In place of one that is spelt otherwise.
+          const replaced = before !== undefined &&
+            registrationKey(before) !== registrationKey(record);
+          if (replaced) this.#replaced = this.#registrations.arrived([before]);
+          change = this.#registrations.arrived([record], priv);
+          arrived = this.#callbacks.monArrived(record);
+          const other = this.#replaced;
+          this.#replaced = undefined;
+          if (other !== undefined) this.#replacements.set(change, { other, record: before! });
+        },
+        replies: (result) => {
+          received();
+          const isDone = result?.res_stat === 0;
+          const replacement = this.#replacements.get(change);
+          if (replacement !== undefined) {
+            const { other, record } = replacement;
+            this.#registrations.replied([record], other, isDone, 0);
+          }
+          if (result !== undefined && isDone) this.#numberSeen(result.state);
+          this.#registrations.replied([record], change, isDone, result?.state ?? 0);
+          if (!isDone) return;
+          this.#callbacks.monAcknowledged(record, arrived, isRepeated);
+          this.#checkDisk();
+        },
+      });
+    });
+  }
+
+  #replaced: ReturnType<Registrations["arrived"]> | undefined;
+  readonly #replacements = new Map<
+    ReturnType<Registrations["arrived"]>,
+    { other: ReturnType<Registrations["arrived"]>; record: MonitorRecord }
+  >();
+
+  /** What the list in memory has for a key. */
+  #listed(key: string): MonitorRecord | undefined {
+    for (const { record } of this.#statd?.monitor.list.all() ?? []) {
+      if (listKey(record) === key) return record;
+    }
+    return undefined;
+  }
+
+  /** Removes registrations by a call; they are those on the list, or that may be on the disk. */
+  #remove(isMeant: (record: MonitorRecord) => boolean) {
+    const keys = this.#registrations.keys;
+    const records = keys.map((key) => this.#registrations.recordOf(key)).filter(isMeant);
+    const lists = [...new Set(records.map(listKey))];
+    let change: ReturnType<Registrations["arrived"]>;
+    let ordinals: number[];
+    return {
+      arrives: () => {
+        change = this.#registrations.arrived(records);
+        ordinals = lists.map((key) => this.#callbacks.removalArrived(key));
+      },
+      replied: (isDone: boolean) => {
+        // What memory does not have stays on the disk: it was moved, or forgotten.
+        this.#registrations.replied(records, change, isDone, 0);
+        if (!isDone) return;
+        for (const [i, key] of lists.entries()) {
+          this.#callbacks.removalAcknowledged(key, ordinals[i]!);
+        }
+        this.#checkDisk();
+      },
+    };
+  }
+
+  #unmon(peer: string, by: number): void {
+    const record = recordOf(peer, by, "");
+    this.#local((received) => {
+      const { arrives, replied } = this.#remove((other) => listKey(other) === listKey(record));
+      this.#call("SM_UNMON", monId(record), {
+        changes: true,
+        arrives,
+        replies: (result) => {
+          received();
+          if (result !== undefined) this.#numberSeen(result.state);
+          replied(result !== undefined);
+        },
+      });
+    });
+  }
+
+  #unmonAll(by: number): void {
+    const requester = recordOf("", by, "");
+    this.#local((received) => {
+      const { arrives, replied } = this.#remove((other) =>
+        listKey({ ...other, monName: "" }) === listKey(requester)
+      );
+      this.#call("SM_UNMON_ALL", monId(requester).my_id, {
+        changes: true,
+        arrives,
+        replies: (result) => {
+          received();
+          replied(result !== undefined);
+        },
+      });
+    });
+  }
+
+  #stat(): void {
+    this.#call("SM_STAT", { mon_name: "anybody" }, {
+      replies: (result) => {
+        if (result !== undefined) this.#numberSeen(result.state);
+      },
+    });
+  }
+
+  #simuCrash(): void {
+    this.#call("SM_SIMU_CRASH", undefined, {
+      arrives: () => {
+        this.#registrations.forgotten();
+        for (const key of this.#callbacks.keys) this.#callbacks.removalArrived(key);
+      },
+      replies: () => {},
+    });
+  }
+
+  /** A peer's sm-notify tells us, and again until it has an answer. */
+  #announce(host: number, as: string, from: string, state: number, attempt: number): void {
+    if (attempt === ANNOUNCEMENTS || this.#peers[host]!.state !== state) return;
+    let isAnswered = false;
+    // It asks rpcbind for our port first.
+    if (this.#rpcbind.isUp && this.#rpcbind.portOf("udp") !== 0) {
+      this.#notice(as, from, state, () => isAnswered = true);
+    }
+    this.#later(ANNOUNCEMENT_PAUSE_MS * 2 ** attempt, () => {
+      if (!isAnswered) this.#announce(host, as, from, state, attempt + 1);
+    });
+  }
+
+  #notice(as: string, address: string, state: number, received: () => void): void {
+    const { loss, duplicates } = this.#history.settings;
+    const label = `notice from ${address}`;
+    const arrive = () => {
+      let announced: ReturnType<CallbackLedger["noticeArrived"]>;
+      this.#call("SM_NOTIFY", { mon_name: as, state }, {
+        caller: { address, port: 700, netid: "udp" },
+        arrives: () => announced = this.#callbacks.noticeArrived(as, address, state),
+        replies: (result) => {
+          if (result === undefined) return;
+          this.#callbacks.noticeAnswered(announced);
+          if (!this.#dice.chance(label, loss)) received();
+        },
+      });
+    };
+    if (!this.#dice.chance(label, loss)) arrive();
+    if (this.#dice.chance(label, duplicates)) {
+      this.#later(this.#dice.delay(label, 0, 5_000), arrive);
+    }
+  }
+
+  // Requests of nsmctl.
+
+  #control(name: string, request: Parameters<Statd["control"]>[0], replies = (_: boolean) => {}) {
+    const statd = this.#statd;
+    if (statd === undefined || statd.isStopping) return;
+    const call: Outstanding = { name, since: this.agenda.now, changes: name === "forget" };
+    this.#outstanding.add(call);
+    statd.control(request).then(({ ok }) => {
+      this.#isDirty = true;
+      if (statd.process.isDead) return;
+      this.#outstanding.delete(call);
+      this.trace.note(`${name} is answered: ${ok}`);
+      replies(ok);
+    }, (error) => {
+      this.#outstanding.delete(call);
+      this.trace.note(`${name} has failed: ${error}`);
+      if (!statd.process.isDead) replies(false);
+    }).catch((error) => this.#failed(error));
+  }
+
+  #forget(peers: readonly string[]): void {
+    if (this.#statd === undefined || this.#statd.isStopping) return;
+    const wanted = new Set(peers.map(nameKey));
+    const { arrives, replied } = this.#remove(({ monName }) => wanted.has(nameKey(monName)));
+    arrives();
+    this.#control("forget", { command: "forget", peers, by: "root" }, replied);
+  }
+
+  #declare(peer: string): void {
+    if (this.#statd === undefined || this.#statd.isStopping) return;
+    this.#callbacks.declared(peer);
+    this.#control("declare", { command: "declareRebooted", peer, by: "root" });
+  }
+
+  // Whoever is called.
+
+  #leaves(process: Process, { procedure, version, args, to }: Arrived): () => void {
+    if (procedure === "NLM_SM_NOTIFY") {
+      const { mon_name, state, priv } = args as {
+        mon_name: string;
+        state: number;
+        priv: Uint8Array;
+      };
+      this.trace.note(`callback of ${mon_name} version ${version}: state ${state}`);
+      let sent: Sent | undefined;
+      try {
+        sent = this.#callbacks.sent(mon_name, version, priv.toHex(), state);
+      } catch (error) {
+        this.#failed(error);
+      }
+      return () => {
+        this.trace.note(`callback of ${mon_name} version ${version}: state ${state} is answered`);
+        try {
+          if (sent !== undefined) this.#callbacks.done(sent);
+        } catch (error) {
+          this.#failed(error);
+        }
+      };
+    }
+    if (procedure !== "SM_NOTIFY" || process.name !== "sm-notify") return () => {};
+    const { mon_name, state } = args as { mon_name: string; state: number };
+    this.#numberSeen(state);
+    return () => {
+      const host = HOSTS.findIndex(({ addresses }) => addresses.includes(to.address));
+      const key = `${host} ${mon_name}`;
+      this.trace.note(`${to.address} was told of ${mon_name} state ${state}`);
+      this.#told.set(key, Math.max(state, this.#told.get(key) ?? 0));
+    };
+  }
+
+  #serve(call: Arrived): Reaction {
+    return call.to.address === "127.0.0.1" ? this.#serveLocal(call) : this.#servePeer(call);
+  }
+
+  #serveLocal({ procedure, program, args, to, transport }: Arrived): Reaction {
+    const isLockManagerUp = this.agenda.now >= this.#lockManagerDownUntil;
+    if (to.port === RPCBIND_PORT) {
+      if (!this.#rpcbind.isUp) return transport === "tcp" ? "unreachable" : "silence";
+      if (procedure === "PMAPPROC_NULL") return { result: undefined };
+      if (procedure !== "PMAPPROC_GETPORT") return "silence";
+      const { prog } = args as { prog: number };
+      if (prog !== LOCK_MANAGER) return { result: this.#rpcbind.portOf(transport) };
+      return { result: isLockManagerUp && transport === "udp" ? this.#lockManagerPort : 0 };
+    }
+    const isThere = program === LOCK_MANAGER && to.port === this.#lockManagerPort;
+    return isThere && isLockManagerUp ? { result: undefined } : "silence";
+  }
+
+  #servePeer({ procedure, to, transport }: Arrived): Reaction {
+    const host = HOSTS.findIndex(({ addresses }) => addresses.includes(to.address));
+    const peer = this.#peers[host];
+    if (peer === undefined) return "silence";
+    const fault = this.agenda.now < peer.downUntil ? peer.fault : undefined;
+    if (fault === "unreachable") return "unreachable";
+    if (to.port === RPCBIND_PORT) {
+      if (fault === "rpcbind") return "silence";
+      return procedure === "PMAPPROC_GETPORT" ? { result: NSM_PORTS[transport] } : "silence";
+    }
+    if (fault === "nsm" || to.port !== NSM_PORTS[transport]) return "silence";
+    return { result: undefined };
+  }
+
+  // Invariants.
+
+  readonly #check = (): void => {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#disk.powerLasts < 0) this.#cutPower();
+    try {
+      this.#checkDisk();
+      for (const { name, since } of this.#outstanding) {
+        if (this.agenda.now - since > ANSWER_MAX_MS) throw new Violation("answered", name);
+      }
+    } catch (error) {
+      this.#failed(error);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  };
+
+  #checkDisk(): void {
+    const { journal, powerLasts } = this.#disk;
+    if (powerLasts < 0 || !this.#isDirty && journal.length === this.#journalLength) return;
+    this.#isDirty = false;
+    this.#journalLength = journal.length;
+    const lists = this.#registrations.read(this.#disk.texts());
+    this.#registrations.check(lists, this.#preparing.size > 0 || this.#hasPrepared, this.#isTold);
+    this.#hasPrepared = false;
+    const stored = storedNumber(this.#disk.textOf(`${STATE_DIRECTORY}/state`));
+    if (stored !== undefined && (stored % 2 === 0 || stored < this.#numberTold)) {
+      throw new Violation("number", `the file has ${stored} after ${this.#numberTold}`);
+    }
+    const statd = this.#statd;
+    if (statd === undefined || [...this.#outstanding].some(({ changes }) => changes)) return;
+    const records = Array.from(statd.monitor.list.all(), ({ record }) => record);
+    this.#registrations.checkAgreement(records, lists);
+  }
+
+  /** Whether the peer of a record has answered every announcement. */
+  readonly #isTold = ({ monName, myName, state }: Moved): boolean => {
+    const host = hostOf(monName);
+    const names = announcementsOf(this.#history.settings.hasOwnName ? [OWN_NAME] : [myName]);
+    const numbers = names.map(({ name }) => this.#told.get(`${host} ${name}`) ?? 0);
+    if (numbers.some((number) => number === 0)) return false;
+    if (numbers.some((number) => number <= state)) {
+      throw new Violation("newNumber", `${monName} was told ${numbers}, and knows ${state}`);
+    }
+    return true;
+  };
+
+  /** A number was told to somebody. */
+  #numberSeen(number: number): void {
+    if (number < this.#numberTold || number % 2 === 0) {
+      this.fail("number", `${number} is told after ${this.#numberTold}`);
+    }
+    this.#numberTold = Math.max(number, this.#numberTold);
+  }
+
+  /** Every fault ends. */
+  #heal(): void {
+    this.trace.note("CALM");
+    this.#isCalm = true;
+    this.#disk.powerLasts = Infinity;
+    this.#disk.fault = () => undefined;
+    this.#names.mode = "quick";
+    this.#rpcbind.isUp = true;
+    this.#lockManagerDownUntil = 0;
+    this.#nextNotifierChanges = Infinity;
+    if (this.#statdProcess !== undefined) this.#statdProcess.changesLeft = Infinity;
+    for (const process of this.#notifiers) process.changesLeft = Infinity;
+    for (const peer of this.#peers) peer.downUntil = 0;
+  }
+
+  #checkCalm(): void {
+    const statd = this.#statd;
+    if (statd === undefined) throw new Violation("answered", "rpc.statd does not serve");
+    this.#callbacks.checkOwed();
+    for (const { monName } of this.#registrations.owed) {
+      if (canBeFound(monName)) throw new Violation("told", monName);
+    }
+    if (this.#rpcbind.portOf("udp") === 0) throw new Violation("registered", "udp is not there");
+  }
+
+  #forgetAll(): void {
+    const { list } = this.#statd!.monitor;
+    this.#forget([...list.peerNames()]);
+  }
+
+  #checkTidy(): void {
+    const { process, monitor: { list, callbacks, directory } } = this.#statd!;
+    const left = {
+      registrations: list.size,
+      callbacks: callbacks.pending,
+      unresolved: directory.unresolved,
+      files: process.open,
+    };
+    for (const [what, number] of Object.entries(left)) {
+      if (number !== 0) throw new Violation("clean", `${number} ${what} are left`);
+    }
+    // The registration with rpcbind is looked at now and then.
+    if (process.timers > 1) throw new Violation("clean", `${process.timers} timers are set`);
+    if (this.#outstanding.size > 0) throw new Violation("clean", "calls are outstanding");
+  }
+}
+
+function kill(process: Process | undefined, changes: number): void {
+  if (process === undefined) return;
+  process.wasKilled = true;
+  if (changes === 0) process.end();
+  else process.changesLeft = changes;
+}
+
+/** Whether an error is what a process sees that is dead. */
+function isOfDeath(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof PowerCut) return true;
+  }
+  return false;
+}
+
+function recordOf(monName: string, by: number, priv: string): MonitorRecord {
+  const { myName, myVers } = REQUESTERS[by]!;
+  return { monName, myName, myVers, myProg: LOCK_MANAGER, myProc: CALLBACK_PROCEDURE, priv };
+}
+
+function monId({ monName, myName, myProg, myVers, myProc }: MonitorRecord) {
+  const my_id = { my_name: myName, my_prog: myProg, my_vers: myVers, my_proc: myProc };
+  return { mon_name: monName, my_id };
+}
+
+/** Number of the host that a name or address stands for. */
+function hostOf(monName: string): number {
+  const words = synonymsOf(monName);
+  return HOSTS.findIndex(({ addresses }) => addresses.some((address) => words.has(address)));
+}
+
+function canBeFound(monName: string): boolean {
+  return hostOf(monName) >= 0;
+}
+
+function hashOf(text: string): number {
+  let hash = 0;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash, 31) + text.charCodeAt(i) & 0xffff;
+  return hash;
+}
