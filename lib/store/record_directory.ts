@@ -143,11 +143,11 @@ function recordsOf(
     return skip(reasonOf(error));
   }
   if (text === undefined) return skip("it is gone");
-  if (isBlank(text)) return skip("it is empty, as a power cut in the middle of SM_MON leaves it");
   if (text.length > FILE_MAX_BYTES) {
     onUnread();
     return skip(`it is longer than ${FILE_MAX_BYTES} bytes`);
   }
+  if (isBlank(text)) return skip("it is empty, as a power cut in the middle of SM_MON leaves it");
   const { records, faultyLines } = recordsIn(text);
   if (records.length === 0) return skip("no line in it is a record");
   if (faultyLines > 0) {
