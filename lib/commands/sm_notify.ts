@@ -34,14 +34,16 @@ export async function smNotify(invocation: Invocation): Promise<number> {
   closeInheritedDescriptors();
   const { settings, origins, warnings } = loaded;
   const totalMs = totalMsOf(settings, origins.retryTime !== "default");
+  const isTransportSet = origins.sendUsingTcp !== "default";
   const isToStderr = settings.noSyslog || settings.dryRun;
   const log = openLog(programName, { ...settings, isToStderr });
+  const parts = { settings, totalMs, isTransportSet, log };
   const isSeenAtOnce = isLoggedToStderr(isToStderr);
   try {
     const prepared = preparedInForeground();
     if (isInBackground() && prepared !== undefined) {
       leaveTerminal();
-      return await notifyPeers({ settings, prepared, totalMs, isInBackground: true, log });
+      return await notifyPeers({ ...parts, prepared, isInBackground: true });
     }
     for (const warning of warnings) log.warning(warning.message);
     if (settings.dryRun) return showWhatWouldBeNotified(settings, log);
@@ -50,7 +52,7 @@ export async function smNotify(invocation: Invocation): Promise<number> {
     const outcome = await prepareToNotify(settings, log);
     if (typeof outcome === "number") return outcome;
     if (settings.noSyslog || settings.json) {
-      return await notifyPeers({ settings, ...outcome, totalMs, isInBackground: false, log });
+      return await notifyPeers({ ...parts, ...outcome, isInBackground: false });
     }
     log.notice("Backgrounding to notify hosts...");
     const command = selfCommand("sm-notify", args, calledAs);

@@ -4,6 +4,7 @@
  * Source: nfs.conf(5), statd(8); the value rules are those nfs-utils was seen to follow.
  */
 
+import { readRetrySchedule } from "../nsm/notify/retry_schedule.ts";
 import type { ReadFiles } from "./read_files.ts";
 
 /** What came of a text: a value, a problem, or a value together with what was left out of it. */
@@ -119,7 +120,7 @@ export const retrySchedule: Kind<string> = {
   hint: "linux, bsd, macos, or pauses in seconds separated by commas",
   read(text) {
     const value = text.trim().toLowerCase();
-    const isOne = /^(?:linux|bsd|macos|[1-9]\d{0,5}(?:\s*,\s*[1-9]\d{0,5})*)$/.test(value);
+    const isOne = readRetrySchedule(value) !== undefined;
     return isOne ? { value } : { problem: `not a retry schedule: ${text}` };
   },
   write: (value) => value,

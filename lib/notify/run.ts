@@ -45,6 +45,8 @@ export interface RunParts {
   readonly records?: readonly NotifyRecord[];
   /** When to give up, in ms; Infinity is never. */
   readonly totalMs: number;
+  /** Whether the transport was set, and is not the default. */
+  readonly isTransportSet: boolean;
   readonly isInBackground: boolean;
   readonly log: Log;
 }
@@ -83,7 +85,7 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
 }
 
 async function runNotifier(
-  { settings, prepared, records, totalMs, isInBackground, log: plainLog }: RunParts,
+  { settings, prepared, records, totalMs, isTransportSet, isInBackground, log: plainLog }: RunParts,
   run: NotifyRun,
   sources: ReturnType<SourceOpener["open"]>,
   signal: AbortSignal,
@@ -125,6 +127,7 @@ async function runNotifier(
       totalMs,
       announcements,
       preferTcp: sendUsingTcp,
+      isTransportSet,
       peerPort,
     },
     chosen,

@@ -78,6 +78,7 @@ export const notify: Command = {
         totalMs: seconds * 1000,
         announcements: ({ myName }) => announcementsOf([myName]),
         preferTcp: false,
+        isTransportSet: false,
         peerPort: 0,
       },
       records,

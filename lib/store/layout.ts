@@ -5,6 +5,7 @@
  * ```
  * state              the state number
  * .statd.lock        locked by the daemon that serves the directory
+ * .state             our copy of it
  * .statd.sock        where the daemon answers nsmctl
  * sm/HOST            monitor list: the records filed under one host
  * sm/.peers          what was learned of the peers
@@ -34,6 +35,7 @@ export const VOLATILE_CONTROL_SOCKET = "/run/rpc.statd.sock";
 export interface Layout {
   readonly directory: string;
   readonly state: string;
+  readonly stateCopy: string;
   readonly monitorList: string;
   readonly notifyList: string;
   readonly peers: string;
@@ -45,6 +47,7 @@ export function layoutOf(directory: string): Layout {
   return {
     directory,
     state: join(directory, STATE_FILE),
+    stateCopy: join(directory, `.${STATE_FILE}`),
     monitorList,
     notifyList: join(directory, "sm.bak"),
     peers: join(monitorList, PEERS_FILE),

@@ -13,12 +13,11 @@ import { systemClock } from "../platform/clock.ts";
 import { RegularFile } from "../platform/regular_file.ts";
 import { sleep, type StartTimer } from "../time/clock.ts";
 import { reasonOf } from "../nsm/ports.ts";
-import { INITIAL_STATE_NUMBER, nextStateNumber } from "../nsm/state_number.ts";
 import { quote } from "../quote.ts";
 import { replaceFile } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { type Layout, layoutOf } from "./layout.ts";
-import { STATE_BYTES, storedNumber } from "./state_file.ts";
+import { StateFile } from "./state_file.ts";
 
 const RUN_FILE = ".run";
 /** Locked by whoever starts a run. */
@@ -150,11 +149,8 @@ export class NotifyRun {
 
   /** What the state number is going to be when it is advanced. */
   get nextStateNumber(): number {
-    const { directory, state } = this.#layout;
-    const stored = storedNumber(
-      this.#asOwner(directory, () => this.#fs.read(state, STATE_BYTES)),
-    );
-    return stored === undefined ? INITIAL_STATE_NUMBER : nextStateNumber(stored);
+    const state = new StateFile(this.#fs, this.#layout, this.#log);
+    return this.#asOwner(this.#layout.directory, () => state.next());
   }
 
   /** Notes a run before the state number is advanced to this. @throws {StoreError} */

@@ -3,9 +3,15 @@
  * ignored. A missing or shorter file, such as the empty one that Debian ships, is written with the
  * number of a new host; apart from that only {@link StateFile.advance} writes it.
  *
+ * The file `.state` beside it is our own second copy, in decimal: packages of nfs-utils ship an empty
+ * `state`, which resets the number at each upgrade, and peers ignore a number that they know already. A
+ * number in `state` that comes before the copy's is raised to that. Both wrap, so that "before" is that of
+ * serial numbers (RFC 1982).
+ *
  * Source: files written and read by nfs-utils 2.6.2.
  */
 
+import { basename } from "@std/path/basename";
 import type { Log } from "../log.ts";
 import { reasonOf, StoreError } from "../nsm/ports.ts";
 import { INITIAL_STATE_NUMBER, nextStateNumber, upStateNumber } from "../nsm/state_number.ts";
@@ -18,11 +24,15 @@ import { entriesOf, removeLeftOvers } from "./record_directory.ts";
 /** Length of the number. */
 export const STATE_BYTES = 4;
 const STATE_MODE = 0o644;
+const COPY_MODE = 0o644;
+const COPY_MAX_BYTES = 16;
 /** What the name of something that is no file gets. */
 const DAMAGED_SUFFIX = ".damaged";
 
 export class StateFile {
   #lastRead: number | undefined;
+  #hasCopyFailed = false;
+  #hasRaiseFailed = false;
 
   constructor(readonly fs: FileSystem, readonly layout: Layout, readonly log: Log) {}
 
@@ -35,8 +45,13 @@ export class StateFile {
    */
   read(): number {
     const stored = this.#stored();
-    if (stored !== undefined) return this.#lastRead = upStateNumber(stored);
-    return this.#lastRead === undefined ? this.#initialise() : this.#restore(this.#lastRead);
+    if (stored !== undefined && upStateNumber(stored) === this.#lastRead) return this.#lastRead;
+    const copied = this.#copy();
+    const number = latest(stored, latest(copied, this.#lastRead));
+    if (number === undefined) return this.#initialise();
+    if (stored === undefined || upStateNumber(stored) !== number) this.#raise(number);
+    else if (copied !== number) this.#writeCopy(number);
+    return this.#lastRead = number;
   }
 
   /**
@@ -47,8 +62,23 @@ export class StateFile {
    */
   advance(): number {
     const stored = this.#stored();
-    if (stored === undefined) return this.#initialise();
-    return this.#write(nextStateNumber(stored));
+    const number = latest(stored, this.#copy());
+    if (number === undefined) return this.#initialise();
+    if (stored === undefined || upStateNumber(stored) !== number) this.#tellRaise(stored, number);
+    return this.#lastRead = this.#write(nextStateNumber(number));
+  }
+
+  /** What {@link advance} would return; nothing is changed. @throws {StoreError} */
+  next(): number {
+    const { fs, layout: { state } } = this;
+    let stored: number | undefined;
+    try {
+      stored = storedNumber(fs.read(state, STATE_BYTES));
+    } catch (error) {
+      if (fs.facts(state)?.isFile !== false) throw new StoreError("read", state, error);
+    }
+    const number = latest(stored, this.#copy());
+    return number === undefined ? INITIAL_STATE_NUMBER : nextStateNumber(number);
   }
 
   #stored(): number | undefined {
@@ -74,15 +104,56 @@ export class StateFile {
     log.warning(`Renamed ${quote(state)} to ${quote(aside)}: ${reasonOf(reason)}`);
   }
 
-  #restore(number: number): number {
-    this.#write(number);
-    this.log.warning(`Wrote ${quote(this.layout.state)} again, which had no number any more`);
-    return number;
+  /** Our copy; undefined where there is none. */
+  #copy(): number | undefined {
+    const { fs, layout: { stateCopy }, log } = this;
+    try {
+      const text = fs.readOwn(stateCopy, COPY_MAX_BYTES) ?? "";
+      const number = /^-?\d{1,10}\n$/.test(text) ? Number(text) | 0 : undefined;
+      return number === undefined ? undefined : upStateNumber(number);
+    } catch (error) {
+      if (!this.#hasCopyFailed) log.warning(`Cannot read ${quote(stateCopy)}: ${reasonOf(error)}`);
+      this.#hasCopyFailed = true;
+      return undefined;
+    }
+  }
+
+  /** Where this fails the number is lost only together with the file `state`. */
+  #writeCopy(number: number): void {
+    const { fs, layout: { directory, stateCopy }, log } = this;
+    try {
+      replaceFile(fs, directory, basename(stateCopy), `${number}\n`, COPY_MODE);
+    } catch (error) {
+      log.debug(() => reasonOf(error));
+    }
+  }
+
+  /** Where this fails the number is used all the same: it is the right one. */
+  #raise(number: number): void {
+    // Another process may have advanced both between the two reads.
+    const stored = this.#stored();
+    if (stored !== undefined && upStateNumber(stored) === number) return;
+    try {
+      this.#write(number);
+      this.#tellRaise(stored, number);
+    } catch (error) {
+      if (!this.#hasRaiseFailed) this.log.warning(reasonOf(error));
+      this.#hasRaiseFailed = true;
+    }
+  }
+
+  #tellRaise(stored: number | undefined, number: number): void {
+    const what = stored === undefined ? "it had no number any more" : `it had ${stored}`;
+    this.log.warning(
+      `Raised the state number in ${
+        quote(this.layout.state)
+      }: ${what}, and ${number} was used before`,
+    );
   }
 
   #initialise(): number {
     this.log.notice("Initializing NSM state");
-    return this.#write(INITIAL_STATE_NUMBER);
+    return this.#lastRead = this.#write(INITIAL_STATE_NUMBER);
   }
 
   #write(number: number): number {
@@ -91,8 +162,27 @@ export class StateFile {
     removeLeftOvers(fs, directory, log, ours);
     const text = String.fromCharCode(...new Uint8Array(Int32Array.of(number).buffer));
     replaceFile(fs, directory, STATE_FILE, text, STATE_MODE);
+    this.#writeCopy(number);
     return number;
   }
+}
+
+/**
+ * The later one of two numbers, made odd. A number that is our copy's with its bytes in the other order
+ * comes from a machine of that order, and is no later one.
+ */
+function latest(stored: number | undefined, copied: number | undefined): number | undefined {
+  const number = stored === undefined ? undefined : upStateNumber(stored);
+  if (number === undefined || copied === undefined) return number ?? copied;
+  const isBefore = ((number - copied) | 0) < 0;
+  return isBefore || swapped(stored!) === copied ? copied : number;
+}
+
+/** A number with its bytes in the other order. */
+function swapped(number: number): number {
+  const view = new DataView(new ArrayBuffer(STATE_BYTES));
+  view.setInt32(0, number);
+  return view.getInt32(0, true);
 }
 
 /** The number in the file's text; undefined where it has none. Typed arrays are in host byte order. */

@@ -7,8 +7,10 @@ import {
   type Kind,
   list,
   number,
+  retrySchedule,
   text,
 } from "../../lib/config/kinds.ts";
+import { readRetrySchedule } from "../../lib/nsm/notify/retry_schedule.ts";
 import { MemoryFiles } from "../support/memory_files.ts";
 
 const FILES = new MemoryFiles({
@@ -123,3 +125,10 @@ for (const [written, kind, value] of WRITTEN) {
     assertEquals(kind.read(written, FILES), { value });
   });
 }
+
+Deno.test("B10: a retry schedule has one grammar", { permissions: "none" }, () => {
+  for (const text of ["linux", "BSD", "1, 2.5", "604800", "700000", "0", "1,,2", "solaris", ""]) {
+    const isUsable = readRetrySchedule(text) !== undefined;
+    assertEquals(retrySchedule.read(text, FILES).problem === undefined, isUsable, text);
+  }
+});

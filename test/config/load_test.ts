@@ -179,6 +179,9 @@ const SM_NOTIFY_CASES: readonly Case<SmNotifySettings>[] = [
   }],
   ["takes a schedule", inSmNotify("retry-schedule = BSD"), { retrySchedule: "bsd" }],
   ["takes pauses", inSmNotify("retry-schedule = 1, 60"), { retrySchedule: "1, 60" }],
+  ["takes what the run takes (B10)", inSmNotify("retry-schedule = 1, 2.5"), {
+    retrySchedule: "1, 2.5",
+  }],
   ["takes --deadline", { args: ["--deadline", "90"] }, { deadline: 90 }],
   ["takes --dry-run and --json", { args: ["--dry-run", "--json"] }, { dryRun: true, json: true }],
   ["has the defaults", {}, {}],

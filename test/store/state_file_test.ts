@@ -38,8 +38,12 @@ Deno.test("read() makes the number odd and leaves the file alone", pure, () => {
   for (const [number, used] of numbers) {
     const { state, disk, log } = open(stored(number));
     assertEquals(state.read(), used, `${number}`);
-    assertEquals(disk.journal, []);
+    assertEquals(disk.files["/nsm/state"], stored(number));
+    assertEquals(disk.files["/nsm/.state"], `${used}\n`);
     assertEquals(log.lines, []);
+    disk.journal.length = 0;
+    assertEquals(state.read(), used);
+    assertEquals(disk.journal, []);
   }
 });
 
@@ -52,8 +56,8 @@ Deno.test("read() does not go back where the number is lost in the meantime", pu
   assertEquals(state.read(), 57);
   disk.remove("/nsm/state");
   assertEquals(state.read(), 57);
-  assertEquals(disk.files, { "/nsm/state": stored(57) });
-  assertMatch(log.of("warning").join(), /Wrote "\/nsm\/state" again/);
+  assertEquals(disk.files["/nsm/state"], stored(57));
+  assertMatch(log.of("warning").join(), /Raised the state number in "\/nsm\/state"/);
 });
 
 Deno.test("read() and advance() begin with 3 where there is no number", pure, () => {
@@ -61,7 +65,7 @@ Deno.test("read() and advance() begin with 3 where there is no number", pure, ()
     for (const what of ["read", "advance"] as const) {
       const { state, disk, log } = open(text);
       assertEquals(state[what](), 3);
-      assertEquals(disk.files, { "/nsm/state": stored(3) });
+      assertEquals(disk.files, { "/nsm/state": stored(3), "/nsm/.state": "3\n" });
       assertEquals(disk.modeOf("/nsm/state"), 0o644);
       assertEquals(log.lines, ["notice: Initializing NSM state"]);
     }
@@ -82,7 +86,7 @@ Deno.test("advance() writes the next odd number, and wraps", pure, () => {
   for (const [number, next] of numbers) {
     const { state, disk } = open(stored(number));
     assertEquals(state.advance(), next, `${number}`);
-    assertEquals(disk.files, { "/nsm/state": stored(next) });
+    assertEquals(disk.files, { "/nsm/state": stored(next), "/nsm/.state": `${next}\n` });
     assertEquals(state.read(), next);
   }
 });
@@ -101,7 +105,7 @@ Deno.test("advance() replaces the file in one step, and what a killed process le
   disk.journal.length = 0;
   state.advance();
   const aside = `/nsm/${asideName(0)}`;
-  assertEquals(disk.journal, [
+  assertEquals(disk.journal.slice(0, 6), [
     "remove /nsm/.1.0.new",
     `create ${aside}`,
     `write ${aside}`,
@@ -109,7 +113,11 @@ Deno.test("advance() replaces the file in one step, and what a killed process le
     `rename ${aside} -> /nsm/state`,
     "syncDirectory /nsm",
   ]);
-  assertEquals(Object.keys(disk.files).toSorted(), ["/nsm/.other.new", "/nsm/state"]);
+  assertEquals(Object.keys(disk.files).toSorted(), [
+    "/nsm/.other.new",
+    "/nsm/.state",
+    "/nsm/state",
+  ]);
 });
 
 Deno.test("a number that cannot be read or written is a failure", pure, () => {
@@ -123,4 +131,73 @@ Deno.test("a number that cannot be read or written is a failure", pure, () => {
   }
   disk.fault = () => undefined;
   assertEquals(state.advance(), 7);
+});
+
+/** A disk on which `copied` was used before, and `state` holds this text now. */
+function opened(copied: number | string, text: string | undefined) {
+  const log = new RecordingLog();
+  const copy = typeof copied === "number" ? `${copied}\n` : copied;
+  const disk = diskWith({ ".state": copy, ...(text === undefined ? {} : { state: text }) });
+  return { state: new StateFile(disk, layoutOf(STATE_DIRECTORY), log), disk, log };
+}
+
+Deno.test("portability 16: the number does not go below one that was used", pure, () => {
+  const swapped = (number: number) => [...stored(number)].reverse().join("");
+  const lower: readonly (readonly [string, string | undefined])[] = [
+    ["missing", undefined],
+    ["reset by an upgrade of nfs-common", ""],
+    ["cut short", "\x39\0"],
+    ["that of a new host", stored(3)],
+    ["0", stored(0)],
+    ["all ones", stored(-1)],
+    ["negative", stored(-1000)],
+    ["of the other byte order", swapped(57)],
+  ];
+  for (const [what, text] of lower) {
+    const reading = opened(57, text);
+    assertEquals(reading.state.read(), 57, what);
+    assertEquals(reading.disk.files["/nsm/state"], stored(57), what);
+    assertEquals(reading.state.read(), 57, what);
+    assertEquals(reading.log.lines.length, 1, what);
+    assertMatch(reading.log.lines[0]!, /^warning: Raised .* and 57 was used before$/);
+
+    const advancing = opened(57, text);
+    assertEquals(advancing.state.next(), 59, what);
+    assertEquals(advancing.state.advance(), 59, what);
+    assertEquals(advancing.disk.files, { "/nsm/state": stored(59), "/nsm/.state": "59\n" }, what);
+    assertEquals(advancing.log.lines.length, 1, what);
+  }
+});
+
+Deno.test("a number that comes after our copy is believed, over the wrap too", pure, () => {
+  for (const [copied, number] of [[57, 59], [57, 58], [0x7fffffff, -0x7fffffff], [3, 1 << 30]]) {
+    const { state, log, disk } = opened(copied!, stored(number!));
+    assertEquals(state.read(), number! | 1);
+    assertEquals(log.lines, []);
+    assertEquals(disk.files["/nsm/.state"], `${number! | 1}\n`);
+  }
+});
+
+Deno.test("a copy that holds no number is none", pure, () => {
+  for (const copied of ["", "x\n", "57", "99999999999\n"]) {
+    assertEquals(opened(copied, stored(5)).state.read(), 5, copied);
+  }
+});
+
+Deno.test("a copy that cannot be read or written is said once, and in nobody's way", pure, () => {
+  const { state, disk, log } = opened(57, stored(5));
+  disk.fault = (_, path) =>
+    path.endsWith("/.state") ? new Error("I/O error (os error 5)") : undefined;
+  assertEquals([state.read(), state.read(), state.advance()], [5, 5, 7]);
+  assertEquals(log.of("warning"), [
+    'warning: Cannot read "/nsm/.state": I/O error (os error 5)',
+  ]);
+});
+
+Deno.test("a number that cannot be raised is used all the same", pure, () => {
+  const { state, disk, log } = opened(57, "");
+  disk.fault = (operation) =>
+    operation === "create" ? new Error("Read-only file system (os error 30)") : undefined;
+  assertEquals([state.read(), state.read()], [57, 57]);
+  assertEquals(log.lines.length, 1);
 });

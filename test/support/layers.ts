@@ -57,7 +57,12 @@ const PARTS: Readonly<Record<string, Part>> = {
     deno: true,
   },
   net: { values: ["rpc", "platform", "time", "quote.ts"], types: INTERFACES, deno: true },
-  config: { values: ["quote.ts", "deno.json"], types: INTERFACES, deno: ["ini_file.ts"] },
+  // One grammar for a retry schedule.
+  config: {
+    values: ["quote.ts", "deno.json", "nsm/notify/retry_schedule.ts"],
+    types: INTERFACES,
+    deno: ["ini_file.ts"],
+  },
   platform: { values: ["time", "quote.ts"], types: [...INTERFACES, "config/load.ts"], deno: true },
   "log.ts": { values: [], deno: true },
   "log_limits.ts": { values: [], types: ["log.ts", "time"], isPure: true },

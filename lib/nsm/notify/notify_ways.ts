@@ -19,6 +19,8 @@ export interface Route {
 export interface RouteSettings {
   /** Whether TCP comes first. */
   readonly preferTcp: boolean;
+  /** Whether somebody has decided that, for peers too that were told over the other transport before. */
+  readonly isTransportSet: boolean;
   /** A port on which peers' NSMs are known to listen; 0 is none. */
   readonly peerPort: number;
 }
@@ -28,7 +30,8 @@ export function routesOf(peer: NotifyPeer, settings: RouteSettings): Route[] {
   const [address] = peer.addresses;
   if (address === undefined) return [];
   const { facts, way } = peer;
-  const first = facts?.transport ?? (settings.preferTcp ? "tcp" : "udp");
+  const preferred = settings.preferTcp ? "tcp" : "udp";
+  const first = settings.isTransportSet ? preferred : facts?.transport ?? preferred;
   const routes: Route[] = [way ?? { transport: first, address }];
   if (peer.failures === 0) return routes;
   const other = routes[0]!.transport === "udp" ? "tcp" : "udp";
@@ -37,7 +40,9 @@ export function routesOf(peer: NotifyPeer, settings: RouteSettings): Route[] {
     routes.push({ transport: "udp", address, port: settings.peerPort });
     routes.push({ transport: "tcp", address, port: settings.peerPort });
   }
-  if (facts?.port !== undefined) routes.push({ transport: first, address, port: facts.port });
+  if (facts?.port !== undefined) {
+    routes.push({ transport: facts.transport ?? first, address, port: facts.port });
+  }
   const keys = routes.map((route) => `${route.transport} ${route.port ?? 0}`);
   return routes.filter((_, i) => keys.indexOf(keys[i]!) === i);
 }

@@ -31,7 +31,11 @@ const bsd = schedule([
 /** Schedules that have a name. */
 export const RETRY_SCHEDULES: Readonly<Record<string, RetrySchedule>> = { linux, bsd, macos: bsd };
 
-/** Longest pause in a list of one's own, in seconds: a week. */
+/**
+ * Pauses in a list of one's own, in seconds: up to a week; below the shortest one the last pause, which
+ * may repeat, would be a flood.
+ */
+const PAUSE_MIN_SECONDS = 0.1;
 const PAUSE_MAX_SECONDS = 7 * 24 * 3600;
 
 /** A schedule that ends when its last pause is over. */
@@ -46,6 +50,7 @@ export function readRetrySchedule(text: string): RetrySchedule | undefined {
   const seconds = word.split(",").map((part) => part.trim()).map((part) =>
     /^\d+(\.\d+)?$/.test(part) ? Number(part) : NaN
   );
-  if (!seconds.every((value) => value > 0 && value <= PAUSE_MAX_SECONDS)) return undefined;
+  const isUsable = (value: number) => value >= PAUSE_MIN_SECONDS && value <= PAUSE_MAX_SECONDS;
+  if (!seconds.every(isUsable)) return undefined;
   return schedule(seconds.map((value) => Math.round(value * SECOND_MS)));
 }

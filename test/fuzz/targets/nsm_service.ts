@@ -117,12 +117,12 @@ class Service implements Subject {
     return decoded.result as Result<Rows[K]>;
   }
 
-  /** The directory holds the files of nfs-utils, and in them what memory holds. */
+  /** The directory holds the files of nfs-utils and our copy of the number, and in them what memory holds. */
   #checkDirectory(): void {
     const { clock, directory, monitor } = this.#parts;
     clock.advance(TIDIED_AFTER_MS);
     for (const { name } of Deno.readDirSync(directory)) {
-      assert(["sm", "sm.bak", "state"].includes(name), `there is "${name}"`);
+      assert(["sm", "sm.bak", "state", ".state"].includes(name), `there is "${name}"`);
     }
     const onDisk: string[] = [];
     for (const { name, isFile } of Deno.readDirSync(`${directory}/sm`)) {

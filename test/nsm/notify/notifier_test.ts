@@ -43,6 +43,7 @@ class World {
       totalMs: schedule.totalMs,
       announcements: (record: NotifyRecord) => announcementsOf([record.myName]),
       preferTcp: false,
+      isTransportSet: false,
       peerPort: 0,
       ...settings,
     }, [...this.store.records]);
@@ -510,4 +511,21 @@ Deno.test("issue 14: records that stay are counted, and one line says why", pure
     'error: Cannot take "10.0.0.1" off the notify list: Permission denied (os error 13)',
     "error: 3 told peers stay on the notify list",
   ]);
+});
+
+Deno.test("F7: a transport that was set decides before the one remembered", pure, async () => {
+  for (
+    const [preferTcp, remembered, expected] of [
+      [true, "udp", "tcp"],
+      [false, "tcp", "udp"],
+    ] as const
+  ) {
+    const world = new World();
+    world.store.add("10.0.0.1");
+    world.peers.add("10.0.0.1");
+    const facts = { addresses: ["10.0.0.1"], transport: remembered, port: 900 };
+    world.memory.facts.set("10.0.0.1", facts);
+    await world.run({ preferTcp, isTransportSet: true });
+    assertEquals(world.reports.map(({ transport }) => transport), [expected]);
+  }
 });

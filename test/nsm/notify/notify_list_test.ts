@@ -149,7 +149,7 @@ Deno.test("readRetrySchedule() knows names and lists of seconds", pure, () => {
   assertEquals(readRetrySchedule("Linux"), linux);
   assertEquals(readRetrySchedule("bsd"), readRetrySchedule("macos"));
   assertEquals(readRetrySchedule("1, 2.5,60"), { pausesMs: [1000, 2500, 60_000], totalMs: 63_500 });
-  for (const text of ["", "solaris", "1,,2", "0", "-1", "1e9", "604801", "constructor"]) {
+  for (const text of ["", "solaris", "1,,2", "0", "-1", "1e9", "604801", "0.0004", "constructor"]) {
     assertEquals(readRetrySchedule(text), undefined, text);
   }
 });
