@@ -18,3 +18,14 @@ export function quote(text: string): string {
   }
   return text.length > SHOWN_MAX ? `"${shown}"…` : `"${shown}"`;
 }
+
+/**
+ * A value as JSON of printable ASCII alone, which reads as the same value: no terminal takes a part of it
+ * for a command (C1 control characters, DEL), nor shows it in another order (U+202E).
+ */
+export function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

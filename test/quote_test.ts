@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { quote } from "../lib/quote.ts";
+import { assertEquals, assertMatch } from "@std/assert";
+import { asciiJson, quote } from "../lib/quote.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -18,4 +18,11 @@ Deno.test(
 
 Deno.test("quote() cuts long text and says so", pure, () => {
   assertEquals(quote("x".repeat(1024)), `"${"x".repeat(256)}"…`);
+});
+
+Deno.test("trust 19: asciiJson() is printable ASCII, and reads as the same value", () => {
+  const value = { name: "a\x1b[2J\x7f\x85\x9b31m\u202e\u{1f600}\ud800", list: [1, null, "é"] };
+  const text = asciiJson(value);
+  assertMatch(text, /^[\x20-\x7e]+$/);
+  assertEquals(JSON.parse(text), value);
 });

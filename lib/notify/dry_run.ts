@@ -6,7 +6,7 @@ import { announcementsOf } from "../nsm/notify/notify_list.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { type NotifyRecord, type PeerFacts, reasonOf } from "../nsm/ports.ts";
 import { asOwner } from "../platform/as_owner.ts";
-import { quote } from "../quote.ts";
+import { asciiJson, quote } from "../quote.ts";
 import { type DirectoryEntry, RealFileSystem } from "../store/file_system.ts";
 import { layoutOf } from "../store/layout.ts";
 import { NotifyRun } from "../store/notify_run.ts";
@@ -95,5 +95,5 @@ function jsonLine(
   state: number,
 ): string {
   const known = facts?.addresses ?? [];
-  return `${JSON.stringify({ name: fileName, my_name: myName, announced, known, state })}\n`;
+  return `${asciiJson({ name: fileName, my_name: myName, announced, known, state })}\n`;
 }

@@ -52,6 +52,8 @@ export interface PreparationParts extends NotifyRunParts {
   readonly requireRights: (layout: Layout) => void;
   /** Makes what is missing of both lists. */
   readonly makeMissingLists: typeof makeMissingLists;
+  /** Where the state directory is, if not where the settings say. */
+  readonly directory?: string;
 }
 
 /** The machine that this is. */
@@ -74,25 +76,26 @@ export async function prepareToNotify(
   parts: PreparationParts = thisMachine(),
 ): Promise<ReadyToNotify | number> {
   const { kernel, resolver, clock } = parts;
-  const { stateDirectoryPath } = settings;
-  const layout = layoutOf(stateDirectoryPath);
+  const { directory = settings.stateDirectoryPath } = parts;
+  const isDefault = settings.stateDirectoryPath === DEFAULT_STATE_DIRECTORY;
+  const layout = layoutOf(directory);
   const made = parts.makeMissingLists(layout);
   if (made.length > 0) log.notice(`Made ${made.map(quote).join(" and ")}, which were missing`);
   parts.requireRights(layout);
   const life = lifeOf(settings, kernel.bootId());
-  const lock = stateDirectoryPath === DEFAULT_STATE_DIRECTORY ? parts.lockOfLife(life) : undefined;
-  const run = new NotifyRun(stateDirectoryPath, life, log, parts);
+  const lock = isDefault ? parts.lockOfLife(life) : undefined;
+  const run = new NotifyRun(directory, life, log, parts);
   const starting = await run.startAlone();
   if (!mayRun(settings, run, lock, log)) return 0;
   if (settings.only.length > 0) {
-    const records = parts.asOwner(layout.monitorList, () => recordsOf(stateDirectoryPath, log));
+    const records = parts.asOwner(layout.monitorList, () => recordsOf(directory, log));
     requireOnly(settings, records, log);
   }
   const sources = await planSources(settings.outgoingAddr, resolver, log, clock);
 
   const end = run.end();
   const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;
-  const store = openNotifyStore(stateDirectoryPath, { ...parts, log });
+  const store = openNotifyStore(directory, { ...parts, log });
   const preparedAt = clock.wallClock();
   const records = parts.asOwner(layout.monitorList, () => {
     store.retire();

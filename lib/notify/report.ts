@@ -5,6 +5,7 @@
 
 import type { Log } from "../log.ts";
 import type { NotifyCounts, NotifyReport } from "../nsm/notify/notify_outcome.ts";
+import { asciiJson } from "../quote.ts";
 import type { LiveLine } from "./live_line.ts";
 import type { Clock } from "../time/clock.ts";
 
@@ -122,7 +123,7 @@ function duration(seconds: number): string {
 export function reportLine(report: NotifyReport): string {
   const { record, outcome, address, transport, attempts, elapsedMs, fault } = report;
   return `${
-    JSON.stringify({
+    asciiJson({
       name: record.fileName,
       my_name: record.myName,
       outcome,
@@ -138,5 +139,5 @@ export function reportLine(report: NotifyReport): string {
 /** The result of a run as a line of JSON. */
 export function summaryLine(counts: NotifyCounts, stateNumber: number): string {
   const { total, told, forgotten, gaveUp } = counts;
-  return `${JSON.stringify({ state: stateNumber, total, told, forgotten, gave_up: gaveUp })}\n`;
+  return `${asciiJson({ state: stateNumber, total, told, forgotten, gave_up: gaveUp })}\n`;
 }

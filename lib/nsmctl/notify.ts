@@ -78,7 +78,6 @@ export const notify: Command = {
         totalMs: seconds * 1000,
         announcements: ({ myName }) => announcementsOf([myName]),
         preferTcp: false,
-        isTransportSet: false,
         peerPort: 0,
       },
       records,

@@ -1,7 +1,6 @@
 /**
  * Tells the peers on the notify list that this host has rebooted. Drives {@link NotifyList} with a
  * clock, a resolver and remote calls: nobody waits for another one's silence, name or connection.
- *
  * Limits: as many datagrams on their way at one time as pacer.ts says, whose answers are awaited much
  * longer; as many connections as notify_route.ts says; look-ups as the resolver allows.
  *
@@ -24,14 +23,8 @@ import { type NotifyCounts, type NotifyReport, shown } from "./notify_outcome.ts
 import { RouteFollower, type RouteResult } from "./notify_route.ts";
 import { type Route, type RouteSettings, routesOf } from "./notify_ways.ts";
 import { Pacer } from "./pacer.ts";
-import {
-  type CallPeer,
-  type NotifyRecord,
-  type NotifyStore,
-  type PeerMemory,
-  reasonOf,
-  type Resolver,
-} from "../ports.ts";
+import { type CallPeer, type NotifyRecord, type NotifyStore } from "../ports.ts";
+import { type PeerMemory, reasonOf, type Resolver } from "../ports.ts";
 import type { RetrySchedule } from "./retry_schedule.ts";
 import { ToldPeers } from "./told_peers.ts";
 import { type Clock, sleep } from "../../time/clock.ts";
@@ -231,26 +224,41 @@ export class Notifier {
     return await Promise.all([preferred, ...beside]);
   }
 
-  /** Asks the name service; returns why it has no answer. */
+  /**
+   * Asks the name service for the file's name, and then for the record's where that is another one;
+   * returns why it has no answer. A record may hold an address though its file has a name that nobody
+   * knows any more; nfs-utils goes by the file name alone.
+   */
   async #lookUp(peer: NotifyPeer): Promise<string | undefined> {
-    const { clock, log, resolver } = this.#parts;
-    const { fileName } = peer.record;
+    const { clock, log } = this.#parts;
+    const { fileName, monName } = peer.record;
     this.#lookingUp.add(peer);
-    let found: Awaited<ReturnType<Resolver["addressesOf"]>>;
-    try {
-      found = await resolver.addressesOf(fileName);
-    } catch (error) {
-      found = { outcome: "tryLater", reason: reasonOf(error) };
+    let fault: string | undefined;
+    const found: string[] = [];
+    for (const name of nameKey(fileName) === nameKey(monName) ? [fileName] : [fileName, monName]) {
+      const answer = await this.#addressesOf(name);
+      if (answer.outcome === "found") found.push(...answer.value.addresses);
+      else fault ??= answer.reason;
+      if (found.length > 0 && !isAddress(monName)) break;
     }
     this.#lookingUp.delete(peer);
-    if (found.outcome === "found") {
-      this.#list.addressesFound(peer, found.value.addresses, clock.now());
+    if (found.length > 0) {
+      this.#list.addressesFound(peer, found, clock.now());
       return undefined;
     }
     if (peer.lastFault === undefined && !this.#isOver) {
       log.warning(`DNS resolution of ${shown(fileName)} failed; retrying later`);
     }
-    return found.reason;
+    return fault;
+  }
+
+  async #addressesOf(name: string): ReturnType<Resolver["addressesOf"]> {
+    if (isAddress(name)) return addressItself(name);
+    try {
+      return await this.#parts.resolver.addressesOf(name);
+    } catch (error) {
+      return { outcome: "tryLater", reason: reasonOf(error) };
+    }
   }
 
   #settle(peer: NotifyPeer, outcome: "told" | "forgotten"): void {
@@ -279,6 +287,10 @@ export class Notifier {
       fault: outcome === "told" ? undefined : peer.lastFault ?? unfinished(peer),
     });
   }
+}
+
+function addressItself(address: string) {
+  return { outcome: "found", value: { canonicalName: address, addresses: [address] } } as const;
 }
 
 /** What a peer's first turn had come to when it was cut short. */

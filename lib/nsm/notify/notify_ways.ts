@@ -20,7 +20,7 @@ export interface RouteSettings {
   /** Whether TCP comes first. */
   readonly preferTcp: boolean;
   /** Whether somebody has decided that, for peers too that were told over the other transport before. */
-  readonly isTransportSet: boolean;
+  readonly isTransportSet?: boolean;
   /** A port on which peers' NSMs are known to listen; 0 is none. */
   readonly peerPort: number;
 }

@@ -529,3 +529,32 @@ Deno.test("F7: a transport that was set decides before the one remembered", pure
     assertEquals(world.reports.map(({ transport }) => transport), [expected]);
   }
 });
+
+Deno.test(
+  "field 12: the address in a record serves where its file's name is unknown",
+  pure,
+  async () => {
+    const world = new World();
+    world.store.add("cloverdale", { monName: "10.1.0.1" });
+    world.store.add("gone.example", { monName: "alias.example" });
+    world.resolver.addHost("alias.example", ["10.1.0.2"]);
+    world.peers.add("10.1.0.1");
+    world.peers.add("10.1.0.2");
+    const counts = await world.run();
+    assertEquals([counts.told, counts.gaveUp], [2, 0]);
+    assertEquals(world.store.records.size, 0);
+  },
+);
+
+Deno.test(
+  "field 12: a file's name that is known comes before the address in the record",
+  pure,
+  async () => {
+    const world = new World();
+    world.store.add("host.example", { monName: "10.1.0.1" });
+    world.resolver.addHost("host.example", ["10.1.0.3"]);
+    world.peers.add("10.1.0.3");
+    await world.run();
+    assertEquals(world.reports.map(({ address }) => address), ["10.1.0.3"]);
+  },
+);

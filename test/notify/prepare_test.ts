@@ -1,0 +1,238 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import "../support/open_libc.ts";
+import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../../lib/config/settings.ts";
+import { type PreparationParts, prepareToNotify } from "../../lib/notify/prepare.ts";
+import type { LockState } from "../../lib/platform/run_once.ts";
+import { formatRecord } from "../../lib/store/record_format.ts";
+import { NotifyRun } from "../../lib/store/notify_run.ts";
+import { makeMissingLists } from "../../lib/store/missing_lists.ts";
+import { smNotify } from "../config/starts.ts";
+import { diskWith } from "../support/crash_scenario.ts";
+import { FakeResolver } from "../support/fake_resolver.ts";
+import type { FragileDisk } from "../support/fragile_disk.ts";
+import { privOf } from "../support/priv.ts";
+import { SimulatedClock } from "../support/simulated_clock.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const LIFE = "this-boot";
+
+/** A host with a state directory in memory, at the default path. */
+class World {
+  disk: FragileDisk;
+  readonly log = new RecordingLog();
+  readonly resolver = new FakeResolver();
+  readonly written: string[] = [];
+  lock: LockState = { kind: "free" };
+  takeFault: string | undefined;
+  taken = 0;
+  life: string | undefined = LIFE;
+  isHeld = false;
+  made: string[] = [];
+
+  constructor(monitored: readonly string[], files: Readonly<Record<string, string>> = {}) {
+    const sm = Object.fromEntries(monitored.map((name) => [`sm/${name}`, line(name)]));
+    this.disk = diskWith({ state: "\x05\0\0\0", ...sm, ...files });
+  }
+
+  get parts(): PreparationParts {
+    return {
+      fileSystem: this.disk,
+      openToLock: (path) =>
+        path in this.disk.files
+          ? { tryLock: () => !(this.isHeld && path.endsWith(".run")), [Symbol.dispose]() {} }
+          : undefined,
+      asOwner: (_directory, action) => action(),
+      makeMissingLists: () => this.made,
+      resolver: this.resolver,
+      lockOfLife: () => ({
+        look: () => this.lock,
+        take: () => {
+          if (this.takeFault === undefined) this.taken++;
+          return this.takeFault;
+        },
+      }),
+      kernel: {
+        bootId: () => this.life,
+        setLocalState: (number) => this.#write(`state ${number}`),
+        endGrace: () => this.#write("grace over"),
+      },
+      requireRights() {},
+      clock: new SimulatedClock(),
+    };
+  }
+
+  #write(what: string) {
+    this.written.push(what);
+    return { outcome: "written" } as const;
+  }
+
+  /** Monitors a host as statd does. */
+  monitor(name: string): void {
+    this.disk.append(`/nsm/sm/${name}`, line(name), 0o600);
+  }
+
+  prepare(args: readonly string[] = []) {
+    const loaded = smNotify({ args });
+    assert(loaded.kind !== "exit");
+    const settings: SmNotifySettings = {
+      ...loaded.settings,
+      stateDirectoryPath: DEFAULT_STATE_DIRECTORY,
+    };
+    return prepareToNotify(settings, this.log, { ...this.parts, directory: "/nsm" });
+  }
+
+  /** The number that a run would announce. */
+  async number(args: readonly string[] = []): Promise<number> {
+    const ready = await this.prepare(args);
+    assert(typeof ready !== "number");
+    return ready.prepared.stateNumber;
+  }
+}
+
+function line(monName: string): string {
+  const priv = privOf(0);
+  return formatRecord({ monName, myName: "us", myProg: 100021, myVers: 3, myProc: 16, priv });
+}
+
+Deno.test("mutation 30: a cut-short run is carried on with its number, new peers get a new one", async () => {
+  const world = new World(["a"]);
+  assertEquals(await world.number(), 7);
+  world.lock = { kind: "taken", since: undefined };
+  assertEquals(await world.number(), 7);
+  world.monitor("b");
+  assertEquals(await world.number(), 9);
+  assertEquals(await world.number(), 9);
+});
+
+Deno.test("a run of another or an unknown life is not carried on", async () => {
+  const world = new World(["a"]);
+  assertEquals(await world.number(), 7);
+  world.life = "next-boot";
+  assertEquals(await world.number(), 9);
+  world.life = undefined;
+  assertEquals(await world.number(), 11);
+  assertEquals(await world.number(), 13);
+});
+
+Deno.test("whether anybody is new that cannot be told: a new number", async () => {
+  const world = new World(["a"]);
+  assertEquals(await world.number(), 7);
+  world.disk.fault = (operation, path) =>
+    operation === "list" && path === "/nsm/sm" ? new Error("EIO (os error 5)") : undefined;
+  assertEquals(await world.number(), 9);
+});
+
+Deno.test("already: the lock of this life was seen, and no run was cut short", async () => {
+  const world = new World(["a"]);
+  world.lock = { kind: "taken", since: new Date(2026, 10, 26, 12, 59, 3) };
+  assertEquals(await world.prepare(), 0);
+  assertEquals(world.log.of("notice"), [
+    "notice: Already notifying clients; Exiting! Peers were told in this boot at 2026-11-26 12:59:03; " +
+    "-f tells them again",
+  ]);
+  assert("/nsm/sm/a" in world.disk.files);
+  for (const option of ["-f", "-n"]) {
+    const forced = new World(["a"]);
+    forced.lock = world.lock;
+    assert(typeof await forced.prepare([option]) !== "number", option);
+  }
+});
+
+Deno.test("already: a run that goes on is said to go on", async () => {
+  const world = new World(["a"]);
+  await world.number();
+  world.lock = { kind: "taken", since: undefined };
+  world.isHeld = true;
+  assertEquals(await world.prepare(), 0);
+  assertMatch(world.log.of("notice").at(-1)!, /Already notifying clients; Exiting! A run goes on/);
+});
+
+Deno.test("portability 1: a lock that cannot be looked at or taken keeps nobody from being told", async () => {
+  const world = new World(["a"]);
+  world.lock = { kind: "unknown", reason: "/run/sm-notify.pid: I/O error" };
+  world.takeFault = "Read-only file system (os error 30): open '/run/sm-notify.pid'";
+  assertEquals(await world.number(), 7);
+  assertEquals(world.log.of("warning").length, 2);
+  assert(world.log.of("warning")[1]!.includes(world.takeFault));
+
+  // The note in the state directory is this life's lock from now on, once the run has ended.
+  new NotifyRun("/nsm", LIFE, world.log, world.parts).finish();
+  assertEquals(await world.prepare(), 0);
+  assertMatch(world.log.of("notice").at(-1)!, /^notice: Already notifying clients; Exiting!/);
+  world.life = "next-boot";
+  assertEquals(await world.number(), 9);
+});
+
+Deno.test("portability 1: without a boot id and a lock each start tells", async () => {
+  const world = new World(["a"]);
+  world.life = undefined;
+  world.takeFault = "there is no /run";
+  await world.number();
+  new NotifyRun("/nsm", "", world.log, world.parts).finish();
+  assert(typeof await world.prepare() !== "number");
+  assertMatch(world.log.of("warning").at(-1)!, /another start tells them again/);
+});
+
+Deno.test("grace is lifted when both lists were read, and nobody is on them", async () => {
+  const world = new World([]);
+  assertEquals(await world.prepare(), 0);
+  assertEquals([world.written, world.taken], [["grace over"], 1]);
+});
+
+Deno.test("field 10: grace is not lifted for a list that was not read, and the run is not used up", async () => {
+  for (const what of ["sm", "sm.bak", "sm.bak/a"]) {
+    const world = new World([], { "sm.bak/a": line("a") });
+    world.disk.fault = (operation, path) =>
+      operation === (what === "sm.bak/a" ? "read" : "list") && path === `/nsm/${what}` ||
+        operation === "read" && path === "/nsm/sm.bak/a"
+        ? new Error("Operation not permitted (os error 1)")
+        : undefined;
+    await assertRejects(() => world.prepare(), Error, "not all records could be read");
+    assertEquals([world.written, world.taken], [[], 0], what);
+    world.disk.fault = () => undefined;
+    assertEquals(await world.number(), 7, "the next start tells");
+  }
+});
+
+Deno.test("grace is not lifted for lists that were missing", async () => {
+  const world = new World([]);
+  world.made = ["/nsm/sm"];
+  assertEquals(await world.prepare(), 0);
+  assertEquals(world.written, []);
+});
+
+Deno.test("B9: a start that fails does not use up the run of a boot", async () => {
+  const world = new World(["a"]);
+  await assertRejects(() => world.prepare(["-v", "nowhere.example"]), Error, "nowhere.example");
+  assertEquals(world.taken, 0);
+  assert("/nsm/sm/a" in world.disk.files);
+  assertEquals(await world.number(), 7);
+});
+
+Deno.test("a run that cannot be noted is told all the same", async () => {
+  const world = new World(["a"]);
+  world.disk.fault = (operation, path) =>
+    operation === "create" && path.startsWith("/nsm/sm.bak/.")
+      ? new Error("No space left on device (os error 28)")
+      : undefined;
+  assertEquals(await world.number(), 7);
+  assertEquals(world.log.of("warning").length, 1);
+});
+
+Deno.test("makeMissingLists() makes both lists, for their owner alone", () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    const [monitorList, notifyList] = [`${directory}/sm`, `${directory}/sm.bak`];
+    const layout = { directory, monitorList, notifyList, state: "", stateCopy: "", peers: "" };
+    assertEquals(makeMissingLists(layout), [monitorList, notifyList]);
+    assertEquals(makeMissingLists(layout), []);
+    assertEquals(Deno.statSync(monitorList).mode! & 0o777, 0o700);
+    if (Deno.uid() !== 0) return;
+    Deno.removeSync(notifyList);
+    Deno.chownSync(monitorList, 65534, 65534);
+    assertEquals(makeMissingLists(layout), [notifyList]);
+    assertEquals(Deno.statSync(notifyList).uid, 65534);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
