@@ -26,7 +26,7 @@ END
 here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
 embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
-peers=(rpcbind nfs-common iproute2 mandoc libfaketime zsh fish python3-prometheus-client
+peers=(rpcbind nfs-common tcpd iproute2 mandoc libfaketime zsh fish python3-prometheus-client
   netbase curl busybox)
 
 # shellcheck source=.ci/installation.sh

@@ -53,6 +53,12 @@ export const RESOLVER_LIMITS: ResolverLimits = {
   tryLaterMs: 2_000,
 };
 
+/**
+ * How it is used to judge callers by name: with half of the threads that are left. Who asks takes care that
+ * few wait.
+ */
+export const ACCESS_LIMITS: Partial<ResolverLimits> = { slots: 8, lineMax: 64, cacheMax: 2_048 };
+
 /** What the C library calls its failures, and whether they are answers. Source: netdb.h of glibc. */
 const FAILURES: Readonly<Record<number, { readonly text: string; readonly isAnswer: boolean }>> = {
   [-2]: { text: "no such host or record (EAI_NONAME)", isAnswer: true },

@@ -36,12 +36,15 @@ export function accessFault(
   return isForbidden ? `call from ${address} is not allowed by the settings` : undefined;
 }
 
+/** Whether an address may call at all; `tryLater` when that cannot be found out now. */
+export type Admission = "admitted" | "denied" | "tryLater";
+
 /** What the access rule is made of. */
 export interface AccessParts {
   /** Asked each time. */
   readonly settings: () => AccessSettings;
   /** Whether an address may call at all; a promise where that has to be found out. */
-  readonly admits: (address: string) => boolean | Promise<boolean>;
+  readonly admits: (address: string) => Admission | Promise<Admission>;
   /** Is told of each call that a procedure refuses. */
   readonly refused: (procedureName: string, caller: Caller, fault: string) => void;
   /** Is told of each call of an address that may not call. */
@@ -51,8 +54,9 @@ export interface AccessParts {
 /** The access rule for dispatch. */
 export function accessRule({ settings, admits, refused, denied }: AccessParts): AccessRule {
   return (procedure, name, caller) => {
-    const decide = (isAdmitted: boolean): Verdict => {
-      if (!isAdmitted) {
+    const decide = (admission: Admission): Verdict => {
+      if (admission === "tryLater") return "ignore";
+      if (admission === "denied") {
         denied(caller);
         return "deny";
       }
@@ -61,8 +65,8 @@ export function accessRule({ settings, admits, refused, denied }: AccessParts): 
       refused(name, caller, fault);
       return "refuse";
     };
-    const isAdmitted = admits(caller.address);
-    return isAdmitted instanceof Promise ? isAdmitted.then(decide) : decide(isAdmitted);
+    const admission = admits(caller.address);
+    return admission instanceof Promise ? admission.then(decide) : decide(admission);
   };
 }
 

@@ -2,23 +2,20 @@
  * Access rules of /etc/hosts.allow and /etc/hosts.deny: who may call at all. A caller is let in when a
  * rule of the first file matches it, else kept out when one of the second does, else let in.
  *
- * ```
- * daemons : clients [ : option ]…
- * ```
+ * Patterns for clients, keywords without regard to letter case: `ALL`, `LOCAL`, `KNOWN`, `UNKNOWN`,
+ * `PARANOID`, a name or address with `*` and `?`, `.example.net`, `192.0.2.`, `192.0.2.0/24`,
+ * `192.0.2.0/255.255.255.0`, `[2001:db8::]/32`, `@netgroup`, `/file/of/patterns`, and lists with `EXCEPT`.
  *
- * Patterns for clients: `ALL`, `LOCAL`, `KNOWN`, `UNKNOWN`, `PARANOID`, a name or address with `*` and
- * `?`, `.example.net`, `192.0.2.`, `192.0.2.0/24`, `192.0.2.0/255.255.255.0`, `[2001:db8::]/32`,
- * `/file/of/patterns`, and lists with `EXCEPT`. Options: `allow` and `deny`; others act on connections
- * of other programs and are passed over.
+ * Deviations, each of which lets in fewer callers than the TCP wrappers library:
  *
- * Deviations: nothing is executed, whatever an option says; netgroups (`@name`) and user names match
- * nobody, as there is neither here.
+ * - A call has no user: `user@host` counts by its host where that denies, and never where it allows.
+ * - A file of patterns that cannot be read counts where that denies; so does a prefix that is no number.
  *
- * Source: hosts_access(5), hosts_options(5).
+ * Source: hosts_access(5); Debian's libwrap 7.6.q, by what tcpdmatch(8) prints.
  */
 
-import { addressBytes, normaliseAddress } from "../rpc/address.ts";
-import { nameKey } from "./host_name.ts";
+import { addressBytes } from "../rpc/address.ts";
+import { withoutScope } from "../rpc/transport.ts";
 
 /** What a rule says of those that match it. */
 export type Decision = "allow" | "deny";
@@ -29,166 +26,202 @@ export interface AccessEntry {
   readonly decision: Decision;
 }
 
-/** Who calls. */
+/** The name of a client that has none, and of one whose name does not lead back to its address. */
+export const UNKNOWN = "unknown";
+export const PARANOID = "paranoid";
+
+/** The caller. */
 export interface Client {
   readonly address: string;
   /**
-   * Its name by reverse look-up, confirmed by a forward one; null when it has none, or the two
-   * disagree; undefined when that is not known yet.
+   * Its name by reverse look-up, confirmed by a forward one; {@link UNKNOWN} or {@link PARANOID} where
+   * there is none; undefined while that is not known.
    */
-  readonly name: string | null | undefined;
+  readonly name: string | undefined;
+  /** Whether a netgroup has the client, by the name of the group, as far as that is known. */
+  readonly netgroups?: ReadonlyMap<string, boolean>;
 }
 
-/** The patterns in a file that a rule refers to; nothing if it cannot be read. */
+/** The patterns in a file that a rule refers to: empty where there is none, undefined if it cannot be read. */
 export type ReadPatterns = (path: string) => string | undefined;
 
-/** The answer needs the caller's name, which is not known yet. */
-class NameNeeded extends Error {}
+/** What a decision depends on and is not known yet. */
+export type Need = { readonly need: "name" } | {
+  readonly need: "netgroup";
+  readonly group: string;
+};
 
-/**
- * The rules in a file that concern a daemon; `whenMatched` is what the file is for. Lines that are no
- * rules are handed to `fault`.
- */
-export function parseAccessFile(
-  text: string,
-  daemon: string,
-  whenMatched: Decision,
-  fault: (line: number, reason: string) => void,
-): AccessEntry[] {
-  const entries: AccessEntry[] = [];
-  for (const { line, content } of logicalLines(text)) {
-    const [daemons, clients, ...options] = fieldsOf(content);
-    if (daemons === undefined || clients === undefined || clients === "") {
-      fault(line, "there is no list of clients");
-      continue;
-    }
-    const isOurs = (pattern: string) => pattern === "ALL" || matchesText(pattern, daemon);
-    if (!matchesList(words(daemons), isOurs)) continue;
-    const words_ = options.map((option) => option.trim().toLowerCase());
-    const stated = words_.find((option) => option === "allow" || option === "deny");
-    entries.push({ clients: words(clients), decision: stated as Decision ?? whenMatched });
+/** Files of patterns that name each other, at most: one that names itself must come to an end. */
+const FILES_DEPTH_MAX = 8;
+
+/** Thrown where the answer is not known yet. */
+class Needed extends Error {
+  constructor(readonly what: Need) {
+    super(what.need);
   }
-  return entries;
 }
 
-/**
- * What the rules say of a client: the first one that matches counts, and without one everybody is let
- * in. "nameNeeded" when that depends on the name and it is not known yet.
- */
+/** What the rules say of a client: the first one that matches counts, and without one everybody is let in. */
 export function decideAccess(
   entries: readonly AccessEntry[],
   client: Client,
   readPatterns: ReadPatterns,
-): Decision | "nameNeeded" {
+): Decision | Need {
+  const host = { ...client, address: withoutScope(client.address), readPatterns };
   try {
-    const matches = (pattern: string) => matchesClient(pattern, client, readPatterns);
-    const entry = entries.find(({ clients }) => matchesList(clients, matches));
+    const entry = entries.find(({ clients, decision }) =>
+      matchesList(clients, decision === "deny", (pattern, whenUnsure) => {
+        const [, behind] = splitAt("@", pattern, 1);
+        if (behind === undefined) return matchesHost(pattern, host, whenUnsure);
+        return whenUnsure && matchesHost(behind, host, whenUnsure);
+      })
+    );
     return entry?.decision ?? "allow";
   } catch (error) {
-    if (error instanceof NameNeeded) return "nameNeeded";
+    if (error instanceof Needed) return error.what;
     throw error;
   }
 }
 
-/** Lines with those joined that end in a backslash; comments and empty ones left out. */
-function* logicalLines(text: string): Iterable<{ line: number; content: string }> {
-  const lines = text.split("\n");
-  for (let i = 0; i < lines.length; i++) {
-    const line = i + 1;
-    let content = lines[i]!;
-    while (content.endsWith("\\") && i + 1 < lines.length) {
-      content = content.slice(0, -1) + lines[++i];
-    }
-    if (content.trim() !== "" && !content.startsWith("#")) yield { line, content };
-  }
-}
-
-/** The parts between colons; those within brackets and behind a backslash do not count. */
-function fieldsOf(line: string): string[] {
-  const fields = [""];
-  let isBracketed = false;
-  for (let i = 0; i < line.length; i++) {
-    const character = line[i]!;
-    if (character === "[") isBracketed = true;
-    if (character === "]") isBracketed = false;
-    if (character === ":" && !isBracketed) fields.push("");
-    else if (character === "\\" && line[i + 1] === ":") fields[fields.length - 1] += line[++i]!;
-    else fields[fields.length - 1] += character;
-  }
-  return fields.map((field) => field.trim());
-}
-
-function words(list: string): string[] {
-  return list.split(/[\s,]+/).filter((word) => word !== "");
-}
-
-/** `a b EXCEPT c EXCEPT d` is `a b EXCEPT (c EXCEPT d)`. */
-function matchesList(list: readonly string[], matches: (pattern: string) => boolean): boolean {
+/**
+ * Whether a list matches; `a b EXCEPT c EXCEPT d` is `a b EXCEPT (c EXCEPT d)`. `whenUnsure` is what a
+ * pattern has to be taken for that nobody can judge, so that the list denies rather than lets in: behind
+ * each EXCEPT it is the opposite.
+ */
+export function matchesList(
+  list: readonly string[],
+  whenUnsure: boolean,
+  matches: (pattern: string, whenUnsure: boolean) => boolean,
+): boolean {
   const except = list.findIndex((word) => word.toUpperCase() === "EXCEPT");
   const included = except < 0 ? list : list.slice(0, except);
-  if (!included.some(matches)) return false;
-  return except < 0 || !matchesList(list.slice(except + 1), matches);
+  if (!included.some((pattern) => matches(pattern, whenUnsure))) return false;
+  return except < 0 || !matchesList(list.slice(except + 1), !whenUnsure, matches);
 }
 
-function matchesClient(pattern: string, client: Client, readPatterns: ReadPatterns): boolean {
-  const { address } = client;
-  switch (pattern) {
-    case "ALL":
-      return true;
-    case "LOCAL":
-      return nameOf(client)?.includes(".") === false;
-    case "KNOWN":
-      return nameOf(client) !== null;
-    case "UNKNOWN":
-    case "PARANOID":
-      return nameOf(client) === null;
+/**
+ * What is before a delimiter and what is behind it, from a place on. Within brackets it does not count:
+ * there are as many `[` as `]` before one that does.
+ */
+export function splitAt(
+  delimiter: string,
+  text: string,
+  from = 0,
+): [before: string, behind: string | undefined] {
+  let depth = 0;
+  for (let i = from; i < text.length; i++) {
+    if (text[i] === "[") depth++;
+    else if (text[i] === "]") depth--;
+    else if (depth === 0 && text[i] === delimiter) return [text.slice(0, i), text.slice(i + 1)];
   }
+  return [text, undefined];
+}
+
+interface Host extends Client {
+  readonly readPatterns: ReadPatterns;
+}
+
+function matchesHost(pattern: string, host: Host, whenUnsure: boolean, depth = 0): boolean {
+  if (pattern.startsWith("@")) return isInNetgroup(pattern.slice(1), host);
   if (pattern.startsWith("/")) {
-    const patterns = words(readPatterns(pattern) ?? "");
-    return patterns.some((one) => !one.startsWith("/") && matchesClient(one, client, readPatterns));
+    const text = depth < FILES_DEPTH_MAX ? host.readPatterns(pattern) : undefined;
+    if (text === undefined) return whenUnsure;
+    return text.split(/\s+/).some((one) =>
+      one !== "" && matchesHost(one, host, whenUnsure, depth + 1)
+    );
   }
-  // Netgroups and user names.
-  if (pattern.includes("@")) return false;
-  if (pattern.includes("/")) return isInNetwork(address, pattern);
-  if (pattern.startsWith("[")) {
-    return normaliseAddress(pattern.replace(/^\[(.*)\]$/, "$1")) === address;
-  }
-  if (pattern.endsWith(".")) return address.startsWith(pattern);
-  if (matchesText(pattern, address)) return true;
-  if (/^[\d.:*?]+$/.test(pattern)) return false;
-  const name = nameOf(client);
-  if (name === null) return false;
-  return pattern.startsWith(".")
-    ? nameKey(name).endsWith(pattern.toLowerCase())
-    : matchesText(pattern, nameKey(name));
+  const keyword = pattern.toUpperCase();
+  if (keyword === "KNOWN") return isKnown(nameOf(host));
+  if (keyword === "LOCAL") return isKnown(nameOf(host)) && !nameOf(host).includes(".");
+  const [network, mask] = splitAt("/", pattern);
+  if (mask !== undefined) return isInNetwork(host.address, network, mask, whenUnsure);
+  if (matchesText(pattern, host.address)) return true;
+  return /[^0-9./]/.test(pattern) && matchesText(pattern, nameOf(host));
 }
 
-function nameOf({ name }: Client): string | null {
-  if (name === undefined) throw new NameNeeded();
+function nameOf({ name }: Host): string {
+  if (name === undefined) throw new Needed({ need: "name" });
   return name;
 }
 
-/** Whether an address is in `network/bits` or `network/mask`. */
-function isInNetwork(address: string, pattern: string): boolean {
-  const [network = "", length = ""] = pattern.replace(/^\[(.*)\]\//, "$1/").split("/");
-  const bytes = addressBytes(network);
+function isKnown(name: string): boolean {
+  return name !== UNKNOWN && name !== PARANOID;
+}
+
+function isInNetgroup(group: string, host: Host): boolean {
+  nameOf(host);
+  const isMember = host.netgroups?.get(group);
+  if (isMember === undefined) throw new Needed({ need: "netgroup", group });
+  return isMember;
+}
+
+/** Whether an address is in `network/bits` or `network/mask`, as the library reads these. */
+function isInNetwork(
+  address: string,
+  network: string,
+  mask: string,
+  whenUnsure: boolean,
+): boolean {
   const ours = addressBytes(address);
-  if (bytes === undefined || ours === undefined || bytes.length !== ours.length) return false;
-  const mask = /^\d{1,3}$/.test(length)
-    ? bytes.map((_, i) => maskByte(Number(length) - 8 * i))
-    : addressBytes(length);
-  if (mask?.length !== bytes.length) return false;
-  return bytes.every((byte, i) => (byte & mask[i]!) === (ours[i]! & mask[i]!));
+  if (ours === undefined) return false;
+  const bits = Number(/^\s*([+-]?\d+)/.exec(mask)?.[1] ?? NaN);
+  if (ours.length === 4) {
+    if (ours.every((byte) => byte === 255)) return false;
+    const net = dotQuad(network);
+    const bytes = dotQuad(mask) ??
+      (bits >= 1 && bits <= 32 ? ours.map((_, i) => maskByte(bits - 8 * i)) : undefined);
+    // The network as it is written: with bits outside of the mask it has nobody.
+    return net !== undefined && bytes !== undefined &&
+      ours.every((byte, i) => (byte & bytes[i]!) === net[i]);
+  }
+  const net = ipv6Bytes(network);
+  if (net === undefined) return false;
+  if (Number.isNaN(bits)) return whenUnsure;
+  if (bits < 0 || bits > 128) return false;
+  return ours.every((byte, i) => ((byte ^ net[i]!) & maskByte(bits - 8 * i)) === 0);
 }
 
 /** A byte whose first `bits` bits are set; all for 8 and above, none for 0 and below. */
-function maskByte(bits: number): number {
+export function maskByte(bits: number): number {
   return 0xff << (8 - Math.max(0, Math.min(8, bits))) & 0xff;
 }
 
-/** Whether text is what a pattern with `*` and `?` describes, without regard to letter case. */
-function matchesText(pattern: string, text: string): boolean {
-  const [wanted, given] = [pattern.toLowerCase(), text.toLowerCase()];
+/** Four numbers as inet_addr(3) reads them; not 255.255.255.255, which it has for a failure. */
+function dotQuad(text: string): number[] | undefined {
+  const parts = text.split(".");
+  const isNumber = (part: string) => /^(?:0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.test(part);
+  if (parts.length !== 4 || !parts.every(isNumber)) return undefined;
+  const bytes = parts.map((part) => Number(/^0[0-7]+$/.test(part) ? `0o${part}` : part));
+  if (bytes.some((byte) => byte > 255) || bytes.every((byte) => byte === 255)) return undefined;
+  return bytes;
+}
+
+/** The 16 bytes of an IPv6 address in brackets. */
+function ipv6Bytes(text: string): number[] | undefined {
+  if (!text.startsWith("[") || !text.endsWith("]") || text.includes("%")) return undefined;
+  const bytes = addressBytes(text.slice(1, -1));
+  return bytes?.length === 16 ? bytes : undefined;
+}
+
+/** Whether a text of a client or daemon is what a pattern describes, without regard to letter case. */
+export function matchesText(pattern: string, text: string): boolean {
+  const [wanted, given] = [lower(pattern), lower(text)];
+  if (/[*?]/.test(wanted)) return matchesWildcards(wanted, given);
+  if (wanted.startsWith(".")) return given.length > wanted.length && given.endsWith(wanted);
+  if (wanted === "all") return true;
+  if (wanted === "known") return text !== UNKNOWN;
+  if (wanted.endsWith(".")) return given.startsWith(wanted);
+  if (!wanted.startsWith("[")) return wanted === given;
+  const ours = given.includes(":") ? addressBytes(given) : undefined;
+  return ours !== undefined && ipv6Bytes(wanted)?.join() === ours.join();
+}
+
+/** Letter case of ASCII alone, as the C library has it for a daemon. */
+function lower(text: string): string {
+  return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+function matchesWildcards(wanted: string, given: string): boolean {
   let [at, from] = [0, 0];
   let [star, starFrom] = [-1, 0];
   while (from < given.length) {

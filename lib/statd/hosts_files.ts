@@ -2,21 +2,35 @@
  * /etc/hosts.allow and /etc/hosts.deny in force: read again when they change, decided once for each
  * address. The addresses of this host are always let in.
  *
- * A file that is there and cannot be read keeps the rules that were read last, those of before the
- * privilege drop at the least; without any it has none. To keep everybody out instead would let a slip
- * with `chmod` end the recovery of locks. It is said once, and shows in the status.
+ * A decision that needs the name service is remembered for a minute, and never where the name service did
+ * not answer: then the call is left unanswered, and its sender repeats it.
  *
- * Deviation: the TCP wrappers library, too, passes over what it cannot read with a warning, but forgets
- * the rules that it knew; nfs-utils reads the files after its privilege drop only.
+ * A file that is there and cannot be read keeps the rules that were read last, those of before the
+ * privilege drop at the least. A hosts.deny that could never be read denies everybody, as with the TCP
+ * wrappers library. It is said once, and shows in the status.
+ *
+ * Deviation: the library forgets the rules that it knew; nfs-utils reads the files after its privilege
+ * drop only.
  *
  * Source: hosts_access(5); rpc.statd(8), "TCP wrappers".
  */
 
 import type { Log } from "../log.ts";
-import { type AccessEntry, decideAccess, parseAccessFile } from "../nsm/hosts_access.ts";
+import type { Admission } from "../nsm/access.ts";
+import { ExpiringCache } from "../net/expiring_cache.ts";
+import { FairSlots } from "../net/fair_slots.ts";
+import {
+  type AccessEntry,
+  type Client,
+  decideAccess,
+  type Decision,
+  PARANOID,
+  UNKNOWN,
+} from "../nsm/hosts_access.ts";
+import { parseAccessFile } from "../nsm/hosts_rules.ts";
 import { reasonOf, type Resolver } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
-import { isLoopback } from "../rpc/address.ts";
+import { isLoopback, sourceNetwork } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
 import type { Clock } from "../time/clock.ts";
 
@@ -26,33 +40,66 @@ const DENY_FILE = "/etc/hosts.deny";
 const DAEMON = "statd";
 /** How long the files and this host's addresses are taken to be as they were, in ms. */
 const RECHECK_MS = 1_000;
-/** Addresses whose decision is remembered; beyond, all are decided anew. */
+/** Addresses whose decision is remembered; beyond, the one that called longest ago is decided anew. */
 const DECISIONS_MAX = 4096;
+/** How long a decision by name is remembered, in ms: as long as the resolver keeps what it found. */
+const BY_NAME_MS = 60_000;
 /** Longest file that is read, in bytes; what is longer is not a list of hosts. */
 const FILE_MAX_BYTES = 1_048_576;
+/** Lines of one file that the log has a warning for, when it is read. */
+const FAULTS_MAX = 5;
+/**
+ * Look-ups for access, apart from those for notices. The IPv4 addresses of one /24 are one party, since a
+ * name server that is silent is so for all of them, and the IPv6 addresses of one /64.
+ */
+const LOOK_UPS = { slots: 8, slotsOfOne: 2, lineMax: 256, lineOfOne: 8 } as const;
+/** Calls of one address that wait for its look-up; further ones are left unanswered. */
+const WAITING_MAX = 8;
+/** Questions of one decision, at most: rules that name more netgroups are no rules for us. */
+const QUESTIONS_MAX = 32;
 
 /** What the rules are applied with. */
 export interface HostsFilesParts {
+  /** One whose slots nobody else has. */
   readonly resolver: Resolver;
+  /** Whether a netgroup has a host, by its name; without one nobody is in any. */
+  readonly isInNetgroup?: (group: string, host: string) => Promise<boolean>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Where the two files are; `/etc` otherwise. */
+  readonly directory?: string;
+}
+
+interface Pending {
+  readonly admission: Promise<Admission>;
+  waiting: number;
 }
 
 export class HostsFiles {
   readonly #parts: HostsFilesParts;
-  readonly #decisions = new Map<string, boolean>();
+  readonly #allowFile: string;
+  readonly #denyFile: string;
+  readonly #decisions = new ExpiringCache<Admission>(DECISIONS_MAX);
+  readonly #pending = new Map<string, Pending>();
+  readonly #lookUps = new FairSlots(LOOK_UPS);
   /** The texts of the files as they were read last, and why they cannot be read now, by path. */
   readonly #texts = new Map<string, string>();
   readonly #faults = new Map<string, string>();
+  /** What the files looked like before they were read, by path; files of patterns among them. */
+  readonly #stamps = new Map<string, string>();
   #entries: readonly AccessEntry[] = [];
   #own: ReadonlySet<string> = new Set();
-  #stamps = "";
   #checkedAt = -Infinity;
 
   /** Reads the files for the first time, as the user that we are now. */
   constructor(parts: HostsFilesParts) {
     this.#parts = parts;
+    const directory = parts.directory;
+    this.#allowFile = directory === undefined ? ALLOW_FILE : `${directory}/hosts.allow`;
+    this.#denyFile = directory === undefined ? DENY_FILE : `${directory}/hosts.deny`;
     this.#readFiles();
+    // Read once more by the user that we become: what that one cannot read is to be said.
+    for (const path of this.#stamps.keys()) this.#stamps.set(path, "");
   }
 
   /** Files that cannot be read now, and why. */
@@ -62,41 +109,73 @@ export class HostsFiles {
   }
 
   /** Whether an address may call; a promise where its name has to be looked up first. */
-  admits(address: string): boolean | Promise<boolean> {
-    if (isLoopback(address)) return true;
+  admits(address: string): Admission | Promise<Admission> {
+    if (isLoopback(address)) return "admitted";
     this.recheck();
-    if (this.#entries.length === 0) return true;
-    const decided = this.#decisions.get(address);
+    if (this.#entries.length === 0) return "admitted";
+    if (this.#own.has(withoutScope(address))) return "admitted";
+    const decided = this.#decisions.get(address, this.#parts.clock.now());
     if (decided !== undefined) return decided;
-    if (this.#own.has(withoutScope(address))) return true;
-    const decision = decideAccess(this.#entries, { address, name: undefined }, this.#textOf);
-    return decision === "nameNeeded"
-      ? this.#decideByName(address)
-      : this.#remember(address, decision === "allow");
+    const decision = this.#decide({ address, name: undefined });
+    if (typeof decision !== "object") return this.#remember(address, decision, Infinity);
+    const pending = this.#pending.get(address) ?? this.#find(address);
+    if (pending.waiting >= WAITING_MAX) return "tryLater";
+    pending.waiting++;
+    return pending.admission;
   }
 
-  async #decideByName(address: string): Promise<boolean> {
-    const entries = this.#entries;
-    const name = await this.#confirmedName(address);
-    const isLetIn = decideAccess(entries, { address, name }, this.#textOf) === "allow";
-    return entries === this.#entries ? this.#remember(address, isLetIn) : isLetIn;
+  /** Begins to look for what a decision needs. */
+  #find(address: string): Pending {
+    const found = this.#lookUps.run(partyOf(address), () => this.#decideByName(address));
+    const admission = found.then((result) => result ?? "tryLater", () => "tryLater" as const)
+      .finally(() => this.#pending.delete(address));
+    const pending: Pending = { admission, waiting: 0 };
+    this.#pending.set(address, pending);
+    return pending;
   }
 
-  /** The name of an address if that name has the address; null otherwise. */
-  async #confirmedName(address: string): Promise<string | null> {
+  async #decideByName(address: string): Promise<Admission> {
+    const { isInNetgroup = () => Promise.resolve(false) } = this.#parts;
+    const name = await this.#nameOf(address);
+    if (name === undefined) return "tryLater";
+    const netgroups = new Map<string, boolean>();
+    for (let questions = 0; questions < QUESTIONS_MAX; questions++) {
+      // The rules of now: they may have changed since the look-up began.
+      const decision = this.#decide({ address, name, netgroups });
+      if (typeof decision !== "object") return this.#remember(address, decision, BY_NAME_MS);
+      if (decision.need !== "netgroup") break;
+      netgroups.set(decision.group, await isInNetgroup(decision.group, name));
+    }
+    return "denied";
+  }
+
+  #decide(client: Client): ReturnType<typeof decideAccess> {
+    return decideAccess(this.#entries, client, this.#patternsIn);
+  }
+
+  /**
+   * The name of an address if that name has the address, and is its official one; PARANOID where it does
+   * not, UNKNOWN where there is none; undefined when the name service does not answer.
+   */
+  async #nameOf(address: string): Promise<string | undefined> {
     const { resolver } = this.#parts;
     const name = await resolver.nameOf(withoutScope(address));
-    if (name.outcome !== "found") return null;
-    const addresses = await resolver.addressesOf(name.value);
-    const isConfirmed = addresses.outcome === "found" &&
-      addresses.value.addresses.includes(address);
-    return isConfirmed ? name.value : null;
+    if (name.outcome === "tryLater") return undefined;
+    if (name.outcome === "notFound") return UNKNOWN;
+    const forward = await resolver.addressesOf(name.value);
+    if (forward.outcome === "tryLater") return undefined;
+    if (forward.outcome === "notFound") return PARANOID;
+    const { canonicalName, addresses } = forward.value;
+    const isOfficial = [canonicalName.toLowerCase(), "localhost"]
+      .includes(name.value.toLowerCase());
+    const isConfirmed = addresses.some((one) => withoutScope(one) === withoutScope(address));
+    return isOfficial && isConfirmed ? name.value : PARANOID;
   }
 
-  #remember(address: string, isLetIn: boolean): boolean {
-    if (this.#decisions.size >= DECISIONS_MAX) this.#decisions.clear();
-    this.#decisions.set(address, isLetIn);
-    return isLetIn;
+  #remember(address: string, decision: Decision, ms: number): Admission {
+    const admission = decision === "allow" ? "admitted" : "denied";
+    this.#decisions.set(address, admission, this.#parts.clock.now() + ms);
+    return admission;
   }
 
   /** Reads the files again if one has changed; own addresses may come and go as well. */
@@ -104,43 +183,57 @@ export class HostsFiles {
     const now = this.#parts.clock.now();
     if (now - this.#checkedAt < RECHECK_MS) return;
     this.#checkedAt = now;
-    const stamps = [ALLOW_FILE, DENY_FILE].map(stampOf).join(" ");
-    if (stamps !== this.#stamps) {
-      this.#stamps = stamps;
-      this.#readFiles();
-    }
+    const isChanged = [...this.#stamps].some(([path, stamp]) => stampOf(path) !== stamp);
+    if (isChanged) this.#readFiles();
     if (this.#entries.length > 0) this.#own = new Set(ownAddresses());
   }
 
   #readFiles(): void {
-    this.#entries = [...this.#read(ALLOW_FILE, "allow"), ...this.#read(DENY_FILE, "deny")];
+    this.#stamps.clear();
+    this.#entries = [
+      ...this.#read(this.#allowFile, "allow"),
+      ...this.#read(this.#denyFile, "deny"),
+    ];
     this.#decisions.clear();
   }
 
-  #read(path: string, whenMatched: "allow" | "deny"): AccessEntry[] {
+  #read(path: string, whenMatched: Decision): AccessEntry[] {
     const { log } = this.#parts;
     const known = this.#texts.get(path);
     const text = this.#textOf(path);
-    return parseAccessFile(text, DAEMON, whenMatched, (line, reason) => {
-      if (text !== known) log.warning(`${path}:${line}: ${reason}; the line is passed over`);
+    if (text === undefined) {
+      return whenMatched === "deny" ? [{ clients: ["ALL"], decision: "deny" }] : [];
+    }
+    let faults = 0;
+    const entries = parseAccessFile(text, DAEMON, whenMatched, (line, reason) => {
+      if (text !== known && ++faults <= FAULTS_MAX) log.warning(`${path}:${line}: ${reason}`);
     });
+    if (faults > FAULTS_MAX) log.warning(`${path}: ${faults - FAULTS_MAX} more lines like these`);
+    return entries;
   }
 
+  #patternsIn = (path: string): string | undefined => {
+    return this.#stamps.has(path) ? this.#texts.get(path) : this.#textOf(path);
+  };
+
   /** The text of a file, or of when it could be read last; empty where there is none. */
-  #textOf = (path: string): string => {
+  #textOf(path: string): string | undefined {
+    this.#stamps.set(path, stampOf(path));
     try {
       this.#texts.set(path, readText(path) ?? "");
       this.#faults.delete(path);
     } catch (error) {
       this.#tellFault(path, error);
     }
-    return this.#texts.get(path) ?? "";
-  };
+    return this.#texts.get(path);
+  }
 
   #tellFault(path: string, error: unknown): void {
-    const effect = this.#texts.get(path)
+    const effect = this.#texts.has(path)
       ? "the rules that were read from it last stay in force"
-      : "no rule of it is in force";
+      : path === this.#denyFile
+      ? "everybody is denied whom no rule lets in"
+      : "no rule of it lets anybody in";
     const fault = `Cannot read ${quote(path)} as uid ${Deno.uid()}: ${reasonOf(error)}; ${effect}`;
     if (this.#faults.get(path) === fault) return;
     this.#faults.set(path, fault);
@@ -149,6 +242,11 @@ export class HostsFiles {
       : "";
     this.#parts.log.warning(fault + remedy);
   }
+}
+
+/** Who shares look-ups with an address. */
+function partyOf(address: string): string {
+  return address.includes(":") ? sourceNetwork(address) : address.replace(/\d+$/, "0/24");
 }
 
 /** The addresses of this host. */
@@ -167,7 +265,7 @@ function stampOf(path: string): string {
 }
 
 /**
- * The text of a file; nothing if there is none.
+ * The text of a file, one character for each byte; nothing if there is none.
  *
  * @throws {Error} When it cannot be read, or is no list of hosts.
  */
@@ -176,7 +274,7 @@ function readText(path: string): string | undefined {
     const { isFile, size } = Deno.statSync(path);
     if (!isFile) throw new Error("it is not a regular file");
     if (size > FILE_MAX_BYTES) throw new Error(`it is longer than ${FILE_MAX_BYTES} bytes`);
-    return Deno.readTextFileSync(path);
+    return new TextDecoder("latin1").decode(Deno.readFileSync(path));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

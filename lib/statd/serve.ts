@@ -11,7 +11,7 @@ import type { StatdSettings } from "../config/settings.ts";
 import type { AdjustableLog, Log } from "../log.ts";
 import { limited } from "../log_limits.ts";
 import { openReservedSocket } from "../net/reserved_port.ts";
-import { hostResolver } from "../net/resolver.ts";
+import { ACCESS_LIMITS, hostResolver } from "../net/resolver.ts";
 import { parsePortBlacklist, parseServices, servicePort } from "../net/services.ts";
 import { connectStream, connectUnix } from "../net/tcp.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
@@ -26,6 +26,7 @@ import { DatagramDrops } from "../platform/datagram_drops.ts";
 import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { giveBackMemory } from "../platform/memory.ts";
+import { netgroups } from "../platform/netgroup.ts";
 import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_namespace.ts";
 import { revokePermissions } from "../platform/permissions.ts";
 import { AlreadyRunningError, PidFile, statdPidFile } from "../platform/pid_file.ts";
@@ -128,7 +129,13 @@ export async function serveNsm({ invocation, settings, isBackground, ...parts }:
   const addresses = await addressesToServe(settings, resolver, log);
   const defaultPort = servicePort(services, ["status"], "udp") ?? 0;
   const server = openNsmServer(settings, defaultPort, addresses, log);
-  const hosts = new HostsFiles({ resolver, clock, log });
+  const hosts = new HostsFiles({
+    // Slots of its own: a name service that is silent about peers does not keep callers out.
+    resolver: hostResolver({ addressesOfName, nameOfAddress }, clock, ACCESS_LIMITS),
+    isInNetgroup: netgroups(),
+    clock,
+    log,
+  });
   await runRpcbind({
     mode: settings.rpcbindMode,
     socketPath: RPCBIND_SOCKET,

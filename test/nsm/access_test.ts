@@ -73,7 +73,11 @@ Deno.test(
     const told: string[] = [];
     const rule = accessRule({
       settings: () => OPEN_SETTINGS,
-      admits: (address) => address === "198.51.100.1" ? Promise.resolve(false) : address !== "::2",
+      admits(address) {
+        if (address === "198.51.100.1") return Promise.resolve("denied");
+        if (address === "198.51.100.2") return Promise.resolve("tryLater");
+        return address === "::2" ? "denied" : "admitted";
+      },
       refused: (name, { address }, fault) => told.push(`${name} ${address}: ${fault}`),
       denied: ({ address }) => told.push(`denied ${address}`),
     });
@@ -82,6 +86,7 @@ Deno.test(
     assertEquals(rule(SM_MON, "SM_MON", caller("192.0.2.1", 9)), "refuse");
     assertEquals(rule(SM_NULL, "SM_NULL", caller("::2", 9)), "deny");
     assertEquals(await rule(SM_NULL, "SM_NULL", caller("198.51.100.1", 9)), "deny");
+    assertEquals(await rule(SM_NULL, "SM_NULL", caller("198.51.100.2", 9)), "ignore");
     assertEquals(told, [
       "SM_MON 192.0.2.1: call from non-local host 192.0.2.1",
       "denied ::2",

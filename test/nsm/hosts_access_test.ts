@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { type Client, decideAccess, parseAccessFile } from "../../lib/nsm/hosts_access.ts";
+import { type Client, decideAccess, PARANOID, UNKNOWN } from "../../lib/nsm/hosts_access.ts";
+import { parseAccessFile } from "../../lib/nsm/hosts_rules.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -12,14 +13,21 @@ function decide(allow: string, deny: string, client: Partial<Client>): string {
   const parse = (text: string, decision: "allow" | "deny") =>
     parseAccessFile(text, "statd", decision, () => {});
   const entries = [...parse(allow, "allow"), ...parse(deny, "deny")];
-  const known = { address: "192.0.2.1", name: null, ...client };
-  return decideAccess(entries, known, (path) => FILES[path]);
+  const known = { address: "192.0.2.1", name: UNKNOWN, ...client };
+  const decision = decideAccess(
+    entries,
+    known,
+    (path) => path === "/unreadable" ? undefined : FILES[path] ?? "",
+  );
+  return typeof decision === "object" ? `${decision.need}Needed` : decision;
 }
 
 /** Whether a client list in hosts.deny keeps a client out. */
-function denies(clients: string, client: Partial<Client>): boolean | "nameNeeded" {
-  const decision = decide("", `statd: ${clients}`, client);
-  return decision === "nameNeeded" ? decision : decision === "deny";
+function denies(clients: string, client: Partial<Client>): boolean | string {
+  const decision = decide("", `statd: ${clients}\n`, client);
+  return decision === "nameNeeded" || decision === "netgroupNeeded"
+    ? decision
+    : decision === "deny";
 }
 
 Deno.test(
@@ -27,11 +35,11 @@ Deno.test(
   pure,
   () => {
     assertEquals(decide("", "", {}), "allow");
-    assertEquals(decide("", "statd: ALL", {}), "deny");
-    assertEquals(decide("statd: 192.0.2.1", "ALL: ALL", {}), "allow");
-    assertEquals(decide("statd: 192.0.2.2", "ALL: ALL", {}), "deny");
-    assertEquals(decide("mountd: ALL", "statd: ALL", {}), "deny");
-    assertEquals(decide("", "mountd: ALL", {}), "allow");
+    assertEquals(decide("", "statd: ALL\n", {}), "deny");
+    assertEquals(decide("statd: 192.0.2.1\n", "ALL: ALL\n", {}), "allow");
+    assertEquals(decide("statd: 192.0.2.2\n", "ALL: ALL\n", {}), "deny");
+    assertEquals(decide("mountd: ALL\n", "statd: ALL\n", {}), "deny");
+    assertEquals(decide("", "mountd: ALL\n", {}), "allow");
   },
 );
 
@@ -47,15 +55,13 @@ Deno.test("decideAccess() knows addresses, prefixes and networks", pure, () => {
     ["192.0.2.0/255.255.255.0", true],
     ["192.0.2.128/25", false],
     ["192.0.2.0/255.255.255.254", true],
-    ["0.0.0.0/0", true],
+    ["0.0.0.0/0", false],
     ["192.0.2.1/32", true],
-    ["192.0.2.0/33x", false],
+    ["192.0.2.0/33", false],
     ["192.0.2.*", true],
     ["192.0.2.?", true],
-    ["192.0.3.*", false],
     ["[2001:db8::]/32", false],
-    ["@netgroup", false],
-    ["root@192.0.2.1", false],
+    ["root@192.0.2.1", true],
     ["10.0.0.1, 192.0.2.1", true],
     ["10.0.0.1 10.0.0.2", false],
   ];
@@ -78,7 +84,14 @@ Deno.test("decideAccess() knows names only when it has to, and says so", pure, (
   assertEquals(denies("node?.*", named), true);
   assertEquals([denies("LOCAL", named), denies("LOCAL", { name: "nodeb" })], [false, true]);
   assertEquals([denies("KNOWN", named), denies("UNKNOWN", named)], [true, false]);
-  assertEquals([denies("KNOWN", { name: null }), denies("PARANOID", { name: null })], [
+  assertEquals([denies("KNOWN", {}), denies("UNKNOWN", {}), denies("PARANOID", {})], [
+    false,
+    true,
+    false,
+  ]);
+  const liar = { name: PARANOID };
+  assertEquals(["KNOWN", "UNKNOWN", "PARANOID"].map((list) => denies(list, liar)), [
+    false,
     false,
     true,
   ]);
@@ -93,26 +106,71 @@ Deno.test("decideAccess() takes EXCEPT as it nests", pure, () => {
   assertEquals(denies(list, { address: "192.0.2.1" }), false);
   assertEquals(denies(list, { address: "192.0.2.7" }), true);
   assertEquals(denies(list, { address: "198.51.100.1" }), true);
-  assertEquals(decide("", "ALL EXCEPT statd: ALL", {}), "allow");
+  assertEquals(decide("", "ALL EXCEPT statd: ALL\n", {}), "allow");
 });
 
-Deno.test("decideAccess() reads patterns from files, which do not lead to others", pure, () => {
+Deno.test("decideAccess() reads patterns from files, which may lead to others", pure, () => {
   assertEquals(denies("/etc/clients", { address: "192.0.2.77" }), true);
   assertEquals(denies("/etc/clients", { name: "a.example.org" }), true);
-  assertEquals(denies("/etc/clients", { address: "192.0.2.78" }), false);
+  assertEquals(denies("/etc/clients", { address: "192.0.2.78" }), true);
   assertEquals(denies("/etc/missing", {}), false);
 });
 
 Deno.test("parseAccessFile() takes allow and deny from the options, and runs nothing", pure, () => {
-  assertEquals(decide("statd: 192.0.2.1: deny", "", {}), "deny");
-  assertEquals(decide("", "statd: ALL : severity notice : allow", {}), "allow");
-  assertEquals(decide("", "statd: ALL: spawn (echo %h | mail root) & : deny", {}), "deny");
+  assertEquals(decide("statd: 192.0.2.1: deny\n", "", {}), "deny");
+  assertEquals(decide("", "statd: ALL : severity notice : allow\n", {}), "allow");
+  assertEquals(decide("", "statd: ALL: spawn (echo %h | mail root) & : deny\n", {}), "deny");
 });
 
 Deno.test("parseAccessFile() joins lines, skips comments and tells what is no rule", pure, () => {
   const faults: [number, string][] = [];
   const text = "# statd: ALL\n\nstatd: 10.0.0.1 \\\n 192.0.2.1\nstatd\nstatd:\nALL: 1.2.3.4";
   const entries = parseAccessFile(text, "statd", "deny", (...fault) => faults.push(fault));
-  assertEquals(entries.map(({ clients }) => clients), [["10.0.0.1", "192.0.2.1"], ["1.2.3.4"]]);
-  assertEquals(faults.map(([line]) => line), [5, 6]);
+  assertEquals(entries.map(({ clients }) => clients), [["10.0.0.1", "192.0.2.1"], [], ["ALL"]]);
+  assertEquals(faults.map(([line]) => line), [5, 6, 7]);
+});
+
+Deno.test("trust 4: what cannot be judged denies, behind EXCEPT as well", pure, () => {
+  const here = { address: "192.0.2.1" };
+  for (
+    const list of ["root@192.0.2.1", "ALL EXCEPT ALL EXCEPT root@ALL", "ALL EXCEPT root@10.0.0.1"]
+  ) {
+    assertEquals(decide("", `statd: ${list}\n`, here), "deny", list);
+  }
+  for (const list of ["root@192.0.2.1", "ALL@ALL", "ALL EXCEPT root@192.0.2.1"]) {
+    assertEquals(decide(`statd: ${list}\n`, "ALL: ALL\n", here), "deny", list);
+  }
+  assertEquals(decide("", "statd@10.0.0.1: ALL\n", here), "deny");
+  assertEquals(decide("statd@10.0.0.1: ALL\n", "ALL: ALL\n", here), "deny");
+  assertEquals(decide("statd: /unreadable\n", "ALL: ALL\n", here), "deny");
+  for (const option of ["dney", "aclexec true", "twist x", "user nobody", "allow: deny", ""]) {
+    assertEquals(decide(`statd: ALL: ${option}\n`, "ALL: ALL\n", here), "deny", option);
+  }
+});
+
+Deno.test("field 6: a netgroup is asked for by the client's name", pure, () => {
+  assertEquals(denies("@group", { name: undefined }), "nameNeeded");
+  const named = { name: "nodeb.example.net" };
+  assertEquals(denies("@group", named), "netgroupNeeded");
+  assertEquals(denies("@group", { ...named, netgroups: new Map([["group", true]]) }), true);
+  assertEquals(denies("@group", { ...named, netgroups: new Map([["group", false]]) }), false);
+});
+
+Deno.test("trust 4: each line that cannot be followed to the letter has one warning", pure, () => {
+  const told = (text: string) => {
+    const faults: string[] = [];
+    parseAccessFile(text, "statd", "deny", (line, reason) => faults.push(`${line} ${reason}`));
+    return faults;
+  };
+  const lines = [
+    "root@ALL",
+    "10.0.0.1/8",
+    "0.0.0.0/0",
+    "ALL: spawn x",
+    "ALL: foo",
+    "ALL: aclexec x",
+  ];
+  assertEquals(told(lines.map((line) => `statd: ${line}\n`).join("")).length, lines.length);
+  assertEquals(told("statd: ALL\nstatd: 10.0.0.0/8: severity info\n# x\n\nx: root@ALL\n"), []);
+  assertEquals(told("statd: ALL").length, 1);
 });

@@ -8,7 +8,8 @@
 import "../support/open_libc.ts";
 import { STRANGERS_LIMITS } from "../../lib/log_limits.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { decideAccess, parseAccessFile } from "../../lib/nsm/hosts_access.ts";
+import { decideAccess, UNKNOWN } from "../../lib/nsm/hosts_access.ts";
+import { parseAccessFile } from "../../lib/nsm/hosts_rules.ts";
 import { hostNameFault } from "../../lib/nsm/host_name.ts";
 import { type MonitorRecord, StoreError } from "../../lib/nsm/ports.ts";
 import { AcceptStat } from "../../lib/rpc/message.ts";
@@ -154,13 +155,13 @@ Deno.test("CVE-2000-0666: text of strangers is no format and ends no line of the
 Deno.test("CVE-2008-4552: rules are for the daemon statd and the caller's address", () => {
   const decide = (deny: string) => {
     const entries = parseAccessFile(deny, "statd", "deny", () => {});
-    return decideAccess(entries, { address: PEER.address, name: null }, () => undefined);
+    return decideAccess(entries, { address: PEER.address, name: UNKNOWN }, () => undefined);
   };
-  assertEquals(decide(`statd: ${PEER.address}`), "deny");
-  assertEquals(decide(`rpc.statd: ${PEER.address}`), "allow");
+  assertEquals(decide(`statd: ${PEER.address}\n`), "deny");
+  assertEquals(decide(`rpc.statd: ${PEER.address}\n`), "allow");
   // The two in each other's place, as they were handed to the library.
-  assertEquals(decide(`${PEER.address}: statd`), "allow");
-  assertEquals(decide("statd: statd"), "allow");
+  assertEquals(decide(`${PEER.address}: statd\n`), "allow");
+  assertEquals(decide("statd: statd\n"), "allow");
 });
 
 const RECORD: MonitorRecord = {

@@ -91,7 +91,7 @@ function setUp(callout?: Callout, limits?: (log: RecordingLog) => LimitedLog) {
   const answer = dispatcher([service], {
     access: accessRule({
       settings: () => ({ simuCrashAllowed: true, monReservedPort: false }),
-      admits: () => true,
+      admits: () => "admitted",
       refused: (name, _caller, fault) => accessRefusals.push(`${name}: ${fault}`),
       denied: () => {},
     }),

@@ -105,7 +105,7 @@ export class Statd {
       resolver: hostResolver(names.functionsFor(process), clock),
       clock,
       log,
-      hosts: { admits: () => true },
+      hosts: { admits: () => "admitted" },
       isToBeNotified: (peer) => toBeNotified.has(peer),
       callout: haCallout({ settings: () => settings, log, tell, runProgram: parts.runProgram }),
       tell,

@@ -80,7 +80,7 @@ export function newMonitor(
       startTimer: clock.startTimer,
     },
     log,
-    hosts: { admits: () => true },
+    hosts: { admits: () => "admitted" },
     isToBeNotified: () => false,
     notifyPeers() {
       openNotifyStore(directory, { log }).retire();

@@ -88,7 +88,7 @@ systemTest("a hosts.deny that cannot be read any more keeps its rules", NEEDS, a
   assertEquals([complaints(statd).length, await degraded(host)], [1, []]);
 });
 
-systemTest("a hosts.deny that could never be read keeps nobody out", NEEDS, async (newHost) => {
+systemTest("a hosts.deny that could never be read keeps everybody out", NEEDS, async (newHost) => {
   const host = await newHost(NETWORK);
   await deny(host, RULE, 0o600);
   const { uid, gid } = Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`));
@@ -97,9 +97,14 @@ systemTest("a hosts.deny that could never be read keeps nobody out", NEEDS, asyn
   const statd = host.start("setpriv", ...ids, OUR_STATD, ...FOREGROUND);
   await statd.line(READY);
   assertMatch((await degraded(host)).join(), UNREADABLE);
-  assertEquals(await askFrom(new Agent(host), STRANGER), "SUCCESS");
+  const agent = new Agent(host);
+  assertEquals(await askFrom(agent, STRANGER), DENIED);
+  assertEquals(await ask(agent, nullCall), "SUCCESS");
   const [said, ...others] = complaints(statd);
-  assertMatch(said!, /Permission denied.*; no rule of it is in force\. .*: chmod a\+r /);
+  assertMatch(
+    said!,
+    /Permission denied.*; everybody is denied whom no rule lets in\. .*: chmod a\+r /,
+  );
   assertEquals(others, []);
 });
 
@@ -108,7 +113,7 @@ systemTest("a hosts.deny that is no file is said to be none", NEEDS, async (newH
   Deno.removeSync(host.path(DENY));
   Deno.mkdirSync(host.path(DENY));
   const statd = await startStatd(host);
-  assertEquals(await askFrom(new Agent(host), STRANGER), "SUCCESS");
+  assertEquals(await askFrom(new Agent(host), STRANGER), DENIED);
   const [said] = complaints(statd);
-  assertMatch(said!, /uid 0: it is not a regular file; no rule of it is in force$/);
+  assertMatch(said!, /uid 0: it is not a regular file; everybody is denied whom no rule lets in$/);
 });

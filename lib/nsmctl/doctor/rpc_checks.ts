@@ -1,6 +1,7 @@
 /** rpcbind, our daemon and the lock manager: who is there, who is registered, who answers. */
 
-import { decideAccess, parseAccessFile } from "../../nsm/hosts_access.ts";
+import { decideAccess } from "../../nsm/hosts_access.ts";
+import { parseAccessFile } from "../../nsm/hosts_rules.ts";
 import { connectUnix } from "../../net/tcp.ts";
 import { findPort } from "../../nsm/port_lookup.ts";
 import { reasonOf } from "../../nsm/ports.ts";
@@ -74,7 +75,7 @@ function hostsDenyLoopback(): Finding | undefined {
       parseAccessFile(textOf(`/etc/hosts.${kind}`) ?? "", daemon, kind, () => {})
     );
     const client = { address: LOCALHOST, name: "localhost" };
-    if (decideAccess(entries, client, textOf) !== "deny") continue;
+    if (decideAccess(entries, client, (path) => textOf(path) ?? "") !== "deny") continue;
     return finding("hosts-deny-loopback", {
       what: `The access rules keep this host itself from ${daemon}.`,
       evidence: `/etc/hosts.deny, and nothing for ${daemon} and ${LOCALHOST} in /etc/hosts.allow`,

@@ -1,0 +1,188 @@
+/**
+ * Reading /etc/hosts.allow and /etc/hosts.deny: which lines are rules that concern us, and what each says.
+ *
+ * ```
+ * daemons : clients [ : option ]…
+ * ```
+ *
+ * What the TCP wrappers library takes for an error in an option denies, as there. Options that act on the
+ * connections of other programs are checked and have no effect; `spawn` runs nothing. `aclexec`, `user`
+ * and `group` decide by what we do not do, and deny. Each such line has one warning.
+ *
+ * Source: hosts_access(5), hosts_options(5); Debian's libwrap 7.6.q, by what tcpdmatch(8) prints.
+ */
+
+import {
+  type AccessEntry,
+  type Decision,
+  maskByte,
+  matchesList,
+  matchesText,
+  splitAt,
+} from "./hosts_access.ts";
+
+/** Told of a line, by its number from 1 on, that is no rule or one that we cannot follow. */
+export type LineFault = (line: number, reason: string) => void;
+
+/** Longest rule, joined from its lines and without the last line feed, in bytes. */
+const RULE_MAX_BYTES = 2046;
+/** Severities that the library knows, with or without a facility. */
+const LEVEL = "(?:alert|crit|debug|emerg|err|info|notice|warning)";
+const FACILITY = "(?:auth|cron|daemon|kern|local[0-7]|lpr|mail|news|user|uucp)";
+
+/** Options that do not decide, by what their values look like; undefined where none is permitted. */
+const HARMLESS: Readonly<Record<string, RegExp | undefined>> = {
+  banners: /./,
+  keepalive: undefined,
+  linger: /^\+?\d+$/,
+  nice: /^(?:[+-]?\d+)?$/,
+  rfc931: /^(?:\+?0*[1-9]\d*)?$/,
+  setenv: /./,
+  severity: new RegExp(`^(?:${FACILITY}\\.)?${LEVEL}$`, "i"),
+  spawn: /./,
+  umask: /^[0-7]{1,4}$/,
+};
+/** Options that decide, or change who we are, by means that we do not have. */
+const UNSUPPORTED = new Set(["aclexec", "group", "twist", "user"]);
+
+/**
+ * The rules in a file that concern a daemon; `whenMatched` is what the file is for. `text` has one
+ * character for each byte.
+ */
+export function parseAccessFile(
+  text: string,
+  daemon: string,
+  whenMatched: Decision,
+  fault: LineFault,
+): AccessEntry[] {
+  const entries: AccessEntry[] = [];
+  for (const { line, content, isWhole } of logicalLines(text)) {
+    if (!isWhole) {
+      // The library reads no further, and denies where the file is hosts.deny.
+      const effect = whenMatched === "deny" ? "; everybody is denied here" : "";
+      fault(line, `the line has no end, or is too long: the file is read no further${effect}`);
+      if (whenMatched === "deny") entries.push({ clients: ["ALL"], decision: "deny" });
+      break;
+    }
+    if (content.startsWith("#") || /^[ \t\r]*$/.test(content)) continue;
+    const entry = parseRule(content, daemon, whenMatched, (reason) => fault(line, reason));
+    if (entry !== undefined) entries.push(entry);
+  }
+  return entries;
+}
+
+function parseRule(
+  content: string,
+  daemon: string,
+  whenMatched: Decision,
+  fault: (reason: string) => void,
+): AccessEntry | undefined {
+  const [daemons, rest] = splitAt(":", content);
+  if (rest === undefined) {
+    fault('there is no ":"; the line is passed over');
+    return undefined;
+  }
+  const [clients, optionText] = splitAt(":", rest);
+  const options = optionText === undefined ? [] : optionsOf(optionText);
+  const optionFault = faultOfOptions(options);
+  const decision = optionFault === undefined ? decisionOf(options) ?? whenMatched : "deny";
+  // What we cannot tell is taken for what denies.
+  const isOurs = (pattern: string, whenUnsure: boolean) => {
+    const [name, address] = splitAt("@", pattern, 1);
+    if (!matchesText(name, daemon)) return false;
+    return address === undefined || address.toUpperCase() === "ALL" || whenUnsure;
+  };
+  if (!matchesList(words(daemons), decision === "deny", isOurs)) return undefined;
+  const reason = optionFault ?? unfollowed(words(daemons), words(clients));
+  if (reason !== undefined) fault(reason);
+  else if (options.some(([name]) => name === "spawn")) {
+    fault("spawn is not supported: nothing is run");
+  }
+  if (words(clients).length === 0) fault("there is no list of clients");
+  return { clients: words(clients), decision };
+}
+
+/** Physical lines, joined where they end in a backslash. */
+function* logicalLines(
+  text: string,
+): Iterable<{ line: number; content: string; isWhole: boolean }> {
+  let [line, first, content] = [0, 1, ""];
+  for (let start = 0; start < text.length;) {
+    const end = text.indexOf("\n", start);
+    content += text.slice(start, end < 0 ? text.length : end);
+    line++;
+    start = end < 0 ? text.length : end + 1;
+    const isWhole = end >= 0 && content.length <= RULE_MAX_BYTES && !content.includes("\0");
+    if (isWhole && content.endsWith("\\")) {
+      content = content.slice(0, -1);
+      if (start < text.length) continue;
+      yield { line: first, content, isWhole: false };
+      return;
+    }
+    yield { line: first, content, isWhole };
+    [first, content] = [line + 1, ""];
+  }
+}
+
+/** Names and values of options; a colon behind a backslash is part of one. */
+function optionsOf(text: string): [name: string, value: string | undefined][] {
+  return text.split(/(?<!\\):/).map((field) => {
+    const option = field.replaceAll("\\:", ":").trim();
+    const [, name, value] = /^([^=\s]*)\s*=?\s*([^]*)$/.exec(option)!;
+    return [name!.toLowerCase(), value === "" ? undefined : value];
+  });
+}
+
+/** Why options deny everybody that the rule is for; nothing if they are in order. */
+function faultOfOptions(options: ReturnType<typeof optionsOf>): string | undefined {
+  for (const [index, [name, value]] of options.entries()) {
+    const denies = "; whom it is for is denied";
+    const isLast = index === options.length - 1;
+    if (UNSUPPORTED.has(name)) return `the option "${name}" is not supported${denies}`;
+    if (name === "allow" || name === "deny") {
+      if (value !== undefined || !isLast) {
+        return `the option "${name}" has to be the last, without a value${denies}`;
+      }
+    } else if (!Object.hasOwn(HARMLESS, name)) return `there is no option "${name}"${denies}`;
+    else if (
+      HARMLESS[name] === undefined ? value !== undefined : !HARMLESS[name].test(value ?? "")
+    ) {
+      return `the option "${name}" does not take this value${denies}`;
+    }
+  }
+  return undefined;
+}
+
+function decisionOf(options: ReturnType<typeof optionsOf>): Decision | undefined {
+  const last = options.at(-1)?.[0];
+  return last === "allow" || last === "deny" ? last : undefined;
+}
+
+/** What of a rule cannot be followed to the letter; nothing if all can be. */
+function unfollowed(daemons: readonly string[], clients: readonly string[]): string | undefined {
+  const isSplit = (word: string) => splitAt("@", word, 1)[1] !== undefined;
+  const daemon = daemons.find((word) => isSplit(word) && !/@ALL$/i.test(word));
+  if (daemon !== undefined) {
+    return `"${daemon}": which address was called is not known here; it counts where it denies`;
+  }
+  const user = clients.find(isSplit);
+  if (user !== undefined) return `"${user}": users are not known here; it counts where it denies`;
+  return clients.map(patternFault).find((reason) => reason !== undefined);
+}
+
+/** Why a pattern matches nobody, where its writer may have meant somebody. */
+function patternFault(pattern: string): string | undefined {
+  const network = /^([\d.]+)\/([\d.]+)$/.exec(pattern);
+  if (network === null) return undefined;
+  const [address, mask] = [network[1]!, network[2]!].map((part) => part.split(".").map(Number));
+  const bits = mask!.length === 1 ? mask![0]! : undefined;
+  const bytes = bits === undefined ? mask! : address!.map((_, i) => maskByte(bits - 8 * i));
+  const isWithin = address!.every((byte, i) => (byte & bytes[i]!) === byte);
+  if (bits === undefined ? isWithin : bits > 0 && bits <= 32 && isWithin) return undefined;
+  return `"${pattern}" matches nobody: its address has bits outside of its mask, or the mask is none`;
+}
+
+/** The words of a list. */
+export function words(list: string): string[] {
+  return list.split(/[ \t\r\n,]+/).filter((word) => word !== "");
+}

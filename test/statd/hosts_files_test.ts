@@ -1,0 +1,150 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { HostsFiles } from "../../lib/statd/hosts_files.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { FakeResolver } from "../support/fake_resolver.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+/** hosts.allow and hosts.deny in a folder of their own. */
+function setUp(allow: string, deny: string) {
+  const directory = Deno.makeTempDirSync();
+  const [clock, resolver, log] = [new FakeClock(), new FakeResolver(), new RecordingLog()];
+  let written = 0;
+  const write = (name: string, text: string) => {
+    // Another length, as the time may be the same.
+    Deno.writeTextFileSync(`${directory}/${name}`, `${"#".repeat(++written)}\n${text}`);
+    clock.advance(1_000);
+  };
+  write("hosts.allow", allow);
+  write("hosts.deny", deny);
+  const members = new Set<string>();
+  const isInNetgroup = (group: string, host: string) =>
+    Promise.resolve(members.has(`${group} ${host}`));
+  const hosts = new HostsFiles({ resolver, isInNetgroup, clock, log, directory });
+  return {
+    directory,
+    clock,
+    resolver,
+    log,
+    write,
+    members,
+    hosts,
+    [Symbol.dispose]: () => Deno.removeSync(directory, { recursive: true }),
+  };
+}
+
+const BY_NAME = ["statd: .example.net\n", "ALL: ALL\n"] as const;
+const ADDRESS = "203.0.113.1";
+
+Deno.test("trust 13, B2: no decision that rests on a silent name service is kept", async () => {
+  using it = setUp(...BY_NAME);
+  it.resolver.addHost("nodeb.example.net", [ADDRESS]);
+  it.resolver.outage = "silent";
+  assertEquals(await it.hosts.admits(ADDRESS), "tryLater");
+  it.resolver.outage = undefined;
+  assertEquals(await it.hosts.admits(ADDRESS), "admitted");
+  assertEquals(it.hosts.admits(ADDRESS), "admitted");
+});
+
+Deno.test("trust 13: a decision by name is found anew after a minute, one by address is not", async () => {
+  using it = setUp(...BY_NAME);
+  assertEquals(await it.hosts.admits(ADDRESS), "denied");
+  it.resolver.addHost("nodeb.example.net", [ADDRESS]);
+  assertEquals(it.hosts.admits(ADDRESS), "denied");
+  it.clock.advance(60_000);
+  assertEquals(await it.hosts.admits(ADDRESS), "admitted");
+  it.write("hosts.allow", "statd: 203.0.113.\n");
+  assertEquals(it.hosts.admits(ADDRESS), "admitted");
+  it.clock.advance(600_000);
+  assertEquals(it.hosts.admits(ADDRESS), "admitted");
+});
+
+Deno.test("field 4: a name that does not lead back is PARANOID, none is UNKNOWN", async () => {
+  for (const [rule, expected] of [["PARANOID", "denied"], ["UNKNOWN", "admitted"]] as const) {
+    using it = setUp("", `ALL: ${rule}\n`);
+    it.resolver.names.set(ADDRESS, "liar.example.net");
+    it.resolver.addHost("liar.example.net", ["203.0.113.9"]);
+    it.resolver.names.set(ADDRESS, "liar.example.net");
+    assertEquals(await it.hosts.admits(ADDRESS), expected, rule);
+    const other = expected === "denied" ? "admitted" : "denied";
+    assertEquals(await it.hosts.admits("203.0.113.200"), other, rule);
+  }
+});
+
+Deno.test("mutation 18: rules that change during a look-up are those that decide", async () => {
+  using it = setUp(...BY_NAME);
+  it.resolver.addHost("nodeb.example.net", [ADDRESS]);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  it.resolver.gate = promise;
+  const admission = it.hosts.admits(ADDRESS);
+  it.write("hosts.allow", "");
+  it.hosts.recheck();
+  resolve();
+  assertEquals(await admission, "denied");
+  assertEquals(await it.hosts.admits(ADDRESS), "denied");
+});
+
+Deno.test("trust 13: outsiders whose names do not answer leave room for others", async () => {
+  using it = setUp(...BY_NAME);
+  it.resolver.addHost("nodeb.example.net", [ADDRESS]);
+  const nameOf = it.resolver.nameOf.bind(it.resolver);
+  it.resolver.nameOf = (address) =>
+    address.startsWith("198.51.") ? new Promise(() => {}) : nameOf(address);
+  for (let i = 0; i < 1_000; i++) void it.hosts.admits(`198.51.100.${i % 250}`);
+  assertEquals(await it.hosts.admits(ADDRESS), "admitted");
+});
+
+Deno.test("calls of one address beyond a few are not kept waiting for its name", async () => {
+  using it = setUp(...BY_NAME);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  it.resolver.gate = promise;
+  const admissions = Array.from({ length: 20 }, () => it.hosts.admits(ADDRESS));
+  assertEquals(admissions.filter((one) => one === "tryLater").length, 12);
+  resolve();
+  await Promise.all(admissions);
+  assertEquals(it.resolver.asked, [ADDRESS]);
+});
+
+Deno.test("B2: a file of patterns counts as it is now, and keeps its patterns while unreadable", async () => {
+  using it = setUp("", "");
+  const patterns = `${it.directory}/patterns`;
+  it.write("patterns", "203.0.113.1\n");
+  it.write("hosts.deny", `statd: ${patterns}\n`);
+  const now = () => Promise.all([ADDRESS, "203.0.113.2"].map((one) => it.hosts.admits(one)));
+  // The names of addresses matter where the patterns may be names.
+  assertEquals(await now(), ["denied", "admitted"]);
+  it.write("patterns", "203.0.113.2\n");
+  assertEquals(await now(), ["admitted", "denied"]);
+  Deno.removeSync(patterns);
+  Deno.mkdirSync(patterns);
+  it.clock.advance(1_000);
+  assertEquals(await now(), ["admitted", "denied"]);
+  assertMatch(it.hosts.faults.join(), /patterns.*it is not a regular file/);
+});
+
+Deno.test("trust 4: a hosts.deny that could never be read denies, a hosts.allow lets nobody in", () => {
+  using it = setUp("", "");
+  for (const name of ["hosts.allow", "hosts.deny"]) {
+    Deno.removeSync(`${it.directory}/${name}`);
+    Deno.mkdirSync(`${it.directory}/${name}`);
+  }
+  const { clock, resolver, log, directory } = it;
+  const hosts = new HostsFiles({ resolver, clock, log, directory });
+  assertEquals([hosts.admits(ADDRESS), hosts.admits("127.0.0.1")], ["denied", "admitted"]);
+  assertEquals(log.of("warning").length, 2);
+});
+
+Deno.test("field 6: netgroups let in and keep out by the confirmed name", async () => {
+  using it = setUp("statd: @clients\n", "ALL: ALL\n");
+  it.resolver.addHost("nodeb.example.net", [ADDRESS]);
+  it.members.add("clients nodeb.example.net");
+  assertEquals(await it.hosts.admits(ADDRESS), "admitted");
+  assertEquals(await it.hosts.admits("203.0.113.2"), "denied");
+});
+
+Deno.test("a file with many faulty lines has few warnings, and none again while it is as it was", () => {
+  using it = setUp("", "statd: ALL: foo\n".repeat(100));
+  assertEquals(it.log.of("warning").length, 6);
+  it.write("hosts.allow", "");
+  it.hosts.recheck();
+  assertEquals(it.log.of("warning").length, 6);
+});
