@@ -15,6 +15,7 @@ usage: ./install.sh COMMAND
   install [--prefix DIR]      put them in DIR/sbin, default /usr/local, with units and manual pages;
                               honours DESTDIR
   uninstall [--prefix DIR]    remove them, put back what they replaced
+  release        make the archives, Debian packages and image of a release in dist/
   clean          remove dist/, with all that was built; the fetched toolchain stays in .toolchain/
   toolchain      only fetch the toolchain
   deno ARG…      call the project's deno
@@ -33,6 +34,10 @@ peers=(rpcbind nfs-common tcpd iproute2 mandoc libfaketime zsh fish python3-prom
 source "$here/.ci/installation.sh"
 # shellcheck source=.ci/toolchain.sh
 source "$here/.ci/toolchain.sh"
+# shellcheck source=.ci/image.sh
+source "$here/.ci/image.sh"
+# shellcheck source=.ci/release.sh
+source "$here/.ci/release.sh"
 
 # ---- build ---------------------------------------------------------------------------------------
 
@@ -58,6 +63,14 @@ v8_flags=(
   --expose-gc
 )
 
+# The architecture that an ELF file is for (elf(5), e_machine).
+machine_of() {
+  case $(od -An -td2 -j18 -N2 "$1") in
+    *62) echo x86_64 ;;
+    *183) echo aarch64 ;;
+  esac
+}
+
 # The modules are put together to one file for each command and one for what several have in common:
 # 150 of them take 20 ms longer to load, and 2 MB. They are compiled in a folder of their own with fixed
 # times, because the program's file table holds times and paths below the folder that has all modules,
@@ -76,6 +89,7 @@ compile() { # FOLDER ARCH
   (cd "$stage" && "$DENO" compile --quiet -A --unstable-net --no-config --no-prompt --no-code-cache \
     --target "$2-unknown-linux-gnu" --v8-flags="$(IFS=,; echo "${v8_flags[*]}")" \
     --include LICENSE --include conf/NOTICES --output "$tools/rpc.statd" main.js)
+  [[ $(machine_of "$tools/rpc.statd") == "$2" ]] || die "DENORT_BIN is not for $2: correct or unset it"
   touch -r "$tools/build-began" "$tools/rpc.statd"
   mv "$tools/rpc.statd" "$1/rpc.statd" # never strip it: the payload lies behind the last section
   for name in $links; do ln -sfn rpc.statd "$1/$name"; done
@@ -97,6 +111,13 @@ build() {
   toolchain "$arch"
   say "Building $folder/rpc.statd"
   (flock 9; compile "$folder" "$arch") 9>"$tools/build-lock"
+  if [[ $arch == "$machine" ]]; then make_completion; fi
+}
+
+make_completion() {
+  local shell
+  mkdir -p dist/completion
+  for shell in bash zsh fish; do dist/nsmctl completion "$shell" >"dist/completion/$shell"; done
 }
 
 # ---- run -----------------------------------------------------------------------------------------
@@ -206,6 +227,7 @@ case $command in
     install_all "$@"
     ;;
   uninstall) uninstall_all "$@" ;;
+  release) release "$@" ;;
   clean) rm -rf dist "$tools/stage" "$tools/cache" ;;
   toolchain) toolchain ;;
   help | -h | --help) usage ;;

@@ -13,6 +13,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 links="sm-notify nsmctl start-statd rpcbind"
 units="rpc-statd.service rpc-statd-notify.service"
 prefix=/usr/local
+built=dist
 
 parse_prefix() {
   case ${1-} in
@@ -165,7 +166,7 @@ place_owner() {
 
 place_all() {
   local name page folder
-  place 755 dist/rpc.statd "$prefix/sbin/rpc.statd"
+  place 755 "$built/rpc.statd" "$prefix/sbin/rpc.statd"
   for name in $links; do place link rpc.statd "$prefix/sbin/$name"; done
   for name in $units; do
     sed "s|@sbindir@|$prefix/sbin|" "conf/$name" |
@@ -179,9 +180,18 @@ place_all() {
   for page in statd.8 sm-notify.8; do
     place link "$page.gz" "$prefix/share/man/man8/rpc.$page.gz"
   done
-  for name in LICENSE conf/NOTICES conf/nfs.conf; do
+  place link statd.8.gz "$prefix/share/man/man8/start-statd.8.gz"
+  for name in LICENSE conf/NOTICES conf/nfs.conf conf/apparmor/* conf/selinux/*; do
     place 644 "$name" "$prefix/share/doc/nsm/${name##*/}"
   done
+  place_completion bash "$prefix/share/bash-completion/completions/nsmctl"
+  place_completion zsh "$prefix/share/zsh/vendor-completions/_nsmctl"
+  place_completion fish "$prefix/share/fish/vendor_completions.d/nsmctl.fish"
+}
+
+# Made by the program when it is built.
+place_completion() { # SHELL PATH
+  if [ -f "$built/completion/$1" ]; then place 644 "$built/completion/$1" "$2"; fi
 }
 
 # ---- what follows from the files, on the system that runs ----------------------------------------

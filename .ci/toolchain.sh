@@ -31,6 +31,7 @@ declare -A denort_sha256=(
 carriers=(keep-a-changelog@2.8.0 windmill-cli@1.596.0 veryfront@0.1.1031)
 
 machine=$(uname -m)
+own_denort=${DENORT_BIN-}
 in_npm() { sed 's/x86_64/x64/; s/aarch64/arm64/' <<<"$1"; }
 
 is_pinned() { [[ $("$1" --version 2>/dev/null) == "deno $deno_version "* ]]; }
@@ -151,7 +152,7 @@ fetch_packages() {
 }
 
 have_libraries() { [[ -n ${JSR_URL-} || -d $tools/packages ]]; }
-have_runtime() { [[ -n ${DENORT_BIN-} || -f $(denort_for "$1") ]]; }
+have_runtime() { [[ -n $own_denort || -f $(denort_for "$1") ]]; }
 
 is_complete() { [[ -x $DENO && -x $(bundler) ]] && have_libraries && have_runtime "$1"; }
 
@@ -180,8 +181,8 @@ toolchain() {
   export DENO_DIR=${DENO_DIR:-$tools/cache} DENO_NO_UPDATE_CHECK=1
   mkdir -p "$tools"
   if ! is_complete "$arch"; then (flock 9; fetch_missing "$arch") 9>"$tools/lock"; fi
-  if [[ -f $(denort_for "$arch") ]] && is_pinned "$DENO"; then
-    DENORT_BIN=${DENORT_BIN:-$(denort_for "$arch")}
+  if [[ -z $own_denort && -f $(denort_for "$arch") ]] && is_pinned "$DENO"; then
+    DENORT_BIN=$(denort_for "$arch")
     export DENORT_BIN
   fi
   if [[ -d $tools/packages ]]; then export JSR_URL=${JSR_URL:-file://$tools/packages/}; fi

@@ -108,9 +108,12 @@ Deno.test("install puts each file in its place, and uninstall leaves no trace", 
       "share/doc/nsm/LICENSE",
       "share/doc/nsm/NOTICES",
       "share/doc/nsm/nfs.conf",
+      "share/doc/nsm/nsm.te",
+      "share/doc/nsm/usr.sbin.rpc.statd",
       ...manualPages().map((name) => `share/man/man${name.slice(-1)}/${name}.gz`),
       "share/man/man8/rpc.sm-notify.8.gz",
       "share/man/man8/rpc.statd.8.gz",
+      "share/man/man8/start-statd.8.gz",
     ].sort(),
   );
   const what = new Map(added);
@@ -262,7 +265,16 @@ const SHELLCHECK = "/usr/bin/shellcheck";
 if (!isThere(SHELLCHECK)) console.log(`skipped: install_test.ts wants ${SHELLCHECK}`);
 
 Deno.test("shellcheck has nothing to say", { ignore: !isThere(SHELLCHECK) }, async () => {
-  const scripts = ["install.sh", ".ci/installation.sh", ".ci/run"].map((name) => PROJECT + name);
+  const below = (folder: string) =>
+    Array.from(Deno.readDirSync(PROJECT + folder), ({ name }) => `${folder}/${name}`);
+  const scripts = [
+    "install.sh",
+    ".ci/run",
+    "conf/containers/make-root",
+    ...below(".ci").filter((name) => name.endsWith(".sh")),
+    ...below(".ci/deb").filter((name) => /(inst|rm)$/.test(name)),
+    ...below("test/newcomer"),
+  ].map((name) => PROJECT + name);
   assertEquals(await succeed(SHELLCHECK, "-x", "-P", PROJECT, ...scripts), "");
 });
 
