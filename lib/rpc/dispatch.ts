@@ -20,9 +20,9 @@ import type { Caller, Respond } from "./transport.ts";
 
 /**
  * What the access rule says of a call: `accept` it; `refuse` it with the procedure's own negative
- * result; `deny` it with AUTH_ERROR; `ignore` it without a reply.
+ * result; `deny` it with AUTH_FAILED; say that its credential is `tooWeak`; `ignore` it without a reply.
  */
-export type Verdict = "accept" | "refuse" | "deny" | "ignore";
+export type Verdict = "accept" | "refuse" | "deny" | "tooWeak" | "ignore";
 
 /** What the surroundings decide for dispatch, and what they are told. */
 export interface DispatchHooks {
@@ -92,6 +92,8 @@ export function dispatcher(services: readonly Service[], hooks: DispatchHooks): 
           return undefined;
         case "deny":
           return replies.authError(xid, AuthStat.AUTH_FAILED);
+        case "tooWeak":
+          return replies.authError(xid, AuthStat.AUTH_TOOWEAK);
         case "refuse":
           return refusal === undefined
             ? replies.authError(xid, AuthStat.AUTH_FAILED)

@@ -35,7 +35,12 @@ export const AcceptStat = {
 /** enum reject_stat */
 export const RejectStat = { RPC_MISMATCH: 0, AUTH_ERROR: 1 } as const;
 /** enum auth_stat, as far as it is sent by this program */
-export const AuthStat = { AUTH_BADCRED: 1, AUTH_REJECTEDCRED: 2, AUTH_FAILED: 7 } as const;
+export const AuthStat = {
+  AUTH_BADCRED: 1,
+  AUTH_REJECTEDCRED: 2,
+  AUTH_TOOWEAK: 5,
+  AUTH_FAILED: 7,
+} as const;
 
 /** The first words of every message: `xid`, `mtype`. */
 export const message_start = struct("rpc_msg", { xid: uint, mtype: int });

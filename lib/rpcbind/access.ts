@@ -2,11 +2,12 @@
  * Who may call which procedure of program 100000, from the row's `from` and where the call came from.
  *
  * - `any`: everybody.
- * - `local` (SET, UNSET): programs of this host, or everybody with `-i`.
+ * - `local` (SET, UNSET): programs of this host, by the UNIX socket or from 127.0.0.1 or ::1, or everybody
+ *   with `-i`.
  * - `dump`: programs of this host; others over TCP only, and only if the administrator says so. A small
  *   datagram with somebody else's address would otherwise send him a large one.
  *
- * A refused caller gets AUTH_ERROR, as rpcbind 1.2.6 does it.
+ * A refused caller gets AUTH_TOOWEAK, as rpcbind 1.2.6 does it.
  *
  * Source: rpcbind(8); US-CERT TA14-017A (amplification by UDP services).
  */
@@ -14,6 +15,9 @@
 import { isLoopback } from "../rpc/address.ts";
 import type { Procedure } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
+
+/** Where the C library comes from when it registers; not all of 127.0.0.0/8. */
+const LOOPBACK = ["127.0.0.1", "::1"];
 
 /** What the administrator decides about access. */
 export interface RpcbindAccess {
@@ -32,8 +36,12 @@ export function rpcbindAccessFault(
   caller: Caller,
   { insecure, dump }: RpcbindAccess,
 ): string | undefined {
-  if (from === "any" || isFromHere(caller)) return undefined;
-  if (from === "local") return insecure ? undefined : "only programs of this host may register";
+  if (from === "any") return undefined;
+  if (from === "local") {
+    const mayRegister = insecure || caller.uid !== undefined || LOOPBACK.includes(caller.address);
+    return mayRegister ? undefined : "only programs of this host may register";
+  }
+  if (isFromHere(caller)) return undefined;
   if (dump === "local") return "the list is for programs of this host (dump = local)";
   return caller.netid.startsWith("tcp") ? undefined : "other hosts get the list over TCP only";
 }

@@ -31,7 +31,9 @@ export interface Asker {
 
 /**
  * The universal address of a service as the asker reaches it; nothing if there is none, or the hint is no
- * address.
+ * address of the service's family.
+ *
+ * Deviation: a service that listens at one address is there, and not on the network of the asker.
  */
 export function mergedAddress(
   registered: string,
@@ -40,20 +42,17 @@ export function mergedAddress(
 ): string | undefined {
   const service = fromUniversalAddress(registered);
   if (service === undefined) return undefined;
+  const near = hint === "" ? address : hintedAddress(hint);
+  if (near?.includes(":") !== service.address.includes(":")) return undefined;
   if (service.address !== "0.0.0.0" && service.address !== "::") return registered;
-  const near = hint === "" ? address : nearOf(hint, address);
-  if (near === undefined) return undefined;
   const best = bestOf(near, address, interfaces);
   return best && toUniversalAddress({ address: best.address, port: service.port });
 }
 
-/** The address to be near to: that of the hint where it is of the asker's family. */
-function nearOf(hint: string, address: string): string | undefined {
-  const hinted = fromUniversalAddress(hint);
-  if (hinted === undefined) return undefined;
-  const bytes = addressBytes(hinted.address);
-  if (bytes === undefined) return undefined;
-  return hinted.address.includes(":") === address.includes(":") ? hinted.address : address;
+/** The address of a hint; nothing if it is not one. */
+function hintedAddress(hint: string): string | undefined {
+  const address = fromUniversalAddress(hint)?.address;
+  return address === undefined || addressBytes(address) === undefined ? undefined : address;
 }
 
 /** The address on the network of `near`; without one the first, but rather not one of loopback. */

@@ -105,7 +105,7 @@ function hooks(settings: RpcbindSettings, log: AdjustableLog, failed: () => void
       const fault = rpcbindAccessFault(procedure, caller, settings);
       if (fault !== undefined) {
         lines("warning", `${name} refused`, () => `${name} from ${quote(from)} refused: ${fault}`);
-        return "deny";
+        return "tooWeak";
       }
       if (settings.logCalls) callLines("notice", name, () => `${name} from ${quote(from)}`);
       return "accept";

@@ -153,7 +153,7 @@ function addressFor(
   if (!isFound) return "";
   if (netid === LOCAL_NETID) return entry.r_addr;
   const asker = { address: caller.address, hint: r_addr };
-  return mergedAddress(entry.r_addr, asker, interfaces()) ?? "";
+  return mergedAddress(entry.r_addr, asker, interfaces()) ?? entry.r_addr;
 }
 
 /** The addresses of a program version over all transports of the caller's family. */
