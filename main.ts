@@ -6,8 +6,11 @@
 import { dropSteeringVariables } from "./lib/platform/environment.ts";
 import { execute } from "./lib/platform/execute.ts";
 import { endBy, endOnUncaughtErrors } from "./lib/platform/fatal.ts";
-import { commandLine, type Invocation, readInvocation } from "./lib/platform/role.ts";
+import { commandLine, type Invocation, readInvocation, type Role } from "./lib/platform/role.ts";
 import { holdSignals } from "./lib/platform/signals.ts";
+
+/** The daemons, which answer signals. */
+const HOLDING: readonly Role[] = ["statd", "sm-notify", "rpcbind"];
 
 /** Only the modules of the command that runs are loaded. */
 async function run(invocation: Invocation): Promise<number> {
@@ -29,7 +32,7 @@ async function run(invocation: Invocation): Promise<number> {
 async function main(): Promise<number> {
   const invocation = readInvocation();
   endOnUncaughtErrors(invocation.programName);
-  if (invocation.role === "statd" || invocation.role === "sm-notify") holdSignals();
+  if (HOLDING.includes(invocation.role)) holdSignals();
   if (Deno.build.standalone && dropSteeringVariables().hasLastingEffect) {
     execute(Deno.execPath(), commandLine(), Deno.env.toObject());
   }

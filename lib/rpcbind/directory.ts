@@ -21,9 +21,11 @@ export function prepareDirectory(path = RPCBIND_DIRECTORY): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
-  if (ownerOf(path).uid !== 0) return;
-  const { uid, gid } = rpcUser(textOf(PASSWD));
-  Deno.chownSync(path, uid, gid);
+  const owner = ownerOf(path);
+  const user = rpcUser(textOf(PASSWD));
+  if (owner.uid === 0) Deno.chownSync(path, user.uid, user.gid);
+  // As Debian makes it: nothing of the group root is to be kept.
+  else if (owner.gid === 0) Deno.chownSync(path, owner.uid, user.gid);
 }
 
 /** The user to become, from the text of /etc/passwd. */

@@ -11,7 +11,7 @@ import { systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { KernelState } from "../platform/kernel_state.ts";
 import { revokePermissions } from "../platform/permissions.ts";
-import { dropPrivileges } from "../platform/privileges.ts";
+import { dropPrivileges, ownerOf } from "../platform/privileges.ts";
 import { ServiceManager } from "../platform/sd_notify.ts";
 import { onSignals } from "../platform/signals.ts";
 import { quote } from "../quote.ts";
@@ -21,6 +21,9 @@ import { prepareDirectory } from "./directory.ts";
 import { Entries } from "./entries.ts";
 import { interfaceAddresses } from "./interfaces.ts";
 import { limited, type LogLimits } from "../log_limits.ts";
+import { RpcbindLock } from "./lock.ts";
+import { RPCBIND_SOCKET } from "./netconfig.ts";
+import { watchSocket } from "./stand_in.ts";
 import { ownEntries } from "./own_entries.ts";
 import { rpcbindServices } from "./service.ts";
 import { openRpcbindSockets, serveRpcbindCalls } from "./sockets.ts";
@@ -50,8 +53,10 @@ export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts
   const stopping = new AbortController();
   const manager = new ServiceManager(Deno.env.get("NOTIFY_SOCKET"));
   const bootId = new KernelState().bootId();
+  const lock = RpcbindLock.take();
   prepareDirectory();
   const sockets = openRpcbindSockets(settings.addresses, log);
+  const isLeased = settings.standIn && lock?.lease(ownerOf(RPCBIND_DIRECTORY));
   Deno.chdir(RPCBIND_DIRECTORY);
   Deno.umask(UMASK);
   const { warnings } = dropPrivileges(RPCBIND_DIRECTORY, { keepsReservedPorts: false });
@@ -80,6 +85,14 @@ export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts
   const respond = dispatcher(services, hooks(settings, log, failed));
   const serving = serveRpcbindCalls(sockets, respond, log, stopping.signal);
   onSignals({ stop }, stopping.signal);
+  const stepAside = () => {
+    log.notice(
+      "Stepping aside for another rpcbind, which finds what is registered in /run/rpcbind",
+    );
+    stop();
+  };
+  if (isLeased) lock?.onTakeOver(stepAside, stopping.signal);
+  if (settings.standIn) watchSocket(RPCBIND_SOCKET, clock, stepAside, stopping.signal);
   const revoked = revokePermissions({ mayRunPrograms: false });
   log.debug(() => `Gave up the permissions of the runtime: ${revoked.join(" ")}`);
   const serves = `Serving program 100000 on ${[...sockets.netids, "local"].join(", ")}`;
@@ -92,6 +105,7 @@ export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts
   stopping.abort();
   await serving;
   log.notice("Stopped");
+  lock?.release();
   return status;
 }
 

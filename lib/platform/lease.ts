@@ -1,0 +1,47 @@
+/**
+ * A lease on a file: another process that opens it waits in open(2), until the holder gives it or ends, or
+ * the system's patience does (/proc/sys/fs/lease-break-time, 45 s).
+ *
+ * Source: fcntl(2), section "Leases".
+ */
+
+import { libc } from "./libc.ts";
+
+const F_SETLEASE = 1024;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+/** Tells the holder that somebody waits. */
+const BREAK_SIGNAL = "SIGIO";
+/** How long after somebody had the file it is leased again, in ms: he may have it open for a while. */
+const RETAKE_MS = 1_000;
+
+export class Lease {
+  readonly #fd: number;
+
+  /** On an open file, of which there is no other descriptor. */
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** Takes the lease, which needs root or the file's owner; whether that worked. */
+  take(): boolean {
+    return libc().fcntl(this.#fd, F_SETLEASE, F_WRLCK) === 0;
+  }
+
+  /** Lets who waits have the file, and takes the lease again later. */
+  give(): void {
+    libc().fcntl(this.#fd, F_SETLEASE, F_UNLCK);
+    Deno.unrefTimer(setTimeout(() => this.#retake(), RETAKE_MS));
+  }
+
+  #retake(): void {
+    if (!this.take()) this.give(); // it is open still
+  }
+
+  /** Calls `broken` when somebody waits. Without it the signal ends the process. */
+  onBreak(broken: () => void, until: AbortSignal): void {
+    if (until.aborted) return;
+    Deno.addSignalListener(BREAK_SIGNAL, broken);
+    until.addEventListener("abort", () => Deno.removeSignalListener(BREAK_SIGNAL, broken));
+  }
+}

@@ -1,0 +1,62 @@
+import { assertEquals } from "@std/assert";
+import { portmapV2 } from "../../lib/protocol/portmap.ts";
+import { rpcbindV4 } from "../../lib/protocol/rpcbind.ts";
+import type { Caller } from "../../lib/rpc/transport.ts";
+import { rpcbindAccessFault } from "../../lib/rpcbind/access.ts";
+import { ownerOf } from "../../lib/rpcbind/service.ts";
+
+const pure = { permissions: "none" } as const;
+const { RPCBPROC_SET, RPCBPROC_DUMP, RPCBPROC_GETADDR } = rpcbindV4.procedures;
+
+function caller(address: string, port = 40_000, netid: Caller["netid"] = "udp"): Caller {
+  return { address, port, netid };
+}
+
+const SOCKET: Caller = { address: "/run/rpcbind.sock", port: 0, netid: "tcp", uid: 1000 };
+const STRANGER = caller("192.0.2.1", 700);
+const STREAM = caller("192.0.2.1", 700, "tcp");
+
+function isLetIn(
+  procedure: typeof RPCBPROC_SET | typeof RPCBPROC_DUMP | typeof RPCBPROC_GETADDR,
+  from: Caller,
+  insecure = false,
+  dump: "local" | "all" = "local",
+): boolean {
+  return rpcbindAccessFault(procedure, from, { insecure, dump }) === undefined;
+}
+
+Deno.test("SET is for the UNIX socket and loopback, for others with -i only", pure, () => {
+  assertEquals(isLetIn(RPCBPROC_SET, SOCKET), true);
+  assertEquals(isLetIn(RPCBPROC_SET, caller("127.0.0.1")), true);
+  assertEquals(isLetIn(RPCBPROC_SET, caller("::1")), true);
+  assertEquals(isLetIn(RPCBPROC_SET, caller("127.0.0.2")), false);
+  assertEquals(isLetIn(RPCBPROC_SET, STRANGER), false);
+  assertEquals(isLetIn(RPCBPROC_SET, STRANGER, true), true);
+  const { PMAPPROC_SET } = portmapV2.procedures;
+  assertEquals(PMAPPROC_SET.from, RPCBPROC_SET.from);
+});
+
+Deno.test("DUMP is for this host, for others over TCP and with dump = all only", pure, () => {
+  assertEquals(isLetIn(RPCBPROC_DUMP, SOCKET), true);
+  assertEquals(isLetIn(RPCBPROC_DUMP, caller("127.0.0.9")), true);
+  assertEquals(isLetIn(RPCBPROC_DUMP, STREAM), false);
+  assertEquals(isLetIn(RPCBPROC_DUMP, STREAM, false, "all"), true);
+  assertEquals(isLetIn(RPCBPROC_DUMP, STRANGER, false, "all"), false);
+});
+
+Deno.test("everybody may ask where a service is", pure, () => {
+  assertEquals(isLetIn(RPCBPROC_GETADDR, STRANGER), true);
+});
+
+Deno.test(
+  "the owner is the user of the socket, or root by a reserved port of loopback",
+  pure,
+  () => {
+    assertEquals(ownerOf(SOCKET), "1000");
+    assertEquals(ownerOf({ ...SOCKET, uid: 0 }), "superuser");
+    assertEquals(ownerOf({ ...SOCKET, uid: -1 }), "unknown");
+    assertEquals(ownerOf(caller("127.0.0.1", 900)), "superuser");
+    assertEquals(ownerOf(caller("127.0.0.1", 1024)), "unknown");
+    assertEquals(ownerOf(STRANGER), "unknown");
+  },
+);
