@@ -30,6 +30,7 @@ export async function statd(invocation: Invocation): Promise<number> {
     const { nsmctl } = await import("./nsmctl.ts");
     return await nsmctl({ ...invocation, args: listing });
   }
+  const folder = workingDirectory();
   const loaded = loadStatdSettings({ programName, args, env: Deno.env, files: systemFiles });
   if (loaded.kind === "exit") return print(loaded);
   closeInheritedDescriptors();
@@ -59,11 +60,20 @@ export async function statd(invocation: Invocation): Promise<number> {
   log.notice(`Version ${project.version} starting`);
   for (const warning of warnings) log.warning(warning.message);
   try {
-    await serveNsm({ invocation, settings, isBackground, log });
+    await serveNsm({ invocation, settings, folder, isBackground, log });
     return 0;
   } catch (error) {
     log.error(reasonOf(error));
     if (!isSeenAtOnce) complain(`${programName}: ${reasonOf(error)}`);
     return 1;
+  }
+}
+
+/** Where relative paths of the command line begin; the root where the directory is gone. */
+function workingDirectory(): string {
+  try {
+    return Deno.cwd();
+  } catch {
+    return "/";
   }
 }

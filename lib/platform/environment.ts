@@ -17,7 +17,7 @@ const RUNTIME =
 const LIBRARY =
   /^(?:LD_|GLIBC_|MALLOC_|GCONV_PATH$|GETCONF_DIR$|HOSTALIASES$|LOCALDOMAIN$|LOCPATH$|NIS_PATH$|NLSPATH$|RES(?:OLV)?_|TMPDIR$|TZDIR$)/;
 /** Read by the runtime once, as it starts, with an effect that lasts. */
-const LASTING = /^(?:DENO_LOG|RUST_LOG|RUST_BACKTRACE)$/;
+const LASTING = /^(?:DENO_LOG|RUST_LOG)$/;
 
 /** Whether a variable steers the runtime or the libraries. */
 export function isSteering(name: string): boolean {

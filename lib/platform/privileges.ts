@@ -35,7 +35,8 @@ export const NET_BIND_SERVICE = 1n << 10n;
 const SETPCAP = 1n << 8n;
 
 /**
- * Owner and group of a directory, which is no symbolic link.
+ * Owner and group of a directory. A symbolic link to one, to shared storage say, is followed where root
+ * made it: what another user links to could be root's.
  *
  * @throws {Error} When it is not there, or something else.
  */
@@ -43,8 +44,12 @@ export function ownerOf(directory: string): Identity {
   let found: Deno.FileInfo;
   try {
     found = Deno.lstatSync(directory);
+    if (found.isSymlink && found.uid === 0) found = Deno.statSync(directory);
   } catch (cause) {
     throw new Error(`Cannot use "${directory}": ${(cause as Error).message}`, { cause });
+  }
+  if (found.isSymlink) {
+    throw new Error(`Cannot use "${directory}": it is a symbolic link that is not root's`);
   }
   if (!found.isDirectory) throw new Error(`Cannot use "${directory}": it is not a directory`);
   return { uid: found.uid!, gid: found.gid! };

@@ -17,7 +17,6 @@
  * Source: sigprocmask(2), sigpending(2), signal(7).
  */
 
-import { libc } from "./libc.ts";
 import { canStartThread, NO_THREAD_ADVICE } from "./threads.ts";
 
 /** What each signal means; a signal that is not named keeps its default action. */
@@ -42,6 +41,16 @@ const SIGSET_BYTES = 128; // sigset_t of glibc
 /** How often a start looks for a signal that asks it to stop, in ms. */
 const LOOK_MS = 50;
 
+/**
+ * A table of their own: the runtime compiles a bridge for each function of a library, and all of
+ * `libc.ts` takes it 20 ms, in which a signal would be lost.
+ */
+const SYMBOLS = {
+  sigprocmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  sigpending: { parameters: ["buffer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+let opened: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] | undefined;
 let looking: number | undefined;
 let stopHeld: (() => void) | undefined;
 
@@ -71,7 +80,7 @@ export function onHeldStop(action: (() => void) | undefined): void {
 /** Whether a signal that is held asks us to stop. */
 export function isStopPending(): boolean {
   const set = new Uint8Array(SIGSET_BYTES);
-  if (libc().sigpending(set) < 0) return false;
+  if (library().sigpending(set) < 0) return false;
   return STOP_SIGNALS.some((name) => (set[byteOf(name)]! & bitOf(name)) !== 0);
 }
 
@@ -102,7 +111,11 @@ export function onSignals(actions: SignalActions, until: AbortSignal): void {
 function mask(how: number, names: readonly HeldSignal[]): void {
   const set = new Uint8Array(SIGSET_BYTES);
   for (const name of names) set[byteOf(name)]! |= bitOf(name);
-  libc().sigprocmask(how, set, null);
+  library().sigprocmask(how, set, null);
+}
+
+function library() {
+  return opened ??= Deno.dlopen("libc.so.6", SYMBOLS).symbols;
 }
 
 /** Signal N is bit N - 1, on a little-endian machine. */

@@ -5,7 +5,6 @@
 
 import type { Log } from "../log.ts";
 import { reasonOf } from "../nsm/ports.ts";
-import { CONTROL_SOCKET } from "../store/layout.ts";
 import {
   type ControlAnswer,
   type ControlRequest,
@@ -42,7 +41,7 @@ export interface ControlSocket {
 }
 
 /**
- * Makes the control socket. {@link CONTROL_SOCKET} is in the working directory, which has to be the state
+ * Makes the control socket. CONTROL_SOCKET of the layout is in the working directory, which has to be the state
  * directory: so a long path is no problem. What an earlier daemon left there goes. To be called before
  * privileges are dropped, as the directory may be root's.
  *
@@ -95,13 +94,17 @@ export function serveControl(
       isClosed = true;
       listener.close();
       for (const client of clients) closeQuietly(client);
-      try {
-        removeIfThere(CONTROL_SOCKET);
-      } catch {
-        // The directory is root's: the socket stays, and whoever connects is refused.
-      }
     },
   };
+}
+
+/** Removes the control socket at the end, served or not. */
+export function removeControlSocket(path: string): void {
+  try {
+    removeIfThere(path);
+  } catch {
+    // The directory is root's: the socket stays, and whoever connects is refused.
+  }
 }
 
 /** One client: its requests, one after the other. */

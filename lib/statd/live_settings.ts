@@ -7,7 +7,7 @@
  * managers that end it use SIGTERM.
  */
 
-import { type Environment, systemFiles } from "../config/ini_file.ts";
+import { type Environment, filesFrom } from "../config/ini_file.ts";
 import { loadStatdSettings } from "../config/load.ts";
 import { STATD, type StatdSettings, type Table } from "../config/settings.ts";
 import { type AdjustableLog, logThreshold } from "../log.ts";
@@ -17,6 +17,8 @@ import type { Invocation } from "../platform/role.ts";
 export interface LiveSettingsParts {
   readonly invocation: Invocation;
   readonly environment: Environment;
+  /** The working directory of the start. */
+  readonly folder: string;
   /** Whether a callout can take effect at once; see permissions.ts. */
   readonly mayRunPrograms: boolean;
   readonly log: AdjustableLog;
@@ -38,9 +40,9 @@ export class LiveSettings {
 
   /** Reads command line and files again; what is wrong with them leaves everything as it is. */
   reload(): void {
-    const { invocation: { programName, args }, environment: env, mayRunPrograms, log } =
+    const { invocation: { programName, args }, environment: env, folder, mayRunPrograms, log } =
       this.#parts;
-    const loaded = loadStatdSettings({ programName, args, env, files: systemFiles });
+    const loaded = loadStatdSettings({ programName, args, env, files: filesFrom(folder) });
     if (loaded.kind === "exit") {
       log.error(`Cannot read the settings again: ${loaded.stderr.trim()}`);
       return;

@@ -1,279 +1,269 @@
 /**
- * The life of the daemon, as a list: everything that needs root, the privilege drop, serving, and the
- * stop in reverse order. Nothing after the drop needs a privilege but CAP_NET_BIND_SERVICE, the
- * environment, or a file of /proc.
+ * The life of the daemon: {@link acquire} does what may need root, privileges are dropped, calls are
+ * served, and the stop list ends it all backwards. Nothing after the drop needs a privilege but
+ * CAP_NET_BIND_SERVICE, the environment, or a file of /proc.
  *
  * Source: rpc.statd(8); the order is that of nfs-utils where others can see it.
  */
 
-import { systemFiles } from "../config/ini_file.ts";
 import type { StatdSettings } from "../config/settings.ts";
-import type { AdjustableLog, Log } from "../log.ts";
-import { limited } from "../log_limits.ts";
-import { openReservedSocket } from "../net/reserved_port.ts";
-import { ACCESS_LIMITS, hostResolver } from "../net/resolver.ts";
-import { parsePortBlacklist, parseServices, servicePort } from "../net/services.ts";
+import type { AdjustableLog } from "../log.ts";
+import { limited, type LimitedLog } from "../log_limits.ts";
+import { PeerCalls } from "../net/peer_calls.ts";
 import { connectStream, connectUnix } from "../net/tcp.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
-import { coarseTimers } from "../time/coarse_timers.ts";
 import { nameKey } from "../nsm/host_name.ts";
-import { reasonOf } from "../nsm/ports.ts";
-import { Registrar, removeOldRegistrations } from "../nsm/registration.ts";
-import { QuietTime } from "../time/quiet_time.ts";
+import { Registrar } from "../nsm/registration.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { DatagramDrops } from "../platform/datagram_drops.ts";
-import { KernelState } from "../platform/kernel_state.ts";
-import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { giveBackMemory } from "../platform/memory.ts";
-import { netgroups } from "../platform/netgroup.ts";
-import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_namespace.ts";
 import { revokePermissions } from "../platform/permissions.ts";
-import { AlreadyRunningError, PidFile, statdPidFile } from "../platform/pid_file.ts";
-import { dropPrivileges, type Identity, ownerOf } from "../platform/privileges.ts";
+import { dropPrivileges } from "../platform/privileges.ts";
 import type { Invocation } from "../platform/role.ts";
 import { ServiceManager } from "../platform/sd_notify.ts";
-import { onSignals } from "../platform/signals.ts";
+import { onHeldStop, onSignals } from "../platform/signals.ts";
+import { NO_THREAD_ADVICE, whenThreadRefused } from "../platform/threads.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 import { StreamClient } from "../rpc/stream_client.ts";
-import { lockDirectory } from "../store/directory_lock.ts";
-import { CONTROL_SOCKET, layoutOf, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
+import { layoutOf } from "../store/layout.ts";
+import { coarseTimers } from "../time/coarse_timers.ts";
+import { QuietTime } from "../time/quiet_time.ts";
+import { acquire, type Acquired } from "./acquire.ts";
 import { haCallout } from "./ha_callout.ts";
-import { HostsFiles } from "./hosts_files.ts";
 import { LiveSettings } from "./live_settings.ts";
-import { makeMonitor } from "./monitor.ts";
+import { makeMonitor, type Monitor } from "./monitor.ts";
+import { startSteering } from "./operations.ts";
+import { type RecentProblems, remembering } from "./recent_problems.ts";
 import { runRpcbind } from "./run_rpcbind.ts";
 import { runSmNotify } from "./run_sm_notify.ts";
-import { addressesToServe, openNsmServer, serveCalls, toBeRegistered } from "./sockets.ts";
-import { PeerCalls } from "../net/peer_calls.ts";
-import { remembering } from "./recent_problems.ts";
-import { openControl, startSteering } from "./operations.ts";
-import { openUdpSocket } from "../net/udp_socket.ts";
-import { firstStateNumber, openMemory } from "./open_state.ts";
+import { serveCalls, toBeRegistered } from "./sockets.ts";
+import { StopList } from "./stop_list.ts";
 
 const RPCBIND_SOCKET = "/run/rpcbind.sock";
-/** What root's files lose of their permissions: others have to read the state number. */
-const ROOT_UMASK = 0o022;
-/** The same after the privilege drop, as nfs-utils sets it: nothing for others. */
-const UMASK = 0o007;
 /** Time after which everything has run that a start needs, in ms; who waited for it has been answered. */
 const SETTLING_MS = 100;
-/** How long rpcbind may take to let us go at the end, in ms. */
-const STOP_TIMEOUT_MS = 3_000;
 
 /** What the daemon is started with. */
 export interface DaemonParts {
   readonly invocation: Invocation;
   readonly settings: StatdSettings;
+  /** The working directory of the start, which relative paths of the command line begin at. */
+  readonly folder: string;
   /** Somebody waits for us to say that we are ready. */
   readonly isBackground: boolean;
   readonly log: AdjustableLog;
 }
 
+/** What all parts of the daemon share. */
+interface Daemon extends DaemonParts {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly recent: RecentProblems;
+  readonly tell: LimitedLog;
+  readonly stops: StopList;
+  /** Aborted when the stop begins. */
+  readonly stopping: AbortController;
+  readonly mayRunPrograms: boolean;
+  readonly runRpcbind: () => Promise<void>;
+  readonly notifyPeers: () => Promise<void>;
+  readonly clientParts: { startTimer: typeof clock.startTimer; randomXid: () => number };
+  readonly connectRpcbind: () => Promise<StreamClient>;
+}
+
+/** The start was cut short, because a signal asked us to stop. */
+class StoppedEarly extends Error {}
+
 /**
- * Starts the daemon, and settles when it was stopped by a signal.
+ * Starts the daemon, and settles when it was stopped by a signal, at whatever point of its start.
  *
  * @throws {Error} When it cannot be started.
  */
-export async function serveNsm({ invocation, settings, isBackground, ...parts }: DaemonParts) {
-  const { stateDirectoryPath } = settings;
-  const environment = Deno.env.toObject();
+export async function serveNsm(parts: DaemonParts): Promise<void> {
   const recent = remembering(parts.log, clock.wallClock);
-  const { log } = recent;
+  await using stops = new StopList(clock, recent.log);
+  const daemon = makeDaemon({ ...parts, log: recent.log }, recent, stops);
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
+  const early = stopped.then(() => {
+    throw new StoppedEarly();
+  });
+  early.catch(() => {}); // it is of interest during the start only
+  const unlessStopped = <T>(step: Promise<T>) => Promise.race([step, early]);
+  onHeldStop(stop);
+  try {
+    const acquired = await acquire({ ...daemon, unlessStopped });
+    dropRoot(daemon, acquired);
+    await serve(daemon, acquired, stop, unlessStopped);
+  } catch (error) {
+    if (error instanceof StoppedEarly) return;
+    throw error;
+  }
+  await stopped;
+}
+
+function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList): Daemon {
+  const { settings, invocation: { calledAs }, log } = parts;
+  const environment = Deno.env.toObject();
   const tell = limited(log, clock);
-  const layout = layoutOf(stateDirectoryPath);
-  const stopping = new AbortController();
-  const randomNumber = randomNumbers();
-  const clientParts = { startTimer: clock.startTimer, randomXid: randomNumber };
-  const connectRpcbind = async () =>
-    new StreamClient(await connectUnix(RPCBIND_SOCKET), clientParts);
-  const notifyPeers = async () => {
-    const { calledAs } = invocation;
-    if (volatile !== undefined) {
-      return log.warning("Not running sm-notify: it has no list of peers");
-    }
-    if (!settings.noNotify) await runSmNotify({ settings, calledAs, environment, log });
-  };
-  const mayRunPrograms = !settings.noNotify || settings.haCallout !== undefined;
-
-  Deno.umask(ROOT_UMASK);
-  const owner = ownerOf(layout.monitorList);
-  const kernel = new KernelState();
-  for (const write of kernel.setLockManagerPorts(settings.nlmPort, settings.nlmUdpPort)) {
-    if (write.outcome === "failed") log.warning(`Cannot set ${write.path}: ${write.reason}`);
-  }
-  using _lock = lockDirectory(stateDirectoryPath);
-  const networkNamespace = ownNetworkNamespace();
-  const pidFilePath = settings.pidFile ?? statdPidFile(networkNamespace, hostNetworkNamespace());
-  const pidFile = openPidFile(pidFilePath, owner, log);
-  const bootId = kernel.bootId();
-  const { store, peers, volatile } = openMemory({ settings, bootId, clock, log });
-  await notifyPeers();
-  const stateNumber = firstStateNumber(store);
-  const localState = kernel.setLocalState(stateNumber);
-  if (localState.outcome === "failed") {
-    log.warning(`Cannot tell lockd our state number: ${localState.path}: ${localState.reason}`);
-  }
-  const services = parseServices(textOf("/etc/services"));
-  const { socket, note } = openReservedSocket({
-    address: LOCK_MANAGER_ADDRESS,
-    givenAway: {
-      services: new Set(services.map(({ port }) => port)),
-      blacklist: parsePortBlacklist(textOf("/etc/bindresvport.blacklist")),
-    },
-    randomNumber,
-    startTimer: clock.startTimer,
-  }, openUdpSocket);
-  if (note !== undefined) log.warning(`Callbacks may be refused by lockd: ${note}`);
-  const resolver = hostResolver({ addressesOfName, nameOfAddress }, clock);
-  const addresses = await addressesToServe(settings, resolver, log);
-  const defaultPort = servicePort(services, ["status"], "udp") ?? 0;
-  const server = openNsmServer(settings, defaultPort, addresses, log);
-  const hosts = new HostsFiles({
-    // Slots of its own: a name service that is silent about peers does not keep callers out.
-    resolver: hostResolver({ addressesOfName, nameOfAddress }, clock, ACCESS_LIMITS),
-    isInNetgroup: netgroups(),
-    clock,
-    log,
-  });
-  await runRpcbind({
-    mode: settings.rpcbindMode,
-    socketPath: RPCBIND_SOCKET,
-    calledAs: invocation.calledAs,
+  const clientParts = { startTimer: clock.startTimer, randomXid: randomNumbers() };
+  whenThreadRefused(() =>
+    tell("warning", "no thread", () => `A look-up is put off: ${NO_THREAD_ADVICE}`)
+  );
+  return {
+    ...parts,
     environment,
-    log,
-  });
-  await removeOldRegistrations(connectRpcbind, log);
+    recent,
+    tell,
+    stops,
+    stopping: new AbortController(),
+    mayRunPrograms: !settings.noNotify || settings.haCallout !== undefined,
+    clientParts,
+    connectRpcbind: async () => new StreamClient(await connectUnix(RPCBIND_SOCKET), clientParts),
+    runRpcbind: () =>
+      runRpcbind({
+        mode: settings.rpcbindMode,
+        socketPath: RPCBIND_SOCKET,
+        calledAs,
+        environment,
+        log,
+      }),
+    async notifyPeers() {
+      if (!settings.noNotify) await runSmNotify({ settings, calledAs, environment, log });
+    },
+  };
+}
 
-  Deno.chdir(stateDirectoryPath);
-  Deno.umask(UMASK);
-  const degraded = volatile === undefined ? [] : [volatile];
-  const socketPath = volatile === undefined ? CONTROL_SOCKET : VOLATILE_CONTROL_SOCKET;
-  const control = openControl(socketPath, degraded, log);
-  const drop = dropPrivileges(layout.monitorList);
+/** Becomes the owner of the monitor list. */
+function dropRoot(
+  { settings, mayRunPrograms, log }: Daemon,
+  { hosts, degraded }: Acquired,
+): void {
+  const drop = dropPrivileges(layoutOf(settings.stateDirectoryPath).monitorList);
   for (const warning of drop.warnings) log.warning(warning);
   degraded.push(...drop.warnings);
   const revoked = revokePermissions({ mayRunPrograms });
   hosts.recheck(); // what this user cannot read is said now
   log.debug(() => `Gave up the permissions of the runtime: ${revoked.join(" ")}`);
+}
 
+/** Serves calls, tells rpcbind, opens what people steer the daemon by, and says that it is ready. */
+async function serve(
+  daemon: Daemon,
+  acquired: Acquired,
+  stop: () => void,
+  unlessStopped: <T>(step: Promise<T>) => Promise<T>,
+): Promise<void> {
+  const { settings, stops, stopping: { signal }, log } = daemon;
+  const { server, socket } = acquired;
   const callPeer = new PeerCalls(socket, connectStream, {
-    ...clientParts,
+    ...daemon.clientParts,
     startTimer: coarseTimers(clock),
   });
-  const toBeNotified = fileNames(layout.notifyList);
+  stops.add("calls to peers", () => callPeer.close());
   const live = new LiveSettings(settings, {
-    invocation,
-    environment: new Map(Object.entries(environment)),
-    mayRunPrograms,
-    log,
+    ...daemon,
+    environment: new Map(Object.entries(daemon.environment)),
   });
-  const quietTime = new QuietTime(clock, giveBackMemory);
-  const monitor = makeMonitor({
-    settings: () => live.current,
-    store,
-    memory: peers,
-    stateNumber,
-    callPeer,
-    resolver,
-    clock,
-    log,
-    hosts,
-    isToBeNotified: (peer) => toBeNotified.has(peer),
-    callout: haCallout({ settings: () => live.current, log, tell }),
-    tell,
-    notifyPeers,
-    worked: () => quietTime.worked(),
-    signal: stopping.signal,
+  const monitor = monitorOf(daemon, acquired, live, callPeer);
+  stops.add("the monitor", () => monitor.stop());
+  const serving = serveCalls(server, { ...monitor, log, signal });
+  stops.add("calls under way", () => {
+    daemon.stopping.abort(); // has happened, unless the start is cut short
+    return serving;
   });
-  const serving = serveCalls(server, { ...monitor, log, signal: stopping.signal });
+
   const registrar = new Registrar({
-    connect: connectRpcbind,
+    connect: daemon.connectRpcbind,
     callPeer,
     portmapper: { address: LOCK_MANAGER_ADDRESS, port: PMAP_PORT },
     owner: String(Deno.uid()),
     clock,
     log,
   }, toBeRegistered(server.bound));
-  await registrar.register();
-  const registered = registrar.keep(stopping.signal);
-  const drops = new DatagramDrops(server.datagrams.map(({ local }) => local.port));
-  const steering = monitor.loaded.then(() =>
-    startSteering(
-      {
-        monitor,
-        clock,
-        stateDirectoryPath,
-        stateNumber: () => store.stateNumber(),
-        bootId,
-        networkNamespace,
-        bound: server.bound,
-        droppedDatagrams: () => drops.count(),
-        registrationFault: () => registrar.fault,
-        hosts,
-        reviewRegistration: () => registrar.review(),
-        degraded,
-        recent,
-      },
-      control,
-      settings.metrics,
-      log,
-    )
-  );
-  const manager = new ServiceManager(environment["NOTIFY_SOCKET"]);
-  const stopped = new Promise<void>((resolve) => {
-    onSignals({
-      stop: () => resolve(),
-      user1: notifyPeers,
-      user2: () => log.threshold = "notice",
-      hangUp() {
-        manager.reloading();
-        live.reload();
-        void registrar.review();
-        manager.ready(status);
-      },
-    }, stopping.signal);
-  });
-  const transports = toBeRegistered(server.bound).map(({ netid, port }) => `${netid} ${port}`).join(
-    ", ",
-  );
-  const serves = `Serving program 100024 on ${transports}`;
-  const status = volatile === undefined ? serves : `${serves}. ${volatile}`;
-  manager.ready(status);
-  log.notice(`Ready. ${serves}; state directory ${stateDirectoryPath}`);
-  if (isBackground) tellReady();
-  void monitor.loaded.then(() => clock.startTimer(SETTLING_MS, giveBackMemory));
+  await unlessStopped(registrar.register());
+  const registered = registrar.keep(signal);
+  stops.add("the registration with rpcbind", () => registered);
+  const steering = monitor.loaded.then(() => steer(daemon, acquired, monitor, registrar));
+  stops.add("the control socket and metrics", async () => await (await steering).close());
 
-  await stopped;
-  manager.stopping();
-  log.debug(() => "Stopping");
-  stopping.abort();
-  await (await steering).close();
-  await Promise.race([
-    registered,
-    new Promise((late) => clock.startTimer(STOP_TIMEOUT_MS, () => late(undefined))),
-  ]);
-  monitor.stop();
-  await callPeer.close();
-  await serving;
-  pidFile?.release();
+  announce(daemon, acquired, live, registrar, stop);
+  void monitor.loaded.then(() => clock.startTimer(SETTLING_MS, giveBackMemory));
 }
 
-/**
- * The pid file; without one where it cannot be had, as when not started by root.
- *
- * @throws {AlreadyRunningError}
- */
-function openPidFile(path: string, owner: Identity, log: Log): PidFile | undefined {
-  try {
-    const file = PidFile.create(path);
-    file.giveTo(owner);
-    return file;
-  } catch (error) {
-    if (error instanceof AlreadyRunningError) throw error;
-    log.warning(`Going on without a pid file at ${path}: ${reasonOf(error)}`);
-    return undefined;
-  }
+function monitorOf(
+  daemon: Daemon,
+  acquired: Acquired,
+  live: LiveSettings,
+  callPeer: PeerCalls,
+): Monitor {
+  const { tell, log, stopping: { signal } } = daemon;
+  const settings = () => live.current;
+  const toBeNotified = fileNames(layoutOf(daemon.settings.stateDirectoryPath).notifyList);
+  const quietTime = new QuietTime(clock, giveBackMemory);
+  return makeMonitor({
+    ...acquired,
+    settings,
+    memory: acquired.peers,
+    callPeer,
+    clock,
+    log,
+    tell,
+    isToBeNotified: (peer) => toBeNotified.has(peer),
+    callout: haCallout({ settings, log, tell }),
+    worked: () => quietTime.worked(),
+    signal,
+  });
+}
+
+function steer(daemon: Daemon, acquired: Acquired, monitor: Monitor, registrar: Registrar) {
+  const { settings, recent, log } = daemon;
+  const { server, store } = acquired;
+  const drops = new DatagramDrops(server.datagrams.map(({ local }) => local.port));
+  const facts = {
+    ...acquired,
+    monitor,
+    clock,
+    stateDirectoryPath: settings.stateDirectoryPath,
+    stateNumber: () => store.stateNumber(),
+    bound: server.bound,
+    droppedDatagrams: () => drops.count(),
+    registrationFault: () => registrar.fault,
+    reviewRegistration: () => registrar.review(),
+    recent,
+  };
+  return startSteering(facts, acquired.control, settings.metrics, log);
+}
+
+/** Lets signals through, and tells the log, the service manager and who waits in the foreground. */
+function announce(
+  { environment, stopping, stops, settings, isBackground, log }: Daemon,
+  { server, notifyPeers, volatile }: Acquired,
+  live: LiveSettings,
+  registrar: Registrar,
+  stop: () => void,
+): void {
+  const manager = new ServiceManager(environment["NOTIFY_SOCKET"]);
+  const ends = toBeRegistered(server.bound).map(({ netid, port }) => `${netid} ${port}`);
+  const serves = `Serving program 100024 on ${ends.join(", ")}`;
+  const status = volatile === undefined ? serves : `${serves}. ${volatile}`;
+  onSignals({
+    stop,
+    user1: () => void notifyPeers(),
+    user2: () => log.threshold = "notice",
+    hangUp() {
+      manager.reloading();
+      live.reload();
+      void registrar.review();
+      manager.ready(status);
+    },
+  }, stopping.signal);
+  stops.add("work, which begins to stop", () => {
+    manager.stopping();
+    stopping.abort();
+    log.debug(() => "Stopping");
+  });
+  manager.ready(status);
+  log.notice(`Ready. ${serves}; state directory ${settings.stateDirectoryPath}`);
+  if (isBackground) tellReady();
 }
 
 /** The names in a directory, in the form in which peers are compared; none if it cannot be read. */
@@ -283,10 +273,4 @@ function fileNames(directory: string): Set<string> {
   } catch {
     return new Set(); // sm-notify will say what is wrong with it
   }
-}
-
-/** The text of a file of the system; empty where there is none. */
-function textOf(path: string): string {
-  const text = systemFiles.readText(path);
-  return text.kind === "text" ? text.text : "";
 }

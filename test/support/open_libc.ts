@@ -1,5 +1,7 @@
 /** Opens the C library, which stays open: imported by tests that would otherwise seem to leak it. */
 
 import { closeDescriptor, openDescriptor } from "../../lib/platform/descriptors.ts";
+import { isStopPending } from "../../lib/platform/signals.ts";
 
 closeDescriptor(openDescriptor("/dev/null"));
+isStopPending();

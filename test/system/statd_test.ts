@@ -48,7 +48,7 @@ systemTest(
     const statd = await startStatd(host);
     assertEquals(pidIn(host), await statd.pid);
     const { mode, uid } = Deno.statSync(host.path(PID_FILE));
-    assertEquals(mode! & 0o7777, 0o644);
+    assertEquals(mode! & 0o7777, 0o600); // trust 9: nobody else can lock it
     assertEquals(uid, Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`)).uid);
     assertEquals(await statd.stop(), 0);
     assertEquals(Deno.readTextFileSync(host.path(PID_FILE)), "");
@@ -251,5 +251,60 @@ systemTest(
     assertEquals(await ask(agent, stat("localhost")), MONITORED);
     assertEquals(Deno.statSync(host.path(`${STATE_DIRECTORY}/state`)).mode! & 0o777, 0o644);
     assertEquals(await statd.stop(), 0);
+  },
+);
+
+systemTest(
+  "field 16: signals right after the start do what they do later",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    for (const signal of ["HUP", "USR1", "USR2"]) {
+      const statd = host.start(OUR_STATD, ...FOREGROUND);
+      await statd.line(/Version .* starting/);
+      for (let round = 0; round < 3; round++) await statd.kill(signal);
+      await statd.line(READY);
+      assertEquals(await statd.stop(), 0);
+    }
+    const stopped = host.start(OUR_STATD, ...FOREGROUND);
+    await stopped.line(/Version .* starting/);
+    assertEquals(await stopped.stop(), 0);
+    assertEquals(pidIn(host), 0);
+  },
+);
+
+systemTest("B11, portability 15: a relative -P, and sm as root's link", NEEDS, async (newHost) => {
+  const host = await newHost();
+  await host.output(
+    "sh",
+    "-c",
+    "mkdir -p /run/a/b/sm.bak /run/shared && cd /run/a/b && chown nobody /run/shared sm.bak && ln -s /run/shared sm",
+  );
+  const options = FOREGROUND.map((option) => `"${option}"`).join(" ");
+  const statd = host.start("sh", "-c", `cd /run/a && exec ${OUR_STATD} ${options} -P ./b/`);
+  assertEquals(await statd.ended, 1); // nfs-utils refuses a path that begins with a dot
+  const other = host.start("sh", "-c", `cd /run && exec ${OUR_STATD} ${options} -P a/b`);
+  await other.line(READY);
+  await other.kill("HUP");
+  await other.line(/Settings read again/);
+  assertEquals(await other.stop(), 0);
+});
+
+systemTest(
+  "F5: nothing is left of the control socket where statd never was root",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    await host.output("sh", "-c", "chown -R nobody /var/lib/nfs");
+    const statd = host.start(
+      "setpriv",
+      "--reuid=65534",
+      "--clear-groups",
+      OUR_STATD,
+      ...FOREGROUND,
+    );
+    await statd.line(READY);
+    assertEquals(await statd.stop(), 0);
+    assertEquals((await host.run("test", "-e", "/var/lib/nfs/.statd.sock")).code, 1);
   },
 );

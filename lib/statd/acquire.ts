@@ -1,0 +1,178 @@
+/**
+ * The first part of the daemon's start: everything that may need root, in nfs-utils' order where others
+ * can see it. What is acquired is given back by the stop list.
+ */
+
+import { systemFiles } from "../config/ini_file.ts";
+import type { StatdSettings } from "../config/settings.ts";
+import type { Log } from "../log.ts";
+import { openReservedSocket } from "../net/reserved_port.ts";
+import { ACCESS_LIMITS, hostResolver } from "../net/resolver.ts";
+import { parsePortBlacklist, parseServices, servicePort } from "../net/services.ts";
+import { openUdpSocket } from "../net/udp_socket.ts";
+import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
+import { type MonitorStore, type PeerMemory, reasonOf, type Resolver } from "../nsm/ports.ts";
+import { removeOldRegistrations } from "../nsm/registration.ts";
+import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
+import { KernelState } from "../platform/kernel_state.ts";
+import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { netgroups } from "../platform/netgroup.ts";
+import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_namespace.ts";
+import { AlreadyRunningError, PidFile, statdPidFile } from "../platform/pid_file.ts";
+import { type Identity, ownerOf } from "../platform/privileges.ts";
+import type { DatagramSocket } from "../rpc/transport.ts";
+import { lockDirectory } from "../store/directory_lock.ts";
+import { CONTROL_SOCKET, layoutOf, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
+import { removeControlSocket } from "./control_server.ts";
+import { HostsFiles } from "./hosts_files.ts";
+import { firstStateNumber, openMemory } from "./open_state.ts";
+import { openControl } from "./operations.ts";
+import { addressesToServe, type NsmSockets, openNsmServer } from "./sockets.ts";
+import type { StopList } from "./stop_list.ts";
+
+/** What root's files lose of their permissions: others have to read the state number. */
+const ROOT_UMASK = 0o022;
+/** The same after the privilege drop, as nfs-utils sets it: nothing for others. */
+const UMASK = 0o007;
+
+/** What the first part of the start works with. */
+export interface AcquireParts {
+  readonly settings: StatdSettings;
+  readonly log: Log;
+  readonly stops: StopList;
+  readonly connectRpcbind: Parameters<typeof removeOldRegistrations>[0];
+  /** Runs our rpcbind where one is wanted. */
+  readonly runRpcbind: () => Promise<void>;
+  /** Runs sm-notify, unless nobody is to be notified. */
+  readonly notifyPeers: () => Promise<void>;
+  /** Settles a step of the start; rejects as soon as we are asked to stop. */
+  readonly unlessStopped: <T>(step: Promise<T>) => Promise<T>;
+}
+
+/** What it has acquired. */
+export interface Acquired extends Keeping {
+  readonly notifyPeers: () => Promise<void>;
+  readonly bootId: string | undefined;
+  readonly networkNamespace: string | undefined;
+  readonly stateNumber: number;
+  readonly resolver: Resolver;
+  readonly hosts: HostsFiles;
+  /** Bound to a reserved port, for calls to lock managers. */
+  readonly socket: DatagramSocket;
+  readonly server: NsmSockets;
+  readonly control: Deno.UnixListener | undefined;
+  /** What does not work, in words; more may be added. */
+  readonly degraded: string[];
+}
+
+/** Where the daemon keeps what it has to remember. */
+interface Keeping {
+  readonly store: MonitorStore;
+  readonly peers: PeerMemory;
+  /** Why nothing is kept when the daemon ends; undefined where all is. */
+  readonly volatile?: string;
+}
+
+/** Acquires all of it. @throws {Error} When the daemon cannot be started. */
+export async function acquire(parts: AcquireParts): Promise<Acquired> {
+  const { settings, log, stops, unlessStopped } = parts;
+  const { stateDirectoryPath } = settings;
+  Deno.umask(ROOT_UMASK);
+  const owner = ownerOf(layoutOf(stateDirectoryPath).monitorList);
+  const kernel = new KernelState();
+  const bootId = kernel.bootId();
+  for (const write of kernel.setLockManagerPorts(settings.nlmPort, settings.nlmUdpPort)) {
+    if (write.outcome === "failed") log.warning(`Cannot set ${write.path}: ${write.reason}`);
+  }
+  const lock = lockDirectory(stateDirectoryPath);
+  stops.add("the lock of the state directory", () => lock[Symbol.dispose]());
+  const networkNamespace = ownNetworkNamespace();
+  const pidFilePath = settings.pidFile ?? statdPidFile(networkNamespace, hostNetworkNamespace());
+  const pidFile = openPidFile(pidFilePath, owner, log);
+  stops.add("the pid file", () => pidFile?.release());
+
+  const keeping = openMemory({ settings, bootId, clock, log });
+  const notifyPeers = keeping.volatile === undefined ? parts.notifyPeers : noPeersToNotify(log);
+  await unlessStopped(notifyPeers());
+  const stateNumber = firstStateNumber(keeping.store);
+  const localState = kernel.setLocalState(stateNumber);
+  if (localState.outcome === "failed") {
+    log.warning(`Cannot tell lockd our state number: ${localState.path}: ${localState.reason}`);
+  }
+  const sockets = await acquireSockets(parts);
+  await unlessStopped(parts.runRpcbind());
+  await unlessStopped(removeOldRegistrations(parts.connectRpcbind, log));
+  Deno.chdir(stateDirectoryPath);
+  Deno.umask(UMASK);
+  return {
+    ...keeping,
+    ...sockets,
+    ...controlOf(keeping, parts),
+    notifyPeers,
+    bootId,
+    networkNamespace,
+    stateNumber,
+  };
+}
+
+function noPeersToNotify(log: Log): () => Promise<void> {
+  return () => Promise.resolve(log.warning("Not running sm-notify: it has no list of peers"));
+}
+
+async function acquireSockets({ settings, log, unlessStopped }: AcquireParts) {
+  const services = parseServices(textOf("/etc/services"));
+  const { socket, note } = openReservedSocket({
+    address: LOCK_MANAGER_ADDRESS,
+    givenAway: {
+      services: new Set(services.map(({ port }) => port)),
+      blacklist: parsePortBlacklist(textOf("/etc/bindresvport.blacklist")),
+    },
+    randomNumber: randomNumbers(),
+    startTimer: clock.startTimer,
+  }, openUdpSocket);
+  if (note !== undefined) log.warning(`Callbacks may be refused by lockd: ${note}`);
+  const resolver = hostResolver({ addressesOfName, nameOfAddress }, clock);
+  const addresses = await unlessStopped(addressesToServe(settings, resolver, log));
+  const defaultPort = servicePort(services, ["status"], "udp") ?? 0;
+  const server = openNsmServer(settings, defaultPort, addresses, log);
+  const hosts = new HostsFiles({
+    // Slots of its own: a name service that is silent about peers does not keep callers out.
+    resolver: hostResolver({ addressesOfName, nameOfAddress }, clock, ACCESS_LIMITS),
+    isInNetgroup: netgroups(),
+    clock,
+    log,
+  });
+  return { socket, resolver, server, hosts };
+}
+
+/** The control socket, in the working directory where that can be written. */
+function controlOf({ volatile }: Keeping, { log, stops }: AcquireParts) {
+  const degraded = volatile === undefined ? [] : [volatile];
+  const path = volatile === undefined ? CONTROL_SOCKET : VOLATILE_CONTROL_SOCKET;
+  const control = openControl(path, degraded, log);
+  if (control !== undefined) stops.add("the control socket", () => removeControlSocket(path));
+  return { control, degraded };
+}
+
+/**
+ * The pid file; without one where it cannot be had, as when not started by root.
+ *
+ * @throws {AlreadyRunningError}
+ */
+function openPidFile(path: string, owner: Identity, log: Log): PidFile | undefined {
+  try {
+    const file = PidFile.create(path);
+    file.giveTo(owner);
+    return file;
+  } catch (error) {
+    if (error instanceof AlreadyRunningError) throw error;
+    log.warning(`Going on without a pid file at ${path}: ${reasonOf(error)}`);
+    return undefined;
+  }
+}
+
+/** The text of a file of the system; empty where there is none. */
+function textOf(path: string): string {
+  const text = systemFiles.readText(path);
+  return text.kind === "text" ? text.text : "";
+}
