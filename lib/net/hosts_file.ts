@@ -9,6 +9,7 @@
 
 import type { HostAddresses, Resolver } from "../nsm/ports.ts";
 import { normaliseAddress } from "../rpc/address.ts";
+import { hostsLine } from "./resolver_rules.ts";
 
 /** What is read, as text; empty where there is no such file. The version changes with the contents. */
 export interface NameFiles {
@@ -17,7 +18,7 @@ export interface NameFiles {
 }
 
 /** The files of this machine. */
-export const systemNameFiles: NameFiles = {
+export const systemNameFiles: NameFiles & { resolvConf(): string } = {
   hosts() {
     const path = "/etc/hosts";
     const facts = statOf(path);
@@ -30,6 +31,7 @@ export const systemNameFiles: NameFiles = {
     };
   },
   nsswitch: () => textOf("/etc/nsswitch.conf"),
+  resolvConf: () => textOf("/etc/resolv.conf"),
 };
 
 /** Answers from the hosts file what it knows, and asks `resolver` for the rest. */
@@ -54,10 +56,12 @@ export function hostsFileFirst(resolver: Resolver, files: NameFiles): Resolver {
   };
 }
 
-/** Whether names are looked for in the files first; without a word about hosts that is the rule. */
+/**
+ * Whether names are looked for in the file first, and a name that stands there is not looked for
+ * elsewhere; without a word about hosts that depends on the C library.
+ */
 export function hostsFileIsFirst(nsswitch: string): boolean {
-  const line = /^[ \t]*hosts:[ \t]*(\S+)/m.exec(nsswitch);
-  return line === null || line[1] === "files";
+  return /^files(?! \[)/.test(hostsLine(nsswitch) ?? "");
 }
 
 /** Names in lower case, and what they stand for: several lines add up, the first has the official name. */

@@ -1,15 +1,13 @@
 /**
- * Questions to the name servers that need no thread, in front of a resolver: hundreds may be under way,
+ * Questions to the name server that need no thread, in front of a resolver: hundreds may be under way,
  * so that names which no server answers for do not keep the others waiting. What is not found in this
- * way, as names that are completed by a search list, is asked of the resolver.
- *
- * Source: nsswitch.conf(5) for whether name servers are asked at all; resolv.conf(5) is read anew by the
- * runtime for each question.
+ * way, and names that resolver_rules.ts leaves to it, are asked of the resolver.
  */
 
 import type { Lookup, Resolver } from "../nsm/ports.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import type { Clock } from "../time/clock.ts";
+import { mayAsk, type ResolverRules } from "./resolver_rules.ts";
 
 /**
  * Questions under way, in number. Each needs a socket or two of the 1,024 descriptors that a process
@@ -22,34 +20,34 @@ const ANSWER_MS = 1_500;
 /** Asks for the records of one type; rejects where there are none, or no answer before the signal. */
 export type AskDns = (name: string, type: "A" | "AAAA", signal: AbortSignal) => Promise<string[]>;
 
-/** Asks through the runtime. */
-export const systemDns: AskDns = (name, type, signal) => Deno.resolveDns(name, type, { signal });
-
-/** Whether /etc/nsswitch.conf has names looked up by name servers; without a word about it they are. */
-export function asksNameServers(nsswitch: string): boolean {
-  const line = /^[ \t]*hosts:(.*)$/m.exec(nsswitch);
-  return line === null || /\b(dns|resolve)\b/.test(line[1]!);
+/** Asks a server through the runtime. */
+export function askServer(ipAddr: string): AskDns {
+  return (name, type, signal) =>
+    Deno.resolveDns(name, type, { signal, nameServer: { ipAddr, port: DNS_PORT } });
 }
+
+const DNS_PORT = 53;
 
 export class QuickDns implements Resolver {
   readonly #resolver: Resolver;
+  readonly #rules: ResolverRules;
   readonly #ask: AskDns;
   readonly #clock: Clock;
   #free = QUESTIONS;
   readonly #waiting = new Set<() => void>();
 
-  constructor(resolver: Resolver, ask: AskDns, clock: Clock) {
+  constructor(resolver: Resolver, rules: ResolverRules, ask: AskDns, clock: Clock) {
     this.#resolver = resolver;
+    this.#rules = rules;
     this.#ask = ask;
     this.#clock = clock;
   }
 
   async addressesOf(name: string): ReturnType<Resolver["addressesOf"]> {
-    // A name without a dot is one of the search list, which the resolver knows about.
-    if (!name.includes(".") || normaliseAddress(name) !== undefined) {
+    if (!mayAsk(name, this.#rules)) {
       return await this.#resolver.addressesOf(name);
     }
-    const addresses = await this.#question(name);
+    const addresses = await this.#question(name) ?? [];
     if (addresses.length === 0) return await this.#resolver.addressesOf(name);
     return { outcome: "found", value: { canonicalName: name, addresses } };
   }
@@ -58,7 +56,8 @@ export class QuickDns implements Resolver {
     return this.#resolver.nameOf(address);
   }
 
-  async #question(name: string): Promise<string[]> {
+  /** The addresses of both families; undefined where not both questions had an answer. */
+  async #question(name: string): Promise<string[] | undefined> {
     if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.add(resolve));
     else this.#free--;
     const limit = new AbortController();
@@ -67,10 +66,13 @@ export class QuickDns implements Resolver {
       const absolute = name.endsWith(".") ? name : `${name}.`;
       const answers = await Promise.all(
         (["A", "AAAA"] as const).map((type) =>
-          this.#ask(absolute, type, limit.signal).catch(() => []) // none, or no answer: the same here
+          this.#ask(absolute, type, limit.signal).catch((error) =>
+            error instanceof Deno.errors.NotFound ? [] : undefined
+          )
         ),
       );
-      const normal = answers.flat().map(normaliseAddress);
+      if (answers.includes(undefined)) return undefined;
+      const normal = answers.flat().map((text) => normaliseAddress(text!));
       return [...new Set(normal.filter((address) => address !== undefined))];
     } finally {
       cancel();

@@ -3,8 +3,9 @@
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { hostsFileFirst, systemNameFiles } from "../net/hosts_file.ts";
-import { asksNameServers, QuickDns, systemDns } from "../net/quick_dns.ts";
+import { askServer, QuickDns } from "../net/quick_dns.ts";
 import { hostResolver } from "../net/resolver.ts";
+import { resolverRules } from "../net/resolver_rules.ts";
 import { Notifier } from "../nsm/notify/notifier.ts";
 import type { NotifyCounts, NotifyReport } from "../nsm/notify/notify_outcome.ts";
 import { type Announcement, announcementsOf } from "../nsm/notify/notify_list.ts";
@@ -70,6 +71,9 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
   const opener = new SourceOpener(settings.outgoingPort, log);
   const sources = opener.open(prepared.sources);
   Deno.umask(UMASK);
+  const isResolverSet = ["LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES"].some((name) =>
+    Deno.env.get(name) !== undefined
+  );
   const drop = dropPrivileges(layoutOf(stateDirectoryPath).monitorList);
   for (const warning of drop.warnings) log.warning(warning);
   revokePermissions({ mayRunPrograms: false });
@@ -77,7 +81,7 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
 
   const stop = new AbortController();
   onSignals({ stop: () => stop.abort() }, stop.signal);
-  const { counts, isWhole } = await runNotifier(parts, run, sources, stop.signal);
+  const { counts, isWhole } = await runNotifier(parts, run, sources, isResolverSet, stop.signal);
   if (settings.json) write(Deno.stdout, summaryLine(counts, prepared.stateNumber));
   // A run that was stopped, or concerned some peers only, has not come to its end.
   if (!stop.signal.aborted && isWhole && settings.only.length === 0) run.finish();
@@ -88,6 +92,7 @@ async function runNotifier(
   { settings, prepared, records, totalMs, isTransportSet, isInBackground, log: plainLog }: RunParts,
   run: NotifyRun,
   sources: ReturnType<SourceOpener["open"]>,
+  isResolverSet: boolean,
   signal: AbortSignal,
 ): Promise<{ counts: NotifyCounts; isWhole: boolean }> {
   const { stateDirectoryPath, sendUsingTcp, peerPort, json } = settings;
@@ -109,7 +114,7 @@ async function runNotifier(
   const notifier = new Notifier(
     {
       clock,
-      resolver: onDemand(namesForMany),
+      resolver: onDemand(() => namesForMany(isResolverSet)),
       store: {
         remove: (record) => store.remove(record),
         // Another run has told it from another address: from ours it is still to be told.
@@ -176,12 +181,18 @@ function onDemand(make: () => Resolver): Resolver {
 }
 
 /**
- * Names for thousands of peers at once: from the hosts file, then from name servers without a thread for
- * each question, then as the C library does it.
+ * Names for thousands of peers at once: from the hosts file, then from the name server without a thread
+ * for each question where that gives what the C library would, then as the C library does it.
  */
-function namesForMany(): Resolver {
+function namesForMany(isChangedByEnvironment: boolean): Resolver {
   const complete = hostResolver({ addressesOfName, nameOfAddress }, clock, LOOKUPS);
-  const nsswitch = systemNameFiles.nsswitch();
-  const quick = asksNameServers(nsswitch) ? new QuickDns(complete, systemDns, clock) : complete;
+  const rules = resolverRules({
+    nsswitch: systemNameFiles.nsswitch(),
+    resolvConf: systemNameFiles.resolvConf(),
+    isChangedByEnvironment,
+  });
+  const quick = rules === undefined
+    ? complete
+    : new QuickDns(complete, rules, askServer(rules.server), clock);
   return hostsFileFirst(quick, systemNameFiles);
 }

@@ -20,7 +20,10 @@ fd00::1\tpeer.example
 });
 
 Deno.test("hostsFileIsFirst() follows nsswitch.conf", pure, () => {
-  assertEquals(hostsFileIsFirst(""), true);
+  assertEquals(hostsFileIsFirst(""), false);
+  assertEquals(hostsFileIsFirst("hosts: files [SUCCESS=merge] dns\n"), false);
+  assertEquals(hostsFileIsFirst("hosts: files[success = continue] dns\n"), false);
+  assertEquals(hostsFileIsFirst("hosts: files\n"), true);
   assertEquals(hostsFileIsFirst("passwd: files\nhosts:\t files mdns4 dns\n"), true);
   assertEquals(hostsFileIsFirst("hosts: dns files\n"), false);
 });

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type AskDns, asksNameServers, QuickDns } from "../../lib/net/quick_dns.ts";
+import { type AskDns, QuickDns } from "../../lib/net/quick_dns.ts";
 import { FakeResolver } from "../support/fake_resolver.ts";
 import { SimulatedClock } from "../support/simulated_clock.ts";
 
@@ -8,16 +8,21 @@ const pure = { permissions: "none" } as const;
 /** Answers for names below `known`, says no for those below `none`, and is silent for the others. */
 const ask: AskDns = (name, type, signal) => {
   if (name.endsWith(".known.")) return Promise.resolve(type === "A" ? ["10.0.0.1"] : ["FD00::1"]);
-  if (name.endsWith(".none.")) return Promise.reject(new Error("no record"));
+  if (name.endsWith(".none.")) return Promise.reject(new Deno.errors.NotFound("no record"));
+  if (name.endsWith(".half.")) {
+    return type === "A" ? Promise.reject(new Error("refused")) : Promise.resolve(["fd00::1"]);
+  }
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason));
   });
 };
 
+const RULES = { server: "127.0.0.53", dots: 1, isLocalElsewhere: false };
+
 function world() {
   const clock = new SimulatedClock();
   const resolver = new FakeResolver();
-  return { clock, resolver, dns: new QuickDns(resolver, ask, clock) };
+  return { clock, resolver, dns: new QuickDns(resolver, RULES, ask, clock) };
 }
 
 Deno.test("QuickDns gives both families, each address in its one spelling", pure, async () => {
@@ -31,10 +36,10 @@ Deno.test("QuickDns gives both families, each address in its one spelling", pure
 
 Deno.test("QuickDns leaves to the resolver what it cannot find", pure, async () => {
   const { clock, dns, resolver } = world();
-  for (const name of ["peer.none", "peer.dark", "peer", "10.0.0.1"]) {
+  for (const name of ["peer.none", "peer.half", "peer.dark", "peer", "10.0.0.1"]) {
     await clock.until(dns.addressesOf(name));
   }
-  assertEquals(resolver.asked, ["peer.none", "peer.dark", "peer", "10.0.0.1"]);
+  assertEquals(resolver.asked, ["peer.none", "peer.half", "peer.dark", "peer", "10.0.0.1"]);
   assertEquals(clock.now(), 1500);
 });
 
@@ -45,10 +50,4 @@ Deno.test("names without an answer hold up others for seconds only", pure, async
   assertEquals(found.outcome, "found");
   assertEquals(clock.now(), 7500); // a thousand in rounds of 200
   await clock.until(Promise.all(dark));
-});
-
-Deno.test("asksNameServers() follows nsswitch.conf", pure, () => {
-  assertEquals(asksNameServers(""), true);
-  assertEquals(asksNameServers("hosts: files mdns4_minimal [NOTFOUND=return] dns\n"), true);
-  assertEquals(asksNameServers("hosts: files\n"), false);
 });
