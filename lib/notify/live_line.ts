@@ -5,18 +5,28 @@ import type { Log } from "../log.ts";
 /** Goes to the beginning of a terminal's line and empties it. */
 const EMPTY_LINE = "\r\x1b[K";
 
+/** Columns below which there is no room for all that could be said. */
+const WIDE_COLUMNS = 59;
+
 export class LiveLine {
   readonly #write: (text: string) => void;
+  readonly #columns: () => number;
   #isShown = false;
 
-  /** `write` writes to the terminal. */
-  constructor(write: (text: string) => void) {
+  /** `write` writes to the terminal, which has so many columns now. */
+  constructor(write: (text: string) => void, columns = () => Infinity) {
     this.#write = write;
+    this.#columns = columns;
   }
 
-  /** Shows a text in place of the one before. */
-  show(text: string): void {
-    this.#write(EMPTY_LINE + text);
+  /**
+   * Shows a text in place of the one before; the short one where the terminal is narrow. It is cut to the
+   * width, since a line that wraps would stay there.
+   */
+  show(text: string, short = text): void {
+    const room = this.#columns() - 1; // the cursor stays in the line
+    const chosen = text.length <= room && room >= WIDE_COLUMNS ? text : short;
+    this.#write(EMPTY_LINE + chosen.slice(0, Math.max(0, room)));
     this.#isShown = true;
   }
 

@@ -23,6 +23,8 @@ export interface ReportParts {
   readonly log: Log;
   /** When the run gives up, in ms from its start; Infinity is never. */
   readonly totalMs: number;
+  /** How long until a peer is tried again, in ms. */
+  readonly nextTryMs: () => number;
   /** Takes the place of summaries on the way, where there is a terminal. */
   readonly line: LiveLine | undefined;
 }
@@ -44,7 +46,7 @@ export class ProgressReport {
     this.#parts.log.notice(`Notifying ${peers(total)} of state ${stateNumber}`);
     const { line } = this.#parts;
     if (line === undefined) this.#after(FIRST_SUMMARY_MS);
-    else this.#every(LIVE_MS, () => line.show(this.#live()));
+    else this.#every(LIVE_MS, () => line.show(this.#live(), this.#shortLive()));
   }
 
   /** To be called for each peer that is settled. */
@@ -83,19 +85,29 @@ export class ProgressReport {
   }
 
   #live(): string {
-    const { counts, totalMs } = this.#parts;
+    const { counts, totalMs, nextTryMs } = this.#parts;
     const { total, told, failing, forgotten } = counts();
     const seconds = this.#elapsedMs / 1000;
     const rate = told / seconds;
-    const left = total - told - forgotten;
+    const waiting = total - told - forgotten - failing;
+    const nextMs = nextTryMs();
+    // Once everybody has been tried the rate is of no interest any more.
+    const pace = waiting > 0 || nextMs === Infinity
+      ? `${rate.toFixed(rate < 10 ? 1 : 0)}/s`
+      : `next try in ${duration(nextMs / 1000)}`;
     const parts = [
       `${told} of ${peers(total)} told`,
-      `${left - failing} waiting`,
+      `${waiting} waiting`,
       `${failing} failing`,
-      `${rate.toFixed(rate < 10 ? 1 : 0)}/s`,
+      pace,
     ];
     if (totalMs !== Infinity) parts.push(`${duration(totalMs / 1000 - seconds)} left to try`);
     return parts.join(", ");
+  }
+
+  #shortLive(): string {
+    const { total, told, failing } = this.#parts.counts();
+    return `${told}/${total} told, ${failing} failing`;
   }
 
   #summary(): string {

@@ -142,6 +142,7 @@ async function runNotifier(
     clock,
     log,
     totalMs,
+    nextTryMs: () => notifier.nextTryMs,
     line,
   });
   progress.start(stateNumber);
@@ -154,7 +155,15 @@ async function runNotifier(
 /** The line in which people see how far the run is, where they sit at a terminal. */
 function liveLine(): LiveLine | undefined {
   if (!Deno.stderr.isTerminal()) return undefined;
-  return new LiveLine((text) => write(Deno.stderr, text));
+  return new LiveLine((text) => write(Deno.stderr, text), columnsOfTerminal);
+}
+
+function columnsOfTerminal(): number {
+  try {
+    return Deno.consoleSize().columns || Infinity; // 0 where the terminal does not know
+  } catch {
+    return Infinity;
+  }
 }
 
 /** What is announced to a record's peer: own names, or the record's; thousands of records share one. */

@@ -16,6 +16,7 @@ function world(total: number, isTerminal = false) {
     clock,
     log,
     totalMs: 900_000,
+    nextTryMs: () => 7_600,
     line: isTerminal ? new LiveLine((text) => shown.push(text)) : undefined,
   });
   return { clock, log, counts, shown, report };
@@ -60,6 +61,33 @@ Deno.test("ProgressReport draws a live line on a terminal, and clears it", pure,
   ]);
   assertEquals(log.lines.length, 2);
   assertEquals(clock.pending, 0);
+});
+
+Deno.test("D16: once everybody was tried the live line says when the next try is", pure, () => {
+  const { clock, counts, shown, report } = world(4, true);
+  report.start(5);
+  counts.told = 3;
+  counts.failing = 1;
+  clock.advance(200);
+  report.end();
+  const text = "3 of 4 peers told, 0 waiting, 1 failing, next try in 7.6 s, 15 min left to try";
+  assertEquals(shown[0], `\r\x1b[K${text}`);
+});
+
+Deno.test("D15: the live line is never wider than the terminal", pure, () => {
+  const long = "x".repeat(78);
+  for (
+    const [columns, expected] of [[200, long], [80, long], [79, long], [78, "short"], [60, "short"]]
+  ) {
+    const shown: string[] = [];
+    new LiveLine((text) => shown.push(text), () => Number(columns)).show(long, "short");
+    assertEquals(shown, [`\r\x1b[K${expected}`], `${columns}`);
+  }
+  for (const columns of [0, 1, 4]) {
+    const shown: string[] = [];
+    new LiveLine((text) => shown.push(text), () => columns).show(long, "short");
+    assertEquals(shown, [`\r\x1b[K${"short".slice(0, Math.max(0, columns - 1))}`]);
+  }
 });
 
 Deno.test("logAbove() takes the live line away once for the lines of the log", pure, () => {

@@ -2,7 +2,7 @@
  * Tells the peers on the notify list that this host has rebooted. Drives {@link NotifyList} with a
  * clock, a resolver and remote calls: nobody waits for another one's silence, name or connection.
  * Limits: as many datagrams on their way at one time as pacer.ts says, whose answers are awaited much
- * longer; as many connections as notify_route.ts says; look-ups as the resolver allows.
+ * longer; as many connections as peer_turn.ts says; look-ups as the resolver allows.
  *
  * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils sm-notify(8) for what is announced and when a record
  * goes.
@@ -10,30 +10,27 @@
 
 import type { Log } from "../../log.ts";
 import { quote } from "../../quote.ts";
-import { Alarm } from "./alarm.ts";
+import type { Clock } from "../../time/clock.ts";
 import { nameKey } from "../host_name.ts";
 import {
-  type Announcement,
-  isAddress,
-  NotifyList,
-  type NotifyPeer,
-  type Way,
-} from "./notify_list.ts";
+  type CallPeer,
+  type NotifyRecord,
+  type NotifyStore,
+  type PeerMemory,
+  reasonOf,
+  type Resolver,
+} from "../ports.ts";
+import { Alarm } from "./alarm.ts";
+import { FaultLines } from "./fault_lines.ts";
+import { type Announcement, isAddress, NotifyList, type NotifyPeer } from "./notify_list.ts";
 import { type NotifyCounts, type NotifyReport, shown } from "./notify_outcome.ts";
-import { RouteFollower, type RouteResult } from "./notify_route.ts";
-import { type Route, type RouteSettings, routesOf } from "./notify_ways.ts";
 import { Pacer } from "./pacer.ts";
-import { type CallPeer, type NotifyRecord, type NotifyStore } from "../ports.ts";
-import { type PeerMemory, reasonOf, type Resolver } from "../ports.ts";
+import { PeerTurns, type RouteSettings, type TurnFault } from "./peer_turn.ts";
 import type { RetrySchedule } from "./retry_schedule.ts";
 import { ToldPeers } from "./told_peers.ts";
-import { type Clock, sleep } from "../../time/clock.ts";
 
-/**
- * How long the preferred route is alone in a turn with several, in ms: longer than a round trip to the
- * other side of the world, so that a peer that does answer is not told twice.
- */
-const HEAD_START_MS = 400;
+/** Names without an address that get a line of their own before the end, in number. */
+const UNRESOLVED_NAMED_MAX = 5;
 
 /** What the notifier works with. */
 export interface NotifierParts {
@@ -67,9 +64,10 @@ export class Notifier {
   readonly #pacer: Pacer;
   readonly #startedAt: number;
   readonly #counts = { total: 0, told: 0, forgotten: 0, gaveUp: 0, failing: 0 };
-  readonly #follower: RouteFollower;
+  readonly #turns: PeerTurns;
   readonly #told: ToldPeers;
-  readonly #lookingUp = new Set<NotifyPeer>();
+  readonly #faults: FaultLines;
+  #unresolvedPeers = 0;
   readonly #alarm: Alarm;
   /** Ends the run; nothing but while it goes on. */
   #end: (() => void) | undefined;
@@ -85,14 +83,15 @@ export class Notifier {
     this.#list = new NotifyList(settings.schedule, parts.random);
     this.#alarm = new Alarm(parts.clock, () => this.#beginTurns());
     this.#pacer = new Pacer(parts.clock, () => this.#beginTurns());
-    this.#follower = new RouteFollower({
-      clock: parts.clock,
-      sources: parts.sources,
+    this.#turns = new PeerTurns({
+      ...parts,
+      settings,
       list: this.#list,
       pacer: this.#pacer,
-      stateNumber: settings.stateNumber,
       onTold: (peer) => this.#settle(peer, "told"),
+      onUnresolved: (peer) => this.#unresolved(peer),
     });
+    this.#faults = new FaultLines(parts.log);
     this.#told = new ToldPeers(parts);
     this.#startedAt = parts.clock.now();
     const remembered = parts.memory.load();
@@ -116,6 +115,11 @@ export class Notifier {
     return this.#counts;
   }
 
+  /** How long until a peer is tried again, in ms; Infinity where nobody waits. */
+  get nextTryMs(): number {
+    return Math.max(0, (this.#list.nextAttempt ?? Infinity) - this.#parts.clock.now());
+  }
+
   /** Records of told peers that could not be removed, in number. */
   get unremoved(): number {
     return this.#told.unremoved;
@@ -137,14 +141,12 @@ export class Notifier {
     }
     signal?.removeEventListener("abort", abort);
     this.#alarm.set(Infinity);
-    this.#follower.stop();
+    this.#turns.stop();
     this.#pacer.stop();
     const left = this.#list.giveUp();
     await this.#told.removeAll();
     for (const peer of left) {
-      if (!signal?.aborted) {
-        this.#parts.log.notice(`Unable to notify ${shown(peer.record.fileName)}, giving up`);
-      }
+      if (!signal?.aborted) this.#parts.log.warning(givingUp(peer));
       this.#counts.gaveUp++;
       this.#report(peer, "gave up");
     }
@@ -161,7 +163,7 @@ export class Notifier {
     while (now < endsAt && this.#pacer.hasRoom) {
       const peer = this.#list.take(now);
       if (peer === undefined) break;
-      void this.#turn(peer).catch((error) => this.#turnFailed(peer, error));
+      void this.#turn(peer);
     }
     this.#isBeginning = false;
     if (this.#pacer.isIdle || this.#told.isFull) this.#told.remove();
@@ -170,94 +172,35 @@ export class Notifier {
     this.#alarm.set(Math.min(due, endsAt));
   }
 
-  /** One turn of one peer: what there is to try now, at the same time, until one of it succeeds. */
+  /** One turn of one peer. It never rejects. */
   async #turn(peer: NotifyPeer): Promise<void> {
-    const { clock, store } = this.#parts;
-    if (peer.turns > 1 && !store.has(peer.record)) {
-      this.#settle(peer, "forgotten");
-      return;
-    }
-    let fault = "";
-    let failedWay: Way | undefined;
-    let address: string | undefined;
-    if (peer.needsLookup && !this.#lookingUp.has(peer)) {
-      const lookUp = this.#lookUp(peer);
-      // Where an address is known the name service is not waited for, but for a moment.
-      if (peer.addresses.length === 0) fault = await lookUp ?? "";
-      else await Promise.race([lookUp, sleep(clock.startTimer, HEAD_START_MS)]);
-    }
-    for (let tried = 1; peer.addresses.length > 0; tried++) {
-      address = peer.addresses[0];
-      const routes = routesOf(peer, this.#settings);
-      const results = routes.length === 1
-        ? [await this.#follower.follow(peer, routes[0]!, true)]
-        : await this.#followAll(peer, routes);
-      if (this.#isOver || peer.told === peer.announcements.length) return;
-      fault = results.map((result) => result.fault).join("; ");
-      failedWay = results[0]!.way;
-      const isUnreachable = results.every((result) => result.isUnreachable);
-      if (!isUnreachable || !this.#list.unreachable(peer, address, tried)) break;
-    }
-    if (this.#isOver) return;
-    if (peer.lastFault === undefined) this.#counts.failing++;
-    this.#parts.log.debug(() => `Cannot notify ${quote(peer.record.fileName)} yet: ${fault}`);
-    this.#list.failed(peer, clock.now(), fault, address, failedWay);
-    this.#beginTurns();
-  }
-
-  /** Ends a turn in which something failed that nobody has foreseen: the peer is tried again. */
-  #turnFailed(peer: NotifyPeer, error: unknown): void {
-    if (this.#isOver || !this.#list.isBusy(peer)) return;
-    const fault = reasonOf(error);
-    this.#parts.log.warning(`Cannot notify ${quote(peer.record.fileName)} yet: ${fault}`);
-    if (peer.lastFault === undefined) this.#counts.failing++;
-    this.#list.failed(peer, this.#parts.clock.now(), fault);
-    this.#beginTurns();
-  }
-
-  /** Follows the preferred route, and the others when it brings nothing soon. */
-  async #followAll(peer: NotifyPeer, [first, ...others]: Route[]): Promise<RouteResult[]> {
-    const preferred = this.#follower.follow(peer, first!, true);
-    await Promise.race([preferred, sleep(this.#parts.clock.startTimer, HEAD_START_MS)]);
-    if (this.#isOver || peer.told === peer.announcements.length) return [await preferred];
-    const beside = others.map((route) => this.#follower.follow(peer, route, false));
-    return await Promise.all([preferred, ...beside]);
-  }
-
-  /**
-   * Asks the name service for the file's name, and then for the record's where that is another one;
-   * returns why it has no answer. A record may hold an address though its file has a name that nobody
-   * knows any more; nfs-utils goes by the file name alone.
-   */
-  async #lookUp(peer: NotifyPeer): Promise<string | undefined> {
-    const { clock, log } = this.#parts;
-    const { fileName, monName } = peer.record;
-    this.#lookingUp.add(peer);
-    let fault: string | undefined;
-    const found: string[] = [];
-    for (const name of nameKey(fileName) === nameKey(monName) ? [fileName] : [fileName, monName]) {
-      const answer = await this.#addressesOf(name);
-      if (answer.outcome === "found") found.push(...answer.value.addresses);
-      else fault ??= answer.reason;
-      if (found.length > 0 && !isAddress(monName)) break;
-    }
-    this.#lookingUp.delete(peer);
-    if (found.length > 0) {
-      this.#list.addressesFound(peer, found, clock.now());
-      return undefined;
-    }
-    if (peer.lastFault === undefined && !this.#isOver) {
-      log.warning(`DNS resolution of ${shown(fileName)} failed; retrying later`);
-    }
-    return fault;
-  }
-
-  async #addressesOf(name: string): ReturnType<Resolver["addressesOf"]> {
-    if (isAddress(name)) return addressItself(name);
     try {
-      return await this.#parts.resolver.addressesOf(name);
+      if (peer.turns > 1 && !this.#parts.store.has(peer.record)) {
+        return this.#settle(peer, "forgotten");
+      }
+      const failed = await this.#turns.take(peer);
+      if (failed !== undefined && !this.#isOver) this.#failed(peer, failed);
     } catch (error) {
-      return { outcome: "tryLater", reason: reasonOf(error) };
+      // Nobody has foreseen it: the peer is tried again like any other.
+      const failed = { fault: reasonOf(error), address: undefined, way: undefined };
+      if (!this.#isOver && this.#list.isBusy(peer)) this.#failed(peer, failed);
+    }
+  }
+
+  #failed(peer: NotifyPeer, { fault, address, way }: TurnFault): void {
+    if (peer.lastFault === undefined) this.#counts.failing++;
+    this.#faults.failed(peer.record.fileName, fault, peer.lastFault);
+    this.#list.failed(peer, this.#parts.clock.now(), fault, address, way);
+    this.#beginTurns();
+  }
+
+  #unresolved({ record, lastFault }: NotifyPeer): void {
+    if (lastFault !== undefined || this.#isOver) return;
+    const { log } = this.#parts;
+    if (++this.#unresolvedPeers <= UNRESOLVED_NAMED_MAX) {
+      log.warning(`DNS resolution of ${shown(record.fileName)} failed; retrying later`);
+    } else if (this.#unresolvedPeers === UNRESOLVED_NAMED_MAX + 1) {
+      log.warning("DNS resolution of more names failed; who is not told is named at the end");
     }
   }
 
@@ -289,8 +232,13 @@ export class Notifier {
   }
 }
 
-function addressItself(address: string) {
-  return { outcome: "found", value: { canonicalName: address, addresses: [address] } } as const;
+/** The line about a peer that was not told, with where, why and how often it was tried. */
+function givingUp(peer: NotifyPeer): string {
+  const { record, addresses: [address], turns, lastFault } = peer;
+  const where = address === undefined || address === record.fileName ? "" : ` at ${address}`;
+  const tries = turns === 1 ? "1 attempt" : `${turns} attempts`;
+  return `Unable to notify ${shown(record.fileName)}, giving up${where} after ${tries}: ` +
+    (lastFault ?? unfinished(peer));
 }
 
 /** What a peer's first turn had come to when it was cut short. */

@@ -1,13 +1,6 @@
 /**
- * The notify list: who is due, what comes next for a peer, and when it is tried again. A function of
- * what happened and of the time it is told; it has no clock and does no I/O.
- *
- * ```
- *           take()                portFound()          told()
- * due ---> resolve -----> port -----------> full name -----> short name -----> settle()
- *  ^          |             |                   |                |
- *  '----------+-------------+----- failed() ----+----------------'   after the schedule's pause
- * ```
+ * The notify list: who is due, and when it is tried again. A function of what happened and of the time
+ * it is told; it has no clock and does no I/O. What happens in a turn is in peer_turn.ts.
  *
  * Peers are taken by due time; of those that are due at the same time newer records come first, then
  * those added first. A step costs O(log n).
@@ -121,6 +114,13 @@ export class NotifyList {
   /** When the next peer is due; undefined if none waits. */
   get nextDue(): number | undefined {
     return this.#idle.first?.dueAt;
+  }
+
+  /** When the first attempt after those that go on begins; undefined where nobody is left. */
+  get nextAttempt(): number | undefined {
+    let first = this.nextDue ?? Infinity;
+    for (const { startedAt, pauseMs } of this.#busy) first = Math.min(first, startedAt + pauseMs);
+    return first === Infinity ? undefined : first;
   }
 
   /** Begins the turn of the first peer that is due; it ends with `failed` or `settle`. */
