@@ -183,7 +183,7 @@ async function serve(
   const registered = registrar.keep(signal);
   stops.add("the registration with rpcbind", () => registered);
   const steering = monitor.loaded.then(() => steer(daemon, acquired, monitor, registrar));
-  stops.add("the control socket and metrics", async () => await (await steering).close());
+  stops.add("the control socket and metrics", async () => (await steering).close());
 
   announce(daemon, acquired, live, registrar, stop);
   void monitor.loaded.then(() => clock.startTimer(SETTLING_MS, giveBackMemory));
@@ -215,7 +215,7 @@ function monitorOf(
 }
 
 function steer(daemon: Daemon, acquired: Acquired, monitor: Monitor, registrar: Registrar) {
-  const { settings, recent, log } = daemon;
+  const { settings, recent, log, tell } = daemon;
   const { server, store } = acquired;
   const drops = new DatagramDrops(server.datagrams.map(({ local }) => local.port));
   const facts = {
@@ -230,7 +230,7 @@ function steer(daemon: Daemon, acquired: Acquired, monitor: Monitor, registrar: 
     reviewRegistration: () => registrar.review(),
     recent,
   };
-  return startSteering(facts, acquired.control, settings.metrics, log);
+  return startSteering(facts, acquired.control, settings.metrics, log, tell);
 }
 
 /** Lets signals through, and tells the log, the service manager and who waits in the foreground. */

@@ -1,0 +1,202 @@
+/**
+ * The endpoint for Prometheus: a server of HTTP/1.1 that answers one request of each connection and closes
+ * it. Anybody who reaches the address may connect, so that connections are few and short: a client that is
+ * slow is let go, at the latest when the next one needs its place.
+ *
+ * Source: RFC 9112 (message syntax), RFC 9110 section 7.2 (Host).
+ */
+
+import type { Log } from "../log.ts";
+import type { LimitedLog } from "../log_limits.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { type Clock, sleep } from "../time/clock.ts";
+import { METRICS_TYPE } from "./metrics.ts";
+
+/** Connections at one time: two of Prometheus, some of people, and few enough to spare descriptors. */
+const CLIENTS_MAX = 8;
+/** From the connection to the last byte of the reply, in ms: Prometheus gives up after 10 s. */
+const CLIENT_MS = 5_000;
+/** Longest request, in bytes, with all header fields. */
+const REQUEST_MAX_BYTES = 8_192;
+/** Pause when no connection can be taken, as without a free descriptor, in ms. */
+const ACCEPT_PAUSE_MS = 1_000;
+
+const REASONS = {
+  200: "OK",
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  505: "HTTP Version Not Supported",
+} as const;
+type Status = keyof typeof REASONS;
+
+const REQUEST_LINE = /^([!#$%&'*+.^_`|~\w-]+) (\S+) HTTP\/(\d)\.\d$/;
+const FIELD = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/;
+/** A name or an address, and perhaps a port. */
+const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])?(?::\d{0,5})?$/i;
+const PATHS = new Set(["/", "/metrics"]);
+
+/** What is served, and with what. */
+export interface MetricsParts {
+  /** Makes the text. */
+  readonly text: () => string;
+  readonly clock: Pick<Clock, "startTimer">;
+  readonly log: Log;
+  readonly tell: LimitedLog;
+}
+
+/** An open endpoint. */
+export interface MetricsServer {
+  /** Closes it and all of its connections, at once. */
+  close(): void;
+}
+
+/**
+ * Opens the endpoint at `ADDRESS:PORT`, or at the path of a Unix socket.
+ *
+ * @throws {Error} When it cannot be had.
+ */
+export function serveMetrics(address: string, parts: MetricsParts): MetricsServer {
+  const listener = listen(address);
+  const { clock, log, tell } = parts;
+  log.info(`Metrics at ${address}`);
+  const clients = new Set<Deno.Conn>();
+  let isClosed = false;
+  const accept = async () => {
+    while (!isClosed) {
+      try {
+        const client = await listener.accept();
+        for (const oldest of clients.size >= CLIENTS_MAX ? clients : []) {
+          closeQuietly(oldest);
+          clients.delete(oldest);
+          break;
+        }
+        clients.add(client);
+        void serve(client);
+      } catch (error) {
+        if (isClosed) return;
+        const what = "Cannot take a connection for metrics";
+        tell("warning", what, () => `${what}: ${reasonOf(error)}`);
+        await sleep(clock.startTimer, ACCEPT_PAUSE_MS);
+      }
+    }
+  };
+  const serve = async (client: Deno.Conn) => {
+    const cancel = clock.startTimer(CLIENT_MS, () => closeQuietly(client));
+    try {
+      await answer(client, parts);
+    } catch (error) {
+      // It went away in the middle of something, or was let go.
+      log.debug(() => `Connection for metrics ended: ${reasonOf(error)}`);
+    } finally {
+      cancel();
+      clients.delete(client);
+      closeQuietly(client);
+    }
+  };
+  void accept();
+  return {
+    close() {
+      if (isClosed) return;
+      isClosed = true;
+      listener.close();
+      for (const client of clients) closeQuietly(client);
+    },
+  };
+}
+
+function listen(address: string): Deno.Listener<Deno.Conn> {
+  if (address.startsWith("/")) {
+    removeSocket(address);
+    return Deno.listen({ transport: "unix", path: address });
+  }
+  const colon = address.lastIndexOf(":");
+  const hostname = address.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  return Deno.listen({ hostname, port: Number(address.slice(colon + 1)) });
+}
+
+/** Removes the socket that an earlier daemon left behind; anything else stays, and is in the way. */
+function removeSocket(path: string): void {
+  try {
+    if (Deno.lstatSync(path).isSocket) Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Reads a request and writes its reply; nothing where the client has closed before it asked. */
+async function answer(client: Deno.Conn, { text, tell }: MetricsParts): Promise<void> {
+  const head = await readHead(client);
+  if (head === undefined) return;
+  let [status, isHead]: [Status, boolean] = head === "long" ? [431, false] : judge(head);
+  let body = "";
+  if (status === 200) {
+    try {
+      body = text();
+    } catch (error) {
+      const what = "Cannot answer a request for metrics";
+      tell("error", what, () => `${what}: ${reasonOf(error)}`);
+      status = 500;
+    }
+  }
+  const bytes = new TextEncoder().encode(body);
+  const fields = [
+    `HTTP/1.1 ${status} ${REASONS[status]}`,
+    ...(status === 200 ? [`Content-Type: ${METRICS_TYPE}`] : []),
+    ...(status === 405 ? ["Allow: GET, HEAD"] : []),
+    `Content-Length: ${bytes.length}`,
+    "Connection: close",
+  ];
+  await writeAll(client, new TextEncoder().encode(`${fields.join("\r\n")}\r\n\r\n`));
+  if (!isHead) await writeAll(client, bytes);
+}
+
+/** The request line and the header fields; `long` where there are too many of them. */
+async function readHead(client: Deno.Conn): Promise<string | undefined> {
+  const bytes = new Uint8Array(REQUEST_MAX_BYTES);
+  const decoder = new TextDecoder("latin1");
+  for (let length = 0; length < bytes.length;) {
+    const read = await client.read(bytes.subarray(length));
+    if (read === null) return undefined;
+    length += read;
+    const [head, ...rest] = decoder.decode(bytes.subarray(0, length)).split(/\r?\n\r?\n/);
+    if (rest.length > 0) return head!;
+  }
+  return "long";
+}
+
+/** The status of a request, and whether its reply has no body. */
+export function judge(head: string): [status: Status, isHead: boolean] {
+  const [line = "", ...fields] = head.split(/\r?\n/);
+  const [, method, target, major] = REQUEST_LINE.exec(line) ?? [];
+  if (method === undefined) return [400, false];
+  const isHead = method === "HEAD";
+  if (major !== "1") return [505, isHead];
+  const values = fields.map((field) => FIELD.exec(field));
+  const hosts = values.filter((field) => field?.[1]?.toLowerCase() === "host");
+  const hasBody = values.some((field) =>
+    /^(?:content-length|transfer-encoding)$/i.test(field?.[1] ?? "")
+  );
+  const isHttp10 = line.endsWith("HTTP/1.0");
+  const isHostRight = hosts.length === 1
+    ? HOST.test(hosts[0]![2]!)
+    : hosts.length === 0 && isHttp10;
+  if (values.includes(null) || !isHostRight || hasBody) return [400, isHead];
+  if (method !== "GET" && !isHead) return [405, isHead];
+  const path = target!.replace(/^http:\/\/[^/?#]*/i, "").replace(/[?#].*$/, "");
+  return [PATHS.has(path === "" ? "/" : path) ? 200 : 404, isHead];
+}
+
+async function writeAll(client: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await client.write(bytes.subarray(at));
+}
+
+function closeQuietly(client: Deno.Conn): void {
+  try {
+    client.close();
+  } catch {
+    // closed already
+  }
+}
