@@ -17,6 +17,9 @@ export type Requester = Pick<MonitorRecord, "myName" | "myProg" | "myVers" | "my
 /** What tells registrations apart. */
 export type Registration = Requester & Pick<MonitorRecord, "monName">;
 
+/** Bytes of a record's line besides the two names. */
+const LINE_BYTES = 71;
+
 /** One registration. */
 export interface Monitored {
   record: MonitorRecord;
@@ -34,6 +37,12 @@ export class MonitorList {
   readonly #byPeer = new Map<string, Monitored | Registrations>();
   readonly #byRequester = new Map<string, Set<Monitored>>();
   #size = 0;
+  #bytes = 0;
+
+  /** Length of all records together as they are on disk, in bytes; that of a renewed one as it was first. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   /** Number of registrations. */
   get size(): number {
@@ -75,6 +84,7 @@ export class MonitorList {
     if (requested === undefined) this.#byRequester.set(requester, requested = new Set());
     requested.add(monitored);
     this.#size++;
+    this.#bytes += bytesOf(monitored);
   }
 
   /** Takes a registration off the list; returns whether it was its peer's last one. */
@@ -90,12 +100,24 @@ export class MonitorList {
     requested.delete(monitored);
     if (requested.size === 0) this.#byRequester.delete(requester);
     this.#size--;
+    this.#bytes -= bytesOf(monitored);
     return isLast;
   }
 
   /** Everything that a requester asked for, in the order in which it did. */
   of(requester: Requester): Monitored[] {
     return [...this.#byRequester.get(requesterKey(requester)) ?? []];
+  }
+
+  /** How many registrations a requester has. */
+  countOf(requester: Requester): number {
+    return this.#byRequester.get(requesterKey(requester))?.size ?? 0;
+  }
+
+  /** How many registrations there are of a peer. */
+  countAbout(monName: string): number {
+    const known = this.#byPeer.get(nameKey(monName));
+    return known instanceof Map ? known.size : known === undefined ? 0 : 1;
   }
 
   /** Whether a peer of this name is on the list. */
@@ -128,7 +150,13 @@ export class MonitorList {
     this.#byPeer.clear();
     this.#byRequester.clear();
     this.#size = 0;
+    this.#bytes = 0;
   }
+}
+
+/** Renewed in another letter case, a record has as many bytes (store/record_format.ts). */
+function bytesOf({ record: { monName, myName } }: Monitored): number {
+  return monName.length + myName.length + LINE_BYTES;
 }
 
 /** Whether a registration of the same peer has this identity. */

@@ -27,6 +27,7 @@ import type { Monitored, MonitorList, Registration, Requester } from "./monitor_
 import type { Notices } from "./notices.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
 import { type Callout, type MonitorRecord, type MonitorStore, reasonOf } from "./ports.ts";
+import { limitFault, type RegistrationLimits } from "./registration_limits.ts";
 import { removeRegistrations } from "./removal.ts";
 
 /** The state that goes with STAT_FAIL, as nfs-utils has it. */
@@ -44,6 +45,8 @@ export interface ServiceParts {
   readonly simulateCrash: () => void;
   /** Logs that a call was refused because of the store. */
   readonly refused: (message: string, error: unknown) => void;
+  /** How much may be monitored; for tests. */
+  readonly limits?: RegistrationLimits;
   /** The state number at the start, as long as the disk does not tell another one. */
   readonly stateNumber?: number;
   readonly log: Pick<Log, "error">;
@@ -106,7 +109,7 @@ class Nsm {
 
   async mon({ mon_id: { mon_name, my_id }, priv }: Mon): Promise<SmStatRes | typeof NO_REPLY> {
     if (this.parts.callout()?.isFull === true) return NO_REPLY;
-    const { list, store, directory, callout, tell } = this.parts;
+    const { list, store, directory, callout, limits, tell } = this.parts;
     const failed: SmStatRes = { res_stat: Res.STAT_FAIL, state: FAILED_STATE };
     const failure = (reason: string) =>
       `STAT_FAIL to ${quote(my_id.my_name)} for SM_MON of ${quote(mon_name)}: ${reason}`;
@@ -119,6 +122,11 @@ class Nsm {
       return failed;
     }
     let monitored = list.find(record);
+    const excess = monitored === undefined ? limitFault(list, record, limits) : undefined;
+    if (excess !== undefined) {
+      tell("warning", "SM_MON beyond the limits", () => failure(excess));
+      return failed;
+    }
     const previous = monitored?.record;
     const isRepeated = previous !== undefined && isSame(previous, record);
     if (monitored === undefined) monitored = list.add(record);

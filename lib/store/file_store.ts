@@ -15,6 +15,7 @@ import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { asideName, fileNameFault, type Layout, layoutOf } from "./layout.ts";
 import { entriesOf, recordFiles, removeLeftOvers, trySyncDirectory } from "./record_directory.ts";
+import { PeerFiles } from "./peer_files.ts";
 import { recordsIn, withoutRegistrations, withRecord } from "./record_file.ts";
 import { recordFault, registrationKey } from "./record_format.ts";
 import { StateFile } from "./state_file.ts";
@@ -48,11 +49,7 @@ class FileStore implements MonitorStore {
   readonly #log: Log;
   readonly #state: StateFile;
   readonly #commit: GroupCommit;
-  /**
-   * The files of mon_names that live in others than their own, the one for new records first. Only
-   * exceptions are here, and they stay when the files go: their next records go there again.
-   */
-  readonly #filesOf = new Map<string, readonly string[]>();
+  readonly #files = new PeerFiles();
 
   constructor(
     layout: Layout,
@@ -77,21 +74,17 @@ class FileStore implements MonitorStore {
     if (trySyncDirectory(this.#fs, monitorList, this.#log)) this.#commit.markSynced();
     const entries = entriesOf(this.#fs, monitorList);
     removeLeftOvers(this.#fs, monitorList, this.#log, entries, { isAlone: true });
-    const own = new Set<string>();
+    const learn = this.#files.learner();
     for (const { name, records } of recordFiles(this.#fs, monitorList, this.#log, entries)) {
       for (const record of records) {
-        if (record.monName !== name) this.#addFiles(record.monName, [name]);
-        else own.add(name);
+        learn(record.monName, name);
         yield record;
       }
-    }
-    for (const monName of this.#filesOf.keys()) {
-      if (own.has(monName)) this.#addFiles(monName, [monName]);
     }
   }
 
   otherNames(monName: string): readonly string[] {
-    return (this.#filesOf.get(monName) ?? []).filter((name) => name !== monName);
+    return this.#files.othersOf(monName);
   }
 
   async put(record: MonitorRecord, replaced: MonitorRecord = record): Promise<void> {
@@ -99,30 +92,38 @@ class FileStore implements MonitorStore {
     if (fault !== undefined) {
       throw new StoreError("write", `${this.#layout.monitorList}/${record.monName}`, fault);
     }
-    if (record.monName !== replaced.monName) {
-      const files = [...this.#files(replaced.monName), ...this.#files(record.monName)];
-      this.#addFiles(record.monName, files);
+    const { monName } = record;
+    const files = this.#files.begin(monName, replaced.monName);
+    const emptied = new Set<string>();
+    try {
+      const home = this.#homeOf(replaced, files);
+      const inPlace = this.#commit.change(home, (text) => withRecord(text, record, replaced));
+      // Elsewhere there can only be copies, which have to go with what they are copies of.
+      const others = files.filter((name) => name !== home);
+      if (others.length === 0) return await inPlace;
+      const keys = new Set([record, replaced].map(registrationKey));
+      await settleAll([inPlace, ...others.map((name) => this.#removeFrom(name, keys, emptied))]);
+    } finally {
+      this.#files.end(monName, emptied);
     }
-    const files = this.#files(record.monName);
-    const home = this.#homeOf(replaced, files);
-    const inPlace = this.#commit.change(home, (text) => withRecord(text, record, replaced));
-    // Elsewhere there can only be copies, which have to go with what they are copies of.
-    const others = files.filter((name) => name !== home);
-    if (others.length === 0) return await inPlace;
-    const keys = new Set([record, replaced].map(registrationKey));
-    await settleAll([inPlace, this.#removeFrom(others, keys)]);
   }
 
   async remove(records: readonly MonitorRecord[]): Promise<void> {
     const byFile = new Map<string, Set<string>>();
     for (const record of records) {
-      for (const name of this.#files(record.monName)) {
+      for (const name of this.#files.begin(record.monName)) {
+        if (fileNameFault(name) !== undefined) continue;
         let keys = byFile.get(name);
         if (keys === undefined) byFile.set(name, keys = new Set());
         keys.add(registrationKey(record));
       }
     }
-    await settleAll([...byFile].map(([name, keys]) => this.#removeFrom([name], keys)));
+    const emptied = new Set<string>();
+    try {
+      await settleAll([...byFile].map(([name, keys]) => this.#removeFrom(name, keys, emptied)));
+    } finally {
+      for (const { monName } of records) this.#files.end(monName, emptied);
+    }
   }
 
   stateNumber(): number {
@@ -149,19 +150,15 @@ class FileStore implements MonitorStore {
     this.#commit.tidy();
   }
 
-  #removeFrom(names: readonly string[], keys: ReadonlySet<string>): Promise<void> {
-    return settleAll(
-      names.map((name) => this.#commit.change(name, (text) => withoutRegistrations(text, keys))),
-    );
-  }
-
-  /** The files in which records of a peer may be; there is nearly always one. */
-  #files(monName: string): readonly string[] {
-    return this.#filesOf.get(monName) ?? (fileNameFault(monName) === undefined ? [monName] : []);
-  }
-
-  #addFiles(monName: string, names: readonly string[]): void {
-    this.#filesOf.set(monName, [...new Set([...this.#filesOf.get(monName) ?? [], ...names])]);
+  /** Takes registrations out of a file; `emptied` has its name once no record is left there. */
+  async #removeFrom(name: string, keys: ReadonlySet<string>, emptied: Set<string>): Promise<void> {
+    let isEmpty = false;
+    await this.#commit.change(name, (text) => {
+      const after = withoutRegistrations(text, keys);
+      isEmpty = after === undefined;
+      return after;
+    });
+    if (isEmpty) emptied.add(name);
   }
 
   /** The file in which a record has to be replaced, so that a crash leaves one of the two. */

@@ -18,6 +18,9 @@ export type FileText = string | undefined;
  */
 export const FILE_MAX_BYTES = 4_194_304;
 
+/** Registrations whose lines are searched for one by one: for more, all lines are read. */
+const KEYS_SEARCHED_MAX = 4;
+
 /** The records in a text, and how many lines are none. */
 export function recordsIn(text: string): { records: MonitorRecord[]; faultyLines: number } {
   const records: MonitorRecord[] = [];
@@ -47,7 +50,38 @@ export function withRecord(text: FileText, record: MonitorRecord, replaced = rec
 
 /** A text without the lines of some registrations; no file where nothing is left. */
 export function withoutRegistrations(text: FileText, keys: ReadonlySet<string>): FileText {
-  return without(text, (record) => keys.has(registrationKey(record)));
+  const isGone = (record: MonitorRecord) => keys.has(registrationKey(record));
+  if (text === undefined || keys.size > KEYS_SEARCHED_MAX) return without(text, isGone);
+  // A line ends in its my_name: to search a long file for it is quicker than to read all of its lines.
+  let kept = "";
+  let from = 0;
+  for (const start of linesEndingIn([...keys].map(myNameOf), text)) {
+    const end = text.indexOf("\n", start);
+    const record = parseRecord(text.slice(start, end < 0 ? text.length : end));
+    if (record === undefined || !isGone(record)) continue;
+    kept += text.slice(from, start);
+    from = end < 0 ? text.length : end + 1;
+  }
+  if (from === 0) return text;
+  kept += text.slice(from);
+  return isBlank(kept) ? undefined : kept;
+}
+
+/** The my_name in a key of {@link registrationKey}, with the blank before it in a line. */
+function myNameOf(key: string): string {
+  return ` ${key.slice(key.lastIndexOf("\n") + 1)}`;
+}
+
+/** Where the lines begin that end in one of some texts, in order. */
+function linesEndingIn(ends: readonly string[], text: string): number[] {
+  const starts = new Set<number>();
+  for (const end of ends) {
+    for (let at = text.indexOf(end); at >= 0; at = text.indexOf(end, at + 1)) {
+      const behind = text[at + end.length];
+      if (behind === "\n" || behind === undefined) starts.add(text.lastIndexOf("\n", at) + 1);
+    }
+  }
+  return [...starts].sort((a, b) => a - b);
 }
 
 /** A text without the lines of a peer that was told under one of our names. */

@@ -10,6 +10,7 @@ import {
   type MonitorStore,
   StoreError,
 } from "../../lib/nsm/ports.ts";
+import { REGISTRATION_LIMITS, type RegistrationLimits } from "../../lib/nsm/registration_limits.ts";
 import { nsmService } from "../../lib/nsm/service.ts";
 import { type Mon, type MyId, nsmV1 } from "../../lib/protocol/nsm.ts";
 import { dispatcher } from "../../lib/rpc/dispatch.ts";
@@ -63,13 +64,17 @@ class ScriptedStore implements MonitorStore {
 }
 
 /** The service behind real dispatch, so that what is compared is what goes over the wire. */
-function setUp(callout?: Callout, limits?: (log: RecordingLog) => LimitedLog) {
+function setUp(
+  callout?: Callout,
+  lines?: (log: RecordingLog) => LimitedLog,
+  limits: RegistrationLimits = REGISTRATION_LIMITS,
+) {
   const log = new RecordingLog();
   const store = new ScriptedStore();
   const list = new MonitorList();
   const clock = new FakeClock();
   const resolver = new FakeResolver();
-  const tell: LimitedLog = limits?.(log) ?? ((level, _key, message) => log[level](message()));
+  const tell: LimitedLog = lines?.(log) ?? ((level, _key, message) => log[level](message()));
   const memory = new NoPeerMemory();
   const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
   const called: [string, number][] = [];
@@ -86,7 +91,7 @@ function setUp(callout?: Callout, limits?: (log: RecordingLog) => LimitedLog) {
   const simulateCrash = () => void crashes++;
   const refused = (message: string) => log.warning(message);
   const parts = { list, store, directory, notices, refused, simulateCrash, log, tell };
-  const service = nsmService({ ...parts, callout: () => callout });
+  const service = nsmService({ ...parts, callout: () => callout, limits });
   const accessRefusals: string[] = [];
   const answer = dispatcher([service], {
     access: accessRule({
@@ -379,6 +384,44 @@ Deno.test(
     for (const text of [unmon, refused, "POSSIBLE SPOOF"]) {
       assertEquals(log.lines.filter((line) => line.includes(text)).length, 5, text);
     }
+  },
+);
+
+Deno.test(
+  "trust 11: registrations of a host, of a my_name, hosts and bytes have limits",
+  pure,
+  async () => {
+    const most = { peers: 100, ofPeer: 100, ofMyName: 100, bytes: 10_000 };
+    const outcome = async (limits: RegistrationLimits, ...calls: readonly Mon[]) => {
+      const { call, log, list } = setUp(undefined, undefined, limits);
+      const results = [];
+      for (const one of calls) {
+        const result = await call("SM_MON", one);
+        results.push(typeof result === "object" && "res_stat" in result && result.res_stat === 0);
+      }
+      assertEquals(log.of("warning").length, results.filter((isDone) => !isDone).length);
+      assertEquals(
+        list.size,
+        results.filter((isDone) => isDone).length - (calls.length > 3 ? 1 : 0),
+      );
+      return results;
+    };
+    const names = ["a", "b", "c"].map((name) => mon(name));
+    const mine = ["x", "y", "z"].map((my_name) => mon("host", { my_name }));
+    assertEquals(await outcome({ ...most, peers: 2 }, ...names, names[0]!), [
+      true,
+      true,
+      false,
+      true,
+    ]);
+    assertEquals(await outcome({ ...most, ofPeer: 2 }, ...mine, mine[0]!), [
+      true,
+      true,
+      false,
+      true,
+    ]);
+    assertEquals(await outcome({ ...most, ofMyName: 2 }, ...names), [true, true, false]);
+    assertEquals(await outcome({ ...most, bytes: 150 }, ...names), [true, true, false]);
   },
 );
 

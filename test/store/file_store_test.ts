@@ -246,3 +246,30 @@ Deno.test("the store takes over files on disk and writes them with nfs-utils' mo
     Deno.removeSync(directory, { recursive: true });
   }
 });
+
+Deno.test(
+  "trust 10: letter-case variants of one name cost no more than the name",
+  pure,
+  async () => {
+    const { store, disk } = open(diskWith({}));
+    const spelling = (i: number) =>
+      [..."abcdefghij"].map((letter, bit) => i >> bit & 1 ? letter.toUpperCase() : letter).join("");
+    let before = record(spelling(0));
+    await store.put(before);
+    const steps: number[] = [];
+    for (let i = 1; i < 300; i++) {
+      const since = disk.journal.length;
+      await store.put(record(spelling(i)), before);
+      before = record(spelling(i));
+      steps.push(disk.journal.length - since);
+    }
+    assertEquals(new Set(steps).size, 1);
+    assertEquals(Object.keys(disk.files), ["/nsm/sm/abcdefghij"]);
+    await store.remove([before]);
+    const named = () => Object.keys(disk.files).filter((path) => !path.startsWith("/nsm/sm/."));
+    assertEquals(named(), []);
+    // Its next record has its own name again.
+    await store.put(before);
+    assertEquals(named(), [`/nsm/sm/${before.monName}`]);
+  },
+);

@@ -128,3 +128,41 @@ Deno.test("changes of random texts touch only the lines they are about", pure, (
     assert(without === others || /^\n*$/.test(others), `round ${i}`);
   }
 });
+
+Deno.test(
+  "trust 11: a registration is found in 40,000 lines as in one, whatever they end in",
+  pure,
+  () => {
+    const line = (myName: string, prog = 100021) =>
+      `0100007f ${prog.toString(16).padStart(8, "0")} 00000003 00000010 ${
+        "0".repeat(32)
+      } peer ${myName}\n`;
+    const lines = Array.from({ length: 40_000 }, (_, i) => line(`m${i}`));
+    const record = (myName: string, myProg = 100021) => ({
+      monName: "peer",
+      myName,
+      myProg,
+      myVers: 3,
+      myProc: 16,
+      priv: "0".repeat(32),
+    });
+    const text = lines.join("");
+    const keys = (...records: ReturnType<typeof record>[]) => new Set(records.map(registrationKey));
+    assertEquals(
+      withoutRegistrations(text, keys(record("m7"), record("m39999"))),
+      lines.filter((_, i) => i !== 7 && i !== 39_999).join(""),
+    );
+    // A name that ends in another one, another program, no such line, a last line without its end.
+    assertEquals(withoutRegistrations(line("am") + line("m"), keys(record("m"))), line("am"));
+    assertEquals(withoutRegistrations(line("m", 1), keys(record("m"))), line("m", 1));
+    assertEquals(withoutRegistrations(text, keys(record("m"))), text);
+    assertEquals(
+      withoutRegistrations(line("a") + line("m").trimEnd(), keys(record("m"))),
+      line("a"),
+    );
+    assertEquals(withoutRegistrations(line(""), keys(record(""))), undefined);
+    // Many at a time are found by reading all lines: the result is the same.
+    const many = Array.from({ length: 9 }, (_, i) => record(`m${i}`));
+    assertEquals(withoutRegistrations(text, keys(...many)), lines.slice(9).join(""));
+  },
+);

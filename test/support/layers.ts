@@ -52,7 +52,14 @@ const PARTS: Readonly<Record<string, Part>> = {
   // ports.ts has the errors that a Store promises, too; the number in the file `state` has one rule;
   // thousands of files are read three times as fast by the C library's calls.
   store: {
-    values: ["nsm/ports.ts", "nsm/state_number.ts", "platform", "time", "quote.ts"],
+    values: [
+      "nsm/ports.ts",
+      "nsm/host_name.ts",
+      "nsm/state_number.ts",
+      "platform",
+      "time",
+      "quote.ts",
+    ],
     types: INTERFACES,
     deno: true,
   },

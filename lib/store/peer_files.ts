@@ -1,0 +1,73 @@
+/**
+ * In which files of `sm` the records of a peer are. A file is named after its mon_name, and nothing is kept
+ * here for a peer of which that is true. Exceptions are files that nfs-utils has named after an official
+ * name, and a peer that was registered in another letter case: its record stays in the file that it had.
+ * An exception is forgotten with the last record of its peer.
+ */
+
+import { nameKey } from "../nsm/host_name.ts";
+
+interface Entry {
+  /** The one for new records first. */
+  names: string[];
+  /** Whether it says no more than that the file is named after the peer. */
+  isPlain: boolean;
+  /** Changes that have begun and not ended. */
+  pending: number;
+}
+
+export class PeerFiles {
+  readonly #entries = new Map<string, Entry>();
+
+  /** How many peers something is kept for. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The files of a peer besides the one that is named so. */
+  othersOf(monName: string): readonly string[] {
+    const names = this.#entries.get(nameKey(monName))?.names ?? [];
+    return names.filter((name) => name !== monName);
+  }
+
+  /** Makes the function that learns where records are as they are read. */
+  learner(): (monName: string, name: string) => void {
+    const own = new Map<string, string[]>();
+    return (monName, name) => {
+      const key = nameKey(monName);
+      const entry = this.#entries.get(key);
+      if (entry !== undefined) return addTo(entry, [name]);
+      if (monName === name) return void own.set(key, [...own.get(key) ?? [], name]);
+      const names = [name, ...own.get(key) ?? []];
+      this.#entries.set(key, { names, isPlain: false, pending: 0 });
+    };
+  }
+
+  /** Begins a change of records of a peer, under each of these spellings; the files that concerns. */
+  begin(monName: string, ...before: readonly string[]): readonly string[] {
+    const key = nameKey(monName);
+    let entry = this.#entries.get(key);
+    const [first = monName, ...others] = [...before, monName];
+    if (entry === undefined) {
+      this.#entries.set(key, entry = { names: [first], isPlain: true, pending: 0 });
+      addTo(entry, others);
+    }
+    if (entry.names.length > 1 || entry.names[0] !== monName) entry.isPlain = false;
+    entry.pending++;
+    return entry.names;
+  }
+
+  /** Ends a change; `emptied` are files without a record now, as far as that is known. */
+  end(monName: string, emptied: ReadonlySet<string>): void {
+    const key = nameKey(monName);
+    const entry = this.#entries.get(key);
+    // Another change may put a record into a file that was empty a moment ago.
+    if (entry === undefined || --entry.pending > 0) return;
+    entry.names = entry.names.filter((name) => !emptied.has(name));
+    if (entry.isPlain || entry.names.length === 0) this.#entries.delete(key);
+  }
+}
+
+function addTo(entry: Entry, names: readonly string[]): void {
+  entry.names = [...new Set([...entry.names, ...names])];
+}
