@@ -6,6 +6,7 @@
 import { dropSteeringVariables } from "./lib/platform/environment.ts";
 import { execute } from "./lib/platform/execute.ts";
 import { endBy, endOnUncaughtErrors } from "./lib/platform/fatal.ts";
+import { takeName } from "./lib/platform/process_name.ts";
 import { commandLine, type Invocation, readInvocation, type Role } from "./lib/platform/role.ts";
 import { holdSignals } from "./lib/platform/signals.ts";
 
@@ -36,6 +37,8 @@ async function main(): Promise<number> {
   if (Deno.build.standalone && dropSteeringVariables().hasLastingEffect) {
     execute(Deno.execPath(), commandLine(), Deno.env.toObject());
   }
+  const { programName, calledAs, args } = invocation;
+  if (Deno.build.standalone && !calledAs.endsWith(programName)) takeName(programName, args);
   return await run(invocation);
 }
 

@@ -121,7 +121,7 @@ place() {
   case $mode:$source in
     link:*) ln -s "$source" "$new" ;;
     *:-) cat >"$new" ;;
-    *) cp "$source" "$new" ;;
+    *) cp --reflink=auto "$source" "$new" 2>/dev/null || cp "$source" "$new" ;;
   esac
   if [ "$mode" != link ]; then chmod "$mode" "$new"; fi
   if is_there "$root$path" && ! is_ours "$path"; then keep "$path"; fi
@@ -167,7 +167,13 @@ place_owner() {
 place_all() {
   local name page folder
   place 755 "$built/rpc.statd" "$prefix/sbin/rpc.statd"
-  for name in $links; do place link rpc.statd "$prefix/sbin/$name"; done
+  for name in $links; do
+    case $name in
+      # Daemons of their own: tools that know a process by its file must not take one for the other.
+      sm-notify | rpcbind) place 755 "$built/rpc.statd" "$prefix/sbin/$name" ;;
+      *) place link rpc.statd "$prefix/sbin/$name" ;;
+    esac
+  done
   for name in $units; do
     sed "s|@sbindir@|$prefix/sbin|" "conf/$name" |
       place 644 - "$prefix/lib/systemd/system/$name"

@@ -46,7 +46,10 @@ export function selfCommand(
     : { program: link, args, env };
 }
 
-/** Absolute path under which the executable has the role's name, beside the one it was called by. */
+/**
+ * Absolute path under which the executable has the role's name, beside the one it was called by: a link
+ * to it, or a copy, which tools that know a process by its file tell apart.
+ */
 function linkOf(role: Role, calledAs: string, executable: string, path: string) {
   const slash = calledAs.lastIndexOf("/") + 1;
   const isSameRole = parseInvocation(calledAs, []).role === role;
@@ -54,11 +57,37 @@ function linkOf(role: Role, calledAs: string, executable: string, path: string) 
   const folders = slash > 0 ? [calledAs.slice(0, slash)] : path.split(":").map((f) => `${f}/`);
   for (const folder of folders) {
     try {
-      if (Deno.realPathSync(folder + name) !== executable) continue;
+      const found = Deno.realPathSync(folder + name);
+      if (found !== executable && !isCopy(found, executable)) continue;
     } catch {
       continue; // not in this folder
     }
     return folder.startsWith("/") ? folder + name : `${Deno.cwd()}/${folder}${name}`;
   }
   return undefined;
+}
+
+/** Bytes at the end of the executable that are compared: they are of the program, and tell versions apart. */
+const COMPARED_BYTES = 65_536;
+
+/** Whether two executables are the same program, by their size and their ends. */
+function isCopy(one: string, other: string): boolean {
+  using a = Deno.openSync(one);
+  using b = Deno.openSync(other);
+  const { size } = a.statSync();
+  if (size !== b.statSync().size) return false;
+  const [endOfA, endOfB] = [endOf(a), endOf(b)];
+  return endOfA.every((byte, at) => byte === endOfB[at]);
+}
+
+function endOf(file: Deno.FsFile): Uint8Array {
+  const { size } = file.statSync();
+  file.seekSync(Math.max(0, size - COMPARED_BYTES), Deno.SeekMode.Start);
+  const bytes = new Uint8Array(Math.min(size, COMPARED_BYTES));
+  for (let at = 0; at < bytes.length;) {
+    const length = file.readSync(bytes.subarray(at));
+    if (length === null) break;
+    at += length;
+  }
+  return bytes;
 }
