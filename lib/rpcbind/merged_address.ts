@@ -10,6 +10,9 @@ import { fromUniversalAddress, toUniversalAddress } from "../protocol/universal_
 import { addressBytes, isLinkLocal, isLoopback } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
 
+/** The interface whose addresses are taken last. */
+const LOOPBACK_INTERFACE = "lo";
+
 /** An address of this host and the network that it is on. */
 export interface InterfaceAddress {
   /** Numeric, without scope. */
@@ -68,10 +71,15 @@ function bestOf(
     if (own.address.includes(":") !== near.includes(":")) continue;
     const areLinkLocal = [own.address, near, asker].every(isLinkLocal);
     if (areLinkLocal ? isOnLink(own, asker) : isSameNetwork(own, bytes)) return own;
-    const isBetter = first === undefined || (isLoopback(first.address) && !isLoopback(own.address));
+    const isBetter = first === undefined || (isOnLoopback(first) && !isOnLoopback(own));
     if (isBetter) first = own;
   }
   return first;
+}
+
+/** Whether only this host is sure to reach an address. */
+function isOnLoopback({ name, address }: InterfaceAddress): boolean {
+  return name === LOOPBACK_INTERFACE || isLoopback(address);
 }
 
 /** Whether a link-local asker is on the link of an interface; any, where its scope is not known. */

@@ -199,9 +199,9 @@ export class TestHost implements AsyncDisposable, Place {
     return program;
   }
 
-  /** Starts Debian's rpcbind and waits until it serves. */
-  async startRpcbind(): Promise<BackgroundProgram> {
-    const rpcbind = this.start("/sbin/rpcbind", "-f");
+  /** Starts an rpcbind, Debian's if nothing else is said, and waits until it serves. */
+  async startRpcbind(program = "/sbin/rpcbind", ...args: string[]): Promise<BackgroundProgram> {
+    const rpcbind = this.start(program, "-f", ...args);
     // The last of its sockets. That of an earlier rpcbind may still be there, without a listener.
     const path = this.path("/run/rpcbind.sock");
     await eventually("rpcbind serves", async () => {

@@ -12,9 +12,12 @@ export const DIST = Deno.env.get("NSM_DIST") ?? new URL("../../dist", import.met
 /** The programs under test. */
 export const OUR_STATD = `${DIST}/rpc.statd`;
 export const OUR_SM_NOTIFY = `${DIST}/sm-notify`;
+export const OUR_RPCBIND = `${DIST}/rpcbind`;
 /** Debian's (package nfs-common). */
 export const DEBIAN_STATD = "/sbin/rpc.statd";
 export const DEBIAN_SM_NOTIFY = "/sbin/sm-notify";
+/** Debian's (package rpcbind). */
+export const DEBIAN_RPCBIND = "/sbin/rpcbind";
 
 /** Makes one more host for a test. */
 export type NewHost = (options?: HostOptions) => Promise<TestHost>;

@@ -1,0 +1,132 @@
+/**
+ * Debian's rpcbind and ours get the same calls, over UDP, TCP, both families and the UNIX socket, from this
+ * host and from others, by several users and from reserved ports and others. They have to give the same
+ * answers and refusals; where we differ on purpose, the list says how and why. What is listed and does not
+ * differ is an error too.
+ */
+
+import { assertEquals } from "@std/assert";
+import type { TestHost } from "../support/namespace.ts";
+import { DEBIAN_RPCBIND, type NewHost, OUR_RPCBIND, systemTest } from "../support/system_test.ts";
+
+const PROBER = new URL("../support/rpcbind_prober.ts", import.meta.url).pathname;
+const RUN = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A", PROBER];
+
+/** One reason, and what can be seen of it: the call, Debian's answer and ours. */
+interface Difference {
+  readonly reason: string;
+  readonly call: RegExp;
+  readonly debian: RegExp;
+  readonly ours: RegExp;
+}
+
+const TOO_WEAK = /"kind":"denied".*authentication status 5/;
+
+const DIFFERENCES: readonly Difference[] = [
+  {
+    reason:
+      "Other hosts get no list: it tells an attacker what there is, and over UDP it amplifies.",
+    call: /stranger: v\d \w+_DUMP/,
+    debian: /^\[/,
+    ours: TOO_WEAK,
+  },
+  {
+    reason: "A service that listens at one address is not at another one.",
+    call: /GET(VERS)?ADDR(LIST)? \{"r_prog":300003/,
+    debian: /"127\.0\.0\.1\.8\.8"/,
+    ours: /"10\.9\.0\.1\.8\.8"/,
+  },
+  {
+    reason:
+      "An address of IPv6 is none of IPv4, whatever its bytes are where those of IPv4 would be.",
+    call: /(udp|tcp)( stranger)?: v4 RPCBPROC_TADDR2UADDR 0a/,
+    debian: /^"0\.0\.0\.0\.0\.111"$/,
+    ours: /^""$/,
+  },
+  {
+    reason: "Calls are not forwarded; Debian's, without -r, refuses RPCBPROC_INDIRECT by an error.",
+    call: /udp6?( stranger)?: v4 procedure 10 of 100000/,
+    debian: /"kind":"accepted"/,
+    ours: /^silence$/,
+  },
+];
+
+const OPTIONS = {
+  addresses: ["10.9.0.1/24", "fd99::1/64"],
+  strangers: ["10.98.0.0/24", "fd98::/64"],
+};
+
+/** Starts an rpcbind on a host of its own. */
+async function start(newHost: NewHost, program: string): Promise<TestHost> {
+  const host = await newHost(OPTIONS);
+  await host.startRpcbind(program, "-w");
+  return host;
+}
+
+async function probed(host: TestHost): Promise<string[]> {
+  const output = await host.output(Deno.execPath(), ...RUN);
+  return output.trimEnd().split("\n");
+}
+
+systemTest("rpcbind answers and refuses as Debian's", [DEBIAN_RPCBIND, OUR_RPCBIND], async (
+  newHost,
+) => {
+  const [debian, ours] = await Promise.all(
+    [DEBIAN_RPCBIND, OUR_RPCBIND].map(async (program) => probed(await start(newHost, program))),
+  );
+  const seen = new Set<Difference>();
+  const unlisted: string[][] = [];
+  for (const [i, line] of debian!.entries()) {
+    const [call = "", answer = ""] = line.split("\t");
+    const [ourCall, ourAnswer = ""] = ours![i]!.split("\t");
+    assertEquals(ourCall, call);
+    if (answer === ourAnswer) continue;
+    const listed = DIFFERENCES.find((one) =>
+      one.call.test(call) && one.debian.test(answer) && one.ours.test(ourAnswer)
+    );
+    if (listed === undefined) unlisted.push([call, answer, ourAnswer]);
+    else seen.add(listed);
+  }
+  assertEquals(unlisted, []);
+  assertEquals(DIFFERENCES.filter((one) => !seen.has(one)).map(({ reason }) => reason), []);
+});
+
+/** What libtirpc's program is asked: the same is to be printed on both hosts, with the same status. */
+const COMMANDS: readonly (readonly string[])[] = [
+  ["-p"],
+  ["-p", "127.0.0.1"],
+  ["-s"],
+  ["-s", "127.0.0.1"],
+  [],
+  ["127.0.0.1"],
+  ["-l", "127.0.0.1", "100000", "4"],
+  ["-l", "::1", "100000", "4"],
+  ["-u", "127.0.0.1", "100000"],
+  ["-t", "127.0.0.1", "100000"],
+  ["-u", "127.0.0.1", "300001", "1"],
+  ["-T", "udp", "127.0.0.1", "100000", "4"],
+  ["-T", "tcp6", "::1", "100000", "3"],
+  ["-T", "local", "localhost", "100000", "3"],
+  ["-a", "127.0.0.1.0.111", "-T", "udp", "100000", "2"],
+  ["-d", "100000", "4"],
+  ["-p"],
+  ["-d", "100000", "4"],
+];
+
+systemTest("rpcinfo prints of our rpcbind what it prints of Debian's", [
+  DEBIAN_RPCBIND,
+  OUR_RPCBIND,
+  "/usr/sbin/rpcinfo",
+], async (newHost) => {
+  const [debian, ours] = await Promise.all(
+    [DEBIAN_RPCBIND, OUR_RPCBIND].map((program) => start(newHost, program)),
+  );
+  for (const command of COMMANDS) {
+    const [expected, actual] = await Promise.all(
+      [debian!, ours!].map((host) => host.run("rpcinfo", ...command)),
+    );
+    assertEquals([command, actual], [command, expected]);
+  }
+  const statistics = await ours!.output("rpcinfo", "-m");
+  assertEquals(/PORTMAP \(version 2\) statistics/.test(statistics), true, statistics);
+});
