@@ -7,6 +7,7 @@
 import type { RpcbindSettings } from "../config/settings.ts";
 import type { AdjustableLog } from "../log.ts";
 import { reasonOf } from "../nsm/ports.ts";
+import { SourceLimits } from "../nsm/source_limits.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { KernelState } from "../platform/kernel_state.ts";
@@ -16,7 +17,7 @@ import { ServiceManager } from "../platform/sd_notify.ts";
 import { onSignals } from "../platform/signals.ts";
 import { quote } from "../quote.ts";
 import { dispatcher, type DispatchHooks } from "../rpc/dispatch.ts";
-import { rpcbindAccessFault } from "./access.ts";
+import { isFromHere, rpcbindAccessFault } from "./access.ts";
 import { prepareDirectory } from "./directory.ts";
 import { Entries } from "./entries.ts";
 import { interfaceAddresses } from "./interfaces.ts";
@@ -112,9 +113,12 @@ export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts
 /** The access rule, and what is said of calls. */
 function hooks(settings: RpcbindSettings, log: AdjustableLog, failed: () => void): DispatchHooks {
   const lines = limited(log, clock);
+  const sources = new SourceLimits(clock);
   const callLines = limited(log, clock, CALL_LINES);
   return {
     access(procedure, name, caller) {
+      // Like a datagram that was lost: who is in earnest asks again.
+      if (!isFromHere(caller) && !sources.admits(caller.address)) return "ignore";
       const from = caller.uid === undefined ? caller.address : `uid ${caller.uid}`;
       const fault = rpcbindAccessFault(procedure, caller, settings);
       if (fault !== undefined) {

@@ -15,13 +15,13 @@ import { type Procedures, type Program, program } from "../../lib/rpc/program.ts
 import { RecordParser } from "../../lib/rpc/record.ts";
 import type { Endpoint, StreamConnection } from "../../lib/rpc/transport.ts";
 import { nothing } from "../../lib/xdr/types.ts";
-import { sleep, type StartTimer } from "../../lib/time/clock.ts";
+import type { StartTimer } from "../../lib/time/clock.ts";
 
 const PORT = 111;
 const SOCKET = "/run/rpcbind.sock";
 const RECORD_MAX_BYTES = 1_000_000;
-/** Local answers come at once; this long nobody waits for one that comes. */
-const SILENCE_MS = 150;
+/** After what time there is no answer, in ms. All calls that get none are made at the same time. */
+const SILENCE_MS = 5_000;
 
 /** A way to ask. */
 interface Way {
@@ -196,6 +196,19 @@ const SOCKADDRS = [
   "01002f72756e2f78",
 ];
 
+/** What forwards calls. */
+async function forwarding(): Promise<void> {
+  const calls = [...LOCAL, ...STRANGERS].flatMap((way) =>
+    [[2, 5], [3, 5], [4, 5], [4, 10]].map(([v, p]) => [way, odd(100_000, v!, p!)] as const)
+  );
+  const answers = await Promise.all(calls.map(([way, one]) => {
+    return ask(way, one, Object.keys(one.procedures)[0]!, undefined);
+  }));
+  for (const [i, [way, one]] of calls.entries()) {
+    say(`${way.name}: v${one.version} ${Object.keys(one.procedures)[0]} `, answers[i]!);
+  }
+}
+
 async function procedures(): Promise<void> {
   await dumps();
   for (const way of [...LOCAL, ...STRANGERS]) {
@@ -203,7 +216,6 @@ async function procedures(): Promise<void> {
       ...VERSIONS.map((version) => odd(100_000, version, 0)),
       odd(100_024, 2, 0),
       ...[[2, 6], [3, 9], [3, 12], [4, 13], [2, 99]].map(([v, p]) => odd(100_000, v!, p!)),
-      ...[[2, 5], [3, 5], [4, 5], [4, 10]].map(([v, p]) => odd(100_000, v!, p!)),
     ];
     for (const one of strange) await tell(way, one, Object.keys(one.procedures)[0]!, undefined);
     await tell(way, portmapV2, "PMAPPROC_DUMP", undefined);
@@ -298,5 +310,5 @@ if (import.meta.main) {
   await procedures();
   await lookUps();
   await owners();
-  await sleep(startTimer, 1, new AbortController().signal);
+  await forwarding();
 }

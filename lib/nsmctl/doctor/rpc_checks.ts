@@ -17,6 +17,8 @@ import { type Check, type Examiner, exists, LOCAL_TIMEOUT_MS, textOf } from "./e
 import { type Finding, finding } from "./finding.ts";
 
 const LOCALHOST = "127.0.0.1";
+/** There where a package of rpcbind is installed. */
+const RPCBIND_UNIT = "/lib/systemd/system/rpcbind.socket";
 const RPCBIND_SOCKET = "/run/rpcbind.sock";
 /** Versions of the lock manager that kernels have: that of NFS 3 first. */
 const NLM_VERSIONS = [4, 3, 1];
@@ -60,9 +62,12 @@ async function checkRpcbind(examiner: Examiner): Promise<Finding[]> {
       return []; // an older port mapper, without the socket
     } catch {
       return [finding("rpcbind-missing", {
-        what: "No rpcbind runs here; nobody can find the status monitor.",
+        what:
+          `Nobody serves port ${PMAP_PORT}, where lockd asks for the status monitor: no NFS lock works.`,
         evidence: reasonOf(error),
-        fix: "install rpcbind, then systemctl enable --now rpcbind.socket",
+        fix: exists(RPCBIND_UNIT)
+          ? "systemctl enable --now rpcbind.socket"
+          : "put mode = auto into section [rpcbind] of /etc/nfs.conf, and restart rpc.statd",
       })];
     }
   }
