@@ -1,18 +1,20 @@
 /** The other end of the control socket: one request, and the lines of its answer. */
 
-import { basename } from "@std/path/basename";
-import { dirname } from "@std/path/dirname";
 import { resolve } from "@std/path/resolve";
 import { reasonOf } from "../nsm/ports.ts";
+import { LibcError } from "../platform/libc.ts";
+import { PinnedFile } from "../platform/pinned_file.ts";
+import { quote } from "../quote.ts";
 import { CONTROL_SOCKET, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
+import { LINE_MAX, readAnswer } from "./answers.ts";
 import type { ControlAnswer, ControlRequest, ListEntry } from "./protocol.ts";
 import { hiddenDirectoryFault } from "./hidden_directory.ts";
 
-/** Longest path that the address of a Unix socket has room for, in bytes. */
-const SOCKET_PATH_MAX_BYTES = 107;
 /** How long the daemon may be silent, in ms, before it is taken for one that hangs. */
 const ANSWER_TIMEOUT_MS = 30_000;
 const CHUNK_BYTES = 262_144;
+/** Longest list that is read, in entries: several times what the daemon takes (nsm/registration_limits.ts). */
+const ENTRIES_MAX = 1_000_000;
 
 /** What became of looking for the daemon. */
 export type Reached =
@@ -40,20 +42,31 @@ export async function reachDaemon(
   return await reachVolatile(stateDirectoryPath, timeoutMs);
 }
 
+/**
+ * Connects to the socket at a path if it is root's or our own: whoever owns the state directory could put
+ * one there that answers in the daemon's place. The socket is held meanwhile, so that what is connected to is
+ * what was looked at, and so that a long path is no problem.
+ */
 async function reachAt(path: string, timeoutMs: number): Promise<Reached> {
   try {
-    if (path.length > SOCKET_PATH_MAX_BYTES) {
-      Deno.chdir(dirname(path));
-      path = basename(path);
-    }
-    const connection = await Deno.connect({ transport: "unix", path });
+    using file = new PinnedFile(path);
+    const fault = ownerFault(path, Deno.statSync(file.path));
+    if (fault !== undefined) return { outcome: "failed", reason: fault };
+    const connection = await Deno.connect({ transport: "unix", path: file.path });
     return { outcome: "reached", daemon: new Daemon(connection, timeoutMs) };
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.ConnectionRefused) {
-      return { outcome: "absent" };
-    }
-    return { outcome: "failed", reason: reasonOf(error) };
+    const isAbsent = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.ConnectionRefused ||
+      error instanceof LibcError && error.code === "ENOENT";
+    return isAbsent ? { outcome: "absent" } : { outcome: "failed", reason: reasonOf(error) };
   }
+}
+
+function ownerFault(path: string, { isSocket, uid }: Deno.FileInfo): string | undefined {
+  if (isSocket !== true) return `${quote(path)} is not a socket`;
+  if (uid === 0 || uid === Deno.uid()) return undefined;
+  return `${quote(path)} belongs to uid ${uid}, and only root's or one's own is trusted: ` +
+    "where rpc.statd runs as that user, run nsmctl as that user too";
 }
 
 /** Connects to a daemon that cannot write to its state directory, if it is this one. */
@@ -72,6 +85,10 @@ async function reachVolatile(stateDirectoryPath: string, timeoutMs: number): Pro
   }
 }
 
+function isPage(value: ControlAnswer | readonly ListEntry[]): value is readonly ListEntry[] {
+  return Array.isArray(value);
+}
+
 /** A daemon that answers. */
 export class Daemon {
   constructor(readonly connection: Deno.UnixConn, readonly timeoutMs: number) {}
@@ -79,10 +96,8 @@ export class Daemon {
   /** @throws {Error} When it refuses, goes away or does not answer. */
   async ask(request: ControlRequest): Promise<Success> {
     let answer: Success | undefined;
-    for await (const line of this.#answers(request)) {
-      const value = JSON.parse(line) as ControlAnswer;
-      if (!value.ok) throw new Error(value.reason);
-      answer = value;
+    for await (const value of this.#answers(request)) {
+      if (!isPage(value)) answer = value;
     }
     return answer!;
   }
@@ -90,11 +105,10 @@ export class Daemon {
   /** Every registration. @throws {Error} */
   async list(): Promise<ListEntry[]> {
     const entries: ListEntry[] = [];
-    for await (const line of this.#answers({ command: "list" })) {
-      const value = JSON.parse(line) as readonly ListEntry[] | ControlAnswer;
-      if ("ok" in value) {
-        if (!value.ok) throw new Error(value.reason);
-      } else entries.push(...value);
+    for await (const value of this.#answers({ command: "list" })) {
+      if (!isPage(value)) continue;
+      for (const entry of value) entries.push(entry);
+      if (entries.length > ENTRIES_MAX) throw new Error("The daemon's list has no end");
     }
     return entries;
   }
@@ -107,8 +121,8 @@ export class Daemon {
     }
   }
 
-  /** The lines of an answer, the last one of which has `ok`. */
-  async *#answers(request: ControlRequest): AsyncIterable<string> {
+  /** The parts of an answer; the last one is no page. @throws {Error} When it is a refusal. */
+  async *#answers(request: ControlRequest): AsyncIterable<readonly ListEntry[] | Success> {
     const bytes = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
     for (let at = 0; at < bytes.length;) at += await this.connection.write(bytes.subarray(at));
     const decoder = new TextDecoder();
@@ -120,9 +134,12 @@ export class Daemon {
       const lines = text.split("\n");
       text = lines.pop()!;
       for (const line of lines) {
-        yield line;
-        if (line.startsWith('{"ok":')) return;
+        const value = readAnswer(line);
+        if (!isPage(value) && !value.ok) throw new Error(value.reason);
+        yield value;
+        if (!isPage(value)) return;
       }
+      if (text.length > LINE_MAX) throw new Error("A line of the daemon's answer has no end");
     }
   }
 

@@ -1,0 +1,114 @@
+/**
+ * Reading what comes over the control socket in answer to a request. Whoever serves the socket may be
+ * somebody who pretends to be the daemon: an answer is judged before anybody uses it.
+ */
+
+import { printable } from "../quote.ts";
+import type { ControlAnswer, ListEntry } from "./protocol.ts";
+import type { StatusReport } from "./status_report.ts";
+
+/** Longest line of an answer, in characters: a page of a list with thousands of names in each entry. */
+export const LINE_MAX = 16_777_216;
+
+/** What a field of an answer has to be. */
+type Shape =
+  | "text"
+  | "number"
+  | "numbers"
+  | "texts"
+  | readonly [element: Readonly<Record<string, Shape>>]
+  | Readonly<{ [name: string]: Shape }>;
+
+const OPTIONAL: ReadonlySet<string> = new Set(["bootId", "networkNamespace", "registrationFault"]);
+
+const STATUS: Record<keyof StatusReport, Shape> = {
+  version: "text",
+  pid: "number",
+  uid: "number",
+  startedAt: "text",
+  uptimeSeconds: "number",
+  residentBytes: "number",
+  stateNumber: "number",
+  bootId: "text",
+  stateDirectory: "text",
+  networkNamespace: "text",
+  transports: [{ netid: "text", address: "text", port: "number" }],
+  registrationFault: "text",
+  peers: "number",
+  registrations: "number",
+  unresolvedPeers: "number",
+  callbacks: { pending: "number" },
+  counters: "numbers",
+  degraded: "texts",
+  problems: [{ at: "text", level: "text", message: "text" }],
+};
+
+/**
+ * The value of one line: a page of a list, or the end of an answer. Texts for people are printable
+ * afterwards; names in a list are as they are.
+ *
+ * @throws {Error} When it is neither.
+ */
+export function readAnswer(line: string): ControlAnswer | readonly ListEntry[] {
+  const value = parse(line);
+  if (Array.isArray(value)) {
+    if (value.every(isListEntry)) return value;
+  } else if (isRecord(value)) {
+    const { ok, reason, status, count, told, failed } = value;
+    if (ok === false && typeof reason === "string") return { ok, reason: printable(reason) };
+    const isRight = ok === true && [count, told].every((it) => it === undefined || isNumber(it)) &&
+      (failed === undefined || isTexts(failed)) && (status === undefined || isOf(STATUS, status));
+    if (isRight) return printableTexts(value) as ControlAnswer;
+  }
+  throw new Error("The daemon's answer cannot be understood: is it another program?");
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function isListEntry(value: unknown): value is ListEntry {
+  if (!Array.isArray(value) || value.length < 8) return false;
+  return value.every((it, i) => i < 2 || i >= 8 ? typeof it === "string" : isNumber(it));
+}
+
+function isOf(shape: Shape, value: unknown): boolean {
+  if (shape === "text") return typeof value === "string";
+  if (shape === "number") return isNumber(value);
+  if (shape === "texts") return isTexts(value);
+  if (shape === "numbers") return isRecord(value) && Object.values(value).every(isNumber);
+  if (Array.isArray(shape)) {
+    const [element] = shape as readonly [Shape];
+    return Array.isArray(value) && value.every((it) => isOf(element, it));
+  }
+  return isRecord(value) &&
+    Object.entries(shape).every(([name, of]) =>
+      value[name] === undefined ? OPTIONAL.has(name) : isOf(of, value[name])
+    );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((it) => typeof it === "string");
+}
+
+/** A value with all texts in it, names of fields among them, made printable. */
+function printableTexts(value: unknown): unknown {
+  if (typeof value === "string") return printable(value);
+  if (Array.isArray(value)) return value.map(printableTexts);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, it]) => [printable(name), printableTexts(it)]),
+  );
+}

@@ -1,0 +1,78 @@
+import "../support/open_libc.ts";
+import { assertEquals, assertMatch } from "@std/assert";
+import { reachDaemon } from "../../lib/control/client.ts";
+import { CONTROL_SOCKET } from "../../lib/store/layout.ts";
+
+/** A directory with a control socket whose server answers every request with some text. */
+async function withServer(
+  answer: string,
+  test: (directory: string) => Promise<void>,
+  owner?: number,
+): Promise<void> {
+  const directory = Deno.makeTempDirSync();
+  const path = `${directory}/${CONTROL_SOCKET}`;
+  const listener = Deno.listen({ transport: "unix", path });
+  if (owner !== undefined) Deno.chownSync(path, owner, owner);
+  const serving = (async () => {
+    for await (const connection of listener) {
+      await connection.read(new Uint8Array(4096));
+      await connection.write(new TextEncoder().encode(answer)).catch(() => {});
+      connection.close();
+    }
+  })();
+  try {
+    await test(directory);
+  } finally {
+    listener.close();
+    await serving.catch(() => {});
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+async function asked(directory: string): Promise<string> {
+  const reached = await reachDaemon(directory, 5_000);
+  if (reached.outcome !== "reached") {
+    return `${reached.outcome} ${"reason" in reached ? reached.reason : ""}`;
+  }
+  using daemon = reached.daemon;
+  try {
+    return JSON.stringify(await daemon.ask({ command: "status" }));
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+Deno.test("a daemon is asked over a socket of ours", async () => {
+  await withServer('{"ok":true,"count":1}\n', async (directory) => {
+    assertEquals(await asked(directory), '{"ok":true,"count":1}');
+  });
+});
+
+Deno.test("trust 19: the text of a refusal cannot steer the terminal", async () => {
+  await withServer('{"ok":false,"reason":"a\\u001b[2Jb"}\n', async (directory) => {
+    assertEquals(await asked(directory), "a\\x1b[2Jb");
+  });
+});
+
+Deno.test("trust 19: an answer without an end is no answer", async () => {
+  await withServer("x".repeat(100), async (directory) => {
+    assertMatch(await asked(directory), /has closed the connection/);
+  });
+});
+
+Deno.test({
+  name: "trust 19: a socket of another user than root and ourselves is not asked",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    await withServer('{"ok":true}\n', async (directory) => {
+      assertMatch(await asked(directory), /^failed .*belongs to uid 65534, and only root's/);
+    }, 65534);
+  },
+});
+
+Deno.test("trust 19: what is no socket is not asked", async () => {
+  const directory = Deno.makeTempDirSync();
+  Deno.symlinkSync("/run/nowhere", `${directory}/${CONTROL_SOCKET}`);
+  assertMatch(await asked(directory), /^failed .*is not a socket/);
+  Deno.removeSync(directory, { recursive: true });
+});
