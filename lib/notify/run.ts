@@ -3,16 +3,19 @@
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { hostsFileFirst, systemNameFiles } from "../net/hosts_file.ts";
-import { askServer, QuickDns } from "../net/quick_dns.ts";
+import { DnsClient } from "../net/dns_client.ts";
+import { QuickDns } from "../net/quick_dns.ts";
 import { hostResolver } from "../net/resolver.ts";
-import { resolverRules } from "../net/resolver_rules.ts";
+import { type ResolverRules, resolverRules } from "../net/resolver_rules.ts";
+import { openUdpSocket } from "../net/udp_socket.ts";
 import { Notifier } from "../nsm/notify/notifier.ts";
 import type { NotifyCounts, NotifyReport } from "../nsm/notify/notify_outcome.ts";
 import { type Announcement, announcementsOf } from "../nsm/notify/notify_list.ts";
 import type { NotifyRecord, Resolver } from "../nsm/ports.ts";
-import { systemClock as clock } from "../platform/clock.ts";
+import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { isIpv6 } from "../protocol/universal_address.ts";
 import { revokePermissions } from "../platform/permissions.ts";
 import { dropPrivileges } from "../platform/privileges.ts";
 import { onSignals } from "../platform/signals.ts";
@@ -60,6 +63,8 @@ const UMASK = 0o007;
  * slow has nothing better to do.
  */
 const LOOKUPS = { lineMax: 100_000, timeLimitMs: 60_000 };
+
+const DNS_PORT = 53;
 
 /** Notifies everybody on the list; returns the exit status. */
 export async function notifyPeers(parts: RunParts): Promise<number> {
@@ -200,8 +205,20 @@ function namesForMany(isChangedByEnvironment: boolean): Resolver {
     resolvConf: systemNameFiles.resolvConf(),
     isChangedByEnvironment,
   });
-  const quick = rules === undefined
-    ? complete
-    : new QuickDns(complete, rules, askServer(rules.server), clock);
-  return hostsFileFirst(quick, systemNameFiles);
+  return hostsFileFirst(rules === undefined ? complete : quickly(complete, rules), systemNameFiles);
+}
+
+/** The name server in front of a resolver; without it where no socket can be had. */
+function quickly(complete: Resolver, rules: ResolverRules): Resolver {
+  const address = isIpv6(rules.server) ? "::" : "0.0.0.0";
+  const open = () => openUdpSocket({ address, port: 0 }, clock.startTimer);
+  try {
+    const client = new DnsClient({ address: rules.server, port: DNS_PORT }, {
+      open,
+      random: randomNumbers(),
+    });
+    return new QuickDns(complete, rules, (...question) => client.ask(...question), clock);
+  } catch {
+    return complete;
+  }
 }

@@ -30,6 +30,8 @@ interface Case {
   readonly refusing?: number;
   /** Names that no name server answers for. */
   readonly dark?: number;
+  /** Whether the healthy peers have names, which a name server knows. */
+  readonly haveNames?: boolean;
   /** How long to wait, in ms. */
   readonly limitMs: number;
   /** Whether the start of the runtime is measured too. */
@@ -39,6 +41,7 @@ interface Case {
 const CASES: readonly Case[] = [
   { name: "100", healthy: 100, limitMs: 30_000, isShort: true },
   { name: "1000", healthy: 1000, limitMs: 60_000 },
+  { name: "1000-names", healthy: 1000, haveNames: true, limitMs: 120_000 },
   { name: "10000", healthy: 10_000, limitMs: 60_000 },
   { name: "10000-mixed", healthy: 7000, silent: 1000, refusing: 1000, dark: 1000, limitMs: 60_000 },
   { name: "100-dark", healthy: 90, dark: 10, limitMs: 30_000 },
@@ -63,9 +66,11 @@ async function measure(program: string, one: Case): Promise<Result> {
   });
   const peers = new ManyPeers(host);
   await peers.ready();
-  const healthy = peerAddresses("127.1", one.healthy);
+  const healthy = one.haveNames
+    ? Array.from({ length: one.healthy }, (_, i) => `127.4.${i >> 8}.${i & 255}`)
+    : peerAddresses("127.1", one.healthy);
   monitor(host, [
-    ...healthy,
+    ...one.haveNames ? healthy.map((_, i) => `h${i}.named.example`) : healthy,
     ...peerAddresses("127.2", one.silent ?? 0),
     ...peerAddresses("127.3", one.refusing ?? 0),
     ...Array.from({ length: one.dark ?? 0 }, (_, i) => `dark${i}.example`),

@@ -1,7 +1,8 @@
 /**
  * Plays any number of IPv4 peers: one process answers for all addresses that are routed to it, as
  * portmapper (port 111) and NSM, over UDP, each from the address that it was asked at. A third socket
- * plays a DNS server that swallows every question. Run in a network namespace of its own:
+ * plays a DNS server that knows `hN.`, whatever follows, as 127.4.0.0 and N more, and swallows every other
+ * question. Run in a network namespace of its own:
  *
  *     deno run -A many_peers.ts
  *
@@ -88,20 +89,18 @@ function prepare(controlBytes: number): void {
   message.setBigUint64(40, BigInt(controlBytes), true);
 }
 
-function open(port: number, isAnswered: boolean): number {
+function open(port: number): number {
   const fd = libc.socket(AF_INET, SOCK_DGRAM, 0);
   const local = new Uint8Array(16);
   local.set([AF_INET, 0, port >> 8, port & 0xff]);
-  if (isAnswered) {
-    libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, new Int32Array([RECEIVE_BUFFER_BYTES]), 4);
-    libc.setsockopt(fd, IPPROTO_IP, IP_PKTINFO, new Int32Array([1]), 4);
-  }
+  libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, new Int32Array([RECEIVE_BUFFER_BYTES]), 4);
+  libc.setsockopt(fd, IPPROTO_IP, IP_PKTINFO, new Int32Array([1]), 4);
   if (libc.bind(fd, local, local.length) !== 0) throw new Error(`Cannot bind port ${port}`);
   return fd;
 }
 
 /** Answers all that has arrived at a socket. */
-function drain(fd: number): void {
+function drain(fd: number, answer: (length: number) => number): void {
   for (;;) {
     prepare(control.length);
     const length = Number(libc.recvmsg(fd, messageBytes, MSG_DONTWAIT));
@@ -134,6 +133,20 @@ function answer(length: number): number {
   if (!isQuery) return 24;
   view.setUint32(24, own.startsWith("127.3.") ? 0 : NSM_PORT);
   return 28;
+}
+
+/** The same for a question to the name server. */
+function answerQuestion(length: number): number {
+  const host = String.fromCharCode(...data.subarray(13, 13 + data[12]!));
+  if (length < 17 || !/^h\d+$/.test(host)) return 0;
+  let at = 12;
+  while (data[at]! > 0) at += 1 + data[at]!;
+  const [type, end] = [view.getUint16(at + 1), at + 5];
+  const number = Number(host.slice(1));
+  data.set([0x81, 0x80, 0, 1, 0, type === 1 ? 1 : 0, 0, 0, 0, 0], 2);
+  if (type !== 1) return end;
+  data.set([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 4, number >> 8, number & 255], end);
+  return end + 16;
 }
 
 function now(): number {
@@ -187,8 +200,7 @@ function say(line: string): void {
 }
 
 if (import.meta.main) {
-  const polled = [open(PORTMAP_PORT, true), open(NSM_PORT, true), 0];
-  open(DNS_PORT, false);
+  const polled = [open(PORTMAP_PORT), open(NSM_PORT), open(DNS_PORT), 0];
   say("ready");
   const table = new DataView(new ArrayBuffer(8 * polled.length));
   polled.forEach((fd, i) => {
@@ -197,7 +209,8 @@ if (import.meta.main) {
   });
   for (;;) {
     libc.poll(new Uint8Array(table.buffer), BigInt(polled.length), -1);
-    for (const fd of polled.slice(0, 2)) drain(fd);
-    if (table.getInt16(8 * 2 + 6, true) !== 0 && !readCommands()) break;
+    for (const fd of polled.slice(0, 2)) drain(fd, answer);
+    drain(polled[2]!, answerQuestion);
+    if (table.getInt16(8 * 3 + 6, true) !== 0 && !readCommands()) break;
   }
 }
