@@ -4,7 +4,7 @@
  * Source: sm-notify(8), nfs.conf(5) of nfs-utils.
  */
 
-import { boolean, debug, list, number, retrySchedule, text } from "./kinds.ts";
+import { boolean, choice, debug, list, number, retrySchedule, text } from "./kinds.ts";
 import {
   DEADLINE_MAX_SECONDS,
   givenMinutes,
@@ -95,6 +95,13 @@ export const SM_NOTIFY = {
     help: "Own names or addresses to send from and to announce.",
     file: { section: "sm-notify", key: "outgoing-addr" },
     option: { short: "v", long: "outgoing-addr", argument: "NAME", isRepeatable: true },
+  }),
+  source: setting({
+    kind: choice(["own", "any"]),
+    default: "own",
+    help: "Whether to send from the addresses of -v, or from any while announcing its names (NAT).",
+    file: { section: "sm-notify", key: "source" },
+    option: { long: "source", argument: "SOURCE" },
   }),
   peerPort: setting({
     kind: port,

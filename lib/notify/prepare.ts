@@ -91,7 +91,7 @@ export async function prepareToNotify(
     const records = parts.asOwner(layout.monitorList, () => recordsOf(directory, log));
     requireOnly(settings, records, log);
   }
-  const sources = await planSources(settings.outgoingAddr, resolver, log, clock);
+  const sources = await planSources(settings, resolver, log, clock);
 
   const end = run.end();
   const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;

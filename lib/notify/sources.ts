@@ -4,6 +4,7 @@ import { parsePortBlacklist, parseServices } from "../net/services.ts";
 import { connectFrom } from "../net/bound_stream.ts";
 import { hostResolver, type NameFunctions } from "../net/resolver.ts";
 import { type GivenAwayPorts, openReservedSocket, reservedPorts } from "../net/reserved_port.ts";
+import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { coarseTimers } from "../time/coarse_timers.ts";
@@ -58,12 +59,13 @@ const OWN_ADDRESS_LIMIT_MS = 15_000;
 const OWN_ADDRESS_PAUSE_MS = 2_500;
 
 /**
- * Finds the name and the addresses of each `-v`; without any, the one source is everything.
+ * Finds the name and the addresses of each `-v`; without any, the one source is everything. Where peers
+ * are told from any address, as behind NAT or a Kubernetes Service, the names need not be ours.
  *
  * @throws {Error} When a name stands for no address.
  */
 export async function planSources(
-  texts: readonly string[],
+  { outgoingAddr: texts, source }: Pick<SmNotifySettings, "outgoingAddr" | "source">,
   resolver: Resolver,
   log: Log,
   clock: Clock,
@@ -71,13 +73,16 @@ export async function planSources(
   if (texts.length === 0) return [{ addresses: [] }];
   return await Promise.all(texts.map(async (text): Promise<SourcePlan> => {
     const address = normaliseAddress(text);
+    const isAny = source === "any";
     if (address !== undefined) {
       const found = await resolver.nameOf(address);
-      if (found.outcome === "found") return { name: found.value, addresses: [address] };
+      const addresses = isAny ? [] : [address];
+      if (found.outcome === "found") return { name: found.value, addresses };
       // Deviation: nfs-utils ends here; an address is a name too, and the one that peers may know.
       log.warning(`${quote(text)} has no name, so it is announced itself: ${found.reason}`);
-      return { name: text, addresses: [address] };
+      return { name: text, addresses };
     }
+    if (isAny) return { name: text, addresses: [] };
     const found = await addressesOfOwn(text, resolver, clock);
     if (found.outcome !== "found") {
       throw new Error(

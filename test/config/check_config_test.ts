@@ -92,6 +92,7 @@ retry-schedule = linux                   # default
 update-state = yes                       # default
 # outgoing-port =                        # default
 # outgoing-addr =                        # default
+source = own                             # default
 peer-port = 0                            # default
 # instance-id =                          # default
 lift-grace = yes                         # default

@@ -44,6 +44,7 @@ const SM_NOTIFY_DEFAULTS: SmNotifySettings = {
   outgoingPort: undefined,
   stateDirectoryPath: "/var/lib/nfs",
   outgoingAddr: [],
+  source: "own",
   peerPort: 0,
   instanceId: "",
   liftGrace: true,
@@ -179,6 +180,7 @@ const SM_NOTIFY_CASES: readonly Case<SmNotifySettings>[] = [
   }],
   ["takes a schedule", inSmNotify("retry-schedule = BSD"), { retrySchedule: "bsd" }],
   ["takes pauses", inSmNotify("retry-schedule = 1, 60"), { retrySchedule: "1, 60" }],
+  ["takes a source", inSmNotify("source = any"), { source: "any" }],
   ["takes what the run takes (B10)", inSmNotify("retry-schedule = 1, 2.5"), {
     retrySchedule: "1, 2.5",
   }],

@@ -8,14 +8,18 @@ const pure = { permissions: "none" } as const;
 const ADDRESS = "192.0.2.1";
 
 /** What is made of a `-v`, when, and what is logged about it. */
-async function plan(text: string, functions: Partial<NameFunctions>) {
+async function plan(
+  text: string,
+  functions: Partial<NameFunctions>,
+  source: "own" | "any" = "own",
+) {
   const clock = new SimulatedClock();
   const log = new RecordingLog();
   const unanswered = () => new Promise<never>(() => {});
   const names = { addressesOfName: unanswered, nameOfAddress: unanswered, ...functions };
-  const planned = planSources([text], ownNames(names, clock), log, clock);
-  const [source] = await clock.until(planned);
-  return { source, atMs: clock.now(), warnings: log.of("warning") };
+  const planned = planSources({ outgoingAddr: [text], source }, ownNames(names, clock), log, clock);
+  const [first] = await clock.until(planned);
+  return { source: first, atMs: clock.now(), warnings: log.of("warning") };
 }
 
 Deno.test("planSources() announces the name of an address", pure, async () => {
@@ -59,3 +63,19 @@ Deno.test("B9: planSources() gives up a name service in a bounded time", pure, a
   const addressesOfName = () => Promise.resolve({ code: -3 });
   await assertRejects(() => plan("nodeb", { addressesOfName }), Error, "EAI_AGAIN");
 });
+
+Deno.test(
+  "source = any announces names that need not be ours, from any address",
+  pure,
+  async () => {
+    const unasked = await plan("vip.example", {}, "any");
+    assertEquals(unasked, {
+      source: { name: "vip.example", addresses: [] },
+      atMs: 0,
+      warnings: [],
+    });
+    const nameOfAddress = () => Promise.resolve({ code: 0, name: "vip.example" });
+    const { source } = await plan(ADDRESS, { nameOfAddress }, "any");
+    assertEquals(source, { name: "vip.example", addresses: [] });
+  },
+);

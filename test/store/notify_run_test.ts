@@ -1,0 +1,103 @@
+import { assert, assertEquals } from "@std/assert";
+import "../support/open_libc.ts";
+import { asOwner, supplementaryGroups } from "../../lib/platform/as_owner.ts";
+import { NotifyRun } from "../../lib/store/notify_run.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+async function withDirectory(action: (directory: string) => Promise<void> | void): Promise<void> {
+  const directory = Deno.makeTempDirSync();
+  try {
+    for (const name of ["sm", "sm.bak"]) Deno.mkdirSync(`${directory}/${name}`);
+    await action(directory);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+Deno.test("trust 18: what lies in the place of .run is neither followed nor waited for", async () => {
+  await withDirectory(async (directory) => {
+    const path = `${directory}/sm.bak/.run`;
+    const makers: readonly (() => unknown)[] = [
+      () => new Deno.Command("mkfifo", { args: [path] }).outputSync(),
+      () => Deno.symlinkSync("/dev/zero", path),
+      () => Deno.symlinkSync("/dev/tty", path),
+      () => Deno.mkdirSync(path),
+    ];
+    for (const make of makers) {
+      make();
+      const run = new NotifyRun(directory, "life", new RecordingLog());
+      assertEquals(run.isGoingOn, false);
+      assertEquals(run.end(), { kind: "unknown" });
+      run.hold();
+      (await run.startAlone())[Symbol.dispose]();
+      Deno.removeSync(path);
+    }
+  });
+});
+
+Deno.test("a run that is held goes on, and one that was let go of was cut short", async () => {
+  await withDirectory((directory) => {
+    const log = new RecordingLog();
+    const [first, second] = [1, 2].map(() => new NotifyRun(directory, "life", log));
+    assertEquals(second!.end(), { kind: "none" });
+    first!.begin(7);
+    assertEquals(second!.end(), { kind: "cutShort", stateNumber: 7 });
+    first!.hold();
+    assertEquals(second!.end(), { kind: "goingOn" });
+    assert(first!.isAlone);
+    first!.finish();
+    assertEquals(second!.end(), { kind: "none" });
+  });
+});
+
+Deno.test("P1: a run that another one has joined goes by its memory, and leaves its note", async () => {
+  await withDirectory((directory) => {
+    const log = new RecordingLog();
+    const [first, second] = [1, 2].map(() => new NotifyRun(directory, "life", log));
+    first!.begin(7);
+    first!.hold();
+    second!.begin(9);
+    second!.hold();
+    assertEquals([first!.isAlone, second!.isAlone], [false, true]);
+    first!.finish();
+    assertEquals(new NotifyRun(directory, "life", log).end(), { kind: "goingOn" });
+    second!.finish();
+    assertEquals(first!.isAlone, false);
+  });
+});
+
+Deno.test("a start waits for another one", async () => {
+  await withDirectory(async (directory) => {
+    const log = new RecordingLog();
+    const [first, second] = [1, 2].map(() => new NotifyRun(directory, "life", log));
+    const starting = await first!.startAlone();
+    let hasStarted = false;
+    const waiting = second!.startAlone().then((other) => {
+      hasStarted = true;
+      other[Symbol.dispose]();
+    });
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assertEquals(hasStarted, false);
+    starting[Symbol.dispose]();
+    await waiting;
+    assertEquals(log.lines, []);
+  });
+});
+
+Deno.test({
+  name: "asOwner() has neither root's groups nor root's rights, and gives both back",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withDirectory((directory) => {
+      Deno.chownSync(`${directory}/sm`, 65534, 65534);
+      Deno.chmodSync(directory, 0o755);
+      const before = supplementaryGroups();
+      const status = () => Deno.readTextFileSync("/proc/self/status");
+      asOwner(`${directory}/sm`, () => {
+        assertEquals(supplementaryGroups(), []);
+        assertEquals(/^Uid:\t\d+\t(\d+)/m.exec(status())?.[1], "65534");
+      });
+      assertEquals(supplementaryGroups(), before);
+      assertEquals(/^Uid:\t\d+\t(\d+)/m.exec(status())?.[1], "0");
+    }),
+});
