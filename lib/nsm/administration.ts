@@ -14,7 +14,7 @@ const STATE_MAX = 0x7fffffff;
 export interface AdministrationParts extends RemovalParts {
   readonly log: Log;
   /** Has the requester of one registration told. */
-  readonly callBack: (monitored: Monitored, state: number) => void;
+  readonly announce: (monitored: Monitored, state: number) => void;
 }
 
 export class Administration {
@@ -37,11 +37,10 @@ export class Administration {
 
   /** Has everybody told that a peer has rebooted who asked about it; returns whom that concerns. */
   declareRebooted(monName: string, by: string): Monitored[] {
-    const { list, log, callBack } = this.parts;
+    const { list, log, announce } = this.parts;
     const concerned = [...list.about(monName)];
     for (const monitored of concerned) {
-      monitored.lastState = declaredState(monitored.lastState);
-      callBack(monitored, monitored.lastState);
+      announce(monitored, declaredState(monitored.lastState));
       const what = `peer ${quote(monitored.record.monName)} is declared rebooted`;
       log.notice(`${what}, state ${monitored.lastState}, as ${quote(by)} wanted`);
     }

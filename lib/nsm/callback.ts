@@ -124,6 +124,13 @@ export class Callbacks {
     return this.#pending.has(monitored);
   }
 
+  /** Drops what was to be told to a registration's lock manager; whether there was anything. */
+  forget(monitored: Monitored): boolean {
+    this.#pending.get(monitored)?.cancelRetry?.();
+    this.#due.delete(monitored);
+    return this.#pending.delete(monitored);
+  }
+
   /**
    * Has the requester of a registration told about a state; nobody waits for it. Where its port is known
    * the call has left when this returns.
@@ -153,10 +160,12 @@ export class Callbacks {
       if (this.#inFlight === CALLBACKS_AT_ONCE) return;
       this.#due.delete(monitored);
       this.#inFlight++;
-      this.#deliver(monitored, this.#pending.get(monitored)!).finally(() => {
-        this.#inFlight--;
-        this.#startDue();
-      });
+      this.#deliver(monitored, this.#pending.get(monitored)!)
+        .catch((error) => this.#parts.log.error(`Cannot settle a callback: ${reasonOf(error)}`))
+        .finally(() => {
+          this.#inFlight--;
+          this.#startDue();
+        });
     }
   }
 
@@ -164,8 +173,10 @@ export class Callbacks {
   async #deliver(monitored: Monitored, pending: Pending): Promise<void> {
     const { clock, log } = this.#parts;
     const { state } = pending;
-    const fault = await this.#attempt(monitored, state, pending.attempts);
-    if (this.#isStopped) return;
+    const isWanted = () => !this.#isStopped && this.#pending.get(monitored) === pending;
+    const fault = await this.#attempt(monitored, state, pending.attempts, isWanted);
+    // It may have been forgotten meanwhile.
+    if (!isWanted()) return;
     const news = `${who(monitored)} that peer ${
       quote(monitored.record.monName)
     } has state ${state}`;
@@ -199,6 +210,7 @@ export class Callbacks {
     { record }: Monitored,
     state: number,
     attempt: number,
+    isWanted: () => boolean,
   ): Promise<string | undefined> {
     const { myProg, myVers, myProc, monName, priv } = record;
     const key = `${myProg} ${myVers}`;
@@ -207,20 +219,24 @@ export class Callbacks {
       found = this.#parts.findLockManager(myProg, myVers, attempt);
       this.#found.set(key, found);
     }
+    let to: LockManager | undefined;
     try {
-      const to = found instanceof Promise ? await found : found;
+      to = found instanceof Promise ? await found : found;
       if (to === undefined) {
-        this.#found.delete(key);
+        if (this.#found.get(key) === found) this.#found.delete(key);
         return `program ${myProg} version ${myVers} is not registered with rpcbind`;
       }
       if (this.#found.get(key) === found) this.#found.set(key, to);
+      if (!isWanted()) return undefined;
       const table = nlmCallback(myProg, myVers, myProc);
       const args = { mon_name: monName, state, priv: Uint8Array.fromHex(priv) };
       const { callPeer } = this.#parts;
       await callPeer.call(table, "NLM_SM_NOTIFY", args, to, to.transport, ATTEMPT_TIMEOUT_MS);
       return undefined;
     } catch (error) {
-      this.#found.delete(key);
+      // Another attempt may have found it elsewhere meanwhile.
+      const now = this.#found.get(key);
+      if (now === found || now === to) this.#found.delete(key);
       return reasonOf(error);
     }
   }

@@ -23,6 +23,12 @@ const LINE_BYTES = 71;
 /** One registration. */
 export interface Monitored {
   record: MonitorRecord;
+  /** What is on disk of it; undefined before the disk has taken anything. */
+  stored: MonitorRecord | undefined;
+  /** When that was made durable, in ms since 1970; undefined for what was loaded. For people. */
+  since: number | undefined;
+  /** When its peer was heard of last, in ms since 1970; undefined before. For people. */
+  heardAt: number | undefined;
   /** The state of the last SM_NOTIFY that was taken for it; 0 before the first. */
   lastState: number;
   /** Which notice of this process that was, or was the last before it was registered, from 1 on. */
@@ -43,10 +49,17 @@ export class MonitorList {
   get bytes(): number {
     return this.#bytes;
   }
+  /** How often the list was emptied. */
+  #clearings = 0;
 
   /** Number of registrations. */
   get size(): number {
     return this.#size;
+  }
+
+  /** How often the list was emptied: what a call knew of it before is void after. */
+  get clearings(): number {
+    return this.#clearings;
   }
 
   /** Number of different peers. */
@@ -61,9 +74,19 @@ export class MonitorList {
     return known !== undefined && isOf(registration, known) ? known : undefined;
   }
 
-  /** Adds a registration whose identity is not on the list yet; `lastState` from an earlier life. */
-  add(record: MonitorRecord, lastState = 0): Monitored {
-    const monitored: Monitored = { record, lastState, lastNotice: 0 };
+  /** Adds a registration whose identity is not on the list yet and that the disk does not have yet. */
+  add(record: MonitorRecord): Monitored {
+    return this.#add(record, undefined, 0);
+  }
+
+  /** Adds a registration that was read from disk; `lastState` from an earlier life. */
+  addStored(record: MonitorRecord, lastState: number): Monitored {
+    return this.#add(record, record, lastState);
+  }
+
+  #add(record: MonitorRecord, stored: MonitorRecord | undefined, lastState: number): Monitored {
+    const times = { since: undefined, heardAt: undefined };
+    const monitored: Monitored = { record, stored, ...times, lastState, lastNotice: 0 };
     this.restore(monitored);
     return monitored;
   }
@@ -151,6 +174,7 @@ export class MonitorList {
     this.#byRequester.clear();
     this.#size = 0;
     this.#bytes = 0;
+    this.#clearings++;
   }
 }
 

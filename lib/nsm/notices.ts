@@ -31,11 +31,13 @@ const UNDECIDED_MAX = 256;
 export interface NoticeParts {
   readonly list: MonitorList;
   readonly directory: PeerDirectory;
-  /** Has the requester of one registration told. */
-  readonly callBack: (monitored: Monitored, state: number) => void;
+  /** Has the requester of one registration told, and remembers the state. */
+  readonly announce: (monitored: Monitored, state: number, heardAt: number) => void;
+  /** Makes lasting what was announced. */
+  readonly flush: () => void;
   /** How strictly notices are checked, asked each time. */
   readonly sourceCheck: () => SourceCheck;
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Pick<Clock, "now" | "wallClock">;
   readonly counters: Pick<Counters, "notices_doubted" | "notices_refused" | "notices_undecided">;
   /** Says what strangers cause, within limits. */
   readonly tell: LimitedLog;
@@ -152,9 +154,10 @@ export class Notices {
     heard: Heard,
     assumed: readonly string[] = [],
   ): number {
-    const { list, directory, sourceCheck, callBack, counters, tell } = this.parts;
+    const { list, directory, sourceCheck, announce, flush, counters, tell } = this.parts;
     const { state, caller, ordinal } = heard;
     let concerned = 0;
+    let told = 0;
     for (const peer of peers) {
       const isKnownSource = assumed.includes(peer) || directory.isAddressOf(peer, caller.address);
       for (const monitored of list.about(peer)) {
@@ -174,12 +177,13 @@ export class Notices {
           counters.notices_doubted++;
           this.#tellDoubt(heard, peer, verdict.doubt, "doubtful");
         }
-        monitored.lastState = state;
         monitored.lastNotice = ordinal;
+        announce(monitored, state, this.parts.clock.wallClock());
+        told++;
         tell("info", "SM_NOTIFY", () => `${what(heard)} is passed on`);
-        callBack(monitored, state);
       }
     }
+    if (told > 0) flush();
     return concerned;
   }
 

@@ -2,7 +2,7 @@
 
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
-import type { Callout, MonitorStore } from "./ports.ts";
+import type { Callout, MonitorRecord, MonitorStore } from "./ports.ts";
 
 /** What a removal works with. */
 export interface RemovalParts {
@@ -11,6 +11,8 @@ export interface RemovalParts {
   readonly directory: PeerDirectory;
   /** The administrator's program, if there is one now. */
   readonly callout: () => Callout | undefined;
+  /** Told of each registration that is gone for good: nobody may be called for it any more. */
+  readonly removed?: (monitored: Monitored) => void;
 }
 
 /**
@@ -40,11 +42,11 @@ export async function removeRegistrations(
 }
 
 async function removeTogether(
-  { list, store, directory, callout }: RemovalParts,
+  { list, store, directory, callout, removed: settled }: RemovalParts,
   removed: readonly Monitored[],
   myName: string | undefined,
 ): Promise<void> {
-  const forgotten = removed.filter((monitored) => list.remove(monitored));
+  for (const monitored of removed) list.remove(monitored);
   const program = callout();
   if (program !== undefined) {
     for (const { record } of removed) {
@@ -52,15 +54,24 @@ async function removeTogether(
     }
   }
   try {
-    // Who asks to monitor one of them again meanwhile has its record.
-    const gone = removed.map(({ record }) => record).filter((record) => !list.find(record));
+    // A registration made anew meanwhile keeps its record; one in another spelling has its own.
+    const gone = removed.map(({ record }) => record)
+      .filter((record) => !isSpelledAlike(list.find(record)?.record, record));
     await store.remove(gone);
   } catch (error) {
-    for (const monitored of removed) list.restore(monitored);
+    // What never reached the disk is not there now.
+    for (const monitored of removed) if (monitored.stored !== undefined) list.restore(monitored);
     throw error;
   }
   if (list.size === 0) store.tidy();
-  for (const { record } of forgotten) {
-    if (!list.has(record.monName)) directory.remove(record.monName);
+  for (const monitored of removed) {
+    settled?.(monitored);
+    const { monName } = monitored.record;
+    if (!list.has(monName)) directory.remove(monName);
   }
+}
+
+/** Whether two records of one registration are one on disk, where letter case counts. */
+function isSpelledAlike(a: MonitorRecord | undefined, b: MonitorRecord): boolean {
+  return a?.monName === b.monName && a.myName === b.myName;
 }

@@ -29,6 +29,7 @@ import type { PeerDirectory } from "./peer_directory.ts";
 import { type Callout, type MonitorRecord, type MonitorStore, reasonOf } from "./ports.ts";
 import { limitFault, type RegistrationLimits } from "./registration_limits.ts";
 import { removeRegistrations } from "./removal.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** The state that goes with STAT_FAIL, as nfs-utils has it. */
 const FAILED_STATE = -1;
@@ -49,6 +50,9 @@ export interface ServiceParts {
   readonly limits?: RegistrationLimits;
   /** The state number at the start, as long as the disk does not tell another one. */
   readonly stateNumber?: number;
+  /** Told of each registration that is gone for good. */
+  readonly removed?: (monitored: Monitored) => void;
+  readonly clock: Pick<Clock, "wallClock">;
   readonly log: Pick<Log, "error">;
   /** Says what callers cause, within limits. */
   readonly tell: LimitedLog;
@@ -109,7 +113,7 @@ class Nsm {
 
   async mon({ mon_id: { mon_name, my_id }, priv }: Mon): Promise<SmStatRes | typeof NO_REPLY> {
     if (this.parts.callout()?.isFull === true) return NO_REPLY;
-    const { list, store, directory, callout, limits, tell } = this.parts;
+    const { list, callout, limits, tell } = this.parts;
     const failed: SmStatRes = { res_stat: Res.STAT_FAIL, state: FAILED_STATE };
     const failure = (reason: string) =>
       `STAT_FAIL to ${quote(my_id.my_name)} for SM_MON of ${quote(mon_name)}: ${reason}`;
@@ -121,29 +125,57 @@ class Nsm {
       tell("warning", "refused SM_MON", () => failure(fault));
       return failed;
     }
-    let monitored = list.find(record);
-    const excess = monitored === undefined ? limitFault(list, record, limits) : undefined;
+    const excess = list.find(record) === undefined ? limitFault(list, record, limits) : undefined;
     if (excess !== undefined) {
       tell("warning", "SM_MON beyond the limits", () => failure(excess));
       return failed;
     }
-    const previous = monitored?.record;
-    const isRepeated = previous !== undefined && isSame(previous, record);
-    if (monitored === undefined) monitored = list.add(record);
-    else monitored.record = record;
-    if (!isRepeated) monitored.lastNotice = this.parts.notices.taken;
+    let isRepeated: boolean;
     try {
-      // A repeated request goes to the disk too: sm-notify may have moved its record away since.
-      await store.put(record, previous);
+      isRepeated = await this.#register(record);
     } catch (error) {
-      this.#undo(monitored, record, previous);
       this.parts.refused(failure(reasonOf(error)), error);
       return failed;
     }
-    if (isRepeated) return { res_stat: Res.STAT_SUCC, state: this.stateNumber() };
-    directory.add(mon_name);
-    await callout()?.monitored(mon_name, record.myName);
+    if (!isRepeated) await callout()?.monitored(mon_name, record.myName);
     return { res_stat: Res.STAT_SUCC, state: this.stateNumber() };
+  }
+
+  /**
+   * Puts a registration on the list and on disk; whether it was there before.
+   *
+   * @throws {StoreError} (as a rejection) When the disk refuses; the list is what the disk is.
+   */
+  async #register(record: MonitorRecord): Promise<boolean> {
+    const { list, store, directory, clock, notices } = this.parts;
+    for (;;) {
+      let monitored = list.find(record);
+      const previous = monitored?.record;
+      const { clearings } = list;
+      const { taken } = notices;
+      if (monitored !== undefined) monitored.record = record;
+      else {
+        monitored = list.add(record);
+        monitored.lastNotice = taken;
+      }
+      try {
+        // A repeated request goes to the disk too: sm-notify may have moved its record away since.
+        await store.put(record, previous);
+      } catch (error) {
+        this.#undo(monitored, record);
+        throw error;
+      }
+      // SM_SIMU_CRASH came in between: its sm-notify may have moved the record away.
+      if (list.clearings !== clearings) continue;
+      monitored.stored = record;
+      monitored.since = clock.wallClock();
+      const isRepeated = previous !== undefined && isSame(previous, record);
+      if (isRepeated) return true;
+      monitored.lastNotice = Math.max(monitored.lastNotice, taken);
+      // SM_UNMON may have come in between; the record goes with it.
+      if (list.has(record.monName)) directory.add(record.monName);
+      return false;
+    }
   }
 
   async unmon(registration: Registration): Promise<{ state: number } | typeof NO_REPLY> {
@@ -195,11 +227,12 @@ class Nsm {
     return removeRegistrations(this.parts, removed, myName);
   }
 
-  /** Takes back a registration that did not reach the disk. */
-  #undo(monitored: Monitored, record: MonitorRecord, previous: MonitorRecord | undefined): void {
+  /** Takes back a registration that did not reach the disk, unless a later one is on its way. */
+  #undo(monitored: Monitored, record: MonitorRecord): void {
     if (monitored.record !== record) return;
-    if (previous === undefined) this.parts.list.remove(monitored);
-    else monitored.record = previous;
+    const { list, directory } = this.parts;
+    if (monitored.stored !== undefined) monitored.record = monitored.stored;
+    else if (list.remove(monitored)) directory.remove(record.monName);
   }
 }
 

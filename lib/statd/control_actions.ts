@@ -84,7 +84,7 @@ export function controlActions(
 /** Makes the function that says how the daemon is. */
 export function statusReporter(facts: DaemonFacts): () => StatusReport {
   const { monitor, clock, recent } = facts;
-  const { list, directory, callbacks } = monitor;
+  const { list, directory, announcer } = monitor;
   const began = clock.now();
   const startedAt = new Date(clock.wallClock()).toISOString();
   return () => {
@@ -114,7 +114,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
       peers: list.peers,
       registrations: list.size,
       unresolvedPeers: directory.unresolved,
-      callbacks: { pending: callbacks.pending },
+      callbacks: { pending: announcer.pending },
       counters: {
         ...monitor.counters,
         datagrams_dropped: facts.droppedDatagrams(),
@@ -130,8 +130,8 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
 function entryOf(monitored: Monitored, monitor: Monitor): ListEntry {
   const { record, lastState } = monitored;
   const { monName, myName, myProg, myVers, myProc } = record;
-  const since = monitor.times.since(record) ?? 0;
-  const heardAt = monitor.times.heardAt(monitored) ?? 0;
+  const since = monitored.since ?? 0;
+  const heardAt = monitored.heardAt ?? 0;
   const aliases = monitor.directory.aliasesOf(monName);
   return [monName, myName, myProg, myVers, myProc, since, lastState, heardAt, ...aliases];
 }
@@ -142,7 +142,7 @@ async function declare({ monitor, clock }: DaemonFacts, peer: string, by: string
   let told = 0;
   const settled = Promise.withResolvers<void>();
   const waiting = new Set<Monitored>();
-  const stopWatching = monitor.watchCallbacks((monitored, outcome, fault) => {
+  const stopWatching = monitor.announcer.watch((monitored, outcome, fault) => {
     if (!waiting.delete(monitored)) return;
     if (outcome === "done") told++;
     else failed.push(fault);

@@ -12,7 +12,7 @@ export interface LoadParts extends SliceParts {
   readonly list: MonitorList;
   readonly directory: PeerDirectory;
   /** Has a lock manager told of a state that an earlier life has promised to tell. */
-  readonly callBack: (monitored: Monitored, state: number) => void;
+  readonly announce: (monitored: Monitored, state: number) => void;
   /** Whether a peer is on the notify list, so that what is known of it is still of use. */
   readonly isToBeNotified: (peer: string) => boolean;
 }
@@ -31,7 +31,7 @@ export function loadList(parts: LoadParts): Promise<void> | undefined {
 
 /** All of it in small steps. Nothing of it stays in memory when it has come to its end. */
 function* load(
-  { store, list, directory, callBack, isToBeNotified }: LoadParts,
+  { store, list, directory, announce, isToBeNotified }: LoadParts,
 ): Generator<void, void> {
   const records = store.load()[Symbol.iterator]();
   let next = records.next();
@@ -42,8 +42,8 @@ function* load(
     directory.add(record.monName, store.otherNames(record.monName));
     if (list.find(record) === undefined) {
       const lastState = directory.rememberedState(record.monName);
-      const monitored = list.add(record, lastState);
-      if (directory.isOwed(record.monName)) callBack(monitored, lastState);
+      const monitored = list.addStored(record, lastState);
+      if (directory.isOwed(record.monName)) announce(monitored, lastState);
     }
     yield;
   }

@@ -5,15 +5,10 @@ import { limited, type LimitedLog } from "../log_limits.ts";
 import type { Log } from "../log.ts";
 import { accessRule } from "../nsm/access.ts";
 import { Administration } from "../nsm/administration.ts";
-import {
-  type CallbackOutcome,
-  type CallbackParts,
-  Callbacks,
-  lockManagerFinder,
-} from "../nsm/callback.ts";
+import { Announcer } from "../nsm/announcer.ts";
+import { Callbacks, lockManagerFinder } from "../nsm/callback.ts";
 import { counted, type Counters, makeCounters } from "../nsm/counters.ts";
-import { nameKey } from "../nsm/host_name.ts";
-import { type Monitored, MonitorList } from "../nsm/monitor_list.ts";
+import { MonitorList } from "../nsm/monitor_list.ts";
 import { Notices } from "../nsm/notices.ts";
 import { PeerDirectory } from "../nsm/peer_directory.ts";
 import {
@@ -27,11 +22,10 @@ import {
 } from "../nsm/ports.ts";
 import { nsmService } from "../nsm/service.ts";
 import { WatchedStore } from "../nsm/watched_store.ts";
-import { dispatcher } from "../rpc/dispatch.ts";
+import { dispatcher, type DispatchHooks, type Service } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
 import { denialOf, type HostsFiles } from "./hosts_files.ts";
 import { loadList } from "./load_list.ts";
-import { PeerTimes } from "./peer_times.ts";
 import type { Clock } from "../time/clock.ts";
 
 /** The procedures that are answered before the list is whole. */
@@ -65,8 +59,6 @@ export interface MonitorParts {
   readonly signal: AbortSignal;
 }
 
-type CallbackWatcher = NonNullable<CallbackParts["attempted"]>;
-
 /** A status monitor that waits for calls. */
 export interface Monitor {
   readonly respond: Respond;
@@ -75,14 +67,14 @@ export interface Monitor {
   readonly list: MonitorList;
   readonly store: WatchedStore;
   readonly directory: PeerDirectory;
-  readonly callbacks: Callbacks;
+  readonly announcer: Announcer;
   readonly administration: Administration;
   readonly counters: Counters;
-  readonly times: PeerTimes;
-  /** Tells of every attempt of a callback, until the function that it returns is called. */
-  watchCallbacks(watcher: CallbackWatcher): () => void;
   stop(): void;
 }
+
+/** What stands behind the procedures. */
+type Core = Omit<Monitor, "respond" | "loaded" | "stop"> & { readonly tell: LimitedLog };
 
 /**
  * Makes what answers calls, and loads the monitor list.
@@ -90,68 +82,88 @@ export interface Monitor {
  * @throws {StoreError} When the list cannot be read.
  */
 export function makeMonitor(parts: MonitorParts): Monitor {
-  const { settings, memory, callPeer, clock, log, hosts, worked, signal } = parts;
-  const resolver = telling(parts.resolver, worked);
+  const core = makeCore(parts);
+  const { store, list, directory, announcer } = core;
+  const loading = loadList({ ...parts, store, list, directory, announce: announcer.announce });
+  return {
+    ...core,
+    respond: dispatcher([makeService(parts, core)], dispatchHooks(parts, core, loading)),
+    loaded: loading ?? Promise.resolve(),
+    stop() {
+      store.stop();
+      announcer.stop();
+      directory.stop();
+    },
+  };
+}
+
+function makeCore(parts: MonitorParts): Core {
+  const { settings, memory, callPeer, clock, log, worked } = parts;
   const tell = parts.tell ?? limited(log, clock);
   const list = new MonitorList();
   const counters = makeCounters();
-  const times = new PeerTimes(() => clock.wallClock());
-  const store = new WatchedStore(timing(parts.store, times), {
-    clock,
-    log,
-    tell,
-    isUnused: () => list.size === 0,
-  });
+  const isUnused = () => list.size === 0;
+  const store = new WatchedStore(parts.store, { clock, log, tell, isUnused });
+  const resolver = telling(parts.resolver, worked);
   const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
   const findLockManager = lockManagerFinder(callPeer, () => settings().sendUsingTcp);
-  const watchers = new Set<CallbackWatcher>();
-  /** Once nobody waits for news of a peer any more, a restart does not have to tell it again. */
-  const notePassedOn = (monitored: Monitored) => {
-    const peer = nameKey(monitored.record.monName);
-    for (const other of list.about(peer)) if (callbacks.isPending(other)) return;
-    if (list.has(peer)) memory.note(peer, { passedOn: monitored.lastState });
-  };
-  const attempted: CallbackWatcher = (...attempt) => {
-    countAttempt(counters, attempt[1]);
-    notePassedOn(attempt[0]);
-    for (const watcher of watchers) watcher(...attempt);
-  };
-  const callbacks = new Callbacks({ callPeer, findLockManager, clock, log, attempted });
-  const callBack = (monitored: Monitored, state: number) => {
-    counters.callbacks_queued++;
-    callbacks.add(monitored, state);
-  };
+  const announcer = new Announcer(
+    { list, memory, counters },
+    (attempted) => new Callbacks({ callPeer, findLockManager, clock, log, attempted }),
+  );
+  const { announce, forget: removed } = announcer;
+  const callout = parts.callout ?? noCallout;
+  const administration = new Administration({
+    list,
+    store,
+    directory,
+    callout,
+    removed,
+    announce,
+    log,
+  });
+  return { list, store, directory, announcer, administration, counters, tell };
+}
+
+function makeService(parts: MonitorParts, core: Core): Service {
+  const { settings, clock, log } = parts;
+  const { list, store, directory, announcer, counters, tell } = core;
   const notices = new Notices({
     list,
     directory,
-    callBack(monitored, state) {
-      // First, since a lock manager waits for it; who sent the notice waits for what is noted too.
-      callBack(monitored, state);
-      times.heard(monitored);
-      const heardAt = clock.wallClock();
-      memory.note(nameKey(monitored.record.monName), { lastState: state, heardAt });
-      memory.flush();
-    },
+    announce: announcer.announce,
+    flush: () => announcer.flush(),
     sourceCheck: () => settings().notifySourceCheck,
     clock,
     counters,
     tell,
   });
-  const callout = parts.callout ?? (() => undefined);
   const service = nsmService({
     list,
     store,
     directory,
     notices,
-    callout,
+    callout: parts.callout ?? noCallout,
+    removed: announcer.forget,
     refused: (message, error) => store.refused(message, error),
     simulateCrash: parts.notifyPeers,
     stateNumber: parts.stateNumber,
+    clock,
     log,
     tell,
   });
-  let loading: Promise<void> | undefined = loadList({ ...parts, store, list, directory, callBack })
-    ?.then(() => void (loading = undefined));
+  return counted(service, counters);
+}
+
+/** Judges calls before they are answered, and counts and logs those that are not answered well. */
+function dispatchHooks(
+  { settings, hosts, worked, log, signal }: MonitorParts,
+  { store, counters, tell }: Core,
+  loading: Promise<void> | undefined,
+): DispatchHooks {
+  let isLoading = loading !== undefined;
+  // Whoever made the monitor waits for `loaded`, and hears of its failure there.
+  loading?.then(() => isLoading = false, () => {});
   const rule = accessRule({
     settings,
     admits: (address) => hosts.admits(address),
@@ -164,13 +176,13 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       tell("warning", `connect from ${address} denied`, () => denialOf(address));
     },
   });
-  const respond = dispatcher([counted(service, counters)], {
+  return {
     access(procedure, name, caller) {
       worked();
       const verdict = rule(procedure, name, caller);
-      return loading === undefined || NEED_NO_LIST.has(name)
-        ? verdict
-        : loading.then(() => signal.aborted ? "ignore" : verdict);
+      return isLoading && !NEED_NO_LIST.has(name)
+        ? loading!.then(() => signal.aborted ? "ignore" : verdict)
+        : verdict;
     },
     handlerFailed(name, { address }, error) {
       counters.calls_failed++;
@@ -182,28 +194,10 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       counters.calls_malformed++;
       log.debug(() => `${name} from ${address} is malformed: ${error.message}`);
     },
-  });
-  return {
-    respond,
-    loaded: loading ?? Promise.resolve(),
-    list,
-    store,
-    directory,
-    callbacks,
-    administration: new Administration({ list, store, directory, callout, callBack, log }),
-    counters,
-    times,
-    watchCallbacks(watcher) {
-      watchers.add(watcher);
-      return () => watchers.delete(watcher);
-    },
-    stop() {
-      store.stop();
-      callbacks.stop();
-      directory.stop();
-    },
   };
 }
+
+function noCallout(): undefined {}
 
 /** A resolver that tells of every look-up. */
 function telling(resolver: Resolver, worked: () => void): Resolver {
@@ -217,26 +211,4 @@ function telling(resolver: Resolver, worked: () => void): Resolver {
       return resolver.nameOf(address);
     },
   };
-}
-
-/** A store that notes when records were made. */
-function timing(store: MonitorStore, times: PeerTimes): MonitorStore {
-  return {
-    load: () => store.load(),
-    otherNames: (monName) => store.otherNames(monName),
-    remove: (records) => store.remove(records),
-    stateNumber: () => store.stateNumber(),
-    check: () => store.check(),
-    tidy: () => store.tidy(),
-    async put(record, replaced) {
-      await store.put(record, replaced);
-      times.registered(record);
-    },
-  };
-}
-
-function countAttempt(counters: Counters, outcome: CallbackOutcome): void {
-  if (outcome === "done") counters.callbacks_done++;
-  else if (outcome === "failed") counters.callbacks_failed++;
-  else counters.callbacks_given_up++;
 }

@@ -50,6 +50,8 @@ class FileStore implements MonitorStore {
   readonly #state: StateFile;
   readonly #commit: GroupCommit;
   readonly #files = new PeerFiles();
+  /** Files that the last change left without a record, as long as changes of their peer are under way. */
+  readonly #emptied = new Set<string>();
 
   constructor(
     layout: Layout,
@@ -94,35 +96,37 @@ class FileStore implements MonitorStore {
     }
     const { monName } = record;
     const files = this.#files.begin(monName, replaced.monName);
-    const emptied = new Set<string>();
     try {
       const home = this.#homeOf(replaced, files);
-      const inPlace = this.#commit.change(home, (text) => withRecord(text, record, replaced));
+      const inPlace = this.#commit.change(home, (text) => {
+        this.#emptied.delete(home);
+        return withRecord(text, record, replaced);
+      });
       // Elsewhere there can only be copies, which have to go with what they are copies of.
       const others = files.filter((name) => name !== home);
       if (others.length === 0) return await inPlace;
       const keys = new Set([record, replaced].map(registrationKey));
-      await settleAll([inPlace, ...others.map((name) => this.#removeFrom(name, keys, emptied))]);
+      await settleAll([inPlace, ...others.map((name) => this.#removeFrom(name, keys))]);
     } finally {
-      this.#files.end(monName, emptied);
+      this.#files.end(monName, this.#emptied);
     }
   }
 
   async remove(records: readonly MonitorRecord[]): Promise<void> {
     const byFile = new Map<string, Set<string>>();
     for (const record of records) {
-      for (const name of this.#files.begin(record.monName)) {
+      // The file of that very name too: nothing is kept of it where it has all the records of its peer.
+      for (const name of new Set([...this.#files.begin(record.monName), record.monName])) {
         if (fileNameFault(name) !== undefined) continue;
         let keys = byFile.get(name);
         if (keys === undefined) byFile.set(name, keys = new Set());
         keys.add(registrationKey(record));
       }
     }
-    const emptied = new Set<string>();
     try {
-      await settleAll([...byFile].map(([name, keys]) => this.#removeFrom(name, keys, emptied)));
+      await settleAll([...byFile].map(([name, keys]) => this.#removeFrom(name, keys)));
     } finally {
-      for (const { monName } of records) this.#files.end(monName, emptied);
+      for (const { monName } of records) this.#files.end(monName, this.#emptied);
     }
   }
 
@@ -150,15 +154,12 @@ class FileStore implements MonitorStore {
     this.#commit.tidy();
   }
 
-  /** Takes registrations out of a file; `emptied` has its name once no record is left there. */
-  async #removeFrom(name: string, keys: ReadonlySet<string>, emptied: Set<string>): Promise<void> {
-    let isEmpty = false;
-    await this.#commit.change(name, (text) => {
+  #removeFrom(name: string, keys: ReadonlySet<string>): Promise<void> {
+    return this.#commit.change(name, (text) => {
       const after = withoutRegistrations(text, keys);
-      isEmpty = after === undefined;
+      if (text !== undefined && after === undefined) this.#emptied.add(name);
       return after;
     });
-    if (isEmpty) emptied.add(name);
   }
 
   /** The file in which a record has to be replaced, so that a crash leaves one of the two. */

@@ -57,13 +57,17 @@ export class PeerFiles {
     return entry.names;
   }
 
-  /** Ends a change; `emptied` are files without a record now, as far as that is known. */
-  end(monName: string, emptied: ReadonlySet<string>): void {
+  /**
+   * Ends a change. `emptied` are files without a record now, as far as that is known; the last change takes
+   * out those of its peer.
+   */
+  end(monName: string, emptied: Set<string>): void {
     const key = nameKey(monName);
     const entry = this.#entries.get(key);
     // Another change may put a record into a file that was empty a moment ago.
     if (entry === undefined || --entry.pending > 0) return;
-    entry.names = entry.names.filter((name) => !emptied.has(name));
+    entry.names = entry.names.filter((name) => !emptied.delete(name));
+    emptied.delete(monName);
     if (entry.isPlain || entry.names.length === 0) this.#entries.delete(key);
   }
 }

@@ -19,7 +19,9 @@ const priv = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 function monitored(monName: string): Monitored {
   const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
-  return { record: { monName, ...requester, priv: priv.toHex() }, lastState: 0, lastNotice: 0 };
+  const record = { monName, ...requester, priv: priv.toHex() };
+  const times = { since: undefined, heardAt: undefined };
+  return { record, stored: record, ...times, lastState: 0, lastNotice: 0 };
 }
 
 interface Call {

@@ -39,7 +39,11 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
     clock,
     counters,
     tell,
-    callBack: ({ record }, state) => called.push(`${record.monName} ${state}`),
+    announce(monitored, state) {
+      monitored.lastState = state;
+      called.push(`${monitored.record.monName} ${state}`);
+    },
+    flush() {},
   });
   const watch = (monName: string) => {
     const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };

@@ -17,6 +17,7 @@ import { dispatcher } from "../../lib/rpc/dispatch.ts";
 import { accessRule } from "../../lib/nsm/access.ts";
 import { decodeReply, encodeCall } from "../../lib/rpc/client.ts";
 import type { Args, Result } from "../../lib/rpc/program.ts";
+import { registrationKey } from "../../lib/store/record_format.ts";
 import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeResolver } from "../support/fake_resolver.ts";
@@ -43,12 +44,14 @@ class ScriptedStore implements MonitorStore {
   async put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void> {
     await this.gate;
     this.#check("write");
-    this.records = [...this.records.filter((other) => other !== replaced), record];
+    const gone = new Set([record, replaced ?? record].map(registrationKey));
+    this.records = [...this.records.filter((other) => !gone.has(registrationKey(other))), record];
   }
   async remove(records: readonly MonitorRecord[]): Promise<void> {
     await this.gate;
     this.#check("remove");
-    this.records = this.records.filter((other) => !records.includes(other));
+    const gone = new Set(records.map(registrationKey));
+    this.records = this.records.filter((other) => !gone.has(registrationKey(other)));
   }
   check(): void {
     this.#check("write");
@@ -85,12 +88,16 @@ function setUp(
     clock,
     counters: makeCounters(),
     tell,
-    callBack: ({ record }, state) => called.push([record.monName, state]),
+    announce(monitored, state) {
+      monitored.lastState = state;
+      called.push([monitored.record.monName, state]);
+    },
+    flush() {},
   });
   let crashes = 0;
   const simulateCrash = () => void crashes++;
   const refused = (message: string) => log.warning(message);
-  const parts = { list, store, directory, notices, refused, simulateCrash, log, tell };
+  const parts = { list, store, directory, notices, refused, simulateCrash, clock, log, tell };
   const service = nsmService({ ...parts, callout: () => callout, limits });
   const accessRefusals: string[] = [];
   const answer = dispatcher([service], {

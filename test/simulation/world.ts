@@ -871,10 +871,10 @@ export class World {
   }
 
   #checkTidy(): void {
-    const { process, monitor: { list, callbacks, directory } } = this.#statd!;
+    const { process, monitor: { list, announcer, directory } } = this.#statd!;
     const left = {
       registrations: list.size,
-      callbacks: callbacks.pending,
+      callbacks: announcer.pending,
       unresolved: directory.unresolved,
       files: process.open,
     };

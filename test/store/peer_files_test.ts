@@ -3,7 +3,7 @@ import { PeerFiles } from "../../lib/store/peer_files.ts";
 
 const pure = { permissions: "none" } as const;
 
-const NONE: ReadonlySet<string> = new Set();
+const NONE: Set<string> = new Set();
 
 Deno.test("nothing is kept for a peer whose file is named after it", pure, () => {
   const files = new PeerFiles();

@@ -1,0 +1,128 @@
+/** Orders of events: what comes while something else waits for the disk or a program. */
+
+import "../support/open_libc.ts";
+import { assert, assertEquals } from "@std/assert";
+import { nsmService } from "../../lib/nsm/service.ts";
+import type { Callout } from "../../lib/nsm/ports.ts";
+import { nsmV1 } from "../../lib/protocol/nsm.ts";
+import { dispatcher } from "../../lib/rpc/dispatch.ts";
+import { encodeCall } from "../../lib/rpc/client.ts";
+import { openMonitorStore } from "../../lib/store/file_store.ts";
+import { openPeerMemory } from "../../lib/store/peer_memory.ts";
+import { newMonitor } from "../support/monitor_world.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const LOCAL = { address: "127.0.0.1", port: 800, netid: "udp" } as const;
+const me = { my_name: "here", my_prog: 100021, my_vers: 3, my_proc: 16 };
+
+const monId = (mon_name: string) => ({ mon_name, my_id: me });
+const mon = (name: string, cookie = 1) =>
+  encodeCall(nsmV1, "SM_MON", {
+    mon_id: monId(name),
+    priv: new Uint8Array(16).fill(cookie),
+  }, 1);
+const unmon = (name: string) => encodeCall(nsmV1, "SM_UNMON", monId(name), 1);
+
+/** The mon_names on disk, as the next start reads them. */
+function onDisk(directory: string): string[] {
+  const store = openMonitorStore(directory, { log: new RecordingLog() });
+  return [...store.load()].map(({ monName }) => monName).sort();
+}
+
+/** A monitor whose callout ends when `gate` does. */
+function withCallout(gate: () => Promise<void>) {
+  const world = newMonitor();
+  const { monitor, log } = world;
+  const { list, store, directory } = monitor;
+  const program: Callout = {
+    monitored: gate,
+    unmonitored: gate,
+    notified: gate,
+    isFull: false,
+  };
+  const notices = { taken: 0, admits: () => true, isNews: () => false, take: () => true };
+  const service = nsmService({
+    list,
+    store,
+    directory,
+    notices: notices as never,
+    callout: () => program,
+    simulateCrash: () => {},
+    refused: () => {},
+    clock: world.clock,
+    log,
+    tell: () => {},
+  });
+  const respond = dispatcher([service], {
+    access: () => "accept",
+    handlerFailed: (name) => log.error(`${name} failed`),
+    garbage: () => {},
+  });
+  return { world, respond };
+}
+
+for (const again of ["nodeb", "NodeB"]) {
+  Deno.test(`B1: SM_UNMON and SM_MON back to back leave ${again} on disk`, async () => {
+    using world = newMonitor();
+    const { respond, list } = world.monitor;
+    await respond(mon("nodeb"), LOCAL);
+    for (let i = 0; i < 20; i++) {
+      const last = i % 2 === 0 ? again : "nodeb";
+      const before = i % 2 === 0 ? "nodeb" : again;
+      await Promise.all([respond(unmon(before), LOCAL), respond(mon(last, i), LOCAL)]);
+      assertEquals(onDisk(world.directory), [last]);
+      assertEquals([...list.all()].map(({ record }) => record.monName), [last]);
+    }
+  });
+
+  Deno.test(`B1: SM_MON of ${again} while the callout of SM_UNMON runs stays`, async () => {
+    let gate = Promise.resolve();
+    const { world, respond } = withCallout(() => gate);
+    using _world = world;
+    await respond(mon("nodeb"), LOCAL);
+    const ended = Promise.withResolvers<void>();
+    gate = ended.promise;
+    const replies = [respond(unmon("nodeb"), LOCAL), respond(mon(again, 2), LOCAL)];
+    ended.resolve();
+    assert((await Promise.all(replies)).every((reply) => reply instanceof Uint8Array));
+    assertEquals(onDisk(world.directory), [again]);
+    assertEquals([...world.monitor.list.all()].map(({ record }) => record.monName), [again]);
+  });
+}
+
+Deno.test("SM_MON under way while SM_SIMU_CRASH forgets everybody is kept", async () => {
+  using world = newMonitor();
+  const { respond, list } = world.monitor;
+  const reply = respond(mon("nodeb"), LOCAL);
+  list.clear();
+  assert(await reply instanceof Uint8Array);
+  assertEquals([list.size, onDisk(world.directory)], [1, ["nodeb"]]);
+});
+
+Deno.test("B3: a peer that was declared rebooted is not told of again by a restart", async () => {
+  using world = newMonitor();
+  const { respond, administration } = world.monitor;
+  await respond(mon("nodeb"), LOCAL);
+  administration.declareRebooted("nodeb", "somebody");
+  await world.clock.run(1000);
+  assertEquals(world.monitor.announcer.pending, 0);
+  const memory = openPeerMemory(world.directory, { log: new RecordingLog(), mayCompact: false });
+  const { lastState, passedOn } = memory.load().get("nodeb")!;
+  assertEquals([lastState, passedOn], [2, 2]);
+});
+
+Deno.test("23: SM_UNMON drops the callback that waits, and nothing is noted of the peer", async () => {
+  using world = newMonitor({ failsOnceIn: 1 });
+  const { respond, administration, announcer } = world.monitor;
+  await respond(mon("nodeb"), LOCAL);
+  administration.declareRebooted("nodeb", "somebody");
+  await world.clock.run(100);
+  assertEquals(announcer.pending, 1);
+  await respond(unmon("nodeb"), LOCAL);
+  assertEquals(announcer.pending, 0);
+  const made = world.called.length;
+  await world.clock.run(60_000);
+  assertEquals(world.called.length, made);
+  const memory = openPeerMemory(world.directory, { log: new RecordingLog(), mayCompact: false });
+  assertEquals(memory.load().has("nodeb"), false);
+});
