@@ -157,7 +157,7 @@ class FileStore implements MonitorStore {
   #removeFrom(name: string, keys: ReadonlySet<string>): Promise<void> {
     return this.#commit.change(name, (text) => {
       const after = withoutRegistrations(text, keys);
-      if (text !== undefined && after === undefined) this.#emptied.add(name);
+      if (after === undefined) this.#emptied.add(name);
       return after;
     });
   }
