@@ -93,12 +93,11 @@ function parseRule(
     return address === undefined || address.toUpperCase() === "ALL" || whenUnsure;
   };
   if (!matchesList(words(daemons), decision === "deny", isOurs)) return undefined;
-  const reason = optionFault ?? unfollowed(words(daemons), words(clients));
+  const reason = optionFault ?? unfollowed(words(daemons), words(clients)) ??
+    (options.some(([name]) => name === "spawn")
+      ? "spawn is not supported: nothing is run"
+      : undefined);
   if (reason !== undefined) fault(reason);
-  else if (options.some(([name]) => name === "spawn")) {
-    fault("spawn is not supported: nothing is run");
-  }
-  if (words(clients).length === 0) fault("there is no list of clients");
   return { clients: words(clients), decision };
 }
 
@@ -160,6 +159,7 @@ function decisionOf(options: ReturnType<typeof optionsOf>): Decision | undefined
 
 /** What of a rule cannot be followed to the letter; nothing if all can be. */
 function unfollowed(daemons: readonly string[], clients: readonly string[]): string | undefined {
+  if (clients.length === 0) return "there is no list of clients";
   const isSplit = (word: string) => splitAt("@", word, 1)[1] !== undefined;
   const daemon = daemons.find((word) => isSplit(word) && !/@ALL$/i.test(word));
   if (daemon !== undefined) {

@@ -12,7 +12,7 @@
 import type { LimitedLog } from "../log_limits.ts";
 import type { StatChge } from "../protocol/nsm.ts";
 import { quote } from "../quote.ts";
-import { isLoopback } from "../rpc/address.ts";
+import { isLoopback, sourceNetwork } from "../rpc/address.ts";
 import type { Caller } from "../rpc/transport.ts";
 import type { Counters } from "./counters.ts";
 import type { Monitored, MonitorList } from "./monitor_list.ts";
@@ -68,7 +68,7 @@ export class Notices {
     if (isLoopback(caller.address) || this.#sources.admits(caller.address)) return true;
     this.parts.tell(
       "warning",
-      `too many SM_NOTIFY from ${caller.address}`,
+      `too many SM_NOTIFY from ${sourceNetwork(caller.address)}`,
       () => `${what({ ...notice, caller })}: too many from there, left unanswered`,
     );
     return false;

@@ -51,11 +51,13 @@ export function withRecord(text: FileText, record: MonitorRecord, replaced = rec
 /** A text without the lines of some registrations; no file where nothing is left. */
 export function withoutRegistrations(text: FileText, keys: ReadonlySet<string>): FileText {
   const isGone = (record: MonitorRecord) => keys.has(registrationKey(record));
-  if (text === undefined || keys.size > KEYS_SEARCHED_MAX) return without(text, isGone);
+  const ends = [...keys].map(myNameOf);
   // A line ends in its my_name: to search a long file for it is quicker than to read all of its lines.
+  const isSearched = keys.size <= KEYS_SEARCHED_MAX && !ends.includes(" ");
+  if (text === undefined || !isSearched) return without(text, isGone);
   let kept = "";
   let from = 0;
-  for (const start of linesEndingIn([...keys].map(myNameOf), text)) {
+  for (const start of linesEndingIn(ends, text)) {
     const end = text.indexOf("\n", start);
     const record = parseRecord(text.slice(start, end < 0 ? text.length : end));
     if (record === undefined || !isGone(record)) continue;

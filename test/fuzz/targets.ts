@@ -3,7 +3,9 @@
 import type { Target } from "./target.ts";
 import { addresses } from "./targets/addresses.ts";
 import { commandLines } from "./targets/command_lines.ts";
+import { controlAnswers } from "./targets/control_answers.ts";
 import { hostsAccess } from "./targets/hosts_access.ts";
+import { metricsRequests } from "./targets/metrics_requests.ts";
 import { nfsConf } from "./targets/nfs_conf.ts";
 import { nsmService } from "./targets/nsm_service.ts";
 import { recordFiles } from "./targets/record_files.ts";
@@ -21,6 +23,8 @@ export const TARGETS: readonly Target[] = [
   nfsConf,
   commandLines,
   hostsAccess,
+  metricsRequests,
+  controlAnswers,
   recordFiles,
   stateDirectory,
 ];

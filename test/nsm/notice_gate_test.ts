@@ -61,3 +61,11 @@ Deno.test("SourceLimits keeps a bounded number of addresses", pure, () => {
   for (let i = 0; i < 4096; i++) limits.admits(`10.0.${i >> 8}.${i & 255}`);
   assertEquals(limits.admits("192.0.2.1"), true);
 });
+
+Deno.test("trust 17: the addresses of one IPv6 /64 are one source", pure, () => {
+  const limits = new SourceLimits({ now: () => 0 });
+  const from = (network: number, host: number) => limits.admits(`2001:db8:0:${network}::${host}`);
+  const admitted = Array.from({ length: 5_000 }, (_, i) => from(1, 1 + i)).filter(Boolean);
+  assertEquals(admitted.length, 1024);
+  assertEquals([from(1, 1), from(2, 1), limits.admits("10.0.0.1")], [false, true, true]);
+});

@@ -161,6 +161,7 @@ Deno.test(
       line("a"),
     );
     assertEquals(withoutRegistrations(line(""), keys(record(""))), undefined);
+    assertEquals(withoutRegistrations(line("").replace(/ \n/, "\n"), keys(record(""))), undefined);
     // Many at a time are found by reading all lines: the result is the same.
     const many = Array.from({ length: 9 }, (_, i) => record(`m${i}`));
     assertEquals(withoutRegistrations(text, keys(...many)), lines.slice(9).join(""));

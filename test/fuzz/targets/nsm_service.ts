@@ -38,6 +38,16 @@ const CALLERS: readonly Caller[] = [
   { address: "192.0.2.66", port: 700, netid: "udp" },
   { address: "fd99::2", port: 700, netid: "udp6" },
   { address: "fe80::1%lo", port: 1, netid: "udp6" },
+  // Sources that no host has, and that a raw socket can put into a datagram.
+  { address: "0.0.0.0", port: 700, netid: "udp" },
+  { address: "255.255.255.255", port: 700, netid: "udp" },
+  { address: "224.0.0.1", port: 700, netid: "udp" },
+  { address: "126.255.255.255", port: 700, netid: "udp" },
+  { address: "::", port: 700, netid: "udp6" },
+  { address: "ff02::1", port: 700, netid: "udp6" },
+  { address: "::127.0.0.1", port: 700, netid: "udp6" },
+  { address: "64:ff9b::7f00:1", port: 700, netid: "udp6" },
+  { address: "fe80::1%lo1", port: 0, netid: "udp6" },
 ];
 const isLocal = (caller: Caller) => caller.address === "127.0.0.1" || caller.address === "::1";
 
