@@ -186,7 +186,6 @@ place_all() {
   for page in statd.8 sm-notify.8; do
     place link "$page.gz" "$prefix/share/man/man8/rpc.$page.gz"
   done
-  place link statd.8.gz "$prefix/share/man/man8/start-statd.8.gz"
   for name in LICENSE conf/NOTICES conf/nfs.conf conf/apparmor/* conf/selinux/*; do
     place 644 "$name" "$prefix/share/doc/nsm/${name##*/}"
   done

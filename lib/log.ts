@@ -113,6 +113,8 @@ export function logThreshold(
 export type LineFormat =
   /** `rpc.statd: message` */
   | "plain"
+  /** `2025-11-21T05:15:00.000Z rpc.statd: message`, for a file, where nobody adds the time. */
+  | "timed"
   /** `<4>message`: systemd takes the level off. Source: sd-daemon(3). */
   | "journal"
   /** `{"time":"2025-11-21T05:15:00.000Z","level":"warning","program":"rpc.statd","pid":1,"message":""}` */
@@ -136,6 +138,8 @@ export function formatLine(
   switch (format) {
     case "plain":
       return `${programName}: ${message}\n`;
+    case "timed":
+      return `${new Date().toISOString()} ${programName}: ${message}\n`;
     case "journal":
       return `<${JOURNAL_PRIORITIES[level]}>${message}\n`;
     case "json": {
@@ -145,16 +149,36 @@ export function formatLine(
   }
 }
 
-/** Standard error as a place for messages; when nobody reads it they are lost. */
-export function stderrSink(format: LineFormat, programName: string): LogSink {
+/** Bytes that a pipe takes at once when it takes any (PIPE_BUF). */
+const PIECE_BYTES = 4096;
+
+/**
+ * Standard error as a place for messages. `mayWrite` says whether it takes {@link PIECE_BYTES} now, perhaps
+ * after a short wait; where nobody reads it messages are lost, and the next one that gets through tells
+ * how many were.
+ */
+export function stderrSink(
+  format: LineFormat,
+  programName: string,
+  mayWrite: (mayWait: boolean) => boolean = () => true,
+): LogSink {
+  let lost = 0;
+  const send = (text: string): boolean => {
+    const bytes = new TextEncoder().encode(text);
+    try {
+      for (let at = 0; at < bytes.length;) {
+        if (!mayWrite(lost === 0)) return false;
+        at += Deno.stderr.writeSync(bytes.subarray(at, at + PIECE_BYTES));
+      }
+      return true;
+    } catch {
+      return false; // closed, or a pipe that nobody reads: there is no other place to say so
+    }
+  };
   return {
     write(level, message) {
-      const bytes = new TextEncoder().encode(formatLine(format, programName, level, message));
-      try {
-        for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
-      } catch {
-        // closed, or a pipe that nobody reads or empties: there is no other place to say so
-      }
+      const note = lost === 0 ? "" : ` (messages lost before this one: ${lost})`;
+      lost = send(formatLine(format, programName, level, message + note)) ? 0 : lost + 1;
     },
   };
 }

@@ -51,12 +51,20 @@ export async function smNotify(invocation: Invocation): Promise<number> {
     log.notice(`Version ${project.version} starting`);
     const outcome = await prepareToNotify(settings, log);
     if (typeof outcome === "number") return outcome;
+    if (isInBackground()) { // started there by rpc.statd
+      leaveTerminal();
+      return await notifyPeers({ ...parts, ...outcome, isInBackground: true });
+    }
     if (settings.noSyslog || settings.json) {
       return await notifyPeers({ ...parts, ...outcome, isInBackground: false });
     }
     log.notice("Backgrounding to notify hosts...");
     const command = selfCommand("sm-notify", args, calledAs);
-    const env = { ...command.env, [PREPARED_VARIABLE]: JSON.stringify(outcome.prepared) };
+    const env = {
+      ...command.env,
+      ...log.forChildren,
+      [PREPARED_VARIABLE]: JSON.stringify(outcome.prepared),
+    };
     using _starting = outcome.starting;
     const status = await startInBackground({ ...command, env });
     // The others are told in the background; who started us learns that some cannot be.

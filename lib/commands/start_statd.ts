@@ -5,6 +5,7 @@
  * Source: behaviour of nfs-utils' script of that name.
  */
 
+import project from "../../deno.json" with { type: "json" };
 import { systemFiles } from "../config/ini_file.ts";
 import { loadStatdSettings } from "../config/load.ts";
 import { reasonOf } from "../nsm/ports.ts";
@@ -13,7 +14,10 @@ import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { reachDaemon } from "../control/client.ts";
 import { findRunningStatd } from "../control/running_statd.ts";
-import { complain } from "../platform/standard_streams.ts";
+import { systemClock } from "../platform/clock.ts";
+import { complain, print } from "../platform/standard_streams.ts";
+import { quote } from "../quote.ts";
+import { sleep } from "../time/clock.ts";
 
 /** Several mounts at once must start one daemon. */
 const LOCK_FILE = "/run/rpc.statd.lock";
@@ -22,16 +26,36 @@ const SYSTEMD_FOLDER = "/run/systemd/system";
 /** Where systemctl may be; mount.nfs hands on no PATH. */
 const SYSTEMCTL = ["/usr/bin/systemctl", "/bin/systemctl"];
 const UNIT = "rpc-statd.service";
+/** Wants the unit as long as network file systems may be mounted. */
+const MOUNTS_TARGET = "remote-fs.target";
 /** What the daemon is started with here. */
 const ARGUMENTS = ["--no-notify"];
 /** How long a daemon that is not registered may take to be so, in ms: a mount waits for it. */
 const REGISTER_TIMEOUT_MS = 5_000;
 
+/** How long another start-statd may take, in ms, and how often we look whether it has ended. */
+const LOCK_TIMEOUT_MS = 60_000;
+const LOCK_LOOK_MS = 100;
+
+const USAGE = `usage: start-statd
+  -h, --help     Print this help and exit.
+  -V, --version  Print the version and exit.
+Starts rpc.statd unless it serves; mount.nfs calls it when a mount needs locks.
+`;
+
 /** Has the daemon started unless it serves; returns the exit status. */
-export async function startStatd({ programName, calledAs }: Invocation): Promise<number> {
+export async function startStatd({ programName, calledAs, args }: Invocation): Promise<number> {
+  const [first] = args;
+  if (first === "-h" || first === "--help") return print({ ...SUCCESS, stdout: USAGE });
+  if (first === "-V" || first === "--version") {
+    return print({ ...SUCCESS, stdout: `${programName} version ${project.version}\n` });
+  }
+  if (first !== undefined) {
+    complain(`${programName}: unknown argument ${quote(first)}\nTry: ${programName} --help`);
+    return 1;
+  }
   try {
-    using lock = Deno.openSync(LOCK_FILE, { write: true, create: true, mode: 0o600 });
-    lock.lockSync(true);
+    using _lock = await takeLock();
     if (await findRunningStatd() !== undefined || await hasRegistered(programName)) return 0;
     if (exists(SYSTEMD_FOLDER) && await startUnit()) return 0;
     Deno.chdir("/");
@@ -40,6 +64,28 @@ export async function startStatd({ programName, calledAs }: Invocation): Promise
     complain(`${programName}: Cannot start statd: ${reasonOf(error)}`);
     return 1;
   }
+}
+
+const SUCCESS = { kind: "exit", status: 0, stdout: "", stderr: "" } as const;
+
+/** Keeps others out; where no file can be made, the daemon's own lock has to do. */
+async function takeLock(): Promise<Disposable> {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(LOCK_FILE, { write: true, create: true, mode: 0o600 });
+  } catch {
+    return { [Symbol.dispose]() {} };
+  }
+  const { startTimer, now } = systemClock;
+  const end = now() + LOCK_TIMEOUT_MS;
+  while (!file.tryLockSync(true)) {
+    if (now() >= end) {
+      file.close();
+      throw new Error(`another start-statd has had ${LOCK_FILE} for a minute`);
+    }
+    await sleep(startTimer, LOCK_LOOK_MS);
+  }
+  return file;
 }
 
 /**
@@ -59,23 +105,28 @@ async function hasRegistered(programName: string): Promise<boolean> {
   using daemon = reached.daemon;
   try {
     await daemon.ask({ command: "register" });
-    return true;
-  } catch {
-    return false; // rpcbind refuses or is not there; the start will say so
+  } catch (error) {
+    // It serves, as was asked for; without rpcbind no mount finds it all the same.
+    complain(
+      `${programName}: rpc.statd runs, but is not registered: ${reasonOf(error)}; ` +
+        "start rpcbind (systemctl start rpcbind)",
+    );
   }
+  return true;
 }
 
 /** Starts the unit and waits until it is up; whether that succeeded. */
 async function startUnit(): Promise<boolean> {
   const program = SYSTEMCTL.find(exists);
   if (program === undefined) return false;
-  const command = new Deno.Command(program, {
-    args: ["start", UNIT],
-    stdin: "null",
-    stdout: "null",
-    stderr: "inherit",
-  });
-  return (await command.spawn().status).success;
+  const systemctl = async (...args: string[]) => {
+    const options = { args, stdin: "null", stdout: "null", stderr: "inherit" } as const;
+    return (await new Deno.Command(program, options).spawn().status).success;
+  };
+  if (!await systemctl("start", UNIT)) return false;
+  // Else an isolate would stop it under mounts; that it is refused does not matter to this one.
+  await systemctl("add-wants", "--runtime", MOUNTS_TARGET, UNIT);
+  return true;
 }
 
 function exists(path: string): boolean {

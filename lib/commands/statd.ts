@@ -13,7 +13,7 @@ import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { releaseSignals } from "../platform/signals.ts";
-import { isLoggedToStderr, openLog } from "./logging.ts";
+import { openLog } from "./logging.ts";
 import { notifyArguments } from "../statd/run_sm_notify.ts";
 import { listingArguments } from "../nsmctl/macos_arguments.ts";
 import { findRunningStatd } from "../control/running_statd.ts";
@@ -51,20 +51,33 @@ export async function statd(invocation: Invocation): Promise<number> {
       return await smNotify({ ...invocation, args: [...debug, ...notifyArguments(settings)] });
     }
     if (!settings.foreground) {
-      return await startInBackground(selfCommand("statd", args, calledAs));
+      return await begin(
+        programName,
+        () => startInBackground(selfCommand("statd", args, calledAs)),
+      );
     }
   }
   const isToStderr = settings.foreground && settings.noSyslog;
   const log = openLog(programName, { ...settings, isToStderr });
-  const isSeenAtOnce = isLoggedToStderr(isToStderr);
   log.notice(`Version ${project.version} starting`);
   for (const warning of warnings) log.warning(warning.message);
   try {
-    await serveNsm({ invocation, settings, folder, isBackground, log });
+    const logVariables = log.forChildren;
+    await serveNsm({ invocation, settings, folder, isBackground, log, logVariables });
     return 0;
   } catch (error) {
     log.error(reasonOf(error));
-    if (!isSeenAtOnce) complain(`${programName}: ${reasonOf(error)}`);
+    if (!log.isOnStderr) complain(`${programName}: ${reasonOf(error)}`);
+    return 1;
+  }
+}
+
+/** Starts the daemon; why that is not possible is one line. */
+async function begin(programName: string, start: () => Promise<number>): Promise<number> {
+  try {
+    return await start();
+  } catch (error) {
+    complain(`${programName}: ${reasonOf(error)}`);
     return 1;
   }
 }

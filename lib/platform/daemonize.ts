@@ -15,19 +15,54 @@
 import { stdioToNull } from "./process_stdio.ts";
 import type { SelfCommand } from "./self_command.ts";
 import { onSignals } from "./signals.ts";
+import { complain } from "./standard_streams.ts";
 
 const BACKGROUND_VARIABLE = "NSM_BACKGROUND";
 const READY = "ready\n";
+const NULL = "/dev/null";
+/**
+ * Set for a program that is to log where its starter does, on standard error, in the background too:
+ * `LEVEL:FORMAT`.
+ */
+export const LOG_VARIABLE = "NSM_LOG";
+
+/** A program that has been started and is to say when it is ready. */
+interface Starting {
+  readonly child: Deno.ChildProcess;
+  /** 0 when it is ready, else what it ended with. */
+  readonly outcome: Promise<number>;
+}
 
 /**
- * Starts the daemon and waits until it is ready.
+ * Starts a program in the background and waits until it is ready.
  *
- * @returns The status to exit with: 0 when it is ready, else what the daemon ended with. Signals that
- * ask us to stop are handed on meanwhile.
+ * @returns 0 when it is ready, else the status that it ended with; of what killed it there is a line.
  * @throws {Error} When it cannot be started at all.
  */
+export async function runInBackground(command: SelfCommand): Promise<number> {
+  return await begin(command).outcome;
+}
+
+/**
+ * Does as {@link runInBackground}, for a process that does nothing else: signals that ask us to stop are
+ * handed on meanwhile, and the result is the status to exit with.
+ */
 export async function startInBackground(command: SelfCommand): Promise<number> {
-  const daemon = new Deno.Command(command.program, {
+  const over = new AbortController();
+  let starting: Starting | undefined;
+  // from before the start on: a signal in between would leave the daemon alone
+  onSignals({ stop: (signal) => starting?.child.kill(signal) }, over.signal);
+  try {
+    starting = begin(command);
+    return await starting.outcome;
+  } finally {
+    over.abort();
+  }
+}
+
+function begin(command: SelfCommand): Starting {
+  requireNull();
+  const child = new Deno.Command(command.program, {
     args: [...command.args],
     env: { ...command.env, [BACKGROUND_VARIABLE]: "1" },
     clearEnv: true,
@@ -35,19 +70,32 @@ export async function startInBackground(command: SelfCommand): Promise<number> {
     stdout: "piped",
     stderr: "inherit",
     detached: true, // setsid(2)
-  });
-  const over = new AbortController();
-  let child: Deno.ChildProcess | undefined;
-  // from before the start on: a signal in between would leave the daemon alone
-  onSignals({ stop: (signal) => child?.kill(signal) }, over.signal);
+  }).spawn();
+  const { status, stdout } = child;
+  // a program started by the daemon may hold the pipe open after the daemon's end
+  const isReady = Promise.race([saysReady(stdout), status.then(() => false)]);
+  return { child, outcome: isReady.then((ready) => ready ? 0 : endOf(status, command.program)) };
+}
+
+/** How a program that never was ready has ended; a trap of the runtime says nothing about itself. */
+async function endOf(status: Promise<Deno.CommandStatus>, program: string): Promise<number> {
+  const { code, signal } = await status;
+  if (signal !== null && signal !== "SIGTERM" && signal !== "SIGINT") {
+    complain(`"${program}" was ended by ${signal} before it was ready`);
+  }
+  return code;
+}
+
+/** What the runtime needs to start a program, and reports without its name. */
+function requireNull(): void {
   try {
-    child = daemon.spawn();
-    const { status, stdout } = child;
-    // a program started by the daemon may hold the pipe open after the daemon's end
-    const isReady = await Promise.race([saysReady(stdout), status.then(() => false)]);
-    return isReady ? 0 : (await status).code;
-  } finally {
-    over.abort();
+    Deno.openSync(NULL, { read: true, write: true }).close();
+  } catch (error) {
+    throw new Error(
+      `Cannot open "${NULL}", which going to the background needs: ${
+        (error as Error).message.replace(/ \(os error .*/s, "")
+      }`,
+    );
   }
 }
 
@@ -83,5 +131,12 @@ export function tellReady(): void {
   } catch {
     // the starter was killed: the daemon goes on
   }
-  stdioToNull();
+  stdioToNull({ keepsErrors: inheritedLog !== undefined });
+}
+
+let inheritedLog: string | undefined;
+
+/** Where the starter logs and wants us to, as {@link LOG_VARIABLE} says; undefined where it does not. */
+export function logOfStarter(): string | undefined {
+  return inheritedLog ??= Deno.env.get(LOG_VARIABLE);
 }

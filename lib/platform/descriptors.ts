@@ -33,6 +33,14 @@ export function duplicate(fd: number, onto: number, isInherited: boolean): void 
   checked("dup3", libc().dup3(fd, onto, isInherited ? 0 : O_CLOEXEC));
 }
 
+const POLLOUT = 4;
+
+/** Whether a descriptor takes data, or will within `waitMs`: a pipe at least 4096 bytes (poll(2)). */
+export function isWritable(fd: number, waitMs: number): boolean {
+  const polled = new Int32Array([fd, POLLOUT]); // struct pollfd: revents is the upper half of the second
+  return libc().poll(polled, 1n, waitMs) > 0 && ((polled[1]! >> 16) & POLLOUT) !== 0;
+}
+
 /** The numbers of all descriptors; that of the listing itself is among them, and closed by now. */
 export function openNumbers(): number[] {
   return Array.from(Deno.readDirSync(DESCRIPTORS), ({ name }) => Number(name));

@@ -11,11 +11,12 @@ import {
 /**
  * Puts /dev/null in place of what the process was started with, so that nobody waits for the end of a
  * pipe and no terminal is held. Deno has duplicates of the three under other numbers: they are found by
- * what they refer to.
+ * what they refer to. Standard error stays where the log goes there.
  */
-export function stdioToNull(): void {
+export function stdioToNull({ keepsErrors } = { keepsErrors: false }): void {
   const open = openDescriptors();
-  const stdio = new Set(open.filter(({ fd }) => fd <= STDERR).map(({ target }) => target));
+  const last = keepsErrors ? STDERR - 1 : STDERR;
+  const stdio = new Set(open.filter(({ fd }) => fd <= last).map(({ target }) => target));
   const nothing = openDescriptor("/dev/null");
   for (const { fd, target } of open) {
     if (stdio.has(target)) duplicate(nothing, fd, fd <= STDERR);

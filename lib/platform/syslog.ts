@@ -33,6 +33,8 @@ const LINE_MAX_BYTES = 2048;
  */
 const SEND_LIMIT_MS = 100;
 
+const PATH = "/dev/log";
+
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 /** A line as the log daemon expects it; `now` in local time. */
@@ -50,6 +52,16 @@ export function syslogLine(
   return `<${priority}>${date} ${time} ${programName}[${pid}]: ${message}`;
 }
 
+/** Whether a log daemon is there. */
+export function hasSyslog(path = PATH): boolean {
+  try {
+    closeDescriptor(connectUnixDatagram(path, SEND_LIMIT_MS));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * A connection to the log daemon. It never throws and hardly waits: a message for which there is no room,
  * or no log daemon, is lost, and the next one that gets through tells how many were.
@@ -58,7 +70,7 @@ export class Syslog implements LogSink {
   #fd: number | undefined;
   #lost = 0;
 
-  constructor(readonly programName: string, readonly path = "/dev/log") {}
+  constructor(readonly programName: string, readonly path = PATH) {}
 
   write(level: LogLevel, message: string): void {
     const note = this.#lost === 0 ? "" : ` (messages lost before this one: ${this.#lost})`;

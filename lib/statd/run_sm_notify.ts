@@ -3,6 +3,7 @@
 import { DEFAULT_STATE_DIRECTORY, type StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { reasonOf } from "../nsm/ports.ts";
+import { runInBackground } from "../platform/daemonize.ts";
 import { selfCommand } from "../platform/self_command.ts";
 
 /** What sm-notify is started with. */
@@ -11,6 +12,8 @@ export interface NotifyChildParts {
   /** The name that this process was called by, and its environment. */
   readonly calledAs: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** How it is told to log where we do. */
+  readonly logVariables: Readonly<Record<string, string>>;
   readonly log: Log;
 }
 
@@ -30,24 +33,20 @@ export function notifyArguments(settings: StatdSettings): string[] {
 }
 
 /**
- * Starts sm-notify, and settles when it has retired the monitor list and gone to the background. A
+ * Starts sm-notify as a process in the background at once, without one that starts another, and settles when it has retired the monitor list and gone to the background. A
  * failure is logged, not thrown: statd serves all the same.
  */
 export async function runSmNotify(
-  { settings, calledAs, environment, log }: NotifyChildParts,
+  { settings, calledAs, environment, logVariables, log }: NotifyChildParts,
 ): Promise<void> {
   try {
     const given = notifyArguments(settings);
     const { program, args, env } = selfCommand("sm-notify", given, calledAs, environment);
-    const child = new Deno.Command(program, {
-      args: [...args],
-      env: { ...env },
-      clearEnv: true,
-      stdin: "null",
-      stdout: "null",
-      stderr: "inherit",
-    }).spawn();
-    const { code } = await child.status;
+    const code = await runInBackground({
+      program,
+      args,
+      env: { ...env, ...logVariables },
+    });
     if (code !== 0) log.warning(`sm-notify ended with status ${code}`);
   } catch (error) {
     log.error(`Cannot run sm-notify: ${reasonOf(error)}`);

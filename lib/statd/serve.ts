@@ -53,6 +53,8 @@ export interface DaemonParts {
   /** Somebody waits for us to say that we are ready. */
   readonly isBackground: boolean;
   readonly log: AdjustableLog;
+  /** Variables by which a program that is started logs where we do. */
+  readonly logVariables: Readonly<Record<string, string>>;
 }
 
 /** What all parts of the daemon share. */
@@ -101,7 +103,7 @@ export async function serveNsm(parts: DaemonParts): Promise<void> {
 }
 
 function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList): Daemon {
-  const { settings, invocation: { calledAs }, log } = parts;
+  const { settings, invocation: { calledAs }, logVariables, log } = parts;
   const environment = Deno.env.toObject();
   const tell = limited(log, clock);
   const clientParts = { startTimer: clock.startTimer, randomXid: randomNumbers() };
@@ -127,7 +129,9 @@ function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList)
         log,
       }),
     async notifyPeers() {
-      if (!settings.noNotify) await runSmNotify({ settings, calledAs, environment, log });
+      if (!settings.noNotify) {
+        await runSmNotify({ settings, calledAs, environment, logVariables, log });
+      }
     },
   };
 }

@@ -31,6 +31,11 @@ interface Page {
 const PAGES: Readonly<Record<string, Page>> = {
   "statd.8": { options: statdOptions, words: keys, hasAll: "options" },
   "sm-notify.8": { options: smNotifyOptions, words: keys, hasAll: "options" },
+  "start-statd.8": {
+    options: new Set(["h", "-help", "V", "-version", "-no-notify"]),
+    words: new Set(),
+    hasAll: "options",
+  },
   "nsm-rpcbind.8": { options: rpcbindOptions, words: keys, hasAll: "options" },
   "nsm-nfs.conf.5": {
     options: new Set([...statdOptions, ...smNotifyOptions, ...rpcbindOptions]),

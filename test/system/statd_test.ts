@@ -269,7 +269,7 @@ systemTest(
     const stopped = host.start(OUR_STATD, ...FOREGROUND);
     await stopped.line(/Version .* starting/);
     assertEquals(await stopped.stop(), 0);
-    assertEquals(pidIn(host), 0);
+    assertEquals(Deno.readTextFileSync(host.path(PID_FILE)), "");
   },
 );
 
@@ -306,5 +306,54 @@ systemTest(
     await statd.line(READY);
     assertEquals(await statd.stop(), 0);
     assertEquals((await host.run("test", "-e", "/var/lib/nfs/.statd.sock")).code, 1);
+  },
+);
+
+systemTest(
+  "D28: without a system log statd says all in the foreground on stderr",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    await host.output("mount", "-t", "tmpfs", "none", "/dev");
+    await host.output("mknod", "-m", "666", "/dev/null", "c", "1", "3");
+    const statd = host.start(OUR_STATD, "-F", "-L", "-p", String(STATD_PORT));
+    await statd.line(/^rpc.statd: Ready\. /);
+    assertEquals(statd.lines.filter((line) => line.includes("Gave up the permissions")), []); // debug
+    assertEquals(await statd.stop(), 0);
+  },
+);
+
+systemTest(
+  "portability 10: sm-notify logs where the statd that starts it does",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    await host.write(
+      `${STATE_DIRECTORY}/sm/127.9.9.9`,
+      `0100007f 000186b5 00000003 00000010 ${"0".repeat(32)} 127.9.9.9 me\n`,
+    );
+    await host.output("sh", "-c", "chown --reference=/var/lib/nfs/sm /var/lib/nfs/sm/*");
+    const statd = host.start(OUR_STATD, "-F", "-d", "-p", String(STATD_PORT));
+    await statd.line(/^sm-notify: .*127\.9\.9\.9/);
+    await statd.line(READY);
+    const processes = await host.output("sh", "-c", "cat /proc/[0-9]*/comm | grep -c '^sm-notify'");
+    assertEquals(processes, "1\n");
+    await host.output("sh", "-c", "kill $(grep -lx sm-notify /proc/[0-9]*/comm | cut -d/ -f3)");
+    assertEquals(await statd.stop(), 0);
+  },
+);
+
+systemTest(
+  "portability 9: without /dev/null a start in the background says what is missing",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    await host.output("mount", "-t", "tmpfs", "none", "/dev");
+    const { code, stderr } = await host.run(OUR_STATD, "-L");
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      /^rpc.statd: Cannot open "\/dev\/null", which going to the background needs: [^\n]*\n$/,
+    );
   },
 );

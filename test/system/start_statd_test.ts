@@ -1,0 +1,56 @@
+/** start-statd on a host without systemd: its command line, its lock, and a statd that rpcbind lost. */
+
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { eventually } from "../support/patience.ts";
+import { registrations, startStatd } from "../support/statd.ts";
+import { OUR_STATD, systemTest } from "../support/system_test.ts";
+
+const START_STATD = OUR_STATD.replace(/rpc\.statd$/, "start-statd");
+
+systemTest("D3: start-statd starts nothing for --help, --version, or what it does not know", [
+  START_STATD,
+], async (newHost) => {
+  const host = await newHost();
+  assertStringIncludes(await host.output(START_STATD, "--help"), "usage: start-statd");
+  assertMatch(await host.output(START_STATD, "-V"), /^start-statd version /);
+  const wrong = await host.run(START_STATD, "--hlep");
+  assertEquals([wrong.code, wrong.stdout], [1, ""]);
+  assertStringIncludes(wrong.stderr, '"--hlep"');
+  assertEquals((await host.run("test", "-e", "/run/rpc.statd.pid")).code, 1);
+});
+
+systemTest("D23: start-statd beside a statd that rpcbind cannot know says so, with status 0", [
+  START_STATD,
+], async (newHost) => {
+  const host = await newHost();
+  const statd = await startStatd(host);
+  const { code, stderr } = await host.run(START_STATD);
+  assertEquals(code, 0);
+  assertStringIncludes(stderr, "rpc.statd runs, but is not registered");
+  assertEquals(await statd.stop(), 0);
+});
+
+systemTest("issue 20: start-statd leaves one process, and starts one for it", [
+  START_STATD,
+  "/usr/bin/strace",
+], async (newHost) => {
+  const host = await newHost();
+  await host.startRpcbind();
+  const pidFile = host.path("/run/rpc.statd.pid");
+  const traced = host.start(
+    "strace",
+    "-f",
+    "-qq",
+    "-e",
+    "trace=execve",
+    "-o",
+    "/run/trace",
+    START_STATD,
+  );
+  await eventually("statd serves", async () => (await registrations(host)).length > 0);
+  const started = (await host.output("cat", "/run/trace")).split("\n")
+    .filter((line) => /execve\("[^"]*\/(?:start-statd|rpc\.statd|sm-notify)".* = 0/.test(line));
+  assertEquals(started.length, 2, started.join("\n"));
+  await host.kill(Number(Deno.readTextFileSync(pidFile)), "TERM");
+  await traced.ended;
+});
