@@ -119,3 +119,15 @@ systemTest("a hosts.deny that is no file is said to be none", NEEDS, async (newH
   const [said] = complaints(statd);
   assertMatch(said!, /uid 0: it is not a regular file; everybody is denied whom no rule lets in$/);
 });
+
+systemTest("field 6: a netgroup in hosts.allow lets its members in", NEEDS, async (newHost) => {
+  const host = await newHost({ ...NETWORK, hosts: [`${STRANGER} client7`, "10.98.0.8 client8"] });
+  await host.write("/etc/netgroup", "clients (client7,,)\n");
+  await host.write("/etc/hosts.allow", "statd: @clients\n");
+  await deny(host, "ALL: ALL\n", 0o644);
+  await startStatd(host);
+  const agent = new Agent(host);
+  assertEquals(await askFrom(agent, STRANGER), "SUCCESS");
+  assertEquals(await askFrom(agent, "10.98.0.8"), DENIED);
+  assertEquals(await askFrom(agent, "10.98.0.9"), DENIED);
+});
