@@ -12,8 +12,10 @@ const F_WRLCK = 1;
 const F_UNLCK = 2;
 /** Tells the holder that somebody waits. */
 const BREAK_SIGNAL = "SIGIO";
-/** How long after somebody had the file it is leased again, in ms: he may have it open for a while. */
-const RETAKE_MS = 1_000;
+/** After what time the lease is tried to be had again first, in ms: most readers are done by then. */
+const RETAKE_MIN_MS = 10;
+/** The longest pause between two attempts, in ms: somebody may have the file open for long. */
+const RETAKE_MAX_MS = 1_000;
 
 export class Lease {
   readonly #fd: number;
@@ -31,11 +33,14 @@ export class Lease {
   /** Lets who waits have the file, and takes the lease again later. */
   give(): void {
     libc().fcntl(this.#fd, F_SETLEASE, F_UNLCK);
-    Deno.unrefTimer(setTimeout(() => this.#retake(), RETAKE_MS));
+    this.#retakeAfter(RETAKE_MIN_MS);
   }
 
-  #retake(): void {
-    if (!this.take()) this.give(); // it is open still
+  #retakeAfter(ms: number): void {
+    const retake = () => {
+      if (!this.take()) this.#retakeAfter(Math.min(2 * ms, RETAKE_MAX_MS)); // it is open still
+    };
+    Deno.unrefTimer(setTimeout(retake, ms));
   }
 
   /** Calls `broken` when somebody waits. Without it the signal ends the process. */

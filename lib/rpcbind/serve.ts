@@ -93,7 +93,9 @@ export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts
     stop();
   };
   if (isLeased) lock?.onTakeOver(stepAside, stopping.signal);
-  if (settings.standIn) watchSocket(RPCBIND_SOCKET, clock, stepAside, stopping.signal);
+  if (settings.standIn) {
+    watchSocket(RPCBIND_SOCKET, sockets.ownSocket, clock, stepAside, stopping.signal);
+  }
   const revoked = revokePermissions({ mayRunPrograms: false });
   log.debug(() => `Gave up the permissions of the runtime: ${revoked.join(" ")}`);
   const serves = `Serving program 100000 on ${[...sockets.netids, "local"].join(", ")}`;

@@ -22,6 +22,7 @@ import { netidFor } from "../protocol/universal_address.ts";
 import { quote } from "../quote.ts";
 import type { Caller, DatagramSocket, Netid, Respond } from "../rpc/transport.ts";
 import { RPCBIND_SOCKET } from "./netconfig.ts";
+import { identityOf } from "./stand_in.ts";
 
 /** Always listened on: services of this host register there. */
 const LOOPBACK = ["127.0.0.1", "::1"];
@@ -37,6 +38,8 @@ export interface RpcbindSockets {
   readonly datagrams: readonly DatagramSocket[];
   readonly listeners: readonly StreamListener[];
   readonly addressSockets: AddressSockets | undefined;
+  /** What tells our UNIX socket from another one at its path; see stand_in.ts. */
+  readonly ownSocket: string;
   /** Netids that are served. */
   readonly netids: ReadonlySet<Netid>;
   close(): void;
@@ -62,12 +65,13 @@ export function openRpcbindSockets(addresses: readonly string[], log: Log): Rpcb
   });
   setReceiveBuffer(PMAP_PORT, RECEIVE_BUFFER_BYTES);
   setSendTimeLimit(PMAP_PORT, SEND_TIME_LIMIT_MS);
-  const unix = openUnixListeners(log);
+  const { listeners: unix, ownSocket } = openUnixListeners(log);
   const addressSockets = isLimited ? undefined : addressSocketsOf(server.datagrams, log);
   return {
     datagrams: server.datagrams,
     listeners: [...server.listeners, ...unix],
     addressSockets,
+    ownSocket,
     netids: new Set(server.bound.map(({ netid }) => netid)),
     close() {
       addressSockets?.close();
@@ -93,15 +97,16 @@ function addressSocketsOf(wildcards: readonly DatagramSocket[], log: Log): Addre
 }
 
 /** The path in place of what an rpcbind that ended has left there, and the abstract name. */
-function openUnixListeners(log: Log): StreamListener[] {
+function openUnixListeners(log: Log): { listeners: StreamListener[]; ownSocket: string } {
   removeIfThere(RPCBIND_SOCKET);
   const byPath = listenUnix(RPCBIND_SOCKET);
+  const ownSocket = identityOf(RPCBIND_SOCKET); // at once: somebody may replace it from here on
   Deno.chmodSync(RPCBIND_SOCKET, SOCKET_MODE);
   try {
-    return [byPath, listenUnix(ABSTRACT + RPCBIND_SOCKET)];
+    return { listeners: [byPath, listenUnix(ABSTRACT + RPCBIND_SOCKET)], ownSocket };
   } catch (error) {
     log.warning(`Programs that look for @${RPCBIND_SOCKET} do not find it: ${reasonOf(error)}`);
-    return [byPath];
+    return { listeners: [byPath], ownSocket };
   }
 }
 

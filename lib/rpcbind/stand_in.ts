@@ -10,14 +10,14 @@ import type { Clock } from "../time/clock.ts";
 /** How often the place of our socket is looked at, in ms. */
 const LOOK_MS = 1_000;
 
-/** Calls `replaced` once when something else, or nothing, is at the path. */
+/** Calls `replaced` once when something else than `own`, or nothing, is at the path. */
 export function watchSocket(
   path: string,
+  own: string,
   clock: Pick<Clock, "startTimer">,
   replaced: () => void,
   until: AbortSignal,
 ): void {
-  const own = identityOf(path);
   const look = () => {
     if (until.aborted) return;
     if (identityOf(path) !== own) return replaced();
@@ -28,7 +28,7 @@ export function watchSocket(
 }
 
 /** What tells a file from another one at the same path. */
-function identityOf(path: string): string {
+export function identityOf(path: string): string {
   try {
     const { dev, ino, birthtime } = Deno.lstatSync(path);
     return `${dev} ${ino} ${birthtime?.getTime()}`;

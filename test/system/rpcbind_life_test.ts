@@ -1,0 +1,138 @@
+/** rpcbind over time: restarts, another rpcbind, statd that starts it, privileges, limits. */
+
+import { assert, assertEquals } from "@std/assert";
+import type { TestHost } from "../support/namespace.ts";
+import { eventually } from "../support/patience.ts";
+import { FOREGROUND, registrations } from "../support/statd.ts";
+import { DEBIAN_RPCBIND, OUR_RPCBIND, OUR_STATD, systemTest } from "../support/system_test.ts";
+
+const NEEDS = [DEBIAN_RPCBIND, OUR_RPCBIND, "/usr/sbin/rpcinfo", "/usr/bin/python3"];
+/** Registers program 300001 version 1 at UDP port 2049, over the UNIX socket; prints 1. */
+const REGISTER = `
+import socket, struct
+def text(s): return struct.pack(">I", len(s)) + s + bytes(-len(s) % 4)
+call = struct.pack(">10I", 7, 0, 2, 100000, 4, 1, 0, 0, 0, 0) + struct.pack(">2I", 300001, 1)
+call += text(b"udp") + text(b"0.0.0.0.8.1") + text(b"")
+s = socket.socket(socket.AF_UNIX); s.connect("/run/rpcbind.sock")
+s.sendall(struct.pack(">I", 0x80000000 | len(call)) + call)
+print(s.recv(1000)[-1])
+`;
+
+async function register(host: TestHost): Promise<void> {
+  assertEquals(await host.output("python3", "-c", REGISTER), "1\n");
+}
+
+/** What is registered besides rpcbind itself. */
+async function others(host: TestHost): Promise<string[]> {
+  const { stdout } = await host.run("rpcinfo");
+  return stdout.split("\n").map((line) => line.trim().split(/\s+/).join(" "))
+    .filter((line) => /^\d/.test(line) && !line.startsWith("100000"));
+}
+
+async function isRegistered(host: TestHost): Promise<boolean> {
+  try {
+    return (await registrations(host)).length === 4;
+  } catch {
+    return false; // no rpcbind yet
+  }
+}
+
+const REGISTERED = ["300001 1 udp 0.0.0.0.8.1 - superuser"];
+
+systemTest(
+  "rpcbind -w keeps what is registered over SIGTERM and kill -9",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    for (const signal of ["TERM", "KILL"] as const) {
+      const first = await host.startRpcbind(OUR_RPCBIND, "-w");
+      await register(host);
+      await first.stop(signal);
+      const second = await host.startRpcbind(OUR_RPCBIND, "-w");
+      assertEquals(await others(host), REGISTERED);
+      await second.stop();
+    }
+    await host.write("/run/rpcbind/boot_id", "another boot");
+    await host.startRpcbind(OUR_RPCBIND, "-w");
+    assertEquals(await others(host), [], "after a reboot nothing is where it was");
+  },
+);
+
+systemTest("Debian's rpcbind -w and ours take over from each other", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const ours = await host.startRpcbind(OUR_RPCBIND, "-w");
+  await register(host);
+  assertEquals((await host.run(DEBIAN_RPCBIND, "-w", "-f")).code, 1, "one at a time");
+  assertEquals(await ours.stop(), 0);
+  const debian = await host.startRpcbind(DEBIAN_RPCBIND, "-w");
+  assertEquals(await others(host), REGISTERED);
+  assertEquals((await host.run(OUR_RPCBIND, "-w", "-f")).code, 1, "one at a time");
+  await debian.stop();
+  await host.startRpcbind(OUR_RPCBIND, "-w");
+  assertEquals(await others(host), REGISTERED);
+});
+
+systemTest("rpcbind --stand-in ends with 0 for another rpcbind, which gets the port", NEEDS, async (
+  newHost,
+) => {
+  const host = await newHost();
+  const ours = await host.startRpcbind(OUR_RPCBIND, "-w", "-d", "--stand-in");
+  await register(host);
+  await host.output("cat", "/run/rpcbind.lock"); // who is no rpcbind changes nothing
+  await eventually("it has the lease again", async () => {
+    return (await host.output("cat", "/proc/locks")).includes("LEASE");
+  });
+  await host.startRpcbind(DEBIAN_RPCBIND, "-w");
+  assertEquals(await ours.ended, 0);
+  assert(ours.report().includes("Stepping aside for another rpcbind"), ours.report());
+  assertEquals(await others(host), REGISTERED);
+  await host.output("rpcinfo", "-T", "udp", "127.0.0.1", "100000", "4");
+});
+
+systemTest("rpcbind --stand-in ends when its socket is replaced", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const ours = await host.startRpcbind(OUR_RPCBIND, "-w", "-d", "--stand-in");
+  await host.output("rm", "/run/rpcbind.sock");
+  assertEquals(await ours.ended, 0);
+});
+
+systemTest(
+  "rpcbind serves as a user of its own, without any capability",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    await host.startRpcbind(OUR_RPCBIND, "-w", "-d");
+    const pid = (await host.output("pidof", "rpcbind")).trim();
+    const status = await host.output("cat", `/proc/${pid}/status`);
+    const owner = Deno.statSync(host.path("/run/rpcbind"));
+    assert(owner.uid! > 0);
+    const field = (name: string) =>
+      new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1]?.trim();
+    assertEquals(field("Uid")?.split(/\s+/), new Array(4).fill(String(owner.uid)));
+    for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]) {
+      assertEquals(field(set), "0000000000000000", set);
+    }
+    assertEquals([field("NoNewPrivs"), field("Groups")], ["1", ""]);
+  },
+);
+
+systemTest("statd with mode = auto starts rpcbind where there is none", NEEDS, async (newHost) => {
+  const host = await newHost({ etc: { "nfs.conf": "[rpcbind]\nmode = auto\n" } });
+  const statd = host.start(OUR_STATD, ...FOREGROUND);
+  await eventually("statd is registered", () => isRegistered(host));
+  assertEquals(await statd.stop(), 0);
+  const again = host.start(OUR_STATD, ...FOREGROUND);
+  await eventually("statd is registered", () => isRegistered(host));
+  await again.stop();
+  await host.output("rpcinfo", "-T", "udp", "127.0.0.1", "100000", "4"); // it stays
+});
+
+systemTest("statd with mode = auto leaves Debian's rpcbind alone", NEEDS, async (newHost) => {
+  const host = await newHost({ etc: { "nfs.conf": "[rpcbind]\nmode = auto\n" } });
+  const debian = await host.startRpcbind(DEBIAN_RPCBIND);
+  const statd = host.start(OUR_STATD, ...FOREGROUND);
+  await eventually("statd is registered", () => isRegistered(host));
+  assertEquals((await host.output("pidof", "rpcbind")).trim().split(" ").length, 1);
+  await statd.stop();
+  await debian.stop();
+});
