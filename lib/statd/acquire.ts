@@ -24,7 +24,7 @@ import type { DatagramSocket } from "../rpc/transport.ts";
 import { lockDirectory } from "../store/directory_lock.ts";
 import { CONTROL_SOCKET, layoutOf, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
 import { removeControlSocket } from "./control_server.ts";
-import { HostsFiles } from "./hosts_files.ts";
+import { HostsFiles } from "../hosts/hosts_files.ts";
 import { firstStateNumber, openMemory } from "./open_state.ts";
 import { openControl } from "./operations.ts";
 import { addressesToServe, type NsmSockets, openNsmServer } from "./sockets.ts";

@@ -6,7 +6,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import type { Bound } from "../net/server_sockets.ts";
 import type { ListEntry } from "../control/protocol.ts";
 import type { ControlActions } from "./control_server.ts";
-import type { HostsFiles } from "./hosts_files.ts";
+import type { HostsFiles } from "../hosts/hosts_files.ts";
 import type { Monitor } from "./monitor.ts";
 import type { RecentProblems } from "./recent_problems.ts";
 import type { StatusReport } from "../control/status_report.ts";

@@ -24,7 +24,7 @@ import { nsmService } from "../nsm/service.ts";
 import { WatchedStore } from "../nsm/watched_store.ts";
 import { dispatcher, type DispatchHooks, type Service } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
-import { denialOf, type HostsFiles } from "./hosts_files.ts";
+import { denialOf, type HostsFiles } from "../hosts/hosts_files.ts";
 import { loadList } from "./load_list.ts";
 import type { Clock } from "../time/clock.ts";
 

@@ -31,7 +31,18 @@ interface Part {
 const INTERFACES = ["log.ts", "nsm/ports.ts"];
 
 /** The parts below the programs, and the files beside them. */
-const BASE = ["config", "platform", "store", "net", "nsm", "protocol", "rpc", "xdr", "time"];
+const BASE = [
+  "config",
+  "platform",
+  "store",
+  "net",
+  "hosts",
+  "nsm",
+  "protocol",
+  "rpc",
+  "xdr",
+  "time",
+];
 const FILES = ["log.ts", "log_limits.ts", "quote.ts", "deno.json"];
 
 const PARTS: Readonly<Record<string, Part>> = {
@@ -74,6 +85,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   "log.ts": { values: [], deno: true },
   "log_limits.ts": { values: [], types: ["log.ts", "time"], isPure: true },
   "quote.ts": { values: [], isPure: true },
+  hosts: { values: ["net", "nsm", "rpc", "time", "quote.ts"], types: INTERFACES, deno: true },
   control: {
     values: ["store", "net", "platform", "nsm", "protocol", "rpc", "time", "quote.ts"],
     types: INTERFACES,

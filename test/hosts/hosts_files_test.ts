@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { HostsFiles } from "../../lib/statd/hosts_files.ts";
+import { HostsFiles } from "../../lib/hosts/hosts_files.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeResolver } from "../support/fake_resolver.ts";
 import { RecordingLog } from "../support/recording_log.ts";
