@@ -36,8 +36,6 @@ import type { Clock } from "../time/clock.ts";
 
 const ALLOW_FILE = "/etc/hosts.allow";
 const DENY_FILE = "/etc/hosts.deny";
-/** The name of the daemon in the files, whatever the program is called. */
-const DAEMON = "statd";
 /** How long the files and this host's addresses are taken to be as they were, in ms. */
 const RECHECK_MS = 1_000;
 /** Addresses whose decision is remembered; beyond, the one that called longest ago is decided anew. */
@@ -60,6 +58,8 @@ const QUESTIONS_MAX = 32;
 
 /** What the rules are applied with. */
 export interface HostsFilesParts {
+  /** The name of the daemon in the files, whatever the program is called. */
+  readonly daemon: "statd" | "rpcbind";
   /** One whose slots nobody else has. */
   readonly resolver: Resolver;
   /** Whether a netgroup has a host, by its name; without one nobody is in any. */
@@ -205,7 +205,7 @@ export class HostsFiles {
       return whenMatched === "deny" ? [{ clients: ["ALL"], decision: "deny" }] : [];
     }
     let faults = 0;
-    const entries = parseAccessFile(text, DAEMON, whenMatched, (line, reason) => {
+    const entries = parseAccessFile(text, this.#parts.daemon, whenMatched, (line, reason) => {
       if (text !== known && ++faults <= FAULTS_MAX) log.warning(`${path}:${line}: ${reason}`);
     });
     if (faults > FAULTS_MAX) log.warning(`${path}: ${faults - FAULTS_MAX} more lines like these`);

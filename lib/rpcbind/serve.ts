@@ -6,22 +6,22 @@
 
 import type { RpcbindSettings } from "../config/settings.ts";
 import type { AdjustableLog } from "../log.ts";
-import { reasonOf } from "../nsm/ports.ts";
-import { SourceLimits } from "../nsm/source_limits.ts";
+import { HostsFiles } from "../hosts/hosts_files.ts";
+import { hostResolver } from "../net/resolver.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
+import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { netgroups } from "../platform/netgroup.ts";
 import { KernelState } from "../platform/kernel_state.ts";
 import { revokePermissions } from "../platform/permissions.ts";
 import { dropPrivileges, ownerOf } from "../platform/privileges.ts";
 import { ServiceManager } from "../platform/sd_notify.ts";
 import { onSignals } from "../platform/signals.ts";
-import { quote } from "../quote.ts";
-import { dispatcher, type DispatchHooks } from "../rpc/dispatch.ts";
-import { isFromHere, rpcbindAccessFault } from "./access.ts";
+import { dispatcher } from "../rpc/dispatch.ts";
 import { prepareDirectory } from "./directory.ts";
 import { Entries } from "./entries.ts";
+import { callHooks } from "./hooks.ts";
 import { interfaceAddresses } from "./interfaces.ts";
-import { limited, type LogLimits } from "../log_limits.ts";
 import { RpcbindLock } from "./lock.ts";
 import { RPCBIND_SOCKET } from "./netconfig.ts";
 import { watchSocket } from "./stand_in.ts";
@@ -34,9 +34,6 @@ import { RPCBIND_DIRECTORY, WarmStart } from "./warm_start.ts";
 const MS_PER_SECOND = 1000;
 /** For others nothing: the files are the owner's. */
 const UMASK = 0o077;
-/** Lines about calls with `-l`: all but those of a flood. */
-const CALL_LINES: LogLimits = { lines: 1_000, total: 10_000, intervalMs: 60_000 };
-
 /** What rpcbind is started with. */
 export interface RpcbindParts {
   readonly settings: RpcbindSettings;
@@ -57,12 +54,20 @@ export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts
   const lock = RpcbindLock.take();
   prepareDirectory();
   const sockets = openRpcbindSockets(settings.addresses, log);
+  const hosts = new HostsFiles({
+    daemon: "rpcbind",
+    resolver: hostResolver({ addressesOfName, nameOfAddress }, clock),
+    isInNetgroup: netgroups(),
+    clock,
+    log,
+  });
   const isLeased = settings.standIn && lock?.lease(ownerOf(RPCBIND_DIRECTORY));
   Deno.chdir(RPCBIND_DIRECTORY);
   Deno.umask(UMASK);
   const { warnings } = dropPrivileges(RPCBIND_DIRECTORY, { keepsReservedPorts: false });
   for (const warning of warnings) log.warning(warning);
 
+  hosts.recheck(); // what this user cannot read is said now
   const warmStart = settings.warmStart ? new WarmStart(RPCBIND_DIRECTORY, bootId, log) : undefined;
   const entries = new Entries(ownEntries(sockets.netids), () => warmStart?.save(entries));
   const restored = entries.restore(warmStart?.load() ?? []);
@@ -83,7 +88,7 @@ export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts
     status = 1;
     stop();
   };
-  const respond = dispatcher(services, hooks(settings, log, failed));
+  const respond = dispatcher(services, callHooks(settings, hosts, log, failed));
   const serving = serveRpcbindCalls(sockets, respond, log, stopping.signal);
   onSignals({ stop }, stopping.signal);
   const stepAside = () => {
@@ -110,31 +115,4 @@ export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts
   log.notice("Stopped");
   lock?.release();
   return status;
-}
-
-/** The access rule, and what is said of calls. */
-function hooks(settings: RpcbindSettings, log: AdjustableLog, failed: () => void): DispatchHooks {
-  const lines = limited(log, clock);
-  const sources = new SourceLimits(clock);
-  const callLines = limited(log, clock, CALL_LINES);
-  return {
-    access(procedure, name, caller) {
-      // Like a datagram that was lost: who is in earnest asks again.
-      if (!isFromHere(caller) && !sources.admits(caller.address)) return "ignore";
-      const from = caller.uid === undefined ? caller.address : `uid ${caller.uid}`;
-      const fault = rpcbindAccessFault(procedure, caller, settings);
-      if (fault !== undefined) {
-        lines("warning", `${name} refused`, () => `${name} from ${quote(from)} refused: ${fault}`);
-        return "tooWeak";
-      }
-      if (settings.logCalls) callLines("notice", name, () => `${name} from ${quote(from)}`);
-      return "accept";
-    },
-    handlerFailed(name, { address }, error) {
-      lines("error", `${name} failed`, () => `${name} of ${quote(address)}: ${reasonOf(error)}`);
-      failed();
-    },
-    garbage: (name, { address }, error) =>
-      log.debug(() => `${name} of ${address}: ${error.message}`),
-  };
 }

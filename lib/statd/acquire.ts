@@ -136,6 +136,7 @@ async function acquireSockets({ settings, log, unlessStopped }: AcquireParts) {
   const defaultPort = servicePort(services, ["status"], "udp") ?? 0;
   const server = openNsmServer(settings, defaultPort, addresses, log);
   const hosts = new HostsFiles({
+    daemon: "statd",
     // Slots of its own: a name service that is silent about peers does not keep callers out.
     resolver: hostResolver({ addressesOfName, nameOfAddress }, clock, ACCESS_LIMITS),
     isInNetgroup: netgroups(),

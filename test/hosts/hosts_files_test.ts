@@ -19,7 +19,7 @@ function setUp(allow: string, deny: string) {
   const members = new Set<string>();
   const isInNetgroup = (group: string, host: string) =>
     Promise.resolve(members.has(`${group} ${host}`));
-  const hosts = new HostsFiles({ resolver, isInNetgroup, clock, log, directory });
+  const hosts = new HostsFiles({ daemon: "statd", resolver, isInNetgroup, clock, log, directory });
   return {
     directory,
     clock,
@@ -128,7 +128,7 @@ Deno.test("trust 4: a hosts.deny that could never be read denies, a hosts.allow 
     Deno.mkdirSync(`${it.directory}/${name}`);
   }
   const { clock, resolver, log, directory } = it;
-  const hosts = new HostsFiles({ resolver, clock, log, directory });
+  const hosts = new HostsFiles({ daemon: "statd", resolver, clock, log, directory });
   assertEquals([hosts.admits(ADDRESS), hosts.admits("127.0.0.1")], ["denied", "admitted"]);
   assertEquals(log.of("warning").length, 2);
 });

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { TestHost } from "../support/namespace.ts";
 import { eventually } from "../support/patience.ts";
-import { FOREGROUND, registrations } from "../support/statd.ts";
+import { FOREGROUND, READY, registrations } from "../support/statd.ts";
 import { DEBIAN_RPCBIND, OUR_RPCBIND, OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const NEEDS = [DEBIAN_RPCBIND, OUR_RPCBIND, "/usr/sbin/rpcinfo", "/usr/bin/python3"];
@@ -101,7 +101,8 @@ systemTest(
   NEEDS,
   async (newHost) => {
     const host = await newHost();
-    await host.startRpcbind(OUR_RPCBIND, "-w", "-d");
+    const rpcbind = await host.startRpcbind(OUR_RPCBIND, "-w", "-d");
+    await rpcbind.line(READY);
     const pid = (await host.output("pidof", "rpcbind")).trim();
     const status = await host.output("cat", `/proc/${pid}/status`);
     const owner = Deno.statSync(host.path("/run/rpcbind"));
@@ -136,3 +137,26 @@ systemTest("statd with mode = auto leaves Debian's rpcbind alone", NEEDS, async 
   await statd.stop();
   await debian.stop();
 });
+
+systemTest("rpcbind goes by hosts.deny under its own name", NEEDS, async (newHost) => {
+  const host = await newHost({
+    addresses: ["10.9.0.1/24"],
+    strangers: ["10.98.0.0/24"],
+    etc: { "hosts.deny": "rpcbind: 10.98.0.5\nstatd: ALL\n" },
+  });
+  await host.startRpcbind(OUR_RPCBIND, "-w");
+  const answers = async (source: string) =>
+    (await host.output("python3", "-c", ASK, source)).trim();
+  assertEquals(await answers("10.98.0.6"), "accepted");
+  assertEquals(await answers("10.98.0.5"), "denied");
+  assertEquals(await answers("127.0.0.1"), "accepted");
+});
+
+/** Asks for a port over UDP from a source address. */
+const ASK = `
+import socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((sys.argv[1], 0)); s.settimeout(20)
+s.connect(("127.0.0.1" if sys.argv[1] == "127.0.0.1" else "10.9.0.1", 111))
+s.send(struct.pack(">14I", 7, 0, 2, 100000, 2, 3, 0, 0, 0, 0, 100000, 2, 17, 0))
+print("denied" if s.recv(1000)[11] else "accepted")
+`;

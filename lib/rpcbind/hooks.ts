@@ -1,0 +1,72 @@
+/**
+ * What is decided of each call before it is answered, and what is said of it: the limits of each source,
+ * the access files, who may call what.
+ */
+
+import type { RpcbindSettings } from "../config/settings.ts";
+import { denialOf, type HostsFiles } from "../hosts/hosts_files.ts";
+import type { Log } from "../log.ts";
+import { limited, type LogLimits } from "../log_limits.ts";
+import type { Admission } from "../nsm/access.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { SourceLimits } from "../nsm/source_limits.ts";
+import { systemClock as clock } from "../platform/clock.ts";
+import { quote } from "../quote.ts";
+import type { DispatchHooks, Verdict } from "../rpc/dispatch.ts";
+import type { Procedure } from "../rpc/program.ts";
+import type { Caller } from "../rpc/transport.ts";
+import { isFromHere, rpcbindAccessFault } from "./access.ts";
+
+/** Lines about calls with `-l`: all but those of a flood. */
+const CALL_LINES: LogLimits = { lines: 1_000, total: 10_000, intervalMs: 60_000 };
+
+/** The access rule, and what is said of calls. */
+export function callHooks(
+  settings: RpcbindSettings,
+  hosts: HostsFiles,
+  log: Log,
+  failed: () => void,
+): DispatchHooks {
+  const lines = limited(log, clock);
+  const sources = new SourceLimits(clock);
+  const callLines = limited(log, clock, CALL_LINES);
+  const decided = (procedure: Procedure, name: string, caller: Caller): Verdict => {
+    const from = caller.uid === undefined ? caller.address : `uid ${caller.uid}`;
+    const fault = rpcbindAccessFault(procedure, caller, settings);
+    if (fault !== undefined) {
+      lines("warning", `${name} refused`, () => `${name} from ${quote(from)} refused: ${fault}`);
+      return "tooWeak";
+    }
+    if (settings.logCalls) callLines("notice", name, () => `${name} from ${quote(from)}`);
+    return "accept";
+  };
+  const admitted = (
+    admission: Admission,
+    procedure: Procedure,
+    name: string,
+    caller: Caller,
+  ): Verdict => {
+    if (admission === "admitted") return decided(procedure, name, caller);
+    if (admission === "tryLater") return "ignore";
+    const key = `callers refused, as ${quote(caller.address)}`;
+    lines("warning", key, () => denialOf(caller.address));
+    return "deny";
+  };
+  return {
+    access(procedure, name, caller) {
+      // Like a datagram that was lost: who is in earnest asks again.
+      if (!isFromHere(caller) && !sources.admits(caller.address)) return "ignore";
+      if (caller.uid !== undefined) return decided(procedure, name, caller);
+      const admission = hosts.admits(caller.address);
+      return admission instanceof Promise
+        ? admission.then((late) => admitted(late, procedure, name, caller))
+        : admitted(admission, procedure, name, caller);
+    },
+    handlerFailed(name, { address }, error) {
+      lines("error", `${name} failed`, () => `${name} of ${quote(address)}: ${reasonOf(error)}`);
+      failed();
+    },
+    garbage: (name, { address }, error) =>
+      log.debug(() => `${name} of ${address}: ${error.message}`),
+  };
+}
