@@ -105,6 +105,6 @@ make_image() {
   printf '{"imageLayoutVersion":"1.0.0"}' >"$image/oci-layout"
   # One entry, so that whoever names no image and no architecture gets the right one.
   index_of "$(descriptor index.v1+json "${index[@]}" \
-    ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"$version\"}")" >"$image/index.json"
+    ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"localhost/nsm:$version\"}")" >"$image/index.json"
   archive "dist/nsm-$version.oci.tar" "$image" blobs index.json oci-layout
 }
