@@ -9,7 +9,7 @@ usage: ./install.sh COMMAND
 
   run [ARG…]     build if needed, then serve in the foreground from a new, empty state directory;
                  ARGs go to rpc.statd (-P DIR keeps the state in DIR)
-  test           format check, lint, type check, build, all tests
+  test [FILE…]   format check, lint, type check, build, all tests or those FILEs
   build [--arch ARCH]         make dist/rpc.statd, dist/sm-notify, dist/nsmctl, dist/start-statd; for
                  another ARCH, x86_64 or aarch64, in dist/ARCH
   install [--prefix DIR]      put them in DIR/sbin, default /usr/local, with units and manual pages;
@@ -194,7 +194,7 @@ run_tests() {
   NSM_DIST=$(enterable_dist "$shared")
   export NSM_DIST
   # The fuzz tests collect garbage themselves, to see whether the heap has grown.
-  "$DENO" test -A --no-check --v8-flags=--expose-gc test 2>&1 | tee "$log" || status=1
+  "$DENO" test -A --no-check --v8-flags=--expose-gc "${@:-test}" 2>&1 | tee "$log" || status=1
   count() { sed -nE "s/^(ok|FAILED) \|.* ([0-9]+) $1.*/\2/p" "$log" | tail -n 1; }
   passed=$(count passed) failed=$(count failed) skipped=$(count ignored)
   rm -r "$log" "$shared"
@@ -213,7 +213,7 @@ run_all() {
   gate "Type check" "$DENO" check --quiet
   if stale; then gate "Build" "$here/install.sh" build; fi
   echo "== Tests"
-  run_tests
+  run_tests "$@"
 }
 
 command=${1-}
@@ -225,7 +225,7 @@ fi
 cd "$here"
 case $command in
   run) run "$@" ;;
-  test) run_all ;;
+  test) run_all "$@" ;;
   build) build "$@" ;;
   install)
     if stale; then build; fi
