@@ -30,7 +30,9 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
 embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
 peers=(rpcbind nfs-common tcpd iproute2 mandoc libfaketime zsh fish python3-prometheus-client
-  netbase curl busybox)
+  netbase curl busybox psmisc procps)
+# Debian packages whose programs drive the product in tests; unpacked only, as they would start services.
+drivers=(resource-agents ctdb)
 
 # shellcheck source=.ci/installation.sh
 source "$here/.ci/installation.sh"
@@ -166,6 +168,22 @@ install_peers() {
   fi
 }
 
+# Unpacks the drivers below .toolchain/drivers.
+fetch_drivers() {
+  local folder=$tools/tmp-drivers file
+  if [[ -d $tools/drivers ]] || ! have apt-get || ! have dpkg-deb; then return 0; fi
+  say "Fetching ${drivers[*]}, unpacked only"
+  rm -rf "$folder"
+  mkdir "$folder" "$folder/unpacked"
+  if (cd "$folder" && apt-get -qq -o APT::Sandbox::User=root download "${drivers[@]}" >/dev/null 2>&1); then
+    for file in "$folder"/*.deb; do dpkg-deb --extract "$file" "$folder/unpacked"; done
+    mv "$folder/unpacked" "$tools/drivers"
+  else
+    say "Cannot fetch ${drivers[*]}: tests that need them are skipped"
+  fi
+  rm -rf "$folder"
+}
+
 gates_failed=0
 gate() {
   local name=$1
@@ -207,6 +225,7 @@ run_tests() {
 run_all() {
   toolchain
   install_peers
+  fetch_drivers
   export NO_COLOR=1
   gate "Format check" "$DENO" fmt --check --quiet
   gate "Lint" "$DENO" lint --quiet

@@ -1,0 +1,180 @@
+/**
+ * Programs that others wrote to drive nfs-utils drive ours, with the same exit statuses (realworld F2,
+ * field 1): Pacemaker's agents nfsnotify and nfsserver, Debian's init script, start-stop-daemon, pidof.
+ * Each runs start, monitor and stop three times, on a host with Debian's programs and on one with ours.
+ */
+
+import { assertEquals } from "@std/assert";
+import { DEBIAN_SM_NOTIFY, DEBIAN_STATD, systemTest } from "../support/system_test.ts";
+import type { TestHost } from "../support/namespace.ts";
+
+const PROJECT = new URL("../../", import.meta.url).pathname;
+/** Debian's packages that have the tools, unpacked by install.sh. */
+const TOOLS = `${PROJECT}.toolchain/drivers`;
+const AGENTS = "/usr/lib/ocf/resource.d/heartbeat";
+const NEEDS = [
+  DEBIAN_STATD,
+  DEBIAN_SM_NOTIFY,
+  "/etc/init.d/nfs-common",
+  "/usr/bin/killall",
+  "/usr/bin/pgrep",
+  `${TOOLS}${AGENTS}/nfsnotify`,
+];
+const ROUNDS = 3;
+
+/** Runs a shell script on a host, whose files of /usr may be replaced. */
+type Run = (script: string) => Promise<number>;
+
+/** Replaces /usr of a host by a layer over it that also has the tools, and ours where they are wanted. */
+async function equip(host: TestHost, ours: boolean): Promise<void> {
+  const layer = "/run/layer";
+  await host.output("mkdir", "-p", layer);
+  await host.output("mount", "-t", "tmpfs", "none", layer);
+  await host.output("mkdir", `${layer}/upper`, `${layer}/work`);
+  if (ours) {
+    const stage = `${layer}/stage`;
+    const { code, stderr } = await host.run(
+      ...["env", `DESTDIR=${stage}`, `${PROJECT}install.sh`, "install", "--prefix", "/usr"],
+    );
+    assertEquals(code, 0, stderr);
+    await host.output("mkdir", `${layer}/upper/sbin`);
+    await host.output("sh", "-c", `mv ${stage}/usr/sbin/* ${layer}/upper/sbin/`);
+    await host.output("rm", `${layer}/upper/sbin/rpcbind`); // Debian's serves both
+  }
+  const folders = `lowerdir=${TOOLS}/usr:/usr,upperdir=${layer}/upper,workdir=${layer}/work`;
+  await host.output("mount", "-t", "overlay", "none", "-o", folders, "/usr");
+}
+
+/** Exit statuses of each step of each round, for Debian's programs and for ours. */
+async function compare(
+  newHost: () => Promise<TestHost>,
+  rounds: (run: Run, host: TestHost) => Promise<void>,
+): Promise<void> {
+  const statuses: string[][] = [];
+  for (const ours of [false, true]) {
+    const host = await newHost();
+    await equip(host, ours);
+    await host.startRpcbind();
+    const seen: string[] = [];
+    await rounds(async (script) => {
+      const { code, stdout } = await host.run("sh", "-c", script);
+      seen.push(`${script}: ${code}${stdout.startsWith("=") ? ` ${stdout.trim()}` : ""}`);
+      return code;
+    }, host);
+    statuses.push(seen);
+  }
+  assertEquals(statuses[1], statuses[0]);
+}
+
+/** Ends when rpcbind knows the status monitor, or does not. */
+const UP =
+  "timeout 60 sh -c 'until rpcinfo -u 127.0.0.1 100024 >/dev/null 2>&1; do sleep 0.1; done'";
+const DOWN = "timeout 60 sh -c 'while pidof rpc.statd >/dev/null; do sleep 0.1; done'";
+/** How many processes go by a name. */
+const COUNT = (name: string) => `echo "= $(pgrep -cx ${name})"`;
+
+const agent = (name: string, action: string) =>
+  `export OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=it OCF_RESOURCE_TYPE=${name} ` +
+  `OCF_RESOURCE_PROVIDER=heartbeat HA_LOGFILE=/dev/null HA_RSCTMP=/run/ocf OCF_RESKEY_nfs_init_script=/run/nfs-server ` +
+  `OCF_RESKEY_nfs_shared_infodir=/run/shared OCF_RESKEY_nfs_notify_retry_time=1; mkdir -p /run/ocf; ` +
+  `exec ${AGENTS}/${name} ${action} >/dev/null 2>&1`;
+
+/** A peer that is never reached keeps sm-notify running. */
+const SILENT =
+  "echo '0100007f 000186b5 00000003 00000010 00000000000000000000000000000000 192.0.2.9 me' " +
+  ">/var/lib/nfs/sm/192.0.2.9; chown --reference=/var/lib/nfs/sm /var/lib/nfs/sm/192.0.2.9; " +
+  "ip route replace blackhole 192.0.2.0/24";
+
+systemTest(
+  "realworld F2: Pacemaker's nfsnotify starts, monitors and stops as with Debian's programs",
+  NEEDS,
+  async (newHost) => {
+    await compare(newHost, async (run) => {
+      await run("rpc.statd -L");
+      await run(UP);
+      for (let round = 1; round <= ROUNDS; round++) {
+        await run(SILENT);
+        await run(agent("nfsnotify", "monitor"));
+        await run(agent("nfsnotify", "start"));
+        await run(COUNT("rpc.statd"));
+        await run(agent("nfsnotify", "monitor"));
+        await run(agent("nfsnotify", "stop"));
+        await run(COUNT("rpc.statd"));
+        await run(UP);
+      }
+    });
+  },
+);
+
+systemTest(
+  "realworld F2: what is known by its file is stopped alone",
+  NEEDS,
+  async (newHost) => {
+    await compare(newHost, async (run) => {
+      await run("rpc.statd -L");
+      await run(UP);
+      for (
+        const stop of [
+          "killall -TERM /usr/sbin/sm-notify",
+          "start-stop-daemon --stop --quiet --retry 5 --exec /usr/sbin/sm-notify",
+          "kill $(busybox pidof sm-notify)",
+        ]
+      ) {
+        await run(SILENT);
+        await run("sm-notify -f");
+        await run(stop);
+        await run("timeout 60 sh -c 'while pidof sm-notify >/dev/null; do sleep 0.1; done'");
+        await run(COUNT("rpc.statd"));
+        await run(UP);
+      }
+      await run("start-stop-daemon --stop --quiet --retry 10 --exec /sbin/rpc.statd");
+      await run(DOWN);
+    });
+  },
+);
+
+systemTest("Debian's init script starts, shows and stops ours", NEEDS, async (newHost) => {
+  await compare(newHost, async (run) => {
+    const script = (action: string) =>
+      `NEED_IDMAPD=no NEED_GSSD=no /etc/init.d/nfs-common ${action} >/dev/null 2>&1`;
+    for (let round = 1; round <= ROUNDS; round++) {
+      await run(script("status"));
+      await run(script("start"));
+      await run(UP);
+      await run(script("status"));
+      await run(script("start"));
+      await run(COUNT("rpc.statd"));
+      await run(script("stop"));
+      await run(DOWN);
+      await run(script("stop"));
+    }
+  });
+});
+
+/** In place of the kernel's NFS server. */
+const SERVER = `#!/bin/sh
+case $1 in
+  start) touch /run/serving ;;
+  stop) rm -f /run/serving ;;
+  status) [ -e /run/serving ] || exit 3 ;;
+esac
+`;
+
+systemTest(
+  "Pacemaker's nfsserver starts, monitors and stops as with Debian's programs",
+  NEEDS,
+  async (newHost) => {
+    await compare(newHost, async (run, host) => {
+      await host.write("/run/nfs-server", SERVER);
+      await host.output("chmod", "755", "/run/nfs-server");
+      for (let round = 1; round <= ROUNDS; round++) {
+        await run(agent("nfsserver", "monitor"));
+        await run(agent("nfsserver", "start"));
+        await run(agent("nfsserver", "monitor"));
+        await run(COUNT("rpc.statd"));
+        await run(agent("nfsserver", "stop"));
+        await run(COUNT("rpc.statd"));
+      }
+    });
+  },
+);
