@@ -95,6 +95,8 @@ export async function prepareToNotify(
 
   const end = run.end();
   const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;
+  // A start that fails behind the move has no new peers any more: the next one must not carry on.
+  if (end.kind !== "none" && carriedOn === undefined && settings.updateState) begin(run, log);
   const store = openNotifyStore(directory, { ...parts, log });
   const preparedAt = clock.wallClock();
   const records = parts.asOwner(layout.monitorList, () => {
