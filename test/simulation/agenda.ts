@@ -44,7 +44,10 @@ export class Agenda {
       this.#now = Math.max(this.#now, entry.at);
       this.steps++;
       entry.action();
-      for (let turn = 0; turn < entry.turns; turn++) await undefined;
+      // Time passes for those at rest only.
+      const isFollowed = this.#entries.first?.at === this.#now;
+      const turns = isFollowed ? entry.turns : TURNS_TO_REST;
+      for (let turn = 0; turn < turns; turn++) await undefined;
       check();
     }
     this.#now = Math.max(this.#now, end);

@@ -19,15 +19,16 @@ interface Announced {
 interface Registered {
   readonly monName: string;
   /** Ordinal of the last announcement before it. */
-  readonly since: number;
+  since: number;
   /** States that have to be told, with their ordinals. */
   readonly owed: Map<number, number>;
   /** The largest state that was announced to be passed on. */
   newest: number;
   /** Cookie and state that the lock manager has answered last. */
   lastDone: string | undefined;
-  /** Ordinal of the newest announcement that was passed on. */
+  /** Ordinal of the newest announcement that was passed on, and the state that was so last. */
   passedOn: number;
+  lastState: number;
   /** The largest state of a notice that was. */
   largest: number;
 }
@@ -53,6 +54,8 @@ export class CallbackLedger {
   /** By cookie, the ordinals of arrival of SM_MON calls and of removals that were acknowledged. */
   readonly #arrivals = new Map<string, number>();
   readonly #removals = new Map<string, number>();
+  /** The same of removals that have arrived. */
+  readonly #removed = new Map<string, number>();
 
   constructor(readonly isEnforced: () => boolean) {}
 
@@ -66,10 +69,11 @@ export class CallbackLedger {
   /** SM_MON was acknowledged; a registration with another cookie or spelling begins anew. */
   monAcknowledged(record: MonitorRecord, arrived: number, isRepeated: boolean): void {
     const key = listKey(record);
-    if ((this.#removals.get(key) ?? 0) > arrived) return;
+    if ((this.#removed.get(key) ?? 0) > arrived) return;
     const known = this.#registered.get(key);
     if (known !== undefined) {
       if (!isRepeated) {
+        known.since = Math.max(known.since, arrived);
         for (const [state, ordinal] of known.owed) if (ordinal < arrived) known.owed.delete(state);
       }
       return;
@@ -81,6 +85,7 @@ export class CallbackLedger {
       newest: 0,
       lastDone: undefined,
       passedOn: 0,
+      lastState: 0,
       largest: 0,
     });
   }
@@ -88,7 +93,8 @@ export class CallbackLedger {
   /** A removal has arrived: nothing is owed any more. */
   removalArrived(key: string): number {
     this.#registered.delete(key);
-    return ++this.#ordinal;
+    this.#removed.set(key, ++this.#ordinal);
+    return this.#ordinal;
   }
 
   removalAcknowledged(key: string, arrived: number): void {
@@ -143,7 +149,8 @@ export class CallbackLedger {
     const registered = this.#registered.get(key);
     if (registered !== undefined) {
       const isOlder = this.isEnforced() && backing.state === state && state < registered.largest;
-      if (isOlder || backing.ordinal < registered.passedOn) throw new Violation("older", what);
+      const isOvertaken = backing.ordinal < registered.passedOn && state < registered.lastState;
+      if (isOlder || isOvertaken) throw new Violation("older", what);
       if (registered.lastDone !== `${cookie} ${state}`) registered.lastDone = undefined;
     }
     return { key, state, cookie, ordinal: backing.ordinal, registered };
@@ -155,7 +162,9 @@ export class CallbackLedger {
     const done = `${cookie} ${state}`;
     if (registered.lastDone === done) throw new Violation("once", `${key}: state ${state}`);
     registered.lastDone = done;
+    if (state % 2 === 1) registered.newest = Math.max(registered.newest, state);
     registered.passedOn = Math.max(registered.passedOn, ordinal);
+    registered.lastState = state;
     if (state % 2 === 1) registered.largest = Math.max(registered.largest, state);
     for (const [owed, of] of registered.owed) {
       if (of <= ordinal || owed === state) registered.owed.delete(owed);
@@ -165,6 +174,13 @@ export class CallbackLedger {
   /** A process was killed: what was told may be told again. */
   crashed(): void {
     for (const registered of this.#registered.values()) registered.lastDone = undefined;
+  }
+
+  /** Somebody is still to be told of this peer when the daemon is stopped. */
+  mayRepeat(monName: string): void {
+    for (const registered of this.#registered.values()) {
+      if (nameKey(registered.monName) === nameKey(monName)) registered.lastDone = undefined;
+    }
   }
 
   /** What was learned is lost, since the disk did not take it. */

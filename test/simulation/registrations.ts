@@ -21,14 +21,17 @@ interface Change {
   status: "outstanding" | "acknowledged" | "failed";
   /** Whether the list in memory was emptied since it arrived. */
   isForgotten?: true;
+  /** Whether its record was moved to the notify list before the reply. */
+  isMoved?: true;
 }
 
 interface Known {
   changes: Change[];
   /** Privs that a power cut may bring back. */
   readonly mayComeBack: Set<string>;
-  /** State number when it was acknowledged last. */
+  /** State number when it was asked for last. */
   state: number;
+  wasAcknowledged: boolean;
 }
 
 /** A record that was seen on the notify list. */
@@ -36,6 +39,7 @@ export interface Moved {
   readonly monName: string;
   readonly myName: string;
   readonly state: number;
+  readonly wasAcknowledged: boolean;
 }
 
 /** What the two lists on disk hold, by {@link registrationKey}. */
@@ -55,14 +59,15 @@ export class Registrations {
   readonly #parsed = new Map<string, readonly MonitorRecord[]>();
   readonly #records = new Map<string, MonitorRecord>();
 
-  /** A call that changes these registrations has arrived; `priv` for SM_MON. */
-  arrived(records: readonly MonitorRecord[], priv?: string): Change {
+  /** A call that changes these registrations has arrived; `priv` for SM_MON, and our number then. */
+  arrived(records: readonly MonitorRecord[], priv?: string, state = 0): Change {
     const change: Change = { priv, status: "outstanding" };
     for (const record of records) {
       const key = registrationKey(record);
       this.#records.set(key, record);
       this.#of(key).changes.push(change);
       if (priv === undefined) this.#owed.delete(key);
+      else this.#of(key).state = state;
     }
     return change;
   }
@@ -72,18 +77,23 @@ export class Registrations {
     records: readonly MonitorRecord[],
     change: Change,
     isAcknowledged: boolean,
-    state: number,
   ): void {
     change.status = isAcknowledged ? "acknowledged" : "failed";
-    if (!isAcknowledged) return;
+    if (!isAcknowledged) {
+      // What could not be removed is back on the list, in whatever state the disk is.
+      if (change.priv === undefined) {
+        for (const r of records) this.#apart.add(registrationKey(r));
+      }
+      return;
+    }
     for (const record of records) {
       const key = registrationKey(record);
       const known = this.#of(key);
       // One that is overtaken counts no more.
       const at = known.changes.indexOf(change);
       if (at < 0) continue;
-      if (change.priv === undefined && isBeingRemoved(known.changes.slice(0, at))) {
-        // It found nothing on the list, since another one is at it.
+      if (change.priv === undefined && isUnlisted(known.changes.slice(0, at))) {
+        // It found nothing on the list: another one is at it, or what was to be there has failed.
         known.changes.splice(at, 1);
         continue;
       }
@@ -92,7 +102,11 @@ export class Registrations {
       }
       known.changes = known.changes.slice(at);
       if (change.priv === undefined) continue;
-      known.state = state;
+      known.wasAcknowledged = true;
+      if (change.isMoved) {
+        known.changes[0] = { priv: undefined, status: "acknowledged" };
+        continue;
+      }
       if (change.isForgotten) this.#apart.add(key);
       else this.#apart.delete(key);
     }
@@ -102,6 +116,11 @@ export class Registrations {
   get keys(): string[] {
     return [...this.#known].filter(([, known]) => allowed(known).some((priv) => priv !== undefined))
       .map(([key]) => key);
+  }
+
+  /** Every registration that was ever asked for. */
+  get all(): MonitorRecord[] {
+    return [...this.#records.values()];
   }
 
   recordOf(key: string): MonitorRecord {
@@ -165,8 +184,12 @@ export class Registrations {
       if (!this.moved.has(key)) this.#move(key, this.#of(key));
     }
     for (const [key, moved] of this.moved) {
-      if (notified.has(key) || monitored.has(key)) continue;
-      if (!isTold(moved)) throw new Violation("untold", describe(key));
+      if (notified.has(key)) continue;
+      if (!isTold(moved)) {
+        // The move was not made lasting.
+        if (monitored.has(key)) continue;
+        throw new Violation("untold", describe(key));
+      }
       this.moved.delete(key);
       this.#owed.delete(key);
     }
@@ -187,10 +210,14 @@ export class Registrations {
   }
 
   /** What is outstanding will not be answered any more: the disk is as it was found. */
-  settle({ monitored }: Lists, isPowerCut: boolean): void {
+  settle({ monitored, notified }: Lists, mayMove: boolean, isPowerCut: boolean): void {
     for (const [key, known] of this.#known) {
       const found = monitored.get(key);
       const may = allowed(known);
+      if (found === undefined && mayMove && notified.has(key) && !may.includes(undefined)) {
+        this.#move(key, known);
+        continue;
+      }
       const isBack = isPowerCut && found !== undefined && may.includes(undefined) &&
         known.mayComeBack.has(found);
       if (!may.includes(found) && !isBack && !this.moved.has(key) && !this.#apart.has(key)) {
@@ -200,9 +227,31 @@ export class Registrations {
           `${describe(key)} after ${isPowerCut ? "a power cut" : "a kill"}`,
         );
       }
+      // What is seen of a change that was cut short may still be lost.
+      for (const change of known.changes) {
+        if (change.status === "outstanding") change.status = "failed";
+      }
+    }
+    // A move that was not made lasting, of what nobody was promised.
+    for (const [key, { wasAcknowledged }] of this.moved) {
+      if (isPowerCut && !wasAcknowledged && !notified.has(key)) this.moved.delete(key);
+    }
+  }
+
+  /** The lists were read: what was found is on disk from now on. */
+  loaded({ monitored }: Lists): void {
+    for (const [key, known] of this.#known) {
+      const found = monitored.get(key);
       known.changes = [{ priv: found, status: "acknowledged" }];
       known.mayComeBack.clear();
       if (found !== undefined) this.#apart.delete(key);
+    }
+    // Of two spellings of one registration, as SM_SIMU_CRASH or a kill may leave, the list has one.
+    const spellings = new Map<string, string>();
+    for (const key of monitored.keys()) {
+      const other = spellings.get(key.toLowerCase());
+      spellings.set(key.toLowerCase(), key);
+      if (other !== undefined) this.#apart.add(other).add(key);
     }
   }
 
@@ -212,15 +261,23 @@ export class Registrations {
   }
 
   /** Records of an earlier boot whose peers were not told. */
-  get owed(): MonitorRecord[] {
-    return [...this.#owed].map((key) => this.recordOf(key));
+  get owed(): Moved[] {
+    return [...this.#owed].map((key) => {
+      const { monName, myName } = this.recordOf(key);
+      const { state, wasAcknowledged } = this.#of(key);
+      return { monName, myName, state, wasAcknowledged };
+    });
   }
 
   #move(key: string, known: Known): void {
     const record = this.#records.get(key)!;
     const { monName, myName } = record;
-    this.moved.set(key, { monName, myName, state: known.state });
+    const { state, wasAcknowledged } = known;
+    this.moved.set(key, { monName, myName, state, wasAcknowledged });
     this.#apart.add(key);
+    for (const change of known.changes) {
+      if (change.priv !== undefined && change.status === "outstanding") change.isMoved = true;
+    }
     // What is asked for from now on is another record.
     const last = known.changes.findLastIndex(({ status }) => status === "acknowledged");
     known.changes = [
@@ -236,6 +293,7 @@ export class Registrations {
         changes: [{ priv: undefined, status: "acknowledged" }],
         mayComeBack: new Set(),
         state: 0,
+        wasAcknowledged: false,
       };
       this.#known.set(key, known);
     }
@@ -249,10 +307,15 @@ function allowed({ changes }: Known): (string | undefined)[] {
   return [...new Set(changes.slice(Math.max(last, 0)).map(({ priv }) => priv))];
 }
 
-/** Whether the last of these changes are removals, and one of them is outstanding. */
-function isBeingRemoved(changes: readonly Change[]): boolean {
-  const removals = changes.slice(changes.findLastIndex(({ priv }) => priv !== undefined) + 1);
-  return removals.some(({ status }) => status === "outstanding");
+/** Whether nothing is on the list behind these changes although it may be on the disk. */
+function isUnlisted(changes: readonly Change[]): boolean {
+  const at = changes.findLastIndex(({ priv }) => priv !== undefined);
+  const removals = changes.slice(at + 1);
+  const wasListed = changes.some(({ priv, status }) =>
+    priv !== undefined && status === "acknowledged"
+  );
+  return changes[at]?.status === "failed" && !wasListed ||
+    removals.some(({ status }) => status === "outstanding");
 }
 
 function describe(key: string): string {

@@ -304,10 +304,11 @@ export class World {
     this.#faultyUntil = -Infinity;
     const lists = this.#registrations.read(this.#disk.texts());
     try {
-      this.#registrations.settle(lists, true);
+      this.#registrations.settle(lists, this.#mayMove, true);
     } catch (error) {
       this.#failed(error);
     }
+    this.#registrations.loaded(lists);
     this.#registrations.rebooted(lists);
     this.#callbacks.rebooted();
     this.agenda.after(this.#dice.delay("boot", 1_000, 5_000), () => this.#bootUp());
@@ -350,6 +351,9 @@ export class World {
       });
       if (process.isDead) return;
       this.#statd = statd;
+      if (this.agenda.now >= this.#faultyUntil) {
+        this.#registrations.loaded(this.#registrations.read(this.#disk.texts()));
+      }
       this.trace.note(`rpc.statd serves ${statd.monitor.list.size} registrations`);
     } catch (error) {
       if (error instanceof Violation) return this.#failed(error);
@@ -365,7 +369,11 @@ export class World {
     this.#outstanding.clear();
     if (this.#disk.powerLasts < 0) return; // the power cut settles it
     try {
-      this.#registrations.settle(this.#registrations.read(this.#disk.texts()), false);
+      this.#registrations.settle(
+        this.#registrations.read(this.#disk.texts()),
+        this.#mayMove,
+        false,
+      );
     } catch (error) {
       this.#failed(error);
     }
@@ -380,6 +388,12 @@ export class World {
   #stopStatd(): void {
     const statd = this.#statd;
     if (statd === undefined || statd.isStopping) return;
+    // What is remembered of a peer is so for all who asked about it.
+    for (const monitored of statd.monitor.list.all()) {
+      if (statd.monitor.callbacks.isPending(monitored)) {
+        this.#callbacks.mayRepeat(monitored.record.monName);
+      }
+    }
     let isOver = false;
     this.agenda.after(STOP_MAX_MS, () => {
       if (!isOver && !statd.process.isDead) this.fail("stops", "rpc.statd goes on after SIGTERM");
@@ -537,7 +551,7 @@ export class World {
           const replaced = before !== undefined &&
             registrationKey(before) !== registrationKey(record);
           if (replaced) this.#replaced = this.#registrations.arrived([before]);
-          change = this.#registrations.arrived([record], priv);
+          change = this.#registrations.arrived([record], priv, this.#stateNumber ?? 0);
           arrived = this.#callbacks.monArrived(record);
           const other = this.#replaced;
           this.#replaced = undefined;
@@ -549,10 +563,10 @@ export class World {
           const replacement = this.#replacements.get(change);
           if (replacement !== undefined) {
             const { other, record } = replacement;
-            this.#registrations.replied([record], other, isDone, 0);
+            this.#registrations.replied([record], other, isDone);
           }
           if (result !== undefined && isDone) this.#numberSeen(result.state);
-          this.#registrations.replied([record], change, isDone, result?.state ?? 0);
+          this.#registrations.replied([record], change, isDone);
           if (!isDone) return;
           this.#callbacks.monAcknowledged(record, arrived, isRepeated);
           this.#checkDisk();
@@ -579,20 +593,23 @@ export class World {
   #remove(isMeant: (record: MonitorRecord) => boolean) {
     const keys = this.#registrations.keys;
     const records = keys.map((key) => this.#registrations.recordOf(key)).filter(isMeant);
-    const lists = [...new Set(records.map(listKey))];
+    const lists = [...new Set(this.#registrations.all.filter(isMeant).map(listKey))];
     let change: ReturnType<Registrations["arrived"]>;
     let ordinals: number[];
+    let listed: boolean[];
     return {
       arrives: () => {
+        listed = lists.map((key) => this.#listed(key) !== undefined);
         change = this.#registrations.arrived(records);
         ordinals = lists.map((key) => this.#callbacks.removalArrived(key));
       },
       replied: (isDone: boolean) => {
         // What memory does not have stays on the disk: it was moved, or forgotten.
-        this.#registrations.replied(records, change, isDone, 0);
+        this.#registrations.replied(records, change, isDone);
         if (!isDone) return;
         for (const [i, key] of lists.entries()) {
-          this.#callbacks.removalAcknowledged(key, ordinals[i]!);
+          // What SM_SIMU_CRASH has forgotten is on the disk still, and on the list of the next life.
+          if (listed[i]) this.#callbacks.removalAcknowledged(key, ordinals[i]!);
         }
         this.#checkDisk();
       },
@@ -802,15 +819,25 @@ export class World {
     if (this.#failure !== undefined) throw this.#failure;
   };
 
+  /** The number in the file `state`. */
+  get #stateNumber(): number | undefined {
+    return storedNumber(this.#disk.textOf(`${STATE_DIRECTORY}/state`));
+  }
+
+  /** Whether sm-notify may have moved records since the last check. */
+  get #mayMove(): boolean {
+    return this.#preparing.size > 0 || this.#hasPrepared;
+  }
+
   #checkDisk(): void {
     const { journal, powerLasts } = this.#disk;
     if (powerLasts < 0 || !this.#isDirty && journal.length === this.#journalLength) return;
     this.#isDirty = false;
     this.#journalLength = journal.length;
     const lists = this.#registrations.read(this.#disk.texts());
-    this.#registrations.check(lists, this.#preparing.size > 0 || this.#hasPrepared, this.#isTold);
+    this.#registrations.check(lists, this.#mayMove, this.#isTold);
     this.#hasPrepared = false;
-    const stored = storedNumber(this.#disk.textOf(`${STATE_DIRECTORY}/state`));
+    const stored = this.#stateNumber;
     if (stored !== undefined && (stored % 2 === 0 || stored < this.#numberTold)) {
       throw new Violation("number", `the file has ${stored} after ${this.#numberTold}`);
     }
@@ -859,8 +886,10 @@ export class World {
     const statd = this.#statd;
     if (statd === undefined) throw new Violation("answered", "rpc.statd does not serve");
     this.#callbacks.checkOwed();
-    for (const { monName } of this.#registrations.owed) {
-      if (canBeFound(monName)) throw new Violation("told", monName);
+    for (const owed of this.#registrations.owed) {
+      if (canBeFound(owed.monName) && !this.#isTold(owed)) {
+        throw new Violation("told", owed.monName);
+      }
     }
     if (this.#rpcbind.portOf("udp") === 0) throw new Violation("registered", "udp is not there");
   }
