@@ -12,6 +12,8 @@ interface Entry {
   names: string[];
   /** Whether it says no more than that the file is named after the peer. */
   isPlain: boolean;
+  /** Whether all files are here, as load() has found them. */
+  readonly isWhole: boolean;
   /** Changes that have begun and not ended. */
   pending: number;
 }
@@ -39,7 +41,7 @@ export class PeerFiles {
       if (entry !== undefined) return addTo(entry, [name]);
       if (monName === name) return void own.set(key, [...own.get(key) ?? [], name]);
       const names = [name, ...own.get(key) ?? []];
-      this.#entries.set(key, { names, isPlain: false, pending: 0 });
+      this.#entries.set(key, { names, isPlain: false, isWhole: true, pending: 0 });
     };
   }
 
@@ -47,11 +49,12 @@ export class PeerFiles {
   begin(monName: string, ...before: readonly string[]): readonly string[] {
     const key = nameKey(monName);
     let entry = this.#entries.get(key);
-    const [first = monName, ...others] = [...before, monName];
+    const spellings = [...before, monName];
     if (entry === undefined) {
-      this.#entries.set(key, entry = { names: [first], isPlain: true, pending: 0 });
-      addTo(entry, others);
+      this.#entries.set(key, entry = { names: [], isPlain: true, isWhole: false, pending: 0 });
     }
+    // A file of each name may be there all the same, since nothing is kept for a plain one.
+    if (!entry.isWhole) addTo(entry, spellings);
     if (entry.names.length > 1 || entry.names[0] !== monName) entry.isPlain = false;
     entry.pending++;
     return entry.names;
