@@ -189,6 +189,16 @@ export class CallbackLedger {
     for (const registered of this.#registered.values()) registered.owed.clear();
   }
 
+  /** The record of a registration was taken from the disk: the next life does not know it. */
+  moved(key: string): void {
+    this.#registered.get(key)?.owed.clear();
+  }
+
+  /** A registration is on the list of a new life, whatever was said of it before. */
+  loaded(key: string): void {
+    this.#removals.delete(key);
+  }
+
   /** This host was restarted: nobody is monitored. */
   rebooted(): void {
     this.#registered.clear();

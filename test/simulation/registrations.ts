@@ -54,6 +54,8 @@ export class Registrations {
   readonly moved = new Map<string, Moved>();
   /** Records of earlier boots whose peers were not told yet. */
   readonly #owed = new Set<string>();
+  /** Is told of each registration that sm-notify takes from the monitor list. */
+  onMoved: (record: MonitorRecord) => void = () => {};
   /** Keys that memory and disk may differ on: moved, or forgotten by SM_SIMU_CRASH. */
   readonly #apart = new Set<string>();
   readonly #parsed = new Map<string, readonly MonitorRecord[]>();
@@ -273,6 +275,7 @@ export class Registrations {
     const record = this.#records.get(key)!;
     const { monName, myName } = record;
     const { state, wasAcknowledged } = known;
+    this.onMoved(record);
     this.moved.set(key, { monName, myName, state, wasAcknowledged });
     this.#apart.add(key);
     for (const change of known.changes) {
@@ -311,9 +314,7 @@ function allowed({ changes }: Known): (string | undefined)[] {
 function isUnlisted(changes: readonly Change[]): boolean {
   const at = changes.findLastIndex(({ priv }) => priv !== undefined);
   const removals = changes.slice(at + 1);
-  const wasListed = changes.some(({ priv, status }) =>
-    priv !== undefined && status === "acknowledged"
-  );
+  const wasListed = changes.some(({ priv, status }) => priv !== undefined && status !== "failed");
   return changes[at]?.status === "failed" && !wasListed ||
     removals.some(({ status }) => status === "outstanding");
 }

@@ -123,6 +123,7 @@ export class World {
     this.#disk.namesWithFiles = history.settings.syncsNames;
     this.#names = new NameService(this.#dice);
     this.#callbacks = new CallbackLedger(() => history.settings.sourceCheck === "enforce");
+    this.#registrations.onMoved = (record) => this.#callbacks.moved(listKey(record));
     const clock = () => this.#connecting!.clock;
     this.#rpcbind = new FakeRpcbind({
       now: () => this.agenda.now,
@@ -351,6 +352,7 @@ export class World {
       });
       if (process.isDead) return;
       this.#statd = statd;
+      for (const { record } of statd.monitor.list.all()) this.#callbacks.loaded(listKey(record));
       if (this.agenda.now >= this.#faultyUntil) {
         this.#registrations.loaded(this.#registrations.read(this.#disk.texts()));
       }
