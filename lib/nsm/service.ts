@@ -204,6 +204,7 @@ class Nsm {
     const what = "SM_SIMU_CRASH";
     const message = `${what}: forgetting all monitored hosts and notifying them`;
     this.parts.tell("notice", what, () => message);
+    for (const monitored of this.parts.list.all()) this.parts.removed?.(monitored);
     this.parts.list.clear();
     this.parts.simulateCrash();
   }

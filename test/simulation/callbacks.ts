@@ -171,16 +171,9 @@ export class CallbackLedger {
     }
   }
 
-  /** A process was killed: what was told may be told again. */
+  /** A process was killed, or stopped while somebody was to be told: what was told may be told again. */
   crashed(): void {
     for (const registered of this.#registered.values()) registered.lastDone = undefined;
-  }
-
-  /** Somebody is still to be told of this peer when the daemon is stopped. */
-  mayRepeat(monName: string): void {
-    for (const registered of this.#registered.values()) {
-      if (nameKey(registered.monName) === nameKey(monName)) registered.lastDone = undefined;
-    }
   }
 
   /** What was learned is lost, since the disk did not take it. */

@@ -15,8 +15,11 @@ const HISTORIES = 2_000;
 /** Histories of one test, so that a report says where it is. */
 const SHARE = 250;
 
-/** Invariants that are broken as yet: notices are lost for lack of knowledge (matching.md). */
-const BROKEN: ReadonlySet<Invariant> = new Set(["passedOn"]);
+/**
+ * Invariants that are broken as yet: notices are lost for lack of knowledge (matching.md), and one whose
+ * callout takes longer, or that an administrator's declaration overtakes, counts as the newer one.
+ */
+const BROKEN: ReadonlySet<Invariant> = new Set(["passedOn", "older"]);
 
 async function assertKept(history: History): Promise<void> {
   const { violation } = await play(history);
