@@ -4,12 +4,7 @@ import { limited, type LimitedLog } from "../../lib/log_limits.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
 import { Notices } from "../../lib/nsm/notices.ts";
 import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
-import {
-  type Callout,
-  type MonitorRecord,
-  type MonitorStore,
-  StoreError,
-} from "../../lib/nsm/ports.ts";
+import type { Callout } from "../../lib/nsm/ports.ts";
 import { REGISTRATION_LIMITS, type RegistrationLimits } from "../../lib/nsm/registration_limits.ts";
 import { nsmService } from "../../lib/nsm/service.ts";
 import { type Mon, type MyId, nsmV1 } from "../../lib/protocol/nsm.ts";
@@ -17,8 +12,8 @@ import { dispatcher } from "../../lib/rpc/dispatch.ts";
 import { accessRule } from "../../lib/nsm/access.ts";
 import { decodeReply, encodeCall } from "../../lib/rpc/client.ts";
 import type { Args, Result } from "../../lib/rpc/program.ts";
-import { registrationKey } from "../../lib/store/record_format.ts";
 import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
+import { MemoryMonitorStore, MemoryStateDirectory } from "../support/memory_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeResolver } from "../support/fake_resolver.ts";
 import { RecordingLog } from "../support/recording_log.ts";
@@ -28,44 +23,6 @@ const pure = { permissions: "none" } as const;
 
 type Rows = typeof nsmV1.procedures;
 
-/** A store that keeps records in order, and fails or waits when told to. */
-class ScriptedStore implements MonitorStore {
-  records: MonitorRecord[] = [];
-  state = 7;
-  fault: string | undefined;
-  gate: Promise<void> | undefined;
-
-  load(): MonitorRecord[] {
-    return [...this.records];
-  }
-  otherNames(): readonly string[] {
-    return [];
-  }
-  async put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void> {
-    await this.gate;
-    this.#check("write");
-    const gone = new Set([record, replaced ?? record].map(registrationKey));
-    this.records = [...this.records.filter((other) => !gone.has(registrationKey(other))), record];
-  }
-  async remove(records: readonly MonitorRecord[]): Promise<void> {
-    await this.gate;
-    this.#check("remove");
-    const gone = new Set(records.map(registrationKey));
-    this.records = this.records.filter((other) => !gone.has(registrationKey(other)));
-  }
-  check(): void {
-    this.#check("write");
-  }
-  tidy(): void {}
-  stateNumber(): number {
-    this.#check("read");
-    return this.state;
-  }
-  #check(operation: string): void {
-    if (this.fault !== undefined) throw new StoreError(operation, "/sm", this.fault);
-  }
-}
-
 /** The service behind real dispatch, so that what is compared is what goes over the wire. */
 function setUp(
   callout?: Callout,
@@ -73,7 +30,9 @@ function setUp(
   limits: RegistrationLimits = REGISTRATION_LIMITS,
 ) {
   const log = new RecordingLog();
-  const store = new ScriptedStore();
+  const disk = new MemoryStateDirectory();
+  disk.state = 7;
+  const store = new MemoryMonitorStore(disk);
   const list = new MonitorList();
   const clock = new FakeClock();
   const resolver = new FakeResolver();
@@ -123,6 +82,7 @@ function setUp(
   };
   return {
     log,
+    disk,
     store,
     list,
     resolver,
@@ -148,14 +108,14 @@ Deno.test(
   "SM_MON answers with the state number on disk once the record is there",
   pure,
   async () => {
-    const { store, call } = setUp();
+    const { disk, store, call } = setUp();
     let isOnDisk = () => {};
-    store.gate = new Promise((resolve) => isOnDisk = resolve);
+    disk.gate = new Promise((resolve) => isOnDisk = resolve);
     let reply: unknown;
     const answered = call("SM_MON", mon("nodeb")).then((result) => reply = result);
     await Promise.resolve();
     assertEquals(reply, undefined);
-    store.state = 9;
+    disk.state = 9;
     isOnDisk();
     await answered;
     assertEquals(reply, { res_stat: 0, state: 9 });
@@ -216,18 +176,18 @@ Deno.test(
   "SM_MON repeated goes to the disk again, where sm-notify may have moved it",
   pure,
   async () => {
-    const { store, call } = setUp();
+    const { disk, store, call } = setUp();
     await call("SM_MON", mon("nodeb"));
-    store.records = [];
+    disk.monitored.clear();
     assertEquals(await call("SM_MON", mon("nodeb")), { res_stat: 0, state: 7 });
     assertEquals(store.records.length, 1);
   },
 );
 
 Deno.test("SM_MON fails when the disk does, and leaves memory as the disk is", pure, async () => {
-  const { store, list, log, call } = setUp();
+  const { disk, list, log, call } = setUp();
   await call("SM_MON", mon("nodeb", {}, 1));
-  store.fault = "No space left on device";
+  disk.fault = "No space left on device";
   assertEquals(await call("SM_MON", mon("nodec")), FAILED);
   assertEquals(await call("SM_MON", mon("nodeb", {}, 2)), FAILED);
   assertEquals([...list.about("nodeb")].map(({ record }) => record.priv), [privOf(1)]);
@@ -270,11 +230,11 @@ Deno.test(
   "SM_UNMON that does not reach the disk is SYSTEM_ERR and changes nothing",
   pure,
   async () => {
-    const { store, list, call } = setUp();
+    const { disk, store, list, call } = setUp();
     await call("SM_MON", mon("nodeb"));
-    store.fault = "Read-only file system";
+    disk.fault = "Read-only file system";
     assertEquals(await call("SM_UNMON", mon("nodeb").mon_id), "accept_stat accepted");
-    store.fault = undefined;
+    disk.fault = undefined;
     assertEquals([list.size, store.records.length], [1, 1]);
     await call("SM_UNMON", mon("nodeb").mon_id);
     assertEquals([list.size, store.records.length], [0, 0]);
@@ -301,9 +261,9 @@ Deno.test("SM_STAT judges the name by syntax and always gives the local state", 
 });
 
 Deno.test("the state number is the last one known while the disk does not tell", pure, async () => {
-  const { store, log, call } = setUp();
+  const { disk, log, call } = setUp();
   await call("SM_STAT", { mon_name: "a" });
-  store.fault = "Input/output error";
+  disk.fault = "Input/output error";
   assertEquals(await call("SM_STAT", { mon_name: "a" }), { res_stat: 0, state: 7 });
   await call("SM_STAT", { mon_name: "a" });
   assertEquals(log.of("error").length, 1);

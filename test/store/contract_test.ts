@@ -137,6 +137,13 @@ const MONITOR_CASES: Record<string, (subject: Pick<Subject, "monitor">) => Promi
     assertEquals([...monitor().load()], []);
   },
 
+  "remove() knows a record by its registration, whatever its cookie": async ({ monitor }) => {
+    const store = monitor();
+    await store.put(record("a", { priv: privOf(1) }));
+    await store.remove([record("a", { priv: privOf(2) })]);
+    assertEquals([...monitor().load()], []);
+  },
+
   "put() and remove() at one time take effect in their order": async ({ monitor }) => {
     const store = monitor();
     const calls: Promise<void>[] = [];

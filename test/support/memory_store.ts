@@ -21,10 +21,13 @@ export class MemoryStateDirectory {
   readonly notified = new Map<string, MonitorRecord>();
   /** The number in the file `state`; undefined where there is none. */
   state: number | undefined;
-  /** Why nothing can be written, while that is so. */
+  /** Why nothing can be read or written, while that is so. */
   fault: string | undefined;
+  /** While set, changes of the monitor list wait for it. */
+  gate: Promise<void> | undefined;
 
   stateNumber(): number {
+    this.check("read");
     return upStateNumber(this.state ??= INITIAL_STATE_NUMBER);
   }
 
@@ -45,8 +48,13 @@ export class MemoryMonitorStore implements MonitorStore {
     return [];
   }
 
+  /** The records on the list, in the order in which they came. */
+  get records(): MonitorRecord[] {
+    return this.load();
+  }
+
   put(record: MonitorRecord, replaced = record): Promise<void> {
-    return settled(() => {
+    return this.#change(() => {
       const fault = fileNameFault(record.monName) ?? recordFault(record);
       if (fault !== undefined) throw new StoreError("write", record.monName, fault);
       this.directory.check("write");
@@ -57,7 +65,7 @@ export class MemoryMonitorStore implements MonitorStore {
   }
 
   remove(records: readonly MonitorRecord[]): Promise<void> {
-    return settled(() => {
+    return this.#change(() => {
       this.directory.check("write");
       for (const record of records) this.directory.monitored.delete(registrationKey(record));
     });
@@ -72,6 +80,11 @@ export class MemoryMonitorStore implements MonitorStore {
   }
 
   tidy(): void {}
+
+  #change(action: () => void): Promise<void> {
+    const { gate } = this.directory;
+    return gate === undefined ? settled(action) : gate.then(action);
+  }
 }
 
 export class MemoryNotifyStore implements NotifyStore {
