@@ -37,6 +37,7 @@ const STATUS: Record<keyof StatusReport, Shape> = {
   peers: "number",
   registrations: "number",
   unresolvedPeers: "number",
+  keptNotices: "number",
   callbacks: { pending: "number" },
   counters: "numbers",
   degraded: "texts",

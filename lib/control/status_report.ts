@@ -33,6 +33,8 @@ export interface StatusReport {
   readonly registrations: number;
   /** Peers whose addresses are not known yet. */
   readonly unresolvedPeers: number;
+  /** Notices that were answered and wait for addresses of peers. */
+  readonly keptNotices: number;
   readonly callbacks: { readonly pending: number };
   readonly counters: Readonly<Record<string, number>>;
   /** What works less well than it should, in words. */

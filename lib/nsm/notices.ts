@@ -9,17 +9,22 @@
  * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils' matching of notices.
  */
 
-import type { LimitedLog } from "../log_limits.ts";
 import type { StatChge } from "../protocol/nsm.ts";
 import { quote } from "../quote.ts";
 import { isLoopback, sourceNetwork } from "../rpc/address.ts";
 import type { Caller } from "../rpc/transport.ts";
-import type { Counters } from "./counters.ts";
-import type { Monitored, MonitorList } from "./monitor_list.ts";
-import { judgeNotice, type SourceCheck, UNKNOWN_SOURCE } from "./notice_gate.ts";
-import type { PeerDirectory } from "./peer_directory.ts";
+import {
+  type Heard,
+  type Kept,
+  KEPT_MS,
+  KeptNotices,
+  REVIEW_MS,
+  REVIEWED_AT_ONCE,
+  what,
+} from "./kept_notices.ts";
+import { judgeNotice, UNKNOWN_SOURCE } from "./notice_gate.ts";
+import type { NoticeParts } from "./notice_parts.ts";
 import { SourceLimits } from "./source_limits.ts";
-import type { Clock } from "../time/clock.ts";
 
 /**
  * Notices that may wait for the name service at one time. A stranger can send any number of names;
@@ -27,40 +32,46 @@ import type { Clock } from "../time/clock.ts";
  */
 const UNDECIDED_MAX = 256;
 
-/** What notices are handled with. */
-export interface NoticeParts {
-  readonly list: MonitorList;
-  readonly directory: PeerDirectory;
-  /** Has the requester of one registration told, and remembers the state. */
-  readonly announce: (monitored: Monitored, state: number, heardAt: number) => void;
-  /** Makes lasting what was announced. */
-  readonly flush: () => void;
-  /** How strictly notices are checked, asked each time. */
-  readonly sourceCheck: () => SourceCheck;
-  readonly clock: Pick<Clock, "now" | "wallClock">;
-  readonly counters: Pick<Counters, "notices_doubted" | "notices_refused" | "notices_undecided">;
-  /** Says what strangers cause, within limits. */
-  readonly tell: LimitedLog;
-}
-
-/** A notice on its way through; later ones have higher ordinals. */
-interface Heard extends StatChge {
-  readonly caller: Caller;
-  readonly ordinal: number;
-}
-
 export class Notices {
   readonly #sources: SourceLimits;
-  #undecided = 0;
+  readonly #kept: KeptNotices;
+  #asking = 0;
   #taken = 0;
+  #cancelReview: (() => void) | undefined;
+  #isStopped = false;
 
   constructor(readonly parts: NoticeParts) {
     this.#sources = new SourceLimits(parts.clock);
+    this.#kept = new KeptNotices(parts.memory);
+    parts.directory.watch({
+      isUrgent: () => this.#kept.size > 0,
+      learned: (peer) => this.#learned(peer),
+      completed: () => this.#review(),
+    });
   }
 
   /** How many notices have come: those that a registration made now is not concerned by. */
   get taken(): number {
     return this.#taken;
+  }
+
+  /** Notices that were answered and are not judged yet, in number. */
+  get kept(): number {
+    return this.#kept.size;
+  }
+
+  /** Takes up what an earlier life has answered and not judged. To be called when the list is whole. */
+  restore(): void {
+    for (const { name, address, state, at } of this.#kept.remembered()) {
+      const heard = { mon_name: name, state, caller: { address }, ordinal: ++this.#taken };
+      this.#pass(heard, at);
+    }
+  }
+
+  /** Ends all activity; what is kept is taken up by the next life. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelReview?.();
   }
 
   /** Whether a notice is within the limit of its source; it counts if so. To be asked before anything else. */
@@ -93,53 +104,129 @@ export class Notices {
 
   /** Handles one notice; false when there is no room for it now and it should be sent again. */
   take(notice: StatChge, caller: Caller): boolean {
-    const { list, directory, sourceCheck, tell, counters } = this.parts;
+    const { list, tell } = this.parts;
     if (list.size === 0) {
       const key = "SM_NOTIFY while not monitoring any hosts";
       tell("warning", key, () => `${what({ ...notice, caller })} while not monitoring any hosts`);
       return true;
     }
-    const heard: Heard = { ...notice, caller, ordinal: ++this.#taken };
-    const peers = directory.known(notice.mon_name, caller.address);
-    const unverified = this.#unverified(peers, caller);
+    return this.#pass({ ...notice, caller, ordinal: ++this.#taken }, this.parts.clock.wallClock());
+  }
+
+  /** Judges a notice as far as possible, and keeps it where that is not the end of it; false if it cannot. */
+  #pass(heard: Heard, at: number): boolean {
+    const { directory, sourceCheck, counters } = this.parts;
+    const isEnforced = sourceCheck() === "enforce";
+    const peers = directory.known(heard.mon_name, heard.caller.address);
+    const unverified = this.#unverified(peers, heard.caller);
     // Only to enforce is worth waiting for the name service; a warning can come later.
-    if (sourceCheck() === "enforce") { for (const peer of unverified) peers.delete(peer); }
+    if (isEnforced) { for (const peer of unverified) peers.delete(peer); }
     const concerned = this.#believe(peers, heard, unverified);
     if (concerned > 0 && unverified.length === 0 && directory.isComplete) return true;
-    if (this.#undecided >= UNDECIDED_MAX) {
+    const kept = this.#asking < UNDECIDED_MAX ? this.#kept.add(heard, at) : undefined;
+    if (kept === undefined) {
       counters.notices_undecided++;
-      return concerned > 0;
+      return false;
     }
-    this.#undecided++;
-    this.#askNameService(heard, unverified, peers).finally(() => this.#undecided--);
+    for (const peer of peers) if (this.parts.list.has(peer)) kept.decided.add(peer);
+    this.#lookInto(kept, unverified);
     return true;
   }
 
-  /** Decides with the help of the name service what could not be decided at once, of others than these. */
-  async #askNameService(
-    heard: Heard,
-    unverified: readonly string[],
-    decided: ReadonlySet<string>,
-  ): Promise<void> {
-    const { list, directory, sourceCheck, counters, tell } = this.parts;
-    await Promise.all(unverified.map((peer) => directory.refresh(peer)));
-    const peers = await directory.lookUp(heard.mon_name, heard.caller.address);
-    for (const peer of decided) peers.delete(peer);
-    const concerned = this.#believe(peers, heard);
+  /** Has everything looked up that a notice may concern, the likeliest first. */
+  #lookInto(kept: Kept, unverified: readonly string[]): void {
+    const { directory, tell } = this.parts;
+    directory.hurry(kept.heard.mon_name);
+    this.#reviewLater();
+    this.#asking++;
+    kept.isAsking = true;
+    this.#askNameService(kept, unverified)
+      .catch((error) => tell("error", "a notice", () => `Cannot judge a notice: ${error}`))
+      .finally(() => {
+        this.#asking--;
+        kept.isAsking = false;
+        this.#endIfOver(kept);
+      });
+  }
+
+  async #askNameService(kept: Kept, unverified: readonly string[]): Promise<void> {
+    const { heard, decided } = kept;
+    const { directory, sourceCheck, counters } = this.parts;
+    const refreshed = await Promise.all(unverified.map((peer) => directory.refresh(peer)));
+    const { aliases, isFinal } = await directory.lookUp(heard.mon_name, heard.caller.address);
+    if (this.#isStopped || !this.#kept.has(kept)) return;
+    this.#kept.learn(kept, aliases);
+    const isSilent = new Set(unverified.filter((_, i) => !refreshed[i]));
+    for (const peer of directory.known(...aliases)) {
+      if (decided.has(peer) || !this.parts.list.has(peer)) continue;
+      // To enforce, a peer is refused when the name service has spoken, and not before.
+      if (isSilent.has(peer) && sourceCheck() === "enforce") directory.relearn(peer);
+      else this.#decide(kept, peer);
+    }
     if (sourceCheck() === "warn") {
       for (const peer of this.#unverified(unverified, heard.caller)) {
         counters.notices_doubted++;
         this.#tellDoubt(heard, peer, UNKNOWN_SOURCE, "doubtful");
       }
     }
-    if (concerned === 0 && ![...decided].some((peer) => list.has(peer))) {
-      const key = "SM_NOTIFY of strangers";
-      tell("info", key, () => `${what(heard)} concerns nobody monitored here`);
+    kept.isLookedUp = isFinal;
+  }
+
+  #decide(kept: Kept, peer: string): void {
+    kept.decided.add(peer);
+    this.#believe([peer], kept.heard);
+  }
+
+  /** The addresses of a peer were learned. */
+  #learned(peer: string): void {
+    const { list, directory } = this.parts;
+    if (this.#kept.size === 0 || !list.has(peer)) return;
+    for (const kept of this.#kept.of([peer, ...directory.aliasesOf(peer)])) {
+      if (!kept.decided.has(peer)) this.#decide(kept, peer);
     }
   }
 
+  /** Forgets a notice of which nothing more can be learned. */
+  #endIfOver(kept: Kept): void {
+    const { list, directory, clock, tell } = this.parts;
+    if (this.#isStopped || kept.isAsking || !this.#kept.has(kept)) return;
+    const isOld = clock.wallClock() - kept.record.at >= KEPT_MS;
+    if (!isOld && list.size > 0 && !(directory.isComplete && kept.isLookedUp)) return;
+    this.#kept.remove(kept);
+    if (kept.decided.size > 0) return;
+    const why = isOld
+      ? "concerns nobody whose addresses are known"
+      : "concerns nobody monitored here";
+    tell("info", "SM_NOTIFY of strangers", () => `${what(kept.heard)} ${why}`);
+  }
+
+  /** Ends what is over, and asks again what the name service did not say. */
+  #review(): void {
+    for (const kept of this.#kept.all()) {
+      this.#endIfOver(kept);
+      const isToBeAsked = this.#kept.has(kept) && !kept.isAsking && !kept.isLookedUp;
+      if (isToBeAsked && this.#asking < REVIEWED_AT_ONCE) this.#lookInto(kept, this.#open(kept));
+    }
+  }
+
+  /** The peers for which a notice is still to be verified. */
+  #open({ aliases, decided, heard }: Kept): string[] {
+    const peers = [...this.parts.directory.known(...aliases)].filter((peer) => !decided.has(peer));
+    return this.#unverified(peers, heard.caller);
+  }
+
+  /** One timer for all kept notices; it only runs while there are any. */
+  #reviewLater(): void {
+    if (this.#isStopped) return;
+    this.#cancelReview ??= this.parts.clock.startTimer(REVIEW_MS, () => {
+      this.#cancelReview = undefined;
+      this.#review();
+      if (this.#kept.size > 0) this.#reviewLater();
+    });
+  }
+
   /** Those of these peers that are monitored and not known to have the caller's address. */
-  #unverified(peers: Iterable<string>, { address }: Caller): string[] {
+  #unverified(peers: Iterable<string>, { address }: Pick<Caller, "address">): string[] {
     const { list, directory, sourceCheck } = this.parts;
     if (sourceCheck() === "off") return [];
     return [...peers].filter((peer) => list.has(peer) && !directory.isAddressOf(peer, address));
@@ -196,8 +283,4 @@ export class Notices {
     const message = () => `${what(heard)} is ${outcome} for peer ${quote(peer)}: ${doubt}`;
     this.parts.tell("warning", `doubtful SM_NOTIFY from ${heard.caller.address}`, message);
   }
-}
-
-function what({ mon_name, state, caller }: StatChge & { caller: Caller }): string {
-  return `SM_NOTIFY of ${quote(mon_name)} state ${state} from ${caller.address}`;
 }

@@ -7,49 +7,22 @@
  * its source address is one of the host's).
  */
 
-import type { Log } from "../log.ts";
-import type { LimitedLog } from "../log_limits.ts";
 import { quote } from "../quote.ts";
 import { AliasIndex } from "./alias_index.ts";
 import { normaliseAddress } from "../rpc/address.ts";
-import { withoutScope } from "../rpc/transport.ts";
 import { nameKey } from "./host_name.ts";
-import type { PeerMemory, Resolver } from "./ports.ts";
-import type { Clock } from "../time/clock.ts";
-
-/** Look-ups for new peers at one time; the resolver's other slots stay free for notices. */
-const LEARNING_AT_ONCE = 4;
-/**
- * Pause before the first look-up for new peers, in ms. A lock manager that registers a peer has more to
- * ask for, and many a peer is monitored for the moment of one lock: nobody has to know it. Whatever it
- * sends meanwhile is matched by asking the name service then.
- */
-const LEARNING_DELAY_MS = 250;
-/**
- * Pause before each further look-up, in ms. After a start with thousands of peers the look-ups, which
- * take threads, leave the processors to the calls: at full speed they made SM_MON with 50,000 peers
- * take 20 ms, for half a minute.
- */
-const LEARNING_PAUSE_MS = 1;
-/** First pause before names without an answer are asked again, in ms; it doubles each time. */
-const RELEARN_MIN_MS = 30_000;
-/** Longest pause, in ms: an hour is the common time to live of a DNS record. */
-const RELEARN_MAX_MS = 3_600_000;
-
-/** What the directory works with. */
-export interface DirectoryParts {
-  readonly resolver: Resolver;
-  readonly memory: PeerMemory;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Says within limits what may be so of thousands of peers at once, when the name service is away. */
-  readonly tell: LimitedLog;
-}
-
-/** The aliases of one host, or why there are none yet. */
-type Learned =
-  | { readonly aliases: readonly string[]; readonly canonicalName?: string }
-  | { readonly fault: string };
+import {
+  type DirectoryParts,
+  HURRY_MS,
+  LEARNING_AT_ONCE,
+  LEARNING_DELAY_MS,
+  LEARNING_PAUSE_MS,
+  RELEARN_MAX_MS,
+  RELEARN_MIN_MS,
+  URGENT_RELEARN_MS,
+} from "./directory_parts.ts";
+import { type Learned, namesOfHost, withCanonical } from "./host_names.ts";
+import type { DirectoryWatcher } from "./ports.ts";
 
 export class PeerDirectory {
   readonly #parts: DirectoryParts;
@@ -58,12 +31,18 @@ export class PeerDirectory {
   readonly #waiting = new Set<string>();
   /** Peers of which nothing could be found out, by key. */
   readonly #unknown = new Set<string>();
+  /** Peers that are being looked up, by key. */
+  readonly #inProgress = new Set<string>();
   /** Names that no look-up has to confirm, by key. */
   readonly #givenNames = new Map<string, readonly string[]>();
   /** The states that peers had in an earlier life of the daemon, by key. */
   readonly #lastStates = new Map<string, number>();
   /** Those of which not everybody was told in that life. */
   readonly #owed = new Set<string>();
+  /** Peers in line that somebody waits for, by key. */
+  readonly #urgent = new Set<string>();
+  #watcher: DirectoryWatcher | undefined;
+  #hurriedAt = -Infinity;
   #learning = 0;
   #cancelLearning: (() => void) | undefined;
   #relearnPauseMs = RELEARN_MIN_MS;
@@ -72,6 +51,42 @@ export class PeerDirectory {
 
   constructor(parts: DirectoryParts) {
     this.#parts = parts;
+  }
+
+  /** Has somebody told of what is learned. */
+  watch(watcher: DirectoryWatcher): void {
+    this.#watcher = watcher;
+  }
+
+  /**
+   * Looks up at once what is not known yet, first the peers that a notice's name may be another word for:
+   * it, and the short form of it. Peers without an answer are asked about again, though not for each call.
+   */
+  hurry(name: string): void {
+    const key = nameKey(name);
+    for (const likely of [key, key.split(".", 1)[0]!]) {
+      if (this.#waiting.has(likely) || this.#unknown.has(likely)) this.#urgent.add(likely);
+    }
+    const now = this.#parts.clock.now();
+    if (now - this.#hurriedAt >= HURRY_MS) {
+      this.#hurriedAt = now;
+      for (const unknown of this.#unknown) {
+        if (!this.#inProgress.has(unknown)) this.#waiting.add(unknown);
+      }
+    }
+    for (const urgent of this.#urgent) {
+      if (this.#inProgress.has(urgent)) this.#urgent.delete(urgent);
+      else this.#waiting.add(urgent);
+    }
+    this.#cancelLearning?.();
+    this.#cancelLearning = undefined;
+    this.#learnSoon(0);
+  }
+
+  /** Asks about a peer again that is known, but perhaps not as it is now. */
+  relearn(monName: string): void {
+    this.#unknown.add(nameKey(monName));
+    this.#relearnLater();
   }
 
   /** Takes over what an earlier life has learned, in small steps. */
@@ -102,8 +117,8 @@ export class PeerDirectory {
 
   /** Whether an address is known to be one of a peer's. */
   isAddressOf(monName: string, address: string): boolean {
-    const isSame = (alias: string) => withoutScope(alias) === withoutScope(address);
-    return isSame(nameKey(monName)) || this.#index.aliasesOf(monName).some(isSame);
+    // A link-local address is one of an interface: trust 16.
+    return nameKey(monName) === address || this.#index.aliasesOf(monName).includes(address);
   }
 
   /** The state in the last notice from a peer that an earlier life of the daemon believed; else 0. */
@@ -141,6 +156,7 @@ export class PeerDirectory {
   remove(monName: string): void {
     const key = nameKey(monName);
     this.#waiting.delete(key);
+    this.#urgent.delete(key);
     this.#unknown.delete(key);
     this.#lastStates.delete(key);
     this.#owed.delete(key);
@@ -159,28 +175,36 @@ export class PeerDirectory {
     return peers;
   }
 
-  /** The same after asking the name service about a notice's name and source. */
-  async lookUp(name: string, address: string): Promise<Set<string>> {
-    const [ofName, ofAddress] = await Promise.all([
-      this.#aliasesOf(name),
-      this.#aliasesOf(address),
+  /**
+   * The names and addresses that a notice's name and source stand for, with themselves; `isFinal` says that
+   * the name service has answered.
+   */
+  async lookUp(name: string, address: string): Promise<{ aliases: string[]; isFinal: boolean }> {
+    const looked = await Promise.all([
+      namesOfHost(this.#parts.resolver, name),
+      namesOfHost(this.#parts.resolver, address),
     ]);
     const aliases = [name, address];
-    for (const learned of [ofName, ofAddress]) {
+    let isFinal = true;
+    for (const learned of looked) {
       if ("aliases" in learned) aliases.push(...learned.aliases);
+      else if (!learned.isFinal) isFinal = false;
     }
-    return this.known(...aliases);
+    return { aliases, isFinal };
   }
 
-  /** Asks the name service about a peer again, whose addresses may have changed. */
-  async refresh(monName: string): Promise<void> {
+  /** Asks the name service about a peer again, whose addresses may have changed; whether it has answered. */
+  async refresh(monName: string): Promise<boolean> {
     const key = nameKey(monName);
-    const learned = await this.#aliasesOf(key);
+    const learned = await namesOfHost(this.#parts.resolver, key);
     const isNew = this.#waiting.has(key) || this.#unknown.has(key);
-    if (this.#isStopped || !isNew && !this.#index.knows(key)) return;
-    if (!this.#keep(key, learned)) return;
+    const isFinal = "aliases" in learned || learned.isFinal;
+    if (this.#isStopped || !isNew && !this.#index.knows(key)) return isFinal;
+    if (!this.#keep(key, learned)) return isFinal;
     this.#waiting.delete(key);
+    this.#urgent.delete(key);
     this.#unknown.delete(key);
+    return true;
   }
 
   /** Ends all activity. */
@@ -194,7 +218,7 @@ export class PeerDirectory {
   /** One timer for all that wait; it only runs while there are any, and room for a look-up. */
   #learnSoon(pauseMs = LEARNING_PAUSE_MS): void {
     if (this.#cancelLearning !== undefined || this.#waiting.size === 0) return;
-    if (this.#learning === LEARNING_AT_ONCE) return;
+    if (this.#learning >= LEARNING_AT_ONCE || this.#isStopped) return;
     this.#cancelLearning = this.#parts.clock.startTimer(pauseMs, () => {
       this.#cancelLearning = undefined;
       this.#learnNext();
@@ -203,20 +227,28 @@ export class PeerDirectory {
   }
 
   #learnNext(): void {
-    const [key] = this.#waiting;
+    let [key] = this.#urgent;
+    if (key === undefined) [key] = this.#waiting;
     if (key === undefined) return;
-    this.#waiting.delete(key);
+    const peer = key;
+    this.#urgent.delete(peer);
+    this.#waiting.delete(peer);
     this.#learning++;
-    this.#learn(key).finally(() => {
-      this.#learning--;
-      this.#learnSoon();
-    });
+    this.#inProgress.add(peer);
+    this.#learn(peer)
+      .catch((error) => this.#parts.log.error(`Cannot look up ${quote(peer)}: ${error}`))
+      .finally(() => {
+        this.#learning--;
+        this.#inProgress.delete(peer);
+        this.#learnSoon();
+        if (this.isComplete && !this.#isStopped) this.#watcher?.completed();
+      });
   }
 
   async #learn(key: string): Promise<void> {
     const wasUnknown = this.#unknown.has(key);
     this.#unknown.add(key);
-    const learned = await this.#aliasesOf(key);
+    const learned = await namesOfHost(this.#parts.resolver, key);
     // It may have been unmonitored meanwhile.
     if (this.#isStopped || !this.#unknown.has(key)) return;
     if (this.#keep(key, learned)) {
@@ -242,6 +274,7 @@ export class PeerDirectory {
     const { memory, log } = this.#parts;
     const given = this.#givenNames.get(key) ?? [];
     const isNews = this.#index.learn(key, [...given, ...aliases]);
+    this.#watcher?.learned(key);
     // Given names are in the index only; everything else in it is in the memory too.
     if (!isNews && given.length === 0) return true;
     const addresses = aliases.filter((alias) => normaliseAddress(alias) !== undefined);
@@ -253,8 +286,9 @@ export class PeerDirectory {
   /** One timer for all unknown peers; it only runs while there are any. */
   #relearnLater(): void {
     if (this.#cancelRelearn !== undefined) return;
-    const pause = this.#relearnPauseMs;
-    this.#relearnPauseMs = Math.min(2 * pause, RELEARN_MAX_MS);
+    const isUrgent = this.#watcher?.isUrgent() === true;
+    const pause = isUrgent ? URGENT_RELEARN_MS : this.#relearnPauseMs;
+    if (!isUrgent) this.#relearnPauseMs = Math.min(2 * pause, RELEARN_MAX_MS);
     this.#cancelRelearn = this.#parts.clock.startTimer(pause, () => {
       this.#cancelRelearn = undefined;
       if (this.#unknown.size === 0) this.#relearnPauseMs = RELEARN_MIN_MS;
@@ -262,27 +296,4 @@ export class PeerDirectory {
       this.#learnSoon();
     });
   }
-
-  /** The other names and the addresses of a host, by name or address. */
-  async #aliasesOf(host: string): Promise<Learned> {
-    const { resolver } = this.#parts;
-    const address = normaliseAddress(host);
-    if (address === undefined) {
-      const found = await resolver.addressesOf(host);
-      if (found.outcome !== "found") return { fault: found.reason };
-      const { canonicalName, addresses } = found.value;
-      return { aliases: withCanonical(addresses, canonicalName), canonicalName };
-    }
-    const reverse = await resolver.nameOf(address);
-    if (reverse.outcome === "tryLater") return { fault: reverse.reason };
-    if (reverse.outcome === "notFound") return { aliases: [address] };
-    const forward = await resolver.addressesOf(reverse.value);
-    const addresses = forward.outcome === "found" ? forward.value.addresses : [];
-    const aliases = withCanonical([address, ...addresses], reverse.value);
-    return { aliases, canonicalName: reverse.value };
-  }
-}
-
-function withCanonical(addresses: readonly string[], canonicalName?: string): string[] {
-  return canonicalName === undefined ? [...addresses] : [canonicalName, ...addresses];
 }

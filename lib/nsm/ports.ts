@@ -188,6 +188,34 @@ export interface PeerMemory {
   flush(): void;
 }
 
+/** An SM_NOTIFY that was answered before it could be judged. */
+export interface KeptNotice {
+  readonly name: string;
+  readonly state: number;
+  /** The address that it came from. */
+  readonly address: string;
+  /** When it came, in ms since 1970. */
+  readonly at: number;
+}
+
+/** Keeps such notices over restarts. Failures are reported, and nobody has to catch them. */
+export interface NoticeMemory {
+  load(): readonly KeptNotice[];
+  /** Keeps one, so that a process that is killed afterwards has not lost it; false if it cannot. */
+  keep(notice: KeptNotice): boolean;
+  forget(notice: KeptNotice): void;
+}
+
+/** Who waits for what is learned. */
+export interface DirectoryWatcher {
+  /** Whether somebody waits, so that look-ups must not be put off for the sake of calls. */
+  isUrgent(): boolean;
+  /** The name service has told what a peer's names and addresses are, by key. */
+  learned(peer: string): void;
+  /** All peers have been looked up. */
+  completed(): void;
+}
+
 /** One attempt of a remote call. */
 export interface CallPeer {
   /**

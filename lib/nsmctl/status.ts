@@ -98,7 +98,11 @@ export function statusText(
       `${plural(report.peers, "peer")}, ${plural(report.registrations, "request")}${unresolved}`,
     ],
     ["To be notified", plural(toBeNotified, "peer")],
-    ["Notices", `${count("calls_notify")} received, ${count("notices_dropped")} dropped`],
+    [
+      "Notices",
+      `${count("calls_notify")} received, ${count("notices_dropped")} dropped` +
+      ((report.keptNotices ?? 0) === 0 ? "" : `, ${report.keptNotices} kept for later`),
+    ],
     [
       "Callbacks",
       `${callbacks.pending} waiting, ${count("callbacks_done")} done, ` +

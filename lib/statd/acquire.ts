@@ -11,7 +11,13 @@ import { ACCESS_LIMITS, hostResolver } from "../net/resolver.ts";
 import { parsePortBlacklist, parseServices, servicePort } from "../net/services.ts";
 import { openUdpSocket } from "../net/udp_socket.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
-import { type MonitorStore, type PeerMemory, reasonOf, type Resolver } from "../nsm/ports.ts";
+import {
+  type MonitorStore,
+  type NoticeMemory,
+  type PeerMemory,
+  reasonOf,
+  type Resolver,
+} from "../nsm/ports.ts";
 import { removeOldRegistrations } from "../nsm/registration.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { KernelState } from "../platform/kernel_state.ts";
@@ -69,6 +75,7 @@ export interface Acquired extends Keeping {
 interface Keeping {
   readonly store: MonitorStore;
   readonly peers: PeerMemory;
+  readonly noticeMemory?: NoticeMemory;
   /** Why nothing is kept when the daemon ends; undefined where all is. */
   readonly volatile?: string;
 }

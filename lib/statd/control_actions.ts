@@ -114,6 +114,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
       peers: list.peers,
       registrations: list.size,
       unresolvedPeers: directory.unresolved,
+      keptNotices: monitor.notices.kept,
       callbacks: { pending: announcer.pending },
       counters: {
         ...monitor.counters,

@@ -13,6 +13,8 @@ export interface LoadParts extends SliceParts {
   readonly directory: PeerDirectory;
   /** Has a lock manager told of a state that an earlier life has promised to tell. */
   readonly announce: (monitored: Monitored, state: number) => void;
+  /** Called when the list is whole. */
+  readonly loaded: () => void;
   /** Whether a peer is on the notify list, so that what is known of it is still of use. */
   readonly isToBeNotified: (peer: string) => boolean;
 }
@@ -31,7 +33,7 @@ export function loadList(parts: LoadParts): Promise<void> | undefined {
 
 /** All of it in small steps. Nothing of it stays in memory when it has come to its end. */
 function* load(
-  { store, list, directory, announce, isToBeNotified }: LoadParts,
+  { store, list, directory, announce, loaded, isToBeNotified }: LoadParts,
 ): Generator<void, void> {
   const records = store.load()[Symbol.iterator]();
   let next = records.next();
@@ -47,6 +49,7 @@ function* load(
     }
     yield;
   }
+  loaded();
   directory.retain((peer) => list.has(peer) || isToBeNotified(peer));
   try {
     store.check();

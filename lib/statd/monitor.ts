@@ -15,6 +15,7 @@ import {
   type Callout,
   type CallPeer,
   type MonitorStore,
+  type NoticeMemory,
   type PeerMemory,
   reasonOf,
   type Resolver,
@@ -37,6 +38,8 @@ export interface MonitorParts {
   readonly settings: () => StatdSettings;
   readonly store: MonitorStore;
   readonly memory: PeerMemory;
+  /** Keeps notices over restarts that are not judged yet. */
+  readonly noticeMemory?: NoticeMemory;
   /** What the store said when it was opened, by somebody who may do more than we. */
   readonly stateNumber: number;
   readonly callPeer: CallPeer;
@@ -68,6 +71,7 @@ export interface Monitor {
   readonly store: WatchedStore;
   readonly directory: PeerDirectory;
   readonly announcer: Announcer;
+  readonly notices: Notices;
   readonly administration: Administration;
   readonly counters: Counters;
   stop(): void;
@@ -83,14 +87,22 @@ type Core = Omit<Monitor, "respond" | "loaded" | "stop"> & { readonly tell: Limi
  */
 export function makeMonitor(parts: MonitorParts): Monitor {
   const core = makeCore(parts);
-  const { store, list, directory, announcer } = core;
-  const loading = loadList({ ...parts, store, list, directory, announce: announcer.announce });
+  const { store, list, directory, announcer, notices } = core;
+  const loading = loadList({
+    ...parts,
+    store,
+    list,
+    directory,
+    announce: announcer.announce,
+    loaded: () => notices.restore(),
+  });
   return {
     ...core,
     respond: dispatcher([makeService(parts, core)], dispatchHooks(parts, core, loading)),
     loaded: loading ?? Promise.resolve(),
     stop() {
       store.stop();
+      notices.stop();
       announcer.stop();
       directory.stop();
     },
@@ -122,22 +134,23 @@ function makeCore(parts: MonitorParts): Core {
     announce,
     log,
   });
-  return { list, store, directory, announcer, administration, counters, tell };
-}
-
-function makeService(parts: MonitorParts, core: Core): Service {
-  const { settings, clock, log } = parts;
-  const { list, store, directory, announcer, counters, tell } = core;
   const notices = new Notices({
     list,
     directory,
-    announce: announcer.announce,
+    announce,
     flush: () => announcer.flush(),
+    ...(parts.noticeMemory && { memory: parts.noticeMemory }),
     sourceCheck: () => settings().notifySourceCheck,
     clock,
     counters,
     tell,
   });
+  return { list, store, directory, announcer, notices, administration, counters, tell };
+}
+
+function makeService(parts: MonitorParts, core: Core): Service {
+  const { clock, log } = parts;
+  const { list, store, directory, announcer, notices, counters, tell } = core;
   const service = nsmService({
     list,
     store,

@@ -9,12 +9,14 @@ import type { Log } from "../log.ts";
 import {
   type MonitorRecord,
   type MonitorStore,
+  type NoticeMemory,
   type PeerMemory,
   reasonOf,
   StoreError,
 } from "../nsm/ports.ts";
 import { stateNumberOfBoot } from "../nsm/state_number.ts";
 import { openMonitorStore } from "../store/file_store.ts";
+import { openNoticeFile } from "../store/notice_file.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
 import { NoPeerMemory, VolatileStore } from "../store/volatile_store.ts";
 import type { Clock } from "../time/clock.ts";
@@ -26,6 +28,8 @@ const LASTING_FAULTS = new Set(["EROFS", "EACCES", "EPERM"]);
 export interface Memory {
   readonly store: MonitorStore;
   readonly peers: PeerMemory;
+  /** Where notices are kept that are not judged yet; undefined where nothing can be kept. */
+  readonly noticeMemory?: NoticeMemory;
   /** Why nothing is kept when the daemon ends, in words; undefined where all is. */
   readonly volatile?: string;
 }
@@ -46,7 +50,7 @@ export function openMemory({ settings, bootId, clock, log }: MemoryParts): Memor
   const fault = volatileFallback ? lastingFault(files) : undefined;
   if (fault === undefined) {
     const peers = openPeerMemory(stateDirectoryPath, { log, mayCompact: true, clock });
-    return { store: files, peers };
+    return { store: files, peers, noticeMemory: openNoticeFile(stateDirectoryPath, { log }) };
   }
   const volatile = `Volatile: ${fault}; who is monitored is forgotten when rpc.statd ends, ` +
     "and nobody is told when this host restarts";

@@ -9,6 +9,7 @@
  * .statd.sock        where the daemon answers nsmctl
  * sm/HOST            monitor list: the records filed under one host
  * sm/.peers          what was learned of the peers
+ * sm/.notices        notices that were answered and are not judged yet
  * sm.bak/HOST        notify list: the same format, from before the last start
  * sm.bak/.run        the run of sm-notify that goes on, or was cut short
  * sm.bak/.start      locked by the sm-notify that starts
@@ -24,6 +25,8 @@ import { join } from "@std/path/join";
 export const STATE_FILE = "state";
 /** Name of the peer memory, in the directory of the monitor list. */
 export const PEERS_FILE = ".peers";
+/** Name of the file of kept notices, in the directory of the monitor list. */
+export const NOTICES_FILE = ".notices";
 /** Name of the control socket, in the state directory, so that two daemons do not share one. */
 export const CONTROL_SOCKET = ".statd.sock";
 /** Name of the file that the daemon has locked, in the state directory. */
@@ -39,6 +42,7 @@ export interface Layout {
   readonly monitorList: string;
   readonly notifyList: string;
   readonly peers: string;
+  readonly notices: string;
 }
 
 /** The paths in the state directory at `directory`. */
@@ -51,6 +55,7 @@ export function layoutOf(directory: string): Layout {
     monitorList,
     notifyList: join(directory, "sm.bak"),
     peers: join(monitorList, PEERS_FILE),
+    notices: join(monitorList, NOTICES_FILE),
   };
 }
 

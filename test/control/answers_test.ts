@@ -16,6 +16,7 @@ const STATUS = {
   peers: 0,
   registrations: 0,
   unresolvedPeers: 0,
+  keptNotices: 0,
   callbacks: { pending: 0 },
   counters: { calls_null: 1 },
   degraded: [],

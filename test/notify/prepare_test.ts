@@ -223,7 +223,15 @@ Deno.test("makeMissingLists() makes both lists, for their owner alone", () => {
   const directory = Deno.makeTempDirSync();
   try {
     const [monitorList, notifyList] = [`${directory}/sm`, `${directory}/sm.bak`];
-    const layout = { directory, monitorList, notifyList, state: "", stateCopy: "", peers: "" };
+    const layout = {
+      directory,
+      monitorList,
+      notifyList,
+      state: "",
+      stateCopy: "",
+      peers: "",
+      notices: "",
+    };
     assertEquals(makeMissingLists(layout), [monitorList, notifyList]);
     assertEquals(makeMissingLists(layout), []);
     assertEquals(Deno.statSync(monitorList).mode! & 0o777, 0o700);

@@ -173,19 +173,23 @@ Deno.test("rememberedState() and isOwed() tell what an earlier life left undone"
   ]);
 });
 
-Deno.test("isAddressOf() knows learned addresses, whatever their scope", pure, async () => {
-  const { resolver, open, settle } = setUp();
-  resolver.addHost("nodeb", ["10.0.0.2", "fe80::2%eth0"]);
-  const directory = open();
-  directory.add("nodeb");
-  directory.add("10.0.0.9");
-  await settle();
-  const answers = ["10.0.0.2", "fe80::2", "10.0.0.3"].map((it) =>
-    directory.isAddressOf("nodeb", it)
-  );
-  assertEquals(answers, [true, true, false]);
-  assertEquals(directory.isAddressOf("10.0.0.9", "10.0.0.9"), true);
-});
+Deno.test(
+  "trust 16: isAddressOf() knows learned addresses, with the scope of link-local ones",
+  pure,
+  async () => {
+    const { resolver, open, settle } = setUp();
+    resolver.addHost("nodeb", ["10.0.0.2", "fe80::2%eth0"]);
+    const directory = open();
+    directory.add("nodeb");
+    directory.add("10.0.0.9");
+    await settle();
+    const answers = ["10.0.0.2", "fe80::2%eth0", "fe80::2%eth1", "10.0.0.3"].map((it) =>
+      directory.isAddressOf("nodeb", it)
+    );
+    assertEquals(answers, [true, true, false, false]);
+    assertEquals(directory.isAddressOf("10.0.0.9", "10.0.0.9"), true);
+  },
+);
 
 Deno.test(
   "add() believes the names that it is given, before and after look-ups",

@@ -16,6 +16,7 @@ import type { ControlActions } from "../../lib/statd/control_server.ts";
 import { haCallout, type HaCalloutParts } from "../../lib/statd/ha_callout.ts";
 import { makeMonitor, type Monitor } from "../../lib/statd/monitor.ts";
 import { openMonitorStore } from "../../lib/store/file_store.ts";
+import { openNoticeFile } from "../../lib/store/notice_file.ts";
 import { openPeerMemory } from "../../lib/store/peer_memory.ts";
 import type { FragileDisk } from "../support/fragile_disk.ts";
 import { MemoryFiles } from "../support/memory_files.ts";
@@ -100,6 +101,7 @@ export class Statd {
       settings: () => settings,
       store,
       memory,
+      noticeMemory: openNoticeFile(STATE_DIRECTORY, { log, fileSystem }),
       stateNumber,
       callPeer,
       resolver: hostResolver(names.functionsFor(process), clock),

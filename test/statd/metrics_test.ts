@@ -21,6 +21,7 @@ const REPORT: StatusReport = {
   peers: 8,
   registrations: 9,
   unresolvedPeers: 1,
+  keptNotices: 0,
   callbacks: { pending: 2 },
   counters: { ...makeCounters(), calls_mon: 4, callbacks_done: 5, log_errors: 6 },
   degraded: ["a", "b"],

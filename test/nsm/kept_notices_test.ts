@@ -1,0 +1,160 @@
+/** matching.md, trust 14, F1: notices that come before it is known whom they concern. */
+
+import "../support/open_libc.ts";
+import { assert, assertEquals } from "@std/assert";
+import type { LimitedLog } from "../../lib/log_limits.ts";
+import { makeCounters } from "../../lib/nsm/counters.ts";
+import { KEPT_MS } from "../../lib/nsm/kept_notices.ts";
+import { MonitorList } from "../../lib/nsm/monitor_list.ts";
+import type { SourceCheck } from "../../lib/nsm/notice_gate.ts";
+import { Notices } from "../../lib/nsm/notices.ts";
+import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
+import type { HostAddresses, Lookup, NoticeMemory, Resolver } from "../../lib/nsm/ports.ts";
+import { openNoticeFile } from "../../lib/store/notice_file.ts";
+import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { FragileDisk } from "../support/fragile_disk.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+import { privOf } from "../support/priv.ts";
+
+const pure = { permissions: "none" } as const;
+const TRY_LATER: Lookup<never> = { outcome: "tryLater", reason: "silent" };
+const NOT_FOUND: Lookup<never> = { outcome: "notFound", reason: "no such name" };
+/** Time after which whatever can be learned of a few peers has been learned, in ms. */
+const LEARNED_MS = 120_000;
+
+/** A name service without names of addresses that begins to answer at some time. */
+function names(clock: FakeClock, answersAt: number, hosts: Record<string, string>): Resolver {
+  return {
+    addressesOf(name): Promise<Lookup<HostAddresses>> {
+      const address = hosts[name.toLowerCase()];
+      if (clock.now() < answersAt) return Promise.resolve(TRY_LATER);
+      if (address === undefined) return Promise.resolve(NOT_FOUND);
+      const value = { canonicalName: name.toLowerCase(), addresses: [address] };
+      return Promise.resolve({ outcome: "found", value });
+    },
+    nameOf: () => Promise.resolve(clock.now() < answersAt ? TRY_LATER : NOT_FOUND),
+  };
+}
+
+function life(
+  { answersAt = 0, mode = "warn", memory, hosts = { "h7.nsm.test": "10.0.1.7" } }: {
+    readonly answersAt?: number;
+    readonly mode?: SourceCheck;
+    readonly memory?: NoticeMemory;
+    readonly hosts?: Record<string, string>;
+  } = {},
+) {
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  const list = new MonitorList();
+  const tell: LimitedLog = (level, _key, message) => log[level](message());
+  const resolver = names(clock, answersAt, hosts);
+  const directory = new PeerDirectory({ resolver, memory: new NoPeerMemory(), clock, log, tell });
+  const called: string[] = [];
+  const notices = new Notices({
+    list,
+    directory,
+    ...(memory && { memory }),
+    sourceCheck: () => mode,
+    clock,
+    counters: makeCounters(),
+    tell,
+    announce(monitored, state) {
+      monitored.lastState = state;
+      called.push(`${monitored.record.monName} ${state}`);
+    },
+    flush() {},
+  });
+  const watch = (monName: string) => {
+    const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
+    list.add({ monName, ...requester, priv: privOf(0) }).lastNotice = notices.taken;
+    directory.add(monName);
+  };
+  const notify = (mon_name: string, address: string, state: number) =>
+    notices.take({ mon_name, state }, { address, port: 700, netid: "udp" });
+  return { clock, log, list, directory, notices, called, watch, notify };
+}
+
+for (const mode of ["off", "warn", "enforce"] as const) {
+  for (const noticeAt of [0, 50, 300]) {
+    for (const answersAt of [0, 2_000, 30_000]) {
+      Deno.test(
+        `a notice ${noticeAt} ms after SM_MON, names after ${answersAt} ms, ${mode}: one callback`,
+        pure,
+        async () => {
+          const { clock, notices, called, watch, notify } = life({ answersAt, mode });
+          watch("h7.nsm.test");
+          await clock.run(noticeAt);
+          assertEquals(notify("stranger", "10.0.1.7", 5), true);
+          await clock.run(LEARNED_MS);
+          assertEquals([called, notices.kept], [["h7.nsm.test 5"], 0]);
+        },
+      );
+    }
+  }
+}
+
+Deno.test("F1: a short name is matched by the address of the full one", pure, async () => {
+  const hosts = { nodeb: "10.66.0.2", "nodeb.example.net": "10.66.0.2" };
+  const { clock, called, watch, notify } = life({ hosts });
+  watch("nodeb");
+  notify("nodeb.example.net", "10.66.0.2", 5);
+  await clock.run(10);
+  assertEquals(called, ["nodeb 5"]);
+});
+
+Deno.test("F1: the peers of a notice are looked up before thousands of others", pure, async () => {
+  const { clock, called, watch, notify } = life({ hosts: { node2999: "10.0.0.9" } });
+  for (let i = 0; i < 3000; i++) watch(`node${i}`);
+  notify("node2999.example.net", "10.0.0.9", 5);
+  await clock.run(100);
+  assertEquals(called, ["node2999 5"]);
+});
+
+Deno.test("trust 14: enforce with a silent name service tells later", pure, async () => {
+  const { clock, notices, called, watch, notify } = life({ answersAt: 300_000, mode: "enforce" });
+  watch("h7.nsm.test");
+  notify("h7.nsm.test", "10.0.1.7", 5);
+  notify("h7.nsm.test", "192.0.2.66", 7);
+  await clock.run(200_000);
+  assertEquals([called, notices.kept], [[], 2]);
+  await clock.run(LEARNED_MS * 2);
+  assertEquals([called, notices.kept], [["h7.nsm.test 5"], 0]);
+});
+
+Deno.test("a kept notice survives the daemon, and is told once", pure, async () => {
+  const disk = new FragileDisk(["/nsm/sm"]);
+  const file = () => openNoticeFile("/nsm", { log: new RecordingLog(), fileSystem: disk });
+  const first = life({ answersAt: Infinity, memory: file() });
+  first.watch("h7.nsm.test");
+  assertEquals(first.notify("stranger", "10.0.1.7", 5), true);
+  assert(disk.textOf("/nsm/sm/.notices")?.includes("stranger"));
+  await first.clock.run(LEARNED_MS);
+  first.notices.stop();
+  for (const told of [["h7.nsm.test 5"], []]) {
+    const next = life({ memory: file() });
+    next.watch("h7.nsm.test");
+    next.list.about("h7.nsm.test")[Symbol.iterator]().next().value!.lastNotice = 0;
+    next.notices.restore();
+    await next.clock.run(LEARNED_MS);
+    assertEquals([next.called, next.notices.kept], [told, 0]);
+    assertEquals(disk.textOf("/nsm/sm/.notices"), undefined);
+  }
+});
+
+Deno.test("what cannot be kept is not answered, and old notices go", pure, async () => {
+  const memory = {
+    load: () => [],
+    keep: ({ name }: { name: string }) => name !== "x",
+    forget() {},
+  };
+  const { clock, notices, watch, notify } = life({ answersAt: Infinity, memory });
+  watch("h7.nsm.test");
+  assertEquals([notify("x", "10.0.1.7", 5), notify("y", "10.0.1.7", 5)], [false, true]);
+  clock.wallOffset += KEPT_MS - 60_000;
+  await clock.run(10_000);
+  assertEquals(notices.kept, 1);
+  await clock.run(60_000);
+  assertEquals([notices.kept, clock.pending <= 1], [0, true]);
+});
