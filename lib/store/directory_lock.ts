@@ -34,14 +34,16 @@ export function lockDirectory(path: string): DirectoryLock {
   );
 }
 
-/** The file, made for the owner of the monitor list where it is missing. */
+/**
+ * The file, made for the owner of the monitor list where it is missing. It is open for reading only: one
+ * that is open for writing would keep the file system from being remounted read-only.
+ */
 function openLockFile(directory: string): RegularFile | undefined {
   const path = join(directory, LOCK_FILE);
-  const made = RegularFile.create(path, LOCK_MODE);
+  using made = RegularFile.create(path, LOCK_MODE);
   if (made !== undefined) {
     const { uid, gid } = ownerOf(layoutOf(directory).monitorList);
     libc().fchown(made.fd, uid, gid); // as a user, it is ours already
-    return made;
   }
   return RegularFile.openToRead(path);
 }
