@@ -11,12 +11,14 @@ import { nsmService } from "./targets/nsm_service.ts";
 import { recordFiles } from "./targets/record_files.ts";
 import { recordMarking } from "./targets/record_marking.ts";
 import { replies } from "./targets/replies.ts";
+import { rpcbindService } from "./targets/rpcbind_service.ts";
 import { stateDirectory } from "./targets/state_directory.ts";
 import { xdr } from "./targets/xdr.ts";
 
 export const TARGETS: readonly Target[] = [
   xdr,
   nsmService,
+  rpcbindService,
   recordMarking,
   replies,
   addresses,
