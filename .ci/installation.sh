@@ -170,7 +170,8 @@ place_all() {
   for name in $links; do
     case $name in
       # Daemons of their own: tools that know a process by its file must not take one for the other.
-      sm-notify | rpcbind) place 755 "$built/rpc.statd" "$prefix/sbin/$name" ;;
+      sm-notify) place 755 "$built/rpc.statd" "$prefix/sbin/$name" ;;
+      rpcbind) place_rpcbind ;;
       *) place link rpc.statd "$prefix/sbin/$name" ;;
     esac
   done
@@ -192,6 +193,15 @@ place_all() {
   place_completion bash "$prefix/share/bash-completion/completions/nsmctl"
   place_completion zsh "$prefix/share/zsh/vendor-completions/_nsmctl"
   place_completion fish "$prefix/share/fish/vendor_completions.d/nsmctl.fish"
+}
+
+# Not in the place of a package's rpcbind, which takes over the sockets of its socket unit; ours does not.
+place_rpcbind() {
+  if packaged_name "$prefix/sbin/rpcbind" >/dev/null; then
+    say "Leaving the system's $prefix/sbin/rpcbind alone"
+  else
+    place 755 "$built/rpc.statd" "$prefix/sbin/rpcbind"
+  fi
 }
 
 # Made by the program when it is built.

@@ -51,6 +51,11 @@ export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts
   const stopping = new AbortController();
   const manager = new ServiceManager(Deno.env.get("NOTIFY_SOCKET"));
   const bootId = new KernelState().bootId();
+  if (Deno.env.get("LISTEN_FDS") !== undefined) {
+    throw new Error(
+      "Cannot take the sockets of a socket unit: systemctl disable --now rpcbind.socket",
+    );
+  }
   const lock = RpcbindLock.take();
   prepareDirectory();
   const sockets = openRpcbindSockets(settings.addresses, log);
