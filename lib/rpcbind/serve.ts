@@ -7,8 +7,11 @@
 import type { RpcbindSettings } from "../config/settings.ts";
 import type { AdjustableLog } from "../log.ts";
 import { HostsFiles } from "../hosts/hosts_files.ts";
+import { PeerCalls } from "../net/peer_calls.ts";
+import { connectStream } from "../net/tcp.ts";
+import { openUdpSocket } from "../net/udp_socket.ts";
 import { hostResolver } from "../net/resolver.ts";
-import { systemClock as clock } from "../platform/clock.ts";
+import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { netgroups } from "../platform/netgroup.ts";
@@ -27,7 +30,8 @@ import { RPCBIND_SOCKET } from "./netconfig.ts";
 import { watchSocket } from "./stand_in.ts";
 import { ownEntries } from "./own_entries.ts";
 import { rpcbindServices } from "./service.ts";
-import { openRpcbindSockets, serveRpcbindCalls } from "./sockets.ts";
+import { openRpcbindSockets, type RpcbindSockets, serveRpcbindCalls } from "./sockets.ts";
+import { watchServices } from "./silent_services.ts";
 import { Statistics } from "./statistics.ts";
 import { RPCBIND_DIRECTORY, WarmStart } from "./warm_start.ts";
 
@@ -49,36 +53,10 @@ export interface RpcbindParts {
  */
 export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts): Promise<number> {
   const stopping = new AbortController();
+  const { signal } = stopping;
   const manager = new ServiceManager(Deno.env.get("NOTIFY_SOCKET"));
-  const bootId = new KernelState().bootId();
-  if (Deno.env.get("LISTEN_FDS") !== undefined) {
-    throw new Error(
-      "Cannot take the sockets of a socket unit: systemctl disable --now rpcbind.socket",
-    );
-  }
-  const lock = RpcbindLock.take();
-  prepareDirectory();
-  const sockets = openRpcbindSockets(settings.addresses, log);
-  const hosts = new HostsFiles({
-    daemon: "rpcbind",
-    resolver: hostResolver({ addressesOfName, nameOfAddress }, clock),
-    isInNetgroup: netgroups(),
-    clock,
-    log,
-  });
-  const isLeased = settings.standIn && lock?.lease(ownerOf(RPCBIND_DIRECTORY));
-  Deno.chdir(RPCBIND_DIRECTORY);
-  Deno.umask(UMASK);
-  const { warnings } = dropPrivileges(RPCBIND_DIRECTORY, { keepsReservedPorts: false });
-  for (const warning of warnings) log.warning(warning);
-
-  hosts.recheck(); // what this user cannot read is said now
-  const warmStart = settings.warmStart ? new WarmStart(RPCBIND_DIRECTORY, bootId, log) : undefined;
-  const entries = new Entries(ownEntries(sockets.netids), () => warmStart?.save(entries));
-  const restored = entries.restore(warmStart?.load() ?? []);
-  warmStart?.save(entries);
-  if (restored > 0) log.notice(`Knows ${restored} entries from before`);
-
+  const { lock, isLeased, sockets, hosts, bootId } = acquire(settings, log);
+  const entries = keptEntries(settings, sockets.netids, bootId, log);
   const services = rpcbindServices({
     entries,
     statistics: new Statistics(),
@@ -94,17 +72,15 @@ export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts
     stop();
   };
   const respond = dispatcher(services, callHooks(settings, hosts, log, failed));
-  const serving = serveRpcbindCalls(sockets, respond, log, stopping.signal);
-  onSignals({ stop }, stopping.signal);
+  const serving = serveRpcbindCalls(sockets, respond, log, signal);
+  onSignals({ stop }, signal);
   const stepAside = () => {
-    log.notice(
-      "Stepping aside for another rpcbind, which finds what is registered in /run/rpcbind",
-    );
+    log.notice(`Stepping aside for another rpcbind; what is registered is in ${RPCBIND_DIRECTORY}`);
     stop();
   };
-  if (isLeased) lock?.onTakeOver(stepAside, stopping.signal);
+  if (isLeased) lock?.onTakeOver(stepAside, signal);
   if (settings.standIn) {
-    watchSocket(RPCBIND_SOCKET, sockets.ownSocket, clock, stepAside, stopping.signal);
+    watchSocket(RPCBIND_SOCKET, sockets.ownSocket, clock, stepAside, signal);
   }
   const revoked = revokePermissions({ mayRunPrograms: false });
   log.debug(() => `Gave up the permissions of the runtime: ${revoked.join(" ")}`);
@@ -112,12 +88,69 @@ export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts
   manager.ready(serves);
   log.notice(`Ready. ${serves}`);
   if (isBackground) tellReady();
+  const callPeer = openCalls(sockets);
+  const watching = watchServices({ entries, callPeer, clock, log }, signal);
 
   await stopped;
   manager.stopping();
   stopping.abort();
+  await callPeer.close(); // ends a call under way
+  await watching;
   await serving;
   log.notice("Stopped");
   lock?.release();
   return status;
+}
+
+/**
+ * Everything that needs root, and the privilege drop.
+ *
+ * @throws {Error} When something cannot be had.
+ */
+function acquire(settings: RpcbindSettings, log: AdjustableLog) {
+  if (Deno.env.get("LISTEN_FDS") !== undefined) {
+    const remedy = "systemctl disable --now rpcbind.socket";
+    throw new Error(`Cannot take the sockets of a socket unit: ${remedy}`);
+  }
+  const bootId = new KernelState().bootId();
+  const lock = RpcbindLock.take();
+  prepareDirectory();
+  const sockets = openRpcbindSockets(settings.addresses, log);
+  const hosts = new HostsFiles({
+    daemon: "rpcbind",
+    resolver: hostResolver({ addressesOfName, nameOfAddress }, clock),
+    isInNetgroup: netgroups(),
+    clock,
+    log,
+  });
+  const isLeased = settings.standIn && lock?.lease(ownerOf(RPCBIND_DIRECTORY));
+  Deno.chdir(RPCBIND_DIRECTORY);
+  Deno.umask(UMASK);
+  const { warnings } = dropPrivileges(RPCBIND_DIRECTORY, { keepsReservedPorts: false });
+  for (const warning of warnings) log.warning(warning);
+  hosts.recheck(); // what this user cannot read is said now
+  return { lock, isLeased, sockets, hosts, bootId };
+}
+
+/** Our own entries and, with a warm start, those of before; from here on they are kept. */
+function keptEntries(
+  settings: RpcbindSettings,
+  netids: RpcbindSockets["netids"],
+  bootId: string | undefined,
+  log: AdjustableLog,
+): Entries {
+  const warmStart = settings.warmStart ? new WarmStart(RPCBIND_DIRECTORY, bootId, log) : undefined;
+  const entries = new Entries(ownEntries(netids), () => warmStart?.save(entries));
+  const restored = entries.restore(warmStart?.load() ?? []);
+  warmStart?.save(entries);
+  if (restored > 0) log.notice(`Knows ${restored} entries from before`);
+  return entries;
+}
+
+/** Calls to the services of this host. */
+function openCalls({ netids }: RpcbindSockets): PeerCalls {
+  const { startTimer } = clock;
+  const address = netids.has("udp6") ? "::" : "0.0.0.0";
+  const socket = openUdpSocket({ address, port: 0 }, startTimer);
+  return new PeerCalls(socket, connectStream, { startTimer, randomXid: randomNumbers() });
 }
