@@ -15,7 +15,8 @@ export interface TestProgram {
   spawn(args: readonly string[], options?: Partial<Deno.CommandOptions>): Deno.ChildProcess;
 }
 
-const PIPES = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+/** Started where every user may be: the project may stand below a folder that only its owner enters. */
+const PIPES = { cwd: "/", stdin: "piped", stdout: "piped", stderr: "piped" } as const;
 
 /** The program as development runs it. */
 export const sourceProgram: TestProgram = {

@@ -38,7 +38,7 @@ interface Report {
 
 /** Starts a program with the credentials that util-linux' setpriv is told. */
 function setpriv(args: string[]): Deno.ChildProcess {
-  const pipes = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  const pipes = { cwd: "/", stdin: "piped", stdout: "piped", stderr: "piped" } as const;
   return new Deno.Command("setpriv", { args, ...pipes }).spawn();
 }
 
