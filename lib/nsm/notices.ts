@@ -85,6 +85,12 @@ export class Notices {
     return false;
   }
 
+  /** {@link take} for a notice that was admitted; its source is charged for the time. */
+  handle(notice: StatChge, caller: Caller): boolean {
+    const take = () => this.take(notice, caller);
+    return isLoopback(caller.address) ? take() : this.#sources.work(caller.address, take);
+  }
+
   /**
    * Whether somebody would be told of a notice, as far as that is known without the name service. A
    * notice from this host always counts.

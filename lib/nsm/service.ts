@@ -105,7 +105,7 @@ class Nsm {
   notify(notice: StatChge, caller: Caller): Silence | Promise<Silence> {
     const { notices, callout } = this.parts;
     if (!notices.admits(notice, caller)) return NO_REPLY;
-    const taken = () => notices.take(notice, caller) ? undefined : NO_REPLY;
+    const taken = () => notices.handle(notice, caller) ? undefined : NO_REPLY;
     const program = callout();
     if (program === undefined || !notices.isNews(notice, caller)) return taken();
     return program.notified(notice.mon_name, caller.address, notice.state)?.then(taken) ?? NO_REPLY;

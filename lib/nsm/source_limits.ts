@@ -16,6 +16,13 @@ const BURST = 1024;
 const PER_SECOND = 64;
 /** Sources remembered; beyond, the one that was heard longest ago is forgotten. */
 const SOURCES_MAX = 4096;
+/**
+ * Time that a notice may take, in ms. One that takes longer counts as several: its cost grows with what is
+ * registered of its source.
+ */
+const MS_PER_NOTICE = 0.5;
+/** Notices that one counts as, at most: so that its source has another one taken within some seconds. */
+const CHARGE_MAX = 1024;
 const MS_PER_SECOND = 1000;
 
 interface Bucket {
@@ -29,6 +36,16 @@ export class SourceLimits {
 
   constructor(clock: Pick<Clock, "now">) {
     this.#clock = clock;
+  }
+
+  /** Does the work of a notice that was admitted, and charges its source for the time. */
+  work<T>(address: string, piece: () => T): T {
+    const began = this.#clock.now();
+    const result = piece();
+    const charge = Math.floor((this.#clock.now() - began) / MS_PER_NOTICE);
+    const bucket = this.#buckets.get(sourceNetwork(address));
+    if (bucket !== undefined) bucket.left -= Math.min(charge, CHARGE_MAX);
+    return result;
   }
 
   /** Whether a notice from an address may be handled now; it counts if so. */

@@ -69,3 +69,20 @@ Deno.test("trust 17: the addresses of one IPv6 /64 are one source", pure, () => 
   assertEquals(admitted.length, 1024);
   assertEquals([from(1, 1), from(2, 1), limits.admits("10.0.0.1")], [false, true, true]);
 });
+
+Deno.test("trust 7: a source has a budget of work, not of notices", pure, () => {
+  let now = 0;
+  const limits = new SourceLimits({ now: () => now });
+  const work = (address: string, ms: number) =>
+    limits.admits(address) && limits.work(address, () => {
+      now += ms;
+      return true;
+    });
+  const costly = Array.from({ length: 10 }, () => work("192.0.2.1", 300)).filter(Boolean).length;
+  assertEquals(costly, 2);
+  assertEquals(work("192.0.2.2", 300), true);
+  now += 20_000;
+  assertEquals(work("192.0.2.1", 0.1), true);
+  const cheap = Array.from({ length: 3_000 }, () => work("192.0.2.3", 0.001)).filter(Boolean);
+  assertEquals(cheap.length, 1024);
+});
