@@ -8,6 +8,7 @@ import { type Mutation, MUTATIONS } from "./mutations.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const COPIED = [
+  ".ci",
   "lib",
   "test",
   "conf",
@@ -33,23 +34,27 @@ function testsOf({ file }: Mutation): string[] {
   return [...near[part] ?? [`test/${part}`], "test/simulation"];
 }
 
-async function isNoticed(tree: string, mutation: Mutation): Promise<string | undefined> {
+/** Whether the tests pass, so that their failure means something. */
+async function pass(tree: string, tests: string): Promise<boolean> {
+  const { code } = await new Deno.Command(`${tree}/install.sh`, {
+    args: ["deno", "test", "-A", "--no-check", "--quiet", "--fail-fast", tests],
+    cwd: tree,
+    stdout: "null",
+    stderr: "null",
+    signal: AbortSignal.timeout(RUN_MAX_MS),
+  }).output();
+  return code === 0;
+}
+
+/** The tests that notice a fault; undefined where none do. */
+async function noticedBy(tree: string, mutation: Mutation): Promise<string | undefined> {
   const path = `${tree}/${mutation.file}`;
   const text = Deno.readTextFileSync(path);
   const parts = text.split(mutation.from);
   if (parts.length !== 2) throw new Error(`${mutation.file} has ${parts.length - 1} of its text`);
   Deno.writeTextFileSync(path, parts.join(mutation.to));
   try {
-    for (const tests of testsOf(mutation)) {
-      const { code } = await new Deno.Command(`${tree}/install.sh`, {
-        args: ["deno", "test", "-A", "--no-check", "--quiet", "--fail-fast", tests],
-        cwd: tree,
-        stdout: "null",
-        stderr: "null",
-        signal: AbortSignal.timeout(RUN_MAX_MS),
-      }).output();
-      if (code !== 0) return tests;
-    }
+    for (const tests of testsOf(mutation)) if (!await pass(tree, tests)) return tests;
     return undefined;
   } finally {
     Deno.writeTextFileSync(path, text);
@@ -67,9 +72,12 @@ async function main(words: readonly string[]): Promise<number> {
     const chosen = MUTATIONS.filter(({ file, reason }) =>
       words.every((word) => `${file} ${reason}`.includes(word))
     );
+    for (const tests of new Set(chosen.flatMap(testsOf))) {
+      if (!await pass(tree, tests)) throw new Error(`${tests} fails without a fault`);
+    }
     let lived = 0;
     for (const mutation of chosen) {
-      const by = await isNoticed(tree, mutation);
+      const by = await noticedBy(tree, mutation);
       const { file, reason, isHarmless } = mutation;
       if (by === undefined && isHarmless === undefined) lived++;
       const outcome = by === undefined
