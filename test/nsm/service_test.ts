@@ -417,3 +417,21 @@ Deno.test("SM_MON begins with the notices that come after it", pure, async () =>
   await call("SM_MON", mon("nodeb", {}, 2));
   assertEquals(since("nodeb"), [1]);
 });
+
+Deno.test("SM_MON that fails leaves the one behind it alone (review 17)", pure, async () => {
+  const { disk, store, list, call } = setUp();
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const replies: Promise<unknown>[] = [];
+  for (const [i, { promise }] of gates.entries()) {
+    disk.gate = promise;
+    replies.push(call("SM_MON", mon("nodeb", {}, i + 1)));
+  }
+  disk.fault = "No space left on device";
+  gates[0]!.resolve();
+  assertEquals(await replies[0], FAILED);
+  disk.fault = undefined;
+  gates[1]!.resolve();
+  assertEquals(await replies[1], { res_stat: 0, state: 7 });
+  assertEquals([...list.about("nodeb")].map(({ record }) => record.priv), [privOf(2)]);
+  assertEquals(store.records.map(({ priv }) => priv), [privOf(2)]);
+});

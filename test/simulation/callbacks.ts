@@ -54,6 +54,8 @@ export class CallbackLedger {
   /** By cookie, the ordinals of arrival of SM_MON calls and of removals that were acknowledged. */
   readonly #arrivals = new Map<string, number>();
   readonly #removals = new Map<string, number>();
+  /** States that were passed on before SM_MON was acknowledged. */
+  readonly #early = new Map<string, number>();
   /** The same of removals that have arrived. */
   readonly #removed = new Map<string, number>();
 
@@ -82,7 +84,7 @@ export class CallbackLedger {
       monName: record.monName,
       since: arrived,
       owed: new Map(),
-      newest: 0,
+      newest: this.#early.get(key) ?? 0,
       lastDone: undefined,
       passedOn: 0,
       lastState: 0,
@@ -93,6 +95,7 @@ export class CallbackLedger {
   /** A removal has arrived: nothing is owed any more. */
   removalArrived(key: string): number {
     this.#registered.delete(key);
+    this.#early.delete(key);
     this.#removed.set(key, ++this.#ordinal);
     return this.#ordinal;
   }
@@ -158,7 +161,12 @@ export class CallbackLedger {
 
   /** The lock manager's answer has come. */
   done({ key, state, cookie, ordinal, registered }: Sent): void {
-    if (registered === undefined || this.#registered.get(key) !== registered) return;
+    if (registered === undefined) {
+      // SM_MON waits for its callout still.
+      this.#early.set(key, state);
+      return;
+    }
+    if (this.#registered.get(key) !== registered) return;
     const done = `${cookie} ${state}`;
     if (registered.lastDone === done) throw new Violation("once", `${key}: state ${state}`);
     registered.lastDone = done;
@@ -187,9 +195,10 @@ export class CallbackLedger {
     this.#registered.get(key)?.owed.clear();
   }
 
-  /** A registration is on the list of a new life, whatever was said of it before. */
-  loaded(key: string): void {
-    this.#removals.delete(key);
+  /** These are on the list of a new life, whatever was said of them before. */
+  loaded(keys: ReadonlySet<string>): void {
+    for (const key of keys) this.#removals.delete(key);
+    for (const key of this.#registered.keys()) if (!keys.has(key)) this.#registered.delete(key);
   }
 
   /** This host was restarted: nobody is monitored. */

@@ -353,7 +353,8 @@ export class World {
       });
       if (process.isDead) return;
       this.#statd = statd;
-      for (const { record } of statd.monitor.list.all()) this.#callbacks.loaded(listKey(record));
+      const listed = Array.from(statd.monitor.list.all(), ({ record }) => listKey(record));
+      this.#callbacks.loaded(new Set(listed));
       if (this.agenda.now >= this.#faultyUntil) {
         this.#registrations.loaded(this.#registrations.read(this.#disk.texts()));
       }
