@@ -48,6 +48,9 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "if (this.#found.get(key) === found) this.#found.set(key, to);",
     to: "this.#found.set(key, to);",
     reason: "19: a lock manager that has moved is called where it was",
+    isHarmless:
+      "all who wait for one answer of rpcbind go on one after the other, before a call of " +
+      "theirs can have failed",
   },
   {
     file: NOTICES,
@@ -60,6 +63,8 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "if (list.has(key)) memory.note(key, { passedOn: untold.state });",
     to: "memory.note(key, { passedOn: untold.state });",
     reason: "23: facts of a peer are noted that nobody asks about any more",
+    isHarmless:
+      "a callback is called off before its peer is forgotten, which takes the facts along",
   },
   {
     file: PREPARE,

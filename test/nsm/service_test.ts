@@ -435,3 +435,19 @@ Deno.test("SM_MON that fails leaves the one behind it alone (review 17)", pure, 
   assertEquals([...list.about("nodeb")].map(({ record }) => record.priv), [privOf(2)]);
   assertEquals(store.records.map(({ priv }) => priv), [privOf(2)]);
 });
+
+Deno.test("SM_MON is answered when its callout has ended", pure, async () => {
+  const ended = Promise.withResolvers<void>();
+  const { call } = setUp({
+    isFull: false,
+    monitored: () => ended.promise,
+    unmonitored: () => Promise.resolve(),
+    notified: () => undefined,
+  });
+  let isAnswered = false;
+  const reply = call("SM_MON", mon("nodeb")).finally(() => isAnswered = true);
+  for (let turn = 0; turn < 50; turn++) await undefined;
+  assertEquals(isAnswered, false);
+  ended.resolve();
+  assertEquals(await reply, { res_stat: 0, state: 7 });
+});
