@@ -51,9 +51,6 @@ export type Need = { readonly need: "name" } | {
   readonly group: string;
 };
 
-/** Files of patterns that name each other, at most: one that names itself must come to an end. */
-const FILES_DEPTH_MAX = 8;
-
 /** Thrown where the answer is not known yet. */
 class Needed extends Error {
   constructor(readonly what: Need) {
@@ -121,14 +118,20 @@ interface Host extends Client {
   readonly readPatterns: ReadPatterns;
 }
 
-function matchesHost(pattern: string, host: Host, whenUnsure: boolean, depth = 0): boolean {
+/** `files` are the files of patterns that were looked into already: they may name each other. */
+function matchesHost(
+  pattern: string,
+  host: Host,
+  whenUnsure: boolean,
+  files = new Set<string>(),
+): boolean {
   if (pattern.startsWith("@")) return isInNetgroup(pattern.slice(1), host);
   if (pattern.startsWith("/")) {
-    const text = depth < FILES_DEPTH_MAX ? host.readPatterns(pattern) : undefined;
+    if (files.has(pattern)) return false;
+    files.add(pattern);
+    const text = host.readPatterns(pattern);
     if (text === undefined) return whenUnsure;
-    return text.split(/\s+/).some((one) =>
-      one !== "" && matchesHost(one, host, whenUnsure, depth + 1)
-    );
+    return text.split(/\s+/).some((one) => one !== "" && matchesHost(one, host, whenUnsure, files));
   }
   const keyword = pattern.toUpperCase();
   if (keyword === "KNOWN") return isKnown(nameOf(host));

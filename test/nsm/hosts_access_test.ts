@@ -7,6 +7,8 @@ const pure = { permissions: "none" } as const;
 const FILES: Record<string, string> = {
   "/etc/clients": "192.0.2.77\n.example.org /etc/more",
   "/etc/more": "ALL",
+  "/etc/circle": "/etc/circle ".repeat(50) + "/etc/round /etc/round 192.0.2.9",
+  "/etc/round": "/etc/circle ".repeat(50),
 };
 
 function decide(allow: string, deny: string, client: Partial<Client>): string {
@@ -173,4 +175,10 @@ Deno.test("trust 4: each line that cannot be followed to the letter has one warn
   assertEquals(told(lines.map((line) => `statd: ${line}\n`).join("")).length, lines.length);
   assertEquals(told("statd: ALL\nstatd: 10.0.0.0/8: severity info\n# x\n\nx: root@ALL\n"), []);
   assertEquals(told("statd: ALL").length, 1);
+});
+
+Deno.test("files of patterns that name each other are looked into once", pure, () => {
+  assertEquals(denies("/etc/circle", { address: "192.0.2.9" }), true);
+  assertEquals(denies("/etc/circle", { address: "192.0.2.1" }), false);
+  assertEquals(denies("ALL EXCEPT /etc/circle", { address: "192.0.2.9" }), false);
 });
