@@ -48,7 +48,7 @@ export const STATD = {
   name: setting({
     kind: text,
     default: undefined,
-    help: "Own name or address: to listen on, and for sm-notify to send from and to announce.",
+    help: "Own name or address, for sm-notify to send from and to announce.",
     file: { section: "statd", key: "name" },
     option: { short: "n", long: "name", argument: "NAME" },
   }),

@@ -30,7 +30,7 @@ import {
 import { parseAccessFile } from "../nsm/hosts_rules.ts";
 import { reasonOf, type Resolver } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
-import { isLoopback, sourceNetwork } from "../rpc/address.ts";
+import { sourceNetwork } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
 import type { Clock } from "../time/clock.ts";
 
@@ -108,9 +108,8 @@ export class HostsFiles {
     return [...this.#faults.values()];
   }
 
-  /** Whether an address may call; a promise where its name has to be looked up first. */
+  /** Whether an address of another host may call; a promise where its name has to be looked up first. */
   admits(address: string): Admission | Promise<Admission> {
-    if (isLoopback(address)) return "admitted";
     this.recheck();
     if (this.#entries.length === 0) return "admitted";
     if (this.#own.has(withoutScope(address))) return "admitted";

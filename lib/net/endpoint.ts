@@ -7,13 +7,16 @@ import type { Endpoint } from "../rpc/transport.ts";
 const MAPPED_PREFIX = "::ffff:";
 
 /**
- * The endpoint of an address that the runtime reports. On a dual-stack socket IPv4 addresses come in
- * their mapped form; link-local ones come without their scope, which is `scope` if it is known.
+ * The endpoint of an address that the runtime reports. On a socket of both families IPv4 addresses come
+ * in their mapped form; link-local ones come without their scope, which is `scope` if it is known.
+ * Undefined for a mapped address on a socket that is not of both families.
  */
-export function endpointOf(addr: Deno.Addr, scope = ""): Endpoint {
+export function endpointOf(addr: Deno.Addr, scope: string, isDual: false): Endpoint | undefined;
+export function endpointOf(addr: Deno.Addr, scope?: string, isDual?: boolean): Endpoint;
+export function endpointOf(addr: Deno.Addr, scope = "", isDual = true): Endpoint | undefined {
   const { hostname, port } = addr as Deno.NetAddr;
   if (hostname.startsWith(MAPPED_PREFIX) && hostname.includes(".")) {
-    return { address: hostname.slice(MAPPED_PREFIX.length), port };
+    return isDual ? { address: hostname.slice(MAPPED_PREFIX.length), port } : undefined;
   }
   return { address: scope !== "" && isLinkLocal(hostname) ? hostname + scope : hostname, port };
 }

@@ -1,21 +1,27 @@
 /**
  * The sockets of a server: UDP and TCP, both families, on one port number.
  *
- * One socket on `::` serves both families, and the system refuses the port to any other program that
- * asks for it in either. Where the system keeps the families apart (net.ipv6.bindv6only), or has only
- * IPv4, there is a socket for each.
+ * UDP has a socket for each family at all addresses, and sockets of their own for callers on this host,
+ * which no flood from outside fills, and which are served first. TCP has one socket on `::` for both
+ * families, or one for each where the system keeps them apart (net.ipv6.bindv6only) or has only IPv4: a
+ * TCP connection is made by both sides, so no source of it is forged.
  *
- * Source: RFC 3493 section 3.7; RFC 5665 section 5.1 (netids).
+ * The port is ours: sockets share it (SO_REUSEADDR) only while we open a further one, since no user is
+ * asked for at that option, and the most specific address gets the datagrams.
+ *
+ * Source: RFC 3493 sections 3.7 and 5.3; RFC 5665 section 5.1 (netids); socket(7) SO_REUSEADDR.
  */
 
 import {
   type DatagramSocket,
   type Endpoint,
   type Netid,
+  type TransportAddress,
   TransportError,
 } from "../rpc/transport.ts";
 import { systemCode } from "./errors.ts";
 import { listenStream, type StreamListener } from "./tcp.ts";
+import { openEverywhere } from "./udp_everywhere.ts";
 import { openDatagramSocket, type WithDatagramCalls } from "./udp.ts";
 import type { StartTimer } from "../time/clock.ts";
 
@@ -36,23 +42,16 @@ export interface ServerOptions {
   readonly tcp: boolean;
   /** Numeric addresses to bind to; all of this host without it. */
   readonly addresses?: readonly string[];
-  /** Lets further UDP sockets be opened on the port with `reuseAddress`; see local_addresses.ts. */
-  readonly sharesUdpPort?: boolean;
   readonly startTimer: StartTimer;
   /** The way to the system for UDP, if there is a quick one. */
   readonly withDatagramCalls?: WithDatagramCalls;
-}
-
-/** An address under which a server is reached, as it is registered. */
-export interface Bound extends Endpoint {
-  readonly netid: Netid;
 }
 
 /** Open sockets. */
 export interface ServerSockets {
   readonly datagrams: readonly DatagramSocket[];
   readonly listeners: readonly StreamListener[];
-  readonly bound: readonly Bound[];
+  readonly bound: readonly TransportAddress[];
   /** Closes all of them. */
   close(): void;
 }
@@ -60,6 +59,8 @@ export interface ServerSockets {
 /** How sockets are opened; tests put others in their place. */
 export interface Openers {
   datagram(at: Endpoint): DatagramSocket;
+  /** UDP at all addresses, wildcards behind the sockets of this host's callers. */
+  everywhere(port: number): DatagramSocket[];
   stream(at: Endpoint): StreamListener;
 }
 
@@ -71,7 +72,8 @@ export interface Openers {
  */
 export function openServer(options: ServerOptions, openers?: Openers): ServerSockets {
   const open = openers ?? {
-    datagram: (at) => openUdp(at, options),
+    datagram: (at) => openDatagramSocket(at, options.startTimer, options.withDatagramCalls),
+    everywhere: (port) => openEverywhere(port, options),
     stream: listenStream,
   };
   if (options.port !== 0) return openOn(options, [options.port, options.port], open);
@@ -86,21 +88,6 @@ export function openServer(options: ServerOptions, openers?: Openers): ServerSoc
 }
 
 /**
- * A port that is to be shared is first opened for us alone, since sharing would let a second instance
- * of the program in as well.
- */
-function openUdp(
-  at: Endpoint,
-  { startTimer, sharesUdpPort = false, withDatagramCalls }: ServerOptions,
-) {
-  if (!sharesUdpPort) return openDatagramSocket(at, startTimer, withDatagramCalls);
-  const socket = openDatagramSocket(at, startTimer);
-  socket.close();
-  const shared = { address: at.address, port: socket.local.port, reuseAddress: true };
-  return openDatagramSocket(shared, startTimer, withDatagramCalls);
-}
-
-/**
  * Opens the sockets on a port for each of UDP and TCP. 0 is any port, but the same for all addresses;
  * undefined for TCP is that of UDP.
  */
@@ -111,7 +98,11 @@ function openOn(
 ): ServerSockets {
   const opened = new OpenSockets();
   try {
-    const datagrams = udp ? openAll(open.datagram, udpPort, addresses, opened) : [];
+    const datagrams = !udp
+      ? []
+      : addresses === undefined
+      ? open.everywhere(udpPort).map((socket) => opened.add(socket))
+      : openAll(open.datagram, udpPort, addresses, opened);
     const wanted = tcpPort ?? datagrams[0]?.local.port ?? udpPort;
     const listeners = tcp ? openAll(open.stream, wanted, addresses, opened) : [];
     const bound = [...boundTo("udp", datagrams), ...boundTo("tcp", listeners)];
@@ -177,6 +168,10 @@ function openAny<S extends Socket>(
   }
 }
 
+function isWildcard({ address }: Endpoint): boolean {
+  return address === ANY_IPV4 || address === ANY_IPV6;
+}
+
 function hasNoIpv6(error: unknown): boolean {
   const code = codeOf(error);
   return code === "EAFNOSUPPORT" || code === "EADDRNOTAVAIL";
@@ -190,11 +185,12 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof TransportError ? systemCode(error.cause) : undefined;
 }
 
-/** What sockets are to be registered as: one on `::` alone serves IPv4 as well. */
-function boundTo(transport: "udp" | "tcp", sockets: readonly Socket[]): Bound[] {
-  const locals = sockets.map(({ local }) => local);
+/** What sockets are to be registered as: wildcards have it all, and one of TCP on `::` alone is dual. */
+function boundTo(transport: "udp" | "tcp", sockets: readonly Socket[]): TransportAddress[] {
+  const wildcards = sockets.filter(({ local }) => isWildcard(local));
+  const locals = (wildcards.length > 0 ? wildcards : sockets).map(({ local }) => local);
   const [first] = locals;
-  const isDual = locals.length === 1 && first?.address === ANY_IPV6;
+  const isDual = transport === "tcp" && locals.length === 1 && first?.address === ANY_IPV6;
   const all = isDual ? [{ address: ANY_IPV4, port: first.port }, first] : locals;
   return all.map(({ address, port }) => {
     const netid: Netid = address.includes(":") ? `${transport}6` : transport;

@@ -1,5 +1,7 @@
 /**
- * Addresses as the system's calls have them. On a dual-stack socket IPv4 addresses are mapped ones.
+ * Addresses as the system's calls have them. A mapped address (RFC 4291 section 2.5.5.2) is IPv4 on a
+ * socket of both families, and is no address of a caller on a socket of IPv6 alone: it could only be
+ * forged.
  *
  * ```
  * struct sockaddr_in   family, port, 4 bytes of address, 8 unused
@@ -25,25 +27,32 @@ const IPV4_AT = 4;
 const MAPPED_AT = 20;
 const IPV6_AT = 8;
 const IPV6_ADDRESS_BYTES = 16;
+const SCOPE_AT = 24;
 
 /**
  * The endpoint in a struct sockaddr. `scope` is that of the socket's own address, which those of its
- * link have too.
+ * link have too. Undefined for another family, and for a mapped address unless the socket is of both.
  */
-export function endpointIn(bytes: Uint8Array, scope: string): Endpoint | undefined {
+export function endpointIn(bytes: Uint8Array, scope: string, isDual = false): Endpoint | undefined {
   const port = bytes[2]! << 8 | bytes[3]!;
   if (bytes[0] === AF_INET) return { address: dotted(bytes, IPV4_AT), port };
   if (bytes[0] !== AF_INET6) return undefined;
-  if (isMapped(bytes)) return { address: dotted(bytes, MAPPED_AT), port };
+  if (isMapped(bytes)) return isDual ? { address: dotted(bytes, MAPPED_AT), port } : undefined;
+  const address = addressIn(bytes);
+  return { address: isLinkLocal(address) ? address + scope : address, port };
+}
+
+/** The address in a struct sockaddr_in6, without a scope. */
+export function addressIn(bytes: Uint8Array): string {
   const groups: string[] = [];
   for (let at = IPV6_AT; at < IPV6_AT + IPV6_ADDRESS_BYTES; at += 2) {
     groups.push((bytes[at]! << 8 | bytes[at + 1]!).toString(16));
   }
-  const address = normaliseAddress(groups.join(":"))!;
-  return { address: isLinkLocal(address) ? address + scope : address, port };
+  return normaliseAddress(groups.join(":"))!;
 }
 
-function isMapped(bytes: Uint8Array): boolean {
+/** Whether a struct sockaddr_in6 has a mapped address. */
+export function isMapped(bytes: Uint8Array): boolean {
   for (let at = IPV6_AT; at < MAPPED_AT - 2; at++) {
     if (bytes[at] !== 0) return false;
   }
@@ -52,6 +61,15 @@ function isMapped(bytes: Uint8Array): boolean {
 
 function dotted(bytes: Uint8Array, at: number): string {
   return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
+}
+
+/** The struct sockaddr of a wildcard address. */
+export function wildcardName(isIpv6: boolean, port: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(isIpv6 ? SOCKET_ADDRESS_BYTES : IPV4_BYTES);
+  bytes[0] = isIpv6 ? AF_INET6 : AF_INET;
+  bytes[2] = port >> 8;
+  bytes[3] = port;
+  return bytes;
 }
 
 /** Struct sockaddrs to send to from one socket. The last address is kept: replies come in rows. */
@@ -73,10 +91,13 @@ export class SocketAddresses {
     else this.#ipv4[0] = AF_INET;
   }
 
-  /** The bytes of an endpoint, until the next call; nothing where only the runtime can tell them. */
-  of({ address, port }: Endpoint): Uint8Array<ArrayBuffer> | undefined {
+  /**
+   * The bytes of an endpoint, until the next call; nothing where only the runtime can tell them. A
+   * link-local address takes the index of its interface.
+   */
+  of({ address, port }: Endpoint, interfaceIndex = 0): Uint8Array<ArrayBuffer> | undefined {
     if (address !== this.#address) {
-      this.#bytes = this.#make(address);
+      this.#bytes = this.#make(address, interfaceIndex);
       this.#address = address;
     }
     const bytes = this.#bytes;
@@ -86,13 +107,14 @@ export class SocketAddresses {
     return bytes;
   }
 
-  #make(text: string): Uint8Array<ArrayBuffer> | undefined {
+  #make(text: string, interfaceIndex: number): Uint8Array<ArrayBuffer> | undefined {
     if (putDotted(text, this.#ipv4, this.#isIpv6 ? MAPPED_AT : IPV4_AT)) return this.#ipv4;
-    // The interface that a scope names has a number, which is not here.
-    if (!this.#isIpv6 || isLinkLocal(text)) return undefined;
+    if (!this.#isIpv6 || isLinkLocal(text) && interfaceIndex === 0) return undefined;
     const address = addressBytes(text);
     if (address?.length !== IPV6_ADDRESS_BYTES) return undefined;
     this.#ipv6.set(address, IPV6_AT);
+    const scope = new DataView(this.#ipv6.buffer);
+    scope.setUint32(SCOPE_AT, isLinkLocal(text) ? interfaceIndex : 0, true);
     return this.#ipv6;
   }
 }

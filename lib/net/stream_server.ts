@@ -4,7 +4,7 @@
  */
 
 import type { Log } from "../log.ts";
-import { isLoopback, sourceNetwork } from "../rpc/address.ts";
+import { sourceNetwork } from "../rpc/address.ts";
 import { RecordError } from "../rpc/record.ts";
 import type { Netid, Respond, StreamConnection } from "../rpc/transport.ts";
 import { isClosed, isLostConnection } from "./errors.ts";
@@ -108,8 +108,7 @@ class StreamServer {
 
   /** Serves a new connection or, if there are too many, closes it. */
   #admit(connection: StreamConnection): void {
-    const isLocal = connection.uid !== undefined || isLoopback(connection.remote.address);
-    if (isLocal) this.#admitLocal(connection);
+    if (connection.isLocal) this.#admitLocal(connection);
     else this.#admitStranger(connection);
   }
 
@@ -145,10 +144,11 @@ class StreamServer {
   /** Settles when the system has let go of the connection. */
   async #serve(connection: StreamConnection, group: Group): Promise<void> {
     const { netidOf, clock, log, limitReached } = this.#parts;
-    const { remote: { address, port }, uid } = connection;
+    const { remote: { address, port }, uid, isLocal = false } = connection;
     const caller = {
       address,
       port,
+      isLocal,
       netid: netidOf(address),
       ...(uid === undefined ? {} : { uid }),
     };

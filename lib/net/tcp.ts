@@ -10,6 +10,7 @@ import {
   type StreamConnection,
   TransportError,
 } from "../rpc/transport.ts";
+import { isLoopback } from "../rpc/address.ts";
 import { endpointOf, scopeOf } from "./endpoint.ts";
 
 /** A socket that takes connections. */
@@ -38,7 +39,11 @@ export function listenStream({ address, port }: Endpoint): StreamListener {
     local: endpointOf(listener.addr, scope),
     accept: async () => {
       const connection = await listener.accept();
-      return tcpStream(connection, endpointOf(connection.remoteAddr, scope));
+      const remote = endpointOf(connection.remoteAddr, scope);
+      const local = endpointOf(connection.localAddr, scope);
+      // The handshake went both ways: no such address can be forged.
+      const isLocal = isLoopback(remote.address) && isLoopback(local.address);
+      return tcpStream(connection, remote, isLocal);
     },
     close: () => {
       if (!isClosed) listener.close();
@@ -73,17 +78,21 @@ export async function connectUnix(path: string): Promise<StreamConnection> {
 
 /** A connection that was accepted at a UNIX socket, and the user at its other end. */
 export function unixStream(connection: Deno.UnixConn, path: string, uid: number): StreamConnection {
-  return new Stream(connection, { address: path, port: 0 }, path, uid);
+  return new Stream(connection, { address: path, port: 0 }, path, uid, true);
 }
 
-function tcpStream(connection: Deno.TcpConn, remote: Endpoint): StreamConnection {
+function tcpStream(
+  connection: Deno.TcpConn,
+  remote: Endpoint,
+  isLocal?: boolean,
+): StreamConnection {
   try {
     // A reply is complete when it is written: holding it back for more would only delay it.
     connection.setNoDelay(true);
   } catch {
     // Reset by the remote already: the first read says so.
   }
-  return new Stream(connection, remote, remote);
+  return new Stream(connection, remote, remote, undefined, isLocal);
 }
 
 /** A connection of the runtime behind our interface. */
@@ -96,6 +105,7 @@ class Stream implements StreamConnection {
     readonly remote: Endpoint,
     readonly target: Endpoint | string,
     readonly uid?: number,
+    readonly isLocal?: boolean,
   ) {}
 
   async read(into: Uint8Array): Promise<number | null> {

@@ -1,8 +1,9 @@
 /**
  * UDP sockets on Deno's unstable datagram API.
  *
- * One socket bound to `::` serves both families: the system hands it IPv4 datagrams with mapped source
- * addresses, which appear here as plain IPv4, and plain IPv4 destinations can be sent to through it.
+ * One socket bound to `::` can call peers of both families: the system hands it IPv4 datagrams with
+ * mapped source addresses, which appear here as plain IPv4, and plain IPv4 destinations can be sent to
+ * through it. On all other sockets a mapped source is forged, and its datagram is dropped.
  *
  * Source: RFC 3493 section 3.7 (mapped addresses).
  */
@@ -13,6 +14,7 @@ import {
   type DatagramSocket,
   type Endpoint,
   type Netid,
+  type Origin,
   type Respond,
   TransportError,
 } from "../rpc/transport.ts";
@@ -119,7 +121,10 @@ export class UdpSocket implements DatagramSocket {
   /** In ms. */
   readonly #now: () => number;
   /** Set by {@link receive}. */
-  #deliver: ((data: Uint8Array, from: Endpoint) => void) | undefined;
+  #deliver: ((data: Uint8Array, from: Origin) => void) | undefined;
+  /** Whether it is bound to an address of loopback. */
+  readonly #isLoopback: boolean;
+  readonly #isDual: boolean;
   /** Apart from what the runtime may be filling meanwhile. */
   readonly #polled = new Uint8Array(RECEIVE_BUFFER_BYTES);
 
@@ -138,6 +143,8 @@ export class UdpSocket implements DatagramSocket {
     this.#calls = calls;
     this.local = endpointOf(socket.addr, scope);
     this.#first = first;
+    this.#isLoopback = isLoopback(this.local.address);
+    this.#isDual = this.local.address === "::";
     this.#addresses = new SocketAddresses(this.local.address.includes(":"));
   }
 
@@ -151,7 +158,7 @@ export class UdpSocket implements DatagramSocket {
     return this.#sendByRuntime(data, to);
   }
 
-  async receive(deliver: (data: Uint8Array, from: Endpoint) => void): Promise<void> {
+  async receive(deliver: (data: Uint8Array, from: Origin) => void): Promise<void> {
     const buffer = new Uint8Array(RECEIVE_BUFFER_BYTES);
     const drainedMax = this.#first === undefined ? DRAINED_MAX : SECOND_DRAINED_MAX;
     this.#deliver = deliver;
@@ -170,7 +177,7 @@ export class UdpSocket implements DatagramSocket {
         }
         continue;
       }
-      deliver(received[0], endpointOf(received[1], this.#scope));
+      this.#handOver(received[0], endpointOf(received[1], this.#scope, this.#isDual));
       taken = this.#drain(buffer, taken + 1, drainedMax);
       const isLate = taken >= FIRST_EVERY && this.#now() - turnedAt > UNTURNED_MAX_MS;
       if (taken >= drainedMax || isLate && this.#first !== undefined) {
@@ -195,10 +202,15 @@ export class UdpSocket implements DatagramSocket {
       if (this.#closing.signal.aborted) return taken;
       const length = this.#calls.receive(buffer, source);
       if (length < 0) return taken;
-      const from = endpointIn(source, this.#scope);
-      if (from !== undefined) this.#deliver!(buffer.subarray(0, length), from);
+      this.#handOver(buffer.subarray(0, length), endpointIn(source, this.#scope, this.#isDual));
     }
     return taken;
+  }
+
+  #handOver(data: Uint8Array, from: Endpoint | undefined): void {
+    if (from === undefined) return;
+    const isLocal = this.#isLoopback && isLoopback(from.address);
+    this.#deliver!(data, { address: from.address, port: from.port, isLocal });
   }
 
   async #sendByRuntime(data: Uint8Array, to: Endpoint): Promise<void> {
@@ -252,7 +264,7 @@ export function serveDatagrams(
     socket.send(message, caller)?.catch((error) => hooks.replyFailed(caller, error));
   };
   const replyLater = async (answer: Promise<Uint8Array | undefined>, caller: Caller) => {
-    const isStranger = !isLoopback(caller.address);
+    const isStranger = !caller.isLocal;
     if (isStranger) strangersCalls++;
     try {
       reply(await answer, caller);
@@ -262,9 +274,9 @@ export function serveDatagrams(
       if (isStranger) strangersCalls--;
     }
   };
-  return socket.receive((call, { address, port }) => {
-    const caller = { address, port, netid: netidOf(address) };
-    if (strangersCalls >= STRANGERS_CALLS_MAX && !isLoopback(address)) {
+  return socket.receive((call, from) => {
+    const caller = { ...from, netid: netidOf(from.address) };
+    if (strangersCalls >= STRANGERS_CALLS_MAX && !from.isLocal) {
       hooks.dropped(caller);
       return;
     }

@@ -9,7 +9,6 @@
 import type { DispatchHooks, Verdict } from "../rpc/dispatch.ts";
 import type { Procedure } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
-import { isLoopback } from "../rpc/address.ts";
 
 /** Ports below this one are given to privileged processes only. */
 export const RESERVED_PORT_END = 1024;
@@ -25,11 +24,11 @@ export interface AccessSettings {
 /** Why a caller may not call a procedure, as the end of a log line; nothing if it may. */
 export function accessFault(
   { from }: Procedure,
-  { address, port }: Caller,
+  { address, port, isLocal }: Caller,
   { simuCrashAllowed, monReservedPort }: AccessSettings,
 ): string | undefined {
   if (from === "any") return undefined;
-  if (!isLoopback(address)) return `call from non-local host ${address}`;
+  if (!isLocal) return `call from non-local host ${address}`;
   const needsReservedPort = monReservedPort || from === "local-reserved";
   if (needsReservedPort && port >= RESERVED_PORT_END) return `call from unprivileged port ${port}`;
   const isForbidden = from === "local-reserved" && !simuCrashAllowed;
@@ -43,7 +42,7 @@ export type Admission = "admitted" | "denied" | "tryLater";
 export interface AccessParts {
   /** Asked each time. */
   readonly settings: () => AccessSettings;
-  /** Whether an address may call at all; a promise where that has to be found out. */
+  /** Whether an address of another host may call at all; a promise where that has to be found out. */
   readonly admits: (address: string) => Admission | Promise<Admission>;
   /** Is told of each call that a procedure refuses. */
   readonly refused: (procedureName: string, caller: Caller, fault: string) => void;
@@ -65,7 +64,7 @@ export function accessRule({ settings, admits, refused, denied }: AccessParts): 
       refused(name, caller, fault);
       return "refuse";
     };
-    const admission = admits(caller.address);
+    const admission = caller.isLocal ? "admitted" : admits(caller.address);
     return admission instanceof Promise ? admission.then(decide) : decide(admission);
   };
 }

@@ -11,7 +11,7 @@
 
 import type { StatChge } from "../protocol/nsm.ts";
 import { quote } from "../quote.ts";
-import { isLoopback, sourceNetwork } from "../rpc/address.ts";
+import { sourceNetwork } from "../rpc/address.ts";
 import type { Caller } from "../rpc/transport.ts";
 import {
   type Heard,
@@ -76,7 +76,7 @@ export class Notices {
 
   /** Whether a notice is within the limit of its source; it counts if so. To be asked before anything else. */
   admits(notice: StatChge, caller: Caller): boolean {
-    if (isLoopback(caller.address) || this.#sources.admits(caller.address)) return true;
+    if (caller.isLocal || this.#sources.admits(caller.address)) return true;
     this.parts.tell(
       "warning",
       `too many SM_NOTIFY from ${sourceNetwork(caller.address)}`,
@@ -95,8 +95,8 @@ export class Notices {
    * Whether somebody would be told of a notice, as far as that is known without the name service. A
    * notice from this host always counts.
    */
-  isNews({ mon_name, state }: StatChge, { address }: Caller): boolean {
-    if (isLoopback(address)) return true;
+  isNews({ mon_name, state }: StatChge, { address, isLocal }: Caller): boolean {
+    if (isLocal) return true;
     const { list, directory, sourceCheck } = this.parts;
     for (const peer of directory.known(mon_name, address)) {
       const isKnownSource = directory.isAddressOf(peer, address);

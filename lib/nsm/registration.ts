@@ -13,10 +13,10 @@ import { SM_PROG, SM_VERS } from "../protocol/nsm.ts";
 import { IpProtocol, portmapV2 } from "../protocol/portmap.ts";
 import { toUniversalAddress } from "../protocol/universal_address.ts";
 import type { StreamClient } from "../rpc/stream_client.ts";
-import { type Endpoint, NETIDS, TransportError } from "../rpc/transport.ts";
+import { type Endpoint, NETIDS, type TransportAddress, TransportError } from "../rpc/transport.ts";
 import { findPort } from "./port_lookup.ts";
 import { type CallPeer, reasonOf } from "./ports.ts";
-import { RPCBIND_TIMEOUT_MS, RpcbindEntries, type Served } from "./rpcbind_entries.ts";
+import { RPCBIND_TIMEOUT_MS, RpcbindEntries } from "./rpcbind_entries.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
 const ROOT_OWNER = "0";
@@ -48,7 +48,7 @@ export interface RegistrationParts {
 /** A registration that was made. */
 interface Session {
   /** What rpcbind was told of. */
-  readonly served: readonly Served[];
+  readonly served: readonly TransportAddress[];
   /** Settles when rpcbind has ended; never where nothing tells us. */
   readonly lost?: Promise<void>;
   readonly reviewMs: number;
@@ -80,13 +80,13 @@ export async function removeOldRegistrations(
 
 export class Registrar {
   readonly #parts: RegistrationParts;
-  readonly #served: readonly Served[];
+  readonly #served: readonly TransportAddress[];
   #session: Session | undefined;
   #fault: string | undefined;
   #wake = () => {};
   #reviewed = Promise.withResolvers<void>();
 
-  constructor(parts: RegistrationParts, served: readonly Served[]) {
+  constructor(parts: RegistrationParts, served: readonly TransportAddress[]) {
     this.#parts = parts;
     this.#served = served;
   }

@@ -10,13 +10,10 @@ import { toUniversalAddress } from "../protocol/universal_address.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { AcceptStat } from "../rpc/message.ts";
 import type { StreamClient } from "../rpc/stream_client.ts";
-import type { Caller, Netid } from "../rpc/transport.ts";
+import type { Netid, TransportAddress } from "../rpc/transport.ts";
 
 /** How long rpcbind may take to answer, in ms; it is on this host. */
 export const RPCBIND_TIMEOUT_MS = 5_000;
-
-/** One transport that we serve, with the wildcard or bound address that others are told. */
-export type Served = Caller;
 
 export class RpcbindEntries {
   readonly #client: StreamClient;
@@ -29,7 +26,7 @@ export class RpcbindEntries {
   }
 
   /** Enters a transport, unless that is there already; false where it has another entry. */
-  set(served: Served): Promise<boolean> {
+  set(served: TransportAddress): Promise<boolean> {
     return this.#call("RPCBPROC_SET", served.netid, toUniversalAddress(served));
   }
 

@@ -128,6 +128,8 @@ export interface BoundSocket {
   readonly family: "ipv4" | "ipv6";
   readonly transport: "udp" | "tcp";
   readonly port: number;
+  /** Whether it is bound to an address of loopback. */
+  readonly isLoopback: boolean;
 }
 
 const FAMILIES: Readonly<Record<number, BoundSocket["family"]>> = { 2: "ipv4", 10: "ipv6" };
@@ -140,15 +142,25 @@ export function boundSocket(fd: number): BoundSocket | undefined {
   const family = FAMILIES[name[0]!];
   if (family === undefined) return undefined;
   const transport = TRANSPORTS[getSocketOption(fd, "SO_TYPE")];
-  return transport && { family, transport, port: name[2]! << 8 | name[3]! };
+  if (transport === undefined) return undefined;
+  const isLoopback = family === "ipv4" ? name[4] === 127 : isIpv6Loopback(name.subarray(8, 24));
+  return { family, transport, port: name[2]! << 8 | name[3]!, isLoopback };
+}
+
+function isIpv6Loopback(address: Uint8Array): boolean {
+  return address.every((byte, i) => byte === (i === 15 ? 1 : 0));
 }
 
 /** Level and number of options whose value is an int. */
 const OPTIONS = {
+  SO_REUSEADDR: [SOL_SOCKET, 2],
   SO_TYPE: [SOL_SOCKET, 3],
   SO_RCVBUF: [SOL_SOCKET, 8],
   SO_RCVBUFFORCE: [SOL_SOCKET, 33],
+  IP_PKTINFO: [0, 8],
+  IP_FREEBIND: [0, 15],
   IPV6_V6ONLY: [41, 26],
+  IPV6_RECVPKTINFO: [41, 49],
   TCP_USER_TIMEOUT: [6, 18],
 } as const;
 

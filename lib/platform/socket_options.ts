@@ -1,6 +1,7 @@
 /** Options of sockets that Deno opened and has no option for. Their descriptors are found by the port. */
 
 import { boundSocket, getSocketOption, openNumbers, setSocketOption } from "./descriptors.ts";
+import { bindToLoopback } from "./message_socket.ts";
 import { LibcError } from "./libc.ts";
 
 /**
@@ -38,4 +39,32 @@ export function setSendTimeLimit(port: number, ms: number): void {
       setSocketOption(fd, "TCP_USER_TIMEOUT", ms);
     }
   }
+}
+
+/** Lets further sockets be opened on a UDP port of ours, until {@link endSharing}. */
+export function shareUdpPort(port: number): void {
+  for (const fd of udpDescriptors(port)) setSocketOption(fd, "SO_REUSEADDR", 1);
+}
+
+/**
+ * Keeps everybody else from opening sockets on a UDP port of ours, and strangers from those at addresses
+ * of loopback, where a router hands on datagrams to such addresses (`route_localnet`).
+ */
+export function endSharing(port: number): void {
+  for (const fd of udpDescriptors(port)) {
+    setSocketOption(fd, "SO_REUSEADDR", 0);
+    if (boundSocket(fd)!.isLoopback) bindToLoopback(fd);
+  }
+}
+
+function udpDescriptors(port: number): number[] {
+  return openNumbers().filter((fd) => {
+    const socket = boundSocket(fd);
+    return socket?.transport === "udp" && socket.port === port;
+  });
+}
+
+/** The name of an interface; undefined where it has just gone. */
+export function interfaceName(index: number): string | undefined {
+  return Deno.networkInterfaces().find(({ scopeid }) => scopeid === index)?.name;
 }

@@ -13,13 +13,33 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/**
+ * Where a message came from, as its socket knows it. Whether that is this host is decided there and
+ * nowhere else: an address alone does not tell.
+ */
+export interface Origin extends Endpoint {
+  /**
+   * Whether it came from a program of this host: from an address of loopback to one, over the interface
+   * of loopback, or through a UNIX socket.
+   */
+  readonly isLocal: boolean;
+  /** The local address that was asked, 4 or 16 bytes; undefined where the socket has one only. */
+  readonly askedAt?: Uint8Array<ArrayBuffer>;
+  /** Index of the interface by which it came, where that is known. */
+  readonly interfaceIndex?: number;
+}
+
 /** Transport and address family in one word (RFC 5665 section 5.1). */
 export const NETIDS = ["udp", "tcp", "udp6", "tcp6"] as const;
 export type Netid = typeof NETIDS[number];
 
-/** Where a call came from. It is not a peer until it was matched with one. */
-export interface Caller extends Endpoint {
+/** An address under which a service is reached, as rpcbind has it. */
+export interface TransportAddress extends Endpoint {
   readonly netid: Netid;
+}
+
+/** Where a call came from. It is not a peer until it was matched with one. */
+export interface Caller extends Origin, TransportAddress {
   /** Who called over a UNIX socket, below 0 where that cannot be told; undefined over the network. */
   readonly uid?: number;
 }
@@ -40,12 +60,12 @@ export interface DatagramSocket {
    *
    * @throws {TransportError} (as a rejection) When the kernel says at once that it cannot be sent.
    */
-  send(data: Uint8Array, to: Endpoint): Promise<void> | undefined;
+  send(data: Uint8Array, to: Endpoint | Origin): Promise<void> | undefined;
   /**
    * Hands each datagram that arrives to `deliver`, until the socket is closed. The bytes are only
    * valid during the call. Errors of single datagrams do not end it; it never rejects.
    */
-  receive(deliver: (data: Uint8Array, from: Endpoint) => void): Promise<void>;
+  receive(deliver: (data: Uint8Array, from: Origin) => void): Promise<void>;
   /** Hands over at once what has arrived since, as far as nothing has to be waited for. */
   poll(): void;
   /** Closes the socket and ends {@link receive}; again it does nothing. */
@@ -55,6 +75,8 @@ export interface DatagramSocket {
 /** A connected byte stream. */
 export interface StreamConnection {
   readonly remote: Endpoint;
+  /** Whether it was accepted from a program of this host, see {@link Origin.isLocal}. */
+  readonly isLocal?: boolean | undefined;
   /** The user at the other end of a UNIX socket that was accepted, below 0 where that cannot be told. */
   readonly uid?: number | undefined;
   /** Reads at least one byte into `into`; null at the end of the stream. */

@@ -12,11 +12,12 @@
  * Source: rpcbind(8); US-CERT TA14-017A (amplification by UDP services).
  */
 
-import { isLoopback } from "../rpc/address.ts";
 import type { Procedure } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
 
 /** Where the C library comes from when it registers; not all of 127.0.0.0/8. */
+
+/** The addresses from which a program of this host registers, as with Debian's rpcbind. */
 const LOOPBACK = ["127.0.0.1", "::1"];
 
 /** What the administrator decides about access. */
@@ -26,8 +27,8 @@ export interface RpcbindAccess {
 }
 
 /** Whether a call comes from this host. */
-export function isFromHere({ uid, address }: Caller): boolean {
-  return uid !== undefined || isLoopback(address);
+export function isFromHere({ uid, isLocal }: Caller): boolean {
+  return uid !== undefined || isLocal;
 }
 
 /** Why a caller may not call a procedure, as the end of a log line; nothing if it may. */
@@ -38,7 +39,8 @@ export function rpcbindAccessFault(
 ): string | undefined {
   if (from === "any") return undefined;
   if (from === "local") {
-    const mayRegister = insecure || caller.uid !== undefined || LOOPBACK.includes(caller.address);
+    const mayRegister = insecure || caller.uid !== undefined ||
+      caller.isLocal && LOOPBACK.includes(caller.address);
     return mayRegister ? undefined : "only programs of this host may register";
   }
   if (isFromHere(caller)) return undefined;

@@ -10,7 +10,6 @@
 
 import { type Mapping, portmapV2 } from "../protocol/portmap.ts";
 import { type Rpcb, type RpcbEntry, rpcbindV3, rpcbindV4 } from "../protocol/rpcbind.ts";
-import { isLoopback } from "../rpc/address.ts";
 import { type Service, service } from "../rpc/dispatch.ts";
 import { NO_REPLY } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
@@ -133,9 +132,9 @@ function transportFor(caller: Caller): Transport {
  * In whose name a caller registers: that of the user at the other end of the UNIX socket. A reserved port
  * of this host stands for root; from another port anybody on it may come.
  */
-export function ownerOf({ uid, address, port }: Caller): string {
+export function ownerOf({ uid, isLocal, port }: Caller): string {
   if (uid !== undefined) return uid === 0 ? SUPERUSER : uid < 0 ? UNKNOWN : String(uid);
-  return isLoopback(address) && port < RESERVED_PORT_END ? SUPERUSER : UNKNOWN;
+  return isLocal && port < RESERVED_PORT_END ? SUPERUSER : UNKNOWN;
 }
 
 /** The address of a service by the netid that the caller came by; empty where there is none. */

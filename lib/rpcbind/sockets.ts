@@ -6,12 +6,10 @@
  */
 
 import type { Log } from "../log.ts";
-import { AddressSockets, localAddresses } from "../net/local_addresses.ts";
 import { openServer } from "../net/server_sockets.ts";
 import { serveStreams } from "../net/stream_server.ts";
 import type { StreamListener } from "../net/tcp.ts";
 import { serveDatagrams } from "../net/udp.ts";
-import { openUdpSocket } from "../net/udp_socket.ts";
 import { ABSTRACT, listenUnix } from "../net/unix_listener.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
@@ -37,7 +35,6 @@ const SOCKET_MODE = 0o666;
 export interface RpcbindSockets {
   readonly datagrams: readonly DatagramSocket[];
   readonly listeners: readonly StreamListener[];
-  readonly addressSockets: AddressSockets | undefined;
   /** What tells our UNIX socket from another one at its path; see stand_in.ts. */
   readonly ownSocket: string;
   /** Netids that are served. */
@@ -59,41 +56,21 @@ export function openRpcbindSockets(addresses: readonly string[], log: Log): Rpcb
     tcp: true,
     startTimer: clock.startTimer,
     withDatagramCalls,
-    ...(isLimited
-      ? { addresses: [...new Set([...LOOPBACK, ...addresses])] }
-      : { sharesUdpPort: true }),
+    ...(isLimited && { addresses: [...new Set([...LOOPBACK, ...addresses])] }),
   });
   setReceiveBuffer(PMAP_PORT, RECEIVE_BUFFER_BYTES);
   setSendTimeLimit(PMAP_PORT, SEND_TIME_LIMIT_MS);
   const { listeners: unix, ownSocket } = openUnixListeners(log);
-  const addressSockets = isLimited ? undefined : addressSocketsOf(server.datagrams, log);
   return {
     datagrams: server.datagrams,
     listeners: [...server.listeners, ...unix],
-    addressSockets,
     ownSocket,
     netids: new Set(server.bound.map(({ netid }) => netid)),
     close() {
-      addressSockets?.close();
       for (const listener of unix) listener.close();
       server.close();
     },
   };
-}
-
-function addressSocketsOf(wildcards: readonly DatagramSocket[], log: Log): AddressSockets {
-  return new AddressSockets({
-    wildcards,
-    open(at) {
-      const first = () => wildcards.forEach((socket) => socket.poll());
-      const socket = openUdpSocket({ ...at, reuseAddress: true, first }, clock.startTimer);
-      setReceiveBuffer(at.port, RECEIVE_BUFFER_BYTES);
-      return socket;
-    },
-    localAddresses,
-    clock,
-    log,
-  });
 }
 
 /** The path in place of what an rpcbind that ended has left there, and the abstract name. */
@@ -120,7 +97,7 @@ function removeIfThere(path: string): void {
 
 /** Answers the calls at all sockets until the signal is aborted. */
 export async function serveRpcbindCalls(
-  { datagrams, listeners, addressSockets, close }: RpcbindSockets,
+  { datagrams, listeners, close }: RpcbindSockets,
   respond: Respond,
   log: Log,
   signal: AbortSignal,
@@ -139,6 +116,6 @@ export async function serveRpcbindCalls(
   const streams = { netidOf: netidOf("tcp"), clock, log, limitReached() {}, signal };
   await Promise.all([
     ...listeners.map((listener) => serveStreams(listener, respond, streams)),
-    ...(addressSockets === undefined ? datagrams.map(serve) : [addressSockets.serve(serve)]),
+    ...datagrams.map(serve),
   ]);
 }

@@ -7,6 +7,7 @@ import { systemFiles } from "../config/ini_file.ts";
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { openReservedSocket } from "../net/reserved_port.ts";
+import type { ServerSockets } from "../net/server_sockets.ts";
 import { ACCESS_LIMITS, hostResolver } from "../net/resolver.ts";
 import { parsePortBlacklist, parseServices, servicePort } from "../net/services.ts";
 import { openUdpSocket } from "../net/udp_socket.ts";
@@ -33,7 +34,7 @@ import { removeControlSocket } from "./control_server.ts";
 import { HostsFiles } from "../hosts/hosts_files.ts";
 import { firstStateNumber, openMemory } from "./open_state.ts";
 import { openControl } from "./operations.ts";
-import { addressesToServe, type NsmSockets, openNsmServer } from "./sockets.ts";
+import { openNsmServer } from "./sockets.ts";
 import type { StopList } from "./stop_list.ts";
 
 /** What root's files lose of their permissions: others have to read the state number. */
@@ -65,7 +66,7 @@ export interface Acquired extends Keeping {
   readonly hosts: HostsFiles;
   /** Bound to a reserved port, for calls to lock managers. */
   readonly socket: DatagramSocket;
-  readonly server: NsmSockets;
+  readonly server: ServerSockets;
   readonly control: Deno.UnixListener | undefined;
   /** What does not work, in words; more may be added. */
   readonly degraded: string[];
@@ -106,7 +107,7 @@ export async function acquire(parts: AcquireParts): Promise<Acquired> {
   if (localState.outcome === "failed") {
     log.warning(`Cannot tell lockd our state number: ${localState.path}: ${localState.reason}`);
   }
-  const sockets = await acquireSockets(parts);
+  const sockets = acquireSockets(parts);
   await unlessStopped(parts.runRpcbind());
   await unlessStopped(removeOldRegistrations(parts.connectRpcbind, log));
   Deno.chdir(stateDirectoryPath);
@@ -126,7 +127,7 @@ function noPeersToNotify(log: Log): () => Promise<void> {
   return () => Promise.resolve(log.warning("Not running sm-notify: it has no list of peers"));
 }
 
-async function acquireSockets({ settings, log, unlessStopped }: AcquireParts) {
+function acquireSockets({ settings, log }: AcquireParts) {
   const services = parseServices(textOf("/etc/services"));
   const { socket, note } = openReservedSocket({
     address: LOCK_MANAGER_ADDRESS,
@@ -139,9 +140,8 @@ async function acquireSockets({ settings, log, unlessStopped }: AcquireParts) {
   }, openUdpSocket);
   if (note !== undefined) log.warning(`Callbacks may be refused by lockd: ${note}`);
   const resolver = hostResolver({ addressesOfName, nameOfAddress }, clock);
-  const addresses = await unlessStopped(addressesToServe(settings, resolver, log));
   const defaultPort = servicePort(services, ["status"], "udp") ?? 0;
-  const server = openNsmServer(settings, defaultPort, addresses, log);
+  const server = openNsmServer(settings, defaultPort);
   const hosts = new HostsFiles({
     daemon: "statd",
     // Slots of its own: a name service that is silent about peers does not keep callers out.

@@ -3,7 +3,7 @@
 import project from "../../deno.json" with { type: "json" };
 import type { Monitored } from "../nsm/monitor_list.ts";
 import { reasonOf } from "../nsm/ports.ts";
-import type { Bound } from "../net/server_sockets.ts";
+import type { TransportAddress } from "../rpc/transport.ts";
 import type { ListEntry } from "../control/protocol.ts";
 import type { ControlActions } from "./control_server.ts";
 import type { HostsFiles } from "../hosts/hosts_files.ts";
@@ -29,7 +29,7 @@ export interface DaemonFacts {
   /** As the kernel names them; undefined where it does not tell. */
   readonly bootId: string | undefined;
   readonly networkNamespace: string | undefined;
-  readonly bound: readonly Bound[];
+  readonly bound: readonly TransportAddress[];
   /** Datagrams for us that the kernel had no room for. */
   readonly droppedDatagrams: () => number;
   /** Why we are not registered with rpcbind; undefined while we are. */

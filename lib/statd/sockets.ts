@@ -6,19 +6,16 @@
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { CounterName, Counters } from "../nsm/counters.ts";
-import { AddressSockets, localAddresses } from "../net/local_addresses.ts";
-import { type Bound, openServer, type ServerSockets } from "../net/server_sockets.ts";
+import { openServer, type ServerSockets } from "../net/server_sockets.ts";
 import type { ClosingLimit } from "../net/stream_limits.ts";
 import { serveStreams } from "../net/stream_server.ts";
 import { serveDatagrams } from "../net/udp.ts";
-import { reasonOf, type Resolver } from "../nsm/ports.ts";
+import { reasonOf } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { withDatagramCalls } from "../platform/datagram_calls.ts";
 import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
 import { netidFor } from "../protocol/universal_address.ts";
-import { quote } from "../quote.ts";
-import type { Caller, DatagramSocket, Netid, Respond } from "../rpc/transport.ts";
-import { openUdpSocket } from "../net/udp_socket.ts";
+import type { Caller, DatagramSocket, Netid, Respond, TransportAddress } from "../rpc/transport.ts";
 
 /** Always listened on: lock managers are there. */
 const LOOPBACK = ["127.0.0.1", "::1"];
@@ -35,85 +32,34 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 const SEND_TIME_LIMIT_MS = 10_000;
 
 /**
- * The addresses to listen on besides loopback: those that are set, else those of the name that we are
- * to go by, as far as this host has them. None means all.
- */
-export async function addressesToServe(
-  { listenAddresses, name }: StatdSettings,
-  resolver: Resolver,
-  log: Log,
-): Promise<readonly string[]> {
-  if (listenAddresses.length > 0 || name === undefined) return listenAddresses;
-  const found = await resolver.addressesOf(name);
-  const own = new Set(Deno.networkInterfaces().map(({ address }) => address));
-  const usable = found.outcome === "found"
-    ? found.value.addresses.filter((address) => own.has(address))
-    : [];
-  if (usable.length === 0) {
-    const reason = found.outcome === "found" ? "this host has none of its addresses" : found.reason;
-    log.warning(`Listening on all addresses, not only on those of ${quote(name)}: ${reason}`);
-  }
-  return usable;
-}
-
-/** The sockets of the server. */
-export interface NsmSockets extends ServerSockets {
-  /** Those of single addresses, where it listens at all of them over UDP. */
-  readonly addressSockets?: AddressSockets;
-}
-
-/**
  * Opens the sockets; `defaultPort` is for where no port is set, 0 for any.
  *
  * @throws {TransportError} When one cannot be had, for example because the port is in use.
  */
 export function openNsmServer(
-  settings: StatdSettings,
+  { port, udp, tcp, listenAddresses }: StatdSettings,
   defaultPort: number,
-  addresses: readonly string[],
-  log: Log,
-): NsmSockets {
-  const { port, udp, tcp } = settings;
-  const isLimited = addresses.length > 0;
+): ServerSockets {
+  const isLimited = listenAddresses.length > 0;
   const server = openServer({
     port: port || defaultPort,
     udp,
     tcp,
     startTimer: clock.startTimer,
     withDatagramCalls,
-    ...(isLimited
-      ? { addresses: [...new Set([...LOOPBACK, ...addresses])] }
-      : { sharesUdpPort: true }),
+    ...(isLimited && { addresses: [...new Set([...LOOPBACK, ...listenAddresses])] }),
   });
   for (const { local } of server.datagrams) setReceiveBuffer(local.port, RECEIVE_BUFFER_BYTES);
   for (const { local } of server.listeners) setSendTimeLimit(local.port, SEND_TIME_LIMIT_MS);
-  if (isLimited || server.datagrams.length === 0) return server;
-  const addressSockets = new AddressSockets({
-    wildcards: server.datagrams,
-    open(at) {
-      // Lock managers come to the wildcard addresses, and come first.
-      const first = () => server.datagrams.forEach((socket) => socket.poll());
-      const socket = openUdpSocket({ ...at, reuseAddress: true, first }, clock.startTimer);
-      setReceiveBuffer(at.port, RECEIVE_BUFFER_BYTES);
-      return socket;
-    },
-    localAddresses,
-    clock,
-    log,
-  });
-  const close = () => {
-    addressSockets.close();
-    server.close();
-  };
-  return { ...server, addressSockets, close };
+  return server;
 }
 
 /**
  * What rpcbind is told of the sockets: one entry for each netid is all that it keeps, and for the
  * wildcard address it answers with the address that it was asked at.
  */
-export function toBeRegistered(bound: readonly Bound[]): Bound[] {
-  const byNetid = new Map<Netid, Bound>();
+export function toBeRegistered(bound: readonly TransportAddress[]): TransportAddress[] {
+  const byNetid = new Map<Netid, TransportAddress>();
   for (const { netid, port } of bound) {
     byNetid.set(netid, { netid, address: netid.endsWith("6") ? "::" : "0.0.0.0", port });
   }
@@ -141,7 +87,7 @@ export interface CallParts {
 
 /** Answers the calls at all sockets until the signal is aborted. */
 export async function serveCalls(
-  { datagrams, listeners, addressSockets, close }: NsmSockets,
+  { datagrams, listeners, close }: ServerSockets,
   { respond, counters, log, signal }: CallParts,
 ): Promise<void> {
   signal.addEventListener("abort", close);
@@ -161,6 +107,6 @@ export async function serveCalls(
   const streams = { netidOf: netidOf("tcp"), clock, log, limitReached, signal };
   await Promise.all([
     ...listeners.map((listener) => serveStreams(listener, respond, streams)),
-    ...(addressSockets === undefined ? datagrams.map(serve) : [addressSockets.serve(serve)]),
+    ...datagrams.map(serve),
   ]);
 }

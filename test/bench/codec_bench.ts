@@ -10,7 +10,7 @@ import type { Caller } from "../../lib/rpc/transport.ts";
 import { mon, nsmV1, Res } from "../../lib/protocol/nsm.ts";
 import { fromBytes, toBytes } from "../../lib/xdr/types.ts";
 
-const caller: Caller = { address: "127.0.0.1", port: 700, netid: "udp" };
+const caller: Caller = { address: "127.0.0.1", port: 700, netid: "udp", isLocal: true };
 const xid = 0x12345678;
 
 const answered = { res_stat: Res.STAT_SUCC, state: 5 };

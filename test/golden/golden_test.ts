@@ -34,7 +34,7 @@ const exchanges: readonly Exchange[] = [
 ];
 
 const pure = { permissions: "none" } as const;
-const caller: Caller = { address: "127.0.0.1", port: 700, netid: "udp" };
+const caller: Caller = { address: "127.0.0.1", port: 700, netid: "udp", isLocal: true };
 
 /** The records of a stream that arrives in pieces of the given length. */
 function records(stream: Uint8Array, pieceLength: number): Uint8Array[] {

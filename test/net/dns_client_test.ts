@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { decodeAnswer, DnsClient, encodeQuery } from "../../lib/net/dns_client.ts";
-import type { DatagramSocket, Endpoint } from "../../lib/rpc/transport.ts";
+import type { DatagramSocket, Endpoint, Origin } from "../../lib/rpc/transport.ts";
 
 const pure = { permissions: "none" } as const;
 const SERVER = { address: "10.0.0.53", port: 53 };
@@ -9,11 +9,13 @@ const SERVER = { address: "10.0.0.53", port: 53 };
 function world(answer: (query: Uint8Array) => { data: Uint8Array; from?: Endpoint }[]) {
   let random = 0;
   const open = (): DatagramSocket => {
-    let deliver = (_data: Uint8Array, _from: Endpoint) => {};
+    let deliver = (_data: Uint8Array, _from: Origin) => {};
     return {
       local: { address: "0.0.0.0", port: 1 },
       send(data) {
-        for (const { data: reply, from = SERVER } of answer(data.slice())) deliver(reply, from);
+        for (const { data: reply, from = SERVER } of answer(data.slice())) {
+          deliver(reply, { isLocal: false, ...from });
+        }
         return undefined;
       },
       receive(given) {

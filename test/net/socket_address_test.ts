@@ -14,19 +14,31 @@ const LOOPBACK = "0a00" + "02bc" + "00000000" + "0000000000000000000000000000000
 
 const PORT = 700;
 
-Deno.test("endpointIn() reads both families, mapped addresses as IPv4", pure, () => {
-  const cases = [
-    [IPV4, "192.0.2.1"],
-    [MAPPED, "192.0.2.1"],
-    [IPV6, "2001:db8::9"],
-    [NEARLY, "::fffe:c000:201"],
-    [LOOPBACK, "::1"],
-    [LINK_LOCAL, "fe80::1%eth0"],
-  ] as const;
-  for (const [hex, address] of cases) {
-    assertEquals(endpointIn(Uint8Array.fromHex(hex), "%eth0"), { address, port: PORT });
-  }
-});
+Deno.test(
+  "endpointIn() reads both families, mapped addresses as IPv4 where both share",
+  pure,
+  () => {
+    const cases = [
+      [IPV4, "192.0.2.1"],
+      [MAPPED, "192.0.2.1"],
+      [IPV6, "2001:db8::9"],
+      [NEARLY, "::fffe:c000:201"],
+      [LOOPBACK, "::1"],
+      [LINK_LOCAL, "fe80::1%eth0"],
+    ] as const;
+    for (const [hex, address] of cases) {
+      assertEquals(endpointIn(Uint8Array.fromHex(hex), "%eth0", true), { address, port: PORT });
+    }
+  },
+);
+
+Deno.test(
+  "endpointIn() takes a mapped address for none on a socket of IPv6 (trust 1)",
+  pure,
+  () => {
+    assertEquals(endpointIn(Uint8Array.fromHex(MAPPED), ""), undefined);
+  },
+);
 
 Deno.test("endpointIn() knows no other families", pure, () => {
   assertEquals(endpointIn(Uint8Array.fromHex("0100" + "00".repeat(26)), ""), undefined);

@@ -96,7 +96,7 @@ Deno.test("a call is answered, and the caller is named", pure, async () => {
   connection.arrive(toRecord(call(1, 2)));
   await settle();
   assertEquals(replies(connection), [[0xfe, 2]]);
-  assertEquals(callers, [{ address: "2001:db8::1", port: 1_023, netid: "tcp6" }]);
+  assertEquals(callers, [{ address: "2001:db8::1", port: 1_023, netid: "tcp6", isLocal: false }]);
 });
 
 Deno.test("calls that come in one piece are all answered, in one write", pure, async () => {

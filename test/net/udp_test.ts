@@ -69,14 +69,18 @@ function setUp(scope = "", calls?: DatagramCalls, first?: () => void) {
   return { clock, conn, socket, sources, ended };
 }
 
-Deno.test("receive() shows mapped addresses as IPv4 and others as they are", pure, async () => {
-  const { conn, socket, sources, ended } = setUp();
-  conn.add(from("::ffff:192.0.2.1"), from("192.0.2.2"), from("2001:db8::1"), from("fe80::1"));
-  await settle();
-  assertEquals(sources, ["192.0.2.1 9", "192.0.2.2 9", "2001:db8::1 9", "fe80::1 9"]);
-  socket.close();
-  await ended;
-});
+Deno.test(
+  "receive() drops mapped sources and shows others as they are (trust 1)",
+  pure,
+  async () => {
+    const { conn, socket, sources, ended } = setUp();
+    conn.add(from("::ffff:192.0.2.1"), from("192.0.2.2"), from("2001:db8::1"), from("fe80::1"));
+    await settle();
+    assertEquals(sources, ["192.0.2.2 9", "2001:db8::1 9", "fe80::1 9"]);
+    socket.close();
+    await ended;
+  },
+);
 
 Deno.test("a scoped socket gives its scope to link-local addresses only", pure, async () => {
   const { conn, socket, sources, ended } = setUp("%eth0");
@@ -349,7 +353,7 @@ Deno.test("one socket on :: serves and reaches both families", leakChecked, asyn
     const back = Promise.withResolvers<unknown>();
     const peerEnded = peer.receive((data, from) => back.resolve([data[0], from]));
     await peer.send(new Uint8Array([7]), { address, port });
-    assertEquals(await back.promise, [7, { address, port }]);
+    assertEquals(await back.promise, [7, { address, port, isLocal: true }]);
     peer.close();
     await peerEnded;
   }

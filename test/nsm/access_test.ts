@@ -1,3 +1,4 @@
+import { isLoopback } from "../../lib/rpc/address.ts";
 import { assertEquals } from "@std/assert";
 import { accessFault, accessRule } from "../../lib/nsm/access.ts";
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
@@ -7,7 +8,7 @@ import type { Caller, Netid } from "../../lib/rpc/transport.ts";
 const pure = { permissions: "none" } as const;
 
 function caller(address: string, port: number, netid: Netid = "udp"): Caller {
-  return { address, port, netid };
+  return { address, port, netid, isLocal: isLoopback(address) };
 }
 
 const OPEN_SETTINGS = { simuCrashAllowed: true, monReservedPort: false };

@@ -1,3 +1,4 @@
+import { isLoopback } from "../../lib/rpc/address.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { makeCounters } from "../../lib/nsm/counters.ts";
 import type { LimitedLog } from "../../lib/log_limits.ts";
@@ -53,7 +54,12 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
   };
   monitored.forEach(watch);
   const notify = (mon_name: string, address: string, state: number) => {
-    const heard = [{ mon_name, state }, { address, port: 700, netid: "udp" }] as const;
+    const heard = [{ mon_name, state }, {
+      address,
+      port: 700,
+      netid: "udp",
+      isLocal: isLoopback(address),
+    }] as const;
     return notices.admits(...heard) && notices.take(...heard);
   };
   return { resolver, clock, log, list, directory, called, counters, notify, watch, settle };

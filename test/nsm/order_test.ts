@@ -12,7 +12,7 @@ import { openPeerMemory } from "../../lib/store/peer_memory.ts";
 import { newMonitor } from "../support/monitor_world.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
-const LOCAL = { address: "127.0.0.1", port: 800, netid: "udp" } as const;
+const LOCAL = { address: "127.0.0.1", port: 800, netid: "udp", isLocal: true } as const;
 const me = { my_name: "here", my_prog: 100021, my_vers: 3, my_proc: 16 };
 
 const monId = (mon_name: string) => ({ mon_name, my_id: me });

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { CallPeer } from "../../lib/nsm/ports.ts";
 import { Registrar, removeOldRegistrations } from "../../lib/nsm/registration.ts";
-import type { Served } from "../../lib/nsm/rpcbind_entries.ts";
+import type { TransportAddress } from "../../lib/rpc/transport.ts";
 import { rpcbindV3 } from "../../lib/protocol/rpcbind.ts";
 import { netidFor } from "../../lib/protocol/universal_address.ts";
 import type { Program } from "../../lib/rpc/program.ts";
@@ -11,7 +11,7 @@ import { RecordingLog } from "../support/recording_log.ts";
 
 const pure = { permissions: "none" } as const;
 
-const SERVED: Served[] = [
+const SERVED: TransportAddress[] = [
   { netid: "udp", address: "0.0.0.0", port: 662 },
   { netid: "tcp6", address: "::", port: 662 },
 ];

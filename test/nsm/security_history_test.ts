@@ -33,9 +33,9 @@ import {
 import { RecordingLog } from "../support/recording_log.ts";
 import { privOf } from "../support/priv.ts";
 
-const LOCAL = { address: "127.0.0.1", port: 700, netid: "udp" } as const;
-const STRANGER = { address: "192.0.2.66", port: 700, netid: "udp" } as const;
-const PEER = { address: "10.99.0.2", port: 700, netid: "udp" } as const;
+const LOCAL = { address: "127.0.0.1", port: 700, netid: "udp", isLocal: true } as const;
+const STRANGER = { address: "192.0.2.66", port: 700, netid: "udp", isLocal: false } as const;
+const PEER = { address: "10.99.0.2", port: 700, netid: "udp", isLocal: false } as const;
 
 const FAILED = "SUCCESS 00000001 ffffffff";
 const DONE = "SUCCESS 00000000 00000003";

@@ -1,3 +1,4 @@
+import { isLoopback } from "../../lib/rpc/address.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { makeCounters } from "../../lib/nsm/counters.ts";
 import { limited, type LimitedLog } from "../../lib/log_limits.ts";
@@ -74,7 +75,8 @@ function setUp(
     args: Args<Rows[K]>,
     from: { address?: string; port?: number } = {},
   ): Promise<Result<Rows[K]> | string> => {
-    const caller = { address: "127.0.0.1", port: 800, netid: "udp", ...from } as const;
+    const { address = "127.0.0.1", port = 800 } = from;
+    const caller = { address, port, netid: "udp", isLocal: isLoopback(address) } as const;
     const reply = await answer(encodeCall(nsmV1, name, args, 1), caller);
     if (reply === undefined) return "no reply";
     const decoded = decodeReply(nsmV1.procedures[name], reply);

@@ -8,7 +8,7 @@ import { int, nothing, string } from "../../lib/xdr/types.ts";
 import { hex, toHex } from "../support/hex.ts";
 
 const pure = { permissions: "none" } as const;
-const caller: Caller = { address: "192.0.2.7", port: 1023, netid: "udp" };
+const caller: Caller = { address: "192.0.2.7", port: 1023, netid: "udp", isLocal: false };
 
 const echo = struct("echo", { name: string(8), number: int });
 const procedures = {

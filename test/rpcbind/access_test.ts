@@ -1,3 +1,4 @@
+import { isLoopback } from "../../lib/rpc/address.ts";
 import { assertEquals } from "@std/assert";
 import { portmapV2 } from "../../lib/protocol/portmap.ts";
 import { rpcbindV4 } from "../../lib/protocol/rpcbind.ts";
@@ -9,10 +10,16 @@ const pure = { permissions: "none" } as const;
 const { RPCBPROC_SET, RPCBPROC_DUMP, RPCBPROC_GETADDR } = rpcbindV4.procedures;
 
 function caller(address: string, port = 40_000, netid: Caller["netid"] = "udp"): Caller {
-  return { address, port, netid };
+  return { address, port, netid, isLocal: isLoopback(address) };
 }
 
-const SOCKET: Caller = { address: "/run/rpcbind.sock", port: 0, netid: "tcp", uid: 1000 };
+const SOCKET: Caller = {
+  address: "/run/rpcbind.sock",
+  port: 0,
+  netid: "tcp",
+  uid: 1000,
+  isLocal: false,
+};
 const STRANGER = caller("192.0.2.1", 700);
 const STREAM = caller("192.0.2.1", 700, "tcp");
 

@@ -10,7 +10,7 @@ import type { CallPeer } from "../../lib/nsm/ports.ts";
 import { Registrar } from "../../lib/nsm/registration.ts";
 import { PMAP_PORT } from "../../lib/protocol/portmap.ts";
 import type { StreamClient } from "../../lib/rpc/stream_client.ts";
-import type { Caller } from "../../lib/rpc/transport.ts";
+import type { TransportAddress } from "../../lib/rpc/transport.ts";
 import { controlActions, type DaemonFacts } from "../../lib/statd/control_actions.ts";
 import type { ControlActions } from "../../lib/statd/control_server.ts";
 import { haCallout, type HaCalloutParts } from "../../lib/statd/ha_callout.ts";
@@ -27,7 +27,7 @@ export const STATE_DIRECTORY = "/var/lib/nfs";
 /** How long rpcbind may take to let us go at the end, in ms, as the daemon has it. */
 const STOP_TIMEOUT_MS = 3_000;
 
-const SERVED: readonly Caller[] = [
+const SERVED: readonly TransportAddress[] = [
   { netid: "udp", address: "0.0.0.0", port: 662 },
   { netid: "tcp", address: "0.0.0.0", port: 662 },
 ];

@@ -34,7 +34,7 @@ const LOCK_MANAGER = 100021;
 const CALLBACK_PROCEDURE = 16;
 const RPCBIND_PORT = 111;
 const NSM_PORTS = { udp: 900, tcp: 901 } as const;
-const LOCAL = { address: "127.0.0.1", port: 700, netid: "udp" } as const;
+const LOCAL = { address: "127.0.0.1", port: 700, netid: "udp", isLocal: true } as const;
 
 /** Longest time until a call is answered, in ms: a callout takes 5 s, a start with a failing disk longer. */
 const ANSWER_MAX_MS = 120_000;
@@ -481,7 +481,7 @@ export class World {
     name: K,
     args: Args<Rows[K]>,
     parts: {
-      readonly caller?: { address: string; port: number; netid: "udp" };
+      readonly caller?: { address: string; port: number; netid: "udp"; isLocal: boolean };
       readonly changes?: boolean;
       readonly arrives?: () => void;
       readonly replies: (result: Result<Rows[K]> | undefined) => void;
@@ -687,7 +687,7 @@ export class World {
     const arrive = () => {
       let announced: ReturnType<CallbackLedger["noticeArrived"]>;
       this.#call("SM_NOTIFY", { mon_name: as, state }, {
-        caller: { address, port: 700, netid: "udp" },
+        caller: { address, port: 700, netid: "udp", isLocal: false },
         arrives: () => announced = this.#callbacks.noticeArrived(as, address, state),
         replies: (result) => {
           if (result === undefined) return;

@@ -27,7 +27,7 @@ Deno.test("statd serves on with a quota that is used up", async () => {
   using world = newMonitor();
   const { monitor, clock, log, files, directory, called } = world;
   const call = async <K extends keyof Rows & string>(name: K, args: Args<Rows[K]>) => {
-    const caller = { address: "127.0.0.1", port: 800, netid: "udp" } as const;
+    const caller = { address: "127.0.0.1", port: 800, netid: "udp", isLocal: true } as const;
     const reply = await monitor.respond(encodeCall(nsmV1, name, args, 1), caller);
     const decoded = decodeReply(nsmV1.procedures[name], reply!);
     return decoded.ok ? decoded.result as Result<Rows[K]> : decoded.failure.kind;

@@ -12,7 +12,7 @@ import { privOf } from "../support/priv.ts";
 type Rows = typeof nsmV1.procedures;
 
 const me = { my_name: "here", my_prog: 100021, my_vers: 3, my_proc: 16 };
-const LOCAL = { address: "127.0.0.1", port: 800, netid: "udp" } as const;
+const LOCAL = { address: "127.0.0.1", port: 800, netid: "udp", isLocal: true } as const;
 const PEERS = 100;
 /** So that a fraction of the peers is loaded at once. */
 const READ_MS = 1;

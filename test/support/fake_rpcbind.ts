@@ -98,7 +98,12 @@ export class FakeRpcbind {
       const cause = "No such file or directory";
       return Promise.reject(new TransportError("connect to", "/run/rpcbind.sock", cause));
     }
-    const stream = new AnsweredStream(this.#answer, { address: "", port: 0, netid: "tcp" });
+    const stream = new AnsweredStream(this.#answer, {
+      address: "",
+      port: 0,
+      netid: "tcp",
+      isLocal: false,
+    });
     this.#streams.add(stream);
     let xid = 0;
     const { startTimer } = this.clock;

@@ -3,9 +3,11 @@
 import {
   type DatagramSocket,
   type Endpoint,
+  type Origin,
   type StreamConnection,
   TransportError,
 } from "../../lib/rpc/transport.ts";
+import { isLoopback } from "../../lib/rpc/address.ts";
 
 /** Keeps what is sent; a test plays the other side with {@link FakeDatagramSocket.arrive}. */
 export class FakeDatagramSocket implements DatagramSocket {
@@ -14,7 +16,7 @@ export class FakeDatagramSocket implements DatagramSocket {
   /** What sending fails with from now on. */
   sendError: Error | undefined;
   isClosed = false;
-  #deliver: (data: Uint8Array, from: Endpoint) => void = () => {};
+  #deliver: (data: Uint8Array, from: Origin) => void = () => {};
   readonly #ended = Promise.withResolvers<void>();
 
   send(data: Uint8Array, to: Endpoint): Promise<void> {
@@ -24,7 +26,7 @@ export class FakeDatagramSocket implements DatagramSocket {
     return Promise.resolve();
   }
 
-  receive(deliver: (data: Uint8Array, from: Endpoint) => void): Promise<void> {
+  receive(deliver: (data: Uint8Array, from: Origin) => void): Promise<void> {
     this.#deliver = deliver;
     return this.#ended.promise;
   }
@@ -32,7 +34,7 @@ export class FakeDatagramSocket implements DatagramSocket {
   /** A datagram arrives; afterwards its buffer is used for something else. */
   arrive(data: Uint8Array, from: Endpoint): void {
     const buffer = data.slice();
-    this.#deliver(buffer, from);
+    this.#deliver(buffer, { isLocal: isLoopback(from.address), ...from });
     buffer.fill(0xee);
   }
 
@@ -54,7 +56,11 @@ export class FakeConnection implements StreamConnection {
   #end: { readonly error?: Error } | undefined;
   #wake: () => void = () => {};
 
-  constructor(readonly remote: Endpoint) {}
+  readonly isLocal: boolean;
+
+  constructor(readonly remote: Endpoint) {
+    this.isLocal = isLoopback(remote.address);
+  }
 
   async read(into: Uint8Array): Promise<number | null> {
     while (this.#unread.length === 0) {

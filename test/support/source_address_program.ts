@@ -5,12 +5,10 @@
  * datagrams there until one is answered from there, and prints the source of each reply.
  */
 
-import { AddressSockets, localAddresses } from "../../lib/net/local_addresses.ts";
 import { openServer } from "../../lib/net/server_sockets.ts";
 import { openDatagramSocket, serveDatagrams } from "../../lib/net/udp.ts";
 import { systemClock as clock } from "../../lib/platform/clock.ts";
 import { withoutScope } from "../../lib/rpc/transport.ts";
-import { RecordingLog } from "./recording_log.ts";
 
 const ATTEMPTS_MAX = 20;
 /** As a client that drops replies from elsewhere would send its call again. */
@@ -22,20 +20,13 @@ function print(text: string): void {
 }
 
 async function serve(): Promise<void> {
-  const server = openServer({ port: 0, udp: true, tcp: false, sharesUdpPort: true, startTimer });
+  const server = openServer({ port: 0, udp: true, tcp: false, startTimer });
   const hooks = { respondFailed: () => {}, replyFailed: () => {}, dropped: () => {} };
-  const sockets = new AddressSockets({
-    wildcards: server.datagrams,
-    open: (at) => openDatagramSocket({ ...at, reuseAddress: true }, startTimer),
-    localAddresses,
-    clock,
-    log: new RecordingLog(),
-  });
-  const serving = sockets.serve((socket) =>
+  const serving = server.datagrams.map((socket) =>
     serveDatagrams(socket, () => "udp", (call) => call.slice(), hooks)
   );
   print(String(server.bound[0]!.port));
-  await serving;
+  await Promise.all(serving);
 }
 
 async function ask(address: string, port: number): Promise<void> {

@@ -27,27 +27,27 @@ const PAUSE_MS = 20;
 /** Registrations with which the monitor starts anew, as a directory listing takes its time. */
 const REGISTRATIONS_MAX = 200;
 
-const local = { address: "127.0.0.1", port: 700, netid: "udp" } as const;
+const local = { address: "127.0.0.1", port: 700, netid: "udp", isLocal: true } as const;
 const CALLERS: readonly Caller[] = [
   local,
   { ...local, netid: "tcp" },
   { ...local, port: 40_000 },
-  { address: "::1", port: 700, netid: "tcp6" },
-  { address: "10.99.0.2", port: 700, netid: "udp" },
-  { address: "10.99.0.3", port: 40_000, netid: "tcp" },
-  { address: "192.0.2.66", port: 700, netid: "udp" },
-  { address: "fd99::2", port: 700, netid: "udp6" },
-  { address: "fe80::1%lo", port: 1, netid: "udp6" },
+  { address: "::1", port: 700, netid: "tcp6", isLocal: true },
+  { address: "10.99.0.2", port: 700, netid: "udp", isLocal: false },
+  { address: "10.99.0.3", port: 40_000, netid: "tcp", isLocal: false },
+  { address: "192.0.2.66", port: 700, netid: "udp", isLocal: false },
+  { address: "fd99::2", port: 700, netid: "udp6", isLocal: false },
+  { address: "fe80::1%lo", port: 1, netid: "udp6", isLocal: false },
   // Sources that no host has, and that a raw socket can put into a datagram.
-  { address: "0.0.0.0", port: 700, netid: "udp" },
-  { address: "255.255.255.255", port: 700, netid: "udp" },
-  { address: "224.0.0.1", port: 700, netid: "udp" },
-  { address: "126.255.255.255", port: 700, netid: "udp" },
-  { address: "::", port: 700, netid: "udp6" },
-  { address: "ff02::1", port: 700, netid: "udp6" },
-  { address: "::127.0.0.1", port: 700, netid: "udp6" },
-  { address: "64:ff9b::7f00:1", port: 700, netid: "udp6" },
-  { address: "fe80::1%lo1", port: 0, netid: "udp6" },
+  { address: "0.0.0.0", port: 700, netid: "udp", isLocal: false },
+  { address: "255.255.255.255", port: 700, netid: "udp", isLocal: false },
+  { address: "224.0.0.1", port: 700, netid: "udp", isLocal: false },
+  { address: "126.255.255.255", port: 700, netid: "udp", isLocal: false },
+  { address: "::", port: 700, netid: "udp6", isLocal: false },
+  { address: "ff02::1", port: 700, netid: "udp6", isLocal: false },
+  { address: "::127.0.0.1", port: 700, netid: "udp6", isLocal: false },
+  { address: "64:ff9b::7f00:1", port: 700, netid: "udp6", isLocal: false },
+  { address: "fe80::1%lo1", port: 0, netid: "udp6", isLocal: false },
 ];
 const isLocal = (caller: Caller) => caller.address === "127.0.0.1" || caller.address === "::1";
 

@@ -1,0 +1,240 @@
+/**
+ * UDP sockets of our own, beside those of the runtime, for what the runtime cannot do: a socket of one
+ * family on `::`, the destination of each datagram, and replies from that address. The kernel says by
+ * SIGIO that something has arrived, so that nothing runs while nothing does.
+ *
+ * ```
+ * struct msghdr       name pointer, name length, iov pointer, iov length, control pointer, control length, flags
+ * struct cmsghdr      length (8 bytes), level, type, data
+ * struct in_pktinfo   interface, local address, header destination     (4 bytes each)
+ * struct in6_pktinfo  header destination (16 bytes), interface (4)
+ * ```
+ *
+ * Source: recvmsg(2), cmsg(3), ip(7) IP_PKTINFO, ipv6(7) and RFC 3542 section 6 IPV6_PKTINFO, fcntl(2)
+ * F_SETOWN; layouts of 64-bit Linux on x86-64 and arm64.
+ */
+
+import { closeDescriptor, setSocketOption } from "./descriptors.ts";
+import { lastErrno, lastSystemError, libc, LibcError } from "./libc.ts";
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const F_SETFL = 4;
+const F_SETOWN = 8;
+const O_NONBLOCK = 0o4000;
+const O_ASYNC = 0o20000;
+const SOL_SOCKET = 1;
+const SO_BINDTODEVICE = 25;
+const IPPROTO_IP = 0;
+const IPPROTO_IPV6 = 41;
+const IP_PKTINFO = 8;
+const IPV6_PKTINFO = 50;
+
+const SOCKADDR_BYTES = 28;
+const MSGHDR_BYTES = 56;
+/** Room for one control message, in bytes: header of 16, and 20 of in6_pktinfo. */
+const CONTROL_BYTES = 64;
+const CMSG_HEADER_BYTES = 16;
+/** cmsg_len and cmsg_space of either family's message. */
+const CMSG_LENGTH = { ipv4: CMSG_HEADER_BYTES + 12, ipv6: CMSG_HEADER_BYTES + 20 } as const;
+const CMSG_SPACE = { ipv4: CMSG_HEADER_BYTES + 16, ipv6: CMSG_HEADER_BYTES + 24 } as const;
+
+/** Where a datagram arrived. */
+export interface Arrival {
+  /** The address in its header, 4 or 16 bytes. */
+  readonly destination: Uint8Array<ArrayBuffer>;
+  /** Whether that is an address of this host, and not one of many hosts. */
+  readonly isUnicast: boolean;
+  /** Index of the interface; 1 is that of loopback, in each network namespace. */
+  readonly interfaceIndex: number;
+}
+
+/** How a socket is opened. */
+export interface MessageSocketOptions {
+  readonly family: "ipv4" | "ipv6";
+  /** The struct sockaddr to bind to. */
+  readonly name: Uint8Array<ArrayBuffer>;
+  /** Bytes of the longest datagram, in both directions. */
+  readonly maxBytes: number;
+}
+
+export class MessageSocket {
+  readonly #libc = libc();
+  readonly #family: "ipv4" | "ipv6";
+  /** The struct sockaddr that the last datagram came from. */
+  readonly source: Uint8Array<ArrayBuffer>;
+  readonly #buffer: Uint8Array<ArrayBuffer>;
+  readonly #control = new Uint8Array(CONTROL_BYTES);
+  readonly #received: Message;
+  readonly #sent: Message;
+  readonly #to = new Uint8Array(SOCKADDR_BYTES);
+  readonly #data: Uint8Array<ArrayBuffer>;
+  readonly #sentControl = new Uint8Array(CONTROL_BYTES);
+
+  private constructor(readonly fd: number, { family, maxBytes }: MessageSocketOptions) {
+    this.#family = family;
+    this.#buffer = new Uint8Array(maxBytes);
+    this.#data = new Uint8Array(maxBytes);
+    this.source = new Uint8Array(SOCKADDR_BYTES);
+    this.#received = new Message(this.source, this.#buffer, this.#control);
+    this.#sent = new Message(this.#to, this.#data, this.#sentControl);
+  }
+
+  /**
+   * Opens a socket of one family and binds it.
+   *
+   * @throws {Error} With `code` EADDRINUSE, EACCES; EAFNOSUPPORT where the kernel has no such family.
+   */
+  static open(options: MessageSocketOptions): MessageSocket {
+    const domain = options.family === "ipv4" ? AF_INET : AF_INET6;
+    const fd = libc().socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) throw errorWithCode("socket");
+    try {
+      if (options.family === "ipv6") {
+        setSocketOption(fd, "IPV6_V6ONLY", 1);
+        setSocketOption(fd, "IPV6_RECVPKTINFO", 1);
+      } else setSocketOption(fd, "IP_PKTINFO", 1);
+      if (libc().bind(fd, options.name, options.name.length) < 0) throw errorWithCode("bind");
+      return new MessageSocket(fd, options);
+    } catch (error) {
+      closeDescriptor(fd);
+      throw error;
+    }
+  }
+
+  /** The port that it is bound to. */
+  get port(): number {
+    const name = new Uint8Array(SOCKADDR_BYTES);
+    this.#libc.getsockname(this.fd, name, new Uint32Array([name.length]));
+    return name[2]! << 8 | name[3]!;
+  }
+
+  /** Has the kernel send SIGIO to this process when something arrives. @throws {LibcError} */
+  signalArrivals(): void {
+    if (this.#libc.fcntl(this.fd, F_SETOWN, Deno.pid) < 0) {
+      throw new LibcError("fcntl", lastErrno());
+    }
+    if (this.#libc.fcntl(this.fd, F_SETFL, O_NONBLOCK | O_ASYNC) < 0) {
+      throw new LibcError("fcntl", lastErrno());
+    }
+  }
+
+  /**
+   * Takes one datagram without waiting; its bytes and {@link source} are valid until the next call.
+   * Undefined when there is none.
+   */
+  receive(): { readonly data: Uint8Array<ArrayBuffer>; readonly arrival: Arrival } | undefined {
+    this.#received.reset(SOCKADDR_BYTES, CONTROL_BYTES);
+    const length = this.#libc.recvmsg(this.fd, this.#received.header, MSG_DONTWAIT);
+    if (length < 0) return undefined;
+    return { data: this.#buffer.subarray(0, length), arrival: this.#arrival() };
+  }
+
+  /** Sends one datagram from a local address; whether the kernel took it. */
+  send(
+    data: Uint8Array<ArrayBuffer>,
+    to: Uint8Array<ArrayBuffer>,
+    from: Uint8Array<ArrayBuffer>,
+  ): boolean {
+    if (data.length > this.#data.length) return false;
+    this.#to.set(to);
+    this.#data.set(data);
+    const family = this.#family;
+    const view = new DataView(this.#sentControl.buffer);
+    view.setBigUint64(0, BigInt(CMSG_LENGTH[family]), true);
+    view.setInt32(8, family === "ipv4" ? IPPROTO_IP : IPPROTO_IPV6, true);
+    view.setInt32(12, family === "ipv4" ? IP_PKTINFO : IPV6_PKTINFO, true);
+    this.#sentControl.fill(0, CMSG_HEADER_BYTES);
+    this.#sentControl.set(from, family === "ipv4" ? CMSG_HEADER_BYTES + 4 : CMSG_HEADER_BYTES);
+    this.#sent.reset(to.length, CMSG_SPACE[family], data.length);
+    const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    return this.#libc.sendmsg(this.fd, this.#sent.header, flags) === data.length;
+  }
+
+  close(): void {
+    closeDescriptor(this.fd);
+  }
+
+  #arrival(): Arrival {
+    const view = new DataView(this.#control.buffer);
+    if (this.#family === "ipv6") {
+      const destination = this.#control.slice(CMSG_HEADER_BYTES, CMSG_HEADER_BYTES + 16);
+      const interfaceIndex = view.getUint32(CMSG_HEADER_BYTES + 16, true);
+      return { destination, isUnicast: destination[0] !== 0xff, interfaceIndex };
+    }
+    const interfaceIndex = view.getUint32(CMSG_HEADER_BYTES, true);
+    // A broadcast or multicast datagram has a local address that is not its destination.
+    const isUnicast = view.getUint32(CMSG_HEADER_BYTES + 4) ===
+      view.getUint32(CMSG_HEADER_BYTES + 8);
+    const destination = this.#control.slice(CMSG_HEADER_BYTES + 8, CMSG_HEADER_BYTES + 12);
+    return { destination, isUnicast, interfaceIndex };
+  }
+}
+
+/**
+ * A struct msghdr with one piece of data, in buffers that stay: where they are is asked once, as long as
+ * the runtime still permits it.
+ */
+class Message {
+  readonly header = new Uint8Array(MSGHDR_BYTES);
+  readonly #view = new DataView(this.header.buffer);
+  readonly #iov = new BigUint64Array(2);
+
+  constructor(
+    name: Uint8Array<ArrayBuffer>,
+    readonly data: Uint8Array<ArrayBuffer>,
+    readonly control: Uint8Array<ArrayBuffer>,
+  ) {
+    this.#view.setBigUint64(0, addressOf(name), true);
+    this.#view.setBigUint64(16, addressOf(this.#iov), true);
+    this.#view.setBigUint64(24, 1n, true);
+    this.#view.setBigUint64(32, addressOf(control), true);
+    this.#iov[0] = addressOf(data);
+  }
+
+  /** Before each call: the kernel reads the lengths, and writes others. */
+  reset(nameBytes: number, controlBytes: number, dataBytes = this.data.length): void {
+    this.#view.setUint32(8, nameBytes, true);
+    this.#view.setBigUint64(40, BigInt(controlBytes), true);
+    this.#view.setInt32(48, 0, true);
+    this.#iov[1] = BigInt(dataBytes);
+  }
+}
+
+function addressOf(buffer: Uint8Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>): bigint {
+  return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)));
+}
+
+/** The error of the last call, in words and with its name. */
+function errorWithCode(call: string): Error {
+  const { code } = new LibcError(call, lastErrno());
+  return Object.assign(lastSystemError(), { code });
+}
+
+/** Has a socket take only what arrives at the interface of loopback, where that is allowed. */
+export function bindToLoopback(fd: number): void {
+  const name = new TextEncoder().encode("lo\0");
+  // Refused to users by old kernels: then the address that the socket is bound to has to do.
+  libc().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length);
+}
+
+const waiting = new Set<() => void>();
+
+/** Calls `action` on each SIGIO, until the function that it returns is called. */
+export function onArrivals(action: () => void): () => void {
+  if (waiting.size === 0) Deno.addSignalListener("SIGIO", wakeAll);
+  waiting.add(action);
+  return () => {
+    waiting.delete(action);
+    if (waiting.size === 0) Deno.removeSignalListener("SIGIO", wakeAll);
+  };
+}
+
+function wakeAll(): void {
+  for (const action of [...waiting]) action();
+}
