@@ -72,7 +72,7 @@ function life(
     directory.add(monName);
   };
   const notify = (mon_name: string, address: string, state: number) =>
-    notices.take({ mon_name, state }, { address, port: 700, netid: "udp" });
+    notices.take({ mon_name, state }, { address, port: 700, netid: "udp", isLocal: false });
   return { clock, log, list, directory, notices, called, watch, notify };
 }
 

@@ -21,17 +21,17 @@ import { call, state } from "../messages.ts";
 import { onceIn, pick, type Random, type Subject, type Target } from "../target.ts";
 import { type Field, mutated, name, text, word } from "../wire.ts";
 
-const local = { address: "127.0.0.1", port: 700, netid: "udp" } as const;
+const local = { address: "127.0.0.1", port: 700, netid: "udp", isLocal: true } as const;
 const CALLERS: readonly Caller[] = [
   local,
   { ...local, port: 40_000 },
-  { address: "::1", port: 40_000, netid: "tcp6" },
-  { address: "/run/rpcbind.sock", port: 0, netid: "tcp", uid: 0 },
-  { address: "/run/rpcbind.sock", port: 0, netid: "tcp", uid: 1000 },
+  { address: "::1", port: 40_000, netid: "tcp6", isLocal: true },
+  { address: "/run/rpcbind.sock", port: 0, netid: "tcp", uid: 0, isLocal: false },
+  { address: "/run/rpcbind.sock", port: 0, netid: "tcp", uid: 1000, isLocal: false },
   { address: "/run/rpcbind.sock", port: 0, netid: "tcp", uid: -1 },
-  { address: "192.0.2.66", port: 700, netid: "udp" },
-  { address: "fe80::1%eth0", port: 700, netid: "udp6" },
-  { address: "127.0.0.2", port: 700, netid: "tcp" },
+  { address: "192.0.2.66", port: 700, netid: "udp", isLocal: false },
+  { address: "fe80::1%eth0", port: 700, netid: "udp6", isLocal: false },
+  { address: "127.0.0.2", port: 700, netid: "tcp", isLocal: true },
 ];
 const REGISTRANTS = 6;
 const INTERFACES = [
