@@ -88,7 +88,7 @@ export class Notices {
   /** {@link take} for a notice that was admitted; its source is charged for the time. */
   handle(notice: StatChge, caller: Caller): boolean {
     const take = () => this.take(notice, caller);
-    return isLoopback(caller.address) ? take() : this.#sources.work(caller.address, take);
+    return caller.isLocal ? take() : this.#sources.work(caller.address, take);
   }
 
   /**
