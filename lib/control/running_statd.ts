@@ -1,6 +1,6 @@
 /** Whether a status monitor serves on this host already. */
 
-import { openDatagramSocket } from "../net/udp.ts";
+import { openUdpSocket } from "../net/udp.ts";
 import { connectStream } from "../net/tcp.ts";
 import { findPort } from "../nsm/port_lookup.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
@@ -18,7 +18,7 @@ const PROBE_TIMEOUT_MS = 1_000;
 /** Where a status monitor answers, as text for people; nothing where none does. */
 export async function findRunningStatd(): Promise<string | undefined> {
   const { startTimer } = systemClock;
-  const socket = openDatagramSocket({ address: LOCALHOST, port: 0 }, startTimer);
+  const socket = openUdpSocket({ address: LOCALHOST, port: 0 }, startTimer);
   const calls = new PeerCalls(socket, connectStream, { startTimer, randomXid: randomNumbers() });
   try {
     // TCP first: it says at once that nobody is there.

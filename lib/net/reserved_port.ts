@@ -7,7 +7,7 @@
 
 import { type DatagramSocket, TransportError } from "../rpc/transport.ts";
 import { systemCode } from "./errors.ts";
-import { openDatagramSocket } from "./udp.ts";
+import { openUdpSocket } from "./udp.ts";
 import type { StartTimer } from "../time/clock.ts";
 
 /** The lowest reserved port that is tried; those below have well-known services. */
@@ -62,7 +62,7 @@ export interface ReservedSocket {
  */
 export function openReservedSocket(
   { address, givenAway, randomNumber, startTimer }: ReservedOptions,
-  open: typeof openDatagramSocket = openDatagramSocket,
+  open: typeof openUdpSocket = openUdpSocket,
 ): ReservedSocket {
   let why = `all ports from ${FIRST_PORT} to ${LAST_PORT} are in use`;
   for (const port of reservedPorts(givenAway, randomNumber())) {

@@ -1,15 +1,10 @@
 /**
- * The sockets of a server: UDP and TCP, both families, on one port number.
+ * The sockets of a server: UDP and TCP, both families, on one port number. No socket is of both families:
+ * an IPv4 address at one of IPv6 can only be forged.
  *
- * UDP has a socket for each family at all addresses, and sockets of their own for callers on this host,
- * which no flood from outside fills, and which are served first. TCP has one socket on `::` for both
- * families, or one for each where the system keeps them apart (net.ipv6.bindv6only) or has only IPv4: a
- * TCP connection is made by both sides, so no source of it is forged.
+ * The port is ours: no other user can open a socket on it, at whatever address, with whatever option.
  *
- * The port is ours: sockets share it (SO_REUSEADDR) only while we open a further one, since no user is
- * asked for at that option, and the most specific address gets the datagrams.
- *
- * Source: RFC 3493 sections 3.7 and 5.3; RFC 5665 section 5.1 (netids); socket(7) SO_REUSEADDR.
+ * Source: RFC 3493 section 5.3; RFC 5665 section 5.1 (netids); socket(7) SO_REUSEPORT.
  */
 
 import {
@@ -19,20 +14,18 @@ import {
   type TransportAddress,
   TransportError,
 } from "../rpc/transport.ts";
-import { systemCode } from "./errors.ts";
-import { listenStream, type StreamListener } from "./tcp.ts";
-import { openEverywhere } from "./udp_everywhere.ts";
-import { openDatagramSocket, type WithDatagramCalls } from "./udp.ts";
 import type { StartTimer } from "../time/clock.ts";
+import { systemCode } from "./errors.ts";
+import type { StreamListener } from "./tcp.ts";
+import { openTcpServer } from "./tcp_server.ts";
+import { openUdpServer } from "./udp_server.ts";
+import { isWildcard } from "./wildcards.ts";
 
 /**
  * How often both transports are tried on one port of the system's choice, in number. It chooses at
  * random among 28,000, of which few are in use.
  */
 const SAME_PORT_ATTEMPTS = 20;
-
-const ANY_IPV4 = "0.0.0.0";
-const ANY_IPV6 = "::";
 
 /** What a server wants. */
 export interface ServerOptions {
@@ -43,8 +36,8 @@ export interface ServerOptions {
   /** Numeric addresses to bind to; all of this host without it. */
   readonly addresses?: readonly string[];
   readonly startTimer: StartTimer;
-  /** The way to the system for UDP, if there is a quick one. */
-  readonly withDatagramCalls?: WithDatagramCalls;
+  /** Is called with the port of the TCP sockets when one was opened, also later. */
+  readonly listening?: (port: number) => void;
 }
 
 /** Open sockets. */
@@ -56,12 +49,12 @@ export interface ServerSockets {
   close(): void;
 }
 
-/** How sockets are opened; tests put others in their place. */
+type Addresses = readonly string[] | undefined;
+
+/** How sockets are opened, all or none; tests put others in their place. */
 export interface Openers {
-  datagram(at: Endpoint): DatagramSocket;
-  /** UDP at all addresses, wildcards behind the sockets of this host's callers. */
-  everywhere(port: number): DatagramSocket[];
-  stream(at: Endpoint): StreamListener;
+  datagrams(port: number, addresses: Addresses): DatagramSocket[];
+  streams(port: number, addresses: Addresses): StreamListener[];
 }
 
 /**
@@ -71,10 +64,11 @@ export interface Openers {
  * @throws {TransportError} When one cannot be had, for example because the port is in use.
  */
 export function openServer(options: ServerOptions, openers?: Openers): ServerSockets {
+  const { startTimer } = options;
+  const opened = ({ port }: Endpoint) => options.listening?.(port);
   const open = openers ?? {
-    datagram: (at) => openDatagramSocket(at, options.startTimer, options.withDatagramCalls),
-    everywhere: (port) => openEverywhere(port, options),
-    stream: listenStream,
+    datagrams: (port, addresses) => openUdpServer(port, addresses, startTimer),
+    streams: (port, addresses) => openTcpServer(port, addresses, { startTimer, opened }),
   };
   if (options.port !== 0) return openOn(options, [options.port, options.port], open);
   for (let attempt = 1; attempt < SAME_PORT_ATTEMPTS; attempt++) {
@@ -87,28 +81,21 @@ export function openServer(options: ServerOptions, openers?: Openers): ServerSoc
   return openOn(options, [0, 0], open);
 }
 
-/**
- * Opens the sockets on a port for each of UDP and TCP. 0 is any port, but the same for all addresses;
- * undefined for TCP is that of UDP.
- */
+/** Opens the sockets on a port for each of UDP and TCP; undefined for TCP is that of UDP. */
 function openOn(
   { udp, tcp, addresses }: ServerOptions,
   [udpPort, tcpPort]: readonly [number, number | undefined],
   open: Openers,
 ): ServerSockets {
-  const opened = new OpenSockets();
+  const datagrams = udp ? open.datagrams(udpPort, addresses) : [];
+  const close = (sockets: readonly Socket[]) => sockets.forEach((socket) => socket.close());
   try {
-    const datagrams = !udp
-      ? []
-      : addresses === undefined
-      ? open.everywhere(udpPort).map((socket) => opened.add(socket))
-      : openAll(open.datagram, udpPort, addresses, opened);
     const wanted = tcpPort ?? datagrams[0]?.local.port ?? udpPort;
-    const listeners = tcp ? openAll(open.stream, wanted, addresses, opened) : [];
+    const listeners = tcp ? open.streams(wanted, addresses) : [];
     const bound = [...boundTo("udp", datagrams), ...boundTo("tcp", listeners)];
-    return { datagrams, listeners, bound, close: () => opened.close() };
+    return { datagrams, listeners, bound, close: () => close([...datagrams, ...listeners]) };
   } catch (error) {
-    opened.close();
+    close(datagrams);
     throw error;
   }
 }
@@ -118,82 +105,17 @@ interface Socket {
   close(): void;
 }
 
-class OpenSockets {
-  readonly #sockets: Socket[] = [];
-
-  add<S extends Socket>(socket: S): S {
-    this.#sockets.push(socket);
-    return socket;
-  }
-
-  close(): void {
-    for (const socket of this.#sockets) socket.close();
-  }
-}
-
-/** Opens a socket for each address, or one or two for all; with port 0 all get that of the first. */
-function openAll<S extends Socket>(
-  open: (at: Endpoint) => S,
-  port: number,
-  addresses: readonly string[] | undefined,
-  opened: OpenSockets,
-): S[] {
-  if (addresses === undefined) return openAny(open, port, opened);
-  let samePort = port;
-  return addresses.map((address) => {
-    const socket = opened.add(open({ address, port: samePort }));
-    samePort = socket.local.port;
-    return socket;
-  });
-}
-
-/**
- * IPv4 first: whatever is in the way of it is an error then, and if IPv6 is refused after it, that is
- * because the families share the port.
- */
-function openAny<S extends Socket>(
-  open: (at: Endpoint) => S,
-  port: number,
-  opened: OpenSockets,
-): S[] {
-  const ipv4 = opened.add(open({ address: ANY_IPV4, port }));
-  const everything = { address: ANY_IPV6, port: ipv4.local.port };
-  try {
-    return [ipv4, opened.add(open(everything))];
-  } catch (error) {
-    if (hasNoIpv6(error)) return [ipv4];
-    if (!isInUse(error)) throw error;
-    ipv4.close();
-    return [opened.add(open(everything))];
-  }
-}
-
-function isWildcard({ address }: Endpoint): boolean {
-  return address === ANY_IPV4 || address === ANY_IPV6;
-}
-
-function hasNoIpv6(error: unknown): boolean {
-  const code = codeOf(error);
-  return code === "EAFNOSUPPORT" || code === "EADDRNOTAVAIL";
-}
-
 function isInUse(error: unknown): boolean {
-  return codeOf(error) === "EADDRINUSE";
+  return error instanceof TransportError && systemCode(error.cause) === "EADDRINUSE";
 }
 
-function codeOf(error: unknown): string | undefined {
-  return error instanceof TransportError ? systemCode(error.cause) : undefined;
-}
-
-/** What sockets are to be registered as: wildcards have it all, and one of TCP on `::` alone is dual. */
+/** What sockets serve, each address once: at a wildcard, all of its family. */
 function boundTo(transport: "udp" | "tcp", sockets: readonly Socket[]): TransportAddress[] {
-  const wildcards = sockets.filter(({ local }) => isWildcard(local));
-  const locals = (wildcards.length > 0 ? wildcards : sockets).map(({ local }) => local);
-  const [first] = locals;
-  const isDual = transport === "tcp" && locals.length === 1 && first?.address === ANY_IPV6;
-  const all = isDual ? [{ address: ANY_IPV4, port: first.port }, first] : locals;
-  return all.map(({ address, port }) => {
+  const bound = new Map<string, TransportAddress>();
+  const wildcards = sockets.filter(({ local }) => isWildcard(local.address));
+  for (const { local: { address, port } } of wildcards.length > 0 ? wildcards : sockets) {
     const netid: Netid = address.includes(":") ? `${transport}6` : transport;
-    return { netid, address, port };
-  });
+    bound.set(address, { netid, address, port });
+  }
+  return [...bound.values()];
 }

@@ -63,15 +63,6 @@ function dotted(bytes: Uint8Array, at: number): string {
   return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 }
 
-/** The struct sockaddr of a wildcard address. */
-export function wildcardName(isIpv6: boolean, port: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(isIpv6 ? SOCKET_ADDRESS_BYTES : IPV4_BYTES);
-  bytes[0] = isIpv6 ? AF_INET6 : AF_INET;
-  bytes[2] = port >> 8;
-  bytes[3] = port;
-  return bytes;
-}
-
 /** Struct sockaddrs to send to from one socket. The last address is kept: replies come in rows. */
 export class SocketAddresses {
   readonly #isIpv6: boolean;

@@ -1,7 +1,12 @@
 /**
  * Byte streams: TCP in both directions, and UNIX sockets for a local service.
  *
- * A listener on `::` takes connections of both families; IPv4 addresses appear in their plain form.
+ * A listener is for one family: there is one on 0.0.0.0 beside that on `::`, and gets what comes over
+ * IPv4. A mapped address at one of IPv6 is forged, as a router could do that answers for it (Linux drops
+ * such packets from 5.5 on), and the connection is closed.
+ *
+ * A connection is local if it leads from an address of loopback to one: both sides have made it, so its
+ * addresses are not forged.
  */
 
 import {
@@ -10,7 +15,8 @@ import {
   type StreamConnection,
   TransportError,
 } from "../rpc/transport.ts";
-import { isLoopback } from "../rpc/address.ts";
+import { interfaceOfPeer } from "../platform/socket_options.ts";
+import { addressBytes, isLinkLocal, isLoopback } from "../rpc/address.ts";
 import { endpointOf, scopeOf } from "./endpoint.ts";
 
 /** A socket that takes connections. */
@@ -22,14 +28,15 @@ export interface StreamListener {
 }
 
 /**
- * Opens a TCP listener. The address is numeric, `::` for all of both families.
+ * Opens a TCP listener. The address is numeric; `isShared` is whether a listener of ours has the port that
+ * it overlaps with, and shares it (platform/socket_options.ts).
  *
  * @throws {TransportError} When the address or port cannot be had; `cause` is the error of `Deno`.
  */
-export function listenStream({ address, port }: Endpoint): StreamListener {
+export function listenStream({ address, port }: Endpoint, isShared = false): StreamListener {
   let listener: Deno.TcpListener;
   try {
-    listener = Deno.listen({ hostname: address, port });
+    listener = Deno.listen({ hostname: address, port, reusePort: isShared });
   } catch (error) {
     throw new TransportError("listen for TCP at", { address, port }, error);
   }
@@ -37,19 +44,32 @@ export function listenStream({ address, port }: Endpoint): StreamListener {
   let isClosed = false;
   return {
     local: endpointOf(listener.addr, scope),
-    accept: async () => {
-      const connection = await listener.accept();
-      const remote = endpointOf(connection.remoteAddr, scope);
-      const local = endpointOf(connection.localAddr, scope);
-      // The handshake went both ways: no such address can be forged.
-      const isLocal = isLoopback(remote.address) && isLoopback(local.address);
-      return tcpStream(connection, remote, isLocal);
+    async accept() {
+      for (;;) {
+        const connection = await listener.accept();
+        const remote = remoteOf(connection, scope);
+        if (remote === undefined) {
+          connection.close();
+          continue;
+        }
+        const isLocal = isLoopback(remote.address) &&
+          isLoopback(endpointOf(connection.localAddr).address);
+        return tcpStream(connection, remote, isLocal);
+      }
     },
-    close: () => {
+    close() {
       if (!isClosed) listener.close();
       isClosed = true;
     },
   };
+}
+
+/** The other end of a connection, with its scope if it is link-local; undefined for a mapped address. */
+function remoteOf(connection: Deno.TcpConn, scope: string): Endpoint | undefined {
+  const remote = endpointOf(connection.remoteAddr, scope, false);
+  if (remote === undefined || scope !== "" || !isLinkLocal(remote.address)) return remote;
+  const name = interfaceOfPeer(new Uint8Array(addressBytes(remote.address)!), remote.port);
+  return name === undefined ? undefined : { ...remote, address: `${remote.address}%${name}` };
 }
 
 /** Opens TCP connections. */

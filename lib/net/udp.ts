@@ -8,6 +8,7 @@
  * Source: RFC 3493 section 3.7 (mapped addresses).
  */
 
+import { type DatagramCalls, withDatagramCalls } from "../platform/datagram_calls.ts";
 import { isLoopback } from "../rpc/address.ts";
 import {
   type Caller,
@@ -43,38 +44,13 @@ const ERROR_PAUSE_MS = 50;
  */
 const DRAINED_MAX = 1024;
 /**
- * The same where others come first. What has arrived for these may be in the hands of the runtime already,
- * so all datagrams count, whether they come together or one by one.
- */
-const SECOND_DRAINED_MAX = 128;
-/**
- * Time without a turn where others come first, in ms, after which some datagrams are enough. A turn may take
- * twice as long, so that they get a third of the time at least.
- */
-const UNTURNED_MAX_MS = 5;
-/**
- * Datagrams after which those who come first are looked for, in number: a few milliseconds' work. That is
- * done whenever some have arrived, since the runtime may hand over one after the other without a turn.
- */
-const FIRST_EVERY = 16;
-/**
  * That turn, in ms: the shortest timer. While there is something to be received the runtime settles a
  * receive() without looking at anything else, and neither promises nor message ports make it look.
  */
 const TURN_MS = 1;
 
-/** System calls on one socket, none of which waits, for what need not go through the event loop. */
-export interface DatagramCalls {
-  /** Takes one datagram and its struct sockaddr; below 0 when the runtime has to look for itself. */
-  receive(into: Uint8Array<ArrayBuffer>, source: Uint8Array<ArrayBuffer>): number;
-  /** Sends to a struct sockaddr; false when the runtime has to do it. */
-  send(data: Uint8Array<ArrayBuffer>, to: Uint8Array<ArrayBuffer>): boolean;
-}
-
 /** Opens a socket of the runtime, and finds out how the system is called for it. */
-export type WithDatagramCalls = <T>(
-  open: () => T,
-) => { readonly opened: T; readonly calls: DatagramCalls | undefined };
+export type WithDatagramCalls = typeof withDatagramCalls;
 
 /** Where to bind a socket. */
 export interface DatagramOptions {
@@ -82,27 +58,22 @@ export interface DatagramOptions {
   readonly address: string;
   /** 0 lets the system choose. */
   readonly port: number;
-  /** Lets several sockets with this option share a port; a second program is not noticed then. */
-  readonly reuseAddress?: boolean;
-  /** Answers those who come first; it is called again and again while there is much to receive. */
-  readonly first?: () => void;
 }
 
 /**
- * Opens a UDP socket.
+ * Opens a UDP socket, with system calls of our own for what the runtime is slow at.
  *
  * @throws {TransportError} When the address or port cannot be had; `cause` is the error of `Deno`.
  */
-export function openDatagramSocket(
-  { address, port, reuseAddress = false, first }: DatagramOptions,
+export function openUdpSocket(
+  { address, port }: DatagramOptions,
   startTimer: StartTimer,
-  withCalls?: WithDatagramCalls,
+  withCalls: WithDatagramCalls = withDatagramCalls,
 ): DatagramSocket {
   try {
-    const options = { transport: "udp", hostname: address, port, reuseAddress } as const;
-    const open = () => Deno.listenDatagram(options);
-    const { opened, calls } = withCalls?.(open) ?? { opened: open(), calls: undefined };
-    return new UdpSocket(opened, startTimer, scopeOf(address), calls, first);
+    const options = { transport: "udp", hostname: address, port } as const;
+    const { opened, calls } = withCalls(() => Deno.listenDatagram(options));
+    return new UdpSocket(opened, startTimer, scopeOf(address), calls);
   } catch (error) {
     throw new TransportError("open UDP socket", { address, port }, error);
   }
@@ -117,9 +88,6 @@ export class UdpSocket implements DatagramSocket {
   readonly #calls: DatagramCalls | undefined;
   readonly #addresses: SocketAddresses;
   readonly #closing = new AbortController();
-  readonly #first: (() => void) | undefined;
-  /** In ms. */
-  readonly #now: () => number;
   /** Set by {@link receive}. */
   #deliver: ((data: Uint8Array, from: Origin) => void) | undefined;
   /** Whether it is bound to an address of loopback. */
@@ -133,16 +101,12 @@ export class UdpSocket implements DatagramSocket {
     startTimer: StartTimer,
     scope = "",
     calls?: DatagramCalls,
-    first?: () => void,
-    now = () => performance.now(),
   ) {
-    this.#now = now;
     this.#socket = socket;
     this.#startTimer = startTimer;
     this.#scope = scope;
     this.#calls = calls;
     this.local = endpointOf(socket.addr, scope);
-    this.#first = first;
     this.#isLoopback = isLoopback(this.local.address);
     this.#isDual = this.local.address === "::";
     this.#addresses = new SocketAddresses(this.local.address.includes(":"));
@@ -160,11 +124,8 @@ export class UdpSocket implements DatagramSocket {
 
   async receive(deliver: (data: Uint8Array, from: Origin) => void): Promise<void> {
     const buffer = new Uint8Array(RECEIVE_BUFFER_BYTES);
-    const drainedMax = this.#first === undefined ? DRAINED_MAX : SECOND_DRAINED_MAX;
     this.#deliver = deliver;
     let errorsInARow = 0;
-    let taken = 0;
-    let turnedAt = this.#now();
     while (!this.#closing.signal.aborted) {
       let received: [Uint8Array, Deno.Addr];
       try {
@@ -178,28 +139,20 @@ export class UdpSocket implements DatagramSocket {
         continue;
       }
       this.#handOver(received[0], endpointOf(received[1], this.#scope, this.#isDual));
-      taken = this.#drain(buffer, taken + 1, drainedMax);
-      const isLate = taken >= FIRST_EVERY && this.#now() - turnedAt > UNTURNED_MAX_MS;
-      if (taken >= drainedMax || isLate && this.#first !== undefined) {
-        await sleep(this.#startTimer, TURN_MS, this.#closing.signal);
-        taken = 0;
-        turnedAt = this.#now();
-      } else if (this.#first === undefined) taken = 0;
+      if (this.#drain(buffer, 1) < DRAINED_MAX) continue;
+      await sleep(this.#startTimer, TURN_MS, this.#closing.signal);
     }
   }
 
   poll(): void {
-    if (this.#deliver !== undefined) this.#drain(this.#polled, 0, DRAINED_MAX);
+    if (this.#deliver !== undefined) this.#drain(this.#polled, 0);
   }
 
   /** Hands over what else has arrived, without a turn of the event loop for each; how many with `taken`. */
-  #drain(buffer: Uint8Array<ArrayBuffer>, taken: number, takenMax: number): number {
+  #drain(buffer: Uint8Array<ArrayBuffer>, taken: number): number {
     if (this.#calls === undefined) return taken;
     const source = new Uint8Array(SOCKET_ADDRESS_BYTES);
-    const start = taken;
-    for (; taken < takenMax; taken++) {
-      if ((taken - start) % FIRST_EVERY === 0) this.#first?.();
-      if (this.#closing.signal.aborted) return taken;
+    for (; taken < DRAINED_MAX && !this.#closing.signal.aborted; taken++) {
       const length = this.#calls.receive(buffer, source);
       if (length < 0) return taken;
       this.#handOver(buffer.subarray(0, length), endpointIn(source, this.#scope, this.#isDual));

@@ -7,7 +7,7 @@ import { DnsClient } from "../net/dns_client.ts";
 import { QuickDns } from "../net/quick_dns.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { type ResolverRules, resolverRules } from "../net/resolver_rules.ts";
-import { openUdpSocket } from "../net/udp_socket.ts";
+import { openUdpSocket } from "../net/udp.ts";
 import { Notifier } from "../nsm/notify/notifier.ts";
 import type { NotifyCounts, NotifyReport } from "../nsm/notify/notify_outcome.ts";
 import { type Announcement, announcementsOf } from "../nsm/notify/notify_list.ts";

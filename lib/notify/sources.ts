@@ -17,7 +17,7 @@ import { quote } from "../quote.ts";
 import type { ClientParts } from "../rpc/client.ts";
 import { type Connect, type DatagramSocket, TransportError } from "../rpc/transport.ts";
 import { PeerCalls } from "../net/peer_calls.ts";
-import { openUdpSocket } from "../net/udp_socket.ts";
+import { openUdpSocket } from "../net/udp.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
 /** A source as it is handed from the starter to the background. */

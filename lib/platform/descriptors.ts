@@ -154,12 +154,14 @@ function isIpv6Loopback(address: Uint8Array): boolean {
 /** Level and number of options whose value is an int. */
 const OPTIONS = {
   SO_REUSEADDR: [SOL_SOCKET, 2],
+  SO_REUSEPORT: [SOL_SOCKET, 15],
   SO_TYPE: [SOL_SOCKET, 3],
   SO_RCVBUF: [SOL_SOCKET, 8],
   SO_RCVBUFFORCE: [SOL_SOCKET, 33],
   IP_PKTINFO: [0, 8],
   IP_FREEBIND: [0, 15],
   IPV6_V6ONLY: [41, 26],
+  IPV6_FREEBIND: [41, 78],
   IPV6_RECVPKTINFO: [41, 49],
   TCP_USER_TIMEOUT: [6, 18],
 } as const;

@@ -35,6 +35,10 @@ const IPPROTO_IPV6 = 41;
 const IP_PKTINFO = 8;
 const IPV6_PKTINFO = 50;
 
+const EAGAIN = 11;
+/** Errors of receiving in a row that are taken for errors of single datagrams, in number. */
+const ERRORS_IN_A_ROW_MAX = 16;
+
 const SOCKADDR_BYTES = 28;
 const MSGHDR_BYTES = 56;
 /** Room for one control message, in bytes: header of 16, and 20 of in6_pktinfo. */
@@ -54,11 +58,18 @@ export interface Arrival {
   readonly interfaceIndex: number;
 }
 
+/** Of a datagram whose destination is not known. */
+const UNKNOWN: Arrival = { destination: new Uint8Array(0), isUnicast: false, interfaceIndex: 0 };
+
 /** How a socket is opened. */
 export interface MessageSocketOptions {
   readonly family: "ipv4" | "ipv6";
-  /** The struct sockaddr to bind to. */
+  /** The struct sockaddr to bind to. Its address may come to this host later, or be only routed here. */
   readonly name: Uint8Array<ArrayBuffer>;
+  /** Takes only what arrives at the interface of loopback. */
+  readonly isLoopbackOnly?: boolean;
+  /** Shares the port with sockets of this user that have the option too, see socket_options.ts. */
+  readonly sharesPort?: boolean;
   /** Bytes of the longest datagram, in both directions. */
   readonly maxBytes: number;
 }
@@ -88,7 +99,8 @@ export class MessageSocket {
   /**
    * Opens a socket of one family and binds it.
    *
-   * @throws {Error} With `code` EADDRINUSE, EACCES; EAFNOSUPPORT where the kernel has no such family.
+   * @throws {Error} With `code` EADDRINUSE, EACCES; EAFNOSUPPORT where the kernel has no such family;
+   * EPERM where an old kernel lets only root choose the interface.
    */
   static open(options: MessageSocketOptions): MessageSocket {
     const domain = options.family === "ipv4" ? AF_INET : AF_INET6;
@@ -98,7 +110,13 @@ export class MessageSocket {
       if (options.family === "ipv6") {
         setSocketOption(fd, "IPV6_V6ONLY", 1);
         setSocketOption(fd, "IPV6_RECVPKTINFO", 1);
-      } else setSocketOption(fd, "IP_PKTINFO", 1);
+        setSocketOption(fd, "IPV6_FREEBIND", 1);
+      } else {
+        setSocketOption(fd, "IP_PKTINFO", 1);
+        setSocketOption(fd, "IP_FREEBIND", 1);
+      }
+      if (options.isLoopbackOnly && !bindToLoopback(fd)) throw errorWithCode("setsockopt");
+      if (options.sharesPort) setSocketOption(fd, "SO_REUSEPORT", 1);
       if (libc().bind(fd, options.name, options.name.length) < 0) throw errorWithCode("bind");
       return new MessageSocket(fd, options);
     } catch (error) {
@@ -126,13 +144,16 @@ export class MessageSocket {
 
   /**
    * Takes one datagram without waiting; its bytes and {@link source} are valid until the next call.
-   * Undefined when there is none.
+   * Undefined when there is none. What the kernel has lost meanwhile is passed over.
    */
   receive(): { readonly data: Uint8Array<ArrayBuffer>; readonly arrival: Arrival } | undefined {
-    this.#received.reset(SOCKADDR_BYTES, CONTROL_BYTES);
-    const length = this.#libc.recvmsg(this.fd, this.#received.header, MSG_DONTWAIT);
-    if (length < 0) return undefined;
-    return { data: this.#buffer.subarray(0, length), arrival: this.#arrival() };
+    for (let attempt = 0; attempt < ERRORS_IN_A_ROW_MAX; attempt++) {
+      this.#received.reset(SOCKADDR_BYTES, CONTROL_BYTES);
+      const length = this.#libc.recvmsg(this.fd, this.#received.header, MSG_DONTWAIT);
+      if (length >= 0) return { data: this.#buffer.subarray(0, length), arrival: this.#arrival() };
+      if (lastErrno() === EAGAIN) return undefined;
+    }
+    return undefined;
   }
 
   /** Sends one datagram from a local address; whether the kernel took it. */
@@ -162,6 +183,8 @@ export class MessageSocket {
 
   #arrival(): Arrival {
     const view = new DataView(this.#control.buffer);
+    // What the kernel does not tell is not what it told of the datagram before.
+    if (this.#received.controlBytes < CMSG_LENGTH[this.#family]) return UNKNOWN;
     if (this.#family === "ipv6") {
       const destination = this.#control.slice(CMSG_HEADER_BYTES, CMSG_HEADER_BYTES + 16);
       const interfaceIndex = view.getUint32(CMSG_HEADER_BYTES + 16, true);
@@ -204,6 +227,11 @@ class Message {
     this.#view.setInt32(48, 0, true);
     this.#iov[1] = BigInt(dataBytes);
   }
+
+  /** Bytes of control messages that the kernel has written. */
+  get controlBytes(): number {
+    return Number(this.#view.getBigUint64(40, true));
+  }
 }
 
 function addressOf(buffer: Uint8Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>): bigint {
@@ -216,11 +244,13 @@ function errorWithCode(call: string): Error {
   return Object.assign(lastSystemError(), { code });
 }
 
-/** Has a socket take only what arrives at the interface of loopback, where that is allowed. */
-export function bindToLoopback(fd: number): void {
+/**
+ * Has a socket take only what arrives at the interface of loopback; whether that is allowed. Kernels
+ * before 5.7 refuse it to all but root.
+ */
+export function bindToLoopback(fd: number): boolean {
   const name = new TextEncoder().encode("lo\0");
-  // Refused to users by old kernels: then the address that the socket is bound to has to do.
-  libc().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length);
+  return libc().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) === 0;
 }
 
 const waiting = new Set<() => void>();

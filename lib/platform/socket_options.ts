@@ -1,8 +1,14 @@
 /** Options of sockets that Deno opened and has no option for. Their descriptors are found by the port. */
 
-import { boundSocket, getSocketOption, openNumbers, setSocketOption } from "./descriptors.ts";
+import {
+  type BoundSocket,
+  boundSocket,
+  getSocketOption,
+  openNumbers,
+  setSocketOption,
+} from "./descriptors.ts";
+import { libc, LibcError } from "./libc.ts";
 import { bindToLoopback } from "./message_socket.ts";
-import { LibcError } from "./libc.ts";
 
 /**
  * Gives every UDP socket bound to `port` a receive buffer of `bytes`, unless it has a larger one. Without
@@ -41,30 +47,63 @@ export function setSendTimeLimit(port: number, ms: number): void {
   }
 }
 
-/** Lets further sockets be opened on a UDP port of ours, until {@link endSharing}. */
-export function shareUdpPort(port: number): void {
-  for (const fd of udpDescriptors(port)) setSocketOption(fd, "SO_REUSEADDR", 1);
+/**
+ * Lets this user open further sockets on a port of ours, until {@link endSharing}. SO_REUSEPORT is for
+ * sockets of one user that all have it; SO_REUSEADDR would let everybody in.
+ */
+export function sharePort(transport: BoundSocket["transport"], port: number): void {
+  for (const fd of descriptorsOf(transport, port)) setSocketOption(fd, "SO_REUSEPORT", 1);
+}
+
+/** Lets nobody open a further socket on a port of ours. */
+export function endSharing(transport: BoundSocket["transport"], port: number): void {
+  for (const fd of descriptorsOf(transport, port)) setSocketOption(fd, "SO_REUSEPORT", 0);
 }
 
 /**
- * Keeps everybody else from opening sockets on a UDP port of ours, and strangers from those at addresses
- * of loopback, where a router hands on datagrams to such addresses (`route_localnet`).
+ * Has our UDP sockets at addresses of loopback take only what arrives at the interface of loopback:
+ * a router hands on datagrams to such addresses, and a host with `route_localnet` takes them. Whether that
+ * is allowed; see {@link bindToLoopback}.
  */
-export function endSharing(port: number): void {
-  for (const fd of udpDescriptors(port)) {
-    setSocketOption(fd, "SO_REUSEADDR", 0);
-    if (boundSocket(fd)!.isLoopback) bindToLoopback(fd);
-  }
+export function keepToLoopback(port: number): boolean {
+  return descriptorsOf("udp", port).every((fd) =>
+    !boundSocket(fd)!.isLoopback || bindToLoopback(fd)
+  );
 }
 
-function udpDescriptors(port: number): number[] {
+function descriptorsOf(transport: BoundSocket["transport"], port: number): number[] {
   return openNumbers().filter((fd) => {
     const socket = boundSocket(fd);
-    return socket?.transport === "udp" && socket.port === port;
+    return socket?.transport === transport && socket.port === port;
   });
 }
 
+/** Longest name of an interface in bytes, with the zero at its end (IF_NAMESIZE). */
+const INTERFACE_NAME_BYTES = 16;
+
 /** The name of an interface; undefined where it has just gone. */
 export function interfaceName(index: number): string | undefined {
-  return Deno.networkInterfaces().find(({ scopeid }) => scopeid === index)?.name;
+  const name = new Uint8Array(INTERFACE_NAME_BYTES);
+  if (libc().if_indextoname(index, name) === 0n) return undefined;
+  return new TextDecoder().decode(name.subarray(0, name.indexOf(0)));
+}
+
+const SOCKADDR_BYTES = 28;
+const AF_INET6 = 10;
+const SCOPE_AT = 24;
+
+/**
+ * The name of the interface by which a TCP connection of ours has come from a link-local address and a
+ * port: the runtime does not tell it. Undefined where the connection has gone.
+ */
+export function interfaceOfPeer(address: Uint8Array, port: number): string | undefined {
+  const name = new Uint8Array(SOCKADDR_BYTES);
+  for (const fd of openNumbers()) {
+    const length = new Uint32Array([name.length]);
+    if (libc().getpeername(fd, name, length) < 0 || name[0] !== AF_INET6) continue;
+    const isSame = (name[2]! << 8 | name[3]!) === port &&
+      address.every((byte, i) => byte === name[8 + i]);
+    if (isSame) return interfaceName(new DataView(name.buffer).getUint32(SCOPE_AT, true));
+  }
+  return undefined;
 }

@@ -9,7 +9,7 @@ import type { AdjustableLog } from "../log.ts";
 import { HostsFiles } from "../hosts/hosts_files.ts";
 import { PeerCalls } from "../net/peer_calls.ts";
 import { connectStream } from "../net/tcp.ts";
-import { openUdpSocket } from "../net/udp_socket.ts";
+import { openUdpSocket } from "../net/udp.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";

@@ -13,7 +13,6 @@ import { serveDatagrams } from "../net/udp.ts";
 import { ABSTRACT, listenUnix } from "../net/unix_listener.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
-import { withDatagramCalls } from "../platform/datagram_calls.ts";
 import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 import { netidFor } from "../protocol/universal_address.ts";
@@ -55,11 +54,10 @@ export function openRpcbindSockets(addresses: readonly string[], log: Log): Rpcb
     udp: true,
     tcp: true,
     startTimer: clock.startTimer,
-    withDatagramCalls,
+    listening: (port) => setSendTimeLimit(port, SEND_TIME_LIMIT_MS),
     ...(isLimited && { addresses: [...new Set([...LOOPBACK, ...addresses])] }),
   });
   setReceiveBuffer(PMAP_PORT, RECEIVE_BUFFER_BYTES);
-  setSendTimeLimit(PMAP_PORT, SEND_TIME_LIMIT_MS);
   const { listeners: unix, ownSocket } = openUnixListeners(log);
   return {
     datagrams: server.datagrams,

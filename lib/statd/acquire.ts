@@ -10,7 +10,7 @@ import { openReservedSocket } from "../net/reserved_port.ts";
 import type { ServerSockets } from "../net/server_sockets.ts";
 import { ACCESS_LIMITS, hostResolver } from "../net/resolver.ts";
 import { parsePortBlacklist, parseServices, servicePort } from "../net/services.ts";
-import { openUdpSocket } from "../net/udp_socket.ts";
+import { openUdpSocket } from "../net/udp.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
 import {
   type MonitorStore,

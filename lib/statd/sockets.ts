@@ -12,7 +12,6 @@ import { serveStreams } from "../net/stream_server.ts";
 import { serveDatagrams } from "../net/udp.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
-import { withDatagramCalls } from "../platform/datagram_calls.ts";
 import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
 import { netidFor } from "../protocol/universal_address.ts";
 import type { Caller, DatagramSocket, Netid, Respond, TransportAddress } from "../rpc/transport.ts";
@@ -46,11 +45,10 @@ export function openNsmServer(
     udp,
     tcp,
     startTimer: clock.startTimer,
-    withDatagramCalls,
+    listening: (port) => setSendTimeLimit(port, SEND_TIME_LIMIT_MS),
     ...(isLimited && { addresses: [...new Set([...LOOPBACK, ...listenAddresses])] }),
   });
   for (const { local } of server.datagrams) setReceiveBuffer(local.port, RECEIVE_BUFFER_BYTES);
-  for (const { local } of server.listeners) setSendTimeLimit(local.port, SEND_TIME_LIMIT_MS);
   return server;
 }
 

@@ -4,7 +4,7 @@ import {
   type ReservedOptions,
   reservedPorts,
 } from "../../lib/net/reserved_port.ts";
-import type { openDatagramSocket } from "../../lib/net/udp.ts";
+import type { openUdpSocket } from "../../lib/net/udp.ts";
 import { type DatagramSocket, TransportError } from "../../lib/rpc/transport.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -30,7 +30,7 @@ Deno.test("reservedPorts() names given away ports last, blacklisted ones at the 
 /** Opens nothing: a port fails with the code that `fault` gives it. */
 function setUp(fault: (port: number) => [new (message: string) => Error, string] | undefined) {
   const tried: number[] = [];
-  const open: typeof openDatagramSocket = ({ address, port }) => {
+  const open: typeof openUdpSocket = ({ address, port }) => {
     tried.push(port);
     const found = fault(port);
     if (found !== undefined) {

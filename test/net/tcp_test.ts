@@ -15,7 +15,7 @@ const never = new AbortController().signal;
 class Server {
   readonly clock = new FakeClock();
   readonly log = new RecordingLog();
-  readonly #listener = listenStream({ address: "::", port: 0 });
+  readonly #listener = listenStream({ address: "127.0.0.1", port: 0 });
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
 
@@ -34,8 +34,8 @@ class Server {
     return this.#listener.local.port;
   }
 
-  connect(address = "127.0.0.1"): Promise<StreamConnection> {
-    return connectStream({ address, port: this.port }, never);
+  connect(): Promise<StreamConnection> {
+    return connectStream({ address: "127.0.0.1", port: this.port }, never);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -70,7 +70,7 @@ Deno.test("many calls at once over one connection are all answered", leakChecked
 
 Deno.test("a call may come byte by byte", leakChecked, async () => {
   await using server = new Server();
-  const connection = await server.connect("::1");
+  const connection = await server.connect();
   const call = new Uint8Array([1, 2, 3, 4, 5]);
   for (const byte of toRecord(call)) await connection.write(new Uint8Array([byte]));
   assertEquals(await records(connection, 1), [call]);
@@ -168,8 +168,20 @@ Deno.test("stopping the server ends its connections", leakChecked, async () => {
   await assertRejects(() => server.connect(), TransportError, "Connection refused");
 });
 
+Deno.test("a listener of IPv6 closes what has a mapped source (trust 1)", leakChecked, async () => {
+  const listener = listenStream({ address: "::", port: 0 });
+  const { port } = listener.local;
+  const accepted = listener.accept();
+  const mapped = await connectStream({ address: "127.0.0.1", port }, never);
+  assertEquals(await mapped.read(new Uint8Array(1)), null);
+  const genuine = await connectStream({ address: "::1", port }, never);
+  const { remote, isLocal } = await accepted;
+  assertEquals([remote.address, isLocal], ["::1", true]);
+  for (const one of [mapped, genuine, await accepted, listener]) one.close();
+});
+
 Deno.test("listenStream() refuses a port that is in use", leakChecked, () => {
-  const first = listenStream({ address: "::", port: 0 });
+  const first = listenStream({ address: "127.0.0.1", port: 0 });
   const { port } = first.local;
   const message = `Cannot listen for TCP at 127.0.0.1 port ${port}: Address already in use`;
   assertThrows(() => listenStream({ address: "127.0.0.1", port }), TransportError, message);

@@ -4,7 +4,7 @@ import { connectFrom } from "../../lib/net/bound_stream.ts";
 import { openServer } from "../../lib/net/server_sockets.ts";
 import { serveStreams } from "../../lib/net/stream_server.ts";
 import { connectStream, listenStream } from "../../lib/net/tcp.ts";
-import { openDatagramSocket, serveDatagrams, type WithDatagramCalls } from "../../lib/net/udp.ts";
+import { openUdpSocket, serveDatagrams, type WithDatagramCalls } from "../../lib/net/udp.ts";
 import { systemClock } from "../../lib/platform/clock.ts";
 import { withDatagramCalls } from "../../lib/platform/datagram_calls.ts";
 import { streamCalls } from "../../lib/platform/stream_calls.ts";
@@ -65,14 +65,11 @@ function clientParts(clock: FakeClock): ClientParts {
   return { startTimer: clock.startTimer, randomXid: () => xid++ };
 }
 
-const udp = (label: string, withCalls?: WithDatagramCalls): TestedTransport => ({
+const udp = (label: string, withCalls: WithDatagramCalls): TestedTransport => ({
   name: "udp",
   label,
   serve: (respond) => {
-    const options = { port: 0, udp: true, tcp: false, startTimer };
-    const server = openServer(
-      withCalls === undefined ? options : { ...options, withDatagramCalls: withCalls },
-    );
+    const server = openServer({ port: 0, udp: true, tcp: false, startTimer });
     const log = new RecordingLog();
     const serving = server.datagrams.map((socket) =>
       serveDatagrams(socket, (address) => netidFor("udp", address), respond, {
@@ -91,7 +88,7 @@ const udp = (label: string, withCalls?: WithDatagramCalls): TestedTransport => (
     };
   },
   improvise: (address, receive) => {
-    const socket = openDatagramSocket({ address, port: 0 }, startTimer, withCalls);
+    const socket = openUdpSocket({ address, port: 0 }, startTimer, withCalls);
     const ended = socket.receive((call, from) =>
       receive(call.slice(), async (message) => await socket.send(message, from), from)
     );
@@ -104,7 +101,7 @@ const udp = (label: string, withCalls?: WithDatagramCalls): TestedTransport => (
     };
   },
   client: (clock) => {
-    const socket = openDatagramSocket({ address: "::", port: 0 }, startTimer, withCalls);
+    const socket = openUdpSocket({ address: "::", port: 0 }, startTimer, withCalls);
     const client = new DatagramClient(socket, clientParts(clock));
     return {
       call: (name, args, to, timeoutMs = TIMEOUT_MS) =>
@@ -113,7 +110,7 @@ const udp = (label: string, withCalls?: WithDatagramCalls): TestedTransport => (
     };
   },
   sendOnly: async (message, to) => {
-    const socket = openDatagramSocket({ address: "::", port: 0 }, startTimer, withCalls);
+    const socket = openUdpSocket({ address: "::", port: 0 }, startTimer, withCalls);
     await socket.send(message, to);
     socket.close();
   },
@@ -199,21 +196,12 @@ const tcp = (label: string, connect: Connect): TestedTransport => ({
   },
 });
 
-/** The socket of nextTurn() lasts, which a test that is checked for leaks would be blamed for. */
-const withQuickTurns: WithDatagramCalls = (open) => {
-  const { opened, calls } = withDatagramCalls(open);
-  if (calls === undefined) return { opened, calls };
-  const quick = {
-    receive: calls.receive.bind(calls),
-    send: calls.send.bind(calls),
-    turn: () => Promise.resolve(),
-  };
-  return { opened, calls: quick };
-};
+/** Without system calls of our own. */
+const byRuntime: WithDatagramCalls = (open) => ({ opened: open(), calls: undefined });
 
 export const testedTransports = [
-  udp("udp"),
+  udp("udp", byRuntime),
   tcp("tcp", connectStream),
-  udp("udp with system calls", withQuickTurns),
+  udp("udp with system calls", withDatagramCalls),
   tcp("tcp with system calls", connectFromPort),
 ];

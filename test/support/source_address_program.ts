@@ -6,7 +6,7 @@
  */
 
 import { openServer } from "../../lib/net/server_sockets.ts";
-import { openDatagramSocket, serveDatagrams } from "../../lib/net/udp.ts";
+import { openUdpSocket, serveDatagrams } from "../../lib/net/udp.ts";
 import { systemClock as clock } from "../../lib/platform/clock.ts";
 import { withoutScope } from "../../lib/rpc/transport.ts";
 
@@ -30,7 +30,7 @@ async function serve(): Promise<void> {
 }
 
 async function ask(address: string, port: number): Promise<void> {
-  const socket = openDatagramSocket({ address: "::", port: 0 }, startTimer);
+  const socket = openUdpSocket({ address: "::", port: 0 }, startTimer);
   const answered = Promise.withResolvers<void>();
   socket.receive((_, from) => {
     print(from.address);

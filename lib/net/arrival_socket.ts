@@ -1,13 +1,17 @@
 /**
- * UDP sockets for all addresses of one family. Each datagram comes with the address that it was sent to
- * and the interface that it arrived at, and its reply leaves from that address: also where the address
- * is one of 127/8, only routed here, or a moment old.
+ * UDP sockets for all addresses of one family, or for one of them. Each datagram comes with the address
+ * that it was sent to and the interface that it arrived at, and its reply leaves from that address: also
+ * where the address is one of 127/8, only routed here, or a moment old.
+ *
+ * A caller is local if the datagram arrived at the interface of loopback, from an address of loopback to
+ * one. That its source is an address of this host does not do.
  *
  * What such a socket drops, since no caller can be at its source, or it was not sent to this host alone:
  *
  * | datagram                                     | reason                                                  |
  * | -------------------------------------------- | ------------------------------------------------------- |
  * | to a broadcast or multicast address          | a reply would tell of us, and amplify                   |
+ * | with a destination that the kernel hides     | nothing is known of it                                  |
  * | from port 0                                  | nobody can be answered there                            |
  * | from 0.0.0.0/8, 224.0.0.0/3, ::, ff00::/8    | no address of one host                                  |
  * | from ::ffff:0:0/96 (mapped), ::/96           | IPv4 in IPv6: forged, IPv4 has a socket of its own      |
@@ -17,7 +21,6 @@
  */
 
 import { type MessageSocket, onArrivals } from "../platform/message_socket.ts";
-import { isLinkLocal } from "../rpc/address.ts";
 import {
   type DatagramSocket,
   type Endpoint,
@@ -25,8 +28,10 @@ import {
   TransportError,
 } from "../rpc/transport.ts";
 import { sleep, type StartTimer } from "../time/clock.ts";
-import { addressIn, endpointIn, isMapped, SocketAddresses } from "./socket_address.ts";
+import { endpointIn, isMapped, SocketAddresses } from "./socket_address.ts";
 
+const AF_INET = 2;
+const AF_INET6 = 10;
 /** Index of the interface of loopback, in each network namespace. */
 const LOOPBACK_INTERFACE = 1;
 /** Datagrams taken before sockets with priority are looked at, and everything else has a turn. */
@@ -36,31 +41,31 @@ const TURN_EVERY_MS = 5;
 /** Delay that yields to the event loop, in ms: only a timer makes Deno look at its sockets. */
 const TURN_MS = 1;
 
-/** What a wildcard socket needs. */
-export interface WildcardParts {
+/** What a socket needs. */
+export interface ArrivalParts {
   readonly startTimer: StartTimer;
   /** The name of an interface, for the scope of link-local addresses. */
   readonly interfaceName: (index: number) => string | undefined;
-  /** Polls the sockets with priority over this one. */
+  /** Hands over what has arrived at the sockets with priority over this one. */
   readonly first: () => void;
   readonly now: () => number;
 }
 
-export class WildcardSocket implements DatagramSocket {
+export class ArrivalSocket implements DatagramSocket {
   readonly local: Endpoint;
   readonly #socket: MessageSocket;
-  readonly #parts: WildcardParts;
+  readonly #parts: ArrivalParts;
   readonly #addresses: SocketAddresses;
   readonly #closing = new AbortController();
   #deliver: ((data: Uint8Array, from: Origin) => void) | undefined;
   #isDraining = false;
 
   /** Owns the socket from here on. */
-  constructor(socket: MessageSocket, address: "0.0.0.0" | "::", parts: WildcardParts) {
+  constructor(socket: MessageSocket, address: string, parts: ArrivalParts) {
     this.#socket = socket;
     this.#parts = parts;
     this.local = { address, port: socket.port };
-    this.#addresses = new SocketAddresses(address === "::");
+    this.#addresses = new SocketAddresses(address.includes(":"));
   }
 
   send(data: Uint8Array, to: Endpoint & Partial<Origin>): Promise<void> | undefined {
@@ -75,6 +80,7 @@ export class WildcardSocket implements DatagramSocket {
 
   /** Hands over what arrives until the socket is closed. Signals are awaited from here on. */
   receive(deliver: (data: Uint8Array, from: Origin) => void): Promise<void> {
+    if (this.#closing.signal.aborted) return Promise.resolve();
     this.#deliver = deliver;
     return new Promise((resolve) => {
       const stop = onArrivals(() => void this.#drain());
@@ -116,7 +122,7 @@ export class WildcardSocket implements DatagramSocket {
   }
 
   #takeOne(): boolean {
-    if (this.#closing.signal.aborted) return false;
+    if (this.#deliver === undefined || this.#closing.signal.aborted) return false;
     const received = this.#socket.receive();
     if (received === undefined) return false;
     const { data, arrival } = received;
@@ -125,7 +131,7 @@ export class WildcardSocket implements DatagramSocket {
     if (!arrival.isUnicast || !isOfOneHost(source, isOverLoopback)) return true;
     const from = endpointIn(source, this.#scopeOf(arrival.interfaceIndex));
     if (from === undefined) return true;
-    this.#deliver!(data, {
+    this.#deliver(data, {
       ...from,
       isLocal: isOverLoopback && isLoopbackIn(source) &&
         isLoopbackBytes(arrival.destination),
@@ -136,16 +142,15 @@ export class WildcardSocket implements DatagramSocket {
   }
 
   #scopeOf(index: number): string {
-    if (this.local.address !== "::" || !isLinkLocal(addressIn(this.#socket.source))) return "";
-    const name = this.#parts.interfaceName(index);
-    return `%${name ?? index}`;
+    if (!isLinkLocalIn(this.#socket.source)) return "";
+    return `%${this.#parts.interfaceName(index) ?? index}`;
   }
 }
 
 /** Whether a datagram with this struct sockaddr can come from one host, see the table above. */
 export function isOfOneHost(source: Uint8Array, isOverLoopback: boolean): boolean {
   if (source[2] === 0 && source[3] === 0) return false; // port 0
-  if (source[0] === 2) {
+  if (source[0] === AF_INET) {
     const first = source[4]!;
     if (first === 0 || first >= 224) return false;
     return first !== 127 || isOverLoopback;
@@ -155,9 +160,14 @@ export function isOfOneHost(source: Uint8Array, isOverLoopback: boolean): boolea
   return !isLow || isOverLoopback && isLoopbackIn(source);
 }
 
+/** Whether a struct sockaddr has an address of fe80::/10. */
+function isLinkLocalIn(source: Uint8Array): boolean {
+  return source[0] === AF_INET6 && source[8] === 0xfe && (source[9]! & 0xc0) === 0x80;
+}
+
 /** Whether a struct sockaddr has an address of loopback. */
 function isLoopbackIn(source: Uint8Array): boolean {
-  return isLoopbackBytes(source[0] === 2 ? source.subarray(4, 8) : source.subarray(8, 24));
+  return isLoopbackBytes(source[0] === AF_INET ? source.subarray(4, 8) : source.subarray(8, 24));
 }
 
 /** Whether 4 or 16 bytes are an address of loopback: 127.0.0.0/8 or ::1. */

@@ -1,0 +1,152 @@
+/**
+ * The UDP sockets of a server. At all addresses of this host they are these, and each datagram goes to
+ * the first that it fits:
+ *
+ * | socket         | for                                                                          |
+ * | -------------- | ---------------------------------------------------------------------------- |
+ * | 127.0.0.1, ::1 | lock managers, over the interface of loopback                                |
+ * | 0.0.0.0, ::    | who else is on this host, over the interface of loopback: 127.0.1.1, its own |
+ * | 0.0.0.0, ::    | other hosts                                                                  |
+ *
+ * So nothing that comes from outside stands before a call of this host: the upper sockets have buffers of
+ * their own, and are looked at first.
+ */
+
+import { MessageSocket } from "../platform/message_socket.ts";
+import {
+  endSharing,
+  interfaceName,
+  keepToLoopback,
+  sharePort,
+} from "../platform/socket_options.ts";
+import { streamCalls } from "../platform/stream_calls.ts";
+import { isLoopback } from "../rpc/address.ts";
+import { type DatagramSocket, type Endpoint, TransportError } from "../rpc/transport.ts";
+import type { StartTimer } from "../time/clock.ts";
+import { ArrivalSocket } from "./arrival_socket.ts";
+import { systemCode } from "./errors.ts";
+import { ANY_IPV4, ANY_IPV6, isWildcard } from "./wildcards.ts";
+import { openUdpSocket } from "./udp.ts";
+
+/** Bytes of the longest datagram that is read whole, as other RPC implementations have it. */
+const RECEIVE_BUFFER_BYTES = 9_000;
+
+/** Where lock managers of this host call. */
+const LOOPBACK = ["127.0.0.1", "::1"];
+/** What a kernel without IPv6 says, and a host that has it switched off, or its loopback. */
+const NO_ADDRESS = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL"]);
+
+/**
+ * Opens the sockets at `addresses`, or at all of this host. Those of loopback come first in the result.
+ * An address may come to this host later. The first socket is opened for us alone, so that another
+ * program on the port is noticed; port 0 is any, but the same for all.
+ *
+ * @throws {TransportError} When the port is in use, or not for us.
+ */
+export function openUdpServer(
+  port: number,
+  addresses: readonly string[] = [ANY_IPV4, ANY_IPV6],
+  startTimer: StartTimer,
+): DatagramSocket[] {
+  return new UdpOpener(port, startTimer).open(addresses);
+}
+
+class UdpOpener {
+  readonly #startTimer: StartTimer;
+  readonly #loopback: DatagramSocket[] = [];
+  readonly #ofThisHost: ArrivalSocket[] = [];
+  readonly #others: ArrivalSocket[] = [];
+  #port: number;
+
+  constructor(port: number, startTimer: StartTimer) {
+    this.#port = port;
+    this.#startTimer = startTimer;
+  }
+
+  open(addresses: readonly string[]): DatagramSocket[] {
+    const all = () => [...this.#loopback, ...this.#ofThisHost, ...this.#others];
+    try {
+      for (const address of new Set([...LOOPBACK, ...addresses.filter(isLoopback)])) {
+        this.#openLoopback(address);
+      }
+      for (const address of addresses) {
+        if (isWildcard(address)) this.#openWildcards(address);
+        else if (!isLoopback(address)) this.#others.push(this.#openArrival(address));
+      }
+    } catch (error) {
+      for (const socket of all()) socket.close();
+      throw error;
+    } finally {
+      if (this.#port !== 0) endSharing("udp", this.#port);
+    }
+    return all();
+  }
+
+  #openLoopback(address: string): void {
+    const at = { address, port: this.#port };
+    try {
+      const socket = openUdpSocket(at, this.#startTimer);
+      this.#opened(socket.local);
+      if (keepToLoopback(this.#port)) {
+        this.#loopback.push(socket);
+        return;
+      }
+      socket.close();
+      this.#others.push(this.#openArrival(address)); // it judges by the interface of each datagram
+    } catch (error) {
+      if (!(error instanceof TransportError && NO_ADDRESS.has(systemCode(error.cause) ?? ""))) {
+        throw error;
+      }
+    }
+  }
+
+  #openWildcards(address: string): void {
+    try {
+      this.#ofThisHost.push(this.#openArrival(address, true));
+    } catch (error) {
+      const code = error instanceof TransportError ? systemCode(error.cause) : undefined;
+      if (address === ANY_IPV6 && NO_ADDRESS.has(code ?? "")) return;
+      if (code !== "EPERM") throw error; // an old kernel, and not root: the other one gets it all
+    }
+    this.#others.push(this.#openArrival(address));
+  }
+
+  #openArrival(address: string, isLoopbackOnly = false): ArrivalSocket {
+    const at = { address, port: this.#port };
+    let socket: MessageSocket;
+    try {
+      socket = MessageSocket.open({
+        family: address.includes(":") ? "ipv6" : "ipv4",
+        name: streamCalls.socketAddress(at),
+        maxBytes: RECEIVE_BUFFER_BYTES,
+        isLoopbackOnly,
+        sharesPort: this.#isOpen,
+      });
+    } catch (error) {
+      throw new TransportError("open UDP socket", at, error);
+    }
+    const opened = new ArrivalSocket(socket, address, {
+      startTimer: this.#startTimer,
+      interfaceName,
+      first: () => this.#poll(isLoopbackOnly),
+      now: () => performance.now(),
+    });
+    this.#opened(opened.local);
+    return opened;
+  }
+
+  /** Whether any socket is open, whose port further ones are to share. */
+  #isOpen = false;
+
+  #opened({ port }: Endpoint): void {
+    this.#isOpen = true;
+    this.#port = port;
+    sharePort("udp", port);
+  }
+
+  #poll(isFromThisHost: boolean): void {
+    for (const socket of this.#loopback) socket.poll();
+    if (isFromThisHost) return;
+    for (const socket of this.#ofThisHost) socket.poll();
+  }
+}
