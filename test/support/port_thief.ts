@@ -1,0 +1,46 @@
+/**
+ * Another user who tries to open sockets on ports that are taken, with each option that shares a port, at
+ * each address: run as root in a host. Arguments are the ports; it prints what it could open.
+ */
+
+import { closeDescriptor } from "../../lib/platform/descriptors.ts";
+import { checked, libc } from "../../lib/platform/libc.ts";
+import { streamCalls } from "../../lib/platform/stream_calls.ts";
+
+const NOBODY = 65534;
+const SOL_SOCKET = 1;
+const SHARING: Readonly<Record<string, readonly number[]>> = {
+  "nothing": [],
+  "SO_REUSEADDR": [2],
+  "SO_REUSEPORT": [15],
+  "both": [2, 15],
+};
+const SOCKET_TYPES = { udp: 2, tcp: 1 } as const;
+const ADDRESSES = ["0.0.0.0", "127.0.0.1", "127.0.1.1", "10.99.0.1", "::", "::1", "fd99::1"];
+
+function canOpen(type: number, address: string, port: number, options: readonly number[]): boolean {
+  const name = streamCalls.socketAddress({ address, port });
+  const fd = checked("socket", libc().socket(name[0]!, type, 0));
+  try {
+    for (const option of options) {
+      const rc = libc().setsockopt(fd, SOL_SOCKET, option, new Int32Array([1]), 4);
+      checked("setsockopt", rc);
+    }
+    return libc().bind(fd, name, name.length) === 0;
+  } finally {
+    closeDescriptor(fd);
+  }
+}
+
+checked("setresuid", libc().setresuid(NOBODY, NOBODY, NOBODY));
+for (const port of Deno.args.map(Number)) {
+  for (const [transport, type] of Object.entries(SOCKET_TYPES)) {
+    for (const address of ADDRESSES) {
+      for (const [sharing, options] of Object.entries(SHARING)) {
+        if (!canOpen(type, address, port, options)) continue;
+        const line = `${transport} ${address} ${port} with ${sharing}\n`;
+        Deno.stdout.writeSync(new TextEncoder().encode(line));
+      }
+    }
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * Packets whose source address cannot be: nobody but this host is local (trust 1). They are made by a raw
+ * socket at the other end of a cable, and the kernel is set to let through what it can.
+ */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { Agent } from "../support/agent_client.ts";
+import { type NewHost, OUR_STATD, systemTest } from "../support/system_test.ts";
+import { TestHost } from "../support/namespace.ts";
+import {
+  message,
+  mon,
+  notify,
+  nullCall,
+  simuCrash,
+  stat,
+  unmon,
+  unmonAll,
+} from "../support/nsm_calls.ts";
+import type { Volley } from "../support/raw_packets.ts";
+import { changes, takeSnapshot } from "../support/state_snapshot.ts";
+import { ask, FOREGROUND, startStatd, STATD_PORT } from "../support/statd.ts";
+
+const SENDER = new URL("../support/raw_packets.ts", import.meta.url).pathname;
+const RUN = ["run", "--quiet", "--no-check", "--no-lock", "-A", SENDER];
+
+const OWN = "10.98.0.1";
+const OWN_IPV6 = "fd98::1";
+const STRANGER = "10.98.0.2";
+const STRANGER_IPV6 = "fd98::2";
+const IPV4 = [STRANGER, OWN] as const;
+const IPV6 = [STRANGER_IPV6, OWN_IPV6] as const;
+/** Monitored, and silent. */
+const PEER = "10.98.0.9";
+/** Lock managers that want one to call from such a port take it for a sign of privilege. */
+const RESERVED_PORT = 600;
+
+const CALLS = [
+  nullCall,
+  stat("stranger.example"),
+  mon({ monName: "stranger.example" }),
+  unmon({ monName: PEER }),
+  unmonAll(),
+  simuCrash,
+  notify(PEER, 77),
+];
+
+/** Sources, and the destinations to which each is sent. */
+const FORGED: readonly [sources: readonly string[], destinations: readonly string[]][] = [
+  [
+    [
+      "::ffff:127.0.0.1",
+      `::ffff:${OWN}`,
+      `::ffff:${PEER}`,
+      "::127.0.0.1",
+      `::${OWN}`,
+      "::",
+      "::1",
+      OWN_IPV6,
+      STRANGER_IPV6,
+      "ff02::1",
+    ],
+    [OWN_IPV6, "::1", "ff02::1", "::ffff:127.0.0.1", `::ffff:${OWN}`],
+  ],
+  [
+    ["127.0.0.1", "127.0.1.1", OWN, STRANGER, "0.0.0.0", "255.255.255.255", "224.0.0.1"],
+    [OWN, "127.0.0.1", "127.0.1.1", "10.98.0.255", "255.255.255.255", "224.0.0.1"],
+  ],
+];
+
+function routes(): Volley["routes"] {
+  return FORGED.flatMap(([sources, destinations]) =>
+    sources.flatMap((source) => destinations.map((destination) => ({ source, destination })))
+  );
+}
+
+/** Lets the kernel hand over what a well kept one drops. */
+const TRUSTING = `
+for name in all default lo cable; do
+  for setting in rp_filter=0 accept_local=1 route_localnet=1 bc_forwarding=0; do
+    echo "\${setting#*=}" >"/proc/sys/net/ipv4/conf/$name/\${setting%=*}"
+  done
+done
+echo 0 >/proc/sys/net/ipv4/icmp_echo_ignore_broadcasts
+`;
+
+async function pair(
+  newHost: NewHost,
+  nfsConf = "",
+): Promise<{ host: TestHost; stranger: TestHost }> {
+  const host = await newHost({ etc: { "nfs.conf": nfsConf } });
+  const stranger = await newHost();
+  await TestHost.join(
+    { host, addresses: [`${OWN}/24`, `${OWN_IPV6}/64`] },
+    { host: stranger, addresses: [`${STRANGER}/24`, `${STRANGER_IPV6}/64`] },
+  );
+  await host.output("sh", "-ec", TRUSTING);
+  return { host, stranger };
+}
+
+async function attack(host: TestHost, stranger: TestHost): Promise<void> {
+  const link = await host.output("ip", "-o", "link", "show", "cable");
+  const to = /link\/ether (\S+)/.exec(link)![1]!.replaceAll(":", "");
+  const volley: Volley = {
+    device: "cable",
+    to,
+    sourcePort: RESERVED_PORT,
+    port: STATD_PORT,
+    routes: routes(),
+    messages: CALLS.map((call) => message(call).toHex()),
+  };
+  await stranger.output(Deno.execPath(), ...RUN, JSON.stringify(volley));
+}
+
+/** Attacks, and waits until all of it has been taken: sockets hand over in order. */
+async function survive(
+  { host, stranger }: { host: TestHost; stranger: TestHost },
+  routes: readonly (readonly [from: string, to: string])[],
+): Promise<void> {
+  const agent = new Agent(host);
+  await host.startRpcbind();
+  await agent.serve();
+  const statd = await startStatd(host, [...FOREGROUND, "--check-notify-source", "enforce"]);
+  assertMatch(await ask(agent, mon({ monName: PEER })), /^SUCCESS 00000000 /);
+  const before = takeSnapshot(host);
+
+  await attack(host, stranger);
+  const asker = new Agent(stranger);
+  for (const [from, to] of routes) {
+    const server = { address: to, port: STATD_PORT };
+    await asker.datagram(message(nullCall), server, { address: from });
+  }
+  assertEquals(await ask(agent, nullCall), "SUCCESS");
+
+  assertEquals(changes(before, takeSnapshot(host)), "");
+  assertEquals(agent.calls, []);
+  assertEquals(await statd.stop(), 0);
+}
+
+systemTest(
+  "trust 1: no packet with a forged source changes anything",
+  [OUR_STATD],
+  async (newHost) => await survive(await pair(newHost), [IPV4, IPV6]),
+);
+
+systemTest(
+  "trust 1: nor where the families are apart by default",
+  [OUR_STATD],
+  async (newHost) => {
+    const hosts = await pair(newHost);
+    await hosts.host.output("sh", "-c", "echo 1 >/proc/sys/net/ipv6/bindv6only");
+    await survive(hosts, [IPV4, IPV6]);
+  },
+);
+
+systemTest(
+  "trust 1: nor where IPv6 is switched off, and statd serves IPv4",
+  [OUR_STATD],
+  async (newHost) => {
+    const hosts = await pair(newHost);
+    const off = "for name in all default lo cable; do " +
+      "echo 1 >/proc/sys/net/ipv6/conf/$name/disable_ipv6; done";
+    await hosts.host.output("sh", "-c", off);
+    await survive(hosts, [IPV4]);
+  },
+);
+
+systemTest(
+  "trust 1: nor where statd listens at chosen addresses",
+  [OUR_STATD],
+  async (newHost) => {
+    const nfsConf = `[statd]\nlisten-addresses = ${OWN}, ${OWN_IPV6}\n`;
+    await survive(await pair(newHost, nfsConf), [IPV4, IPV6]);
+  },
+);
