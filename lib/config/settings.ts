@@ -150,7 +150,7 @@ export const STATD = {
   listenAddresses: setting({
     kind: addresses,
     default: [],
-    help: "Addresses to listen on, besides those of loopback; without any, all.",
+    help: "Addresses to listen on besides loopback, also ones that come later; without any, all.",
     file: { section: "statd", key: "listen-addresses" },
   }),
   udp: setting({

@@ -38,6 +38,8 @@ export interface ServerOptions {
   readonly startTimer: StartTimer;
   /** Is called with the port of the TCP sockets when one was opened, also later. */
   readonly listening?: (port: number) => void;
+  /** Is told of each address that this host does not have yet, and that is served once it has. */
+  readonly awaits?: (address: string) => void;
 }
 
 /** Open sockets. */
@@ -65,10 +67,14 @@ export interface Openers {
  */
 export function openServer(options: ServerOptions, openers?: Openers): ServerSockets {
   const { startTimer } = options;
-  const opened = ({ port }: Endpoint) => options.listening?.(port);
+  const parts = {
+    startTimer,
+    opened: ({ port }: Endpoint) => options.listening?.(port),
+    awaits: (address: string) => options.awaits?.(address),
+  };
   const open = openers ?? {
     datagrams: (port, addresses) => openUdpServer(port, addresses, startTimer),
-    streams: (port, addresses) => openTcpServer(port, addresses, { startTimer, opened }),
+    streams: (port, addresses) => openTcpServer(port, addresses, parts),
   };
   if (options.port !== 0) return openOn(options, [options.port, options.port], open);
   for (let attempt = 1; attempt < SAME_PORT_ATTEMPTS; attempt++) {

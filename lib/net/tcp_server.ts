@@ -22,6 +22,8 @@ export interface TcpParts {
   readonly startTimer: StartTimer;
   /** Is called for each listener, also for one that is opened later. */
   readonly opened: (local: Endpoint) => void;
+  /** Is told of each address that this host does not have yet. */
+  readonly awaits: (address: string) => void;
   readonly listen?: typeof listenStream;
 }
 
@@ -73,7 +75,9 @@ function openOrLater(
     const isDispensable = at.address === ANY_IPV6 || isLoopback(at.address);
     if (code === "EAFNOSUPPORT" && isDispensable) return undefined;
     if (code !== "EADDRNOTAVAIL" || at.port === 0) throw error;
-    return at.address === ANY_IPV6 ? undefined : new LateListener(at, parts);
+    if (at.address === ANY_IPV6) return undefined;
+    parts.awaits(at.address);
+    return new LateListener(at, parts);
   }
 }
 

@@ -11,12 +11,16 @@
 import type { Log } from "../log.ts";
 import { SM_PROG, SM_VERS } from "../protocol/nsm.ts";
 import { IpProtocol, portmapV2 } from "../protocol/portmap.ts";
-import { toUniversalAddress } from "../protocol/universal_address.ts";
 import type { StreamClient } from "../rpc/stream_client.ts";
-import { type Endpoint, NETIDS, type TransportAddress, TransportError } from "../rpc/transport.ts";
+import { type Endpoint, type TransportAddress, TransportError } from "../rpc/transport.ts";
 import { findPort } from "./port_lookup.ts";
 import { type CallPeer, reasonOf } from "./ports.ts";
-import { RPCBIND_TIMEOUT_MS, RpcbindEntries } from "./rpcbind_entries.ts";
+import {
+  type CallRpcbind,
+  isVersionMissing,
+  RPCBIND_TIMEOUT_MS,
+  RpcbindEntries,
+} from "./rpcbind_entries.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
 const ROOT_OWNER = "0";
@@ -69,7 +73,7 @@ export async function removeOldRegistrations(
   try {
     const client = await connect();
     try {
-      await new RpcbindEntries(client, ROOT_OWNER).removeAll();
+      await new RpcbindEntries(client.call.bind(client), ROOT_OWNER).removeAll();
     } finally {
       await client.close();
     }
@@ -189,29 +193,12 @@ export class Registrar {
     return false;
   }
 
-  /**
-   * What is registered already stays so all the time: somebody may ask just now.
-   *
-   * @throws {Error} Somebody else has a transport; the others are registered all the same.
-   */
   async #registerByUnixSocket(): Promise<Session> {
-    const { connect, owner, log } = this.#parts;
+    const { connect, owner } = this.#parts;
     const client = await connect();
-    const entries = new RpcbindEntries(client, owner);
+    const entries = new RpcbindEntries(client.call.bind(client), owner);
     try {
-      const refused: string[] = [];
-      for (const netid of NETIDS) {
-        const served = this.#served.find((one) => one.netid === netid);
-        if (served !== undefined && await entries.set(served)) continue;
-        // An earlier life of ours may have it, with another port or without need.
-        await entries.remove(netid);
-        if (served !== undefined && !await entries.set(served)) {
-          refused.push(`${netid} ${toUniversalAddress(served)}`);
-        }
-      }
-      if (refused.length > 0) {
-        throw new Error(`rpcbind refuses ${refused.join(", ")}; somebody else has it`);
-      }
+      await entries.enter(this.#served);
     } catch (error) {
       await client.close();
       throw error;
@@ -221,15 +208,20 @@ export class Registrar {
       lost: client.closed,
       reviewMs: REVIEW_MS,
       close: () => client.close(),
-      async end() {
-        try {
-          await entries.removeAll();
-        } catch (error) {
-          log.warning(`Cannot unregister from rpcbind: ${reasonOf(error)}`);
-        }
+      end: async () => {
+        await this.#remove(entries);
         await client.close();
       },
     };
+  }
+
+  /** It never rejects. */
+  async #remove(entries: RpcbindEntries): Promise<void> {
+    try {
+      await entries.removeAll();
+    } catch (error) {
+      this.#parts.log.warning(`Cannot unregister from rpcbind: ${reasonOf(error)}`);
+    }
   }
 
   /**
@@ -244,9 +236,27 @@ export class Registrar {
       return await this.#registerByUnixSocket();
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
+    }
+    try {
+      return await this.#registerByRpcbind();
+    } catch (error) {
+      if (!isVersionMissing(error)) throw error;
       return await this.#registerByPortmap();
     }
   }
+
+  /** Over loopback, where entries have no owner: for an rpcbind whose Unix socket is out of reach. */
+  async #registerByRpcbind(): Promise<Session> {
+    const { callPeer, portmapper, owner } = this.#parts;
+    const call: CallRpcbind = (program, name, args, timeoutMs) =>
+      callPeer.call(program, name, args, portmapper, "udp", timeoutMs);
+    const entries = new RpcbindEntries(call, owner);
+    await entries.enter(this.#served);
+    const end = () => this.#remove(entries);
+    return { served: this.#served, reviewMs: PORT_MAPPER_REVIEW_MS, end };
+  }
+
+  /** A port mapper knows IPv4 alone. */
 
   async #registerByPortmap(): Promise<Session> {
     const { callPeer, portmapper } = this.#parts;

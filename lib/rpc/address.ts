@@ -53,13 +53,15 @@ export function isLinkLocal(address: string): boolean {
 
 /**
  * The part of a normalised address that one customer of a network provider has to himself: all of an
- * IPv4 address, the first 64 bits of an IPv6 one.
+ * IPv4 address, the first 64 bits of an IPv6 one, with the scope of a link.
  *
  * Source: RFC 4291 section 2.5.4.
  */
 export function sourceNetwork(address: string): string {
-  const groups = address.includes(":") ? groupsOf(withoutScope(address)) : undefined;
-  return groups === undefined ? address : `${rfc5952([...groups.slice(0, 4), 0, 0, 0, 0])}/64`;
+  const unscoped = withoutScope(address);
+  const groups = address.includes(":") ? groupsOf(unscoped) : undefined;
+  if (groups === undefined) return address;
+  return `${rfc5952([...groups.slice(0, 4), 0, 0, 0, 0])}${address.slice(unscoped.length)}/64`;
 }
 
 /** The 4 or 16 bytes of an address, scope left out; nothing if the text is not a numeric address. */

@@ -146,6 +146,8 @@ export type SendCall = (
 
 /** A call as it was sent before, and may be sent again with another xid. */
 interface EncodedCall {
+  /** Versions of a program share procedures; they differ in the header. */
+  readonly program: Program<Procedures>;
   readonly procedure: Procedure;
   readonly message: Uint8Array<ArrayBuffer>;
 }
@@ -234,10 +236,12 @@ export class OutstandingCalls {
     const procedure = program.procedures[name]!;
     const isFixed = typeof args === "object" && args !== null && Object.isFrozen(args);
     const known = isFixed ? this.#encoded.get(args) : undefined;
-    if (known?.procedure === procedure) return withXid(known.message, xid);
+    if (known?.program === program && known.procedure === procedure) {
+      return withXid(known.message, xid);
+    }
     this.#writer.reset();
     writeCall(this.#writer, program, name, args, xid);
-    if (isFixed) this.#encoded.set(args, { procedure, message: this.#writer.bytes() });
+    if (isFixed) this.#encoded.set(args, { program, procedure, message: this.#writer.bytes() });
     return this.#writer.view();
   }
 

@@ -141,7 +141,7 @@ function acquireSockets({ settings, log }: AcquireParts) {
   if (note !== undefined) log.warning(`Callbacks may be refused by lockd: ${note}`);
   const resolver = hostResolver({ addressesOfName, nameOfAddress }, clock);
   const defaultPort = servicePort(services, ["status"], "udp") ?? 0;
-  const server = openNsmServer(settings, defaultPort);
+  const server = openNsmServer(settings, defaultPort, log);
   const hosts = new HostsFiles({
     daemon: "statd",
     // Slots of its own: a name service that is silent about peers does not keep callers out.

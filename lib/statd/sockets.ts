@@ -38,6 +38,7 @@ const SEND_TIME_LIMIT_MS = 10_000;
 export function openNsmServer(
   { port, udp, tcp, listenAddresses }: StatdSettings,
   defaultPort: number,
+  log: Log,
 ): ServerSockets {
   const isLimited = listenAddresses.length > 0;
   const server = openServer({
@@ -46,6 +47,8 @@ export function openNsmServer(
     tcp,
     startTimer: clock.startTimer,
     listening: (port) => setSendTimeLimit(port, SEND_TIME_LIMIT_MS),
+    awaits: (address) =>
+      log.notice(`listen-addresses: this host has no ${address} now; it is served once it has`),
     ...(isLimited && { addresses: [...new Set([...LOOPBACK, ...listenAddresses])] }),
   });
   for (const { local } of server.datagrams) setReceiveBuffer(local.port, RECEIVE_BUFFER_BYTES);

@@ -15,6 +15,7 @@ function host(faults: Record<string, string>) {
   const clock = new FakeClock();
   const listening: string[] = [];
   const opened: string[] = [];
+  const awaited: string[] = [];
   const listen = (at: Endpoint, isShared = false): StreamListener => {
     const code = faults[at.address];
     if (code !== undefined) {
@@ -32,9 +33,10 @@ function host(faults: Record<string, string>) {
   const parts = {
     startTimer: clock.startTimer,
     opened: ({ address }: Endpoint) => void opened.push(address),
+    awaits: (address: string) => void awaited.push(address),
     listen,
   };
-  return { clock, faults, listening, opened, parts };
+  return { clock, faults, listening, opened, awaited, parts };
 }
 
 const locals = (listeners: readonly StreamListener[]) =>
@@ -64,9 +66,11 @@ Deno.test(
   "an address that comes later is listened on once it is there (realworld F4)",
   looks,
   async () => {
-    const { clock, faults, listening, opened, parts } = host({ "10.0.0.1": "EADDRNOTAVAIL" });
+    const { clock, faults, listening, opened, awaited, parts } = host({
+      "10.0.0.1": "EADDRNOTAVAIL",
+    });
     const [, late] = openTcpServer(0, ["127.0.0.1", "10.0.0.1"], parts);
-    assertEquals(late!.local, { address: "10.0.0.1", port: 7 });
+    assertEquals([late!.local, awaited], [{ address: "10.0.0.1", port: 7 }, ["10.0.0.1"]]);
     const accepted = late!.accept();
     clock.advance(2_000);
     assertEquals(listening, ["127.0.0.1 7"]);

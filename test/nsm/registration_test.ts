@@ -2,7 +2,9 @@ import { assertEquals, assertMatch } from "@std/assert";
 import type { CallPeer } from "../../lib/nsm/ports.ts";
 import { Registrar, removeOldRegistrations } from "../../lib/nsm/registration.ts";
 import type { TransportAddress } from "../../lib/rpc/transport.ts";
-import { rpcbindV3 } from "../../lib/protocol/rpcbind.ts";
+import { type Rpcb, rpcbindV3, rpcbindV4 } from "../../lib/protocol/rpcbind.ts";
+import { RpcError } from "../../lib/rpc/errors.ts";
+import { AcceptStat } from "../../lib/rpc/message.ts";
 import { netidFor } from "../../lib/protocol/universal_address.ts";
 import type { Program } from "../../lib/rpc/program.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -22,13 +24,23 @@ function setUp(versions?: Program[]) {
   const log = new RecordingLog();
   const rpcbind = new FakeRpcbind(clock, versions);
   const portmap: string[] = [];
-  const state = { portmapAnswers: false, isStarting: false };
+  const state = { portmapAnswers: false, isStarting: false, spoken: [] as Program[] };
   const callPeer: CallPeer = {
-    call(_program, name, args, to, transport) {
+    call(program, name, args, to, transport) {
       const netid = netidFor(transport, to.address);
       if (name === "RPCBPROC_GETADDR") return Promise.resolve(rpcbind.addressOf(netid) as never);
       if (name === "PMAPPROC_GETPORT") return Promise.resolve(rpcbind.portOf(netid) as never);
       if (!state.portmapAnswers) return Promise.reject(new Error("no answer"));
+      if (program.version > 2) {
+        const { PROG_MISMATCH } = AcceptStat;
+        const failure = { kind: "accepted", stat: PROG_MISMATCH, low: 2, high: 2 } as const;
+        if (!state.spoken.some(({ version }) => version === program.version)) {
+          return Promise.reject(new RpcError(name, to, failure));
+        }
+        const entry = args as Rpcb;
+        const isSet = name === "RPCBPROC_SET" ? rpcbind.set(entry) : rpcbind.unset(entry);
+        return Promise.resolve(isSet as never);
+      }
       if (state.isStarting) rpcbind.isUp = true;
       portmap.push(`${name} ${JSON.stringify(args)} ${to.address}:${to.port} ${transport}`);
       return Promise.resolve(true as never);
@@ -121,6 +133,31 @@ Deno.test(
     ]);
   },
 );
+
+for (const spoken of [[rpcbindV3, rpcbindV4], [rpcbindV3]]) {
+  Deno.test(
+    `register() enters all netids by version ${spoken.at(-1)!.version} over loopback (field 13)`,
+    pure,
+    async () => {
+      const { rpcbind, registrar, portmap, state, clock } = setUp();
+      rpcbind.isUp = false;
+      state.portmapAnswers = true;
+      state.spoken = spoken;
+      const stop = new AbortController();
+      const kept = registrar.keep(stop.signal);
+      await settle();
+      assertEquals(rpcbind.lines, LINES);
+      assertEquals(portmap, ["PMAPPROC_NULL undefined 127.0.0.1:111 tcp"]);
+      rpcbind.registered.delete("tcp6"); // by somebody
+      clock.advance(60_000);
+      await settle();
+      assertEquals(rpcbind.lines, LINES);
+      stop.abort();
+      await kept;
+      assertEquals(rpcbind.lines, []);
+    },
+  );
+}
 
 Deno.test(
   "register() takes the Unix socket that is there by the time rpcbind answers",

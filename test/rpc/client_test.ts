@@ -1,8 +1,9 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { decodeReply, encodeCall, replyXid } from "../../lib/rpc/client.ts";
+import { decodeReply, encodeCall, OutstandingCalls, replyXid } from "../../lib/rpc/client.ts";
 import { RpcError, type RpcFailure } from "../../lib/rpc/errors.ts";
 import { program } from "../../lib/rpc/program.ts";
 import { XdrError } from "../../lib/xdr/errors.ts";
+import { struct } from "../../lib/xdr/struct.ts";
 import { int, nothing, string } from "../../lib/xdr/types.ts";
 import { hex, toHex } from "../support/hex.ts";
 
@@ -20,6 +21,24 @@ Deno.test("encodeCall() writes header and arguments, without authentication", pu
     "fedcba98 00000000 00000002 00030d40 00000003 00000005" +
       " 00000000 00000000 00000000 00000000 00000005 61626364 65000000",
   );
+});
+
+Deno.test("a call that is sent again names its own version of the program", pure, async () => {
+  const mark = struct("mark", { value: int });
+  const procedures = { MARK: { number: 1, args: mark, result: nothing, from: "any" } } as const;
+  const [three, four] = [program("test", 9, 3, procedures), program("test", 9, 4, procedures)];
+  const sent: number[] = [];
+  const parts = { startTimer: () => () => {}, randomXid: () => sent.length };
+  const calls = new OutstandingCalls(parts, (message) => {
+    sent.push(new DataView(message.buffer, message.byteOffset).getUint32(16));
+    return undefined;
+  });
+  const args = Object.freeze({ value: 1 });
+  const to = { address: "192.0.2.1", port: 9 };
+  const all = [three, four, three].map((one) => calls.call(one, "MARK", args, to, 1));
+  assertEquals(sent, [3, 4, 3]);
+  calls.failAll(() => new Error("ended"));
+  await Promise.allSettled(all);
 });
 
 Deno.test("encodeCall() refuses arguments that have no encoding", pure, () => {

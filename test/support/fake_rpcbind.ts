@@ -122,8 +122,8 @@ export class FakeRpcbind {
     if (version.number !== portmapV2.number) throw new Error("Not a version of rpcbind");
     const handlers = {
       RPCBPROC_NULL: () => {},
-      RPCBPROC_SET: (args: Rpcb) => this.#set(args),
-      RPCBPROC_UNSET: (args: Rpcb) => this.#unset(args),
+      RPCBPROC_SET: (args: Rpcb) => this.set(args),
+      RPCBPROC_UNSET: (args: Rpcb) => this.unset(args),
       RPCBPROC_GETADDR: ({ r_netid }: Rpcb) => this.addressOf(r_netid),
     };
     // The others are asked by nobody here.
@@ -131,7 +131,8 @@ export class FakeRpcbind {
     return service(version as typeof rpcbindV4, served, {} as Refusals<typeof rpcbindV4>);
   }
 
-  #set({ r_prog, r_vers, r_netid, r_addr, r_owner }: Rpcb): boolean {
+  /** Makes an entry, as by a call. */
+  set({ r_prog, r_vers, r_netid, r_addr, r_owner }: Rpcb): boolean {
     const line = `${r_prog} ${r_vers} ${r_netid} ${r_addr} ${r_owner}`;
     const present = this.registered.get(r_netid);
     if (this.refused.has(r_netid) || (present !== undefined && present !== line)) return false;
@@ -140,7 +141,8 @@ export class FakeRpcbind {
     return true;
   }
 
-  #unset({ r_netid }: Rpcb): boolean {
+  /** Removes an entry, or all, as by a call. */
+  unset({ r_netid }: Rpcb): boolean {
     const netids = r_netid === "" ? [...this.registered.keys()] : [r_netid];
     const removed = netids.filter((netid) => this.registered.delete(netid)).length;
     this.changes += removed;

@@ -122,3 +122,21 @@ systemTest("statd takes the place of one that was killed", NEEDS, async (newHost
   await startStatd(host);
   assertEquals(await registrations(host), all(ownerOf(host)));
 });
+
+systemTest(
+  "field 13: where only loopback leads to rpcbind, IPv6 is registered as well",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    await host.startRpcbind();
+    await host.output("mv", "/run/rpcbind.sock", "/run/hidden.sock");
+    const statd = await startStatd(host);
+    await host.output("mv", "/run/hidden.sock", "/run/rpcbind.sock");
+    const netids = (lines: string[]) => lines.map((line) => line.split(" ").slice(0, 3).join(" "));
+    assertEquals(netids(await registrations(host)), netids(all(0)));
+    await host.output("mv", "/run/rpcbind.sock", "/run/hidden.sock");
+    assertEquals(await statd.stop(), 0);
+    await host.output("mv", "/run/hidden.sock", "/run/rpcbind.sock");
+    assertEquals(await registrations(host), []);
+  },
+);
