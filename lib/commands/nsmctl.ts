@@ -7,6 +7,8 @@
 
 import project from "../../deno.json" with { type: "json" };
 import { systemFiles } from "../config/ini_file.ts";
+import { ANSWER_TIMEOUT_MS } from "../control/client.ts";
+import { HungDaemonError } from "../control/hung_daemon.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import type { Invocation } from "../platform/role.ts";
 import {
@@ -15,6 +17,7 @@ import {
   COMMON_OPTIONS,
   readArguments,
   Status,
+  TIMEOUT_OPTION,
 } from "../nsmctl/command.ts";
 import { completion } from "../nsmctl/completion.ts";
 import { declareRebooted } from "../nsmctl/declare_rebooted.ts";
@@ -35,6 +38,8 @@ import { watch } from "../nsmctl/watch.ts";
 const STEERING = [list, watch, status, testHost, notify, forget, declareRebooted, doctor];
 export const COMMANDS: readonly Command[] = [...STEERING, completion(STEERING)];
 
+/** Longest time that somebody may want to wait for the daemon, in seconds. */
+const TIMEOUT_MAX_S = 3_600;
 const STATE_DIRECTORY = "state-directory-path";
 
 /** What to do about errors that are easily mended. */
@@ -53,7 +58,7 @@ export async function nsmctl(invocation: Invocation): Promise<number> {
     const [, remedy] = REMEDIES.find(([error]) => error.test(reason)) ?? [];
     const advice = remedy === undefined ? "" : `; ${remedy}`;
     terminal.complain(`${invocation.programName}: ${reason}${advice}`);
-    return Status.PROBLEM;
+    return error instanceof HungDaemonError ? Status.SILENT : Status.PROBLEM;
   }
 }
 
@@ -67,8 +72,9 @@ async function run({ programName, args }: Invocation, terminal: Terminal): Promi
     terminal.print(`${programName} version ${project.version}\n`);
     return Status.OK;
   };
-  const session = (directory: string | undefined) => ({
+  const session = (directory: string | undefined, timeoutMs = ANSWER_TIMEOUT_MS) => ({
     programName,
+    timeoutMs,
     stateDirectoryPath: directory ?? configuredStateDirectory(Deno.env, systemFiles),
     terminal,
     now: Date.now,
@@ -107,7 +113,21 @@ async function run({ programName, args }: Invocation, terminal: Terminal): Promi
   if (length < command.operandsMin) return wrong("an operand is missing", command);
   if (length > command.operandsMax) return wrong("there are too many operands", command);
   const directory = given.get(STATE_DIRECTORY) ?? general.get(STATE_DIRECTORY);
-  return await command.run(given, session(directory));
+  if (!command.options.includes(TIMEOUT_OPTION)) {
+    return await command.run(given, session(directory));
+  }
+  const timeoutMs = timeoutOf(given.get(TIMEOUT_OPTION.long));
+  if (timeoutMs === undefined) {
+    return wrong(`a timeout is above 0 and at most ${TIMEOUT_MAX_S} seconds`, command);
+  }
+  return await command.run(given, session(directory, timeoutMs));
+}
+
+/** What {@link TIMEOUT_OPTION} says, in ms; undefined where it is no such number. */
+function timeoutOf(seconds: string | undefined): number | undefined {
+  if (seconds === undefined) return ANSWER_TIMEOUT_MS;
+  const value = Number(seconds);
+  return value > 0 && value <= TIMEOUT_MAX_S ? value * 1000 : undefined;
 }
 
 /** All options of a command. */

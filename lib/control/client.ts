@@ -9,9 +9,16 @@ import { CONTROL_SOCKET, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
 import { LINE_MAX, readAnswer } from "./answers.ts";
 import type { ControlAnswer, ControlRequest, ListEntry } from "./protocol.ts";
 import { hiddenDirectoryFault } from "./hidden_directory.ts";
+import { hungDaemon, HungDaemonError } from "./hung_daemon.ts";
 
 /** How long the daemon may be silent, in ms, before it is taken for one that hangs. */
-const ANSWER_TIMEOUT_MS = 30_000;
+export const ANSWER_TIMEOUT_MS = 3_000;
+/**
+ * How long it may be silent at work that waits for lock managers or a disk, in ms. It is asked for
+ * its status before, so that one that hangs is found out within the shorter bound.
+ */
+const WORK_TIMEOUT_MS = 30_000;
+const WORK: ReadonlySet<ControlRequest["command"]> = new Set(["forget", "declareRebooted"]);
 const CHUNK_BYTES = 262_144;
 /** Longest list that is read, in entries: several times what the daemon takes (nsm/registration_limits.ts). */
 const ENTRIES_MAX = 1_000_000;
@@ -30,12 +37,14 @@ type Success = Extract<ControlAnswer, { ok: true }>;
  * Connects to the daemon that serves a state directory.
  *
  * @throws {Error} When it serves one that something else was mounted over.
+ * @throws {HungDaemonError} When it takes no connection, as so many wait for it already.
  */
 export async function reachDaemon(
   stateDirectoryPath: string,
   timeoutMs = ANSWER_TIMEOUT_MS,
 ): Promise<Reached> {
-  const reached = await reachAt(`${stateDirectoryPath}/${CONTROL_SOCKET}`, timeoutMs);
+  const path = `${stateDirectoryPath}/${CONTROL_SOCKET}`;
+  const reached = await reachAt(path, stateDirectoryPath, timeoutMs);
   if (reached.outcome !== "absent") return reached;
   const fault = hiddenDirectoryFault(stateDirectoryPath);
   if (fault !== undefined) throw new Error(fault);
@@ -47,14 +56,16 @@ export async function reachDaemon(
  * one there that answers in the daemon's place. The socket is held meanwhile, so that what is connected to is
  * what was looked at, and so that a long path is no problem.
  */
-async function reachAt(path: string, timeoutMs: number): Promise<Reached> {
+async function reachAt(path: string, directory: string, timeoutMs: number): Promise<Reached> {
   try {
     using file = new PinnedFile(path);
     const fault = ownerFault(path, Deno.statSync(file.path));
     if (fault !== undefined) return { outcome: "failed", reason: fault };
     const connection = await Deno.connect({ transport: "unix", path: file.path });
-    return { outcome: "reached", daemon: new Daemon(connection, timeoutMs) };
+    return { outcome: "reached", daemon: new Daemon(connection, directory, timeoutMs) };
   } catch (error) {
+    // The queue of connections that the daemon has not taken is full.
+    if (error instanceof Deno.errors.WouldBlock) throw hungDaemon(directory, timeoutMs);
     const isAbsent = error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.ConnectionRefused ||
       error instanceof LibcError && error.code === "ENOENT";
@@ -71,7 +82,7 @@ function ownerFault(path: string, { isSocket, uid }: Deno.FileInfo): string | un
 
 /** Connects to a daemon that cannot write to its state directory, if it is this one. */
 async function reachVolatile(stateDirectoryPath: string, timeoutMs: number): Promise<Reached> {
-  const reached = await reachAt(VOLATILE_CONTROL_SOCKET, timeoutMs);
+  const reached = await reachAt(VOLATILE_CONTROL_SOCKET, stateDirectoryPath, timeoutMs);
   if (reached.outcome !== "reached") return reached;
   try {
     const { status } = await reached.daemon.ask({ command: "status" });
@@ -81,6 +92,7 @@ async function reachVolatile(stateDirectoryPath: string, timeoutMs: number): Pro
     return { outcome: "absent" };
   } catch (error) {
     reached.daemon[Symbol.dispose]();
+    if (error instanceof HungDaemonError) throw error;
     return { outcome: "failed", reason: reasonOf(error) };
   }
 }
@@ -91,12 +103,22 @@ function isPage(value: ControlAnswer | readonly ListEntry[]): value is readonly 
 
 /** A daemon that answers. */
 export class Daemon {
-  constructor(readonly connection: Deno.UnixConn, readonly timeoutMs: number) {}
+  constructor(
+    readonly connection: Deno.UnixConn,
+    readonly directory: string,
+    readonly timeoutMs: number,
+  ) {}
 
-  /** @throws {Error} When it refuses, goes away or does not answer. */
+  /**
+   * @throws {Error} When it refuses or goes away.
+   * @throws {HungDaemonError} When it does not answer.
+   */
   async ask(request: ControlRequest): Promise<Success> {
+    const isWork = WORK.has(request.command);
+    if (isWork) await this.ask({ command: "status" });
+    const timeoutMs = isWork ? Math.max(WORK_TIMEOUT_MS, this.timeoutMs) : this.timeoutMs;
     let answer: Success | undefined;
-    for await (const value of this.#answers(request)) {
+    for await (const value of this.#answers(request, timeoutMs)) {
       if (!isPage(value)) answer = value;
     }
     return answer!;
@@ -105,7 +127,7 @@ export class Daemon {
   /** Every registration. @throws {Error} */
   async list(): Promise<ListEntry[]> {
     const entries: ListEntry[] = [];
-    for await (const value of this.#answers({ command: "list" })) {
+    for await (const value of this.#answers({ command: "list" }, this.timeoutMs)) {
       if (!isPage(value)) continue;
       for (const entry of value) entries.push(entry);
       if (entries.length > ENTRIES_MAX) throw new Error("The daemon's list has no end");
@@ -122,14 +144,17 @@ export class Daemon {
   }
 
   /** The parts of an answer; the last one is no page. @throws {Error} When it is a refusal. */
-  async *#answers(request: ControlRequest): AsyncIterable<readonly ListEntry[] | Success> {
+  async *#answers(
+    request: ControlRequest,
+    timeoutMs: number,
+  ): AsyncIterable<readonly ListEntry[] | Success> {
     const bytes = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
     for (let at = 0; at < bytes.length;) at += await this.connection.write(bytes.subarray(at));
     const decoder = new TextDecoder();
     const chunk = new Uint8Array(CHUNK_BYTES);
     let text = "";
     for (;;) {
-      const length = await this.#read(chunk);
+      const length = await this.#read(chunk, timeoutMs);
       text += decoder.decode(chunk.subarray(0, length), { stream: true });
       const lines = text.split("\n");
       text = lines.pop()!;
@@ -143,18 +168,18 @@ export class Daemon {
     }
   }
 
-  async #read(chunk: Uint8Array): Promise<number> {
+  async #read(chunk: Uint8Array, timeoutMs: number): Promise<number> {
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
       this.connection.close();
-    }, this.timeoutMs);
+    }, timeoutMs);
     try {
       const length = await this.connection.read(chunk);
       if (length === null) throw new Error("The daemon has closed the connection");
       return length;
     } catch (error) {
-      throw isLate ? new Error("The daemon does not answer") : error;
+      throw isLate ? hungDaemon(this.directory, timeoutMs) : error;
     } finally {
       clearTimeout(timer);
     }

@@ -13,6 +13,8 @@ export const Status = {
   USAGE: 2,
   /** No daemon serves this state directory; as LSB has it for `status`. */
   NOT_RUNNING: 3,
+  /** The daemon is there and does not answer. */
+  SILENT: 5,
 } as const;
 
 /** One option. */
@@ -51,6 +53,14 @@ export interface Command {
   readonly takesPeers: boolean;
   run(given: Given, session: Session): Promise<number>;
 }
+
+/** How long the daemon may be silent; {@link Session.timeoutMs} is what it says. */
+export const TIMEOUT_OPTION: CommandOption = {
+  letter: "t",
+  long: "timeout",
+  argument: "SECONDS",
+  help: "How long the daemon may be silent; 3 without it.",
+};
 
 /** Options that every command has. */
 export const COMMON_OPTIONS: readonly CommandOption[] = [

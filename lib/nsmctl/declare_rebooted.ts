@@ -2,7 +2,7 @@
 
 import { nameKey } from "../nsm/host_name.ts";
 import { reachDaemon } from "../control/client.ts";
-import { type Command, Status } from "./command.ts";
+import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import type { Peer } from "./peers.ts";
 import { unreachable } from "./read_state.ts";
 import { readRoster } from "./roster.ts";
@@ -16,7 +16,7 @@ export const declareRebooted: Command = {
   operands: "HOST",
   operandsMin: 1,
   operandsMax: 1,
-  options: [{ letter: "y", long: "yes", help: "Do not ask." }],
+  options: [{ letter: "y", long: "yes", help: "Do not ask." }, TIMEOUT_OPTION],
   details: [
     "The lock manager is told what it would be told if HOST had rebooted. If HOST still runs, its " +
     "locks are lost while it believes to hold them: files may be damaged.",
@@ -25,7 +25,7 @@ export const declareRebooted: Command = {
   ],
   example: "nsmctl declare-rebooted old-client.example.net",
   takesPeers: true,
-  async run(given, { terminal, programName, stateDirectoryPath }) {
+  async run(given, { terminal, programName, stateDirectoryPath, timeoutMs }) {
     const peer = given.operands[0]!;
     const complain = (text: string, status: number) => {
       terminal.complain(`${programName}: ${text}`);
@@ -34,7 +34,7 @@ export const declareRebooted: Command = {
     if (!given.has("yes")) {
       const key = nameKey(peer);
       const isMeant = (one: Peer) => one.isMonitored && nameKey(one.monName) === key;
-      const { peers, isLive } = await readRoster(stateDirectoryPath, isMeant);
+      const { peers, isLive } = await readRoster(stateDirectoryPath, isMeant, { timeoutMs });
       if (isLive) { // otherwise there is nothing to ask about, as is said below
         if (peers.length === 0) return complain(`${shown(peer)} is not monitored`, Status.PROBLEM);
         const question = `Have all locks of ${shown(peer)} dropped, as if it had rebooted?`;
@@ -43,7 +43,7 @@ export const declareRebooted: Command = {
         if (!answer) return Status.PROBLEM;
       }
     }
-    const reached = await reachDaemon(stateDirectoryPath);
+    const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
     if (reached.outcome === "absent") {
       return complain("no daemon runs that could tell the lock manager", Status.NOT_RUNNING);
     }

@@ -11,7 +11,7 @@ import { openMonitorStore } from "../store/file_store.ts";
 import { layoutOf } from "../store/layout.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 import { reachDaemon } from "../control/client.ts";
-import { type Command, type Given, Status } from "./command.ts";
+import { type Command, type Given, Status, TIMEOUT_OPTION } from "./command.ts";
 import { dropToOwner } from "./edit_state.ts";
 import { listText } from "./list.ts";
 import type { Peer } from "./peers.ts";
@@ -39,6 +39,7 @@ export const forget: Command = {
     },
     { long: "unresolvable", help: "Peers whose name does not exist any more." },
     { letter: "y", long: "yes", help: "Do not ask." },
+    TIMEOUT_OPTION,
   ],
   details: [
     "With both options, peers that fit both.",
@@ -69,7 +70,7 @@ export const forget: Command = {
       if (answer !== true) return Status.PROBLEM;
     }
     const names = chosen.map(({ monName }) => monName);
-    await forgetPeers(names, session.stateDirectoryPath, programName);
+    await forgetPeers(names, session);
     terminal.print(`Forgot ${plural(chosen.length, "peer")}.\n`);
     return Status.OK;
   },
@@ -88,11 +89,11 @@ function usageFault(given: Given, isBadAge: boolean): string | undefined {
 async function choose(
   given: Given,
   ageMs: number | undefined,
-  { stateDirectoryPath, now }: Session,
+  { stateDirectoryPath, now, timeoutMs }: Session,
 ): Promise<readonly Peer[]> {
   const names = new Set(given.operands.map(nameKey));
   const isNamed = names.size === 0 ? undefined : ({ monName }: Peer) => names.has(nameKey(monName));
-  const { peers } = await readRoster(stateDirectoryPath, isNamed, { allDetails: true });
+  const { peers } = await readRoster(stateDirectoryPath, isNamed, { allDetails: true, timeoutMs });
   const latest = ageMs === undefined ? Infinity : now() - ageMs;
   const old = peers.filter(({ since }) => ageMs === undefined || (since ?? Infinity) <= latest);
   return given.has("unresolvable") ? await unresolvable(old) : old;
@@ -110,11 +111,14 @@ async function unresolvable(peers: readonly Peer[]): Promise<Peer[]> {
 }
 
 /** Takes peers off both lists: through the daemon where one runs, so that it forgets them too. */
-async function forgetPeers(names: readonly string[], directory: string, programName: string) {
+async function forgetPeers(
+  names: readonly string[],
+  { stateDirectoryPath: directory, programName, timeoutMs }: Session,
+) {
   const log = makeLog("warning", [stderrSink("plain", programName)]);
   const keys = new Set(names.map(nameKey));
   const isChosen = ({ monName }: { monName: string }) => keys.has(nameKey(monName));
-  const reached = await reachDaemon(directory);
+  const reached = await reachDaemon(directory, timeoutMs);
   if (reached.outcome === "failed") throw unreachable(directory, reached.reason);
   if (reached.outcome === "reached") {
     using daemon = reached.daemon;

@@ -1,6 +1,6 @@
 /** `nsmctl list`: who is monitored, and who is still to be told of our reboot. */
 
-import { type Command, Status } from "./command.ts";
+import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { askersOf, type Peer, peerMatcher } from "./peers.ts";
 import { readRoster, type Roster } from "./roster.ts";
 import type { Session } from "./session.ts";
@@ -24,7 +24,7 @@ export const list: Command = {
   operands: "[PATTERN]",
   operandsMin: 0,
   operandsMax: 1,
-  options: [{ letter: "j", long: "json", help: "Print JSON." }],
+  options: [{ letter: "j", long: "json", help: "Print JSON." }, TIMEOUT_OPTION],
   details: [
     "M: monitored. N: to be notified of our last reboot.",
     "AGE: how long it has been on a list. HEARD: how long ago it last said that it rebooted. " +
@@ -38,7 +38,7 @@ export const list: Command = {
   async run(given, session) {
     const [pattern] = given.operands;
     const matches = pattern === undefined ? undefined : peerMatcher(pattern);
-    const roster = await readRoster(session.stateDirectoryPath, matches);
+    const roster = await readRoster(session.stateDirectoryPath, matches, session);
     const { terminal, programName } = session;
     if (given.has("json")) terminal.print(jsonText(listJson(roster, session)));
     else {

@@ -1,7 +1,7 @@
 /** Where commands get the peers from: the daemon where one runs, the state directory where none does. */
 
 import { nameKey } from "../nsm/host_name.ts";
-import { reachDaemon } from "../control/client.ts";
+import { ANSWER_TIMEOUT_MS, reachDaemon } from "../control/client.ts";
 import { addFacts, type Peer, PeerTable } from "./peers.ts";
 import { StateReader } from "./read_state.ts";
 
@@ -20,18 +20,19 @@ export interface Roster {
 }
 
 /**
- * Reads the peers that `isWanted`; `allDetails` whatever that takes.
+ * Reads the peers that `isWanted`; `allDetails` whatever that takes. The daemon may be silent for
+ * `timeoutMs`.
  *
  * @throws {Error} When neither is to be had.
  */
 export async function readRoster(
   stateDirectoryPath: string,
   isWanted: (peer: Peer) => boolean = () => true,
-  { allDetails = false } = {},
+  { allDetails = false, timeoutMs = ANSWER_TIMEOUT_MS } = {},
 ): Promise<Roster> {
   const reader = new StateReader(stateDirectoryPath);
   const table = new PeerTable();
-  const reached = await reachDaemon(stateDirectoryPath);
+  const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
   if (reached.outcome === "reached") {
     using daemon = reached.daemon;
     for (const entry of await daemon.list()) table.addEntry(entry);

@@ -6,6 +6,8 @@ export interface Session {
   readonly programName: string;
   readonly stateDirectoryPath: string;
   readonly terminal: Terminal;
+  /** How long the daemon may be silent, in ms. */
+  readonly timeoutMs: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }

@@ -2,9 +2,10 @@
 
 import { LIMITS } from "../nsm/counters.ts";
 import { reachDaemon } from "../control/client.ts";
+import { HungDaemonError } from "../control/hung_daemon.ts";
 import { findRunningStatd } from "../control/running_statd.ts";
 import type { StatusReport } from "../control/status_report.ts";
-import { type Command, Status } from "./command.ts";
+import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { StateReader, unreachable } from "./read_state.ts";
 import type { Session } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
@@ -24,21 +25,27 @@ export const status: Command = {
   options: [
     { letter: "j", long: "json", help: "Print JSON." },
     { letter: "q", long: "quiet", help: "Print nothing; the exit status tells." },
+    TIMEOUT_OPTION,
   ],
-  details: ["Exit status: 0 all is well; 1 something is not; 3 no daemon runs."],
-  example: "nsmctl status --quiet || systemctl restart rpc-statd",
+  details: [
+    "Exit status: 0 all is well; 1 something is not; 3 no daemon runs; 5 it does not answer.",
+    "Do not restart it on 1: a daemon that cannot write its records has them in memory alone.",
+  ],
+  example: "nsmctl status --quiet; [ $? -ne 3 ] || systemctl start rpc-statd",
   takesPeers: false,
   async run(given, session) {
     const isJson = given.has("json");
     if (!given.has("quiet")) return await show(isJson, session);
     const terminal = { ...session.terminal, print: () => true };
-    return await show(isJson, { ...session, terminal }).catch(() => Status.PROBLEM);
+    return await show(isJson, { ...session, terminal }).catch((error) =>
+      error instanceof HungDaemonError ? Status.SILENT : Status.PROBLEM
+    );
   },
 };
 
 async function show(isJson: boolean, session: Session): Promise<number> {
-  const { terminal, stateDirectoryPath } = session;
-  const reached = await reachDaemon(stateDirectoryPath);
+  const { terminal, stateDirectoryPath, timeoutMs } = session;
+  const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
   if (reached.outcome === "failed") throw unreachable(stateDirectoryPath, reached.reason);
   if (reached.outcome === "absent") {
     const stopped = await stoppedReport(session);

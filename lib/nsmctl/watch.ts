@@ -1,6 +1,6 @@
 /** `nsmctl watch`: the list, then every change as the kernel reports it. */
 
-import { type Command, Status } from "./command.ts";
+import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { listJson, listText } from "./list.ts";
 import { StateReader } from "./read_state.ts";
 import { readRoster } from "./roster.ts";
@@ -14,7 +14,10 @@ export const watch: Command = {
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
-  options: [{ letter: "j", long: "json", help: "Print one JSON object in each line." }],
+  options: [
+    { letter: "j", long: "json", help: "Print one JSON object in each line." },
+    TIMEOUT_OPTION,
+  ],
   details: [
     "added, gone: of the list altogether. changed: other flags than before.",
     "told: it was told of our reboot. heard: it said that it rebooted.",
@@ -29,7 +32,7 @@ export const watch: Command = {
     // First the kernel begins to collect changes, then the list is read: nothing is lost between.
     const changes = waitForChange(layout);
     let next = changes.next();
-    const roster = await readRoster(stateDirectoryPath);
+    const roster = await readRoster(stateDirectoryPath, undefined, session);
     if (isJson) terminal.print(jsonLine(listJson(roster, session)));
     else {
       if (roster.note !== undefined) terminal.complain(`${programName}: ${roster.note}`);

@@ -1,6 +1,7 @@
 import "../support/open_libc.ts";
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { reachDaemon } from "../../lib/control/client.ts";
+import { HungDaemonError } from "../../lib/control/hung_daemon.ts";
 import { CONTROL_SOCKET } from "../../lib/store/layout.ts";
 
 /** A directory with a control socket whose server answers every request with some text. */
@@ -75,4 +76,28 @@ Deno.test("trust 19: what is no socket is not asked", async () => {
   Deno.symlinkSync("/run/nowhere", `${directory}/${CONTROL_SOCKET}`);
   assertMatch(await asked(directory), /^failed .*is not a socket/);
   Deno.removeSync(directory, { recursive: true });
+});
+
+Deno.test("operator D7: a daemon that does not answer is named within the bound", async () => {
+  const directory = Deno.makeTempDirSync();
+  using _listener = Deno.listen({ transport: "unix", path: `${directory}/${CONTROL_SOCKET}` });
+  try {
+    const reached = await reachDaemon(directory, 50);
+    assert(reached.outcome === "reached");
+    using daemon = reached.daemon;
+    for (const command of ["list", "status"] as const) {
+      const asked = command === "list" ? daemon.list() : daemon.ask({ command });
+      const error = await assertRejects(() => asked, Error);
+      if (command === "list") {
+        assertMatch(error.message, /^rpc\.statd has not answered for 0\.05 s; /);
+      }
+    }
+    const forget = { command: "forget", peers: ["peer"], by: "uid 0" } as const;
+    const second = await reachDaemon(directory, 50);
+    assert(second.outcome === "reached");
+    using other = second.daemon;
+    await assertRejects(() => other.ask(forget), HungDaemonError, "has not answered for 0.05 s");
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
 });

@@ -163,6 +163,33 @@ nsmctlTest("status and metrics tell which limits were reached", async ({ host, a
   assertEquals(metric("nsm_records_refused_total"), 1);
 });
 
+nsmctlTest("D7: a daemon that hangs is named by every command that asks it", async (host) => {
+  // Stopping one in the foreground would stop nsenter too.
+  await host.host.output(OUR_STATD, "--no-notify");
+  await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+  const pid = (await host.host.output("cat", "/run/rpc.statd.pid")).trim();
+  await host.host.output("kill", "-STOP", pid);
+  try {
+    for (
+      const command of ["status", "list", "watch", "forget --yes peer", "declare-rebooted -y peer"]
+    ) {
+      const { code, stdout, stderr } = await host.run(...command.split(" "), "--timeout=0.5");
+      assertEquals([code, stdout], [5, ""], command);
+      assertEquals(
+        stderr,
+        `nsmctl: rpc.statd (pid ${pid}) has not answered for 0.5 s; ` +
+          `a signal has stopped it: kill -CONT ${pid} lets it go on\n`,
+      );
+    }
+    assertMatch((await host.run("status")).stderr, /has not answered for 3 s;/);
+    assertEquals(await host.run("status", "-q", "-t", "0.5"), { code: 5, stdout: "", stderr: "" });
+    assertEquals((await host.run("status", "-t", "0")).code, 2);
+  } finally {
+    await host.host.output("kill", "-CONT", pid);
+  }
+  assertEquals((await host.run("status", "-q")).code, 0);
+});
+
 nsmctlTest("status works where nobody but root may look", async (host) => {
   await host.startStatd();
   const socket = await host.host.output("stat", "-c", "%a %u", `${STATE}/.statd.sock`);
