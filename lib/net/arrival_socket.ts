@@ -133,8 +133,7 @@ export class ArrivalSocket implements DatagramSocket {
     if (from === undefined) return true;
     this.#deliver(data, {
       ...from,
-      isLocal: isOverLoopback && isLoopbackIn(source) &&
-        isLoopbackBytes(arrival.destination),
+      isLocal: isOverLoopback && isLoopbackIn(source),
       askedAt: arrival.destination,
       interfaceIndex: arrival.interfaceIndex,
     });

@@ -52,9 +52,8 @@ export function listenStream({ address, port }: Endpoint, isShared = false): Str
           connection.close();
           continue;
         }
-        const isLocal = isLoopback(remote.address) &&
-          isLoopback(endpointOf(connection.localAddr).address);
-        return tcpStream(connection, remote, isLocal);
+        // The handshake went both ways: the address is not forged.
+        return tcpStream(connection, remote, isLoopback(remote.address));
       }
     },
     close() {

@@ -19,8 +19,8 @@ export interface Endpoint {
  */
 export interface Origin extends Endpoint {
   /**
-   * Whether it came from a program of this host: from an address of loopback to one, over the interface
-   * of loopback, or through a UNIX socket.
+   * Whether it came from a program of this host: from an address of loopback over the interface of
+   * loopback, which no other host reaches, or through a UNIX socket.
    */
   readonly isLocal: boolean;
   /** The local address that was asked, 4 or 16 bytes; undefined where the socket has one only. */
