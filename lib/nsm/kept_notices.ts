@@ -79,12 +79,16 @@ export class KeptNotices {
     return this.#memory.load();
   }
 
-  /** Keeps a notice, lastingly; undefined where that is not possible. `at` is its time, in ms since 1970. */
-  add(heard: Heard, at: number): Kept | undefined {
+  /**
+   * Keeps a notice, durably; undefined where that is not possible. `at` is its time, in ms since 1970. One
+   * that has been passed on is kept in memory alone where the disk refuses it: its sender need not wait
+   * until the disk is well.
+   */
+  add(heard: Heard, at: number, isPassedOn = false): Kept | undefined {
     if (this.#kept.size >= KEPT_MAX && !this.#dropStranger()) return undefined;
     const { mon_name, state, caller: { address } } = heard;
     const record: KeptNotice = { name: mon_name, state, address, at };
-    if (!this.#memory.keep(record)) return undefined;
+    if (!this.#memory.keep(record) && !isPassedOn) return undefined;
     const kept: Kept = {
       heard,
       record,

@@ -129,7 +129,9 @@ export class Notices {
     if (isEnforced) { for (const peer of unverified) peers.delete(peer); }
     const concerned = this.#believe(peers, heard, unverified);
     if (concerned > 0 && unverified.length === 0 && directory.isComplete) return true;
-    const kept = this.#asking < UNDECIDED_MAX ? this.#kept.add(heard, at) : undefined;
+    const kept = this.#asking < UNDECIDED_MAX
+      ? this.#kept.add(heard, at, concerned > 0)
+      : undefined;
     if (kept === undefined) {
       counters.notices_undecided++;
       return false;
