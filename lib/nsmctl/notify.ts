@@ -1,4 +1,4 @@
-/** `nsmctl notify HOST...`: tells peers our state number now, whether or not they are to be notified. */
+/** `nsmctl notify HOST...|--pending`: tells peers our state number now; no record is moved. */
 
 import { hostResolver } from "../net/resolver.ts";
 import { nameKey } from "../nsm/host_name.ts";
@@ -27,15 +27,18 @@ const TIMEOUT_MAX_S = 3_600;
 export const notify: Command = {
   name: "notify",
   summary: "Tell peers our state number now, as after a reboot.",
-  operands: "HOST...",
-  operandsMin: 1,
+  operands: "[HOST...]",
+  operandsMin: 0,
   operandsMax: Infinity,
   options: [
+    { letter: "p", long: "pending", help: "All peers of the notify list." },
     { letter: "n", long: "name", argument: "NAME", help: "The own name to announce." },
     { letter: "t", long: "timeout", argument: "SECONDS", help: "How long to try." },
   ],
   details: [
     "A peer that knows the number does nothing; one that missed it drops or reclaims locks.",
+    "With --pending, the peers that missed a reboot of ours are told. Unlike sm-notify -f it leaves " +
+    "the monitor list alone.",
     "Without --name, the names under which we asked about the peer are announced, or the host name.",
     "Exit status: 0 if all were told; 1 if not.",
   ],
@@ -43,6 +46,11 @@ export const notify: Command = {
   takesPeers: true,
   async run(given, session) {
     const { terminal, programName, stateDirectoryPath } = session;
+    const isPending = given.has("pending");
+    if (isPending === given.operands.length > 0 || (isPending && given.has("name"))) {
+      terminal.complain(`${programName}: name a HOST, or say --pending alone`);
+      return Status.USAGE;
+    }
     const seconds = Number(given.get("timeout") ?? TIMEOUT_S);
     if (!(seconds > 0 && seconds <= TIMEOUT_MAX_S)) {
       terminal.complain(
@@ -55,11 +63,13 @@ export const notify: Command = {
     if (stateNumber === undefined) {
       throw new Error("There is no state number yet: start statd first");
     }
-    const records = await recordsOf(given.operands, given.get("name"), session);
+    const asked = isPending ? [] : await recordsOf(given.operands, given.get("name"), session);
     const calls = openOwnCalls();
     dropToOwner(reader.layout);
     const store = openNotifyStore(stateDirectoryPath, { log: SILENT_LOG });
     const waiting = store.load();
+    const records = isPending ? waiting : asked;
+    if (records.length === 0) terminal.print("No peer is to be notified.\n");
     const memory = openPeerMemory(stateDirectoryPath, { log: SILENT_LOG, mayCompact: false });
     const notifier = new Notifier(
       {
@@ -84,7 +94,7 @@ export const notify: Command = {
     );
     const counts = await notifier.run();
     await calls.close();
-    return counts.told === records.length ? Status.OK : Status.PROBLEM;
+    return counts.told === records.length && store.faults === 0 ? Status.OK : Status.PROBLEM;
   },
 };
 

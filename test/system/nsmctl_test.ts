@@ -322,6 +322,25 @@ nsmctlTest("notify tells a peer now, and takes it off the notify list", async (h
   assertEquals(failed.code, 1);
 });
 
+nsmctlTest(
+  "operator D1: what doctor advises tells the peers left, and moves no record",
+  async (host) => {
+    await host.startStatd();
+    await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+    await host.putRecord("sm.bak", OWN_ADDRESS);
+    const monitored = () => host.host.output("ls", `${STATE}/sm`);
+    const before = await monitored();
+    assertMatch((await host.run("doctor")).stdout, /mend: nsmctl notify --pending/);
+    assertEquals((await host.run("notify", "--pending")).code, 0);
+    assertEquals(await monitored(), before);
+    assertEquals(await host.host.output("ls", `${STATE}/sm.bak`), "");
+    const again = await host.run("notify", "--pending");
+    assertEquals([again.code, again.stdout], [0, "No peer is to be notified.\n"]);
+    assertEquals((await host.run("notify", "--pending", PEER)).code, 2);
+    assertEquals((await host.run("notify")).code, 2);
+  },
+);
+
 nsmctlTest("metrics can be read over TCP and from a Unix socket", async (host) => {
   const get = (...args: string[]) => host.host.output("curl", "-sS", ...args);
   await host.host.write("/etc/nfs.conf", `[statd]\nport=${STATD_PORT}\nmetrics=127.0.0.1:9199\n`);

@@ -117,7 +117,7 @@ async function checkRecords(examiner: Examiner): Promise<Finding[]> {
       what: "Peers have not been told of a reboot, and nobody is telling them.",
       evidence: `${plural(toBeNotified.length, "peer")} in ${layout.notifyList}: ` +
         someOf(toBeNotified.map(({ name }) => name)),
-      fix: "sm-notify -f tells them now; nsmctl forget HOST gives one up",
+      fix: "nsmctl notify --pending tells them now; nsmctl forget HOST gives one up",
     }));
   }
   const damaged = [...monitored, ...toBeNotified]
