@@ -33,6 +33,8 @@ const STATUS: Record<keyof StatusReport, Shape> = {
   stateDirectory: "text",
   networkNamespace: "text",
   transports: [{ netid: "text", address: "text", port: "number" }],
+  health: "text",
+  faults: "texts",
   registrationFault: "text",
   peers: "number",
   registrations: "number",

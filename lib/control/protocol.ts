@@ -5,7 +5,8 @@
  *
  * ```
  * {"command":"list"}                            a page is an array of ListEntry
- * {"command":"status"}                          the last line has `status`
+ * {"command":"status"}                          the last line has `status`, of what is known
+ * {"command":"status","look":true}              … after a look at rpcbind and the lock manager
  * {"command":"register"}                        … says whether rpcbind lists us after a look at it
  * {"command":"forget","peers":[NAME…],"by":TEXT}      … has `count`, of registrations
  * {"command":"declareRebooted","peer":NAME,"by":TEXT} … has `count`, `told` and `failed`
@@ -18,7 +19,7 @@ import type { StatusReport } from "./status_report.ts";
 export const REQUEST_MAX_BYTES = 65_536;
 
 export type ControlRequest =
-  | { readonly command: "status" }
+  | { readonly command: "status"; readonly look?: true }
   | { readonly command: "list" }
   | { readonly command: "register" }
   | { readonly command: "forget"; readonly peers: readonly string[]; readonly by: string }
@@ -59,10 +60,11 @@ export function parseRequest(line: string): ControlRequest | string {
     return "the request is not JSON";
   }
   if (typeof value !== "object" || value === null) return "the request is not an object";
-  const { command, peers, peer, by } = value as Record<string, unknown>;
+  const { command, peers, peer, by, look } = value as Record<string, unknown>;
   const who = typeof by === "string" ? by : "somebody";
   switch (command) {
     case "status":
+      return look === true ? { command, look } : { command };
     case "list":
     case "register":
       return { command };

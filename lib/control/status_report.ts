@@ -1,5 +1,7 @@
 /** What the daemon says of itself. */
 
+import type { Health } from "./health.ts";
+
 /** A warning or an error, and when it was. */
 export interface Problem {
   /** ISO 8601. */
@@ -27,6 +29,9 @@ export interface StatusReport {
     readonly address: string;
     readonly port: number;
   }[];
+  /** The verdict, and the reasons for it, the worst first. */
+  readonly health: Health;
+  readonly faults: readonly string[];
   /** Why we are not registered with rpcbind; absent while we are. */
   readonly registrationFault?: string;
   readonly peers: number;

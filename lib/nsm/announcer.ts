@@ -33,6 +33,7 @@ export class Announcer {
   readonly #parts: AnnouncerParts;
   readonly #callbacks: Callbacks;
   readonly #watchers = new Set<CallbackWatcher>();
+  #lastFault = "";
   /** Registrations of each peer that are still to be told, in number, and its state, by key. */
   readonly #untold = new Map<string, { count: number; state: number }>();
 
@@ -45,6 +46,16 @@ export class Announcer {
   /** Registrations whose lock manager is still to be told, in number. */
   get pending(): number {
     return this.#callbacks.pending;
+  }
+
+  /** Since when the first of them waits, in ms on the clock that only goes forward. */
+  get waitingSince(): number | undefined {
+    return this.#callbacks.waitingSince;
+  }
+
+  /** Why the last attempt of a callback failed; empty where it did not. */
+  get lastFault(): string {
+    return this.#lastFault;
   }
 
   /**
@@ -88,6 +99,7 @@ export class Announcer {
 
   #attempted(monitored: Monitored, outcome: CallbackOutcome, fault: string): void {
     const { counters } = this.#parts;
+    this.#lastFault = fault;
     if (outcome === "done") counters.callbacks_done++;
     else if (outcome === "failed") counters.callbacks_failed++;
     else counters.callbacks_given_up++;

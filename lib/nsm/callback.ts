@@ -119,6 +119,15 @@ export class Callbacks {
     return this.#pending.size;
   }
 
+  /** When the news came that has waited longest, on the clock that only goes forward. */
+  get waitingSince(): number | undefined {
+    let first: number | undefined;
+    for (const { since } of this.#pending.values()) {
+      if (first === undefined || since < first) first = since;
+    }
+    return first;
+  }
+
   /** Whether the lock manager of a registration is still to be told. */
   isPending(monitored: Monitored): boolean {
     return this.#pending.has(monitored);

@@ -33,6 +33,8 @@ import { SourceLimits } from "./source_limits.ts";
 const UNDECIDED_MAX = 256;
 
 export class Notices {
+  /** When a doubtful notice was passed on last, on the clock that only goes forward. */
+  doubtedAt: number | undefined;
   readonly #sources: SourceLimits;
   readonly #kept: KeptNotices;
   #asking = 0;
@@ -270,6 +272,7 @@ export class Notices {
         }
         if (verdict.doubt !== undefined) {
           counters.notices_doubted++;
+          this.doubtedAt = this.parts.clock.now();
           this.#tellDoubt(heard, peer, verdict.doubt, "doubtful");
         }
         monitored.lastNotice = ordinal;

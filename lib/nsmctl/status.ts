@@ -9,6 +9,7 @@ import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { StateReader, unreachable } from "./read_state.ts";
 import type { Session } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
+import { userText } from "./user.ts";
 import { filled, jsonText, shown, spanText } from "./text.ts";
 
 /** Column of the values. */
@@ -53,7 +54,7 @@ async function show(isJson: boolean, session: Session): Promise<number> {
     return Status.NOT_RUNNING;
   }
   using daemon = reached.daemon;
-  const { status: report } = await daemon.ask({ command: "status" });
+  const { status: report } = await daemon.ask({ command: "status", look: true });
   if (report === undefined) throw new Error("The daemon has another version than this nsmctl");
   const toBeNotified = new StateReader(stateDirectoryPath).notifyCount();
   terminal.print(
@@ -61,26 +62,17 @@ async function show(isJson: boolean, session: Session): Promise<number> {
       ? jsonText({ running: true, ...report, toBeNotified })
       : statusText(report, toBeNotified, terminal),
   );
-  return faultsOf(report).length === 0 ? Status.OK : Status.PROBLEM;
-}
-
-/** What is not as it should be, in words. */
-export function faultsOf({ registrationFault, degraded, stateNumber }: StatusReport): string[] {
-  return [
-    ...(registrationFault === undefined ? [] : [`not registered: ${registrationFault}`]),
-    ...(stateNumber > 0 ? [] : ["the state number cannot be read"]),
-    ...degraded,
-  ];
+  return report.health === "good" ? Status.OK : Status.PROBLEM;
 }
 
 /** The report for people. */
 export function statusText(
   report: StatusReport,
   toBeNotified: number,
-  { colours: { good, warning, faint }, width }: Pick<Terminal, "colours" | "width">,
+  { colours: { good, warning, bad, faint }, width }: Pick<Terminal, "colours" | "width">,
 ): string {
   const { counters, callbacks } = report;
-  const faults = faultsOf(report);
+  const { health, faults } = report;
   const count = (name: string) => counters[name] ?? 0;
   const limits = Object.entries(LIMITS).filter(([name]) => count(name) > 0)
     .map(([name, words]) => `${count(name)} ${words}`);
@@ -88,17 +80,17 @@ export function statusText(
     ? ""
     : `, ${report.unresolvedPeers} without a known address`;
   const rows: Row[] = [
-    ["Daemon", `version ${report.version}, process ${report.pid}, user ${report.uid}`],
+    ["Daemon", `version ${report.version}, process ${report.pid}, user ${userText(report.uid)}`],
     ["Up", spanText(report.uptimeSeconds * 1000)],
     [
       "Health",
-      faults.length === 0 ? "good" : faults.join("; "),
-      faults.length === 0 ? good : warning,
+      faults.length === 0 ? health : `${health}: ${faults.join("; ")}`,
+      { good, degraded: warning, failed: bad }[health],
     ],
-    ["State number", String(report.stateNumber)],
+    ["State number", report.stateNumber < 0 ? "cannot be read" : String(report.stateNumber)],
     ["Boot id", report.bootId ?? ""],
     ["Directory", shown(report.stateDirectory)],
-    ["Listening", report.transports.map(({ netid, port }) => `${netid} ${port}`).join(", ")],
+    ["Listening", listeningText(report.transports)],
     ["rpcbind", report.registrationFault === undefined ? "registered" : "not registered"],
     [
       "Monitored",
@@ -108,6 +100,10 @@ export function statusText(
     [
       "Notices",
       `${count("calls_notify")} received, ${count("notices_dropped")} dropped` +
+      (count("notices_doubted") === 0
+        ? ""
+        : `, ${count("notices_doubted")} doubtful and passed on`) +
+      (count("notices_refused") === 0 ? "" : `, ${count("notices_refused")} doubtful and refused`) +
       ((report.keptNotices ?? 0) === 0 ? "" : `, ${report.keptNotices} kept for later`),
     ],
     [
@@ -116,6 +112,7 @@ export function statusText(
       `${count("callbacks_failed")} failed attempts, ${count("callbacks_given_up")} given up`,
     ],
     ["Refused", `${count("calls_refused")} calls, ${count("mon_failed")} SM_MON`],
+    ["Denied", zeroIsNothing(count("calls_denied"), "by hosts.allow and hosts.deny")],
     ["Limits reached", limits.length === 0 ? "none" : limits.join(", ")],
     ["Memory", `${Math.round(report.residentBytes / 1e6)} MB`],
   ];
@@ -124,6 +121,24 @@ export function statusText(
   );
   return rowsText(rows, width) +
     (problems.length === 0 ? "" : `Last problems\n${problems.join("")}`);
+}
+
+/** Where it listens: transports that share an address and a port stand together. */
+function listeningText(transports: StatusReport["transports"]): string {
+  const groups = new Map<string, Set<string>>();
+  for (const { netid, address, port } of transports) {
+    const isAny = address === "::" || address === "0.0.0.0";
+    const end = isAny
+      ? `port ${port}`
+      : `${address.includes(":") ? `[${address}]` : address}:${port}`;
+    const netids = groups.get(end) ?? new Set();
+    groups.set(end, netids.add(netid));
+  }
+  return [...groups].map(([end, netids]) => `${[...netids].join(" ")} at ${end}`).join(", ");
+}
+
+function zeroIsNothing(count: number, what: string): string {
+  return count === 0 ? "" : `${count} ${what}`;
 }
 
 /** What it is, its value, and how that is painted; no row where there is no value. */

@@ -27,6 +27,13 @@ export function nlmCallback(prog: number, vers: number, proc: number) {
   });
 }
 
+/** Procedure 0 of a lock manager, which only answers (RFC 1813 appendix II). */
+export function nlmNull(prog: number, vers: number) {
+  return program("nlm", prog, vers, {
+    NLM_NULL: { number: 0, args: nothing, result: nothing, from: "any" },
+  });
+}
+
 /**
  * The (version, procedure) pairs under which known lock managers want to be called. Linux and ganesha
  * use 16, older Linux kernels 24, in whatever version; FreeBSD and macOS procedure 1 of version 0;

@@ -4,8 +4,10 @@ import project from "../../deno.json" with { type: "json" };
 import type { Monitored } from "../nsm/monitor_list.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import type { TransportAddress } from "../rpc/transport.ts";
+import { type HealthFacts, judgeHealth } from "../control/health.ts";
 import type { ListEntry } from "../control/protocol.ts";
 import type { ControlActions } from "./control_server.ts";
+import type { HealthLook } from "./health_look.ts";
 import type { HostsFiles } from "../hosts/hosts_files.ts";
 import type { Monitor } from "./monitor.ts";
 import type { RecentProblems } from "./recent_problems.ts";
@@ -39,6 +41,7 @@ export interface DaemonFacts {
   readonly reviewRegistration: () => Promise<void>;
   /** What works less well than it should since the start, in words. */
   readonly degraded: readonly string[];
+  readonly healthLook: HealthLook;
   readonly recent: RecentProblems;
 }
 
@@ -63,6 +66,7 @@ export function controlActions(
       monitor.counters.control_requests++;
       switch (request.command) {
         case "status":
+          if (request.look) await facts.healthLook.look();
           return { ok: true, status: report() };
         case "register": {
           await facts.reviewRegistration();
@@ -90,14 +94,16 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
   return () => {
     const degraded = [...facts.degraded, ...facts.hosts.faults];
     monitor.store.recheck();
-    if (monitor.store.fault !== undefined) degraded.push(monitor.store.fault);
+    const storeFaults = monitor.store.fault === undefined ? [] : [monitor.store.fault];
     let stateNumber = -1;
     try {
       stateNumber = facts.stateNumber();
     } catch (error) {
-      degraded.push(reasonOf(error));
+      storeFaults.push(reasonOf(error));
     }
-    const fault = facts.registrationFault();
+    const fault = facts.healthLook.registrationFault;
+    const verdict = judgeHealth(healthFacts(facts, storeFaults, degraded));
+    degraded.push(...storeFaults);
     return {
       version: project.version,
       pid: Deno.pid,
@@ -110,6 +116,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
       stateDirectory: facts.stateDirectoryPath,
       ...(facts.networkNamespace === undefined ? {} : { networkNamespace: facts.networkNamespace }),
       transports: facts.bound.map(({ netid, address, port }) => ({ netid, address, port })),
+      ...verdict,
       ...(fault === undefined ? {} : { registrationFault: fault }),
       peers: list.peers,
       registrations: list.size,
@@ -125,6 +132,30 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
       degraded,
       problems: recent.problems,
     };
+  };
+}
+
+function healthFacts(
+  { monitor, clock, healthLook }: DaemonFacts,
+  storeFaults: readonly string[],
+  degraded: readonly string[],
+): HealthFacts {
+  const { announcer, counters, lastTimes } = monitor;
+  const ago = (at: number | undefined) => at === undefined ? undefined : clock.now() - at;
+  return {
+    registrationFault: healthLook.registrationFault,
+    storeFaults: [...storeFaults],
+    lockManagerFault: healthLook.lockManagerFault,
+    degraded: [...degraded],
+    callbacks: {
+      pending: announcer.pending,
+      waitingMs: ago(announcer.waitingSince),
+      fault: announcer.lastFault,
+    },
+    keptNotices: monitor.notices.kept,
+    peersNotTold: healthLook.peersNotTold,
+    doubted: { count: counters.notices_doubted, agoMs: ago(monitor.notices.doubtedAt) },
+    denied: { count: counters.calls_denied, agoMs: ago(lastTimes.denied) },
   };
 }
 

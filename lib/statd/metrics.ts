@@ -11,6 +11,7 @@ import type { StatusReport } from "../control/status_report.ts";
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 const PREFIX = "nsm_";
+const HEALTH = { good: 0, degraded: 1, failed: 2 } as const;
 const CALLS = /^calls_(null|stat|mon|unmon|unmon_all|simu_crash|notify)$/;
 
 /** The metrics of a daemon. */
@@ -28,6 +29,8 @@ export function metricsText(report: StatusReport): string {
     gauge("unresolved_peers", "Peers without a known address.", report.unresolvedPeers),
     gauge("callbacks_pending", "Callbacks under way or waiting.", report.callbacks.pending),
     gauge("rpcbind_registered", "1 while registered with rpcbind.", registered),
+    gauge("health", "0 good, 1 degraded, 2 failed.", HEALTH[report.health]),
+    gauge("faults", "Number of reasons why the health is not good.", report.faults.length),
     gauge("degraded", "Number of things that work less well.", report.degraded.length),
     calls(counters),
     ...Object.entries(COUNTERS).filter(([name]) => !CALLS.test(name)).map(([name, help]) =>

@@ -74,6 +74,8 @@ export interface Monitor {
   readonly notices: Notices;
   readonly administration: Administration;
   readonly counters: Counters;
+  /** When each of these happened last, on the clock that only goes forward. */
+  readonly lastTimes: { denied?: number };
   stop(): void;
 }
 
@@ -114,6 +116,7 @@ function makeCore(parts: MonitorParts): Core {
   const tell = parts.tell ?? limited(log, clock);
   const list = new MonitorList();
   const counters = makeCounters();
+  const lastTimes: Core["lastTimes"] = {};
   const isUnused = () => list.size === 0;
   const store = new WatchedStore(parts.store, { clock, log, tell, isUnused });
   const resolver = telling(parts.resolver, worked);
@@ -145,7 +148,7 @@ function makeCore(parts: MonitorParts): Core {
     counters,
     tell,
   });
-  return { list, store, directory, announcer, notices, administration, counters, tell };
+  return { list, store, directory, announcer, notices, administration, counters, lastTimes, tell };
 }
 
 function makeService(parts: MonitorParts, core: Core): Service {
@@ -170,8 +173,8 @@ function makeService(parts: MonitorParts, core: Core): Service {
 
 /** Judges calls before they are answered, and counts and logs those that are not answered well. */
 function dispatchHooks(
-  { settings, hosts, worked, log, signal }: MonitorParts,
-  { store, counters, tell }: Core,
+  { settings, hosts, worked, log, signal, clock }: MonitorParts,
+  { store, counters, lastTimes, tell }: Core,
   loading: Promise<void> | undefined,
 ): DispatchHooks {
   let isLoading = loading !== undefined;
@@ -186,6 +189,7 @@ function dispatchHooks(
     },
     denied({ address }) {
       counters.calls_denied++;
+      lastTimes.denied = clock.now();
       tell("warning", `connect from ${address} denied`, () => denialOf(address));
     },
   });

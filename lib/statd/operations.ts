@@ -39,7 +39,10 @@ export function startSteering(
   const control = listener && serveControl(listener, controlActions(facts, report), parts);
   const open = () =>
     metricsAddress === undefined ? undefined : serveMetrics(metricsAddress, {
-      text: () => metricsText(report()),
+      text: () => {
+        facts.healthLook.lookSoon();
+        return metricsText(report());
+      },
       ...parts,
       tell,
     });

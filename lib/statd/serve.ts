@@ -33,6 +33,7 @@ import { acquire, type Acquired } from "./acquire.ts";
 import { haCallout } from "./ha_callout.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor, type Monitor } from "./monitor.ts";
+import { HealthLook } from "./health_look.ts";
 import { startSteering } from "./operations.ts";
 import { type RecentProblems, remembering } from "./recent_problems.ts";
 import { runRpcbind } from "./run_rpcbind.ts";
@@ -186,7 +187,7 @@ async function serve(
   await unlessStopped(registrar.register());
   const registered = registrar.keep(signal);
   stops.add("the registration with rpcbind", () => registered);
-  const steering = monitor.loaded.then(() => steer(daemon, acquired, monitor, registrar));
+  const steering = monitor.loaded.then(() => steer(daemon, acquired, monitor, registrar, callPeer));
   stops.add("the control socket and metrics", async () => (await steering).close());
 
   announce(daemon, acquired, live, registrar, stop);
@@ -218,7 +219,13 @@ function monitorOf(
   });
 }
 
-function steer(daemon: Daemon, acquired: Acquired, monitor: Monitor, registrar: Registrar) {
+function steer(
+  daemon: Daemon,
+  acquired: Acquired,
+  monitor: Monitor,
+  registrar: Registrar,
+  callPeer: PeerCalls,
+) {
   const { settings, recent, log, tell } = daemon;
   const { server, store } = acquired;
   const drops = new DatagramDrops(server.datagrams.map(({ local }) => local.port));
@@ -233,6 +240,16 @@ function steer(daemon: Daemon, acquired: Acquired, monitor: Monitor, registrar: 
     registrationFault: () => registrar.fault,
     reviewRegistration: () => registrar.review(),
     recent,
+    healthLook: new HealthLook({
+      callPeer,
+      list: monitor.list,
+      clock,
+      log,
+      stateDirectoryPath: settings.stateDirectoryPath,
+      bootId: acquired.bootId,
+      reviewRegistration: () => registrar.review(),
+      registrationFault: () => registrar.fault,
+    }),
   };
   return startSteering(facts, acquired.control, settings.metrics, log, tell);
 }

@@ -13,6 +13,8 @@ const STATUS = {
   stateNumber: 3,
   stateDirectory: "/var/lib/nfs",
   transports: [{ netid: "udp", address: "0.0.0.0", port: 4000 }],
+  health: "degraded",
+  faults: ["EVIL"],
   peers: 0,
   registrations: 0,
   unresolvedPeers: 0,

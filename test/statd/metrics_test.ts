@@ -18,6 +18,8 @@ const REPORT: StatusReport = {
   stateDirectory: "/s",
   transports: [],
   registrationFault: "gone",
+  health: "degraded",
+  faults: ["EVIL"],
   peers: 8,
   registrations: 9,
   unresolvedPeers: 1,

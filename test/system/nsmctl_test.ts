@@ -123,7 +123,7 @@ nsmctlTest("status is a health check", async (host) => {
   await host.host.output("pkill", "-x", "rpcbind");
   await host.statd!.line(/Not registered with rpcbind/);
   assertEquals((await host.run("status", "-q")).code, 1);
-  assertMatch((await host.run("status")).stdout, /^Health +not registered/m);
+  assertMatch((await host.run("status")).stdout, /^Health +failed: not registered/m);
 });
 
 nsmctlTest("status and metrics tell which limits were reached", async ({ host, agent, run }) => {
@@ -161,6 +161,34 @@ nsmctlTest("status and metrics tell which limits were reached", async ({ host, a
   assertEquals(metric("nsm_datagrams_dropped_total"), Number(dropped));
   assertEquals(metric("nsm_connections_refused_source_total"), 8);
   assertEquals(metric("nsm_records_refused_total"), 1);
+});
+
+nsmctlTest("D8, D10, D11: health is what rpcbind, lockd and sm-notify are now", async (host) => {
+  await host.startStatd();
+  const health = async () => {
+    const { code, stdout } = await host.run("status", "--json");
+    const { health, faults } = checked<{ health: string; faults: string[] }>(stdout, "status");
+    return `${code} ${health} ${faults.join("; ")}`;
+  };
+  assertEquals(await health(), "0 good ");
+  await host.host.output("rpcinfo", "-d", "100024", "1");
+  assertEquals(await health(), "0 good ");
+  assertStringIncludes(await host.host.output("rpcinfo", "-p"), "100024");
+
+  await host.putRecord("sm.bak", "old.example.net");
+  assertEquals(
+    await health(),
+    "1 degraded 1 peer not told of our reboot, and no sm-notify is running",
+  );
+  await host.run("forget", "--yes", "old.example.net");
+
+  await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+  assertEquals(await health(), "0 good ");
+  for (const version of ["1", "3", "4"]) {
+    await host.host.output("rpcinfo", "-d", "100021", version);
+  }
+  assertMatch(await health(), /^1 failed no lock manager: program 100021 version \d is not reg/);
+  assertMatch((await host.run("status")).stdout, /^Health +failed: no lock manager: /m);
 });
 
 nsmctlTest("D7: a daemon that hangs is named by every command that asks it", async (host) => {

@@ -100,7 +100,7 @@ function comparable(text: string): string {
     .replaceAll(/\d\d:\d\d:\d\d/g, "TIME")
     .replaceAll(/\d+ (?:d|h|min|s)(?: \d+ (?:h|min|s))?(?![a-z])/g, "SPAN")
     .replaceAll(/\d+(?:\.\d+)? (?:ms|s|MB)(?![a-z])/g, "AMOUNT")
-    .replaceAll(/(version|process|user) [\d.]+/g, "$1 N")
+    .replaceAll(/(version|process|user) [\d.]+( \(\w+\))?/g, "$1 N")
     .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, "UUID")
     .replaceAll(/ +/g, " ");
 }

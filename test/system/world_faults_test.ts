@@ -134,7 +134,7 @@ systemTest(
     assertEquals(status.code, 1);
     assertMatch(
       status.stdout,
-      /Health +not registered: rpcbind refuses udp .*; somebody else has it/,
+      /Health +failed: not registered: rpcbind refuses udp .*; somebody else has it/,
     );
     await host.output("rpcinfo", "-d", "100024", "1");
     await statd.line(/Registered with rpcbind/);

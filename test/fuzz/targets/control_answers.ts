@@ -28,6 +28,8 @@ const STATUS = JSON.stringify({
   stateDirectory: "/var/lib/nfs/EVIL",
   transports: [{ netid: "udp", address: "EVIL", port: 4000 }],
   registrationFault: "EVIL",
+  health: "degraded",
+  faults: ["EVIL"],
   peers: 0,
   registrations: 0,
   unresolvedPeers: 0,

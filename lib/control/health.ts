@@ -1,0 +1,91 @@
+/**
+ * The health of the daemon: one verdict, with the reasons for it. Text, JSON, metrics, `nsmctl check` and
+ * exit statuses all take it from here.
+ */
+
+/** `failed`: locks of somebody are lost or refused now. `degraded`: they may be. */
+export type Health = "good" | "degraded" | "failed";
+
+/** How long a callback may wait before it counts, in ms: the first attempts fail while lockd restarts. */
+const CALLBACK_PATIENCE_MS = 10_000;
+/** How long something that has happened counts, in ms. */
+const RECENT_MS = 3_600_000;
+
+/** What the verdict rests on. Times are spans in ms; undefined is never. */
+export interface HealthFacts {
+  /** Why nobody finds us by rpcbind. */
+  readonly registrationFault: string | undefined;
+  /** Why records or the state number cannot be read or written. */
+  readonly storeFaults: readonly string[];
+  /** Why the lock manager of somebody who monitors peers does not answer. */
+  readonly lockManagerFault: string | undefined;
+  /** What works less well since the start. */
+  readonly degraded: readonly string[];
+  /** Callbacks that wait, how long the first has waited, and why the last attempt failed. */
+  readonly callbacks: {
+    readonly pending: number;
+    readonly waitingMs: number | undefined;
+    readonly fault: string;
+  };
+  readonly keptNotices: number;
+  /** Peers that are to be told of our reboot and that nobody is telling. */
+  readonly peersNotTold: number;
+  /** How many doubtful notices were passed on, and how long ago the last one was. */
+  readonly doubted: { readonly count: number; readonly agoMs: number | undefined };
+  /** How many calls hosts.allow and hosts.deny kept out, and how long ago the last one was. */
+  readonly denied: { readonly count: number; readonly agoMs: number | undefined };
+}
+
+/** The verdict, and what led to it, the worst first. */
+export function judgeHealth(
+  facts: HealthFacts,
+): { readonly health: Health; readonly faults: readonly string[] } {
+  const failures = failuresOf(facts);
+  const faults = [...failures, ...weaknessesOf(facts)];
+  const health = failures.length > 0 ? "failed" : faults.length > 0 ? "degraded" : "good";
+  return { health, faults };
+}
+
+function failuresOf(facts: HealthFacts): string[] {
+  const { registrationFault, storeFaults, lockManagerFault } = facts;
+  return [
+    ...(registrationFault === undefined ? [] : [`not registered: ${registrationFault}`]),
+    ...storeFaults,
+    ...(lockManagerFault === undefined ? [] : [`no lock manager: ${lockManagerFault}`]),
+  ];
+}
+
+function weaknessesOf(facts: HealthFacts): string[] {
+  const { callbacks, keptNotices, peersNotTold, doubted, denied } = facts;
+  const faults = [...facts.degraded];
+  const waitingMs = callbacks.waitingMs ?? 0;
+  if (callbacks.pending > 0 && waitingMs > CALLBACK_PATIENCE_MS) {
+    const seconds = Math.round(waitingMs / 1000);
+    const why = callbacks.fault === "" ? "" : `: ${callbacks.fault}`;
+    faults.push(`${counted(callbacks.pending, "callback")} waiting for ${seconds} s${why}`);
+  }
+  if (peersNotTold > 0) {
+    faults.push(
+      `${counted(peersNotTold, "peer")} not told of our reboot, and no sm-notify is running`,
+    );
+  }
+  if (isRecent(doubted)) {
+    faults.push(`${counted(doubted.count, "doubtful notice")} passed on, the last within an hour`);
+  }
+  if (isRecent(denied)) {
+    const calls = counted(denied.count, "call");
+    faults.push(`${calls} denied by hosts.allow and hosts.deny, the last within an hour`);
+  }
+  if (keptNotices > 0) {
+    faults.push(`${counted(keptNotices, "notice")} kept until names of peers are known`);
+  }
+  return faults;
+}
+
+function isRecent({ count, agoMs }: HealthFacts["doubted"]): boolean {
+  return count > 0 && agoMs !== undefined && agoMs < RECENT_MS;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}

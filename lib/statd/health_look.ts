@@ -1,0 +1,139 @@
+/**
+ * Looks at what the health of the daemon depends on outside of it: rpcbind, lock managers, the run of
+ * sm-notify. Every look has a bound, and several who want to know at one time share one.
+ */
+
+import { NotifyRun } from "../store/notify_run.ts";
+import { nlmNull } from "../protocol/nlm.ts";
+import { RpcError } from "../rpc/errors.ts";
+import type { MonitorList } from "../nsm/monitor_list.ts";
+import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
+import { findPort } from "../nsm/port_lookup.ts";
+import { type CallPeer, reasonOf } from "../nsm/ports.ts";
+import type { Log } from "../log.ts";
+import { layoutOf } from "../store/layout.ts";
+import { type Clock, sleep } from "../time/clock.ts";
+
+/** Longest time that one question may take, in ms; nsmctl waits for 3 s. */
+const LOOK_MS = 1_000;
+/** Time between two looks for those who do not wait for them, in ms. */
+const LOOK_AGAIN_MS = 10_000;
+/** Kinds of lock managers that are asked; a host has one. */
+const MANAGERS_MAX = 4;
+/** Longest list of monitored peers that is searched for kinds of lock managers. */
+const SEARCHED_MAX = 1_000;
+
+/** What it looks with. */
+export interface HealthLookParts {
+  readonly callPeer: CallPeer;
+  readonly list: MonitorList;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly stateDirectoryPath: string;
+  readonly bootId: string | undefined;
+  readonly reviewRegistration: () => Promise<void>;
+  readonly registrationFault: () => string | undefined;
+}
+
+export class HealthLook {
+  readonly #parts: HealthLookParts;
+  #looking: Promise<void> | undefined;
+  #lookedAt = -Infinity;
+  #isRpcbindSilent = false;
+  #lockManagerFault: string | undefined;
+  #peersNotTold = 0;
+
+  constructor(parts: HealthLookParts) {
+    this.#parts = parts;
+  }
+
+  /** Why nobody finds us by rpcbind; undefined while all do, as far as is known. */
+  get registrationFault(): string | undefined {
+    return this.#parts.registrationFault() ??
+      (this.#isRpcbindSilent ? `rpcbind has not answered for ${LOOK_MS / 1000} s` : undefined);
+  }
+
+  /** Why a lock manager for which peers are monitored does not answer. */
+  get lockManagerFault(): string | undefined {
+    return this.#parts.list.size === 0 ? undefined : this.#lockManagerFault;
+  }
+
+  /** Peers that are to be told of our reboot, and that nobody is telling. */
+  get peersNotTold(): number {
+    return this.#peersNotTold;
+  }
+
+  /** Looks; settles when all is known, and never rejects. */
+  look(): Promise<void> {
+    this.#looking ??= this.#lookAtAll().finally(() => this.#looking = undefined);
+    return this.#looking;
+  }
+
+  /** Begins to look, unless that was done a moment ago. */
+  lookSoon(): void {
+    if (this.#parts.clock.now() - this.#lookedAt >= LOOK_AGAIN_MS) void this.look();
+  }
+
+  async #lookAtAll(): Promise<void> {
+    this.#lookedAt = this.#parts.clock.now();
+    this.#peersNotTold = this.#lookAtNotifyList();
+    await Promise.all([this.#lookAtRpcbind(), this.#lookAtLockManagers()]);
+  }
+
+  async #lookAtRpcbind(): Promise<void> {
+    const { clock, reviewRegistration } = this.#parts;
+    const limit = new AbortController();
+    let isReviewed = false;
+    const reviewed = reviewRegistration().then(() => isReviewed = true);
+    await Promise.race([reviewed, sleep(clock.startTimer, LOOK_MS, limit.signal)]);
+    limit.abort();
+    this.#isRpcbindSilent = !isReviewed;
+  }
+
+  async #lookAtLockManagers(): Promise<void> {
+    const kinds = new Map<string, readonly [program: number, version: number]>();
+    let searched = 0;
+    for (const { record: { myProg, myVers } } of this.#parts.list.all()) {
+      kinds.set(`${myProg} ${myVers}`, [myProg, myVers]);
+      if (kinds.size === MANAGERS_MAX || ++searched === SEARCHED_MAX) break;
+    }
+    const faults = await Promise.all(
+      [...kinds.values()].map(([program, version]) => this.#lockManagerFaultOf(program, version)),
+    );
+    this.#lockManagerFault = faults.find((fault) => fault !== undefined);
+  }
+
+  /** Calls procedure 0 of a lock manager; any answer will do. */
+  async #lockManagerFaultOf(program: number, version: number): Promise<string | undefined> {
+    const { callPeer } = this.#parts;
+    const address = LOCK_MANAGER_ADDRESS;
+    try {
+      for (const transport of ["udp", "tcp"] as const) {
+        const wanted = { program, version, transport };
+        const port = await findPort(callPeer, wanted, address, LOOK_MS);
+        if (port === undefined) continue;
+        const table = nlmNull(program, version);
+        await callPeer.call(table, "NLM_NULL", undefined, { address, port }, transport, LOOK_MS);
+        return undefined;
+      }
+      return `program ${program} version ${version} is not registered with rpcbind`;
+    } catch (error) {
+      const isAnswer = error instanceof RpcError && error.failure.kind !== "timeout";
+      return isAnswer ? undefined : reasonOf(error);
+    }
+  }
+
+  #lookAtNotifyList(): number {
+    const { stateDirectoryPath, bootId, log } = this.#parts;
+    try {
+      let count = 0;
+      for (const { name } of Deno.readDirSync(layoutOf(stateDirectoryPath).notifyList)) {
+        if (!name.startsWith(".")) count++;
+      }
+      if (count === 0) return 0;
+      return new NotifyRun(stateDirectoryPath, bootId ?? "", log).isGoingOn ? 0 : count;
+    } catch {
+      return 0; // it cannot be read by us: sm-notify and doctor say so
+    }
+  }
+}
