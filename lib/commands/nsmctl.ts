@@ -19,6 +19,7 @@ import {
   Status,
   TIMEOUT_OPTION,
 } from "../nsmctl/command.ts";
+import { check } from "../nsmctl/check.ts";
 import { completion } from "../nsmctl/completion.ts";
 import { declareRebooted } from "../nsmctl/declare_rebooted.ts";
 import { doctor } from "../nsmctl/doctor.ts";
@@ -35,7 +36,7 @@ import { testHost } from "../nsmctl/reach_host.ts";
 import { watch } from "../nsmctl/watch.ts";
 
 /** The commands in the order of the overview; the last one writes scripts about them all. */
-const STEERING = [list, watch, status, testHost, notify, forget, declareRebooted, doctor];
+const STEERING = [list, watch, status, check, testHost, notify, forget, declareRebooted, doctor];
 export const COMMANDS: readonly Command[] = [...STEERING, completion(STEERING)];
 
 /** Longest time that somebody may want to wait for the daemon, in seconds. */

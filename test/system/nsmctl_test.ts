@@ -163,6 +163,32 @@ nsmctlTest("status and metrics tell which limits were reached", async ({ host, a
   assertEquals(metric("nsm_records_refused_total"), 1);
 });
 
+nsmctlTest("check speaks Nagios", async (host) => {
+  const line = async (code: number, pattern: RegExp, ...command: string[]) => {
+    const ended = await host.host.run(...command, OUR_NSMCTL, "check", "--timeout=1");
+    assertEquals([ended.code, ended.stderr], [code, ""]);
+    assertMatch(ended.stdout, pattern);
+  };
+  await line(2, /^NSM CRITICAL - no daemon serves \/var\/lib\/nfs\n$/);
+  await host.host.output(OUR_STATD, "--no-notify"); // stopping one in the foreground stops nsenter too
+  await line(0, /^NSM OK - 0 monitored, registered with rpcbind, state \d+ \| peers=0 .*\n$/);
+  await line(3, /^NSM UNKNOWN - .*\n$/, "setpriv", "--reuid=65534", "--clear-groups");
+  await host.putRecord("sm.bak", "old.example.net");
+  await line(1, /^NSM WARNING - 1 peer not told .* \| .*to_be_notified=1 .*\n$/);
+  const pid = (await host.host.output("cat", "/run/rpc.statd.pid")).trim();
+  await host.host.output("kill", "-STOP", pid);
+  try {
+    await line(2, new RegExp(`^NSM CRITICAL - rpc\\.statd \\(pid ${pid}\\) has not answered`));
+  } finally {
+    await host.host.output("kill", "-CONT", pid);
+  }
+  await host.host.output("pkill", "-x", "rpcbind");
+  await eventually(
+    "it is critical",
+    async () => /^NSM CRITICAL - not registered: /.test((await host.run("check")).stdout),
+  );
+});
+
 nsmctlTest("D8, D10, D11: health is what rpcbind, lockd and sm-notify are now", async (host) => {
   await host.startStatd();
   const health = async () => {
@@ -481,7 +507,7 @@ nsmctlTest("help is there for each command, with an example", async (host) => {
   const help = await host.run("--help");
   assertEquals(help.code, 0);
   const commands = [...help.stdout.matchAll(/^ {2}([a-z][a-z-]+) {2,}[A-Z]/gm)];
-  assertEquals(commands.length, 9);
+  assertEquals(commands.length, 10);
   for (const [, command] of commands) {
     const { code, stdout } = await host.run(command!, "--help");
     assertEquals(code, 0);

@@ -1,0 +1,104 @@
+/**
+ * `nsmctl check`: the health of the daemon for Nagios and whatever runs its plugins.
+ *
+ * Source: Monitoring Plugins Development Guidelines: one line, performance data behind a bar, and the
+ * exit statuses of {@link CheckStatus}.
+ */
+
+import { reachDaemon } from "../control/client.ts";
+import type { Health } from "../control/health.ts";
+import { HungDaemonError } from "../control/hung_daemon.ts";
+import type { StatusReport } from "../control/status_report.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { type Command, TIMEOUT_OPTION } from "./command.ts";
+import { StateReader } from "./read_state.ts";
+import type { Session } from "./session.ts";
+
+/** Exit statuses of a plugin; they are other ones than those of the other commands. */
+export const CheckStatus = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 } as const;
+
+type Outcome = keyof typeof CheckStatus;
+
+const OUTCOMES: Readonly<Record<Health, Outcome>> = {
+  good: "OK",
+  degraded: "WARNING",
+  failed: "CRITICAL",
+};
+
+/** Characters of what a line says; Nagios keeps 4096 bytes with the performance data. */
+const TEXT_MAX = 2_000;
+
+/** What a check has found. */
+interface Checked {
+  readonly outcome: Outcome;
+  readonly text: string;
+  /** Label, value and whether it is a counter (unit `c`). */
+  readonly data?: readonly (readonly [label: string, value: number, unit?: "c"])[];
+}
+
+export const check: Command = {
+  name: "check",
+  summary: "Check the health of the daemon, as a plugin of Nagios.",
+  operands: "",
+  operandsMin: 0,
+  operandsMax: 0,
+  options: [TIMEOUT_OPTION],
+  details: [
+    "One line, with performance data.",
+    "Exit status: 0 OK; 1 WARNING, degraded; 2 CRITICAL: failed, not running or silent; 3 UNKNOWN, " +
+    "as without the right to ask.",
+  ],
+  example: "nsmctl check --timeout 5",
+  takesPeers: false,
+  async run(_given, session) {
+    const checked = await examine(session);
+    session.terminal.print(checkLine(checked));
+    return CheckStatus[checked.outcome];
+  },
+};
+
+/** The line of a check. A bar in the text would begin the performance data. */
+export function checkLine({ outcome, text, data = [] }: Checked): string {
+  const plain = text.replaceAll(/\s+/g, " ").replaceAll("|", "/").slice(0, TEXT_MAX);
+  const numbers = data.map(([label, value, unit = ""]) => `${label}=${value}${unit}`).join(" ");
+  return `NSM ${outcome} - ${plain}${numbers === "" ? "" : ` | ${numbers}`}\n`;
+}
+
+async function examine({ stateDirectoryPath, timeoutMs }: Session): Promise<Checked> {
+  try {
+    const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
+    if (reached.outcome === "failed") return { outcome: "UNKNOWN", text: reached.reason };
+    if (reached.outcome === "absent") {
+      const text = `no daemon serves ${stateDirectoryPath}`;
+      return { outcome: "CRITICAL", text };
+    }
+    using daemon = reached.daemon;
+    const { status } = await daemon.ask({ command: "status", look: true });
+    if (status === undefined) throw new Error("the daemon has another version than this nsmctl");
+    return judged(status, new StateReader(stateDirectoryPath).notifyCount());
+  } catch (error) {
+    const outcome = error instanceof HungDaemonError ? "CRITICAL" : "UNKNOWN";
+    return { outcome, text: reasonOf(error) };
+  }
+}
+
+/** What a check says of a report. */
+export function judged(report: StatusReport, toBeNotified: number): Checked {
+  const { health, faults, peers, registrations, counters } = report;
+  return {
+    outcome: OUTCOMES[health],
+    text: faults.length > 0
+      ? faults.join("; ")
+      : `${peers} monitored, registered with rpcbind, state ${report.stateNumber}`,
+    data: [
+      ["peers", peers],
+      ["registrations", registrations],
+      ["unresolved", report.unresolvedPeers],
+      ["to_be_notified", toBeNotified],
+      ["callbacks_pending", report.callbacks.pending],
+      ["notices", counters["calls_notify"] ?? 0, "c"],
+      ["notices_doubted", counters["notices_doubted"] ?? 0, "c"],
+      ["calls_denied", counters["calls_denied"] ?? 0, "c"],
+    ],
+  };
+}
