@@ -142,10 +142,17 @@ export const STATD = {
     isLive: true,
     kind: choice(["off", "warn", "enforce"]),
     default: "warn",
-    help: "What to do with an SM_NOTIFY from an unknown address or with an old state.",
+    help: "What to do with an SM_NOTIFY from an unknown address.",
     file: { section: "statd", key: "notify-source-check" },
     // Another name than the key's, as --not is short for --notify-mode in nfs-utils.
     option: { long: "check-notify-source", argument: "MODE" },
+  }),
+  notifyStateCheck: setting<"off" | "warn" | "enforce">({
+    isLive: true,
+    kind: choice(["off", "warn", "enforce"]),
+    default: "warn",
+    help: "What to do with an SM_NOTIFY from a known address with an old state.",
+    file: { section: "statd", key: "notify-state-check" },
   }),
   listenAddresses: setting({
     kind: addresses,

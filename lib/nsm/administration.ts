@@ -15,6 +15,8 @@ export interface AdministrationParts extends RemovalParts {
   readonly log: Log;
   /** Has the requester of one registration told. */
   readonly announce: (monitored: Monitored, state: number) => void;
+  /** The ordinal of what comes now, notices and declarations together. */
+  readonly arrived: () => number;
 }
 
 export class Administration {
@@ -37,9 +39,12 @@ export class Administration {
 
   /** Has everybody told that a peer has rebooted who asked about it; returns whom that concerns. */
   declareRebooted(monName: string, by: string): Monitored[] {
-    const { list, log, announce } = this.parts;
+    const { list, log, announce, arrived } = this.parts;
+    const ordinal = arrived();
     const concerned = [...list.about(monName)];
     for (const monitored of concerned) {
+      // A notice that came before and is judged later is older news.
+      monitored.lastNotice = ordinal;
       announce(monitored, declaredState(monitored.lastState));
       const what = `peer ${quote(monitored.record.monName)} is declared rebooted`;
       log.notice(`${what}, state ${monitored.lastState}, as ${quote(by)} wanted`);

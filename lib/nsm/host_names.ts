@@ -23,9 +23,28 @@ export async function namesOfHost(resolver: Resolver, host: string): Promise<Lea
   if (reverse.outcome === "tryLater") return { fault: reverse.reason, isFinal: false };
   if (reverse.outcome === "notFound") return { aliases: [address] };
   const forward = await resolver.addressesOf(reverse.value);
+  if (forward.outcome === "tryLater") return { fault: forward.reason, isFinal: false };
   const addresses = forward.outcome === "found" ? forward.value.addresses : [];
   const aliases = withCanonical([address, ...addresses], reverse.value);
   return { aliases, canonicalName: reverse.value };
+}
+
+/**
+ * The names and addresses that some names and addresses stand for, with themselves; `isFinal` says that the
+ * name service has answered for all of them.
+ */
+export async function aliasesOfAll(
+  resolver: Resolver,
+  hosts: readonly string[],
+): Promise<{ aliases: string[]; isFinal: boolean }> {
+  const looked = await Promise.all(hosts.map((host) => namesOfHost(resolver, host)));
+  const aliases = [...hosts];
+  let isFinal = true;
+  for (const learned of looked) {
+    if ("aliases" in learned) aliases.push(...learned.aliases);
+    else if (!learned.isFinal) isFinal = false;
+  }
+  return { aliases, isFinal };
 }
 
 /** An official name, if there is one, and addresses. */

@@ -11,6 +11,7 @@ import type { StatChge } from "../protocol/nsm.ts";
 import type { Caller } from "../rpc/transport.ts";
 import { quote } from "../quote.ts";
 import { nameKey } from "./host_name.ts";
+import type { Monitored } from "./monitor_list.ts";
 import type { KeptNotice, NoticeMemory } from "./ports.ts";
 
 /** Kept notices at most, in number: each has some hundred bytes, here and on disk. */
@@ -33,6 +34,10 @@ const NO_MEMORY: NoticeMemory = { load: () => [], keep: () => true, forget: () =
 export interface Heard extends StatChge {
   readonly caller: Pick<Caller, "address">;
   readonly ordinal: number;
+  /** When it came, in ms since 1970. */
+  readonly at: number;
+  /** Whether an earlier life of the daemon has answered it, and may have passed it on. */
+  readonly isRestored?: true;
 }
 
 /** A notice that is not over. */
@@ -80,13 +85,12 @@ export class KeptNotices {
   }
 
   /**
-   * Keeps a notice, durably; undefined where that is not possible. `at` is its time, in ms since 1970. One
-   * that has been passed on is kept in memory alone where the disk refuses it: its sender need not wait
-   * until the disk is well.
+   * Keeps a notice, durably; undefined where that is not possible. One that has been passed on is kept in
+   * memory alone where the disk refuses it: its sender need not wait until the disk is well.
    */
-  add(heard: Heard, at: number, isPassedOn = false): Kept | undefined {
+  add(heard: Heard, isPassedOn = false): Kept | undefined {
     if (this.#kept.size >= KEPT_MAX && !this.#dropStranger()) return undefined;
-    const { mon_name, state, caller: { address } } = heard;
+    const { mon_name, state, at, caller: { address } } = heard;
     const record: KeptNotice = { name: mon_name, state, address, at };
     if (!this.#memory.keep(record) && !isPassedOn) return undefined;
     const kept: Kept = {
@@ -139,6 +143,19 @@ export class KeptNotices {
       if (others?.delete(kept) && others.size === 0) this.#byAlias.delete(alias);
     }
   }
+}
+
+/**
+ * Whether an earlier life of the daemon has passed on this notice or a newer one. A time in the future says
+ * nothing: the clock was wrong.
+ */
+export function wasPassedOn(
+  { at, state }: Heard,
+  { heardAt, lastState }: Pick<Monitored, "heardAt" | "lastState">,
+  now: number,
+): boolean {
+  if (heardAt === undefined || heardAt > now) return false;
+  return at < heardAt || at === heardAt && state <= lastState;
 }
 
 /** A notice in words for the log. */

@@ -31,7 +31,7 @@ export interface Monitored {
   heardAt: number | undefined;
   /** The state of the last SM_NOTIFY that was taken for it; 0 before the first. */
   lastState: number;
-  /** Which notice of this process that was, or was the last before it was registered, from 1 on. */
+  /** Which notice or declaration of this process that was, or was the last before it was registered, from 1 on. */
   lastNotice: number;
 }
 

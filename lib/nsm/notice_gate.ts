@@ -3,6 +3,8 @@
  * locks; what can be checked is that it comes from an address of the host that it concerns, and that
  * its state number is one that the host can have now.
  *
+ * The source and the state have a mode each:
+ *
  * | mode      | from an unknown address  | not above the last state, or not positive |
  * | --------- | ------------------------ | ----------------------------------------- |
  * | `off`     | believed                 | believed, as nfs-utils does               |
@@ -15,6 +17,10 @@
  * that the name service does not have, which nfs-utils serves too, and shows its administrator whether
  * `enforce` can be switched on.
  *
+ * The state has `warn` even where the source is enforced: a peer that was installed anew begins with 3 again,
+ * Pacemaker draws numbers at random, CTDB takes them from the clock; and a forged high number would silence
+ * its peer for ever. Who sends from a known address is believed.
+ *
  * Source: XNFS chapter 11 (state grows monotonically); CERT CA-99-05 for what forged calls were used
  * for.
  */
@@ -22,6 +28,12 @@
 /** How strictly notices are checked. */
 export const SOURCE_CHECKS = ["off", "warn", "enforce"] as const;
 export type SourceCheck = typeof SOURCE_CHECKS[number];
+
+/** The modes for the source and for the state. */
+export interface NoticeChecks {
+  readonly source: SourceCheck;
+  readonly state: SourceCheck;
+}
 
 /** What is known when a notice is judged, for one registration. */
 export interface NoticeFacts {
@@ -42,15 +54,18 @@ export type NoticeVerdict =
 export const UNKNOWN_SOURCE = "the source is no known address of it";
 
 /** Judges a notice for one registration. */
-export function judgeNotice(mode: SourceCheck, facts: NoticeFacts): NoticeVerdict {
+export function judgeNotice(checks: NoticeChecks, facts: NoticeFacts): NoticeVerdict {
   if (facts.state === facts.lastState) return { kind: "repeated" };
-  const doubt = mode === "off" ? undefined : doubtOf(facts);
+  const ofSource = facts.isKnownSource || checks.source === "off" ? undefined : UNKNOWN_SOURCE;
+  const ofState = checks.state === "off" ? undefined : stateDoubt(facts);
+  const doubt = ofSource ?? ofState;
   if (doubt === undefined) return { kind: "believed" };
-  return { kind: mode === "enforce" ? "refused" : "believed", doubt };
+  const isRefused = ofSource !== undefined && checks.source === "enforce" ||
+    ofState !== undefined && checks.state === "enforce";
+  return { kind: isRefused ? "refused" : "believed", doubt };
 }
 
-function doubtOf({ state, lastState, isKnownSource }: NoticeFacts): string | undefined {
-  if (!isKnownSource) return UNKNOWN_SOURCE;
+function stateDoubt({ state, lastState }: NoticeFacts): string | undefined {
   if (state <= 0) return `state ${state} is none that a host has`;
   if (lastState !== 0 && state < lastState) return `its state was ${lastState} before`;
   return undefined;

@@ -18,8 +18,10 @@ export interface NoticeParts {
   readonly flush: () => void;
   /** Keeps over restarts what was answered and not judged; nothing does where none is given. */
   readonly memory?: NoticeMemory;
-  /** How strictly notices are checked, asked each time. */
+  /** How strictly the source of notices is checked, asked each time. */
   readonly sourceCheck: () => SourceCheck;
+  /** How strictly their state is checked, asked each time. */
+  readonly stateCheck: () => SourceCheck;
   readonly clock: Pick<Clock, "now" | "wallClock" | "startTimer">;
   readonly counters: Pick<Counters, "notices_doubted" | "notices_refused" | "notices_undecided">;
   /** Says what strangers cause, within limits. */

@@ -20,9 +20,10 @@ import {
   KeptNotices,
   REVIEW_MS,
   REVIEWED_AT_ONCE,
+  wasPassedOn,
   what,
 } from "./kept_notices.ts";
-import { judgeNotice, UNKNOWN_SOURCE } from "./notice_gate.ts";
+import { judgeNotice, type NoticeChecks, UNKNOWN_SOURCE } from "./notice_gate.ts";
 import type { NoticeParts } from "./notice_parts.ts";
 import { SourceLimits } from "./source_limits.ts";
 
@@ -52,10 +53,13 @@ export class Notices {
     });
   }
 
-  /** How many notices have come: those that a registration made now is not concerned by. */
+  /** How many notices and declarations have come: those that a registration made now is not concerned by. */
   get taken(): number {
     return this.#taken;
   }
+
+  /** The ordinal of a notice or declaration that comes now; to be asked before anything is waited for. */
+  readonly arrived = (): number => ++this.#taken;
 
   /** Notices that were answered and are not judged yet, in number. */
   get kept(): number {
@@ -65,8 +69,8 @@ export class Notices {
   /** Takes up what an earlier life has answered and not judged. To be called when the list is whole. */
   restore(): void {
     for (const { name, address, state, at } of this.#kept.remembered()) {
-      const heard = { mon_name: name, state, caller: { address }, ordinal: ++this.#taken };
-      this.#pass(heard, at);
+      const ordinal = this.arrived();
+      this.#pass({ mon_name: name, state, caller: { address }, ordinal, at, isRestored: true });
     }
   }
 
@@ -88,8 +92,8 @@ export class Notices {
   }
 
   /** {@link take} for a notice that was admitted; its source is charged for the time. */
-  handle(notice: StatChge, caller: Caller): boolean {
-    const take = () => this.take(notice, caller);
+  handle(notice: StatChge, caller: Caller, ordinal = this.arrived()): boolean {
+    const take = () => this.take(notice, caller, ordinal);
     return caller.isLocal ? take() : this.#sources.work(caller.address, take);
   }
 
@@ -99,41 +103,46 @@ export class Notices {
    */
   isNews({ mon_name, state }: StatChge, { address, isLocal }: Caller): boolean {
     if (isLocal) return true;
-    const { list, directory, sourceCheck } = this.parts;
+    const { list, directory } = this.parts;
     for (const peer of directory.known(mon_name, address)) {
       const isKnownSource = directory.isAddressOf(peer, address);
       for (const { lastState } of list.about(peer)) {
-        const verdict = judgeNotice(sourceCheck(), { state, lastState, isKnownSource });
+        const verdict = judgeNotice(this.#checks, { state, lastState, isKnownSource });
         if (verdict.kind === "believed") return true;
       }
     }
     return false;
   }
 
+  get #checks(): NoticeChecks {
+    const { sourceCheck, stateCheck } = this.parts;
+    return { source: sourceCheck(), state: stateCheck() };
+  }
+
   /** Handles one notice; false when there is no room for it now and it should be sent again. */
-  take(notice: StatChge, caller: Caller): boolean {
-    const { list, tell } = this.parts;
+  take(notice: StatChge, caller: Caller, ordinal = this.arrived()): boolean {
+    const { list, tell, clock } = this.parts;
     if (list.size === 0) {
       const key = "SM_NOTIFY while not monitoring any hosts";
       tell("warning", key, () => `${what({ ...notice, caller })} while not monitoring any hosts`);
       return true;
     }
-    return this.#pass({ ...notice, caller, ordinal: ++this.#taken }, this.parts.clock.wallClock());
+    return this.#pass({ ...notice, caller, ordinal, at: clock.wallClock() });
   }
 
   /** Judges a notice as far as possible, and keeps it where that is not the end of it; false if it cannot. */
-  #pass(heard: Heard, at: number): boolean {
+  #pass(heard: Heard): boolean {
     const { directory, sourceCheck, counters } = this.parts;
     const isEnforced = sourceCheck() === "enforce";
-    const peers = directory.known(heard.mon_name, heard.caller.address);
+    // One host may be monitored under several names that only its addresses have in common.
+    const words = [heard.mon_name, heard.caller.address];
+    const peers = directory.known(...words, ...words.flatMap((word) => directory.aliasesOf(word)));
     const unverified = this.#unverified(peers, heard.caller);
     // Only to enforce is worth waiting for the name service; a warning can come later.
     if (isEnforced) { for (const peer of unverified) peers.delete(peer); }
     const concerned = this.#believe(peers, heard, unverified);
     if (concerned > 0 && unverified.length === 0 && directory.isComplete) return true;
-    const kept = this.#asking < UNDECIDED_MAX
-      ? this.#kept.add(heard, at, concerned > 0)
-      : undefined;
+    const kept = this.#asking < UNDECIDED_MAX ? this.#kept.add(heard, concerned > 0) : undefined;
     if (kept === undefined) {
       counters.notices_undecided++;
       return false;
@@ -166,11 +175,13 @@ export class Notices {
     const { aliases, isFinal } = await directory.lookUp(heard.mon_name, heard.caller.address);
     if (this.#isStopped || !this.#kept.has(kept)) return;
     this.#kept.learn(kept, aliases);
+    const asked = new Set(unverified);
     const isSilent = new Set(unverified.filter((_, i) => !refreshed[i]));
     for (const peer of directory.known(...aliases)) {
       if (decided.has(peer) || !this.parts.list.has(peer)) continue;
+      const mayBeLearned = isSilent.has(peer) || !asked.has(peer) && directory.isUnresolved(peer);
       // To enforce, a peer is refused when the name service has spoken, and not before.
-      if (isSilent.has(peer) && sourceCheck() === "enforce") directory.relearn(peer);
+      if (mayBeLearned && sourceCheck() === "enforce") directory.relearn(peer);
       else this.#decide(kept, peer);
     }
     if (sourceCheck() === "warn") {
@@ -246,12 +257,8 @@ export class Notices {
    * Has everybody told who asked about these peers, as far as the notice is believed; returns how many
    * registrations it concerns. The source of `assumed` peers is not held against them yet.
    */
-  #believe(
-    peers: Iterable<string>,
-    heard: Heard,
-    assumed: readonly string[] = [],
-  ): number {
-    const { list, directory, sourceCheck, announce, flush, counters, tell } = this.parts;
+  #believe(peers: Iterable<string>, heard: Heard, assumed: readonly string[] = []): number {
+    const { list, directory, announce, flush, counters, tell, clock } = this.parts;
     const { state, caller, ordinal } = heard;
     let concerned = 0;
     let told = 0;
@@ -260,10 +267,11 @@ export class Notices {
       for (const monitored of list.about(peer)) {
         concerned++;
         const { lastState, lastNotice } = monitored;
+        if (heard.isRestored && wasPassedOn(heard, monitored, clock.wallClock())) continue;
         // A newer notice was quicker to decide, or the registration is younger than the notice: then
         // the peer has rebooted before, and has its locks of afterwards.
         if (lastNotice >= ordinal) continue;
-        const verdict = judgeNotice(sourceCheck(), { state, lastState, isKnownSource });
+        const verdict = judgeNotice(this.#checks, { state, lastState, isKnownSource });
         if (verdict.kind === "repeated") continue;
         if (verdict.kind === "refused") {
           counters.notices_refused++;
@@ -276,7 +284,7 @@ export class Notices {
           this.#tellDoubt(heard, peer, verdict.doubt, "doubtful");
         }
         monitored.lastNotice = ordinal;
-        announce(monitored, state, this.parts.clock.wallClock());
+        announce(monitored, state, heard.at);
         told++;
         tell("info", "SM_NOTIFY", () => `${what(heard)} is passed on`);
       }
@@ -285,12 +293,7 @@ export class Notices {
     return concerned;
   }
 
-  #tellDoubt(
-    heard: Heard,
-    peer: string,
-    doubt: string,
-    outcome: "refused" | "doubtful",
-  ): void {
+  #tellDoubt(heard: Heard, peer: string, doubt: string, outcome: "refused" | "doubtful"): void {
     const message = () => `${what(heard)} is ${outcome} for peer ${quote(peer)}: ${doubt}`;
     this.parts.tell("warning", `doubtful SM_NOTIFY from ${heard.caller.address}`, message);
   }

@@ -21,7 +21,7 @@ import {
   RELEARN_MIN_MS,
   URGENT_RELEARN_MS,
 } from "./directory_parts.ts";
-import { type Learned, namesOfHost, withCanonical } from "./host_names.ts";
+import { aliasesOfAll, type Learned, namesOfHost, withCanonical } from "./host_names.ts";
 import type { DirectoryWatcher } from "./ports.ts";
 
 export class PeerDirectory {
@@ -37,6 +37,8 @@ export class PeerDirectory {
   readonly #givenNames = new Map<string, readonly string[]>();
   /** The states that peers had in an earlier life of the daemon, by key. */
   readonly #lastStates = new Map<string, number>();
+  /** When those were heard, in ms since 1970, by key. */
+  readonly #heardAt = new Map<string, number>();
   /** Those of which not everybody was told in that life. */
   readonly #owed = new Set<string>();
   /** Peers in line that somebody waits for, by key. */
@@ -95,6 +97,7 @@ export class PeerDirectory {
       const aliases = withCanonical(facts.addresses, facts.canonicalName);
       if (aliases.length > 0) this.#index.learn(peer, aliases);
       if (facts.lastState !== undefined) this.#lastStates.set(peer, facts.lastState);
+      if (facts.heardAt !== undefined) this.#heardAt.set(peer, facts.heardAt);
       if (facts.lastState !== facts.passedOn) this.#owed.add(peer);
       yield;
     }
@@ -108,6 +111,12 @@ export class PeerDirectory {
   /** Peers of which nothing could be found out so far. */
   get unresolved(): number {
     return this.#unknown.size;
+  }
+
+  /** Whether nothing was found out about a peer yet: its look-up is pending, or has failed. */
+  isUnresolved(monName: string): boolean {
+    const key = nameKey(monName);
+    return this.#waiting.has(key) || this.#inProgress.has(key) || this.#unknown.has(key);
   }
 
   /** Other names and addresses of a peer. */
@@ -124,6 +133,11 @@ export class PeerDirectory {
   /** The state in the last notice from a peer that an earlier life of the daemon believed; else 0. */
   rememberedState(monName: string): number {
     return this.#lastStates.get(nameKey(monName)) ?? 0;
+  }
+
+  /** When that notice came, in ms since 1970; undefined where there was none. */
+  rememberedTime(monName: string): number | undefined {
+    return this.#heardAt.get(nameKey(monName));
   }
 
   /** Whether an earlier life of the daemon has ended before everybody was told of that state. */
@@ -159,6 +173,7 @@ export class PeerDirectory {
     this.#urgent.delete(key);
     this.#unknown.delete(key);
     this.#lastStates.delete(key);
+    this.#heardAt.delete(key);
     this.#owed.delete(key);
     this.#givenNames.delete(key);
     this.#index.forget(key);
@@ -175,22 +190,9 @@ export class PeerDirectory {
     return peers;
   }
 
-  /**
-   * The names and addresses that a notice's name and source stand for, with themselves; `isFinal` says that
-   * the name service has answered.
-   */
-  async lookUp(name: string, address: string): Promise<{ aliases: string[]; isFinal: boolean }> {
-    const looked = await Promise.all([
-      namesOfHost(this.#parts.resolver, name),
-      namesOfHost(this.#parts.resolver, address),
-    ]);
-    const aliases = [name, address];
-    let isFinal = true;
-    for (const learned of looked) {
-      if ("aliases" in learned) aliases.push(...learned.aliases);
-      else if (!learned.isFinal) isFinal = false;
-    }
-    return { aliases, isFinal };
+  /** The names and addresses that a notice's name and source stand for. */
+  lookUp(name: string, address: string): ReturnType<typeof aliasesOfAll> {
+    return aliasesOfAll(this.#parts.resolver, [name, address]);
   }
 
   /** Asks the name service about a peer again, whose addresses may have changed; whether it has answered. */
@@ -284,9 +286,8 @@ export class PeerDirectory {
   }
 
   /** One timer for all unknown peers; it only runs while there are any. */
-  #relearnLater(): void {
+  #relearnLater(isUrgent = this.#watcher?.isUrgent() === true): void {
     if (this.#cancelRelearn !== undefined) return;
-    const isUrgent = this.#watcher?.isUrgent() === true;
     const pause = isUrgent ? URGENT_RELEARN_MS : this.#relearnPauseMs;
     if (!isUrgent) this.#relearnPauseMs = Math.min(2 * pause, RELEARN_MAX_MS);
     this.#cancelRelearn = this.#parts.clock.startTimer(pause, () => {

@@ -105,7 +105,9 @@ class Nsm {
   notify(notice: StatChge, caller: Caller): Silence | Promise<Silence> {
     const { notices, callout } = this.parts;
     if (!notices.admits(notice, caller)) return NO_REPLY;
-    const taken = () => notices.handle(notice, caller) ? undefined : NO_REPLY;
+    // The order of arrival counts: a callout may take longer than that of a newer notice.
+    const ordinal = notices.arrived();
+    const taken = () => notices.handle(notice, caller, ordinal) ? undefined : NO_REPLY;
     const program = callout();
     if (program === undefined || !notices.isNews(notice, caller)) return taken();
     return program.notified(notice.mon_name, caller.address, notice.state)?.then(taken) ?? NO_REPLY;
@@ -130,14 +132,18 @@ class Nsm {
       tell("warning", "SM_MON beyond the limits", () => failure(excess));
       return failed;
     }
-    let isRepeated: boolean;
     try {
-      isRepeated = await this.#register(record);
+      if (!await this.#register(record)) {
+        const { clearings } = list;
+        await callout()?.monitored(mon_name, record.myName);
+        // SM_SIMU_CRASH came in between, and has forgotten it.
+        const isForgotten = list.clearings !== clearings && list.find(record) === undefined;
+        if (isForgotten) await this.#register(record);
+      }
     } catch (error) {
       this.parts.refused(failure(reasonOf(error)), error);
       return failed;
     }
-    if (!isRepeated) await callout()?.monitored(mon_name, record.myName);
     return { res_stat: Res.STAT_SUCC, state: this.stateNumber() };
   }
 

@@ -45,6 +45,7 @@ function* load(
     if (list.find(record) === undefined) {
       const lastState = directory.rememberedState(record.monName);
       const monitored = list.addStored(record, lastState);
+      monitored.heardAt = directory.rememberedTime(record.monName);
       if (directory.isOwed(record.monName)) announce(monitored, lastState);
     }
     yield;

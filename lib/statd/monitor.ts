@@ -135,6 +135,7 @@ function makeCore(parts: MonitorParts): Core {
     callout,
     removed,
     announce,
+    arrived: () => notices.arrived(),
     log,
   });
   const notices = new Notices({
@@ -144,6 +145,7 @@ function makeCore(parts: MonitorParts): Core {
     flush: () => announcer.flush(),
     ...(parts.noticeMemory && { memory: parts.noticeMemory }),
     sourceCheck: () => settings().notifySourceCheck,
+    stateCheck: () => settings().notifyStateCheck,
     clock,
     counters,
     tell,

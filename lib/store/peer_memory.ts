@@ -91,14 +91,23 @@ class FilePeerMemory implements PeerMemory {
 
   *loadInSteps(): Generator<void, Map<string, PeerFacts>> {
     let lines: readonly string[] = [];
-    this.#attempt("read", () => lines = this.#readLines());
+    let readTo: number | undefined;
+    this.#attempt("read", () => {
+      readTo = this.#fs.facts(this.#layout.peers)?.size;
+      lines = this.#readLines();
+    });
     const facts = new Map<string, PeerFacts>();
     for (const line of lines) {
       learn(facts, line);
       yield;
     }
     for (const peer of facts.keys()) this.#remembered.add(peer);
-    this.#attempt("shorten", () => this.#compactIfWorthwhile(facts));
+    if (!this.#isWorthwhile) return facts;
+    this.#attempt("shorten", () => {
+      // Another process, or a note, may have added lines since.
+      const isWhole = this.#fs.facts(this.#layout.peers)?.size === readTo;
+      this.#compactIfWorthwhile(isWhole ? facts : undefined);
+    });
     return facts;
   }
 

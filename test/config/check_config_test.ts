@@ -51,6 +51,7 @@ send-using-tcp = no                      # default
 simu-crash-allowed = yes                 # default
 mon-reserved-port = no                   # default
 notify-source-check = warn               # default
+notify-state-check = warn                # default
 # listen-addresses =                     # default
 udp = yes                                # default
 tcp = yes                                # default

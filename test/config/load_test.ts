@@ -24,6 +24,7 @@ const STATD_DEFAULTS: StatdSettings = {
   simuCrashAllowed: true,
   monReservedPort: false,
   notifySourceCheck: "warn",
+  notifyStateCheck: "warn",
   listenAddresses: [],
   udp: true,
   tcp: true,

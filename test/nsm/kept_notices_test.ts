@@ -57,6 +57,7 @@ function life(
     directory,
     ...(memory && { memory }),
     sourceCheck: () => mode,
+    stateCheck: () => mode,
     clock,
     counters: makeCounters(),
     tell,

@@ -1,19 +1,31 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { judgeNotice, type NoticeFacts, SOURCE_CHECKS } from "../../lib/nsm/notice_gate.ts";
+import {
+  judgeNotice,
+  type NoticeChecks,
+  type NoticeFacts,
+  SOURCE_CHECKS,
+  type SourceCheck,
+} from "../../lib/nsm/notice_gate.ts";
 import { SourceLimits } from "../../lib/nsm/source_limits.ts";
 
 const pure = { permissions: "none" } as const;
 
 const genuine: NoticeFacts = { state: 7, lastState: 5, isKnownSource: true };
 
+function both(mode: SourceCheck): NoticeChecks {
+  return { source: mode, state: mode };
+}
+
 function kinds(change: Partial<NoticeFacts>): string[] {
-  return SOURCE_CHECKS.map((mode) => judgeNotice(mode, { ...genuine, ...change }).kind);
+  return SOURCE_CHECKS.map((mode) => judgeNotice(both(mode), { ...genuine, ...change }).kind);
 }
 
 Deno.test("judgeNotice() believes a new state from a known address in every mode", pure, () => {
   assertEquals(kinds({}), ["believed", "believed", "believed"]);
   assertEquals(kinds({ lastState: 0 }), ["believed", "believed", "believed"]);
-  for (const mode of SOURCE_CHECKS) assertEquals(judgeNotice(mode, genuine), { kind: "believed" });
+  for (const mode of SOURCE_CHECKS) {
+    assertEquals(judgeNotice(both(mode), genuine), { kind: "believed" });
+  }
 });
 
 Deno.test("judgeNotice() passes no state on twice, in any mode", pure, () => {
@@ -32,9 +44,26 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "trust 15: a known source is believed with any state, where only the source is enforced",
+  pure,
+  () => {
+    const checks: NoticeChecks = { source: "enforce", state: "warn" };
+    for (const state of [3, -5, 0, 0x7fffffff]) {
+      const facts = { state, lastState: 0x7ffffffd, isKnownSource: true };
+      assertEquals(judgeNotice(checks, facts).kind, "believed");
+      assertEquals(judgeNotice(checks, { ...facts, isKnownSource: false }).kind, "refused");
+      assertEquals(
+        judgeNotice({ ...checks, source: "off" }, { ...facts, isKnownSource: false }).kind,
+        "believed",
+      );
+    }
+  },
+);
+
 Deno.test("judgeNotice() says what it doubts", pure, () => {
   const doubt = (change: Partial<NoticeFacts>) => {
-    const verdict = judgeNotice("warn", { ...genuine, ...change });
+    const verdict = judgeNotice(both("warn"), { ...genuine, ...change });
     return "doubt" in verdict ? verdict.doubt ?? "" : "";
   };
   assertMatch(doubt({ isKnownSource: false }), /no known address/);

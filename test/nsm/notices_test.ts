@@ -37,6 +37,7 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
     list,
     directory,
     sourceCheck: () => sourceCheck,
+    stateCheck: () => sourceCheck,
     clock,
     counters,
     tell,

@@ -126,3 +126,18 @@ Deno.test("23: SM_UNMON drops the callback that waits, and nothing is noted of t
   const memory = openPeerMemory(world.directory, { log: new RecordingLog(), mayCompact: false });
   assertEquals(memory.load().has("nodeb"), false);
 });
+
+Deno.test("a declaration is newer than a notice that came before it", async () => {
+  using world = newMonitor();
+  const { respond, administration, notices, list } = world.monitor;
+  await respond(mon("nodeb"), LOCAL);
+  const caller = { address: "10.0.0.2", port: 700, netid: "udp", isLocal: false } as const;
+  // Its callout is still running when the administrator declares the peer rebooted.
+  const ordinal = notices.arrived();
+  administration.declareRebooted("nodeb", "somebody");
+  notices.handle({ mon_name: "nodeb", state: 5 }, caller, ordinal);
+  const [monitored] = list.about("nodeb");
+  assertEquals(monitored!.lastState, 2);
+  notices.handle({ mon_name: "nodeb", state: 7 }, caller);
+  assertEquals(monitored!.lastState, 7);
+});

@@ -45,6 +45,7 @@ function setUp(
     list,
     directory,
     sourceCheck: () => "warn",
+    stateCheck: () => "warn",
     clock,
     counters: makeCounters(),
     tell,

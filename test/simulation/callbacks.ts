@@ -59,6 +59,9 @@ export class CallbackLedger {
   /** The same of removals that have arrived. */
   readonly #removed = new Map<string, number>();
 
+  /** Ordinal of the last SM_SIMU_CRASH. */
+  #crashSimulated = 0;
+
   constructor(readonly isEnforced: () => boolean) {}
 
   /** SM_MON has arrived. */
@@ -69,8 +72,10 @@ export class CallbackLedger {
   }
 
   /** SM_MON was acknowledged; a registration with another cookie or spelling begins anew. */
-  monAcknowledged(record: MonitorRecord, arrived: number, isRepeated: boolean): void {
+  monAcknowledged(record: MonitorRecord, called: number, isRepeated: boolean): void {
     const key = listKey(record);
+    // SM_SIMU_CRASH forgets what is under way too: until its acknowledgement nobody is monitored.
+    const arrived = called < this.#crashSimulated ? ++this.#ordinal : called;
     if ((this.#removed.get(key) ?? 0) > arrived) return;
     const known = this.#registered.get(key);
     if (known !== undefined) {
@@ -107,6 +112,12 @@ export class CallbackLedger {
   /** Keys of what is registered. */
   get keys(): string[] {
     return [...this.#registered.keys()];
+  }
+
+  /** SM_SIMU_CRASH has arrived. */
+  crashSimulated(): void {
+    for (const key of this.keys) this.removalArrived(key);
+    this.#crashSimulated = ++this.#ordinal;
   }
 
   /** SM_NOTIFY has arrived. */
@@ -160,7 +171,9 @@ export class CallbackLedger {
   }
 
   /** The lock manager's answer has come. */
-  done({ key, state, cookie, ordinal, registered }: Sent): void {
+  done({ key, state, cookie, ordinal, ...sent }: Sent): void {
+    // SM_MON may have been acknowledged meanwhile.
+    const registered = sent.registered ?? this.#registered.get(key);
     if (registered === undefined) {
       // SM_MON waits for its callout still.
       this.#early.set(key, state);

@@ -16,14 +16,14 @@ const HISTORIES = 2_000;
 const SHARE = 250;
 
 /**
- * Invariants that are broken as yet: notices are lost for lack of knowledge (matching.md), and one whose
- * callout takes longer, or that an administrator's declaration overtakes, counts as the newer one.
+ * Histories in which an invariant is broken as yet, by seed. A declaration has no time on disk, so a notice
+ * that an earlier life has kept, and that came before it, counts as newer after a restart.
  */
-const BROKEN: ReadonlySet<Invariant> = new Set(["passedOn", "older"]);
+const BROKEN: ReadonlyMap<number, Invariant> = new Map([[642, "older"]]);
 
 async function assertKept(history: History): Promise<void> {
   const { violation } = await play(history);
-  if (violation === undefined || BROKEN.has(violation.invariant)) return;
+  if (violation === undefined || BROKEN.get(history.seed) === violation.invariant) return;
   throw new Error(await explain(history, violation));
 }
 

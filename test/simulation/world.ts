@@ -335,11 +335,14 @@ export class World {
       const statd = await Statd.start({
         process,
         disk: this.#disk,
-        settings: statdSettings(
-          "--check-notify-source",
-          settings.sourceCheck,
-          ...(settings.calloutMs === undefined ? [] : ["--ha-callout", "/callout"]),
-        ),
+        settings: {
+          ...statdSettings(
+            "--check-notify-source",
+            settings.sourceCheck,
+            ...(settings.calloutMs === undefined ? [] : ["--ha-callout", "/callout"]),
+          ),
+          notifyStateCheck: settings.sourceCheck,
+        },
         names: this.#names,
         callPeer: this.#callsFrom(process),
         connectRpcbind: () => {
@@ -662,7 +665,7 @@ export class World {
       arrives: () => {
         this.#wasCrashSimulated = true;
         this.#registrations.forgotten();
-        for (const key of this.#callbacks.keys) this.#callbacks.removalArrived(key);
+        this.#callbacks.crashSimulated();
       },
       replies: () => {},
     });

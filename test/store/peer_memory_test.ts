@@ -271,3 +271,23 @@ Deno.test("a file that cannot be written anew is still appended to", pure, async
   assertEquals(open(disk).memory.load().get("a")?.lastState, 2_999);
   assertEquals(log.lines, [`warning: Cannot shorten "${PEERS}": ${FULL}`]);
 });
+
+Deno.test("loadInSteps() keeps what another process adds meanwhile", pure, async () => {
+  const disk = diskWith({});
+  const { memory } = open(disk, false);
+  for (let i = 0; i < 1_100; i++) {
+    memory.note("a", facts(`10.0.0.${i % 250}`));
+    await written();
+  }
+  const other = open(disk, false).memory;
+  const { memory: daemon, log } = open(disk);
+  const steps = daemon.loadInSteps();
+  steps.next();
+  const length = disk.textOf(PEERS)!.length;
+  other.note("b", facts("10.0.1.1"));
+  await written();
+  while (steps.next().done !== true);
+  assert(disk.textOf(PEERS)!.length < length, "it was not written anew");
+  assertEquals([...open(disk).memory.load().keys()].sort(), ["a", "b"]);
+  assertEquals(log.lines, []);
+});

@@ -102,6 +102,11 @@ function placeFor(from: string) {
 
 const ENFORCE = ["--check-notify-source", "enforce"];
 const ENFORCE_IN_FILE = { etc: { "nfs.conf": "[statd]\nnotify-source-check = enforce\n" } };
+
+function stateCheck(mode: string) {
+  return { etc: { "nfs.conf": `[statd]\nnotify-state-check = ${mode}\n` } };
+}
+
 const WAYS = [
   { way: "option", options: ENFORCE, more: {} },
   { way: "nfs.conf", options: [], more: ENFORCE_IN_FILE },
@@ -121,7 +126,7 @@ for (const { way, options, more } of WAYS) {
 }
 
 systemTest("enforce: a replay calls nobody, after a restart neither", NEEDS, async (newHost) => {
-  const world = await World.create(newHost, ENFORCE);
+  const world = await World.create(newHost, ENFORCE, stateCheck("enforce"));
   await world.monitor(PEER);
   await world.notice(PEER, 7, PEER);
   await world.told([7]);
@@ -207,12 +212,35 @@ systemTest(
   },
 );
 
+systemTest(
+  "trust 15: enforce believes a known source with any state, and is not silenced by a high one",
+  NEEDS,
+  async (newHost) => {
+    const world = await World.create(newHost, ENFORCE);
+    await world.monitor(PEER);
+    await world.notice(PEER, 0x7fffffff, PEER);
+    await world.told([0x7fffffff]);
+    await world.notice(PEER, 3, FORGER);
+    await world.statd.line(/state 3 from 10\.98\.0\.66 is refused/);
+    assertEquals(await world.statd.stop("KILL"), 137);
+    await world.start();
+    const states = [0x7fffffff];
+    for (const state of [3, -1_234_567, 5]) {
+      await world.notice(PEER, state, PEER);
+      states.push(state);
+      await world.told(states);
+    }
+    await world.end(states);
+  },
+);
+
 for (const mode of ["warn", "off"]) {
   systemTest(
     `${mode}: a doubtful notice is passed on, but for the last state`,
     NEEDS,
     async (newHost) => {
-      const world = await World.create(newHost, ["--check-notify-source", mode]);
+      const options = ["--check-notify-source", mode];
+      const world = await World.create(newHost, options, stateCheck(mode));
       await world.monitor(PEER);
       await world.notice(PEER, 7, FORGER);
       await world.told([7]);
