@@ -59,6 +59,7 @@ export class ArrivalSocket implements DatagramSocket {
   readonly #closing = new AbortController();
   #deliver: ((data: Uint8Array, from: Origin) => void) | undefined;
   #isDraining = false;
+  #isSignalled = false;
 
   /** Owns the socket from here on. */
   constructor(socket: MessageSocket, address: string, parts: ArrivalParts) {
@@ -89,7 +90,7 @@ export class ArrivalSocket implements DatagramSocket {
         this.#socket.close();
         resolve();
       });
-      this.#socket.signalArrivals();
+      this.#socket.ownSignals();
       void this.#drain(); // what arrived before
     });
   }
@@ -110,15 +111,29 @@ export class ArrivalSocket implements DatagramSocket {
     if (this.#isDraining) return; // re-entrant: the loop that runs takes it
     this.#isDraining = true;
     const { now, startTimer, first } = this.#parts;
+    const { signal } = this.#closing;
     let turnedAt = now();
-    for (let taken = 1; !this.#closing.signal.aborted && this.#takeOne(); taken++) {
+    for (let taken = 1; !signal.aborted; taken++) {
+      if (!this.#takeOne()) {
+        if (this.#isSignalled) break;
+        this.#signal(true); // what came before that needs one more look
+        continue;
+      }
       if (taken % FIRST_EVERY !== 0) continue;
+      this.#signal(false);
       first();
       if (now() - turnedAt < TURN_EVERY_MS) continue;
-      await sleep(startTimer, TURN_MS, this.#closing.signal);
+      await sleep(startTimer, TURN_MS, signal);
       turnedAt = now();
     }
     this.#isDraining = false;
+  }
+
+  /** Wants signals or not; while there is much to take they would only interrupt. */
+  #signal(isWanted: boolean): void {
+    if (this.#isSignalled === isWanted || this.#closing.signal.aborted) return;
+    this.#socket.signalArrivals(isWanted);
+    this.#isSignalled = isWanted;
   }
 
   #takeOne(): boolean {

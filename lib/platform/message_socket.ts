@@ -132,14 +132,22 @@ export class MessageSocket {
     return name[2]! << 8 | name[3]!;
   }
 
-  /** Has the kernel send SIGIO to this process when something arrives. @throws {LibcError} */
-  signalArrivals(): void {
+  /** Says to whom {@link signalArrivals} is to send. @throws {LibcError} */
+  ownSignals(): void {
     if (this.#libc.fcntl(this.fd, F_SETOWN, Deno.pid) < 0) {
       throw new LibcError("fcntl", lastErrno());
     }
-    if (this.#libc.fcntl(this.fd, F_SETFL, O_NONBLOCK | O_ASYNC) < 0) {
-      throw new LibcError("fcntl", lastErrno());
-    }
+  }
+
+  /**
+   * Has the kernel send SIGIO to this process for what arrives from now on, or not. A flood would otherwise
+   * interrupt whoever is handling it.
+   *
+   * @throws {LibcError}
+   */
+  signalArrivals(isWanted: boolean): void {
+    const flags = O_NONBLOCK | (isWanted ? O_ASYNC : 0);
+    if (this.#libc.fcntl(this.fd, F_SETFL, flags) < 0) throw new LibcError("fcntl", lastErrno());
   }
 
   /**

@@ -4,11 +4,11 @@
  */
 
 import { BlockingSocket } from "./blocking_sockets.ts";
-import { monCall, notifyCall, unmonCall } from "./messages.ts";
+import { type Message, monCall, notifyCall, nullCall, unmonCall } from "./messages.ts";
 
 /** What one process is to do, as JSON in its first argument. */
 export type HostileOrder =
-  | { do: "measure"; port: number; calls: number }
+  | { do: "measure"; port: number; calls: number; procedure?: "SM_NULL" | "SM_MON" }
   | { do: "drip"; port: number; address: string; connections: number }
   | { do: "flood"; port: number; address: string; perSecond: number };
 
@@ -21,8 +21,10 @@ const DRIP_MS = 100;
 /** The flood comes in bursts of this many milliseconds' worth. */
 const BURST_MS = 10;
 
-/** Times of SM_MON and SM_UNMON in turn, in ms. */
-function measure(port: number, calls: number): { p50: number; p99: number; lost: number } {
+/** Times of SM_NULL, or of SM_MON and SM_UNMON in turn, in ms. */
+function measure(
+  { port, calls, procedure = "SM_MON" }: HostileOrder & { do: "measure" },
+): { p50: number; p99: number; lost: number } {
   const socket = BlockingSocket.udp("127.0.0.1", 0, ANSWER_MAX_MS);
   socket.connect("127.0.0.1", port);
   const times: number[] = [];
@@ -30,7 +32,7 @@ function measure(port: number, calls: number): { p50: number; p99: number; lost:
   const end = performance.now() + MEASURE_MAX_MS;
   for (let i = 0; i < calls && performance.now() < end; i++) {
     const since = performance.now();
-    socket.send(i % 2 === 0 ? monCall(i) : unmonCall(i - 1));
+    socket.send(callOf(procedure, i));
     if (socket.receive() <= 0) lost++;
     times.push(performance.now() - since);
   }
@@ -38,6 +40,11 @@ function measure(port: number, calls: number): { p50: number; p99: number; lost:
   const at = (share: number) =>
     times[Math.min(times.length - 1, Math.floor(share * times.length))]!;
   return { p50: at(0.5), p99: at(0.99), lost };
+}
+
+function callOf(procedure: "SM_NULL" | "SM_MON", i: number): Message {
+  if (procedure === "SM_NULL") return nullCall();
+  return i % 2 === 0 ? monCall(i) : unmonCall(i - 1);
 }
 
 /** Keeps connections open, made anew when they are closed, and sends a byte over each now and then. */
@@ -75,7 +82,7 @@ if (import.meta.main) {
   if (order.do === "drip") await drip(order.address, order.port, order.connections);
   else if (order.do === "flood") await flood(order.address, order.port, order.perSecond);
   else {
-    const text = JSON.stringify(measure(order.port, order.calls));
+    const text = JSON.stringify(measure(order));
     Deno.stdout.writeSync(new TextEncoder().encode(text));
     Deno.exit(0);
   }

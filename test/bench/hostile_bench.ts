@@ -1,14 +1,20 @@
 /**
- * How long a lock manager waits for SM_MON while strangers hold 1,000 dripping TCP connections and
- * flood the UDP port, against an idle monitor; Debian's rpc.statd and ours in turn. Needs root, rpcbind
- * and nfs-common.
+ * How long a lock manager waits while strangers are at the monitor, against an idle one; Debian's
+ * rpc.statd and ours in turn. Needs root, rpcbind and nfs-common.
  *
- *     deno run -A test/bench/hostile_bench.ts [--rounds=N] [--calls=N]
+ *     deno run -A test/bench/hostile_bench.ts [--rounds=N] [--calls=N] [--only=drip|floods]
+ *
+ * - drip: SM_MON while they hold 1,000 dripping TCP connections and flood the UDP port.
+ * - floods: SM_NULL and SM_MON while one of them sends 50,000 datagrams a second from another host, to
+ *   the unicast address of the monitor, to a broadcast address or to a multicast address; and, for what
+ *   the flood costs the system without any monitor, to a port that nobody has.
  *
  * The strangers have the processor of the generator, the monitor has its own.
  */
 
+import { TestHost } from "../support/namespace.ts";
 import { DEBIAN_STATD, OUR_STATD } from "../support/system_test.ts";
+import type { FloodOrder } from "./generate_flood.ts";
 import { median } from "./generator_orders.ts";
 import type { HostileOrder } from "./generate_hostile.ts";
 import { say } from "./report.ts";
@@ -28,10 +34,26 @@ const CANDIDATES: readonly Candidate[] = [
   { name: "ours", command: [OUR_STATD, ...ARGUMENTS] },
 ];
 
+const FLOOD_PROGRAM = new URL("generate_flood.ts", import.meta.url).pathname;
+const FLOODS_PER_SECOND = 50_000;
+const NOBODYS_PORT = 9;
+/** Until a flood has filled whatever it fills, in ms. */
+const FLOOD_MS = 1_000;
+const CABLE = { own: ["10.88.0.1/24", "fd88::1/64"], other: ["10.88.0.2/24", "fd88::2/64"] };
+const FLOODS: readonly (readonly [name: string, address: string, port: number])[] = [
+  ["nobody's port", "10.88.0.1", NOBODYS_PORT],
+  ["unicast", "10.88.0.1", PORT],
+  ["unicast over IPv6", "fd88::1", PORT],
+  ["broadcast", "10.88.0.255", PORT],
+  ["multicast", "224.0.0.1", PORT],
+  ["multicast over IPv6", "ff02::1%cable", PORT],
+];
+const PROCEDURES = ["SM_NULL", "SM_MON"] as const;
+
 type Times = { p50: number; p99: number; lost: number };
 
-function command(order: HostileOrder): string[] {
-  const run = [Deno.execPath(), "run", "-A", "--quiet", "--no-check", PROGRAM];
+function command(order: HostileOrder | FloodOrder, program = PROGRAM): string[] {
+  const run = [Deno.execPath(), "run", "-A", "--quiet", "--no-check", program];
   return ["taskset", "--cpu-list", PROCESSOR, ...run, JSON.stringify(order)];
 }
 
@@ -49,14 +71,63 @@ async function measureOne(candidate: Candidate, calls: number): Promise<[Times, 
   return [idle, await take()];
 }
 
+/** p99 of each procedure in ms, idle and under each flood; what was not answered after a comma. */
+async function measureFloods(candidate: Candidate, calls: number): Promise<Map<string, Times[]>> {
+  await using statd = await StatdHost.create(candidate, 0);
+  await using stranger = await TestHost.create();
+  const { host } = statd;
+  await TestHost.join(
+    { host, addresses: CABLE.own },
+    { host: stranger, addresses: CABLE.other },
+  );
+  const take = async () => {
+    const times: Times[] = [];
+    for (const procedure of PROCEDURES) {
+      const order = { do: "measure", port: PORT, calls, procedure } as const;
+      times.push(JSON.parse(await host.output(...command(order))) as Times);
+    }
+    return times;
+  };
+  const found = new Map([["idle", await take()]]);
+  for (const [name, address, port] of FLOODS) {
+    const order = { address, port, perSecond: FLOODS_PER_SECOND };
+    const flood = stranger.start(...command(order, FLOOD_PROGRAM));
+    await flood.line(/^ready$/);
+    await pause(FLOOD_MS);
+    found.set(name, await take());
+    await flood.stop();
+    await statd.settle();
+  }
+  return found;
+}
+
+async function floods(rounds: number, calls: number): Promise<void> {
+  for (const candidate of CANDIDATES) {
+    const runs: Map<string, Times[]>[] = [];
+    for (let round = 0; round < rounds; round++) {
+      runs.push(await measureFloods(candidate, calls));
+    }
+    const p99 = (flood: string, i: number) => median(runs.map((run) => run.get(flood)![i]!.p99));
+    for (const flood of runs[0]!.keys()) {
+      const texts = PROCEDURES.map((procedure, i) => {
+        const ms = p99(flood, i);
+        const lost = median(runs.map((run) => run.get(flood)![i]!.lost));
+        const ratio = (ms / p99("idle", i)).toFixed(2);
+        const p50 = median(runs.map((run) => run.get(flood)![i]!.p50)).toFixed(2);
+        return `${procedure} p50 ${p50}, p99 ${ms.toFixed(2)} ms (${ratio}x), ${lost} unanswered`;
+      });
+      say(`${candidate.name}, ${flood}: ${texts.join("; ")}`);
+    }
+  }
+}
+
 function option(name: string, otherwise: number): number {
   const start = `--${name}=`;
   const given = Deno.args.find((it) => it.startsWith(start));
   return given === undefined ? otherwise : Number(given.slice(start.length));
 }
 
-if (import.meta.main) {
-  const [rounds, calls] = [option("rounds", 3), option("calls", 1_000)];
+async function drip(rounds: number, calls: number): Promise<void> {
   const all = new Map(CANDIDATES.map(({ name }) => [name, [] as [Times, Times][]]));
   for (let round = 0; round < rounds; round++) {
     for (const candidate of CANDIDATES) {
@@ -75,4 +146,10 @@ if (import.meta.main) {
     );
   }
   say(`Attacked over idle, ours over Debian's: ${(worse["ours"]! / worse["Debian"]!).toFixed(2)}x`);
+}
+
+if (import.meta.main) {
+  const [rounds, calls] = [option("rounds", 3), option("calls", 1_000)];
+  if (!Deno.args.includes("--only=floods")) await drip(rounds, calls);
+  if (!Deno.args.includes("--only=drip")) await floods(rounds, calls);
 }

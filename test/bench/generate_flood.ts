@@ -1,0 +1,44 @@
+/**
+ * A flood of SM_NULL from another host, in a host of its own: so many datagrams a second to one address,
+ * until it is ended. Its argument is a {@link FloodOrder} as JSON; it says `ready` when it begins.
+ */
+
+import { checked, libc, numericAddress } from "../../lib/platform/libc.ts";
+import { message, nullCall } from "../support/nsm_calls.ts";
+
+/** Where a flood goes, and how fast. */
+export interface FloodOrder {
+  /** Numeric; of a link with its scope. */
+  readonly address: string;
+  readonly port: number;
+  readonly perSecond: number;
+}
+
+/** The flood comes in bursts of this many milliseconds' worth. */
+const BURST_MS = 2;
+/** Most datagrams of a burst: what the processor did not do in time is not made up for. */
+const BURST_MAX = 2_000;
+
+const SOCK_DGRAM = 2;
+const SOL_SOCKET = 1;
+const SO_BROADCAST = 6;
+const MSG_DONTWAIT = 0x40;
+
+const { address, port, perSecond } = JSON.parse(Deno.args[0]!) as FloodOrder;
+const name = numericAddress(address)!;
+name[2] = port >> 8;
+name[3] = port & 0xff;
+const fd = checked("socket", libc().socket(name[0]!, SOCK_DGRAM, 0));
+const yes = new Int32Array([1]);
+checked("setsockopt", libc().setsockopt(fd, SOL_SOCKET, SO_BROADCAST, yes, yes.byteLength));
+const call = message(nullCall);
+const length = BigInt(call.length);
+Deno.stdout.writeSync(new TextEncoder().encode("ready\n"));
+let sent = 0;
+const since = performance.now();
+for (;;) {
+  const due = (performance.now() - since) / 1_000 * perSecond;
+  sent = Math.max(sent, due - BURST_MAX);
+  for (; sent < due; sent++) libc().sendto(fd, call, length, MSG_DONTWAIT, name, name.length);
+  await new Promise((resolve) => setTimeout(resolve, BURST_MS));
+}
