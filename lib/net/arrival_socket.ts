@@ -73,7 +73,7 @@ export class ArrivalSocket implements DatagramSocket {
     const name = this.#addresses.of(to, to.interfaceIndex);
     const isSent = !this.#closing.signal.aborted && name !== undefined &&
       to.askedAt !== undefined &&
-      this.#socket.send(data as Uint8Array<ArrayBuffer>, name, to.askedAt);
+      this.#socket.send(data as Uint8Array<ArrayBuffer>, name, to.askedAt, to.interfaceIndex);
     return isSent
       ? undefined
       : Promise.reject(new TransportError("send to", to, "it was not taken"));

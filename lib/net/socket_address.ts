@@ -70,6 +70,7 @@ export class SocketAddresses {
   readonly #ipv4: Uint8Array<ArrayBuffer>;
   readonly #ipv6: Uint8Array<ArrayBuffer>;
   #address: string | undefined;
+  #interfaceIndex = 0;
   #bytes: Uint8Array<ArrayBuffer> | undefined;
 
   /** `isIpv6` is whether the socket is of that family. */
@@ -87,9 +88,11 @@ export class SocketAddresses {
    * link-local address takes the index of its interface.
    */
   of({ address, port }: Endpoint, interfaceIndex = 0): Uint8Array<ArrayBuffer> | undefined {
-    if (address !== this.#address) {
+    // An interface that was made anew has its old name, and another index.
+    if (address !== this.#address || interfaceIndex !== this.#interfaceIndex) {
       this.#bytes = this.#make(address, interfaceIndex);
       this.#address = address;
+      this.#interfaceIndex = interfaceIndex;
     }
     const bytes = this.#bytes;
     if (bytes === undefined) return undefined;

@@ -164,11 +164,15 @@ export class MessageSocket {
     return undefined;
   }
 
-  /** Sends one datagram from a local address; whether the kernel took it. */
+  /**
+   * Sends one datagram from a local address; whether the kernel took it. A link-local one is of the
+   * interface with that index.
+   */
   send(
     data: Uint8Array<ArrayBuffer>,
     to: Uint8Array<ArrayBuffer>,
     from: Uint8Array<ArrayBuffer>,
+    interfaceIndex = 0,
   ): boolean {
     if (data.length > this.#data.length) return false;
     this.#to.set(to);
@@ -180,6 +184,7 @@ export class MessageSocket {
     view.setInt32(12, family === "ipv4" ? IP_PKTINFO : IPV6_PKTINFO, true);
     this.#sentControl.fill(0, CMSG_HEADER_BYTES);
     this.#sentControl.set(from, family === "ipv4" ? CMSG_HEADER_BYTES + 4 : CMSG_HEADER_BYTES);
+    if (isLinkLocal(from)) view.setUint32(CMSG_HEADER_BYTES + 16, interfaceIndex, true);
     this.#sent.reset(to.length, CMSG_SPACE[family], data.length);
     const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     return this.#libc.sendmsg(this.fd, this.#sent.header, flags) === data.length;
@@ -244,6 +249,11 @@ class Message {
 
 function addressOf(buffer: Uint8Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>): bigint {
   return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)));
+}
+
+/** Whether 16 bytes are an address of fe80::/10. */
+function isLinkLocal(address: Uint8Array): boolean {
+  return address.length === 16 && address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;
 }
 
 /** The error of the last call, in words and with its name. */

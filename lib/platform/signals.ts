@@ -31,6 +31,8 @@ export interface SignalActions {
 /** Numbers of the signals that are held, on x86-64 and arm64. */
 const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGUSR1: 10, SIGUSR2: 12, SIGTERM: 15 } as const;
 type HeldSignal = keyof typeof NUMBERS;
+/** Says that something arrived or that a lease is broken; a starter may have blocked it. */
+const SIGIO = 29;
 const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /** `how` of sigprocmask(2). */
@@ -54,9 +56,13 @@ let opened: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] | undefined;
 let looking: number | undefined;
 let stopHeld: (() => void) | undefined;
 
-/** Lets signals wait, until {@link onSignals} or {@link releaseSignals}. */
+/**
+ * Lets signals wait, until {@link onSignals} or {@link releaseSignals}. SIGIO never waits: a blocked one is
+ * inherited from the starter, and nothing that arrives would be seen.
+ */
 export function holdSignals(): void {
-  mask(SIG_BLOCK, Object.keys(NUMBERS) as HeldSignal[]);
+  mask(SIG_BLOCK, Object.values(NUMBERS));
+  mask(SIG_UNBLOCK, [SIGIO]);
   looking ??= setInterval(() => {
     if (!isStopPending()) return;
     if (stopHeld === undefined) releaseSignals(); // the default action ends us
@@ -69,7 +75,7 @@ export function holdSignals(): void {
 export function releaseSignals(): void {
   clearInterval(looking);
   looking = undefined;
-  mask(SIG_UNBLOCK, Object.keys(NUMBERS) as HeldSignal[]);
+  mask(SIG_UNBLOCK, Object.values(NUMBERS));
 }
 
 /** Has `action` called, instead of ending at once, where a held signal asks us to stop. */
@@ -81,7 +87,8 @@ export function onHeldStop(action: (() => void) | undefined): void {
 export function isStopPending(): boolean {
   const set = new Uint8Array(SIGSET_BYTES);
   if (library().sigpending(set) < 0) return false;
-  return STOP_SIGNALS.some((name) => (set[byteOf(name)]! & bitOf(name)) !== 0);
+  return STOP_SIGNALS.map((name) => NUMBERS[name])
+    .some((number) => (set[byteOf(number)]! & bitOf(number)) !== 0);
 }
 
 /**
@@ -102,15 +109,15 @@ export function onSignals(actions: SignalActions, until: AbortSignal): void {
   if (user2 !== undefined) listeners.push(["SIGUSR2", () => user2()]);
   for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
   until.addEventListener("abort", () => {
-    mask(SIG_BLOCK, listeners.map(([signal]) => signal)); // without a listener each would end us
+    mask(SIG_BLOCK, listeners.map(([signal]) => NUMBERS[signal])); // without a listener each would end us
     for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
   });
   releaseSignals();
 }
 
-function mask(how: number, names: readonly HeldSignal[]): void {
+function mask(how: number, numbers: readonly number[]): void {
   const set = new Uint8Array(SIGSET_BYTES);
-  for (const name of names) set[byteOf(name)]! |= bitOf(name);
+  for (const number of numbers) set[byteOf(number)]! |= bitOf(number);
   library().sigprocmask(how, set, null);
 }
 
@@ -119,10 +126,10 @@ function library() {
 }
 
 /** Signal N is bit N - 1, on a little-endian machine. */
-function byteOf(name: HeldSignal): number {
-  return (NUMBERS[name] - 1) >> 3;
+function byteOf(number: number): number {
+  return (number - 1) >> 3;
 }
 
-function bitOf(name: HeldSignal): number {
-  return 1 << ((NUMBERS[name] - 1) & 7);
+function bitOf(number: number): number {
+  return 1 << ((number - 1) & 7);
 }

@@ -61,3 +61,10 @@ Deno.test("SocketAddresses leaves to the runtime what it cannot write", pure, ()
     assertEquals(new SocketAddresses(true).of({ address, port: PORT }), undefined);
   }
 });
+
+Deno.test("SocketAddresses knows an interface that was made anew by its index", pure, () => {
+  const addresses = new SocketAddresses(true);
+  const of = (index: number) =>
+    addresses.of({ address: "fe80::1%eth0", port: PORT }, index)?.at(24);
+  assertEquals([of(2), of(3)], [2, 3]);
+});
