@@ -91,7 +91,7 @@ class World {
   }
 
   #states(): number[] {
-    return this.agent.calls.map((call) => parseInt(call.message.slice(-40, -32), 16));
+    return this.agent.calls.map((call) => parseInt(call.message.slice(-40, -32), 16) | 0);
   }
 }
 
