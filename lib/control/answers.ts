@@ -19,7 +19,12 @@ type Shape =
   | readonly [element: Readonly<Record<string, Shape>>]
   | Readonly<{ [name: string]: Shape }>;
 
-const OPTIONAL: ReadonlySet<string> = new Set(["bootId", "networkNamespace", "registrationFault"]);
+const OPTIONAL: ReadonlySet<string> = new Set([
+  "bootId",
+  "networkNamespace",
+  "registrationFault",
+  "resolvedAt",
+]);
 
 const STATUS: Record<keyof StatusReport, Shape> = {
   version: "text",
@@ -43,7 +48,7 @@ const STATUS: Record<keyof StatusReport, Shape> = {
   callbacks: { pending: "number" },
   counters: "numbers",
   degraded: "texts",
-  problems: [{ at: "text", level: "text", message: "text" }],
+  problems: [{ at: "text", level: "text", message: "text", count: "number", resolvedAt: "text" }],
 };
 
 /**

@@ -2,8 +2,12 @@
 
 import type { Health } from "./health.ts";
 
-/** A warning or an error, and when it was. */
+/** Warnings or errors of one kind: the last of them. */
 export interface Problem {
+  /** How many there were. */
+  readonly count: number;
+  /** When it was over, ISO 8601; absent where that is not known. */
+  readonly resolvedAt?: string;
   /** ISO 8601. */
   readonly at: string;
   readonly level: "error" | "warning";

@@ -33,6 +33,8 @@ export interface Monitored {
   lastState: number;
   /** Which notice or declaration of this process that was, or was the last before it was registered, from 1 on. */
   lastNotice: number;
+  /** Whose notice its requester is to be told of, and when it came on the clock that only goes forward. */
+  heard?: { readonly from: string; readonly at: number };
 }
 
 /** Everything asked about one peer, by requester. */

@@ -284,6 +284,7 @@ export class Notices {
           this.#tellDoubt(heard, peer, verdict.doubt, "doubtful");
         }
         monitored.lastNotice = ordinal;
+        monitored.heard = { from: heard.caller.address, at: this.parts.clock.now() };
         announce(monitored, state, heard.at);
         told++;
         tell("info", "SM_NOTIFY", () => `${what(heard)} is passed on`);

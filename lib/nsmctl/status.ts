@@ -116,8 +116,14 @@ export function statusText(
     ["Limits reached", limits.length === 0 ? "none" : limits.join(", ")],
     ["Memory", `${Math.round(report.residentBytes / 1e6)} MB`],
   ];
-  const problems = report.problems.map(({ at, level, message }) =>
-    `  ${filled(`${at} ${level}: ${message}`, width, PROBLEM_REST).replace(at, faint)}\n`
+  const problems = report.problems.map(({ at, level, message, count, resolvedAt }) =>
+    `  ${
+      filled(
+        `${at} ${level}: ${message}${timesText(count)}${resolvedText(resolvedAt)}`,
+        width,
+        PROBLEM_REST,
+      ).replace(at, faint)
+    }\n`
   );
   return rowsText(rows, width) +
     (problems.length === 0 ? "" : `Last problems\n${problems.join("")}`);
@@ -135,6 +141,14 @@ function listeningText(transports: StatusReport["transports"]): string {
     groups.set(end, netids.add(netid));
   }
   return [...groups].map(([end, netids]) => `${[...netids].join(" ")} at ${end}`).join(", ");
+}
+
+function timesText(count: number): string {
+  return count === 1 ? "" : ` (the last of ${count})`;
+}
+
+function resolvedText(at: string | undefined): string {
+  return at === undefined ? "" : `; resolved ${at}`;
 }
 
 function zeroIsNothing(count: number, what: string): string {

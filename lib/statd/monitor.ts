@@ -8,7 +8,7 @@ import { Administration } from "../nsm/administration.ts";
 import { Announcer } from "../nsm/announcer.ts";
 import { Callbacks, lockManagerFinder } from "../nsm/callback.ts";
 import { counted, type Counters, makeCounters } from "../nsm/counters.ts";
-import { MonitorList } from "../nsm/monitor_list.ts";
+import { type Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import { Notices } from "../nsm/notices.ts";
 import { PeerDirectory } from "../nsm/peer_directory.ts";
 import {
@@ -23,6 +23,7 @@ import {
 } from "../nsm/ports.ts";
 import { nsmService } from "../nsm/service.ts";
 import { WatchedStore } from "../nsm/watched_store.ts";
+import { quote } from "../quote.ts";
 import { dispatcher, type DispatchHooks, type Service } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
 import { denialOf, type HostsFiles } from "../hosts/hosts_files.ts";
@@ -96,7 +97,10 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     list,
     directory,
     announce: announcer.announce,
-    loaded: () => notices.restore(),
+    loaded() {
+      parts.log.notice(`Monitoring ${list.peers} peers, as ${list.size} requests want`);
+      notices.restore();
+    },
   });
   return {
     ...core,
@@ -126,6 +130,9 @@ function makeCore(parts: MonitorParts): Core {
     { list, memory, counters },
     (attempted) => new Callbacks({ callPeer, findLockManager, clock, log, attempted }),
   );
+  announcer.watch((monitored, outcome) => {
+    if (outcome === "done") tellReboot(monitored, clock, tell);
+  });
   const { announce, forget: removed } = announcer;
   const callout = parts.callout ?? noCallout;
   const administration = new Administration({
@@ -214,6 +221,19 @@ function dispatchHooks(
       log.debug(() => `${name} from ${address} is malformed: ${error.message}`);
     },
   };
+}
+
+/** Says that a peer has rebooted and that its lock manager knows. */
+function tellReboot(monitored: Monitored, clock: Pick<Clock, "now">, tell: LimitedLog): void {
+  const { record: { monName }, lastState, heard } = monitored;
+  if (heard === undefined) return; // an administrator's declaration, which is logged as that
+  delete monitored.heard;
+  const ms = Math.round(clock.now() - heard.at);
+  const peer = quote(monName);
+  tell("notice", `peer ${peer} rebooted`, () => {
+    return `Peer ${peer} rebooted (state ${lastState}, from ${heard.from}); ` +
+      `lock manager told in ${ms} ms`;
+  });
 }
 
 function noCallout(): undefined {}

@@ -1,32 +1,62 @@
-/** Keeps the last warnings and errors of the log, for `nsmctl status`. */
+/** Keeps the last warnings and errors of the log by kind, for `nsmctl status`. */
 
 import type { AdjustableLog, LogLevel } from "../log.ts";
 import type { Problem } from "../control/status_report.ts";
 
-/** Problems that are kept: as many as fit on a screen together with the rest. */
+/** Kinds of problems that are kept: as many as fit on a screen together with the rest. */
 const KEPT = 10;
 /** Characters of one that are kept. */
 const MESSAGE_MAX = 400;
 
+/** Notices that say that a problem is over. */
+const ENDS: readonly (readonly [notice: RegExp, problem: RegExp])[] = [
+  [/^Registered with rpcbind/, /^(Not registered with rpcbind|Somebody changed our registration)/],
+  [
+    /^Changes of the monitor list are kept again/,
+    /\b(?:No space left|Read-only|Disk quota|I\/O error)/i,
+  ],
+];
+
 /** What the log has said. */
 export interface RecentProblems {
   readonly log: AdjustableLog;
-  /** The last ones, newest last. */
+  /** The last one of each kind, newest last. */
   readonly problems: readonly Problem[];
   /** How many there were of each level since the start. */
   readonly counts: Readonly<Record<Problem["level"], number>>;
 }
 
+/** What messages of one kind have in common: all but numbers, addresses and quoted names. */
+function kindOf(level: string, message: string): string {
+  return `${level} ${message.replaceAll(/"[^"]*"|[\d.:]*\d/g, "#")}`;
+}
+
 /** A log that remembers what went through it. */
 export function remembering(log: AdjustableLog, wallClock: () => number): RecentProblems {
+  const kinds = new Map<string, Problem>();
   const problems: Problem[] = [];
   const counts = { error: 0, warning: 0 };
-  const remember = (level: Problem["level"], message: string) => {
+  const now = () => new Date(wallClock()).toISOString();
+  const store = () => problems.splice(0, problems.length, ...kinds.values());
+  const remember = (level: Problem["level"], text: string) => {
     counts[level]++;
-    const at = new Date(wallClock()).toISOString();
-    problems.push({ at, level, message: message.slice(0, MESSAGE_MAX) });
-    if (problems.length > KEPT) problems.shift();
-    log[level](message);
+    const message = text.slice(0, MESSAGE_MAX);
+    const kind = kindOf(level, message);
+    const count = (kinds.get(kind)?.count ?? 0) + 1;
+    kinds.delete(kind); // the newest is the last one
+    kinds.set(kind, { at: now(), level, message, count });
+    if (kinds.size > KEPT) kinds.delete(kinds.keys().next().value!);
+    store();
+    log[level](text);
+  };
+  const resolve = (notice: string) => {
+    const [, over] = ENDS.find(([end]) => end.test(notice)) ?? [];
+    if (over === undefined) return;
+    for (const [kind, problem] of kinds) {
+      if (problem.resolvedAt !== undefined || !over.test(problem.message)) continue;
+      kinds.set(kind, { ...problem, resolvedAt: now() });
+    }
+    store();
   };
   return {
     problems,
@@ -34,7 +64,10 @@ export function remembering(log: AdjustableLog, wallClock: () => number): Recent
     log: {
       error: (message) => remember("error", message),
       warning: (message) => remember("warning", message),
-      notice: (message) => log.notice(message),
+      notice(message) {
+        resolve(message);
+        log.notice(message);
+      },
       info: (message) => log.info(message),
       debug: (message) => log.debug(message),
       get threshold(): LogLevel {

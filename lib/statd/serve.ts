@@ -267,7 +267,10 @@ function announce(
   const serves = `Serving program 100024 on ${ends.join(", ")}`;
   const status = volatile === undefined ? serves : `${serves}. ${volatile}`;
   onSignals({
-    stop,
+    stop(signal) {
+      log.notice(`Stopping: ${signal}`);
+      stop();
+    },
     user1: () => void notifyPeers(),
     user2: () => log.threshold = "notice",
     hangUp() {
@@ -280,7 +283,6 @@ function announce(
   stops.add("work, which begins to stop", () => {
     manager.stopping();
     stopping.abort();
-    log.debug(() => "Stopping");
   });
   manager.ready(status);
   log.notice(`Ready. ${serves}; state directory ${settings.stateDirectoryPath}`);

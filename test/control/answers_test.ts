@@ -22,7 +22,7 @@ const STATUS = {
   callbacks: { pending: 0 },
   counters: { calls_null: 1 },
   degraded: [],
-  problems: [{ at: "x", level: "warning", message: "y" }],
+  problems: [{ at: "x", level: "warning", message: "y", count: 1 }],
 };
 const ENTRY = ["host", "here", 100021, 3, 16, 0, 0, 0];
 
@@ -39,7 +39,7 @@ Deno.test("trust 19: texts of an answer cannot steer a terminal", pure, () => {
   const shown = "a\\x1b[2J\\x9b1m\\x07\\u{202e}\\x0a\\u{2028}b\\x7f";
   const answer = (value: unknown) => readAnswer(JSON.stringify(value)) as unknown;
   assertEquals(answer({ ok: false, reason: evil }), { ok: false, reason: shown });
-  const problems = [{ at: evil, level: evil, message: evil }];
+  const problems = [{ at: evil, level: evil, message: evil, count: 1 }];
   const status = { ...STATUS, degraded: [evil], problems, counters: { [evil]: 1 } };
   assertEquals(
     /[^ -~]/.test(JSON.stringify(answer({ ok: true, status }))),

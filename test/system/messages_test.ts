@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
 import { DatagramListener } from "../support/datagram_listener.ts";
-import { mon, unmon } from "../support/nsm_calls.ts";
+import { mon, notify, unmon } from "../support/nsm_calls.ts";
 import { ask, FOREGROUND, STATD_PORT } from "../support/statd.ts";
 import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
@@ -75,4 +75,23 @@ systemTest("messages are JSON where that is asked for", NEEDS, async (newHost) =
   assertEquals([level, program], ["notice", "rpc.statd"]);
   assertMatch(message, /^Ready\. Serving program 100024/);
   assertEquals(await statd.stop(), 0);
+});
+
+systemTest("operator D27: the log says what an operator asks for", NEEDS, async (newHost) => {
+  const host = await newHost();
+  await host.startRpcbind();
+  const quiet = FOREGROUND.filter((option) => option !== "-d");
+  await host.output("sh", "-c", "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3");
+  using syslog = new DatagramListener(host, "/dev/log");
+  const statd = host.start(OUR_STATD, ...quiet);
+  await syslog.message(/: Monitoring 0 peers, as 0 requests want$/);
+  const agent = new Agent(host);
+  await agent.serve();
+  assertEquals(await ask(agent, mon({ monName: "127.0.0.1" })), MONITORED);
+  await ask(agent, notify("127.0.0.1", 23));
+  await syslog.message(
+    /: Peer "127\.0\.0\.1" rebooted \(state 23, from 127\.0\.0\.1\); lock manager told in \d+ ms$/,
+  );
+  assertEquals(await statd.stop(), 0);
+  await syslog.message(/: Stopping: SIGTERM$/);
 });

@@ -36,7 +36,7 @@ const STATUS = JSON.stringify({
   callbacks: { pending: 0 },
   counters: { EVIL: 1 },
   degraded: ["EVIL"],
-  problems: [{ at: "x", level: "warning", message: "EVIL" }],
+  problems: [{ at: "x", level: "warning", message: "EVIL", count: 1 }],
 });
 const LINES = [
   `{"ok":true,"status":${STATUS}}`,
