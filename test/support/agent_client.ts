@@ -137,6 +137,7 @@ export class Agent {
   #take(line: string): void {
     const answer = JSON.parse(line) as Answer | Called;
     if (answer.answers !== "called") return this.#waiting.shift()!.resolve(answer);
+    if (isNull(answer.message)) return; // somebody only looks whether it answers
     this.calls.push(answer);
     this.#news.resolve();
     this.#news = Promise.withResolvers();
@@ -145,4 +146,9 @@ export class Agent {
 
 function unexpected(answer: Answer): Error {
   return new Error(answer.answers === "failed" ? answer.reason : `Unexpected ${answer.answers}`);
+}
+
+/** Whether a call, in hexadecimal, is of procedure 0: the sixth word of the message (RFC 5531). */
+function isNull(message: string): boolean {
+  return message.slice(40, 48) === "00000000";
 }
