@@ -34,8 +34,7 @@ import { SourceLimits } from "./source_limits.ts";
 const UNDECIDED_MAX = 256;
 
 export class Notices {
-  /** When a doubtful notice was passed on last, on the clock that only goes forward. */
-  doubtedAt: number | undefined;
+  doubtedAt: number | undefined; // when a doubtful notice was passed on last, by clock.now()
   readonly #sources: SourceLimits;
   readonly #kept: KeptNotices;
   #asking = 0;
