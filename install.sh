@@ -67,7 +67,7 @@ v8_flags=(
   --expose-gc
 )
 # For systems where no memory may be both writable and executable, or where 0.6 GB may not be committed.
-# Nothing is compiled: a third as many calls are answered (8,000 to 14,000 SM_NULL a second against 29,000).
+# Nothing is compiled: a fifth to a half as many calls are answered (4,000 to 14,000 SM_NULL a second against 20,000 to 29,000).
 if [[ ${JITLESS-} ]]; then v8_flags+=(--jitless); fi
 
 # The architecture that an ELF file is for (elf(5), e_machine).

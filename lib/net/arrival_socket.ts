@@ -106,10 +106,18 @@ export class ArrivalSocket implements DatagramSocket {
     if (!isServed) this.#socket.close();
   }
 
-  /** Takes all that has arrived; it never rejects. */
+  /** Takes all that has arrived. A bug in what it is handed to ends the program, see fatal.ts. */
   async #drain(): Promise<void> {
     if (this.#isDraining) return; // re-entrant: the loop that runs takes it
     this.#isDraining = true;
+    try {
+      await this.#takeAll();
+    } finally {
+      this.#isDraining = false;
+    }
+  }
+
+  async #takeAll(): Promise<void> {
     const { now, startTimer, first } = this.#parts;
     const { signal } = this.#closing;
     let turnedAt = now();
@@ -126,7 +134,6 @@ export class ArrivalSocket implements DatagramSocket {
       await sleep(startTimer, TURN_MS, signal);
       turnedAt = now();
     }
-    this.#isDraining = false;
   }
 
   /** Wants signals or not; while there is much to take they would only interrupt. */
