@@ -34,6 +34,7 @@ import { haCallout } from "./ha_callout.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor, type Monitor } from "./monitor.ts";
 import { HealthLook } from "./health_look.ts";
+import { keepRecords } from "./moved_records.ts";
 import { startSteering } from "./operations.ts";
 import { type RecentProblems, remembering } from "./recent_problems.ts";
 import { runRpcbind } from "./run_rpcbind.ts";
@@ -170,6 +171,10 @@ async function serve(
   });
   const monitor = monitorOf(daemon, acquired, live, callPeer);
   stops.add("the monitor", () => monitor.stop());
+  const kept = monitor.loaded.then(() =>
+    keepRecords({ ...acquired, ...monitor, settings, log, signal })
+  );
+  stops.add("the records that were moved", () => kept);
   const serving = serveCalls(server, { ...monitor, log, signal });
   stops.add("calls under way", () => {
     daemon.stopping.abort(); // has happened, unless the start is cut short

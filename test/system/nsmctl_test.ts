@@ -14,7 +14,7 @@ import {
 } from "../support/nsmctl_host.ts";
 import { eventually } from "../support/patience.ts";
 import { readMetrics } from "../support/prometheus_text.ts";
-import { OUR_STATD, systemTest } from "../support/system_test.ts";
+import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
 import { pathOf, SCRIPT, TAB, TypedShell } from "../support/typed_shell.ts";
 
 const NEEDS = [OUR_NSMCTL, OUR_STATD];
@@ -392,6 +392,24 @@ nsmctlTest(
     assertEquals([again.code, again.stdout], [0, "No peer is to be notified.\n"]);
     assertEquals((await host.run("notify", "--pending", PEER)).code, 2);
     assertEquals((await host.run("notify")).code, 2);
+  },
+);
+
+nsmctlTest(
+  "operator D1: records moved away are written again, deleted ones are not",
+  async (host) => {
+    await host.startStatd();
+    for (const monName of [PEER, "10.99.0.10"]) {
+      await host.agent.datagram(message(mon({ monName })), STATD);
+    }
+    await host.host.output("rm", `${STATE}/sm/10.99.0.10`);
+    await host.host.output("mv", `${STATE}/sm/${PEER}`, `${STATE}/sm.bak/`);
+    await host.statd!.line(/Wrote 1 records? again/);
+    assertEquals(await host.host.output("ls", `${STATE}/sm`), `${PEER}\n`);
+    const since = host.statd!.lines.length;
+    await host.host.run(OUR_SM_NOTIFY, "-f", "--deadline=1");
+    await host.statd!.line(/Wrote 1 records? again/, since);
+    assertEquals(await host.host.output("ls", `${STATE}/sm`), `${PEER}\n`);
   },
 );
 

@@ -1,0 +1,135 @@
+/**
+ * Records that somebody moves away under a living daemon: `sm-notify -f` of either make, or a script,
+ * renames the files of the monitor list into the notify list. The peers are monitored still, and a
+ * restart would forget them, so their records are written again. A file that was deleted outright, as
+ * CTDB's callout does, stays deleted: nothing appears in the notify list then.
+ *
+ * The notify list is watched (inotify) and not the monitor list, in which every call writes: at rest,
+ * and while calls are served, nothing wakes the daemon up.
+ */
+
+import type { Log } from "../log.ts";
+import type { Monitored, MonitorList } from "../nsm/monitor_list.ts";
+import { type MonitorStore, reasonOf } from "../nsm/ports.ts";
+import { systemClock } from "../platform/clock.ts";
+import { lockOfLife } from "../platform/run_once.ts";
+import { quote } from "../quote.ts";
+import { fileNameFault, type Layout, layoutOf } from "../store/layout.ts";
+import type { Clock } from "../time/clock.ts";
+
+/** Debounce: time after the first file that appears until records are written, in ms. */
+const DEBOUNCE_MS = 200;
+/** Records written together, in number: a group that the disk makes lasting at one time. */
+const TOGETHER_MAX = 128;
+
+interface MovedRecordsParts {
+  readonly layout: Pick<Layout, "monitorList" | "notifyList">;
+  readonly list: MonitorList;
+  readonly store: Pick<MonitorStore, "put">;
+  /**
+   * Whether what was loaded belongs to this life of the host. Before peers were told of the boot it
+   * does not, and the first sm-notify of the boot takes it away by right.
+   */
+  readonly keepsLoaded: boolean;
+  readonly clock: Pick<Clock, "startTimer">;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Keeps the records of a daemon that has a directory to keep them in. */
+export async function keepRecords(
+  { settings, volatile, ...parts }: Omit<MovedRecordsParts, "layout" | "keepsLoaded" | "clock"> & {
+    readonly settings: { readonly stateDirectoryPath: string };
+    readonly volatile?: string;
+  },
+): Promise<void> {
+  if (volatile !== undefined) return;
+  const layout = layoutOf(settings.stateDirectoryPath);
+  const keepsLoaded = lockOfLife("/run", "").look().kind === "taken";
+  await keepMovedRecords({ ...parts, layout, keepsLoaded, clock: systemClock });
+}
+
+/** Writes moved records again until the signal is aborted. Settles then, or where nothing can be watched. */
+async function keepMovedRecords(parts: MovedRecordsParts): Promise<void> {
+  const { layout: { notifyList }, log, signal } = parts;
+  if (signal.aborted) return;
+  const moved = new Set<string>();
+  let writing: Promise<void> | undefined;
+  try {
+    using watcher = Deno.watchFs(notifyList, { recursive: false });
+    signal.addEventListener("abort", () => watcher.close(), { once: true });
+    for await (const { kind, paths } of watcher) {
+      if (kind === "remove" || kind === "access") continue;
+      for (const path of paths) moved.add(path.slice(path.lastIndexOf("/") + 1));
+      writing ??= soon(parts).then(() => {
+        writing = undefined;
+        // A file that is there already, and holds the record too, is not touched by a move.
+        const names = new Set([...moved, ...namesIn(notifyList)]);
+        moved.clear();
+        return writeAgain([...names], parts);
+      });
+    }
+  } catch (error) {
+    log.warning(`Records that are moved away are not written again: ${reasonOf(error)}`);
+  }
+  await writing;
+}
+
+/** The end of the debounce, or the stop: what was moved just before is written by it. */
+function soon({ clock, signal }: MovedRecordsParts): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel();
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const cancel = clock.startTimer(DEBOUNCE_MS, end);
+    signal.addEventListener("abort", end);
+  });
+}
+
+/** Writes the records of peers again whose files are on the notify list, and not where they were. */
+async function writeAgain(
+  names: readonly string[],
+  parts: MovedRecordsParts,
+): Promise<void> {
+  const { layout: { notifyList }, list, store, log } = parts;
+  let count = 0;
+  for (let at = 0; at < names.length; at += TOGETHER_MAX) {
+    const missing = names.slice(at, at + TOGETHER_MAX)
+      .filter((name) => isMissing(name, parts))
+      .flatMap((name) => [...list.about(name)])
+      .filter((monitored) => isKept(monitored, parts));
+    const results = await Promise.allSettled(missing.map(({ record }) => store.put(record)));
+    for (const result of results) {
+      if (result.status === "fulfilled") count++;
+      else log.warning(`Cannot write a moved record again: ${reasonOf(result.reason)}`);
+    }
+  }
+  if (count > 0) {
+    log.notice(`Wrote ${count} records again, which somebody had moved to ${quote(notifyList)}`);
+  }
+}
+
+/** One whose change is under way is written by that. */
+function isKept({ record, stored, since }: Monitored, { keepsLoaded }: MovedRecordsParts): boolean {
+  return stored === record && (keepsLoaded || since !== undefined);
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return [...Deno.readDirSync(directory)].map(({ name }) => name);
+  } catch {
+    return []; // the names that were told are written all the same
+  }
+}
+
+function isMissing(name: string, { layout: { monitorList } }: MovedRecordsParts): boolean {
+  if (fileNameFault(name) !== undefined) return false;
+  try {
+    Deno.lstatSync(`${monitorList}/${name}`);
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
+  }
+}
