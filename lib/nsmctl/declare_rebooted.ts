@@ -5,10 +5,14 @@ import { reachDaemon } from "../control/client.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import type { Peer } from "./peers.ts";
 import { unreachable } from "./read_state.ts";
+import { examineHost } from "./reach_host.ts";
 import { readRoster } from "./roster.ts";
 import { plural } from "./status.ts";
 import { shown } from "./text.ts";
 import { ownUser } from "./user.ts";
+
+/** How long each call of the probe may take, in ms. */
+const PROBE_TIMEOUT_MS = 1_000;
 
 export const declareRebooted: Command = {
   name: "declare-rebooted",
@@ -16,11 +20,16 @@ export const declareRebooted: Command = {
   operands: "HOST",
   operandsMin: 1,
   operandsMax: 1,
-  options: [{ letter: "y", long: "yes", help: "Do not ask." }, TIMEOUT_OPTION],
+  options: [
+    { letter: "y", long: "yes", help: "Do not ask." },
+    { long: "even-if-alive", help: "Do it although HOST answers." },
+    TIMEOUT_OPTION,
+  ],
   details: [
     "The lock manager is told what it would be told if HOST had rebooted. If HOST still runs, its " +
     "locks are lost while it believes to hold them: files may be damaged.",
-    "Exit status: 0; 1 if it is not monitored, the lock manager did not take it, or the answer " +
+    "HOST is probed first. One whose status monitor answers is alive, and is left alone.",
+    "Exit status: 0; 1 if it is not monitored, it answers, the lock manager did not take it, or the answer " +
     "was no; 3 if no daemon runs.",
   ],
   example: "nsmctl declare-rebooted old-client.example.net",
@@ -31,6 +40,18 @@ export const declareRebooted: Command = {
       terminal.complain(`${programName}: ${text}`);
       return status;
     };
+    if (!given.has("even-if-alive")) {
+      const { probes } = await examineHost(peer, PROBE_TIMEOUT_MS);
+      const alive = probes.find(({ nullMs }) => nullMs !== undefined);
+      if (alive !== undefined) {
+        const state = alive.state === undefined ? "" : ` (state ${alive.state})`;
+        return complain(
+          `${shown(peer)} ANSWERS at ${alive.address}${state}: it is alive, and files may be ` +
+            "damaged. Nothing was done; --even-if-alive does it all the same",
+          Status.PROBLEM,
+        );
+      }
+    }
     if (!given.has("yes")) {
       const key = nameKey(peer);
       const isMeant = (one: Peer) => one.isMonitored && nameKey(one.monName) === key;
@@ -59,6 +80,7 @@ export const declareRebooted: Command = {
       complain(`the lock manager was not told yet, it is tried again: ${reason}`, Status.PROBLEM);
     }
     terminal.print(`Told the lock manager for ${told} of ${plural(count, "request")}.\n`);
+    terminal.print(`It is monitored still; nsmctl forget ${shown(peer)} ends that.\n`);
     return told === count ? Status.OK : Status.PROBLEM;
   },
 };

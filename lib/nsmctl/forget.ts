@@ -19,11 +19,15 @@ import { unreachable } from "./read_state.ts";
 import { readRoster } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { plural } from "./status.ts";
-import { parseAge } from "./text.ts";
+import { parseAge, shown } from "./text.ts";
 import { ownUser } from "./user.ts";
 
 /** Names in one request to the daemon: the longest ones still fit. */
 const NAMES_PER_REQUEST = 100;
+/** Older than any record, in ms since 1970. */
+const EARLIEST_MS = Date.UTC(2000, 0, 1);
+/** How far a time may lie in the future, in ms: clocks of file servers differ a little. */
+const SKEW_MS = 60_000;
 
 export const forget: Command = {
   name: "forget",
@@ -43,6 +47,7 @@ export const forget: Command = {
   ],
   details: [
     "With both options, peers that fit both.",
+    "A record from before 2000 or from the future is no age: it is named, and kept.",
     "Locks of a host that was forgotten are kept by the lock manager; declare-rebooted has them " +
     "dropped.",
     "Exit status: 0; 1 if there is no such peer, or the answer was no.",
@@ -76,6 +81,11 @@ export const forget: Command = {
   },
 };
 
+/** Whether a file can have been written then: a clock without a battery begins at 1970. */
+function isPlausible(since: number, now: number): boolean {
+  return since >= EARLIEST_MS && since <= now + SKEW_MS;
+}
+
 function usageFault(given: Given, isBadAge: boolean): string | undefined {
   if (isBadAge) return "an age is a number and s, min, h, d or w, such as 30d";
   const isChosen = given.has("older-than") || given.has("unresolvable");
@@ -89,13 +99,23 @@ function usageFault(given: Given, isBadAge: boolean): string | undefined {
 async function choose(
   given: Given,
   ageMs: number | undefined,
-  { stateDirectoryPath, now, timeoutMs }: Session,
+  { stateDirectoryPath, now, timeoutMs, terminal, programName }: Session,
 ): Promise<readonly Peer[]> {
   const names = new Set(given.operands.map(nameKey));
   const isNamed = names.size === 0 ? undefined : ({ monName }: Peer) => names.has(nameKey(monName));
   const { peers } = await readRoster(stateDirectoryPath, isNamed, { allDetails: true, timeoutMs });
   const latest = ageMs === undefined ? Infinity : now() - ageMs;
-  const old = peers.filter(({ since }) => ageMs === undefined || (since ?? Infinity) <= latest);
+  const old = peers.filter(({ monName, since }) => {
+    if (ageMs === undefined) return true;
+    if (since === undefined || isPlausible(since, now())) return (since ?? Infinity) <= latest;
+    const time = new Date(since).toISOString();
+    terminal.complain(
+      `${programName}: skipping ${
+        shown(monName)
+      }: the time of its record, ${time}, cannot be right`,
+    );
+    return false;
+  });
   return given.has("unresolvable") ? await unresolvable(old) : old;
 }
 

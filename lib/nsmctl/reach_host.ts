@@ -69,13 +69,14 @@ export const testHost: Command = {
       );
       return Status.USAGE;
     }
-    const report = await examine(given.operands[0]!, seconds * 1000);
+    const report = await examineHost(given.operands[0]!, seconds * 1000);
     terminal.print(given.has("json") ? jsonText(report) : reportText(report, session));
     return report.verdict === "good" ? Status.OK : Status.PROBLEM;
   },
 };
 
-async function examine(host: string, timeoutMs: number): Promise<HostReport> {
+/** Tries all addresses of a host over UDP and TCP; each call may take `timeoutMs`. */
+export async function examineHost(host: string, timeoutMs: number): Promise<HostReport> {
   const resolver = hostResolver({ addressesOfName, nameOfAddress }, systemClock);
   const found = await resolver.addressesOf(host);
   if (found.outcome !== "found") {

@@ -340,7 +340,11 @@ nsmctlTest(
     await host.agent.datagram(message(mon({ monName: PEER })), STATD);
     assertEquals((await host.run("declare-rebooted", PEER)).code, 1);
     const { code, stdout } = await host.run("declare-rebooted", "--yes", PEER);
-    assertEquals([code, stdout], [0, "Told the lock manager for 1 of 1 request.\n"]);
+    assertEquals([code, stdout], [
+      0,
+      "Told the lock manager for 1 of 1 request.\n" +
+      "It is monitored still; nsmctl forget 10.99.0.9 ends that.\n",
+    ]);
     const [call] = await host.agent.called(1);
     assertStringIncludes(call!.message, "0000000931302e39392e302e39000000" + "00000002");
     await host.statd!.line(/peer "10\.99\.0\.9" is declared rebooted, state 2, as "uid 0" wanted/);
@@ -412,6 +416,33 @@ nsmctlTest(
     assertEquals(await host.host.output("ls", `${STATE}/sm`), `${PEER}\n`);
   },
 );
+
+nsmctlTest(
+  "operator D4: forget --older-than takes no implausible time for an age",
+  async (host) => {
+    for (const monName of ["old", "clockless", "future"]) await host.putRecord("sm", monName);
+    const date = (monName: string, time: string) =>
+      host.host.output("touch", "-d", time, `${STATE}/sm/${monName}`);
+    await date("old", "2010-01-01");
+    await date("clockless", "1970-01-02");
+    await date("future", "2090-01-01");
+    const { code, stderr } = await host.run("forget", "--older-than", "30d", "--yes");
+    assertEquals(code, 0);
+    assertMatch(stderr, /skipping clockless: the time of its record, 1970-01-0/);
+    assertMatch(stderr, /skipping future: /);
+    assertEquals(await host.host.output("ls", `${STATE}/sm`), "clockless\nfuture\n");
+  },
+);
+
+nsmctlTest("operator D5: declare-rebooted leaves a host alone that answers", async (host) => {
+  await host.startStatd();
+  await host.agent.datagram(message(mon({ monName: OWN_ADDRESS })), STATD);
+  const { code, stderr } = await host.run("declare-rebooted", "--yes", OWN_ADDRESS);
+  assertEquals(code, 1);
+  assertMatch(stderr, /10\.99\.0\.1 ANSWERS at 10\.99\.0\.1 .*--even-if-alive/);
+  const forced = await host.run("declare-rebooted", "--yes", "--even-if-alive", OWN_ADDRESS);
+  assertMatch(forced.stdout, /monitored still; nsmctl forget 10\.99\.0\.1/);
+});
 
 nsmctlTest("metrics can be read over TCP and from a Unix socket", async (host) => {
   const get = (...args: string[]) => host.host.output("curl", "-sS", ...args);
