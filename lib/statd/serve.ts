@@ -171,9 +171,8 @@ async function serve(
   });
   const monitor = monitorOf(daemon, acquired, live, callPeer);
   stops.add("the monitor", () => monitor.stop());
-  const kept = monitor.loaded.then(() =>
-    keepRecords({ ...acquired, ...monitor, settings, log, signal })
-  );
+  const keeping = { ...acquired, ...monitor, settings, log, signal };
+  const kept = monitor.loaded.then(() => keepRecords(keeping));
   stops.add("the records that were moved", () => kept);
   const serving = serveCalls(server, { ...monitor, log, signal });
   stops.add("calls under way", () => {
