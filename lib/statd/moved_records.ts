@@ -38,12 +38,20 @@ interface MovedRecordsParts {
 
 /** Keeps the records of a daemon that has a directory to keep them in. */
 export async function keepRecords(
-  { settings, volatile, ...parts }: Omit<MovedRecordsParts, "layout" | "keepsLoaded" | "clock"> & {
-    readonly settings: { readonly stateDirectoryPath: string };
-    readonly volatile?: string;
-  },
+  { settings, volatile, loaded, ...parts }:
+    & Omit<
+      MovedRecordsParts,
+      "layout" | "keepsLoaded" | "clock"
+    >
+    & {
+      /** Settles when the list is whole: before, it cannot tell what is missing. */
+      readonly loaded: Promise<void>;
+      readonly settings: { readonly stateDirectoryPath: string };
+      readonly volatile?: string;
+    },
 ): Promise<void> {
   if (volatile !== undefined) return;
+  await loaded;
   const layout = layoutOf(settings.stateDirectoryPath);
   const keepsLoaded = lockOfLife("/run", "").look().kind === "taken";
   await keepMovedRecords({ ...parts, layout, keepsLoaded, clock: systemClock });

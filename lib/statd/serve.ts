@@ -171,8 +171,7 @@ async function serve(
   });
   const monitor = monitorOf(daemon, acquired, live, callPeer);
   stops.add("the monitor", () => monitor.stop());
-  const keeping = { ...acquired, ...monitor, settings, log, signal };
-  const kept = monitor.loaded.then(() => keepRecords(keeping));
+  const kept = keepRecords({ ...acquired, ...monitor, settings, log, signal });
   stops.add("the records that were moved", () => kept);
   const serving = serveCalls(server, { ...monitor, log, signal });
   stops.add("calls under way", () => {
