@@ -12,7 +12,6 @@ import { limited, type LimitedLog } from "../log_limits.ts";
 import { PeerCalls } from "../net/peer_calls.ts";
 import { connectStream, connectUnix } from "../net/tcp.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
-import { nameKey } from "../nsm/host_name.ts";
 import { Registrar } from "../nsm/registration.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
@@ -34,6 +33,7 @@ import { haCallout } from "./ha_callout.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor, type Monitor } from "./monitor.ts";
 import { HealthLook } from "./health_look.ts";
+import { fileNames } from "./file_names.ts";
 import { keepRecords } from "./moved_records.ts";
 import { startSteering } from "./operations.ts";
 import { type RecentProblems, remembering } from "./recent_problems.ts";
@@ -290,13 +290,4 @@ function announce(
   manager.ready(status);
   log.notice(`Ready. ${serves}; state directory ${settings.stateDirectoryPath}`);
   if (isBackground) tellReady();
-}
-
-/** The names in a directory, in the form in which peers are compared; none if it cannot be read. */
-function fileNames(directory: string): Set<string> {
-  try {
-    return new Set([...Deno.readDirSync(directory)].map(({ name }) => nameKey(name)));
-  } catch {
-    return new Set(); // sm-notify will say what is wrong with it
-  }
 }
