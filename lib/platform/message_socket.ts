@@ -115,6 +115,7 @@ export class MessageSocket {
         setSocketOption(fd, "IP_PKTINFO", 1);
         setSocketOption(fd, "IP_FREEBIND", 1);
       }
+      refuseMulticast(fd, options.family);
       if (options.isLoopbackOnly && !bindToLoopback(fd)) throw errorWithCode("setsockopt");
       if (options.sharesPort) setSocketOption(fd, "SO_REUSEPORT", 1);
       if (libc().bind(fd, options.name, options.name.length) < 0) throw errorWithCode("bind");
@@ -209,6 +210,15 @@ export class MessageSocket {
       view.getUint32(CMSG_HEADER_BYTES + 8);
     const destination = this.#control.slice(CMSG_HEADER_BYTES + 8, CMSG_HEADER_BYTES + 12);
     return { destination, isUnicast, interfaceIndex };
+  }
+}
+
+/** What is sent to a group is not for us; an old kernel of IPv6 hands it over all the same. */
+function refuseMulticast(fd: number, family: "ipv4" | "ipv6"): void {
+  try {
+    setSocketOption(fd, family === "ipv6" ? "IPV6_MULTICAST_ALL" : "IP_MULTICAST_ALL", 0);
+  } catch (error) {
+    if (!(error instanceof LibcError && error.code === "ENOPROTOOPT")) throw error;
   }
 }
 
