@@ -30,7 +30,7 @@ const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 5_000;
 /**
  * How often we look whether rpcbind still lists us, in ms. An idle daemon wakes up that often anyway, to
- * review its addresses (net/local_addresses.ts).
+ * review its addresses.
  */
 const REVIEW_MS = 300_000;
 /** The same where no connection tells us that the port mapper has ended. */
