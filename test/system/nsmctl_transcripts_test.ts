@@ -30,6 +30,7 @@ const COMMANDS: readonly (readonly [text: string, ...args: string[]])[] = [
     "Having the locks of a client dropped that will never come back:",
     "declare-rebooted",
     "--yes",
+    "--even-if-alive",
     "client.example.net",
   ],
   ["For scripts that know macOS:", "-l"],
