@@ -23,7 +23,8 @@ export function takeSnapshot(
   const lines = new Map<string, string>();
   const { uid } = Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`));
   const visit = (name: string) => {
-    if (isLeftOut(name)) return;
+    // Before it is looked at: spare files go by themselves.
+    if (isLeftOut(name) || OURS_ALONE.test(name)) return;
     const path = host.path(`${STATE_DIRECTORY}/${name}`);
     const status = Deno.lstatSync(path);
     const permissions = (status.mode! & 0o7777).toString(8).padStart(4, "0");
@@ -35,7 +36,6 @@ export function takeSnapshot(
     for (const entry of Deno.readDirSync(path)) visit(`${name}/${entry.name}`);
   };
   for (const { name } of Deno.readDirSync(host.path(STATE_DIRECTORY))) visit(name);
-  for (const name of lines.keys()) if (OURS_ALONE.test(name)) lines.delete(name);
   return lines;
 }
 
