@@ -73,7 +73,7 @@ const bad: readonly (readonly [path: string, text: string, message: string])[] =
   [
     "lib/config/a.ts",
     `import { parseArgs } from "@std/cli/parse-args";`,
-    "only lib/config/flags.ts",
+    "only lib/nsmctl/command.ts",
   ],
   ["lib/commands/a.ts", `import { getLogger } from "@std/log";`, "only lib/log.ts may import"],
   ["lib/config/a.ts", `import { join } from "@std/path";`, "may import @std/path"],
@@ -130,7 +130,7 @@ const good: readonly (readonly [path: string, text: string])[] = [
     `import { StoreError } from "../nsm/ports.ts";\nimport { join } from "@std/path";`,
   ],
   ["lib/config/ini_file.ts", `import { parse } from "@std/ini";\nexport const a = () => Deno.pid;`],
-  ["lib/config/flags.ts", `import { parseArgs } from "@std/cli/parse-args";`],
+  ["lib/nsmctl/command.ts", `import { parseArgs } from "@std/cli/parse-args";`],
   ["lib/log.ts", `import { Logger } from "@std/log/logger";\nexport const a = () => Deno.pid;`],
   ["lib/commands/a.ts", `import deno from "../../deno.json" with { type: "json" };`],
   ["lib/commands/a.ts", `import { b } from "../nsm/b.ts";\nimport { c } from "../log.ts";`],

@@ -15,7 +15,9 @@ import {
   type Command,
   type CommandOption,
   COMMON_OPTIONS,
+  MACOS_OPTIONS,
   readArguments,
+  splitAtCommand,
   Status,
   TIMEOUT_OPTION,
 } from "../nsmctl/command.ts";
@@ -42,6 +44,18 @@ export const COMMANDS: readonly Command[] = [...STEERING, completion(STEERING)];
 /** Longest time that somebody may want to wait for the daemon, in seconds. */
 const TIMEOUT_MAX_S = 3_600;
 const STATE_DIRECTORY = "state-directory-path";
+
+/** Options that may stand before the name of a command: the common ones, and those of macOS. */
+const BEFORE_COMMAND: readonly CommandOption[] = [
+  ...COMMON_OPTIONS,
+  ...MACOS_OPTIONS.map(({ letter, argument, help }) => ({
+    letter,
+    long: `macos-${letter}`,
+    help,
+    ...(argument === "" ? {} : { argument }),
+  })),
+  { letter: "d", long: "macos-d", help: "" },
+];
 
 /** What to do about errors that are easily mended. */
 const REMEDIES: readonly (readonly [error: RegExp, remedy: string])[] = [
@@ -80,7 +94,7 @@ async function run({ programName, args }: Invocation, terminal: Terminal): Promi
     terminal,
     now: Date.now,
   });
-  const { before, name, after } = split(args);
+  const { before, name, after } = splitAtCommand(args, BEFORE_COMMAND);
   const macos = readMacosArguments(before);
   if (macos !== undefined) {
     if (macos === "wrong" || name !== undefined) {
@@ -134,15 +148,4 @@ function timeoutOf(seconds: string | undefined): number | undefined {
 /** All options of a command. */
 export function optionsOf({ options }: Command): readonly CommandOption[] {
   return [...options, ...COMMON_OPTIONS];
-}
-
-/** What stands before the name of the command, and what behind it. */
-function split(args: readonly string[]) {
-  let at = 0;
-  while (args[at]?.startsWith("-")) {
-    const isCutShort = args[at]!.length > 2 && `--${STATE_DIRECTORY}`.startsWith(args[at]!);
-    const takesNext = /^-d?[PN]$/.test(args[at]!) || isCutShort;
-    at += takesNext ? 2 : 1;
-  }
-  return { before: args.slice(0, at), name: args[at], after: args.slice(at + 1) };
 }

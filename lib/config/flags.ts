@@ -1,16 +1,14 @@
 /**
- * Reads the command line; the only user of `@std/cli`.
+ * Command lines of the daemons, as settings.
  *
- * Options act one after the other: a bad value, `--help` and `--version` end the reading, and what
- * stands behind them is not looked at. `parseArgs` shows each option in turn to its `unknown` hook,
- * which keeps that order; the object it returns does not.
+ * Options act one after the other: a bad value, `--help` and `--version` end the reading, and later
+ * arguments are not looked at.
  *
  * Source: statd(8), sm-notify(8).
  */
 
-import { parseArgs } from "@std/cli/parse-args";
 import { type Action, ACTION_HELP, type CommandLine } from "./command_lines.ts";
-import { type OptionForm, toPlainArgs } from "./getopt.ts";
+import { getopt, type OptionForm } from "./getopt.ts";
 import type { Given, Layer } from "./merge.ts";
 import type { ReadFiles } from "./read_files.ts";
 import type { Option, Setting, Table } from "./settings.ts";
@@ -33,11 +31,11 @@ export function readFlags<T extends Table>(
   args: readonly string[],
   files: ReadFiles,
 ): Flags {
-  const { words, operands, fault } = toPlainArgs(args, optionForms(commandLine));
+  const { options: given, operands, fault } = getopt(args, optionForms(commandLine));
   const layer = new Map<string, Given>();
   let checkConfig = false;
 
-  for (const { long, argument } of inOrder(words)) {
+  for (const { long, argument = "" } of given) {
     if (long === "help" || long === "version") return { kind: long };
     if (long === "check-config") checkConfig = true;
     for (const [name, row, option] of options(commandLine.table)) {
@@ -87,20 +85,6 @@ export function options(table: Table): readonly [string, Setting<unknown>, Optio
 /** The shortest way to write an option. */
 function spelling({ short, long }: Option<unknown>): string {
   return short === undefined ? `--${long}` : `-${short}`;
-}
-
-/** The options in plain words, in order, with their arguments. */
-function inOrder(words: readonly string[]): readonly { long: string; argument: string }[] {
-  const found: { long: string; argument: string }[] = [];
-  parseArgs([...words], {
-    unknown(_word, long, json) {
-      if (long !== undefined) {
-        found.push({ long, argument: typeof json === "string" ? JSON.parse(json) : "" });
-      }
-      return false;
-    },
-  });
-  return found;
 }
 
 function readOption(

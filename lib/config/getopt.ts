@@ -1,11 +1,11 @@
 /**
- * Brings a command line into one plain form, the way getopt_long(3) reads it.
+ * getopt_long(3) for the command lines of nfs-utils and macOS, messages included.
  *
- * `parseArgs` of `@std/cli` alone cannot: it has no abbreviations (`--out 5`), takes `-nfoo` for
- * four switches, reads `-p -1` as two options, and does not say what is missing an argument. The
- * words made here, `--name` and `--name="JSON"`, leave it nothing to guess.
+ * `parseArgs` of `@std/cli` reads the command line of nsmctl. It cannot read these: it has no
+ * abbreviations (`--out 5`), takes `-nfoo` for four switches, reads `-p -1` as two options, and does
+ * not say which option lacks its argument.
  *
- * Source: getopt_long(3) of the C library, messages included.
+ * Source: getopt_long(3).
  */
 
 /** How one option may be written. */
@@ -16,48 +16,56 @@ export interface OptionForm {
   readonly hasArgument: boolean;
 }
 
-/** A command line in plain form. */
-export interface PlainArgs {
-  /** `--name` for a switch and `--name="JSON"` for an option with argument, in order. */
-  readonly words: readonly string[];
+/** One option of a command line. */
+export interface GivenOption {
+  /** Its whole long name, without dashes. */
+  readonly long: string;
+  /** Absent for a switch. */
+  readonly argument?: string;
+}
+
+/** A command line, taken apart. */
+export interface ParsedArgs {
+  /** In order. */
+  readonly options: readonly GivenOption[];
   readonly operands: readonly string[];
-  /** What is wrong with the argument after `words`; whatever follows it was not looked at. */
+  /** The fault of the argument after `options`, which ended the reading. */
   readonly fault?: string;
 }
 
-/** Rewrites a command line; options and operands may be mixed, `--` ends the options. */
-export function toPlainArgs(args: readonly string[], forms: readonly OptionForm[]): PlainArgs {
-  const words: string[] = [];
+/** Reads a command line; options and operands may be mixed, `--` ends the options. */
+export function getopt(args: readonly string[], forms: readonly OptionForm[]): ParsedArgs {
+  const options: GivenOption[] = [];
   const operands: string[] = [];
   const rest = [...args];
   try {
     for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
       if (arg === "--") operands.push(...rest.splice(0));
-      else if (arg.startsWith("--")) words.push(longOption(arg, rest, forms));
-      else if (arg.startsWith("-") && arg !== "-") shortOptions(arg.slice(1), rest, forms, words);
+      else if (arg.startsWith("--")) options.push(longOption(arg, rest, forms));
+      else if (arg.startsWith("-") && arg !== "-") shortOptions(arg.slice(1), rest, forms, options);
       else operands.push(arg);
     }
   } catch (error) {
-    if (error instanceof UsageFault) return { words, operands, fault: error.message };
+    if (error instanceof UsageFault) return { options, operands, fault: error.message };
     throw error;
   }
-  return { words, operands };
+  return { options, operands };
 }
 
 class UsageFault extends Error {}
 
 /** `--name`, `--name=text` or `--name` and the next argument; the name may be cut short. */
-function longOption(arg: string, rest: string[], forms: readonly OptionForm[]): string {
+function longOption(arg: string, rest: string[], forms: readonly OptionForm[]): GivenOption {
   const mark = arg.indexOf("=");
   const name = mark < 0 ? arg.slice(2) : arg.slice(2, mark);
   const { long, hasArgument } = findLong(name, arg, forms);
   if (!hasArgument) {
     if (mark >= 0) throw new UsageFault(`option '--${long}' doesn't allow an argument`);
-    return `--${long}`;
+    return { long };
   }
   const text = mark < 0 ? rest.shift() : arg.slice(mark + 1);
   if (text === undefined) throw new UsageFault(`option '--${long}' requires an argument`);
-  return plainWord(long, text);
+  return { long, argument: text };
 }
 
 function findLong(name: string, arg: string, forms: readonly OptionForm[]): OptionForm {
@@ -75,22 +83,18 @@ function shortOptions(
   cluster: string,
   rest: string[],
   forms: readonly OptionForm[],
-  words: string[],
+  options: GivenOption[],
 ): void {
   for (const [at, letter] of Array.from(cluster).entries()) {
     const form = forms.find(({ letters }) => letters.includes(letter));
     if (form === undefined) throw new UsageFault(`invalid option -- '${letter}'`);
     if (!form.hasArgument) {
-      words.push(`--${form.long}`);
+      options.push({ long: form.long });
       continue;
     }
     const text = Array.from(cluster).slice(at + 1).join("") || rest.shift();
     if (text === undefined) throw new UsageFault(`option requires an argument -- '${letter}'`);
-    words.push(plainWord(form.long, text));
+    options.push({ long: form.long, argument: text });
     return;
   }
-}
-
-function plainWord(long: string, text: string): string {
-  return `--${long}=${JSON.stringify(text)}`;
 }

@@ -1,15 +1,19 @@
 /**
- * Turns the text of an nfs.conf file into plain lines that an INI parser reads without guessing.
+ * Pre-pass that turns nfs.conf into INI.
+ *
+ * nfs.conf joins lines that end in a backslash, has sub-sections `[name "arg"]`, and cuts a comment
+ * off behind a value unless the value is in quotes. Its names are compared without case, and macOS
+ * has keys outside a section. A faulty line is reported and passed over, where an INI parser throws.
+ *
+ * The INI keeps the line number before each key, and quotes around each value, so that an empty
+ * argument, a comment mark and a blank at either end survive:
+ *
+ *     [statd]                section `[statd]`, name in lower case
+ *     [statd "arg"]          sub-section
+ *     12 port="2049"         line number, key in lower case, value
  *
  * Source: nfs.conf(5) and the behaviour of nfsconf(8) 2.6.2; for keys outside a section, macOS
  * nfs.conf(5).
- *
- * The plain lines hold JSON, so that no comment mark, quote, bracket, blank or empty text is left
- * to interpret:
- *
- *     ["statd"]                section `[statd]`, name in lower case
- *     ["statd","arg"]          sub-section `[statd "arg"]`
- *     12 port="2049"           line number, key in lower case, value without quotes or comment
  */
 
 /** A line that was passed over, or that was read in spite of a fault. */
@@ -22,21 +26,21 @@ export interface Fault {
 /** A section header: the name in lower case, and the text in quotes of `[name "arg"]`. */
 export type Section = readonly [name: string, arg?: string];
 
-/** What a file says, in order, one assignment or header per line. */
-export interface PlainConf {
-  readonly plain: string;
+/** A file as INI, one assignment or header a line, in order. */
+export interface ConfAsIni {
+  readonly ini: string;
   readonly faults: readonly Fault[];
 }
 
 /**
- * Rewrites nfs.conf text as plain lines.
+ * Rewrites nfs.conf text as INI.
  *
  * @param within Section the text starts in: the one of the `include` line, or none.
  *
  * Deviation: a last line without line end is read, with a fault; nfs-utils drops it.
  */
-export function toPlainConf(text: string, within?: Section): PlainConf {
-  const plain: string[] = within === undefined ? [] : [JSON.stringify(within)];
+export function toIni(text: string, within?: Section): ConfAsIni {
+  const ini: string[] = within === undefined ? [] : [headerLine(within)];
   const faults: Fault[] = [];
   let section: Section | "none" | "broken" = within ?? "none";
 
@@ -44,20 +48,24 @@ export function toPlainConf(text: string, within?: Section): PlainConf {
     const report = (reason: string) => faults.push({ line, reason });
     if (!ended) report("The last line has no line end; it is read all the same");
     if (content === "" || content.startsWith("#") || content.startsWith(";")) continue;
+    if (content.includes("\r")) {
+      report("Ignored: a carriage return within the line");
+      continue;
+    }
     if (content.startsWith("[")) {
       section = readHeader(content, report) ?? "broken";
-      if (section !== "broken") plain.push(JSON.stringify(section));
+      if (section !== "broken") ini.push(headerLine(section));
       continue;
     }
     if (section === "none" && content.startsWith("nfs.")) {
-      plain.push(...readAssignment(line, content.includes("=") ? content : `${content}=1`, report));
+      ini.push(...readAssignment(line, content.includes("=") ? content : `${content}=1`, report));
     } else if (typeof section === "string") {
       report("Ignored: the line is in no section");
     } else {
-      plain.push(...readAssignment(line, content, report));
+      ini.push(...readAssignment(line, content, report));
     }
   }
-  return { plain: plain.join("\n"), faults };
+  return { ini: ini.join("\n"), faults };
 }
 
 /** Lines without surrounding blanks; a backslash before the line end joins, as two blanks. */
@@ -88,15 +96,30 @@ function readHeader(content: string, report: Report): Section | undefined {
   }
   const inside = content.slice(1, end);
   const open = inside.indexOf('"');
-  if (open < 0) return [lowerCase(inside)];
-  const name = lowerCase(inside.slice(0, open));
+  const name = lowerCase(open < 0 ? inside : inside.slice(0, open));
+  if (name === "") {
+    report("No name in the section header; lines up to the next section are ignored");
+    return undefined;
+  }
+  if (open < 0) return [name];
   const close = inside.indexOf('"', open + 1);
   if (close >= 0) return [name, inside.slice(open + 1, close)];
   report('No closing " in the section header; read as a section without argument');
   return [name];
 }
 
-/** One plain line, or none if there is nothing to assign. */
+/** Section as a line of INI. */
+function headerLine([name, arg]: Section): string {
+  return arg === undefined ? `[${name}]` : `[${name} "${arg}"]`;
+}
+
+/** Section of a line that {@link toIni} wrote, without its brackets. */
+export function sectionOf(header: string): Section {
+  const open = header.indexOf(' "');
+  return open < 0 ? [header] : [header.slice(0, open), header.slice(open + 2, -1)];
+}
+
+/** One line of INI, or none if there is nothing to assign. */
 function readAssignment(line: number, content: string, report: Report): readonly string[] {
   const mark = content.indexOf("=");
   if (mark < 0) {
@@ -110,7 +133,7 @@ function readAssignment(line: number, content: string, report: Report): readonly
   }
   const value = readValue(trim(content.slice(mark + 1)));
   if (value === undefined) report("Ignored: no closing quote");
-  return value === undefined || value === "" ? [] : [`${line} ${key}=${JSON.stringify(value)}`];
+  return value === undefined || value === "" ? [] : [`${line} ${key}="${value}"`];
 }
 
 /** The value without quotes or trailing comment; undefined without a closing quote. */

@@ -1,16 +1,16 @@
 /**
  * Reads nfs.conf: the files in their order, what they include, and the values in them.
  *
- * The one place that reads files for settings, and the one that imports `@std/ini`. That parser
- * alone keeps only the last of several sections of one name, so the assignments are taken from its
- * reviver, which sees each of them in order.
+ * The one file that reads settings from disk, and the one that imports `@std/ini`. The object that its
+ * parser returns keeps only the last of several sections of one name, so the assignments are taken
+ * from the reviver, which sees each of them in order.
  *
  * Source: nfs.conf(5); nfs-utils 2.7.1 for `/usr/etc`.
  */
 
 import { parse } from "@std/ini";
 import { ConfigError } from "./errors.ts";
-import { type Section, toPlainConf } from "./grammar.ts";
+import { type Section, sectionOf, toIni } from "./grammar.ts";
 import type { ReadFiles } from "./read_files.ts";
 import { versionOrder } from "./version_order.ts";
 
@@ -123,13 +123,13 @@ class Reader implements NfsConf {
       return true;
     }
     if (file.warning !== undefined) this.warnings.push(new ConfigError(path, "", file.warning));
-    const { plain, faults } = toPlainConf(file.text, within);
+    const { ini, faults } = toIni(file.text, within);
     for (const { line, reason } of faults) {
       this.warnings.push(new ConfigError(`${path}:${line}`, "", reason));
     }
-    parse(plain, {
-      reviver: (lineAndKey, json, header) => {
-        this.assign(path, lineAndKey, JSON.parse(json), header, depth);
+    parse(ini, {
+      reviver: (lineAndKey, quoted, header) => {
+        this.assign(path, lineAndKey, String(quoted).slice(1, -1), header, depth);
       },
     });
     return true;
@@ -145,9 +145,7 @@ class Reader implements NfsConf {
     const [line, ...words] = lineAndKey.split(" ");
     const key = words.join(" ");
     const source = `${path}:${line}`;
-    const within: Section | undefined = header === undefined
-      ? undefined
-      : JSON.parse(`[${header}]`);
+    const within = header === undefined ? undefined : sectionOf(header);
     if (key === "include" && within !== undefined) {
       this.include(path, value, source, within, depth);
     } else {

@@ -1,6 +1,6 @@
-/** What a command of nsmctl is, and how its part of the command line is read. */
+/** Commands of nsmctl, and the reading of its command line; the only user of `@std/cli`. */
 
-import { type OptionForm, toPlainArgs } from "../config/getopt.ts";
+import { parseArgs } from "@std/cli/parse-args";
 import type { Session } from "./session.ts";
 
 /** Exit statuses of every command; the manual page lists them. */
@@ -81,31 +81,63 @@ export const MACOS_OPTIONS: readonly Required<Omit<CommandOption, "long">>[] = [
   { letter: "N", argument: "HOST", help: "Forget that HOST is to be notified, as on macOS." },
 ];
 
-/** Options in the form that the parser takes. */
-function formsOf(options: readonly CommandOption[]): OptionForm[] {
-  return options.map(({ letter = "", long, argument }) => ({
-    letters: letter,
-    long,
-    hasArgument: argument !== undefined,
-  }));
-}
-
-/** Reads arguments; `fault` says what is wrong with them. */
+/** Reads arguments; `fault` says what is wrong with the first faulty one. */
 export function readArguments(
   args: readonly string[],
   options: readonly CommandOption[],
 ): Given & { readonly fault?: string } {
-  const { words, operands, fault } = toPlainArgs(args, formsOf(options));
-  const given = new Map<string, string>();
-  for (const word of words) {
-    const mark = word.indexOf("=");
-    if (mark < 0) given.set(word.slice(2), "");
-    else given.set(word.slice(2, mark), JSON.parse(word.slice(mark + 1)));
-  }
+  const { operands, given, fault } = parse(args, options, false);
+  return { operands, ...given, ...(fault === undefined ? {} : { fault }) };
+}
+
+/** A command line, cut at the name of the command. */
+export interface SplitLine {
+  readonly before: readonly string[];
+  readonly name: string | undefined;
+  readonly after: readonly string[];
+}
+
+/** Cuts a command line at its first operand; `options` are those that may stand before it. */
+export function splitAtCommand(
+  args: readonly string[],
+  options: readonly CommandOption[],
+): SplitLine {
+  const { operands, isEnded } = parse(args, options, true);
+  const [name] = operands;
+  const from = args.length - operands.length - (isEnded ? 1 : 0);
+  const at = args[from] === "--" ? from + 1 : from;
+  return { before: args.slice(0, at), name, after: args.slice(at + 1) };
+}
+
+/** Arguments by `parseArgs`; `--` ends the options, and with `stopEarly` the first operand does. */
+function parse(args: readonly string[], options: readonly CommandOption[], stopEarly: boolean) {
+  let fault: string | undefined;
+  const isSwitch = ({ argument }: CommandOption) => argument === undefined;
+  const names = (of: readonly CommandOption[]) => of.map(({ long }) => long);
+  const { _: operands, "--": ended, ...values } = parseArgs([...args], {
+    stopEarly,
+    "--": true,
+    alias: Object.fromEntries(
+      options.flatMap(({ letter, long }) => letter ? [[long, letter]] : []),
+    ),
+    boolean: names(options.filter(isSwitch)),
+    string: ["_", ...names(options.filter((option) => !isSwitch(option)))],
+    unknown(arg, key) {
+      if (key === undefined) return true;
+      fault ??= `unrecognized option '${arg}'`;
+      return false;
+    },
+  });
+  const given = new Map(Object.entries(values as Record<string, unknown>));
+  const missing = names(options).find((long) => given.get(long) === "");
+  if (missing !== undefined) fault ??= `option '--${missing}' requires an argument`;
   return {
-    operands,
-    has: (long) => given.has(long),
-    get: (long) => given.get(long),
-    ...(fault === undefined ? {} : { fault }),
+    operands: [...operands, ...ended].map(String),
+    isEnded: args.includes("--"),
+    given: {
+      has: (long: string) => given.has(long) && given.get(long) !== false,
+      get: (long: string) => given.get(long) as string | undefined,
+    },
+    fault,
   };
 }

@@ -4,7 +4,7 @@
  * Source: rpc.statd(8) of macOS.
  */
 
-import { toPlainArgs } from "../config/getopt.ts";
+import { getopt } from "../config/getopt.ts";
 
 /** What is asked for. */
 export type MacosMode =
@@ -27,17 +27,13 @@ export function readMacosArguments(
   args: readonly string[],
 ): { readonly mode: MacosMode; readonly directory?: string } | "wrong" | undefined {
   if (!args.some((arg) => /^-d?[lLN]/.test(arg))) return undefined;
-  const { words, operands, fault } = toPlainArgs(args, FORMS);
+  const { options, operands, fault } = getopt(args, FORMS);
   const modes: MacosMode[] = [];
   let directory: string | undefined;
-  for (const word of words) {
-    const mark = word.indexOf("=");
-    const argument = mark < 0 ? "" : JSON.parse(word.slice(mark + 1));
-    const name = mark < 0 ? word : word.slice(0, mark);
-    if (name === "--list") modes.push({ kind: "list" });
-    if (name === "--watch") modes.push({ kind: "watch" });
-    if (name === "--clear") modes.push({ kind: "clear", host: argument });
-    if (name === "--state-directory-path") directory = argument;
+  for (const { long, argument = "" } of options) {
+    if (long === "list" || long === "watch") modes.push({ kind: long });
+    if (long === "clear") modes.push({ kind: long, host: argument });
+    if (long === "state-directory-path") directory = argument;
   }
   const [mode, ...others] = modes;
   if (fault !== undefined || operands.length > 0 || mode === undefined || others.length > 0) {

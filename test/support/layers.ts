@@ -105,7 +105,7 @@ const PARTS: Readonly<Record<string, Part>> = {
 /** The one door of each outside package. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   "@std/ini": /^lib\/config\/ini_file\.ts$/,
-  "@std/cli": /^lib\/config\/flags\.ts$/,
+  "@std/cli": /^lib\/nsmctl\/command\.ts$/,
   "@std/log": /^lib\/log\.ts$/,
   "@std/path": /^lib\/(?:store|commands|statd|notify|nsmctl|rpcbind|control)\//,
   "@std/assert": /^test\//,

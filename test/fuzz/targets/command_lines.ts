@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { SM_NOTIFY_COMMAND_LINE, STATD_COMMAND_LINE } from "../../../lib/config/command_lines.ts";
 import { optionForms } from "../../../lib/config/flags.ts";
-import { toPlainArgs } from "../../../lib/config/getopt.ts";
+import { getopt } from "../../../lib/config/getopt.ts";
 import { loadSmNotifySettings, loadStatdSettings } from "../../../lib/config/load.ts";
 import { MemoryFiles } from "../../support/memory_files.ts";
 import { EDGES, mutateText } from "../mutate.ts";
@@ -60,8 +60,8 @@ function argument(random: Random): string {
 
 function run(input: Uint8Array): void {
   const args = toText(input).split(NEXT);
-  const again = toPlainArgs(args, FORMS);
-  assertEquals(toPlainArgs(args, FORMS), again);
+  const again = getopt(args, FORMS);
+  assertEquals(getopt(args, FORMS), again);
   const files = new MemoryFiles({ "/etc/passwd": "" });
   const env = { get: () => undefined };
   for (const load of [loadStatdSettings, loadSmNotifySettings]) {
