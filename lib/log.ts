@@ -1,6 +1,6 @@
 /**
- * What the program says, and where it goes. Everything but commands/ imports only types from here; this
- * is the one file that knows @std/log.
+ * The log: levels, sinks and line formats. Everything but commands/ imports only types from here; this is
+ * the one file that knows @std/log.
  */
 
 import { BaseHandler } from "@std/log/base-handler";
@@ -8,8 +8,8 @@ import { type LevelName, LogLevels } from "@std/log/levels";
 import { Logger, type LogRecord } from "@std/log/logger";
 
 /**
- * Where a part of the program says what it does. A message is one line without a line end; text that
- * came from outside has gone through `quote` before.
+ * Log as a part of the program sees it. A message is one line without a line end; received text has gone
+ * through `quote` before.
  */
 export interface Log {
   error(message: string): void;
@@ -20,7 +20,7 @@ export interface Log {
   debug(message: () => string): void;
 }
 
-/** How important a message is, most important first. */
+/** Level of a message, most important first. */
 export type LogLevel = "error" | "warning" | "notice" | "info" | "debug";
 
 /** A place that messages go to. */
@@ -35,7 +35,7 @@ export interface AdjustableLog extends Log {
   threshold: LogLevel;
 }
 
-/** @std/log has five levels under other names; ours are its in the same order. */
+/** Our levels by @std/log's names, which are five too, in this order. */
 const LEVELS: Readonly<Record<LogLevel, LevelName>> = {
   error: "CRITICAL",
   warning: "ERROR",
@@ -61,7 +61,7 @@ class SinkHandler extends BaseHandler {
   log(): void {} // what handle() of the base class would call
 }
 
-/** What is shown for the lines of a stack trace; other control characters have no business here. */
+/** Lines of a stack trace joined by bars; any further control character becomes a question mark. */
 function oneLine(message: string): string {
   // deno-lint-ignore no-control-regex
   return message.trimEnd().replace(/\s*\n\s*/g, " | ").replace(/[\0-\x1f\x7f]/g, "?");

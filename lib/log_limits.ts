@@ -9,7 +9,7 @@ import type { Clock } from "./time/clock.ts";
 /** Kinds of messages that are counted at a time; beyond, they share one count. */
 const KEYS_MAX = 256;
 const OTHER_KINDS = "of many kinds";
-/** Kinds that a summary names: those with most messages. */
+/** Kinds that a summary names, the most frequent first. */
 const NAMED_MAX = 3;
 
 /** Logs a message unless there were too many of its key lately. */
@@ -29,7 +29,7 @@ export interface LogLimits {
   readonly intervalMs: number;
 }
 
-/** What other hosts and users can cause: enough to see it begin, and too little to fill a disk. */
+/** Limits on messages that hosts and users can cause: enough to see it begin, too little to fill a disk. */
 export const STRANGERS_LIMITS: LogLimits = {
   lines: 5,
   total: 20,

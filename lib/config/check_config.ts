@@ -41,7 +41,7 @@ function setting(row: Setting<unknown>, value: unknown): string {
   return text === "" ? `# ${row.file.key} =` : `${row.file.key} = ${text}`;
 }
 
-/** Keys that look like ours and are not; `[lockd]` belongs to others too. */
+/** Unknown keys in our sections; not in `[lockd]`, whose keys belong to the kernel too. */
 function unknownKeys(conf: NfsConf): readonly ConfigError[] {
   const rows: readonly Setting<unknown>[] = [STATD, SM_NOTIFY, RPCBIND]
     .flatMap((table) => Object.values<Setting<unknown>>(table));

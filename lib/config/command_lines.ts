@@ -1,8 +1,7 @@
 /**
- * The programs as the command line sees them: their settings, their other options, and what
- * becomes of a wrong one.
+ * Command lines of the programs: settings, actions such as --help, and the exit status of a wrong option.
  *
- * Source: statd(8), sm-notify(8); the exit statuses are those nfs-utils 2.6.2 was seen to give.
+ * Source: statd(8), sm-notify(8); exit statuses as observed of nfs-utils 2.6.2.
  */
 
 import { RPCBIND, type SettingsOf, SM_NOTIFY, STATD, type Table } from "./settings.ts";

@@ -144,7 +144,7 @@ function readValue(raw: string): string | undefined {
   return close < 0 ? undefined : raw.slice(1, close);
 }
 
-/** Writes a value so that reading it gives the same text, as far as the grammar allows. */
+/** Quotes a value so that it is read back unchanged, as far as the grammar allows. */
 export function quoteValue(text: string): string {
   if (!/[#;]|^["']|^\s|\s$/.test(text)) return text;
   return text.includes('"') ? `'${text}'` : `"${text}"`;
@@ -155,7 +155,7 @@ function lowerCase(name: string): string {
   return trim(name).toLowerCase().replace(/[ \t\v\f\r]+/g, " ");
 }
 
-/** Without the blanks that C knows; others, as the no-break space, belong to the text. */
+/** Strips the blanks of isspace(3); any further one, as the no-break space, belongs to the text. */
 function trim(text: string): string {
   return text.replace(/^[ \t\v\f\r\n]+|[ \t\v\f\r\n]+$/g, "");
 }

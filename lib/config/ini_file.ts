@@ -45,7 +45,7 @@ const CONF_FOLDERS = ["/usr/etc", "/etc"] as const;
 /** Bounds includes that lead back to themselves; nobody nests this deep on purpose. */
 const INCLUDE_DEPTH_MAX = 10;
 
-/** Bounds files that include each other several times, which that alone lets multiply. */
+/** Bounds files that include each other several times, whose number grows with the power of the depth. */
 const INCLUDES_MAX = 100;
 
 /** Reads the system's settings; a main file that exists replaces all that was read before it. */
@@ -211,7 +211,7 @@ const LOCKED = "another process has it locked, perhaps to write it: read as it i
 
 /**
  * Keeps out a half-written file: nfsconf(8) rewrites it under an exclusive lock. The wait is bounded,
- * because everybody who can read a file can lock it.
+ * because any user that can read a file can lock it.
  *
  * @returns Whether nobody has it locked.
  */

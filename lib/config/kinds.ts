@@ -1,7 +1,7 @@
 /**
  * What a setting can hold: how its text is read and how a value of it is written.
  *
- * Source: nfs.conf(5), statd(8); the value rules are those nfs-utils was seen to follow.
+ * Source: nfs.conf(5), statd(8); value rules as observed of nfs-utils.
  */
 
 import { readRetrySchedule } from "../nsm/notify/retry_schedule.ts";

@@ -12,7 +12,7 @@ export interface Setting<T> {
   readonly option?: Option<T>;
   /** Environment variable that sets a boolean when it holds a positive number. */
   readonly environment?: string;
-  /** Takes effect when statd reads its settings again, on SIGHUP; others need a restart. */
+  /** Takes effect when statd reads its settings again, on SIGHUP; without it, after a restart. */
   readonly isLive?: true;
   /** Setting to take the value of while this one is zero and not in the file. */
   readonly follows?: string;
@@ -58,7 +58,7 @@ const MINUTES_MAX = 35_791_394;
 export const DEADLINE_MAX_SECONDS = 604_800;
 
 export const port = number(0, PORT_MAX, "port number");
-/** An hour: whoever waits for the program's end has long given up. */
+/** An hour: a caller that waits for the program's end has long given up. */
 const CALLOUT_SECONDS_MAX = 3600;
 
 export const seconds = number(1, CALLOUT_SECONDS_MAX, "number of seconds", " seconds");

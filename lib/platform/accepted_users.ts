@@ -1,8 +1,8 @@
 /**
- * Who is at the other end of a UNIX socket that the runtime has accepted. It does not tell the descriptor
- * of a connection, so that is found by elimination: of all sockets with the listener's name, the one
- * that was not there at the last look. The kernel's cookie of a socket tells it from an earlier one with
- * the same number.
+ * User at the other end of a UNIX socket that the runtime has accepted (SO_PEERCRED). The runtime does
+ * not tell the descriptor of a connection. It is found by elimination: of all sockets with the
+ * listener's name, the one that was not there at the last look. A socket's cookie (SO_COOKIE) tells it
+ * from an earlier socket with that number.
  *
  * Source: unix(7) on SO_PEERCRED; socket(7) on SO_COOKIE and SO_ACCEPTCONN.
  */
@@ -15,7 +15,7 @@ const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_ACCEPTCONN = 30;
 const SO_COOKIE = 57;
-/** Where the name begins in struct sockaddr_un. */
+/** Offset of sun_path in struct sockaddr_un, in bytes. */
 const NAME_AT = 2;
 const SOCKADDR_UN_BYTES = 110;
 /** Nobody has this id; what is said where the user cannot be told. */

@@ -16,7 +16,7 @@
 import { systemClock } from "./clock.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** How a program ended; `lastLine` is the last one that it wrote to its standard error. */
+/** End of a program; `lastLine` is the last line of its standard error. */
 export type CalloutResult =
   | { readonly outcome: "exited"; readonly status: number; readonly lastLine?: string }
   | { readonly outcome: "killed"; readonly signal: string }
@@ -27,11 +27,11 @@ export type CalloutResult =
 const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 /** Bytes of standard error that are kept: the end of it, with room for one long line. */
 const KEPT_BYTES = 1024;
-/** How long after its end the program's last words may take to be read, in ms: they are in a pipe. */
+/** Limit on reading the rest of standard error after the program has ended, in ms: it is in a pipe. */
 const LAST_WORDS_MS = 100;
 /**
  * Pipes that programs left running may hold open, in number. Each costs a descriptor; beyond, the pipe
- * is closed, and who still writes into it is ended by SIGPIPE.
+ * is closed, and a program that still writes into it is ended by SIGPIPE.
  */
 const PIPES_LEFT_MAX = 16;
 /** Decodes its arguments from `\0ooo`; the dot keeps line feeds at the end of one. */

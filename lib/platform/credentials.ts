@@ -1,6 +1,6 @@
 /**
  * Ids, capabilities and other attributes of the process. The C library changes ids in every thread;
- * what prctl and capset change holds for the calling thread and those that it starts later.
+ * prctl and capset change the calling thread, and threads that it starts later.
  *
  * Source: setresuid(2), prctl(2), capset(2), credentials(7), capabilities(7).
  */
@@ -32,7 +32,7 @@ function prctl(name: string, option: number, argument: number): void {
   checked(`prctl(${name})`, libc().prctl(option, BigInt(argument), 0n, 0n, 0n));
 }
 
-/** Whether this thread keeps its permitted capabilities when its user id leaves 0. */
+/** PR_SET_KEEPCAPS: this thread keeps its permitted capabilities when its user id leaves 0. */
 export function keepCapabilities(keep: boolean): void {
   prctl("PR_SET_KEEPCAPS", PR_SET_KEEPCAPS, Number(keep));
 }
@@ -42,7 +42,7 @@ export function setNoNewPrivileges(): void {
   prctl("PR_SET_NO_NEW_PRIVS", PR_SET_NO_NEW_PRIVS, 1);
 }
 
-/** Whether the process may dump core, and be traced by others of its user. */
+/** PR_SET_DUMPABLE: the process may dump core, and be traced by processes of its user. */
 export function setDumpable(dumpable: boolean): void {
   prctl("PR_SET_DUMPABLE", PR_SET_DUMPABLE, Number(dumpable));
 }

@@ -77,7 +77,7 @@ function begin(command: SelfCommand): Starting {
   return { child, outcome: isReady.then((ready) => ready ? 0 : endOf(status, command.program)) };
 }
 
-/** How a program that never was ready has ended; a trap of the runtime says nothing about itself. */
+/** Exit status of a program that never was ready, with a line about it: a trap of the runtime prints none. */
 async function endOf(status: Promise<Deno.CommandStatus>, program: string): Promise<number> {
   const { code, signal } = await status;
   if (signal !== null && signal !== "SIGTERM" && signal !== "SIGINT") {
@@ -86,7 +86,7 @@ async function endOf(status: Promise<Deno.CommandStatus>, program: string): Prom
   return code;
 }
 
-/** What the runtime needs to start a program, and reports without its name. */
+/** /dev/null, which the runtime opens when it starts a program, and does not name where it is missing. */
 function requireNull(): void {
   try {
     Deno.openSync(NULL, { read: true, write: true }).close();
@@ -110,7 +110,7 @@ async function saysReady(output: ReadableStream<Uint8Array>): Promise<boolean> {
 
 let isMarked: boolean | undefined;
 
-/** Whether this process is a daemon that {@link startInBackground} has started. */
+/** True in a daemon that {@link startInBackground} has started. */
 export function isInBackground(): boolean {
   if (isMarked === undefined) {
     isMarked = Deno.env.get(BACKGROUND_VARIABLE) !== undefined;
@@ -136,7 +136,7 @@ export function tellReady(): void {
 
 let inheritedLog: string | undefined;
 
-/** Where the starter logs and wants us to, as {@link LOG_VARIABLE} says; undefined where it does not. */
+/** The starter's place to log, from {@link LOG_VARIABLE}; undefined where it names none. */
 export function logOfStarter(): string | undefined {
   return inheritedLog ??= Deno.env.get(LOG_VARIABLE);
 }

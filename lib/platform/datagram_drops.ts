@@ -12,7 +12,7 @@ const SO_MEMINFO = 55;
 /** It is an array of numbers of 32 bits, of which this is the last. */
 const SK_MEMINFO_DROPS = 8;
 
-/** Adds up the drops of our UDP sockets on some ports, also of those that were closed since. */
+/** Sum of the datagrams dropped at our UDP sockets on some ports, closed sockets included. */
 export class DatagramDrops {
   readonly #ports: readonly number[];
   #open = new Map<string, number>();
@@ -36,7 +36,7 @@ export class DatagramDrops {
   }
 }
 
-/** Those of one socket; 0 where the kernel does not tell, as before Linux 4.12. */
+/** Drops of one socket (SO_MEMINFO); 0 before Linux 4.12, which does not tell. */
 function dropsOf(fd: number): number {
   const info = new Uint32Array(SK_MEMINFO_DROPS + 1);
   const length = new Uint32Array([info.byteLength]);

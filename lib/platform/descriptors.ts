@@ -35,7 +35,7 @@ export function duplicate(fd: number, onto: number, isInherited: boolean): void 
 
 const POLLOUT = 4;
 
-/** Whether a descriptor takes data, or will within `waitMs`: a pipe at least 4096 bytes (poll(2)). */
+/** poll(2) for writing, for at most `waitMs`; a pipe that is writable takes at least 4096 bytes. */
 export function isWritable(fd: number, waitMs: number): boolean {
   const polled = new Int32Array([fd, POLLOUT]); // struct pollfd: revents is the upper half of the second
   return libc().poll(polled, 1n, waitMs) > 0 && ((polled[1]! >> 16) & POLLOUT) !== 0;
@@ -47,8 +47,8 @@ export function openNumbers(): number[] {
 }
 
 /**
- * What this process has open: descriptor numbers, and what /proc shows that they refer to. The runtime
- * lists them, but reads no link there once a permission was given up; see `permissions.ts`.
+ * Open descriptors of this process, and the targets that /proc/self/fd shows. The runtime lists the
+ * folder, but reads no link there once a permission was given up; see `permissions.ts`.
  */
 export function openDescriptors(): { fd: number; target: string }[] {
   const open: { fd: number; target: string }[] = [];
@@ -63,9 +63,9 @@ export function openDescriptors(): { fd: number; target: string }[] {
 }
 
 /**
- * Closes what this process was started with beside standard input, output and error: what somebody had
- * open who may do more is not for the user that we become, nor for programs that we start. To be called
- * before anything else is opened: what the runtime opens is not inherited, which tells it apart.
+ * Closes inherited descriptors above 2, so that neither we after the privilege drop nor programs that we
+ * start can use the starter's open files. To be called before anything is opened. The runtime's own
+ * descriptors are told apart by close-on-exec, which an inherited one has not.
  */
 export function closeInheritedDescriptors(): void {
   for (const fd of openNumbers()) {
@@ -116,26 +116,26 @@ const MSG_NOSIGNAL = 0x4000;
 /**
  * Sends one datagram on a connected socket, after waiting for room where that is wanted.
  *
- * @throws {LibcError} EAGAIN when there is no room, ECONNREFUSED when the other side is gone.
+ * @throws {LibcError} EAGAIN when there is no room, ECONNREFUSED when nobody reads.
  */
 export function sendDatagram(fd: number, bytes: Uint8Array<ArrayBuffer>, mayWait: boolean): void {
   const flags = MSG_NOSIGNAL | (mayWait ? 0 : MSG_DONTWAIT);
   checked("send", libc().send(fd, bytes, BigInt(bytes.length), flags));
 }
 
-/** What a descriptor of an Internet socket is bound to. */
+/** Local end of an Internet socket. */
 export interface BoundSocket {
   readonly family: "ipv4" | "ipv6";
   readonly transport: "udp" | "tcp";
   readonly port: number;
-  /** Whether it is bound to an address of loopback. */
+  /** Bound to an address of loopback. */
   readonly isLoopback: boolean;
 }
 
 const FAMILIES: Readonly<Record<number, BoundSocket["family"]>> = { 2: "ipv4", 10: "ipv6" };
 const TRANSPORTS: Readonly<Record<number, BoundSocket["transport"]>> = { 1: "tcp", 2: "udp" };
 
-/** What a descriptor is bound to; nothing if it is not an Internet socket. */
+/** Local end of a descriptor; undefined if it is not an Internet socket. */
 export function boundSocket(fd: number): BoundSocket | undefined {
   const name = new Uint8Array(128); // sockaddr_storage
   if (libc().getsockname(fd, name, new Uint32Array([name.length])) < 0) return undefined;

@@ -2,9 +2,9 @@
  * Environment variables that steer the runtime, the dynamic linker or the C library instead of this
  * program. They are removed before anything is done, so that nothing started here has them either.
  *
- * What the runtime and the linker look at before our first instruction has had its effect by then. Where
- * that lasts (DENO_LOG) the program is executed anew without the variable. LD_PRELOAD and the rest of
- * LD_* have chosen libraries already: who sets them for root is root.
+ * Variables that the runtime and the linker read have had their effect before our first instruction.
+ * Where the effect lasts (DENO_LOG), the program is executed anew without the variable. LD_* have chosen
+ * libraries already; only root can set them for root.
  *
  * Source: ld.so(8) on secure-execution mode, for the variables that glibc removes from programs with more
  * rights than their caller; deno's, Node's and rustls' documentation for the runtime's.
@@ -19,7 +19,7 @@ const LIBRARY =
 /** Read by the runtime once, as it starts, with an effect that lasts. */
 const LASTING = /^(?:DENO_LOG|RUST_LOG)$/;
 
-/** Whether a variable steers the runtime or the libraries. */
+/** True for a variable that steers the runtime or the libraries. */
 export function isSteering(name: string): boolean {
   return RUNTIME.test(name) || LIBRARY.test(name);
 }

@@ -1,7 +1,7 @@
 /**
- * The one way out for an error that nobody handles, in every program and in the background too: one line
- * with the stack in the log, the same on standard error unless the log goes there, and exit status 1.
- * A starter that waits for us sees the status; the service manager starts the daemon again.
+ * Fatal errors: the one way out for an uncaught error or rejection, in every program, in the background
+ * too. One line with the stack goes to the log, and to standard error unless the log goes there. The exit
+ * status is 1: a waiting starter sees it, and the service manager starts the daemon again.
  *
  * Deviation: the runtime prints a stack trace to standard error, which is /dev/null in the background.
  */

@@ -1,5 +1,5 @@
 /**
- * What a file system promises about the names of files.
+ * Durability of file names, by file system.
  *
  * Source: the kernel's documentation and code, as named at each entry.
  */
@@ -23,7 +23,7 @@ import { mountOf } from "./mounts.ts";
  */
 const SYNC_NAMES: ReadonlySet<string> = new Set(["ext4", "ext3", "xfs", "btrfs", "f2fs"]);
 
-/** Whether the sync of a new file in this directory makes its name durable; false where unknown. */
+/** True where fsync of a new file in this directory makes its name durable too; false where unknown. */
 export function syncsNames(directory: string): boolean {
   return SYNC_NAMES.has(mountOf(directory)?.type ?? "");
 }

@@ -1,5 +1,5 @@
 /**
- * What the NSM tells the kernel's lock manager, and asks the kernel: a few small files.
+ * Files of /proc by which the NSM steers the kernel's lock manager, and the kernel's boot id.
  *
  * Source: behaviour of nfs-utils and lockd; the files' formats are decimal numbers without a line end,
  * and one byte `Y` for the end of the grace period.
@@ -13,7 +13,7 @@ const NLM_END_GRACE = "/proc/fs/lockd/nlm_end_grace";
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 const MODPROBE = "/sbin/modprobe";
 
-/** What became of a write. */
+/** Outcome of a write. */
 export type KernelWrite =
   | { readonly outcome: "written" }
   /** The kernel has no such file: its lock manager is not loaded, which is nothing to warn of. */
@@ -29,7 +29,7 @@ export class KernelState {
     return this.#write(NSM_LOCAL_STATE, String(stateNumber));
   }
 
-  /** Ends the grace period of lockd: nobody is there who could reclaim a lock. */
+  /** Ends lockd's grace period, when no peer is left that could reclaim a lock. */
   endGrace(): KernelWrite {
     return this.#write(NLM_END_GRACE, "Y");
   }

@@ -20,7 +20,7 @@ const RETAKE_MAX_MS = 1_000;
 export class Lease {
   readonly #fd: number;
 
-  /** On an open file, of which there is no other descriptor. */
+  /** `fd` has to be the only descriptor of an open file. */
   constructor(fd: number) {
     this.#fd = fd;
   }
@@ -30,7 +30,7 @@ export class Lease {
     return libc().fcntl(this.#fd, F_SETLEASE, F_WRLCK) === 0;
   }
 
-  /** Lets who waits have the file, and takes the lease again later. */
+  /** Lets the process that waits open the file, and takes the lease again later. */
   give(): void {
     libc().fcntl(this.#fd, F_SETLEASE, F_UNLCK);
     this.#retakeAfter(RETAKE_MIN_MS);

@@ -1,7 +1,7 @@
 /**
  * The C library, for what Deno has no word for: the one table of calls, how a failure is reported, and
- * the look-up of names. The library is opened at the first call. No address leaves this file; the
- * wrappers of the other calls are in `credentials.ts` and `descriptors.ts`.
+ * the look-up of names. The library is opened at the first call. No address leaves this file. Calls about
+ * ids and descriptors have their wrappers in `credentials.ts` and `descriptors.ts`.
  *
  * Addresses are numbers, and what is there is copied out by memcpy: the runtime's own functions for
  * pointers ask for a permission each time that is given up once everything is set up (`permissions.ts`).
@@ -153,7 +153,7 @@ export function lastSystemError(): Error {
   return new Error(`${textAt(library().strerror(errno))} (os error ${errno})`);
 }
 
-/** What is in memory at an address. */
+/** Copy of the bytes at an address. */
 function copied(address: bigint, bytes: number): Uint8Array<ArrayBuffer> {
   const copy = new Uint8Array(bytes);
   library().memcpy(copy, address, BigInt(bytes));
@@ -178,10 +178,10 @@ const NI_NAMEREQD = 8;
 const NI_MAXHOST_BYTES = 1025;
 const SOCK_DGRAM = 2;
 
-/** What can be asked for: no host name has other characters, and a NUL would cut it short. */
+/** Names that can be looked up: printable ASCII without blanks. A NUL would cut a name short. */
 const LOOKABLE = /^[\x21-\x7e]+$/;
 
-/** Buffers of calls under way on other threads, which the garbage collector must not take. */
+/** Buffers of calls under way on threads of the pool, which the garbage collector must not take. */
 const inUse = new Set<readonly unknown[]>();
 
 /** struct addrinfo with nothing but flags and socket type; one type gives each address once. */

@@ -7,7 +7,7 @@
 
 import { libc } from "./libc.ts";
 
-/** What V8 can be asked for. */
+/** gc() of V8, as --expose-gc has it. */
 type Collect = (options: { type: "major"; execution: "sync"; flavor: "last-resort" }) => void;
 
 /** Collects all garbage and gives back what is free then. It takes some ms for each 10 MB in use. */

@@ -48,11 +48,11 @@ const CMSG_HEADER_BYTES = 16;
 const CMSG_LENGTH = { ipv4: CMSG_HEADER_BYTES + 12, ipv6: CMSG_HEADER_BYTES + 20 } as const;
 const CMSG_SPACE = { ipv4: CMSG_HEADER_BYTES + 16, ipv6: CMSG_HEADER_BYTES + 24 } as const;
 
-/** Where a datagram arrived. */
+/** Destination of a datagram. */
 export interface Arrival {
   /** The address in its header, 4 or 16 bytes. */
   readonly destination: Uint8Array<ArrayBuffer>;
-  /** Whether that is an address of this host, and not one of many hosts. */
+  /** An address of this host alone: neither broadcast nor multicast. */
   readonly isUnicast: boolean;
   /** Index of the interface; 1 is that of loopback, in each network namespace. */
   readonly interfaceIndex: number;
@@ -61,7 +61,7 @@ export interface Arrival {
 /** Of a datagram whose destination is not known. */
 const UNKNOWN: Arrival = { destination: new Uint8Array(0), isUnicast: false, interfaceIndex: 0 };
 
-/** How a socket is opened. */
+/** Options of a socket. */
 export interface MessageSocketOptions {
   readonly family: "ipv4" | "ipv6";
   /** The struct sockaddr to bind to. Its address may come to this host later, or be only routed here. */
@@ -141,8 +141,8 @@ export class MessageSocket {
   }
 
   /**
-   * Has the kernel send SIGIO to this process for what arrives from now on, or not. A flood would otherwise
-   * interrupt whoever is handling it.
+   * Switches SIGIO for datagrams that arrive from now on. Without an end to it, a flood would interrupt its
+   * own handling.
    *
    * @throws {LibcError}
    */
@@ -197,7 +197,7 @@ export class MessageSocket {
 
   #arrival(): Arrival {
     const view = new DataView(this.#control.buffer);
-    // What the kernel does not tell is not what it told of the datagram before.
+    // Without control data, the buffer still has the destination of an earlier datagram.
     if (this.#received.controlBytes < CMSG_LENGTH[this.#family]) return UNKNOWN;
     if (this.#family === "ipv6") {
       const destination = this.#control.slice(CMSG_HEADER_BYTES, CMSG_HEADER_BYTES + 16);
@@ -213,7 +213,7 @@ export class MessageSocket {
   }
 }
 
-/** What is sent to a group is not for us; an old kernel of IPv6 hands it over all the same. */
+/** Refuses multicast (IP_MULTICAST_ALL); old kernels deliver it over IPv6 all the same. */
 function refuseMulticast(fd: number, family: "ipv4" | "ipv6"): void {
   try {
     setSocketOption(fd, family === "ipv6" ? "IPV6_MULTICAST_ALL" : "IP_MULTICAST_ALL", 0);
@@ -243,7 +243,7 @@ class Message {
     this.#iov[0] = addressOf(data);
   }
 
-  /** Before each call: the kernel reads the lengths, and writes others. */
+  /** To be called before each call: the kernel overwrites the lengths that it reads. */
   reset(nameBytes: number, controlBytes: number, dataBytes = this.data.length): void {
     this.#view.setUint32(8, nameBytes, true);
     this.#view.setBigUint64(40, BigInt(controlBytes), true);
@@ -261,7 +261,7 @@ function addressOf(buffer: Uint8Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>
   return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)));
 }
 
-/** Whether 16 bytes are an address of fe80::/10. */
+/** True for 16 bytes of an address of fe80::/10. */
 function isLinkLocal(address: Uint8Array): boolean {
   return address.length === 16 && address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;
 }

@@ -23,7 +23,7 @@ export function mountOf(path: string): Mount | undefined {
   }
 }
 
-/** The same in the text of mountinfo: the last mount of those that are nearest above the path. */
+/** {@link mountOf} in the text of mountinfo: the nearest mount point above a path, the last mount on it. */
 export function findMount(mountinfo: string, path: string): Mount | undefined {
   let found: Mount | undefined;
   for (const line of mountinfo.split("\n")) {

@@ -14,13 +14,13 @@ const SYMBOLS = {
   },
 } as const;
 
-/** Where the kernel has the NIS domain. */
+/** The kernel's file with the NIS domain. */
 const DOMAIN_FILE = "/proc/sys/kernel/domainname";
 const NO_DOMAIN = "(none)";
 
 /**
- * Makes the function that tells whether a netgroup has a host. It asks one question after the other, as
- * innetgr(3) is not for several threads. The C library says "no" also where it could not find out.
+ * Makes the function that tells whether a host is in a netgroup. Questions are asked in turn, since
+ * innetgr(3) is not thread-safe. The C library answers "no" also where it could not find out.
  */
 export function netgroups(): (group: string, host: string) => Promise<boolean> {
   const { symbols } = Deno.dlopen("libc.so.6", SYMBOLS);

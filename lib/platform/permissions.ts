@@ -5,12 +5,12 @@
  *
  * The runtime guards /proc by having every permission: from here on it opens no file and reads no link
  * there. The permissions to read and write files are all or nothing once the program was built with all
- * of them: a single path that is revoked stays granted. Which files those are is left to the kernel, as
- * this user has no right to others. The permissions for the network and for asking the system (addresses
+ * of them: a single path that is revoked stays granted. The kernel's file modes remain as the limit for
+ * this user. The permissions for the network and for asking the system (addresses
  * of this host) are in use.
  */
 
-/** What nobody needs who serves. */
+/** Permissions that serving does not need. */
 const GIVEN_UP = ["ffi", "import", "env"] as const;
 
 /**

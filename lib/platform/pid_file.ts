@@ -9,13 +9,13 @@
 
 import type { Identity } from "./privileges.ts";
 
-/** Where the pid file of rpc.statd is in the host's network namespace. */
+/** Pid file of rpc.statd in the host's network namespace. */
 const STATD_PID_FILE = "/run/rpc.statd.pid";
 /** Only root and the daemon's own user can open it, and so lock it. */
 const PID_MODE = 0o600;
-/** Bits of a mode that let others open a file. */
+/** Mode bits by which group and world may open a file. */
 const OTHERS = 0o077;
-/** How often another process may take the place of a pid file that was just removed. */
+/** Limit on attempts, since another process may create the pid file that we just removed. */
 const CREATE_TRIES = 3;
 
 /**
@@ -85,8 +85,8 @@ export class PidFile {
 }
 
 /**
- * Removes what stands in the place of the pid file. A lock on a file that others can open (nfs-utils' own,
- * or one of an earlier version) says nothing, because anybody can take it.
+ * Removes a file in the place of the pid file. A lock on a file that group or world can open (nfs-utils'
+ * own, or an earlier version's) proves nothing, because anybody can take it.
  *
  * @throws {AlreadyRunningError} When it is the pid file of a daemon that lives.
  */

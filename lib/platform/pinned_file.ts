@@ -1,13 +1,13 @@
 /**
- * A file that is held by its inode: what is asked about it and what is done with it concern one and the same
- * file, even if somebody puts another one in its place meanwhile.
+ * File that is held by its inode (O_PATH): it is looked at and used as one file, even if somebody replaces
+ * the path meanwhile.
  *
  * Source: open(2), O_PATH; proc(5), /proc/PID/fd.
  */
 
 import { checked, cString, libc } from "./libc.ts";
 
-// On arm64 a few flags differ from those of x86-64.
+// A few flags differ between arm64 and x86-64.
 const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
 const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;

@@ -3,7 +3,7 @@
  * CAP_NET_BIND_SERVICE, for reserved ports. Afterwards the kernel is asked what every thread has.
  *
  * Ids and groups change in all threads. Capability sets, the bounding set and no_new_privs change in the
- * main thread, which also starts every program and binds every socket; other threads lose all
+ * main thread, which also starts every program and binds every socket; further threads lose all
  * capabilities with uid 0. The compiled program has one thread here, if it did no asynchronous file or
  * name operation and listens to no signal before. Run from source, the runtime has threads that keep
  * their bounding set, which helps nobody as they start no programs; it is counted.
@@ -55,12 +55,12 @@ export function ownerOf(directory: string): Identity {
   return { uid: found.uid!, gid: found.gid! };
 }
 
-/** What the process is after {@link dropPrivileges}. */
+/** State of the process after {@link dropPrivileges}. */
 export interface DropOutcome {
   /** `dropped`: the identity's; `root`: still root, as the identity says; `unprivileged`: never was. */
   readonly kind: "dropped" | "root" | "unprivileged";
   readonly warnings: readonly string[];
-  /** How many threads have a capability bounding set left; see the head of this file. */
+  /** Threads that have a capability bounding set left, in number; see the head of this file. */
   readonly unboundedThreads: number;
 }
 
@@ -124,7 +124,7 @@ function limitCapabilities(thread: ThreadStatus, kept: bigint): void {
   setCapabilities(thread.permitted & kept);
 }
 
-/** What threads must be like. */
+/** Ids, groups and capabilities that every thread has to have. */
 export interface Expectation {
   readonly kind: DropOutcome["kind"];
   readonly identity: Identity;
@@ -133,7 +133,7 @@ export interface Expectation {
   readonly kept?: bigint;
 }
 
-/** What of an expectation does not hold; the first thread is the main one. */
+/** Parts of an expectation that do not hold; the first thread is the main one. */
 export function privilegeFaults(
   threads: readonly ThreadStatus[],
   { kind, identity: { uid, gid }, noNewPrivileges, kept = NET_BIND_SERVICE }: Expectation,

@@ -25,6 +25,6 @@ export function takeName(name: string, args: readonly string[]): void {
     memory.seekSync(start, Deno.SeekMode.Start);
     memory.writeSync(area);
   } catch {
-    // no matter but for who looks at it
+    // The name only matters to people and tools that list processes.
   }
 }

@@ -10,7 +10,7 @@ import { cString, libc } from "./libc.ts";
 
 const NAME_MAX_BYTES = 64;
 
-/** Whether another process of this name runs, as far as that can be seen. */
+/** True if another process of this name runs, as far as /proc shows. */
 export function isProcessNamed(name: string): boolean {
   for (const { name: entry } of Deno.readDirSync("/proc")) {
     if (/^\d+$/.test(entry) && Number(entry) !== Deno.pid && nameOf(entry) === name) return true;

@@ -1,6 +1,6 @@
 /**
- * What the kernel says about this process: ids, groups and capabilities of every thread. The privilege
- * drop is checked against it, and people can be shown it.
+ * Ids, groups and capabilities of every thread of this process, from /proc. The privilege drop is checked
+ * against them, and people can be shown them.
  *
  * Source: proc_pid_status(5).
  */

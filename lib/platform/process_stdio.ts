@@ -9,9 +9,9 @@ import {
 } from "./descriptors.ts";
 
 /**
- * Puts /dev/null in place of what the process was started with, so that nobody waits for the end of a
- * pipe and no terminal is held. Deno has duplicates of the three under other numbers: they are found by
- * what they refer to. Standard error stays where the log goes there.
+ * Replaces the inherited standard streams by /dev/null, so that nobody waits for the end of a pipe and no
+ * terminal is held. Deno keeps duplicates of the three, which are found by their targets. Standard error
+ * stays where the log goes there.
  */
 export function stdioToNull({ keepsErrors } = { keepsErrors: false }): void {
   const open = openDescriptors();

@@ -3,8 +3,8 @@
  * at every folder on the way to a file before they open it, and make an error object, which takes longer
  * than the rest, for each file that is not there.
  *
- * What is opened is a regular file for sure: it is looked at after it was opened, and opening waits for
- * nobody at the other end of a pipe.
+ * Only regular files are opened: the type is looked at after opening (fstat), and O_NONBLOCK keeps a FIFO
+ * from blocking.
  *
  * Source: open(2), read(2), write(2), stat(2), sync_file_range(2), fdatasync(2); constants of Linux on
  * x86-64 and arm64.
@@ -84,8 +84,8 @@ export class RegularFile implements Disposable {
   }
 
   /**
-   * Opens a file to be written anew from its start; undefined where that is not possible, or the file is
-   * not ours alone: another user's, with other permissions, or with a second name somewhere.
+   * Opens a file to be overwritten from its start; undefined where that is not possible, or the file is not
+   * ours alone: another owner, another mode, or a second hard link.
    */
   static openToRewrite(path: string, mode: number): RegularFile | undefined {
     const flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
@@ -272,7 +272,7 @@ export function removeFile(path: string): boolean {
   return libc().unlink(cString(path)) === 0;
 }
 
-/** What fstat fills in; nothing is left in it between two calls. */
+/** Buffer for fstat, of no meaning between two calls. */
 const facts = new Uint8Array(STAT_BYTES);
 const factsView = new DataView(facts.buffer);
 

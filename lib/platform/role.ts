@@ -5,7 +5,7 @@
  * deno, and for starting the program again where no link with the right name is to be had.
  */
 
-/** What the executable can be. */
+/** Roles of the executable. */
 export type Role = "statd" | "sm-notify" | "nsmctl" | "start-statd" | "rpcbind";
 
 const PROGRAM_NAMES: Readonly<Record<Role, string>> = {
@@ -18,7 +18,7 @@ const PROGRAM_NAMES: Readonly<Record<Role, string>> = {
 
 const ROLE_ARGUMENT = "--role=";
 
-/** How the program was called. */
+/** Role, name and arguments of this process. */
 export interface Invocation {
   readonly role: Role;
   /** Last part of the name it was called by, for messages and the system log. */
@@ -57,7 +57,7 @@ export function parseInvocation(calledAs: string, args: readonly string[]): Invo
   return { role, programName, calledAs, args };
 }
 
-/** How this process was called; from source, without an argument, as rpc.statd. */
+/** Reads the invocation of this process; rpc.statd when run from source without an argument. */
 export function readInvocation(): Invocation {
   const [argv0 = ""] = commandLine();
   return parseInvocation(Deno.build.standalone ? argv0 : PROGRAM_NAMES.statd, Deno.args);

@@ -1,6 +1,6 @@
 /**
- * Whether sm-notify has run in this life of the host: nfs-utils' lock file, and beside it the life in
- * which that was made, for a file that outlives its boot because /run is not a tmpfs.
+ * Run-once lock of sm-notify: nfs-utils' lock file, and beside it the life of the host in which it was
+ * made, because the file outlives its boot where /run is not a tmpfs.
  *
  * Source: behaviour of nfs-utils for the lock file. Deviations: a lock file from another life does not
  * count; one that has no life beside it is believed, as it may be nfs-utils' own. What cannot be looked
@@ -14,7 +14,7 @@ const MODE = 0o600;
 /** Longer than any life, in bytes. */
 const LIFE_MAX_BYTES = 1024;
 
-/** What is known of the lock. */
+/** State of the lock. */
 export type LockState =
   /** Peers were told in this life, or somebody is at it. */
   | { readonly kind: "taken"; readonly since: Date | undefined }
@@ -26,7 +26,7 @@ export type LockState =
 export interface LockOfLife {
   /** Looks at the lock; changes nothing. */
   look(): LockState;
-  /** Takes it, whoever has had it before; why that is not possible, with the name of the file. */
+  /** Takes it, also from an earlier holder; returns why that is not possible, with the file's name. */
   take(): string | undefined;
 }
 

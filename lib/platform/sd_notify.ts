@@ -9,10 +9,10 @@ import { closeDescriptor, connectUnixDatagram, sendDatagram } from "./descriptor
 
 const CLOCK_MONOTONIC = 1;
 
-/** A service manager that does not read for so long has other worries; its queue is long. */
+/** Limit on waiting for room in the service manager's queue, in ms; the queue is long. */
 const SEND_LIMIT_MS = 5000;
 
-/** CLOCK_MONOTONIC in microseconds, as other processes read it. */
+/** CLOCK_MONOTONIC in microseconds, for MONOTONIC_USEC. */
 function monotonicMicroseconds(): bigint {
   const time = new BigInt64Array(2); // seconds, nanoseconds
   checked("clock_gettime", libc().clock_gettime(CLOCK_MONOTONIC, time));
@@ -55,7 +55,7 @@ export class ServiceManager {
         closeDescriptor(fd);
       }
     } catch {
-      // nobody there: whoever waits for the message runs into its own time limit and reports that
+      // Nobody reads: a service manager that waits for the message reports its own time-out.
     }
   }
 }

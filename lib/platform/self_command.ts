@@ -1,5 +1,5 @@
 /**
- * How to start this program again, in the same or another role. The new process is to be known by the
+ * Command line that starts this program again, in any role. The new process is to be known by the
  * right name, and Deno names a process by the path it starts: so the link that has the name is looked
  * for, and only where there is none the role is said in an argument.
  */
@@ -7,7 +7,7 @@
 import { isSteering } from "./environment.ts";
 import { parseInvocation, programNameOf, type Role, roleArgument } from "./role.ts";
 
-/** What `new Deno.Command` needs. */
+/** Arguments for `new Deno.Command`. */
 export interface SelfCommand {
   readonly program: string;
   readonly args: readonly string[];
@@ -15,7 +15,7 @@ export interface SelfCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** What execPath() ends in once the file is not there any more, as after an upgrade. */
+/** End of execPath() when the file was replaced or removed, as by an upgrade. */
 const DELETED = " (deleted)";
 
 /**
@@ -70,7 +70,7 @@ function linkOf(role: Role, calledAs: string, executable: string, path: string) 
 /** Bytes at the end of the executable that are compared: they are of the program, and tell versions apart. */
 const COMPARED_BYTES = 65_536;
 
-/** Whether two executables are the same program, by their size and their ends. */
+/** True if one executable is a copy of the other, by size and last bytes. */
 function isCopy(one: string, other: string): boolean {
   using a = Deno.openSync(one);
   using b = Deno.openSync(other);

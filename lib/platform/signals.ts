@@ -5,11 +5,11 @@
  *     onSignals()              let through, to their actions
  *     its `until` is aborted   blocked again: the end is not interrupted
  *
- * The first listener starts a thread of the runtime, which would not lose its privileges with the others:
- * listen after the privilege drop. Signals that came before are delivered then.
+ * The first listener starts a thread of the runtime. Listen after the privilege drop, which does not
+ * reach that thread. Signals that came before are delivered then.
  *
- * A start that waits, for a name server say, is to end on SIGTERM all the same: while signals are held, a
- * timer looks whether one that asks us to stop has come.
+ * A start that waits, for a name server say, still has to end on SIGTERM: while signals are held, a timer
+ * polls for one that asks us to stop.
  *
  * A program that is started while signals are held begins with them blocked. Only sm-notify is, which
  * holds them itself and lets them through.
@@ -19,7 +19,7 @@
 
 import { canStartThread, NO_THREAD_ADVICE } from "./threads.ts";
 
-/** What each signal means; a signal that is not named keeps its default action. */
+/** Actions by signal; a signal without an action keeps its default. */
 export interface SignalActions {
   /** SIGTERM or SIGINT. */
   stop(signal: "SIGTERM" | "SIGINT"): void;
@@ -40,7 +40,7 @@ const SIG_BLOCK = 0;
 const SIG_UNBLOCK = 1;
 const SIGSET_BYTES = 128; // sigset_t of glibc
 
-/** How often a start looks for a signal that asks it to stop, in ms. */
+/** Interval at which a start polls for signals that ask it to stop, in ms. */
 const LOOK_MS = 50;
 
 /**
@@ -83,7 +83,7 @@ export function onHeldStop(action: (() => void) | undefined): void {
   stopHeld = action;
 }
 
-/** Whether a signal that is held asks us to stop. */
+/** True if a held signal asks us to stop. */
 export function isStopPending(): boolean {
   const set = new Uint8Array(SIGSET_BYTES);
   if (library().sigpending(set) < 0) return false;

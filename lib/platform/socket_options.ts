@@ -22,7 +22,7 @@ export function setReceiveBuffer(port: number, bytes: number): number {
     const socket = boundSocket(fd);
     if (socket?.transport !== "udp" || socket.port !== port) continue;
     found++;
-    // The kernel doubles what it is told, for its own needs. Whoever asks again may have lost the privilege.
+    // The kernel doubles the value for its own needs. A second call may come after the privilege drop.
     if (getSocketOption(fd, "SO_RCVBUF") >= 2 * bytes) continue;
     try {
       setSocketOption(fd, "SO_RCVBUFFORCE", bytes);
@@ -35,8 +35,8 @@ export function setReceiveBuffer(port: number, bytes: number): number {
 }
 
 /**
- * Has the kernel give up connections whose peers take no data for `ms`: those that are accepted at the
- * TCP sockets listening on `port`, which hand the option on (tcp(7), TCP_USER_TIMEOUT).
+ * TCP_USER_TIMEOUT of `ms` for connections accepted on `port`: the kernel gives up a peer that takes no
+ * data for so long. Listening sockets hand the option on (tcp(7)).
  */
 export function setSendTimeLimit(port: number, ms: number): void {
   for (const fd of openNumbers()) {

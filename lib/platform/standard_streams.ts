@@ -1,4 +1,4 @@
-/** What the programs print, as against what they log. Nobody may be reading it. */
+/** Standard output and error for what programs print, in contrast to the log. Nobody has to be reading. */
 
 import type { Exit } from "../config/load.ts";
 
@@ -20,6 +20,6 @@ export function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: str
   try {
     for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
   } catch {
-    // Closed: there is no other place to say so.
+    // Closed: there is no place left to say so.
   }
 }

@@ -19,16 +19,16 @@ const MSG_NOSIGNAL = 0x4000;
 const SOL_SOCKET = 1;
 /** Names and values of the options of each socket. */
 const OPTIONS = {
-  /** The port may be that of other connections; never that of a listener. */
+  /** Lets connections share a port; a listener's port stays taken. */
   SO_REUSEADDR: [2, new Int32Array([1])],
   /**
-   * To close resets the connection, after which there may be one between the same ports at once: else a
-   * fixed port would do for one call a minute. By then the answer has come, or nobody waits for it.
+   * SO_LINGER of 0: close resets the connection, so that its pair of ports can be used again at once. With
+   * TIME_WAIT, a fixed port would do for one call a minute. By then the answer has come, or is not awaited.
    */
   SO_LINGER: [13, new Int32Array([1, 0])],
 } as const;
 
-/** Where a socket is bound to, or connected to. */
+/** Address and port of one end of a socket. */
 interface Endpoint {
   /** Numeric; a link-local one with its scope. */
   readonly address: string;
@@ -75,8 +75,8 @@ function open(local: Endpoint): number {
 /**
  * Begins to connect, or looks how far that is; whether the connection is there.
  *
- * @throws {LibcError} EADDRNOTAVAIL when the port has one to the same place already; any other means that
- * there will be none.
+ * @throws {LibcError} EADDRNOTAVAIL when the port is already connected to that destination; any other
+ * error is final.
  */
 function connect(fd: number, to: Uint8Array<ArrayBuffer>): boolean {
   try {

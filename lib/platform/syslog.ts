@@ -28,8 +28,8 @@ const SEVERITIES: Readonly<Record<LogLevel, number>> = {
 const LINE_MAX_BYTES = 2048;
 
 /**
- * How long to wait for room in the queue, which has 10 places only by default. A log daemon that is
- * alive has taken a line by then; once one is lost, there is no waiting until another gets through.
+ * Wait for room in the queue, in ms; it has 10 places by default. A log daemon that is alive has taken a
+ * line by then. After a lost line there is no wait until one gets through.
  */
 const SEND_LIMIT_MS = 100;
 
@@ -52,7 +52,7 @@ export function syslogLine(
   return `<${priority}>${date} ${time} ${programName}[${pid}]: ${message}`;
 }
 
-/** Whether a log daemon is there. */
+/** True if a log daemon has its socket. */
 export function hasSyslog(path = PATH): boolean {
   try {
     closeDescriptor(connectUnixDatagram(path, SEND_LIMIT_MS));

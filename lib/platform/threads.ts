@@ -1,5 +1,5 @@
 /**
- * Whether the kernel lets us have one more thread. Where it refuses (RLIMIT_NPROC, which counts all
+ * Trial of one more thread. Where the kernel refuses it (RLIMIT_NPROC, which counts all
  * processes of a user on the host; TasksMax of a unit; a system call filter), the runtime would abort the
  * whole process: so a thread that ends at once is tried before each use of the runtime's threads.
  *
@@ -20,7 +20,7 @@ const HARMLESS_FUNCTION = "getpid";
 /** Looks in all libraries. */
 const RTLD_DEFAULT = 0n;
 
-/** What to do about it, for people. */
+/** Advice for people. */
 export const NO_THREAD_ADVICE =
   "the kernel refuses a thread; look at RLIMIT_NPROC (ulimit -u, LimitNPROC=), TasksMax= and " +
   "system call filters";
@@ -41,7 +41,7 @@ export function whenThreadRefused(action: () => void): void {
   onRefused = action;
 }
 
-/** Whether a thread can be started now. */
+/** True if a thread can be started now. */
 export function canStartThread(): boolean {
   if (threads === undefined) openThreads();
   const thread = new BigUint64Array(1);

@@ -1,6 +1,6 @@
 /**
- * The one procedure of a lock manager that a status monitor calls. Program, version and procedure
- * number are those which the lock manager gave in SM_MON.
+ * Procedure of a lock manager that a status monitor calls. The lock manager gave program, version and
+ * procedure number in SM_MON.
  *
  * Source: X/Open XNFS (C702) chapter 11 (`struct status`); RFC 1813 appendix II for program 100021.
  */
@@ -37,8 +37,8 @@ export function nlmNull(prog: number, vers: number) {
 /**
  * The (version, procedure) pairs under which known lock managers want to be called. Linux and ganesha
  * use 16, older Linux kernels 24, in whatever version; FreeBSD and macOS procedure 1 of version 0;
- * illumos procedure 17 of version 2. Anything else would let a local user have us call other
- * procedures of the lock manager with our privileged port (CERT CA-99-05).
+ * illumos procedure 17 of version 2. Anything else would let a local user have us call any procedure of
+ * the lock manager from our privileged port (CERT CA-99-05).
  */
 export function isCallbackProcedure(prog: number, vers: number, proc: number): boolean {
   if (prog !== NLM_PROG) return false;

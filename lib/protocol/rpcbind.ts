@@ -1,6 +1,6 @@
 /**
- * rpcbind, program 100000 versions 3 and 4: where a service listens, for any transport. The
- * procedures of version 3 have the same numbers and types in version 4.
+ * rpcbind, program 100000 versions 3 and 4: where a service listens, for any transport. Version 4 keeps
+ * the numbers and types of version 3's procedures.
  *
  * Source: RFC 1833 section 2.
  */

@@ -38,7 +38,7 @@ export function normaliseAddress(text: string): string | undefined {
   return scope === "" ? dotted(groups) : undefined;
 }
 
-/** Whether an address can only be this host: 127.0.0.0/8 or ::1, in any spelling. */
+/** True for 127.0.0.0/8 and ::1, in any spelling. */
 export function isLoopback(address: string): boolean {
   if (address === "127.0.0.1" || address === "::1") return true;
   const normal = normaliseAddress(address);
@@ -46,7 +46,7 @@ export function isLoopback(address: string): boolean {
   return normal.startsWith("127.") || withoutScope(normal) === "::1";
 }
 
-/** Whether an address only means something together with an interface (fe80::/10). */
+/** True for fe80::/10, whose addresses mean something only together with an interface. */
 export function isLinkLocal(address: string): boolean {
   return /^fe[89ab][0-9a-f]:/i.test(address);
 }

@@ -46,7 +46,7 @@ export const authsys_parms = struct("authsys_parms", {
 /** The credential and verifier of our own messages. */
 export const authNone: OpaqueAuth = { flavor: AUTH_NONE, body: new Uint8Array(0) };
 
-/** What the body of each accepted flavour must look like; other flavours are rejected. */
+/** Body of each accepted flavour; any flavour without an entry is rejected. */
 export const acceptedCredentials = new Map<number, XdrType<unknown>>([
   [AUTH_NONE, nothing],
   [AUTH_SYS, authsys_parms],

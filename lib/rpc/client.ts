@@ -1,8 +1,8 @@
 /**
- * The client's side of RPC, whatever carries it: one attempt of one call. When to try again, where
- * and how often is the business of whoever calls. Bytes left over after the results are ignored.
+ * Client's side of RPC over any transport: one attempt of one call. Repeating is the caller's business.
+ * Bytes left over after the results are ignored.
  *
- * Xids are random, so that somebody who cannot see the call cannot answer it. Xid 0 is as good as any.
+ * Xids are random, so that an off-path attacker cannot answer a call. Xid 0 is as good as any.
  *
  * Source: RFC 5531 sections 8 and 9.
  */
@@ -26,7 +26,7 @@ import type { Args, Procedure, Procedures, Program, Result } from "./program.ts"
 import { type Endpoint, withoutScope } from "./transport.ts";
 import type { StartTimer } from "../time/clock.ts";
 
-/** What a client needs from outside. */
+/** Clock and chance of a client. */
 export interface ClientParts {
   readonly startTimer: StartTimer;
   /** An unpredictable unsigned 32-bit number. */
@@ -72,7 +72,7 @@ function writeCall<P extends Procedures, K extends keyof P & string>(
   procedure.args.encode(writer, args);
 }
 
-/** What a reply message holds: the result, or why there is none. */
+/** Decoded reply: the result, or why there is none. */
 export type Reply<T> =
   | { readonly ok: true; readonly result: T }
   | { readonly ok: false; readonly failure: RpcFailure };
@@ -260,13 +260,13 @@ export class OutstandingCalls {
   }
 }
 
-/** The same message with another xid, which is its first word. */
+/** Copy of a message with another xid, which is its first word. */
 function withXid(message: Uint8Array<ArrayBuffer>, xid: number): Uint8Array<ArrayBuffer> {
   putWord(message, 0, xid);
   return message;
 }
 
-/** Whether two are one, as far as both can know. */
+/** True if two endpoints are equal, as far as both are known. */
 function isSame(one: Endpoint, other: Endpoint): boolean {
   return one.port === other.port && withoutScope(one.address) === withoutScope(other.address);
 }

@@ -19,12 +19,12 @@ import { ReplyEncoder } from "./reply.ts";
 import type { Caller, Respond } from "./transport.ts";
 
 /**
- * What the access rule says of a call: `accept` it; `refuse` it with the procedure's own negative
+ * Verdict of the access rule: `accept` a call; `refuse` it with the procedure's own negative
  * result; `deny` it with AUTH_FAILED; say that its credential is `tooWeak`; `ignore` it without a reply.
  */
 export type Verdict = "accept" | "refuse" | "deny" | "tooWeak" | "ignore";
 
-/** What the surroundings decide for dispatch, and what they are told. */
+/** Decisions that dispatch leaves to its surroundings, and events that it reports. */
 export interface DispatchHooks {
   /**
    * The access rule: one answer for one procedure of one program version and one caller; a promise

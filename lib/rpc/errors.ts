@@ -1,9 +1,9 @@
-/** What a call can come to, other than its result. */
+/** Failures of a call. */
 
 import { AcceptStat } from "./message.ts";
 import type { Endpoint } from "./transport.ts";
 
-/** How a call failed. */
+/** Kind of a failure. */
 export type RpcFailure =
   /** No acceptable reply in time. */
   | { readonly kind: "timeout"; readonly elapsedMs: number }

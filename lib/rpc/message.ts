@@ -88,7 +88,7 @@ export const reply_body = union("reply_body", "stat", {
   [ReplyStat.MSG_DENIED]: rejected_reply,
 });
 export type ReplyBody = Static<typeof reply_body>;
-/** What an accepted reply says: the status, and the versions where that is the matter. */
+/** Body of an accepted reply: the status, and the versions after PROG_MISMATCH. */
 export type ReplyData = Static<typeof accepted_reply>["reply_data"];
 
 /** A reply's whole header; the results follow where it says SUCCESS. */

@@ -1,6 +1,6 @@
 /**
- * A program version declared as one table of procedures. The server, the client, the access rule, the
- * log and the tests all read the same rows.
+ * Program version as one table of procedures, read by the server, the client, the access rule, the log and
+ * the tests.
  *
  * Source: RFC 5531 section 12 (the RPC language's `program` and `version`).
  */
@@ -13,7 +13,7 @@ export interface Procedure {
   readonly number: number;
   readonly args: XdrType<unknown>;
   readonly result: XdrType<unknown>;
-  /** Who may call it: `any`, or a word that the server's access rule understands. */
+  /** Callers that may use it: `any`, or a word of the server's access rule. */
   readonly from: string;
 }
 
@@ -43,10 +43,10 @@ export type Args<R extends Procedure> = Static<R["args"]>;
 /** The type of a procedure's result. */
 export type Result<R extends Procedure> = Static<R["result"]>;
 
-/** What a handler returns to leave a call unanswered, so that its sender repeats it. */
+/** Result of a handler that leaves a call unanswered, so that its sender repeats it. */
 export const NO_REPLY = Symbol("no reply");
 
-/** What a handler of one procedure returns. */
+/** Result of a handler. */
 export type Answer<R extends Procedure> = Result<R> | typeof NO_REPLY;
 
 /** One function for each row; it sees values and a caller, never bytes, an xid or a socket. */

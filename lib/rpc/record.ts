@@ -39,7 +39,7 @@ export class RecordParser {
   /** `maxBytes` is the longest record that is accepted, fragments added up, headers not counted. */
   constructor(readonly maxBytes: number) {}
 
-  /** Whether part of a record has arrived and the rest is awaited. */
+  /** True while part of a record has arrived and the rest is awaited. */
   get isInsideRecord(): boolean {
     return this.#headerLength > 0 || this.#bodyLength > 0;
   }

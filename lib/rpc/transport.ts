@@ -1,6 +1,5 @@
 /**
- * What the RPC layer needs of the network. lib/net implements these interfaces; nothing here knows
- * a socket.
+ * Interfaces of the network that lib/net implements for the RPC layer; nothing here knows a socket.
  */
 
 /** One end of a conversation. */
@@ -14,13 +13,13 @@ export interface Endpoint {
 }
 
 /**
- * Where a message came from, as its socket knows it. Whether that is this host is decided there and
- * nowhere else: an address alone does not tell.
+ * Origin of a message. Its socket decides whether that is this host, and nothing else does: an address
+ * alone does not tell.
  */
 export interface Origin extends Endpoint {
   /**
-   * Whether it came from a program of this host: from an address of loopback over the interface of
-   * loopback, which no other host reaches, or through a UNIX socket.
+   * Sent by a program of this host: from an address of loopback over the interface of loopback, which no
+   * other host reaches, or through a UNIX socket.
    */
   readonly isLocal: boolean;
   /** The local address that was asked, 4 or 16 bytes; undefined where the socket has one only. */
@@ -38,9 +37,9 @@ export interface TransportAddress extends Endpoint {
   readonly netid: Netid;
 }
 
-/** Where a call came from. It is not a peer until it was matched with one. */
+/** Origin of a call. It is not a peer until it was matched with one. */
 export interface Caller extends Origin, TransportAddress {
-  /** Who called over a UNIX socket, below 0 where that cannot be told; undefined over the network. */
+  /** User id of a caller over a UNIX socket, below 0 where it cannot be told; undefined over the network. */
   readonly uid?: number;
 }
 
@@ -75,13 +74,13 @@ export interface DatagramSocket {
 /** A connected byte stream. */
 export interface StreamConnection {
   readonly remote: Endpoint;
-  /** Whether it was accepted from a program of this host, see {@link Origin.isLocal}. */
+  /** Accepted from a program of this host, see {@link Origin.isLocal}. */
   readonly isLocal?: boolean | undefined;
-  /** The user at the other end of a UNIX socket that was accepted, below 0 where that cannot be told. */
+  /** User id at the other end of an accepted UNIX socket, below 0 where it cannot be told. */
   readonly uid?: number | undefined;
   /** Reads at least one byte into `into`; null at the end of the stream. */
   read(into: Uint8Array): Promise<number | null>;
-  /** Writes all of the bytes, those of one call before those of the next. */
+  /** Writes all bytes; calls are written in order. */
   write(data: Uint8Array): Promise<void>;
   /** Closes the connection and ends a pending {@link read}; again it does nothing. */
   close(): void;
@@ -97,7 +96,7 @@ export type Connect = (to: Endpoint, signal: AbortSignal) => Promise<StreamConne
 /** The network did not carry a message: unreachable, refused, reset, or no socket. */
 export class TransportError extends Error {
   override readonly name = "TransportError";
-  /** Where to, as `address port N` or a path. */
+  /** Destination, as `address port N` or a path. */
   readonly target: string;
 
   constructor(action: string, target: Endpoint | string, cause: unknown) {

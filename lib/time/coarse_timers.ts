@@ -8,7 +8,7 @@ import type { Clock, StartTimer } from "./clock.ts";
 /** Length of an interval in ms: nothing for a wait of two seconds and more. */
 const INTERVAL_MS = 20;
 
-/** What is to be done at the end of an interval, by the function that cancels it. */
+/** Actions due at the end of an interval, by the function that cancels each. */
 type Interval = Map<() => void, () => void>;
 
 /** Starts timers that run up to {@link INTERVAL_MS} late. */

@@ -5,7 +5,7 @@ import type { Clock } from "./clock.ts";
 /** Length of a slice, in ms: what the first answer of a start with many peers may wait for. */
 const SLICE_MS = 10;
 
-/** What slices are cut with. */
+/** Clock of the slices. */
 export interface SliceParts {
   readonly clock: Pick<Clock, "now" | "startTimer">;
   /** Ends the work early. */

@@ -17,7 +17,7 @@ export class Turns {
     this.#clock = clock;
   }
 
-  /** What the next piece of work has to wait for; nothing where it may begin at once. */
+  /** Wait before the next piece of work; undefined where it may begin at once. */
   get due(): Promise<void> | undefined {
     return this.#unturnedMs > UNTURNED_MAX_MS ? this.#turn : undefined;
   }

@@ -27,8 +27,8 @@ export class XdrError extends RangeError {
   }
 
   /**
-   * Adds the field in which it happened, from the inside outwards. The error stays the same object:
-   * making one costs more than decoding a whole call.
+   * Adds the field in which it happened, from the inside outwards. The error object is reused: to make one
+   * costs more than to decode a whole call.
    */
   inside(field: string): this {
     const { operation, type, offset, reason } = this;

@@ -14,7 +14,7 @@ import { XdrError } from "./errors.ts";
 /** XDR's unit: every item takes a multiple of this many bytes (RFC 4506 section 3). */
 export const XDR_UNIT_BYTES = 4;
 
-/** Bytes without any byte in them cannot be changed, so all can be the same. */
+/** Shared empty array, which cannot be changed. */
 const NO_BYTES = new Uint8Array(0);
 
 export class XdrReader {

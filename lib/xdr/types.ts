@@ -137,7 +137,7 @@ export function varOpaque(max: number): XdrType<Uint8Array> {
 
 /**
  * Up to `max` bytes of text behind a length word (section 4.11), lossless: one character from U+0000
- * to U+00FF for each byte. Which text is acceptable is for others to judge.
+ * to U+00FF for each byte. Callers judge which text is acceptable.
  */
 export function string(max: number): XdrType<string> {
   const label = `string<${max}>`;
