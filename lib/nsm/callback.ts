@@ -10,6 +10,7 @@
  */
 
 import type { Log } from "../log.ts";
+import type { LimitedLog } from "../log_limits.ts";
 import { nlmCallback } from "../protocol/nlm.ts";
 import { quote } from "../quote.ts";
 import type { Endpoint } from "../rpc/transport.ts";
@@ -17,6 +18,7 @@ import type { Monitored } from "./monitor_list.ts";
 import { findPort } from "./port_lookup.ts";
 import { type CallPeer, reasonOf } from "./ports.ts";
 import type { Clock } from "../time/clock.ts";
+import { DelayLines } from "../time/delay_lines.ts";
 
 /** The lock manager is on this host, whatever my_name says (CERT CA-99-05). */
 export const LOCK_MANAGER_ADDRESS = "127.0.0.1";
@@ -84,6 +86,8 @@ export interface CallbackParts {
   readonly findLockManager: FindLockManager;
   readonly clock: Clock;
   readonly log: Log;
+  /** Says what notices cause, within limits. */
+  readonly tell: LimitedLog;
   /** Is told what became of each attempt. */
   readonly attempted?: (monitored: Monitored, outcome: CallbackOutcome, fault: string) => void;
 }
@@ -97,7 +101,6 @@ interface Pending {
   attempts: number;
   /** When that state came, on the clock that only goes forward. */
   since: number;
-  cancelRetry?: () => void;
 }
 
 export class Callbacks {
@@ -105,6 +108,8 @@ export class Callbacks {
   readonly #pending = new Map<Monitored, Pending>();
   /** Those whose turn it is, in order. */
   readonly #due = new Set<Monitored>();
+  /** Those that wait for another attempt. */
+  readonly #failed: DelayLines<Monitored>;
   /** Where lock managers listen, by program and version; a promise while rpcbind is asked. */
   readonly #found = new Map<string, LockManager | Promise<LockManager | undefined>>();
   #inFlight = 0;
@@ -112,6 +117,7 @@ export class Callbacks {
 
   constructor(parts: CallbackParts) {
     this.#parts = parts;
+    this.#failed = new DelayLines(parts.clock, () => this.#startDue());
   }
 
   /** Registrations whose lock manager is still to be told. */
@@ -135,8 +141,8 @@ export class Callbacks {
 
   /** Drops what was to be told to a registration's lock manager; whether there was anything. */
   forget(monitored: Monitored): boolean {
-    this.#pending.get(monitored)?.cancelRetry?.();
     this.#due.delete(monitored);
+    this.#failed.delete(monitored);
     return this.#pending.delete(monitored);
   }
 
@@ -160,14 +166,14 @@ export class Callbacks {
   stop(): void {
     this.#isStopped = true;
     this.#due.clear();
-    for (const { cancelRetry } of this.#pending.values()) cancelRetry?.();
+    this.#failed.clear();
     this.#pending.clear();
   }
 
   #startDue(): void {
-    for (const monitored of this.#due) {
-      if (this.#inFlight === CALLBACKS_AT_ONCE) return;
-      this.#due.delete(monitored);
+    while (this.#inFlight < CALLBACKS_AT_ONCE) {
+      const monitored = this.#takeDue();
+      if (monitored === undefined) return;
       this.#inFlight++;
       this.#deliver(monitored, this.#pending.get(monitored)!)
         .catch((error) => this.#parts.log.error(`Cannot settle a callback: ${reasonOf(error)}`))
@@ -178,38 +184,49 @@ export class Callbacks {
     }
   }
 
+  /** News come before further attempts. */
+  #takeDue(): Monitored | undefined {
+    for (const monitored of this.#due) {
+      this.#due.delete(monitored);
+      return monitored;
+    }
+    return this.#failed.take();
+  }
+
   /** Makes one attempt, and settles what comes after it. */
   async #deliver(monitored: Monitored, pending: Pending): Promise<void> {
-    const { clock, log } = this.#parts;
+    const { clock, log, tell } = this.#parts;
     const { state } = pending;
     const isWanted = () => !this.#isStopped && this.#pending.get(monitored) === pending;
     const fault = await this.#attempt(monitored, state, pending.attempts, isWanted);
     // It may have been forgotten meanwhile.
     if (!isWanted()) return;
-    const news = `${who(monitored)} that peer ${
-      quote(monitored.record.monName)
-    } has state ${state}`;
+    const { monName } = monitored.record;
+    const news = () => `${who(monitored)} that peer ${quote(monName)} has state ${state}`;
     if (fault === undefined) {
       const { attempts } = pending;
       // Strangers can cause the usual case as often as they like.
-      if (attempts > 0) log.notice(`Told ${news} after ${attempts} failed attempts`);
-      else log.debug(() => `Told ${news}`);
+      if (attempts > 0) {
+        const key = "lock managers told after failed attempts";
+        tell("notice", key, () => `Told ${news()} after ${attempts} failed attempts`);
+      } else log.debug(() => `Told ${news()}`);
       pending.attempts = 0;
       if (pending.state === state) this.#pending.delete(monitored);
       else this.#due.add(monitored);
       this.#parts.attempted?.(monitored, "done", "");
     } else if (clock.now() - pending.since >= CALLBACK_TOTAL_MS) {
-      log.error(`Cannot tell ${news}, giving up: ${fault}`);
+      const key = "lock managers that were not told";
+      tell("error", key, () => `Cannot tell ${news()}, giving up: ${fault}`);
       this.#pending.delete(monitored);
       this.#parts.attempted?.(monitored, "given up", fault);
     } else {
-      if (pending.attempts === 0) log.warning(`Cannot tell ${news}, trying again: ${fault}`);
+      if (pending.attempts === 0) {
+        const key = "lock managers that cannot be told";
+        tell("warning", key, () => `Cannot tell ${news()}, trying again: ${fault}`);
+      }
       const pause = RETRY_PAUSES_MS[Math.min(pending.attempts, RETRY_PAUSES_MS.length - 1)]!;
       pending.attempts++;
-      pending.cancelRetry = clock.startTimer(pause, () => {
-        this.#due.add(monitored);
-        this.#startDue();
-      });
+      this.#failed.add(monitored, pause);
       this.#parts.attempted?.(monitored, "failed", fault);
     }
   }

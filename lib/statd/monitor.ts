@@ -128,7 +128,7 @@ function makeCore(parts: MonitorParts): Core {
   const findLockManager = lockManagerFinder(callPeer, () => settings().sendUsingTcp);
   const announcer = new Announcer(
     { list, memory, counters },
-    (attempted) => new Callbacks({ callPeer, findLockManager, clock, log, attempted }),
+    (attempted) => new Callbacks({ callPeer, findLockManager, clock, log, tell, attempted }),
   );
   announcer.watch((monitored, outcome) => {
     if (outcome === "done") tellReboot(monitored, clock, tell);

@@ -5,6 +5,7 @@ import {
   type LockManager,
   lockManagerFinder,
 } from "../../lib/nsm/callback.ts";
+import { limited, STRANGERS_LIMITS } from "../../lib/log_limits.ts";
 import type { Monitored } from "../../lib/nsm/monitor_list.ts";
 import type { CallPeer } from "../../lib/nsm/ports.ts";
 import type { Status } from "../../lib/protocol/nlm.ts";
@@ -58,7 +59,8 @@ function setUp() {
     state.lookUps++;
     return Promise.resolve(state.lockManager);
   };
-  const callbacks = new Callbacks({ callPeer, findLockManager, clock, log });
+  const tell = limited(log, clock);
+  const callbacks = new Callbacks({ callPeer, findLockManager, clock, log, tell });
   return { clock, log, calls, state, callbacks };
 }
 
@@ -225,5 +227,35 @@ Deno.test(
     ports.tcp = 0;
     assertEquals(await find(100021, 3, 0), undefined);
     assertEquals(asked, ["udp", "tcp", "udp", "udp", "tcp", "tcp", "udp"]);
+  },
+);
+
+Deno.test(
+  "many callbacks that fail are tried again in their order, behind news, with a few lines",
+  pure,
+  async () => {
+    const { callbacks, calls, clock, log, state } = setUp();
+    const peers = Array.from({ length: 500 }, (_, i) => monitored(`n${i}`));
+    const found = state.lockManager;
+    state.lockManager = undefined;
+    for (const peer of peers) callbacks.add(peer, 5);
+    await clock.run(500);
+    assertEquals([callbacks.pending, log.of("warning").length], [500, STRANGERS_LIMITS.lines]);
+    // One timer for all of them, and that of the log.
+    assertEquals(clock.pending, 2);
+    state.lockManager = found;
+    callbacks.forget(peers[3]!);
+    callbacks.add(monitored("news"), 5);
+    await clock.run(1_000);
+    for (let i = 0; i < calls.length; i++) {
+      calls[i]!.answer();
+      await settle();
+    }
+    assertEquals(callbacks.pending, 0);
+    const told = calls.map(({ args }) => args.mon_name);
+    assertEquals(
+      told,
+      ["news", ...peers.keys()].filter((i) => i !== 3).map((i) => i === "news" ? i : `n${i}`),
+    );
   },
 );
