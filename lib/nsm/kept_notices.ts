@@ -38,6 +38,8 @@ export interface Heard extends StatChge {
   readonly at: number;
   /** Whether an earlier life of the daemon has answered it, and may have passed it on. */
   readonly isRestored?: true;
+  /** Whether the administrator's program was told of it. */
+  wasCalledOut?: boolean;
 }
 
 /** A notice that is not over. */
@@ -48,19 +50,21 @@ export interface Kept {
   readonly decided: Set<string>;
   /** Every name and address for which it may stand, by key. */
   aliases: ReadonlySet<string>;
-  /** Whether its name and address are being looked up. */
-  isAsking: boolean;
+  /** How many things are under way for it: look-ups, and judging in slices. */
+  working: number;
   /** Whether the name service has said all of these names and addresses. */
   isLookedUp: boolean;
 }
 
 export class KeptNotices {
   readonly #memory: NoticeMemory;
+  readonly #remembered: KeptNotice[];
   readonly #kept = new Set<Kept>();
   readonly #byAlias = new Map<string, Set<Kept>>();
 
   constructor(memory: NoticeMemory = NO_MEMORY) {
     this.#memory = memory;
+    this.#remembered = [...memory.load()];
   }
 
   get size(): number {
@@ -79,26 +83,26 @@ export class KeptNotices {
     return found;
   }
 
-  /** What earlier lives of the daemon have kept. */
-  remembered(): readonly KeptNotice[] {
-    return this.#memory.load();
+  /** What earlier lives of the daemon have kept, once. */
+  takeRemembered(): readonly KeptNotice[] {
+    return this.#remembered.splice(0);
   }
 
   /**
-   * Keeps a notice, durably; undefined where that is not possible. One that has been passed on is kept in
-   * memory alone where the disk refuses it: its sender need not wait until the disk is well.
+   * Keeps a notice, durably; undefined where that is not possible. One that was judged for some peers is kept
+   * in memory alone where the disk refuses it: its sender need not wait until the disk is well.
    */
-  add(heard: Heard, isPassedOn = false): Kept | undefined {
+  add(heard: Heard, decided: Set<string>): Kept | undefined {
     if (this.#kept.size >= KEPT_MAX && !this.#dropStranger()) return undefined;
     const { mon_name, state, at, caller: { address } } = heard;
     const record: KeptNotice = { name: mon_name, state, address, at };
-    if (!this.#memory.keep(record) && !isPassedOn) return undefined;
+    if (!this.#memory.keep(record) && decided.size === 0) return undefined;
     const kept: Kept = {
       heard,
       record,
-      decided: new Set(),
+      decided,
       aliases: new Set(),
-      isAsking: false,
+      working: 0,
       isLookedUp: false,
     };
     this.#kept.add(kept);

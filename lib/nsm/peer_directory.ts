@@ -180,14 +180,12 @@ export class PeerDirectory {
     this.#parts.memory.forget(key);
   }
 
-  /** The peers for which any of these names and addresses is known to stand. */
-  known(...aliases: string[]): Set<string> {
-    const peers = new Set<string>();
+  /** The peers for which any of these names and addresses stands, some more than once. Changes meanwhile are allowed. */
+  *known(...aliases: readonly string[]): Generator<string> {
     for (const alias of aliases) {
-      peers.add(nameKey(alias));
-      for (const peer of this.#index.peersOf(alias)) peers.add(peer);
+      yield nameKey(alias);
+      yield* this.#index.peersOf(alias);
     }
-    return peers;
   }
 
   /** The names and addresses that a notice's name and source stand for. */

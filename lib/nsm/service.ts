@@ -107,10 +107,20 @@ class Nsm {
     if (!notices.admits(notice, caller)) return NO_REPLY;
     // The order of arrival counts: a callout may take longer than that of a newer notice.
     const ordinal = notices.arrived();
-    const taken = () => notices.handle(notice, caller, ordinal) ? undefined : NO_REPLY;
+    const replyTo = (isTaken: boolean): Silence => isTaken ? undefined : NO_REPLY;
+    const take = (wasCalledOut: boolean) => {
+      const isTaken = notices.handle(notice, caller, ordinal, wasCalledOut);
+      return typeof isTaken === "boolean" ? replyTo(isTaken) : isTaken.then(replyTo);
+    };
     const program = callout();
-    if (program === undefined || !notices.isNews(notice, caller)) return taken();
-    return program.notified(notice.mon_name, caller.address, notice.state)?.then(taken) ?? NO_REPLY;
+    if (program === undefined) return take(false);
+    const callOut = (isNews: boolean) => {
+      if (!isNews) return take(false);
+      const running = program.notified(notice.mon_name, caller.address, notice.state);
+      return running?.then(() => take(true)) ?? NO_REPLY;
+    };
+    const isNews = notices.isNews(notice, caller, ordinal);
+    return typeof isNews === "boolean" ? callOut(isNews) : isNews.then(callOut);
   }
 
   async mon({ mon_id: { mon_name, my_id }, priv }: Mon): Promise<SmStatRes | typeof NO_REPLY> {

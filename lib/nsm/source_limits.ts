@@ -42,10 +42,14 @@ export class SourceLimits {
   work<T>(address: string, piece: () => T): T {
     const began = this.#clock.now();
     const result = piece();
-    const charge = Math.floor((this.#clock.now() - began) / MS_PER_NOTICE);
-    const bucket = this.#buckets.get(sourceNetwork(address));
-    if (bucket !== undefined) bucket.left -= Math.min(charge, CHARGE_MAX);
+    this.charge(address, this.#clock.now() - began);
     return result;
+  }
+
+  /** Charges a source for work that took so long, in ms. */
+  charge(address: string, ms: number): void {
+    const bucket = this.#buckets.get(sourceNetwork(address));
+    if (bucket !== undefined) bucket.left -= Math.min(Math.floor(ms / MS_PER_NOTICE), CHARGE_MAX);
   }
 
   /** Whether a notice from an address may be handled now; it counts if so. */

@@ -1,0 +1,188 @@
+/**
+ * Notices that what is known does not decide: they are answered, kept, and judged again with every peer
+ * whose addresses are learned. The name service is asked about their own words first.
+ */
+
+import {
+  type Heard,
+  type Kept,
+  KEPT_MS,
+  KeptNotices,
+  REVIEW_MS,
+  REVIEWED_AT_ONCE,
+  what,
+} from "./kept_notices.ts";
+import { UNKNOWN_SOURCE } from "./notice_gate.ts";
+import type { Found, NoticeJudge } from "./notice_judge.ts";
+import type { NoticeParts } from "./notice_parts.ts";
+import type { KeptNotice } from "./ports.ts";
+
+/**
+ * Notices that may wait for the name service at one time. A stranger can send any number of names;
+ * beyond this many the notice stays unanswered, so that a genuine sender repeats it.
+ */
+const UNDECIDED_MAX = 256;
+
+export class UndecidedNotices {
+  readonly #judge: NoticeJudge;
+  readonly #kept: KeptNotices;
+  #asking = 0;
+  #cancelReview: (() => void) | undefined;
+
+  constructor(readonly parts: NoticeParts, judge: NoticeJudge) {
+    this.#judge = judge;
+    this.#kept = new KeptNotices(parts.memory);
+    parts.directory.watch({
+      isUrgent: () => this.#kept.size > 0,
+      learned: (peer) => this.#learned(peer),
+      completed: () => this.#review(),
+    });
+  }
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** What an earlier life has answered and not judged, once. */
+  takeRemembered(): readonly KeptNotice[] {
+    return this.#kept.takeRemembered();
+  }
+
+  /** Ends all activity; to be called when the judge was stopped. */
+  stop(): void {
+    this.#cancelReview?.();
+  }
+
+  /** Keeps a notice and has everything looked up that it may concern; whether there was room. */
+  keep(heard: Heard, { judged, unverified }: Found, judging?: Promise<void>): boolean {
+    const kept = this.#asking < UNDECIDED_MAX ? this.#kept.add(heard, judged) : undefined;
+    if (kept === undefined) this.parts.counters.notices_undecided++;
+    else this.#lookInto(kept, unverified, judging);
+    return kept !== undefined;
+  }
+
+  /** Has everything looked up that a notice may concern, the likeliest first, when it was judged so far. */
+  #lookInto(kept: Kept, unverified?: readonly string[], judging?: Promise<void>): void {
+    this.parts.directory.hurry(kept.heard.mon_name);
+    this.#reviewLater();
+    this.#asking++;
+    this.#work(kept, async () => {
+      try {
+        await judging;
+        await this.#askNameService(kept, unverified);
+      } finally {
+        this.#asking--;
+      }
+    });
+  }
+
+  /** Does something about a kept notice, which is not over before. */
+  #work(kept: Kept, action: () => Promise<void> | undefined): void {
+    kept.working++;
+    const done = () => {
+      kept.working--;
+      this.#endIfOver(kept);
+    };
+    const work = action();
+    if (work === undefined) return done();
+    work.catch((error) => this.#judge.failed(error)).finally(done);
+  }
+
+  async #askNameService(kept: Kept, given?: readonly string[]): Promise<void> {
+    const { heard, aliases: before } = kept;
+    const { directory, sourceCheck, counters } = this.parts;
+    const open = () => this.#undecided(kept, before);
+    const unverified = given ?? await this.#judge.unverified(open(), heard.caller);
+    const refreshed = await Promise.all(unverified.map((peer) => directory.refresh(peer)));
+    const { aliases, isFinal } = await directory.lookUp(heard.mon_name, heard.caller.address);
+    if (this.#judge.isStopped || !this.#kept.has(kept)) return;
+    this.#kept.learn(kept, aliases);
+    const asked = new Set(unverified);
+    const isSilent = new Set(unverified.filter((_, i) => !refreshed[i]));
+    // To enforce, a peer is refused when the name service has spoken, and not before.
+    const isToBeLearned = (peer: string) =>
+      sourceCheck() === "enforce" &&
+      (isSilent.has(peer) || !asked.has(peer) && directory.isUnresolved(peer));
+    await this.#decide(kept, this.#decidable(kept, isToBeLearned));
+    if (sourceCheck() === "warn") {
+      for (const peer of await this.#judge.unverified(unverified, heard.caller)) {
+        counters.notices_doubted++;
+        this.#judge.tellDoubt(heard, peer, UNKNOWN_SOURCE, "doubtful");
+      }
+    }
+    kept.isLookedUp = isFinal;
+  }
+
+  /** The peers that a kept notice may concern and for which it is not judged. */
+  *#undecided({ decided }: Kept, aliases: Iterable<string>): Generator<string | undefined> {
+    for (const peer of this.parts.directory.known(...aliases)) {
+      yield decided.has(peer) || !this.parts.list.has(peer) ? undefined : peer;
+    }
+  }
+
+  *#decidable(
+    kept: Kept,
+    isToBeLearned: (peer: string) => boolean,
+  ): Generator<string | undefined> {
+    for (const peer of this.#undecided(kept, kept.aliases)) {
+      const isLeft = peer !== undefined && isToBeLearned(peer);
+      if (isLeft) this.parts.directory.relearn(peer);
+      yield isLeft ? undefined : peer;
+    }
+  }
+
+  /** Judges a kept notice for these peers, for good. */
+  #decide(kept: Kept, peers: Iterable<string | undefined>): Promise<void> | undefined {
+    function* decided() {
+      for (const peer of peers) {
+        if (peer !== undefined) kept.decided.add(peer);
+        yield peer;
+      }
+    }
+    return this.#judge.judge(decided(), kept.heard);
+  }
+
+  /** The addresses of a peer were learned. */
+  #learned(peer: string): void {
+    const { list, directory } = this.parts;
+    if (this.#kept.size === 0 || !list.has(peer)) return;
+    for (const kept of this.#kept.of([peer, ...directory.aliasesOf(peer)])) {
+      if (kept.decided.has(peer)) continue;
+      kept.decided.add(peer); // at once, since this may be called again before its turn
+      this.#work(kept, () => this.#judge.judge([peer], kept.heard));
+    }
+  }
+
+  /** Forgets a notice of which nothing more can be learned. */
+  #endIfOver(kept: Kept): void {
+    const { list, directory, clock, tell } = this.parts;
+    if (this.#judge.isStopped || kept.working > 0 || !this.#kept.has(kept)) return;
+    const isOld = clock.wallClock() - kept.record.at >= KEPT_MS;
+    if (!isOld && list.size > 0 && !(directory.isComplete && kept.isLookedUp)) return;
+    this.#kept.remove(kept);
+    if (kept.decided.size > 0) return;
+    const why = isOld
+      ? "concerns nobody whose addresses are known"
+      : "concerns nobody monitored here";
+    tell("info", "SM_NOTIFY of strangers", () => `${what(kept.heard)} ${why}`);
+  }
+
+  /** Ends what is over, and asks again what the name service did not say. */
+  #review(): void {
+    for (const kept of this.#kept.all()) {
+      this.#endIfOver(kept);
+      const isToBeAsked = this.#kept.has(kept) && kept.working === 0 && !kept.isLookedUp;
+      if (isToBeAsked && this.#asking < REVIEWED_AT_ONCE) this.#lookInto(kept);
+    }
+  }
+
+  /** One timer for all kept notices; it only runs while there are any. */
+  #reviewLater(): void {
+    if (this.#judge.isStopped) return;
+    this.#cancelReview ??= this.parts.clock.startTimer(REVIEW_MS, () => {
+      this.#cancelReview = undefined;
+      this.#review();
+      if (this.#kept.size > 0) this.#reviewLater();
+    });
+  }
+}
