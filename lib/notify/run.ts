@@ -8,7 +8,7 @@ import { QuickDns } from "../net/quick_dns.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { type ResolverRules, resolverRules } from "../net/resolver_rules.ts";
 import { openUdpSocket } from "../net/udp.ts";
-import { Notifier } from "../nsm/notify/notifier.ts";
+import { Notifier, type NotifierParts } from "../nsm/notify/notifier.ts";
 import type { NotifyCounts, NotifyReport } from "../nsm/notify/notify_outcome.ts";
 import { type Announcement, announcementsOf } from "../nsm/notify/notify_list.ts";
 import type { NotifyRecord, Resolver } from "../nsm/ports.ts";
@@ -66,6 +66,8 @@ const LOOKUPS = { lineMax: 100_000, timeLimitMs: 60_000 };
 
 const DNS_PORT = 53;
 
+type Sources = ReturnType<SourceOpener["open"]>;
+
 /** Notifies everybody on the list; returns the exit status. */
 export async function notifyPeers(parts: RunParts): Promise<number> {
   const { settings, prepared, isInBackground, log } = parts;
@@ -94,54 +96,32 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
 }
 
 async function runNotifier(
-  { settings, prepared, records, totalMs, isTransportSet, isInBackground, log: plainLog }: RunParts,
+  parts: RunParts,
   run: NotifyRun,
-  sources: ReturnType<SourceOpener["open"]>,
+  sources: Sources,
   isResolverSet: boolean,
   signal: AbortSignal,
 ): Promise<{ counts: NotifyCounts; isWhole: boolean }> {
-  const { stateDirectoryPath, sendUsingTcp, peerPort, json } = settings;
-  const { stateNumber, unmovedSince } = prepared;
-  const line = isInBackground ? undefined : liveLine();
-  const log = line !== undefined && settings.noSyslog ? logAbove(line, plainLog) : plainLog;
-  const names = prepared.sources.flatMap(({ name }) => name === undefined ? [] : [name]);
-  const store = openNotifyStore(stateDirectoryPath, { log });
-  const chosen = (records ?? store.load(unmovedSince)).filter((record) =>
-    isSelected(settings, record)
-  );
-  const announcements = announcementsByName(names);
+  const { settings, prepared: { stateNumber, unmovedSince }, totalMs } = parts;
+  const line = parts.isInBackground ? undefined : liveLine();
+  const log = line !== undefined && settings.noSyslog ? logAbove(line, parts.log) : parts.log;
+  const store = openNotifyStore(settings.stateDirectoryPath, { log });
   const onSettled = (report: NotifyReport) => {
     progress.settled();
-    if (!json) return;
+    if (!settings.json) return;
     if (Deno.stdout.isTerminal()) line?.hide();
     write(Deno.stdout, reportLine(report));
   };
-  const notifier = new Notifier(
-    {
-      clock,
-      resolver: onDemand(() => namesForMany(isResolverSet)),
-      store: {
-        remove: (record) => store.remove(record),
-        // Another run has told it from another address: from ours it is still to be told.
-        has: (record) => store.has(record) || !run.isAlone,
-      },
-      memory: openPeerMemory(stateDirectoryPath, { log, mayCompact: false, clock }),
-      sources,
-      log,
-      random: Math.random,
-      onSettled,
+  const notifier = makeNotifier({ ...parts, log }, {
+    store: {
+      remove: (record) => store.remove(record),
+      // Another run has told it from another address: from ours it is still to be told.
+      has: (record) => store.has(record) || !run.isAlone,
     },
-    {
-      stateNumber,
-      schedule: scheduleOf(settings),
-      totalMs,
-      announcements,
-      preferTcp: sendUsingTcp,
-      isTransportSet,
-      peerPort,
-    },
-    chosen,
-  );
+    resolver: onDemand(() => namesForMany(isResolverSet)),
+    sources,
+    onSettled,
+  }, parts.records ?? store.load(unmovedSince));
   const progress = new ProgressReport({
     counts: () => notifier.counts,
     clock,
@@ -155,6 +135,29 @@ async function runNotifier(
   progress.end();
   const isWhole = unmovedSince === undefined && store.faults === 0 && notifier.unremoved === 0;
   return { counts, isWhole };
+}
+
+/** The notifier of a run, with the records that its settings select. */
+function makeNotifier(
+  { settings, prepared, totalMs, isTransportSet, log }: RunParts,
+  parts: Pick<NotifierParts, "store" | "resolver" | "sources" | "onSettled">,
+  records: readonly NotifyRecord[],
+): Notifier {
+  const names = prepared.sources.flatMap(({ name }) => name === undefined ? [] : [name]);
+  const memory = openPeerMemory(settings.stateDirectoryPath, { log, mayCompact: false, clock });
+  return new Notifier(
+    { ...parts, memory, clock, log, random: Math.random },
+    {
+      stateNumber: prepared.stateNumber,
+      schedule: scheduleOf(settings),
+      totalMs,
+      announcements: announcementsByName(names),
+      preferTcp: settings.sendUsingTcp,
+      isTransportSet,
+      peerPort: settings.peerPort,
+    },
+    records.filter((record) => isSelected(settings, record)),
+  );
 }
 
 /** The line in which people see how far the run is, where they sit at a terminal. */

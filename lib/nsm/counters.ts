@@ -5,7 +5,7 @@
 
 import type { Service } from "../rpc/dispatch.ts";
 import { NO_REPLY } from "../rpc/program.ts";
-import { Res } from "../protocol/nsm.ts";
+import { nsmV1, Res } from "../protocol/nsm.ts";
 
 /** Every counter, with what it counts. */
 export const COUNTERS = {
@@ -45,7 +45,7 @@ export const COUNTERS = {
 export type CounterName = keyof typeof COUNTERS;
 export type Counters = Record<CounterName, number>;
 
-/** Those of limits that were reached, in words that follow a number. */
+/** Counters of limits that were reached, in words that follow a number. */
 export const LIMITS = {
   datagrams_dropped: "datagrams dropped by the kernel",
   calls_dropped: "UDP calls dropped",
@@ -64,10 +64,21 @@ export function makeCounters(): Counters {
   return Object.fromEntries(names.map((name) => [name, 0])) as Counters;
 }
 
-/** A service that counts its calls, and does what it did otherwise. */
+/** Counter of each procedure. */
+export const CALL_COUNTERS = {
+  SM_NULL: "calls_null",
+  SM_STAT: "calls_stat",
+  SM_MON: "calls_mon",
+  SM_UNMON: "calls_unmon",
+  SM_UNMON_ALL: "calls_unmon_all",
+  SM_SIMU_CRASH: "calls_simu_crash",
+  SM_NOTIFY: "calls_notify",
+} as const satisfies { readonly [name in keyof typeof nsmV1.procedures]: CounterName };
+
+/** Wraps the handlers of program 100024, to count calls and their results. */
 export function counted(service: Service, counters: Counters): Service {
   const entries = Array.from(service.entries, ([number, entry]) => {
-    const counter = `calls_${entry.name.slice("SM_".length).toLowerCase()}` as CounterName;
+    const counter = CALL_COUNTERS[entry.name as keyof typeof CALL_COUNTERS];
     const settled = (result: unknown) => {
       if (result === NO_REPLY) counters.notices_dropped++;
       else if (counter === "calls_mon" && isFailure(result)) counters.mon_failed++;

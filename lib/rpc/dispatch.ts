@@ -70,69 +70,34 @@ export function service<T extends Program>(
 
 /** Makes the function that answers the calls to a set of services. */
 export function dispatcher(services: readonly Service[], hooks: DispatchHooks): Respond {
-  const programs = new Map<number, Map<number, Service>>();
-  for (const one of services) {
-    const versions = programs.get(one.program.number) ?? new Map<number, Service>();
-    versions.set(one.program.version, one);
-    programs.set(one.program.number, versions);
-  }
-  const replies = new ReplyEncoder();
+  const dispatch = new Dispatcher(services, hooks);
+  return (call, caller) => dispatch.respond(call, caller);
+}
 
-  const serve = (xid: number, entry: Entry, reader: XdrReader, caller: Caller) => {
-    const { name, procedure, handler, refusal } = entry;
-    const answer = (result: unknown) =>
-      result === NO_REPLY ? undefined : replies.success(xid, procedure.result, result);
-    const failed = (error: unknown) => {
-      hooks.handlerFailed(name, caller, error);
-      return replies.failure(xid, AcceptStat.SYSTEM_ERR);
-    };
-    const decided = (verdict: Verdict, rest: XdrReader) => {
-      switch (verdict) {
-        case "ignore":
-          return undefined;
-        case "deny":
-          return replies.authError(xid, AuthStat.AUTH_FAILED);
-        case "tooWeak":
-          return replies.authError(xid, AuthStat.AUTH_TOOWEAK);
-        case "refuse":
-          return refusal === undefined
-            ? replies.authError(xid, AuthStat.AUTH_FAILED)
-            : answer(refusal());
-        case "accept":
-      }
-      let args: unknown;
-      try {
-        args = procedure.args.decode(rest);
-      } catch (error) {
-        if (!(error instanceof XdrError)) throw error;
-        hooks.garbage(name, caller, error);
-        return replies.failure(xid, AcceptStat.GARBAGE_ARGS);
-      }
-      const result = handler(args, caller);
-      return result instanceof Promise ? result.then(answer) : answer(result);
-    };
-    try {
-      const verdict = hooks.access(procedure, name, caller);
-      if (verdict instanceof Promise) {
-        const rest = reader.detached();
-        return verdict.then((late) => decided(late, rest)).catch(failed);
-      }
-      const reply = decided(verdict, reader);
-      return reply instanceof Promise ? reply.catch(failed) : reply;
-    } catch (error) {
-      return failed(error);
+class Dispatcher {
+  readonly #programs = new Map<number, Map<number, Service>>();
+  readonly #replies = new ReplyEncoder();
+  readonly #hooks: DispatchHooks;
+
+  constructor(services: readonly Service[], hooks: DispatchHooks) {
+    this.#hooks = hooks;
+    for (const one of services) {
+      const versions = this.#programs.get(one.program.number) ?? new Map<number, Service>();
+      versions.set(one.program.version, one);
+      this.#programs.set(one.program.number, versions);
     }
-  };
+  }
 
-  return (call, caller) => {
+  respond(call: Uint8Array, caller: Caller): ReturnType<Respond> {
     const reader = new XdrReader(call);
     const header = readHeader(reader);
     if (header === undefined) return undefined;
     const { xid, body } = header;
+    const replies = this.#replies;
     if (body === undefined) return replies.rpcMismatch(xid);
     const authStat = credentialFault(body.cred);
     if (authStat !== undefined) return replies.authError(xid, authStat);
-    const versions = programs.get(body.prog);
+    const versions = this.#programs.get(body.prog);
     if (versions === undefined) return replies.failure(xid, AcceptStat.PROG_UNAVAIL);
     const served = versions.get(body.vers);
     if (served === undefined) {
@@ -141,8 +106,66 @@ export function dispatcher(services: readonly Service[], hooks: DispatchHooks): 
     }
     const entry = served.entries.get(body.proc);
     if (entry === undefined) return replies.failure(xid, AcceptStat.PROC_UNAVAIL);
-    return serve(xid, entry, reader, caller);
-  };
+    return this.#serve({ xid, entry, caller }, reader);
+  }
+
+  #serve(call: AcceptedCall, reader: XdrReader): ReturnType<Respond> {
+    const { entry: { procedure, name }, caller } = call;
+    const failed = (error: unknown) => this.#failed(call, error);
+    try {
+      const verdict = this.#hooks.access(procedure, name, caller);
+      if (verdict instanceof Promise) {
+        const rest = reader.detached();
+        return verdict.then((late) => this.#decided(call, late, rest)).catch(failed);
+      }
+      const reply = this.#decided(call, verdict, reader);
+      return reply instanceof Promise ? reply.catch(failed) : reply;
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  #decided(call: AcceptedCall, verdict: Verdict, reader: XdrReader): ReturnType<Respond> {
+    const { xid, entry: { name, procedure, handler, refusal }, caller } = call;
+    const replies = this.#replies;
+    const answer = (result: unknown) =>
+      result === NO_REPLY ? undefined : replies.success(xid, procedure.result, result);
+    switch (verdict) {
+      case "ignore":
+        return undefined;
+      case "deny":
+        return replies.authError(xid, AuthStat.AUTH_FAILED);
+      case "tooWeak":
+        return replies.authError(xid, AuthStat.AUTH_TOOWEAK);
+      case "refuse":
+        return refusal === undefined
+          ? replies.authError(xid, AuthStat.AUTH_FAILED)
+          : answer(refusal());
+      case "accept":
+    }
+    let args: unknown;
+    try {
+      args = procedure.args.decode(reader);
+    } catch (error) {
+      if (!(error instanceof XdrError)) throw error;
+      this.#hooks.garbage(name, caller, error);
+      return replies.failure(xid, AcceptStat.GARBAGE_ARGS);
+    }
+    const result = handler(args, caller);
+    return result instanceof Promise ? result.then(answer) : answer(result);
+  }
+
+  #failed({ xid, entry: { name }, caller }: AcceptedCall, error: unknown) {
+    this.#hooks.handlerFailed(name, caller, error);
+    return this.#replies.failure(xid, AcceptStat.SYSTEM_ERR);
+  }
+}
+
+/** A call with its procedure. */
+interface AcceptedCall {
+  readonly xid: number;
+  readonly entry: Entry;
+  readonly caller: Caller;
 }
 
 /** A call's xid, and its body where the RPC version is ours; nothing if it is no call at all. */

@@ -4,7 +4,7 @@
  * Source: Prometheus text exposition format 0.0.4.
  */
 
-import { type CounterName, COUNTERS } from "../nsm/counters.ts";
+import { CALL_COUNTERS, COUNTERS } from "../nsm/counters.ts";
 import type { StatusReport } from "../control/status_report.ts";
 
 /** Media type of the text. */
@@ -12,7 +12,8 @@ export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 const PREFIX = "nsm_";
 const HEALTH = { good: 0, degraded: 1, failed: 2 } as const;
-const CALLS = /^calls_(null|stat|mon|unmon|unmon_all|simu_crash|notify)$/;
+/** Counters that are samples of one family, `calls_total`. */
+const CALLS = new Set<string>(Object.values(CALL_COUNTERS));
 
 /** The metrics of a daemon. */
 export function metricsText(report: StatusReport): string {
@@ -33,7 +34,7 @@ export function metricsText(report: StatusReport): string {
     gauge("faults", "Number of reasons why the health is not good.", report.faults.length),
     gauge("degraded", "Number of things that work less well.", report.degraded.length),
     calls(counters),
-    ...Object.entries(COUNTERS).filter(([name]) => !CALLS.test(name)).map(([name, help]) =>
+    ...Object.entries(COUNTERS).filter(([name]) => !CALLS.has(name)).map(([name, help]) =>
       family(`${name}_total`, "counter", help, [[{}, counters[name] ?? 0]])
     ),
     family("log_messages_total", "counter", "Messages of the log by level.", [
@@ -50,11 +51,9 @@ function gauge(name: string, help: string, value: number, labels: Labels = {}): 
 }
 
 function calls(counters: StatusReport["counters"]): string {
-  const names = (Object.keys(COUNTERS) as CounterName[]).filter((name) => CALLS.test(name));
-  const samples = names.map((name) => {
-    const procedure = `SM_${CALLS.exec(name)![1]!.toUpperCase()}`;
-    return [{ procedure }, counters[name] ?? 0] as const;
-  });
+  const samples = Object.entries(CALL_COUNTERS).map(([procedure, name]) =>
+    [{ procedure }, counters[name] ?? 0] as const
+  );
   return family("calls_total", "counter", "Calls that were allowed, by procedure.", samples);
 }
 

@@ -8,75 +8,96 @@ import { type KeptNotice, type NoticeMemory, reasonOf } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
 import { replaceFile } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
-import { layoutOf, NOTICES_FILE } from "./layout.ts";
+import { type Layout, layoutOf, NOTICES_FILE } from "./layout.ts";
 
 /** Longest file that is read or made, in bytes: 1,024 notices with names of 1,024 characters. */
 const NOTICES_MAX_BYTES = 4_194_304;
 /** Read and written by the daemon's user, readable by its group, like records. */
 const NOTICES_MODE = 0o640;
 
+interface NoticeFileParts {
+  readonly log: Log;
+  readonly fileSystem?: FileSystem | undefined;
+}
+
 /** The kept notices of the state directory at `directory`. */
-export function openNoticeFile(
-  directory: string,
-  { log, fileSystem = new RealFileSystem() }: {
-    readonly log: Log;
-    readonly fileSystem?: FileSystem | undefined;
-  },
-): NoticeMemory {
-  const layout = layoutOf(directory);
-  const path = layout.notices;
-  const live = new Map<string, KeptNotice>();
-  let size: number | undefined;
-  let isFailing = false;
-  /** Whether it worked; the log is told of the first failure in a row. */
-  const attempt = (operation: string, action: () => void): boolean => {
+export function openNoticeFile(directory: string, parts: NoticeFileParts): NoticeMemory {
+  return new NoticeFile(directory, parts);
+}
+
+class NoticeFile implements NoticeMemory {
+  readonly #layout: Layout;
+  readonly #log: Log;
+  readonly #fs: FileSystem;
+  readonly #live = new Map<string, KeptNotice>();
+  /** Bytes in the file; undefined where they are not known, as behind a failure. */
+  #size: number | undefined;
+  #isFailing = false;
+
+  constructor(
+    directory: string,
+    { log, fileSystem = new RealFileSystem() }: NoticeFileParts,
+  ) {
+    this.#layout = layoutOf(directory);
+    this.#log = log;
+    this.#fs = fileSystem;
+  }
+
+  load(): readonly KeptNotice[] {
+    let text = "";
+    const { notices } = this.#layout;
+    this.#attempt("read", () => text = this.#fs.read(notices, NOTICES_MAX_BYTES) ?? "");
+    for (const line of text.split("\n")) learn(this.#live, line);
+    return [...this.#live.values()];
+  }
+
+  keep(notice: KeptNotice): boolean {
+    const key = lineOf(notice);
+    if (this.#live.has(key)) return true;
+    if (!this.#attempt("write", () => this.#append(key))) return false;
+    this.#live.set(key, notice);
+    return true;
+  }
+
+  forget(notice: KeptNotice): void {
+    if (!this.#live.delete(lineOf(notice))) return;
+    this.#attempt("write", () => {
+      if (this.#live.size > 0) return this.#append(lineOf({ ...notice, over: true }));
+      this.#fs.remove(this.#layout.notices);
+      this.#size = undefined;
+    });
+  }
+
+  /** True if it worked; the log is told of the first failure in a row. */
+  #attempt(operation: string, action: () => void): boolean {
     try {
       action();
-      isFailing = false;
+      this.#isFailing = false;
       return true;
     } catch (error) {
-      if (!isFailing) log.warning(`Cannot ${operation} ${quote(path)}: ${reasonOf(error)}`);
-      isFailing = true;
-      size = undefined;
+      const what = `Cannot ${operation} ${quote(this.#layout.notices)}`;
+      if (!this.#isFailing) this.#log.warning(`${what}: ${reasonOf(error)}`);
+      this.#isFailing = true;
+      this.#size = undefined;
       return false;
     }
-  };
-  const append = (line: string) => {
+  }
+
+  #append(line: string): void {
+    const { notices, monitorList } = this.#layout;
     // Behind a failure the last line may have no end.
-    const text = size === undefined ? `\n${line}` : line;
-    size ??= fileSystem.facts(path)?.size ?? 0;
+    const text = this.#size === undefined ? `\n${line}` : line;
+    let size = this.#size ?? this.#fs.facts(notices)?.size ?? 0;
     if (size > NOTICES_MAX_BYTES / 2) {
-      const lines = [...live.keys()].join("");
-      replaceFile(fileSystem, layout.monitorList, NOTICES_FILE, lines, NOTICES_MODE);
+      const lines = [...this.#live.keys()].join("");
+      replaceFile(this.#fs, monitorList, NOTICES_FILE, lines, NOTICES_MODE);
       size = lines.length;
     }
+    this.#size = size;
     if (size + text.length > NOTICES_MAX_BYTES) throw new Error("it is full");
-    fileSystem.append(path, text, NOTICES_MODE);
-    size += text.length;
-  };
-  return {
-    load() {
-      let text = "";
-      attempt("read", () => text = fileSystem.read(path, NOTICES_MAX_BYTES) ?? "");
-      for (const line of text.split("\n")) learn(live, line);
-      return [...live.values()];
-    },
-    keep(notice) {
-      const key = lineOf(notice);
-      if (live.has(key)) return true;
-      if (!attempt("write", () => append(key))) return false;
-      live.set(key, notice);
-      return true;
-    },
-    forget(notice) {
-      if (!live.delete(lineOf(notice))) return;
-      attempt("write", () => {
-        if (live.size > 0) return append(lineOf({ ...notice, over: true }));
-        fileSystem.remove(path);
-        size = undefined;
-      });
-    },
-  };
+    this.#fs.append(notices, text, NOTICES_MODE);
+    this.#size = size + text.length;
+  }
 }
 
 function lineOf({ name, state, address, at, over }: KeptNotice & { over?: true }): string {
