@@ -9,9 +9,11 @@ import { endBy, endOnUncaughtErrors } from "./lib/platform/fatal.ts";
 import { takeName } from "./lib/platform/process_name.ts";
 import { commandLine, type Invocation, readInvocation, type Role } from "./lib/platform/role.ts";
 import { holdSignals } from "./lib/platform/signals.ts";
+import { complain } from "./lib/platform/standard_streams.ts";
+import { missingSurroundings } from "./lib/platform/surroundings.ts";
 
-/** The daemons, which answer signals. */
-const HOLDING: readonly Role[] = ["statd", "sm-notify", "rpcbind"];
+/** Roles that hold signals, and that have to say in one line what is missing. */
+const DAEMONS: readonly Role[] = ["statd", "sm-notify", "rpcbind"];
 
 /** Only the modules of the command that runs are loaded. */
 async function run(invocation: Invocation): Promise<number> {
@@ -33,7 +35,14 @@ async function run(invocation: Invocation): Promise<number> {
 async function main(): Promise<number> {
   const invocation = readInvocation();
   endOnUncaughtErrors(invocation.programName);
-  if (HOLDING.includes(invocation.role)) holdSignals();
+  if (DAEMONS.includes(invocation.role)) {
+    holdSignals();
+    const missing = missingSurroundings();
+    if (missing !== undefined) {
+      complain(`${invocation.programName}: ${missing}`);
+      return 1;
+    }
+  }
   if (Deno.build.standalone && dropSteeringVariables().hasLastingEffect) {
     execute(Deno.execPath(), commandLine(), Deno.env.toObject());
   }

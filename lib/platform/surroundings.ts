@@ -1,0 +1,61 @@
+/**
+ * Surroundings that a daemon cannot do without, looked at before anything else, so that what is missing is
+ * said in one line: /proc, descriptors, and files that may grow.
+ *
+ * Source: getrlimit(2), signal(7).
+ */
+
+/** RLIMIT_NOFILE, on x86-64 and arm64. */
+const RLIMIT_NOFILE = 7;
+/** Descriptors that a daemon needs to start: 14 of the runtime, 12 of ours, a few for calls. */
+const DESCRIPTORS_MIN = 32;
+/** Descriptors that a daemon asks for where its starter allows fewer: select(2) in callouts takes no more. */
+const DESCRIPTORS_WANTED = 1024;
+
+/** A write beyond RLIMIT_FSIZE; its default action ends the process. */
+const SIGXFSZ = 25;
+const SIG_IGN = 1n;
+
+/** A table of its own, as in `signals.ts`. */
+const SYMBOLS = {
+  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  signal: { parameters: ["i32", "usize"], result: "usize" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/**
+ * Raises the soft limit on descriptors where it is low, and has a write beyond the limit on file sizes fail
+ * with EFBIG, which is an answer to a lock manager and a line in the log.
+ *
+ * @returns What is missing, and what to do about it; undefined where nothing is.
+ */
+export function missingSurroundings(proc = "/proc/self/status"): string | undefined {
+  try {
+    Deno.statSync(proc);
+  } catch {
+    return "/proc is not mounted, which tells about this process: mount -t proc proc /proc";
+  }
+  const libc = Deno.dlopen("libc.so.6", SYMBOLS);
+  try {
+    libc.symbols.signal(SIGXFSZ, SIG_IGN);
+    return descriptorsFault(libc.symbols);
+  } finally {
+    libc.close();
+  }
+}
+
+function descriptorsFault(
+  { getrlimit, setrlimit }: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"],
+): string | undefined {
+  const limits = new BigUint64Array(2); // struct rlimit: soft, hard
+  if (getrlimit(RLIMIT_NOFILE, new Uint8Array(limits.buffer)) !== 0) return undefined;
+  const [soft, hard] = [limits[0]!, limits[1]!];
+  const wanted = hard < DESCRIPTORS_WANTED ? hard : BigInt(DESCRIPTORS_WANTED);
+  if (soft < wanted) {
+    limits[0] = wanted;
+    setrlimit(RLIMIT_NOFILE, new Uint8Array(limits.buffer));
+  }
+  if (hard >= DESCRIPTORS_MIN) return undefined;
+  return `Only ${hard} files may be open, and ${DESCRIPTORS_MIN} are needed: ` +
+    `raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)`;
+}

@@ -1,0 +1,39 @@
+/** Limits of the starter (getrlimit(2)): the daemon serves, or one line says what to raise. */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { Agent } from "../support/agent_client.ts";
+import { mon, nullCall } from "../support/nsm_calls.ts";
+import { ask, FOREGROUND, READY } from "../support/statd.ts";
+import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
+
+/** Descriptors that the runtime can do with, and a daemon cannot. */
+const TOO_FEW = 20;
+
+systemTest(
+  "portability 13: too few descriptors are an error of one line",
+  [OUR_STATD, OUR_SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    for (const program of [OUR_STATD, OUR_SM_NOTIFY]) {
+      const limited = `ulimit -n ${TOO_FEW}; exec "$@"`;
+      const started = host.start("sh", "-c", limited, "sh", program, "-F", "-d");
+      await started.line(/: Only 20 files may be open, .*LimitNOFILE=/);
+      assertEquals(await started.ended, 1);
+    }
+  },
+);
+
+systemTest(
+  "portability 13: a limit on file sizes refuses SM_MON, and does not end the daemon",
+  [OUR_STATD],
+  async (newHost) => {
+    const host = await newHost();
+    const agent = new Agent(host);
+    const statd = host.start("sh", "-c", 'ulimit -f 0; exec "$@"', "sh", OUR_STATD, ...FOREGROUND);
+    await statd.line(READY);
+    assertEquals(await ask(agent, nullCall), "SUCCESS");
+    assertMatch(await ask(agent, mon({ monName: "10.99.9.1" })), /^SUCCESS 00000001 ffffffff/);
+    await statd.line(/STAT_FAIL .*File too large/);
+    assertEquals([statd.hasEnded, await statd.stop()], [false, 0]);
+  },
+);
