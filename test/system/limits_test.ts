@@ -33,7 +33,7 @@ systemTest(
     await statd.line(READY);
     assertEquals(await ask(agent, nullCall), "SUCCESS");
     assertMatch(await ask(agent, mon({ monName: "10.99.9.1" })), /^SUCCESS 00000001 ffffffff/);
-    await statd.line(/STAT_FAIL .*File too large/);
+    await statd.line(/Nobody new can be monitored now: .*File too large/);
     assertEquals([statd.hasEnded, await statd.stop()], [false, 0]);
   },
 );
