@@ -195,13 +195,29 @@ place_all() {
   place_completion fish "$prefix/share/fish/vendor_completions.d/nsmctl.fish"
 }
 
-# Not in the place of a package's rpcbind, which takes over the sockets of its socket unit; ours does not.
+# Not in the place of a package's rpcbind: whoever wants ours removes that package first.
 place_rpcbind() {
+  local name
   if packaged_name "$prefix/sbin/rpcbind" >/dev/null; then
     say "Leaving the system's $prefix/sbin/rpcbind alone"
   else
     place 755 "$built/rpc.statd" "$prefix/sbin/rpcbind"
+    if has_rpcbind_unit; then return; fi
+    for name in rpcbind.service rpcbind.socket; do
+      sed "s|@sbindir@|$prefix/sbin|" "conf/$name" |
+        place 644 - "$prefix/lib/systemd/system/$name"
+    done
   fi
+}
+
+# Units of another rpcbind go on being used: below /usr/local ours would hide them.
+has_rpcbind_unit() {
+  local unit
+  for unit in /etc /usr/lib /lib; do
+    unit=$unit/systemd/system/rpcbind.service
+    if is_there "$root$unit" && ! is_ours "$unit"; then return; fi
+  done
+  return 1
 }
 
 # Made by the program when it is built.

@@ -10,6 +10,7 @@ import { loadRpcbindSettings } from "../config/load.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
 import { closeInheritedDescriptors } from "../platform/descriptors.ts";
+import { type HandedOver, takeHandedOver } from "../platform/handed_over.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { complain, print } from "../platform/standard_streams.ts";
@@ -21,11 +22,22 @@ export async function rpcbind(invocation: Invocation): Promise<number> {
   const { programName, args, calledAs } = invocation;
   const loaded = loadRpcbindSettings({ programName, args, env: Deno.env, files: systemFiles });
   if (loaded.kind === "exit") return print(loaded);
-  closeInheritedDescriptors();
   const { settings, warnings } = loaded;
   const isBackground = isInBackground();
+  let handedOver: readonly HandedOver[];
+  try {
+    handedOver = takeHandedOver(Deno.env);
+  } catch (error) {
+    complain(`${programName}: ${reasonOf(error)}`);
+    return 1;
+  }
+  closeInheritedDescriptors();
   if (isBackground) leaveTerminal();
   else if (!settings.foreground && !settings.debug) {
+    if (handedOver.length > 0) {
+      complain(`${programName}: Sockets of a service manager are taken in the foreground: add -f`);
+      return 1;
+    }
     return await startInBackground(selfCommand("rpcbind", args, calledAs));
   }
   const isToStderr = settings.debug;
@@ -35,7 +47,7 @@ export async function rpcbind(invocation: Invocation): Promise<number> {
   for (const warning of warnings) log.warning(warning.message);
   if (settings.remoteCalls) log.warning("Option -r: calls are never forwarded here");
   try {
-    return await serveRpcbind({ settings, isBackground, log });
+    return await serveRpcbind({ settings, isBackground, handedOver, log });
   } catch (error) {
     log.error(reasonOf(error));
     if (!isSeenAtOnce) complain(`${programName}: ${reasonOf(error)}`);

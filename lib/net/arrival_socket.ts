@@ -20,7 +20,8 @@
  * Source: RFC 1122 section 3.2.1.3, RFC 4291 sections 2.5 and 2.7, RFC 6890; RFC 3493 section 5.3.
  */
 
-import { type MessageSocket, onArrivals } from "../platform/message_socket.ts";
+import { onArrivals } from "../platform/arrivals.ts";
+import type { MessageSocket } from "../platform/message_socket.ts";
 import {
   type DatagramSocket,
   type Endpoint,

@@ -53,7 +53,7 @@ export interface ServerSockets {
 
 type Addresses = readonly string[] | undefined;
 
-/** How sockets are opened, all or none; tests put others in their place. */
+/** Openers of sockets, all or none. */
 export interface Openers {
   datagrams(port: number, addresses: Addresses): DatagramSocket[];
   streams(port: number, addresses: Addresses): StreamListener[];
@@ -65,17 +65,10 @@ export interface Openers {
  *
  * @throws {TransportError} When one cannot be had, for example because the port is in use.
  */
-export function openServer(options: ServerOptions, openers?: Openers): ServerSockets {
-  const { startTimer } = options;
-  const parts = {
-    startTimer,
-    opened: ({ port }: Endpoint) => options.listening?.(port),
-    awaits: (address: string) => options.awaits?.(address),
-  };
-  const open = openers ?? {
-    datagrams: (port, addresses) => openUdpServer(port, addresses, startTimer),
-    streams: (port, addresses) => openTcpServer(port, addresses, parts),
-  };
+export function openServer(
+  options: ServerOptions,
+  open: Openers = systemOpeners(options),
+): ServerSockets {
   if (options.port !== 0) return openOn(options, [options.port, options.port], open);
   for (let attempt = 1; attempt < SAME_PORT_ATTEMPTS; attempt++) {
     try {
@@ -85,6 +78,20 @@ export function openServer(options: ServerOptions, openers?: Openers): ServerSoc
     }
   }
   return openOn(options, [0, 0], open);
+}
+
+/** Openers of new sockets of this host. */
+export function systemOpeners(options: ServerOptions): Openers {
+  const { startTimer } = options;
+  const parts = {
+    startTimer,
+    opened: ({ port }: Endpoint) => options.listening?.(port),
+    awaits: (address: string) => options.awaits?.(address),
+  };
+  return {
+    datagrams: (port, addresses) => openUdpServer(port, addresses, startTimer),
+    streams: (port, addresses) => openTcpServer(port, addresses, parts),
+  };
 }
 
 /** Opens the sockets on a port for each of UDP and TCP; undefined for TCP is that of UDP. */

@@ -41,9 +41,18 @@ export function listenStream({ address, port }: Endpoint, isShared = false): Str
     throw new TransportError("listen for TCP at", { address, port }, error);
   }
   const scope = scopeOf(address);
+  return streamListener(listener, endpointOf(listener.addr, scope), scope);
+}
+
+/** A listener of the runtime behind our interface; `scope` is that of a link-local address. */
+export function streamListener(
+  listener: Deno.TcpListener,
+  local: Endpoint,
+  scope = "",
+): StreamListener {
   let isClosed = false;
   return {
-    local: endpointOf(listener.addr, scope),
+    local,
     async accept() {
       for (;;) {
         const connection = await listener.accept();

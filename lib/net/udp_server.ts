@@ -29,7 +29,7 @@ import { ANY_IPV4, ANY_IPV6, isWildcard } from "./wildcards.ts";
 import { openUdpSocket } from "./udp.ts";
 
 /** Bytes of the longest datagram that is read whole, as other RPC implementations have it. */
-const RECEIVE_BUFFER_BYTES = 9_000;
+export const RECEIVE_BUFFER_BYTES = 9_000;
 
 /** Where lock managers of this host call. */
 const LOOPBACK = ["127.0.0.1", "::1"];

@@ -87,7 +87,10 @@ export class MessageSocket {
   readonly #data: Uint8Array<ArrayBuffer>;
   readonly #sentControl = new Uint8Array(CONTROL_BYTES);
 
-  private constructor(readonly fd: number, { family, maxBytes }: MessageSocketOptions) {
+  private constructor(
+    readonly fd: number,
+    { family, maxBytes }: Pick<MessageSocketOptions, "family" | "maxBytes">,
+  ) {
     this.#family = family;
     this.#buffer = new Uint8Array(maxBytes);
     this.#data = new Uint8Array(maxBytes);
@@ -107,15 +110,9 @@ export class MessageSocket {
     const fd = libc().socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) throw errorWithCode("socket");
     try {
-      if (options.family === "ipv6") {
-        setSocketOption(fd, "IPV6_V6ONLY", 1);
-        setSocketOption(fd, "IPV6_RECVPKTINFO", 1);
-        setSocketOption(fd, "IPV6_FREEBIND", 1);
-      } else {
-        setSocketOption(fd, "IP_PKTINFO", 1);
-        setSocketOption(fd, "IP_FREEBIND", 1);
-      }
-      refuseMulticast(fd, options.family);
+      if (options.family === "ipv6") setSocketOption(fd, "IPV6_V6ONLY", 1);
+      setSocketOption(fd, options.family === "ipv6" ? "IPV6_FREEBIND" : "IP_FREEBIND", 1);
+      askForDestinations(fd, options.family);
       if (options.isLoopbackOnly && !bindToLoopback(fd)) throw errorWithCode("setsockopt");
       if (options.sharesPort) setSocketOption(fd, "SO_REUSEPORT", 1);
       if (libc().bind(fd, options.name, options.name.length) < 0) throw errorWithCode("bind");
@@ -124,6 +121,15 @@ export class MessageSocket {
       closeDescriptor(fd);
       throw error;
     }
+  }
+
+  /** Adopts a socket that is bound already, and of one family. @throws {LibcError} */
+  static adopt(
+    fd: number,
+    options: Pick<MessageSocketOptions, "family" | "maxBytes">,
+  ): MessageSocket {
+    askForDestinations(fd, options.family);
+    return new MessageSocket(fd, options);
   }
 
   /** The port that it is bound to. */
@@ -213,6 +219,12 @@ export class MessageSocket {
   }
 }
 
+/** Has the kernel say where each datagram was sent to, and keep multicast back. */
+function askForDestinations(fd: number, family: "ipv4" | "ipv6"): void {
+  setSocketOption(fd, family === "ipv6" ? "IPV6_RECVPKTINFO" : "IP_PKTINFO", 1);
+  refuseMulticast(fd, family);
+}
+
 /** Refuses multicast (IP_MULTICAST_ALL); old kernels deliver it over IPv6 all the same. */
 function refuseMulticast(fd: number, family: "ipv4" | "ipv6"): void {
   try {
@@ -279,20 +291,4 @@ function errorWithCode(call: string): Error {
 export function bindToLoopback(fd: number): boolean {
   const name = new TextEncoder().encode("lo\0");
   return libc().setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) === 0;
-}
-
-const waiting = new Set<() => void>();
-
-/** Calls `action` on each SIGIO, until the function that it returns is called. */
-export function onArrivals(action: () => void): () => void {
-  if (waiting.size === 0) Deno.addSignalListener("SIGIO", wakeAll);
-  waiting.add(action);
-  return () => {
-    waiting.delete(action);
-    if (waiting.size === 0) Deno.removeSignalListener("SIGIO", wakeAll);
-  };
-}
-
-function wakeAll(): void {
-  for (const action of [...waiting]) action();
 }

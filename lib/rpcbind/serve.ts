@@ -13,6 +13,7 @@ import { openUdpSocket } from "../net/udp.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
+import type { HandedOver } from "../platform/handed_over.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { netgroups } from "../platform/netgroup.ts";
 import { KernelState } from "../platform/kernel_state.ts";
@@ -36,13 +37,16 @@ import { Statistics } from "./statistics.ts";
 import { RPCBIND_DIRECTORY, WarmStart } from "./warm_start.ts";
 
 const MS_PER_SECOND = 1000;
-/** For others nothing: the files are the owner's. */
+/** Files are for their owner alone. */
 const UMASK = 0o077;
+
 /** What rpcbind is started with. */
 export interface RpcbindParts {
   readonly settings: RpcbindSettings;
   /** Somebody waits for us to say that we are ready. */
   readonly isBackground: boolean;
+  /** Sockets that a service manager has opened; in the foreground only. */
+  readonly handedOver: readonly HandedOver[];
   readonly log: AdjustableLog;
 }
 
@@ -51,11 +55,12 @@ export interface RpcbindParts {
  *
  * @throws {Error} When it cannot be started.
  */
-export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts): Promise<number> {
+export async function serveRpcbind(parts: RpcbindParts): Promise<number> {
+  const { settings, isBackground, log } = parts;
   const stopping = new AbortController();
   const { signal } = stopping;
   const manager = new ServiceManager(Deno.env.get("NOTIFY_SOCKET"));
-  const { lock, isLeased, sockets, hosts, bootId } = acquire(settings, log);
+  const { lock, isLeased, sockets, hosts, bootId } = acquire(parts);
   const entries = keptEntries(settings, sockets.netids, bootId, log);
   const services = rpcbindServices({
     entries,
@@ -107,15 +112,11 @@ export async function serveRpcbind({ settings, isBackground, log }: RpcbindParts
  *
  * @throws {Error} When something cannot be had.
  */
-function acquire(settings: RpcbindSettings, log: AdjustableLog) {
-  if (Deno.env.get("LISTEN_FDS") !== undefined) {
-    const remedy = "systemctl disable --now rpcbind.socket";
-    throw new Error(`Cannot take the sockets of a socket unit: ${remedy}`);
-  }
+function acquire({ settings, handedOver, log }: RpcbindParts) {
   const bootId = new KernelState().bootId();
   const lock = RpcbindLock.take();
   prepareDirectory();
-  const sockets = openRpcbindSockets(settings.addresses, log);
+  const sockets = openRpcbindSockets(settings.addresses, handedOver, log);
   const hosts = new HostsFiles({
     daemon: "rpcbind",
     resolver: hostResolver({ addressesOfName, nameOfAddress }, clock),

@@ -6,13 +6,15 @@
  */
 
 import type { Log } from "../log.ts";
-import { openServer } from "../net/server_sockets.ts";
+import { handedOverSockets } from "../net/handed_over_sockets.ts";
+import { openServer, type ServerOptions, systemOpeners } from "../net/server_sockets.ts";
 import { serveStreams } from "../net/stream_server.ts";
 import type { StreamListener } from "../net/tcp.ts";
 import { serveDatagrams } from "../net/udp.ts";
 import { ABSTRACT, listenUnix } from "../net/unix_listener.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
+import type { HandedOver } from "../platform/handed_over.ts";
 import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 import { netidFor } from "../protocol/universal_address.ts";
@@ -42,23 +44,29 @@ export interface RpcbindSockets {
 }
 
 /**
- * Opens all sockets. Those of the network first: where somebody else has the port, nothing of his is
- * touched.
+ * Opens all sockets that were not handed over. Sockets of the network come first: where another program has
+ * the port, its UNIX socket is not touched.
  *
  * @throws {TransportError} When one cannot be had, for example because another rpcbind runs.
  */
-export function openRpcbindSockets(addresses: readonly string[], log: Log): RpcbindSockets {
+export function openRpcbindSockets(
+  addresses: readonly string[],
+  handedOver: readonly HandedOver[],
+  log: Log,
+): RpcbindSockets {
   const isLimited = addresses.length > 0;
-  const server = openServer({
+  const taken = handedOverSockets(handedOver, clock.startTimer);
+  const options: ServerOptions = {
     port: PMAP_PORT,
     udp: true,
     tcp: true,
     startTimer: clock.startTimer,
     listening: (port) => setSendTimeLimit(port, SEND_TIME_LIMIT_MS),
     ...(isLimited && { addresses: [...new Set([...LOOPBACK, ...addresses])] }),
-  });
+  };
+  const server = openServer(options, taken.openers(systemOpeners(options)));
   setReceiveBuffer(PMAP_PORT, RECEIVE_BUFFER_BYTES);
-  const { listeners: unix, ownSocket } = openUnixListeners(log);
+  const { listeners: unix, ownSocket } = openUnixListeners(taken.unix, log);
   return {
     datagrams: server.datagrams,
     listeners: [...server.listeners, ...unix],
@@ -71,18 +79,32 @@ export function openRpcbindSockets(addresses: readonly string[], log: Log): Rpcb
   };
 }
 
-/** The path in place of what an rpcbind that ended has left there, and the abstract name. */
-function openUnixListeners(log: Log): { listeners: StreamListener[]; ownSocket: string } {
-  removeIfThere(RPCBIND_SOCKET);
-  const byPath = listenUnix(RPCBIND_SOCKET);
+/**
+ * Listeners at the path and at the abstract name, as far as they were not handed over. The path is taken
+ * from an rpcbind that has ended.
+ */
+function openUnixListeners(
+  handedOver: readonly StreamListener[],
+  log: Log,
+): { listeners: StreamListener[]; ownSocket: string } {
+  const has = (address: string) => handedOver.some(({ local }) => local.address === address);
+  const listeners = [...handedOver];
+  if (!has(RPCBIND_SOCKET)) listeners.push(listenAtPath());
   const ownSocket = identityOf(RPCBIND_SOCKET); // at once: somebody may replace it from here on
-  Deno.chmodSync(RPCBIND_SOCKET, SOCKET_MODE);
+  if (has(`@${RPCBIND_SOCKET}`)) return { listeners, ownSocket };
   try {
-    return { listeners: [byPath, listenUnix(ABSTRACT + RPCBIND_SOCKET)], ownSocket };
+    listeners.push(listenUnix(ABSTRACT + RPCBIND_SOCKET));
   } catch (error) {
     log.warning(`Programs that look for @${RPCBIND_SOCKET} do not find it: ${reasonOf(error)}`);
-    return { listeners: [byPath], ownSocket };
   }
+  return { listeners, ownSocket };
+}
+
+function listenAtPath(): StreamListener {
+  removeIfThere(RPCBIND_SOCKET);
+  const listener = listenUnix(RPCBIND_SOCKET);
+  Deno.chmodSync(RPCBIND_SOCKET, SOCKET_MODE);
+  return listener;
 }
 
 function removeIfThere(path: string): void {

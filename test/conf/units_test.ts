@@ -4,15 +4,22 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 
 const FOLDER = new URL("../../conf/", import.meta.url);
 /** The units, and what `systemd-analyze security` of systemd 252 gives them; higher is worse. */
-const EXPOSURE = { "rpc-statd.service": 2.8, "rpc-statd-notify.service": 2.6 } as const;
+const EXPOSURE = {
+  "rpc-statd.service": 2.8,
+  "rpc-statd-notify.service": 2.6,
+  "rpcbind.service": 2.8,
+} as const;
 const UNITS = Object.keys(EXPOSURE) as (keyof typeof EXPOSURE)[];
 const reading = { permissions: { read: [FOLDER] } };
+
+/** Paths that the status monitor writes to besides /run. */
+const STATE_PATHS = ["-/var/lib/nfs", "-/proc/sys/fs/nfs"];
 
 /** Values of each setting of a unit, in order. */
 function settingsOf(name: string): Map<string, string[]> {
   const settings = new Map<string, string[]>();
   for (const line of Deno.readTextFileSync(new URL(name, FOLDER)).split("\n")) {
-    const [, key, value] = /^([A-Za-z]+)=(.*)$/.exec(line) ?? [];
+    const [, key, value] = /^([A-Za-z0-9]+)=(.*)$/.exec(line) ?? [];
     if (key === undefined || value === undefined) continue;
     settings.set(key, [...settings.get(key) ?? [], value]);
   }
@@ -29,7 +36,7 @@ for (const name of UNITS) {
 
   Deno.test(`${name} leaves writable what the program writes`, reading, () => {
     const writable = settingsOf(name).get("ReadWritePaths")!.join(" ").split(" ");
-    const wanted = ["/run", "-/var/lib/nfs", "-/proc/sys/fs/nfs"];
+    const wanted = ["/run", ...(name === "rpcbind.service" ? [] : STATE_PATHS)];
     assertEquals(wanted.filter((path) => !writable.includes(path)), []);
     // The state number is written by root and read by the user statd.
     assertEquals(settingsOf(name).get("UMask"), ["0022"]);
@@ -37,10 +44,10 @@ for (const name of UNITS) {
 }
 
 Deno.test("the units have the same sandbox but for capabilities and paths", reading, () => {
-  const [statd, notify] = UNITS.map((name) => settingsOf(name));
   const own = /^(Protect|Private|Restrict|SystemCall|Lock|NoNew|Keyring|UMask)/;
   const of = (settings: Map<string, string[]>) => [...settings].filter(([key]) => own.test(key));
-  assertEquals(of(statd!), of(notify!));
+  const [first, ...others] = UNITS.map((name) => of(settingsOf(name)));
+  for (const other of others) assertEquals(other, first);
 });
 
 Deno.test(
@@ -68,6 +75,22 @@ Deno.test(
     const settings = settingsOf("rpc-statd-notify.service");
     assert(settings.get("After")!.join(" ").split(" ").includes("network-online.target"));
     assertEquals(settings.get("Wants"), ["network-online.target"]);
+  },
+);
+
+Deno.test(
+  "rpcbind.socket opens each family apart, and both names of the UNIX socket",
+  reading,
+  () => {
+    const settings = settingsOf("rpcbind.socket");
+    assertEquals(settings.get("BindIPv6Only"), ["ipv6-only"]);
+    assertEquals(settings.get("ListenDatagram"), ["0.0.0.0:111", "[::]:111"]);
+    assertEquals(settings.get("ListenStream"), [
+      "/run/rpcbind.sock",
+      "@/run/rpcbind.sock",
+      "0.0.0.0:111",
+      "[::]:111",
+    ]);
   },
 );
 

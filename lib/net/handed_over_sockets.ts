@@ -1,0 +1,73 @@
+/**
+ * Server sockets that a service manager has opened (sd_listen_fds(3)), behind the interfaces of those that
+ * we open. A transport of which none was handed over is opened as without a service manager.
+ */
+
+import { type HandedOver, listenerOn } from "../platform/handed_over.ts";
+import { MessageSocket } from "../platform/message_socket.ts";
+import { interfaceName } from "../platform/socket_options.ts";
+import type { DatagramSocket } from "../rpc/transport.ts";
+import type { StartTimer } from "../time/clock.ts";
+import { ArrivalSocket } from "./arrival_socket.ts";
+import type { Openers } from "./server_sockets.ts";
+import { endpointIn } from "./socket_address.ts";
+import { type StreamListener, streamListener } from "./tcp.ts";
+import { RECEIVE_BUFFER_BYTES } from "./udp_server.ts";
+import { ABSTRACT, unixListener } from "./unix_listener.ts";
+
+/** Offset of sun_path in struct sockaddr_un, in bytes. */
+const SUN_PATH_AT = 2;
+
+/** UNIX listeners, and openers for the network that hand out what is there. */
+export interface HandedOverSockets {
+  readonly unix: readonly StreamListener[];
+  /** Openers of the network's sockets, in place of `others` where such a socket was handed over. */
+  openers(others: Openers): Openers;
+}
+
+/**
+ * Takes over sockets.
+ *
+ * @throws {Error} When one cannot be served from.
+ */
+export function handedOverSockets(
+  sockets: readonly HandedOver[],
+  startTimer: StartTimer,
+): HandedOverSockets {
+  const of = (family: HandedOver["family"], kind: HandedOver["kind"]) =>
+    sockets.filter((socket) => socket.family === family && socket.kind === kind);
+  const datagrams = of("internet", "datagram").map((socket) => datagramSocket(socket, startTimer));
+  const streams = of("internet", "stream").map(tcpListener);
+  return {
+    unix: of("unix", "stream").map(listenerAtPath),
+    openers: (others) => ({
+      datagrams: (...wanted) => datagrams.length > 0 ? datagrams : others.datagrams(...wanted),
+      streams: (...wanted) => streams.length > 0 ? streams : others.streams(...wanted),
+    }),
+  };
+}
+
+function datagramSocket({ fd, name }: HandedOver, startTimer: StartTimer): DatagramSocket {
+  const { address } = endpointIn(name, "")!;
+  const family = address.includes(":") ? "ipv6" : "ipv4";
+  const socket = MessageSocket.adopt(fd, { family, maxBytes: RECEIVE_BUFFER_BYTES });
+  return new ArrivalSocket(socket, address, {
+    startTimer,
+    interfaceName,
+    first() {},
+    now: () => performance.now(),
+  });
+}
+
+function tcpListener({ fd, name }: HandedOver): StreamListener {
+  const local = endpointIn(name, "")!;
+  const hostname = local.address.includes(":") ? "::1" : "127.0.0.1";
+  return streamListener(listenerOn(fd, () => Deno.listen({ hostname, port: 0 })), local);
+}
+
+function listenerAtPath({ fd, name }: HandedOver): StreamListener {
+  const path = new TextDecoder().decode(name.subarray(SUN_PATH_AT)).replace(/(?!^)\0.*$/s, "");
+  const aside = `${ABSTRACT}nsm-${Deno.pid}-${fd}`;
+  const listener = listenerOn(fd, () => Deno.listen({ transport: "unix", path: aside }));
+  return unixListener(listener, path, path.startsWith(ABSTRACT) ? `@${path.slice(1)}` : path);
+}

@@ -1,0 +1,152 @@
+/**
+ * Sockets handed over by a service manager: descriptors from 3 on, LISTEN_FDS in number, for the process
+ * LISTEN_PID.
+ *
+ * The runtime adopts no listening socket. A listener of its own is opened instead, and its descriptor is
+ * made to refer to the socket that was handed over (dup3). The runtime polls descriptors by epoll, which
+ * forgets a file with its last descriptor. The new file is registered with the event mask and the data word
+ * of the old one, so that the runtime finds its listener again.
+ *
+ * ```
+ * /proc/self/fdinfo/EPOLL   tfd: FD events: HEX data: HEX …       one line for each registration
+ * struct epoll_event        events (4 bytes), data (8 bytes)      packed on x86-64, data at 8 on arm64
+ * ```
+ *
+ * Source: sd_listen_fds(3), epoll_ctl(2), proc(5).
+ */
+
+import {
+  closeDescriptor,
+  duplicate,
+  getSocketOption,
+  openDescriptors,
+  openNumbers,
+} from "./descriptors.ts";
+import { checked, libc } from "./libc.ts";
+
+/** First descriptor that is handed over (SD_LISTEN_FDS_START). */
+const FIRST = 3;
+/** Descriptors that are taken, in number; the socket unit of rpcbind has six. */
+const TAKEN_MAX = 64;
+
+const AF_UNIX = 1;
+const AF_INET6 = 10;
+/** By SO_TYPE. */
+const KINDS: Readonly<Record<number, "stream" | "datagram">> = { 1: "stream", 2: "datagram" };
+const SOCKADDR_BYTES = 128; // sockaddr_storage
+
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+const F_SETFL = 4;
+const O_NONBLOCK = 0o4000;
+
+const EPOLL_CTL_ADD = 1;
+const DATA_AT = Deno.build.arch === "aarch64" ? 8 : 4;
+
+/** A socket that was handed over. */
+export interface HandedOver {
+  readonly fd: number;
+  readonly family: "unix" | "internet";
+  readonly kind: "stream" | "datagram";
+  /** Its struct sockaddr, as long as getsockname(2) says. */
+  readonly name: Uint8Array<ArrayBuffer>;
+}
+
+/** Environment variables. */
+interface Variables {
+  get(name: string): string | undefined;
+}
+
+/**
+ * Takes the sockets that are meant for this process, and keeps them from being inherited. To be called
+ * before inherited descriptors are closed.
+ *
+ * @throws {Error} When a descriptor cannot be served from: it is no socket, or takes both IPv4 and IPv6.
+ */
+export function takeHandedOver(variables: Variables): HandedOver[] {
+  if (Number(variables.get("LISTEN_PID")) !== Deno.pid) return [];
+  const count = Number(variables.get("LISTEN_FDS"));
+  if (!Number.isInteger(count) || count < 0 || count > TAKEN_MAX) {
+    throw new Error(`Cannot take LISTEN_FDS=${count} sockets: at most ${TAKEN_MAX}`);
+  }
+  return Array.from({ length: count }, (_, i) => describe(FIRST + i));
+}
+
+function describe(fd: number): HandedOver {
+  const name = new Uint8Array(SOCKADDR_BYTES);
+  const length = new Uint32Array([name.length]);
+  if (libc().getsockname(fd, name, length) < 0) {
+    throw new Error(`Cannot serve descriptor ${fd}, which was handed over: it is no socket`);
+  }
+  libc().fcntl(fd, F_SETFD, FD_CLOEXEC);
+  const kind = KINDS[getSocketOption(fd, "SO_TYPE")];
+  if (kind === undefined) {
+    throw new Error(`Cannot serve descriptor ${fd}: ListenStream= and ListenDatagram= are served`);
+  }
+  if (name[0] === AF_INET6 && getSocketOption(fd, "IPV6_V6ONLY") === 0) {
+    throw new Error(
+      `Cannot serve descriptor ${fd}: an IPv6 socket has to be of IPv6 only, BindIPv6Only=ipv6-only`,
+    );
+  }
+  const family = name[0] === AF_UNIX ? "unix" : "internet";
+  return { fd, family, kind, name: name.slice(0, length[0]) };
+}
+
+/** A table of its own: all of `libc.ts` is for every program, and this for one. */
+const SYMBOLS = {
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/**
+ * Has a listener of the runtime accept from a socket that was handed over; `fd` is closed.
+ *
+ * @param listen Opens a listener of that family, at any address.
+ * @throws {Error} When the runtime does not poll it as expected.
+ */
+export function listenerOn<L extends { close(): void }>(fd: number, listen: () => L): L {
+  const before = new Set(openDescriptors().map(({ target }) => target));
+  const listener = listen();
+  try {
+    const isNew = ({ target }: { target: string }) =>
+      target.startsWith("socket:") && !before.has(target);
+    const own = openDescriptors().find(isNew);
+    const found = own === undefined ? undefined : registrationOf(own.fd);
+    if (own === undefined || found === undefined) throw new Error("the runtime does not poll it");
+    checked("fcntl", libc().fcntl(fd, F_SETFL, O_NONBLOCK));
+    duplicate(fd, own.fd, false);
+    const { epoll, event } = found;
+    const library = Deno.dlopen("libc.so.6", SYMBOLS);
+    checked("epoll_ctl", library.symbols.epoll_ctl(epoll, EPOLL_CTL_ADD, own.fd, event));
+    library.close();
+    closeDescriptor(fd);
+    return listener;
+  } catch (error) {
+    listener.close();
+    throw new Error(`Cannot take the socket of descriptor ${fd}`, { cause: error });
+  }
+}
+
+/** The epoll descriptor by which a descriptor is polled, and its struct epoll_event. */
+function registrationOf(
+  fd: number,
+): { epoll: number; event: Uint8Array<ArrayBuffer> } | undefined {
+  const line = new RegExp(`^tfd:\\s*${fd} events:\\s*([0-9a-f]+) data:\\s*([0-9a-f]+)`, "m");
+  for (const epoll of openNumbers()) {
+    const found = line.exec(textOf(`/proc/self/fdinfo/${epoll}`));
+    if (found === null) continue;
+    const event = new Uint8Array(DATA_AT + 8);
+    const view = new DataView(event.buffer);
+    view.setUint32(0, Number.parseInt(found[1]!, 16), true);
+    view.setBigUint64(DATA_AT, BigInt(`0x${found[2]}`), true);
+    return { epoll, event };
+  }
+  return undefined;
+}
+
+function textOf(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return ""; // the descriptor that listed the folder, closed by now
+  }
+}
