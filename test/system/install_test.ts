@@ -99,6 +99,8 @@ Deno.test("install puts each file in its place, and uninstall leaves no trace", 
     [
       "lib/systemd/system/rpc-statd-notify.service",
       "lib/systemd/system/rpc-statd.service",
+      "lib/systemd/system/rpcbind.service",
+      "lib/systemd/system/rpcbind.socket",
       "lib/sysusers.d/nsm.conf",
       "lib/tmpfiles.d/nsm.conf",
       "sbin/nsmctl",
