@@ -73,7 +73,8 @@ export class Announcer {
     monitored.lastState = state;
     if (heardAt !== undefined) monitored.heardAt = heardAt;
     this.#callbacks.add(monitored, state);
-    memory.note(key, { lastState: state, ...(heardAt !== undefined && { heardAt }) });
+    const { lastNotice } = monitored;
+    memory.note(key, { lastState: state, lastNotice, ...(heardAt !== undefined && { heardAt }) });
   };
 
   /** Writes what was announced, so that a process that is killed afterwards has lost nothing. */

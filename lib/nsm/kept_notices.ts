@@ -4,15 +4,20 @@
  * be learned. They are on disk before their answer leaves, since their senders will not repeat them.
  *
  * Their number and age are bounded. The oldest that matched nobody, though its own name and address are
- * known, goes first; where there is none the new one is not kept, and so not answered.
+ * known, goes first, then the oldest of those that somebody was told of; where there is none either the
+ * new one is not kept, and so not answered.
+ *
+ * The order of arrival outlives the daemon, whatever the clock does meanwhile: each notice has an ordinal,
+ * the peer memory has that of the last news of each peer, and registrations that are made while notices
+ * are kept are noted beside these.
  */
 
 import type { StatChge } from "../protocol/nsm.ts";
 import type { Caller } from "../rpc/transport.ts";
 import { quote } from "../quote.ts";
 import { nameKey } from "./host_name.ts";
-import type { Monitored } from "./monitor_list.ts";
-import type { KeptNotice, NoticeMemory } from "./ports.ts";
+import { type Monitored, registrationKey } from "./monitor_list.ts";
+import type { KeptNotice, NoticeMemory, NoticesRead } from "./ports.ts";
 
 /** Kept notices at most, in number: each has some hundred bytes, here and on disk. */
 export const KEPT_MAX = 1024;
@@ -28,7 +33,12 @@ export const REVIEW_MS = 5_000;
 export const REVIEWED_AT_ONCE = 4;
 
 /** Keeps nothing over restarts. */
-const NO_MEMORY: NoticeMemory = { load: () => [], keep: () => true, forget: () => {} };
+const NO_MEMORY: NoticeMemory = {
+  load: () => ({ notices: [], overtaken: new Map() }),
+  keep: () => true,
+  forget: () => {},
+  overtake: () => {},
+};
 
 /** A notice on its way through; later ones have higher ordinals. */
 export interface Heard extends StatChge {
@@ -36,8 +46,6 @@ export interface Heard extends StatChge {
   readonly ordinal: number;
   /** When it came, in ms since 1970. */
   readonly at: number;
-  /** Whether an earlier life of the daemon has answered it, and may have passed it on. */
-  readonly isRestored?: true;
   /** Whether the administrator's program was told of it. */
   wasCalledOut?: boolean;
 }
@@ -46,6 +54,8 @@ export interface Heard extends StatChge {
 export interface Kept {
   readonly heard: Heard;
   readonly record: KeptNotice;
+  /** When this process kept it, on the clock that only goes forward; the wall clock may be set right by years. */
+  readonly keptAt: number;
   /** Peers, by key, for which it has been judged for good. */
   readonly decided: Set<string>;
   /** Every name and address for which it may stand, by key. */
@@ -58,13 +68,13 @@ export interface Kept {
 
 export class KeptNotices {
   readonly #memory: NoticeMemory;
-  readonly #remembered: KeptNotice[];
+  #remembered: NoticesRead;
   readonly #kept = new Set<Kept>();
   readonly #byAlias = new Map<string, Set<Kept>>();
 
   constructor(memory: NoticeMemory = NO_MEMORY) {
     this.#memory = memory;
-    this.#remembered = [...memory.load()];
+    this.#remembered = memory.load();
   }
 
   get size(): number {
@@ -84,29 +94,31 @@ export class KeptNotices {
   }
 
   /** What earlier lives of the daemon have kept, once. */
-  takeRemembered(): readonly KeptNotice[] {
-    return this.#remembered.splice(0);
+  takeRemembered(): NoticesRead {
+    const remembered = this.#remembered;
+    this.#remembered = { notices: [], overtaken: new Map() };
+    return remembered;
   }
 
   /**
    * Keeps a notice, durably; undefined where that is not possible. One that was judged for some peers is kept
    * in memory alone where the disk refuses it: its sender need not wait until the disk is well.
    */
-  add(heard: Heard, decided: Set<string>): Kept | undefined {
-    if (this.#kept.size >= KEPT_MAX && !this.#dropStranger()) return undefined;
-    const { mon_name, state, at, caller: { address } } = heard;
-    const record: KeptNotice = { name: mon_name, state, address, at };
+  add(heard: Heard, decided: Set<string>, now: number): Kept | undefined {
+    if (this.#kept.size >= KEPT_MAX && !this.#dropOldest()) return undefined;
+    const record = recordOf(heard);
     if (!this.#memory.keep(record) && decided.size === 0) return undefined;
     const kept: Kept = {
       heard,
       record,
+      keptAt: now,
       decided,
       aliases: new Set(),
       working: 0,
       isLookedUp: false,
     };
     this.#kept.add(kept);
-    this.learn(kept, [mon_name, address]);
+    this.learn(kept, [record.name, record.address]);
     return kept;
   }
 
@@ -132,13 +144,27 @@ export class KeptNotices {
     this.#memory.forget(kept.record);
   }
 
-  #dropStranger(): boolean {
+  /** Forgets one of an earlier life that is over. */
+  drop(heard: Heard): void {
+    this.#memory.forget(recordOf(heard));
+  }
+
+  /** Notes that what is kept came before a registration, for lives to come. */
+  overtake({ record, lastNotice }: Pick<Monitored, "record" | "lastNotice">): void {
+    this.#memory.overtake(registrationKey(record), lastNotice);
+  }
+
+  #dropOldest(): boolean {
+    let oldest: Kept | undefined;
     for (const kept of this.#kept) {
-      if (!kept.isLookedUp || kept.decided.size > 0) continue;
-      this.remove(kept);
-      return true;
+      if (!kept.isLookedUp) continue;
+      oldest ??= kept;
+      if (kept.decided.size > 0) continue;
+      oldest = kept;
+      break;
     }
-    return false;
+    if (oldest !== undefined) this.remove(oldest);
+    return oldest !== undefined;
   }
 
   #unlist(kept: Kept): void {
@@ -149,17 +175,8 @@ export class KeptNotices {
   }
 }
 
-/**
- * Whether an earlier life of the daemon has passed on this notice or a newer one. A time in the future says
- * nothing: the clock was wrong.
- */
-export function wasPassedOn(
-  { at, state }: Heard,
-  { heardAt, lastState }: Pick<Monitored, "heardAt" | "lastState">,
-  now: number,
-): boolean {
-  if (heardAt === undefined || heardAt > now) return false;
-  return at < heardAt || at === heardAt && state <= lastState;
+function recordOf({ mon_name, state, at, ordinal, caller: { address } }: Heard): KeptNotice {
+  return { name: mon_name, state, address, at, ordinal };
 }
 
 /** A notice in words for the log. */

@@ -17,6 +17,9 @@ export type Requester = Pick<MonitorRecord, "myName" | "myProg" | "myVers" | "my
 /** What tells registrations apart. */
 export type Registration = Requester & Pick<MonitorRecord, "monName">;
 
+/** What was heard of a peer last. */
+export type LastNews = Pick<Monitored, "lastState" | "lastNotice" | "heardAt">;
+
 /** Bytes of a record's line besides the two names. */
 const LINE_BYTES = 71;
 
@@ -31,10 +34,17 @@ export interface Monitored {
   heardAt: number | undefined;
   /** The state of the last SM_NOTIFY that was taken for it; 0 before the first. */
   lastState: number;
-  /** Which notice or declaration of this process that was, or was the last before it was registered, from 1 on. */
+  /** Which notice or declaration that was, or was the last before it was registered, from 1 on. */
   lastNotice: number;
   /** Whose notice its requester is to be told of, and when it came on the clock that only goes forward. */
   heard?: { readonly from: string; readonly at: number };
+}
+
+/** A registration that was taken off the list and may still be on disk. */
+export interface Leaving {
+  readonly monitored: Monitored;
+  /** Settles when the disk has taken the removal; rejects when it has refused it. */
+  readonly gone: Promise<void>;
 }
 
 /** Everything asked about one peer, by requester. */
@@ -44,6 +54,8 @@ export class MonitorList {
   /** Nearly every peer is asked about once: a map around that would take more than all the rest. */
   readonly #byPeer = new Map<string, Monitored | Registrations>();
   readonly #byRequester = new Map<string, Set<Monitored>>();
+  /** The last removal under way of each registration, by its key. */
+  readonly #leaving = new Map<string, Leaving>();
   #size = 0;
   #bytes = 0;
 
@@ -76,21 +88,65 @@ export class MonitorList {
     return known !== undefined && isOf(registration, known) ? known : undefined;
   }
 
-  /** Adds a registration whose identity is not on the list yet and that the disk does not have yet. */
+  /**
+   * Adds a registration whose identity is not on the list yet and that the disk does not have yet. What is
+   * known of its peer holds for it too: a notice that is sent again is no news.
+   */
   add(record: MonitorRecord): Monitored {
-    return this.#add(record, undefined, 0);
+    const [other] = this.about(record.monName);
+    return this.#add(record, undefined, other);
   }
 
-  /** Adds a registration that was read from disk; `lastState` from an earlier life. */
-  addStored(record: MonitorRecord, lastState: number): Monitored {
-    return this.#add(record, record, lastState);
+  /** Adds a registration that was read from disk, with what an earlier life knew of its peer. */
+  addStored(record: MonitorRecord, known?: LastNews): Monitored {
+    return this.#add(record, record, known);
   }
 
-  #add(record: MonitorRecord, stored: MonitorRecord | undefined, lastState: number): Monitored {
-    const times = { since: undefined, heardAt: undefined };
-    const monitored: Monitored = { record, stored, ...times, lastState, lastNotice: 0 };
+  #add(record: MonitorRecord, stored: MonitorRecord | undefined, known?: LastNews): Monitored {
+    const { lastState = 0, lastNotice = 0, heardAt } = known ?? {};
+    const monitored: Monitored = {
+      record,
+      stored,
+      since: undefined,
+      heardAt,
+      lastState,
+      lastNotice,
+    };
     this.restore(monitored);
     return monitored;
+  }
+
+  /** Takes registrations off the list whose removal from the disk has begun. */
+  leave(removed: readonly Monitored[], gone: Promise<void>): void {
+    for (const monitored of removed) {
+      this.remove(monitored);
+      this.#leaving.set(registrationKey(monitored.record), { monitored, gone });
+    }
+  }
+
+  /** The removal of a registration that is under way. */
+  leaving(registration: Registration): Promise<void> | undefined {
+    return this.#leaving.get(registrationKey(registration))?.gone;
+  }
+
+  /** The removals under way of what a requester asked for. */
+  leavingOf(requester: Requester): Promise<void>[] {
+    const key = requesterKey(requester);
+    return [...this.#leaving.values()]
+      .filter(({ monitored }) => requesterKey(monitored.record) === key)
+      .map(({ gone }) => gone);
+  }
+
+  /** A removal has settled. One that the disk has refused is undone, unless a later call decided anew. */
+  left(monitored: Monitored, isGone: boolean): void {
+    const key = registrationKey(monitored.record);
+    if (this.#leaving.get(key)?.monitored !== monitored) return;
+    this.#leaving.delete(key);
+    // What never reached the disk is not there now.
+    if (isGone || monitored.stored === undefined) return;
+    const successor = this.find(monitored.record);
+    if (successor === undefined) this.restore(monitored);
+    else successor.stored ??= monitored.stored; // it has that record again if the disk refuses its own
   }
 
   /** Puts back a registration that was removed, unless a new one has taken its place. */
@@ -189,6 +245,11 @@ function bytesOf({ record: { monName, myName } }: Monitored): number {
 function isOf(requester: Requester, { record }: Monitored): boolean {
   return requester.myProc === record.myProc && requester.myVers === record.myVers &&
     requester.myProg === record.myProg && nameKey(requester.myName) === nameKey(record.myName);
+}
+
+/** The identity of a registration as one text. */
+export function registrationKey(registration: Registration): string {
+  return `${nameKey(registration.monName)} ${requesterKey(registration)}`;
 }
 
 function requesterKey({ myName, myProg, myVers, myProc }: Requester): string {

@@ -8,7 +8,7 @@
 import { quote } from "../quote.ts";
 import type { Caller } from "../rpc/transport.ts";
 import { Turns } from "../time/turns.ts";
-import { type Heard, wasPassedOn, what } from "./kept_notices.ts";
+import { type Heard, what } from "./kept_notices.ts";
 import type { Monitored } from "./monitor_list.ts";
 import { judgeNotice, type NoticeChecks, type NoticeVerdict } from "./notice_gate.ts";
 import type { NoticeParts } from "./notice_parts.ts";
@@ -200,11 +200,9 @@ export class NoticeJudge {
 
   #verdict(monitored: Monitored, heard: Heard, isKnownSource: boolean): NoticeVerdict {
     const { lastState, lastNotice } = monitored;
-    const isPassedOn = heard.isRestored &&
-      wasPassedOn(heard, monitored, this.parts.clock.wallClock());
     // A newer notice was quicker to decide, or the registration is younger than the notice: then the
     // peer has rebooted before, and has its locks of afterwards.
-    if (isPassedOn || lastNotice >= heard.ordinal) return { kind: "repeated" };
+    if (lastNotice >= heard.ordinal) return { kind: "repeated" };
     return judgeNotice(this.#checks, { state: heard.state, lastState, isKnownSource });
   }
 

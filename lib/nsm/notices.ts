@@ -13,6 +13,7 @@ import type { StatChge } from "../protocol/nsm.ts";
 import { sourceNetwork } from "../rpc/address.ts";
 import type { Caller } from "../rpc/transport.ts";
 import { type Heard, what } from "./kept_notices.ts";
+import { type Monitored, registrationKey } from "./monitor_list.ts";
 import { type Found, NoticeJudge } from "./notice_judge.ts";
 import type { NoticeParts } from "./notice_parts.ts";
 import { SourceLimits } from "./source_limits.ts";
@@ -43,12 +44,29 @@ export class Notices {
     return this.#undecided.size;
   }
 
+  /** Those among them that wait for the name service to answer, in number. */
+  get unanswered(): number {
+    return this.#undecided.unanswered;
+  }
+
+  /** Notices up to an ordinal do not concern a registration, in later lives neither: it came behind them. */
+  overtaken(monitored: Monitored, ordinal: number): void {
+    monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
+    this.#undecided.overtake(monitored);
+  }
+
   /** Takes up what an earlier life has answered and not judged. To be called when the list is whole. */
   restore(): void {
+    const { notices, overtaken } = this.#undecided.takeRemembered();
+    for (const monitored of this.parts.list.all()) {
+      const ordinal = overtaken.get(registrationKey(monitored.record)) ?? 0;
+      monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
+      this.#taken = Math.max(this.#taken, monitored.lastNotice);
+    }
     // What comes from now on is newer, whichever is judged first.
-    const heard = this.#undecided.takeRemembered().map(({ name, address, state, at }): Heard => {
-      const ordinal = this.arrived();
-      return { mon_name: name, state, caller: { address }, ordinal, at, isRestored: true };
+    for (const { ordinal } of notices) this.#taken = Math.max(this.#taken, ordinal);
+    const heard = notices.map(({ name, address, state, at, ordinal }): Heard => {
+      return { mon_name: name, state, caller: { address }, ordinal, at };
     });
     this.#restore(heard).catch((error) => this.#judge.failed(error));
   }
@@ -138,12 +156,23 @@ export class Notices {
       return false;
     }
     const isOver = () => wasComplete && found.judged.size > 0 && found.unverified.length === 0;
-    if (judging === "done") return isOver() || this.#undecided.keep(heard, found);
+    const keep = () => this.#keep(heard, found);
+    if (judging === "done") return isOver() ? this.#undecided.drop(heard) : keep();
     // While there is something to be learned, it has to be kept before the first wait.
-    const isKept = wasComplete ? undefined : this.#undecided.keep(heard, found, judging);
+    const isKept = wasComplete ? undefined : this.#keep(heard, found, judging);
     return judging.then(() => {
       if (this.#judge.isStopped) return false;
-      return isKept ?? (isOver() || this.#undecided.keep(heard, found));
+      return isKept ?? (isOver() ? this.#undecided.drop(heard) : keep());
     });
+  }
+
+  #keep(heard: Heard, found: Found, judging?: Promise<void>): boolean {
+    // It may have waited for its callout longer than registrations behind it.
+    if (heard.ordinal < this.#taken) {
+      for (const monitored of this.parts.list.all()) {
+        if (monitored.lastNotice > heard.ordinal) this.#undecided.overtake(monitored);
+      }
+    }
+    return this.#undecided.keep(heard, found, judging);
   }
 }

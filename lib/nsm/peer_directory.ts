@@ -17,12 +17,11 @@ import {
   LEARNING_AT_ONCE,
   LEARNING_DELAY_MS,
   LEARNING_PAUSE_MS,
-  RELEARN_MAX_MS,
-  RELEARN_MIN_MS,
-  URGENT_RELEARN_MS,
 } from "./directory_parts.ts";
 import { aliasesOfAll, type Learned, namesOfHost, withCanonical } from "./host_names.ts";
 import type { DirectoryWatcher } from "./ports.ts";
+import { Relearning } from "./relearning.ts";
+import { RememberedNews } from "./remembered_news.ts";
 
 export class PeerDirectory {
   readonly #parts: DirectoryParts;
@@ -31,28 +30,26 @@ export class PeerDirectory {
   readonly #waiting = new Set<string>();
   /** Peers of which nothing could be found out, by key. */
   readonly #unknown = new Set<string>();
+  /** Those among them that the name service does not have, by key; it may have them later. */
+  readonly #absent = new Set<string>();
   /** Peers that are being looked up, by key. */
   readonly #inProgress = new Set<string>();
   /** Names that no look-up has to confirm, by key. */
   readonly #givenNames = new Map<string, readonly string[]>();
-  /** The states that peers had in an earlier life of the daemon, by key. */
-  readonly #lastStates = new Map<string, number>();
-  /** When those were heard, in ms since 1970, by key. */
-  readonly #heardAt = new Map<string, number>();
-  /** Those of which not everybody was told in that life. */
-  readonly #owed = new Set<string>();
+  readonly #news: RememberedNews;
   /** Peers in line that somebody waits for, by key. */
   readonly #urgent = new Set<string>();
   #watcher: DirectoryWatcher | undefined;
   #hurriedAt = -Infinity;
   #learning = 0;
   #cancelLearning: (() => void) | undefined;
-  #relearnPauseMs = RELEARN_MIN_MS;
-  #cancelRelearn: (() => void) | undefined;
+  readonly #relearning: Relearning;
   #isStopped = false;
 
   constructor(parts: DirectoryParts) {
     this.#parts = parts;
+    this.#news = new RememberedNews(parts.memory);
+    this.#relearning = new Relearning(parts.clock, (isForAll) => this.#relearn(isForAll));
   }
 
   /** Has somebody told of what is learned. */
@@ -73,7 +70,9 @@ export class PeerDirectory {
     if (now - this.#hurriedAt >= HURRY_MS) {
       this.#hurriedAt = now;
       for (const unknown of this.#unknown) {
-        if (!this.#inProgress.has(unknown)) this.#waiting.add(unknown);
+        if (!this.#inProgress.has(unknown) && !this.#absent.has(unknown)) {
+          this.#waiting.add(unknown);
+        }
       }
     }
     for (const urgent of this.#urgent) {
@@ -88,6 +87,7 @@ export class PeerDirectory {
   /** Asks about a peer again that is known, but perhaps not as it is now. */
   relearn(monName: string): void {
     this.#unknown.add(nameKey(monName));
+    this.#absent.delete(nameKey(monName));
     this.#relearnLater();
   }
 
@@ -96,16 +96,20 @@ export class PeerDirectory {
     for (const [peer, facts] of yield* this.#parts.memory.loadInSteps()) {
       const aliases = withCanonical(facts.addresses, facts.canonicalName);
       if (aliases.length > 0) this.#index.learn(peer, aliases);
-      if (facts.lastState !== undefined) this.#lastStates.set(peer, facts.lastState);
-      if (facts.heardAt !== undefined) this.#heardAt.set(peer, facts.heardAt);
-      if (facts.lastState !== facts.passedOn) this.#owed.add(peer);
+      this.#news.learn(peer, facts);
       yield;
     }
   }
 
-  /** Whether everything that the name service can tell of the peers is known. */
+  /** Whether everything that the name service has now of the peers is known. */
   get isComplete(): boolean {
-    return this.#learning === 0 && this.#waiting.size === 0 && this.#unknown.size === 0;
+    return this.#learning === 0 && this.#waiting.size === 0 &&
+      this.#unknown.size === this.#absent.size;
+  }
+
+  /** Whether the name service does not have some of the peers. */
+  get hasAbsent(): boolean {
+    return this.#absent.size > 0;
   }
 
   /** Peers of which nothing could be found out so far. */
@@ -130,19 +134,9 @@ export class PeerDirectory {
     return nameKey(monName) === address || this.#index.aliasesOf(monName).includes(address);
   }
 
-  /** The state in the last notice from a peer that an earlier life of the daemon believed; else 0. */
-  rememberedState(monName: string): number {
-    return this.#lastStates.get(nameKey(monName)) ?? 0;
-  }
-
-  /** When that notice came, in ms since 1970; undefined where there was none. */
-  rememberedTime(monName: string): number | undefined {
-    return this.#heardAt.get(nameKey(monName));
-  }
-
-  /** Whether an earlier life of the daemon has ended before everybody was told of that state. */
-  isOwed(monName: string): boolean {
-    return this.#owed.has(nameKey(monName));
+  /** What an earlier life of the daemon has heard of a peer; undefined where it has heard nothing. */
+  remembered(monName: string): ReturnType<RememberedNews["of"]> {
+    return this.#news.of(nameKey(monName));
   }
 
   /** Begins to find out about a peer, unless it is known. Other names are those it surely has. */
@@ -160,9 +154,10 @@ export class PeerDirectory {
   }
 
   /** Forgets all peers but those that somebody still needs, by the form in which names are compared. */
-  retain(isNeeded: (peer: string) => boolean): void {
-    for (const peer of new Set([...this.#index.peers(), ...this.#lastStates.keys()])) {
-      if (!isNeeded(peer)) this.remove(peer);
+  retain(isMonitored: (peer: string) => boolean, isNeeded = isMonitored): void {
+    this.#news.settle(isMonitored);
+    for (const peer of new Set([...this.#index.peers(), ...this.#news.peers()])) {
+      if (!isMonitored(peer) && !isNeeded(peer)) this.remove(peer);
     }
   }
 
@@ -172,9 +167,8 @@ export class PeerDirectory {
     this.#waiting.delete(key);
     this.#urgent.delete(key);
     this.#unknown.delete(key);
-    this.#lastStates.delete(key);
-    this.#heardAt.delete(key);
-    this.#owed.delete(key);
+    this.#absent.delete(key);
+    this.#news.forget(key);
     this.#givenNames.delete(key);
     this.#index.forget(key);
     this.#parts.memory.forget(key);
@@ -204,6 +198,7 @@ export class PeerDirectory {
     this.#waiting.delete(key);
     this.#urgent.delete(key);
     this.#unknown.delete(key);
+    this.#absent.delete(key);
     return true;
   }
 
@@ -212,7 +207,7 @@ export class PeerDirectory {
     this.#isStopped = true;
     this.#waiting.clear();
     this.#cancelLearning?.();
-    this.#cancelRelearn?.();
+    this.#relearning.stop();
   }
 
   /** One timer for all that wait; it only runs while there are any, and room for a look-up. */
@@ -227,10 +222,8 @@ export class PeerDirectory {
   }
 
   #learnNext(): void {
-    let [key] = this.#urgent;
-    if (key === undefined) [key] = this.#waiting;
-    if (key === undefined) return;
-    const peer = key;
+    const [peer] = this.#urgent.size > 0 ? this.#urgent : this.#waiting;
+    if (peer === undefined) return;
     this.#urgent.delete(peer);
     this.#waiting.delete(peer);
     this.#learning++;
@@ -241,6 +234,7 @@ export class PeerDirectory {
         this.#learning--;
         this.#inProgress.delete(peer);
         this.#learnSoon();
+        this.#relearnLater();
         if (this.isComplete && !this.#isStopped) this.#watcher?.completed();
       });
   }
@@ -253,8 +247,11 @@ export class PeerDirectory {
     if (this.#isStopped || !this.#unknown.has(key)) return;
     if (this.#keep(key, learned)) {
       this.#unknown.delete(key);
+      this.#absent.delete(key);
       return;
     }
+    if ("fault" in learned && learned.isFinal) this.#absent.add(key);
+    else this.#absent.delete(key);
     if (!wasUnknown && "fault" in learned) {
       const matched = "notices from it are matched by the name itself";
       const { fault } = learned;
@@ -264,7 +261,6 @@ export class PeerDirectory {
         () => `Cannot look up peer ${quote(key)}: ${fault}; ${matched}`,
       );
     }
-    this.#relearnLater();
   }
 
   /** Remembers what was learned of a peer; false if nothing was. */
@@ -283,16 +279,19 @@ export class PeerDirectory {
     return true;
   }
 
-  /** One timer for all unknown peers; it only runs while there are any. */
-  #relearnLater(isUrgent = this.#watcher?.isUrgent() === true): void {
-    if (this.#cancelRelearn !== undefined) return;
-    const pause = isUrgent ? URGENT_RELEARN_MS : this.#relearnPauseMs;
-    if (!isUrgent) this.#relearnPauseMs = Math.min(2 * pause, RELEARN_MAX_MS);
-    this.#cancelRelearn = this.#parts.clock.startTimer(pause, () => {
-      this.#cancelRelearn = undefined;
-      if (this.#unknown.size === 0) this.#relearnPauseMs = RELEARN_MIN_MS;
-      for (const key of this.#unknown) this.#waiting.add(key);
-      this.#learnSoon();
-    });
+  /** A notice hurries the look-up of peers without an answer, and not of those that nobody has. */
+  #relearnLater(): void {
+    if (this.#isStopped || this.#unknown.size === 0) return;
+    this.#relearning.plan(
+      this.#unknown.size > this.#absent.size && this.#watcher?.isUrgent() === true,
+    );
+  }
+
+  #relearn(isForAll: boolean): void {
+    if (this.#unknown.size === 0) this.#relearning.restart();
+    for (const key of this.#unknown) {
+      if (isForAll || !this.#absent.has(key)) this.#waiting.add(key);
+    }
+    this.#learnSoon();
   }
 }

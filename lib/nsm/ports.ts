@@ -165,6 +165,8 @@ export interface PeerFacts {
   readonly lastState?: number;
   /** When that came, milliseconds since 1970. */
   readonly heardAt?: number;
+  /** Ordinal of that notice, or of a declaration by an administrator that is younger. */
+  readonly lastNotice?: number;
   /** The state that everybody who asked has been told, or was tried to be told for long enough. */
   readonly passedOn?: number;
   /** Transport over which it was told last, and its NSM's port then. */
@@ -196,14 +198,25 @@ export interface KeptNotice {
   readonly address: string;
   /** When it came, in ms since 1970. */
   readonly at: number;
+  /** Its place in the order in which notices, declarations and registrations came, from 1 on. */
+  readonly ordinal: number;
+}
+
+/** What earlier lives have kept. */
+export interface NoticesRead {
+  readonly notices: readonly KeptNotice[];
+  /** By registration, the ordinal up to which notices do not concern it. */
+  readonly overtaken: ReadonlyMap<string, number>;
 }
 
 /** Keeps such notices over restarts. Failures are reported, and nobody has to catch them. */
 export interface NoticeMemory {
-  load(): readonly KeptNotice[];
+  load(): NoticesRead;
   /** Keeps one, so that a process that is killed afterwards has not lost it; false if it cannot. */
   keep(notice: KeptNotice): boolean;
   forget(notice: KeptNotice): void;
+  /** Notes that notices up to an ordinal do not concern a registration: it was made behind them. */
+  overtake(registration: string, ordinal: number): void;
 }
 
 /** Who waits for what is learned. */

@@ -46,7 +46,9 @@ async function removeTogether(
   removed: readonly Monitored[],
   myName: string | undefined,
 ): Promise<void> {
-  for (const monitored of removed) list.remove(monitored);
+  const leaving = Promise.withResolvers<void>();
+  leaving.promise.catch(() => {}); // nobody has to wait for it
+  list.leave(removed, leaving.promise);
   const program = callout();
   if (program !== undefined) {
     for (const { record } of removed) {
@@ -59,10 +61,12 @@ async function removeTogether(
       .filter((record) => !isSpelledAlike(list.find(record)?.record, record));
     await store.remove(gone);
   } catch (error) {
-    // What never reached the disk is not there now.
-    for (const monitored of removed) if (monitored.stored !== undefined) list.restore(monitored);
+    for (const monitored of removed) list.left(monitored, false);
+    leaving.reject(error);
     throw error;
   }
+  for (const monitored of removed) list.left(monitored, true);
+  leaving.resolve();
   if (list.size === 0) store.tidy();
   for (const monitored of removed) {
     settled?.(monitored);

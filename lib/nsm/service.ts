@@ -84,9 +84,18 @@ function requester({ my_name, my_prog, my_vers, my_proc }: MyId): Requester {
 /** A reply without a result, or none. */
 type Silence = undefined | typeof NO_REPLY;
 
+/** A registration that waits for the callout. */
+interface InCallout {
+  readonly record: MonitorRecord;
+  /** The registration made anew, where SM_SIMU_CRASH has forgotten it meanwhile. */
+  again?: Promise<unknown>;
+}
+
 class Nsm {
   #lastStateNumber: number;
   #stateFault = "";
+  /** Calls of SM_MON that are on disk and wait for the callout. */
+  readonly #inCallout = new Set<InCallout>();
 
   constructor(readonly parts: ServiceParts) {
     this.#lastStateNumber = parts.stateNumber ?? FAILED_STATE;
@@ -144,11 +153,11 @@ class Nsm {
     }
     try {
       if (!await this.#register(record)) {
-        const { clearings } = list;
+        const pending: InCallout = { record };
+        this.#inCallout.add(pending);
         await callout()?.monitored(mon_name, record.myName);
-        // SM_SIMU_CRASH came in between, and has forgotten it.
-        const isForgotten = list.clearings !== clearings && list.find(record) === undefined;
-        if (isForgotten) await this.#register(record);
+        this.#inCallout.delete(pending);
+        await pending.again;
       }
     } catch (error) {
       this.parts.refused(failure(reasonOf(error)), error);
@@ -172,7 +181,7 @@ class Nsm {
       if (monitored !== undefined) monitored.record = record;
       else {
         monitored = list.add(record);
-        monitored.lastNotice = taken;
+        notices.overtaken(monitored, taken);
       }
       try {
         // A repeated request goes to the disk too: sm-notify may have moved its record away since.
@@ -187,7 +196,7 @@ class Nsm {
       monitored.since = clock.wallClock();
       const isRepeated = previous !== undefined && isSame(previous, record);
       if (isRepeated) return true;
-      monitored.lastNotice = Math.max(monitored.lastNotice, taken);
+      if (previous !== undefined) notices.overtaken(monitored, taken);
       // SM_UNMON may have come in between; the record goes with it.
       if (list.has(record.monName)) directory.add(record.monName);
       return false;
@@ -196,22 +205,27 @@ class Nsm {
 
   async unmon(registration: Registration): Promise<{ state: number } | typeof NO_REPLY> {
     if (this.parts.callout()?.isFull === true) return NO_REPLY;
-    const monitored = this.parts.list.find(registration);
-    if (monitored === undefined) {
+    const { list } = this.parts;
+    const monitored = list.find(registration);
+    const leaving = list.leaving(registration);
+    if (monitored !== undefined) await this.#remove([monitored], registration.myName);
+    // An earlier SM_UNMON is under way: its record may still be on disk, and may stay there.
+    else if (leaving !== undefined) await leaving;
+    else {
       const who = `SM_UNMON request from ${quote(registration.myName)}`;
-      const why = this.parts.list.size === 0
-        ? "while not monitoring any hosts"
-        : "it is not monitored";
+      const why = list.size === 0 ? "while not monitoring any hosts" : "it is not monitored";
       const what = quote(registration.monName);
       const message = () => `Received erroneous ${who} for ${what}: ${why}`;
       this.parts.tell("warning", "erroneous SM_UNMON", message);
-    } else await this.#remove([monitored], registration.myName);
+    }
     return { state: this.stateNumber() };
   }
 
   async unmonAll(requester: Requester): Promise<{ state: number } | typeof NO_REPLY> {
     if (this.parts.callout()?.isFull === true) return NO_REPLY;
-    await this.#remove(this.parts.list.of(requester), requester.myName);
+    const { list } = this.parts;
+    const leaving = list.leavingOf(requester);
+    await Promise.all([this.#remove(list.of(requester), requester.myName), ...leaving]);
     return { state: this.stateNumber() };
   }
 
@@ -223,6 +237,11 @@ class Nsm {
     for (const monitored of this.parts.list.all()) this.parts.removed?.(monitored);
     this.parts.list.clear();
     this.parts.simulateCrash();
+    // What is not acknowledged yet is asked for anew, so that an SM_UNMON from now on finds it.
+    for (const pending of this.#inCallout) {
+      pending.again = this.#register(pending.record);
+      pending.again.catch(() => {}); // mon() waits for it
+    }
   }
 
   /** The local state number on disk now; the last one known where the disk does not tell. */

@@ -15,7 +15,8 @@ import {
 import { UNKNOWN_SOURCE } from "./notice_gate.ts";
 import type { Found, NoticeJudge } from "./notice_judge.ts";
 import type { NoticeParts } from "./notice_parts.ts";
-import type { KeptNotice } from "./ports.ts";
+import type { NoticesRead } from "./ports.ts";
+import type { Monitored } from "./monitor_list.ts";
 
 /**
  * Notices that may wait for the name service at one time. A stranger can send any number of names;
@@ -44,8 +45,26 @@ export class UndecidedNotices {
   }
 
   /** What an earlier life has answered and not judged, once. */
-  takeRemembered(): readonly KeptNotice[] {
+  takeRemembered(): NoticesRead {
     return this.#kept.takeRemembered();
+  }
+
+  /** Forgets a notice of an earlier life that is over; true, since its sender may be answered. */
+  drop(heard: Heard): true {
+    this.#kept.drop(heard);
+    return true;
+  }
+
+  /** Notes that what is kept came before a registration, for lives to come. */
+  overtake(monitored: Monitored): void {
+    this.#kept.overtake(monitored);
+  }
+
+  /** Those that wait for the name service to answer, in number. */
+  get unanswered(): number {
+    let count = 0;
+    for (const kept of this.#kept.all()) if (!this.#isAnswered(kept)) count++;
+    return count;
   }
 
   /** Ends all activity; to be called when the judge was stopped. */
@@ -55,7 +74,8 @@ export class UndecidedNotices {
 
   /** Keeps a notice and has everything looked up that it may concern; whether there was room. */
   keep(heard: Heard, { judged, unverified }: Found, judging?: Promise<void>): boolean {
-    const kept = this.#asking < UNDECIDED_MAX ? this.#kept.add(heard, judged) : undefined;
+    const now = this.parts.clock.now();
+    const kept = this.#asking < UNDECIDED_MAX ? this.#kept.add(heard, judged, now) : undefined;
     if (kept === undefined) this.parts.counters.notices_undecided++;
     else this.#lookInto(kept, unverified, judging);
     return kept !== undefined;
@@ -157,14 +177,21 @@ export class UndecidedNotices {
   #endIfOver(kept: Kept): void {
     const { list, directory, clock, tell } = this.parts;
     if (this.#judge.isStopped || kept.working > 0 || !this.#kept.has(kept)) return;
-    const isOld = clock.wallClock() - kept.record.at >= KEPT_MS;
-    if (!isOld && list.size > 0 && !(directory.isComplete && kept.isLookedUp)) return;
+    const isOld = clock.now() - kept.keptAt >= KEPT_MS;
+    // Where nobody was told, a peer may be meant that the name service does not have yet.
+    const isToBeMatched = kept.decided.size === 0 && directory.hasAbsent;
+    if (!isOld && list.size > 0 && (!this.#isAnswered(kept) || isToBeMatched)) return;
     this.#kept.remove(kept);
     if (kept.decided.size > 0) return;
     const why = isOld
       ? "concerns nobody whose addresses are known"
       : "concerns nobody monitored here";
     tell("info", "SM_NOTIFY of strangers", () => `${what(kept.heard)} ${why}`);
+  }
+
+  /** Whether the name service has said all that a notice needs, as far as it has that. */
+  #isAnswered({ isLookedUp }: Kept): boolean {
+    return isLookedUp && this.parts.directory.isComplete;
   }
 
   /** Ends what is over, and asks again what the name service did not say. */

@@ -152,7 +152,7 @@ function healthFacts(
       waitingMs: ago(announcer.waitingSince),
       fault: announcer.lastFault,
     },
-    keptNotices: monitor.notices.kept,
+    keptNotices: monitor.notices.unanswered,
     peersNotTold: healthLook.peersNotTold,
     doubted: { count: counters.notices_doubted, agoMs: ago(monitor.notices.doubtedAt) },
     denied: { count: counters.calls_denied, agoMs: ago(lastTimes.denied) },

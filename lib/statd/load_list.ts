@@ -43,15 +43,14 @@ function* load(
     const record = next.value;
     directory.add(record.monName, store.otherNames(record.monName));
     if (list.find(record) === undefined) {
-      const lastState = directory.rememberedState(record.monName);
-      const monitored = list.addStored(record, lastState);
-      monitored.heardAt = directory.rememberedTime(record.monName);
-      if (directory.isOwed(record.monName)) announce(monitored, lastState);
+      const known = directory.remembered(record.monName);
+      const monitored = list.addStored(record, known);
+      if (known?.isOwed) announce(monitored, known.lastState);
     }
     yield;
   }
   loaded();
-  directory.retain((peer) => list.has(peer) || isToBeNotified(peer));
+  directory.retain((peer) => list.has(peer), isToBeNotified);
   try {
     store.check();
   } catch (error) {

@@ -28,6 +28,7 @@ export function metricsText(report: StatusReport): string {
     gauge("peers", "Peers that are monitored.", report.peers),
     gauge("registrations", "Requests to monitor a peer.", report.registrations),
     gauge("unresolved_peers", "Peers without a known address.", report.unresolvedPeers),
+    gauge("kept_notices", "Notices kept until more is known of peers.", report.keptNotices),
     gauge("callbacks_pending", "Callbacks under way or waiting.", report.callbacks.pending),
     gauge("rpcbind_registered", "1 while registered with rpcbind.", registered),
     gauge("health", "0 good, 1 degraded, 2 failed.", HEALTH[report.health]),

@@ -1,10 +1,11 @@
 /**
  * The file `sm/.notices`: notices that were answered and are not judged yet, one JSON object in ASCII a
- * line. A line with `over` takes back the one that is otherwise equal. The file goes with the last notice.
+ * line. A line with `over` takes back the one that is otherwise equal. One with `registration` says that
+ * notices up to the ordinal `behind` do not concern it. The file goes with the last notice.
  */
 
 import type { Log } from "../log.ts";
-import { type KeptNotice, type NoticeMemory, reasonOf } from "../nsm/ports.ts";
+import { type KeptNotice, type NoticeMemory, type NoticesRead, reasonOf } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
 import { replaceFile } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
@@ -15,40 +16,45 @@ const NOTICES_MAX_BYTES = 4_194_304;
 /** Read and written by the daemon's user, readable by its group, like records. */
 const NOTICES_MODE = 0o640;
 
-interface NoticeFileParts {
+/** What the file is worked on with. */
+export interface NoticeFileParts {
   readonly log: Log;
   readonly fileSystem?: FileSystem | undefined;
 }
 
 /** The kept notices of the state directory at `directory`. */
 export function openNoticeFile(directory: string, parts: NoticeFileParts): NoticeMemory {
-  return new NoticeFile(directory, parts);
+  return new NoticeFile(layoutOf(directory), parts);
 }
 
 class NoticeFile implements NoticeMemory {
   readonly #layout: Layout;
-  readonly #log: Log;
   readonly #fs: FileSystem;
+  readonly #log: Log;
   readonly #live = new Map<string, KeptNotice>();
-  /** Bytes in the file; undefined where they are not known, as behind a failure. */
+  readonly #overtaken = new Map<string, number>();
+  /** Length of the file; undefined where its last line may have no end. */
   #size: number | undefined;
   #isFailing = false;
+  /** Whether the disk has refused to forget something: it would come back with the next life. */
+  #isStale = false;
+  /** Whether all of the file is known, so that it may be written anew. */
+  #isRead = true;
 
-  constructor(
-    directory: string,
-    { log, fileSystem = new RealFileSystem() }: NoticeFileParts,
-  ) {
-    this.#layout = layoutOf(directory);
-    this.#log = log;
+  constructor(layout: Layout, { log, fileSystem = new RealFileSystem() }: NoticeFileParts) {
+    this.#layout = layout;
     this.#fs = fileSystem;
+    this.#log = log;
   }
 
-  load(): readonly KeptNotice[] {
-    let text = "";
+  load(): NoticesRead {
     const { notices } = this.#layout;
-    this.#attempt("read", () => text = this.#fs.read(notices, NOTICES_MAX_BYTES) ?? "");
-    for (const line of text.split("\n")) learn(this.#live, line);
-    return [...this.#live.values()];
+    let text = "";
+    this.#isRead = this.#attempt("read", () => {
+      text = this.#fs.read(notices, NOTICES_MAX_BYTES) ?? "";
+    });
+    for (const line of text.split("\n")) learn(this.#live, this.#overtaken, line);
+    return { notices: [...this.#live.values()], overtaken: this.#overtaken };
   }
 
   keep(notice: KeptNotice): boolean {
@@ -60,53 +66,88 @@ class NoticeFile implements NoticeMemory {
   }
 
   forget(notice: KeptNotice): void {
-    if (!this.#live.delete(lineOf(notice))) return;
-    this.#attempt("write", () => {
-      if (this.#live.size > 0) return this.#append(lineOf({ ...notice, over: true }));
-      this.#fs.remove(this.#layout.notices);
-      this.#size = undefined;
+    if (this.#live.size === 0 || !this.#live.delete(lineOf(notice))) return;
+    this.#isStale = !this.#attempt("write", () => {
+      if (this.#isStale || this.#live.size === 0 && this.#isRead) this.#renew();
+      else this.#append(lineOf({ ...notice, over: true }));
     });
   }
 
-  /** True if it worked; the log is told of the first failure in a row. */
+  overtake(registration: string, behind: number): void {
+    if (this.#live.size === 0 && !this.#isStale && this.#isRead) return;
+    if (this.#overtaken.get(registration) === behind) return;
+    this.#attempt("write", () => {
+      this.#append(overtakingLine([registration, behind]));
+      this.#overtaken.set(registration, behind);
+    });
+  }
+
+  #append(line: string): void {
+    const { notices } = this.#layout;
+    // Behind a failure the last line may have no end.
+    const text = this.#size === undefined ? `\n${line}` : line;
+    this.#size ??= this.#fs.facts(notices)?.size ?? 0;
+    if (this.#size > NOTICES_MAX_BYTES / 2) this.#renew();
+    if ((this.#size ?? 0) + text.length > NOTICES_MAX_BYTES) throw new Error("it is full");
+    this.#fs.append(notices, text, NOTICES_MODE);
+    this.#size = (this.#size ?? 0) + text.length;
+  }
+
+  /** Writes the file anew, with what counts still; without that it goes. */
+  #renew(): void {
+    if (!this.#isRead) return;
+    const { monitorList, notices } = this.#layout;
+    if (this.#live.size === 0) {
+      this.#overtaken.clear();
+      this.#fs.remove(notices);
+      this.#size = undefined;
+      return;
+    }
+    const first = Math.min(...Array.from(this.#live.values(), ({ ordinal }) => ordinal));
+    for (const [registration, behind] of this.#overtaken) {
+      if (behind < first) this.#overtaken.delete(registration);
+    }
+    const lines = [...this.#live.keys(), ...Array.from(this.#overtaken, overtakingLine)].join("");
+    replaceFile(this.#fs, monitorList, NOTICES_FILE, lines, NOTICES_MODE);
+    this.#size = lines.length;
+  }
+
+  /** Whether it worked; the log is told of the first failure in a row. */
   #attempt(operation: string, action: () => void): boolean {
     try {
       action();
       this.#isFailing = false;
       return true;
     } catch (error) {
-      const what = `Cannot ${operation} ${quote(this.#layout.notices)}`;
-      if (!this.#isFailing) this.#log.warning(`${what}: ${reasonOf(error)}`);
+      const path = quote(this.#layout.notices);
+      if (!this.#isFailing) this.#log.warning(`Cannot ${operation} ${path}: ${reasonOf(error)}`);
       this.#isFailing = true;
       this.#size = undefined;
       return false;
     }
   }
-
-  #append(line: string): void {
-    const { notices, monitorList } = this.#layout;
-    // Behind a failure the last line may have no end.
-    const text = this.#size === undefined ? `\n${line}` : line;
-    let size = this.#size ?? this.#fs.facts(notices)?.size ?? 0;
-    if (size > NOTICES_MAX_BYTES / 2) {
-      const lines = [...this.#live.keys()].join("");
-      replaceFile(this.#fs, monitorList, NOTICES_FILE, lines, NOTICES_MODE);
-      size = lines.length;
-    }
-    this.#size = size;
-    if (size + text.length > NOTICES_MAX_BYTES) throw new Error("it is full");
-    this.#fs.append(notices, text, NOTICES_MODE);
-    this.#size = size + text.length;
-  }
 }
 
-function lineOf({ name, state, address, at, over }: KeptNotice & { over?: true }): string {
-  const line = JSON.stringify({ name, state, address, at, over });
+function lineOf(
+  { name, state, address, at, ordinal, over }: KeptNotice & { over?: true },
+): string {
+  return asciiLine({ name, state, address, at, ordinal, over });
+}
+
+function overtakingLine([registration, behind]: readonly [string, number]): string {
+  return asciiLine({ registration, behind });
+}
+
+function asciiLine(value: unknown): string {
   const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return `${line.replaceAll(/[^ -~]/g, escape)}\n`;
+  return `${JSON.stringify(value).replaceAll(/[^ -~]/g, escape)}\n`;
 }
 
-function learn(live: Map<string, KeptNotice>, line: string): void {
+function learn(
+  live: Map<string, KeptNotice>,
+  overtaken: Map<string, number>,
+  line: string,
+): void {
   let fields: Record<string, unknown>;
   try {
     const value: unknown = JSON.parse(line);
@@ -115,10 +156,18 @@ function learn(live: Map<string, KeptNotice>, line: string): void {
   } catch {
     return; // half a line, or somebody else's
   }
-  const { name, state, address, at, over } = fields;
+  const { name, state, address, at, ordinal, over, registration, behind } = fields;
+  if (typeof registration === "string" && isOrdinal(behind)) {
+    overtaken.set(registration, behind);
+    return;
+  }
   if (typeof name !== "string" || typeof address !== "string") return;
-  if (!Number.isInteger(state) || !Number.isSafeInteger(at)) return;
-  const notice = { name, state: state as number, address, at: at as number };
+  if (!Number.isInteger(state) || !Number.isSafeInteger(at) || !isOrdinal(ordinal)) return;
+  const notice = { name, state: state as number, address, at: at as number, ordinal };
   if (over === true) live.delete(lineOf(notice));
   else live.set(lineOf(notice), notice);
+}
+
+function isOrdinal(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
 }

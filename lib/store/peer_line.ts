@@ -10,6 +10,7 @@
  * port
  * toldAt
  * heardAt
+ * lastNotice
  * passedOn
  * also           true: the line adds to the earlier ones, in place of replacing them
  * ```
@@ -51,8 +52,8 @@ function fieldsOf(line: string): Record<string, unknown> | undefined {
 }
 
 function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
-  const { addresses, canonicalName, lastState, heardAt, passedOn, transport, port, toldAt } =
-    fields;
+  const { addresses, canonicalName, lastState, heardAt, lastNotice, passedOn } = fields;
+  const { transport, port, toldAt } = fields;
   if (!Array.isArray(addresses) || !addresses.every((it) => typeof it === "string")) {
     return undefined;
   }
@@ -62,6 +63,7 @@ function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
     ...(isIntegerWithin(lastState, -0x80000000, 0x7fffffff) ? { lastState } : {}),
     ...(isIntegerWithin(passedOn, -0x80000000, 0x7fffffff) ? { passedOn } : {}),
     ...(isIntegerWithin(heardAt, 0, Number.MAX_SAFE_INTEGER) ? { heardAt } : {}),
+    ...(isIntegerWithin(lastNotice, 1, Number.MAX_SAFE_INTEGER) ? { lastNotice } : {}),
     ...(transport === "udp" || transport === "tcp" ? { transport } : {}),
     ...(isIntegerWithin(port, 1, 0xffff) ? { port } : {}),
     ...(isIntegerWithin(toldAt, 0, Number.MAX_SAFE_INTEGER) ? { toldAt } : {}),

@@ -4,7 +4,7 @@ import "../support/open_libc.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { LimitedLog } from "../../lib/log_limits.ts";
 import { makeCounters } from "../../lib/nsm/counters.ts";
-import { KEPT_MS } from "../../lib/nsm/kept_notices.ts";
+import { KEPT_MAX, KEPT_MS } from "../../lib/nsm/kept_notices.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
 import type { SourceCheck } from "../../lib/nsm/notice_gate.ts";
 import { Notices } from "../../lib/nsm/notices.ts";
@@ -24,11 +24,20 @@ const NOT_FOUND: Lookup<never> = { outcome: "notFound", reason: "no such name" }
 const LEARNED_MS = 120_000;
 
 /** A name service without names of addresses that begins to answer at some time. */
-function names(clock: FakeClock, answersAt: number, hosts: Record<string, string>): Resolver {
+function names(
+  clock: FakeClock,
+  { answersAt, hosts, asked, silent }: {
+    readonly answersAt: number;
+    readonly hosts: Record<string, string>;
+    readonly asked: string[];
+    readonly silent: string | undefined;
+  },
+): Resolver {
   return {
     addressesOf(name): Promise<Lookup<HostAddresses>> {
+      asked.push(name);
       const address = hosts[name.toLowerCase()];
-      if (clock.now() < answersAt) return Promise.resolve(TRY_LATER);
+      if (clock.now() < answersAt || name === silent) return Promise.resolve(TRY_LATER);
       if (address === undefined) return Promise.resolve(NOT_FOUND);
       const value = { canonicalName: name.toLowerCase(), addresses: [address] };
       return Promise.resolve({ outcome: "found", value });
@@ -38,18 +47,29 @@ function names(clock: FakeClock, answersAt: number, hosts: Record<string, string
 }
 
 function life(
-  { answersAt = 0, mode = "warn", memory, hosts = { "h7.nsm.test": "10.0.1.7" } }: {
+  {
+    answersAt = 0,
+    mode = "warn",
+    memory,
+    hosts = { "h7.nsm.test": "10.0.1.7" },
+    asked = [],
+    silent,
+  }: {
     readonly answersAt?: number;
     readonly mode?: SourceCheck;
     readonly memory?: NoticeMemory;
     readonly hosts?: Record<string, string>;
+    /** Names that were asked for, in order. */
+    readonly asked?: string[];
+    /** A name that there is never an answer for. */
+    readonly silent?: string;
   } = {},
 ) {
   const clock = new FakeClock();
   const log = new RecordingLog();
   const list = new MonitorList();
   const tell: LimitedLog = (level, _key, message) => log[level](message());
-  const resolver = names(clock, answersAt, hosts);
+  const resolver = names(clock, { answersAt, hosts, asked, silent });
   const directory = new PeerDirectory({ resolver, memory: new NoPeerMemory(), clock, log, tell });
   const called: string[] = [];
   const notices = new Notices({
@@ -69,12 +89,17 @@ function life(
   });
   const watch = (monName: string) => {
     const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
-    list.add({ monName, ...requester, priv: privOf(0) }).lastNotice = notices.taken;
+    notices.overtaken(list.add({ monName, ...requester, priv: privOf(0) }), notices.taken);
+    directory.add(monName);
+  };
+  const load = (monName: string) => {
+    const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
+    list.addStored({ monName, ...requester, priv: privOf(0) });
     directory.add(monName);
   };
   const notify = (mon_name: string, address: string, state: number) =>
     notices.take({ mon_name, state }, { address, port: 700, netid: "udp", isLocal: false });
-  return { clock, log, list, directory, notices, called, watch, notify };
+  return { clock, log, list, directory, notices, called, watch, load, notify };
 }
 
 for (const mode of ["off", "warn", "enforce"] as const) {
@@ -136,7 +161,6 @@ Deno.test("a kept notice survives the daemon, and is told once", pure, async () 
   for (const told of [["h7.nsm.test 5"], []]) {
     const next = life({ memory: file() });
     next.watch("h7.nsm.test");
-    next.list.about("h7.nsm.test")[Symbol.iterator]().next().value!.lastNotice = 0;
     next.notices.restore();
     await next.clock.run(LEARNED_MS);
     assertEquals([next.called, next.notices.kept], [told, 0]);
@@ -146,16 +170,102 @@ Deno.test("a kept notice survives the daemon, and is told once", pure, async () 
 
 Deno.test("what cannot be kept is not answered, and old notices go", pure, async () => {
   const memory = {
-    load: () => [],
+    load: () => ({ notices: [], overtaken: new Map() }),
     keep: ({ name }: { name: string }) => name !== "x",
     forget() {},
+    overtake() {},
   };
   const { clock, notices, watch, notify } = life({ answersAt: Infinity, memory });
   watch("h7.nsm.test");
   assertEquals([notify("x", "10.0.1.7", 5), notify("y", "10.0.1.7", 5)], [false, true]);
-  clock.wallOffset += KEPT_MS - 60_000;
-  await clock.run(10_000);
+  clock.wallOffset += 20 * 365 * 24 * KEPT_MS; // time was set right, as where there is no battery
+  await clock.run(KEPT_MS - 10_000);
   assertEquals(notices.kept, 1);
-  await clock.run(60_000);
+  await clock.run(20_000);
   assertEquals([notices.kept, clock.pending <= 1], [0, true]);
 });
+
+Deno.test(
+  "a kept notice of an earlier life spares registrations made behind it",
+  pure,
+  async () => {
+    const disk = new FragileDisk(["/nsm/sm"]);
+    const file = () => openNoticeFile("/nsm", { log: new RecordingLog(), fileSystem: disk });
+    const hosts = { before: "10.0.1.7", behind: "10.0.1.7" };
+    const first = life({ answersAt: Infinity, memory: file(), hosts });
+    first.watch("before");
+    assertEquals(first.notify("stranger", "10.0.1.7", 5), true);
+    first.watch("behind");
+    first.notices.stop();
+    const next = life({ memory: file(), hosts });
+    for (const name of ["before", "behind"]) next.load(name);
+    next.clock.wallOffset -= 10 * KEPT_MS; // the order does not depend on the clock
+    next.notices.restore();
+    await next.clock.run(LEARNED_MS);
+    assertEquals(next.called, ["before 5"]);
+  },
+);
+
+Deno.test(
+  "a peer that the name service does not have holds up strangers' notices only",
+  pure,
+  async () => {
+    const { clock, directory, notices, called, watch, notify } = life();
+    for (const name of ["h7.nsm.test", "nowhere"]) watch(name);
+    await clock.run(LEARNED_MS);
+    assertEquals([directory.unresolved, directory.isComplete], [1, true]);
+    notify("h7.nsm.test", "10.0.1.7", 5);
+    notify("other", "10.0.1.7", 7);
+    await clock.run(10);
+    assertEquals([called, notices.kept], [["h7.nsm.test 5", "h7.nsm.test 7"], 0]);
+    notify("stranger", "192.0.2.66", 5);
+    await clock.run(10);
+    assertEquals([notices.kept, notices.unanswered], [1, 0]);
+  },
+);
+
+Deno.test(
+  "a peer that the name service gets later is told of a notice from before",
+  pure,
+  async () => {
+    const hosts: Record<string, string> = {};
+    const { clock, notices, called, watch, notify } = life({ hosts });
+    watch("h7.nsm.test");
+    assertEquals(notify("stranger", "10.0.1.7", 5), true);
+    await clock.run(LEARNED_MS);
+    assertEquals([called, notices.kept], [[], 1]);
+    hosts["h7.nsm.test"] = "10.0.1.7";
+    await clock.run(10 * LEARNED_MS);
+    assertEquals([called, notices.kept], [["h7.nsm.test 5"], 0]);
+  },
+);
+
+Deno.test("what nobody has is asked for in its own time, whatever is kept", pure, async () => {
+  const asked: string[] = [];
+  const { clock, watch, notify } = life({ asked });
+  for (const name of ["h7.nsm.test", "nowhere"]) watch(name);
+  await clock.run(1_000);
+  notify("stranger", "192.0.2.66", 5);
+  await clock.run(600_000);
+  const times = asked.filter((name) => name === "nowhere").length;
+  assert(times >= 4 && times <= 8, `${times} times`);
+});
+
+Deno.test(
+  "where notices are many, the oldest of those that somebody was told of goes",
+  pure,
+  async () => {
+    const hosts = { "h7.nsm.test": "10.0.1.7", "h8.nsm.test": "10.0.1.8" };
+    const { clock, notices, watch, notify } = life({ hosts, silent: "h8.nsm.test" });
+    for (const name of Object.keys(hosts)) watch(name);
+    await clock.run(1_000);
+    for (let state = 1; state <= KEPT_MAX; state++) {
+      assertEquals(notify("h7.nsm.test", "10.0.1.7", state), true);
+      await clock.run(50);
+    }
+    assertEquals(notices.kept, KEPT_MAX);
+    assertEquals(notify("h7.nsm.test", "10.0.1.7", 5), true);
+    assertEquals(notices.kept, KEPT_MAX);
+    notices.stop();
+  },
+);

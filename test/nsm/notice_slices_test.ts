@@ -46,7 +46,8 @@ function setUp(sourceCheck: SourceCheck = "warn") {
     counters,
     tell,
     memory: {
-      load: () => [],
+      load: () => ({ notices: [], overtaken: new Map() }),
+      overtake() {},
       keep: (notice) => onDisk.add(notice) !== undefined,
       forget: (notice) => void onDisk.delete(notice),
     },

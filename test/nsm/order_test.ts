@@ -40,7 +40,13 @@ function withCallout(gate: () => Promise<void>) {
     notified: gate,
     isFull: false,
   };
-  const notices = { taken: 0, admits: () => true, isNews: () => false, take: () => true };
+  const notices = {
+    taken: 0,
+    admits: () => true,
+    isNews: () => false,
+    take: () => true,
+    overtaken() {},
+  };
   const service = nsmService({
     list,
     store,

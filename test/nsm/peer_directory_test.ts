@@ -111,7 +111,8 @@ Deno.test("add() says once that a name does not resolve, and asks again later", 
   const directory = open();
   directory.add("nodeb");
   await settle();
-  assertEquals([directory.isComplete, log.of("notice").length], [false, 1]);
+  const found = () => [directory.hasAbsent, directory.unresolved];
+  assertEquals([...found(), log.of("notice").length], [true, 1, 1]);
   assertMatch(log.of("notice")[0]!, /Cannot look up peer "nodeb": no record of nodeb/);
   clock.advance(30_000);
   await settle();
@@ -119,7 +120,7 @@ Deno.test("add() says once that a name does not resolve, and asks again later", 
   resolver.addHost("nodeb", ["10.0.0.2"]);
   clock.advance(60_000);
   await settle();
-  assertEquals([directory.isComplete, [...directory.known("10.0.0.2")].length], [true, 2]);
+  assertEquals([...found(), [...directory.known("10.0.0.2")].length], [false, 0, 2]);
 });
 
 Deno.test("add() looks up a few peers at a time, and all in the end", pure, async () => {
@@ -158,13 +159,16 @@ Deno.test("stop() ends the asking again", pure, async () => {
   assertEquals(resolver.asked.length, 1);
 });
 
-Deno.test("rememberedState() and isOwed() tell what an earlier life left undone", pure, () => {
+Deno.test("remembered() tells what an earlier life left undone", pure, () => {
   const { memory, open } = setUp();
   memory.facts.set("told", { addresses: [], lastState: 5, passedOn: 5 });
   memory.facts.set("owed", { addresses: [], lastState: 7, passedOn: 5 });
   memory.facts.set("never", { addresses: [] });
   const directory = open();
-  const known = (peer: string) => [directory.rememberedState(peer), directory.isOwed(peer)];
+  const known = (peer: string) => {
+    const { lastState = 0, isOwed = false } = directory.remembered(peer) ?? {};
+    return [lastState, isOwed];
+  };
   assertEquals(["told", "OWED", "never", "x"].map(known), [
     [5, false],
     [7, true],

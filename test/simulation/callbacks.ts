@@ -18,7 +18,9 @@ interface Announced {
 
 interface Registered {
   readonly monName: string;
-  /** Ordinal of the last announcement before it. */
+  /** Ordinal of the last announcement before it was made; 0 where it may have been there before. */
+  readonly madeAt: number;
+  /** The same, or before it was renewed. */
   since: number;
   /** States that have to be told, with their ordinals. */
   readonly owed: Map<number, number>;
@@ -31,6 +33,8 @@ interface Registered {
   lastState: number;
   /** The largest state of a notice that was. */
   largest: number;
+  /** Whether a restart has found somebody untold who asked about its peer: then all are told. */
+  mayBeToldAgain: boolean;
 }
 
 /** One callback on its way. */
@@ -71,8 +75,15 @@ export class CallbackLedger {
     return ordinal;
   }
 
-  /** SM_MON was acknowledged; a registration with another cookie or spelling begins anew. */
-  monAcknowledged(record: MonitorRecord, called: number, isRepeated: boolean): void {
+  /**
+   * SM_MON was acknowledged; a registration with another cookie or spelling begins anew. `isNew` says that
+   * neither list nor disk had it when the call came.
+   */
+  monAcknowledged(
+    record: MonitorRecord,
+    called: number,
+    { isRepeated, isNew }: { readonly isRepeated: boolean; readonly isNew: boolean },
+  ): void {
     const key = listKey(record);
     // SM_SIMU_CRASH forgets what is under way too: until its acknowledgement nobody is monitored.
     const arrived = called < this.#crashSimulated ? ++this.#ordinal : called;
@@ -87,6 +98,7 @@ export class CallbackLedger {
     }
     this.#registered.set(key, {
       monName: record.monName,
+      madeAt: isNew && arrived === called ? arrived : 0,
       since: arrived,
       owed: new Map(),
       newest: this.#early.get(key) ?? 0,
@@ -94,6 +106,7 @@ export class CallbackLedger {
       passedOn: 0,
       lastState: 0,
       largest: 0,
+      mayBeToldAgain: false,
     });
   }
 
@@ -131,7 +144,13 @@ export class CallbackLedger {
   noticeAnswered({ ordinal, monName, source, state }: Announced): void {
     if (typeof state !== "number") return;
     for (const known of this.#registered.values()) {
-      if (known.since > ordinal || state <= known.newest) continue;
+      if (known.since > ordinal || state <= known.newest || known.passedOn >= ordinal) continue;
+      // A copy of what came before the registration is no news.
+      const isCopy = this.#announced.some((one) =>
+        one.state === state && one.ordinal < known.since &&
+        concerns(known.monName, one.monName, one.source)
+      );
+      if (isCopy) continue;
       if (!concerns(known.monName, monName, source)) continue;
       if (this.isEnforced() && !isSourceOf(known.monName, source)) continue;
       known.newest = state;
@@ -162,6 +181,8 @@ export class CallbackLedger {
     if (backing === undefined) throw new Violation("announced", what);
     const registered = this.#registered.get(key);
     if (registered !== undefined) {
+      const isFromBefore = backing.ordinal < registered.madeAt && !registered.mayBeToldAgain;
+      if (isFromBefore) throw new Violation("older", `${what}, which was registered behind it`);
       const isOlder = this.isEnforced() && backing.state === state && state < registered.largest;
       const isOvertaken = backing.ordinal < registered.passedOn && state < registered.lastState;
       if (isOlder || isOvertaken) throw new Violation("older", what);
@@ -208,10 +229,13 @@ export class CallbackLedger {
     this.#registered.get(key)?.owed.clear();
   }
 
-  /** These are on the list of a new life, whatever was said of them before. */
-  loaded(keys: ReadonlySet<string>): void {
+  /** These are on the list of a new life, whatever was said of them before; it tells all who ask about some peers. */
+  loaded(keys: ReadonlySet<string>, isOwed: (monName: string) => boolean): void {
     for (const key of keys) this.#removals.delete(key);
     for (const key of this.#registered.keys()) if (!keys.has(key)) this.#registered.delete(key);
+    for (const known of this.#registered.values()) {
+      if (isOwed(known.monName)) known.mayBeToldAgain = true;
+    }
   }
 
   /** This host was restarted: nobody is monitored. */

@@ -47,6 +47,8 @@ export type Incident =
   | { readonly kind: "killStatd"; readonly changes: number }
   | { readonly kind: "stopStatd" }
   | { readonly kind: "user1" }
+  /** The wall clock is set wrong by so much, or right. */
+  | { readonly kind: "clock"; readonly errorMs: number }
   | { readonly kind: "killNotifier"; readonly changes: number }
   | { readonly kind: "powerCut"; readonly changes: number }
   | { readonly kind: "names"; readonly mode: NameServiceMode; readonly ms: number }
@@ -92,6 +94,7 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   killStatd: 3,
   stopStatd: 3,
   user1: 1,
+  clock: 1,
   killNotifier: 3,
   powerCut: 3,
   names: 5,
@@ -106,6 +109,7 @@ const EVENTS_MAX = 40;
 /** Longest time of events, in ms. */
 const LENGTH_MAX_MS = 240_000;
 const OUTAGE_MAX_MS = 120_000;
+const YEAR_MS = 365 * 24 * 3_600_000;
 /** Changes of the disk until a kill strikes at most; one commit has about ten. */
 const CHANGES_MAX = 12;
 
@@ -171,6 +175,8 @@ export function generate(seed: number): History {
         return { kind, changes: changes() };
       case "names":
         return { kind, mode: one(["slow", "failing", "silent"]), ms: ms() };
+      case "clock":
+        return { kind, errorMs: one([0, -1, 1]) * one([1_000, 3_600_000, 10 * YEAR_MS]) };
       case "rpcbind":
         return { kind, ms: ms() };
       case "lockd":

@@ -31,10 +31,12 @@ export class Process {
     readonly onEnd: (ended: Process) => void,
     /** Is told of an error that nothing has caught. */
     readonly uncaught: (error: unknown) => void,
+    /** How wrong the wall clock is now, in ms. */
+    clockErrorMs: () => number = () => 0,
   ) {
     this.clock = {
       now: () => agenda.now,
-      wallClock: () => EPOCH + agenda.now,
+      wallClock: () => EPOCH + Math.floor(agenda.now) + clockErrorMs(),
       startTimer: (ms, action) => this.#startTimer(ms, action),
     };
   }

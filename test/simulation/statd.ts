@@ -136,14 +136,15 @@ export class Statd {
     return this.#control.answer(request);
   }
 
-  /** What follows SIGTERM. */
-  async stop(): Promise<void> {
+  /** What follows SIGTERM; `ending` is called before the monitor ends. */
+  async stop(ending: () => void): Promise<void> {
     const { startTimer } = this.process.clock;
     this.#stopping.abort();
     let cancel = () => {};
     const late = new Promise<void>((resolve) => cancel = startTimer(STOP_TIMEOUT_MS, resolve));
     await Promise.race([this.#registered, late]);
     cancel();
+    ending();
     this.monitor.stop();
   }
 }

@@ -1,0 +1,48 @@
+/** What an earlier life of the daemon has heard of peers, from the peer memory. */
+
+import type { LastNews } from "./monitor_list.ts";
+import type { PeerFacts, PeerMemory } from "./ports.ts";
+
+/** What was heard of one peer. */
+interface News extends LastNews {
+  /** Whether that life has ended before everybody was told. */
+  readonly isOwed: boolean;
+}
+
+export class RememberedNews {
+  readonly #memory: Pick<PeerMemory, "note">;
+  /** By key of the peer. */
+  readonly #news = new Map<string, News>();
+
+  constructor(memory: Pick<PeerMemory, "note">) {
+    this.#memory = memory;
+  }
+
+  learn(peer: string, { lastState, lastNotice = 0, heardAt, passedOn }: PeerFacts): void {
+    if (lastState === undefined) return;
+    this.#news.set(peer, { lastState, lastNotice, heardAt, isOwed: lastState !== passedOn });
+  }
+
+  /** Undefined where nothing was heard. */
+  of(peer: string): News | undefined {
+    return this.#news.get(peer);
+  }
+
+  peers(): Iterable<string> {
+    return this.#news.keys();
+  }
+
+  forget(peer: string): void {
+    this.#news.delete(peer);
+  }
+
+  /**
+   * Notes that nobody is owed the news of peers that are not monitored, as after a reboot of this host: it
+   * would be told to whoever monitors them next.
+   */
+  settle(isMonitored: (peer: string) => boolean): void {
+    for (const [peer, { lastState, isOwed }] of this.#news) {
+      if (isOwed && !isMonitored(peer)) this.#memory.note(peer, { passedOn: lastState });
+    }
+  }
+}
