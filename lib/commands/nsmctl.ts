@@ -25,20 +25,36 @@ import { check } from "../nsmctl/check.ts";
 import { completion } from "../nsmctl/completion.ts";
 import { declareRebooted } from "../nsmctl/declare_rebooted.ts";
 import { doctor } from "../nsmctl/doctor.ts";
+import { exportRecords } from "../nsmctl/export.ts";
 import { forget } from "../nsmctl/forget.ts";
 import { commandHelp, overview } from "../nsmctl/help.ts";
+import { importRecords } from "../nsmctl/import.ts";
 import { list } from "../nsmctl/list.ts";
 import { MACOS_USAGE, readMacosArguments } from "../nsmctl/macos_arguments.ts";
 import { clearHost, listForEver, listOnce } from "../nsmctl/macos_flags.ts";
 import { notify } from "../nsmctl/notify.ts";
 import { configuredStateDirectory } from "../nsmctl/settings.ts";
+import { repair } from "../nsmctl/repair.ts";
 import { status } from "../nsmctl/status.ts";
 import { ownTerminal, type Terminal } from "../nsmctl/terminal.ts";
 import { testHost } from "../nsmctl/reach_host.ts";
 import { watch } from "../nsmctl/watch.ts";
 
 /** The commands in the order of the overview; the last one writes scripts about them all. */
-const STEERING = [list, watch, status, check, testHost, notify, forget, declareRebooted, doctor];
+const STEERING = [
+  list,
+  watch,
+  status,
+  check,
+  testHost,
+  notify,
+  forget,
+  declareRebooted,
+  doctor,
+  importRecords,
+  exportRecords,
+  repair,
+];
 export const COMMANDS: readonly Command[] = [...STEERING, completion(STEERING)];
 
 /** Longest time that somebody may want to wait for the daemon, in seconds. */

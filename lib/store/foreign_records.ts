@@ -1,0 +1,201 @@
+/**
+ * Records as other status monitors keep them, read without changing anything there. Every file is opened
+ * without following a link, has to be a regular file, and is read up to a limit.
+ *
+ * | what                              | recognised by                                      | gives                        |
+ * | --------------------------------- | -------------------------------------------------- | ---------------------------- |
+ * | folder with `sm`, `sm.bak`        | these names; any `sm.*`, as `sm.ha` too            | the records of each          |
+ * | folder of record files            | lines that are records of nfs-utils                | these records                |
+ * | illumos `statmon` or its `sm`     | empty files; links `ipv4.*`, `ipv6.*` are passed over | a peer for each file name |
+ * | CTDB                              | file names `statd-state@SERVER@CLIENT`             | CLIENT, asked about by SERVER |
+ * | `statd.status` of macOS           | "NSM1" at offset 8                                 | names that are in use        |
+ * | `statd.status` of FreeBSD         | a length of 256 bytes and slots of 1040 or 1036    | names that are in use        |
+ * | JSON lines of `nsmctl export`     | a first character `{`                              | these records                |
+ *
+ * Source: statd.status of FreeBSD and macOS, statmon of illumos, CTDB's statd_callout; nfs-utils 2.6.2.
+ */
+
+import { join } from "@std/path/join";
+import type { MonitorRecord } from "../nsm/ports.ts";
+import type { DirectoryEntry, FileSystem } from "./file_system.ts";
+import { FILE_MAX_BYTES, recordsIn } from "./record_file.ts";
+
+/** Longest database or file of JSON lines that is read, in bytes: 60,000 slots of FreeBSD. */
+const DATABASE_MAX_BYTES = 67_108_864;
+/** Folders below the one that was named: its lists, and the lists of one more level. */
+const DEPTH_MAX = 2;
+
+/** NLM version 4, procedure NLM_SM_NOTIFY: the callback of a record that names none (RFC 1813, appendix II). */
+const LOCK_MANAGER = { myProg: 100_021, myVers: 4, myProc: 16, priv: "0".repeat(32) } as const;
+
+/** What was found. */
+export interface ForeignRecords {
+  readonly records: MonitorRecord[];
+  /** Files and lines that are no records, each in words. */
+  readonly passedOver: string[];
+}
+
+/**
+ * Reads records from a folder or a file. `myName` is the name by which this host is known, for records
+ * that have none. Names are not judged yet.
+ *
+ * @throws {Error} When the path cannot be read, or is of no kind that is known.
+ */
+export function readForeignRecords(
+  fs: FileSystem,
+  path: string,
+  myName: string,
+): ForeignRecords {
+  const found: ForeignRecords = { records: [], passedOver: [] };
+  const reader = new Reader(fs, myName, found);
+  const facts = fs.facts(path);
+  if (facts === undefined) throw new Error("there is no such file or folder");
+  if (facts.isFile) reader.database(path);
+  else reader.folder(path, 0);
+  return found;
+}
+
+class Reader {
+  constructor(
+    readonly fs: FileSystem,
+    readonly myName: string,
+    readonly found: ForeignRecords,
+  ) {}
+
+  folder(path: string, depth: number): void {
+    for (const entry of this.fs.list(path)) {
+      const inside = join(path, entry.name);
+      if (entry.isDirectory) {
+        const isList = entry.name === "statmon" || /^sm(\.|$)/.test(entry.name);
+        if (isList && depth < DEPTH_MAX) this.folder(inside, depth + 1);
+      } else if (isRecordFile(entry)) {
+        this.#attempt(inside, () => this.#file(inside, entry.name));
+      }
+    }
+  }
+
+  /** A file that was named itself. @throws {Error} When it is of no kind that is known. */
+  database(path: string): void {
+    const text = this.fs.read(path, DATABASE_MAX_BYTES) ?? "";
+    if (text.trimStart().startsWith("{")) return this.#jsonLines(text);
+    const { records } = recordsIn(text.slice(0, FILE_MAX_BYTES));
+    if (records.length > 0) return void this.found.records.push(...records);
+    const names = namesOfMacos(text) ?? namesOfFreeBsd(text);
+    if (names === undefined) throw new Error("it has records of no kind that is known here");
+    for (const name of names) this.#add(name);
+  }
+
+  #file(path: string, name: string): void {
+    const ofCtdb = /^statd-state@([^@]*)@([^@]*)$/.exec(name);
+    if (ofCtdb !== null) return this.#add(ofCtdb[2]!, ofCtdb[1]!);
+    const text = this.fs.readOwn(path, FILE_MAX_BYTES);
+    if (text === undefined) return;
+    if (text === "") return this.#add(name); // illumos: the name says it all
+    const { records, faultyLines } = recordsIn(text);
+    this.found.records.push(...records);
+    if (records.length === 0 || faultyLines > 0) {
+      this.found.passedOver.push(`${path} has lines that are no records`);
+    }
+  }
+
+  #jsonLines(text: string): void {
+    for (const [index, line] of text.split("\n").entries()) {
+      if (line.trim() === "") continue;
+      const record = recordOfJson(line, this.myName);
+      if (record === undefined) this.found.passedOver.push(`line ${index + 1} is no record`);
+      else this.found.records.push(record);
+    }
+  }
+
+  #add(monName: string, myName = this.myName): void {
+    this.found.records.push({ monName, myName, ...LOCK_MANAGER });
+  }
+
+  #attempt(path: string, read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.found.passedOver.push(`${path}: ${reason}`);
+    }
+  }
+}
+
+/** Regular files that are not hidden; addresses that illumos keeps as links are none. */
+function isRecordFile({ name, isFile }: DirectoryEntry): boolean {
+  return isFile && !name.startsWith(".") && name !== "state";
+}
+
+/**
+ * Names in macOS' database, all integers big-endian: a header of 256 bytes with the count of records at
+ * offset 4 and "NSM1" at 8; records of length (2 bytes), monitored (2), to be notified (2), length of the
+ * name (2), and the name. Undefined for another file.
+ */
+function namesOfMacos(text: string): string[] | undefined {
+  if (text.slice(8, 12) !== "NSM1") return undefined;
+  const short = (at: number) => text.charCodeAt(at) << 8 | text.charCodeAt(at + 1);
+  const names: string[] = [];
+  for (let at = DATABASE_HEADER_BYTES; at + 8 <= text.length;) {
+    const length = short(at);
+    // Shorter than any record, or cut short: nothing can be found behind it.
+    if (length < MACOS_RECORD_MIN_BYTES || at + length > text.length) break;
+    const isInUse = short(at + 2) !== 0 || short(at + 4) !== 0;
+    if (isInUse) names.push(text.slice(at + 8, at + 8 + Math.min(short(at + 6), length - 8)));
+    at += length;
+  }
+  return names;
+}
+
+const DATABASE_HEADER_BYTES = 256;
+const MACOS_RECORD_MIN_BYTES = 72;
+const FREEBSD_NAME_BYTES = 1025;
+/** Bytes of a slot with pointers of 8 and of 4 bytes; the flag and the pointer begin at 1028. */
+const FREEBSD_SLOTS = [1040, 1036];
+const FREEBSD_USE_AT = 1028;
+
+/**
+ * Names in FreeBSD's database, and in macOS' of layout version 0: a header of 256 bytes, then slots with a
+ * NUL-terminated name, a flag and a pointer, both zero where the slot is free. Undefined for another file.
+ */
+function namesOfFreeBsd(text: string): string[] | undefined {
+  const rest = text.length - DATABASE_HEADER_BYTES;
+  const bytes = FREEBSD_SLOTS.find((bytes) => rest > 0 && rest % bytes === 0);
+  if (bytes === undefined) return undefined;
+  const names: string[] = [];
+  for (let at = DATABASE_HEADER_BYTES; at < text.length; at += bytes) {
+    if (/^\0*$/.test(text.slice(at + FREEBSD_USE_AT, at + bytes))) continue;
+    const name = text.slice(at, at + FREEBSD_NAME_BYTES);
+    const end = name.indexOf("\0");
+    names.push(end < 0 ? name : name.slice(0, end));
+  }
+  return names;
+}
+
+/** The record in a line of `nsmctl export`; undefined where it is none. */
+function recordOfJson(line: string, myName: string): MonitorRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  const fields: Record<string, unknown> = { ...value };
+  const text = (name: string, otherwise?: string) => {
+    const field = fields[name] ?? otherwise;
+    return typeof field === "string" ? field : undefined;
+  };
+  const number = (name: string, otherwise: number) => {
+    const field = fields[name] ?? otherwise;
+    return Number.isInteger(field) ? Number(field) | 0 : undefined;
+  };
+  const record = {
+    monName: text("monName"),
+    myName: text("myName", myName),
+    myProg: number("program", LOCK_MANAGER.myProg),
+    myVers: number("version", LOCK_MANAGER.myVers),
+    myProc: number("procedure", LOCK_MANAGER.myProc),
+    priv: text("priv", LOCK_MANAGER.priv),
+  };
+  return Object.values(record).includes(undefined) ? undefined : record as MonitorRecord;
+}
