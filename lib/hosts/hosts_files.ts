@@ -36,11 +36,11 @@ import type { Clock } from "../time/clock.ts";
 
 const ALLOW_FILE = "/etc/hosts.allow";
 const DENY_FILE = "/etc/hosts.deny";
-/** How long the files and this host's addresses are taken to be as they were, in ms. */
+/** Interval at which files and own addresses are looked at again, in ms. */
 const RECHECK_MS = 1_000;
 /** Addresses whose decision is remembered; beyond, the one that called longest ago is decided anew. */
 const DECISIONS_MAX = 4096;
-/** How long a decision by name is remembered, in ms: as long as the resolver keeps what it found. */
+/** Life of a decision by name, in ms: as long as the resolver keeps its answers. */
 const BY_NAME_MS = 60_000;
 /** Longest file that is read, in bytes; what is longer is not a list of hosts. */
 const FILE_MAX_BYTES = 1_048_576;
@@ -56,17 +56,17 @@ const WAITING_MAX = 8;
 /** Questions of one decision, at most: rules that name more netgroups are no rules for us. */
 const QUESTIONS_MAX = 32;
 
-/** What the rules are applied with. */
+/** Surroundings of the rules. */
 export interface HostsFilesParts {
   /** The name of the daemon in the files, whatever the program is called. */
   readonly daemon: "statd" | "rpcbind";
   /** One whose slots nobody else has. */
   readonly resolver: Resolver;
-  /** Whether a netgroup has a host, by its name; without one nobody is in any. */
+  /** Tells whether a netgroup has a host, by its name; without it nobody is in any. */
   readonly isInNetgroup?: (group: string, host: string) => Promise<boolean>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Where the two files are; `/etc` otherwise. */
+  /** Folder of the two files; `/etc` without it. */
   readonly directory?: string;
 }
 
@@ -85,7 +85,7 @@ export class HostsFiles {
   /** The texts of the files as they were read last, and why they cannot be read now, by path. */
   readonly #texts = new Map<string, string>();
   readonly #faults = new Map<string, string>();
-  /** What the files looked like before they were read, by path; files of patterns among them. */
+  /** Stamps of the files before they were read, by path, files of patterns among them. */
   readonly #stamps = new Map<string, string>();
   #entries: readonly AccessEntry[] = [];
   #own: ReadonlySet<string> = new Set();
@@ -108,7 +108,7 @@ export class HostsFiles {
     return [...this.#faults.values()];
   }
 
-  /** Whether an address of another host may call; a promise where its name has to be looked up first. */
+  /** Judges an address of another host; a promise where its name has to be looked up first. */
   admits(address: string): Admission | Promise<Admission> {
     this.recheck();
     if (this.#entries.length === 0) return "admitted";
@@ -243,7 +243,7 @@ export class HostsFiles {
   }
 }
 
-/** Who shares look-ups with an address. */
+/** Party that shares look-ups with an address. */
 function partyOf(address: string): string {
   return address.includes(":") ? sourceNetwork(address) : address.replace(/\d+$/, "0/24");
 }
@@ -253,7 +253,7 @@ function ownAddresses(): string[] {
   return Deno.networkInterfaces().map(({ address }) => address);
 }
 
-/** What changes when a file does, its owner and permissions among it; why it cannot be told otherwise. */
+/** Stamp that changes with a file, its owner and permissions among it; the reason where it cannot be told. */
 function stampOf(path: string): string {
   try {
     const { mtime, size, ino, mode, uid, gid } = Deno.statSync(path);

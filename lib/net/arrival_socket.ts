@@ -6,7 +6,7 @@
  * A caller is local if the datagram arrived at the interface of loopback, from an address of loopback to
  * one. That its source is an address of this host does not do.
  *
- * What such a socket drops, since no caller can be at its source, or it was not sent to this host alone:
+ * Datagrams that are dropped, since no caller can be at their source, or they were not sent to this host alone:
  *
  * | datagram                                     | reason                                                  |
  * | -------------------------------------------- | ------------------------------------------------------- |
@@ -45,7 +45,7 @@ const TURN_MS = 1;
 /** Microtasks until what the runtime has read in a turn is handed over, in number: twice what it takes. */
 const SETTLING_MICROTASKS = 10;
 
-/** What a socket needs. */
+/** Clock and surroundings of a socket. */
 export interface ArrivalParts {
   readonly startTimer: StartTimer;
   /** The name of an interface, for the scope of link-local addresses. */
@@ -136,7 +136,7 @@ export class ArrivalSocket implements DatagramSocket {
       first();
       if (now() - turnedAt < TURN_EVERY_MS) continue;
       await sleep(startTimer, TURN_MS, signal);
-      // What the runtime has read for sockets with priority is handed over by its promises first.
+      // Promises first hand over what the runtime has read for sockets with priority.
       for (let i = 0; i < SETTLING_MICROTASKS; i++) await undefined;
       turnedAt = now();
     }
@@ -174,7 +174,7 @@ export class ArrivalSocket implements DatagramSocket {
   }
 }
 
-/** Whether a datagram with this struct sockaddr can come from one host, see the table above. */
+/** True if a datagram with this struct sockaddr can come from one host, see the table above. */
 export function isOfOneHost(source: Uint8Array, isOverLoopback: boolean): boolean {
   if (source[2] === 0 && source[3] === 0) return false; // port 0
   if (source[0] === AF_INET) {
@@ -187,17 +187,17 @@ export function isOfOneHost(source: Uint8Array, isOverLoopback: boolean): boolea
   return !isLow || isOverLoopback && isLoopbackIn(source);
 }
 
-/** Whether a struct sockaddr has an address of fe80::/10. */
+/** True for a struct sockaddr with an address of fe80::/10. */
 function isLinkLocalIn(source: Uint8Array): boolean {
   return source[0] === AF_INET6 && source[8] === 0xfe && (source[9]! & 0xc0) === 0x80;
 }
 
-/** Whether a struct sockaddr has an address of loopback. */
+/** True for a struct sockaddr with an address of loopback. */
 function isLoopbackIn(source: Uint8Array): boolean {
   return isLoopbackBytes(source[0] === AF_INET ? source.subarray(4, 8) : source.subarray(8, 24));
 }
 
-/** Whether 4 or 16 bytes are an address of loopback: 127.0.0.0/8 or ::1. */
+/** True for 4 or 16 bytes of an address of loopback: 127.0.0.0/8 or ::1. */
 function isLoopbackBytes(address: Uint8Array): boolean {
   if (address.length === 4) return address[0] === 127;
   return address[15] === 1 && address.subarray(0, 15).every((byte) => byte === 0);

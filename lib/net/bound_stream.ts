@@ -15,7 +15,7 @@ import {
 import { systemCode } from "./errors.ts";
 import { sleep, type StartTimer } from "../time/clock.ts";
 
-/** The first pause in ms: a round trip in the same building. */
+/** First pause of the back-off, in ms: a round trip within one building. */
 const PAUSE_MIN_MS = 1;
 /** The longest pause in ms: with hundreds of connections the looks still cost next to nothing. */
 const PAUSE_MAX_MS = 50;
@@ -40,7 +40,7 @@ export interface StreamCalls {
   close(fd: number): void;
 }
 
-/** Where connections leave from. */
+/** Local end of connections. */
 export interface StreamSource {
   /** Numeric address, `::` for all of both families. */
   readonly address: string;
@@ -89,10 +89,10 @@ function begin({ address, ports, calls }: StreamSource, to: Endpoint): number {
   throw new TransportError("connect to", to, refusal);
 }
 
-/** Whether an error may be gone with another port. */
+/** True if another source port could succeed. */
 function isOfPort(error: unknown, isBound: boolean): boolean {
   const code = systemCode(error);
-  // Behind bind, it means that the port has a connection to the same place.
+  // After bind, EADDRNOTAVAIL means that the port is already connected to this destination.
   if (isBound) return code === "EADDRNOTAVAIL";
   return code === "EADDRINUSE" || code === "EACCES" || code === "EPERM";
 }

@@ -41,7 +41,7 @@ interface Pending {
   readonly settle: (answer: string[] | Error) => void;
 }
 
-/** What the client works with. */
+/** Sockets and chance of a client. */
 export interface DnsParts {
   /** Opens a socket on a port of the system's choice. @throws {TransportError} */
   readonly open: () => DatagramSocket;

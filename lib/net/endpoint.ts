@@ -3,7 +3,7 @@
 import { isLinkLocal } from "../rpc/address.ts";
 import type { Endpoint } from "../rpc/transport.ts";
 
-/** What a v4-mapped address begins with in the text that the runtime makes. */
+/** Prefix of a v4-mapped address in the runtime's text. */
 const MAPPED_PREFIX = "::ffff:";
 
 /**

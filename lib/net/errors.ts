@@ -14,7 +14,7 @@ export function systemCode(error: unknown): string | undefined {
 /** Errors of accept(2) that concern the connection that was to be taken, and not the next one. */
 const LOST_CONNECTION = new Set(["ENOTCONN", "ECONNABORTED", "ECONNRESET", "EPROTO"]);
 
-/** The connection that was to be accepted had gone already, as when its other end reset it. */
+/** True if the connection was gone before it was accepted, as when its peer reset it. */
 export function isLostConnection(error: unknown): boolean {
   return LOST_CONNECTION.has(systemCode(error) ?? "");
 }

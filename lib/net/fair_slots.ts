@@ -4,7 +4,7 @@
  * soon; when the line is full, the oldest task of the party that asked longest ago is given up.
  */
 
-/** How much there is for all, and for one party. */
+/** Limits for all parties together, and for one. */
 export interface FairLimits {
   readonly slots: number;
   readonly slotsOfOne: number;

@@ -1,6 +1,6 @@
 /**
- * Server sockets that a service manager has opened (sd_listen_fds(3)), behind the interfaces of those that
- * we open. A transport of which none was handed over is opened as without a service manager.
+ * Server sockets that a service manager has opened (sd_listen_fds(3)), behind the interfaces of our own. A
+ * transport without such a socket is opened as without a service manager.
  */
 
 import { type HandedOver, listenerOn } from "../platform/handed_over.ts";

@@ -11,7 +11,7 @@ import type { HostAddresses, Resolver } from "../nsm/ports.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { hostsLine } from "./resolver_rules.ts";
 
-/** What is read, as text; empty where there is no such file. The version changes with the contents. */
+/** Files that are read, as text; empty where there is no such file. The version changes with the contents. */
 export interface NameFiles {
   hosts(): { readonly text: string; readonly version: string };
   nsswitch(): string;
@@ -57,8 +57,8 @@ export function hostsFileFirst(resolver: Resolver, files: NameFiles): Resolver {
 }
 
 /**
- * Whether names are looked for in the file first, and a name that stands there is not looked for
- * elsewhere; without a word about hosts that depends on the C library.
+ * True if nsswitch.conf has the file first and ends there for a name that it has. Without a line about
+ * hosts that depends on the C library.
  */
 export function hostsFileIsFirst(nsswitch: string): boolean {
   return /^files(?! \[)/.test(hostsLine(nsswitch) ?? "");

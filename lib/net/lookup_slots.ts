@@ -1,10 +1,10 @@
 /**
- * Room for a few look-ups at a time, and a line for the others.
+ * A semaphore with a bounded queue, first in, first out.
  *
  * A look-up by the C library holds a thread until it returns and cannot be called off.
  */
 
-/** What became of a task that was put in line. */
+/** Outcome of a task that was queued. */
 export type Slotted<T> = { readonly isRun: true; readonly value: T } | { readonly isRun: false };
 
 interface Waiting {
@@ -22,7 +22,7 @@ export class LookupSlots {
     this.#free = slots;
   }
 
-  /** Whether another task would have to be turned away. */
+  /** True if a further task would be turned away. */
   get isFull(): boolean {
     return this.#free === 0 && this.#line.length - this.#next >= this.lineMax;
   }
@@ -51,7 +51,7 @@ export class LookupSlots {
       if (isWanted()) start();
       else skip();
     }
-    // The head is cut off now and then, so that each entry costs the same however long the line is.
+    // The head is cut off now and then, so that an entry costs O(1) however long the queue is.
     if (this.#next > this.lineMax || this.#next === this.#line.length) {
       this.#line.splice(0, this.#next);
       this.#next = 0;

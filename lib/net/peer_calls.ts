@@ -1,4 +1,4 @@
-/** Calls to others: over a UDP socket that is there, or over a TCP connection made for the call. */
+/** Calls to peers: over a UDP socket that is open, or over a TCP connection made for the call. */
 
 import type { CallPeer } from "../nsm/ports.ts";
 import type { ClientParts } from "../rpc/client.ts";

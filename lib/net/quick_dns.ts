@@ -1,7 +1,7 @@
 /**
  * Questions to the name server that need no thread, in front of a resolver: hundreds may be under way,
- * so that names which no server answers for do not keep the others waiting. What is not found in this
- * way, and names that resolver_rules.ts leaves to it, are asked of the resolver.
+ * so that names without an answer do not delay the rest. The resolver is asked about names that are not
+ * found in this way, and about names that resolver_rules.ts leaves to it.
  */
 
 import type { Lookup, Resolver } from "../nsm/ports.ts";
@@ -14,7 +14,7 @@ import { mayAsk, type ResolverRules } from "./resolver_rules.ts";
  * datagrams.
  */
 const QUESTIONS = 200;
-/** How long an answer is awaited, in ms: the resolver asks those again that take longer. */
+/** Limit on an answer, in ms: later ones are asked again by the resolver. */
 const ANSWER_MS = 1_500;
 
 /**
@@ -73,7 +73,7 @@ export class QuickDns implements Resolver {
     }
   }
 
-  /** The place goes to whoever waits longest. */
+  /** Passes the place to the question that has waited longest. */
   #giveBack(): void {
     for (const next of this.#waiting) {
       this.#waiting.delete(next);

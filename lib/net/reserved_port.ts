@@ -10,7 +10,7 @@ import { systemCode } from "./errors.ts";
 import { openUdpSocket } from "./udp.ts";
 import type { StartTimer } from "../time/clock.ts";
 
-/** The lowest reserved port that is tried; those below have well-known services. */
+/** Lowest reserved port that is tried; lower ones have well-known services. */
 const FIRST_PORT = 512;
 const LAST_PORT = 1023;
 const PORT_COUNT = LAST_PORT - FIRST_PORT + 1;
@@ -19,13 +19,13 @@ const PORT_COUNT = LAST_PORT - FIRST_PORT + 1;
 export interface GivenAwayPorts {
   /** Of services that may come up later: taken only when everything else is in use. */
   readonly services: ReadonlySet<number>;
-  /** What bindresvport is told to keep off: taken last of all. */
+  /** Ports that bindresvport(3) is told to avoid: taken last of all. */
   readonly blacklist: ReadonlySet<number>;
 }
 
 /**
- * Every reserved port once, beginning at a random one: first those that nobody was given, then those of
- * services, then the blacklisted ones. The last are still better than none, since a lock manager does
+ * Every reserved port once, beginning at a random one: unassigned ports first, then ports of services,
+ * then blacklisted ones. The last are still better than none, since a lock manager does
  * not listen to a port above.
  */
 export function reservedPorts(
@@ -39,7 +39,7 @@ export function reservedPorts(
   return [0, 1, 2].flatMap((wanted) => all.filter((port) => rank(port) === wanted));
 }
 
-/** What is needed to open a reserved socket. */
+/** Options of a reserved socket. */
 export interface ReservedOptions {
   readonly address: string;
   readonly givenAway: GivenAwayPorts;

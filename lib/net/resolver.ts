@@ -19,7 +19,7 @@ export interface NameFunctions {
   nameOfAddress(address: string): Promise<{ code: number; name?: string }>;
 }
 
-/** How the name service is used. It can be set for tests; the program uses {@link RESOLVER_LIMITS}. */
+/** Limits on the use of the name service. Tests set their own; the program uses {@link RESOLVER_LIMITS}. */
 export interface ResolverLimits {
   readonly slots: number;
   readonly lineMax: number;
@@ -45,21 +45,20 @@ export const RESOLVER_LIMITS: ResolverLimits = {
   timeLimitMs: 8_000,
   /** Answers kept, in number; each has about 500 bytes. Two for each of 4,096 monitored hosts. */
   cacheMax: 8_192,
-  /** How long an answer is kept, in ms: the C library does not say, and a moved host is found in a minute. */
+  /** Life of an answer, in ms: the C library tells no TTL, and a moved host is found in a minute. */
   foundMs: 60_000,
-  /** The same for names that do not exist: somebody may be about to add the one that was missing. */
+  /** Life of "no such name", in ms: an administrator may be about to add it. */
   notFoundMs: 10_000,
-  /** The same for failures: no more than to keep a flood of questions off a name server that is down. */
+  /** Life of a failure, in ms: enough to keep a flood of questions off a name server that is down. */
   tryLaterMs: 2_000,
 };
 
 /**
- * How it is used to judge callers by name: with half of the threads that are left. Who asks takes care that
- * few wait.
+ * Limits for judging callers by name: half of the threads that are left. The caller bounds the queue.
  */
 export const ACCESS_LIMITS: Partial<ResolverLimits> = { slots: 8, lineMax: 64, cacheMax: 2_048 };
 
-/** What the C library calls its failures, and whether they are answers. Source: netdb.h of glibc. */
+/** Failures of the C library by number, and whether each is an answer. Source: netdb.h of glibc. */
 const FAILURES: Readonly<Record<number, { readonly text: string; readonly isAnswer: boolean }>> = {
   [-2]: { text: "no such host or record (EAI_NONAME)", isAnswer: true },
   [-3]: { text: "the name server does not answer or is overloaded (EAI_AGAIN)", isAnswer: false },
@@ -71,17 +70,17 @@ const FAILURES: Readonly<Record<number, { readonly text: string; readonly isAnsw
   [-12]: { text: "the name is too long (EAI_OVERFLOW)", isAnswer: true },
 };
 
-/** What can be asked for: other characters are in no hosts file, and a NUL would cut the name short. */
+/** Names that can be asked for: no hosts file has further characters, and a NUL would cut a name short. */
 const ASKABLE = /^[\x21-\x7e]{1,255}$/;
 /**
- * What is taken for a host name in an answer, which may come from anybody's name server and ends up in
+ * Host names that are accepted in an answer, which may come from anybody's name server and ends up in
  * file names, logs and arguments. The underscore is not a host name's, but is found in them.
  */
 const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/;
 /** A last label that makes programs read the whole as an address: `127.2`, `0x7f000001`. */
 const NUMERIC_END = /(^|\.)(\d+|0x[0-9a-f]*)\.?$/i;
 
-/** Whether an answer is a host name, and could not be taken for an address later on. */
+/** True for a host name that cannot be taken for an address later on. */
 function isHostName(name: string): boolean {
   return HOST_NAME.test(name) && !NUMERIC_END.test(name);
 }
@@ -150,7 +149,7 @@ class Questions<T> {
     return slotted.value;
   }
 
-  /** The answer, or tryLater when it is late; a late one is still kept for the next who asks. */
+  /** The answer, or tryLater when it is late; a late answer is cached for the next question. */
   #inTime(running: Running<T>): Promise<Lookup<T>> {
     const { timeLimitMs } = this.limits;
     running.askers++;

@@ -7,11 +7,11 @@
  * are read (a keyword begins its line; `#` and `;` begin a comment in the first column only).
  */
 
-/** What is read, as text; undefined where there is no such file. */
+/** Files that are read, as text; undefined where there is no such file. */
 export interface ResolverFiles {
   readonly nsswitch: string | undefined;
   readonly resolvConf: string | undefined;
-  /** Whether the environment changes what these say: LOCALDOMAIN, RES_OPTIONS, HOSTALIASES. */
+  /** The environment changes what these files say: LOCALDOMAIN, RES_OPTIONS, HOSTALIASES. */
   readonly isChangedByEnvironment: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface ResolverRules {
   readonly server: string;
   /** Names with fewer dots are completed by the search list first. */
   readonly dots: number;
-  /** Whether names below `.local` belong to multicast DNS. */
+  /** Names below `.local` belong to multicast DNS. */
   readonly isLocalElsewhere: boolean;
 }
 
@@ -36,7 +36,7 @@ const NDOTS_MAX = 15;
 /** The name service switch where hosts are in a file, and then asked of name servers. */
 const FILES_THEN_DNS = /^(?:files )?(mdns[46]?_minimal \[notfound=return\] )?dns(?: |$)/;
 
-/** What a host name is made of; a last label of digits makes it an address of some form. */
+/** Form of a host name; a last label of digits makes it an address. */
 const NAME = /^(?!-)[A-Za-z0-9_-]{1,63}(\.(?!-)[A-Za-z0-9_-]{1,63})*\.?$/;
 const NUMERIC_END = /(^|\.)(\d+|0x[0-9a-f]*)\.?$/i;
 
@@ -66,7 +66,7 @@ export function resolverRules(files: ResolverFiles): ResolverRules | undefined {
   return { server, dots, isLocalElsewhere: match[1] !== undefined };
 }
 
-/** Whether a name may be asked of the server as it stands. */
+/** True if the server may be asked about a name as it stands. */
 export function mayAsk(name: string, { dots, isLocalElsewhere }: ResolverRules): boolean {
   if (!NAME.test(name) || NUMERIC_END.test(name)) return false;
   if (isLocalElsewhere && /\.local\.?$/i.test(name)) return false;

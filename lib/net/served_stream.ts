@@ -11,7 +11,7 @@ const HEADER_BYTES = 4;
 /** In the first byte of a record that consists of one fragment. */
 const LAST_FRAGMENT_BIT = 0x80;
 
-/** What a connection needs of its server. */
+/** Parts of the server that a connection uses. */
 export interface ServedStreamParts {
   readonly respond: Respond;
   readonly limits: StreamLimits;
@@ -31,7 +31,7 @@ export class ServedStream {
   /** Calls that were read and not begun, because too many are under way. */
   readonly #waiting: Uint8Array[] = [];
   #inFlight = 0;
-  /** Replies that wait to be written, as records; the other buffer is being written. */
+  /** Replies that wait to be written, as records, while a second buffer is being written. */
   #unsent = new Uint8Array(WRITE_BUFFER_BYTES);
   #unsentLength = 0;
   #spare = new Uint8Array(WRITE_BUFFER_BYTES);
@@ -176,7 +176,7 @@ export class ServedStream {
     this.#changed();
   }
 
-  /** Puts a reply behind those that wait; all that are ready in the same turn leave in one write. */
+  /** Queues a reply; all replies of one turn leave in one write. */
   #append(reply: Uint8Array): void {
     if (this.#isClosed) return;
     const at = this.#unsentLength;

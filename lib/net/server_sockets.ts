@@ -22,12 +22,12 @@ import { openUdpServer } from "./udp_server.ts";
 import { isWildcard } from "./wildcards.ts";
 
 /**
- * How often both transports are tried on one port of the system's choice, in number. It chooses at
- * random among 28,000, of which few are in use.
+ * Attempts to get one port of the system's choice for both transports, in number. The system chooses at
+ * random among 28,000 ports, of which few are in use.
  */
 const SAME_PORT_ATTEMPTS = 20;
 
-/** What a server wants. */
+/** Options of a server. */
 export interface ServerOptions {
   /** 0 lets the system choose. */
   readonly port: number;
@@ -60,8 +60,8 @@ export interface Openers {
 }
 
 /**
- * Opens a server's sockets, all or none. With port 0 UDP and TCP get the same number if there is one
- * that is free for both.
+ * Opens a server's sockets, all or none. With port 0, UDP and TCP get one number if there is one that is
+ * free for both.
  *
  * @throws {TransportError} When one cannot be had, for example because the port is in use.
  */
@@ -122,7 +122,7 @@ function isInUse(error: unknown): boolean {
   return error instanceof TransportError && systemCode(error.cause) === "EADDRINUSE";
 }
 
-/** What sockets serve, each address once: at a wildcard, all of its family. */
+/** Addresses that sockets serve, each once: a wildcard stands for all of its family. */
 function boundTo(transport: "udp" | "tcp", sockets: readonly Socket[]): TransportAddress[] {
   const bound = new Map<string, TransportAddress>();
   const wildcards = sockets.filter(({ local }) => isWildcard(local.address));

@@ -147,7 +147,7 @@ export class NotifyRun {
     return { [Symbol.dispose]() {} };
   }
 
-  /** What the state number is going to be when it is advanced. */
+  /** The state number that advancing would give. */
   get nextStateNumber(): number {
     const state = new StateFile(this.#fs, this.#layout, this.#log);
     return this.#asOwner(this.#layout.directory, () => state.next());
@@ -158,7 +158,7 @@ export class NotifyRun {
     this.#write(RUN_FILE, `${stateNumber} ${this.#life}\n`);
   }
 
-  /** Shows others that this process is at it, until it ends. */
+  /** Marks the run as under way, for as long as this process lives. */
   hold(): void {
     try {
       this.#note = this.#read(this.#path);
@@ -170,8 +170,8 @@ export class NotifyRun {
   }
 
   /**
-   * Whether no other run was under way at {@link hold} nor was begun since: then a record that is gone
-   * was taken away by somebody, and not by a run that has told its peer from another address.
+   * True if no further run was under way at {@link hold} nor was begun since. Then a record that is gone was
+   * taken away by hand, and not by a run that has told its peer from another address.
    */
   get isAlone(): boolean {
     try {

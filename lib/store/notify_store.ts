@@ -53,8 +53,8 @@ class FileNotifyStore implements NotifyStore {
   }
 
   /**
-   * Deviation: nfs-utils replaces a file of the same name, and with it the records of peers that
-   * could not be told after the reboot before.
+   * Deviation: nfs-utils replaces a file of that name, and with it the records of peers that could not be
+   * told after the reboot before.
    *
    * The files are merged before `sm.bak` is synced, and their sources removed after, so that each record
    * is in one of the two directories at every moment; where a crash leaves it in both, the next call
@@ -66,7 +66,7 @@ class FileNotifyStore implements NotifyStore {
     if (entries === undefined) return;
     const names = namesIn(entries, monitorList, this.#log);
     const others = this.#entries(notifyList);
-    // Unseen, a file of the same name would be lost.
+    // A file that is not seen would be replaced, and lost.
     if (others === undefined) return this.#isUnmoved(names);
     const existing = new Set(others.map(({ name }) => name));
     const merged: string[] = [];
@@ -140,7 +140,7 @@ class FileNotifyStore implements NotifyStore {
     return this.#state.advance();
   }
 
-  /** Adds the lines of a file to those of the file of the same name on the notify list. */
+  /** Merges a file into the file of that name on the notify list. */
   #merge(source: string, name: string): void {
     const { notifyList } = this.#layout;
     const before = readText(this.#fs, join(notifyList, name)) ?? "";
@@ -160,7 +160,7 @@ class FileNotifyStore implements NotifyStore {
     this.faults += names.length;
   }
 
-  /** What is in a directory; undefined, and reported, where that cannot be read. */
+  /** Entries of a directory; undefined, and reported, where it cannot be read. */
   #entries(directory: string): readonly DirectoryEntry[] | undefined {
     try {
       return entriesOf(this.#fs, directory);
@@ -183,7 +183,7 @@ class FileNotifyStore implements NotifyStore {
     return found;
   }
 
-  /** Who is told first; an error is none of the list's. */
+  /** Time of the record, by which peers are ordered; 0 where it cannot be read. */
   #modifiedAt(path: string): number {
     try {
       return this.#fs.facts(path)?.modifiedAt ?? 0;
@@ -193,7 +193,7 @@ class FileNotifyStore implements NotifyStore {
   }
 }
 
-/** Records without those that say the same of a peer as an earlier one. */
+/** Records without duplicates: an earlier one tells the peer all that a duplicate would. */
 function toldApart(records: readonly MonitorRecord[]): readonly MonitorRecord[] {
   if (records.length === 1) return records;
   const known = new Set<string>();

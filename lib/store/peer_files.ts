@@ -10,9 +10,9 @@ import { nameKey } from "../nsm/host_name.ts";
 interface Entry {
   /** The one for new records first. */
   names: string[];
-  /** Whether it says no more than that the file is named after the peer. */
+  /** The entry says no more than that the file is named after the peer. */
   isPlain: boolean;
-  /** Whether all files are here, as load() has found them. */
+  /** All files are listed, as load() has found them. */
   readonly isWhole: boolean;
   /** Changes that have begun and not ended. */
   pending: number;
@@ -21,7 +21,7 @@ interface Entry {
 export class PeerFiles {
   readonly #entries = new Map<string, Entry>();
 
-  /** How many peers something is kept for. */
+  /** Peers that have an entry, in number. */
   get size(): number {
     return this.#entries.size;
   }

@@ -20,7 +20,7 @@ import type { PeerFacts } from "../nsm/ports.ts";
 
 /** Longest line that is read. */
 const LINE_MAX_BYTES = 8192;
-/** What a line says besides the peer's name. */
+/** Facts in a line, without the peer's name. */
 export type LineFacts = Partial<PeerFacts> & { readonly also?: true };
 
 /** The line that says these facts. */

@@ -33,9 +33,9 @@ const SHORTEN_PAUSE_MS = 5_000;
 /** Read and written by the daemon's user, readable by its group, like records. */
 const PEERS_MODE = 0o640;
 
-/** What the peer memory works with. */
+/** Parts of the peer memory. */
 export interface PeerMemoryParts extends Omit<StoreParts, "clock"> {
-  /** Whether this process may write the file anew: true for statd, of which there is one. */
+  /** This process may rewrite the file: statd alone, of which there is one. */
   readonly mayCompact: boolean;
   /** Tells when to do what can wait; without it the next note() does it. */
   readonly clock?: Pick<Clock, "startTimer">;
@@ -62,11 +62,11 @@ class FilePeerMemory implements PeerMemory {
   /** The line of each peer that is not in the file yet. */
   readonly #waiting = new Map<string, LineFacts>();
   #isScheduled = false;
-  /** Whether the disk has refused and is to be tried again later. */
+  /** The disk has refused, and is tried again later. */
   #isPaused = false;
-  /** Whether the file is to be written anew soon. */
+  /** The file is to be rewritten soon. */
   #isShortening = false;
-  /** What the log has said that cannot be done. */
+  /** Operations whose failure the log has. */
   readonly #reported = new Set<Operation>();
   /** Length of the file as far as we know; undefined where its last line may have no end. */
   #size: number | undefined;
@@ -169,7 +169,7 @@ class FilePeerMemory implements PeerMemory {
   #flush(): void {
     const { peers } = this.#layout;
     if (this.#remembered.size === 0 && this.#mayCompact) {
-      // Whoever looks whether anybody is monitored sees an empty directory.
+      // An empty directory shows that nobody is monitored.
       this.#size = undefined;
       this.#lines = 0;
       if (this.#fs.facts(peers) !== undefined) this.#fs.remove(peers);
@@ -197,7 +197,7 @@ class FilePeerMemory implements PeerMemory {
     this.#clock.startTimer(SHORTEN_PAUSE_MS, shorten);
   }
 
-  /** Whether more than half of the file counts no more. */
+  /** More than half of the file is out of date. */
   get #isWorthwhile(): boolean {
     const live = this.#remembered.size;
     return this.#mayCompact && this.#lines - live > SUPERSEDED_MAX + live;
@@ -210,7 +210,7 @@ class FilePeerMemory implements PeerMemory {
 
   /** Writes the file anew, with the peers that were saved last as far as half of it has room. */
   #compact(facts: ReadonlyMap<string, PeerFacts>): void {
-    // Where this fails it is not tried again before as many lines have come.
+    // Reset first: a failed compaction is retried only after as many new lines.
     this.#lines = facts.size;
     const lines: string[] = [];
     let length = 0;
@@ -225,7 +225,7 @@ class FilePeerMemory implements PeerMemory {
     this.#size = text.length;
   }
 
-  /** Whether something worked. The log is told of the first failure, and when writing works again. */
+  /** True if an operation worked. The log is told of the first failure, and when writing works again. */
   #attempt(operation: Operation, action: () => void): boolean {
     const path = quote(this.#layout.peers);
     try {

@@ -9,7 +9,7 @@
 import type { MonitorRecord } from "../nsm/ports.ts";
 import { formatRecord, parseRecord, registrationKey } from "./record_format.ts";
 
-/** What a file holds, one character per byte; undefined where there is no file. */
+/** Contents of a file, one character per byte; undefined where there is no file. */
 export type FileText = string | undefined;
 
 /**
@@ -34,7 +34,7 @@ export function recordsIn(text: string): { records: MonitorRecord[]; faultyLines
 }
 
 /**
- * A text with a record in place of the lines of the same registration and of `replaced`. It is the last
+ * A text with a record in place of the lines of its registration and of `replaced`. It is the last
  * line, unless it was there before.
  *
  * @throws {Error} When the text would be too long to be read again.
@@ -74,7 +74,7 @@ function myNameOf(key: string): string {
   return ` ${key.slice(key.lastIndexOf("\n") + 1)}`;
 }
 
-/** Where the lines begin that end in one of some texts, in order. */
+/** Offsets of the lines that end in one of some texts, in order. */
 function linesEndingIn(ends: readonly string[], text: string): number[] {
   const starts = new Set<number>();
   for (const end of ends) {
@@ -123,7 +123,7 @@ export function mergeTexts(text: string, added: string): string {
   return merged;
 }
 
-/** Whether there is nothing in a text: a file that was named, and not written to its end, has NUL bytes. */
+/** True for a text without content: a power cut leaves NUL bytes in a file that was named and not written. */
 export function isBlank(text: string): boolean {
   return /^[\n\0]*$/.test(text);
 }

@@ -71,7 +71,7 @@ export function parseRecord(line: string): MonitorRecord | undefined {
   };
 }
 
-/** The same text, in memory of its own: V8 keeps the whole of a text for as long as a slice of it. */
+/** Copy of a slice in memory of its own: V8 keeps the whole of a text for as long as a slice of it. */
 function ownText(slice: string): string {
   const codes = new Array<number>(slice.length);
   for (let i = 0; i < slice.length; i++) codes[i] = slice.charCodeAt(i);
@@ -81,11 +81,11 @@ function ownText(slice: string): string {
 /** Bytes that a my_name may have: all but those that end a line or a C string, and no blank first. */
 // deno-lint-ignore no-control-regex
 const MY_NAME = /^(?! )[\x01-\x09\x0b-\xff]*$/;
-/** The same of a mon_name, which a blank ends. */
+/** Bytes that a mon_name may have: a blank would end it. */
 // deno-lint-ignore no-control-regex
 const MON_NAME = /^[\x01-\x09\x0b-\x1f\x21-\xff]+$/;
 
-/** Why a record has no line that is read as the same record, as the end of a sentence. */
+/** Why a record has no line that is read back unchanged, as the end of a sentence. */
 export function recordFault({ monName, myName, priv }: MonitorRecord): string | undefined {
   if (!PRIV.test(priv)) return `priv is not ${PRIV_BYTES} bytes as hex digits`;
   if (monName.length + myName.length > NAMES_MAX_BYTES) return "record too long";
@@ -94,7 +94,7 @@ export function recordFault({ monName, myName, priv }: MonitorRecord): string | 
   return undefined;
 }
 
-/** What tells registrations apart, all but priv, in one text. No name in a line has an LF. */
+/** Identity of a registration in one text: all but priv. No name in a line has an LF. */
 export function registrationKey(record: MonitorRecord): string {
   const { monName, myName, myProg, myVers, myProc } = record;
   return [myProg, myVers, myProc, monName, myName].join("\n");

@@ -26,7 +26,7 @@ export const STATE_BYTES = 4;
 const STATE_MODE = 0o644;
 const COPY_MODE = 0o644;
 const COPY_MAX_BYTES = 16;
-/** What the name of something that is no file gets. */
+/** Suffix for the name of something that is no file. */
 const DAMAGED_SUFFIX = ".damaged";
 
 export class StateFile {
@@ -68,7 +68,7 @@ export class StateFile {
     return this.#lastRead = this.#write(nextStateNumber(number));
   }
 
-  /** What {@link advance} would return; nothing is changed. @throws {StoreError} */
+  /** Result that {@link advance} would have; nothing is changed. @throws {StoreError} */
   next(): number {
     const { fs, layout: { state } } = this;
     let stored: number | undefined;
@@ -118,7 +118,7 @@ export class StateFile {
     }
   }
 
-  /** Where this fails the number is lost only together with the file `state`. */
+  /** Writes the copy. A failure loses the number only together with the file `state`. */
   #writeCopy(number: number): void {
     const { fs, layout: { directory, stateCopy }, log } = this;
     try {
@@ -128,7 +128,7 @@ export class StateFile {
     }
   }
 
-  /** Where this fails the number is used all the same: it is the right one. */
+  /** Writes a number that only the copy has. A failure leaves it valid all the same. */
   #raise(number: number): void {
     // Another process may have advanced both between the two reads.
     const stored = this.#stored();
@@ -178,7 +178,7 @@ function latest(stored: number | undefined, copied: number | undefined): number 
   return isBefore || swapped(stored!) === copied ? copied : number;
 }
 
-/** A number with its bytes in the other order. */
+/** A number with its bytes swapped. */
 function swapped(number: number): number {
   const view = new DataView(new ArrayBuffer(STATE_BYTES));
   view.setInt32(0, number);

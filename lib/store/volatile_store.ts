@@ -1,6 +1,6 @@
 /**
- * What takes the place of the state directory where nothing can be written: memory. Everything in it is
- * lost when the process ends.
+ * Memory in place of the state directory, where nothing can be written. Everything in it is lost when the
+ * process ends.
  */
 
 import {
@@ -13,12 +13,12 @@ import {
 import { fileNameFault } from "./layout.ts";
 import { recordFault, registrationKey } from "./record_format.ts";
 
-/** A monitor list in memory. It refuses the same records as the one on disk, and never for want of room. */
+/** A monitor list in memory. It refuses what the list on disk refuses, but never for want of room. */
 export class VolatileStore implements MonitorStore {
   readonly #records = new Map<string, MonitorRecord>();
   readonly #stateNumber: number;
 
-  /** `records` are those that there were at the start. */
+  /** `records` were there at the start. */
   constructor(stateNumber: number, records: readonly MonitorRecord[] = []) {
     this.#stateNumber = stateNumber;
     for (const record of records) this.#records.set(registrationKey(record), record);
