@@ -53,9 +53,9 @@ export class AliasIndex {
     this.#aliasesOf.delete(key);
   }
 
-  /** All peers of which something was learned. */
-  peers(): string[] {
-    return [...this.#aliasesOf.keys()];
+  /** All peers of which something was learned; changes meanwhile are allowed. */
+  peers(): Iterable<string> {
+    return this.#aliasesOf.keys();
   }
 
   /** Whether anything was learned of a peer. */

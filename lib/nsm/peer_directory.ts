@@ -153,11 +153,13 @@ export class PeerDirectory {
     this.#learnSoon(LEARNING_DELAY_MS);
   }
 
-  /** Forgets all peers but those that somebody still needs, by the form in which names are compared. */
-  retain(isMonitored: (peer: string) => boolean, isNeeded = isMonitored): void {
-    this.#news.settle(isMonitored);
-    for (const peer of new Set([...this.#index.peers(), ...this.#news.peers()])) {
-      if (!isMonitored(peer) && !isNeeded(peer)) this.remove(peer);
+  /** Forgets in small steps all peers that nobody needs any more, by the form in which names are compared. */
+  *retain(isMonitored: (peer: string) => boolean, isNeeded = isMonitored): Iterable<void> {
+    for (const peers of [this.#news.peers(), this.#index.peers()]) {
+      for (const peer of peers) {
+        if (!isMonitored(peer)) this.#news.settle(peer);
+        if (!isMonitored(peer) && !isNeeded(peer)) this.remove(peer);
+        yield;
     }
   }
 

@@ -37,12 +37,11 @@ export class RememberedNews {
   }
 
   /**
-   * Notes that nobody is owed the news of peers that are not monitored, as after a reboot of this host: it
-   * would be told to whoever monitors them next.
+   * Notes that nobody is owed the news of a peer that is not monitored, as after a reboot of this host: it
+   * would be told to whoever monitors it next.
    */
-  settle(isMonitored: (peer: string) => boolean): void {
-    for (const [peer, { lastState, isOwed }] of this.#news) {
-      if (isOwed && !isMonitored(peer)) this.#memory.note(peer, { passedOn: lastState });
-    }
+  settle(peer: string): void {
+    const news = this.#news.get(peer);
+    if (news?.isOwed === true) this.#memory.note(peer, { passedOn: news.lastState });
   }
 }

@@ -19,7 +19,7 @@ export interface RemovalParts {
  * Registrations taken off together, in number: what the disk makes lasting at one time. Between them
  * everybody else has a turn.
  */
-const TOGETHER_MAX = 128;
+const TOGETHER_MAX = 64;
 
 /**
  * Removes registrations. `myName` is what the callout is told, where it is not that of each record. One

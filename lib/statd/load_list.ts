@@ -50,7 +50,7 @@ function* load(
     yield;
   }
   loaded();
-  directory.retain((peer) => list.has(peer), isToBeNotified);
+  yield* directory.retain((peer) => list.has(peer), isToBeNotified);
   try {
     store.check();
   } catch (error) {
