@@ -151,7 +151,7 @@ export const STATD = {
     isLive: true,
     kind: choice(["off", "warn", "enforce"]),
     default: "warn",
-    help: "What to do with an SM_NOTIFY from a known address with an old state.",
+    help: "What to do with an SM_NOTIFY whose state is not to be expected.",
     file: { section: "statd", key: "notify-state-check" },
   }),
   listenAddresses: setting({

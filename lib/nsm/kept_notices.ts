@@ -46,6 +46,8 @@ export interface Heard extends StatChge {
   readonly ordinal: number;
   /** When it came, in ms since 1970. */
   readonly at: number;
+  /** Whether the peer was asked, and this is what it says its state is. */
+  readonly isStated?: true;
   /** Whether the administrator's program was told of it. */
   wasCalledOut?: boolean;
 }
@@ -58,6 +60,8 @@ export interface Kept {
   readonly keptAt: number;
   /** Peers, by key, for which it has been judged for good. */
   readonly decided: Set<string>;
+  /** Peers, by key, of which that is not the end, as they are to be asked which state they have. */
+  readonly unconfirmed: Set<string>;
   /** Every name and address for which it may stand, by key. */
   aliases: ReadonlySet<string>;
   /** How many things are under way for it: look-ups, and judging in slices. */
@@ -101,18 +105,25 @@ export class KeptNotices {
   }
 
   /**
-   * Keeps a notice, durably; undefined where that is not possible. One that was judged for some peers is kept
-   * in memory alone where the disk refuses it: its sender need not wait until the disk is well.
+   * Keeps a notice, durably; undefined where that is not possible. One that was passed on is kept in
+   * memory alone where the disk refuses it: its sender need not wait until the disk is well.
    */
-  add(heard: Heard, decided: Set<string>, now: number): Kept | undefined {
+  add(
+    heard: Heard,
+    decided: Set<string>,
+    unconfirmed: Set<string>,
+    now: number,
+  ): Kept | undefined {
     if (this.#kept.size >= KEPT_MAX && !this.#dropOldest()) return undefined;
     const record = recordOf(heard);
-    if (!this.#memory.keep(record) && decided.size === 0) return undefined;
+    const isPassedOn = decided.size > unconfirmed.size;
+    if (!this.#memory.keep(record) && !isPassedOn) return undefined;
     const kept: Kept = {
       heard,
       record,
       keptAt: now,
       decided,
+      unconfirmed,
       aliases: new Set(),
       working: 0,
       isLookedUp: false,

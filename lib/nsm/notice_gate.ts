@@ -5,11 +5,11 @@
  *
  * The source and the state have a mode each:
  *
- * | mode      | from an unknown address  | not above the last state, or not positive |
- * | --------- | ------------------------ | ----------------------------------------- |
- * | `off`     | believed                 | believed, as nfs-utils does               |
- * | `warn`    | believed, with a warning | believed, with a warning                  |
- * | `enforce` | refused, with a warning  | refused, with a warning                   |
+ * | mode      | from an unknown address  | not above the last state, or far above it, or not positive |
+ * | --------- | ------------------------ | ---------------------------------------------------------- |
+ * | `off`     | believed                 | believed, as nfs-utils does                                |
+ * | `warn`    | believed, with a warning | believed, with a warning                                   |
+ * | `enforce` | refused, with a warning  | believed if the peer says so itself, else refused          |
  *
  * The state that was seen last is never passed on again, in any mode.
  *
@@ -18,12 +18,18 @@
  * `enforce` can be switched on.
  *
  * The state has `warn` even where the source is enforced: a peer that was installed anew begins with 3 again,
- * Pacemaker draws numbers at random, CTDB takes them from the clock; and a forged high number would silence
- * its peer for ever. Who sends from a known address is believed.
+ * Pacemaker draws numbers at random, CTDB takes them from the clock, and not each of them can be asked. Who
+ * sends from a known address is believed.
  *
  * Source: XNFS chapter 11 (state grows monotonically); CERT CA-99-05 for what forged calls were used
  * for.
  */
+
+/**
+ * How far a state may be above the last one: each start of a host adds 2, and no host starts so often between
+ * two notices that arrive.
+ */
+const JUMP_MAX = 65_536;
 
 /** How strictly notices are checked. */
 export const SOURCE_CHECKS = ["off", "warn", "enforce"] as const;
@@ -42,12 +48,15 @@ export interface NoticeFacts {
   readonly lastState: number;
   /** Whether the source is a known address of the peer. */
   readonly isKnownSource: boolean;
+  /** Whether the peer was asked, and the state is what it says. */
+  readonly isStated?: boolean;
 }
 
 /** `repeated`: nothing new, and nothing wrong. */
 export type NoticeVerdict =
   | { readonly kind: "believed"; readonly doubt?: string }
-  | { readonly kind: "refused"; readonly doubt: string }
+  /** `isOfState`: the peer itself can say whether it is right. */
+  | { readonly kind: "refused"; readonly doubt: string; readonly isOfState: boolean }
   | { readonly kind: "repeated" };
 
 /** The doubt about a source. */
@@ -57,16 +66,19 @@ export const UNKNOWN_SOURCE = "the source is no known address of it";
 export function judgeNotice(checks: NoticeChecks, facts: NoticeFacts): NoticeVerdict {
   if (facts.state === facts.lastState) return { kind: "repeated" };
   const ofSource = facts.isKnownSource || checks.source === "off" ? undefined : UNKNOWN_SOURCE;
-  const ofState = checks.state === "off" ? undefined : stateDoubt(facts);
+  const ofState = checks.state === "off" || facts.isStated ? undefined : stateDoubt(facts);
   const doubt = ofSource ?? ofState;
   if (doubt === undefined) return { kind: "believed" };
-  const isRefused = ofSource !== undefined && checks.source === "enforce" ||
-    ofState !== undefined && checks.state === "enforce";
-  return { kind: isRefused ? "refused" : "believed", doubt };
+  if (ofSource !== undefined && checks.source === "enforce") {
+    return { kind: "refused", doubt, isOfState: false };
+  }
+  if (ofState === undefined || checks.state !== "enforce") return { kind: "believed", doubt };
+  return { kind: "refused", doubt: ofState, isOfState: facts.state > 0 };
 }
 
 function stateDoubt({ state, lastState }: NoticeFacts): string | undefined {
   if (state <= 0) return `state ${state} is none that a host has`;
-  if (lastState !== 0 && state < lastState) return `its state was ${lastState} before`;
+  const isExpected = state >= lastState && state - lastState <= JUMP_MAX;
+  if (lastState !== 0 && !isExpected) return `its state was ${lastState} before`;
   return undefined;
 }

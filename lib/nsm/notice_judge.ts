@@ -27,6 +27,8 @@ export interface Found {
   readonly judged: Set<string>;
   /** Peers, by key, that are monitored and not known to have the caller's address; some, where they are many. */
   readonly unverified: string[];
+  /** Peers, by key, that have to say themselves which state they have. */
+  readonly unconfirmed: Set<string>;
 }
 
 /** How far a notice was judged: whole, whole after this promise, or not to its end. */
@@ -81,8 +83,12 @@ export class NoticeJudge {
    * Judges a notice for these peers; `undefined` stands for a step without one. Nothing is left to wait for
    * where nothing is returned.
    */
-  judge(peers: Iterable<string | undefined>, heard: Heard): Promise<void> | undefined {
-    const steps = this.#flushed(this.#all(peers, heard));
+  judge(
+    peers: Iterable<string | undefined>,
+    heard: Heard,
+    unconfirmed: Set<string>,
+  ): Promise<void> | undefined {
+    const steps = this.#flushed(this.#all(peers, heard, unconfirmed));
     // Many may be judged again at one time.
     const mayBegin = this.#turns.due === undefined;
     return mayBegin && this.#turns.begin(steps) ? undefined : this.#finish(steps);
@@ -107,6 +113,12 @@ export class NoticeJudge {
     const found: string[] = [];
     await this.#finish(this.#unverified(peers, caller, found));
     return found;
+  }
+
+  /** Counts that a notice is refused for a peer, and says so, within limits. */
+  refuse(heard: Heard, peer: string, doubt: string): void {
+    this.parts.counters.notices_refused++;
+    this.tellDoubt(heard, peer, doubt, "refused");
   }
 
   /** Says what is wrong with a notice, within limits. */
@@ -160,26 +172,36 @@ export class NoticeJudge {
         // Only to enforce is worth waiting for the name service; a warning can come later.
         if (isVerified || !isEnforced) {
           found.judged.add(peer);
-          yield* this.#registrations(peer, heard, true);
+          yield* this.#registrations(peer, heard, found.unconfirmed, true);
         }
       }
       yield;
     }
   }
 
-  *#all(peers: Iterable<string | undefined>, heard: Heard): Generator<void> {
+  *#all(
+    peers: Iterable<string | undefined>,
+    heard: Heard,
+    unconfirmed: Set<string>,
+  ): Generator<void> {
     for (const peer of peers) {
-      if (peer !== undefined) yield* this.#registrations(peer, heard, false);
+      if (peer !== undefined) yield* this.#registrations(peer, heard, unconfirmed);
       yield;
     }
   }
 
-  *#registrations(peer: string, heard: Heard, isAssumed: boolean): Generator<void> {
+  /** The source of the peer is not held against it where that is assumed to be a known one. */
+  *#registrations(
+    peer: string,
+    heard: Heard,
+    unconfirmed: Set<string>,
+    isAssumed = false,
+  ): Generator<void> {
     const { list, directory } = this.parts;
     const { clearings } = list;
     const isKnownSource = isAssumed || directory.isAddressOf(peer, heard.caller.address);
     for (const monitored of list.about(peer)) {
-      this.#judgeOne(monitored, peer, heard, isKnownSource);
+      this.#judgeOne(monitored, peer, heard, isKnownSource, unconfirmed);
       yield;
       if (list.clearings !== clearings) return;
     }
@@ -203,7 +225,8 @@ export class NoticeJudge {
     // A newer notice was quicker to decide, or the registration is younger than the notice: then the
     // peer has rebooted before, and has its locks of afterwards.
     if (lastNotice >= heard.ordinal) return { kind: "repeated" };
-    return judgeNotice(this.#checks, { state: heard.state, lastState, isKnownSource });
+    const { state, isStated = false } = heard;
+    return judgeNotice(this.#checks, { state, lastState, isKnownSource, isStated });
   }
 
   get #checks(): NoticeChecks {
@@ -211,13 +234,19 @@ export class NoticeJudge {
     return { source: sourceCheck(), state: stateCheck() };
   }
 
-  #judgeOne(monitored: Monitored, peer: string, heard: Heard, isKnownSource: boolean): void {
-    const { announce, counters, tell, clock } = this.parts;
+  #judgeOne(
+    monitored: Monitored,
+    peer: string,
+    heard: Heard,
+    isKnownSource: boolean,
+    unconfirmed: Set<string>,
+  ): void {
+    const { announce, counters, tell, clock, callPeer } = this.parts;
     const verdict = this.#verdict(monitored, heard, isKnownSource);
     if (verdict.kind === "repeated") return;
     if (verdict.kind === "refused") {
-      counters.notices_refused++;
-      this.tellDoubt(heard, peer, verdict.doubt, "refused");
+      if (verdict.isOfState && callPeer !== undefined) unconfirmed.add(peer);
+      else this.refuse(heard, peer, verdict.doubt);
       return;
     }
     if (verdict.doubt !== undefined) {

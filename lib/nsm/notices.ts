@@ -59,8 +59,10 @@ export class Notices {
   restore(): void {
     const { notices, overtaken } = this.#undecided.takeRemembered();
     for (const monitored of this.parts.list.all()) {
-      const ordinal = overtaken.get(registrationKey(monitored.record)) ?? 0;
-      monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
+      if (overtaken.size > 0) {
+        const ordinal = overtaken.get(registrationKey(monitored.record)) ?? 0;
+        monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
+      }
       this.#taken = Math.max(this.#taken, monitored.lastNotice);
     }
     // What comes from now on is newer, whichever is judged first.
@@ -147,7 +149,7 @@ export class Notices {
     // One host may be monitored under several names that only its addresses have in common.
     const words = [heard.mon_name, heard.caller.address];
     words.push(...words.flatMap((word) => directory.aliasesOf(word)));
-    const found: Found = { judged: new Set(), unverified: [] };
+    const found: Found = { judged: new Set(), unverified: [], unconfirmed: new Set() };
     const wasComplete = directory.isComplete;
     const spent = (ms: number) => this.#sources.charge(heard.caller.address, ms);
     const judging = this.#judge.judgeNew(words, heard, found, spent);
@@ -155,7 +157,10 @@ export class Notices {
       counters.notices_undecided++;
       return false;
     }
-    const isOver = () => wasComplete && found.judged.size > 0 && found.unverified.length === 0;
+    const isOver = () => {
+      const isOpen = found.unverified.length + found.unconfirmed.size > 0;
+      return wasComplete && found.judged.size > 0 && !isOpen;
+    };
     const keep = () => this.#keep(heard, found);
     if (judging === "done") return isOver() ? this.#undecided.drop(heard) : keep();
     // While there is something to be learned, it has to be kept before the first wait.

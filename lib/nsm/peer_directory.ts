@@ -160,6 +160,7 @@ export class PeerDirectory {
         if (!isMonitored(peer)) this.#news.settle(peer);
         if (!isMonitored(peer) && !isNeeded(peer)) this.remove(peer);
         yield;
+      }
     }
   }
 

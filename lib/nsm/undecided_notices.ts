@@ -15,8 +15,10 @@ import {
 import { UNKNOWN_SOURCE } from "./notice_gate.ts";
 import type { Found, NoticeJudge } from "./notice_judge.ts";
 import type { NoticeParts } from "./notice_parts.ts";
-import type { NoticesRead } from "./ports.ts";
 import type { Monitored } from "./monitor_list.ts";
+import { PeerStates, type StatedState } from "./peer_states.ts";
+import type { NoticesRead } from "./ports.ts";
+import { StateInquiries } from "./state_inquiries.ts";
 
 /**
  * Notices that may wait for the name service at one time. A stranger can send any number of names;
@@ -27,12 +29,20 @@ const UNDECIDED_MAX = 256;
 export class UndecidedNotices {
   readonly #judge: NoticeJudge;
   readonly #kept: KeptNotices;
+  readonly #inquiries: StateInquiries | undefined;
   #asking = 0;
   #cancelReview: (() => void) | undefined;
 
   constructor(readonly parts: NoticeParts, judge: NoticeJudge) {
     this.#judge = judge;
     this.#kept = new KeptNotices(parts.memory);
+    const { callPeer, clock } = parts;
+    this.#inquiries = callPeer && new StateInquiries({
+      ...parts,
+      states: new PeerStates(callPeer, clock),
+      isWanted: (kept) => this.#kept.has(kept),
+      judge: (...statement) => this.#judgeStated(...statement),
+    });
     parts.directory.watch({
       isUrgent: () => this.#kept.size > 0,
       learned: (peer) => this.#learned(peer),
@@ -70,12 +80,18 @@ export class UndecidedNotices {
   /** Ends all activity; to be called when the judge was stopped. */
   stop(): void {
     this.#cancelReview?.();
+    this.#inquiries?.stop();
   }
 
   /** Keeps a notice and has everything looked up that it may concern; whether there was room. */
-  keep(heard: Heard, { judged, unverified }: Found, judging?: Promise<void>): boolean {
+  keep(
+    heard: Heard,
+    { judged, unverified, unconfirmed }: Found,
+    judging?: Promise<void>,
+  ): boolean {
     const now = this.parts.clock.now();
-    const kept = this.#asking < UNDECIDED_MAX ? this.#kept.add(heard, judged, now) : undefined;
+    const hasRoom = this.#asking < UNDECIDED_MAX;
+    const kept = hasRoom ? this.#kept.add(heard, judged, unconfirmed, now) : undefined;
     if (kept === undefined) this.parts.counters.notices_undecided++;
     else this.#lookInto(kept, unverified, judging);
     return kept !== undefined;
@@ -101,11 +117,38 @@ export class UndecidedNotices {
     kept.working++;
     const done = () => {
       kept.working--;
+      this.#inquire(kept);
       this.#endIfOver(kept);
     };
     const work = action();
     if (work === undefined) return done();
     work.catch((error) => this.#judge.failed(error)).finally(done);
+  }
+
+  /** Has the peers asked that are to say themselves which state they have. */
+  #inquire(kept: Kept): void {
+    for (const peer of kept.unconfirmed) {
+      kept.unconfirmed.delete(peer);
+      const doubt = `state ${kept.heard.state} is not to be expected, and the peer itself is asked`;
+      this.#judge.tellDoubt(kept.heard, peer, doubt, "doubtful");
+      this.#inquiries?.add(kept, peer);
+    }
+  }
+
+  /** Judges a notice by what a peer says itself. */
+  #judgeStated(kept: Kept, peer: string, stated: StatedState): void {
+    const { heard } = kept;
+    const isSame = stated.fault === undefined && stated.state === heard.state;
+    if (!isSame) {
+      const words = stated.fault ?? `the peer itself says that it is ${stated.state}`;
+      this.#judge.refuse(heard, peer, `state ${heard.state} is not to be expected, and ${words}`);
+    }
+    if (stated.fault !== undefined) return this.#endIfOver(kept);
+    const { state } = stated;
+    this.#work(
+      kept,
+      () => this.#judge.judge([peer], { ...heard, state, isStated: true }, kept.unconfirmed),
+    );
   }
 
   async #askNameService(kept: Kept, given?: readonly string[]): Promise<void> {
@@ -159,7 +202,7 @@ export class UndecidedNotices {
         yield peer;
       }
     }
-    return this.#judge.judge(decided(), kept.heard);
+    return this.#judge.judge(decided(), kept.heard, kept.unconfirmed);
   }
 
   /** The addresses of a peer were learned. */
@@ -169,14 +212,15 @@ export class UndecidedNotices {
     for (const kept of this.#kept.of([peer, ...directory.aliasesOf(peer)])) {
       if (kept.decided.has(peer)) continue;
       kept.decided.add(peer); // at once, since this may be called again before its turn
-      this.#work(kept, () => this.#judge.judge([peer], kept.heard));
+      this.#work(kept, () => this.#judge.judge([peer], kept.heard, kept.unconfirmed));
     }
   }
 
   /** Forgets a notice of which nothing more can be learned. */
   #endIfOver(kept: Kept): void {
     const { list, directory, clock, tell } = this.parts;
-    if (this.#judge.isStopped || kept.working > 0 || !this.#kept.has(kept)) return;
+    const isAtWork = kept.working > 0 || this.#inquiries?.has(kept) === true;
+    if (this.#judge.isStopped || isAtWork || !this.#kept.has(kept)) return;
     const isOld = clock.now() - kept.keptAt >= KEPT_MS;
     // Where nobody was told, a peer may be meant that the name service does not have yet.
     const isToBeMatched = kept.decided.size === 0 && directory.hasAbsent;

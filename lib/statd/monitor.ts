@@ -150,6 +150,7 @@ function makeCore(parts: MonitorParts): Core {
     directory,
     announce,
     flush: () => announcer.flush(),
+    callPeer,
     ...(parts.noticeMemory && { memory: parts.noticeMemory }),
     sourceCheck: () => settings().notifySourceCheck,
     stateCheck: () => settings().notifyStateCheck,

@@ -1,0 +1,260 @@
+/** trust 15: a notice whose state is not to be expected is decided by what the peer itself says. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { LimitedLog } from "../../lib/log_limits.ts";
+import { makeCounters } from "../../lib/nsm/counters.ts";
+import { MonitorList } from "../../lib/nsm/monitor_list.ts";
+import { Notices } from "../../lib/nsm/notices.ts";
+import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
+import type { CallPeer, KeptNotice, NoticeMemory } from "../../lib/nsm/ports.ts";
+import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { FakeResolver } from "../support/fake_resolver.ts";
+import { privOf } from "../support/priv.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+const PORT = 4050;
+
+/** `states` are those of the status monitors that can be asked, by address. */
+function setUp(states: Record<string, number>, more: { memory?: NoticeMemory } = {}) {
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  const list = new MonitorList();
+  const resolver = new FakeResolver();
+  const tell: LimitedLog = (level, _key, message) => log[level](message());
+  const directory = new PeerDirectory({ resolver, memory: new NoPeerMemory(), clock, log, tell });
+  const told: string[] = [];
+  const asked: string[] = [];
+  const gate = { isOpen: true, wait: Promise.withResolvers<void>() };
+  const callPeer: CallPeer = {
+    async call(_program, name, _args, { address }, transport) {
+      asked.push(`${name} ${transport} ${address}`);
+      if (!gate.isOpen) await gate.wait.promise;
+      const state = states[address];
+      if (state === undefined) throw new Error("connection refused");
+      return (name === "SM_STAT"
+        ? { res_stat: 1, state }
+        : name === "PMAPPROC_GETPORT"
+        ? PORT
+        : "");
+    },
+  } as CallPeer;
+  const counters = makeCounters();
+  const notices = new Notices({
+    list,
+    directory,
+    ...more,
+    sourceCheck: () => "warn",
+    stateCheck: () => "enforce",
+    callPeer,
+    clock,
+    counters,
+    tell,
+    announce(monitored, state) {
+      monitored.lastState = state;
+      told.push(`${monitored.record.monName} ${state}`);
+    },
+    flush() {},
+  });
+  const watch = (monName: string, lastState: number) => {
+    const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
+    list.addStored({ monName, ...requester, priv: privOf(0) }, {
+      lastState,
+      lastNotice: 0,
+      heardAt: undefined,
+    });
+    directory.add(monName);
+  };
+  const notify = (mon_name: string, address: string, state: number) =>
+    notices.take({ mon_name, state }, { address, port: 700, netid: "udp", isLocal: false });
+  const stats = () => asked.filter((it) => it.startsWith("SM_STAT"));
+  return {
+    clock,
+    log,
+    list,
+    resolver,
+    directory,
+    notices,
+    counters,
+    told,
+    stats,
+    gate,
+    watch,
+    notify,
+  };
+}
+
+Deno.test(
+  "trust 15: a peer that was installed anew is believed when it says so itself",
+  pure,
+  async () => {
+    const { clock, log, notices, told, stats, watch, notify } = setUp({ "10.0.0.2": 3 });
+    watch("10.0.0.2", 21);
+    assertEquals(notify("10.0.0.2", "10.0.0.2", 3), true);
+    assertEquals([told, notices.kept], [[], 1]);
+    await clock.run(10_000);
+    assertEquals([told, stats(), notices.kept], [["10.0.0.2 3"], ["SM_STAT tcp 10.0.0.2"], 0]);
+    assertMatch(
+      log.of("warning")[0]!,
+      /state 3 is not to be expected, and the peer itself is asked/,
+    );
+  },
+);
+
+Deno.test(
+  "trust 15: a forged high state does not silence its peer, and calls nobody",
+  pure,
+  async () => {
+    const states = { "10.0.0.2": 5 };
+    const { clock, log, told, counters, watch, notify } = setUp(states);
+    watch("10.0.0.2", 5);
+    notify("10.0.0.2", "10.0.0.2", 0x7fffffff);
+    await clock.run(10_000);
+    assertEquals([told, counters.notices_refused], [[], 1]);
+    assertMatch(log.of("warning").at(-1)!, /2147483647 .* is refused .* itself says that it is 5/);
+    states["10.0.0.2"] = 7;
+    notify("10.0.0.2", "10.0.0.2", 7);
+    assertEquals(told, ["10.0.0.2 7"]);
+  },
+);
+
+Deno.test("trust 15: a forged high state of before is overcome", pure, async () => {
+  const { clock, told, watch, notify } = setUp({ "10.0.0.2": 7 });
+  watch("10.0.0.2", 0x7fffffff);
+  notify("10.0.0.2", "10.0.0.2", 7);
+  await clock.run(10_000);
+  assertEquals(told, ["10.0.0.2 7"]);
+});
+
+Deno.test("trust 15: what the peer says counts, whatever the notice said", pure, async () => {
+  const { clock, told, watch, notify } = setUp({ "10.0.0.2": 9 });
+  watch("10.0.0.2", 5);
+  notify("10.0.0.2", "10.0.0.2", 3);
+  await clock.run(10_000);
+  assertEquals(told, ["10.0.0.2 9"]);
+});
+
+Deno.test("trust 15: a peer is asked again for a minute, until it is up", pure, async () => {
+  const states: Record<string, number> = {};
+  const { clock, told, watch, notify } = setUp(states);
+  watch("10.0.0.2", 21);
+  notify("10.0.0.2", "10.0.0.2", 3);
+  await clock.run(40_000);
+  assertEquals(told, []);
+  states["10.0.0.2"] = 3;
+  await clock.run(10_000);
+  assertEquals(told, ["10.0.0.2 3"]);
+});
+
+Deno.test("trust 15: a peer that does not answer is not believed in the end", pure, async () => {
+  const { clock, log, notices, told, counters, watch, notify } = setUp({});
+  watch("10.0.0.2", 21);
+  notify("10.0.0.2", "10.0.0.2", 3);
+  await clock.run(90_000);
+  assertEquals([told, notices.kept, counters.notices_refused], [[], 0, 1]);
+  assertMatch(
+    log.of("warning").at(-1)!,
+    /is refused .* not to be expected, and connection refused/,
+  );
+});
+
+Deno.test(
+  "trust 15: only addresses that the peer is known to have are asked, its source first",
+  pure,
+  async () => {
+    const { clock, resolver, told, stats, watch, notify } = setUp({
+      "10.0.0.2": 3,
+      "10.0.0.3": 3,
+      "192.0.2.9": 77,
+    });
+    resolver.addHost("nodeb", ["10.0.0.2", "10.0.0.3"]);
+    watch("nodeb", 21);
+    await clock.run(300);
+    notify("nodeb", "192.0.2.9", 77_777_777);
+    await clock.run(20_000);
+    assertEquals(stats(), ["SM_STAT tcp 10.0.0.2"]);
+    assertEquals(told, ["nodeb 3"]);
+  },
+);
+
+Deno.test(
+  "trust 15: a flood has its peer asked once in five seconds, and loses no genuine notice",
+  pure,
+  async () => {
+    const states = { "10.0.0.2": 5 };
+    const { clock, told, counters, stats, watch, notify } = setUp(states);
+    watch("10.0.0.2", 5);
+    for (let i = 0; i < 200; i++) {
+      notify("10.0.0.2", "10.0.0.2", 1_000_000 + i);
+      await clock.run(10);
+    }
+    states["10.0.0.2"] = 3;
+    notify("10.0.0.2", "10.0.0.2", 3);
+    await clock.run(20_000);
+    assertEquals(told, ["10.0.0.2 3"]);
+    assert(stats().length <= 3, String(stats().length));
+    assertEquals(counters.notices_refused, 200);
+  },
+);
+
+Deno.test(
+  "trust 15: few peers are asked at one time, and silent ones keep nobody out",
+  pure,
+  async () => {
+    const states: Record<string, number> = { "10.0.9.9": 3 };
+    const { clock, told, gate, stats, watch, notify } = setUp(states);
+    for (let i = 0; i < 100; i++) watch(`10.0.0.${i}`, 21);
+    watch("10.0.9.9", 21);
+    await clock.run(30_000);
+    gate.isOpen = false;
+    for (let i = 0; i < 100; i++) notify(`10.0.0.${i}`, `10.0.0.${i}`, 3);
+    notify("10.0.9.9", "10.0.9.9", 3);
+    await clock.run(1_000);
+    assertEquals(stats(), []);
+    gate.isOpen = true;
+    gate.wait.resolve();
+    await clock.run(60_000);
+    assertEquals(told, ["10.0.9.9 3"]);
+  },
+);
+
+Deno.test(
+  "trust 15: a notice that waits for what its peer says is kept over a restart",
+  pure,
+  async () => {
+    const kept = new Map<string, KeptNotice>();
+    const memory: NoticeMemory = {
+      load: () => ({ notices: [...kept.values()], overtaken: new Map() }),
+      overtake: () => {},
+      keep: (notice) => kept.set(JSON.stringify(notice), notice) !== undefined,
+      forget: (notice) => void kept.delete(JSON.stringify(notice)),
+    };
+    const first = setUp({}, { memory });
+    first.watch("10.0.0.2", 21);
+    first.notify("10.0.0.2", "10.0.0.2", 3);
+    await first.clock.run(1_000);
+    first.notices.stop();
+    const second = setUp({ "10.0.0.2": 3 }, { memory });
+    second.watch("10.0.0.2", 21);
+    second.notices.restore();
+    await second.clock.run(10_000);
+    assertEquals([second.told, kept.size], [["10.0.0.2 3"], 0]);
+  },
+);
+
+Deno.test(
+  "trust 15: a registration that is gone when the peer answers is not told",
+  pure,
+  async () => {
+    const { clock, list, notices, told, gate, watch, notify } = setUp({ "10.0.0.2": 3 });
+    watch("10.0.0.2", 21);
+    gate.isOpen = false;
+    notify("10.0.0.2", "10.0.0.2", 3);
+    await clock.run(10);
+    list.remove([...list.all()][0]!);
+    gate.wait.resolve();
+    await clock.run(10_000);
+    assertEquals([told, notices.kept], [[], 0]);
+  },
+);
