@@ -6,6 +6,9 @@
 import type { Clock } from "../time/clock.ts";
 import { RELEARN_MAX_MS, RELEARN_MIN_MS, URGENT_RELEARN_MS } from "./directory_parts.ts";
 
+/** Less than this is no pause, in ms. */
+const SHORT_MS = 1;
+
 export class Relearning {
   readonly #clock: Pick<Clock, "now" | "startTimer">;
   readonly #relearn: (isForAll: boolean) => void;
@@ -31,7 +34,8 @@ export class Relearning {
     const ms = Math.max(0, this.#allAt - now);
     this.#cancel = this.#clock.startTimer(isUrgent ? Math.min(URGENT_RELEARN_MS, ms) : ms, () => {
       this.#cancel = undefined;
-      const isForAll = this.#clock.now() >= this.#allAt!;
+      // Sums of fractions may fall short of one another.
+      const isForAll = this.#clock.now() + SHORT_MS >= this.#allAt!;
       if (isForAll) {
         this.#allAt = undefined;
         this.#pauseMs = Math.min(2 * this.#pauseMs, RELEARN_MAX_MS);

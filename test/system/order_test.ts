@@ -1,0 +1,151 @@
+/**
+ * Whatever the order of events, on the program as it is compiled: what was acknowledged is on disk, and a
+ * notice that was answered leads to one callback, whenever the name service answers.
+ *
+ * With ORDER_TEST=2000 in the environment it is so many pairs of SM_UNMON and SM_MON, and every delay of
+ * the name service; the figures are printed.
+ */
+
+import { assertEquals } from "@std/assert";
+import { Agent } from "../support/agent_client.ts";
+import type { TestHost } from "../support/namespace.ts";
+import { STATE_DIRECTORY } from "../support/namespace.ts";
+import { message, mon, notify } from "../support/nsm_calls.ts";
+import type { PairsDone } from "../support/pairs_client.ts";
+import { ask, FOREGROUND, startStatd, STATD_PORT } from "../support/statd.ts";
+import { OUR_STATD, systemTest } from "../support/system_test.ts";
+
+const GIVEN = Deno.env.get("ORDER_TEST");
+const PAIRS = GIVEN === undefined ? { plain: 400, withCallout: 12 } : {
+  plain: Number(GIVEN),
+  withCallout: Number(GIVEN),
+};
+const NEEDS = [OUR_STATD];
+const RUN = [Deno.execPath(), "run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A"];
+const PAIRS_CLIENT = new URL("../support/pairs_client.ts", import.meta.url).pathname;
+const NAME_SERVER = new URL("../support/name_server.ts", import.meta.url).pathname;
+
+/** Runs pairs to their end, with so many at one time. */
+async function runPairs(host: TestHost, pairs: number, atOnce: number): Promise<PairsDone> {
+  const args = [
+    String(STATD_PORT),
+    "nodeb",
+    String(pairs),
+    String(atOnce),
+    `${STATE_DIRECTORY}/sm`,
+  ];
+  const client = host.start(...RUN, PAIRS_CLIENT, ...args);
+  assertEquals(await client.ended, 0); // every wait of it has a bound
+  const done: PairsDone = JSON.parse(await client.line(/^\{/));
+  // deno-lint-ignore no-console -- the figures are what a long run is for
+  if (GIVEN !== undefined) console.log(`${pairs} pairs, ${atOnce} at once:`, JSON.stringify(done));
+  return done;
+}
+
+for (const atOnce of [1, 20]) {
+  systemTest(
+    `B1: SM_UNMON and SM_MON, ${atOnce} pairs at once, lose nothing`,
+    NEEDS,
+    async (make) => {
+      const host = await make();
+      const statd = await startStatd(host);
+      const done = await runPairs(host, PAIRS.plain, atOnce);
+      assertEquals(done, { acknowledged: PAIRS.plain, unanswered: 0, lost: [] });
+      assertEquals(await statd.stop(), 0);
+    },
+  );
+}
+
+systemTest("B1: pairs lose nothing while a callout of 0.5 s runs for each", NEEDS, async (make) => {
+  const host = await make();
+  await host.write("/run/ha", "#!/bin/sh\nsleep 0.5\n");
+  Deno.chmodSync(host.path("/run/ha"), 0o755);
+  const statd = await startStatd(host, [...FOREGROUND, "-H", "/run/ha"]);
+  const done = await runPairs(host, PAIRS.withCallout, 4);
+  assertEquals(done, { acknowledged: PAIRS.withCallout, unanswered: 0, lost: [] });
+  assertEquals(await statd.stop(), 0);
+});
+
+const OWN_ADDRESS = "10.99.0.1";
+const PEER = { name: "h7.nsm.test", address: "10.98.0.7" };
+const OTHER = "10.98.0.9";
+const [SILENT, SERVED] = ["127.0.0.53", "127.0.0.54"];
+
+/** How long after SM_MON a stranger's notice comes, in ms. */
+const NOTICES_AFTER_MS = [0, 50, 300];
+/** When the name service answers, in ms; "restart" is when the daemon was started again. */
+const NAMES_AFTER: readonly (number | "restart")[] = GIVEN === undefined
+  ? [0, 2_000, "restart"]
+  : [0, 2_000, 30_000, "restart"];
+
+for (const names of NAMES_AFTER) {
+  for (const noticeMs of names === 0 || GIVEN !== undefined ? NOTICES_AFTER_MS : [50]) {
+    const when = names === "restart" ? "behind a restart only" : `after ${names} ms`;
+    systemTest(
+      `matching.md: a notice ${noticeMs} ms after SM_MON, names ${when}: one callback`,
+      NEEDS,
+      (newHost) => assertToldOnce(newHost, noticeMs, names),
+    );
+  }
+}
+
+async function assertToldOnce(
+  newHost: Parameters<Parameters<typeof systemTest>[2]>[0],
+  noticeMs: number,
+  names: number | "restart",
+): Promise<void> {
+  const host = await newHost({
+    addresses: [`${OWN_ADDRESS}/32`],
+    strangers: ["10.98.0.0/24"],
+    etc: {
+      "resolv.conf": `nameserver ${SILENT}\noptions timeout:1 attempts:1\n`,
+      "nsswitch.conf": "hosts: files dns\n",
+    },
+  });
+  const [agent, nameServer] = [new Agent(host), new Agent(host)];
+  await host.startRpcbind();
+  await agent.serve();
+  await nameServer.serve({
+    program: 0,
+    port: 53,
+    conduct: "silent",
+    isRegistered: false,
+    address: SILENT,
+  });
+  const serveNames = async () => {
+    await host.start(...RUN, NAME_SERVER, SERVED, `${PEER.name}=${PEER.address}`).line(/^ready$/);
+    await host.write("/etc/resolv.conf", `nameserver ${SERVED}\n`);
+  };
+  if (names === 0) await serveNames();
+  let statd = await startStatd(host);
+  for (const monName of [PEER.name, OTHER]) await ask(agent, mon({ monName }));
+  await after(noticeMs); // the delay is what is tried
+  const to = { address: OWN_ADDRESS, port: STATD_PORT };
+  await agent.datagram(message(notify("stranger", 5)), to, { address: PEER.address });
+  if (names === "restart") {
+    await statd.stop();
+    await serveNames();
+    statd = await startStatd(host);
+  } else if (names > 0) {
+    await after(names);
+    await serveNames();
+  }
+  await agent.called(1);
+  // Another peer's news is told behind any further callback.
+  await agent.datagram(message(notify(OTHER, 7)), to, { address: OTHER });
+  const calls = await agent.called(2);
+  assertEquals(calls.map(({ message }) => monNameIn(message)), [PEER.name, OTHER]);
+  assertEquals(await statd.stop(), 0);
+  assertEquals(agent.calls.length, 2);
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** The mon_name in a callback, in hexadecimal: the first of its arguments, behind 10 words (RFC 5531). */
+function monNameIn(call: string): string {
+  const [lengthAt, textAt] = [80, 88];
+  const length = parseInt(call.slice(lengthAt, textAt), 16);
+  return new TextDecoder().decode(Uint8Array.fromHex(call.slice(textAt, textAt + 2 * length)));
+}
