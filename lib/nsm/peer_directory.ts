@@ -63,17 +63,16 @@ export class PeerDirectory {
    */
   hurry(name: string): void {
     const key = nameKey(name);
-    for (const likely of [key, key.split(".", 1)[0]!]) {
-      if (this.#waiting.has(likely) || this.#unknown.has(likely)) this.#urgent.add(likely);
-    }
     const now = this.#parts.clock.now();
-    if (now - this.#hurriedAt >= HURRY_MS) {
+    const isTime = now - this.#hurriedAt >= HURRY_MS;
+    for (const likely of [key, key.split(".", 1)[0]!]) {
+      const mayBeFound = this.#unknown.has(likely) && (isTime || !this.#absent.has(likely));
+      if (this.#waiting.has(likely) || mayBeFound) this.#urgent.add(likely);
+    }
+    if (isTime) {
       this.#hurriedAt = now;
-      for (const unknown of this.#unknown) {
-        if (!this.#inProgress.has(unknown) && !this.#absent.has(unknown)) {
-          this.#waiting.add(unknown);
-        }
-      }
+      const isOpen = (key: string) => !this.#inProgress.has(key) && !this.#absent.has(key);
+      for (const unknown of this.#unknown) if (isOpen(unknown)) this.#waiting.add(unknown);
     }
     for (const urgent of this.#urgent) {
       if (this.#inProgress.has(urgent)) this.#urgent.delete(urgent);

@@ -46,7 +46,7 @@ export class UndecidedNotices {
     parts.directory.watch({
       isUrgent: () => this.#kept.size > 0,
       learned: (peer) => this.#learned(peer),
-      completed: () => this.#review(),
+      completed: () => this.#endAllOver(),
     });
   }
 
@@ -238,10 +238,14 @@ export class UndecidedNotices {
     return isLookedUp && this.parts.directory.isComplete;
   }
 
+  #endAllOver(): void {
+    for (const kept of this.#kept.all()) this.#endIfOver(kept);
+  }
+
   /** Ends what is over, and asks again what the name service did not say. */
   #review(): void {
+    this.#endAllOver();
     for (const kept of this.#kept.all()) {
-      this.#endIfOver(kept);
       const isToBeAsked = this.#kept.has(kept) && kept.working === 0 && !kept.isLookedUp;
       if (isToBeAsked && this.#asking < REVIEWED_AT_ONCE) this.#lookInto(kept);
     }

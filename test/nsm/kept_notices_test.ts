@@ -269,3 +269,17 @@ Deno.test(
     notices.stop();
   },
 );
+
+Deno.test(
+  "a notice under the name of a peer that nobody has is not asked for in a loop",
+  pure,
+  async () => {
+    const asked: string[] = [];
+    const { clock, watch, notify } = life({ asked, silent: "h7.nsm.test" });
+    for (const name of ["nowhere", "h7.nsm.test"]) watch(name);
+    await clock.run(1_000);
+    notify("nowhere", "192.0.2.66", 5);
+    await clock.run(60_000);
+    assert(asked.length < 100, `${asked.length} look-ups`);
+  },
+);
