@@ -26,6 +26,7 @@ import { completion } from "../nsmctl/completion.ts";
 import { declareRebooted } from "../nsmctl/declare_rebooted.ts";
 import { doctor } from "../nsmctl/doctor.ts";
 import { exportRecords } from "../nsmctl/export.ts";
+import { events } from "../nsmctl/events.ts";
 import { forget } from "../nsmctl/forget.ts";
 import { commandHelp, overview } from "../nsmctl/help.ts";
 import { importRecords } from "../nsmctl/import.ts";
@@ -44,6 +45,7 @@ import { watch } from "../nsmctl/watch.ts";
 const STEERING = [
   list,
   watch,
+  events,
   status,
   check,
   testHost,

@@ -9,7 +9,7 @@
 
 import { addresses, boolean, choice, debug, place, text } from "./kinds.ts";
 import { givenPort, port, seconds, setting, type SettingsOf, type Table } from "./setting.ts";
-import { logFormat, sendUsingTcp, stateDirectoryPath, verbose } from "./shared_settings.ts";
+import { events, logFormat, sendUsingTcp, stateDirectoryPath, verbose } from "./shared_settings.ts";
 import { RPCBIND } from "./rpcbind_settings.ts";
 import { SM_NOTIFY } from "./sm_notify_settings.ts";
 
@@ -124,6 +124,7 @@ export const STATD = {
   verbose,
   logFormat,
   sendUsingTcp,
+  events,
   simuCrashAllowed: setting({
     isLive: true,
     kind: boolean,

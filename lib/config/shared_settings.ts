@@ -35,3 +35,13 @@ export const logFormat = setting<"text" | "json">({
   help: "How messages look on standard error: plain text, or a JSON object on each line.",
   file: { section: "statd", key: "log-format" },
 });
+
+/** Largest history that can be set, in KiB: 1 GiB. */
+const HISTORY_MAX_KIB = 1_048_576;
+
+export const events = setting({
+  kind: number(0, HISTORY_MAX_KIB, "number of KiB"),
+  default: 4_096,
+  help: "KiB of history that are kept for nsmctl events and report; 0 is none.",
+  file: { section: "statd", key: "events" },
+});

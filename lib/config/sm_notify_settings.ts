@@ -13,7 +13,7 @@ import {
   setting,
   type Table,
 } from "./setting.ts";
-import { logFormat, sendUsingTcp, stateDirectoryPath, verbose } from "./shared_settings.ts";
+import { events, logFormat, sendUsingTcp, stateDirectoryPath, verbose } from "./shared_settings.ts";
 
 /** Settings of sm-notify. */
 export const SM_NOTIFY = {
@@ -132,4 +132,5 @@ export const SM_NOTIFY = {
   verbose,
   logFormat,
   sendUsingTcp,
+  events,
 } satisfies Table;

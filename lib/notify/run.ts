@@ -26,6 +26,7 @@ import { openPeerMemory } from "../store/peer_memory.ts";
 import { LiveLine, logAbove } from "./live_line.ts";
 import { ProgressReport, reportLine, summaryLine } from "./report.ts";
 import { isSelected, scheduleOf } from "./plan.ts";
+import { RunWatcher } from "./watch_run.ts";
 import { SourceOpener, type SourcePlan } from "./sources.ts";
 import { write } from "../platform/standard_streams.ts";
 
@@ -108,6 +109,7 @@ async function runNotifier(
   const store = openNotifyStore(settings.stateDirectoryPath, { log });
   const onSettled = (report: NotifyReport) => {
     progress.settled();
+    watcher.settled(report);
     if (!settings.json) return;
     if (Deno.stdout.isTerminal()) line?.hide();
     write(Deno.stdout, reportLine(report));
@@ -121,6 +123,7 @@ async function runNotifier(
     resolver: onDemand(() => namesForMany(isResolverSet)),
     sources,
     onSettled,
+    onFailed: (failure) => watcher.failed(failure),
   }, parts.records ?? store.load(unmovedSince));
   const progress = new ProgressReport({
     counts: () => notifier.counts,
@@ -130,9 +133,19 @@ async function runNotifier(
     nextTryMs: () => notifier.nextTryMs,
     line,
   });
+  const watcher = new RunWatcher({
+    settings,
+    stateNumber,
+    totalMs,
+    counts: () => notifier.counts,
+    clock,
+    log,
+  });
   progress.start(stateNumber);
+  watcher.start();
   const counts = await notifier.run(signal);
   progress.end();
+  watcher.end(signal.aborted ? "it was stopped" : undefined);
   const isWhole = unmovedSince === undefined && store.faults === 0 && notifier.unremoved === 0;
   return { counts, isWhole };
 }
@@ -140,7 +153,7 @@ async function runNotifier(
 /** The notifier of a run, with the records that its settings select. */
 function makeNotifier(
   { settings, prepared, totalMs, isTransportSet, log }: RunParts,
-  parts: Pick<NotifierParts, "store" | "resolver" | "sources" | "onSettled">,
+  parts: Pick<NotifierParts, "store" | "resolver" | "sources" | "onSettled" | "onFailed">,
   records: readonly NotifyRecord[],
 ): Notifier {
   const names = prepared.sources.flatMap(({ name }) => name === undefined ? [] : [name]);

@@ -47,6 +47,8 @@ export interface RegistrationParts {
   readonly owner: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told when we are registered again, or why we are not. */
+  readonly changed?: (fault: string | undefined) => void;
 }
 
 /** A registration that was made. */
@@ -114,7 +116,10 @@ export class Registrar {
         return this.#failed(error);
       }
     }
-    if (this.#fault !== undefined) log.notice("Registered with rpcbind");
+    if (this.#fault !== undefined) {
+      log.notice("Registered with rpcbind");
+      this.#parts.changed?.(undefined);
+    }
     this.#fault = undefined;
     const session = this.#session;
     void session.lost?.then(() => {
@@ -188,6 +193,7 @@ export class Registrar {
   #failed(error: unknown): false {
     if (this.#fault === undefined) {
       this.#parts.log.warning(`Not registered with rpcbind, trying again: ${reasonOf(error)}`);
+      this.#parts.changed?.(reasonOf(error));
     }
     this.#fault = reasonOf(error);
     return false;

@@ -50,6 +50,8 @@ export interface ServiceParts {
   readonly limits?: RegistrationLimits;
   /** The state number at the start, as long as the disk does not tell another one. */
   readonly stateNumber?: number;
+  /** Told of each registration that is new. */
+  readonly registered?: (record: MonitorRecord) => void;
   /** Told of each registration that is gone for good. */
   readonly removed?: (monitored: Monitored) => void;
   readonly clock: Pick<Clock, "wallClock">;
@@ -153,6 +155,7 @@ class Nsm {
     }
     try {
       if (!await this.#register(record)) {
+        this.parts.registered?.(record);
         const pending: InCallout = { record };
         this.#inCallout.add(pending);
         await callout()?.monitored(mon_name, record.myName);

@@ -92,3 +92,27 @@ export function parseAge(text: string): number | undefined {
   const size = AGE_UNITS[unit];
   return size === undefined ? undefined : Number(digits) * size;
 }
+
+/**
+ * The moment that an age names, or a date, with a time or without, where this host is; undefined if it is
+ * neither.
+ */
+export function parseMoment(text: string, now: number): number | undefined {
+  const age = parseAge(text);
+  if (age !== undefined) return now - age;
+  if (!/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text)) {
+    return undefined;
+  }
+  // A date alone would be taken for one in UTC.
+  const moment = Date.parse(text.length === 10 ? `${text}T00:00` : text);
+  return Number.isNaN(moment) ? undefined : moment;
+}
+
+/** A moment where this host is, with how far that is from UTC: `2026-11-26 14:40:02+01:00`. */
+export function localText(at: number): string {
+  const offset = -new Date(at).getTimezoneOffset();
+  const local = new Date(at + offset * 60_000).toISOString();
+  const minutes = String(Math.abs(offset) % 60).padStart(2, "0");
+  const hours = String(Math.floor(Math.abs(offset) / 60)).padStart(2, "0");
+  return `${local.slice(0, 10)} ${local.slice(11, 19)}${offset < 0 ? "-" : "+"}${hours}:${minutes}`;
+}

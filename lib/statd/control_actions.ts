@@ -1,6 +1,7 @@
 /** What the daemon does for nsmctl, and what it tells of itself. */
 
 import project from "../../deno.json" with { type: "json" };
+import type { NoteEvent } from "../nsm/events.ts";
 import type { Monitored } from "../nsm/monitor_list.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import type { TransportAddress } from "../rpc/transport.ts";
@@ -42,6 +43,8 @@ export interface DaemonFacts {
   /** What works less well than it should since the start, in words. */
   readonly degraded: readonly string[];
   readonly healthLook: HealthLook;
+  /** Takes what happens for the history. */
+  readonly note: NoteEvent;
   readonly recent: RecentProblems;
 }
 
@@ -74,10 +77,7 @@ export function controlActions(
           return reason === undefined ? { ok: true } : { ok: false, reason };
         }
         case "forget":
-          return {
-            ok: true,
-            count: await monitor.administration.forget(request.peers, request.by),
-          };
+          return { ok: true, count: await forget(facts, request.peers, request.by) };
         case "declareRebooted":
           return await declare(facts, request.peer, request.by);
       }
@@ -168,8 +168,15 @@ function entryOf(monitored: Monitored, monitor: Monitor): ListEntry {
   return [monName, myName, myProg, myVers, myProc, since, lastState, heardAt, ...aliases];
 }
 
+async function forget({ monitor, note }: DaemonFacts, peers: readonly string[], by: string) {
+  const monitored = peers.filter((peer) => monitor.list.has(peer));
+  const count = await monitor.administration.forget(peers, by);
+  for (const peer of monitored) note({ event: "forgotten", peer, by });
+  return count;
+}
+
 /** Declares a peer rebooted, and waits for what the lock managers say at first. */
-async function declare({ monitor, clock }: DaemonFacts, peer: string, by: string) {
+async function declare({ monitor, clock, note }: DaemonFacts, peer: string, by: string) {
   const failed: string[] = [];
   let told = 0;
   const settled = Promise.withResolvers<void>();
@@ -184,6 +191,8 @@ async function declare({ monitor, clock }: DaemonFacts, peer: string, by: string
   try {
     const concerned = monitor.administration.declareRebooted(peer, by);
     for (const monitored of concerned) waiting.add(monitored);
+    const [{ lastState: state } = {}] = concerned;
+    if (concerned.length > 0) note({ event: "declared", peer, state, by });
     if (concerned.length > 0) await settled.promise;
     return { ok: true, count: concerned.length, told, failed } as const;
   } finally {

@@ -8,6 +8,7 @@ import { Administration } from "../nsm/administration.ts";
 import { Announcer } from "../nsm/announcer.ts";
 import { Callbacks, lockManagerFinder } from "../nsm/callback.ts";
 import { counted, type Counters, makeCounters } from "../nsm/counters.ts";
+import type { NoteEvent } from "../nsm/events.ts";
 import { type Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import { Notices } from "../nsm/notices.ts";
 import { PeerDirectory } from "../nsm/peer_directory.ts";
@@ -27,6 +28,7 @@ import { quote } from "../quote.ts";
 import { dispatcher, type DispatchHooks, type Service } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
 import { denialOf, type HostsFiles } from "../hosts/hosts_files.ts";
+import { noteCallbacks, notingReboots, notingRefusals } from "./history.ts";
 import { loadList } from "./load_list.ts";
 import type { Clock } from "../time/clock.ts";
 
@@ -55,6 +57,8 @@ export interface MonitorParts {
   readonly isToBeNotified: (peer: string) => boolean;
   /** The administrator's program, asked for each time; undefined where none is set. */
   readonly callout?: () => Callout | undefined;
+  /** Takes what happens for the history. */
+  readonly note?: NoteEvent;
   /** Runs sm-notify. */
   readonly notifyPeers: () => void;
   /** Told of every call and every look-up. */
@@ -117,7 +121,9 @@ export function makeMonitor(parts: MonitorParts): Monitor {
 
 function makeCore(parts: MonitorParts): Core {
   const { settings, memory, callPeer, clock, log, worked } = parts;
+  const { note = noHistory } = parts;
   const tell = parts.tell ?? limited(log, clock);
+  const refuse = notingRefusals(tell, note);
   const list = new MonitorList();
   const counters = makeCounters();
   const lastTimes: Core["lastTimes"] = {};
@@ -130,6 +136,7 @@ function makeCore(parts: MonitorParts): Core {
     { list, memory, counters },
     (attempted) => new Callbacks({ callPeer, findLockManager, clock, log, tell, attempted }),
   );
+  noteCallbacks(announcer, clock, note);
   announcer.watch((monitored, outcome) => {
     if (outcome === "done") tellReboot(monitored, clock, tell);
   });
@@ -148,7 +155,7 @@ function makeCore(parts: MonitorParts): Core {
   const notices = new Notices({
     list,
     directory,
-    announce,
+    announce: notingReboots(announcer, note),
     flush: () => announcer.flush(),
     callPeer,
     ...(parts.noticeMemory && { memory: parts.noticeMemory }),
@@ -156,13 +163,14 @@ function makeCore(parts: MonitorParts): Core {
     stateCheck: () => settings().notifyStateCheck,
     clock,
     counters,
-    tell,
+    tell: refuse,
   });
-  return { list, store, directory, announcer, notices, administration, counters, lastTimes, tell };
+  const core = { list, store, directory, announcer, notices, administration, counters, lastTimes };
+  return { ...core, tell: refuse };
 }
 
 function makeService(parts: MonitorParts, core: Core): Service {
-  const { clock, log } = parts;
+  const { clock, log, note = noHistory } = parts;
   const { list, store, directory, announcer, notices, counters, tell } = core;
   const service = nsmService({
     list,
@@ -170,7 +178,12 @@ function makeService(parts: MonitorParts, core: Core): Service {
     directory,
     notices,
     callout: parts.callout ?? noCallout,
-    removed: announcer.forget,
+    registered: ({ monName: peer, myName: by }) => note({ event: "monitored", peer, by }),
+    removed(monitored) {
+      announcer.forget(monitored);
+      const { monName: peer, myName: by } = monitored.record;
+      note({ event: "unmonitored", peer, by });
+    },
     refused: (message, error) => store.refused(message, error),
     simulateCrash: parts.notifyPeers,
     stateNumber: parts.stateNumber,
@@ -238,6 +251,8 @@ function tellReboot(monitored: Monitored, clock: Pick<Clock, "now">, tell: Limit
 }
 
 function noCallout(): undefined {}
+
+function noHistory(): void {}
 
 /** A resolver that tells of every look-up. */
 function telling(resolver: Resolver, worked: () => void): Resolver {

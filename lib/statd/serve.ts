@@ -6,6 +6,7 @@
  * Source: rpc.statd(8); the order is that of nfs-utils where others can see it.
  */
 
+import project from "../../deno.json" with { type: "json" };
 import type { StatdSettings } from "../config/settings.ts";
 import type { AdjustableLog } from "../log.ts";
 import { limited, type LimitedLog } from "../log_limits.ts";
@@ -25,6 +26,7 @@ import { onHeldStop, onSignals } from "../platform/signals.ts";
 import { NO_THREAD_ADVICE, whenThreadRefused } from "../platform/threads.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 import { StreamClient } from "../rpc/stream_client.ts";
+import type { EventFile } from "../store/event_file.ts";
 import { layoutOf } from "../store/layout.ts";
 import { coarseTimers } from "../time/coarse_timers.ts";
 import { QuietTime } from "../time/quiet_time.ts";
@@ -36,13 +38,12 @@ import { HealthLook } from "./health_look.ts";
 import { fileNames } from "./file_names.ts";
 import { keepRecords } from "./moved_records.ts";
 import { startSteering } from "./operations.ts";
+import { openHistory } from "./history.ts";
+import { programsOf, RPCBIND_SOCKET } from "./programs.ts";
 import { type RecentProblems, remembering } from "./recent_problems.ts";
-import { runRpcbind } from "./run_rpcbind.ts";
-import { runSmNotify } from "./run_sm_notify.ts";
 import { serveCalls, toBeRegistered } from "./sockets.ts";
 import { StopList } from "./stop_list.ts";
 
-const RPCBIND_SOCKET = "/run/rpcbind.sock";
 /** Time after which everything has run that a start needs, in ms; who waited for it has been answered. */
 const SETTLING_MS = 100;
 
@@ -64,6 +65,7 @@ interface Daemon extends DaemonParts {
   readonly environment: Readonly<Record<string, string>>;
   readonly recent: RecentProblems;
   readonly tell: LimitedLog;
+  readonly history: EventFile;
   readonly stops: StopList;
   /** Aborted when the stop begins. */
   readonly stopping: AbortController;
@@ -117,24 +119,13 @@ function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList)
     environment,
     recent,
     tell,
+    history: openHistory(settings, clock, log),
     stops,
     stopping: new AbortController(),
     mayRunPrograms: !settings.noNotify || settings.haCallout !== undefined,
     clientParts,
     connectRpcbind: async () => new StreamClient(await connectUnix(RPCBIND_SOCKET), clientParts),
-    runRpcbind: () =>
-      runRpcbind({
-        mode: settings.rpcbindMode,
-        socketPath: RPCBIND_SOCKET,
-        calledAs,
-        environment,
-        log,
-      }),
-    async notifyPeers() {
-      if (!settings.noNotify) {
-        await runSmNotify({ settings, calledAs, environment, logVariables, log });
-      }
-    },
+    ...programsOf({ settings, calledAs, environment, logVariables, log }),
   };
 }
 
@@ -158,8 +149,11 @@ async function serve(
   stop: () => void,
   unlessStopped: <T>(step: Promise<T>) => Promise<T>,
 ): Promise<void> {
-  const { settings, stops, stopping: { signal }, log } = daemon;
+  const { settings, stops, stopping: { signal }, history, log } = daemon;
   const { server, socket } = acquired;
+  if (acquired.volatile !== undefined) history.turnOff();
+  history.note({ event: "started", reason: `version ${project.version}` });
+  stops.add("the history", () => history.close());
   const callPeer = new PeerCalls(socket, connectStream, {
     ...daemon.clientParts,
     startTimer: coarseTimers(clock),
@@ -186,6 +180,8 @@ async function serve(
     owner: String(Deno.uid()),
     clock,
     log,
+    changed: (reason) =>
+      history.note({ event: reason === undefined ? "registered" : "unregistered", reason }),
   }, toBeRegistered(server.bound));
   await unlessStopped(registrar.register());
   const registered = registrar.keep(signal);
@@ -217,6 +213,7 @@ function monitorOf(
     tell,
     isToBeNotified: (peer) => toBeNotified.has(peer),
     callout: haCallout({ settings, log, tell }),
+    note: daemon.history.note,
     worked: () => quietTime.worked(),
     signal,
   });
@@ -242,6 +239,7 @@ function steer(
     droppedDatagrams: () => drops.count(),
     registrationFault: () => registrar.fault,
     reviewRegistration: () => registrar.review(),
+    note: daemon.history.note,
     recent,
     healthLook: new HealthLook({
       callPeer,
@@ -259,7 +257,7 @@ function steer(
 
 /** Lets signals through, and tells the log, the service manager and who waits in the foreground. */
 function announce(
-  { environment, stopping, stops, settings, isBackground, log }: Daemon,
+  { environment, stopping, stops, settings, isBackground, history, log }: Daemon,
   { server, notifyPeers, volatile }: Acquired,
   live: LiveSettings,
   registrar: Registrar,
@@ -272,6 +270,7 @@ function announce(
   onSignals({
     stop(signal) {
       log.notice(`Stopping: ${signal}`);
+      history.note({ event: "stopped", reason: signal });
       stop();
     },
     user1: () => void notifyPeers(),

@@ -10,8 +10,10 @@
  * sm/HOST            monitor list: the records filed under one host
  * sm/.peers          what was learned of the peers
  * sm/.notices        notices that were answered and are not judged yet
+ * sm/.events         the history of both programs; .events.old is its first half
  * sm.bak/HOST        notify list: the same format, from before the last start
  * sm.bak/.run        the run of sm-notify that goes on, or was cut short
+ * sm.bak/.progress   how far a run of sm-notify is, or was at its end
  * sm.bak/.start      locked by the sm-notify that starts
  * sm.bak/.life       the life of the host in which peers were told, where /run cannot be written
  * .PID.N.new         in any of the three: being written, not valid yet
@@ -27,6 +29,11 @@ export const STATE_FILE = "state";
 export const PEERS_FILE = ".peers";
 /** Name of the file of kept notices, in the directory of the monitor list. */
 export const NOTICES_FILE = ".notices";
+/** Name of the history, in the directory of the monitor list, and what the older part of it adds to that. */
+const EVENTS_FILE = ".events";
+export const OLD_SUFFIX = ".old";
+/** Name of the file that says how far a run of sm-notify is, in the directory of the notify list. */
+export const PROGRESS_FILE = ".progress";
 /** Name of the control socket, in the state directory, so that two daemons do not share one. */
 export const CONTROL_SOCKET = ".statd.sock";
 /** Name of the file that the daemon has locked, in the state directory. */
@@ -43,19 +50,24 @@ export interface Layout {
   readonly notifyList: string;
   readonly peers: string;
   readonly notices: string;
+  readonly events: string;
+  readonly progress: string;
 }
 
 /** The paths in the state directory at `directory`. */
 export function layoutOf(directory: string): Layout {
   const monitorList = join(directory, "sm");
+  const notifyList = join(directory, "sm.bak");
   return {
     directory,
     state: join(directory, STATE_FILE),
     stateCopy: join(directory, `.${STATE_FILE}`),
     monitorList,
-    notifyList: join(directory, "sm.bak"),
+    notifyList,
     peers: join(monitorList, PEERS_FILE),
     notices: join(monitorList, NOTICES_FILE),
+    events: join(monitorList, EVENTS_FILE),
+    progress: join(notifyList, PROGRESS_FILE),
   };
 }
 

@@ -48,6 +48,7 @@ debug = 0                                # default
 verbose = 1                              # default
 log-format = text                        # default
 send-using-tcp = no                      # default
+events = 4096                            # default
 simu-crash-allowed = yes                 # default
 mon-reserved-port = no                   # default
 notify-source-check = warn               # default
@@ -104,6 +105,7 @@ state-directory-path = /var/lib/nfs      # default
 verbose = 1                              # default
 log-format = text                        # default
 send-using-tcp = no                      # default
+events = 4096                            # default
 
 # note: /etc/nfs.conf:2: x: no such setting in [sm-notify]
 `,

@@ -21,6 +21,7 @@ const STATD_DEFAULTS: StatdSettings = {
   verbose: 1,
   logFormat: "text",
   sendUsingTcp: false,
+  events: 4_096,
   simuCrashAllowed: true,
   monReservedPort: false,
   notifySourceCheck: "warn",
@@ -53,6 +54,7 @@ const SM_NOTIFY_DEFAULTS: SmNotifySettings = {
   verbose: 1,
   logFormat: "text",
   sendUsingTcp: false,
+  events: 4_096,
 };
 
 /** Settings that differ from the defaults. */

@@ -231,6 +231,8 @@ Deno.test("makeMissingLists() makes both lists, for their owner alone", () => {
       stateCopy: "",
       peers: "",
       notices: "",
+      events: "",
+      progress: "",
     };
     assertEquals(makeMissingLists(layout), [monitorList, notifyList]);
     assertEquals(makeMissingLists(layout), []);

@@ -23,7 +23,12 @@ import {
 import { Alarm } from "./alarm.ts";
 import { FaultLines } from "./fault_lines.ts";
 import { type Announcement, isAddress, NotifyList, type NotifyPeer } from "./notify_list.ts";
-import { type NotifyCounts, type NotifyReport, shown } from "./notify_outcome.ts";
+import {
+  type NotifyCounts,
+  type NotifyFailure,
+  type NotifyReport,
+  shown,
+} from "./notify_outcome.ts";
 import { Pacer } from "./pacer.ts";
 import { PeerTurns, type RouteSettings, type TurnFault } from "./peer_turn.ts";
 import type { RetrySchedule } from "./retry_schedule.ts";
@@ -44,6 +49,8 @@ export interface NotifierParts {
   readonly random: () => number;
   /** Is told of each peer that is settled. */
   readonly onSettled?: (report: NotifyReport) => void;
+  /** Is told of each turn of a peer that has failed. */
+  readonly onFailed?: (failure: NotifyFailure) => void;
 }
 
 /** How peers are told. */
@@ -190,7 +197,16 @@ export class Notifier {
   #failed(peer: NotifyPeer, { fault, address, way }: TurnFault): void {
     if (peer.lastFault === undefined) this.#counts.failing++;
     this.#faults.failed(peer.record.fileName, fault, peer.lastFault);
+    const isNew = fault !== peer.lastFault;
     this.#list.failed(peer, this.#parts.clock.now(), fault, address, way);
+    this.#parts.onFailed?.({
+      record: peer.record,
+      address,
+      reason: fault,
+      attempts: peer.turns,
+      nextMs: Math.max(0, peer.dueAt - this.#parts.clock.now()),
+      isNew,
+    });
     this.#beginTurns();
   }
 

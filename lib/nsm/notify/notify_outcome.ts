@@ -15,6 +15,18 @@ export interface NotifyReport {
   readonly fault: string | undefined;
 }
 
+/** A turn of a record's peer that has failed. */
+export interface NotifyFailure {
+  readonly record: NotifyRecord;
+  readonly address: string | undefined;
+  readonly reason: string;
+  readonly attempts: number;
+  /** How long until it is tried again, in ms. */
+  readonly nextMs: number;
+  /** Whether the reason is another one than before. */
+  readonly isNew: boolean;
+}
+
 /** How far a run has come. */
 export interface NotifyCounts {
   readonly total: number;

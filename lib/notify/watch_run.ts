@@ -1,0 +1,80 @@
+/** What a run of sm-notify leaves for people: how far it is, and what became of each peer. */
+
+import type { SmNotifySettings } from "../config/settings.ts";
+import type { Log } from "../log.ts";
+import type { NotifierParts } from "../nsm/notify/notifier.ts";
+import type { NotifyCounts, NotifyReport } from "../nsm/notify/notify_outcome.ts";
+import type { NotifyRecord } from "../nsm/ports.ts";
+import { EventFile } from "../store/event_file.ts";
+import { ProgressFile } from "../store/notify_progress.ts";
+import type { Clock } from "../time/clock.ts";
+
+const KIB = 1_024;
+const KINDS = { told: "told", "gave up": "notTold", forgotten: "leftAlone" } as const;
+
+/** What the run is. */
+export interface RunFacts {
+  readonly settings: Pick<SmNotifySettings, "stateDirectoryPath" | "events">;
+  readonly stateNumber: number;
+  /** When it gives up, in ms from its start; Infinity is never. */
+  readonly totalMs: number;
+  readonly counts: () => NotifyCounts;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class RunWatcher {
+  readonly #facts: RunFacts;
+  readonly #history: EventFile;
+  readonly #progress: ProgressFile;
+  readonly #startedAt: number;
+
+  constructor(facts: RunFacts) {
+    const { settings: { stateDirectoryPath, events }, clock, log } = facts;
+    this.#facts = facts;
+    const parts = { program: "sm-notify", maxBytes: events * KIB, clock, log } as const;
+    this.#history = new EventFile(stateDirectoryPath, parts);
+    this.#progress = new ProgressFile(stateDirectoryPath, facts);
+    this.#startedAt = clock.now();
+  }
+
+  start(): void {
+    const { counts, stateNumber: state } = this.#facts;
+    this.#history.note({ event: "notifying", count: counts().total, state });
+    this.#progress.start();
+  }
+
+  /** A turn of a peer has failed. */
+  readonly failed: NonNullable<NotifierParts["onFailed"]> = (failure) => {
+    const { record, address, reason, attempts, nextMs, isNew } = failure;
+    const { monName: peer } = record;
+    const nextAt = Math.round(this.#facts.clock.wallClock() + nextMs);
+    this.#progress.failed(keyOf(record), { peer, address, reason, attempts, nextAt });
+    if (isNew) this.#history.note({ event: "notYetTold", peer, address, attempts, reason });
+  };
+
+  /** A peer is settled. */
+  readonly settled = (report: NotifyReport): void => {
+    const { record, outcome, address, transport, attempts, elapsedMs, fault: reason } = report;
+    const { monName: peer } = record;
+    const [event, ms] = [KINDS[outcome], Math.round(elapsedMs)];
+    if (outcome === "gave up") {
+      const why = reason ?? "no answer";
+      this.#progress.failed(keyOf(record), { peer, address, reason: why, attempts });
+    } else this.#progress.settled(keyOf(record));
+    this.#history.note({ event, peer, address, transport, attempts, ms, reason });
+  };
+
+  /** The run is over; `reason` says why before its time. */
+  end(reason?: string): void {
+    const { counts, clock, stateNumber: state } = this.#facts;
+    const ms = Math.round(clock.now() - this.#startedAt);
+    this.#history.note({ event: "notified", count: counts().told, state, ms, reason });
+    this.#history.close();
+    this.#progress.end();
+  }
+}
+
+function keyOf({ fileName, monName, myName }: NotifyRecord): string {
+  return `${fileName} ${monName} ${myName}`;
+}

@@ -1,0 +1,102 @@
+/** Events as sentences and as JSON. */
+
+import { EVENT_KINDS, type EventKind } from "../nsm/events.ts";
+import type { DatedEvent } from "../store/event_file.ts";
+import { printable } from "../quote.ts";
+import type { Colours } from "./colours.ts";
+import { isoText, localText, shown, spanText } from "./text.ts";
+
+/** How grave each kind is; the others are plain. */
+const PAINTS: Partial<Readonly<Record<EventKind, "good" | "warning" | "bad" | "strong">>> = {
+  rebooted: "strong",
+  declared: "strong",
+  lockManagerTold: "good",
+  told: "good",
+  registered: "good",
+  refused: "warning",
+  doubted: "warning",
+  notYetTold: "warning",
+  lockManagerSilent: "warning",
+  omitted: "warning",
+  unregistered: "bad",
+  notTold: "bad",
+  lockManagerGivenUp: "bad",
+};
+
+/** An event in one line, with its time where this host is. */
+export function eventText(event: DatedEvent, colours: Colours): string {
+  const paint = PAINTS[event.event];
+  const sentence = eventSentence(event);
+  const painted = paint === undefined ? sentence : colours[paint](sentence);
+  return `${colours.faint(localText(event.at))} ${painted}\n`;
+}
+
+/** What happened, without the time. */
+export function eventSentence(event: DatedEvent): string {
+  const { state, attempts, count = 0, ms } = event;
+  const peer = shown(event.peer ?? "?");
+  const why = event.reason === undefined ? "" : `: ${printable(event.reason)}`;
+  const by = event.by === undefined ? "" : `, as ${shown(event.by)} asked`;
+  const at = event.address === undefined ? "" : ` at ${shown(event.address)}`;
+  const over = event.transport === undefined ? "" : ` over ${event.transport}`;
+  const tries = attempts === undefined || attempts < 2 ? "" : ` after ${attempts} attempts`;
+  const span = ms === undefined ? "" : ` after ${msText(ms)}`;
+  switch (event.event) {
+    case "started":
+      return `rpc.statd started${why}`;
+    case "stopped":
+      return `rpc.statd stopped${why}`;
+    case "registered":
+      return "registered with rpcbind again";
+    case "unregistered":
+      return `not registered with rpcbind${why}`;
+    case "monitored":
+      return `${peer} is monitored${by}`;
+    case "unmonitored":
+      return `${peer} is not monitored any more${by}`;
+    case "forgotten":
+      return `${peer} forgotten${by}`;
+    case "declared":
+      return `${peer} declared rebooted (state ${state})${by}`;
+    case "rebooted": {
+      const from = event.address === undefined ? "" : `, from ${shown(event.address)}`;
+      return `${peer} rebooted (state ${state}${from})`;
+    }
+    case "lockManagerTold":
+      return `lock manager told that ${peer} rebooted${span}`;
+    case "lockManagerSilent":
+      return `lock manager not told yet that ${peer} rebooted${why}`;
+    case "lockManagerGivenUp":
+      return `lock manager NOT told that ${peer} rebooted, given up${why}`;
+    case "refused":
+      return `refused${why}`;
+    case "doubted":
+      return `passed on with a doubt${why}`;
+    case "notifying":
+      return `telling ${count} peers that this host rebooted (state ${state})`;
+    case "told":
+      return `${peer} told${at}${over}${tries}`;
+    case "notYetTold":
+      return `${peer} not told yet${at}${tries}${why}`;
+    case "notTold":
+      return `${peer} NOT told, given up${at}${tries}${why}`;
+    case "leftAlone":
+      return `${peer} not told: its record was removed meanwhile`;
+    case "notified":
+      return `${count} peers told that this host rebooted${span}${why}`;
+    case "omitted":
+      return `${count} more events of this kind in a minute${why}`;
+  }
+}
+
+/** An event as JSON; `conf/nsmctl.schema.json` describes it. */
+export function eventJson({ at, ...event }: DatedEvent) {
+  return { at: isoText(at), ...event };
+}
+
+/** What `nsmctl events --help` says of the kinds. */
+export const KINDS_TEXT = Object.keys(EVENT_KINDS).join(", ");
+
+function msText(ms: number): string {
+  return ms < 10_000 ? `${ms} ms` : spanText(ms);
+}

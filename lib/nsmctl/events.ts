@@ -1,0 +1,102 @@
+/** `nsmctl events`: what happened, who told whom and when. */
+
+import { nameKey } from "../nsm/host_name.ts";
+import { type DatedEvent, EventReader } from "../store/event_file.ts";
+import { layoutOf } from "../store/layout.ts";
+import { type Command, Status } from "./command.ts";
+import { eventJson, eventText, KINDS_TEXT } from "./event_text.ts";
+import { peerMatcher } from "./peers.ts";
+import type { Session } from "./session.ts";
+import { waitForChange } from "./state_changes.ts";
+import { jsonLine, parseMoment } from "./text.ts";
+
+export const events: Command = {
+  name: "events",
+  summary: "Show what happened: reboots, who was told of them, starts, refusals.",
+  operands: "[PATTERN]",
+  operandsMin: 0,
+  operandsMax: 1,
+  options: [
+    {
+      letter: "s",
+      long: "since",
+      argument: "TIME",
+      help:
+        "From that time on: an age such as 90min, 12h or 7d, or 2026-11-26 or 2026-11-26T13:40.",
+    },
+    { letter: "f", long: "follow", help: "Go on with what happens from now on." },
+    { letter: "j", long: "json", help: "Print one JSON object in each line." },
+  ],
+  details: [
+    "PATTERN is compared with names and addresses of peers; it may have * and ?.",
+    "The history is on disk, and as long as the setting events in section [statd] of nfs.conf says.",
+    `The kinds of events: ${KINDS_TEXT}.`,
+    "Exit status: 0; 1 if there is nothing to show.",
+  ],
+  example: "nsmctl events --since 1d client02.example.net",
+  takesPeers: true,
+  async run(given, session) {
+    const { terminal, now, programName, stateDirectoryPath } = session;
+    const [pattern] = given.operands;
+    const sinceText = given.get("since");
+    const since = sinceText === undefined ? -Infinity : parseMoment(sinceText, now());
+    if (since === undefined) {
+      terminal.complain(
+        `${programName}: "${sinceText}" is no time; try 12h, 7d, 2026-11-26 or 2026-11-26T13:40`,
+      );
+      return Status.USAGE;
+    }
+    const isWanted = eventFilter(pattern, since);
+    const isJson = given.has("json");
+    const print = (found: readonly DatedEvent[]): boolean =>
+      found.length === 0 || terminal.print(
+        found.map((it) => isJson ? jsonLine(eventJson(it)) : eventText(it, terminal.colours))
+          .join(""),
+      );
+    const reader = new EventReader(stateDirectoryPath);
+    if (given.has("follow")) {
+      return await follow(session, reader, (it) => print(it.filter(isWanted)));
+    }
+    const found = reader.next().filter(isWanted);
+    if (found.length === 0 && !isJson) terminal.print("No events.\n");
+    print(found);
+    return found.length === 0 ? Status.PROBLEM : Status.OK;
+  },
+};
+
+/** Prints what is there, and what comes, until nobody reads it any more. */
+async function follow(
+  { stateDirectoryPath }: Session,
+  reader: EventReader,
+  print: (events: DatedEvent[]) => boolean,
+): Promise<number> {
+  const changes = waitForChange(layoutOf(stateDirectoryPath));
+  let next = changes.next(); // the kernel collects changes before the file is read
+  while (print(reader.next())) {
+    if ((await next).done) break;
+    next = changes.next();
+  }
+  return Status.OK;
+}
+
+/** Whether an event is about a peer that matches, and happened since then. */
+export function eventFilter(
+  pattern: string | undefined,
+  since: number,
+): (event: DatedEvent) => boolean {
+  if (pattern === undefined) return ({ at }) => at >= since;
+  const matches = peerMatcher(pattern);
+  const key = nameKey(pattern);
+  return ({ at, peer, address, reason }) => {
+    if (at < since) return false;
+    if (peer === undefined) return reason !== undefined && nameKey(reason).includes(`"${key}"`);
+    const addresses = address === undefined ? [] : [address];
+    return matches({
+      monName: peer,
+      addresses,
+      requests: [],
+      isMonitored: false,
+      isToBeNotified: false,
+    });
+  };
+}

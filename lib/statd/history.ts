@@ -1,0 +1,77 @@
+/** What of the monitor's doings goes into the history. */
+
+import type { StatdSettings } from "../config/settings.ts";
+import type { Log } from "../log.ts";
+import type { LimitedLog } from "../log_limits.ts";
+import type { Announcer } from "../nsm/announcer.ts";
+import type { NoteEvent } from "../nsm/events.ts";
+import type { Monitored } from "../nsm/monitor_list.ts";
+import { EventFile } from "../store/event_file.ts";
+import type { Clock } from "../time/clock.ts";
+
+const KIB = 1_024;
+
+/** The history that the daemon adds to. Nothing is written before its event loop has a turn. */
+export function openHistory(
+  { stateDirectoryPath, events }: Pick<StatdSettings, "stateDirectoryPath" | "events">,
+  clock: Clock,
+  log: Pick<Log, "warning">,
+): EventFile {
+  return new EventFile(stateDirectoryPath, {
+    program: "rpc.statd",
+    maxBytes: events * KIB,
+    clock,
+    log,
+  });
+}
+
+/** What the log says of a notice that is believed with a doubt. */
+const DOUBT = /^SM_NOTIFY of .* is doubtful for peer "/;
+
+/** Says what callers cause as `tell` does; warnings that are logged are in the history, too. */
+export function notingRefusals(tell: LimitedLog, note: NoteEvent): LimitedLog {
+  return (level, key, message) =>
+    tell(level, key, () => {
+      const reason = message();
+      if (level === "warning") note({ event: DOUBT.test(reason) ? "doubted" : "refused", reason });
+      return reason;
+    });
+}
+
+/** Announces what a peer has said itself. */
+export function notingReboots(announcer: Announcer, note: NoteEvent): Announcer["announce"] {
+  return (monitored, state, heardAt) => {
+    note({
+      event: "rebooted",
+      peer: monitored.record.monName,
+      state,
+      address: monitored.heard?.from,
+      by: monitored.record.myName,
+    });
+    announcer.announce(monitored, state, heardAt);
+  };
+}
+
+/** Notes what becomes of callbacks: each end, and each failure that is another one than before. */
+export function noteCallbacks(
+  announcer: Announcer,
+  clock: Pick<Clock, "now">,
+  note: NoteEvent,
+): void {
+  const faults = new WeakMap<Monitored, string>();
+  announcer.watch((monitored, outcome, fault) => {
+    const { record: { monName: peer, myName: by }, lastState: state, heard } = monitored;
+    const reason = fault === "" ? undefined : fault;
+    if (outcome === "failed") {
+      if (faults.get(monitored) === fault) return;
+      faults.set(monitored, fault);
+      return note({ event: "lockManagerSilent", peer, by, state, reason });
+    }
+    faults.delete(monitored);
+    if (outcome === "given up") {
+      return note({ event: "lockManagerGivenUp", peer, by, state, reason });
+    }
+    const ms = heard === undefined ? undefined : Math.round(clock.now() - heard.at);
+    note({ event: "lockManagerTold", peer, by, state, ms });
+  });
+}

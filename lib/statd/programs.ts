@@ -1,0 +1,19 @@
+/** The programs that the daemon starts. */
+
+import { runRpcbind } from "./run_rpcbind.ts";
+import { type NotifyChildParts, runSmNotify } from "./run_sm_notify.ts";
+
+/** Where rpcbind is found, by us and by what looks whether there is one. */
+export const RPCBIND_SOCKET = "/run/rpcbind.sock";
+
+/** What runs rpcbind where one is wanted, and sm-notify unless nobody is to be notified. */
+export function programsOf(parts: NotifyChildParts) {
+  const { settings } = parts;
+  return {
+    runRpcbind: () =>
+      runRpcbind({ ...parts, mode: settings.rpcbindMode, socketPath: RPCBIND_SOCKET }),
+    async notifyPeers() {
+      if (!settings.noNotify) await runSmNotify(parts);
+    },
+  };
+}

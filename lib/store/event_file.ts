@@ -1,0 +1,201 @@
+/**
+ * The history on disk: `sm/.events`, one JSON object in ASCII a line, appended by rpc.statd and sm-notify.
+ * At half of the limit it becomes `sm/.events.old`, in place of the one before. It is written some time
+ * after the fact and never synced: what a power cut takes, or leaves half of, is missing and no more.
+ */
+
+import type { Log } from "../log.ts";
+import { EVENT_KINDS, type EventKind, type NsmEvent } from "../nsm/events.ts";
+import { reasonOf, StoreError } from "../nsm/ports.ts";
+import { asciiJson, quote } from "../quote.ts";
+import type { Clock } from "../time/clock.ts";
+import { type FileSystem, RealFileSystem } from "./file_system.ts";
+import { layoutOf, OLD_SUFFIX } from "./layout.ts";
+
+/** How long events are collected before they are written together, in ms. */
+const COLLECT_MS = 200;
+/** Events of one kind in a minute that are kept: a whole site's reboot, and too few to push out a day. */
+const KEPT_A_MINUTE = 1_000;
+/** Refusals and doubts, which strangers can cause. */
+const REFUSALS_A_MINUTE = 20;
+const MINUTE_MS = 60_000;
+/** Characters of one text that are kept; names are shorter. */
+const TEXT_MAX = 1_024;
+/** Read and written by the daemon's user, readable by its group, like records. */
+const EVENTS_MODE = 0o640;
+/** Largest file that is read, in bytes: half of the largest size that can be set. */
+const READ_MAX_BYTES = 512 * 1_048_576;
+
+/** An event with when it happened, in ms since 1970, and the program that noted it. */
+export interface DatedEvent extends NsmEvent {
+  readonly at: number;
+  readonly program: string;
+}
+
+/** What the history is written with. */
+export interface EventFileParts {
+  readonly program: "rpc.statd" | "sm-notify";
+  /** Bytes that the history may take on disk; 0 is none. */
+  readonly maxBytes: number;
+  readonly clock: Clock;
+  readonly log: Pick<Log, "warning">;
+  readonly fileSystem?: FileSystem;
+}
+
+export class EventFile {
+  readonly #parts: EventFileParts;
+  readonly #fs: FileSystem;
+  readonly #path: string;
+  #collected: DatedEvent[] = [];
+  readonly #counts = new Map<EventKind, number>();
+  #cancelWrite: (() => void) | undefined;
+  #cancelMinute: (() => void) | undefined;
+  /** The last line may have no end. */
+  #isTorn = true;
+  #isFailing = false;
+  #isOff: boolean;
+
+  constructor(stateDirectory: string, parts: EventFileParts) {
+    this.#parts = parts;
+    this.#isOff = parts.maxBytes === 0;
+    this.#fs = parts.fileSystem ?? new RealFileSystem();
+    this.#path = layoutOf(stateDirectory).events;
+  }
+
+  /** Notes an event; it is on disk within {@link COLLECT_MS}. */
+  readonly note = (event: NsmEvent): void => {
+    const { clock } = this.#parts;
+    if (this.#isOff) return;
+    const count = (this.#counts.get(event.event) ?? 0) + 1;
+    this.#counts.set(event.event, count);
+    this.#cancelMinute ??= clock.startTimer(MINUTE_MS, () => this.#endMinute());
+    if (count <= limitOf(event.event)) this.#collect(event);
+  };
+
+  /** From now on nothing is noted: the disk is read-only. */
+  turnOff(): void {
+    this.#isOff = true;
+  }
+
+  /** Writes what is left; to be called at the end. */
+  close(): void {
+    this.#cancelMinute?.();
+    this.#endMinute();
+    this.#cancelWrite?.();
+    this.#write();
+  }
+
+  #collect(event: NsmEvent): void {
+    const { clock, program } = this.#parts;
+    this.#collected.push({ at: clock.wallClock(), program, ...event });
+    this.#cancelWrite ??= clock.startTimer(COLLECT_MS, () => this.#write());
+  }
+
+  #endMinute(): void {
+    this.#cancelMinute = undefined;
+    for (const [kind, count] of this.#counts) {
+      const left = count - limitOf(kind);
+      if (left > 0) this.#collect({ event: "omitted", count: left, reason: kind });
+    }
+    this.#counts.clear();
+  }
+
+  #write(): void {
+    this.#cancelWrite = undefined;
+    const lines = this.#collected.map(lineOf).join("");
+    this.#collected = [];
+    if (lines === "") return;
+    try {
+      const size = this.#fs.facts(this.#path)?.size ?? 0;
+      if (size + lines.length > this.#parts.maxBytes / 2 && size > 0) {
+        this.#fs.rename(this.#path, this.#path + OLD_SUFFIX);
+      }
+      this.#fs.append(this.#path, this.#isTorn ? `\n${lines}` : lines, EVENTS_MODE);
+      this.#isTorn = this.#isFailing = false;
+    } catch (error) {
+      this.#isTorn = true;
+      if (this.#isFailing) return;
+      this.#isFailing = true;
+      const reason = reasonOf(error);
+      this.#parts.log.warning(`Cannot keep the history in ${quote(this.#path)}: ${reason}`);
+    }
+  }
+}
+
+/** Reads the history, and what comes later. */
+export class EventReader {
+  readonly #path: string;
+  readonly #fs: FileSystem;
+  /** Bytes of the file that were read already; undefined before the first time. */
+  #read: number | undefined;
+
+  constructor(stateDirectory: string, fileSystem: FileSystem = new RealFileSystem()) {
+    this.#path = layoutOf(stateDirectory).events;
+    this.#fs = fileSystem;
+  }
+
+  /** What was not read before, oldest first. @throws {StoreError} When it cannot be read. */
+  next(): DatedEvent[] {
+    let before = this.#read;
+    const text = this.#text(this.#path);
+    let older = "";
+    // The file is shorter than it was: the rest of what was there has another name now.
+    if (before === undefined || text.length < before) {
+      older = this.#text(this.#path + OLD_SUFFIX).slice(before ?? 0);
+      before = 0;
+    }
+    const end = text.lastIndexOf("\n") + 1; // what is behind is being written
+    this.#read = end;
+    return parseEvents(`${older}\n${text.slice(before, end)}`);
+  }
+
+  #text(path: string): string {
+    try {
+      return this.#fs.readOwn(path, READ_MAX_BYTES) ?? "";
+    } catch (error) {
+      throw new StoreError("read", path, error);
+    }
+  }
+}
+
+/** The events in a text; what is no event is passed over, such as half a line. */
+export function parseEvents(text: string): DatedEvent[] {
+  return text.split("\n").flatMap((line) => parseEvent(line) ?? []);
+}
+
+const TEXTS = ["peer", "address", "transport", "by", "reason"] as const;
+const NUMBERS = ["state", "attempts", "count", "ms"] as const;
+
+function parseEvent(line: string): DatedEvent | undefined {
+  let fields: Record<string, unknown>;
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value !== "object" || value === null) return undefined;
+    fields = { ...value };
+  } catch {
+    return undefined;
+  }
+  const { at, program, event } = fields;
+  const isDated = typeof at === "string" && Number.isFinite(Date.parse(at));
+  if (!isDated || typeof program !== "string" || typeof event !== "string") return undefined;
+  if (!Object.hasOwn(EVENT_KINDS, event)) return undefined;
+  if (!TEXTS.every((name) => ["undefined", "string"].includes(typeof fields[name]))) {
+    return undefined;
+  }
+  if (!NUMBERS.every((name) => ["undefined", "number"].includes(typeof fields[name]))) {
+    return undefined;
+  }
+  return { ...fields, at: Date.parse(at), program, event: event as EventKind };
+}
+
+function lineOf({ at, program, event, ...details }: DatedEvent): string {
+  const shortened = Object.entries(details).map(([name, value]) =>
+    [name, typeof value === "string" ? value.slice(0, TEXT_MAX) : value] as const
+  );
+  const rest = Object.fromEntries(shortened);
+  return `${asciiJson({ at: new Date(at).toISOString(), program, event, ...rest })}\n`;
+}
+
+function limitOf(kind: EventKind): number {
+  return kind === "refused" || kind === "doubted" ? REFUSALS_A_MINUTE : KEPT_A_MINUTE;
+}

@@ -1,0 +1,143 @@
+/** The history on disk: bounded, of ASCII, and readable whatever a crash left of it. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import "../support/open_libc.ts";
+import { EventFile, EventReader, parseEvents } from "../../lib/store/event_file.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const COLLECTED_MS = 200;
+
+function historyIn(directory: string, maxBytes = 65_536) {
+  const clock = new FakeClock();
+  const log = new RecordingLog();
+  const parts = { program: "rpc.statd", maxBytes, clock, log } as const;
+  return { clock, log, file: new EventFile(directory, parts), reader: new EventReader(directory) };
+}
+
+function inDirectory(name: string, body: (directory: string) => void): void {
+  Deno.test(name, () => {
+    const directory = Deno.makeTempDirSync();
+    Deno.mkdirSync(`${directory}/sm`);
+    try {
+      body(directory);
+    } finally {
+      Deno.removeSync(directory, { recursive: true });
+    }
+  });
+}
+
+const path = (directory: string) => `${directory}/sm/.events`;
+
+inDirectory("an event is written after the fact, with its time and program", (directory) => {
+  const { clock, file, reader } = historyIn(directory);
+  file.note({ event: "rebooted", peer: "a", state: 23, address: "192.0.2.1" });
+  assertEquals(reader.next(), [], "nobody waits for the disk");
+  clock.advance(COLLECTED_MS);
+  const at = Date.UTC(2024, 0, 1);
+  const expected = { event: "rebooted", peer: "a", state: 23, address: "192.0.2.1" } as const;
+  assertEquals(reader.next(), [{ at, program: "rpc.statd", ...expected }]);
+  assertEquals(reader.next(), [], "once");
+});
+
+inDirectory("received text is escaped, and comes back as it was", (directory) => {
+  const { file, reader } = historyIn(directory);
+  const peer = "a\n\x1b[2J\x9b\u202e";
+  file.note({ event: "refused", peer });
+  file.close();
+  assertMatch(Deno.readTextFileSync(path(directory)), /^\n[ -~]+\n$/);
+  assertEquals(reader.next()[0]!.peer, peer);
+});
+
+inDirectory("a torn last line is passed over, and spoils no other", (directory) => {
+  const first = historyIn(directory);
+  first.file.note({ event: "told", peer: "a" });
+  first.file.note({ event: "told", peer: "b" });
+  first.file.close();
+  const text = Deno.readTextFileSync(path(directory));
+  for (let length = 0; length < text.length; length++) {
+    Deno.writeTextFileSync(path(directory), text.slice(0, length));
+    const second = historyIn(directory);
+    second.file.note({ event: "told", peer: "c" });
+    second.file.close();
+    const peers = second.reader.next().map(({ peer }) => peer);
+    assertEquals(peers.at(-1), "c");
+    assert(peers.every((peer) => ["a", "b", "c"].includes(peer!)), `${length}`);
+  }
+});
+
+inDirectory("the history stays within its size and keeps the newest", (directory) => {
+  const { clock, file, reader } = historyIn(directory, 16_384);
+  const sizeOf = (name: string) => Deno.statSync(name).size;
+  let followed = 0;
+  for (let i = 0; i < 900; i++) {
+    file.note({ event: "told", peer: `peer${i}`, address: "192.0.2.1", transport: "udp" });
+    if (i % 10 === 9) clock.advance(COLLECTED_MS);
+    followed += reader.next().length;
+  }
+  file.close();
+  followed += reader.next().length;
+  assertEquals(followed, 900, "who follows sees all of them");
+  assert(sizeOf(path(directory)) + sizeOf(`${path(directory)}.old`) <= 16_384);
+  const found = new EventReader(directory).next();
+  assertEquals(found.at(-1)!.peer, "peer899");
+  assert(found.length > 50);
+});
+
+inDirectory("strangers cannot push out what happened: refusals are counted", (directory) => {
+  const { clock, file, reader } = historyIn(directory);
+  for (let i = 0; i < 5_000; i++) file.note({ event: "refused", reason: `${i}` });
+  file.note({ event: "rebooted", peer: "a", state: 1 });
+  clock.advance(60_000 + COLLECTED_MS);
+  const events = reader.next();
+  assertEquals(events.length, 22);
+  assertEquals(events.at(-2)!.event, "rebooted");
+  const { event, count, reason } = events.at(-1)!;
+  assertEquals([event, count, reason], ["omitted", 4_980, "refused"]);
+});
+
+inDirectory(
+  "a disk that refuses is one warning, and the next event is tried again",
+  (directory) => {
+    const { clock, log, file, reader } = historyIn(directory);
+    Deno.removeSync(`${directory}/sm`);
+    for (let i = 0; i < 3; i++) {
+      file.note({ event: "told", peer: "a" });
+      clock.advance(COLLECTED_MS);
+    }
+    assertEquals(log.lines.length, 1);
+    assertMatch(log.lines[0]!, /^warning: Cannot keep the history in ".*\.events": No such file/);
+    Deno.mkdirSync(`${directory}/sm`);
+    file.note({ event: "told", peer: "b" });
+    file.close();
+    assertEquals(reader.next().map(({ peer }) => peer), ["b"]);
+  },
+);
+
+inDirectory("nothing is kept where the setting events is 0", (directory) => {
+  const { file, clock } = historyIn(directory, 0);
+  file.note({ event: "told", peer: "a" });
+  file.close();
+  assertEquals([...Deno.readDirSync(`${directory}/sm`)], []);
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("what is no event is passed over", () => {
+  const good = { at: "2024-01-01T00:00:00.000Z", program: "rpc.statd", event: "told", peer: "a" };
+  const bad = [
+    "",
+    "null",
+    "[]",
+    "{",
+    "5",
+    { ...good, at: "yesterday" },
+    { ...good, at: 5 },
+    { ...good, event: "toString" },
+    { ...good, event: 5 },
+    { ...good, peer: 5 },
+    { ...good, state: "5" },
+    { ...good, program: null },
+  ];
+  const lines = [...bad, good].map((it) => typeof it === "string" ? it : JSON.stringify(it));
+  assertEquals(parseEvents(lines.join("\n")).map(({ peer }) => peer), ["a"]);
+});

@@ -1,0 +1,82 @@
+/** Issue 19, why, since when, who told whom: the history, against the compiled programs. */
+
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import schema from "../../conf/nsmctl.schema.json" with { type: "json" };
+import { faultsOf, type Schema } from "../support/json_schema.ts";
+import { message, mon, notify, unmon } from "../support/nsm_calls.ts";
+import { NsmctlHost, OUR_NSMCTL, STATD_PORT } from "../support/nsmctl_host.ts";
+import { eventually } from "../support/patience.ts";
+import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
+
+const STATD = { address: "127.0.0.1", port: STATD_PORT };
+const PEER = "10.99.0.9";
+
+function historyTest(name: string, body: (host: NsmctlHost) => Promise<void>): void {
+  systemTest(`nsmctl ${name}`, [OUR_NSMCTL, OUR_STATD, OUR_SM_NOTIFY], async (newHost) => {
+    await using resources = new AsyncDisposableStack();
+    await body(await NsmctlHost.create(newHost, resources));
+  });
+}
+
+/** Output that has to fit the schema. */
+function checked<T>(json: string, definition: string): T {
+  const value = JSON.parse(json);
+  assertEquals(faultsOf(value, { $ref: `#/$defs/${definition}` }, schema as Schema), []);
+  return value;
+}
+
+interface Event {
+  readonly event: string;
+  readonly peer?: string;
+  readonly reason?: string;
+}
+
+async function eventsOf({ run }: NsmctlHost, ...args: string[]): Promise<Event[]> {
+  const { stdout, stderr } = await run("events", "--json", ...args);
+  assertEquals(stderr, "");
+  return stdout.split("\n").filter((line) => line !== "").map((line) => checked(line, "event"));
+}
+
+historyTest("events tells of a reboot, who was told, and what was refused", async (host) => {
+  const statd = await host.startStatd();
+  const follow = host.host.start(OUR_NSMCTL, "events", "--json", "--follow");
+  checked(await follow.line(/"started"/), "event");
+  await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+  await follow.line(/"monitored".*10\.99\.0\.9/);
+  await host.agent.datagram(message(notify(PEER, 23)), STATD);
+  checked(await follow.line(/"rebooted".*"state":23/), "event");
+  await follow.line(/"lockManagerTold"/);
+  await host.agent.datagram(message(mon({ monName: "../x" })), STATD);
+  assertMatch(await follow.line(/"refused"/), /SM_MON/);
+  await host.agent.datagram(message(unmon({ monName: PEER })), STATD);
+  await follow.line(/"unmonitored"/);
+  await statd.kill("TERM");
+  assertMatch(await follow.line(/"stopped"/), /SIGTERM/);
+  const kinds = (await eventsOf(host, PEER)).map(({ event }) => event)
+    .filter((event) => event !== "doubted");
+  assertEquals(kinds, ["monitored", "rebooted", "lockManagerTold", "unmonitored"]);
+  const { code, stdout } = await host.run("events", "--since", "1h");
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, `${PEER} rebooted (state 23, from `);
+  assertEquals((await host.run("events", "--since", "soon")).code, 2);
+  assertEquals((await host.run("events", "nobody")).code, 1);
+});
+
+historyTest("events outlives a kill, and has what sm-notify did", async (host) => {
+  const statd = await host.startStatd();
+  await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+  await eventually("it is noted", async () => (await eventsOf(host, PEER)).length === 1);
+  await statd.stop("KILL");
+  const { code } = await host.host.run(OUR_SM_NOTIFY, "-f", "-d", "--deadline", "1");
+  assertEquals(code, 1);
+  const found = await eventsOf(host);
+  assertEquals(found.map(({ event }) => event), [
+    "started",
+    "monitored",
+    "notifying",
+    "notYetTold",
+    "notTold",
+    "notified",
+  ]);
+  assertMatch(found.at(-2)!.reason!, /\w/);
+});
