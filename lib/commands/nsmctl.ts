@@ -36,6 +36,7 @@ import { clearHost, listForEver, listOnce } from "../nsmctl/macos_flags.ts";
 import { notify } from "../nsmctl/notify.ts";
 import { configuredStateDirectory } from "../nsmctl/settings.ts";
 import { repair } from "../nsmctl/repair.ts";
+import { show } from "../nsmctl/show.ts";
 import { status } from "../nsmctl/status.ts";
 import { ownTerminal, type Terminal } from "../nsmctl/terminal.ts";
 import { testHost } from "../nsmctl/reach_host.ts";
@@ -44,6 +45,7 @@ import { watch } from "../nsmctl/watch.ts";
 /** The commands in the order of the overview; the last one writes scripts about them all. */
 const STEERING = [
   list,
+  show,
   watch,
   events,
   status,

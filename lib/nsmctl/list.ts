@@ -16,6 +16,7 @@ const COLUMNS: readonly Column[] = [
   { title: "ADDRESSES", mayShrink: true },
   { title: "HEARD" },
   { title: "TOLD" },
+  { title: "WHY NOT", mayShrink: true },
 ];
 
 export const list: Command = {
@@ -28,7 +29,8 @@ export const list: Command = {
   details: [
     "M: monitored. N: to be notified of our last reboot.",
     "AGE: how long it has been on a list. HEARD: how long ago it last said that it rebooted. " +
-    "TOLD: how long ago we last told it that.",
+    "TOLD: how long ago we last told it that. WHY NOT: why it was not told yet, or why its reboot " +
+    "may not be recognised.",
     "PATTERN is compared with names and addresses; it may have * and ?.",
     "Beyond 1000 peers, times that only files tell are left out.",
     "Exit status: 0; 1 if nothing matches PATTERN.",
@@ -68,6 +70,7 @@ export function listText(
     namesText(otherNames(peer)),
     ageText(peer.heardAt, at),
     ageText(peer.toldAt, at),
+    { text: peer.why ?? "", paint: colours.warning },
   ]);
   return renderTable(COLUMNS, rows, width, colours);
 }
@@ -92,6 +95,7 @@ export function peerJson(peer: Peer) {
     ...(peer.since === undefined ? {} : { since: isoText(peer.since) }),
     ...(peer.heardAt === undefined ? {} : { heardAt: isoText(peer.heardAt) }),
     ...(peer.toldAt === undefined ? {} : { toldAt: isoText(peer.toldAt) }),
+    ...(peer.why === undefined ? {} : { why: peer.why }),
     requests: peer.requests.map(({ myName, myProg, myVers, myProc }) => ({
       myName,
       program: myProg,

@@ -22,6 +22,8 @@ export interface Peer {
   heardAt?: number;
   /** When it was told of our reboot. */
   toldAt?: number;
+  /** Why it was not told, or may not be recognised. */
+  why?: string;
 }
 
 /** A record of one of the lists, and when its file was written. */

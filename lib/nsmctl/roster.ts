@@ -3,7 +3,9 @@
 import { nameKey } from "../nsm/host_name.ts";
 import { ANSWER_TIMEOUT_MS, reachDaemon } from "../control/client.ts";
 import { addFacts, type Peer, PeerTable } from "./peers.ts";
+import { readProgress } from "../store/notify_progress.ts";
 import { StateReader } from "./read_state.ts";
+import { whyJudge } from "./why.ts";
 
 /**
  * Peers up to which each file is looked at for its time, and the peer memory read: beyond, a list would
@@ -28,7 +30,7 @@ export interface Roster {
 export async function readRoster(
   stateDirectoryPath: string,
   isWanted: (peer: Peer) => boolean = () => true,
-  { allDetails = false, timeoutMs = ANSWER_TIMEOUT_MS } = {},
+  { allDetails = false, timeoutMs = ANSWER_TIMEOUT_MS, now = Date.now } = {},
 ): Promise<Roster> {
   const reader = new StateReader(stateDirectoryPath);
   const table = new PeerTable();
@@ -48,7 +50,9 @@ export async function readRoster(
     const note = reached.outcome === "absent"
       ? "no daemon serves this state directory; this is what the files say"
       : `the daemon does not answer (${reached.reason}); this is what the files say`;
-    return { peers: peers.filter(isWanted), isLive: false, note };
+    const wanted = peers.filter(isWanted);
+    addReasons(wanted, stateDirectoryPath, now());
+    return { peers: wanted, isLive: false, note };
   }
   const wanted = peers.filter(isWanted);
   if (allDetails || wanted.length <= DETAILS_MAX) {
@@ -60,10 +64,19 @@ export async function readRoster(
       }
     }
   }
+  addReasons(wanted, stateDirectoryPath, now());
   return { peers: wanted, isLive: true };
 }
 
 function addAllFacts(peers: readonly Peer[], reader: StateReader): void {
   const facts = reader.facts();
   for (const peer of peers) addFacts(peer, facts.get(nameKey(peer.monName)));
+}
+
+function addReasons(peers: readonly Peer[], stateDirectoryPath: string, now: number): void {
+  const whyOf = whyJudge(readProgress(stateDirectoryPath), now);
+  for (const peer of peers) {
+    const why = whyOf(peer);
+    if (why !== undefined) peer.why = why;
+  }
 }

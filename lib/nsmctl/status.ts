@@ -5,15 +5,16 @@ import { reachDaemon } from "../control/client.ts";
 import { HungDaemonError } from "../control/hung_daemon.ts";
 import { findRunningStatd } from "../control/running_statd.ts";
 import type { StatusReport } from "../control/status_report.ts";
+import { readProgress } from "../store/notify_progress.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { StateReader, unreachable } from "./read_state.ts";
 import type { Session } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
+import { progressJson, progressText } from "./why.ts";
+import { type Row, rowsText } from "./rows.ts";
 import { userText } from "./user.ts";
 import { filled, jsonText, shown, spanText } from "./text.ts";
 
-/** Column of the values. */
-const VALUES = 16;
 /** Column of the further lines of a problem. */
 const PROBLEM_REST = 4;
 
@@ -45,7 +46,7 @@ export const status: Command = {
 };
 
 async function show(isJson: boolean, session: Session): Promise<number> {
-  const { terminal, stateDirectoryPath, timeoutMs } = session;
+  const { terminal, stateDirectoryPath, timeoutMs, now } = session;
   const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
   if (reached.outcome === "failed") throw unreachable(stateDirectoryPath, reached.reason);
   if (reached.outcome === "absent") {
@@ -57,10 +58,11 @@ async function show(isJson: boolean, session: Session): Promise<number> {
   const { status: report } = await daemon.ask({ command: "status", look: true });
   if (report === undefined) throw new Error("The daemon has another version than this nsmctl");
   const toBeNotified = new StateReader(stateDirectoryPath).notifyCount();
+  const progress = readProgress(stateDirectoryPath);
   terminal.print(
     isJson
-      ? jsonText({ running: true, ...report, toBeNotified })
-      : statusText(report, toBeNotified, terminal),
+      ? jsonText({ running: true, ...report, toBeNotified, ...progressJson(progress) })
+      : statusText(report, toBeNotified, progressText(progress, now()), terminal),
   );
   return report.health === "good" ? Status.OK : Status.PROBLEM;
 }
@@ -69,6 +71,7 @@ async function show(isJson: boolean, session: Session): Promise<number> {
 export function statusText(
   report: StatusReport,
   toBeNotified: number,
+  progress: string | undefined,
   { colours: { good, warning, bad, faint }, width }: Pick<Terminal, "colours" | "width">,
 ): string {
   const { counters, callbacks } = report;
@@ -97,6 +100,7 @@ export function statusText(
       `${plural(report.peers, "peer")}, ${plural(report.registrations, "request")}${unresolved}`,
     ],
     ["To be notified", plural(toBeNotified, "peer")],
+    ["sm-notify", progress ?? ""],
     [
       "Notices",
       `${count("calls_notify")} received, ${count("notices_dropped")} dropped` +
@@ -155,15 +159,6 @@ function zeroIsNothing(count: number, what: string): string {
   return count === 0 ? "" : `${count} ${what}`;
 }
 
-/** What it is, its value, and how that is painted; no row where there is no value. */
-type Row = readonly [name: string, value: string, paint?: (text: string) => string];
-
-function rowsText(rows: readonly Row[], width: number): string {
-  return rows.filter(([, value]) => value !== "").map(([name, value, paint = String]) =>
-    `${name.padEnd(VALUES)}${paint(filled(value, width, VALUES))}\n`
-  ).join("");
-}
-
 /** What the files say of a daemon that does not run. */
 interface StoppedReport {
   readonly running: false;
@@ -171,6 +166,7 @@ interface StoppedReport {
   readonly stateNumber?: number;
   readonly peers: number;
   readonly toBeNotified: number;
+  readonly smNotify?: ReturnType<typeof progressJson>["smNotify"];
   readonly note?: string;
 }
 
@@ -184,11 +180,15 @@ async function stoppedReport({ stateDirectoryPath }: Session): Promise<StoppedRe
     ...(stateNumber === undefined ? {} : { stateNumber }),
     peers: reader.monitorCount(),
     toBeNotified: reader.notifyCount(),
+    ...progressJson(readProgress(stateDirectoryPath)),
     ...(other === undefined ? {} : { note: `${other}, but not for this state directory` }),
   };
 }
 
-function stoppedText(report: StoppedReport, { terminal: { colours, width } }: Session): string {
+function stoppedText(
+  report: StoppedReport,
+  { terminal: { colours, width }, stateDirectoryPath, now }: Session,
+): string {
   const rows: Row[] = [
     ["Daemon", "not running", colours.bad],
     ["Note", report.note ?? ""],
@@ -196,6 +196,7 @@ function stoppedText(report: StoppedReport, { terminal: { colours, width } }: Se
     ["Directory", shown(report.stateDirectory)],
     ["Monitored", plural(report.peers, "peer")],
     ["To be notified", plural(report.toBeNotified, "peer")],
+    ["sm-notify", progressText(readProgress(stateDirectoryPath), now()) ?? ""],
   ];
   return rowsText(rows, width);
 }

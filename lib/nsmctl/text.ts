@@ -116,3 +116,9 @@ export function localText(at: number): string {
   const hours = String(Math.floor(Math.abs(offset) / 60)).padStart(2, "0");
   return `${local.slice(0, 10)} ${local.slice(11, 19)}${offset < 0 ? "-" : "+"}${hours}:${minutes}`;
 }
+
+/** A moment where this host is, as short as it can be told from one of another day: `14:40:02`. */
+export function clockText(at: number, now: number): string {
+  const text = localText(at);
+  return text.slice(0, 10) === localText(now).slice(0, 10) ? text.slice(11, 19) : text.slice(0, 16);
+}

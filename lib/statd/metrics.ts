@@ -5,6 +5,7 @@
  */
 
 import { CALL_COUNTERS, COUNTERS } from "../nsm/counters.ts";
+import type { NotifyProgress } from "../store/notify_progress.ts";
 import type { StatusReport } from "../control/status_report.ts";
 
 /** Media type of the text. */
@@ -16,7 +17,7 @@ const HEALTH = { good: 0, degraded: 1, failed: 2 } as const;
 const CALLS = new Set<string>(Object.values(CALL_COUNTERS));
 
 /** The metrics of a daemon. */
-export function metricsText(report: StatusReport): string {
+export function metricsText(report: StatusReport, progress?: NotifyProgress): string {
   const { counters } = report;
   const startedAt = Date.parse(report.startedAt) / 1000;
   const registered = report.registrationFault === undefined ? 1 : 0;
@@ -34,6 +35,7 @@ export function metricsText(report: StatusReport): string {
     gauge("health", "0 good, 1 degraded, 2 failed.", HEALTH[report.health]),
     gauge("faults", "Number of reasons why the health is not good.", report.faults.length),
     gauge("degraded", "Number of things that work less well.", report.degraded.length),
+    ...progressGauges(progress),
     calls(counters),
     ...Object.entries(COUNTERS).filter(([name]) => !CALLS.has(name)).map(([name, help]) =>
       family(`${name}_total`, "counter", help, [[{}, counters[name] ?? 0]])
@@ -43,6 +45,26 @@ export function metricsText(report: StatusReport): string {
       [{ level: "warning" }, counters["log_warnings"] ?? 0],
     ]),
   ].join("");
+}
+
+/** The last run of sm-notify; nothing before the first. */
+function progressGauges(progress: NotifyProgress | undefined): string[] {
+  if (progress === undefined) return [];
+  const { total, told, gaveUp, forgotten, startedAt, endedAt } = progress;
+  const left = total - told - gaveUp - forgotten;
+  const seconds = (at: number) => Math.floor(at / 1000);
+  return [
+    gauge("notify_peers", "Peers that the last run of sm-notify had to tell.", total),
+    gauge("notify_told", "Peers that the last run of sm-notify has told.", told),
+    gauge("notify_given_up", "Peers that the last run of sm-notify has given up.", gaveUp),
+    gauge("notify_left", "Peers that the last run of sm-notify has still to tell.", left),
+    gauge("notify_start_time_seconds", "When that run began, as Unix time.", seconds(startedAt)),
+    gauge(
+      "notify_end_time_seconds",
+      "When that run ended, as Unix time; 0 before.",
+      seconds(endedAt ?? 0),
+    ),
+  ];
 }
 
 type Labels = Readonly<Record<string, string>>;

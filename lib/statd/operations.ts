@@ -8,6 +8,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import { controlActions, type DaemonFacts, statusReporter } from "./control_actions.ts";
 import { listenForControl, serveControl } from "./control_server.ts";
 import type { LimitedLog } from "../log_limits.ts";
+import { readProgress } from "../store/notify_progress.ts";
 import { metricsText } from "./metrics.ts";
 import { serveMetrics } from "./metrics_server.ts";
 
@@ -41,7 +42,7 @@ export function startSteering(
     metricsAddress === undefined ? undefined : serveMetrics(metricsAddress, {
       text: () => {
         facts.healthLook.lookSoon();
-        return metricsText(report());
+        return metricsText(report(), readProgress(facts.stateDirectoryPath));
       },
       ...parts,
       tell,

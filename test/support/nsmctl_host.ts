@@ -32,8 +32,12 @@ export class NsmctlHost {
       hosts: [own, ...hosts],
       etc: { "nfs.conf": `[statd]\nport=${STATD_PORT}\n`, ...options.etc },
     });
+    const made: { host?: NsmctlHost } = {};
     const disk = await Deno.makeTempDir({ dir: "/var/tmp" });
-    resources.defer(() => Deno.remove(disk, { recursive: true }));
+    resources.defer(async () => {
+      await made.host?.statd?.stop("KILL"); // what happens is noted a moment after the fact
+      await Deno.remove(disk, { recursive: true });
+    });
     await host.output("chmod", "755", disk);
     await host.output("cp", "-a", "/var/lib/nfs/.", disk);
     await host.output("umount", "/var/lib/nfs");
@@ -41,7 +45,8 @@ export class NsmctlHost {
     await host.startRpcbind();
     const agent = new Agent(host);
     await agent.serve();
-    return new NsmctlHost(host, agent);
+    made.host = new NsmctlHost(host, agent);
+    return made.host;
   }
 
   /** Starts statd without notifying anybody, and waits until it serves. */

@@ -12,10 +12,14 @@ const STATD = { address: "127.0.0.1", port: STATD_PORT };
 const PEER = "10.99.0.9";
 
 function historyTest(name: string, body: (host: NsmctlHost) => Promise<void>): void {
-  systemTest(`nsmctl ${name}`, [OUR_NSMCTL, OUR_STATD, OUR_SM_NOTIFY], async (newHost) => {
-    await using resources = new AsyncDisposableStack();
-    await body(await NsmctlHost.create(newHost, resources));
-  });
+  systemTest(
+    `nsmctl ${name}`,
+    [OUR_NSMCTL, OUR_STATD, OUR_SM_NOTIFY, "/usr/bin/curl"],
+    async (newHost) => {
+      await using resources = new AsyncDisposableStack();
+      await body(await NsmctlHost.create(newHost, resources));
+    },
+  );
 }
 
 /** Output that has to fit the schema. */
@@ -80,3 +84,37 @@ historyTest("events outlives a kill, and has what sm-notify did", async (host) =
   ]);
   assertMatch(found.at(-2)!.reason!, /\w/);
 });
+
+historyTest(
+  "show, list and status say why a peer was not told, and metrics how many",
+  async (host) => {
+    await host.putRecord("sm.bak", "nowhere.invalid");
+    await host.host.write("/etc/nfs.conf", `[statd]\nport=${STATD_PORT}\nmetrics=127.0.0.1:9123\n`);
+    const run = host.host.start(OUR_SM_NOTIFY, "-f", "-d", "--deadline", "600");
+    await host.startStatd();
+    interface List {
+      readonly peers: readonly { readonly why?: string }[];
+    }
+    const why = async () => {
+      const { stdout } = await host.run("list", "--json", "nowhere.invalid");
+      return checked<List>(stdout, "list").peers[0]?.why ?? "";
+    };
+    await eventually("the reason is known", async () => /tr(y|ies), next/.test(await why()));
+    const { code, stdout } = await host.run("show", "nowhere.invalid");
+    assertEquals(code, 0);
+    assertMatch(stdout, /^Why not +\S.*since/m);
+    assertMatch(stdout, /name service: /);
+    assertMatch(stdout, /not told yet.*: /);
+    checked((await host.run("show", "--json", "nowhere.invalid")).stdout, "show");
+    assertMatch((await host.run("status")).stdout, /^sm-notify +running \(pid \d+\), 0 of 1 told/m);
+    const { stdout: status } = await host.run("status", "--json");
+    assertEquals(checked<{ smNotify: { total: number } }>(status, "status").smNotify.total, 1);
+    const metrics = await host.host.output("curl", "-s", "http://127.0.0.1:9123/metrics");
+    assertMatch(metrics, /^nsm_notify_left 1$/m);
+    await run.stop();
+    assertMatch((await host.run("status")).stdout, /^sm-notify +0 of 1 told, 1 given up, ended/m);
+    const unknown = await host.run("show", "nobody");
+    assertEquals(unknown.code, 1);
+    assertMatch(unknown.stdout, /^nobody is on neither list/);
+  },
+);
