@@ -10,6 +10,8 @@ export interface Mount {
   /** `ext4`, `tmpfs`… */
   readonly type: string;
   readonly isReadOnly: boolean;
+  /** Read-only at this mount point alone, as in the sandbox of a unit or a container. */
+  readonly isReadOnlyHere: boolean;
 }
 
 const MOUNTS = "/proc/self/mountinfo";
@@ -34,8 +36,9 @@ export function findMount(mountinfo: string, path: string): Mount | undefined {
     const point = unescape(escaped);
     const isAbove = point === "/" || path === point || path.startsWith(`${point}/`);
     if (!isAbove || (found !== undefined && point.length < found.point.length)) continue;
-    const all = `${options},${superOptions}`.split(",");
-    found = { point, type, isReadOnly: all.includes("ro") };
+    const isRo = (list: string | undefined) => list?.split(",").includes("ro") ?? false;
+    const isReadOnlyHere = isRo(options) && !isRo(superOptions);
+    found = { point, type, isReadOnly: isRo(options) || isRo(superOptions), isReadOnlyHere };
   }
   return found;
 }

@@ -23,13 +23,16 @@ import { removeOldRegistrations } from "../nsm/registration.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
+import { mountOf } from "../platform/mounts.ts";
 import { netgroups } from "../platform/netgroup.ts";
 import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_namespace.ts";
 import { AlreadyRunningError, PidFile, statdPidFile } from "../platform/pid_file.ts";
 import { type Identity, ownerOf } from "../platform/privileges.ts";
+import { quote } from "../quote.ts";
 import type { DatagramSocket } from "../rpc/transport.ts";
 import { lockDirectory } from "../store/directory_lock.ts";
 import { CONTROL_SOCKET, layoutOf, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
+import { makeMissingLists } from "../store/missing_lists.ts";
 import { removeControlSocket } from "./control_server.ts";
 import { HostsFiles } from "../hosts/hosts_files.ts";
 import { firstStateNumber, openMemory } from "./open_state.ts";
@@ -86,6 +89,9 @@ export async function acquire(parts: AcquireParts): Promise<Acquired> {
   const { settings, log, stops, unlessStopped } = parts;
   const { stateDirectoryPath } = settings;
   Deno.umask(ROOT_UMASK);
+  adviseOnSandbox(stateDirectoryPath, log);
+  const made = makeMissingLists(layoutOf(stateDirectoryPath));
+  if (made.length > 0) log.notice(`Made what was missing: ${made.map(quote).join(", ")}`);
   const owner = ownerOf(layoutOf(stateDirectoryPath).monitorList);
   const kernel = new KernelState();
   const bootId = kernel.bootId();
@@ -121,6 +127,15 @@ export async function acquire(parts: AcquireParts): Promise<Acquired> {
     networkNamespace,
     stateNumber,
   };
+}
+
+/** Says where a state directory is writable, only not for this process. */
+function adviseOnSandbox(directory: string, log: Log): void {
+  if (mountOf(directory)?.isReadOnlyHere !== true) return;
+  log.warning(
+    `${quote(directory)} is read-only for this process, and not elsewhere: in a unit, ` +
+      `systemctl edit rpc-statd, [Service], ReadWritePaths=${directory}; in a container, a writable volume`,
+  );
 }
 
 function noPeersToNotify(log: Log): () => Promise<void> {

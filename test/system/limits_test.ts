@@ -38,3 +38,26 @@ systemTest(
     assertEquals([statd.hasEnded, await statd.stop()], [false, 0]);
   },
 );
+
+systemTest("portability 3: statd makes lists that are missing", [OUR_STATD], async (newHost) => {
+  const host = await newHost();
+  const agent = new Agent(host);
+  await host.output("rm", "-r", "/var/lib/nfs/sm", "/var/lib/nfs/sm.bak");
+  const statd = host.start(OUR_STATD, ...FOREGROUND);
+  await statd.line(/Made what was missing: "\/var\/lib\/nfs\/sm", "\/var\/lib\/nfs\/sm\.bak"/);
+  await statd.line(READY);
+  assertMatch(await ask(agent, mon({ monName: "10.99.9.1" })), /^SUCCESS 00000000/);
+});
+
+systemTest(
+  "portability 3: a directory that is read-only in a sandbox alone is said to be so",
+  [OUR_STATD],
+  async (newHost) => {
+    const host = await newHost();
+    await host.output("mkdir", "-p", "/run/nsm/sm", "/run/nsm/sm.bak");
+    await host.output("mount", "--bind", "/run/nsm", "/run/nsm");
+    await host.output("mount", "-o", "remount,bind,ro", "/run/nsm");
+    const statd = host.start(OUR_STATD, ...FOREGROUND, "-P", "/run/nsm");
+    await statd.line(/read-only for this process, and not elsewhere: .* ReadWritePaths=\/run\/nsm/);
+  },
+);

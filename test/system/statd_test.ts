@@ -101,6 +101,7 @@ systemTest(
   async (newHost) => {
     const host = await newHost();
     await Deno.remove(host.path(`${STATE_DIRECTORY}/sm`), { recursive: true });
+    await host.write(`${STATE_DIRECTORY}/sm`, "a file\n");
     const { code, stdout, stderr } = await host.run(OUR_STATD, ...BACKGROUND);
     assertEquals([code, stdout], [1, ""]);
     assertMatch(stderr, /^rpc\.statd: .*\/var\/lib\/nfs\/sm.*\n$/);
