@@ -6,6 +6,7 @@
  * main.ts -> commands/ -> statd/, nsmctl/ -> control/ -> store/, net/ -> platform/
  *                      -> notify/, rpcbind/ -----------> store/, net/ -> platform/
  *                      -> config/, log.ts                                leaves
+ * statd/, nsmctl/      -> cluster/ -> nsm/
  * statd/, control/     -> nsm/ -> protocol/ -> rpc/ -> xdr/, time/
  * notify/, nsmctl/     -> nsm/notify/ -> nsm/
  * ```
@@ -37,6 +38,7 @@ const BASE = [
   "store",
   "net",
   "hosts",
+  "cluster",
   "nsm",
   "protocol",
   "rpc",
@@ -74,6 +76,19 @@ const PARTS: Readonly<Record<string, Part>> = {
     ],
     types: [...INTERFACES, "nsm/notify/notify_outcome.ts"],
     deno: true,
+  },
+  // The file system of a ledger is one that may hang: platform/ has the calls, and they are passed in.
+  cluster: {
+    values: [
+      "nsm/ports.ts",
+      "nsm/host_name.ts",
+      "nsm/state_number.ts",
+      "rpc/address.ts",
+      "time",
+      "quote.ts",
+    ],
+    types: INTERFACES,
+    isPure: true,
   },
   net: { values: ["rpc", "platform", "time", "quote.ts"], types: INTERFACES, deno: true },
   // One grammar for a retry schedule.

@@ -1,0 +1,229 @@
+/**
+ * A ledger in a directory: on DRBD, a SAN disk, a volume of Kubernetes, ZFS, or a cluster file system.
+ *
+ * ```
+ * DIR/epoch.N/owner      who has made the epoch N, and the state number that belongs to it
+ * DIR/epoch.N/journal    who is on record under it
+ * DIR/.new.*             an epoch that is being made
+ * DIR/.old.*             one that is being removed
+ * ```
+ *
+ * **A write counts if its epoch is the highest after it.** It is synced first, and then the names are
+ * read: whoever made a higher epoch reads the journals of the lower ones only after that, and so finds
+ * what was acknowledged. What a superseded node writes lands in its own epoch, where it changes nothing
+ * that a later holder has on record.
+ */
+
+import { nameKey } from "../nsm/host_name.ts";
+import { nextStateNumber } from "../nsm/state_number.ts";
+import { quote } from "../quote.ts";
+import type { Clock } from "../time/clock.ts";
+import { inSlices } from "../time/slices.ts";
+import { EpochDirectory, type LedgerFiles } from "./epoch_directory.ts";
+import { adding, emptySum, goneLine, type JournalSum, peerLine, toldLine } from "./journal.ts";
+import {
+  type Ledger,
+  LedgerError,
+  type LedgerPeer,
+  type Ownership,
+  type Pending,
+  type Taking,
+} from "./ledger.ts";
+
+/** What a ledger is made of. */
+export interface DirectoryLedgerParts {
+  readonly files: LedgerFiles;
+  /** A text that no other process has, for names of what is made or removed. */
+  readonly randomName: () => string;
+  readonly clock: Clock;
+}
+
+/** How often an acquire begins again since another node was first. */
+const TAKE_ATTEMPTS = 10;
+/** Length of a journal, in characters, from which it is written anew if little of it counts. */
+const COMPACT_FROM = 1 << 20;
+/** How many times longer than what counts a journal gets. */
+const COMPACT_FACTOR = 4;
+
+export class DirectoryLedger implements Ledger {
+  readonly #epochs: EpochDirectory;
+  readonly #clock: Clock;
+  #own: Ownership | undefined;
+  /** What the journal of the present epoch comes to. */
+  #sum: JournalSum = emptySum();
+  /** Its length in characters; Infinity where it has to be written anew. */
+  #length = 0;
+  /** The length from which it is looked at whether most of it counts no more. */
+  #compactFrom = COMPACT_FROM;
+  /** Who is left to be told of older epochs; undefined before they were read. */
+  #pending: Map<string, LedgerPeer> | undefined;
+  /** Lines of older epochs that cannot be read. */
+  #unread = 0;
+
+  constructor(directory: string, { files, randomName, clock }: DirectoryLedgerParts) {
+    this.#epochs = new EpochDirectory(directory, files, randomName);
+    this.#clock = clock;
+  }
+
+  owner(): Promise<Ownership | undefined> {
+    return this.#epochs.guarded(async () => {
+      const [highest] = await this.#epochs.epochs();
+      return highest === undefined ? undefined : await this.#epochs.ownerOf(highest);
+    });
+  }
+
+  take(
+    claim: Pick<Ownership, "node" | "life" | "since">,
+    mayTakeFrom: (owner: Ownership) => boolean,
+  ): Promise<Taking> {
+    return this.#epochs.guarded(async () => {
+      for (let attempt = 0; attempt < TAKE_ATTEMPTS; attempt++) {
+        const previous = await this.owner();
+        if (previous !== undefined && !previous.isReleased && !mayTakeFrom(previous)) {
+          return { outcome: "held", by: previous };
+        }
+        const state = previous === undefined
+          ? firstStateNumber(this.#clock.wallClock())
+          : nextStateNumber(previous.state);
+        const own = { ...claim, epoch: (previous?.epoch ?? 0) + 1, state, isReleased: false };
+        if (!await this.#epochs.make(own)) continue;
+        this.#begin(own, emptySum(), 0);
+        await this.#epochs.tidy();
+        return { outcome: "taken", own, previous };
+      }
+      throw new LedgerError(`other nodes take ${quote(this.#epochs.path)} at the same time`);
+    });
+  }
+
+  adopt(own: Ownership): Promise<readonly LedgerPeer[]> {
+    return this.#epochs.guarded(async () => {
+      await this.#epochs.olderThan(own);
+      const { files } = this.#epochs;
+      const path = this.#epochs.journalOf(own.epoch);
+      // A process that was killed may have written lines without syncing them: what is read must last.
+      await files.sync(path);
+      const text = await files.read(path);
+      if (text === undefined) throw new LedgerError(`the journal of epoch ${own.epoch} is gone`);
+      const sum = await this.#sumOf(text);
+      this.#begin(own, sum, sum.isWhole ? text.length : Infinity);
+      return [...sum.peers.values()];
+    });
+  }
+
+  verify(): Promise<void> {
+    return this.#epochs.guarded(async () => {
+      await this.#epochs.olderThan(this.#requireOwn());
+    });
+  }
+
+  async put(peers: readonly LedgerPeer[]): Promise<void> {
+    await this.#append(peers.map(peerLine));
+    for (const peer of peers) this.#sum.peers.set(nameKey(peer.monName), peer);
+  }
+
+  async remove(monNames: readonly string[]): Promise<void> {
+    await this.#append(monNames.map(goneLine));
+    for (const monName of monNames) this.#sum.peers.delete(nameKey(monName));
+  }
+
+  async settle(monNames: readonly string[]): Promise<void> {
+    const pending = await this.#older();
+    await this.#append(monNames.map(toldLine));
+    for (const key of monNames.map(nameKey)) {
+      this.#sum.told.add(key);
+      pending.delete(key);
+    }
+    if (pending.size > 0 || this.#unread > 0) return;
+    await this.#epochs.guarded(async () => {
+      const older = await this.#epochs.olderThan(this.#requireOwn());
+      for (const epoch of older) await this.#epochs.remove(epoch);
+    });
+  }
+
+  async pending(): Promise<Pending> {
+    return { peers: [...(await this.#older()).values()], unread: this.#unread };
+  }
+
+  release(): Promise<void> {
+    return this.#epochs.guarded(async () => {
+      const own = this.#requireOwn();
+      await this.#epochs.olderThan(own);
+      await this.#epochs.release(own);
+      this.#own = undefined;
+    });
+  }
+
+  /** Appends lines to the journal of the present epoch; they count once this has settled. */
+  #append(lines: readonly string[]): Promise<void> {
+    return this.#epochs.guarded(async () => {
+      const { files } = this.#epochs;
+      const own = this.#requireOwn();
+      const path = this.#epochs.journalOf(own.epoch);
+      if (this.#length > this.#compactFrom) await this.#compact(own.epoch);
+      const text = lines.join("");
+      const before = this.#length;
+      // A failure may leave half a line.
+      this.#length = Infinity;
+      await files.append(path, text);
+      await files.sync(path);
+      this.#length = before + text.length;
+      await this.#epochs.olderThan(own);
+    });
+  }
+
+  /** Writes the journal anew where most of it counts no more, or where its end may be broken. */
+  async #compact(epoch: number): Promise<void> {
+    const { peers, told } = this.#sum;
+    const text = [...[...told].map(toldLine), ...[...peers.values()].map(peerLine)].join("");
+    this.#compactFrom = Math.max(COMPACT_FROM, COMPACT_FACTOR * text.length);
+    if (this.#length < this.#compactFrom) return;
+    await this.#epochs.replace(epoch, "journal", text);
+    this.#length = text.length;
+  }
+
+  #requireOwn(): Ownership {
+    if (this.#own === undefined) throw new LedgerError("the identity is not held");
+    return this.#own;
+  }
+
+  #begin(own: Ownership, sum: JournalSum, length: number): void {
+    this.#own = own;
+    this.#sum = sum;
+    this.#length = length;
+    this.#compactFrom = COMPACT_FROM;
+    this.#pending = undefined;
+  }
+
+  /** Who is left of older epochs: nothing that counts is added to these any more. */
+  async #older(): Promise<Map<string, LedgerPeer>> {
+    return this.#pending ??= await this.#epochs.guarded(() => this.#readOlder());
+  }
+
+  async #readOlder(): Promise<Map<string, LedgerPeer>> {
+    const pending = new Map<string, LedgerPeer>();
+    this.#unread = 0;
+    for (const epoch of await this.#epochs.olderThan(this.#requireOwn())) {
+      const text = await this.#epochs.files.read(this.#epochs.journalOf(epoch));
+      // Removed by a holder before, who has told everybody in it; or a person has taken it away.
+      if (text === undefined && (await this.#epochs.epochs()).includes(epoch)) this.#unread++;
+      const sum = await this.#sumOf(text ?? "");
+      this.#unread += sum.unread;
+      for (const key of sum.told) pending.delete(key);
+      for (const [key, peer] of sum.peers) pending.set(key, peer);
+    }
+    for (const key of this.#sum.told) pending.delete(key);
+    return pending;
+  }
+
+  async #sumOf(text: string): Promise<JournalSum> {
+    const sum = emptySum();
+    const { signal } = new AbortController(); // never aborted
+    await inSlices(adding(text, sum), { clock: this.#clock, signal });
+    return sum;
+  }
+}
+
+/** Above whatever a node or another tool has announced for the identity, and below 2^31 until 2038. */
+function firstStateNumber(wallClock: number): number {
+  return Math.floor(wallClock / 1000) | 1;
+}

@@ -1,0 +1,143 @@
+/**
+ * Files on storage that may hang: network and cluster file systems, disks that are being moved. Each call
+ * runs on a thread of the runtime from open to close, so that the event loop never waits for such a file
+ * system, and nothing stays open between two calls: it can be unmounted at any time.
+ *
+ * A thread that hangs is lost until the storage answers, of the 32 that look-ups share: whoever calls
+ * has to see that no second call is made on storage that has not answered the first.
+ *
+ * Files are opened by the C library: the runtime's own calls read and write on a thread and open on the
+ * event loop (Deno 2.7; its calls for names and directories are on a thread as a whole). The number of an
+ * error stays on that thread, so that a failure says less than elsewhere.
+ */
+
+import { canStartThread, NO_THREAD_ADVICE } from "./threads.ts";
+
+const SYMBOLS = {
+  open: { parameters: ["buffer", "i32", "u32"], result: "i32", nonblocking: true },
+  read: { parameters: ["i32", "buffer", "usize"], result: "i32", nonblocking: true },
+  write: { parameters: ["i32", "buffer", "usize"], result: "i32", nonblocking: true },
+  fsync: { parameters: ["i32"], result: "i32", nonblocking: true },
+  close: { parameters: ["i32"], result: "i32", nonblocking: true },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** open(2) on 64-bit Linux: without following a link, closed in programs that are started. */
+const O_NOFOLLOW_CLOEXEC = 0o2000000 | (Deno.build.arch === "aarch64" ? 0o100000 : 0o400000);
+const O_RDONLY = 0;
+const O_WRONLY = 1;
+const O_CREAT_TRUNC = 0o1100;
+const O_APPEND = 0o2000;
+/** Files belong to the daemon's user, and to nobody else. */
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+const CHUNK_BYTES = 1 << 20;
+
+let opened: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] | undefined;
+
+/** Opens the C library, for which a permission is needed that the daemon gives up later. */
+export function openBackgroundFiles(): void {
+  opened ??= Deno.dlopen("libc.so.6", SYMBOLS).symbols;
+}
+
+/** Calls on files, each on threads; they reject with errors for people. */
+export const backgroundFiles = {
+  /** The names in a directory. */
+  async names(directory: string): Promise<string[]> {
+    requireThread();
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(directory)) names.push(name);
+    return names;
+  },
+
+  /** The text of a file; undefined where there is none. */
+  async read(path: string): Promise<string | undefined> {
+    let text = "";
+    const decoder = new TextDecoder();
+    try {
+      await withFile(path, O_RDONLY, async (file) => {
+        const chunk = new Uint8Array(CHUNK_BYTES);
+        for (;;) {
+          const length = await opened!.read(file, chunk, BigInt(CHUNK_BYTES));
+          if (length < 0) throw new Error("it cannot be read");
+          if (length === 0) return;
+          text += decoder.decode(chunk.subarray(0, length), { stream: true });
+        }
+      });
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+    return text + decoder.decode();
+  },
+
+  /** Appends to a file that is there. */
+  append(path: string, text: string): Promise<void> {
+    return withFile(path, O_WRONLY | O_APPEND, (file) => writeAll(file, text));
+  },
+
+  /** Writes a file anew, in place of what is there. */
+  write(path: string, text: string): Promise<void> {
+    return withFile(path, O_WRONLY | O_CREAT_TRUNC, (file) => writeAll(file, text));
+  },
+
+  async makeDirectory(path: string): Promise<void> {
+    requireThread();
+    await Deno.mkdir(path, { mode: DIRECTORY_MODE });
+  },
+
+  /** Gives a file or directory another name. A directory does not take the place of one with files. */
+  async rename(from: string, to: string): Promise<void> {
+    requireThread();
+    await Deno.rename(from, to);
+  },
+
+  /** Removes a directory with all that is in it. */
+  async removeTree(path: string): Promise<void> {
+    requireThread();
+    await Deno.remove(path, { recursive: true });
+  },
+
+  /** Settles when the contents of a file, or the names in a directory, are on disk. */
+  sync(path: string): Promise<void> {
+    return withFile(path, O_RDONLY, async (file) => {
+      if (await opened!.fsync(file) !== 0) {
+        throw new Error("the disk does not confirm what was written (fsync failed)");
+      }
+    });
+  },
+};
+
+async function withFile(
+  path: string,
+  flags: number,
+  action: (file: number) => Promise<void>,
+): Promise<void> {
+  requireThread();
+  openBackgroundFiles();
+  const cPath = new TextEncoder().encode(`${path}\0`);
+  const file = await opened!.open(cPath, flags | O_NOFOLLOW_CLOEXEC, FILE_MODE);
+  if (file < 0) {
+    await Deno.lstat(path.slice(0, path.lastIndexOf("/"))); // fails in words
+    if ((flags & O_CREAT_TRUNC) === 0) await Deno.lstat(path);
+    throw new Error(`${path} cannot be opened; uid ${Deno.uid()} has to be its owner`);
+  }
+  try {
+    await action(file);
+  } finally {
+    await opened!.close(file);
+  }
+}
+
+async function writeAll(file: number, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let at = 0; at < bytes.length;) {
+    const length = await opened!.write(file, bytes.subarray(at), BigInt(bytes.length - at));
+    if (length <= 0) throw new Error("it cannot be written; is there room on it?");
+    at += length;
+  }
+}
+
+/** @throws {Error} Where the runtime would end the process for want of a thread. */
+function requireThread(): void {
+  if (!canStartThread()) throw new Error(NO_THREAD_ADVICE);
+}

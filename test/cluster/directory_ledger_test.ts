@@ -1,0 +1,250 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DirectoryLedger } from "../../lib/cluster/directory_ledger.ts";
+import {
+  LedgerError,
+  type LedgerPeer,
+  SupersededError,
+  type Taking,
+} from "../../lib/cluster/ledger.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { SharedStorage } from "../support/shared_storage.ts";
+
+const pure = { permissions: "none" } as const;
+const DIRECTORY = "/vip1";
+
+function peer(monName: string): LedgerPeer {
+  return { monName, addresses: [] };
+}
+
+class World {
+  readonly storage = new SharedStorage();
+  readonly clock = new FakeClock(1_700_000_000_000);
+  #names = 0;
+
+  constructor() {
+    this.storage.mount(DIRECTORY);
+  }
+
+  ledger(node: string): DirectoryLedger {
+    const randomName = () => `${++this.#names}`;
+    return new DirectoryLedger(DIRECTORY, {
+      files: this.storage.filesOf(node),
+      randomName,
+      clock: this.clock,
+    });
+  }
+
+  async take(ledger: DirectoryLedger, node: string, isFenced = true) {
+    const taking = await ledger.take(
+      { node, life: `life of ${node}`, since: "now" },
+      () => isFenced,
+    );
+    assert(taking.outcome === "taken", `held by ${(taking as { by?: unknown }).by}`);
+    return taking.own;
+  }
+}
+
+async function pendingNames(ledger: DirectoryLedger): Promise<string[]> {
+  const { peers, unread } = await ledger.pending();
+  assertEquals(unread, 0);
+  return peers.map(({ monName }) => monName).sort();
+}
+
+Deno.test(
+  "the first epoch is 1, and its state number is the time, odd; the next ones grow",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.ledger("a");
+    const first = await world.take(a, "a");
+    assertEquals([first.epoch, first.state], [1, 1_700_000_001]);
+    const second = await world.take(world.ledger("b"), "b");
+    assertEquals([second.epoch, second.state], [2, 1_700_000_003]);
+  },
+);
+
+Deno.test(
+  "who was on record under an older epoch is pending under the next one (R2)",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.ledger("a");
+    await world.take(a, "a");
+    await a.put([peer("c1"), peer("c2"), peer("c3")]);
+    await a.remove(["C2"]);
+    const b = world.ledger("b");
+    await world.take(b, "b");
+    assertEquals(await pendingNames(b), ["c1", "c3"]);
+  },
+);
+
+Deno.test("a node that was superseded is told so, and changes nothing (R6)", pure, async () => {
+  const world = new World();
+  const a = world.ledger("a");
+  await world.take(a, "a");
+  await a.put([peer("c1")]);
+  const b = world.ledger("b");
+  await world.take(b, "b");
+  await b.put([peer("c1")]);
+  const error = await assertRejects(() => a.put([peer("c2")]), SupersededError);
+  assertEquals(error.message, "b has taken it");
+  await assertRejects(() => a.remove(["c1"]), SupersededError);
+  await assertRejects(() => a.settle(["c1"]), SupersededError);
+  await assertRejects(() => a.release(), SupersededError);
+  const c = world.ledger("c");
+  await world.take(c, "c");
+  assert((await pendingNames(c)).includes("c1"));
+});
+
+Deno.test(
+  "telling takes a peer off older epochs, never off the present one (R7)",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.ledger("a");
+    await world.take(a, "a");
+    await a.put([peer("c1"), peer("c2")]);
+    const b = world.ledger("b");
+    await world.take(b, "b");
+    await b.put([peer("c1")]);
+    await b.settle(["c1"]);
+    assertEquals(await pendingNames(b), ["c2"]);
+    await b.settle(["c2"]);
+    assertEquals(await pendingNames(b), []);
+    const c = world.ledger("c");
+    await world.take(c, "c");
+    assertEquals(await pendingNames(c), ["c1"]);
+  },
+);
+
+Deno.test("who was not reached stays pending over further moves (R8)", pure, async () => {
+  const world = new World();
+  const names: string[] = [];
+  for (const node of ["a", "b", "c", "d"]) {
+    const ledger = world.ledger(node);
+    await world.take(ledger, node);
+    assertEquals(await pendingNames(ledger), names);
+    await ledger.put([peer(`of-${node}`)]);
+    names.push(`of-${node}`);
+  }
+});
+
+Deno.test("a holder that has not let go is asked about; one that has is not", pure, async () => {
+  const world = new World();
+  const a = world.ledger("a");
+  await world.take(a, "a");
+  const b = world.ledger("b");
+  const claim = { node: "b", life: "1", since: "now" };
+  const held: Taking = await b.take(claim, () => false);
+  assert(held.outcome === "held");
+  assertEquals(held.by.node, "a");
+  await a.release();
+  await assertRejects(() => a.put([peer("c1")]), LedgerError, "not held");
+  const taken = await b.take(claim, () => false);
+  assert(taken.outcome === "taken");
+  assertEquals(taken.previous?.isReleased, true);
+});
+
+Deno.test(
+  "an epoch is gone on with after a restart, and half a line of a crash is cut off",
+  pure,
+  async () => {
+    const world = new World();
+    const own = await world.take(world.ledger("a"), "a");
+    const before = world.ledger("a");
+    await before.adopt(own);
+    await before.put([peer("c1")]);
+    await world.storage.filesOf("x").append(`${DIRECTORY}/epoch.1/journal`, '{"peer":"c2","addr');
+    const after = world.ledger("a");
+    assertEquals(await after.adopt(own), [peer("c1")]);
+    await after.put([peer("c3")]);
+    const b = world.ledger("b");
+    await world.take(b, "b");
+    assertEquals(await pendingNames(b), ["c1", "c3"]);
+    await assertRejects(() => world.ledger("a").adopt(own), SupersededError);
+  },
+);
+
+Deno.test("a line that cannot be read counts as one that may have been a peer", pure, async () => {
+  const world = new World();
+  const a = world.ledger("a");
+  await world.take(a, "a");
+  await a.put([peer("c1")]);
+  const files = world.storage.filesOf("x");
+  for (const junk of ["\0\0\0\n", "{}\n", '{"peer":"../x","addresses":[]}\n', "[1]\n"]) {
+    await files.append(`${DIRECTORY}/epoch.1/journal`, junk);
+  }
+  const b = world.ledger("b");
+  await world.take(b, "b");
+  const { peers, unread } = await b.pending();
+  assertEquals([peers, unread], [[peer("c1")], 4]);
+  await b.settle(["c1"]);
+  assert((await files.names(DIRECTORY)).includes("epoch.1"), "what cannot be read stays");
+});
+
+Deno.test("a directory that is missing is an error, and is not made", pure, async () => {
+  const { storage, clock } = new World();
+  const parts = { files: storage.filesOf("a"), randomName: () => "1", clock };
+  const ledger = new DirectoryLedger("/elsewhere", parts);
+  const take = () => ledger.take({ node: "a", life: "", since: "" }, () => true);
+  await assertRejects(take, LedgerError, 'the ledger "/elsewhere": No such directory');
+  assertEquals([...storage.root.names.keys()], ["vip1"]);
+});
+
+Deno.test("a file system that was unmounted under a held identity is an error", pure, async () => {
+  const world = new World();
+  const a = world.ledger("a");
+  await world.take(a, "a");
+  world.storage.mount(DIRECTORY); // the empty mount point
+  await assertRejects(() => a.put([peer("c1")]), LedgerError, "No such");
+  await assertRejects(() => a.verify(), LedgerError, "is its file system mounted?");
+});
+
+Deno.test(
+  "of nodes that acquire at the same time each gets an epoch and a number of its own",
+  pure,
+  async () => {
+    const world = new World();
+    const nodes = ["a", "b", "c", "d", "e"];
+    const taken = await Promise.all(nodes.map((node) => world.take(world.ledger(node), node)));
+    assertEquals(taken.map(({ epoch }) => epoch).sort(), [1, 2, 3, 4, 5]);
+    assertEquals(new Set(taken.map(({ state }) => state)).size, nodes.length);
+  },
+);
+
+Deno.test(
+  "what was refused by a full disk is not on record, and the next one is",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.ledger("a");
+    await world.take(a, "a");
+    for (const refused of ["append", "sync"]) {
+      world.storage.fault = (operation) =>
+        operation === refused ? new Error("No space left on device (os error 28)") : undefined;
+      await assertRejects(() => a.put([peer("c1")]), LedgerError, "No space left");
+    }
+    world.storage.fault = () => undefined;
+    await a.put([peer("c2")]);
+    const b = world.ledger("b");
+    await world.take(b, "b");
+    assertEquals(await pendingNames(b), ["c2"]);
+  },
+);
+
+Deno.test("a journal of which little counts is written anew", pure, async () => {
+  const world = new World();
+  const a = world.ledger("a");
+  await world.take(a, "a");
+  const many = Array.from({ length: 1000 }, (_, i) => peer(`client-${i}.${"x".repeat(100)}`));
+  for (let round = 0; round < 50; round++) {
+    await a.put(many);
+    await a.remove(many.map(({ monName }) => monName));
+  }
+  await a.put([peer("last")]);
+  const text = await world.storage.filesOf("x").read(`${DIRECTORY}/epoch.1/journal`);
+  assert(text!.length < 6 << 20, `${text!.length} characters`);
+  const b = world.ledger("b");
+  await world.take(b, "b");
+  assertEquals(await pendingNames(b), ["last"]);
+});
