@@ -49,7 +49,7 @@ export interface Heard extends StatChge {
   /** Whether the peer was asked, and this is what it says its state is. */
   readonly isStated?: true;
   /** Whether the administrator's program was told of it. */
-  wasCalledOut?: boolean;
+  readonly wasCalledOut?: boolean;
 }
 
 /** A notice that is not over. */
@@ -66,6 +66,8 @@ export interface Kept {
   aliases: ReadonlySet<string>;
   /** How many things are under way for it: look-ups, and judging in slices. */
   working: number;
+  /** Settles when the administrator's program has ended that was told of it; nothing before it is. */
+  calledOut?: Promise<void>;
   /** Whether the name service has said all of these names and addresses. */
   isLookedUp: boolean;
 }

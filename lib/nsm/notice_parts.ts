@@ -6,7 +6,7 @@ import type { Counters } from "./counters.ts";
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { SourceCheck } from "./notice_gate.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
-import type { CallPeer, NoticeMemory } from "./ports.ts";
+import type { Callout, CallPeer, NoticeMemory } from "./ports.ts";
 
 /** What notices are handled with. */
 export interface NoticeParts {
@@ -22,6 +22,8 @@ export interface NoticeParts {
   readonly sourceCheck: () => SourceCheck;
   /** How strictly their state is checked, asked each time. */
   readonly stateCheck: () => SourceCheck;
+  /** The administrator's program, asked for each time; for notices that turn out to be news later. */
+  readonly callout?: () => Callout | undefined;
   /** Asks a peer which state it has; where it is not given nobody is asked. */
   readonly callPeer?: CallPeer;
   readonly clock: Pick<Clock, "now" | "wallClock" | "startTimer">;

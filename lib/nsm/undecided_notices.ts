@@ -19,12 +19,16 @@ import type { Monitored } from "./monitor_list.ts";
 import { PeerStates, type StatedState } from "./peer_states.ts";
 import type { NoticesRead } from "./ports.ts";
 import { StateInquiries } from "./state_inquiries.ts";
+import { sleep } from "../time/clock.ts";
 
 /**
  * Notices that may wait for the name service at one time. A stranger can send any number of names;
  * beyond this many the notice stays unanswered, so that a genuine sender repeats it.
  */
 const UNDECIDED_MAX = 256;
+
+/** Pause until the administrator's program may have room for a notice, in ms. */
+const CALLOUT_PAUSE_MS = 1_000;
 
 export class UndecidedNotices {
   readonly #judge: NoticeJudge;
@@ -145,10 +149,7 @@ export class UndecidedNotices {
     }
     if (stated.fault !== undefined) return this.#endIfOver(kept);
     const { state } = stated;
-    this.#work(
-      kept,
-      () => this.#judge.judge([peer], { ...heard, state, isStated: true }, kept.unconfirmed),
-    );
+    this.#work(kept, () => this.#judgeLate(kept, [peer], { ...heard, state, isStated: true }));
   }
 
   async #askNameService(kept: Kept, given?: readonly string[]): Promise<void> {
@@ -202,7 +203,40 @@ export class UndecidedNotices {
         yield peer;
       }
     }
-    return this.#judge.judge(decided(), kept.heard, kept.unconfirmed);
+    return this.#judgeLate(kept, decided());
+  }
+
+  /** Judges a notice that was answered; where it is news the administrator's program is told before. */
+  #judgeLate(
+    kept: Kept,
+    peers: Iterable<string | undefined>,
+    heard = kept.heard,
+  ): Promise<void> | undefined {
+    const hasCallout = this.parts.callout?.() !== undefined;
+    if (hasCallout && !kept.heard.wasCalledOut) return this.#judgeAfterCallout(kept, peers, heard);
+    return this.#judge.judge(peers, heard, kept.unconfirmed);
+  }
+
+  async #judgeAfterCallout(
+    kept: Kept,
+    peers: Iterable<string | undefined>,
+    heard: Heard,
+  ): Promise<void> {
+    const meant = [...peers].filter((peer) => peer !== undefined);
+    if (await this.#judge.isNews(meant, heard)) await (kept.calledOut ??= this.#callOut(heard));
+    if (!this.#judge.isStopped) await this.#judge.judge(meant, heard, kept.unconfirmed);
+  }
+
+  /** Tells the administrator's program of a notice when there is room for that; once, as other notices wait. */
+  async #callOut({ mon_name, state, caller: { address } }: Heard): Promise<void> {
+    const { callout, clock } = this.parts;
+    while (!this.#judge.isStopped) {
+      const program = callout?.();
+      if (program === undefined) return;
+      const running = program.notified(mon_name, address, state);
+      if (running !== undefined) return await running;
+      await sleep(clock.startTimer, CALLOUT_PAUSE_MS);
+    }
   }
 
   /** The addresses of a peer were learned. */
@@ -212,7 +246,7 @@ export class UndecidedNotices {
     for (const kept of this.#kept.of([peer, ...directory.aliasesOf(peer)])) {
       if (kept.decided.has(peer)) continue;
       kept.decided.add(peer); // at once, since this may be called again before its turn
-      this.#work(kept, () => this.#judge.judge([peer], kept.heard, kept.unconfirmed));
+      this.#work(kept, () => this.#judgeLate(kept, [peer]));
     }
   }
 

@@ -158,6 +158,7 @@ function makeCore(parts: MonitorParts): Core {
     announce: notingReboots(announcer, note),
     flush: () => announcer.flush(),
     callPeer,
+    callout,
     ...(parts.noticeMemory && { memory: parts.noticeMemory }),
     sourceCheck: () => settings().notifySourceCheck,
     stateCheck: () => settings().notifyStateCheck,

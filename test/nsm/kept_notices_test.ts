@@ -9,7 +9,13 @@ import { MonitorList } from "../../lib/nsm/monitor_list.ts";
 import type { SourceCheck } from "../../lib/nsm/notice_gate.ts";
 import { Notices } from "../../lib/nsm/notices.ts";
 import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
-import type { HostAddresses, Lookup, NoticeMemory, Resolver } from "../../lib/nsm/ports.ts";
+import type {
+  Callout,
+  HostAddresses,
+  Lookup,
+  NoticeMemory,
+  Resolver,
+} from "../../lib/nsm/ports.ts";
 import { openNoticeFile } from "../../lib/store/notice_file.ts";
 import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -54,6 +60,7 @@ function life(
     hosts = { "h7.nsm.test": "10.0.1.7" },
     asked = [],
     silent,
+    callout,
   }: {
     readonly answersAt?: number;
     readonly mode?: SourceCheck;
@@ -63,6 +70,7 @@ function life(
     readonly asked?: string[];
     /** A name that there is never an answer for. */
     readonly silent?: string;
+    readonly callout?: Callout;
   } = {},
 ) {
   const clock = new FakeClock();
@@ -76,6 +84,7 @@ function life(
     list,
     directory,
     ...(memory && { memory }),
+    ...(callout && { callout: () => callout }),
     sourceCheck: () => mode,
     stateCheck: () => mode,
     clock,
@@ -283,3 +292,65 @@ Deno.test(
     assert(asked.length < 100, `${asked.length} look-ups`);
   },
 );
+
+/** A callout that notes what it is told, and ends when it is let. */
+function recordingCallout(told: string[]) {
+  const ended = Promise.withResolvers<void>();
+  const room = { left: Infinity };
+  const callout: Callout = {
+    isFull: false,
+    monitored: () => Promise.resolve(),
+    unmonitored: () => Promise.resolve(),
+    notified(name, address, state) {
+      if (room.left-- <= 0) return undefined;
+      told.push(`${name} ${address} ${state}`);
+      return ended.promise;
+    },
+  };
+  return { callout, room, end: ended.resolve };
+}
+
+Deno.test(
+  "a notice that is news when names are known runs the callout, once and first",
+  pure,
+  async () => {
+    const told: string[] = [];
+    const { callout, end } = recordingCallout(told);
+    const hosts = { "h7.nsm.test": "10.0.1.7", "h7": "10.0.1.7" };
+    const { clock, notices, called, watch, notify } = life({ answersAt: 2_000, hosts, callout });
+    watch("h7.nsm.test");
+    watch("h7");
+    assertEquals(notify("stranger", "10.0.1.7", 5), true);
+    await clock.run(LEARNED_MS);
+    assertEquals([told, called, notices.kept], [["stranger 10.0.1.7 5"], [], 1]);
+    end();
+    await clock.run(1_000);
+    assertEquals(called.toSorted(), ["h7 5", "h7.nsm.test 5"]);
+    assertEquals([told.length, notices.kept], [1, 0]);
+  },
+);
+
+Deno.test("a notice of strangers runs no callout later either", pure, async () => {
+  const told: string[] = [];
+  const { callout } = recordingCallout(told);
+  const { clock, notices, watch, notify } = life({ answersAt: 2_000, callout });
+  watch("h7.nsm.test");
+  notify("stranger", "192.0.2.66", 5);
+  await clock.run(LEARNED_MS);
+  assertEquals([told, notices.kept], [[], 0]);
+});
+
+Deno.test("a late notice waits until there is room for its callout", pure, async () => {
+  const told: string[] = [];
+  const { callout, room, end } = recordingCallout(told);
+  room.left = 0;
+  end();
+  const { clock, called, watch, notify } = life({ answersAt: 2_000, callout });
+  watch("h7.nsm.test");
+  notify("stranger", "10.0.1.7", 5);
+  await clock.run(20_000);
+  assertEquals([told, called], [[], []]);
+  room.left = 1;
+  await clock.run(2_000);
+  assertEquals([told.length, called], [1, ["h7.nsm.test 5"]]);
+});
