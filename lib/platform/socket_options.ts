@@ -94,16 +94,29 @@ const SCOPE_AT = 24;
 
 /**
  * The name of the interface by which a TCP connection of ours has come from a link-local address and a
- * port: the runtime does not tell it. Undefined where the connection has gone.
+ * port: the runtime does not tell it. Undefined where the connection has gone, and where there is one from
+ * that address and port on another link too: then either may be meant.
  */
-export function interfaceOfPeer(address: Uint8Array, port: number): string | undefined {
+export function interfaceOfPeer(
+  address: Uint8Array,
+  port: number,
+  peers: Iterable<Uint8Array> = connectedPeers(),
+): string | undefined {
+  const scopes = new Set<number>();
+  for (const name of peers) {
+    const isSame = (name[2]! << 8 | name[3]!) === port &&
+      address.every((byte, i) => byte === name[8 + i]);
+    if (isSame) scopes.add(new DataView(name.buffer).getUint32(SCOPE_AT, true));
+  }
+  const [scope] = scopes;
+  return scope === undefined || scopes.size > 1 ? undefined : interfaceName(scope);
+}
+
+/** The other ends of our IPv6 connections, each a struct sockaddr_in6 that is valid until the next. */
+function* connectedPeers(): Generator<Uint8Array> {
   const name = new Uint8Array(SOCKADDR_BYTES);
   for (const fd of openNumbers()) {
     const length = new Uint32Array([name.length]);
-    if (libc().getpeername(fd, name, length) < 0 || name[0] !== AF_INET6) continue;
-    const isSame = (name[2]! << 8 | name[3]!) === port &&
-      address.every((byte, i) => byte === name[8 + i]);
-    if (isSame) return interfaceName(new DataView(name.buffer).getUint32(SCOPE_AT, true));
+    if (libc().getpeername(fd, name, length) >= 0 && name[0] === AF_INET6) yield name;
   }
-  return undefined;
 }

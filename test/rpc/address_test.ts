@@ -1,5 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { isLinkLocal, isLoopback, normaliseAddress, putDotted } from "../../lib/rpc/address.ts";
+import {
+  isLinkLocal,
+  isLoopback,
+  normaliseAddress,
+  putDotted,
+  sourceNetwork,
+} from "../../lib/rpc/address.ts";
 import { seededRandom } from "../support/seeded_random.ts";
 
 const pure = { permissions: "none" } as const;
@@ -196,4 +202,19 @@ Deno.test("isLinkLocal() takes fe80::/10 only", pure, () => {
   for (const address of ["fec0::1", "fe7f::1", "fe8::1", "::1", "169.254.0.1"]) {
     assertEquals(isLinkLocal(address), false, address);
   }
+});
+
+Deno.test("trust 17: sourceNetwork() is one IPv4 address, or one /64 of one link", pure, () => {
+  const networks = [
+    ["192.0.2.1", "192.0.2.1"],
+    ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+    ["2001:db8:1:2::", "2001:db8:1:2::/64"],
+    ["2001:db8:1:3::1", "2001:db8:1:3::/64"],
+    ["::2", "::/64"],
+    ["fe80::1%eth0", "fe80::%eth0/64"],
+    ["fe80::ffff:2%eth0", "fe80::%eth0/64"],
+    ["fe80::1%eth1", "fe80::%eth1/64"],
+    ["fe80::1", "fe80::/64"],
+  ] as const;
+  for (const [address, network] of networks) assertEquals(sourceNetwork(address), network);
 });

@@ -46,6 +46,10 @@ const CALLERS: readonly Caller[] = [
   { address: "::", port: 700, netid: "udp6", isLocal: false },
   { address: "ff02::1", port: 700, netid: "udp6", isLocal: false },
   { address: "::127.0.0.1", port: 700, netid: "udp6", isLocal: false },
+  // Mapped ones are dropped at the socket; nothing behind it takes one for its IPv4 address.
+  { address: "::ffff:127.0.0.1", port: 700, netid: "udp6", isLocal: false },
+  { address: "::ffff:7f00:1", port: 700, netid: "tcp6", isLocal: false },
+  { address: "::ffff:10.99.0.2", port: 700, netid: "udp6", isLocal: false },
   { address: "64:ff9b::7f00:1", port: 700, netid: "udp6", isLocal: false },
   { address: "fe80::1%lo1", port: 0, netid: "udp6", isLocal: false },
 ];
