@@ -132,6 +132,8 @@ export class ServedStream {
         records++;
         this.#take(call);
       });
+      // The replies leave first: the next read is a call of the system that mostly finds nothing yet.
+      while (this.#isFlushDue) await undefined;
       const wasFull = this.#isFull;
       while (this.#isFull && !this.#isClosed) await this.#change();
       if (this.#parser.isInsideRecord && (!wasInside || records > 0 || wasFull)) {

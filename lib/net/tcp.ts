@@ -126,7 +126,8 @@ function tcpStream(
 /** A connection of the runtime behind our interface. */
 class Stream implements StreamConnection {
   #isClosed = false;
-  #lastWrite: Promise<void> = Promise.resolve();
+  /** The last write while it goes on. */
+  #lastWrite: Promise<void> | undefined;
 
   constructor(
     readonly connection: Deno.Conn,
@@ -146,8 +147,11 @@ class Stream implements StreamConnection {
 
   /** Writes follow one another, whether or not the caller waits: the system may take only a part. */
   write(data: Uint8Array): Promise<void> {
-    const write = this.#lastWrite.then(() => this.#writeAll(data));
-    this.#lastWrite = write.catch(() => {/* the writer was told */});
+    const write = this.#lastWrite?.then(() => this.#writeAll(data)) ?? this.#writeAll(data);
+    const settled: Promise<void> = write.catch(() => {/* the writer was told */}).then(() => {
+      if (this.#lastWrite === settled) this.#lastWrite = undefined;
+    });
+    this.#lastWrite = settled;
     return write;
   }
 
