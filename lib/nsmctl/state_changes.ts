@@ -1,5 +1,6 @@
 /** Changes of a state directory as the kernel reports them; nothing is polled. */
 
+import { watchDirectories } from "../platform/watch.ts";
 import type { Layout } from "../store/layout.ts";
 
 /** What may have changed. */
@@ -12,11 +13,11 @@ export interface StateChange {
  * Everything that happens in the two lists and to the state number, from the first call of the
  * iterator's `next` on; what happens while the caller is busy is kept.
  *
- * @throws {Error} When a directory is not there.
+ * @throws {Error} When a directory is not there, or there can be no thread for it.
  */
 export async function* waitForChange(layout: Layout): AsyncGenerator<StateChange> {
   const { directory, monitorList, notifyList } = layout;
-  using watcher = Deno.watchFs([directory, monitorList, notifyList], { recursive: false });
+  using watcher = watchDirectories([directory, monitorList, notifyList]);
   for await (const event of watcher) {
     if (event.kind === "access") continue;
     if (event.flag === "rescan") yield { paths: [] };

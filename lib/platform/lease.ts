@@ -6,6 +6,7 @@
  */
 
 import { libc } from "./libc.ts";
+import { canStartThread } from "./threads.ts";
 
 const F_SETLEASE = 1024;
 const F_WRLCK = 1;
@@ -43,9 +44,16 @@ export class Lease {
     Deno.unrefTimer(setTimeout(retake, ms));
   }
 
-  /** Calls `broken` when somebody waits. Without it the signal ends the process. */
+  /**
+   * Calls `broken` when somebody waits. Without it the signal ends the process, so the lease is given up
+   * where there can be no thread for the listener.
+   */
   onBreak(broken: () => void, until: AbortSignal): void {
     if (until.aborted) return;
+    if (!canStartThread()) {
+      libc().fcntl(this.#fd, F_SETLEASE, F_UNLCK);
+      return;
+    }
     Deno.addSignalListener(BREAK_SIGNAL, broken);
     until.addEventListener("abort", () => Deno.removeSignalListener(BREAK_SIGNAL, broken));
   }

@@ -9,15 +9,16 @@
  * reach that thread. Signals that came before are delivered then.
  *
  * A start that waits, for a name server say, still has to end on SIGTERM: while signals are held, a timer
- * polls for one that asks us to stop.
+ * polls for one that asks us to stop. Where the kernel refuses the thread, signals stay blocked for good
+ * and a timer takes them one by one.
  *
  * A program that is started while signals are held begins with them blocked. Only sm-notify is, which
  * holds them itself and lets them through.
  *
- * Source: sigprocmask(2), sigpending(2), signal(7).
+ * Source: sigprocmask(2), sigpending(2), sigtimedwait(2), signal(7).
  */
 
-import { canStartThread, NO_THREAD_ADVICE } from "./threads.ts";
+import { canStartThread } from "./threads.ts";
 
 /** Actions by signal; a signal without an action keeps its default. */
 export interface SignalActions {
@@ -39,6 +40,7 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
 const SIG_BLOCK = 0;
 const SIG_UNBLOCK = 1;
 const SIGSET_BYTES = 128; // sigset_t of glibc
+const TIMESPEC_BYTES = 16; // struct timespec: seconds and nanoseconds
 
 /** Interval at which a start polls for signals that ask it to stop, in ms. */
 const LOOK_MS = 50;
@@ -50,6 +52,7 @@ const LOOK_MS = 50;
 const SYMBOLS = {
   sigprocmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   sigpending: { parameters: ["buffer"], result: "i32" },
+  sigtimedwait: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 let opened: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] | undefined;
@@ -69,6 +72,11 @@ export function holdSignals(): void {
     else stopHeld();
   }, LOOK_MS);
   Deno.unrefTimer(looking);
+}
+
+/** For a process without a listener to SIGIO, whose default action would end it. */
+export function blockSigio(): void {
+  mask(SIG_BLOCK, [SIGIO]);
 }
 
 /** Lets signals through that were held; what came meanwhile is delivered now. */
@@ -91,22 +99,11 @@ export function isStopPending(): boolean {
     .some((number) => (set[byteOf(number)]! & bitOf(number)) !== 0);
 }
 
-/**
- * Calls the actions until `until` is aborted. Listening does not keep the process alive.
- *
- * @throws {Error} When there can be no thread for it.
- */
+/** Calls the actions until `until` is aborted. Listening does not keep the process alive. */
 export function onSignals(actions: SignalActions, until: AbortSignal): void {
   if (until.aborted) return;
-  if (!canStartThread()) throw new Error(`Cannot listen to signals: ${NO_THREAD_ADVICE}`);
-  const listeners: [HeldSignal, () => void][] = [
-    ["SIGTERM", () => actions.stop("SIGTERM")],
-    ["SIGINT", () => actions.stop("SIGINT")],
-  ];
-  const { hangUp, user1, user2 } = actions;
-  if (hangUp !== undefined) listeners.push(["SIGHUP", () => hangUp()]);
-  if (user1 !== undefined) listeners.push(["SIGUSR1", () => user1()]);
-  if (user2 !== undefined) listeners.push(["SIGUSR2", () => user2()]);
+  const listeners = listenersOf(actions);
+  if (!canStartThread()) return pollSignals(listeners, until);
   for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
   until.addEventListener("abort", () => {
     mask(SIG_BLOCK, listeners.map(([signal]) => NUMBERS[signal])); // without a listener each would end us
@@ -115,10 +112,49 @@ export function onSignals(actions: SignalActions, until: AbortSignal): void {
   releaseSignals();
 }
 
+function listenersOf(actions: SignalActions): [HeldSignal, () => void][] {
+  const listeners: [HeldSignal, () => void][] = [
+    ["SIGTERM", () => actions.stop("SIGTERM")],
+    ["SIGINT", () => actions.stop("SIGINT")],
+  ];
+  const { hangUp, user1, user2 } = actions;
+  if (hangUp !== undefined) listeners.push(["SIGHUP", () => hangUp()]);
+  if (user1 !== undefined) listeners.push(["SIGUSR1", () => user1()]);
+  if (user2 !== undefined) listeners.push(["SIGUSR2", () => user2()]);
+  return listeners;
+}
+
+/** As {@link onSignals}, without a thread: signals wait for the next tick of a timer. */
+function pollSignals(
+  listeners: readonly (readonly [HeldSignal, () => void])[],
+  until: AbortSignal,
+): void {
+  clearInterval(looking);
+  looking = undefined;
+  const actions = new Map<number, () => void>(
+    listeners.map(([signal, listener]) => [NUMBERS[signal], listener]),
+  );
+  const numbers = [...actions.keys()];
+  mask(SIG_UNBLOCK, Object.values(NUMBERS).filter((number) => !actions.has(number)));
+  mask(SIG_BLOCK, numbers);
+  const noTime = new Uint8Array(TIMESPEC_BYTES);
+  const poll = setInterval(() => {
+    for (let number; (number = library().sigtimedwait(setOf(numbers), null, noTime)) > 0;) {
+      actions.get(number)?.();
+    }
+  }, LOOK_MS);
+  Deno.unrefTimer(poll);
+  until.addEventListener("abort", () => clearInterval(poll));
+}
+
 function mask(how: number, numbers: readonly number[]): void {
+  library().sigprocmask(how, setOf(numbers), null);
+}
+
+function setOf(numbers: readonly number[]): Uint8Array<ArrayBuffer> {
   const set = new Uint8Array(SIGSET_BYTES);
   for (const number of numbers) set[byteOf(number)]! |= bitOf(number);
-  library().sigprocmask(how, set, null);
+  return set;
 }
 
 function library() {

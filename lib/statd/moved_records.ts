@@ -13,6 +13,7 @@ import type { Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import { type MonitorStore, reasonOf } from "../nsm/ports.ts";
 import { systemClock } from "../platform/clock.ts";
 import { lockOfLife } from "../platform/run_once.ts";
+import { watchDirectories } from "../platform/watch.ts";
 import { quote } from "../quote.ts";
 import { fileNameFault, type Layout, layoutOf } from "../store/layout.ts";
 import type { Clock } from "../time/clock.ts";
@@ -64,7 +65,7 @@ async function keepMovedRecords(parts: MovedRecordsParts): Promise<void> {
   const moved = new Set<string>();
   let writing: Promise<void> | undefined;
   try {
-    using watcher = Deno.watchFs(notifyList, { recursive: false });
+    using watcher = watchDirectories([notifyList]);
     signal.addEventListener("abort", () => watcher.close(), { once: true });
     for await (const { kind, paths } of watcher) {
       if (kind === "remove" || kind === "access") continue;

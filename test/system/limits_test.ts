@@ -1,8 +1,12 @@
-/** Limits of the starter (getrlimit(2)): the daemon serves, or one line says what to raise. */
+/**
+ * Limits and filters of the starter (getrlimit(2), seccomp(2)): the daemon serves, or one line says what to
+ * raise.
+ */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
-import { mon, nullCall } from "../support/nsm_calls.ts";
+import { mon, notify, nullCall } from "../support/nsm_calls.ts";
+import { PYTHON, REFUSABLE_CALLS, refusing } from "../support/refused_calls.ts";
 import { ask, FOREGROUND, READY } from "../support/statd.ts";
 import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
 
@@ -61,3 +65,29 @@ systemTest(
     await statd.line(/read-only for this process, and not elsewhere: .* ReadWritePaths=\/run\/nsm/);
   },
 );
+
+for (const call of REFUSABLE_CALLS) {
+  systemTest(
+    `field 10: where ${call} is refused, rpc.statd serves and sm-notify tells`,
+    [OUR_STATD, OUR_SM_NOTIFY, PYTHON],
+    async (newHost) => {
+      const host = await newHost();
+      const agent = new Agent(host);
+      await host.startRpcbind();
+      await agent.serve();
+      const statd = host.start(...refusing(call, OUR_STATD, ...FOREGROUND));
+      await statd.line(READY);
+      assertMatch(await ask(agent, mon({ monName: "10.99.9.1" })), /^SUCCESS 00000000/);
+      assertEquals(await ask(agent, notify("10.99.9.1", 5)), "SUCCESS");
+      await agent.called(1);
+      await statd.kill("HUP");
+      await statd.line(/Settings read again/);
+      // This host is the one peer: its record is moved, and it takes the notice.
+      await host.output("mv", "/var/lib/nfs/sm/10.99.9.1", "/var/lib/nfs/sm/127.0.0.1");
+      const told = await host.run(...refusing(call, OUR_SM_NOTIFY, "-d", "-f"));
+      assertMatch(told.stderr, /Told 1 of 1 peer/);
+      assertEquals(told.code, 0);
+      assertEquals([statd.hasEnded, await statd.stop()], [false, 0]);
+    },
+  );
+}

@@ -1,0 +1,52 @@
+/**
+ * A command whose system calls are refused, as by the filter of an old container runtime (seccomp(2)): the
+ * filter is installed by Python through the C library, and holds for the program that it becomes.
+ */
+
+export const PYTHON = "/usr/bin/python3";
+
+const EPERM = 1;
+
+/** Numbers of system calls, for x86-64 and arm64. */
+const NUMBERS = {
+  statx: { x86_64: 332, aarch64: 291 },
+  clone3: { x86_64: 435, aarch64: 435 },
+  io_uring_setup: { x86_64: 425, aarch64: 425 },
+  close_range: { x86_64: 436, aarch64: 436 },
+  faccessat2: { x86_64: 439, aarch64: 439 },
+  openat2: { x86_64: 437, aarch64: 437 },
+  rseq: { x86_64: 334, aarch64: 293 },
+  membarrier: { x86_64: 324, aarch64: 283 },
+  memfd_create: { x86_64: 319, aarch64: 279 },
+  getrandom: { x86_64: 318, aarch64: 278 },
+  sched_getaffinity: { x86_64: 204, aarch64: 123 },
+  prlimit64: { x86_64: 302, aarch64: 261 },
+  inotify_init1: { x86_64: 294, aarch64: 26 },
+} as const;
+
+export type RefusableCall = keyof typeof NUMBERS;
+
+/** Arguments: the error number, the call's number, the command. */
+const PROGRAM = `
+import ctypes, os, struct, sys
+error, number = int(sys.argv[1]), int(sys.argv[2])
+libc = ctypes.CDLL(None, use_errno=True)
+LOAD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
+ALLOW, ERRNO = 0x7fff0000, 0x50000
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, MODE_FILTER = 38, 22, 2
+steps = [(LOAD, 0, 0, 0), (JUMP_EQUAL, 0, 1, number), (RETURN, 0, 0, ERRNO | error), (RETURN, 0, 0, ALLOW)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(code)))
+libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+if libc.prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.byref(program), 0, 0) != 0:
+    sys.exit("seccomp: " + os.strerror(ctypes.get_errno()))
+os.execv(sys.argv[3], sys.argv[3:])
+`;
+
+/** The command, with one system call answered by EPERM. */
+export function refusing(call: RefusableCall, ...command: string[]): string[] {
+  const number = NUMBERS[call][Deno.build.arch];
+  return [PYTHON, "-c", PROGRAM, String(EPERM), String(number), ...command];
+}
+
+export const REFUSABLE_CALLS = Object.keys(NUMBERS) as readonly RefusableCall[];
