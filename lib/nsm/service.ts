@@ -237,11 +237,13 @@ class Nsm {
     const what = "SM_SIMU_CRASH";
     const message = `${what}: forgetting all monitored hosts and notifying them`;
     this.parts.tell("notice", what, () => message);
-    for (const monitored of this.parts.list.all()) this.parts.removed?.(monitored);
-    this.parts.list.clear();
+    const { list } = this.parts;
+    const unacknowledged = [...this.#inCallout].filter(({ record }) => list.find(record));
+    for (const monitored of list.all()) this.parts.removed?.(monitored);
+    list.clear();
     this.parts.simulateCrash();
     // What is not acknowledged yet is asked for anew, so that an SM_UNMON from now on finds it.
-    for (const pending of this.#inCallout) {
+    for (const pending of unacknowledged) {
       pending.again = this.#register(pending.record);
       pending.again.catch(() => {}); // mon() waits for it
     }
@@ -271,7 +273,10 @@ class Nsm {
     if (monitored.record !== record) return;
     const { list, directory } = this.parts;
     if (monitored.stored !== undefined) monitored.record = monitored.stored;
-    else if (list.remove(monitored)) directory.remove(record.monName);
+    else {
+      this.parts.removed?.(monitored);
+      if (list.remove(monitored)) directory.remove(record.monName);
+    }
   }
 }
 

@@ -85,8 +85,8 @@ export class CallbackLedger {
     { isRepeated, isNew }: { readonly isRepeated: boolean; readonly isNew: boolean },
   ): void {
     const key = listKey(record);
-    // SM_SIMU_CRASH forgets what is under way too: until its acknowledgement nobody is monitored.
-    const arrived = called < this.#crashSimulated ? ++this.#ordinal : called;
+    // SM_SIMU_CRASH forgets what is under way too, which is registered anew then.
+    const arrived = Math.max(called, this.#crashSimulated);
     if ((this.#removed.get(key) ?? 0) > arrived) return;
     const known = this.#registered.get(key);
     if (known !== undefined) {

@@ -791,7 +791,8 @@ export class World {
     }
     if (procedure !== "SM_NOTIFY" || process.name !== "sm-notify") return () => {};
     const { mon_name, state } = args as { mon_name: string; state: number };
-    this.#numberSeen(state);
+    // Where the note of a run cannot be read, another one may go on beside it with a number of its own.
+    if (this.#faultyUntil === -Infinity) this.#numberSeen(state);
     return () => {
       const host = HOSTS.findIndex(({ addresses }) => addresses.includes(to.address));
       const key = `${host} ${mon_name}`;

@@ -226,10 +226,9 @@ export class FragileDisk implements FileSystem {
     this.#change("syncWithName", path);
     if (this.ignored === "sync") return;
     inode.syncedText = inode.text;
-    for (const { apply } of this.#pending.filter((change) => change.inode === inode)) {
-      apply(this.#lastingNames);
-    }
-    this.#pending = this.#pending.filter((change) => change.inode !== inode);
+    // A journal is committed in order: what came before is lasting with it.
+    const last = this.#pending.findLastIndex((change) => change.inode === inode);
+    for (const { apply } of this.#pending.splice(0, last + 1)) apply(this.#lastingNames);
   }
 
   append(path: string, text: string, mode: number): void {
