@@ -244,7 +244,13 @@ export class Registrations {
   loaded({ monitored }: Lists): void {
     for (const [key, known] of this.#known) {
       const found = monitored.get(key);
-      known.changes = [{ priv: found, status: "acknowledged" }];
+      const wasPromised = found === undefined ||
+        known.changes.some(({ priv, status }) => priv === found && status === "acknowledged");
+      known.changes = wasPromised ? [{ priv: found, status: "acknowledged" }] : [
+        // What a process has named that was killed before it synced it.
+        { priv: undefined, status: "acknowledged" },
+        { priv: found, status: "failed" },
+      ];
       known.mayComeBack.clear();
       if (found !== undefined) this.#apart.delete(key);
     }
