@@ -18,7 +18,18 @@ export interface Mutation {
 
 const SERVICE = "lib/nsm/service.ts";
 const CALLBACK = "lib/nsm/callback.ts";
+const JUDGE = "lib/nsm/notice_judge.ts";
+const UNDECIDED = "lib/nsm/undecided_notices.ts";
 const NOTICES = "lib/nsm/notices.ts";
+const LIST = "lib/nsm/monitor_list.ts";
+const RELEARNING = "lib/nsm/relearning.ts";
+const NEWS = "lib/nsm/remembered_news.ts";
+const NOTICE_FILE = "lib/store/notice_file.ts";
+const RUN = "lib/store/notify_run.ts";
+const STORE = "lib/store/notify_store.ts";
+const STREAMS = "lib/net/stream_server.ts";
+const STOPS = "lib/statd/stop_list.ts";
+const ACTIONS = "lib/statd/control_actions.ts";
 const DIRECTORY = "lib/nsm/peer_directory.ts";
 const REMOVAL = "lib/nsm/removal.ts";
 const REGISTRATION = "lib/nsm/registration.ts";
@@ -53,8 +64,8 @@ export const MUTATIONS: readonly Mutation[] = [
       "theirs can have failed",
   },
   {
-    file: NOTICES,
-    from: "if (lastNotice >= ordinal) continue;",
+    file: JUDGE,
+    from: 'if (lastNotice >= heard.ordinal) return { kind: "repeated" };',
     to: "",
     reason: "20: a notice overtakes a newer one that was decided before",
   },
@@ -87,14 +98,14 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: SERVICE,
-    from: "else await this.#remove([monitored], registration.myName);",
-    to: "else void this.#remove([monitored], registration.myName);",
+    from: "if (monitored !== undefined) await this.#remove(",
+    to: "if (monitored !== undefined) void this.#remove(",
     reason: "SM_UNMON is acknowledged before the record is gone",
   },
   {
     file: SERVICE,
-    from: "await this.#remove(this.parts.list.of(requester), requester.myName);",
-    to: "void this.#remove(this.parts.list.of(requester), requester.myName);",
+    from: "await Promise.all([this.#remove(list.of(requester), requester.myName), ...leaving]);",
+    to: "void this.#remove(list.of(requester), requester.myName);",
     reason: "SM_UNMON_ALL is acknowledged before the records are gone",
   },
   {
@@ -111,7 +122,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: SERVICE,
-    from: "      monitored.lastNotice = Math.max(monitored.lastNotice, taken);\n",
+    from: "      if (previous !== undefined) notices.overtaken(monitored, taken);\n",
     to: "",
     reason: "a registration with a new cookie is concerned by notices from before it",
   },
@@ -135,8 +146,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: CALLBACK,
-    from: "      pending.cancelRetry = clock.startTimer(pause, () => {",
-    to: "      clock.startTimer(pause, () => {",
+    from: "    this.#failed.clear();\n    this.#pending.clear();",
+    to: "    this.#pending.clear();",
     reason: "a retry goes on behind the stop",
   },
   {
@@ -146,15 +157,15 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "after 64 callbacks there is no room for another",
   },
   {
-    file: NOTICES,
+    file: UNDECIDED,
     from: "await Promise.all(unverified.map((peer) => directory.refresh(peer)));",
-    to: "",
+    to: "unverified.map(() => true);",
     reason: "a peer with a new address is refused",
   },
   {
-    file: NOTICES,
-    from: ".finally(() => this.#undecided--)",
-    to: "",
+    file: UNDECIDED,
+    from: "      } finally {\n        this.#asking--;\n",
+    to: "      } finally {\n",
     reason: "after 256 undecided notices none is taken any more",
   },
   {
@@ -164,8 +175,8 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "a peer is remembered that was unmonitored during its look-up",
   },
   {
-    file: DIRECTORY,
-    from: "      this.#cancelRelearn = undefined;\n",
+    file: RELEARNING,
+    from: "      this.#cancel = undefined;\n",
     to: "",
     reason: "what could not be found is asked for once more only",
   },
@@ -177,8 +188,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: DIRECTORY,
-    from: "      this.#learning--;\n      this.#learnSoon();",
-    to: "      this.#learning--;",
+    from: "        this.#inProgress.delete(peer);\n        this.#learnSoon();",
+    to: "        this.#inProgress.delete(peer);",
     reason: "the line stands still when four look-ups were under way",
   },
   {
@@ -201,8 +212,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: REMOVAL,
-    from:
-      "for (const monitored of removed) if (monitored.stored !== undefined) list.restore(monitored);",
+    from: "    for (const monitored of removed) list.left(monitored, false);\n",
     to: "",
     reason: "a removal that failed is one in memory",
   },
@@ -248,7 +258,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     file: ANNOUNCER,
     from:
-      "    memory.note(key, { lastState: state, ...(heardAt !== undefined && { heardAt }) });\n",
+      "    memory.note(key, { lastState: state, lastNotice, ...(heardAt !== undefined && { heardAt }) });\n",
     to: "",
     reason: "B3: what is announced is not remembered as owed",
   },
@@ -311,5 +321,191 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "          this.#startNext();\n",
     to: "",
     reason: "whoever stands in line stays there",
+  },
+  {
+    file: SERVICE,
+    from: "else if (leaving !== undefined) await leaving;",
+    to: "else if (leaving !== undefined) void leaving;",
+    reason: "SM_UNMON is acknowledged while the record is being removed for another call",
+  },
+  {
+    file: SERVICE,
+    from: "        await pending.again;\n",
+    to: "",
+    reason: "SM_MON is acknowledged before it is on disk again behind SM_SIMU_CRASH",
+  },
+  {
+    file: SERVICE,
+    from: "        this.#inCallout.delete(pending);\n",
+    to: "",
+    reason: "what was acknowledged long ago is registered anew by SM_SIMU_CRASH",
+  },
+  {
+    file: SERVICE,
+    from: "      this.parts.removed?.(monitored);\n      if (list.remove(monitored))",
+    to: "      if (list.remove(monitored))",
+    reason: "a lock manager is called whose SM_MON has failed",
+  },
+  {
+    file: SERVICE,
+    from: "        notices.overtaken(monitored, taken);\n      }",
+    to: "      }",
+    reason: "a registration is told of a notice from before it",
+  },
+  {
+    file: LIST,
+    from: "    if (this.#leaving.get(key)?.monitored !== monitored) return;\n",
+    to: "",
+    reason: "a removal that failed brings back what a later call has removed",
+  },
+  {
+    file: LIST,
+    from: "    else successor.stored ??= monitored.stored;",
+    to: "    // nothing",
+    reason: "an SM_MON that fails behind a removal that failed takes the record off the list",
+  },
+  {
+    file: LIST,
+    from: "    const [other] = this.about(record.monName);\n",
+    to: "    const other = undefined;\n",
+    reason: "a notice that is sent again is news to a registration made in between",
+  },
+  {
+    file: NOTICES,
+    from: "if (this.#judge.isStopped) return;",
+    to: "",
+    reason: "what an earlier life has kept is judged behind the stop",
+  },
+  {
+    file: NOTICES,
+    from: "      if (this.#judge.isStopped) return false;\n",
+    to: "",
+    reason: "a notice is kept or answered behind the stop",
+  },
+  {
+    file: NOTICES,
+    from: "isOver() ? this.#undecided.drop(heard) : keep();",
+    to: "isOver() || keep();",
+    reason: "a notice that is over comes back with each life",
+  },
+  {
+    file: NOTICES,
+    from: "    for (const { ordinal } of notices) this.#taken = Math.max(this.#taken, ordinal);\n",
+    to: "",
+    reason: "what comes now counts as older than what an earlier life has kept",
+  },
+  {
+    file: UNDECIDED,
+    from: "if (this.#judge.isStopped || !this.#kept.has(kept)) return;",
+    to: "",
+    reason: "a notice is judged behind the stop",
+  },
+  {
+    file: UNDECIDED,
+    from: "        await judging;\n",
+    to: "",
+    reason: "a notice is asked for before it is judged by what is known",
+  },
+  {
+    file: UNDECIDED,
+    from: "      completed: () => this.#endAllOver(),",
+    to: "      completed: () => this.#review(),",
+    reason: "names are asked for in a loop",
+  },
+  {
+    file: UNDECIDED,
+    from: "      kept.decided.add(peer); // at once",
+    to: "      // at once",
+    reason: "a peer is judged once for each of its names that is learned",
+  },
+  {
+    file: UNDECIDED,
+    from: "      this.#cancelReview = undefined;\n",
+    to: "",
+    reason: "what the name service did not say is asked for once more only",
+  },
+  {
+    file: RELEARNING,
+    from: "        this.#allAt = undefined;\n",
+    to: "",
+    reason: "names are asked for again without a pause",
+  },
+  {
+    file: DIRECTORY,
+    from: "    this.#absent.delete(nameKey(monName));\n",
+    to: "",
+    reason: "a peer whose address was refused is not asked for again soon",
+  },
+  {
+    file: NEWS,
+    from: "if (news?.isOwed === true) this.#memory.note(peer, { passedOn: news.lastState });",
+    to: "",
+    reason: "news of before a reboot of this host is told to who monitors the peer next",
+  },
+  {
+    file: NOTICE_FILE,
+    from: "      if (this.#isStale || this.#live.size === 0",
+    to: "      if (this.#live.size === 0",
+    reason: "what the disk refused to forget comes back",
+  },
+  {
+    file: NOTICE_FILE,
+    from: '    if (!this.#attempt("write", () => this.#append(key))) return false;\n',
+    to: '    this.#attempt("write", () => this.#append(key));\n',
+    reason: "a notice is answered that is not on disk",
+  },
+  {
+    file: RUN,
+    from: "        await sleep(this.#startTimer, START_PAUSE_MS);\n",
+    to: "        await undefined;\n",
+    reason: "a run that is starting is not waited for",
+  },
+  {
+    file: STORE,
+    from: "      return true; // whoever is told twice takes no harm\n",
+    to: '      throw new Error("stale");\n',
+    reason: "B5: an error of the disk ends the turn of a peer",
+  },
+  {
+    file: NOTIFIER,
+    from: "      if (!this.#isOver && this.#list.isBusy(peer)) this.#failed(peer, failed);\n",
+    to: "      void failed;\n",
+    reason: "B5: a peer whose turn failed unforeseen is never told",
+  },
+  {
+    file: TURN,
+    from: 'if (peer.addresses.length === 0) fault = await lookUp ?? "";',
+    to: 'if (peer.addresses.length === 0) fault = "";',
+    reason: "a peer is given up before its name was looked up",
+  },
+  {
+    file: TOLD,
+    from: "    if (this.#removals > 0) await",
+    to: "    void",
+    reason: "the end does not wait for removals",
+  },
+  {
+    file: COMMIT,
+    from: "      await this.#gather();\n",
+    to: "",
+    reason: "changes that come together are synced one by one",
+  },
+  {
+    file: STOPS,
+    from: "await Promise.race([stop(), late]);",
+    to: "await stop();",
+    reason: "B7: a stop waits for ever",
+  },
+  {
+    file: STREAMS,
+    from: "    await Promise.all(this.#running);\n",
+    to: "",
+    reason: "the stop leaves connections behind",
+  },
+  {
+    file: ACTIONS,
+    from: "if (concerned.length > 0) await settled.promise;",
+    to: "",
+    reason: "nsmctl is told before the lock managers have answered",
   },
 ];

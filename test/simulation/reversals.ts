@@ -1,0 +1,65 @@
+/**
+ * Mends that are taken back one at a time, to see how soon the simulation notices: `deno task power`. The
+ * texts are there exactly once each.
+ */
+
+/** One mend, taken back. */
+export interface Reversal {
+  readonly name: string;
+  readonly changes: readonly {
+    readonly file: string;
+    readonly from: string;
+    readonly to: string;
+  }[];
+}
+
+export const REVERSALS: readonly Reversal[] = [
+  {
+    name: "B1: SM_UNMON deletes the record of the SM_MON behind it",
+    changes: [{
+      file: "lib/nsm/removal.ts",
+      from: ".filter((record) => !isSpelledAlike(list.find(record)?.record, record));",
+      to: ".filter(() => true || isSpelledAlike);",
+    }],
+  },
+  {
+    name: "B3: a restart tells lock managers of state 0 after a declaration",
+    changes: [{
+      file: "lib/nsm/announcer.ts",
+      from: "    memory.note(key, { lastState: state, lastNotice,",
+      to: "    if (heardAt !== undefined) memory.note(key, { lastState: state, lastNotice,",
+    }, {
+      file: "lib/nsm/remembered_news.ts",
+      from: "    if (lastState === undefined) return;\n",
+      to: "    lastState ??= 0;\n",
+    }],
+  },
+  {
+    name: "B5: an error of the disk in the middle of a turn ends sm-notify",
+    changes: [{
+      file: "lib/store/notify_store.ts",
+      from: "      return true; // whoever is told twice takes no harm\n",
+      to: '      throw new Error("the disk has failed");\n',
+    }, {
+      file: "lib/nsm/notify/notifier.ts",
+      from: "      if (!this.#isOver && this.#list.isBusy(peer)) this.#failed(peer, failed);\n",
+      to: "      void failed;\n      throw error;\n",
+    }],
+  },
+  {
+    name: "B9: a start of sm-notify that fails uses up the run of the boot",
+    changes: [{
+      file: "lib/notify/prepare.ts",
+      from: "  if (!mayRun(settings, run, lock, log)) return 0;\n",
+      to: "  if (!mayRun(settings, run, lock, log)) return 0;\n  takeLock(lock, run, life, log);\n",
+    }],
+  },
+  {
+    name: "matching.md: a notice whose peer was not looked up yet concerns nobody",
+    changes: [{
+      file: "lib/nsm/notices.ts",
+      from: "    return this.#undecided.keep(heard, found, judging);\n",
+      to: "    return judging !== undefined || found !== undefined;\n",
+    }],
+  },
+];
