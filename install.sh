@@ -30,9 +30,11 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
 embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
 peers=(rpcbind nfs-common tcpd iproute2 mandoc libfaketime zsh fish python3-prometheus-client
-  netbase curl busybox psmisc procps)
+  netbase curl busybox psmisc procps chromium nftables)
 # Debian packages whose programs drive the product in tests; unpacked only, as they would start services.
-drivers=(resource-agents ctdb)
+drivers=(resource-agents ctdb prometheus)
+# The judge of the page of nsmctl report: accessibility rules, for tests only. MPL-2.0.
+axe=axe-core@4.10.3
 
 # shellcheck source=.ci/installation.sh
 source "$here/.ci/installation.sh"
@@ -42,6 +44,8 @@ source "$here/.ci/toolchain.sh"
 source "$here/.ci/image.sh"
 # shellcheck source=.ci/release.sh
 source "$here/.ci/release.sh"
+
+sha512[$axe]=Xm7bpRXnDSX2YE2YFfBk2FnF0ep6tmG7xPh8iHee8MIcrgq762Nkce856dYtJYLkuIoYZvGfTs/PbZhideTcEg==
 
 # ---- build ---------------------------------------------------------------------------------------
 
@@ -222,10 +226,19 @@ run_tests() {
   ((failed == 0))
 }
 
+# The rules of axe-core below .toolchain; a subshell, as what is missing only skips tests.
+fetch_axe() (
+  [[ -d $tools/axe-core ]] && exit
+  work=$(mktemp -d "$tools/tmp-axe-XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  open_package "$axe" "$work/axe-core" && mv "$work/axe-core" "$tools/axe-core"
+)
+
 run_all() {
   toolchain
   install_peers
   fetch_drivers
+  fetch_axe || say "Cannot fetch $axe: tests that need it are skipped"
   export NO_COLOR=1
   gate "Format check" "$DENO" fmt --check --quiet
   gate "Lint" "$DENO" lint --quiet

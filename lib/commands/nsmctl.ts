@@ -36,6 +36,7 @@ import { clearHost, listForEver, listOnce } from "../nsmctl/macos_flags.ts";
 import { notify } from "../nsmctl/notify.ts";
 import { configuredStateDirectory } from "../nsmctl/settings.ts";
 import { repair } from "../nsmctl/repair.ts";
+import { report } from "../nsmctl/report.ts";
 import { show } from "../nsmctl/show.ts";
 import { status } from "../nsmctl/status.ts";
 import { ownTerminal, type Terminal } from "../nsmctl/terminal.ts";
@@ -48,6 +49,7 @@ const STEERING = [
   show,
   watch,
   events,
+  report,
   status,
   check,
   testHost,

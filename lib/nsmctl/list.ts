@@ -1,5 +1,6 @@
 /** `nsmctl list`: who is monitored, and who is still to be told of our reboot. */
 
+import { printable } from "../quote.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { askersOf, type Peer, peerMatcher } from "./peers.ts";
 import { readRoster, type Roster } from "./roster.ts";
@@ -70,7 +71,7 @@ export function listText(
     namesText(otherNames(peer)),
     ageText(peer.heardAt, at),
     ageText(peer.toldAt, at),
-    { text: peer.why ?? "", paint: colours.warning },
+    { text: printable(peer.why ?? ""), paint: colours.warning },
   ]);
   return renderTable(COLUMNS, rows, width, colours);
 }

@@ -1,0 +1,163 @@
+/** `nsmctl report`: the last recovery, who was told when and by which way, who is left and why. */
+
+import { reachDaemon } from "../control/client.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { EventReader } from "../store/event_file.ts";
+import { readProgress } from "../store/notify_progress.ts";
+import { printable } from "../quote.ts";
+import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
+import { eventJson } from "./event_text.ts";
+import { listText, peerJson } from "./list.ts";
+import { type Recovery, recoveryOf } from "./recovery.ts";
+import { healthLine, recoveryLine, type ReportFacts } from "./report_facts.ts";
+import { reportPage } from "./report_page.ts";
+import { readRoster } from "./roster.ts";
+import type { Session } from "./session.ts";
+import { type Column, renderTable } from "./table.ts";
+import { isoText, jsonText, localText, shown, spanText } from "./text.ts";
+
+/** Events before and after the recovery that are shown: the last ones. */
+const OTHER_EVENTS_MAX = 100;
+
+const TOLD_COLUMNS: readonly Column[] = [
+  { title: "TOLD" },
+  { title: "PEER", mayShrink: true, endsHead: true },
+  { title: "AFTER", align: "right" },
+  { title: "AT", mayShrink: true },
+  { title: "OVER" },
+  { title: "TRIES", align: "right" },
+];
+const LEFT_COLUMNS: readonly Column[] = [
+  { title: "NOT TOLD", mayShrink: true, endsHead: true },
+  { title: "WHY", mayShrink: true },
+];
+
+export const report: Command = {
+  name: "report",
+  summary: "Report on the last recovery: who was told when, who is left and why.",
+  operands: "",
+  operandsMin: 0,
+  operandsMax: 0,
+  options: [
+    {
+      letter: "H",
+      long: "html",
+      argument: "FILE",
+      help:
+        "Write a page for a browser instead, which needs no network; --html=- is standard output.",
+    },
+    { letter: "j", long: "json", help: "Print JSON." },
+    TIMEOUT_OPTION,
+  ],
+  details: [
+    "With the health of the daemon, who is monitored and what else happened.",
+    "Exit status: 0; 1 if somebody is left who was not told.",
+  ],
+  example: "nsmctl report --html /tmp/recovery.html",
+  takesPeers: false,
+  async run(given, session) {
+    const { terminal, programName } = session;
+    const facts = await readFacts(session);
+    const file = given.get("html");
+    if (given.has("json")) terminal.print(jsonText(reportJson(facts)));
+    else if (file === "-") terminal.print(reportPage(facts));
+    else if (file !== undefined) {
+      writePage(file, reportPage(facts));
+      terminal.complain(`${programName}: the report is in ${shown(file)}`);
+    } else terminal.print(reportText(facts, session));
+    return (facts.recovery?.left.length ?? 0) > 0 ? Status.PROBLEM : Status.OK;
+  },
+};
+
+async function readFacts(session: Session): Promise<ReportFacts> {
+  const { stateDirectoryPath, now } = session;
+  const { peers } = await readRoster(stateDirectoryPath, undefined, session);
+  const events = new EventReader(stateDirectoryPath).next();
+  const progress = readProgress(stateDirectoryPath);
+  return {
+    host: Deno.hostname(),
+    at: now(),
+    stateDirectory: stateDirectoryPath,
+    ...await statusOf(session),
+    recovery: recoveryOf(events, peers, progress, now()),
+    peers,
+    events: events.filter(({ program }) => program !== "sm-notify").slice(-OTHER_EVENTS_MAX),
+  };
+}
+
+async function statusOf({ stateDirectoryPath, timeoutMs }: Session) {
+  try {
+    const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
+    if (reached.outcome === "absent") return { statusFault: "no daemon serves this directory" };
+    if (reached.outcome === "failed") return { statusFault: reached.reason };
+    using daemon = reached.daemon;
+    const { status } = await daemon.ask({ command: "status", look: true });
+    return status === undefined ? { statusFault: "it has another version" } : { status };
+  } catch (error) {
+    return { statusFault: reasonOf(error) };
+  }
+}
+
+/** @throws {Error} When the file cannot be written. */
+function writePage(file: string, page: string): void {
+  try {
+    Deno.writeTextFileSync(file, page);
+  } catch (error) {
+    throw new Error(`Cannot write ${shown(file)}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** The report for people at a terminal. */
+export function reportText(facts: ReportFacts, session: Pick<Session, "terminal" | "now">): string {
+  const { recovery, peers } = facts;
+  const { colours, width } = session.terminal;
+  const monitored = peers.filter(({ isMonitored }) => isMonitored);
+  const parts = [`${printable(healthLine(facts))}\n`, `${recoveryLine(recovery)}\n`];
+  if (recovery !== undefined && recovery.told.length > 0) {
+    const rows = recovery.told.map(({ peer, at, address = "", transport = "", attempts, ms }) => [
+      localText(at).slice(0, 19),
+      shown(peer),
+      spanText(ms),
+      shown(address),
+      transport,
+      String(attempts),
+    ]);
+    parts.push(renderTable(TOLD_COLUMNS, rows, width, colours));
+  }
+  if (recovery !== undefined && recovery.left.length > 0) {
+    const rows = recovery.left.map(({ peer, why }) => [
+      { text: shown(peer), paint: colours.bad },
+      printable(why),
+    ]);
+    parts.push(renderTable(LEFT_COLUMNS, rows, width, colours));
+  }
+  parts.push(`Monitored now\n${listText(monitored, session)}`);
+  return parts.join("\n");
+}
+
+function reportJson({ recovery, ...facts }: ReportFacts) {
+  const { host, at, stateDirectory, status, statusFault, peers, events } = facts;
+  return {
+    host,
+    at: isoText(at),
+    stateDirectory,
+    ...(status === undefined ? { statusFault } : { health: status.health, faults: status.faults }),
+    ...(recovery === undefined ? {} : { recovery: recoveryJson(recovery) }),
+    peers: peers.map(peerJson),
+    events: events.map(eventJson),
+  };
+}
+
+function recoveryJson({ startedAt, endedAt, told, left, events, ...rest }: Recovery) {
+  return {
+    ...rest,
+    startedAt: isoText(startedAt),
+    ...(endedAt === undefined ? {} : { endedAt: isoText(endedAt) }),
+    told: told.map(({ at, ...peer }) => ({ ...peer, at: isoText(at) })),
+    left: left.map(({ at, ...peer }) => ({
+      ...peer,
+      ...(at === undefined ? {} : { at: isoText(at) }),
+    })),
+    events: events.map(eventJson),
+  };
+}

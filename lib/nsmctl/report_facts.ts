@@ -1,0 +1,44 @@
+/** What a report is made of, and its sentences. */
+
+import type { StatusReport } from "../control/status_report.ts";
+import type { DatedEvent } from "../store/event_file.ts";
+import type { Peer } from "./peers.ts";
+import type { Recovery } from "./recovery.ts";
+import { localText, spanText } from "./text.ts";
+
+/** Everything that a report is made of. */
+export interface ReportFacts {
+  readonly host: string;
+  /** When it was made, in ms since 1970. */
+  readonly at: number;
+  readonly stateDirectory: string;
+  /** What the daemon says; absent where none serves the directory or it is silent. */
+  readonly status?: StatusReport;
+  /** Why there is no status. */
+  readonly statusFault?: string;
+  readonly recovery: Recovery | undefined;
+  readonly peers: readonly Peer[];
+  readonly events: readonly DatedEvent[];
+}
+
+/** The health of the daemon, in a sentence. */
+export function healthLine({ status, statusFault = "unknown" }: ReportFacts): string {
+  if (status === undefined) return `Health: not known, ${statusFault}.`;
+  return `Health: ${status.health}${
+    status.faults.length === 0 ? "" : `, ${status.faults.join("; ")}`
+  }.`;
+}
+
+/** How the last recovery went, in a sentence. */
+export function recoveryLine(recovery: Recovery | undefined): string {
+  if (recovery === undefined) return "The history has no recovery: nobody was told of a reboot.";
+  const { startedAt, endedAt, isGoingOn, total, told, left, stateNumber } = recovery;
+  const state = stateNumber === undefined ? "" : ` of state ${stateNumber}`;
+  const end = endedAt !== undefined
+    ? `, over after ${spanText(endedAt - startedAt)}`
+    : isGoingOn
+    ? ", going on"
+    : ", cut short";
+  return `Last recovery: begun ${localText(startedAt)}${end}; ` +
+    `${told.length} of ${total} peers told${state}, ${left.length} left.`;
+}
