@@ -187,7 +187,8 @@ place_all() {
   for page in statd.8 sm-notify.8; do
     place link "$page.gz" "$prefix/share/man/man8/rpc.$page.gz"
   done
-  for name in LICENSE conf/NOTICES conf/nfs.conf conf/apparmor/* conf/selinux/*; do
+  for name in LICENSE conf/NOTICES conf/nfs.conf conf/*.schema.json conf/apparmor/* \
+    conf/selinux/* conf/prometheus/* conf/grafana/*; do
     place 644 "$name" "$prefix/share/doc/nsm/${name##*/}"
   done
   place_completion bash "$prefix/share/bash-completion/completions/nsmctl"
