@@ -82,6 +82,17 @@ machine_of() {
   esac
 }
 
+# The runtime without the names of variables that it reads before the first instruction of ours: it would
+# make the file that SSLKEYLOGFILE names, log as DENO_LOG wants, and end by a DENO_TOKIO_ one that is no
+# number. What begins with NUL no environment has.
+without_variables() { # DENORT
+  local name
+  for name in SSLKEYLOGFILE DENO_LOG DENO_TOKIO; do
+    LC_ALL=C grep -qa "$name" "$1" || die "\"$1\" does not have $name: find out what it reads instead"
+  done
+  LC_ALL=C sed 's/SSLKEYLOGFILE/\x00SLKEYLOGFILE/g; s/DENO_\(LOG\|TOKIO\)/\x00ENO_\1/g' "$1"
+}
+
 # The modules are put together to one file for each command and one for what several have in common:
 # 150 of them take 20 ms longer to load, and 2 MB. They are compiled in a folder of their own with fixed
 # times, because the program's file table holds times and paths below the folder that has all modules,
@@ -97,10 +108,18 @@ compile() { # FOLDER ARCH
   find "$stage" -exec touch -d "@${SOURCE_DATE_EPOCH:-0}" {} +
   # no code cache: the program would execute bytecode from a file in $TMPDIR, whoever owns it
   # no prompt: a missing permission must fail, not ask a terminal
-  (cd "$stage" && "$DENO" compile --quiet -A --unstable-net --no-config --no-prompt --no-code-cache \
+  local denort=
+  if [[ ${DENORT_BIN-} ]]; then
+    denort=$tools/denort-in-use
+    without_variables "$DENORT_BIN" >"$denort"
+  else
+    say "The runtime that is fetched now heeds SSLKEYLOGFILE and DENO_LOG as it starts"
+  fi
+  (cd "$stage" && DENORT_BIN=$denort "$DENO" compile --quiet -A --unstable-net --no-config --no-prompt --no-code-cache \
     --target "$2-unknown-linux-gnu" --v8-flags="$(IFS=,; echo "${v8_flags[*]}")" \
     --include LICENSE --include conf/NOTICES --output "$tools/rpc.statd" main.js)
   [[ $(machine_of "$tools/rpc.statd") == "$2" ]] || die "DENORT_BIN is not for $2: correct or unset it"
+  rm -f "$tools/denort-in-use"
   touch -r "$tools/build-began" "$tools/rpc.statd"
   mv "$tools/rpc.statd" "$1/rpc.statd" # never strip it: the payload lies behind the last section
   for name in $links; do ln -sfn rpc.statd "$1/$name"; done

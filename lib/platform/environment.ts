@@ -2,9 +2,10 @@
  * Environment variables that steer the runtime, the dynamic linker or the C library instead of this
  * program. They are removed before anything is done, so that nothing started here has them either.
  *
- * Variables that the runtime and the linker read have had their effect before our first instruction.
- * Where the effect lasts (DENO_LOG), the program is executed anew without the variable. LD_* have chosen
- * libraries already; only root can set them for root.
+ * Some variables of the runtime have their effect before our first instruction, such as SSLKEYLOGFILE:
+ * install.sh takes their names out of it. A runtime of another origin is executed anew without the variable
+ * where the effect lasts. LD_* and TZ have been heeded by the linker and the C library, as for any program;
+ * only root can set LD_* for root.
  *
  * Source: ld.so(8) on secure-execution mode, for the variables that glibc removes from programs with more
  * rights than their caller; deno's, Node's and rustls' documentation for the runtime's.
