@@ -34,7 +34,7 @@ peers=(rpcbind nfs-common tcpd iproute2 mandoc libfaketime zsh fish python3-prom
 # Debian packages whose programs drive the product in tests; unpacked only, as they would start services.
 drivers=(resource-agents ctdb prometheus)
 # The judge of the page of nsmctl report: accessibility rules, for tests only. MPL-2.0.
-axe=axe-core@4.10.3
+axe="axe-core@4.10.3"
 
 # shellcheck source=.ci/installation.sh
 source "$here/.ci/installation.sh"
@@ -194,12 +194,14 @@ install_peers() {
 # Unpacks the drivers below .toolchain/drivers.
 fetch_drivers() {
   local folder=$tools/tmp-drivers file
-  if [[ -d $tools/drivers ]] || ! have apt-get || ! have dpkg-deb; then return 0; fi
+  if [[ $(cat "$tools/drivers/packages" 2>/dev/null) == "${drivers[*]}" ]] || ! have apt-get || ! have dpkg-deb; then return 0; fi
   say "Fetching ${drivers[*]}, unpacked only"
   rm -rf "$folder"
   mkdir "$folder" "$folder/unpacked"
   if (cd "$folder" && apt-get -qq -o APT::Sandbox::User=root download "${drivers[@]}" >/dev/null 2>&1); then
     for file in "$folder"/*.deb; do dpkg-deb --extract "$file" "$folder/unpacked"; done
+    echo "${drivers[*]}" >"$folder/unpacked/packages"
+    rm -rf "$tools/drivers"
     mv "$folder/unpacked" "$tools/drivers"
   else
     say "Cannot fetch ${drivers[*]}: tests that need them are skipped"

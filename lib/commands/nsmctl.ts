@@ -36,6 +36,7 @@ import { clearHost, listForEver, listOnce } from "../nsmctl/macos_flags.ts";
 import { notify } from "../nsmctl/notify.ts";
 import { configuredStateDirectory } from "../nsmctl/settings.ts";
 import { repair } from "../nsmctl/repair.ts";
+import { ports } from "../nsmctl/ports.ts";
 import { report } from "../nsmctl/report.ts";
 import { show } from "../nsmctl/show.ts";
 import { status } from "../nsmctl/status.ts";
@@ -57,6 +58,7 @@ const STEERING = [
   forget,
   declareRebooted,
   doctor,
+  ports,
   importRecords,
   exportRecords,
   repair,
