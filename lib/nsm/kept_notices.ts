@@ -58,6 +58,8 @@ export interface Kept {
   readonly record: KeptNotice;
   /** When this process kept it, on the clock that only goes forward; the wall clock may be set right by years. */
   readonly keptAt: number;
+  /** Somebody was told of it when it came, and nobody is asked whether it is true. */
+  readonly isPassedOn: boolean;
   /** Peers, by key, for which it has been judged for good. */
   readonly decided: Set<string>;
   /** Peers, by key, of which that is not the end, as they are to be asked which state they have. */
@@ -76,6 +78,8 @@ export class KeptNotices {
   readonly #memory: NoticeMemory;
   #remembered: NoticesRead;
   readonly #kept = new Set<Kept>();
+  /** By the name and address that they came with, see {@link add}. */
+  readonly #bySender = new Map<string, readonly Kept[]>();
   readonly #byAlias = new Map<string, Set<Kept>>();
 
   constructor(memory: NoticeMemory = NO_MEMORY) {
@@ -109,6 +113,10 @@ export class KeptNotices {
   /**
    * Keeps a notice, durably; undefined where that is not possible. One that was passed on is kept in
    * memory alone where the disk refuses it: its sender need not wait until the disk is well.
+   *
+   * It takes the place of earlier ones with its name and address that were passed on and have no higher
+   * state: a lock manager that is told of a later state need not be told of an earlier one. So a peer that
+   * reboots again and again, or a stranger in its name, takes no room from other peers.
    */
   add(
     heard: Heard,
@@ -116,14 +124,19 @@ export class KeptNotices {
     unconfirmed: Set<string>,
     now: number,
   ): Kept | undefined {
-    if (this.#kept.size >= KEPT_MAX && !this.#dropOldest()) return undefined;
+    const sender = senderOf(heard);
+    const before = this.#bySender.get(sender) ?? [];
+    const remaining = before.filter((kept) => !kept.isPassedOn || kept.heard.state > heard.state);
+    const size = this.#kept.size - before.length + remaining.length;
+    if (size >= KEPT_MAX && !this.#dropOldest()) return undefined;
     const record = recordOf(heard);
-    const isPassedOn = decided.size > unconfirmed.size;
-    if (!this.#memory.keep(record) && !isPassedOn) return undefined;
+    const wasBelieved = decided.size > unconfirmed.size;
+    if (!this.#memory.keep(record) && !wasBelieved) return undefined;
     const kept: Kept = {
       heard,
       record,
       keptAt: now,
+      isPassedOn: wasBelieved && unconfirmed.size === 0,
       decided,
       unconfirmed,
       aliases: new Set(),
@@ -131,6 +144,8 @@ export class KeptNotices {
       isLookedUp: false,
     };
     this.#kept.add(kept);
+    for (const superseded of before) if (!remaining.includes(superseded)) this.remove(superseded);
+    this.#bySender.set(sender, [...this.#bySender.get(sender) ?? [], kept]);
     this.learn(kept, [record.name, record.address]);
     return kept;
   }
@@ -154,6 +169,10 @@ export class KeptNotices {
   remove(kept: Kept): void {
     if (!this.#kept.delete(kept)) return;
     this.#unlist(kept);
+    const sender = senderOf(kept.heard);
+    const others = (this.#bySender.get(sender) ?? []).filter((other) => other !== kept);
+    if (others.length > 0) this.#bySender.set(sender, others);
+    else this.#bySender.delete(sender);
     this.#memory.forget(kept.record);
   }
 
@@ -186,6 +205,10 @@ export class KeptNotices {
       if (others?.delete(kept) && others.size === 0) this.#byAlias.delete(alias);
     }
   }
+}
+
+function senderOf({ mon_name, caller: { address } }: Heard): string {
+  return `${nameKey(mon_name)} ${address}`;
 }
 
 function recordOf({ mon_name, state, at, ordinal, caller: { address } }: Heard): KeptNotice {

@@ -269,12 +269,31 @@ Deno.test(
     for (const name of Object.keys(hosts)) watch(name);
     await clock.run(1_000);
     for (let state = 1; state <= KEPT_MAX; state++) {
-      assertEquals(notify("h7.nsm.test", "10.0.1.7", state), true);
+      assertEquals(notify(`alias${state}`, "10.0.1.7", state), true);
       await clock.run(50);
     }
     assertEquals(notices.kept, KEPT_MAX);
-    assertEquals(notify("h7.nsm.test", "10.0.1.7", 5), true);
+    assertEquals(notify("another", "10.0.1.7", 5), true);
     assertEquals(notices.kept, KEPT_MAX);
+    notices.stop();
+  },
+);
+
+Deno.test(
+  "a peer that reboots again and again takes the room of one notice, and every notice is answered",
+  pure,
+  async () => {
+    const { clock, notices, called, watch, notify } = life({ answersAt: Infinity });
+    watch("h7.nsm.test");
+    for (let state = 1; state <= 2 * KEPT_MAX; state++) {
+      assertEquals(notify("h7.nsm.test", "10.0.1.7", state), true, `state ${state}`);
+      if (state % 100 === 0) await clock.run(50);
+    }
+    assertEquals(called.at(-1), `h7.nsm.test ${2 * KEPT_MAX}`);
+    assertEquals(notices.kept, 1);
+    // A notice that matched nobody is kept beside it.
+    assertEquals(notify("stranger", "10.0.1.7", 1), true);
+    assertEquals(notices.kept, 2);
     notices.stop();
   },
 );
