@@ -24,6 +24,8 @@ export class Notices {
   readonly #judge: NoticeJudge;
   readonly #undecided: UndecidedNotices;
   #taken = 0;
+  /** Ordinal of the last notice that a registration was made behind. */
+  #lastOvertaken = 0;
 
   constructor(readonly parts: NoticeParts) {
     this.#sources = new SourceLimits(parts.clock);
@@ -52,6 +54,7 @@ export class Notices {
   /** Notices up to an ordinal do not concern a registration, in later lives neither: it came behind them. */
   overtaken(monitored: Monitored, ordinal: number): void {
     monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
+    this.#lastOvertaken = Math.max(this.#lastOvertaken, ordinal);
     this.#undecided.overtake(monitored);
   }
 
@@ -172,12 +175,13 @@ export class Notices {
   }
 
   #keep(heard: Heard, found: Found, judging?: Promise<void>): boolean {
+    const isKept = this.#undecided.keep(heard, found, judging);
     // It may have waited for its callout longer than registrations behind it.
-    if (heard.ordinal < this.#taken) {
+    if (isKept && heard.ordinal <= this.#lastOvertaken) {
       for (const monitored of this.parts.list.all()) {
-        if (monitored.lastNotice > heard.ordinal) this.#undecided.overtake(monitored);
+        if (monitored.lastNotice >= heard.ordinal) this.#undecided.overtake(monitored);
       }
     }
-    return this.#undecided.keep(heard, found, judging);
+    return isKept;
   }
 }

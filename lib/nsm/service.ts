@@ -22,6 +22,7 @@ import { quote } from "../quote.ts";
 import { type Service, service as serve } from "../rpc/dispatch.ts";
 import { NO_REPLY } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
+import { Enrolment } from "./enrolment.ts";
 import { hostNameFault, looksLikePath, storableMyName } from "./host_name.ts";
 import type { Monitored, MonitorList, Registration, Requester } from "./monitor_list.ts";
 import type { Notices } from "./notices.ts";
@@ -86,21 +87,14 @@ function requester({ my_name, my_prog, my_vers, my_proc }: MyId): Requester {
 /** A reply without a result, or none. */
 type Silence = undefined | typeof NO_REPLY;
 
-/** A registration that waits for the callout. */
-interface InCallout {
-  readonly record: MonitorRecord;
-  /** The registration made anew, where SM_SIMU_CRASH has forgotten it meanwhile. */
-  again?: Promise<unknown>;
-}
-
 class Nsm {
   #lastStateNumber: number;
   #stateFault = "";
-  /** Calls of SM_MON that are on disk and wait for the callout. */
-  readonly #inCallout = new Set<InCallout>();
+  readonly #enrolment: Enrolment;
 
   constructor(readonly parts: ServiceParts) {
     this.#lastStateNumber = parts.stateNumber ?? FAILED_STATE;
+    this.#enrolment = new Enrolment(parts);
   }
 
   /** Whether we would monitor a host; with our own state number in either case. */
@@ -136,7 +130,7 @@ class Nsm {
 
   async mon({ mon_id: { mon_name, my_id }, priv }: Mon): Promise<SmStatRes | typeof NO_REPLY> {
     if (this.parts.callout()?.isFull === true) return NO_REPLY;
-    const { list, callout, limits, tell } = this.parts;
+    const { list, limits, tell } = this.parts;
     const failed: SmStatRes = { res_stat: Res.STAT_FAIL, state: FAILED_STATE };
     const failure = (reason: string) =>
       `STAT_FAIL to ${quote(my_id.my_name)} for SM_MON of ${quote(mon_name)}: ${reason}`;
@@ -154,56 +148,12 @@ class Nsm {
       return failed;
     }
     try {
-      if (!await this.#register(record)) {
-        this.parts.registered?.(record);
-        const pending: InCallout = { record };
-        this.#inCallout.add(pending);
-        await callout()?.monitored(mon_name, record.myName);
-        this.#inCallout.delete(pending);
-        await pending.again;
-      }
+      await this.#enrolment.enrol(record);
     } catch (error) {
       this.parts.refused(failure(reasonOf(error)), error);
       return failed;
     }
     return { res_stat: Res.STAT_SUCC, state: this.stateNumber() };
-  }
-
-  /**
-   * Puts a registration on the list and on disk; whether it was there before.
-   *
-   * @throws {StoreError} (as a rejection) When the disk refuses; the list is what the disk is.
-   */
-  async #register(record: MonitorRecord): Promise<boolean> {
-    const { list, store, directory, clock, notices } = this.parts;
-    for (;;) {
-      let monitored = list.find(record);
-      const previous = monitored?.record;
-      const { clearings } = list;
-      const { taken } = notices;
-      if (monitored !== undefined) monitored.record = record;
-      else {
-        monitored = list.add(record);
-        notices.overtaken(monitored, taken);
-      }
-      try {
-        // A repeated request goes to the disk too: sm-notify may have moved its record away since.
-        await store.put(record, previous);
-      } catch (error) {
-        this.#undo(monitored, record);
-        throw error;
-      }
-      // SM_SIMU_CRASH came in between: its sm-notify may have moved the record away.
-      if (list.clearings !== clearings) continue;
-      monitored.stored = record;
-      monitored.since = clock.wallClock();
-      const isRepeated = previous !== undefined && isSame(previous, record);
-      if (isRepeated) return true;
-      if (previous !== undefined) notices.overtaken(monitored, taken);
-      // SM_UNMON may have come in between; the record goes with it.
-      if (list.has(record.monName)) directory.add(record.monName);
-      return false;
-    }
   }
 
   async unmon(registration: Registration): Promise<{ state: number } | typeof NO_REPLY> {
@@ -237,16 +187,9 @@ class Nsm {
     const what = "SM_SIMU_CRASH";
     const message = `${what}: forgetting all monitored hosts and notifying them`;
     this.parts.tell("notice", what, () => message);
-    const { list } = this.parts;
-    const unacknowledged = [...this.#inCallout].filter(({ record }) => list.find(record));
-    for (const monitored of list.all()) this.parts.removed?.(monitored);
-    list.clear();
+    for (const monitored of this.parts.list.all()) this.parts.removed?.(monitored);
+    this.#enrolment.forgetAll();
     this.parts.simulateCrash();
-    // What is not acknowledged yet is asked for anew, so that an SM_UNMON from now on finds it.
-    for (const pending of unacknowledged) {
-      pending.again = this.#register(pending.record);
-      pending.again.catch(() => {}); // mon() waits for it
-    }
   }
 
   /** The local state number on disk now; the last one known where the disk does not tell. */
@@ -267,17 +210,6 @@ class Nsm {
   #remove(removed: readonly Monitored[], myName: string): Promise<void> {
     return removeRegistrations(this.parts, removed, myName);
   }
-
-  /** Takes back a registration that did not reach the disk, unless a later one is on its way. */
-  #undo(monitored: Monitored, record: MonitorRecord): void {
-    if (monitored.record !== record) return;
-    const { list, directory } = this.parts;
-    if (monitored.stored !== undefined) monitored.record = monitored.stored;
-    else {
-      this.parts.removed?.(monitored);
-      if (list.remove(monitored)) directory.remove(record.monName);
-    }
-  }
 }
 
 /** Why a registration is not acceptable; nothing if it is. */
@@ -292,8 +224,4 @@ function registrationFault(record: MonitorRecord): string | undefined {
     return `mon_name and my_name together are longer than ${SM_MAXSTRLEN} bytes`;
   }
   return undefined;
-}
-
-function isSame(a: MonitorRecord, b: MonitorRecord): boolean {
-  return a.monName === b.monName && a.myName === b.myName && a.priv === b.priv;
 }

@@ -17,6 +17,7 @@ export interface Mutation {
 }
 
 const SERVICE = "lib/nsm/service.ts";
+const ENROLMENT = "lib/nsm/enrolment.ts";
 const CALLBACK = "lib/nsm/callback.ts";
 const JUDGE = "lib/nsm/notice_judge.ts";
 const UNDECIDED = "lib/nsm/undecided_notices.ts";
@@ -49,7 +50,7 @@ const SLOTS = "lib/net/lookup_slots.ts";
 export const MUTATIONS: readonly Mutation[] = [
   // The survivors of the review but 18, which went with the code that it was in.
   {
-    file: SERVICE,
+    file: ENROLMENT,
     from: "    if (monitored.record !== record) return;\n",
     to: "",
     reason: "17: SM_MON that fails undoes the one behind it",
@@ -85,15 +86,15 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   // New ones, on lines that wait or start something.
   {
-    file: SERVICE,
+    file: ENROLMENT,
     from: "await store.put(record, previous);",
     to: "void store.put(record, previous);",
     reason: "SM_MON is acknowledged before it is on disk",
   },
   {
-    file: SERVICE,
-    from: "await callout()?.monitored(mon_name, record.myName);",
-    to: "void callout()?.monitored(mon_name, record.myName);",
+    file: ENROLMENT,
+    from: "await this.parts.callout()?.monitored(record.monName, record.myName);",
+    to: "void this.parts.callout()?.monitored(record.monName, record.myName);",
     reason: "SM_MON does not wait for the callout",
   },
   {
@@ -109,19 +110,19 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "SM_UNMON_ALL is acknowledged before the records are gone",
   },
   {
-    file: SERVICE,
+    file: ENROLMENT,
     from: "if (list.has(record.monName)) directory.add(record.monName);",
     to: "directory.add(record.monName);",
     reason: "a peer is looked up for ever that nobody asks about any more",
   },
   {
-    file: SERVICE,
-    from: "      if (list.clearings !== clearings) continue;\n",
+    file: ENROLMENT,
+    from: "        if (pending.again !== undefined) return false;\n        continue;\n",
     to: "",
     reason: "SM_MON is acknowledged although SM_SIMU_CRASH has emptied the list",
   },
   {
-    file: SERVICE,
+    file: ENROLMENT,
     from: "      if (previous !== undefined) notices.overtaken(monitored, taken);\n",
     to: "",
     reason: "a registration with a new cookie is concerned by notices from before it",
@@ -329,25 +330,25 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "SM_UNMON is acknowledged while the record is being removed for another call",
   },
   {
-    file: SERVICE,
-    from: "        await pending.again;\n",
+    file: ENROLMENT,
+    from: "      await pending.again;\n",
     to: "",
     reason: "SM_MON is acknowledged before it is on disk again behind SM_SIMU_CRASH",
   },
   {
-    file: SERVICE,
-    from: "        this.#inCallout.delete(pending);\n",
+    file: ENROLMENT,
+    from: "      this.#underWay.delete(pending);\n",
     to: "",
     reason: "what was acknowledged long ago is registered anew by SM_SIMU_CRASH",
   },
   {
-    file: SERVICE,
+    file: ENROLMENT,
     from: "      this.parts.removed?.(monitored);\n      if (list.remove(monitored))",
     to: "      if (list.remove(monitored))",
     reason: "a lock manager is called whose SM_MON has failed",
   },
   {
-    file: SERVICE,
+    file: ENROLMENT,
     from: "        notices.overtaken(monitored, taken);\n      }",
     to: "      }",
     reason: "a registration is told of a notice from before it",

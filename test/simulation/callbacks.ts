@@ -151,6 +151,13 @@ export class CallbackLedger {
         concerns(known.monName, one.monName, one.source)
       );
       if (isCopy) continue;
+      // To enforce, a state below one that came before is not believed.
+      const isLower = this.isEnforced() &&
+        this.#announced.some((one) =>
+          typeof one.state === "number" && one.state > state && one.ordinal < ordinal &&
+          concerns(known.monName, one.monName, one.source)
+        );
+      if (isLower) continue;
       if (!concerns(known.monName, monName, source)) continue;
       if (this.isEnforced() && !isSourceOf(known.monName, source)) continue;
       known.newest = state;

@@ -76,6 +76,7 @@ export class Statd {
       clock: process.clock,
       reviewRegistration: () => registrar.review(),
       registrationFault: () => registrar.fault,
+      note: () => {},
     };
     this.#control = controlActions(facts as DaemonFacts, () => {
       throw new Error("There is no report of a simulated daemon");

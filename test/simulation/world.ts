@@ -830,7 +830,9 @@ export class World {
       return procedure === "PMAPPROC_GETPORT" ? { result: NSM_PORTS[transport] } : "silence";
     }
     if (fault === "nsm" || to.port !== NSM_PORTS[transport]) return "silence";
-    return { result: undefined };
+    if (procedure !== "SM_STAT") return { result: undefined };
+    this.#callbacks.noticeArrived(to.address, to.address, peer.state); // who asks may pass it on
+    return { result: { res_stat: 0, state: peer.state } };
   }
 
   // Invariants.
