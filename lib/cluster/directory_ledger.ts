@@ -158,6 +158,8 @@ export class DirectoryLedger implements Ledger {
     return this.#epochs.guarded(async () => {
       const { files } = this.#epochs;
       const own = this.#requireOwn();
+      // Known to be over, it is not written to; whether it was over is seen after that only.
+      await this.#epochs.olderThan(own);
       const path = this.#epochs.journalOf(own.epoch);
       if (this.#length > this.#compactFrom) await this.#compact(own.epoch);
       const text = lines.join("");

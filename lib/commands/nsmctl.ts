@@ -28,6 +28,7 @@ import { doctor } from "../nsmctl/doctor.ts";
 import { exportRecords } from "../nsmctl/export.ts";
 import { events } from "../nsmctl/events.ts";
 import { forget } from "../nsmctl/forget.ts";
+import { identity } from "../nsmctl/identity.ts";
 import { commandHelp, overview } from "../nsmctl/help.ts";
 import { importRecords } from "../nsmctl/import.ts";
 import { list } from "../nsmctl/list.ts";
@@ -57,6 +58,7 @@ const STEERING = [
   notify,
   forget,
   declareRebooted,
+  identity,
   doctor,
   ports,
   importRecords,

@@ -3,6 +3,8 @@
  * somebody who pretends to be the daemon: an answer is judged before anybody uses it.
  */
 
+import type { RefusalCode } from "../cluster/identities.ts";
+import type { IdentityReport } from "../cluster/identity_report.ts";
 import { printable } from "../quote.ts";
 import type { ControlAnswer, ListEntry } from "./protocol.ts";
 import type { StatusReport } from "./status_report.ts";
@@ -15,6 +17,7 @@ type Shape =
   | "text"
   | "number"
   | "numbers"
+  | "strings"
   | "texts"
   | readonly [element: Readonly<Record<string, Shape>>]
   | Readonly<{ [name: string]: Shape }>;
@@ -24,6 +27,11 @@ const OPTIONAL: ReadonlySet<string> = new Set([
   "networkNamespace",
   "registrationFault",
   "resolvedAt",
+  "epoch",
+  "number",
+  "since",
+  "supersededBy",
+  "fault",
 ]);
 
 const STATUS: Record<keyof StatusReport, Shape> = {
@@ -51,6 +59,22 @@ const STATUS: Record<keyof StatusReport, Shape> = {
   problems: [{ at: "text", level: "text", message: "text", count: "number", resolvedAt: "text" }],
 };
 
+const IDENTITY: Record<keyof IdentityReport, Shape> = {
+  id: "text",
+  texts: "strings",
+  state: "text",
+  epoch: "number",
+  number: "number",
+  since: "text",
+  supersededBy: "text",
+  recorded: "number",
+  pending: "number",
+  unread: "number",
+  fault: "text",
+};
+
+const CODES: readonly RefusalCode[] = ["unknown", "held", "unreachable", "superseded", "invalid"];
+
 /**
  * The value of one line: a page of a list, or the end of an answer. Texts for people are printable
  * afterwards; names in a list are as they are.
@@ -62,10 +86,14 @@ export function readAnswer(line: string): ControlAnswer | readonly ListEntry[] {
   if (Array.isArray(value)) {
     if (value.every(isListEntry)) return value;
   } else if (isRecord(value)) {
-    const { ok, reason, status, count, told, failed } = value;
-    if (ok === false && typeof reason === "string") return { ok, reason: printable(reason) };
+    const { ok, reason, code, status, count, told, failed, identities } = value;
+    if (ok === false && typeof reason === "string") {
+      const isCode = (CODES as readonly unknown[]).includes(code);
+      return { ok, reason: printable(reason), ...(isCode ? { code: code as RefusalCode } : {}) };
+    }
     const isRight = ok === true && [count, told].every((it) => it === undefined || isNumber(it)) &&
-      (failed === undefined || isTexts(failed)) && (status === undefined || isOf(STATUS, status));
+      (failed === undefined || isTexts(failed)) && (status === undefined || isOf(STATUS, status)) &&
+      (identities === undefined || isOf([IDENTITY], identities));
     if (isRight) return printableTexts(value) as ControlAnswer;
   }
   throw new Error("The daemon's answer cannot be understood: is it another program?");
@@ -89,6 +117,7 @@ function isOf(shape: Shape, value: unknown): boolean {
   if (shape === "number") return isNumber(value);
   if (shape === "texts") return isTexts(value);
   if (shape === "numbers") return isRecord(value) && Object.values(value).every(isNumber);
+  if (shape === "strings") return isRecord(value) && isTexts(Object.values(value));
   if (Array.isArray(shape)) {
     const [element] = shape as readonly [Shape];
     return Array.isArray(value) && value.every((it) => isOf(element, it));

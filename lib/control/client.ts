@@ -1,6 +1,7 @@
 /** The other end of the control socket: one request, and the lines of its answer. */
 
 import { resolve } from "@std/path/resolve";
+import { RefusedError } from "../cluster/identities.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { LibcError } from "../platform/libc.ts";
 import { PinnedFile } from "../platform/pinned_file.ts";
@@ -18,7 +19,11 @@ export const ANSWER_TIMEOUT_MS = 3_000;
  * its status before, so that one that hangs is found out within the shorter bound.
  */
 const WORK_TIMEOUT_MS = 30_000;
-const WORK: ReadonlySet<ControlRequest["command"]> = new Set(["forget", "declareRebooted"]);
+const WORK: ReadonlySet<ControlRequest["command"]> = new Set([
+  "forget",
+  "declareRebooted",
+  "identity",
+]);
 const CHUNK_BYTES = 262_144;
 /** Longest list that is read, in entries: several times what the daemon takes (nsm/registration_limits.ts). */
 const ENTRIES_MAX = 1_000_000;
@@ -116,7 +121,10 @@ export class Daemon {
   async ask(request: ControlRequest): Promise<Success> {
     const isWork = WORK.has(request.command);
     if (isWork) await this.ask({ command: "status" });
-    const timeoutMs = isWork ? Math.max(WORK_TIMEOUT_MS, this.timeoutMs) : this.timeoutMs;
+    const deadlineMs = request.command === "identity" ? request.deadlineMs ?? 0 : 0;
+    const timeoutMs = isWork
+      ? Math.max(WORK_TIMEOUT_MS, this.timeoutMs, deadlineMs + ANSWER_TIMEOUT_MS)
+      : this.timeoutMs;
     let answer: Success | undefined;
     for await (const value of this.#answers(request, timeoutMs)) {
       if (!isPage(value)) answer = value;
@@ -160,7 +168,10 @@ export class Daemon {
       text = lines.pop()!;
       for (const line of lines) {
         const value = readAnswer(line);
-        if (!isPage(value) && !value.ok) throw new Error(value.reason);
+        if (!isPage(value) && !value.ok) {
+          if (value.code === undefined) throw new Error(value.reason);
+          throw new RefusedError(value.code, value.reason);
+        }
         yield value;
         if (!isPage(value)) return;
       }

@@ -9,10 +9,14 @@
  * {"command":"status","look":true}              … after a look at rpcbind and the lock manager
  * {"command":"register"}                        … says whether rpcbind lists us after a look at it
  * {"command":"forget","peers":[NAME…],"by":TEXT}      … has `count`, of registrations
+ * {"command":"identity",…}                      … see identity_protocol.ts
  * {"command":"declareRebooted","peer":NAME,"by":TEXT} … has `count`, `told` and `failed`
  * ```
  */
 
+import type { IdentityReport } from "../cluster/identity_report.ts";
+import type { RefusalCode } from "../cluster/identities.ts";
+import { type IdentityRequest, parseIdentityRequest } from "./identity_protocol.ts";
 import type { StatusReport } from "./status_report.ts";
 
 /** Longest line of a request, in bytes: some hundred of the longest names. */
@@ -21,6 +25,7 @@ export const REQUEST_MAX_BYTES = 65_536;
 export type ControlRequest =
   | { readonly command: "status"; readonly look?: true }
   | { readonly command: "list" }
+  | IdentityRequest
   | { readonly command: "register" }
   | { readonly command: "forget"; readonly peers: readonly string[]; readonly by: string }
   | { readonly command: "declareRebooted"; readonly peer: string; readonly by: string };
@@ -42,13 +47,14 @@ export type ListEntry = readonly [
 
 /** The last line of an answer. */
 export type ControlAnswer =
-  | { readonly ok: false; readonly reason: string }
+  | { readonly ok: false; readonly reason: string; readonly code?: RefusalCode }
   | {
     readonly ok: true;
     readonly status?: StatusReport;
     readonly count?: number;
     readonly told?: number;
     readonly failed?: readonly string[];
+    readonly identities?: readonly IdentityReport[];
   };
 
 /** Reads the line of a request; what is wrong with it comes back as text. */
@@ -68,6 +74,11 @@ export function parseRequest(line: string): ControlRequest | string {
     case "list":
     case "register":
       return { command };
+    case "identity": {
+      const request = parseIdentityRequest(value as Record<string, unknown>);
+      if (request === undefined) break;
+      return request;
+    }
     case "forget":
       if (!Array.isArray(peers) || !peers.every((name) => typeof name === "string")) break;
       return { command, peers, by: who };

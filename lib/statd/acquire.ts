@@ -3,6 +3,8 @@
  * can see it. What is acquired is given back by the stop list.
  */
 
+import type { Identities } from "../cluster/identities.ts";
+import { IdentityStore } from "../cluster/identity_store.ts";
 import { systemFiles } from "../config/ini_file.ts";
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
@@ -35,6 +37,7 @@ import { CONTROL_SOCKET, layoutOf, VOLATILE_CONTROL_SOCKET } from "../store/layo
 import { makeMissingLists } from "../store/missing_lists.ts";
 import { removeControlSocket } from "./control_server.ts";
 import { HostsFiles } from "../hosts/hosts_files.ts";
+import { openIdentities } from "./identities.ts";
 import { firstStateNumber, openMemory } from "./open_state.ts";
 import { openControl } from "./operations.ts";
 import { openNsmServer } from "./sockets.ts";
@@ -62,6 +65,7 @@ export interface AcquireParts {
 /** What it has acquired. */
 export interface Acquired extends Keeping {
   readonly notifyPeers: () => Promise<void>;
+  readonly identities: Identities;
   readonly bootId: string | undefined;
   readonly networkNamespace: string | undefined;
   readonly stateNumber: number;
@@ -113,6 +117,7 @@ export async function acquire(parts: AcquireParts): Promise<Acquired> {
   if (localState.outcome === "failed") {
     log.warning(`Cannot tell lockd our state number: ${localState.path}: ${localState.reason}`);
   }
+  const identities = openIdentities({ stateDirectoryPath, bootId, clock, log });
   const sockets = acquireSockets(parts);
   await unlessStopped(parts.runRpcbind());
   await unlessStopped(removeOldRegistrations(parts.connectRpcbind, log));
@@ -120,6 +125,8 @@ export async function acquire(parts: AcquireParts): Promise<Acquired> {
   Deno.umask(UMASK);
   return {
     ...keeping,
+    store: new IdentityStore(keeping.store, identities),
+    identities,
     ...sockets,
     ...controlOf(keeping, parts),
     notifyPeers,

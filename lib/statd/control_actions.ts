@@ -6,10 +6,12 @@ import type { Monitored } from "../nsm/monitor_list.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import type { TransportAddress } from "../rpc/transport.ts";
 import { type HealthFacts, judgeHealth } from "../control/health.ts";
+import type { Identities } from "../cluster/identities.ts";
 import type { ListEntry } from "../control/protocol.ts";
 import type { ControlActions } from "./control_server.ts";
 import type { HealthLook } from "./health_look.ts";
 import type { HostsFiles } from "../hosts/hosts_files.ts";
+import { actOnIdentity } from "./identity_actions.ts";
 import type { Monitor } from "./monitor.ts";
 import type { RecentProblems } from "./recent_problems.ts";
 import type { StatusReport } from "../control/status_report.ts";
@@ -38,6 +40,7 @@ export interface DaemonFacts {
   /** Why we are not registered with rpcbind; undefined while we are. */
   readonly registrationFault: () => string | undefined;
   readonly hosts: Pick<HostsFiles, "faults">;
+  readonly identities: Identities;
   /** Looks whether rpcbind lists us, and registers again if not. */
   readonly reviewRegistration: () => Promise<void>;
   /** What works less well than it should since the start, in words. */
@@ -80,6 +83,8 @@ export function controlActions(
           return { ok: true, count: await forget(facts, request.peers, request.by) };
         case "declareRebooted":
           return await declare(facts, request.peer, request.by);
+        case "identity":
+          return await actOnIdentity(facts.identities, request);
       }
     },
   };
@@ -92,7 +97,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
   const began = clock.now();
   const startedAt = new Date(clock.wallClock()).toISOString();
   return () => {
-    const degraded = [...facts.degraded, ...facts.hosts.faults];
+    const degraded = [...facts.degraded, ...facts.hosts.faults, ...facts.identities.faults];
     monitor.store.recheck();
     const storeFaults = monitor.store.fault === undefined ? [] : [monitor.store.fault];
     let stateNumber = -1;

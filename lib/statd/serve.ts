@@ -35,6 +35,7 @@ import { haCallout } from "./ha_callout.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor, type Monitor } from "./monitor.ts";
 import { HealthLook } from "./health_look.ts";
+import { startIdentities } from "./identities.ts";
 import { fileNames } from "./file_names.ts";
 import { keepRecords } from "./moved_records.ts";
 import { startSteering } from "./operations.ts";
@@ -165,6 +166,8 @@ async function serve(
   });
   const monitor = monitorOf(daemon, acquired, live, callPeer);
   stops.add("the monitor", () => monitor.stop());
+  stops.add("identities", () => acquired.identities.stop());
+  void monitor.loaded.then(() => startIdentities(acquired.identities, monitor, acquired.peers));
   const kept = keepRecords({ ...acquired, ...monitor, settings, log, signal });
   stops.add("the records that were moved", () => kept);
   const serving = serveCalls(server, { ...monitor, log, signal });

@@ -9,6 +9,7 @@
  * .statd.sock        where the daemon answers nsmctl
  * sm/HOST            monitor list: the records filed under one host
  * sm/.peers          what was learned of the peers
+ * sm/.identities     identities that move between nodes, and which of them are held here
  * sm/.notices        notices that were answered and are not judged yet
  * sm/.events         the history of both programs; .events.old is its first half
  * sm.bak/HOST        notify list: the same format, from before the last start
@@ -34,6 +35,8 @@ const EVENTS_FILE = ".events";
 export const OLD_SUFFIX = ".old";
 /** Name of the file that says how far a run of sm-notify is, in the directory of the notify list. */
 export const PROGRESS_FILE = ".progress";
+/** Name of the file of the identities of this node, in the directory of the monitor list. */
+export const IDENTITIES_FILE = ".identities";
 /** Name of the control socket, in the state directory, so that two daemons do not share one. */
 export const CONTROL_SOCKET = ".statd.sock";
 /** Name of the file that the daemon has locked, in the state directory. */

@@ -196,7 +196,7 @@ Deno.test("a file system that was unmounted under a held identity is an error", 
   const a = world.ledger("a");
   await world.take(a, "a");
   world.storage.mount(DIRECTORY); // the empty mount point
-  await assertRejects(() => a.put([peer("c1")]), LedgerError, "No such");
+  await assertRejects(() => a.put([peer("c1")]), LedgerError, "is its file system mounted?");
   await assertRejects(() => a.verify(), LedgerError, "is its file system mounted?");
 });
 

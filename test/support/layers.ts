@@ -103,7 +103,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   "quote.ts": { values: [], isPure: true },
   hosts: { values: ["net", "nsm", "rpc", "time", "quote.ts"], types: INTERFACES, deno: true },
   control: {
-    values: ["store", "net", "platform", "nsm", "protocol", "rpc", "time", "quote.ts"],
+    values: ["cluster", "store", "net", "platform", "nsm", "protocol", "rpc", "time", "quote.ts"],
     types: INTERFACES,
     deno: true,
   },

@@ -1,0 +1,300 @@
+/**
+ * One identity that this daemon holds: who is monitored goes to its ledger before it is acknowledged.
+ *
+ * All calls on the ledger are made one after the other, by {@link HeldIdentity.#work}: changes that are
+ * asked for meanwhile go together in the next one. A ledger that fails, or does not answer in time, opens
+ * the **circuit breaker**: from then on changes are refused at once, since lockd has one thread that waits
+ * for us, until a probe succeeds.
+ */
+
+import type { Log } from "../log.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import type { Clock } from "../time/clock.ts";
+import {
+  type Ledger,
+  LedgerError,
+  type LedgerPeer,
+  type Ownership,
+  SupersededError,
+} from "./ledger.ts";
+import { Recordings } from "./recordings.ts";
+
+/** How long an acknowledgement waits for a ledger, in ms: nfs-ganesha gives up after 3 s. */
+const BUDGET_MS = 1_500;
+/** How often a ledger is tried that does not work, in ms. */
+const PROBE_MS = 500;
+/** Changes of one call: more would keep the event loop busy. */
+const TOGETHER_MAX = 1_000;
+/** How long peers that are not monitored any more stay on record, in ms: they are only told too much. */
+const REMOVE_AFTER_MS = 10_000;
+/**
+ * How long a peer that was told stays pending if it does not register again, in ms: longer than the grace
+ * period in which it reclaims its locks.
+ */
+const SETTLE_AFTER_MS = 120_000;
+
+export interface HeldParts {
+  readonly id: string;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class HeldIdentity {
+  readonly #parts: HeldParts;
+  readonly own: Ownership;
+  /** Who is on record under the present epoch, by {@link nameKey}. */
+  readonly #recorded = new Set<string>();
+  readonly #recordings = new Recordings();
+  readonly #removals = new Map<string, string>();
+  readonly #settlements = new Map<string, string>();
+  /** Who is to be told of older epochs. */
+  #older = new Set<string>();
+  /** Lines of older epochs that cannot be read. */
+  #unread = 0;
+  #start: (() => Promise<void>) | undefined;
+  #started = Promise.withResolvers<void>();
+  #isWorking = false;
+  #working: Promise<void> = Promise.resolve();
+  #fault: string | undefined;
+  #supersededBy: string | undefined;
+  #isStopped = false;
+  readonly #timers = new Set<() => void>();
+
+  /** `isAdopted` is for an epoch of an earlier process of this node's life. */
+  constructor(own: Ownership, isAdopted: boolean, parts: HeldParts) {
+    this.own = own;
+    this.#parts = parts;
+    this.#started.promise.catch(() => {}); // of interest to an acquire only
+    this.#start = async () => {
+      const { ledger } = parts;
+      const recorded = isAdopted ? await ledger.adopt(own) : [];
+      for (const { monName } of recorded) this.#recorded.add(nameKey(monName));
+      const { peers, unread } = await ledger.pending();
+      this.#older = new Set(peers.map(({ monName }) => nameKey(monName)));
+      this.#unread = unread;
+    };
+  }
+
+  /** Who has taken it, in words; undefined while it is ours. */
+  get supersededBy(): string | undefined {
+    return this.#supersededBy;
+  }
+
+  /** Why nothing can be recorded now; undefined while it can be. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
+  /** How many peers are on record, and what is left of older epochs. */
+  get counts() {
+    return {
+      recorded: this.#recorded.size,
+      pending: this.#older.size,
+      unread: this.#unread,
+    };
+  }
+
+  /** Begins to work on the ledger, and inherits who is monitored already (rule R3); settles then. */
+  async begin(peers: Iterable<LedgerPeer>): Promise<void> {
+    this.#wake();
+    await this.#started.promise;
+    const inherited = [...peers].filter(({ monName }) => !this.#recorded.has(nameKey(monName)));
+    await Promise.all(inherited.map((peer) => this.#enqueue(peer, true)));
+  }
+
+  /**
+   * Puts a peer on record; nothing where there is no need to wait for that.
+   *
+   * @throws {LedgerError} (as a rejection) When it may not be on record.
+   */
+  record(peer: LedgerPeer): Promise<void> | undefined {
+    const key = nameKey(peer.monName);
+    this.#removals.delete(key);
+    if (this.#supersededBy !== undefined || this.#recorded.has(key)) return undefined;
+    // It is recorded, by an older epoch: a reclaim must not be refused (rule R7a).
+    if (this.#older.has(key)) {
+      void this.#enqueue(peer, true);
+      return undefined;
+    }
+    if (this.#fault !== undefined) return Promise.reject(this.#refusal());
+    const recording = this.#enqueue(peer, false);
+    return new Promise((resolve, reject) => {
+      // Whoever waits is answered, whatever becomes of the identity.
+      const cancel = this.#parts.clock.startTimer(BUDGET_MS, () => {
+        this.#failed(`no answer for ${BUDGET_MS} ms`);
+        reject(this.#refusal());
+      });
+      recording.then(resolve, reject).finally(cancel);
+    });
+  }
+
+  /** Takes a peer off the record in a while. */
+  drop(monName: string): void {
+    const key = nameKey(monName);
+    if (!this.#recorded.has(key) && !this.#recordings.has(key)) return;
+    if (this.#removals.size === 0) this.#after(REMOVE_AFTER_MS, () => this.#wake());
+    this.#removals.set(key, monName);
+  }
+
+  /** Peers were told of older epochs: each is settled when it is on record again, or does not come back. */
+  told(monNames: readonly string[]): void {
+    const later: string[] = [];
+    for (const monName of monNames) {
+      if (!this.#older.has(nameKey(monName))) continue;
+      if (this.#recorded.has(nameKey(monName))) this.#settlements.set(nameKey(monName), monName);
+      else later.push(monName);
+    }
+    this.#wake();
+    if (later.length === 0) return;
+    this.#after(SETTLE_AFTER_MS, () => {
+      for (const monName of later) this.#settlements.set(nameKey(monName), monName);
+      this.#wake();
+    });
+  }
+
+  /** Lets go of it, with everything that is to be written. @throws {LedgerError} */
+  async release(): Promise<void> {
+    if (this.#supersededBy === undefined) {
+      this.#wake();
+      await this.#working;
+      try {
+        await this.#parts.ledger.release();
+      } catch (error) {
+        if (!(error instanceof SupersededError)) throw error;
+      }
+    }
+    this.stop();
+  }
+
+  /** Ends all activity; what hangs is left alone. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+    this.#recordings.refuse(new LedgerError(`identity ${this.#parts.id} is let go`), () => true);
+  }
+
+  #enqueue(peer: LedgerPeer, isOwed: boolean): Promise<void> {
+    const isThere = this.#recordings.add(peer, isOwed);
+    this.#wake();
+    return isThere;
+  }
+
+  #wake(): void {
+    if (this.#isWorking || this.#isStopped || this.#supersededBy !== undefined) return;
+    this.#isWorking = true;
+    this.#working = this.#work();
+  }
+
+  /** Does all that there is to do, one call after the other. It never rejects. */
+  async #work(): Promise<void> {
+    try {
+      if (this.#start !== undefined) {
+        await this.#start();
+        this.#start = undefined;
+        this.#succeeded();
+        this.#started.resolve();
+      } else if (this.#fault !== undefined) {
+        await this.#parts.ledger.verify();
+        this.#succeeded();
+      }
+      for (;;) {
+        if (this.#recordings.size > 0) await this.#recordSome();
+        else if (this.#removals.size > 0) await this.#removeAll();
+        else if (this.#settlements.size > 0) await this.#settleSome();
+        else return;
+        this.#succeeded();
+      }
+    } catch (error) {
+      if (error instanceof SupersededError) this.#superseded(error);
+      else this.#failed(reasonOf(error));
+    } finally {
+      this.#isWorking = false; // in one step with the last look for work
+    }
+  }
+
+  async #recordSome(): Promise<void> {
+    const some = this.#recordings.take(TOGETHER_MAX);
+    try {
+      await this.#parts.ledger.put(some.map(({ peer }) => peer));
+    } catch (error) {
+      this.#recordings.restore(some);
+      throw error;
+    }
+    for (const { key, waiters } of some) {
+      this.#recorded.add(key);
+      for (const { resolve } of waiters) resolve();
+    }
+  }
+
+  async #removeAll(): Promise<void> {
+    const names = [...this.#removals.values()];
+    for (const key of this.#removals.keys()) this.#recorded.delete(key);
+    this.#removals.clear();
+    await this.#parts.ledger.remove(names);
+  }
+
+  async #settleSome(): Promise<void> {
+    const some = [...this.#settlements].slice(0, TOGETHER_MAX);
+    await this.#parts.ledger.settle(some.map(([, monName]) => monName));
+    for (const [key] of some) {
+      this.#settlements.delete(key);
+      this.#older.delete(key);
+    }
+  }
+
+  #succeeded(): void {
+    if (this.#fault === undefined) return;
+    this.#fault = undefined;
+    this.#parts.log.notice(`Identity ${this.#parts.id}: its ledger works again`);
+  }
+
+  /** Opens the circuit breaker: whoever waits is refused, and what is owed is tried again. */
+  #failed(reason: string): void {
+    if (this.#fault === undefined && !this.#isStopped) {
+      this.#parts.log.error(
+        `Identity ${this.#parts.id}: ${reason}; new hosts are refused until its ledger works again`,
+      );
+      this.#probeLater();
+    }
+    this.#fault = reason;
+    this.#recordings.refuse(this.#refusal(), ({ isOwed }) => !isOwed);
+  }
+
+  #superseded(error: SupersededError): void {
+    const { id, log } = this.#parts;
+    this.#supersededBy = error.by?.node ?? "another node";
+    if (!this.#isStopped) {
+      log.error(`Identity ${id}: ${error.message}; this node does not hold it any more`);
+    }
+    this.#started.reject(error);
+    // Nobody knows which node answers for it; what is asked for from here on does not wait for this one.
+    this.#recordings.refuse(error, () => true);
+  }
+
+  #refusal(): LedgerError {
+    return new LedgerError(`identity ${this.#parts.id}: ${this.#fault}`);
+  }
+
+  #probeLater(): void {
+    this.#after(PROBE_MS, () => {
+      if (this.#fault === undefined) return;
+      this.#wake(); // nothing where a call still hangs
+      this.#probeLater();
+    });
+  }
+
+  #after(ms: number, action: () => void): () => void {
+    const cancel = this.#parts.clock.startTimer(ms, () => {
+      this.#timers.delete(cancel);
+      action();
+    });
+    this.#timers.add(cancel);
+    return () => {
+      this.#timers.delete(cancel);
+      cancel();
+    };
+  }
+}

@@ -1,0 +1,290 @@
+/**
+ * The identities of this node: which are known, and which are held. Losing one is reported, and nothing is
+ * done about it: moving addresses and killing nodes is the cluster manager's business (rule R10).
+ */
+
+import type { Log } from "../log.ts";
+import type { MonitorRecord } from "../nsm/ports.ts";
+import type { Clock } from "../time/clock.ts";
+import {
+  type Definition,
+  DefinitionError,
+  type DefinitionTexts,
+  readDefinition,
+} from "./definition.ts";
+import { HeldIdentity } from "./held_identity.ts";
+import type { IdentityReport } from "./identity_report.ts";
+import { type Ledger, type LedgerPeer, type Ownership, SupersededError } from "./ledger.ts";
+
+/** Identities at most: each may keep a thread waiting, and look-ups need some of the 32. */
+const IDENTITIES_MAX = 16;
+/** How long an acquire or a release takes unless asked otherwise, in ms. */
+export const DEADLINE_MS = 8_000;
+
+/** What is kept on this node of an identity. */
+export interface KnownIdentity {
+  readonly texts: DefinitionTexts;
+  /** The epoch under which it is held, or was when the daemon ended. */
+  readonly own?: Ownership;
+}
+
+/** What the identities work with. */
+export interface IdentitiesParts {
+  readonly openLedger: (directory: string) => Ledger;
+  /** Keeps what is known over restarts. @throws {Error} */
+  readonly save: (known: ReadonlyMap<string, KnownIdentity>) => void;
+  readonly node: string;
+  /** The life of this node. */
+  readonly life: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Who is monitored now, by the monitor list. */
+export interface MonitoredPeers {
+  has(monName: string): boolean;
+  all(): Iterable<LedgerPeer>;
+}
+
+/** Why an action was refused. */
+export type RefusalCode = "unknown" | "held" | "unreachable" | "superseded" | "invalid";
+
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+
+  constructor(readonly code: RefusalCode, message: string) {
+    super(message);
+  }
+}
+
+export class Identities {
+  readonly #parts: IdentitiesParts;
+  readonly #known: Map<string, KnownIdentity>;
+  readonly #held = new Map<string, HeldIdentity>();
+  /** Those whose ledger has a call under way that may never return. */
+  readonly #busy = new Set<string>();
+  #monitored: MonitoredPeers | undefined;
+
+  /** `known` is what was kept; identities of this life of the node are held from the start. */
+  constructor(known: ReadonlyMap<string, KnownIdentity>, parts: IdentitiesParts) {
+    this.#parts = parts;
+    this.#known = new Map(known);
+    for (const [id, { texts, own }] of known) {
+      if (own?.life !== parts.life) continue;
+      try {
+        const ledger = parts.openLedger(readDefinition(id, texts).directory);
+        this.#held.set(id, new HeldIdentity(own, true, { ...parts, id, ledger }));
+      } catch (error) {
+        parts.log.error(`${error instanceof Error ? error.message : error}; it is not held`);
+      }
+    }
+  }
+
+  /** Begins to work on the ledgers, when the list of peers is whole. */
+  start(monitored: MonitoredPeers): void {
+    this.#monitored = monitored;
+    for (const [id, held] of this.#held) {
+      this.#parts.log.notice(`Identity ${id}: held on as epoch ${held.own.epoch}`);
+      void held.begin(monitored.all()).catch(() => {}); // it has logged why
+    }
+  }
+
+  /** Faults of identities that are held, in words. */
+  get faults(): string[] {
+    return [...this.#held].flatMap(([id, { fault, supersededBy }]) => {
+      if (supersededBy !== undefined) return [`identity ${id} was taken by ${supersededBy}`];
+      return fault === undefined ? [] : [`identity ${id}: ${fault}`];
+    });
+  }
+
+  /**
+   * Puts a peer on record with every identity that is held (rule R1); nothing where nobody has to wait.
+   *
+   * @throws {LedgerError} (as a rejection) When one of them refuses.
+   */
+  record({ monName }: Pick<MonitorRecord, "monName">): Promise<unknown> | undefined {
+    if (this.#held.size === 0) return undefined;
+    const peer = { monName, addresses: [] };
+    const waits = [...this.#held.values()].flatMap((held) => held.record(peer) ?? []);
+    return waits.length === 0 ? undefined : Promise.all(waits);
+  }
+
+  /** Takes a peer off the record of all, if nobody asks about it any more. */
+  dropped({ monName }: Pick<MonitorRecord, "monName">): void {
+    if (this.#held.size === 0 || this.#monitored?.has(monName) !== false) return;
+    for (const held of this.#held.values()) held.drop(monName);
+  }
+
+  list(): IdentityReport[] {
+    return [...this.#known].map(([id, known]) => this.#report(id, known));
+  }
+
+  /** Makes an identity known, or changes one that is not held. @throws {RefusedError} */
+  add(id: string, texts: DefinitionTexts): void {
+    if (this.#isHeld(id)) {
+      throw new RefusedError("held", `Identity ${id} is held: release it first`);
+    }
+    if (!this.#known.has(id) && this.#known.size >= IDENTITIES_MAX) {
+      throw new RefusedError("invalid", `There are ${IDENTITIES_MAX} identities already`);
+    }
+    definitionOf(id, texts);
+    this.#keep(id, { texts });
+  }
+
+  /** Forgets an identity that is not held. @throws {RefusedError} */
+  remove(id: string): void {
+    if (!this.#known.has(id)) throw unknown(id);
+    if (this.#isHeld(id)) {
+      throw new RefusedError("held", `Identity ${id} is held: release it first`);
+    }
+    this.#held.delete(id);
+    this.#known.delete(id);
+    this.#parts.save(this.#known);
+  }
+
+  /**
+   * Takes an identity, with a new epoch and state number, and inherits who is monitored here. `isFenced`
+   * says that whoever holds it is known to be dead, or not to come back.
+   *
+   * @throws {RefusedError} (as a rejection)
+   */
+  async acquire(
+    id: string,
+    texts: DefinitionTexts | undefined,
+    isFenced: boolean,
+    deadlineMs = DEADLINE_MS,
+  ): Promise<IdentityReport> {
+    const monitored = this.#monitored;
+    if (monitored === undefined) throw new RefusedError("unreachable", "The daemon is starting");
+    if (texts !== undefined && !this.#isHeld(id)) this.add(id, texts);
+    const known = this.#known.get(id);
+    if (known === undefined) throw unknown(id);
+    const { directory } = definitionOf(id, known.texts);
+    await this.#bounded(id, deadlineMs, async () => {
+      const { node, life, clock } = this.#parts;
+      const ledger = this.#parts.openLedger(directory);
+      const since = new Date(clock.wallClock()).toISOString();
+      const taking = await ledger.take(
+        { node, life, since },
+        (owner) => isFenced || owner.node === node,
+      );
+      if (taking.outcome === "held") throw heldElsewhere(id, taking.by);
+      const { own } = taking;
+      const held = new HeldIdentity(own, false, { ...this.#parts, id, ledger });
+      this.#held.get(id)?.stop();
+      this.#held.set(id, held);
+      this.#keep(id, { texts: known.texts, own });
+      await held.begin(monitored.all());
+      this.#parts.log.notice(
+        `Identity ${id}: acquired as epoch ${own.epoch}, state ${own.state}; ` +
+          `${held.counts.pending} to be told, ${held.counts.recorded} monitored`,
+      );
+    });
+    return this.#report(id, this.#known.get(id)!);
+  }
+
+  /** Lets go of an identity: nothing of its ledger is open then. @throws {RefusedError} (as a rejection) */
+  async release(id: string, deadlineMs = DEADLINE_MS): Promise<void> {
+    const known = this.#known.get(id);
+    if (known === undefined) throw unknown(id);
+    const held = this.#held.get(id);
+    if (held === undefined) return;
+    await this.#bounded(id, deadlineMs, async () => {
+      await held.release();
+      this.#held.delete(id);
+      this.#keep(id, { texts: known.texts });
+      this.#parts.log.notice(`Identity ${id}: released`);
+    });
+  }
+
+  /** Says that peers were told under an epoch. @throws {RefusedError} */
+  told(id: string, epoch: number, monNames: readonly string[]): void {
+    const held = this.#held.get(id);
+    if (held === undefined || held.supersededBy !== undefined || held.own.epoch !== epoch) {
+      throw new RefusedError("superseded", `Identity ${id} is not held as epoch ${epoch}`);
+    }
+    held.told(monNames);
+  }
+
+  stop(): void {
+    for (const held of this.#held.values()) held.stop();
+  }
+
+  #isHeld(id: string): boolean {
+    const held = this.#held.get(id);
+    return held !== undefined && held.supersededBy === undefined;
+  }
+
+  /** Keeps it here at once, and on disk as far as that is possible. */
+  #keep(id: string, known: KnownIdentity): void {
+    this.#known.set(id, known);
+    this.#parts.save(this.#known);
+  }
+
+  /** One action at a time for each ledger; what does not end in time goes on by itself. */
+  async #bounded(id: string, deadlineMs: number, action: () => Promise<void>): Promise<void> {
+    if (this.#busy.has(id)) {
+      throw new RefusedError("unreachable", `Identity ${id}: another action is under way`);
+    }
+    this.#busy.add(id);
+    const acting = action().finally(() => this.#busy.delete(id));
+    const late = Promise.withResolvers<never>();
+    const cancel = this.#parts.clock.startTimer(deadlineMs, () => {
+      const reason = `Identity ${id}: its ledger has not answered for ${deadlineMs / 1000} s`;
+      late.reject(new RefusedError("unreachable", reason));
+    });
+    try {
+      await Promise.race([acting, late.promise]);
+    } catch (error) {
+      acting.catch(() => {});
+      if (error instanceof RefusedError) throw error;
+      const code = error instanceof SupersededError ? "superseded" : "unreachable";
+      throw new RefusedError(
+        code,
+        `Identity ${id}: ${error instanceof Error ? error.message : error}`,
+      );
+    } finally {
+      cancel();
+    }
+  }
+
+  #report(id: string, { texts, own }: KnownIdentity): IdentityReport {
+    const held = this.#held.get(id);
+    const state = held === undefined
+      ? "not held"
+      : held.supersededBy === undefined
+      ? "held"
+      : "superseded";
+    return {
+      id,
+      texts: { ...texts },
+      state,
+      ...(own === undefined ? {} : { epoch: own.epoch, number: own.state, since: own.since }),
+      ...(held?.supersededBy === undefined ? {} : { supersededBy: held.supersededBy }),
+      ...(held?.counts ?? { recorded: 0, pending: 0, unread: 0 }),
+      ...(held?.fault === undefined ? {} : { fault: held.fault }),
+    };
+  }
+}
+
+function definitionOf(id: string, texts: DefinitionTexts): Definition {
+  try {
+    return readDefinition(id, texts);
+  } catch (error) {
+    if (error instanceof DefinitionError) throw new RefusedError("invalid", error.message);
+    throw error;
+  }
+}
+
+function unknown(id: string): RefusedError {
+  const advice = `nfs.conf has no section [identity "${id}"], and nobody has added it`;
+  return new RefusedError("unknown", `There is no identity ${id}: ${advice}`);
+}
+
+function heldElsewhere(id: string, { node, since }: Ownership): RefusedError {
+  return new RefusedError(
+    "held",
+    `Identity ${id} is held by ${node} since ${since}: release it there, ` +
+      "or say --fenced if that node is dead",
+  );
+}

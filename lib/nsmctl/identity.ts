@@ -1,0 +1,256 @@
+/** `nsmctl identity`: services that move between nodes, with the locks of their clients. */
+
+import {
+  DEFINITION_KEYS,
+  DefinitionError,
+  type DefinitionKey,
+  type DefinitionTexts,
+  readDefinition,
+} from "../cluster/definition.ts";
+import { type RefusalCode, RefusedError } from "../cluster/identities.ts";
+import type { IdentityReport } from "../cluster/identity_report.ts";
+import { systemFiles } from "../config/ini_file.ts";
+import type { IdentityRequest } from "../control/identity_protocol.ts";
+import { type Daemon, reachDaemon } from "../control/client.ts";
+import { ownerOf } from "../platform/privileges.ts";
+import { layoutOf } from "../store/layout.ts";
+import { type Command, type Given, Status, TIMEOUT_OPTION } from "./command.ts";
+import { notifyIdentity } from "./identity_notify.ts";
+import { configuredIdentities } from "./identity_settings.ts";
+import { unreachable } from "./read_state.ts";
+import type { Session } from "./session.ts";
+import { renderTable } from "./table.ts";
+import { jsonText } from "./text.ts";
+
+/** Longest deadline, in seconds. */
+const DEADLINE_MAX_S = 3_600;
+const ACTIONS = ["list", "acquire", "notify", "release", "add", "remove"] as const;
+type Action = typeof ACTIONS[number];
+
+/** What each refusal is as an exit status. */
+const STATUSES: Readonly<Record<RefusalCode, number>> = {
+  unknown: Status.PROBLEM,
+  invalid: Status.PROBLEM,
+  held: 4,
+  superseded: 4,
+  unreachable: Status.SILENT,
+};
+
+export const identity: Command = {
+  name: "identity",
+  summary: "Move services between nodes: acquire, notify, release, add, remove or list identities.",
+  operands: "ACTION [ID]",
+  operandsMin: 1,
+  operandsMax: 2,
+  options: [
+    { long: "fenced", help: "With acquire: whoever holds it is known to be dead." },
+    {
+      long: "deadline",
+      argument: "SECONDS",
+      help: "When acquire and release give up (8), and notify ends (30, or as it is defined).",
+    },
+    { long: "names", argument: "NAMES", help: "With add: the names that clients know it by." },
+    { long: "addresses", argument: "ADDRESSES", help: "With add: its addresses." },
+    {
+      long: "source",
+      argument: "ADDRESSES",
+      help: "With add: what notices are sent from, or any.",
+    },
+    { long: "ledger", argument: "LEDGER", help: "With add: directory:/PATH." },
+    {
+      long: "before-notify",
+      argument: "PROGRAM",
+      help: "With add: run before anybody is notified.",
+    },
+    { letter: "j", long: "json", help: "Print JSON, with notify one line for each peer." },
+    TIMEOUT_OPTION,
+  ],
+  details: [
+    "nsm-cluster(7) says how identities are used. Those of nfs.conf need not be added.",
+    "acquire makes this node the owner, with a new state number; who is monitored here is inherited. " +
+    "notify tells everybody whom the owners before have left, and is done when exports and address " +
+    "are up. release lets go, so that the file system of the ledger can be unmounted.",
+    "Exit status: 0; 1 if peers are left to be told, or there is no such identity; 4 if another node " +
+    "holds it; 5 if its ledger cannot be reached.",
+  ],
+  example: "nsmctl identity acquire vip1 --fenced",
+  takesPeers: false,
+  async run(given, session) {
+    const [action, id] = given.operands;
+    const fault = usageFault(given);
+    if (fault !== undefined) {
+      session.terminal.complain(`${session.programName}: ${fault}`);
+      return Status.USAGE;
+    }
+    const reached = await reachDaemon(session.stateDirectoryPath, session.timeoutMs);
+    if (reached.outcome === "absent") {
+      session.terminal.complain(
+        `${session.programName}: no daemon runs that could hold an identity`,
+      );
+      return Status.NOT_RUNNING;
+    }
+    if (reached.outcome === "failed") {
+      throw unreachable(session.stateDirectoryPath, reached.reason);
+    }
+    using daemon = reached.daemon;
+    try {
+      return await act(action as Action, id ?? "", given, session, daemon);
+    } catch (error) {
+      if (!(error instanceof RefusedError || error instanceof DefinitionError)) throw error;
+      session.terminal.complain(`${session.programName}: ${error.message}`);
+      return error instanceof RefusedError ? STATUSES[error.code] : Status.PROBLEM;
+    }
+  },
+};
+
+function usageFault(given: Given): string | undefined {
+  const [action, id] = given.operands;
+  if (!(ACTIONS as readonly unknown[]).includes(action)) {
+    return `an action is one of ${ACTIONS.join(", ")}`;
+  }
+  if (action !== "list" && id === undefined) return `${action} needs the name of an identity`;
+  if (action === "list" && id !== undefined) return "list takes no name";
+  if (given.has("fenced") && action !== "acquire") return "--fenced belongs to acquire";
+  const words = DEFINITION_KEYS.filter((key) => key !== "deadline");
+  const word = words.find((key) => given.has(key));
+  if (word !== undefined && action !== "add") return `--${word} belongs to add`;
+  const seconds = given.get("deadline");
+  if (seconds === undefined) return undefined;
+  const isTime = Number(seconds) > 0 && Number(seconds) <= DEADLINE_MAX_S;
+  return isTime ? undefined : `a deadline is above 0 and at most ${DEADLINE_MAX_S} seconds`;
+}
+
+async function act(
+  action: Action,
+  id: string,
+  given: Given,
+  session: Session,
+  daemon: Daemon,
+): Promise<number> {
+  const { terminal } = session;
+  const deadlineS = given.has("deadline") ? Number(given.get("deadline")) : undefined;
+  const time = deadlineS === undefined ? {} : { deadlineMs: deadlineS * 1000 };
+  const ask = (request: IdentityRequest) => daemon.ask(request);
+  const command = "identity" as const;
+  switch (action) {
+    case "list": {
+      const { identities = [] } = await ask({ command, action });
+      terminal.print(listText(withConfigured(identities), given.has("json"), session));
+      return Status.OK;
+    }
+    case "acquire": {
+      const texts = configured().get(id);
+      const known = texts ?? (await reportOf(daemon, id))?.texts;
+      if (known !== undefined) await giveToDaemon(readDefinition(id, known).directory, session);
+      const asked = texts === undefined ? {} : { texts };
+      const isFenced = given.has("fenced");
+      const { identities } = await ask({ command, action, id, ...asked, isFenced, ...time });
+      terminal.print(listText(identities ?? [], given.has("json"), session));
+      return Status.OK;
+    }
+    case "notify": {
+      const report = await reportOf(daemon, id);
+      if (report === undefined) throw new RefusedError("unknown", `Identity ${id} is not held`);
+      return await notifyIdentity({
+        report,
+        deadlineS,
+        isJson: given.has("json"),
+        session,
+        daemon,
+      });
+    }
+    case "add":
+      await ask({ command, action, id, texts: textsOfOptions(given) });
+      return Status.OK;
+    case "remove":
+    case "release":
+      await ask({ command, action, id, ...time });
+      return Status.OK;
+  }
+}
+
+async function reportOf(daemon: Daemon, id: string): Promise<IdentityReport | undefined> {
+  const { identities = [] } = await daemon.ask({ command: "identity", action: "list" });
+  return identities.find((report) => report.id === id);
+}
+
+function configured(): Map<string, DefinitionTexts> {
+  return configuredIdentities(Deno.env, systemFiles);
+}
+
+/** The identities of the daemon, and those of nfs.conf that it has not met yet. */
+function withConfigured(reports: readonly IdentityReport[]): IdentityReport[] {
+  const others = [...configured()].filter(([id]) => !reports.some((report) => report.id === id));
+  return [
+    ...reports,
+    ...others.map(([id, texts]) => ({
+      id,
+      texts: { ...texts },
+      state: "not held" as const,
+      recorded: 0,
+      pending: 0,
+      unread: 0,
+    })),
+  ];
+}
+
+function textsOfOptions(given: Given): DefinitionTexts {
+  const texts: Partial<Record<DefinitionKey, string>> = {};
+  for (const key of DEFINITION_KEYS) {
+    const text = given.get(key);
+    if (text !== undefined) texts[key] = text;
+  }
+  return texts;
+}
+
+/**
+ * Gives an empty directory to the daemon's user, who has to write to it. It is not made: where its file
+ * system is not mounted there is none.
+ *
+ * @throws {RefusedError} When there is no such directory.
+ */
+async function giveToDaemon(directory: string, { stateDirectoryPath }: Session): Promise<void> {
+  try {
+    const { uid, isDirectory } = await Deno.lstat(directory);
+    if (!isDirectory) throw new Error("it is no directory");
+    const owner = ownerOf(layoutOf(stateDirectoryPath).monitorList);
+    if (Deno.uid() !== 0 || uid === owner.uid) return;
+    for await (const _ of Deno.readDir(directory)) return;
+    await Deno.chown(directory, owner.uid, owner.gid);
+  } catch (error) {
+    const reason = error instanceof Deno.errors.NotFound
+      ? "it does not exist: is its file system mounted? Make it once, below the mount point"
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    throw new RefusedError("unreachable", `The ledger ${directory}: ${reason}`);
+  }
+}
+
+function listText(
+  reports: readonly IdentityReport[],
+  isJson: boolean,
+  { terminal: { width, colours } }: Session,
+): string {
+  if (isJson) return jsonText(reports);
+  if (reports.length === 0) return "There is no identity.\n";
+  const columns = [
+    { title: "IDENTITY", endsHead: true },
+    { title: "STATE" },
+    { title: "EPOCH", align: "right" },
+    { title: "NUMBER", align: "right" },
+    { title: "MONITORED", align: "right" },
+    { title: "TO BE TOLD", align: "right" },
+    { title: "FAULT", mayShrink: true },
+  ] as const;
+  const rows = reports.map((report) => [
+    report.id,
+    report.supersededBy === undefined ? report.state : `taken by ${report.supersededBy}`,
+    `${report.epoch ?? ""}`,
+    `${report.number ?? ""}`,
+    `${report.recorded}`,
+    `${report.pending}`,
+    report.fault ?? (report.unread > 0 ? `${report.unread} lines cannot be read` : ""),
+  ]);
+  return renderTable(columns, rows, width, colours);
+}

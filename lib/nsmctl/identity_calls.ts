@@ -1,0 +1,51 @@
+/** Calls to peers from the addresses of an identity, from a reserved port where that is to be had. */
+
+import { connectFrom } from "../net/bound_stream.ts";
+import { PeerCalls } from "../net/peer_calls.ts";
+import { openReservedSocket, reservedPorts } from "../net/reserved_port.ts";
+import type { CallPeer } from "../nsm/ports.ts";
+import { randomNumbers, systemClock } from "../platform/clock.ts";
+import { streamCalls } from "../platform/stream_calls.ts";
+import { isIpv6 } from "../protocol/universal_address.ts";
+import { TransportError } from "../rpc/transport.ts";
+import { openOwnCalls } from "./own_calls.ts";
+
+/** What calls are made with; to be closed. */
+export interface IdentityCalls extends CallPeer {
+  close(): Promise<void>;
+}
+
+const NOTHING_GIVEN_AWAY = { services: new Set<number>(), blacklist: new Set<number>() };
+
+/** Opens the addresses that notices are sent from; none is any. @throws {TransportError} */
+export function openIdentityCalls(sources: readonly string[]): IdentityCalls {
+  if (sources.length === 0) return openOwnCalls();
+  const opened = sources.map((address) => ({ address, calls: openCallsFrom(address) }));
+  const of = (address: string) =>
+    opened.find((source) => isIpv6(source.address) === isIpv6(address))?.calls;
+  return {
+    call(program, name, args, to, transport, timeoutMs) {
+      const calls = of(to.address);
+      if (calls !== undefined) return calls.call(program, name, args, to, transport, timeoutMs);
+      const reason = "the identity has no source address of its family";
+      return Promise.reject(new TransportError("send to", to, reason));
+    },
+    async close() {
+      await Promise.all(opened.map(({ calls }) => calls.close()));
+    },
+  };
+}
+
+function openCallsFrom(address: string): PeerCalls {
+  const { startTimer } = systemClock;
+  const randomNumber = randomNumbers();
+  const { socket } = openReservedSocket({
+    address,
+    givenAway: NOTHING_GIVEN_AWAY,
+    randomNumber,
+    startTimer,
+  });
+  const ports = () => reservedPorts(NOTHING_GIVEN_AWAY, randomNumber());
+  const connect = connectFrom({ address, ports, calls: streamCalls, startTimer });
+  return new PeerCalls(socket, connect, { startTimer, randomXid: randomNumber });
+}

@@ -1,0 +1,78 @@
+/** The identities of this daemon: what they are kept in, and what they know of the monitor list. */
+
+import { textsOf } from "../cluster/definition.ts";
+import { DirectoryLedger } from "../cluster/directory_ledger.ts";
+import { Identities, type KnownIdentity } from "../cluster/identities.ts";
+import { ownershipOf } from "../cluster/ownership.ts";
+import type { LedgerPeer } from "../cluster/ledger.ts";
+import type { Log } from "../log.ts";
+import type { PeerMemory } from "../nsm/ports.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import { backgroundFiles, openBackgroundFiles } from "../platform/background_files.ts";
+import { IdentityFile } from "../store/identity_file.ts";
+import type { Clock } from "../time/clock.ts";
+import type { Monitor } from "./monitor.ts";
+
+/** What they are opened with. */
+export interface IdentityParts {
+  readonly stateDirectoryPath: string;
+  /** The life of this node; undefined where the kernel does not tell. */
+  readonly bootId: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Opens the identities of a state directory; before permissions are given up. */
+export function openIdentities(parts: IdentityParts): Identities {
+  const { stateDirectoryPath, bootId, clock, log } = parts;
+  openBackgroundFiles();
+  const file = new IdentityFile(stateDirectoryPath, log);
+  return new Identities(knownIn(file.load()), {
+    openLedger: (directory) =>
+      new DirectoryLedger(directory, {
+        files: backgroundFiles,
+        randomName: () => crypto.randomUUID(),
+        clock,
+      }),
+    save: (known) => file.save(Object.fromEntries(known)),
+    node: Deno.hostname(),
+    // Where boots cannot be told apart, none is that of an earlier process.
+    life: bootId ?? crypto.randomUUID(),
+    clock,
+    log,
+  });
+}
+
+/** Lets them work, with the monitor list as it is at any time. */
+export function startIdentities(
+  identities: Identities,
+  { list }: Pick<Monitor, "list">,
+  memory: PeerMemory,
+): void {
+  identities.start({
+    has: (monName) => list.has(monName),
+    *all(): Generator<LedgerPeer> {
+      const known = memory.load();
+      const done = new Set<string>();
+      for (const { record: { monName } } of list.all()) {
+        const key = nameKey(monName);
+        if (done.has(key)) continue;
+        done.add(key);
+        yield { monName, addresses: known.get(key)?.addresses ?? [] };
+      }
+    },
+  });
+}
+
+function knownIn(file: Readonly<Record<string, unknown>>): Map<string, KnownIdentity> {
+  const known = new Map<string, KnownIdentity>();
+  for (const [id, value] of Object.entries(file)) {
+    if (typeof value !== "object" || value === null) continue;
+    const { texts, own } = value as Record<string, unknown>;
+    const definition = textsOf(texts);
+    const ownership = ownershipOf(own);
+    if (definition === undefined) continue;
+    known.set(id, { texts: definition, ...(ownership === undefined ? {} : { own: ownership }) });
+  }
+  return known;
+}

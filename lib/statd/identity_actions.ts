@@ -1,0 +1,40 @@
+/** What the daemon does with identities for nsmctl. */
+
+import { type Identities, RefusedError } from "../cluster/identities.ts";
+import type { IdentityRequest } from "../control/identity_protocol.ts";
+import type { ControlAnswer } from "../control/protocol.ts";
+
+/** Answers a request about identities. @throws {Error} (as a rejection) The message is what the client is told. */
+export async function actOnIdentity(
+  identities: Identities,
+  request: IdentityRequest,
+): Promise<ControlAnswer> {
+  try {
+    switch (request.action) {
+      case "list":
+        return { ok: true, identities: identities.list() };
+      case "add":
+        identities.add(request.id, request.texts);
+        return { ok: true };
+      case "remove":
+        identities.remove(request.id);
+        return { ok: true };
+      case "acquire": {
+        const { id, texts, isFenced, deadlineMs } = request;
+        return {
+          ok: true,
+          identities: [await identities.acquire(id, texts, isFenced, deadlineMs)],
+        };
+      }
+      case "release":
+        await identities.release(request.id, request.deadlineMs);
+        return { ok: true };
+      case "told":
+        identities.told(request.id, request.epoch, request.peers);
+        return { ok: true };
+    }
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return { ok: false, reason: error.message, code: error.code };
+  }
+}

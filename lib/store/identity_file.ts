@@ -1,0 +1,46 @@
+/**
+ * The identities that this node knows, in the file `sm/.identities`: one JSON object, by id. nfs-utils
+ * skips the file. It is read and written whole; there are few.
+ */
+
+import type { Log } from "../log.ts";
+import { asciiJson, quote } from "../quote.ts";
+import { readText, replaceFile } from "./atomic_file.ts";
+import { type FileSystem, RealFileSystem } from "./file_system.ts";
+import { IDENTITIES_FILE, layoutOf } from "./layout.ts";
+
+const FILE_MODE = 0o600;
+
+/** The file in a state directory. */
+export class IdentityFile {
+  readonly #directory: string;
+
+  constructor(
+    stateDirectory: string,
+    readonly log: Log,
+    readonly fs: FileSystem = new RealFileSystem(),
+  ) {
+    this.#directory = layoutOf(stateDirectory).monitorList;
+  }
+
+  /** What it holds; nothing where it is missing, or, with a line in the log, where it cannot be read. */
+  load(): Readonly<Record<string, unknown>> {
+    const path = `${this.#directory}/${IDENTITIES_FILE}`;
+    try {
+      const text = readText(this.fs, path);
+      if (text === undefined) return {};
+      const value: unknown = JSON.parse(text);
+      if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+      throw new Error("it is no JSON object");
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.log.error(`Cannot read ${quote(path)}: ${reason}; no identity is held`);
+      return {};
+    }
+  }
+
+  /** Replaces it. @throws {StoreError} */
+  save(identities: Readonly<Record<string, unknown>>): void {
+    replaceFile(this.fs, this.#directory, IDENTITIES_FILE, `${asciiJson(identities)}\n`, FILE_MODE);
+  }
+}

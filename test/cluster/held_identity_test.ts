@@ -1,0 +1,204 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DirectoryLedger } from "../../lib/cluster/directory_ledger.ts";
+import { HeldIdentity } from "../../lib/cluster/held_identity.ts";
+import { LedgerError, SupersededError } from "../../lib/cluster/ledger.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+import { SharedStorage } from "../support/shared_storage.ts";
+
+const pure = { permissions: "none" } as const;
+const DIRECTORY = "/vip1";
+
+function peer(monName: string) {
+  return { monName, addresses: [] };
+}
+
+/** Nodes with a clock and a storage in common. */
+class World {
+  readonly storage = new SharedStorage();
+  readonly clock = new FakeClock(1_700_000_000_000);
+  readonly log = new RecordingLog();
+  #names = 0;
+
+  constructor() {
+    this.storage.mount(DIRECTORY);
+  }
+
+  ledger(node: string): DirectoryLedger {
+    const randomName = () => `${++this.#names}`;
+    const { clock, storage } = this;
+    return new DirectoryLedger(DIRECTORY, { files: storage.filesOf(node), randomName, clock });
+  }
+
+  async acquire(node: string, ...monitored: string[]): Promise<HeldIdentity> {
+    const ledger = this.ledger(node);
+    const taking = await ledger.take({ node, life: node, since: "now" }, () => true);
+    assert(taking.outcome === "taken");
+    const held = new HeldIdentity(taking.own, false, { ...this, id: "vip1", ledger });
+    await held.begin(monitored.map(peer));
+    return held;
+  }
+
+  /** Who is to be told if the identity moves now. */
+  async owed(): Promise<string[]> {
+    const ledger = this.ledger("oracle");
+    await ledger.take({ node: "oracle", life: "", since: "" }, () => true);
+    const { peers } = await ledger.pending();
+    return peers.map(({ monName }) => monName).sort();
+  }
+
+  /** Storage that does not answer, until the function that is returned is called. */
+  hang(): () => void {
+    this.storage.isStepped = true;
+    return () => {
+      this.storage.isStepped = false;
+      while (this.storage.waiting.length > 0) this.storage.step(0);
+    };
+  }
+}
+
+Deno.test("R3: whoever is monitored is inherited before an acquire is done", pure, async () => {
+  const world = new World();
+  await world.acquire("a", "c1", "c2");
+  assertEquals(await world.owed(), ["c1", "c2"]);
+});
+
+Deno.test(
+  "R1: a peer is acknowledged when it is on record, and at once where it was before",
+  pure,
+  async () => {
+    const world = new World();
+    const held = await world.acquire("a");
+    const recording = held.record(peer("c1"));
+    assert(recording !== undefined);
+    await recording;
+    assertEquals(held.record(peer("C1")), undefined);
+    assertEquals(await world.owed(), ["c1"]);
+  },
+);
+
+Deno.test(
+  "R1, R9: a ledger that hangs costs a refusal in 1.5 s, and then none waits",
+  pure,
+  async () => {
+    const world = new World();
+    const held = await world.acquire("a");
+    const goOn = world.hang();
+    const recording = held.record(peer("c1"))!;
+    await world.clock.run(1_499);
+    let isSettled = false;
+    recording.catch(() => {}).finally(() => isSettled = true);
+    await undefined;
+    assert(!isSettled);
+    await world.clock.run(1);
+    await assertRejects(() => recording, LedgerError, "no answer for 1500 ms");
+    await assertRejects(() => held.record(peer("c2"))!, LedgerError, "no answer for 1500 ms");
+    assertEquals(world.storage.waiting.length, 1, "one call hangs, and no other is made");
+    goOn();
+    await world.clock.run(1_000);
+    assertEquals(held.fault, undefined);
+    await held.record(peer("c3"));
+    assertEquals(world.log.of("notice"), ["notice: Identity vip1: its ledger works again"]);
+  },
+);
+
+Deno.test("a ledger that fails is tried each half second, and no faster", pure, async () => {
+  const world = new World();
+  const held = await world.acquire("a");
+  world.storage.fault = () => new Error("Input/output error (os error 5)");
+  await assertRejects(() => held.record(peer("c1"))!, LedgerError, "Input/output error");
+  const before = world.storage.calls.length;
+  await world.clock.run(5_000);
+  assertEquals(world.storage.calls.length - before, 10);
+  world.storage.fault = () => undefined;
+  await world.clock.run(500);
+  await held.record(peer("c2"));
+  assertEquals(await world.owed(), ["c2"], "what was refused is not on record");
+});
+
+Deno.test(
+  "R7a: who is pending already may reclaim while the ledger is down, and is put on record later",
+  pure,
+  async () => {
+    const world = new World();
+    await (await world.acquire("a")).record(peer("c1"));
+    const held = await world.acquire("b");
+    world.storage.fault = () => new Error("Input/output error (os error 5)");
+    assertEquals(held.record(peer("c1")), undefined);
+    await world.clock.run(1_000);
+    world.storage.fault = () => undefined;
+    await world.clock.run(1_000);
+    assertEquals(held.counts, { recorded: 1, pending: 1, unread: 0 });
+  },
+);
+
+Deno.test(
+  "R7: who was told is settled when it is on record again, or after 120 s",
+  pure,
+  async () => {
+    const world = new World();
+    const a = await world.acquire("a");
+    await Promise.all(["c1", "c2", "c3"].map((name) => a.record(peer(name))));
+    const b = await world.acquire("b", "c1");
+    b.told(["c1", "c2"]);
+    await world.clock.run(1_000);
+    assertEquals(b.counts, { recorded: 1, pending: 2, unread: 0 });
+    await world.clock.run(120_000);
+    assertEquals(b.counts.pending, 1);
+    assertEquals(await world.owed(), ["c1", "c3"]);
+  },
+);
+
+Deno.test(
+  "R4: who is not monitored any more is taken off later; the last intent wins",
+  pure,
+  async () => {
+    const world = new World();
+    const held = await world.acquire("a", "c1", "c2");
+    held.drop("c1");
+    held.drop("c2");
+    assertEquals(held.record(peer("c2")), undefined);
+    await world.clock.run(10_000);
+    assertEquals(await world.owed(), ["c2"]);
+  },
+);
+
+Deno.test(
+  "R10: an identity that was taken is told of once, and keeps nobody else from locking",
+  pure,
+  async () => {
+    const world = new World();
+    const a = await world.acquire("a");
+    await world.acquire("b");
+    await assertRejects(() => a.record(peer("c1"))!, SupersededError);
+    assertEquals(a.supersededBy, "b");
+    assertEquals(a.record(peer("c2")), undefined);
+    assertEquals(world.log.lines.filter((line) => line.includes("b has taken it")).length, 1);
+  },
+);
+
+Deno.test("a restart goes on with the epoch, and inherits who came meanwhile", pure, async () => {
+  const world = new World();
+  const before = await world.acquire("a", "c1");
+  before.stop();
+  const parts = { ...world, id: "vip1", ledger: world.ledger("a") };
+  const after = new HeldIdentity(before.own, true, parts);
+  const early = after.record(peer("c2"));
+  await after.begin([peer("c1"), peer("c3")]);
+  await early;
+  assertEquals(after.counts.recorded, 3);
+  assertEquals(await world.owed(), ["c1", "c2", "c3"]);
+});
+
+Deno.test("whoever waits is answered when an identity is let go", pure, async () => {
+  const world = new World();
+  const held = await world.acquire("a");
+  world.hang();
+  const first = held.record(peer("c1"))!;
+  const second = held.record(peer("c2"))!;
+  held.stop();
+  await assertRejects(() => second, LedgerError, "let go");
+  const timed = assertRejects(() => first, LedgerError);
+  await world.clock.run(1_500);
+  await timed;
+});

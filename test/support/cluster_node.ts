@@ -1,0 +1,78 @@
+/** A node of a cluster: a host of its own name with our rpc.statd, and storage that other nodes see too. */
+
+import { Agent } from "./agent_client.ts";
+import type { BackgroundProgram } from "./background_program.ts";
+import type { Ended, TestHost } from "./namespace.ts";
+import { mon, unmon } from "./nsm_calls.ts";
+import { OUR_NSMCTL } from "./nsmctl_host.ts";
+import { ask, FOREGROUND, READY } from "./statd.ts";
+import { OUR_STATD } from "./system_test.ts";
+
+/** What an SM_MON is answered, without the state number. */
+export type MonAnswer = "success" | "failure";
+
+/** One line of `nsmctl identity notify --json` about a peer, or the last one. */
+export type NotifyLine = Readonly<Record<string, unknown>>;
+
+export class ClusterNode {
+  #statd: BackgroundProgram | undefined;
+  readonly agent: Agent;
+
+  constructor(readonly host: TestHost, readonly name: string) {
+    this.agent = new Agent(host);
+  }
+
+  /** Starts rpc.statd under the node's name. */
+  async start(): Promise<BackgroundProgram> {
+    const command = `hostname ${this.name} && exec ${OUR_STATD} ${FOREGROUND.join(" ")}`;
+    const statd = this.host.start("unshare", "--uts", "sh", "-c", command);
+    await statd.line(READY);
+    this.#statd = statd;
+    return statd;
+  }
+
+  /** The process id of rpc.statd in the host. */
+  async pid(): Promise<number> {
+    return Number((await this.host.output("pgrep", "-f", `^${OUR_STATD}`)).trim().split("\n")[0]);
+  }
+
+  /** Sends rpc.statd a signal, and waits for its end if that ends it. */
+  async signal(signal: "KILL" | "TERM" | "STOP" | "CONT"): Promise<void> {
+    await this.host.kill(await this.pid(), signal);
+    if (signal === "KILL" || signal === "TERM") await this.#statd!.ended;
+  }
+
+  nsmctl(...args: string[]): Promise<Ended> {
+    return this.host.run(OUR_NSMCTL, "identity", ...args);
+  }
+
+  /** The same, which has to succeed; its output. */
+  async identity(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.nsmctl(...args);
+    if (code !== 0) throw new Error(`identity ${args.join(" ")}: ${code}: ${stderr}`);
+    return stdout;
+  }
+
+  /** What is known of an identity. */
+  async report(id: string): Promise<Readonly<Record<string, unknown>>> {
+    const reports = JSON.parse(await this.identity("list", "--json")) as Record<string, unknown>[];
+    return reports.find((report) => report["id"] === id) ?? {};
+  }
+
+  /** Notifies; the status, the lines about peers, and the summary. */
+  async notify(id: string, ...args: string[]) {
+    const { code, stdout, stderr } = await this.nsmctl("notify", id, "--json", ...args);
+    const lines = stdout.trim().split("\n").filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as NotifyLine);
+    const summary = lines.pop() ?? {};
+    return { code, stderr, lines, summary };
+  }
+
+  async mon(monName: string): Promise<string> {
+    return await ask(this.agent, mon({ monName }));
+  }
+
+  async unmon(monName: string): Promise<string> {
+    return await ask(this.agent, unmon({ monName }));
+  }
+}
