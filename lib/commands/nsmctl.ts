@@ -43,6 +43,7 @@ import { show } from "../nsmctl/show.ts";
 import { status } from "../nsmctl/status.ts";
 import { ownTerminal, type Terminal } from "../nsmctl/terminal.ts";
 import { testHost } from "../nsmctl/reach_host.ts";
+import { top } from "../nsmctl/top.ts";
 import { watch } from "../nsmctl/watch.ts";
 
 /** The commands in the order of the overview; the last one writes scripts about them all. */
@@ -50,6 +51,7 @@ const STEERING = [
   list,
   show,
   watch,
+  top,
   events,
   report,
   status,

@@ -1,6 +1,5 @@
 /** `nsmctl report`: the last recovery, who was told when and by which way, who is left and why. */
 
-import { reachDaemon } from "../control/client.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { EventReader } from "../store/event_file.ts";
 import { readProgress } from "../store/notify_progress.ts";
@@ -11,6 +10,7 @@ import { listText, peerJson } from "./list.ts";
 import { type Recovery, recoveryOf } from "./recovery.ts";
 import { healthLine, recoveryLine, type ReportFacts } from "./report_facts.ts";
 import { reportPage } from "./report_page.ts";
+import { readStatus } from "./report_status.ts";
 import { readRoster } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { type Column, renderTable } from "./table.ts";
@@ -78,24 +78,11 @@ async function readFacts(session: Session): Promise<ReportFacts> {
     host: Deno.hostname(),
     at: now(),
     stateDirectory: stateDirectoryPath,
-    ...await statusOf(session),
+    ...await readStatus(session),
     recovery: recoveryOf(events, peers, progress, now()),
     peers,
     events: events.filter(({ program }) => program !== "sm-notify").slice(-OTHER_EVENTS_MAX),
   };
-}
-
-async function statusOf({ stateDirectoryPath, timeoutMs }: Session) {
-  try {
-    const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
-    if (reached.outcome === "absent") return { statusFault: "no daemon serves this directory" };
-    if (reached.outcome === "failed") return { statusFault: reached.reason };
-    using daemon = reached.daemon;
-    const { status } = await daemon.ask({ command: "status", look: true });
-    return status === undefined ? { statusFault: "it has another version" } : { status };
-  } catch (error) {
-    return { statusFault: reasonOf(error) };
-  }
 }
 
 /** @throws {Error} When the file cannot be written. */

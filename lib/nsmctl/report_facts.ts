@@ -1,28 +1,24 @@
 /** What a report is made of, and its sentences. */
 
-import type { StatusReport } from "../control/status_report.ts";
 import type { DatedEvent } from "../store/event_file.ts";
 import type { Peer } from "./peers.ts";
 import type { Recovery } from "./recovery.ts";
+import type { StatusFacts } from "./report_status.ts";
 import { localText, spanText } from "./text.ts";
 
 /** Everything that a report is made of. */
-export interface ReportFacts {
+export interface ReportFacts extends StatusFacts {
   readonly host: string;
   /** When it was made, in ms since 1970. */
   readonly at: number;
   readonly stateDirectory: string;
-  /** What the daemon says; absent where none serves the directory or it is silent. */
-  readonly status?: StatusReport;
-  /** Why there is no status. */
-  readonly statusFault?: string;
   readonly recovery: Recovery | undefined;
   readonly peers: readonly Peer[];
   readonly events: readonly DatedEvent[];
 }
 
 /** The health of the daemon, in a sentence. */
-export function healthLine({ status, statusFault = "unknown" }: ReportFacts): string {
+export function healthLine({ status, statusFault = "unknown" }: StatusFacts): string {
   if (status === undefined) return `Health: not known, ${statusFault}.`;
   return `Health: ${status.health}${
     status.faults.length === 0 ? "" : `, ${status.faults.join("; ")}`

@@ -1,11 +1,14 @@
 /** `nsmctl watch`: the list, then every change as the kernel reports it. */
 
+import { type NotifyProgress, readProgress } from "../store/notify_progress.ts";
+import type { Session } from "./session.ts";
+import { progressJson, progressText } from "./why.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { listJson, listText } from "./list.ts";
 import { StateReader } from "./read_state.ts";
 import { readRoster } from "./roster.ts";
 import { waitForChange } from "./state_changes.ts";
-import { isoText, jsonLine } from "./text.ts";
+import { isoText, jsonLine, localText } from "./text.ts";
 import { changeText, type PeerChange, WatchedPeers } from "./watched_peers.ts";
 
 export const watch: Command = {
@@ -20,12 +23,13 @@ export const watch: Command = {
   ],
   details: [
     "added, gone: of the list altogether. changed: other flags than before.",
-    "told: it was told of our reboot. heard: it said that it rebooted.",
+    "told: it was told of our reboot. heard: it said that it rebooted. sm-notify: how far it is.",
+    "Times are those of this host, below the date and how far they are from UTC.",
   ],
   example: "nsmctl watch --json | jq .peer",
   takesPeers: false,
   async run(given, session) {
-    const { stateDirectoryPath, terminal, programName, now } = session;
+    const { stateDirectoryPath, terminal, programName } = session;
     const isJson = given.has("json");
     const reader = new StateReader(stateDirectoryPath);
     const { layout } = reader;
@@ -39,24 +43,53 @@ export const watch: Command = {
       terminal.print(listText(roster.peers, session));
     }
     const watched = new WatchedPeers(reader.monitorList(), reader.notifyList(), reader.facts());
-    const report = (change: PeerChange): boolean => {
-      const time = isoText(now());
-      return terminal.print(
-        isJson
-          ? jsonLine({ time, ...change })
-          : `${time.slice(11, 19)} ${changeText(change, terminal.colours)}\n`,
-      );
-    };
+    const printer = new Printer(session, isJson);
     for (;;) {
       const event = await next;
       if (event.done) return Status.OK;
       next = changes.next();
-      for (const change of lookAgain(event.value.paths, reader, watched)) {
-        if (!report(change)) return Status.OK;
+      const { paths } = event.value;
+      for (const change of lookAgain(paths, reader, watched)) {
+        if (!printer.change(change)) return Status.OK;
       }
+      const isProgress = paths.length === 0 || paths.includes(layout.progress);
+      if (isProgress && !printer.progress(readProgress(stateDirectoryPath))) return Status.OK;
     }
   },
 };
+
+/** Prints what happens; each method returns false when nobody reads it any more. */
+class Printer {
+  #day = "";
+  #progress: string | undefined;
+
+  constructor(readonly session: Session, readonly isJson: boolean) {}
+
+  change(change: PeerChange): boolean {
+    const text = () => changeText(change, this.session.terminal.colours);
+    return this.#print({ ...change }, text);
+  }
+
+  /** How far sm-notify is, where that is news. */
+  progress(progress: NotifyProgress | undefined): boolean {
+    const text = progressText(progress, this.session.now());
+    if (text === undefined || text === this.#progress) return true;
+    this.#progress = text;
+    return this.#print(progressJson(progress), () => `sm-notify ${text}`);
+  }
+
+  #print(value: object, text: () => string): boolean {
+    const { terminal, now } = this.session;
+    const at = now();
+    if (this.isJson) return terminal.print(jsonLine({ time: isoText(at), ...value }));
+    const local = localText(at);
+    const day = `${local.slice(0, 10)} UTC${local.slice(19)}`;
+    const isNew = day !== this.#day;
+    this.#day = day;
+    return (!isNew || terminal.print(`${terminal.colours.faint(day)}\n`)) &&
+      terminal.print(`${local.slice(11, 19)} ${text()}\n`);
+  }
+}
 
 /** What is different in the files of these paths; in all of them where there is none. */
 function* lookAgain(

@@ -98,6 +98,7 @@ function transcript(text: string, args: readonly string[], output: string): stri
 function comparable(text: string): string {
   return text
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
+    .replaceAll(/\d{4}-\d\d-\d\d(?: UTC[+-]\d\d:\d\d)?/g, "DAY")
     .replaceAll(/\d\d:\d\d:\d\d/g, "TIME")
     .replaceAll(/\d+ (?:d|h|min|s)(?: \d+ (?:h|min|s))?(?![a-z])/g, "SPAN")
     .replaceAll(/\d+(?:\.\d+)? (?:ms|s|MB)(?![a-z])/g, "AMOUNT")

@@ -1,0 +1,173 @@
+/** `nsmctl top`: health, recovery, who is left and what happened last, on one screen, again and again. */
+
+import { reasonOf } from "../nsm/ports.ts";
+import { systemClock } from "../platform/clock.ts";
+import { printable } from "../quote.ts";
+import { type DatedEvent, EventReader } from "../store/event_file.ts";
+import { readProgress } from "../store/notify_progress.ts";
+import { sleep } from "../time/clock.ts";
+import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
+import { eventSentence } from "./event_text.ts";
+import type { Peer } from "./peers.ts";
+import { healthLine } from "./report_facts.ts";
+import { readStatus, type StatusFacts } from "./report_status.ts";
+import { readRoster } from "./roster.ts";
+import type { Session } from "./session.ts";
+import { plural } from "./status.ts";
+import { type Column, renderTable } from "./table.ts";
+import { clockText, localText, shown } from "./text.ts";
+import { progressText } from "./why.ts";
+
+/** Pause between two looks unless told otherwise, and the bounds of it, in seconds. */
+const PAUSE_S = 1;
+const PAUSE_MIN_S = 0.2;
+const PAUSE_MAX_S = 3_600;
+/** Lines where the screen does not say how many it has. */
+const LINES = 24;
+/** Events that are kept for the screen. */
+const EVENTS_MAX = 200;
+const LEFT_COLUMNS: readonly Column[] = [
+  { title: "NOT TOLD", mayShrink: true, endsHead: true },
+  { title: "WHY NOT", mayShrink: true },
+];
+
+/** What one screen shows. */
+export interface Screen {
+  readonly host: string;
+  readonly at: number;
+  readonly status: StatusFacts;
+  readonly peers: readonly Peer[];
+  readonly progress: string | undefined;
+  readonly events: readonly DatedEvent[];
+}
+
+export const top: Command = {
+  name: "top",
+  summary: "Show health, recovery, who is left and what happened last, live.",
+  operands: "",
+  operandsMin: 0,
+  operandsMax: 0,
+  options: [
+    {
+      letter: "d",
+      long: "delay",
+      argument: "SECONDS",
+      help: `Pause between two looks; ${PAUSE_S} without it.`,
+    },
+    TIMEOUT_OPTION,
+  ],
+  details: [
+    "Ctrl-C ends it. Where standard output is no terminal it shows everything once.",
+  ],
+  example: "nsmctl top --delay 5",
+  takesPeers: false,
+  async run(given, session) {
+    const { terminal, programName } = session;
+    const pauseS = Number(given.get("delay") ?? PAUSE_S);
+    if (!(pauseS >= PAUSE_MIN_S && pauseS <= PAUSE_MAX_S)) {
+      terminal.complain(
+        `${programName}: a delay is from ${PAUSE_MIN_S} to ${PAUSE_MAX_S} seconds`,
+      );
+      return Status.USAGE;
+    }
+    const reader = new EventReader(session.stateDirectoryPath);
+    let events: DatedEvent[] = [];
+    for (;;) {
+      events = [...events, ...newEvents(reader)].slice(-EVENTS_MAX);
+      const screen = await look(session, events);
+      if (!Deno.stdout.isTerminal()) {
+        terminal.print(screenLines(screen, Infinity, session).map((line) => `${line}\n`).join(""));
+        return Status.OK;
+      }
+      const { rows, columns } = sizeOfScreen();
+      const sized = { ...session, terminal: { ...terminal, width: columns } };
+      const lines = screenLines(screen, rows - 1, sized).map((line) => `${line}\x1b[K\n`);
+      // From the top left corner, line by line, and what is below goes: nothing flickers.
+      if (!terminal.print(`\x1b[H${lines.join("")}\x1b[J`)) return Status.OK;
+      await sleep(systemClock.startTimer, pauseS * 1000);
+    }
+  },
+};
+
+function newEvents(reader: EventReader): DatedEvent[] {
+  try {
+    return reader.next();
+  } catch {
+    return []; // not for this user; nsmctl events says so
+  }
+}
+
+function sizeOfScreen(): { rows: number; columns: number } {
+  try {
+    const { rows, columns } = Deno.consoleSize();
+    return { rows: rows || LINES, columns: columns || Number.MAX_SAFE_INTEGER };
+  } catch {
+    return { rows: LINES, columns: Number.MAX_SAFE_INTEGER };
+  }
+}
+
+async function look(session: Session, events: readonly DatedEvent[]): Promise<Screen> {
+  const { stateDirectoryPath, now } = session;
+  const status = await readStatus(session);
+  let peers: readonly Peer[] = [];
+  try {
+    ({ peers } = await readRoster(stateDirectoryPath, undefined, session));
+  } catch (error) {
+    // The daemon hangs: that is what there is to be seen.
+    if (status.status !== undefined) throw new Error(reasonOf(error), { cause: error });
+  }
+  const progress = progressText(readProgress(stateDirectoryPath), now());
+  return { host: Deno.hostname(), at: now(), status, peers, progress, events };
+}
+
+/** The lines of a screen, at most so many: events take what room is left. */
+export function screenLines(
+  { host, at, status, peers, progress, events }: Screen,
+  linesMax: number,
+  { terminal: { colours, width } }: Pick<Session, "terminal">,
+): string[] {
+  const monitored = peers.filter(({ isMonitored }) => isMonitored).length;
+  const left = peers.filter(({ isToBeNotified }) => isToBeNotified);
+  const unresolved = peers.filter((it) => it.isMonitored && it.addresses.length === 0).length;
+  const paint = {
+    good: colours.good,
+    degraded: colours.warning,
+    failed: colours.bad,
+    unknown: colours.bad,
+  }[status.status?.health ?? "unknown"];
+  const pending = status.status?.callbacks.pending ?? 0;
+  const head = [
+    cut(`${shown(host)}  ${localText(at)}`, width),
+    paint(cut(printable(healthLine(status)), width)),
+    cut(
+      `${plural(monitored, "peer")} monitored, ${left.length} to be told, ` +
+        `${unresolved} without an address, ${plural(pending, "callback")} waiting`,
+      width,
+    ),
+    cut(`sm-notify ${progress ?? "has not run"}`, width),
+    "",
+  ];
+  const table = left.length === 0 ? ["Nobody is left to be told."] : renderTable(
+    LEFT_COLUMNS,
+    left.map(({ monName, why = "" }) => [shown(monName), printable(why)]),
+    width,
+    colours,
+  ).trimEnd().split("\n");
+  const room = Math.max(0, linesMax - head.length);
+  // Half of the room at most, so that events are seen.
+  const tableMax = Math.max(2, Math.floor(room / 2));
+  const shownTable = table.length <= tableMax || linesMax === Infinity
+    ? table
+    : [...table.slice(0, tableMax - 1), `${table.length - tableMax + 1} more lines: nsmctl list`];
+  const eventRoom = Math.max(0, room - shownTable.length - 2);
+  const last = eventRoom === 0 ? [] : events.slice(eventRoom === Infinity ? 0 : -eventRoom);
+  const lines = last.map((event) =>
+    cut(`${clockText(event.at, at)} ${eventSentence(event)}`, width)
+  );
+  return [...head, ...shownTable, "", colours.strong("LAST EVENTS"), ...lines]
+    .slice(0, linesMax === Infinity ? undefined : linesMax);
+}
+
+function cut(line: string, width: number): string {
+  return line.length <= width ? line : `${line.slice(0, width - 1)}…`;
+}

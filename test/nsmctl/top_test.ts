@@ -1,0 +1,36 @@
+/** `nsmctl top`: a screen is never wider nor longer than it is, whatever it has to show. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { coloursFor } from "../../lib/nsmctl/colours.ts";
+import type { Terminal } from "../../lib/nsmctl/terminal.ts";
+import { screenLines } from "../../lib/nsmctl/top.ts";
+import { EVIL, sampleReport } from "../support/report_sample.ts";
+
+const facts = sampleReport(300);
+const screen = {
+  host: "server",
+  at: facts.at,
+  status: { statusFault: EVIL },
+  peers: facts.peers,
+  progress: "running (pid 5), 298 of 300 told",
+  events: facts.recovery!.events,
+};
+
+Deno.test("a screen fits its size, and shows who is left and the newest events", () => {
+  for (const width of [40, 80, 200]) {
+    for (const lines of [5, 24, 60]) {
+      const terminal = { width, colours: coloursFor(false) } as unknown as Terminal;
+      const shown = screenLines(screen, lines, { terminal });
+      assert(shown.length <= lines);
+      const tooWide = shown.filter((line) => line.length > width);
+      assertEquals(tooWide, [], `${width}`);
+      // deno-lint-ignore no-control-regex
+      assertEquals(shown.filter((line) => /[\x00-\x1f\u202e]/.test(line)), []);
+      if (lines < 24) continue;
+      const text = shown.join("\n");
+      assertMatch(text, /298 of 300 t/);
+      assertMatch(text, /2 to be told/);
+      assertMatch(shown.at(-1)!, /peers told/);
+    }
+  }
+});
