@@ -24,7 +24,7 @@ import { hasSyslog, Syslog } from "../platform/syslog.ts";
  */
 const WRITE_LIMIT_MS = 100;
 
-/** A log, and how a program that is started logs to the same place. */
+/** Log, and the variables by which a program that is started logs to it. */
 export interface OpenLog extends AdjustableLog {
   /** Variables for its environment. */
   readonly forChildren: Readonly<Record<string, string>>;
@@ -32,7 +32,7 @@ export interface OpenLog extends AdjustableLog {
   readonly isOnStderr: boolean;
 }
 
-/** Where a program logs; one that stays in the foreground needs no system log. */
+/** Opens a program's log; one that stays in the foreground needs no system log. */
 export interface PlaceSettings extends LogSettings {
   readonly foreground?: boolean;
 }
@@ -77,7 +77,7 @@ function placeOf(settings: PlaceSettings): { threshold: LogLevel; format: LineFo
   return { threshold, format: settings.foreground && !hasSyslog() ? text : undefined };
 }
 
-/** Whether standard error is a regular file; whatever else reads it adds the time, or is a person. */
+/** True if standard error is a regular file; any reader of a pipe adds the time, or is a person. */
 function isFile(): boolean {
   try {
     return Deno.statSync(`/proc/self/fd/${STDERR}`).isFile;

@@ -85,7 +85,7 @@ const BEFORE_COMMAND: readonly CommandOption[] = [
   { letter: "d", long: "macos-d", help: "" },
 ];
 
-/** What to do about errors that are easily mended. */
+/** Remedies for errors that are easily mended. */
 const REMEDIES: readonly (readonly [error: RegExp, remedy: string])[] = [
   [/Permission denied/, "this takes root"],
   [/^Cannot read .* No such file or directory/, "-P names another state directory"],
@@ -166,7 +166,7 @@ async function run({ programName, args }: Invocation, terminal: Terminal): Promi
   return await command.run(given, session(directory, timeoutMs));
 }
 
-/** What {@link TIMEOUT_OPTION} says, in ms; undefined where it is no such number. */
+/** Value of {@link TIMEOUT_OPTION}, in ms; undefined where it is no such number. */
 function timeoutOf(seconds: string | undefined): number | undefined {
   if (seconds === undefined) return ANSWER_TIMEOUT_MS;
   const value = Number(seconds);

@@ -21,7 +21,7 @@ import { prepareToNotify } from "../notify/prepare.ts";
 import { totalMsOf } from "../notify/plan.ts";
 import { complain, print } from "../platform/standard_streams.ts";
 
-/** How what the foreground has found out gets to the background: as JSON. */
+/** Variable with the preparation for the background, as JSON. */
 const PREPARED_VARIABLE = "NSM_PREPARED";
 /** Permissions that files made by root do not get, as with nfs-utils. */
 const ROOT_UMASK = 0o022;
@@ -67,7 +67,7 @@ export async function smNotify(invocation: Invocation): Promise<number> {
     };
     using _starting = outcome.starting;
     const status = await startInBackground({ ...command, env });
-    // The others are told in the background; who started us learns that some cannot be.
+    // The rest is told in the background; the starter learns that some cannot be.
     return status === 0 && outcome.prepared.unmovedSince !== undefined ? 1 : status;
   } catch (error) {
     log.error(reasonOf(error));

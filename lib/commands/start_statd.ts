@@ -23,17 +23,17 @@ import { sleep } from "../time/clock.ts";
 const LOCK_FILE = "/run/rpc.statd.lock";
 /** There while systemd is the service manager (sd_booted(3)). */
 const SYSTEMD_FOLDER = "/run/systemd/system";
-/** Where systemctl may be; mount.nfs hands on no PATH. */
+/** Paths of systemctl; mount.nfs hands on no PATH. */
 const SYSTEMCTL = ["/usr/bin/systemctl", "/bin/systemctl"];
 const UNIT = "rpc-statd.service";
 /** Wants the unit as long as network file systems may be mounted. */
 const MOUNTS_TARGET = "remote-fs.target";
-/** What the daemon is started with here. */
+/** Arguments of the daemon. */
 const ARGUMENTS = ["--no-notify"];
-/** How long a daemon that is not registered may take to be so, in ms: a mount waits for it. */
+/** Limit on the registration of a daemon, in ms: a mount waits for it. */
 const REGISTER_TIMEOUT_MS = 5_000;
 
-/** How long another start-statd may take, in ms, and how often we look whether it has ended. */
+/** Limit on another start-statd, in ms, and the interval of looks at it. */
 const LOCK_TIMEOUT_MS = 60_000;
 const LOCK_LOOK_MS = 100;
 
@@ -68,7 +68,7 @@ export async function startStatd({ programName, calledAs, args }: Invocation): P
 
 const SUCCESS = { kind: "exit", status: 0, stdout: "", stderr: "" } as const;
 
-/** Keeps others out; where no file can be made, the daemon's own lock has to do. */
+/** Keeps further starts out; where no file can be made, the daemon's own lock has to do. */
 async function takeLock(): Promise<Disposable> {
   let file: Deno.FsFile;
   try {
@@ -106,7 +106,7 @@ async function hasRegistered(programName: string): Promise<boolean> {
   try {
     await daemon.ask({ command: "register" });
   } catch (error) {
-    // It serves, as was asked for; without rpcbind no mount finds it all the same.
+    // It serves, as was asked for; but without rpcbind no mount finds it.
     complain(
       `${programName}: rpc.statd runs, but is not registered: ${reasonOf(error)}; ` +
         "start rpcbind (systemctl start rpcbind)",

@@ -82,7 +82,7 @@ async function begin(programName: string, start: () => Promise<number>): Promise
   }
 }
 
-/** Where relative paths of the command line begin; the root where the directory is gone. */
+/** Base of relative paths on the command line; the root where the directory is gone. */
 function workingDirectory(): string {
   try {
     return Deno.cwd();

@@ -12,7 +12,7 @@ import type { StatusReport } from "./status_report.ts";
 /** Longest line of an answer, in characters: a page of a list with thousands of names in each entry. */
 export const LINE_MAX = 16_777_216;
 
-/** What a field of an answer has to be. */
+/** Type that a field of an answer has to have. */
 type Shape =
   | "text"
   | "number"

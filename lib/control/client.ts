@@ -1,4 +1,4 @@
-/** The other end of the control socket: one request, and the lines of its answer. */
+/** Client of the control socket: one request, and the lines of its answer. */
 
 import { resolve } from "@std/path/resolve";
 import { RefusedError } from "../cluster/identities.ts";
@@ -12,7 +12,7 @@ import type { ControlAnswer, ControlRequest, ListEntry } from "./protocol.ts";
 import { hiddenDirectoryFault } from "./hidden_directory.ts";
 import { hungDaemon, HungDaemonError } from "./hung_daemon.ts";
 
-/** How long the daemon may be silent, in ms, before it is taken for one that hangs. */
+/** Limit on the daemon's silence, in ms; beyond, it is taken for hung. */
 export const ANSWER_TIMEOUT_MS = 3_000;
 /**
  * How long it may be silent at work that waits for lock managers or a disk, in ms. It is asked for
@@ -28,7 +28,7 @@ const CHUNK_BYTES = 262_144;
 /** Longest list that is read, in entries: several times what the daemon takes (nsm/registration_limits.ts). */
 const ENTRIES_MAX = 1_000_000;
 
-/** What became of looking for the daemon. */
+/** Outcome of looking for the daemon. */
 export type Reached =
   | { readonly outcome: "reached"; readonly daemon: Daemon }
   /** Nobody serves this state directory by a control socket. */

@@ -6,20 +6,20 @@
 /** `failed`: locks of somebody are lost or refused now. `degraded`: they may be. */
 export type Health = "good" | "degraded" | "failed";
 
-/** How long a callback may wait before it counts, in ms: the first attempts fail while lockd restarts. */
+/** Age at which a waiting callback counts, in ms: the first attempts fail while lockd restarts. */
 const CALLBACK_PATIENCE_MS = 10_000;
-/** How long something that has happened counts, in ms. */
+/** Time for which a past event counts, in ms. */
 const RECENT_MS = 3_600_000;
 
-/** What the verdict rests on. Times are spans in ms; undefined is never. */
+/** Facts for the verdict. Times are spans in ms; undefined is never. */
 export interface HealthFacts {
   /** Why nobody finds us by rpcbind. */
   readonly registrationFault: string | undefined;
   /** Why records or the state number cannot be read or written. */
   readonly storeFaults: readonly string[];
-  /** Why the lock manager of somebody who monitors peers does not answer. */
+  /** Why a lock manager that has registrations does not answer. */
   readonly lockManagerFault: string | undefined;
-  /** What works less well since the start. */
+  /** Things that work less well since the start. */
   readonly degraded: readonly string[];
   /** Callbacks that wait, how long the first has waited, and why the last attempt failed. */
   readonly callbacks: {
@@ -30,9 +30,9 @@ export interface HealthFacts {
   readonly keptNotices: number;
   /** Peers that are to be told of our reboot and that nobody is telling. */
   readonly peersNotTold: number;
-  /** How many doubtful notices were passed on, and how long ago the last one was. */
+  /** Doubtful notices that were passed on, in number, and the age of the last one. */
   readonly doubted: { readonly count: number; readonly agoMs: number | undefined };
-  /** How many calls hosts.allow and hosts.deny kept out, and how long ago the last one was. */
+  /** Calls that hosts.allow and hosts.deny kept out, in number, and the age of the last one. */
   readonly denied: { readonly count: number; readonly agoMs: number | undefined };
 }
 

@@ -10,7 +10,7 @@ import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_n
 import { statdPidFile } from "../platform/pid_file.ts";
 import { quote } from "../quote.ts";
 
-/** What is the matter with a state directory and what to do; undefined where it is in sight. */
+/** Fault of a state directory that a mount hides, and what to do; undefined where it is in sight. */
 export function hiddenDirectoryFault(stateDirectoryPath: string): string | undefined {
   try {
     const pid = Deno.readTextFileSync(statdPidFile(ownNetworkNamespace(), hostNetworkNamespace()))

@@ -1,4 +1,4 @@
-/** Whether a status monitor serves on this host already. */
+/** Search for a status monitor that serves on this host already. */
 
 import { openUdpSocket } from "../net/udp.ts";
 import { connectStream } from "../net/tcp.ts";
@@ -15,7 +15,7 @@ const LOCALHOST = "127.0.0.1";
  */
 const PROBE_TIMEOUT_MS = 1_000;
 
-/** Where a status monitor answers, as text for people; nothing where none does. */
+/** Address of a status monitor that answers, as text for people; undefined where none does. */
 export async function findRunningStatd(): Promise<string | undefined> {
   const { startTimer } = systemClock;
   const socket = openUdpSocket({ address: LOCALHOST, port: 0 }, startTimer);

@@ -1,10 +1,10 @@
-/** What the daemon says of itself. */
+/** The daemon's report on itself. */
 
 import type { Health } from "./health.ts";
 
 /** Warnings or errors of one kind: the last of them. */
 export interface Problem {
-  /** How many there were. */
+  /** Occurrences, in number. */
   readonly count: number;
   /** When it was over, ISO 8601; absent where that is not known. */
   readonly resolvedAt?: string;
@@ -46,7 +46,7 @@ export interface StatusReport {
   readonly keptNotices: number;
   readonly callbacks: { readonly pending: number };
   readonly counters: Readonly<Record<string, number>>;
-  /** What works less well than it should, in words. */
+  /** Things that work less well than they should, in words. */
   readonly degraded: readonly string[];
   /** The last warnings and errors, newest last. */
   readonly problems: readonly Problem[];

@@ -1,4 +1,4 @@
-/** What sm-notify would do, without doing it: nothing is moved, written or sent. */
+/** Dry run of sm-notify: nothing is moved, written or sent. */
 
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";

@@ -1,4 +1,4 @@
-/** A line at the foot of a terminal that is written anew again and again, while others go by above it. */
+/** Line at the foot of a terminal that is rewritten again and again, while log lines go by above it. */
 
 import type { Log } from "../log.ts";
 
@@ -37,7 +37,7 @@ export class LiveLine {
   }
 }
 
-/** A log on the same terminal. */
+/** Log that writes above a live line. */
 export function logAbove(line: LiveLine, log: Log): Log {
   const above = (write: () => void) => {
     line.hide();

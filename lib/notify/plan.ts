@@ -1,4 +1,4 @@
-/** What sm-notify's settings mean to a run. Pure. */
+/** Meaning of sm-notify's settings for a run. Pure. */
 
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
@@ -50,7 +50,7 @@ export function requireOnly(
   log.warning(what);
 }
 
-/** Whether a record is one of those to which a run is restricted. */
+/** True for a record to which the run is not closed by --only. */
 export function isSelected(
   { only }: SmNotifySettings,
   { fileName, monName }: NotifyRecord,
@@ -60,7 +60,7 @@ export function isSelected(
   return wanted.includes(nameKey(fileName)) || wanted.includes(nameKey(monName));
 }
 
-/** What tells one life of the host from another: the kernel's boot id, and what a container adds. */
+/** Identity of a life of the host: the kernel's boot id, and what a container adds. */
 export function lifeOf({ instanceId }: SmNotifySettings, bootId: string | undefined): string {
   // deno-lint-ignore no-control-regex -- it is written as a line of a file
   return [bootId ?? "", instanceId].join(" ").replaceAll(/[\x00-\x1f\x7f]/g, "_").trim();

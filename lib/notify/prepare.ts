@@ -27,10 +27,10 @@ import type { Prepared } from "./run.ts";
 import { lifeOf, requireOnly } from "./plan.ts";
 import { ownNames, planSources } from "./sources.ts";
 
-/** Where the run-once lock is; a tmpfs on most systems. */
+/** Folder of the run-once lock; a tmpfs on most systems. */
 const RUN_DIRECTORY = "/run";
 
-/** What is handed to the run; the background reads the records anew. */
+/** Preparation that is handed to the run; the background reads the records anew. */
 export interface ReadyToNotify {
   readonly prepared: Prepared;
   readonly records: readonly NotifyRecord[];
@@ -38,7 +38,7 @@ export interface ReadyToNotify {
   readonly starting: Disposable;
 }
 
-/** What a preparation needs from the machine; a test puts its own in its place. */
+/** Machine of a preparation, for tests to replace. */
 export interface PreparationParts extends NotifyRunParts {
   readonly kernel: Pick<KernelState, "bootId" | "setLocalState" | "endGrace">;
   /** The run-once lock of a life. */
@@ -52,7 +52,7 @@ export interface PreparationParts extends NotifyRunParts {
   readonly requireRights: (layout: Layout) => void;
   /** Makes what is missing of both lists. */
   readonly makeMissingLists: typeof makeMissingLists;
-  /** Where the state directory is, if not where the settings say. */
+  /** State directory, in place of the setting. */
   readonly directory?: string;
 }
 

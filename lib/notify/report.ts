@@ -9,21 +9,21 @@ import { asciiJson } from "../quote.ts";
 import type { LiveLine } from "./live_line.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** How often the live line is drawn, in ms: as often as an eye can follow. */
+/** Interval of the live line, in ms: as often as an eye can follow. */
 const LIVE_MS = 200;
 /** Parts of all peers at which a summary is logged; the end always is one. */
 const MILESTONES = [0.5, 0.9];
 /** When a summary is logged while somebody is still to be told, in ms from the start; then doubled. */
 const FIRST_SUMMARY_MS = 60_000;
 
-/** What a report is about. */
+/** Subject of a report. */
 export interface ReportParts {
   readonly counts: () => NotifyCounts;
   readonly clock: Clock;
   readonly log: Log;
   /** When the run gives up, in ms from its start; Infinity is never. */
   readonly totalMs: number;
-  /** How long until a peer is tried again, in ms. */
+  /** Time until a peer is tried again, in ms. */
   readonly nextTryMs: () => number;
   /** Takes the place of summaries on the way, where there is a terminal. */
   readonly line: LiveLine | undefined;

@@ -1,4 +1,4 @@
-/** What sm-notify does in the background: sockets, the privilege drop, and the run itself. */
+/** sm-notify in the background: sockets, the privilege drop, and the run itself. */
 
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
@@ -30,7 +30,7 @@ import { RunWatcher } from "./watch_run.ts";
 import { SourceOpener, type SourcePlan } from "./sources.ts";
 import { write } from "../platform/standard_streams.ts";
 
-/** What was found out and done before. */
+/** Results of the preparation. */
 export interface Prepared {
   readonly stateNumber: number;
   readonly sources: readonly SourcePlan[];
@@ -40,23 +40,23 @@ export interface Prepared {
   readonly unmovedSince?: number | undefined;
 }
 
-/** What a run is started with. */
+/** Arguments of a run. */
 export interface RunParts {
   readonly settings: SmNotifySettings;
   readonly prepared: Prepared;
-  /** Held by whoever starts a run; let go when the run is known by its file. */
+  /** Held by the starter of a run; let go when the run is known by its file. */
   readonly starting?: Disposable;
   /** The notify list, if it was read already. */
   readonly records?: readonly NotifyRecord[];
   /** When to give up, in ms; Infinity is never. */
   readonly totalMs: number;
-  /** Whether the transport was set, and is not the default. */
+  /** The transport was set, and is not the default. */
   readonly isTransportSet: boolean;
   readonly isInBackground: boolean;
   readonly log: Log;
 }
 
-/** What the program leaves of a file's permissions, as nfs-utils sets it: nothing for others. */
+/** Umask, as in nfs-utils: nothing for the world. */
 const UMASK = 0o007;
 
 /**
@@ -187,7 +187,7 @@ function columnsOfTerminal(): number {
   }
 }
 
-/** What is announced to a record's peer: own names, or the record's; thousands of records share one. */
+/** Announcements to a record's peer: own names, or the record's; thousands of records share one. */
 function announcementsByName(names: readonly string[]) {
   const known = new Map<string, Announcement[]>();
   return ({ myName }: NotifyRecord): Announcement[] => {

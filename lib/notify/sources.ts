@@ -28,7 +28,7 @@ export interface SourcePlan {
   readonly addresses: readonly string[];
 }
 
-/** Both families at once; where there is no IPv6, the other one. */
+/** Both families at once; IPv4 alone where there is no IPv6. */
 const EVERY_ADDRESS = "::";
 const EVERY_IPV4_ADDRESS = "0.0.0.0";
 
@@ -203,7 +203,7 @@ export class SourceOpener {
   }
 }
 
-/** Calls from the own address of the same family. */
+/** Calls from our own address of the peer's family. */
 function byFamily(ipv4: PeerCalls | undefined, ipv6: PeerCalls | undefined): CallPeer {
   return {
     call: (program, name, args, to, transport, timeoutMs) => {

@@ -1,4 +1,4 @@
-/** What a run of sm-notify leaves for people: how far it is, and what became of each peer. */
+/** Traces of a run of sm-notify for people: its progress, and the outcome of each peer. */
 
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
@@ -12,7 +12,7 @@ import type { Clock } from "../time/clock.ts";
 const KIB = 1_024;
 const KINDS = { told: "told", "gave up": "notTold", forgotten: "leftAlone" } as const;
 
-/** What the run is. */
+/** Identity of the run. */
 export interface RunFacts {
   readonly settings: Pick<SmNotifySettings, "stateDirectoryPath" | "events">;
   readonly stateNumber: number;

@@ -15,18 +15,18 @@
 import type { Procedure } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
 
-/** Where the C library comes from when it registers; not all of 127.0.0.0/8. */
+/** Source address of the C library when it registers; not all of 127.0.0.0/8. */
 
 /** The addresses from which a program of this host registers, as with Debian's rpcbind. */
 const LOOPBACK = ["127.0.0.1", "::1"];
 
-/** What the administrator decides about access. */
+/** Settings about access. */
 export interface RpcbindAccess {
   readonly insecure: boolean;
   readonly dump: "local" | "all";
 }
 
-/** Whether a call comes from this host. */
+/** True for a call from this host. */
 export function isFromHere({ uid, isLocal }: Caller): boolean {
   return uid !== undefined || isLocal;
 }

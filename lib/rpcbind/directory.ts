@@ -9,7 +9,7 @@ import { RPCBIND_DIRECTORY } from "./warm_start.ts";
 const PASSWD = "/etc/passwd";
 /** The users of Debian, and of Fedora and openSUSE. */
 const USERS = ["_rpc", "rpc"];
-/** Where there is none: nobody, by number, as a small system may have no list of users. */
+/** User nobody by number, as a small system may have no list of users. */
 const NOBODY = { uid: 65534, gid: 65534 };
 const DIRECTORY_MODE = 0o755;
 

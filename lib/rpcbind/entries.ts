@@ -26,7 +26,7 @@ export type Entry = Readonly<Rpcb>;
 
 export class Entries {
   #entries: Entry[];
-  /** The same by program, made when it is needed after a change. */
+  /** Index of the entries by program, made when it is needed after a change. */
   #byProgram: Map<number, Entry[]> | undefined;
   readonly #told: () => void;
 
@@ -120,7 +120,7 @@ export class Entries {
     return port;
   }
 
-  /** What version 2 sees. */
+  /** Entries that version 2 sees. */
   mappings(): Mapping[] {
     return this.#entries.flatMap(({ r_prog, r_vers, r_netid, r_addr }) => {
       const prot = protocolOfNetid(r_netid);
@@ -143,7 +143,7 @@ export class Entries {
   }
 }
 
-/** Whether an entry is rpcbind's own. */
+/** True for an entry of rpcbind itself. */
 export function isOwn({ r_prog }: Entry): boolean {
   return r_prog === PMAP_PROG;
 }

@@ -17,7 +17,7 @@ import type { Procedure } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
 import { isFromHere, rpcbindAccessFault } from "./access.ts";
 
-/** Lines about calls with `-l`: all but those of a flood. */
+/** Lines about calls with `-l`: all but the rest of a flood. */
 const CALL_LINES: LogLimits = { lines: 1_000, total: 10_000, intervalMs: 60_000 };
 
 /** The access rule, and what is said of calls. */
@@ -54,7 +54,7 @@ export function callHooks(
   };
   return {
     access(procedure, name, caller) {
-      // Like a datagram that was lost: who is in earnest asks again.
+      // Like a lost datagram: a genuine caller asks again.
       if (!isFromHere(caller) && !sources.admits(caller.address)) return "ignore";
       if (caller.uid !== undefined) return decided(procedure, name, caller);
       const admission = hosts.admits(caller.address);

@@ -3,7 +3,7 @@
 import type { Clock } from "../time/clock.ts";
 import type { InterfaceAddress } from "./merged_address.ts";
 
-/** How long the addresses are taken to be as they were, in ms: many callers ask in a second. */
+/** Life of the cached addresses, in ms: many callers ask in a second. */
 const RECHECK_MS = 1_000;
 
 /** Makes the function that returns them, in the order of the interfaces. */

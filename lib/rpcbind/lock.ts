@@ -64,7 +64,7 @@ export class RpcbindLock {
     }, until);
   }
 
-  /** Lets others have it. */
+  /** Gives it up. */
   release(): void {
     this.#file[Symbol.dispose]();
   }

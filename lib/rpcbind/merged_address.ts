@@ -24,7 +24,7 @@ export interface InterfaceAddress {
   readonly name: string;
 }
 
-/** Who asks. */
+/** Caller that asks for an address. */
 export interface Asker {
   /** With its scope where it is link-local and that is known. */
   readonly address: string;
@@ -77,12 +77,12 @@ function bestOf(
   return first;
 }
 
-/** Whether only this host is sure to reach an address. */
+/** True for an address that only this host is sure to reach. */
 function isOnLoopback({ name, address }: InterfaceAddress): boolean {
   return name === LOOPBACK_INTERFACE || isLoopback(address);
 }
 
-/** Whether a link-local asker is on the link of an interface; any, where its scope is not known. */
+/** True if a link-local caller is on an interface's link; any link, where its scope is not known. */
 function isOnLink({ name, scopeid }: InterfaceAddress, asker: string): boolean {
   const scope = asker.slice(withoutScope(asker).length + 1);
   return scope === "" || scope === name || scope === String(scopeid);

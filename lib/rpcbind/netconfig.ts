@@ -6,7 +6,7 @@
 
 import { Semantics } from "../protocol/rpcbind.ts";
 
-/** Where callers on this host come, besides the network. */
+/** UNIX socket for callers on this host. */
 export const RPCBIND_SOCKET = "/run/rpcbind.sock";
 /** Netid of {@link RPCBIND_SOCKET}. */
 export const LOCAL_NETID = "local";

@@ -40,7 +40,7 @@ const MS_PER_SECOND = 1000;
 /** Files are for their owner alone. */
 const UMASK = 0o077;
 
-/** What rpcbind is started with. */
+/** Arguments of a start. */
 export interface RpcbindParts {
   readonly settings: RpcbindSettings;
   /** Somebody waits for us to say that we are ready. */
@@ -133,7 +133,7 @@ function acquire({ settings, handedOver, log }: RpcbindParts) {
   return { lock, isLeased, sockets, hosts, bootId };
 }
 
-/** Our own entries and, with a warm start, those of before; from here on they are kept. */
+/** Our own entries and, with a warm start, the entries that were kept; from here on changes are kept. */
 function keptEntries(
   settings: RpcbindSettings,
   netids: RpcbindSockets["netids"],

@@ -22,7 +22,7 @@ import { fromTransportAddress, toTransportAddress } from "./transport_address.ts
 /** Ports below this one are given to privileged processes only. */
 const RESERVED_PORT_END = 1024;
 
-/** What the procedures work with. */
+/** Objects behind the procedures. */
 export interface ServiceParts {
   readonly entries: Entries;
   readonly statistics: Statistics;
@@ -92,7 +92,7 @@ function counted({ program, entries }: Service, statistics: Statistics): Service
 
 const no = () => false;
 
-/** What versions 3 and 4 have in common. */
+/** Handlers that versions 3 and 4 share. */
 function procedures(version: 3 | 4, parts: ServiceParts) {
   const { entries, statistics, time } = parts;
   return {
@@ -179,7 +179,7 @@ function addressesFor(
   });
 }
 
-/** What version 2 registers, as the later versions have it; nothing for another protocol. */
+/** Entry of version 2 as later versions have it; undefined for an unknown protocol. */
 function entryOf({ prog, vers, prot, port }: Mapping): Rpcb | undefined {
   const netid = netidOfProtocol(prot);
   if (netid === undefined) return undefined;

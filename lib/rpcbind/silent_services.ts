@@ -18,13 +18,13 @@ import { type Clock, sleep } from "../time/clock.ts";
 import { nothing } from "../xdr/types.ts";
 import { type Entries, type Entry, isOwn } from "./entries.ts";
 
-/** How long after one round of calls the next one begins, in ms. */
+/** Pause between rounds of calls, in ms. */
 const ROUND_MS = 300_000;
-/** How long a service of this host may take, in ms. */
+/** Limit on an answer of a service on this host, in ms. */
 const TIMEOUT_MS = 5_000;
 /** Services called in one round, in number: a host has a few dozen, and users may register thousands. */
 const CALLED_MAX = 256;
-/** Where a service is called that listens there or at all addresses. */
+/** Address at which a service on this host is called. */
 const LOOPBACK: Readonly<Record<string, string>> = {
   "0.0.0.0": "127.0.0.1",
   "127.0.0.1": "127.0.0.1",
@@ -32,7 +32,7 @@ const LOOPBACK: Readonly<Record<string, string>> = {
   "::1": "::1",
 };
 
-/** What the calls are made with. */
+/** Parts of the calls. */
 export interface SilentServicesParts {
   readonly entries: Entries;
   readonly callPeer: CallPeer;
@@ -75,7 +75,7 @@ function callable(entries: readonly Entry[]): Entry[] {
     .slice(0, CALLED_MAX);
 }
 
-/** Where the service of an entry is called; nothing if it is not. */
+/** Endpoint at which the service of an entry is called; undefined if it is not. */
 function endpointOf({ r_netid, r_addr }: Entry): Endpoint | undefined {
   if (!/^(?:udp|tcp)6?$/.test(r_netid)) return undefined;
   const registered = fromUniversalAddress(r_addr);
@@ -83,7 +83,7 @@ function endpointOf({ r_netid, r_addr }: Entry): Endpoint | undefined {
   return address === undefined ? undefined : { address, port: registered!.port };
 }
 
-/** Whether somebody is there: an error of RPC is an answer, too. */
+/** True if a program answers: an error of RPC is an answer, too. */
 async function answers(entry: Entry, { callPeer }: SilentServicesParts): Promise<boolean> {
   const service = program("service", entry.r_prog, entry.r_vers, {
     NULL: { number: 0, args: nothing, result: nothing, from: "any" },

@@ -27,7 +27,7 @@ import { identityOf } from "./stand_in.ts";
 const LOOPBACK = ["127.0.0.1", "::1"];
 /** Receive buffer of a UDP socket, in bytes: 5,000 small datagrams. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-/** How long the kernel tries to hand data to a peer that has gone or does not read, in ms. */
+/** Limit on handing data to a caller that has gone or does not read, in ms. */
 const SEND_TIME_LIMIT_MS = 10_000;
 /** Everybody may connect: what he may do is decided for each call. */
 const SOCKET_MODE = 0o666;
@@ -36,7 +36,7 @@ const SOCKET_MODE = 0o666;
 export interface RpcbindSockets {
   readonly datagrams: readonly DatagramSocket[];
   readonly listeners: readonly StreamListener[];
-  /** What tells our UNIX socket from another one at its path; see stand_in.ts. */
+  /** Identity of our UNIX socket, see stand_in.ts. */
   readonly ownSocket: string;
   /** Netids that are served. */
   readonly netids: ReadonlySet<Netid>;

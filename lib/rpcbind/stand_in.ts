@@ -7,7 +7,7 @@
 
 import type { Clock } from "../time/clock.ts";
 
-/** How often the place of our socket is looked at, in ms. */
+/** Interval of looks at the path of our socket, in ms. */
 const LOOK_MS = 1_000;
 
 /** Calls `replaced` once when something else than `own`, or nothing, is at the path. */
@@ -27,7 +27,7 @@ export function watchSocket(
   until.addEventListener("abort", () => cancel());
 }
 
-/** What tells a file from another one at the same path. */
+/** Identity of a file, which tells it from a later one at its path. */
 export function identityOf(path: string): string {
   try {
     const { dev, ino, birthtime } = Deno.lstatSync(path);

@@ -15,12 +15,12 @@ const AF_INET6 = 10;
 const SOCKADDR_IN_BYTES = 16;
 const SOCKADDR_IN6_BYTES = 28;
 const SOCKADDR_UN_BYTES = 110;
-/** Where the address begins in struct sockaddr_in and sockaddr_in6; behind sa_family in sockaddr_un. */
+/** Offset of the address in struct sockaddr_in and sockaddr_in6; behind sa_family in sockaddr_un. */
 const IN_ADDRESS_AT = 4;
 const IN6_ADDRESS_AT = 8;
 const PATH_AT = 2;
 
-/** What is answered where there is no such address. */
+/** Answer where there is no such address. */
 const NO_ADDRESS: Netbuf = { maxlen: 0, buf: new Uint8Array(0) };
 
 /** The struct sockaddr of a universal address; an empty one if it is none of this transport. */

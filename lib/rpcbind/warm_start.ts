@@ -26,7 +26,7 @@ export const RPCBIND_DIRECTORY = "/run/rpcbind";
 const ENTRIES_FILE = "rpcbind.xdr";
 const MAPPINGS_FILE = "portmap.xdr";
 const BOOT_FILE = "boot_id";
-/** What names a file that is being written. */
+/** Suffix of a file that is being written. */
 const ASIDE = ".new";
 /** For its owner alone, as Debian's are. */
 const FILE_MODE = 0o600;
@@ -45,7 +45,7 @@ export class WarmStart {
     this.#log = log;
   }
 
-  /** What was kept in this boot, but for rpcbind's own entries; none where it cannot be read. */
+  /** Entries that were kept in this boot, but for rpcbind's own; none where they cannot be read. */
   load(): Entry[] {
     try {
       const bytes = this.#read(ENTRIES_FILE);

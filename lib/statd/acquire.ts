@@ -43,12 +43,12 @@ import { openControl } from "./operations.ts";
 import { openNsmServer } from "./sockets.ts";
 import type { StopList } from "./stop_list.ts";
 
-/** What root's files lose of their permissions: others have to read the state number. */
+/** Umask while root: everybody has to be able to read the state number. */
 const ROOT_UMASK = 0o022;
-/** The same after the privilege drop, as nfs-utils sets it: nothing for others. */
+/** Umask after the privilege drop, as in nfs-utils: nothing for the world. */
 const UMASK = 0o007;
 
-/** What the first part of the start works with. */
+/** Parts of the first half of the start. */
 export interface AcquireParts {
   readonly settings: StatdSettings;
   readonly log: Log;
@@ -62,7 +62,7 @@ export interface AcquireParts {
   readonly unlessStopped: <T>(step: Promise<T>) => Promise<T>;
 }
 
-/** What it has acquired. */
+/** Everything that was acquired. */
 export interface Acquired extends Keeping {
   readonly notifyPeers: () => Promise<void>;
   readonly identities: Identities;
@@ -75,11 +75,11 @@ export interface Acquired extends Keeping {
   readonly socket: DatagramSocket;
   readonly server: ServerSockets;
   readonly control: Deno.UnixListener | undefined;
-  /** What does not work, in words; more may be added. */
+  /** Things that do not work, in words; more may be added. */
   readonly degraded: string[];
 }
 
-/** Where the daemon keeps what it has to remember. */
+/** Stores of the daemon. */
 interface Keeping {
   readonly store: MonitorStore;
   readonly peers: PeerMemory;

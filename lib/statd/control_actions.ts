@@ -1,4 +1,4 @@
-/** What the daemon does for nsmctl, and what it tells of itself. */
+/** Actions of the control socket, and the daemon's report on itself. */
 
 import project from "../../deno.json" with { type: "json" };
 import type { NoteEvent } from "../nsm/events.ts";
@@ -22,10 +22,10 @@ import type { Clock } from "../time/clock.ts";
  * waits for. After each page everything else has its turn, which takes two milliseconds.
  */
 const PAGE_ENTRIES = 384;
-/** How long a declaration waits for the lock managers, in ms; callbacks go on after that. */
+/** Limit on a declaration's wait for the lock managers, in ms; callbacks go on after that. */
 const DECLARATION_MS = 10_000;
 
-/** What the daemon knows beside the monitor. */
+/** Facts about the daemon beside the monitor. */
 export interface DaemonFacts {
   readonly monitor: Monitor;
   readonly clock: Clock;
@@ -43,7 +43,7 @@ export interface DaemonFacts {
   readonly identities: Identities;
   /** Looks whether rpcbind lists us, and registers again if not. */
   readonly reviewRegistration: () => Promise<void>;
-  /** What works less well than it should since the start, in words. */
+  /** Things that work less well since the start, in words. */
   readonly degraded: readonly string[];
   readonly healthLook: HealthLook;
   /** Takes what happens for the history. */

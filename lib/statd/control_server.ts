@@ -16,7 +16,7 @@ import { type Clock, sleep } from "../time/clock.ts";
 
 /** Clients at one time; people do not need more, and each may hold a request. */
 const CLIENTS_MAX = 8;
-/** How long a client may stay without a request, in ms. */
+/** Idle time-out of a client, in ms. */
 const IDLE_MS = 60_000;
 /** Pause when no connection can be taken, as without a free file descriptor, in ms. */
 const ACCEPT_PAUSE_MS = 1_000;
@@ -25,10 +25,10 @@ const ACCEPT_PAUSE_MS = 1_000;
  * for the event loop have its turn, calls above all.
  */
 const PAGE_PAUSE_MS = 1;
-/** What the umask leaves of a socket's permissions: its owner's. */
+/** Permissions of the socket: its owner's alone. */
 const SOCKET_UMASK = 0o177;
 
-/** What the daemon can be asked for. */
+/** Requests that the daemon answers. */
 export interface ControlActions {
   list(): Iterable<readonly ListEntry[]>;
   /** Answers everything else. @throws {Error} The message is what the client is told. */
@@ -57,7 +57,7 @@ export function listenForControl(path: string): Deno.UnixListener {
   }
 }
 
-/** Answers whoever connects, until it is closed. */
+/** Answers every client until it is closed. */
 export function serveControl(
   listener: Deno.UnixListener,
   actions: ControlActions,
@@ -103,7 +103,7 @@ export function removeControlSocket(path: string): void {
   try {
     removeIfThere(path);
   } catch {
-    // The directory is root's: the socket stays, and whoever connects is refused.
+    // The directory is root's: the socket stays, and a client is refused.
   }
 }
 

@@ -21,10 +21,10 @@ import { quote } from "../quote.ts";
 const RUNNING_MAX = 4;
 /** Programs in line, in number: what a lock manager that starts locks for many peers at once asks for. */
 const LINE_MAX = 64;
-/** Of these, for notices, which other hosts send: the rest is kept for the lock managers of this host. */
+/** Slots for notices, which hosts send: the rest is kept for the lock managers of this host. */
 const NOTICES_MAX = 32;
 
-/** What callouts are made with. */
+/** Parts of the callouts. */
 export interface HaCalloutParts {
   /** The settings in effect, asked each time. */
   readonly settings: () => Pick<StatdSettings, "haCallout" | "haCalloutTimeout">;
@@ -71,7 +71,7 @@ export function haCallout(
   };
 }
 
-/** What went wrong; nothing where the program ended with status 0. */
+/** Failure in words; undefined where the program ended with status 0. */
 function faultOf(result: CalloutResult): string | undefined {
   switch (result.outcome) {
     case "exited": {

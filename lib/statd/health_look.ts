@@ -16,14 +16,14 @@ import { type Clock, sleep } from "../time/clock.ts";
 
 /** Longest time that one question may take, in ms; nsmctl waits for 3 s. */
 const LOOK_MS = 1_000;
-/** Time between two looks for those who do not wait for them, in ms. */
+/** Interval between looks in the background, in ms. */
 const LOOK_AGAIN_MS = 10_000;
 /** Kinds of lock managers that are asked; a host has one. */
 const MANAGERS_MAX = 4;
 /** Longest list of monitored peers that is searched for kinds of lock managers. */
 const SEARCHED_MAX = 1_000;
 
-/** What it looks with. */
+/** Parts of the look. */
 export interface HealthLookParts {
   readonly callPeer: CallPeer;
   readonly list: MonitorList;

@@ -13,13 +13,13 @@ import { STATD, type StatdSettings, type Table } from "../config/settings.ts";
 import { type AdjustableLog, logThreshold } from "../log.ts";
 import type { Invocation } from "../platform/role.ts";
 
-/** What settings are read from, and what bounds them. */
+/** Sources of the settings, and their bounds. */
 export interface LiveSettingsParts {
   readonly invocation: Invocation;
   readonly environment: Environment;
   /** The working directory of the start. */
   readonly folder: string;
-  /** Whether a callout can take effect at once; see permissions.ts. */
+  /** A callout can take effect at once; see permissions.ts. */
   readonly mayRunPrograms: boolean;
   readonly log: AdjustableLog;
 }

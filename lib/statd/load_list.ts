@@ -1,4 +1,4 @@
-/** How a start takes over what an earlier life has left: the monitor list, and what it knew of the peers. */
+/** Loading of the monitor list, and of what an earlier life knew of the peers. */
 
 import type { Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import type { PeerDirectory } from "../nsm/peer_directory.ts";
@@ -6,7 +6,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import { inSlices, type SliceParts } from "../time/slices.ts";
 import type { WatchedStore } from "../nsm/watched_store.ts";
 
-/** What is loaded from where to where. */
+/** Sources and targets of a load. */
 export interface LoadParts extends SliceParts {
   readonly store: WatchedStore;
   readonly list: MonitorList;
@@ -15,7 +15,7 @@ export interface LoadParts extends SliceParts {
   readonly announce: (monitored: Monitored, state: number) => void;
   /** Called when the list is whole. */
   readonly loaded: () => void;
-  /** Whether a peer is on the notify list, so that what is known of it is still of use. */
+  /** Tells whether a peer is on the notify list, so that its facts are still of use. */
   readonly isToBeNotified: (peer: string) => boolean;
 }
 

@@ -38,7 +38,7 @@ const FIELD = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/;
 const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])?(?::\d{0,5})?$/i;
 const PATHS = new Set(["/", "/metrics"]);
 
-/** What is served, and with what. */
+/** Text that is served, and the clock. */
 export interface MetricsParts {
   /** Makes the text. */
   readonly text: () => string;

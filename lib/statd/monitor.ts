@@ -35,7 +35,7 @@ import type { Clock } from "../time/clock.ts";
 /** The procedures that are answered before the list is whole. */
 const NEED_NO_LIST: ReadonlySet<string> = new Set(["SM_NULL", "SM_STAT"]);
 
-/** What the monitor is made of. */
+/** Parts of the monitor. */
 export interface MonitorParts {
   /** The settings in effect, asked each time. */
   readonly settings: () => StatdSettings;
@@ -43,17 +43,17 @@ export interface MonitorParts {
   readonly memory: PeerMemory;
   /** Keeps notices over restarts that are not judged yet. */
   readonly noticeMemory?: NoticeMemory;
-  /** What the store said when it was opened, by somebody who may do more than we. */
+  /** State number that root read when the store was opened. */
   readonly stateNumber: number;
   readonly callPeer: CallPeer;
   readonly resolver: Resolver;
   readonly clock: Clock;
   readonly log: Log;
-  /** Logs what others can cause, within limits; one of its own where none is given. */
+  /** Log for messages that callers cause, within limits; made here where it is absent. */
   readonly tell?: LimitedLog;
-  /** Who may call at all. */
+  /** hosts.allow and hosts.deny. */
   readonly hosts: Pick<HostsFiles, "admits">;
-  /** Whether a peer is on the notify list, so that what is known of it is still of use. */
+  /** Tells whether a peer is on the notify list, so that its facts are still of use. */
   readonly isToBeNotified: (peer: string) => boolean;
   /** The administrator's program, asked for each time; undefined where none is set. */
   readonly callout?: () => Callout | undefined;
@@ -84,7 +84,7 @@ export interface Monitor {
   stop(): void;
 }
 
-/** What stands behind the procedures. */
+/** Objects behind the procedures. */
 type Core = Omit<Monitor, "respond" | "loaded" | "stop"> & { readonly tell: LimitedLog };
 
 /**
@@ -195,14 +195,14 @@ function makeService(parts: MonitorParts, core: Core): Service {
   return counted(service, counters);
 }
 
-/** Judges calls before they are answered, and counts and logs those that are not answered well. */
+/** Hooks that judge calls before they are answered, and count and log the failures. */
 function dispatchHooks(
   { settings, hosts, worked, log, signal, clock }: MonitorParts,
   { store, counters, lastTimes, tell }: Core,
   loading: Promise<void> | undefined,
 ): DispatchHooks {
   let isLoading = loading !== undefined;
-  // Whoever made the monitor waits for `loaded`, and hears of its failure there.
+  // The maker of the monitor waits for `loaded`, and hears of a failure there.
   loading?.then(() => isLoading = false, () => {});
   const rule = accessRule({
     settings,

@@ -24,17 +24,17 @@ import type { Clock } from "../time/clock.ts";
 /** A file system that is read-only, and one on which we may not write. */
 const LASTING_FAULTS = new Set(["EROFS", "EACCES", "EPERM"]);
 
-/** What the daemon remembers with. */
+/** Stores of the daemon. */
 export interface Memory {
   readonly store: MonitorStore;
   readonly peers: PeerMemory;
-  /** Where notices are kept that are not judged yet; undefined where nothing can be kept. */
+  /** Memory of notices that are not judged yet; undefined where nothing can be kept. */
   readonly noticeMemory?: NoticeMemory;
   /** Why nothing is kept when the daemon ends, in words; undefined where all is. */
   readonly volatile?: string;
 }
 
-/** What it is chosen by. */
+/** Facts that decide between disk and memory. */
 export interface MemoryParts {
   readonly settings: StatdSettings;
   /** The kernel's identifier of this boot, where it tells. */

@@ -12,9 +12,9 @@ import { readProgress } from "../store/notify_progress.ts";
 import { metricsText } from "./metrics.ts";
 import { serveMetrics } from "./metrics_server.ts";
 
-/** What was opened. */
+/** Open sockets for people. */
 export interface Steering {
-  /** Closes it at once, whoever is in the middle of something. */
+  /** Closes it at once, also for clients in the middle of a request. */
   close(): void;
 }
 

@@ -3,10 +3,10 @@
 import { runRpcbind } from "./run_rpcbind.ts";
 import { type NotifyChildParts, runSmNotify } from "./run_sm_notify.ts";
 
-/** Where rpcbind is found, by us and by what looks whether there is one. */
+/** Path of rpcbind's socket. */
 export const RPCBIND_SOCKET = "/run/rpcbind.sock";
 
-/** What runs rpcbind where one is wanted, and sm-notify unless nobody is to be notified. */
+/** Starters of rpcbind, where one is wanted, and of sm-notify, unless nobody is to be notified. */
 export function programsOf(parts: NotifyChildParts) {
   const { settings } = parts;
   return {

@@ -17,16 +17,16 @@ const ENDS: readonly (readonly [notice: RegExp, problem: RegExp])[] = [
   ],
 ];
 
-/** What the log has said. */
+/** Problems that the log has had. */
 export interface RecentProblems {
   readonly log: AdjustableLog;
   /** The last one of each kind, newest last. */
   readonly problems: readonly Problem[];
-  /** How many there were of each level since the start. */
+  /** Messages of each level since the start, in number. */
   readonly counts: Readonly<Record<Problem["level"], number>>;
 }
 
-/** What messages of one kind have in common: all but numbers, addresses and quoted names. */
+/** Kind of a message: its text without numbers, addresses and quoted names. */
 function kindOf(level: string, message: string): string {
   return `${level} ${message.replaceAll(/"[^"]*"|[\d.:]*\d/g, "#")}`;
 }

@@ -13,7 +13,7 @@ import { systemClock as clock } from "../platform/clock.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 
-/** What rpcbind is started with. */
+/** Arguments for a start of rpcbind. */
 export interface RpcbindChildParts {
   readonly mode: StatdSettings["rpcbindMode"];
   /** The path at which an rpcbind is found. */
@@ -54,7 +54,7 @@ export async function runRpcbind(parts: RpcbindChildParts): Promise<void> {
   }
 }
 
-/** Whether somebody listens at the path; a file that an rpcbind has left there does not count. */
+/** True if a program listens at the path; a file that an rpcbind has left there does not count. */
 async function isAnswered(path: string): Promise<boolean> {
   try {
     (await connectUnix(path)).close();

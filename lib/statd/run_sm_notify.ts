@@ -6,13 +6,13 @@ import { reasonOf } from "../nsm/ports.ts";
 import { runInBackground } from "../platform/daemonize.ts";
 import { selfCommand } from "../platform/self_command.ts";
 
-/** What sm-notify is started with. */
+/** Arguments for a start of sm-notify. */
 export interface NotifyChildParts {
   readonly settings: StatdSettings;
   /** The name that this process was called by, and its environment. */
   readonly calledAs: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** How it is told to log where we do. */
+  /** Variables by which it logs to our log. */
   readonly logVariables: Readonly<Record<string, string>>;
   readonly log: Log;
 }

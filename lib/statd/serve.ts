@@ -45,10 +45,10 @@ import { type RecentProblems, remembering } from "./recent_problems.ts";
 import { serveCalls, toBeRegistered } from "./sockets.ts";
 import { StopList } from "./stop_list.ts";
 
-/** Time after which everything has run that a start needs, in ms; who waited for it has been answered. */
+/** Delay before the first garbage collection, in ms: start-up work is done and first callers are answered. */
 const SETTLING_MS = 100;
 
-/** What the daemon is started with. */
+/** Arguments of a start. */
 export interface DaemonParts {
   readonly invocation: Invocation;
   readonly settings: StatdSettings;
@@ -61,7 +61,7 @@ export interface DaemonParts {
   readonly logVariables: Readonly<Record<string, string>>;
 }
 
-/** What all parts of the daemon share. */
+/** Objects that all parts of the daemon share. */
 interface Daemon extends DaemonParts {
   readonly environment: Readonly<Record<string, string>>;
   readonly recent: RecentProblems;
@@ -258,7 +258,7 @@ function steer(
   return startSteering(facts, acquired.control, settings.metrics, log, tell);
 }
 
-/** Lets signals through, and tells the log, the service manager and who waits in the foreground. */
+/** Lets signals through, and tells the log, the service manager and a parent in the foreground. */
 function announce(
   { environment, stopping, stops, settings, isBackground, history, log }: Daemon,
   { server, notifyPeers, volatile }: Acquired,

@@ -67,7 +67,7 @@ export function toBeRegistered(bound: readonly TransportAddress[]): TransportAdd
   return [...byNetid.values()];
 }
 
-/** How it is counted that a connection was closed. */
+/** Counter of each limit that closes a connection. */
 const CLOSED: Readonly<Record<ClosingLimit, CounterName>> = {
   recordMaxBytes: "records_refused",
   writeTimeoutMs: "connections_unread",
@@ -78,7 +78,7 @@ const CLOSED: Readonly<Record<ClosingLimit, CounterName>> = {
   localMax: "connections_refused_local",
 };
 
-/** What answers calls, and who is told of them. */
+/** Answering of calls, and its observers. */
 export interface CallParts {
   readonly respond: Respond;
   readonly counters: Counters;

@@ -7,7 +7,7 @@ import type { Log } from "../log.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** How long one stop may take, in ms: service managers wait 90 s, and people less, for all of them. */
+/** Limit on one stop, in ms: service managers wait 90 s, and people less, for all of them. */
 const STOP_TIMEOUT_MS = 3_000;
 
 export class StopList implements AsyncDisposable {

@@ -37,7 +37,7 @@ import { ToldPeers } from "./told_peers.ts";
 /** Names without an address that get a line of their own before the end, in number. */
 const UNRESOLVED_NAMED_MAX = 5;
 
-/** What the notifier works with. */
+/** Parts of the notifier. */
 export interface NotifierParts {
   readonly clock: Clock;
   readonly resolver: Resolver;
@@ -53,14 +53,14 @@ export interface NotifierParts {
   readonly onFailed?: (failure: NotifyFailure) => void;
 }
 
-/** How peers are told. */
+/** Rules by which peers are told. */
 export interface NotifierSettings extends RouteSettings {
   /** Our state number, as peers are told it. */
   readonly stateNumber: number;
   readonly schedule: RetrySchedule;
   /** When to give up, in ms from the start; Infinity is never. */
   readonly totalMs: number;
-  /** What a record's peer is told; the sources belong to {@link NotifierParts.sources}. */
+  /** Announcements to a record's peer; the sources belong to {@link NotifierParts.sources}. */
   readonly announcements: (record: NotifyRecord) => readonly Announcement[];
 }
 
@@ -122,7 +122,7 @@ export class Notifier {
     return this.#counts;
   }
 
-  /** How long until a peer is tried again, in ms; Infinity where nobody waits. */
+  /** Time until a peer is tried again, in ms; Infinity where nobody waits. */
   get nextTryMs(): number {
     return Math.max(0, (this.#list.nextAttempt ?? Infinity) - this.#parts.clock.now());
   }
@@ -162,7 +162,7 @@ export class Notifier {
 
   /** Begins the turns that are due and have room; sees to it that it is called for the next one. */
   #beginTurns(): void {
-    // What happens in the beginning of a turn is seen by the loop that is at it.
+    // Re-entrant call: the outer loop picks up the new work.
     if (this.#end === undefined || this.#isBeginning) return;
     const now = this.#parts.clock.now();
     const endsAt = this.#startedAt + this.#settings.totalMs;
@@ -188,7 +188,7 @@ export class Notifier {
       const failed = await this.#turns.take(peer);
       if (failed !== undefined && !this.#isOver) this.#failed(peer, failed);
     } catch (error) {
-      // Nobody has foreseen it: the peer is tried again like any other.
+      // An unforeseen error: the peer is tried again like any other.
       const failed = { fault: reasonOf(error), address: undefined, way: undefined };
       if (!this.#isOver && this.#list.isBusy(peer)) this.#failed(peer, failed);
     }
@@ -257,7 +257,7 @@ function givingUp(peer: NotifyPeer): string {
     (lastFault ?? unfinished(peer));
 }
 
-/** What a peer's first turn had come to when it was cut short. */
+/** Result of a peer's first turn that was cut short. */
 function unfinished({ addresses: [address] }: NotifyPeer): string {
   return address === undefined ? "no address was found yet" : `no answer came yet from ${address}`;
 }

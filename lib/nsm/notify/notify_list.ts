@@ -26,7 +26,7 @@ export interface Announcement {
   readonly source: number;
 }
 
-/** Where a peer's NSM listens. */
+/** Port and transport of a peer's NSM. */
 export interface Way {
   readonly transport: "udp" | "tcp";
   readonly address: string;
@@ -37,15 +37,15 @@ export interface Way {
 export interface NotifyPeer {
   readonly record: NotifyRecord;
   readonly announcements: readonly Announcement[];
-  /** What was known before, from monitoring or an earlier run. */
+  /** Facts from monitoring or an earlier run. */
   readonly facts: PeerFacts | undefined;
   /** Announcements that the peer has answered. */
   told: number;
-  /** Where it may be reached, the one to use now first. */
+  /** Addresses, the one to use now first. */
   addresses: readonly string[];
-  /** Whether the name service is to be asked at the next turn. */
+  /** The name service is to be asked at the next turn. */
   needsLookup: boolean;
-  /** Where its NSM was found; undefined until rpcbind was asked. */
+  /** Port of its NSM; undefined until rpcbind was asked. */
   way: Way | undefined;
   /** Turns so far. */
   turns: number;
@@ -56,7 +56,7 @@ export interface NotifyPeer {
   /** When the present attempt began, and how long it may last: its end is when the next is due. */
   startedAt: number;
   pauseMs: number;
-  /** When it is its turn again, and its place among those of the same time. */
+  /** Time of its next turn, and its place among peers that are due then. */
   dueAt: number;
   readonly sequence: number;
   hadPort: boolean;
@@ -116,7 +116,7 @@ export class NotifyList {
     return this.#idle.first?.dueAt;
   }
 
-  /** When the first attempt after those that go on begins; undefined where nobody is left. */
+  /** Time of the first attempt that has not begun; undefined where nobody is left. */
   get nextAttempt(): number | undefined {
     let first = this.nextDue ?? Infinity;
     for (const { startedAt, pauseMs } of this.#busy) first = Math.min(first, startedAt + pauseMs);
@@ -134,7 +134,7 @@ export class NotifyList {
     return peer;
   }
 
-  /** The name service answered: its addresses are used, then those that were known. */
+  /** The name service answered: its addresses are used first, then known ones. */
   addressesFound(peer: NotifyPeer, found: readonly string[], now: number): void {
     const isNew = peer.addresses.length === 0;
     const [current] = peer.addresses;
@@ -188,7 +188,7 @@ export class NotifyList {
     return true;
   }
 
-  /** Whether a peer's turn is under way. */
+  /** True while a peer's turn is under way. */
   isBusy(peer: NotifyPeer): boolean {
     return this.#busy.has(peer);
   }
@@ -227,7 +227,7 @@ export class NotifyList {
   }
 }
 
-/** Whether a peer is taken before another one. */
+/** True if a peer is taken before another one. */
 function isBefore(a: NotifyPeer, b: NotifyPeer): boolean {
   if (a.dueAt !== b.dueAt) return a.dueAt < b.dueAt;
   if (a.record.modifiedAt !== b.record.modifiedAt) return a.record.modifiedAt > b.record.modifiedAt;
@@ -249,7 +249,7 @@ export function announcementsOf(names: readonly string[]): Announcement[] {
   return announcements;
 }
 
-/** Whether a name is an address: nothing else has a colon, or four numbers with dots between. */
+/** True for an address: no name has a colon, or four numbers with dots between. */
 export function isAddress(name: string): boolean {
   return name.includes(":") || /^\d{1,3}(\.\d{1,3}){3}$/.test(name);
 }

@@ -1,13 +1,13 @@
-/** What came of notifying, for those who report it. */
+/** Outcomes of notifying, for reports. */
 
 import { quote } from "../../quote.ts";
 import type { NotifyRecord } from "../ports.ts";
 
-/** What became of one record. */
+/** Outcome of one record. */
 export interface NotifyReport {
   readonly record: NotifyRecord;
   readonly outcome: "told" | "gave up" | "forgotten";
-  /** Where it was told, or tried last. */
+  /** Address at which it was told, or tried last. */
   readonly address: string | undefined;
   readonly transport: "udp" | "tcp" | undefined;
   readonly attempts: number;
@@ -21,13 +21,13 @@ export interface NotifyFailure {
   readonly address: string | undefined;
   readonly reason: string;
   readonly attempts: number;
-  /** How long until it is tried again, in ms. */
+  /** Time until it is tried again, in ms. */
   readonly nextMs: number;
-  /** Whether the reason is another one than before. */
+  /** The reason is a new one. */
   readonly isNew: boolean;
 }
 
-/** How far a run has come. */
+/** Progress of a run. */
 export interface NotifyCounts {
   readonly total: number;
   readonly told: number;

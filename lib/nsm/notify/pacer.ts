@@ -38,7 +38,7 @@ export class Pacer {
   readonly #onRoom: () => void;
   /** Oldest first. */
   readonly #taken = new Set<Place>();
-  /** Those in line. */
+  /** Waiting senders, in order. */
   readonly #waiting = new Set<(place: Place) => void>();
   #cancelTimer: (() => void) | undefined;
   #averageMs: number | undefined;
@@ -49,12 +49,12 @@ export class Pacer {
     this.#onRoom = onRoom;
   }
 
-  /** Whether something new can be sent without waiting. */
+  /** True if a datagram can be sent without waiting. */
   get hasRoom(): boolean {
     return this.#taken.size < PLACES && this.#waiting.size === 0;
   }
 
-  /** Whether no answer is likely to come. */
+  /** True if no answer is likely to come. */
   get isIdle(): boolean {
     return this.#taken.size === 0;
   }

@@ -38,7 +38,7 @@ import type { Pacer, Place } from "./pacer.ts";
  */
 export const CONNECTIONS = 256;
 
-/** Longest wait for one step over a connection, in ms, so that silence does not keep others from it. */
+/** Longest wait for one step over a connection, in ms, so that a silent peer does not keep its place. */
 const STREAM_STEP_MAX_MS = 8_000;
 
 /** Shortest one, in ms, for a step that begins late in its turn. */
@@ -57,34 +57,34 @@ export interface Route {
   readonly port?: number;
 }
 
-/** What was decided for all peers. */
+/** Settings for all peers. */
 export interface RouteSettings {
-  /** Whether TCP comes first. */
+  /** TCP comes first. */
   readonly preferTcp: boolean;
-  /** Whether somebody has decided that, for peers too that were told over the other transport before. */
+  /** The transport was set, also for peers that were told over the other one before. */
   readonly isTransportSet?: boolean;
   /** A port on which peers' NSMs are known to listen; 0 is none. */
   readonly peerPort: number;
 }
 
-/** What came of a route. */
+/** Outcome of a route. */
 interface RouteResult {
   /** Why it did not succeed; empty if the peer was told over another one meanwhile. */
   readonly fault: string;
-  /** Whether not even a call could be sent. */
+  /** Not even a call could be sent. */
   readonly isUnreachable: boolean;
-  /** Where the port was known. */
+  /** Origin of the port. */
   readonly way?: Way | undefined;
 }
 
-/** How a turn failed, as {@link NotifyList.failed} wants it. */
+/** Failure of a turn, for {@link NotifyList.failed}. */
 export interface TurnFault {
   readonly fault: string;
   readonly address: string | undefined;
   readonly way: Way | undefined;
 }
 
-/** What turns work with. */
+/** Parts of a turn. */
 export interface TurnParts {
   readonly clock: Clock;
   readonly resolver: Resolver;
@@ -123,7 +123,7 @@ export function routesOf(peer: NotifyPeer, settings: RouteSettings): Route[] {
 
 export class PeerTurns {
   readonly #parts: TurnParts;
-  /** One for all peers that are told the same, so that it is encoded once. */
+  /** Shared by peers that are told one thing, so that it is encoded once. */
   readonly #notices = new Map<Announcement, Args<typeof nsmV1.procedures.SM_NOTIFY>>();
   readonly #lookingUp = new Set<NotifyPeer>();
   #connections = 0;
@@ -146,7 +146,7 @@ export class PeerTurns {
     let address: string | undefined;
     if (peer.needsLookup && !this.#lookingUp.has(peer)) {
       const lookUp = this.#lookUp(peer);
-      // Where an address is known the name service is not waited for, but for a moment.
+      // With a known address, the name service is waited for a moment only.
       if (peer.addresses.length === 0) fault = await lookUp ?? "";
       else await Promise.race([lookUp, sleep(clock.startTimer, HEAD_START_MS)]);
     }
@@ -204,7 +204,7 @@ export class PeerTurns {
     }
   }
 
-  /** Follows the preferred route, and the others when it brings nothing soon. */
+  /** Follows the preferred route, and further routes when it brings nothing soon. */
   async #followAll(peer: NotifyPeer, [first, ...others]: Route[]): Promise<RouteResult[]> {
     const preferred = this.#follow(peer, first!, true);
     if (others.length === 0) return [await preferred];
@@ -287,7 +287,7 @@ export class PeerTurns {
     return this.#parts.sources[peer.announcements[announcement]!.source]!;
   }
 
-  /** How long an answer is awaited: a datagram's until the next one, a connection's for the turn. */
+  /** Limit on an answer: a datagram's until the next one, a connection's for the turn. */
   #timeout(peer: NotifyPeer, transport: "udp" | "tcp"): number {
     if (transport === "udp") return peer.pauseMs;
     const left = Math.round(peer.startedAt + peer.pauseMs - this.#parts.clock.now());

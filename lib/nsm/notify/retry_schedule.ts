@@ -8,11 +8,11 @@
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 
-/** How pauses and the total time are told from each other. */
+/** Pauses and total time of attempts. */
 export interface RetrySchedule {
   /** Pause after each failure in turn, in ms; the last one repeats. Not empty. */
   readonly pausesMs: readonly number[];
-  /** How long peers are tried unless somebody says otherwise, in ms. */
+  /** Total time of attempts unless a setting says otherwise, in ms. */
   readonly totalMs: number;
 }
 

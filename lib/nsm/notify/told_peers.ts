@@ -16,7 +16,7 @@ import type { Clock } from "../../time/clock.ts";
  */
 const TOLD_MAX = 1024;
 
-/** What told peers are taken off. */
+/** Parts of the removal. */
 export interface ToldParts {
   readonly clock: Clock;
   readonly store: Pick<NotifyStore, "remove">;
@@ -36,7 +36,7 @@ export class ToldPeers {
     this.#parts = parts;
   }
 
-  /** Whether no more should wait. */
+  /** True if no more should wait. */
   get isFull(): boolean {
     return this.#waiting.length >= TOLD_MAX;
   }
@@ -66,7 +66,7 @@ export class ToldPeers {
     this.#waiting = [];
   }
 
-  /** The same, to its end. */
+  /** Removes all of them; settles at the end. */
   async removeAll(): Promise<void> {
     this.remove();
     if (this.#removals > 0) await new Promise<void>((resolve) => this.#onRemoved = resolve);
