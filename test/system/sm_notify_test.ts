@@ -170,6 +170,54 @@ systemTest(
   },
 );
 
+/** Has some system calls about one file fail, in what follows. */
+function failing(error: string, calls: string, path: string): string[] {
+  return ["strace", "-f", "-qq", "-o", "/dev/null", "-P", path].concat(
+    ["-e", `trace=${calls}`, "-e", `inject=${calls}:error=${error}`],
+  );
+}
+
+systemTest(
+  "issue 14: a disk that keeps a told peer's record keeps nobody else's, and is named",
+  [SM_NOTIFY, "/usr/bin/strace"],
+  async (newHost) => {
+    const host = await newHost();
+    const peers = await peersOf(host);
+    const all = peerAddresses("127.1", 3);
+    monitor(host, all);
+    const record = `${STATE_DIRECTORY}/sm.bak/${all[1]}`;
+    const faulty = failing("EIO", "unlink,unlinkat,rename,renameat,renameat2", record);
+    const run = host.start(...faulty, SM_NOTIFY, "--json", "-d", "--deadline", "20");
+    await run.line(/Cannot take "127.1.0.2" off the notify list: .*Input\/output error/);
+    await run.line(/"told":3,"forgotten":0,"gave_up":0/);
+    assertEquals(await run.ended, 1);
+    assertEquals(listed(host, "sm.bak"), [all[1]]);
+    assertEquals((await peers.count()).told, 3);
+  },
+);
+
+systemTest(
+  "issue 14: a stale handle in the middle of a run keeps nobody from being told",
+  [SM_NOTIFY, "/usr/bin/strace"],
+  async (newHost) => {
+    const host = await newHost();
+    const peers = await peersOf(host);
+    const late = peerAddresses("127.2", 1);
+    monitor(host, [...peerAddresses("127.1", 3), ...late]);
+    // It is looked at again at the second turn only.
+    const faulty = failing(
+      "ESTALE",
+      "statx,stat,lstat,newfstatat",
+      `${STATE_DIRECTORY}/sm.bak/${late[0]}`,
+    );
+    const run = host.start(...faulty, SM_NOTIFY, "--json", "-d", "--deadline", "6");
+    await run.line(/"told":3,"forgotten":0,"gave_up":1/);
+    assertEquals(await run.ended, 1);
+    assertEquals(listed(host, "sm.bak"), late);
+    assertEquals((await peers.count()).told, 3);
+  },
+);
+
 systemTest("another --instance-id is another life", [SM_NOTIFY], async (newHost) => {
   const host = await newHost();
   await peersOf(host);
