@@ -78,7 +78,8 @@ export async function serveRpcbind(parts: RpcbindParts): Promise<number> {
   };
   const respond = dispatcher(services, callHooks(settings, hosts, log, failed));
   const serving = serveRpcbindCalls(sockets, respond, log, signal);
-  onSignals({ stop }, signal);
+  // As Debian's rpcbind: nothing happens at these.
+  onSignals({ stop, hangUp() {}, user1() {}, user2() {} }, signal);
   const stepAside = () => {
     log.notice(`Stepping aside for another rpcbind; what is registered is in ${RPCBIND_DIRECTORY}`);
     stop();

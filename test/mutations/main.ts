@@ -4,6 +4,7 @@
  * when a fault lives that is not known to be harmless.
  */
 
+import { existsSync } from "node:fs";
 import { type Mutation, MUTATIONS } from "./mutations.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -31,7 +32,9 @@ function testsOf({ file }: Mutation): string[] {
     notify: ["test/notify"],
     net: ["test/net"],
   };
-  return [...near[part] ?? [`test/${part}`], "test/simulation"];
+  const own = file.replace(/^lib/, "test").replace(/\.ts$/, "_test.ts");
+  const all = [own, ...near[part] ?? [`test/${part}`], "test/simulation"];
+  return all.filter((path) => existsSync(`${ROOT}/${path}`));
 }
 
 /** Whether the tests pass, so that their failure means something. */
