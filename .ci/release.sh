@@ -27,7 +27,7 @@ lay_out() { # ARCH FOLDER
   mkdir -p "$2"
   cp -a "$built/rpc.statd" "$2"
   for name in $links; do cp -a "$built/$name" "$2"; done
-  cp -a dist/completion conf LICENSE README.md CHANGELOG.md "$2"
+  cp -a dist/completion conf docs LICENSE README.md CHANGELOG.md "$2"
   { echo '#!/bin/sh' && echo 'set -eu' && cat .ci/installation.sh .ci/release_main.sh; } \
     >"$2/install.sh"
   chmod 755 "$2/install.sh"

@@ -73,7 +73,7 @@ export function eventSentence(event: DatedEvent): string {
     case "doubted":
       return `passed on with a doubt${why}`;
     case "notifying":
-      return `telling ${count} peers that this host rebooted (state ${state})`;
+      return `telling ${peersText(count)} that this host rebooted (state ${state})`;
     case "told":
       return `${peer} told${at}${over}${tries}`;
     case "notYetTold":
@@ -83,7 +83,7 @@ export function eventSentence(event: DatedEvent): string {
     case "leftAlone":
       return `${peer} not told: its record was removed meanwhile`;
     case "notified":
-      return `${count} peers told that this host rebooted${span}${why}`;
+      return `${peersText(count)} told that this host rebooted${span}${why}`;
     case "omitted":
       return `${count} more events of this kind in a minute${why}`;
   }
@@ -98,5 +98,9 @@ export function eventJson({ at, ...event }: DatedEvent) {
 export const KINDS_TEXT = Object.keys(EVENT_KINDS).join(", ");
 
 function msText(ms: number): string {
-  return ms < 10_000 ? `${ms} ms` : spanText(ms);
+  return ms < 1_000 ? `${ms} ms` : ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : spanText(ms);
+}
+
+function peersText(count: number): string {
+  return count === 1 ? "1 peer" : `${count} peers`;
 }

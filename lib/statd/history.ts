@@ -25,6 +25,8 @@ export function openHistory(
   });
 }
 
+/** Warnings about what concerns nobody here: nothing was refused. */
+const OF_NO_CONCERN = /while not monitoring any hosts/;
 /** What the log says of a notice that is believed with a doubt. */
 const DOUBT = /^SM_NOTIFY of .* is doubtful for peer "/;
 
@@ -33,7 +35,9 @@ export function notingRefusals(tell: LimitedLog, note: NoteEvent): LimitedLog {
   return (level, key, message) =>
     tell(level, key, () => {
       const reason = message();
-      if (level === "warning") note({ event: DOUBT.test(reason) ? "doubted" : "refused", reason });
+      if (level === "warning" && !OF_NO_CONCERN.test(key)) {
+        note({ event: DOUBT.test(reason) ? "doubted" : "refused", reason });
+      }
       return reason;
     });
 }
