@@ -24,7 +24,8 @@ export class ClusterNode {
 
   /** Starts rpc.statd under the node's name. */
   async start(): Promise<BackgroundProgram> {
-    const command = `hostname ${this.name} && exec ${OUR_STATD} ${FOREGROUND.join(" ")}`;
+    // Not in the place of the shell: what enters a namespace stops with its child, and does not go on.
+    const command = `hostname ${this.name} && { ${OUR_STATD} ${FOREGROUND.join(" ")} & wait; }`;
     const statd = this.host.start("unshare", "--uts", "sh", "-c", command);
     await statd.line(READY);
     this.#statd = statd;

@@ -58,6 +58,8 @@ interface Received {
   queries: number;
   /** `NAME STATE` of each notice. */
   readonly notices: string[];
+  /** The addresses that they came from. */
+  readonly sources: string[];
 }
 
 const received = new Map<string, Received>();
@@ -122,7 +124,7 @@ function answer(length: number): number {
   const own = control.subarray(ASKED_ADDRESS, ASKED_ADDRESS + 4).join(".");
   let peer = received.get(own);
   if (received.size === 0) begunAt = now();
-  if (peer === undefined) received.set(own, peer = { queries: 0, notices: [] });
+  if (peer === undefined) received.set(own, peer = { queries: 0, notices: [], sources: [] });
   const [program, procedure] = [view.getUint32(12), view.getUint32(20)];
   const isQuery = program === PMAP_PROG && procedure === GETPORT;
   if (isQuery) peer.queries++;
@@ -167,6 +169,7 @@ function take(peer: Received, text: string): void {
     completedAt = now();
   }
   peer.notices.push(text);
+  peer.sources.push(from.subarray(4, 8).join("."));
 }
 
 function obey(command: string): string {

@@ -15,6 +15,8 @@ export interface Received {
   readonly queries: number;
   /** `NAME STATE` of each notice. */
   readonly notices: readonly string[];
+  /** The addresses that they came from, one for each. */
+  readonly sources: readonly string[];
 }
 
 /** Address number `index` of a /16 network of peers: `127.1` is healthy, see many_peers.ts. */

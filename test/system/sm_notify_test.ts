@@ -44,7 +44,8 @@ systemTest(
     const report = await peers.report();
     assertEquals([...report.keys()].sort(), addresses.toSorted());
     for (const received of report.values()) {
-      assertEquals(received, { queries: 1, notices: [`${MY_NAME} 3`, "nodeb 3"] });
+      const { queries, notices } = received;
+      assertEquals({ queries, notices }, { queries: 1, notices: [`${MY_NAME} 3`, "nodeb 3"] });
     }
     assertEquals(listed(host, "sm"), []);
     assertEquals(listed(host, "sm.bak"), []);
