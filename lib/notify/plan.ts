@@ -50,7 +50,7 @@ export function requireOnly(
   log.warning(what);
 }
 
-/** True for a record to which the run is not closed by --only. */
+/** True for a record that the run is about: all of them, or the chosen peers alone. */
 export function isSelected(
   { only }: SmNotifySettings,
   { fileName, monName }: NotifyRecord,
