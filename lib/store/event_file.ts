@@ -1,6 +1,6 @@
 /**
- * The history on disk: `sm/.events`, one JSON object in ASCII a line, appended by rpc.statd and sm-notify.
- * At half of the limit it becomes `sm/.events.old`, in place of the one before. It is written some time
+ * The history on disk: `sm.bak/.events`, one JSON object in ASCII a line, appended by rpc.statd and sm-notify.
+ * At half of the limit it becomes `sm.bak/.events.old`, in place of the one before. It is written some time
  * after the fact and never synced: what a power cut takes, or leaves half of, is missing and no more.
  */
 

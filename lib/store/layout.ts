@@ -11,7 +11,7 @@
  * sm/.peers          what was learned of the peers
  * sm/.identities     identities that move between nodes, and which of them are held here
  * sm/.notices        notices that were answered and are not judged yet
- * sm/.events         the history of both programs; .events.old is its first half
+ * sm.bak/.events     the history of both programs; .events.old is its first half
  * sm.bak/HOST        notify list: the same format, from before the last start
  * sm.bak/.run        the run of sm-notify that goes on, or was cut short
  * sm.bak/.progress   how far a run of sm-notify is, or was at its end
@@ -30,8 +30,9 @@ export const STATE_FILE = "state";
 export const PEERS_FILE = ".peers";
 /** Name of the file of kept notices, in the directory of the monitor list. */
 export const NOTICES_FILE = ".notices";
-/** Name of the history, in the directory of the monitor list, and what the older part of it adds to that. */
+/** Name of the history, in the directory of the notify list: `sm` is empty while nobody is monitored. */
 const EVENTS_FILE = ".events";
+/** Suffix of the older part of the history. */
 export const OLD_SUFFIX = ".old";
 /** Name of the file that says how far a run of sm-notify is, in the directory of the notify list. */
 export const PROGRESS_FILE = ".progress";
@@ -69,7 +70,7 @@ export function layoutOf(directory: string): Layout {
     notifyList,
     peers: join(monitorList, PEERS_FILE),
     notices: join(monitorList, NOTICES_FILE),
-    events: join(monitorList, EVENTS_FILE),
+    events: join(notifyList, EVENTS_FILE),
     progress: join(notifyList, PROGRESS_FILE),
   };
 }

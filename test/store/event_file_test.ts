@@ -18,7 +18,7 @@ function historyIn(directory: string, maxBytes = 65_536) {
 function inDirectory(name: string, body: (directory: string) => void): void {
   Deno.test(name, () => {
     const directory = Deno.makeTempDirSync();
-    Deno.mkdirSync(`${directory}/sm`);
+    Deno.mkdirSync(`${directory}/sm.bak`);
     try {
       body(directory);
     } finally {
@@ -27,7 +27,7 @@ function inDirectory(name: string, body: (directory: string) => void): void {
   });
 }
 
-const path = (directory: string) => `${directory}/sm/.events`;
+const path = (directory: string) => `${directory}/sm.bak/.events`;
 
 inDirectory("an event is written after the fact, with its time and program", (directory) => {
   const { clock, file, reader } = historyIn(directory);
@@ -100,14 +100,14 @@ inDirectory(
   "a disk that refuses is one warning, and the next event is tried again",
   (directory) => {
     const { clock, log, file, reader } = historyIn(directory);
-    Deno.removeSync(`${directory}/sm`);
+    Deno.removeSync(`${directory}/sm.bak`);
     for (let i = 0; i < 3; i++) {
       file.note({ event: "told", peer: "a" });
       clock.advance(COLLECTED_MS);
     }
     assertEquals(log.lines.length, 1);
     assertMatch(log.lines[0]!, /^warning: Cannot keep the history in ".*\.events": No such file/);
-    Deno.mkdirSync(`${directory}/sm`);
+    Deno.mkdirSync(`${directory}/sm.bak`);
     file.note({ event: "told", peer: "b" });
     file.close();
     assertEquals(reader.next().map(({ peer }) => peer), ["b"]);
@@ -118,7 +118,7 @@ inDirectory("nothing is kept where the setting events is 0", (directory) => {
   const { file, clock } = historyIn(directory, 0);
   file.note({ event: "told", peer: "a" });
   file.close();
-  assertEquals([...Deno.readDirSync(`${directory}/sm`)], []);
+  assertEquals([...Deno.readDirSync(`${directory}/sm.bak`)], []);
   assertEquals(clock.pending, 0);
 });
 

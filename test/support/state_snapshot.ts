@@ -8,7 +8,7 @@ export type Snapshot = ReadonlyMap<string, string>;
 
 /** What is ours alone and not of nfs-utils' format: it skips names that begin with a dot. */
 const OURS_ALONE =
-  /^(sm\/\.(peers|notices)|\.statd\.(sock|lock)|\.state|sm\.bak\/\.(run|start|life)|sm\/\.\d+\.\d+\.old)$/;
+  /^(sm\/\.(peers|notices)|\.statd\.(sock|lock)|\.state|sm\.bak\/\.(run|start|life|progress|events(\.old)?)|sm\/\.\d+\.\d+\.old)$/;
 
 /** Bytes that fill many lines, and what stands for them. */
 const SHORT: readonly (readonly [string, string])[] = [[PRIV, "PRIV"], [OTHER_PRIV, "OTHER_PRIV"]];
