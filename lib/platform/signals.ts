@@ -3,7 +3,7 @@
  *
  *     holdSignals()            blocked: they wait
  *     onSignals()              let through, to their actions
- *     its `until` is aborted   blocked again: the end is not interrupted
+ *     its `until` is aborted   ignored: the end is not interrupted
  *
  * The first listener starts a thread of the runtime. Listen after the privilege drop, which does not
  * reach that thread. Signals that came before are delivered then.
@@ -99,17 +99,27 @@ export function isStopPending(): boolean {
     .some((number) => (set[byteOf(number)]! & bitOf(number)) !== 0);
 }
 
-/** Calls the actions until `until` is aborted. Listening does not keep the process alive. */
-export function onSignals(actions: SignalActions, until: AbortSignal): void {
-  if (until.aborted) return;
-  const listeners = listenersOf(actions);
-  if (!canStartThread()) return pollSignals(listeners, until);
+/**
+ * Calls the actions until `until` is aborted, and ignores signals from then on. Listening does not keep the
+ * process alive.
+ *
+ * @returns What ends the listening for good, for a process that does not end.
+ */
+export function onSignals(actions: SignalActions, until: AbortSignal): () => void {
+  if (until.aborted) return () => {};
+  const listeners = listenersOf(actions)
+    .map(([signal, action]) => [signal, () => until.aborted || action()] as const);
+  if (!canStartThread()) {
+    pollSignals(listeners, until);
+    return () => {};
+  }
+  // They stay behind the end: without a listener a second SIGTERM would cut short what follows the first,
+  // and to block it concerns this thread alone.
   for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
-  until.addEventListener("abort", () => {
-    mask(SIG_BLOCK, listeners.map(([signal]) => NUMBERS[signal])); // without a listener each would end us
-    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
-  });
   releaseSignals();
+  return () => {
+    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+  };
 }
 
 function listenersOf(actions: SignalActions): [HeldSignal, () => void][] {

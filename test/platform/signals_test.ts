@@ -10,7 +10,7 @@ Deno.test("onSignals() calls the action of each signal, until it is aborted", as
     seen.push(what);
     next();
   };
-  onSignals({
+  const end = onSignals({
     stop: (signal) => note(signal)(),
     hangUp: note("hangUp"),
     user1: note("user1"),
@@ -25,6 +25,15 @@ Deno.test("onSignals() calls the action of each signal, until it is aborted", as
     clearInterval(keepAlive);
   }
   until.abort();
+  // One more has neither an action nor its default.
+  const { promise, resolve } = Promise.withResolvers<void>();
+  Deno.addSignalListener("SIGTERM", resolve);
+  const keepAlive = setInterval(() => {}, 1000);
+  Deno.kill(Deno.pid, "SIGTERM");
+  await promise;
+  clearInterval(keepAlive);
+  Deno.removeSignalListener("SIGTERM", resolve);
+  end();
   assertEquals(seen, ["SIGTERM", "hangUp", "user1", "user2"]);
 });
 
