@@ -96,6 +96,23 @@ for (const again of ["nodeb", "NodeB"]) {
   });
 }
 
+Deno.test("SM_UNMON of what is being removed is acknowledged when it is gone", async () => {
+  let gate = Promise.resolve();
+  const { world, respond } = withCallout(() => gate);
+  using _world = world;
+  await respond(mon("nodeb"), LOCAL);
+  const ended = Promise.withResolvers<void>();
+  gate = ended.promise;
+  let acknowledged = 0;
+  const replies = [unmon("nodeb"), unmon("NODEB")]
+    .map((call) => Promise.resolve(respond(call, LOCAL)).then(() => acknowledged++));
+  for (let turn = 0; turn < 100; turn++) await undefined;
+  assertEquals([acknowledged, onDisk(world.directory)], [0, ["nodeb"]]);
+  ended.resolve();
+  await Promise.all(replies);
+  assertEquals(onDisk(world.directory), []);
+});
+
 Deno.test("SM_MON under way while SM_SIMU_CRASH forgets everybody is kept", async () => {
   using world = newMonitor();
   const { respond, list } = world.monitor;

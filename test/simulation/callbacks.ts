@@ -87,7 +87,7 @@ export class CallbackLedger {
     const key = listKey(record);
     // SM_SIMU_CRASH forgets what is under way too, which is registered anew then.
     const arrived = Math.max(called, this.#crashSimulated);
-    if ((this.#removed.get(key) ?? 0) > arrived) return;
+    if ((this.#removed.get(key) ?? 0) > called) return;
     const known = this.#registered.get(key);
     if (known !== undefined) {
       if (!isRepeated) {
@@ -129,7 +129,8 @@ export class CallbackLedger {
 
   /** SM_SIMU_CRASH has arrived. */
   crashSimulated(): void {
-    for (const key of this.keys) this.removalArrived(key);
+    this.#registered.clear();
+    this.#early.clear();
     this.#crashSimulated = ++this.#ordinal;
   }
 
