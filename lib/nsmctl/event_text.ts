@@ -3,8 +3,11 @@
 import { EVENT_KINDS, type EventKind } from "../nsm/events.ts";
 import type { DatedEvent } from "../store/event_file.ts";
 import { printable } from "../quote.ts";
-import type { Colours } from "./colours.ts";
-import { isoText, localText, shown, spanText } from "./text.ts";
+import type { Terminal } from "./terminal.ts";
+import { filled, isoText, localText, shown, spanText } from "./text.ts";
+
+/** Columns by which the further lines of an event are further right. */
+const FURTHER_LINES = 2;
 
 /** How grave each kind is; the others are plain. */
 const PAINTS: Partial<Readonly<Record<EventKind, "good" | "warning" | "bad" | "strong">>> = {
@@ -23,12 +26,18 @@ const PAINTS: Partial<Readonly<Record<EventKind, "good" | "warning" | "bad" | "s
   lockManagerGivenUp: "bad",
 };
 
-/** An event in one line, with its time where this host is. */
-export function eventText(event: DatedEvent, colours: Colours): string {
+/** An event with its time where this host is, in a line where the width allows that. */
+export function eventText(
+  event: DatedEvent,
+  { colours, width }: Pick<Terminal, "colours" | "width">,
+  indent = 0,
+): string {
   const paint = PAINTS[event.event];
-  const sentence = eventSentence(event);
+  const time = localText(event.at);
+  const text = filled(`${time} ${eventSentence(event)}`, width, indent + FURTHER_LINES);
+  const sentence = text.slice(time.length);
   const painted = paint === undefined ? sentence : colours[paint](sentence);
-  return `${colours.faint(localText(event.at))} ${painted}\n`;
+  return `${" ".repeat(indent)}${colours.faint(time)}${painted}\n`;
 }
 
 /** What happened, without the time. */

@@ -50,7 +50,7 @@ export const events: Command = {
     const isJson = given.has("json");
     const print = (found: readonly DatedEvent[]): boolean =>
       found.length === 0 || terminal.print(
-        found.map((it) => isJson ? jsonLine(eventJson(it)) : eventText(it, terminal.colours))
+        found.map((it) => isJson ? jsonLine(eventJson(it)) : eventText(it, terminal))
           .join(""),
       );
     const reader = new EventReader(stateDirectoryPath);

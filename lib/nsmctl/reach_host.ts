@@ -10,7 +10,7 @@ import { openOwnCalls } from "./own_calls.ts";
 import { type Probe, probe, type Verdict, verdictOf } from "./probe.ts";
 import type { Session } from "./session.ts";
 import { type Column, renderTable } from "./table.ts";
-import { jsonText, shown } from "./text.ts";
+import { filled, jsonText, shown } from "./text.ts";
 
 /** How long each call may take unless told otherwise, in seconds. */
 const TIMEOUT_S = 3;
@@ -119,7 +119,8 @@ export function reportText(report: HostReport, { terminal }: Pick<Session, "term
   const { colours, width } = terminal;
   const host = shown(report.host);
   if (report.lookupFault !== undefined) {
-    return `${colours.bad("unreachable")}: ${host} has no address: ${report.lookupFault}\n`;
+    const line = `unreachable: ${host} has no address: ${report.lookupFault}`;
+    return `${filled(line, width, 0).replace(/^unreachable/, colours.bad)}\n`;
   }
   const ms = (value: number | undefined) => value === undefined ? "" : `${value.toFixed(1)} ms`;
   const rows = report.probes.map((one) => [
@@ -135,14 +136,15 @@ export function reportText(report: HostReport, { terminal }: Pick<Session, "term
       : { text: one.fault, paint: colours.bad },
   ]);
   const reverse = report.reverse.map(({ address, name, isConsistent, fault }) => {
-    if (name === undefined) return `${address} has no name: ${fault}\n`;
-    const remark = isConsistent ? "and back" : colours.warning("but that name is not its");
-    return `${address} is ${shown(name)}, ${remark}\n`;
+    if (name === undefined) return `${filled(`${address} has no name: ${fault}`, width, 0)}\n`;
+    const remark = "but that name is not its";
+    const line = `${address} is ${shown(name)}, ${isConsistent ? "and back" : remark}`;
+    return `${isConsistent ? filled(line, width, 0) : colours.warning(filled(line, width, 0))}\n`;
   });
   const verdicts: Readonly<Record<Verdict, string>> = {
-    good: colours.good(`${host} can be reached in every way.`),
-    partly: colours.warning(`${host} can be reached, but not in every way.`),
-    unreachable: colours.bad(`${host} cannot be reached.`),
+    good: colours.good(filled(`${host} can be reached in every way.`, width, 0)),
+    partly: colours.warning(filled(`${host} can be reached, but not in every way.`, width, 0)),
+    unreachable: colours.bad(filled(`${host} cannot be reached.`, width, 0)),
   };
   const table = renderTable(COLUMNS, rows, width, colours);
   return `${table}${reverse.join("")}${verdicts[report.verdict]}\n`;

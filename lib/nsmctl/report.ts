@@ -14,7 +14,7 @@ import { readStatus } from "./report_status.ts";
 import { readRoster } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { type Column, renderTable } from "./table.ts";
-import { isoText, jsonText, localText, shown, spanText } from "./text.ts";
+import { filled, isoText, jsonText, localText, shown, spanText } from "./text.ts";
 
 /** Events before and after the recovery that are shown: the last ones. */
 const OTHER_EVENTS_MAX = 100;
@@ -99,7 +99,8 @@ export function reportText(facts: ReportFacts, session: Pick<Session, "terminal"
   const { recovery, peers } = facts;
   const { colours, width } = session.terminal;
   const monitored = peers.filter(({ isMonitored }) => isMonitored);
-  const parts = [`${printable(healthLine(facts))}\n`, `${recoveryLine(recovery)}\n`];
+  const parts = [printable(healthLine(facts)), recoveryLine(recovery)]
+    .map((line) => `${filled(line, width, 0)}\n`);
   if (recovery !== undefined && recovery.told.length > 0) {
     const rows = recovery.told.map(({ peer, at, address = "", transport = "", attempts, ms }) => [
       localText(at).slice(0, 19),

@@ -16,12 +16,13 @@ import { SILENT_LOG } from "./read_state.ts";
 import { readRoster, type Roster } from "./roster.ts";
 import { type Row, rowsText } from "./rows.ts";
 import type { Session } from "./session.ts";
-import { isoText, jsonText, localText, shown, spanText } from "./text.ts";
+import { filled, isoText, jsonText, localText, shown, spanText } from "./text.ts";
 
 /** Hosts that are shown at one time: of more, a list tells more. */
 const SHOWN_MAX = 20;
 /** Events of a host for people: the last ones. */
 const EVENTS_MAX = 10;
+const EVENT_INDENT = 2;
 
 /** What the name service says of a peer's name. */
 interface Answer {
@@ -139,7 +140,9 @@ function hostText({ peer, nameService, keptNotices, events }: HostFacts, session
       `of ${shown(name)} from ${shown(address)}, state ${state}, ${moment(at)}`,
     ]),
   ];
-  const last = events.slice(-EVENTS_MAX).map((event) => `  ${eventText(event, colours)}`);
+  const last = events.slice(-EVENTS_MAX).map((event) =>
+    eventText(event, session.terminal, EVENT_INDENT)
+  );
   const omitted = events.length - last.length;
   const title = omitted > 0 ? `Events (${omitted} older ones left out)` : "Events";
   return `${colours.strong(shown(peer.monName))}\n${rowsText(rows, width)}` +
@@ -166,16 +169,15 @@ function addressesText({ addresses }: Peer, nameService: Answer): string {
 function unknownText(
   pattern: string,
   history: readonly DatedEvent[],
-  { terminal: { colours } }: Session,
+  { terminal }: Session,
 ): string {
-  const last = history.filter(eventFilter(pattern, -Infinity)).slice(-EVENTS_MAX);
-  return `${
-    shown(pattern)
-  } is on neither list: no lock manager here has asked about it, and it is ` +
-    `not to be told of a reboot.\n` +
-    (last.length === 0
-      ? ""
-      : `Events\n${last.map((event) => `  ${eventText(event, colours)}`).join("")}`);
+  const last = history.filter(eventFilter(pattern, -Infinity)).slice(-EVENTS_MAX)
+    .map((event) => eventText(event, terminal, EVENT_INDENT));
+  const why =
+    `${shown(pattern)} is on neither list: no lock manager here has asked about it, and ` +
+    "it is not to be told of a reboot.";
+  return `${filled(why, terminal.width, 0)}\n` +
+    (last.length === 0 ? "" : `Events\n${last.join("")}`);
 }
 
 function showJson(

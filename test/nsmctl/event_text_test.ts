@@ -20,7 +20,7 @@ Deno.test("every kind of event is one line of printable text", () => {
   const evil = "\x1b[2J\n\u202eevil";
   for (const kind of Object.keys(EVENT_KINDS) as EventKind[]) {
     for (const more of [{}, { peer: evil, address: evil, by: evil, reason: evil, state: 1 }]) {
-      const line = eventText(event(kind, more), coloursFor(false));
+      const line = eventText(event(kind, more), { colours: coloursFor(false), width: 1e9 });
       assertMatch(line, /^[^\n]{25,}\n$/);
       // deno-lint-ignore no-control-regex
       assertNotMatch(line, /[\x1b\u202e]/);
