@@ -1,0 +1,98 @@
+/** Each sentence of the README's chapter Security is shown by a test that there is, or says why none can. */
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+
+const README = new URL("../../README.md", import.meta.url);
+const TESTS = new URL("../", import.meta.url);
+
+/** How a sentence begins, and what shows it: a file below test/ and words of its name there, or a reason. */
+type Evidence =
+  | readonly [start: string, file: string, words: string]
+  | readonly [
+    start: string,
+    reason: { readonly none: string },
+  ];
+
+const FACT: { readonly none: string } = { none: "a fact about the protocol, or about others" };
+const SUMMARY: { readonly none: string } = { none: "sums up what follows" };
+
+const EVIDENCE: readonly Evidence[] = [
+  ["The protocol has no authentication", FACT],
+  ["What protects a host is", SUMMARY],
+  ["| procedure", "nsm/access_test.ts", "accessFault() lets only loopback call the rest"],
+  ["Who calls is decided once", "system/forged_source_test.ts", "trust 1: no packet"],
+  ["A caller is on this host", "system/forged_source_test.ts", "trust 1: no packet"],
+  ["No socket is of both families", "system/forged_source_test.ts", "::ffff:127.0.0.1"],
+  ["So are datagrams to a broadcast", "system/forged_source_test.ts", "10.98.0.255"],
+  ["`test/system/forged_source_test.ts`", "system/forged_source_test.ts", "trust 1: no packet"],
+  ["The port is ours", "system/port_test.ts", "trust 3: nobody else gets a port"],
+  ["What comes from this host", "system/trust_test.ts", "trust 8: loopback has sockets"],
+  ["On the network somebody", FACT],
+  ["`notify-source-check = enforce`", "system/peer_state_test.ts", "trust 15: enforce"],
+  ["`warn`, the default", "system/notify_source_test.ts", "a doubtful notice is passed on"],
+  ["The last state of each peer", "system/notify_source_test.ts", "a replay calls nobody"],
+  ["Who can forge the source", FACT],
+  ["Floods meet limits", "system/notify_source_test.ts", "a flood calls nobody"],
+  ["hosts.allow and hosts.deny", "system/tcp_wrappers_test.ts", "trust 4, field 4 to 6"],
+  ["What we cannot judge denies", "nsm/hosts_access_test.ts", "trust 4: what cannot be judged"],
+  [
+    "They are read before root",
+    "system/hosts_files_test.ts",
+    "that only root can read is in force",
+  ],
+  ["One that cannot be read any more", "hosts/hosts_files_test.ts", "trust 4: a hosts.deny that"],
+  ["Both are a warning", "system/hosts_files_test.ts", "cannot be read any more keeps its"],
+  ["A rule by name or netgroup", "hosts/hosts_files_test.ts", "trust 13: a decision by name"],
+  ["Limits: 100,000 hosts", "nsm/service_test.ts", "trust 11: registrations of a host"],
+  ["1,024 notices of one source", "nsm/notice_gate_test.ts", "SourceLimits admits a burst"],
+  ["Eight connections for metrics", "statd/metrics_server_test.ts", "trust 2: half a request"],
+  ["What others can cause is logged", "system/trust_test.ts", "trust 12: what callers here"],
+  ["Work in proportion", "system/trust_test.ts", "trust 6: a call is answered while"],
+  ["nsmctl asks a control socket", "control/client_test.ts", "trust 19: a socket of another user"],
+  ["On the host any user", "nsm/callback_test.ts", "add() calls what was registered"],
+  ["In DNS somebody", FACT],
+  ["Nothing waits for DNS", "nsm/notices_test.ts", "does not trust the name that a source"],
+  ["Received text is judged", "nsm/security_history_test.ts", "no mon_name makes or removes"],
+  ["The callout gets it", "platform/callout_test.ts", "trust 5: runCallout() hands over bytes"],
+  ["The callout runs for a notice", "statd/ha_callout_test.ts", "trust 5: few callouts run"],
+  ["Who finds no room", "nsm/service_test.ts", "trust 5: a call that no callout"],
+  ["One that fails leaves", "system/callout_test.ts", "a callout that fails leaves its last"],
+  ["Privileges: after the start", "system/privileges_test.ts", "drops everything but reserved"],
+  ["Callouts have the same", "system/process_test.ts", "rpc.statd is what process.md says"],
+  ["What its starter had open", "system/process_test.ts", "rpc.statd is what process.md says"],
+  [
+    "It reads no code from a cache",
+    "system/environment_test.ts",
+    "trust 20: programs say the same",
+  ],
+  ["Those that the runtime", "system/environment_test.ts", "trust 20: programs say the same"],
+  ["`LD_*` and `TZ`", FACT],
+  ["[test/system/process.md]", "system/process_test.ts", "rpc.statd is what process.md says"],
+  ["Permissions of the runtime", "system/privileges_test.ts", "revokePermissions() compiled"],
+  ["A first callout therefore", { none: "follows from the sentence before" }],
+  ["Kept are the network", "system/privileges_test.ts", "revokePermissions() compiled"],
+  ["Functions of the C library", { none: "how the runtime works" }],
+  ["The first is the kernel's", "conf/units_test.ts", "the units have the same sandbox"],
+];
+
+/** The sentences of a chapter, a table as one; without what makes words bold. */
+function sentencesOf(text: string): string[] {
+  return text.split(/\n\n|\n(?=- )/)
+    .map((block) => block.replace(/^\s*- /, "").replaceAll("**", "").replaceAll(/\s+/g, " ").trim())
+    .filter((block) => block !== "")
+    .flatMap((block) => block.startsWith("|") ? [block] : block.split(/(?<=\.)\s+(?=[A-Z1`[])/));
+}
+
+Deno.test("trust: each sentence about security has a test, or a reason why not", async (t) => {
+  const chapter = /\n## Security\n(.*?)\n## /s.exec(Deno.readTextFileSync(README))![1]!;
+  const sentences = sentencesOf(chapter);
+  assertEquals(sentences.length, EVIDENCE.length, sentences.join("\n"));
+  for (const [i, sentence] of sentences.entries()) {
+    const [start, file, words] = EVIDENCE[i]!;
+    await t.step(start, () => {
+      assert(sentence.startsWith(start), `"${sentence}" is not "${start} …"`);
+      if (typeof file !== "string") return assert(file.none !== "");
+      assertStringIncludes(Deno.readTextFileSync(new URL(file, TESTS)), words!);
+    });
+  }
+});
