@@ -32,7 +32,7 @@ embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
 peers=(rpcbind nfs-common tcpd iproute2 mandoc libfaketime zsh fish python3-prometheus-client
   netbase curl busybox psmisc procps chromium nftables)
 # Debian packages whose programs drive the product in tests; unpacked only, as they would start services.
-drivers=(resource-agents ctdb prometheus)
+drivers=(resource-agents ctdb libpopt0 prometheus)
 # The judge of the page of nsmctl report: accessibility rules, for tests only. MPL-2.0.
 axe="axe-core@4.10.3"
 

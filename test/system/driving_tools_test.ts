@@ -1,12 +1,16 @@
 /**
  * Programs that others wrote to drive nfs-utils drive ours, with the same exit statuses (realworld F2,
- * field 1): Pacemaker's agents nfsnotify and nfsserver, Debian's init script, start-stop-daemon, pidof.
+ * field 1): Pacemaker's agents nfsnotify and nfsserver, CTDB's 60.nfs and statd-callout, Debian's init
+ * script, start-stop-daemon, pidof.
  * Each runs start, monitor and stop three times, on a host with Debian's programs and on one with ours.
  */
 
 import { assertEquals } from "@std/assert";
+import { Agent } from "../support/agent_client.ts";
+import { mon } from "../support/nsm_calls.ts";
+import { ask, STATD_PORT } from "../support/statd.ts";
 import { DEBIAN_SM_NOTIFY, DEBIAN_STATD, systemTest } from "../support/system_test.ts";
-import type { TestHost } from "../support/namespace.ts";
+import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
 /** Debian's packages that have the tools, unpacked by install.sh. */
@@ -50,10 +54,9 @@ async function compare(
   newHost: () => Promise<TestHost>,
   rounds: (run: Run, host: TestHost) => Promise<void>,
 ): Promise<void> {
-  const statuses: string[][] = [];
-  for (const ours of [false, true]) {
+  const [debians, ours] = await Promise.all([false, true].map(async (isOurs) => {
     const host = await newHost();
-    await equip(host, ours);
+    await equip(host, isOurs);
     await host.startRpcbind();
     const seen: string[] = [];
     await rounds(async (script) => {
@@ -61,9 +64,9 @@ async function compare(
       seen.push(`${script}: ${code}${stdout.startsWith("=") ? ` ${stdout.trim()}` : ""}`);
       return code;
     }, host);
-    statuses.push(seen);
-  }
-  assertEquals(statuses[1], statuses[0]);
+    return seen;
+  }));
+  assertEquals(ours, debians);
 }
 
 /** Ends when rpcbind knows the status monitor, or does not. */
@@ -173,6 +176,89 @@ systemTest(
         await run(agent("nfsserver", "monitor"));
         await run(COUNT("rpc.statd"));
         await run(agent("nfsserver", "stop"));
+        await run(COUNT("rpc.statd"));
+      }
+    });
+  },
+);
+
+/** In place of the cluster's daemon: one node with one address, and a database in a file, the last line counts. */
+const CTDB = `#!/bin/sh
+case $* in
+  pnn) echo 0 ;;
+  "ip -X") printf '|Public IP|Node|\\n|127.0.0.1|0|\\n' ;;
+  "ip" | "ip all") printf 'Public IPs\\n127.0.0.1 0\\n' ;;
+  "ptrans ctdb.tdb") cat >>/run/ctdb.tdb ;;
+  "catdb ctdb.tdb")
+    awk '{ value[$1] = $2 } END { for (key in value) if (value[key] != "\\"\\"") print "key(1) = " key }' /run/ctdb.tdb ;;
+esac
+`;
+/** In place of the init script of an NFS server that starts its status monitor. */
+const SERVICE = `#!/bin/sh
+case $2 in
+  start) pidof rpc.statd >/dev/null || exec rpc.statd -L -p ${STATD_PORT} ;;
+  stop) killall -q rpc.statd; timeout 60 sh -c 'while pidof rpc.statd; do sleep 0.1; done' ;;
+esac
+`;
+/** What the callout leaves of a client, for CTDB's database. */
+const keyOf = (client: string) =>
+  `/run/ctdb/scripts/service/nfs/statd-callout/statd-state@127.0.0.1@${client}`;
+
+const event = (name: string, ...args: string[]) =>
+  "CTDB_BASE=/etc/ctdb CTDB_NFS_DISTRO_STYLE=sysvinit-debian CTDB_NFS_SKIP_SHARE_CHECK=yes " +
+  `CTDB_NFS_CHECKS_DIR=/run/checks exec /usr/share/ctdb/events/legacy/60.nfs.script ${name} ` +
+  `${args.join(" ")} >>/run/60.nfs.log 2>&1`;
+const until = (condition: string) => `timeout 60 sh -c 'until ${condition}; do sleep 0.1; done'`;
+
+async function prepareCtdb(host: TestHost): Promise<void> {
+  await host.output("cp", "-a", `${TOOLS}/etc/ctdb`, "/etc/ctdb");
+  await host.output("sed", "-i", "s|/var/lib/ctdb|/run/ctdb|", "/etc/ctdb/functions");
+  await host.output("mkdir", "/run/checks");
+  await host.output("cp", "/etc/ctdb/nfs-checks.d/10.status.check", "/run/checks/");
+  await host.write("/usr/bin/ctdb", CTDB);
+  await host.write("/usr/sbin/service", SERVICE);
+  await host.output("chmod", "755", "/usr/bin/ctdb", "/usr/sbin/service");
+  await host.write("/etc/default/nfs-kernel-server", `STATDOPTS="-L -p ${STATD_PORT}"\n`);
+  // The callout wants to be root. By sudo it cannot be, here and with nfs-utils: the bounding set is empty.
+  await host.output("chown", "-R", "root", STATE_DIRECTORY);
+  await host.write(
+    "/etc/nfs.conf",
+    "[statd]\nname = localhost\nha-callout = /etc/ctdb/statd-callout\n",
+  );
+}
+
+systemTest(
+  "CTDB's 60.nfs and its statd-callout start, monitor, fail over and stop as with Debian's",
+  [...NEEDS, `${TOOLS}/usr/libexec/ctdb/smnotify`],
+  async (newHost) => {
+    await compare(newHost, async (run, host) => {
+      await prepareCtdb(host);
+      const agent = new Agent(host);
+      for (let round = 1; round <= ROUNDS; round++) {
+        const client = `127.0.0.${round}`;
+        const key = keyOf(client);
+        await run(event("startup"));
+        await run(UP);
+        await run(event("monitor"));
+        // The callout makes the client's key, which the next monitor event moves to the database.
+        await ask(agent, mon({ monName: client }));
+        await run(until(`[ -e ${key} ]`));
+        await run(event("monitor"));
+        await run(`[ ! -e ${key} ] && grep -q '@${client}" "[1-9]' /run/ctdb.tdb`);
+        // At every second failure it is started again.
+        await run("killall -9 rpc.statd");
+        await run(event("monitor"));
+        await run(event("monitor"));
+        await run(UP);
+        await run(event("monitor"));
+        // Restarts the service, tells the client, and takes it out of the database, in the background.
+        await run(event("takeip", "lo", "127.0.0.1", "8"));
+        await run(event("ipreallocated"));
+        await run(until(`tail -n 1 /run/ctdb.tdb | grep -q "@${client}. ..$"`));
+        await run(UP);
+        await run(event("releaseip", "lo", "127.0.0.1", "8"));
+        await run(event("monitor"));
+        await run(event("shutdown"));
         await run(COUNT("rpc.statd"));
       }
     });
