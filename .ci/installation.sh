@@ -180,7 +180,7 @@ place_all() {
       place 644 - "$prefix/lib/systemd/system/$name"
   done
   place_owner
-  for page in conf/*.[58]; do
+  for page in conf/*.[578]; do
     folder=$prefix/share/man/man${page##*.}
     gzip -9n <"$page" | place 644 - "$folder/${page##*/}.gz"
   done

@@ -1,6 +1,7 @@
 /** The manual pages name what exists, all of it, and can be read without a complaint. */
 
 import { assertEquals } from "@std/assert";
+import { DEFINITION_KEYS } from "../../lib/cluster/definition.ts";
 import { COMMANDS, optionsOf } from "../../lib/commands/nsmctl.ts";
 import {
   RPCBIND_COMMAND_LINE,
@@ -9,6 +10,7 @@ import {
 } from "../../lib/config/command_lines.ts";
 import { optionForms } from "../../lib/config/flags.ts";
 import type { OptionForm } from "../../lib/config/getopt.ts";
+import { identity } from "../../lib/nsmctl/identity.ts";
 import { settingsBySection } from "../documents/sections.ts";
 
 const FOLDER = new URL("../../conf/", import.meta.url);
@@ -40,6 +42,13 @@ const PAGES: Readonly<Record<string, Page>> = {
   "nsm-nfs.conf.5": {
     options: new Set([...statdOptions, ...smNotifyOptions, ...rpcbindOptions]),
     words: keys,
+    hasAll: "words",
+  },
+  "nsm-cluster.7": {
+    options: optionNames(
+      identity.options.map(({ letter = "", long }) => ({ letters: letter, long })),
+    ),
+    words: new Set(DEFINITION_KEYS),
     hasAll: "words",
   },
   "nsmctl.8": {
@@ -100,7 +109,7 @@ for (const [name, { options, words, hasAll }] of Object.entries(PAGES)) {
 
 Deno.test("every manual page is tested", reading, () => {
   const pages = Array.from(Deno.readDirSync(FOLDER), ({ name }) => name)
-    .filter((name) => /\.[58]$/.test(name));
+    .filter((name) => /\.[578]$/.test(name));
   assertEquals(pages.sort(), Object.keys(PAGES).sort());
 });
 

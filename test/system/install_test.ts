@@ -140,7 +140,7 @@ Deno.test("install puts each file in its place, and uninstall leaves no trace", 
 
 function manualPages(): string[] {
   return Array.from(Deno.readDirSync(`${PROJECT}conf`), ({ name }) => name)
-    .filter((name) => /\.[58]$/.test(name));
+    .filter((name) => /\.[578]$/.test(name));
 }
 
 Deno.test("install keeps what it replaces, and uninstall puts it back", async () => {
