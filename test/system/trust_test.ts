@@ -7,6 +7,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
 import { STATE_DIRECTORY, TestHost } from "../support/namespace.ts";
 import {
+  describe,
   fence,
   message,
   mon,
@@ -35,6 +36,17 @@ const PEER = "10.98.0.2";
 const STRANGERS = { addresses: ["10.99.0.1/32"], strangers: ["10.98.0.0/24"] };
 /** Registrations of one host that there can be. */
 const REGISTRATIONS_MAX = 256;
+
+systemTest("trust 4: hosts.deny keeps out whom the library keeps out", NEEDS, async (newHost) => {
+  for (const rule of ["all: all", "ALL: all", "statd: ALL@ALL", "statd: all except 10.98.0.9"]) {
+    const host = await newHost({ ...STRANGERS, etc: { "hosts.deny": `${rule}\n` } });
+    const statd = await startStatd(host);
+    const server = { address: "10.99.0.1", port: STATD_PORT };
+    const reply = await new Agent(host).datagram(message(nullCall), server, { address: PEER });
+    assertStringIncludes(describe(reply.message), "AUTH_ERROR", rule);
+    assertEquals(await statd.stop(), 0, rule);
+  }
+});
 
 systemTest(
   "trust 6: a call is answered while thousands of hosts are removed",
