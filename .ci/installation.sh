@@ -196,10 +196,18 @@ place_all() {
   place_completion fish "$prefix/share/fish/vendor_completions.d/nsmctl.fish"
 }
 
-# Not in the place of a package's rpcbind: whoever wants ours removes that package first.
+# An rpcbind that is not ours stays, of whatever packages: whoever wants ours removes that one first.
+has_rpcbind() {
+  local name
+  for name in $(names_of "$prefix/sbin/rpcbind"); do
+    if is_there "$root$name" && ! is_ours "$name"; then return; fi
+  done
+  packaged_name "$prefix/sbin/rpcbind" >/dev/null
+}
+
 place_rpcbind() {
   local name
-  if packaged_name "$prefix/sbin/rpcbind" >/dev/null; then
+  if has_rpcbind; then
     say "Leaving the system's $prefix/sbin/rpcbind alone"
   else
     place 755 "$built/rpc.statd" "$prefix/sbin/rpcbind"

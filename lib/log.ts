@@ -61,10 +61,14 @@ class SinkHandler extends BaseHandler {
   log(): void {} // what handle() of the base class would call
 }
 
-/** Lines of a stack trace joined by bars; any further control character becomes a question mark. */
+/** What the runtime puts behind the system's words. */
+const ERROR_NUMBERS = / \(os error \d+\)/g;
+
+/** Lines of a stack trace joined by bars, without error numbers; any further control character becomes a question mark. */
 function oneLine(message: string): string {
+  const words = message.replace(ERROR_NUMBERS, "").trimEnd();
   // deno-lint-ignore no-control-regex
-  return message.trimEnd().replace(/\s*\n\s*/g, " | ").replace(/[\0-\x1f\x7f]/g, "?");
+  return words.replace(/\s*\n\s*/g, " | ").replace(/[\0-\x1f\x7f]/g, "?");
 }
 
 /** A log that writes to every sink. */

@@ -19,6 +19,11 @@ export function quote(text: string): string {
   return text.length > SHOWN_MAX ? `"${shown}"…` : `"${shown}"`;
 }
 
+/** Text without the numbers that the runtime puts behind the system's words: ` (os error 2)`. */
+export function withoutErrorNumbers(text: string): string {
+  return text.replace(/ \(os error \d+\)/g, "");
+}
+
 /**
  * A value as JSON of printable ASCII alone, which reads as the same value: no terminal takes a part of it
  * for a command (C1 control characters, DEL), nor shows it in another order (U+202E).

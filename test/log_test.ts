@@ -28,6 +28,12 @@ for (const [index, threshold] of LEVELS.entries()) {
   });
 }
 
+Deno.test("a line has the system's words without the runtime's error numbers", pure, () => {
+  const { log, lines } = recorded("debug");
+  log.error("Cannot open /run/a: No such file or directory (os error 2): open '/run/a'");
+  assertEquals(lines, ["error: Cannot open /run/a: No such file or directory: open '/run/a'"]);
+});
+
 Deno.test("makeLog() makes the text of a debug message only when it is wanted", pure, () => {
   const { log, lines } = recorded("info");
   log.debug(() => {

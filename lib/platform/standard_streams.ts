@@ -1,17 +1,18 @@
 /** Standard output and error for what programs print, in contrast to the log. Nobody has to be reading. */
 
 import type { Exit } from "../config/load.ts";
+import { withoutErrorNumbers } from "../quote.ts";
 
 /** Prints what an ended command line wants printed; returns its exit status. */
 export function print({ status, stdout, stderr }: Exit): number {
   write(Deno.stdout, stdout);
-  write(Deno.stderr, stderr);
+  write(Deno.stderr, withoutErrorNumbers(stderr));
   return status;
 }
 
 /** Prints one line on stderr. */
 export function complain(line: string): void {
-  write(Deno.stderr, `${line}\n`);
+  write(Deno.stderr, `${withoutErrorNumbers(line)}\n`);
 }
 
 /** Writes to a standard stream. */

@@ -2,6 +2,7 @@
 
 import type { AdjustableLog, LogLevel } from "../log.ts";
 import type { Problem } from "../control/status_report.ts";
+import { withoutErrorNumbers } from "../quote.ts";
 
 /** Kinds of problems that are kept: as many as fit on a screen together with the rest. */
 const KEPT = 10;
@@ -40,7 +41,7 @@ export function remembering(log: AdjustableLog, wallClock: () => number): Recent
   const store = () => problems.splice(0, problems.length, ...kinds.values());
   const remember = (level: Problem["level"], text: string) => {
     counts[level]++;
-    const message = text.slice(0, MESSAGE_MAX);
+    const message = withoutErrorNumbers(text).slice(0, MESSAGE_MAX);
     const kind = kindOf(level, message);
     const count = (kinds.get(kind)?.count ?? 0) + 1;
     kinds.delete(kind); // the newest is the last one

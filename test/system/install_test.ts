@@ -156,6 +156,18 @@ Deno.test("install keeps what it replaces, and uninstall puts it back", async ()
   assertEquals(site.tree(), before);
 });
 
+Deno.test("an rpcbind that is not ours is left alone, of whatever package it is", async () => {
+  await using site = await Site.make();
+  await site.put("/usr/sbin/rpcbind", "another distribution's\n");
+  const before = site.tree();
+  const said = await site.do("install", "--prefix", "/usr");
+  assertStringIncludes(said, "Leaving the system's /usr/sbin/rpcbind alone");
+  assertEquals(site.read("/usr/sbin/rpcbind"), "another distribution's\n");
+  assert(!site.tree().has("/usr/lib/systemd/system/rpcbind.service"));
+  await site.do("uninstall", "--prefix", "/usr");
+  assertEquals(site.tree(), before);
+});
+
 Deno.test("install twice is install once, also with another program", async () => {
   await using site = await Site.make();
   await site.put("/usr/sbin/rpc.statd", "the other program\n");
