@@ -19,6 +19,9 @@ import type { NoticeParts } from "./notice_parts.ts";
 import { SourceLimits } from "./source_limits.ts";
 import { UndecidedNotices } from "./undecided_notices.ts";
 
+/** What a source is charged for having peers asked, as if it had taken so long, in ms: 64 notices' worth. */
+const INQUIRY_MS = 32;
+
 export class Notices {
   readonly #sources: SourceLimits;
   readonly #judge: NoticeJudge;
@@ -160,6 +163,8 @@ export class Notices {
       counters.notices_undecided++;
       return false;
     }
+    // A source can have few peers asked because of it, and so fill little of what can be kept.
+    if (found.unconfirmed.size > 0) spent(INQUIRY_MS);
     const isOver = () => {
       const isOpen = found.unverified.length + found.unconfirmed.size > 0;
       return wasComplete && found.judged.size > 0 && !isOpen;

@@ -41,9 +41,14 @@ export class PeerStates {
     this.#clock = clock;
   }
 
+  /** Whether one more peer can be asked now. */
+  get hasRoom(): boolean {
+    return this.#asking < ASKED_AT_ONCE;
+  }
+
   /** Asks a peer at some of these addresses, the first first, unless it is to be asked later; never rejects. */
   async ask(peer: string, addresses: readonly string[]): Promise<StatedState | "later"> {
-    if (this.#asking >= ASKED_AT_ONCE || this.#asked.has(peer)) return "later";
+    if (!this.hasRoom || this.#asked.has(peer)) return "later";
     this.#asking++;
     this.#asked.add(peer);
     this.#clock.startTimer(PAUSE_MS, () => this.#asked.delete(peer));

@@ -51,7 +51,7 @@ export class StateInquiries {
     if (waiting.has(kept)) return;
     this.#waiting.set(peer, waiting.set(kept, 0));
     this.#counts.set(kept, (this.#counts.get(kept) ?? 0) + 1);
-    void this.#ask(peer, kept.heard.caller.address);
+    if (this.#parts.states.hasRoom) void this.#ask(peer, kept.heard.caller.address);
     this.#askLater();
   }
 
@@ -66,7 +66,10 @@ export class StateInquiries {
     if (this.#isStopped || this.#waiting.size === 0) return;
     this.#cancelTimer ??= this.#parts.clock.startTimer(PAUSE_MS, () => {
       this.#cancelTimer = undefined;
-      for (const peer of this.#waiting.keys()) void this.#ask(peer);
+      for (const peer of this.#waiting.keys()) {
+        if (!this.#parts.states.hasRoom) break; // those that were asked stand behind the others then
+        void this.#ask(peer);
+      }
       this.#askLater();
     });
   }

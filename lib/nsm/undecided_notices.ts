@@ -131,12 +131,12 @@ export class UndecidedNotices {
 
   /** Has the peers asked that are to say themselves which state they have. */
   #inquire(kept: Kept): void {
-    for (const peer of kept.unconfirmed) {
-      kept.unconfirmed.delete(peer);
-      const doubt = `state ${kept.heard.state} is not to be expected, and the peer itself is asked`;
-      this.#judge.tellDoubt(kept.heard, peer, doubt, "doubtful");
-      this.#inquiries?.add(kept, peer);
-    }
+    const [first] = kept.unconfirmed;
+    if (first === undefined) return;
+    const doubt = `state ${kept.heard.state} is not to be expected, and the peer itself is asked`;
+    this.#judge.tellDoubt(kept.heard, first, doubt, "doubtful");
+    for (const peer of kept.unconfirmed) this.#inquiries?.add(kept, peer);
+    kept.unconfirmed.clear();
   }
 
   /** Judges a notice by what a peer says itself. */

@@ -258,3 +258,30 @@ Deno.test(
     assertEquals([told, notices.kept], [[], 0]);
   },
 );
+
+Deno.test("trust 15: one source can have few notices wait for what peers say", pure, () => {
+  const { notices, watch } = setUp({});
+  watch("10.0.0.2", 5);
+  const caller = { address: "10.0.0.2", port: 700, netid: "udp", isLocal: false } as const;
+  for (let i = 0; i < 200; i++) {
+    const notice = { mon_name: "10.0.0.2", state: 1_000_000 + i };
+    if (notices.admits(notice, caller)) void notices.handle(notice, caller);
+  }
+  assert(notices.kept > 0 && notices.kept <= 20, String(notices.kept));
+});
+
+Deno.test(
+  "trust 15: a thousand names of one host are asked about a few at a time",
+  pure,
+  async () => {
+    const { clock, notices, directory, stats, told, watch, notify } = setUp({ "10.0.0.2": 3 });
+    for (let i = 0; i < 1_000; i++) {
+      watch(`n${i}`, 21);
+      directory.add(`n${i}`, ["10.0.0.2"]);
+    }
+    notify("stranger", "10.0.0.2", 3);
+    assert(stats().length <= 16, String(stats().length));
+    for (let turn = 0; notices.kept > 0 && turn < 100; turn++) await clock.run(5_000);
+    assertEquals([told.length, notices.kept], [1_000, 0]);
+  },
+);
