@@ -18,6 +18,7 @@ import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { ownerOf } from "../platform/privileges.ts";
 import { type LockOfLife, lockOfLife } from "../platform/run_once.ts";
 import { quote } from "../quote.ts";
+import { IdentityFile } from "../store/identity_file.ts";
 import { type Layout, layoutOf } from "../store/layout.ts";
 import { makeMissingLists } from "../store/missing_lists.ts";
 import { NotifyRun, type NotifyRunParts } from "../store/notify_run.ts";
@@ -106,7 +107,10 @@ export async function prepareToNotify(
   const isWhole = store.faults === 0;
   if (records.length === 0) {
     if (!isWhole) throw new Error("Nobody is told, since not all records could be read");
-    if (settings.liftGrace && made.length === 0) report(kernel.endGrace(), log);
+    // A service that arrives while this node boots needs the grace period.
+    const identities = new IdentityFile(directory, log, parts.fileSystem);
+    const isForService = parts.asOwner(layout.monitorList, () => identities.mayHaveSome());
+    if (settings.liftGrace && made.length === 0 && !isForService) report(kernel.endGrace(), log);
     takeLock(lock, run, life, log);
     run.finish();
     return 0;

@@ -10,6 +10,8 @@ import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { IDENTITIES_FILE, layoutOf } from "./layout.ts";
 
 const FILE_MODE = 0o600;
+/** The text of a file without identities. */
+const NONE = "{}\n";
 
 /** The file in a state directory. */
 export class IdentityFile {
@@ -36,6 +38,16 @@ export class IdentityFile {
       const reason = error instanceof Error ? error.message : String(error);
       this.log.error(`Cannot read ${quote(path)}: ${reason}; no identity is held`);
       return {};
+    }
+  }
+
+  /** Whether there are identities, or none can tell. */
+  mayHaveSome(): boolean {
+    try {
+      const text = readText(this.fs, `${this.#directory}/${IDENTITIES_FILE}`);
+      return text !== undefined && text !== NONE;
+    } catch {
+      return true;
     }
   }
 

@@ -194,6 +194,16 @@ Deno.test("field 10: grace is not lifted for a list that was not read, and the r
   }
 });
 
+Deno.test("R5: grace is not lifted on a node that has identities, or may have", async () => {
+  for (
+    const [text, isLifted] of [["{}\n", true], ['{"vip1":{}}\n', false], ["junk", false]] as const
+  ) {
+    const world = new World([], { "sm/.identities": text });
+    assertEquals(await world.prepare(), 0);
+    assertEquals(world.written, isLifted ? ["grace over"] : [], text);
+  }
+});
+
 Deno.test("grace is not lifted for lists that were missing", async () => {
   const world = new World([]);
   world.made = ["/nsm/sm"];

@@ -1,0 +1,169 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { DirectoryLedger } from "../../lib/cluster/directory_ledger.ts";
+import { Identities, type KnownIdentity, RefusedError } from "../../lib/cluster/identities.ts";
+import { IdentityStore } from "../../lib/cluster/identity_store.ts";
+import { LedgerError } from "../../lib/cluster/ledger.ts";
+import type { MonitorRecord } from "../../lib/nsm/ports.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { MemoryMonitorStore } from "../support/memory_store.ts";
+import { privOf } from "../support/priv.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+import { SharedStorage } from "../support/shared_storage.ts";
+
+const pure = { permissions: "none" } as const;
+const TEXTS = { addresses: "10.0.0.50", ledger: "directory:/vip1" };
+
+function record(monName: string): MonitorRecord {
+  return { monName, myName: "us", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
+}
+
+class World {
+  readonly storage = new SharedStorage();
+  readonly clock = new FakeClock(1_700_000_000_000);
+  readonly log = new RecordingLog();
+  readonly saved = new Map<string, ReadonlyMap<string, KnownIdentity>>();
+  readonly monitored = new Set<string>();
+  #names = 0;
+
+  constructor() {
+    this.storage.mount("/vip1");
+  }
+
+  identities(node: string, life = "1"): Identities {
+    const { storage, clock, log, saved, monitored } = this;
+    const identities = new Identities(saved.get(node) ?? new Map(), {
+      openLedger: (directory) =>
+        new DirectoryLedger(directory, {
+          files: storage.filesOf(node),
+          randomName: () => `${++this.#names}`,
+          clock,
+        }),
+      save: (known) => void saved.set(node, new Map(known)),
+      node,
+      life,
+      clock,
+      log,
+    });
+    identities.start({
+      has: (monName) => monitored.has(monName),
+      all: () => [...monitored].map((monName) => ({ monName, addresses: [] })),
+    });
+    return identities;
+  }
+}
+
+async function refusal(action: () => Promise<unknown>): Promise<string> {
+  return (await assertRejects(action, RefusedError)).code;
+}
+
+Deno.test(
+  "another node's identity is taken when it was released, or its node is said to be dead",
+  pure,
+  async () => {
+    const world = new World();
+    const [a, b] = [world.identities("a"), world.identities("b")];
+    const first = await a.acquire("vip1", TEXTS, false);
+    assertEquals([first.state, first.epoch], ["held", 1]);
+    assertEquals(await refusal(() => b.acquire("vip1", TEXTS, false)), "held");
+    assertEquals((await b.acquire("vip1", TEXTS, true)).epoch, 2);
+    await b.release("vip1");
+    assertEquals((await a.acquire("vip1", TEXTS, false)).epoch, 3);
+  },
+);
+
+Deno.test(
+  "who holds it may acquire it again: its lock manager has lost all locks",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.identities("a");
+    world.monitored.add("c1");
+    await a.acquire("vip1", TEXTS, false);
+    const { epoch, pending, recorded } = await a.acquire("vip1", TEXTS, false);
+    assertEquals([epoch, pending, recorded], [2, 1, 1]);
+  },
+);
+
+Deno.test("what is held outlives the daemon, and not the life of the node", pure, async () => {
+  const world = new World();
+  await world.identities("a").acquire("vip1", TEXTS, false);
+  const [again] = world.identities("a").list();
+  assertEquals([again?.state, again?.epoch], ["held", 1]);
+  const rebooted = world.identities("a", "2");
+  assertEquals(rebooted.list()[0]?.state, "not held");
+  assertEquals((await rebooted.acquire("vip1", undefined, false)).epoch, 2);
+});
+
+Deno.test(
+  "a ledger that hangs bounds an acquire, and a second one is not begun",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.identities("a");
+    world.storage.isStepped = true;
+    const acquiring = refusal(() => a.acquire("vip1", TEXTS, false, 3_000));
+    assertEquals(await refusal(() => a.acquire("vip1", undefined, false)), "unreachable");
+    await world.clock.run(3_000);
+    assertEquals(await acquiring, "unreachable");
+    assertEquals(world.storage.waiting.length, 1);
+  },
+);
+
+Deno.test(
+  "identities that are not there, are held, or are told of another epoch are refused",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.identities("a");
+    assertEquals(await refusal(() => a.acquire("vip9", undefined, false)), "unknown");
+    assertEquals(await refusal(() => a.release("vip9")), "unknown");
+    assertThrows(() => a.add("vip1", { names: "x" }), RefusedError, "it needs addresses");
+    await a.acquire("vip1", TEXTS, false);
+    assertThrows(() => a.add("vip1", TEXTS), RefusedError, "is held");
+    assertThrows(() => a.remove("vip1"), RefusedError, "is held");
+    assertThrows(() => a.told("vip1", 7, ["c1"]), RefusedError, "not held as epoch 7");
+    await a.release("vip1");
+    a.remove("vip1");
+    assertEquals(a.list(), []);
+  },
+);
+
+Deno.test(
+  "R1: a record is there when the disk and the ledger have it, and in neither if one refuses",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.identities("a");
+    const disk = new MemoryMonitorStore();
+    const store = new IdentityStore(disk, a);
+    await store.put(record("c0"));
+    await a.acquire("vip1", TEXTS, false);
+    await store.put(record("c1"));
+    world.storage.fault = (operation) =>
+      operation === "sync" ? new Error("Input/output error (os error 5)") : undefined;
+    await assertRejects(() => store.put(record("c2")), LedgerError, "Input/output error");
+    const names = [...disk.load()].map(({ monName }) => monName);
+    assertEquals(names, ["c0", "c1"]);
+  },
+);
+
+Deno.test(
+  "a peer that nobody asks about any more is taken off the ledger in a while",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.identities("a");
+    const store = new IdentityStore(new MemoryMonitorStore(), a);
+    await a.acquire("vip1", TEXTS, false);
+    for (const name of ["c1", "c2"]) {
+      world.monitored.add(name);
+      await store.put(record(name));
+    }
+    world.monitored.delete("c1");
+    await store.remove([record("c1"), record("c2")]); // c2 for one of several requesters
+    await world.clock.run(10_000);
+    const [report] = a.list();
+    assertEquals(report?.recorded, 1);
+    assert(world.log.of("error").length === 0);
+  },
+);
