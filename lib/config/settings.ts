@@ -179,6 +179,12 @@ export const STATD = {
     help: "Start an rpcbind before registering: never, where there is none, or always.",
     file: { section: "rpcbind", key: "mode" },
   }),
+  statusGroup: setting({
+    kind: text,
+    default: undefined,
+    help: "Group whose members may look with nsmctl status, list and check; without it root alone.",
+    file: { section: "statd", key: "status-group" },
+  }),
   metrics: setting({
     kind: place,
     default: undefined,

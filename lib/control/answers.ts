@@ -53,6 +53,7 @@ const STATUS: Record<keyof StatusReport, Shape> = {
   registrations: "number",
   unresolvedPeers: "number",
   keptNotices: "number",
+  toBeNotified: "number",
   callbacks: { pending: "number" },
   counters: "numbers",
   degraded: "texts",

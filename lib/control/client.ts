@@ -6,7 +6,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import { LibcError } from "../platform/libc.ts";
 import { PinnedFile } from "../platform/pinned_file.ts";
 import { quote } from "../quote.ts";
-import { CONTROL_SOCKET, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
+import { CONTROL_SOCKET, STATUS_SOCKET, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
 import { LINE_MAX, readAnswer } from "./answers.ts";
 import type { ControlAnswer, ControlRequest, ListEntry } from "./protocol.ts";
 import { hiddenDirectoryFault } from "./hidden_directory.ts";
@@ -50,10 +50,15 @@ export async function reachDaemon(
 ): Promise<Reached> {
   const path = `${stateDirectoryPath}/${CONTROL_SOCKET}`;
   const reached = await reachAt(path, stateDirectoryPath, timeoutMs);
-  if (reached.outcome !== "absent") return reached;
+  if (reached.outcome === "failed") {
+    // A member of the status group may not use that one.
+    const looking = await reachAmong(STATUS_SOCKET, stateDirectoryPath, timeoutMs);
+    return looking.outcome === "reached" ? looking : reached;
+  }
+  if (reached.outcome === "reached") return reached;
   const fault = hiddenDirectoryFault(stateDirectoryPath);
   if (fault !== undefined) throw new Error(fault);
-  return await reachVolatile(stateDirectoryPath, timeoutMs);
+  return await reachAmong(VOLATILE_CONTROL_SOCKET, stateDirectoryPath, timeoutMs);
 }
 
 /**
@@ -85,9 +90,13 @@ function ownerFault(path: string, { isSocket, uid }: Deno.FileInfo): string | un
     "where rpc.statd runs as that user, run nsmctl as that user too";
 }
 
-/** Connects to a daemon that cannot write to its state directory, if it is this one. */
-async function reachVolatile(stateDirectoryPath: string, timeoutMs: number): Promise<Reached> {
-  const reached = await reachAt(VOLATILE_CONTROL_SOCKET, stateDirectoryPath, timeoutMs);
+/** Connects to a daemon at a path that all daemons share, if it is the one that serves the directory. */
+async function reachAmong(
+  path: string,
+  stateDirectoryPath: string,
+  timeoutMs: number,
+): Promise<Reached> {
+  const reached = await reachAt(path, stateDirectoryPath, timeoutMs);
   if (reached.outcome !== "reached") return reached;
   try {
     const { status } = await reached.daemon.ask({ command: "status" });

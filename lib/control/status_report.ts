@@ -44,6 +44,8 @@ export interface StatusReport {
   readonly unresolvedPeers: number;
   /** Notices that were answered and wait for addresses of peers. */
   readonly keptNotices: number;
+  /** Peers on the notify list at the last look. */
+  readonly toBeNotified: number;
   readonly callbacks: { readonly pending: number };
   readonly counters: Readonly<Record<string, number>>;
   /** Things that work less well than they should, in words. */

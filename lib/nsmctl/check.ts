@@ -11,7 +11,6 @@ import { HungDaemonError } from "../control/hung_daemon.ts";
 import type { StatusReport } from "../control/status_report.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { type Command, TIMEOUT_OPTION } from "./command.ts";
-import { StateReader } from "./read_state.ts";
 import type { Session } from "./session.ts";
 
 /** Exit statuses of a plugin; they are other ones than those of the other commands. */
@@ -75,7 +74,7 @@ async function examine({ stateDirectoryPath, timeoutMs }: Session): Promise<Chec
     using daemon = reached.daemon;
     const { status } = await daemon.ask({ command: "status", look: true });
     if (status === undefined) throw new Error("the daemon has another version than this nsmctl");
-    return judged(status, new StateReader(stateDirectoryPath).notifyCount());
+    return judged(status);
   } catch (error) {
     const outcome = error instanceof HungDaemonError ? "CRITICAL" : "UNKNOWN";
     return { outcome, text: reasonOf(error) };
@@ -83,7 +82,7 @@ async function examine({ stateDirectoryPath, timeoutMs }: Session): Promise<Chec
 }
 
 /** What a check says of a report. */
-export function judged(report: StatusReport, toBeNotified: number): Checked {
+export function judged(report: StatusReport): Checked {
   const { health, faults, peers, registrations, counters } = report;
   return {
     outcome: OUTCOMES[health],
@@ -94,7 +93,7 @@ export function judged(report: StatusReport, toBeNotified: number): Checked {
       ["peers", peers],
       ["registrations", registrations],
       ["unresolved", report.unresolvedPeers],
-      ["to_be_notified", toBeNotified],
+      ["to_be_notified", report.toBeNotified],
       ["callbacks_pending", report.callbacks.pending],
       ["notices", counters["calls_notify"] ?? 0, "c"],
       ["notices_doubted", counters["notices_doubted"] ?? 0, "c"],

@@ -1,6 +1,7 @@
 /** Where commands get the peers from: the daemon where one runs, the state directory where none does. */
 
 import { nameKey } from "../nsm/host_name.ts";
+import { reasonOf } from "../nsm/ports.ts";
 import { ANSWER_TIMEOUT_MS, reachDaemon } from "../control/client.ts";
 import { addFacts, type Peer, PeerTable } from "./peers.ts";
 import { readProgress } from "../store/notify_progress.ts";
@@ -41,8 +42,15 @@ export async function readRoster(
   } else {
     for (const { records } of reader.monitorList()) records.forEach((it) => table.addMonitored(it));
   }
-  for (const { records } of reader.notifyList()) {
-    records.forEach((it) => table.addToBeNotified(it));
+  let hidden: string | undefined;
+  try {
+    for (const { records } of reader.notifyList()) {
+      records.forEach((it) => table.addToBeNotified(it));
+    }
+  } catch (error) {
+    // A member of the status group, to whom the daemon has told the rest.
+    if (reached.outcome !== "reached" || !/Permission denied/.test(reasonOf(error))) throw error;
+    hidden = `${reasonOf(error)}: who is still to be told is not shown`;
   }
   const peers = table.sorted();
   if (reached.outcome !== "reached") {
@@ -65,7 +73,7 @@ export async function readRoster(
     }
   }
   addReasons(wanted, stateDirectoryPath, now());
-  return { peers: wanted, isLive: true };
+  return { peers: wanted, isLive: true, ...(hidden === undefined ? {} : { note: hidden }) };
 }
 
 function addAllFacts(peers: readonly Peer[], reader: StateReader): void {

@@ -57,12 +57,11 @@ async function show(isJson: boolean, session: Session): Promise<number> {
   using daemon = reached.daemon;
   const { status: report } = await daemon.ask({ command: "status", look: true });
   if (report === undefined) throw new Error("The daemon has another version than this nsmctl");
-  const toBeNotified = new StateReader(stateDirectoryPath).notifyCount();
   const progress = readProgress(stateDirectoryPath);
   terminal.print(
     isJson
-      ? jsonText({ running: true, ...report, toBeNotified, ...progressJson(progress) })
-      : statusText(report, toBeNotified, progressText(progress, now()), terminal),
+      ? jsonText({ running: true, ...report, ...progressJson(progress) })
+      : statusText(report, progressText(progress, now()), terminal),
   );
   return report.health === "good" ? Status.OK : Status.PROBLEM;
 }
@@ -70,7 +69,6 @@ async function show(isJson: boolean, session: Session): Promise<number> {
 /** The report for people. */
 export function statusText(
   report: StatusReport,
-  toBeNotified: number,
   progress: string | undefined,
   { colours: { good, warning, bad, faint }, width }: Pick<Terminal, "colours" | "width">,
 ): string {
@@ -99,7 +97,7 @@ export function statusText(
       "Monitored",
       `${plural(report.peers, "peer")}, ${plural(report.registrations, "request")}${unresolved}`,
     ],
-    ["To be notified", plural(toBeNotified, "peer")],
+    ["To be notified", plural(report.toBeNotified, "peer")],
     ["sm-notify", progress ?? ""],
     [
       "Notices",

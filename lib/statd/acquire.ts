@@ -33,13 +33,18 @@ import { type Identity, ownerOf } from "../platform/privileges.ts";
 import { quote } from "../quote.ts";
 import type { DatagramSocket } from "../rpc/transport.ts";
 import { lockDirectory } from "../store/directory_lock.ts";
-import { CONTROL_SOCKET, layoutOf, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
+import {
+  CONTROL_SOCKET,
+  layoutOf,
+  STATUS_SOCKET,
+  VOLATILE_CONTROL_SOCKET,
+} from "../store/layout.ts";
 import { makeMissingLists } from "../store/missing_lists.ts";
 import { removeControlSocket } from "./control_server.ts";
 import { HostsFiles } from "../hosts/hosts_files.ts";
 import { openIdentities } from "./identities.ts";
 import { firstStateNumber, openMemory } from "./open_state.ts";
-import { openControl } from "./operations.ts";
+import { openControl, openForGroup } from "./operations.ts";
 import { openNsmServer } from "./sockets.ts";
 import type { StopList } from "./stop_list.ts";
 
@@ -75,6 +80,8 @@ export interface Acquired extends Keeping {
   readonly socket: DatagramSocket;
   readonly server: ServerSockets;
   readonly control: Deno.UnixListener | undefined;
+  /** For members of the status group. */
+  readonly lookers: Deno.UnixListener | undefined;
   /** Things that do not work, in words; more may be added. */
   readonly degraded: string[];
 }
@@ -176,12 +183,18 @@ function acquireSockets({ settings, log }: AcquireParts) {
 }
 
 /** The control socket, in the working directory where that can be written. */
-function controlOf({ volatile }: Keeping, { log, stops }: AcquireParts) {
+function controlOf({ volatile }: Keeping, { settings, log, stops }: AcquireParts) {
   const degraded = volatile === undefined ? [] : [volatile];
   const path = volatile === undefined ? CONTROL_SOCKET : VOLATILE_CONTROL_SOCKET;
   const control = openControl(path, degraded, log);
   if (control !== undefined) stops.add("the control socket", () => removeControlSocket(path));
-  return { control, degraded };
+  const { statusGroup } = settings;
+  if (statusGroup === undefined) return { control, lookers: undefined, degraded };
+  const lookers = openForGroup(statusGroup, STATUS_SOCKET, degraded, log);
+  if (lookers !== undefined) {
+    stops.add("the socket for status-group", () => removeControlSocket(STATUS_SOCKET));
+  }
+  return { control, lookers, degraded };
 }
 
 /**

@@ -127,6 +127,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
       registrations: list.size,
       unresolvedPeers: directory.unresolved,
       keptNotices: monitor.notices.kept,
+      toBeNotified: facts.healthLook.toBeNotified,
       callbacks: { pending: announcer.pending },
       counters: {
         ...monitor.counters,

@@ -27,6 +27,8 @@ const ACCEPT_PAUSE_MS = 1_000;
 const PAGE_PAUSE_MS = 1;
 /** Permissions of the socket: its owner's alone. */
 const SOCKET_UMASK = 0o177;
+/** Permissions of a socket for a group, whose members have to write to connect. */
+const GROUP_SOCKET_MODE = 0o660;
 
 /** Requests that the daemon answers. */
 export interface ControlActions {
@@ -55,6 +57,36 @@ export function listenForControl(path: string): Deno.UnixListener {
   } finally {
     Deno.umask(umask);
   }
+}
+
+/**
+ * Makes a socket on which the members of a group can connect, too. To be called before privileges are
+ * dropped.
+ *
+ * @throws {Error} When it cannot be had.
+ */
+export function listenForGroup(path: string, gid: number): Deno.UnixListener {
+  const listener = listenForControl(path);
+  try {
+    Deno.chownSync(path, null, gid);
+    Deno.chmodSync(path, GROUP_SOCKET_MODE);
+    return listener;
+  } catch (error) {
+    listener.close();
+    removeControlSocket(path);
+    throw error;
+  }
+}
+
+/** The actions of a client that may look and change nothing. */
+export function lookingOnly(actions: ControlActions): ControlActions {
+  return {
+    list: () => actions.list(),
+    answer(request) {
+      if (request.command === "status") return actions.answer(request);
+      return Promise.reject(new Error("That takes root: members of status-group may only look"));
+    },
+  };
 }
 
 /** Answers every client until it is closed. */

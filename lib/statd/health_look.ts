@@ -42,6 +42,7 @@ export class HealthLook {
   #isRpcbindSilent = false;
   #lockManagerFault: string | undefined;
   #peersNotTold = 0;
+  #toBeNotified = 0;
 
   constructor(parts: HealthLookParts) {
     this.#parts = parts;
@@ -61,6 +62,11 @@ export class HealthLook {
   /** Peers that are to be told of our reboot, and that nobody is telling. */
   get peersNotTold(): number {
     return this.#peersNotTold;
+  }
+
+  /** Peers on the notify list, told by somebody or not. */
+  get toBeNotified(): number {
+    return this.#toBeNotified;
   }
 
   /** Looks; settles when all is known, and never rejects. */
@@ -130,6 +136,7 @@ export class HealthLook {
       for (const { name } of Deno.readDirSync(layoutOf(stateDirectoryPath).notifyList)) {
         if (!name.startsWith(".")) count++;
       }
+      this.#toBeNotified = count;
       if (count === 0) return 0;
       return new NotifyRun(stateDirectoryPath, bootId ?? "", log).isGoingOn ? 0 : count;
     } catch {

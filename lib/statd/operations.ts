@@ -6,8 +6,9 @@
 import type { Log } from "../log.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { controlActions, type DaemonFacts, statusReporter } from "./control_actions.ts";
-import { listenForControl, serveControl } from "./control_server.ts";
+import { listenForControl, listenForGroup, lookingOnly, serveControl } from "./control_server.ts";
 import type { LimitedLog } from "../log_limits.ts";
+import { gidOf } from "../platform/groups.ts";
 import { readProgress } from "../store/notify_progress.ts";
 import { metricsText } from "./metrics.ts";
 import { serveMetrics } from "./metrics_server.ts";
@@ -27,17 +28,37 @@ export function openControl(
   return attempt("control socket", () => listenForControl(path), degraded, log);
 }
 
+/** Opens the socket for a group before privileges are dropped; without it `degraded` says so. */
+export function openForGroup(
+  group: string,
+  path: string,
+  degraded: string[],
+  log: Log,
+): Deno.UnixListener | undefined {
+  return attempt(
+    "socket for status-group",
+    () => listenForGroup(path, gidOf(group)),
+    degraded,
+    log,
+  );
+}
+
 /** Begins to answer; what cannot be opened is a warning, and shows in the status. */
 export function startSteering(
   facts: DaemonFacts & { readonly degraded: string[] },
-  listener: Deno.UnixListener | undefined,
+  { control: listener, lookers }: {
+    readonly control: Deno.UnixListener | undefined;
+    readonly lookers: Deno.UnixListener | undefined;
+  },
   metricsAddress: string | undefined,
   log: Log,
   tell: LimitedLog,
 ): Steering {
   const report = statusReporter(facts);
   const parts = { clock: facts.clock, log };
-  const control = listener && serveControl(listener, controlActions(facts, report), parts);
+  const actions = controlActions(facts, report);
+  const control = listener && serveControl(listener, actions, parts);
+  const forGroup = lookers && serveControl(lookers, lookingOnly(actions), parts);
   const open = () =>
     metricsAddress === undefined ? undefined : serveMetrics(metricsAddress, {
       text: () => {
@@ -51,6 +72,7 @@ export function startSteering(
   return {
     close() {
       control?.close();
+      forGroup?.close();
       metrics?.close();
     },
   };

@@ -255,7 +255,7 @@ function steer(
       registrationFault: () => registrar.fault,
     }),
   };
-  return startSteering(facts, acquired.control, settings.metrics, log, tell);
+  return startSteering(facts, acquired, settings.metrics, log, tell);
 }
 
 /** Lets signals through, and tells the log, the service manager and a parent in the foreground. */

@@ -45,6 +45,9 @@ export const LOCK_FILE = ".statd.lock";
 /** Path of the control socket where nothing can be made in the state directory. */
 export const VOLATILE_CONTROL_SOCKET = "/run/rpc.statd.sock";
 
+/** Path of the socket on which the members of a group may look, and change nothing. */
+export const STATUS_SOCKET = "/run/rpc.statd.status.sock";
+
 /** The paths in a state directory. */
 export interface Layout {
   readonly directory: string;

@@ -37,6 +37,7 @@ function metricNames(): Set<string> {
     registrations: 0,
     unresolvedPeers: 0,
     keptNotices: 0,
+    toBeNotified: 4,
   };
   const text = metricsText(
     { ...report, ...rest, ...numbers } as unknown as StatusReport,

@@ -56,6 +56,7 @@ notify-state-check = warn                # default
 # listen-addresses =                     # default
 udp = yes                                # default
 tcp = yes                                # default
+# status-group =                         # default
 # metrics =                              # default
 
 [lockd]

@@ -30,6 +30,7 @@ const STATD_DEFAULTS: StatdSettings = {
   udp: true,
   tcp: true,
   rpcbindMode: "no",
+  statusGroup: undefined,
   metrics: undefined,
 };
 

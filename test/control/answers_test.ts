@@ -19,6 +19,7 @@ const STATUS = {
   registrations: 0,
   unresolvedPeers: 0,
   keptNotices: 0,
+  toBeNotified: 4,
   callbacks: { pending: 0 },
   counters: { calls_null: 1 },
   degraded: [],

@@ -24,6 +24,7 @@ const REPORT: StatusReport = {
   registrations: 9,
   unresolvedPeers: 1,
   keptNotices: 0,
+  toBeNotified: 4,
   callbacks: { pending: 2 },
   counters: { ...makeCounters(), calls_mon: 4, callbacks_done: 5, log_errors: 6 },
   degraded: ["a", "b"],
