@@ -37,8 +37,7 @@ const DATA = "peers=30 registrations=31 unresolved=1 to_be_notified=4 callbacks_
   "notices=5c notices_doubted=0c calls_denied=3c";
 
 Deno.test("check is one line with performance data, as plugins of Nagios print it", pure, () => {
-  const line = (health: Health, ...faults: string[]) =>
-    checkLine(judged(report(health, faults)));
+  const line = (health: Health, ...faults: string[]) => checkLine(judged(report(health, faults)));
   assertEquals(
     line("good"),
     `NSM OK - 30 monitored, registered with rpcbind, state 7 | ${DATA}\n`,
