@@ -280,6 +280,13 @@ tell_of_old_program() {
   fi
 }
 
+# What Deno needs is refused on some hardened systems, where it ends by a trap before our first instruction.
+tell_of_no_start() {
+  if "$prefix/sbin/rpc.statd" -v >/dev/null 2>&1; then return; fi
+  say "rpc.statd does not start on this system: try $prefix/sbin/rpc.statd -v. Where memory may not be both" \
+    "writable and executable, or 0.6 GB may not be committed, install the archive whose name ends in -jitless"
+}
+
 settle() { # install or uninstall
   if [ "$root" ] || [ "$(id -u)" != 0 ]; then return; fi
   if [ "$1" = install ]; then
@@ -288,6 +295,7 @@ settle() { # install or uninstall
     fi
     if have systemd-tmpfiles; then systemd-tmpfiles --create "$prefix/lib/tmpfiles.d/nsm.conf"; fi
     fit_sandbox
+    tell_of_no_start
   fi
   if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
   tell_of_old_program

@@ -33,12 +33,25 @@ lay_out() { # ARCH FOLDER
   chmod 755 "$2/install.sh"
 }
 
+pack() { # NAME of a folder in $work
+  archive "$work/$1.tar" "$work" "$1"
+  gzip -9n <"$work/$1.tar" >"dist/$1.tar.gz"
+  rm "$work/$1.tar"
+}
+
 make_tarball() { # ARCH
-  local name=nsm-$version-$1
-  lay_out "$1" "$work/$name"
-  archive "$work/$name.tar" "$work" "$name"
-  gzip -9n <"$work/$name.tar" >"dist/$name.tar.gz"
-  rm "$work/$name.tar"
+  lay_out "$1" "$work/nsm-$version-$1"
+  pack "nsm-$version-$1"
+}
+
+# With the program that needs no memory to be writable and executable, and little to be committed.
+make_jitless_tarball() { # ARCH
+  local name=nsm-$version-$1-jitless
+  (v8_flags+=(--jitless) && compile "$work/jitless" "$1")
+  cp -a "$work/nsm-$version-$1" "$work/$name"
+  mv "$work/jitless/rpc.statd" "$work/$name/rpc.statd"
+  pack "$name"
+  rm -r "$work/jitless" "${work:?}/$name"
 }
 
 # ---- the Debian package --------------------------------------------------------------------------
@@ -117,6 +130,7 @@ release() {
   for arch in x86_64 aarch64; do
     say "Packing for $arch"
     make_tarball "$arch"
+    make_jitless_tarball "$arch"
     make_deb "$arch"
   done
   make_image
