@@ -25,6 +25,16 @@ const WIDTH = 8;
 /** Where temporary files are on a disk. */
 const REAL_FOLDER = "/var/tmp";
 
+/** How the daemon dies, how often, among how many calls, and what happens right before. */
+interface Death {
+  readonly signal: "KILL" | "TERM";
+  readonly kills: number;
+  readonly calls: number;
+  readonly disturb: (host: TestHost, statd: BackgroundProgram) => Promise<void>;
+}
+
+const DEATH: Death = { ...SCALE, signal: "KILL", disturb: async () => {} };
+
 /** What a run came to. */
 interface Figures {
   readonly acknowledged: number;
@@ -48,8 +58,8 @@ async function underKills(
   host: TestHost,
   implementation: Implementation,
   { seed, random } = seededRandom(),
+  { signal, kills, calls, disturb }: Death = DEATH,
 ): Promise<Figures> {
-  const { calls, kills } = SCALE;
   const options = implementation === OURS
     ? [...FOREGROUND, "--check-notify-source", "off"]
     : FOREGROUND;
@@ -80,7 +90,8 @@ async function underKills(
   for (let kill = 0; kill < kills; kill++) {
     await traffic.setWidth(kill % 3 === 0 ? 1 : WIDTH);
     await traffic.reach(Math.floor(kill * share) + random(share));
-    await statd.stop("KILL");
+    await disturb(host, statd);
+    await statd.stop(signal);
     const files = monitorList(host);
     await traffic.settle();
     look(files);
@@ -147,6 +158,32 @@ systemTest(
     report("ours", figures);
     const { calls: acknowledged, kills } = SCALE;
     assertEquals(figures, { acknowledged, kills, ...WITHOUT_FAULT }, `TEST_SEED=${dice.seed}`);
+  },
+);
+
+/** Signals that ask for something, somebody who wants the place, a stop, all at one time. */
+async function disturb(host: TestHost, statd: BackgroundProgram): Promise<void> {
+  const second = host.start(OUR_STATD, ...FOREGROUND);
+  for (const signal of ["HUP", "USR2", "HUP", "USR1"]) await statd.kill(signal);
+  await statd.kill("TERM");
+  await statd.kill("HUP");
+  await statd.ended;
+  // It may have come in time for the place that is free now.
+  if (!second.hasEnded) await second.stop();
+}
+
+systemTest(
+  "stops among other signals, and a second daemon, lose and revive nothing",
+  [OUR_STATD],
+  async (make) => {
+    const dice = seededRandom();
+    const host = await make();
+    using _disk = await onRealDisk(host);
+    const stops: Death = { signal: "TERM", kills: 6, calls: 300, disturb };
+    const figures = await underKills(host, OURS, dice, stops);
+    const { lost, resurrected, torn } = figures;
+    assertEquals([lost, resurrected, torn], [[], [], []], `TEST_SEED=${dice.seed}`);
+    assertEquals(figures.acknowledged, stops.calls);
   },
 );
 
