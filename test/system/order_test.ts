@@ -10,10 +10,21 @@ import { assertEquals } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
 import type { TestHost } from "../support/namespace.ts";
 import { STATE_DIRECTORY } from "../support/namespace.ts";
-import { message, mon, notify } from "../support/nsm_calls.ts";
+import {
+  type Call,
+  message,
+  mon,
+  notify,
+  nullCall,
+  OTHER_PRIV,
+  simuCrash,
+  unmon,
+  unmonAll,
+} from "../support/nsm_calls.ts";
+import { eventually } from "../support/patience.ts";
 import type { PairsDone } from "../support/pairs_client.ts";
-import { ask, FOREGROUND, startStatd, STATD_PORT } from "../support/statd.ts";
-import { OUR_STATD, systemTest } from "../support/system_test.ts";
+import { ask, FOREGROUND, monitored, startStatd, STATD_PORT } from "../support/statd.ts";
+import { DIST, OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const GIVEN = Deno.env.get("ORDER_TEST");
 const PAIRS = GIVEN === undefined ? { plain: 400, withCallout: 12 } : {
@@ -149,3 +160,46 @@ function monNameIn(call: string): string {
   const length = parseInt(call.slice(lengthAt, textAt), 16);
   return new TextDecoder().decode(Uint8Array.fromHex(call.slice(textAt, textAt + 2 * length)));
 }
+
+/** What SM_SIMU_CRASH is taken from. */
+const RESERVED_PORT = 1001;
+
+systemTest(
+  "callouts that hang, SM_UNMON_ALL, SM_SIMU_CRASH, notices and SIGHUP at once: list and disk agree",
+  [OUR_STATD, `${DIST}/nsmctl`],
+  async (newHost) => {
+    const host = await newHost({ etc: { "nfs.conf": "[statd]\nha-callout-timeout=1\n" } });
+    await host.write("/run/ha", "#!/bin/sh\n[ $1 = sm-notify ] || exec sleep 600\n");
+    Deno.chmodSync(host.path("/run/ha"), 0o755);
+    const agent = new Agent(host);
+    await host.startRpcbind();
+    await agent.serve();
+    const statd = await startStatd(host, [...FOREGROUND, "-H", "/run/ha"]);
+    const peers = Array.from({ length: 4 }, (_, i) => `10.98.0.${i + 1}`);
+    const to = { address: "127.0.0.1", port: STATD_PORT };
+    const all = (call: (monName: string) => Call) => peers.map((peer) => message(call(peer)));
+    const rounds = [
+      all((monName) => mon({ monName })),
+      [message(unmonAll())],
+      all((peer) => notify(peer, 5)),
+      all((monName) => mon({ monName, priv: OTHER_PRIV })),
+      [message(simuCrash)],
+      all((monName) => unmon({ monName })),
+      all((peer) => notify(peer, 7)),
+      all((monName) => mon({ monName })).slice(0, 3),
+    ];
+    for (const calls of rounds) {
+      await agent.flood(calls, to, { port: RESERVED_PORT });
+      await statd.kill("HUP");
+    }
+    assertEquals(await ask(agent, nullCall), "SUCCESS");
+    // Each callout is ended in the end; then nothing is outstanding any more.
+    await eventually("list and disk agree", async () => {
+      const { stdout } = await host.run(`${DIST}/nsmctl`, "list", "--json");
+      const listed = (JSON.parse(stdout).peers as { monName: string; monitored: boolean }[])
+        .flatMap(({ monName, monitored }) => monitored ? [monName] : []);
+      return listed.sort().join() === monitored(host).join() && listed.length === 3;
+    });
+    assertEquals(await statd.stop(), 0);
+  },
+);

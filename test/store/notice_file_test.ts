@@ -1,0 +1,87 @@
+import { assertEquals } from "@std/assert";
+import type { KeptNotice } from "../../lib/nsm/ports.ts";
+import { openNoticeFile } from "../../lib/store/notice_file.ts";
+import { FragileDisk } from "../support/fragile_disk.ts";
+import { RecordingLog } from "../support/recording_log.ts";
+
+const pure = { permissions: "none" } as const;
+const PATH = "/nsm/sm/.notices";
+
+function notice(ordinal: number, name = `host${ordinal}`): KeptNotice {
+  return { name, state: 5, address: "10.0.0.1", at: 1000, ordinal };
+}
+
+function setUp() {
+  const disk = new FragileDisk(["/nsm/sm"]);
+  const log = new RecordingLog();
+  const open = () => openNoticeFile("/nsm", { log, fileSystem: disk });
+  const refuse = (operation?: string) => {
+    disk.fault = (tried) => tried === operation ? new Error("no space") : undefined;
+  };
+  /** What a next life reads. */
+  const read = () => {
+    const { notices, overtaken } = open().load();
+    return [notices.map(({ ordinal }) => ordinal), [...overtaken]];
+  };
+  return { disk, log, open, refuse, read };
+}
+
+Deno.test("notices and registrations behind them are read as they were kept", pure, () => {
+  const { disk, open, read } = setUp();
+  const file = open();
+  file.overtake("nobody", 1); // nothing is kept
+  assertEquals(disk.textOf(PATH), undefined);
+  for (const ordinal of [1, 2, 3]) assertEquals(file.keep(notice(ordinal)), true);
+  file.overtake("h\xf6st 100021.3.16 us", 2);
+  file.overtake("h\xf6st 100021.3.16 us", 3);
+  file.forget(notice(2));
+  assertEquals(read(), [[1, 3], [["h\xf6st 100021.3.16 us", 3]]]);
+  for (const ordinal of [1, 3]) file.forget(notice(ordinal));
+  assertEquals(disk.textOf(PATH), undefined);
+});
+
+Deno.test("what the disk refused to forget is forgotten with the next", pure, () => {
+  const { open, refuse, read } = setUp();
+  const file = open();
+  for (const ordinal of [1, 2, 3]) file.keep(notice(ordinal));
+  refuse("append");
+  file.forget(notice(1));
+  refuse();
+  assertEquals(read(), [[1, 2, 3], []]);
+  file.forget(notice(2));
+  assertEquals(read(), [[3], []]);
+});
+
+Deno.test("a registration behind a notice that the disk did not forget is noted", pure, () => {
+  const { open, refuse, read } = setUp();
+  const file = open();
+  file.keep(notice(1));
+  refuse("remove");
+  file.forget(notice(1));
+  file.overtake("late", 1);
+  assertEquals(read(), [[1], [["late", 1]]]);
+});
+
+Deno.test("a file that cannot be read is not removed", pure, () => {
+  const { disk, log, open, refuse, read } = setUp();
+  open().keep(notice(1));
+  refuse("read");
+  const file = open();
+  assertEquals(file.load().notices, []);
+  file.keep(notice(2));
+  file.forget(notice(2));
+  refuse();
+  assertEquals(read(), [[1], []]);
+  assertEquals(log.of("warning").length, 1);
+  assertEquals(disk.textOf(PATH)?.includes("host1"), true);
+});
+
+Deno.test("what the disk refuses is not kept", pure, () => {
+  const { open, refuse, read } = setUp();
+  const file = open();
+  refuse("append");
+  assertEquals(file.keep(notice(1)), false);
+  refuse();
+  assertEquals(file.keep(notice(1)), true);
+  assertEquals(read(), [[1], []]);
+});
