@@ -1,8 +1,10 @@
 /**
  * A daemon that is there and does not answer: which process it is, and what to do about it.
  *
- * Source: proc_pid_stat(5), proc_pid_cwd(5). The daemon's working directory is its state directory.
+ * The daemon's working directory is its state directory.
  */
+
+import { processesNamed, processOf, worksIn } from "../platform/processes.ts";
 
 /** Name of the daemon's process as the kernel has it. */
 const PROCESS_NAME = "rpc.statd";
@@ -25,7 +27,7 @@ export function hungDaemon(stateDirectoryPath: string, timeoutMs: number): HungD
 
 function remedyFor(pid: number | undefined): string {
   if (pid === undefined) return "find it with ps, end it with SIGKILL, and start it again";
-  switch (processState(pid)) {
+  switch (processOf(pid)?.state) {
     case "T":
       return `a signal has stopped it: kill -CONT ${pid} lets it go on`;
     case "D":
@@ -37,33 +39,5 @@ function remedyFor(pid: number | undefined): string {
 
 /** The process whose working directory is the state directory; undefined where none is in sight. */
 function servingProcess(stateDirectoryPath: string): number | undefined {
-  try {
-    const { dev, ino } = Deno.statSync(stateDirectoryPath);
-    for (const { name } of Deno.readDirSync("/proc")) {
-      if (/^\d+$/.test(name) && isServing(name, dev, ino)) return Number(name);
-    }
-  } catch {
-    // no /proc, or no such directory
-  }
-  return undefined;
-}
-
-function isServing(pid: string, dev: number, ino: number | null): boolean {
-  try {
-    if (Deno.readTextFileSync(`/proc/${pid}/comm`).trim() !== PROCESS_NAME) return false;
-    const served = Deno.statSync(`/proc/${pid}/cwd`);
-    return served.dev === dev && served.ino === ino;
-  } catch {
-    return false; // it has ended, or this user may not look
-  }
-}
-
-/** The letter of a process' state, behind the name in parentheses, which may have any characters. */
-function processState(pid: number): string | undefined {
-  try {
-    const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    return text.slice(text.lastIndexOf(")") + 1).trim()[0];
-  } catch {
-    return undefined;
-  }
+  return processesNamed(PROCESS_NAME).find(({ pid }) => worksIn(pid, stateDirectoryPath))?.pid;
 }
