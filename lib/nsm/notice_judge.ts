@@ -234,6 +234,13 @@ export class NoticeJudge {
     return { source: sourceCheck(), state: stateCheck() };
   }
 
+  /** Counts a doubtful notice that was passed on, and says so. */
+  doubted(heard: Heard, peer: string, doubt: string): void {
+    this.parts.counters.notices_doubted++;
+    this.doubtedAt = this.parts.clock.now();
+    this.tellDoubt(heard, peer, doubt, "doubtful");
+  }
+
   #judgeOne(
     monitored: Monitored,
     peer: string,
@@ -241,7 +248,7 @@ export class NoticeJudge {
     isKnownSource: boolean,
     unconfirmed: Set<string>,
   ): void {
-    const { announce, counters, tell, clock, callPeer } = this.parts;
+    const { announce, tell, clock, callPeer } = this.parts;
     const verdict = this.#verdict(monitored, heard, isKnownSource);
     if (verdict.kind === "repeated") return;
     if (verdict.kind === "refused") {
@@ -250,9 +257,7 @@ export class NoticeJudge {
       return;
     }
     if (verdict.doubt !== undefined) {
-      counters.notices_doubted++;
-      this.doubtedAt = clock.now();
-      this.tellDoubt(heard, peer, verdict.doubt, "doubtful");
+      this.doubted(heard, peer, verdict.doubt);
     }
     monitored.lastNotice = heard.ordinal;
     monitored.heard = { from: heard.caller.address, at: clock.now() };

@@ -154,7 +154,7 @@ export class UndecidedNotices {
 
   async #askNameService(kept: Kept, given?: readonly string[]): Promise<void> {
     const { heard, aliases: before } = kept;
-    const { directory, sourceCheck, counters } = this.parts;
+    const { directory, sourceCheck } = this.parts;
     const open = () => this.#undecided(kept, before);
     const unverified = given ?? await this.#judge.unverified(open(), heard.caller);
     const refreshed = await Promise.all(unverified.map((peer) => directory.refresh(peer)));
@@ -170,8 +170,7 @@ export class UndecidedNotices {
     await this.#decide(kept, this.#decidable(kept, isToBeLearned));
     if (sourceCheck() === "warn") {
       for (const peer of await this.#judge.unverified(unverified, heard.caller)) {
-        counters.notices_doubted++;
-        this.#judge.tellDoubt(heard, peer, UNKNOWN_SOURCE, "doubtful");
+        this.#judge.doubted(heard, peer, UNKNOWN_SOURCE);
       }
     }
     kept.isLookedUp = isFinal;
