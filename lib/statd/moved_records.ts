@@ -2,7 +2,7 @@
  * Records that somebody moves away under a living daemon: `sm-notify -f` of either make, or a script,
  * renames the files of the monitor list into the notify list. The peers are monitored still, and a
  * restart would forget them, so their records are written again. A file that was deleted outright, as
- * CTDB's callout does, stays deleted: nothing appears in the notify list then.
+ * CTDB's callout does, stays deleted until SIGHUP asks for it: nothing appears in the notify list then.
  *
  * The notify list is watched (inotify) and not the monitor list, in which every call writes: at rest,
  * and while calls are served, nothing wakes the daemon up.
@@ -16,7 +16,7 @@ import { lockOfLife } from "../platform/run_once.ts";
 import { watchDirectories } from "../platform/watch.ts";
 import { quote } from "../quote.ts";
 import { fileNameFault, type Layout, layoutOf } from "../store/layout.ts";
-import type { Clock } from "../time/clock.ts";
+import { type Clock, sleep } from "../time/clock.ts";
 
 /** Debounce: time after the first file that appears until records are written, in ms. */
 const DEBOUNCE_MS = 200;
@@ -26,7 +26,7 @@ const TOGETHER_MAX = 128;
 interface MovedRecordsParts {
   readonly layout: Pick<Layout, "monitorList" | "notifyList">;
   readonly list: MonitorList;
-  readonly store: Pick<MonitorStore, "put">;
+  readonly store: Pick<MonitorStore, "put" | "otherNames">;
   /**
    * Whether what was loaded belongs to this life of the host. Before peers were told of the boot it
    * does not, and the first sm-notify of the boot takes it away by right.
@@ -37,9 +37,17 @@ interface MovedRecordsParts {
   readonly signal: AbortSignal;
 }
 
+/** What keeps the records of a daemon. */
+export interface KeptRecords {
+  /** Settles after the stop, or where nothing can be watched. */
+  readonly ended: Promise<void>;
+  /** Writes all records again that are not on disk, wherever they went: somebody asks for it. */
+  writeMissing(): Promise<void>;
+}
+
 /** Keeps the records of a daemon that has a directory to keep them in. */
-export async function keepRecords(
-  { settings, volatile, loaded, ...parts }:
+export function keepRecords(
+  { settings, volatile, loaded, ...given }:
     & Omit<
       MovedRecordsParts,
       "layout" | "keepsLoaded" | "clock"
@@ -50,12 +58,24 @@ export async function keepRecords(
       readonly settings: { readonly stateDirectoryPath: string };
       readonly volatile?: string;
     },
-): Promise<void> {
-  if (volatile !== undefined) return;
-  await loaded;
+): KeptRecords {
+  if (volatile !== undefined) {
+    return { ended: Promise.resolve(), writeMissing: () => Promise.resolve() };
+  }
   const layout = layoutOf(settings.stateDirectoryPath);
-  const keepsLoaded = lockOfLife("/run", "").look().kind === "taken";
-  await keepMovedRecords({ ...parts, layout, keepsLoaded, clock: systemClock });
+  const whole = loaded.then((): MovedRecordsParts => {
+    const keepsLoaded = lockOfLife("/run", "").look().kind === "taken";
+    return { ...given, layout, keepsLoaded, clock: systemClock };
+  });
+  return {
+    ended: whole.then(keepMovedRecords),
+    async writeMissing() {
+      const parts = await whole;
+      const names = new Set<string>();
+      for (const { record } of parts.list.all()) names.add(record.monName);
+      await writeAgain([...names], parts);
+    },
+  };
 }
 
 /** Writes moved records again until the signal is aborted. Settles then, or where nothing can be watched. */
@@ -102,11 +122,13 @@ async function writeAgain(
   names: readonly string[],
   parts: MovedRecordsParts,
 ): Promise<void> {
-  const { layout: { notifyList }, list, store, log } = parts;
+  const { layout: { monitorList }, list, store, clock, signal, log } = parts;
   let count = 0;
   for (let at = 0; at < names.length; at += TOGETHER_MAX) {
+    if (at > 0) await sleep(clock.startTimer, 0, signal); // callers are answered in between
+    if (signal.aborted && at > 0) break;
     const missing = names.slice(at, at + TOGETHER_MAX)
-      .filter((name) => isMissing(name, parts))
+      .filter((name) => [name, ...store.otherNames(name)].every((one) => isMissing(one, parts)))
       .flatMap((name) => [...list.about(name)])
       .filter((monitored) => isKept(monitored, parts));
     const results = await Promise.allSettled(missing.map(({ record }) => store.put(record)));
@@ -116,7 +138,7 @@ async function writeAgain(
     }
   }
   if (count > 0) {
-    log.notice(`Wrote ${count} records again, which somebody had moved to ${quote(notifyList)}`);
+    log.notice(`Wrote ${count} records again, which somebody had taken from ${quote(monitorList)}`);
   }
 }
 

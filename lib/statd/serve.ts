@@ -169,7 +169,7 @@ async function serve(
   stops.add("identities", () => acquired.identities.stop());
   void monitor.loaded.then(() => startIdentities(acquired.identities, monitor, acquired.peers));
   const kept = keepRecords({ ...acquired, ...monitor, settings, log, signal });
-  stops.add("the records that were moved", () => kept);
+  stops.add("the records that were moved", () => kept.ended);
   const serving = serveCalls(server, { ...monitor, log, signal });
   stops.add("calls under way", () => {
     daemon.stopping.abort(); // has happened, unless the start is cut short
@@ -192,7 +192,11 @@ async function serve(
   const steering = monitor.loaded.then(() => steer(daemon, acquired, monitor, registrar, callPeer));
   stops.add("the control socket and metrics", async () => (await steering).close());
 
-  announce(daemon, acquired, live, registrar, stop);
+  announce(daemon, acquired, stop, () => {
+    live.reload();
+    void registrar.review();
+    void kept.writeMissing();
+  });
   void monitor.loaded.then(() => clock.startTimer(SETTLING_MS, giveBackMemory));
 }
 
@@ -262,9 +266,8 @@ function steer(
 function announce(
   { environment, stopping, stops, settings, isBackground, history, log }: Daemon,
   { server, notifyPeers, volatile }: Acquired,
-  live: LiveSettings,
-  registrar: Registrar,
   stop: () => void,
+  reload: () => void,
 ): void {
   const manager = new ServiceManager(environment["NOTIFY_SOCKET"]);
   const ends = toBeRegistered(server.bound).map(({ netid, port }) => `${netid} ${port}`);
@@ -280,8 +283,7 @@ function announce(
     user2: () => log.threshold = "notice",
     hangUp() {
       manager.reloading();
-      live.reload();
-      void registrar.review();
+      reload();
       manager.ready(status);
     },
   }, stopping.signal);
