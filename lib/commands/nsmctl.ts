@@ -7,6 +7,7 @@
 
 import project from "../../deno.json" with { type: "json" };
 import { systemFiles } from "../config/ini_file.ts";
+import { didYouMean } from "../config/nearest.ts";
 import { ANSWER_TIMEOUT_MS } from "../control/client.ts";
 import { HungDaemonError } from "../control/hung_daemon.ts";
 import { reasonOf } from "../nsm/ports.ts";
@@ -118,6 +119,7 @@ async function run({ programName, args }: Invocation, terminal: Terminal): Promi
   const session = (directory: string | undefined, timeoutMs = ANSWER_TIMEOUT_MS) => ({
     programName,
     timeoutMs,
+    isDefaultDirectory: directory === undefined,
     stateDirectoryPath: directory ?? configuredStateDirectory(Deno.env, systemFiles),
     terminal,
     now: Date.now,
@@ -143,7 +145,10 @@ async function run({ programName, args }: Invocation, terminal: Terminal): Promi
   if (general.fault !== undefined) return wrong(general.fault);
   if (name === undefined) return wrong("a command is missing");
   const command = COMMANDS.find((command) => command.name === name);
-  if (command === undefined) return wrong(`there is no command "${name}"`);
+  if (command === undefined) {
+    const names = COMMANDS.map(({ name }) => name);
+    return wrong(`there is no command "${name}"${didYouMean(name, names)}`);
+  }
 
   const given = readArguments(after, optionsOf(command));
   if (given.has("help")) {

@@ -2,8 +2,9 @@
 
 import { ConfigError } from "./errors.ts";
 import { quoteValue } from "./grammar.ts";
-import type { NfsConf } from "./ini_file.ts";
+import type { Assignment, NfsConf } from "./ini_file.ts";
 import { isAbout, type Merged } from "./merge.ts";
+import { didYouMean, nearest } from "./nearest.ts";
 import { RPCBIND, type Setting, SM_NOTIFY, STATD, type Table } from "./settings.ts";
 
 /** Column of the origins. */
@@ -28,7 +29,7 @@ export function checkConfig<T extends Table>(
   }
   const remarks = [
     ...warnings.map(({ message }) => `# warning: ${message}`),
-    ...unknownKeys(conf).map(({ message }) => `# note: ${message}`),
+    ...unknownKeys(conf).map(({ error: { message } }) => `# note: ${message}`),
   ];
   const parts = [...Array.from(sections, ([section, lines]) => [section, ...lines]), remarks];
   return parts.filter((part) => part.length > 0).map((part) => `${part.join("\n")}\n`).join("\n");
@@ -41,8 +42,15 @@ function setting(row: Setting<unknown>, value: unknown): string {
   return text === "" ? `# ${row.file.key} =` : `${row.file.key} = ${text}`;
 }
 
+/** A key of ours that is none: where it stands, and what was meant, as far as that can be guessed. */
+export interface UnknownKey {
+  readonly at: Assignment;
+  readonly meant: string | undefined;
+  readonly error: ConfigError;
+}
+
 /** Unknown keys in our sections; not in `[lockd]`, whose keys belong to the kernel too. */
-function unknownKeys(conf: NfsConf): readonly ConfigError[] {
+export function unknownKeys(conf: NfsConf): readonly UnknownKey[] {
   const rows: readonly Setting<unknown>[] = [STATD, SM_NOTIFY, RPCBIND]
     .flatMap((table) => Object.values<Setting<unknown>>(table));
   const known = rows.flatMap(({ file }) => file === undefined ? [] : [file]);
@@ -52,9 +60,14 @@ function unknownKeys(conf: NfsConf): readonly ConfigError[] {
       section === undefined && key.startsWith("nfs.statd.")
     )
     .filter((at) => !known.some((file) => isAbout(at, file)))
-    .map(({ section, arg, key, source }) => {
+    .map((at) => {
+      const { section, arg, key, source } = at;
       const header = arg === undefined ? section : `${section} "${arg}"`;
       const where = section === undefined ? "" : ` in [${header}]`;
-      return new ConfigError(source, key, `no such setting${where}`);
+      const keys = known.flatMap((file) =>
+        section === undefined ? file.flat ?? [] : file.section === section ? file.key : []
+      );
+      const reason = `no such setting${where}${keys.includes(key) ? "" : didYouMean(key, keys)}`;
+      return { at, meant: nearest(key, keys), error: new ConfigError(source, key, reason) };
     });
 }

@@ -1,6 +1,7 @@
 /** Commands of nsmctl, and the reading of its command line; the only user of `@std/cli`. */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { didYouMean } from "../config/nearest.ts";
 import type { Session } from "./session.ts";
 
 /** Exit statuses of every command; the manual page lists them. */
@@ -124,7 +125,9 @@ function parse(args: readonly string[], options: readonly CommandOption[], stopE
     string: ["_", ...names(options.filter((option) => !isSwitch(option)))],
     unknown(arg, key) {
       if (key === undefined) return true;
-      fault ??= `unrecognized option '${arg}'`;
+      const longs = names(options).map((long) => `--${long}`);
+      const guess = arg.startsWith("--") ? didYouMean(arg.replace(/=.*/s, ""), longs) : "";
+      fault ??= `unrecognized option '${arg}'${guess}`;
       return false;
     },
   });

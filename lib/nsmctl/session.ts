@@ -5,6 +5,8 @@ import type { Terminal } from "./terminal.ts";
 export interface Session {
   readonly programName: string;
   readonly stateDirectoryPath: string;
+  /** Whether it is the one of nfs.conf, and not named by -P. */
+  readonly isDefaultDirectory: boolean;
   readonly terminal: Terminal;
   /** How long the daemon may be silent, in ms. */
   readonly timeoutMs: number;

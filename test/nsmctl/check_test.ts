@@ -53,6 +53,7 @@ Deno.test("check is critical where no daemon runs", async () => {
     const code = await check.run({ operands: [], has: () => false, get: () => undefined }, {
       programName: "nsmctl",
       stateDirectoryPath: directory,
+      isDefaultDirectory: false,
       timeoutMs: 1_000,
       terminal,
       now: () => 0,
