@@ -1,8 +1,8 @@
 /** `nsmctl declare-rebooted`: has the locks of a host dropped that will never come back. */
 
-import { nameKey } from "../nsm/host_name.ts";
 import { reachDaemon } from "../control/client.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
+import { choosePeers } from "./chosen_peers.ts";
 import type { Peer } from "./peers.ts";
 import { unreachable } from "./read_state.ts";
 import { examineHost } from "./reach_host.ts";
@@ -13,6 +13,8 @@ import { ownUser } from "./user.ts";
 
 /** How long each call of the probe may take, in ms. */
 const PROBE_TIMEOUT_MS = 1_000;
+
+const isMonitored = ({ isMonitored }: Peer) => isMonitored;
 
 export const declareRebooted: Command = {
   name: "declare-rebooted",
@@ -35,11 +37,19 @@ export const declareRebooted: Command = {
   example: "nsmctl declare-rebooted old-client.example.net",
   takesPeers: true,
   async run(given, { terminal, programName, stateDirectoryPath, timeoutMs }) {
-    const peer = given.operands[0]!;
     const complain = (text: string, status: number) => {
       terminal.complain(`${programName}: ${text}`);
       return status;
     };
+    const { peers: known, isLive } = await readRoster(stateDirectoryPath, undefined, { timeoutMs });
+    const { peers, unknown } = choosePeers(given.operands, known.filter(isMonitored));
+    // Otherwise there is nothing to ask about, as is said below.
+    if (isLive && unknown.length > 0) return complain(unknown[0]!.complaint, Status.PROBLEM);
+    if (peers.length > 1) {
+      const names = peers.map(({ monName }) => shown(monName)).join(", ");
+      return complain(`${shown(given.operands[0]!)} is several hosts: ${names}`, Status.PROBLEM);
+    }
+    const peer = peers[0]?.monName ?? given.operands[0]!;
     if (!given.has("even-if-alive")) {
       const { probes } = await examineHost(peer, PROBE_TIMEOUT_MS);
       const alive = probes.find(({ nullMs }) => nullMs !== undefined);
@@ -52,17 +62,11 @@ export const declareRebooted: Command = {
         );
       }
     }
-    if (!given.has("yes")) {
-      const key = nameKey(peer);
-      const isMeant = (one: Peer) => one.isMonitored && nameKey(one.monName) === key;
-      const { peers, isLive } = await readRoster(stateDirectoryPath, isMeant, { timeoutMs });
-      if (isLive) { // otherwise there is nothing to ask about, as is said below
-        if (peers.length === 0) return complain(`${shown(peer)} is not monitored`, Status.PROBLEM);
-        const question = `Have all locks of ${shown(peer)} dropped, as if it had rebooted?`;
-        const answer = terminal.confirm(question);
-        if (answer === undefined) return complain("say --yes to do this", Status.PROBLEM);
-        if (!answer) return Status.PROBLEM;
-      }
+    if (!given.has("yes") && isLive) {
+      const question = `Have all locks of ${shown(peer)} dropped, as if it had rebooted?`;
+      const answer = terminal.confirm(question);
+      if (answer === undefined) return complain("say --yes to do this", Status.PROBLEM);
+      if (!answer) return Status.PROBLEM;
     }
     const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
     if (reached.outcome === "absent") {

@@ -12,6 +12,7 @@ import { layoutOf } from "../store/layout.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 import { reachDaemon } from "../control/client.ts";
 import { type Command, type Given, Status, TIMEOUT_OPTION } from "./command.ts";
+import { choosePeers } from "./chosen_peers.ts";
 import { dropToOwner } from "./edit_state.ts";
 import { listText } from "./list.ts";
 import type { Peer } from "./peers.ts";
@@ -50,7 +51,8 @@ export const forget: Command = {
     "A record from before 2000 or from the future is no age: it is named, and kept.",
     "Locks of a host that was forgotten are kept by the lock manager; declare-rebooted has them " +
     "dropped.",
-    "Exit status: 0; 1 if there is no such peer, or the answer was no.",
+    "HOST is a name or an address, and may have * and ?.",
+    "Exit status: 0; 1 if there is no such peer, or not for each HOST, or the answer was no.",
   ],
   example: "nsmctl forget --older-than 30d --unresolvable",
   takesPeers: true,
@@ -63,9 +65,9 @@ export const forget: Command = {
       terminal.complain(`${programName}: ${fault}`);
       return Status.USAGE;
     }
-    const chosen = await choose(given, ageMs, session);
+    const { chosen, isWhole } = await choose(given, ageMs, session);
     if (chosen.length === 0) {
-      terminal.complain(`${programName}: no such peer`);
+      if (isWhole) terminal.complain(`${programName}: no such peer`);
       return Status.PROBLEM;
     }
     if (!given.has("yes")) {
@@ -77,7 +79,7 @@ export const forget: Command = {
     const names = chosen.map(({ monName }) => monName);
     await forgetPeers(names, session);
     terminal.print(`Forgot ${plural(chosen.length, "peer")}.\n`);
-    return Status.OK;
+    return isWhole ? Status.OK : Status.PROBLEM;
   },
 };
 
@@ -100,10 +102,14 @@ async function choose(
   given: Given,
   ageMs: number | undefined,
   { stateDirectoryPath, now, timeoutMs, terminal, programName }: Session,
-): Promise<readonly Peer[]> {
-  const names = new Set(given.operands.map(nameKey));
-  const isNamed = names.size === 0 ? undefined : ({ monName }: Peer) => names.has(nameKey(monName));
-  const { peers } = await readRoster(stateDirectoryPath, isNamed, { allDetails: true, timeoutMs });
+): Promise<{ readonly chosen: readonly Peer[]; readonly isWhole: boolean }> {
+  const options = { allDetails: true, timeoutMs };
+  const { peers: all } = await readRoster(stateDirectoryPath, undefined, options);
+  const isNamed = given.operands.length > 0;
+  const { peers, unknown } = isNamed
+    ? choosePeers(given.operands, all)
+    : { peers: all, unknown: [] };
+  for (const { complaint } of unknown) terminal.complain(`${programName}: ${complaint}`);
   const latest = ageMs === undefined ? Infinity : now() - ageMs;
   const old = peers.filter(({ monName, since }) => {
     if (ageMs === undefined) return true;
@@ -116,7 +122,8 @@ async function choose(
     );
     return false;
   });
-  return given.has("unresolvable") ? await unresolvable(old) : old;
+  const chosen = given.has("unresolvable") ? await unresolvable(old) : old;
+  return { chosen, isWhole: unknown.length === 0 };
 }
 
 /** Those whose name the name service knows not to exist; those it cannot tell of are kept. */

@@ -12,6 +12,7 @@ import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
 import { type Command, Status } from "./command.ts";
+import { choosePeers } from "./chosen_peers.ts";
 import { dropToOwner } from "./edit_state.ts";
 import { openOwnCalls } from "./own_calls.ts";
 import { askersOf } from "./peers.ts";
@@ -39,7 +40,7 @@ export const notify: Command = {
     "A peer that knows the number does nothing; one that missed it drops or reclaims locks.",
     "With --pending, the peers that missed a reboot of ours are told. Unlike sm-notify -f it leaves " +
     "the monitor list alone.",
-    "Without --name, the names under which we asked about the peer are announced, or the host name.",
+    "Without --name, the names under which we asked about the peer are announced, or the full name of this host.",
     "Exit status: 0 if all were told; 1 if not.",
   ],
   example: "nsmctl notify client1 client2",
@@ -104,13 +105,23 @@ async function recordsOf(
   name: string | undefined,
   { stateDirectoryPath, now }: Session,
 ): Promise<NotifyRecord[]> {
-  const keys = new Set(hosts.map(nameKey));
-  const { peers } = await readRoster(stateDirectoryPath, (peer) => keys.has(nameKey(peer.monName)));
-  const known = new Map(peers.map((peer) => [nameKey(peer.monName), askersOf(peer)]));
-  return hosts.flatMap((host) => {
-    const names = name === undefined ? known.get(nameKey(host)) ?? [Deno.hostname()] : [name];
-    return names.map((myName) => ({ fileName: host, monName: host, myName, modifiedAt: now() }));
-  });
+  const { peers: all } = await readRoster(stateDirectoryPath);
+  const { peers, unknown } = choosePeers(hosts, all);
+  const known = peers.map((peer) => ({ host: peer.monName, names: askersOf(peer) }));
+  // Hosts on no list are told too, by the name that the name service has for us.
+  const others = unknown.map(({ operand }) => operand).filter((host) => !/[*?]/.test(host));
+  const own = name === undefined && others.length > 0 ? await ownFullName() : "";
+  return [...known, ...others.map((host) => ({ host, names: [own] }))].flatMap(({ host, names }) =>
+    (name === undefined ? names : [name])
+      .map((myName) => ({ fileName: host, monName: host, myName, modifiedAt: now() }))
+  );
+}
+
+/** The name by which peers that never heard of us may know us. */
+async function ownFullName(): Promise<string> {
+  const resolver = hostResolver({ addressesOfName, nameOfAddress }, systemClock);
+  const found = await resolver.addressesOf(Deno.hostname());
+  return found.outcome === "found" ? found.value.canonicalName : Deno.hostname();
 }
 
 /** A store in which the peers of this run need no file; those that have one lose it once told. */
