@@ -10,8 +10,16 @@ import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_n
 import { statdPidFile } from "../platform/pid_file.ts";
 import { quote } from "../quote.ts";
 
-/** Fault of a state directory that a mount hides, and what to do; undefined where it is in sight. */
-export function hiddenDirectoryFault(stateDirectoryPath: string): string | undefined {
+/** A directory that is out of sight. */
+export interface HiddenDirectory {
+  /** The daemon that serves it. */
+  readonly pid: number;
+  /** Where something was mounted over it. */
+  readonly point: string;
+}
+
+/** Whether a daemon serves what was at a path before; undefined where what it serves is in sight. */
+export function hiddenDirectory(stateDirectoryPath: string): HiddenDirectory | undefined {
   try {
     const pid = Deno.readTextFileSync(statdPidFile(ownNetworkNamespace(), hostNetworkNamespace()))
       .trim();
@@ -20,14 +28,20 @@ export function hiddenDirectoryFault(stateDirectoryPath: string): string | undef
     const served = `/proc/${pid}/cwd`;
     // The link says where it was, and leads to where it is.
     if (Deno.readLinkSync(served) !== path || isSame(served, path)) return undefined;
-    const point = mountOf(path)?.point ?? path;
-    return `Process ${pid} serves what was at ${
-      quote(path)
-    } before something was mounted over it: ` +
-      `umount ${quote(point)}, or restart rpc.statd to have it use what is there now`;
+    return { pid: Number(pid), point: mountOf(path)?.point ?? path };
   } catch {
     return undefined; // no daemon, or none that this user may look at
   }
+}
+
+/** What is the matter with a state directory and what to do; undefined where it is in sight. */
+export function hiddenDirectoryFault(stateDirectoryPath: string): string | undefined {
+  const hidden = hiddenDirectory(stateDirectoryPath);
+  if (hidden === undefined) return undefined;
+  const { pid, point } = hidden;
+  return `Process ${pid} serves what was at ${quote(stateDirectoryPath)} before something was ` +
+    `mounted over it: umount ${quote(point)} brings it back into sight. A restart of rpc.statd ` +
+    "would use what is there now, and forget whom it monitors";
 }
 
 function isSame(a: string, b: string): boolean {

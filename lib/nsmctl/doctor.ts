@@ -1,20 +1,34 @@
 /** `nsmctl doctor`: finds why locking would fail here, and says how to mend it. */
 
-import { systemFiles } from "../config/ini_file.ts";
+import { unknownKeys } from "../config/check_config.ts";
+import { readNfsConf, systemFiles } from "../config/ini_file.ts";
 import { loadStatdSettings } from "../config/load.ts";
+import { STATD } from "../config/settings.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { systemClock } from "../platform/clock.ts";
 import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { reachDaemon } from "../control/client.ts";
+import { hiddenDirectory } from "../control/hidden_directory.ts";
 import { type Command, Status } from "./command.ts";
-import { type DaemonAnswer, type Examiner, LOCAL_TIMEOUT_MS } from "./doctor/examiner.ts";
+import { DAEMON_CHECKS } from "./doctor/daemon_checks.ts";
+import {
+  type Check,
+  type DaemonAnswer,
+  type Examiner,
+  LOCAL_TIMEOUT_MS,
+  type SettingFault,
+} from "./doctor/examiner.ts";
 import type { Finding, Severity } from "./doctor/finding.ts";
-import { checkNames } from "./doctor/name_checks.ts";
-import { checkRpc } from "./doctor/rpc_checks.ts";
-import { checkState } from "./doctor/state_checks.ts";
-import { checkSystem } from "./doctor/system_checks.ts";
+import { NAME_CHECKS } from "./doctor/name_checks.ts";
+import { PEER_CHECKS } from "./doctor/peer_checks.ts";
+import { REACH_CHECKS } from "./doctor/reach_checks.ts";
+import { RECORD_CHECKS } from "./doctor/record_checks.ts";
+import { Remedies, shellWord } from "./doctor/remedies.ts";
+import { RPC_CHECKS } from "./doctor/rpc_checks.ts";
+import { STATE_CHECKS } from "./doctor/state_checks.ts";
+import { SYSTEM_CHECKS } from "./doctor/system_checks.ts";
 import { openOwnCalls } from "./own_calls.ts";
 import { StateReader } from "./read_state.ts";
 import type { Session } from "./session.ts";
@@ -23,7 +37,15 @@ import { filled, jsonText } from "./text.ts";
 /** Exit status when locking fails; warnings alone are {@link Status.PROBLEM}. */
 const ERRORS_STATUS = 4;
 
-const CHECKS = [checkState, checkRpc, checkNames, checkSystem];
+/** Rows of checks: within one a basis that is not given makes the rest meaningless. */
+const CHECKS: readonly (readonly Check[])[] = [
+  [...STATE_CHECKS, ...RECORD_CHECKS],
+  DAEMON_CHECKS,
+  [...RPC_CHECKS, ...REACH_CHECKS],
+  PEER_CHECKS,
+  NAME_CHECKS,
+  SYSTEM_CHECKS,
+];
 
 export const doctor: Command = {
   name: "doctor",
@@ -31,23 +53,41 @@ export const doctor: Command = {
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
-  options: [{ letter: "j", long: "json", help: "Print JSON." }],
+  options: [
+    { letter: "j", long: "json", help: "Print JSON." },
+    { letter: "v", long: "verbose", help: "Say of each check what came of it." },
+  ],
   details: [
-    "Nothing is changed. Of findings that follow from one cause only the cause is told.",
+    "Nothing is changed. Of findings that follow from one cause only the cause is told. The command " +
+    "lines below a finding mend it; they are for this host: with systemd and without they differ.",
     "Exit status: 0 nothing; 1 warnings; 4 errors.",
   ],
   example: "nsmctl doctor",
   takesPeers: false,
   async run(given, session) {
-    const findings = await examine(session.stateDirectoryPath);
+    const examined = await examine(session);
+    const findings = examined.flatMap(({ findings }) => findings);
     const { terminal } = session;
-    terminal.print(given.has("json") ? jsonText({ findings }) : findingsText(findings, session));
+    const isVerbose = given.has("verbose");
+    terminal.print(
+      given.has("json")
+        ? jsonText({ findings, ...isVerbose ? { checks: examined.map(checkJson) } : {} })
+        : (isVerbose ? examinedText(examined, session) : "") + findingsText(findings, session),
+    );
     const has = (wanted: Severity) => findings.some(({ severity }) => severity === wanted);
     return has("error") ? ERRORS_STATUS : has("warning") ? Status.PROBLEM : Status.OK;
   },
 };
 
-async function examine(stateDirectoryPath: string): Promise<Finding[]> {
+/** What came of one check. */
+export interface Examined {
+  readonly about: string;
+  readonly findings: readonly Finding[];
+  /** Why it was not made. */
+  readonly skipped?: string;
+}
+
+async function examine({ stateDirectoryPath, isDefaultDirectory }: Session): Promise<Examined[]> {
   const reader = new StateReader(stateDirectoryPath);
   const calls = openOwnCalls();
   try {
@@ -61,33 +101,87 @@ async function examine(stateDirectoryPath: string): Promise<Finding[]> {
       clock: systemClock,
       isRoot: Deno.uid() === 0,
       bootId: new KernelState().bootId() ?? "",
+      remedies: new Remedies(isDefaultDirectory ? undefined : stateDirectoryPath),
     };
-    const found = await Promise.all(CHECKS.map((check) => check(examiner)));
+    const found = await Promise.all(CHECKS.map((row) => examineRow(row, examiner)));
     return found.flat();
   } finally {
     await calls.close();
   }
 }
 
+/** One check after the other, until a basis is not given. */
+async function examineRow(row: readonly Check[], examiner: Examiner): Promise<Examined[]> {
+  const examined: Examined[] = [];
+  let skipped: string | undefined;
+  for (const { about, isBasis, run } of row) {
+    if (skipped !== undefined) {
+      examined.push({ about, findings: [], skipped });
+      continue;
+    }
+    const one = await outcomeOf(about, run, examiner);
+    examined.push(one);
+    if (isBasis && one.findings.length > 0) skipped = `after ${one.findings[0]!.name}`;
+  }
+  return examined;
+}
+
+/** A check that fails itself has not found that all is well. */
+async function outcomeOf(
+  about: string,
+  run: Check["run"],
+  examiner: Examiner,
+): Promise<Examined> {
+  try {
+    const checked = await run(examiner);
+    if ("skipped" in checked) return { about, findings: [], skipped: checked.skipped };
+    return { about, findings: checked };
+  } catch (error) {
+    return { about, findings: [], skipped: reasonOf(error) };
+  }
+}
+
 /** What statd would be started with. */
-function readSettings(directory: string): Pick<Examiner, "settings" | "settingFaults"> {
+function readSettings(
+  directory: string,
+): Pick<Examiner, "settings" | "settingFaults" | "unset"> {
   const start = { programName: "rpc.statd", env: Deno.env, files: systemFiles };
   const loaded = loadStatdSettings({ ...start, args: ["-P", directory] });
-  if (loaded.kind === "exit") return { settings: undefined, settingFaults: [] };
+  const unknown: SettingFault[] = unknownKeys(readNfsConf(systemFiles))
+    .filter(({ meant }) => meant !== undefined)
+    .map(({ at: { source, key }, meant, error: { message } }) => ({ source, key, meant, message }));
+  if (loaded.kind === "exit") {
+    const message = loaded.stderr.trim().replace(/^rpc\.statd: /, "");
+    const [source = ""] = /^\/\S+:\d+/.exec(message) ?? [];
+    const fault = { message, source, key: "" };
+    return { settings: undefined, settingFaults: [fault, ...unknown], unset: () => [] };
+  }
+  const { settings, origins, warnings } = loaded;
   return {
-    settings: loaded.settings,
-    settingFaults: loaded.warnings.map(({ message }) => message),
+    settings,
+    settingFaults: [...warnings, ...unknown],
+    unset(key) {
+      const name = Object.entries(STATD).find(([, row]) => row.file?.key === key)?.[0];
+      const origin = origins[name as keyof typeof origins] ?? "";
+      const [, path, line] = /^(\/.*):(\d+)$/.exec(origin) ?? [];
+      return path === undefined ? [] : [`sed -i '${line}s/^/# /' ${shellWord(path)}`];
+    },
   };
 }
 
 async function askDaemon(stateDirectoryPath: string): Promise<DaemonAnswer> {
+  const hidden = hiddenDirectory(stateDirectoryPath);
+  if (hidden !== undefined) return { outcome: "hidden", ...hidden };
   try {
     const reached = await reachDaemon(stateDirectoryPath, LOCAL_TIMEOUT_MS);
     if (reached.outcome !== "reached") return reached;
     using daemon = reached.daemon;
     const { status } = await daemon.ask({ command: "status" });
     if (status === undefined) throw new Error("it has another version");
-    return { outcome: "answered", report: status };
+    const again = await reachDaemon(stateDirectoryPath, LOCAL_TIMEOUT_MS);
+    if (again.outcome !== "reached") throw new Error("it has ended meanwhile");
+    using lister = again.daemon;
+    return { outcome: "answered", report: status, entries: await lister.list() };
   } catch (error) {
     return { outcome: "failed", reason: reasonOf(error) };
   }
@@ -108,9 +202,35 @@ export function findingsText(
   if (findings.length === 0) return `${colours.good("Nothing is wrong.")}\n`;
   const line = (text: string) => filled(text, width, TEXTS);
   const paint = { error: colours.bad, warning: colours.warning, note: colours.faint };
+  const command = (text: string) => `        ${colours.strong(text)}\n`;
   return ORDER.flatMap((severity) => findings.filter((one) => one.severity === severity))
-    .map(({ name, severity, what, evidence, fix }) =>
+    .map(({ name, severity, what, evidence, fix, commands }) =>
       `${paint[severity](severity.toUpperCase())} ${colours.strong(name)}\n` +
-      `  ${filled(what, width, HEADS)}\n  seen: ${line(evidence)}\n  mend: ${line(fix)}\n`
+      `  ${filled(what, width, HEADS)}\n  seen: ${line(evidence)}\n  mend: ${line(fix)}\n` +
+      commands.map(command).join("")
     ).join("");
+}
+
+/** Columns of the outcome of a check. */
+const OUTCOMES = 9;
+
+/** One line for each check: what is so, what is not, and what could not be looked at. */
+function examinedText(
+  examined: readonly Examined[],
+  { terminal: { colours, width } }: Pick<Session, "terminal">,
+): string {
+  return examined.map(({ about, findings, skipped }) => {
+    const text = skipped === undefined ? about : `${about} (${skipped})`;
+    const [word, paint] = skipped !== undefined
+      ? ["skipped", colours.faint] as const
+      : findings.length === 0
+      ? ["ok", colours.good] as const
+      : ["wrong", colours.bad] as const;
+    return `${paint(word)}${" ".repeat(OUTCOMES - word.length)}${filled(text, width, OUTCOMES)}\n`;
+  }).join("");
+}
+
+function checkJson({ about, findings, skipped }: Examined) {
+  const outcome = skipped !== undefined ? "skipped" : findings.length === 0 ? "ok" : "wrong";
+  return { about, outcome, ...skipped === undefined ? {} : { reason: skipped } };
 }

@@ -11,13 +11,16 @@ export function ownUser(): string {
 
 /** A user id, with the name that /etc/passwd has for it. */
 export function userText(uid: number): string {
+  const name = userName(uid);
+  return name === undefined ? String(uid) : `${uid} (${shown(name)})`;
+}
+
+/** The name that /etc/passwd has for a user id; undefined where it has none. */
+export function userName(uid: number): string | undefined {
   try {
-    for (const line of Deno.readTextFileSync("/etc/passwd").split("\n")) {
-      const [name, , id] = line.split(":");
-      if (id === String(uid)) return `${uid} (${shown(name!)})`;
-    }
+    return Deno.readTextFileSync("/etc/passwd").split("\n")
+      .map((line) => line.split(":")).find(([, , id]) => id === String(uid))?.[0];
   } catch {
-    // the number says enough
+    return undefined; // the number says enough
   }
-  return String(uid);
 }

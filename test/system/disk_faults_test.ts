@@ -86,7 +86,7 @@ const FAULTS: readonly DiskFault[] = [
     mon: REFUSED,
     unmon: SYSTEM_ERR,
     log: /STAT_FAIL .*10\.99\.9\.3.*No such file or directory/,
-    status: /Process \d+ serves what was at "\/var\/lib\/nfs" .*: umount "\/var\/lib\/nfs", or/,
+    status: /Process \d+ serves what was at "\/var\/lib\/nfs" .*: umount "\/var\/lib\/nfs" brings/,
     list: 1,
   },
   {
@@ -131,7 +131,7 @@ for (const { name, cause, mend, ...expected } of FAULTS) {
     await agent.called(1);
 
     await shell(host, mend);
-    const status = JSON.parse(await host.output(NSMCTL, "status", "--json"));
+    const status = JSON.parse((await host.run(NSMCTL, "status", "--json")).stdout);
     assertEquals(status.degraded, []);
     assert(JSON.stringify(status.problems).includes("STAT_FAIL"), "nsmctl tells of it");
     await statd.line(/Changes of the monitor list are kept again/);

@@ -389,7 +389,7 @@ nsmctlTest(
     await host.putRecord("sm.bak", OWN_ADDRESS);
     const monitored = () => host.host.output("ls", `${STATE}/sm`);
     const before = await monitored();
-    assertMatch((await host.run("doctor")).stdout, /mend: nsmctl notify --pending/);
+    assertMatch((await host.run("doctor")).stdout, /nsmctl notify --pending/);
     assertEquals((await host.run("notify", "--pending")).code, 0);
     assertEquals(await monitored(), before);
     assertEquals(await host.host.output("ls", `${STATE}/sm.bak`), "");

@@ -6,32 +6,60 @@ export type Severity = "error" | "warning" | "note";
 /** Every finding there is, with how bad it is. The names stay as they are: scripts look for them. */
 export const FINDINGS = {
   "state-directory-missing": "error",
+  "state-directory-hidden": "error",
   "state-owner-differs": "error",
   "state-not-writable": "error",
   "state-owner-root": "warning",
   "state-on-tmpfs": "warning",
   "state-number-even": "warning",
-  "notify-list-left": "warning",
+  "state-number-lost": "error",
+  "disk-full": "error",
+  "records-missing": "error",
+  "records-unknown": "warning",
+  "records-owner": "error",
   "records-damaged": "warning",
   "records-stale": "warning",
+  "clock-implausible": "warning",
+  "reboot-not-told": "error",
+  "notify-list-left": "warning",
+  "notify-stopped": "error",
   "rpcbind-missing": "error",
   "rpcbind-silent": "error",
+  "rpcbind-unreachable": "error",
   "hosts-deny-loopback": "error",
+  "hosts-deny-peers": "error",
   "statd-not-running": "error",
   "statd-silent": "error",
   "statd-other-namespace": "error",
   "statd-not-registered": "error",
   "statd-other-directory": "warning",
+  "statd-other-program": "error",
   "statd-degraded": "warning",
+  "statd-replaced": "warning",
+  "statd-limits": "warning",
+  "port-taken": "error",
+  "pid-file-wrong": "warning",
+  "log-nowhere": "warning",
   "own-address-filtered": "warning",
+  "own-address-gone": "error",
   "port-ephemeral": "warning",
-  "lockd-not-registered": "warning",
-  "lockd-no-module": "warning",
+  "lockd-not-registered": "error",
+  "lockd-silent": "error",
+  "lockd-no-module": "error",
+  "callbacks-waiting": "error",
   "local-state-differs": "warning",
   "name-unresolvable": "error",
   "name-service-silent": "error",
   "name-not-qualified": "warning",
   "name-reverse-mismatch": "warning",
+  "name-elsewhere": "error",
+  "name-changed": "warning",
+  "peers-without-address": "warning",
+  "peers-unreachable": "warning",
+  "peers-other-family": "error",
+  "notices-doubtful": "warning",
+  "callout-unusable": "error",
+  "callout-hangs": "warning",
   "unit-masked": "warning",
   "config-faulty": "warning",
   "not-root": "note",
@@ -39,18 +67,24 @@ export const FINDINGS = {
 
 export type FindingName = keyof typeof FINDINGS;
 
-export interface Finding {
-  readonly name: FindingName;
-  readonly severity: Severity;
+/** What a check says of one thing that is wrong. */
+export interface FindingParts {
   readonly what: string;
   readonly evidence: string;
+  /** What to do, as a sentence. */
   readonly fix: string;
+  /** The command lines that do it, for root's shell; none where only a person can tell. */
+  readonly commands?: readonly string[];
+}
+
+export interface Finding extends FindingParts {
+  readonly name: FindingName;
+  readonly severity: Severity;
+  readonly commands: readonly string[];
 }
 
 /** Makes a finding. */
-export function finding(
-  name: FindingName,
-  parts: { readonly what: string; readonly evidence: string; readonly fix: string },
-): Finding {
-  return { name, severity: FINDINGS[name], ...parts };
+export function finding(name: FindingName, parts: FindingParts): Finding {
+  const commands = [...new Set(parts.commands)];
+  return { ...parts, name, severity: FINDINGS[name], commands };
 }

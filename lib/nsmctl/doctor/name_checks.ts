@@ -1,30 +1,79 @@
 /** The own name: peers compare it with what they know us by. */
 
-import { isLoopback } from "../../rpc/address.ts";
+import { isLoopback, normaliseAddress } from "../../rpc/address.ts";
 import { nameKey } from "../../nsm/host_name.ts";
 import { quote } from "../../quote.ts";
 import { reverseOf } from "../reach_host.ts";
-import type { Check } from "./examiner.ts";
-import { finding } from "./finding.ts";
+import { type Check, type Checked, type Examiner, someOf, textOf } from "./examiner.ts";
+import { type Finding, finding } from "./finding.ts";
+import { ownAddresses } from "./reach_checks.ts";
+import { append } from "./remedies.ts";
 
-export const checkNames: Check = async ({ resolver, settings }) => {
-  const name = settings?.name ?? Deno.hostname();
-  const found = await resolver.addressesOf(name);
+const HOSTS = "/etc/hosts";
+const NAMES_MAX = 16;
+
+export const NAME_CHECKS: readonly Check[] = [
+  { about: "the own name has an address of this host", isBasis: true, run: checkOwnName },
+  { about: "forward and reverse name agree, and have a domain", isBasis: true, run: checkReverse },
+  { about: "names that peers know us by have addresses", run: checkNames },
+];
+
+function ownName({ settings }: Examiner): string {
+  return settings?.name ?? Deno.hostname();
+}
+
+/** An address to write into /etc/hosts, or a word that stands for it. */
+function someAddress(): string {
+  const own = ownAddresses();
+  return own.find((address) => !address.includes(":")) ?? own[0] ?? "127.0.1.1";
+}
+
+async function checkOwnName(examiner: Examiner): Promise<Finding[]> {
+  const name = ownName(examiner);
+  const found = await examiner.resolver.addressesOf(name);
   if (found.outcome === "tryLater") {
     return [finding("name-service-silent", {
-      what: "The name service does not answer.",
+      what: "The name service does not answer: neither our name nor those of peers have addresses.",
       evidence: `${quote(name)}: ${found.reason}`,
-      fix: "look at /etc/resolv.conf and its servers",
+      fix: "see /etc/resolv.conf and whether its servers answer; what is in /etc/hosts needs none",
+      commands: [append(`${someAddress()} ${name}`, HOSTS)],
     })];
   }
   if (found.outcome === "notFound") {
     return [finding("name-unresolvable", {
       what: "The own name has no address.",
       evidence: `${quote(name)}: ${found.reason}`,
-      fix: `add it to /etc/hosts or the DNS, or set name= in nfs.conf`,
+      fix: "add it to /etc/hosts or the DNS, or set name= in nfs.conf",
+      commands: [append(`${someAddress()} ${name}`, HOSTS)],
     })];
   }
+  const own = new Set(Deno.networkInterfaces().map(({ address }) => normaliseAddress(address)));
+  const { addresses } = found.value;
+  const isOurs = (address: string) => isLoopback(address) || own.has(normaliseAddress(address));
+  if (addresses.some(isOurs)) return [];
+  const inFile = (textOf(HOSTS) ?? "").split("\n").map((line) => line.replace(/#.*/, ""))
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([address]) => address !== undefined && addresses.includes(address));
+  return [finding("name-elsewhere", {
+    what: "The own name stands for another host: peers take what we say for a forgery.",
+    evidence: `${quote(name)} is ${addresses.join(", ")}, which is none of our addresses`,
+    fix: "correct /etc/hosts or the DNS, or set name= in nfs.conf to the service address",
+    commands: [
+      ...inFile.map(([address]) =>
+        `sed -i '/^${address!.replaceAll(".", "\\.")}[[:space:]]/d' ${HOSTS}`
+      ),
+      append([someAddress(), ...inFile[0]?.slice(1) ?? [name]].join(" "), HOSTS),
+    ],
+  })];
+}
+
+async function checkReverse(examiner: Examiner): Promise<Checked> {
+  const name = ownName(examiner);
+  const { resolver } = examiner;
+  const found = await resolver.addressesOf(name);
+  if (found.outcome !== "found") return { skipped: "it could not be looked up" };
   const { canonicalName, addresses } = found.value;
+  if (normaliseAddress(name) !== undefined) return { skipped: "it is set to an address" };
   const outside = addresses.filter((address) => !isLoopback(address));
   const reverse = await Promise.all(outside.map((address) => reverseOf(resolver, address)));
   const wrong = reverse.filter(({ name, isConsistent }) =>
@@ -32,20 +81,46 @@ export const checkNames: Check = async ({ resolver, settings }) => {
   );
   if (wrong.length > 0) {
     return [finding("name-reverse-mismatch", {
-      what: "Forward and reverse name do not agree; peers may not know us again.",
+      what: "Forward and reverse name do not agree; peers may not recognise us.",
       evidence: wrong
         .map(({ address, name, isConsistent }) =>
           `${address} is ${quote(name!)}, which is ${
             isConsistent ? `not ${quote(canonicalName)}` : "another address"
           }`
         ).join("; "),
-      fix: "make /etc/hosts or the DNS agree in both directions",
+      fix:
+        "make /etc/hosts or the DNS agree in both directions; the first line of an address counts",
+      commands: wrong.flatMap(({ address }) => [
+        `sed -i '1i ${address} ${canonicalName}' ${HOSTS}`,
+      ]),
     })];
   }
   if (canonicalName.includes(".") || canonicalName.includes(":")) return [];
   return [finding("name-not-qualified", {
     what: "The own name has no domain; peers in other domains do not know it.",
     evidence: `the full name of ${quote(name)} is ${quote(canonicalName)}`,
-    fix: "put the full name first in /etc/hosts: ADDRESS host.example.net host",
+    fix: `put the full name first in ${HOSTS}, with your domain in place of example.net`,
+    commands: [
+      `sed -i '1i ${
+        outside[0] ?? someAddress()
+      } ${canonicalName}.example.net ${canonicalName}' ${HOSTS}`,
+    ],
   })];
-};
+}
+
+/** Names under which lock managers asked: peers were told of us by them, and know no other. */
+async function checkNames({ daemon, resolver, ...examiner }: Examiner): Promise<Checked> {
+  if (daemon.outcome !== "answered") return { skipped: "no daemon has answered" };
+  const names = [...new Set(daemon.entries.map(([, myName]) => myName))]
+    .filter((name) => normaliseAddress(name) === undefined).slice(0, NAMES_MAX);
+  const found = await Promise.all(names.map((name) => resolver.addressesOf(name)));
+  const lost = names.filter((_, at) => found[at]!.outcome === "notFound");
+  if (lost.length === 0) return [];
+  return [finding("name-changed", {
+    what: "Peers know this host by a name that has no address: they do not recognise us by it.",
+    evidence: `${someOf(lost.map(quote))}; it is now ${quote(Deno.hostname())}` +
+      (examiner.settings?.name === undefined ? "" : ` (name = ${quote(examiner.settings.name)})`),
+    fix: "keep the old name in the DNS until the peers have mounted anew",
+    commands: lost.map((name) => append(`${someAddress()} ${name}`, HOSTS)),
+  })];
+}

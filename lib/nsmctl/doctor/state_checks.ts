@@ -1,161 +1,211 @@
-/** The state directory: is it there, whose is it, will it last, and does it make sense. */
+/** The state directory: is it there and in sight, whose is it, can it be written, and will it last. */
 
-import { normaliseAddress } from "../../rpc/address.ts";
 import { reasonOf } from "../../nsm/ports.ts";
-import { NotifyRun } from "../../store/notify_run.ts";
+import { freeOf } from "../../platform/disk_space.ts";
 import { mountOf } from "../../platform/mounts.ts";
-import { type ReadFile, SILENT_LOG } from "../read_state.ts";
-import { plural } from "../status.ts";
-import { shown } from "../text.ts";
-import type { Check, Examiner } from "./examiner.ts";
+import { userName } from "../user.ts";
+import { type Check, type Examiner, reportOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
+import { shellWord } from "./remedies.ts";
 
 const OWNER_WRITE_SEARCH = 0o300;
 /** What does not survive a reboot. */
 const VOLATILE = ["tmpfs", "ramfs"];
-/** A record this old whose peer has no address any more is worth a word, in ms. */
-const STALE_MS = 30 * 86_400_000;
-/** Names looked up at most: a name service that is slow must not make this last for ever. */
-const LOOKUPS_MAX = 200;
-const NAMES_SHOWN = 3;
+/** Users that daemons of this kind run as, by distribution. Source: their packages. */
+const STATD_USERS = ["statd", "rpcuser", "_rpcuser"];
+/** Less than this, in bytes, does not take the records of a day. */
+const FREE_MIN_BYTES = 65_536;
 
-export const checkState: Check = async (examiner) => {
-  const { layout } = examiner;
-  const missing = [layout.directory, layout.monitorList, layout.notifyList]
-    .filter((path) => !isDirectory(path));
-  if (missing.length > 0) {
-    return [finding("state-directory-missing", {
-      what: "Nothing can be monitored: the state directory is not complete.",
-      evidence: `not there, or no directory: ${missing.join(", ")}`,
-      fix: `mkdir -p ${layout.monitorList} ${layout.notifyList} && ` +
-        `chown statd: ${layout.monitorList} ${layout.notifyList}`,
-    })];
-  }
-  return [
-    ...checkOwner(examiner),
-    ...checkMount(examiner),
-    ...checkNumber(examiner),
-    ...await checkRecords(examiner),
-  ];
-};
+export const STATE_CHECKS: readonly Check[] = [
+  { about: "nothing is mounted over the state directory", isBasis: true, run: checkHidden },
+  { about: "the state directory is complete", isBasis: true, run: checkComplete },
+  { about: "the lists belong to the user of the daemon", run: checkOwner },
+  { about: "the state directory can be written", run: checkWritable },
+  { about: "the disk has room", run: checkSpace },
+  { about: "the state directory survives a reboot", run: checkLasting },
+  { about: "the state number is that of a host that is up", run: checkNumber },
+];
 
-function checkOwner({ layout }: Examiner): Finding[] {
-  const { monitorList, notifyList } = layout;
-  const [sm, bak] = [Deno.lstatSync(monitorList), Deno.lstatSync(notifyList)];
-  if (sm.uid !== bak.uid) {
-    return [finding("state-owner-differs", {
-      what: "Peers that were told of a reboot cannot be taken off the notify list.",
-      evidence: `${monitorList} belongs to uid ${sm.uid}, ${notifyList} to uid ${bak.uid}`,
-      fix: `chown --reference=${monitorList} ${notifyList}`,
-    })];
-  }
-  if (sm.uid === 0) {
-    return [finding("state-owner-root", {
-      what: "The daemon stays root, since its directory is root's.",
-      evidence: `${monitorList} belongs to uid 0`,
-      fix: `chown statd: ${monitorList} ${notifyList}, then start statd again`,
-    })];
-  }
-  const closed = [[monitorList, sm], [notifyList, bak]] as const;
-  const fault = closed.find(([, { mode }]) => (mode! & OWNER_WRITE_SEARCH) !== OWNER_WRITE_SEARCH);
-  if (fault === undefined) return [];
-  const [path, { mode }] = fault;
-  return [finding("state-not-writable", {
-    what: "The daemon cannot write its records.",
-    evidence: `${path} has mode ${(mode! & 0o7777).toString(8)}`,
-    fix: `chmod u+rwx ${path}`,
+function checkHidden({ daemon, remedies }: Examiner): Finding[] {
+  if (daemon.outcome !== "hidden") return [];
+  const { pid, point } = daemon;
+  return [finding("state-directory-hidden", {
+    what: "The status monitor serves a directory that something was mounted over.",
+    evidence: `process ${pid} works in what ${point} has covered`,
+    fix: "take the mount away; what is mounted there belongs before the start of statd" +
+      (remedies.isSystemd ? " (RequiresMountsFor= of the unit)" : ""),
+    commands: [`umount ${shellWord(point)}`],
   })];
 }
 
-function checkMount({ layout }: Examiner): Finding[] {
-  const mount = mountOf(layout.monitorList);
-  if (mount === undefined) return [];
-  if (mount.isReadOnly) {
-    return [finding("state-not-writable", {
-      what: "The daemon cannot write its records.",
-      evidence: `${mount.point} is mounted read-only`,
-      fix: `mount -o remount,rw ${mount.point}, or move the state directory`,
+function checkComplete({ layout, ...examiner }: Examiner): Finding[] {
+  const missing = [layout.directory, layout.monitorList, layout.notifyList]
+    .filter((path) => !isDirectory(path));
+  if (missing.length === 0) return [];
+  const owner = wantedOwner({ layout, ...examiner });
+  const lists = missing.filter((path) => path !== layout.directory).map(shellWord).join(" ");
+  const pid = reportOf({ layout, ...examiner })?.pid;
+  return [finding("state-directory-missing", {
+    what: "Nothing can be monitored: the state directory is not complete.",
+    evidence: `not there, or no directory: ${missing.join(", ")}`,
+    fix: "make what is missing; statd has in memory what it monitors, and writes it again",
+    commands: [
+      ...missing.includes(layout.directory) ? [`mkdir -p ${shellWord(layout.directory)}`] : [],
+      `install -d -m 700 -o ${owner} ${lists}`,
+      ...pid === undefined ? [] : examiner.remedies.reloadStatd(pid),
+    ],
+  })];
+}
+
+function checkOwner(examiner: Examiner): Finding[] {
+  const { monitorList, notifyList } = examiner.layout;
+  const lists = [monitorList, notifyList].map((path) => ({ path, uid: Deno.lstatSync(path).uid }));
+  const report = reportOf(examiner);
+  const owner = wantedOwner(examiner);
+  const evidence = lists.map(({ path, uid }) => `${path} belongs to uid ${uid}`).join(", ");
+  // A daemon that has become another user can write to nothing of root's.
+  const wrong = report === undefined || report.uid === 0
+    ? lists[0]!.uid === lists[1]!.uid ? [] : lists
+    : lists.filter(({ uid }) => uid !== report.uid);
+  const commands = [`chown ${owner} ${lists.map(({ path }) => shellWord(path)).join(" ")}`];
+  if (wrong.length > 0) {
+    return [finding("state-owner-differs", {
+      what: wrong[0]!.path === monitorList && report !== undefined && report.uid !== 0
+        ? "Nobody can be monitored: the list is not the daemon's."
+        : "Peers that were told of a reboot cannot be taken off the notify list.",
+      evidence: report === undefined ? evidence : `${evidence}; statd runs as uid ${report.uid}`,
+      fix: "give both lists to the user of statd",
+      commands,
     })];
   }
-  if (!VOLATILE.includes(mount.type)) return [];
+  if (lists[0]!.uid !== 0) return [];
+  return [finding("state-owner-root", {
+    what: "The daemon stays root, since its directory is root's.",
+    evidence,
+    fix: owner === "root"
+      ? "make a user for statd, give both lists to it, and start statd again"
+      : "give both lists to the user of statd, and start it again",
+    commands: owner === "root" ? [] : [
+      `chown -R ${owner} ${lists.map(({ path }) => shellWord(path)).join(" ")}`,
+      ...report === undefined ? [] : examiner.remedies.restartStatd(report.pid),
+    ],
+  })];
+}
+
+function checkWritable({ layout }: Examiner): Finding[] {
+  const mount = mountOf(layout.monitorList);
+  const notWritable = (evidence: string, fix: string, command: string) => [
+    finding("state-not-writable", {
+      what: "The daemon cannot write its records.",
+      evidence,
+      fix,
+      commands: [command],
+    }),
+  ];
+  if (mount?.isReadOnly) {
+    return notWritable(
+      `${mount.point} is mounted read-only`,
+      "make it writable (dmesg says whether the disk failed), or move the state directory",
+      `mount -o ${mount.isReadOnlyHere ? "remount,bind,rw" : "remount,rw"} ${
+        shellWord(mount.point)
+      }`,
+    );
+  }
+  for (const path of [layout.monitorList, layout.notifyList]) {
+    const { mode } = Deno.lstatSync(path);
+    if ((mode! & OWNER_WRITE_SEARCH) === OWNER_WRITE_SEARCH) continue;
+    const octal = (mode! & 0o7777).toString(8);
+    return notWritable(
+      `${path} has mode ${octal}`,
+      "let its owner write",
+      `chmod u+rwx ${shellWord(path)}`,
+    );
+  }
+  return [];
+}
+
+function checkSpace({ layout }: Examiner): Finding[] {
+  const free = freeOf(layout.monitorList);
+  if (free === undefined || (free.bytes >= FREE_MIN_BYTES && free.files > 0)) return [];
+  const point = mountOf(layout.monitorList)?.point ?? layout.monitorList;
+  const isFull = free.bytes < FREE_MIN_BYTES;
+  return [finding("disk-full", {
+    what: "Nobody can be monitored: the disk is full.",
+    evidence: isFull ? `${point} has ${free.bytes} bytes left` : `${point} has no inode left`,
+    fix: `make room on ${point}; the following shows what takes it. statd needs no restart`,
+    commands: [
+      isFull
+        ? `du -xak ${shellWord(point)} | sort -rn | head`
+        : `du -x --inodes ${shellWord(point)} | sort -rn | head`,
+    ],
+  })];
+}
+
+function checkLasting({ layout }: Examiner): Finding[] {
+  const mount = mountOf(layout.monitorList);
+  if (mount === undefined || !VOLATILE.includes(mount.type)) return [];
   return [finding("state-on-tmpfs", {
     what: "After a reboot nobody knows which peers have to be told of it.",
     evidence: `${mount.point} is a ${mount.type}`,
-    fix: "put the state directory on a disk (state-directory-path in nfs.conf)",
+    fix: "put the state directory on a disk (state-directory-path in nfs.conf, or a volume)",
   })];
 }
 
-function checkNumber({ layout, reader }: Examiner): Finding[] {
-  const stateNumber = reader.stateNumber();
+function checkNumber(examiner: Examiner): Finding[] {
+  const { layout, reader } = examiner;
+  let stateNumber: number | undefined;
+  try {
+    stateNumber = reader.stateNumber();
+  } catch (error) {
+    return [finding("state-number-lost", {
+      what: "The state number cannot be read; every SM_MON fails.",
+      evidence: reasonOf(error),
+      fix: `look at ${layout.state}`,
+    })];
+  }
   if (stateNumber === undefined || stateNumber % 2 !== 0) return [];
+  const told = reportOf(examiner)?.stateNumber ?? 0;
+  const right = told % 2 === 0 ? stateNumber + 1 : told;
   return [finding("state-number-even", {
     what: "The state number says that this host is down.",
     evidence: `${layout.state} has ${stateNumber}; a host that is up has an odd one`,
-    fix: "run sm-notify, or start statd again",
+    fix: "write the odd number there that statd tells peers; a restart does not",
+    commands: [`printf '${octal(right)}' > ${shellWord(layout.state)}`],
   })];
 }
 
-async function checkRecords(examiner: Examiner): Promise<Finding[]> {
-  const { reader, layout, bootId } = examiner;
-  const findings: Finding[] = [];
-  let monitored: ReadFile[] = [];
-  let toBeNotified: ReadFile[] = [];
+/** A number as the file has it, in host byte order, for printf(1). */
+function octal(stateNumber: number): string {
+  return [...new Uint8Array(Int32Array.of(stateNumber).buffer)]
+    .map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
+}
+
+/** Who has to own the lists: the daemon, or who owns one of them, or the user that packages make. */
+export function wantedOwner({ layout, ...examiner }: Examiner): string {
+  const uids = [
+    reportOf({ layout, ...examiner })?.uid,
+    ...[layout.monitorList, layout.notifyList].map(uidOf),
+  ];
+  const uid = uids.find((uid) => uid !== undefined && uid !== 0);
+  if (uid !== undefined) return userName(uid) ?? String(uid);
+  const passwd = reader("/etc/passwd");
+  return STATD_USERS.find((name) => passwd.includes(`\n${name}:`)) ?? "root";
+}
+
+function reader(path: string): string {
   try {
-    monitored = reader.monitorList();
-    toBeNotified = reader.notifyList();
-  } catch (error) {
-    if (!examiner.isRoot) return []; // not ours to read, which "not-root" says
-    return [finding("state-not-writable", {
-      what: "The records cannot be read.",
-      evidence: reasonOf(error),
-      fix: `look at the permissions in ${layout.directory}, and at the disk`,
-    })];
+    return `\n${Deno.readTextFileSync(path)}`;
+  } catch {
+    return "";
   }
-  const run = new NotifyRun(layout.directory, bootId, SILENT_LOG);
-  if (toBeNotified.length > 0 && !run.isGoingOn) {
-    findings.push(finding("notify-list-left", {
-      what: "Peers have not been told of a reboot, and nobody is telling them.",
-      evidence: `${plural(toBeNotified.length, "peer")} in ${layout.notifyList}: ` +
-        someOf(toBeNotified.map(({ name }) => name)),
-      fix: "nsmctl notify --pending tells them now; nsmctl forget HOST gives one up",
-    }));
-  }
-  const damaged = [...monitored, ...toBeNotified]
-    .filter(({ records, faultyLines }) => records.length === 0 || faultyLines > 0);
-  if (damaged.length > 0) {
-    findings.push(finding("records-damaged", {
-      what: "Some records cannot be read; what they said is lost.",
-      evidence: `in ${layout.directory}: ${someOf(damaged.map(({ name }) => name))}`,
-      fix: "look at these files, and remove them when they are of no use",
-    }));
-  }
-  const stale = await staleNames(monitored, examiner);
-  if (stale.length > 0) {
-    findings.push(finding("records-stale", {
-      what: "Peers are monitored that do not exist any more.",
-      evidence: `${plural(stale.length, "name")} without an address, 30 days old: ${someOf(stale)}`,
-      fix: "nsmctl forget --unresolvable --older-than 30d",
-    }));
-  }
-  return findings;
 }
 
-async function staleNames(
-  files: readonly ReadFile[],
-  { resolver, clock }: Examiner,
-): Promise<string[]> {
-  const oldest = clock.wallClock() - STALE_MS;
-  const names = files.flatMap(({ records }) => records)
-    .filter(({ record, since }) => since < oldest && normaliseAddress(record.monName) === undefined)
-    .map(({ record }) => record.monName);
-  const asked = [...new Set(names)].slice(0, LOOKUPS_MAX);
-  const found = await Promise.all(asked.map((name) => resolver.addressesOf(name)));
-  return asked.filter((_, at) => found[at]!.outcome === "notFound");
-}
-
-function someOf(names: readonly string[]): string {
-  const some = names.slice(0, NAMES_SHOWN).map(shown).join(", ");
-  return names.length > NAMES_SHOWN ? `${some} and ${names.length - NAMES_SHOWN} more` : some;
+function uidOf(path: string): number | undefined {
+  try {
+    return Deno.lstatSync(path).uid ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function isDirectory(path: string): boolean {

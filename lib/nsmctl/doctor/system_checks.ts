@@ -1,8 +1,9 @@
 /** Units, settings and the kernel's numbers. */
 
 import { quote } from "../../quote.ts";
-import { type Check, exists, textOf } from "./examiner.ts";
+import { type Check, type Checked, type Examiner, exists, reportHere, textOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
+import { shellWord } from "./remedies.ts";
 
 const UNIT_FOLDERS = ["/etc/systemd/system", "/run/systemd/system"];
 const UNITS = [
@@ -13,68 +14,127 @@ const UNITS = [
 ];
 const LOCAL_STATE = "/proc/sys/fs/nfs/nsm_local_state";
 const PORT_RANGE = "/proc/sys/net/ipv4/ip_local_port_range";
+const RESERVED_PORTS = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+const EXECUTE = 0o111;
 
-export const checkSystem: Check = (examiner) => {
-  const { settings, settingFaults, isRoot } = examiner;
-  const findings: Finding[] = [];
+export const SYSTEM_CHECKS: readonly Check[] = [
+  { about: "no unit is masked", run: checkUnits },
+  { about: "every setting can be used", isBasis: true, run: checkSettings },
+  { about: "the port of statd is given to nobody at random", run: checkPort },
+  { about: "the ha-callout can be run", run: checkCallout },
+  { about: "the kernel has our state number", run: checkKernel },
+  { about: "everything can be seen", run: checkUser },
+];
+
+function checkUnits({ remedies }: Examiner): Checked {
+  if (!remedies.isSystemd) return { skipped: "systemd does not run" };
   const masked = UNIT_FOLDERS.flatMap((folder) => UNITS.map((unit) => `${folder}/${unit}`))
     .filter(isMasked);
-  if (masked.length > 0) {
-    const units = masked.map((path) => path.slice(path.lastIndexOf("/") + 1));
-    findings.push(finding("unit-masked", {
-      what: "A service that locking needs is kept from starting.",
-      evidence: `masked: ${masked.join(", ")}`,
-      fix: `systemctl unmask ${units.join(" ")}`,
-    }));
-  }
-  if (settingFaults.length > 0) {
-    findings.push(finding("config-faulty", {
-      what: "Some settings cannot be used, and the defaults count.",
-      evidence: settingFaults.join("; "),
-      fix: "correct nfs.conf; rpc.statd --check-config shows what counts",
-    }));
-  }
-  const range = textOf(PORT_RANGE)?.trim().split(/\s+/).map(Number) ?? [];
+  if (masked.length === 0) return [];
+  const units = [...new Set(masked.map((path) => path.slice(path.lastIndexOf("/") + 1)))];
+  return [finding("unit-masked", {
+    what: "A service that locking needs is kept from starting.",
+    evidence: `masked: ${masked.join(", ")}`,
+    fix: "let it be started",
+    commands: [`systemctl unmask ${units.join(" ")}`],
+  })];
+}
+
+/** A line of a file can be put right by its number. */
+function checkSettings(examiner: Examiner): Finding[] {
+  const { settingFaults } = examiner;
+  if (settingFaults.length === 0) return [];
+  const pid = reportHere(examiner)?.pid;
+  const edits = settingFaults.flatMap(({ source, key, meant }) => {
+    const [, path, line] = /^(\/.*):(\d+)$/.exec(source) ?? [];
+    if (path === undefined) return [];
+    const edit = meant === undefined ? `${line}s/^/# /` : `${line}s/${key}/${meant}/i`;
+    return [`sed -i ${shellWord(edit)} ${shellWord(path)}`];
+  });
+  return [finding("config-faulty", {
+    what: "Some settings cannot be used, and the defaults count.",
+    evidence: settingFaults.map(({ message }) => message).join("; "),
+    fix:
+      "correct them, or have the defaults count as follows; rpc.statd --check-config shows what " +
+      "counts, and some settings take a restart",
+    commands: [...new Set(edits), ...pid === undefined ? [] : examiner.remedies.reloadStatd(pid)],
+  })];
+}
+
+function checkPort({ settings }: Examiner): Checked {
   const port = settings?.port ?? 0;
-  if (port !== 0 && port >= (range[0] ?? Infinity) && port <= (range[1] ?? 0)) {
-    findings.push(finding("port-ephemeral", {
-      what: "The port of statd may be taken by any program before statd starts.",
-      evidence: `port ${port} lies in the range ${range.join(" to ")} of ${PORT_RANGE}`,
-      fix: "choose one outside, such as 662, or reserve it in ip_local_reserved_ports",
-    }));
+  const range = textOf(PORT_RANGE)?.trim().split(/\s+/).map(Number) ?? [];
+  if (port === 0) return { skipped: "no port is set" };
+  const reserved = textOf(RESERVED_PORTS)?.trim() ?? "";
+  const isReserved = reserved.split(",").map((part) => part.split("-").map(Number))
+    .some(([from = 0, to = from]) => port >= from && port <= to);
+  if (isReserved || port < (range[0] ?? Infinity) || port > (range[1] ?? 0)) return [];
+  const all = [...reserved === "" ? [] : [reserved], port].join(",");
+  return [finding("port-ephemeral", {
+    what: "The port of statd may be taken by any program before statd starts.",
+    evidence: `port ${port} lies in the range ${range.join(" to ")} of ${PORT_RANGE}`,
+    fix: "reserve it (and in /etc/sysctl.d), or choose one outside, such as 662",
+    commands: [`sysctl -w net.ipv4.ip_local_reserved_ports=${all}`],
+  })];
+}
+
+function checkCallout(examiner: Examiner): Checked {
+  const program = examiner.settings?.haCallout;
+  if (program === undefined) return { skipped: "there is none" };
+  let facts: Deno.FileInfo;
+  try {
+    facts = Deno.statSync(program);
+  } catch {
+    return [finding("callout-unusable", {
+      what: "The ha-callout program is not there: the cluster is not told of peers.",
+      evidence: program,
+      fix: "install it, or take the setting out",
+      commands: [...examiner.unset("ha-callout"), ...reload(examiner)],
+    })];
   }
+  if (facts.isFile && (facts.mode! & EXECUTE) !== 0) return [];
+  return [finding("callout-unusable", {
+    what: "The ha-callout program cannot be run: the cluster is not told of peers.",
+    evidence: `${program} has mode ${(facts.mode! & 0o7777).toString(8)}`,
+    fix: "let it be executed",
+    commands: [`chmod 755 ${shellWord(program)}`],
+  })];
+}
+
+function reload(examiner: Examiner): string[] {
+  const pid = reportHere(examiner)?.pid;
+  return pid === undefined ? [] : examiner.remedies.reloadStatd(pid);
+}
+
+function checkKernel(examiner: Examiner): Checked {
+  const report = reportHere(examiner);
+  if (report === undefined) return { skipped: "no daemon of this network has answered" };
+  if (!examiner.isRoot) return { skipped: "takes root" };
   const kernel = textOf(LOCAL_STATE)?.trim() ?? "";
-  const stateNumber = isRoot ? safeStateNumber(examiner.reader) : undefined;
-  const isRunning = examiner.daemon.outcome === "answered";
-  if (isRunning && kernel !== "" && stateNumber !== undefined && Number(kernel) !== stateNumber) {
-    findings.push(finding("local-state-differs", {
-      what: "The kernel tells peers another state number than we do.",
-      evidence: `${LOCAL_STATE} has ${quote(kernel)}, the state file ${stateNumber}`,
-      fix: `echo ${stateNumber} > ${LOCAL_STATE}, or start statd again`,
-    }));
-  }
-  if (!isRoot) {
-    findings.push(finding("not-root", {
-      what: "Some things cannot be seen without being root.",
-      evidence: `running as uid ${Deno.uid()}`,
-      fix: "sudo nsmctl doctor",
-    }));
-  }
-  return findings;
-};
+  const { stateNumber } = report;
+  if (kernel === "" || stateNumber < 0 || Number(kernel) === stateNumber) return [];
+  return [finding("local-state-differs", {
+    what: "The kernel tells peers another state number than we do.",
+    evidence: `${LOCAL_STATE} has ${quote(kernel)}, statd ${stateNumber}`,
+    fix: "tell the kernel",
+    commands: [`echo ${stateNumber} > ${LOCAL_STATE}`],
+  })];
+}
+
+function checkUser({ isRoot }: Examiner): Finding[] {
+  if (isRoot) return [];
+  return [finding("not-root", {
+    what: "Some things cannot be seen without being root.",
+    evidence: `running as uid ${Deno.uid()}`,
+    fix: "run it as root",
+    commands: ["sudo nsmctl doctor"],
+  })];
+}
 
 function isMasked(path: string): boolean {
   try {
     return Deno.readLinkSync(path) === "/dev/null";
   } catch {
     return exists(path) && textOf(path) === ""; // an empty file masks too
-  }
-}
-
-function safeStateNumber(reader: { stateNumber(): number | undefined }): number | undefined {
-  try {
-    return reader.stateNumber();
-  } catch {
-    return undefined; // the checks of the state directory say why
   }
 }

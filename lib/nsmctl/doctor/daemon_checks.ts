@@ -1,0 +1,278 @@
+/** Our daemon: does it run, is it the one that should, and is it as it was started. */
+
+import project from "../../../deno.json" with { type: "json" };
+import {
+  childrenOf,
+  directoryOf,
+  holderOfPort,
+  type Process,
+  processesNamed,
+  processOf,
+  worksIn,
+} from "../../platform/processes.ts";
+import { hostNetworkNamespace, ownNetworkNamespace } from "../../platform/network_namespace.ts";
+import { statdPidFile } from "../../platform/pid_file.ts";
+import { type Check, type Checked, type Examiner, exists, reportOf, textOf } from "./examiner.ts";
+import { type Finding, finding } from "./finding.ts";
+import { awaken, endProcess, set, shellWord, whoIs } from "./remedies.ts";
+
+const PROCESS_NAME = "rpc.statd";
+const LOG_SOCKET = "/dev/log";
+/** Fewer open files than this, in number, and calls over TCP and look-ups compete for them. */
+const OPEN_FILES_MIN = 256;
+/** What the unit sets. */
+const OPEN_FILES = 4096;
+/** How long a callout may take before it is worth a word, in ms. */
+const CALLOUT_PATIENCE_MS = 10_000;
+const NOT_ANSWERED = { skipped: "no daemon has answered" };
+
+/** What the checks of the state directory find. */
+const TOLD_ELSEWHERE = /^Running as root|^Cannot write |No space left|Read-only file system/;
+
+export const DAEMON_CHECKS: readonly Check[] = [
+  { about: "statd runs", isBasis: true, run: checkRunning },
+  { about: "statd answers at its control socket", isBasis: true, run: checkAnswering },
+  { about: "statd is in the network of this shell", isBasis: true, run: checkNamespace },
+  { about: "the program of statd is the one that is installed", run: checkReplaced },
+  { about: "the pid file names statd", run: checkPidFile },
+  { about: "statd may open enough files", run: checkLimits },
+  { about: "messages of statd go somewhere", run: checkLog },
+  { about: "callouts end", run: checkCallouts },
+  { about: "no doubtful notice was passed on", run: checkNotices },
+  { about: "statd works as well as it should", run: checkDegraded },
+];
+
+function checkRunning(examiner: Examiner): Finding[] {
+  if (examiner.daemon.outcome !== "absent") return [];
+  const { layout: { directory }, settings, remedies } = examiner;
+  const others = processesNamed(PROCESS_NAME);
+  const same = others.find(({ pid }) => worksIn(pid, directory));
+  if (same !== undefined && isOurProgram(same)) return [withoutSocket(same, examiner)];
+  const other = same ?? others.find(({ pid }) => directoryOf(pid) !== undefined);
+  if (other !== undefined) return [someoneElse(other, examiner)];
+  const port = settings?.port ?? 0;
+  const holder = port === 0 ? undefined : holderOfPort("udp", port) ?? holderOfPort("tcp", port);
+  if (holder !== undefined) {
+    return [finding("port-taken", {
+      what: "No status monitor runs: another program has its port.",
+      evidence: `port ${port} of nfs.conf: ${whoIs(holder)}`,
+      fix: "choose another port, or end that program; then start statd",
+      commands: [...set("statd", "port", String(freePort(port))), ...remedies.startStatd()],
+    })];
+  }
+  return [finding("statd-not-running", {
+    what: "No status monitor runs; lock requests over NFS 2 and 3 fail.",
+    evidence: "nobody answers at the control socket",
+    fix: "start it",
+    commands: remedies.startStatd(),
+  })];
+}
+
+/** A free port near one that is taken, below those that programs are given at random. */
+function freePort(taken: number): number {
+  let port = taken + 1;
+  while (holderOfPort("udp", port) !== undefined || holderOfPort("tcp", port) !== undefined) port++;
+  return port;
+}
+
+function isOurProgram({ program }: Process): boolean {
+  return program === undefined || program === realPath(Deno.execPath());
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Our daemon, which cannot be asked: its list is in memory, and on disk as far as it could be written. */
+function withoutSocket(one: Process, { remedies }: Examiner): Finding {
+  return finding("statd-silent", {
+    what: "The status monitor runs for this directory, but its control socket is missing.",
+    evidence: `${whoIs(one)}; the socket was removed, or could not be made on a read-only disk`,
+    fix:
+      "mend what keeps it from being made, then restart statd; until then it serves all the same",
+    commands: remedies.restartStatd(one.pid),
+  });
+}
+
+function someoneElse(other: Process, { layout: { directory }, remedies }: Examiner): Finding {
+  const served = directoryOf(other.pid) ?? "";
+  if (isOurProgram(other)) {
+    return finding("statd-other-directory", {
+      what: "The status monitor that runs serves another state directory.",
+      evidence: `${whoIs(other)}; nobody serves ${directory}`,
+      fix: "look there, or see that nfs.conf and its command line name one directory",
+      commands: [`nsmctl doctor -P ${shellWord(served)}`],
+    });
+  }
+  return finding("statd-other-program", {
+    what: "A status monitor of another make runs in place of this one.",
+    evidence: whoIs(other),
+    fix: "end that one and start this one, which takes its records over",
+    commands: [...endProcess(other.pid), ...remedies.startStatd()],
+  });
+}
+
+function checkAnswering({ daemon, isRoot, layout, remedies }: Examiner): Checked {
+  if (daemon.outcome !== "failed") return [];
+  if (!isRoot) return { skipped: "takes root" };
+  const one = processesNamed(PROCESS_NAME).find(({ pid }) => worksIn(pid, layout.directory));
+  return [finding("statd-silent", {
+    what: one?.state === "D"
+      ? "The status monitor waits for a disk that does not answer."
+      : "The status monitor is there and does not answer.",
+    evidence: one === undefined ? daemon.reason : `${whoIs(one)}: ${daemon.reason}`,
+    fix: one?.state === "D"
+      ? "see dmesg, and the mount of the state directory; a restart would have to wait as well"
+      : "what it has acknowledged is on disk",
+    commands: one === undefined || one.state === "D"
+      ? []
+      : awaken(one.pid, remedies.killStatd(one.pid)),
+  })];
+}
+
+function checkNamespace(examiner: Examiner): Checked {
+  const report = reportOf(examiner);
+  const own = ownNetworkNamespace();
+  if (report?.networkNamespace === undefined || own === undefined) return NOT_ANSWERED;
+  if (report.networkNamespace === own) return [];
+  return [finding("statd-other-namespace", {
+    what: "The status monitor runs in another network namespace.",
+    evidence: `process ${report.pid} is in ${report.networkNamespace}, we are in ${own}`,
+    fix: "start statd where the mounts and exports are, or use another state directory there",
+    commands: [...endProcess(report.pid), ...examiner.remedies.startStatd()],
+  })];
+}
+
+function checkReplaced(examiner: Examiner): Checked {
+  const report = reportOf(examiner);
+  if (report === undefined) return NOT_ANSWERED;
+  const one = processOf(report.pid);
+  const isOld = report.version !== project.version;
+  if (!isOld && one?.isProgramReplaced !== true) return [];
+  // What could not be written is in its memory alone.
+  const maySafely = report.degraded.length === 0;
+  return [finding("statd-replaced", {
+    what: "The status monitor that runs is not the one that is installed.",
+    evidence: isOld
+      ? `process ${report.pid} is version ${report.version}, nsmctl ${project.version}`
+      : `the program of process ${report.pid} was replaced or removed since it was started`,
+    fix: maySafely
+      ? "restart it: what it monitors is on disk"
+      : "mend what else is wrong first, then restart it",
+    commands: maySafely ? examiner.remedies.restartStatd(report.pid) : [],
+  })];
+}
+
+function checkPidFile(examiner: Examiner): Checked {
+  const report = reportOf(examiner);
+  if (report === undefined) return NOT_ANSWERED;
+  const path = examiner.settings?.pidFile ??
+    statdPidFile(ownNetworkNamespace(), hostNetworkNamespace());
+  const text = textOf(path)?.trim();
+  if (text === undefined) return { skipped: `there is no ${path}` };
+  if (text === String(report.pid)) return [];
+  return [finding("pid-file-wrong", {
+    what: "The pid file does not name the status monitor; who reads it signals another process.",
+    evidence: `${path} has ${JSON.stringify(text)}, statd is process ${report.pid}`,
+    fix: "write its process id there",
+    commands: [`echo ${report.pid} > ${shellWord(path)}`],
+  })];
+}
+
+function checkLimits(examiner: Examiner): Checked {
+  const pid = reportOf(examiner)?.pid;
+  const limits = pid === undefined ? undefined : textOf(`/proc/${pid}/limits`);
+  const soft = /^Max open files\s+(\d+)/m.exec(limits ?? "")?.[1];
+  if (soft === undefined) return NOT_ANSWERED;
+  if (Number(soft) >= OPEN_FILES_MIN) return [];
+  return [finding("statd-limits", {
+    what: "The status monitor may open few files; calls are put off when it has no more.",
+    evidence: `${soft} open files (RLIMIT_NOFILE of process ${pid})`,
+    fix: "raise the limit, and in what starts it (LimitNOFILE= of a unit, ulimit -n)",
+    commands: examiner.remedies.isSystemd
+      ? [`prlimit --pid ${pid} --nofile=${OPEN_FILES}`]
+      : [`ulimit -n ${OPEN_FILES}`, ...examiner.remedies.restartStatd(pid!)],
+  })];
+}
+
+/** A daemon in the background has only the system log. */
+function checkLog(examiner: Examiner): Checked {
+  const pid = reportOf(examiner)?.pid;
+  if (pid === undefined) return NOT_ANSWERED;
+  if (exists(LOG_SOCKET)) return [];
+  let stderr: string;
+  try {
+    stderr = Deno.readLinkSync(`/proc/${pid}/fd/2`);
+  } catch {
+    return { skipped: "takes root" };
+  }
+  if (stderr !== "/dev/null") return [];
+  return [finding("log-nowhere", {
+    what: "What the status monitor has to say is lost.",
+    evidence: `there is no ${LOG_SOCKET}, and standard error of process ${pid} is ${stderr}`,
+    fix: "start a system log (rsyslogd, systemd-journald), or have rpc.statd run with -F, which " +
+      "logs to standard error",
+    commands: examiner.remedies.isSystemd
+      ? ["systemctl start systemd-journald-dev-log.socket"]
+      : [],
+  })];
+}
+
+function checkCallouts(examiner: Examiner): Checked {
+  const { settings } = examiner;
+  const pid = reportOf(examiner)?.pid;
+  if (pid === undefined || settings?.haCallout === undefined) {
+    return { skipped: "there is no ha-callout, or no daemon has answered" };
+  }
+  const program = settings.haCallout;
+  const hanging = childrenOf(pid).find(({ command, ageMs }) =>
+    command.includes(program) && ageMs > CALLOUT_PATIENCE_MS
+  );
+  if (hanging === undefined) return [];
+  return [finding("callout-hangs", {
+    what: "The ha-callout program does not end; the next event waits for it.",
+    evidence: `process ${hanging.pid} (${hanging.command.join(" ")}) has run for ${
+      Math.round(hanging.ageMs / 1000)
+    } s`,
+    fix: `end it, and see what it waits for; statd does so after ${settings.haCalloutTimeout} s`,
+    commands: [`kill -KILL ${hanging.pid}`],
+  })];
+}
+
+function checkNotices(examiner: Examiner): Checked {
+  const report = reportOf(examiner);
+  if (report === undefined) return NOT_ANSWERED;
+  const doubtful = report.faults.find((fault) => fault.includes("doubtful"));
+  if (doubtful === undefined || examiner.settings?.notifySourceCheck === "enforce") return [];
+  const source = report.problems.findLast(({ message }) => message.includes("SM_NOTIFY"))?.message;
+  return [finding("notices-doubtful", {
+    what:
+      "Somebody says in place of peers that they have rebooted; lock managers drop their locks.",
+    evidence: doubtful + (source === undefined ? "" : `: ${source}`),
+    fix: "refuse such notices; with peers behind NAT see statd(8) first",
+    commands: [
+      ...set("statd", "notify-source-check", "enforce"),
+      ...set("statd", "notify-state-check", "enforce"),
+      ...examiner.remedies.reloadStatd(report.pid),
+    ],
+  })];
+}
+
+function checkDegraded(examiner: Examiner): Checked {
+  const report = reportOf(examiner);
+  if (report === undefined) return NOT_ANSWERED;
+  const { state } = examiner.layout;
+  const reasons = report.degraded
+    .filter((reason) => !TOLD_ELSEWHERE.test(reason) && !reason.includes(state));
+  if (reasons.length === 0) return [];
+  return [finding("statd-degraded", {
+    what: "The status monitor works less well than it should.",
+    evidence: reasons.join("; "),
+    fix: "mend what is named; the log says more. A restart loses what could not be written to disk",
+    commands: examiner.remedies.isSystemd ? ["journalctl -u rpc-statd -n 50"] : [],
+  })];
+}

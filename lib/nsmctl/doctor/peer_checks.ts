@@ -1,0 +1,126 @@
+/** The monitored peers: are they let in, do we speak their protocol, and does anybody answer. */
+
+import { isLoopback, normaliseAddress } from "../../rpc/address.ts";
+import { decideAccess } from "../../nsm/hosts_access.ts";
+import { parseAccessFile } from "../../nsm/hosts_rules.ts";
+import { nameKey } from "../../nsm/host_name.ts";
+import { PMAP_PORT, portmapV2 } from "../../protocol/portmap.ts";
+import { rpcbindV4 } from "../../protocol/rpcbind.ts";
+import { plural } from "../status.ts";
+import { shown } from "../text.ts";
+import {
+  type Check,
+  type Checked,
+  type Examiner,
+  LOCAL_TIMEOUT_MS,
+  reportHere,
+  someOf,
+  textOf,
+} from "./examiner.ts";
+import { finding } from "./finding.ts";
+import { faultsOf } from "./reach_checks.ts";
+import { append, shellWord } from "./remedies.ts";
+
+/** Peers that are called at most, and fewer than which tell nothing: one host may be switched off. */
+const PEERS_CALLED_MAX = 16;
+const PEERS_CALLED_MIN = 3;
+const NO_IPV6 = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
+const NOT_ANSWERED = { skipped: "no daemon of this network has answered" };
+
+export const PEER_CHECKS: readonly Check[] = [
+  { about: "access rules let the peers in", isBasis: true, run: checkPeerAccess },
+  { about: "we speak the protocol of every peer", isBasis: true, run: checkFamilies },
+  { about: "some monitored peer answers", run: checkPeersReachable },
+];
+
+/** Monitored peers with the addresses that are known of them. */
+function peersOf({ daemon, reader }: Examiner): { name: string; addresses: readonly string[] }[] {
+  if (daemon.outcome !== "answered") return [];
+  const facts = reader.facts();
+  return daemon.entries.map(([name, , , , , , , , ...aliases]) => {
+    const own = normaliseAddress(name);
+    const known = [...own === undefined ? [] : [own], ...aliases]
+      .map(normaliseAddress).filter((address) => address !== undefined);
+    const addresses = known.length > 0 ? known : facts.get(nameKey(name))?.addresses ?? [];
+    return { name, addresses: [...new Set(addresses)] };
+  });
+}
+
+function checkPeerAccess(examiner: Examiner): Checked {
+  const peers = peersOf(examiner);
+  const rules = (["statd", "rpcbind"] as const).map((daemon) => ({
+    daemon,
+    entries: (["allow", "deny"] as const).flatMap((kind) =>
+      parseAccessFile(textOf(`/etc/hosts.${kind}`) ?? "", daemon, kind, () => {})
+    ),
+  })).filter(({ entries }) => entries.length > 0);
+  const denied = rules.flatMap(({ daemon, entries }) =>
+    peers.flatMap(({ name, addresses }) =>
+      addresses.filter((address) => {
+        const client = { address, name: normaliseAddress(name) === undefined ? name : undefined };
+        return decideAccess(entries, client, (path) => textOf(path) ?? "") === "deny";
+      }).map((address) => ({ daemon, name, address }))
+    )
+  );
+  if (denied.length === 0) return [];
+  const lists = Map.groupBy(denied, ({ daemon }) => daemon);
+  return [finding("hosts-deny-peers", {
+    what: "Access rules keep monitored peers out: what they say of their reboots is not heard.",
+    evidence: `/etc/hosts.deny: ${someOf(denied.map(({ name }) => shown(name)))}`,
+    fix: "let them in; the file is read again at once",
+    commands: [...lists].map(([daemon, all]) => {
+      const clients = all.map(({ address }) => address.includes(":") ? `[${address}]` : address);
+      return append(`${daemon}: ${[...new Set(clients)].join(" ")}`, "/etc/hosts.allow");
+    }),
+  })];
+}
+
+function checkFamilies(examiner: Examiner): Checked {
+  const report = reportHere(examiner);
+  if (report === undefined) return NOT_ANSWERED;
+  const peers = peersOf(examiner).filter(({ addresses }) => addresses.length > 0);
+  const isOff = textOf(NO_IPV6)?.trim() === "1";
+  const serves = (isV6: boolean) =>
+    report.transports.some(({ netid }) => netid.endsWith("6") === isV6) && !(isV6 && isOff);
+  const lost = [true, false].filter((isV6) => !serves(isV6)).flatMap((isV6) =>
+    peers.filter(({ addresses }) => addresses.every((address) => address.includes(":") === isV6))
+  );
+  if (lost.length === 0) return [];
+  return [finding("peers-other-family", {
+    what: "Monitored peers have addresses of a protocol that the status monitor does not speak.",
+    evidence: `${someOf(lost.map(({ name }) => shown(name)))}; ` +
+      (isOff ? `IPv6 is switched off (${NO_IPV6})` : "see Listening in nsmctl status"),
+    fix: "switch it on, and start statd again: it opens its sockets at its start",
+    commands: isOff
+      ? [
+        "sysctl -w net.ipv6.conf.all.disable_ipv6=0",
+        ...examiner.remedies.restartStatd(report.pid),
+      ]
+      : examiner.remedies.restartStatd(report.pid),
+  })];
+}
+
+/** One peer may be switched off; where none answers it is our network, or a filter. */
+async function checkPeersReachable(examiner: Examiner): Promise<Checked> {
+  const peers = peersOf(examiner).filter(({ addresses }) =>
+    addresses.some((address) => !isLoopback(address))
+  );
+  if (peers.length < PEERS_CALLED_MIN) {
+    return { skipped: `fewer than ${PEERS_CALLED_MIN} peers with addresses are monitored` };
+  }
+  const asked = peers.slice(0, PEERS_CALLED_MAX);
+  const faults = await faultsOf(asked.map(({ addresses }) => addresses[0]!), (address) => {
+    const to = { address, port: PMAP_PORT };
+    return address.includes(":")
+      ? examiner.calls.call(rpcbindV4, "RPCBPROC_NULL", undefined, to, "udp", LOCAL_TIMEOUT_MS)
+      : examiner.calls.call(portmapV2, "PMAPPROC_NULL", undefined, to, "udp", LOCAL_TIMEOUT_MS);
+  });
+  if (faults.length < asked.length) return [];
+  return [finding("peers-unreachable", {
+    what: "No monitored peer can be reached: none would learn of our reboot.",
+    evidence: `${plural(asked.length, "peer")} called; ${faults[0]}`,
+    fix: `see whether the network is up, and whether a packet filter keeps port ${PMAP_PORT} in; ` +
+      "the following tell more",
+    commands: ["ip route", `nsmctl test ${shellWord(asked[0]!.name)}`],
+  })];
+}

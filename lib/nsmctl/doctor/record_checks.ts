@@ -1,0 +1,275 @@
+/** The records: do list and disk agree, whose are they, can they be right, and is anybody to be told. */
+
+import { normaliseAddress } from "../../rpc/address.ts";
+import { nameKey } from "../../nsm/host_name.ts";
+import { reasonOf } from "../../nsm/ports.ts";
+import { processesNamed } from "../../platform/processes.ts";
+import { lockOfLife } from "../../platform/run_once.ts";
+import { NotifyRun } from "../../store/notify_run.ts";
+import { type ReadFile, SILENT_LOG } from "../read_state.ts";
+import { plural } from "../status.ts";
+import { isoText, shown } from "../text.ts";
+import { type Check, type Checked, type Examiner, reportOf, someOf, textOf } from "./examiner.ts";
+import { type Finding, finding } from "./finding.ts";
+import { awaken, endProcess, shellWord } from "./remedies.ts";
+import { wantedOwner } from "./state_checks.ts";
+
+/** A record this old whose peer has no address any more is worth a word, in ms. */
+const STALE_MS = 30 * 86_400_000;
+/** Names looked up at most: a name service that is slow must not make this last for ever. */
+const LOOKUPS_MAX = 200;
+/** No record is older, in ms since 1970: clocks without a battery begin there. */
+const EARLIEST_MS = Date.UTC(2000, 0, 1);
+/** How far a time may lie in the future, in ms: clocks of file servers differ a little. */
+const SKEW_MS = 60_000;
+const RUN_FOLDER = "/run";
+const SM_NOTIFY = "sm-notify";
+
+export const RECORD_CHECKS: readonly Check[] = [
+  { about: "the records can be read", isBasis: true, run: checkReadable },
+  { about: "what statd monitors is on disk", run: checkMissing },
+  { about: "statd knows what is on disk", run: checkUnknown },
+  { about: "the records belong to the user of the daemon", run: checkOwners },
+  { about: "every record can be understood", run: checkDamaged },
+  { about: "times of records are plausible", run: checkClock },
+  { about: "peers were told of this boot", isBasis: true, run: checkToldOfBoot },
+  { about: "nobody waits to be told", run: checkNotifyList },
+  { about: "monitored peers have addresses", run: checkNames },
+];
+
+/** Both lists. */
+function filesOf({ reader }: Examiner) {
+  return { monitored: reader.monitorList(), toBeNotified: reader.notifyList() };
+}
+
+function checkReadable(examiner: Examiner): Checked {
+  try {
+    filesOf(examiner);
+    return [];
+  } catch (error) {
+    if (!examiner.isRoot) return { skipped: "takes root" };
+    return [finding("state-not-writable", {
+      what: "The records cannot be read.",
+      evidence: reasonOf(error),
+      fix: `look at the permissions in ${examiner.layout.directory}, and at the disk`,
+    })];
+  }
+}
+
+/** Records of which the daemon holds that they are on disk, as {@link keepRecords} does. */
+function checkMissing(examiner: Examiner): Checked {
+  const { daemon, remedies, layout } = examiner;
+  if (!examiner.isRoot) return { skipped: "takes root" };
+  if (daemon.outcome !== "answered") return { skipped: "no daemon has answered" };
+  const { report, entries } = daemon;
+  const lock = lockOfLife(RUN_FOLDER, "").look();
+  // What was loaded before peers were told of the boot was taken from the list by right.
+  const keepsLoaded = lock.kind === "taken" &&
+    (lock.since?.getTime() ?? 0) <= Date.parse(report.startedAt);
+  const onDisk = new Set(
+    filesOf(examiner).monitored.flatMap(({ name, records }) =>
+      [name, ...records.map(({ record }) => record.monName)].map(nameKey)
+    ),
+  );
+  const missing = [
+    ...new Set(
+      entries.filter(([, , , , , since]) => since !== 0 || keepsLoaded).map(([name]) => name),
+    ),
+  ].filter((name) => !onDisk.has(nameKey(name)));
+  if (missing.length === 0) return [];
+  return [finding("records-missing", {
+    what: "Peers are monitored in memory alone; after a restart nobody would know.",
+    evidence: `${plural(missing.length, "peer")} not in ${layout.monitorList}: ` +
+      someOf(missing.map(shown)),
+    fix: "statd writes them again when it is told to reload; do not restart it before",
+    commands: remedies.reloadStatd(report.pid),
+  })];
+}
+
+/** Records that somebody has put there, as from a backup: statd reads them at its start. */
+function checkUnknown(examiner: Examiner): Checked {
+  const { daemon, remedies, layout } = examiner;
+  if (!examiner.isRoot) return { skipped: "takes root" };
+  if (daemon.outcome !== "answered") return { skipped: "no daemon has answered" };
+  const known = new Set(daemon.entries.map(([name]) => nameKey(name)));
+  const unknown = filesOf(examiner).monitored
+    .flatMap(({ records }) => records.map(({ record }) => record.monName))
+    .filter((name) => !known.has(nameKey(name)));
+  if (unknown.length === 0) return [];
+  return [finding("records-unknown", {
+    what: "There are records that the status monitor does not know: it has not written them.",
+    evidence: `in ${layout.monitorList}: ${someOf(unknown.map(shown))}`,
+    fix: "where they are to be monitored, restart statd, which reads them; else remove them",
+    commands: remedies.restartStatd(daemon.report.pid),
+  })];
+}
+
+function checkOwners(examiner: Examiner): Checked {
+  const uid = reportOf(examiner)?.uid;
+  if (uid === undefined || uid === 0) return { skipped: "no daemon of another user than root" };
+  const { layout } = examiner;
+  const wrong = [layout.monitorList, layout.notifyList].flatMap((directory) =>
+    [...Deno.readDirSync(directory)].map(({ name }) => `${directory}/${name}`)
+  ).filter((path) => (ownerOf(path) ?? uid) !== uid);
+  if (wrong.length === 0) return [];
+  return [finding("records-owner", {
+    what: "The daemon can neither read nor change some of its records.",
+    evidence: `not of uid ${uid}: ${someOf(wrong.map(shown))}`,
+    fix: "give them to the user of statd",
+    commands: [`chown ${wantedOwner(examiner)} ${wrong.map(shellWord).join(" ")}`],
+  })];
+}
+
+function checkDamaged(examiner: Examiner): Finding[] {
+  const { layout } = examiner;
+  const { monitored, toBeNotified } = filesOf(examiner);
+  const damaged = ([[layout.monitorList, monitored], [layout.notifyList, toBeNotified]] as const)
+    .flatMap(([directory, files]) =>
+      files.filter(({ records, faultyLines }) => records.length === 0 || faultyLines > 0)
+        .map(({ name }) => `${directory}/${name}`)
+    );
+  if (damaged.length === 0) return [];
+  return [finding("records-damaged", {
+    what: "Some records cannot be read; what they said is lost.",
+    evidence: `no records, or not only: ${someOf(damaged.map(shown))}`,
+    fix: "put these files aside; what statd monitors of them it has in memory, and writes it again",
+    commands: [
+      ...damaged.map((path) =>
+        `mv ${shellWord(path)} ${shellWord(`${layout.directory}/damaged-${basename(path)}`)}`
+      ),
+      ...reloadOf(examiner),
+    ],
+  })];
+}
+
+function reloadOf(examiner: Examiner): string[] {
+  const pid = reportOf(examiner)?.pid;
+  return pid === undefined ? [] : examiner.remedies.reloadStatd(pid);
+}
+
+function checkClock(examiner: Examiner): Finding[] {
+  const { clock, layout } = examiner;
+  const { monitored, toBeNotified } = filesOf(examiner);
+  const now = clock.wallClock();
+  const wrong = ([[layout.monitorList, monitored], [layout.notifyList, toBeNotified]] as const)
+    .flatMap(([directory, files]) =>
+      files.flatMap(({ name, records }) =>
+        records.slice(0, 1).filter(({ since }) => since < EARLIEST_MS || since > now + SKEW_MS)
+          .map(({ since }) => ({ path: `${directory}/${name}`, since }))
+      )
+    );
+  if (now >= EARLIEST_MS && wrong.length === 0) return [];
+  const evidence = wrong.map(({ path, since }) => `${shown(path)} is of ${isoText(since)}`);
+  return [finding("clock-implausible", {
+    what: "The clock was wrong when records were written, or is wrong now; ages mean nothing.",
+    evidence: `it is ${isoText(now)}; ${someOf(evidence)}`,
+    fix: "see that the clock is right (timedatectl); then have the records begin today",
+    commands: wrong.length === 0
+      ? []
+      : [`touch -c ${wrong.map(({ path }) => shellWord(path)).join(" ")}`],
+  })];
+}
+
+/** A boot after which nobody ran sm-notify: peers hold locks here that are no more. */
+function checkToldOfBoot(examiner: Examiner): Checked {
+  const { bootId, layout, clock, remedies } = examiner;
+  const lock = lockOfLife(RUN_FOLDER, bootId).look();
+  if (lock.kind === "unknown") return { skipped: lock.reason };
+  const bootedAt = bootTime();
+  if (bootedAt === undefined) return { skipped: "the kernel does not tell when it was booted" };
+  const run = new NotifyRun(layout.directory, bootId, SILENT_LOG);
+  if (lock.kind === "taken" || run.markedAt !== undefined || run.isGoingOn) return [];
+  const before = filesOf(examiner).monitored.filter(({ records }) =>
+    records.some(({ since }) => since < Math.min(bootedAt, clock.wallClock()))
+  );
+  if (before.length === 0) return [];
+  return [finding("reboot-not-told", {
+    what: "This host has booted, and the peers that it monitored before were not told.",
+    evidence: `sm-notify has not run since ${isoText(bootedAt)}; ` +
+      `${plural(before.length, "peer")}: ${someOf(before.map(({ name }) => shown(name)))}`,
+    fix: "tell them; see that it is done at every boot" +
+      (remedies.isSystemd ? " (systemctl enable nfs-client.target)" : ""),
+    commands: remedies.tellPeers(),
+  })];
+}
+
+/** When the kernel was booted, in ms since 1970. Source: proc_stat(5). */
+function bootTime(): number | undefined {
+  const seconds = /^btime (\d+)$/m.exec(textOf("/proc/stat") ?? "")?.[1];
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
+}
+
+function checkNotifyList(examiner: Examiner): Finding[] {
+  const { layout, bootId, remedies } = examiner;
+  const { toBeNotified } = filesOf(examiner);
+  if (toBeNotified.length === 0) return [];
+  const evidence = `${plural(toBeNotified.length, "peer")} in ${layout.notifyList}: ` +
+    someOf(toBeNotified.map(({ name }) => shown(name)));
+  const telling = remedies.nsmctl("notify", "--pending");
+  const stopped = processesNamed(SM_NOTIFY).find(({ state }) => state === "T");
+  if (stopped !== undefined) {
+    return [finding("notify-stopped", {
+      what: "Peers are not told of our reboot: sm-notify was stopped by a signal.",
+      evidence: `process ${stopped.pid}; ${evidence}`,
+      fix: "let it go on",
+      commands: awaken(stopped.pid, [...endProcess(stopped.pid), telling]),
+    })];
+  }
+  if (new NotifyRun(layout.directory, bootId, SILENT_LOG).isGoingOn) return [];
+  return [finding("notify-list-left", {
+    what: "Peers have not been told of a reboot, and nobody is telling them.",
+    evidence,
+    fix: "tell them now; nsmctl forget HOST gives one up that is no more",
+    commands: [telling],
+  })];
+}
+
+async function checkNames(examiner: Examiner): Promise<Checked> {
+  const { resolver, clock, reader, remedies } = examiner;
+  const named = examiner.reader.monitorList().flatMap(({ records }: ReadFile) => records)
+    .filter(({ record }) => normaliseAddress(record.monName) === undefined);
+  const since = new Map(named.map(({ record, since }) => [record.monName, since]));
+  const asked = [...since.keys()].slice(0, LOOKUPS_MAX);
+  const found = await Promise.all(asked.map((name) => resolver.addressesOf(name)));
+  const lost = asked.filter((_, at) => found[at]!.outcome === "notFound");
+  const oldest = clock.wallClock() - STALE_MS;
+  const isStale = (name: string) => since.get(name)! < oldest && since.get(name)! >= EARLIEST_MS;
+  const stale = lost.filter(isStale);
+  const fresh = lost.filter((name) => !isStale(name));
+  const facts = reader.facts();
+  const findings: Finding[] = [];
+  if (stale.length > 0) {
+    findings.push(finding("records-stale", {
+      what: "Peers are monitored that do not exist any more.",
+      evidence: `${plural(stale.length, "name")} without an address, 30 days old: ` +
+        someOf(stale.map(shown)),
+      fix: "forget them; you are asked first",
+      commands: [remedies.nsmctl("forget", "--unresolvable", "--older-than", "30d")],
+    }));
+  }
+  if (fresh.length > 0) {
+    findings.push(finding("peers-without-address", {
+      what:
+        "Monitored peers have no address: they are not told of our reboot, nor we known of theirs.",
+      evidence: someOf(fresh.map(shown)),
+      fix: "put them into the DNS or /etc/hosts",
+      commands: fresh.slice(0, LOOKUPS_MAX).map((name) => {
+        const address = facts.get(nameKey(name))?.addresses[0] ?? "ADDRESS";
+        return `echo ${shellWord(`${address} ${name}`)} >> /etc/hosts`;
+      }),
+    }));
+  }
+  return findings;
+}
+
+function ownerOf(path: string): number | undefined {
+  try {
+    return Deno.lstatSync(path).uid ?? undefined;
+  } catch {
+    return undefined; // it is gone
+  }
+}
+
+function basename(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
