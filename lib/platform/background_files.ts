@@ -12,6 +12,7 @@
  */
 
 import { canStartThread, NO_THREAD_ADVICE } from "./threads.ts";
+import { MACHINE } from "./machine.ts";
 
 const SYMBOLS = {
   open: { parameters: ["buffer", "i32", "u32"], result: "i32", nonblocking: true },
@@ -22,7 +23,7 @@ const SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** open(2) on 64-bit Linux: without following a link, closed in programs that are started. */
-const O_NOFOLLOW_CLOEXEC = 0o2000000 | (Deno.build.arch === "aarch64" ? 0o100000 : 0o400000);
+const O_NOFOLLOW_CLOEXEC = 0o2000000 | MACHINE.O_NOFOLLOW;
 const O_RDONLY = 0;
 const O_WRONLY = 1;
 const O_CREAT_TRUNC = 0o1100;

@@ -23,6 +23,7 @@ import {
   openNumbers,
 } from "./descriptors.ts";
 import { checked, libc } from "./libc.ts";
+import { MACHINE } from "./machine.ts";
 
 /** First descriptor that is handed over (SD_LISTEN_FDS_START). */
 const FIRST = 3;
@@ -41,7 +42,7 @@ const F_SETFL = 4;
 const O_NONBLOCK = 0o4000;
 
 const EPOLL_CTL_ADD = 1;
-const DATA_AT = Deno.build.arch === "aarch64" ? 8 : 4;
+const DATA_AT = MACHINE.epollData;
 
 /** A socket that was handed over. */
 export interface HandedOver {

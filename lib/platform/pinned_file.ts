@@ -6,9 +6,9 @@
  */
 
 import { checked, cString, libc } from "./libc.ts";
+import { MACHINE } from "./machine.ts";
 
-// A few flags differ between arm64 and x86-64.
-const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
+const { O_NOFOLLOW } = MACHINE;
 const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
 

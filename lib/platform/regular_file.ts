@@ -11,27 +11,25 @@
  */
 
 import { cString, lastErrno, lastSystemError, libc, LibcError } from "./libc.ts";
+import { MACHINE } from "./machine.ts";
 
+const { O_DIRECTORY, O_NOFOLLOW } = MACHINE;
 const O_RDONLY = 0;
 const O_WRONLY = 1;
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
 const O_APPEND = 0o2000;
 const O_NONBLOCK = 0o4000;
-const O_DIRECTORY = Deno.build.arch === "aarch64" ? 0o40000 : 0o200000;
 const O_CLOEXEC = 0o2000000;
-const O_NOFOLLOW = Deno.build.arch === "aarch64" ? 0o100000 : 0o400000;
 
 /**
  * fstat as a system call of its own: filters of old container runtimes refuse statx(2), and glibc has a
  * function for it from 2.33 on only. Source: asm/unistd.h.
  */
-const SYS_FSTAT = Deno.build.arch === "aarch64" ? 80n : 5n;
-/** Room for struct stat, and where what is wanted is in it. Source: asm/stat.h. */
+const SYS_FSTAT = MACHINE.systemCalls.fstat;
+/** Room for struct stat, and where what is wanted is in it. */
 const STAT_BYTES = 256;
-const STAT = Deno.build.arch === "aarch64"
-  ? { mode: 16, nlink: 20, uid: 24, size: 48 }
-  : { nlink: 16, mode: 24, uid: 28, size: 48 };
+const STAT = MACHINE.stat;
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
 
@@ -253,7 +251,7 @@ export const DT_REGULAR = 8;
 export const DT_LINK = 10;
 
 /** Number of the system call, and the layout of struct linux_dirent64. */
-const GETDENTS64 = Deno.build.arch === "aarch64" ? 61n : 217n;
+const GETDENTS64 = MACHINE.systemCalls.getdents64;
 const ENTRY_LENGTH_OFFSET = 16;
 const ENTRY_TYPE_OFFSET = 18;
 const ENTRY_NAME_OFFSET = 19;
