@@ -19,13 +19,14 @@ import {
   SupersededError,
 } from "./ledger.ts";
 import { Recordings } from "./recordings.ts";
+import { Timers } from "./timers.ts";
 
 /** How long an acknowledgement waits for a ledger, in ms: nfs-ganesha gives up after 3 s. */
 const BUDGET_MS = 1_500;
 /** How often a ledger is tried that does not work, in ms. */
 const PROBE_MS = 500;
 /** Changes of one call: more would keep the event loop busy. */
-const TOGETHER_MAX = 1_000;
+const TOGETHER_MAX = 250;
 /** How long peers that are not monitored any more stay on record, in ms: they are only told too much. */
 const REMOVE_AFTER_MS = 10_000;
 /**
@@ -60,12 +61,13 @@ export class HeldIdentity {
   #fault: string | undefined;
   #supersededBy: string | undefined;
   #isStopped = false;
-  readonly #timers = new Set<() => void>();
+  readonly #timers: Timers;
 
   /** `isAdopted` is for an epoch of an earlier process of this node's life. */
   constructor(own: Ownership, isAdopted: boolean, parts: HeldParts) {
     this.own = own;
     this.#parts = parts;
+    this.#timers = new Timers(parts.clock);
     this.#started.promise.catch(() => {}); // of interest to an acquire only
     this.#start = async () => {
       const { ledger } = parts;
@@ -100,8 +102,16 @@ export class HeldIdentity {
   async begin(peers: Iterable<LedgerPeer>): Promise<void> {
     this.#wake();
     await this.#started.promise;
-    const inherited = [...peers].filter(({ monName }) => !this.#recorded.has(nameKey(monName)));
-    await Promise.all(inherited.map((peer) => this.#enqueue(peer, true)));
+    let some: LedgerPeer[] = [];
+    const inherit = () => Promise.all(some.map((peer) => this.#enqueue(peer, true)));
+    for (const peer of peers) {
+      if (this.#recorded.has(nameKey(peer.monName))) continue;
+      some.push(peer);
+      if (some.length < TOGETHER_MAX) continue;
+      await inherit();
+      some = [];
+    }
+    await inherit();
   }
 
   /**
@@ -134,7 +144,7 @@ export class HeldIdentity {
   drop(monName: string): void {
     const key = nameKey(monName);
     if (!this.#recorded.has(key) && !this.#recordings.has(key)) return;
-    if (this.#removals.size === 0) this.#after(REMOVE_AFTER_MS, () => this.#wake());
+    if (this.#removals.size === 0) this.#timers.after(REMOVE_AFTER_MS, () => this.#wake());
     this.#removals.set(key, monName);
   }
 
@@ -148,7 +158,7 @@ export class HeldIdentity {
     }
     this.#wake();
     if (later.length === 0) return;
-    this.#after(SETTLE_AFTER_MS, () => {
+    this.#timers.after(SETTLE_AFTER_MS, () => {
       for (const monName of later) this.#settlements.set(nameKey(monName), monName);
       this.#wake();
     });
@@ -171,8 +181,7 @@ export class HeldIdentity {
   /** Ends all activity; what hangs is left alone. */
   stop(): void {
     this.#isStopped = true;
-    for (const cancel of this.#timers) cancel();
-    this.#timers.clear();
+    this.#timers.stop();
     this.#recordings.refuse(new LedgerError(`identity ${this.#parts.id} is let go`), () => true);
   }
 
@@ -279,22 +288,10 @@ export class HeldIdentity {
   }
 
   #probeLater(): void {
-    this.#after(PROBE_MS, () => {
+    this.#timers.after(PROBE_MS, () => {
       if (this.#fault === undefined) return;
       this.#wake(); // nothing where a call still hangs
       this.#probeLater();
     });
-  }
-
-  #after(ms: number, action: () => void): () => void {
-    const cancel = this.#parts.clock.startTimer(ms, () => {
-      this.#timers.delete(cancel);
-      action();
-    });
-    this.#timers.add(cancel);
-    return () => {
-      this.#timers.delete(cancel);
-      cancel();
-    };
   }
 }

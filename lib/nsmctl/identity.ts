@@ -7,7 +7,7 @@ import {
   type DefinitionTexts,
   readDefinition,
 } from "../cluster/definition.ts";
-import { type RefusalCode, RefusedError } from "../cluster/identities.ts";
+import { DEADLINE_MS, type RefusalCode, RefusedError } from "../cluster/identities.ts";
 import type { IdentityReport } from "../cluster/identity_report.ts";
 import { systemFiles } from "../config/ini_file.ts";
 import type { IdentityRequest } from "../control/identity_protocol.ts";
@@ -22,6 +22,8 @@ import type { Session } from "./session.ts";
 import { renderTable } from "./table.ts";
 import { jsonText } from "./text.ts";
 
+/** How long an acquire or a release takes unless asked otherwise, in seconds. */
+const DEADLINE_S = DEADLINE_MS / 1000;
 /** Longest deadline, in seconds. */
 const DEADLINE_MAX_S = 3_600;
 const ACTIONS = ["list", "acquire", "notify", "release", "add", "remove"] as const;
@@ -82,7 +84,12 @@ export const identity: Command = {
       session.terminal.complain(`${session.programName}: ${fault}`);
       return Status.USAGE;
     }
-    const reached = await reachDaemon(session.stateDirectoryPath, session.timeoutMs);
+    // A daemon that has just begun to read a long list is waited for, as long as its ledger would be.
+    const patience = Math.max(
+      session.timeoutMs,
+      1000 * Number(given.get("deadline") ?? DEADLINE_S),
+    );
+    const reached = await reachDaemon(session.stateDirectoryPath, patience);
     if (reached.outcome === "absent") {
       session.terminal.complain(
         `${session.programName}: no daemon runs that could hold an identity`,

@@ -6,9 +6,9 @@ import { Identities, type KnownIdentity } from "../cluster/identities.ts";
 import { ownershipOf } from "../cluster/ownership.ts";
 import type { LedgerPeer } from "../cluster/ledger.ts";
 import type { Log } from "../log.ts";
-import type { PeerMemory } from "../nsm/ports.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { backgroundFiles, openBackgroundFiles } from "../platform/background_files.ts";
+import { normaliseAddress } from "../rpc/address.ts";
 import { IdentityFile } from "../store/identity_file.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Monitor } from "./monitor.ts";
@@ -46,19 +46,18 @@ export function openIdentities(parts: IdentityParts): Identities {
 /** Lets them work, with the monitor list as it is at any time. */
 export function startIdentities(
   identities: Identities,
-  { list }: Pick<Monitor, "list">,
-  memory: PeerMemory,
+  { list, directory }: Pick<Monitor, "list" | "directory">,
 ): void {
   identities.start({
     has: (monName) => list.has(monName),
     *all(): Generator<LedgerPeer> {
-      const known = memory.load();
       const done = new Set<string>();
       for (const { record: { monName } } of list.all()) {
         const key = nameKey(monName);
         if (done.has(key)) continue;
         done.add(key);
-        yield { monName, addresses: known.get(key)?.addresses ?? [] };
+        const isAddress = (name: string) => normaliseAddress(name) !== undefined;
+        yield { monName, addresses: directory.aliasesOf(monName).filter(isAddress) };
       }
     },
   });

@@ -167,7 +167,7 @@ async function serve(
   const monitor = monitorOf(daemon, acquired, live, callPeer);
   stops.add("the monitor", () => monitor.stop());
   stops.add("identities", () => acquired.identities.stop());
-  void monitor.loaded.then(() => startIdentities(acquired.identities, monitor, acquired.peers));
+  void monitor.loaded.then(() => startIdentities(acquired.identities, monitor));
   const kept = keepRecords({ ...acquired, ...monitor, settings, log, signal });
   stops.add("the records that were moved", () => kept.ended);
   const serving = serveCalls(server, { ...monitor, log, signal });
