@@ -69,6 +69,12 @@ function spellings({ letter, long }: CommandOption): string[] {
   return letter === undefined ? [`--${long}`] : [`--${long}`, `-${letter}`];
 }
 
+/** The words of which a command takes one, as its usage line has them: `[nft|firewalld|ufw]`. */
+function choicesOf({ operands }: Command): string[] {
+  const [, words = ""] = /^\[?([a-z]+(?:\|[a-z]+)+)\]?$/.exec(operands) ?? [];
+  return words === "" ? [] : words.split("|");
+}
+
 /** Spellings of the options that take something, or that take a folder. */
 function takers(commands: readonly Command[], isFolder: boolean): string[] {
   const options = commands.flatMap(allOptions)
@@ -79,8 +85,9 @@ function takers(commands: readonly Command[], isFolder: boolean): string[] {
 function bashScript(commands: readonly Command[]): string {
   const cases = commands.map((command) => {
     const options = allOptions(command).flatMap(spellings).join(" ");
-    const operands = command.name === "completion"
-      ? ` words="${SHELLS.join(" ")}"`
+    const choices = choicesOf(command);
+    const operands = choices.length > 0
+      ? ` words="${choices.join(" ")}"`
       : command.takesPeers
       ? ` words=$(${PEER_NAMES})`
       : "";
@@ -138,8 +145,9 @@ function zshScript(commands: readonly Command[]): string {
     "",
   );
   const cases = commands.map((command) => {
-    const operands = command.name === "completion"
-      ? ` '*:shell:(${SHELLS.join(" ")})'`
+    const choices = choicesOf(command);
+    const operands = choices.length > 0
+      ? ` '*:choice:(${choices.join(" ")})'`
       : command.takesPeers
       ? ` '*:peer:_nsmctl_peers'`
       : "";
@@ -200,7 +208,8 @@ function fishScript(commands: readonly Command[]): string {
     const here = `complete -c nsmctl -n '__fish_seen_subcommand_from ${name}'`;
     lines.push(...allOptions(command).map((own) => `${here}${option(own)}`));
     if (takesPeers) lines.push(`${here} ${peers}`);
-    if (name === "completion") lines.push(`${here} -a ${quoted(SHELLS.join(" "))}`);
+    const choices = choicesOf(command);
+    if (choices.length > 0) lines.push(`${here} -a ${quoted(choices.join(" "))}`);
   }
   return `${lines.join("\n")}\n`;
 }
