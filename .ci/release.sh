@@ -47,7 +47,7 @@ make_tarball() { # ARCH
 # With the program that needs no memory to be writable and executable, and little to be committed.
 make_jitless_tarball() { # ARCH
   local name=nsm-$version-$1-jitless
-  (v8_flags+=(--jitless) && compile "$work/jitless" "$1")
+  (v8_flags+=(--jitless) && toolchain "$1" && compile "$work/jitless" "$1")
   cp -a "$work/nsm-$version-$1" "$work/$name"
   mv "$work/jitless/rpc.statd" "$work/$name/rpc.statd"
   pack "$name"
