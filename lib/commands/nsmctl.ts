@@ -89,8 +89,22 @@ const BEFORE_COMMAND: readonly CommandOption[] = [
 /** Remedies for errors that are easily mended. */
 const REMEDIES: readonly (readonly [error: RegExp, remedy: string])[] = [
   [/Permission denied/, "this takes root"],
-  [/^Cannot read .* No such file or directory/, "-P names another state directory"],
+  [/^Cannot connect to /, "nsmctl doctor says more"],
 ];
+/** An error that somebody makes who names a directory, and one that says that the usual one is not there. */
+const NO_DIRECTORY = /^Cannot read .* No such file or directory/;
+
+function adviceAbout(reason: string, args: readonly string[]): string {
+  const [, remedy] = REMEDIES.find(([error]) => error.test(reason)) ?? [];
+  if (remedy !== undefined) return `; ${remedy}`;
+  if (!NO_DIRECTORY.test(reason)) return "";
+  const isNamed = args.some((arg) =>
+    arg.startsWith("-P") || arg.startsWith(`--${STATE_DIRECTORY}`)
+  );
+  return isNamed
+    ? "; is that a state directory?"
+    : "; -P names another state directory, and nsmctl doctor says how to make this one";
+}
 
 /** Runs one command; returns the exit status. */
 export async function nsmctl(invocation: Invocation): Promise<number> {
@@ -99,8 +113,7 @@ export async function nsmctl(invocation: Invocation): Promise<number> {
     return await run(invocation, terminal);
   } catch (error) {
     const reason = reasonOf(error);
-    const [, remedy] = REMEDIES.find(([error]) => error.test(reason)) ?? [];
-    const advice = remedy === undefined ? "" : `; ${remedy}`;
+    const advice = adviceAbout(reason, invocation.args);
     terminal.complain(`${invocation.programName}: ${reason}${advice}`);
     return error instanceof HungDaemonError ? Status.SILENT : Status.PROBLEM;
   }

@@ -36,14 +36,26 @@ export const STATD = {
     default: 0,
     help: "Port to listen on, for all transports; 0 is any.",
     file: { section: "statd", key: "port", flat: "nfs.statd.port" },
-    option: { short: "p", long: "port", argument: "PORT", kind: givenPort("port number") },
+    option: {
+      short: "p",
+      long: "port",
+      argument: "PORT",
+      kind: givenPort("port number"),
+      help: "Port to listen on, for all transports; any without it.",
+    },
   }),
   outgoingPort: setting({
     kind: port,
     default: 0,
     help: "Source port of sm-notify when statd runs it; 0 is any reserved port.",
     file: { section: "statd", key: "outgoing-port" },
-    option: { short: "o", long: "outgoing-port", argument: "PORT", kind: givenPort("port number") },
+    option: {
+      short: "o",
+      long: "outgoing-port",
+      argument: "PORT",
+      kind: givenPort("port number"),
+      help: "Source port of sm-notify when statd runs it; any reserved port without it.",
+    },
   }),
   name: setting({
     kind: text,

@@ -1,6 +1,7 @@
 /** Where output for people goes: how wide it is, whether it has colours, and who can be asked. */
 
 import { reasonOf } from "../nsm/ports.ts";
+import { withoutErrorNumbers } from "../quote.ts";
 import { type Colours, coloursFor } from "./colours.ts";
 
 /** Width where nobody looks at columns, such as a pipe: nothing is cut. */
@@ -31,7 +32,7 @@ export function ownTerminal(): Terminal {
     colours: coloursFor(isTerminal && !noColour),
     print(text) {
       try {
-        write(Deno.stdout, text);
+        write(Deno.stdout, withoutErrorNumbers(text));
         return true;
       } catch (error) {
         if (error instanceof Deno.errors.BrokenPipe) return false;
@@ -40,7 +41,7 @@ export function ownTerminal(): Terminal {
     },
     complain(line) {
       try {
-        write(Deno.stderr, `${line}\n`);
+        write(Deno.stderr, `${withoutErrorNumbers(line)}\n`);
       } catch {
         // There is no other place to say so.
       }
