@@ -125,7 +125,8 @@ export async function prepareToNotify(
   report(kernel.setLocalState(stateNumber), log);
   takeLock(lock, run, life, log);
   const unmovedSince = isWhole ? undefined : preparedAt;
-  return { prepared: { stateNumber, sources, life, unmovedSince }, records, starting };
+  const isBeside = end.kind === "goingOn";
+  return { prepared: { stateNumber, sources, life, unmovedSince, isBeside }, records, starting };
 }
 
 /** @throws {Error} When this user has no business here. */

@@ -38,6 +38,8 @@ export interface Prepared {
   readonly life: string;
   /** When the records were moved, in ms since 1970, where not all of them could be. */
   readonly unmovedSince?: number | undefined;
+  /** Whether another run was going on at the start, which may tell peers from another address. */
+  readonly isBeside: boolean;
 }
 
 /** Arguments of a run. */
@@ -103,7 +105,7 @@ async function runNotifier(
   isResolverSet: boolean,
   signal: AbortSignal,
 ): Promise<{ counts: NotifyCounts; isWhole: boolean }> {
-  const { settings, prepared: { stateNumber, unmovedSince }, totalMs } = parts;
+  const { settings, prepared: { stateNumber, unmovedSince, isBeside }, totalMs } = parts;
   const line = parts.isInBackground ? undefined : liveLine();
   const log = line !== undefined && settings.noSyslog ? logAbove(line, parts.log) : parts.log;
   const store = openNotifyStore(settings.stateDirectoryPath, { log });
@@ -118,7 +120,7 @@ async function runNotifier(
     store: {
       remove: (record) => store.remove(record),
       // Another run has told it from another address: from ours it is still to be told.
-      has: (record) => store.has(record) || !run.isAlone,
+      has: (record) => store.has(record) || isBeside || !run.isAlone,
     },
     resolver: onDemand(() => namesForMany(isResolverSet)),
     sources,

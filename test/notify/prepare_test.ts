@@ -145,6 +145,8 @@ Deno.test("already: a run that goes on is said to go on", async () => {
   world.isHeld = true;
   assertEquals(await world.prepare(), 0);
   assertMatch(world.log.of("notice").at(-1)!, /Already notifying clients; Exiting! A run goes on/);
+  const beside = await world.prepare(["-f"]);
+  assert(typeof beside !== "number" && beside.prepared.isBeside, "P1");
 });
 
 Deno.test("portability 1: a lock that cannot be looked at or taken keeps nobody from being told", async () => {

@@ -7,6 +7,7 @@ import {
   type SourceCheck,
 } from "../../lib/nsm/notice_gate.ts";
 import { SourceLimits } from "../../lib/nsm/source_limits.ts";
+import { seededRandom } from "../support/seeded_random.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -41,6 +42,24 @@ Deno.test(
     assertEquals(kinds({ state: 3 }), ["believed", "believed", "refused"]);
     assertEquals(kinds({ state: -1, lastState: 0 }), ["believed", "believed", "refused"]);
     assertEquals(kinds({ state: 0, lastState: 5 }), ["believed", "believed", "refused"]);
+  },
+);
+
+Deno.test(
+  "acceptance 3: of 100 random states each from a known source is believed, and none from elsewhere",
+  pure,
+  () => {
+    const { seed, random } = seededRandom(20261126);
+    const checks: NoticeChecks = { source: "enforce", state: "warn" };
+    let lastState = 5;
+    for (let i = 0; i < 100; i++) {
+      const state = random(2 ** 32) | 0;
+      if (state === lastState) continue;
+      const facts = { state, lastState, isKnownSource: true };
+      assertEquals(judgeNotice(checks, facts).kind, "believed", `${state}, seed ${seed}`);
+      assertEquals(judgeNotice(checks, { ...facts, isKnownSource: false }).kind, "refused");
+      lastState = state;
+    }
   },
 );
 
