@@ -13,15 +13,21 @@ const USERS = ["_rpc", "rpc"];
 const NOBODY = { uid: 65534, gid: 65534 };
 const DIRECTORY_MODE = 0o755;
 
-/** Makes the directory, or takes it from root, if we are root. */
+/**
+ * Makes the directory, or takes it from root, if we are root.
+ *
+ * @throws {Error} When it cannot be made, or is something else.
+ */
 export function prepareDirectory(path = RPCBIND_DIRECTORY): void {
-  if (Deno.uid() !== 0) return;
   try {
     Deno.mkdirSync(path, { mode: DIRECTORY_MODE });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.AlreadyExists)) {
+      throw new Error(`Cannot make "${path}": ${(cause as Error).message}`, { cause });
+    }
   }
   const owner = ownerOf(path);
+  if (Deno.uid() !== 0) return;
   const user = rpcUser(textOf(PASSWD));
   if (owner.uid === 0) Deno.chownSync(path, user.uid, user.gid);
   // As Debian makes it: nothing of the group root is to be kept.

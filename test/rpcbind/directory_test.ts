@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { rpcUser } from "../../lib/rpcbind/directory.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { prepareDirectory, rpcUser } from "../../lib/rpcbind/directory.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -9,4 +9,17 @@ Deno.test("the user is that of the packages, else nobody", pure, () => {
   assertEquals(rpcUser(passwd.replace("_rpc", "x")), { uid: 32, gid: 32 });
   assertEquals(rpcUser(""), { uid: 65534, gid: 65534 });
   assertEquals(rpcUser("_rpc:x:0:0:::"), { uid: 65534, gid: 65534 }, "never root");
+});
+
+Deno.test("the directory is made by every user, and one that cannot be had is named", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    prepareDirectory(`${folder}/rpcbind`);
+    assert(Deno.statSync(`${folder}/rpcbind`).isDirectory);
+    Deno.writeTextFileSync(`${folder}/file`, "");
+    assertThrows(() => prepareDirectory(`${folder}/file`), Error, `"${folder}/file"`);
+    assertThrows(() => prepareDirectory(`${folder}/none/rpcbind`), Error, `Cannot make "${folder}`);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
