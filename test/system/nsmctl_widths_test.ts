@@ -38,7 +38,7 @@ const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 /** A script, a line for Nagios, and a line for each peer or file, as scripts take them. */
 const LINES = ["completion", "check", "notify", "repair"];
 /** What people copy, and what programs read, is kept whole. */
-const WHOLE = /^ *(Boot id|usage:|Example:|nsmctl|Try:)|[{}"]|^\d{4}-/;
+const WHOLE = /^ {6,}|^ *(Boot id|usage:|Example:|nsmctl|Try:)|[{}"]|^\d{4}-/;
 
 function isTooLong(line: string, width: number): boolean {
   const longestWord = Math.max(...line.split(" ").map(({ length }) => length));
