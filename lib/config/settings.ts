@@ -34,27 +34,25 @@ export const STATD = {
   port: setting({
     kind: port,
     default: 0,
-    help: "Port to listen on, for all transports; 0 is any.",
+    help: "Port to listen on, for all transports; any without it.",
     file: { section: "statd", key: "port", flat: "nfs.statd.port" },
     option: {
       short: "p",
       long: "port",
       argument: "PORT",
       kind: givenPort("port number"),
-      help: "Port to listen on, for all transports; any without it.",
     },
   }),
   outgoingPort: setting({
     kind: port,
     default: 0,
-    help: "Source port of sm-notify when statd runs it; 0 is any reserved port.",
+    help: "Source port of sm-notify when statd runs it; any reserved port without it.",
     file: { section: "statd", key: "outgoing-port" },
     option: {
       short: "o",
       long: "outgoing-port",
       argument: "PORT",
       kind: givenPort("port number"),
-      help: "Source port of sm-notify when statd runs it; any reserved port without it.",
     },
   }),
   name: setting({
