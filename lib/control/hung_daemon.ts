@@ -38,6 +38,6 @@ function remedyFor(pid: number | undefined): string {
 }
 
 /** The process whose working directory is the state directory; undefined where none is in sight. */
-function servingProcess(stateDirectoryPath: string): number | undefined {
+export function servingProcess(stateDirectoryPath: string): number | undefined {
   return processesNamed(PROCESS_NAME).find(({ pid }) => worksIn(pid, stateDirectoryPath))?.pid;
 }

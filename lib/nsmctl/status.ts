@@ -2,7 +2,7 @@
 
 import { LIMITS } from "../nsm/counters.ts";
 import { reachDaemon } from "../control/client.ts";
-import { HungDaemonError } from "../control/hung_daemon.ts";
+import { HungDaemonError, servingProcess } from "../control/hung_daemon.ts";
 import { findRunningStatd } from "../control/running_statd.ts";
 import type { StatusReport } from "../control/status_report.ts";
 import { readProgress } from "../store/notify_progress.ts";
@@ -171,7 +171,8 @@ interface StoppedReport {
 async function stoppedReport({ stateDirectoryPath }: Session): Promise<StoppedReport> {
   const reader = new StateReader(stateDirectoryPath);
   const stateNumber = reader.stateNumber();
-  const other = await findRunningStatd();
+  const pid = servingProcess(stateDirectoryPath);
+  const other = pid === undefined ? await findRunningStatd() : undefined;
   return {
     running: false,
     stateDirectory: stateDirectoryPath,
@@ -179,6 +180,10 @@ async function stoppedReport({ stateDirectoryPath }: Session): Promise<StoppedRe
     peers: reader.monitorCount(),
     toBeNotified: reader.notifyCount(),
     ...progressJson(readProgress(stateDirectoryPath)),
+    ...(pid === undefined ? {} : {
+      note: `rpc.statd (pid ${pid}) works in this directory, and has no control socket there; ` +
+        "nsmctl doctor says what to do",
+    }),
     ...(other === undefined ? {} : { note: `${other}, but not for this state directory` }),
   };
 }

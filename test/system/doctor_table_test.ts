@@ -423,6 +423,13 @@ const FAULTS: readonly Fault[] = [
     isOtherWithSystemd: true,
   },
   {
+    finding: "state-directory-missing",
+    title: "all of the state directory is removed under a running daemon",
+    plant: ({ sh }) => sh(`rm -rf ${STATE}/* ${STATE}/.statd.sock`),
+    beside: ["statd-silent"],
+    isOtherWithSystemd: true,
+  },
+  {
     finding: "statd-other-namespace",
     title: "statd runs in another network namespace",
     plant: async (world) => {

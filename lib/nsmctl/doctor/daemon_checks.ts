@@ -24,6 +24,8 @@ const OPEN_FILES_MIN = 256;
 const OPEN_FILES = 4096;
 /** How long a callout may take before it is worth a word, in ms. */
 const CALLOUT_PATIENCE_MS = 10_000;
+/** How long a daemon may take to write its records again, in s. */
+const WRITING_S = 2;
 const NOT_ANSWERED = { skipped: "no daemon has answered" };
 
 /** What the checks of the state directory find. */
@@ -92,9 +94,12 @@ function withoutSocket(one: Process, { remedies }: Examiner): Finding {
   return finding("statd-silent", {
     what: "The status monitor runs for this directory, but its control socket is missing.",
     evidence: `${whoIs(one)}; the socket was removed, or could not be made on a read-only disk`,
-    fix:
-      "mend what keeps it from being made, then restart statd; until then it serves all the same",
-    commands: remedies.restartStatd(one.pid),
+    fix: "mend what keeps it from being made, have statd write what it monitors, and restart it",
+    commands: [
+      ...remedies.reloadStatd(one.pid),
+      `sleep ${WRITING_S} # what it monitors may be in its memory alone`,
+      ...remedies.restartStatd(one.pid),
+    ],
   });
 }
 
