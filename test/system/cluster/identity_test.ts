@@ -193,6 +193,23 @@ systemTest(
 );
 
 systemTest(
+  "R6: a run whose identity is taken meanwhile stops, with status 4",
+  NEEDS,
+  async (newHost) => {
+    const conf = section("vip1", VIPS[0]!, await storage());
+    const [a, b] = [await started(newHost, "a", conf), await started(newHost, "b", conf)];
+    await a.identity("acquire", "vip1");
+    assertMatch(await a.mon("10.200.0.1"), SUCCESS); // nobody there
+    await a.identity("acquire", "vip1");
+    const running = a.notify("vip1", "--deadline", "60");
+    await eventually("it has begun", async () => (await a.host.run("pgrep", "nsmctl")).code === 0);
+    await b.identity("acquire", "vip1", "--fenced");
+    assertEquals((await running).code, 4);
+    assertEquals((await b.report("vip1"))["pending"], 1);
+  },
+);
+
+systemTest(
   "acceptance 9: a pending client that registers again is told once, and its new record survives",
   NEEDS,
   async (newHost) => {
