@@ -16,6 +16,15 @@ export interface Damage {
 const RECORD = /^[0-9a-f]{8}(?: [0-9a-f]{8}){3} ([0-9a-f]{32}) (\S+) (\S*)$/;
 const GONE = "-";
 
+/** How a monitor list is looked at. */
+export interface View {
+  /** Registrations by this my_name are passed over. */
+  readonly others?: string;
+  /** The time, in ms of {@link Ledger.end}; a removal that is younger than `graceMs` may be undone. */
+  readonly now?: number;
+  readonly graceMs?: number;
+}
+
 export class Ledger {
   /** Changes that were acknowledged. */
   acknowledged = 0;
@@ -23,14 +32,19 @@ export class Ledger {
   refused = 0;
   readonly #values = new Map<string, string>();
   readonly #asked = new Map<string, string>();
+  /** What was removed by the last change of a key, and when. */
+  readonly #removed = new Map<string, { readonly value: string; readonly at: number }>();
 
   begin(key: string, value: string): void {
     this.#asked.set(key, value);
   }
 
-  end(key: string): void {
+  end(key: string, at = 0): void {
     const value = this.#asked.get(key);
     if (value === undefined) throw new Error(`${key} was acknowledged and not asked for`);
+    const before = this.#values.get(key);
+    if (value !== GONE) this.#removed.delete(key);
+    else if (before !== undefined && before !== GONE) this.#removed.set(key, { value: before, at });
     this.#asked.delete(key);
     this.#values.set(key, value);
     this.acknowledged++;
@@ -41,13 +55,25 @@ export class Ledger {
     this.refused++;
   }
 
+  /** What is known now; the original may go on. */
+  copy(): Ledger {
+    const copy = new Ledger();
+    for (const each of this.#values) copy.#values.set(...each);
+    for (const each of this.#asked) copy.#asked.set(...each);
+    for (const each of this.#removed) copy.#removed.set(...each);
+    return copy;
+  }
+
   /** The acknowledged registrations that are to be there, with their cookies, by key. */
   get registered(): ReadonlyMap<string, string> {
     return new Map([...this.#values].filter(([, value]) => value !== GONE));
   }
 
-  /** Compares with the files of a monitor list, by name; registrations by `others` are passed over. */
-  compare(files: ReadonlyMap<string, string>, others = ""): Damage {
+  /** Compares with the files of a monitor list, by name. */
+  compare(
+    files: ReadonlyMap<string, string>,
+    { others = "", now = Infinity, graceMs = 0 }: View = {},
+  ): Damage {
     const torn: string[] = [];
     const found = new Map<string, string[]>();
     for (const [file, text] of files) {
@@ -64,7 +90,11 @@ export class Ledger {
     const lost: string[] = [];
     const resurrected: string[] = [];
     for (const key of new Set([...this.#values.keys(), ...this.#asked.keys(), ...found.keys()])) {
-      const allowed = [this.#values.get(key) ?? GONE, this.#asked.get(key)];
+      const removed = this.#removed.get(key);
+      const revived = removed !== undefined && now - removed.at < graceMs
+        ? removed.value
+        : undefined;
+      const allowed = [this.#values.get(key) ?? GONE, this.#asked.get(key), revived];
       const values = found.get(key) ?? [GONE];
       for (const value of values.filter((value) => !allowed.includes(value))) {
         (value === GONE ? lost : resurrected).push(`${key}: ${value}, expected ${allowed}`);

@@ -36,6 +36,7 @@ class Caller {
   readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   readonly #waiting = new Map<string, (reply: Uint8Array) => void>();
   #xid = 0x10000;
+  #isClosed = false;
 
   constructor(readonly port: number) {
     this.#to = { transport: "udp", hostname: "127.0.0.1", port };
@@ -74,9 +75,14 @@ class Caller {
     await this.#socket.send(bytes, this.#to).catch(() => {});
   }
 
+  close(): void {
+    this.#isClosed = true;
+    this.#socket.close();
+  }
+
   async #receive(): Promise<void> {
     const buffer = new Uint8Array(BUFFER_BYTES);
-    for (;;) {
+    while (!this.#isClosed) {
       try {
         const [reply] = await this.#socket.receive(buffer);
         const xid = reply.subarray(0, 4).toHex();
@@ -94,19 +100,26 @@ function say(...words: readonly (string | number)[]): void {
   for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }
 
-class Traffic {
+/** What became of a change or another call, as the words of a line. */
+export type Say = (...words: readonly (string | number)[]) => void;
+
+export class Traffic {
   readonly #order: TrafficOrder;
+  readonly #say: Say;
   readonly #caller: Caller;
   readonly #random: (below: number) => number;
-  readonly #registered = new Set<string>();
+  readonly #registered: Set<string>;
   /** Those who wait for an answer. */
   readonly #working = new Set<number>();
   #serial = 0;
   #left = 0;
   #width: number;
 
-  constructor(order: TrafficOrder) {
+  /** Knows the keys of what is registered already. */
+  constructor(order: TrafficOrder, say: Say, registered: Iterable<string> = []) {
     this.#order = order;
+    this.#say = say;
+    this.#registered = new Set(registered);
     this.#width = order.width;
     this.#caller = new Caller(order.port);
     this.#random = seededRandom(order.seed).random;
@@ -115,8 +128,13 @@ class Traffic {
   obey(order: string, argument: string): void {
     if (order === "run") this.#left += Number(argument);
     if (order === "width") this.#width = Number(argument);
-    if (order === "sync") say("synced", argument);
+    if (order === "sync") this.#say("synced", argument);
     this.#start();
+  }
+
+  /** Ends it between two calls. */
+  close(): void {
+    this.#caller.close();
   }
 
   #start(): void {
@@ -127,7 +145,7 @@ class Traffic {
       this.#working.add(worker);
       this.#work(worker).then(() => {
         this.#working.delete(worker);
-        if (this.#left === 0 && this.#working.size === 0) say("done");
+        if (this.#left === 0 && this.#working.size === 0) this.#say("done");
         this.#start();
       });
     }
@@ -148,7 +166,7 @@ class Traffic {
       await this.#caller.call(mon({ monName: peer, myName: LEAVER }));
       await this.#caller.call(nsm.unmonAll({ myName: LEAVER }));
     }
-    say("other", kind);
+    this.#say("other", kind);
   }
 
   async #change(worker: number): Promise<void> {
@@ -157,14 +175,14 @@ class Traffic {
     const key = `${monName}/${myName}`;
     const isGone = this.#registered.has(key) && this.#random(2) === 0;
     const priv = (++this.#serial).toString(16).padStart(32, "0");
-    say("begin", key, isGone ? "-" : priv);
+    this.#say("begin", key, isGone ? "-" : priv);
     const call = isGone ? unmon({ monName, myName }) : mon({ monName, myName, priv });
     const reply = await this.#caller.call(call);
     const [, state] = /^SUCCESS (?:00000000 )?([0-9a-f]{8})$/.exec(reply) ?? [];
-    if (state === undefined) return say("refused", key, reply);
+    if (state === undefined) return this.#say("refused", key, reply);
     if (isGone) this.#registered.delete(key);
     else this.#registered.add(key);
-    say("end", key, parseInt(state, 16));
+    this.#say("end", key, parseInt(state, 16));
   }
 
   #peer(): string {
@@ -173,7 +191,7 @@ class Traffic {
 }
 
 if (import.meta.main) {
-  const traffic = new Traffic(JSON.parse(Deno.args[0]!) as TrafficOrder);
+  const traffic = new Traffic(JSON.parse(Deno.args[0]!) as TrafficOrder, say);
   let rest = "";
   for await (const part of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + part).split("\n");

@@ -119,7 +119,7 @@ systemTest(
     assert(ledger.acknowledged > CALLS, `${ledger.acknowledged} changes`);
     assertEquals(ledger.refused, 0, [...traffic.refusals].join());
     assertEquals(
-      ledger.compare(monitorList(host), LEAVER),
+      ledger.compare(monitorList(host), { others: LEAVER }),
       { lost: [], resurrected: [], torn: [] },
     );
     assertEquals([...stateNumbers], [3]);
