@@ -68,6 +68,14 @@ export class FakeClock implements Clock {
     }
   }
 
+  /** The same in steps from timer to timer, for long times. */
+  async runFar(ms: number): Promise<void> {
+    for (const end = this.#now + ms; this.#now < end;) {
+      this.advance(Math.min(end - this.#now, Math.max(1, this.untilNext ?? ms)));
+      for (let turn = 0; turn < PROMISE_TURNS; turn++) await Promise.resolve();
+    }
+  }
+
   /** The earliest timer, of several the one that was started first. */
   #next(): Timer | undefined {
     let next: Timer | undefined;
