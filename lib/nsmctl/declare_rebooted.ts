@@ -41,6 +41,12 @@ export const declareRebooted: Command = {
       terminal.complain(`${programName}: ${text}`);
       return status;
     };
+    // First of all, and again below: a person may take longer to answer than the daemon waits.
+    const found = await reachDaemon(stateDirectoryPath, timeoutMs);
+    if (found.outcome === "reached") found.daemon[Symbol.dispose]();
+    if (found.outcome === "absent") {
+      return complain("no daemon runs that could tell the lock manager", Status.NOT_RUNNING);
+    }
     const { peers: known, isLive } = await readRoster(stateDirectoryPath, undefined, { timeoutMs });
     const { peers, unknown } = choosePeers(given.operands, known.filter(isMonitored));
     // Otherwise there is nothing to ask about, as is said below.
