@@ -166,7 +166,6 @@ class Rounds {
       this.findings.unmountable.push(String(error));
       return undefined;
     }
-    this.findings.cuts++;
     for (const { name, isFile } of Deno.readDirSync(FOUND)) {
       if (!isFile || name.startsWith(".")) continue;
       const text = Deno.readTextFileSync(`${FOUND}/${name}`);

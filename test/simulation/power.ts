@@ -1,5 +1,5 @@
 /**
- * `deno task power [WORD…]`: takes back one mend at a time in a copy of the sources, and says which seed the
+ * `deno task reversals [WORD…]`: takes back one mend at a time in a copy of the sources, and says which seed the
  * simulation notices it at, and after what time. Words select by name. The exit status is 1 when one is
  * not noticed within {@link LIMIT_MS}.
  */
