@@ -2,7 +2,7 @@
  * Histories that the simulation has found and shortened, each with what was wrong. A seed tells another
  * history when the generator changes; these stay.
  *
- * How soon it finds what was mended, when one mend at a time is taken back: `deno task power` says it anew.
+ * How soon it finds what was mended, when one mend at a time is taken back: `deno task reversals` says it anew.
  *
  * | what was wrong                                                          | seed | after | invariant |
  * | ----------------------------------------------------------------------- | ---- | ----- | --------- |

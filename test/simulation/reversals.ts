@@ -1,5 +1,5 @@
 /**
- * Mends that are taken back one at a time, to see how soon the simulation notices: `deno task power`. The
+ * Mends that are taken back one at a time, to see how soon the simulation notices: `deno task reversals`. The
  * texts are there exactly once each.
  */
 
