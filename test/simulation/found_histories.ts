@@ -8,7 +8,7 @@
  * | ----------------------------------------------------------------------- | ---- | ----- | --------- |
  * | B1: SM_UNMON deletes the record of the SM_MON behind it                 | 12   | 0.8 s | 1         |
  * | B3: a restart tells lock managers of state 0 after a declaration        | 11   | 0.7 s | 2         |
- * | B5: an error of the disk in the middle of a turn ends sm-notify         | 2875 | 30 s  | 4         |
+ * | B5: an error of the disk in the middle of a turn ends sm-notify         | 2875 | over 60 s | 4         |
  * | B9: a start of sm-notify that fails uses up the run of the boot         | 54   | 3.2 s | 3         |
  * | a notice whose peer was not looked up yet concerns nobody (matching.md) | 0    | 1.3 s | 2         |
  */
