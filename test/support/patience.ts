@@ -18,9 +18,13 @@ export async function eventually(
 }
 
 /** Waits for a promise, but not for ever. */
-export async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {
+export async function inTime<T>(
+  what: string,
+  promise: Promise<T>,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
   const limit = Promise.withResolvers<never>();
-  const timer = setTimeout(() => limit.reject(new Error(`No ${what} came`)), PATIENCE_MS);
+  const timer = setTimeout(() => limit.reject(new Error(`No ${what} came`)), patienceMs);
   try {
     return await Promise.race([promise, limit.promise]);
   } finally {

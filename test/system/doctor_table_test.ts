@@ -14,7 +14,7 @@ import { DatagramListener } from "../support/datagram_listener.ts";
 import { TestHost } from "../support/namespace.ts";
 import { type Call, message, mon, notify, type Registered, unmon } from "../support/nsm_calls.ts";
 import { NsmctlHost, OUR_FOLDER, OUR_NSMCTL } from "../support/nsmctl_host.ts";
-import { eventually, inTime } from "../support/patience.ts";
+import { eventually, inTime, PATIENCE_MS } from "../support/patience.ts";
 import {
   DEBIAN_STATD,
   type NewHost,
@@ -840,6 +840,9 @@ async function tryFault(fault: Fault, world: World): Promise<string> {
   return byHand === undefined ? "remedy run" : "mended by hand";
 }
 
+/** Longest time for one fault, in ms: restarts and several runs of doctor, each with its own patience. */
+const ROW_MS = 4 * PATIENCE_MS;
+
 /** Tries faults one after the other; after a failure the next one gets a new host. */
 async function tryAll(faults: readonly Fault[], isSystemd: boolean, newHost: NewHost) {
   const table: string[] = [];
@@ -855,7 +858,7 @@ async function tryAll(faults: readonly Fault[], isSystemd: boolean, newHost: New
       const began = performance.now();
       const row = `${fault!.finding.padEnd(24)} ${fault!.title}`;
       try {
-        const outcome = await inTime(row, tryFault(fault!, world));
+        const outcome = await inTime(row, tryFault(fault!, world), ROW_MS);
         table.push(`${row}: found, ${outcome} (${Math.round(performance.now() - began)} ms)`);
       } catch (error) {
         failures.push(`${row}: ${error instanceof Error ? error.message : error}`);
