@@ -12,6 +12,7 @@
  * line may have been a peer, and is counted.
  */
 
+import { jsonObject } from "../json_object.ts";
 import { hostNameFault, nameKey } from "../nsm/host_name.ts";
 import { asciiJson } from "../quote.ts";
 import type { LedgerPeer } from "./ledger.ts";
@@ -72,14 +73,9 @@ export function emptySum(): JournalSum {
 type Entry = LedgerPeer | { readonly gone: string } | { readonly told: string };
 
 function parseLine(line: string): Entry | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== "object" || value === null) return undefined;
-  const { peer, addresses, gone, told } = value as Record<string, unknown>;
+  const fields = jsonObject(line);
+  if (fields === undefined) return undefined;
+  const { peer, addresses, gone, told } = fields;
   if (isName(gone)) return { gone };
   if (isName(told)) return { told };
   if (!isName(peer) || !Array.isArray(addresses)) return undefined;

@@ -1,17 +1,12 @@
 /** Reading who holds an identity, from storage that others write to. */
 
+import { jsonObject } from "../json_object.ts";
 import { isOdd } from "../nsm/state_number.ts";
 import type { Ownership } from "./ledger.ts";
 
 /** What a text of JSON says of a holder; undefined where it is no such thing. */
 export function parseOwnership(text: string): Ownership | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  return ownershipOf(value);
+  return ownershipOf(jsonObject(text));
 }
 
 /** The holder in a value that JSON had; undefined where it is none. */

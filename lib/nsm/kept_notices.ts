@@ -78,8 +78,6 @@ export class KeptNotices {
   readonly #memory: NoticeMemory;
   #remembered: NoticesRead;
   readonly #kept = new Set<Kept>();
-  /** By the name and address that they came with, see {@link add}. */
-  readonly #bySender = new Map<string, readonly Kept[]>();
   readonly #byAlias = new Map<string, Set<Kept>>();
 
   constructor(memory: NoticeMemory = NO_MEMORY) {
@@ -124,10 +122,8 @@ export class KeptNotices {
     unconfirmed: Set<string>,
     now: number,
   ): Kept | undefined {
-    const sender = senderOf(heard);
-    const before = this.#bySender.get(sender) ?? [];
-    const remaining = before.filter((kept) => !kept.isPassedOn || kept.heard.state > heard.state);
-    const size = this.#kept.size - before.length + remaining.length;
+    const superseded = this.#supersededBy(heard);
+    const size = this.#kept.size - superseded.length;
     if (size >= KEPT_MAX && !this.#dropOldest()) return undefined;
     const record = recordOf(heard);
     const wasBelieved = decided.size > unconfirmed.size;
@@ -144,8 +140,7 @@ export class KeptNotices {
       isLookedUp: false,
     };
     this.#kept.add(kept);
-    for (const superseded of before) if (!remaining.includes(superseded)) this.remove(superseded);
-    this.#bySender.set(sender, [...this.#bySender.get(sender) ?? [], kept]);
+    for (const earlier of superseded) this.remove(earlier);
     this.learn(kept, [record.name, record.address]);
     return kept;
   }
@@ -169,10 +164,6 @@ export class KeptNotices {
   remove(kept: Kept): void {
     if (!this.#kept.delete(kept)) return;
     this.#unlist(kept);
-    const sender = senderOf(kept.heard);
-    const others = (this.#bySender.get(sender) ?? []).filter((other) => other !== kept);
-    if (others.length > 0) this.#bySender.set(sender, others);
-    else this.#bySender.delete(sender);
     this.#memory.forget(kept.record);
   }
 
@@ -184,6 +175,14 @@ export class KeptNotices {
   /** Notes that what is kept came before a registration, for lives to come. */
   overtake({ record, lastNotice }: Pick<Monitored, "record" | "lastNotice">): void {
     this.#memory.overtake(registrationKey(record), lastNotice);
+  }
+
+  #supersededBy({ mon_name, state, caller: { address } }: Heard): Kept[] {
+    const key = nameKey(mon_name);
+    return [...this.#byAlias.get(key) ?? []].filter(({ heard, isPassedOn }) =>
+      isPassedOn && heard.state <= state && heard.caller.address === address &&
+      nameKey(heard.mon_name) === key
+    );
   }
 
   #dropOldest(): boolean {
@@ -205,10 +204,6 @@ export class KeptNotices {
       if (others?.delete(kept) && others.size === 0) this.#byAlias.delete(alias);
     }
   }
-}
-
-function senderOf({ mon_name, caller: { address } }: Heard): string {
-  return `${nameKey(mon_name)} ${address}`;
 }
 
 function recordOf({ mon_name, state, at, ordinal, caller: { address } }: Heard): KeptNotice {

@@ -41,16 +41,20 @@ export const declareRebooted: Command = {
       terminal.complain(`${programName}: ${text}`);
       return status;
     };
-    // First of all, and again below: a person may take longer to answer than the daemon waits.
-    const found = await reachDaemon(stateDirectoryPath, timeoutMs);
-    if (found.outcome === "reached") found.daemon[Symbol.dispose]();
-    if (found.outcome === "absent") {
-      return complain("no daemon runs that could tell the lock manager", Status.NOT_RUNNING);
-    }
-    const { peers: known, isLive } = await readRoster(stateDirectoryPath, undefined, { timeoutMs });
+    const connect = async () => {
+      const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
+      if (reached.outcome === "failed") throw unreachable(stateDirectoryPath, reached.reason);
+      return reached.outcome === "reached" ? reached.daemon : undefined;
+    };
+    const notRunning = () =>
+      complain("no daemon runs that could tell the lock manager", Status.NOT_RUNNING);
+    // Connected to again below: a person may take longer to answer than the daemon waits.
+    const found = await connect();
+    if (found === undefined) return notRunning();
+    found[Symbol.dispose]();
+    const { peers: known } = await readRoster(stateDirectoryPath, undefined, { timeoutMs });
     const { peers, unknown } = choosePeers(given.operands, known.filter(isMonitored));
-    // Otherwise there is nothing to ask about, as is said below.
-    if (isLive && unknown.length > 0) return complain(unknown[0]!.complaint, Status.PROBLEM);
+    if (unknown.length > 0) return complain(unknown[0]!.complaint, Status.PROBLEM);
     if (peers.length > 1) {
       const names = peers.map(({ monName }) => shown(monName)).join(", ");
       return complain(`${shown(given.operands[0]!)} is several hosts: ${names}`, Status.PROBLEM);
@@ -68,18 +72,14 @@ export const declareRebooted: Command = {
         );
       }
     }
-    if (!given.has("yes") && isLive) {
+    if (!given.has("yes")) {
       const question = `Have all locks of ${shown(peer)} dropped, as if it had rebooted?`;
       const answer = terminal.confirm(question);
       if (answer === undefined) return complain("say --yes to do this", Status.PROBLEM);
       if (!answer) return Status.PROBLEM;
     }
-    const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
-    if (reached.outcome === "absent") {
-      return complain("no daemon runs that could tell the lock manager", Status.NOT_RUNNING);
-    }
-    if (reached.outcome === "failed") throw unreachable(stateDirectoryPath, reached.reason);
-    using daemon = reached.daemon;
+    using daemon = await connect();
+    if (daemon === undefined) return notRunning();
     const { count = 0, told = 0, failed = [] } = await daemon.ask({
       command: "declareRebooted",
       peer,

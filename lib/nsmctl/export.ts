@@ -7,11 +7,10 @@ import { RealFileSystem } from "../store/file_system.ts";
 import { layoutOf } from "../store/layout.ts";
 import { type RecordFile, recordFiles } from "../store/record_directory.ts";
 import { formatRecord } from "../store/record_format.ts";
-import { asciiJson } from "../quote.ts";
 import { type Command, Status } from "./command.ts";
 import { StateReader } from "./read_state.ts";
 import { plural } from "./status.ts";
-import { isoText, shown } from "./text.ts";
+import { isoText, jsonLine, shown } from "./text.ts";
 
 /** Permissions of what is written: the records are nobody else's business. */
 const FOLDER_MODE = 0o700;
@@ -41,9 +40,10 @@ export const exportRecords: Command = {
     const { terminal, programName, stateDirectoryPath } = session;
     const { monitorList, notifyList } = layoutOf(stateDirectoryPath);
     const log = makeLog("warning", [stderrSink("plain", programName)]);
+    const fs = new RealFileSystem();
     let unread = 0;
     const read = (directory: string) => [
-      ...recordFiles(new RealFileSystem(), directory, log, undefined, () => unread++),
+      ...recordFiles(fs, directory, log, undefined, () => unread++),
     ];
     const lists = { monitor: read(monitorList), notify: read(notifyList) };
     const status = unread > 0 ? Status.PROBLEM : Status.OK;
@@ -51,8 +51,8 @@ export const exportRecords: Command = {
     if (directory === undefined) {
       for (const list of ["monitor", "notify"] as const) {
         for (const { path, records } of lists[list]) {
-          const since = new RealFileSystem().facts(path)?.modifiedAt;
-          for (const record of records) terminal.print(jsonLine(list, record, since));
+          const since = fs.facts(path)?.modifiedAt;
+          for (const record of records) terminal.print(recordLine(list, record, since));
         }
       }
       return Promise.resolve(status);
@@ -69,24 +69,22 @@ export const exportRecords: Command = {
   },
 };
 
-function jsonLine(
+function recordLine(
   list: "monitor" | "notify",
   record: MonitorRecord,
   since: number | undefined,
 ): string {
   const { monName, myName, myProg, myVers, myProc, priv } = record;
-  return `${
-    asciiJson({
-      list,
-      monName,
-      myName,
-      program: myProg,
-      version: myVers,
-      procedure: myProc,
-      priv,
-      ...(since === undefined ? {} : { since: isoText(since) }),
-    })
-  }\n`;
+  return jsonLine({
+    list,
+    monName,
+    myName,
+    program: myProg,
+    version: myVers,
+    procedure: myProc,
+    priv,
+    ...(since === undefined ? {} : { since: isoText(since) }),
+  });
 }
 
 /** Writes a state directory as nfs-utils has it. @throws {Error} When it is there, or cannot be written. */

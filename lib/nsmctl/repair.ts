@@ -4,7 +4,6 @@
  */
 
 import { join } from "@std/path/join";
-import { systemFiles } from "../config/ini_file.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { PinnedFile } from "../platform/pinned_file.ts";
 import { RealFileSystem } from "../store/file_system.ts";
@@ -13,9 +12,8 @@ import { recordFileNames } from "../store/record_directory.ts";
 import { type Command, Status } from "./command.ts";
 import { SILENT_LOG } from "./read_state.ts";
 import { shown } from "./text.ts";
+import { statdUser } from "./user.ts";
 
-/** Users that distributions make for the status monitor: Debian's, Fedora's and SUSE's. */
-const USERS = ["statd", "rpcuser"];
 /** Bits that the owner needs, and bits that nobody else may have. */
 const FOLDER = { needed: 0o700, forbidden: 0o7022 } as const;
 const FILE = { needed: 0o600, forbidden: 0o7133 } as const;
@@ -38,7 +36,7 @@ export const repair: Command = {
     help: "Say what would be changed, and change nothing.",
   }],
   details: [
-    "The owner is that of sm; where sm is root's, the user statd or rpcuser if there is one.",
+    "The owner is that of sm; where sm is root's, the user that a package has made for it.",
     "Links, files with several names and files that rpc.statd does not know are left alone.",
     "Exit status: 0; 1 if something could not be repaired.",
   ],
@@ -70,10 +68,7 @@ export const repair: Command = {
 function ownerFor({ monitorList }: Layout): Owner {
   const { uid, gid } = Deno.statSync(monitorList);
   if (uid !== 0) return { uid: uid!, gid: gid! };
-  const file = systemFiles.readText("/etc/passwd");
-  const lines = file.kind === "text" ? file.text.split("\n").map((line) => line.split(":")) : [];
-  const user = lines.find(([name]) => USERS.includes(name!));
-  return user === undefined ? { uid: 0, gid: 0 } : { uid: Number(user[2]), gid: Number(user[3]) };
+  return statdUser() ?? { uid: 0, gid: 0 };
 }
 
 /** Paths that rpc.statd and sm-notify make, as far as they are there. */

@@ -4,6 +4,7 @@
  * after the fact and never synced: what a power cut takes, or leaves half of, is missing and no more.
  */
 
+import { jsonObject } from "../json_object.ts";
 import type { Log } from "../log.ts";
 import { EVENT_KINDS, type EventKind, type NsmEvent } from "../nsm/events.ts";
 import { reasonOf, StoreError } from "../nsm/ports.ts";
@@ -167,14 +168,8 @@ const TEXTS = ["peer", "address", "transport", "by", "reason"] as const;
 const NUMBERS = ["state", "attempts", "count", "ms"] as const;
 
 function parseEvent(line: string): DatedEvent | undefined {
-  let fields: Record<string, unknown>;
-  try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value !== "object" || value === null) return undefined;
-    fields = { ...value };
-  } catch {
-    return undefined;
-  }
+  const fields = jsonObject(line);
+  if (fields === undefined) return undefined;
   const { at, program, event } = fields;
   const isDated = typeof at === "string" && Number.isFinite(Date.parse(at));
   if (!isDated || typeof program !== "string" || typeof event !== "string") return undefined;

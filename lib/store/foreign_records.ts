@@ -15,6 +15,7 @@
  * Source: statd.status of FreeBSD and macOS, statmon of illumos, CTDB's statd_callout; nfs-utils 2.6.2.
  */
 
+import { jsonObject } from "../json_object.ts";
 import { join } from "@std/path/join";
 import type { MonitorRecord } from "../nsm/ports.ts";
 import type { DirectoryEntry, FileSystem } from "./file_system.ts";
@@ -173,14 +174,8 @@ function namesOfFreeBsd(text: string): string[] | undefined {
 
 /** The record in a line of `nsmctl export`; undefined where it is none. */
 function recordOfJson(line: string, myName: string): MonitorRecord | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== "object" || value === null) return undefined;
-  const fields: Record<string, unknown> = { ...value };
+  const fields = jsonObject(line);
+  if (fields === undefined) return undefined;
   const text = (name: string, otherwise?: string) => {
     const field = fields[name] ?? otherwise;
     return typeof field === "string" ? field : undefined;

@@ -6,6 +6,7 @@
 
 import type { Log } from "../log.ts";
 import { type KeptNotice, type NoticeMemory, type NoticesRead, reasonOf } from "../nsm/ports.ts";
+import { jsonObject } from "../json_object.ts";
 import { quote } from "../quote.ts";
 import { replaceFile } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
@@ -148,14 +149,8 @@ function learn(
   overtaken: Map<string, number>,
   line: string,
 ): void {
-  let fields: Record<string, unknown>;
-  try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value !== "object" || value === null) return;
-    fields = { ...value };
-  } catch {
-    return; // half a line, or somebody else's
-  }
+  const fields = jsonObject(line);
+  if (fields === undefined) return; // half a line, or another program's
   const { name, state, address, at, ordinal, over, registration, behind } = fields;
   if (typeof registration === "string" && isOrdinal(behind)) {
     overtaken.set(registration, behind);

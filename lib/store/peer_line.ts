@@ -16,6 +16,7 @@
  * ```
  */
 
+import { jsonObject } from "../json_object.ts";
 import type { PeerFacts } from "../nsm/ports.ts";
 
 /** Longest line that is read. */
@@ -40,15 +41,9 @@ export function learn(known: Map<string, PeerFacts>, line: string): void {
   if (facts !== undefined) known.set(fields.peer, facts);
 }
 
-function fieldsOf(line: string): Record<string, unknown> | undefined {
-  if (line.length > LINE_MAX_BYTES) return undefined;
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null ? { ...value } : undefined;
-  } catch {
-    // Half a line, or somebody else's: it counts for nothing.
-    return undefined;
-  }
+/** Half a line, or another program's, counts for nothing. */
+function fieldsOf(line: string): Readonly<Record<string, unknown>> | undefined {
+  return line.length > LINE_MAX_BYTES ? undefined : jsonObject(line);
 }
 
 function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {

@@ -84,6 +84,7 @@ Deno.test(
   () => {
     const settings = settingsOf("rpcbind.socket");
     assertEquals(settings.get("BindIPv6Only"), ["ipv6-only"]);
+    assertEquals(settings.get("PassPacketInfo"), ["yes"]);
     assertEquals(settings.get("ListenDatagram"), ["0.0.0.0:111", "[::]:111"]);
     assertEquals(settings.get("ListenStream"), [
       "/run/rpcbind.sock",

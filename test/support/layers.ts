@@ -45,7 +45,7 @@ const BASE = [
   "xdr",
   "time",
 ];
-const FILES = ["log.ts", "log_limits.ts", "quote.ts", "deno.json"];
+const FILES = ["log.ts", "log_limits.ts", "quote.ts", "json_object.ts", "deno.json"];
 
 const PARTS: Readonly<Record<string, Part>> = {
   xdr: { values: [], isPure: true },
@@ -73,6 +73,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "platform",
       "time",
       "quote.ts",
+      "json_object.ts",
     ],
     types: [...INTERFACES, "nsm/notify/notify_outcome.ts"],
     deno: true,
@@ -86,6 +87,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "rpc/address.ts",
       "time",
       "quote.ts",
+      "json_object.ts",
     ],
     types: INTERFACES,
     isPure: true,
@@ -101,6 +103,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   "log.ts": { values: [], deno: true },
   "log_limits.ts": { values: [], types: ["log.ts", "time"], isPure: true },
   "quote.ts": { values: [], isPure: true },
+  "json_object.ts": { values: [], isPure: true },
   hosts: { values: ["net", "nsm", "rpc", "time", "quote.ts"], types: INTERFACES, deno: true },
   control: {
     values: ["cluster", "store", "net", "platform", "nsm", "protocol", "rpc", "time", "quote.ts"],

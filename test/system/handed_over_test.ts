@@ -11,10 +11,13 @@ const NEEDS = [OUR_RPCBIND, "/usr/sbin/rpcinfo", "/usr/bin/python3"];
  * sockets open in between. Arguments: `dual` or `single`, then the program.
  */
 const MANAGER = `
-import os, socket as s, sys
+import os, socket as s, struct, sys
 def opened(family, kind, name, only=1):
     one = s.socket(family, kind)
     if family == s.AF_INET6: one.setsockopt(s.IPPROTO_IPV6, s.IPV6_V6ONLY, only)
+    # PassPacketInfo=yes
+    if family == s.AF_INET6: one.setsockopt(s.IPPROTO_IPV6, s.IPV6_RECVPKTINFO, 1)
+    if family == s.AF_INET: one.setsockopt(s.IPPROTO_IP, 8, 1)
     one.bind(name)
     if kind == s.SOCK_STREAM: one.listen(100)
     return one
@@ -26,6 +29,8 @@ sockets = [] if only == 0 else [
     opened(s.AF_INET, s.SOCK_STREAM, ("0.0.0.0", 111))]
 sockets += [opened(s.AF_INET6, kind, ("::", 111), only) for kind in (s.SOCK_DGRAM, s.SOCK_STREAM)]
 if only: os.chmod("/run/rpcbind.sock", 0o666)
+early = s.socket(s.AF_INET, s.SOCK_DGRAM)
+if only: early.sendto(struct.pack(">10I", 7, 0, 2, 100000, 4, 0, 0, 0, 0, 0), ("127.0.0.1", 111))
 for life in (1, 2):
     pid = os.fork()
     if pid == 0:
@@ -34,6 +39,7 @@ for life in (1, 2):
         os.closerange(3 + len(high), 200)
         os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(high)))
         os.execv(sys.argv[2], sys.argv[2:])
+    if "-d" in sys.argv and life == 1 and early.recv(100)[:4] == struct.pack(">I", 7): print("early answered", flush=True)
     ended, status = os.waitpid(pid, 0)
     print("life", life, "ended", os.waitstatus_to_exitcode(status), flush=True)
 `;
@@ -43,6 +49,7 @@ systemTest("rpcbind serves sockets that were handed over, and leaves them open",
 ) => {
   const host = await newHost();
   const manager = host.start("python3", "-c", MANAGER, "single", OUR_RPCBIND, "-w", "-d");
+  await manager.line(/early answered/); // it was sent before rpcbind ran
   for (const life of [1, 2]) {
     await manager.line(READY);
     const ways = ["udp 127.0.0.1", "tcp 127.0.0.1", "udp6 ::1", "tcp6 ::1"];

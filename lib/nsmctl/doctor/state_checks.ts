@@ -3,7 +3,7 @@
 import { reasonOf } from "../../nsm/ports.ts";
 import { freeOf } from "../../platform/disk_space.ts";
 import { mountOf } from "../../platform/mounts.ts";
-import { userName } from "../user.ts";
+import { statdUser, userName } from "../user.ts";
 import { type Check, type Examiner, reportOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { shellWord } from "./remedies.ts";
@@ -11,8 +11,6 @@ import { shellWord } from "./remedies.ts";
 const OWNER_WRITE_SEARCH = 0o300;
 /** What does not survive a reboot. */
 const VOLATILE = ["tmpfs", "ramfs"];
-/** Users that daemons of this kind run as, by distribution. Source: their packages. */
-const STATD_USERS = ["statd", "rpcuser", "_rpcuser"];
 /** Less than this, in bytes, does not take the records of a day. */
 const FREE_MIN_BYTES = 65_536;
 
@@ -188,16 +186,7 @@ export function wantedOwner({ layout, ...examiner }: Examiner): string {
   ];
   const uid = uids.find((uid) => uid !== undefined && uid !== 0);
   if (uid !== undefined) return userName(uid) ?? String(uid);
-  const passwd = reader("/etc/passwd");
-  return STATD_USERS.find((name) => passwd.includes(`\n${name}:`)) ?? "root";
-}
-
-function reader(path: string): string {
-  try {
-    return `\n${Deno.readTextFileSync(path)}`;
-  } catch {
-    return "";
-  }
+  return statdUser()?.name ?? "root";
 }
 
 function uidOf(path: string): number | undefined {
