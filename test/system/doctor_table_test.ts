@@ -41,9 +41,10 @@ verb=$1; shift
 for unit; do
   case "$verb $unit" in
   "start rpc-statd") cd / && rpc.statd --no-notify ;;
-  "restart rpc-statd")
+  "stop rpc-statd")
     pid=$(cat /run/rpc.statd.pid); kill "$pid" 2>/dev/null
-    tail --pid="$pid" -f /dev/null; cd / && rpc.statd --no-notify ;;
+    tail --pid="$pid" -f /dev/null ;;
+  "restart rpc-statd") "$0" stop rpc-statd; "$0" start rpc-statd ;;
   "reload rpc-statd") kill -HUP "$(cat /run/rpc.statd.pid)" ;;
   "start rpcbind") rpcbind -w ;;
   "start rpc-statd-notify") sm-notify ;;

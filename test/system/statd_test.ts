@@ -136,10 +136,24 @@ systemTest("a second statd is refused where there is no rpcbind to ask", NEEDS, 
 /** The fields of one kind in the status of every thread. */
 function threads(host: TestHost, pid: number, field: string): string[] {
   const tasks = host.path(`/proc/${pid}/task`);
-  return [...Deno.readDirSync(tasks)].map(({ name }) => {
-    const status = Deno.readTextFileSync(`${tasks}/${name}/status`);
-    return new RegExp(`^${field}:[ \\t]*(.*?) *$`, "m").exec(status)![1]!;
+  return [...Deno.readDirSync(tasks)].flatMap(({ name }) => {
+    const status = statusOf(`${tasks}/${name}/status`);
+    return status === undefined
+      ? []
+      : [new RegExp(`^${field}:[ \\t]*(.*?) *$`, "m").exec(status)![1]!];
   });
+}
+
+/** The status of a thread; undefined where it has ended meanwhile. */
+function statusOf(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || /ESRCH|os error 3\)/.test(String(error))) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 const CAP_NET_BIND_SERVICE = 1n << 10n;

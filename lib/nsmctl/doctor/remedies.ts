@@ -29,10 +29,16 @@ export class Remedies {
     return [`rpc.statd --no-notify${this.#directoryOption}`];
   }
 
-  /** Ends the process `pid`, and starts statd as it was started. */
-  restartStatd(pid: number): string[] {
-    if (this.isSystemd) return ["systemctl restart rpc-statd"];
-    return [...endProcess(pid), this.#commandOf(processOf(pid))];
+  /**
+   * Ends the process `pid`, and starts statd as it was started. `meanwhile` is for what a daemon that runs
+   * would undo: one that is root writes files of root's until its end.
+   */
+  restartStatd(pid: number, meanwhile: readonly string[] = []): string[] {
+    if (!this.isSystemd) {
+      return [...endProcess(pid), ...meanwhile, this.#commandOf(processOf(pid))];
+    }
+    if (meanwhile.length === 0) return ["systemctl restart rpc-statd"];
+    return ["systemctl stop rpc-statd", ...meanwhile, "systemctl start rpc-statd"];
   }
 
   /** Ends a process that takes no signal but this one, and starts statd. */

@@ -77,16 +77,18 @@ function checkOwner(examiner: Examiner): Finding[] {
     })];
   }
   if (lists[0]!.uid !== 0) return [];
+  const change = `chown -R ${owner} ${lists.map(({ path }) => shellWord(path)).join(" ")}`;
   return [finding("state-owner-root", {
     what: "The daemon stays root, since its directory is root's.",
     evidence,
     fix: owner === "root"
-      ? "make a user for statd, give both lists to it, and start statd again"
-      : "give both lists to the user of statd, and start it again",
-    commands: owner === "root" ? [] : [
-      `chown -R ${owner} ${lists.map(({ path }) => shellWord(path)).join(" ")}`,
-      ...report === undefined ? [] : examiner.remedies.restartStatd(report.pid),
-    ],
+      ? "make a user for statd, stop it, give both lists to that user, and start it again"
+      : "stop statd, give both lists to its user, and start it again",
+    commands: owner === "root"
+      ? []
+      : report === undefined
+      ? [change]
+      : examiner.remedies.restartStatd(report.pid, [change]),
   })];
 }
 
