@@ -23,18 +23,21 @@ export class Administration {
   constructor(readonly parts: AdministrationParts) {}
 
   /**
-   * Removes everything asked about the named peers; returns how many registrations that were.
+   * Removes everything asked about the named peers; returns how many registrations that were. One that an
+   * SM_UNMON is removing counts, and is waited for: its record may still be on disk, and may stay there.
    *
    * @throws {StoreError} (as a rejection) When the disk refuses; the peers are monitored still.
    */
   async forget(monNames: readonly string[], by: string): Promise<number> {
     const { list, log } = this.parts;
     const removed = monNames.flatMap((monName) => [...list.about(monName)]);
-    if (removed.length === 0) return 0;
-    await removeRegistrations(this.parts, removed);
+    const leaving = list.leavingAbout(monNames);
+    const count = removed.length + leaving.length;
+    if (count === 0) return 0;
+    await Promise.all([removeRegistrations(this.parts, removed), ...leaving]);
     const names = monNames.map(quote).join(" ");
-    log.notice(`Forgot ${removed.length} registrations, as ${quote(by)} wanted: ${names}`);
-    return removed.length;
+    log.notice(`Forgot ${count} registrations, as ${quote(by)} wanted: ${names}`);
+    return count;
   }
 
   /** Has everybody told that a peer has rebooted who asked about it; returns whom that concerns. */

@@ -137,6 +137,14 @@ export class MonitorList {
       .map(({ gone }) => gone);
   }
 
+  /** The removals under way of everything asked about these peers. */
+  leavingAbout(monNames: readonly string[]): Promise<void>[] {
+    const peers = new Set(monNames.map(nameKey));
+    return [...this.#leaving.values()]
+      .filter(({ monitored }) => peers.has(nameKey(monitored.record.monName)))
+      .map(({ gone }) => gone);
+  }
+
   /** A removal has settled. One that the disk has refused is undone, unless a later call decided anew. */
   left(monitored: Monitored, isGone: boolean): void {
     const key = registrationKey(monitored.record);

@@ -30,6 +30,8 @@ interface Registered {
   lastDone: string | undefined;
   /** Ordinal of the newest announcement that was passed on, and the state that was so last. */
   passedOn: number;
+  /** Ordinal that it has at least, where copies of an announcement have arrived one behind the other. */
+  passedOnAtLeast: number;
   lastState: number;
   /** The largest state of a notice that was. */
   largest: number;
@@ -42,7 +44,9 @@ export interface Sent {
   readonly key: string;
   readonly state: number;
   readonly cookie: string;
+  /** Ordinals of the last and of the first announcement that it may follow from. */
   readonly ordinal: number;
+  readonly ordinalAtLeast: number;
   readonly registered: Registered | undefined;
 }
 
@@ -104,6 +108,7 @@ export class CallbackLedger {
       newest: this.#early.get(key) ?? 0,
       lastDone: undefined,
       passedOn: 0,
+      passedOnAtLeast: 0,
       lastState: 0,
       largest: 0,
       mayBeToldAgain: false,
@@ -181,26 +186,35 @@ export class CallbackLedger {
     if (text === undefined) throw new Violation("announced", `${what} was never registered`);
     const key = text.slice(0, text.lastIndexOf(" "));
     if ((this.#removals.get(key) ?? 0) > arrived!) throw new Violation("unmonitored", what);
-    const backing = this.#announced.findLast((one) =>
+    const isBacking = (one: Announced) =>
       one.state === state && concerns(monName, one.monName, one.source) ||
       one.state === "declared" && state % 2 === 0 && state > 0 &&
-        nameKey(one.monName) === nameKey(monName)
-    );
+        nameKey(one.monName) === nameKey(monName);
+    const backing = this.#announced.findLast(isBacking);
     if (backing === undefined) throw new Violation("announced", what);
     const registered = this.#registered.get(key);
+    const before = registered?.passedOnAtLeast ?? 0;
+    const first = this.#announced.find((one) => one.ordinal > before && isBacking(one)) ?? backing;
     if (registered !== undefined) {
       const isFromBefore = backing.ordinal < registered.madeAt && !registered.mayBeToldAgain;
       if (isFromBefore) throw new Violation("older", `${what}, which was registered behind it`);
       const isOlder = this.isEnforced() && backing.state === state && state < registered.largest;
-      const isOvertaken = backing.ordinal < registered.passedOn && state < registered.lastState;
+      const isOvertaken = backing.ordinal < before && state < registered.lastState;
       if (isOlder || isOvertaken) throw new Violation("older", what);
       if (registered.lastDone !== `${cookie} ${state}`) registered.lastDone = undefined;
     }
-    return { key, state, cookie, ordinal: backing.ordinal, registered };
+    return {
+      key,
+      state,
+      cookie,
+      ordinal: backing.ordinal,
+      ordinalAtLeast: first.ordinal,
+      registered,
+    };
   }
 
   /** The lock manager's answer has come. */
-  done({ key, state, cookie, ordinal, ...sent }: Sent): void {
+  done({ key, state, cookie, ordinal, ordinalAtLeast, ...sent }: Sent): void {
     // SM_MON may have been acknowledged meanwhile.
     const registered = sent.registered ?? this.#registered.get(key);
     if (registered === undefined) {
@@ -214,6 +228,7 @@ export class CallbackLedger {
     registered.lastDone = done;
     if (state % 2 === 1) registered.newest = Math.max(registered.newest, state);
     registered.passedOn = Math.max(registered.passedOn, ordinal);
+    registered.passedOnAtLeast = Math.max(registered.passedOnAtLeast, ordinalAtLeast);
     registered.lastState = state;
     if (state % 2 === 1) registered.largest = Math.max(registered.largest, state);
     for (const [owed, of] of registered.owed) {

@@ -269,4 +269,28 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 103, turns: 5, kind: "simuCrash" },
     { at: 103, turns: 15, kind: "reboots", host: 2, as: "10.0.0.12", from: "10.0.0.12" },
   ]),
+  "a peer is forgotten twice, while the callout runs and an SM_MON fails": history(
+    5001539,
+    [
+      { at: 100, kind: "mon", peer: "p0.site", by: 2, cookie: 2 },
+      { at: 100, kind: "forget", peer: "p0.site" },
+      {
+        at: 100,
+        turns: 1,
+        kind: "disk",
+        ms: 5251,
+        operation: "write",
+        reason: "No space left on device (os error 28)",
+        path: "/sm/",
+      },
+      { at: 253, turns: 2, kind: "mon", peer: "p0.site", by: 2, cookie: 3 },
+      { at: 301, turns: 8, kind: "forget", peer: "p0.site" },
+    ],
+    { sourceCheck: "off", calloutMs: 500 },
+  ),
+  "a doubtful notice between two copies of a newer one": history(5000520, [
+    { at: 100, turns: 1, kind: "mon", peer: "p1.site", by: 1, cookie: 3 },
+    { at: 100, kind: "reboots", host: 1, as: "P1.SITE", from: "10.0.0.11" },
+    { at: 504, kind: "notice", host: 1, as: "stranger", from: "10.0.1.11", ago: 1 },
+  ], { calloutMs: 5000 }),
 };
