@@ -27,16 +27,21 @@ const FLUSH_MS = 2;
 
 const LIBC = {
   mount: { parameters: ["buffer", "buffer", "buffer", "usize", "buffer"], result: "i32" },
+  __errno_location: { parameters: [], result: "pointer" },
 } as const;
 
 /** Mounts a disk over the file `path`; it is served until it is unmounted. */
-export async function serveDisk(disk: Disk, path: string): Promise<void> {
-  const device = await Deno.open("/dev/fuse", { read: true, write: true });
-  const options = `fd=${descriptorOf("/dev/fuse")},rootmode=100600,user_id=0,group_id=0`;
+export function serveDisk(disk: Disk, path: string): void {
+  const { device, descriptor } = openDevice();
+  const options = `fd=${descriptor},rootmode=100600,user_id=0,group_id=0`;
   const libc = Deno.dlopen("libc.so.6", LIBC);
   const code = libc.symbols.mount(text("disk"), text(path), text("fuse"), 0n, text(options));
+  const errno = new Deno.UnsafePointerView(libc.symbols.__errno_location()!).getInt32();
   libc.close();
-  if (code !== 0) throw new Error(`Cannot mount a FUSE file system over ${path}`);
+  if (code !== 0) {
+    device.close();
+    throw new Error(`Cannot mount a FUSE file system over ${path} (errno ${errno})`);
+  }
   void serve(disk, device);
 }
 
@@ -44,16 +49,28 @@ function text(value: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${value}\0`);
 }
 
-/** The newest descriptor of a file. */
-function descriptorOf(path: string): number {
+/**
+ * Opens /dev/fuse, and tells by which descriptor: the one that was not there before. The newest is not
+ * the greatest, as a disk that is still being unmounted may hold a greater one; and nothing is closed
+ * meanwhile, as nothing is awaited.
+ */
+function openDevice(): { device: Deno.FsFile; descriptor: number } {
+  const before = descriptorsOf("/dev/fuse");
+  const device = Deno.openSync("/dev/fuse", { read: true, write: true });
+  const [descriptor] = descriptorsOf("/dev/fuse").filter((each) => !before.includes(each));
+  return { device, descriptor: descriptor! };
+}
+
+/** The descriptors of a file. */
+function descriptorsOf(path: string): number[] {
   const all = [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => Number(name));
-  return Math.max(...all.filter((fd) => {
+  return all.filter((fd) => {
     try {
       return Deno.readLinkSync(`/proc/self/fd/${fd}`) === path;
     } catch {
       return false; // that of the directory, closed since
     }
-  }));
+  });
 }
 
 async function serve(disk: Disk, device: Deno.FsFile): Promise<void> {
