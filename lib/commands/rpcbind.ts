@@ -13,14 +13,20 @@ import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import { type HandedOver, takeHandedOver } from "../platform/handed_over.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
-import { complain, print } from "../platform/standard_streams.ts";
+import { complain, print, terminalColumns } from "../platform/standard_streams.ts";
 import { serveRpcbind } from "../rpcbind/serve.ts";
 import { isLoggedToStderr, openLog } from "./logging.ts";
 
 /** Runs the daemon to its end; returns the exit status. */
 export async function rpcbind(invocation: Invocation): Promise<number> {
   const { programName, args, calledAs } = invocation;
-  const loaded = loadRpcbindSettings({ programName, args, env: Deno.env, files: systemFiles });
+  const loaded = loadRpcbindSettings({
+    programName,
+    args,
+    env: Deno.env,
+    files: systemFiles,
+    width: terminalColumns(),
+  });
   if (loaded.kind === "exit") return print(loaded);
   const { settings, warnings } = loaded;
   const isBackground = isInBackground();

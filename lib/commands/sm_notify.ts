@@ -19,7 +19,7 @@ import { showWhatWouldBeNotified } from "../notify/dry_run.ts";
 import { notifyPeers, type Prepared } from "../notify/run.ts";
 import { prepareToNotify } from "../notify/prepare.ts";
 import { totalMsOf } from "../notify/plan.ts";
-import { complain, print } from "../platform/standard_streams.ts";
+import { complain, print, terminalColumns } from "../platform/standard_streams.ts";
 
 /** Variable with the preparation for the background, as JSON. */
 const PREPARED_VARIABLE = "NSM_PREPARED";
@@ -29,7 +29,13 @@ const ROOT_UMASK = 0o022;
 /** Runs the program to its end; returns the exit status. */
 export async function smNotify(invocation: Invocation): Promise<number> {
   const { programName, args, calledAs } = invocation;
-  const loaded = loadSmNotifySettings({ programName, args, env: Deno.env, files: systemFiles });
+  const loaded = loadSmNotifySettings({
+    programName,
+    args,
+    env: Deno.env,
+    files: systemFiles,
+    width: terminalColumns(),
+  });
   if (loaded.kind === "exit") return print(loaded);
   closeInheritedDescriptors();
   const { settings, origins, warnings } = loaded;

@@ -18,7 +18,7 @@ import { notifyArguments } from "../statd/run_sm_notify.ts";
 import { listingArguments } from "../nsmctl/macos_arguments.ts";
 import { findRunningStatd } from "../control/running_statd.ts";
 import { serveNsm } from "../statd/serve.ts";
-import { complain, print } from "../platform/standard_streams.ts";
+import { complain, print, terminalColumns } from "../platform/standard_streams.ts";
 
 /** Runs the daemon to its end; returns the exit status. */
 export async function statd(invocation: Invocation): Promise<number> {
@@ -31,7 +31,13 @@ export async function statd(invocation: Invocation): Promise<number> {
     return await nsmctl({ ...invocation, args: listing });
   }
   const folder = workingDirectory();
-  const loaded = loadStatdSettings({ programName, args, env: Deno.env, files: systemFiles });
+  const loaded = loadStatdSettings({
+    programName,
+    args,
+    env: Deno.env,
+    files: systemFiles,
+    width: terminalColumns(),
+  });
   if (loaded.kind === "exit") return print(loaded);
   closeInheritedDescriptors();
   const { settings, warnings } = loaded;

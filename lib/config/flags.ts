@@ -10,6 +10,7 @@
 import { type Action, ACTION_HELP, type CommandLine } from "./command_lines.ts";
 import { getopt, type OptionForm } from "./getopt.ts";
 import type { Given, Layer } from "./merge.ts";
+import { quote } from "../quote.ts";
 import type { ReadFiles } from "./read_files.ts";
 import type { Option, Setting, Table } from "./settings.ts";
 
@@ -17,11 +18,11 @@ import type { Option, Setting, Table } from "./settings.ts";
 export type Flags =
   | { readonly kind: "given"; readonly layer: Layer; readonly checkConfig: boolean }
   | { readonly kind: "help" | "version" }
-  /** A message for stderr, if there is more to say than the usage, and the exit status. */
+  /** A line for stderr, whether `--help` would have helped, and the exit status. */
   | {
     readonly kind: "wrong";
-    readonly message?: string;
-    readonly usage: boolean;
+    readonly message: string;
+    readonly isHelped: boolean;
     readonly status: number;
   };
 
@@ -42,7 +43,7 @@ export function readFlags<T extends Table>(
       if (option.long !== long) continue;
       const { value, problem } = readOption(row, option, argument, files);
       if (problem !== undefined) {
-        return { kind: "wrong", message: problem, usage: !row.kind.fatal, status: 1 };
+        return { kind: "wrong", message: problem, isHelped: !row.kind.fatal, status: 1 };
       }
       const before = "isRepeatable" in option ? layer.get(name)?.value : undefined;
       layer.set(name, {
@@ -52,10 +53,12 @@ export function readFlags<T extends Table>(
     }
   }
   if (fault !== undefined) {
-    return { kind: "wrong", message: fault, usage: true, status: commandLine.wrongOptionStatus };
+    return { kind: "wrong", message: fault, isHelped: true, status: commandLine.wrongOptionStatus };
   }
-  if (commandLine.operands === "refused" && operands.length > 0) {
-    return { kind: "wrong", usage: true, status: 1 };
+  const [operand] = operands;
+  if (commandLine.operands === "refused" && operand !== undefined) {
+    const message = `unexpected operand ${quote(operand)}`;
+    return { kind: "wrong", message, isHelped: true, status: 1 };
   }
   return { kind: "given", layer, checkConfig };
 }

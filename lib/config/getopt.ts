@@ -8,6 +8,8 @@
  * Source: getopt_long(3).
  */
 
+import { didYouMean } from "./nearest.ts";
+
 /** How one option may be written. */
 export interface OptionForm {
   /** Its letters; none, one or several. */
@@ -72,7 +74,10 @@ function findLong(name: string, arg: string, forms: readonly OptionForm[]): Opti
   const exact = forms.find(({ long }) => long === name);
   if (exact !== undefined) return exact;
   const [first, ...others] = forms.filter(({ long }) => long.startsWith(name));
-  if (first === undefined) throw new UsageFault(`unrecognized option '${arg}'`);
+  if (first === undefined) {
+    const guess = didYouMean(`--${name}`, forms.map((form) => `--${form.long}`));
+    throw new UsageFault(`unrecognized option '${arg}'${guess}`);
+  }
   if (others.length === 0) return first;
   const names = [first, ...others].map(({ long }) => `'--${long}'`).join(" ");
   throw new UsageFault(`option '${arg}' is ambiguous; possibilities: ${names}`);

@@ -44,7 +44,7 @@ export function number(min: number, max: number, called: string, unit = ""): Kin
     read(text) {
       const value = atoi(text);
       const usable = value !== undefined && value >= min && value <= max;
-      return usable ? { value } : { problem: `bad ${called}: ${text}` };
+      return usable ? { value } : { problem: `bad ${called}: ${text} (${min} to ${max})` };
     },
     write: String,
   };

@@ -20,6 +20,7 @@ import { ConfigError } from "./errors.ts";
 import { readFlags } from "./flags.ts";
 import { type Environment, readNfsConf } from "./ini_file.ts";
 import { environmentLayer, fileLayer, merge, type Merged } from "./merge.ts";
+import { HELP_WIDTH_MAX } from "./help_text.ts";
 import type { ReadFiles } from "./read_files.ts";
 import type { RPCBIND, SM_NOTIFY, STATD, Table } from "./settings.ts";
 import { usage } from "./usage.ts";
@@ -32,6 +33,8 @@ export interface Start {
   /** The environment of the process, or a stand-in. */
   readonly env: Environment;
   readonly files: ReadFiles;
+  /** Columns of the terminal; those of a help text where absent. */
+  readonly width?: number;
 }
 
 /** The program is to print this and end. */
@@ -73,13 +76,12 @@ function load<T extends Table>(commandLine: CommandLine<T>, start: Start): Run<T
     const flags = readFlags(commandLine, args, files);
     switch (flags.kind) {
       case "help":
-        return exit(0, { stderr: usage(commandLine, programName) });
+        return exit(0, { stderr: usage(commandLine, programName, start.width ?? HELP_WIDTH_MAX) });
       case "version":
         return exit(0, { stdout: `${programName} version ${project.version}\n` });
       case "wrong": {
-        const message = flags.message === undefined ? "" : `${programName}: ${flags.message}\n`;
-        const help = flags.usage ? usage(commandLine, programName) : "";
-        return exit(flags.status, { stderr: message + help });
+        const hint = flags.isHelped ? `Try: ${programName} --help\n` : "";
+        return exit(flags.status, { stderr: `${programName}: ${flags.message}\n${hint}` });
       }
     }
     const environment = environmentLayer(table, env);

@@ -28,7 +28,7 @@ import { ProgressReport, reportLine, summaryLine } from "./report.ts";
 import { isSelected, scheduleOf } from "./plan.ts";
 import { RunWatcher } from "./watch_run.ts";
 import { SourceOpener, type SourcePlan } from "./sources.ts";
-import { write } from "../platform/standard_streams.ts";
+import { terminalColumns, write } from "../platform/standard_streams.ts";
 
 /** Results of the preparation. */
 export interface Prepared {
@@ -178,15 +178,7 @@ function makeNotifier(
 /** The line in which people see how far the run is, where they sit at a terminal. */
 function liveLine(): LiveLine | undefined {
   if (!Deno.stderr.isTerminal()) return undefined;
-  return new LiveLine((text) => write(Deno.stderr, text), columnsOfTerminal);
-}
-
-function columnsOfTerminal(): number {
-  try {
-    return Deno.consoleSize().columns || Infinity; // 0 where the terminal does not know
-  } catch {
-    return Infinity;
-  }
+  return new LiveLine((text) => write(Deno.stderr, text), terminalColumns);
 }
 
 /** Announcements to a record's peer: own names, or the record's; thousands of records share one. */

@@ -32,7 +32,8 @@ import { SYSTEM_CHECKS } from "./doctor/system_checks.ts";
 import { openOwnCalls } from "./own_calls.ts";
 import { StateReader } from "./read_state.ts";
 import type { Session } from "./session.ts";
-import { filled, jsonText } from "./text.ts";
+import { filled } from "../config/help_text.ts";
+import { jsonText } from "./text.ts";
 
 /** Exit status when locking fails; warnings alone are {@link Status.PROBLEM}. */
 const ERRORS_STATUS = 4;

@@ -4,7 +4,8 @@ import { EVENT_KINDS, type EventKind } from "../nsm/events.ts";
 import type { DatedEvent } from "../store/event_file.ts";
 import { printable } from "../quote.ts";
 import type { Terminal } from "./terminal.ts";
-import { filled, isoText, localText, shown, spanText } from "./text.ts";
+import { filled } from "../config/help_text.ts";
+import { isoText, localText, shown, spanText } from "./text.ts";
 
 /** Columns by which the further lines of an event are further right. */
 const FURTHER_LINES = 2;

@@ -11,7 +11,8 @@ import { reachDaemon } from "../control/client.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import type { Session } from "./session.ts";
-import { filled, jsonText } from "./text.ts";
+import { filled } from "../config/help_text.ts";
+import { jsonText } from "./text.ts";
 
 const FIREWALLS = ["nft", "firewalld", "ufw"] as const;
 type Firewall = typeof FIREWALLS[number];

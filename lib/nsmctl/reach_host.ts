@@ -10,7 +10,8 @@ import { openOwnCalls } from "./own_calls.ts";
 import { type Probe, probe, type Verdict, verdictOf } from "./probe.ts";
 import type { Session } from "./session.ts";
 import { type Column, renderTable } from "./table.ts";
-import { filled, jsonText, shown } from "./text.ts";
+import { filled } from "../config/help_text.ts";
+import { jsonText, shown } from "./text.ts";
 
 /** How long each call may take unless told otherwise, in seconds. */
 const TIMEOUT_S = 3;

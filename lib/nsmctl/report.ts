@@ -14,7 +14,8 @@ import { readStatus } from "./report_status.ts";
 import { readRoster } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { type Column, renderTable } from "./table.ts";
-import { filled, isoText, jsonText, localText, shown, spanText } from "./text.ts";
+import { filled } from "../config/help_text.ts";
+import { isoText, jsonText, localText, shown, spanText } from "./text.ts";
 
 /** Events before and after the recovery that are shown: the last ones. */
 const OTHER_EVENTS_MAX = 100;

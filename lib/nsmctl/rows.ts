@@ -1,6 +1,6 @@
 /** Rows of a name and a value, for people. */
 
-import { filled } from "./text.ts";
+import { filled } from "../config/help_text.ts";
 
 /** Column of the values. */
 const VALUES = 16;

@@ -16,7 +16,8 @@ import { SILENT_LOG } from "./read_state.ts";
 import { readRoster, type Roster } from "./roster.ts";
 import { type Row, rowsText } from "./rows.ts";
 import type { Session } from "./session.ts";
-import { filled, isoText, jsonText, localText, shown, spanText } from "./text.ts";
+import { filled } from "../config/help_text.ts";
+import { isoText, jsonText, localText, shown, spanText } from "./text.ts";
 
 /** Hosts that are shown at one time: of more, a list tells more. */
 const SHOWN_MAX = 20;

@@ -13,7 +13,8 @@ import type { Terminal } from "./terminal.ts";
 import { progressJson, progressText } from "./why.ts";
 import { type Row, rowsText } from "./rows.ts";
 import { userText } from "./user.ts";
-import { filled, jsonText, shown, spanText } from "./text.ts";
+import { filled } from "../config/help_text.ts";
+import { jsonText, shown, spanText } from "./text.ts";
 
 /** Column of the further lines of a problem. */
 const PROBLEM_REST = 4;

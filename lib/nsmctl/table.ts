@@ -1,7 +1,7 @@
 /** Tables for people: aligned columns that fit the width of the terminal. */
 
 import type { Colours } from "./colours.ts";
-import { filled } from "./text.ts";
+import { filled } from "../config/help_text.ts";
 
 /** One column. */
 export interface Column {

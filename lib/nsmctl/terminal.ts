@@ -1,6 +1,7 @@
 /** Where output for people goes: how wide it is, whether it has colours, and who can be asked. */
 
 import { reasonOf } from "../nsm/ports.ts";
+import { terminalColumns } from "../platform/standard_streams.ts";
 import { withoutErrorNumbers } from "../quote.ts";
 import { type Colours, coloursFor } from "./colours.ts";
 
@@ -28,7 +29,7 @@ export function ownTerminal(): Terminal {
   const isTerminal = Deno.stdout.isTerminal();
   const noColour = (Deno.env.get("NO_COLOR") ?? "") !== "" || Deno.env.get("TERM") === "dumb";
   return {
-    width: isTerminal ? columns() : UNLIMITED,
+    width: isTerminal ? Math.min(terminalColumns(), UNLIMITED) : UNLIMITED,
     colours: coloursFor(isTerminal && !noColour),
     print(text) {
       try {
@@ -54,14 +55,6 @@ export function ownTerminal(): Terminal {
       return /^\s*y(es)?\s*$/i.test(new TextDecoder().decode(answer.subarray(0, length)));
     },
   };
-}
-
-function columns(): number {
-  try {
-    return Deno.consoleSize().columns || UNLIMITED;
-  } catch {
-    return UNLIMITED; // a terminal that does not say
-  }
 }
 
 function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {

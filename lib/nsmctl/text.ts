@@ -10,25 +10,6 @@ export function shown(name: string): string {
   return PLAIN.test(name) ? name : quote(name);
 }
 
-/** No lines are made shorter than this, in characters: a word in each would be no help either. */
-const LINE_MIN = 20;
-
-/** Text in lines that fit a width; it begins in column `indent`, and so do all further lines. */
-export function filled(text: string, width: number, indent: number): string {
-  const room = Math.max(width - indent, LINE_MIN);
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (longer.length <= room || line === "") line = longer;
-    else {
-      lines.push(line);
-      line = word;
-    }
-  }
-  return [...lines, line].join(`\n${" ".repeat(indent)}`);
-}
-
 /** JSON with a line end; characters that could steer a terminal are escaped. */
 export function jsonText(value: unknown): string {
   return `${safe(JSON.stringify(value, null, 2))}\n`;

@@ -15,6 +15,15 @@ export function complain(line: string): void {
   write(Deno.stderr, `${withoutErrorNumbers(line)}\n`);
 }
 
+/** Columns of the terminal; infinitely many where there is none, or one that does not say. */
+export function terminalColumns(): number {
+  try {
+    return Deno.consoleSize().columns || Infinity;
+  } catch {
+    return Infinity;
+  }
+}
+
 /** Writes to a standard stream. */
 export function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
   const bytes = new TextEncoder().encode(text);

@@ -45,7 +45,7 @@ Deno.test("number() accepts its range and nothing else", { permissions: "none" }
   assertEquals(port.read("0", FILES), { value: 0 });
   assertEquals(port.read("65535", FILES), { value: 65535 });
   for (const wrong of ["65536", "-1", "http", "4294967297", "99999999999999999999"]) {
-    assertEquals(port.read(wrong, FILES), { problem: `bad port number: ${wrong}` });
+    assertEquals(port.read(wrong, FILES), { problem: `bad port number: ${wrong} (0 to 65535)` });
   }
 });
 

@@ -243,16 +243,19 @@ for (const [does, given, settings] of SM_NOTIFY_CASES) {
 
 /** A bad value in nfs.conf: the default, and one warning. */
 const BAD_VALUES: readonly (readonly [string, string])[] = [
-  ["[statd]\nport=65536\n", "/etc/nfs.conf:2: port: bad port number: 65536"],
-  ["[statd]\n\nport=-1\n", "/etc/nfs.conf:3: port: bad port number: -1"],
-  ["[statd]\nport=x\n", "/etc/nfs.conf:2: port: bad port number: x"],
-  ["[statd]\nport=5\nport=x\n", "/etc/nfs.conf:3: port: bad port number: x"],
-  ["[statd]\noutgoing-port=99999\n", "/etc/nfs.conf:2: outgoing-port: bad port number: 99999"],
+  ["[statd]\nport=65536\n", "/etc/nfs.conf:2: port: bad port number: 65536 (0 to 65535)"],
+  ["[statd]\n\nport=-1\n", "/etc/nfs.conf:3: port: bad port number: -1 (0 to 65535)"],
+  ["[statd]\nport=x\n", "/etc/nfs.conf:2: port: bad port number: x (0 to 65535)"],
+  ["[statd]\nport=5\nport=x\n", "/etc/nfs.conf:3: port: bad port number: x (0 to 65535)"],
+  [
+    "[statd]\noutgoing-port=99999\n",
+    "/etc/nfs.conf:2: outgoing-port: bad port number: 99999 (0 to 65535)",
+  ],
   ["[statd]\nno-notify=perhaps\n", "/etc/nfs.conf:2: no-notify: neither yes nor no: perhaps"],
   ["[statd]\ndebug=x\n", "/etc/nfs.conf:2: debug: Invalid debug facility: x"],
-  ["[statd]\nverbose=10\n", "/etc/nfs.conf:2: verbose: bad level: 10"],
-  ["[lockd]\nport=70000\n", "/etc/nfs.conf:2: port: bad port number: 70000"],
-  ["nfs.statd.port=x\n", "/etc/nfs.conf:1: nfs.statd.port: bad port number: x"],
+  ["[statd]\nverbose=10\n", "/etc/nfs.conf:2: verbose: bad level: 10 (0 to 9)"],
+  ["[lockd]\nport=70000\n", "/etc/nfs.conf:2: port: bad port number: 70000 (0 to 65535)"],
+  ["nfs.statd.port=x\n", "/etc/nfs.conf:1: nfs.statd.port: bad port number: x (0 to 65535)"],
 ];
 
 for (const [conf, warning] of BAD_VALUES) {
@@ -276,7 +279,7 @@ Deno.test("loadSmNotifySettings() keeps 15 minutes for a bad one", { permissions
   assert(outcome.kind === "run");
   assertEquals(outcome.settings.retryTime, 15);
   assertEquals(outcome.warnings.map(({ key, reason }) => [key, reason]), [
-    ["retry-time", "bad number of minutes: long"],
+    ["retry-time", "bad number of minutes: long (0 to 35791394)"],
   ]);
 });
 

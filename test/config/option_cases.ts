@@ -11,10 +11,12 @@ export interface End {
   readonly status: number;
   /** Standard output, with `V` for the version number. */
   readonly stdout?: string;
-  /** Standard error up to the usage. */
+  /** Standard error up to the usage, or to the hint at `--help`. */
   readonly stderr?: string;
   /** Whether the usage follows. */
   readonly usage?: boolean;
+  /** Whether it is the hint that follows. */
+  readonly isHint?: boolean;
 }
 
 /** One command line. */
@@ -29,19 +31,30 @@ export interface OptionCase extends End {
 
 /** An end in the form of the cases, whatever the program's path and version. */
 export function toEnd(status: number, stdout: string, stderr: string): Required<End> {
-  const at = stderr.search(/^usage: /im);
+  const at = stderr.search(/^(?:usage|Try): /im);
   const message = (at < 0 ? stderr : stderr.slice(0, at)).replace(/^\S*\//, "").replace(/\n$/, "");
   return {
     status,
     stdout: stdout.replace(/ version \S+/, " version V"),
     stderr: message === "" ? "" : `${message}\n`,
-    usage: at >= 0,
+    usage: /^usage: /im.test(stderr),
+    isHint: /^Try: \S+ --help\n$/m.test(stderr),
   };
 }
 
 /** An end of the table, spelled out. */
-export function inFull({ status, stdout = "", stderr = "", usage = false }: End): Required<End> {
-  return { status, stdout, stderr, usage };
+export function inFull(
+  { status, stdout = "", stderr = "", usage = false, isHint = false }: End,
+): Required<End> {
+  return { status, stdout, stderr, usage, isHint };
+}
+
+/** Our end: where nfs-utils prints the whole usage below a fault, one line says how to see it (D25). */
+export function ourEnd({ ours, ...end }: OptionCase): Required<End> {
+  if (ours !== undefined) return inFull(ours);
+  const whole = inFull(end);
+  const isHint = whole.usage && whole.stderr !== "";
+  return { ...whole, usage: whole.usage && !isHint, isHint };
 }
 
 type Rest = End & Pick<OptionCase, "conf" | "ours">;
@@ -78,6 +91,27 @@ const NO_DIRECTORY: End = {
 /** statd complains of an option, and shows how it is used. */
 function statdRefuses(status: number, fault: string, ...args: readonly string[]): OptionCase {
   return statd(args, { status, stderr: `rpc.statd: ${fault}\n`, usage: true });
+}
+
+/** A port that statd refuses; ours says which ones it takes. */
+function badPort(fault: string, ...args: readonly string[]): OptionCase {
+  const ours: End = { status: 1, stderr: `rpc.statd: ${fault} (1 to 65535)\n`, isHint: true };
+  return statd(args, {
+    status: 1,
+    stderr: `rpc.statd: ${fault}\n`,
+    usage: true,
+    ours: { ...ours, why: "the range is said" },
+  });
+}
+
+/** An operand, which sm-notify has none of; ours names it. */
+function operandRefused(operand: string, ...args: readonly string[]): OptionCase {
+  const ours: End = {
+    status: 1,
+    stderr: `sm-notify: unexpected operand "${operand}"\n`,
+    isHint: true,
+  };
+  return smNotify(args, { status: 1, usage: true, ours: { ...ours, why: "the fault is named" } });
 }
 
 const STATD_CASES: readonly OptionCase[] = [
@@ -119,15 +153,15 @@ const STATD_CASES: readonly OptionCase[] = [
   ),
 
   ...["0", "65536", "-1", "x", "", "0x10"].flatMap((port) => [
-    statdRefuses(1, `bad port number: ${port}`, "-p", port),
-    statdRefuses(1, `bad port number: ${port}`, "-o", port),
-    statdRefuses(1, `bad nlm port number: ${port}`, "-T", port),
-    statdRefuses(1, `bad nlm UDP port number: ${port}`, "-U", port),
+    badPort(`bad port number: ${port}`, "-p", port),
+    badPort(`bad port number: ${port}`, "-o", port),
+    badPort(`bad nlm port number: ${port}`, "-T", port),
+    badPort(`bad nlm UDP port number: ${port}`, "-U", port),
   ]),
-  statdRefuses(1, "bad port number: 0", "-p0", "-h"),
-  statdRefuses(1, "bad port number: 0", "-p0", "-p5", "-v"),
-  statdRefuses(1, "bad nlm port number: 0", "-T0", "-p0"),
-  statdRefuses(1, "bad port number: 0", "-p0", "-Z"),
+  badPort("bad port number: 0", "-p0", "-h"),
+  badPort("bad port number: 0", "-p0", "-p5", "-v"),
+  badPort("bad nlm port number: 0", "-T0", "-p0"),
+  badPort("bad port number: 0", "-p0", "-Z"),
   statd(["-h", "-p0"], HELP),
   statd(["-v", "-Z"], VERSION),
 
@@ -159,8 +193,8 @@ const STATD_CASES: readonly OptionCase[] = [
     ...VERSION,
     ours: {
       status: 1,
-      stderr: "rpc.statd: bad port number: 4294967297\n",
-      usage: true,
+      stderr: "rpc.statd: bad port number: 4294967297 (1 to 65535)\n",
+      isHint: true,
       why: "a number that overflows is out of range, not 1",
     },
   }),
@@ -172,10 +206,10 @@ const SM_NOTIFY_CASES: readonly OptionCase[] = [
   ...["-m", "-p", "-v"].map((arg) => smNotifyTakes(arg, "5")),
   smNotifyTakes("x"),
   smNotify(["-P."], { status: 1, stderr: "sm-notify: Unusable directory .\n" }),
-  smNotify(["x"], { status: 1, usage: true }),
-  smNotify(["-d", "x"], { status: 1, usage: true }),
-  smNotify(["x", "-d"], { status: 1, usage: true }),
-  smNotify(["--", "-d"], { status: 1, usage: true }),
+  operandRefused("x", "x"),
+  operandRefused("x", "-d", "x"),
+  operandRefused("x", "x", "-d"),
+  operandRefused("-d", "--", "-d"),
   ...["h", "Z", "?", "F"].map((letter) =>
     smNotify([`-${letter}`], {
       status: 1,
@@ -205,8 +239,8 @@ const SM_NOTIFY_CASES: readonly OptionCase[] = [
       ...NO_DIRECTORY,
       ours: {
         status: 1,
-        stderr: `sm-notify: bad port number: ${port}\n`,
-        usage: true,
+        stderr: `sm-notify: bad port number: ${port} (0 to 65535)\n`,
+        isHint: true,
         why: AT_ONCE,
       },
     })

@@ -1,6 +1,10 @@
 /** Starts both programs' loading of settings on made-up files, arguments and environment. */
 
-import { loadSmNotifySettings, loadStatdSettings } from "../../lib/config/load.ts";
+import {
+  loadRpcbindSettings,
+  loadSmNotifySettings,
+  loadStatdSettings,
+} from "../../lib/config/load.ts";
 import { MemoryFiles } from "../support/memory_files.ts";
 
 /** What a program is started with; nfs.conf is a text, or several files. */
@@ -8,20 +12,28 @@ export interface Given {
   readonly args?: readonly string[];
   readonly conf?: string | Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  readonly width?: number;
 }
 
 /** Folders exist as far as something is in them. */
 const FOLDERS = { "/srv/nsm/state": "", "/var/lib/nfs/state": "", "/tmp/x": "", "./x": "" };
 
-function start({ args = [], conf = {}, env = {} }: Given, programName: string) {
+function start({ args = [], conf = {}, env = {}, width }: Given, programName: string) {
   const files = new MemoryFiles({
     ...FOLDERS,
     ...(typeof conf === "string" ? { "/etc/nfs.conf": conf } : conf),
   });
-  return { programName, args, env: new Map(Object.entries(env)), files };
+  return {
+    programName,
+    args,
+    env: new Map(Object.entries(env)),
+    files,
+    ...(width === undefined ? {} : { width }),
+  };
 }
 
 export const statd = (given: Given) => loadStatdSettings(start(given, "rpc.statd"));
+export const rpcbind = (given: Given) => loadRpcbindSettings(start(given, "rpcbind"));
 export const smNotify = (given: Given) => loadSmNotifySettings(start(given, "sm-notify"));
 
 export const inStatd = (lines: string) => ({ conf: `[statd]\n${lines}\n` });

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { ageText, filled, jsonText, parseAge, shown, spanText } from "../../lib/nsmctl/text.ts";
+import { filled } from "../../lib/config/help_text.ts";
+import { ageText, jsonText, parseAge, shown, spanText } from "../../lib/nsmctl/text.ts";
 
 const pure = { permissions: "none" } as const;
 
