@@ -30,6 +30,9 @@ export type ControlRequest =
   | { readonly command: "forget"; readonly peers: readonly string[]; readonly by: string }
   | { readonly command: "declareRebooted"; readonly peer: string; readonly by: string };
 
+/** Stands in the place of aliases where the name service has answered that there is no such host. */
+export const NO_SUCH_HOST = "";
+
 /** One registration; 0 stands for a time or state that is not known. */
 export type ListEntry = readonly [
   monName: string,
@@ -41,7 +44,7 @@ export type ListEntry = readonly [
   since: number,
   lastState: number,
   heardAt: number,
-  /** Other names and addresses of the peer. */
+  /** Other names and addresses of the peer; {@link NO_SUCH_HOST} alone where it is none. */
   ...aliases: readonly string[],
 ];
 

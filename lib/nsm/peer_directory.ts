@@ -122,6 +122,11 @@ export class PeerDirectory {
     return this.#waiting.has(key) || this.#inProgress.has(key) || this.#unknown.has(key);
   }
 
+  /** Whether the name service has answered that there is no such peer. */
+  isAbsent(monName: string): boolean {
+    return this.#absent.has(nameKey(monName));
+  }
+
   /** Other names and addresses of a peer. */
   aliasesOf(monName: string): readonly string[] {
     return this.#index.aliasesOf(monName);
@@ -166,10 +171,7 @@ export class PeerDirectory {
   /** Forgets a peer that is monitored no more. */
   remove(monName: string): void {
     const key = nameKey(monName);
-    this.#waiting.delete(key);
-    this.#urgent.delete(key);
-    this.#unknown.delete(key);
-    this.#absent.delete(key);
+    this.#settle(key);
     this.#news.forget(key);
     this.#givenNames.delete(key);
     this.#index.forget(key);
@@ -197,11 +199,13 @@ export class PeerDirectory {
     const isFinal = "aliases" in learned || learned.isFinal;
     if (this.#isStopped || !isNew && !this.#index.knows(key)) return isFinal;
     if (!this.#keep(key, learned)) return isFinal;
-    this.#waiting.delete(key);
-    this.#urgent.delete(key);
-    this.#unknown.delete(key);
-    this.#absent.delete(key);
+    this.#settle(key);
     return true;
+  }
+
+  /** Nothing is left to be found out about a peer. */
+  #settle(key: string): void {
+    for (const keys of [this.#waiting, this.#urgent, this.#unknown, this.#absent]) keys.delete(key);
   }
 
   /** Ends all activity. */
@@ -247,11 +251,7 @@ export class PeerDirectory {
     const learned = await namesOfHost(this.#parts.resolver, key);
     // It may have been unmonitored meanwhile.
     if (this.#isStopped || !this.#unknown.has(key)) return;
-    if (this.#keep(key, learned)) {
-      this.#unknown.delete(key);
-      this.#absent.delete(key);
-      return;
-    }
+    if (this.#keep(key, learned)) return this.#settle(key);
     if ("fault" in learned && learned.isFinal) this.#absent.add(key);
     else this.#absent.delete(key);
     if (!wasUnknown && "fault" in learned) {

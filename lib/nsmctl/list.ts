@@ -1,24 +1,72 @@
 /** `nsmctl list`: who is monitored, and who is still to be told of our reboot. */
 
+import { filled } from "../config/help_text.ts";
+import { didYouMean } from "../config/nearest.ts";
 import { printable } from "../quote.ts";
+import type { Colours } from "./colours.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { askersOf, type Peer, peerMatcher } from "./peers.ts";
 import { readRoster, type Roster } from "./roster.ts";
 import type { Session } from "./session.ts";
-import { type Column, renderTable } from "./table.ts";
+import { type Cell, type Column, renderTable } from "./table.ts";
 import { ageText, isoText, jsonText, shown } from "./text.ts";
 
-const COLUMNS: readonly Column[] = [
-  { title: "M" },
-  { title: "N" },
-  { title: "PEER", mayShrink: true, endsHead: true },
-  { title: "ASKED BY", mayShrink: true },
-  { title: "AGE" },
-  { title: "ADDRESSES", mayShrink: true },
-  { title: "HEARD" },
-  { title: "TOLD" },
-  { title: "WHY NOT", mayShrink: true },
+/** A column, the word for it on the command line, and what stands in it. */
+interface PeerColumn extends Column {
+  readonly word: string;
+  cell(peer: Peer, at: number, colours: Colours): Cell;
+}
+
+const COLUMNS: readonly PeerColumn[] = [
+  {
+    word: "m",
+    title: "M",
+    cell: ({ isMonitored }, _at, { good }) => isMonitored ? { text: "M", paint: good } : "",
+  },
+  {
+    word: "n",
+    title: "N",
+    cell: ({ isToBeNotified }, _at, { warning }) =>
+      isToBeNotified ? { text: "N", paint: warning } : "",
+  },
+  {
+    word: "peer",
+    title: "PEER",
+    mayShrink: true,
+    endsHead: true,
+    cell: ({ monName }) => shown(monName),
+  },
+  {
+    word: "asked-by",
+    title: "ASKED BY",
+    mayShrink: true,
+    cell: (peer) => namesText(askersOf(peer)),
+  },
+  { word: "age", title: "AGE", cell: ({ since }, at) => ageText(since, at) },
+  {
+    word: "addresses",
+    title: "ADDRESSES",
+    mayShrink: true,
+    cell: (peer) => namesText(otherNames(peer)),
+  },
+  { word: "heard", title: "HEARD", cell: ({ heardAt }, at) => ageText(heardAt, at) },
+  { word: "told", title: "TOLD", cell: ({ toldAt }, at) => ageText(toldAt, at) },
+  {
+    word: "why",
+    title: "WHY NOT",
+    mayShrink: true,
+    cell: ({ why = "" }, _at, { warning }) => ({ text: printable(why), paint: warning }),
+  },
 ];
+const WORDS = COLUMNS.map(({ word }) => word);
+
+/** Orders of the list, by the word for each: the longest on a list first, the latest news first. */
+const ORDERS: Readonly<Record<string, (a: Peer, b: Peer) => number>> = {
+  name: () => 0,
+  age: (a, b) => (a.since ?? Infinity) - (b.since ?? Infinity),
+  heard: (a, b) => (b.heardAt ?? 0) - (a.heardAt ?? 0),
+  told: (a, b) => (b.toldAt ?? 0) - (a.toldAt ?? 0),
+};
 
 export const list: Command = {
   name: "list",
@@ -26,54 +74,99 @@ export const list: Command = {
   operands: "[PATTERN]",
   operandsMin: 0,
   operandsMax: 1,
-  options: [{ letter: "j", long: "json", help: "Print JSON." }, TIMEOUT_OPTION],
+  options: [
+    { letter: "j", long: "json", help: "Print JSON." },
+    { letter: "n", long: "pending", help: "Only peers that are still to be told." },
+    { letter: "u", long: "unresolved", help: "Only peers of which no address is known." },
+    {
+      letter: "s",
+      long: "sort",
+      argument: "ORDER",
+      help: "name; age, the longest on a list first; heard or told, the latest first.",
+    },
+    {
+      letter: "o",
+      long: "columns",
+      argument: "COLUMNS",
+      help: `Which ones, separated by commas: ${WORDS.join(", ")}.`,
+    },
+    { long: "no-header", help: "Print neither titles nor sums." },
+    TIMEOUT_OPTION,
+  ],
   details: [
     "M: monitored. N: to be notified of our last reboot.",
     "AGE: how long it has been on a list. HEARD: how long ago it last said that it rebooted. " +
     "TOLD: how long ago we last told it that. WHY NOT: why it was not told yet, or why its reboot " +
     "may not be recognised.",
     "PATTERN is compared with names and addresses; it may have * and ?.",
-    "Beyond 1000 peers, times that only files tell are left out.",
-    "Exit status: 0; 1 if nothing matches PATTERN.",
+    "Beyond 1000 peers, times that only files tell are left out, but for an order by time.",
+    "Exit status: 0; 1 if there is no such peer.",
   ],
-  example: "nsmctl list '*.example.net'",
+  example: "nsmctl list --pending --sort=age '*.example.net'",
   takesPeers: true,
   async run(given, session) {
+    const { stateDirectoryPath, terminal, programName } = session;
     const [pattern] = given.operands;
-    const matches = pattern === undefined ? undefined : peerMatcher(pattern);
-    const roster = await readRoster(session.stateDirectoryPath, matches, session);
-    const { terminal, programName } = session;
-    if (given.has("json")) terminal.print(jsonText(listJson(roster, session)));
+    const order = given.get("sort") ?? "name";
+    const columns = given.get("columns")?.split(",").map((word) => word.trim());
+    const fault = faultOf(order, Object.keys(ORDERS)) ??
+      columns?.map((word) => faultOf(word, WORDS)).find((it) => it !== undefined);
+    if (fault !== undefined) {
+      terminal.complain(`${programName}: ${fault}\nTry: ${programName} list --help`);
+      return Status.USAGE;
+    }
+    const isChosen = pattern === undefined ? () => true : peerMatcher(pattern);
+    const isWanted = (peer: Peer) =>
+      isChosen(peer) && (!given.has("pending") || peer.isToBeNotified);
+    const allDetails = order !== "name";
+    const roster = await readRoster(stateDirectoryPath, isWanted, { ...session, allDetails });
+    const isUnresolved = ({ isMonitored, addresses }: Peer) =>
+      isMonitored && addresses.length === 0;
+    const peers = roster.peers
+      .filter((peer) => !given.has("unresolved") || isUnresolved(peer))
+      .toSorted(ORDERS[order]);
+    if (given.has("json")) terminal.print(jsonText(listJson({ ...roster, peers }, session)));
     else {
       if (roster.note !== undefined) terminal.complain(`${programName}: ${roster.note}`);
-      terminal.print(listText(roster.peers, session));
+      const isBare = given.has("no-header");
+      terminal.print(listText(peers, session, { isBare, columns: columns ?? WORDS }));
+      if (!isBare) terminal.print(sumsText(peers, terminal));
     }
-    return matches !== undefined && roster.peers.length === 0 ? Status.PROBLEM : Status.OK;
+    const isSelected = pattern !== undefined || given.has("pending") || given.has("unresolved");
+    return isSelected && peers.length === 0 ? Status.PROBLEM : Status.OK;
   },
 };
 
-/** The table, or a word where there is nobody. */
+function faultOf(word: string, words: readonly string[]): string | undefined {
+  if (words.includes(word)) return undefined;
+  return `"${printable(word)}" is none of ${words.join(", ")}${didYouMean(word, words)}`;
+}
+
+/** How many there are of each kind, a blank line below the table. */
+function sumsText(peers: readonly Peer[], { colours, width }: Session["terminal"]): string {
+  if (peers.length === 0) return "";
+  const count = (isOne: (peer: Peer) => boolean) => peers.filter(isOne).length;
+  const sums: readonly (readonly [count: number, what: string])[] = [
+    [count(({ isMonitored }) => isMonitored), "monitored"],
+    [count(({ isToBeNotified }) => isToBeNotified), "to be told"],
+    [count((peer) => peer.isMonitored && peer.addresses.length === 0), "without a known address"],
+  ];
+  const text = sums.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return `\n${colours.faint(filled(text.join(", "), width, 0))}\n`;
+}
+
+/** The table, or a word where there is nobody; `isBare` leaves out titles, and the word. */
 export function listText(
   peers: readonly Peer[],
   { terminal, now }: Pick<Session, "terminal" | "now">,
+  { isBare = false, columns = WORDS }: { isBare?: boolean; columns?: readonly string[] } = {},
 ): string {
-  if (peers.length === 0) return "No peers.\n";
+  if (peers.length === 0) return isBare ? "" : "No peers.\n";
   const { colours, width } = terminal;
   const at = now();
-  const monitored = { text: "M", paint: colours.good };
-  const toBeNotified = { text: "N", paint: colours.warning };
-  const rows = peers.map((peer) => [
-    peer.isMonitored ? monitored : "",
-    peer.isToBeNotified ? toBeNotified : "",
-    shown(peer.monName),
-    namesText(askersOf(peer)),
-    ageText(peer.since, at),
-    namesText(otherNames(peer)),
-    ageText(peer.heardAt, at),
-    ageText(peer.toldAt, at),
-    { text: printable(peer.why ?? ""), paint: colours.warning },
-  ]);
-  return renderTable(COLUMNS, rows, width, colours);
+  const shownColumns = columns.map((word) => COLUMNS.find((column) => column.word === word)!);
+  const rows = peers.map((peer) => shownColumns.map(({ cell }) => cell(peer, at, colours)));
+  return renderTable(shownColumns, rows, width, colours, isBare);
 }
 
 /** The peers as JSON; `conf/nsmctl.schema.json` describes it. */

@@ -2,7 +2,7 @@
 
 import { nameKey } from "../nsm/host_name.ts";
 import type { MonitorRecord, PeerFacts } from "../nsm/ports.ts";
-import type { ListEntry } from "../control/protocol.ts";
+import { type ListEntry, NO_SUCH_HOST } from "../control/protocol.ts";
 
 /** Who asked to be told about a peer. */
 export type Request = Pick<MonitorRecord, "myName" | "myProg" | "myVers" | "myProc">;
@@ -17,6 +17,8 @@ export interface Peer {
   addresses: readonly string[];
   canonicalName?: string;
   since?: number;
+  /** The name service has answered that there is no such host. */
+  isAbsent?: true;
   /** The state in its last notice, and when that came. */
   lastState?: number;
   heardAt?: number;
@@ -59,7 +61,11 @@ export class PeerTable {
     if (entry[7] !== 0) peer.heardAt = entry[7];
     if (entry.length === FIRST_ALIAS) return;
     const aliases = entry.slice(FIRST_ALIAS) as string[];
-    peer.addresses = aliases.filter(looksLikeAddress);
+    if (aliases[0] === NO_SUCH_HOST) {
+      peer.isAbsent = true;
+      return;
+    }
+    peer.addresses = [...new Set(aliases.filter(looksLikeAddress))];
     const canonicalName = aliases.find((alias) => !looksLikeAddress(alias));
     if (canonicalName !== undefined) peer.canonicalName = canonicalName;
   }
@@ -71,7 +77,7 @@ export class PeerTable {
 
   #add({ record, since }: DatedRecord): Peer {
     const peer = this.#peerOf(record.monName);
-    peer.requests.push(record);
+    if (!peer.requests.some((known) => isSameRequest(known, record))) peer.requests.push(record);
     note(peer, since);
     return peer;
   }
@@ -97,7 +103,7 @@ export class PeerTable {
 export function addFacts(peer: Peer, facts: PeerFacts | undefined): void {
   if (facts === undefined) return;
   const { canonicalName, lastState, heardAt, toldAt } = facts;
-  if (peer.addresses.length === 0) peer.addresses = facts.addresses;
+  if (peer.addresses.length === 0) peer.addresses = [...new Set(facts.addresses)];
   if (canonicalName !== undefined) peer.canonicalName ??= canonicalName;
   if (lastState !== undefined) peer.lastState ??= lastState;
   if (heardAt !== undefined) peer.heardAt ??= heardAt;
@@ -120,6 +126,11 @@ export function peerMatcher(pattern: string): (peer: Peer) => boolean {
   return ({ monName, canonicalName, addresses }) =>
     [monName, canonicalName ?? "", ...addresses]
       .some((name) => name !== "" && expression.test(nameKey(name)));
+}
+
+function isSameRequest(a: Request, b: Request): boolean {
+  return a.myName === b.myName && a.myProg === b.myProg && a.myVers === b.myVers &&
+    a.myProc === b.myProc;
 }
 
 /** The oldest time counts. */

@@ -43,7 +43,7 @@ export const watch: Command = {
       terminal.print(listText(roster.peers, session));
     }
     const watched = new WatchedPeers(reader.monitorList(), reader.notifyList(), reader.facts());
-    const printer = new Printer(session, isJson);
+    const printer = new WatchPrinter(session, isJson);
     for (;;) {
       const event = await next;
       if (event.done) return Status.OK;
@@ -58,8 +58,8 @@ export const watch: Command = {
   },
 };
 
-/** Prints what happens; each method returns false when nobody reads it any more. */
-class Printer {
+/** Prints what happens, below its date; each method returns false when nobody reads it any more. */
+export class WatchPrinter {
   #day = "";
   #progress: string | undefined;
 

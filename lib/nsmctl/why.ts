@@ -25,7 +25,9 @@ export function whyJudge(
           : "no sm-notify is running",
       );
     }
-    if (peer.isMonitored && peer.addresses.length === 0) reasons.push("no address known");
+    if (peer.isMonitored && peer.addresses.length === 0) {
+      reasons.push(peer.isAbsent ? "no such host" : "no address known");
+    }
     return reasons.length === 0 ? undefined : reasons.join("; ");
   };
 }

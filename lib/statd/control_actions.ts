@@ -7,7 +7,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import type { TransportAddress } from "../rpc/transport.ts";
 import { type HealthFacts, judgeHealth } from "../control/health.ts";
 import type { Identities } from "../cluster/identities.ts";
-import type { ListEntry } from "../control/protocol.ts";
+import { type ListEntry, NO_SUCH_HOST } from "../control/protocol.ts";
 import type { ControlActions } from "./control_server.ts";
 import type { HealthLook } from "./health_look.ts";
 import type { HostsFiles } from "../hosts/hosts_files.ts";
@@ -170,7 +170,9 @@ function entryOf(monitored: Monitored, monitor: Monitor): ListEntry {
   const { monName, myName, myProg, myVers, myProc } = record;
   const since = monitored.since ?? 0;
   const heardAt = monitored.heardAt ?? 0;
-  const aliases = monitor.directory.aliasesOf(monName);
+  const known = monitor.directory.aliasesOf(monName);
+  const isAbsent = known.length === 0 && monitor.directory.isAbsent(monName);
+  const aliases = isAbsent ? [NO_SUCH_HOST] : known;
   return [monName, myName, myProg, myVers, myProc, since, lastState, heardAt, ...aliases];
 }
 

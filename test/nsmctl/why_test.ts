@@ -52,6 +52,8 @@ Deno.test("operator D18: a monitored peer without an address says so, a healthy 
   const monitored = { ...PEER, isMonitored: true, isToBeNotified: false };
   assertEquals(whyJudge(undefined, NOW)(monitored), undefined);
   assertEquals(whyJudge(undefined, NOW)({ ...monitored, addresses: [] }), "no address known");
+  const absent = { ...monitored, addresses: [], isAbsent: true } as const;
+  assertEquals(whyJudge(undefined, NOW)(absent), "no such host");
 });
 
 Deno.test("the state of a run is a line: going on, ended, cut short", () => {
