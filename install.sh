@@ -33,6 +33,15 @@ peers=(rpcbind nfs-common tcpd iproute2 mandoc libfaketime zsh fish python3-prom
   netbase curl busybox psmisc procps chromium nftables)
 # Debian packages whose programs drive the product in tests; unpacked only, as they would start services.
 drivers=(resource-agents ctdb libpopt0 prometheus)
+# The same of whole cluster managers, with the libraries that they need besides Debian's usual ones.
+managers=(resource-agents cluster-glue pacemaker pacemaker-common pacemaker-cli-utils
+  pacemaker-resource-agents corosync ctdb tdb-tools gawk xsltproc libxml2-utils sudo
+  libcorosync-common4 libqb100 libcfg7 libcmap4 libcpg4 libknet1 libnozzle1 libquorum5 libvotequorum8
+  libstatgrab10 libnl-3-200 libnl-route-3-200 libxml2 libxslt1.1 libsigsegv2 libnet1 libltdl7
+  libpils2 libplumb2 liblrm2 libplumbgpl2 libstonith1 libopenhpi3 libopenipmi0 libsnmp40 libpci3
+  libcrmcommon34 libpe-rules26 libcib27 libcrmservice28 libstonithd26 libcrmcluster29 liblrmd28
+  libpe-status28 libpacemaker1 libpopt0 liblmdb0 libtalloc2 libtdb1 libtevent0 libldb2 libwbclient0
+  samba-libs)
 # The judge of the page of nsmctl report: accessibility rules, for tests only. MPL-2.0.
 axe="axe-core@4.10.3"
 
@@ -191,20 +200,21 @@ install_peers() {
   fi
 }
 
-# Unpacks the drivers below .toolchain/drivers.
-fetch_drivers() {
-  local folder=$tools/tmp-drivers file
-  if [[ $(cat "$tools/drivers/packages" 2>/dev/null) == "${drivers[*]}" ]] || ! have apt-get || ! have dpkg-deb; then return 0; fi
-  say "Fetching ${drivers[*]}, unpacked only"
+# Unpacks packages in a folder below .toolchain.
+fetch_unpacked() { # NAME PACKAGE…
+  local name=$1 folder=$tools/tmp-$1 file
+  shift
+  if [[ $(cat "$tools/$name/packages" 2>/dev/null) == "$*" ]] || ! have apt-get || ! have dpkg-deb; then return 0; fi
+  say "Fetching $*, unpacked only"
   rm -rf "$folder"
   mkdir "$folder" "$folder/unpacked"
-  if (cd "$folder" && apt-get -qq -o APT::Sandbox::User=root download "${drivers[@]}" >/dev/null 2>&1); then
+  if (cd "$folder" && apt-get -qq -o APT::Sandbox::User=root download "$@" >/dev/null 2>&1); then
     for file in "$folder"/*.deb; do dpkg-deb --extract "$file" "$folder/unpacked"; done
-    echo "${drivers[*]}" >"$folder/unpacked/packages"
-    rm -rf "$tools/drivers"
-    mv "$folder/unpacked" "$tools/drivers"
+    echo "$*" >"$folder/unpacked/packages"
+    rm -rf "${tools:?}/$name"
+    mv "$folder/unpacked" "$tools/$name"
   else
-    say "Cannot fetch ${drivers[*]}: tests that need them are skipped"
+    say "Cannot fetch $*: tests that need them are skipped"
   fi
   rm -rf "$folder"
 }
@@ -258,7 +268,8 @@ fetch_axe() (
 run_all() {
   toolchain
   install_peers
-  fetch_drivers
+  fetch_unpacked drivers "${drivers[@]}"
+  fetch_unpacked managers "${managers[@]}"
   fetch_axe || say "Cannot fetch $axe: tests that need it are skipped"
   export NO_COLOR=1
   gate "Format check" "$DENO" fmt --check --quiet

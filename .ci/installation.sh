@@ -191,9 +191,18 @@ place_all() {
     conf/selinux/* conf/prometheus/* conf/grafana/*; do
     place 644 "$name" "$prefix/share/doc/nsm/${name##*/}"
   done
+  sed "s|@sbindir@|$prefix/sbin|" conf/ocf/identity |
+    place_for_others 755 - ocf/resource.d/nsm/identity lib
   place_completion bash "$prefix/share/bash-completion/completions/nsmctl"
   place_completion zsh "$prefix/share/zsh/vendor-completions/_nsmctl"
   place_completion fish "$prefix/share/fish/vendor_completions.d/nsmctl.fish"
+}
+
+# What a cluster manager looks for below /usr only: a link leads from there where that manager is.
+place_for_others() { # MODE SOURCE PATH FOLDER-OF-THE-PATH
+  local path=$prefix/$4/$3 link=/usr/$4/$3
+  place "$1" "$2" "$path"
+  if [ "$path" != "$link" ] && [ -w "$root${link%/*/*}" ]; then place link "$path" "$link"; fi
 }
 
 # An rpcbind that is not ours stays, of whatever packages: whoever wants ours removes that one first.

@@ -17,6 +17,7 @@ import { layoutOf } from "../store/layout.ts";
 import { type Command, type Given, Status, TIMEOUT_OPTION } from "./command.ts";
 import { notifyIdentity } from "./identity_notify.ts";
 import { configuredIdentities } from "./identity_settings.ts";
+import { HELD_ELSEWHERE, releaseHere, sayStatus } from "./identity_state.ts";
 import { unreachable } from "./read_state.ts";
 import type { Session } from "./session.ts";
 import { renderTable } from "./table.ts";
@@ -26,21 +27,21 @@ import { jsonText } from "./text.ts";
 const DEADLINE_S = DEADLINE_MS / 1000;
 /** Longest deadline, in seconds. */
 const DEADLINE_MAX_S = 3_600;
-const ACTIONS = ["list", "acquire", "notify", "release", "add", "remove"] as const;
+const ACTIONS = ["list", "status", "acquire", "notify", "release", "add", "remove"] as const;
 type Action = typeof ACTIONS[number];
 
 /** What each refusal is as an exit status. */
 const STATUSES: Readonly<Record<RefusalCode, number>> = {
   unknown: Status.PROBLEM,
   invalid: Status.PROBLEM,
-  held: 4,
-  superseded: 4,
+  held: HELD_ELSEWHERE,
+  superseded: HELD_ELSEWHERE,
   unreachable: Status.SILENT,
 };
 
 export const identity: Command = {
   name: "identity",
-  summary: "Move services between nodes: acquire, notify, release, add, remove or list identities.",
+  summary: "Move services between nodes: acquire, notify, release, add, remove, list, status.",
   operands: "ACTION [ID]",
   operandsMin: 1,
   operandsMax: 2,
@@ -71,9 +72,10 @@ export const identity: Command = {
     "nsm-cluster(7) says how identities are used. Those of nfs.conf need not be added.",
     "acquire makes this node the owner, with a new state number; who is monitored here is inherited. " +
     "notify tells everybody whom the owners before have left, and is done when exports and address " +
-    "are up. release lets go, so that the file system of the ledger can be unmounted.",
-    "Exit status: 0; 1 if peers are left to be told, or there is no such identity; 4 if another node " +
-    "holds it; 5 if its ledger cannot be reached.",
+    "are up. release lets go, so that the file system of the ledger can be unmounted. status is for " +
+    "scripts: one line, and an exit status.",
+    "Exit status: 0, with status if it is held; 1 if peers are left to be told, or there is no such " +
+    "identity; 4 if another node holds it; 5 if its ledger cannot be reached.",
   ],
   example: "nsmctl identity acquire vip1 --fenced",
   takesPeers: false,
@@ -90,6 +92,10 @@ export const identity: Command = {
       1000 * Number(given.get("deadline") ?? DEADLINE_S),
     );
     const reached = await reachDaemon(session.stateDirectoryPath, patience);
+    if (reached.outcome === "absent" && action === "release") {
+      releaseHere(id!, session);
+      return Status.OK;
+    }
     if (reached.outcome === "absent") {
       session.terminal.complain(
         `${session.programName}: no daemon runs that could hold an identity`,
@@ -144,6 +150,12 @@ async function act(
       const { identities = [] } = await ask({ command, action });
       terminal.print(listText(withConfigured(identities), given.has("json"), session));
       return Status.OK;
+    }
+    case "status": {
+      const { identities = [] } = await ask({ command, action: "list" });
+      const report = withConfigured(identities).find((each) => each.id === id);
+      if (report === undefined) throw new RefusedError("unknown", `There is no identity ${id}`);
+      return sayStatus(report, given.has("json"), session);
     }
     case "acquire": {
       const texts = configured().get(id);

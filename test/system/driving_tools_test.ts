@@ -7,14 +7,12 @@
 
 import { assertEquals } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
+import { DRIVERS, layerUsr } from "../support/layered_usr.ts";
 import { mon } from "../support/nsm_calls.ts";
 import { ask, STATD_PORT } from "../support/statd.ts";
 import { DEBIAN_SM_NOTIFY, DEBIAN_STATD, systemTest } from "../support/system_test.ts";
 import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
 
-const PROJECT = new URL("../../", import.meta.url).pathname;
-/** Debian's packages that have the tools, unpacked by install.sh. */
-const TOOLS = `${PROJECT}.toolchain/drivers`;
 const AGENTS = "/usr/lib/ocf/resource.d/heartbeat";
 const NEEDS = [
   DEBIAN_STATD,
@@ -22,32 +20,12 @@ const NEEDS = [
   "/etc/init.d/nfs-common",
   "/usr/bin/killall",
   "/usr/bin/pgrep",
-  `${TOOLS}${AGENTS}/nfsnotify`,
+  `${DRIVERS}${AGENTS}/nfsnotify`,
 ];
 const ROUNDS = 3;
 
 /** Runs a shell script on a host, whose files of /usr may be replaced. */
 type Run = (script: string) => Promise<number>;
-
-/** Replaces /usr of a host by a layer over it that also has the tools, and ours where they are wanted. */
-async function equip(host: TestHost, ours: boolean): Promise<void> {
-  const layer = "/run/layer";
-  await host.output("mkdir", "-p", layer);
-  await host.output("mount", "-t", "tmpfs", "none", layer);
-  await host.output("mkdir", `${layer}/upper`, `${layer}/work`);
-  if (ours) {
-    const stage = `${layer}/stage`;
-    const { code, stderr } = await host.run(
-      ...["env", `DESTDIR=${stage}`, `${PROJECT}install.sh`, "install", "--prefix", "/usr"],
-    );
-    assertEquals(code, 0, stderr);
-    await host.output("mkdir", `${layer}/upper/sbin`);
-    await host.output("sh", "-c", `mv ${stage}/usr/sbin/* ${layer}/upper/sbin/`);
-    await host.output("rm", `${layer}/upper/sbin/rpcbind`); // Debian's serves both
-  }
-  const folders = `lowerdir=${TOOLS}/usr:/usr,upperdir=${layer}/upper,workdir=${layer}/work`;
-  await host.output("mount", "-t", "overlay", "none", "-o", folders, "/usr");
-}
 
 /** Exit statuses of each step of each round, for Debian's programs and for ours. */
 async function compare(
@@ -56,7 +34,7 @@ async function compare(
 ): Promise<void> {
   const [debians, ours] = await Promise.all([false, true].map(async (isOurs) => {
     const host = await newHost();
-    await equip(host, isOurs);
+    await layerUsr(host, DRIVERS, isOurs);
     await host.startRpcbind();
     const seen: string[] = [];
     await rounds(async (script) => {
@@ -211,7 +189,7 @@ const event = (name: string, ...args: string[]) =>
 const until = (condition: string) => `timeout 60 sh -c 'until ${condition}; do sleep 0.1; done'`;
 
 async function prepareCtdb(host: TestHost): Promise<void> {
-  await host.output("cp", "-a", `${TOOLS}/etc/ctdb`, "/etc/ctdb");
+  await host.output("cp", "-a", `${DRIVERS}/etc/ctdb`, "/etc/ctdb");
   await host.output("sed", "-i", "s|/var/lib/ctdb|/run/ctdb|", "/etc/ctdb/functions");
   await host.output("mkdir", "/run/checks");
   await host.output("cp", "/etc/ctdb/nfs-checks.d/10.status.check", "/run/checks/");
@@ -229,7 +207,7 @@ async function prepareCtdb(host: TestHost): Promise<void> {
 
 systemTest(
   "CTDB's 60.nfs and its statd-callout start, monitor, fail over and stop as with Debian's",
-  [...NEEDS, `${TOOLS}/usr/libexec/ctdb/smnotify`],
+  [...NEEDS, `${DRIVERS}/usr/libexec/ctdb/smnotify`],
   async (newHost) => {
     await compare(newHost, async (run, host) => {
       await prepareCtdb(host);

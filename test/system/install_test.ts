@@ -84,6 +84,19 @@ class Site {
   }
 }
 
+Deno.test("install links the agent to where a Pacemaker that is there looks for it", async () => {
+  await using site = await Site.make();
+  await Deno.mkdir(`${site.root}/usr/lib/ocf/resource.d`, { recursive: true });
+  const before = site.tree();
+  await site.do("install");
+  const agent = "lib/ocf/resource.d/nsm/identity";
+  assertEquals(site.tree().get(`/usr/${agent}`), `link /usr/local/${agent}`);
+  const text = site.read(`/usr/local/${agent}`);
+  assertStringIncludes(text, ":=/usr/local/sbin/nsmctl}");
+  await site.do("uninstall");
+  assertEquals(site.tree(), before);
+});
+
 Deno.test("install puts each file in its place, and uninstall leaves no trace", async () => {
   await using site = await Site.make();
   await site.put("/usr/local/sbin/other", "somebody else's\n");
@@ -97,6 +110,7 @@ Deno.test("install puts each file in its place, and uninstall leaves no trace", 
   assertEquals(
     added.map(([path]) => path.replace("/usr/local/", "")).sort(),
     [
+      "lib/ocf/resource.d/nsm/identity",
       "lib/systemd/system/rpc-statd-notify.service",
       "lib/systemd/system/rpc-statd.service",
       "lib/systemd/system/rpcbind.service",
@@ -290,6 +304,7 @@ Deno.test("shellcheck has nothing to say", { ignore: !isThere(SHELLCHECK) }, asy
     "install.sh",
     ".ci/run",
     "conf/containers/make-root",
+    "conf/ocf/identity",
     ...below(".ci").filter((name) => name.endsWith(".sh")),
     ...below(".ci/deb").filter((name) => /(inst|rm)$/.test(name)),
     ...below("test/newcomer"),
