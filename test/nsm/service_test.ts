@@ -92,6 +92,7 @@ function setUp(
     called,
     refused: accessRefusals,
     call,
+    directory,
     crashes: () => crashes,
   };
 }
@@ -437,6 +438,20 @@ Deno.test("SM_MON that fails leaves the one behind it alone (review 17)", pure, 
   assertEquals(await replies[1], { res_stat: 0, state: 7 });
   assertEquals([...list.about("nodeb")].map(({ record }) => record.priv), [privOf(2)]);
   assertEquals(store.records.map(({ priv }) => priv), [privOf(2)]);
+});
+
+Deno.test("a peer is not looked up whose SM_UNMON was quicker than its SM_MON", pure, async () => {
+  const { disk, directory, call } = setUp();
+  const [slow, quick] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  disk.gate = slow.promise;
+  const registered = call("SM_MON", mon("nodeb"));
+  disk.gate = quick.promise;
+  const removed = call("SM_UNMON", { mon_name: "nodeb", my_id: me });
+  quick.resolve();
+  await removed;
+  slow.resolve();
+  await registered;
+  assertEquals([directory.isUnresolved("nodeb"), directory.isComplete], [false, true]);
 });
 
 Deno.test("SM_MON is answered when its callout has ended", pure, async () => {
