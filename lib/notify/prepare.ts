@@ -97,7 +97,8 @@ export async function prepareToNotify(
   const end = run.end();
   const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;
   // A start that fails behind the move has no new peers any more: the next one must not carry on.
-  if (end.kind !== "none" && carriedOn === undefined && settings.updateState) begin(run, log);
+  const mayBeCarriedOn = end.kind !== "none" && carriedOn === undefined && settings.updateState;
+  if (mayBeCarriedOn && !begin(run, log)) discard(run);
   const store = openNotifyStore(directory, { ...parts, log });
   const preparedAt = clock.wallClock();
   const records = parts.asOwner(layout.monitorList, () => {
@@ -184,12 +185,25 @@ function takeLock(lock: LockOfLife | undefined, run: NotifyRun, life: string, lo
   }
 }
 
-/** Notes the run, so that it can be carried on with its number. */
-function begin(run: NotifyRun, log: Log): void {
+/** Notes the run, so that it can be carried on with its number; whether that was possible. */
+function begin(run: NotifyRun, log: Log): boolean {
   try {
     run.begin(run.nextStateNumber);
+    return true;
   } catch (error) {
     log.warning(`A run that is cut short cannot be carried on: ${reasonOf(error)}`);
+    return false;
+  }
+}
+
+/** Forgets an earlier run. @throws {Error} Where its number could be told to peers that know it. */
+function discard(run: NotifyRun): void {
+  try {
+    run.discard();
+  } catch (error) {
+    throw new Error(
+      `Cannot remove the note of an earlier run, whose number is old: ${reasonOf(error)}`,
+    );
   }
 }
 

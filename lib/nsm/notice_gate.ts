@@ -11,7 +11,8 @@
  * | `warn`    | believed, with a warning | believed, with a warning                                   |
  * | `enforce` | refused, with a warning  | believed if the peer says so itself, else refused          |
  *
- * The state that was seen last is never passed on again, in any mode.
+ * The state that was seen last is never passed on again, in any mode, and neither is the one before it for
+ * {@link COPY_MS}: the network may deliver a copy of a notice behind a newer one.
  *
  * `warn` is the default: it changes nothing for a site whose clients announce themselves from addresses
  * that the name service does not have, which nfs-utils serves too, and shows its administrator whether
@@ -31,6 +32,9 @@
  */
 const JUMP_MAX = 65_536;
 
+/** How long a copy of a notice may be on its way, in ms: much longer than a datagram, and no longer than a boot. */
+export const COPY_MS = 30_000;
+
 /** How strictly notices are checked. */
 export const SOURCE_CHECKS = ["off", "warn", "enforce"] as const;
 export type SourceCheck = typeof SOURCE_CHECKS[number];
@@ -46,6 +50,8 @@ export interface NoticeFacts {
   /** The state announced, and the last one that was believed; 0 where there was none. */
   readonly state: number;
   readonly lastState: number;
+  /** The state before it, where that was replaced within {@link COPY_MS}. */
+  readonly replacedState?: number | undefined;
   /** Whether the source is a known address of the peer. */
   readonly isKnownSource: boolean;
   /** Whether the peer was asked, and the state is what it says. */
@@ -64,7 +70,8 @@ export const UNKNOWN_SOURCE = "the source is no known address of it";
 
 /** Judges a notice for one registration. */
 export function judgeNotice(checks: NoticeChecks, facts: NoticeFacts): NoticeVerdict {
-  if (facts.state === facts.lastState) return { kind: "repeated" };
+  const isLateCopy = facts.state === facts.replacedState && !facts.isStated;
+  if (isLateCopy || facts.state === facts.lastState) return { kind: "repeated" };
   const ofSource = facts.isKnownSource || checks.source === "off" ? undefined : UNKNOWN_SOURCE;
   const ofState = checks.state === "off" || facts.isStated ? undefined : stateDoubt(facts);
   const doubt = ofSource ?? ofState;

@@ -10,7 +10,7 @@ import type { Caller } from "../rpc/transport.ts";
 import { Turns } from "../time/turns.ts";
 import { type Heard, what } from "./kept_notices.ts";
 import type { Monitored } from "./monitor_list.ts";
-import { judgeNotice, type NoticeChecks, type NoticeVerdict } from "./notice_gate.ts";
+import { COPY_MS, judgeNotice, type NoticeChecks, type NoticeVerdict } from "./notice_gate.ts";
 import type { NoticeParts } from "./notice_parts.ts";
 
 /**
@@ -226,7 +226,10 @@ export class NoticeJudge {
     // peer has rebooted before, and has its locks of afterwards.
     if (lastNotice >= heard.ordinal) return { kind: "repeated" };
     const { state, isStated = false } = heard;
-    return judgeNotice(this.#checks, { state, lastState, isKnownSource, isStated });
+    const { replaced } = monitored;
+    const isFresh = replaced !== undefined && this.parts.clock.now() - replaced.at < COPY_MS;
+    const replacedState = isFresh ? replaced.state : undefined;
+    return judgeNotice(this.#checks, { state, lastState, replacedState, isKnownSource, isStated });
   }
 
   get #checks(): NoticeChecks {
@@ -261,6 +264,9 @@ export class NoticeJudge {
     }
     monitored.lastNotice = heard.ordinal;
     monitored.heard = { from: heard.caller.address, at: clock.now() };
+    if (monitored.lastState !== 0) {
+      monitored.replaced = { state: monitored.lastState, at: clock.now() };
+    }
     announce(monitored, heard.state, heard.at);
     tell("info", "SM_NOTIFY", () => `${what(heard)} is passed on`);
   }

@@ -117,13 +117,13 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "        if (pending.again !== undefined) return false;\n        continue;\n",
+    from: "      pending.registering = this.#register(pending.record);\n",
     to: "",
     reason: "SM_MON is acknowledged although SM_SIMU_CRASH has emptied the list",
   },
   {
     file: ENROLMENT,
-    from: "      if (previous !== undefined) notices.overtaken(monitored, taken);\n",
+    from: "    if (previous !== undefined) notices.overtaken(monitored, taken);\n",
     to: "",
     reason: "a registration with a new cookie is concerned by notices from before it",
   },
@@ -331,7 +331,13 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "      await pending.again;\n",
+    from: "({ record }) => list.find(record)",
+    to: "() => true",
+    reason: "SM_SIMU_CRASH makes anew what SM_UNMON has taken off",
+  },
+  {
+    file: ENROLMENT,
+    from: "      await settled(pending);\n",
     to: "",
     reason: "SM_MON is acknowledged before it is on disk again behind SM_SIMU_CRASH",
   },
@@ -349,8 +355,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "        notices.overtaken(monitored, taken);\n      }",
-    to: "      }",
+    from: "      notices.overtaken(monitored, taken);\n    }",
+    to: "    }",
     reason: "a registration is told of a notice from before it",
   },
   {

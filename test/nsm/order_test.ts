@@ -117,9 +117,18 @@ Deno.test("SM_MON under way while SM_SIMU_CRASH forgets everybody is kept", asyn
   using world = newMonitor();
   const { respond, list } = world.monitor;
   const reply = respond(mon("nodeb"), LOCAL);
-  list.clear();
+  await respond(encodeCall(nsmV1, "SM_SIMU_CRASH", undefined, 1), LOCAL);
   assert(await reply instanceof Uint8Array);
   assertEquals([list.size, onDisk(world.directory)], [1, ["nodeb"]]);
+});
+
+Deno.test("SM_MON under way that SM_UNMON has taken off is not made anew by SM_SIMU_CRASH", async () => {
+  using world = newMonitor();
+  const { respond, list } = world.monitor;
+  const replies = [respond(mon("nodeb"), LOCAL), respond(unmon("nodeb"), LOCAL)];
+  replies.push(respond(encodeCall(nsmV1, "SM_SIMU_CRASH", undefined, 1), LOCAL));
+  await Promise.all(replies);
+  assertEquals([list.size, onDisk(world.directory)], [0, []]);
 });
 
 Deno.test("B3: a peer that was declared rebooted is not told of again by a restart", async () => {

@@ -19,8 +19,9 @@ export class Agenda {
   readonly #entries = new Heap<Entry>((a, b) =>
     a.at === b.at ? a.sequence < b.sequence : a.at < b.at
   );
-  /** Entries that have come to pass. */
+  /** Entries that have come to pass, and turns of the microtask queue that have. */
   steps = 0;
+  turns = 0;
 
   get now(): number {
     return this.#now;
@@ -47,7 +48,7 @@ export class Agenda {
       // Time passes for those at rest only.
       const isFollowed = this.#entries.first?.at === this.#now;
       const turns = isFollowed ? entry.turns : TURNS_TO_REST;
-      for (let turn = 0; turn < turns; turn++) await undefined;
+      for (let turn = 0; turn < turns; turn++, this.turns++) await undefined;
       check();
     }
     this.#now = Math.max(this.#now, end);

@@ -47,8 +47,13 @@ export interface Sent {
   /** Ordinals of the last and of the first announcement that it may follow from. */
   readonly ordinal: number;
   readonly ordinalAtLeast: number;
+  /** Ordinal of the last arrival before it left. */
+  readonly sentBehind: number;
   readonly registered: Registered | undefined;
 }
+
+/** Turns of the microtask queue that a reply takes when all is done that it says. */
+const TURNS_OF_A_REPLY = 6;
 
 /** Identity of a registration on the list in memory. */
 export function listKey({ monName, myName, myVers }: MonitorRecord): string {
@@ -62,15 +67,17 @@ export class CallbackLedger {
   /** By cookie, the ordinals of arrival of SM_MON calls and of removals that were acknowledged. */
   readonly #arrivals = new Map<string, number>();
   readonly #removals = new Map<string, number>();
-  /** States that were passed on before SM_MON was acknowledged. */
-  readonly #early = new Map<string, number>();
+  /** States that were passed on before SM_MON was acknowledged, and ordinals of their announcements. */
+  readonly #early = new Map<string, { readonly state: number; readonly ordinal: number }>();
   /** The same of removals that have arrived. */
   readonly #removed = new Map<string, number>();
 
-  /** Ordinal of the last SM_SIMU_CRASH. */
+  /** Ordinal of the last SM_SIMU_CRASH, and the turn in which it came. */
   #crashSimulated = 0;
+  #crashTurn = -Infinity;
 
-  constructor(readonly isEnforced: () => boolean) {}
+  /** `turn` counts turns of the microtask queue. */
+  constructor(readonly isEnforced: () => boolean, readonly turn: () => number) {}
 
   /** SM_MON has arrived. */
   monArrived(record: MonitorRecord): number {
@@ -92,6 +99,9 @@ export class CallbackLedger {
     // SM_SIMU_CRASH forgets what is under way too, which is registered anew then.
     const arrived = Math.max(called, this.#crashSimulated);
     if ((this.#removed.get(key) ?? 0) > called) return;
+    // Its reply was on its way when SM_SIMU_CRASH came, which has forgotten it.
+    const wasDecided = this.turn() - this.#crashTurn <= TURNS_OF_A_REPLY;
+    if (called < this.#crashSimulated && wasDecided) return;
     const known = this.#registered.get(key);
     if (known !== undefined) {
       if (!isRepeated) {
@@ -100,14 +110,15 @@ export class CallbackLedger {
       }
       return;
     }
+    const early = this.#early.get(key) ?? { state: 0, ordinal: 0 };
     this.#registered.set(key, {
       monName: record.monName,
       madeAt: isNew && arrived === called ? arrived : 0,
       since: arrived,
       owed: new Map(),
-      newest: this.#early.get(key) ?? 0,
+      newest: early.state,
       lastDone: undefined,
-      passedOn: 0,
+      passedOn: early.ordinal,
       passedOnAtLeast: 0,
       lastState: 0,
       largest: 0,
@@ -137,6 +148,7 @@ export class CallbackLedger {
     this.#registered.clear();
     this.#early.clear();
     this.#crashSimulated = ++this.#ordinal;
+    this.#crashTurn = this.turn();
   }
 
   /** SM_NOTIFY has arrived. */
@@ -209,17 +221,20 @@ export class CallbackLedger {
       cookie,
       ordinal: backing.ordinal,
       ordinalAtLeast: first.ordinal,
+      sentBehind: this.#ordinal,
       registered,
     };
   }
 
   /** The lock manager's answer has come. */
   done({ key, state, cookie, ordinal, ordinalAtLeast, ...sent }: Sent): void {
+    // Unmonitored meanwhile: what is registered now was not told.
+    if ((this.#removed.get(key) ?? 0) > sent.sentBehind) return;
     // SM_MON may have been acknowledged meanwhile.
     const registered = sent.registered ?? this.#registered.get(key);
     if (registered === undefined) {
       // SM_MON waits for its callout still.
-      this.#early.set(key, state);
+      this.#early.set(key, { state, ordinal });
       return;
     }
     if (this.#registered.get(key) !== registered) return;

@@ -18,7 +18,8 @@ import { Violation } from "./violation.ts";
 /** One change that was asked for; undefined is a removal. */
 interface Change {
   readonly priv: string | undefined;
-  status: "outstanding" | "acknowledged" | "failed";
+  /** `found nothing`: a removal was acknowledged while an SM_MON before it was not, and may fail. */
+  status: "outstanding" | "acknowledged" | "failed" | "found nothing";
   /** Whether the list in memory was emptied since it arrived. */
   isForgotten?: true;
   /** Whether its record was moved to the notify list before the reply. */
@@ -82,9 +83,10 @@ export class Registrations {
   ): void {
     change.status = isAcknowledged ? "acknowledged" : "failed";
     if (!isAcknowledged) {
-      // What could not be removed is back on the list, in whatever state the disk is.
-      if (change.priv === undefined) {
-        for (const r of records) this.#apart.add(registrationKey(r));
+      for (const record of records) {
+        // What could not be removed is back on the list, in whatever state the disk is.
+        if (change.priv === undefined) this.#apart.add(registrationKey(record));
+        else this.#settleRemovals(this.#of(registrationKey(record)));
       }
       return;
     }
@@ -92,17 +94,9 @@ export class Registrations {
       const key = registrationKey(record);
       const known = this.#of(key);
       // One that is overtaken counts no more.
-      const at = known.changes.indexOf(change);
-      if (at < 0) continue;
-      if (change.priv === undefined && isUnlisted(known.changes.slice(0, at))) {
-        // It found nothing on the list: another one is at it, or what was to be there has failed.
-        known.changes.splice(at, 1);
-        continue;
-      }
-      for (const { priv } of known.changes.slice(0, at)) {
-        if (priv !== undefined) known.mayComeBack.add(priv);
-      }
-      known.changes = known.changes.slice(at);
+      if (!known.changes.includes(change)) continue;
+      this.#acknowledged(known, change);
+      this.#settleRemovals(known);
       if (change.priv === undefined) continue;
       known.wasAcknowledged = true;
       if (change.isMoved) {
@@ -111,6 +105,35 @@ export class Registrations {
       }
       if (change.isForgotten) this.#apart.add(key);
       else this.#apart.delete(key);
+    }
+  }
+
+  /** What was asked for before a change that was acknowledged counts no more. */
+  #acknowledged(known: Known, change: Change): void {
+    const at = known.changes.indexOf(change);
+    const before = known.changes.slice(0, at);
+    if (change.priv === undefined) {
+      const lastMon = before.findLast(({ priv }) => priv !== undefined);
+      if (lastMon?.status === "outstanding") {
+        change.status = "found nothing";
+        return;
+      }
+      if (isUnlisted(before)) {
+        // It found nothing on the list: another one is at it, or what was to be there has failed.
+        known.changes.splice(at, 1);
+        return;
+      }
+    }
+    for (const { priv } of before) if (priv !== undefined) known.mayComeBack.add(priv);
+    known.changes = known.changes.slice(at);
+  }
+
+  /** An SM_MON has its reply: removals behind it were acknowledged for what it has come to. */
+  #settleRemovals(known: Known): void {
+    for (const change of [...known.changes]) {
+      if (change.status !== "found nothing") continue;
+      change.status = "acknowledged";
+      this.#acknowledged(known, change);
     }
   }
 

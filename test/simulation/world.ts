@@ -128,7 +128,10 @@ export class World {
     this.#dice = new Dice(history.seed);
     this.#disk.namesWithFiles = history.settings.syncsNames;
     this.#names = new NameService(this.#dice);
-    this.#callbacks = new CallbackLedger(() => history.settings.sourceCheck === "enforce");
+    this.#callbacks = new CallbackLedger(
+      () => history.settings.sourceCheck === "enforce",
+      () => this.agenda.turns,
+    );
     this.#registrations.onMoved = (record) => this.#callbacks.moved(listKey(record));
     const clock = () => this.#connecting!.clock;
     this.#rpcbind = new FakeRpcbind({
