@@ -6,6 +6,7 @@
 import type { Log } from "../log.ts";
 import type { NotifyCounts, NotifyReport } from "../nsm/notify/notify_outcome.ts";
 import { asciiJson } from "../quote.ts";
+import { FailureTable } from "./failure_table.ts";
 import type { LiveLine } from "./live_line.ts";
 import type { Clock } from "../time/clock.ts";
 
@@ -33,6 +34,7 @@ export interface ReportParts {
 export class ProgressReport {
   readonly #parts: ReportParts;
   readonly #startedAt: number;
+  readonly #failures = new FailureTable();
   #milestones = [...MILESTONES];
   #cancelTimers: (() => void)[] = [];
 
@@ -50,7 +52,8 @@ export class ProgressReport {
   }
 
   /** To be called for each peer that is settled. */
-  settled(): void {
+  settled(report: NotifyReport): void {
+    if (report.outcome === "gave up") this.#failures.add(report);
     const { told, total } = this.#parts.counts();
     const [next] = this.#milestones;
     if (next === undefined || told < next * total || told === total) return;
@@ -61,6 +64,7 @@ export class ProgressReport {
   end(): void {
     for (const cancel of this.#cancelTimers) cancel();
     this.#parts.line?.hide();
+    for (const row of this.#failures.lines()) this.#parts.log.notice(row);
     this.#parts.log.notice(this.#summary());
   }
 
@@ -116,10 +120,17 @@ export class ProgressReport {
     const more = [
       forgotten > 0 ? `, ${forgotten} forgotten` : "",
       gaveUp > 0 ? `, ${gaveUp} not reached` : "",
-      left > 0 ? `, ${left} left of which ${failing} do not answer` : "",
+      left > 0 ? `, ${left} left${silence(failing, left)}` : "",
     ];
     return `Told ${told} of ${peers(total)} in ${duration(this.#elapsedMs / 1000)}${more.join("")}`;
   }
+}
+
+/** How many of those that are left do not answer. */
+function silence(failing: number, left: number): string {
+  if (failing === 0) return "";
+  if (failing < left) return `, ${failing} of them silent or unreachable`;
+  return left === 1 ? ", which does not answer" : ", none of which answers";
 }
 
 function peers(count: number): string {

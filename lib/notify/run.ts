@@ -110,7 +110,7 @@ async function runNotifier(
   const log = line !== undefined && settings.noSyslog ? logAbove(line, parts.log) : parts.log;
   const store = openNotifyStore(settings.stateDirectoryPath, { log });
   const onSettled = (report: NotifyReport) => {
-    progress.settled();
+    progress.settled(report);
     watcher.settled(report);
     if (!settings.json) return;
     if (Deno.stdout.isTerminal()) line?.hide();

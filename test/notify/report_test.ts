@@ -1,10 +1,20 @@
 import { assertEquals } from "@std/assert";
 import { LiveLine, logAbove } from "../../lib/notify/live_line.ts";
 import { ProgressReport, reportLine, summaryLine } from "../../lib/notify/report.ts";
+import type { NotifyReport } from "../../lib/nsm/notify/notify_outcome.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
 const pure = { permissions: "none" } as const;
+
+function outcome(
+  outcome: NotifyReport["outcome"],
+  fault?: string,
+  address = "10.0.0.1",
+): NotifyReport {
+  const record = { fileName: address, monName: address, myName: "me", modifiedAt: 0 };
+  return { record, outcome, address, transport: "udp", attempts: 1, elapsedMs: 1, fault };
+}
 
 function world(total: number, isTerminal = false) {
   const clock = new FakeClock();
@@ -28,7 +38,7 @@ Deno.test("ProgressReport logs the start, milestones and the end", pure, () => {
   clock.advance(500);
   for (let told = 1; told <= 9; told++) {
     counts.told = told;
-    report.settled();
+    report.settled(outcome("told"));
   }
   counts.failing = 1;
   clock.advance(240_000);
@@ -36,14 +46,40 @@ Deno.test("ProgressReport logs the start, milestones and the end", pure, () => {
   report.end();
   assertEquals(log.lines, [
     "notice: Notifying 10 peers of state 5",
-    "info: Told 5 of 10 peers in 0.5 s, 5 left of which 0 do not answer",
-    "info: Told 9 of 10 peers in 0.5 s, 1 left of which 0 do not answer",
-    "notice: Told 9 of 10 peers in 60 s, 1 left of which 1 do not answer",
-    "notice: Told 9 of 10 peers in 2 min, 1 left of which 1 do not answer",
-    "notice: Told 9 of 10 peers in 4 min, 1 left of which 1 do not answer",
+    "info: Told 5 of 10 peers in 0.5 s, 5 left",
+    "info: Told 9 of 10 peers in 0.5 s, 1 left",
+    "notice: Told 9 of 10 peers in 60 s, 1 left, which does not answer",
+    "notice: Told 9 of 10 peers in 2 min, 1 left, which does not answer",
+    "notice: Told 9 of 10 peers in 4 min, 1 left, which does not answer",
     "notice: Told 9 of 10 peers in 4 min, 1 not reached",
   ]);
   assertEquals(clock.pending, 0);
+});
+
+Deno.test("D16: the end has a table of who was not told, by the reason", pure, () => {
+  const { log, counts, report } = world(60);
+  report.start(5);
+  for (let i = 0; i < 50; i++) {
+    const address = `10.0.0.${i}`;
+    const fault = i < 2
+      ? "no such host"
+      : `Cannot call X at ${address} port 111: no answer in ${i} ms`;
+    report.settled(outcome("gave up", fault, address));
+  }
+  for (let i = 0; i < 9; i++) report.settled(outcome("gave up", `fault ${i}`, "10.0.1.1"));
+  Object.assign(counts, { told: 1, gaveUp: 59 });
+  report.end();
+  assertEquals(log.lines.slice(1), [
+    "notice: Not told, and why:",
+    'notice:   48  Cannot call X at its address port 111: no answer: "10.0.0.2", "10.0.0.3", "10.0.0.4", ...',
+    'notice:    2  no such host: "10.0.0.0", "10.0.0.1"',
+    'notice:    1  fault 0: "10.0.1.1"',
+    'notice:    1  fault 1: "10.0.1.1"',
+    'notice:    1  fault 2: "10.0.1.1"',
+    'notice:    1  fault 3: "10.0.1.1"',
+    "notice:    5  for other reasons",
+    "notice: Told 1 of 60 peers in 0.0 s, 59 not reached",
+  ]);
 });
 
 Deno.test("ProgressReport draws a live line on a terminal, and clears it", pure, () => {

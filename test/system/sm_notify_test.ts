@@ -135,6 +135,33 @@ systemTest(
   },
 );
 
+systemTest(
+  "D16: of 50 dead peers among 500, sm-notify -d says no more than peers plus 20 lines",
+  [SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    await peersOf(host);
+    const [living, silent] = [peerAddresses("127.1", 450), peerAddresses("127.2", 40)];
+    const without = peerAddresses("127.3", 10);
+    monitor(host, [...living, ...silent, ...without]);
+    const pauses = "--retry-schedule=1,4";
+    const { code, stderr } = await host.run(SM_NOTIFY, "-d", pauses);
+    assertEquals(code, 1, "somebody was not told");
+    const lines = stderr.trimEnd().split("\n");
+    assert(lines.length <= 520, `${lines.length} lines`);
+    for (const dead of [...silent, ...without]) {
+      const ending = lines.filter((line) => line.includes(`Unable to notify ${dead}, giving up`));
+      assertEquals(ending.length, 1, dead);
+    }
+    const table = lines.slice(lines.findIndex((line) => line.endsWith("Not told, and why:")));
+    assertEquals(table.length, 4, table.join("\n"));
+    assertMatch(table[1]!, /^sm-notify: {3}40 {2}Cannot call .*no answer: "127\.2\..*, \.\.\.$/);
+    assertMatch(table[2]!, /^sm-notify: {3}10 {2}no NSM is registered.*: "127\.3\..*, \.\.\.$/);
+    assertMatch(table[3]!, /^sm-notify: Told 450 of 500 peers in .*, 50 not reached$/);
+    assertEquals(listed(host, "sm.bak").length, 50);
+  },
+);
+
 systemTest("D24: sm-notify as another user takes root", [SM_NOTIFY], async (newHost) => {
   const host = await newHost();
   monitor(host, peerAddresses("127.1", 1));

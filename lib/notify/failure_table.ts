@@ -1,0 +1,45 @@
+/** Table of the peers that a run has not reached, by the reason: hundreds of lines say little at 3 a.m. */
+
+import type { NotifyReport } from "../nsm/notify/notify_outcome.ts";
+import { quote } from "../quote.ts";
+
+/** Rows of the table, in number; what is rarer is summed up in one more. */
+const ROWS_MAX = 6;
+/** Peers that a row names, in number. */
+const NAMED_MAX = 3;
+/** Failures that need no table: their lines are the last ones. */
+const FEW = 3;
+
+export class FailureTable {
+  readonly #peers = new Map<string, { count: number; readonly named: string[] }>();
+  #count = 0;
+
+  add({ record: { monName }, address, fault = "no answer" }: NotifyReport): void {
+    this.#count++;
+    const reason = reasonWithout(fault, address);
+    let row = this.#peers.get(reason);
+    if (row === undefined) this.#peers.set(reason, row = { count: 0, named: [] });
+    row.count++;
+    if (row.named.length < NAMED_MAX) row.named.push(quote(monName));
+  }
+
+  /** Lines of the table, the most frequent reason first; none where few have failed. */
+  lines(): string[] {
+    if (this.#count <= FEW) return [];
+    const rows = [...this.#peers].sort(([, a], [, b]) => b.count - a.count);
+    const width = String(this.#count).length;
+    const lines = rows.slice(0, ROWS_MAX).map(([reason, { count, named }]) => {
+      const more = count > named.length ? ", ..." : "";
+      return `  ${String(count).padStart(width)}  ${reason}: ${named.join(", ")}${more}`;
+    });
+    const rest = rows.slice(ROWS_MAX).reduce((sum, [, { count }]) => sum + count, 0);
+    if (rest > 0) lines.push(`  ${String(rest).padStart(width)}  for other reasons`);
+    return ["Not told, and why:", ...lines];
+  }
+}
+
+/** The reason as it is for every peer: without the address and the time that this one took. */
+function reasonWithout(fault: string, address: string | undefined): string {
+  const timeless = fault.replaceAll(/ in [\d.]+ m?s\b/g, "");
+  return address === undefined ? timeless : timeless.replaceAll(address, "its address");
+}
