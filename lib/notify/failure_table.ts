@@ -3,8 +3,8 @@
 import type { NotifyReport } from "../nsm/notify/notify_outcome.ts";
 import { quote } from "../quote.ts";
 
-/** Rows of the table, in number; what is rarer is summed up in one more. */
-const ROWS_MAX = 6;
+/** Rows of the table, in number. */
+const ROWS_MAX = 3;
 /** Peers that a row names, in number. */
 const NAMED_MAX = 3;
 /** Failures that need no table: their lines are the last ones. */
@@ -33,8 +33,8 @@ export class FailureTable {
       return `  ${String(count).padStart(width)}  ${reason}: ${named.join(", ")}${more}`;
     });
     const rest = rows.slice(ROWS_MAX).reduce((sum, [, { count }]) => sum + count, 0);
-    if (rest > 0) lines.push(`  ${String(rest).padStart(width)}  for other reasons`);
-    return ["Not told, and why:", ...lines];
+    const others = rest > 0 ? ` (and ${rest} for other reasons)` : "";
+    return [`Not told, and why${others}:`, ...lines];
   }
 }
 

@@ -12,8 +12,8 @@ import type { Clock } from "../time/clock.ts";
 
 /** Interval of the live line, in ms: as often as an eye can follow. */
 const LIVE_MS = 200;
-/** Parts of all peers at which a summary is logged; the end always is one. */
-const MILESTONES = [0.5, 0.9];
+/** Part of all peers at which a summary is logged; the end always is one. */
+const MILESTONE = 0.9;
 /** When a summary is logged while somebody is still to be told, in ms from the start; then doubled. */
 const FIRST_SUMMARY_MS = 60_000;
 
@@ -35,7 +35,7 @@ export class ProgressReport {
   readonly #parts: ReportParts;
   readonly #startedAt: number;
   readonly #failures = new FailureTable();
-  #milestones = [...MILESTONES];
+  #isPastMilestone = false;
   #cancelTimers: (() => void)[] = [];
 
   constructor(parts: ReportParts) {
@@ -55,9 +55,8 @@ export class ProgressReport {
   settled(report: NotifyReport): void {
     if (report.outcome === "gave up") this.#failures.add(report);
     const { told, total } = this.#parts.counts();
-    const [next] = this.#milestones;
-    if (next === undefined || told < next * total || told === total) return;
-    this.#milestones = this.#milestones.filter((milestone) => told < milestone * total);
+    if (this.#isPastMilestone || told < MILESTONE * total || told === total) return;
+    this.#isPastMilestone = true;
     if (this.#parts.line === undefined) this.#parts.log.info(this.#summary());
   }
 

@@ -32,7 +32,7 @@ function world(total: number, isTerminal = false) {
   return { clock, log, counts, shown, report };
 }
 
-Deno.test("ProgressReport logs the start, milestones and the end", pure, () => {
+Deno.test("ProgressReport logs the start, a milestone and the end", pure, () => {
   const { clock, log, counts, report } = world(10);
   report.start(5);
   clock.advance(500);
@@ -46,7 +46,6 @@ Deno.test("ProgressReport logs the start, milestones and the end", pure, () => {
   report.end();
   assertEquals(log.lines, [
     "notice: Notifying 10 peers of state 5",
-    "info: Told 5 of 10 peers in 0.5 s, 5 left",
     "info: Told 9 of 10 peers in 0.5 s, 1 left",
     "notice: Told 9 of 10 peers in 60 s, 1 left, which does not answer",
     "notice: Told 9 of 10 peers in 2 min, 1 left, which does not answer",
@@ -70,14 +69,10 @@ Deno.test("D16: the end has a table of who was not told, by the reason", pure, (
   Object.assign(counts, { told: 1, gaveUp: 59 });
   report.end();
   assertEquals(log.lines.slice(1), [
-    "notice: Not told, and why:",
+    "notice: Not told, and why (and 8 for other reasons):",
     'notice:   48  Cannot call X at its address port 111: no answer: "10.0.0.2", "10.0.0.3", "10.0.0.4", ...',
     'notice:    2  no such host: "10.0.0.0", "10.0.0.1"',
     'notice:    1  fault 0: "10.0.1.1"',
-    'notice:    1  fault 1: "10.0.1.1"',
-    'notice:    1  fault 2: "10.0.1.1"',
-    'notice:    1  fault 3: "10.0.1.1"',
-    "notice:    5  for other reasons",
     "notice: Told 1 of 60 peers in 0.0 s, 59 not reached",
   ]);
 });

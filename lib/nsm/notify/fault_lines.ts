@@ -1,20 +1,19 @@
 /**
- * What is said of peers that could not be told yet: the first ones of each kind of fault, one by one, and
- * of the others that there are some. Who is left at the end gets a line of its own then.
+ * Lines about peers that could not be told yet: the first peer of each kind of fault, and once that there
+ * are more. Who is left at the end gets a line of its own then: however many peers fail, they do not
+ * hide who was told.
  */
 
 import type { Log } from "../../log.ts";
 import { quote } from "../../quote.ts";
 
-/** Peers of one kind of fault that are named while the run goes on. */
-const NAMED_MAX = 3;
-/** Kinds of faults that are told apart; behind them nothing more is said before the end. */
-const KINDS_MAX = 5;
+/** Kinds of faults of which a peer is named while the run goes on. */
+const KINDS_MAX = 3;
 
 export class FaultLines {
   readonly #log: Log;
-  /** Peers by kind of fault, in number. */
-  readonly #kinds = new Map<string, number>();
+  readonly #kinds = new Set<string>();
+  #saysMore = false;
 
   constructor(log: Log) {
     this.#log = log;
@@ -24,13 +23,12 @@ export class FaultLines {
   failed(name: string, fault: string, before: string | undefined): void {
     const kind = kindOf(fault, name);
     if (before !== undefined && kindOf(before, name) === kind) return;
-    const count = (this.#kinds.get(kind) ?? 0) + 1;
-    if (count === 1 && this.#kinds.size === KINDS_MAX) return;
-    this.#kinds.set(kind, count);
-    if (count <= NAMED_MAX) {
+    if (!this.#kinds.has(kind) && this.#kinds.size < KINDS_MAX) {
+      this.#kinds.add(kind);
       this.#log.debug(() => `Cannot notify ${quote(name)} yet: ${fault}`);
-    } else if (count === NAMED_MAX + 1) {
-      this.#log.debug(() => "More peers like this one are named at the end");
+    } else if (!this.#saysMore) {
+      this.#saysMore = true;
+      this.#log.debug(() => "More peers fail; who is not told is named at the end");
     }
   }
 }

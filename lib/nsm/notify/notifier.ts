@@ -35,7 +35,7 @@ import type { RetrySchedule } from "./retry_schedule.ts";
 import { ToldPeers } from "./told_peers.ts";
 
 /** Names without an address that get a line of their own before the end, in number. */
-const UNRESOLVED_NAMED_MAX = 5;
+const UNRESOLVED_NAMED_MAX = 2;
 
 /** Parts of the notifier. */
 export interface NotifierParts {
