@@ -13,6 +13,18 @@ export async function fileAppears(path: string): Promise<void> {
   });
 }
 
+/** Resolves when a file is not there. */
+export async function fileIsGone(path: string): Promise<void> {
+  await eventually(`"${path}" is gone`, () => {
+    try {
+      Deno.lstatSync(path);
+      return false;
+    } catch (error) {
+      return error instanceof Deno.errors.NotFound;
+    }
+  });
+}
+
 /** Resolves when a process has ended; nobody may have asked for its status yet. */
 export async function processIsGone(pid: number): Promise<void> {
   await eventually(`process ${pid} has ended`, () => {

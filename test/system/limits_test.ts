@@ -5,10 +5,11 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
-import { mon, notify, nullCall } from "../support/nsm_calls.ts";
+import { mon, notify, nullCall, unmon } from "../support/nsm_calls.ts";
 import { PYTHON, REFUSABLE_CALLS, refusing } from "../support/refused_calls.ts";
 import { ask, FOREGROUND, READY } from "../support/statd.ts";
 import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
+import { fileIsGone } from "../support/waiting.ts";
 
 /** Descriptors that the runtime can do with, and a daemon cannot. */
 const TOO_FEW = 20;
@@ -82,9 +83,11 @@ for (const call of REFUSABLE_CALLS) {
       await agent.called(1);
       await statd.kill("HUP");
       await statd.line(/Settings read again/);
-      // This host is the one peer: its record is moved, and it takes the notice.
-      await host.output("mv", "/var/lib/nfs/sm/10.99.9.1", "/var/lib/nfs/sm/127.0.0.1");
-      const told = await host.run(...refusing(call, OUR_SM_NOTIFY, "-d", "-f"));
+      // This host becomes the one peer, and takes the notice.
+      await host.output("cp", "-p", "/var/lib/nfs/sm/10.99.9.1", "/var/lib/nfs/sm/127.0.0.1");
+      assertMatch(await ask(agent, unmon({ monName: "10.99.9.1" })), /^SUCCESS/);
+      await fileIsGone(host.path("/var/lib/nfs/sm/10.99.9.1"));
+      const told = await host.run(...refusing(call, OUR_SM_NOTIFY, "-d", "-f", "--deadline", "20"));
       assertMatch(told.stderr, /Told 1 of 1 peer/);
       assertEquals(told.code, 0);
       assertEquals([statd.hasEnded, await statd.stop()], [false, 0]);
