@@ -30,7 +30,10 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
 embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
 peers=(rpcbind nfs-common tcpd iproute2 mandoc libfaketime zsh fish python3-prometheus-client
-  netbase curl busybox psmisc procps chromium nftables)
+  netbase curl busybox psmisc procps nftables strace)
+# A browser, 0.3 GB, for one file of tests: fetched for the whole suite and for that file.
+browser=(chromium)
+browser_tests=test/nsmctl/report_browser_test.ts
 # Debian packages whose programs drive the product in tests; unpacked only, as they would start services.
 drivers=(resource-agents ctdb libpopt0 prometheus)
 # The same of whole cluster managers, with the libraries that they need besides Debian's usual ones.
@@ -187,9 +190,9 @@ apt_install() (
   "${get[@]}" >/dev/null 2>&1 || { apt-get -qq update && "${get[@]}" >/dev/null; }
 ) </dev/null
 
-install_peers() {
+install_peers() { # PACKAGE…
   local missing=() package
-  for package in "${peers[@]}"; do is_installed "$package" || missing+=("$package"); done
+  for package; do is_installed "$package" || missing+=("$package"); done
   ((${#missing[@]})) || return 0
   if ((EUID == 0)) && have apt-get; then
     say "Installing ${missing[*]}, services not started"
@@ -267,7 +270,8 @@ fetch_axe() (
 
 run_all() {
   toolchain
-  install_peers
+  install_peers "${peers[@]}"
+  if ((!$#)) || [[ " $* " == *"$browser_tests"* ]]; then install_peers "${browser[@]}"; fi
   fetch_unpacked drivers "${drivers[@]}"
   fetch_unpacked managers "${managers[@]}"
   fetch_axe || say "Cannot fetch $axe: tests that need it are skipped"
