@@ -1,0 +1,317 @@
+/** Scenarios of the lab, in their order: each goes on from where the one before it has left the machines. */
+
+import type { Machine } from "./machine.ts";
+
+export interface World {
+  readonly server: Machine;
+  readonly client: Machine;
+  claim(what: string, isSo: boolean, evidence?: string): void;
+}
+
+const UNITS = ["rpc-statd.service", "rpc-statd-notify.service"];
+
+const FOLDER = "/var/lib/nfs";
+
+const isActive = (unit: string) => `systemctl is-active --quiet ${unit}`;
+/** Lines of /proc/locks on the server for the file that the client locks. */
+const LOCKS = 'i=$(stat -c %i /export/file) && grep -E "POSIX.*:$i " /proc/locks';
+
+async function claimSuccess(
+  { claim }: World,
+  what: string,
+  machine: Machine,
+  command: string,
+): Promise<void> {
+  const { code, text } = await machine.result(command);
+  claim(`${machine.name}: ${what}`, code === 0, text.split("\n").slice(-6).join("; "));
+}
+
+/** The number in the state file. */
+async function stateOf(machine: Machine, folder = FOLDER): Promise<number> {
+  return Number(await machine.run(`od -An -td4 -N4 ${folder}/state`));
+}
+
+async function claimSameState(
+  { claim }: World,
+  machine: Machine,
+  folder?: string,
+): Promise<number> {
+  const file = await stateOf(machine, folder);
+  const kernel = Number(await machine.run("cat /proc/sys/fs/nfs/nsm_local_state"));
+  claim(
+    `${machine.name}: the lock manager has the state number`,
+    file === kernel,
+    `${file}, ${kernel}`,
+  );
+  return file;
+}
+
+async function mount({ client }: World): Promise<void> {
+  await client.run("mount -t nfs -o vers=3,hard,timeo=20,noac server.lab:/export /mnt");
+}
+
+/** Takes a lock on the client, as a unit of its own that goes on. */
+async function lock({ client }: World): Promise<void> {
+  await client.run(
+    "systemctl reset-failed lock.service 2>/dev/null; " +
+      "systemd-run --quiet --unit=lock -p IgnoreOnIsolate=yes -p DefaultDependencies=no " +
+      "flock /mnt/file sh -c 'echo held >/run/held; exec sleep infinity'",
+  );
+  await client.until("the lock is granted", "grep -q held /run/held");
+}
+
+async function unlock({ client }: World): Promise<void> {
+  await client.run("systemctl stop lock.service; rm -f /run/held");
+}
+
+async function claimMonitored(
+  { server, client, claim }: World,
+  folder = FOLDER,
+): Promise<void> {
+  for (
+    const [machine, peer, path] of [
+      [server, client, folder],
+      [client, server, FOLDER],
+    ] as const
+  ) {
+    const list = await machine.run(`ls ${path}/sm`);
+    claim(
+      `${machine.name}: ${peer.name} is monitored`,
+      new RegExp(`^(${peer.address}|${peer.name}\\b.*)$`, "m").test(list),
+      list.replaceAll("\n", " "),
+    );
+  }
+}
+
+async function claimNoFailure(world: World, machine: Machine): Promise<void> {
+  await machine.settled();
+  const command = "systemctl --failed --no-legend | grep . && exit 1; systemctl is-system-running";
+  await claimSuccess(world, "no unit failed", machine, command);
+}
+
+/** What has to hold after the server was started anew, while the client held a lock. */
+async function claimReclaimed(world: World, before: number, folder = FOLDER): Promise<void> {
+  const { server, client, claim } = world;
+  const lock = await server.until("the lock is back", LOCKS);
+  const uptime = await server.run("cut -d' ' -f1 /proc/uptime");
+  const isOver = await server.run("cat /proc/fs/lockd/nlm_end_grace | head -c 1");
+  claim(
+    "server: the lock is reclaimed within the grace period",
+    isOver === "N",
+    `${uptime} s after the boot: ${lock}`,
+  );
+  await claimSuccess(world, "the process still holds it", client, isActive("lock"));
+  await server.until(
+    "the notifier is done",
+    `${isActive("rpc-statd-notify")} && [ -z "$(ls ${folder}/sm.bak)" ]`,
+  );
+  const state = await claimSameState(world, server, folder);
+  claim("server: its state number is two higher", state === before + 2, `${before}, ${state}`);
+  await server.until("the client is monitored again", `ls ${folder}/sm | grep .`);
+  await claimMonitored(world, folder);
+  await claimNoFailure(world, server);
+}
+
+async function installed(world: World): Promise<void> {
+  const { server, client } = world;
+  await Promise.all([server.boot(), client.boot()]);
+  await Promise.all([server.settled(), client.settled()]);
+  await mount(world);
+  await lock(world);
+  await server.until("Debian's own status monitor knows the client", "ls /var/lib/nfs/sm | grep .");
+  await Promise.all(
+    [server, client].map((machine) => machine.run("dpkg -i /host/nsm.deb", 300_000)),
+  );
+  for (const machine of [server, client]) {
+    await claimSuccess(
+      world,
+      "rpc-statd is active after the installation",
+      machine,
+      isActive("rpc-statd"),
+    );
+    await claimSuccess(
+      world,
+      "it is the program of the package, and its processes have no more than they need",
+      machine,
+      'p=$(systemctl show -p MainPID --value rpc-statd); [ $(stat -Lc %s /proc/$p/exe) -gt 50000000 ] && grep -E "^(Uid|CapEff|NoNewPrivs|Seccomp):" /proc/$p/status | tr "\\n\\t" "  " && grep -q "^CapEff:.0000000000000400" /proc/$p/status',
+    );
+    await claimSuccess(
+      world,
+      "systemd finds nothing in the units",
+      machine,
+      `systemd-analyze verify --man=no ${UNITS.join(" ")} 2>&1 | grep . && exit 1 || exit 0`,
+    );
+    await claimSuccess(
+      world,
+      "status says what is served",
+      machine,
+      "systemctl show -p ActiveState,SubState,StatusText rpc-statd | tr '\\n' ' '; systemctl show -p StatusText rpc-statd | grep -q 100024",
+    );
+    await claimSuccess(world, "nsmctl doctor finds nothing", machine, "nsmctl doctor");
+    await machine.run("sync");
+  }
+  await claimMonitored(world);
+  await claimSuccess(world, "the lock is still there", server, LOCKS);
+}
+
+async function serverLosesPower(world: World): Promise<void> {
+  const { server } = world;
+  const before = await stateOf(server);
+  await server.cutPower();
+  await server.boot();
+  await claimReclaimed(world, before);
+}
+
+async function serverRestarts(world: World): Promise<void> {
+  const { server } = world;
+  const before = await stateOf(server);
+  await server.reboot();
+  await claimReclaimed(world, before);
+}
+
+async function clientLosesPower(world: World): Promise<void> {
+  const { server, client, claim } = world;
+  await client.run(
+    "echo 'server.lab:/export /mnt nfs vers=3,hard,timeo=20,noac,nofail 0 0' >>/etc/fstab; sync",
+  );
+  const before = await stateOf(client);
+  await client.cutPower();
+  claim("the lock stays while the client is down", (await server.result(LOCKS)).code === 0);
+  await client.boot();
+  await server.until("the lock of the client is dropped", `! { ${LOCKS}; }`);
+  claim("the lock of the client is dropped when it is back", true);
+  await client.settled();
+  await claimSuccess(world, "fstab's mount is there", client, "mountpoint /mnt");
+  await claimNoFailure(world, client);
+  await claimSuccess(world, "the status monitor runs", client, isActive("rpc-statd"));
+  const state = await claimSameState(world, client);
+  claim("client: its state number is two higher", state === before + 2, `${before}, ${state}`);
+  await lock(world);
+  await claimMonitored(world);
+}
+
+async function isolated(world: World): Promise<void> {
+  const { client } = world;
+  const main = "systemctl show -p MainPID --value rpc-statd";
+  const pid = await client.run(main);
+  await client.run("systemctl isolate multi-user.target");
+  await client.settled();
+  const after = await client.run(main);
+  world.claim(
+    "client: isolate multi-user leaves the status monitor alone",
+    pid === after,
+    `${pid}, ${after}`,
+  );
+  await client.run("systemctl isolate rescue.target");
+  await client.until("rescue.target is reached", isActive("rescue.target"));
+  const rescued = await client.result(
+    "systemctl is-active rpc-statd rpcbind.socket; mountpoint /mnt; ls /var/lib/nfs/sm",
+  );
+  world.claim(
+    "client: isolate rescue keeps the list",
+    /server|10\.78\.0\.1/.test(rescued.text),
+    rescued.text.replaceAll("\n", "; "),
+  );
+  await client.run("systemctl isolate multi-user.target");
+  await client.settled();
+  await claimSuccess(
+    world,
+    "it serves after multi-user came back",
+    client,
+    `${isActive("rpc-statd")} && rpcinfo -u 127.0.0.1 100024 1`,
+  );
+  await claimMonitored(world);
+}
+
+async function ownStateDirectory(world: World): Promise<void> {
+  const { server } = world;
+  await server.run(`set -e
+    systemctl stop rpc-statd
+    mkdir /srv/nsm
+    cp -a /var/lib/nfs/state /var/lib/nfs/sm /var/lib/nfs/sm.bak /srv/nsm
+    printf '[statd]\nstate-directory-path=/srv/nsm\n' >/etc/nfs.conf.d/state.conf
+    dpkg-reconfigure nsm
+    systemctl start rpc-statd
+    sync`);
+  await claimSuccess(
+    world,
+    "it serves with a state directory of its own",
+    server,
+    `${isActive("rpc-statd")} && rpcinfo -u 127.0.0.1 100024 1`,
+  );
+  await claimSuccess(world, "nsmctl doctor finds nothing", server, "nsmctl doctor");
+  await claimMonitored(world, "/srv/nsm");
+  const before = await stateOf(server, "/srv/nsm");
+  await server.cutPower();
+  await server.boot();
+  await claimReclaimed(world, before, "/srv/nsm");
+}
+
+async function debianRpcbindRestarts(world: World): Promise<void> {
+  const { server, client } = world;
+  const main = "systemctl show -p MainPID --value rpc-statd";
+  const pid = await client.run(main);
+  await client.run("systemctl stop rpcbind.service");
+  await claimSuccess(
+    world,
+    "a call to a stopped rpcbind finds the status monitor",
+    client,
+    "rpcinfo -u 127.0.0.1 100024 1",
+  );
+  await client.run(
+    "systemctl stop rpcbind.service; rm -f /run/rpcbind/*.xdr; systemctl start rpcbind.service",
+  );
+  await client.until("it registers itself again", "rpcinfo -u 127.0.0.1 100024 1");
+  await claimSuccess(world, "the other side finds it", server, "rpcinfo -t client.lab 100024 1");
+  world.claim("client: the status monitor ran on meanwhile", pid === await client.run(main), pid);
+}
+
+async function ownRpcbind(world: World): Promise<void> {
+  const { server, client } = world;
+  await client.run(
+    "cp /host/units/* /etc/systemd/system/; systemctl daemon-reload; systemctl stop rpcbind.socket rpcbind.service; systemctl start rpcbind.socket rpc-statd; sync",
+  );
+  await claimSuccess(
+    world,
+    "systemd finds nothing in the units of rpcbind",
+    client,
+    "systemd-analyze verify --man=no rpcbind.service rpcbind.socket 2>&1 | grep . && exit 1 || exit 0",
+  );
+  await client.until("the status monitor is registered", "rpcinfo -u 127.0.0.1 100024 1");
+  await claimSuccess(
+    world,
+    "rpcbind is the product's",
+    client,
+    "p=$(systemctl show -p MainPID --value rpcbind); [ $(stat -Lc %s /proc/$p/exe) -gt 50000000 ] && systemctl show -p StatusText rpcbind",
+  );
+  for (const way of ["u", "t"]) {
+    await client.run("systemctl stop rpcbind.service");
+    await claimSuccess(
+      world,
+      `a first call of -${way} from another host starts rpcbind`,
+      server,
+      `rpcinfo -${way} client.lab 100024 1`,
+    );
+    await claimSuccess(world, "it was started by its socket", client, isActive("rpcbind.service"));
+  }
+  await unlock(world);
+  const before = await stateOf(client);
+  await client.reboot();
+  await client.settled();
+  await claimSuccess(world, "fstab's mount is there with it", client, "mountpoint /mnt");
+  await lock(world);
+  await claimMonitored(world, "/srv/nsm");
+  world.claim("client: its state number did not fall", await stateOf(client) >= before);
+  await claimNoFailure(world, client);
+}
+
+export const SCENARIOS: Readonly<Record<string, (world: World) => Promise<void>>> = {
+  "the package is installed while a lock is held": installed,
+  "the server loses its power": serverLosesPower,
+  "the server is restarted": serverRestarts,
+  "the client loses its power": clientLosesPower,
+  "targets are isolated": isolated,
+  "the server has a state directory of its own": ownStateDirectory,
+  "Debian's rpcbind is restarted": debianRpcbindRestarts,
+  "rpcbind of the product is started by its sockets": ownRpcbind,
+};
