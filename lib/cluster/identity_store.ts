@@ -16,6 +16,14 @@ export class IdentityStore implements MonitorStore {
     return this.disk.load();
   }
 
+  get unread(): number {
+    return this.disk.unread;
+  }
+
+  loadUnread(): Iterable<readonly MonitorRecord[]> {
+    return this.disk.loadUnread();
+  }
+
   otherNames(monName: string): readonly string[] {
     return this.disk.otherNames(monName);
   }

@@ -31,6 +31,8 @@ export const RELEARN_MAX_MS = 3_600_000;
 /** What the directory works with. */
 export interface DirectoryParts {
   readonly resolver: Resolver;
+  /** Whether all peers on disk are on the list; absent where they are. */
+  readonly isListWhole?: () => boolean;
   readonly memory: PeerMemory;
   readonly clock: Clock;
   readonly log: Log;

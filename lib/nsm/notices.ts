@@ -69,8 +69,8 @@ export class Notices {
         const ordinal = overtaken.get(registrationKey(monitored.record)) ?? 0;
         monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
       }
-      this.#taken = Math.max(this.#taken, monitored.lastNotice);
     }
+    this.#taken = Math.max(this.#taken, this.parts.directory.news.latestNotice);
     // What comes from now on is newer, whichever is judged first.
     for (const { ordinal } of notices) this.#taken = Math.max(this.#taken, ordinal);
     const heard = notices.map(({ name, address, state, at, ordinal }): Heard => {
@@ -140,8 +140,8 @@ export class Notices {
     ordinal = this.arrived(),
     wasCalledOut = false,
   ): boolean | Promise<boolean> {
-    const { list, tell, clock } = this.parts;
-    if (list.size === 0) {
+    const { list, directory, tell, clock } = this.parts;
+    if (list.size === 0 && directory.isComplete) {
       const key = "SM_NOTIFY while not monitoring any hosts";
       tell("warning", key, () => `${what({ ...notice, caller })} while not monitoring any hosts`);
       return true;

@@ -36,7 +36,7 @@ export class PeerDirectory {
   readonly #inProgress = new Set<string>();
   /** Names that no look-up has to confirm, by key. */
   readonly #givenNames = new Map<string, readonly string[]>();
-  readonly #news: RememberedNews;
+  readonly news: RememberedNews;
   /** Peers in line that somebody waits for, by key. */
   readonly #urgent = new Set<string>();
   #watcher: DirectoryWatcher | undefined;
@@ -48,7 +48,7 @@ export class PeerDirectory {
 
   constructor(parts: DirectoryParts) {
     this.#parts = parts;
-    this.#news = new RememberedNews(parts.memory);
+    this.news = new RememberedNews(parts.memory);
     this.#relearning = new Relearning(parts.clock, (isForAll) => this.#relearn(isForAll));
   }
 
@@ -95,15 +95,16 @@ export class PeerDirectory {
     for (const [peer, facts] of yield* this.#parts.memory.loadInSteps()) {
       const aliases = withCanonical(facts.addresses, facts.canonicalName);
       if (aliases.length > 0) this.#index.learn(peer, aliases);
-      this.#news.learn(peer, facts);
+      this.news.learn(peer, facts);
       yield;
     }
   }
 
   /** Whether everything that the name service has now of the peers is known. */
   get isComplete(): boolean {
-    return this.#learning === 0 && this.#waiting.size === 0 &&
-      this.#unknown.size === this.#absent.size;
+    const isAsked = this.#learning === 0 && this.#waiting.size === 0;
+    return isAsked && this.#unknown.size === this.#absent.size &&
+      this.#parts.isListWhole?.() !== false;
   }
 
   /** Whether the name service does not have some of the peers. */
@@ -140,7 +141,7 @@ export class PeerDirectory {
 
   /** What an earlier life of the daemon has heard of a peer; undefined where it has heard nothing. */
   remembered(monName: string): ReturnType<RememberedNews["of"]> {
-    return this.#news.of(nameKey(monName));
+    return this.news.of(nameKey(monName));
   }
 
   /** Begins to find out about a peer, unless it is known. Other names are those it surely has. */
@@ -159,9 +160,9 @@ export class PeerDirectory {
 
   /** Forgets in small steps all peers that nobody needs any more, by the form in which names are compared. */
   *retain(isMonitored: (peer: string) => boolean, isNeeded = isMonitored): Iterable<void> {
-    for (const peers of [this.#news.peers(), this.#index.peers()]) {
+    for (const peers of [this.news.peers(), this.#index.peers()]) {
       for (const peer of peers) {
-        if (!isMonitored(peer)) this.#news.settle(peer);
+        if (!isMonitored(peer)) this.news.settle(peer);
         if (!isMonitored(peer) && !isNeeded(peer)) this.remove(peer);
         yield;
       }
@@ -172,7 +173,7 @@ export class PeerDirectory {
   remove(monName: string): void {
     const key = nameKey(monName);
     this.#settle(key);
-    this.#news.forget(key);
+    this.news.forget(key);
     this.#givenNames.delete(key);
     this.#index.forget(key);
     this.#parts.memory.forget(key);

@@ -68,6 +68,10 @@ export interface MonitorStore {
    * @throws {StoreError} When the first one is asked for and the directory cannot be read.
    */
   load(): Iterable<MonitorRecord>;
+  /** Files of which load() could not tell what they hold, in number; some may be readable later. */
+  readonly unread: number;
+  /** Tries these files again: a step for each, with the records of one that can be read now. */
+  loadUnread(): Iterable<readonly MonitorRecord[]>;
   /**
    * Other names than its mon_name under which load() has found records of a peer: nfs-utils files a peer
    * under its official name.

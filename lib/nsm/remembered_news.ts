@@ -13,14 +13,21 @@ export class RememberedNews {
   readonly #memory: Pick<PeerMemory, "note">;
   /** By key of the peer. */
   readonly #news = new Map<string, News>();
+  #latestNotice = 0;
 
   constructor(memory: Pick<PeerMemory, "note">) {
     this.#memory = memory;
   }
 
   learn(peer: string, { lastState, lastNotice = 0, heardAt, passedOn }: PeerFacts): void {
+    this.#latestNotice = Math.max(this.#latestNotice, lastNotice);
     if (lastState === undefined) return;
     this.#news.set(peer, { lastState, lastNotice, heardAt, isOwed: lastState !== passedOn });
+  }
+
+  /** Ordinal of the last notice or declaration of all; 0 where there was none. */
+  get latestNotice(): number {
+    return this.#latestNotice;
   }
 
   /** Undefined where nothing was heard. */

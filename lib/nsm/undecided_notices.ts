@@ -257,7 +257,8 @@ export class UndecidedNotices {
     const isOld = clock.now() - kept.keptAt >= KEPT_MS;
     // Where nobody was told, a peer may be meant that the name service does not have yet.
     const isToBeMatched = kept.decided.size === 0 && directory.hasAbsent;
-    if (!isOld && list.size > 0 && (!this.#isAnswered(kept) || isToBeMatched)) return;
+    const isMonitoring = list.size > 0 || !directory.isComplete;
+    if (!isOld && isMonitoring && (!this.#isAnswered(kept) || isToBeMatched)) return;
     this.#kept.remove(kept);
     if (kept.decided.size > 0) return;
     const why = isOld

@@ -56,6 +56,14 @@ export class WatchedStore implements MonitorStore {
     return this.#store.load();
   }
 
+  get unread(): number {
+    return this.#store.unread;
+  }
+
+  loadUnread(): Iterable<readonly MonitorRecord[]> {
+    return this.#store.loadUnread();
+  }
+
   otherNames(monName: string): readonly string[] {
     return this.#store.otherNames(monName);
   }

@@ -98,6 +98,10 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
   const startedAt = new Date(clock.wallClock()).toISOString();
   return () => {
     const degraded = [...facts.degraded, ...facts.hosts.faults, ...facts.identities.faults];
+    const { unread } = monitor.store;
+    if (unread > 0) {
+      degraded.push(`files of records that cannot be read, peers not monitored: ${unread}`);
+    }
     monitor.store.recheck();
     const storeFaults = monitor.store.fault === undefined ? [] : [monitor.store.fault];
     let stateNumber = -1;

@@ -2,7 +2,9 @@
 
 import type { Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import type { PeerDirectory } from "../nsm/peer_directory.ts";
-import { reasonOf } from "../nsm/ports.ts";
+import { type MonitorRecord, reasonOf } from "../nsm/ports.ts";
+import type { Log } from "../log.ts";
+import { sleep } from "../time/clock.ts";
 import { inSlices, type SliceParts } from "../time/slices.ts";
 import type { WatchedStore } from "../nsm/watched_store.ts";
 
@@ -11,6 +13,7 @@ export interface LoadParts extends SliceParts {
   readonly store: WatchedStore;
   readonly list: MonitorList;
   readonly directory: PeerDirectory;
+  readonly log: Log;
   /** Has a lock manager told of a state that an earlier life has promised to tell. */
   readonly announce: (monitored: Monitored, state: number) => void;
   /** Called when the list is whole. */
@@ -31,26 +34,66 @@ export function loadList(parts: LoadParts): Promise<void> | undefined {
   return inSlices(work, parts);
 }
 
+/** Between two attempts to read files that could not be read, in ms: a server of files comes back in minutes. */
+const READ_AGAIN_MS = 10_000;
+
+/**
+ * Reads the files of a loaded list again that could not be read, until none is left or the signal is aborted:
+ * their peers were acknowledged, and nobody would be told of their reboots.
+ */
+export async function loadUnread(parts: LoadParts): Promise<void> {
+  const { store, clock, signal, log } = parts;
+  while (store.unread > 0) {
+    await sleep(clock.startTimer, READ_AGAIN_MS, signal);
+    if (signal.aborted) return;
+    const before = store.unread;
+    await inSlices(readAgain(parts), parts);
+    const read = before - store.unread;
+    if (read > 0) {
+      log.notice(
+        `Read ${
+          read === 1 ? "a file" : `${read} files`
+        } of records that could not be read at the start`,
+      );
+    }
+    if (store.unread === 0) await inSlices(retain(parts), parts);
+  }
+}
+
+/** Forgets what is known of peers that are neither monitored nor to be notified. */
+function* retain({ directory, list, isToBeNotified }: LoadParts): Iterable<void> {
+  yield* directory.retain((peer) => list.has(peer), isToBeNotified);
+}
+
+function* readAgain(parts: LoadParts): Generator<void, void> {
+  for (const records of parts.store.loadUnread()) {
+    for (const record of records) take(parts, record);
+    yield;
+  }
+}
+
+/** Puts a record that was read on the list. */
+function take({ store, list, directory, announce }: LoadParts, record: MonitorRecord): void {
+  directory.add(record.monName, store.otherNames(record.monName));
+  if (list.find(record) !== undefined) return;
+  const known = directory.remembered(record.monName);
+  const monitored = list.addStored(record, known);
+  if (known?.isOwed) announce(monitored, known.lastState);
+}
+
 /** All of it in small steps. Nothing of it stays in memory when it has come to its end. */
-function* load(
-  { store, list, directory, announce, loaded, isToBeNotified }: LoadParts,
-): Generator<void, void> {
+function* load(parts: LoadParts): Generator<void, void> {
+  const { store, directory, loaded } = parts;
   const records = store.load()[Symbol.iterator]();
   let next = records.next();
   yield;
   yield* directory.remember();
   for (; next.done !== true; next = records.next()) {
-    const record = next.value;
-    directory.add(record.monName, store.otherNames(record.monName));
-    if (list.find(record) === undefined) {
-      const known = directory.remembered(record.monName);
-      const monitored = list.addStored(record, known);
-      if (known?.isOwed) announce(monitored, known.lastState);
-    }
+    take(parts, next.value);
     yield;
   }
   loaded();
-  yield* directory.retain((peer) => list.has(peer), isToBeNotified);
+  if (store.unread === 0) yield* retain(parts);
   try {
     store.check();
   } catch (error) {

@@ -29,7 +29,7 @@ import { dispatcher, type DispatchHooks, type Service } from "../rpc/dispatch.ts
 import type { Respond } from "../rpc/transport.ts";
 import { denialOf, type HostsFiles } from "../hosts/hosts_files.ts";
 import { noteCallbacks, notingReboots, notingRefusals } from "./history.ts";
-import { loadList } from "./load_list.ts";
+import { loadList, loadUnread } from "./load_list.ts";
 import type { Clock } from "../time/clock.ts";
 
 /** The procedures that are answered before the list is whole. */
@@ -72,6 +72,8 @@ export interface Monitor {
   readonly respond: Respond;
   /** Settles when the list is whole. What needs it is answered then. */
   readonly loaded: Promise<void>;
+  /** Settles when every file of records was read, or at the stop. */
+  readonly whole: Promise<void>;
   readonly list: MonitorList;
   readonly store: WatchedStore;
   readonly directory: PeerDirectory;
@@ -85,7 +87,7 @@ export interface Monitor {
 }
 
 /** Objects behind the procedures. */
-type Core = Omit<Monitor, "respond" | "loaded" | "stop"> & { readonly tell: LimitedLog };
+type Core = Omit<Monitor, "respond" | "loaded" | "whole" | "stop"> & { readonly tell: LimitedLog };
 
 /**
  * Makes what answers calls, and loads the monitor list.
@@ -95,7 +97,7 @@ type Core = Omit<Monitor, "respond" | "loaded" | "stop"> & { readonly tell: Limi
 export function makeMonitor(parts: MonitorParts): Monitor {
   const core = makeCore(parts);
   const { store, list, directory, announcer, notices } = core;
-  const loading = loadList({
+  const load = {
     ...parts,
     store,
     list,
@@ -105,11 +107,14 @@ export function makeMonitor(parts: MonitorParts): Monitor {
       parts.log.notice(`Monitoring ${list.peers} peers, as ${list.size} requests want`);
       notices.restore();
     },
-  });
+  };
+  const loading = loadList(load);
+  const loaded = loading ?? Promise.resolve();
   return {
     ...core,
     respond: dispatcher([makeService(parts, core)], dispatchHooks(parts, core, loading)),
-    loaded: loading ?? Promise.resolve(),
+    loaded,
+    whole: loaded.then(() => loadUnread(load), () => {}),
     stop() {
       store.stop();
       notices.stop();
@@ -130,7 +135,14 @@ function makeCore(parts: MonitorParts): Core {
   const isUnused = () => list.size === 0;
   const store = new WatchedStore(parts.store, { clock, log, tell, isUnused });
   const resolver = telling(parts.resolver, worked);
-  const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
+  const directory = new PeerDirectory({
+    resolver,
+    isListWhole: () => store.unread === 0,
+    memory,
+    clock,
+    log,
+    tell,
+  });
   const findLockManager = lockManagerFinder(callPeer, () => settings().sendUsingTcp);
   const announcer = new Announcer(
     { list, memory, counters },

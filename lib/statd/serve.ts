@@ -189,6 +189,7 @@ async function serve(
   await unlessStopped(registrar.register());
   const registered = registrar.keep(signal);
   stops.add("the registration with rpcbind", () => registered);
+  stops.add("the files of records that could not be read", () => monitor.whole);
   const steering = monitor.loaded.then(() => steer(daemon, acquired, monitor, registrar, callPeer));
   stops.add("the control socket and metrics", async () => (await steering).close());
 

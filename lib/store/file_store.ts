@@ -16,7 +16,7 @@ import { GroupCommit } from "./group_commit.ts";
 import { asideName, fileNameFault, type Layout, layoutOf } from "./layout.ts";
 import { entriesOf, recordFiles, removeLeftOvers, trySyncDirectory } from "./record_directory.ts";
 import { PeerFiles } from "./peer_files.ts";
-import { recordsIn, withoutRegistrations, withRecord } from "./record_file.ts";
+import { FILE_MAX_BYTES, recordsIn, withoutRegistrations, withRecord } from "./record_file.ts";
 import { recordFault, registrationKey } from "./record_format.ts";
 import { StateFile } from "./state_file.ts";
 
@@ -50,6 +50,8 @@ class FileStore implements MonitorStore {
   readonly #state: StateFile;
   readonly #commit: GroupCommit;
   readonly #files = new PeerFiles();
+  /** Names of files of which load() could not tell what they hold. */
+  readonly #unread = new Set<string>();
   /** Files that the last change left without a record, as long as changes of their peer are under way. */
   readonly #emptied = new Set<string>();
 
@@ -77,11 +79,38 @@ class FileStore implements MonitorStore {
     const entries = entriesOf(this.#fs, monitorList);
     removeLeftOvers(this.#fs, monitorList, this.#log, entries, { isAlone: true });
     const learn = this.#files.learner();
-    for (const { name, records } of recordFiles(this.#fs, monitorList, this.#log, entries)) {
+    const unread = (name: string) => this.#unread.add(name);
+    const files = recordFiles(this.#fs, monitorList, this.#log, entries, unread);
+    for (const { name, records } of files) {
       for (const record of records) {
         learn(record.monName, name);
         yield record;
       }
+    }
+  }
+
+  get unread(): number {
+    return this.#unread.size;
+  }
+
+  *loadUnread(): Iterable<readonly MonitorRecord[]> {
+    const learn = this.#files.learner(false);
+    for (const name of [...this.#unread]) {
+      const records = this.#readAgain(name);
+      for (const { monName } of records) learn(monName, name);
+      yield records;
+    }
+  }
+
+  /** Records of a file that can be read now; none where it cannot, or is gone. */
+  #readAgain(name: string): readonly MonitorRecord[] {
+    try {
+      const text = this.#fs.readOwn(`${this.#layout.monitorList}/${name}`, FILE_MAX_BYTES + 1);
+      this.#unread.delete(name);
+      const isTooLong = text !== undefined && text.length > FILE_MAX_BYTES;
+      return isTooLong ? [] : recordsIn(text ?? "").records;
+    } catch {
+      return []; // the log has the reason since the start
     }
   }
 

@@ -32,16 +32,23 @@ export class PeerFiles {
     return names.filter((name) => name !== monName);
   }
 
-  /** Makes the function that learns where records are as they are read. */
-  learner(): (monName: string, name: string) => void {
+  /**
+   * Makes the function that learns where records are as they are read; `isWhole` where all of them are, and
+   * none was changed before.
+   */
+  learner(isWhole = true): (monName: string, name: string) => void {
     const own = new Map<string, string[]>();
     return (monName, name) => {
       const key = nameKey(monName);
       const entry = this.#entries.get(key);
-      if (entry !== undefined) return addTo(entry, [name]);
+      if (entry !== undefined) {
+        addTo(entry, [name]);
+        if (name !== monName) entry.isPlain = false;
+        return;
+      }
       if (monName === name) return void own.set(key, [...own.get(key) ?? [], name]);
       const names = [name, ...own.get(key) ?? []];
-      this.#entries.set(key, { names, isPlain: false, isWhole: true, pending: 0 });
+      this.#entries.set(key, { names, isPlain: false, isWhole, pending: 0 });
     };
   }
 

@@ -28,6 +28,12 @@ export class VolatileStore implements MonitorStore {
     return [...this.#records.values()];
   }
 
+  readonly unread = 0;
+
+  loadUnread(): [] {
+    return [];
+  }
+
   otherNames(): readonly string[] {
     return [];
   }

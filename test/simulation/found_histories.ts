@@ -355,4 +355,26 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 61_170, turns: 1, kind: "stopStatd" },
     { at: 68_877, kind: "unmon", peer: "p2.site", by: 2 },
   ], { syncsNames: true }),
+  "a record that could not be read at the start is registered again in other letters": history(
+    5008817,
+    [
+      { at: 42_011, kind: "powerCut", changes: 5 },
+      { at: 42_518, turns: 14, kind: "peer", host: 0, ms: 110_651, fault: "nsm" },
+      { at: 101_718, kind: "mon", peer: "P0.SITE", by: 2, cookie: 2 },
+      { at: 109_291, kind: "mon", peer: "P0.SITE", by: 1, cookie: 0 },
+      { at: 109_291, kind: "mon", peer: "p0.site", by: 1, cookie: 1 },
+      { at: 110_580, turns: 13, kind: "stopStatd" },
+      {
+        at: 110_580,
+        turns: 1,
+        kind: "disk",
+        ms: 6845,
+        operation: "facts",
+        reason: "Stale file handle (os error 116)",
+        path: "/",
+      },
+      { at: 129_607, kind: "mon", peer: "p0.site", by: 1, cookie: 0 },
+    ],
+    { sourceCheck: "off" },
+  ),
 };

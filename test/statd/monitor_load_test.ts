@@ -69,3 +69,50 @@ Deno.test("calls that wait for the list are not answered by half of it", async (
   assertEquals(await reply, undefined);
   assert(monitor.list.size < PEERS);
 });
+
+Deno.test("a file of records that cannot be read is read later, and its notice waits", async () => {
+  const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
+  const record = (monName: string) => formatRecord({ ...registration, monName });
+  const unreadable = new Set(["10.99.1.1"]);
+  const records = { "10.99.1.1": record("10.99.1.1"), "10.99.1.2": record("10.99.1.2") };
+  using world = newMonitor({ records, unreadable });
+  const { monitor, clock, log } = world;
+  const notify = (mon_name: string, state: number) =>
+    monitor.respond(encodeCall(nsmV1, "SM_NOTIFY", { mon_name, state }, 1), LOCAL);
+  assertEquals([monitor.list.size, monitor.store.unread], [1, 1]);
+  assert(await notify("10.99.1.1", 5) instanceof Uint8Array);
+  await clock.run(60_000);
+  assertEquals([monitor.counters.callbacks_queued, monitor.notices.kept], [0, 1]);
+  unreadable.clear();
+  await clock.run(30_000);
+  await monitor.whole;
+  assertEquals([monitor.list.size, monitor.store.unread], [2, 0]);
+  assertEquals([monitor.counters.callbacks_queued, monitor.notices.kept], [1, 0]);
+  assert(log.lines.some((line) => line.includes("Read a file of records that could not be read")));
+});
+
+Deno.test("what was learned of a peer stays while its record cannot be read", async () => {
+  const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
+  const unreadable = new Set(["10.99.1.1"]);
+  const records = {
+    "10.99.1.1": formatRecord({ ...registration, monName: "10.99.1.1" }),
+    ".peers": `${
+      JSON.stringify({
+        peer: "10.99.1.1",
+        addresses: ["10.99.1.1"],
+        lastState: 7,
+        lastNotice: 9,
+        passedOn: 7,
+      })
+    }\n`,
+  };
+  using world = newMonitor({ records, unreadable });
+  const { monitor, clock } = world;
+  unreadable.clear();
+  await clock.run(30_000);
+  const known = [...monitor.list.all()].map(({ lastState, lastNotice }) => [lastState, lastNotice]);
+  assertEquals(known, [[7, 9]]);
+  const notice = encodeCall(nsmV1, "SM_NOTIFY", { mon_name: "10.99.1.1", state: 9 }, 1);
+  await monitor.respond(notice, LOCAL);
+  assertEquals(monitor.counters.callbacks_queued, 1, "an ordinal of this life is a later one");
+});

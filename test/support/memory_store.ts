@@ -44,6 +44,12 @@ export class MemoryMonitorStore implements MonitorStore {
     return [...this.directory.monitored.values()];
   }
 
+  readonly unread = 0;
+
+  loadUnread(): [] {
+    return [];
+  }
+
   otherNames(): readonly string[] {
     return [];
   }

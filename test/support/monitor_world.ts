@@ -34,11 +34,13 @@ export interface World {
   readonly records?: Readonly<Record<string, string>>;
   /** How long the disk takes for one of these, in ms. */
   readonly readMs?: number;
+  /** Names of files on the monitor list that cannot be read, as long as they are in here. */
+  readonly unreadable?: ReadonlySet<string>;
 }
 
 /** Makes a monitor; `directory` is removed with it. */
 export function newMonitor(
-  { failsOnceIn = Infinity, records = {}, readMs = 0 }: World = {},
+  { failsOnceIn = Infinity, records = {}, readMs = 0, unreadable = new Set() }: World = {},
 ): MonitorUnderTest {
   const directory = Deno.makeTempDirSync({ prefix: "nsm-fuzz-" });
   for (const name of ["sm", "sm.bak"]) Deno.mkdirSync(`${directory}/${name}`);
@@ -59,7 +61,10 @@ export function newMonitor(
   resolver.addHost("nodeb.example.net", ["10.99.0.2", "fd99::2"], ["nodeb"]);
   resolver.addHost("host1.example.net", ["10.99.0.3"], ["host1"]);
   const files = new WatchedFiles();
-  files.beforeRead = () => clock.advance(readMs);
+  files.beforeRead = (path) => {
+    clock.advance(readMs);
+    if (unreadable.has(path.slice(path.lastIndexOf("/") + 1))) throw new Error("Stale file handle");
+  };
   const store = openMonitorStore(directory, { log, fileSystem: files });
   const stateNumber = store.stateNumber(); // makes the file, as the start of the daemon does
   const lockManagers = new LockManagers(failsOnceIn);

@@ -8,14 +8,14 @@ export class WatchedFiles implements FileSystem {
   /** Why nothing new is taken, while that is so. */
   fault: Error | undefined;
   /** Runs before a file of records is read. */
-  beforeRead: () => void = () => {};
+  beforeRead: (path: string) => void = () => {};
   readonly #fs = new RealFileSystem();
 
   list: FileSystem["list"] = (directory) => this.#fs.list(directory);
   facts: FileSystem["facts"] = (path) => this.#fs.facts(path);
   read: FileSystem["read"] = (path, maxBytes) => this.#fs.read(path, maxBytes);
   readOwn: FileSystem["readOwn"] = (path, maxBytes) => {
-    this.beforeRead();
+    this.beforeRead(path);
     return this.#fs.readOwn(path, maxBytes);
   };
   openDirectory: FileSystem["openDirectory"] = (path) => this.#fs.openDirectory(path);

@@ -136,12 +136,18 @@ systemTest("a start passes over each damaged file of the list", [OUR_STATD], asy
   assertEquals(files("half"), `${LINE} half us\nno record\n${LINE} half second\n`);
   assertEquals(Deno.readTextFileSync(host.path("/run/victim")), `${LINE} victim us\n`);
   assertMatch(await ask(agent, unmon({ monName: "empty" })), /^SUCCESS/);
+
+  // What can be read later is monitored then.
+  await host.output("chown", `--reference=${STATE_DIRECTORY}/sm`, `${STATE_DIRECTORY}/sm/foreign`);
+  await statd.line(/Read .*of records that could not be read at the start/);
+  assertEquals(await ask(agent, notify("foreign", 5)), "SUCCESS");
+  await agent.called(3);
   assertEquals(await statd.stop(), 0);
 
   // The next life reads what this one wrote into damaged files.
   const next = await startStatd(host);
   await ask(agent, notify("zeros", 7));
-  await agent.called(3);
+  await agent.called(4);
   assertEquals(await next.stop(), 0);
 });
 
