@@ -1,9 +1,11 @@
 /**
  * The layout and its import rule as data, and the check of one file against them. Imports point down
- * or right; statd/, notify/, nsmctl/ and rpcbind/ never import each other:
+ * or right; statd/, notify/, nsmctl/ and rpcbind/ never import each other, and doctor/ is the one
+ * command of nsmctl that has a room of its own, above the others:
  *
  * ```
- * main.ts -> commands/ -> statd/, nsmctl/ -> control/ -> store/, net/ -> platform/
+ * main.ts -> commands/ -> doctor/ -> nsmctl/
+ *                      -> statd/, nsmctl/ -> control/ -> store/, net/ -> platform/
  *                      -> notify/, rpcbind/ -----------> store/, net/ -> platform/
  *                      -> config/, log.ts                                leaves
  * statd/, nsmctl/      -> cluster/ -> nsm/
@@ -113,9 +115,20 @@ const PARTS: Readonly<Record<string, Part>> = {
   statd: { values: ["control", ...BASE, ...FILES], deno: true },
   notify: { values: ["nsm/notify", ...BASE, ...FILES], deno: true },
   nsmctl: { values: ["control", "nsm/notify", ...BASE, ...FILES], deno: true },
+  doctor: { values: ["nsmctl", "control", ...BASE, ...FILES], deno: true },
   rpcbind: { values: [...BASE, ...FILES], deno: true },
   commands: {
-    values: ["statd", "notify", "nsmctl", "rpcbind", "control", "nsm/notify", ...BASE, ...FILES],
+    values: [
+      "statd",
+      "notify",
+      "nsmctl",
+      "doctor",
+      "rpcbind",
+      "control",
+      "nsm/notify",
+      ...BASE,
+      ...FILES,
+    ],
     deno: true,
   },
   "main.ts": { values: ["commands", "config", "platform"], deno: true },

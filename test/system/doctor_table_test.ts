@@ -8,7 +8,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { type FindingName, FINDINGS } from "../../lib/nsmctl/doctor/finding.ts";
+import { type FindingName, FINDINGS } from "../../lib/doctor/finding.ts";
 import { Agent } from "../support/agent_client.ts";
 import { DatagramListener } from "../support/datagram_listener.ts";
 import { TestHost } from "../support/namespace.ts";

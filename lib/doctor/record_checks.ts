@@ -1,14 +1,14 @@
 /** The records: do list and disk agree, whose are they, can they be right, and is anybody to be told. */
 
-import { normaliseAddress } from "../../rpc/address.ts";
-import { nameKey } from "../../nsm/host_name.ts";
-import { reasonOf } from "../../nsm/ports.ts";
-import { processesNamed } from "../../platform/processes.ts";
-import { lockOfLife } from "../../platform/run_once.ts";
-import { NotifyRun } from "../../store/notify_run.ts";
-import { type ReadFile, SILENT_LOG } from "../read_state.ts";
-import { plural } from "../status.ts";
-import { isoText, shown } from "../text.ts";
+import { normaliseAddress } from "../rpc/address.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { processesNamed } from "../platform/processes.ts";
+import { lockOfLife } from "../platform/run_once.ts";
+import { NotifyRun } from "../store/notify_run.ts";
+import { type ReadFile, SILENT_LOG } from "../nsmctl/read_state.ts";
+import { plural } from "../nsmctl/status.ts";
+import { isoText, shown } from "../nsmctl/text.ts";
 import { type Check, type Checked, type Examiner, reportOf, someOf, textOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { awaken, endProcess, shellWord } from "./remedies.ts";

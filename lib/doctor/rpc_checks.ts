@@ -1,18 +1,18 @@
 /** rpcbind, our registration there, our addresses and the lock manager: who is there, and who answers. */
 
-import { decideAccess } from "../../nsm/hosts_access.ts";
-import { parseAccessFile } from "../../nsm/hosts_rules.ts";
-import type { StatusReport } from "../../control/status_report.ts";
-import { connectUnix } from "../../net/tcp.ts";
-import { findPort } from "../../nsm/port_lookup.ts";
-import { reasonOf } from "../../nsm/ports.ts";
-import { randomNumbers } from "../../platform/clock.ts";
-import { holderOfPort, processesNamed } from "../../platform/processes.ts";
-import { nsmV1, SM_PROG, SM_VERS } from "../../protocol/nsm.ts";
-import { PMAP_PORT, portmapV2 } from "../../protocol/portmap.ts";
-import { rpcbindV4 } from "../../protocol/rpcbind.ts";
-import { RpcError } from "../../rpc/errors.ts";
-import { StreamClient } from "../../rpc/stream_client.ts";
+import { decideAccess } from "../nsm/hosts_access.ts";
+import { parseAccessFile } from "../nsm/hosts_rules.ts";
+import type { StatusReport } from "../control/status_report.ts";
+import { connectUnix } from "../net/tcp.ts";
+import { findPort } from "../nsm/port_lookup.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { randomNumbers } from "../platform/clock.ts";
+import { holderOfPort, processesNamed } from "../platform/processes.ts";
+import { nsmV1, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
+import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
+import { rpcbindV4 } from "../protocol/rpcbind.ts";
+import { RpcError } from "../rpc/errors.ts";
+import { StreamClient } from "../rpc/stream_client.ts";
 import { type Check, type Checked, type Examiner, exists, reportHere, textOf } from "./examiner.ts";
 import { LOCAL_TIMEOUT_MS } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";

@@ -1,6 +1,6 @@
 /** Our daemon: does it run, is it the one that should, and is it as it was started. */
 
-import project from "../../../deno.json" with { type: "json" };
+import project from "../../deno.json" with { type: "json" };
 import {
   childrenOf,
   directoryOf,
@@ -9,9 +9,9 @@ import {
   processesNamed,
   processOf,
   worksIn,
-} from "../../platform/processes.ts";
-import { hostNetworkNamespace, ownNetworkNamespace } from "../../platform/network_namespace.ts";
-import { statdPidFile } from "../../platform/pid_file.ts";
+} from "../platform/processes.ts";
+import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_namespace.ts";
+import { statdPidFile } from "../platform/pid_file.ts";
 import { type Check, type Checked, type Examiner, exists, reportOf, textOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { awaken, endProcess, set, shellWord, whoIs } from "./remedies.ts";

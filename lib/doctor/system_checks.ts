@@ -1,6 +1,6 @@
 /** Units, settings and the kernel's numbers. */
 
-import { quote } from "../../quote.ts";
+import { quote } from "../quote.ts";
 import { type Check, type Checked, type Examiner, exists, reportHere, textOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { shellWord } from "./remedies.ts";

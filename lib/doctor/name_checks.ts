@@ -1,9 +1,9 @@
 /** The own name: peers compare it with what they know us by. */
 
-import { isLoopback, normaliseAddress } from "../../rpc/address.ts";
-import { nameKey } from "../../nsm/host_name.ts";
-import { quote } from "../../quote.ts";
-import { reverseOf } from "../reach_host.ts";
+import { isLoopback, normaliseAddress } from "../rpc/address.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import { quote } from "../quote.ts";
+import { reverseOf } from "../nsmctl/reach_host.ts";
 import { type Check, type Checked, type Examiner, someOf, textOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { ownAddresses } from "./reach_checks.ts";

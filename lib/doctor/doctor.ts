@@ -11,29 +11,29 @@ import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { reachDaemon } from "../control/client.ts";
 import { hiddenDirectory } from "../control/hidden_directory.ts";
-import { type Command, Status } from "./command.ts";
-import { DAEMON_CHECKS } from "./doctor/daemon_checks.ts";
+import { type Command, Status } from "../nsmctl/command.ts";
+import { DAEMON_CHECKS } from "./daemon_checks.ts";
 import {
   type Check,
   type DaemonAnswer,
   type Examiner,
   LOCAL_TIMEOUT_MS,
   type SettingFault,
-} from "./doctor/examiner.ts";
-import type { Finding, Severity } from "./doctor/finding.ts";
-import { NAME_CHECKS } from "./doctor/name_checks.ts";
-import { PEER_CHECKS } from "./doctor/peer_checks.ts";
-import { REACH_CHECKS } from "./doctor/reach_checks.ts";
-import { RECORD_CHECKS } from "./doctor/record_checks.ts";
-import { Remedies, shellWord } from "./doctor/remedies.ts";
-import { RPC_CHECKS } from "./doctor/rpc_checks.ts";
-import { STATE_CHECKS } from "./doctor/state_checks.ts";
-import { SYSTEM_CHECKS } from "./doctor/system_checks.ts";
-import { openOwnCalls } from "./own_calls.ts";
-import { StateReader } from "./read_state.ts";
-import type { Session } from "./session.ts";
+} from "./examiner.ts";
+import type { Finding, Severity } from "./finding.ts";
+import { NAME_CHECKS } from "./name_checks.ts";
+import { PEER_CHECKS } from "./peer_checks.ts";
+import { REACH_CHECKS } from "./reach_checks.ts";
+import { RECORD_CHECKS } from "./record_checks.ts";
+import { Remedies, shellWord } from "./remedies.ts";
+import { RPC_CHECKS } from "./rpc_checks.ts";
+import { STATE_CHECKS } from "./state_checks.ts";
+import { SYSTEM_CHECKS } from "./system_checks.ts";
+import { openOwnCalls } from "../nsmctl/own_calls.ts";
+import { StateReader } from "../nsmctl/read_state.ts";
+import type { Session } from "../nsmctl/session.ts";
 import { filled } from "../config/help_text.ts";
-import { jsonText } from "./text.ts";
+import { jsonText } from "../nsmctl/text.ts";
 
 /** Exit status when locking fails; warnings alone are {@link Status.PROBLEM}. */
 const ERRORS_STATUS = 4;

@@ -1,16 +1,16 @@
 /** What the checks of `nsmctl doctor` look through. */
 
-import type { StatdSettings } from "../../config/settings.ts";
-import type { ListEntry } from "../../control/protocol.ts";
-import type { Resolver } from "../../nsm/ports.ts";
-import { ownNetworkNamespace } from "../../platform/network_namespace.ts";
-import type { Layout } from "../../store/layout.ts";
-import type { PeerCalls } from "../../net/peer_calls.ts";
-import type { StatusReport } from "../../control/status_report.ts";
-import type { StateReader } from "../read_state.ts";
+import type { StatdSettings } from "../config/settings.ts";
+import type { ListEntry } from "../control/protocol.ts";
+import type { Resolver } from "../nsm/ports.ts";
+import { ownNetworkNamespace } from "../platform/network_namespace.ts";
+import type { Layout } from "../store/layout.ts";
+import type { PeerCalls } from "../net/peer_calls.ts";
+import type { StatusReport } from "../control/status_report.ts";
+import type { StateReader } from "../nsmctl/read_state.ts";
 import type { Finding } from "./finding.ts";
 import type { Remedies } from "./remedies.ts";
-import type { Clock } from "../../time/clock.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** How long anything on this host may take to answer, in ms. */
 export const LOCAL_TIMEOUT_MS = 2_000;

@@ -1,15 +1,15 @@
 /** Whether peers reach us at our addresses, and the lock manager is there that all of this is for. */
 
-import { isLinkLocal, isLoopback } from "../../rpc/address.ts";
-import { withoutScope } from "../../rpc/transport.ts";
-import { reasonOf } from "../../nsm/ports.ts";
-import { holderOfPort, processesNamed } from "../../platform/processes.ts";
-import { NLM_PROG, nlmNull } from "../../protocol/nlm.ts";
-import { nsmV1 } from "../../protocol/nsm.ts";
-import { PMAP_PORT, portmapV2 } from "../../protocol/portmap.ts";
-import { rpcbindV4 } from "../../protocol/rpcbind.ts";
-import { RpcError } from "../../rpc/errors.ts";
-import { plural } from "../status.ts";
+import { isLinkLocal, isLoopback } from "../rpc/address.ts";
+import { withoutScope } from "../rpc/transport.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { holderOfPort, processesNamed } from "../platform/processes.ts";
+import { NLM_PROG, nlmNull } from "../protocol/nlm.ts";
+import { nsmV1 } from "../protocol/nsm.ts";
+import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
+import { rpcbindV4 } from "../protocol/rpcbind.ts";
+import { RpcError } from "../rpc/errors.ts";
+import { plural } from "../nsmctl/status.ts";
 import { type Check, type Checked, type Examiner, exists, reportHere, someOf } from "./examiner.ts";
 import { LOCAL_TIMEOUT_MS } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";

@@ -3,7 +3,7 @@
  * manager: where systemd runs, what it started is left to it.
  */
 
-import { directoryOf, type Process, processOf } from "../../platform/processes.ts";
+import { directoryOf, type Process, processOf } from "../platform/processes.ts";
 import { exists } from "./examiner.ts";
 
 /** There while systemd is the service manager (sd_booted(3)). */

@@ -1,9 +1,9 @@
 /** The state directory: is it there and in sight, whose is it, can it be written, and will it last. */
 
-import { reasonOf } from "../../nsm/ports.ts";
-import { freeOf } from "../../platform/disk_space.ts";
-import { mountOf } from "../../platform/mounts.ts";
-import { statdUser, userName } from "../user.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { freeOf } from "../platform/disk_space.ts";
+import { mountOf } from "../platform/mounts.ts";
+import { statdUser, userName } from "../nsmctl/user.ts";
 import { type Check, type Examiner, reportOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { shellWord } from "./remedies.ts";

@@ -1,13 +1,13 @@
 /** The monitored peers: are they let in, do we speak their protocol, and does anybody answer. */
 
-import { isLoopback, normaliseAddress } from "../../rpc/address.ts";
-import { decideAccess } from "../../nsm/hosts_access.ts";
-import { parseAccessFile } from "../../nsm/hosts_rules.ts";
-import { nameKey } from "../../nsm/host_name.ts";
-import { PMAP_PORT, portmapV2 } from "../../protocol/portmap.ts";
-import { rpcbindV4 } from "../../protocol/rpcbind.ts";
-import { plural } from "../status.ts";
-import { shown } from "../text.ts";
+import { isLoopback, normaliseAddress } from "../rpc/address.ts";
+import { decideAccess } from "../nsm/hosts_access.ts";
+import { parseAccessFile } from "../nsm/hosts_rules.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
+import { rpcbindV4 } from "../protocol/rpcbind.ts";
+import { plural } from "../nsmctl/status.ts";
+import { shown } from "../nsmctl/text.ts";
 import {
   type Check,
   type Checked,
