@@ -13,15 +13,11 @@ import type { Log } from "../log.ts";
 import type { LimitedLog } from "../log_limits.ts";
 import { nlmCallback } from "../protocol/nlm.ts";
 import { quote } from "../quote.ts";
-import type { Endpoint } from "../rpc/transport.ts";
+import { ATTEMPT_TIMEOUT_MS, type FindLockManager, type LockManager } from "./lock_manager.ts";
 import type { Monitored } from "./monitor_list.ts";
-import { findPort } from "./port_lookup.ts";
 import { type CallPeer, reasonOf } from "./ports.ts";
 import type { Clock } from "../time/clock.ts";
 import { DelayLines } from "../time/delay_lines.ts";
-
-/** The lock manager is on this host, whatever my_name says (CERT CA-99-05). */
-export const LOCK_MANAGER_ADDRESS = "127.0.0.1";
 
 /**
  * Callbacks in flight at one time. Linux' default socket buffer of 212,992 bytes holds some 250 small
@@ -35,49 +31,12 @@ const CALLBACKS_AT_ONCE = 64;
  */
 const RETRY_PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
 
-/** How long one attempt waits for the reply, in ms: lockd answers before it begins to reclaim. */
-const ATTEMPT_TIMEOUT_MS = 5_000;
-
 /**
  * How long a callback is tried, in ms. After 15 minutes the peer's own sm-notify has given up too; any
  * grace period in which locks can be reclaimed (90 s by default) is long over; but locks of a client
  * that rebooted are still held for nobody, so it is worth trying that long.
  */
 export const CALLBACK_TOTAL_MS = 15 * 60_000;
-
-/** Where a lock manager listens. */
-export interface LockManager extends Endpoint {
-  readonly transport: "udp" | "tcp";
-}
-
-/**
- * Asks rpcbind on this host for a lock manager, for the given attempt at a callback, counted from 0;
- * undefined where it is not registered.
- */
-export type FindLockManager = (
-  program: number,
-  version: number,
-  attempt: number,
-) => Promise<LockManager | undefined>;
-
-/**
- * Looks for a lock manager over UDP, which lockd trusts by its port, and over TCP where there is none.
- * Where TCP is preferred, every other attempt tries it first.
- */
-export function lockManagerFinder(
-  callPeer: CallPeer,
-  isTcpPreferred: () => boolean,
-): FindLockManager {
-  return async (program, version, attempt) => {
-    const isTcpFirst = isTcpPreferred() && attempt % 2 === 0;
-    for (const transport of isTcpFirst ? ["tcp", "udp"] as const : ["udp", "tcp"] as const) {
-      const wanted = { program, version, transport };
-      const port = await findPort(callPeer, wanted, LOCK_MANAGER_ADDRESS, ATTEMPT_TIMEOUT_MS);
-      if (port !== undefined) return { address: LOCK_MANAGER_ADDRESS, port, transport };
-    }
-    return undefined;
-  };
-}
 
 /** What callbacks are made with. */
 export interface CallbackParts {

@@ -13,7 +13,7 @@ import type { ServerSockets } from "../net/server_sockets.ts";
 import { ACCESS_LIMITS, hostResolver } from "../net/resolver.ts";
 import { parsePortBlacklist, parseServices, servicePort } from "../net/services.ts";
 import { openUdpSocket } from "../net/udp.ts";
-import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
+import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
 import {
   type MonitorStore,
   type NoticeMemory,

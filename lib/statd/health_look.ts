@@ -7,7 +7,7 @@ import { NotifyRun } from "../store/notify_run.ts";
 import { nlmNull } from "../protocol/nlm.ts";
 import { RpcError } from "../rpc/errors.ts";
 import type { MonitorList } from "../nsm/monitor_list.ts";
-import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
+import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
 import { findPort } from "../nsm/port_lookup.ts";
 import { type CallPeer, reasonOf } from "../nsm/ports.ts";
 import type { Log } from "../log.ts";

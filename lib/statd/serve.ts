@@ -12,7 +12,7 @@ import type { AdjustableLog } from "../log.ts";
 import { limited, type LimitedLog } from "../log_limits.ts";
 import { PeerCalls } from "../net/peer_calls.ts";
 import { connectStream, connectUnix } from "../net/tcp.ts";
-import { LOCK_MANAGER_ADDRESS } from "../nsm/callback.ts";
+import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
 import { Registrar } from "../nsm/registration.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";

@@ -1,10 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import {
-  CALLBACK_TOTAL_MS,
-  Callbacks,
-  type LockManager,
-  lockManagerFinder,
-} from "../../lib/nsm/callback.ts";
+import { CALLBACK_TOTAL_MS, Callbacks } from "../../lib/nsm/callback.ts";
+import { type LockManager, lockManagerFinder } from "../../lib/nsm/lock_manager.ts";
 import { limited, STRANGERS_LIMITS } from "../../lib/log_limits.ts";
 import type { Monitored } from "../../lib/nsm/monitor_list.ts";
 import type { CallPeer } from "../../lib/nsm/ports.ts";
