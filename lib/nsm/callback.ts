@@ -4,7 +4,8 @@
  *
  * Callbacks leave in parallel within a limit. One that fails asks rpcbind for the port again, since the
  * lock manager may have been restarted, and is tried again until {@link CALLBACK_TOTAL_MS} is over. A
- * newer state for the same registration takes the place of the one still waiting.
+ * newer state for the same registration takes the place of one that waits, and does not wait for one that
+ * has left.
  *
  * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils' order of events, with other limits.
  */
@@ -15,7 +16,7 @@ import { nlmCallback } from "../protocol/nlm.ts";
 import { quote } from "../quote.ts";
 import { ATTEMPT_TIMEOUT_MS, type FindLockManager, type LockManager } from "./lock_manager.ts";
 import type { Monitored } from "./monitor_list.ts";
-import { type CallPeer, reasonOf } from "./ports.ts";
+import { type CallPeer, type MonitorRecord, reasonOf } from "./ports.ts";
 import type { Clock } from "../time/clock.ts";
 import { DelayLines } from "../time/delay_lines.ts";
 
@@ -24,6 +25,12 @@ import { DelayLines } from "../time/delay_lines.ts";
  * datagrams; a quarter of that leaves room for whatever else lockd receives.
  */
 const CALLBACKS_AT_ONCE = 64;
+
+/**
+ * Callbacks in flight for one registration: half of all, so that a peer with one state after the other leaves
+ * room for every other peer.
+ */
+const CALLBACKS_OF_ONE = CALLBACKS_AT_ONCE / 2;
 
 /**
  * Pauses between attempts, in ms; the last one repeats. The first is short because a lost datagram on
@@ -57,6 +64,10 @@ export type CallbackOutcome = "done" | "failed" | "given up";
 interface Pending {
   /** The newest state that the lock manager has to be told. */
   state: number;
+  /** The state of the call that left last, unless it is due or waits; earlier ones may still be under way. */
+  sent: number | undefined;
+  /** Calls under way, in number. */
+  inFlight: number;
   attempts: number;
   /** When that state came, on the clock that only goes forward. */
   since: number;
@@ -71,6 +82,8 @@ export class Callbacks {
   readonly #failed: DelayLines<Monitored>;
   /** Where lock managers listen, by program and version; a promise while rpcbind is asked. */
   readonly #found = new Map<string, LockManager | Promise<LockManager | undefined>>();
+  /** The table of the last callback, which nearly always is that of the next one. */
+  #lastTable: ReturnType<typeof nlmCallback> | undefined;
   #inFlight = 0;
   #isStopped = false;
 
@@ -111,14 +124,22 @@ export class Callbacks {
    */
   add(monitored: Monitored, state: number): void {
     const waiting = this.#pending.get(monitored);
+    const since = this.#parts.clock.now();
     if (waiting !== undefined) {
-      waiting.state = state;
-      waiting.since = this.#parts.clock.now();
-      return;
+      Object.assign(waiting, { state, since });
+      this.#sendNewest(monitored, waiting);
+    } else {
+      const pending = { state, sent: undefined, inFlight: 0, attempts: 0, since };
+      this.#pending.set(monitored, pending);
+      this.#due.add(monitored);
     }
-    this.#pending.set(monitored, { state, attempts: 0, since: this.#parts.clock.now() });
-    this.#due.add(monitored);
     this.#startDue();
+  }
+
+  /** Has the newest state leave too where only earlier ones are under way, and not too many. */
+  #sendNewest(monitored: Monitored, { state, sent, inFlight }: Pending): void {
+    const isBehind = sent !== undefined && sent !== state;
+    if (isBehind && inFlight < CALLBACKS_OF_ONE) this.#due.add(monitored);
   }
 
   /** Ends all activity. */
@@ -157,7 +178,10 @@ export class Callbacks {
     const { clock, log, tell } = this.#parts;
     const { state } = pending;
     const isWanted = () => !this.#isStopped && this.#pending.get(monitored) === pending;
+    pending.sent = state;
+    pending.inFlight++;
     const fault = await this.#attempt(monitored, state, pending.attempts, isWanted);
+    pending.inFlight--;
     // It may have been forgotten meanwhile.
     if (!isWanted()) return;
     const { monName } = monitored.record;
@@ -170,9 +194,11 @@ export class Callbacks {
         tell("notice", key, () => `Told ${news()} after ${attempts} failed attempts`);
       } else log.debug(() => `Told ${news()}`);
       pending.attempts = 0;
-      if (pending.state === state) this.#pending.delete(monitored);
-      else this.#due.add(monitored);
+      if (pending.state === state) this.forget(monitored);
+      else this.#sendNewest(monitored, pending);
       this.#parts.attempted?.(monitored, "done", "");
+    } else if (pending.sent !== state) {
+      this.#sendNewest(monitored, pending); // what became of a later call decides
     } else if (clock.now() - pending.since >= CALLBACK_TOTAL_MS) {
       const key = "lock managers that were not told";
       tell("error", key, () => `Cannot tell ${news()}, giving up: ${fault}`);
@@ -185,6 +211,7 @@ export class Callbacks {
       }
       const pause = RETRY_PAUSES_MS[Math.min(pending.attempts, RETRY_PAUSES_MS.length - 1)]!;
       pending.attempts++;
+      pending.sent = undefined;
       this.#failed.add(monitored, pause);
       this.#parts.attempted?.(monitored, "failed", fault);
     }
@@ -197,7 +224,7 @@ export class Callbacks {
     attempt: number,
     isWanted: () => boolean,
   ): Promise<string | undefined> {
-    const { myProg, myVers, myProc, monName, priv } = record;
+    const { myProg, myVers, monName, priv } = record;
     const key = `${myProg} ${myVers}`;
     let found = this.#found.get(key);
     if (found === undefined) {
@@ -213,7 +240,7 @@ export class Callbacks {
       }
       if (this.#found.get(key) === found) this.#found.set(key, to);
       if (!isWanted()) return undefined;
-      const table = nlmCallback(myProg, myVers, myProc);
+      const table = this.#tableOf(record);
       const args = { mon_name: monName, state, priv: Uint8Array.fromHex(priv) };
       const { callPeer } = this.#parts;
       await callPeer.call(table, "NLM_SM_NOTIFY", args, to, to.transport, ATTEMPT_TIMEOUT_MS);
@@ -224,6 +251,13 @@ export class Callbacks {
       if (now === found || now === to) this.#found.delete(key);
       return reasonOf(error);
     }
+  }
+
+  #tableOf({ myProg, myVers, myProc }: MonitorRecord): ReturnType<typeof nlmCallback> {
+    const last = this.#lastTable;
+    const isSame = last?.number === myProg && last.version === myVers &&
+      last.procedures.NLM_SM_NOTIFY.number === myProc;
+    return isSame ? last : this.#lastTable = nlmCallback(myProg, myVers, myProc);
   }
 }
 

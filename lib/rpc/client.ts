@@ -10,17 +10,15 @@
 import { XdrError } from "../xdr/errors.ts";
 import { XdrReader } from "../xdr/reader.ts";
 import { putWord, XdrWriter } from "../xdr/writer.ts";
-import { authNone } from "./auth.ts";
 import { RpcError, type RpcFailure } from "./errors.ts";
 import {
   AcceptStat,
-  call_header,
   message_start,
   MsgType,
   RejectStat,
   reply_body,
   ReplyStat,
-  RPC_VERSION,
+  writeCallHeader,
 } from "./message.ts";
 import type { Args, Procedure, Procedures, Program, Result } from "./program.ts";
 import { type Endpoint, withoutScope } from "./transport.ts";
@@ -57,18 +55,7 @@ function writeCall<P extends Procedures, K extends keyof P & string>(
   xid: number,
 ): void {
   const procedure: Procedure = program.procedures[name]!;
-  call_header.encode(writer, {
-    xid,
-    mtype: MsgType.CALL,
-    rpcvers: RPC_VERSION,
-    body: {
-      prog: program.number,
-      vers: program.version,
-      proc: procedure.number,
-      cred: authNone,
-      verf: authNone,
-    },
-  });
+  writeCallHeader(writer, xid, program.number, program.version, procedure.number);
   procedure.args.encode(writer, args);
 }
 

@@ -15,6 +15,7 @@
 import { struct } from "../xdr/struct.ts";
 import { int, nothing, type Static, uint } from "../xdr/types.ts";
 import { union } from "../xdr/union.ts";
+import type { XdrWriter } from "../xdr/writer.ts";
 import { opaque_auth } from "./auth.ts";
 
 export const RPC_VERSION = 2;
@@ -54,13 +55,30 @@ export const call_body = struct("call_body", {
   verf: opaque_auth,
 });
 
-/** A call's whole header, as our client sends it. */
+/** A call's whole header. */
 export const call_header = struct("rpc_msg", {
   xid: uint,
   mtype: int,
   rpcvers: uint,
   body: call_body,
 });
+
+/** Writes a {@link call_header} with AUTH_NONE, as our client sends it, word by word: it is sent most often. */
+export function writeCallHeader(
+  writer: XdrWriter,
+  xid: number,
+  prog: number,
+  vers: number,
+  proc: number,
+): void {
+  writer.word(xid);
+  writer.word(MsgType.CALL);
+  writer.word(RPC_VERSION);
+  writer.word(prog);
+  writer.word(vers);
+  writer.word(proc);
+  for (let i = 0; i < 4; i++) writer.word(0); // credential and verifier: AUTH_NONE, of no bytes
+}
 
 /** Lowest and highest version served. */
 export const mismatch_info = struct("mismatch_info", { low: uint, high: uint });

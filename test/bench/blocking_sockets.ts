@@ -151,12 +151,12 @@ export class AnySource {
   }
 }
 
-/** Waits until one of the sockets has something, or `ms` are over. */
-export function poll(sockets: readonly BlockingSocket[], ms: number): void {
+/** Waits until one of the sockets has something, or `ms` are over; how many have. */
+export function poll(sockets: readonly BlockingSocket[], ms: number): number {
   const polled = new DataView(new ArrayBuffer(8 * sockets.length));
   sockets.forEach(({ fd }, i) => {
     polled.setInt32(8 * i, fd, true);
     polled.setInt16(8 * i + 4, POLLIN, true);
   });
-  libc.poll(new Uint8Array(polled.buffer), BigInt(sockets.length), ms);
+  return libc.poll(new Uint8Array(polled.buffer), BigInt(sockets.length), ms);
 }

@@ -1,7 +1,7 @@
 /** Notices of peers that have rebooted, and the lock manager that has to hear of them. */
 
 import { AnySource, BlockingSocket, poll } from "./blocking_sockets.ts";
-import { type Figures, hostAddress, hostName, median, type Order } from "./generator_orders.ts";
+import { type Figures, hostAddress, median, type Order } from "./generator_orders.ts";
 import {
   callbackIn,
   type Message,
@@ -22,7 +22,7 @@ const CALLBACK_MAX_MS = 60_000;
 const LOCK_MANAGER_PORT = 4045;
 /** rpcbind lets only reserved ports change what is registered; this one is hardly ever taken. */
 const RESERVED_PORT = 1000;
-/** Time for the monitor to deal with what follows a callback, in ms. */
+/** Quiet time after a callback, in ms: the monitor deals with what follows. */
 const BETWEEN_NOTICES_MS = 1;
 /** Hosts are not asked about in the order in which they were monitored. */
 const STRIDE = 7919;
@@ -42,8 +42,9 @@ function lockManager(waitMs: number): BlockingSocket {
   return socket;
 }
 
-/** The time from a notice to its callback, when nothing else goes on. */
-export function notify({ port, first, hosts, notices, ms }: NotifyOrder): Figures {
+/** The time from some notices to the callback of the last of them, when nothing else goes on. */
+export function notify(order: NotifyOrder): Figures {
+  const { port, first, hosts, notices, atOnce, ms } = order;
   const lockd = lockManager(CALLBACK_MAX_MS);
   const peer = BlockingSocket.udp();
   peer.connect("127.0.0.1", port);
@@ -51,15 +52,22 @@ export function notify({ port, first, hosts, notices, ms }: NotifyOrder): Figure
   const end = performance.now() + ms;
   for (let i = 0; i < notices; i++) {
     if (i > 0 && performance.now() > end) break;
-    const host = first + i * STRIDE % hosts;
-    const call = notifyCall(host, i + 1);
+    const calls = Array.from({ length: atOnce }, (_, k) => {
+      const number = i * atOnce + k;
+      return notifyCall(first + number * STRIDE % hosts, number + 1);
+    });
     const since = performance.now();
-    peer.send(call);
-    if (lockd.receiveFrom() <= 0) throw new Error(`No callback for ${hostName(host)}`);
+    for (const call of calls) peer.send(call);
+    for (let state = 0; state !== (i + 1) * atOnce;) {
+      if (lockd.receiveFrom() <= 0) throw new Error(`No callback for state ${(i + 1) * atOnce}`);
+      ({ state } = callbackIn(lockd.buffer));
+      lockd.reply(successTo(lockd.buffer));
+    }
     taken.push(performance.now() - since);
-    lockd.reply(successTo(lockd.buffer));
-    peer.receive();
-    poll([], BETWEEN_NOTICES_MS);
+    do {
+      while (peer.receive(false) > 0);
+      while (lockd.receiveFrom(false) > 0) lockd.reply(successTo(lockd.buffer));
+    } while (poll([peer, lockd], BETWEEN_NOTICES_MS) > 0);
   }
   // The first one asks rpcbind, which later ones need not.
   return {

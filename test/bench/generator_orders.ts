@@ -29,8 +29,16 @@ export type Order =
     rounds: number;
     ms: number;
   }
-  /** Plays a lock manager and has it told, by one notice at a time. */
-  | { do: "notify"; port: number; first: number; hosts: number; notices: number; ms: number }
+  /** Plays a lock manager and has it told, `notices` times by so many notices at once. */
+  | {
+    do: "notify";
+    port: number;
+    first: number;
+    hosts: number;
+    notices: number;
+    atOnce: number;
+    ms: number;
+  }
   /** The same by the notices of many peers within a second, each sent from its own to `address`. */
   | { do: "storm"; port: number; first: number; address: string; peers: number; waitMs: number }
   /** Starts a program and waits for its first answer, `times` times. */

@@ -7,6 +7,7 @@ import { ADDRESS, type Candidate, StatdHost } from "./statd_host.ts";
 /** From here on one call takes Debian's program so long that few are enough. */
 const FEW_FROM = 1_000;
 const CALLERS = [1, 32];
+const NOTICES_AT_ONCE = [1, 32];
 const STORM_MAX_MS = 20_000;
 
 const MON_GOALS: Record<number, string> = {
@@ -31,7 +32,9 @@ export async function measureLists(
     }
     for (const one of measured) one.memory("at rest");
     for (let round = 0; round < effort.rounds; round++) {
-      for (const one of measured) await one.notify();
+      for (const atOnce of NOTICES_AT_ONCE) {
+        for (const one of measured) await one.notify(atOnce, round);
+      }
       for (const callers of CALLERS) {
         for (const one of measured) await one.monitor(callers, round);
       }
@@ -74,23 +77,25 @@ class Measured {
     this.#note(`SM_UNMON, ${who}`, "/s", figures.unmon!, true, goal);
   }
 
-  async notify(): Promise<void> {
+  async notify(atOnce: number, round: number): Promise<void> {
     const { statd, size } = this;
     if (size === 0) return;
-    const notices = this.#isSlow ? 4 : 500;
+    if (this.#isSlow && atOnce > 1 && round > 0) return;
+    const notices = this.#isSlow ? Math.ceil(4 / atOnce) : 500;
     const { ms } = this.effort;
     let figures;
     try {
       figures = await statd
-        .generate({ do: "notify", first: statd.first, hosts: size, notices, ms });
+        .generate({ do: "notify", first: statd.first, hosts: size, notices, atOnce, ms });
     } catch (error) {
       // Debian's program sometimes makes no callback when its list has just changed.
       if (this.name !== "Debian") throw error;
       say(`${size} hosts: ${this.name} made no callback`);
       return;
     }
-    const goal = NOTIFY_GOALS[size];
-    this.#note("SM_NOTIFY to callback", "ms", figures.medianMs!, false, goal);
+    const many = atOnce === 1 ? "" : `, ${atOnce} at once`;
+    const goal = atOnce === 1 ? NOTIFY_GOALS[size] : "1x";
+    this.#note(`SM_NOTIFY to callback${many}`, "ms", figures.medianMs!, false, goal);
   }
 
   async storm(): Promise<void> {

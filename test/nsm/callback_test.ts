@@ -147,32 +147,80 @@ Deno.test("a lock manager that is not registered is waited for", pure, async () 
   assertEquals(calls.map(({ transport }) => transport), ["tcp"]);
 });
 
+const statesOf = (calls: readonly Call[]) => calls.map(({ args }) => args.state);
+
 Deno.test("a newer state takes the place of the one that waits", pure, async () => {
   const { callbacks, calls, clock } = setUp();
   const entry = monitored("nodeb");
   callbacks.add(entry, 5);
   await settle();
-  callbacks.add(entry, 7);
   calls[0]!.answer(timeout);
   await settle();
+  callbacks.add(entry, 7);
+  await settle();
+  assertEquals(statesOf(calls), [5]);
   clock.advance(1_000);
   await settle();
-  assertEquals(calls.map(({ args }) => args.state), [5, 7]);
+  assertEquals(statesOf(calls), [5, 7]);
 });
 
-Deno.test("a newer state that comes while a call is out is told after it", pure, async () => {
-  const { callbacks, calls } = setUp();
+Deno.test("a newer state leaves while a call is out, and decides", pure, async () => {
+  const { callbacks, calls, clock } = setUp();
   const entry = monitored("nodeb");
   callbacks.add(entry, 5);
   await settle();
   callbacks.add(entry, 7);
-  calls[0]!.answer();
+  assertEquals(statesOf(calls), [5, 7]);
+  calls[0]!.answer(timeout); // no other attempt: there is a newer one
   await settle();
-  assertEquals(calls.map(({ args }) => args.state), [5, 7]);
+  clock.advance(60_000);
+  assertEquals([callbacks.pending, calls.length], [1, 2]);
   calls[1]!.answer();
   await settle();
   assertEquals(callbacks.pending, 0);
 });
+
+Deno.test("where all states under way fail, the newest is tried again", pure, async () => {
+  const { callbacks, calls, clock } = setUp();
+  const entry = monitored("nodeb");
+  for (const state of [5, 7]) {
+    callbacks.add(entry, state);
+    await settle();
+  }
+  for (const call of calls.toReversed()) {
+    call.answer(timeout);
+    await settle();
+  }
+  clock.advance(1_000);
+  await settle();
+  assertEquals(statesOf(calls), [5, 7, 7]);
+  calls[2]!.answer();
+  await settle();
+  assertEquals(callbacks.pending, 0);
+});
+
+Deno.test(
+  "states of one registration leave room for others, and the newest is told",
+  pure,
+  async () => {
+    const { callbacks, calls } = setUp();
+    const entry = monitored("nodeb");
+    for (let state = 1; state <= 50; state++) {
+      callbacks.add(entry, state);
+      await settle();
+    }
+    assertEquals(calls.length, 32);
+    callbacks.add(monitored("nodec"), 9);
+    assertEquals(statesOf(calls).at(-1), 9);
+    calls[0]!.answer();
+    await settle();
+    assertEquals(statesOf(calls).at(-1), 50);
+    assertEquals(calls.length, 34);
+    for (const call of calls) call.answer();
+    await settle();
+    assertEquals([callbacks.pending, calls.length], [0, 34]);
+  },
+);
 
 Deno.test("a callback is given up after its time, with one line", pure, async () => {
   const { callbacks, calls, clock, log } = setUp();
