@@ -64,13 +64,12 @@ export class Notices {
   /** Takes up what an earlier life has answered and not judged. To be called when the list is whole. */
   restore(): void {
     const { notices, overtaken } = this.#undecided.takeRemembered();
-    for (const monitored of this.parts.list.all()) {
-      if (overtaken.size > 0) {
-        const ordinal = overtaken.get(registrationKey(monitored.record)) ?? 0;
-        monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
-      }
-    }
     this.#taken = Math.max(this.#taken, this.parts.directory.news.latestNotice);
+    for (const ordinal of overtaken.values()) this.#taken = Math.max(this.#taken, ordinal);
+    for (const monitored of overtaken.size > 0 ? this.parts.list.all() : []) {
+      const ordinal = overtaken.get(registrationKey(monitored.record)) ?? 0;
+      monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
+    }
     // What comes from now on is newer, whichever is judged first.
     for (const { ordinal } of notices) this.#taken = Math.max(this.#taken, ordinal);
     const heard = notices.map(({ name, address, state, at, ordinal }): Heard => {

@@ -377,4 +377,17 @@ export const FOUND: Readonly<Record<string, History>> = {
     ],
     { sourceCheck: "off" },
   ),
+  "a peer that was registered behind notices which are over reboots after a restart": history(
+    5008962,
+    [
+      { at: 16_255, turns: 11, kind: "mon", peer: "p4.site", by: 1, cookie: 3 },
+      { at: 16_255, kind: "reboots", host: 3, as: "p3", from: "10.0.0.13" },
+      { at: 17_640, kind: "notice", host: 1, as: "stranger", from: "10.0.1.11", ago: 2 },
+      { at: 20_505, kind: "mon", peer: "p1.site", by: 0, cookie: 2 },
+      { at: 20_505, turns: 12, kind: "killStatd", changes: 5 },
+      { at: 37_800, turns: 1, kind: "mon", peer: "P0.SITE", by: 0, cookie: 1 },
+      { at: 48_574, kind: "reboots", host: 1, as: "10.0.1.11", from: "10.0.1.11" },
+    ],
+    { sourceCheck: "enforce" },
+  ),
 };
