@@ -56,8 +56,12 @@ export class MonitorList {
   /** Nearly every peer is asked about once: a map around that would take more than all the rest. */
   readonly #byPeer = new Map<string, Monitored | Registrations>();
   readonly #byRequester = new Map<string, Set<Monitored>>();
-  /** The last removal under way of each registration, by its key. */
-  readonly #leaving = new Map<string, Leaving>();
+  /**
+   * The last removal under way of each registration, by its key. Each time that it is empty it is made anew:
+   * V8 links every table of a map to the one that replaces it, and once one of them is in old space, all
+   * that follow get there, where only a full collection, 20 ms and more, finds them.
+   */
+  #leaving = new Map<string, Leaving>();
   #size = 0;
   #bytes = 0;
 
@@ -152,6 +156,7 @@ export class MonitorList {
     const key = registrationKey(monitored.record);
     if (this.#leaving.get(key)?.monitored !== monitored) return;
     this.#leaving.delete(key);
+    if (this.#leaving.size === 0) this.#leaving = new Map();
     // What never reached the disk is not there now.
     if (isGone || monitored.stored === undefined) return;
     const successor = this.find(monitored.record);

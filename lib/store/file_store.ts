@@ -53,7 +53,7 @@ class FileStore implements MonitorStore {
   /** Names of files of which load() could not tell what they hold. */
   readonly #unread = new Set<string>();
   /** Files that the last change left without a record, as long as changes of their peer are under way. */
-  readonly #emptied = new Set<string>();
+  #emptied = new Set<string>(); // made anew each time that it is empty, as in nsm/monitor_list.ts
 
   constructor(
     layout: Layout,
@@ -156,6 +156,7 @@ class FileStore implements MonitorStore {
       await settleAll([...byFile].map(([name, keys]) => this.#removeFrom(name, keys)));
     } finally {
       for (const { monName } of records) this.#files.end(monName, this.#emptied);
+      if (this.#emptied.size === 0) this.#emptied = new Set();
     }
   }
 

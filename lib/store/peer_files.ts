@@ -19,7 +19,8 @@ interface Entry {
 }
 
 export class PeerFiles {
-  readonly #entries = new Map<string, Entry>();
+  /** Made anew each time that it is empty, as in nsm/monitor_list.ts: fewer full collections. */
+  #entries = new Map<string, Entry>();
 
   /** Peers that have an entry, in number. */
   get size(): number {
@@ -79,6 +80,7 @@ export class PeerFiles {
     entry.names = entry.names.filter((name) => !emptied.delete(name));
     emptied.delete(monName);
     if (entry.isPlain || entry.names.length === 0) this.#entries.delete(key);
+    if (this.#entries.size === 0) this.#entries = new Map();
   }
 }
 
