@@ -8,10 +8,22 @@ import { nullCall } from "./messages.ts";
 
 /** What one process is to do, as JSON in its first argument. */
 export type LoopOrder =
-  /** Asks SM_NULL of loopback until its standard input ends; says `ready` first, and its figures last. */
-  | { do: "probe"; port: number }
-  /** Sends a call in hex, and waits for the reply. */
-  | { do: "call"; port: number; address: string; from: string; call: string; waitMs: number };
+  /**
+   * Asks SM_NULL of loopback until its standard input ends; says `ready` first, and its figures last.
+   * Beside it a call is made, and said after how many ms it was answered. One process does both: the start
+   * of another one, on this processor, would be waited for as if it were the monitor.
+   */
+  | { do: "probe"; port: number; beside?: OneCall }
+  /** Sends a call, and waits for the reply. */
+  | ({ do: "call"; port: number } & OneCall);
+
+/** A call in hex: to whom, from where, and the longest wait for its reply. */
+export interface OneCall {
+  readonly address: string;
+  readonly from: string;
+  readonly call: string;
+  readonly waitMs: number;
+}
 
 /** Times of SM_NULL, in ms. */
 export interface ProbeFigures {
@@ -22,8 +34,10 @@ export interface ProbeFigures {
 
 /** Between two calls, in ms. */
 const PROBE_MS = 5;
+/** Calls before the one that is made beside them. */
+const WARM_UP = 100;
 
-async function probe(port: number): Promise<ProbeFigures> {
+async function probe(port: number, beside?: OneCall): Promise<ProbeFigures> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const to = { transport: "udp", hostname: "127.0.0.1", port } as const;
   const times: number[] = [];
@@ -31,6 +45,7 @@ async function probe(port: number): Promise<ProbeFigures> {
   void Deno.stdin.read(new Uint8Array(1)).then(() => isOver = true);
   const buffer = new Uint8Array(256);
   while (!isOver) {
+    if (times.length === WARM_UP && beside !== undefined) void makeBeside(port, beside);
     const since = performance.now();
     await socket.send(nullCall(), to);
     await socket.receive(buffer);
@@ -43,6 +58,16 @@ async function probe(port: number): Promise<ProbeFigures> {
   return { calls: times.length, longest: times.at(-1)!, p50: times[times.length >> 1]! };
 }
 
+/** Makes a call without keeping the probe waiting, and says how long it took; nothing without a reply. */
+async function makeBeside(port: number, { address, from, call }: OneCall): Promise<void> {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: from, port: 0 });
+  const since = performance.now();
+  await socket.send(Uint8Array.fromHex(call), { transport: "udp", hostname: address, port });
+  await socket.receive();
+  socket.close();
+  say(`answered after ${(performance.now() - since).toFixed(0)} ms`);
+}
+
 function call({ port, address, from, call, waitMs }: LoopOrder & { do: "call" }): number {
   const socket = BlockingSocket.udp(from, 0, waitMs);
   socket.connect(address, port);
@@ -51,13 +76,15 @@ function call({ port, address, from, call, waitMs }: LoopOrder & { do: "call" })
   return socket.receive() > 0 ? performance.now() - since : -1;
 }
 
+function say(value: unknown): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(value)}\n`));
+}
+
 if (import.meta.main) {
   const order = JSON.parse(Deno.args[0]!) as LoopOrder;
-  const say = (value: unknown) =>
-    Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(value)}\n`));
   if (order.do === "probe") {
     say("ready");
-    say(await probe(order.port));
+    say(await probe(order.port, order.beside));
   } else say(call(order));
   Deno.exit(0);
 }

@@ -12,7 +12,7 @@ import { STATE_DIRECTORY, TestHost } from "../support/namespace.ts";
 import { message, notify, unmonAll } from "../support/nsm_calls.ts";
 import { OUR_STATD } from "../support/system_test.ts";
 import { hostAddress } from "./generator_orders.ts";
-import type { LoopOrder, ProbeFigures } from "./generate_loops.ts";
+import type { LoopOrder, OneCall, ProbeFigures } from "./generate_loops.ts";
 import { say } from "./report.ts";
 import { ADDRESS, onItsProcessor, pause, PORT } from "./statd_host.ts";
 
@@ -36,7 +36,9 @@ type Files = Record<string, string>;
 interface Point {
   readonly name: string;
   files(): Files;
-  act(host: TestHost, pid: number): Promise<void>;
+  /** Made beside the probe; what comes of it has its end soon after the reply. */
+  readonly call?: OneCall;
+  act?(host: TestHost, pid: number): Promise<void>;
 }
 
 function record(monName: string, myName = "bench", i = 0): string {
@@ -49,27 +51,17 @@ function manyHosts(): Files {
   return Object.fromEntries(names.map((name, i) => [name, record(name, "bench", i)]));
 }
 
-async function call(host: TestHost, call: Uint8Array, from = "127.0.0.1"): Promise<void> {
+function callOf(call: Uint8Array, from = "127.0.0.1"): OneCall {
   const address = from === "127.0.0.1" ? from : ADDRESS;
-  const order: LoopOrder = {
-    do: "call",
-    port: PORT,
-    address,
-    from,
-    call: call.toHex(),
-    waitMs: REPLY_MAX_MS,
-  };
-  const took = Number(await host.output(...command(order)));
-  if (took < 0) throw new Error("There was no reply");
-  say(`  answered after ${took.toFixed(0)} ms`);
+  return { address, from, call: call.toHex(), waitMs: REPLY_MAX_MS };
 }
 
 const POINTS: readonly Point[] = [
-  { name: "nothing", files: manyHosts, act: () => pause(SETTLE_MS) },
+  { name: "nothing", files: manyHosts },
   {
     name: `SM_UNMON_ALL of ${HOSTS} hosts`,
     files: manyHosts,
-    act: (host) => call(host, message(unmonAll({ myName: "bench" }))),
+    call: callOf(message(unmonAll({ myName: "bench" }))),
   },
   {
     name: `one notice for ${NAMES} names at one address`,
@@ -79,10 +71,7 @@ const POINTS: readonly Point[] = [
       const facts = names.map((peer) => JSON.stringify({ peer, addresses: [PEER] }));
       return { ...files, ".peers": `${facts.join("\n")}\n` };
     },
-    async act(host) {
-      await call(host, message(notify("somebody", 5)), PEER);
-      await pause(SETTLE_MS);
-    },
+    call: callOf(message(notify("somebody", 5)), PEER),
   },
   {
     name: `one notice for ${REGISTRATIONS} registrations of one peer`,
@@ -90,10 +79,7 @@ const POINTS: readonly Point[] = [
       const lines = Array.from({ length: REGISTRATIONS }, (_, i) => record(PEER, `m${i}`, i));
       return { [PEER]: lines.join("") };
     },
-    async act(host) {
-      await call(host, message(notify(PEER, 5)), PEER);
-      await pause(SETTLE_MS);
-    },
+    call: callOf(message(notify(PEER, 5)), PEER),
   },
   {
     name: `SIGHUP with ${HOSTS} hosts and long files`,
@@ -105,7 +91,6 @@ const POINTS: readonly Point[] = [
       );
       await host.write("/etc/hosts.allow", rules.join(""));
       await host.kill(pid, "HUP");
-      await pause(SETTLE_MS);
     },
   },
 ];
@@ -135,7 +120,7 @@ function makeDirectory(files: Files): string {
 }
 
 /** The waits beside a piece of work. */
-async function measure({ files, act }: Point): Promise<ProbeFigures> {
+async function measure({ files, call, act }: Point): Promise<ProbeFigures> {
   const directory = makeDirectory(files());
   try {
     await using host = await TestHost.create({ addresses: [`${ADDRESS}/32`] });
@@ -146,18 +131,15 @@ async function measure({ files, act }: Point): Promise<ProbeFigures> {
     );
     await statd.line(/: Ready\. /);
     // Until the list is loaded and who is on it was looked up.
-    await host.output(...command({
-      do: "call",
-      port: PORT,
-      address: "127.0.0.1",
-      from: "127.0.0.1",
-      call: message(unmonAll({ myName: "nobody" })).toHex(),
-      waitMs: REPLY_MAX_MS,
-    }));
+    const first = callOf(message(unmonAll({ myName: "nobody" })));
+    await host.output(...command({ do: "call", port: PORT, ...first }));
     await pause(SETTLE_MS);
-    const probe = host.start(...command({ do: "probe", port: PORT }));
+    const beside = call === undefined ? {} : { beside: call };
+    const probe = host.start(...command({ do: "probe", port: PORT, ...beside }));
     await probe.line(/ready/);
-    await act(host, await statd.pid);
+    if (call !== undefined) say(`  ${JSON.parse(await probe.line(/answered/))}`);
+    await act?.(host, await statd.pid);
+    await pause(SETTLE_MS);
     await probe.closeInput();
     return JSON.parse(await probe.line(/longest/)) as ProbeFigures;
   } finally {
