@@ -7,7 +7,8 @@
  * names = nfs1.example.net            announced, each with its part before the first dot
  * addresses = 10.0.0.50, fd00::50     announced too
  * source = 10.0.0.50, fd00::50        notices are sent from; by default the first of each family, or any
- * ledger = directory:/srv/vip1/nsm
+ * ledger = directory:/srv/vip1/nsm    or etcd
+ * when-unreachable = refuse           or local
  * deadline = 30                       seconds of a run that notifies
  * before-notify = /etc/nsm/grace      a program that is run before
  * ```
@@ -24,6 +25,7 @@ export type DefinitionKey =
   | "addresses"
   | "source"
   | "ledger"
+  | "when-unreachable"
   | "deadline"
   | "before-notify";
 export const DEFINITION_KEYS: readonly DefinitionKey[] = [
@@ -31,6 +33,7 @@ export const DEFINITION_KEYS: readonly DefinitionKey[] = [
   "addresses",
   "source",
   "ledger",
+  "when-unreachable",
   "deadline",
   "before-notify",
 ];
@@ -42,13 +45,19 @@ export interface Definition {
   readonly announced: readonly string[];
   /** Own addresses that notices are sent from, at most one of each family; none is any. */
   readonly sources: readonly string[];
-  /** Absolute path of the directory that is the ledger. */
-  readonly directory: string;
+  readonly ledger: LedgerPlace;
+  /** Whether new hosts are acknowledged while the ledger does not work, from the local disk alone. */
+  readonly isLocalEnough: boolean;
   /** How long a run notifies, in seconds. */
   readonly deadlineS: number;
   /** Absolute path of a program that is run before anybody is notified. */
   readonly beforeNotify?: string;
 }
+
+/** Where the ledger is: a directory by its absolute path, or the etcd of nfs.conf. */
+export type LedgerPlace =
+  | { readonly kind: "directory"; readonly path: string }
+  | { readonly kind: "etcd" };
 
 /** Why there is no such identity, in one line. */
 export class DefinitionError extends Error {
@@ -93,7 +102,8 @@ export function readDefinition(id: string, texts: DefinitionTexts): Definition {
     id,
     announced: [...announced.values()],
     sources: sourcesOf(texts.source, addresses, refuse),
-    directory: directoryOf(texts.ledger, refuse),
+    ledger: placeOf(texts.ledger, refuse),
+    isLocalEnough: isLocalEnough(texts["when-unreachable"], refuse),
     deadlineS: secondsOf(texts.deadline, refuse),
     ...(beforeNotify === undefined ? {} : { beforeNotify }),
   };
@@ -144,11 +154,19 @@ function sourcesOf(
   return sources;
 }
 
-function directoryOf(text: string | undefined, refuse: Refuse): string {
-  if (text === undefined) return refuse("it needs a ledger: ledger = directory:/PATH");
+function placeOf(text: string | undefined, refuse: Refuse): LedgerPlace {
+  if (text === undefined) return refuse("it needs a ledger: ledger = directory:/PATH, or etcd");
+  if (text === "etcd") return { kind: "etcd" };
   const path = text.startsWith(DIRECTORY_PREFIX) ? text.slice(DIRECTORY_PREFIX.length) : "";
   const isPath = /^\/+[^/]/.test(path) && !path.split("/").includes("..") && !path.includes("\0");
-  return isPath ? path.replace(/\/+$/, "") : refuse(`${quote(text)} is not directory:/PATH`);
+  return isPath
+    ? { kind: "directory", path: path.replace(/\/+$/, "") }
+    : refuse(`${quote(text)} is not directory:/PATH, nor etcd`);
+}
+
+function isLocalEnough(text: string | undefined, refuse: Refuse): boolean {
+  if (text === undefined || text === "refuse") return false;
+  return text === "local" || refuse(`when-unreachable is refuse or local, not ${quote(text)}`);
 }
 
 function secondsOf(text: string | undefined, refuse: Refuse): number {

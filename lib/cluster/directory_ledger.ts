@@ -15,7 +15,6 @@
  */
 
 import { nameKey } from "../nsm/host_name.ts";
-import { nextStateNumber } from "../nsm/state_number.ts";
 import { quote } from "../quote.ts";
 import type { Clock } from "../time/clock.ts";
 import { inSlices } from "../time/slices.ts";
@@ -29,6 +28,7 @@ import {
   type Pending,
   type Taking,
 } from "./ledger.ts";
+import { firstStateNumber, laterStateNumber } from "./state_numbers.ts";
 
 /** What a ledger is made of. */
 export interface DirectoryLedgerParts {
@@ -84,7 +84,7 @@ export class DirectoryLedger implements Ledger {
         }
         const state = previous === undefined
           ? firstStateNumber(this.#clock.wallClock())
-          : nextStateNumber(previous.state);
+          : laterStateNumber(previous.state, this.#clock.wallClock());
         const own = { ...claim, epoch: (previous?.epoch ?? 0) + 1, state, isReleased: false };
         if (!await this.#epochs.make(own)) continue;
         this.#begin(own, emptySum(), 0);
@@ -95,18 +95,20 @@ export class DirectoryLedger implements Ledger {
     });
   }
 
-  adopt(own: Ownership): Promise<readonly LedgerPeer[]> {
+  async adopt(own: Ownership): Promise<readonly LedgerPeer[]> {
+    // A process that was killed may have written lines without syncing them: what is read must last.
+    await this.#epochs.guarded(() => this.#epochs.files.sync(this.#epochs.journalOf(own.epoch)));
+    await this.observe(own);
+    return [...this.#sum.peers.values()];
+  }
+
+  observe(own: Ownership): Promise<void> {
     return this.#epochs.guarded(async () => {
       await this.#epochs.olderThan(own);
-      const { files } = this.#epochs;
-      const path = this.#epochs.journalOf(own.epoch);
-      // A process that was killed may have written lines without syncing them: what is read must last.
-      await files.sync(path);
-      const text = await files.read(path);
+      const text = await this.#epochs.files.read(this.#epochs.journalOf(own.epoch));
       if (text === undefined) throw new LedgerError(`the journal of epoch ${own.epoch} is gone`);
       const sum = await this.#sumOf(text);
       this.#begin(own, sum, sum.isWhole ? text.length : Infinity);
-      return [...sum.peers.values()];
     });
   }
 
@@ -223,9 +225,4 @@ export class DirectoryLedger implements Ledger {
     await inSlices(adding(text, sum), { clock: this.#clock, signal });
     return sum;
   }
-}
-
-/** Above whatever a node or another tool has announced for the identity, and below 2^31 until 2038. */
-function firstStateNumber(wallClock: number): number {
-  return Math.floor(wallClock / 1000) | 1;
 }

@@ -7,19 +7,12 @@
  * for us, until a probe succeeds.
  */
 
-import type { Log } from "../log.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { reasonOf } from "../nsm/ports.ts";
-import type { Clock } from "../time/clock.ts";
-import {
-  type Ledger,
-  LedgerError,
-  type LedgerPeer,
-  type Ownership,
-  SupersededError,
-} from "./ledger.ts";
+import type { HeldParts } from "./held_parts.ts";
+import { LedgerError, type LedgerPeer, type Ownership, SupersededError } from "./ledger.ts";
 import { Recordings } from "./recordings.ts";
-import { Timers } from "./timers.ts";
+import { Timers, withinBudget } from "./timers.ts";
 
 /** How long an acknowledgement waits for a ledger, in ms: nfs-ganesha gives up after 3 s. */
 const BUDGET_MS = 1_500;
@@ -34,13 +27,6 @@ const REMOVE_AFTER_MS = 10_000;
  * period in which it reclaims its locks.
  */
 const SETTLE_AFTER_MS = 120_000;
-
-export interface HeldParts {
-  readonly id: string;
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly log: Log;
-}
 
 export class HeldIdentity {
   readonly #parts: HeldParts;
@@ -95,6 +81,7 @@ export class HeldIdentity {
       recorded: this.#recorded.size,
       pending: this.#older.size,
       unread: this.#unread,
+      unreplicated: this.#recordings.size,
     };
   }
 
@@ -128,16 +115,20 @@ export class HeldIdentity {
       void this.#enqueue(peer, true);
       return undefined;
     }
-    if (this.#fault !== undefined) return Promise.reject(this.#refusal());
-    const recording = this.#enqueue(peer, false);
-    return new Promise((resolve, reject) => {
-      // Whoever waits is answered, whatever becomes of the identity.
-      const cancel = this.#parts.clock.startTimer(BUDGET_MS, () => {
-        this.#failed(`no answer for ${BUDGET_MS} ms`);
-        reject(this.#refusal());
-      });
-      recording.then(resolve, reject).finally(cancel);
+    if (this.#fault !== undefined) return this.#recordLater(peer, this.#refusal());
+    const recording = withinBudget(this.#enqueue(peer, false), this.#parts.clock, BUDGET_MS, () => {
+      this.#failed(`no answer for ${BUDGET_MS} ms`);
+      return this.#refusal();
     });
+    if (!this.#parts.isLocalEnough) return recording;
+    return recording.catch((error) => this.#recordLater(peer, error));
+  }
+
+  /** Acknowledges a peer that the ledger does not have, where that is allowed. */
+  #recordLater(peer: LedgerPeer, refusal: Error): Promise<void> | undefined {
+    if (!this.#parts.isLocalEnough || this.#isStopped) return Promise.reject(refusal);
+    if (this.#supersededBy === undefined) void this.#enqueue(peer, true);
+    return undefined;
   }
 
   /** Takes a peer off the record in a while. */
@@ -263,9 +254,11 @@ export class HeldIdentity {
   /** Opens the circuit breaker: whoever waits is refused, and what is owed is tried again. */
   #failed(reason: string): void {
     if (this.#fault === undefined && !this.#isStopped) {
-      this.#parts.log.error(
-        `Identity ${this.#parts.id}: ${reason}; new hosts are refused until its ledger works again`,
-      );
+      const meanwhile = this.#parts.isLocalEnough
+        ? "new hosts are on record here alone until its ledger works again, and are forgotten if " +
+          "this node dies before"
+        : "new hosts are refused until its ledger works again";
+      this.#parts.log.error(`Identity ${this.#parts.id}: ${reason}; ${meanwhile}`);
       this.#probeLater();
     }
     this.#fault = reason;

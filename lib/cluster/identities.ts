@@ -30,7 +30,8 @@ export interface KnownIdentity {
 
 /** What the identities work with. */
 export interface IdentitiesParts {
-  readonly openLedger: (directory: string) => Ledger;
+  /** @throws {LedgerError} Where it is not said how. */
+  readonly openLedger: (definition: Definition) => Ledger;
   /** Keeps what is known over restarts. @throws {Error} */
   readonly save: (known: ReadonlyMap<string, KnownIdentity>) => void;
   readonly node: string;
@@ -72,8 +73,10 @@ export class Identities {
     for (const [id, { texts, own }] of known) {
       if (own?.life !== parts.life) continue;
       try {
-        const ledger = parts.openLedger(readDefinition(id, texts).directory);
-        this.#held.set(id, new HeldIdentity(own, true, { ...parts, id, ledger }));
+        const definition = readDefinition(id, texts);
+        const { isLocalEnough } = definition;
+        const ledger = parts.openLedger(definition);
+        this.#held.set(id, new HeldIdentity(own, true, { ...parts, id, ledger, isLocalEnough }));
       } catch (error) {
         parts.log.error(`${error instanceof Error ? error.message : error}; it is not held`);
       }
@@ -159,10 +162,11 @@ export class Identities {
     if (texts !== undefined && !this.#isHeld(id)) this.add(id, texts);
     const known = this.#known.get(id);
     if (known === undefined) throw unknown(id);
-    const { directory } = definitionOf(id, known.texts);
+    const definition = definitionOf(id, known.texts);
+    const { isLocalEnough } = definition;
     await this.#bounded(id, deadlineMs, async () => {
       const { node, life, clock } = this.#parts;
-      const ledger = this.#parts.openLedger(directory);
+      const ledger = this.#parts.openLedger(definition);
       const since = new Date(clock.wallClock()).toISOString();
       const taking = await ledger.take(
         { node, life, since },
@@ -170,7 +174,7 @@ export class Identities {
       );
       if (taking.outcome === "held") throw heldElsewhere(id, taking.by);
       const { own } = taking;
-      const held = new HeldIdentity(own, false, { ...this.#parts, id, ledger });
+      const held = new HeldIdentity(own, false, { ...this.#parts, id, ledger, isLocalEnough });
       this.#held.get(id)?.stop();
       this.#held.set(id, held);
       this.#keep(id, { texts: known.texts, own });
@@ -261,7 +265,7 @@ export class Identities {
       state,
       ...(own === undefined ? {} : { epoch: own.epoch, number: own.state, since: own.since }),
       ...(held?.supersededBy === undefined ? {} : { supersededBy: held.supersededBy }),
-      ...(held?.counts ?? { recorded: 0, pending: 0, unread: 0 }),
+      ...(held?.counts ?? { recorded: 0, pending: 0, unread: 0, unreplicated: 0 }),
       ...(held?.fault === undefined ? {} : { fault: held.fault }),
     };
   }

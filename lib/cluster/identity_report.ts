@@ -18,6 +18,8 @@ export interface IdentityReport {
   readonly pending: number;
   /** Lines of older epochs that cannot be read. */
   readonly unread: number;
+  /** Peers that were acknowledged, or wait for it, and are not on record yet. */
+  readonly unreplicated: number;
   /** Why nothing can be recorded now. */
   readonly fault?: string;
 }

@@ -75,9 +75,16 @@ type Entry = LedgerPeer | { readonly gone: string } | { readonly told: string };
 function parseLine(line: string): Entry | undefined {
   const fields = jsonObject(line);
   if (fields === undefined) return undefined;
-  const { peer, addresses, gone, told } = fields;
+  const { gone, told } = fields;
   if (isName(gone)) return { gone };
   if (isName(told)) return { told };
+  return parsePeer(fields);
+}
+
+/** The peer in the fields of a line; undefined where there is none. */
+export function parsePeer(
+  { peer, addresses }: Readonly<Record<string, unknown>> = {},
+): LedgerPeer | undefined {
   if (!isName(peer) || !Array.isArray(addresses)) return undefined;
   return { monName: peer, addresses: addresses.filter((it) => typeof it === "string") };
 }

@@ -76,6 +76,8 @@ export interface Ledger {
   ): Promise<Taking>;
   /** Goes on with an epoch of an earlier process; the peers that are on record under it. */
   adopt(own: Ownership): Promise<readonly LedgerPeer[]>;
+  /** Looks at an epoch that another process writes in: for {@link verify} and {@link pending} alone. */
+  observe(own: Ownership): Promise<void>;
   /** Whether the epoch is still the present one. @throws {SupersededError} */
   verify(): Promise<void>;
   /** Makes peers lasting under the present epoch. */

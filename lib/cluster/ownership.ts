@@ -2,7 +2,18 @@
 
 import { jsonObject } from "../json_object.ts";
 import { isOdd } from "../nsm/state_number.ts";
+import { asciiJson } from "../quote.ts";
 import type { Ownership } from "./ledger.ts";
+
+/** A holder as text, where something else says the epoch: with it whatever the writer adds. */
+export function ownerText(value: Omit<Ownership, "epoch"> & { readonly token: string }): string {
+  return asciiJson(value);
+}
+
+/** The holder in a text that does not say the epoch; undefined where there is none in it. */
+export function parseOwner(text: string, epoch: number): Ownership | undefined {
+  return ownershipOf({ ...jsonObject(text), epoch });
+}
 
 /** What a text of JSON says of a holder; undefined where it is no such thing. */
 export function parseOwnership(text: string): Ownership | undefined {

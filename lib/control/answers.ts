@@ -71,6 +71,7 @@ const IDENTITY: Record<keyof IdentityReport, Shape> = {
   recorded: "number",
   pending: "number",
   unread: "number",
+  unreplicated: "number",
   fault: "text",
 };
 

@@ -1,6 +1,7 @@
 /** `nsmctl identity`: services that move between nodes, with the locks of their clients. */
 
 import {
+  type Definition,
   DEFINITION_KEYS,
   DefinitionError,
   type DefinitionKey,
@@ -59,7 +60,12 @@ export const identity: Command = {
       argument: "ADDRESSES",
       help: "With add: what notices are sent from, or any.",
     },
-    { long: "ledger", argument: "LEDGER", help: "With add: directory:/PATH." },
+    { long: "ledger", argument: "LEDGER", help: "With add: directory:/PATH, or etcd." },
+    {
+      long: "when-unreachable",
+      argument: "WORD",
+      help: "With add: refuse new hosts while the ledger does not work (default), or local.",
+    },
     {
       long: "before-notify",
       argument: "PROGRAM",
@@ -160,7 +166,7 @@ async function act(
     case "acquire": {
       const texts = configured().get(id);
       const known = texts ?? (await reportOf(daemon, id))?.texts;
-      if (known !== undefined) await giveToDaemon(readDefinition(id, known).directory, session);
+      if (known !== undefined) await giveToDaemon(readDefinition(id, known), session);
       const asked = texts === undefined ? {} : { texts };
       const isFenced = given.has("fenced");
       const { identities } = await ask({ command, action, id, ...asked, isFenced, ...time });
@@ -209,6 +215,7 @@ function withConfigured(reports: readonly IdentityReport[]): IdentityReport[] {
       recorded: 0,
       pending: 0,
       unread: 0,
+      unreplicated: 0,
     })),
   ];
 }
@@ -228,7 +235,12 @@ function textsOfOptions(given: Given): DefinitionTexts {
  *
  * @throws {RefusedError} When there is no such directory.
  */
-async function giveToDaemon(directory: string, { stateDirectoryPath }: Session): Promise<void> {
+async function giveToDaemon(
+  { ledger }: Definition,
+  { stateDirectoryPath }: Session,
+): Promise<void> {
+  if (ledger.kind !== "directory") return;
+  const directory = ledger.path;
   try {
     const { uid, isDirectory } = await Deno.lstat(directory);
     if (!isDirectory) throw new Error("it is no directory");

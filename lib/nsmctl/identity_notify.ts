@@ -5,18 +5,19 @@
  */
 
 import { type Definition, readDefinition } from "../cluster/definition.ts";
-import { DirectoryLedger } from "../cluster/directory_ledger.ts";
 import { RefusedError } from "../cluster/identities.ts";
 import type { IdentityReport } from "../cluster/identity_report.ts";
 import { type LedgerPeer, type Pending, SupersededError } from "../cluster/ledger.ts";
+import { etcdConfig } from "../config/etcd_settings.ts";
+import { systemFiles } from "../config/ini_file.ts";
 import type { Daemon } from "../control/client.ts";
+import { openEtcd, openLedger } from "../control/ledgers.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { Notifier } from "../nsm/notify/notifier.ts";
 import type { NotifyReport } from "../nsm/notify/notify_outcome.ts";
 import { RETRY_SCHEDULES } from "../nsm/notify/retry_schedule.ts";
 import { type PeerMemory, reasonOf } from "../nsm/ports.ts";
-import { backgroundFiles } from "../platform/background_files.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { layoutOf } from "../store/layout.ts";
@@ -58,15 +59,14 @@ export async function notifyIdentity(run: IdentityRun): Promise<number> {
   const startedAt = clock.now();
   await runHook(definition);
   const calls = openIdentityCalls(definition.sources);
+  const ledger = openLedger(
+    definition,
+    () => openEtcd(() => etcdConfig(Deno.env, systemFiles)),
+  );
   dropToOwner(layoutOf(session.stateDirectoryPath));
-  const ledger = new DirectoryLedger(definition.directory, {
-    files: backgroundFiles,
-    randomName: () => crypto.randomUUID(),
-    clock,
-  });
   const own = { epoch, state: number, node: "", life: "", since, isReleased: false };
   const pending = await inTime(deadlineMs, id, async () => {
-    await ledger.adopt(own);
+    await ledger.observe(own);
     return await ledger.pending();
   });
   const told = new ToldReport(run, epoch);

@@ -1,13 +1,15 @@
 /** The identities of this daemon: what they are kept in, and what they know of the monitor list. */
 
 import { textsOf } from "../cluster/definition.ts";
-import { DirectoryLedger } from "../cluster/directory_ledger.ts";
 import { Identities, type KnownIdentity } from "../cluster/identities.ts";
 import { ownershipOf } from "../cluster/ownership.ts";
 import type { LedgerPeer } from "../cluster/ledger.ts";
 import type { Log } from "../log.ts";
 import { nameKey } from "../nsm/host_name.ts";
-import { backgroundFiles, openBackgroundFiles } from "../platform/background_files.ts";
+import { etcdConfig } from "../config/etcd_settings.ts";
+import { systemFiles } from "../config/ini_file.ts";
+import { openEtcd, openLedger } from "../control/ledgers.ts";
+import { openBackgroundFiles } from "../platform/background_files.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { IdentityFile } from "../store/identity_file.ts";
 import type { Clock } from "../time/clock.ts";
@@ -26,14 +28,10 @@ export interface IdentityParts {
 export function openIdentities(parts: IdentityParts): Identities {
   const { stateDirectoryPath, bootId, clock, log } = parts;
   openBackgroundFiles();
+  const etcd = openEtcd(() => etcdConfig(Deno.env, systemFiles));
   const file = new IdentityFile(stateDirectoryPath, log);
   return new Identities(knownIn(file.load()), {
-    openLedger: (directory) =>
-      new DirectoryLedger(directory, {
-        files: backgroundFiles,
-        randomName: () => crypto.randomUUID(),
-        clock,
-      }),
+    openLedger: (definition) => openLedger(definition, () => etcd),
     save: (known) => file.save(Object.fromEntries(known)),
     node: Deno.hostname(),
     // Where boots cannot be told apart, none is that of an earlier process.

@@ -18,7 +18,8 @@ Deno.test(
       id: "vip1",
       announced: ["nfs1.example.net", "nfs1", "10.0.0.50", "fd00::50"],
       sources: ["10.0.0.50", "fd00::50"],
-      directory: "/srv/vip1/nsm",
+      ledger: { kind: "directory", path: "/srv/vip1/nsm" },
+      isLocalEnough: false,
       deadlineS: 30,
     });
   },

@@ -1,11 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DirectoryLedger } from "../../lib/cluster/directory_ledger.ts";
-import {
-  LedgerError,
-  type LedgerPeer,
-  SupersededError,
-  type Taking,
-} from "../../lib/cluster/ledger.ts";
+import { LedgerError, type LedgerPeer, SupersededError } from "../../lib/cluster/ledger.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { SharedStorage } from "../support/shared_storage.ts";
 
@@ -64,88 +59,6 @@ Deno.test(
 );
 
 Deno.test(
-  "who was on record under an older epoch is pending under the next one (R2)",
-  pure,
-  async () => {
-    const world = new World();
-    const a = world.ledger("a");
-    await world.take(a, "a");
-    await a.put([peer("c1"), peer("c2"), peer("c3")]);
-    await a.remove(["C2"]);
-    const b = world.ledger("b");
-    await world.take(b, "b");
-    assertEquals(await pendingNames(b), ["c1", "c3"]);
-  },
-);
-
-Deno.test("a node that was superseded is told so, and changes nothing (R6)", pure, async () => {
-  const world = new World();
-  const a = world.ledger("a");
-  await world.take(a, "a");
-  await a.put([peer("c1")]);
-  const b = world.ledger("b");
-  await world.take(b, "b");
-  await b.put([peer("c1")]);
-  const error = await assertRejects(() => a.put([peer("c2")]), SupersededError);
-  assertEquals(error.message, "b has taken it");
-  await assertRejects(() => a.remove(["c1"]), SupersededError);
-  await assertRejects(() => a.settle(["c1"]), SupersededError);
-  await assertRejects(() => a.release(), SupersededError);
-  const c = world.ledger("c");
-  await world.take(c, "c");
-  assert((await pendingNames(c)).includes("c1"));
-});
-
-Deno.test(
-  "telling takes a peer off older epochs, never off the present one (R7)",
-  pure,
-  async () => {
-    const world = new World();
-    const a = world.ledger("a");
-    await world.take(a, "a");
-    await a.put([peer("c1"), peer("c2")]);
-    const b = world.ledger("b");
-    await world.take(b, "b");
-    await b.put([peer("c1")]);
-    await b.settle(["c1"]);
-    assertEquals(await pendingNames(b), ["c2"]);
-    await b.settle(["c2"]);
-    assertEquals(await pendingNames(b), []);
-    const c = world.ledger("c");
-    await world.take(c, "c");
-    assertEquals(await pendingNames(c), ["c1"]);
-  },
-);
-
-Deno.test("who was not reached stays pending over further moves (R8)", pure, async () => {
-  const world = new World();
-  const names: string[] = [];
-  for (const node of ["a", "b", "c", "d"]) {
-    const ledger = world.ledger(node);
-    await world.take(ledger, node);
-    assertEquals(await pendingNames(ledger), names);
-    await ledger.put([peer(`of-${node}`)]);
-    names.push(`of-${node}`);
-  }
-});
-
-Deno.test("a holder that has not let go is asked about; one that has is not", pure, async () => {
-  const world = new World();
-  const a = world.ledger("a");
-  await world.take(a, "a");
-  const b = world.ledger("b");
-  const claim = { node: "b", life: "1", since: "now" };
-  const held: Taking = await b.take(claim, () => false);
-  assert(held.outcome === "held");
-  assertEquals(held.by.node, "a");
-  await a.release();
-  await assertRejects(() => a.put([peer("c1")]), LedgerError, "not held");
-  const taken = await b.take(claim, () => false);
-  assert(taken.outcome === "taken");
-  assertEquals(taken.previous?.isReleased, true);
-});
-
-Deno.test(
   "an epoch is gone on with after a restart, and half a line of a crash is cut off",
   pure,
   async () => {
@@ -199,18 +112,6 @@ Deno.test("a file system that was unmounted under a held identity is an error", 
   await assertRejects(() => a.put([peer("c1")]), LedgerError, "is its file system mounted?");
   await assertRejects(() => a.verify(), LedgerError, "is its file system mounted?");
 });
-
-Deno.test(
-  "of nodes that acquire at the same time each gets an epoch and a number of its own",
-  pure,
-  async () => {
-    const world = new World();
-    const nodes = ["a", "b", "c", "d", "e"];
-    const taken = await Promise.all(nodes.map((node) => world.take(world.ledger(node), node)));
-    assertEquals(taken.map(({ epoch }) => epoch).sort(), [1, 2, 3, 4, 5]);
-    assertEquals(new Set(taken.map(({ state }) => state)).size, nodes.length);
-  },
-);
 
 Deno.test(
   "what was refused by a full disk is not on record, and the next one is",

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { DirectoryLedger } from "../../lib/cluster/directory_ledger.ts";
 import { HeldIdentity } from "../../lib/cluster/held_identity.ts";
 import { LedgerError, SupersededError } from "../../lib/cluster/ledger.ts";
@@ -30,11 +30,18 @@ class World {
     return new DirectoryLedger(DIRECTORY, { files: storage.filesOf(node), randomName, clock });
   }
 
+  /** Whether new hosts are acknowledged while the ledger does not work. */
+  isLocalEnough = false;
+
   async acquire(node: string, ...monitored: string[]): Promise<HeldIdentity> {
     const ledger = this.ledger(node);
     const taking = await ledger.take({ node, life: node, since: "now" }, () => true);
     assert(taking.outcome === "taken");
-    const held = new HeldIdentity(taking.own, false, { ...this, id: "vip1", ledger });
+    const held = new HeldIdentity(taking.own, false, {
+      ...this,
+      id: "vip1",
+      ledger,
+    });
     await held.begin(monitored.map(peer));
     return held;
   }
@@ -128,7 +135,42 @@ Deno.test(
     await world.clock.run(1_000);
     world.storage.fault = () => undefined;
     await world.clock.run(1_000);
-    assertEquals(held.counts, { recorded: 1, pending: 1, unread: 0 });
+    assertEquals(held.counts, { recorded: 1, pending: 1, unread: 0, unreplicated: 0 });
+  },
+);
+
+Deno.test(
+  "acceptance 11: with when-unreachable = local new hosts are acknowledged meanwhile, and put on record later",
+  pure,
+  async () => {
+    const world = new World();
+    world.isLocalEnough = true;
+    const held = await world.acquire("a");
+    const goOn = world.hang();
+    const first = held.record(peer("c1"));
+    await world.clock.run(1_500);
+    await first;
+    assertEquals(held.record(peer("c2")), undefined, "nobody waits once it is known");
+    assertMatch(world.log.of("error").join(), /forgotten if this node dies before/);
+    assertMatch(held.fault ?? "", /no answer/);
+    goOn();
+    await world.clock.run(1_000);
+    assertEquals([held.fault, held.counts.unreplicated], [undefined, 0]);
+    assertEquals(await world.owed(), ["c1", "c2"]);
+  },
+);
+
+Deno.test(
+  "acceptance 11: local ends where another node has taken the identity",
+  pure,
+  async () => {
+    const world = new World();
+    world.isLocalEnough = true;
+    const a = await world.acquire("a");
+    await world.acquire("b");
+    await a.record(peer("c1"));
+    assertEquals(a.supersededBy, "b");
+    assertEquals(a.counts.unreplicated, 0);
   },
 );
 
@@ -142,7 +184,7 @@ Deno.test(
     const b = await world.acquire("b", "c1");
     b.told(["c1", "c2"]);
     await world.clock.run(1_000);
-    assertEquals(b.counts, { recorded: 1, pending: 2, unread: 0 });
+    assertEquals(b.counts, { recorded: 1, pending: 2, unread: 0, unreplicated: 0 });
     await world.clock.run(120_000);
     assertEquals(b.counts.pending, 1);
     assertEquals(await world.owed(), ["c1", "c3"]);
@@ -181,7 +223,7 @@ Deno.test("a restart goes on with the epoch, and inherits who came meanwhile", p
   const world = new World();
   const before = await world.acquire("a", "c1");
   before.stop();
-  const parts = { ...world, id: "vip1", ledger: world.ledger("a") };
+  const parts = { ...world, id: "vip1", ledger: world.ledger("a"), isLocalEnough: false };
   const after = new HeldIdentity(before.own, true, parts);
   const early = after.record(peer("c2"));
   await after.begin([peer("c1"), peer("c3")]);

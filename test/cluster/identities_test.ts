@@ -32,8 +32,8 @@ class World {
   identities(node: string, life = "1"): Identities {
     const { storage, clock, log, saved, monitored } = this;
     const identities = new Identities(saved.get(node) ?? new Map(), {
-      openLedger: (directory) =>
-        new DirectoryLedger(directory, {
+      openLedger: ({ ledger }) =>
+        new DirectoryLedger(ledger.kind === "directory" ? ledger.path : "/none", {
           files: storage.filesOf(node),
           randomName: () => `${++this.#names}`,
           clock,

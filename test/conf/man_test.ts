@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { DEFINITION_KEYS } from "../../lib/cluster/definition.ts";
+import { ETCD_KEYS } from "../../lib/config/etcd_settings.ts";
 import { COMMANDS, optionsOf } from "../../lib/commands/nsmctl.ts";
 import {
   RPCBIND_COMMAND_LINE,
@@ -48,7 +49,7 @@ const PAGES: Readonly<Record<string, Page>> = {
     options: optionNames(
       identity.options.map(({ letter = "", long }) => ({ letters: letter, long })),
     ),
-    words: new Set(DEFINITION_KEYS),
+    words: new Set<string>([...DEFINITION_KEYS, ...ETCD_KEYS]),
     hasAll: "words",
   },
   "nsmctl.8": {

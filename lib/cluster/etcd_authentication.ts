@@ -1,0 +1,108 @@
+/**
+ * The token of a user of etcd: simple tokens end 5 minutes after their last use, and any change of users
+ * and roles ends all that are JWT. So a call may be refused at any time, and is made again with a new one.
+ */
+
+import { quote } from "../quote.ts";
+import type { EtcdParts, HttpAnswer } from "./etcd_client.ts";
+import { parseError, parseReply } from "./etcd_messages.ts";
+import { LedgerError } from "./ledger.ts";
+
+const PATH = "/v3/auth/authenticate";
+/** How long a refused password is not tried again, in ms: etcd makes checking one expensive. */
+const REFUSED_MS = 5_000;
+const UNAUTHENTICATED = 16;
+const OLD_TOKEN = /invalid auth token|revision of auth store is old|user name is empty/;
+
+/** How long it is not asked again whether a cluster without users has some now, in ms. */
+const NO_USERS_MS = 60_000;
+
+export class EtcdAuthentication {
+  #token: string | undefined;
+  /** Until when there is no need for a token. */
+  #noneUntil = -Infinity;
+  /** What is under way, by endpoint. */
+  readonly #asking = new Map<string, Promise<string | undefined>>();
+  #refusal: { readonly password: string; readonly at: number; readonly reason: string } | undefined;
+
+  constructor(readonly parts: EtcdParts) {}
+
+  /** Makes a call with a token, and once more with a new one where it is refused. */
+  async authenticated(
+    endpoint: string,
+    send: (token: string | undefined) => Promise<HttpAnswer>,
+  ): Promise<HttpAnswer> {
+    if (this.parts.settings.user === undefined) return await send(undefined);
+    const token = await this.#tokenOf(endpoint);
+    let answer: HttpAnswer;
+    try {
+      answer = await send(token);
+    } catch (error) {
+      this.#forget(token); // some versions end the connection where a token is not valid
+      throw error;
+    }
+    if (!isRefusal(answer)) return answer;
+    this.#forget(token);
+    return await send(await this.#tokenOf(endpoint));
+  }
+
+  async #tokenOf(endpoint: string): Promise<string | undefined> {
+    if (this.#token !== undefined) return this.#token;
+    if (this.parts.clock.now() < this.#noneUntil) return undefined;
+    const before = this.#asking.get(endpoint);
+    if (before !== undefined) return await before;
+    const asking = this.#askFor(endpoint).finally(() => this.#asking.delete(endpoint));
+    this.#asking.set(endpoint, asking);
+    return await asking;
+  }
+
+  #forget(token: string | undefined): void {
+    if (this.#token !== token) return;
+    this.#token = undefined;
+    this.#noneUntil = -Infinity;
+  }
+
+  async #askFor(endpoint: string): Promise<string | undefined> {
+    const { settings: { user = "" }, password, clock } = this.parts;
+    const secret = password() ?? "";
+    if (this.#refusal?.password === secret && clock.now() - this.#refusal.at < REFUSED_MS) {
+      throw new LedgerError(this.#refusal.reason);
+    }
+    const { status, text } = await this.#send(endpoint, user, secret);
+    const token = status === 200 ? parseReply(text)?.token : undefined;
+    const said = parseError(text)?.message;
+    this.#refusal = undefined;
+    if (token !== undefined) return this.#token = token;
+    if (said?.includes("authentication is not enabled")) {
+      this.#noneUntil = clock.now() + NO_USERS_MS;
+      return undefined;
+    }
+    const reason = said === undefined ? `its answer is none, status ${status}` : quote(said);
+    const fault = `user ${quote(user)} gets no token: ${reason}`;
+    if (said?.includes("authentication failed")) {
+      this.#refusal = { password: secret, at: clock.now(), reason: fault };
+    }
+    throw new LedgerError(fault);
+  }
+
+  /** Asks for a token; whoever waits for it, and gives up, does not end that for another one. */
+  async #send(endpoint: string, name: string, password: string): Promise<HttpAnswer> {
+    const { settings: { timeoutMs }, transport, clock } = this.parts;
+    const controller = new AbortController();
+    const cancel = clock.startTimer(timeoutMs, () => controller.abort());
+    try {
+      const body = JSON.stringify({ name, password });
+      const { signal } = controller;
+      return await transport({ url: `${endpoint}${PATH}`, body, token: undefined, signal });
+    } finally {
+      cancel();
+    }
+  }
+}
+
+/** Whether an answer may mean that the token is not taken; some versions say nothing at all then. */
+function isRefusal({ status, text }: HttpAnswer): boolean {
+  if (text === "") return true;
+  const error = status === 200 ? undefined : parseError(text);
+  return error !== undefined && (error.code === UNAUTHENTICATED || OLD_TOKEN.test(error.message));
+}

@@ -1,0 +1,263 @@
+/**
+ * Calls to an etcd cluster by its JSON gateway: several endpoints, a budget for each call, and users.
+ *
+ * The endpoint that answered last is asked first. Where it says nothing for a while the next one is asked
+ * too, and where it fails, at once; the first answer counts. So a call may be done twice, or after it was
+ * given up: whoever makes it has to see that this does no harm ({@link Answer.isSingle}).
+ *
+ * An answer that is not what etcd says, down to its cluster, is none.
+ */
+
+import { reasonOf } from "../nsm/ports.ts";
+import { quote } from "../quote.ts";
+import type { Clock } from "../time/clock.ts";
+import { EtcdAuthentication } from "./etcd_authentication.ts";
+import { parseError, parseReply, type Reply } from "./etcd_messages.ts";
+import { LedgerError } from "./ledger.ts";
+
+/** One call by HTTP. */
+export interface EtcdRequest {
+  readonly url: string;
+  readonly body: string;
+  readonly token: string | undefined;
+  /** Aborted when nobody waits for it any more. */
+  readonly signal: AbortSignal;
+}
+
+/** What an endpoint has said. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Makes a call; rejects with the reason when there is no answer, or one that is too long. */
+export type EtcdTransport = (request: EtcdRequest) => Promise<HttpAnswer>;
+
+/** How a cluster is reached. */
+export interface EtcdSettings {
+  /** `http://HOST:PORT` or `https://HOST:PORT`, without an end. */
+  readonly endpoints: readonly string[];
+  readonly user?: string;
+  readonly timeoutMs: number;
+}
+
+export interface EtcdParts {
+  readonly settings: EtcdSettings;
+  /** The present password of the user. */
+  readonly password: () => string | undefined;
+  readonly transport: EtcdTransport;
+  readonly clock: Clock;
+}
+
+/** What a call came to. */
+export interface Answer {
+  readonly reply: Reply;
+  /** Whether the call was sent once: then nothing of it is done later. */
+  readonly isSingle: boolean;
+}
+
+/** How long an endpoint says nothing before the next one is asked too, in ms. */
+const HEDGE_MS = 300;
+/** Pause before all endpoints are asked again that have no leader, in ms: an election takes a second. */
+const AGAIN_MS = 100;
+/** Time in which endpoints are asked for their cluster, in ms: dead ones are common in a take-over. */
+const COMPARE_MS = 300;
+const UNAVAILABLE = 14;
+const RESOURCE_EXHAUSTED = 8;
+/** What a cluster says that has no leader right now, or too much to do. */
+const PASSES = /no leader|leader changed|timed out|too many requests|raft proposal dropped/;
+const GATEWAY_OFF =
+  "it has no JSON gateway: set enable-grpc-gateway: true in its configuration, version 3.4 or later";
+
+/** A failure of one endpoint. */
+class EndpointError extends Error {
+  constructor(message: string, readonly passes: boolean, readonly isFinal = false) {
+    super(message);
+  }
+}
+
+export class EtcdClient {
+  readonly #parts: EtcdParts;
+  readonly #authentication: EtcdAuthentication;
+  /** The one that answered last. */
+  #preferred = 0;
+  #clusterId: string | undefined;
+
+  constructor(parts: EtcdParts) {
+    this.#parts = parts;
+    this.#authentication = new EtcdAuthentication(parts);
+  }
+
+  /** Makes a call. @throws {LedgerError} (as a rejection) Within the budget. */
+  call(path: string, body: string): Promise<Answer> {
+    return new Call(this.#parts, this.#order(), (endpoint, signal) => {
+      return this.#attempt(endpoint, path, body, signal);
+    }).answer;
+  }
+
+  /**
+   * Asks all endpoints which cluster they belong to, as far as they answer soon.
+   *
+   * @throws {LedgerError} (as a rejection) Where they belong to several: each would have its own owner.
+   */
+  async requireOneCluster(path: string, body: string): Promise<void> {
+    const { settings: { endpoints }, clock } = this.#parts;
+    const controller = new AbortController();
+    const cancel = clock.startTimer(COMPARE_MS, () => controller.abort());
+    const ids = await Promise.all(endpoints.map(async (endpoint) => {
+      const attempt = this.#attempt(endpoint, path, body, controller.signal, false);
+      return await attempt.then(({ clusterId }) => clusterId, () => undefined);
+    }));
+    cancel();
+    const [first, other] = new Set(ids.filter((id) => id !== undefined));
+    if (first === undefined || other === undefined) return;
+    const ends = [first, other].map((id) => endpoints[ids.indexOf(id)]).join(" and ");
+    throw new LedgerError(`etcd: ${ends} belong to different clusters`);
+  }
+
+  /** The endpoints in the order in which they are asked. */
+  #order(): readonly string[] {
+    const { endpoints } = this.#parts.settings;
+    return [...endpoints.slice(this.#preferred), ...endpoints.slice(0, this.#preferred)];
+  }
+
+  async #attempt(
+    endpoint: string,
+    path: string,
+    body: string,
+    signal: AbortSignal,
+    isBinding = true,
+  ): Promise<Reply> {
+    const url = `${endpoint}${path}`;
+    const { status, text } = await this.#authentication.authenticated(
+      endpoint,
+      (token) => this.#parts.transport({ url, body, token, signal }),
+    );
+    const reply = judged(status, text);
+    if (!isBinding) return reply;
+    if (this.#clusterId !== undefined && this.#clusterId !== reply.clusterId) {
+      throw new EndpointError("it belongs to another cluster than before", false);
+    }
+    this.#clusterId = reply.clusterId;
+    this.#preferred = this.#parts.settings.endpoints.indexOf(endpoint);
+    return reply;
+  }
+}
+
+/** One call: whom it has asked, and what came of it. */
+class Call {
+  readonly #outcome = Promise.withResolvers<Answer>();
+  readonly #controller = new AbortController();
+  readonly #cancelBudget: () => void;
+  #cancelNext: () => void = () => {};
+  #isDone = false;
+  #asked = 0;
+  #running = 0;
+  /** How many were asked in this round. */
+  #inRound = 0;
+  /** The last failure of each endpoint. */
+  readonly #faults = new Map<string, string>();
+  #allPass = true;
+
+  constructor(
+    readonly parts: EtcdParts,
+    readonly endpoints: readonly string[],
+    readonly attempt: (endpoint: string, signal: AbortSignal) => Promise<Reply>,
+  ) {
+    const { settings: { timeoutMs }, clock } = parts;
+    this.#cancelBudget = clock.startTimer(timeoutMs, () => {
+      this.#fail(new LedgerError(this.#text(`no answer for ${timeoutMs} ms`)));
+    });
+    this.#askNext();
+  }
+
+  get answer(): Promise<Answer> {
+    return this.#outcome.promise;
+  }
+
+  #askNext(): void {
+    if (this.#isDone) return;
+    const endpoint = this.endpoints[this.#inRound];
+    this.#cancelNext();
+    if (endpoint === undefined) return;
+    this.#inRound++;
+    this.#asked++;
+    this.#running++;
+    this.#cancelNext = this.parts.clock.startTimer(HEDGE_MS, () => this.#askNext());
+    this.attempt(endpoint, this.#controller.signal).then(
+      (reply) => this.#end(() => this.#outcome.resolve({ reply, isSingle: this.#asked === 1 })),
+      (error) => this.#failed(endpoint, error),
+    );
+  }
+
+  #failed(endpoint: string, error: unknown): void {
+    if (this.#isDone) return;
+    this.#running--;
+    this.#faults.set(endpoint, reasonOf(error));
+    this.#allPass &&= error instanceof EndpointError && error.passes;
+    if (error instanceof EndpointError && error.isFinal) {
+      this.#fail(new LedgerError(this.#text("refused")));
+    } else if (this.#inRound < this.endpoints.length) this.#askNext();
+    else if (this.#running === 0) this.#endRound();
+  }
+
+  /** All have failed: those that have no leader are asked again. */
+  #endRound(): void {
+    if (!this.#allPass) return this.#fail(new LedgerError(this.#text("no endpoint works")));
+    this.#inRound = 0;
+    this.#cancelNext();
+    this.#cancelNext = this.parts.clock.startTimer(AGAIN_MS, () => this.#askNext());
+  }
+
+  #fail(error: LedgerError): void {
+    this.#end(() => this.#outcome.reject(error));
+  }
+
+  #end(settle: () => void): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    settle();
+    this.#cancelBudget();
+    this.#cancelNext();
+    this.#controller.abort();
+  }
+
+  #text(what: string): string {
+    const faults = [...this.#faults].map(([endpoint, fault]) => `${endpoint}: ${fault}`);
+    return `etcd: ${[what, ...faults].join("; ")}`;
+  }
+}
+
+/** What an endpoint has said, if it is an answer of etcd. @throws {EndpointError} */
+export function judged(status: number, text: string): Reply {
+  if (status === 200) {
+    const reply = parseReply(text);
+    if (reply !== undefined) return reply;
+    if (text === "") throw new EndpointError("its answer is empty", false);
+    throw new EndpointError(`it does not answer as etcd does: ${quote(text.slice(0, 60))}`, false);
+  }
+  const error = parseError(text);
+  if (error === undefined) {
+    throw new EndpointError(
+      status === 404 ? GATEWAY_OFF : `it answers with status ${status}`,
+      false,
+    );
+  }
+  const { code, message } = error;
+  const passes = (code === UNAVAILABLE || code === RESOURCE_EXHAUSTED) && PASSES.test(message);
+  const isFinal = /permission denied|mvcc: database space exceeded/.test(message);
+  throw new EndpointError(`${advised(message)}`, passes, isFinal);
+}
+
+/** What etcd says, with what to do about it. */
+function advised(message: string): string {
+  const said = quote(message).slice(1, -1);
+  if (message.includes("permission denied")) {
+    return `${said}: the user needs the right to read and write below the prefix`;
+  }
+  if (message.includes("user name is empty")) return `${said}: it wants a user and a password`;
+  if (message.includes("database space exceeded")) {
+    return `${said}: compact and defragment it, then etcdctl alarm disarm`;
+  }
+  return said;
+}

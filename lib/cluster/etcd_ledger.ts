@@ -1,0 +1,289 @@
+/**
+ * A ledger in etcd. All keys begin with a prefix P that belongs to the service monitors of one site:
+ *
+ * ```
+ * P/owner/ID                      who has acquired the identity, and with which state number
+ * P/turn/ID                       what the writes of one process go by
+ * P/mon/ID/EPOCH/NAME             a peer on record; the epoch in 20 digits, the name percent-encoded
+ * ```
+ *
+ * The revision of the last change of the owner **is** the epoch, and every write compares it. Epochs stand
+ * in the keys, so that who registers again does not replace what is still to be told of older ones.
+ *
+ * A write whose answer did not come may be done later, when it has been overtaken: a removal that comes late
+ * would take away who has registered again. So every write compares a **turn**, too, and whoever does not
+ * know what became of a removal begins a new turn, in which the old one fails.
+ */
+
+import { nameKey } from "../nsm/host_name.ts";
+import { jsonObject } from "../json_object.ts";
+import type { Clock } from "../time/clock.ts";
+import type { Answer, EtcdClient } from "./etcd_client.ts";
+import {
+  deleting,
+  type KeyValue,
+  putting,
+  rangeBody,
+  reading,
+  transactionBody,
+  unchangedSince,
+} from "./etcd_messages.ts";
+import { EtcdRecords } from "./etcd_records.ts";
+import {
+  type Ledger,
+  LedgerError,
+  type LedgerPeer,
+  type Ownership,
+  type Pending,
+  SupersededError,
+  type Taking,
+} from "./ledger.ts";
+import { ownerText, parseOwner } from "./ownership.ts";
+import { firstStateNumber, laterStateNumber } from "./state_numbers.ts";
+
+export interface EtcdLedgerParts {
+  readonly client: EtcdClient;
+  /** Without a slash at its end. */
+  readonly prefix: string;
+  readonly randomName: () => string;
+  readonly clock: Clock;
+}
+
+/** Peers with the epochs in which they have a key, by {@link nameKey}. */
+type Outstanding = Map<string, { readonly peer: LedgerPeer; readonly epochs: readonly number[] }>;
+
+export const RANGE = "/v3/kv/range";
+const TXN = "/v3/kv/txn";
+/** How often a write begins again that has lost its turn, or an acquire since another node was first. */
+const ATTEMPTS = 10;
+/** Operations of one transaction; etcd takes 128. */
+const TOGETHER_MAX = 100;
+
+export class EtcdLedger implements Ledger {
+  readonly #parts: EtcdLedgerParts;
+  readonly #records: EtcdRecords;
+  readonly #ownerKey: string;
+  readonly #turnKey: string;
+  #own: Ownership | undefined;
+  /** The revision of the turn that this process writes in; undefined where it has to begin one. */
+  #turn: number | undefined;
+  /** Who is left to be told of older epochs; undefined before they were read. */
+  #pending: Outstanding | undefined;
+  #unread = 0;
+
+  constructor(id: string, parts: EtcdLedgerParts) {
+    this.#parts = parts;
+    this.#records = new EtcdRecords(parts.client, `${parts.prefix}/mon/${id}/`);
+    this.#ownerKey = `${parts.prefix}/owner/${id}`;
+    this.#turnKey = `${parts.prefix}/turn/${id}`;
+  }
+
+  async owner(): Promise<Ownership | undefined> {
+    return this.#ownerIn((await this.#read()).found);
+  }
+
+  async take(
+    claim: Pick<Ownership, "node" | "life" | "since">,
+    mayTakeFrom: (owner: Ownership) => boolean,
+  ): Promise<Taking> {
+    await this.#parts.client.requireOneCluster(RANGE, rangeBody(this.#ownerKey));
+    const token = this.#parts.randomName();
+    let previous: Ownership | undefined;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const there = await this.#read();
+      const owner = this.#ownerIn(there.found);
+      // An answer that was lost: it is taken already.
+      if (owner !== undefined && tokenOf(there.found) === token) {
+        return this.#taken(owner, previous);
+      }
+      previous = owner;
+      if (previous !== undefined && !previous.isReleased && !mayTakeFrom(previous)) {
+        return { outcome: "held", by: previous };
+      }
+      const now = this.#parts.clock.wallClock();
+      const state = previous === undefined
+        ? firstStateNumber(now)
+        : laterStateNumber(previous.state, now);
+      const value = { ...claim, state, isReleased: false, token };
+      const { reply } = await this.#transaction(
+        [unchangedSince(this.#ownerKey, there.found[0]?.modRevision ?? 0)],
+        [putting(this.#ownerKey, ownerText(value)), putting(this.#turnKey, token)],
+      );
+      if (!reply.hasSucceeded) continue;
+      const own = { ...claim, state, isReleased: false, epoch: reply.revision };
+      return this.#taken(own, previous);
+    }
+    throw new LedgerError("etcd: other nodes take the identity at the same time");
+  }
+
+  async adopt(own: Ownership): Promise<readonly LedgerPeer[]> {
+    await this.observe(own);
+    // What a process before has sent, and has not heard of, fails from here on.
+    await this.#beginTurn();
+    const peers: LedgerPeer[] = [];
+    for await (const { peer } of this.#records.of(own.epoch)) {
+      if (peer !== undefined) peers.push(peer);
+    }
+    return peers;
+  }
+
+  async observe(own: Ownership): Promise<void> {
+    this.#begin(own, undefined);
+    await this.verify();
+  }
+
+  async verify(): Promise<void> {
+    this.#requirePresent((await this.#read()).found);
+  }
+
+  async put(peers: readonly LedgerPeer[]): Promise<void> {
+    const { epoch } = this.#requireOwn();
+    for (let i = 0; i < peers.length; i += TOGETHER_MAX) {
+      const some = peers.slice(i, i + TOGETHER_MAX);
+      await this.#write(some.map((peer) => this.#records.putting(epoch, peer)), true);
+    }
+  }
+
+  async remove(monNames: readonly string[]): Promise<void> {
+    const { epoch } = this.#requireOwn();
+    for (let i = 0; i < monNames.length; i += TOGETHER_MAX) {
+      const some = monNames.slice(i, i + TOGETHER_MAX);
+      await this.#write(some.map((name) => deleting(this.#records.keyOf(epoch, name))), false);
+    }
+  }
+
+  async settle(monNames: readonly string[]): Promise<void> {
+    const pending = await this.#older();
+    const keys = [...new Set(monNames.map(nameKey))].flatMap((key) =>
+      (pending.get(key)?.epochs ?? []).map((epoch) => this.#records.keyOf(epoch, key))
+    );
+    for (let i = 0; i < keys.length; i += TOGETHER_MAX) {
+      await this.#write(keys.slice(i, i + TOGETHER_MAX).map(deleting), true);
+    }
+    for (const monName of monNames) pending.delete(nameKey(monName));
+  }
+
+  async pending(): Promise<Pending> {
+    const pending = await this.#older();
+    return { peers: [...pending.values()].map(({ peer }) => peer), unread: this.#unread };
+  }
+
+  async release(): Promise<void> {
+    const { epoch, ...own } = this.#requireOwn();
+    const token = this.#parts.randomName();
+    const value = { ...own, isReleased: true, token };
+    const { reply } = await this.#transaction(
+      [unchangedSince(this.#ownerKey, epoch)],
+      [putting(this.#ownerKey, ownerText(value))],
+      [reading(this.#ownerKey)],
+    );
+    // It may have been done twice.
+    if (!reply.hasSucceeded && tokenOf(reply.found) !== token) this.#requirePresent(reply.found);
+    this.#own = undefined;
+  }
+
+  /** Writes in the present epoch and turn; `mayComeLate` is for what does no harm then. */
+  async #write(operations: readonly unknown[], mayComeLate: boolean): Promise<void> {
+    const { epoch } = this.#requireOwn();
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const turn = this.#turn ?? await this.#beginTurn();
+      if (!mayComeLate) this.#turn = undefined; // unless it is known what becomes of it
+      const { reply, isSingle } = await this.#transaction(
+        [unchangedSince(this.#ownerKey, epoch), unchangedSince(this.#turnKey, turn)],
+        operations,
+        [reading(this.#ownerKey)],
+      );
+      if (reply.hasSucceeded) {
+        if (isSingle) this.#turn = turn;
+        return;
+      }
+      this.#requirePresent(reply.found);
+      this.#turn = undefined;
+    }
+    throw new LedgerError("etcd: another process writes for this node");
+  }
+
+  async #beginTurn(): Promise<number> {
+    const { epoch } = this.#requireOwn();
+    const { reply } = await this.#transaction(
+      [unchangedSince(this.#ownerKey, epoch)],
+      [putting(this.#turnKey, this.#parts.randomName())],
+      [reading(this.#ownerKey)],
+    );
+    if (!reply.hasSucceeded) {
+      this.#requirePresent(reply.found);
+      throw new LedgerError("etcd: it contradicts itself about who holds the identity");
+    }
+    return this.#turn = reply.revision;
+  }
+
+  /** Who is left of older epochs: nothing that counts is added to these any more. */
+  async #older(): Promise<Outstanding> {
+    if (this.#pending !== undefined) return this.#pending;
+    const { epoch: present } = this.#requireOwn();
+    await this.verify();
+    const pending: Outstanding = new Map();
+    let unread = 0;
+    for await (const { epoch, peer } of this.#records.before(present)) {
+      if (peer === undefined) {
+        unread++;
+        continue;
+      }
+      const key = nameKey(peer.monName);
+      pending.set(key, { peer, epochs: [...pending.get(key)?.epochs ?? [], epoch] });
+    }
+    this.#unread = unread;
+    return this.#pending = pending;
+  }
+
+  #taken(own: Ownership, previous: Ownership | undefined): Taking {
+    this.#begin(own, own.epoch); // the turn was put in one transaction with the owner
+    return { outcome: "taken", own, previous };
+  }
+
+  #begin(own: Ownership, turn: number | undefined): void {
+    this.#own = own;
+    this.#turn = turn;
+    this.#pending = undefined;
+    this.#unread = 0;
+  }
+
+  #requireOwn(): Ownership {
+    if (this.#own === undefined) throw new LedgerError("the identity is not held");
+    return this.#own;
+  }
+
+  /** @throws {SupersededError} Where the owner is another one. */
+  #requirePresent(found: readonly KeyValue[]): void {
+    const { epoch, since } = this.#requireOwn();
+    const owner = this.#ownerIn(found);
+    if (owner?.epoch !== epoch) throw new SupersededError(owner);
+    if (owner.since !== since) {
+      throw new LedgerError("etcd: it is not the cluster in which the identity was acquired");
+    }
+  }
+
+  #ownerIn([entry]: readonly KeyValue[]): Ownership | undefined {
+    if (entry === undefined) return undefined;
+    const owner = parseOwner(entry.value, entry.modRevision);
+    if (owner !== undefined) return owner;
+    throw new LedgerError(`etcd: ${this.#ownerKey} does not say who has acquired the identity`);
+  }
+
+  async #read() {
+    return (await this.#parts.client.call(RANGE, rangeBody(this.#ownerKey))).reply;
+  }
+
+  #transaction(
+    compare: readonly unknown[],
+    success: readonly unknown[],
+    failure: readonly unknown[] = [],
+  ): Promise<Answer> {
+    return this.#parts.client.call(TXN, transactionBody(compare, success, failure));
+  }
+}
+
+/** What the process that has written the owner calls its claim. */
+function tokenOf([entry]: readonly KeyValue[]): unknown {
+  return entry && jsonObject(entry.value)?.["token"];
+}

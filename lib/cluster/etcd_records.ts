@@ -1,0 +1,72 @@
+/** Peers on record in etcd: a key for each, by epoch and name. etcd_ledger.ts has the layout. */
+
+import { jsonObject } from "../json_object.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import type { EtcdClient } from "./etcd_client.ts";
+import { type KeyValue, putting, rangeBody } from "./etcd_messages.ts";
+import { parsePeer, peerLine } from "./journal.ts";
+import { LedgerError, type LedgerPeer } from "./ledger.ts";
+
+/** A key that was found. */
+export interface EtcdRecord {
+  readonly epoch: number;
+  /** undefined where it cannot be read: there may be a peer in it. */
+  readonly peer: LedgerPeer | undefined;
+}
+
+const EPOCH_DIGITS = 20;
+/** Keys of one answer: an answer is read in one piece. */
+const PAGE = 500;
+/** Keys of one ledger at most: a server that errs does not take all the memory. */
+const RECORDS_MAX = 1_000_000;
+const RANGE = "/v3/kv/range";
+
+export class EtcdRecords {
+  /** `prefix` ends with a slash. */
+  constructor(readonly client: EtcdClient, readonly prefix: string) {}
+
+  keyOf(epoch: number, monName: string): string {
+    return `${this.#folderOf(epoch)}${encodeURIComponent(nameKey(monName))}`;
+  }
+
+  putting(epoch: number, peer: LedgerPeer): unknown {
+    return putting(this.keyOf(epoch, peer.monName), peerLine(peer).trimEnd());
+  }
+
+  /** All of one epoch. */
+  of(epoch: number): AsyncGenerator<EtcdRecord> {
+    return this.#between(this.#folderOf(epoch), this.#folderOf(epoch + 1));
+  }
+
+  /** All of older epochs, the oldest first. */
+  before(epoch: number): AsyncGenerator<EtcdRecord> {
+    return this.#between(this.prefix, this.#folderOf(epoch));
+  }
+
+  /** Page by page: keys that are removed meanwhile may be found or not, none is passed over. */
+  async *#between(from: string, to: string): AsyncGenerator<EtcdRecord> {
+    let start = from;
+    for (let count = 0; count <= RECORDS_MAX; count += PAGE) {
+      const { reply } = await this.client.call(RANGE, rangeBody(start, to, PAGE));
+      for (const entry of reply.found) {
+        if (entry.key < start || entry.key >= to) throw new LedgerError("etcd: keys not asked for");
+        yield this.#recordOf(entry);
+      }
+      const last = reply.found.at(-1);
+      if (!reply.hasMore || last === undefined) return;
+      start = `${last.key}\0`;
+    }
+    throw new LedgerError(`etcd: more than ${RECORDS_MAX} keys below ${this.prefix}`);
+  }
+
+  #recordOf({ key, value }: KeyValue): EtcdRecord {
+    const epoch = Number(key.slice(this.prefix.length, this.prefix.length + EPOCH_DIGITS));
+    const peer = parsePeer(jsonObject(value));
+    const isItsKey = peer !== undefined && this.keyOf(epoch, peer.monName) === key;
+    return { epoch, peer: isItsKey ? peer : undefined };
+  }
+
+  #folderOf(epoch: number): string {
+    return `${this.prefix}${`${epoch}`.padStart(EPOCH_DIGITS, "0")}/`;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Opening the ledger of an identity, for the daemon and for nsmctl: files of certificates and of the
+ * password are read once, while they can be, and connections are made when there is something to ask.
+ */
+
+import type { Definition } from "../cluster/definition.ts";
+import { DirectoryLedger } from "../cluster/directory_ledger.ts";
+import { EtcdClient } from "../cluster/etcd_client.ts";
+import { EtcdLedger } from "../cluster/etcd_ledger.ts";
+import { type Ledger, LedgerError } from "../cluster/ledger.ts";
+import { etcdTransport } from "../net/etcd_transport.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { backgroundFiles } from "../platform/background_files.ts";
+import { systemClock as clock } from "../platform/clock.ts";
+import { quote } from "../quote.ts";
+
+/** What nfs.conf says of etcd. */
+export interface EtcdConfig {
+  readonly endpoints: readonly string[];
+  readonly prefix: string;
+  readonly user?: string;
+  readonly passwordFile?: string;
+  readonly caFile?: string;
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  readonly timeoutMs: number;
+}
+
+/** Etcd as it can be used, or why it cannot. */
+export type Etcd =
+  | { readonly kind: "client"; readonly client: EtcdClient; readonly prefix: string }
+  | { readonly kind: "fault"; readonly reason: string };
+
+/** Makes the client of what nfs.conf says; it never throws, since a daemon starts without etcd too. */
+export function openEtcd(readConfig: () => EtcdConfig | undefined): Etcd {
+  try {
+    const config = readConfig();
+    if (config === undefined) return { kind: "fault", reason: "nfs.conf has no section [etcd]" };
+    const { caFile, certFile, keyFile, passwordFile } = config;
+    const transport = etcdTransport({
+      ...(caFile === undefined ? {} : { ca: textOf(caFile) }),
+      ...(certFile === undefined ? {} : { cert: textOf(certFile) }),
+      ...(keyFile === undefined ? {} : { key: textOf(keyFile) }),
+    });
+    let password = passwordFile === undefined ? undefined : firstLineOf(textOf(passwordFile));
+    const client = new EtcdClient({
+      settings: config,
+      password: () => {
+        // A new one counts at once where this user can read it; else after a restart.
+        if (passwordFile !== undefined) password = lineIfReadable(passwordFile) ?? password;
+        return password;
+      },
+      transport,
+      clock,
+    });
+    return { kind: "client", client, prefix: config.prefix };
+  } catch (error) {
+    return { kind: "fault", reason: reasonOf(error) };
+  }
+}
+
+/** Opens the ledger of an identity. @throws {LedgerError} When nfs.conf does not say how. */
+export function openLedger({ id, ledger }: Definition, etcd: () => Etcd): Ledger {
+  const randomName = () => crypto.randomUUID();
+  if (ledger.kind === "directory") {
+    return new DirectoryLedger(ledger.path, { files: backgroundFiles, randomName, clock });
+  }
+  const opened = etcd();
+  if (opened.kind === "fault") throw new LedgerError(opened.reason);
+  const { client, prefix } = opened;
+  return new EtcdLedger(id, { client, prefix, randomName, clock });
+}
+
+/** @throws {Error} */
+function textOf(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    throw new Error(`${quote(path)} of [etcd] cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+function lineIfReadable(path: string): string | undefined {
+  try {
+    return firstLineOf(Deno.readTextFileSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
+function firstLineOf(text: string): string {
+  return text.split("\n", 1)[0]!.replace(/\r$/, "");
+}

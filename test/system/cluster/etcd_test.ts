@@ -1,0 +1,231 @@
+/**
+ * Identities with etcd as ledger, beside Debian's etcd-server. Names begin with the number of the
+ * acceptance test that they are. The programs are those of ETCD, or in /usr/bin.
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { ClusterNode } from "../../support/cluster_node.ts";
+import { ETCD, EtcdCluster } from "../../support/etcd_cluster.ts";
+import { TestHost } from "../../support/namespace.ts";
+import { nullCall } from "../../support/nsm_calls.ts";
+import { ManyPeers, monitor, peerAddresses } from "../../support/many_peers_client.ts";
+import { eventually } from "../../support/patience.ts";
+import { ask } from "../../support/statd.ts";
+import { type NewHost, OUR_STATD, systemTest } from "../../support/system_test.ts";
+
+const NEEDS = [OUR_STATD, ETCD, "/usr/bin/curl"];
+const VIP = "10.99.0.1";
+const A = "10.98.0.1";
+const B = "10.98.0.2";
+
+const SUCCESS = /^SUCCESS 00000000/;
+const FAILURE = /^SUCCESS 00000001/;
+
+interface World {
+  readonly a: ClusterNode;
+  readonly b: ClusterNode;
+  readonly etcd: EtcdCluster;
+}
+
+interface Options {
+  readonly members?: number;
+  readonly flags?: readonly string[];
+  /** Lines of the section of the identity. */
+  readonly identity?: string;
+  /** Lines of the section of etcd, but for endpoints. */
+  readonly etcd?: string;
+  readonly timeoutMs?: number;
+}
+
+/** Two nodes that see one cluster, which runs beside the first of them. */
+async function world(newHost: NewHost, options: Options = {}): Promise<World> {
+  const { members = 1, flags = [], identity = "", etcd: more = "", timeoutMs = 1500 } = options;
+  const endpoints = Array.from({ length: members }, (_, i) => `http://${A}:${23791 + i}`);
+  const conf = `[identity "vip1"]\nnames = vip1.example.net\naddresses = ${VIP}\nledger = etcd\n` +
+    `${identity}\n[etcd]\nendpoints = ${endpoints.join(", ")}\ntimeout-ms = ${timeoutMs}\n${more}`;
+  const parts = { addresses: [`${VIP}/32`], etc: { "nfs.conf": conf } };
+  const [hostA, hostB] = [await newHost(parts), await newHost(parts)];
+  await TestHost.join(
+    { host: hostA, addresses: [`${A}/24`] },
+    { host: hostB, addresses: [`${B}/24`] },
+  );
+  const etcd = new EtcdCluster(hostA, A, members, flags);
+  await etcd.start();
+  return { a: new ClusterNode(hostA, "a"), b: new ClusterNode(hostB, "b"), etcd };
+}
+
+async function peersOf({ host }: ClusterNode): Promise<ManyPeers> {
+  const peers = new ManyPeers(host);
+  await peers.ready();
+  return peers;
+}
+
+systemTest(
+  "acceptance 4 with etcd: a node dies with 1,000 peers: the living are told at once, the dead stay",
+  NEEDS,
+  async (newHost) => {
+    const { a, b } = await world(newHost);
+    const living = peerAddresses("127.1", 950);
+    const dead = Array.from({ length: 50 }, (_, i) => `10.200.0.${i + 1}`);
+    monitor(a.host, [...living, ...dead]);
+    await a.start();
+    await a.identity("acquire", "vip1");
+    assertEquals((await a.report("vip1"))["recorded"], 1000);
+    await a.signal("KILL");
+    await b.start();
+    const peers = await peersOf(b);
+    const { code: refused, stderr } = await b.nsmctl("acquire", "vip1");
+    assertEquals(refused, 4);
+    assertMatch(stderr, /held by a since .*--fenced if that node is dead/);
+    await b.identity("acquire", "vip1", "--fenced");
+    const { code, summary } = await b.notify("vip1", "--deadline", "4");
+    const { total, told, gave_up, superseded, unread } = summary;
+    assertEquals([code, total, told, gave_up, superseded, unread], [1, 1000, 950, 50, false, 0]);
+    assertEquals((await peers.count()).told, 950);
+    assertEquals((await b.report("vip1"))["state"], "held");
+  },
+);
+
+systemTest(
+  "acceptance 7 with etcd: a node that was stopped and wakes up changes nothing and knows it",
+  NEEDS,
+  async (newHost) => {
+    const { a, b } = await world(newHost);
+    await a.start();
+    await a.identity("acquire", "vip1");
+    assertMatch(await a.mon("127.1.0.1"), SUCCESS);
+    await a.signal("STOP");
+    await b.start();
+    await b.identity("acquire", "vip1", "--fenced");
+    await a.signal("CONT");
+    await a.mon("127.1.0.2");
+    await eventually("a knows", async () => (await a.report("vip1"))["state"] === "superseded");
+    assertEquals((await a.report("vip1"))["supersededBy"], "b");
+    assertMatch(await a.mon("127.1.0.3"), SUCCESS);
+    assertEquals((await b.report("vip1"))["pending"], 1);
+  },
+);
+
+systemTest(
+  "a restart of the daemon goes on with the epoch in etcd: nobody has to be told",
+  NEEDS,
+  async (newHost) => {
+    const { a, b } = await world(newHost);
+    await a.start();
+    await a.identity("acquire", "vip1");
+    const { epoch } = await a.report("vip1");
+    assertMatch(await a.mon("127.1.0.1"), SUCCESS);
+    await a.signal("KILL");
+    await a.start();
+    assertMatch(await a.mon("127.1.0.2"), SUCCESS);
+    const report = await a.report("vip1");
+    assertEquals([report["epoch"], report["recorded"], report["pending"]], [epoch, 2, 0]);
+    await a.identity("release", "vip1");
+    await b.start();
+    await b.identity("acquire", "vip1");
+    assertEquals((await b.report("vip1"))["pending"], 2);
+  },
+);
+
+systemTest(
+  "acceptance 11: a quorum that is lost: a new client is refused, a reclaim is not, all else goes on",
+  NEEDS,
+  async (newHost) => {
+    const { a, b, etcd } = await world(newHost, { members: 3 });
+    await a.start();
+    await a.identity("acquire", "vip1");
+    const reclaiming = peerAddresses("127.1", 200);
+    for (const peer of reclaiming) assertMatch(await a.mon(peer), SUCCESS);
+    await a.signal("KILL");
+    await b.start();
+    await b.identity("acquire", "vip1", "--fenced");
+    await etcd.killMember(1);
+    await etcd.killMember(2);
+    assertMatch(await b.mon("127.2.0.1"), FAILURE);
+    for (const peer of reclaiming) assertMatch(await b.mon(peer), SUCCESS);
+    for (let i = 0; i < 20; i++) {
+      assertMatch(await b.mon("127.2.0.2"), FAILURE);
+      assertMatch(await ask(b.agent, nullCall), /^SUCCESS/);
+    }
+    assertMatch(String((await b.report("vip1"))["fault"]), /etcd: |no answer/);
+    await etcd.startMember(1);
+    await eventually("etcd is back", async () => (await b.report("vip1"))["fault"] === undefined);
+    assertMatch(await b.mon("127.2.0.1"), SUCCESS);
+  },
+);
+
+systemTest(
+  "acceptance 11: local: acknowledged meanwhile, and in etcd when it is back",
+  NEEDS,
+  async (newHost) => {
+    const { a, b, etcd } = await world(newHost, { identity: "when-unreachable = local" });
+    await a.start();
+    await a.identity("acquire", "vip1");
+    await etcd.killMember(1);
+    for (const peer of peerAddresses("127.1", 50)) assertMatch(await a.mon(peer), SUCCESS);
+    assertEquals((await a.report("vip1"))["unreplicated"], 50);
+    await etcd.startMember(1);
+    await eventually("replayed", async () => (await a.report("vip1"))["recorded"] === 50);
+    await b.start();
+    await b.identity("acquire", "vip1", "--fenced");
+    assertEquals((await b.report("vip1"))["pending"], 50);
+  },
+);
+
+systemTest(
+  "acceptance 12: users: a token that ends, a password that changes, a user without the prefix",
+  NEEDS,
+  async (newHost) => {
+    const { a, etcd } = await world(newHost, {
+      flags: ["--auth-token-ttl", "1"],
+      etcd: "prefix = /nsm/prod\nuser = nsm\npassword-file = /etc/etcd.password\n",
+    });
+    await a.host.write("/etc/etcd.password", "one\n");
+    await withUsers(etcd, "one", "/nsm/prod/");
+    await a.start();
+    await a.identity("acquire", "vip1");
+    assertMatch(await a.mon("127.1.0.1"), SUCCESS);
+    // Longer than the token lives: it is the next call that finds out.
+    await a.host.output("sleep", "3");
+    assertMatch(await a.mon("127.1.0.2"), SUCCESS);
+    const root = await tokenOf(etcd, "root", "r");
+    await etcd.call(1, "/v3/auth/user/changepw", { name: "nsm", password: "two" }, root);
+    assertMatch(await a.mon("127.1.0.3"), FAILURE);
+    assertMatch(String((await a.report("vip1"))["fault"]), /user "nsm" gets no token/);
+    await a.host.write("/etc/etcd.password", "two\n");
+    await eventually("works", async () => (await a.report("vip1"))["fault"] === undefined);
+    await etcd.call(1, "/v3/auth/role/revoke", {
+      role: "nsm",
+      key: btoa("/nsm/prod/"),
+      range_end: btoa("/nsm/prod0"),
+    }, await tokenOf(etcd, "root", "r"));
+    assertMatch(await a.mon("127.1.0.4"), FAILURE);
+    assertMatch(String((await a.report("vip1"))["fault"]), /permission denied: the user needs/);
+  },
+);
+
+async function tokenOf(etcd: EtcdCluster, name: string, password: string): Promise<string> {
+  const { token } = await etcd.call(1, "/v3/auth/authenticate", { name, password }) as {
+    token: string;
+  };
+  assert(token !== undefined);
+  return token;
+}
+
+/** Users root and nsm, who may do all below a prefix. */
+async function withUsers(etcd: EtcdCluster, password: string, prefix: string): Promise<void> {
+  const end = `${prefix.slice(0, -1)}0`;
+  const perm = { permType: "READWRITE", key: btoa(prefix), range_end: btoa(end) };
+  for (
+    const [path, body] of [
+      ["user/add", { name: "root", password: "r" }],
+      ["user/add", { name: "nsm", password }],
+      ["role/add", { name: "root" }],
+      ["role/add", { name: "nsm" }],
+      ["role/grant", { name: "nsm", perm }],
+      ["user/grant", { user: "root", role: "root" }],
+      ["user/grant", { user: "nsm", role: "nsm" }],
+      ["enable", {}],
+    ] as const
+  ) await etcd.call(1, `/v3/auth/${path}`, body);
+}
