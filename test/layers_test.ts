@@ -1,8 +1,8 @@
 /** The import rule, enforced: every file of the program is held against the layout. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { breachesOf } from "./support/layers.ts";
-import { codeOf, importsOf } from "./support/module_text.ts";
+import { breachesOf, FOLDER_SHARE_MAX } from "./support/layers.ts";
+import { codeOf, functionsOf, importsOf } from "./support/module_text.ts";
 
 const pure = { permissions: "none" } as const;
 const ROOT = new URL("..", import.meta.url);
@@ -25,6 +25,26 @@ Deno.test("every module keeps to the layout and the import rule", {
   );
   assert(breaches.length === 0, `\n${breaches.join("\n")}`);
 });
+
+Deno.test("no folder holds more than 18 % of the lines of lib/", {
+  permissions: { read: [ROOT] },
+}, () => {
+  const folders = new Map<string, number>();
+  let all = 0;
+  for (const path of modules("lib/")) {
+    const lines = Deno.readTextFileSync(new URL(path, ROOT)).split("\n").length - 1;
+    const [, folder = "lib"] = /^lib\/([^/]+)\//.exec(path) ?? [];
+    folders.set(folder, (folders.get(folder) ?? 0) + lines);
+    all += lines;
+  }
+  const large = [...folders].filter(([, lines]) => lines > all * FOLDER_SHARE_MAX);
+  assertEquals(large, [], `of ${all} lines`);
+});
+
+/** A function of 61 lines. */
+function longFunction(head: string): string {
+  return `${head}\n${"  ++c;\n".repeat(59)}}\n`;
+}
 
 /** File, text, and a part of the one message that is expected. */
 const bad: readonly (readonly [path: string, text: string, message: string])[] = [
@@ -101,6 +121,8 @@ const bad: readonly (readonly [path: string, text: string, message: string])[] =
   ["lib/helpers/a.ts", "", "is no part of the layout"],
   ["lib/utils.ts", "", "is no part of the layout"],
   ["lib/nsm/a.ts", "\n".repeat(301), "a.ts:300 has 301 lines"],
+  ["lib/nsm/a.ts", longFunction("export function b() {"), "a.ts:1 has a function of 61 lines"],
+  ["lib/nsm/a.ts", longFunction("const b = (c: number) => {"), "has a function of 61 lines"],
   // Effects
   ["lib/net/a.ts", `export let b = 1;`, "a.ts:1 has a variable"],
   ["lib/net/a.ts", `const a = 1;\nlet b = a;`, "a.ts:2 has a variable"],
@@ -186,4 +208,25 @@ Deno.test("importsOf() finds every form of import, with its line", pure, () => {
       "13 ./j.ts",
     ],
   );
+});
+
+Deno.test("functionsOf() measures every form of function", pure, () => {
+  const functions: readonly string[] = [
+    "function a() {\n}",
+    "export async function a(\n  b: number,\n): Promise<{ c: number }> {\n  b();\n}",
+    "  static async *#a({\n    b,\n  }: C) {\n    b();\n  }",
+    "  get a(): number {\n    return 1;\n  }",
+    "  constructor(\n    readonly a: number,\n  ) {}",
+    "const a = async (b: number) => {\n  if (b) {\n  } else {\n  }\n};",
+    "const a = (\n  b: number,\n) => {\n  b();\n};",
+    "  [Symbol.dispose](): void {\n\n    b();\n  }",
+  ];
+  for (const text of functions) {
+    const lines = text.split("\n").length;
+    const measured = functionsOf(codeOf(`${text}\n`));
+    const expected = text.endsWith("{}") ? [] : [{ line: 1, lines }];
+    assertEquals(measured, expected, text);
+  }
+  const others = "a(\n  b,\n);\nif (\n  c\n) {\n  d();\n}\nconst e = {\n  f: 1,\n};\n";
+  assertEquals(functionsOf(others), []);
 });

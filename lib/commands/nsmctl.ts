@@ -33,7 +33,7 @@ import { identity } from "../nsmctl/identity.ts";
 import { commandHelp, overview } from "../nsmctl/help.ts";
 import { importRecords } from "../nsmctl/import.ts";
 import { list } from "../nsmctl/list.ts";
-import { MACOS_USAGE, readMacosArguments } from "../nsmctl/macos_arguments.ts";
+import { MACOS_USAGE, type MacosArguments, readMacosArguments } from "../nsmctl/macos_arguments.ts";
 import { clearHost, listForEver, listOnce } from "../nsmctl/macos_flags.ts";
 import { notify } from "../nsmctl/notify.ts";
 import { configuredStateDirectory } from "../nsmctl/settings.ts";
@@ -42,6 +42,7 @@ import { ports } from "../nsmctl/ports.ts";
 import { report } from "../nsmctl/report.ts";
 import { show } from "../nsmctl/show.ts";
 import { status } from "../nsmctl/status.ts";
+import type { Session } from "../nsmctl/session.ts";
 import { ownTerminal, type Terminal } from "../nsmctl/terminal.ts";
 import { testHost } from "../nsmctl/reach_host.ts";
 import { top } from "../nsmctl/top.ts";
@@ -119,69 +120,89 @@ export async function nsmctl(invocation: Invocation): Promise<number> {
   }
 }
 
+/** One run of the program: what it is called, and where it prints. */
+type Run = Pick<Session, "programName" | "terminal">;
+
 async function run({ programName, args }: Invocation, terminal: Terminal): Promise<number> {
-  const wrong = (fault: string, command?: Command): number => {
-    const hint = `${programName}${command === undefined ? "" : ` ${command.name}`} --help`;
-    terminal.complain(`${programName}: ${fault}\nTry: ${hint}`);
-    return Status.USAGE;
-  };
-  const version = (): number => {
-    terminal.print(`${programName} version ${project.version}\n`);
-    return Status.OK;
-  };
-  const session = (directory: string | undefined, timeoutMs = ANSWER_TIMEOUT_MS) => ({
-    programName,
-    timeoutMs,
-    isDefaultDirectory: directory === undefined,
-    stateDirectoryPath: directory ?? configuredStateDirectory(Deno.env, systemFiles),
-    terminal,
-    now: Date.now,
-  });
+  const own: Run = { programName, terminal };
   const { before, name, after } = splitAtCommand(args, BEFORE_COMMAND);
   const macos = readMacosArguments(before);
-  if (macos !== undefined) {
-    if (macos === "wrong" || name !== undefined) {
-      terminal.complain(MACOS_USAGE);
-      return Status.PROBLEM;
-    }
-    const { mode, directory } = macos;
-    if (mode.kind === "clear") return await clearHost(session(directory), mode.host);
-    if (mode.kind === "watch") return await listForEver(session(directory));
-    return listOnce(session(directory));
-  }
+  if (macos !== undefined) return await runAsMacos(name === undefined ? macos : "wrong", own);
   const general = readArguments(before, COMMON_OPTIONS);
   if (general.has("help")) {
     terminal.print(overview(programName, COMMANDS, terminal.width));
     return Status.OK;
   }
-  if (general.has("version")) return version();
-  if (general.fault !== undefined) return wrong(general.fault);
-  if (name === undefined) return wrong("a command is missing");
+  if (general.has("version")) return printVersion(own);
+  if (general.fault !== undefined) return refuse(general.fault, own);
+  if (name === undefined) return refuse("a command is missing", own);
   const command = COMMANDS.find((command) => command.name === name);
   if (command === undefined) {
     const names = COMMANDS.map(({ name }) => name);
-    return wrong(`there is no command "${name}"${didYouMean(name, names)}`);
+    return refuse(`there is no command "${name}"${didYouMean(name, names)}`, own);
   }
+  return await runCommand(command, after, general.get(STATE_DIRECTORY), own);
+}
 
-  const given = readArguments(after, optionsOf(command));
+/** Runs a command with its arguments; `directory` is the one named before the command, if any. */
+async function runCommand(
+  command: Command,
+  args: readonly string[],
+  directory: string | undefined,
+  own: Run,
+): Promise<number> {
+  const given = readArguments(args, optionsOf(command));
   if (given.has("help")) {
-    terminal.print(commandHelp(programName, command, terminal.width));
+    own.terminal.print(commandHelp(own.programName, command, own.terminal.width));
     return Status.OK;
   }
-  if (given.has("version")) return version();
-  if (given.fault !== undefined) return wrong(given.fault, command);
+  if (given.has("version")) return printVersion(own);
+  if (given.fault !== undefined) return refuse(given.fault, own, command);
   const { length } = given.operands;
-  if (length < command.operandsMin) return wrong("an operand is missing", command);
-  if (length > command.operandsMax) return wrong("there are too many operands", command);
-  const directory = given.get(STATE_DIRECTORY) ?? general.get(STATE_DIRECTORY);
-  if (!command.options.includes(TIMEOUT_OPTION)) {
-    return await command.run(given, session(directory));
-  }
-  const timeoutMs = timeoutOf(given.get(TIMEOUT_OPTION.long));
+  if (length < command.operandsMin) return refuse("an operand is missing", own, command);
+  if (length > command.operandsMax) return refuse("there are too many operands", own, command);
+  const timeoutMs = timeoutOf(
+    command.options.includes(TIMEOUT_OPTION) ? given.get(TIMEOUT_OPTION.long) : undefined,
+  );
   if (timeoutMs === undefined) {
-    return wrong(`a timeout is above 0 and at most ${TIMEOUT_MAX_S} seconds`, command);
+    return refuse(`a timeout is above 0 and at most ${TIMEOUT_MAX_S} seconds`, own, command);
   }
-  return await command.run(given, session(directory, timeoutMs));
+  const session = sessionOf(given.get(STATE_DIRECTORY) ?? directory, own, timeoutMs);
+  return await command.run(given, session);
+}
+
+/** Runs what the options of macOS ask for. */
+async function runAsMacos(macos: MacosArguments | "wrong", own: Run): Promise<number> {
+  if (macos === "wrong") {
+    own.terminal.complain(MACOS_USAGE);
+    return Status.PROBLEM;
+  }
+  const { mode, directory } = macos;
+  const session = sessionOf(directory, own, ANSWER_TIMEOUT_MS);
+  if (mode.kind === "clear") return await clearHost(session, mode.host);
+  return mode.kind === "watch" ? await listForEver(session) : listOnce(session);
+}
+
+function sessionOf(directory: string | undefined, own: Run, timeoutMs: number): Session {
+  return {
+    ...own,
+    timeoutMs,
+    isDefaultDirectory: directory === undefined,
+    stateDirectoryPath: directory ?? configuredStateDirectory(Deno.env, systemFiles),
+    now: Date.now,
+  };
+}
+
+/** Says what is wrong with a command line; returns the exit status. */
+function refuse(fault: string, { programName, terminal }: Run, command?: Command): number {
+  const hint = `${programName}${command === undefined ? "" : ` ${command.name}`} --help`;
+  terminal.complain(`${programName}: ${fault}\nTry: ${hint}`);
+  return Status.USAGE;
+}
+
+function printVersion({ programName, terminal }: Run): number {
+  terminal.print(`${programName} version ${project.version}\n`);
+  return Status.OK;
 }
 
 /** Value of {@link TIMEOUT_OPTION}, in ms; undefined where it is no such number. */

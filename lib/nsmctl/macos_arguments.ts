@@ -6,8 +6,13 @@
 
 import { getopt } from "../config/getopt.ts";
 
-/** What is asked for. */
-export type MacosMode =
+/** What the options of macOS ask for, and the state directory where one is named. */
+export interface MacosArguments {
+  readonly mode: MacosMode;
+  readonly directory?: string;
+}
+
+type MacosMode =
   | { readonly kind: "list" }
   | { readonly kind: "watch" }
   | { readonly kind: "clear"; readonly host: string };
@@ -25,7 +30,7 @@ const FORMS = [
 /** Reads a command line; undefined where none of the three is in it, "wrong" where it is no good. */
 export function readMacosArguments(
   args: readonly string[],
-): { readonly mode: MacosMode; readonly directory?: string } | "wrong" | undefined {
+): MacosArguments | "wrong" | undefined {
   if (!args.some((arg) => /^-d?[lLN]/.test(arg))) return undefined;
   const { options, operands, fault } = getopt(args, FORMS);
   const modes: MacosMode[] = [];

@@ -71,65 +71,71 @@ async function show(isJson: boolean, session: Session): Promise<number> {
 export function statusText(
   report: StatusReport,
   progress: string | undefined,
-  { colours: { good, warning, bad, faint }, width }: Pick<Terminal, "colours" | "width">,
+  { colours, width }: Pick<Terminal, "colours" | "width">,
 ): string {
-  const { counters, callbacks } = report;
-  const { health, faults } = report;
-  const count = (name: string) => counters[name] ?? 0;
-  const limits = Object.entries(LIMITS).filter(([name]) => count(name) > 0)
-    .map(([name, words]) => `${count(name)} ${words}`);
-  const unresolved = report.unresolvedPeers === 0
-    ? ""
-    : `, ${report.unresolvedPeers} without a known address`;
+  const { health, faults, peers, registrations, unresolvedPeers } = report;
+  const unresolved = unresolvedPeers === 0 ? "" : `, ${unresolvedPeers} without a known address`;
+  const paints = { good: colours.good, degraded: colours.warning, failed: colours.bad };
   const rows: Row[] = [
     ["Daemon", `version ${report.version}, process ${report.pid}, user ${userText(report.uid)}`],
     ["Up", spanText(report.uptimeSeconds * 1000)],
     [
       "Health",
       faults.length === 0 ? health : `${health}: ${faults.join("; ")}`,
-      { good, degraded: warning, failed: bad }[health],
+      paints[health],
     ],
     ["State number", report.stateNumber < 0 ? "cannot be read" : String(report.stateNumber)],
     ["Boot id", report.bootId ?? ""],
     ["Directory", shown(report.stateDirectory)],
     ["Listening", listeningText(report.transports)],
     ["rpcbind", report.registrationFault === undefined ? "registered" : "not registered"],
-    [
-      "Monitored",
-      `${plural(report.peers, "peer")}, ${plural(report.registrations, "request")}${unresolved}`,
-    ],
+    ["Monitored", `${plural(peers, "peer")}, ${plural(registrations, "request")}${unresolved}`],
     ["To be notified", plural(report.toBeNotified, "peer")],
     ["sm-notify", progress ?? ""],
-    [
-      "Notices",
-      `${count("calls_notify")} received, ${count("notices_dropped")} dropped` +
-      (count("notices_doubted") === 0
-        ? ""
-        : `, ${count("notices_doubted")} doubtful and passed on`) +
-      (count("notices_refused") === 0 ? "" : `, ${count("notices_refused")} doubtful and refused`) +
-      ((report.keptNotices ?? 0) === 0 ? "" : `, ${report.keptNotices} kept for later`),
-    ],
+    ...counterRows(report),
+    ["Memory", `${Math.round(report.residentBytes / 1e6)} MB`],
+  ];
+  const problems = report.problems.map((problem) => problemText(problem, colours, width));
+  return rowsText(rows, width) +
+    (problems.length === 0 ? "" : `Last problems\n${problems.join("")}`);
+}
+
+/** Rows that count what happened since the daemon started. */
+function counterRows({ counters, callbacks, keptNotices = 0 }: StatusReport): Row[] {
+  const count = (name: string) => counters[name] ?? 0;
+  const unlessNone = (count: number, what: string) => count === 0 ? "" : `${count} ${what}`;
+  const limits = Object.entries(LIMITS).filter(([name]) => count(name) > 0)
+    .map(([name, words]) => `${count(name)} ${words}`);
+  const notices = [
+    `${count("calls_notify")} received`,
+    `${count("notices_dropped")} dropped`,
+    unlessNone(count("notices_doubted"), "doubtful and passed on"),
+    unlessNone(count("notices_refused"), "doubtful and refused"),
+    unlessNone(keptNotices, "kept for later"),
+  ];
+  return [
+    ["Notices", notices.filter((text) => text !== "").join(", ")],
     [
       "Callbacks",
       `${callbacks.pending} waiting, ${count("callbacks_done")} done, ` +
       `${count("callbacks_failed")} failed attempts, ${count("callbacks_given_up")} given up`,
     ],
     ["Refused", `${count("calls_refused")} calls, ${count("mon_failed")} SM_MON`],
-    ["Denied", zeroIsNothing(count("calls_denied"), "by hosts.allow and hosts.deny")],
+    ["Denied", unlessNone(count("calls_denied"), "by hosts.allow and hosts.deny")],
     ["Limits reached", limits.length === 0 ? "none" : limits.join(", ")],
-    ["Memory", `${Math.round(report.residentBytes / 1e6)} MB`],
   ];
-  const problems = report.problems.map(({ at, level, message, count, resolvedAt }) =>
-    `  ${
-      filled(
-        `${at} ${level}: ${message}${timesText(count)}${resolvedText(resolvedAt)}`,
-        width,
-        PROBLEM_REST,
-      ).replace(at, faint)
-    }\n`
-  );
-  return rowsText(rows, width) +
-    (problems.length === 0 ? "" : `Last problems\n${problems.join("")}`);
+}
+
+/** One problem, in lines of `width` columns. */
+function problemText(
+  { at, level, message, count, resolvedAt }: StatusReport["problems"][number],
+  { faint }: Terminal["colours"],
+  width: number,
+): string {
+  const times = count === 1 ? "" : ` (the last of ${count})`;
+  const resolved = resolvedAt === undefined ? "" : `; resolved ${resolvedAt}`;
+  const text = filled(`${at} ${level}: ${message}${times}${resolved}`, width, PROBLEM_REST);
+  return `  ${text.replace(at, faint)}\n`;
 }
 
 /** Where it listens: transports that share an address and a port stand together. */
@@ -144,18 +150,6 @@ function listeningText(transports: StatusReport["transports"]): string {
     groups.set(end, netids.add(netid));
   }
   return [...groups].map(([end, netids]) => `${[...netids].join(" ")} at ${end}`).join(", ");
-}
-
-function timesText(count: number): string {
-  return count === 1 ? "" : ` (the last of ${count})`;
-}
-
-function resolvedText(at: string | undefined): string {
-  return at === undefined ? "" : `; resolved ${at}`;
-}
-
-function zeroIsNothing(count: number, what: string): string {
-  return count === 0 ? "" : `${count} ${what}`;
 }
 
 /** What the files say of a daemon that does not run. */

@@ -14,10 +14,16 @@
  * ```
  */
 
-import { codeOf, importsOf, lineAt, topLevelOf } from "./module_text.ts";
+import { codeOf, functionsOf, importsOf, lineAt, topLevelOf } from "./module_text.ts";
 
 /** Longest file, in lines. */
 const LINES_MAX = 300;
+
+/** Longest function, in lines. */
+const FUNCTION_LINES_MAX = 60;
+
+/** Largest part of the lines of lib/ that one of its folders may hold. */
+export const FOLDER_SHARE_MAX = 0.18;
 
 interface Part {
   /** Folders of lib/, files of lib/ and `deno.json` that it may import; always itself. */
@@ -199,6 +205,11 @@ function* partFaults(path: string, text: string, code: string): Generator<Fault>
   }
   if (lines > LINES_MAX) {
     yield { line: LINES_MAX, fault: `has ${lines} lines: split it, ${LINES_MAX} are the most` };
+  }
+  for (const { line, lines } of functionsOf(code)) {
+    if (lines <= FUNCTION_LINES_MAX) continue;
+    const fault = `has a function of ${lines} lines: ${FUNCTION_LINES_MAX} are the most`;
+    yield { line, fault };
   }
   if (!mayUseDeno(part, path)) {
     for (const { index } of code.matchAll(/\bDeno\b/g)) {

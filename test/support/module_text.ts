@@ -112,3 +112,49 @@ export function topLevelOf(code: string): string {
     return shown;
   });
 }
+
+/** A function, method or arrow function with a body in braces. */
+export interface FunctionText {
+  /** The line that it begins on, from 1. */
+  readonly line: number;
+  /** Lines from the first of its head to its closing brace. */
+  readonly lines: number;
+}
+
+/** First lines of functions as `deno fmt` leaves them, with their indentation. */
+const FUNCTION_HEAD = new RegExp(
+  String.raw`^(?<indent> *)(?!(?:if|for|while|switch|return|throw|await|yield|new)\b)(?:` +
+    String.raw`(?:export )?(?:default )?(?:async )?function\b.*` +
+    String.raw`|(?:(?:static|override|async|get|set) )*\*?[#\w$[\].]+(?:<.*>)?\(.*[{(]` +
+    String.raw`|[^)}\]].*=> \{` +
+    String.raw`|(?:.*[ (=])?(?:async )?\($` +
+    String.raw`)$`,
+);
+
+/** Every function of a formatted module; `code` is what {@link codeOf} made of its text. */
+export function functionsOf(code: string): FunctionText[] {
+  const lines = code.split("\n");
+  return lines.flatMap((text, index) => {
+    const indent = FUNCTION_HEAD.exec(text)?.groups?.indent;
+    const end = indent === undefined ? undefined : endOfFunction(lines, index, indent);
+    return end === undefined ? [] : [{ line: index + 1, lines: end - index + 1 }];
+  });
+}
+
+/** Index of the line with the closing brace; undefined where the head was that of a mere call. */
+function endOfFunction(
+  lines: readonly string[],
+  head: number,
+  indent: string,
+): number | undefined {
+  let hasBody = lines[head]!.endsWith("{");
+  for (let index = head + 1; index < lines.length; index++) {
+    const line = lines[index]!;
+    if (line.startsWith(`${indent} `) || line === "") continue;
+    if (!line.startsWith(indent)) return undefined;
+    // The head goes on: `): void {`, `}: Parts): void {`.
+    if (/^[)}\]].*\{$/.test(line.slice(indent.length))) hasBody = true;
+    else return hasBody && line[indent.length] === "}" ? index : undefined;
+  }
+  return undefined;
+}
