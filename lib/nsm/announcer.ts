@@ -11,11 +11,13 @@ import type { Counters } from "./counters.ts";
 import { nameKey } from "./host_name.ts";
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { PeerMemory } from "./ports.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** What announcements are made with. */
 export interface AnnouncerParts {
   readonly list: MonitorList;
   readonly memory: PeerMemory;
+  readonly clock: Pick<Clock, "now">;
   readonly counters: Pick<
     Counters,
     "callbacks_queued" | "callbacks_done" | "callbacks_failed" | "callbacks_given_up"
@@ -63,13 +65,16 @@ export class Announcer {
    * the next flush() or microtask. `heardAt` is when the peer said so itself, in ms since 1970.
    */
   readonly announce = (monitored: Monitored, state: number, heardAt?: number): void => {
-    const { memory, counters } = this.#parts;
+    const { memory, counters, clock } = this.#parts;
     const key = nameKey(monitored.record.monName);
     counters.callbacks_queued++;
     const untold = this.#untold.get(key) ?? { count: 0, state };
     if (!this.#callbacks.isPending(monitored)) untold.count++;
     untold.state = state;
     this.#untold.set(key, untold);
+    if (monitored.lastState !== 0) {
+      monitored.replaced = { state: monitored.lastState, at: clock.now() };
+    }
     monitored.lastState = state;
     if (heardAt !== undefined) monitored.heardAt = heardAt;
     this.#callbacks.add(monitored, state);

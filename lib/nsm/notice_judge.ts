@@ -264,9 +264,6 @@ export class NoticeJudge {
     }
     monitored.lastNotice = heard.ordinal;
     monitored.heard = { from: heard.caller.address, at: clock.now() };
-    if (monitored.lastState !== 0) {
-      monitored.replaced = { state: monitored.lastState, at: clock.now() };
-    }
     announce(monitored, heard.state, heard.at);
     tell("info", "SM_NOTIFY", () => `${what(heard)} is passed on`);
   }

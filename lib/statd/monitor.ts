@@ -146,7 +146,7 @@ function makeCore(parts: MonitorParts): Core {
   });
   const findLockManager = lockManagerFinder(callPeer, () => settings().sendUsingTcp);
   const announcer = new Announcer(
-    { list, memory, counters },
+    { list, memory, counters, clock },
     (attempted) => new Callbacks({ callPeer, findLockManager, clock, log, tell, attempted }),
   );
   noteCallbacks(announcer, clock, note);

@@ -237,7 +237,7 @@ Deno.test("a callback is given up after its time, with one line", pure, async ()
 });
 
 Deno.test("stop() leaves no timer behind", pure, async () => {
-  const { callbacks, calls, clock } = setUp();
+  const { callbacks, calls, clock, log } = setUp();
   callbacks.add(monitored("nodeb"), 5);
   await settle();
   calls[0]!.answer(timeout);
@@ -245,7 +245,21 @@ Deno.test("stop() leaves no timer behind", pure, async () => {
   callbacks.stop();
   clock.advance(60_000);
   await settle();
-  assertEquals(calls.length, 1);
+  assertEquals([calls.length, callbacks.pending, log.of("error")], [1, 0, []]);
+});
+
+Deno.test("what is called off while its call is out is not tried again", pure, async () => {
+  const { callbacks, calls, clock, log } = setUp();
+  const peer = monitored("nodeb");
+  callbacks.add(peer, 5);
+  await settle();
+  assertEquals(callbacks.forget(peer), true);
+  calls[0]!.answer(timeout);
+  await settle();
+  assertEquals(callbacks.pending, 0);
+  clock.advance(60_000);
+  await settle();
+  assertEquals([calls.length, log.lines], [1, []]);
 });
 
 Deno.test(

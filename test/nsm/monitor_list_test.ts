@@ -65,3 +65,34 @@ Deno.test("restore() gives way to a registration that came meanwhile", pure, () 
   assertStrictEquals(list.find(record("nodeb")), newer);
   assertEquals(list.size, 1);
 });
+
+Deno.test("left() brings back nothing that a later call has removed", pure, () => {
+  const list = new MonitorList();
+  const first = list.addStored(record("nodeb"));
+  const never = new Promise<void>(() => {});
+  list.leave([first], never);
+  const second = list.add(record("nodeb", { priv: privOf(2) }));
+  list.leave([second], never);
+  list.left(first, false);
+  assertEquals(list.find(record("nodeb")), undefined);
+  list.left(second, false); // it never reached the disk
+  assertEquals([list.find(record("nodeb")), list.leaving(record("nodeb"))], [undefined, undefined]);
+});
+
+Deno.test("left() leaves the record on disk to the registration that came meanwhile", pure, () => {
+  const list = new MonitorList();
+  const first = list.addStored(record("nodeb"));
+  list.leave([first], new Promise<void>(() => {}));
+  const second = list.add(record("nodeb", { priv: privOf(2) }));
+  list.left(first, false);
+  assertStrictEquals(list.find(record("nodeb")), second);
+  assertStrictEquals(second.stored, first.record);
+});
+
+Deno.test("add() takes over what is known of a peer that somebody else asked about", pure, () => {
+  const list = new MonitorList();
+  const first = list.add(record("nodeb"));
+  Object.assign(first, { lastState: 5, lastNotice: 7, heardAt: 9 });
+  const { lastState, lastNotice, heardAt } = list.add(record("NodeB", { myVers: 4 }));
+  assertEquals([lastState, lastNotice, heardAt], [5, 7, 9]);
+});

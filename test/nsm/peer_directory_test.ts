@@ -147,6 +147,25 @@ Deno.test("remove() forgets a peer, also while it is looked up", pure, async () 
   assertEquals([...directory.known("10.0.0.2")], ["10.0.0.2"]);
 });
 
+Deno.test("remove() forgets a peer whose look-up is out", pure, async () => {
+  const { resolver, memory, open, settle } = setUp();
+  resolver.addHost("nodeb", ["10.0.0.2"]);
+  const answered = Promise.withResolvers<void>();
+  const { addressesOf } = resolver;
+  resolver.addressesOf = async (name) => {
+    await answered.promise;
+    return addressesOf.call(resolver, name);
+  };
+  const directory = open();
+  directory.add("nodeb");
+  await settle();
+  directory.remove("nodeb");
+  answered.resolve();
+  await settle();
+  assertEquals([memory.facts.size, directory.isComplete], [0, true]);
+  assertEquals([...directory.known("10.0.0.2")], ["10.0.0.2"]);
+});
+
 Deno.test("stop() ends the asking again", pure, async () => {
   const { resolver, clock, open, settle } = setUp();
   resolver.outage = "Temporary failure in name resolution";

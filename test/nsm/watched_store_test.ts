@@ -173,6 +173,10 @@ Deno.test("it is tidied up a moment after the last host went", pure, async () =>
   assertEquals(spares(), 0);
   await add("a");
   await removeLast("a");
+  await clock.pass(20);
+  assertEquals(spares(), 0, "each time");
+  await add("a");
+  await removeLast("a");
   await add("b");
   await add("c");
   await store.remove([record("b")]);

@@ -390,4 +390,12 @@ export const FOUND: Readonly<Record<string, History>> = {
     ],
     { sourceCheck: "enforce" },
   ),
+  "a copy of a notice arrives behind a declaration": history(5009657, [
+    { at: 3679, kind: "reboots", host: 1, as: "stranger", from: "10.0.0.11" },
+    { at: 13_984, kind: "mon", peer: "p1.site", by: 0, cookie: 1 },
+    { at: 20_882, kind: "reboots", host: 1, as: "stranger", from: "10.0.0.11" },
+    { at: 20_882, kind: "reboots", host: 1, as: "p1", from: "10.0.0.11" },
+    { at: 47_668, turns: 1, kind: "reboots", host: 1, as: "stranger", from: "10.0.0.11" },
+    { at: 47_668, turns: 14, kind: "declare", peer: "p1.site" },
+  ], { sourceCheck: "off", duplicates: 0.05 }),
 };
