@@ -56,6 +56,13 @@ export interface NewFile extends Syncable {
   startSync(): void;
 }
 
+/** A file that is read from its beginning, piece by piece, while others may add to it. */
+export interface FollowedFile {
+  /** The next `maxBytes` bytes, or all that are there; empty at what is its end now. */
+  next(maxBytes: number): string;
+  close(): void;
+}
+
 export interface FileSystem {
   /** The names in a directory, in any order, without `.` and `..`: all of them, or it fails. */
   list(directory: string): Iterable<DirectoryEntry>;
@@ -68,6 +75,8 @@ export interface FileSystem {
   read(path: string, maxBytes: number): string | undefined;
   /** The same, where a symbolic link is no regular file either. */
   readOwn(path: string, maxBytes: number): string | undefined;
+  /** Opens a file to {@link FollowedFile.next read} it; undefined where there is none. */
+  follow(path: string): FollowedFile | undefined;
   /** Makes a file that must not exist; no symbolic link is followed. `mode` is subject to the umask. */
   create(path: string, mode: number): NewFile;
   /**
@@ -118,6 +127,14 @@ export class RealFileSystem implements FileSystem {
 
   readOwn(path: string, maxBytes: number): string | undefined {
     return this.#read(path, maxBytes, false);
+  }
+
+  follow(path: string): FollowedFile | undefined {
+    const file = openToRead(path, true);
+    return file && {
+      next: (maxBytes) => this.#readOn(file, maxBytes),
+      close: () => file[Symbol.dispose](),
+    };
   }
 
   create(path: string, mode: number): NewFile {
@@ -171,7 +188,10 @@ export class RealFileSystem implements FileSystem {
 
   #read(path: string, maxBytes: number, followsLinks: boolean): string | undefined {
     using file = openToRead(path, followsLinks);
-    if (file === undefined) return undefined;
+    return file && this.#readOn(file, maxBytes);
+  }
+
+  #readOn(file: RegularFile, maxBytes: number): string {
     let text = "";
     for (;;) {
       const buffer = this.#buffer.subarray(0, Math.min(maxBytes - text.length, READ_BYTES));

@@ -10,12 +10,13 @@
 import type { Log } from "../log.ts";
 import { type PeerFacts, type PeerMemory, reasonOf, StoreError } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
-import { replaceFile } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import type { StoreParts } from "./file_store.ts";
-import { type Layout, layoutOf, PEERS_FILE } from "./layout.ts";
+import { type Layout, layoutOf } from "./layout.ts";
+import { compaction, Lines } from "./peer_compaction.ts";
 import { learn, type LineFacts, lineOf } from "./peer_line.ts";
 import type { Clock } from "../time/clock.ts";
+import { inSlices } from "../time/slices.ts";
 
 /** Length at which the file is written anew: some hundred bytes for each of 50,000 peers, twice. */
 const PEERS_MAX_BYTES = 16_777_216;
@@ -26,8 +27,8 @@ const WAITING_MAX = 65_536;
 /** Pause before the disk is tried again, in ms: what a restart may cost of what was learned. */
 const RETRY_MS = 10_000;
 /**
- * Pause before the file is written anew, in ms. That blocks for a moment, and what makes it worthwhile is
- * a storm of notices, whose callers come first.
+ * Pause before the file is written anew, in ms. That takes the processor for a moment, and what makes it
+ * worthwhile is a storm of notices, whose callers come first.
  */
 const SHORTEN_PAUSE_MS = 5_000;
 /** Read and written by the daemon's user, readable by its group, like records. */
@@ -38,8 +39,11 @@ export interface PeerMemoryParts extends Omit<StoreParts, "clock"> {
   /** This process may rewrite the file: statd alone, of which there is one. */
   readonly mayCompact: boolean;
   /** Tells when to do what can wait; without it the next note() does it. */
-  readonly clock?: Pick<Clock, "startTimer">;
+  readonly clock?: Pick<Clock, "now" | "startTimer">;
 }
+
+/** The steps are ended by themselves alone. */
+const NEVER = new AbortController().signal;
 
 type Operation = "read" | "write" | "shorten";
 
@@ -64,8 +68,10 @@ class FilePeerMemory implements PeerMemory {
   #isScheduled = false;
   /** The disk has refused, and is tried again later. */
   #isPaused = false;
-  /** The file is to be rewritten soon. */
+  /** The file is to be written anew soon. */
   #isShortening = false;
+  /** The steps in which it is written anew now. */
+  #shortening: Generator<void> | undefined;
   /** Operations whose failure the log has. */
   readonly #reported = new Set<Operation>();
   /** Length of the file as far as we know; undefined where its last line may have no end. */
@@ -90,24 +96,11 @@ class FilePeerMemory implements PeerMemory {
   }
 
   *loadInSteps(): Generator<void, Map<string, PeerFacts>> {
-    let lines: readonly string[] = [];
-    let readTo: number | undefined;
-    this.#attempt("read", () => {
-      readTo = this.#fs.facts(this.#layout.peers)?.size;
-      lines = this.#readLines();
-    });
     const facts = new Map<string, PeerFacts>();
-    for (const line of lines) {
-      learn(facts, line);
-      yield;
-    }
+    const steps = this.#read(facts);
+    while (this.#attempt("read", () => steps.next().done !== true)) yield;
     for (const peer of facts.keys()) this.#remembered.add(peer);
-    if (!this.#isWorthwhile) return facts;
-    this.#attempt("shorten", () => {
-      // Another process, or a note, may have added lines since.
-      const isWhole = this.#fs.facts(this.#layout.peers)?.size === readTo;
-      this.#compactIfWorthwhile(isWhole ? facts : undefined);
-    });
+    this.#shortenSoon();
     return facts;
   }
 
@@ -125,17 +118,21 @@ class FilePeerMemory implements PeerMemory {
     if (this.#remembered.delete(peer)) this.#append(peer, {});
   }
 
-  #read(): Map<string, PeerFacts> {
-    const facts = new Map<string, PeerFacts>();
-    for (const line of this.#readLines()) learn(facts, line);
-    return facts;
-  }
-
-  #readLines(): string[] {
-    const text = this.#fs.read(this.#layout.peers, 2 * PEERS_MAX_BYTES) ?? "";
-    const lines = text.split("\n").filter((line) => line !== "");
-    this.#lines = lines.length;
-    return lines;
+  *#read(facts: Map<string, PeerFacts>): Generator<void> {
+    const file = this.#fs.follow(this.#layout.peers);
+    if (file === undefined) return;
+    try {
+      this.#lines = 0;
+      const lines = new Lines(file);
+      for (const line of lines) {
+        learn(facts, line);
+        this.#lines++;
+        yield;
+      }
+      learn(facts, lines.rest);
+    } finally {
+      file.close();
+    }
   }
 
   #append(peer: string, line: LineFacts): void {
@@ -172,14 +169,17 @@ class FilePeerMemory implements PeerMemory {
       // An empty directory shows that nobody is monitored.
       this.#size = undefined;
       this.#lines = 0;
+      this.#shortening?.return(undefined);
       if (this.#fs.facts(peers) !== undefined) this.#fs.remove(peers);
       return;
     }
     // The last line there may have no end.
     const start = this.#size === undefined ? "\n" : "";
     this.#size ??= this.#fs.facts(peers)?.size ?? 0;
-    if (this.#size > PEERS_MAX_BYTES && this.#mayCompact) this.#compact(this.#read());
-    if (this.#size > PEERS_MAX_BYTES) throw new Error("it is full until statd starts again");
+    if (this.#size > PEERS_MAX_BYTES && this.#mayCompact) this.#shorten();
+    // While it is made shorter there is as much room again.
+    const limit = this.#shortening === undefined ? PEERS_MAX_BYTES : 2 * PEERS_MAX_BYTES;
+    if (this.#size > limit) throw new Error("it is full until statd starts again");
     const text = start + Array.from(this.#waiting, ([peer, line]) => lineOf(peer, line)).join("");
     this.#fs.append(peers, text, PEERS_MODE);
     this.#size += text.length;
@@ -188,13 +188,12 @@ class FilePeerMemory implements PeerMemory {
 
   #shortenSoon(): void {
     if (this.#isShortening || !this.#isWorthwhile) return;
-    const shorten = () => {
-      this.#isShortening = false;
-      this.#attempt("shorten", () => this.#compactIfWorthwhile());
-    };
-    if (this.#clock === undefined) return shorten();
+    if (this.#clock === undefined) return this.#shorten();
     this.#isShortening = true;
-    this.#clock.startTimer(SHORTEN_PAUSE_MS, shorten);
+    this.#clock.startTimer(SHORTEN_PAUSE_MS, () => {
+      this.#isShortening = false;
+      if (this.#isWorthwhile) this.#shorten();
+    });
   }
 
   /** More than half of the file is out of date. */
@@ -203,33 +202,47 @@ class FilePeerMemory implements PeerMemory {
     return this.#mayCompact && this.#lines - live > SUPERSEDED_MAX + live;
   }
 
-  /** `facts` are what the file says. With 50,000 peers it takes 0.26 s, once in as many notes. */
-  #compactIfWorthwhile(facts?: ReadonlyMap<string, PeerFacts>): void {
-    if (this.#isWorthwhile) this.#compact(facts ?? this.#read());
+  /** Begins to write the file anew, and ends it at once where there is no clock. */
+  #shorten(): void {
+    if (this.#shortening !== undefined) return;
+    const steps = this.#shortening = this.#shortenInSteps();
+    if (this.#clock === undefined) { while (steps.next().done !== true); }
+    // All of its failures are reported by the steps.
+    else void inSlices(steps, { clock: this.#clock, signal: NEVER });
   }
 
-  /** Writes the file anew, with the peers that were saved last as far as half of it has room. */
-  #compact(facts: ReadonlyMap<string, PeerFacts>): void {
-    // Reset first: a failed compaction is retried only after as many new lines.
-    this.#lines = facts.size;
-    const lines: string[] = [];
-    let length = 0;
-    for (const [peer, known] of [...facts].reverse()) {
-      const line = lineOf(peer, known);
-      length += line.length;
-      if (length > PEERS_MAX_BYTES / 2) break;
-      lines.push(line);
+  *#shortenInSteps(): Generator<void> {
+    const compacting = compaction(this.#fs, this.#layout, {
+      mode: PEERS_MODE,
+      maxBytes: PEERS_MAX_BYTES / 2,
+    });
+    try {
+      for (let isDone = false; !isDone;) {
+        const isGoingOn = this.#attempt("shorten", () => {
+          const { done, value } = compacting.next();
+          isDone = done === true;
+          if (value !== undefined) [this.#size, this.#lines] = [value.size, value.lines];
+        });
+        if (!isGoingOn) {
+          this.#lines = this.#remembered.size; // it is tried again after as many new lines
+          return;
+        }
+        yield;
+      }
+    } finally {
+      compacting.return(undefined);
+      this.#shortening = undefined;
     }
-    const text = lines.reverse().join("");
-    replaceFile(this.#fs, this.#layout.monitorList, PEERS_FILE, text, PEERS_MODE);
-    this.#size = text.length;
   }
 
-  /** True if an operation worked. The log is told of the first failure, and when writing works again. */
-  #attempt(operation: Operation, action: () => void): boolean {
+  /**
+   * True if an operation worked, and did not say otherwise itself. The log is told of the first failure, and
+   * when writing works again.
+   */
+  #attempt(operation: Operation, action: () => void | boolean): boolean {
     const path = quote(this.#layout.peers);
     try {
-      action();
+      if (action() === false) return false;
     } catch (error) {
       if (!this.#reported.has(operation)) {
         const cause = error instanceof StoreError ? error.cause : error;

@@ -113,6 +113,11 @@ export class Process {
       facts: (path) => guarded(() => disk.facts(path)),
       read: (path, max) => guarded(() => disk.read(path, max)),
       readOwn: (path, max) => guarded(() => disk.readOwn(path, max)),
+      follow: (path) => {
+        const file = guarded(() => disk.follow(path));
+        if (file === undefined) return undefined;
+        return { next: (max) => guarded(() => file.next(max)), close: () => file.close() };
+      },
       create: (path, mode) => newFile(guarded(() => disk.create(path, mode), 1)),
       reuse: (path, mode) => {
         const file = guarded(() => disk.reuse(path, mode));

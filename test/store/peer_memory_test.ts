@@ -291,3 +291,58 @@ Deno.test("loadInSteps() keeps what another process adds meanwhile", pure, async
   assertEquals([...open(disk).memory.load().keys()].sort(), ["a", "b"]);
   assertEquals(log.lines, []);
 });
+
+/** A clock by which everything takes a while. */
+class SlowClock extends SimulatedClock {
+  override now(): number {
+    return super.now() + this.#asked++;
+  }
+  #asked = 0;
+}
+
+Deno.test(
+  "trust 7: the file is written anew in slices, and keeps what is added meanwhile",
+  pure,
+  async () => {
+    const line = (i: number) => `{"peer":"a","addresses":["10.0.0.${i}"]}\n`;
+    const text = Array.from({ length: 5_000 }, (_, i) => line(i % 250)).join("");
+    const disk = diskWith({ "sm/.peers": text });
+    const clock = new SlowClock();
+    const { memory, log } = open(disk, true, clock);
+    memory.load();
+    const isAnew = () => disk.textOf(PEERS)!.length < text.length;
+    await clock.pass(5_000);
+    assert(!isAnew(), "it was written anew in one go");
+    // Another process writes a line while the last part is read, and ends it behind that.
+    let reads = 0;
+    disk.fault = (operation) => {
+      if (operation !== "read" || isAnew()) return undefined;
+      reads++;
+      if (reads === 1) disk.append(PEERS, '{"peer":"b","addr', 0o640);
+      if (reads === 5) {
+        disk.append(PEERS, 'esses":["10.0.1.1"]}\n', 0o640);
+        memory.note("c", facts("10.0.1.2"));
+        memory.flush();
+      }
+      return undefined;
+    };
+    await clock.pass(1_000);
+    assert(isAnew() && reads >= 5, `written anew: ${isAnew()}, ${reads} reads`);
+    assertEquals([...open(disk).memory.load().keys()], ["a", "b", "c"]);
+    assertEquals(log.lines, []);
+  },
+);
+
+Deno.test("a file that has gone while it is written anew stays away", pure, async () => {
+  const line = '{"peer":"a","addresses":["10.0.0.1"]}\n';
+  const disk = diskWith({ "sm/.peers": line.repeat(5_000) });
+  const clock = new SlowClock();
+  const { memory, log } = open(disk, true, clock);
+  memory.load();
+  await clock.pass(5_000);
+  memory.forget("a");
+  memory.flush();
+  await clock.pass(60_000);
+  assertEquals(disk.files, {});
+  assertEquals(log.lines, []);
+});

@@ -18,6 +18,7 @@ export class WatchedFiles implements FileSystem {
     this.beforeRead(path);
     return this.#fs.readOwn(path, maxBytes);
   };
+  follow: FileSystem["follow"] = (path) => this.#fs.follow(path);
   openDirectory: FileSystem["openDirectory"] = (path) => this.#fs.openDirectory(path);
 
   openFile: FileSystem["openFile"] = (path) => this.#fs.openFile(path);
