@@ -19,7 +19,15 @@ import { quote } from "../quote.ts";
 import type { Clock } from "../time/clock.ts";
 import { inSlices } from "../time/slices.ts";
 import { EpochDirectory, type LedgerFiles } from "./epoch_directory.ts";
-import { adding, emptySum, goneLine, type JournalSum, peerLine, toldLine } from "./journal.ts";
+import {
+  adding,
+  emptySum,
+  goneLine,
+  type JournalSum,
+  peerLine,
+  piecesOf,
+  toldLine,
+} from "./journal.ts";
 import {
   type Ledger,
   LedgerError,
@@ -49,14 +57,14 @@ export class DirectoryLedger implements Ledger {
   readonly #epochs: EpochDirectory;
   readonly #clock: Clock;
   #own: Ownership | undefined;
-  /** What the journal of the present epoch comes to. */
-  #sum: JournalSum = emptySum();
-  /** Its length in characters; Infinity where it has to be written anew. */
+  /** Who was told of older epochs, by the journal of the present one. */
+  #told = new Set<string>();
+  /** Length of that journal in characters; Infinity where it has to be written anew. */
   #length = 0;
   /** The length from which it is looked at whether most of it counts no more. */
   #compactFrom = COMPACT_FROM;
   /** Who is left to be told of older epochs; undefined before they were read. */
-  #pending: Map<string, LedgerPeer> | undefined;
+  #outstanding: Set<string> | undefined;
   /** Lines of older epochs that cannot be read. */
   #unread = 0;
 
@@ -87,7 +95,7 @@ export class DirectoryLedger implements Ledger {
           : laterStateNumber(previous.state, this.#clock.wallClock());
         const own = { ...claim, epoch: (previous?.epoch ?? 0) + 1, state, isReleased: false };
         if (!await this.#epochs.make(own)) continue;
-        this.#begin(own, emptySum(), 0);
+        this.#begin(own, new Set(), 0);
         await this.#epochs.tidy();
         return { outcome: "taken", own, previous };
       }
@@ -98,18 +106,11 @@ export class DirectoryLedger implements Ledger {
   async adopt(own: Ownership): Promise<readonly LedgerPeer[]> {
     // A process that was killed may have written lines without syncing them: what is read must last.
     await this.#epochs.guarded(() => this.#epochs.files.sync(this.#epochs.journalOf(own.epoch)));
-    await this.observe(own);
-    return [...this.#sum.peers.values()];
+    return [...(await this.#resume(own)).peers.values()];
   }
 
-  observe(own: Ownership): Promise<void> {
-    return this.#epochs.guarded(async () => {
-      await this.#epochs.olderThan(own);
-      const text = await this.#epochs.files.read(this.#epochs.journalOf(own.epoch));
-      if (text === undefined) throw new LedgerError(`the journal of epoch ${own.epoch} is gone`);
-      const sum = await this.#sumOf(text);
-      this.#begin(own, sum, sum.isWhole ? text.length : Infinity);
-    });
+  async observe(own: Ownership): Promise<void> {
+    await this.#resume(own);
   }
 
   verify(): Promise<void> {
@@ -120,22 +121,21 @@ export class DirectoryLedger implements Ledger {
 
   async put(peers: readonly LedgerPeer[]): Promise<void> {
     await this.#append(peers.map(peerLine));
-    for (const peer of peers) this.#sum.peers.set(nameKey(peer.monName), peer);
   }
 
   async remove(monNames: readonly string[]): Promise<void> {
     await this.#append(monNames.map(goneLine));
-    for (const monName of monNames) this.#sum.peers.delete(nameKey(monName));
   }
 
   async settle(monNames: readonly string[]): Promise<void> {
-    const pending = await this.#older();
+    if (this.#outstanding === undefined) await this.pending();
+    const outstanding = this.#outstanding!;
     await this.#append(monNames.map(toldLine));
     for (const key of monNames.map(nameKey)) {
-      this.#sum.told.add(key);
-      pending.delete(key);
+      this.#told.add(key);
+      outstanding.delete(key);
     }
-    if (pending.size > 0 || this.#unread > 0) return;
+    if (outstanding.size > 0 || this.#unread > 0) return;
     await this.#epochs.guarded(async () => {
       const older = await this.#epochs.olderThan(this.#requireOwn());
       for (const epoch of older) await this.#epochs.remove(epoch);
@@ -143,7 +143,10 @@ export class DirectoryLedger implements Ledger {
   }
 
   async pending(): Promise<Pending> {
-    return { peers: [...(await this.#older()).values()], unread: this.#unread };
+    // Nothing that counts is added to older epochs any more.
+    const pending = await this.#epochs.guarded(() => this.#readOlder());
+    this.#outstanding = new Set(pending.keys());
+    return { peers: [...pending.values()], unread: this.#unread };
   }
 
   release(): Promise<void> {
@@ -177,8 +180,12 @@ export class DirectoryLedger implements Ledger {
 
   /** Writes the journal anew where most of it counts no more, or where its end may be broken. */
   async #compact(epoch: number): Promise<void> {
-    const { peers, told } = this.#sum;
-    const text = [...[...told].map(toldLine), ...[...peers.values()].map(peerLine)].join("");
+    const { files } = this.#epochs;
+    const sum = await this.#sumOf(await files.read(this.#epochs.journalOf(epoch)) ?? "");
+    let text = "";
+    await this.#inSlices(function* () {
+      for (const piece of piecesOf(sum)) yield text += piece;
+    });
     this.#compactFrom = Math.max(COMPACT_FROM, COMPACT_FACTOR * text.length);
     if (this.#length < this.#compactFrom) return;
     await this.#epochs.replace(epoch, "journal", text);
@@ -190,17 +197,24 @@ export class DirectoryLedger implements Ledger {
     return this.#own;
   }
 
-  #begin(own: Ownership, sum: JournalSum, length: number): void {
-    this.#own = own;
-    this.#sum = sum;
-    this.#length = length;
-    this.#compactFrom = COMPACT_FROM;
-    this.#pending = undefined;
+  /** Reads the journal of an epoch, and goes on from there. */
+  #resume(own: Ownership): Promise<JournalSum> {
+    return this.#epochs.guarded(async () => {
+      await this.#epochs.olderThan(own);
+      const text = await this.#epochs.files.read(this.#epochs.journalOf(own.epoch));
+      if (text === undefined) throw new LedgerError(`the journal of epoch ${own.epoch} is gone`);
+      const sum = await this.#sumOf(text);
+      this.#begin(own, sum.told, sum.isWhole ? text.length : Infinity);
+      return sum;
+    });
   }
 
-  /** Who is left of older epochs: nothing that counts is added to these any more. */
-  async #older(): Promise<Map<string, LedgerPeer>> {
-    return this.#pending ??= await this.#epochs.guarded(() => this.#readOlder());
+  #begin(own: Ownership, told: Set<string>, length: number): void {
+    this.#own = own;
+    this.#told = told;
+    this.#length = length;
+    this.#compactFrom = COMPACT_FROM;
+    this.#outstanding = undefined;
   }
 
   async #readOlder(): Promise<Map<string, LedgerPeer>> {
@@ -211,18 +225,24 @@ export class DirectoryLedger implements Ledger {
       // Removed by a holder before, who has told everybody in it; or a person has taken it away.
       if (text === undefined && (await this.#epochs.epochs()).includes(epoch)) this.#unread++;
       const sum = await this.#sumOf(text ?? "");
-      this.#unread += sum.unread;
-      for (const key of sum.told) pending.delete(key);
-      for (const [key, peer] of sum.peers) pending.set(key, peer);
+      this.#unread += sum.unread.length;
+      await this.#inSlices(function* () {
+        for (const key of sum.told) yield pending.delete(key);
+        for (const [key, peer] of sum.peers) yield pending.set(key, peer);
+      });
     }
-    for (const key of this.#sum.told) pending.delete(key);
+    for (const key of this.#told) pending.delete(key);
     return pending;
   }
 
   async #sumOf(text: string): Promise<JournalSum> {
     const sum = emptySum();
-    const { signal } = new AbortController(); // never aborted
-    await inSlices(adding(text, sum), { clock: this.#clock, signal });
+    await this.#inSlices(() => adding(text, sum));
     return sum;
+  }
+
+  async #inSlices(steps: () => Iterable<unknown>): Promise<void> {
+    const { signal } = new AbortController(); // never aborted
+    await inSlices(steps(), { clock: this.#clock, signal });
   }
 }

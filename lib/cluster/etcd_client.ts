@@ -13,7 +13,7 @@ import { quote } from "../quote.ts";
 import type { Clock } from "../time/clock.ts";
 import { EtcdAuthentication } from "./etcd_authentication.ts";
 import { parseError, parseReply, type Reply } from "./etcd_messages.ts";
-import { LedgerError } from "./ledger.ts";
+import { LedgerError, SilentLedgerError } from "./ledger.ts";
 
 /** One call by HTTP. */
 export interface EtcdRequest {
@@ -166,7 +166,7 @@ class Call {
   ) {
     const { settings: { timeoutMs }, clock } = parts;
     this.#cancelBudget = clock.startTimer(timeoutMs, () => {
-      this.#fail(new LedgerError(this.#text(`no answer for ${timeoutMs} ms`)));
+      this.#fail(new SilentLedgerError(this.#text(`no answer for ${timeoutMs} ms`)));
     });
     this.#askNext();
   }
@@ -203,7 +203,7 @@ class Call {
 
   /** All have failed: those that have no leader are asked again. */
   #endRound(): void {
-    if (!this.#allPass) return this.#fail(new LedgerError(this.#text("no endpoint works")));
+    if (!this.#allPass) return this.#fail(new SilentLedgerError(this.#text("no endpoint works")));
     this.#inRound = 0;
     this.#cancelNext();
     this.#cancelNext = this.parts.clock.startTimer(AGAIN_MS, () => this.#askNext());

@@ -49,8 +49,8 @@ export interface EtcdLedgerParts {
   readonly clock: Clock;
 }
 
-/** Peers with the epochs in which they have a key, by {@link nameKey}. */
-type Outstanding = Map<string, { readonly peer: LedgerPeer; readonly epochs: readonly number[] }>;
+/** Epochs in which peers have a key, by {@link nameKey}. */
+type Outstanding = Map<string, readonly number[]>;
 
 export const RANGE = "/v3/kv/range";
 const TXN = "/v3/kv/txn";
@@ -68,8 +68,7 @@ export class EtcdLedger implements Ledger {
   /** The revision of the turn that this process writes in; undefined where it has to begin one. */
   #turn: number | undefined;
   /** Who is left to be told of older epochs; undefined before they were read. */
-  #pending: Outstanding | undefined;
-  #unread = 0;
+  #outstanding: Outstanding | undefined;
 
   constructor(id: string, parts: EtcdLedgerParts) {
     this.#parts = parts;
@@ -153,19 +152,39 @@ export class EtcdLedger implements Ledger {
   }
 
   async settle(monNames: readonly string[]): Promise<void> {
-    const pending = await this.#older();
+    if (this.#outstanding === undefined) await this.pending();
+    const outstanding = this.#outstanding!;
     const keys = [...new Set(monNames.map(nameKey))].flatMap((key) =>
-      (pending.get(key)?.epochs ?? []).map((epoch) => this.#records.keyOf(epoch, key))
+      (outstanding.get(key) ?? []).map((epoch) => this.#records.keyOf(epoch, key))
     );
     for (let i = 0; i < keys.length; i += TOGETHER_MAX) {
       await this.#write(keys.slice(i, i + TOGETHER_MAX).map(deleting), true);
     }
-    for (const monName of monNames) pending.delete(nameKey(monName));
+    for (const monName of monNames) outstanding.delete(nameKey(monName));
   }
 
   async pending(): Promise<Pending> {
-    const pending = await this.#older();
-    return { peers: [...pending.values()].map(({ peer }) => peer), unread: this.#unread };
+    const { epoch: present } = this.#requireOwn();
+    await this.verify();
+    // Nothing that counts is added to older epochs any more.
+    const outstanding: Outstanding = new Map();
+    const peers = new Map<string, LedgerPeer>();
+    let unread = 0;
+    /** One list for all peers of the usual case, a single epoch. */
+    let alone: readonly number[] = [];
+    for await (const { epoch, peer } of this.#records.before(present)) {
+      if (peer === undefined) {
+        unread++;
+        continue;
+      }
+      const key = nameKey(peer.monName);
+      const before = outstanding.get(key);
+      if (alone[0] !== epoch) alone = [epoch];
+      outstanding.set(key, before === undefined ? alone : [...before, epoch]);
+      peers.set(key, peer);
+    }
+    this.#outstanding = outstanding;
+    return { peers: [...peers.values()], unread };
   }
 
   async release(): Promise<void> {
@@ -217,25 +236,6 @@ export class EtcdLedger implements Ledger {
     return this.#turn = reply.revision;
   }
 
-  /** Who is left of older epochs: nothing that counts is added to these any more. */
-  async #older(): Promise<Outstanding> {
-    if (this.#pending !== undefined) return this.#pending;
-    const { epoch: present } = this.#requireOwn();
-    await this.verify();
-    const pending: Outstanding = new Map();
-    let unread = 0;
-    for await (const { epoch, peer } of this.#records.before(present)) {
-      if (peer === undefined) {
-        unread++;
-        continue;
-      }
-      const key = nameKey(peer.monName);
-      pending.set(key, { peer, epochs: [...pending.get(key)?.epochs ?? [], epoch] });
-    }
-    this.#unread = unread;
-    return this.#pending = pending;
-  }
-
   #taken(own: Ownership, previous: Ownership | undefined): Taking {
     this.#begin(own, own.epoch); // the turn was put in one transaction with the owner
     return { outcome: "taken", own, previous };
@@ -244,8 +244,7 @@ export class EtcdLedger implements Ledger {
   #begin(own: Ownership, turn: number | undefined): void {
     this.#own = own;
     this.#turn = turn;
-    this.#pending = undefined;
-    this.#unread = 0;
+    this.#outstanding = undefined;
   }
 
   #requireOwn(): Ownership {

@@ -11,6 +11,8 @@ import { nameKey } from "../nsm/host_name.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import type { HeldParts } from "./held_parts.ts";
 import { LedgerError, type LedgerPeer, type Ownership, SupersededError } from "./ledger.ts";
+import { sleep } from "../time/clock.ts";
+import { keysOf } from "./peer_keys.ts";
 import { Recordings } from "./recordings.ts";
 import { Timers, withinBudget } from "./timers.ts";
 
@@ -32,7 +34,7 @@ export class HeldIdentity {
   readonly #parts: HeldParts;
   readonly own: Ownership;
   /** Who is on record under the present epoch, by {@link nameKey}. */
-  readonly #recorded = new Set<string>();
+  #recorded = new Set<string>();
   readonly #recordings = new Recordings();
   readonly #removals = new Map<string, string>();
   readonly #settlements = new Map<string, string>();
@@ -57,10 +59,9 @@ export class HeldIdentity {
     this.#started.promise.catch(() => {}); // of interest to an acquire only
     this.#start = async () => {
       const { ledger } = parts;
-      const recorded = isAdopted ? await ledger.adopt(own) : [];
-      for (const { monName } of recorded) this.#recorded.add(nameKey(monName));
+      if (isAdopted) this.#recorded = await keysOf(await ledger.adopt(own), parts.clock);
       const { peers, unread } = await ledger.pending();
-      this.#older = new Set(peers.map(({ monName }) => nameKey(monName)));
+      this.#older = await keysOf(peers, parts.clock);
       this.#unread = unread;
     };
   }
@@ -90,8 +91,11 @@ export class HeldIdentity {
     this.#wake();
     await this.#started.promise;
     let some: LedgerPeer[] = [];
+    let count = 0;
     const inherit = () => Promise.all(some.map((peer) => this.#enqueue(peer, true)));
     for (const peer of peers) {
+      // Many that are on record already are passed over in slices.
+      if (++count % TOGETHER_MAX === 0) await sleep(this.#parts.clock.startTimer, 0);
       if (this.#recorded.has(nameKey(peer.monName))) continue;
       some.push(peer);
       if (some.length < TOGETHER_MAX) continue;

@@ -5,19 +5,24 @@
 
 import type { Log } from "../log.ts";
 import type { MonitorRecord } from "../nsm/ports.ts";
-import type { Clock } from "../time/clock.ts";
-import {
-  type Definition,
-  DefinitionError,
-  type DefinitionTexts,
-  readDefinition,
-} from "./definition.ts";
+import { type Clock, sleep } from "../time/clock.ts";
+import { type Definition, type DefinitionTexts, readDefinition } from "./definition.ts";
 import { HeldIdentity } from "./held_identity.ts";
 import type { IdentityReport } from "./identity_report.ts";
-import { type Ledger, type LedgerPeer, type Ownership, SupersededError } from "./ledger.ts";
+import { definitionOf, heldElsewhere, leftBehind, RefusedError, unknown } from "./refusals.ts";
+import {
+  type Ledger,
+  type LedgerPeer,
+  type Ownership,
+  SilentLedgerError,
+  SupersededError,
+  type Taking,
+} from "./ledger.ts";
 
 /** Identities at most: each may keep a thread waiting, and look-ups need some of the 32. */
 const IDENTITIES_MAX = 16;
+/** Pause before a ledger is asked again that says nothing, in ms. */
+const AGAIN_MS = 300;
 /** How long an acquire or a release takes unless asked otherwise, in ms. */
 export const DEADLINE_MS = 8_000;
 
@@ -45,17 +50,6 @@ export interface IdentitiesParts {
 export interface MonitoredPeers {
   has(monName: string): boolean;
   all(): Iterable<LedgerPeer>;
-}
-
-/** Why an action was refused. */
-export type RefusalCode = "unknown" | "held" | "unreachable" | "superseded" | "invalid";
-
-export class RefusedError extends Error {
-  override readonly name = "RefusedError";
-
-  constructor(readonly code: RefusalCode, message: string) {
-    super(message);
-  }
 }
 
 export class Identities {
@@ -164,14 +158,10 @@ export class Identities {
     if (known === undefined) throw unknown(id);
     const definition = definitionOf(id, known.texts);
     const { isLocalEnough } = definition;
+    const until = this.#parts.clock.now() + deadlineMs;
     await this.#bounded(id, deadlineMs, async () => {
-      const { node, life, clock } = this.#parts;
       const ledger = this.#parts.openLedger(definition);
-      const since = new Date(clock.wallClock()).toISOString();
-      const taking = await ledger.take(
-        { node, life, since },
-        (owner) => isFenced || owner.node === node,
-      );
+      const taking = await this.#take(ledger, isFenced, until);
       if (taking.outcome === "held") throw heldElsewhere(id, taking.by);
       const { own } = taking;
       const held = new HeldIdentity(own, false, { ...this.#parts, id, ledger, isLocalEnough });
@@ -187,18 +177,54 @@ export class Identities {
     return this.#report(id, this.#known.get(id)!);
   }
 
-  /** Lets go of an identity: nothing of its ledger is open then. @throws {RefusedError} (as a rejection) */
-  async release(id: string, deadlineMs = DEADLINE_MS): Promise<void> {
+  /** Takes an identity; a ledger that says nothing is asked again as long as there is time. */
+  async #take(ledger: Ledger, isFenced: boolean, until: number): Promise<Taking> {
+    const { node, life, clock } = this.#parts;
+    const since = new Date(clock.wallClock()).toISOString();
+    for (;;) {
+      try {
+        return await ledger.take({ node, life, since }, (owner) => isFenced || owner.node === node);
+      } catch (error) {
+        if (!(error instanceof SilentLedgerError) || clock.now() >= until) throw error;
+      }
+      await sleep(clock.startTimer, AGAIN_MS);
+    }
+  }
+
+  /**
+   * Lets go of an identity: nothing of its ledger is open then. `isForced` is for a ledger that does not
+   * answer: the identity is let go here, and what the ledger was not told is returned in words.
+   *
+   * @throws {RefusedError} (as a rejection)
+   */
+  async release(
+    id: string,
+    isForced: boolean,
+    deadlineMs = DEADLINE_MS,
+  ): Promise<string | undefined> {
     const known = this.#known.get(id);
     if (known === undefined) throw unknown(id);
     const held = this.#held.get(id);
-    if (held === undefined) return;
-    await this.#bounded(id, deadlineMs, async () => {
-      await held.release();
-      this.#held.delete(id);
-      this.#keep(id, { texts: known.texts });
-      this.#parts.log.notice(`Identity ${id}: released`);
-    });
+    if (held === undefined) return undefined;
+    const { unreplicated } = held.counts;
+    try {
+      await this.#bounded(id, deadlineMs, () => held.release());
+    } catch (error) {
+      if (!isForced) throw error;
+      this.#letGo(id, held, known);
+      const stuck = leftBehind(id, unreplicated, error);
+      this.#parts.log.warning(stuck);
+      return stuck;
+    }
+    this.#letGo(id, held, known);
+    this.#parts.log.notice(`Identity ${id}: released`);
+    return undefined;
+  }
+
+  #letGo(id: string, held: HeldIdentity, { texts }: KnownIdentity): void {
+    held.stop();
+    if (this.#held.get(id) === held) this.#held.delete(id);
+    this.#keep(id, { texts });
   }
 
   /** Says that peers were told under an epoch. @throws {RefusedError} */
@@ -269,26 +295,4 @@ export class Identities {
       ...(held?.fault === undefined ? {} : { fault: held.fault }),
     };
   }
-}
-
-function definitionOf(id: string, texts: DefinitionTexts): Definition {
-  try {
-    return readDefinition(id, texts);
-  } catch (error) {
-    if (error instanceof DefinitionError) throw new RefusedError("invalid", error.message);
-    throw error;
-  }
-}
-
-function unknown(id: string): RefusedError {
-  const advice = `nfs.conf has no section [identity "${id}"], and nobody has added it`;
-  return new RefusedError("unknown", `There is no identity ${id}: ${advice}`);
-}
-
-function heldElsewhere(id: string, { node, since }: Ownership): RefusedError {
-  return new RefusedError(
-    "held",
-    `Identity ${id} is held by ${node} since ${since}: release it there, ` +
-      "or say --fenced if that node is dead",
-  );
 }

@@ -23,8 +23,8 @@ export interface JournalSum {
   readonly peers: Map<string, LedgerPeer>;
   /** Who was told of older epochs, by {@link nameKey}. */
   readonly told: Set<string>;
-  /** Lines that cannot be read, in number. */
-  unread: number;
+  /** Lines that cannot be read. */
+  readonly unread: string[];
   /** Whether the last line has its end, so that another may follow. */
   isWhole: boolean;
 }
@@ -54,9 +54,10 @@ export function* adding(text: string, sum: JournalSum): Generator<void> {
   for (let count = 1; start < text.length; count++) {
     const end = text.indexOf("\n", start);
     if (end < 0) break;
-    const entry = parseLine(text.slice(start, end));
+    const line = text.slice(start, end);
+    const entry = parseLine(line);
     start = end + 1;
-    if (entry === undefined) sum.unread++;
+    if (entry === undefined) sum.unread.push(line);
     else if ("monName" in entry) peers.set(nameKey(entry.monName), entry);
     else if ("gone" in entry) peers.delete(nameKey(entry.gone));
     else told.add(nameKey(entry.told));
@@ -65,9 +66,28 @@ export function* adding(text: string, sum: JournalSum): Generator<void> {
   sum.isWhole = start === text.length;
 }
 
+/** The shortest journal that comes to a sum, in pieces; what cannot be read stays in it. */
+export function* piecesOf({ peers, told, unread }: JournalSum): Generator<string> {
+  let piece = "";
+  let count = 0;
+  for (const line of linesOf({ peers, told, unread })) {
+    piece += line;
+    if (++count % STEP_LINES > 0) continue;
+    yield piece;
+    piece = "";
+  }
+  yield piece;
+}
+
+function* linesOf({ peers, told, unread }: Pick<JournalSum, "peers" | "told" | "unread">) {
+  for (const name of told) yield toldLine(name);
+  for (const peer of peers.values()) yield peerLine(peer);
+  for (const line of unread) yield `${line}\n`;
+}
+
 /** What an empty journal comes to. */
 export function emptySum(): JournalSum {
-  return { peers: new Map(), told: new Set(), unread: 0, isWhole: true };
+  return { peers: new Map(), told: new Set(), unread: [], isWhole: true };
 }
 
 type Entry = LedgerPeer | { readonly gone: string } | { readonly told: string };

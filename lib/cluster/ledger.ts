@@ -58,6 +58,9 @@ export class LedgerError extends Error {
   override readonly name = "LedgerError";
 }
 
+/** The ledger does not answer now, and may in a moment: as while a cluster elects its leader. */
+export class SilentLedgerError extends LedgerError {}
+
 /**
  * The ledger of one identity. All calls reject with {@link LedgerError} when the storage does not do its
  * work; those that need the present epoch, with {@link SupersededError} when it is over. Nobody but the

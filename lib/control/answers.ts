@@ -3,7 +3,7 @@
  * somebody who pretends to be the daemon: an answer is judged before anybody uses it.
  */
 
-import type { RefusalCode } from "../cluster/identities.ts";
+import type { RefusalCode } from "../cluster/refusals.ts";
 import type { IdentityReport } from "../cluster/identity_report.ts";
 import { printable } from "../quote.ts";
 import type { ControlAnswer, ListEntry } from "./protocol.ts";
@@ -88,13 +88,15 @@ export function readAnswer(line: string): ControlAnswer | readonly ListEntry[] {
   if (Array.isArray(value)) {
     if (value.every(isListEntry)) return value;
   } else if (isRecord(value)) {
-    const { ok, reason, code, status, count, told, failed, identities } = value;
+    const { ok, reason, code, status, count, told, failed, identities, stuck } = value;
     if (ok === false && typeof reason === "string") {
       const isCode = (CODES as readonly unknown[]).includes(code);
       return { ok, reason: printable(reason), ...(isCode ? { code: code as RefusalCode } : {}) };
     }
     const isRight = ok === true && [count, told].every((it) => it === undefined || isNumber(it)) &&
-      (failed === undefined || isTexts(failed)) && (status === undefined || isOf(STATUS, status)) &&
+      (failed === undefined || isTexts(failed)) &&
+      (stuck === undefined || typeof stuck === "string") &&
+      (status === undefined || isOf(STATUS, status)) &&
       (identities === undefined || isOf([IDENTITY], identities));
     if (isRight) return printableTexts(value) as ControlAnswer;
   }

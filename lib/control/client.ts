@@ -1,7 +1,7 @@
 /** Client of the control socket: one request, and the lines of its answer. */
 
 import { resolve } from "@std/path/resolve";
-import { RefusedError } from "../cluster/identities.ts";
+import { RefusedError } from "../cluster/refusals.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { LibcError } from "../platform/libc.ts";
 import { PinnedFile } from "../platform/pinned_file.ts";

@@ -6,7 +6,7 @@
  * {"command":"identity","action":"add","id":ID,"texts":{…}}
  * {"command":"identity","action":"remove","id":ID}
  * {"command":"identity","action":"acquire","id":ID,"texts":{…},"isFenced":true,"deadlineMs":8000}  … `identities` of one
- * {"command":"identity","action":"release","id":ID,"deadlineMs":8000}
+ * {"command":"identity","action":"release","id":ID,"isForced":true,"deadlineMs":8000}  … `stuck`, in words
  * {"command":"identity","action":"told","id":ID,"epoch":N,"peers":[NAME…]}
  * ```
  */
@@ -19,7 +19,8 @@ export type IdentityRequest =
   & (
     | { readonly action: "list" }
     | { readonly action: "add"; readonly id: string; readonly texts: DefinitionTexts }
-    | { readonly action: "remove" | "release"; readonly id: string }
+    | { readonly action: "remove"; readonly id: string }
+    | { readonly action: "release"; readonly id: string; readonly isForced: boolean }
     | {
       readonly action: "acquire";
       readonly id: string;
@@ -52,8 +53,9 @@ export function parseIdentityRequest(
     case "add":
       return definition && { command, action, id, texts: definition };
     case "remove":
-    case "release":
       return { command, action, id, ...time };
+    case "release":
+      return { command, action, id, isForced: value["isForced"] === true, ...time };
     case "acquire": {
       const asked = definition === undefined ? {} : { texts: definition };
       return { command, action, id, ...asked, isFenced: isFenced === true, ...time };

@@ -15,7 +15,7 @@
  */
 
 import type { IdentityReport } from "../cluster/identity_report.ts";
-import type { RefusalCode } from "../cluster/identities.ts";
+import type { RefusalCode } from "../cluster/refusals.ts";
 import { type IdentityRequest, parseIdentityRequest } from "./identity_protocol.ts";
 import type { StatusReport } from "./status_report.ts";
 
@@ -58,6 +58,8 @@ export type ControlAnswer =
     readonly told?: number;
     readonly failed?: readonly string[];
     readonly identities?: readonly IdentityReport[];
+    /** What a release by force has left behind. */
+    readonly stuck?: string;
   };
 
 /** Reads the line of a request; what is wrong with it comes back as text. */

@@ -8,7 +8,8 @@ import {
   type DefinitionTexts,
   readDefinition,
 } from "../cluster/definition.ts";
-import { DEADLINE_MS, type RefusalCode, RefusedError } from "../cluster/identities.ts";
+import { DEADLINE_MS } from "../cluster/identities.ts";
+import { type RefusalCode, RefusedError } from "../cluster/refusals.ts";
 import type { IdentityReport } from "../cluster/identity_report.ts";
 import { systemFiles } from "../config/ini_file.ts";
 import type { IdentityRequest } from "../control/identity_protocol.ts";
@@ -48,6 +49,7 @@ export const identity: Command = {
   operandsMax: 2,
   options: [
     { long: "fenced", help: "With acquire: whoever holds it is known to be dead." },
+    { long: "force", help: "With release: also if the ledger does not answer." },
     {
       long: "deadline",
       argument: "SECONDS",
@@ -130,6 +132,7 @@ function usageFault(given: Given): string | undefined {
   if (action !== "list" && id === undefined) return `${action} needs the name of an identity`;
   if (action === "list" && id !== undefined) return "list takes no name";
   if (given.has("fenced") && action !== "acquire") return "--fenced belongs to acquire";
+  if (given.has("force") && action !== "release") return "--force belongs to release";
   const words = DEFINITION_KEYS.filter((key) => key !== "deadline");
   const word = words.find((key) => given.has(key));
   if (word !== undefined && action !== "add") return `--${word} belongs to add`;
@@ -188,9 +191,13 @@ async function act(
       await ask({ command, action, id, texts: textsOfOptions(given) });
       return Status.OK;
     case "remove":
-    case "release":
       await ask({ command, action, id, ...time });
       return Status.OK;
+    case "release": {
+      const { stuck } = await ask({ command, action, id, isForced: given.has("force"), ...time });
+      if (stuck !== undefined) terminal.complain(`${session.programName}: ${stuck}`);
+      return Status.OK;
+    }
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { type Definition, readDefinition } from "../cluster/definition.ts";
-import { RefusedError } from "../cluster/identities.ts";
+import { RefusedError } from "../cluster/refusals.ts";
 import type { IdentityReport } from "../cluster/identity_report.ts";
 import { type LedgerPeer, type Pending, SupersededError } from "../cluster/ledger.ts";
 import { etcdConfig } from "../config/etcd_settings.ts";

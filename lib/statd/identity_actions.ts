@@ -1,6 +1,7 @@
 /** What the daemon does with identities for nsmctl. */
 
-import { type Identities, RefusedError } from "../cluster/identities.ts";
+import { type Identities } from "../cluster/identities.ts";
+import { RefusedError } from "../cluster/refusals.ts";
 import type { IdentityRequest } from "../control/identity_protocol.ts";
 import type { ControlAnswer } from "../control/protocol.ts";
 
@@ -26,9 +27,11 @@ export async function actOnIdentity(
           identities: [await identities.acquire(id, texts, isFenced, deadlineMs)],
         };
       }
-      case "release":
-        await identities.release(request.id, request.deadlineMs);
-        return { ok: true };
+      case "release": {
+        const { id, isForced, deadlineMs } = request;
+        const stuck = await identities.release(id, isForced, deadlineMs);
+        return { ok: true, ...(stuck === undefined ? {} : { stuck }) };
+      }
       case "told":
         identities.told(request.id, request.epoch, request.peers);
         return { ok: true };

@@ -133,6 +133,23 @@ Deno.test(
   },
 );
 
+Deno.test("a journal that is written anew keeps what cannot be read", pure, async () => {
+  const world = new World();
+  const a = world.ledger("a");
+  await world.take(a, "a");
+  await a.put([peer("c1"), peer("c2")]);
+  const files = world.storage.filesOf("x");
+  await files.append(`${DIRECTORY}/epoch.1/journal`, "damaged\n");
+  world.storage.fault = (operation) => operation === "sync" ? new Error("full") : undefined;
+  await assertRejects(() => a.put([peer("c3")]), LedgerError);
+  world.storage.fault = () => undefined;
+  await a.remove(["c2"]);
+  const b = world.ledger("b");
+  await world.take(b, "b");
+  const { peers, unread } = await b.pending();
+  assertEquals([peers.map(({ monName }) => monName), unread], [["c1", "c3"], 1]);
+});
+
 Deno.test("a journal of which little counts is written anew", pure, async () => {
   const world = new World();
   const a = world.ledger("a");

@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { DirectoryLedger } from "../../lib/cluster/directory_ledger.ts";
-import { Identities, type KnownIdentity, RefusedError } from "../../lib/cluster/identities.ts";
+import { Identities, type KnownIdentity } from "../../lib/cluster/identities.ts";
+import { RefusedError } from "../../lib/cluster/refusals.ts";
 import { IdentityStore } from "../../lib/cluster/identity_store.ts";
 import { LedgerError } from "../../lib/cluster/ledger.ts";
 import type { MonitorRecord } from "../../lib/nsm/ports.ts";
@@ -66,7 +67,7 @@ Deno.test(
     assertEquals([first.state, first.epoch], ["held", 1]);
     assertEquals(await refusal(() => b.acquire("vip1", TEXTS, false)), "held");
     assertEquals((await b.acquire("vip1", TEXTS, true)).epoch, 2);
-    await b.release("vip1");
+    await b.release("vip1", false);
     assertEquals((await a.acquire("vip1", TEXTS, false)).epoch, 3);
   },
 );
@@ -116,13 +117,13 @@ Deno.test(
     const world = new World();
     const a = world.identities("a");
     assertEquals(await refusal(() => a.acquire("vip9", undefined, false)), "unknown");
-    assertEquals(await refusal(() => a.release("vip9")), "unknown");
+    assertEquals(await refusal(() => a.release("vip9", false)), "unknown");
     assertThrows(() => a.add("vip1", { names: "x" }), RefusedError, "it needs addresses");
     await a.acquire("vip1", TEXTS, false);
     assertThrows(() => a.add("vip1", TEXTS), RefusedError, "is held");
     assertThrows(() => a.remove("vip1"), RefusedError, "is held");
     assertThrows(() => a.told("vip1", 7, ["c1"]), RefusedError, "not held as epoch 7");
-    await a.release("vip1");
+    await a.release("vip1", false);
     a.remove("vip1");
     assertEquals(a.list(), []);
   },
@@ -165,5 +166,27 @@ Deno.test(
     const [report] = a.list();
     assertEquals(report?.recorded, 1);
     assert(world.log.of("error").length === 0);
+  },
+);
+
+Deno.test(
+  "acceptance 13: a release by force lets go of an identity whose ledger hangs, and says what is stuck",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.identities("a");
+    await a.acquire("vip1", TEXTS, false);
+    world.storage.isStepped = true;
+    const recording = a.record({ monName: "c1" }) as Promise<unknown>;
+    recording.catch(() => {});
+    const refused = refusal(() => a.release("vip1", false, 1_000));
+    await world.clock.run(2_000);
+    assertEquals(await refused, "unreachable");
+    assertEquals(a.list()[0]!.state, "held");
+    const stuck = await a.release("vip1", true, 1_000);
+    assertMatch(stuck ?? "", /let go by force, its ledger still says that this node holds it: /);
+    assertEquals(a.list()[0]!.state, "not held");
+    assertEquals(a.record({ monName: "c2" }), undefined, "nobody waits for it");
+    assertEquals(world.saved.get("a")?.get("vip1")?.own, undefined);
   },
 );

@@ -1,0 +1,53 @@
+/** Why an action on an identity is refused, in words. */
+
+import {
+  type Definition,
+  DefinitionError,
+  type DefinitionTexts,
+  readDefinition,
+} from "./definition.ts";
+import type { Ownership } from "./ledger.ts";
+
+/** Why an action was refused. */
+export type RefusalCode = "unknown" | "held" | "unreachable" | "superseded" | "invalid";
+
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+
+  constructor(readonly code: RefusalCode, message: string) {
+    super(message);
+  }
+}
+
+/** Reads a definition. @throws {RefusedError} */
+export function definitionOf(id: string, texts: DefinitionTexts): Definition {
+  try {
+    return readDefinition(id, texts);
+  } catch (error) {
+    if (error instanceof DefinitionError) throw new RefusedError("invalid", error.message);
+    throw error;
+  }
+}
+
+/** What a release by force leaves behind. */
+export function leftBehind(id: string, unreplicated: number, error: unknown): string {
+  const owed = unreplicated === 0
+    ? ""
+    : `; ${unreplicated} hosts are not on record and will not be told`;
+  return `Identity ${id} was let go by force, its ledger still says that this node holds it: ` +
+    `${error instanceof Error ? error.message : error}${owed}. A call that hangs keeps its file ` +
+    "system busy until it returns, or until rpc.statd is restarted";
+}
+
+export function unknown(id: string): RefusedError {
+  const advice = `nfs.conf has no section [identity "${id}"], and nobody has added it`;
+  return new RefusedError("unknown", `There is no identity ${id}: ${advice}`);
+}
+
+export function heldElsewhere(id: string, { node, since }: Ownership): RefusedError {
+  return new RefusedError(
+    "held",
+    `Identity ${id} is held by ${node} since ${since}: release it there, ` +
+      "or say --fenced if that node is dead",
+  );
+}
