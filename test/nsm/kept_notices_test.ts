@@ -373,3 +373,52 @@ Deno.test("a late notice waits until there is room for its callout", pure, async
   await clock.run(2_000);
   assertEquals([told.length, called], [1, ["h7.nsm.test 5"]]);
 });
+
+Deno.test("a stop leaves what is kept to the next life", pure, async () => {
+  const disk = new FragileDisk(["/nsm/sm"]);
+  const file = () => openNoticeFile("/nsm", { log: new RecordingLog(), fileSystem: disk });
+  const first = life({ answersAt: Infinity, memory: file() });
+  first.watch("h7.nsm.test");
+  first.notify("stranger", "10.0.1.7", 5);
+  await first.clock.run(LEARNED_MS);
+  first.notices.stop();
+
+  // While the name service is asked.
+  const second = life({ answersAt: 1_000, memory: file() });
+  second.load("h7.nsm.test");
+  second.notices.restore();
+  second.notices.stop();
+  await second.clock.run(LEARNED_MS);
+  assertEquals(second.called, []);
+
+  // Before the first is judged, where all is known.
+  const third = life({ memory: file() });
+  third.load("h7.nsm.test");
+  await third.clock.run(LEARNED_MS);
+  third.notices.restore();
+  third.notices.stop();
+  await third.clock.run(LEARNED_MS);
+  assertEquals(third.called, []);
+
+  const last = life({ memory: file() });
+  last.load("h7.nsm.test");
+  await last.clock.run(LEARNED_MS);
+  last.notices.restore();
+  await last.clock.run(LEARNED_MS);
+  assertEquals([last.called, last.notices.kept], [["h7.nsm.test 5"], 0]);
+  assertEquals(disk.textOf("/nsm/sm/.notices"), undefined, "it is over");
+});
+
+Deno.test(
+  "a name without an answer is asked for in its own time, whatever is learned",
+  pure,
+  async () => {
+    const asked: string[] = [];
+    const { clock, watch, notify } = life({ asked, silent: "stranger" });
+    for (let i = 0; i < 300; i++) watch(`nowhere${i}`);
+    notify("stranger", "192.0.2.66", 5);
+    await clock.run(60_000);
+    const times = asked.filter((name) => name === "stranger").length;
+    assert(times >= 2 && times <= 14, `${times} times`);
+  },
+);

@@ -18,6 +18,8 @@ interface Announced {
 
 interface Registered {
   readonly monName: string;
+  /** Cookie of the SM_MON that was acknowledged last. */
+  priv: string;
   /** Ordinal of the last announcement before it was made; 0 where it may have been there before. */
   readonly madeAt: number;
   /** The same, or before it was renewed. */
@@ -104,7 +106,10 @@ export class CallbackLedger {
     if (called < this.#crashSimulated && wasDecided) return;
     const known = this.#registered.get(key);
     if (known !== undefined) {
-      if (!isRepeated) {
+      // The list may have it from a call that had no reply.
+      const isAnew = !isRepeated || known.priv !== record.priv;
+      known.priv = record.priv;
+      if (isAnew) {
         known.since = Math.max(known.since, arrived);
         for (const [state, ordinal] of known.owed) if (ordinal < arrived) known.owed.delete(state);
       }
@@ -113,6 +118,7 @@ export class CallbackLedger {
     const early = this.#early.get(key) ?? { state: 0, ordinal: 0 };
     this.#registered.set(key, {
       monName: record.monName,
+      priv: record.priv,
       madeAt: isNew && arrived === called ? arrived : 0,
       since: arrived,
       owed: new Map(),

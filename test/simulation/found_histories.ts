@@ -398,4 +398,11 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 47_668, turns: 1, kind: "reboots", host: 1, as: "stranger", from: "10.0.0.11" },
     { at: 47_668, turns: 14, kind: "declare", peer: "p1.site" },
   ], { sourceCheck: "off", duplicates: 0.05 }),
+  "a stop between a notice and the reply to an SM_MON with another cookie": history(5010224, [
+    { at: 32_873, kind: "mon", peer: "p0.site", by: 2, cookie: 0 },
+    { at: 32_873, kind: "names", mode: "failing", ms: 3661 },
+    { at: 35_994, kind: "reboots", host: 0, as: "stranger", from: "10.0.0.10" },
+    { at: 35_994, kind: "mon", peer: "p0.site", by: 0, cookie: 3 },
+    { at: 35_994, kind: "stopStatd" },
+  ], { sourceCheck: "enforce", calloutMs: 1 }),
 };
