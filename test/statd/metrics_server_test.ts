@@ -137,3 +137,16 @@ Deno.test("judge() takes GET and HEAD of the two paths, with one right Host", pu
   assertEquals(status("GET / HTTP/1.1", host, "Content-Length: 5"), 400);
   assertEquals(status("GET / HTTP/1.1", host, "Transfer-Encoding: chunked"), 400);
 });
+
+Deno.test("trust 7: a field of blanks takes no longer than another one", pure, () => {
+  // Each of them took 0.3 s, in which nobody was answered.
+  const head = `GET / HTTP/1.1\r\nHost: a\r\nX: a${" ".repeat(8_000)}b`;
+  for (let i = 0; i < 1_000; i++) assertEquals(judge(head), [200, false]);
+});
+
+Deno.test("a request that comes a byte at a time is answered", async () => {
+  using it = setUp();
+  const connection = await it.connect();
+  for (const byte of GET) await send(connection, byte);
+  assertMatch(await received(connection), /^HTTP\/1\.1 200 OK\r\n/);
+});
