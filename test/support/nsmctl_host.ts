@@ -3,11 +3,11 @@
 import { Agent } from "./agent_client.ts";
 import type { BackgroundProgram } from "./background_program.ts";
 import type { Ended, HostOptions, TestHost } from "./namespace.ts";
-import { DIST, type NewHost, OUR_STATD } from "./system_test.ts";
+import { DIST, type NewHost, OUR_NSMCTL, OUR_STATD } from "./system_test.ts";
 
 /** Where our programs are. */
 export const OUR_FOLDER = DIST;
-export const OUR_NSMCTL = `${OUR_FOLDER}/nsmctl`;
+export { OUR_NSMCTL };
 
 /** An address of the host, and its name. */
 export const OWN_ADDRESS = "10.99.0.1";

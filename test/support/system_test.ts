@@ -13,6 +13,8 @@ export const DIST = Deno.env.get("NSM_DIST") ?? new URL("../../dist", import.met
 export const OUR_STATD = `${DIST}/rpc.statd`;
 export const OUR_SM_NOTIFY = `${DIST}/sm-notify`;
 export const OUR_RPCBIND = `${DIST}/rpcbind`;
+export const OUR_NSMCTL = `${DIST}/nsmctl`;
+export const OUR_START_STATD = `${DIST}/start-statd`;
 /** Debian's (package nfs-common). */
 export const DEBIAN_STATD = "/sbin/rpc.statd";
 export const DEBIAN_SM_NOTIFY = "/sbin/sm-notify";

@@ -11,9 +11,8 @@ import type { TestHost } from "../support/namespace.ts";
 import { type Call, describe, message, mon, notify, text, word } from "../support/nsm_calls.ts";
 import { eventually, inTime } from "../support/patience.ts";
 import { FOREGROUND, READY, STATD_PORT } from "../support/statd.ts";
-import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
+import { OUR_NSMCTL, OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
 
-const OUR_NSMCTL = new URL("../../dist/nsmctl", import.meta.url).pathname;
 const NEEDS = [OUR_STATD, OUR_SM_NOTIFY, OUR_NSMCTL, ...FAKE_TIME_NEEDS];
 const ENFORCING = [...FOREGROUND, "--check-notify-source", "enforce"];
 const PEERS = "10.98.0.0/24";

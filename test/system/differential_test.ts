@@ -27,6 +27,10 @@ const SCENARIOS: readonly Scenario[] = [
   ...FILE_SCENARIOS,
   ...ACCESS_SCENARIOS,
 ];
+/** What the C library of Debian 13 adds: a name for a mapped address of IPv6. */
+const OF_LATER_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
+  "names in MON": ['MON "::ffff:10.99.0.3": files', 'UNMON "::ffff:10.99.0.3": files'],
+};
 const INTENDED = byPlace([...CALL_DIFFERENCES, ...LIST_DIFFERENCES]);
 
 const FEW_OTHERS = 10;
@@ -58,7 +62,11 @@ for (const scenario of SCENARIOS) {
     const prefix = `${scenario.name}: `;
     const intended = INTENDED.filter(([place]) => place.startsWith(prefix))
       .map(([place, pair]) => [place.slice(prefix.length), pair]);
-    assertEquals(differing(debian, ours), Object.fromEntries(intended));
+    const different = differing(debian, ours);
+    for (const place of OF_LATER_LIBRARIES[scenario.name] ?? []) {
+      if (different[place]?.[0].includes("sm/peer.example")) delete different[place];
+    }
+    assertEquals(different, Object.fromEntries(intended));
 
     const deadly = DEADLY[scenario.name] ?? [];
     const survived = {

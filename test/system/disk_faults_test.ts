@@ -17,9 +17,7 @@ import {
   STATD,
   STATD_PORT,
 } from "../support/statd.ts";
-import { OUR_STATD, systemTest } from "../support/system_test.ts";
-
-const NSMCTL = new URL("../../dist/nsmctl", import.meta.url).pathname;
+import { OUR_NSMCTL, OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const DONE = "SUCCESS 00000000 00000003";
 const REMOVED = "SUCCESS 00000003";
@@ -120,10 +118,10 @@ for (const { name, cause, mend, ...expected } of FAULTS) {
     await shell(host, cause);
     assertEquals(await replies(mon({ monName: third })), [expected.mon]);
     await statd.line(expected.log);
-    const { code, stdout, stderr } = await host.run(NSMCTL, "status");
+    const { code, stdout, stderr } = await host.run(OUR_NSMCTL, "status");
     assertEquals(code, 1);
     assertMatch(stdout + stderr, expected.status);
-    assertEquals((await host.run(NSMCTL, "list")).code, expected.list ?? 0);
+    assertEquals((await host.run(OUR_NSMCTL, "list")).code, expected.list ?? 0);
     const others = await replies(unmon({ monName: second }), nullCall);
     assertEquals(others, [expected.unmon, "SUCCESS"]);
     // What was acknowledged before is still done.
@@ -131,7 +129,7 @@ for (const { name, cause, mend, ...expected } of FAULTS) {
     await agent.called(1);
 
     await shell(host, mend);
-    const status = JSON.parse((await host.run(NSMCTL, "status", "--json")).stdout);
+    const status = JSON.parse((await host.run(OUR_NSMCTL, "status", "--json")).stdout);
     assertEquals(status.degraded, []);
     assert(JSON.stringify(status.problems).includes("STAT_FAIL"), "nsmctl tells of it");
     await statd.line(/Changes of the monitor list are kept again/);

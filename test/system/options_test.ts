@@ -15,6 +15,7 @@ import {
   ourEnd,
   toEnd,
 } from "../config/option_cases.ts";
+import { OUR_STATD } from "../support/system_test.ts";
 
 /** A program that does not end at once has failed its case. */
 const RUN_MAX_SECONDS = 5;
@@ -30,10 +31,8 @@ shift
 exec timeout ${RUN_MAX_SECONDS} "$@"
 `;
 
-const OURS = new URL("../../dist/rpc.statd", import.meta.url).pathname;
-
 const missing = Deno.uid() === 0
-  ? ["/sbin/rpc.statd", "/sbin/sm-notify", "/etc/nfs.conf", OURS]
+  ? ["/sbin/rpc.statd", "/sbin/sm-notify", "/etc/nfs.conf", OUR_STATD]
     .filter((path) => systemFiles.statFault(path) !== undefined)
   : ["root"];
 // deno-lint-ignore no-console -- a skipped test says why
@@ -47,7 +46,7 @@ for (const each of OPTION_CASES) {
   Deno.test(name, { ignore: missing.length > 0 }, async () => {
     const folder = await Deno.makeTempDir();
     try {
-      await Deno.symlink(OURS, `${folder}/${program}`);
+      await Deno.symlink(OUR_STATD, `${folder}/${program}`);
       await Deno.writeTextFile(`${folder}/nfs.conf`, conf ?? "");
       assertEquals(await run(`/sbin/${program}`, folder, each), inFull(end), "Debian's end");
       assertEquals(await run(`${folder}/${program}`, folder, each), ourEnd(each), "our end");

@@ -18,6 +18,8 @@ interface Difference {
   readonly call: RegExp;
   readonly debian: RegExp;
   readonly ours: RegExp;
+  /** Not of every version of libtirpc. */
+  readonly isRare?: boolean;
 }
 
 const TOO_WEAK = /"kind":"denied".*authentication status 5/;
@@ -42,6 +44,13 @@ const DIFFERENCES: readonly Difference[] = [
     call: /(udp|tcp)( stranger)?: v4 RPCBPROC_TADDR2UADDR 0a/,
     debian: /^"0\.0\.0\.0\.0\.111"$/,
     ours: /^""$/,
+  },
+  {
+    reason: "An address of another family is none of a path, as libtirpc 1.3.6 reads it.",
+    call: /unix: v4 RPCBPROC_TADDR2UADDR 0[2a]00/,
+    debian: /^"@o/,
+    ours: /^""$/,
+    isRare: true,
   },
   {
     reason: "Calls are not forwarded; Debian's, without -r, refuses RPCBPROC_INDIRECT by an error.",
@@ -88,7 +97,10 @@ systemTest("rpcbind answers and refuses as Debian's", [DEBIAN_RPCBIND, OUR_RPCBI
     else seen.add(listed);
   }
   assertEquals(unlisted, []);
-  assertEquals(DIFFERENCES.filter((one) => !seen.has(one)).map(({ reason }) => reason), []);
+  assertEquals(
+    DIFFERENCES.filter((one) => !one.isRare && !seen.has(one)).map(({ reason }) => reason),
+    [],
+  );
 });
 
 /** What libtirpc's program is asked: the same is to be printed on both hosts, with the same status. */

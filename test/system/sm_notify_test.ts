@@ -15,10 +15,9 @@ import {
 import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
 import { eventually, inTime } from "../support/patience.ts";
 import { seededRandom } from "../support/seeded_random.ts";
-import { systemTest } from "../support/system_test.ts";
+import { OUR_SM_NOTIFY, systemTest } from "../support/system_test.ts";
 
-const SM_NOTIFY = Deno.env.get("SM_NOTIFY") ??
-  new URL("../../dist/sm-notify", import.meta.url).pathname;
+const SM_NOTIFY = Deno.env.get("SM_NOTIFY") ?? OUR_SM_NOTIFY;
 const LOCK = "/run/sm-notify.pid";
 
 async function peersOf(host: TestHost): Promise<ManyPeers> {

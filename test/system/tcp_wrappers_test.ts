@@ -13,6 +13,7 @@ import {
   UNKNOWN,
 } from "../../lib/nsm/hosts_access.ts";
 import { parseAccessFile } from "../../lib/nsm/hosts_rules.ts";
+import type { TestHost } from "../support/namespace.ts";
 import { seededRandom } from "../support/seeded_random.ts";
 import { systemTest } from "../support/system_test.ts";
 
@@ -433,6 +434,14 @@ function ours({ allow, deny, client }: Case): Decision {
   }
 }
 
+/** Whether the library lets in a client for its netgroup. */
+async function knowsNetgroups(host: TestHost): Promise<boolean> {
+  await host.write("/run/hosts.allow", "statd: @broad\n");
+  await host.write("/run/hosts.deny", DENY_ALL);
+  const command = `cd /run && ${TCPDMATCH} -d statd 10.0.0.1`;
+  return (await host.output("sh", "-c", command)).includes("granted");
+}
+
 systemTest(
   "trust 4, field 4 to 6: hosts.allow and hosts.deny are judged as by the TCP wrappers library",
   [TCPDMATCH],
@@ -441,7 +450,12 @@ systemTest(
     await host.write("/etc/netgroup", NETGROUP);
     for (const [path, text] of Object.entries(FILES)) await host.write(path, text);
     const { seed, random } = seededRandom();
-    const cases = [...givenCases(), ...generatedCases(500, random)];
+    const all = [...givenCases(), ...generatedCases(500, random)];
+    // Debian 13 builds the library without netgroups, of which hosts_access(5) tells all the same.
+    const hasNetgroups = await knowsNetgroups(host);
+    const cases = hasNetgroups
+      ? all
+      : all.filter(({ allow, deny }) => !/@|\/etc\//.test(allow + deny));
     const folder = Deno.makeTempDirSync();
     try {
       const bytes = (text: string) => Uint8Array.from(text, (one) => one.charCodeAt(0));
@@ -470,7 +484,9 @@ systemTest(
         wrong.push(`${JSON.stringify(one)}: ${decision}, the library says ${verdicts[i]}`);
       }
       assertEquals(wrong, [], `seed ${seed}`);
-      assertEquals(seen.size, DIFFERENCES.length, `seen: ${[...seen].join("\n")}`);
+      if (hasNetgroups) {
+        assertEquals(seen.size, DIFFERENCES.length, `seen: ${[...seen].join("\n")}`);
+      }
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }

@@ -9,9 +9,8 @@ import { DatagramListener } from "../support/datagram_listener.ts";
 import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
 import { mon, notify, unmon } from "../support/nsm_calls.ts";
 import { ask, FOREGROUND, monitored, READY, startStatd } from "../support/statd.ts";
-import { OUR_STATD, systemTest } from "../support/system_test.ts";
+import { OUR_NSMCTL, OUR_STATD, systemTest } from "../support/system_test.ts";
 
-const NSMCTL = new URL("../../dist/nsmctl", import.meta.url).pathname;
 /** curl reads the metrics. */
 const NEEDS = [OUR_STATD, "/usr/bin/curl"];
 const ALLOWED = { "nfs.conf": "[statd]\nvolatile-fallback = yes\n" };
@@ -30,7 +29,7 @@ async function makeReadOnly(host: TestHost): Promise<void> {
 
 /** What `nsmctl list` says: the peers that are monitored. */
 async function listed(host: TestHost): Promise<string[]> {
-  const { peers } = JSON.parse(await host.output(NSMCTL, "list", "--json"));
+  const { peers } = JSON.parse(await host.output(OUR_NSMCTL, "list", "--json"));
   return peers.map(({ monName }: { monName: string }) => monName).sort();
 }
 
@@ -65,7 +64,7 @@ systemTest("statd serves from memory where it can never write", NEEDS, async (ne
   await statd.line(READ_ONLY);
   await statd.line(/Not running sm-notify/);
   assertMatch(await manager.message(/READY=1/), READ_ONLY);
-  const { code, stdout } = await host.run(NSMCTL, "status");
+  const { code, stdout } = await host.run(OUR_NSMCTL, "status");
   assertEquals(code, 1);
   assertMatch(stdout, READ_ONLY);
   assertMatch(await host.output("curl", "-sS", `http://${METRICS}/metrics`), /^nsm_degraded 1$/m);
@@ -88,7 +87,7 @@ systemTest("statd serves from memory where it can never write", NEEDS, async (ne
   const next = await startStatd(host);
   assertEquals(await listed(host), [old]);
   assertEquals(await ask(agent, mon({ monName: kept })), `SUCCESS 00000000 ${word}`);
-  const elsewhere = await host.run(NSMCTL, "-P", "/var/lib", "declare-rebooted", "--yes", kept);
+  const elsewhere = await host.run(OUR_NSMCTL, "-P", "/var/lib", "declare-rebooted", "--yes", kept);
   assertEquals(elsewhere.code, 3, "no daemon of another state directory is taken for it");
   assertEquals(await next.stop(), 0);
 });
@@ -101,6 +100,6 @@ systemTest("a full disk is no reason to serve from memory", [OUR_STATD], async (
   const statd = await startStatd(host);
   await statd.line(/Nobody new can be monitored now: .*No space left on device/);
   assertEquals(statd.lines.filter((line) => line.includes("Volatile")), []);
-  assertEquals((await host.run(NSMCTL, "status")).code, 1);
+  assertEquals((await host.run(OUR_NSMCTL, "status")).code, 1);
   assertEquals(await statd.stop(), 0);
 });

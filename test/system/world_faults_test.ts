@@ -14,14 +14,12 @@ import {
   STATD,
   STATD_PORT,
 } from "../support/statd.ts";
-import { OUR_STATD, systemTest } from "../support/system_test.ts";
+import { OUR_NSMCTL, OUR_START_STATD, OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const NEEDS = [OUR_STATD, "/usr/sbin/rpcinfo"];
 const DONE = "SUCCESS 00000000 00000003";
 const REFUSED = "SUCCESS 00000001 ffffffff";
 const REMOVED = "SUCCESS 00000003";
-const OUR_NSMCTL = new URL("../../dist/nsmctl", import.meta.url).pathname;
-const OUR_START_STATD = new URL("../../dist/start-statd", import.meta.url).pathname;
 const QUIET = [...FOREGROUND, "--check-notify-source", "off"];
 
 /**
