@@ -79,6 +79,8 @@ v8_flags=(
   --max-semi-space-size=1 --optimize-for-size
   # the heap may double before it is collected, which takes 20 ms: none in a storm of notices
   --heap-growing-percent=100
+  # nor before there is something to collect: telling 1,000 peers took 80 ms of 350 for that
+  --initial-old-space-size=48
   # statd collects when there is time
   --expose-gc
 )
