@@ -97,8 +97,7 @@ export async function prepareToNotify(
   const end = run.end();
   const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;
   // A start that fails behind the move has no new peers any more: the next one must not carry on.
-  const mayBeCarriedOn = end.kind !== "none" && carriedOn === undefined && settings.updateState;
-  if (mayBeCarriedOn && !begin(run, log)) discard(run);
+  if (end.kind !== "none" && carriedOn === undefined && settings.updateState) beginAnew(run);
   const store = openNotifyStore(directory, { ...parts, log });
   const preparedAt = clock.wallClock();
   const records = parts.asOwner(layout.monitorList, () => {
@@ -185,25 +184,21 @@ function takeLock(lock: LockOfLife | undefined, run: NotifyRun, life: string, lo
   }
 }
 
-/** Notes the run, so that it can be carried on with its number; whether that was possible. */
-function begin(run: NotifyRun, log: Log): boolean {
+/** Notes the run, so that it can be carried on with its number. */
+function begin(run: NotifyRun, log: Log): void {
   try {
     run.begin(run.nextStateNumber);
-    return true;
   } catch (error) {
     log.warning(`A run that is cut short cannot be carried on: ${reasonOf(error)}`);
-    return false;
   }
 }
 
-/** Forgets an earlier run. @throws {Error} Where its number could be told to peers that know it. */
-function discard(run: NotifyRun): void {
+/** Notes the run in place of an earlier one. @throws {Error} Where that one would be carried on instead. */
+function beginAnew(run: NotifyRun): void {
   try {
-    run.discard();
+    run.begin(run.nextStateNumber);
   } catch (error) {
-    throw new Error(
-      `Cannot remove the note of an earlier run, whose number is old: ${reasonOf(error)}`,
-    );
+    throw new Error(`Nobody is told yet, as no new run can be noted: ${reasonOf(error)}`);
   }
 }
 

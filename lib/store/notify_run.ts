@@ -158,15 +158,6 @@ export class NotifyRun {
     this.#write(RUN_FILE, `${stateNumber} ${this.#life}\n`);
   }
 
-  /** Removes the note of a run that must not be carried on. @throws {Error} When the disk refuses. */
-  discard(): void {
-    try {
-      this.#own(() => this.#fs.remove(this.#path));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-
   /** Marks the run as under way, for as long as this process lives. */
   hold(): void {
     try {
@@ -195,8 +186,9 @@ export class NotifyRun {
     if (this.#note !== undefined && !this.isAlone) return;
     try {
       this.#file?.[Symbol.dispose]();
-      this.discard();
+      this.#own(() => this.#fs.remove(this.#path));
     } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
       this.#log.warning(`Cannot remove ${quote(this.#path)}: ${reasonOf(error)}`);
     }
   }

@@ -405,4 +405,21 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 35_994, kind: "mon", peer: "p0.site", by: 0, cookie: 3 },
     { at: 35_994, kind: "stopStatd" },
   ], { sourceCheck: "enforce", calloutMs: 1 }),
+  "a start that cannot write leaves the run that was cut short to be carried on": history(5017533, [
+    { at: 11_647, kind: "peer", host: 2, ms: 48_202, fault: "rpcbind" },
+    { at: 11_647, turns: 14, kind: "mon", peer: "p2.site", by: 1, cookie: 0 },
+    { at: 28_145, turns: 15, kind: "powerCut", changes: 0 },
+    {
+      at: 33_659,
+      turns: 1,
+      kind: "disk",
+      ms: 95_687,
+      operation: "sync",
+      reason: "Input/output error (os error 5)",
+      path: "/",
+    },
+    { at: 33_659, turns: 5, kind: "mon", peer: "10.0.0.12", by: 2, cookie: 3 },
+    { at: 81_738, kind: "killNotifier", changes: 0 },
+    { at: 109_155, turns: 14, kind: "names", mode: "failing", ms: 28_495 },
+  ], { syncsNames: true }),
 };
