@@ -298,6 +298,7 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "if (this.#isDone(peer)) return [await preferred];",
     to: "",
     reason: "a peer that has answered is told again over another way",
+    isHarmless: "who has answered has no announcement left to be told",
   },
   {
     file: TOLD,
@@ -508,6 +509,7 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "    await Promise.all(this.#running);\n",
     to: "",
     reason: "the stop leaves connections behind",
+    isHarmless: "each is closed before, and what reads from it ends in the turns that follow",
   },
   {
     file: ACTIONS,

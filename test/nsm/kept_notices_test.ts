@@ -32,21 +32,23 @@ const LEARNED_MS = 120_000;
 /** A name service without names of addresses that begins to answer at some time. */
 function names(
   clock: FakeClock,
-  { answersAt, hosts, asked, silent }: {
+  { answersAt, hosts, asked, silent, gate }: {
     readonly answersAt: number;
     readonly hosts: Record<string, string>;
     readonly asked: string[];
     readonly silent: string | undefined;
+    readonly gate: Promise<void> | undefined;
   },
 ): Resolver {
   return {
-    addressesOf(name): Promise<Lookup<HostAddresses>> {
+    async addressesOf(name): Promise<Lookup<HostAddresses>> {
       asked.push(name);
+      if (gate !== undefined) await gate;
       const address = hosts[name.toLowerCase()];
-      if (clock.now() < answersAt || name === silent) return Promise.resolve(TRY_LATER);
-      if (address === undefined) return Promise.resolve(NOT_FOUND);
+      if (clock.now() < answersAt || name === silent) return TRY_LATER;
+      if (address === undefined) return NOT_FOUND;
       const value = { canonicalName: name.toLowerCase(), addresses: [address] };
-      return Promise.resolve({ outcome: "found", value });
+      return { outcome: "found", value };
     },
     nameOf: () => Promise.resolve(clock.now() < answersAt ? TRY_LATER : NOT_FOUND),
   };
@@ -61,6 +63,7 @@ function life(
     asked = [],
     silent,
     callout,
+    gate,
   }: {
     readonly answersAt?: number;
     readonly mode?: SourceCheck;
@@ -71,13 +74,15 @@ function life(
     /** A name that there is never an answer for. */
     readonly silent?: string;
     readonly callout?: Callout;
+    /** What answers wait for. */
+    readonly gate?: Promise<void>;
   } = {},
 ) {
   const clock = new FakeClock();
   const log = new RecordingLog();
   const list = new MonitorList();
   const tell: LimitedLog = (level, _key, message) => log[level](message());
-  const resolver = names(clock, { answersAt, hosts, asked, silent });
+  const resolver = names(clock, { answersAt, hosts, asked, silent, gate });
   const directory = new PeerDirectory({ resolver, memory: new NoPeerMemory(), clock, log, tell });
   const called: string[] = [];
   const notices = new Notices({
@@ -422,3 +427,16 @@ Deno.test(
     assert(times >= 2 && times <= 14, `${times} times`);
   },
 );
+
+Deno.test("a look-up that ends behind the stop has nobody told", pure, async () => {
+  const answered = Promise.withResolvers<void>();
+  const { clock, notices, directory, called, watch, notify } = life({ gate: answered.promise });
+  watch("h7.nsm.test");
+  notify("h7.nsm.test.example", "10.0.1.7", 5);
+  await clock.run(1_000);
+  directory.stop();
+  notices.stop();
+  answered.resolve();
+  await clock.run(LEARNED_MS);
+  assertEquals(called, []);
+});

@@ -196,6 +196,29 @@ Deno.test("remembered() tells what an earlier life left undone", pure, () => {
   ]);
 });
 
+Deno.test("retain() settles news that nobody on the list waits for", pure, () => {
+  const { memory, open } = setUp();
+  memory.facts.set("owed", { addresses: [], lastState: 7, passedOn: 5 });
+  memory.facts.set("gone", { addresses: [], lastState: 9, passedOn: 5 });
+  const directory = open();
+  Array.from(directory.retain((peer) => peer === "owed", () => true));
+  const owed = [...memory.facts].map(([peer, { passedOn }]) => [peer, passedOn]);
+  assertEquals(owed, [["owed", 5], ["gone", 9]]);
+});
+
+Deno.test("relearn() asks soon about a peer that the name service did not have", pure, async () => {
+  const { resolver, clock, open, settle } = setUp();
+  const directory = open();
+  directory.add("nodeb");
+  await settle();
+  assertEquals([directory.isAbsent("nodeb"), directory.isComplete], [true, true]);
+  directory.relearn("nodeb");
+  assertEquals([directory.isAbsent("nodeb"), directory.isComplete], [false, false]);
+  resolver.addHost("nodeb", ["10.0.0.2"]);
+  await clock.run(30_000);
+  assertEquals(directory.isAddressOf("nodeb", "10.0.0.2"), true);
+});
+
 Deno.test(
   "trust 16: isAddressOf() knows learned addresses, with the scope of link-local ones",
   pure,
