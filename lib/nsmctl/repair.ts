@@ -3,6 +3,8 @@
  * held by its inode while it is looked at and changed, so that its owner can put nothing in its place.
  */
 
+import { basename } from "@std/path/basename";
+import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import { reasonOf } from "../nsm/ports.ts";
 import { PinnedFile } from "../platform/pinned_file.ts";
@@ -48,9 +50,10 @@ export const repair: Command = {
     const owner = ownerFor(layout);
     let status: number = Status.OK;
     let changes = 0;
-    for (const { path, rule } of known(layout)) {
+    for (const one of known(layout)) {
+      const { path } = one;
       try {
-        const change = repairOne(path, rule, owner, isDryRun);
+        const change = repairOne(one, owner, isDryRun);
         if (change === undefined) continue;
         changes++;
         terminal.print(`${isDryRun ? "Would change" : "Changed"} ${shown(path)}: ${change}\n`);
@@ -64,34 +67,79 @@ export const repair: Command = {
   },
 };
 
-/** Owner that the files are to have. */
-function ownerFor({ monitorList }: Layout): Owner {
-  const { uid, gid } = Deno.statSync(monitorList);
+/** Owner that the files are to have. @throws {Error} When there is no list to tell. */
+function ownerFor({ directory, monitorList }: Layout): Owner {
+  using base = holdFolder(directory, dirname(directory));
+  using list = holdFolder(monitorList, base.path);
+  const { uid, gid } = Deno.statSync(list.path);
   if (uid !== 0) return { uid: uid!, gid: gid! };
   return statdUser() ?? { uid: 0, gid: 0 };
 }
 
-/** Paths that rpc.statd and sm-notify make, as far as they are there. */
-function known(layout: Layout): { path: string; rule: typeof FOLDER | typeof FILE }[] {
-  const { monitorList, notifyList, state, stateCopy, peers, notices } = layout;
+/** What rpc.statd and sm-notify make. */
+interface Known {
+  readonly path: string;
+  /** The path from the folder that is held: nobody can have it lead elsewhere. */
+  readonly heldPath: string;
+  readonly rule: typeof FOLDER | typeof FILE;
+}
+
+/** Paths that rpc.statd and sm-notify make, as far as they are there. Their folders are held meanwhile. */
+function* known(layout: Layout): Generator<Known> {
+  const { directory, monitorList, notifyList, state, stateCopy, peers, notices } = layout;
   const fs = new RealFileSystem();
-  const records = (folder: string) =>
-    recordFileNames(fs, folder, SILENT_LOG).map((name) => join(folder, name));
-  const files = [state, stateCopy, peers, notices, ...records(monitorList), ...records(notifyList)];
-  return [
-    ...[monitorList, notifyList].map((path) => ({ path, rule: FOLDER })),
-    ...files.filter((path) => fs.facts(path) !== undefined).map((path) => ({ path, rule: FILE })),
-  ];
+  const isThere = ({ heldPath }: Known) => fs.facts(heldPath) !== undefined;
+  using base = holdFolder(directory, dirname(directory));
+  const fileIn = (folder: PinnedFile, path: string): Known => {
+    return { path, heldPath: `${folder.path}/${basename(path)}`, rule: FILE };
+  };
+  yield* [state, stateCopy].map((path) => fileIn(base, path)).filter(isThere);
+  for (const [list, others] of [[monitorList, [peers, notices]], [notifyList, []]] as const) {
+    using folder = holdFolder(list, base.path);
+    yield { path: list, heldPath: folder.path, rule: FOLDER };
+    const names = recordFileNames(fs, `${folder.path}/.`, SILENT_LOG);
+    const paths = [...others, ...names.map((name) => join(list, name))];
+    yield* paths.map((path) => fileIn(folder, path)).filter(isThere);
+  }
+}
+
+/**
+ * Holds a folder, by its path from another one that is held already. A link to one is followed where nobody
+ * but root and we can have made it: what another user links to could be root's.
+ *
+ * @throws {Error} When it is something else.
+ */
+function holdFolder(path: string, parent: string): PinnedFile {
+  const heldPath = `${parent}/${basename(path)}`;
+  const failure = (reason: string) => new Error(`Cannot repair ${shown(path)}: ${reason}`);
+  let held: PinnedFile;
+  try {
+    held = new PinnedFile(heldPath);
+  } catch (error) {
+    throw failure(reasonOf(error));
+  }
+  const info = Deno.statSync(held.path);
+  if (info.isDirectory) return held;
+  held[Symbol.dispose]();
+  if (!info.isSymlink) throw failure("it is not a folder");
+  const isTrusted = ({ uid }: Deno.FileInfo) => uid === 0 || uid === Deno.uid();
+  if (isTrusted(info) && isTrusted(Deno.statSync(parent))) {
+    const target = Deno.realPathSync(heldPath);
+    return holdFolder(target, dirname(target));
+  }
+  throw failure(
+    "it is a link that another user may have made; put the folder itself there, or a link of root " +
+      "into a folder of root",
+  );
 }
 
 /** Changes one file; returns the change in words, undefined where there is none. */
 function repairOne(
-  path: string,
-  { needed, forbidden }: typeof FOLDER | typeof FILE,
+  { heldPath, rule: { needed, forbidden } }: Known,
   owner: Owner,
   isDryRun: boolean,
 ): string | undefined {
-  using pinned = new PinnedFile(path);
+  using pinned = new PinnedFile(needed === FOLDER.needed ? `${heldPath}/.` : heldPath);
   const info = Deno.statSync(pinned.path);
   const isExpected = needed === FOLDER.needed ? info.isDirectory : info.isFile;
   if (!isExpected) throw new Error("it is neither a plain file nor a folder of ours");

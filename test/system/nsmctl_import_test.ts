@@ -96,3 +96,24 @@ systemTest(
     assertEquals((await host.host.output("stat", "-c", "%U", "/etc/hosts")).trim(), "root");
   },
 );
+
+systemTest(
+  "trust 18: repair follows no link of the user that the files belong to",
+  NEEDS,
+  async (newHost) => {
+    await using resources = new AsyncDisposableStack();
+    const host = await NsmctlHost.create(newHost, resources);
+    // Whoever is that user would have had a file of root given to it.
+    await host.host.output(
+      "sh",
+      "-c",
+      "mkdir /run/victim; echo secret >/run/victim/shadow; chmod 600 /run/victim/shadow; " +
+        "cd /var/lib/nfs; chown statd .; rm -r sm; ln -s /run/victim sm; chown -h statd sm",
+    );
+    const { code, stderr } = await host.run("repair");
+    assertEquals(code, 1);
+    assertMatch(stderr, /Cannot repair \/var\/lib\/nfs\/sm: it is a link that another user may/);
+    const facts = await host.host.output("stat", "-c", "%U %a", "/run/victim/shadow");
+    assertEquals(facts.trim(), "root 600");
+  },
+);
