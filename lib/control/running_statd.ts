@@ -18,9 +18,10 @@ const PROBE_TIMEOUT_MS = 1_000;
 /** Address of a status monitor that answers, as text for people; undefined where none does. */
 export async function findRunningStatd(): Promise<string | undefined> {
   const { startTimer } = systemClock;
-  const socket = openUdpSocket({ address: LOCALHOST, port: 0 }, startTimer);
-  const calls = new PeerCalls(socket, connectStream, { startTimer, randomXid: randomNumbers() });
+  let calls: PeerCalls | undefined;
   try {
+    const socket = openUdpSocket({ address: LOCALHOST, port: 0 }, startTimer);
+    calls = new PeerCalls(socket, connectStream, { startTimer, randomXid: randomNumbers() });
     // TCP first: it says at once that nobody is there.
     for (const transport of ["tcp", "udp"] as const) {
       const wanted = { program: SM_PROG, version: SM_VERS, transport };
@@ -31,9 +32,9 @@ export async function findRunningStatd(): Promise<string | undefined> {
       return `Program ${SM_PROG} answers on ${transport} port ${port} of ${LOCALHOST}`;
     }
   } catch {
-    // No rpcbind, or a registration that nobody stands behind: we may start.
+    // No socket, no rpcbind, or a registration that nobody stands behind: we may start.
   } finally {
-    await calls.close();
+    await calls?.close();
   }
   return undefined;
 }

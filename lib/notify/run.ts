@@ -29,6 +29,7 @@ import { isSelected, scheduleOf } from "./plan.ts";
 import { RunWatcher } from "./watch_run.ts";
 import { SourceOpener, type SourcePlan } from "./sources.ts";
 import { terminalColumns, write } from "../platform/standard_streams.ts";
+import { refusedSyncs } from "../platform/sync_calls.ts";
 
 /** Results of the preparation. */
 export interface Prepared {
@@ -84,6 +85,8 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
   const isResolverSet = ["LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES"].some((name) =>
     Deno.env.get(name) !== undefined
   );
+  const notDurable = refusedSyncs();
+  if (notDurable !== undefined) log.warning(notDurable);
   const drop = dropPrivileges(layoutOf(stateDirectoryPath).monitorList);
   for (const warning of drop.warnings) log.warning(warning);
   revokePermissions({ mayRunPrograms: false });

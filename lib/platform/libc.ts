@@ -120,15 +120,17 @@ const ERRNO_NAMES: Readonly<Record<number, string>> = {
   112: "EHOSTDOWN", 113: "EHOSTUNREACH", 114: "EALREADY", 115: "EINPROGRESS",
 };
 
-/** A call of the C library that failed; the message reads `setgroups: EPERM`. */
+const PERMISSION_HELP =
+  " (allow it in the filter of system calls, SystemCallFilter= or seccomp(2))";
+
+/** A call of the C library that failed; the message begins with `setgroups: EPERM`. */
 export class LibcError extends Error {
   override readonly name = "LibcError";
   /** Name of the error; `errno 123` for rare ones. */
   readonly code: string;
-
   constructor(call: string, errno: number) {
     const code = ERRNO_NAMES[errno] ?? `errno ${errno}`;
-    super(`${call}: ${code}`);
+    super(`${call}: ${code}${code === "EPERM" ? PERMISSION_HELP : ""}`);
     this.code = code;
   }
 }

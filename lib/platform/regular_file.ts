@@ -12,6 +12,7 @@
 
 import { cString, lastErrno, lastSystemError, libc, LibcError } from "./libc.ts";
 import { MACHINE } from "./machine.ts";
+import { syncBy } from "./sync_calls.ts";
 
 const { O_DIRECTORY, O_NOFOLLOW } = MACHINE;
 const O_RDONLY = 0;
@@ -161,12 +162,12 @@ export class RegularFile implements Disposable {
    * @throws {Error}
    */
   sync(): void {
-    if (libc().fdatasync(this.fd) < 0) throw lastSystemError();
+    syncBy("fdatasync", this.fd);
   }
 
   /** Returns when everything about the file is on disk, times included. @throws {Error} */
   syncWhole(): void {
-    if (libc().fsync(this.fd) < 0) throw lastSystemError();
+    syncBy("fsync", this.fd);
   }
 
   /**
@@ -205,7 +206,7 @@ export class OpenDirectory implements Disposable {
 
   /** Returns when the names in it are on disk. @throws {Error} */
   sync(): void {
-    if (libc().fsync(this.fd) < 0) throw lastSystemError();
+    syncBy("fsync", this.fd);
   }
 
   /**

@@ -30,6 +30,7 @@ import { netgroups } from "../platform/netgroup.ts";
 import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_namespace.ts";
 import { AlreadyRunningError, PidFile, statdPidFile } from "../platform/pid_file.ts";
 import { type Identity, ownerOf } from "../platform/privileges.ts";
+import { refusedSyncs } from "../platform/sync_calls.ts";
 import { quote } from "../quote.ts";
 import type { DatagramSocket } from "../rpc/transport.ts";
 import { lockDirectory } from "../store/directory_lock.ts";
@@ -185,6 +186,11 @@ function acquireSockets({ settings, log }: AcquireParts) {
 /** The control socket, in the working directory where that can be written. */
 function controlOf({ volatile }: Keeping, { settings, log, stops }: AcquireParts) {
   const degraded = volatile === undefined ? [] : [volatile];
+  const notDurable = refusedSyncs();
+  if (notDurable !== undefined) {
+    log.warning(notDurable);
+    degraded.push(notDurable);
+  }
   const path = volatile === undefined ? CONTROL_SOCKET : VOLATILE_CONTROL_SOCKET;
   const control = openControl(path, degraded, log);
   if (control !== undefined) stops.add("the control socket", () => removeControlSocket(path));

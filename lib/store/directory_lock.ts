@@ -26,12 +26,24 @@ export function lockDirectory(path: string): DirectoryLock {
   if (!Deno.statSync(path).isDirectory) throw new Error(`${quote(path)} is not a directory`);
   const file = openLockFile(path);
   if (file === undefined) return { [Symbol.dispose]() {} };
-  if (file.tryLock()) return file;
+  if (isLocked(file, path)) return file;
   file[Symbol.dispose]();
   throw new Error(
     `Cannot use state directory ${quote(path)}: another status monitor uses it; stop that one, ` +
       "or choose another directory with -P",
   );
+}
+
+function isLocked(file: RegularFile, directory: string): boolean {
+  try {
+    return file.tryLock();
+  } catch (error) {
+    file[Symbol.dispose]();
+    const { message } = error as Error;
+    throw new Error(`Cannot lock ${quote(join(directory, LOCK_FILE))}: ${message}`, {
+      cause: error,
+    });
+  }
 }
 
 /**

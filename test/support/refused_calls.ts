@@ -22,7 +22,18 @@ const NUMBERS = {
   sched_getaffinity: { x86_64: 204, aarch64: 123 },
   prlimit64: { x86_64: 302, aarch64: 261 },
   inotify_init1: { x86_64: 294, aarch64: 26 },
+  fsync: { x86_64: 74, aarch64: 82 },
+  fdatasync: { x86_64: 75, aarch64: 83 },
 } as const;
+
+/** Calls without which nothing is served. */
+const NEEDED = {
+  flock: { x86_64: 73, aarch64: 32 },
+  setgroups: { x86_64: 116, aarch64: 159 },
+  capset: { x86_64: 126, aarch64: 91 },
+  bind: { x86_64: 49, aarch64: 200 },
+} as const;
+const ALL = { ...NUMBERS, ...NEEDED };
 
 export type RefusableCall = keyof typeof NUMBERS;
 
@@ -44,8 +55,8 @@ os.execv(sys.argv[3], sys.argv[3:])
 `;
 
 /** The command, with one system call answered by EPERM. */
-export function refusing(call: RefusableCall, ...command: string[]): string[] {
-  const number = NUMBERS[call][Deno.build.arch];
+export function refusing(call: keyof typeof ALL, ...command: string[]): string[] {
+  const number = ALL[call][Deno.build.arch];
   return [PYTHON, "-c", PROGRAM, String(EPERM), String(number), ...command];
 }
 

@@ -67,6 +67,44 @@ systemTest(
   },
 );
 
+/** What the one line says where a call is refused that is needed. */
+const REFUSALS = {
+  flock: /Cannot lock "\/var\/lib\/nfs\/\.statd\.lock": flock: EPERM \(allow it in the filter/,
+  setgroups: /setgroups: EPERM \(allow it in the filter/,
+  capset: /capset: EPERM \(allow it in the filter/,
+  bind: /Cannot open UDP socket .*: Operation not permitted/,
+} as const;
+
+for (const [call, line] of Object.entries(REFUSALS) as [keyof typeof REFUSALS, RegExp][]) {
+  systemTest(
+    `field 10: where ${call} is refused, one line says what to do`,
+    [OUR_STATD, PYTHON],
+    async (newHost) => {
+      const host = await newHost();
+      const { code, stderr } = await host.run(...refusing(call, OUR_STATD, ...FOREGROUND));
+      assertMatch(stderr, line);
+      assertEquals([code, stderr.includes("    at ")], [1, false]);
+    },
+  );
+}
+
+systemTest(
+  "field 11: where fsync is refused peers are told, and it is said what a power cut may take",
+  [OUR_SM_NOTIFY, PYTHON],
+  async (newHost) => {
+    const host = await newHost();
+    const line = `0100007f 000186b5 00000003 00000010 ${"0".repeat(32)} 127.0.0.1 me\n`;
+    await host.write("/var/lib/nfs/sm/127.0.0.1", line);
+    await host.output("chown", "--reference=/var/lib/nfs/sm", "/var/lib/nfs/sm/127.0.0.1");
+    const { stderr } = await host.run(
+      ...refusing("fsync", ...refusing("fdatasync", OUR_SM_NOTIFY, "-d", "-f", "--deadline", "1")),
+    );
+    assertMatch(stderr, /refuses fsync and fdatasync, so a power cut may take the last changes/);
+    assertMatch(stderr, /Notifying 1 peer of state \d+/);
+    assertEquals(/Cannot (write|sync)/.test(stderr), false, stderr);
+  },
+);
+
 for (const call of REFUSABLE_CALLS) {
   systemTest(
     `field 10: where ${call} is refused, rpc.statd serves and sm-notify tells`,
