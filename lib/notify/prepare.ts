@@ -7,6 +7,8 @@
  * this life was seen. All else is told, or ends with an error.
  */
 
+import { identitySections } from "../config/identity_sections.ts";
+import { systemFiles } from "../config/ini_file.ts";
 import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { type NotifyRecord, reasonOf, type Resolver } from "../nsm/ports.ts";
@@ -26,7 +28,8 @@ import { openNotifyStore } from "../store/notify_store.ts";
 import { recordsOf } from "./dry_run.ts";
 import type { Prepared } from "./run.ts";
 import { lifeOf, requireOnly } from "./plan.ts";
-import { ownNames, planSources } from "./sources.ts";
+import { identityNames, withoutIdentities } from "./identity_names.ts";
+import { ownNames, planSources, type SourcePlan } from "./sources.ts";
 
 /** Folder of the run-once lock; a tmpfs on most systems. */
 const RUN_DIRECTORY = "/run";
@@ -49,6 +52,9 @@ export interface PreparationParts extends NotifyRunParts {
   /** Does something as the owner of a directory. */
   readonly asOwner: typeof asOwner;
   readonly clock: Clock;
+  /** The identities in nfs.conf: texts by id. */
+  readonly configuredIdentities: () => Iterable<readonly [id: string, texts: unknown]>;
+  readonly hostName: () => string;
   /** @throws {Error} When this user has no business here. */
   readonly requireRights: (layout: Layout) => void;
   /** Makes what is missing of both lists. */
@@ -65,6 +71,11 @@ function thisMachine(): PreparationParts {
     resolver: ownNames({ addressesOfName, nameOfAddress }, systemClock),
     asOwner,
     clock: systemClock,
+    configuredIdentities: () =>
+      [...identitySections(Deno.env, systemFiles)].map(([id, settings]) =>
+        [id, Object.fromEntries([...settings].map(([key, { value }]) => [key, value]))] as const
+      ),
+    hostName: Deno.hostname,
     requireRights,
     makeMissingLists,
   };
@@ -92,7 +103,10 @@ export async function prepareToNotify(
     const records = parts.asOwner(layout.monitorList, () => recordsOf(directory, log));
     requireOnly(settings, records, log);
   }
-  const sources = await planSources(settings, resolver, log, clock);
+  const identities = new IdentityFile(directory, log, parts.fileSystem);
+  const planned = await planSources(settings, resolver, log, clock);
+  const known = parts.asOwner(layout.monitorList, () => identities.load());
+  const sources = ownSources(planned, known, parts, log);
 
   const end = run.end();
   const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;
@@ -108,7 +122,6 @@ export async function prepareToNotify(
   if (records.length === 0) {
     if (!isWhole) throw new Error("Nobody is told, since not all records could be read");
     // A service that arrives while this node boots needs the grace period.
-    const identities = new IdentityFile(directory, log, parts.fileSystem);
     const isForService = parts.asOwner(layout.monitorList, () => identities.mayHaveSome());
     if (settings.liftGrace && made.length === 0 && !isForService) report(kernel.endGrace(), log);
     takeLock(lock, run, life, log);
@@ -127,6 +140,20 @@ export async function prepareToNotify(
   const unmovedSince = isWhole ? undefined : preparedAt;
   const isBeside = end.kind === "goingOn";
   return { prepared: { stateNumber, sources, life, unmovedSince, isBeside }, records, starting };
+}
+
+/** The sources that do not announce an identity: one of nfs.conf, or one that is kept here. */
+function ownSources(
+  planned: readonly SourcePlan[],
+  known: Readonly<Record<string, unknown>>,
+  { configuredIdentities, hostName }: PreparationParts,
+  log: Log,
+): SourcePlan[] {
+  const kept = Object.entries(known).map(([id, value]) =>
+    [id, (value as { texts?: unknown } | null)?.texts] as const
+  );
+  const names = identityNames([...configuredIdentities(), ...kept]);
+  return withoutIdentities(planned, names, hostName(), log);
 }
 
 /** @throws {Error} When this user has no business here. */

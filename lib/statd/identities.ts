@@ -41,10 +41,11 @@ export function openIdentities(parts: IdentityParts): Identities {
   });
 }
 
-/** Lets them work, with the monitor list as it is at any time. */
+/** Lets them work, with the monitor list as it is at any time; `worked` hears of each peer that is read. */
 export function startIdentities(
   identities: Identities,
   { list, directory }: Pick<Monitor, "list" | "directory">,
+  worked: () => void,
 ): void {
   identities.start({
     has: (monName) => list.has(monName),
@@ -54,6 +55,7 @@ export function startIdentities(
         const key = nameKey(monName);
         if (done.has(key)) continue;
         done.add(key);
+        worked();
         const isAddress = (name: string) => normaliseAddress(name) !== undefined;
         yield { monName, addresses: directory.aliasesOf(monName).filter(isAddress) };
       }

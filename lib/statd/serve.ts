@@ -164,10 +164,12 @@ async function serve(
     ...daemon,
     environment: new Map(Object.entries(daemon.environment)),
   });
-  const monitor = monitorOf(daemon, acquired, live, callPeer);
+  const quietTime = new QuietTime(clock, giveBackMemory);
+  const worked = () => quietTime.worked();
+  const monitor = monitorOf(daemon, acquired, live, callPeer, worked);
   stops.add("the monitor", () => monitor.stop());
   stops.add("identities", () => acquired.identities.stop());
-  void monitor.loaded.then(() => startIdentities(acquired.identities, monitor));
+  void monitor.loaded.then(() => startIdentities(acquired.identities, monitor, worked));
   const kept = keepRecords({ ...acquired, ...monitor, settings, log, signal });
   stops.add("the records that were moved", () => kept.ended);
   const serving = serveCalls(server, { ...monitor, log, signal });
@@ -206,11 +208,11 @@ function monitorOf(
   acquired: Acquired,
   live: LiveSettings,
   callPeer: PeerCalls,
+  worked: () => void,
 ): Monitor {
   const { tell, log, stopping: { signal } } = daemon;
   const settings = () => live.current;
   const toBeNotified = fileNames(layoutOf(daemon.settings.stateDirectoryPath).notifyList);
-  const quietTime = new QuietTime(clock, giveBackMemory);
   return makeMonitor({
     ...acquired,
     settings,
@@ -222,7 +224,7 @@ function monitorOf(
     isToBeNotified: (peer) => toBeNotified.has(peer),
     callout: haCallout({ settings, log, tell }),
     note: daemon.history.note,
-    worked: () => quietTime.worked(),
+    worked,
     signal,
   });
 }

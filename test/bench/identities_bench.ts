@@ -19,6 +19,8 @@ const VIPS = ["10.99.0.1", "10.99.0.2", "10.99.0.3"];
 const DEADLINE_S = 120;
 /** Time in which a program comes to rest, in ms. */
 const REST_MS = 3_000;
+/** Processor time that it uses meanwhile at most, in hundredths of a second. */
+const REST_TICKS = 3;
 
 /** Megabytes that a process has in memory. */
 async function residentMb(host: TestHost, pid: number): Promise<number> {
@@ -39,9 +41,21 @@ async function slowestNull(node: ClusterNode, until: Promise<unknown>): Promise<
   return slowest;
 }
 
+/** Waits until a program uses the processor no more: it looks all peers up when it starts. */
+async function atRest(host: TestHost, pid: number): Promise<void> {
+  const ticks = async () => {
+    const fields = (await host.output("cat", `/proc/${pid}/stat`)).split(") ")[1]!.split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  for (let before = -1, now = await ticks(); now - before > REST_TICKS; now = await ticks()) {
+    before = now;
+    await pause(REST_MS);
+  }
+}
+
 async function measure(node: ClusterNode, what: string): Promise<void> {
-  await pause(REST_MS);
   const pid = await node.pid();
+  await atRest(node.host, pid);
   const idle = await slowestNull(node, pause(REST_MS));
   const before = await residentMb(node.host, pid);
   const times: number[] = [];
@@ -55,7 +69,7 @@ async function measure(node: ClusterNode, what: string): Promise<void> {
     slowest.push(await slow);
   }
   const peak = await residentMb(node.host, pid);
-  await pause(REST_MS);
+  await atRest(node.host, pid);
   const after = await residentMb(node.host, pid);
   const { recorded, pending } = await node.report(IDS[0]!);
   print(

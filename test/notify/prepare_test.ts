@@ -42,6 +42,8 @@ class World {
           ? { tryLock: () => !(this.isHeld && path.endsWith(".run")), [Symbol.dispose]() {} }
           : undefined,
       asOwner: (_directory, action) => action(),
+      configuredIdentities: () => [],
+      hostName: () => "nodea",
       makeMissingLists: () => this.made,
       resolver: this.resolver,
       lockOfLife: () => ({

@@ -65,6 +65,8 @@ export async function prepare(
     resolver: hostResolver(names.functionsFor(process), process.clock),
     clock: process.clock,
     requireRights() {},
+    configuredIdentities: () => [],
+    hostName: () => "nodea",
     makeMissingLists: () => [],
     ...runParts(process, disk, locks),
   };
