@@ -13,6 +13,9 @@ import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { PeerMemory } from "./ports.ts";
 import type { Clock } from "../time/clock.ts";
 
+/** States of a peer that are remembered besides the last, in number: no host boots so often in half a minute. */
+const REPLACED_MAX = 4;
+
 /** What announcements are made with. */
 export interface AnnouncerParts {
   readonly list: MonitorList;
@@ -73,7 +76,8 @@ export class Announcer {
     untold.state = state;
     this.#untold.set(key, untold);
     if (monitored.lastState !== 0) {
-      monitored.replaced = { state: monitored.lastState, at: clock.now() };
+      const replaced = { state: monitored.lastState, at: clock.now() };
+      monitored.replaced = [...monitored.replaced?.slice(1 - REPLACED_MAX) ?? [], replaced];
     }
     monitored.lastState = state;
     if (heardAt !== undefined) monitored.heardAt = heardAt;

@@ -34,8 +34,8 @@ export interface Monitored {
   heardAt: number | undefined;
   /** The state of the last SM_NOTIFY that was taken for it; 0 before the first. */
   lastState: number;
-  /** The state before that, and when it was replaced on the clock that only goes forward. */
-  replaced?: { readonly state: number; readonly at: number };
+  /** States before that, the latest last, and when each was replaced on the clock that only goes forward. */
+  replaced?: readonly { readonly state: number; readonly at: number }[];
   /** Which notice or declaration that was, or was the last before it was registered, from 1 on. */
   lastNotice: number;
   /** Whose notice its requester is to be told of, and when it came on the clock that only goes forward. */

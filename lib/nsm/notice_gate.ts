@@ -11,7 +11,7 @@
  * | `warn`    | believed, with a warning | believed, with a warning                                   |
  * | `enforce` | refused, with a warning  | believed if the peer says so itself, else refused          |
  *
- * The state that was seen last is never passed on again, in any mode, and neither is the one before it for
+ * The state that was seen last is never passed on again, in any mode, and neither are those before it for
  * {@link COPY_MS}: the network may deliver a copy of a notice behind a newer one.
  *
  * `warn` is the default: it changes nothing for a site whose clients announce themselves from addresses
@@ -50,8 +50,8 @@ export interface NoticeFacts {
   /** The state announced, and the last one that was believed; 0 where there was none. */
   readonly state: number;
   readonly lastState: number;
-  /** The state before it, where that was replaced within {@link COPY_MS}. */
-  readonly replacedState?: number | undefined;
+  /** Whether a newer state has taken the place of this one within {@link COPY_MS}. */
+  readonly isReplaced?: boolean;
   /** Whether the source is a known address of the peer. */
   readonly isKnownSource: boolean;
   /** Whether the peer was asked, and the state is what it says. */
@@ -70,7 +70,7 @@ export const UNKNOWN_SOURCE = "the source is no known address of it";
 
 /** Judges a notice for one registration. */
 export function judgeNotice(checks: NoticeChecks, facts: NoticeFacts): NoticeVerdict {
-  const isLateCopy = facts.state === facts.replacedState && !facts.isStated;
+  const isLateCopy = facts.isReplaced === true && !facts.isStated;
   if (isLateCopy || facts.state === facts.lastState) return { kind: "repeated" };
   const ofSource = facts.isKnownSource || checks.source === "off" ? undefined : UNKNOWN_SOURCE;
   const ofState = checks.state === "off" || facts.isStated ? undefined : stateDoubt(facts);

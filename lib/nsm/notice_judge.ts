@@ -226,10 +226,10 @@ export class NoticeJudge {
     // peer has rebooted before, and has its locks of afterwards.
     if (lastNotice >= heard.ordinal) return { kind: "repeated" };
     const { state, isStated = false } = heard;
-    const { replaced } = monitored;
-    const isFresh = replaced !== undefined && this.parts.clock.now() - replaced.at < COPY_MS;
-    const replacedState = isFresh ? replaced.state : undefined;
-    return judgeNotice(this.#checks, { state, lastState, replacedState, isKnownSource, isStated });
+    const since = this.parts.clock.now() - COPY_MS;
+    const isReplaced = monitored.replaced?.some((one) => one.state === state && one.at > since);
+    const known = { state, lastState, isReplaced: isReplaced === true };
+    return judgeNotice(this.#checks, { ...known, isKnownSource, isStated });
   }
 
   get #checks(): NoticeChecks {

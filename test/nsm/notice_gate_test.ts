@@ -134,3 +134,16 @@ Deno.test("trust 7: a source has a budget of work, not of notices", pure, () => 
   const cheap = Array.from({ length: 3_000 }, () => work("192.0.2.3", 0.001)).filter(Boolean);
   assertEquals(cheap.length, 1024);
 });
+
+Deno.test(
+  "a copy that arrives behind a newer notice is no news, unless the peer says so",
+  pure,
+  () => {
+    const facts = { state: 5, lastState: 7, isReplaced: true, isKnownSource: true };
+    for (const mode of ["off", "warn", "enforce"] as const) {
+      const checks = { source: mode, state: mode };
+      assertEquals(judgeNotice(checks, facts).kind, "repeated", mode);
+      assertEquals(judgeNotice(checks, { ...facts, isStated: true }).kind, "believed", mode);
+    }
+  },
+);

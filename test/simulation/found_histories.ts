@@ -422,4 +422,14 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 81_738, kind: "killNotifier", changes: 0 },
     { at: 109_155, turns: 14, kind: "names", mode: "failing", ms: 28_495 },
   ], { syncsNames: true }),
+  "a copy of a notice arrives behind two newer ones": history(5021976, [
+    { at: 100, kind: "mon", peer: "p0.site", by: 2, cookie: 3 },
+    { at: 100, kind: "reboots", host: 0, as: "p0.site", from: "10.0.0.10" },
+    { at: 18_184, kind: "mon", peer: "p0", by: 0, cookie: 2 },
+    { at: 18_184, turns: 12, kind: "reboots", host: 0, as: "10.0.0.10", from: "10.0.0.10" },
+    { at: 41_544, kind: "reboots", host: 0, as: "P0.SITE", from: "10.9.9.9" },
+    { at: 41_544, kind: "reboots", host: 0, as: "p0", from: "10.0.0.10" },
+    { at: 41_544, kind: "reboots", host: 0, as: "10.0.0.10", from: "10.9.9.9" },
+    { at: 41_898, kind: "notice", host: 0, as: "P0.SITE", from: "10.0.0.10", ago: 2 },
+  ]),
 };
