@@ -5,24 +5,24 @@
 
 import type { Log } from "../log.ts";
 import type { MonitorRecord } from "../nsm/ports.ts";
-import { type Clock, sleep } from "../time/clock.ts";
+import type { Clock } from "../time/clock.ts";
 import { type Definition, type DefinitionTexts, readDefinition } from "./definition.ts";
 import { HeldIdentity } from "./held_identity.ts";
 import type { IdentityReport } from "./identity_report.ts";
-import { definitionOf, heldElsewhere, leftBehind, RefusedError, unknown } from "./refusals.ts";
 import {
-  type Ledger,
-  type LedgerPeer,
-  type Ownership,
-  SilentLedgerError,
-  SupersededError,
-  type Taking,
-} from "./ledger.ts";
+  definitionOf,
+  heldElsewhere,
+  leftBehind,
+  refusalOf,
+  RefusedError,
+  unknown,
+} from "./refusals.ts";
+import { takeInTime } from "./take_in_time.ts";
+import { withinBudget } from "./timers.ts";
+import { type Ledger, type LedgerPeer, type Ownership } from "./ledger.ts";
 
 /** Identities at most: each may keep a thread waiting, and look-ups need some of the 32. */
 const IDENTITIES_MAX = 16;
-/** Pause before a ledger is asked again that says nothing, in ms. */
-const AGAIN_MS = 300;
 /** How long an acquire or a release takes unless asked otherwise, in ms. */
 export const DEADLINE_MS = 8_000;
 
@@ -159,9 +159,15 @@ export class Identities {
     const definition = definitionOf(id, known.texts);
     const { isLocalEnough } = definition;
     const until = this.#parts.clock.now() + deadlineMs;
-    await this.#bounded(id, deadlineMs, async () => {
+    await this.#bounded(id, deadlineMs, async (tried) => {
       const ledger = this.#parts.openLedger(definition);
-      const taking = await this.#take(ledger, isFenced, until);
+      const { node, life, clock } = this.#parts;
+      const since = new Date(clock.wallClock()).toISOString();
+      const taking = await takeInTime(ledger, { node, life, since }, isFenced, {
+        clock,
+        until,
+        tried,
+      });
       if (taking.outcome === "held") throw heldElsewhere(id, taking.by);
       const { own } = taking;
       const held = new HeldIdentity(own, false, { ...this.#parts, id, ledger, isLocalEnough });
@@ -175,20 +181,6 @@ export class Identities {
       );
     });
     return this.#report(id, this.#known.get(id)!);
-  }
-
-  /** Takes an identity; a ledger that says nothing is asked again as long as there is time. */
-  async #take(ledger: Ledger, isFenced: boolean, until: number): Promise<Taking> {
-    const { node, life, clock } = this.#parts;
-    const since = new Date(clock.wallClock()).toISOString();
-    for (;;) {
-      try {
-        return await ledger.take({ node, life, since }, (owner) => isFenced || owner.node === node);
-      } catch (error) {
-        if (!(error instanceof SilentLedgerError) || clock.now() >= until) throw error;
-      }
-      await sleep(clock.startTimer, AGAIN_MS);
-    }
   }
 
   /**
@@ -252,29 +244,23 @@ export class Identities {
   }
 
   /** One action at a time for each ledger; what does not end in time goes on by itself. */
-  async #bounded(id: string, deadlineMs: number, action: () => Promise<void>): Promise<void> {
+  async #bounded(
+    id: string,
+    deadlineMs: number,
+    action: (tried: (reason: string) => void) => Promise<void>,
+  ): Promise<void> {
     if (this.#busy.has(id)) {
       throw new RefusedError("unreachable", `Identity ${id}: another action is under way`);
     }
     this.#busy.add(id);
-    const acting = action().finally(() => this.#busy.delete(id));
-    const late = Promise.withResolvers<never>();
-    const cancel = this.#parts.clock.startTimer(deadlineMs, () => {
-      const reason = `Identity ${id}: its ledger has not answered for ${deadlineMs / 1000} s`;
-      late.reject(new RefusedError("unreachable", reason));
-    });
+    let last = "";
+    const acting = action((reason) => last = `: ${reason}`).finally(() => this.#busy.delete(id));
     try {
-      await Promise.race([acting, late.promise]);
+      await withinBudget(acting, this.#parts.clock, deadlineMs, () => {
+        return new Error(`its ledger has not answered for ${deadlineMs / 1000} s${last}`);
+      });
     } catch (error) {
-      acting.catch(() => {});
-      if (error instanceof RefusedError) throw error;
-      const code = error instanceof SupersededError ? "superseded" : "unreachable";
-      throw new RefusedError(
-        code,
-        `Identity ${id}: ${error instanceof Error ? error.message : error}`,
-      );
-    } finally {
-      cancel();
+      throw refusalOf(id, error);
     }
   }
 

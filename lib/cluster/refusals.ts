@@ -6,7 +6,7 @@ import {
   type DefinitionTexts,
   readDefinition,
 } from "./definition.ts";
-import type { Ownership } from "./ledger.ts";
+import { type Ownership, SupersededError } from "./ledger.ts";
 
 /** Why an action was refused. */
 export type RefusalCode = "unknown" | "held" | "unreachable" | "superseded" | "invalid";
@@ -50,4 +50,12 @@ export function heldElsewhere(id: string, { node, since }: Ownership): RefusedEr
     `Identity ${id} is held by ${node} since ${since}: release it there, ` +
       "or say --fenced if that node is dead",
   );
+}
+
+/** What has happened to an action, as a refusal. */
+export function refusalOf(id: string, error: unknown): RefusedError {
+  if (error instanceof RefusedError) return error;
+  const code = error instanceof SupersededError ? "superseded" : "unreachable";
+  const reason = error instanceof Error ? error.message : String(error);
+  return new RefusedError(code, `Identity ${id}: ${reason}`);
 }
