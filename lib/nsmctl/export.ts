@@ -4,6 +4,7 @@ import { join } from "@std/path/join";
 import { makeLog, stderrSink } from "../log.ts";
 import { type MonitorRecord, reasonOf } from "../nsm/ports.ts";
 import { RealFileSystem } from "../store/file_system.ts";
+import { OwnersFiles } from "../store/owners_files.ts";
 import { layoutOf } from "../store/layout.ts";
 import { type RecordFile, recordFiles } from "../store/record_directory.ts";
 import { formatRecord } from "../store/record_format.ts";
@@ -40,7 +41,7 @@ export const exportRecords: Command = {
     const { terminal, programName, stateDirectoryPath } = session;
     const { monitorList, notifyList } = layoutOf(stateDirectoryPath);
     const log = makeLog("warning", [stderrSink("plain", programName)]);
-    const fs = new RealFileSystem();
+    const fs = new OwnersFiles();
     let unread = 0;
     const read = (directory: string) => [
       ...recordFiles(fs, directory, log, undefined, () => unread++),

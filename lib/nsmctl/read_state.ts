@@ -2,8 +2,9 @@
 
 import type { Log } from "../log.ts";
 import { type PeerFacts, StoreError } from "../nsm/ports.ts";
-import { type FileSystem, RealFileSystem } from "../store/file_system.ts";
+import type { FileSystem } from "../store/file_system.ts";
 import { CONTROL_SOCKET, type Layout, layoutOf } from "../store/layout.ts";
+import { OwnersFiles } from "../store/owners_files.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
 import { recordFileNames } from "../store/record_directory.ts";
 import { FILE_MAX_BYTES, recordsIn } from "../store/record_file.ts";
@@ -38,7 +39,7 @@ export class StateReader {
   readonly layout: Layout;
   readonly #fs: FileSystem;
 
-  constructor(directory: string, fileSystem: FileSystem = new RealFileSystem()) {
+  constructor(directory: string, fileSystem: FileSystem = new OwnersFiles()) {
     this.layout = layoutOf(directory);
     this.#fs = fileSystem;
   }
@@ -65,7 +66,8 @@ export class StateReader {
 
   /** What was learned of the peers. */
   facts(): Map<string, PeerFacts> {
-    return openPeerMemory(this.layout.directory, { log: SILENT_LOG, mayCompact: false }).load();
+    const parts = { log: SILENT_LOG, mayCompact: false, fileSystem: this.#fs };
+    return openPeerMemory(this.layout.directory, parts).load();
   }
 
   /** The number in the file `state`, as it is there; undefined where there is none. */
@@ -109,7 +111,7 @@ export class StateReader {
     try {
       const facts = this.#fs.facts(path);
       if (facts === undefined || !facts.isFile) return undefined;
-      const text = this.#fs.read(path, FILE_MAX_BYTES);
+      const text = this.#fs.readOwn(path, FILE_MAX_BYTES);
       if (text === undefined) return undefined;
       const { records, faultyLines } = recordsIn(text);
       const since = facts.modifiedAt;

@@ -12,6 +12,7 @@ import { asciiJson, quote } from "../quote.ts";
 import type { Clock } from "../time/clock.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { layoutOf, OLD_SUFFIX } from "./layout.ts";
+import { OwnersFiles } from "./owners_files.ts";
 
 /** How long events are collected before they are written together, in ms. */
 const COLLECT_MS = 200;
@@ -130,7 +131,7 @@ export class EventReader {
   /** Bytes of the file that were read already; undefined before the first time. */
   #read: number | undefined;
 
-  constructor(stateDirectory: string, fileSystem: FileSystem = new RealFileSystem()) {
+  constructor(stateDirectory: string, fileSystem: FileSystem = new OwnersFiles()) {
     this.#path = layoutOf(stateDirectory).events;
     this.#fs = fileSystem;
   }

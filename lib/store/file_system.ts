@@ -10,6 +10,7 @@
  * the runtime, which has words for people for whatever is in the way.
  */
 
+import { toBytes, toText } from "./byte_text.ts";
 import { LibcError } from "../platform/libc.ts";
 import { syncsNames } from "../platform/file_system_promises.ts";
 import {
@@ -101,6 +102,8 @@ export interface FileSystem {
 
 /** Size of one read: nearly every file of the store fits, and the text of it on the stack. */
 const READ_BYTES = 8192;
+
+const ROOT = 0;
 
 /** The file system of this machine. */
 export class RealFileSystem implements FileSystem {
@@ -239,13 +242,28 @@ function newFile(file: RegularFile): NewFile {
  */
 function openToRead(path: string, followsLinks: boolean): RegularFile | undefined {
   try {
-    return RegularFile.openToRead(path, { followsLinks });
+    return followsLinks ? openFollowing(path) : RegularFile.openToRead(path);
   } catch (error) {
     if (!(error instanceof LibcError)) throw error;
     const file = unlessMissing(() => Deno.openSync(path));
     if (file === undefined) return undefined;
     file.close();
     throw error;
+  }
+}
+
+/**
+ * Opens a file by its path or by a link. Root follows root's links alone: to open a device can be enough to
+ * do harm, and another user may link to one that is root's.
+ */
+function openFollowing(path: string): RegularFile | undefined {
+  if (Deno.uid() !== ROOT) return RegularFile.openToRead(path, { followsLinks: true });
+  try {
+    return RegularFile.openToRead(path);
+  } catch (error) {
+    const info = unlessMissing(() => Deno.lstatSync(path));
+    if (info?.isSymlink !== true || info.uid !== ROOT) throw error;
+    return RegularFile.openToRead(path, { followsLinks: true });
   }
 }
 
@@ -271,16 +289,4 @@ function unlessMissing<T>(action: () => T): T | undefined {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
-}
-
-function toBytes(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}
-
-/** TextDecoder's `latin1` is another code, in which 27 bytes do not stand for themselves. */
-function toText(bytes: Uint8Array): string {
-  // Spreading the bytes would take eight times as long.
-  return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }

@@ -8,6 +8,7 @@ import type { NotifyCounts } from "../nsm/notify/notify_outcome.ts";
 import type { Clock } from "../time/clock.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { asideName, layoutOf } from "./layout.ts";
+import { OwnersFiles } from "./owners_files.ts";
 
 /** How often it is written while the run goes on, in ms. */
 const WRITE_MS = 2_000;
@@ -138,7 +139,7 @@ export class ProgressFile {
 /** How far the last run was when it said so; undefined where it cannot be read. */
 export function readProgress(
   directory: string,
-  fileSystem: FileSystem = new RealFileSystem(),
+  fileSystem: FileSystem = new OwnersFiles(),
 ): NotifyProgress | undefined {
   try {
     const text = fileSystem.readOwn(layoutOf(directory).progress, READ_MAX_BYTES);

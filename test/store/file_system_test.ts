@@ -142,3 +142,24 @@ Deno.test("rename() and remove() are those of the system", () =>
     assertThrows(() => fs.remove(b), Deno.errors.NotFound);
     assertThrows(() => fs.rename(a, b), Deno.errors.NotFound);
   }));
+
+Deno.test({
+  name: "trust 18: root follows no link of another user",
+  ignore: Deno.uid() !== 0,
+  fn() {
+    const directory = Deno.makeTempDirSync();
+    try {
+      Deno.writeTextFileSync(`${directory}/file`, "text");
+      for (const name of ["ours", "theirs"]) Deno.symlinkSync("file", `${directory}/${name}`);
+      Deno.symlinkSync("nothing", `${directory}/broken`);
+      new Deno.Command("chown", { args: ["-h", "65534", `${directory}/theirs`] }).outputSync();
+      const fs = new RealFileSystem();
+      assertEquals(fs.read(`${directory}/ours`, 10), "text");
+      assertThrows(() => fs.read(`${directory}/theirs`, 10), Error, "regular file");
+      assertThrows(() => fs.follow(`${directory}/theirs`), Error, "regular file");
+      assertEquals(fs.read(`${directory}/broken`, 10), undefined);
+    } finally {
+      Deno.removeSync(directory, { recursive: true });
+    }
+  },
+});
