@@ -13,6 +13,7 @@ import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
 import { rpcbindV4 } from "../protocol/rpcbind.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { StreamClient } from "../rpc/stream_client.ts";
+import { TransportError } from "../rpc/transport.ts";
 import { type Check, type Checked, type Examiner, exists, reportHere, textOf } from "./examiner.ts";
 import { LOCAL_TIMEOUT_MS } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
@@ -24,6 +25,7 @@ const RPCBIND_UNIT = "/lib/systemd/system/rpcbind.socket";
 const RPCBIND_PROGRAMS = ["/sbin/rpcbind", "/usr/sbin/rpcbind", "/usr/local/sbin/rpcbind"];
 const RPCBIND_SOCKET = "/run/rpcbind.sock";
 const RPCBIND = "rpcbind";
+const SERVICES = "/etc/services";
 
 export const RPC_CHECKS: readonly Check[] = [
   { about: "access rules let this host in", isBasis: true, run: checkLoopbackAccess },
@@ -56,7 +58,7 @@ async function checkRpcbind(examiner: Examiner): Promise<Finding[]> {
     const client = new StreamClient(await connectUnix(RPCBIND_SOCKET), parts);
     try {
       await client.call(rpcbindV4, "RPCBPROC_NULL", undefined, LOCAL_TIMEOUT_MS);
-      return [];
+      return await checkRpcbindPort(examiner);
     } finally {
       await client.close();
     }
@@ -81,6 +83,39 @@ async function checkRpcbind(examiner: Examiner): Promise<Finding[]> {
     } catch (failure) {
       return [rpcbindMissing(failure, examiner)];
     }
+  }
+}
+
+/** The port of an rpcbind that answers at its socket; without /etc/services Debian's opens none. */
+async function checkRpcbindPort(examiner: Examiner): Promise<Finding[]> {
+  const { calls, remedies } = examiner;
+  const at = { address: LOCALHOST, port: PMAP_PORT };
+  try {
+    await calls.call(portmapV2, "PMAPPROC_NULL", undefined, at, "tcp", LOCAL_TIMEOUT_MS);
+    return [];
+  } catch (error) {
+    if (!(error instanceof TransportError)) return []; // it is there, and says no
+    const [one] = processesNamed(RPCBIND);
+    const pid = reportHere(examiner)?.pid;
+    const isNamed = /^\s*[^#\n]*\s111\/(tcp|udp)/m.test(textOf(SERVICES) ?? "");
+    const lines = ["tcp", "udp"].map((way) => append(`sunrpc 111/${way} portmapper`, SERVICES));
+    return [finding("rpcbind-unreachable", {
+      what: `rpcbind answers at ${RPCBIND_SOCKET} and not at port ${PMAP_PORT}: no peer and no ` +
+        "mount finds the status monitor.",
+      evidence: `${reasonOf(error)}${isNamed ? "" : `; ${SERVICES} does not name the port`}`,
+      fix: isNamed
+        ? `see what keeps it from port ${PMAP_PORT}, and start it again`
+        : `name the port in ${SERVICES} (or install netbase), and start rpcbind again`,
+      commands: [
+        ...isNamed ? [] : lines,
+        ...one === undefined ? [] : endProcess(one.pid),
+        ...remedies.startRpcbind(),
+        // It keeps over its restart what it took while it had no port, but not for askers of version 2.
+        ...pid === undefined
+          ? []
+          : [`rpcinfo -d ${SM_PROG} ${SM_VERS}`, ...remedies.reloadStatd(pid)],
+      ],
+    })];
   }
 }
 

@@ -17,9 +17,9 @@ const DIST = new URL("../../dist/", import.meta.url).pathname;
 // deno-lint-ignore no-console -- the figures are what this is for
 const say = console.log;
 
-function findPackage(): string {
-  const found = [...Deno.readDirSync(DIST)].find(({ name }) => /^nsm_.*_amd64\.deb$/.test(name));
-  if (!found) throw new Error("dist/ has no package: ./install.sh release makes one");
+function findInRelease(pattern: RegExp): string {
+  const found = [...Deno.readDirSync(DIST)].find(({ name }) => pattern.test(name));
+  if (!found) throw new Error("dist/ has no release: ./install.sh release makes one");
   return `${DIST}${found.name}`;
 }
 
@@ -36,10 +36,14 @@ function startSwitch({ cache, out }: Lab): Deno.ChildProcess {
 async function main(): Promise<boolean> {
   const out = await Deno.makeTempDir({ prefix: "nsm-lab-" });
   const lab: Lab = { cache: CACHE, out };
-  const file = findPackage();
+  const file = findInRelease(/^nsm_.*_amd64\.deb$/);
+  const jitless = findInRelease(/^nsm-.*-x86_64-jitless\.tar\.gz$/);
   const prepared = await new Deno.Command(`${HERE}prepare`, { args: [CACHE] }).spawn().status;
   if (!prepared.success) return false;
   await Deno.copyFile(file, `${out}/nsm.deb`);
+  await Deno.mkdir(`${out}/jitless`);
+  const unpack = ["--strip-components=1", "-C", `${out}/jitless`, "-xf", jitless];
+  await new Deno.Command("tar", { args: unpack }).output();
   await Deno.mkdir(`${out}/units`);
   for (const name of ["rpcbind.service", "rpcbind.socket"]) {
     const unit = await Deno.readTextFile(new URL(`../../conf/${name}`, import.meta.url));
@@ -78,7 +82,9 @@ async function main(): Promise<boolean> {
     await Promise.all([server, client].map((machine) => machine.cutPower()));
     plug.kill();
     await plug.status;
-    for (const name of ["server", "client"]) await Deno.remove(`${out}/${name}.cow`);
+    for (const name of ["server.cow", "client.cow", "jitless", "nsm.deb"]) {
+      await Deno.remove(`${out}/${name}`, { recursive: true });
+    }
   }
   say(`${passed} PASS, ${failed} FAIL; consoles in ${out}`);
   return failed === 0;

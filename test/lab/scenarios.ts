@@ -182,6 +182,12 @@ async function clientLosesPower(world: World): Promise<void> {
   claim("the lock of the client is dropped when it is back", true);
   await client.settled();
   await claimSuccess(world, "fstab's mount is there", client, "mountpoint /mnt");
+  await claimSuccess(
+    world,
+    "mounts want the status monitor, so that an isolate leaves it",
+    client,
+    "systemctl show -p Wants --value remote-fs.target | tr ' ' '\\n' | grep -x rpc-statd.service",
+  );
   await claimNoFailure(world, client);
   await claimSuccess(world, "the status monitor runs", client, isActive("rpc-statd"));
   const state = await claimSameState(world, client);
@@ -305,6 +311,33 @@ async function ownRpcbind(world: World): Promise<void> {
   await claimNoFailure(world, client);
 }
 
+/** vm.overcommit_memory=2, which hardened hosts have: the archive -jitless commits little. */
+async function littleMemory(world: World): Promise<void> {
+  const { client } = world;
+  const serves = (program: string) =>
+    "mkdir -p /run/little/sm /run/little/sm.bak; chown -R statd /run/little; " +
+    `timeout 60 ${program} -F -d -P /run/little -p 4662 --no-notify >/run/little.log 2>&1 & p=$!; ` +
+    "for i in $(seq 200); do grep -q Ready. /run/little.log && break; kill -0 $p || break; sleep 0.1; done; " +
+    "kill $p; tail -n 2 /run/little.log; grep -q Ready. /run/little.log";
+  await client.run(
+    "systemctl stop rpc-statd; sysctl -qw vm.overcommit_ratio=30 vm.overcommit_memory=2",
+  );
+  const usual = await client.result(serves("rpc.statd"));
+  const said = usual.text.replaceAll("\n", "; ");
+  world.claim(
+    "client: the usual program ends by what README says",
+    /CodeRange|memory/.test(said),
+    said,
+  );
+  await claimSuccess(
+    world,
+    "the archive -jitless serves",
+    client,
+    serves("/host/jitless/rpc.statd"),
+  );
+  await client.run("sysctl -qw vm.overcommit_memory=0; systemctl start rpc-statd");
+}
+
 export const SCENARIOS: Readonly<Record<string, (world: World) => Promise<void>>> = {
   "the package is installed while a lock is held": installed,
   "the server loses its power": serverLosesPower,
@@ -314,4 +347,5 @@ export const SCENARIOS: Readonly<Record<string, (world: World) => Promise<void>>
   "the server has a state directory of its own": ownStateDirectory,
   "Debian's rpcbind is restarted": debianRpcbindRestarts,
   "rpcbind of the product is started by its sockets": ownRpcbind,
+  "little memory may be committed": littleMemory,
 };

@@ -1,6 +1,6 @@
 /**
  * realworld F2, F3, field 1: tools that know a process by its file, its comm or its argv tell rpc.statd and
- * sm-notify apart where sm-notify is a file of its own, as `install` makes it. The host has process ids of
+ * sm-notify apart where sm-notify is a file of its own, as `install` makes it, and whoever copies by the README. The host has process ids of
  * its own, so that no other rpc.statd is hit.
  */
 
@@ -34,7 +34,9 @@ const FINDING_STATD: Readonly<Record<string, readonly string[]>> = {
 };
 
 async function prepare(host: TestHost): Promise<number> {
-  const copies = ["rpc.statd", "sm-notify"].map((name) => `cp ${OUR_STATD} ${FOLDER}/${name}`);
+  const copies = ["rpc.statd", "sm-notify"].map((name) =>
+    `cp --reflink=auto ${OUR_STATD} ${FOLDER}/${name}`
+  );
   await host.output("sh", "-c", ["mkdir -p " + FOLDER, ...copies].join(" && "));
   assertEquals((await host.run(STATD, "-L")).code, 0);
   return Number(Deno.readTextFileSync(host.path("/run/rpc.statd.pid")));
