@@ -14,6 +14,9 @@ const CACHE = Deno.env.get("NSM_LAB_CACHE") ?? "/var/cache/nsm-lab";
 const HERE = new URL(".", import.meta.url).pathname;
 const DIST = new URL("../../dist/", import.meta.url).pathname;
 
+/** Longest wait for the journal of a machine that is not well. */
+const JOURNAL_MS_MAX = 30_000;
+
 // deno-lint-ignore no-console -- the figures are what this is for
 const say = console.log;
 
@@ -78,6 +81,11 @@ async function main(): Promise<boolean> {
     }
   } catch (error) {
     world.claim("all scenarios could be tried", false, (error as Error).message);
+    for (const machine of [server, client]) {
+      const { text } = await machine.result("journalctl -b -o short-monotonic", JOURNAL_MS_MAX)
+        .catch(({ message }: Error) => ({ text: message }));
+      await Deno.writeTextFile(`${out}/${machine.name}.journal`, text);
+    }
   } finally {
     await Promise.all([server, client].map((machine) => machine.cutPower()));
     plug.kill();
@@ -86,7 +94,7 @@ async function main(): Promise<boolean> {
       await Deno.remove(`${out}/${name}`, { recursive: true });
     }
   }
-  say(`${passed} PASS, ${failed} FAIL; consoles in ${out}`);
+  say(`${passed} PASS, ${failed} FAIL; consoles and journals in ${out}`);
   return failed === 0;
 }
 

@@ -94,8 +94,10 @@ function isThere(path: string): boolean {
 
 Deno.test("the README names every package that the tests install", () => {
   const script = Deno.readTextFileSync(`${PROJECT}install.sh`);
-  const peers = /^peers=\(([^)]*)\)/m.exec(script)![1]!.split(/\s+/);
+  const [peers, browser] = ["peers", "browser"].map((list) =>
+    new RegExp(`^${list}=\\(([^)]*)\\)`, "m").exec(script)![1]!.split(/\s+/)
+  );
   const readme = Deno.readTextFileSync(`${PROJECT}README.md`);
-  const named = /that the tests talk to\s+\(([^)]*)\)/.exec(readme)![1]!.split(/,\s+/);
-  assertEquals(named, peers);
+  const named = /that the tests talk to\s+\(([^)]*)\)/.exec(readme)![1]!.split(/[,;]\s+/);
+  assertEquals(named, [...peers!, `${browser} for the whole suite`]);
 });
