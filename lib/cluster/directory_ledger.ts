@@ -119,6 +119,10 @@ export class DirectoryLedger implements Ledger {
     });
   }
 
+  async tryWriting(): Promise<void> {
+    await this.#append([]);
+  }
+
   async put(peers: readonly LedgerPeer[]): Promise<void> {
     await this.#append(peers.map(peerLine));
   }

@@ -135,6 +135,10 @@ export class EtcdLedger implements Ledger {
     this.#requirePresent((await this.#read()).found);
   }
 
+  async tryWriting(): Promise<void> {
+    await this.#beginTurn();
+  }
+
   async put(peers: readonly LedgerPeer[]): Promise<void> {
     const { epoch } = this.#requireOwn();
     for (let i = 0; i < peers.length; i += TOGETHER_MAX) {

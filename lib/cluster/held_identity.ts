@@ -201,7 +201,7 @@ export class HeldIdentity {
         this.#succeeded();
         this.#started.resolve();
       } else if (this.#fault !== undefined) {
-        await this.#parts.ledger.verify();
+        await this.#parts.ledger.tryWriting();
         this.#succeeded();
       }
       for (;;) {

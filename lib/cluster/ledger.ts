@@ -83,6 +83,8 @@ export interface Ledger {
   observe(own: Ownership): Promise<void>;
   /** Whether the epoch is still the present one. @throws {SupersededError} */
   verify(): Promise<void>;
+  /** Writes what changes nothing: whether what failed before works again. @throws {SupersededError} */
+  tryWriting(): Promise<void>;
   /** Makes peers lasting under the present epoch. */
   put(peers: readonly LedgerPeer[]): Promise<void>;
   /** Takes peers off the present epoch; older ones are left alone. */

@@ -9,6 +9,7 @@
 import project from "../../deno.json" with { type: "json" };
 import { systemFiles } from "../config/ini_file.ts";
 import { loadSmNotifySettings } from "../config/load.ts";
+import type { SmNotifySettings } from "../config/settings.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
 import { closeInheritedDescriptors } from "../platform/descriptors.ts";
@@ -39,6 +40,12 @@ export async function smNotify(invocation: Invocation): Promise<number> {
   if (loaded.kind === "exit") return print(loaded);
   closeInheritedDescriptors();
   const { settings, origins, warnings } = loaded;
+  const forIdentity = identityArguments(settings);
+  if (forIdentity !== undefined) {
+    // Not loaded into the memory of a run that goes on for long.
+    const { nsmctl } = await import("./nsmctl.ts");
+    return await nsmctl({ ...invocation, args: forIdentity });
+  }
   const totalMs = totalMsOf(settings, origins.retryTime !== "default");
   const isTransportSet = origins.sendUsingTcp !== "default";
   const isToStderr = settings.noSyslog || settings.dryRun;
@@ -86,4 +93,16 @@ function preparedInForeground(): Prepared | undefined {
   const text = Deno.env.get(PREPARED_VARIABLE);
   Deno.env.delete(PREPARED_VARIABLE);
   return text === undefined ? undefined : JSON.parse(text);
+}
+
+/** The arguments of nsmctl for a run of an identity; nothing where the run is one of the host. */
+function identityArguments(
+  { identity, deadline, json, stateDirectoryPath }: SmNotifySettings,
+): string[] | undefined {
+  if (identity === undefined) return undefined;
+  return [
+    ...["identity", "notify", identity, "-P", stateDirectoryPath],
+    ...(deadline === undefined ? [] : ["--deadline", `${deadline}`]),
+    ...(json ? ["--json"] : []),
+  ];
 }

@@ -57,6 +57,12 @@ export const SM_NOTIFY = {
     help: "Notify these peers only; the others stay on the list. May be given several times.",
     option: { long: "only", argument: "PEER", isRepeatable: true },
   }),
+  identity: setting({
+    kind: text,
+    default: undefined,
+    help: "Notify whom this identity has to, as nsmctl identity notify does.",
+    option: { long: "identity", argument: "ID" },
+  }),
   dryRun: setting({
     kind: boolean,
     default: false,

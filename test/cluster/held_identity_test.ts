@@ -123,6 +123,23 @@ Deno.test("a ledger that fails is tried each half second, and no faster", pure, 
   assertEquals(await world.owed(), ["c2"], "what was refused is not on record");
 });
 
+Deno.test("a full disk is said once, not each time that it is tried", pure, async () => {
+  const world = new World();
+  const held = await world.acquire("a");
+  world.storage.fault = (operation) =>
+    operation === "append" || operation === "write"
+      ? new Error("No space left on device")
+      : undefined;
+  await assertRejects(() => held.record(peer("c1"))!, LedgerError, "No space left");
+  await world.clock.run(5_000);
+  await assertRejects(() => held.record(peer("c2"))!, LedgerError, "No space left");
+  assertEquals(world.log.lines.length, 1);
+  world.storage.fault = () => undefined;
+  await world.clock.run(500);
+  await held.record(peer("c3"));
+  assertEquals(await world.owed(), ["c3"]);
+});
+
 Deno.test(
   "R7a: who is pending already may reclaim while the ledger is down, and is put on record later",
   pure,

@@ -84,6 +84,7 @@ Deno.test("checkConfig() is content with unknown keys", { permissions: "none" },
     stdout: `# command line only
 # --no-syslog: no                        # default
 # --only:                                # default
+# --identity:                            # default
 # --dry-run: no                          # default
 # --json: no                             # default
 

@@ -41,6 +41,7 @@ const SM_NOTIFY_DEFAULTS: SmNotifySettings = {
   retrySchedule: "linux",
   deadline: undefined,
   only: [],
+  identity: undefined,
   dryRun: false,
   json: false,
   updateState: true,

@@ -10,9 +10,9 @@ import { eventually } from "../../support/patience.ts";
 import { STATE_DIRECTORY } from "../../support/namespace.ts";
 import { nullCall } from "../../support/nsm_calls.ts";
 import { ask } from "../../support/statd.ts";
-import { type NewHost, OUR_STATD, systemTest } from "../../support/system_test.ts";
+import { type NewHost, OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../../support/system_test.ts";
 
-const NEEDS = [OUR_STATD];
+const NEEDS = [OUR_STATD, OUR_SM_NOTIFY];
 /** Addresses of services, which every node has here; that a peer is told from them is what counts. */
 const VIPS = ["10.99.0.1", "10.99.0.2", "10.99.0.3"];
 
@@ -125,6 +125,10 @@ systemTest(
     ]);
     const { notices } = (await peers.report()).get("127.1.0.1")!;
     assert(notices.some((notice) => notice.startsWith("vip2.example.net ")), String(notices));
+    // It has not come back, and stays on the list for 120 s.
+    const { code: again, stdout } = await b.host.run(OUR_SM_NOTIFY, "--identity", "vip2");
+    assertMatch(stdout, /^Identity vip2: told 1 of 1 of state \d+ in /);
+    assertEquals(again, 0);
   },
 );
 
