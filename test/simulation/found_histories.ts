@@ -432,4 +432,17 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 41_544, kind: "reboots", host: 0, as: "10.0.0.10", from: "10.9.9.9" },
     { at: 41_898, kind: "notice", host: 0, as: "P0.SITE", from: "10.0.0.10", ago: 2 },
   ]),
+  "SIGUSR1 moves a record that is not acknowledged yet onto one of the boot before": history(
+    5024290,
+    [
+      { at: 76_884, kind: "mon", peer: "p1.site", by: 2, cookie: 1 },
+      { at: 76_884, turns: 12, kind: "powerCut", changes: 0 },
+      { at: 76_884, turns: 0, kind: "killNotifier", changes: 3 },
+      { at: 76_884, turns: 14, kind: "unmon", peer: "p1.site", by: 0 },
+      { at: 84_940, turns: 4, kind: "mon", peer: "p1.site", by: 2, cookie: 2 },
+      { at: 84_940, turns: 8, kind: "peer", host: 1, ms: 3428, fault: "rpcbind" },
+      { at: 84_940, turns: 13, kind: "user1" },
+    ],
+    { calloutMs: 30 },
+  ),
 };

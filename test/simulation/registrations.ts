@@ -205,8 +205,10 @@ export class Registrations {
     for (const key of monitored.keys()) {
       if (!this.#known.has(key)) throw new Violation("revived", describe(key));
     }
-    for (const key of notified.keys()) {
+    for (const [key, { priv }] of notified) {
       if (!this.moved.has(key)) this.#move(key, this.#of(key));
+      // It takes the place of an earlier record there whose peer is not told yet.
+      else if (mayMove && !monitored.has(key)) noteMove(this.#of(key), priv);
     }
     for (const [key, moved] of this.moved) {
       if (notified.has(key)) continue;
@@ -307,9 +309,7 @@ export class Registrations {
     this.onMoved(record);
     this.moved.set(key, { monName, myName, state, wasAcknowledged });
     this.#apart.add(key);
-    for (const change of known.changes) {
-      if (change.priv !== undefined && change.status === "outstanding") change.isMoved = true;
-    }
+    noteMove(known);
     // What is asked for from now on is another record.
     const last = known.changes.findLastIndex(({ status }) => status === "acknowledged");
     known.changes = [
@@ -337,6 +337,15 @@ export class Registrations {
 function allowed({ changes }: Known): (string | undefined)[] {
   const last = changes.findLastIndex(({ status }) => status === "acknowledged");
   return [...new Set(changes.slice(Math.max(last, 0)).map(({ priv }) => priv))];
+}
+
+/** Notes that what is under way was moved to the notify list; all of it, or that with this cookie. */
+function noteMove({ changes }: Known, cookie?: string): void {
+  for (const change of changes) {
+    const { priv, status } = change;
+    const isMeant = priv !== undefined && (cookie === undefined || priv === cookie);
+    if (isMeant && status === "outstanding") change.isMoved = true;
+  }
 }
 
 /** Whether nothing is on the list behind these changes although it may be on the disk. */
