@@ -78,7 +78,7 @@ systemTest(
     assertEquals(refused, 4);
     assertMatch(stderr, /held by a since .*--fenced if that node is dead/);
     await b.identity("acquire", "vip1", "--fenced");
-    const { code, summary } = await b.notify("vip1", "--deadline", "4");
+    const { code, summary } = await b.notify("vip1", "--deadline", "10");
     const { total, told, gave_up, superseded, unread } = summary;
     assertEquals([code, total, told, gave_up, superseded, unread], [1, 1000, 950, 50, false, 0]);
     assertEquals((await peers.count()).told, 950);
