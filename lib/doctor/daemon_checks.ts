@@ -29,7 +29,8 @@ const WRITING_S = 2;
 const NOT_ANSWERED = { skipped: "no daemon has answered" };
 
 /** What the checks of the state directory find. */
-const TOLD_ELSEWHERE = /^Running as root|^Cannot write |No space left|Read-only file system/;
+const TOLD_ELSEWHERE =
+  /^Running as root|^Cannot write |No space left|Read-only file system|^HA callout .* has run for/;
 
 export const DAEMON_CHECKS: readonly Check[] = [
   { about: "statd runs", isBasis: true, run: checkRunning },

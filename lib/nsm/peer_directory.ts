@@ -107,9 +107,9 @@ export class PeerDirectory {
       this.#parts.isListWhole?.() !== false;
   }
 
-  /** Whether the name service does not have some of the peers. */
-  get hasAbsent(): boolean {
-    return this.#absent.size > 0;
+  /** Peers that the name service does not have, in number. */
+  get absent(): number {
+    return this.#absent.size;
   }
 
   /** Peers of which nothing could be found out so far. */

@@ -265,4 +265,6 @@ export interface Callout {
   notified(monName: string, address: string, state: number): Promise<void> | undefined;
   /** Whether no more programs may be put in line now. */
   readonly isFull: boolean;
+  /** Why it does not do what it should; undefined while it does. */
+  readonly fault?: string | undefined;
 }

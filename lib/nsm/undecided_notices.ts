@@ -256,7 +256,7 @@ export class UndecidedNotices {
     if (this.#judge.isStopped || isAtWork || !this.#kept.has(kept)) return;
     const isOld = clock.now() - kept.keptAt >= KEPT_MS;
     // Where nobody was told, a peer may be meant that the name service does not have yet.
-    const isToBeMatched = kept.decided.size === 0 && directory.hasAbsent;
+    const isToBeMatched = kept.decided.size === 0 && directory.absent > 0;
     const isMonitoring = list.size > 0 || !directory.isComplete;
     if (!isOld && isMonitoring && (!this.#isAnswered(kept) || isToBeMatched)) return;
     this.#kept.remove(kept);

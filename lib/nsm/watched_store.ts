@@ -17,10 +17,12 @@ const INTERVAL_MS = 60_000;
  * may lock files of the next, and people take longer to look.
  */
 const TIDY_AFTER_MS = 20;
+/** Time that a change may take before the disk counts as stalled, in ms: a removal waits for up to one second. */
+const STALLED_MS = 3_000;
 
 /** What it works with. */
 export interface WatchedStoreParts {
-  readonly clock: Pick<Clock, "startTimer">;
+  readonly clock: Pick<Clock, "now" | "startTimer">;
   readonly log: Log;
   /** Says what callers cause, within limits. */
   readonly tell: LimitedLog;
@@ -39,6 +41,8 @@ export class WatchedStore implements MonitorStore {
   /** Refused calls that the log does not know of, and what there was to say of the last one. */
   #untold = 0;
   #lastUntold = "";
+  /** Changes under way, each with the time when it began, the oldest first. */
+  readonly #changes = new Map<symbol, number>();
   #cancelTimer: (() => void) | undefined;
   #cancelTidying: (() => void) | undefined;
 
@@ -47,9 +51,13 @@ export class WatchedStore implements MonitorStore {
     this.#parts = parts;
   }
 
-  /** Why changes are refused now; undefined while they are made. */
+  /** Why changes are refused now, or not made; undefined while they are made. */
   get fault(): string | undefined {
-    return this.#fault;
+    if (this.#fault !== undefined) return this.#fault;
+    const [since = Infinity] = this.#changes.values();
+    const ms = this.#parts.clock.now() - since;
+    if (ms < STALLED_MS) return undefined;
+    return `The disk has not taken a change of the monitor list for ${Math.round(ms / 1000)} s`;
   }
 
   load(): Iterable<MonitorRecord> {
@@ -130,11 +138,15 @@ export class WatchedStore implements MonitorStore {
   }
 
   async #watch(change: Promise<void>): Promise<void> {
+    const key = Symbol();
+    this.#changes.set(key, this.#parts.clock.now());
     try {
       await change;
     } catch (error) {
       this.#failed(error);
       throw error;
+    } finally {
+      this.#changes.delete(key);
     }
     this.recheck();
   }

@@ -102,6 +102,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
     if (unread > 0) {
       degraded.push(`files of records that cannot be read, peers not monitored: ${unread}`);
     }
+    degraded.push(...outsideFaults(monitor));
     monitor.store.recheck();
     const storeFaults = monitor.store.fault === undefined ? [] : [monitor.store.fault];
     let stateNumber = -1;
@@ -143,6 +144,18 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
       problems: recent.problems,
     };
   };
+}
+
+/** What others do not do that the daemon asks: the callout, the name service. */
+function outsideFaults({ callout, directory, resolver }: Monitor): string[] {
+  const calloutFault = callout()?.fault;
+  const unanswered = directory.unresolved - directory.absent;
+  const isNameless = unanswered > 0 && resolver.fault !== undefined;
+  const names = `names of peers, ${unanswered} in number, cannot be looked up: ${resolver.fault}`;
+  return [
+    ...(calloutFault === undefined ? [] : [calloutFault]),
+    ...(isNameless ? [names] : []),
+  ];
 }
 
 function healthFacts(

@@ -9,6 +9,7 @@
 import type { StatdSettings } from "../config/settings.ts";
 import type { LimitedLog } from "../log_limits.ts";
 import type { Log } from "../log.ts";
+import type { Clock } from "../time/clock.ts";
 import { LookupSlots } from "../net/lookup_slots.ts";
 import type { Callout } from "../nsm/ports.ts";
 import { type CalloutResult, runCallout } from "../platform/callout.ts";
@@ -24,10 +25,14 @@ const LINE_MAX = 64;
 /** Slots for notices, which hosts send: the rest is kept for the lock managers of this host. */
 const NOTICES_MAX = 32;
 
+/** Time that a program may take before it counts as a fault, in ms: those behind it wait. */
+const PATIENCE_MS = 10_000;
+
 /** Parts of the callouts. */
 export interface HaCalloutParts {
   /** The settings in effect, asked each time. */
   readonly settings: () => Pick<StatdSettings, "haCallout" | "haCalloutTimeout">;
+  readonly clock: Pick<Clock, "now">;
   readonly log: Pick<Log, "debug">;
   /** Says which callouts failed, within limits. */
   readonly tell: LimitedLog;
@@ -37,15 +42,28 @@ export interface HaCalloutParts {
 
 /** Makes the function that gives the callout which the settings name now, if they do. */
 export function haCallout(
-  { settings, log, tell, runProgram = runCallout }: HaCalloutParts,
+  { settings, clock, log, tell, runProgram = runCallout }: HaCalloutParts,
 ): () => Callout | undefined {
   const slots = new LookupSlots(RUNNING_MAX, LINE_MAX);
   const notices = new Set<string>();
+  /** Programs that run, each with the time when it began, the oldest first. */
+  const begun = new Map<symbol, number>();
+  let lastFault: string | undefined;
+  const runTimed = async (program: string, args: readonly string[], timeoutMs: number) => {
+    const key = Symbol();
+    begun.set(key, clock.now());
+    try {
+      return await runProgram(program, args, timeoutMs);
+    } finally {
+      begun.delete(key);
+    }
+  };
   const run = async (program: string, ...args: string[]): Promise<void> => {
     const timeoutMs = 1000 * settings().haCalloutTimeout;
-    const slotted = await slots.run(() => runProgram(program, args, timeoutMs), () => true);
+    const slotted = await slots.run(() => runTimed(program, args, timeoutMs), () => true);
     if (!slotted.isRun) return;
     const fault = faultOf(slotted.value);
+    lastFault = fault;
     const what = () => `HA callout ${quote(program)} ${args.map(quote).join(" ")}`;
     if (fault === undefined) log.debug(() => `${what()} ended with status 0`);
     else tell("warning", `HA callout ${quote(program)} failed`, () => `${what()} ${fault}`);
@@ -56,6 +74,12 @@ export function haCallout(
     return {
       get isFull() {
         return slots.isFull;
+      },
+      get fault() {
+        const [since = Infinity] = begun.values();
+        const ms = clock.now() - since;
+        const fault = ms < PATIENCE_MS ? lastFault : `has run for ${Math.round(ms / 1000)} s`;
+        return fault === undefined ? undefined : `HA callout ${quote(program)} ${fault}`;
       },
       monitored: (monName, myName) => run(program, "add-client", monName, myName),
       unmonitored: (monName, myName) => run(program, "del-client", monName, myName),

@@ -24,6 +24,7 @@ import {
   StoreError,
 } from "../nsm/ports.ts";
 import { nsmService } from "../nsm/service.ts";
+import { WatchedResolver } from "../nsm/watched_resolver.ts";
 import { WatchedStore } from "../nsm/watched_store.ts";
 import { quote } from "../quote.ts";
 import { dispatcher, type DispatchHooks, type Service } from "../rpc/dispatch.ts";
@@ -78,6 +79,9 @@ export interface Monitor {
   readonly list: MonitorList;
   readonly store: WatchedStore;
   readonly directory: PeerDirectory;
+  readonly resolver: Pick<WatchedResolver, "fault">;
+  /** The administrator's program; undefined where none is set. */
+  readonly callout: () => Callout | undefined;
   readonly announcer: Announcer;
   readonly notices: Notices;
   readonly administration: Administration;
@@ -135,7 +139,7 @@ function makeCore(parts: MonitorParts): Core {
   const lastTimes: Core["lastTimes"] = {};
   const isUnused = () => list.size === 0;
   const store = new WatchedStore(parts.store, { clock, log, tell, isUnused });
-  const resolver = telling(parts.resolver, worked);
+  const resolver = new WatchedResolver(parts.resolver, worked);
   const directory = new PeerDirectory({
     resolver,
     isListWhole: () => store.unread === 0,
@@ -179,8 +183,8 @@ function makeCore(parts: MonitorParts): Core {
     counters,
     tell: refuse,
   });
-  const core = { list, store, directory, announcer, notices, administration, counters, lastTimes };
-  return { ...core, tell: refuse };
+  const judges = { list, store, directory, resolver, callout, announcer, notices, administration };
+  return { ...judges, counters, lastTimes, tell: refuse };
 }
 
 function makeService(parts: MonitorParts, core: Core): Service {
@@ -191,7 +195,7 @@ function makeService(parts: MonitorParts, core: Core): Service {
     store,
     directory,
     notices,
-    callout: parts.callout ?? noCallout,
+    callout: core.callout,
     registered: ({ monName: peer, myName: by }) => note({ event: "monitored", peer, by }),
     removed(monitored) {
       announcer.forget(monitored);
@@ -267,17 +271,3 @@ function tellReboot(monitored: Monitored, clock: Pick<Clock, "now">, tell: Limit
 function noCallout(): undefined {}
 
 function noHistory(): void {}
-
-/** A resolver that tells of every look-up. */
-function telling(resolver: Resolver, worked: () => void): Resolver {
-  return {
-    addressesOf(name) {
-      worked();
-      return resolver.addressesOf(name);
-    },
-    nameOf(address) {
-      worked();
-      return resolver.nameOf(address);
-    },
-  };
-}

@@ -222,7 +222,7 @@ function monitorOf(
     log,
     tell,
     isToBeNotified: (peer) => toBeNotified.has(peer),
-    callout: haCallout({ settings, log, tell }),
+    callout: haCallout({ settings, clock, log, tell }),
     note: daemon.history.note,
     worked,
     signal,

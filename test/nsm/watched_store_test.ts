@@ -1,5 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { type MonitorRecord, reasonOf, StoreError } from "../../lib/nsm/ports.ts";
+import {
+  type MonitorRecord,
+  type MonitorStore,
+  reasonOf,
+  StoreError,
+} from "../../lib/nsm/ports.ts";
 import { WatchedStore } from "../../lib/nsm/watched_store.ts";
 import { openMonitorStore } from "../../lib/store/file_store.ts";
 import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
@@ -185,4 +190,20 @@ Deno.test("it is tidied up a moment after the last host went", pure, async () =>
   await removeLast("c");
   store.stop();
   assertEquals(spares(), 0);
+});
+
+Deno.test("operator B: a disk that takes no change is a fault within seconds", pure, async () => {
+  const clock = new SimulatedClock();
+  const flushed = Promise.withResolvers<void>();
+  const log = new RecordingLog();
+  const stalled = { put: () => flushed.promise } as unknown as MonitorStore;
+  const store = new WatchedStore(stalled, { clock, log, tell() {}, isUnused: () => false });
+  const put = store.put(record("a"));
+  await clock.pass(2_000);
+  assertEquals(store.fault, undefined);
+  await clock.pass(2_000);
+  assertEquals(store.fault, "The disk has not taken a change of the monitor list for 4 s");
+  flushed.resolve();
+  await put;
+  assertEquals(store.fault, undefined);
 });

@@ -1,15 +1,18 @@
 import { assertEquals } from "@std/assert";
 import { haCallout } from "../../lib/statd/ha_callout.ts";
 import type { CalloutResult } from "../../lib/platform/callout.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
 const pure = { permissions: "none" } as const;
 
 function setUp() {
   const log = new RecordingLog();
+  const clock = new FakeClock();
   const running: { args: readonly string[]; end: (result: CalloutResult) => void }[] = [];
   const callout = haCallout({
     settings: () => ({ haCallout: "/run/ha", haCalloutTimeout: 30 }),
+    clock,
     log,
     tell: (level, key, message) => log[level](`${key}|${message()}`),
     runProgram(_program, args) {
@@ -18,7 +21,7 @@ function setUp() {
       return promise;
     },
   })()!;
-  return { log, running, callout };
+  return { clock, log, running, callout };
 }
 
 const SUCCESS: CalloutResult = { outcome: "exited", status: 0 };
@@ -38,6 +41,25 @@ Deno.test("trust 5: few callouts run at a time, in order, and few notices wait",
   assertEquals(running.length, 33);
   assertEquals(running.at(-1)!.args, ["add-client", "peer", "here"]);
 });
+
+Deno.test(
+  "operator B: a callout that hangs or fails is a fault until one succeeds",
+  pure,
+  async () => {
+    const { clock, running, callout } = setUp();
+    const first = callout.monitored("nodeb", "here");
+    assertEquals(callout.fault, undefined);
+    clock.advance(12_000);
+    assertEquals(callout.fault, 'HA callout "/run/ha" has run for 12 s');
+    running[0]!.end({ outcome: "timeLimit", timeoutMs: 30_000 });
+    await first;
+    assertEquals(callout.fault, 'HA callout "/run/ha" was killed, it took more than 30 s');
+    const second = callout.monitored("nodec", "here");
+    running[1]!.end(SUCCESS);
+    await second;
+    assertEquals(callout.fault, undefined);
+  },
+);
 
 Deno.test("a notice whose callout is under way is left to be repeated", pure, async () => {
   const { running, callout } = setUp();
