@@ -208,7 +208,9 @@ export class Registrations {
     for (const [key, { priv }] of notified) {
       if (!this.moved.has(key)) this.#move(key, this.#of(key));
       // It takes the place of an earlier record there whose peer is not told yet.
-      else if (mayMove && !monitored.has(key)) noteMove(this.#of(key), priv);
+      else if (mayMove && !monitored.has(key) && noteMove(this.#of(key), priv)) {
+        this.#apart.add(key);
+      }
     }
     for (const [key, moved] of this.moved) {
       if (notified.has(key)) continue;
@@ -339,13 +341,15 @@ function allowed({ changes }: Known): (string | undefined)[] {
   return [...new Set(changes.slice(Math.max(last, 0)).map(({ priv }) => priv))];
 }
 
-/** Notes that what is under way was moved to the notify list; all of it, or that with this cookie. */
-function noteMove({ changes }: Known, cookie?: string): void {
+/** Notes that what is under way was moved to the notify list, all of it or that with this cookie; whether any is. */
+function noteMove({ changes }: Known, cookie?: string): boolean {
+  let isUnderWay = false;
   for (const change of changes) {
     const { priv, status } = change;
     const isMeant = priv !== undefined && (cookie === undefined || priv === cookie);
-    if (isMeant && status === "outstanding") change.isMoved = true;
+    if (isMeant && status === "outstanding") change.isMoved = isUnderWay = true;
   }
+  return isUnderWay;
 }
 
 /** Whether nothing is on the list behind these changes although it may be on the disk. */
