@@ -37,14 +37,14 @@ browser_tests=test/nsmctl/report_browser_test.ts
 # Debian packages whose programs drive the product in tests; unpacked only, as they would start services.
 drivers=(resource-agents ctdb libpopt0 prometheus)
 # The same of whole cluster managers, with the libraries that they need besides Debian's usual ones.
-managers=(resource-agents cluster-glue pacemaker pacemaker-common pacemaker-cli-utils
+managers=(resource-agents cluster-glue crmsh pacemaker pacemaker-common pacemaker-cli-utils
   pacemaker-resource-agents corosync ctdb tdb-tools gawk xsltproc libxml2-utils sudo
   libcorosync-common4 libqb100 libcfg7 libcmap4 libcpg4 libknet1 libnozzle1 libquorum5 libvotequorum8
   libstatgrab10 libnl-3-200 libnl-route-3-200 libxml2 libxslt1.1 libsigsegv2 libnet1 libltdl7
   libpils2 libplumb2 liblrm2 libplumbgpl2 libstonith1 libopenhpi3 libopenipmi0 libsnmp40 libpci3
   libcrmcommon34 libpe-rules26 libcib27 libcrmservice28 libstonithd26 libcrmcluster29 liblrmd28
   libpe-status28 libpacemaker1 libpopt0 liblmdb0 libtalloc2 libtdb1 libtevent0 libldb2 libwbclient0
-  samba-libs)
+  samba-libs python3-lxml python3-parallax python3-dateutil iputils-ping)
 # The judge of the page of nsmctl report: accessibility rules, for tests only. MPL-2.0.
 axe="axe-core@4.10.3"
 
@@ -215,6 +215,7 @@ fetch_unpacked() { # NAME PACKAGE…
   mkdir "$folder" "$folder/unpacked"
   if (cd "$folder" && apt-get -qq -o APT::Sandbox::User=root download "$@" >/dev/null 2>&1); then
     for file in "$folder"/*.deb; do dpkg-deb --extract "$file" "$folder/unpacked"; done
+    if [[ -d $folder/unpacked/lib ]]; then cp -a "$folder/unpacked/lib" "$folder/unpacked/usr"; fi
     echo "$*" >"$folder/unpacked/packages"
     rm -rf "${tools:?}/$name"
     mv "$folder/unpacked" "$tools/$name"

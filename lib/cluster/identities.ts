@@ -170,6 +170,7 @@ export class Identities {
       });
       if (taking.outcome === "held") throw heldElsewhere(id, taking.by);
       const { own } = taking;
+      if (this.#parts.clock.now() >= until) return await ledger.release(); // nobody waits for it any more
       const held = new HeldIdentity(own, false, { ...this.#parts, id, ledger, isLocalEnough });
       this.#held.get(id)?.stop();
       this.#held.set(id, held);

@@ -24,7 +24,11 @@ export async function takeInTime(
 ): Promise<Taking> {
   for (;;) {
     try {
-      return await ledger.take(claim, (owner) => isFenced || owner.node === claim.node);
+      // Whoever asked has been told that it failed when it is late: another node may hold it by then.
+      return await ledger.take(
+        claim,
+        (owner) => clock.now() < until && (isFenced || owner.node === claim.node),
+      );
     } catch (error) {
       if (!(error instanceof SilentLedgerError) || clock.now() >= until) throw error;
       tried(error.message);

@@ -27,3 +27,19 @@ export async function layerUsr(host: TestHost, tools: string, hasOurs: boolean):
   const folders = `lowerdir=${tools}/usr:/usr,upperdir=${layer}/upper,workdir=${layer}/work`;
   await host.output("mount", "-t", "overlay", "none", "-o", folders, "/usr");
 }
+
+/** Puts a layer over /var, with what packages have there; /var/lib/nfs stays as it is. */
+export async function layerVar(host: TestHost, tools: string): Promise<void> {
+  const layer = "/run/layer-var";
+  const folders = `lowerdir=${tools}/var:/var,upperdir=${layer}/upper,workdir=${layer}/work`;
+  for (
+    const command of [
+      `mkdir -p ${layer} /run/nfs`,
+      "mount --bind /var/lib/nfs /run/nfs",
+      `mount -t tmpfs none ${layer}`,
+      `mkdir ${layer}/upper ${layer}/work`,
+      `mount -t overlay none -o ${folders} /var`,
+      "mount --move /run/nfs /var/lib/nfs",
+    ]
+  ) await host.output("sh", "-c", command);
+}
