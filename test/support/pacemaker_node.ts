@@ -66,9 +66,10 @@ export class PacemakerNode extends ClusterNode {
     throw new Error(`The cluster is not shown as ${pattern}:\n${stdout}`);
   }
 
-  /** Ends every process of the node at once. */
+  /** Ends every process of the node at once, but those that the host itself and its network last by. */
   async kill(): Promise<void> {
-    await this.host.run("sh", "-c", "kill -9 -1");
+    const others = "ps -eo pid=,comm= | awk '$1 != 1 && $2 != \"cat\" { print $1 }'";
+    await this.host.run("sh", "-c", `kill -9 $(${others})`);
   }
 }
 
