@@ -54,7 +54,7 @@ function missing(programs: readonly string[]): string | undefined {
 let isUnshareAllowed: boolean | undefined;
 
 /** Containers often have a root who may not make namespaces. */
-function canUnshare(): boolean {
+export function canUnshare(): boolean {
   const args = ["--net", "--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "none", "/run"];
   return isUnshareAllowed ??= new Deno.Command("unshare", { args }).outputSync().success;
 }
