@@ -14,21 +14,19 @@ import { LedgerError, type LedgerPeer, type Ownership, SupersededError } from ".
 import { sleep } from "../time/clock.ts";
 import { keysOf } from "./peer_keys.ts";
 import { Recordings } from "./recordings.ts";
+import { Settlements } from "./settlements.ts";
 import { Timers, withinBudget } from "./timers.ts";
 
 /** How long an acknowledgement waits for a ledger, in ms: nfs-ganesha gives up after 3 s. */
 const BUDGET_MS = 1_500;
+/** How long somebody who asks for the state of an identity waits for its ledger, in ms. */
+const LOOK_MS = 1_000;
 /** How often a ledger is tried that does not work, in ms. */
 const PROBE_MS = 500;
 /** Changes of one call: more would keep the event loop busy. */
 const TOGETHER_MAX = 250;
 /** How long peers that are not monitored any more stay on record, in ms: they are only told too much. */
 const REMOVE_AFTER_MS = 10_000;
-/**
- * How long a peer that was told stays pending if it does not register again, in ms: longer than the grace
- * period in which it reclaims its locks.
- */
-const SETTLE_AFTER_MS = 120_000;
 
 export class HeldIdentity {
   readonly #parts: HeldParts;
@@ -37,7 +35,6 @@ export class HeldIdentity {
   #recorded = new Set<string>();
   readonly #recordings = new Recordings();
   readonly #removals = new Map<string, string>();
-  readonly #settlements = new Map<string, string>();
   /** Who is to be told of older epochs. */
   #older = new Set<string>();
   /** Lines of older epochs that cannot be read. */
@@ -48,14 +45,17 @@ export class HeldIdentity {
   #working: Promise<void> = Promise.resolve();
   #fault: string | undefined;
   #supersededBy: string | undefined;
+  #isToBeVerified = false;
   #isStopped = false;
   readonly #timers: Timers;
+  readonly #settlements: Settlements;
 
   /** `isAdopted` is for an epoch of an earlier process of this node's life. */
   constructor(own: Ownership, isAdopted: boolean, parts: HeldParts) {
     this.own = own;
     this.#parts = parts;
     this.#timers = new Timers(parts.clock);
+    this.#settlements = new Settlements(this.#timers, () => this.#wake());
     this.#started.promise.catch(() => {}); // of interest to an acquire only
     this.#start = async () => {
       const { ledger } = parts;
@@ -135,6 +135,15 @@ export class HeldIdentity {
     return undefined;
   }
 
+  /** Finds out whether it is held still; what does not come within a second is not waited for. */
+  async look(): Promise<void> {
+    if (this.#fault !== undefined || this.#supersededBy !== undefined) return;
+    this.#isToBeVerified = true;
+    this.#wake();
+    const late = () => new LedgerError("no answer yet");
+    await withinBudget(this.#working, this.#parts.clock, LOOK_MS, late).catch(() => {});
+  }
+
   /** Takes a peer off the record in a while. */
   drop(monName: string): void {
     const key = nameKey(monName);
@@ -145,18 +154,8 @@ export class HeldIdentity {
 
   /** Peers were told of older epochs: each is settled when it is on record again, or does not come back. */
   told(monNames: readonly string[]): void {
-    const later: string[] = [];
-    for (const monName of monNames) {
-      if (!this.#older.has(nameKey(monName))) continue;
-      if (this.#recorded.has(nameKey(monName))) this.#settlements.set(nameKey(monName), monName);
-      else later.push(monName);
-    }
-    this.#wake();
-    if (later.length === 0) return;
-    this.#timers.after(SETTLE_AFTER_MS, () => {
-      for (const monName of later) this.#settlements.set(nameKey(monName), monName);
-      this.#wake();
-    });
+    const owed = monNames.filter((monName) => this.#older.has(nameKey(monName)));
+    this.#settlements.add(owed, (key) => this.#recorded.has(key));
   }
 
   /** Lets go of it, with everything that is to be written. @throws {LedgerError} */
@@ -208,6 +207,7 @@ export class HeldIdentity {
         if (this.#recordings.size > 0) await this.#recordSome();
         else if (this.#removals.size > 0) await this.#removeAll();
         else if (this.#settlements.size > 0) await this.#settleSome();
+        else if (this.#isToBeVerified) await this.#verify();
         else return;
         this.#succeeded();
       }
@@ -217,6 +217,11 @@ export class HeldIdentity {
     } finally {
       this.#isWorking = false; // in one step with the last look for work
     }
+  }
+
+  async #verify(): Promise<void> {
+    this.#isToBeVerified = false;
+    await this.#parts.ledger.verify();
   }
 
   async #recordSome(): Promise<void> {
@@ -241,7 +246,7 @@ export class HeldIdentity {
   }
 
   async #settleSome(): Promise<void> {
-    const some = [...this.#settlements].slice(0, TOGETHER_MAX);
+    const some = this.#settlements.first(TOGETHER_MAX);
     await this.#parts.ledger.settle(some.map(([, monName]) => monName));
     for (const [key] of some) {
       this.#settlements.delete(key);

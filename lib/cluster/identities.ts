@@ -112,6 +112,11 @@ export class Identities {
     for (const held of this.#held.values()) held.drop(monName);
   }
 
+  /** Finds out which identities are held still, as far as their ledgers answer within a second. */
+  async look(): Promise<void> {
+    await Promise.all([...this.#held.values()].map((held) => held.look()));
+  }
+
   list(): IdentityReport[] {
     return [...this.#known].map(([id, known]) => this.#report(id, known));
   }

@@ -13,6 +13,7 @@ export async function actOnIdentity(
   try {
     switch (request.action) {
       case "list":
+        await identities.look();
         return { ok: true, identities: identities.list() };
       case "add":
         identities.add(request.id, request.texts);

@@ -123,6 +123,29 @@ Deno.test("a ledger that fails is tried each half second, and no faster", pure, 
   assertEquals(await world.owed(), ["c2"], "what was refused is not on record");
 });
 
+Deno.test(
+  "acceptance 7: who asks is told that another node has taken it, without a new host",
+  pure,
+  async () => {
+    const world = new World();
+    const a = await world.acquire("a");
+    await a.look();
+    assertEquals(a.supersededBy, undefined);
+    await world.acquire("b");
+    await a.look();
+    assertEquals(a.supersededBy, "b");
+  },
+);
+
+Deno.test("R9: who asks for the state does not wait for a ledger that hangs", pure, async () => {
+  const world = new World();
+  const a = await world.acquire("a");
+  world.hang();
+  const looking = a.look();
+  await world.clock.run(1_000);
+  await looking;
+});
+
 Deno.test("a full disk is said once, not each time that it is tried", pure, async () => {
   const world = new World();
   const held = await world.acquire("a");

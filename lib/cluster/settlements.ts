@@ -1,0 +1,46 @@
+/** Peers that were told of older epochs, until the ledger knows it (rule R7). */
+
+import { nameKey } from "../nsm/host_name.ts";
+import type { Timers } from "./timers.ts";
+
+/**
+ * How long a peer that was told stays pending if it does not register again, in ms: longer than the grace
+ * period in which it reclaims its locks.
+ */
+const SETTLE_AFTER_MS = 120_000;
+
+export class Settlements {
+  /** Names that are to be settled now, by {@link nameKey}. */
+  readonly #due = new Map<string, string>();
+
+  /** `wake` is called when some are due. */
+  constructor(readonly timers: Timers, readonly wake: () => void) {}
+
+  get size(): number {
+    return this.#due.size;
+  }
+
+  /** Peers were told: each is due when it is on record again, or has not come back. */
+  add(monNames: readonly string[], isRecorded: (key: string) => boolean): void {
+    const later: string[] = [];
+    for (const monName of monNames) {
+      if (isRecorded(nameKey(monName))) this.#due.set(nameKey(monName), monName);
+      else later.push(monName);
+    }
+    this.wake();
+    if (later.length === 0) return;
+    this.timers.after(SETTLE_AFTER_MS, () => {
+      for (const monName of later) this.#due.set(nameKey(monName), monName);
+      this.wake();
+    });
+  }
+
+  /** The first ones that are due. */
+  first(count: number): (readonly [key: string, monName: string])[] {
+    return this.#due.entries().take(count).toArray();
+  }
+
+  delete(key: string): void {
+    this.#due.delete(key);
+  }
+}
