@@ -1,7 +1,9 @@
 /** A node of a cluster: a host of its own name with our rpc.statd, and storage that other nodes see too. */
 
+import schema from "../../conf/nsmctl.schema.json" with { type: "json" };
 import { Agent } from "./agent_client.ts";
 import type { BackgroundProgram } from "./background_program.ts";
+import { faultsOf, type Schema } from "./json_schema.ts";
 import type { Ended, TestHost } from "./namespace.ts";
 import { mon, unmon } from "./nsm_calls.ts";
 import { OUR_NSMCTL } from "./nsmctl_host.ts";
@@ -13,6 +15,12 @@ export type MonAnswer = "success" | "failure";
 
 /** One line of `nsmctl identity notify --json` about a peer, or the last one. */
 export type NotifyLine = Readonly<Record<string, unknown>>;
+
+/** Holds output to the schema that is installed. @throws {Error} Where it does not fit. */
+function requireFit(definition: string, value: unknown): void {
+  const faults = faultsOf(value, { $ref: `#/$defs/${definition}` }, schema as unknown as Schema);
+  if (faults.length > 0) throw new Error(`${definition}: ${faults.join("; ")}`);
+}
 
 export class ClusterNode {
   #statd: BackgroundProgram | undefined;
@@ -56,7 +64,8 @@ export class ClusterNode {
 
   /** What is known of an identity. */
   async report(id: string): Promise<Readonly<Record<string, unknown>>> {
-    const reports = JSON.parse(await this.identity("list", "--json")) as Record<string, unknown>[];
+    const reports: Record<string, unknown>[] = JSON.parse(await this.identity("list", "--json"));
+    requireFit("identities", reports);
     return reports.find((report) => report["id"] === id) ?? {};
   }
 
@@ -66,6 +75,8 @@ export class ClusterNode {
     const lines = stdout.trim().split("\n").filter((line) => line !== "")
       .map((line) => JSON.parse(line) as NotifyLine);
     const summary = lines.pop() ?? {};
+    for (const line of lines) requireFit("identityTold", line);
+    if (Object.keys(summary).length > 0) requireFit("identityResult", summary);
     return { code, stderr, lines, summary };
   }
 

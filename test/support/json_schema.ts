@@ -28,7 +28,10 @@ export function faultsOf(value: unknown, schema: Schema, root: Schema, path = "$
         break;
       }
       case "type":
-        demand(hasType(value, String(wanted)), `is no ${wanted}: ${JSON.stringify(value)}`);
+        demand(
+          [wanted].flat().some((it) => hasType(value, String(it))),
+          `is no ${wanted}: ${JSON.stringify(value)}`,
+        );
         break;
       case "enum":
         demand((wanted as unknown[]).includes(value), `is ${JSON.stringify(value)}`);
@@ -90,6 +93,7 @@ function hasType(value: unknown, type: string): boolean {
   if (type === "array") return Array.isArray(value);
   if (type === "integer") return Number.isInteger(value);
   if (type === "object") return isObject(value);
+  if (type === "null") return value === null;
   const typeOf: string = typeof value;
   return typeOf === type;
 }
