@@ -4,6 +4,11 @@ import type { Clock } from "./clock.ts";
 
 /** Pieces of work without a turn in between, in ms together. */
 const UNTURNED_MAX_MS = 2;
+/**
+ * Work for which a turn is asked for, in ms: less is not worth a timer, which wakes the program. What other
+ * turns lay in between is not known, so that it may be counted too long.
+ */
+const WORTH_A_TURN_MS = UNTURNED_MAX_MS / 2;
 /** A turn, in ms: the shortest timer. Only with one does everything that waits have its turn. */
 const TURN_MS = 1;
 /**
@@ -41,6 +46,11 @@ export class Turns {
     piece();
     const took = this.#clock.now() - began;
     this.#unturnedMs += took;
+    if (this.#unturnedMs > WORTH_A_TURN_MS) this.#askForTurn();
+    return took;
+  }
+
+  #askForTurn(): void {
     this.#turn ??= new Promise((resolve) =>
       this.#clock.startTimer(TURN_MS, () => {
         this.#unturnedMs = 0;
@@ -48,7 +58,6 @@ export class Turns {
         resolve();
       })
     );
-    return took;
   }
 
   /** Does the first of many small steps; whether these were all. {@link finish} does the rest. */
