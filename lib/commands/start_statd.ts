@@ -18,6 +18,7 @@ import { systemClock } from "../platform/clock.ts";
 import { complain, print } from "../platform/standard_streams.ts";
 import { quote } from "../quote.ts";
 import { sleep } from "../time/clock.ts";
+import { exists } from "../platform/small_files.ts";
 
 /** Several mounts at once must start one daemon. */
 const LOCK_FILE = "/run/rpc.statd.lock";
@@ -127,13 +128,4 @@ async function startUnit(): Promise<boolean> {
   // Else an isolate would stop it under mounts; that it is refused does not matter to this one.
   await systemctl("add-wants", "--runtime", MOUNTS_TARGET, UNIT);
   return true;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false; // whatever the reason, it is not to be had
-  }
 }

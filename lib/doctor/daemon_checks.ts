@@ -12,7 +12,8 @@ import {
 } from "../platform/processes.ts";
 import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_namespace.ts";
 import { statdPidFile } from "../platform/pid_file.ts";
-import { type Check, type Checked, type Examiner, exists, reportOf, textOf } from "./examiner.ts";
+import { exists, textOf } from "../platform/small_files.ts";
+import { type Check, type Checked, type Examiner, reportOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { awaken, endProcess, set, shellWord, whoIs } from "./remedies.ts";
 

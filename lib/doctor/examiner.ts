@@ -81,25 +81,6 @@ export function reportHere(examiner: Examiner): StatusReport | undefined {
   return isElsewhere ? undefined : report;
 }
 
-/** The text of a small file; undefined where it is not there or not readable. */
-export function textOf(path: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether there is anything at a path. */
-export function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 const NAMES_SHOWN = 3;
 
 /** The first of some texts, and how many there are beside them. */

@@ -8,6 +8,7 @@ import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
 import { rpcbindV4 } from "../protocol/rpcbind.ts";
 import { plural } from "../nsmctl/status.ts";
 import { shown } from "../nsmctl/text.ts";
+import { textOf } from "../platform/small_files.ts";
 import {
   type Check,
   type Checked,
@@ -15,7 +16,6 @@ import {
   LOCAL_TIMEOUT_MS,
   reportHere,
   someOf,
-  textOf,
 } from "./examiner.ts";
 import { finding } from "./finding.ts";
 import { faultsOf } from "./reach_checks.ts";

@@ -4,7 +4,7 @@
  */
 
 import { directoryOf, type Process, processOf } from "../platform/processes.ts";
-import { exists } from "./examiner.ts";
+import { exists } from "../platform/small_files.ts";
 
 /** There while systemd is the service manager (sd_booted(3)). */
 const SYSTEMD_FOLDER = "/run/systemd/system";

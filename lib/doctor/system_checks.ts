@@ -1,7 +1,8 @@
 /** Units, settings and the kernel's numbers. */
 
 import { quote } from "../quote.ts";
-import { type Check, type Checked, type Examiner, exists, reportHere, textOf } from "./examiner.ts";
+import { exists, textOf } from "../platform/small_files.ts";
+import { type Check, type Checked, type Examiner, reportHere } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { shellWord } from "./remedies.ts";
 

@@ -10,6 +10,7 @@
 import type { HostAddresses, Resolver } from "../nsm/ports.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { hostsLine } from "./resolver_rules.ts";
+import { textOf } from "../platform/small_files.ts";
 
 /** Files that are read, as text; empty where there is no such file. The version changes with the contents. */
 export interface NameFiles {
@@ -26,12 +27,12 @@ export const systemNameFiles: NameFiles & { resolvConf(): string } = {
     return {
       version,
       get text() {
-        return textOf(path);
+        return textOf(path) ?? "";
       },
     };
   },
-  nsswitch: () => textOf("/etc/nsswitch.conf"),
-  resolvConf: () => textOf("/etc/resolv.conf"),
+  nsswitch: () => textOf("/etc/nsswitch.conf") ?? "",
+  resolvConf: () => textOf("/etc/resolv.conf") ?? "",
 };
 
 /** Answers from the hosts file what it knows, and asks `resolver` for the rest. */
@@ -87,13 +88,5 @@ function statOf(path: string): Deno.FileInfo | undefined {
     return Deno.statSync(path);
   } catch {
     return undefined; // not there: an empty one
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return ""; // not there, or not for us: the resolver knows more
   }
 }

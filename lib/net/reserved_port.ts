@@ -9,6 +9,8 @@ import { type DatagramSocket, TransportError } from "../rpc/transport.ts";
 import { systemCode } from "./errors.ts";
 import { openUdpSocket } from "./udp.ts";
 import type { StartTimer } from "../time/clock.ts";
+import { textOf } from "../platform/small_files.ts";
+import { parsePortBlacklist, parseServices, type ServiceEntry } from "./services.ts";
 
 /** Lowest reserved port that is tried; lower ones have well-known services. */
 const FIRST_PORT = 512;
@@ -21,6 +23,22 @@ export interface GivenAwayPorts {
   readonly services: ReadonlySet<number>;
   /** Ports that bindresvport(3) is told to avoid: taken last of all. */
   readonly blacklist: ReadonlySet<number>;
+}
+
+/** No port is given away, as where a person waits for one call. */
+export const NOTHING_GIVEN_AWAY: GivenAwayPorts = { services: new Set(), blacklist: new Set() };
+
+/** The entries of /etc/services; none where it cannot be read. */
+export function readServices(): ServiceEntry[] {
+  return parseServices(textOf("/etc/services") ?? "");
+}
+
+/** The ports that this machine's administrator has given away; most systems have no blacklist. */
+export function givenAwayPorts(services: readonly ServiceEntry[] = readServices()): GivenAwayPorts {
+  return {
+    services: new Set(services.map(({ port }) => port)),
+    blacklist: parsePortBlacklist(textOf("/etc/bindresvport.blacklist") ?? ""),
+  };
 }
 
 /**

@@ -1,9 +1,13 @@
 /** The sockets that sm-notify sends from, and the names that belong to them. */
 
-import { parsePortBlacklist, parseServices } from "../net/services.ts";
 import { connectFrom } from "../net/bound_stream.ts";
 import { hostResolver, type NameFunctions } from "../net/resolver.ts";
-import { type GivenAwayPorts, openReservedSocket, reservedPorts } from "../net/reserved_port.ts";
+import {
+  type GivenAwayPorts,
+  givenAwayPorts,
+  openReservedSocket,
+  reservedPorts,
+} from "../net/reserved_port.ts";
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { normaliseAddress } from "../rpc/address.ts";
@@ -212,21 +216,5 @@ function byFamily(ipv4: PeerCalls | undefined, ipv6: PeerCalls | undefined): Cal
       const reason = "there is no own address of its family";
       return Promise.reject(new TransportError("send to", to, reason));
     },
-  };
-}
-
-/** The ports that this machine's administrator has given away. */
-function givenAwayPorts(): GivenAwayPorts {
-  const read = (path: string) => {
-    try {
-      return Deno.readTextFileSync(path);
-    } catch {
-      return ""; // most systems have no blacklist
-    }
-  };
-  const services = parseServices(read("/etc/services")).map(({ port }) => port);
-  return {
-    services: new Set(services),
-    blacklist: parsePortBlacklist(read("/etc/bindresvport.blacklist")),
   };
 }

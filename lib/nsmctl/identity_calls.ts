@@ -2,7 +2,7 @@
 
 import { connectFrom } from "../net/bound_stream.ts";
 import { PeerCalls } from "../net/peer_calls.ts";
-import { openReservedSocket, reservedPorts } from "../net/reserved_port.ts";
+import { NOTHING_GIVEN_AWAY, openReservedSocket, reservedPorts } from "../net/reserved_port.ts";
 import type { CallPeer } from "../nsm/ports.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
@@ -14,8 +14,6 @@ import { openOwnCalls } from "./own_calls.ts";
 export interface IdentityCalls extends CallPeer {
   close(): Promise<void>;
 }
-
-const NOTHING_GIVEN_AWAY = { services: new Set<number>(), blacklist: new Set<number>() };
 
 /** Opens the addresses that notices are sent from; none is any. @throws {TransportError} */
 export function openIdentityCalls(sources: readonly string[]): IdentityCalls {

@@ -1,6 +1,6 @@
 /** Calls to other hosts from nsmctl: from a reserved port where that is to be had, as peers may want. */
 
-import { openReservedSocket } from "../net/reserved_port.ts";
+import { NOTHING_GIVEN_AWAY, openReservedSocket } from "../net/reserved_port.ts";
 import { connectStream } from "../net/tcp.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
 import { PeerCalls } from "../net/peer_calls.ts";
@@ -17,7 +17,7 @@ export function openOwnCalls(): PeerCalls {
     try {
       const { socket } = openReservedSocket({
         address,
-        givenAway: { services: new Set(), blacklist: new Set() },
+        givenAway: NOTHING_GIVEN_AWAY,
         randomNumber,
         startTimer,
       });

@@ -14,7 +14,7 @@ import { recordFileNames } from "../store/record_directory.ts";
 import { type Command, Status } from "./command.ts";
 import { SILENT_LOG } from "./read_state.ts";
 import { shown } from "./text.ts";
-import { statdUser } from "./user.ts";
+import { statdUser } from "../platform/users.ts";
 
 /** Bits that the owner needs, and bits that nobody else may have. */
 const FOLDER = { needed: 0o700, forbidden: 0o7022 } as const;

@@ -4,6 +4,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import { terminalColumns } from "../platform/standard_streams.ts";
 import { withoutErrorNumbers } from "../quote.ts";
 import { type Colours, coloursFor } from "./colours.ts";
+import { writeAll } from "../platform/small_files.ts";
 
 /** Width where nobody looks at columns, such as a pipe: nothing is cut. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
@@ -58,6 +59,5 @@ export function ownTerminal(): Terminal {
 }
 
 function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+  writeAll(stream, new TextEncoder().encode(text));
 }

@@ -8,6 +8,7 @@
  */
 
 import type { Identity } from "./privileges.ts";
+import { removeIfThere, unlessMissing } from "./small_files.ts";
 
 /** Pid file of rpc.statd in the host's network namespace. */
 const STATD_PID_FILE = "/run/rpc.statd.pid";
@@ -107,18 +108,5 @@ function writePid(file: Deno.FsFile, pid: number): void {
 }
 
 function openIfRegular(path: string): Deno.FsFile | undefined {
-  try {
-    return Deno.lstatSync(path).isFile ? Deno.openSync(path) : undefined;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  return unlessMissing(() => Deno.lstatSync(path).isFile ? Deno.openSync(path) : undefined);
 }

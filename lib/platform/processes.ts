@@ -6,6 +6,8 @@
  * proc_net_tcp(5).
  */
 
+import { textOf } from "./small_files.ts";
+
 /** One process. */
 export interface Process {
   readonly pid: number;
@@ -125,14 +127,6 @@ function processIds(): number[] {
       .filter((name) => /^\d+$/.test(name)).map(Number);
   } catch {
     return []; // no /proc
-  }
-}
-
-function textOf(path: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return undefined;
   }
 }
 

@@ -7,6 +7,8 @@
  * at is not taken for a lock (nfs-utils: any failure means that it has run).
  */
 
+import { unlessMissing } from "./small_files.ts";
+
 /** Names of the lock file and of the file with the life that it was made in. */
 const LOCK = "sm-notify.pid";
 const LIFE = "sm-notify.boot";
@@ -76,15 +78,6 @@ function writeLife(path: string, life: string): void {
     Deno.writeTextFileSync(path, `${life}\n`, { createNew: true, mode: MODE });
   } catch (error) {
     unlessMissing(() => Deno.removeSync(path)); // half a life is none
-    throw error;
-  }
-}
-
-function unlessMissing<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Exit } from "../config/load.ts";
 import { withoutErrorNumbers } from "../quote.ts";
+import { writeAll } from "./small_files.ts";
 
 /** Prints what an ended command line wants printed; returns its exit status. */
 export function print({ status, stdout, stderr }: Exit): number {
@@ -26,9 +27,8 @@ export function terminalColumns(): number {
 
 /** Writes to a standard stream. */
 export function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
-  const bytes = new TextEncoder().encode(text);
   try {
-    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+    writeAll(stream, new TextEncoder().encode(text));
   } catch {
     // Closed: there is no place left to say so.
   }

@@ -4,9 +4,9 @@
  */
 
 import { ownerOf } from "../platform/privileges.ts";
+import { userNamed } from "../platform/users.ts";
 import { RPCBIND_DIRECTORY } from "./warm_start.ts";
 
-const PASSWD = "/etc/passwd";
 /** The users of Debian, and of Fedora and openSUSE. */
 const USERS = ["_rpc", "rpc"];
 /** User nobody by number, as a small system may have no list of users. */
@@ -28,28 +28,14 @@ export function prepareDirectory(path = RPCBIND_DIRECTORY): void {
   }
   const owner = ownerOf(path);
   if (Deno.uid() !== 0) return;
-  const user = rpcUser(textOf(PASSWD));
+  const user = rpcUser();
   if (owner.uid === 0) Deno.chownSync(path, user.uid, user.gid);
   // As Debian makes it: nothing of the group root is to be kept.
   else if (owner.gid === 0) Deno.chownSync(path, owner.uid, user.gid);
 }
 
-/** The user to become, from the text of /etc/passwd. */
-export function rpcUser(passwd: string): { uid: number; gid: number } {
-  const rows = passwd.split("\n").map((line) => line.split(":"));
-  for (const name of USERS) {
-    const [, , uid, gid] = rows.find(([user]) => user === name) ?? [];
-    if (/^\d+$/.test(uid ?? "") && /^\d+$/.test(gid ?? "") && Number(uid) > 0) {
-      return { uid: Number(uid), gid: Number(gid) };
-    }
-  }
-  return NOBODY;
-}
-
-function textOf(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return "";
-  }
+/** The user to become, never root; from the text of /etc/passwd where that is given. */
+export function rpcUser(passwd?: string): { uid: number; gid: number } {
+  const { uid, gid } = userNamed(USERS, passwd) ?? NOBODY;
+  return uid === 0 ? NOBODY : { uid, gid };
 }

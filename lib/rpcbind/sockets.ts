@@ -22,6 +22,7 @@ import { quote } from "../quote.ts";
 import type { Caller, DatagramSocket, Netid, Respond } from "../rpc/transport.ts";
 import { RPCBIND_SOCKET } from "./netconfig.ts";
 import { identityOf } from "./stand_in.ts";
+import { removeIfThere } from "../platform/small_files.ts";
 
 /** Always listened on: services of this host register there. */
 const LOOPBACK = ["127.0.0.1", "::1"];
@@ -105,14 +106,6 @@ function listenAtPath(): StreamListener {
   const listener = listenUnix(RPCBIND_SOCKET);
   Deno.chmodSync(RPCBIND_SOCKET, SOCKET_MODE);
   return listener;
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 /** Answers the calls at all sockets until the signal is aborted. */

@@ -19,6 +19,7 @@ import { rpcblist } from "../protocol/rpcbind.ts";
 import { quote } from "../quote.ts";
 import { fromBytes, toBytes } from "../xdr/types.ts";
 import { type Entries, type Entry, isOwn } from "./entries.ts";
+import { removeIfThere, unlessMissing, writeAll } from "../platform/small_files.ts";
 
 /** The directory, whose owner rpcbind becomes. */
 export const RPCBIND_DIRECTORY = "/run/rpcbind";
@@ -87,28 +88,21 @@ export class WarmStart {
 
   #read(name: string): Uint8Array | undefined {
     const path = join(this.#directory, name);
-    try {
+    return unlessMissing(() => {
       const { isFile, size } = Deno.lstatSync(path);
       if (!isFile) throw new Error("it is not a regular file");
       if (size > FILE_MAX_BYTES) throw new Error(`it is longer than ${FILE_MAX_BYTES} bytes`);
       return Deno.readFileSync(path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    }
+    });
   }
 
   /** Replaces a file in one step; what was left aside by a process that was killed goes. */
   #write(name: string, bytes: Uint8Array): void {
     const path = join(this.#directory, name);
     const aside = path + ASIDE;
-    try {
-      Deno.removeSync(aside);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    removeIfThere(aside);
     using file = Deno.openSync(aside, { write: true, createNew: true, mode: FILE_MODE });
-    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+    writeAll(file, bytes);
     Deno.renameSync(aside, path);
   }
 

@@ -5,13 +5,12 @@
 
 import type { Identities } from "../cluster/identities.ts";
 import { IdentityStore } from "../cluster/identity_store.ts";
-import { systemFiles } from "../config/ini_file.ts";
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
-import { openReservedSocket } from "../net/reserved_port.ts";
+import { givenAwayPorts, openReservedSocket, readServices } from "../net/reserved_port.ts";
 import type { ServerSockets } from "../net/server_sockets.ts";
 import { ACCESS_LIMITS, hostResolver } from "../net/resolver.ts";
-import { parsePortBlacklist, parseServices, servicePort } from "../net/services.ts";
+import { servicePort } from "../net/services.ts";
 import { openUdpSocket } from "../net/udp.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
 import {
@@ -158,13 +157,10 @@ function noPeersToNotify(log: Log): () => Promise<void> {
 }
 
 function acquireSockets({ settings, log }: AcquireParts) {
-  const services = parseServices(textOf("/etc/services"));
+  const services = readServices();
   const { socket, note } = openReservedSocket({
     address: LOCK_MANAGER_ADDRESS,
-    givenAway: {
-      services: new Set(services.map(({ port }) => port)),
-      blacklist: parsePortBlacklist(textOf("/etc/bindresvport.blacklist")),
-    },
+    givenAway: givenAwayPorts(services),
     randomNumber: randomNumbers(),
     startTimer: clock.startTimer,
   }, openUdpSocket);
@@ -218,10 +214,4 @@ function openPidFile(path: string, owner: Identity, log: Log): PidFile | undefin
     log.warning(`Going on without a pid file at ${path}: ${reasonOf(error)}`);
     return undefined;
   }
-}
-
-/** The text of a file of the system; empty where there is none. */
-function textOf(path: string): string {
-  const text = systemFiles.readText(path);
-  return text.kind === "text" ? text.text : "";
 }

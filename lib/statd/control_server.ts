@@ -13,6 +13,7 @@ import {
   REQUEST_MAX_BYTES,
 } from "../control/protocol.ts";
 import { type Clock, sleep } from "../time/clock.ts";
+import { removeIfThere } from "../platform/small_files.ts";
 
 /** Clients at one time; people do not need more, and each may hold a request. */
 const CLIENTS_MAX = 8;
@@ -202,14 +203,6 @@ class ControlClient {
     } finally {
       cancel();
     }
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -11,6 +11,7 @@ import type { LimitedLog } from "../log_limits.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 import { METRICS_TYPE } from "./metrics.ts";
+import { removeIfThere, unlessMissing } from "../platform/small_files.ts";
 
 /** Connections at one time: two of Prometheus, some of people, and few enough to spare descriptors. */
 const CLIENTS_MAX = 8;
@@ -123,11 +124,7 @@ function listen(address: string): Deno.Listener<Deno.Conn> {
 
 /** Removes the socket that an earlier daemon left behind; anything else stays, and is in the way. */
 function removeSocket(path: string): void {
-  try {
-    if (Deno.lstatSync(path).isSocket) Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  if (unlessMissing(() => Deno.lstatSync(path).isSocket)) removeIfThere(path);
 }
 
 /** Reads a request and writes its reply; nothing where the client has closed before it asked. */

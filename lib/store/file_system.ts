@@ -23,6 +23,7 @@ import {
   removeFile,
   renameFile,
 } from "../platform/regular_file.ts";
+import { unlessMissing, writeAll } from "../platform/small_files.ts";
 
 /** What is at a path, not following a symbolic link. */
 export interface FileFacts {
@@ -274,19 +275,6 @@ function appendQuickly(path: string, bytes: Uint8Array<ArrayBuffer>, mode: numbe
     return file?.write(bytes) ?? 0;
   } catch (error) {
     if (error instanceof LibcError) return 0;
-    throw error;
-  }
-}
-
-function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-}
-
-function unlessMissing<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
 }
