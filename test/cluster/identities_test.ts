@@ -190,3 +190,29 @@ Deno.test(
     assertEquals(world.saved.get("a")?.get("vip1")?.own, undefined);
   },
 );
+
+Deno.test(
+  "an acquire that was given up takes the identity from nobody when its ledger answers at last",
+  pure,
+  async () => {
+    const world = new World();
+    const [a, b] = [world.identities("a"), world.identities("b")];
+    world.storage.isStepped = true;
+    const late = refusal(() => b.acquire("vip1", TEXTS, true, 1_000));
+    world.clock.advance(1_000);
+    assertEquals(await late, "unreachable");
+    const own = a.acquire("vip1", TEXTS, true);
+    for (const node of ["a", "b"]) {
+      for (let turn = 0; turn < 1_000; turn++) {
+        const index = world.storage.waiting.indexOf(node);
+        if (index >= 0) world.storage.step(index);
+        await Promise.resolve();
+      }
+    }
+    world.storage.isStepped = false;
+    assertEquals((await own).epoch, 1);
+    assertEquals(b.list().map(({ state }) => state), ["not held"]);
+    await a.record(record("c1"));
+    assertEquals(a.list().map(({ state }) => state), ["held"]);
+  },
+);

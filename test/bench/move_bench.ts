@@ -1,0 +1,132 @@
+/**
+ * One address moves: how long it takes until the last living client was told, and who is forgotten. Ours
+ * by an identity whose node is killed; nfs-utils as Pacemaker's nfsnotify runs it, on a list that is there;
+ * nfs-utils as CTDB's helper runs it since Samba 4.21, with 10 seconds for an address and the records
+ * deleted before. Of 1,000 clients 50 are silent. Each run is on hosts of its own.
+ *
+ *     deno run -A test/bench/move_bench.ts [ROUNDS]
+ *
+ * Needs root, dist/ and Debian's nfs-common.
+ */
+
+// deno-lint-ignore-file no-console -- it prints
+
+import { ClusterNode } from "../support/cluster_node.ts";
+import { listed, ManyPeers, monitor, peerAddresses } from "../support/many_peers_client.ts";
+import { TestHost } from "../support/namespace.ts";
+
+const LIVING = peerAddresses("127.1", 950);
+const SILENT = peerAddresses("127.2", 50);
+const ALL = [...LIVING, ...SILENT];
+const VIP = "10.99.0.1";
+/** Longest time for the living, in ms. */
+const LIMIT_MS = 120_000;
+const POLL_MS = 20;
+
+interface Result {
+  /** Until the last living client was told. */
+  readonly ms: number;
+  readonly told: number;
+  /** Clients that nobody will tell any more, and that were not told. */
+  readonly forgotten: number;
+  /** Records that were acknowledged, and are gone after the node was killed; undefined where none is. */
+  readonly lost: number | undefined;
+}
+
+function newHost(conf = ""): Promise<TestHost> {
+  return TestHost.create({
+    addresses: [`${VIP}/32`],
+    hosts: [`${VIP} nfs1.example.net nfs1`],
+    etc: { "nfs.conf": conf },
+  });
+}
+
+/** Waits until all living clients were told, or the program has ended. */
+async function timeOf(
+  peers: ManyPeers,
+  since: number,
+  ended: Promise<unknown>,
+): Promise<[number, number]> {
+  let isOver = false;
+  void ended.then(() => isOver = true);
+  for (;;) {
+    const isLast = isOver;
+    const { told, at } = await peers.count();
+    if (told >= LIVING.length || isLast || Date.now() - since > LIMIT_MS) return [at - since, told];
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+async function ours(): Promise<Result> {
+  const ledger = await Deno.makeTempDir({ prefix: "nsm-move." });
+  await Deno.chmod(ledger, 0o755);
+  const conf = `[identity "vip1"]\nnames = nfs1.example.net\naddresses = ${VIP}\n` +
+    `ledger = directory:${ledger}\n`;
+  await using hostA = await newHost(conf);
+  await using hostB = await newHost(conf);
+  const [a, b] = [new ClusterNode(hostA, "a"), new ClusterNode(hostB, "b")];
+  monitor(hostA, ALL);
+  await a.start();
+  await a.identity("acquire", "vip1");
+  await a.signal("KILL");
+  await b.start();
+  const peers = new ManyPeers(hostB);
+  await peers.ready();
+  await b.identity("acquire", "vip1", "--fenced");
+  const lost = ALL.length - Number((await b.report("vip1"))["pending"]);
+  const since = Date.now();
+  const run = b.notify("vip1", "--deadline", "10");
+  const [ms, told] = await timeOf(peers, since, run);
+  const { summary } = await run;
+  await Deno.remove(ledger, { recursive: true });
+  const left = Number(summary["gave_up"]); // they stay on record
+  return { ms, told, forgotten: ALL.length - told - left, lost };
+}
+
+/** nfs-utils' sm-notify, from a directory that is filled as the list was. */
+async function debians(command: string, isDeleted: boolean): Promise<Result> {
+  await using host = await newHost();
+  const peers = new ManyPeers(host);
+  await peers.ready();
+  monitor(host, ALL);
+  await host.output("cp", "-a", "/var/lib/nfs", "/run/list");
+  const since = Date.now();
+  const running = host.start("sh", "-c", command);
+  const [ms, told] = await timeOf(peers, since, running.ended);
+  const left = isDeleted ? 0 : listed(host, "sm.bak").length;
+  return { ms, told, forgotten: Math.max(0, ALL.length - told - left), lost: undefined };
+}
+
+const CASES: Readonly<Record<string, () => Promise<Result>>> = {
+  "identity, node killed": ours,
+  "nfs-utils, as nfsnotify": () => debians(`exec /sbin/sm-notify -d -f -v ${VIP}`, false),
+  "nfs-utils, as CTDB's helper": () =>
+    debians(`exec timeout 10 /sbin/sm-notify -d -f -m 0 -n -P /run/list -v ${VIP}`, true),
+};
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
+}
+
+const rounds = Number(Deno.args[0] ?? 3);
+const results = new Map<string, Result[]>();
+for (let round = 0; round < rounds; round++) {
+  for (const [name, measure] of Object.entries(CASES)) {
+    results.set(name, [...results.get(name) ?? [], await measure()]);
+  }
+}
+const own = median(results.get("identity, node killed")!.map(({ ms }) => ms));
+console.log(
+  "| who | living told after | ratio | living told | forgotten | acknowledged and lost |",
+);
+console.log("| - | -: | -: | -: | -: | -: |");
+for (const [name, all] of results) {
+  const ms = median(all.map((one) => one.ms));
+  const told = median(all.map((one) => one.told));
+  const [forgotten, lost] = [median(all.map((one) => one.forgotten)), all[0]!.lost];
+  console.log(
+    `| ${name} | ${(ms / 1000).toFixed(2)} s | ${(ms / own).toFixed(1)} | ${told} of 950 | ` +
+      `${forgotten} | ${lost ?? "not measured"} |`,
+  );
+}
+Deno.exit();
