@@ -5,6 +5,7 @@ import { addresses } from "./targets/addresses.ts";
 import { commandLines } from "./targets/command_lines.ts";
 import { controlAnswers } from "./targets/control_answers.ts";
 import { hostsAccess } from "./targets/hosts_access.ts";
+import { ledgers } from "./targets/ledgers.ts";
 import { metricsRequests } from "./targets/metrics_requests.ts";
 import { nfsConf } from "./targets/nfs_conf.ts";
 import { nsmService } from "./targets/nsm_service.ts";
@@ -27,6 +28,7 @@ export const TARGETS: readonly Target[] = [
   hostsAccess,
   metricsRequests,
   controlAnswers,
+  ledgers,
   recordFiles,
   stateDirectory,
 ];
