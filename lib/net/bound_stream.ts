@@ -1,7 +1,7 @@
 /**
  * TCP connections that leave from an address and a port of one's choice, for which the runtime has no
- * option. System calls that never wait do the work: what cannot be done yet is tried again after a pause
- * that doubles, so that an answer is noticed when at most as long again has gone by.
+ * option. Non-blocking system calls, polled with exponential back-off: a result is seen after at most
+ * twice the time that it took.
  *
  * Source: bindresvport(3) for the choice of the port.
  */

@@ -1,6 +1,6 @@
 /**
- * How much of us a caller over TCP may have. Everything here is for the case that somebody is broken or
- * hostile; no lock manager comes near any of it.
+ * Resource limits for callers over TCP. They are for callers that are broken or hostile; no lock manager
+ * comes near any of them.
  */
 
 /** All of it can be set for tests; the program uses {@link STREAM_LIMITS}. */

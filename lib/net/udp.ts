@@ -39,13 +39,13 @@ const ERRORS_IN_A_ROW_MAX = 16;
 const ERROR_PAUSE_MS = 50;
 
 /**
- * Datagrams taken one after the other before everything else that waits for the event loop has its turn,
- * in number: so many that the pause does not count.
+ * Datagrams received in a row before the loop yields to the event loop. They are so many that the delay
+ * does not count.
  */
 const DRAINED_MAX = 1024;
 /**
- * That turn, in ms: the shortest timer. While there is something to be received the runtime settles a
- * receive() without looking at anything else, and neither promises nor message ports make it look.
+ * Delay that yields to the event loop, in ms. While datagrams are queued Deno resolves receive() without
+ * polling anything else; only a timer makes it poll, neither promises nor message ports do.
  */
 const TURN_MS = 1;
 

@@ -23,7 +23,7 @@ export class AliasIndex {
     const key = nameKey(peer);
     const others = new Set([...aliases].map(nameKey));
     others.delete(key);
-    // In arrays of just their length: one that grows has room for 17.
+    // An exact-size copy: V8 over-allocates arrays that are built with push().
     const kept = [...others].slice(0, ALIASES_MAX);
     const before = this.#aliasesOf.get(key);
     if (before?.length === kept.length && before.every((alias, i) => alias === kept[i])) {

@@ -1,8 +1,8 @@
 /**
- * Knows whether the state directory takes what it is to keep. The log is told of the first call that is
- * refused and of the end of that; in between it hears of refused calls in sums, since a lock manager
- * asks again and again. While changes are refused the disk is tried each minute, whenever somebody wants
- * to know, and behind each call that succeeds: that may be one that needs no room on a full disk.
+ * A wrapper around a MonitorStore that tracks whether writes fail. It logs the first call that is refused
+ * and the first write that succeeds again. Refused calls in between are logged as sums, since a lock
+ * manager repeats its calls. While writes fail the disk is probed each minute, whenever the health is
+ * asked for, and after each call that succeeds: such a call may be one that needs no room on a full disk.
  */
 
 import type { Log } from "../log.ts";
@@ -10,11 +10,11 @@ import type { LimitedLog } from "../log_limits.ts";
 import { type MonitorRecord, type MonitorStore, reasonOf, StoreError } from "./ports.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** Between two sums in the log, in ms, and between two trials of a disk that nobody else tries. */
+/** Interval of the sums in the log, and of the probes of a disk that is not written to, in ms. */
 const INTERVAL_MS = 60_000;
 /**
- * Time after the last host went until the directory is tidied up, in ms. Who has just let go of one host
- * may lock files of the next, and people take longer to look.
+ * Delay between the last SM_UNMON and the removal of spare files, in ms. A lock manager that lets go of one
+ * host often monitors the next at once.
  */
 const TIDY_AFTER_MS = 20;
 /** Time that a change may take before the disk counts as stalled, in ms: a removal waits for up to one second. */
@@ -36,7 +36,7 @@ export class WatchedStore implements MonitorStore {
   #fault: string | undefined;
   /** Whether the log knows of the fault, and so has to be told of its end. */
   #isTold = false;
-  /** Whether the log has had its line, until an interval has passed without a fault. */
+  /** Whether the one log line of this interval has been used. */
   #isSpent = false;
   /** Refused calls that the log does not know of, and what there was to say of the last one. */
   #untold = 0;

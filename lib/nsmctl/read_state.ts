@@ -8,6 +8,7 @@ import { OwnersFiles } from "../store/owners_files.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
 import { recordFileNames } from "../store/record_directory.ts";
 import { FILE_MAX_BYTES, recordsIn } from "../store/record_file.ts";
+import { STATE_BYTES, storedNumber } from "../store/state_file.ts";
 import type { DatedRecord } from "./peers.ts";
 
 /** Hears nothing: what is wrong with a file is the daemon's to log, and `doctor`'s to find. */
@@ -18,8 +19,6 @@ export const SILENT_LOG: Log = {
   info() {},
   debug() {},
 };
-
-const STATE_BYTES = 4;
 
 /** One file of records. */
 export interface ReadFile {
@@ -72,15 +71,11 @@ export class StateReader {
 
   /** The number in the file `state`, as it is there; undefined where there is none. */
   stateNumber(): number | undefined {
-    let text: string | undefined;
     try {
-      text = this.#fs.read(this.layout.state, STATE_BYTES);
+      return storedNumber(this.#fs.read(this.layout.state, STATE_BYTES));
     } catch (error) {
       throw new StoreError("read", this.layout.state, error);
     }
-    if (text === undefined || text.length < STATE_BYTES) return undefined;
-    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-    return new Int32Array(bytes.buffer)[0];
   }
 
   /** When a file of the monitor list was written, milliseconds since 1970. */

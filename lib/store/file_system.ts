@@ -6,8 +6,8 @@
  * being read and written again.
  *
  * All of them are synchronous: on small files the asynchronous ones take longer, and they share a pool of
- * threads with the name service. Most are calls of the C library. What these cannot do is tried again by
- * the runtime, which has words for people for whatever is in the way.
+ * threads with the name service. Most are calls of the C library. A failed one is repeated through Deno,
+ * only to get its descriptive error.
  */
 
 import { toBytes, toText } from "./byte_text.ts";

@@ -62,9 +62,9 @@ const REMOVALS_MAX = 32;
 const LATER_MS = 900;
 
 /**
- * Turns of the microtask queue without a further change after which nobody else is expected. Datagrams
- * that have arrived together are handed over within one turn of the event loop, and the way of each
- * to the store is some microtasks long. Waiting for as many costs about 1 µs; a timer would cost 1 ms.
+ * Microtask turns without a new change before a batch is closed. Datagrams that have arrived together are
+ * handed over within one turn of the event loop, and each takes several microtasks to reach the store.
+ * Waiting for this many costs about 1 µs; a timer would cost 1 ms.
  */
 const QUIET_TURNS = 12;
 

@@ -1,10 +1,10 @@
-/** When there is time to tidy up: after a lot of work, once no more has come for a while. */
+/** Debounce for collecting garbage: after a lot of work, once no more has come for a while. */
 
 import type { Clock } from "./clock.ts";
 
-/** Calls and look-ups after which it is worthwhile: they leave some MB behind. */
+/** Calls and look-ups after which collecting garbage pays off: they leave a few MB behind. */
 const WORTHWHILE_AFTER = 2_000;
-/** Without work for as long there is time, in ms: callers of a kind come much closer together. */
+/** Idle time before garbage is collected, in ms: the calls of one burst are much closer together. */
 const QUIET_MS = 200;
 
 export class QuietTime {
