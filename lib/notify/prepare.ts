@@ -29,6 +29,7 @@ import { recordsOf } from "./dry_run.ts";
 import type { Prepared } from "./run.ts";
 import { lifeOf, requireOnly } from "./plan.ts";
 import { identityNames, withoutIdentities } from "./identity_names.ts";
+import { servingMonitor, tellOfMove } from "./moved_files.ts";
 import { ownNames, planSources, type SourcePlan } from "./sources.ts";
 
 /** Folder of the run-once lock; a tmpfs on most systems. */
@@ -59,6 +60,7 @@ export interface PreparationParts extends NotifyRunParts {
   readonly requireRights: (layout: Layout) => void;
   /** Makes what is missing of both lists. */
   readonly makeMissingLists: typeof makeMissingLists;
+  readonly servingMonitor: typeof servingMonitor;
   /** State directory, in place of the setting. */
   readonly directory?: string;
 }
@@ -78,6 +80,7 @@ function thisMachine(): PreparationParts {
     hostName: Deno.hostname,
     requireRights,
     makeMissingLists,
+    servingMonitor,
   };
 }
 
@@ -114,10 +117,11 @@ export async function prepareToNotify(
   if (end.kind !== "none" && carriedOn === undefined && settings.updateState) beginAnew(run);
   const store = openNotifyStore(directory, { ...parts, log });
   const preparedAt = clock.wallClock();
-  const records = parts.asOwner(layout.monitorList, () => {
-    store.retire();
-    return store.load();
-  });
+  const [moved, records] = parts.asOwner(
+    layout.monitorList,
+    () => [store.retire(), store.load()] as const,
+  );
+  tellOfMove(moved, settings.force, () => parts.servingMonitor(directory), log);
   const isWhole = store.faults === 0;
   if (records.length === 0) {
     if (!isWhole) throw new Error("Nobody is told, since not all records could be read");

@@ -129,9 +129,10 @@ export interface NotifyStore {
   /**
    * Moves every record of `sm` to `sm.bak`, durably. A file of the same name there loses none of its
    * records. What cannot be moved stays, is reported, and counts in `faults`. To be called as the user to
-   * whom the directories belong, since a file in `sm.bak` may be made anew.
+   * whom the directories belong, since a file in `sm.bak` may be made anew. Returns the files moved, in
+   * number.
    */
-  retire(): void;
+  retire(): number;
   /**
    * Every readable record of `sm.bak`, and of what was left in `sm` by retire() here, or in another
    * process before `unmovedSince`, in milliseconds since 1970. What is not readable is reported.

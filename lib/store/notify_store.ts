@@ -60,14 +60,17 @@ class FileNotifyStore implements NotifyStore {
    * is in one of the two directories at every moment; where a crash leaves it in both, the next call
    * finds its line there and removes the source.
    */
-  retire(): void {
+  retire(): number {
     const { monitorList, notifyList } = this.#layout;
     const entries = this.#entries(monitorList);
-    if (entries === undefined) return;
+    if (entries === undefined) return 0;
     const names = namesIn(entries, monitorList, this.#log);
     const others = this.#entries(notifyList);
     // A file that is not seen would be replaced, and lost.
-    if (others === undefined) return this.#isUnmoved(names);
+    if (others === undefined) {
+      this.#isUnmoved(names);
+      return 0;
+    }
     const existing = new Set(others.map(({ name }) => name));
     const merged: string[] = [];
     const unmoved: string[] = [];
@@ -84,8 +87,9 @@ class FileNotifyStore implements NotifyStore {
       }
     }
     this.#isUnmoved(unmoved);
+    const moved = names.length - unmoved.length;
     // A source stays until what was merged is on disk for good.
-    if (!this.#sync(notifyList)) return;
+    if (!this.#sync(notifyList)) return moved;
     for (const source of merged) {
       try {
         this.#fs.remove(source);
@@ -95,6 +99,7 @@ class FileNotifyStore implements NotifyStore {
       }
     }
     this.#sync(monitorList);
+    return moved;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import "../support/open_libc.ts";
 import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../../lib/config/settings.ts";
+import type { ServingMonitor } from "../../lib/notify/moved_files.ts";
 import { type PreparationParts, prepareToNotify } from "../../lib/notify/prepare.ts";
 import type { LockState } from "../../lib/platform/run_once.ts";
 import { formatRecord } from "../../lib/store/record_format.ts";
@@ -28,6 +29,7 @@ class World {
   life: string | undefined = LIFE;
   isHeld = false;
   made: string[] = [];
+  serving: ServingMonitor | undefined;
 
   constructor(monitored: readonly string[], files: Readonly<Record<string, string>> = {}) {
     const sm = Object.fromEntries(monitored.map((name) => [`sm/${name}`, line(name)]));
@@ -59,6 +61,7 @@ class World {
         endGrace: () => this.#write("grace over"),
       },
       requireRights() {},
+      servingMonitor: () => this.serving,
       clock: new SimulatedClock(),
     };
   }
@@ -122,6 +125,23 @@ Deno.test("whether anybody is new that cannot be told: a new number", async () =
   world.disk.fault = (operation, path) =>
     operation === "list" && path === "/nsm/sm" ? new Error("EIO (os error 5)") : undefined;
   assertEquals(await world.number(), 9);
+});
+
+Deno.test("operator D1: a run says which files it moved, and whether they are written again", async () => {
+  const said = async (args: readonly string[], serving?: ServingMonitor) => {
+    const world = new World(["a", "b"]);
+    world.serving = serving;
+    await world.prepare(args);
+    return world.log.lines.filter((line) => line.includes("Moved"));
+  };
+  const what = "Moved the files of 2 monitored peers to sm.bak, until told";
+  assertEquals(await said([]), []);
+  assertEquals(await said(["-f"]), [`info: ${what}`]);
+  assertEquals(await said(["-f"], { pid: 7, isOurs: true }), [
+    `notice: ${what}; rpc.statd (pid 7) monitors on and writes its files again`,
+  ]);
+  const [other = ""] = await said([], { pid: 7, isOurs: false });
+  assertMatch(other, /^warning: Moved .* of another make and does not write them again: /);
 });
 
 Deno.test("already: the lock of this life was seen, and no run was cut short", async () => {

@@ -68,6 +68,7 @@ export async function prepare(
     configuredIdentities: () => [],
     hostName: () => "nodea",
     makeMissingLists: () => [],
+    servingMonitor: () => undefined,
     ...runParts(process, disk, locks),
   };
   return await prepareToNotify(settings, log, parts);

@@ -98,10 +98,12 @@ export class MemoryNotifyStore implements NotifyStore {
 
   constructor(readonly directory = new MemoryStateDirectory()) {}
 
-  retire(): void {
+  retire(): number {
     const { monitored, notified } = this.directory;
+    const { size } = monitored;
     for (const [key, record] of monitored) notified.set(key, record);
     monitored.clear();
+    return size;
   }
 
   load(): NotifyRecord[] {
