@@ -71,7 +71,7 @@ const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const DIRECTORY_PREFIX = "directory:";
 
 /** Why a text is no name of an identity; nothing if it is one. */
-export function idFault(id: string): string | undefined {
+function idFault(id: string): string | undefined {
   if (ID.test(id)) return undefined;
   return `${quote(id)} is no name of an identity: letters, digits, dots, dashes and underscores, ` +
     "64 at most";

@@ -131,7 +131,7 @@ function words(text: string): readonly string[] {
 }
 
 /** Groups of debug messages that can be switched on. */
-export const DEBUG_FACILITIES = ["general", "call", "auth", "parse"] as const;
+const DEBUG_FACILITIES = ["general", "call", "auth", "parse"] as const;
 
 /** One group of debug messages. */
 export type DebugFacility = typeof DEBUG_FACILITIES[number];

@@ -196,7 +196,7 @@ const TEXTS = 8;
 const ORDER: readonly Severity[] = ["error", "warning", "note"];
 
 /** The findings for people. */
-export function findingsText(
+function findingsText(
   findings: readonly Finding[],
   { terminal: { colours, width } }: Pick<Session, "terminal">,
 ): string {

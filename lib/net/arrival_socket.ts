@@ -175,7 +175,7 @@ export class ArrivalSocket implements DatagramSocket {
 }
 
 /** True if a datagram with this struct sockaddr can come from one host, see the table above. */
-export function isOfOneHost(source: Uint8Array, isOverLoopback: boolean): boolean {
+function isOfOneHost(source: Uint8Array, isOverLoopback: boolean): boolean {
   if (source[2] === 0 && source[3] === 0) return false; // port 0
   if (source[0] === AF_INET) {
     const first = source[4]!;

@@ -48,7 +48,7 @@ export function etcdTransport(tls: TlsTexts) {
 }
 
 /** @throws {Error} When a certificate or key cannot be used. */
-export function httpClient({ ca, cert, key }: TlsTexts): Deno.HttpClient {
+function httpClient({ ca, cert, key }: TlsTexts): Deno.HttpClient {
   return Deno.createHttpClient({
     http1: true,
     http2: false,

@@ -30,7 +30,7 @@ export interface ResolverLimits {
   readonly tryLaterMs: number;
 }
 
-export const RESOLVER_LIMITS: ResolverLimits = {
+const RESOLVER_LIMITS: ResolverLimits = {
   /**
    * Look-ups at a time, in number. Each holds one of the 32 threads that the runtime has for everything
    * that waits; half of them stay free even when no name server answers.

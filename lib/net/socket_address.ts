@@ -43,7 +43,7 @@ export function endpointIn(bytes: Uint8Array, scope: string, isDual = false): En
 }
 
 /** The address in a struct sockaddr_in6, without a scope. */
-export function addressIn(bytes: Uint8Array): string {
+function addressIn(bytes: Uint8Array): string {
   const groups: string[] = [];
   for (let at = IPV6_AT; at < IPV6_AT + IPV6_ADDRESS_BYTES; at += 2) {
     groups.push((bytes[at]! << 8 | bytes[at + 1]!).toString(16));

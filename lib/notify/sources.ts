@@ -46,7 +46,7 @@ const RECEIVE_BUFFER_BYTES = 4 << 20;
  * How long the name of an own address is waited for, in ms: nobody is told meanwhile, and a question that
  * got lost is asked again after 5 s only (resolv.conf(5), timeout).
  */
-export const OWN_NAME_LIMIT_MS = 2_000;
+const OWN_NAME_LIMIT_MS = 2_000;
 
 /** The name service for what `-v` says, from the C library's functions. */
 export function ownNames(functions: NameFunctions, clock: Clock): Resolver {

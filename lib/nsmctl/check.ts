@@ -14,7 +14,7 @@ import { type Command, TIMEOUT_OPTION } from "./command.ts";
 import type { Session } from "./session.ts";
 
 /** Exit statuses of a plugin; they are other ones than those of the other commands. */
-export const CheckStatus = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 } as const;
+const CheckStatus = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 } as const;
 
 type Outcome = keyof typeof CheckStatus;
 

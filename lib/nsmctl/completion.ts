@@ -50,7 +50,7 @@ export function completion(commands: readonly Command[]): Command {
 }
 
 /** The script for one shell. */
-export function completionScript(shell: Shell, commands: readonly Command[]): string {
+function completionScript(shell: Shell, commands: readonly Command[]): string {
   switch (shell) {
     case "bash":
       return bashScript(commands);

@@ -68,7 +68,7 @@ async function show(isJson: boolean, session: Session): Promise<number> {
 }
 
 /** The report for people. */
-export function statusText(
+function statusText(
   report: StatusReport,
   progress: string | undefined,
   { colours, width }: Pick<Terminal, "colours" | "width">,

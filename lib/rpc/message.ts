@@ -81,7 +81,7 @@ export function writeCallHeader(
 }
 
 /** Lowest and highest version served. */
-export const mismatch_info = struct("mismatch_info", { low: uint, high: uint });
+const mismatch_info = struct("mismatch_info", { low: uint, high: uint });
 
 const accepted_reply = struct("accepted_reply", {
   verf: opaque_auth,

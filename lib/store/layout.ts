@@ -35,7 +35,7 @@ const EVENTS_FILE = ".events";
 /** Suffix of the older part of the history. */
 export const OLD_SUFFIX = ".old";
 /** Name of the file that says how far a run of sm-notify is, in the directory of the notify list. */
-export const PROGRESS_FILE = ".progress";
+const PROGRESS_FILE = ".progress";
 /** Name of the file of the identities of this node, in the directory of the monitor list. */
 export const IDENTITIES_FILE = ".identities";
 /** Name of the control socket, in the state directory, so that two daemons do not share one. */

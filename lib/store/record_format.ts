@@ -27,7 +27,7 @@
 import type { MonitorRecord } from "../nsm/ports.ts";
 
 /** Bytes that mon_name and my_name may have together: nfs-utils reads no longer lines. */
-export const NAMES_MAX_BYTES = 1024;
+const NAMES_MAX_BYTES = 1024;
 
 const PRIV_OFFSET = 36;
 const PRIV_BYTES = 16;

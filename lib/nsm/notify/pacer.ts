@@ -22,7 +22,7 @@ export const PLACES = 128;
  * network, or a busy machine at either end, gets on.
  */
 const HOLD_AVERAGES = 3;
-export const HOLD_MIN_MS = 20;
+const HOLD_MIN_MS = 20;
 const HOLD_MAX_MS = 1_000;
 
 /** Weight of the newest answer in the average, as TCP has it (RFC 6298). */

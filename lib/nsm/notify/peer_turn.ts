@@ -100,7 +100,7 @@ export interface TurnParts {
 }
 
 /** The routes of a peer's present turn, the preferred one first; none without an address. Pure. */
-export function routesOf(peer: NotifyPeer, settings: RouteSettings): Route[] {
+function routesOf(peer: NotifyPeer, settings: RouteSettings): Route[] {
   const [address] = peer.addresses;
   if (address === undefined) return [];
   const { facts, way } = peer;
