@@ -58,7 +58,7 @@ export interface CallbackParts {
   readonly attempted?: (monitored: Monitored, outcome: CallbackOutcome, fault: string) => void;
 }
 
-/** `failed` is tried again, the others are the end. */
+/** Outcome of an attempt: `failed` is tried again, every other outcome ends the callback. */
 export type CallbackOutcome = "done" | "failed" | "given up";
 
 interface Pending {

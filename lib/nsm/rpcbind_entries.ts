@@ -37,7 +37,7 @@ export class RpcbindEntries {
    * Makes the entries those of what is served. What is registered already stays so all the time: somebody
    * may ask just now.
    *
-   * @throws {Error} Somebody else has a transport; the others are registered all the same.
+   * @throws {Error} Another program has a transport; the remaining transports are registered all the same.
    */
   async enter(all: readonly TransportAddress[]): Promise<void> {
     const refused: string[] = [];

@@ -10,7 +10,7 @@ import { isoText, localText, shown, spanText } from "./text.ts";
 /** Columns by which the further lines of an event are further right. */
 const FURTHER_LINES = 2;
 
-/** How grave each kind is; the others are plain. */
+/** Severity by kind of event; a kind that is not listed is plain. */
 const PAINTS: Partial<Readonly<Record<EventKind, "good" | "warning" | "bad" | "strong">>> = {
   rebooted: "strong",
   declared: "strong",

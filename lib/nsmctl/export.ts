@@ -8,6 +8,7 @@ import { OwnersFiles } from "../store/owners_files.ts";
 import { layoutOf } from "../store/layout.ts";
 import { type RecordFile, recordFiles } from "../store/record_directory.ts";
 import { formatRecord } from "../store/record_format.ts";
+import { STATE_BYTES } from "../store/state_file.ts";
 import { type Command, Status } from "./command.ts";
 import { StateReader } from "./read_state.ts";
 import { plural } from "./status.ts";
@@ -16,7 +17,6 @@ import { isoText, jsonLine, shown } from "./text.ts";
 /** Permissions of what is written: the records are nobody else's business. */
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
-const STATE_BYTES = 4;
 
 export const exportRecords: Command = {
   name: "export",
