@@ -27,10 +27,15 @@ const RUN_FOLDER = "/run";
 const SM_NOTIFY = "sm-notify";
 
 export const RECORD_CHECKS: readonly Check[] = [
+  // Files of another user are not read, by root neither.
+  {
+    about: "the records belong to the user of the daemon",
+    isBasis: true,
+    run: checkOwners,
+  },
   { about: "the records can be read", isBasis: true, run: checkReadable },
   { about: "what statd monitors is on disk", run: checkMissing },
   { about: "statd knows what is on disk", run: checkUnknown },
-  { about: "the records belong to the user of the daemon", run: checkOwners },
   { about: "every record can be understood", run: checkDamaged },
   { about: "times of records are plausible", run: checkClock },
   { about: "peers were told of this boot", isBasis: true, run: checkToldOfBoot },
