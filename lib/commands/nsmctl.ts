@@ -87,17 +87,18 @@ const BEFORE_COMMAND: readonly CommandOption[] = [
   { letter: "d", long: "macos-d", help: "" },
 ];
 
-/** Remedies for errors that are easily mended. */
-const REMEDIES: readonly (readonly [error: RegExp, remedy: string])[] = [
-  [/Permission denied/, "this takes root"],
-  [/^Cannot connect to /, "nsmctl doctor says more"],
-];
+/** An error of a user who may not do something. */
+const DENIED = /Permission denied/;
+/** Root reads the files of a user as that user. */
+const DENIED_TO_ROOT =
+  "it has to belong to the user of its folder: chown --reference=FOLDER FILE gives it to that user";
+const NOT_CONNECTED = /^Cannot connect to /;
 /** An error that somebody makes who names a directory, and one that says that the usual one is not there. */
 const NO_DIRECTORY = /^Cannot read .* No such file or directory/;
 
 function adviceAbout(reason: string, args: readonly string[]): string {
-  const [, remedy] = REMEDIES.find(([error]) => error.test(reason)) ?? [];
-  if (remedy !== undefined) return `; ${remedy}`;
+  if (DENIED.test(reason)) return `; ${Deno.uid() === 0 ? DENIED_TO_ROOT : "this takes root"}`;
+  if (NOT_CONNECTED.test(reason)) return "; nsmctl doctor says more";
   if (!NO_DIRECTORY.test(reason)) return "";
   const isNamed = args.some((arg) =>
     arg.startsWith("-P") || arg.startsWith(`--${STATE_DIRECTORY}`)
