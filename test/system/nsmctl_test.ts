@@ -578,7 +578,7 @@ nsmctlTest("output has the colours and the width of the terminal", async (host) 
   assertStringIncludes(await onTerminal(80, "NO_COLOR=", "list"), "\x1b[32mM\x1b[0m");
   for (const variables of ["NO_COLOR=1", "TERM=dumb NO_COLOR="]) {
     const table =
-      /\r\nM +PEER +ASKED BY +AGE +WHY NOT\r\nM +10\.99\.0\.9 +me\.example\.net +\d+ s +no address known\r\n$/;
+      /\r\nM +PEER +ASKED BY +AGE +WHY NOT\r\nM +10\.99\.0\.9 +me\.example\.net +\d+ s +no address known\r\n\r\n1 monitored, 1 without a known address\r\n$/;
     assertMatch(await onTerminal(80, variables, "list"), table);
   }
   await host.startStatd();
