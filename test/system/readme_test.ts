@@ -170,6 +170,7 @@ Deno.test("README links to files that are there", () => {
 function comparable(text: string): string {
   return text
     .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d/g, "TIME")
+    .replaceAll(/\d{4}-\d\d-\d\d/g, "DATE")
     .replaceAll(/\d\d:\d\d:\d\d/g, "TIME")
     .replaceAll(/\d+(?:\.\d+)? (?:d|h|min|s|ms)(?![a-z])/g, "SPAN")
     .replaceAll(/\d+ (?:tries|try|attempts?)/g, "TRIES")
