@@ -89,15 +89,17 @@ const BEFORE_COMMAND: readonly CommandOption[] = [
 
 /** An error of a user who may not do something. */
 const DENIED = /Permission denied/;
-/** Root reads the files of a user as that user. */
-const DENIED_TO_ROOT =
+/** One of root, who reads the files of a user as that user. */
+const DENIED_TO_ROOT = /^Cannot read .*Permission denied/;
+const OWNER_ADVICE =
   "it has to belong to the user of its folder: chown --reference=FOLDER FILE gives it to that user";
 const NOT_CONNECTED = /^Cannot connect to /;
 /** An error that somebody makes who names a directory, and one that says that the usual one is not there. */
 const NO_DIRECTORY = /^Cannot read .* No such file or directory/;
 
 function adviceAbout(reason: string, args: readonly string[]): string {
-  if (DENIED.test(reason)) return `; ${Deno.uid() === 0 ? DENIED_TO_ROOT : "this takes root"}`;
+  if (Deno.uid() !== 0 && DENIED.test(reason)) return "; this takes root";
+  if (DENIED_TO_ROOT.test(reason)) return `; ${OWNER_ADVICE}`;
   if (NOT_CONNECTED.test(reason)) return "; nsmctl doctor says more";
   if (!NO_DIRECTORY.test(reason)) return "";
   const isNamed = args.some((arg) =>

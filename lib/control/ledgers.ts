@@ -8,23 +8,12 @@ import { DirectoryLedger } from "../cluster/directory_ledger.ts";
 import { EtcdClient } from "../cluster/etcd_client.ts";
 import { EtcdLedger } from "../cluster/etcd_ledger.ts";
 import { type Ledger, LedgerError } from "../cluster/ledger.ts";
+import type { EtcdConfig } from "../config/etcd_settings.ts";
 import { etcdTransport } from "../net/etcd_transport.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { backgroundFiles } from "../platform/background_files.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { quote } from "../quote.ts";
-
-/** What nfs.conf says of etcd. */
-export interface EtcdConfig {
-  readonly endpoints: readonly string[];
-  readonly prefix: string;
-  readonly user?: string;
-  readonly passwordFile?: string;
-  readonly caFile?: string;
-  readonly certFile?: string;
-  readonly keyFile?: string;
-  readonly timeoutMs: number;
-}
 
 /** Etcd as it can be used, or why it cannot. */
 export type Etcd =

@@ -27,6 +27,8 @@ const ANSWER_MAX_BYTES = 2 << 20;
 const IDLE_CONNECTIONS = 2;
 /** How long they are, in ms: etcd is asked for every new client, and every second by a run. */
 const IDLE_MS = 60_000;
+/** Variables by which the runtime would send calls to a proxy: who sets one for a shell means no ledger. */
+const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 
 /** How calls are made; the connections are opened by the first one. */
 export function etcdTransport(tls: TlsTexts) {
@@ -49,6 +51,10 @@ export function etcdTransport(tls: TlsTexts) {
 
 /** @throws {Error} When a certificate or key cannot be used. */
 function httpClient({ ca, cert, key }: TlsTexts): Deno.HttpClient {
+  for (const name of PROXY_VARIABLES) {
+    Deno.env.delete(name);
+    Deno.env.delete(name.toLowerCase());
+  }
   return Deno.createHttpClient({
     http1: true,
     http2: false,

@@ -36,7 +36,7 @@ export class PeerDirectory {
   readonly #inProgress = new Set<string>();
   /** Names that no look-up has to confirm, by key. */
   readonly #givenNames = new Map<string, readonly string[]>();
-  readonly news: RememberedNews;
+  readonly news: RememberedNews; // what earlier lives of the daemon have heard
   /** Peers in line that somebody waits for, by key. */
   readonly #urgent = new Set<string>();
   #watcher: DirectoryWatcher | undefined;
@@ -100,11 +100,11 @@ export class PeerDirectory {
     }
   }
 
-  /** Whether everything that the name service has now of the peers is known. */
+  /** Whether the list is whole, and everything known that the name service has now of its peers. */
   get isComplete(): boolean {
-    const isAsked = this.#learning === 0 && this.#waiting.size === 0;
-    return isAsked && this.#unknown.size === this.#absent.size &&
+    const isOver = this.#learning + this.#waiting.size === 0 &&
       this.#parts.isListWhole?.() !== false;
+    return isOver && this.#unknown.size === this.#absent.size;
   }
 
   /** Peers that the name service does not have, in number. */

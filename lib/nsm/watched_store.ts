@@ -41,8 +41,10 @@ export class WatchedStore implements MonitorStore {
   /** Refused calls that the log does not know of, and what there was to say of the last one. */
   #untold = 0;
   #lastUntold = "";
-  /** Changes under way, each with the time when it began, the oldest first. */
-  readonly #changes = new Map<symbol, number>();
+  /** Changes under way, in number: they settle in the order in which they began. */
+  #changes = 0;
+  /** When the first of them began, or the one before it was made, on the clock that only goes forward. */
+  #waitingSince = 0;
   #cancelTimer: (() => void) | undefined;
   #cancelTidying: (() => void) | undefined;
 
@@ -54,9 +56,8 @@ export class WatchedStore implements MonitorStore {
   /** Why changes are refused now, or not made; undefined while they are made. */
   get fault(): string | undefined {
     if (this.#fault !== undefined) return this.#fault;
-    const [since = Infinity] = this.#changes.values();
-    const ms = this.#parts.clock.now() - since;
-    if (ms < STALLED_MS) return undefined;
+    const ms = this.#parts.clock.now() - this.#waitingSince;
+    if (this.#changes === 0 || ms < STALLED_MS) return undefined;
     return `The disk has not taken a change of the monitor list for ${Math.round(ms / 1000)} s`;
   }
 
@@ -138,16 +139,17 @@ export class WatchedStore implements MonitorStore {
   }
 
   async #watch(change: Promise<void>): Promise<void> {
-    const key = Symbol();
-    this.#changes.set(key, this.#parts.clock.now());
+    const { clock } = this.#parts;
+    if (this.#changes++ === 0) this.#waitingSince = clock.now();
     try {
       await change;
     } catch (error) {
       this.#failed(error);
       throw error;
     } finally {
-      this.#changes.delete(key);
+      this.#changes--;
     }
+    this.#waitingSince = clock.now();
     this.recheck();
   }
 

@@ -39,9 +39,17 @@ const READ_AGAIN_MS = 10_000;
 
 /**
  * Reads the files of a loaded list again that could not be read, until none is left or the signal is aborted:
- * their peers were acknowledged, and nobody would be told of their reboots.
+ * their peers were acknowledged, and nobody would be told of their reboots. It never rejects.
  */
-export async function loadUnread(parts: LoadParts): Promise<void> {
+export async function readUnreadFiles(parts: LoadParts): Promise<void> {
+  try {
+    await keepReading(parts);
+  } catch (error) {
+    parts.log.error(`Files of records are not read again: ${reasonOf(error)}`);
+  }
+}
+
+async function keepReading(parts: LoadParts): Promise<void> {
   const { store, clock, signal, log } = parts;
   while (store.unread > 0) {
     await sleep(clock.startTimer, READ_AGAIN_MS, signal);
@@ -49,13 +57,8 @@ export async function loadUnread(parts: LoadParts): Promise<void> {
     const before = store.unread;
     await inSlices(readAgain(parts), parts);
     const read = before - store.unread;
-    if (read > 0) {
-      log.notice(
-        `Read ${
-          read === 1 ? "a file" : `${read} files`
-        } of records that could not be read at the start`,
-      );
-    }
+    const files = read === 1 ? "a file" : `${read} files`;
+    if (read > 0) log.notice(`Read ${files} of records that could not be read at the start`);
     if (store.unread === 0) await inSlices(retain(parts), parts);
   }
 }

@@ -31,7 +31,7 @@ import { dispatcher, type DispatchHooks, type Service } from "../rpc/dispatch.ts
 import type { Respond } from "../rpc/transport.ts";
 import { denialOf, type HostsFiles } from "../hosts/hosts_files.ts";
 import { noteCallbacks, notingReboots, notingRefusals } from "./history.ts";
-import { loadList, loadUnread } from "./load_list.ts";
+import { loadList, readUnreadFiles } from "./load_list.ts";
 import type { Clock } from "../time/clock.ts";
 
 /** The procedures that are answered before the list is whole. */
@@ -119,7 +119,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     ...core,
     respond: dispatcher([makeService(parts, core)], dispatchHooks(parts, core, loading)),
     loaded,
-    whole: loaded.then(() => loadUnread(load), () => {}),
+    whole: loaded.then(() => readUnreadFiles(load), () => {}),
     stop() {
       store.stop();
       notices.stop();

@@ -115,7 +115,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   hosts: { values: ["net", "nsm", "rpc", "time", "quote.ts"], types: INTERFACES, deno: true },
   control: {
     values: ["cluster", "store", "net", "platform", "nsm", "protocol", "rpc", "time", "quote.ts"],
-    types: INTERFACES,
+    types: [...INTERFACES, "config/etcd_settings.ts"],
     deno: true,
   },
   statd: { values: ["control", ...BASE, ...FILES], deno: true },
