@@ -1,7 +1,10 @@
 /** Waiting for what another process does: for the event itself, never for a time. */
 
-/** Longest wait for something that takes milliseconds, in ms; only a test that fails waits that long. */
-export const PATIENCE_MS = 20_000;
+/**
+ * Longest wait for an event, in ms; only a test that fails waits that long. Twice the longest pause of
+ * the program between two attempts (30 s, of a callback), which no test may take for silence.
+ */
+export const PATIENCE_MS = 60_000;
 /** Pause between two looks at something that nobody announces, in ms. */
 const LOOK_PAUSE_MS = 5;
 
