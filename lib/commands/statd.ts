@@ -17,6 +17,7 @@ import { openLog } from "./logging.ts";
 import { notifyArguments } from "../statd/run_sm_notify.ts";
 import { listingArguments } from "../nsmctl/macos_arguments.ts";
 import { findRunningStatd } from "../control/running_statd.ts";
+import { calloutAdvice } from "../statd/ha_callout.ts";
 import { serveNsm } from "../statd/serve.ts";
 import { complain, print, terminalColumns } from "../platform/standard_streams.ts";
 
@@ -57,6 +58,8 @@ export async function statd(invocation: Invocation): Promise<number> {
       return await smNotify({ ...invocation, args: [...debug, ...notifyArguments(settings)] });
     }
     if (!settings.foreground) {
+      const advice = calloutAdvice(settings.haCallout);
+      if (advice !== undefined) complain(`${programName}: ${advice}`);
       return await begin(
         programName,
         () => startInBackground(selfCommand("statd", args, calledAs)),

@@ -1,6 +1,7 @@
 /** Units, settings and the kernel's numbers. */
 
 import { quote } from "../quote.ts";
+import { executableFault } from "../platform/executable.ts";
 import { exists, textOf } from "../platform/small_files.ts";
 import { type Check, type Checked, type Examiner, reportHere } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
@@ -16,7 +17,8 @@ const UNITS = [
 const LOCAL_STATE = "/proc/sys/fs/nfs/nsm_local_state";
 const PORT_RANGE = "/proc/sys/net/ipv4/ip_local_port_range";
 const RESERVED_PORTS = "/proc/sys/net/ipv4/ip_local_reserved_ports";
-const EXECUTE = 0o111;
+/** How a daemon says it. */
+const CALLOUT_TOLD = /^HA callout .* cannot be run/;
 
 export const SYSTEM_CHECKS: readonly Check[] = [
   { about: "no unit is masked", run: checkUnits },
@@ -79,26 +81,26 @@ function checkPort({ settings }: Examiner): Checked {
   })];
 }
 
+/** The program of the settings, and that of a command line, which only the daemon knows. */
 function checkCallout(examiner: Examiner): Checked {
+  const report = reportHere(examiner);
+  const told = report?.degraded.find((reason) => CALLOUT_TOLD.test(reason));
   const program = examiner.settings?.haCallout;
-  if (program === undefined) return { skipped: "there is none" };
-  let facts: Deno.FileInfo;
-  try {
-    facts = Deno.statSync(program);
-  } catch {
-    return [finding("callout-unusable", {
-      what: "The ha-callout program is not there: the cluster is not told of peers.",
-      evidence: program,
-      fix: "install it, or take the setting out",
-      commands: [...examiner.unset("ha-callout"), ...reload(examiner)],
-    })];
-  }
-  if (facts.isFile && (facts.mode! & EXECUTE) !== 0) return [];
+  if (program === undefined && told === undefined) return { skipped: "there is none" };
+  const fault = program === undefined ? undefined : executableFault(program, report?.uid);
+  if (fault === undefined && told === undefined) return [];
+  const isThere = program !== undefined && exists(program);
   return [finding("callout-unusable", {
     what: "The ha-callout program cannot be run: the cluster is not told of peers.",
-    evidence: `${program} has mode ${(facts.mode! & 0o7777).toString(8)}`,
-    fix: "let it be executed",
-    commands: [`chmod 755 ${shellWord(program)}`],
+    evidence: fault === undefined ? told! : `${program}: ${fault}`,
+    fix: isThere
+      ? "let the user of statd execute it"
+      : "install it, or take the setting out (-H, where it is on the command line)",
+    commands: program === undefined
+      ? []
+      : isThere
+      ? [`chmod 755 ${shellWord(program)}`]
+      : [...examiner.unset("ha-callout"), ...reload(examiner)],
   })];
 }
 

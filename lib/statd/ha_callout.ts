@@ -13,6 +13,7 @@ import type { Clock } from "../time/clock.ts";
 import { LookupSlots } from "../net/lookup_slots.ts";
 import type { Callout } from "../nsm/ports.ts";
 import { type CalloutResult, runCallout } from "../platform/callout.ts";
+import { executableFault } from "../platform/executable.ts";
 import { quote } from "../quote.ts";
 
 /**
@@ -27,6 +28,39 @@ const NOTICES_MAX = 32;
 
 /** Time that a program may take before it counts as a fault, in ms: those behind it wait. */
 const PATIENCE_MS = 10_000;
+/** Time for which a failure counts as a fault unless a later run succeeds, in ms: then it is history. */
+const FAILURE_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+
+/** A run that failed. */
+interface Failure {
+  readonly program: string;
+  readonly fault: string;
+  readonly at: number;
+  /** The program could not be run at all then; while that is so, it is found anew each time. */
+  readonly wasUnusable: boolean;
+}
+
+/** Why the program of the settings cannot be run, for a log or a person; undefined where it can. */
+export function calloutFault(
+  program: string | undefined,
+  faultOf = executableFault,
+): string | undefined {
+  const fault = program === undefined ? undefined : faultOf(program);
+  return fault === undefined ? undefined : `HA callout ${quote(program!)} cannot be run: ${fault}`;
+}
+
+/** What an administrator is told at a start with such a program. */
+export function calloutAdvice(
+  program: string | undefined,
+  faultOf = executableFault,
+): string | undefined {
+  const fault = calloutFault(program, faultOf);
+  return fault === undefined
+    ? undefined
+    : `${fault}. Peers are monitored, and the cluster is not told of them: install it, or correct ` +
+      "ha-callout (-H)";
+}
 
 /** Parts of the callouts. */
 export interface HaCalloutParts {
@@ -38,17 +72,21 @@ export interface HaCalloutParts {
   readonly tell: LimitedLog;
   /** The machine's own, unless a test puts another one in its place. */
   readonly runProgram?: typeof runCallout;
+  readonly programFault?: typeof executableFault;
 }
 
 /** Makes the function that gives the callout which the settings name now, if they do. */
 export function haCallout(
-  { settings, clock, log, tell, runProgram = runCallout }: HaCalloutParts,
+  { settings, clock, log, tell, runProgram = runCallout, programFault = executableFault }:
+    HaCalloutParts,
 ): () => Callout | undefined {
   const slots = new LookupSlots(RUNNING_MAX, LINE_MAX);
   const notices = new Set<string>();
   /** Programs that run, each with the time when it began, the oldest first. */
   const begun = new Map<symbol, number>();
-  let lastFault: string | undefined;
+  let failure: Failure | undefined;
+  const advice = calloutAdvice(settings().haCallout, programFault);
+  if (advice !== undefined) tell("warning", "HA callout cannot be run", () => advice);
   const runTimed = async (program: string, args: readonly string[], timeoutMs: number) => {
     const key = Symbol();
     begun.set(key, clock.now());
@@ -63,7 +101,9 @@ export function haCallout(
     const slotted = await slots.run(() => runTimed(program, args, timeoutMs), () => true);
     if (!slotted.isRun) return;
     const fault = faultOf(slotted.value);
-    lastFault = fault;
+    failure = fault === undefined
+      ? undefined
+      : { program, fault, at: clock.now(), wasUnusable: programFault(program) !== undefined };
     const what = () => `HA callout ${quote(program)} ${args.map(quote).join(" ")}`;
     if (fault === undefined) log.debug(() => `${what()} ended with status 0`);
     else tell("warning", `HA callout ${quote(program)} failed`, () => `${what()} ${fault}`);
@@ -78,8 +118,10 @@ export function haCallout(
       get fault() {
         const [since = Infinity] = begun.values();
         const ms = clock.now() - since;
-        const fault = ms < PATIENCE_MS ? lastFault : `has run for ${Math.round(ms / 1000)} s`;
-        return fault === undefined ? undefined : `HA callout ${quote(program)} ${fault}`;
+        if (ms >= PATIENCE_MS) {
+          return `HA callout ${quote(program)} has run for ${Math.round(ms / 1000)} s`;
+        }
+        return calloutFault(program, programFault) ?? failureText(failure, program, clock.now());
       },
       monitored: (monName, myName) => run(program, "add-client", monName, myName),
       unmonitored: (monName, myName) => run(program, "del-client", monName, myName),
@@ -93,6 +135,19 @@ export function haCallout(
       },
     };
   };
+}
+
+/** The last failure, while it counts for the program that is set now. */
+function failureText(
+  failure: Failure | undefined,
+  program: string,
+  now: number,
+): string | undefined {
+  if (failure === undefined || failure.program !== program || failure.wasUnusable) return undefined;
+  const ms = now - failure.at;
+  if (ms >= FAILURE_MS) return undefined;
+  const ago = ms < MINUTE_MS ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / MINUTE_MS)} min`;
+  return `HA callout ${quote(program)} ${failure.fault}, ${ago} ago`;
 }
 
 /** Failure in words; undefined where the program ended with status 0. */

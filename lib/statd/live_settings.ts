@@ -12,6 +12,7 @@ import { loadStatdSettings } from "../config/load.ts";
 import { STATD, type StatdSettings, type Table } from "../config/settings.ts";
 import { type AdjustableLog, logThreshold } from "../log.ts";
 import type { Invocation } from "../platform/role.ts";
+import { calloutAdvice } from "./ha_callout.ts";
 
 /** Sources of the settings, and their bounds. */
 export interface LiveSettingsParts {
@@ -57,6 +58,8 @@ export class LiveSettings {
     this.#current = Object.freeze({ ...this.#current, ...changes });
     log.threshold = logThreshold({ ...this.#current, isToStderr: false });
     log.notice(`Settings read again; ${list("changed", live)}`);
+    const advice = calloutAdvice(this.#current.haCallout);
+    if (advice !== undefined) log.warning(advice);
     if (late.length > 0) log.warning(list("A restart is needed for", late));
   }
 }

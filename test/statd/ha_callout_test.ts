@@ -7,11 +7,14 @@ import { RecordingLog } from "../support/recording_log.ts";
 const pure = { permissions: "none" } as const;
 
 function setUp() {
+  const set = { haCallout: "/run/ha", haCalloutTimeout: 30 };
+  const unusable = new Map<string, string>();
   const log = new RecordingLog();
   const clock = new FakeClock();
   const running: { args: readonly string[]; end: (result: CalloutResult) => void }[] = [];
-  const callout = haCallout({
-    settings: () => ({ haCallout: "/run/ha", haCalloutTimeout: 30 }),
+  const current = haCallout({
+    settings: () => set,
+    programFault: (path) => unusable.get(path),
     clock,
     log,
     tell: (level, key, message) => log[level](`${key}|${message()}`),
@@ -20,8 +23,8 @@ function setUp() {
       running.push({ args, end: resolve });
       return promise;
     },
-  })()!;
-  return { clock, log, running, callout };
+  });
+  return { clock, log, running, set, unusable, current, callout: current()! };
 }
 
 const SUCCESS: CalloutResult = { outcome: "exited", status: 0 };
@@ -53,13 +56,41 @@ Deno.test(
     assertEquals(callout.fault, 'HA callout "/run/ha" has run for 12 s');
     running[0]!.end({ outcome: "timeLimit", timeoutMs: 30_000 });
     await first;
-    assertEquals(callout.fault, 'HA callout "/run/ha" was killed, it took more than 30 s');
+    assertEquals(callout.fault, 'HA callout "/run/ha" was killed, it took more than 30 s, 0 s ago');
     const second = callout.monitored("nodec", "here");
     running[1]!.end(SUCCESS);
     await second;
     assertEquals(callout.fault, undefined);
   },
 );
+
+Deno.test("a callout that failed is no fault for ever", pure, async () => {
+  const { clock, running, set, current } = setUp();
+  const failed = current()!.monitored("nodeb", "here");
+  running[0]!.end({ outcome: "exited", status: 3 });
+  await failed;
+  clock.advance(90_000);
+  assertEquals(current()!.fault, 'HA callout "/run/ha" ended with status 3, 2 min ago');
+  set.haCallout = "/run/other";
+  assertEquals(current()!.fault, undefined, "it is another program now");
+  set.haCallout = "/run/ha";
+  clock.advance(3_600_000);
+  assertEquals(current()!.fault, undefined, "nothing has failed within an hour");
+});
+
+Deno.test("a callout that cannot be run is a fault until it can", pure, async () => {
+  const { clock, running, unusable, current } = setUp();
+  unusable.set("/run/ha", "there is no such file");
+  const fault = 'HA callout "/run/ha" cannot be run: there is no such file';
+  assertEquals(current()!.fault, fault, "also before it was to be run");
+  const failed = current()!.monitored("nodeb", "here");
+  running[0]!.end({ outcome: "notStarted", reason: "no such file" });
+  await failed;
+  clock.advance(7_200_000);
+  assertEquals(current()!.fault, fault);
+  unusable.clear();
+  assertEquals(current()!.fault, undefined);
+});
 
 Deno.test("a notice whose callout is under way is left to be repeated", pure, async () => {
   const { running, callout } = setUp();

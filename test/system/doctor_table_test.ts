@@ -743,6 +743,31 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    finding: "callout-unusable",
+    title: "the callout of the command line is not there",
+    plant: (world) => world.restartStatd("-H", "/run/no-callout"),
+    byHand: async (world) => {
+      await edit("/run/no-callout", "#!/bin/sh\n")(world);
+      await world.sh("chmod 755 /run/no-callout");
+    },
+    after: (world) => world.restartStatd(),
+  },
+  {
+    finding: "statd-degraded",
+    title: "the callout has failed",
+    plant: async (world) => {
+      await edit("/run/callout", "#!/bin/sh\n! grep -qs fail /run/callout.mode\n")(world);
+      await world.sh("chmod 755 /run/callout; echo fail > /run/callout.mode");
+      await world.restartStatd("-H", "/run/callout");
+      await world.monitor(PEERS[2]!, { version: 3 });
+    },
+    byHand: async (world) => {
+      await world.sh("rm /run/callout.mode");
+      await world.release(PEERS[2]!, { version: 3 });
+    },
+    after: (world) => world.restartStatd(),
+  },
+  {
     finding: "config-faulty",
     title: "a setting has a bad value",
     plant: edit("/etc/nfs.conf", statdConf("tcp=perhaps\n")),
