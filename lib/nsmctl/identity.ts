@@ -82,8 +82,8 @@ export const identity: Command = {
     "notify tells everybody whom the owners before have left, and is done when exports and address " +
     "are up. release lets go, so that the file system of the ledger can be unmounted. status is for " +
     "scripts: one line, and an exit status.",
-    "Exit status: 0, with status if it is held; 1 if peers are left to be told, or there is no such " +
-    "identity; 4 if another node holds it; 5 if its ledger cannot be reached.",
+    "Exit status: 0, with status if it is held; 1 if there is no such identity, or it is not held; 4 if " +
+    "another node holds it; 5 if its ledger cannot be reached; 6 if notify has left peers untold.",
   ],
   example: "nsmctl identity acquire vip1 --fenced",
   takesPeers: false,

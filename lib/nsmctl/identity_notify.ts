@@ -27,6 +27,7 @@ import { dropToOwner } from "./edit_state.ts";
 import { EpochWatch, type RunEnd } from "./epoch_watch.ts";
 import { graceMs } from "./grace.ts";
 import { openIdentityCalls } from "./identity_calls.ts";
+import { HELD_ELSEWHERE, LEFT_TO_BE_TOLD } from "./identity_state.ts";
 import { SILENT_LOG } from "./read_state.ts";
 import type { Session } from "./session.ts";
 import { jsonLine, shown } from "./text.ts";
@@ -52,7 +53,7 @@ export async function notifyIdentity(run: IdentityRun): Promise<number> {
     session.terminal.complain(
       `${session.programName}: identity ${id} is ${state}: acquire it first`,
     );
-    return state === "superseded" ? 4 : Status.PROBLEM;
+    return state === "superseded" ? HELD_ELSEWHERE : Status.PROBLEM;
   }
   const definition = readDefinition(id, texts);
   const deadlineMs = (run.deadlineS ?? definition.deadlineS) * 1000;
@@ -96,9 +97,9 @@ export async function notifyIdentity(run: IdentityRun): Promise<number> {
     elapsed_ms: Math.round(clock.now() - startedAt),
   };
   sayResult(run, result, watch.end);
-  if (watch.end === "superseded") return 4;
+  if (watch.end === "superseded") return HELD_ELSEWHERE;
   if (watch.end === "unreachable") return Status.SILENT;
-  return counts.gaveUp === 0 && pending.unread === 0 && isNoted ? Status.OK : Status.PROBLEM;
+  return counts.gaveUp === 0 && pending.unread === 0 && isNoted ? Status.OK : LEFT_TO_BE_TOLD;
 }
 
 /** Who was told, for people, programs and the daemon. */

@@ -12,6 +12,8 @@ import { jsonText } from "./text.ts";
 
 /** Exit status where another node holds the identity. */
 export const HELD_ELSEWHERE = 4;
+/** Exit status of a run that has left peers on the list, or may have: what has begun has come to its end. */
+export const LEFT_TO_BE_TOLD = 6;
 const WORDS = ["epoch", "number", "recorded", "pending"] as const;
 
 /**

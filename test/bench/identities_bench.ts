@@ -95,7 +95,7 @@ async function run(kind: "directory" | "etcd", hosts: number): Promise<void> {
     etc: { "nfs.conf": conf },
   });
   await host.startRpcbind();
-  if (kind === "etcd") await new EtcdCluster(host, "127.0.0.1", 1).start();
+  if (kind === "etcd") await new EtcdCluster(host, `${folder}/etcd`, "127.0.0.1", 1).start();
   monitor(host, peerAddresses("127.1", hosts));
   const a = new ClusterNode(host, "a");
   await a.start();

@@ -13,10 +13,11 @@ const PEER_PORTS = 23800;
 /** Members at one address, on ports of their own; each can be killed and started again. */
 export class EtcdCluster {
   readonly #members = new Map<number, BackgroundProgram>();
-  readonly #folder = Deno.makeTempDirSync();
 
   constructor(
     readonly host: TestHost,
+    /** Where the members keep their data. */
+    readonly folder: string,
     readonly address: string,
     readonly size: number,
     readonly flags: readonly string[] = [],
@@ -35,7 +36,7 @@ export class EtcdCluster {
     const peers = this.#all.map((k) => `m${k}=${this.#peer(k)}`).join(",");
     const member = this.host.start(
       ETCD,
-      ...["--name", `m${i}`, "--data-dir", `${this.#folder}/m${i}`],
+      ...["--name", `m${i}`, "--data-dir", `${this.folder}/m${i}`],
       ...["--listen-client-urls", this.#client(i), "--advertise-client-urls", this.#client(i)],
       ...["--listen-peer-urls", this.#peer(i), "--initial-advertise-peer-urls", this.#peer(i)],
       ...["--initial-cluster", peers, "--log-level", "info"],

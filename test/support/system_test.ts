@@ -23,6 +23,8 @@ export const DEBIAN_RPCBIND = "/sbin/rpcbind";
 
 /** Makes one more host for a test. */
 export type NewHost = (options?: HostOptions) => Promise<TestHost>;
+/** Makes one more folder for a test, which all of its hosts see, and every user can enter. */
+export type NewFolder = () => Promise<string>;
 
 /** Every host needs these: programs, a place for the state directory, IPv6. */
 const TOOLS = [
@@ -59,11 +61,14 @@ export function canUnshare(): boolean {
   return isUnshareAllowed ??= new Deno.Command("unshare", { args }).outputSync().success;
 }
 
-/** Declares a test; `needs` are paths of programs besides those that every host needs. */
+/**
+ * Declares a test; `needs` are paths of programs besides those that every host needs. Its folders are
+ * removed when its hosts are gone.
+ */
 export function systemTest(
   name: string,
   needs: readonly string[],
-  body: (newHost: NewHost) => Promise<void>,
+  body: (newHost: NewHost, newFolder: NewFolder) => Promise<void>,
 ): void {
   const reason = missing(needs);
   if (reason !== undefined && !told.has(reason)) {
@@ -73,14 +78,21 @@ export function systemTest(
   }
   const options = { ignore: reason !== undefined, sanitizeOps: true, sanitizeResources: true };
   Deno.test(name, options, async () => {
+    await using folders = new AsyncDisposableStack();
     await using hosts = new AsyncDisposableStack();
+    const newFolder = async () => {
+      const folder = await Deno.makeTempDir({ prefix: "nsm-test-" });
+      folders.defer(() => Deno.remove(folder, { recursive: true }));
+      await Deno.chmod(folder, 0o755);
+      return folder;
+    };
     const created: TestHost[] = [];
     try {
       await body(async (options) => {
         const host = hosts.use(await TestHost.create(options));
         created.push(host);
         return host;
-      });
+      }, newFolder);
     } catch (error) {
       // deno-lint-ignore no-console -- what the programs said is needed to understand a failure
       for (const host of created) console.error(host.report());

@@ -21,7 +21,7 @@ const PAUSE_MS = 10;
 systemTest(
   "acceptance 10: the leader of etcd is killed again and again: nothing that was acknowledged is lost",
   [OUR_STATD, OUR_NSMCTL, ETCD, "/usr/bin/curl"],
-  async (newHost) => {
+  async (newHost, newFolder) => {
     const address = "127.0.0.1";
     const endpoints = [1, 2, 3].map((i) => `http://${address}:${23790 + i}`).join(", ");
     const host = await newHost({
@@ -31,7 +31,7 @@ systemTest(
           `ledger = etcd\n[etcd]\nendpoints = ${endpoints}\n`,
       },
     });
-    const etcd = new EtcdCluster(host, address, 3);
+    const etcd = new EtcdCluster(host, await newFolder(), address, 3);
     await etcd.start();
     const node = new ClusterNode(host, "a");
     await node.start();

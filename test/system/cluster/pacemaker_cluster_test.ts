@@ -42,9 +42,8 @@ async function clientsOf({ host }: PacemakerNode): Promise<ManyPeers> {
 systemTest(
   "acceptance 16: with the page's commands Pacemaker moves a service, and its clients are told",
   NEEDS,
-  async (newHost) => {
-    const storage = await Deno.makeTempDir({ prefix: "nsm-pacemaker." });
-    await Deno.chmod(storage, 0o755);
+  async (newHost, newFolder) => {
+    const storage = await newFolder();
     await Deno.mkdir(`${storage}/nsm`);
     const nfsConf = (await literalBlocks("nsm-cluster.7", "Setting up")).join("");
     const [commands] = await literalBlocks("nsm-cluster.7", "Pacemaker");

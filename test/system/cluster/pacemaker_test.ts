@@ -25,14 +25,6 @@ const OCF = {
 
 const SUCCESS = /^SUCCESS 00000000/;
 
-/** A directory that all nodes see. */
-async function storage(): Promise<string> {
-  const directory = await Deno.makeTempDir({ prefix: "nsm-pacemaker." });
-  await Deno.chmod(directory, 0o755);
-  await Deno.mkdir(`${directory}/nsm`);
-  return `${directory}/nsm`;
-}
-
 async function node(newHost: NewHost, name: string, nfsConf = ""): Promise<ClusterNode> {
   const host = await newHost({ addresses: [`${VIP}/32`], etc: { "nfs.conf": nfsConf } });
   await layerUsr(host, MANAGERS, true);
@@ -73,8 +65,8 @@ async function status(...args: globalThis.Parameters<typeof agent>): Promise<num
 systemTest(
   "acceptance 16: ocf-tester has nothing to say about either phase",
   NEEDS,
-  async (newHost) => {
-    const ledger = await storage();
+  async (newHost, newFolder) => {
+    const ledger = await newFolder();
     const a = await node(newHost, "a");
     await a.start();
     const options = [
@@ -99,12 +91,12 @@ systemTest(
 systemTest(
   "acceptance 16: the agent moves an identity from a node that is killed, and its clients are told",
   NEEDS,
-  async (newHost) => {
+  async (newHost, newFolder) => {
     const given = {
       id: "vip1",
       names: "nfs1.example.net",
       addresses: VIP,
-      ledger: `directory:${await storage()}`,
+      ledger: `directory:${await newFolder()}`,
     };
     const acquire = { ...given, phase: "acquire" };
     const notify = { ...given, phase: "notify" };
@@ -149,6 +141,14 @@ systemTest(
     assertEquals(await status(a, "monitor", notify), OCF.notRunning);
     assertEquals(await status(a, "start", notify), OCF.success);
     assertEquals(await status(a, "stop", notify), OCF.success);
+
+    // Whoever cannot be reached stays on record, and is no failure of the service.
+    assertMatch(await a.mon("10.200.0.1"), SUCCESS);
+    await a.identity("acquire", "vip1");
+    const brief = { ...notify, deadline: "1" };
+    assertEquals(await status(a, "start", brief), OCF.success);
+    assertMatch(await a.host.output("cat", "/run/agent.log"), /10\.200\.0\.1: not told/);
+    assertEquals(await status(a, "stop", notify), OCF.success);
     assertEquals(await status(a, "stop", acquire), OCF.success);
     assertEquals(await status(a, "stop", acquire), OCF.success);
   },
@@ -157,8 +157,8 @@ systemTest(
 systemTest(
   "the agent says what is wrong, by the statuses of the OCF standard",
   NEEDS,
-  async (newHost) => {
-    const ledger = await storage();
+  async (newHost, newFolder) => {
+    const ledger = await newFolder();
     const given = { id: "vip1", addresses: VIP, ledger: `directory:${ledger}` };
     const a = await node(newHost, "a");
     const reasons: string[] = [];
