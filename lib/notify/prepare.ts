@@ -90,7 +90,7 @@ export async function prepareToNotify(
   log: Log,
   parts: PreparationParts = thisMachine(),
 ): Promise<ReadyToNotify | number> {
-  const { kernel, resolver, clock } = parts;
+  const { kernel, clock } = parts;
   const { directory = settings.stateDirectoryPath } = parts;
   const isDefault = settings.stateDirectoryPath === DEFAULT_STATE_DIRECTORY;
   const layout = layoutOf(directory);
@@ -107,9 +107,9 @@ export async function prepareToNotify(
     requireOnly(settings, records, log);
   }
   const identities = new IdentityFile(directory, log, parts.fileSystem);
-  const planned = await planSources(settings, resolver, log, clock);
-  const known = parts.asOwner(layout.monitorList, () => identities.load());
-  const sources = ownSources(planned, known, parts, log);
+  const sources = await ownSources(settings, identities, layout, parts, log);
+  // The look-up of own names may outlast the wait of another start, which tells peers meanwhile.
+  if (!mayRun(settings, run, lock, log, "again")) return 0;
 
   const end = run.end();
   const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;
@@ -147,12 +147,15 @@ export async function prepareToNotify(
 }
 
 /** The sources that do not announce an identity: one of nfs.conf, or one that is kept here. */
-function ownSources(
-  planned: readonly SourcePlan[],
-  known: Readonly<Record<string, unknown>>,
-  { configuredIdentities, hostName }: PreparationParts,
+async function ownSources(
+  settings: SmNotifySettings,
+  identities: IdentityFile,
+  { monitorList }: Layout,
+  { resolver, clock, asOwner, configuredIdentities, hostName }: PreparationParts,
   log: Log,
-): SourcePlan[] {
+): Promise<SourcePlan[]> {
+  const planned = await planSources(settings, resolver, log, clock);
+  const known = asOwner(monitorList, () => identities.load());
   const kept = Object.entries(known).map(([id, value]) =>
     [id, (value as { texts?: unknown } | null)?.texts] as const
   );
@@ -167,16 +170,17 @@ function requireRights({ monitorList }: Layout): void {
   throw new Error(`It takes root, or the owner of ${quote(monitorList)}, who has uid ${uid}`);
 }
 
-/** Applies the run-once rule, which concerns the default state directory only. */
+/** Applies the run-once rule, which concerns the default state directory only; the log has it once. */
 function mayRun(
   settings: SmNotifySettings,
   run: NotifyRun,
   lock: LockOfLife | undefined,
   log: Log,
+  asked: "first" | "again" = "first",
 ): boolean {
   if (lock === undefined || settings.force || !settings.updateState) return true;
   const found = lock.look();
-  if (found.kind === "unknown") {
+  if (found.kind === "unknown" && asked === "first") {
     log.warning(`Cannot tell from the lock whether peers were told in this boot: ${found.reason}`);
   }
   const since = found.kind === "taken" ? found.since : run.markedAt;
@@ -184,7 +188,7 @@ function mayRun(
   const end = run.end();
   if (end.kind === "unknown") return true;
   if (end.kind === "cutShort") {
-    log.notice("Carrying on a run that was cut short");
+    if (asked === "first") log.notice("Carrying on a run that was cut short");
     return true;
   }
   const when = since === undefined ? "" : ` since ${localTime(since)}`;

@@ -80,7 +80,10 @@ export interface History {
 }
 
 /** How often each kind happens, in parts of the sum. */
-const WEIGHTS: Readonly<Record<Kind, number>> = {
+type Weights = Readonly<Record<Kind, number>>;
+
+/** Usual weights: few faults, so that what was promised has time to be kept. */
+const USUAL: Weights = {
   mon: 26,
   unmon: 12,
   unmonAll: 2,
@@ -103,7 +106,17 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   peer: 3,
   disk: 3,
 };
-export const KINDS = Object.keys(WEIGHTS) as Kind[];
+export const KINDS = Object.keys(USUAL) as Kind[];
+
+/** Weights of the long mode, by which what is rare otherwise is as frequent as most. */
+export const EVEN: Weights = {
+  ...Object.fromEntries(KINDS.map((kind) => [kind, 1])) as Record<Kind, number>,
+  mon: 6,
+  unmon: 2,
+  reboots: 2,
+  powerCut: 2,
+  disk: 2,
+};
 
 const EVENTS_MAX = 40;
 /** Longest time of events, in ms. */
@@ -127,7 +140,7 @@ const DISK_FAULTS: readonly (readonly [Operation, string])[] = [
 const DISK_PATHS = ["/sm/", "/sm.bak/", "/.peers", "/state", "/"];
 
 /** The history of a seed. */
-export function generate(seed: number): History {
+export function generate(seed: number, weights = USUAL): History {
   const { random } = seededRandom(seed);
   const one = <T>(choices: readonly T[]): T => choices[random(choices.length)]!;
   const once = (times: number) => random(times) === 0;
@@ -145,7 +158,7 @@ export function generate(seed: number): History {
     const { name, addresses } = HOSTS[host()]!;
     return once(3) ? one([...namesOf(HOSTS[host()]!), ...addresses]) : name;
   };
-  const kinds = KINDS.flatMap((kind) => Array<Kind>(WEIGHTS[kind]).fill(kind));
+  const kinds = KINDS.flatMap((kind) => Array<Kind>(weights[kind]).fill(kind));
   const notice = () => {
     const number = host();
     const { addresses } = HOSTS[number]!;

@@ -53,13 +53,14 @@ export class Registrations {
   readonly #known = new Map<string, Known>();
   /** Records on the notify list whose peers were not told yet. */
   readonly moved = new Map<string, Moved>();
-  /** Records of earlier boots whose peers were not told yet. */
-  readonly #owed = new Set<string>();
+  /** Records of earlier boots whose peers were not told yet, with what these knew at the boot. */
+  readonly #owed = new Map<string, Moved>();
   /** Is told of each registration that sm-notify takes from the monitor list. */
   onMoved: (record: MonitorRecord) => void = () => {};
   /** Keys that memory and disk may differ on: moved, or forgotten by SM_SIMU_CRASH. */
   readonly #apart = new Set<string>();
   readonly #parsed = new Map<string, readonly MonitorRecord[]>();
+  readonly #paths = new Map<string, string | undefined>();
   readonly #records = new Map<string, MonitorRecord>();
 
   /** A call that changes these registrations has arrived; `priv` for SM_MON, and our number then. */
@@ -165,8 +166,8 @@ export class Registrations {
     const monitored = new Map<string, string>();
     const notified = new Map<string, MonitorRecord>();
     for (const [path, text] of files) {
-      const [, list, name] = /\/(sm|sm\.bak)\/([^/]+)$/.exec(path) ?? [];
-      if (name === undefined || name.startsWith(".")) continue;
+      const list = this.#listOf(path);
+      if (list === undefined) continue;
       let records = this.#parsed.get(text);
       if (records === undefined) {
         const parsed = recordsIn(text);
@@ -180,6 +181,14 @@ export class Registrations {
       }
     }
     return { monitored, notified };
+  }
+
+  /** The list that a file belongs to. */
+  #listOf(path: string): string | undefined {
+    if (this.#paths.has(path)) return this.#paths.get(path);
+    const list = /\/(sm|sm\.bak)\/[^/.][^/]*$/.exec(path)?.[1];
+    this.#paths.set(path, list);
+    return list;
   }
 
   /** Holds the disk against what was acknowledged; `mayMove` while sm-notify may move records. */
@@ -292,24 +301,23 @@ export class Registrations {
 
   /** This host was restarted: the peer of each record has to be told. */
   rebooted({ monitored }: Lists): void {
-    for (const key of monitored.keys()) this.#owed.add(key);
+    for (const key of monitored.keys()) this.#owed.set(key, this.#movedOf(key));
   }
 
   /** Records of an earlier boot whose peers were not told. */
   get owed(): Moved[] {
-    return [...this.#owed].map((key) => {
-      const { monName, myName } = this.recordOf(key);
-      const { state, wasAcknowledged } = this.#of(key);
-      return { monName, myName, state, wasAcknowledged };
-    });
+    return [...this.#owed.values()];
+  }
+
+  #movedOf(key: string): Moved {
+    const { monName, myName } = this.recordOf(key);
+    const { state, wasAcknowledged } = this.#of(key);
+    return { monName, myName, state, wasAcknowledged };
   }
 
   #move(key: string, known: Known): void {
-    const record = this.#records.get(key)!;
-    const { monName, myName } = record;
-    const { state, wasAcknowledged } = known;
-    this.onMoved(record);
-    this.moved.set(key, { monName, myName, state, wasAcknowledged });
+    this.onMoved(this.recordOf(key));
+    this.moved.set(key, this.#movedOf(key));
     this.#apart.add(key);
     noteMove(known);
     // What is asked for from now on is another record.

@@ -26,7 +26,12 @@ import { STATE_DIRECTORY } from "./statd.ts";
 /** How long the start of the background takes, in ms. */
 const FORK_MS = 100;
 
+/** Settings by arguments; there are few, and each start asks. */
+const known = new Map<string, SmNotifySettings>();
+
 export function smNotifySettings(...args: string[]): SmNotifySettings {
+  const before = known.get(args.join(" "));
+  if (before !== undefined) return before;
   const loaded = loadSmNotifySettings({
     programName: "sm-notify",
     args,
@@ -34,6 +39,7 @@ export function smNotifySettings(...args: string[]): SmNotifySettings {
     files: new MemoryFiles({ [`${STATE_DIRECTORY}/sm`]: "" }),
   });
   if (loaded.kind === "exit") throw new Error(loaded.stderr);
+  known.set(args.join(" "), loaded.settings);
   return loaded.settings;
 }
 
@@ -74,12 +80,19 @@ export async function prepare(
   return await prepareToNotify(settings, log, parts);
 }
 
-/** What is done in the background; the exit status. */
+/** How a run in the background has ended. */
+export interface Ended {
+  readonly status: number;
+  /** Whether every record was read, and taken off the list where its peer was told. */
+  readonly isWhole: boolean;
+}
+
+/** What is done in the background. */
 export async function notify(
   process: Process,
   { prepared, starting }: ReadyToNotify,
   { disk, settings, names, locks, callPeer, random, log }: SmNotifyParts,
-): Promise<number> {
+): Promise<Ended> {
   const { clock } = process;
   await new Promise<void>((resolve) => clock.startTimer(FORK_MS, resolve));
   const fileSystem = process.files(disk);
@@ -115,7 +128,7 @@ export async function notify(
   const isWhole = prepared.unmovedSince === undefined && store.faults === 0 &&
     notifier.unremoved === 0;
   if (isWhole) run.finish();
-  return gaveUp === 0 && isWhole ? 0 : 1;
+  return { status: gaveUp === 0 && isWhole ? 0 : 1, isWhole };
 }
 
 function runParts(

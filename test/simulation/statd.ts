@@ -32,8 +32,13 @@ const SERVED: readonly TransportAddress[] = [
   { netid: "tcp", address: "0.0.0.0", port: 662 },
 ];
 
+/** Settings by arguments; there are few, and each start asks. */
+const settings = new Map<string, StatdSettings>();
+
 /** The settings of a daemon with these arguments. */
 export function statdSettings(...args: string[]): StatdSettings {
+  const known = settings.get(args.join(" "));
+  if (known !== undefined) return known;
   const loaded = loadStatdSettings({
     programName: "rpc.statd",
     args,
@@ -41,6 +46,7 @@ export function statdSettings(...args: string[]): StatdSettings {
     files: new MemoryFiles({ [`${STATE_DIRECTORY}/sm`]: "" }),
   });
   if (loaded.kind === "exit") throw new Error(loaded.stderr);
+  settings.set(args.join(" "), loaded.settings);
   return loaded.settings;
 }
 

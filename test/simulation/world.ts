@@ -121,6 +121,9 @@ export class World {
   /** Whether something has happened that the disk is to be held against, beside changes of it. */
   #isDirty = true;
   #journalLength = 0;
+  /** The file `state` as it was read last, and the number in it. */
+  #stateText: string | undefined;
+  #stored: number | undefined;
 
   constructor(history: History, isTraced = false) {
     this.#history = history;
@@ -487,15 +490,18 @@ export class World {
       return process.isDead ? 1 : 0;
     }
     this.#numberIsTold(prepared.prepared.stateNumber);
-    void notify(process, prepared, parts).then((status) => {
+    // What the disk did not let it read or remove is left to the next start, whoever makes that.
+    let hasToRunAgain = false;
+    void notify(process, prepared, parts).then(({ status, isWhole }) => {
       if (process.isDead) return;
       this.trace.note(`sm-notify ends with status ${status}`);
+      hasToRunAgain = !isWhole;
       process.end();
     }, this.uncaught);
     const watch = () => {
       if (boot !== this.#boot) return;
       if (!process.isDead) this.agenda.after(NOTIFIER_RESTART_MS, watch);
-      else if (process.wasKilled) void this.#runNotifier();
+      else if (process.wasKilled || hasToRunAgain) void this.#runNotifier();
     };
     this.agenda.after(NOTIFIER_RESTART_MS, watch);
     return 0;
@@ -565,6 +571,7 @@ export class World {
     const key = listKey(record);
     this.#local((received) => {
       let change: ReturnType<Registrations["arrived"]>;
+      let copy: ReturnType<Registrations["arrived"]> | undefined;
       let arrived = 0;
       let isRepeated = false;
       let isNew = false;
@@ -582,6 +589,8 @@ export class World {
           const replaced = before !== undefined &&
             registrationKey(before) !== registrationKey(record);
           if (replaced) this.#replaced = this.#registrations.arrived([before]);
+          // What SM_SIMU_CRASH has forgotten in these letters is a copy, which goes before that one does.
+          copy = replaced ? this.#registrations.arrived([record]) : undefined;
           change = this.#registrations.arrived([record], priv, this.#stateNumber ?? 0);
           arrived = this.#callbacks.monArrived(record);
           const other = this.#replaced;
@@ -597,6 +606,7 @@ export class World {
             this.#registrations.replied([record], other, isDone);
           }
           if (result !== undefined && isDone) this.#numberSeen(result.state);
+          if (copy !== undefined) this.#registrations.replied([record], copy, false);
           this.#registrations.replied([record], change, isDone);
           if (!isDone) return;
           this.#callbacks.monAcknowledged(record, arrived, { isRepeated, isNew });
@@ -856,7 +866,9 @@ export class World {
 
   /** The number in the file `state`. */
   get #stateNumber(): number | undefined {
-    return storedNumber(this.#disk.textOf(`${STATE_DIRECTORY}/state`));
+    const text = this.#disk.textOf(`${STATE_DIRECTORY}/state`);
+    if (text !== this.#stateText) [this.#stateText, this.#stored] = [text, storedNumber(text)];
+    return this.#stored;
   }
 
   /** Whether sm-notify may have moved records since the last check. */
