@@ -13,7 +13,6 @@ import { SM_PROG, SM_VERS } from "../protocol/nsm.ts";
 import { IpProtocol, portmapV2 } from "../protocol/portmap.ts";
 import type { StreamClient } from "../rpc/stream_client.ts";
 import { type Endpoint, type TransportAddress, TransportError } from "../rpc/transport.ts";
-import { findPort } from "./port_lookup.ts";
 import { type CallPeer, reasonOf } from "./ports.ts";
 import {
   type CallRpcbind,
@@ -21,6 +20,7 @@ import {
   RPCBIND_TIMEOUT_MS,
   RpcbindEntries,
 } from "./rpcbind_entries.ts";
+import { listingFault } from "./rpcbind_listing.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
 const ROOT_OWNER = "0";
@@ -40,7 +40,7 @@ const PORT_MAPPER_REVIEW_MS = 60_000;
 export interface RegistrationParts {
   /** Connects to rpcbind's Unix socket, where it knows who we are. */
   readonly connect: () => Promise<StreamClient>;
-  /** For a port mapper that has no such socket. */
+  /** For a port mapper that has no such socket, and to see what rpcbind tells others: both families. */
   readonly callPeer: CallPeer;
   readonly portmapper: Endpoint;
   /** Who owns the registrations: the decimal uid that we serve under. */
@@ -171,23 +171,13 @@ export class Registrar {
   async #isListed({ served }: Session): Promise<boolean> {
     const { callPeer, log } = this.#parts;
     try {
-      for (const { netid, port } of served) {
-        const transport = netid.startsWith("udp") ? "udp" : "tcp";
-        const wanted = { program: SM_PROG, version: SM_VERS, transport } as const;
-        const loopback = netid.endsWith("6") ? "::1" : "127.0.0.1";
-        const listed = await findPort(callPeer, wanted, loopback, RPCBIND_TIMEOUT_MS);
-        if (listed === port) continue;
-        const now = listed === undefined ? "is gone" : `has become port ${listed}`;
-        log.warning(
-          `Somebody changed our registration with rpcbind: ${netid} port ${port} ${now}; registering again`,
-        );
-        return false;
-      }
-      return true;
+      const fault = await listingFault(callPeer, served);
+      if (fault === undefined) return true;
+      log.warning(`Somebody changed our registration with rpcbind: ${fault}; registering again`);
     } catch (error) {
       log.debug(() => `Cannot ask rpcbind whether it lists us: ${reasonOf(error)}`);
-      return false;
     }
+    return false;
   }
 
   #failed(error: unknown): false {
@@ -263,7 +253,6 @@ export class Registrar {
   }
 
   /** A port mapper knows IPv4 alone. */
-
   async #registerByPortmap(): Promise<Session> {
     const { callPeer, portmapper } = this.#parts;
     const mapping = { prog: SM_PROG, vers: SM_VERS, prot: 0, port: 0 };

@@ -10,7 +10,7 @@ import project from "../../deno.json" with { type: "json" };
 import type { StatdSettings } from "../config/settings.ts";
 import type { AdjustableLog } from "../log.ts";
 import { limited, type LimitedLog } from "../log_limits.ts";
-import { PeerCalls } from "../net/peer_calls.ts";
+import { LoopbackCalls, PeerCalls } from "../net/peer_calls.ts";
 import { connectStream, connectUnix } from "../net/tcp.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
 import { Registrar } from "../nsm/registration.ts";
@@ -180,7 +180,7 @@ async function serve(
 
   const registrar = new Registrar({
     connect: daemon.connectRpcbind,
-    callPeer,
+    callPeer: new LoopbackCalls(callPeer, daemon.clientParts),
     portmapper: { address: LOCK_MANAGER_ADDRESS, port: PMAP_PORT },
     owner: String(Deno.uid()),
     clock,

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { CallPeer } from "../../lib/nsm/ports.ts";
 import { Registrar, removeOldRegistrations } from "../../lib/nsm/registration.ts";
-import type { TransportAddress } from "../../lib/rpc/transport.ts";
+import { type TransportAddress, TransportError } from "../../lib/rpc/transport.ts";
 import { type Rpcb, rpcbindV3, rpcbindV4 } from "../../lib/protocol/rpcbind.ts";
 import { RpcError } from "../../lib/rpc/errors.ts";
 import { AcceptStat } from "../../lib/rpc/message.ts";
@@ -24,10 +24,19 @@ function setUp(versions?: Program[]) {
   const log = new RecordingLog();
   const rpcbind = new FakeRpcbind(clock, versions);
   const portmap: string[] = [];
-  const state = { portmapAnswers: false, isStarting: false, spoken: [] as Program[] };
+  const state = {
+    portmapAnswers: false,
+    isStarting: false,
+    hasIpv6: true,
+    spoken: [] as Program[],
+  };
   const callPeer: CallPeer = {
     call(program, name, args, to, transport) {
       const netid = netidFor(transport, to.address);
+      if (to.address === "::1" && !state.hasIpv6) {
+        return Promise.reject(new TransportError("connect to", to, "refused"));
+      }
+      if (name === "RPCBPROC_NULL") return Promise.resolve(undefined as never);
       if (name === "RPCBPROC_GETADDR") return Promise.resolve(rpcbind.addressOf(netid) as never);
       if (name === "PMAPPROC_GETPORT") return Promise.resolve(rpcbind.portOf(netid) as never);
       if (!state.portmapAnswers) return Promise.reject(new Error("no answer"));
@@ -233,21 +242,25 @@ for (const [change, make, message] of CHANGES) {
   }
 }
 
-Deno.test("keep() changes nothing while rpcbind lists us", pure, async () => {
-  const { rpcbind, registrar, clock, log } = setUp();
-  const stop = new AbortController();
-  const kept = registrar.keep(stop.signal);
-  await settle();
-  rpcbind.changes = 0;
-  for (let look = 0; look < 3; look++) {
-    clock.advance(300_000);
+for (const hasIpv6 of [true, false]) {
+  const where = hasIpv6 ? "" : ", though it serves no IPv6";
+  Deno.test(`keep() changes nothing while rpcbind lists us${where}`, pure, async () => {
+    const { rpcbind, registrar, clock, log, state } = setUp();
+    state.hasIpv6 = hasIpv6;
+    const stop = new AbortController();
+    const kept = registrar.keep(stop.signal);
     await settle();
-    await registrar.review();
-  }
-  assertEquals([rpcbind.changes, rpcbind.connections, log.lines], [0, 1, []]);
-  stop.abort();
-  await kept;
-});
+    rpcbind.changes = 0;
+    for (let look = 0; look < 3; look++) {
+      clock.advance(300_000);
+      await settle();
+      await registrar.review();
+    }
+    assertEquals([rpcbind.changes, rpcbind.connections, log.lines], [0, 1, []]);
+    stop.abort();
+    await kept;
+  });
+}
 
 Deno.test("keep() takes what somebody else had as soon as it is free", pure, async () => {
   const { rpcbind, registrar, clock, log } = setUp();

@@ -6,7 +6,7 @@ import type { TestHost } from "../support/namespace.ts";
 import { nullCall } from "../support/nsm_calls.ts";
 import { eventually } from "../support/patience.ts";
 import { ask, FOREGROUND, LOCALHOST, registrations, startStatd } from "../support/statd.ts";
-import { OUR_STATD, systemTest } from "../support/system_test.ts";
+import { OUR_NSMCTL, OUR_RPCBIND, OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const NEEDS = [OUR_STATD, "/usr/sbin/rpcinfo"];
 
@@ -138,5 +138,41 @@ systemTest(
     assertEquals(await statd.stop(), 0);
     await host.output("mv", "/run/hidden.sock", "/run/rpcbind.sock");
     assertEquals(await registrations(host), []);
+  },
+);
+
+/** A list of transports as an administrator leaves it who wants no IPv6. */
+const IPV4_ALONE = `udp tpi_clts v inet udp - -
+tcp tpi_cots_ord v inet tcp - -
+local tpi_cots_ord - loopback - - -
+`;
+
+for (const netconfig of [undefined, IPV4_ALONE]) {
+  const which = netconfig === undefined ? "" : ", also where rpcbind serves no IPv6";
+  systemTest(
+    `a look at the registration finds it${which}`,
+    [...NEEDS, OUR_NSMCTL],
+    async (newHost) => {
+      const host = await newHost({ ...(netconfig && { etc: { netconfig } }) });
+      await host.startRpcbind();
+      const statd = await startStatd(host);
+      await host.output(OUR_NSMCTL, "status");
+      const doubts = statd.lines.filter((line) => /Cannot ask rpcbind|changed our reg/.test(line));
+      assertEquals(doubts, []);
+    },
+  );
+}
+
+systemTest(
+  "a look changes nothing at our rpcbind",
+  [...NEEDS, OUR_NSMCTL, OUR_RPCBIND],
+  async (newHost) => {
+    const host = await newHost();
+    const rpcbind = await host.startRpcbind(OUR_RPCBIND, "-d", "-l");
+    await startStatd(host);
+    await host.output(OUR_NSMCTL, "status");
+    await host.output("rpcinfo", "-T", "udp6", "::1", "100024", "1");
+    await rpcbind.line(/RPCBPROC_GETADDR from "::1"/);
+    assertEquals(rpcbind.lines.filter((line) => line.includes("RPCBPROC_SET from")).length, 4);
   },
 );
