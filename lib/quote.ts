@@ -1,4 +1,4 @@
-/** How text that came from outside is shown to people. */
+/** How text that came from outside is shown to people, and numbers of things. */
 
 /** Characters shown of one text; a line of the log stays readable, and nobody can flood it. */
 const SHOWN_MAX = 256;
@@ -44,4 +44,9 @@ export function printable(text: string): string {
     const code = character.codePointAt(0)!;
     return code > 0xff ? `\\u{${code.toString(16)}}` : `\\x${code.toString(16).padStart(2, "0")}`;
   });
+}
+
+/** A count with its noun: `1 peer`, `3 peers`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -116,7 +116,7 @@ function keyValuesOf(value: unknown): KeyValue[] | undefined {
   for (const entry of list ?? []) {
     const { key, value = "", mod_revision } = objectOf(entry) ?? {};
     const modRevision = int64(mod_revision);
-    const texts = [textOf(key), textOf(value)];
+    const texts = [decodedBase64(key), decodedBase64(value)];
     const [keyText, valueText] = texts;
     if (modRevision === undefined || keyText === undefined || valueText === undefined) {
       return undefined;
@@ -145,7 +145,7 @@ function int64(value: unknown): number | undefined {
 }
 
 /** The bytes behind base64, each as a character; undefined where it is none. */
-function textOf(base64: unknown): string | undefined {
+function decodedBase64(base64: unknown): string | undefined {
   if (typeof base64 !== "string") return undefined;
   try {
     return atob(base64);

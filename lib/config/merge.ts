@@ -82,7 +82,7 @@ export function fileLayer(
   for (const [name, row] of Object.entries(table)) {
     const { file, follows = "" } = row;
     const at = file && lookUp(conf, env, (assignment) => isAbout(assignment, file));
-    const { value, problem } = at === undefined ? {} : row.kind.read(textOf(at, row), files);
+    const { value, problem } = at === undefined ? {} : row.kind.read(numberOrText(at, row), files);
     if (at !== undefined && problem !== undefined) {
       const error = new ConfigError(at.source, at.key, problem);
       if (row.kind.fatal) throw error;
@@ -107,7 +107,7 @@ export function isAbout({ section, arg, key }: Assignment, file: FileKey): boole
  * The text to read a value from: macOS keys hold numbers in C notation (`0x10`, `020`), and any
  * number but zero is yes. Source: macOS nfs.conf(5).
  */
-function textOf({ section, value }: Assignment, row: Setting<unknown>): string {
+function numberOrText({ section, value }: Assignment, row: Setting<unknown>): string {
   const number = section === undefined && /^(?:0x([0-9a-f]+)|0([0-7]+)|([0-9]+))$/i.exec(value);
   if (!number) return value;
   const [, hex, octal, decimal] = number;

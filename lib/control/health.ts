@@ -3,6 +3,7 @@
  * exit statuses all take it from here.
  */
 
+import { plural } from "../quote.ts";
 /** `failed`: locks of somebody are lost or refused now. `degraded`: they may be. */
 export type Health = "good" | "degraded" | "failed";
 
@@ -62,30 +63,26 @@ function weaknessesOf(facts: HealthFacts): string[] {
   if (callbacks.pending > 0 && waitingMs > CALLBACK_PATIENCE_MS) {
     const seconds = Math.round(waitingMs / 1000);
     const why = callbacks.fault === "" ? "" : `: ${callbacks.fault}`;
-    faults.push(`${counted(callbacks.pending, "callback")} waiting for ${seconds} s${why}`);
+    faults.push(`${plural(callbacks.pending, "callback")} waiting for ${seconds} s${why}`);
   }
   if (peersNotTold > 0) {
     faults.push(
-      `${counted(peersNotTold, "peer")} not told of our reboot, and no sm-notify is running`,
+      `${plural(peersNotTold, "peer")} not told of our reboot, and no sm-notify is running`,
     );
   }
   if (isRecent(doubted)) {
-    faults.push(`${counted(doubted.count, "doubtful notice")} passed on, the last within an hour`);
+    faults.push(`${plural(doubted.count, "doubtful notice")} passed on, the last within an hour`);
   }
   if (isRecent(denied)) {
-    const calls = counted(denied.count, "call");
+    const calls = plural(denied.count, "call");
     faults.push(`${calls} denied by hosts.allow and hosts.deny, the last within an hour`);
   }
   if (keptNotices > 0) {
-    faults.push(`${counted(keptNotices, "notice")} kept until names of peers are known`);
+    faults.push(`${plural(keptNotices, "notice")} kept until names of peers are known`);
   }
   return faults;
 }
 
 function isRecent({ count, agoMs }: HealthFacts["doubted"]): boolean {
   return count > 0 && agoMs !== undefined && agoMs < RECENT_MS;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

@@ -27,11 +27,11 @@ export function openEtcd(readConfig: () => EtcdConfig | undefined): Etcd {
     if (config === undefined) return { kind: "fault", reason: "nfs.conf has no section [etcd]" };
     const { caFile, certFile, keyFile, passwordFile } = config;
     const transport = etcdTransport({
-      ...(caFile === undefined ? {} : { ca: textOf(caFile) }),
-      ...(certFile === undefined ? {} : { cert: textOf(certFile) }),
-      ...(keyFile === undefined ? {} : { key: textOf(keyFile) }),
+      ...(caFile === undefined ? {} : { ca: contentOf(caFile) }),
+      ...(certFile === undefined ? {} : { cert: contentOf(certFile) }),
+      ...(keyFile === undefined ? {} : { key: contentOf(keyFile) }),
     });
-    let password = passwordFile === undefined ? undefined : firstLineOf(textOf(passwordFile));
+    let password = passwordFile === undefined ? undefined : firstLineOf(contentOf(passwordFile));
     const client = new EtcdClient({
       settings: config,
       password: () => {
@@ -61,7 +61,7 @@ export function openLedger({ id, ledger }: Definition, etcd: () => Etcd): Ledger
 }
 
 /** @throws {Error} */
-function textOf(path: string): string {
+function contentOf(path: string): string {
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {

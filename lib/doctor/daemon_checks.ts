@@ -12,7 +12,7 @@ import {
 } from "../platform/processes.ts";
 import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_namespace.ts";
 import { statdPidFile } from "../platform/pid_file.ts";
-import { exists, textOf } from "../platform/small_files.ts";
+import { exists, readableText } from "../platform/small_files.ts";
 import { type Check, type Checked, type Examiner, reportOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { awaken, endProcess, set, shellWord, whoIs } from "./remedies.ts";
@@ -179,7 +179,7 @@ function checkPidFile(examiner: Examiner): Checked {
   if (report === undefined) return NOT_ANSWERED;
   const path = examiner.settings?.pidFile ??
     statdPidFile(ownNetworkNamespace(), hostNetworkNamespace());
-  const text = textOf(path)?.trim();
+  const text = readableText(path)?.trim();
   if (text === undefined) return { skipped: `there is no ${path}` };
   if (text === String(report.pid)) return [];
   return [finding("pid-file-wrong", {
@@ -192,7 +192,7 @@ function checkPidFile(examiner: Examiner): Checked {
 
 function checkLimits(examiner: Examiner): Checked {
   const pid = reportOf(examiner)?.pid;
-  const limits = pid === undefined ? undefined : textOf(`/proc/${pid}/limits`);
+  const limits = pid === undefined ? undefined : readableText(`/proc/${pid}/limits`);
   const soft = /^Max open files\s+(\d+)/m.exec(limits ?? "")?.[1];
   if (soft === undefined) return NOT_ANSWERED;
   if (Number(soft) >= OPEN_FILES_MIN) return [];

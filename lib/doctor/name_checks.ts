@@ -1,10 +1,10 @@
 /** The own name: peers compare it with what they know us by. */
 
-import { isLoopback, normaliseAddress } from "../rpc/address.ts";
+import { isIpv6, isLoopback, normaliseAddress } from "../rpc/address.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { quote } from "../quote.ts";
 import { reverseOf } from "../nsmctl/reach_host.ts";
-import { textOf } from "../platform/small_files.ts";
+import { readableText } from "../platform/small_files.ts";
 import { type Check, type Checked, type Examiner, someOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { ownAddresses } from "./reach_checks.ts";
@@ -26,7 +26,7 @@ function ownName({ settings }: Examiner): string {
 /** An address to write into /etc/hosts, or a word that stands for it. */
 function someAddress(): string {
   const own = ownAddresses();
-  return own.find((address) => !address.includes(":")) ?? own[0] ?? "127.0.1.1";
+  return own.find((address) => !isIpv6(address)) ?? own[0] ?? "127.0.1.1";
 }
 
 async function checkOwnName(examiner: Examiner): Promise<Finding[]> {
@@ -52,7 +52,7 @@ async function checkOwnName(examiner: Examiner): Promise<Finding[]> {
   const { addresses } = found.value;
   const isOurs = (address: string) => isLoopback(address) || own.has(normaliseAddress(address));
   if (addresses.some(isOurs)) return [];
-  const inFile = (textOf(HOSTS) ?? "").split("\n").map((line) => line.replace(/#.*/, ""))
+  const inFile = (readableText(HOSTS) ?? "").split("\n").map((line) => line.replace(/#.*/, ""))
     .map((line) => line.trim().split(/\s+/))
     .filter(([address]) => address !== undefined && addresses.includes(address));
   return [finding("name-elsewhere", {

@@ -1,14 +1,14 @@
 /** The monitored peers: are they let in, do we speak their protocol, and does anybody answer. */
 
-import { isLoopback, normaliseAddress } from "../rpc/address.ts";
+import { plural } from "../quote.ts";
+import { isIpv6, isLoopback, normaliseAddress } from "../rpc/address.ts";
 import { decideAccess } from "../nsm/hosts_access.ts";
 import { parseAccessFile } from "../nsm/hosts_rules.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
 import { rpcbindV4 } from "../protocol/rpcbind.ts";
-import { plural } from "../nsmctl/status.ts";
 import { shown } from "../nsmctl/text.ts";
-import { textOf } from "../platform/small_files.ts";
+import { readableText } from "../platform/small_files.ts";
 import {
   type Check,
   type Checked,
@@ -51,14 +51,14 @@ function checkPeerAccess(examiner: Examiner): Checked {
   const rules = (["statd", "rpcbind"] as const).map((daemon) => ({
     daemon,
     entries: (["allow", "deny"] as const).flatMap((kind) =>
-      parseAccessFile(textOf(`/etc/hosts.${kind}`) ?? "", daemon, kind, () => {})
+      parseAccessFile(readableText(`/etc/hosts.${kind}`) ?? "", daemon, kind, () => {})
     ),
   })).filter(({ entries }) => entries.length > 0);
   const denied = rules.flatMap(({ daemon, entries }) =>
     peers.flatMap(({ name, addresses }) =>
       addresses.filter((address) => {
         const client = { address, name: normaliseAddress(name) === undefined ? name : undefined };
-        return decideAccess(entries, client, (path) => textOf(path) ?? "") === "deny";
+        return decideAccess(entries, client, (path) => readableText(path) ?? "") === "deny";
       }).map((address) => ({ daemon, name, address }))
     )
   );
@@ -69,7 +69,7 @@ function checkPeerAccess(examiner: Examiner): Checked {
     evidence: `/etc/hosts.deny: ${someOf(denied.map(({ name }) => shown(name)))}`,
     fix: "let them in; the file is read again at once",
     commands: [...lists].map(([daemon, all]) => {
-      const clients = all.map(({ address }) => address.includes(":") ? `[${address}]` : address);
+      const clients = all.map(({ address }) => isIpv6(address) ? `[${address}]` : address);
       return append(`${daemon}: ${[...new Set(clients)].join(" ")}`, "/etc/hosts.allow");
     }),
   })];
@@ -79,11 +79,11 @@ function checkFamilies(examiner: Examiner): Checked {
   const report = reportHere(examiner);
   if (report === undefined) return NOT_ANSWERED;
   const peers = peersOf(examiner).filter(({ addresses }) => addresses.length > 0);
-  const isOff = textOf(NO_IPV6)?.trim() === "1";
+  const isOff = readableText(NO_IPV6)?.trim() === "1";
   const serves = (isV6: boolean) =>
     report.transports.some(({ netid }) => netid.endsWith("6") === isV6) && !(isV6 && isOff);
   const lost = [true, false].filter((isV6) => !serves(isV6)).flatMap((isV6) =>
-    peers.filter(({ addresses }) => addresses.every((address) => address.includes(":") === isV6))
+    peers.filter(({ addresses }) => addresses.every((address) => isIpv6(address) === isV6))
   );
   if (lost.length === 0) return [];
   return [finding("peers-other-family", {
@@ -111,7 +111,7 @@ async function checkPeersReachable(examiner: Examiner): Promise<Checked> {
   const asked = peers.slice(0, PEERS_CALLED_MAX);
   const faults = await faultsOf(asked.map(({ addresses }) => addresses[0]!), (address) => {
     const to = { address, port: PMAP_PORT };
-    return address.includes(":")
+    return isIpv6(address)
       ? examiner.calls.call(rpcbindV4, "RPCBPROC_NULL", undefined, to, "udp", LOCAL_TIMEOUT_MS)
       : examiner.calls.call(portmapV2, "PMAPPROC_NULL", undefined, to, "udp", LOCAL_TIMEOUT_MS);
   });

@@ -1,6 +1,7 @@
 /** Whether peers reach us at our addresses, and the lock manager is there that all of this is for. */
 
-import { isLinkLocal, isLoopback } from "../rpc/address.ts";
+import { plural } from "../quote.ts";
+import { isIpv6, isLinkLocal, isLoopback } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { holderOfPort, processesNamed } from "../platform/processes.ts";
@@ -9,7 +10,6 @@ import { nsmV1 } from "../protocol/nsm.ts";
 import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
 import { rpcbindV4 } from "../protocol/rpcbind.ts";
 import { RpcError } from "../rpc/errors.ts";
-import { plural } from "../nsmctl/status.ts";
 import { exists } from "../platform/small_files.ts";
 import { type Check, type Checked, type Examiner, reportHere, someOf } from "./examiner.ts";
 import { LOCAL_TIMEOUT_MS } from "./examiner.ts";
@@ -50,7 +50,7 @@ function checkAddressesThere(examiner: Examiner): Checked {
     fix: "bring the service address back, or let the host that has it now serve it (-n, " +
       "listen-addresses)",
     commands: gone.map((address) =>
-      `ip address add ${address}/${address.includes(":") ? 128 : 32} dev ${device}`
+      `ip address add ${address}/${isIpv6(address) ? 128 : 32} dev ${device}`
     ),
   })];
 }
@@ -66,7 +66,7 @@ async function checkOwnAddresses(examiner: Examiner): Promise<Checked> {
   const own = ownAddresses().slice(0, OWN_ADDRESSES_MAX);
   const ways = report.transports.flatMap(({ netid, address: bound, port }) => {
     const isV6 = netid.endsWith("6");
-    return own.filter((address) => address.includes(":") === isV6)
+    return own.filter((address) => isIpv6(address) === isV6)
       .filter((address) => isAny(bound) || bound === address)
       .map((address) => ({
         address,
@@ -93,7 +93,7 @@ async function checkOwnAddresses(examiner: Examiner): Promise<Checked> {
   }
   const rpcbind = await faultsOf(ways, ({ address, transport }) => {
     const to = { address, port: PMAP_PORT };
-    return address.includes(":")
+    return isIpv6(address)
       ? calls.call(rpcbindV4, "RPCBPROC_NULL", undefined, to, transport, LOCAL_TIMEOUT_MS)
       : calls.call(portmapV2, "PMAPPROC_NULL", undefined, to, transport, LOCAL_TIMEOUT_MS);
   });

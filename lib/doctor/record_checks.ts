@@ -1,5 +1,6 @@
 /** The records: do list and disk agree, whose are they, can they be right, and is anybody to be told. */
 
+import { plural } from "../quote.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { reasonOf } from "../nsm/ports.ts";
@@ -7,9 +8,8 @@ import { processesNamed } from "../platform/processes.ts";
 import { lockOfLife } from "../platform/run_once.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import { type ReadFile, SILENT_LOG } from "../nsmctl/read_state.ts";
-import { plural } from "../nsmctl/status.ts";
 import { isoText, shown } from "../nsmctl/text.ts";
-import { textOf } from "../platform/small_files.ts";
+import { readableText } from "../platform/small_files.ts";
 import { type Check, type Checked, type Examiner, reportOf, someOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { awaken, endProcess, shellWord } from "./remedies.ts";
@@ -201,7 +201,7 @@ function checkToldOfBoot(examiner: Examiner): Checked {
 
 /** When the kernel was booted, in ms since 1970. Source: proc_stat(5). */
 function bootTime(): number | undefined {
-  const seconds = /^btime (\d+)$/m.exec(textOf("/proc/stat") ?? "")?.[1];
+  const seconds = /^btime (\d+)$/m.exec(readableText("/proc/stat") ?? "")?.[1];
   return seconds === undefined ? undefined : Number(seconds) * 1000;
 }
 

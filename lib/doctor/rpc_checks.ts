@@ -14,7 +14,7 @@ import { rpcbindV4 } from "../protocol/rpcbind.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { StreamClient } from "../rpc/stream_client.ts";
 import { TransportError } from "../rpc/transport.ts";
-import { exists, textOf } from "../platform/small_files.ts";
+import { exists, readableText } from "../platform/small_files.ts";
 import { type Check, type Checked, type Examiner, reportHere } from "./examiner.ts";
 import { LOCAL_TIMEOUT_MS } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
@@ -38,10 +38,10 @@ export const RPC_CHECKS: readonly Check[] = [
 function checkLoopbackAccess(): Finding[] {
   for (const daemon of [RPCBIND, "statd"]) {
     const entries = (["allow", "deny"] as const).flatMap((kind) =>
-      parseAccessFile(textOf(`/etc/hosts.${kind}`) ?? "", daemon, kind, () => {})
+      parseAccessFile(readableText(`/etc/hosts.${kind}`) ?? "", daemon, kind, () => {})
     );
     const client = { address: LOCALHOST, name: "localhost" };
-    if (decideAccess(entries, client, (path) => textOf(path) ?? "") !== "deny") continue;
+    if (decideAccess(entries, client, (path) => readableText(path) ?? "") !== "deny") continue;
     return [finding("hosts-deny-loopback", {
       what: `The access rules keep this host itself from ${daemon}.`,
       evidence: `/etc/hosts.deny, and nothing for ${daemon} and ${LOCALHOST} in /etc/hosts.allow`,
@@ -98,7 +98,7 @@ async function checkRpcbindPort(examiner: Examiner): Promise<Finding[]> {
     if (!(error instanceof TransportError)) return []; // it is there, and says no
     const [one] = processesNamed(RPCBIND);
     const pid = reportHere(examiner)?.pid;
-    const isNamed = /^\s*[^#\n]*\s111\/(tcp|udp)/m.test(textOf(SERVICES) ?? "");
+    const isNamed = /^\s*[^#\n]*\s111\/(tcp|udp)/m.test(readableText(SERVICES) ?? "");
     const lines = ["tcp", "udp"].map((way) => append(`sunrpc 111/${way} portmapper`, SERVICES));
     return [finding("rpcbind-unreachable", {
       what: `rpcbind answers at ${RPCBIND_SOCKET} and not at port ${PMAP_PORT}: no peer and no ` +

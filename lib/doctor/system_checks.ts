@@ -2,7 +2,7 @@
 
 import { quote } from "../quote.ts";
 import { executableFault } from "../platform/executable.ts";
-import { exists, textOf } from "../platform/small_files.ts";
+import { exists, readableText } from "../platform/small_files.ts";
 import { type Check, type Checked, type Examiner, reportHere } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { shellWord } from "./remedies.ts";
@@ -66,9 +66,9 @@ function checkSettings(examiner: Examiner): Finding[] {
 
 function checkPort({ settings }: Examiner): Checked {
   const port = settings?.port ?? 0;
-  const range = textOf(PORT_RANGE)?.trim().split(/\s+/).map(Number) ?? [];
+  const range = readableText(PORT_RANGE)?.trim().split(/\s+/).map(Number) ?? [];
   if (port === 0) return { skipped: "no port is set" };
-  const reserved = textOf(RESERVED_PORTS)?.trim() ?? "";
+  const reserved = readableText(RESERVED_PORTS)?.trim() ?? "";
   const isReserved = reserved.split(",").map((part) => part.split("-").map(Number))
     .some(([from = 0, to = from]) => port >= from && port <= to);
   if (isReserved || port < (range[0] ?? Infinity) || port > (range[1] ?? 0)) return [];
@@ -113,7 +113,7 @@ function checkKernel(examiner: Examiner): Checked {
   const report = reportHere(examiner);
   if (report === undefined) return { skipped: "no daemon of this network has answered" };
   if (!examiner.isRoot) return { skipped: "takes root" };
-  const kernel = textOf(LOCAL_STATE)?.trim() ?? "";
+  const kernel = readableText(LOCAL_STATE)?.trim() ?? "";
   const { stateNumber } = report;
   if (kernel === "" || stateNumber < 0 || Number(kernel) === stateNumber) return [];
   return [finding("local-state-differs", {
@@ -138,6 +138,6 @@ function isMasked(path: string): boolean {
   try {
     return Deno.readLinkSync(path) === "/dev/null";
   } catch {
-    return exists(path) && textOf(path) === ""; // an empty file masks too
+    return exists(path) && readableText(path) === ""; // an empty file masks too
   }
 }

@@ -199,7 +199,7 @@ export class HostsFiles {
   #read(path: string, whenMatched: Decision): AccessEntry[] {
     const { log } = this.#parts;
     const known = this.#texts.get(path);
-    const text = this.#textOf(path);
+    const text = this.#fileText(path);
     if (text === undefined) {
       return whenMatched === "deny" ? [{ clients: ["ALL"], decision: "deny" }] : [];
     }
@@ -212,11 +212,11 @@ export class HostsFiles {
   }
 
   #patternsIn = (path: string): string | undefined => {
-    return this.#stamps.has(path) ? this.#texts.get(path) : this.#textOf(path);
+    return this.#stamps.has(path) ? this.#texts.get(path) : this.#fileText(path);
   };
 
   /** The text of a file, or of when it could be read last; empty where there is none. */
-  #textOf(path: string): string | undefined {
+  #fileText(path: string): string | undefined {
     this.#stamps.set(path, stampOf(path));
     try {
       this.#texts.set(path, readText(path) ?? "");

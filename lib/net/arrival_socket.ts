@@ -20,6 +20,7 @@
  * Source: RFC 1122 section 3.2.1.3, RFC 4291 sections 2.5 and 2.7, RFC 6890; RFC 3493 section 5.3.
  */
 
+import { isIpv6 } from "../rpc/address.ts";
 import { onArrivals } from "../platform/arrivals.ts";
 import type { MessageSocket } from "../platform/message_socket.ts";
 import {
@@ -70,7 +71,7 @@ export class ArrivalSocket implements DatagramSocket {
     this.#socket = socket;
     this.#parts = parts;
     this.local = { address, port: socket.port };
-    this.#addresses = new SocketAddresses(address.includes(":"));
+    this.#addresses = new SocketAddresses(isIpv6(address));
   }
 
   send(data: Uint8Array, to: Endpoint & Partial<Origin>): Promise<void> | undefined {

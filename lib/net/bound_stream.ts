@@ -6,6 +6,7 @@
  * Source: bindresvport(3) for the choice of the port.
  */
 
+import { isIpv6 } from "../rpc/address.ts";
 import {
   type Connect,
   type Endpoint,
@@ -71,7 +72,7 @@ export function connectFrom(source: StreamSource): Connect {
 
 /** Begins to connect from the first port from which that is possible; returns the socket. */
 function begin({ address, ports, calls }: StreamSource, to: Endpoint): number {
-  const isFromEverywhere = address === EVERY_ADDRESS && !to.address.includes(":");
+  const isFromEverywhere = address === EVERY_ADDRESS && !isIpv6(to.address);
   const own = isFromEverywhere ? EVERY_IPV4_ADDRESS : address;
   let refusal: unknown;
   for (const port of [...ports(), ANY_PORT]) {

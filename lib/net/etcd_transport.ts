@@ -42,7 +42,7 @@ export function etcdTransport(tls: TlsTexts) {
     try {
       const init = { method: "POST", headers, body, signal, redirect: "error", client } as const;
       const response = await fetch(url, init);
-      return { status: response.status, text: await textOf(response) };
+      return { status: response.status, text: await bodyOf(response) };
     } catch (error) {
       throw new Error(plainReason(error), { cause: error });
     }
@@ -65,7 +65,7 @@ function httpClient({ ca, cert, key }: TlsTexts): Deno.HttpClient {
   });
 }
 
-async function textOf(response: Response): Promise<string> {
+async function bodyOf(response: Response): Promise<string> {
   if (response.body === null) return "";
   const decoder = new TextDecoder();
   let text = "";

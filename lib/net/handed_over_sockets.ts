@@ -3,6 +3,7 @@
  * transport without such a socket is opened as without a service manager.
  */
 
+import { isIpv6 } from "../rpc/address.ts";
 import { type HandedOver, listenerOn } from "../platform/handed_over.ts";
 import { MessageSocket } from "../platform/message_socket.ts";
 import { interfaceName } from "../platform/socket_options.ts";
@@ -49,7 +50,7 @@ export function handedOverSockets(
 
 function datagramSocket({ fd, name }: HandedOver, startTimer: StartTimer): DatagramSocket {
   const { address } = endpointIn(name, "")!;
-  const family = address.includes(":") ? "ipv6" : "ipv4";
+  const family = isIpv6(address) ? "ipv6" : "ipv4";
   const socket = MessageSocket.adopt(fd, { family, maxBytes: RECEIVE_BUFFER_BYTES });
   return new ArrivalSocket(socket, address, {
     startTimer,
@@ -61,7 +62,7 @@ function datagramSocket({ fd, name }: HandedOver, startTimer: StartTimer): Datag
 
 function tcpListener({ fd, name }: HandedOver): StreamListener {
   const local = endpointIn(name, "")!;
-  const hostname = local.address.includes(":") ? "::1" : "127.0.0.1";
+  const hostname = isIpv6(local.address) ? "::1" : "127.0.0.1";
   return streamListener(listenerOn(fd, () => Deno.listen({ hostname, port: 0 })), local);
 }
 

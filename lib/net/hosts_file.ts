@@ -10,7 +10,7 @@
 import type { HostAddresses, Resolver } from "../nsm/ports.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { hostsLine } from "./resolver_rules.ts";
-import { textOf } from "../platform/small_files.ts";
+import { readableText } from "../platform/small_files.ts";
 
 /** Files that are read, as text; empty where there is no such file. The version changes with the contents. */
 export interface NameFiles {
@@ -27,12 +27,12 @@ export const systemNameFiles: NameFiles & { resolvConf(): string } = {
     return {
       version,
       get text() {
-        return textOf(path) ?? "";
+        return readableText(path) ?? "";
       },
     };
   },
-  nsswitch: () => textOf("/etc/nsswitch.conf") ?? "",
-  resolvConf: () => textOf("/etc/resolv.conf") ?? "",
+  nsswitch: () => readableText("/etc/nsswitch.conf") ?? "",
+  resolvConf: () => readableText("/etc/resolv.conf") ?? "",
 };
 
 /** Answers from the hosts file what it knows, and asks `resolver` for the rest. */

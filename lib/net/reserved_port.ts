@@ -9,7 +9,7 @@ import { type DatagramSocket, TransportError } from "../rpc/transport.ts";
 import { systemCode } from "./errors.ts";
 import { openUdpSocket } from "./udp.ts";
 import type { StartTimer } from "../time/clock.ts";
-import { textOf } from "../platform/small_files.ts";
+import { readableText } from "../platform/small_files.ts";
 import { parsePortBlacklist, parseServices, type ServiceEntry } from "./services.ts";
 
 /** Lowest reserved port that is tried; lower ones have well-known services. */
@@ -30,14 +30,14 @@ export const NOTHING_GIVEN_AWAY: GivenAwayPorts = { services: new Set(), blackli
 
 /** The entries of /etc/services; none where it cannot be read. */
 export function readServices(): ServiceEntry[] {
-  return parseServices(textOf("/etc/services") ?? "");
+  return parseServices(readableText("/etc/services") ?? "");
 }
 
 /** The ports that this machine's administrator has given away; most systems have no blacklist. */
 export function givenAwayPorts(services: readonly ServiceEntry[] = readServices()): GivenAwayPorts {
   return {
     services: new Set(services.map(({ port }) => port)),
-    blacklist: parsePortBlacklist(textOf("/etc/bindresvport.blacklist") ?? ""),
+    blacklist: parsePortBlacklist(readableText("/etc/bindresvport.blacklist") ?? ""),
   };
 }
 

@@ -7,10 +7,10 @@
  * Source: RFC 3493 section 5.3; RFC 5665 section 5.1 (netids); socket(7) SO_REUSEPORT.
  */
 
+import { netidFor } from "../rpc/address.ts";
 import {
   type DatagramSocket,
   type Endpoint,
-  type Netid,
   type TransportAddress,
   TransportError,
 } from "../rpc/transport.ts";
@@ -127,7 +127,7 @@ function boundTo(transport: "udp" | "tcp", sockets: readonly Socket[]): Transpor
   const bound = new Map<string, TransportAddress>();
   const wildcards = sockets.filter(({ local }) => isWildcard(local.address));
   for (const { local: { address, port } } of wildcards.length > 0 ? wildcards : sockets) {
-    const netid: Netid = address.includes(":") ? `${transport}6` : transport;
+    const netid = netidFor(transport, address);
     bound.set(address, { netid, address, port });
   }
   return [...bound.values()];

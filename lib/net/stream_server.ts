@@ -49,7 +49,7 @@ class Group {
 }
 
 /** What is shown of an error. */
-function textOf(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -100,7 +100,7 @@ class StreamServer {
         if (isClosed(error)) return;
         // Who connects and resets at once must not keep the others waiting.
         if (isLostConnection(error)) continue;
-        this.#warn(`Cannot accept a TCP connection: ${textOf(error)}`);
+        this.#warn(`Cannot accept a TCP connection: ${messageOf(error)}`);
         await sleep(clock.startTimer, this.#limits.acceptPauseMs, signal);
       }
     }
@@ -159,13 +159,13 @@ class StreamServer {
       now: () => clock.now(),
       deadlineAt: (deadline) => this.#wakeBy(deadline),
       respondFailed: (_, error) =>
-        log.error(`Cannot answer a call from ${address}: ${textOf(error)}`),
+        log.error(`Cannot answer a call from ${address}: ${messageOf(error)}`),
     });
     group.held++;
     group.streams.add(stream);
     const run = stream.run().catch((error) => {
       if (error instanceof RecordError) limitReached("recordMaxBytes");
-      log.debug(() => `Closed the TCP connection from ${address}: ${textOf(error)}`);
+      log.debug(() => `Closed the TCP connection from ${address}: ${messageOf(error)}`);
     });
     this.#running.add(run);
     await run;

@@ -9,7 +9,7 @@
  */
 
 import { type DatagramCalls, withDatagramCalls } from "../platform/datagram_calls.ts";
-import { isLoopback } from "../rpc/address.ts";
+import { isIpv6, isLoopback } from "../rpc/address.ts";
 import {
   type Caller,
   type DatagramSocket,
@@ -109,7 +109,7 @@ export class UdpSocket implements DatagramSocket {
     this.local = endpointOf(socket.addr, scope);
     this.#isLoopback = isLoopback(this.local.address);
     this.#isDual = this.local.address === "::";
-    this.#addresses = new SocketAddresses(this.local.address.includes(":"));
+    this.#addresses = new SocketAddresses(isIpv6(this.local.address));
   }
 
   send(data: Uint8Array, to: Endpoint): Promise<void> | undefined {

@@ -20,7 +20,7 @@ import {
   sharePort,
 } from "../platform/socket_options.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
-import { isLoopback } from "../rpc/address.ts";
+import { isIpv6, isLoopback } from "../rpc/address.ts";
 import { type DatagramSocket, type Endpoint, TransportError } from "../rpc/transport.ts";
 import type { StartTimer } from "../time/clock.ts";
 import { ArrivalSocket } from "./arrival_socket.ts";
@@ -116,7 +116,7 @@ class UdpOpener {
     let socket: MessageSocket;
     try {
       socket = MessageSocket.open({
-        family: address.includes(":") ? "ipv6" : "ipv4",
+        family: isIpv6(address) ? "ipv6" : "ipv4",
         name: streamCalls.socketAddress(at),
         maxBytes: RECEIVE_BUFFER_BYTES,
         isLoopbackOnly,

@@ -5,7 +5,7 @@
 
 import type { Log } from "../log.ts";
 import type { NotifyCounts, NotifyReport } from "../nsm/notify/notify_outcome.ts";
-import { asciiJson } from "../quote.ts";
+import { asciiJson, plural } from "../quote.ts";
 import { FailureTable } from "./failure_table.ts";
 import type { LiveLine } from "./live_line.ts";
 import type { Clock } from "../time/clock.ts";
@@ -45,7 +45,7 @@ export class ProgressReport {
 
   start(stateNumber: number): void {
     const { total } = this.#parts.counts();
-    this.#parts.log.notice(`Notifying ${peers(total)} of state ${stateNumber}`);
+    this.#parts.log.notice(`Notifying ${plural(total, "peer")} of state ${stateNumber}`);
     const { line } = this.#parts;
     if (line === undefined) this.#after(FIRST_SUMMARY_MS);
     else this.#every(LIVE_MS, () => line.show(this.#live(), this.#shortLive()));
@@ -99,7 +99,7 @@ export class ProgressReport {
       ? `${rate.toFixed(rate < 10 ? 1 : 0)}/s`
       : `next try in ${duration(nextMs / 1000)}`;
     const parts = [
-      `${told} of ${peers(total)} told`,
+      `${told} of ${plural(total, "peer")} told`,
       `${waiting} waiting`,
       `${failing} failing`,
       pace,
@@ -121,7 +121,9 @@ export class ProgressReport {
       gaveUp > 0 ? `, ${gaveUp} not reached` : "",
       left > 0 ? `, ${left} left${silence(failing, left)}` : "",
     ];
-    return `Told ${told} of ${peers(total)} in ${duration(this.#elapsedMs / 1000)}${more.join("")}`;
+    return `Told ${told} of ${plural(total, "peer")} in ${duration(this.#elapsedMs / 1000)}${
+      more.join("")
+    }`;
   }
 }
 
@@ -130,10 +132,6 @@ function silence(failing: number, left: number): string {
   if (failing === 0) return "";
   if (failing < left) return `, ${failing} of them silent or unreachable`;
   return left === 1 ? ", which does not answer" : ", none of which answers";
-}
-
-function peers(count: number): string {
-  return count === 1 ? "1 peer" : `${count} peers`;
 }
 
 function duration(seconds: number): string {

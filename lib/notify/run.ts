@@ -1,5 +1,6 @@
 /** sm-notify in the background: sockets, the privilege drop, and the run itself. */
 
+import { isIpv6 } from "../rpc/address.ts";
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { hostsFileFirst, systemNameFiles } from "../net/hosts_file.ts";
@@ -15,7 +16,6 @@ import type { NotifyRecord, Resolver } from "../nsm/ports.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
-import { isIpv6 } from "../protocol/universal_address.ts";
 import { revokePermissions } from "../platform/permissions.ts";
 import { dropPrivileges } from "../platform/privileges.ts";
 import { onSignals } from "../platform/signals.ts";

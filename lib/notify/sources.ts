@@ -10,13 +10,12 @@ import {
 } from "../net/reserved_port.ts";
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
-import { normaliseAddress } from "../rpc/address.ts";
+import { isIpv6, normaliseAddress } from "../rpc/address.ts";
 import { coarseTimers } from "../time/coarse_timers.ts";
 import { type CallPeer, reasonOf, type Resolver } from "../nsm/ports.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
 import { setReceiveBuffer } from "../platform/socket_options.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
-import { isIpv6 } from "../protocol/universal_address.ts";
 import { quote } from "../quote.ts";
 import type { ClientParts } from "../rpc/client.ts";
 import { type Connect, type DatagramSocket, TransportError } from "../rpc/transport.ts";

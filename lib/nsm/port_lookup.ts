@@ -13,14 +13,10 @@
  * Source: RFC 1833 sections 2 and 3; RFC 5531 section 9 (PROG_MISMATCH).
  */
 
+import { isIpv6, netidFor } from "../rpc/address.ts";
 import { IpProtocol, PMAP_PORT, PMAP_VERS, portmapV2 } from "../protocol/portmap.ts";
 import { RPCB_VERS_3, RPCB_VERS_4, rpcbindV3, rpcbindV4 } from "../protocol/rpcbind.ts";
-import {
-  fromUniversalAddress,
-  isIpv6,
-  netidFor,
-  toUniversalAddress,
-} from "../protocol/universal_address.ts";
+import { fromUniversalAddress, toUniversalAddress } from "../protocol/universal_address.ts";
 import { quote } from "../quote.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { AcceptStat } from "../rpc/message.ts";

@@ -84,7 +84,7 @@ export async function removeOldRegistrations(
   }
 }
 
-export class Registrar {
+export class RpcbindRegistrar {
   readonly #parts: RegistrationParts;
   readonly #served: readonly TransportAddress[];
   #session: Session | undefined;

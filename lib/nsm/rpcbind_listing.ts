@@ -8,7 +8,7 @@
 import { SM_PROG, SM_VERS } from "../protocol/nsm.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 import { rpcbindV3 } from "../protocol/rpcbind.ts";
-import { isIpv6 } from "../protocol/universal_address.ts";
+import { isIpv6 } from "../rpc/address.ts";
 import { type TransportAddress, TransportError } from "../rpc/transport.ts";
 import { findPort } from "./port_lookup.ts";
 import type { CallPeer } from "./ports.ts";

@@ -1,5 +1,6 @@
 /** `nsmctl declare-rebooted`: has the locks of a host dropped that will never come back. */
 
+import { plural } from "../quote.ts";
 import { reachDaemon } from "../control/client.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { choosePeers } from "./chosen_peers.ts";
@@ -7,7 +8,6 @@ import type { Peer } from "./peers.ts";
 import { unreachable } from "./read_state.ts";
 import { examineHost } from "./reach_host.ts";
 import { readRoster } from "./roster.ts";
-import { plural } from "./status.ts";
 import { shown } from "./text.ts";
 import { ownUser } from "./user.ts";
 

@@ -2,7 +2,7 @@
 
 import { EVENT_KINDS, type EventKind } from "../nsm/events.ts";
 import type { DatedEvent } from "../store/event_file.ts";
-import { printable } from "../quote.ts";
+import { plural, printable } from "../quote.ts";
 import type { Terminal } from "./terminal.ts";
 import { filled } from "../config/help_text.ts";
 import { isoText, localText, shown, spanText } from "./text.ts";
@@ -83,7 +83,7 @@ export function eventSentence(event: DatedEvent): string {
     case "doubted":
       return `passed on with a doubt${why}`;
     case "notifying":
-      return `telling ${peersText(count)} that this host rebooted (state ${state})`;
+      return `telling ${plural(count, "peer")} that this host rebooted (state ${state})`;
     case "told":
       return `${peer} told${at}${over}${tries}`;
     case "notYetTold":
@@ -93,7 +93,7 @@ export function eventSentence(event: DatedEvent): string {
     case "leftAlone":
       return `${peer} not told: its record was removed meanwhile`;
     case "notified":
-      return `${peersText(count)} told that this host rebooted${span}${why}`;
+      return `${plural(count, "peer")} told that this host rebooted${span}${why}`;
     case "omitted":
       return `${count} more events of this kind in a minute${why}`;
   }
@@ -109,8 +109,4 @@ export const KINDS_TEXT = Object.keys(EVENT_KINDS).join(", ");
 
 function msText(ms: number): string {
   return ms < 1_000 ? `${ms} ms` : ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : spanText(ms);
-}
-
-function peersText(count: number): string {
-  return count === 1 ? "1 peer" : `${count} peers`;
 }

@@ -1,5 +1,6 @@
 /** `nsmctl export`: both lists as lines of JSON, or as a state directory of nfs-utils. */
 
+import { plural } from "../quote.ts";
 import { join } from "@std/path/join";
 import { makeLog, stderrSink } from "../log.ts";
 import { type MonitorRecord, reasonOf } from "../nsm/ports.ts";
@@ -11,7 +12,6 @@ import { formatRecord } from "../store/record_format.ts";
 import { STATE_BYTES } from "../store/state_file.ts";
 import { type Command, Status } from "./command.ts";
 import { StateReader } from "./read_state.ts";
-import { plural } from "./status.ts";
 import { isoText, jsonLine, shown } from "./text.ts";
 
 /** Permissions of what is written: the records are nobody else's business. */

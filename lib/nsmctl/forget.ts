@@ -1,5 +1,6 @@
 /** `nsmctl forget`: takes peers off both lists by hand. */
 
+import { plural } from "../quote.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { makeLog, stderrSink } from "../log.ts";
 import { nameKey } from "../nsm/host_name.ts";
@@ -19,7 +20,6 @@ import type { Peer } from "./peers.ts";
 import { unreachable } from "./read_state.ts";
 import { readRoster } from "./roster.ts";
 import type { Session } from "./session.ts";
-import { plural } from "./status.ts";
 import { parseAge, shown } from "./text.ts";
 import { ownUser } from "./user.ts";
 

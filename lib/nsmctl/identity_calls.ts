@@ -1,12 +1,12 @@
 /** Calls to peers from the addresses of an identity, from a reserved port where that is to be had. */
 
+import { isIpv6 } from "../rpc/address.ts";
 import { connectFrom } from "../net/bound_stream.ts";
 import { PeerCalls } from "../net/peer_calls.ts";
 import { NOTHING_GIVEN_AWAY, openReservedSocket, reservedPorts } from "../net/reserved_port.ts";
 import type { CallPeer } from "../nsm/ports.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
-import { isIpv6 } from "../protocol/universal_address.ts";
 import { TransportError } from "../rpc/transport.ts";
 import { openOwnCalls } from "./own_calls.ts";
 

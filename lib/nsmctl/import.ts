@@ -1,5 +1,6 @@
 /** `nsmctl import`: records of another status monitor, or of another host, onto one of our lists. */
 
+import { plural } from "../quote.ts";
 import { reachDaemon } from "../control/client.ts";
 import { makeLog, stderrSink } from "../log.ts";
 import { hostNameFault, nameKey, storableMyName } from "../nsm/host_name.ts";
@@ -13,7 +14,6 @@ import { recordFault, registrationKey } from "../store/record_format.ts";
 import { type Command, Status } from "./command.ts";
 import { dropToOwner } from "./edit_state.ts";
 import type { Session } from "./session.ts";
-import { plural } from "./status.ts";
 import { shown } from "./text.ts";
 
 /** Records passed over that are named one by one, in number. */

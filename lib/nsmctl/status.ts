@@ -1,5 +1,6 @@
 /** `nsmctl status`: how the daemon is; its exit status is a health check. */
 
+import { plural } from "../quote.ts";
 import { LIMITS } from "../nsm/counters.ts";
 import { reachDaemon } from "../control/client.ts";
 import { HungDaemonError, servingProcess } from "../control/hung_daemon.ts";
@@ -197,9 +198,4 @@ function stoppedText(
     ["sm-notify", progressText(readProgress(stateDirectoryPath), now()) ?? ""],
   ];
   return rowsText(rows, width);
-}
-
-/** A number and what it counts. */
-export function plural(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

@@ -35,7 +35,7 @@ export function renderTable(
   isBare = false,
 ): string {
   const used = columns.map((column, at) => ({ column, at }))
-    .filter(({ at }) => rows.some((row) => textOf(row[at] ?? "") !== ""))
+    .filter(({ at }) => rows.some((row) => cellText(row[at] ?? "") !== ""))
     .map(({ column, at }) => {
       const cells: Cell[] = rows.map((row) => row[at] ?? "");
       if (!isBare) cells.unshift({ text: column.title, paint: strong });
@@ -44,7 +44,7 @@ export function renderTable(
   const widths = used.map(({ cells }) => {
     let widest = 0;
     for (const cell of cells) {
-      const { length } = textOf(cell);
+      const { length } = cellText(cell);
       if (length > widest) widest = length;
     }
     return widest;
@@ -79,9 +79,13 @@ function paragraphs(
   const texts = 2 * GAP + titles;
   const rows = heads[0]!.cells.slice(1).map((_, row) => {
     const head = heads.map(({ column, cells }) =>
-      inRoom(cells[row + 1]!, Math.max(column.title.length, textOf(cells[row + 1]!).length), false)
+      inRoom(
+        cells[row + 1]!,
+        Math.max(column.title.length, cellText(cells[row + 1]!).length),
+        false,
+      )
     );
-    const lines = others.filter(({ cells }) => textOf(cells[row + 1]!) !== "")
+    const lines = others.filter(({ cells }) => cellText(cells[row + 1]!) !== "")
       .map(({ column, cells }) =>
         `  ${column.title.padEnd(titles)}  ${
           painted(cells[row + 1]!, (text) => filled(text, width, texts))
@@ -124,6 +128,6 @@ function painted(cell: Cell, inLines: (text: string) => string): string {
   return typeof cell === "string" ? inLines(cell) : cell.paint(inLines(cell.text));
 }
 
-function textOf(cell: Cell): string {
+function cellText(cell: Cell): string {
   return typeof cell === "string" ? cell : cell.text;
 }

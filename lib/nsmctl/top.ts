@@ -2,7 +2,7 @@
 
 import { reasonOf } from "../nsm/ports.ts";
 import { systemClock } from "../platform/clock.ts";
-import { printable } from "../quote.ts";
+import { plural, printable } from "../quote.ts";
 import { type DatedEvent, EventReader } from "../store/event_file.ts";
 import { readProgress } from "../store/notify_progress.ts";
 import { sleep } from "../time/clock.ts";
@@ -13,7 +13,6 @@ import { healthLine } from "./report_facts.ts";
 import { readStatus, type StatusFacts } from "./report_status.ts";
 import { readRoster } from "./roster.ts";
 import type { Session } from "./session.ts";
-import { plural } from "./status.ts";
 import { type Column, renderTable } from "./table.ts";
 import { clockText, localText, shown } from "./text.ts";
 import { progressText } from "./why.ts";

@@ -38,7 +38,7 @@ export function endBy(error: unknown, programName: string): never {
   if (isEnding) Deno.exit(STATUS); // the log itself has failed
   isEnding = true;
   try {
-    const line = `Ending on an unexpected error: ${textOf(error)}`;
+    const line = `Ending on an unexpected error: ${stackOf(error)}`;
     log?.error(line);
     if (!isSeenOnStderr) complain(`${programName}: ${line.replaceAll(/\s*\n\s*/g, " | ")}`);
   } finally {
@@ -47,8 +47,8 @@ export function endBy(error: unknown, programName: string): never {
 }
 
 /** The error's stack, whose first line has its name and message; its causes behind it. */
-function textOf(error: unknown): string {
+function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? "" : ` | caused by ${textOf(error.cause)}`;
+  const cause = error.cause === undefined ? "" : ` | caused by ${stackOf(error.cause)}`;
   return `${error.stack ?? error.message}${cause}`;
 }

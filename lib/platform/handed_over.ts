@@ -24,7 +24,7 @@ import {
 } from "./descriptors.ts";
 import { checked, libc } from "./libc.ts";
 import { MACHINE } from "./machine.ts";
-import { textOf } from "./small_files.ts";
+import { readableText } from "./small_files.ts";
 
 /** First descriptor that is handed over (SD_LISTEN_FDS_START). */
 const FIRST = 3;
@@ -134,7 +134,7 @@ function registrationOf(
 ): { epoll: number; event: Uint8Array<ArrayBuffer> } | undefined {
   const line = new RegExp(`^tfd:\\s*${fd} events:\\s*([0-9a-f]+) data:\\s*([0-9a-f]+)`, "m");
   for (const epoll of openNumbers()) {
-    const found = line.exec(textOf(`/proc/self/fdinfo/${epoll}`) ?? "");
+    const found = line.exec(readableText(`/proc/self/fdinfo/${epoll}`) ?? "");
     if (found === null) continue;
     const event = new Uint8Array(DATA_AT + 8);
     const view = new DataView(event.buffer);

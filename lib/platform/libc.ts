@@ -222,7 +222,7 @@ function textAt(address: bigint): string {
   return new TextDecoder().decode(copied(address, Number(library().strlen(address))));
 }
 
-function textOf(buffer: Uint8Array): string {
+function textBeforeNul(buffer: Uint8Array): string {
   return String.fromCharCode(...buffer.subarray(0, buffer.indexOf(0)));
 }
 
@@ -262,7 +262,7 @@ export async function addressesOfName(
       const host = new Uint8Array(NI_MAXHOST_BYTES);
       const rc = library()
         .getnameinfo_numeric(sockaddr, sockaddr.length, host, host.length, null, 0, NI_NUMERICHOST);
-      if (rc === 0) addresses.add(textOf(host));
+      if (rc === 0) addresses.add(textBeforeNul(host));
     }
     return { code, canonicalName, addresses: [...addresses] };
   });
@@ -296,5 +296,5 @@ export async function nameOfAddress(address: string): Promise<{ code: number; na
   const code = await library()
     .getnameinfo(sockaddr, sockaddr.length, host, host.length, null, 0, NI_NAMEREQD)
     .finally(() => inUse.delete(buffers));
-  return code === 0 ? { code, name: textOf(host) } : { code };
+  return code === 0 ? { code, name: textBeforeNul(host) } : { code };
 }

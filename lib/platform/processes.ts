@@ -6,7 +6,7 @@
  * proc_net_tcp(5).
  */
 
-import { textOf } from "./small_files.ts";
+import { readableText } from "./small_files.ts";
 
 /** One process. */
 export interface Process {
@@ -35,7 +35,7 @@ const TICK_MS = 10;
 
 /** A process by its id; undefined where there is none. */
 export function processOf(pid: number): Process | undefined {
-  const stat = textOf(`/proc/${pid}/stat`);
+  const stat = readableText(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
   const exe = linkOf(`/proc/${pid}/exe`);
   const isProgramReplaced = exe?.endsWith(DELETED) === true;
@@ -48,13 +48,13 @@ export function processOf(pid: number): Process | undefined {
     isProgramReplaced,
     state: fields[0] ?? "",
     ageMs: upTimeMs() - Number(fields[START_TIME]) * TICK_MS,
-    command: (textOf(`/proc/${pid}/cmdline`) ?? "").split("\0").slice(0, -1),
+    command: (readableText(`/proc/${pid}/cmdline`) ?? "").split("\0").slice(0, -1),
   };
 }
 
 /** All processes of a name, by their ids. */
 export function processesNamed(name: string): Process[] {
-  return processIds().filter((pid) => textOf(`/proc/${pid}/comm`)?.trim() === name)
+  return processIds().filter((pid) => readableText(`/proc/${pid}/comm`)?.trim() === name)
     .map(processOf).filter((one) => one !== undefined);
 }
 
@@ -96,7 +96,7 @@ const SERVING = new Set(["0A", "07"]);
 /** Links of descriptors that are sockets bound to a port, as `socket:[INODE]`. */
 function socketsAt(table: string, port: number): string[] {
   const hex = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  return (textOf(`/proc/net/${table}`) ?? "").split("\n")
+  return (readableText(`/proc/net/${table}`) ?? "").split("\n")
     .map((line) => line.trim().split(/\s+/))
     .filter((fields) => fields[1]?.endsWith(hex) === true && SERVING.has(fields[STATE] ?? ""))
     .map((fields) => `socket:[${fields[INODE]}]`);
@@ -112,13 +112,13 @@ function hasOneOf(pid: number, sockets: ReadonlySet<string>): boolean {
 }
 
 function parentOf(pid: number): number {
-  const stat = textOf(`/proc/${pid}/stat`) ?? "";
+  const stat = readableText(`/proc/${pid}/stat`) ?? "";
   return Number(stat.slice(stat.lastIndexOf(")") + 1).trim().split(" ")[PARENT]);
 }
 
 /** Time since the boot. */
 function upTimeMs(): number {
-  return Number((textOf("/proc/uptime") ?? "").split(" ")[0]) * 1000;
+  return Number((readableText("/proc/uptime") ?? "").split(" ")[0]) * 1000;
 }
 
 function processIds(): number[] {

@@ -1,7 +1,7 @@
 /** Small files and leftovers, where that there is none is nothing unusual. */
 
 /** The text of a small file; undefined where it is not there or cannot be read. */
-export function textOf(path: string): string | undefined {
+export function readableText(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
   } catch {

@@ -1,6 +1,6 @@
 /** Users of this host. Only /etc/passwd is read, as no start may wait for a directory service. Source: passwd(5). */
 
-import { textOf } from "./small_files.ts";
+import { readableText } from "./small_files.ts";
 
 const PASSWD = "/etc/passwd";
 
@@ -12,12 +12,15 @@ export interface User {
 }
 
 /** The name of a user id; undefined where /etc/passwd has none. */
-export function userName(uid: number, passwd = textOf(PASSWD)): string | undefined {
+export function userName(uid: number, passwd = readableText(PASSWD)): string | undefined {
   return usersIn(passwd).find((user) => user.uid === uid)?.name;
 }
 
 /** The first of the names that is a user of this host; undefined where none of them is. */
-export function userNamed(names: readonly string[], passwd = textOf(PASSWD)): User | undefined {
+export function userNamed(
+  names: readonly string[],
+  passwd = readableText(PASSWD),
+): User | undefined {
   const users = usersIn(passwd);
   return names.flatMap((name) => users.find((user) => user.name === name) ?? [])[0];
 }

@@ -5,7 +5,7 @@
  * Source: RFC 5665 section 5.2.3.3 and 5.2.3.4; RFC 1833 section 2.1 (r_netid, r_addr).
  */
 
-import { type Endpoint, type Netid, withoutScope } from "../rpc/transport.ts";
+import { type Endpoint, withoutScope } from "../rpc/transport.ts";
 
 /** Renders an address and port; a link-local scope is left out, as it means nothing elsewhere. */
 export function toUniversalAddress({ address, port }: Endpoint): string {
@@ -32,14 +32,4 @@ function byteOf(digits: string): number | undefined {
     value = 10 * value + Number(digit);
   }
   return value <= 255 ? value : undefined;
-}
-
-/** Whether an address is written as IPv6. */
-export function isIpv6(address: string): boolean {
-  return address.includes(":");
-}
-
-/** The netid of a transport for the family of an address. */
-export function netidFor(transport: "udp" | "tcp", address: string): Netid {
-  return isIpv6(address) ? `${transport}6` : transport;
 }

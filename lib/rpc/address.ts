@@ -5,7 +5,7 @@
  * one), RFC 4007 section 11 (`%scope`).
  */
 
-import { withoutScope } from "./transport.ts";
+import { type Netid, withoutScope } from "./transport.ts";
 
 const QUAD = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const GROUP = /^[0-9a-f]{1,4}$/;
@@ -27,7 +27,7 @@ const IPV6_MAX_CHARACTERS = 45;
  * such as `127.2`, `0x7f000001` or `010.0.0.1`, is not one here: programs disagree about what it means.
  */
 export function normaliseAddress(text: string): string | undefined {
-  if (!text.includes(":")) return QUAD.test(text) ? text : undefined;
+  if (!isIpv6(text)) return QUAD.test(text) ? text : undefined;
   const address = withoutScope(text);
   const scope = text.slice(address.length);
   if (scope !== "" && !SCOPE.test(scope.slice(1))) return undefined;
@@ -36,6 +36,16 @@ export function normaliseAddress(text: string): string | undefined {
   if (!isMapped(groups)) return rfc5952(groups) + scope;
   // A scope belongs to a link; IPv4 addresses have none.
   return scope === "" ? dotted(groups) : undefined;
+}
+
+/** Whether an address is written as IPv6. */
+export function isIpv6(address: string): boolean {
+  return address.includes(":");
+}
+
+/** The netid of a transport for the family of an address. */
+export function netidFor(transport: "udp" | "tcp", address: string): Netid {
+  return isIpv6(address) ? `${transport}6` : transport;
 }
 
 /** True for 127.0.0.0/8 and ::1, in any spelling. */
@@ -59,7 +69,7 @@ export function isLinkLocal(address: string): boolean {
  */
 export function sourceNetwork(address: string): string {
   const unscoped = withoutScope(address);
-  const groups = address.includes(":") ? groupsOf(unscoped) : undefined;
+  const groups = isIpv6(address) ? groupsOf(unscoped) : undefined;
   if (groups === undefined) return address;
   return `${rfc5952([...groups.slice(0, 4), 0, 0, 0, 0])}${address.slice(unscoped.length)}/64`;
 }
@@ -68,7 +78,7 @@ export function sourceNetwork(address: string): string {
 export function addressBytes(text: string): number[] | undefined {
   const address = normaliseAddress(text);
   if (address === undefined) return undefined;
-  if (!address.includes(":")) return address.split(".").map(Number);
+  if (!isIpv6(address)) return address.split(".").map(Number);
   return groupsOf(withoutScope(address))?.flatMap((group) => [group >> 8, group & 0xff]);
 }
 

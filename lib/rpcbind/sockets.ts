@@ -5,6 +5,7 @@
  * Source: RFC 1833 section 2.2; Linux 6.4 for the abstract name.
  */
 
+import { netidFor } from "../rpc/address.ts";
 import type { Log } from "../log.ts";
 import { handedOverSockets } from "../net/handed_over_sockets.ts";
 import { openServer, type ServerOptions, systemOpeners } from "../net/server_sockets.ts";
@@ -17,7 +18,6 @@ import { systemClock as clock } from "../platform/clock.ts";
 import type { HandedOver } from "../platform/handed_over.ts";
 import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
-import { netidFor } from "../protocol/universal_address.ts";
 import { quote } from "../quote.ts";
 import type { Caller, DatagramSocket, Netid, Respond } from "../rpc/transport.ts";
 import { RPCBIND_SOCKET } from "./netconfig.ts";

@@ -13,7 +13,7 @@ import { limited, type LimitedLog } from "../log_limits.ts";
 import { LoopbackCalls, PeerCalls } from "../net/peer_calls.ts";
 import { connectStream, connectUnix } from "../net/tcp.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
-import { Registrar } from "../nsm/registration.ts";
+import { RpcbindRegistrar } from "../nsm/registration.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { DatagramDrops } from "../platform/datagram_drops.ts";
@@ -178,7 +178,7 @@ async function serve(
     return serving;
   });
 
-  const registrar = new Registrar({
+  const registrar = new RpcbindRegistrar({
     connect: daemon.connectRpcbind,
     callPeer: new LoopbackCalls(callPeer, daemon.clientParts),
     portmapper: { address: LOCK_MANAGER_ADDRESS, port: PMAP_PORT },
@@ -233,7 +233,7 @@ function steer(
   daemon: Daemon,
   acquired: Acquired,
   monitor: Monitor,
-  registrar: Registrar,
+  registrar: RpcbindRegistrar,
   callPeer: PeerCalls,
 ) {
   const { settings, recent, log, tell } = daemon;

@@ -3,6 +3,7 @@
  * the address that was asked.
  */
 
+import { netidFor } from "../rpc/address.ts";
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { CounterName, Counters } from "../nsm/counters.ts";
@@ -13,7 +14,6 @@ import { serveDatagrams } from "../net/udp.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
-import { netidFor } from "../protocol/universal_address.ts";
 import type { Caller, DatagramSocket, Netid, Respond, TransportAddress } from "../rpc/transport.ts";
 
 /** Always listened on: lock managers are there. */

@@ -6,7 +6,7 @@
 import { join } from "@std/path/join";
 import type { Log } from "../log.ts";
 import { type MonitorRecord, reasonOf, StoreError } from "../nsm/ports.ts";
-import { quote } from "../quote.ts";
+import { plural, quote } from "../quote.ts";
 import { syncDirectory } from "./atomic_file.ts";
 import type { DirectoryEntry, FileSystem } from "./file_system.ts";
 import { isAsideName, isSpareName } from "./layout.ts";
@@ -151,7 +151,7 @@ function recordsOf(
   const { records, faultyLines } = recordsIn(text);
   if (records.length === 0) return skip("no line in it is a record");
   if (faultyLines > 0) {
-    const lines = faultyLines === 1 ? "1 line" : `${faultyLines} lines`;
+    const lines = plural(faultyLines, "line");
     log.warning(`Skipping ${lines} of ${quote(path)}: not a record`);
   }
   return records;

@@ -1,7 +1,7 @@
+import { netidFor } from "../../lib/rpc/address.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import type { ClosingLimit, StreamLimits } from "../../lib/net/stream_limits.ts";
 import { serveStreams } from "../../lib/net/stream_server.ts";
-import { netidFor } from "../../lib/protocol/universal_address.ts";
 import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
 import type { Caller, Respond } from "../../lib/rpc/transport.ts";
 import { FakeClock } from "../support/fake_clock.ts";

@@ -1,8 +1,8 @@
+import { netidFor } from "../../lib/rpc/address.ts";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { StreamLimits } from "../../lib/net/stream_limits.ts";
 import { serveStreams } from "../../lib/net/stream_server.ts";
 import { connectStream, connectUnix, listenStream } from "../../lib/net/tcp.ts";
-import { netidFor } from "../../lib/protocol/universal_address.ts";
 import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
 import { type Respond, type StreamConnection, TransportError } from "../../lib/rpc/transport.ts";
 import { FakeClock } from "../support/fake_clock.ts";

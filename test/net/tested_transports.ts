@@ -1,5 +1,6 @@
 /** UDP and TCP behind one face, each by the runtime alone and with system calls, for the same cases. */
 
+import { netidFor } from "../../lib/rpc/address.ts";
 import { connectFrom } from "../../lib/net/bound_stream.ts";
 import { openServer } from "../../lib/net/server_sockets.ts";
 import { serveStreams } from "../../lib/net/stream_server.ts";
@@ -9,7 +10,6 @@ import { systemClock } from "../../lib/platform/clock.ts";
 import { withDatagramCalls } from "../../lib/platform/datagram_calls.ts";
 import { streamCalls } from "../../lib/platform/stream_calls.ts";
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
-import { netidFor } from "../../lib/protocol/universal_address.ts";
 import type { ClientParts } from "../../lib/rpc/client.ts";
 import { DatagramClient } from "../../lib/rpc/datagram_client.ts";
 import type { Args, Result } from "../../lib/rpc/program.ts";

@@ -1,7 +1,7 @@
+import { netidFor } from "../../lib/rpc/address.ts";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type DatagramHooks, openUdpSocket, serveDatagrams, UdpSocket } from "../../lib/net/udp.ts";
 import type { DatagramCalls } from "../../lib/platform/datagram_calls.ts";
-import { netidFor } from "../../lib/protocol/universal_address.ts";
 import { type Caller, type Respond, TransportError } from "../../lib/rpc/transport.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeDatagramSocket } from "../support/fake_sockets.ts";

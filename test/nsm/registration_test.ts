@@ -1,11 +1,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { CallPeer } from "../../lib/nsm/ports.ts";
-import { Registrar, removeOldRegistrations } from "../../lib/nsm/registration.ts";
+import { removeOldRegistrations, RpcbindRegistrar } from "../../lib/nsm/registration.ts";
+import { netidFor } from "../../lib/rpc/address.ts";
 import { type TransportAddress, TransportError } from "../../lib/rpc/transport.ts";
 import { type Rpcb, rpcbindV3, rpcbindV4 } from "../../lib/protocol/rpcbind.ts";
 import { RpcError } from "../../lib/rpc/errors.ts";
 import { AcceptStat } from "../../lib/rpc/message.ts";
-import { netidFor } from "../../lib/protocol/universal_address.ts";
 import type { Program } from "../../lib/rpc/program.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeRpcbind } from "../support/fake_rpcbind.ts";
@@ -57,7 +57,7 @@ function setUp(versions?: Program[]) {
   };
   const { connect } = rpcbind;
   const portmapper = { address: "127.0.0.1", port: 111 };
-  const registrar = new Registrar(
+  const registrar = new RpcbindRegistrar(
     { connect, callPeer, portmapper, owner: "105", clock, log },
     SERVED,
   );

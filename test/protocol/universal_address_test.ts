@@ -1,10 +1,6 @@
+import { isIpv6, netidFor } from "../../lib/rpc/address.ts";
 import { assertEquals } from "@std/assert";
-import {
-  fromUniversalAddress,
-  isIpv6,
-  netidFor,
-  toUniversalAddress,
-} from "../../lib/protocol/universal_address.ts";
+import { fromUniversalAddress, toUniversalAddress } from "../../lib/protocol/universal_address.ts";
 
 const pure = { permissions: "none" } as const;
 

@@ -7,7 +7,7 @@ import type { Log } from "../../lib/log.ts";
 import { hostResolver } from "../../lib/net/resolver.ts";
 import { nameKey } from "../../lib/nsm/host_name.ts";
 import type { CallPeer } from "../../lib/nsm/ports.ts";
-import { Registrar } from "../../lib/nsm/registration.ts";
+import { RpcbindRegistrar } from "../../lib/nsm/registration.ts";
 import { PMAP_PORT } from "../../lib/protocol/portmap.ts";
 import type { StreamClient } from "../../lib/rpc/stream_client.ts";
 import type { TransportAddress } from "../../lib/rpc/transport.ts";
@@ -71,7 +71,7 @@ export class Statd {
   private constructor(
     readonly process: Process,
     readonly monitor: Monitor,
-    readonly registrar: Registrar,
+    readonly registrar: RpcbindRegistrar,
     readonly notifyPeers: () => Promise<void>,
     stopping: AbortController,
   ) {
@@ -129,7 +129,7 @@ export class Statd {
       signal: stopping.signal,
     });
     await monitor.loaded;
-    const registrar = new Registrar({
+    const registrar = new RpcbindRegistrar({
       connect: parts.connectRpcbind,
       callPeer,
       portmapper: { address: "127.0.0.1", port: PMAP_PORT },

@@ -9,7 +9,7 @@
  */
 
 import type { Log } from "../../log.ts";
-import { quote } from "../../quote.ts";
+import { plural, quote } from "../../quote.ts";
 import type { Clock } from "../../time/clock.ts";
 import { nameKey } from "../host_name.ts";
 import {
@@ -27,7 +27,7 @@ import {
   type NotifyCounts,
   type NotifyFailure,
   type NotifyReport,
-  shown,
+  withoutQuotes,
 } from "./notify_outcome.ts";
 import { Pacer } from "./pacer.ts";
 import { PeerTurns, type RouteSettings, type TurnFault } from "./peer_turn.ts";
@@ -214,7 +214,7 @@ export class Notifier {
     if (lastFault !== undefined || this.#isOver) return;
     const { log } = this.#parts;
     if (++this.#unresolvedPeers <= UNRESOLVED_NAMED_MAX) {
-      log.warning(`DNS resolution of ${shown(record.fileName)} failed; retrying later`);
+      log.warning(`DNS resolution of ${withoutQuotes(record.fileName)} failed; retrying later`);
     } else if (this.#unresolvedPeers === UNRESOLVED_NAMED_MAX + 1) {
       log.warning("DNS resolution of more names failed; who is not told is named at the end");
     }
@@ -252,8 +252,8 @@ export class Notifier {
 function givingUp(peer: NotifyPeer): string {
   const { record, addresses: [address], turns, lastFault } = peer;
   const where = address === undefined || address === record.fileName ? "" : ` at ${address}`;
-  const tries = turns === 1 ? "1 attempt" : `${turns} attempts`;
-  return `Unable to notify ${shown(record.fileName)}, giving up${where} after ${tries}: ` +
+  const tries = plural(turns, "attempt");
+  return `Unable to notify ${withoutQuotes(record.fileName)}, giving up${where} after ${tries}: ` +
     (lastFault ?? unfinished(peer));
 }
 

@@ -39,6 +39,6 @@ export interface NotifyCounts {
 }
 
 /** A name in a line that scripts may look for: without quotes, but as harmless as with them. */
-export function shown(name: string): string {
+export function withoutQuotes(name: string): string {
   return quote(name).replace(/^"(.*)"(…?)$/, "$1$2");
 }
