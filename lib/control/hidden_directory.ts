@@ -5,8 +5,7 @@
  * Source: proc(5), /proc/PID/cwd. The daemon's working directory is its state directory.
  */
 
-import { mountOf } from "../platform/mounts.ts";
-import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_namespace.ts";
+import { hostNetworkNamespace, mountOf, ownNetworkNamespace } from "../platform/proc.ts";
 import { statdPidFile } from "../platform/pid_file.ts";
 import { quote } from "../quote.ts";
 

@@ -10,7 +10,7 @@ import {
   processOf,
   worksIn,
 } from "../platform/processes.ts";
-import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/network_namespace.ts";
+import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/proc.ts";
 import { statdPidFile } from "../platform/pid_file.ts";
 import { exists, readableText } from "../platform/small_files.ts";
 import { type Check, type Checked, type Examiner, reportOf } from "./examiner.ts";

@@ -30,7 +30,7 @@ import { RPC_CHECKS } from "./rpc_checks.ts";
 import { STATE_CHECKS } from "./state_checks.ts";
 import { SYSTEM_CHECKS } from "./system_checks.ts";
 import { openOwnCalls } from "../nsmctl/own_calls.ts";
-import { StateReader } from "../nsmctl/read_state.ts";
+import { StateReader } from "../nsmctl/state_directory.ts";
 import type { Session } from "../nsmctl/session.ts";
 import { filled } from "../config/help_text.ts";
 import { jsonText } from "../nsmctl/text.ts";

@@ -3,11 +3,11 @@
 import type { StatdSettings } from "../config/settings.ts";
 import type { ListEntry } from "../control/protocol.ts";
 import type { Resolver } from "../nsm/ports.ts";
-import { ownNetworkNamespace } from "../platform/network_namespace.ts";
+import { ownNetworkNamespace } from "../platform/proc.ts";
 import type { Layout } from "../store/layout.ts";
 import type { PeerCalls } from "../net/peer_calls.ts";
 import type { StatusReport } from "../control/status_report.ts";
-import type { StateReader } from "../nsmctl/read_state.ts";
+import type { StateReader } from "../nsmctl/state_directory.ts";
 import type { Finding } from "./finding.ts";
 import type { Remedies } from "./remedies.ts";
 import type { Clock } from "../time/clock.ts";

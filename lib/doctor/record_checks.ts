@@ -7,7 +7,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import { processesNamed } from "../platform/processes.ts";
 import { lockOfLife } from "../platform/run_once.ts";
 import { NotifyRun } from "../store/notify_run.ts";
-import { type ReadFile, SILENT_LOG } from "../nsmctl/read_state.ts";
+import { type ReadFile, SILENT_LOG } from "../nsmctl/state_directory.ts";
 import { isoText, shown } from "../nsmctl/text.ts";
 import { readableText } from "../platform/small_files.ts";
 import { type Check, type Checked, type Examiner, reportOf, someOf } from "./examiner.ts";

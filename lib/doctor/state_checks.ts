@@ -2,7 +2,7 @@
 
 import { reasonOf } from "../nsm/ports.ts";
 import { freeOf } from "../platform/disk_space.ts";
-import { mountOf } from "../platform/mounts.ts";
+import { mountOf } from "../platform/proc.ts";
 import { statdUser, userName } from "../platform/users.ts";
 import { type Check, type Examiner, reportOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";

@@ -5,11 +5,11 @@ import { reachDaemon } from "../control/client.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { choosePeers } from "./chosen_peers.ts";
 import type { Peer } from "./peers.ts";
-import { unreachable } from "./read_state.ts";
+import { unreachable } from "./state_directory.ts";
 import { examineHost } from "./reach_host.ts";
 import { readRoster } from "./roster.ts";
 import { shown } from "./text.ts";
-import { ownUser } from "./user.ts";
+import { ownUser } from "./session.ts";
 
 /** How long each call of the probe may take, in ms. */
 const PROBE_TIMEOUT_MS = 1_000;

@@ -7,7 +7,7 @@ import { type Command, Status } from "./command.ts";
 import { eventJson, eventText, KINDS_TEXT } from "./event_text.ts";
 import { peerMatcher } from "./peers.ts";
 import type { Session } from "./session.ts";
-import { waitForChange } from "./state_changes.ts";
+import { waitForChange } from "./state_directory.ts";
 import { jsonLine, parseMoment } from "./text.ts";
 
 export const events: Command = {

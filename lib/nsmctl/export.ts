@@ -11,7 +11,7 @@ import { type RecordFile, recordFiles } from "../store/record_directory.ts";
 import { formatRecord } from "../store/record_format.ts";
 import { STATE_BYTES } from "../store/state_file.ts";
 import { type Command, Status } from "./command.ts";
-import { StateReader } from "./read_state.ts";
+import { StateReader } from "./state_directory.ts";
 import { isoText, jsonLine, shown } from "./text.ts";
 
 /** Permissions of what is written: the records are nobody else's business. */

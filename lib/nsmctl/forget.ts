@@ -14,14 +14,12 @@ import { openNotifyStore } from "../store/notify_store.ts";
 import { reachDaemon } from "../control/client.ts";
 import { type Command, type Given, Status, TIMEOUT_OPTION } from "./command.ts";
 import { choosePeers } from "./chosen_peers.ts";
-import { dropToOwner } from "./edit_state.ts";
+import { dropToOwner, unreachable } from "./state_directory.ts";
 import { listText } from "./list.ts";
 import type { Peer } from "./peers.ts";
-import { unreachable } from "./read_state.ts";
 import { readRoster } from "./roster.ts";
-import type { Session } from "./session.ts";
+import { ownUser, type Session } from "./session.ts";
 import { parseAge, shown } from "./text.ts";
-import { ownUser } from "./user.ts";
 
 /** Names in one request to the daemon: the longest ones still fit. */
 const NAMES_PER_REQUEST = 100;

@@ -20,7 +20,7 @@ import { type Command, type Given, Status, TIMEOUT_OPTION } from "./command.ts";
 import { notifyIdentity } from "./identity_notify.ts";
 import { configuredIdentities } from "./identity_settings.ts";
 import { HELD_ELSEWHERE, releaseHere, sayStatus } from "./identity_state.ts";
-import { unreachable } from "./read_state.ts";
+import { unreachable } from "./state_directory.ts";
 import type { Session } from "./session.ts";
 import { renderTable } from "./table.ts";
 import { jsonText } from "./text.ts";

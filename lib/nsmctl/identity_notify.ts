@@ -23,12 +23,11 @@ import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { layoutOf } from "../store/layout.ts";
 import { sleep } from "../time/clock.ts";
 import { Status } from "./command.ts";
-import { dropToOwner } from "./edit_state.ts";
+import { dropToOwner, SILENT_LOG } from "./state_directory.ts";
 import { EpochWatch, type RunEnd } from "./epoch_watch.ts";
 import { graceMs } from "./grace.ts";
 import { openIdentityCalls } from "./identity_calls.ts";
 import { HELD_ELSEWHERE, LEFT_TO_BE_TOLD } from "./identity_state.ts";
-import { SILENT_LOG } from "./read_state.ts";
 import type { Session } from "./session.ts";
 import { jsonLine, shown } from "./text.ts";
 

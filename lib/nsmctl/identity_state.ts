@@ -6,7 +6,7 @@ import { lockDirectory } from "../store/directory_lock.ts";
 import { IdentityFile } from "../store/identity_file.ts";
 import { layoutOf } from "../store/layout.ts";
 import { Status } from "./command.ts";
-import { dropToOwner } from "./edit_state.ts";
+import { dropToOwner } from "./state_directory.ts";
 import type { Session } from "./session.ts";
 import { jsonText } from "./text.ts";
 

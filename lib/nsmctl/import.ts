@@ -12,7 +12,7 @@ import { addToMonitorList, addToNotifyList } from "../store/import_records.ts";
 import { fileNameFault, layoutOf } from "../store/layout.ts";
 import { recordFault, registrationKey } from "../store/record_format.ts";
 import { type Command, Status } from "./command.ts";
-import { dropToOwner } from "./edit_state.ts";
+import { dropToOwner } from "./state_directory.ts";
 import type { Session } from "./session.ts";
 import { shown } from "./text.ts";
 

@@ -3,7 +3,7 @@
 import { filled } from "../config/help_text.ts";
 import { didYouMean } from "../config/nearest.ts";
 import { printable } from "../quote.ts";
-import type { Colours } from "./colours.ts";
+import type { Colours } from "./terminal.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { askersOf, type Peer, peerMatcher } from "./peers.ts";
 import { readRoster, type Roster } from "./roster.ts";

@@ -12,7 +12,7 @@ import { RealFileSystem } from "../store/file_system.ts";
 import { type Layout, layoutOf } from "../store/layout.ts";
 import { recordFileNames } from "../store/record_directory.ts";
 import { type Command, Status } from "./command.ts";
-import { SILENT_LOG } from "./read_state.ts";
+import { SILENT_LOG } from "./state_directory.ts";
 import { shown } from "./text.ts";
 import { statdUser } from "../platform/users.ts";
 

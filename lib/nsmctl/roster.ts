@@ -5,7 +5,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import { ANSWER_TIMEOUT_MS, reachDaemon } from "../control/client.ts";
 import { addFacts, type Peer, PeerTable } from "./peers.ts";
 import { readProgress } from "../store/notify_progress.ts";
-import { StateReader } from "./read_state.ts";
+import { StateReader } from "./state_directory.ts";
 import { whyJudge } from "./why.ts";
 
 /**

@@ -12,7 +12,7 @@ import { eventFilter } from "./events.ts";
 import { eventJson, eventText } from "./event_text.ts";
 import { peerJson } from "./list.ts";
 import { type Peer, peerMatcher } from "./peers.ts";
-import { SILENT_LOG } from "./read_state.ts";
+import { SILENT_LOG } from "./state_directory.ts";
 import { readRoster, type Roster } from "./roster.ts";
 import { type Row, rowsText } from "./rows.ts";
 import type { Session } from "./session.ts";

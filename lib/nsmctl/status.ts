@@ -8,12 +8,11 @@ import { findRunningStatd } from "../control/running_statd.ts";
 import type { StatusReport } from "../control/status_report.ts";
 import { readProgress } from "../store/notify_progress.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
-import { StateReader, unreachable } from "./read_state.ts";
-import type { Session } from "./session.ts";
+import { StateReader, unreachable } from "./state_directory.ts";
+import { type Session, userText } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
 import { progressJson, progressText } from "./why.ts";
 import { type Row, rowsText } from "./rows.ts";
-import { userText } from "./user.ts";
 import { filled } from "../config/help_text.ts";
 import { jsonText, shown, spanText } from "./text.ts";
 

@@ -1,6 +1,6 @@
 /** Tables for people: aligned columns that fit the width of the terminal. */
 
-import type { Colours } from "./colours.ts";
+import type { Colours } from "./terminal.ts";
 import { filled } from "../config/help_text.ts";
 
 /** One column. */

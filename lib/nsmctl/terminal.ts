@@ -1,10 +1,9 @@
 /** Where output for people goes: how wide it is, whether it has colours, and who can be asked. */
 
 import { reasonOf } from "../nsm/ports.ts";
+import { writeAll } from "../platform/small_files.ts";
 import { terminalColumns } from "../platform/standard_streams.ts";
 import { withoutErrorNumbers } from "../quote.ts";
-import { type Colours, coloursFor } from "./colours.ts";
-import { writeAll } from "../platform/small_files.ts";
 
 /** Width where nobody looks at columns, such as a pipe: nothing is cut. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
@@ -60,4 +59,28 @@ export function ownTerminal(): Terminal {
 
 function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
   writeAll(stream, new TextEncoder().encode(text));
+}
+
+/** What text means, rather than how it looks. */
+export interface Colours {
+  good(text: string): string;
+  warning(text: string): string;
+  bad(text: string): string;
+  strong(text: string): string;
+  faint(text: string): string;
+}
+
+const codes = { good: 32, warning: 33, bad: 31, strong: 1, faint: 2 } as const;
+
+/** Colours by the escape sequences of ECMA-48, or none. */
+export function coloursFor(isColoured: boolean): Colours {
+  const paint = (code: number) => (text: string) =>
+    isColoured && text !== "" ? `\x1b[${code}m${text}\x1b[0m` : text;
+  return {
+    good: paint(codes.good),
+    warning: paint(codes.warning),
+    bad: paint(codes.bad),
+    strong: paint(codes.strong),
+    faint: paint(codes.faint),
+  };
 }

@@ -5,9 +5,8 @@ import type { Session } from "./session.ts";
 import { progressJson, progressText } from "./why.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { listJson, listText } from "./list.ts";
-import { StateReader } from "./read_state.ts";
+import { StateReader, waitForChange } from "./state_directory.ts";
 import { readRoster } from "./roster.ts";
-import { waitForChange } from "./state_changes.ts";
 import { isoText, jsonLine, localText } from "./text.ts";
 import { changeText, type PeerChange, WatchedPeers } from "./watched_peers.ts";
 

@@ -2,8 +2,8 @@
 
 import { nameKey } from "../nsm/host_name.ts";
 import type { PeerFacts } from "../nsm/ports.ts";
-import type { Colours } from "./colours.ts";
-import type { ReadFile } from "./read_state.ts";
+import type { Colours } from "./terminal.ts";
+import type { ReadFile } from "./state_directory.ts";
 import { shown } from "./text.ts";
 
 /** The two lists. */

@@ -4,7 +4,7 @@
  * Source: the kernel's documentation and code, as named at each entry.
  */
 
-import { mountOf } from "./mounts.ts";
+import { mountOf } from "./proc.ts";
 
 /**
  * File systems on which fsync(2) of a file that was made, and renamed since, makes its name durable, by

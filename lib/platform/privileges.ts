@@ -22,7 +22,7 @@ import {
   setNoNewPrivileges,
   setUserId,
 } from "./credentials.ts";
-import { readThreads, type ThreadStatus } from "./process_status.ts";
+import { readThreads, type ThreadStatus } from "./proc.ts";
 
 /** Whom to become. */
 export interface Identity {

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { EVENT_KINDS, type EventKind } from "../../lib/nsm/events.ts";
-import { coloursFor } from "../../lib/nsmctl/colours.ts";
+import { coloursFor } from "../../lib/nsmctl/terminal.ts";
 import { eventSentence, eventText } from "../../lib/nsmctl/event_text.ts";
 import { eventFilter } from "../../lib/nsmctl/events.ts";
 import { localText, parseMoment } from "../../lib/nsmctl/text.ts";

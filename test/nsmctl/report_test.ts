@@ -1,12 +1,11 @@
 /** The report: what it says of a recovery, and that it is safe whatever strangers call themselves. */
 
 import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
-import { coloursFor } from "../../lib/nsmctl/colours.ts";
+import { coloursFor, type Terminal } from "../../lib/nsmctl/terminal.ts";
 import { recoveryOf, toldOverTime } from "../../lib/nsmctl/recovery.ts";
 import { reportText } from "../../lib/nsmctl/report.ts";
 import { recoveryLine } from "../../lib/nsmctl/report_facts.ts";
 import { reportPage } from "../../lib/nsmctl/report_page.ts";
-import type { Terminal } from "../../lib/nsmctl/terminal.ts";
 import { EVIL, sampleReport } from "../support/report_sample.ts";
 
 Deno.test("a recovery is who was told by which way, and who is left and why", () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { coloursFor } from "../../lib/nsmctl/colours.ts";
+import { coloursFor } from "../../lib/nsmctl/terminal.ts";
 import { renderTable } from "../../lib/nsmctl/table.ts";
 
 const pure = { permissions: "none" } as const;

@@ -1,8 +1,7 @@
 /** `nsmctl top`: a screen is never wider nor longer than it is, whatever it has to show. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { coloursFor } from "../../lib/nsmctl/colours.ts";
-import type { Terminal } from "../../lib/nsmctl/terminal.ts";
+import { coloursFor, type Terminal } from "../../lib/nsmctl/terminal.ts";
 import { screenLines } from "../../lib/nsmctl/top.ts";
 import { EVIL, sampleReport } from "../support/report_sample.ts";
 

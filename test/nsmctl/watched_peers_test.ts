@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { ReadFile } from "../../lib/nsmctl/read_state.ts";
+import type { ReadFile } from "../../lib/nsmctl/state_directory.ts";
 import { WatchedPeers } from "../../lib/nsmctl/watched_peers.ts";
 
 const pure = { permissions: "none" } as const;

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ownerOf, privilegeFaults } from "../../lib/platform/privileges.ts";
-import type { ThreadStatus } from "../../lib/platform/process_status.ts";
+import type { ThreadStatus } from "../../lib/platform/proc.ts";
 
 const pure = { permissions: "none" } as const;
 

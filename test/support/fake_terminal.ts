@@ -1,7 +1,6 @@
 /** A terminal that keeps what is printed, of any width, with answers for its questions. */
 
-import { coloursFor } from "../../lib/nsmctl/colours.ts";
-import type { Terminal } from "../../lib/nsmctl/terminal.ts";
+import { coloursFor, type Terminal } from "../../lib/nsmctl/terminal.ts";
 
 export class FakeTerminal implements Terminal {
   printed = "";

@@ -20,7 +20,7 @@ import { endOnUncaughtErrors, tellFatalErrorsTo } from "../../lib/platform/fatal
 import { addressesOfName } from "../../lib/platform/libc.ts";
 import { revokePermissions } from "../../lib/platform/permissions.ts";
 import { dropPrivileges } from "../../lib/platform/privileges.ts";
-import { readThreads } from "../../lib/platform/process_status.ts";
+import { readThreads } from "../../lib/platform/proc.ts";
 import { readInvocation } from "../../lib/platform/role.ts";
 import { selfCommand } from "../../lib/platform/self_command.ts";
 import { holdSignals, onSignals } from "../../lib/platform/signals.ts";

@@ -6,7 +6,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { parseThreadStatus } from "../../lib/platform/process_status.ts";
+import { parseThreadStatus } from "../../lib/platform/proc.ts";
 import { Agent } from "../support/agent_client.ts";
 import type { BackgroundProgram } from "../support/background_program.ts";
 import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";

@@ -1,7 +1,14 @@
-/** Reads a state directory without changing anything in it, as other programs may be at work there. */
+/**
+ * The state directory as nsmctl reads it, without a change to it, since other programs may be at work
+ * there; as the kernel reports its changes, without polling; and the drop to its owner before a change by
+ * hand.
+ */
 
 import type { Log } from "../log.ts";
 import { type PeerFacts, StoreError } from "../nsm/ports.ts";
+import type { DatedRecord } from "./peers.ts";
+import { dropPrivileges } from "../platform/privileges.ts";
+import { watchDirectories } from "../platform/watch.ts";
 import type { FileSystem } from "../store/file_system.ts";
 import { CONTROL_SOCKET, type Layout, layoutOf } from "../store/layout.ts";
 import { OwnersFiles } from "../store/owners_files.ts";
@@ -9,7 +16,6 @@ import { openPeerMemory } from "../store/peer_memory.ts";
 import { recordFileNames } from "../store/record_directory.ts";
 import { FILE_MAX_BYTES, recordsIn } from "../store/record_file.ts";
 import { STATE_BYTES, storedNumber } from "../store/state_file.ts";
-import type { DatedRecord } from "./peers.ts";
 
 /** Hears nothing: what is wrong with a file is the daemon's to log, and `doctor`'s to find. */
 export const SILENT_LOG: Log = {
@@ -115,5 +121,42 @@ export class StateReader {
     } catch (error) {
       throw new StoreError("read", path, error);
     }
+  }
+}
+
+/** What is left of the permissions of new files, as the daemon has it. */
+const UMASK = 0o007;
+
+/**
+ * Becomes the owner of the monitor list for good, so that files which are made belong to it, and links
+ * in it lead no further than the owner may go.
+ *
+ * @throws {Error} When this user may not.
+ */
+export function dropToOwner({ monitorList }: Layout): void {
+  Deno.umask(UMASK);
+  dropPrivileges(monitorList);
+}
+
+/** What may have changed. */
+export interface StateChange {
+  /** Paths of files, without those that are being written; empty where the kernel lost track. */
+  readonly paths: readonly string[];
+}
+
+/**
+ * Everything that happens in the two lists and to the state number, from the first call of the
+ * iterator's `next` on; what happens while the caller is busy is kept.
+ *
+ * @throws {Error} When a directory is not there, or there can be no thread for it.
+ */
+export async function* waitForChange(layout: Layout): AsyncGenerator<StateChange> {
+  const { directory, monitorList, notifyList } = layout;
+  using watcher = watchDirectories([directory, monitorList, notifyList]);
+  for await (const event of watcher) {
+    if (event.kind === "access") continue;
+    if (event.flag === "rescan") yield { paths: [] };
+    const paths = event.paths.filter((path) => !path.endsWith(".new"));
+    if (paths.length > 0) yield { paths };
   }
 }
