@@ -161,9 +161,10 @@ class Nsm {
     const { list } = this.parts;
     const monitored = list.find(registration);
     const leaving = list.leaving(registration);
-    if (monitored !== undefined) await this.#remove([monitored], registration.myName);
-    // An earlier SM_UNMON is under way: its record may still be on disk, and may stay there.
-    else if (leaving !== undefined) await leaving;
+    // What an earlier call removes, in other letters perhaps, may still be on disk, and may stay there.
+    if (monitored !== undefined) {
+      await Promise.all([this.#remove([monitored], registration.myName), leaving]);
+    } else if (leaving !== undefined) await leaving;
     else {
       const who = `SM_UNMON request from ${quote(registration.myName)}`;
       const why = list.size === 0 ? "while not monitoring any hosts" : "it is not monitored";

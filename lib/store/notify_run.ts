@@ -69,6 +69,7 @@ export class NotifyRun {
   /** What the run's file holds, and whether another process has that locked. */
   #note: string | undefined;
   #isShared = false;
+  #isFaultTold = false;
 
   /** `life` is a text of one line; empty is unknown. */
   constructor(stateDirectory: string, life: string, log: Log, parts: NotifyRunParts = {}) {
@@ -90,7 +91,10 @@ export class NotifyRun {
     try {
       text = this.#read(this.#path);
     } catch (error) {
-      this.#log.warning(`Cannot read ${quote(this.#path)}: ${reasonOf(error)}`);
+      if (!this.#isFaultTold) {
+        this.#log.warning(`Cannot read ${quote(this.#path)}: ${reasonOf(error)}`);
+      }
+      this.#isFaultTold = true;
       return { kind: "unknown" };
     }
     const [, number, life] = /^(-?\d+) (.*)\n$/.exec(text) ?? [];

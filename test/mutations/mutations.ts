@@ -99,9 +99,21 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: SERVICE,
-    from: "if (monitored !== undefined) await this.#remove(",
-    to: "if (monitored !== undefined) void this.#remove(",
+    from: "await Promise.all([this.#remove([monitored], registration.myName), leaving]);",
+    to: "void this.#remove([monitored], registration.myName);",
     reason: "SM_UNMON is acknowledged before the record is gone",
+  },
+  {
+    file: SERVICE,
+    from: "await Promise.all([this.#remove([monitored], registration.myName), leaving]);",
+    to: "await this.#remove([monitored], registration.myName);",
+    reason: "SM_UNMON is acknowledged while the record in other letters is being removed",
+  },
+  {
+    file: PREPARE,
+    from: '  if (!mayRun(settings, run, lock, log, "again")) return 0;\n',
+    to: "",
+    reason: "two starts at once tell peers two numbers, the older one last",
   },
   {
     file: SERVICE,

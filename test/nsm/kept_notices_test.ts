@@ -28,6 +28,8 @@ const TRY_LATER: Lookup<never> = { outcome: "tryLater", reason: "silent" };
 const NOT_FOUND: Lookup<never> = { outcome: "notFound", reason: "no such name" };
 /** Time after which whatever can be learned of a few peers has been learned, in ms. */
 const LEARNED_MS = 120_000;
+/** Registrations of one peer for which judging takes longer than look-ups, a millisecond each. */
+const REGISTRATIONS = 1_000;
 
 /** A name service without names of addresses that begins to answer at some time. */
 function names(
@@ -54,6 +56,15 @@ function names(
   };
 }
 
+/** A clock that goes forward by work as well. */
+class WorkingClock extends FakeClock {
+  worked = 0;
+
+  override now(): number {
+    return super.now() + this.worked;
+  }
+}
+
 function life(
   {
     answersAt = 0,
@@ -64,6 +75,7 @@ function life(
     silent,
     callout,
     gate,
+    announcingMs = 0,
   }: {
     readonly answersAt?: number;
     readonly mode?: SourceCheck;
@@ -76,9 +88,11 @@ function life(
     readonly callout?: Callout;
     /** What answers wait for. */
     readonly gate?: Promise<void>;
+    /** How long it takes to have one lock manager told. */
+    readonly announcingMs?: number;
   } = {},
 ) {
-  const clock = new FakeClock();
+  const clock = new WorkingClock();
   const log = new RecordingLog();
   const list = new MonitorList();
   const tell: LimitedLog = (level, _key, message) => log[level](message());
@@ -96,13 +110,14 @@ function life(
     counters: makeCounters(),
     tell,
     announce(monitored, state) {
+      clock.worked += announcingMs;
       monitored.lastState = state;
       called.push(`${monitored.record.monName} ${state}`);
     },
     flush() {},
   });
-  const watch = (monName: string) => {
-    const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
+  const watch = (monName: string, myName = "here") => {
+    const requester = { myName, myProg: 100021, myVers: 3, myProc: 16 };
     notices.overtaken(list.add({ monName, ...requester, priv: privOf(0) }), notices.taken);
     directory.add(monName);
   };
@@ -440,3 +455,25 @@ Deno.test("a look-up that ends behind the stop has nobody told", pure, async () 
   await clock.run(LEARNED_MS);
   assertEquals(called, []);
 });
+
+Deno.test(
+  "a peer with a new address is told of a notice that takes long to judge for others before it",
+  pure,
+  async () => {
+    const hosts = { "h7.nsm.test": "10.0.1.7", "p": "10.0.1.8" };
+    const { clock, directory, called, watch, notify } = life({
+      mode: "enforce",
+      hosts,
+      announcingMs: 3,
+    });
+    for (let i = 0; i < REGISTRATIONS; i++) watch("h7.nsm.test", `here${i}`);
+    directory.add("p", ["h7.nsm.test"]);
+    watch("p");
+    await clock.run(LEARNED_MS);
+    hosts.p = "10.0.1.7";
+    watch("p2"); // while something is to be learned a notice is kept before it is judged
+    const answer = notify("h7.nsm.test", "10.0.1.7", 5);
+    await clock.run(2 * REGISTRATIONS);
+    assertEquals([await answer, called.length, called.at(-1)], [true, REGISTRATIONS + 1, "p 5"]);
+  },
+);

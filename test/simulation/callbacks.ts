@@ -28,8 +28,10 @@ interface Registered {
   readonly owed: Map<number, number>;
   /** The largest state that was announced to be passed on. */
   newest: number;
-  /** Cookie and state that the lock manager has answered last. */
+  /** Cookie and state of the last callback to leave of those that the lock manager has answered. */
   lastDone: string | undefined;
+  /** Ordinal of the last arrival before that left. */
+  lastDoneBehind: number;
   /** Ordinal of the newest announcement that was passed on, and the state that was so last. */
   passedOn: number;
   /** Ordinal that it has at least, where copies of an announcement have arrived one behind the other. */
@@ -124,6 +126,7 @@ export class CallbackLedger {
       owed: new Map(),
       newest: early.state,
       lastDone: undefined,
+      lastDoneBehind: 0,
       passedOn: early.ordinal,
       passedOnAtLeast: 0,
       lastState: 0,
@@ -246,7 +249,10 @@ export class CallbackLedger {
     if (this.#registered.get(key) !== registered) return;
     const done = `${cookie} ${state}`;
     if (registered.lastDone === done) throw new Violation("once", `${key}: state ${state}`);
-    registered.lastDone = done;
+    if (sent.sentBehind >= registered.lastDoneBehind) {
+      registered.lastDone = done;
+      registered.lastDoneBehind = sent.sentBehind;
+    }
     if (state % 2 === 1) registered.newest = Math.max(registered.newest, state);
     registered.passedOn = Math.max(registered.passedOn, ordinal);
     registered.passedOnAtLeast = Math.max(registered.passedOnAtLeast, ordinalAtLeast);
