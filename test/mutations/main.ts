@@ -19,8 +19,14 @@ const COPIED = [
   "README.md",
   "CHANGELOG.md",
 ];
-/** Longest run of one group of tests, in ms: one that hangs has noticed. */
-const RUN_MAX_MS = 300_000;
+/** Longest run of tests without a fault, in ms. */
+const RUN_MAX_MS = 900_000;
+/**
+ * How many times as long tests may take with a fault in the program, and how much longer in any case, in
+ * ms: a loop has noticed, and a machine that is busier now has not.
+ */
+const SLOWER_MAX = 5;
+const SLOWER_MAX_MS = 60_000;
 
 /** The tests of a part, those that are nearest first. */
 function testsOf({ file }: Mutation): string[] {
@@ -37,30 +43,60 @@ function testsOf({ file }: Mutation): string[] {
   return all.filter((path) => existsSync(`${ROOT}/${path}`));
 }
 
-/** Whether the tests pass, so that their failure means something. */
-async function pass(tree: string, tests: string): Promise<boolean> {
-  const { code } = await new Deno.Command(`${tree}/install.sh`, {
-    args: ["deno", "test", "-A", "--no-check", "--quiet", "--fail-fast", tests],
-    cwd: tree,
-    stdout: "null",
-    stderr: "null",
-    signal: AbortSignal.timeout(RUN_MAX_MS),
-  }).output();
-  return code === 0;
-}
+/** A copy of the sources that faults are put into. */
+class Tree {
+  /** How long tests take that pass without a fault, in ms. */
+  readonly #times = new Map<string, number>();
 
-/** The tests that notice a fault; undefined where none do. */
-async function noticedBy(tree: string, mutation: Mutation): Promise<string | undefined> {
-  const path = `${tree}/${mutation.file}`;
-  const text = Deno.readTextFileSync(path);
-  const parts = text.split(mutation.from);
-  if (parts.length !== 2) throw new Error(`${mutation.file} has ${parts.length - 1} of its text`);
-  Deno.writeTextFileSync(path, parts.join(mutation.to));
-  try {
-    for (const tests of testsOf(mutation)) if (!await pass(tree, tests)) return tests;
+  constructor(readonly path: string) {}
+
+  /** The tests that notice a fault; undefined where none do. */
+  async noticedBy(mutation: Mutation): Promise<string | undefined> {
+    for (const tests of testsOf(mutation)) {
+      const maxMs = SLOWER_MAX * await this.#timeOf(tests) + SLOWER_MAX_MS;
+      const status = await this.#withFault(mutation, () => this.#run(tests, maxMs));
+      if (status === "ended") return `${tests}, without an end`;
+      if (status === "failed") return tests;
+    }
     return undefined;
-  } finally {
-    Deno.writeTextFileSync(path, text);
+  }
+
+  /** @throws {Error} Where the tests fail without a fault, so that their failure means nothing. */
+  async #timeOf(tests: string): Promise<number> {
+    const known = this.#times.get(tests);
+    if (known !== undefined) return known;
+    const began = performance.now();
+    const status = await this.#run(tests, RUN_MAX_MS);
+    if (status !== "passed") throw new Error(`${tests} has ${status} without a fault`);
+    const took = performance.now() - began;
+    this.#times.set(tests, took);
+    return took;
+  }
+
+  /** How tests end; they are killed behind `maxMs`, as whoever loops hears no other signal. */
+  async #run(tests: string, maxMs: number): Promise<"passed" | "failed" | "ended"> {
+    const test = ["deno", "test", "-A", "--no-check", "--quiet", "--fail-fast", tests];
+    const { code, signal } = await new Deno.Command("timeout", {
+      args: ["--signal=KILL", String(maxMs / 1000), `${this.path}/install.sh`, ...test],
+      cwd: this.path,
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    if (signal === "SIGKILL") return "ended";
+    return code === 0 ? "passed" : "failed";
+  }
+
+  async #withFault<T>({ file, from, to }: Mutation, action: () => Promise<T>): Promise<T> {
+    const path = `${this.path}/${file}`;
+    const text = Deno.readTextFileSync(path);
+    const parts = text.split(from);
+    if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} of its text`);
+    Deno.writeTextFileSync(path, parts.join(to));
+    try {
+      return await action();
+    } finally {
+      Deno.writeTextFileSync(path, text);
+    }
   }
 }
 
@@ -75,12 +111,10 @@ async function main(words: readonly string[]): Promise<number> {
     const chosen = MUTATIONS.filter(({ file, reason }) =>
       words.every((word) => `${file} ${reason}`.includes(word))
     );
-    for (const tests of new Set(chosen.flatMap(testsOf))) {
-      if (!await pass(tree, tests)) throw new Error(`${tests} fails without a fault`);
-    }
+    const copy = new Tree(tree);
     let lived = 0;
     for (const mutation of chosen) {
-      const by = await noticedBy(tree, mutation);
+      const by = await copy.noticedBy(mutation);
       const { file, reason, isHarmless } = mutation;
       if (by === undefined && isHarmless === undefined) lived++;
       const outcome = by === undefined

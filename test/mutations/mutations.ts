@@ -153,8 +153,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: CALLBACK,
-    from: "if (pending.state === state) this.#pending.delete(monitored);",
-    to: "this.#pending.delete(monitored);",
+    from: "      if (pending.state === state) this.forget(monitored);\n      else ",
+    to: "      this.forget(monitored);\n      if (pending.state !== state) ",
     reason: "a state is lost that came while the one before was told",
   },
   {
