@@ -13,6 +13,9 @@ import { events, logFormat, sendUsingTcp, stateDirectoryPath, verbose } from "./
 import { RPCBIND } from "./rpcbind_settings.ts";
 import { SM_NOTIFY } from "./sm_notify_settings.ts";
 
+/** How strictly the sender of a notice and its state are checked. */
+const CHECK_MODES = ["off", "warn", "enforce"] as const;
+
 export type { FileKey, Option, Setting, SettingsOf, Table } from "./setting.ts";
 export { DEFAULT_STATE_DIRECTORY } from "./shared_settings.ts";
 export { RPCBIND, SM_NOTIFY };
@@ -149,18 +152,18 @@ export const STATD = {
     help: "Accept SM_MON, SM_UNMON and SM_UNMON_ALL from reserved ports only.",
     file: { section: "statd", key: "mon-reserved-port" },
   }),
-  notifySourceCheck: setting<"off" | "warn" | "enforce">({
+  notifySourceCheck: setting<typeof CHECK_MODES[number]>({
     isLive: true,
-    kind: choice(["off", "warn", "enforce"]),
+    kind: choice(CHECK_MODES),
     default: "warn",
     help: "What to do with an SM_NOTIFY from an unknown address.",
     file: { section: "statd", key: "notify-source-check" },
     // Another name than the key's, as --not is short for --notify-mode in nfs-utils.
     option: { long: "check-notify-source", argument: "MODE" },
   }),
-  notifyStateCheck: setting<"off" | "warn" | "enforce">({
+  notifyStateCheck: setting<typeof CHECK_MODES[number]>({
     isLive: true,
-    kind: choice(["off", "warn", "enforce"]),
+    kind: choice(CHECK_MODES),
     default: "warn",
     help: "What to do with an SM_NOTIFY whose state is not to be expected.",
     file: { section: "statd", key: "notify-state-check" },

@@ -102,8 +102,8 @@ export class HostsFiles {
     for (const path of this.#stamps.keys()) this.#stamps.set(path, "");
   }
 
-  /** Files that cannot be read now, and why. */
-  get faults(): string[] {
+  /** Looks at the files again; returns those that cannot be read, and why. */
+  checked(): string[] {
     this.recheck();
     return [...this.#faults.values()];
   }

@@ -11,7 +11,8 @@ import { type DirectoryEntry, RealFileSystem } from "../store/file_system.ts";
 import { layoutOf } from "../store/layout.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
-import { entriesOf, recordFiles } from "../store/record_directory.ts";
+import { notifyRecordsIn } from "../store/notify_store.ts";
+import { entriesOf } from "../store/record_directory.ts";
 import { isSelected, requireOnly } from "./plan.ts";
 import { write } from "../platform/standard_streams.ts";
 
@@ -65,13 +66,8 @@ export function recordsOf(
       log.error(reasonOf(error));
       continue;
     }
-    const files = recordFiles(fs, directory, log, entries, onUnread);
-    for (const { name: fileName, path, records } of files) {
-      const modifiedAt = fs.facts(path)?.modifiedAt ?? 0;
-      for (const { monName, myName } of records) {
-        const key = JSON.stringify([fileName, monName, myName]);
-        found.set(key, { fileName, monName, myName, modifiedAt });
-      }
+    for (const record of notifyRecordsIn(fs, directory, log, entries, onUnread)) {
+      found.set(JSON.stringify([record.fileName, record.monName, record.myName]), record);
     }
   }
   return [...found.values()];

@@ -36,8 +36,7 @@ const JUMP_MAX = 65_536;
 export const COPY_MS = 30_000;
 
 /** How strictly notices are checked. */
-export const SOURCE_CHECKS = ["off", "warn", "enforce"] as const;
-export type SourceCheck = typeof SOURCE_CHECKS[number];
+export type SourceCheck = "off" | "warn" | "enforce";
 
 /** The modes for the source and for the state. */
 export interface NoticeChecks {

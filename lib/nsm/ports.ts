@@ -46,11 +46,16 @@ export interface MonitorRecord {
 
 /** The state directory could not be read or written. */
 export class StoreError extends Error {
-  override readonly name = "StoreError";
+  override readonly name: string = "StoreError";
 
   constructor(readonly operation: string, readonly path: string, cause: unknown) {
     super(`Cannot ${operation} ${quote(path)}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** A record that no file may hold, by its name or its text: the disk has nothing to do with it. */
+export class UnstorableRecordError extends StoreError {
+  override readonly name = "UnstorableRecordError";
 }
 
 /** What went wrong, without the name of the system call and the path that Deno puts behind it. */

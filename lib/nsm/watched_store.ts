@@ -7,7 +7,13 @@
 
 import type { Log } from "../log.ts";
 import type { LimitedLog } from "../log_limits.ts";
-import { type MonitorRecord, type MonitorStore, reasonOf, StoreError } from "./ports.ts";
+import {
+  type MonitorRecord,
+  type MonitorStore,
+  reasonOf,
+  StoreError,
+  UnstorableRecordError,
+} from "./ports.ts";
 import type { Clock } from "../time/clock.ts";
 
 /** Interval of the sums in the log, and of the probes of a disk that is not written to, in ms. */
@@ -186,7 +192,7 @@ export class WatchedStore implements MonitorStore {
 
 /** Whether an error is the disk's, and not that of a record that no file may hold. */
 function isDiskFault(error: unknown): boolean {
-  return error instanceof StoreError && error.cause instanceof Error;
+  return error instanceof StoreError && !(error instanceof UnstorableRecordError);
 }
 
 function callsText(count: number): string {

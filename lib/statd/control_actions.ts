@@ -39,7 +39,7 @@ export interface DaemonFacts {
   readonly droppedDatagrams: () => number;
   /** Why we are not registered with rpcbind; undefined while we are. */
   readonly registrationFault: () => string | undefined;
-  readonly hosts: Pick<HostsFiles, "faults">;
+  readonly hosts: Pick<HostsFiles, "checked">;
   readonly identities: Identities;
   /** Looks whether rpcbind lists us, and registers again if not. */
   readonly reviewRegistration: () => Promise<void>;
@@ -97,7 +97,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
   const began = clock.now();
   const startedAt = new Date(clock.wallClock()).toISOString();
   return () => {
-    const degraded = [...facts.degraded, ...facts.hosts.faults, ...facts.identities.faults];
+    const degraded = [...facts.degraded, ...facts.hosts.checked(), ...facts.identities.faults];
     const { unread } = monitor.store;
     if (unread > 0) {
       degraded.push(`files of records that cannot be read, peers not monitored: ${unread}`);

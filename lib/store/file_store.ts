@@ -8,7 +8,13 @@
  */
 
 import type { Log } from "../log.ts";
-import { type MonitorRecord, type MonitorStore, reasonOf, StoreError } from "../nsm/ports.ts";
+import {
+  type MonitorRecord,
+  type MonitorStore,
+  reasonOf,
+  StoreError,
+  UnstorableRecordError,
+} from "../nsm/ports.ts";
 import type { Clock, StartTimer } from "../time/clock.ts";
 import { AsideFile, readText, syncDirectory } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
@@ -121,7 +127,11 @@ class FileStore implements MonitorStore {
   async put(record: MonitorRecord, replaced: MonitorRecord = record): Promise<void> {
     const fault = fileNameFault(record.monName) ?? recordFault(record);
     if (fault !== undefined) {
-      throw new StoreError("write", `${this.#layout.monitorList}/${record.monName}`, fault);
+      throw new UnstorableRecordError(
+        "write",
+        `${this.#layout.monitorList}/${record.monName}`,
+        fault,
+      );
     }
     const { monName } = record;
     const files = this.#files.begin(monName, replaced.monName);

@@ -177,24 +177,37 @@ class FileNotifyStore implements NotifyStore {
   }
 
   #recordsIn(directory: string, entries: readonly DirectoryEntry[]): NotifyRecord[] {
-    const found: NotifyRecord[] = [];
-    const files = recordFiles(this.#fs, directory, this.#log, entries, () => this.faults++);
-    for (const { name: fileName, path, records } of files) {
-      const modifiedAt = this.#modifiedAt(path);
-      for (const { monName, myName } of toldApart(records)) {
-        found.push({ fileName, monName, myName, modifiedAt });
-      }
-    }
-    return found;
+    return notifyRecordsIn(this.#fs, directory, this.#log, entries, () => this.faults++);
   }
+}
 
-  /** Time of the record, by which peers are ordered; 0 where it cannot be read. */
-  #modifiedAt(path: string): number {
-    try {
-      return this.#fs.facts(path)?.modifiedAt ?? 0;
-    } catch {
-      return 0;
+/**
+ * The records of the files among the entries of a directory, without duplicates in one file. `onUnread`
+ * is called for each file that cannot be read.
+ */
+export function notifyRecordsIn(
+  fs: FileSystem,
+  directory: string,
+  log: Log,
+  entries: readonly DirectoryEntry[],
+  onUnread: () => void,
+): NotifyRecord[] {
+  const found: NotifyRecord[] = [];
+  for (const { name, path, records } of recordFiles(fs, directory, log, entries, onUnread)) {
+    const modifiedAt = modificationTime(fs, path);
+    for (const { monName, myName } of toldApart(records)) {
+      found.push({ fileName: name, monName, myName, modifiedAt });
     }
+  }
+  return found;
+}
+
+/** Time of a file, by which peers are ordered; 0 where it cannot be read. */
+function modificationTime(fs: FileSystem, path: string): number {
+  try {
+    return fs.facts(path)?.modifiedAt ?? 0;
+  } catch {
+    return 0;
   }
 }
 

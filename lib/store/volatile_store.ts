@@ -8,7 +8,7 @@ import {
   type MonitorStore,
   type PeerFacts,
   type PeerMemory,
-  StoreError,
+  UnstorableRecordError,
 } from "../nsm/ports.ts";
 import { fileNameFault } from "./layout.ts";
 import { recordFault, registrationKey } from "./record_format.ts";
@@ -40,7 +40,9 @@ export class VolatileStore implements MonitorStore {
 
   put(record: MonitorRecord, replaced: MonitorRecord = record): Promise<void> {
     const fault = fileNameFault(record.monName) ?? recordFault(record);
-    if (fault !== undefined) return Promise.reject(new StoreError("keep", record.monName, fault));
+    if (fault !== undefined) {
+      return Promise.reject(new UnstorableRecordError("keep", record.monName, fault));
+    }
     this.#records.delete(registrationKey(replaced));
     this.#records.set(registrationKey(record), record);
     return Promise.resolve();

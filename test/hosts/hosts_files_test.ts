@@ -118,7 +118,7 @@ Deno.test("B2: a file of patterns counts as it is now, and keeps its patterns wh
   Deno.mkdirSync(patterns);
   it.clock.advance(1_000);
   assertEquals(await now(), ["admitted", "denied"]);
-  assertMatch(it.hosts.faults.join(), /patterns.*it is not a regular file/);
+  assertMatch(it.hosts.checked().join(), /patterns.*it is not a regular file/);
 });
 
 Deno.test("trust 4: a hosts.deny that could never be read denies, a hosts.allow lets nobody in", () => {

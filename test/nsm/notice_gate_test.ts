@@ -3,12 +3,12 @@ import {
   judgeNotice,
   type NoticeChecks,
   type NoticeFacts,
-  SOURCE_CHECKS,
   type SourceCheck,
 } from "../../lib/nsm/notice_gate.ts";
 import { SourceLimits } from "../../lib/nsm/source_limits.ts";
 import { seededRandom } from "../support/seeded_random.ts";
 
+const MODES: readonly SourceCheck[] = ["off", "warn", "enforce"];
 const pure = { permissions: "none" } as const;
 
 const genuine: NoticeFacts = { state: 7, lastState: 5, isKnownSource: true };
@@ -18,13 +18,13 @@ function both(mode: SourceCheck): NoticeChecks {
 }
 
 function kinds(change: Partial<NoticeFacts>): string[] {
-  return SOURCE_CHECKS.map((mode) => judgeNotice(both(mode), { ...genuine, ...change }).kind);
+  return MODES.map((mode) => judgeNotice(both(mode), { ...genuine, ...change }).kind);
 }
 
 Deno.test("judgeNotice() believes a new state from a known address in every mode", pure, () => {
   assertEquals(kinds({}), ["believed", "believed", "believed"]);
   assertEquals(kinds({ lastState: 0 }), ["believed", "believed", "believed"]);
-  for (const mode of SOURCE_CHECKS) {
+  for (const mode of MODES) {
     assertEquals(judgeNotice(both(mode), genuine), { kind: "believed" });
   }
 });

@@ -6,6 +6,7 @@ import {
   type NotifyRecord,
   type NotifyStore,
   StoreError,
+  UnstorableRecordError,
 } from "../../lib/nsm/ports.ts";
 import {
   INITIAL_STATE_NUMBER,
@@ -62,7 +63,7 @@ export class MemoryMonitorStore implements MonitorStore {
   put(record: MonitorRecord, replaced = record): Promise<void> {
     return this.#change(() => {
       const fault = fileNameFault(record.monName) ?? recordFault(record);
-      if (fault !== undefined) throw new StoreError("write", record.monName, fault);
+      if (fault !== undefined) throw new UnstorableRecordError("write", record.monName, fault);
       this.directory.check("write");
       this.directory.monitored.delete(registrationKey(replaced));
       this.directory.monitored.delete(registrationKey(record));
