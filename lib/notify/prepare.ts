@@ -114,7 +114,7 @@ export async function prepareToNotify(
   const end = run.end();
   const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;
   // A start that fails behind the move has no new peers any more: the next one must not carry on.
-  if (end.kind !== "none" && carriedOn === undefined && settings.updateState) beginAnew(run);
+  if (end.kind !== "none" && carriedOn === undefined && settings.updateState) beginAnew(run, log);
   const store = openNotifyStore(directory, { ...parts, log });
   const preparedAt = clock.wallClock();
   const [moved, records] = parts.asOwner(
@@ -122,9 +122,9 @@ export async function prepareToNotify(
     () => [store.retire(), store.load()] as const,
   );
   tellOfMove(moved, settings.force, () => parts.servingMonitor(directory), log);
-  const isWhole = store.faults === 0;
+  const isMoved = store.faults === 0;
   if (records.length === 0) {
-    if (!isWhole) throw new Error("Nobody is told, since not all records could be read");
+    if (!isMoved) throw new Error("Nobody is told, since not all records could be read");
     // A service that arrives while this node boots needs the grace period.
     const isForService = parts.asOwner(layout.monitorList, () => identities.mayHaveSome());
     if (settings.liftGrace && made.length === 0 && !isForService) report(kernel.endGrace(), log);
@@ -135,13 +135,13 @@ export async function prepareToNotify(
   const now = () => parts.asOwner(layout.directory, () => store.stateNumber());
   const isNew = settings.updateState && (carriedOn === undefined || now() !== carriedOn);
   if (isNew) begin(run, log);
-  const stateNumber = isNew
-    ? parts.asOwner(layout.directory, () => store.advanceStateNumber())
-    : now();
+  const { stateNumber, isKept } = isNew
+    ? newNumber(run, () => parts.asOwner(layout.directory, () => store.advanceStateNumber()), log)
+    : { stateNumber: now(), isKept: true };
   if (stateNumber === 0) throw new Error("The state number is 0, which peers take for none");
   report(kernel.setLocalState(stateNumber), log);
   takeLock(lock, run, life, log);
-  const unmovedSince = isWhole ? undefined : preparedAt;
+  const unmovedSince = isMoved && isKept ? undefined : preparedAt;
   const isBeside = end.kind === "goingOn";
   return { prepared: { stateNumber, sources, life, unmovedSince, isBeside }, records, starting };
 }
@@ -228,12 +228,34 @@ function begin(run: NotifyRun, log: Log): void {
   }
 }
 
-/** Notes the run in place of an earlier one. @throws {Error} Where that one would be carried on instead. */
-function beginAnew(run: NotifyRun): void {
+/** Notes the run in place of an earlier one, or takes away the note of that one. */
+function beginAnew(run: NotifyRun, log: Log): void {
   try {
     run.begin(run.nextStateNumber);
+  } catch {
+    try {
+      run.forget();
+    } catch (error) {
+      log.warning(`A later start may carry on an earlier run: ${reasonOf(error)}`);
+    }
+  }
+}
+
+/** Advances the state number; where that is not possible, peers are told the one that it would have. */
+function newNumber(
+  run: NotifyRun,
+  advance: () => number,
+  log: Log,
+): { stateNumber: number; isKept: boolean } {
+  const next = run.nextStateNumber;
+  try {
+    return { stateNumber: advance(), isKept: true };
   } catch (error) {
-    throw new Error(`Nobody is told yet, as no new run can be noted: ${reasonOf(error)}`);
+    log.error(
+      `${reasonOf(error)}; peers are told the number ${next} all the same, and the next boot has ` +
+        "the same one: they may not believe it",
+    );
+    return { stateNumber: next, isKept: false };
   }
 }
 

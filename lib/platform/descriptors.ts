@@ -15,6 +15,8 @@ const F_GETFD = 1;
 const DESCRIPTORS = "/proc/self/fd";
 /** The longest path there is. Source: limits.h of Linux. */
 const PATH_MAX_BYTES = 4096;
+/** Open files that a process may have unless somebody raises it: INR_OPEN_CUR of Linux. */
+const USUAL_OPEN_MAX = 1024;
 /** The highest of the three descriptors that programs expect. */
 export const STDERR = 2;
 
@@ -41,9 +43,16 @@ export function isWritable(fd: number, waitMs: number): boolean {
   return libc().poll(polled, 1n, waitMs) > 0 && ((polled[1]! >> 16) & POLLOUT) !== 0;
 }
 
-/** The numbers of all descriptors; that of the listing itself is among them, and closed by now. */
+/**
+ * The numbers of all descriptors, and of some that are closed: that of the listing itself, or, where they
+ * cannot be listed, all below the usual limit.
+ */
 export function openNumbers(): number[] {
-  return Array.from(Deno.readDirSync(DESCRIPTORS), ({ name }) => Number(name));
+  try {
+    return Array.from(Deno.readDirSync(DESCRIPTORS), ({ name }) => Number(name));
+  } catch {
+    return Array.from({ length: USUAL_OPEN_MAX }, (_, fd) => fd);
+  }
 }
 
 /**
@@ -56,7 +65,7 @@ export function openDescriptors(): { fd: number; target: string }[] {
   for (const fd of openNumbers()) {
     const link = cString(`${DESCRIPTORS}/${fd}`);
     const length = libc().readlink(link, target, BigInt(target.length));
-    if (length < 0) continue; // the descriptor that listed the directory, closed by now
+    if (length < 0) continue; // closed
     open.push({ fd, target: new TextDecoder().decode(target.subarray(0, length)) });
   }
   return open;

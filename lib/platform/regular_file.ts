@@ -73,6 +73,17 @@ export class RegularFile implements Disposable {
   }
 
   /**
+   * Opens a file to be overwritten from its start, whoever it belongs to; undefined where there is none. No
+   * symbolic link is followed.
+   *
+   * @throws {Error} When it is no regular file.
+   * @throws {LibcError} When it cannot be had.
+   */
+  static openToOverwrite(path: string): RegularFile | undefined {
+    return RegularFile.#open(path, O_WRONLY | O_NOFOLLOW, 0);
+  }
+
+  /**
    * Makes a file to be written, whose name nothing has yet; undefined where that is not possible.
    * `mode` is subject to the umask.
    */

@@ -88,6 +88,11 @@ export interface FileSystem {
   reuse(path: string, mode: number): NewFile | undefined;
   /** Appends text by one call; makes the file where it is missing. No symbolic link is followed. */
   append(path: string, text: string, mode: number): void;
+  /**
+   * Puts a text in place of the first bytes of a file that is there, and syncs it; no symbolic link is
+   * followed. For texts within a sector, which a disk writes whole.
+   */
+  overwrite(path: string, text: string): void;
   /** Gives a file another name, in one step in place of what had that name. */
   rename(from: string, to: string): void;
   remove(path: string): void;
@@ -162,6 +167,13 @@ export class RealFileSystem implements FileSystem {
     if (written === bytes.length) return;
     using file = Deno.openSync(path, { append: true, create: true, mode });
     writeAll(file, bytes.subarray(written));
+  }
+
+  overwrite(path: string, text: string): void {
+    using file = RegularFile.openToOverwrite(path);
+    if (file === undefined) throw new Deno.errors.NotFound(`there is no "${path}"`);
+    file.writeWhole(toBytes(text));
+    file.sync();
   }
 
   rename(from: string, to: string): void {

@@ -162,6 +162,11 @@ export class NotifyRun {
     this.#write(RUN_FILE, `${stateNumber} ${this.#life}\n`);
   }
 
+  /** Takes away the note of an earlier run, so that it is not carried on. @throws {Error} */
+  forget(): void {
+    this.#own(() => this.#fs.remove(this.#path));
+  }
+
   /** Marks the run as under way, for as long as this process lives. */
   hold(): void {
     try {

@@ -80,7 +80,7 @@ class FileNotifyStore implements NotifyStore {
         if (existing.has(name)) {
           this.#merge(source, name);
           merged.push(source);
-        } else this.#fs.rename(source, `${notifyList}/${name}`);
+        } else if (!this.#move(source, name)) merged.push(source);
       } catch (error) {
         unmoved.push(name);
         this.#log.error(`Cannot move ${quote(source)} to the notify list: ${reasonOf(error)}`);
@@ -143,6 +143,24 @@ class FileNotifyStore implements NotifyStore {
 
   advanceStateNumber(): number {
     return this.#state.advance();
+  }
+
+  /**
+   * Moves a file to the notify list, or copies it there, as where the list is on another file system;
+   * whether its source is gone. @throws {Error} When neither is possible: the reason of the first.
+   */
+  #move(source: string, name: string): boolean {
+    try {
+      this.#fs.rename(source, join(this.#layout.notifyList, name));
+      return true;
+    } catch (error) {
+      try {
+        this.#merge(source, name);
+        return false;
+      } catch {
+        throw error;
+      }
+    }
   }
 
   /** Merges a file into the file of that name on the notify list. */

@@ -157,13 +157,38 @@ export class StateFile {
   }
 
   #write(number: number): number {
+    const { fs, layout: { directory } } = this;
+    const text = String.fromCharCode(...new Uint8Array(Int32Array.of(number).buffer));
+    try {
+      this.#removeLeftOvers();
+      replaceFile(fs, directory, STATE_FILE, text, STATE_MODE);
+    } catch (error) {
+      if (!this.#writeOver(text)) throw error;
+    }
+    this.#writeCopy(number);
+    return number;
+  }
+
+  #removeLeftOvers(): void {
     const { fs, layout: { directory }, log } = this;
     const ours = entriesOf(fs, directory).filter(({ name }) => isOurAsideName(name));
     removeLeftOvers(fs, directory, log, ours);
-    const text = String.fromCharCode(...new Uint8Array(Int32Array.of(number).buffer));
-    replaceFile(fs, directory, STATE_FILE, text, STATE_MODE);
-    this.#writeCopy(number);
-    return number;
+  }
+
+  /**
+   * Writes the number into the file that is there, where none can be made or renamed: a full disk, a file
+   * system or a filter that refuses it. False where that fails too, or the file has the number already and
+   * only its name may not be on disk.
+   */
+  #writeOver(text: string): boolean {
+    const { fs, layout: { state } } = this;
+    try {
+      if (fs.readOwn(state, STATE_BYTES) === text) return false;
+      fs.overwrite(state, text);
+      return true;
+    } catch {
+      return false; // the reason why it cannot be replaced is the one to tell
+    }
   }
 }
 

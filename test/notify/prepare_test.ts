@@ -119,6 +119,36 @@ Deno.test("a run of another or an unknown life is not carried on", async () => {
   assertEquals(await world.number(), 13);
 });
 
+Deno.test("field 10: a number that cannot be kept is told all the same, and nothing is moved", async () => {
+  const world = new World(["a"]);
+  world.disk.fault = (operation) =>
+    ["create", "rename", "overwrite"].includes(operation)
+      ? new Error("Operation not permitted (os error 1)")
+      : undefined;
+  for (let start = 0; start < 2; start++) {
+    const ready = await world.prepare();
+    assert(typeof ready !== "number");
+    assertEquals(ready.records.map(({ monName }) => monName), ["a"]);
+    assertEquals(ready.prepared.stateNumber, 7);
+    assert(ready.prepared.unmovedSince !== undefined, "the status has to say so");
+    assertEquals(Object.keys(world.disk.files).sort(), ["/nsm/sm/a", "/nsm/state"]);
+  }
+  assertMatch(world.log.of("error").join("\n"), /peers are told the number 7 all the same/);
+});
+
+Deno.test("field 10: a run that cannot be noted is told all the same, and not the one before", async () => {
+  const world = new World(["a"]);
+  assertEquals(await world.number(), 7);
+  world.monitor("b");
+  world.disk.fault = (operation, path) =>
+    operation === "rename" && path.endsWith(".run") ? new Error("EPERM (os error 1)") : undefined;
+  assertEquals(await world.number(), 9);
+  assertEquals("/nsm/sm.bak/.run" in world.disk.files, false);
+  world.disk.fault = (operation, path) => path.endsWith(".run") ? new Error(operation) : undefined;
+  world.monitor("c");
+  assertEquals(await world.number(), 11);
+});
+
 Deno.test("whether anybody is new that cannot be told: a new number", async () => {
   const world = new World(["a"]);
   assertEquals(await world.number(), 7);

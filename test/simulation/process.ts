@@ -124,6 +124,7 @@ export class Process {
         return file === undefined ? undefined : newFile(file);
       },
       append: (path, text, mode) => guarded(() => disk.append(path, text, mode), 1),
+      overwrite: (path, text) => guarded(() => disk.overwrite(path, text), 1),
       rename: (from, to) => guarded(() => disk.rename(from, to), 1),
       remove: (path) => guarded(() => disk.remove(path), 1),
       openDirectory: (path) => opened(guarded(() => disk.openDirectory(path))),

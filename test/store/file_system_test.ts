@@ -130,6 +130,19 @@ Deno.test("reuse() leaves alone what is not ours alone", () =>
     assertEquals(fs.reuse(directory, 0o755), undefined, "a directory");
   }));
 
+Deno.test("overwrite() puts a text in place of the first bytes of a file that is there", () =>
+  within((directory) => {
+    const path = `${directory}/a`;
+    assertThrows(() => fs.overwrite(path, "1"), Deno.errors.NotFound);
+    fs.append(path, "before", 0o640);
+    fs.overwrite(path, "1234");
+    assertEquals(fs.read(path, 10), "1234re");
+    Deno.symlinkSync("a", `${directory}/link`);
+    assertThrows(() => fs.overwrite(`${directory}/link`, "x"), Error, "not a regular file");
+    assertThrows(() => fs.overwrite(directory, "x"));
+    assertEquals(fs.read(path, 10), "1234re");
+  }));
+
 Deno.test("rename() and remove() are those of the system", () =>
   within((directory) => {
     const [a, b] = [`${directory}/a`, `${directory}/b`];

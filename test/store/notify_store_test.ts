@@ -135,7 +135,7 @@ Deno.test("field 10: a record that cannot be read is kept, and the others are to
 Deno.test("field 10: what cannot be moved is told where it is", pure, () => {
   const disk = diskWith({ "sm/a": line("a"), "sm/b": line("b") });
   disk.fault = (operation, path) =>
-    operation === "rename" && path.includes("sm/a") ? refused : undefined;
+    operation === "rename" && path.endsWith("/a") ? refused : undefined;
   const { names, faults, store } = retired(disk);
   assertEquals([names, faults], [["a", "b"], 1]);
   // Another process, which goes on in the background, finds it too, but nobody who is monitored later.
@@ -144,6 +144,17 @@ Deno.test("field 10: what cannot be moved is told where it is", pure, () => {
   assertEquals(later.load(movedAt).map(({ fileName }) => fileName).sort(), ["a", "b"]);
   assertEquals(later.load(movedAt - 1).map(({ fileName }) => fileName), ["b"]);
   assert(store.load().every((record) => store.has(record)));
+});
+
+Deno.test("field 10: what cannot be renamed is copied, as onto another file system", pure, () => {
+  const disk = diskWith({ "sm/a": line("a"), "sm/b": line("b"), "sm.bak/b": line("b", "old") });
+  disk.fault = (operation, path) =>
+    operation === "rename" && path.startsWith("/nsm/sm/")
+      ? new Error("Invalid cross-device link (os error 18)")
+      : undefined;
+  const { names, faults } = retired(disk);
+  assertEquals([names, faults], [["a", "b", "b"], 0]);
+  assertEquals(Object.keys(disk.files).sort(), ["/nsm/sm.bak/a", "/nsm/sm.bak/b"]);
 });
 
 Deno.test("field 11: a file system that cannot sync a directory is named once", pure, async () => {

@@ -124,7 +124,7 @@ Deno.test("a number that cannot be read or written is a failure", pure, () => {
   const { state, disk } = open(stored(5));
   for (const failing of ["read", "create", "write", "sync", "rename"]) {
     disk.fault = (operation) =>
-      operation === failing ? new Error("I/O error (os error 5)") : undefined;
+      [failing, "overwrite"].includes(operation) ? new Error("I/O error (os error 5)") : undefined;
     const error = assertThrows(() => state.advance(), StoreError);
     assert(error.message.endsWith('"/nsm/state": I/O error (os error 5)'), error.message);
     assertEquals(disk.files, { "/nsm/state": stored(5) });
@@ -197,7 +197,33 @@ Deno.test("a copy that cannot be read or written is said once, and in nobody's w
 Deno.test("a number that cannot be raised is used all the same", pure, () => {
   const { state, disk, log } = opened(57, "");
   disk.fault = (operation) =>
-    operation === "create" ? new Error("Read-only file system (os error 30)") : undefined;
+    ["create", "overwrite"].includes(operation)
+      ? new Error("Read-only file system (os error 30)")
+      : undefined;
   assertEquals([state.read(), state.read()], [57, 57]);
   assertEquals(log.lines.length, 1);
+});
+
+Deno.test(
+  "field 10: a number is written over the one before where no file can replace it",
+  pure,
+  () => {
+    for (const refused of ["list", "create", "write", "rename"]) {
+      const { state, disk } = open(stored(5) + " and more");
+      disk.fault = (operation) =>
+        operation === refused ? new Error("Operation not permitted (os error 1)") : undefined;
+      assertEquals([state.advance(), state.read()], [7, 7], refused);
+      disk.fault = () => undefined;
+      for (const after of disk.remains()) {
+        assertEquals(after.files["/nsm/state"], stored(7) + " and more", refused);
+      }
+    }
+  },
+);
+
+Deno.test("a name that may not be on disk is a failure, whatever the file holds", pure, () => {
+  const { state, disk } = open(stored(5));
+  disk.fault = (operation) =>
+    operation === "syncDirectory" ? new Error("I/O error (os error 5)") : undefined;
+  assertThrows(() => state.advance(), StoreError);
 });

@@ -24,6 +24,7 @@ export type Operation =
   | "sync"
   | "syncWithName"
   | "append"
+  | "overwrite"
   | "rename"
   | "remove"
   | "syncDirectory";
@@ -249,6 +250,13 @@ export class FragileDisk implements FileSystem {
     if (!this.#names.has(path)) this.create(path, mode);
     this.#change("append", path);
     this.#names.get(path)!.text += text;
+  }
+
+  overwrite(path: string, text: string): void {
+    this.#change("overwrite", path);
+    const inode = this.#inode(path);
+    inode.text = text + inode.text.slice(text.length);
+    inode.syncedText = inode.text;
   }
 
   rename(from: string, to: string): void {

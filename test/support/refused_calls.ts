@@ -24,14 +24,19 @@ const NUMBERS = {
   inotify_init1: { x86_64: 294, aarch64: 26 },
   fsync: { x86_64: 74, aarch64: 82 },
   fdatasync: { x86_64: 75, aarch64: 83 },
+  link: { x86_64: 86, aarch64: 37 },
+  mkdir: { x86_64: 83, aarch64: 34 },
 } as const;
 
-/** Calls without which nothing is served. */
+/** Calls without which nothing is served, or not all is done. */
 const NEEDED = {
   flock: { x86_64: 73, aarch64: 32 },
   setgroups: { x86_64: 116, aarch64: 159 },
   capset: { x86_64: 126, aarch64: 91 },
   bind: { x86_64: 49, aarch64: 200 },
+  rename: { x86_64: 82, aarch64: 38 },
+  unlink: { x86_64: 87, aarch64: 35 },
+  getdents64: { x86_64: 217, aarch64: 61 },
 } as const;
 const ALL = { ...NUMBERS, ...NEEDED };
 

@@ -39,6 +39,11 @@ export class WatchedFiles implements FileSystem {
     this.changed.push(path);
     this.#fs.append(path, text, mode);
   };
+  overwrite: FileSystem["overwrite"] = (path, text) => {
+    if (this.fault !== undefined) throw this.fault;
+    this.changed.push(path);
+    this.#fs.overwrite(path, text);
+  };
   rename: FileSystem["rename"] = (from, to) => {
     this.changed.push(from, to);
     this.#fs.rename(from, to);

@@ -105,6 +105,71 @@ systemTest(
   },
 );
 
+/** What is left of a start that could not do all: lines, the status, and the files in both lists. */
+const UNFINISHED = {
+  rename: {
+    lines: [/Cannot move .*: Operation not permitted/, /Told 1 of 1 peer/],
+    state: "\x07\0\0\0",
+    left: "sm/127.0.0.1",
+  },
+  unlink: {
+    lines: [/Told 1 of 1 peer/, /Cannot take "127\.0\.0\.1" off the notify list/],
+    state: "\x07\0\0\0",
+    left: "sm.bak/127.0.0.1",
+  },
+  getdents64: {
+    lines: [/Cannot read "\/var\/lib\/nfs\/sm": Operation not permitted/, /Nobody is told, since/],
+    state: "\x05\0\0\0",
+    left: "sm/127.0.0.1",
+  },
+} as const;
+
+for (const [call, { lines, state, left }] of Object.entries(UNFINISHED)) {
+  systemTest(
+    `field 10: where ${call} is refused, records stay and the status is 1`,
+    [OUR_STATD, OUR_SM_NOTIFY, PYTHON],
+    async (newHost) => {
+      const host = await newHost();
+      await host.startRpcbind();
+      await host.write("/var/lib/nfs/state", "\x05\0\0\0");
+      const peer = host.start(OUR_STATD, ...FOREGROUND);
+      await peer.line(READY);
+      const line = `0100007f 000186b5 00000003 00000010 ${"0".repeat(32)} 127.0.0.1 me\n`;
+      await host.write("/var/lib/nfs/sm/127.0.0.1", line);
+      await host.output("chown", "--reference=/var/lib/nfs/sm", "/var/lib/nfs/sm/127.0.0.1");
+      const refused = refusing(call as keyof typeof UNFINISHED, OUR_SM_NOTIFY, "-d");
+      const { code, stderr } = await host.run(...refused, "-f", "--deadline", "20");
+      for (const line of lines) assertMatch(stderr, line);
+      assertEquals(code, 1, stderr);
+      assertEquals(await Deno.readTextFile(host.path("/var/lib/nfs/state")), state);
+      assertEquals(await Deno.readTextFile(host.path(`/var/lib/nfs/${left}`)), line);
+    },
+  );
+}
+
+systemTest(
+  "field 10: where nothing can be written peers are told, and the status is 1",
+  [OUR_STATD, OUR_SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    await host.startRpcbind();
+    const line = `0100007f 000186b5 00000003 00000010 ${"0".repeat(32)} 127.0.0.1 me\n`;
+    await host.write("/var/lib/nfs/state", "\x05\0\0\0");
+    await host.write("/var/lib/nfs/sm/127.0.0.1", line);
+    await host.output("mkdir", "-p", "/run/peer/sm", "/run/peer/sm.bak");
+    const peer = host.start(OUR_STATD, ...FOREGROUND, "-P", "/run/peer");
+    await peer.line(READY);
+    await host.output("mount", "-o", "remount,ro", "/var/lib/nfs");
+    const { code, stderr } = await host.run(OUR_SM_NOTIFY, "-d", "-f", "--deadline", "20");
+    assertMatch(stderr, /Read-only file system; peers are told the number 7 all the same/);
+    assertMatch(stderr, /Told 1 of 1 peer/);
+    assertEquals([code, await Deno.readTextFile(host.path("/var/lib/nfs/sm/127.0.0.1"))], [
+      1,
+      line,
+    ]);
+  },
+);
+
 for (const call of REFUSABLE_CALLS) {
   systemTest(
     `field 10: where ${call} is refused, rpc.statd serves and sm-notify tells`,
