@@ -94,7 +94,7 @@ const OWNER_ADVICE =
   "it has to belong to the user of its folder: chown --reference=FOLDER FILE gives it to that user";
 const NOT_CONNECTED = /^Cannot connect to /;
 /** An error that somebody makes who names a directory, and one that says that the usual one is not there. */
-const NO_DIRECTORY = /^Cannot read .* No such file or directory/;
+const NO_DIRECTORY = /^Cannot (?:read|repair) .* No such file or directory/;
 
 function adviceAbout(reason: string, args: readonly string[]): string {
   if (Deno.uid() !== 0 && DENIED.test(reason)) return "; this takes root";

@@ -31,7 +31,7 @@ const NOT_ANSWERED = { skipped: "no daemon has answered" };
 
 /** What the checks of the state directory find. */
 const TOLD_ELSEWHERE =
-  /^Running as root|^Cannot write |No space left|Read-only file system|^HA callout .* (?:has run for|cannot be run)/;
+  /^Running as root|^Cannot write |No space left|Read-only file system|^HA callout .* (?:has run for|cannot be run)|^listening at /;
 
 export const DAEMON_CHECKS: readonly Check[] = [
   { about: "statd runs", isBasis: true, run: checkRunning },

@@ -7,6 +7,8 @@ import { STATD } from "../config/settings.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { systemClock } from "../platform/clock.ts";
+import { processOf } from "../platform/processes.ts";
+import { exists } from "../platform/small_files.ts";
 import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { reachDaemon } from "../control/client.ts";
@@ -92,11 +94,13 @@ async function examine({ stateDirectoryPath, isDefaultDirectory }: Session): Pro
   const reader = new StateReader(stateDirectoryPath);
   const calls = openOwnCalls();
   try {
+    const daemon = await askDaemon(stateDirectoryPath);
     const examiner: Examiner = {
       layout: reader.layout,
+      isDefaultDirectory,
       reader,
-      ...readSettings(stateDirectoryPath),
-      daemon: await askDaemon(stateDirectoryPath),
+      ...readSettings(stateDirectoryPath, daemon),
+      daemon,
       calls,
       resolver: hostResolver({ addressesOfName, nameOfAddress }, systemClock),
       clock: systemClock,
@@ -142,12 +146,22 @@ async function outcomeOf(
   }
 }
 
-/** What statd would be started with. */
+/** What statd would be started with; where one runs, with the options of its command line. */
 function readSettings(
   directory: string,
+  daemon: DaemonAnswer,
 ): Pick<Examiner, "settings" | "settingFaults" | "unset"> {
   const start = { programName: "rpc.statd", env: Deno.env, files: systemFiles };
-  const loaded = loadStatdSettings({ ...start, args: ["-P", directory] });
+  const running = daemon.outcome === "answered" ? processOf(daemon.report.pid) : undefined;
+  // That a directory is not there is found elsewhere, and hides no other fault.
+  const directoryArgs = ["-P", exists(directory) ? directory : "/"];
+  const given = loadStatdSettings({
+    ...start,
+    args: [...running?.command.slice(1) ?? [], ...directoryArgs],
+  });
+  const loaded = given.kind === "run"
+    ? given
+    : loadStatdSettings({ ...start, args: directoryArgs });
   const unknown: SettingFault[] = unknownKeys(readNfsConf(systemFiles))
     .filter(({ meant }) => meant !== undefined)
     .map(({ at: { source, key }, meant, error: { message } }) => ({ source, key, meant, message }));

@@ -40,6 +40,8 @@ export interface SettingFault {
 
 export interface Examiner {
   readonly layout: Layout;
+  /** Nobody has named another directory. */
+  readonly isDefaultDirectory: boolean;
   readonly reader: StateReader;
   /** What statd would start with; undefined where its settings cannot be used. */
   readonly settings: StatdSettings | undefined;

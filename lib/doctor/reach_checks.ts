@@ -1,5 +1,6 @@
 /** Whether peers reach us at our addresses, and the lock manager is there that all of this is for. */
 
+import { isWildcard } from "../net/wildcards.ts";
 import { plural } from "../quote.ts";
 import { isIpv6, isLinkLocal, isLoopback } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
@@ -41,7 +42,7 @@ function checkAddressesThere(examiner: Examiner): Checked {
   if (report === undefined) return NOT_ANSWERED;
   const own = new Set(Deno.networkInterfaces().map(({ address }) => address));
   const gone = [...new Set(report.transports.map(({ address }) => withoutScope(address)))]
-    .filter((address) => !isAny(address) && !isLoopback(address) && !own.has(address));
+    .filter((address) => !isWildcard(address) && !isLoopback(address) && !own.has(address));
   if (gone.length === 0) return [];
   const device = Deno.networkInterfaces().find(({ address }) => !isLoopback(address))?.name ?? "lo";
   return [finding("own-address-gone", {
@@ -55,10 +56,6 @@ function checkAddressesThere(examiner: Examiner): Checked {
   })];
 }
 
-function isAny(address: string): boolean {
-  return address === "::" || address === "0.0.0.0";
-}
-
 /** Peers reach us at our other addresses: what keeps even us from that keeps them too. */
 async function checkOwnAddresses(examiner: Examiner): Promise<Checked> {
   const report = reportHere(examiner);
@@ -67,7 +64,7 @@ async function checkOwnAddresses(examiner: Examiner): Promise<Checked> {
   const ways = report.transports.flatMap(({ netid, address: bound, port }) => {
     const isV6 = netid.endsWith("6");
     return own.filter((address) => isIpv6(address) === isV6)
-      .filter((address) => isAny(bound) || bound === address)
+      .filter((address) => isWildcard(bound) || bound === address)
       .map((address) => ({
         address,
         port,

@@ -46,7 +46,11 @@ function checkComplete({ layout, ...examiner }: Examiner): Finding[] {
   return [finding("state-directory-missing", {
     what: "Nothing can be monitored: the state directory is not complete.",
     evidence: `not there, or no directory: ${missing.join(", ")}`,
-    fix: "make what is missing; statd has in memory what it monitors, and writes it again",
+    fix: missing.includes(layout.directory) && !examiner.isDefaultDirectory
+      ? `see whether ${layout.directory} is the right directory; if it is, make what is missing`
+      : pid === undefined
+      ? "make what is missing"
+      : "make what is missing; statd has in memory what it monitors, and writes it again",
     commands: [
       ...missing.includes(layout.directory) ? [`mkdir -p ${shellWord(layout.directory)}`] : [],
       `install -d -m 700 -o ${owner} ${lists}`,

@@ -89,6 +89,7 @@ function checkCallout(examiner: Examiner): Checked {
   if (program === undefined && told === undefined) return { skipped: "there is none" };
   const fault = program === undefined ? undefined : executableFault(program, report?.uid);
   if (fault === undefined && told === undefined) return [];
+  const unset = examiner.unset("ha-callout");
   const isThere = program !== undefined && exists(program);
   return [finding("callout-unusable", {
     what: "The ha-callout program cannot be run: the cluster is not told of peers.",
@@ -100,7 +101,9 @@ function checkCallout(examiner: Examiner): Checked {
       ? []
       : isThere
       ? [`chmod 755 ${shellWord(program)}`]
-      : [...examiner.unset("ha-callout"), ...reload(examiner)],
+      : unset.length === 0
+      ? []
+      : [...unset, ...reload(examiner)],
   })];
 }
 

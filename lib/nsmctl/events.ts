@@ -6,6 +6,7 @@ import { layoutOf } from "../store/layout.ts";
 import { type Command, Status } from "./command.ts";
 import { eventJson, eventText, KINDS_TEXT } from "./event_text.ts";
 import { peerMatcher } from "./peers.ts";
+import { StateReader } from "./state_directory.ts";
 import type { Session } from "./session.ts";
 import { waitForChange } from "./state_directory.ts";
 import { jsonLine, parseMoment } from "./text.ts";
@@ -53,6 +54,7 @@ export const events: Command = {
         found.map((it) => isJson ? jsonLine(eventJson(it)) : eventText(it, terminal))
           .join(""),
       );
+    new StateReader(stateDirectoryPath).notifyCount(); // a directory that is none has no history
     const reader = new EventReader(stateDirectoryPath);
     if (given.has("follow")) {
       return await follow(session, reader, (it) => print(it.filter(isWanted)));

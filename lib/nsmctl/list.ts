@@ -60,6 +60,8 @@ const COLUMNS: readonly PeerColumn[] = [
 ];
 const WORDS = COLUMNS.map(({ word }) => word);
 
+const NOBODY = "No peers.";
+
 /** Orders of the list, by the word for each: the longest on a list first, the latest news first. */
 const ORDERS: Readonly<Record<string, (a: Peer, b: Peer) => number>> = {
   name: () => 0,
@@ -120,6 +122,7 @@ export const list: Command = {
       isChosen(peer) && (!given.has("pending") || peer.isToBeNotified);
     const allDetails = order !== "name";
     const roster = await readRoster(stateDirectoryPath, isWanted, { ...session, allDetails });
+    const isSelected = pattern !== undefined || given.has("pending") || given.has("unresolved");
     const isUnresolved = ({ isMonitored, addresses }: Peer) =>
       isMonitored && addresses.length === 0;
     const peers = roster.peers
@@ -129,10 +132,14 @@ export const list: Command = {
     else {
       if (roster.note !== undefined) terminal.complain(`${programName}: ${roster.note}`);
       const isBare = given.has("no-header");
-      terminal.print(listText(peers, session, { isBare, columns: columns ?? WORDS }));
+      const nobody = pattern !== undefined
+        ? `No peer matches ${shown(pattern)}.`
+        : isSelected
+        ? "No such peer."
+        : NOBODY;
+      terminal.print(listText(peers, session, { isBare, columns: columns ?? WORDS, nobody }));
       if (!isBare) terminal.print(sumsText(peers, terminal));
     }
-    const isSelected = pattern !== undefined || given.has("pending") || given.has("unresolved");
     return isSelected && peers.length === 0 ? Status.PROBLEM : Status.OK;
   },
 };
@@ -155,13 +162,22 @@ function sumsText(peers: readonly Peer[], { colours, width }: Session["terminal"
   return `\n${colours.faint(filled(text.join(", "), width, 0))}\n`;
 }
 
-/** The table, or a word where there is nobody; `isBare` leaves out titles, and the word. */
+/** How a list is shown. */
+interface ListStyle {
+  /** Without titles, and without a word where there is nobody. */
+  readonly isBare?: boolean;
+  readonly columns?: readonly string[];
+  /** What is said where there is nobody. */
+  readonly nobody?: string;
+}
+
+/** The table, or a word where there is nobody. */
 export function listText(
   peers: readonly Peer[],
   { terminal, now }: Pick<Session, "terminal" | "now">,
-  { isBare = false, columns = WORDS }: { isBare?: boolean; columns?: readonly string[] } = {},
+  { isBare = false, columns = WORDS, nobody = NOBODY }: ListStyle = {},
 ): string {
-  if (peers.length === 0) return isBare ? "" : "No peers.\n";
+  if (peers.length === 0) return isBare ? "" : `${nobody}\n`;
   const { colours, width } = terminal;
   const at = now();
   const shownColumns = columns.map((word) => COLUMNS.find((column) => column.word === word)!);

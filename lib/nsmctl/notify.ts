@@ -59,6 +59,7 @@ export const notify: Command = {
       return Status.USAGE;
     }
     const reader = new StateReader(stateDirectoryPath);
+    reader.notifyCount(); // a directory that is none has no number either
     const stateNumber = reader.stateNumber();
     if (stateNumber === undefined) {
       throw new Error("There is no state number yet: start statd first");

@@ -21,6 +21,9 @@ const LOCKD = "nlockmgr";
 /** nft's family, table and chain of incoming packets. A table of our own could not open anything: the last word is a drop. */
 const CHAIN = "inet filter input";
 
+/** One that is there: the ports in nfs.conf do not depend on the state directory. */
+const ANY_DIRECTORY = "/";
+
 /** A port that others have to reach. */
 export interface OpenPort {
   readonly transport: "udp" | "tcp";
@@ -65,7 +68,7 @@ export const ports: Command = {
 };
 
 async function portsOf({ stateDirectoryPath, timeoutMs }: Session): Promise<OpenPort[]> {
-  const args = ["-P", stateDirectoryPath];
+  const args = ["-P", ANY_DIRECTORY];
   const programName = "rpc.statd";
   const loaded = loadStatdSettings({ programName, args, env: Deno.env, files: systemFiles });
   if (loaded.kind === "exit") throw new Error(loaded.stderr.trim());

@@ -145,7 +145,7 @@ export function reportText(report: HostReport, { terminal }: Pick<Session, "term
   const verdicts: Readonly<Record<Verdict, string>> = {
     good: colours.good(filled(`${host} can be reached in every way.`, width, 0)),
     partly: colours.warning(filled(`${host} can be reached, but not in every way.`, width, 0)),
-    unreachable: colours.bad(filled(`${host} cannot be reached.`, width, 0)),
+    unreachable: colours.bad(filled(`The status monitor of ${host} cannot be reached.`, width, 0)),
   };
   const table = renderTable(COLUMNS, rows, width, colours);
   return `${table}${reverse.join("")}${verdicts[report.verdict]}\n`;

@@ -7,6 +7,7 @@ import { basename } from "@std/path/basename";
 import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
 import { reasonOf } from "../nsm/ports.ts";
+import { LibcError } from "../platform/libc.ts";
 import { PinnedFile } from "../platform/pinned_file.ts";
 import { RealFileSystem } from "../store/file_system.ts";
 import { type Layout, layoutOf } from "../store/layout.ts";
@@ -116,7 +117,8 @@ function holdFolder(path: string, parent: string): PinnedFile {
   try {
     held = new PinnedFile(heldPath);
   } catch (error) {
-    throw failure(reasonOf(error));
+    const isMissing = error instanceof LibcError && error.code === "ENOENT";
+    throw failure(isMissing ? "No such file or directory" : reasonOf(error));
   }
   const info = Deno.statSync(held.path);
   if (info.isDirectory) return held;

@@ -12,6 +12,7 @@ import type { Peer } from "./peers.ts";
 import { healthLine } from "./report_facts.ts";
 import { readStatus, type StatusFacts } from "./report_status.ts";
 import { readRoster } from "./roster.ts";
+import { StateReader } from "./state_directory.ts";
 import type { Session } from "./session.ts";
 import { type Column, renderTable } from "./table.ts";
 import { clockText, localText, shown } from "./text.ts";
@@ -36,6 +37,8 @@ export interface Screen {
   readonly at: number;
   readonly status: StatusFacts;
   readonly peers: readonly Peer[];
+  /** Why they are not known. */
+  readonly peersFault?: string;
   readonly progress: string | undefined;
   readonly events: readonly DatedEvent[];
 }
@@ -71,6 +74,7 @@ export const top: Command = {
     }
     const reader = new EventReader(session.stateDirectoryPath);
     let events: DatedEvent[] = [];
+    new StateReader(session.stateDirectoryPath).notifyCount(); // a directory that is none is no screen
     for (;;) {
       events = [...events, ...newEvents(reader)].slice(-EVENTS_MAX);
       const screen = await look(session, events);
@@ -108,45 +112,51 @@ function sizeOfScreen(): { rows: number; columns: number } {
 async function look(session: Session, events: readonly DatedEvent[]): Promise<Screen> {
   const { stateDirectoryPath, now } = session;
   const status = await readStatus(session);
-  let peers: readonly Peer[] = [];
-  try {
-    ({ peers } = await readRoster(stateDirectoryPath, undefined, session));
-  } catch (error) {
-    // The daemon hangs: that is what there is to be seen.
-    if (status.status !== undefined) throw new Error(reasonOf(error), { cause: error });
-  }
   const progress = progressText(readProgress(stateDirectoryPath), now());
-  return { host: Deno.hostname(), at: now(), status, peers, progress, events };
+  const screen = { host: Deno.hostname(), at: now(), status, progress, events };
+  try {
+    return { ...screen, peers: (await readRoster(stateDirectoryPath, undefined, session)).peers };
+  } catch (error) {
+    // The daemon hangs, or the directory is gone for a while: that is what there is to be seen.
+    return { ...screen, peers: [], peersFault: reasonOf(error) };
+  }
+}
+
+/** Numbers of peers, in a sentence. */
+function countsText({ peers, peersFault, status }: Screen): string {
+  if (peersFault !== undefined) return `Peers: not known, ${printable(peersFault)}.`;
+  const monitored = peers.filter(({ isMonitored }) => isMonitored);
+  const unresolved = monitored.filter(({ addresses }) => addresses.length === 0).length;
+  const toBeTold = peers.filter(({ isToBeNotified }) => isToBeNotified).length;
+  const pending = status.status?.callbacks.pending;
+  return `${plural(monitored.length, "peer")} monitored, ${toBeTold} to be told, ` +
+    `${unresolved} without an address` +
+    (pending === undefined ? "" : `, ${plural(pending, "callback")} waiting`);
 }
 
 /** The lines of a screen, at most so many: events take what room is left. */
 export function screenLines(
-  { host, at, status, peers, progress, events }: Screen,
+  screen: Screen,
   linesMax: number,
   { terminal: { colours, width } }: Pick<Session, "terminal">,
 ): string[] {
-  const monitored = peers.filter(({ isMonitored }) => isMonitored).length;
+  const { host, at, status, peers, peersFault, progress, events } = screen;
   const left = peers.filter(({ isToBeNotified }) => isToBeNotified);
-  const unresolved = peers.filter((it) => it.isMonitored && it.addresses.length === 0).length;
   const paint = {
     good: colours.good,
     degraded: colours.warning,
     failed: colours.bad,
     unknown: colours.bad,
   }[status.status?.health ?? "unknown"];
-  const pending = status.status?.callbacks.pending ?? 0;
   const head = [
     cut(`${shown(host)}  ${localText(at)}`, width),
     paint(cut(printable(healthLine(status)), width)),
-    cut(
-      `${plural(monitored, "peer")} monitored, ${left.length} to be told, ` +
-        `${unresolved} without an address, ${plural(pending, "callback")} waiting`,
-      width,
-    ),
+    cut(countsText(screen), width),
     cut(`sm-notify ${progress ?? "has not run"}`, width),
     "",
   ];
-  const table = left.length === 0 ? ["Nobody is left to be told."] : renderTable(
+  const nobody = peersFault === undefined ? ["Nobody is left to be told."] : [];
+  const table = left.length === 0 ? nobody : renderTable(
     LEFT_COLUMNS,
     left.map(({ monName, why = "" }) => [shown(monName), printable(why)]),
     width,

@@ -102,7 +102,8 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
     if (unread > 0) {
       degraded.push(`files of records that cannot be read, peers not monitored: ${unread}`);
     }
-    degraded.push(...outsideFaults(monitor));
+    const { addressFault } = facts.healthLook;
+    degraded.push(...addressFault === undefined ? [] : [addressFault], ...outsideFaults(monitor));
     monitor.store.recheck();
     const storeFaults = monitor.store.fault === undefined ? [] : [monitor.store.fault];
     let stateNumber = -1;

@@ -3,6 +3,9 @@
  * sm-notify. Every look has a bound, and several who want to know at one time share one.
  */
 
+import { isWildcard } from "../net/wildcards.ts";
+import { isLoopback } from "../rpc/address.ts";
+import { withoutScope } from "../rpc/transport.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import { nlmNull } from "../protocol/nlm.ts";
 import { RpcError } from "../rpc/errors.ts";
@@ -31,6 +34,8 @@ export interface HealthLookParts {
   readonly log: Log;
   readonly stateDirectoryPath: string;
   readonly bootId: string | undefined;
+  /** Addresses that the daemon listens on. */
+  readonly bound: readonly { readonly address: string }[];
   readonly reviewRegistration: () => Promise<void>;
   readonly registrationFault: () => string | undefined;
 }
@@ -41,6 +46,7 @@ export class HealthLook {
   #lookedAt = -Infinity;
   #isRpcbindSilent = false;
   #lockManagerFault: string | undefined;
+  #addressFault: string | undefined;
   #peersNotTold = 0;
   #toBeNotified = 0;
 
@@ -57,6 +63,11 @@ export class HealthLook {
   /** Why a lock manager for which peers are monitored does not answer. */
   get lockManagerFault(): string | undefined {
     return this.#parts.list.size === 0 ? undefined : this.#lockManagerFault;
+  }
+
+  /** Which addresses that we listen on this host does not have any more. */
+  get addressFault(): string | undefined {
+    return this.#addressFault;
   }
 
   /** Peers that are to be told of our reboot, and that nobody is telling. */
@@ -83,7 +94,19 @@ export class HealthLook {
   async #lookAtAll(): Promise<void> {
     this.#lookedAt = this.#parts.clock.now();
     this.#peersNotTold = this.#lookAtNotifyList();
+    this.#addressFault = this.#lookAtAddresses();
     await Promise.all([this.#lookAtRpcbind(), this.#lookAtLockManagers()]);
+  }
+
+  #lookAtAddresses(): string | undefined {
+    const own = new Set(Deno.networkInterfaces().map(({ address }) => address));
+    const isGone = (address: string) =>
+      !isWildcard(address) && !isLoopback(address) && !own.has(address);
+    const gone = new Set(
+      this.#parts.bound.map(({ address }) => withoutScope(address)).filter(isGone),
+    );
+    if (gone.size === 0) return undefined;
+    return `listening at ${[...gone].join(", ")}, which this host does not have`;
   }
 
   async #lookAtRpcbind(): Promise<void> {

@@ -237,15 +237,14 @@ function steer(
   callPeer: PeerCalls,
 ) {
   const { settings, recent, log, tell } = daemon;
-  const { server, store } = acquired;
-  const drops = new DatagramDrops(server.datagrams.map(({ local }) => local.port));
+  const drops = new DatagramDrops(acquired.server.datagrams.map(({ local }) => local.port));
   const facts = {
     ...acquired,
     monitor,
     clock,
     stateDirectoryPath: settings.stateDirectoryPath,
-    stateNumber: () => store.stateNumber(),
-    bound: server.bound,
+    stateNumber: () => acquired.store.stateNumber(),
+    bound: acquired.server.bound,
     droppedDatagrams: () => drops.count(),
     registrationFault: () => registrar.fault,
     reviewRegistration: () => registrar.review(),
@@ -258,6 +257,7 @@ function steer(
       log,
       stateDirectoryPath: settings.stateDirectoryPath,
       bootId: acquired.bootId,
+      bound: acquired.server.bound,
       reviewRegistration: () => registrar.review(),
       registrationFault: () => registrar.fault,
     }),

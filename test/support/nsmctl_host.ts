@@ -28,6 +28,7 @@ export class NsmctlHost {
     const name = Deno.hostname();
     const own = `${OWN_ADDRESS} ${name}.example.net ${name}`;
     const host = await newHost({
+      ...options,
       addresses: [`${OWN_ADDRESS}/32`, ...options.addresses ?? []],
       hosts: [own, ...hosts],
       etc: { "nfs.conf": `[statd]\nport=${STATD_PORT}\n`, ...options.etc },
