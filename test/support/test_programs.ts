@@ -35,9 +35,9 @@ export class CompiledProgram implements TestProgram, Disposable {
   readonly folder = Deno.makeTempDirSync();
   readonly path = `${this.folder}/rpc.statd`;
 
-  constructor() {
+  constructor(source = SOURCE) {
     const { success, stderr } = new Deno.Command(Deno.execPath(), {
-      args: ["compile", "--quiet", "--no-check", ...COMPILE_FLAGS, "-o", this.path, SOURCE],
+      args: ["compile", "--quiet", "--no-check", ...COMPILE_FLAGS, "-o", this.path, source],
       cwd: PROJECT,
     }).outputSync();
     if (!success) throw new Error(new TextDecoder().decode(stderr));
