@@ -7,19 +7,10 @@
  * Source: RFC 5531 sections 8 and 9.
  */
 
-import { XdrError } from "../xdr/errors.ts";
 import { XdrReader } from "../xdr/reader.ts";
 import { putWord, XdrWriter } from "../xdr/writer.ts";
-import { RpcError, type RpcFailure } from "./errors.ts";
-import {
-  AcceptStat,
-  message_start,
-  MsgType,
-  RejectStat,
-  reply_body,
-  ReplyStat,
-  writeCallHeader,
-} from "./message.ts";
+import { readReply, readXid, writeCall } from "./client_messages.ts";
+import { RpcError } from "./errors.ts";
 import type { Args, Procedure, Procedures, Program, Result } from "./program.ts";
 import { type Endpoint, withoutScope } from "./transport.ts";
 import type { StartTimer } from "../time/clock.ts";
@@ -29,87 +20,6 @@ export interface ClientParts {
   readonly startTimer: StartTimer;
   /** An unpredictable unsigned 32-bit number. */
   readonly randomXid: () => number;
-}
-
-/**
- * Encodes one call message.
- *
- * @throws {XdrError} When the arguments have no encoding.
- */
-export function encodeCall<P extends Procedures, K extends keyof P & string>(
-  program: Program<P>,
-  name: K,
-  args: Args<P[K]>,
-  xid: number,
-): Uint8Array<ArrayBuffer> {
-  const writer = new XdrWriter();
-  writeCall(writer, program, name, args, xid);
-  return writer.bytes();
-}
-
-function writeCall<P extends Procedures, K extends keyof P & string>(
-  writer: XdrWriter,
-  program: Program<P>,
-  name: K,
-  args: Args<P[K]>,
-  xid: number,
-): void {
-  const procedure: Procedure = program.procedures[name]!;
-  writeCallHeader(writer, xid, program.number, program.version, procedure.number);
-  procedure.args.encode(writer, args);
-}
-
-/** Decoded reply: the result, or why there is none. */
-export type Reply<T> =
-  | { readonly ok: true; readonly result: T }
-  | { readonly ok: false; readonly failure: RpcFailure };
-
-/** The xid of a reply message; nothing if the bytes are no reply. */
-export function replyXid(message: Uint8Array): number | undefined {
-  return readXid(new XdrReader(message));
-}
-
-function readXid(reader: XdrReader): number | undefined {
-  try {
-    const { xid, mtype } = message_start.decode(reader);
-    return mtype === MsgType.REPLY ? xid : undefined;
-  } catch (error) {
-    if (error instanceof XdrError) return undefined;
-    throw error;
-  }
-}
-
-/** Decodes a reply message, whose xid was looked at before, to a call of the given procedure. */
-export function decodeReply<R extends Procedure>(
-  procedure: R,
-  message: Uint8Array,
-): Reply<Result<R>> {
-  const reader = new XdrReader(message);
-  readXid(reader);
-  return readReply(procedure, reader);
-}
-
-/** Decodes what is behind the xid of a reply message. */
-function readReply<R extends Procedure>(procedure: R, reader: XdrReader): Reply<Result<R>> {
-  const failed = (failure: RpcFailure) => ({ ok: false, failure }) as const;
-  try {
-    const reply = reply_body.decode(reader);
-    if (reply.stat === ReplyStat.MSG_DENIED) {
-      const { stat, body } = reply.body;
-      const detail = stat === RejectStat.RPC_MISMATCH
-        ? `it speaks RPC versions ${body.low} to ${body.high}`
-        : `authentication status ${body}`;
-      return failed({ kind: "denied", stat, detail });
-    }
-    const { stat, body } = reply.body.reply_data;
-    if (stat === AcceptStat.SUCCESS) {
-      return { ok: true, result: procedure.result.decode(reader) as Result<R> };
-    }
-    return failed({ kind: "accepted", stat, ...body });
-  } catch (error) {
-    if (error instanceof XdrError) return failed({ kind: "protocol", reason: error.message });
-    throw error;
-  }
 }
 
 /** A call that was sent and has no reply yet. */

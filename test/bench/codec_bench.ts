@@ -4,7 +4,7 @@
  */
 
 import { dispatcher, service } from "../../lib/rpc/dispatch.ts";
-import { encodeCall } from "../../lib/rpc/client.ts";
+import { encodeCall } from "../support/rpc_messages.ts";
 import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
 import type { Caller } from "../../lib/rpc/transport.ts";
 import { mon, nsmV1, Res } from "../../lib/protocol/nsm.ts";

@@ -2,7 +2,7 @@
 
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
 import { portmapV2 } from "../../lib/protocol/portmap.ts";
-import { encodeCall } from "../../lib/rpc/client.ts";
+import { encodeCall } from "../support/rpc_messages.ts";
 import { hostName } from "./generator_orders.ts";
 
 export type Message = Uint8Array<ArrayBuffer>;

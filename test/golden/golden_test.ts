@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { authNone, authsys_parms, type OpaqueAuth } from "../../lib/rpc/auth.ts";
-import { decodeReply, encodeCall, type Reply, replyXid } from "../../lib/rpc/client.ts";
+import { decodeReply, encodeCall, type Reply, replyXid } from "../support/rpc_messages.ts";
 import { dispatcher, service, type Verdict } from "../../lib/rpc/dispatch.ts";
 import { call_header, reply_header } from "../../lib/rpc/message.ts";
 import type { Handlers, Procedure, Program, Refusals } from "../../lib/rpc/program.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
-import { encodeCall } from "../../lib/rpc/client.ts";
+import { encodeCall } from "../support/rpc_messages.ts";
 import { dispatcher, service } from "../../lib/rpc/dispatch.ts";
 import { RpcError, type RpcFailure } from "../../lib/rpc/errors.ts";
 import type { Handlers } from "../../lib/rpc/program.ts";

@@ -6,7 +6,7 @@ import { nsmService } from "../../lib/nsm/service.ts";
 import type { Callout } from "../../lib/nsm/ports.ts";
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
 import { dispatcher } from "../../lib/rpc/dispatch.ts";
-import { encodeCall } from "../../lib/rpc/client.ts";
+import { encodeCall } from "../support/rpc_messages.ts";
 import { openMonitorStore } from "../../lib/store/file_store.ts";
 import { openPeerMemory } from "../../lib/store/peer_memory.ts";
 import { newMonitor } from "../support/monitor_world.ts";

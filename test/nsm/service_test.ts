@@ -11,7 +11,7 @@ import { nsmService } from "../../lib/nsm/service.ts";
 import { type Mon, type MyId, nsmV1 } from "../../lib/protocol/nsm.ts";
 import { dispatcher } from "../../lib/rpc/dispatch.ts";
 import { accessRule } from "../../lib/nsm/access.ts";
-import { decodeReply, encodeCall } from "../../lib/rpc/client.ts";
+import { decodeReply, encodeCall } from "../support/rpc_messages.ts";
 import type { Args, Result } from "../../lib/rpc/program.ts";
 import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
 import { MemoryMonitorStore, MemoryStateDirectory } from "../support/memory_store.ts";

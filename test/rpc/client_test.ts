@@ -1,5 +1,6 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { decodeReply, encodeCall, OutstandingCalls, replyXid } from "../../lib/rpc/client.ts";
+import { OutstandingCalls } from "../../lib/rpc/client.ts";
+import { decodeReply, encodeCall, replyXid } from "../support/rpc_messages.ts";
 import { RpcError, type RpcFailure } from "../../lib/rpc/errors.ts";
 import { program } from "../../lib/rpc/program.ts";
 import { XdrError } from "../../lib/xdr/errors.ts";

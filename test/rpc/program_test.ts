@@ -3,7 +3,7 @@
  * those marked do not, is the test.
  */
 
-import { encodeCall } from "../../lib/rpc/client.ts";
+import { encodeCall } from "../support/rpc_messages.ts";
 import { service } from "../../lib/rpc/dispatch.ts";
 import { type Handlers, NO_REPLY, program, type Refusals } from "../../lib/rpc/program.ts";
 import { int, nothing, string } from "../../lib/xdr/types.ts";

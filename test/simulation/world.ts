@@ -5,7 +5,7 @@
  */
 
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
-import { decodeReply, encodeCall } from "../../lib/rpc/client.ts";
+import { decodeReply, encodeCall } from "../support/rpc_messages.ts";
 import type { Args, Result } from "../../lib/rpc/program.ts";
 import type { MonitorRecord } from "../../lib/nsm/ports.ts";
 import { nameKey } from "../../lib/nsm/host_name.ts";

@@ -6,7 +6,7 @@
 import "../support/open_libc.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Mon, nsmV1 } from "../../lib/protocol/nsm.ts";
-import { decodeReply, encodeCall } from "../../lib/rpc/client.ts";
+import { decodeReply, encodeCall } from "../support/rpc_messages.ts";
 import type { Args, Result } from "../../lib/rpc/program.ts";
 import { newMonitor } from "../support/monitor_world.ts";
 

@@ -3,7 +3,7 @@
 import "../support/open_libc.ts";
 import { assert, assertEquals } from "@std/assert";
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
-import { decodeReply, encodeCall } from "../../lib/rpc/client.ts";
+import { decodeReply, encodeCall } from "../support/rpc_messages.ts";
 import type { Args, Result } from "../../lib/rpc/program.ts";
 import { formatRecord } from "../../lib/store/record_format.ts";
 import { newMonitor } from "../support/monitor_world.ts";

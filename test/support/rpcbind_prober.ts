@@ -10,7 +10,7 @@ import { libc } from "../../lib/platform/libc.ts";
 import { streamCalls } from "../../lib/platform/stream_calls.ts";
 import { type Mapping, portmapV2 } from "../../lib/protocol/portmap.ts";
 import { type Rpcb, rpcbindV3, rpcbindV4 } from "../../lib/protocol/rpcbind.ts";
-import { decodeReply, encodeCall } from "../../lib/rpc/client.ts";
+import { decodeReply, encodeCall } from "./rpc_messages.ts";
 import { type Procedures, type Program, program } from "../../lib/rpc/program.ts";
 import { RecordParser } from "../../lib/rpc/record.ts";
 import type { Endpoint, StreamConnection } from "../../lib/rpc/transport.ts";

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { nameKey } from "../../../lib/nsm/host_name.ts";
 import { nsmV1 } from "../../../lib/protocol/nsm.ts";
 import { PMAP_PROG } from "../../../lib/protocol/portmap.ts";
-import { decodeReply, encodeCall, replyXid } from "../../../lib/rpc/client.ts";
+import { decodeReply, encodeCall, replyXid } from "../../support/rpc_messages.ts";
 import type { Args, Result } from "../../../lib/rpc/program.ts";
 import type { Caller } from "../../../lib/rpc/transport.ts";
 import { isSpareName, PEERS_FILE } from "../../../lib/store/layout.ts";

@@ -12,7 +12,7 @@ import { Entries } from "../../../lib/rpcbind/entries.ts";
 import { ownEntries } from "../../../lib/rpcbind/own_entries.ts";
 import { ownerOf, rpcbindServices } from "../../../lib/rpcbind/service.ts";
 import { Statistics } from "../../../lib/rpcbind/statistics.ts";
-import { decodeReply, encodeCall, replyXid } from "../../../lib/rpc/client.ts";
+import { decodeReply, encodeCall, replyXid } from "../../support/rpc_messages.ts";
 import { dispatcher } from "../../../lib/rpc/dispatch.ts";
 import { NETIDS } from "../../../lib/rpc/transport.ts";
 import type { Caller } from "../../../lib/rpc/transport.ts";
