@@ -44,6 +44,7 @@ import { HostsFiles } from "../hosts/hosts_files.ts";
 import { openIdentities } from "./identities.ts";
 import { firstStateNumber, openMemory } from "./open_state.ts";
 import { openControl, openForGroup } from "./operations.ts";
+import { StartFaults } from "./start_faults.ts";
 import { openNsmServer } from "./sockets.ts";
 import type { StopList } from "./stop_list.ts";
 
@@ -81,8 +82,7 @@ export interface Acquired extends Keeping {
   readonly control: Deno.UnixListener | undefined;
   /** For members of the status group. */
   readonly lookers: Deno.UnixListener | undefined;
-  /** Things that do not work, in words; more may be added. */
-  readonly degraded: string[];
+  readonly startFaults: StartFaults;
 }
 
 /** Stores of the daemon. */
@@ -180,22 +180,19 @@ function acquireSockets({ settings, log }: AcquireParts) {
 
 /** The control socket, in the working directory where that can be written. */
 function controlOf({ volatile }: Keeping, { settings, log, stops }: AcquireParts) {
-  const degraded = volatile === undefined ? [] : [volatile];
+  const startFaults = new StartFaults(log, volatile === undefined ? [] : [volatile]);
   const notDurable = refusedSyncs();
-  if (notDurable !== undefined) {
-    log.warning(notDurable);
-    degraded.push(notDurable);
-  }
+  if (notDurable !== undefined) startFaults.add(notDurable);
   const path = volatile === undefined ? CONTROL_SOCKET : VOLATILE_CONTROL_SOCKET;
-  const control = openControl(path, degraded, log);
+  const control = openControl(path, startFaults);
   if (control !== undefined) stops.add("the control socket", () => removeControlSocket(path));
   const { statusGroup } = settings;
-  if (statusGroup === undefined) return { control, lookers: undefined, degraded };
-  const lookers = openForGroup(statusGroup, STATUS_SOCKET, degraded, log);
+  if (statusGroup === undefined) return { control, lookers: undefined, startFaults };
+  const lookers = openForGroup(statusGroup, STATUS_SOCKET, startFaults);
   if (lookers !== undefined) {
     stops.add("the socket for status-group", () => removeControlSocket(STATUS_SOCKET));
   }
-  return { control, lookers, degraded };
+  return { control, lookers, startFaults };
 }
 
 /**

@@ -44,7 +44,7 @@ export interface DaemonFacts {
   /** Looks whether rpcbind lists us, and registers again if not. */
   readonly reviewRegistration: () => Promise<void>;
   /** Things that work less well since the start, in words. */
-  readonly degraded: readonly string[];
+  readonly startFaults: { readonly texts: readonly string[] };
   readonly healthLook: HealthLook;
   /** Takes what happens for the history. */
   readonly note: NoteEvent;
@@ -97,7 +97,11 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
   const began = clock.now();
   const startedAt = new Date(clock.wallClock()).toISOString();
   return () => {
-    const degraded = [...facts.degraded, ...facts.hosts.checked(), ...facts.identities.faults];
+    const degraded = [
+      ...facts.startFaults.texts,
+      ...facts.hosts.checked(),
+      ...facts.identities.faults,
+    ];
     const { unread } = monitor.store;
     if (unread > 0) {
       degraded.push(`files of records that cannot be read, peers not monitored: ${unread}`);

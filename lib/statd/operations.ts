@@ -4,7 +4,6 @@
  */
 
 import type { Log } from "../log.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { controlActions, type DaemonFacts, statusReporter } from "./control_actions.ts";
 import { listenForControl, listenForGroup, lookingOnly, serveControl } from "./control_server.ts";
 import type { LimitedLog } from "../log_limits.ts";
@@ -12,6 +11,7 @@ import { gidOf } from "../platform/groups.ts";
 import { readProgress } from "../store/notify_progress.ts";
 import { metricsText } from "./metrics.ts";
 import { serveMetrics } from "./metrics_server.ts";
+import type { StartFaults } from "./start_faults.ts";
 
 /** Open sockets for people. */
 export interface Steering {
@@ -19,33 +19,23 @@ export interface Steering {
   close(): void;
 }
 
-/** Opens the control socket before privileges are dropped; without it `degraded` says so. */
-export function openControl(
-  path: string,
-  degraded: string[],
-  log: Log,
-): Deno.UnixListener | undefined {
-  return attempt("control socket", () => listenForControl(path), degraded, log);
+/** Opens the control socket before privileges are dropped. */
+export function openControl(path: string, faults: StartFaults): Deno.UnixListener | undefined {
+  return faults.attempt("control socket", () => listenForControl(path));
 }
 
-/** Opens the socket for a group before privileges are dropped; without it `degraded` says so. */
+/** Opens the socket for a group before privileges are dropped. */
 export function openForGroup(
   group: string,
   path: string,
-  degraded: string[],
-  log: Log,
+  faults: StartFaults,
 ): Deno.UnixListener | undefined {
-  return attempt(
-    "socket for status-group",
-    () => listenForGroup(path, gidOf(group)),
-    degraded,
-    log,
-  );
+  return faults.attempt("socket for status-group", () => listenForGroup(path, gidOf(group)));
 }
 
 /** Begins to answer; what cannot be opened is a warning, and shows in the status. */
 export function startSteering(
-  facts: DaemonFacts & { readonly degraded: string[] },
+  facts: DaemonFacts & { readonly startFaults: StartFaults },
   { control: listener, lookers }: {
     readonly control: Deno.UnixListener | undefined;
     readonly lookers: Deno.UnixListener | undefined;
@@ -68,7 +58,7 @@ export function startSteering(
       ...parts,
       tell,
     });
-  const metrics = attempt("metrics endpoint", open, facts.degraded, log);
+  const metrics = facts.startFaults.attempt("metrics endpoint", open);
   return {
     close() {
       control?.close();
@@ -76,14 +66,4 @@ export function startSteering(
       metrics?.close();
     },
   };
-}
-
-function attempt<T>(what: string, open: () => T, degraded: string[], log: Log): T | undefined {
-  try {
-    return open();
-  } catch (error) {
-    degraded.push(`no ${what}: ${reasonOf(error)}`);
-    log.warning(`Cannot open the ${what}: ${reasonOf(error)}`);
-    return undefined;
-  }
 }

@@ -133,11 +133,10 @@ function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList)
 /** Becomes the owner of the monitor list. */
 function dropRoot(
   { settings, mayRunPrograms, log }: Daemon,
-  { hosts, degraded }: Acquired,
+  { hosts, startFaults }: Acquired,
 ): void {
   const drop = dropPrivileges(layoutOf(settings.stateDirectoryPath).monitorList);
-  for (const warning of drop.warnings) log.warning(warning);
-  degraded.push(...drop.warnings);
+  for (const warning of drop.warnings) startFaults.add(warning);
   const revoked = revokePermissions({ mayRunPrograms });
   hosts.recheck(); // what this user cannot read is said now
   log.debug(() => `Gave up the permissions of the runtime: ${revoked.join(" ")}`);
