@@ -12,7 +12,7 @@ import type { StartTimer } from "../time/clock.ts";
 import { ArrivalSocket } from "./arrival_socket.ts";
 import type { Openers } from "./server_sockets.ts";
 import { endpointIn } from "./socket_address.ts";
-import { type StreamListener, streamListener } from "./tcp.ts";
+import { type StreamListener, streamListenerOn } from "./tcp.ts";
 import { RECEIVE_BUFFER_BYTES } from "./udp_server.ts";
 import { ABSTRACT, unixListener } from "./unix_listener.ts";
 
@@ -61,9 +61,7 @@ function datagramSocket({ fd, name }: HandedOver, startTimer: StartTimer): Datag
 }
 
 function tcpListener({ fd, name }: HandedOver): StreamListener {
-  const local = endpointIn(name, "")!;
-  const hostname = isIpv6(local.address) ? "::1" : "127.0.0.1";
-  return streamListener(listenerOn(fd, () => Deno.listen({ hostname, port: 0 })), local);
+  return streamListenerOn(fd, endpointIn(name, "")!);
 }
 
 function listenerAtPath({ fd, name }: HandedOver): StreamListener {

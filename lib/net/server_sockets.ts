@@ -36,7 +36,7 @@ export interface ServerOptions {
   /** Numeric addresses to bind to; all of this host without it. */
   readonly addresses?: readonly string[];
   readonly startTimer: StartTimer;
-  /** Is called with the port of the TCP sockets when one was opened, also later. */
+  /** Is called with the port of the TCP sockets when one was opened. */
   readonly listening?: (port: number) => void;
   /** Is told of each address that this host does not have yet, and that is served once it has. */
   readonly awaits?: (address: string) => void;
@@ -82,14 +82,12 @@ export function openServer(
 
 /** Openers of new sockets of this host. */
 export function systemOpeners(options: ServerOptions): Openers {
-  const { startTimer } = options;
   const parts = {
-    startTimer,
     opened: ({ port }: Endpoint) => options.listening?.(port),
     awaits: (address: string) => options.awaits?.(address),
   };
   return {
-    datagrams: (port, addresses) => openUdpServer(port, addresses, startTimer),
+    datagrams: (port, addresses) => openUdpServer(port, addresses, options.startTimer),
     streams: (port, addresses) => openTcpServer(port, addresses, parts),
   };
 }

@@ -15,7 +15,10 @@ import {
   type StreamConnection,
   TransportError,
 } from "../rpc/transport.ts";
+import { listenEarly } from "../platform/early_listener.ts";
+import { listenerOn } from "../platform/handed_over.ts";
 import { interfaceOfPeer } from "../platform/socket_options.ts";
+import { streamCalls } from "../platform/stream_calls.ts";
 import { addressBytes, isLinkLocal, isLoopback } from "../rpc/address.ts";
 import { endpointOf, scopeOf } from "./endpoint.ts";
 
@@ -44,8 +47,28 @@ export function listenStream({ address, port }: Endpoint, isShared = false): Str
   return streamListener(listener, endpointOf(listener.addr, scope), scope);
 }
 
+/**
+ * The same at an address that this host may not have yet: it takes connections whenever the address is
+ * there, and nobody else gets the port there meanwhile.
+ *
+ * @throws {TransportError} When the port cannot be had.
+ */
+export function listenStreamEarly(at: Endpoint): StreamListener {
+  try {
+    return streamListenerOn(listenEarly(streamCalls.socketAddress(at)), at);
+  } catch (error) {
+    throw new TransportError("listen for TCP at", at, error);
+  }
+}
+
+/** A listener on a socket that listens already, which it owns from here on. @throws {Error} */
+export function streamListenerOn(fd: number, local: Endpoint): StreamListener {
+  const listener = listenerOn(fd, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  return streamListener(listener, local, scopeOf(local.address));
+}
+
 /** A listener of the runtime behind our interface; `scope` is that of a link-local address. */
-export function streamListener(
+function streamListener(
   listener: Deno.TcpListener,
   local: Endpoint,
   scope = "",

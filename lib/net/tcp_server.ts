@@ -8,23 +8,19 @@
 
 import { endSharing, sharePort } from "../platform/socket_options.ts";
 import { isLoopback } from "../rpc/address.ts";
-import { type Endpoint, type StreamConnection, TransportError } from "../rpc/transport.ts";
-import { sleep, type StartTimer } from "../time/clock.ts";
+import { type Endpoint, TransportError } from "../rpc/transport.ts";
 import { systemCode } from "./errors.ts";
-import { listenStream, type StreamListener } from "./tcp.ts";
+import { listenStream, listenStreamEarly, type StreamListener } from "./tcp.ts";
 import { ANY_IPV4, ANY_IPV6, isWildcard } from "./wildcards.ts";
-
-/** How often an address that this host does not have is tried again, in ms. */
-const RETRY_MS = 2_000;
 
 /** How listeners are opened; a test puts others in the place of these. */
 export interface TcpParts {
-  readonly startTimer: StartTimer;
-  /** Is called for each listener, also for one that is opened later. */
+  /** Is called for each listener. */
   readonly opened: (local: Endpoint) => void;
   /** Is told of each address that this host does not have yet. */
   readonly awaits: (address: string) => void;
   readonly listen?: typeof listenStream;
+  readonly listenEarly?: typeof listenStreamEarly;
 }
 
 /**
@@ -38,14 +34,14 @@ export function openTcpServer(
   addresses: readonly string[] = [ANY_IPV4, ANY_IPV6],
   parts: TcpParts,
 ): StreamListener[] {
-  const { listen = listenStream } = parts;
+  const openers = { listen: listenStream, listenEarly: listenStreamEarly, ...parts };
   const listeners: StreamListener[] = [];
   const areShared = addresses.some(isWildcard); // the runtime's :: overlaps with those of IPv4 too
   let samePort = port;
   try {
     for (const address of addresses) {
       const at = { address, port: samePort };
-      const listener = openOrLater(at, areShared && listeners.length > 0, { ...parts, listen });
+      const listener = openOne(at, areShared && listeners.length > 0, openers);
       if (listener === undefined) continue;
       listeners.push(listener);
       samePort = listener.local.port;
@@ -61,7 +57,7 @@ export function openTcpServer(
 }
 
 /** Undefined where this host does without IPv6. */
-function openOrLater(
+function openOne(
   at: Endpoint,
   isShared: boolean,
   parts: Required<TcpParts>,
@@ -77,47 +73,12 @@ function openOrLater(
     if (code !== "EADDRNOTAVAIL" || at.port === 0) throw error;
     if (at.address === ANY_IPV6) return undefined;
     parts.awaits(at.address);
-    return new LateListener(at, parts);
+    const listener = parts.listenEarly(at);
+    parts.opened(listener.local);
+    return listener;
   }
 }
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof TransportError ? systemCode(error.cause) : undefined;
-}
-
-/** A listener at an address that this host does not have yet. */
-class LateListener implements StreamListener {
-  readonly #parts: Required<TcpParts>;
-  readonly #closing = new AbortController();
-  #listener: StreamListener | undefined;
-
-  constructor(readonly local: Endpoint, parts: Required<TcpParts>) {
-    this.#parts = parts;
-  }
-
-  async accept(): Promise<StreamConnection> {
-    while (this.#listener === undefined) {
-      await sleep(this.#parts.startTimer, RETRY_MS, this.#closing.signal);
-      if (this.#closing.signal.aborted) throw new Deno.errors.BadResource("closed");
-      this.#listener = this.#open();
-    }
-    return await this.#listener.accept();
-  }
-
-  /** Undefined while the address is not there. */
-  #open(): StreamListener | undefined {
-    try {
-      const listener = this.#parts.listen(this.local, false);
-      this.#parts.opened(this.local);
-      return listener;
-    } catch (error) {
-      if (codeOf(error) === "EADDRNOTAVAIL") return undefined;
-      throw error;
-    }
-  }
-
-  close(): void {
-    this.#closing.abort();
-    this.#listener?.close();
-  }
 }

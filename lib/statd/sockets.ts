@@ -3,10 +3,10 @@
  * the address that was asked.
  */
 
-import { netidFor } from "../rpc/address.ts";
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { CounterName, Counters } from "../nsm/counters.ts";
+import { parseHosts, systemNameFiles } from "../net/hosts_file.ts";
 import { openServer, type ServerSockets } from "../net/server_sockets.ts";
 import type { ClosingLimit } from "../net/stream_limits.ts";
 import { serveStreams } from "../net/stream_server.ts";
@@ -14,10 +14,17 @@ import { serveDatagrams } from "../net/udp.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
+import { isLoopback, netidFor } from "../rpc/address.ts";
 import type { Caller, DatagramSocket, Netid, Respond, TransportAddress } from "../rpc/transport.ts";
 
 /** Always listened on: lock managers are there. */
 const LOOPBACK = ["127.0.0.1", "::1"];
+
+/** The same, and what /etc/hosts has for the name of this host: Debian's 127.0.1.1. */
+function loopbackAddresses(): string[] {
+  const own = parseHosts(systemNameFiles.hosts().text).get(Deno.hostname().toLowerCase());
+  return [...LOOPBACK, ...own?.addresses.filter(isLoopback) ?? []];
+}
 
 /**
  * Receive buffer of a UDP socket, in bytes: the kernel counts about 800 for a small datagram, so this
@@ -49,7 +56,7 @@ export function openNsmServer(
     listening: (port) => setSendTimeLimit(port, SEND_TIME_LIMIT_MS),
     awaits: (address) =>
       log.notice(`listen-addresses: this host has no ${address} now; it is served once it has`),
-    ...(isLimited && { addresses: [...new Set([...LOOPBACK, ...listenAddresses])] }),
+    ...(isLimited && { addresses: [...new Set([...loopbackAddresses(), ...listenAddresses])] }),
   });
   for (const { local } of server.datagrams) setReceiveBuffer(local.port, RECEIVE_BUFFER_BYTES);
   return server;

@@ -1,9 +1,10 @@
 /**
  * Another user who tries to open sockets on ports that are taken, with each option that shares a port, at
- * each address: run as root in a host. Arguments are the ports; it prints what it could open.
+ * each address, also before this host has it: run as root in a host. Arguments are addresses, separated by
+ * commas, and ports; it prints what it could open.
  */
 
-import { closeDescriptor } from "../../lib/platform/descriptors.ts";
+import { closeDescriptor, setSocketOption } from "../../lib/platform/descriptors.ts";
 import { checked, libc } from "../../lib/platform/libc.ts";
 import { streamCalls } from "../../lib/platform/stream_calls.ts";
 
@@ -16,12 +17,12 @@ const SHARING: Readonly<Record<string, readonly number[]>> = {
   "both": [2, 15],
 };
 const SOCKET_TYPES = { udp: 2, tcp: 1 } as const;
-const ADDRESSES = ["0.0.0.0", "127.0.0.1", "127.0.1.1", "10.99.0.1", "::", "::1", "fd99::1"];
 
 function canOpen(type: number, address: string, port: number, options: readonly number[]): boolean {
   const name = streamCalls.socketAddress({ address, port });
   const fd = checked("socket", libc().socket(name[0]!, type, 0));
   try {
+    setSocketOption(fd, address.includes(":") ? "IPV6_FREEBIND" : "IP_FREEBIND", 1);
     for (const option of options) {
       const rc = libc().setsockopt(fd, SOL_SOCKET, option, new Int32Array([1]), 4);
       checked("setsockopt", rc);
@@ -33,9 +34,10 @@ function canOpen(type: number, address: string, port: number, options: readonly 
 }
 
 checked("setresuid", libc().setresuid(NOBODY, NOBODY, NOBODY));
-for (const port of Deno.args.map(Number)) {
+const [addresses = "", ...ports] = Deno.args;
+for (const port of ports.map(Number)) {
   for (const [transport, type] of Object.entries(SOCKET_TYPES)) {
-    for (const address of ADDRESSES) {
+    for (const address of addresses.split(",")) {
       for (const [sharing, options] of Object.entries(SHARING)) {
         if (!canOpen(type, address, port, options)) continue;
         const line = `${transport} ${address} ${port} with ${sharing}\n`;

@@ -6,32 +6,55 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const THIEF = new URL("../support/port_thief.ts", import.meta.url).pathname;
 const RUN = ["run", "--quiet", "--no-check", "--no-lock", "-A", THIEF];
-const ADDRESSES = ["10.99.0.1/32", "fd99::1/128"];
+const OWN = ["10.99.0.1", "fd99::1"];
+/** Addresses that this host has later. */
+const LATER = ["10.99.0.7", "fd99::7"];
+const EVERYWHERE = ["0.0.0.0", "127.0.0.1", "127.0.1.1", "::", "::1", ...OWN];
+const SYSTEMS_CHOICE = FOREGROUND.filter((each) => each !== "-p" && each !== String(STATD_PORT));
 
-for (
-  const [label, options] of [
-    ["given", FOREGROUND],
-    [
-      "chosen by the system",
-      FOREGROUND.filter((each) => each !== "-p" && each !== String(STATD_PORT)),
-    ],
-  ] as const
-) {
+interface Case {
+  readonly label: string;
+  readonly options: readonly string[];
+  readonly nfsConf?: string;
+  readonly addresses: readonly string[];
+}
+
+const CASES: readonly Case[] = [
+  { label: "given", options: FOREGROUND, addresses: [...EVERYWHERE, ...LATER] },
+  {
+    label: "chosen by the system",
+    options: SYSTEMS_CHOICE,
+    addresses: [...EVERYWHERE, ...LATER],
+  },
+  {
+    label: "served at some addresses, of which some come later",
+    options: FOREGROUND,
+    nfsConf: `[statd]\nlisten-addresses = ${OWN[0]}, ${LATER.join(", ")}\n`,
+    addresses: [...EVERYWHERE.filter((each) => each !== OWN[1]), ...LATER],
+  },
+];
+
+for (const { label, options, nfsConf = "", addresses } of CASES) {
   systemTest(
     `trust 3: nobody else gets a port of statd that is ${label}`,
     [OUR_STATD],
     async (newHost) => {
-      const host = await newHost({ addresses: ADDRESSES });
+      const host = await newHost({
+        addresses: ["10.99.0.1/32", "fd99::1/128"],
+        hosts: [`127.0.1.1 ${Deno.hostname()}`],
+        etc: { "nfs.conf": nfsConf },
+      });
       await host.startRpcbind();
       const statd = await startStatd(host, options);
-      const addresses = (await registrations(host)).map((line) => line.split(" ")[2]!);
-      const ports = new Set(addresses.map((address) => {
+      const registered = (await registrations(host)).map((line) => line.split(" ")[2]!);
+      const ports = new Set(registered.map((address) => {
         const [high, low] = address.split(".").slice(-2).map(Number);
         return String(high! << 8 | low!);
       }));
       assertEquals(ports.size, 1);
-      assertEquals(await host.output(Deno.execPath(), ...RUN, ...ports), "");
-      assertMatch(await host.output(Deno.execPath(), ...RUN, "4051"), /^udp 0.0.0.0 4051 with/);
+      const steal = [Deno.execPath(), ...RUN, addresses.join()];
+      assertEquals(await host.output(...steal, ...ports), "");
+      assertMatch(await host.output(...steal, "4051"), /^udp 0.0.0.0 4051 with/);
       assertEquals(await statd.stop(), 0);
     },
   );
