@@ -101,26 +101,30 @@ function parseRule(
   return { clients: words(clients), decision };
 }
 
-/** Physical lines, joined where they end in a backslash. */
+/**
+ * Rules as the library's xgets() takes them from a file: lines are joined where they end in a backslash. A
+ * zero byte ends what is read at a time, so that the rest of its line is lost, the line feed with it. The
+ * last one is not whole if it has no line feed, or has no room.
+ */
 function* logicalLines(
   text: string,
 ): Iterable<{ line: number; content: string; isWhole: boolean }> {
-  let [line, first, content] = [0, 1, ""];
-  for (let start = 0; start < text.length;) {
-    const end = text.indexOf("\n", start);
-    content += text.slice(start, end < 0 ? text.length : end);
-    line++;
-    start = end < 0 ? text.length : end + 1;
-    const isWhole = end >= 0 && content.length <= RULE_MAX_BYTES && !content.includes("\0");
-    if (isWhole && content.endsWith("\\")) {
-      content = content.slice(0, -1);
-      if (start < text.length) continue;
-      yield { line: first, content, isWhole: false };
-      return;
+  let [line, first, content] = [1, 1, ""];
+  for (let at = 0; at < text.length && content.length <= RULE_MAX_BYTES;) {
+    const chunk = text.slice(at, at + RULE_MAX_BYTES + 1 - content.length);
+    const end = chunk.indexOf("\n") + 1;
+    const read = end === 0 ? chunk : chunk.slice(0, end);
+    at += read.length;
+    if (end > 0) line++;
+    const [string] = read.split("\0", 1);
+    if (string!.endsWith("\n") && !string!.endsWith("\\\n")) {
+      yield { line: first, content: content + string!.slice(0, -1), isWhole: true };
+      [first, content] = [line, ""];
+    } else {
+      content += string!.replace(/\\\n$/, "");
     }
-    yield { line: first, content, isWhole };
-    [first, content] = [line + 1, ""];
   }
+  if (content !== "") yield { line: first, content, isWhole: false };
 }
 
 /** Names and values of options; a colon behind a backslash is part of one. */

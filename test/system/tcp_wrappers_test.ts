@@ -354,6 +354,11 @@ const FILE_TEXTS = [
     "[a:b] statd: ALL : allow\n",
     "statd\\: ALL\n",
   ],
+  // The library's strings end at a zero byte.
+  ...["\0", "\\\n", "x\\\\\n\n", "\0\nstatd: ALL\n", "statd: A\0x\nLL\n", "statd: ALL\n\0"],
+  ...["statd: 10.9.9.9 \0\nALL: allow x\n", "statd: ALL\0 : deny\n", "statd: ALL\\\0\n\n"],
+  `statd: A\0${"x".repeat(2100)}\nLL\n`,
+  `statd: A\0${"x".repeat(2029)}LL\n`,
   `statd: 10.0.0.1 ${"x".repeat(2029)}\n`,
   `statd: 10.0.0.1 ${"x".repeat(2030)}\n`,
   `statd: 10.0.0.1 ${"x".repeat(2031)}\n`,
