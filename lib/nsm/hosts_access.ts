@@ -14,8 +14,12 @@
  * Source: hosts_access(5); Debian's libwrap 7.6.q, by what tcpdmatch(8) prints.
  */
 
-import { addressBytes } from "../rpc/address.ts";
+import { addressBytes, isLinkLocal } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
+
+/** Runs of what isspace(3) has for white space. */
+const SPACES = /[\t-\r ]+/;
+const IPV4_BYTES = 4;
 
 /** What a rule says of those that match it. */
 export type Decision = "allow" | "deny";
@@ -131,15 +135,20 @@ function matchesHost(
     files.add(pattern);
     const text = host.readPatterns(pattern);
     if (text === undefined) return whenUnsure;
-    return text.split(/\s+/).some((one) => one !== "" && matchesHost(one, host, whenUnsure, files));
+    return patternsOf(text).some((one) => matchesHost(one, host, whenUnsure, files));
   }
   const keyword = pattern.toUpperCase();
   if (keyword === "KNOWN") return isKnown(nameOf(host));
   if (keyword === "LOCAL") return isKnown(nameOf(host)) && !nameOf(host).includes(".");
   const [network, mask] = splitAt("/", pattern);
   if (mask !== undefined) return isInNetwork(host.address, network, mask, whenUnsure);
-  if (matchesText(pattern, host.address)) return true;
+  if (matchesText(pattern, host.address, whenUnsure)) return true;
   return /[^0-9./]/.test(pattern) && matchesText(pattern, nameOf(host));
+}
+
+/** Patterns in a file as scanf("%s") takes them, of which a zero byte is the end. */
+function patternsOf(text: string): string[] {
+  return text.split(SPACES).map((word) => word.split("\0", 1)[0]!).filter((word) => word !== "");
 }
 
 function nameOf({ name }: Host): string {
@@ -167,7 +176,7 @@ function isInNetwork(
 ): boolean {
   const ours = addressBytes(address);
   if (ours === undefined) return false;
-  const bits = Number(/^\s*([+-]?\d+)/.exec(mask)?.[1] ?? NaN);
+  const bits = Number(/^[\t-\r ]*([+-]?\d+)/.exec(mask)?.[1] ?? NaN);
   if (ours.length === 4) {
     if (ours.every((byte) => byte === 255)) return false;
     const net = dotQuad(network);
@@ -177,7 +186,7 @@ function isInNetwork(
     return net !== undefined && bytes !== undefined &&
       ours.every((byte, i) => (byte & bytes[i]!) === net[i]);
   }
-  const net = ipv6Bytes(network);
+  const net = ipv6Bytes(network, whenUnsure);
   if (net === undefined) return false;
   if (Number.isNaN(bits)) return whenUnsure;
   if (bits < 0 || bits > 128) return false;
@@ -189,25 +198,37 @@ export function maskByte(bits: number): number {
   return 0xff << (8 - Math.max(0, Math.min(8, bits))) & 0xff;
 }
 
-/** Four numbers as inet_addr(3) reads them; not 255.255.255.255, which it has for a failure. */
+/**
+ * Four numbers that inet_addr(3) can read. White space is the end for it, and before that there may be
+ * fewer than four, of which the last has the bytes that are left. Not 255.255.255.255, its failure.
+ */
 function dotQuad(text: string): number[] | undefined {
-  const parts = text.split(".");
+  if (text.split(".").filter((run) => run !== "").length !== IPV4_BYTES) return undefined;
+  const parts = text.split(SPACES, 1)[0]!.split(".");
   const isNumber = (part: string) => /^(?:0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.test(part);
-  if (parts.length !== 4 || !parts.every(isNumber)) return undefined;
+  if (parts.length > IPV4_BYTES || !parts.every(isNumber)) return undefined;
   const bytes = parts.map((part) => Number(/^0[0-7]+$/.test(part) ? `0o${part}` : part));
-  if (bytes.some((byte) => byte > 255) || bytes.every((byte) => byte === 255)) return undefined;
-  return bytes;
+  const last = bytes.pop()!;
+  const left = IPV4_BYTES - bytes.length;
+  if (bytes.some((byte) => byte > 255) || last >= 256 ** left) return undefined;
+  for (let i = left - 1; i >= 0; i--) bytes.push(Math.floor(last / 256 ** i) % 256);
+  return bytes.every((byte) => byte === 255) ? undefined : bytes;
 }
 
-/** The 16 bytes of an IPv6 address in brackets. */
-function ipv6Bytes(text: string): number[] | undefined {
-  if (!text.startsWith("[") || !text.endsWith("]") || text.includes("%")) return undefined;
-  const bytes = addressBytes(text.slice(1, -1));
-  return bytes?.length === 16 ? bytes : undefined;
+/**
+ * The 16 bytes of an IPv6 address in brackets, as getaddrinfo(3) reads it. Its scope does not count, but
+ * has to be a number, or an interface of this host for a link-local address: who knows whether it is.
+ */
+function ipv6Bytes(text: string, whenUnsure: boolean): number[] | undefined {
+  const [, address, scope] = /^\[([^%]*)(?:%(.*))?\]$/s.exec(text) ?? [];
+  const bytes = address === undefined ? undefined : addressBytes(address);
+  if (bytes?.length !== 16) return undefined;
+  if (scope === undefined || /^\d+$/.test(scope) && Number(scope) < 2 ** 32) return bytes;
+  return isLinkLocal(address!) && whenUnsure ? bytes : undefined;
 }
 
 /** Whether a text of a client or daemon is what a pattern describes, without regard to letter case. */
-export function matchesText(pattern: string, text: string): boolean {
+export function matchesText(pattern: string, text: string, whenUnsure = false): boolean {
   const [wanted, given] = [lower(pattern), lower(text)];
   if (/[*?]/.test(wanted)) return matchesWildcards(wanted, given);
   if (wanted.startsWith(".")) return given.length > wanted.length && given.endsWith(wanted);
@@ -216,7 +237,7 @@ export function matchesText(pattern: string, text: string): boolean {
   if (wanted.endsWith(".")) return given.startsWith(wanted);
   if (!wanted.startsWith("[")) return wanted === given;
   const ours = given.includes(":") ? addressBytes(given) : undefined;
-  return ours !== undefined && ipv6Bytes(wanted)?.join() === ours.join();
+  return ours !== undefined && ipv6Bytes(wanted, whenUnsure)?.join() === ours.join();
 }
 
 /** Letter case of ASCII alone, as the C library has it for a daemon. */
@@ -233,6 +254,5 @@ function matchesWildcards(wanted: string, given: string): boolean {
     else if (star >= 0) [at, from, starFrom] = [star + 1, starFrom + 1, starFrom + 1];
     else return false;
   }
-  while (wanted[at] === "*") at++;
-  return at === wanted.length;
+  return /^\*?$/.test(wanted.slice(at)); // of several * the last ones want a character
 }

@@ -34,13 +34,13 @@ const FACILITY = "(?:auth|cron|daemon|kern|local[0-7]|lpr|mail|news|user|uucp)";
 const HARMLESS: Readonly<Record<string, RegExp | undefined>> = {
   banners: /./,
   keepalive: undefined,
-  linger: /^\+?\d+$/,
-  nice: /^(?:[+-]?\d+)?$/,
-  rfc931: /^(?:\+?0*[1-9]\d*)?$/,
+  linger: /^[\t-\r ]*\+?\d{1,9}$/,
+  nice: /^(?:[\t-\r ]*[+-]?\d+)?$/,
+  rfc931: /^(?:[\t-\r ]*\+?0*[1-9]\d{0,8})?$/,
   setenv: /./,
   severity: new RegExp(`^(?:${FACILITY}\\.)?${LEVEL}$`, "i"),
   spawn: /./,
-  umask: /^[0-7]{1,4}$/,
+  umask: /^[\t-\r ]*\+?0*[0-7]{1,3}$/,
 };
 /** Options that decide, or change who we are, by means that we do not have. */
 const UNSUPPORTED = new Set(["aclexec", "group", "twist", "user"]);
@@ -130,8 +130,8 @@ function* logicalLines(
 /** Names and values of options; a colon behind a backslash is part of one. */
 function optionsOf(text: string): [name: string, value: string | undefined][] {
   return text.split(/(?<!\\):/).map((field) => {
-    const option = field.replaceAll("\\:", ":").trim();
-    const [, name, value] = /^([^=\s]*)\s*=?\s*([^]*)$/.exec(option)!;
+    const option = field.replaceAll("\\:", ":").replace(/^[\t-\r ]+/, "").replace(/[\t-\r ]+$/, "");
+    const [, name, value] = /^([^= \t\r\n]*)[ \t\r\n]*=?[ \t\r\n]*([^]*)$/.exec(option)!;
     return [name!.toLowerCase(), value === "" ? undefined : value];
   });
 }

@@ -55,6 +55,7 @@ const FILES: Readonly<Record<string, string>> = {
   "/etc/nsm-patterns": "10.0.0.1 x\n\t.EXAMPLE",
   "/etc/nsm-others": "10.9.9.9\n/etc/nsm-patterns @grp",
   "/etc/nsm-empty": "",
+  "/etc/nsm-bytes": "10.0.0.1\0x\floc\vHOST.Example,",
 };
 
 /** Why we deny where the library lets in. */
@@ -215,6 +216,23 @@ const PATTERNS = [
     "x@",
     "@x@y",
   ],
+  // What isspace(3), inet_addr(3) and getaddrinfo(3) make of it.
+  ...[
+    "10.1\f.2.3/32",
+    "10.0.0.1\f/32",
+    "10.0.0.1\f",
+    "10.0.0.0/\f8",
+    "10.0.0.0/\xa08",
+    "1\v.2.3.4/8",
+  ],
+  ...[
+    "[2001:db8::1%1]",
+    "[2001:db8::%1]/32",
+    "[2001:db8::1%lo]",
+    "[2001:db8::1%]",
+    "[2001:db8::1%1x]",
+  ],
+  ...["10.0.0.1**", "10.0.0.*?*", "**1", "GOOD.EXAMPLE**", "*.example***", "/etc/nsm-bytes"],
   ...["ALL@@grp", "root@10.9.9.9", "x@ALL@10.0.0.1", "10.0.0.1@10.0.0.1", "nobody@.example"],
 ];
 const OPTIONS = [
@@ -289,6 +307,23 @@ const OPTIONS = [
     "aclexec",
     "al\\:low",
   ],
+  ...[
+    "allow\xa0",
+    "\xa0allow",
+    "\fallow\v",
+    "severity\finfo",
+    "severity\xa0info",
+    "severity\r=\rinfo",
+  ],
+  ...[
+    "nice\v=5",
+    "nice =\v5",
+    "linger 4294967295",
+    "linger \v5",
+    "rfc931 4294967296",
+    "rfc931 \f5",
+  ],
+  ...["umask 0777", "umask 7777", "umask +22", "umask 00000022", "keepalive \f \r", "setenv \f"],
 ];
 /** Whole files: about lines rather than what is in them. */
 const FILE_TEXTS = [
