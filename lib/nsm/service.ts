@@ -74,8 +74,9 @@ export function nsmService(parts: ServiceParts): Service {
     SM_NOTIFY: (args, caller) => nsm.notify(args, caller),
   }, {
     SM_MON: () => ({ res_stat: Res.STAT_FAIL, state: FAILED_STATE }),
-    SM_UNMON: () => ({ state: nsm.stateNumber() }),
-    SM_UNMON_ALL: () => ({ state: nsm.stateNumber() }),
+    // Nothing is read from the disk for who may not call.
+    SM_UNMON: () => ({ state: nsm.lastStateNumber }),
+    SM_UNMON_ALL: () => ({ state: nsm.lastStateNumber }),
     SM_SIMU_CRASH: () => {},
   });
 }
@@ -88,12 +89,13 @@ function requester({ my_name, my_prog, my_vers, my_proc }: MyId): Requester {
 type Silence = undefined | typeof NO_REPLY;
 
 class Nsm {
-  #lastStateNumber: number;
+  /** The local state number as it was read last. */
+  lastStateNumber: number;
   #stateFault = "";
   readonly #enrolment: Enrolment;
 
   constructor(readonly parts: ServiceParts) {
-    this.#lastStateNumber = parts.stateNumber ?? FAILED_STATE;
+    this.lastStateNumber = parts.stateNumber ?? FAILED_STATE;
     this.#enrolment = new Enrolment(parts);
   }
 
@@ -196,7 +198,7 @@ class Nsm {
   /** The local state number on disk now; the last one known where the disk does not tell. */
   stateNumber(): number {
     try {
-      this.#lastStateNumber = this.parts.store.stateNumber();
+      this.lastStateNumber = this.parts.store.stateNumber();
       this.#stateFault = "";
     } catch (error) {
       const fault = reasonOf(error);
@@ -204,7 +206,7 @@ class Nsm {
       if (fault !== this.#stateFault) this.parts.log.error(fault);
       this.#stateFault = fault;
     }
-    return this.#lastStateNumber;
+    return this.lastStateNumber;
   }
 
   /** The caller is told SYSTEM_ERR when the disk refuses. */

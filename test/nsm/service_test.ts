@@ -204,14 +204,17 @@ Deno.test(
   pure,
   async () => {
     const { call, store, refused } = setUp();
+    let reads = 0;
     await call("SM_MON", mon("nodeb"));
     const from = { address: "192.0.2.1" };
+    store.stateNumber = () => ++reads;
     assertEquals(await call("SM_MON", mon("nodec"), from), FAILED);
     assertEquals(await call("SM_UNMON", mon("nodeb").mon_id, from), { state: 7 });
     assertEquals(await call("SM_UNMON_ALL", me, from), { state: 7 });
     assertEquals(await call("SM_SIMU_CRASH", undefined, from), undefined);
     assertEquals(store.records.length, 1);
     assertEquals(refused.length, 4);
+    assertEquals(reads, 0, "a refusal reads the disk (trust 5)");
   },
 );
 
