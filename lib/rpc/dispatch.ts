@@ -31,6 +31,8 @@ export interface DispatchHooks {
    * only where something has to be found out first.
    */
   access(procedure: Procedure, name: string, caller: Caller): Verdict | Promise<Verdict>;
+  /** A procedure that there is was called; it may be refused yet. */
+  called?(program: Program, procedure: number): void;
   /** A handler or the access rule threw: a bug or a broken part; the caller was told SYSTEM_ERR. */
   handlerFailed(name: string, caller: Caller, error: unknown): void;
   /** Arguments did not decode; the caller was told GARBAGE_ARGS. */
@@ -106,6 +108,7 @@ class Dispatcher {
     }
     const entry = served.entries.get(body.proc);
     if (entry === undefined) return replies.failure(xid, AcceptStat.PROC_UNAVAIL);
+    this.#hooks.called?.(served.program, body.proc);
     return this.#serve({ xid, entry, caller }, reader);
   }
 

@@ -16,6 +16,7 @@ import type { DispatchHooks, Verdict } from "../rpc/dispatch.ts";
 import type { Procedure } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
 import { isFromHere, rpcbindAccessFault } from "./access.ts";
+import type { Statistics } from "./statistics.ts";
 
 /** Lines about calls with `-l`: all but the rest of a flood. */
 const CALL_LINES: LogLimits = { lines: 1_000, total: 10_000, intervalMs: 60_000 };
@@ -24,6 +25,7 @@ const CALL_LINES: LogLimits = { lines: 1_000, total: 10_000, intervalMs: 60_000 
 export function callHooks(
   settings: RpcbindSettings,
   hosts: HostsFiles,
+  statistics: Statistics,
   log: Log,
   failed: () => void,
 ): DispatchHooks {
@@ -53,6 +55,7 @@ export function callHooks(
     return "deny";
   };
   return {
+    called: ({ version }, procedure) => statistics.called(version, procedure),
     access(procedure, name, caller) {
       // Like a lost datagram: a genuine caller asks again.
       if (!isFromHere(caller) && !sources.admits(caller.address)) return "ignore";

@@ -33,8 +33,8 @@ export interface Asker {
 }
 
 /**
- * The universal address of a service as the asker reaches it; nothing if there is none, or the hint is no
- * address of the service's family.
+ * The universal address of a service as the asker reaches it; nothing if what is registered is no address,
+ * or the hint is none of the service's family.
  *
  * Deviation: a service that listens at one address is there, and not on the network of the asker.
  */
@@ -44,7 +44,7 @@ export function mergedAddress(
   interfaces: readonly InterfaceAddress[],
 ): string | undefined {
   const service = fromUniversalAddress(registered);
-  if (service === undefined) return undefined;
+  if (service === undefined || addressBytes(service.address) === undefined) return undefined;
   const near = hint === "" ? address : hintedAddress(hint);
   if (near?.includes(":") !== service.address.includes(":")) return undefined;
   if (service.address !== "0.0.0.0" && service.address !== "::") return registered;

@@ -62,9 +62,10 @@ export async function serveRpcbind(parts: RpcbindParts): Promise<number> {
   const manager = new ServiceManager(Deno.env.get("NOTIFY_SOCKET"));
   const { lock, isLeased, sockets, hosts, bootId } = acquire(parts);
   const entries = keptEntries(settings, sockets.netids, bootId, log);
+  const statistics = new Statistics();
   const services = rpcbindServices({
     entries,
-    statistics: new Statistics(),
+    statistics,
     interfaces: interfaceAddresses(clock),
     time: () => Math.floor(clock.wallClock() / MS_PER_SECOND),
   });
@@ -76,7 +77,7 @@ export async function serveRpcbind(parts: RpcbindParts): Promise<number> {
     status = 1;
     stop();
   };
-  const respond = dispatcher(services, callHooks(settings, hosts, log, failed));
+  const respond = dispatcher(services, callHooks(settings, hosts, statistics, log, failed));
   const serving = serveRpcbindCalls(sockets, respond, log, signal);
   // As Debian's rpcbind: nothing happens at these.
   onSignals({ stop, hangUp() {}, user1() {}, user2() {} }, signal);

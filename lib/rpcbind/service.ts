@@ -38,7 +38,7 @@ export function rpcbindServices(parts: ServiceParts): Service[] {
   const three = procedures(3, parts);
   const four = procedures(4, parts);
   const refusals = { RPCBPROC_SET: no, RPCBPROC_UNSET: no, RPCBPROC_DUMP: () => [] };
-  const services = [
+  return [
     service(portmapV2, {
       PMAPPROC_NULL() {},
       PMAPPROC_SET(mapping, caller) {
@@ -58,8 +58,8 @@ export function rpcbindServices(parts: ServiceParts): Service[] {
       },
       PMAPPROC_GETPORT({ prog, vers, prot }) {
         const port = entries.portOf(prog, vers, prot);
-        const netid = netidOfProtocol(prot) ?? String(prot);
-        statistics.lookedUp(2, prog, vers, netid, port !== undefined);
+        const netid = netidOfProtocol(prot);
+        if (netid !== undefined) statistics.lookedUp(2, prog, vers, netid, port !== undefined);
         return port ?? 0;
       },
       PMAPPROC_DUMP: () => entries.mappings(),
@@ -74,20 +74,6 @@ export function rpcbindServices(parts: ServiceParts): Service[] {
       RPCBPROC_GETSTAT: () => statistics.all(),
     }, { ...refusals, RPCBPROC_GETSTAT: () => [] }),
   ];
-  return services.map((one) => counted(one, statistics));
-}
-
-/** A service whose calls are counted. */
-function counted({ program, entries }: Service, statistics: Statistics): Service {
-  const counting = [...entries].map(([number, entry]) => {
-    const { handler } = entry;
-    const countingHandler: typeof handler = (args, caller) => {
-      statistics.called(program.version, number);
-      return handler(args, caller);
-    };
-    return [number, { ...entry, handler: countingHandler }] as const;
-  });
-  return { program, entries: new Map(counting) };
 }
 
 const no = () => false;
@@ -159,11 +145,11 @@ function addressFor(
 function addressesFor(
   { r_prog, r_vers, r_addr }: Rpcb,
   caller: Caller,
-  { entries, interfaces }: ServiceParts,
+  { entries, statistics, interfaces }: ServiceParts,
 ): RpcbEntry[] {
   const { family } = transportFor(caller);
   const asker = { address: caller.address, hint: r_addr };
-  return entries.all.flatMap((entry) => {
+  const found = entries.all.flatMap((entry) => {
     const transport = TRANSPORTS.find(({ netid }) => netid === entry.r_netid);
     const isMeant = entry.r_prog === r_prog && entry.r_vers === r_vers &&
       transport?.family === family && family !== "loopback";
@@ -177,6 +163,8 @@ function addressesFor(
       r_nc_proto: transport!.protocol,
     }];
   });
+  statistics.lookedUp(4, r_prog, r_vers, netidOf(caller), found.length > 0);
+  return found;
 }
 
 /** Entry of version 2 as later versions have it; undefined for an unknown protocol. */

@@ -47,5 +47,7 @@ Deno.test("a link-local asker gets the address of its link", pure, () => {
 
 Deno.test("a service at one address is there for everybody", pure, () => {
   assertEquals(merged("10.1.0.5.8.1", "192.168.7.99"), "10.1.0.5.8.1");
-  assertEquals(merged("junk", "192.168.7.99"), undefined);
+  for (const none of ["junk", "", "0.0.0.0.8", "0.0.0.0.8.1.1", "0.0.0.0.256.1", "..8.1"]) {
+    assertEquals(merged(none, "192.168.7.99"), undefined, none);
+  }
 });

@@ -4,147 +4,11 @@
  * alike.
  */
 
-import { connectFrom } from "../../lib/net/bound_stream.ts";
-import { connectStream, connectUnix } from "../../lib/net/tcp.ts";
-import { libc } from "../../lib/platform/libc.ts";
-import { streamCalls } from "../../lib/platform/stream_calls.ts";
 import { type Mapping, portmapV2 } from "../../lib/protocol/portmap.ts";
 import { type Rpcb, rpcbindV3, rpcbindV4 } from "../../lib/protocol/rpcbind.ts";
-import { decodeReply, encodeCall } from "./rpc_messages.ts";
-import { type Procedures, type Program, program } from "../../lib/rpc/program.ts";
-import { RecordParser } from "../../lib/rpc/record.ts";
-import type { Endpoint, StreamConnection } from "../../lib/rpc/transport.ts";
+import { type Program, program } from "../../lib/rpc/program.ts";
 import { nothing } from "../../lib/xdr/types.ts";
-import type { StartTimer } from "../../lib/time/clock.ts";
-
-const PORT = 111;
-const SOCKET = "/run/rpcbind.sock";
-const RECORD_MAX_BYTES = 1_000_000;
-/** After what time there is no answer, in ms. All calls that get none are made at the same time. */
-const SILENCE_MS = 5_000;
-
-/** A way to ask. */
-interface Way {
-  readonly name: string;
-  readonly to: Endpoint | undefined;
-  readonly transport: "udp" | "tcp" | "unix";
-  readonly from?: string;
-  /** Whether to come from a reserved port. */
-  readonly isReserved?: boolean;
-  /** Effective user while connecting to the UNIX socket. */
-  readonly uid?: number;
-}
-
-const at = (address: string): Endpoint => ({ address, port: PORT });
-const UNIX: Way = { name: "unix", to: undefined, transport: "unix" };
-const LOCAL: readonly Way[] = [
-  UNIX,
-  { name: "udp", to: at("127.0.0.1"), transport: "udp" },
-  { name: "tcp", to: at("127.0.0.1"), transport: "tcp" },
-  { name: "udp6", to: at("::1"), transport: "udp" },
-  { name: "tcp6", to: at("::1"), transport: "tcp" },
-];
-const STRANGERS: readonly Way[] = [
-  { name: "udp stranger", to: at("10.9.0.1"), transport: "udp", from: "10.98.0.5" },
-  { name: "tcp stranger", to: at("10.9.0.1"), transport: "tcp", from: "10.98.0.5" },
-  { name: "udp6 stranger", to: at("fd99::1"), transport: "udp", from: "fd98::5" },
-  { name: "tcp6 stranger", to: at("fd99::1"), transport: "tcp", from: "fd98::5" },
-];
-const REGISTRANTS: readonly Way[] = [
-  UNIX,
-  { ...UNIX, name: "uid 1234", uid: 1234 },
-  { ...UNIX, name: "uid 4321", uid: 4321 },
-  ...LOCAL.slice(1),
-  ...LOCAL.slice(1).map((way) => ({ ...way, name: `${way.name} reserved`, isReserved: true })),
-  { ...LOCAL[1]!, name: "udp 127.0.0.2", from: "127.0.0.2", isReserved: true },
-  ...STRANGERS.map((way) => ({ ...way, isReserved: true })),
-];
-
-/** Who tries to remove what somebody else has registered. */
-const OTHERS = ["uid 4321", "udp", "tcp6", "tcp reserved", "udp 127.0.0.2", "udp stranger"];
-
-let port = 600;
-/** Ports are not used twice: a connection that was closed holds its own for a while. */
-function reservedPort(): number {
-  return port++;
-}
-
-const startTimer: StartTimer = (ms, action) => {
-  const timer = setTimeout(action, ms);
-  return () => clearTimeout(timer);
-};
-
-async function ask<P extends Procedures>(
-  way: Way,
-  version: Program<P>,
-  name: keyof P & string,
-  args: unknown,
-): Promise<string> {
-  const call = encodeCall(version, name, args as never, port * 65_537);
-  const reply = way.transport === "udp" ? await byDatagram(way, call) : await byStream(way, call);
-  if (reply === undefined) return "silence";
-  const answer = decodeReply(version.procedures[name]!, reply);
-  return JSON.stringify(
-    answer.ok ? answer.result ?? null : answer.failure,
-    (_, value) => value instanceof Uint8Array ? value.toHex() : value,
-  );
-}
-
-async function byDatagram({ to, from, isReserved }: Way, call: Uint8Array<ArrayBuffer>) {
-  const { address } = to!;
-  const hostname = from ?? (address.includes(":") ? "::" : "0.0.0.0");
-  const source = { hostname, port: isReserved ? reservedPort() : 0 };
-  const socket = Deno.listenDatagram({ transport: "udp", ...source });
-  const cancel = startTimer(SILENCE_MS, () => socket.close());
-  try {
-    await socket.send(call, { transport: "udp", hostname: address, port: PORT });
-    const [reply] = await socket.receive(new Uint8Array(RECORD_MAX_BYTES));
-    socket.close();
-    return reply;
-  } catch {
-    return undefined;
-  } finally {
-    cancel();
-  }
-}
-
-async function byStream(way: Way, call: Uint8Array): Promise<Uint8Array | undefined> {
-  const connection = await connect(way);
-  const cancel = startTimer(SILENCE_MS, () => connection.close());
-  try {
-    const head = new Uint8Array(4);
-    new DataView(head.buffer).setUint32(0, 0x8000_0000 + call.length);
-    await connection.write(new Uint8Array([...head, ...call]));
-    const parser = new RecordParser(RECORD_MAX_BYTES);
-    const buffer = new Uint8Array(65_536);
-    let reply: Uint8Array | undefined;
-    while (reply === undefined) {
-      const length = await connection.read(buffer);
-      if (length === null) return undefined;
-      parser.push(buffer.subarray(0, length), (record) => void (reply = record.slice()));
-    }
-    return reply;
-  } catch {
-    return undefined;
-  } finally {
-    cancel();
-    connection.close();
-  }
-}
-
-function connect({ to, from, isReserved, uid = 0 }: Way): Promise<StreamConnection> {
-  const { signal } = new AbortController();
-  if (to === undefined) {
-    const keep = 0xffff_ffff;
-    libc().setresuid(keep, uid, keep);
-    const connection = connectUnix(SOCKET);
-    return connection.finally(() => libc().setresuid(keep, 0, keep));
-  }
-  if (from === undefined && !isReserved) return connectStream(to, signal);
-  const address = from ?? (to.address.includes(":") ? "::" : "0.0.0.0");
-  const ports = () => isReserved ? [reservedPort()] : [];
-  return connectFrom({ address, ports, calls: streamCalls, startTimer })(to, signal);
-}
+import { ask, LOCAL, OTHERS, REGISTRANTS, STRANGERS, UNIX, type Way } from "./rpcbind_ways.ts";
 
 function say(label: string, answer: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${label}\t${answer}\n`));
@@ -196,17 +60,25 @@ const SOCKADDRS = [
   "01002f72756e2f78",
 ];
 
-/** What forwards calls. */
-async function forwarding(): Promise<void> {
-  const calls = [...LOCAL, ...STRANGERS].flatMap((way) =>
-    [[2, 5], [3, 5], [4, 5], [4, 10]].map(([v, p]) => [way, odd(100_000, v!, p!)] as const)
-  );
-  const answers = await Promise.all(calls.map(([way, one]) => {
-    return ask(way, one, Object.keys(one.procedures)[0]!, undefined);
-  }));
-  for (const [i, [way, one]] of calls.entries()) {
-    say(`${way.name}: v${one.version} ${Object.keys(one.procedures)[0]} `, answers[i]!);
+/** A call for {@link tellAll}: how, the version, the procedure, its arguments. */
+type Question = readonly [way: Way, version: Program, name: string, args: unknown];
+
+/** Makes calls of which many get no answer, all at the same time. */
+async function tellAll(questions: readonly Question[]): Promise<void> {
+  const answers = await Promise.all(questions.map((question) => ask(...question)));
+  for (const [i, [way, version, name, args]] of questions.entries()) {
+    say(`${way.name}: v${version.version} ${name} ${JSON.stringify(args) ?? ""}`, answers[i]!);
   }
+}
+
+/** What forwards calls. */
+function forwarding(): Question[] {
+  return [...LOCAL, ...STRANGERS].flatMap((way) =>
+    [[2, 5], [3, 5], [4, 5], [4, 10]].map(([v, p]) => {
+      const one = odd(100_000, v!, p!);
+      return [way, one, Object.keys(one.procedures)[0]!, undefined] as const;
+    })
+  );
 }
 
 async function procedures(): Promise<void> {
@@ -220,12 +92,15 @@ async function procedures(): Promise<void> {
     for (const one of strange) await tell(way, one, Object.keys(one.procedures)[0]!, undefined);
     await tell(way, portmapV2, "PMAPPROC_DUMP", undefined);
     await tell(way, rpcbindV3, "RPCBPROC_DUMP", undefined);
-    const time = Number(await ask(way, rpcbindV4, "RPCBPROC_GETTIME", undefined));
-    say(`${way.name}: time`, Math.abs(time - Date.now() / 1000) < 60 ? "now" : String(time));
-    for (const text of UNIVERSAL) await tell(way, rpcbindV3, "RPCBPROC_UADDR2TADDR", text);
-    for (const hex of SOCKADDRS) {
-      const buf = Uint8Array.fromHex(hex);
-      await tell(way, rpcbindV4, "RPCBPROC_TADDR2UADDR", { maxlen: buf.length, buf }, hex);
+    for (const version of [rpcbindV3, rpcbindV4]) {
+      const time = Number(await ask(way, version, "RPCBPROC_GETTIME", undefined));
+      const isNow = Math.abs(time - Date.now() / 1000) < 60;
+      say(`${way.name}: v${version.version} time`, isNow ? "now" : String(time));
+      for (const text of UNIVERSAL) await tell(way, version, "RPCBPROC_UADDR2TADDR", text);
+      for (const hex of SOCKADDRS) {
+        const buf = Uint8Array.fromHex(hex);
+        await tell(way, version, "RPCBPROC_TADDR2UADDR", { maxlen: buf.length, buf }, hex);
+      }
     }
   }
 }
@@ -306,9 +181,71 @@ async function owners(): Promise<void> {
   }
 }
 
+/** Netids that rpcbind does not serve, but keeps. */
+const ODD_NETIDS = ["", "TCP", "unix", "rawip", "tcp ", "n".repeat(200)];
+/** Services at one address of this host, or at one that it does not have. */
+const ONE_ADDRESS = [
+  ["tcp", "127.0.0.1.8.2"],
+  ["tcp6", "::1.8.2"],
+  ["udp6", "fd99::1.8.2"],
+  ["udp6", "::ffff:10.9.0.1.8.2"],
+  ["udp", "192.0.2.1.8.2"],
+] as const;
+const NO_ADDRESSES = [
+  ["udp", ""],
+  ["udp", "junk"],
+  ["tcp", "0.0.0.0.8"],
+  ["tcp", "0.0.0.0.256.1"],
+  ["tcp", "0.0.0.0.8.1.1"],
+  ["udp", "::.8.1"],
+  ["tcp6", "0.0.0.0.8.1"],
+] as const;
+/** Entries and questions as no library makes them. */
+const ODD_ENTRIES = [
+  ...ODD_NETIDS.map((netid, i) => rpcb(501_000 + i, 1, netid, "0.0.0.0.8.1", "o".repeat(200))),
+  ...ONE_ADDRESS.map(([netid, address], i) => rpcb(502_000 + i, 1, netid, address)),
+  ...NO_ADDRESSES.map(([netid, address], i) => rpcb(503_000 + i, 1, netid, address)),
+  rpcb(0, 0, "udp", "0.0.0.0.8.4"),
+  rpcb(0xffff_ffff, 0xffff_ffff, "tcp", "0.0.0.0.0.0"),
+];
+const ODD_WAYS = [UNIX, LOCAL[1]!, LOCAL[4]!, STRANGERS[1]!, STRANGERS[2]!];
+
+async function oddEntries(): Promise<void> {
+  for (const entry of ODD_ENTRIES) await tell(UNIX, rpcbindV3, "RPCBPROC_SET", entry);
+  for (const [prot, port] of [[0, 1], [17, 0], [6, 65_536], [6, 65_535], [1, 7]] as const) {
+    await tell(UNIX, portmapV2, "PMAPPROC_SET", mapping(500_005, prot, prot, port));
+  }
+  await dumps();
+  for (const way of ODD_WAYS) {
+    for (const { r_prog, r_vers, r_netid } of ODD_ENTRIES) {
+      for (const prot of [6, 17]) {
+        await tell(way, portmapV2, "PMAPPROC_GETPORT", mapping(r_prog, r_vers, prot));
+      }
+      const asked = rpcb(r_prog, r_vers, r_netid);
+      await tell(way, rpcbindV3, "RPCBPROC_GETADDR", asked);
+      await tell(way, rpcbindV4, "RPCBPROC_GETVERSADDR", asked);
+    }
+  }
+  const lists = ODD_WAYS.flatMap((way) =>
+    ODD_ENTRIES.map(({ r_prog, r_vers }) =>
+      [way, rpcbindV4, "RPCBPROC_GETADDRLIST", rpcb(r_prog, r_vers)] as const
+    )
+  );
+  await tellAll([...forwarding(), ...lists]);
+  for (const { r_prog, r_vers, r_netid } of ODD_ENTRIES) {
+    await tell(UNIX, rpcbindV3, "RPCBPROC_UNSET", rpcb(r_prog, r_vers, r_netid));
+  }
+  for (const vers of [0, 1, 6, 17]) {
+    await tell(UNIX, portmapV2, "PMAPPROC_UNSET", mapping(500_005, vers, 0));
+  }
+  await dumps();
+}
+
 if (import.meta.main) {
+  await tell(UNIX, rpcbindV4, "RPCBPROC_GETSTAT", undefined);
   await procedures();
   await lookUps();
   await owners();
-  await forwarding();
+  for (const way of [UNIX, ...STRANGERS]) await tell(way, rpcbindV4, "RPCBPROC_GETSTAT", undefined);
+  await oddEntries();
 }
