@@ -45,6 +45,9 @@ managers=(resource-agents cluster-glue crmsh pacemaker pacemaker-common pacemake
   libcrmcommon34 libpe-rules26 libcib27 libcrmservice28 libstonithd26 libcrmcluster29 liblrmd28
   libpe-status28 libpacemaker1 libpopt0 liblmdb0 libtalloc2 libtdb1 libtevent0 libldb2 libwbclient0
   samba-libs python3-lxml python3-parallax python3-dateutil iputils-ping)
+# The same of NFS servers, which register with rpcbind.
+servers=(nfs-kernel-server quota nfs-ganesha nfs-ganesha-mem libntirpc4.3 liburcu8 libwbclient0
+  libldap-2.5-0 libsasl2-2 libnl-3-200 libnl-genl-3-200 libevent-core-2.1-7 libsqlite3-0)
 # The judge of the page of nsmctl report: accessibility rules, for tests only. MPL-2.0.
 axe="axe-core@4.10.3"
 
@@ -277,6 +280,7 @@ run_all() {
   if ((!$#)) || [[ " $* " == *"$browser_tests"* ]]; then install_peers "${browser[@]}"; fi
   fetch_unpacked drivers "${drivers[@]}"
   fetch_unpacked managers "${managers[@]}"
+  fetch_unpacked servers "${servers[@]}"
   fetch_axe || say "Cannot fetch $axe: tests that need it are skipped"
   export NO_COLOR=1
   gate "Format check" "$DENO" fmt --check --quiet

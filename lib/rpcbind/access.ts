@@ -4,18 +4,18 @@
  * - `any`: everybody.
  * - `local` (SET, UNSET): programs of this host, by the UNIX socket or from 127.0.0.1 or ::1, or everybody
  *   with `-i`.
- * - `dump`: programs of this host; others over TCP only, and only if the administrator says so. A small
- *   datagram with somebody else's address would otherwise send him a large one.
+ * - `dump`: programs of this host, also those that ask at an address that others use; others over TCP
+ *   only, and only if the administrator says so. A small datagram with somebody else's address would
+ *   otherwise send him a large one.
  *
  * A refused caller gets AUTH_TOOWEAK, as rpcbind 1.2.6 does it.
  *
  * Source: rpcbind(8); US-CERT TA14-017A (amplification by UDP services).
  */
 
+import { isLinkLocal } from "../rpc/address.ts";
 import type { Procedure } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
-
-/** Source address of the C library when it registers; not all of 127.0.0.0/8. */
 
 /** The addresses from which a program of this host registers, as with Debian's rpcbind. */
 const LOOPBACK = ["127.0.0.1", "::1"];
@@ -24,6 +24,8 @@ const LOOPBACK = ["127.0.0.1", "::1"];
 export interface RpcbindAccess {
   readonly insecure: boolean;
   readonly dump: "local" | "all";
+  /** True for an address of an interface of this host. */
+  readonly isOwnAddress: (address: string) => boolean;
 }
 
 /** True for a call from this host. */
@@ -35,7 +37,7 @@ export function isFromHere({ uid, isLocal }: Caller): boolean {
 export function rpcbindAccessFault(
   { from }: Procedure,
   caller: Caller,
-  { insecure, dump }: RpcbindAccess,
+  { insecure, dump, isOwnAddress }: RpcbindAccess,
 ): string | undefined {
   if (from === "any") return undefined;
   if (from === "local") {
@@ -43,7 +45,10 @@ export function rpcbindAccessFault(
       caller.isLocal && LOOPBACK.includes(caller.address);
     return mayRegister ? undefined : "only programs of this host may register";
   }
-  if (isFromHere(caller)) return undefined;
+  // A link-local address may be another host's on another link. A list that is sent to an address of
+  // ours goes to no other host.
+  const isOwn = !isLinkLocal(caller.address) && isOwnAddress(caller.address);
+  if (isFromHere(caller) || isOwn) return undefined;
   if (dump === "local") return "the list is for programs of this host (dump = local)";
   return caller.netid.startsWith("tcp") ? undefined : "other hosts get the list over TCP only";
 }

@@ -16,25 +16,35 @@ import type { DispatchHooks, Verdict } from "../rpc/dispatch.ts";
 import type { Procedure } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
 import { isFromHere, rpcbindAccessFault } from "./access.ts";
+import type { InterfaceAddress } from "./merged_address.ts";
 import type { Statistics } from "./statistics.ts";
 
 /** Lines about calls with `-l`: all but the rest of a flood. */
 const CALL_LINES: LogLimits = { lines: 1_000, total: 10_000, intervalMs: 60_000 };
 
+/** Objects that decide, or are told. */
+export interface HookParts {
+  readonly settings: RpcbindSettings;
+  readonly hosts: HostsFiles;
+  readonly statistics: Statistics;
+  /** Addresses of this host. */
+  readonly interfaces: () => readonly InterfaceAddress[];
+  readonly log: Log;
+  /** Told of each error of the program itself. */
+  readonly failed: () => void;
+}
+
 /** The access rule, and what is said of calls. */
-export function callHooks(
-  settings: RpcbindSettings,
-  hosts: HostsFiles,
-  statistics: Statistics,
-  log: Log,
-  failed: () => void,
-): DispatchHooks {
+export function callHooks(parts: HookParts): DispatchHooks {
+  const { settings, hosts, statistics, interfaces, log, failed } = parts;
+  const isOwnAddress = (address: string) => interfaces().some((own) => own.address === address);
+  const rule = { ...settings, isOwnAddress };
   const lines = limited(log, clock);
   const sources = new SourceLimits(clock);
   const callLines = limited(log, clock, CALL_LINES);
   const decided = (procedure: Procedure, name: string, caller: Caller): Verdict => {
     const from = caller.uid === undefined ? caller.address : `uid ${caller.uid}`;
-    const fault = rpcbindAccessFault(procedure, caller, settings);
+    const fault = rpcbindAccessFault(procedure, caller, rule);
     if (fault !== undefined) {
       lines("warning", `${name} refused`, () => `${name} from ${quote(from)} refused: ${fault}`);
       return "tooWeak";

@@ -63,10 +63,11 @@ export async function serveRpcbind(parts: RpcbindParts): Promise<number> {
   const { lock, isLeased, sockets, hosts, bootId } = acquire(parts);
   const entries = keptEntries(settings, sockets.netids, bootId, log);
   const statistics = new Statistics();
+  const interfaces = interfaceAddresses(clock);
   const services = rpcbindServices({
     entries,
     statistics,
-    interfaces: interfaceAddresses(clock),
+    interfaces,
     time: () => Math.floor(clock.wallClock() / MS_PER_SECOND),
   });
   let status = 0;
@@ -77,7 +78,10 @@ export async function serveRpcbind(parts: RpcbindParts): Promise<number> {
     status = 1;
     stop();
   };
-  const respond = dispatcher(services, callHooks(settings, hosts, statistics, log, failed));
+  const respond = dispatcher(
+    services,
+    callHooks({ settings, hosts, statistics, interfaces, log, failed }),
+  );
   const serving = serveRpcbindCalls(sockets, respond, log, signal);
   // As Debian's rpcbind: nothing happens at these.
   onSignals({ stop, hangUp() {}, user1() {}, user2() {} }, signal);

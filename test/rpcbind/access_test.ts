@@ -29,7 +29,8 @@ function isLetIn(
   insecure = false,
   dump: "local" | "all" = "local",
 ): boolean {
-  return rpcbindAccessFault(procedure, from, { insecure, dump }) === undefined;
+  const isOwnAddress = (address: string) => ["192.0.2.7", "fe80::7"].includes(address);
+  return rpcbindAccessFault(procedure, from, { insecure, dump, isOwnAddress }) === undefined;
 }
 
 Deno.test("SET is for the UNIX socket and loopback, for others with -i only", pure, () => {
@@ -46,6 +47,9 @@ Deno.test("SET is for the UNIX socket and loopback, for others with -i only", pu
 Deno.test("DUMP is for this host, for others over TCP and with dump = all only", pure, () => {
   assertEquals(isLetIn(RPCBPROC_DUMP, SOCKET), true);
   assertEquals(isLetIn(RPCBPROC_DUMP, caller("127.0.0.9")), true);
+  assertEquals(isLetIn(RPCBPROC_DUMP, caller("192.0.2.7")), true, "asked at its own address");
+  assertEquals(isLetIn(RPCBPROC_DUMP, caller("fe80::7")), false, "on some link");
+  assertEquals(isLetIn(RPCBPROC_SET, caller("192.0.2.7", 700)), false);
   assertEquals(isLetIn(RPCBPROC_DUMP, STREAM), false);
   assertEquals(isLetIn(RPCBPROC_DUMP, STREAM, false, "all"), true);
   assertEquals(isLetIn(RPCBPROC_DUMP, STRANGER, false, "all"), false);

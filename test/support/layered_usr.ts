@@ -8,6 +8,8 @@ const PROJECT = new URL("../../", import.meta.url).pathname;
 export const DRIVERS = `${PROJECT}.toolchain/drivers`;
 /** The same with whole cluster managers. */
 export const MANAGERS = `${PROJECT}.toolchain/managers`;
+/** The same with NFS servers. */
+export const SERVERS = `${PROJECT}.toolchain/servers`;
 
 /** Puts a layer over /usr of a host, with an unpacked folder of tools. */
 export async function layerUsr(host: TestHost, tools: string, hasOurs: boolean): Promise<void> {

@@ -161,6 +161,9 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["-d", "100000", "4"],
   ["-p"],
   ["-d", "100000", "4"],
+  ["-p", "10.9.0.1"],
+  ["-m"],
+  ["-m", "127.0.0.1"],
 ];
 
 systemTest("rpcinfo prints of our rpcbind what it prints of Debian's", [
@@ -177,6 +180,4 @@ systemTest("rpcinfo prints of our rpcbind what it prints of Debian's", [
     );
     assertEquals([command, actual], [command, expected]);
   }
-  const statistics = await ours!.output("rpcinfo", "-m");
-  assertEquals(/PORTMAP \(version 2\) statistics/.test(statistics), true, statistics);
 });

@@ -91,7 +91,7 @@ class Service implements Subject {
       interfaces: () => INTERFACES,
       time: () => 0,
     });
-    const access = { insecure: false, dump: "local" } as const;
+    const access = { insecure: false, dump: "local", isOwnAddress: () => false } as const;
     const respond = dispatcher(services, {
       access: (row, _, from) => rpcbindAccessFault(row, from, access) ? "tooWeak" : "accept",
       handlerFailed: (_name, _caller, error) => void (this.#failure = error),
