@@ -1,7 +1,7 @@
 /**
- * Who may call which procedure of program 100024, from the row's `from` and the caller's address.
+ * Access rule of program 100024: decides by a row's `from` and the caller's address.
  *
- * A refused caller is told so by the procedure's own result, as nfs-utils does.
+ * A refused caller gets the procedure's own failure result, as with nfs-utils.
  *
  * Source: rpc.statd(8); CERT CA-99-05 (calls relayed for strangers).
  */
@@ -10,18 +10,18 @@ import type { DispatchHooks, Verdict } from "../rpc/dispatch.ts";
 import type { Procedure } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
 
-/** Ports below this one are given to privileged processes only. */
+/** End of the reserved ports: only privileged processes can bind a port below this one. */
 export const RESERVED_PORT_END = 1024;
 
-/** What the administrator decides about access. */
+/** Access settings of the administrator. */
 export interface AccessSettings {
-  /** Whether anybody may call SM_SIMU_CRASH at all. */
+  /** Whether SM_SIMU_CRASH is allowed at all. */
   readonly simuCrashAllowed: boolean;
-  /** Whether the procedures of lock managers want a reserved port. */
+  /** Whether lock managers' procedures require a reserved port. */
   readonly monReservedPort: boolean;
 }
 
-/** Why a caller may not call a procedure, as the end of a log line; nothing if it may. */
+/** Reason why a caller may not call a procedure, as the end of a log line; undefined if it may. */
 export function accessFault(
   { from }: Procedure,
   { address, port, isLocal }: Caller,
@@ -35,22 +35,22 @@ export function accessFault(
   return isForbidden ? `call from ${address} is not allowed by the settings` : undefined;
 }
 
-/** Whether an address may call at all; `tryLater` when that cannot be found out now. */
+/** Verdict on an address; `tryLater` when the name service has no answer yet. */
 export type Admission = "admitted" | "denied" | "tryLater";
 
-/** What the access rule is made of. */
+/** Dependencies of the access rule. */
 export interface AccessParts {
-  /** Asked each time. */
+  /** Called for each decision, since settings can be reloaded. */
   readonly settings: () => AccessSettings;
-  /** Whether an address of another host may call at all; a promise where that has to be found out. */
+  /** Checks a remote address against hosts.allow and hosts.deny; a promise if a look-up is needed. */
   readonly admits: (address: string) => Admission | Promise<Admission>;
-  /** Is told of each call that a procedure refuses. */
+  /** Called for each call that a procedure refuses. */
   readonly refused: (procedureName: string, caller: Caller, fault: string) => void;
-  /** Is told of each call of an address that may not call. */
+  /** Called for each call from an address that hosts.deny keeps out. */
   readonly denied: (caller: Caller) => void;
 }
 
-/** The access rule for dispatch. */
+/** Makes the access rule for dispatch. */
 export function accessRule({ settings, admits, refused, denied }: AccessParts): AccessRule {
   return (procedure, name, caller) => {
     const decide = (admission: Admission): Verdict => {

@@ -1,6 +1,6 @@
 /**
- * What an administrator may do to the monitor list by hand: forget peers, and have a peer that will never
- * come back treated as one that has rebooted, so that its locks are dropped.
+ * Manual changes of the monitor list: forgetting peers, and declaring that a peer has rebooted when
+ * it will never come back to say so, which makes lock managers drop its locks.
  */
 
 import type { Log } from "../log.ts";
@@ -13,9 +13,9 @@ const STATE_MAX = 0x7fffffff;
 
 export interface AdministrationParts extends RemovalParts {
   readonly log: Log;
-  /** Has the requester of one registration told. */
+  /** Announces a state to the requester of one registration. */
   readonly announce: (monitored: Monitored, state: number) => void;
-  /** The ordinal of what comes now, notices and declarations together. */
+  /** Draws the next ordinal; notices and declarations share one sequence. */
   readonly arrived: () => number;
 }
 
@@ -23,10 +23,11 @@ export class Administration {
   constructor(readonly parts: AdministrationParts) {}
 
   /**
-   * Removes everything asked about the named peers; returns how many registrations that were. One that an
-   * SM_UNMON is removing counts, and is waited for: its record may still be on disk, and may stay there.
+   * Removes all registrations of the named peers and returns their number. Registrations that an
+   * SM_UNMON is removing are counted and awaited: their records may still be on disk, and may stay
+   * there.
    *
-   * @throws {StoreError} (as a rejection) When the disk refuses; the peers are monitored still.
+   * @throws {StoreError} (as a rejection) When the disk refuses; the peers are still monitored.
    */
   async forget(monNames: readonly string[], by: string): Promise<number> {
     const { list, log } = this.parts;
@@ -40,13 +41,13 @@ export class Administration {
     return count;
   }
 
-  /** Has everybody told that a peer has rebooted who asked about it; returns whom that concerns. */
+  /** Announces a reboot of a peer to all its requesters; returns the registrations concerned. */
   declareRebooted(monName: string, by: string): Monitored[] {
     const { list, log, announce, arrived } = this.parts;
     const ordinal = arrived();
     const concerned = [...list.about(monName)];
     for (const monitored of concerned) {
-      // A notice that came before and is judged later is older news.
+      // Overtakes kept notices: one received earlier and judged later is older news.
       monitored.lastNotice = ordinal;
       announce(monitored, declaredState(monitored.lastState));
       const what = `peer ${quote(monitored.record.monName)} is declared rebooted`;
@@ -57,9 +58,9 @@ export class Administration {
 }
 
 /**
- * A state that lock managers take for a reboot, as they look for a difference only. It is even, which
- * says that the host is down, and no NSM announces that when it comes up: the genuine notice of a peer
- * that does come back differs from it and counts.
+ * State number that a lock manager takes for a reboot: it only compares for a difference. An even
+ * number means "down", which no NSM announces at start. So the genuine notice of a peer that does
+ * come back differs, and counts.
  *
  * Source: XNFS chapter 11 (state numbers).
  */

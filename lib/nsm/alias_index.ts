@@ -1,24 +1,21 @@
 /**
- * By which other names and addresses each monitored peer is known: what look-ups have told us, turned
- * around, so that a name or a source address leads to the peers that it may stand for.
+ * Alias index: the names and addresses of each monitored peer, from look-ups, and the reverse map
+ * from a name or source address to the peers that it may stand for.
  */
 
 import { nameKey } from "./host_name.ts";
 
-/** Most aliases kept for one peer; a name server must not be able to fill our memory. */
+/** Limit of aliases per peer. A name server must not be able to fill our memory. */
 const ALIASES_MAX = 32;
 
 const NONE: readonly string[] = [];
 
 export class AliasIndex {
   readonly #aliasesOf = new Map<string, readonly string[]>();
-  /** Nearly every alias belongs to one peer, so that one is kept without a set around it. */
+  /** A plain string where an alias belongs to one peer, which is nearly always: a set costs more. */
   readonly #peersOf = new Map<string, string | Set<string>>();
 
-  /**
-   * Sets the aliases of a peer, in place of earlier ones; false if those were the same. Names and
-   * addresses are both aliases.
-   */
+  /** Replaces the aliases of a peer (names and addresses); false if they did not change. */
   learn(peer: string, aliases: Iterable<string>): boolean {
     const key = nameKey(peer);
     const others = new Set([...aliases].map(nameKey));
@@ -53,22 +50,22 @@ export class AliasIndex {
     this.#aliasesOf.delete(key);
   }
 
-  /** All peers of which something was learned; changes meanwhile are allowed. */
+  /** Peers with aliases; may be changed during iteration. */
   peers(): Iterable<string> {
     return this.#aliasesOf.keys();
   }
 
-  /** Whether anything was learned of a peer. */
+  /** Whether a look-up for the peer has succeeded. */
   knows(peer: string): boolean {
     return this.#aliasesOf.has(nameKey(peer));
   }
 
-  /** What is known of a peer. */
+  /** Aliases of a peer; empty if unknown. */
   aliasesOf(peer: string): readonly string[] {
     return this.#aliasesOf.get(nameKey(peer)) ?? NONE;
   }
 
-  /** The peers for which a name or address may stand, in the form in which names are compared. */
+  /** Keys of the peers for which a name or address may stand. */
   peersOf(alias: string): Iterable<string> {
     const peers = this.#peersOf.get(nameKey(alias)) ?? NONE;
     return typeof peers === "string" ? [peers] : peers;

@@ -1,9 +1,10 @@
 /**
- * Announcements: everything that follows from the decision that a peer has rebooted. The lock manager is
- * called first, since somebody waits for its locks. Then the state is noted, so that a restart neither
- * tells it twice nor forgets to tell it: `lastState` differs from `passedOn` while somebody is to be told.
+ * Announcements: everything that follows from the decision that a peer has rebooted. The lock
+ * manager is called first, since applications wait for its locks. Then the state is written to the
+ * peer memory, so that a restart neither repeats nor loses an announcement: `lastState` differs
+ * from `passedOn` until all lock managers have been told.
  *
- * A notice, an administrator's declaration and a start that finds somebody untold all end here.
+ * Three paths end here: a notice, an administrator's declaration, and a start that finds a debt.
  */
 
 import type { CallbackOutcome, Callbacks } from "./callback.ts";
@@ -13,10 +14,10 @@ import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { PeerMemory } from "./ports.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** States of a peer that are remembered besides the last, in number: no host boots so often in half a minute. */
+/** Replaced states kept per registration, in number. No host boots so often in half a minute. */
 const REPLACED_MAX = 4;
 
-/** What announcements are made with. */
+/** Dependencies of the announcer. */
 export interface AnnouncerParts {
   readonly list: MonitorList;
   readonly memory: PeerMemory;
@@ -27,7 +28,7 @@ export interface AnnouncerParts {
   >;
 }
 
-/** Is told what became of each attempt of a callback. */
+/** Called with the outcome of each callback attempt. */
 export type CallbackWatcher = (
   monitored: Monitored,
   outcome: CallbackOutcome,
@@ -39,33 +40,33 @@ export class Announcer {
   readonly #callbacks: Callbacks;
   readonly #watchers = new Set<CallbackWatcher>();
   #lastFault = "";
-  /** Registrations of each peer that are still to be told, in number, and its state, by key. */
+  /** Pending registrations of each peer (count) and the peer's state, by key. */
   readonly #untold = new Map<string, { count: number; state: number }>();
 
-  /** `callbacksFor` makes the callbacks, which tell each attempt to the function that it is given. */
+  /** `callbacksFor` creates the callbacks, which report each attempt to its argument. */
   constructor(parts: AnnouncerParts, callbacksFor: (attempted: CallbackWatcher) => Callbacks) {
     this.#parts = parts;
     this.#callbacks = callbacksFor((...attempt) => this.#attempted(...attempt));
   }
 
-  /** Registrations whose lock manager is still to be told, in number. */
+  /** Number of registrations whose lock manager is still to be told. */
   get pending(): number {
     return this.#callbacks.pending;
   }
 
-  /** Since when the first of them waits, in ms on the clock that only goes forward. */
+  /** Time since which the oldest pending callback waits, in ms of the monotonic clock. */
   get waitingSince(): number | undefined {
     return this.#callbacks.waitingSince;
   }
 
-  /** Why the last attempt of a callback failed; empty where it did not. */
+  /** Fault of the last callback attempt; empty if it succeeded. */
   get lastFault(): string {
     return this.#lastFault;
   }
 
   /**
-   * Has the requester of a registration told that its peer has this state. The state is on disk after
-   * the next flush() or microtask. `heardAt` is when the peer said so itself, in ms since 1970.
+   * Announces a peer's state to the requester of a registration. The state is on disk after the
+   * next flush() or microtask. `heardAt` is the arrival of the peer's own notice, in ms since 1970.
    */
   readonly announce = (monitored: Monitored, state: number, heardAt?: number): void => {
     const { memory, counters, clock } = this.#parts;
@@ -86,23 +87,22 @@ export class Announcer {
     memory.note(key, { lastState: state, lastNotice, ...(heardAt !== undefined && { heardAt }) });
   };
 
-  /** Writes what was announced, so that a process that is killed afterwards has lost nothing. */
+  /** Writes pending announcements; a process killed afterwards loses none. */
   flush(): void {
     this.#parts.memory.flush();
   }
 
-  /** Drops the callback of a registration that is gone for good. */
+  /** Drops the callback of a removed registration. */
   readonly forget = (monitored: Monitored): void => {
     if (this.#callbacks.forget(monitored)) this.#settled(monitored);
   };
 
-  /** Tells of every attempt of a callback, until the function that it returns is called. */
+  /** Subscribes to callback attempts; returns the function that unsubscribes. */
   watch(watcher: CallbackWatcher): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }
 
-  /** Ends all activity. */
   stop(): void {
     this.#callbacks.stop();
   }
@@ -117,7 +117,7 @@ export class Announcer {
     for (const watcher of this.#watchers) watcher(monitored, outcome, fault);
   }
 
-  /** Once nobody waits for news of a peer any more, a restart does not have to tell it again. */
+  /** Notes `passedOn` after the last pending callback of a peer, so that a restart does not repeat it. */
   #settled(monitored: Monitored): void {
     const { list, memory } = this.#parts;
     const key = nameKey(monitored.record.monName);

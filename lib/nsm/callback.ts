@@ -1,11 +1,11 @@
 /**
- * Tells a local lock manager that a peer has rebooted: the procedure that it named in SM_MON, with the
- * mon_name and the 16 bytes exactly as it gave them, to loopback.
+ * Callbacks: tell a local lock manager that a peer has rebooted. The call goes to loopback, to the
+ * procedure named in SM_MON, with the mon_name and the 16 private bytes exactly as given.
  *
- * Callbacks leave in parallel within a limit. One that fails asks rpcbind for the port again, since the
- * lock manager may have been restarted, and is tried again until {@link CALLBACK_TOTAL_MS} is over. A
- * newer state for the same registration takes the place of one that waits, and does not wait for one that
- * has left.
+ * Callbacks run in parallel up to a limit. A failed callback asks rpcbind for the port again, since
+ * the lock manager may have restarted, and is retried until {@link CALLBACK_TOTAL_MS} is over. A
+ * newer state replaces a waiting one of its registration, and does not wait for a call already
+ * sent.
  *
  * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils' order of events, with other limits.
  */
@@ -21,68 +21,68 @@ import type { Clock } from "../time/clock.ts";
 import { DelayLines } from "../time/delay_lines.ts";
 
 /**
- * Callbacks in flight at one time. Linux' default socket buffer of 212,992 bytes holds some 250 small
- * datagrams; a quarter of that leaves room for whatever else lockd receives.
+ * Limit of callbacks in flight. Linux' default socket buffer of 212,992 bytes holds some 250 small
+ * datagrams; a quarter of that leaves room for lockd's other traffic.
  */
 const CALLBACKS_AT_ONCE = 64;
 
 /**
- * Callbacks in flight for one registration: half of all, so that a peer with one state after the other leaves
- * room for every other peer.
+ * Limit of callbacks in flight per registration. Half of all leaves room for other peers when one
+ * peer reports one state after the other.
  */
 const CALLBACKS_OF_ONE = CALLBACKS_AT_ONCE / 2;
 
 /**
- * Pauses between attempts, in ms; the last one repeats. The first is short because a lost datagram on
- * loopback means a full buffer, which empties in no time; nfs-utils' is 5 s.
+ * Pauses between attempts, in ms; the last one repeats. The first is short (nfs-utils: 5 s) because
+ * a datagram lost on loopback means a full buffer, which drains at once.
  */
 const RETRY_PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
 
 /**
- * How long a callback is tried, in ms. After 15 minutes the peer's own sm-notify has given up too; any
- * grace period in which locks can be reclaimed (90 s by default) is long over; but locks of a client
- * that rebooted are still held for nobody, so it is worth trying that long.
+ * Total time of a callback, in ms. After 15 minutes the peer's own sm-notify has given up too, and
+ * any grace period (90 s by default) is long over. Locks of the rebooted client block others until
+ * then, so a late callback is still useful.
  */
 export const CALLBACK_TOTAL_MS = 15 * 60_000;
 
-/** What callbacks are made with. */
+/** Dependencies of callbacks. */
 export interface CallbackParts {
   readonly callPeer: CallPeer;
-  /** Rejects when rpcbind does not answer. */
+  /** Looks the lock manager up; rejects when rpcbind does not answer. */
   readonly findLockManager: FindLockManager;
   readonly clock: Clock;
   readonly log: Log;
-  /** Says what notices cause, within limits. */
+  /** Rate-limited log, for lines that remote hosts can cause. */
   readonly tell: LimitedLog;
-  /** Is told what became of each attempt. */
+  /** Called with the outcome of each attempt. */
   readonly attempted?: (monitored: Monitored, outcome: CallbackOutcome, fault: string) => void;
 }
 
-/** Outcome of an attempt: `failed` is tried again, every other outcome ends the callback. */
+/** Outcome of an attempt: `failed` is retried, the other outcomes end the callback. */
 export type CallbackOutcome = "done" | "failed" | "given up";
 
 interface Pending {
-  /** The newest state that the lock manager has to be told. */
+  /** Newest state to be delivered. */
   state: number;
-  /** The state of the call that left last, unless it is due or waits; earlier ones may still be under way. */
+  /** State of the latest call sent; undefined while one is due or paused. Earlier calls may be in flight. */
   sent: number | undefined;
-  /** Calls under way, in number. */
+  /** Number of calls in flight. */
   inFlight: number;
   attempts: number;
-  /** When that state came, on the clock that only goes forward. */
+  /** Arrival of `state`, in ms of the monotonic clock. */
   since: number;
 }
 
 export class Callbacks {
   readonly #parts: CallbackParts;
   readonly #pending = new Map<Monitored, Pending>();
-  /** Those whose turn it is, in order. */
+  /** Registrations due now, in FIFO order. */
   readonly #due = new Set<Monitored>();
-  /** Those that wait for another attempt. */
+  /** Registrations waiting for a retry. */
   readonly #failed: DelayLines<Monitored>;
-  /** Where lock managers listen, by program and version; a promise while rpcbind is asked. */
+  /** Cache of lock managers, by program and version; a promise while rpcbind is asked. */
   readonly #found = new Map<string, LockManager | Promise<LockManager | undefined>>();
-  /** The table of the last callback, which nearly always is that of the next one. */
+  /** Cache of the last procedure table, which nearly always fits the next callback. */
   #lastTable: ReturnType<typeof nlmCallback> | undefined;
   #inFlight = 0;
   #isStopped = false;
@@ -92,12 +92,12 @@ export class Callbacks {
     this.#failed = new DelayLines(parts.clock, () => this.#startDue());
   }
 
-  /** Registrations whose lock manager is still to be told. */
+  /** Number of registrations whose lock manager is still to be told. */
   get pending(): number {
     return this.#pending.size;
   }
 
-  /** When the news came that has waited longest, on the clock that only goes forward. */
+  /** Arrival of the news that has waited longest, in ms of the monotonic clock. */
   get waitingSince(): number | undefined {
     let first: number | undefined;
     for (const { since } of this.#pending.values()) {
@@ -106,22 +106,18 @@ export class Callbacks {
     return first;
   }
 
-  /** Whether the lock manager of a registration is still to be told. */
   isPending(monitored: Monitored): boolean {
     return this.#pending.has(monitored);
   }
 
-  /** Drops what was to be told to a registration's lock manager; whether there was anything. */
+  /** Drops the callback of a registration; returns whether one was pending. */
   forget(monitored: Monitored): boolean {
     this.#due.delete(monitored);
     this.#failed.delete(monitored);
     return this.#pending.delete(monitored);
   }
 
-  /**
-   * Has the requester of a registration told about a state; nobody waits for it. Where its port is known
-   * the call has left when this returns.
-   */
+  /** Queues a callback. Where the lock manager's port is cached, the call has been sent on return. */
   add(monitored: Monitored, state: number): void {
     const waiting = this.#pending.get(monitored);
     const since = this.#parts.clock.now();
@@ -136,13 +132,12 @@ export class Callbacks {
     this.#startDue();
   }
 
-  /** Has the newest state leave too where only earlier ones are under way, and not too many. */
+  /** Queues the newest state if only older ones are in flight, within the limit per registration. */
   #sendNewest(monitored: Monitored, { state, sent, inFlight }: Pending): void {
     const isBehind = sent !== undefined && sent !== state;
     if (isBehind && inFlight < CALLBACKS_OF_ONE) this.#due.add(monitored);
   }
 
-  /** Ends all activity. */
   stop(): void {
     this.#isStopped = true;
     this.#due.clear();
@@ -164,7 +159,7 @@ export class Callbacks {
     }
   }
 
-  /** News come before further attempts. */
+  /** Next registration: news before retries. */
   #takeDue(): Monitored | undefined {
     for (const monitored of this.#due) {
       this.#due.delete(monitored);
@@ -173,7 +168,7 @@ export class Callbacks {
     return this.#failed.take();
   }
 
-  /** Makes one attempt, and settles what comes after it. */
+  /** Makes one attempt and schedules the next step. */
   async #deliver(monitored: Monitored, pending: Pending): Promise<void> {
     const { clock, log, tell } = this.#parts;
     const { state } = pending;
@@ -182,13 +177,13 @@ export class Callbacks {
     pending.inFlight++;
     const fault = await this.#attempt(monitored, state, pending.attempts, isWanted);
     pending.inFlight--;
-    // It may have been forgotten meanwhile.
+    // Forgotten during the call.
     if (!isWanted()) return;
     const { monName } = monitored.record;
     const news = () => `${who(monitored)} that peer ${quote(monName)} has state ${state}`;
     if (fault === undefined) {
       const { attempts } = pending;
-      // Strangers can cause the usual case as often as they like.
+      // Rate-limited: remote hosts can cause a success as often as they like.
       if (attempts > 0) {
         const key = "lock managers told after failed attempts";
         tell("notice", key, () => `Told ${news()} after ${attempts} failed attempts`);
@@ -198,7 +193,7 @@ export class Callbacks {
       else this.#sendNewest(monitored, pending);
       this.#parts.attempted?.(monitored, "done", "");
     } else if (pending.sent !== state) {
-      this.#sendNewest(monitored, pending); // what became of a later call decides
+      this.#sendNewest(monitored, pending); // a later call decides
     } else if (clock.now() - pending.since >= CALLBACK_TOTAL_MS) {
       const key = "lock managers that were not told";
       tell("error", key, () => `Cannot tell ${news()}, giving up: ${fault}`);
@@ -217,7 +212,7 @@ export class Callbacks {
     }
   }
 
-  /** Makes one call; returns why it failed. */
+  /** Makes one call; returns its fault, or undefined. */
   async #attempt(
     { record }: Monitored,
     state: number,
@@ -246,7 +241,7 @@ export class Callbacks {
       await callPeer.call(table, "NLM_SM_NOTIFY", args, to, to.transport, ATTEMPT_TIMEOUT_MS);
       return undefined;
     } catch (error) {
-      // Another attempt may have found it elsewhere meanwhile.
+      // Another attempt may have cached a newer location.
       const now = this.#found.get(key);
       if (now === found || now === to) this.#found.delete(key);
       return reasonOf(error);

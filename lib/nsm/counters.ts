@@ -1,13 +1,13 @@
 /**
- * What the daemon counts since its start, under names that stay: `nsmctl status --json` and the metrics
- * endpoint show them as they are.
+ * Counters since the start. Their names are an interface: `nsmctl status --json` and the metrics
+ * endpoint show them unchanged.
  */
 
 import type { Service } from "../rpc/dispatch.ts";
 import { NO_REPLY } from "../rpc/program.ts";
 import { nsmV1, Res } from "../protocol/nsm.ts";
 
-/** Every counter, with what it counts. */
+/** Counters and their descriptions. */
 export const COUNTERS = {
   calls_null: "SM_NULL calls.",
   calls_stat: "SM_STAT calls.",
@@ -45,7 +45,7 @@ export const COUNTERS = {
 export type CounterName = keyof typeof COUNTERS;
 export type Counters = Record<CounterName, number>;
 
-/** Counters of limits that were reached, in words that follow a number. */
+/** Counters of limits that were hit, as words that follow a number. */
 export const LIMITS = {
   datagrams_dropped: "datagrams dropped by the kernel",
   calls_dropped: "UDP calls dropped",
@@ -58,7 +58,6 @@ export const LIMITS = {
   records_refused: "overlong TCP calls refused",
 } as const satisfies { readonly [name in CounterName]?: string };
 
-/** Counters at zero. */
 export function makeCounters(): Counters {
   const names = Object.keys(COUNTERS) as CounterName[];
   return Object.fromEntries(names.map((name) => [name, 0])) as Counters;
@@ -75,7 +74,7 @@ export const CALL_COUNTERS = {
   SM_NOTIFY: "calls_notify",
 } as const satisfies { readonly [name in keyof typeof nsmV1.procedures]: CounterName };
 
-/** Wraps the handlers of program 100024, to count calls and their results. */
+/** Wraps the handlers of program 100024 to count calls and results. */
 export function counted(service: Service, counters: Counters): Service {
   const entries = Array.from(service.entries, ([number, entry]) => {
     const counter = CALL_COUNTERS[entry.name as keyof typeof CALL_COUNTERS];

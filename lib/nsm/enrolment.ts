@@ -1,26 +1,27 @@
 /**
- * Putting registrations on the monitor list: in memory, on disk, for the callout, in this order. What is not
- * acknowledged yet outlives SM_SIMU_CRASH, since the reply is still to promise something.
+ * Enrolment: puts a registration on the monitor list in memory, then on disk, then runs the
+ * callout. Unacknowledged registrations survive SM_SIMU_CRASH, since their replies still have to
+ * hold.
  */
 
 import type { Monitored } from "./monitor_list.ts";
 import type { MonitorRecord } from "./ports.ts";
 import type { ServiceParts } from "./service.ts";
 
-/** A registration that is not acknowledged yet. */
+/** Registration that is not acknowledged yet. */
 interface UnderWay {
   readonly record: MonitorRecord;
-  /** Whether it was there before; replaced where SM_SIMU_CRASH has forgotten it and it is made anew. */
+  /** Whether the registration existed before. Replaced when SM_SIMU_CRASH clears the list meanwhile. */
   registering: Promise<boolean>;
 }
 
 export class Enrolment {
-  /** Calls of SM_MON that wait for the disk or the callout. */
+  /** SM_MON calls waiting for the disk or the callout. */
   readonly #underWay = new Set<UnderWay>();
 
   constructor(readonly parts: ServiceParts) {}
 
-  /** Registers, and runs the callout where that is news. @throws {StoreError} (as a rejection) */
+  /** Registers, and runs the callout if the registration is new. @throws {StoreError} (as a rejection) */
   async enrol(record: MonitorRecord): Promise<void> {
     const pending: UnderWay = { record, registering: this.#register(record) };
     this.#underWay.add(pending);
@@ -36,9 +37,9 @@ export class Enrolment {
   }
 
   /**
-   * Puts a registration on the list and on disk; whether it was there before.
+   * Puts a registration in the list and on disk; returns whether it existed before.
    *
-   * @throws {StoreError} (as a rejection) When the disk refuses; the list is what the disk is.
+   * @throws {StoreError} (as a rejection) When the disk refuses; the list then equals the disk.
    */
   async #register(record: MonitorRecord): Promise<boolean> {
     const { list, store, directory, clock, notices } = this.parts;
@@ -52,27 +53,28 @@ export class Enrolment {
       notices.overtaken(monitored, taken);
     }
     try {
-      // A repeated request goes to the disk too: sm-notify may have moved its record away since.
+      // Repeated requests are written too: sm-notify may have moved the record away since.
       await store.put(record, previous);
     } catch (error) {
       this.#undo(monitored, record);
       throw error;
     }
-    // SM_SIMU_CRASH came in between: what was still wanted then is made anew.
+    // SM_SIMU_CRASH came in between; forgetAll() registers again what is still wanted.
     if (list.clearings !== clearings) return false;
     monitored.stored = record;
     monitored.since = clock.wallClock();
     const isRepeated = previous !== undefined && isSame(previous, record);
     if (isRepeated) return true;
     if (previous !== undefined) notices.overtaken(monitored, taken);
-    // SM_UNMON may have come in between; the record goes with it.
+    // SM_UNMON may have come in between.
     if (list.has(record.monName)) directory.add(record.monName);
     return false;
   }
 
   /**
-   * Empties the list. What is not acknowledged yet is asked for anew, since its sm-notify may move the record
-   * away, so that an SM_UNMON from now on finds it; what an SM_UNMON has taken off is not.
+   * Clears the list, for SM_SIMU_CRASH. Unacknowledged registrations are made again, since
+   * sm-notify may move their records away; an SM_UNMON from now on finds them. Registrations that
+   * an SM_UNMON removed are not made again.
    */
   forgetAll(): void {
     const { list } = this.parts;
@@ -80,11 +82,11 @@ export class Enrolment {
     list.clear();
     for (const pending of unacknowledged) {
       pending.registering = this.#register(pending.record);
-      pending.registering.catch(() => {}); // enrol() waits for it
+      pending.registering.catch(() => {}); // enrol() awaits it
     }
   }
 
-  /** Takes back a registration that did not reach the disk, unless a later one is on its way. */
+  /** Rolls back a registration that did not reach the disk, unless a later call has replaced it. */
   #undo(monitored: Monitored, record: MonitorRecord): void {
     if (monitored.record !== record) return;
     const { list, directory } = this.parts;
@@ -96,7 +98,7 @@ export class Enrolment {
   }
 }
 
-/** Waits until a registration is made for the last time; whether it was there before. */
+/** Awaits the last registration attempt; returns whether the registration existed before. */
 async function settled(pending: UnderWay): Promise<boolean> {
   for (;;) {
     const { registering } = pending;

@@ -1,9 +1,9 @@
 /**
- * The history: what happened that an administrator asks about afterwards. An event is noted after the
- * fact and for people alone; no decision and no reply depends on it.
+ * Event history for administrators. An event is noted after the fact; no decision and no reply
+ * depends on it.
  */
 
-/** Every kind of event, and what it says; the names are part of the interface of `nsmctl events --json`. */
+/** Event kinds and their texts. The names are part of the interface of `nsmctl events --json`. */
 export const EVENT_KINDS = {
   started: "rpc.statd began to serve",
   stopped: "rpc.statd was stopped by a signal",
@@ -30,23 +30,22 @@ export const EVENT_KINDS = {
 
 export type EventKind = keyof typeof EVENT_KINDS;
 
-/** Something that happened. */
 export interface NsmEvent {
   readonly event: EventKind;
-  /** The peer's mon_name. */
+  /** mon_name of the peer. */
   readonly peer?: string | undefined;
   readonly address?: string | undefined;
   readonly transport?: "udp" | "tcp" | undefined;
-  /** The peer's state in its notice, or ours in what peers are told. */
+  /** State from the peer's notice, or our state in what peers are told. */
   readonly state?: number | undefined;
-  /** Who asked: the my_name of a lock manager, or a user of this host. */
+  /** Requester: the my_name of a lock manager, or a user of this host. */
   readonly by?: string | undefined;
   readonly attempts?: number | undefined;
-  /** How many peers, or events of the kind that `reason` names. */
+  /** Number of peers, or of events of the kind in `reason`. */
   readonly count?: number | undefined;
   readonly ms?: number | undefined;
   readonly reason?: string | undefined;
 }
 
-/** Takes events; it neither throws nor waits. */
+/** Event sink; neither throws nor blocks. */
 export type NoteEvent = (event: NsmEvent) => void;

@@ -1,4 +1,4 @@
-/** A binary heap: the first of many, by an order that is fixed while they are in it. */
+/** Binary heap; the order of an item must not change while it is in the heap. */
 
 export class Heap<T> {
   readonly #items: T[] = [];
@@ -28,7 +28,7 @@ export class Heap<T> {
     items[at] = item;
   }
 
-  /** Removes the first one and returns it. */
+  /** Removes and returns the first item. */
   pop(): T | undefined {
     const items = this.#items;
     const first = items[0];
@@ -47,7 +47,7 @@ export class Heap<T> {
     return first;
   }
 
-  /** Removes all; their order is not defined. */
+  /** Removes and returns all items, in no defined order. */
   clear(): T[] {
     return this.#items.splice(0);
   }

@@ -1,14 +1,14 @@
-/** What the name service says of one host: its other names and its addresses. */
+/** Names and addresses of a host, as the name service has them. */
 
 import { normaliseAddress } from "../rpc/address.ts";
 import type { Resolver } from "./ports.ts";
 
-/** The aliases of one host, or why there are none yet. */
+/** Aliases of a host, or the reason why there are none yet. */
 export type Learned =
   | { readonly aliases: readonly string[]; readonly canonicalName?: string }
   | { readonly fault: string; readonly isFinal: boolean };
 
-/** The other names and the addresses of a host, by name or address. */
+/** Looks up the other names and the addresses of a host, given by name or address. */
 export async function namesOfHost(resolver: Resolver, host: string): Promise<Learned> {
   const address = normaliseAddress(host);
   if (address === undefined) {
@@ -30,8 +30,8 @@ export async function namesOfHost(resolver: Resolver, host: string): Promise<Lea
 }
 
 /**
- * The names and addresses that some names and addresses stand for, with themselves; `isFinal` says that the
- * name service has answered for all of them.
+ * Looks up the aliases of several names and addresses, themselves included. `isFinal`: the name
+ * service has answered for all of them.
  */
 export async function aliasesOfAll(
   resolver: Resolver,
@@ -47,7 +47,7 @@ export async function aliasesOfAll(
   return { aliases, isFinal };
 }
 
-/** An official name, if there is one, and addresses. */
+/** Addresses, preceded by the canonical name if there is one. */
 export function withCanonical(addresses: readonly string[], canonicalName?: string): string[] {
   return canonicalName === undefined ? [...addresses] : [canonicalName, ...addresses];
 }

@@ -1,15 +1,18 @@
 /**
- * Access rules of /etc/hosts.allow and /etc/hosts.deny: who may call at all. A caller is let in when a
- * rule of the first file matches it, else kept out when one of the second does, else let in.
+ * Access rules of /etc/hosts.allow and /etc/hosts.deny. A caller is allowed if a rule of the first
+ * file matches, else denied if a rule of the second file matches, else allowed.
  *
- * Patterns for clients, keywords without regard to letter case: `ALL`, `LOCAL`, `KNOWN`, `UNKNOWN`,
+ * Client patterns, with keywords in any letter case: `ALL`, `LOCAL`, `KNOWN`, `UNKNOWN`,
  * `PARANOID`, a name or address with `*` and `?`, `.example.net`, `192.0.2.`, `192.0.2.0/24`,
- * `192.0.2.0/255.255.255.0`, `[2001:db8::]/32`, `@netgroup`, `/file/of/patterns`, and lists with `EXCEPT`.
+ * `192.0.2.0/255.255.255.0`, `[2001:db8::]/32`, `@netgroup`, `/file/of/patterns`, and lists with
+ * `EXCEPT`.
  *
- * Deviations, each of which lets in fewer callers than the TCP wrappers library:
+ * Deviations from the TCP wrappers library, each of them stricter:
  *
- * - A call has no user: `user@host` counts by its host where that denies, and never where it allows.
- * - A file of patterns that cannot be read counts where that denies; so does a prefix that is no number.
+ * - A call has no user: `user@host` is matched by its host in a rule that denies, never in one that
+ *   allows.
+ * - An unreadable pattern file, and a prefix length that is no number, match in rules that deny
+ *   only.
  *
  * Source: hosts_access(5); Debian's libwrap 7.6.q, by what tcpdmatch(8) prints.
  */
@@ -24,45 +27,45 @@ const IPV4_BYTES = 4;
 /** What a rule says of those that match it. */
 export type Decision = "allow" | "deny";
 
-/** One rule that concerns us. */
+/** Rule for our daemon. */
 export interface AccessEntry {
   readonly clients: readonly string[];
   readonly decision: Decision;
 }
 
-/** The name of a client that has none, and of one whose name does not lead back to its address. */
+/** Name of a client without a name, and of one whose name does not resolve back to its address. */
 export const UNKNOWN = "unknown";
 export const PARANOID = "paranoid";
 
-/** The caller. */
+/** Caller to be judged. */
 export interface Client {
   readonly address: string;
   /**
-   * Its name by reverse look-up, confirmed by a forward one; {@link UNKNOWN} or {@link PARANOID} where
-   * there is none; undefined while that is not known.
+   * Name from a reverse look-up, confirmed by a forward one; {@link UNKNOWN} or {@link PARANOID}
+   * where there is none; undefined before the look-up.
    */
   readonly name: string | undefined;
-  /** Whether a netgroup has the client, by the name of the group, as far as that is known. */
+  /** Netgroup memberships found so far, by group name. */
   readonly netgroups?: ReadonlyMap<string, boolean>;
 }
 
-/** The patterns in a file that a rule refers to: empty where there is none, undefined if it cannot be read. */
+/** Reads a pattern file: empty if the file is missing, undefined if it cannot be read. */
 export type ReadPatterns = (path: string) => string | undefined;
 
-/** What a decision depends on and is not known yet. */
+/** Look-up that a decision needs first. */
 export type Need = { readonly need: "name" } | {
   readonly need: "netgroup";
   readonly group: string;
 };
 
-/** Thrown where the answer is not known yet. */
+/** Thrown when a decision needs a look-up first. */
 class Needed extends Error {
   constructor(readonly what: Need) {
     super(what.need);
   }
 }
 
-/** What the rules say of a client: the first one that matches counts, and without one everybody is let in. */
+/** Decides by the first rule that matches; allows if none does. */
 export function decideAccess(
   entries: readonly AccessEntry[],
   client: Client,
@@ -85,9 +88,9 @@ export function decideAccess(
 }
 
 /**
- * Whether a list matches; `a b EXCEPT c EXCEPT d` is `a b EXCEPT (c EXCEPT d)`. `whenUnsure` is what a
- * pattern has to be taken for that nobody can judge, so that the list denies rather than lets in: behind
- * each EXCEPT it is the opposite.
+ * Whether a list matches; `a b EXCEPT c EXCEPT d` means `a b EXCEPT (c EXCEPT d)`. `whenUnsure` is
+ * the result for a pattern that cannot be judged, chosen so that the list denies; EXCEPT inverts
+ * it.
  */
 export function matchesList(
   list: readonly string[],
@@ -100,10 +103,7 @@ export function matchesList(
   return except < 0 || !matchesList(list.slice(except + 1), !whenUnsure, matches);
 }
 
-/**
- * What is before a delimiter and what is behind it, from a place on. Within brackets it does not count:
- * there are as many `[` as `]` before one that does.
- */
+/** Splits a text at the first delimiter from a position on. Delimiters within brackets do not count. */
 export function splitAt(
   delimiter: string,
   text: string,
@@ -122,7 +122,7 @@ interface Host extends Client {
   readonly readPatterns: ReadPatterns;
 }
 
-/** `files` are the files of patterns that were looked into already: they may name each other. */
+/** `files` are the pattern files visited already, since they may refer to each other. */
 function matchesHost(
   pattern: string,
   host: Host,
@@ -167,7 +167,7 @@ function isInNetgroup(group: string, host: Host): boolean {
   return isMember;
 }
 
-/** Whether an address is in `network/bits` or `network/mask`, as the library reads these. */
+/** Whether an address is in `network/bits` or `network/mask`, parsed as the library does. */
 function isInNetwork(
   address: string,
   network: string,
@@ -182,7 +182,7 @@ function isInNetwork(
     const net = dotQuad(network);
     const bytes = dotQuad(mask) ??
       (bits >= 1 && bits <= 32 ? ours.map((_, i) => maskByte(bits - 8 * i)) : undefined);
-    // The network as it is written: with bits outside of the mask it has nobody.
+    // The network is compared unmasked: host bits set in it match nobody.
     return net !== undefined && bytes !== undefined &&
       ours.every((byte, i) => (byte & bytes[i]!) === net[i]);
   }
@@ -193,7 +193,7 @@ function isInNetwork(
   return ours.every((byte, i) => ((byte ^ net[i]!) & maskByte(bits - 8 * i)) === 0);
 }
 
-/** A byte whose first `bits` bits are set; all for 8 and above, none for 0 and below. */
+/** Byte with its first `bits` bits set; clamped to 0 and 8. */
 export function maskByte(bits: number): number {
   return 0xff << (8 - Math.max(0, Math.min(8, bits))) & 0xff;
 }
@@ -240,7 +240,7 @@ export function matchesText(pattern: string, text: string, whenUnsure = false): 
   return ours !== undefined && ipv6Bytes(wanted, whenUnsure)?.join() === ours.join();
 }
 
-/** Letter case of ASCII alone, as the C library has it for a daemon. */
+/** Lower-cases ASCII only, as the C locale of a daemon does. */
 function lower(text: string): string {
   return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }

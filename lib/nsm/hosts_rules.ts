@@ -1,13 +1,13 @@
 /**
- * Reading /etc/hosts.allow and /etc/hosts.deny: which lines are rules that concern us, and what each says.
+ * Parser of /etc/hosts.allow and /etc/hosts.deny: finds the rules that apply to our daemon.
  *
  * ```
  * daemons : clients [ : option ]…
  * ```
  *
- * What the TCP wrappers library takes for an error in an option denies, as there. Options that act on the
- * connections of other programs are checked and have no effect; `spawn` runs nothing. `aclexec`, `user`
- * and `group` decide by what we do not do, and deny. Each such line has one warning.
+ * An option that the TCP wrappers library reports as an error denies, as there. Options for
+ * connections of other programs are checked and ignored; `spawn` runs nothing. `aclexec`, `user`
+ * and `group` are not supported, and deny. Each such line causes one warning.
  *
  * Source: hosts_access(5), hosts_options(5); Debian's libwrap 7.6.q, by what tcpdmatch(8) prints.
  */
@@ -21,16 +21,16 @@ import {
   splitAt,
 } from "./hosts_access.ts";
 
-/** Told of a line, by its number from 1 on, that is no rule or one that we cannot follow. */
+/** Called with the number (from 1) of a line that is no rule, or that cannot be followed. */
 export type LineFault = (line: number, reason: string) => void;
 
-/** Longest rule, joined from its lines and without the last line feed, in bytes. */
+/** Longest rule, in bytes, after joining lines, without the last line feed. */
 const RULE_MAX_BYTES = 2046;
-/** Severities that the library knows, with or without a facility. */
+/** Syslog severities that the library knows, with or without a facility. */
 const LEVEL = "(?:alert|crit|debug|emerg|err|info|notice|warning)";
 const FACILITY = "(?:auth|cron|daemon|kern|local[0-7]|lpr|mail|news|user|uucp)";
 
-/** Options that do not decide, by what their values look like; undefined where none is permitted. */
+/** Options without effect on the decision, with the syntax of their values; undefined: no value allowed. */
 const HARMLESS: Readonly<Record<string, RegExp | undefined>> = {
   banners: /./,
   keepalive: undefined,
@@ -42,12 +42,12 @@ const HARMLESS: Readonly<Record<string, RegExp | undefined>> = {
   spawn: /./,
   umask: /^[\t-\r ]*\+?0*[0-7]{1,3}$/,
 };
-/** Options that decide, or change who we are, by means that we do not have. */
+/** Options that decide, or change our identity, by means that we lack. */
 const UNSUPPORTED = new Set(["aclexec", "group", "twist", "user"]);
 
 /**
- * The rules in a file that concern a daemon; `whenMatched` is what the file is for. `text` has one
- * character for each byte.
+ * Parses a file into the rules for a daemon; `whenMatched` is the file's default decision. `text`
+ * has one character per byte.
  */
 export function parseAccessFile(
   text: string,
@@ -58,7 +58,7 @@ export function parseAccessFile(
   const entries: AccessEntry[] = [];
   for (const { line, content, isWhole } of logicalLines(text)) {
     if (!isWhole) {
-      // The library reads no further, and denies where the file is hosts.deny.
+      // The library stops reading here, and denies if the file is hosts.deny.
       const effect = whenMatched === "deny" ? "; everybody is denied here" : "";
       fault(line, `the line has no end, or is too long: the file is read no further${effect}`);
       if (whenMatched === "deny") entries.push({ clients: ["ALL"], decision: "deny" });
@@ -86,7 +86,7 @@ function parseRule(
   const options = optionText === undefined ? [] : optionsOf(optionText);
   const optionFault = faultOfOptions(options);
   const decision = optionFault === undefined ? decisionOf(options) ?? whenMatched : "deny";
-  // What we cannot tell is taken for what denies.
+  // Unknown facts count in favour of denying.
   const isOurs = (pattern: string, whenUnsure: boolean) => {
     const [name, address] = splitAt("@", pattern, 1);
     if (!matchesText(name, daemon)) return false;
@@ -127,7 +127,7 @@ function* logicalLines(
   if (content !== "") yield { line: first, content, isWhole: false };
 }
 
-/** Names and values of options; a colon behind a backslash is part of one. */
+/** Splits options into names and values; `\:` is a literal colon. */
 function optionsOf(text: string): [name: string, value: string | undefined][] {
   return text.split(/(?<!\\):/).map((field) => {
     const option = field.replaceAll("\\:", ":").replace(/^[\t-\r ]+/, "").replace(/[\t-\r ]+$/, "");
@@ -136,7 +136,7 @@ function optionsOf(text: string): [name: string, value: string | undefined][] {
   });
 }
 
-/** Why options deny everybody that the rule is for; nothing if they are in order. */
+/** Reason why the options of a rule deny; undefined if they are valid. */
 function faultOfOptions(options: ReturnType<typeof optionsOf>): string | undefined {
   for (const [index, [name, value]] of options.entries()) {
     const denies = "; whom it is for is denied";
@@ -161,7 +161,7 @@ function decisionOf(options: ReturnType<typeof optionsOf>): Decision | undefined
   return last === "allow" || last === "deny" ? last : undefined;
 }
 
-/** What of a rule cannot be followed to the letter; nothing if all can be. */
+/** Part of a rule that cannot be followed to the letter; undefined if there is none. */
 function unfollowed(daemons: readonly string[], clients: readonly string[]): string | undefined {
   if (clients.length === 0) return "there is no list of clients";
   const isSplit = (word: string) => splitAt("@", word, 1)[1] !== undefined;
@@ -174,7 +174,7 @@ function unfollowed(daemons: readonly string[], clients: readonly string[]): str
   return clients.map(patternFault).find((reason) => reason !== undefined);
 }
 
-/** Why a pattern matches nobody, where its writer may have meant somebody. */
+/** Reason why a network pattern can match no address; undefined if it can. */
 function patternFault(pattern: string): string | undefined {
   const network = /^([\d.]+)\/([\d.]+)$/.exec(pattern);
   if (network === null) return undefined;
@@ -186,7 +186,6 @@ function patternFault(pattern: string): string | undefined {
   return `"${pattern}" matches nobody: its address has bits outside of its mask, or the mask is none`;
 }
 
-/** The words of a list. */
 export function words(list: string): string[] {
   return list.split(/[ \t\r\n,]+/).filter((word) => word !== "");
 }

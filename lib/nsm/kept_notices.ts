@@ -1,15 +1,15 @@
 /**
- * Kept notices: those that were answered before everything was looked up that they could concern. Each
- * is judged again with every peer whose addresses are learned, and is over when there is nothing more to
- * be learned. They are on disk before their answer leaves, since their senders will not repeat them.
+ * Kept notices: answered before all look-ups that they depend on were done. A kept notice is judged
+ * again for each peer whose addresses are learned, and ends when nothing more can be learned. It is
+ * on disk before its reply leaves, since its sender will not repeat it.
  *
- * Their number and age are bounded. The oldest that matched nobody, though its own name and address are
- * known, goes first, then the oldest of those that somebody was told of; where there is none either the
- * new one is not kept, and so not answered.
+ * Number and age are bounded. Eviction takes the oldest notice that matched nobody though its own
+ * name and address are known, then the oldest that was announced. If neither exists, the new notice
+ * is not kept, and not answered.
  *
- * The order of arrival outlives the daemon, whatever the clock does meanwhile: each notice has an ordinal,
- * the peer memory has that of the last news of each peer, and registrations that are made while notices
- * are kept are noted beside these.
+ * Arrival order survives restarts and clock changes: each notice has an ordinal, the peer memory
+ * has the ordinal of each peer's last news, and registrations made while notices are kept are
+ * recorded with theirs.
  */
 
 import type { StatChge } from "../protocol/nsm.ts";
@@ -19,20 +19,20 @@ import { nameKey } from "./host_name.ts";
 import { type Monitored, registrationKey } from "./monitor_list.ts";
 import type { KeptNotice, NoticeMemory, NoticesRead } from "./ports.ts";
 
-/** Kept notices at most, in number: each has some hundred bytes, here and on disk. */
+/** Limit of kept notices. Each takes some hundred bytes, in memory and on disk. */
 export const KEPT_MAX = 1024;
 /**
- * Age at which a notice is given up, in ms. A name service comes back within an hour of a power failure;
- * the older a notice, the more likely the peer has locks that it took after it.
+ * Age at which a notice is given up, in ms. A name service is back within an hour of a power
+ * failure. The older a notice, the likelier the peer has taken new locks since.
  */
 export const KEPT_MS = 3_600_000;
 
-/** Pause between reviews of what is kept, in ms: the C library gives a name server about as long. */
+/** Interval between reviews of kept notices, in ms: about the C library's timeout for a name server. */
 export const REVIEW_MS = 5_000;
-/** Kept notices whose own names are asked for again at one time: others need the name service too. */
+/** Limit of kept notices whose own names are looked up at once; other look-ups need the resolver too. */
 export const REVIEWED_AT_ONCE = 4;
 
-/** Keeps nothing over restarts. */
+/** Null object: keeps nothing over restarts. */
 const NO_MEMORY: NoticeMemory = {
   load: () => ({ notices: [], overtaken: new Map() }),
   keep: () => true,
@@ -40,37 +40,37 @@ const NO_MEMORY: NoticeMemory = {
   overtake: () => {},
 };
 
-/** A notice on its way through; later ones have higher ordinals. */
+/** A notice in processing; later notices have higher ordinals. */
 export interface Heard extends StatChge {
   readonly caller: Pick<Caller, "address">;
   readonly ordinal: number;
-  /** When it came, in ms since 1970. */
+  /** Arrival, in ms since 1970. */
   readonly at: number;
-  /** Whether the peer was asked, and this is what it says its state is. */
+  /** The state was confirmed by asking the peer. */
   readonly isStated?: true;
-  /** Whether the administrator's program was told of it. */
+  /** The callout was run for this notice. */
   readonly wasCalledOut?: boolean;
 }
 
-/** A notice that is not over. */
+/** A notice that may still concern peers not known yet. */
 export interface Kept {
   readonly heard: Heard;
   readonly record: KeptNotice;
-  /** When this process kept it, on the clock that only goes forward; the wall clock may be set right by years. */
+  /** Time of keeping, on the monotonic clock; the wall clock may be corrected by years. */
   readonly keptAt: number;
-  /** Somebody was told of it when it came, and nobody is asked whether it is true. */
+  /** Announced on arrival, and no peer has to confirm its state. */
   readonly isPassedOn: boolean;
-  /** Peers, by key, for which it has been judged for good. */
+  /** Keys of peers for which the notice is judged for good. */
   readonly decided: Set<string>;
-  /** Peers, by key, of which that is not the end, as they are to be asked which state they have. */
+  /** Keys of peers that are to be asked for their state before the notice is judged for good. */
   readonly unconfirmed: Set<string>;
-  /** Every name and address for which it may stand, by key. */
+  /** Keys of all names and addresses for which the notice may stand. */
   aliases: ReadonlySet<string>;
-  /** How many things are under way for it: look-ups, and judging in slices. */
+  /** Number of tasks in progress for the notice: look-ups, judging in slices. */
   working: number;
-  /** Settles when the administrator's program has ended that was told of it; nothing before it is. */
+  /** Settles when the callout for the notice has ended; absent before it is started. */
   calledOut?: Promise<void>;
-  /** Whether the name service has said all of these names and addresses. */
+  /** Whether the name service has answered for all of the notice's own names and addresses. */
   isLookedUp: boolean;
 }
 
@@ -89,19 +89,19 @@ export class KeptNotices {
     return this.#kept.size;
   }
 
-  /** All of them, oldest first; removing meanwhile is allowed. */
+  /** All kept notices, oldest first; may be removed during iteration. */
   all(): Iterable<Kept> {
     return this.#kept;
   }
 
-  /** Those that may stand for one of these names and addresses. */
+  /** Kept notices that may stand for one of these names and addresses. */
   of(aliases: Iterable<string>): Set<Kept> {
     const found = new Set<Kept>();
     for (const alias of aliases) for (const kept of this.#byAlias.get(alias) ?? []) found.add(kept);
     return found;
   }
 
-  /** What earlier lives of the daemon have kept, once. */
+  /** Takes the notices kept by earlier runs of the daemon; empty when called again. */
   takeRemembered(): NoticesRead {
     const remembered = this.#remembered;
     this.#remembered = { notices: [], overtaken: new Map() };
@@ -109,12 +109,12 @@ export class KeptNotices {
   }
 
   /**
-   * Keeps a notice, durably; undefined where that is not possible. One that was passed on is kept in
-   * memory alone where the disk refuses it: its sender need not wait until the disk is well.
+   * Keeps a notice durably; undefined if impossible. A notice that was announced is kept in memory
+   * alone when the disk refuses, so that its sender need not wait for the disk.
    *
-   * It takes the place of earlier ones with its name and address that were passed on and have no higher
-   * state: a lock manager that is told of a later state need not be told of an earlier one. So a peer that
-   * reboots again and again, or a stranger in its name, takes no room from other peers.
+   * The notice replaces announced ones with its name and address and no higher state, since a lock
+   * manager told of a later state need not hear of an earlier one. So a peer that reboots again and
+   * again, or a stranger in its name, takes no room from other peers.
    */
   add(
     heard: Heard,
@@ -160,19 +160,19 @@ export class KeptNotices {
     }
   }
 
-  /** Forgets a notice that is over. */
+  /** Removes a notice that has ended. */
   remove(kept: Kept): void {
     if (!this.#kept.delete(kept)) return;
     this.#unlist(kept);
     this.#memory.forget(kept.record);
   }
 
-  /** Forgets one of an earlier life that is over. */
+  /** Removes a notice of an earlier run from the disk. */
   drop(heard: Heard): void {
     this.#memory.forget(recordOf(heard));
   }
 
-  /** Notes that what is kept came before a registration, for lives to come. */
+  /** Records durably that a registration is younger than all kept notices. */
   overtake({ record, lastNotice }: Pick<Monitored, "record" | "lastNotice">): void {
     this.#memory.overtake(registrationKey(record), lastNotice);
   }
@@ -210,7 +210,7 @@ function recordOf({ mon_name, state, at, ordinal, caller: { address } }: Heard):
   return { name: mon_name, state, address, at, ordinal };
 }
 
-/** A notice in words for the log. */
+/** Describes a notice for the log. */
 export function what(
   { mon_name, state, caller }: StatChge & { caller: Pick<Caller, "address"> },
 ): string {

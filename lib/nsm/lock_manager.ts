@@ -1,23 +1,23 @@
-/** Lock managers: where they are, and how rpcbind is asked for them. */
+/** Lock managers: finding their ports through rpcbind. */
 
 import type { Endpoint } from "../rpc/transport.ts";
 import { findPort } from "./port_lookup.ts";
 import type { CallPeer } from "./ports.ts";
 
-/** The lock manager is on this host, whatever my_name says (CERT CA-99-05). */
+/** Loopback: the lock manager is on this host, whatever my_name says (CERT CA-99-05). */
 export const LOCK_MANAGER_ADDRESS = "127.0.0.1";
 
-/** How long one attempt waits for the reply, in ms: lockd answers before it begins to reclaim. */
+/** Timeout of one attempt, in ms. lockd replies before it starts to reclaim. */
 export const ATTEMPT_TIMEOUT_MS = 5_000;
 
-/** Where a lock manager listens. */
+/** Address and transport of a lock manager. */
 export interface LockManager extends Endpoint {
   readonly transport: "udp" | "tcp";
 }
 
 /**
- * Asks rpcbind on this host for a lock manager, for the given attempt at a callback, counted from 0;
- * undefined where it is not registered.
+ * Finds a lock manager through the local rpcbind; undefined if it is not registered. `attempt`
+ * counts the attempts of a callback from 0.
  */
 export type FindLockManager = (
   program: number,
@@ -26,8 +26,8 @@ export type FindLockManager = (
 ) => Promise<LockManager | undefined>;
 
 /**
- * Looks for a lock manager over UDP, which lockd trusts by its port, and over TCP where there is none.
- * Where TCP is preferred, every other attempt tries it first.
+ * Prefers UDP, where lockd trusts the source port, and falls back to TCP. If TCP is preferred,
+ * every other attempt tries it first.
  */
 export function lockManagerFinder(
   callPeer: CallPeer,

@@ -1,9 +1,9 @@
 /**
- * The monitor list in memory: which peers are watched, and for whom. Every look-up that a call needs
- * is a look-up in a map; nothing here costs in proportion to the number of hosts.
+ * Monitor list in memory: which peers are monitored, and for whom. Every query of a call is a map
+ * look-up; none takes time in proportion to the number of hosts.
  *
- * A registration is known by mon_name and my_name without regard to letter case, and by program,
- * version and procedure.
+ * A registration is identified by mon_name and my_name in any letter case, and by program, version
+ * and procedure.
  *
  * Source: XNFS chapter 11; nfs-utils' matching rules for SM_MON, SM_UNMON and SM_UNMON_ALL, without
  * their look-ups.
@@ -12,72 +12,70 @@
 import { nameKey } from "./host_name.ts";
 import type { MonitorRecord } from "./ports.ts";
 
-/** Who asked: a requester without the peer that it asked about. */
+/** Requester: identifies a lock manager by its callback. */
 export type Requester = Pick<MonitorRecord, "myName" | "myProg" | "myVers" | "myProc">;
-/** What tells registrations apart. */
+/** Identity of a registration. */
 export type Registration = Requester & Pick<MonitorRecord, "monName">;
 
-/** What was heard of a peer last. */
+/** Last news of a peer. */
 export type LastNews = Pick<Monitored, "lastState" | "lastNotice" | "heardAt">;
 
 /** Bytes of a record's line besides the two names. */
 const LINE_BYTES = 71;
 
-/** One registration. */
+/** One registration, with its peer's last news. */
 export interface Monitored {
   record: MonitorRecord;
-  /** What is on disk of it; undefined before the disk has taken anything. */
+  /** Record on disk; undefined before the first write has succeeded. */
   stored: MonitorRecord | undefined;
-  /** When that was made durable, in ms since 1970; undefined for what was loaded. For people. */
+  /** Time of that write, in ms since 1970; undefined if loaded from disk. Only for display. */
   since: number | undefined;
-  /** When its peer was heard of last, in ms since 1970; undefined before. For people. */
+  /** Arrival of the peer's last notice, in ms since 1970. Only for display. */
   heardAt: number | undefined;
-  /** The state of the last SM_NOTIFY that was taken for it; 0 before the first. */
+  /** State of the last SM_NOTIFY believed; 0 before the first. */
   lastState: number;
-  /** States before that, the latest last, and when each was replaced on the clock that only goes forward. */
+  /** Earlier states, latest last, with the monotonic time of their replacement. */
   replaced?: readonly { readonly state: number; readonly at: number }[];
-  /** Which notice or declaration that was, or was the last before it was registered, from 1 on. */
+  /** Ordinal (from 1) of the last notice or declaration accepted, or of the last before registration. */
   lastNotice: number;
-  /** Whose notice its requester is to be told of, and when it came on the clock that only goes forward. */
+  /** Source and monotonic arrival time of the notice that the requester is being told of. */
   heard?: { readonly from: string; readonly at: number };
 }
 
-/** A registration that was taken off the list and may still be on disk. */
+/** Registration taken off the list that may still be on disk. */
 export interface Leaving {
   readonly monitored: Monitored;
-  /** Settles when the disk has taken the removal; rejects when it has refused it. */
+  /** Settles when the removal is on disk; rejects when the disk refuses. */
   readonly gone: Promise<void>;
 }
 
-/** Everything asked about one peer, by requester. */
+/** Registrations of one peer, by requester key. */
 type Registrations = Map<string, Monitored>;
 
 export class MonitorList {
-  /** Nearly every peer is asked about once: a map around that would take more than all the rest. */
+  /** A bare registration where a peer has only one, as nearly always: a map takes more than all the rest. */
   readonly #byPeer = new Map<string, Monitored | Registrations>();
   readonly #byRequester = new Map<string, Set<Monitored>>();
   /**
-   * The last removal under way of each registration, by its key. Each time that it is empty it is made anew:
-   * V8 links every table of a map to the one that replaces it, and once one of them is in old space, all
-   * that follow get there, where only a full collection, 20 ms and more, finds them.
+   * Removals in progress, by registration key; the last one counts. Each time the map is empty, a
+   * new one is created: V8 links a map's old tables to new ones, and once one table is in old space
+   * all followers are promoted too, where only a full collection (20 ms and more) frees them.
    */
   #leaving = new Map<string, Leaving>();
   #size = 0;
   #bytes = 0;
 
-  /** Length of all records together as they are on disk, in bytes; that of a renewed one as it was first. */
+  /** Total length of the records on disk, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
-  /** How often the list was emptied. */
   #clearings = 0;
 
-  /** Number of registrations. */
   get size(): number {
     return this.#size;
   }
 
-  /** How often the list was emptied: what a call knew of it before is void after. */
+  /** Number of clear() calls; results from before a clear() are void. */
   get clearings(): number {
     return this.#clearings;
   }
@@ -87,7 +85,6 @@ export class MonitorList {
     return this.#byPeer.size;
   }
 
-  /** The registration with this identity. */
   find(registration: Registration): Monitored | undefined {
     const known = this.#byPeer.get(nameKey(registration.monName));
     if (known instanceof Map) return known.get(requesterKey(registration));
@@ -95,15 +92,15 @@ export class MonitorList {
   }
 
   /**
-   * Adds a registration whose identity is not on the list yet and that the disk does not have yet. What is
-   * known of its peer holds for it too: a notice that is sent again is no news.
+   * Adds a registration that is neither on the list nor on disk. It inherits the last news of its
+   * peer, so that a repeated notice is no news.
    */
   add(record: MonitorRecord): Monitored {
     const [other] = this.about(record.monName);
     return this.#add(record, undefined, other);
   }
 
-  /** Adds a registration that was read from disk, with what an earlier life knew of its peer. */
+  /** Adds a registration loaded from disk, with the peer's news from an earlier run. */
   addStored(record: MonitorRecord, known?: LastNews): Monitored {
     return this.#add(record, record, known);
   }
@@ -122,7 +119,7 @@ export class MonitorList {
     return monitored;
   }
 
-  /** Takes registrations off the list whose removal from the disk has begun. */
+  /** Takes registrations off the list whose removal from disk has begun. */
   leave(removed: readonly Monitored[], gone: Promise<void>): void {
     for (const monitored of removed) {
       this.remove(monitored);
@@ -130,12 +127,12 @@ export class MonitorList {
     }
   }
 
-  /** The removal of a registration that is under way. */
+  /** Removal in progress of a registration. */
   leaving(registration: Registration): Promise<void> | undefined {
     return this.#leaving.get(registrationKey(registration))?.gone;
   }
 
-  /** The removals under way of what a requester asked for. */
+  /** Removals in progress of a requester's registrations. */
   leavingOf(requester: Requester): Promise<void>[] {
     const key = requesterKey(requester);
     return [...this.#leaving.values()]
@@ -143,7 +140,7 @@ export class MonitorList {
       .map(({ gone }) => gone);
   }
 
-  /** The removals under way of everything asked about these peers. */
+  /** Removals in progress of all registrations of these peers. */
   leavingAbout(monNames: readonly string[]): Promise<void>[] {
     const peers = new Set(monNames.map(nameKey));
     return [...this.#leaving.values()]
@@ -151,20 +148,21 @@ export class MonitorList {
       .map(({ gone }) => gone);
   }
 
-  /** A removal has settled. One that the disk has refused is undone, unless a later call decided anew. */
+  /** Ends a removal. A removal that the disk has refused is undone, unless a later call replaced it. */
   left(monitored: Monitored, isGone: boolean): void {
     const key = registrationKey(monitored.record);
     if (this.#leaving.get(key)?.monitored !== monitored) return;
     this.#leaving.delete(key);
     if (this.#leaving.size === 0) this.#leaving = new Map();
-    // What never reached the disk is not there now.
+    // A record that never reached the disk is not there now.
     if (isGone || monitored.stored === undefined) return;
     const successor = this.find(monitored.record);
     if (successor === undefined) this.restore(monitored);
-    else successor.stored ??= monitored.stored; // it has that record again if the disk refuses its own
+    // on disk again if the disk refuses the successor's record
+    else successor.stored ??= monitored.stored;
   }
 
-  /** Puts back a registration that was removed, unless a new one has taken its place. */
+  /** Puts a removed registration back, unless a new one has taken its place. */
   restore(monitored: Monitored): void {
     if (this.find(monitored.record) !== undefined) return;
     const peer = nameKey(monitored.record.monName);
@@ -200,35 +198,34 @@ export class MonitorList {
     return isLast;
   }
 
-  /** Everything that a requester asked for, in the order in which it did. */
+  /** Registrations of a requester, oldest first. */
   of(requester: Requester): Monitored[] {
     return [...this.#byRequester.get(requesterKey(requester)) ?? []];
   }
 
-  /** How many registrations a requester has. */
+  /** Number of a requester's registrations. */
   countOf(requester: Requester): number {
     return this.#byRequester.get(requesterKey(requester))?.size ?? 0;
   }
 
-  /** How many registrations there are of a peer. */
+  /** Number of a peer's registrations. */
   countAbout(monName: string): number {
     const known = this.#byPeer.get(nameKey(monName));
     return known instanceof Map ? known.size : known === undefined ? 0 : 1;
   }
 
-  /** Whether a peer of this name is on the list. */
   has(monName: string): boolean {
     return this.#byPeer.has(nameKey(monName));
   }
 
-  /** Everything asked about a peer, by its mon_name, oldest first. */
+  /** Registrations of a peer, by its mon_name, oldest first. */
   about(monName: string): Iterable<Monitored> {
     const known = this.#byPeer.get(nameKey(monName));
     if (known instanceof Map) return known.values();
     return known === undefined ? [] : [known];
   }
 
-  /** Every registration; adding and removing meanwhile is allowed. */
+  /** All registrations; the list may be changed during iteration. */
   *all(): Iterable<Monitored> {
     for (const known of this.#byPeer.values()) {
       if (known instanceof Map) yield* known.values();
@@ -236,12 +233,11 @@ export class MonitorList {
     }
   }
 
-  /** The mon_names of all peers, in the form in which names are compared. */
+  /** Keys of all peers. */
   peerNames(): Iterable<string> {
     return this.#byPeer.keys();
   }
 
-  /** Empties the list. */
   clear(): void {
     this.#byPeer.clear();
     this.#byRequester.clear();
@@ -251,18 +247,18 @@ export class MonitorList {
   }
 }
 
-/** Renewed in another letter case, a record has as many bytes (store/record_format.ts). */
+/** Line length of a record; it does not change with letter case (store/record_format.ts). */
 function bytesOf({ record: { monName, myName } }: Monitored): number {
   return monName.length + myName.length + LINE_BYTES;
 }
 
-/** Whether a registration of the same peer has this identity. */
+/** Whether a registration, known to be of the right peer, belongs to this requester. */
 function isOf(requester: Requester, { record }: Monitored): boolean {
   return requester.myProc === record.myProc && requester.myVers === record.myVers &&
     requester.myProg === record.myProg && nameKey(requester.myName) === nameKey(record.myName);
 }
 
-/** The identity of a registration as one text. */
+/** Key of a registration's identity. */
 export function registrationKey(registration: Registration): string {
   return `${nameKey(registration.monName)} ${requesterKey(registration)}`;
 }

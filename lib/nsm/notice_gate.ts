@@ -1,9 +1,9 @@
 /**
- * Whether to believe an SM_NOTIFY. It has no authentication, and makes a lock manager drop a host's
- * locks; what can be checked is that it comes from an address of the host that it concerns, and that
- * its state number is one that the host can have now.
+ * Plausibility check of an SM_NOTIFY, which has no authentication and makes a lock manager drop a
+ * host's locks. Two things can be checked: that the source is an address of the host concerned, and
+ * that the host can have the state number now.
  *
- * The source and the state have a mode each:
+ * Source and state have a mode each:
  *
  * | mode      | from an unknown address  | not above the last state, or far above it, or not positive |
  * | --------- | ------------------------ | ---------------------------------------------------------- |
@@ -11,60 +11,59 @@
  * | `warn`    | believed, with a warning | believed, with a warning                                   |
  * | `enforce` | refused, with a warning  | believed if the peer says so itself, else refused          |
  *
- * The state that was seen last is never passed on again, in any mode, and neither are those before it for
- * {@link COPY_MS}: the network may deliver a copy of a notice behind a newer one.
+ * In any mode, the last state is never announced again, nor are earlier states for {@link COPY_MS}:
+ * the network may deliver a copy of a notice behind a newer one.
  *
- * `warn` is the default: it changes nothing for a site whose clients announce themselves from addresses
- * that the name service does not have, which nfs-utils serves too, and shows its administrator whether
- * `enforce` can be switched on.
+ * `warn` is the default. It still serves clients whose source addresses are not in the name
+ * service, as nfs-utils does, and shows the administrator whether `enforce` is possible.
  *
- * The state has `warn` even where the source is enforced: a peer that was installed anew begins with 3 again,
- * Pacemaker draws numbers at random, CTDB takes them from the clock, and not each of them can be asked. Who
- * sends from a known address is believed.
+ * `warn` stays the default for the state even where the source is enforced: a reinstalled peer
+ * begins with 3 again, Pacemaker draws random numbers, CTDB uses the clock, and not all of them
+ * answer SM_STAT.
  *
- * Source: XNFS chapter 11 (state grows monotonically); CERT CA-99-05 for what forged calls were used
- * for.
+ * Source: XNFS chapter 11 (state grows monotonically); CERT CA-99-05 for what forged calls were
+ * used for.
  */
 
 /**
- * How far a state may be above the last one: each start of a host adds 2, and no host starts so often between
- * two notices that arrive.
+ * Largest plausible increase of a state. Each start of a host adds 2, and no host starts so often
+ * between two notices that arrive.
  */
 const JUMP_MAX = 65_536;
 
-/** How long a copy of a notice may be on its way, in ms: much longer than a datagram, and no longer than a boot. */
+/** Longest delay of a duplicate in the network, in ms; shorter than any boot takes. */
 export const COPY_MS = 30_000;
 
-/** How strictly notices are checked. */
+/** Strictness of a check. */
 export type SourceCheck = "off" | "warn" | "enforce";
 
-/** The modes for the source and for the state. */
+/** Strictness of the source check and of the state check. */
 export interface NoticeChecks {
   readonly source: SourceCheck;
   readonly state: SourceCheck;
 }
 
-/** What is known when a notice is judged, for one registration. */
+/** Facts for judging a notice for one registration. */
 export interface NoticeFacts {
-  /** The state announced, and the last one that was believed; 0 where there was none. */
+  /** State announced, and the last state believed (0 if none). */
   readonly state: number;
   readonly lastState: number;
-  /** Whether a newer state has taken the place of this one within {@link COPY_MS}. */
+  /** Whether a newer state has replaced this one within {@link COPY_MS}. */
   readonly isReplaced?: boolean;
   /** Whether the source is a known address of the peer. */
   readonly isKnownSource: boolean;
-  /** Whether the peer was asked, and the state is what it says. */
+  /** Whether the peer itself has confirmed the state when asked. */
   readonly isStated?: boolean;
 }
 
-/** `repeated`: nothing new, and nothing wrong. */
+/** `repeated`: neither new nor wrong. */
 export type NoticeVerdict =
   | { readonly kind: "believed"; readonly doubt?: string }
-  /** `isOfState`: the peer itself can say whether it is right. */
+  /** `isOfState`: asking the peer can settle the doubt. */
   | { readonly kind: "refused"; readonly doubt: string; readonly isOfState: boolean }
   | { readonly kind: "repeated" };
 
-/** The doubt about a source. */
+/** Text of the doubt about a source. */
 export const UNKNOWN_SOURCE = "the source is no known address of it";
 
 /** Judges a notice for one registration. */

@@ -1,8 +1,8 @@
 /**
- * Judging a notice for every registration that it may concern, and having the lock managers told of what
- * is believed. How many registrations that are is up to others, so it is done in slices, in all of which
- * the world may have become another one: registrations and peers that are gone by then are passed over,
- * and to younger ones the notice means nothing.
+ * Notice judge: judges a notice for every registration that it may concern, and announces what is
+ * believed. The number of registrations is up to remote hosts, so judging is sliced. Between slices
+ * the list may change: removed registrations and peers are skipped, and to younger registrations
+ * the notice means nothing.
  */
 
 import { quote } from "../quote.ts";
@@ -14,28 +14,28 @@ import { COPY_MS, judgeNotice, type NoticeChecks, type NoticeVerdict } from "./n
 import type { NoticeParts } from "./notice_parts.ts";
 
 /**
- * Notices that are judged in several slices at one time, in number. One beyond is left unanswered, so that
- * its sender repeats it; what it was believed for is told all the same.
+ * Limit of notices judged in several slices at once. A notice beyond it stays unanswered, so that
+ * its sender repeats it; announcements made in its first slice stand.
  */
 const SLICED_AT_ONCE = 64;
-/** Peers that the name service is asked about again because of one notice, in number. */
+/** Limit of peers whose addresses are refreshed for one notice. */
 const UNVERIFIED_MAX = 64;
 
-/** What was found out about a notice on the way. */
+/** Findings about a notice during its first judging. */
 export interface Found {
-  /** Peers, by key, that are monitored and for which it was judged. */
+  /** Keys of monitored peers for which the notice was judged. */
   readonly judged: Set<string>;
-  /** Peers, by key, that are monitored and not known to have the caller's address; some, where they are many. */
+  /** Keys of monitored peers not known to have the caller's address; at most {@link UNVERIFIED_MAX}. */
   readonly unverified: string[];
-  /** Peers, by key, that have to say themselves which state they have. */
+  /** Keys of peers that have to confirm their state themselves. */
   readonly unconfirmed: Set<string>;
 }
 
-/** How far a notice was judged: whole, whole after this promise, or not to its end. */
+/** Progress of judging: complete, complete after the promise, or refused for overload. */
 export type Judging = "done" | Promise<void> | "too many";
 
 export class NoticeJudge {
-  doubtedAt: number | undefined; // when a doubtful notice was passed on last, by clock.now()
+  doubtedAt: number | undefined; // monotonic time of the last doubtful notice announced
   readonly #turns: Turns;
   #sliced = 0;
   #isStopped = false;
@@ -44,7 +44,7 @@ export class NoticeJudge {
     this.#turns = new Turns(parts.clock);
   }
 
-  /** Leaves undone what is to be done in later slices. */
+  /** Drops the remaining slices. */
   stop(): void {
     this.#isStopped = true;
   }
@@ -53,20 +53,20 @@ export class NoticeJudge {
     return this.#isStopped;
   }
 
-  /** Says that something is wrong with ourselves. */
+  /** Logs an internal error. */
   failed(error: unknown): void {
     this.parts.tell("error", "a notice", () => `Cannot judge a notice: ${error}`);
   }
 
-  /** What a notice has to wait for that nobody waits for. */
+  /** Waits until no earlier slices are due; for background work. */
   async turn(): Promise<void> {
     while (this.#turns.due !== undefined) await this.#turns.due;
   }
 
   /**
-   * Judges a new notice for all peers that its words are known to stand for; `found` is whole when that is
-   * done. The source of a peer is not held against it yet, but to enforce: then the peer is left out.
-   * `spent` is told how long the later slices took, in ms.
+   * Judges a new notice for all peers that `words` are known to stand for; `found` is complete when
+   * judging is. An unknown source is ignored for now, except under `enforce`, where its peer is
+   * left out. `spent` is called with the duration of later slices, in ms.
    */
   judgeNew(
     words: readonly string[],
@@ -79,22 +79,19 @@ export class NoticeJudge {
     return this.#sliced < SLICED_AT_ONCE ? this.#finish(steps, spent) : "too many";
   }
 
-  /**
-   * Judges a notice for these peers; `undefined` stands for a step without one. Nothing is left to wait for
-   * where nothing is returned.
-   */
+  /** Judges a notice for these peers; `undefined` is an empty step. Returns undefined when done at once. */
   judge(
     peers: Iterable<string | undefined>,
     heard: Heard,
     unconfirmed: Set<string>,
   ): Promise<void> | undefined {
     const steps = this.#flushed(this.#all(peers, heard, unconfirmed));
-    // Many may be judged again at one time.
+    // Many notices may be judged again at one time.
     const mayBegin = this.#turns.due === undefined;
     return mayBegin && this.#turns.begin(steps) ? undefined : this.#finish(steps);
   }
 
-  /** Whether anybody would be told of a notice for one of these peers. */
+  /** Whether a notice would be announced for one of these peers. */
   isNews(peers: Iterable<string>, heard: Heard): boolean | Promise<boolean> {
     const search = { isFound: false };
     const steps = this.#search(peers, heard, search);
@@ -103,8 +100,8 @@ export class NoticeJudge {
   }
 
   /**
-   * Peers among these that are monitored and not known to have the caller's address, some of them where
-   * they are many: that is no host's name.
+   * Monitored peers among these that are not known to have the caller's address, up to the limit. A
+   * name with more peers than that is no host's.
    */
   async unverified(
     peers: Iterable<string | undefined>,
@@ -115,13 +112,13 @@ export class NoticeJudge {
     return found;
   }
 
-  /** Counts that a notice is refused for a peer, and says so, within limits. */
+  /** Counts and logs (rate-limited) a notice refused for a peer. */
   refuse(heard: Heard, peer: string, doubt: string): void {
     this.parts.counters.notices_refused++;
     this.tellDoubt(heard, peer, doubt, "refused");
   }
 
-  /** Says what is wrong with a notice, within limits. */
+  /** Logs a doubt about a notice, rate-limited. */
   tellDoubt(heard: Heard, peer: string, doubt: string, outcome: "refused" | "doubtful"): void {
     const message = () => `${what(heard)} is ${outcome} for peer ${quote(peer)}: ${doubt}`;
     this.parts.tell("warning", `doubtful SM_NOTIFY from ${heard.caller.address}`, message);
@@ -136,7 +133,7 @@ export class NoticeJudge {
     }
   }
 
-  /** Makes lasting what the steps have announced, before anybody hears that they are done. */
+  /** Flushes the announcements of the steps before completion is reported. */
   *#flushed(steps: Iterable<unknown>): Generator<void, void> {
     for (const _step of steps) yield;
     this.parts.flush();
@@ -154,7 +151,7 @@ export class NoticeJudge {
     }
   }
 
-  /** Whether the source of a peer is known to be one, or unchecked; a peer of which it is not is noted. */
+  /** Whether a peer's source is verified, or unchecked. An unverified peer is added to `found`. */
   #noteUnverified(peer: string, caller: Pick<Caller, "address">, found: string[]): boolean {
     const { list, directory, sourceCheck } = this.parts;
     if (sourceCheck() === "off" || directory.isAddressOf(peer, caller.address)) return true;
@@ -169,7 +166,7 @@ export class NoticeJudge {
     for (const peer of directory.known(...words)) {
       if (list.has(peer) && !found.judged.has(peer)) {
         const isVerified = this.#noteUnverified(peer, heard.caller, found.unverified);
-        // Only to enforce is worth waiting for the name service; a warning can come later.
+        // Only `enforce` has to wait for the name service; a warning can come later.
         if (isVerified || !isEnforced) {
           found.judged.add(peer);
           yield* this.#registrations(peer, heard, found.unconfirmed, true);
@@ -190,7 +187,7 @@ export class NoticeJudge {
     }
   }
 
-  /** The source of the peer is not held against it where that is assumed to be a known one. */
+  /** `isAssumed`: the source is taken for a known address of the peer. */
   *#registrations(
     peer: string,
     heard: Heard,
@@ -222,8 +219,8 @@ export class NoticeJudge {
 
   #verdict(monitored: Monitored, heard: Heard, isKnownSource: boolean): NoticeVerdict {
     const { lastState, lastNotice } = monitored;
-    // A newer notice was quicker to decide, or the registration is younger than the notice: then the
-    // peer has rebooted before, and has its locks of afterwards.
+    // A newer notice was decided sooner, or the registration is younger than the notice: its peer
+    // has rebooted before it took these locks.
     if (lastNotice >= heard.ordinal) return { kind: "repeated" };
     const { state, isStated = false } = heard;
     const since = this.parts.clock.now() - COPY_MS;
@@ -237,7 +234,7 @@ export class NoticeJudge {
     return { source: sourceCheck(), state: stateCheck() };
   }
 
-  /** Counts a doubtful notice that was passed on, and says so. */
+  /** Counts and logs a doubtful notice that was announced. */
   doubted(heard: Heard, peer: string, doubt: string): void {
     this.parts.counters.notices_doubted++;
     this.doubtedAt = this.parts.clock.now();

@@ -1,5 +1,3 @@
-/** The parts that notices are handled with. */
-
 import type { LimitedLog } from "../log_limits.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Counters } from "./counters.ts";
@@ -8,26 +6,26 @@ import type { SourceCheck } from "./notice_gate.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
 import type { Callout, CallPeer, NoticeMemory } from "./ports.ts";
 
-/** What notices are handled with. */
+/** Dependencies of notice handling. */
 export interface NoticeParts {
   readonly list: MonitorList;
   readonly directory: PeerDirectory;
-  /** Has the requester of one registration told, and remembers the state. */
+  /** Announces a state to the requester of one registration, and remembers it. */
   readonly announce: (monitored: Monitored, state: number, heardAt: number) => void;
-  /** Makes lasting what was announced. */
+  /** Makes announcements durable. */
   readonly flush: () => void;
-  /** Keeps over restarts what was answered and not judged; nothing does where none is given. */
+  /** Storage of kept notices; without it none survive a restart. */
   readonly memory?: NoticeMemory;
-  /** How strictly the source of notices is checked, asked each time. */
+  /** Strictness of the source check; called for each notice. */
   readonly sourceCheck: () => SourceCheck;
-  /** How strictly their state is checked, asked each time. */
+  /** Strictness of the state check; called for each notice. */
   readonly stateCheck: () => SourceCheck;
-  /** The administrator's program, asked for each time; for notices that turn out to be news later. */
+  /** Callout configured now; for kept notices that turn out to be news. */
   readonly callout?: () => Callout | undefined;
-  /** Asks a peer which state it has; where it is not given nobody is asked. */
+  /** Client for SM_STAT to peers; without it no peer is asked. */
   readonly callPeer?: CallPeer;
   readonly clock: Pick<Clock, "now" | "wallClock" | "startTimer">;
   readonly counters: Pick<Counters, "notices_doubted" | "notices_refused" | "notices_undecided">;
-  /** Says what strangers cause, within limits. */
+  /** Rate-limited log, for lines that remote hosts can cause. */
   readonly tell: LimitedLog;
 }

@@ -1,7 +1,7 @@
 /**
- * What follows an SM_NOTIFY: finding the registrations that it speaks of, and having their lock
- * managers told. Known names and addresses decide at once; the name service is asked only where they
- * do not, after the reply, and within a limit.
+ * SM_NOTIFY handling: finds the registrations concerned and announces the state to their lock
+ * managers. Known names and addresses are matched at once. The name service is asked after the
+ * reply, only where they do not decide, and within a limit.
  *
  * A registration is concerned when its last known state differs from the new one and its peer is
  * known by the notice's mon_name or by its source address.
@@ -19,7 +19,7 @@ import type { NoticeParts } from "./notice_parts.ts";
 import { SourceLimits } from "./source_limits.ts";
 import { UndecidedNotices } from "./undecided_notices.ts";
 
-/** What a source is charged for having peers asked, as if it had taken so long, in ms: 64 notices' worth. */
+/** Charge for a notice that makes us ask peers, in ms of work: equals 64 notices. */
 const INQUIRY_MS = 32;
 
 export class Notices {
@@ -27,7 +27,7 @@ export class Notices {
   readonly #judge: NoticeJudge;
   readonly #undecided: UndecidedNotices;
   #taken = 0;
-  /** Ordinal of the last notice that a registration was made behind. */
+  /** Highest ordinal that some registration is younger than. */
   #lastOvertaken = 0;
 
   constructor(readonly parts: NoticeParts) {
@@ -36,32 +36,32 @@ export class Notices {
     this.#undecided = new UndecidedNotices(parts, this.#judge);
   }
 
-  /** How many notices and declarations have come: those that a registration made now is not concerned by. */
+  /** Ordinal of the latest notice or declaration. A registration made now ignores notices up to it. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** The ordinal of a notice or declaration that comes now; to be asked before anything is waited for. */
+  /** Draws the ordinal of a notice or declaration; call before the first await. */
   readonly arrived = (): number => ++this.#taken;
 
-  /** Notices that were answered and are not judged yet, in number. */
+  /** Number of kept notices. */
   get kept(): number {
     return this.#undecided.size;
   }
 
-  /** Those among them that wait for the name service to answer, in number. */
+  /** Number of kept notices that wait for the name service. */
   get unanswered(): number {
     return this.#undecided.unanswered;
   }
 
-  /** Notices up to an ordinal do not concern a registration, in later lives neither: it came behind them. */
+  /** Marks a registration as younger than the notices up to an ordinal, durably if any are kept. */
   overtaken(monitored: Monitored, ordinal: number): void {
     monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
     this.#lastOvertaken = Math.max(this.#lastOvertaken, ordinal);
     this.#undecided.overtake(monitored);
   }
 
-  /** Takes up what an earlier life has answered and not judged. To be called when the list is whole. */
+  /** Resumes the notices kept by an earlier run; call when the monitor list is complete. */
   restore(): void {
     const { notices, overtaken } = this.#undecided.takeRemembered();
     this.#taken = Math.max(this.#taken, this.parts.directory.news.latestNotice);
@@ -70,7 +70,7 @@ export class Notices {
       const ordinal = overtaken.get(registrationKey(monitored.record)) ?? 0;
       monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
     }
-    // What comes from now on is newer, whichever is judged first.
+    // New notices get higher ordinals, whichever is judged first.
     for (const { ordinal } of notices) this.#taken = Math.max(this.#taken, ordinal);
     const heard = notices.map(({ name, address, state, at, ordinal }): Heard => {
       return { mon_name: name, state, caller: { address }, ordinal, at };
@@ -86,13 +86,13 @@ export class Notices {
     }
   }
 
-  /** Ends all activity; what is kept is taken up by the next life. */
+  /** Stops processing; kept notices are resumed by the next run. */
   stop(): void {
     this.#judge.stop();
     this.#undecided.stop();
   }
 
-  /** Whether a notice is within the limit of its source; it counts if so. To be asked before anything else. */
+  /** Checks and counts a notice against its source's limit; call first. */
   admits(notice: StatChge, caller: Caller): boolean {
     if (caller.isLocal || this.#sources.admits(caller.address)) return true;
     this.parts.tell(
@@ -104,8 +104,8 @@ export class Notices {
   }
 
   /**
-   * {@link take} for a notice that was admitted; its source is charged for the time. `wasCalledOut` says
-   * that the administrator's program was told of it.
+   * {@link take} for an admitted notice, charging its source for the time. `wasCalledOut`: the
+   * callout was run for it.
    */
   handle(
     notice: StatChge,
@@ -118,8 +118,8 @@ export class Notices {
   }
 
   /**
-   * Whether somebody would be told of a notice, as far as that is known without the name service. A
-   * notice from this host always counts.
+   * Whether a notice would be announced, as far as known without the name service. A notice from
+   * this host always counts as news.
    */
   isNews(notice: StatChge, caller: Caller, ordinal: number): boolean | Promise<boolean> {
     if (caller.isLocal) return true;
@@ -127,12 +127,12 @@ export class Notices {
     return this.#judge.isNews(known, { ...notice, caller, ordinal, at: 0 });
   }
 
-  /** When a doubtful notice was passed on last, on the clock that only goes forward. */
+  /** Time of the last doubtful notice announced, on the monotonic clock. */
   get doubtedAt(): number | undefined {
     return this.#judge.doubtedAt;
   }
 
-  /** Handles one notice; false when there is no room for it now and it should be sent again. */
+  /** Handles a notice; false when there is no room and the sender should repeat it. */
   take(
     notice: StatChge,
     caller: Caller,
@@ -148,10 +148,10 @@ export class Notices {
     return this.#pass({ ...notice, caller, ordinal, at: clock.wallClock(), wasCalledOut });
   }
 
-  /** Judges a notice as far as possible, and keeps it where that is not the end of it; false if it cannot. */
+  /** Judges a notice as far as possible, and keeps it if it is undecided; false if it cannot be kept. */
   #pass(heard: Heard): boolean | Promise<boolean> {
     const { directory, counters } = this.parts;
-    // One host may be monitored under several names that only its addresses have in common.
+    // A host may be monitored under several names that share only its addresses.
     const words = [heard.mon_name, heard.caller.address];
     words.push(...words.flatMap((word) => directory.aliasesOf(word)));
     const found: Found = { judged: new Set(), unverified: [], unconfirmed: new Set() };
@@ -162,7 +162,7 @@ export class Notices {
       counters.notices_undecided++;
       return false;
     }
-    // A source can have few peers asked because of it, and so fill little of what can be kept.
+    // Limits how many kept notices one source can cause by implausible states.
     if (found.unconfirmed.size > 0) spent(INQUIRY_MS);
     const isOver = () => {
       const isOpen = found.unverified.length + found.unconfirmed.size > 0;
@@ -170,7 +170,7 @@ export class Notices {
     };
     const keep = () => this.#keep(heard, found);
     if (judging === "done") return isOver() ? this.#undecided.drop(heard) : keep();
-    // While there is something to be learned, it has to be kept before the first wait.
+    // While something can be learned, the notice has to be kept before the first await.
     const isKept = wasComplete ? undefined : this.#keep(heard, found, judging);
     return judging.then(() => {
       if (this.#judge.isStopped) return false;
@@ -180,7 +180,7 @@ export class Notices {
 
   #keep(heard: Heard, found: Found, judging?: Promise<void>): boolean {
     const isKept = this.#undecided.keep(heard, found, judging);
-    // It may have waited for its callout longer than registrations behind it.
+    // A callout may have delayed this notice beyond later registrations.
     if (isKept && heard.ordinal <= this.#lastOvertaken) {
       for (const monitored of this.parts.list.all()) {
         if (monitored.lastNotice >= heard.ordinal) this.#undecided.overtake(monitored);

@@ -1,10 +1,10 @@
 /**
- * What is known of the monitored peers: their official names and addresses. It is found out after a
- * peer was registered, in the background, kept over restarts, and used to tell whom an SM_NOTIFY
- * speaks of. Nothing here is on the path of a reply.
+ * Peer directory: canonical names and addresses of the monitored peers, for matching an SM_NOTIFY
+ * to them. Peers are looked up in the background after registration, and results survive restarts.
+ * No reply waits for the directory.
  *
- * Source: nfs-utils' matching rules (a notice concerns a host if its name, an alias that DNS knows, or
- * its source address is one of the host's).
+ * Source: nfs-utils' matching rules (a notice concerns a host if its name, an alias that DNS knows,
+ * or its source address is one of the host's).
  */
 
 import { quote } from "../quote.ts";
@@ -26,18 +26,18 @@ import { RememberedNews } from "./remembered_news.ts";
 export class PeerDirectory {
   readonly #parts: DirectoryParts;
   readonly #index = new AliasIndex();
-  /** Peers in line for a look-up, by key. */
+  /** Keys of peers queued for a look-up. */
   readonly #waiting = new Set<string>();
-  /** Peers of which nothing could be found out, by key. */
+  /** Keys of peers whose look-ups have found nothing so far. */
   readonly #unknown = new Set<string>();
-  /** Those among them that the name service does not have, by key; it may have them later. */
+  /** Subset of `#unknown` that the name service has denied; it may have them later. */
   readonly #absent = new Set<string>();
-  /** Peers that are being looked up, by key. */
+  /** Keys of peers being looked up. */
   readonly #inProgress = new Set<string>();
-  /** Names that no look-up has to confirm, by key. */
+  /** Aliases that no look-up has to confirm, by peer key. */
   readonly #givenNames = new Map<string, readonly string[]>();
-  readonly news: RememberedNews; // what earlier lives of the daemon have heard
-  /** Peers in line that somebody waits for, by key. */
+  readonly news: RememberedNews; // news from earlier runs of the daemon
+  /** Queued peers that a notice waits for, by key; looked up first. */
   readonly #urgent = new Set<string>();
   #watcher: DirectoryWatcher | undefined;
   #hurriedAt = -Infinity;
@@ -52,14 +52,13 @@ export class PeerDirectory {
     this.#relearning = new Relearning(parts.clock, (isForAll) => this.#relearn(isForAll));
   }
 
-  /** Has somebody told of what is learned. */
   watch(watcher: DirectoryWatcher): void {
     this.#watcher = watcher;
   }
 
   /**
-   * Looks up at once what is not known yet, first the peers that a notice's name may be another word for:
-   * it, and the short form of it. Peers without an answer are asked about again, though not for each call.
+   * Looks up queued peers now, starting with those that a notice's name (or its short form) may
+   * stand for. Peers without an answer are queued again, debounced by {@link HURRY_MS}.
    */
   hurry(name: string): void {
     const key = nameKey(name);
@@ -83,14 +82,14 @@ export class PeerDirectory {
     this.#learnSoon(0);
   }
 
-  /** Asks about a peer again that is known, but perhaps not as it is now. */
+  /** Queues another look-up of a peer whose data may be outdated. */
   relearn(monName: string): void {
     this.#unknown.add(nameKey(monName));
     this.#absent.delete(nameKey(monName));
     this.#relearnLater();
   }
 
-  /** Takes over what an earlier life has learned, in small steps. */
+  /** Loads the results of earlier runs, in small steps. */
   *remember(): Iterable<void> {
     for (const [peer, facts] of yield* this.#parts.memory.loadInSteps()) {
       const aliases = withCanonical(facts.addresses, facts.canonicalName);
@@ -100,51 +99,50 @@ export class PeerDirectory {
     }
   }
 
-  /** Whether the list is whole, and everything known that the name service has now of its peers. */
+  /** Whether the list is loaded and every peer of it has been looked up, or is denied by the name service. */
   get isComplete(): boolean {
     const isOver = this.#learning + this.#waiting.size === 0 &&
       this.#parts.isListWhole?.() !== false;
     return isOver && this.#unknown.size === this.#absent.size;
   }
 
-  /** Peers that the name service does not have, in number. */
+  /** Number of peers that the name service denies. */
   get absent(): number {
     return this.#absent.size;
   }
 
-  /** Peers of which nothing could be found out so far. */
+  /** Number of peers whose look-ups have found nothing so far. */
   get unresolved(): number {
     return this.#unknown.size;
   }
 
-  /** Whether nothing was found out about a peer yet: its look-up is pending, or has failed. */
+  /** Whether a peer's look-up is pending or has failed. */
   isUnresolved(monName: string): boolean {
     const key = nameKey(monName);
     return this.#waiting.has(key) || this.#inProgress.has(key) || this.#unknown.has(key);
   }
 
-  /** Whether the name service has answered that there is no such peer. */
+  /** Whether the name service has answered that the peer does not exist. */
   isAbsent(monName: string): boolean {
     return this.#absent.has(nameKey(monName));
   }
 
-  /** Other names and addresses of a peer. */
   aliasesOf(monName: string): readonly string[] {
     return this.#index.aliasesOf(monName);
   }
 
-  /** Whether an address is known to be one of a peer's. */
+  /** Whether an address is known to belong to a peer. */
   isAddressOf(monName: string, address: string): boolean {
-    // A link-local address is one of an interface: trust 16.
+    // A link-local address includes its interface: trust 16.
     return nameKey(monName) === address || this.#index.aliasesOf(monName).includes(address);
   }
 
-  /** What an earlier life of the daemon has heard of a peer; undefined where it has heard nothing. */
+  /** News of a peer from an earlier run; undefined if there is none. */
   remembered(monName: string): ReturnType<RememberedNews["of"]> {
     return this.news.of(nameKey(monName));
   }
 
-  /** Begins to find out about a peer, unless it is known. Other names are those it surely has. */
+  /** Queues a look-up of a peer, unless it is known. `otherNames` are aliases that need no confirmation. */
   add(monName: string, otherNames: readonly string[] = []): void {
     const key = nameKey(monName);
     if (this.#isStopped) return;
@@ -158,7 +156,7 @@ export class PeerDirectory {
     this.#learnSoon(LEARNING_DELAY_MS);
   }
 
-  /** Forgets in small steps all peers that nobody needs any more, by the form in which names are compared. */
+  /** Forgets all peers that are no longer needed, in small steps; both callbacks take keys. */
   *retain(isMonitored: (peer: string) => boolean, isNeeded = isMonitored): Iterable<void> {
     for (const peers of [this.news.peers(), this.#index.peers()]) {
       for (const peer of peers) {
@@ -169,7 +167,7 @@ export class PeerDirectory {
     }
   }
 
-  /** Forgets a peer that is monitored no more. */
+  /** Forgets a peer that is no longer monitored. */
   remove(monName: string): void {
     const key = nameKey(monName);
     this.#settle(key);
@@ -179,7 +177,10 @@ export class PeerDirectory {
     this.#parts.memory.forget(key);
   }
 
-  /** The peers for which any of these names and addresses stands, some more than once. Changes meanwhile are allowed. */
+  /**
+   * Keys of peers for which any of these aliases stands, with duplicates. Changes during iteration
+   * are allowed.
+   */
   *known(...aliases: readonly string[]): Generator<string> {
     for (const alias of aliases) {
       yield nameKey(alias);
@@ -187,12 +188,12 @@ export class PeerDirectory {
     }
   }
 
-  /** The names and addresses that a notice's name and source stand for. */
+  /** Looks up all aliases of a notice's name and source. */
   lookUp(name: string, address: string): ReturnType<typeof aliasesOfAll> {
     return aliasesOfAll(this.#parts.resolver, [name, address]);
   }
 
-  /** Asks the name service about a peer again, whose addresses may have changed; whether it has answered. */
+  /** Looks up a peer again, whose addresses may have changed; returns whether the name service answered. */
   async refresh(monName: string): Promise<boolean> {
     const key = nameKey(monName);
     const learned = await namesOfHost(this.#parts.resolver, key);
@@ -204,12 +205,11 @@ export class PeerDirectory {
     return true;
   }
 
-  /** Nothing is left to be found out about a peer. */
+  /** Clears every pending look-up of a peer. */
   #settle(key: string): void {
     for (const keys of [this.#waiting, this.#urgent, this.#unknown, this.#absent]) keys.delete(key);
   }
 
-  /** Ends all activity. */
   stop(): void {
     this.#isStopped = true;
     this.#waiting.clear();
@@ -217,7 +217,7 @@ export class PeerDirectory {
     this.#relearning.stop();
   }
 
-  /** One timer for all that wait; it only runs while there are any, and room for a look-up. */
+  /** Starts the one timer of the queue, if peers are queued and a look-up slot is free. */
   #learnSoon(pauseMs = LEARNING_PAUSE_MS): void {
     if (this.#cancelLearning !== undefined || this.#waiting.size === 0) return;
     if (this.#learning >= LEARNING_AT_ONCE || this.#isStopped) return;
@@ -250,7 +250,7 @@ export class PeerDirectory {
     const wasUnknown = this.#unknown.has(key);
     this.#unknown.add(key);
     const learned = await namesOfHost(this.#parts.resolver, key);
-    // It may have been unmonitored meanwhile.
+    // Removed during the look-up.
     if (this.#isStopped || !this.#unknown.has(key)) return;
     if (this.#keep(key, learned)) return this.#settle(key);
     if ("fault" in learned && learned.isFinal) this.#absent.add(key);
@@ -266,7 +266,7 @@ export class PeerDirectory {
     }
   }
 
-  /** Remembers what was learned of a peer; false if nothing was. */
+  /** Stores the result of a look-up; false if it has found nothing. */
   #keep(key: string, learned: Learned): boolean {
     if (!("aliases" in learned)) return false;
     const { aliases, canonicalName } = learned;
@@ -274,7 +274,7 @@ export class PeerDirectory {
     const given = this.#givenNames.get(key) ?? [];
     const isNews = this.#index.learn(key, [...given, ...aliases]);
     this.#watcher?.learned(key);
-    // Given names are in the index only; everything else in it is in the memory too.
+    // Given names are only in the index; all other aliases are in the memory too.
     if (!isNews && given.length === 0) return true;
     const addresses = aliases.filter((alias) => normaliseAddress(alias) !== undefined);
     memory.note(key, { addresses, ...(canonicalName === undefined ? {} : { canonicalName }) });
@@ -282,7 +282,7 @@ export class PeerDirectory {
     return true;
   }
 
-  /** A notice hurries the look-up of peers without an answer, and not of those that nobody has. */
+  /** Plans a retry: urgent if a notice waits for an unanswered peer, not for one that is denied. */
   #relearnLater(): void {
     if (this.#isStopped || this.#unknown.size === 0) return;
     this.#relearning.plan(

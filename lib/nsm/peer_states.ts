@@ -1,11 +1,13 @@
 /**
- * Asking a peer itself for its state number: what a notice claims, and cannot prove. Over TCP, where an
- * answer comes from the address that was asked, and only at addresses that the peer is known to have.
+ * Peer states: asks a peer itself for its state number, which a notice claims and cannot prove. The
+ * call uses TCP, whose answer comes from the address asked, and goes only to known addresses of the
+ * peer.
  *
- * Strangers can cause it, so few are asked at one time, each of them once in some seconds.
+ * Remote hosts can trigger the question, so concurrency is limited, and each peer is asked once in
+ * some seconds.
  *
- * Source: XNFS chapter 11 (SM_STAT), whose reply has the state number of the NSM that answers; illumos asks
- * so for peers that have rebooted while it was suspended.
+ * Source: XNFS chapter 11 (SM_STAT), whose reply has the state number of the NSM that answers;
+ * illumos asks so for peers that have rebooted while it was suspended.
  */
 
 import { nsmV1, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
@@ -13,18 +15,18 @@ import type { Clock } from "../time/clock.ts";
 import { findPort } from "./port_lookup.ts";
 import { type CallPeer, reasonOf } from "./ports.ts";
 
-/** Peers that are asked at one time, in number. */
+/** Limit of peers being asked. */
 const ASKED_AT_ONCE = 16;
-/** Between two questions to one peer, in ms. */
+/** Interval between questions to one peer, in ms. */
 export const PAUSE_MS = 5_000;
-/** How long one call waits, in ms: as long as a host takes that is on the other side of the earth and busy. */
+/** Timeout of one call, in ms: enough for a busy host on the other side of the earth. */
 const CALL_TIMEOUT_MS = 3_000;
-/** After this time no further address of a peer is tried, in ms. */
+/** Time after which no further address of a peer is tried, in ms. */
 const ADDRESSES_MS = 5_000;
-/** What SM_STAT is asked about: a name that the peer need not ask its name service for. */
+/** mon_name in the SM_STAT call: one that the peer resolves without a name server. */
 const ASKED_ABOUT = "localhost";
 
-/** What a peer says itself: its state, or why there is no answer. */
+/** Answer of a peer: its state, or why there is none. */
 export type StatedState =
   | { readonly state: number; readonly fault?: undefined }
   | { readonly fault: string };
@@ -32,7 +34,7 @@ export type StatedState =
 export class PeerStates {
   readonly #callPeer: CallPeer;
   readonly #clock: Pick<Clock, "now" | "startTimer">;
-  /** Peers that are not to be asked again now, by key. */
+  /** Keys of peers asked within {@link PAUSE_MS}. */
   readonly #asked = new Set<string>();
   #asking = 0;
 
@@ -46,7 +48,7 @@ export class PeerStates {
     return this.#asking < ASKED_AT_ONCE;
   }
 
-  /** Asks a peer at some of these addresses, the first first, unless it is to be asked later; never rejects. */
+  /** Asks a peer at these addresses in turn; "later" if the limits forbid it now. Never rejects. */
   async ask(peer: string, addresses: readonly string[]): Promise<StatedState | "later"> {
     if (!this.hasRoom || this.#asked.has(peer)) return "later";
     this.#asking++;
@@ -67,7 +69,7 @@ export class PeerStates {
     }
   }
 
-  /** The state, or why there is none. */
+  /** Asks at one address; returns the state, or the fault. */
   async #askAt(address: string): Promise<number | string> {
     try {
       const wanted = { program: SM_PROG, version: SM_VERS, transport: "tcp" } as const;

@@ -1,14 +1,13 @@
 /**
- * Finds the port of a program at a host: asks the portmapper or rpcbind there, over the transport that
- * the program is wanted for, so that a filter in the way shows at once.
+ * Port look-up: asks the portmapper or rpcbind of a host for the port of a program. The question
+ * uses the transport of the program, so that a packet filter in the way shows at once.
  *
  * | address | asked first                | asked when that version is not served      |
  * | ------- | -------------------------- | ------------------------------------------ |
  * | IPv4    | portmap version 2, GETPORT | rpcbind version 4 or 3, GETADDR            |
  * | IPv6    | rpcbind version 3, GETADDR | rpcbind version 4, GETADDR                 |
  *
- * Version 3 before 4, as nfs-utils does: every rpcbind has it, and a second call is saved where there
- * is no version 4.
+ * Version 3 comes before 4, as with nfs-utils: every rpcbind has it, which saves a second call.
  *
  * Source: RFC 1833 sections 2 and 3; RFC 5531 section 9 (PROG_MISMATCH).
  */
@@ -25,7 +24,7 @@ import type { CallPeer } from "./ports.ts";
 
 const PORT_MAX = 65535;
 
-/** Which program is wanted, and over what. */
+/** Program and transport whose port is wanted. */
 export interface Wanted {
   readonly program: number;
   readonly version: number;
@@ -33,8 +32,8 @@ export interface Wanted {
 }
 
 /**
- * The port on which a program listens at an address; undefined where it is not registered. `timeoutMs`
- * is for each call; there are two where the first version is not served.
+ * Port of a program at an address; undefined if it is not registered. `timeoutMs` applies to each
+ * call; two calls are made where the first version is not served.
  *
  * @throws {RpcError} (as a rejection) No answer in time, or an unusable one.
  * @throws {TransportError} (as a rejection) The call could not be sent.
@@ -54,7 +53,7 @@ export async function findPort(
         return usable("PMAPPROC_GETPORT", at, port, String(port));
       }
       const text = await askRpcbind(version, peers, wanted, at, timeoutMs);
-      // Only the port is taken: a peer has no business sending us to another host.
+      // The address is ignored: a peer has no business sending us to another host.
       const port = text === "" ? 0 : fromUniversalAddress(text)?.port ?? -1;
       return usable("RPCBPROC_GETADDR", at, port, text);
     } catch (error) {
@@ -65,7 +64,7 @@ export async function findPort(
   }
 }
 
-/** The rpcbind version to try after a refusal that names the versions served. */
+/** Version of rpcbind to try next, from the range in a PROG_MISMATCH. */
 function otherVersion(error: unknown): number | undefined {
   if (!(error instanceof RpcError) || error.failure.kind !== "accepted") return undefined;
   const { stat, low, high } = error.failure;
@@ -97,7 +96,7 @@ function askRpcbind(
     r_prog: program,
     r_vers: version,
     r_netid: netidFor(transport, at.address),
-    // rpcbind picks the answer's address after the one it was asked at.
+    // rpcbind picks the address in its answer by the address that was asked.
     r_addr: toUniversalAddress(at),
     r_owner: "",
   };
@@ -105,7 +104,7 @@ function askRpcbind(
   return peers.call(rpcbind, "RPCBPROC_GETADDR", args, at, transport, timeoutMs);
 }
 
-/** A port that can be called; undefined for the 0 that says "not registered". */
+/** Validates a port; undefined for 0, which means "not registered". */
 function usable(procedure: string, at: Endpoint, port: number, text: string): number | undefined {
   if (port === 0) return undefined;
   if (port > 0 && port <= PORT_MAX) return port;

@@ -1,37 +1,37 @@
 /**
- * What the daemon's decisions need from the world: clock, names, the state directory, and a way to
- * call a peer. store/, net/ and platform/ implement these interfaces; tests hand in fakes.
+ * Interfaces that the monitor needs of the outside: clock, name service, state directory, and calls
+ * to peers. store/, net/ and platform/ implement them; tests pass fakes.
  */
 
 import { quote } from "../quote.ts";
 import type { Args, Procedures, Program, Result } from "../rpc/program.ts";
 import type { Endpoint } from "../rpc/transport.ts";
 
-/** A name look-up has three outcomes, never two. */
+/** Result of a name look-up: three outcomes, never two. */
 export type Lookup<T> =
   | { readonly outcome: "found"; readonly value: T }
-  /** No answer, or the server failed: it may be found later. */
+  /** No answer, or a server failure: a retry may succeed. */
   | { readonly outcome: "tryLater"; readonly reason: string }
-  /** An answer: there is no such name, or no such record. */
+  /** Negative answer: no such name, or no such record. */
   | { readonly outcome: "notFound"; readonly reason: string };
 
-/** What a name stands for. */
+/** Result of a forward look-up. */
 export interface HostAddresses {
-  /** The official name, which may be the name asked for. */
+  /** Canonical name, which may be the name asked for. */
   readonly canonicalName: string;
-  /** Numeric addresses in the order given, both families, no duplicates. */
+  /** Numeric addresses of both families, in the order returned, without duplicates. */
   readonly addresses: readonly string[];
 }
 
-/** The host name service of this machine: hosts file and DNS, as its administrator set them. */
+/** Name service of this host (hosts file and DNS), as its administrator configured it. */
 export interface Resolver {
-  /** Addresses of a name. A numeric address is its own. */
+  /** Addresses of a name; a numeric address resolves to itself. */
   addressesOf(name: string): Promise<Lookup<HostAddresses>>;
-  /** Official name of an address. */
+  /** Canonical name of an address. */
   nameOf(address: string): Promise<Lookup<string>>;
 }
 
-/** Who asked to be told about a peer, and how; the fields of SM_MON as they came. */
+/** Registration: the arguments of SM_MON. */
 export interface MonitorRecord {
   /** mon_name exactly as given. */
   readonly monName: string;
@@ -40,11 +40,11 @@ export interface MonitorRecord {
   readonly myProg: number;
   readonly myVers: number;
   readonly myProc: number;
-  /** 16 opaque bytes as 32 lower-case hex digits, which take a quarter of the memory of an array. */
+  /** 16 opaque bytes as 32 lower-case hex digits, which take a quarter of an array's memory. */
   readonly priv: string;
 }
 
-/** The state directory could not be read or written. */
+/** Thrown when the state directory cannot be read or written. */
 export class StoreError extends Error {
   override readonly name: string = "StoreError";
 
@@ -53,196 +53,192 @@ export class StoreError extends Error {
   }
 }
 
-/** A record that no file may hold, by its name or its text: the disk has nothing to do with it. */
+/** Thrown for a record that no file can hold, because of its name or text; the disk is not at fault. */
 export class UnstorableRecordError extends StoreError {
   override readonly name = "UnstorableRecordError";
 }
 
-/** What went wrong, without the name of the system call and the path that Deno puts behind it. */
+/** Message of an error, without the system call and path that Deno appends. */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return /^.*? \(os error \d+\)/s.exec(message)?.[0] ?? message;
 }
 
-/** The monitor list on disk (directory `sm`) and the state number, as statd uses them. */
+/** Monitor list on disk (directory `sm`) and state number, as statd uses them. */
 export interface MonitorStore {
   /**
-   * Every readable record; a file is read when its first is asked for, and nothing may be changed before
-   * the last. What is not readable stays where it is and is reported.
+   * Loads every readable record. A file is read when its first record is requested; the store must
+   * not be changed before the iteration ends. Unreadable files stay where they are and are
+   * reported.
    *
-   * @throws {StoreError} When the first one is asked for and the directory cannot be read.
+   * @throws {StoreError} On the first record, when the directory cannot be read.
    */
   load(): Iterable<MonitorRecord>;
-  /** Files of which load() could not tell what they hold, in number; some may be readable later. */
+  /** Number of files that load() could not read; some may be readable later. */
   readonly unread: number;
-  /** Tries these files again: a step for each, with the records of one that can be read now. */
+  /** Retries the unread files: yields per file, with the records of one that can be read now. */
   loadUnread(): Iterable<readonly MonitorRecord[]>;
   /**
-   * Other names than its mon_name under which load() has found records of a peer: nfs-utils files a peer
-   * under its official name.
+   * Names other than its mon_name under which load() has found a peer's records: nfs-utils names
+   * the file after the canonical name.
    */
   otherNames(monName: string): readonly string[];
   /**
-   * Makes a record durable, in place of `replaced` where one is given (a record with the same
-   * identity, whose priv or spelling differs). A crash leaves the old or the new one.
+   * Makes a record durable. `replaced` is an older record of its identity, with another priv or
+   * spelling. A crash leaves the old or the new record.
    *
-   * Calls of one turn of the event loop share the way to the disk, here and in remove(); they take
-   * effect in their order.
+   * Calls of put() and remove() in one turn of the event loop share one group commit; they take
+   * effect in order.
    *
-   * @throws {StoreError} (as a rejection) When it may not be on disk; there is the old or the new one.
+   * @throws {StoreError} (as a rejection) When the record may not be on disk; the old or the new
+   * one is.
    */
   put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void>;
   /**
-   * Removes records; those that are not there are passed over. What was removed does not come back when
-   * the process is killed; a power cut within the next second may bring it back, so that its peer is
-   * told of that reboot.
+   * Removes records; missing ones are ignored. A removal survives the process's death. A power cut
+   * within the next second may undo it, so that the peer is told of that reboot.
    *
-   * @throws {StoreError} (as a rejection) When some of them may still be there.
+   * @throws {StoreError} (as a rejection) When some of the records may still be there.
    */
   remove(records: readonly MonitorRecord[]): Promise<void>;
   /**
-   * The number in the file `state` now, made odd; another process may have advanced it.
+   * Number in the file `state`, made odd; another process may have advanced it.
    *
-   * @throws {StoreError} When the file cannot be read or, where it is missing, written.
+   * @throws {StoreError} When the file cannot be read or, if missing, not written.
    */
   stateNumber(): number;
   /**
-   * Tries whether a new record could be made durable now.
+   * Tests whether a new record could be made durable now.
    *
    * @throws {StoreError} When it could not.
    */
   check(): void;
   /**
-   * Makes durable what was removed, and removes what is kept for speed alone: nobody is monitored, and
-   * whoever looks sees that.
+   * Makes removals durable and deletes spare files. Called when no peer is monitored, so that the
+   * directory looks empty.
    */
   tidy(): void;
 }
 
-/** One line of a file in `sm.bak`: a peer to be told, and the name under which it knows us. */
+/** Record in `sm.bak`: a peer to be told, and the name under which it knows us. */
 export interface NotifyRecord {
-  /** The name of its file: the peer's name for look-ups. */
+  /** Name of the record's file: the peer's name for look-ups. */
   readonly fileName: string;
   readonly monName: string;
   readonly myName: string;
-  /** Modification time of the file, milliseconds since 1970: newer ones are told first. */
+  /** Modification time of the file, in ms since 1970: newer records are told first. */
   readonly modifiedAt: number;
 }
 
-/** The notify list on disk (directory `sm.bak`), as sm-notify uses it. */
+/** Notify list on disk (directory `sm.bak`), as sm-notify uses it. */
 export interface NotifyStore {
   /**
-   * Moves every record of `sm` to `sm.bak`, durably. A file of the same name there loses none of its
-   * records. What cannot be moved stays, is reported, and counts in `faults`. To be called as the user to
-   * whom the directories belong, since a file in `sm.bak` may be made anew. Returns the files moved, in
-   * number.
+   * Moves every record of `sm` to `sm.bak`, durably, and returns the number of files moved. Records
+   * in an existing file of that name are kept. A file that cannot be moved stays, is reported, and
+   * counts in `faults`. Call it as the directories' owner, since it may create files in `sm.bak`.
    */
   retire(): number;
   /**
-   * Every readable record of `sm.bak`, and of what was left in `sm` by retire() here, or in another
-   * process before `unmovedSince`, in milliseconds since 1970. What is not readable is reported.
+   * Loads every readable record of `sm.bak`, and of files left in `sm` by retire() here, or by
+   * another process before `unmovedSince` (in ms since 1970). Unreadable files are reported.
    */
   load(unmovedSince?: number): NotifyRecord[];
   /**
-   * What retire() and load() could not read, move or make lasting, in number. Only 0 means that the
-   * records are all there are.
+   * Number of files that retire() and load() could not read, move or sync. Only 0 means that the
+   * records are complete.
    */
   readonly faults: number;
   /**
-   * Removes a peer that was told, durably; the file goes with its last record. Before the process ends
-   * this has to be waited for.
+   * Removes the record of a peer that was told, durably; its file goes with the last record. Await
+   * it before the process ends.
    *
    * @throws {StoreError} (as a rejection) When the peer may be told again after the next start.
    */
   remove(record: NotifyRecord): Promise<void>;
-  /**
-   * Whether the record's file is still there: an operator may have taken it away. Where that cannot be
-   * told it is.
-   */
+  /** Whether the record's file still exists: an operator may have removed it. True if in doubt. */
   has(record: NotifyRecord): boolean;
-  /** The number in the file `state`, made odd; written only where the file has none. */
+  /** Number in the file `state`, made odd; written only if the file has none. */
   stateNumber(): number;
   /** Advances the number in the file `state` to the next odd one, durably, and returns it. */
   advanceStateNumber(): number;
 }
 
-/** What was learned of a peer. It helps to find it and to know it again; losing it costs time only. */
+/** Knowledge about a peer, used to find and to recognise it; losing it costs time only. */
 export interface PeerFacts {
   /** Numeric addresses, the one that worked last first. */
   readonly addresses: readonly string[];
   readonly canonicalName?: string;
-  /** The state in the last SM_NOTIFY that was taken from it. */
+  /** State in the last SM_NOTIFY believed. */
   readonly lastState?: number;
-  /** When that came, milliseconds since 1970. */
+  /** Arrival of that notice, in ms since 1970. */
   readonly heardAt?: number;
-  /** Ordinal of that notice, or of a declaration by an administrator that is younger. */
+  /** Ordinal of that notice, or of a later declaration by an administrator. */
   readonly lastNotice?: number;
-  /** The state that everybody who asked has been told, or was tried to be told for long enough. */
+  /** State that all requesters have been told, or whose callbacks were given up. */
   readonly passedOn?: number;
-  /** Transport over which it was told last, and its NSM's port then. */
+  /** Transport and port of the peer's NSM when it was told last. */
   readonly transport?: "udp" | "tcp";
   readonly port?: number;
-  /** When it was told of our reboot last, milliseconds since 1970. */
+  /** Time of the last announcement of our reboot to the peer, in ms since 1970. */
   readonly toldAt?: number;
 }
 
-/** A dot-file beside the records for what nfs-utils' format has no room for. */
+/** Peer memory: a dot-file beside the records, for data that nfs-utils' format has no room for. */
 export interface PeerMemory {
-  /** What is remembered, by mon_name in lower case. */
+  /** Facts by mon_name in lower case. */
   load(): Map<string, PeerFacts>;
-  /** The same in small steps, with the result at the end. */
+  /** load() in small steps, returning the result at the end. */
   loadInSteps(): Generator<void, Map<string, PeerFacts>>;
-  /** Remembers facts beside earlier ones; nobody waits for the disk. Failures are reported only. */
+  /** Merges facts into earlier ones, written asynchronously; failures are only reported. */
   note(monName: string, facts: Partial<PeerFacts>): void;
-  /** Forgets a peer. */
   forget(monName: string): void;
-  /** Writes now what is otherwise written in a moment: a process that is killed after it has lost nothing. */
+  /** Writes pending facts now; a process killed afterwards loses none. */
   flush(): void;
 }
 
-/** An SM_NOTIFY that was answered before it could be judged. */
+/** SM_NOTIFY that was answered before it could be judged. */
 export interface KeptNotice {
   readonly name: string;
   readonly state: number;
-  /** The address that it came from. */
+  /** Source address. */
   readonly address: string;
-  /** When it came, in ms since 1970. */
+  /** Arrival, in ms since 1970. */
   readonly at: number;
-  /** Its place in the order in which notices, declarations and registrations came, from 1 on. */
+  /** Ordinal (from 1) in the sequence of notices, declarations and registrations. */
   readonly ordinal: number;
 }
 
-/** What earlier lives have kept. */
+/** Kept notices of earlier runs. */
 export interface NoticesRead {
   readonly notices: readonly KeptNotice[];
-  /** By registration, the ordinal up to which notices do not concern it. */
+  /** Ordinal up to which notices do not concern a registration, by registration key. */
   readonly overtaken: ReadonlyMap<string, number>;
 }
 
-/** Keeps such notices over restarts. Failures are reported, and nobody has to catch them. */
+/** Storage of kept notices. Failures are reported, not thrown. */
 export interface NoticeMemory {
   load(): NoticesRead;
-  /** Keeps one, so that a process that is killed afterwards has not lost it; false if it cannot. */
+  /** Keeps a notice so that it survives the process's death; false on failure. */
   keep(notice: KeptNotice): boolean;
   forget(notice: KeptNotice): void;
-  /** Notes that notices up to an ordinal do not concern a registration: it was made behind them. */
+  /** Records that a registration is younger than the notices up to an ordinal. */
   overtake(registration: string, ordinal: number): void;
 }
 
-/** Who waits for what is learned. */
+/** Observer of the peer directory. */
 export interface DirectoryWatcher {
-  /** Whether somebody waits, so that look-ups must not be put off for the sake of calls. */
+  /** Whether a notice waits, so that look-ups must not be postponed in favour of calls. */
   isUrgent(): boolean;
-  /** The name service has told what a peer's names and addresses are, by key. */
+  /** The look-up of a peer (by key) has succeeded. */
   learned(peer: string): void;
   /** All peers have been looked up. */
   completed(): void;
 }
 
-/** One attempt of a remote call. */
+/** Client for one attempt of a remote call. */
 export interface CallPeer {
   /**
-   * @throws {RpcError} (as a rejection) No reply in time, or another one than SUCCESS.
+   * @throws {RpcError} (as a rejection) No reply in time, or a status other than SUCCESS.
    * @throws {TransportError} (as a rejection) The call could not be sent.
    */
   call<P extends Procedures, K extends keyof P & string>(
@@ -256,21 +252,21 @@ export interface CallPeer {
 }
 
 /**
- * The administrator's program for high availability (rpc.statd(8), ha-callout). Each function settles
- * when the program has ended, whatever its status; none rejects.
+ * Callout: the administrator's program for high availability (rpc.statd(8), ha-callout). Each
+ * promise settles when the program has exited, with any status; none rejects.
  */
 export interface Callout {
-  /** `add-client mon_name my_name`: a peer is monitored and on disk. */
+  /** Runs `add-client mon_name my_name`: the peer is monitored and on disk. */
   monitored(monName: string, myName: string): Promise<void>;
-  /** `del-client mon_name my_name`: a peer is about to be unmonitored on disk. */
+  /** Runs `del-client mon_name my_name`: the peer is about to be removed from disk. */
   unmonitored(monName: string, myName: string): Promise<void>;
   /**
-   * `sm-notify mon_name address state`: a notice has arrived. Nothing when it cannot be run now, or is
-   * being run for the same notice: the sender should repeat it.
+   * Runs `sm-notify mon_name address state`: a notice has arrived. Undefined when the program
+   * cannot be started now, or is running for this notice already: the sender should repeat it.
    */
   notified(monName: string, address: string, state: number): Promise<void> | undefined;
-  /** Whether no more programs may be put in line now. */
+  /** Whether the queue of programs is full. */
   readonly isFull: boolean;
-  /** Why it does not do what it should; undefined while it does. */
+  /** Why the callout does not work; undefined while it does. */
   readonly fault?: string | undefined;
 }

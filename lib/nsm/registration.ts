@@ -1,9 +1,10 @@
 /**
- * Keeps us registered with rpcbind on this host, for as long as we serve. rpcbind being absent, slow
- * or restarted is no error: we say so once, go on trying, and register again when it is back.
+ * rpcbind registrar: keeps us registered with the local rpcbind while we serve. An rpcbind that is
+ * absent, slow or restarting is no error: it is logged once, and the registrar retries until
+ * rpcbind is back.
  *
- * That rpcbind has ended shows at once by the connection that stays open to it. That somebody removed or
- * replaced our registration shows nowhere, so it is looked at now and then, and when somebody asks for it.
+ * The end of rpcbind is noticed at once through an open connection. A registration that another
+ * program has removed or replaced is not signalled, so it is polled, and checked on demand.
  *
  * Source: RFC 1833 section 3 (PMAPPROC_SET); rpcbind_entries.ts has section 2.
  */
@@ -24,49 +25,52 @@ import { listingFault } from "./rpcbind_listing.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
 const ROOT_OWNER = "0";
-/** First pause before rpcbind is tried again, in ms: a restart takes about that long. */
+/** First pause between attempts, in ms: about the time of a restart of rpcbind. */
 const RETRY_MIN_MS = 500;
-/** Longest pause, in ms: what a client's mount may have to wait after rpcbind came back. */
+/** Longest pause, in ms: a client's mount may wait so long after rpcbind is back. */
 const RETRY_MAX_MS = 5_000;
 /**
- * How often we look whether rpcbind still lists us, in ms. An idle daemon wakes up that often anyway, to
+ * Interval between checks of our registration, in ms. An idle daemon wakes up that often anyway, to
  * review its addresses.
  */
 const REVIEW_MS = 300_000;
-/** The same where no connection tells us that the port mapper has ended. */
+/** Interval between checks where no connection signals the end of the portmapper, in ms. */
 const PORT_MAPPER_REVIEW_MS = 60_000;
 
-/** What registration works with. */
+/** Dependencies of the registrar. */
 export interface RegistrationParts {
-  /** Connects to rpcbind's Unix socket, where it knows who we are. */
+  /** Connects to rpcbind's Unix socket, where it knows our uid. */
   readonly connect: () => Promise<StreamClient>;
-  /** For a port mapper that has no such socket, and to see what rpcbind tells others: both families. */
+  /**
+   * Client for a portmapper without a Unix socket, and for checking what rpcbind answers in both
+   * families.
+   */
   readonly callPeer: CallPeer;
   readonly portmapper: Endpoint;
-  /** Who owns the registrations: the decimal uid that we serve under. */
+  /** Owner of the registrations: the decimal uid that we serve under. */
   readonly owner: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Told when we are registered again, or why we are not. */
+  /** Called when the registration succeeds again, or with the reason why it failed. */
   readonly changed?: (fault: string | undefined) => void;
 }
 
-/** A registration that was made. */
+/** Registration in effect. */
 interface Session {
-  /** What rpcbind was told of. */
+  /** Addresses registered. */
   readonly served: readonly TransportAddress[];
-  /** Settles when rpcbind has ended; never where nothing tells us. */
+  /** Settles when rpcbind has ended; absent where nothing signals that. */
   readonly lost?: Promise<void>;
   readonly reviewMs: number;
-  /** Lets go of rpcbind and leaves everything registered. */
+  /** Closes the connection and leaves everything registered. */
   close?(): Promise<void>;
-  /** Takes back what was registered. */
+  /** Removes the registration. */
   end(): Promise<void>;
 }
 
 /**
- * Removes whatever is registered for us, by whomever; only root may do that. Failing is no matter:
- * registering will tell.
+ * Removes all registrations of our program, whoever owns them; needs root. Failures are ignored:
+ * register() will report them.
  */
 export async function removeOldRegistrations(
   connect: RegistrationParts["connect"],
@@ -102,7 +106,7 @@ export class RpcbindRegistrar {
     return this.#fault;
   }
 
-  /** Makes one attempt; whether it succeeded. It never rejects. */
+  /** Makes one attempt; returns whether it succeeded. Never rejects. */
   async register(): Promise<boolean> {
     const { log } = this.#parts;
     try {
@@ -112,7 +116,7 @@ export class RpcbindRegistrar {
       try {
         this.#session = await this.#registerByNetwork();
       } catch {
-        // The Unix socket is the usual way, so its failure is the one worth telling.
+        // The Unix socket is the usual way, so its error is the one reported.
         return this.#failed(error);
       }
     }
@@ -129,7 +133,7 @@ export class RpcbindRegistrar {
     return true;
   }
 
-  /** Stays registered until the signal is aborted, then takes the registration back. */
+  /** Keeps us registered until the signal is aborted, then removes the registration. */
   async keep(signal: AbortSignal): Promise<void> {
     let pause = RETRY_MIN_MS;
     while (!signal.aborted) {
@@ -149,7 +153,7 @@ export class RpcbindRegistrar {
     await this.#session?.end();
   }
 
-  /** Has {@link keep} look at once whether rpcbind lists us, and register again if not; settles then. */
+  /** Makes {@link keep} check the registration now, and renew it if it is gone; settles after that. */
   review(): Promise<void> {
     const { promise } = this.#reviewed;
     this.#wake();
@@ -165,8 +169,8 @@ export class RpcbindRegistrar {
   }
 
   /**
-   * Whether rpcbind tells others all our ports. Where it does not answer, false: to register again does
-   * no harm, and will tell what the matter is.
+   * Whether rpcbind lists all our ports. False if it does not answer: registering again does no
+   * harm, and reports the fault.
    */
   async #isListed({ served }: Session): Promise<boolean> {
     const { callPeer, log } = this.#parts;
@@ -211,7 +215,7 @@ export class RpcbindRegistrar {
     };
   }
 
-  /** It never rejects. */
+  /** Never rejects. */
   async #remove(entries: RpcbindEntries): Promise<void> {
     try {
       await entries.removeAll();
@@ -221,7 +225,7 @@ export class RpcbindRegistrar {
   }
 
   /**
-   * Asks over TCP first, since a refused connection says at once that nobody is there. An rpcbind that
+   * Asks over TCP first: a refused connection shows at once that nothing listens. An rpcbind that
    * was just starting has opened its Unix socket by the time it answers.
    */
   async #registerByNetwork(): Promise<Session> {
@@ -241,7 +245,7 @@ export class RpcbindRegistrar {
     }
   }
 
-  /** Over loopback, where entries have no owner: for an rpcbind whose Unix socket is out of reach. */
+  /** Registers over loopback, for an rpcbind whose Unix socket is unreachable; entries then have no owner. */
   async #registerByRpcbind(): Promise<Session> {
     const { callPeer, portmapper, owner } = this.#parts;
     const call: CallRpcbind = (program, name, args, timeoutMs) =>
@@ -252,7 +256,7 @@ export class RpcbindRegistrar {
     return { served: this.#served, reviewMs: PORT_MAPPER_REVIEW_MS, end };
   }
 
-  /** A port mapper knows IPv4 alone. */
+  /** Registers with a portmapper, which knows only IPv4. */
   async #registerByPortmap(): Promise<Session> {
     const { callPeer, portmapper } = this.#parts;
     const mapping = { prog: SM_PROG, vers: SM_VERS, prot: 0, port: 0 };
@@ -269,7 +273,7 @@ export class RpcbindRegistrar {
       served,
       reviewMs: PORT_MAPPER_REVIEW_MS,
       async end() {
-        // It may have gone by now; then there is nothing to take back.
+        // A portmapper that is gone has no entry to remove.
         await call("PMAPPROC_UNSET", mapping).catch(() => {});
       },
     };

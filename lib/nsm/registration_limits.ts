@@ -1,13 +1,14 @@
 /**
- * How much may be monitored. Any user of this host can call SM_MON, and each registration costs memory, a
- * file and time at the next start. A lock manager monitors each host that has locks here or that we have
- * locks at once, for each of our names; the largest sites have some thousand of them.
+ * Limits of the monitor list. Any user of this host can call SM_MON, and each registration costs
+ * memory, a file and start-up time. A lock manager monitors the hosts that hold locks here, and
+ * those where we hold locks, once for each of our names; the largest sites have some thousand of
+ * them.
  */
 
 import type { MonitorList } from "./monitor_list.ts";
 import type { MonitorRecord } from "./ports.ts";
 
-/** All of it can be set for tests; the program uses {@link REGISTRATION_LIMITS}. */
+/** Limits; tests set their own, the program uses {@link REGISTRATION_LIMITS}. */
 export interface RegistrationLimits {
   readonly peers: number;
   readonly ofPeer: number;
@@ -16,17 +17,17 @@ export interface RegistrationLimits {
 }
 
 export const REGISTRATION_LIMITS: RegistrationLimits = {
-  /** Hosts monitored, in number: ten times a large site. Each takes about 4 KB of memory, and a block. */
+  /** Peers: ten times a large site. Each takes about 4 KB of memory and a disk block. */
   peers: 100_000,
-  /** Registrations of one host, in number: one for each name of ours, version and lock manager. */
+  /** Registrations of one peer: one for each name of ours, version and lock manager. */
   ofPeer: 256,
-  /** Registrations of one requester, that is, my_name and procedure, in number. */
+  /** Registrations of one requester (my_name and procedure). */
   ofMyName: 65_536,
-  /** Length of all records together, in bytes: 100 bytes are usual, and 1,100 the most. */
+  /** Total length of the records, in bytes: 100 bytes each are usual, 1,100 the most. */
   bytes: 33_554_432,
 };
 
-/** Why one more registration is too many; nothing if it is not. */
+/** Limit that one more registration would exceed, as the end of a sentence; undefined if none. */
 export function limitFault(
   list: MonitorList,
   record: MonitorRecord,

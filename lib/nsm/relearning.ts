@@ -1,23 +1,23 @@
 /**
- * When the name service is asked again about peers of which it has told nothing: with exponential back-off
- * about all of them, and every few seconds about some while somebody waits for it. One timer does both.
+ * Retry timer for peers that the name service has not answered for: exponential back-off for all of
+ * them, and a short fixed interval for some while a notice waits. One timer serves both.
  */
 
 import type { Clock } from "../time/clock.ts";
 import { RELEARN_MAX_MS, RELEARN_MIN_MS, URGENT_RELEARN_MS } from "./directory_parts.ts";
 
-/** Less than this is no pause, in ms. */
+/** Rounding tolerance of timers, in ms. */
 const SHORT_MS = 1;
 
 export class Relearning {
   readonly #clock: Pick<Clock, "now" | "startTimer">;
   readonly #relearn: (isForAll: boolean) => void;
   #pauseMs = RELEARN_MIN_MS;
-  /** When it is time for all, on the clock that only goes forward; undefined before that is decided. */
+  /** Monotonic time of the next retry for all; undefined while none is planned. */
   #allAt: number | undefined;
   #cancel: (() => void) | undefined;
 
-  /** `relearn` is called when it is time; `isForAll` says that the back-off is over. */
+  /** `relearn` is called at each retry; `isForAll`: the back-off has elapsed. */
   constructor(
     clock: Pick<Clock, "now" | "startTimer">,
     relearn: (isForAll: boolean) => void,
@@ -26,7 +26,7 @@ export class Relearning {
     this.#relearn = relearn;
   }
 
-  /** Has it happened after the back-off, or sooner if it is urgent; what is planned already stays. */
+  /** Plans a retry after the back-off, or sooner if urgent; an earlier plan stands. */
   plan(isUrgent: boolean): void {
     if (this.#cancel !== undefined) return;
     const now = this.#clock.now();
@@ -34,7 +34,7 @@ export class Relearning {
     const ms = Math.max(0, this.#allAt - now);
     this.#cancel = this.#clock.startTimer(isUrgent ? Math.min(URGENT_RELEARN_MS, ms) : ms, () => {
       this.#cancel = undefined;
-      // Sums of fractions may fall short of one another.
+      // Floating-point sums may fall short.
       const isForAll = this.#clock.now() + SHORT_MS >= this.#allAt!;
       if (isForAll) {
         this.#allAt = undefined;
@@ -44,12 +44,11 @@ export class Relearning {
     });
   }
 
-  /** Begins the back-off anew. */
+  /** Resets the back-off. */
   restart(): void {
     this.#pauseMs = RELEARN_MIN_MS;
   }
 
-  /** Ends all activity. */
   stop(): void {
     this.#cancel?.();
   }

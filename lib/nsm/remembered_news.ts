@@ -1,17 +1,17 @@
-/** What an earlier life of the daemon has heard of peers, from the peer memory. */
+/** News of peers from earlier runs of the daemon, out of the peer memory. */
 
 import type { LastNews } from "./monitor_list.ts";
 import type { PeerFacts, PeerMemory } from "./ports.ts";
 
-/** What was heard of one peer. */
+/** Last news of one peer. */
 interface News extends LastNews {
-  /** Whether that life has ended before everybody was told. */
+  /** Whether the earlier run ended before all its callbacks were made. */
   readonly isOwed: boolean;
 }
 
 export class RememberedNews {
   readonly #memory: Pick<PeerMemory, "note">;
-  /** By key of the peer. */
+  /** News by peer key. */
   readonly #news = new Map<string, News>();
   #latestNotice = 0;
 
@@ -25,12 +25,11 @@ export class RememberedNews {
     this.#news.set(peer, { lastState, lastNotice, heardAt, isOwed: lastState !== passedOn });
   }
 
-  /** Ordinal of the last notice or declaration of all; 0 where there was none. */
+  /** Ordinal of the latest notice or declaration; 0 if there was none. */
   get latestNotice(): number {
     return this.#latestNotice;
   }
 
-  /** Undefined where nothing was heard. */
   of(peer: string): News | undefined {
     return this.#news.get(peer);
   }
@@ -44,8 +43,8 @@ export class RememberedNews {
   }
 
   /**
-   * Notes that nobody is owed the news of a peer that is not monitored, as after a reboot of this host: it
-   * would be told to whoever monitors it next.
+   * Marks the news of an unmonitored peer as passed on, as after a reboot of this host. Otherwise
+   * the next requester to monitor the peer would be told of it.
    */
   settle(peer: string): void {
     const news = this.#news.get(peer);

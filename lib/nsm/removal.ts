@@ -1,32 +1,34 @@
-/** Taking registrations off the monitor list: in memory, for the callout, on disk, in this order. */
+/**
+ * Removal: takes registrations off the monitor list in memory, runs the callout, then removes them
+ * from disk, in this order.
+ */
 
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
 import type { Callout, MonitorRecord, MonitorStore } from "./ports.ts";
 
-/** What a removal works with. */
+/** Dependencies of a removal. */
 export interface RemovalParts {
   readonly list: MonitorList;
   readonly store: MonitorStore;
   readonly directory: PeerDirectory;
-  /** The administrator's program, if there is one now. */
+  /** Callout configured now. */
   readonly callout: () => Callout | undefined;
-  /** Told of each registration that is gone for good: nobody may be called for it any more. */
+  /** Called for each registration that is gone for good: its callbacks are to be dropped. */
   readonly removed?: (monitored: Monitored) => void;
 }
 
 /**
- * Registrations taken off together, in number: what the disk makes lasting at one time. Between them
- * everybody else has a turn. What is allocated for so few is garbage before the young generation is full,
- * and seldom reaches old space.
+ * Registrations removed per batch: one group commit. Other work runs between batches. A small batch
+ * is garbage before V8's young generation is full, and seldom reaches old space.
  */
 const TOGETHER_MAX = 32;
 
 /**
- * Removes registrations. `myName` is what the callout is told, where it is not that of each record. One
- * that is made anew meanwhile stays.
+ * Removes registrations. `myName` replaces each record's own in the callout. A registration that is
+ * made again meanwhile stays.
  *
- * @throws {StoreError} (as a rejection) When the disk refuses; memory stays what the disk is.
+ * @throws {StoreError} (as a rejection) When the disk refuses; memory then equals the disk.
  */
 export async function removeRegistrations(
   parts: RemovalParts,
@@ -47,7 +49,7 @@ async function removeTogether(
   myName: string | undefined,
 ): Promise<void> {
   const leaving = Promise.withResolvers<void>();
-  leaving.promise.catch(() => {}); // nobody has to wait for it
+  leaving.promise.catch(() => {}); // may have no waiter
   list.leave(removed, leaving.promise);
   const program = callout();
   if (program !== undefined) {
@@ -56,7 +58,7 @@ async function removeTogether(
     }
   }
   try {
-    // A registration made anew meanwhile keeps its record; one in another spelling has its own.
+    // A registration made again meanwhile keeps its file, unless its spelling names another one.
     const gone = removed.map(({ record }) => record)
       .filter((record) => !isSpelledAlike(list.find(record)?.record, record));
     await store.remove(gone);
@@ -75,7 +77,7 @@ async function removeTogether(
   }
 }
 
-/** Whether two records of one registration are one on disk, where letter case counts. */
+/** Whether two records of one registration share a file, whose name is case-sensitive. */
 function isSpelledAlike(a: MonitorRecord | undefined, b: MonitorRecord): boolean {
   return a?.monName === b.monName && a.myName === b.myName;
 }

@@ -1,6 +1,6 @@
 /**
- * Our entries in the list of rpcbind on this host. Over its Unix socket it knows who we are; over the
- * network entries are nobody's.
+ * Our entries with the local rpcbind. Entries made over its Unix socket are owned by our uid;
+ * entries made over the network have no owner.
  *
  * Source: RFC 1833 section 2 (RPCBPROC_SET, RPCBPROC_UNSET).
  */
@@ -12,10 +12,10 @@ import { RpcError } from "../rpc/errors.ts";
 import { AcceptStat } from "../rpc/message.ts";
 import { type Netid, NETIDS, type TransportAddress } from "../rpc/transport.ts";
 
-/** How long rpcbind may take to answer, in ms; it is on this host. */
+/** Timeout of the local rpcbind, in ms. */
 export const RPCBIND_TIMEOUT_MS = 5_000;
 
-/** Calls rpcbind. @throws {RpcError} No reply in time, or another one than SUCCESS. */
+/** Calls rpcbind. @throws {RpcError} No reply in time, or a status other than SUCCESS. */
 export type CallRpcbind = (
   program: typeof rpcbindV3 | typeof rpcbindV4,
   name: "RPCBPROC_SET" | "RPCBPROC_UNSET",
@@ -27,24 +27,24 @@ export class RpcbindEntries {
   readonly #callRpcbind: CallRpcbind;
   readonly #owner: string;
 
-  /** `owner` is the decimal uid under which we call. */
+  /** `owner` is our decimal uid. */
   constructor(call: CallRpcbind, owner: string) {
     this.#callRpcbind = call;
     this.#owner = owner;
   }
 
   /**
-   * Makes the entries those of what is served. What is registered already stays so all the time: somebody
-   * may ask just now.
+   * Makes the entries equal to what is served. Entries that are correct already are never removed,
+   * since a client may ask at any moment.
    *
-   * @throws {Error} Another program has a transport; the remaining transports are registered all the same.
+   * @throws {Error} Another program owns a transport; the remaining transports are registered.
    */
   async enter(all: readonly TransportAddress[]): Promise<void> {
     const refused: string[] = [];
     for (const netid of NETIDS) {
       const served = all.find((one) => one.netid === netid);
       if (served !== undefined && await this.set(served)) continue;
-      // An earlier life of ours may have it, with another port or without need.
+      // The entry may be an earlier run's, with another port or no longer served.
       await this.remove(netid);
       if (served !== undefined && !await this.set(served)) {
         refused.push(`${netid} ${toUniversalAddress(served)}`);
@@ -55,22 +55,22 @@ export class RpcbindEntries {
     }
   }
 
-  /** Enters a transport, unless that is there already; false where it has another entry. */
+  /** Adds an entry, idempotent; false where the transport has a different entry. */
   set(served: TransportAddress): Promise<boolean> {
     return this.#call("RPCBPROC_SET", served.netid, toUniversalAddress(served));
   }
 
-  /** Removes the entry of a netid; false where there is none that we may remove. */
+  /** Removes the entry of a netid; false where we may remove none. */
   remove(netid: Netid): Promise<boolean> {
     return this.#call("RPCBPROC_UNSET", netid, "");
   }
 
-  /** Removes the entries of all netids; false where there are none that we may remove. */
+  /** Removes the entries of all netids; false where we may remove none. */
   removeAll(): Promise<boolean> {
     return this.#call("RPCBPROC_UNSET", "", "");
   }
 
-  /** Calls version 4, and version 3 where that is not spoken. */
+  /** Calls rpcbind version 4, or version 3 where 4 is not served. */
   async #call(
     name: "RPCBPROC_SET" | "RPCBPROC_UNSET",
     r_netid: string,
@@ -86,7 +86,7 @@ export class RpcbindEntries {
   }
 }
 
-/** Whether the version that was called is not spoken. */
+/** Whether an error is PROG_MISMATCH: the version is not served. */
 export function isVersionMissing(error: unknown): boolean {
   return error instanceof RpcError && error.failure.kind === "accepted" &&
     error.failure.stat === AcceptStat.PROG_MISMATCH;

@@ -1,6 +1,6 @@
 /**
- * What rpcbind on this host tells others of us: it is asked over loopback by each transport, as it looks
- * nowhere else than in the entries of the transport that it is asked by.
+ * Listing check: what the local rpcbind answers to others who ask for us. It is asked over loopback
+ * by each transport, since rpcbind answers only from the entries of the transport of the call.
  *
  * Source: RFC 1833 section 2.2.1 (RPCBPROC_GETADDR: r_netid is that of the transport of the call).
  */
@@ -15,10 +15,10 @@ import type { CallPeer } from "./ports.ts";
 import { RPCBIND_TIMEOUT_MS } from "./rpcbind_entries.ts";
 
 /**
- * How rpcbind's list differs from what is served, in words for a log line; undefined where it does not.
+ * First difference between rpcbind's list and what is served, for a log line; undefined if equal.
  *
- * @throws {RpcError} (as a rejection) It does not answer.
- * @throws {TransportError} (as a rejection) It is not there.
+ * @throws {RpcError} (as a rejection) rpcbind does not answer.
+ * @throws {TransportError} (as a rejection) rpcbind is not there.
  */
 export async function listingFault(
   callPeer: CallPeer,
@@ -40,8 +40,8 @@ export async function listingFault(
 }
 
 /**
- * False where rpcbind has nothing open at an address, as without IPv6 in /etc/netconfig. TCP tells that
- * at once, UDP not at all.
+ * False where rpcbind does not listen at an address, as without IPv6 in /etc/netconfig. TCP shows
+ * that at once, UDP not at all.
  */
 async function isServed(callPeer: CallPeer, address: string): Promise<boolean> {
   const at = { address, port: PMAP_PORT };

@@ -1,7 +1,6 @@
 /**
- * What program 100024 does: the handlers of its procedures. A reply waits for the disk where it
- * promises something, for a callout where one is configured, and for nothing else; above all not for
- * the name service.
+ * Handlers of program 100024. A reply waits for the disk if it promises something, and for a
+ * callout if one is configured; it never waits for the name service.
  *
  * Source: XNFS chapter 11; rpc.statd(8) for what is refused and how.
  */
@@ -32,36 +31,35 @@ import { limitFault, type RegistrationLimits } from "./registration_limits.ts";
 import { removeRegistrations } from "./removal.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** The state that goes with STAT_FAIL, as nfs-utils has it. */
+/** `state` in a STAT_FAIL reply, as in nfs-utils. */
 const FAILED_STATE = -1;
 
-/** What the service works with. */
+/** Dependencies of the service. */
 export interface ServiceParts {
   readonly list: MonitorList;
   readonly store: MonitorStore;
   readonly directory: PeerDirectory;
   readonly notices: Notices;
-  /** The administrator's program, if one is set now. */
+  /** Callout configured now. */
   readonly callout: () => Callout | undefined;
   /** Notifies the peers again, after SM_SIMU_CRASH. */
   readonly simulateCrash: () => void;
-  /** Logs that a call was refused because of the store. */
+  /** Logs a call that was refused because of the store. */
   readonly refused: (message: string, error: unknown) => void;
-  /** How much may be monitored; for tests. */
+  /** Limits of the monitor list; set by tests. */
   readonly limits?: RegistrationLimits;
-  /** The state number at the start, as long as the disk does not tell another one. */
+  /** State number at start, used until the disk gives another one. */
   readonly stateNumber?: number;
-  /** Told of each registration that is new. */
+  /** Called for each new registration. */
   readonly registered?: (record: MonitorRecord) => void;
-  /** Told of each registration that is gone for good. */
+  /** Called for each registration that is gone for good. */
   readonly removed?: (monitored: Monitored) => void;
   readonly clock: Pick<Clock, "wallClock">;
   readonly log: Pick<Log, "error">;
-  /** Says what callers cause, within limits. */
+  /** Rate-limited log, for lines that callers can cause. */
   readonly tell: LimitedLog;
 }
 
-/** Makes the service from its parts. */
 export function nsmService(parts: ServiceParts): Service {
   const nsm = new Nsm(parts);
   return serve(nsmV1, {
@@ -85,7 +83,7 @@ function requester({ my_name, my_prog, my_vers, my_proc }: MyId): Requester {
   return { myName: storableMyName(my_name), myProg: my_prog, myVers: my_vers, myProc: my_proc };
 }
 
-/** A reply without a result, or none. */
+/** Reply without a result, or no reply. */
 type Silence = undefined | typeof NO_REPLY;
 
 class Nsm {
@@ -99,20 +97,20 @@ class Nsm {
     this.#enrolment = new Enrolment(parts);
   }
 
-  /** Whether we would monitor a host; with our own state number in either case. */
+  /** SM_STAT: whether we would monitor a host, with our own state number in either case. */
   stat(monName: string): SmStatRes {
     const res_stat = hostNameFault(monName) === undefined ? Res.STAT_SUCC : Res.STAT_FAIL;
     return { res_stat, state: this.stateNumber() };
   }
 
   /**
-   * Takes a notice. The callout is run first, as in nfs-utils, but for notices that are news: other
-   * hosts may send any number of others.
+   * SM_NOTIFY. The callout runs first, as in nfs-utils, but only for news: remote hosts can send
+   * any number of other notices.
    */
   notify(notice: StatChge, caller: Caller): Silence | Promise<Silence> {
     const { notices, callout } = this.parts;
     if (!notices.admits(notice, caller)) return NO_REPLY;
-    // The order of arrival counts: a callout may take longer than that of a newer notice.
+    // Drawn before the callout, which may take longer than that of a newer notice.
     const ordinal = notices.arrived();
     const replyTo = (isTaken: boolean): Silence => isTaken ? undefined : NO_REPLY;
     const take = (wasCalledOut: boolean) => {
@@ -163,7 +161,7 @@ class Nsm {
     const { list } = this.parts;
     const monitored = list.find(registration);
     const leaving = list.leaving(registration);
-    // What an earlier call removes, in other letters perhaps, may still be on disk, and may stay there.
+    // An earlier removal, perhaps in another letter case, may fail and leave the record on disk.
     if (monitored !== undefined) {
       await Promise.all([this.#remove([monitored], registration.myName), leaving]);
     } else if (leaving !== undefined) await leaving;
@@ -185,7 +183,7 @@ class Nsm {
     return { state: this.stateNumber() };
   }
 
-  /** Forgets everybody in memory; the records stay on disk for those who are notified now. */
+  /** SM_SIMU_CRASH: clears the list in memory; the records stay on disk for notifying. */
   simuCrash(): void {
     const what = "SM_SIMU_CRASH";
     const message = `${what}: forgetting all monitored hosts and notifying them`;
@@ -195,27 +193,27 @@ class Nsm {
     this.parts.simulateCrash();
   }
 
-  /** The local state number on disk now; the last one known where the disk does not tell. */
+  /** State number on disk; the last known one if the disk cannot be read. */
   stateNumber(): number {
     try {
       this.lastStateNumber = this.parts.store.stateNumber();
       this.#stateFault = "";
     } catch (error) {
       const fault = reasonOf(error);
-      // One line, and not one for each call.
+      // Logged once, not for each call.
       if (fault !== this.#stateFault) this.parts.log.error(fault);
       this.#stateFault = fault;
     }
     return this.lastStateNumber;
   }
 
-  /** The caller is told SYSTEM_ERR when the disk refuses. */
+  /** Rejects when the disk refuses, which the caller gets as SYSTEM_ERR. */
   #remove(removed: readonly Monitored[], myName: string): Promise<void> {
     return removeRegistrations(this.parts, removed, myName);
   }
 }
 
-/** Why a registration is not acceptable; nothing if it is. */
+/** Reason why a registration is not acceptable; undefined if it is. */
 function registrationFault(record: MonitorRecord): string | undefined {
   const { monName, myName, myProg, myVers, myProc } = record;
   if (!isCallbackProcedure(myProg, myVers, myProc)) {

@@ -1,27 +1,27 @@
 /**
- * How many notices each source may send: a token bucket for each IPv4 address and each IPv6 /64, which is
- * what one host can choose its addresses from. A sender that exceeds it gets no reply and so repeats itself
- * later; nothing genuine is lost, and a flood from one source costs nothing more.
+ * Rate limit of notices: a token bucket per source. A source is an IPv4 address or an IPv6 /64,
+ * since one host can use all addresses of its /64. A notice beyond the limit gets no reply, so that
+ * a genuine sender repeats it, and a flood costs nothing more.
  */
 
 import { sourceNetwork } from "../rpc/address.ts";
 import type { Clock } from "../time/clock.ts";
 
 /**
- * Notices of one source at once. A peer sends two for each name under which it knows us; hundreds of
- * hosts behind one address that reboot together still pass.
+ * Bucket size, in notices. A peer sends two for each name under which it knows us; hundreds of
+ * hosts behind one address may reboot together.
  */
 const BURST = 1024;
-/** What a source gains, in notices per second: what a name server can be asked in the worst case. */
+/** Refill rate, in notices per second: what a name server can be asked in the worst case. */
 const PER_SECOND = 64;
-/** Sources remembered; beyond, the one that was heard longest ago is forgotten. */
+/** Limit of buckets (LRU). */
 const SOURCES_MAX = 4096;
 /**
- * Time that a notice may take, in ms. One that takes longer counts as several: its cost grows with what is
- * registered of its source.
+ * Work covered by one notice, in ms. A longer one counts as several, since its cost grows with the
+ * registrations of its source.
  */
 const MS_PER_NOTICE = 0.5;
-/** Notices that one counts as, at most: so that its source has another one taken within some seconds. */
+/** Most notices that one counts as: its source then has another one admitted within seconds. */
 const CHARGE_MAX = 1024;
 const MS_PER_SECOND = 1000;
 
@@ -38,7 +38,7 @@ export class SourceLimits {
     this.#clock = clock;
   }
 
-  /** Does the work of a notice that was admitted, and charges its source for the time. */
+  /** Runs the work of an admitted notice, and charges its source for the time. */
   work<T>(address: string, piece: () => T): T {
     const began = this.#clock.now();
     const result = piece();
@@ -46,13 +46,13 @@ export class SourceLimits {
     return result;
   }
 
-  /** Charges a source for work that took so long, in ms. */
+  /** Charges a source for work, in ms. */
   charge(address: string, ms: number): void {
     const bucket = this.#buckets.get(sourceNetwork(address));
     if (bucket !== undefined) bucket.left -= Math.min(Math.floor(ms / MS_PER_NOTICE), CHARGE_MAX);
   }
 
-  /** Whether a notice from an address may be handled now; it counts if so. */
+  /** Takes one token of an address's source; false if the bucket is empty. */
   admits(address: string): boolean {
     const now = this.#clock.now();
     const source = sourceNetwork(address);
@@ -60,7 +60,7 @@ export class SourceLimits {
     const gained = (now - bucket.at) / MS_PER_SECOND * PER_SECOND;
     bucket.left = Math.min(BURST, bucket.left + gained);
     bucket.at = now;
-    // Put last: the map's order is that of the last notice.
+    // Reinserted last: map order is LRU order.
     this.#buckets.delete(source);
     this.#buckets.set(source, bucket);
     if (this.#buckets.size > SOURCES_MAX) {

@@ -1,7 +1,7 @@
 /**
- * Notices whose state number is none that the peer can be expected to have, and that wait until the peer
- * itself has said which it has. What it says after a notice has come decides that notice, and all that came
- * before it: a peer that was installed anew is believed, and a forged number does not silence it.
+ * State inquiries: a notice with an implausible state number waits until the peer itself has been
+ * asked. The answer decides that notice and all earlier ones. So a reinstalled peer is believed,
+ * and a forged number does not silence the peer.
  */
 
 import { normaliseAddress } from "../rpc/address.ts";
@@ -11,27 +11,27 @@ import type { PeerDirectory } from "./peer_directory.ts";
 import { PAUSE_MS, type PeerStates, type StatedState } from "./peer_states.ts";
 
 /**
- * How often a peer is asked because of one notice, in number: for a minute, in which its status monitor
- * comes up behind the program that has sent the notice.
+ * Questions to a peer because of one notice, at most: one minute, in which its status monitor comes
+ * up after the program that sent the notice.
  */
 const QUESTIONS_MAX = 12;
 
-/** What inquiries are made with. */
+/** Dependencies of inquiries. */
 export interface InquiryParts {
   readonly states: PeerStates;
   readonly directory: Pick<PeerDirectory, "aliasesOf">;
   readonly clock: Pick<Clock, "startTimer">;
-  /** Whether a notice still waits to be judged. */
+  /** Whether a notice is still undecided. */
   readonly isWanted: (kept: Kept) => boolean;
-  /** Judges a notice by what the peer says. */
+  /** Judges a notice by the peer's answer. */
   readonly judge: (kept: Kept, peer: string, stated: StatedState) => void;
 }
 
 export class StateInquiries {
   readonly #parts: InquiryParts;
-  /** How often a peer was asked because of each notice, by the peer's key. */
+  /** Number of questions asked for each notice, by peer key. */
   readonly #waiting = new Map<string, Map<Kept, number>>();
-  /** Peers for which each notice waits, in number. */
+  /** Number of peers that each notice waits for. */
   readonly #counts = new Map<Kept, number>();
   #cancelTimer: (() => void) | undefined;
   #isStopped = false;
@@ -40,12 +40,12 @@ export class StateInquiries {
     this.#parts = parts;
   }
 
-  /** Whether a notice waits for what a peer says. */
+  /** Whether a notice waits for a peer's answer. */
   has(kept: Kept): boolean {
     return this.#counts.has(kept);
   }
 
-  /** Has a peer asked because of a notice; once for all that wait for it. */
+  /** Queues a question to a peer because of a notice; notices waiting for one peer share a question. */
   add(kept: Kept, peer: string): void {
     const waiting = this.#waiting.get(peer) ?? new Map<Kept, number>();
     if (waiting.has(kept)) return;
@@ -55,19 +55,18 @@ export class StateInquiries {
     this.#askLater();
   }
 
-  /** Ends all activity. */
   stop(): void {
     this.#isStopped = true;
     this.#cancelTimer?.();
   }
 
-  /** One timer for all peers; it only runs while a notice waits. */
+  /** Starts the one timer for all peers, while a notice waits. */
   #askLater(): void {
     if (this.#isStopped || this.#waiting.size === 0) return;
     this.#cancelTimer ??= this.#parts.clock.startTimer(PAUSE_MS, () => {
       this.#cancelTimer = undefined;
       for (const peer of this.#waiting.keys()) {
-        if (!this.#parts.states.hasRoom) break; // those that were asked stand behind the others then
+        if (!this.#parts.states.hasRoom) break; // peers asked by now have moved to the end
         void this.#ask(peer);
       }
       this.#askLater();
@@ -79,12 +78,12 @@ export class StateInquiries {
     const asked = [...this.#waiting.get(peer) ?? []];
     const known = [peer, ...directory.aliasesOf(peer)]
       .filter((name) => normaliseAddress(name) !== undefined);
-    // The address that the notice came from, if it is one of these, is up.
+    // The source of the notice, if it is a known address, is up.
     const addresses = known.toSorted((a, b) => Number(b === source) - Number(a === source));
     const stated = await states.ask(peer, addresses);
     const waiting = this.#waiting.get(peer);
     if (stated === "later" || this.#isStopped || waiting === undefined) return;
-    // Behind all others: those that are silent must not be the only ones that are asked.
+    // Moved to the end (round robin), so that silent peers do not use up all questions.
     this.#waiting.delete(peer);
     this.#waiting.set(peer, waiting);
     for (const [kept, questions] of asked) {

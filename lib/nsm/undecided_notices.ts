@@ -1,6 +1,7 @@
 /**
- * Notices that what is known does not decide: they are answered, kept, and judged again with every peer
- * whose addresses are learned. The name service is asked about their own words first.
+ * Undecided notices: known names and addresses do not decide them. They are answered, kept, and
+ * judged again for each peer whose addresses are learned. The name service is asked first about the
+ * notice's own name and source.
  */
 
 import {
@@ -22,12 +23,12 @@ import { StateInquiries } from "./state_inquiries.ts";
 import { sleep } from "../time/clock.ts";
 
 /**
- * Notices that may wait for the name service at one time. A stranger can send any number of names;
- * beyond this many the notice stays unanswered, so that a genuine sender repeats it.
+ * Limit of notices waiting for the name service. Remote hosts can send any number of names; a
+ * notice beyond the limit stays unanswered, so that a genuine sender repeats it.
  */
 const UNDECIDED_MAX = 256;
 
-/** Pause until the administrator's program may have room for a notice, in ms. */
+/** Pause before a full callout queue is tried again, in ms. */
 const CALLOUT_PAUSE_MS = 1_000;
 
 export class UndecidedNotices {
@@ -58,36 +59,36 @@ export class UndecidedNotices {
     return this.#kept.size;
   }
 
-  /** What an earlier life has answered and not judged, once. */
+  /** Takes the notices kept by an earlier run; empty when called again. */
   takeRemembered(): NoticesRead {
     return this.#kept.takeRemembered();
   }
 
-  /** Forgets a notice of an earlier life that is over; true, since its sender may be answered. */
+  /** Removes a notice of an earlier run from the disk; true, since its sender may be answered. */
   drop(heard: Heard): true {
     this.#kept.drop(heard);
     return true;
   }
 
-  /** Notes that what is kept came before a registration, for lives to come. */
+  /** Records durably that a registration is younger than all kept notices. */
   overtake(monitored: Monitored): void {
     this.#kept.overtake(monitored);
   }
 
-  /** Those that wait for the name service to answer, in number. */
+  /** Number of kept notices that wait for the name service. */
   get unanswered(): number {
     let count = 0;
     for (const kept of this.#kept.all()) if (!this.#isAnswered(kept)) count++;
     return count;
   }
 
-  /** Ends all activity; to be called when the judge was stopped. */
+  /** Stops processing; stop the judge first. */
   stop(): void {
     this.#cancelReview?.();
     this.#inquiries?.stop();
   }
 
-  /** Keeps a notice and has everything looked up that it may concern; whether there was room. */
+  /** Keeps a notice and starts the look-ups that it needs; false if there is no room. */
   keep(
     heard: Heard,
     { judged, unverified, unconfirmed }: Found,
@@ -101,7 +102,7 @@ export class UndecidedNotices {
     return kept !== undefined;
   }
 
-  /** Has everything looked up that a notice may concern, the likeliest first, when it was judged so far. */
+  /** Starts the look-ups for a notice after its first judging, likeliest peers first. */
   #lookInto(kept: Kept, unverified?: readonly string[], judging?: Promise<void>): void {
     this.parts.directory.hurry(kept.heard.mon_name);
     this.#reviewLater();
@@ -116,7 +117,7 @@ export class UndecidedNotices {
     });
   }
 
-  /** Does something about a kept notice, which is not over before. */
+  /** Runs a task for a kept notice, which cannot end before the task has. */
   #work(kept: Kept, action: () => Promise<void> | undefined): void {
     kept.working++;
     const done = () => {
@@ -129,7 +130,7 @@ export class UndecidedNotices {
     work.catch((error) => this.#judge.failed(error)).finally(done);
   }
 
-  /** Has the peers asked that are to say themselves which state they have. */
+  /** Asks the peers that have to confirm their state themselves. */
   #inquire(kept: Kept): void {
     const [first] = kept.unconfirmed;
     if (first === undefined) return;
@@ -139,7 +140,7 @@ export class UndecidedNotices {
     kept.unconfirmed.clear();
   }
 
-  /** Judges a notice by what a peer says itself. */
+  /** Judges a notice by the peer's own answer. */
   #judgeStated(kept: Kept, peer: string, stated: StatedState): void {
     const { heard } = kept;
     const isSame = stated.fault === undefined && stated.state === heard.state;
@@ -163,7 +164,7 @@ export class UndecidedNotices {
     this.#kept.learn(kept, aliases);
     const asked = new Set(unverified);
     const isSilent = new Set(unverified.filter((_, i) => !refreshed[i]));
-    // To enforce, a peer is refused when the name service has spoken, and not before.
+    // `enforce` refuses a peer after the name service has answered, not before.
     const isToBeLearned = (peer: string) =>
       sourceCheck() === "enforce" &&
       (isSilent.has(peer) || !asked.has(peer) && directory.isUnresolved(peer));
@@ -176,7 +177,7 @@ export class UndecidedNotices {
     kept.isLookedUp = isFinal;
   }
 
-  /** The peers that a kept notice may concern and for which it is not judged. */
+  /** Peers that a kept notice may concern and for which it is not judged yet. */
   *#undecided({ decided }: Kept, aliases: Iterable<string>): Generator<string | undefined> {
     for (const peer of this.parts.directory.known(...aliases)) {
       yield decided.has(peer) || !this.parts.list.has(peer) ? undefined : peer;
@@ -194,7 +195,7 @@ export class UndecidedNotices {
     }
   }
 
-  /** Judges a kept notice for these peers, for good. */
+  /** Judges a kept notice for these peers, finally. */
   #decide(kept: Kept, peers: Iterable<string | undefined>): Promise<void> | undefined {
     function* decided() {
       for (const peer of peers) {
@@ -205,7 +206,7 @@ export class UndecidedNotices {
     return this.#judgeLate(kept, decided());
   }
 
-  /** Judges a notice that was answered; where it is news the administrator's program is told before. */
+  /** Judges an answered notice; if it is news, the callout runs first. */
   #judgeLate(
     kept: Kept,
     peers: Iterable<string | undefined>,
@@ -226,7 +227,7 @@ export class UndecidedNotices {
     if (!this.#judge.isStopped) await this.#judge.judge(meant, heard, kept.unconfirmed);
   }
 
-  /** Tells the administrator's program of a notice when there is room for that; once, as other notices wait. */
+  /** Runs the callout for a notice, waiting for room in its queue. */
   async #callOut({ mon_name, state, caller: { address } }: Heard): Promise<void> {
     const { callout, clock } = this.parts;
     while (!this.#judge.isStopped) {
@@ -238,24 +239,24 @@ export class UndecidedNotices {
     }
   }
 
-  /** The addresses of a peer were learned. */
+  /** Judges kept notices for a peer whose addresses were just learned. */
   #learned(peer: string): void {
     const { list, directory } = this.parts;
     if (this.#kept.size === 0 || !list.has(peer)) return;
     for (const kept of this.#kept.of([peer, ...directory.aliasesOf(peer)])) {
       if (kept.decided.has(peer)) continue;
-      kept.decided.add(peer); // at once, since this may be called again before its turn
+      kept.decided.add(peer); // before the await, since this may be called again
       this.#work(kept, () => this.#judgeLate(kept, [peer]));
     }
   }
 
-  /** Forgets a notice of which nothing more can be learned. */
+  /** Ends a notice if nothing more can be learned about it. */
   #endIfOver(kept: Kept): void {
     const { list, directory, clock, tell } = this.parts;
     const isAtWork = kept.working > 0 || this.#inquiries?.has(kept) === true;
     if (this.#judge.isStopped || isAtWork || !this.#kept.has(kept)) return;
     const isOld = clock.now() - kept.keptAt >= KEPT_MS;
-    // Where nobody was told, a peer may be meant that the name service does not have yet.
+    // A notice that matched nobody may mean a peer that the name service does not have yet.
     const isToBeMatched = kept.decided.size === 0 && directory.absent > 0;
     const isMonitoring = list.size > 0 || !directory.isComplete;
     if (!isOld && isMonitoring && (!this.#isAnswered(kept) || isToBeMatched)) return;
@@ -267,7 +268,7 @@ export class UndecidedNotices {
     tell("info", "SM_NOTIFY of strangers", () => `${what(kept.heard)} ${why}`);
   }
 
-  /** Whether the name service has said all that a notice needs, as far as it has that. */
+  /** Whether the name service has answered everything that a notice needs. */
   #isAnswered({ isLookedUp }: Kept): boolean {
     return isLookedUp && this.parts.directory.isComplete;
   }
@@ -276,7 +277,7 @@ export class UndecidedNotices {
     for (const kept of this.#kept.all()) this.#endIfOver(kept);
   }
 
-  /** Ends what is over, and asks again what the name service did not say. */
+  /** Ends finished notices, and retries unanswered look-ups. */
   #review(): void {
     this.#endAllOver();
     for (const kept of this.#kept.all()) {
@@ -285,7 +286,7 @@ export class UndecidedNotices {
     }
   }
 
-  /** One timer for all kept notices; it only runs while there are any. */
+  /** Starts the one timer for all kept notices, while there are any. */
   #reviewLater(): void {
     if (this.#judge.isStopped) return;
     this.#cancelReview ??= this.parts.clock.startTimer(REVIEW_MS, () => {

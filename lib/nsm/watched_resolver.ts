@@ -1,23 +1,23 @@
-/** A resolver that knows which look-ups the name service has left without an answer. */
+/** A wrapper around a Resolver that tracks unanswered look-ups. */
 
 import type { HostAddresses, Lookup, Resolver } from "./ports.ts";
 
-/** Look-ups without an answer that are remembered, in number. */
+/** Limit of unanswered look-ups remembered. */
 const FAILING_MAX = 1_000;
 
 export class WatchedResolver implements Resolver {
   readonly #resolver: Resolver;
   readonly #worked: () => void;
-  /** Reasons, by the name or address that was asked for. */
+  /** Reasons, by the name or address asked for. */
   readonly #failing = new Map<string, string>();
 
-  /** `worked` is told of every look-up. */
+  /** `worked` is called for every look-up. */
   constructor(resolver: Resolver, worked: () => void) {
     this.#resolver = resolver;
     this.#worked = worked;
   }
 
-  /** Why the name service does not answer; undefined while it has answered everything. */
+  /** Reason of an unanswered look-up; undefined if all were answered. */
   get fault(): string | undefined {
     const [reason] = this.#failing.values();
     return reason;

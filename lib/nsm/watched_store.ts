@@ -1,8 +1,8 @@
 /**
- * A wrapper around a MonitorStore that tracks whether writes fail. It logs the first call that is refused
- * and the first write that succeeds again. Refused calls in between are logged as sums, since a lock
- * manager repeats its calls. While writes fail the disk is probed each minute, whenever the health is
- * asked for, and after each call that succeeds: such a call may be one that needs no room on a full disk.
+ * A wrapper around a MonitorStore that tracks whether writes fail. The first refused call and the
+ * first write that succeeds again are logged. Refused calls in between are logged as sums, since a
+ * lock manager repeats its calls. While writes fail, the disk is probed each minute, on each health
+ * query, and after each successful call, which may have needed no room on a full disk.
  */
 
 import type { Log } from "../log.ts";
@@ -16,23 +16,23 @@ import {
 } from "./ports.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** Interval of the sums in the log, and of the probes of a disk that is not written to, in ms. */
+/** Interval of the sums in the log, and of the probes of a failing disk, in ms. */
 const INTERVAL_MS = 60_000;
 /**
  * Delay between the last SM_UNMON and the removal of spare files, in ms. A lock manager that lets go of one
  * host often monitors the next at once.
  */
 const TIDY_AFTER_MS = 20;
-/** Time that a change may take before the disk counts as stalled, in ms: a removal waits for up to one second. */
+/** Time after which an unfinished change counts as stalled, in ms: a removal takes up to one second. */
 const STALLED_MS = 3_000;
 
-/** What it works with. */
+/** Dependencies of the wrapper. */
 export interface WatchedStoreParts {
   readonly clock: Pick<Clock, "now" | "startTimer">;
   readonly log: Log;
-  /** Says what callers cause, within limits. */
+  /** Rate-limited log, for lines that callers can cause. */
   readonly tell: LimitedLog;
-  /** Whether nobody is monitored now. */
+  /** Whether no peer is monitored now. */
   readonly isUnused: () => boolean;
 }
 
@@ -40,16 +40,16 @@ export class WatchedStore implements MonitorStore {
   readonly #store: MonitorStore;
   readonly #parts: WatchedStoreParts;
   #fault: string | undefined;
-  /** Whether the log knows of the fault, and so has to be told of its end. */
+  /** Whether the fault was logged, so that its end has to be logged too. */
   #isTold = false;
   /** Whether the one log line of this interval has been used. */
   #isSpent = false;
-  /** Refused calls that the log does not know of, and what there was to say of the last one. */
+  /** Refused calls that were not logged, and the message of the last one. */
   #untold = 0;
   #lastUntold = "";
-  /** Changes under way, in number: they settle in the order in which they began. */
+  /** Number of changes in progress; they settle in FIFO order. */
   #changes = 0;
-  /** When the first of them began, or the one before it was made, on the clock that only goes forward. */
+  /** Start of the oldest change, or the end of the one before it, on the monotonic clock. */
   #waitingSince = 0;
   #cancelTimer: (() => void) | undefined;
   #cancelTidying: (() => void) | undefined;
@@ -59,7 +59,7 @@ export class WatchedStore implements MonitorStore {
     this.#parts = parts;
   }
 
-  /** Why changes are refused now, or not made; undefined while they are made. */
+  /** Why changes are refused or stalled; undefined if they succeed. */
   get fault(): string | undefined {
     if (this.#fault !== undefined) return this.#fault;
     const ms = this.#parts.clock.now() - this.#waitingSince;
@@ -105,17 +105,17 @@ export class WatchedStore implements MonitorStore {
     this.#succeeded();
   }
 
-  /** Looks whether a fault is over. */
+  /** Probes the disk if it is failing. */
   recheck(): void {
     if (this.#fault === undefined) return;
     try {
       this.check();
     } catch {
-      // #failed() has noted it
+      // noted by #failed()
     }
   }
 
-  /** Logs that a call was refused, and why. */
+  /** Logs a refused call, or counts it if the interval's line is used up. */
   refused(message: string, error: unknown): void {
     const { log, tell } = this.#parts;
     if (!isDiskFault(error)) tell("warning", "calls that no file can hold", () => message);
@@ -129,7 +129,10 @@ export class WatchedStore implements MonitorStore {
     }
   }
 
-  /** Tidies up soon, if nobody is monitored then. One timer does for many calls: a start is dear. */
+  /**
+   * Tidies up after a delay, if no peer is monitored then. One timer serves many calls, since
+   * starting one is costly.
+   */
   tidy(): void {
     this.#cancelTidying ??= this.#parts.clock.startTimer(TIDY_AFTER_MS, () => {
       this.#cancelTidying = undefined;
@@ -137,7 +140,6 @@ export class WatchedStore implements MonitorStore {
     });
   }
 
-  /** Ends all activity. */
   stop(): void {
     this.#cancelTimer?.();
     this.#cancelTidying?.();
@@ -190,7 +192,7 @@ export class WatchedStore implements MonitorStore {
   }
 }
 
-/** Whether an error is the disk's, and not that of a record that no file may hold. */
+/** Whether an error is the disk's fault, not the record's. */
 function isDiskFault(error: unknown): boolean {
   return error instanceof StoreError && !(error instanceof UnstorableRecordError);
 }

@@ -1,4 +1,4 @@
-/** One timer that is set again and again, mostly to the time that it is set to already. */
+/** Resettable timer, optimised for being set to the time it already has. */
 
 import type { Clock } from "../../time/clock.ts";
 
@@ -13,7 +13,7 @@ export class Alarm {
     this.#action = action;
   }
 
-  /** Rings at this time of the clock, in place of any other; Infinity is never. */
+  /** Sets the time of the clock at which the action runs, replacing any other; Infinity: never. */
   set(time: number): void {
     if (time === this.#time) return;
     this.#cancelTimer();

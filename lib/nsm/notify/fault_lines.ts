@@ -1,13 +1,13 @@
 /**
- * Lines about peers that could not be told yet: the first peer of each kind of fault, and once that there
- * are more. Who is left at the end gets a line of its own then: however many peers fail, they do not
- * hide who was told.
+ * Log lines about peers that could not be told yet: the first peer of each kind of fault, then one
+ * line that more peers fail. Peers still untold at the end get a line each then, so failures do not
+ * hide successes.
  */
 
 import type { Log } from "../../log.ts";
 import { quote } from "../../quote.ts";
 
-/** Kinds of faults of which a peer is named while the run goes on. */
+/** Kinds of faults that are logged during the run. */
 const KINDS_MAX = 3;
 
 export class FaultLines {
@@ -19,7 +19,7 @@ export class FaultLines {
     this.#log = log;
   }
 
-  /** To be called when a turn has failed; `before` is the fault of the one before. */
+  /** Logs a failed turn; `before` is the fault of the peer's previous turn. */
   failed(name: string, fault: string, before: string | undefined): void {
     const kind = kindOf(fault, name);
     if (before !== undefined && kindOf(before, name) === kind) return;
@@ -33,7 +33,7 @@ export class FaultLines {
   }
 }
 
-/** A fault without what differs from peer to peer and from try to try: names, addresses and times. */
+/** Kind of a fault: its text without names, addresses and times. */
 function kindOf(fault: string, name: string): string {
   return fault.replaceAll(name, "").replace(/\d+(\.\d+)? ms/g, "")
     .replace(/[\da-fA-F]*:[\da-fA-F:]*(%\w+)?|\d+(\.\d+){3}/g, "").replace(/port \d{3,}/g, "");

@@ -1,11 +1,11 @@
 /**
- * Tells the peers on the notify list that this host has rebooted. Drives {@link NotifyList} with a
- * clock, a resolver and remote calls: nobody waits for another one's silence, name or connection.
- * Limits: as many datagrams on their way at one time as pacer.ts says, whose answers are awaited much
- * longer; as many connections as peer_turn.ts says; look-ups as the resolver allows.
+ * Notifier: tells the peers on the notify list that this host has rebooted. It drives {@link
+ * NotifyList} with a clock, a resolver and remote calls. No peer waits for another peer's silence,
+ * name or connection. Limits: datagrams in flight (pacer.ts), connections (peer_turn.ts), look-ups
+ * (resolver).
  *
- * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils sm-notify(8) for what is announced and when a record
- * goes.
+ * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils sm-notify(8) for what is announced and when a
+ * record goes.
  */
 
 import type { Log } from "../../log.ts";
@@ -34,33 +34,33 @@ import { PeerTurns, type RouteSettings, type TurnFault } from "./peer_turn.ts";
 import type { RetrySchedule } from "./retry_schedule.ts";
 import { ToldPeers } from "./told_peers.ts";
 
-/** Names without an address that get a line of their own before the end, in number. */
+/** Unresolved names that are logged during the run. */
 const UNRESOLVED_NAMED_MAX = 2;
 
-/** Parts of the notifier. */
+/** Dependencies of the notifier. */
 export interface NotifierParts {
   readonly clock: Clock;
   readonly resolver: Resolver;
   readonly store: Pick<NotifyStore, "remove" | "has">;
   readonly memory: PeerMemory;
-  /** The sources from which calls leave, one for each name that we are announced under. */
+  /** Sources from which calls leave, one for each name that we are announced under. */
   readonly sources: readonly CallPeer[];
   readonly log: Log;
   readonly random: () => number;
-  /** Is told of each peer that is settled. */
+  /** Called for each settled peer. */
   readonly onSettled?: (report: NotifyReport) => void;
-  /** Is told of each turn of a peer that has failed. */
+  /** Called for each failed turn. */
   readonly onFailed?: (failure: NotifyFailure) => void;
 }
 
-/** Rules by which peers are told. */
+/** Settings of a run. */
 export interface NotifierSettings extends RouteSettings {
-  /** Our state number, as peers are told it. */
+  /** Our state number, sent to peers. */
   readonly stateNumber: number;
   readonly schedule: RetrySchedule;
-  /** When to give up, in ms from the start; Infinity is never. */
+  /** Time limit of the run, in ms from the start; Infinity: none. */
   readonly totalMs: number;
-  /** Announcements to a record's peer; the sources belong to {@link NotifierParts.sources}. */
+  /** Announcements to a record's peer; their sources are indices of {@link NotifierParts.sources}. */
   readonly announcements: (record: NotifyRecord) => readonly Announcement[];
 }
 
@@ -76,7 +76,7 @@ export class Notifier {
   readonly #faults: FaultLines;
   #unresolvedPeers = 0;
   readonly #alarm: Alarm;
-  /** Ends the run; nothing but while it goes on. */
+  /** Ends the run; undefined unless the run is in progress. */
   #end: (() => void) | undefined;
   #isBeginning = false;
 
@@ -122,19 +122,19 @@ export class Notifier {
     return this.#counts;
   }
 
-  /** Time until a peer is tried again, in ms; Infinity where nobody waits. */
+  /** Time until the next attempt, in ms; Infinity if none is pending. */
   get nextTryMs(): number {
     return Math.max(0, (this.#list.nextAttempt ?? Infinity) - this.#parts.clock.now());
   }
 
-  /** Records of told peers that could not be removed, in number. */
+  /** Number of told peers whose records could not be removed. */
   get unremoved(): number {
     return this.#told.unremoved;
   }
 
   /**
-   * Returns when every peer is settled, time is over, or the signal was aborted; those that are left
-   * stay in the store.
+   * Runs until every peer is settled, time is up, or the signal is aborted. Remaining peers stay in
+   * the store.
    */
   async run(signal?: AbortSignal): Promise<NotifyCounts> {
     const abort = () => this.#end?.();
@@ -160,7 +160,7 @@ export class Notifier {
     return this.#counts;
   }
 
-  /** Begins the turns that are due and have room; sees to it that it is called for the next one. */
+  /** Starts the due turns that have room, and sets the alarm for the next one. */
   #beginTurns(): void {
     // Re-entrant call: the outer loop picks up the new work.
     if (this.#end === undefined || this.#isBeginning) return;
@@ -179,7 +179,7 @@ export class Notifier {
     this.#alarm.set(Math.min(due, endsAt));
   }
 
-  /** One turn of one peer. It never rejects. */
+  /** Runs one turn of a peer. Never rejects. */
   async #turn(peer: NotifyPeer): Promise<void> {
     try {
       if (peer.turns > 1 && !this.#parts.store.has(peer.record)) {
@@ -188,7 +188,7 @@ export class Notifier {
       const failed = await this.#turns.take(peer);
       if (failed !== undefined && !this.#isOver) this.#failed(peer, failed);
     } catch (error) {
-      // An unforeseen error: the peer is tried again like any other.
+      // Unforeseen error: the peer is retried like any other.
       const failed = { fault: reasonOf(error), address: undefined, way: undefined };
       if (!this.#isOver && this.#list.isBusy(peer)) this.#failed(peer, failed);
     }
@@ -248,7 +248,7 @@ export class Notifier {
   }
 }
 
-/** The line about a peer that was not told, with where, why and how often it was tried. */
+/** Log line about a peer that was given up, with address, reason and number of attempts. */
 function givingUp(peer: NotifyPeer): string {
   const { record, addresses: [address], turns, lastFault } = peer;
   const where = address === undefined || address === record.fileName ? "" : ` at ${address}`;
@@ -257,7 +257,7 @@ function givingUp(peer: NotifyPeer): string {
     (lastFault ?? unfinished(peer));
 }
 
-/** Result of a peer's first turn that was cut short. */
+/** Fault text of a peer whose first turn was cut short. */
 function unfinished({ addresses: [address] }: NotifyPeer): string {
   return address === undefined ? "no address was found yet" : `no answer came yet from ${address}`;
 }

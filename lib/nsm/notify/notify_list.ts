@@ -1,62 +1,61 @@
 /**
- * The notify list: who is due, and when it is tried again. A function of what happened and of the time
- * it is told; it has no clock and does no I/O. What happens in a turn is in peer_turn.ts.
+ * Notify list: which peer is due, and when it is retried. A pure function of events and of the time
+ * passed in; no clock, no I/O. A turn itself is in peer_turn.ts.
  *
- * Peers are taken by due time; of those that are due at the same time newer records come first, then
- * those added first. A step costs O(log n).
+ * Order: by due time, then newer records first, then order of insertion. Each step is O(log n).
  *
- * Source: nfs-utils' schedule and order as observed, except that a failed attempt moves on to the next
- * address at once (nfs-utils: after four), and that a peer whose rpcbind knows no NSM is asked again by
- * the same schedule as others (nfs-utils: after 120 s).
+ * Source: nfs-utils' schedule and order as observed, with two deviations. A failed attempt moves on
+ * to the next address at once (nfs-utils: after four). A peer whose rpcbind knows no NSM is retried
+ * by the normal schedule (nfs-utils: after 120 s).
  */
 
 import type { NotifyRecord, PeerFacts } from "../ports.ts";
 import type { RetrySchedule } from "./retry_schedule.ts";
 import { Heap } from "../heap.ts";
 
-/** Pauses vary by this much up and down, so that peers that failed together do not stay together. */
+/** Relative jitter of pauses, which spreads peers that failed together. */
 const JITTER = 0.05;
 
-/** Notices without an answer after which a port that rpcbind named is asked for again. */
+/** Unanswered notices after which a port from rpcbind is looked up again. */
 const PORT_TRIES = 2;
 
-/** One name under which we are announced, and the source (by number) that it belongs to. */
+/** Name under which we are announced, and the index of its source. */
 export interface Announcement {
   readonly name: string;
   readonly source: number;
 }
 
-/** Port and transport of a peer's NSM. */
+/** Transport, address and port of a peer's NSM. */
 export interface Way {
   readonly transport: "udp" | "tcp";
   readonly address: string;
   readonly port: number;
 }
 
-/** One record of the notify list and how far it has come. Only {@link NotifyList} changes it. */
+/** State of one record on the notify list. Changed only by {@link NotifyList}. */
 export interface NotifyPeer {
   readonly record: NotifyRecord;
   readonly announcements: readonly Announcement[];
   /** Facts from monitoring or an earlier run. */
   readonly facts: PeerFacts | undefined;
-  /** Announcements that the peer has answered. */
+  /** Number of announcements that the peer has answered. */
   told: number;
-  /** Addresses, the one to use now first. */
+  /** Addresses, the one in use first. */
   addresses: readonly string[];
-  /** The name service is to be asked at the next turn. */
+  /** The next turn asks the name service. */
   needsLookup: boolean;
-  /** Port of its NSM; undefined until rpcbind was asked. */
+  /** Port of the peer's NSM; undefined until rpcbind has answered. */
   way: Way | undefined;
   /** Turns so far. */
   turns: number;
-  /** Turns without progress since the last progress; counts up the schedule's pauses. */
+  /** Failed turns since the last progress; index into the schedule's pauses. */
   failures: number;
-  /** Why the last one failed. */
+  /** Fault of the last failed turn. */
   lastFault: string | undefined;
-  /** When the present attempt began, and how long it may last: its end is when the next is due. */
+  /** Start of the present attempt, and its length: the next attempt is due at its end. */
   startedAt: number;
   pauseMs: number;
-  /** Time of its next turn, and its place among peers that are due then. */
+  /** Time of the next turn, and the tie-breaker among peers due at one time. */
   dueAt: number;
   readonly sequence: number;
   hadPort: boolean;
@@ -71,18 +70,18 @@ export class NotifyList {
   readonly #busy = new Set<NotifyPeer>();
   #added = 0;
 
-  /** `random` gives numbers from 0 to below 1. */
+  /** `random` returns numbers in [0, 1). */
   constructor(schedule: RetrySchedule, random: () => number) {
     this.#schedule = schedule;
     this.#random = random;
   }
 
-  /** Peers that are not settled yet. */
+  /** Number of peers that are not settled. */
   get size(): number {
     return this.#idle.size + this.#busy.size;
   }
 
-  /** Adds a peer that is due at once. Without addresses its name is looked up first. */
+  /** Adds a peer that is due at once. Without addresses, its name is looked up first. */
   add(
     record: NotifyRecord,
     announcements: readonly Announcement[],
@@ -111,19 +110,19 @@ export class NotifyList {
     });
   }
 
-  /** When the next peer is due; undefined if none waits. */
+  /** Time of the next due peer; undefined if none waits. */
   get nextDue(): number | undefined {
     return this.#idle.first?.dueAt;
   }
 
-  /** Time of the first attempt that has not begun; undefined where nobody is left. */
+  /** Time of the next attempt, including peers whose turn is under way; undefined if no peer is left. */
   get nextAttempt(): number | undefined {
     let first = this.nextDue ?? Infinity;
     for (const { startedAt, pauseMs } of this.#busy) first = Math.min(first, startedAt + pauseMs);
     return first === Infinity ? undefined : first;
   }
 
-  /** Begins the turn of the first peer that is due; it ends with `failed` or `settle`. */
+  /** Starts the turn of the first due peer; ended by `failed` or `settle`. */
   take(now: number): NotifyPeer | undefined {
     const peer = this.#idle.first;
     if (peer === undefined || peer.dueAt > now) return undefined;
@@ -134,18 +133,18 @@ export class NotifyList {
     return peer;
   }
 
-  /** The name service answered: its addresses are used first, then known ones. */
+  /** Merges addresses from the name service, ahead of the ones known before. */
   addressesFound(peer: NotifyPeer, found: readonly string[], now: number): void {
     const isNew = peer.addresses.length === 0;
     const [current] = peer.addresses;
-    // An address in use stays in use while the name still stands for it.
+    // An address in use stays in use while the name still resolves to it.
     const first = current !== undefined && found.includes(current) ? [current] : [];
     peer.addresses = [...new Set([...first, ...found, ...peer.addresses])];
     peer.needsLookup = false;
     if (isNew) this.#begin(peer, now);
   }
 
-  /** rpcbind named the port; the first time is progress, and begins the pauses anew. */
+  /** Notes a port from rpcbind. The first one is progress, and resets the pauses. */
   portFound(peer: NotifyPeer, now: number): void {
     if (!peer.hadPort) peer.failures = 0;
     peer.hadPort = true;
@@ -153,7 +152,7 @@ export class NotifyList {
     this.#begin(peer, now);
   }
 
-  /** The peer answered an announcement. Returns whether it was the last. */
+  /** Notes an answered announcement; returns whether it was the last. */
   told(peer: NotifyPeer, announcement: number, way: Way, now: number): boolean {
     if (announcement === peer.told) peer.told++;
     peer.way = way;
@@ -163,10 +162,7 @@ export class NotifyList {
     return peer.told === peer.announcements.length;
   }
 
-  /**
-   * Ends a turn without success at an address, or without any; the next one comes when the attempt's
-   * time is over. `way` is where the port was known.
-   */
+  /** Ends a failed turn; the next turn starts when the attempt's time is over. `way`: the port, if known. */
   failed(peer: NotifyPeer, now: number, fault: string, address?: string, way?: Way): void {
     peer.lastFault = fault;
     peer.failures++;
@@ -179,8 +175,8 @@ export class NotifyList {
   }
 
   /**
-   * Nothing could be sent to the present address. Returns whether there is another one that was not
-   * tried in this turn; the turn then goes on with that.
+   * Notes that nothing could be sent to an address. Returns whether the turn goes on with another
+   * address that it has not tried.
    */
   unreachable(peer: NotifyPeer, address: string | undefined, tried: number): boolean {
     if (tried >= peer.addresses.length) return false;
@@ -188,17 +184,16 @@ export class NotifyList {
     return true;
   }
 
-  /** True while a peer's turn is under way. */
   isBusy(peer: NotifyPeer): boolean {
     return this.#busy.has(peer);
   }
 
-  /** Takes a peer off the list: it was told, or is no longer to be told. */
+  /** Removes a peer that was told, or that no longer has to be. */
   settle(peer: NotifyPeer): void {
     this.#busy.delete(peer);
   }
 
-  /** Takes everybody off the list, in the order in which they were added. */
+  /** Removes and returns all peers, in the order of insertion. */
   giveUp(): NotifyPeer[] {
     const left = [...this.#busy, ...this.#idle.clear()];
     this.#busy.clear();
@@ -212,11 +207,11 @@ export class NotifyList {
     peer.pauseMs = Math.round(pause * (1 + JITTER * (2 * this.#random() - 1)));
   }
 
-  /** The next address comes first; once all had their turn the name service is asked again. */
+  /** Rotates the addresses; after a full round the name service is asked again. */
   #nextAddress(peer: NotifyPeer, failed: string | undefined): void {
     peer.addressFailures++;
     const [first, ...others] = peer.addresses;
-    // The name service may have put another one in its place meanwhile.
+    // A look-up may have changed the first address meanwhile.
     if (first !== undefined && first === failed && others.length > 0) {
       peer.addresses = [...others, first];
     }
@@ -227,7 +222,7 @@ export class NotifyList {
   }
 }
 
-/** True if a peer is taken before another one. */
+/** Order of the list. */
 function isBefore(a: NotifyPeer, b: NotifyPeer): boolean {
   if (a.dueAt !== b.dueAt) return a.dueAt < b.dueAt;
   if (a.record.modifiedAt !== b.record.modifiedAt) return a.record.modifiedAt > b.record.modifiedAt;
@@ -235,7 +230,7 @@ function isBefore(a: NotifyPeer, b: NotifyPeer): boolean {
 }
 
 /**
- * The announcements of a set of names: each fully, then cut at its first dot, since peers may have
+ * Announcements of a set of names: each in full, then cut at the first dot, since peers may have
  * registered us under either. An address is not cut.
  */
 export function announcementsOf(names: readonly string[]): Announcement[] {
@@ -249,7 +244,7 @@ export function announcementsOf(names: readonly string[]): Announcement[] {
   return announcements;
 }
 
-/** True for an address: no name has a colon, or four numbers with dots between. */
+/** Whether a text is an address: no host name has a colon, or is four numbers with dots. */
 export function isAddress(name: string): boolean {
   return name.includes(":") || /^\d{1,3}(\.\d{1,3}){3}$/.test(name);
 }

@@ -1,13 +1,13 @@
-/** Outcomes of notifying, for reports. */
+/** Results of notifying, for reports. */
 
 import { quote } from "../../quote.ts";
 import type { NotifyRecord } from "../ports.ts";
 
-/** Outcome of one record. */
+/** Result for one record. */
 export interface NotifyReport {
   readonly record: NotifyRecord;
   readonly outcome: "told" | "gave up" | "forgotten";
-  /** Address at which it was told, or tried last. */
+  /** Address at which the peer was told, or tried last. */
   readonly address: string | undefined;
   readonly transport: "udp" | "tcp" | undefined;
   readonly attempts: number;
@@ -15,15 +15,15 @@ export interface NotifyReport {
   readonly fault: string | undefined;
 }
 
-/** A turn of a record's peer that has failed. */
+/** Failed turn of a record's peer. */
 export interface NotifyFailure {
   readonly record: NotifyRecord;
   readonly address: string | undefined;
   readonly reason: string;
   readonly attempts: number;
-  /** Time until it is tried again, in ms. */
+  /** Time until the next attempt, in ms. */
   readonly nextMs: number;
-  /** The reason is a new one. */
+  /** The reason differs from the previous one. */
   readonly isNew: boolean;
 }
 
@@ -31,14 +31,14 @@ export interface NotifyFailure {
 export interface NotifyCounts {
   readonly total: number;
   readonly told: number;
-  /** Taken from the list by somebody else. */
+  /** Records removed by an operator meanwhile. */
   readonly forgotten: number;
   readonly gaveUp: number;
-  /** Tried at least once, without success so far. */
+  /** Peers with at least one failed turn and not settled. */
   readonly failing: number;
 }
 
-/** A name in a line that scripts may look for: without quotes, but as harmless as with them. */
+/** Name without quotes, for lines that scripts parse; escaped as harmlessly as with them. */
 export function withoutQuotes(name: string): string {
   return quote(name).replace(/^"(.*)"(…?)$/, "$1$2");
 }

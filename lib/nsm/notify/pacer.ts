@@ -1,34 +1,33 @@
 /**
- * Keeps datagrams from being sent faster than they can be received. Each one takes a place until its
- * answer is there, or until an answer is no longer likely; whoever finds no place free waits in line.
+ * Pacer: a semaphore for datagrams in flight, so that they are not sent faster than they can be
+ * received. A datagram takes a place until its answer arrives, or is no longer likely to arrive
+ * soon. Senders without a place wait in FIFO order.
  *
- * A silent peer thus costs its place for a moment only, however long its answer is awaited: thousands
- * of calls may be outstanding at one time.
+ * A silent peer takes its place only briefly, however long its answer is awaited: thousands of
+ * calls may be outstanding at one time.
  */
 
 import type { Clock } from "../../time/clock.ts";
 
 /**
- * Datagrams that may be on their way at one time. Linux' default socket buffer of 212,992 bytes holds
- * some 250 small ones; half of that leaves room for whatever else arrives at ours, or at the one of a
- * peer that has many addresses.
+ * Datagrams in flight, at most. Linux' default socket buffer of 212,992 bytes holds some 250 small
+ * ones; half of that leaves room for other traffic, at our socket or at a peer with many addresses.
  */
 export const PLACES = 128;
 
 /**
- * How long a place is kept without an answer: so many times as long as answers take on average, and
- * within these limits in ms. The lower one bounds the rate towards silent peers on a quick network, to
- * 128 datagrams of 150 bytes in 20 ms, 8 Mbit/s; the average keeps us from sending faster than a slow
- * network, or a busy machine at either end, gets on.
+ * Time a place is held without an answer: a multiple of the average response time, within limits in
+ * ms. The lower limit bounds the rate towards silent peers on a fast network: 128 datagrams of 150
+ * bytes in 20 ms are 8 Mbit/s. The average adapts to slow networks and busy hosts.
  */
 const HOLD_AVERAGES = 3;
 const HOLD_MIN_MS = 20;
 const HOLD_MAX_MS = 1_000;
 
-/** Weight of the newest answer in the average, as TCP has it (RFC 6298). */
+/** Weight of the newest response time in the moving average, as in TCP (RFC 6298). */
 const NEWEST_WEIGHT = 1 / 8;
 
-/** A datagram's place, until its answer is there or the place was given to another one. */
+/** Permit of one datagram. */
 export interface Place {
   readonly takenAt: number;
 }
@@ -36,30 +35,30 @@ export interface Place {
 export class Pacer {
   readonly #clock: Clock;
   readonly #onRoom: () => void;
-  /** Oldest first. */
+  /** Permits in use, oldest first. */
   readonly #taken = new Set<Place>();
-  /** Waiting senders, in order. */
+  /** Waiting senders, in FIFO order. */
   readonly #waiting = new Set<(place: Place) => void>();
   #cancelTimer: (() => void) | undefined;
   #averageMs: number | undefined;
 
-  /** `onRoom` is called when a place is free and nobody waits for it. */
+  /** `onRoom` is called when a place is free and no sender waits. */
   constructor(clock: Clock, onRoom: () => void) {
     this.#clock = clock;
     this.#onRoom = onRoom;
   }
 
-  /** True if a datagram can be sent without waiting. */
+  /** Whether a datagram can be sent without waiting. */
   get hasRoom(): boolean {
     return this.#taken.size < PLACES && this.#waiting.size === 0;
   }
 
-  /** True if no answer is likely to come. */
+  /** Whether no answer is likely to arrive. */
   get isIdle(): boolean {
     return this.#taken.size === 0;
   }
 
-  /** Takes a place, at once where there is one. */
+  /** Takes a place, at once if one is free. */
   enter(): Place | Promise<Place> {
     return this.hasRoom
       ? this.#take(this.#clock.now())
@@ -67,8 +66,8 @@ export class Pacer {
   }
 
   /**
-   * The answer has come, and the next datagram to the same peer is to be sent: it takes the place over, if
-   * nobody else has it by now.
+   * Notes an answer, and passes the place on to the next datagram to that peer; undefined if the
+   * place has expired.
    */
   answered(place: Place): Place | undefined {
     const now = this.#clock.now();
@@ -76,12 +75,11 @@ export class Pacer {
     return this.#taken.delete(place) ? this.#take(now) : undefined;
   }
 
-  /** Gives a place back. */
+  /** Releases a place. */
   leave(place: Place): void {
     if (this.#taken.delete(place)) this.#letIn();
   }
 
-  /** Ends the timer. */
   stop(): void {
     this.#cancelTimer?.();
   }
@@ -112,7 +110,7 @@ export class Pacer {
     return Math.min(Math.max(wanted, HOLD_MIN_MS), HOLD_MAX_MS);
   }
 
-  /** One timer for all places, since the oldest is always the first to be given back. */
+  /** Starts the one timer for all places, since the oldest always expires first. */
   #watch(now: number): void {
     for (const { takenAt } of this.#taken) {
       const ms = Math.max(1, takenAt + this.#holdMs - now);

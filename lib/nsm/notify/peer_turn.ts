@@ -1,6 +1,6 @@
 /**
- * One turn of one peer: finds its addresses, the port of its NSM, and makes the announcements that are
- * left, over several routes at the same time until one of them succeeds.
+ * Turn of one peer: finds its addresses and the port of its NSM, then makes the remaining
+ * announcements, over several routes concurrently until one of them succeeds.
  *
  * ```
  *           take()                portFound()          told()
@@ -9,11 +9,11 @@
  *  '----------+-------------+----- failed() ----+----------------'   after the schedule's pause
  * ```
  *
- * The first turn uses one transport and what rpcbind says, so that a healthy peer gets no packet too
- * many. From the second turn on the other transport is tried beside it, and so is a port that is known
- * without rpcbind, which may be filtered.
+ * The first turn uses one transport and asks rpcbind, so that a healthy peer gets no needless
+ * packet. Later turns add the other transport, and ports known without rpcbind, which may be
+ * filtered.
  *
- * Source: nfs-utils sm-notify(8), except that it goes by the file's name alone, and over UDP alone.
+ * Source: nfs-utils sm-notify(8), which uses only the file's name, and only UDP.
  */
 
 import { nsmV1, SM_PROG, SM_VERS } from "../../protocol/nsm.ts";
@@ -33,24 +33,24 @@ import {
 import type { Pacer, Place } from "./pacer.ts";
 
 /**
- * Connections at one time, of which each needs a file descriptor; the common limit is 1,024. A peer
+ * Limit of connections; each needs a file descriptor, of which 1,024 are the common limit. A peer
  * that finds none free goes on without TCP until its next turn.
  */
 export const CONNECTIONS = 256;
 
-/** Longest wait for one step over a connection, in ms, so that a silent peer does not keep its place. */
+/** Longest wait for one step over a connection, in ms, so that a silent peer does not hold it. */
 const STREAM_STEP_MAX_MS = 8_000;
 
-/** Shortest one, in ms, for a step that begins late in its turn. */
+/** Shortest wait, in ms, for a step that begins late in its turn. */
 const STREAM_STEP_MIN_MS = 1_000;
 
 /**
- * How long the preferred route is alone in a turn with several, in ms: longer than a round trip to the
- * other side of the world, so that a peer that does answer is not told twice.
+ * Head start of the preferred route, in ms: longer than a round trip around the world, so that a
+ * peer that answers is not told twice.
  */
 const HEAD_START_MS = 400;
 
-/** One thing to try: rpcbind is asked where the port is not known. */
+/** Route to try: rpcbind is asked if the port is unknown. */
 export interface Route {
   readonly transport: "udp" | "tcp";
   readonly address: string;
@@ -59,21 +59,21 @@ export interface Route {
 
 /** Settings for all peers. */
 export interface RouteSettings {
-  /** TCP comes first. */
+  /** TCP is tried first. */
   readonly preferTcp: boolean;
-  /** The transport was set, also for peers that were told over the other one before. */
+  /** The transport was configured, and so overrides the one remembered for a peer. */
   readonly isTransportSet?: boolean;
-  /** A port on which peers' NSMs are known to listen; 0 is none. */
+  /** Configured port of peers' NSMs; 0: none. */
   readonly peerPort: number;
 }
 
-/** Outcome of a route. */
+/** Result of a route. */
 interface RouteResult {
-  /** Why it did not succeed; empty if the peer was told over another one meanwhile. */
+  /** Fault; empty if the peer was told, perhaps over another route. */
   readonly fault: string;
-  /** Not even a call could be sent. */
+  /** No call could be sent. */
   readonly isUnreachable: boolean;
-  /** Origin of the port. */
+  /** Port that was used. */
   readonly way?: Way | undefined;
 }
 
@@ -84,22 +84,22 @@ export interface TurnFault {
   readonly way: Way | undefined;
 }
 
-/** Parts of a turn. */
+/** Dependencies of a turn. */
 export interface TurnParts {
   readonly clock: Clock;
   readonly resolver: Resolver;
-  /** The sources from which calls leave, by the number in an announcement. */
+  /** Sources from which calls leave, by the index in an announcement. */
   readonly sources: readonly CallPeer[];
   readonly list: NotifyList;
   readonly pacer: Pacer;
   readonly settings: RouteSettings & { readonly stateNumber: number };
-  /** Is told of a peer that has answered its last announcement. */
+  /** Called when a peer has answered its last announcement. */
   readonly onTold: (peer: NotifyPeer) => void;
-  /** Is told that the name service has no address for a peer. */
+  /** Called when the name service has no address for a peer. */
   readonly onUnresolved: (peer: NotifyPeer) => void;
 }
 
-/** The routes of a peer's present turn, the preferred one first; none without an address. Pure. */
+/** Routes of a peer's present turn, the preferred one first; empty without an address. Pure. */
 function routesOf(peer: NotifyPeer, settings: RouteSettings): Route[] {
   const [address] = peer.addresses;
   if (address === undefined) return [];
@@ -123,7 +123,7 @@ function routesOf(peer: NotifyPeer, settings: RouteSettings): Route[] {
 
 export class PeerTurns {
   readonly #parts: TurnParts;
-  /** Shared by peers that are told one thing, so that it is encoded once. */
+  /** Cache of notices, shared by peers with equal announcements, so that each is encoded once. */
   readonly #notices = new Map<Announcement, Args<typeof nsmV1.procedures.SM_NOTIFY>>();
   readonly #lookingUp = new Set<NotifyPeer>();
   #connections = 0;
@@ -133,12 +133,12 @@ export class PeerTurns {
     this.#parts = parts;
   }
 
-  /** Makes no more calls. */
+  /** Stops making calls. */
   stop(): void {
     this.#isOver = true;
   }
 
-  /** Takes a peer's turn; undefined when it was told, or the run is over. */
+  /** Takes a peer's turn; undefined when the peer was told, or the run is over. */
   async take(peer: NotifyPeer): Promise<TurnFault | undefined> {
     const { clock, list, settings } = this.#parts;
     let fault = "";
@@ -146,7 +146,7 @@ export class PeerTurns {
     let address: string | undefined;
     if (peer.needsLookup && !this.#lookingUp.has(peer)) {
       const lookUp = this.#lookUp(peer);
-      // With a known address, the name service is waited for a moment only.
+      // With a known address, the name service is awaited only briefly.
       if (peer.addresses.length === 0) fault = await lookUp ?? "";
       else await Promise.race([lookUp, sleep(clock.startTimer, HEAD_START_MS)]);
     }
@@ -167,9 +167,8 @@ export class PeerTurns {
   }
 
   /**
-   * Asks the name service for the file's name, and then for the record's where that is another one;
-   * returns why it has no answer. A record may hold an address though its file has a name that nobody
-   * knows any more. It never rejects.
+   * Looks up the file's name, and then the record's if it differs; returns why there is no answer.
+   * A record may hold an address although its file's name no longer resolves. Never rejects.
    */
   async #lookUp(peer: NotifyPeer): Promise<string | undefined> {
     const { clock, list, onUnresolved } = this.#parts;
@@ -204,7 +203,7 @@ export class PeerTurns {
     }
   }
 
-  /** Follows the preferred route, and further routes when it brings nothing soon. */
+  /** Follows the preferred route, and adds the other routes after its head start. */
   async #followAll(peer: NotifyPeer, [first, ...others]: Route[]): Promise<RouteResult[]> {
     const preferred = this.#follow(peer, first!, true);
     if (others.length === 0) return [await preferred];
@@ -214,7 +213,7 @@ export class PeerTurns {
     return await Promise.all([preferred, ...beside]);
   }
 
-  /** The pauses of a peer count from what happens on its preferred route. */
+  /** Follows one route. Only the preferred route affects a peer's pauses. */
   async #follow(peer: NotifyPeer, route: Route, isPreferred: boolean): Promise<RouteResult> {
     if (route.transport === "udp") return await this.#announceAll(peer, route, isPreferred);
     if (this.#connections >= CONNECTIONS) {
@@ -228,7 +227,7 @@ export class PeerTurns {
     }
   }
 
-  /** Datagrams keep to the pace; a connection has a pace of its own. It never rejects. */
+  /** Makes the announcements over one route; datagrams are paced, connections are not. Never rejects. */
   async #announceAll(peer: NotifyPeer, route: Route, isPreferred: boolean): Promise<RouteResult> {
     const { clock, list, pacer, onTold } = this.#parts;
     const { transport, address } = route;
@@ -287,7 +286,7 @@ export class PeerTurns {
     return this.#parts.sources[peer.announcements[announcement]!.source]!;
   }
 
-  /** Limit on an answer: a datagram's until the next one, a connection's for the turn. */
+  /** Timeout of an answer: a datagram's until the next one, a connection's for the turn. */
   #timeout(peer: NotifyPeer, transport: "udp" | "tcp"): number {
     if (transport === "udp") return peer.pauseMs;
     const left = Math.round(peer.startedAt + peer.pauseMs - this.#parts.clock.now());

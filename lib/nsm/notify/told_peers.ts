@@ -1,6 +1,6 @@
 /**
- * What is left to do for a peer that was told: to note how it was reached, and to remove its record.
- * Both wait for others to be told; the disk does not get in their way.
+ * Told peers: notes how each was reached, and removes its record. Both are batched, so that the
+ * disk does not delay the telling of other peers.
  */
 
 import type { Log } from "../../log.ts";
@@ -11,12 +11,11 @@ import { type NotifyRecord, type NotifyStore, type PeerMemory, reasonOf } from "
 import type { Clock } from "../../time/clock.ts";
 
 /**
- * Records that are kept after their peer was told, before a batch of them is removed. A crash re-notifies
- * at most these peers, which does no harm. With an eighth of this number 1,000 peers took 1.5 times as long.
+ * Records kept after their peer was told, before a batch is removed. A crash re-notifies at most
+ * these peers, which does no harm. An eighth of it made 1,000 peers take 1.5 times as long.
  */
 const TOLD_MAX = 1024;
 
-/** Parts of the removal. */
 export interface ToldParts {
   readonly clock: Clock;
   readonly store: Pick<NotifyStore, "remove">;
@@ -27,7 +26,7 @@ export interface ToldParts {
 export class ToldPeers {
   readonly #parts: ToldParts;
   #waiting: { readonly peer: NotifyPeer; readonly toldAt: number }[] = [];
-  /** Records that are being removed, in number. */
+  /** Number of removals in progress. */
   #removals = 0;
   #onRemoved = () => {};
   #unremoved = 0;
@@ -36,12 +35,12 @@ export class ToldPeers {
     this.#parts = parts;
   }
 
-  /** True if no more should wait. */
+  /** Whether a batch should be removed. */
   get isFull(): boolean {
     return this.#waiting.length >= TOLD_MAX;
   }
 
-  /** Records that could not be removed, in number. */
+  /** Number of records that could not be removed. */
   get unremoved(): number {
     return this.#unremoved;
   }
@@ -50,15 +49,15 @@ export class ToldPeers {
     this.#waiting.push({ peer, toldAt: this.#parts.clock.wallClock() });
   }
 
-  /** Begins to take everybody off the disk's list. */
+  /** Starts the removal of all waiting records. */
   remove(): void {
-    // The memory writes what it is told in one turn of the event loop at once.
+    // Notes of one turn of the event loop are written together.
     for (const { peer: { record, way, addresses }, toldAt } of this.#waiting) {
       if (way !== undefined) {
         const { transport, port, address } = way;
         const others = addresses.filter((other) => other !== address);
         const facts = { addresses: [address, ...others], transport, port, toldAt };
-        // Beside what statd may have noted meanwhile.
+        // Merged with what statd may have noted meanwhile.
         this.#parts.memory.note(nameKey(record.monName), facts);
       }
       void this.#remove(record);
@@ -66,7 +65,7 @@ export class ToldPeers {
     this.#waiting = [];
   }
 
-  /** Removes all of them; settles at the end. */
+  /** Removes all waiting records; settles when all removals have ended. */
   async removeAll(): Promise<void> {
     this.remove();
     if (this.#removals > 0) await new Promise<void>((resolve) => this.#onRemoved = resolve);
@@ -81,7 +80,7 @@ export class ToldPeers {
     try {
       await store.remove(record);
     } catch (error) {
-      // It is told again after the next reboot, which does no harm. One line says why.
+      // The peer is told again after the next reboot, which does no harm. One line says why.
       if (this.#unremoved++ === 0) {
         log.error(`Cannot take ${quote(record.fileName)} off the notify list: ${reasonOf(error)}`);
       }
