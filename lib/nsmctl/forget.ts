@@ -17,7 +17,7 @@ import { choosePeers } from "./chosen_peers.ts";
 import { dropToOwner, unreachable } from "./state_directory.ts";
 import { listText } from "./list.ts";
 import type { Peer } from "./peers.ts";
-import { readRoster } from "./roster.ts";
+import { readRoster, tellUnread } from "./roster.ts";
 import { ownUser, type Session } from "./session.ts";
 import { parseAge, shown } from "./text.ts";
 
@@ -99,10 +99,12 @@ function usageFault(given: Given, isBadAge: boolean): string | undefined {
 async function choose(
   given: Given,
   ageMs: number | undefined,
-  { stateDirectoryPath, now, timeoutMs, terminal, programName }: Session,
+  session: Session,
 ): Promise<{ readonly chosen: readonly Peer[]; readonly isWhole: boolean }> {
+  const { stateDirectoryPath, now, timeoutMs, terminal, programName } = session;
   const options = { allDetails: true, timeoutMs };
-  const { peers: all } = await readRoster(stateDirectoryPath, undefined, options);
+  const { peers: all, unread } = await readRoster(stateDirectoryPath, undefined, options);
+  const isAllRead = tellUnread(unread, session);
   const isNamed = given.operands.length > 0;
   const { peers, unknown } = isNamed
     ? choosePeers(given.operands, all)
@@ -121,7 +123,7 @@ async function choose(
     return false;
   });
   const chosen = given.has("unresolvable") ? await unresolvable(old) : old;
-  return { chosen, isWhole: unknown.length === 0 };
+  return { chosen, isWhole: isAllRead && unknown.length === 0 };
 }
 
 /** Those whose name the name service knows not to exist; those it cannot tell of are kept. */

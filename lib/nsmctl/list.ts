@@ -6,7 +6,7 @@ import { printable } from "../quote.ts";
 import type { Colours } from "./terminal.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { askersOf, type Peer, peerMatcher } from "./peers.ts";
-import { readRoster, type Roster } from "./roster.ts";
+import { readRoster, type Roster, tellUnread } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { type Cell, type Column, renderTable } from "./table.ts";
 import { ageText, isoText, jsonText, shown } from "./text.ts";
@@ -102,7 +102,7 @@ export const list: Command = {
     "may not be recognised.",
     "PATTERN is compared with names and addresses; it may have * and ?.",
     "Beyond 1000 peers, times that only files tell are left out, but for an order by time.",
-    "Exit status: 0; 1 if there is no such peer.",
+    "Exit status: 0; 1 if there is no such peer, or a record cannot be read.",
   ],
   example: "nsmctl list --pending --sort=age '*.example.net'",
   takesPeers: true,
@@ -131,7 +131,7 @@ export const list: Command = {
     if (given.has("json")) terminal.print(jsonText(listJson({ ...roster, peers }, session)));
     else {
       if (roster.note !== undefined) terminal.complain(`${programName}: ${roster.note}`);
-      const isBare = given.has("no-header");
+      const isBare = given.has("no-header") || roster.unread.length > 0 && peers.length === 0;
       const nobody = pattern !== undefined
         ? `No peer matches ${shown(pattern)}.`
         : isSelected
@@ -140,6 +140,7 @@ export const list: Command = {
       terminal.print(listText(peers, session, { isBare, columns: columns ?? WORDS, nobody }));
       if (!isBare) terminal.print(sumsText(peers, terminal));
     }
+    if (!tellUnread(roster.unread, session)) return Status.PROBLEM;
     return isSelected && peers.length === 0 ? Status.PROBLEM : Status.OK;
   },
 };
@@ -187,10 +188,15 @@ export function listText(
 
 /** The peers as JSON; `conf/nsmctl.schema.json` describes it. */
 export function listJson(
-  { peers, isLive }: Roster,
+  { peers, isLive, unread }: Roster,
   { stateDirectoryPath }: Pick<Session, "stateDirectoryPath">,
 ) {
-  return { stateDirectory: stateDirectoryPath, daemon: isLive, peers: peers.map(peerJson) };
+  return {
+    stateDirectory: stateDirectoryPath,
+    daemon: isLive,
+    peers: peers.map(peerJson),
+    ...(unread.length === 0 ? {} : { unread }),
+  };
 }
 
 /** One peer as JSON. */

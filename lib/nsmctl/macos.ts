@@ -13,6 +13,7 @@ import {
   StateReader,
   waitForChange,
 } from "./state_directory.ts";
+import { tellUnread } from "./roster.ts";
 import { shown } from "./text.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 
@@ -88,22 +89,26 @@ const OK = 0;
 const FAILED = 1;
 
 /** `-l`: lists once. */
-export function listOnce({ terminal, stateDirectoryPath }: Session): number {
-  terminal.print(listing(snapshot(new StateReader(stateDirectoryPath))));
-  return OK;
+export function listOnce(session: Session): number {
+  const unread: string[] = [];
+  session.terminal.print(listing(snapshot(new StateReader(session.stateDirectoryPath), unread)));
+  return tellUnread(unread, session) ? OK : FAILED;
 }
 
 /** `-L`: lists, then prints what changes, until it is killed. */
-export async function listForEver({ terminal, stateDirectoryPath }: Session): Promise<number> {
+export async function listForEver(session: Session): Promise<number> {
+  const { terminal, stateDirectoryPath } = session;
+  const unread: string[] = [];
   const reader = new StateReader(stateDirectoryPath);
   // First the kernel begins to collect changes, then the files are read: nothing is lost between.
   const events = waitForChange(reader.layout);
   let next = events.next();
-  let before = snapshot(reader);
+  let before = snapshot(reader, unread);
   let isRead = terminal.print(firstLook(before));
+  tellUnread(unread, session);
   while (isRead && !(await next).done) {
     next = events.next();
-    const after = snapshot(reader);
+    const after = snapshot(reader, unread);
     const text = changes(before, after);
     if (text !== "") isRead = terminal.print(text);
     before = after;
@@ -115,8 +120,10 @@ export async function listForEver({ terminal, stateDirectoryPath }: Session): Pr
 export async function clearHost(session: Session, host: string): Promise<number> {
   const { terminal, programName, stateDirectoryPath } = session;
   const reader = new StateReader(stateDirectoryPath);
-  const isKnown = snapshot(reader).peers.has(host);
+  const unread: string[] = [];
+  const isKnown = snapshot(reader, unread).peers.has(host);
   if (!isKnown) {
+    tellUnread(unread, session);
     terminal.complain(`${programName}: ${shown(host)} is not in the database`);
     return FAILED;
   }
@@ -128,10 +135,10 @@ export async function clearHost(session: Session, host: string): Promise<number>
   return OK;
 }
 
-/** The database at one moment, ordered by name. */
-function snapshot(reader: StateReader): Snapshot {
-  const monitored = reader.monitorList();
-  const toBeNotified = reader.notifyList();
+/** The database at one moment, ordered by name; why files could not be read is put into `unread`. */
+function snapshot(reader: StateReader, unread: string[]): Snapshot {
+  const monitored = reader.monitorList(unread);
+  const toBeNotified = reader.notifyList(unread);
   const flags = new Map<string, { isMonitored: boolean; isToBeNotified: boolean }>();
   const flagsOf = (name: string) => {
     const known = flags.get(name) ?? { isMonitored: false, isToBeNotified: false };

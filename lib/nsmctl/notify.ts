@@ -1,5 +1,6 @@
 /** `nsmctl notify HOST...|--pending`: tells peers our state number now; no record is moved. */
 
+import { makeLog, stderrSink } from "../log.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { Notifier } from "../nsm/notify/notifier.ts";
@@ -16,7 +17,7 @@ import { choosePeers } from "./chosen_peers.ts";
 import { dropToOwner, SILENT_LOG, StateReader } from "./state_directory.ts";
 import { openOwnCalls } from "./own_calls.ts";
 import { askersOf } from "./peers.ts";
-import { readRoster } from "./roster.ts";
+import { readRoster, tellUnread } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { shown } from "./text.ts";
 
@@ -67,7 +68,9 @@ export const notify: Command = {
     const asked = isPending ? [] : await recordsOf(given.operands, given.get("name"), session);
     const calls = openOwnCalls();
     dropToOwner(reader.layout);
-    const store = openNotifyStore(stateDirectoryPath, { log: SILENT_LOG });
+    // What cannot be read of the list is said where the list is what counts.
+    const log = isPending ? makeLog("warning", [stderrSink("plain", programName)]) : SILENT_LOG;
+    const store = openNotifyStore(stateDirectoryPath, { log });
     const waiting = store.load();
     const records = isPending ? waiting : asked;
     if (records.length === 0) terminal.print("No peer is to be notified.\n");
@@ -103,9 +106,11 @@ export const notify: Command = {
 async function recordsOf(
   hosts: readonly string[],
   name: string | undefined,
-  { stateDirectoryPath, now }: Session,
+  session: Session,
 ): Promise<NotifyRecord[]> {
-  const { peers: all } = await readRoster(stateDirectoryPath);
+  const { stateDirectoryPath, now } = session;
+  const { peers: all, unread } = await readRoster(stateDirectoryPath);
+  tellUnread(unread, session);
   const { peers, unknown } = choosePeers(hosts, all);
   const known = peers.map((peer) => ({ host: peer.monName, names: askersOf(peer) }));
   // Hosts on no list are told too, by the name that the name service has for us.

@@ -1,7 +1,7 @@
 /** `nsmctl report`: the last recovery, who was told when and by which way, who is left and why. */
 
 import { reasonOf } from "../nsm/ports.ts";
-import { EventReader } from "../store/event_file.ts";
+import { type DatedEvent, EventReader } from "../store/event_file.ts";
 import { readProgress } from "../store/notify_progress.ts";
 import { printable } from "../quote.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
@@ -11,7 +11,7 @@ import { type Recovery, recoveryOf } from "./recovery.ts";
 import { healthLine, recoveryLine, type ReportFacts } from "./report_facts.ts";
 import { reportPage } from "./report_page.ts";
 import { readStatus } from "./report_status.ts";
-import { readRoster } from "./roster.ts";
+import { readRoster, tellUnread } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { type Column, renderTable } from "./table.ts";
 import { filled } from "../config/help_text.ts";
@@ -58,7 +58,8 @@ export const report: Command = {
   takesPeers: false,
   async run(given, session) {
     const { terminal, programName } = session;
-    const facts = await readFacts(session);
+    const unread: string[] = [];
+    const facts = await readFacts(session, unread);
     const file = given.get("html");
     if (given.has("json")) terminal.print(jsonText(reportJson(facts)));
     else if (file === "-") terminal.print(reportPage(facts));
@@ -66,14 +67,18 @@ export const report: Command = {
       writePage(file, reportPage(facts));
       terminal.complain(`${programName}: the report is in ${shown(file)}`);
     } else terminal.print(reportText(facts, session));
+    if (!tellUnread(unread, session)) return Status.PROBLEM;
     return (facts.recovery?.left.length ?? 0) > 0 ? Status.PROBLEM : Status.OK;
   },
 };
 
-async function readFacts(session: Session): Promise<ReportFacts> {
+/** The facts; why some could not be read is put into `unread`. */
+async function readFacts(session: Session, unread: string[]): Promise<ReportFacts> {
   const { stateDirectoryPath, now } = session;
-  const { peers } = await readRoster(stateDirectoryPath, undefined, session);
-  const events = new EventReader(stateDirectoryPath).next();
+  const roster = await readRoster(stateDirectoryPath, undefined, session);
+  const { peers } = roster;
+  unread.push(...roster.unread);
+  const events = readHistory(stateDirectoryPath, unread);
   const progress = readProgress(stateDirectoryPath);
   return {
     host: Deno.hostname(),
@@ -84,6 +89,15 @@ async function readFacts(session: Session): Promise<ReportFacts> {
     peers,
     events: events.filter(({ program }) => program !== "sm-notify").slice(-OTHER_EVENTS_MAX),
   };
+}
+
+function readHistory(stateDirectoryPath: string, unread: string[]): DatedEvent[] {
+  try {
+    return new EventReader(stateDirectoryPath).next();
+  } catch (error) {
+    unread.push(reasonOf(error));
+    return [];
+  }
 }
 
 /** @throws {Error} When the file cannot be written. */

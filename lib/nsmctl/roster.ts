@@ -3,9 +3,11 @@
 import { nameKey } from "../nsm/host_name.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { ANSWER_TIMEOUT_MS, reachDaemon } from "../control/client.ts";
-import { addFacts, type Peer, PeerTable } from "./peers.ts";
+import { plural } from "../quote.ts";
+import { addFacts, type DatedRecord, type Peer, PeerTable } from "./peers.ts";
+import type { Session } from "./session.ts";
 import { readProgress } from "../store/notify_progress.ts";
-import { StateReader } from "./state_directory.ts";
+import { type ReadFile, StateReader } from "./state_directory.ts";
 import { whyJudge } from "./why.ts";
 
 /**
@@ -13,6 +15,8 @@ import { whyJudge } from "./why.ts";
  * take longer than anybody wants to wait. A pattern brings them back.
  */
 const DETAILS_MAX = 1_000;
+/** Faults of files that are said one by one. */
+const UNREAD_SHOWN_MAX = 10;
 
 export interface Roster {
   readonly peers: readonly Peer[];
@@ -20,6 +24,8 @@ export interface Roster {
   readonly isLive: boolean;
   /** Why it has not, for people. */
   readonly note?: string;
+  /** Why files, or a whole list, could not be read: whoever is there is left out. */
+  readonly unread: readonly string[];
 }
 
 /**
@@ -35,22 +41,29 @@ export async function readRoster(
 ): Promise<Roster> {
   const reader = new StateReader(stateDirectoryPath);
   const table = new PeerTable();
+  const unread: string[] = [];
+  let listFault: unknown;
   const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
   if (reached.outcome === "reached") {
     using daemon = reached.daemon;
     for (const entry of await daemon.list()) table.addEntry(entry);
   } else {
-    for (const { records } of reader.monitorList()) records.forEach((it) => table.addMonitored(it));
+    try {
+      addFiles(reader.monitorList(unread), (it) => table.addMonitored(it));
+    } catch (error) {
+      listFault = error;
+      unread.push(reasonOf(error));
+    }
   }
   let hidden: string | undefined;
   try {
-    for (const { records } of reader.notifyList()) {
-      records.forEach((it) => table.addToBeNotified(it));
-    }
+    addFiles(reader.notifyList(unread), (it) => table.addToBeNotified(it));
   } catch (error) {
+    if (listFault !== undefined) throw listFault;
     // A member of the status group, to whom the daemon has told the rest.
-    if (reached.outcome !== "reached" || !/Permission denied/.test(reasonOf(error))) throw error;
-    hidden = `${reasonOf(error)}: who is still to be told is not shown`;
+    if (reached.outcome === "reached" && /Permission denied/.test(reasonOf(error))) {
+      hidden = `${reasonOf(error)}: who is still to be told is not shown`;
+    } else unread.push(reasonOf(error));
   }
   const peers = table.sorted();
   if (reached.outcome !== "reached") {
@@ -60,7 +73,7 @@ export async function readRoster(
       : `the daemon does not answer (${reached.reason}); this is what the files say`;
     const wanted = peers.filter(isWanted);
     addReasons(wanted, stateDirectoryPath, now());
-    return { peers: wanted, isLive: false, note };
+    return { peers: wanted, isLive: false, note, unread };
   }
   const wanted = peers.filter(isWanted);
   if (allDetails || wanted.length <= DETAILS_MAX) {
@@ -73,7 +86,30 @@ export async function readRoster(
     }
   }
   addReasons(wanted, stateDirectoryPath, now());
-  return { peers: wanted, isLive: true, ...(hidden === undefined ? {} : { note: hidden }) };
+  const note = hidden === undefined ? {} : { note: hidden };
+  return { peers: wanted, isLive: true, ...note, unread };
+}
+
+function addFiles(files: readonly ReadFile[], add: (record: DatedRecord) => void): void {
+  for (const { records } of files) records.forEach(add);
+}
+
+/** Says what could not be read; whether that was nothing. */
+export function tellUnread(
+  unread: readonly string[],
+  { terminal, programName }: Pick<Session, "terminal" | "programName">,
+): boolean {
+  if (unread.length === 0) return true;
+  for (const fault of unread.slice(0, UNREAD_SHOWN_MAX)) {
+    terminal.complain(`${programName}: ${fault}`);
+  }
+  const rest = unread.length - UNREAD_SHOWN_MAX;
+  const more = rest > 0 ? `${plural(rest, "more fault")} like these. ` : "";
+  terminal.complain(
+    `${programName}: ${more}What cannot be read is left out; ` +
+      "nsmctl repair mends owner and permissions",
+  );
+  return false;
 }
 
 function addAllFacts(peers: readonly Peer[], reader: StateReader): void {

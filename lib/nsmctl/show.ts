@@ -13,7 +13,7 @@ import { eventJson, eventText } from "./event_text.ts";
 import { peerJson } from "./list.ts";
 import { type Peer, peerMatcher } from "./peers.ts";
 import { SILENT_LOG } from "./state_directory.ts";
-import { readRoster, type Roster } from "./roster.ts";
+import { readRoster, type Roster, tellUnread } from "./roster.ts";
 import { type Row, rowsText } from "./rows.ts";
 import type { Session } from "./session.ts";
 import { filled } from "../config/help_text.ts";
@@ -51,7 +51,7 @@ export const show: Command = {
     "HOST is a name or an address, and may have * and ?.",
     "For each address it says where it is known from. Events are the last ones; nsmctl events HOST " +
     "has all of them.",
-    "Exit status: 0; 1 if HOST is on neither list.",
+    "Exit status: 0; 1 if HOST is on neither list, or a record cannot be read.",
   ],
   example: "nsmctl show client02.example.net",
   takesPeers: true,
@@ -73,8 +73,11 @@ export const show: Command = {
       if (roster.peers.length > SHOWN_MAX) {
         terminal.complain(`${programName}: ${roster.peers.length} match; these are ${SHOWN_MAX}`);
       }
-      if (hosts.length === 0) terminal.print(unknownText(pattern, history, session));
+      if (hosts.length === 0 && roster.unread.length === 0) {
+        terminal.print(unknownText(pattern, history, session));
+      }
     }
+    if (!tellUnread(roster.unread, session)) return Status.PROBLEM;
     return hosts.length === 0 ? Status.PROBLEM : Status.OK;
   },
 };
@@ -182,13 +185,14 @@ function unknownText(
 }
 
 function showJson(
-  { isLive }: Roster,
+  { isLive, unread }: Roster,
   hosts: readonly HostFacts[],
   { stateDirectoryPath }: Session,
 ) {
   return {
     stateDirectory: stateDirectoryPath,
     daemon: isLive,
+    ...(unread.length === 0 ? {} : { unread }),
     hosts: hosts.map(({ peer, nameService, keptNotices, events }) => ({
       ...peerJson(peer),
       nameService,

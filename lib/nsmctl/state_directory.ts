@@ -5,7 +5,7 @@
  */
 
 import type { Log } from "../log.ts";
-import { type PeerFacts, StoreError } from "../nsm/ports.ts";
+import { type PeerFacts, reasonOf, StoreError } from "../nsm/ports.ts";
 import type { DatedRecord } from "./peers.ts";
 import { dropPrivileges } from "../platform/privileges.ts";
 import { watchDirectories } from "../platform/watch.ts";
@@ -49,14 +49,18 @@ export class StateReader {
     this.#fs = fileSystem;
   }
 
-  /** The files of the monitor list. @throws {StoreError} When its directory cannot be read. */
-  monitorList(): ReadFile[] {
-    return this.#read(this.layout.monitorList);
+  /**
+   * The files of the monitor list. Those that cannot be read are passed over, and why is put into `unread`.
+   *
+   * @throws {StoreError} When its directory cannot be read; without `unread`, or a file of it.
+   */
+  monitorList(unread?: string[]): ReadFile[] {
+    return this.#read(this.layout.monitorList, unread);
   }
 
-  /** The files of the notify list. @throws {StoreError} When its directory cannot be read. */
-  notifyList(): ReadFile[] {
-    return this.#read(this.layout.notifyList);
+  /** The files of the notify list, see {@link monitorList}. @throws {StoreError} */
+  notifyList(unread?: string[]): ReadFile[] {
+    return this.#read(this.layout.notifyList, unread);
   }
 
   /** How many files are on the monitor list. @throws {StoreError} */
@@ -93,11 +97,16 @@ export class StateReader {
     }
   }
 
-  #read(directory: string): ReadFile[] {
+  #read(directory: string, unread: string[] | undefined): ReadFile[] {
     const files: ReadFile[] = [];
     for (const name of recordFileNames(this.#fs, directory, SILENT_LOG)) {
-      const file = this.readFile(directory, name);
-      if (file !== undefined) files.push(file);
+      try {
+        const file = this.readFile(directory, name);
+        if (file !== undefined) files.push(file);
+      } catch (error) {
+        if (unread === undefined) throw error;
+        unread.push(reasonOf(error));
+      }
     }
     return files;
   }

@@ -39,6 +39,8 @@ export interface Screen {
   readonly peers: readonly Peer[];
   /** Why they are not known. */
   readonly peersFault?: string;
+  /** How many files, or whole lists, could not be read. */
+  readonly unread?: number;
   readonly progress: string | undefined;
   readonly events: readonly DatedEvent[];
 }
@@ -115,7 +117,8 @@ async function look(session: Session, events: readonly DatedEvent[]): Promise<Sc
   const progress = progressText(readProgress(stateDirectoryPath), now());
   const screen = { host: Deno.hostname(), at: now(), status, progress, events };
   try {
-    return { ...screen, peers: (await readRoster(stateDirectoryPath, undefined, session)).peers };
+    const { peers, unread } = await readRoster(stateDirectoryPath, undefined, session);
+    return { ...screen, peers, unread: unread.length };
   } catch (error) {
     // The daemon hangs, or the directory is gone for a while: that is what there is to be seen.
     return { ...screen, peers: [], peersFault: reasonOf(error) };
@@ -123,7 +126,7 @@ async function look(session: Session, events: readonly DatedEvent[]): Promise<Sc
 }
 
 /** Numbers of peers, in a sentence. */
-function countsText({ peers, peersFault, status }: Screen): string {
+function countsText({ peers, peersFault, unread = 0, status }: Screen): string {
   if (peersFault !== undefined) return `Peers: not known, ${printable(peersFault)}.`;
   const monitored = peers.filter(({ isMonitored }) => isMonitored);
   const unresolved = monitored.filter(({ addresses }) => addresses.length === 0).length;
@@ -131,7 +134,8 @@ function countsText({ peers, peersFault, status }: Screen): string {
   const pending = status.status?.callbacks.pending;
   return `${plural(monitored.length, "peer")} monitored, ${toBeTold} to be told, ` +
     `${unresolved} without an address` +
-    (pending === undefined ? "" : `, ${plural(pending, "callback")} waiting`);
+    (pending === undefined ? "" : `, ${plural(pending, "callback")} waiting`) +
+    (unread === 0 ? "" : `, ${unread} not readable: nsmctl list`);
 }
 
 /** The lines of a screen, at most so many: events take what room is left. */
@@ -140,7 +144,7 @@ export function screenLines(
   linesMax: number,
   { terminal: { colours, width } }: Pick<Session, "terminal">,
 ): string[] {
-  const { host, at, status, peers, peersFault, progress, events } = screen;
+  const { host, at, status, peers, peersFault, unread = 0, progress, events } = screen;
   const left = peers.filter(({ isToBeNotified }) => isToBeNotified);
   const paint = {
     good: colours.good,
@@ -155,7 +159,8 @@ export function screenLines(
     cut(`sm-notify ${progress ?? "has not run"}`, width),
     "",
   ];
-  const nobody = peersFault === undefined ? ["Nobody is left to be told."] : [];
+  const isAllKnown = peersFault === undefined && unread === 0;
+  const nobody = isAllKnown ? ["Nobody is left to be told."] : [];
   const table = left.length === 0 ? nobody : renderTable(
     LEFT_COLUMNS,
     left.map(({ monName, why = "" }) => [shown(monName), printable(why)]),

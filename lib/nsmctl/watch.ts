@@ -1,12 +1,13 @@
 /** `nsmctl watch`: the list, then every change as the kernel reports it. */
 
+import { reasonOf } from "../nsm/ports.ts";
 import { type NotifyProgress, readProgress } from "../store/notify_progress.ts";
 import type { Session } from "./session.ts";
 import { progressJson, progressText } from "./why.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { listJson, listText } from "./list.ts";
-import { StateReader, waitForChange } from "./state_directory.ts";
-import { readRoster } from "./roster.ts";
+import { type ReadFile, StateReader, waitForChange } from "./state_directory.ts";
+import { readRoster, tellUnread } from "./roster.ts";
 import { isoText, jsonLine, localText } from "./text.ts";
 import { changeText, type PeerChange, WatchedPeers } from "./watched_peers.ts";
 
@@ -41,14 +42,15 @@ export const watch: Command = {
       if (roster.note !== undefined) terminal.complain(`${programName}: ${roster.note}`);
       terminal.print(listText(roster.peers, session));
     }
-    const watched = new WatchedPeers(reader.monitorList(), reader.notifyList(), reader.facts());
+    const unread = new UnreadFiles(session);
+    const watched = new WatchedPeers(...unread.listsOf(reader), reader.facts());
     const printer = new WatchPrinter(session, isJson);
     for (;;) {
       const event = await next;
       if (event.done) return Status.OK;
       next = changes.next();
       const { paths } = event.value;
-      for (const change of lookAgain(paths, reader, watched)) {
+      for (const change of lookAgain(paths, reader, watched, unread)) {
         if (!printer.change(change)) return Status.OK;
       }
       const isProgress = paths.length === 0 || paths.includes(layout.progress);
@@ -90,15 +92,37 @@ export class WatchPrinter {
   }
 }
 
+/** Files that cannot be read: each is said once, and watching goes on. */
+class UnreadFiles {
+  readonly #told = new Set<string>();
+
+  constructor(readonly session: Session) {}
+
+  /** Both lists, as far as they can be read. */
+  listsOf(reader: StateReader): [monitored: ReadFile[], toBeNotified: ReadFile[]] {
+    const unread: string[] = [];
+    const lists: [ReadFile[], ReadFile[]] = [reader.monitorList(unread), reader.notifyList(unread)];
+    this.tell(unread);
+    return lists;
+  }
+
+  tell(faults: readonly string[]): void {
+    const news = faults.filter((fault) => !this.#told.has(fault));
+    for (const fault of news) this.#told.add(fault);
+    tellUnread(news, this.session);
+  }
+}
+
 /** What is different in the files of these paths; in all of them where there is none. */
 function* lookAgain(
   paths: readonly string[],
   reader: StateReader,
   watched: WatchedPeers,
+  unread: UnreadFiles,
 ): Iterable<PeerChange> {
   const { layout } = reader;
   if (paths.length === 0) {
-    yield* watched.replaceAll(reader.monitorList(), reader.notifyList());
+    yield* watched.replaceAll(...unread.listsOf(reader));
     yield* watched.learn(reader.facts());
     return;
   }
@@ -112,6 +136,11 @@ function* lookAgain(
       : folder === layout.notifyList
       ? "toBeNotified"
       : undefined;
-    if (list !== undefined) yield* watched.replace(list, name, reader.readFile(folder, name));
+    if (list === undefined) continue;
+    try {
+      yield* watched.replace(list, name, reader.readFile(folder, name));
+    } catch (error) {
+      unread.tell([reasonOf(error)]);
+    }
   }
 }

@@ -92,7 +92,7 @@ M     c          me               c.example 10.0.0.3 fd00::3  1 s
 
 Deno.test("listJson() leaves out what is not known", pure, () => {
   const peers = table().sorted().slice(0, 1);
-  assertEquals(listJson({ peers, isLive: true }, { stateDirectoryPath: "/s" }), {
+  assertEquals(listJson({ peers, isLive: true, unread: [] }, { stateDirectoryPath: "/s" }), {
     stateDirectory: "/s",
     daemon: true,
     peers: [{
