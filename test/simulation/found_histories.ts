@@ -571,4 +571,21 @@ export const FOUND: Readonly<Record<string, History>> = {
       { at: 276, kind: "reboots", host, as: "stranger", from },
       { at: 355, kind: "reboots", host, as: "p2.site", from },
     ], { loss: 0.05, duplicates: 0.05 }),
+  "a run of sm-notify that could not be noted is killed": history(5051468, [
+    { at: 334, turns: 10, kind: "powerCut", changes: 7 },
+    { at: 1993, turns: 5, kind: "mon", peer: "p1.site", by: 1, cookie: 1 },
+    { at: 2811, turns: 10, kind: "mon", peer: "p1.site", by: 0, cookie: 1 },
+    { at: 3110, turns: 11, kind: "names", mode: "slow", ms: 10_091 },
+    { at: 3836, kind: "killNotifier", changes: 7 },
+    { at: 4713, kind: "user1" },
+    {
+      at: 4713,
+      kind: "disk",
+      ms: 5715,
+      operation: "remove",
+      reason: "Permission denied (os error 13)",
+      path: "/",
+    },
+    { at: 6020, kind: "killNotifier", changes: 0 },
+  ], { sourceCheck: "enforce", hasOwnName: true }),
 };

@@ -309,6 +309,11 @@ export class Registrations {
     return [...this.#owed.values()];
   }
 
+  /** Peers of earlier boots need not be told before the next one. */
+  stayUntold(): void {
+    this.#owed.clear();
+  }
+
   #movedOf(key: string): Moved {
     const { monName, myName } = this.recordOf(key);
     const { state, wasAcknowledged } = this.#of(key);

@@ -489,7 +489,13 @@ export class World {
       process.end();
       return process.isDead ? 1 : 0;
     }
-    this.#numberIsTold(prepared.prepared.stateNumber);
+    const { stateNumber } = prepared.prepared;
+    this.#numberIsTold(stateNumber);
+    // Of a run that the disk did not let it note, nobody knows behind a kill that it has not told everybody.
+    const note = this.#disk.textOf(`${STATE_DIRECTORY}/sm.bak/.run`);
+    if (note?.startsWith(`${stateNumber} `) !== true) {
+      void process.ended.then(() => process.wasKilled && this.#registrations.stayUntold());
+    }
     // What the disk did not let it read or remove is left to the next start, whoever makes that.
     let hasToRunAgain = false;
     void notify(process, prepared, parts).then(({ status, isWhole }) => {
