@@ -187,6 +187,33 @@ systemTest(
   },
 );
 
+/** How long each sync takes on a disk that hangs, in µs: many times what a reply does. */
+const HANG_US = 300_000;
+
+/** Has the daemon's disk hang from now on. */
+async function hang(host: TestHost, statd: BackgroundProgram): Promise<void> {
+  const calls = "fsync,fdatasync";
+  const rules = ["-e", `trace=${calls}`, "-e", `inject=${calls}:delay_enter=${HANG_US}`];
+  const pid = String(await statd.pid);
+  await host.start("strace", "-f", "-o", "/dev/null", "-p", pid, ...rules).line(/attached/);
+}
+
+for (const signal of ["KILL", "TERM"] as const) {
+  systemTest(
+    `SIG${signal} while the disk hangs ends the daemon, and loses and revives nothing`,
+    [OUR_STATD, "/usr/bin/strace"],
+    async (make) => {
+      const dice = seededRandom();
+      const host = await make();
+      using _disk = await onRealDisk(host);
+      const deaths: Death = { signal, kills: 2, calls: 80, disturb: hang };
+      const { lost, resurrected, torn, acknowledged } = await underKills(host, OURS, dice, deaths);
+      assertEquals([lost, resurrected, torn], [[], [], []], `TEST_SEED=${dice.seed}`);
+      assertEquals(acknowledged, deaths.calls);
+    },
+  );
+}
+
 if (IS_LONG) {
   systemTest("kill -9 of Debian's statd, for comparison", [DEBIAN_STATD], async (make) => {
     const host = await make();

@@ -1,0 +1,127 @@
+/**
+ * What the disk may do in the middle of a run of sm-notify: everybody is told all the same, the log says
+ * what failed, and whoever cannot be taken off the list stays there for the next run, which tells them the
+ * number that they know.
+ */
+
+import { assertEquals, assertMatch } from "@std/assert";
+import {
+  listed,
+  ManyPeers,
+  monitor,
+  peerAddresses,
+  stateNumber,
+} from "../support/many_peers_client.ts";
+import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
+import { eventually } from "../support/patience.ts";
+import { OUR_SM_NOTIFY, systemTest } from "../support/system_test.ts";
+
+const EARLY = peerAddresses("127.1", 3);
+/** They answer when these addresses are ours. */
+const LATE = ["10.99.9.1", "10.99.9.2"];
+
+interface Fault {
+  readonly name: string;
+  /** Shell commands in the state directory. */
+  readonly cause: string;
+  readonly mend: string;
+  /** What the log says, and the status is 1; nothing where all goes well. */
+  readonly log?: RegExp;
+  /** Whether somebody is left on the list. */
+  readonly isLeft: boolean;
+}
+
+const FAULTS: readonly Fault[] = [
+  {
+    name: "a list that is moved away",
+    cause: "mv sm.bak elsewhere",
+    mend: "mv elsewhere sm.bak",
+    log: /Cannot take "10\.99\.9\.\d" off the notify list: .*there is no directory/,
+    isLeft: true,
+  },
+  {
+    name: "a list in whose place an empty one is",
+    cause: "mv sm.bak elsewhere && mkdir sm.bak && chown --reference=elsewhere sm.bak",
+    mend: "rm -r sm.bak && mv elsewhere sm.bak",
+    isLeft: true,
+  },
+  {
+    name: "a disk that becomes read-only",
+    cause: "mount -o remount,ro .",
+    mend: "mount -o remount,rw .",
+    log: /Cannot take "10\.99\.9\.\d" off the notify list: .*Read-only file system/,
+    isLeft: true,
+  },
+  {
+    name: "a disk that is full",
+    cause: "mount -o remount,size=128k . && ! dd if=/dev/zero of=fill bs=1k 2>/dev/null",
+    mend: "rm fill",
+    isLeft: false,
+  },
+];
+
+function shell(host: TestHost, command: string): Promise<string> {
+  return host.output("sh", "-c", `cd ${STATE_DIRECTORY} && ${command}`);
+}
+
+for (const { name, cause, mend, log, isLeft } of FAULTS) {
+  systemTest(
+    `${name} in the middle of a run keeps nobody from being told`,
+    [OUR_SM_NOTIFY],
+    async (newHost) => {
+      const host = await newHost();
+      const peers = new ManyPeers(host);
+      await peers.ready();
+      monitor(host, [...EARLY, ...LATE]);
+      const run = host.start(OUR_SM_NOTIFY, "--json", "-d", "--deadline", "60");
+      await eventually("who answers is off the list", () => listed(host, "sm.bak").length === 2);
+      const number = stateNumber(host);
+      await shell(host, cause);
+      for (const address of LATE) await host.output("ip", "address", "add", address, "dev", "lo");
+      await run.line(/"told":5,"forgotten":0,"gave_up":0/);
+      if (log !== undefined) await run.line(log);
+      assertEquals(await run.ended, log === undefined ? 0 : 1);
+      assertEquals((await peers.count()).told, 5);
+      await shell(host, mend);
+      assertEquals(listed(host, "sm.bak").sort(), isLeft ? LATE : []);
+      if (!isLeft) return;
+      const { code, stderr } = await host.run(OUR_SM_NOTIFY, "-d", "--deadline", "60");
+      assertEquals(code, 0, stderr);
+      assertMatch(stderr, /Carrying on a run that was cut short/);
+      assertEquals([listed(host, "sm.bak"), stateNumber(host)], [[], number]);
+    },
+  );
+}
+
+/** Errors of calls about one record, and the words for them. */
+const ERRORS = {
+  ENOSPC: "No space left on device",
+  EROFS: "Read-only file system",
+  EDQUOT: "Disk quota exceeded",
+  ENAMETOOLONG: "File name too long",
+  EINTR: "Interrupted system call",
+  ESTALE: "Stale file handle",
+};
+const REMOVALS = "unlink,unlinkat,rename,renameat,renameat2";
+
+systemTest(
+  "whatever error keeps a told peer's record on the list keeps nobody else's, and is named",
+  [OUR_SM_NOTIFY, "/usr/bin/strace"],
+  async (newHost) => {
+    const host = await newHost();
+    const peers = new ManyPeers(host);
+    await peers.ready();
+    const kept = EARLY[1]!;
+    const traced = ["strace", "-f", "-qq", "-o", "/dev/null"];
+    for (const [error, words] of Object.entries(ERRORS)) {
+      monitor(host, EARLY);
+      const rule = ["-e", `trace=${REMOVALS}`, "-e", `inject=${REMOVALS}:error=${error}`];
+      const path = ["-P", `${STATE_DIRECTORY}/sm.bak/${kept}`];
+      const command = [OUR_SM_NOTIFY, "--json", "-d", "-f", "--deadline", "60"];
+      const run = host.start(...traced, ...path, ...rule, ...command);
+      await run.line(new RegExp(`Cannot take "${kept}" off the notify list: .*${words}`));
+      await run.line(/"told":3,"forgotten":0,"gave_up":0/);
+      assertEquals([await run.ended, listed(host, "sm.bak")], [1, [kept]], error);
+    }
+  },
+);
