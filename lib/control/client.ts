@@ -11,6 +11,7 @@ import { LINE_MAX, readAnswer } from "./answers.ts";
 import type { ControlAnswer, ControlRequest, ListEntry } from "./protocol.ts";
 import { hiddenDirectoryFault } from "./hidden_directory.ts";
 import { hungDaemon, HungDaemonError } from "./hung_daemon.ts";
+import { elsewhereDaemon, workingDaemon } from "./unseen_daemon.ts";
 
 /** Limit on the daemon's silence, in ms; beyond, it is taken for hung. */
 export const ANSWER_TIMEOUT_MS = 3_000;
@@ -33,8 +34,8 @@ export type Reached =
   | { readonly outcome: "reached"; readonly daemon: Daemon }
   /** Nobody serves this state directory by a control socket. */
   | { readonly outcome: "absent" }
-  /** Somebody may, but not for us. */
-  | { readonly outcome: "failed"; readonly reason: string };
+  /** Somebody may, but not for us; `pid` where that is a daemon without a socket there. */
+  | { readonly outcome: "failed"; readonly reason: string; readonly pid?: number };
 
 type Success = Extract<ControlAnswer, { ok: true }>;
 
@@ -58,7 +59,37 @@ export async function reachDaemon(
   if (reached.outcome === "reached") return reached;
   const fault = hiddenDirectoryFault(stateDirectoryPath);
   if (fault !== undefined) throw new Error(fault);
-  return await reachAmong(VOLATILE_CONTROL_SOCKET, stateDirectoryPath, timeoutMs);
+  const shared = await reachAmong(VOLATILE_CONTROL_SOCKET, stateDirectoryPath, timeoutMs);
+  return shared.outcome === "absent" ? await unseenDaemon(stateDirectoryPath, timeoutMs) : shared;
+}
+
+/**
+ * A daemon of ours that runs for the directory and has no socket there: somebody removed the socket, or
+ * put another directory in the place of the one that it works in.
+ */
+async function unseenDaemon(directory: string, timeoutMs: number): Promise<Reached> {
+  const working = workingDaemon(directory);
+  if (working !== undefined) return unseen(working.pid, "is missing");
+  const elsewhere = elsewhereDaemon(directory);
+  if (elsewhere === undefined) return { outcome: "absent" };
+  const { pid, cwd, isRemoved } = elsewhere;
+  const isForUs = isRemoved || await tells(`${cwd}/${CONTROL_SOCKET}`, directory, timeoutMs);
+  return isForUs
+    ? unseen(pid, "is not in it: the directory was moved or removed under it")
+    : { outcome: "absent" };
+}
+
+/** Whether the daemon behind a socket says that it serves a directory. */
+async function tells(path: string, directory: string, timeoutMs: number): Promise<boolean> {
+  const reached = await reachAmong(path, directory, timeoutMs);
+  if (reached.outcome !== "reached") return false;
+  reached.daemon[Symbol.dispose]();
+  return true;
+}
+
+function unseen(pid: number, what: string): Reached {
+  const reason = `rpc.statd (pid ${pid}) runs for this directory, and its control socket ${what}`;
+  return { outcome: "failed", reason, pid };
 }
 
 /**

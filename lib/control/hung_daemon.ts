@@ -7,7 +7,7 @@
 import { processesNamed, processOf, worksIn } from "../platform/processes.ts";
 
 /** Name of the daemon's process as the kernel has it. */
-const PROCESS_NAME = "rpc.statd";
+export const PROCESS_NAME = "rpc.statd";
 
 /** The daemon did not answer within a bound. */
 export class HungDaemonError extends Error {

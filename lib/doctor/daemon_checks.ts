@@ -10,6 +10,7 @@ import {
   processOf,
   worksIn,
 } from "../platform/processes.ts";
+import { isOurProgram } from "../control/unseen_daemon.ts";
 import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/proc.ts";
 import { statdPidFile } from "../platform/pid_file.ts";
 import { exists, readableText } from "../platform/small_files.ts";
@@ -31,7 +32,7 @@ const NOT_ANSWERED = { skipped: "no daemon has answered" };
 
 /** What the checks of the state directory find. */
 const TOLD_ELSEWHERE =
-  /^Running as root|^Cannot write |No space left|Read-only file system|^HA callout .* (?:has run for|cannot be run)|^listening at /;
+  /^Running as root|^Cannot write |No space left|Read-only file system|^HA callout .* (?:has run for|cannot be run)|^listening at|^records that were taken /;
 
 export const DAEMON_CHECKS: readonly Check[] = [
   { about: "statd runs", isBasis: true, run: checkRunning },
@@ -51,7 +52,6 @@ function checkRunning(examiner: Examiner): Finding[] {
   const { layout: { directory }, settings, remedies } = examiner;
   const others = processesNamed(PROCESS_NAME);
   const same = others.find(({ pid }) => worksIn(pid, directory));
-  if (same !== undefined && isOurProgram(same)) return [withoutSocket(same, examiner)];
   const other = same ?? others.find(({ pid }) => directoryOf(pid) !== undefined);
   if (other !== undefined) return [someoneElse(other, examiner)];
   const port = settings?.port ?? 0;
@@ -79,23 +79,11 @@ function freePort(taken: number): number {
   return port;
 }
 
-function isOurProgram({ program }: Process): boolean {
-  return program === undefined || program === realPath(Deno.execPath());
-}
-
-function realPath(path: string): string {
-  try {
-    return Deno.realPathSync(path);
-  } catch {
-    return path;
-  }
-}
-
 /** Our daemon, which cannot be asked: its list is in memory, and on disk as far as it could be written. */
-function withoutSocket(one: Process, { remedies }: Examiner): Finding {
+function withoutSocket(one: Process, reason: string, { remedies }: Examiner): Finding {
   return finding("statd-silent", {
     what: "The status monitor runs for this directory, but its control socket is missing.",
-    evidence: `${whoIs(one)}; the socket was removed, or could not be made on a read-only disk`,
+    evidence: `${reason}; what is not on disk is in its memory`,
     fix: "mend what keeps it from being made, have statd write what it monitors, and restart it",
     commands: [
       ...remedies.reloadStatd(one.pid),
@@ -123,9 +111,12 @@ function someoneElse(other: Process, { layout: { directory }, remedies }: Examin
   });
 }
 
-function checkAnswering({ daemon, isRoot, layout, remedies }: Examiner): Checked {
+function checkAnswering(examiner: Examiner): Checked {
+  const { daemon, isRoot, layout, remedies } = examiner;
   if (daemon.outcome !== "failed") return [];
   if (!isRoot) return { skipped: "takes root" };
+  const unseen = daemon.pid === undefined ? undefined : processOf(daemon.pid);
+  if (unseen !== undefined) return [withoutSocket(unseen, daemon.reason, examiner)];
   const one = processesNamed(PROCESS_NAME).find(({ pid }) => worksIn(pid, layout.directory));
   return [finding("statd-silent", {
     what: one?.state === "D"

@@ -26,7 +26,7 @@ export type DaemonAnswer =
   /** Something was mounted over the directory that it serves. */
   | { readonly outcome: "hidden"; readonly pid: number; readonly point: string }
   /** Somebody listens there and does not answer, or not us. */
-  | { readonly outcome: "failed"; readonly reason: string };
+  | { readonly outcome: "failed"; readonly reason: string; readonly pid?: number };
 
 /** A setting that cannot be used. */
 export interface SettingFault {

@@ -66,7 +66,10 @@ export function checkLine({ outcome, text, data = [] }: Checked): string {
 async function examine({ stateDirectoryPath, timeoutMs }: Session): Promise<Checked> {
   try {
     const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
-    if (reached.outcome === "failed") return { outcome: "UNKNOWN", text: reached.reason };
+    if (reached.outcome === "failed") {
+      const { pid, reason } = reached;
+      return { outcome: pid === undefined ? "UNKNOWN" : "CRITICAL", text: reason };
+    }
     if (reached.outcome === "absent") {
       const text = `no daemon serves ${stateDirectoryPath}`;
       return { outcome: "CRITICAL", text };

@@ -3,7 +3,7 @@
 import { plural } from "../quote.ts";
 import { LIMITS } from "../nsm/counters.ts";
 import { reachDaemon } from "../control/client.ts";
-import { HungDaemonError, servingProcess } from "../control/hung_daemon.ts";
+import { HungDaemonError } from "../control/hung_daemon.ts";
 import { findRunningStatd } from "../control/running_statd.ts";
 import type { StatusReport } from "../control/status_report.ts";
 import { readProgress } from "../store/notify_progress.ts";
@@ -166,8 +166,7 @@ interface StoppedReport {
 async function stoppedReport({ stateDirectoryPath }: Session): Promise<StoppedReport> {
   const reader = new StateReader(stateDirectoryPath);
   const stateNumber = reader.stateNumber();
-  const pid = servingProcess(stateDirectoryPath);
-  const other = pid === undefined ? await findRunningStatd() : undefined;
+  const other = await findRunningStatd();
   return {
     running: false,
     stateDirectory: stateDirectoryPath,
@@ -175,10 +174,6 @@ async function stoppedReport({ stateDirectoryPath }: Session): Promise<StoppedRe
     peers: reader.monitorCount(),
     toBeNotified: reader.notifyCount(),
     ...progressJson(readProgress(stateDirectoryPath)),
-    ...(pid === undefined ? {} : {
-      note: `rpc.statd (pid ${pid}) works in this directory, and has no control socket there; ` +
-        "nsmctl doctor says what to do",
-    }),
     ...(other === undefined ? {} : { note: `${other}, but not for this state directory` }),
   };
 }

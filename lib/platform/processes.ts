@@ -25,7 +25,8 @@ export interface Process {
   readonly command: readonly string[];
 }
 
-const DELETED = " (deleted)";
+/** What the kernel adds to the path of what was removed or replaced. */
+export const DELETED = " (deleted)";
 
 /** Place of starttime behind the name in /proc/PID/stat, and of ppid, from 0. */
 const START_TIME = 19;

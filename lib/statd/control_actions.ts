@@ -106,8 +106,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
     if (unread > 0) {
       degraded.push(`files of records that cannot be read, peers not monitored: ${unread}`);
     }
-    const { addressFault } = facts.healthLook;
-    degraded.push(...addressFault === undefined ? [] : [addressFault], ...outsideFaults(monitor));
+    degraded.push(...seenFaults(facts.healthLook), ...outsideFaults(monitor));
     monitor.store.recheck();
     const storeFaults = monitor.store.fault === undefined ? [] : [monitor.store.fault];
     let stateNumber = -1;
@@ -149,6 +148,16 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
       problems: recent.problems,
     };
   };
+}
+
+/** What a look at this host has found. */
+function seenFaults({ addressFault, recordsMissing }: HealthLook): string[] {
+  return [
+    ...(addressFault === undefined ? [] : [addressFault]),
+    ...(recordsMissing === 0
+      ? []
+      : [`records that were taken from the disk: ${recordsMissing}; SIGHUP writes them`]),
+  ];
 }
 
 /** What others do not do that the daemon asks: the callout, the name service. */

@@ -36,6 +36,8 @@ export interface HealthLookParts {
   readonly bootId: string | undefined;
   /** Addresses that the daemon listens on. */
   readonly bound: readonly { readonly address: string }[];
+  /** How many peers are monitored in memory alone. */
+  readonly countMissing: () => Promise<number>;
   readonly reviewRegistration: () => Promise<void>;
   readonly registrationFault: () => string | undefined;
 }
@@ -47,6 +49,7 @@ export class HealthLook {
   #isRpcbindSilent = false;
   #lockManagerFault: string | undefined;
   #addressFault: string | undefined;
+  #recordsMissing = 0;
   #peersNotTold = 0;
   #toBeNotified = 0;
 
@@ -68,6 +71,11 @@ export class HealthLook {
   /** Which addresses that we listen on this host does not have any more. */
   get addressFault(): string | undefined {
     return this.#addressFault;
+  }
+
+  /** How many peers a restart would forget, as their records were taken from the disk. */
+  get recordsMissing(): number {
+    return this.#recordsMissing;
   }
 
   /** Peers that are to be told of our reboot, and that nobody is telling. */
@@ -95,7 +103,11 @@ export class HealthLook {
     this.#lookedAt = this.#parts.clock.now();
     this.#peersNotTold = this.#lookAtNotifyList();
     this.#addressFault = this.#lookAtAddresses();
-    await Promise.all([this.#lookAtRpcbind(), this.#lookAtLockManagers()]);
+    await Promise.all([
+      this.#lookAtRpcbind(),
+      this.#lookAtLockManagers(),
+      this.#within(this.#lookAtRecords()),
+    ]);
   }
 
   #lookAtAddresses(): string | undefined {
@@ -110,13 +122,21 @@ export class HealthLook {
   }
 
   async #lookAtRpcbind(): Promise<void> {
-    const { clock, reviewRegistration } = this.#parts;
-    const limit = new AbortController();
     let isReviewed = false;
-    const reviewed = reviewRegistration().then(() => isReviewed = true);
-    await Promise.race([reviewed, sleep(clock.startTimer, LOOK_MS, limit.signal)]);
-    limit.abort();
+    await this.#within(this.#parts.reviewRegistration().then(() => isReviewed = true));
     this.#isRpcbindSilent = !isReviewed;
+  }
+
+  /** A disk that stalls answers a later look. */
+  async #lookAtRecords(): Promise<void> {
+    this.#recordsMissing = await this.#parts.countMissing();
+  }
+
+  /** Waits for a question, and not too long. */
+  async #within(question: Promise<unknown>): Promise<void> {
+    const limit = new AbortController();
+    await Promise.race([question, sleep(this.#parts.clock.startTimer, LOOK_MS, limit.signal)]);
+    limit.abort();
   }
 
   async #lookAtLockManagers(): Promise<void> {

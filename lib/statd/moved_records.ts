@@ -20,6 +20,10 @@ import { type Clock, sleep } from "../time/clock.ts";
 
 /** Debounce: time after the first file that appears until records are written, in ms. */
 const DEBOUNCE_MS = 200;
+/** Registrations looked at between two turns of everything else. */
+const SLICE = 512;
+/** Records whose files are looked for one by one, in number: the rest of a list that is gone is as gone. */
+const LOOKED_FOR_MAX = 128;
 /** Records written together, in number: a group that the disk makes lasting at one time. */
 const TOGETHER_MAX = 128;
 
@@ -43,6 +47,8 @@ export interface KeptRecords {
   readonly ended: Promise<void>;
   /** Writes all records again that are not on disk, wherever they went: somebody asks for it. */
   writeMissing(): Promise<void>;
+  /** How many peers are monitored whose records are not on disk; 0 where that cannot be told. */
+  countMissing(): Promise<number>;
 }
 
 /** Keeps the records of a daemon that has a directory to keep them in. */
@@ -60,7 +66,8 @@ export function keepRecords(
     },
 ): KeptRecords {
   if (volatile !== undefined) {
-    return { ended: Promise.resolve(), writeMissing: () => Promise.resolve() };
+    const nothing = () => Promise.resolve();
+    return { ended: nothing(), writeMissing: nothing, countMissing: () => Promise.resolve(0) };
   }
   const layout = layoutOf(settings.stateDirectoryPath);
   const whole = loaded.then((): MovedRecordsParts => {
@@ -75,7 +82,34 @@ export function keepRecords(
       for (const { record } of parts.list.all()) names.add(record.monName);
       await writeAgain([...names], parts);
     },
+    async countMissing() {
+      return await countMissing(await whole);
+    },
   };
+}
+
+/** Files are listed at once; what is not among them may have been written since, and is looked for. */
+async function countMissing(parts: MovedRecordsParts): Promise<number> {
+  const { layout: { monitorList }, list, store, clock, signal } = parts;
+  const files = new Set<string>();
+  try {
+    for await (const { name } of Deno.readDir(monitorList)) files.add(name);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) return 0; // the store says what is wrong
+  }
+  const absent = new Set<string>();
+  let looked = 0;
+  for (const monitored of list.all()) {
+    const { monName } = monitored.record;
+    if (!files.has(monName) && isKept(monitored, parts)) absent.add(monName);
+    if (++looked % SLICE === 0) await sleep(clock.startTimer, 0, signal);
+  }
+  let count = Math.max(0, absent.size - LOOKED_FOR_MAX);
+  for (const name of [...absent].slice(0, LOOKED_FOR_MAX)) {
+    const isStillMissing = [name, ...store.otherNames(name)].every((one) => isMissing(one, parts));
+    if (isStillMissing && [...list.about(name)].some((it) => isKept(it, parts))) count++;
+  }
+  return count;
 }
 
 /** Writes moved records again until the signal is aborted. Settles then, or where nothing can be watched. */

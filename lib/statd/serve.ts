@@ -16,7 +16,6 @@ import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
 import { RpcbindRegistrar } from "../nsm/registration.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
-import { DatagramDrops } from "../platform/datagram_drops.ts";
 import { giveBackMemory } from "../platform/memory.ts";
 import { revokePermissions } from "../platform/permissions.ts";
 import { dropPrivileges } from "../platform/privileges.ts";
@@ -34,11 +33,10 @@ import { acquire, type Acquired } from "./acquire.ts";
 import { haCallout } from "./ha_callout.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor, type Monitor } from "./monitor.ts";
-import { HealthLook } from "./health_look.ts";
 import { startIdentities } from "./identities.ts";
 import { fileNames } from "./file_names.ts";
 import { keepRecords } from "./moved_records.ts";
-import { startSteering } from "./operations.ts";
+import { steer } from "./steer.ts";
 import { openHistory } from "./history.ts";
 import { programsOf, RPCBIND_SOCKET } from "./programs.ts";
 import { type RecentProblems, remembering } from "./recent_problems.ts";
@@ -191,7 +189,9 @@ async function serve(
   const registered = registrar.keep(signal);
   stops.add("the registration with rpcbind", () => registered);
   stops.add("the files of records that could not be read", () => monitor.whole);
-  const steering = monitor.loaded.then(() => steer(daemon, acquired, monitor, registrar, callPeer));
+  const steering = monitor.loaded.then(() =>
+    steer({ ...daemon, acquired, monitor, registrar, callPeer, kept })
+  );
   stops.add("the control socket and metrics", async () => (await steering).close());
 
   announce(daemon, acquired, stop, () => {
@@ -226,42 +226,6 @@ function monitorOf(
     worked,
     signal,
   });
-}
-
-function steer(
-  daemon: Daemon,
-  acquired: Acquired,
-  monitor: Monitor,
-  registrar: RpcbindRegistrar,
-  callPeer: PeerCalls,
-) {
-  const { settings, recent, log, tell } = daemon;
-  const drops = new DatagramDrops(acquired.server.datagrams.map(({ local }) => local.port));
-  const facts = {
-    ...acquired,
-    monitor,
-    clock,
-    stateDirectoryPath: settings.stateDirectoryPath,
-    stateNumber: () => acquired.store.stateNumber(),
-    bound: acquired.server.bound,
-    droppedDatagrams: () => drops.count(),
-    registrationFault: () => registrar.fault,
-    reviewRegistration: () => registrar.review(),
-    note: daemon.history.note,
-    recent,
-    healthLook: new HealthLook({
-      callPeer,
-      list: monitor.list,
-      clock,
-      log,
-      stateDirectoryPath: settings.stateDirectoryPath,
-      bootId: acquired.bootId,
-      bound: acquired.server.bound,
-      reviewRegistration: () => registrar.review(),
-      registrationFault: () => registrar.fault,
-    }),
-  };
-  return startSteering(facts, acquired, settings.metrics, log, tell);
 }
 
 /** Lets signals through, and tells the log, the service manager and a parent in the foreground. */

@@ -6,7 +6,13 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { COMMANDS } from "../../lib/commands/nsmctl.ts";
 import { message, mon, notify } from "../support/nsm_calls.ts";
-import { NsmctlHost, OUR_NSMCTL, OWN_ADDRESS, STATD_PORT } from "../support/nsmctl_host.ts";
+import {
+  NsmctlHost,
+  OUR_FOLDER,
+  OUR_NSMCTL,
+  OWN_ADDRESS,
+  STATD_PORT,
+} from "../support/nsmctl_host.ts";
 import { eventually } from "../support/patience.ts";
 import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
@@ -101,6 +107,57 @@ findingTest("D21: status names addresses, and says when one is gone", async (hos
   await host.host.output("sh", "-c", "rm /var/lib/nfs/state && mkdir /var/lib/nfs/state");
   await statusSays(host, /^State number +cannot be read$/m);
 });
+
+findingTest("B: records that were taken from the disk are in the health", async (host) => {
+  await host.host.output(OUR_STATD, "--no-notify"); // stopping one in the foreground stops nsenter too
+  await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+  await statusSays(host, /^Health +good$/m);
+  await host.host.output("rm", `/var/lib/nfs/sm/${PEER}`);
+  await statusSays(host, /^Health +degraded: records that were taken from the disk: 1; /m);
+  await host.host.output("sh", "-c", "kill -HUP $(cat /run/rpc.statd.pid)");
+  await statusSays(host, /^Health +good$/m);
+});
+
+for (const how of ["moved", "removed"] as const) {
+  findingTest(`B: a state directory that is ${how} under the daemon`, async (host) => {
+    const { sh, asked } = shellOf(host);
+    const directory = "/var/lib/nfs/statd";
+    const make = `mkdir ${directory} && cp -a /var/lib/nfs/sm /var/lib/nfs/sm.bak ${directory}`;
+    await sh(`${make} && rpc.statd --no-notify -P ${directory}`);
+    await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+    await sh(
+      `${how === "moved" ? "mv" : "rm -r"} ${directory} ${
+        how === "moved" ? "/var/lib/nfs/away" : ""
+      }`,
+    );
+    await sh(make);
+    const fault =
+      /rpc\.statd \(pid \d+\) runs for this directory, and its control socket is not in it/;
+    const status = await asked("status", directory);
+    assertEquals([status.code, status.stdout], [1, ""]);
+    assertMatch(status.stderr, fault);
+    const check = await asked("check", directory);
+    assertEquals(check.code, 2);
+    assertMatch(check.stdout, fault);
+    assertMatch((await asked("list", directory)).stderr, fault);
+    const { stdout } = await asked("doctor --json", directory);
+    const { findings } = JSON.parse(stdout) as { findings: { name: string; commands: string[] }[] };
+    const silent = findings.find(({ name }) => name === "statd-silent");
+    await sh(silent!.commands.join("\n"));
+    assertEquals((await asked("status --quiet", directory)).code, 0);
+    assertEquals(await sh(`ls ${directory}/sm`), `${PEER}\n`, "what was monitored is on disk");
+  });
+}
+
+/** Runs scripts where our programs are found. */
+function shellOf({ host }: NsmctlHost) {
+  const path = `PATH=${OUR_FOLDER}:$PATH; export PATH; cd /`;
+  return {
+    sh: (script: string) => host.output("sh", "-ec", `${path}\n${script}`),
+    asked: (command: string, directory: string) =>
+      host.run("sh", "-c", `${path}\nnsmctl ${command} -P ${directory}`),
+  };
+}
 
 /** Commands that look at a state directory, with the operands that they need. */
 const LOOKING: Readonly<Record<string, readonly string[]>> = {

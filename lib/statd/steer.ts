@@ -1,0 +1,63 @@
+/** Puts together what the daemon knows of itself, for the control socket and the metrics. */
+
+import type { StatdSettings } from "../config/settings.ts";
+import type { Log } from "../log.ts";
+import type { LimitedLog } from "../log_limits.ts";
+import type { RpcbindRegistrar } from "../nsm/registration.ts";
+import type { CallPeer } from "../nsm/ports.ts";
+import { systemClock as clock } from "../platform/clock.ts";
+import { DatagramDrops } from "../platform/datagram_drops.ts";
+import type { EventFile } from "../store/event_file.ts";
+import type { Acquired } from "./acquire.ts";
+import { HealthLook } from "./health_look.ts";
+import type { Monitor } from "./monitor.ts";
+import type { KeptRecords } from "./moved_records.ts";
+import { startSteering } from "./operations.ts";
+import type { RecentProblems } from "./recent_problems.ts";
+
+/** Parts of the daemon that people are told of. */
+interface SteeringParts {
+  readonly settings: StatdSettings;
+  readonly log: Log;
+  readonly tell: LimitedLog;
+  readonly recent: RecentProblems;
+  readonly history: EventFile;
+  readonly acquired: Acquired;
+  readonly monitor: Monitor;
+  readonly registrar: RpcbindRegistrar;
+  readonly callPeer: CallPeer;
+  readonly kept: KeptRecords;
+}
+
+/** Begins to answer people and programs that ask. */
+export function steer(parts: SteeringParts) {
+  const { acquired, monitor, registrar, callPeer, kept, settings, recent, log, tell, history } =
+    parts;
+  const drops = new DatagramDrops(acquired.server.datagrams.map(({ local }) => local.port));
+  const facts = {
+    ...acquired,
+    monitor,
+    clock,
+    stateDirectoryPath: settings.stateDirectoryPath,
+    stateNumber: () => acquired.store.stateNumber(),
+    bound: acquired.server.bound,
+    droppedDatagrams: () => drops.count(),
+    registrationFault: () => registrar.fault,
+    reviewRegistration: () => registrar.review(),
+    note: history.note,
+    recent,
+    healthLook: new HealthLook({
+      callPeer,
+      list: monitor.list,
+      clock,
+      log,
+      stateDirectoryPath: settings.stateDirectoryPath,
+      bootId: acquired.bootId,
+      bound: acquired.server.bound,
+      countMissing: kept.countMissing,
+      reviewRegistration: () => registrar.review(),
+      registrationFault: () => registrar.fault,
+    }),
+  };
+  return startSteering(facts, acquired, settings.metrics, log, tell);
+}
