@@ -589,4 +589,22 @@ export const FOUND: Readonly<Record<string, History>> = {
     },
     { at: 6020, kind: "killNotifier", changes: 0 },
   ], { sourceCheck: "enforce", hasOwnName: true }),
+  "the power goes behind a number that peers were told and that the disk refused to keep": history(
+    5057937,
+    [
+      { at: 381, kind: "powerCut", changes: 0 },
+      { at: 939, turns: 10, kind: "mon", peer: "p1.site", by: 1, cookie: 0 },
+      { at: 3047, kind: "mon", peer: "p1.site", by: 1, cookie: 2 },
+      {
+        at: 3047,
+        kind: "disk",
+        ms: 93_552,
+        operation: "syncDirectory",
+        reason: "Input/output error (os error 5)",
+        path: "/",
+      },
+      { at: 5266, kind: "simuCrash" },
+      { at: 8416, turns: 7, kind: "powerCut", changes: 0 },
+    ],
+  ),
 };

@@ -112,6 +112,8 @@ export class World {
   /** The largest number that somebody was told before that, and when the change was. */
   #numberBefore = 0;
   #numberChangedAt = -1;
+  /** Whether the disk may have refused to keep it for good, which sm-notify says and does not wait for. */
+  #mayNumberGoBack = false;
   #wasCrashSimulated = false;
   /** How wrong the wall clock is, in ms. */
   #clockErrorMs = 0;
@@ -324,6 +326,10 @@ export class World {
     this.#rpcbind.stop();
     this.#disk = this.#disk.afterPowerCut(() => this.#dice.chance("power cut", 0.5));
     this.#faultyUntil = -Infinity;
+    if (this.#mayNumberGoBack) {
+      this.#numberTold = Math.min(this.#numberTold, this.#stateNumber ?? 0);
+      this.#mayNumberGoBack = false;
+    }
     const lists = this.#registrations.read(this.#disk.texts());
     try {
       this.#registrations.settle(lists, this.#mayMove, true);
@@ -930,6 +936,7 @@ export class World {
     if (this.#numberChangedAt !== this.agenda.now) this.#numberBefore = this.#numberTold;
     this.#numberChangedAt = this.agenda.now;
     this.#numberTold = number;
+    this.#mayNumberGoBack = this.agenda.now < this.#faultyUntil;
   }
 
   /** Every fault ends. */

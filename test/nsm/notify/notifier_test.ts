@@ -516,6 +516,22 @@ Deno.test("issue 14: records that stay are counted, and one line says why", pure
   ]);
 });
 
+Deno.test("a run ends when the records of told peers are removed", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1");
+  world.peers.add("10.0.0.1");
+  let isRemoved = false;
+  world.store.remove = () =>
+    new Promise((resolve) =>
+      world.clock.startTimer(MINUTE_MS, () => {
+        isRemoved = true;
+        resolve();
+      })
+    );
+  assertEquals((await world.run()).told, 1);
+  assertEquals(isRemoved, true);
+});
+
 Deno.test("F7: a transport that was set decides before the one remembered", pure, async () => {
   for (
     const [preferTcp, remembered, expected] of [

@@ -1,0 +1,63 @@
+import { assertEquals } from "@std/assert";
+import { Announcer, type CallbackWatcher } from "../../lib/nsm/announcer.ts";
+import type { Callbacks } from "../../lib/nsm/callback.ts";
+import { makeCounters } from "../../lib/nsm/counters.ts";
+import { type Monitored, MonitorList } from "../../lib/nsm/monitor_list.ts";
+import type { PeerFacts } from "../../lib/nsm/ports.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { MemoryPeerMemory } from "../support/memory_notify_store.ts";
+import { privOf } from "../support/priv.ts";
+
+const pure = { permissions: "none" } as const;
+
+/** An announcer whose callbacks end when they are told to. */
+function makeAnnouncer() {
+  const list = new MonitorList();
+  const pending = new Set<Monitored>();
+  const callbacks = {
+    add: (monitored: Monitored) => void pending.add(monitored),
+    isPending: (monitored: Monitored) => pending.has(monitored),
+    forget: (monitored: Monitored) => pending.delete(monitored),
+  };
+  const memory = new MemoryPeerMemory();
+  const notes: Partial<PeerFacts>[] = [];
+  memory.note = (_peer, facts) => void notes.push(facts);
+  let attempted: CallbackWatcher = () => {};
+  const parts = { list, memory, clock: new FakeClock(), counters: makeCounters() };
+  const announcer = new Announcer(parts, (told) => {
+    attempted = told;
+    return callbacks as unknown as Callbacks;
+  });
+  const watch = (myName: string) => {
+    const requester = { myName, myProg: 100021, myVers: 4, myProc: 16 };
+    return list.add({ monName: "H7", ...requester, priv: privOf(0) });
+  };
+  const tell = (monitored: Monitored) => {
+    pending.delete(monitored);
+    attempted(monitored, "done", "");
+  };
+  return { announcer, list, notes, watch, tell };
+}
+
+Deno.test("a state is passed on when the last who waits for it is told", pure, () => {
+  const { announcer, notes, watch, tell } = makeAnnouncer();
+  const [first, second] = [watch("a"), watch("b")];
+  for (const monitored of [first, second]) announcer.announce(monitored, 7);
+  notes.length = 0;
+  tell(first);
+  assertEquals(notes, []);
+  tell(second);
+  assertEquals(notes, [{ passedOn: 7 }]);
+});
+
+Deno.test("a state is passed on when the last who waits for it is removed", pure, () => {
+  const { announcer, list, notes, watch, tell } = makeAnnouncer();
+  const [first, second] = [watch("a"), watch("b")];
+  for (const monitored of [first, second]) announcer.announce(monitored, 7);
+  notes.length = 0;
+  tell(first);
+  list.remove(second);
+  announcer.forget(second);
+  announcer.forget(second);
+  assertEquals(notes, [{ passedOn: 7 }]);
+});
