@@ -257,7 +257,7 @@ export class HeldIdentity {
   #succeeded(): void {
     if (this.#fault === undefined) return;
     this.#fault = undefined;
-    this.#parts.log.notice(`Identity ${this.#parts.id}: its ledger works again`);
+    this.#parts.say("ledgerWorks", this.#parts.id, "its ledger works again");
   }
 
   /** Opens the circuit breaker: whoever waits is refused, and what is owed is tried again. */
@@ -267,7 +267,7 @@ export class HeldIdentity {
         ? "new hosts are on record here alone until its ledger works again, and are forgotten if " +
           "this node dies before"
         : "new hosts are refused until its ledger works again";
-      this.#parts.log.error(`Identity ${this.#parts.id}: ${reason}; ${meanwhile}`);
+      this.#parts.say("ledgerFailed", this.#parts.id, `${reason}; ${meanwhile}`);
       this.#probeLater();
     }
     this.#fault = reason;
@@ -275,10 +275,10 @@ export class HeldIdentity {
   }
 
   #superseded(error: SupersededError): void {
-    const { id, log } = this.#parts;
+    const { id, say } = this.#parts;
     this.#supersededBy = error.by?.node ?? "another node";
     if (!this.#isStopped) {
-      log.error(`Identity ${id}: ${error.message}; this node does not hold it any more`);
+      say("identityLost", id, `${error.message}; this node does not hold it any more`);
     }
     this.#started.reject(error);
     // Nobody knows which node answers for it; what is asked for from here on does not wait for this one.

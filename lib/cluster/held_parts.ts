@@ -1,7 +1,7 @@
 /** What an identity that is held works with. */
 
-import type { Log } from "../log.ts";
 import type { Clock } from "../time/clock.ts";
+import type { SayOfIdentity } from "./identity_events.ts";
 import type { Ledger } from "./ledger.ts";
 
 export interface HeldParts {
@@ -10,5 +10,5 @@ export interface HeldParts {
   /** Whether a host is acknowledged that the ledger does not have while it does not work. */
   readonly isLocalEnough: boolean;
   readonly clock: Clock;
-  readonly log: Log;
+  readonly say: SayOfIdentity;
 }

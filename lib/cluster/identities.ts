@@ -8,6 +8,7 @@ import type { MonitorRecord } from "../nsm/ports.ts";
 import type { Clock } from "../time/clock.ts";
 import { type Definition, type DefinitionTexts, readDefinition } from "./definition.ts";
 import { HeldIdentity } from "./held_identity.ts";
+import type { SayOfIdentity } from "./identity_events.ts";
 import type { IdentityReport } from "./identity_report.ts";
 import {
   definitionOf,
@@ -44,6 +45,7 @@ export interface IdentitiesParts {
   readonly life: string;
   readonly clock: Clock;
   readonly log: Log;
+  readonly say: SayOfIdentity;
 }
 
 /** Who is monitored now, by the monitor list. */
@@ -181,10 +183,10 @@ export class Identities {
       this.#held.set(id, held);
       this.#keep(id, { texts: known.texts, own });
       await held.begin(monitored.all());
-      this.#parts.log.notice(
-        `Identity ${id}: acquired as epoch ${own.epoch}, state ${own.state}; ` +
-          `${held.counts.pending} to be told, ${held.counts.recorded} monitored`,
-      );
+      const { pending, recorded } = held.counts;
+      const what = `acquired as epoch ${own.epoch}, state ${own.state}`;
+      const counts = `${pending} to be told, ${recorded} monitored`;
+      this.#parts.say("identityAcquired", id, `${what}; ${counts}`);
     });
     return this.#report(id, this.#known.get(id)!);
   }
@@ -215,7 +217,7 @@ export class Identities {
       return stuck;
     }
     this.#letGo(id, held, known);
-    this.#parts.log.notice(`Identity ${id}: released`);
+    this.#parts.say("identityReleased", id, "released");
     return undefined;
   }
 

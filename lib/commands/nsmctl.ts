@@ -25,6 +25,7 @@ import {
 import { check } from "../nsmctl/check.ts";
 import { completion } from "../nsmctl/completion.ts";
 import { declareRebooted } from "../nsmctl/declare_rebooted.ts";
+import { ctdbScript } from "../nsmctl/ctdb_script.ts";
 import { doctor } from "../doctor/doctor.ts";
 import { exportRecords } from "../nsmctl/export.ts";
 import { events } from "../nsmctl/events.ts";
@@ -62,6 +63,7 @@ const STEERING = [
   forget,
   declareRebooted,
   identity,
+  ctdbScript,
   doctor,
   ports,
   importRecords,

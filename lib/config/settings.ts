@@ -100,6 +100,12 @@ export const STATD = {
     file: { section: "statd", key: "ha-callout" },
     option: { short: "H", long: "ha-callout", argument: "PROGRAM" },
   }),
+  eventsProgram: setting({
+    kind: text,
+    default: undefined,
+    help: "Program that is started once, and gets events as lines of JSON.",
+    file: { section: "statd", key: "events-program" },
+  }),
   haCalloutTimeout: setting({
     isLive: true,
     kind: seconds,

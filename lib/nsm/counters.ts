@@ -31,6 +31,7 @@ export const COUNTERS = {
   callbacks_given_up: "Callbacks that were given up.",
   control_requests: "Requests on the control socket.",
   datagrams_dropped: "Datagrams that the kernel dropped because a socket's buffer was full.",
+  events_dropped: "Events that events-program did not get.",
   calls_dropped: "Calls over UDP left unanswered because too many were under way.",
   connections_refused: "TCP connections of other hosts closed at once: there were too many.",
   connections_refused_source: "TCP connections closed at once: their source had too many.",

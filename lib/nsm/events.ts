@@ -25,6 +25,11 @@ export const EVENT_KINDS = {
   notTold: "a peer was not told of our reboot",
   leftAlone: "the record of a peer was gone before the peer was told",
   notified: "sm-notify came to its end",
+  identityAcquired: "an identity of nsm-cluster(7) was acquired",
+  identityReleased: "an identity was let go",
+  identityLost: "another node has taken an identity",
+  ledgerFailed: "the ledger of an identity does not work",
+  ledgerWorks: "the ledger of an identity works again",
   omitted: "there were more events of a kind than are kept",
 } as const;
 
@@ -34,6 +39,8 @@ export interface NsmEvent {
   readonly event: EventKind;
   /** mon_name of the peer. */
   readonly peer?: string | undefined;
+  /** The name of an identity. */
+  readonly identity?: string | undefined;
   readonly address?: string | undefined;
   readonly transport?: "udp" | "tcp" | undefined;
   /** State from the peer's notice, or our state in what peers are told. */

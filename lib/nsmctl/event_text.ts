@@ -22,6 +22,10 @@ const PAINTS: Partial<Readonly<Record<EventKind, "good" | "warning" | "bad" | "s
   notYetTold: "warning",
   lockManagerSilent: "warning",
   omitted: "warning",
+  ledgerWorks: "good",
+  identityAcquired: "strong",
+  identityLost: "bad",
+  ledgerFailed: "bad",
   unregistered: "bad",
   notTold: "bad",
   lockManagerGivenUp: "bad",
@@ -41,6 +45,19 @@ export function eventText(
   return `${" ".repeat(indent)}${colours.faint(time)}${painted}\n`;
 }
 
+/** What became of an identity. */
+const OF_IDENTITIES = {
+  identityAcquired: "held by this node",
+  identityReleased: "let go by this node",
+  identityLost: "LOST",
+  ledgerFailed: "ledger does NOT work",
+  ledgerWorks: "ledger works",
+} as const;
+
+function isOfIdentity(kind: EventKind): kind is keyof typeof OF_IDENTITIES {
+  return Object.hasOwn(OF_IDENTITIES, kind);
+}
+
 /** What happened, without the time. */
 export function eventSentence(event: DatedEvent): string {
   const { state, attempts, count = 0, ms } = event;
@@ -51,7 +68,11 @@ export function eventSentence(event: DatedEvent): string {
   const over = event.transport === undefined ? "" : ` over ${event.transport}`;
   const tries = attempts === undefined || attempts < 2 ? "" : ` after ${attempts} attempts`;
   const span = ms === undefined ? "" : ` after ${msText(ms)}`;
-  switch (event.event) {
+  const { event: kind } = event;
+  if (isOfIdentity(kind)) {
+    return `identity ${shown(event.identity ?? "?")}: ${OF_IDENTITIES[kind]}${why}`;
+  }
+  switch (kind) {
     case "started":
       return `rpc.statd started${why}`;
     case "stopped":

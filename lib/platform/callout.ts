@@ -24,7 +24,7 @@ export type CalloutResult =
   | { readonly outcome: "notStarted"; readonly reason: string };
 
 /** All that a program finds in its environment. */
-const ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+export const CALLOUT_ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 /** Bytes of standard error that are kept: the end of it, with room for one long line. */
 const KEPT_BYTES = 1024;
 /** Limit on reading the rest of standard error after the program has ended, in ms: it is in a pipe. */
@@ -92,7 +92,7 @@ function commandOf(program: string, args: readonly string[]): Deno.Command {
   const isText = texts.every((text) => text !== undefined);
   const options = {
     clearEnv: true,
-    env: ENVIRONMENT,
+    env: CALLOUT_ENVIRONMENT,
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -171,7 +171,8 @@ class LastWords {
   }
 }
 
-function killGroup(pid: number): void {
+/** Ends a program that was started detached, with what it has started. */
+export function killGroup(pid: number): void {
   try {
     Deno.kill(-pid, "SIGKILL");
   } catch {

@@ -20,6 +20,7 @@ import {
   reasonOf,
   type Resolver,
 } from "../nsm/ports.ts";
+import type { NoteEvent } from "../nsm/events.ts";
 import { removeOldRegistrations } from "../nsm/registration.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { KernelState } from "../platform/kernel_state.ts";
@@ -57,6 +58,7 @@ const UMASK = 0o007;
 export interface AcquireParts {
   readonly settings: StatdSettings;
   readonly log: Log;
+  readonly note: NoteEvent;
   readonly stops: StopList;
   readonly connectRpcbind: Parameters<typeof removeOldRegistrations>[0];
   /** Runs our rpcbind where one is wanted. */
@@ -123,7 +125,7 @@ export async function acquire(parts: AcquireParts): Promise<Acquired> {
   if (localState.outcome === "failed") {
     log.warning(`Cannot tell lockd our state number: ${localState.path}: ${localState.reason}`);
   }
-  const identities = openIdentities({ stateDirectoryPath, bootId, clock, log });
+  const identities = openIdentities({ ...parts, stateDirectoryPath, bootId, clock });
   const sockets = acquireSockets(parts);
   await unlessStopped(parts.runRpcbind());
   await unlessStopped(removeOldRegistrations(parts.connectRpcbind, log));

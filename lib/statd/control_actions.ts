@@ -37,6 +37,8 @@ export interface DaemonFacts {
   readonly bound: readonly TransportAddress[];
   /** Datagrams for us that the kernel had no room for. */
   readonly droppedDatagrams: () => number;
+  /** Events that the program for them did not get. */
+  readonly droppedEvents: () => number;
   /** Why we are not registered with rpcbind; undefined while we are. */
   readonly registrationFault: () => string | undefined;
   readonly hosts: Pick<HostsFiles, "checked">;
@@ -141,6 +143,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
       counters: {
         ...monitor.counters,
         datagrams_dropped: facts.droppedDatagrams(),
+        events_dropped: facts.droppedEvents(),
         log_errors: recent.counts.error,
         log_warnings: recent.counts.warning,
       },

@@ -1,5 +1,6 @@
 /** What of the monitor's doings goes into the history. */
 
+import project from "../../deno.json" with { type: "json" };
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { LimitedLog } from "../log_limits.ts";
@@ -8,21 +9,48 @@ import type { NoteEvent } from "../nsm/events.ts";
 import type { Monitored } from "../nsm/monitor_list.ts";
 import { EventFile } from "../store/event_file.ts";
 import type { Clock } from "../time/clock.ts";
+import { EventProgram } from "./event_program.ts";
 
 const KIB = 1_024;
 
-/** The history that the daemon adds to. Nothing is written before its event loop has a turn. */
-export function openHistory(
-  { stateDirectoryPath, events }: Pick<StatdSettings, "stateDirectoryPath" | "events">,
-  clock: Clock,
-  log: Pick<Log, "warning">,
-): EventFile {
-  return new EventFile(stateDirectoryPath, {
-    program: "rpc.statd",
-    maxBytes: events * KIB,
-    clock,
-    log,
-  });
+type HistorySettings = Pick<StatdSettings, "stateDirectoryPath" | "events" | "eventsProgram">;
+
+/** Where events go: the file, and the administrator's program. */
+export class History {
+  readonly #file: EventFile;
+  #program: EventProgram | undefined;
+
+  constructor(
+    readonly settings: HistorySettings,
+    readonly clock: Clock,
+    readonly log: Pick<Log, "warning">,
+  ) {
+    const { stateDirectoryPath, events } = settings;
+    const parts = { program: "rpc.statd", maxBytes: events * KIB, clock, log } as const;
+    this.#file = new EventFile(stateDirectoryPath, parts);
+  }
+
+  /** Nothing is written before the event loop has a turn. */
+  readonly note: NoteEvent = (event) => {
+    this.#file.note(event);
+    this.#program?.note(event);
+  };
+
+  /** Events that the program did not get. */
+  readonly dropped = () => this.#program?.dropped ?? 0;
+
+  /** Starts the program, as the user that the daemon is from here on; `isOnDisk` is false where nothing is kept. */
+  begin(isOnDisk: boolean): void {
+    const { eventsProgram } = this.settings;
+    if (!isOnDisk) this.#file.turnOff();
+    if (eventsProgram !== undefined) this.#program = new EventProgram(eventsProgram, this);
+    this.note({ event: "started", reason: `version ${project.version}` });
+  }
+
+  async close(): Promise<void> {
+    this.#file.close();
+    await this.#program?.close();
+  }
 }
 
 /** Warnings about what concerns nobody here: nothing was refused. */

@@ -4,7 +4,9 @@ import { textsOf } from "../cluster/definition.ts";
 import { Identities, type KnownIdentity } from "../cluster/identities.ts";
 import { ownershipOf } from "../cluster/ownership.ts";
 import type { LedgerPeer } from "../cluster/ledger.ts";
+import { sayingOfIdentities } from "../cluster/identity_events.ts";
 import type { Log } from "../log.ts";
+import type { NoteEvent } from "../nsm/events.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { etcdConfig } from "../config/etcd_settings.ts";
 import { systemFiles } from "../config/ini_file.ts";
@@ -22,11 +24,12 @@ export interface IdentityParts {
   readonly bootId: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
+  readonly note: NoteEvent;
 }
 
 /** Opens the identities of a state directory; before permissions are given up. */
 export function openIdentities(parts: IdentityParts): Identities {
-  const { stateDirectoryPath, bootId, clock, log } = parts;
+  const { stateDirectoryPath, bootId, clock, log, note } = parts;
   openBackgroundFiles();
   const etcd = openEtcd(() => etcdConfig(Deno.env, systemFiles));
   const file = new IdentityFile(stateDirectoryPath, log);
@@ -38,6 +41,7 @@ export function openIdentities(parts: IdentityParts): Identities {
     life: bootId ?? crypto.randomUUID(),
     clock,
     log,
+    say: sayingOfIdentities(log, note),
   });
 }
 

@@ -6,7 +6,6 @@
  * Source: rpc.statd(8); the order is that of nfs-utils where others can see it.
  */
 
-import project from "../../deno.json" with { type: "json" };
 import type { StatdSettings } from "../config/settings.ts";
 import type { AdjustableLog } from "../log.ts";
 import { limited, type LimitedLog } from "../log_limits.ts";
@@ -25,7 +24,6 @@ import { onHeldStop, onSignals } from "../platform/signals.ts";
 import { NO_THREAD_ADVICE, whenThreadRefused } from "../platform/threads.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 import { StreamClient } from "../rpc/stream_client.ts";
-import type { EventFile } from "../store/event_file.ts";
 import { layoutOf } from "../store/layout.ts";
 import { coarseTimers } from "../time/coarse_timers.ts";
 import { QuietTime } from "../time/quiet_time.ts";
@@ -37,7 +35,7 @@ import { startIdentities } from "./identities.ts";
 import { fileNames } from "./file_names.ts";
 import { keepRecords } from "./moved_records.ts";
 import { steer } from "./steer.ts";
-import { openHistory } from "./history.ts";
+import { History } from "./history.ts";
 import { programsOf, RPCBIND_SOCKET } from "./programs.ts";
 import { type RecentProblems, remembering } from "./recent_problems.ts";
 import { serveCalls, toBeRegistered } from "./sockets.ts";
@@ -64,7 +62,7 @@ interface Daemon extends DaemonParts {
   readonly environment: Readonly<Record<string, string>>;
   readonly recent: RecentProblems;
   readonly tell: LimitedLog;
-  readonly history: EventFile;
+  readonly history: History;
   readonly stops: StopList;
   /** Aborted when the stop begins. */
   readonly stopping: AbortController;
@@ -95,7 +93,7 @@ export async function serveNsm(parts: DaemonParts): Promise<void> {
   const unlessStopped = <T>(step: Promise<T>) => Promise.race([step, early]);
   onHeldStop(stop);
   try {
-    const acquired = await acquire({ ...daemon, unlessStopped });
+    const acquired = await acquire({ ...daemon, note: daemon.history.note, unlessStopped });
     dropRoot(daemon, acquired);
     await serve(daemon, acquired, stop, unlessStopped);
   } catch (error) {
@@ -118,10 +116,11 @@ function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList)
     environment,
     recent,
     tell,
-    history: openHistory(settings, clock, log),
+    history: new History(settings, clock, log),
     stops,
     stopping: new AbortController(),
-    mayRunPrograms: !settings.noNotify || settings.haCallout !== undefined,
+    mayRunPrograms: !settings.noNotify || settings.haCallout !== undefined ||
+      settings.eventsProgram !== undefined,
     clientParts,
     connectRpcbind: async () => new StreamClient(await connectUnix(RPCBIND_SOCKET), clientParts),
     ...programsOf({ settings, calledAs, environment, logVariables, log }),
@@ -149,8 +148,7 @@ async function serve(
 ): Promise<void> {
   const { settings, stops, stopping: { signal }, history, log } = daemon;
   const { server, socket } = acquired;
-  if (acquired.volatile !== undefined) history.turnOff();
-  history.note({ event: "started", reason: `version ${project.version}` });
+  history.begin(acquired.volatile === undefined);
   stops.add("the history", () => history.close());
   const callPeer = new PeerCalls(socket, connectStream, {
     ...daemon.clientParts,

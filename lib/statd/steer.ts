@@ -7,8 +7,8 @@ import type { RpcbindRegistrar } from "../nsm/registration.ts";
 import type { CallPeer } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { DatagramDrops } from "../platform/datagram_drops.ts";
-import type { EventFile } from "../store/event_file.ts";
 import type { Acquired } from "./acquire.ts";
+import type { History } from "./history.ts";
 import { HealthLook } from "./health_look.ts";
 import type { Monitor } from "./monitor.ts";
 import type { KeptRecords } from "./moved_records.ts";
@@ -21,7 +21,7 @@ interface SteeringParts {
   readonly log: Log;
   readonly tell: LimitedLog;
   readonly recent: RecentProblems;
-  readonly history: EventFile;
+  readonly history: History;
   readonly acquired: Acquired;
   readonly monitor: Monitor;
   readonly registrar: RpcbindRegistrar;
@@ -42,6 +42,7 @@ export function steer(parts: SteeringParts) {
     stateNumber: () => acquired.store.stateNumber(),
     bound: acquired.server.bound,
     droppedDatagrams: () => drops.count(),
+    droppedEvents: history.dropped,
     registrationFault: () => registrar.fault,
     reviewRegistration: () => registrar.review(),
     note: history.note,

@@ -104,7 +104,7 @@ export class EventFile {
 
   #write(): void {
     this.#cancelWrite = undefined;
-    const lines = this.#collected.map(lineOf).join("");
+    const lines = this.#collected.map(eventLine).join("");
     this.#collected = [];
     if (lines === "") return;
     try {
@@ -165,7 +165,7 @@ export function parseEvents(text: string): DatedEvent[] {
   return text.split("\n").flatMap((line) => parseEvent(line) ?? []);
 }
 
-const TEXTS = ["peer", "address", "transport", "by", "reason"] as const;
+const TEXTS = ["peer", "identity", "address", "transport", "by", "reason"] as const;
 const NUMBERS = ["state", "attempts", "count", "ms"] as const;
 
 function parseEvent(line: string): DatedEvent | undefined {
@@ -184,7 +184,8 @@ function parseEvent(line: string): DatedEvent | undefined {
   return { ...fields, at: Date.parse(at), program, event: event as EventKind };
 }
 
-function lineOf({ at, program, event, ...details }: DatedEvent): string {
+/** An event as a line of JSON. */
+export function eventLine({ at, program, event, ...details }: DatedEvent): string {
   const shortened = Object.entries(details).map(([name, value]) =>
     [name, typeof value === "string" ? value.slice(0, TEXT_MAX) : value] as const
   );

@@ -3,6 +3,8 @@ import { DirectoryLedger } from "../../lib/cluster/directory_ledger.ts";
 import { HeldIdentity } from "../../lib/cluster/held_identity.ts";
 import { LedgerError, SupersededError } from "../../lib/cluster/ledger.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { sayingOfIdentities } from "../../lib/cluster/identity_events.ts";
+import type { NsmEvent } from "../../lib/nsm/events.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 import { SharedStorage } from "../support/shared_storage.ts";
 
@@ -18,6 +20,8 @@ class World {
   readonly storage = new SharedStorage();
   readonly clock = new FakeClock(1_700_000_000_000);
   readonly log = new RecordingLog();
+  readonly events: NsmEvent[] = [];
+  readonly say = sayingOfIdentities(this.log, (event) => void this.events.push(event));
   #names = 0;
 
   constructor() {

@@ -8,6 +8,7 @@ import type { MonitorRecord } from "../../lib/nsm/ports.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { MemoryMonitorStore } from "../support/memory_store.ts";
 import { privOf } from "../support/priv.ts";
+import { sayingOfIdentities } from "../../lib/cluster/identity_events.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 import { SharedStorage } from "../support/shared_storage.ts";
 
@@ -44,6 +45,7 @@ class World {
       life,
       clock,
       log,
+      say: sayingOfIdentities(log, () => {}),
     });
     identities.start({
       has: (monName) => monitored.has(monName),

@@ -43,6 +43,7 @@ state-directory-path = /srv/nsm          # option -P
 volatile-fallback = no                   # default
 no-notify = yes                          # environment RPC_STATD_NO_NOTIFY
 ha-callout = "/x #1"                     # /etc/nfs.conf:4
+# events-program =                       # default
 ha-callout-timeout = 30                  # default
 debug = 0                                # default
 verbose = 1                              # default

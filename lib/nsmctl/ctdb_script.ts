@@ -1,0 +1,160 @@
+/** `nsmctl ctdb-script`: prints the event script for CTDB, by which an identity goes with each public address. */
+
+import { type Command, Status } from "./command.ts";
+
+/** For a POSIX shell, with the functions that CTDB has for its event scripts. */
+const SCRIPT = `#!/bin/sh
+# Event script of CTDB: the locks of NFSv3 clients go with the public addresses. nsm-cluster(7) says how
+# it is set up. It is installed under two names, and does what belongs to each:
+#
+#   09.nsm.script   takeip: this node is the owner before the address is there
+#   61.nsm.script   releaseip: it lets go when the address is gone; ipreallocated: clients are told when
+#                   NFS serves them; monitor: what was not done before is done now
+#
+# No event fails for the sake of a ledger: the address would be nowhere.
+# shellcheck shell=dash
+
+: "\${CTDB_BASE:=/etc/ctdb}"
+# shellcheck source=/dev/null
+. "$CTDB_BASE/functions"
+load_script_options
+: "\${CTDB_NSM_LEDGER:=}" "\${CTDB_NSM_NAMES:=}" "\${CTDB_NSM_RESTART_LOCKD:=yes}"
+
+# In it a file for each identity that is held here, with the epoch of which clients were told.
+ctdb_setup_state_dir service nsm
+cd "$script_state_dir" || exit
+
+id_of() { # ADDRESS
+  echo "ip-$1" | tr : -
+}
+
+identity() {
+  nsmctl identity "$@"
+}
+
+# Gives the daemon the definition, unless nfs.conf has it.
+define() { # ID ADDRESS
+  [ "$CTDB_NSM_LEDGER" ] || return 0
+  local ledger="$CTDB_NSM_LEDGER"
+  case $ledger in
+    directory:*)
+      # The folder above it is never made: where its file system is not mounted there is none.
+      ledger=$ledger/$1
+      [ -d "\${ledger#directory:}" ] || mkdir "\${ledger#directory:}" || return
+      ;;
+  esac
+  identity add "$1" "--addresses=$2" "--ledger=$ledger" \${CTDB_NSM_NAMES:+"--names=$CTDB_NSM_NAMES"}
+}
+
+# CTDB gives an address to one node alone: the owner before has let go, or was banned, or is dead.
+take() { # ID
+  identity acquire "$1" --fenced --deadline=8 >/dev/null
+}
+
+acquire() { # ADDRESS
+  local id
+  id=$(id_of "$1")
+  if define "$id" "$1" && take "$id"; then
+    : >"$id"
+    : >.changed
+  else
+    echo "$id is not held here: locks of new clients of $1 are lost if it moves"
+    return 1
+  fi
+}
+
+release() { # ID
+  identity release "$1" --force --deadline=5
+  rm -f "$1"
+  : >.changed
+}
+
+# The kernel has one grace period for all addresses of a node, which begins when its lock manager does:
+# all clients of this node lose their locks, and reclaim them.
+restart_lockd() {
+  local id
+  nfs_callout_init "$script_state_dir"
+  "$CTDB_NFS_CALLOUT" stop nlockmgr >/dev/null 2>&1 9>&-
+  for id in ip-*; do
+    if [ -e "$id" ]; then take "$id"; fi
+  done
+  sleep 2 # right after its end it is not itself, says CTDB's own callout
+  "$CTDB_NFS_CALLOUT" start nlockmgr >/dev/null 2>&1 9>&-
+}
+
+# Whoever was not reached stays on record.
+tell_of() { # ID
+  local epoch code=0
+  epoch=$(identity status "$1" | sed -n 's/.*epoch=\\([0-9]*\\).*/\\1/p')
+  if [ -z "$epoch" ] || [ "$epoch" = "$(cat "$1")" ]; then return; fi
+  identity notify "$1" --deadline=20 || code=$?
+  case $code in 0 | 6) if [ -e "$1" ]; then echo "$epoch" >"$1"; fi ;; esac
+}
+
+# One run at a time: what changes meanwhile is told by the next one.
+tell() {
+  local id
+  exec 9>.lock
+  flock 9
+  if [ ! -e .changed ]; then return; fi
+  rm -f .changed .seen
+  if [ "$CTDB_NSM_RESTART_LOCKD" = yes ]; then restart_lockd; fi
+  for id in ip-*; do
+    if [ -e "$id" ]; then tell_of "$id" & fi
+  done
+  wait
+}
+
+ctdb_check_args "$@"
+case $0:$1 in
+  */0*:init)
+    # A ctdbd that ended without a word has left them.
+    if [ ! -r "$CTDB_BASE/public_addresses" ]; then exit 0; fi
+    sed 's/#.*//; s|[/[:space:]].*||; /^$/d' "$CTDB_BASE/public_addresses" | while read -r address; do
+      identity release "$(id_of "$address")" --force --deadline=5 >/dev/null 2>&1
+    done
+    ;;
+  */0*:takeip) acquire "$3" ;;
+  */0*) ;;
+  *:releaseip) release "$(id_of "$3")" ;;
+  *:shutdown)
+    for id in ip-*; do
+      if [ -e "$id" ]; then release "$id"; fi
+    done
+    ;;
+  *:ipreallocated)
+    if [ -e .changed ]; then background_with_logging tell; fi
+    ;;
+  *:monitor)
+    own=$(ctdb_get_pnn)
+    # shellcheck disable=SC2034
+    $CTDB ip -X | while IFS="|" read -r none address node rest; do
+      if [ "$node" != "$own" ] || [ -e "$(id_of "$address")" ]; then continue; fi
+      acquire "$address"
+    done
+    # Nothing follows "ctdb moveip"; what is on its way is waited for until the next time.
+    if [ -e .changed ] && [ -e .seen ]; then
+      background_with_logging tell
+    elif [ -e .changed ]; then
+      : >.seen
+    fi
+    ;;
+esac
+exit 0
+`;
+
+export const ctdbScript: Command = {
+  name: "ctdb-script",
+  summary: "Print the event script for CTDB, by which locks go with public addresses.",
+  operands: "",
+  operandsMin: 0,
+  operandsMax: 0,
+  options: [],
+  details: ["nsm-cluster(7) says under which names it is installed, and what it can be told."],
+  example: "nsmctl ctdb-script > /etc/ctdb/events/legacy/09.nsm.script",
+  takesPeers: false,
+  run(_given, { terminal }) {
+    terminal.print(SCRIPT);
+    return Promise.resolve(Status.OK);
+  },
+};

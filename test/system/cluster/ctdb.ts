@@ -1,0 +1,160 @@
+/**
+ * `deno task ctdb`: what nsm-cluster(7) says about CTDB, copied from the page to a cluster of two nodes with
+ * Debian's ctdbd. Names begin with the number of the acceptance test that they are.
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { type CtdbNode, ctdbPair } from "../../support/ctdb_node.ts";
+import { MANAGERS } from "../../support/layered_usr.ts";
+import { literalBlocks } from "../../support/manual_commands.ts";
+import { ManyPeers, peerAddresses } from "../../support/many_peers_client.ts";
+import { eventually } from "../../support/patience.ts";
+import { type NewFolder, type NewHost, systemTest } from "../../support/system_test.ts";
+
+const NEEDS = [`${MANAGERS}/usr/sbin/ctdbd`];
+const SUCCESS = /^SUCCESS 00000000/;
+const IPV6 = "fd00::50";
+/** CTDB deals them evenly: each node has two of the first four. */
+const PUBLIC = ["10.0.0.50", "10.0.0.51", "10.0.0.52", "10.0.0.53", IPV6];
+
+/** Two nodes as the page has them, with this in script.options besides; and the folder of the ledgers. */
+async function cluster(
+  newHost: NewHost,
+  newFolder: NewFolder,
+  more: readonly string[] = [],
+): Promise<{ nodes: readonly [CtdbNode, CtdbNode]; ledgers: string }> {
+  const shared = await newFolder();
+  const [setUp, makeFolder, options] = await literalBlocks("nsm-cluster.7", "CTDB");
+  const fitted = (text: string) => text.replaceAll(/^# /gm, "").replaceAll("/cluster", shared);
+  const { success } = await new Deno.Command("sh", { args: ["-ec", fitted(makeFolder!)] }).output();
+  assert(success);
+  const nodes = await ctdbPair(newHost, {
+    publicAddresses: PUBLIC.map((address) => `${address}/${address === IPV6 ? 64 : 24}`),
+    scriptOptions: [...fitted(options!).trim().split("\n"), ...more],
+    shared,
+    setUp: fitted(setUp!),
+  });
+  return { nodes, ledgers: `${shared}/nsm` };
+}
+
+async function peersOf({ host }: CtdbNode): Promise<ManyPeers> {
+  const peers = new ManyPeers(host);
+  await peers.ready();
+  return peers;
+}
+
+/** Identities that are held by a node. */
+async function heldBy(node: CtdbNode): Promise<string[]> {
+  const reports: { id: string; state: string }[] = JSON.parse(
+    await node.identity("list", "--json"),
+  );
+  return reports.filter(({ state }) => state === "held").map(({ id }) => id).sort();
+}
+
+/** An identity by its address. */
+function idOf(address: string): string {
+  return `ip-${address.replaceAll(":", "-")}`;
+}
+
+/** The addresses that each node has, when each has the identities to them as well. */
+async function dealt(
+  [a, b]: readonly [CtdbNode, CtdbNode],
+): Promise<readonly [string[], string[]]> {
+  let addresses: readonly [string[], string[]] = [[], []];
+  await eventually("each address has its identity", async () => {
+    addresses = await a.addresses();
+    const held = [await heldBy(a), await heldBy(b)];
+    return held.every((ids, i) => ids.join() === addresses[i]!.map(idOf).sort().join()) &&
+      addresses.flat().length === PUBLIC.length;
+  });
+  return addresses;
+}
+
+/** Waits until the clients have been told from these addresses at least. */
+async function areTold(
+  peers: ManyPeers,
+  clients: readonly string[],
+  sources: readonly string[],
+): Promise<void> {
+  let missing: string[] = [];
+  await eventually(`told from ${sources}`, async () => {
+    const report = await peers.report();
+    missing = clients.filter((client) =>
+      !sources.every((source) => report.get(client)?.sources.includes(source))
+    );
+    return missing.length === 0;
+  }).catch((error) => {
+    throw new Error(`not told: ${missing}`, { cause: error });
+  });
+}
+
+systemTest(
+  "acceptance 15: addresses that move by CTDB's word take the locks of their clients along",
+  NEEDS,
+  async (newHost, newFolder) => {
+    const { nodes, ledgers } = await cluster(newHost, newFolder, ["CTDB_NSM_RESTART_LOCKD=no"]);
+    const [a, b] = nodes;
+    const [ofA] = await dealt(nodes);
+    const [onA, onB] = [await peersOf(a), await peersOf(b)];
+    const clients = peerAddresses("127.1", 20);
+    for (const client of clients) assertMatch(await a.mon(client), SUCCESS);
+    assertMatch(await b.mon("127.1.9.1"), SUCCESS);
+
+    // Moved: told from the address, by the names of the cluster; node b's own client lost nothing.
+    const [moved, ...left] = ofA.filter((address) => address !== IPV6);
+    await onB.forget();
+    await b.move(moved!, 1);
+    await areTold(onB, clients, [moved!]);
+    const forms = ["nfs.example.net", "nfs", moved];
+    let sources: readonly string[] = [];
+    await eventually("told by all names", async () => {
+      const received = (await onB.report()).get(clients[0]!)!;
+      sources = received.sources;
+      return received.notices.map((notice) => notice.split(" ")[0]).join() === forms.join();
+    });
+    assertEquals(new Set(sources), new Set([moved]));
+    assertEquals((await onB.report()).get("127.1.9.1"), undefined);
+    assertEquals((await onA.report()).get(clients[0]!), undefined);
+
+    // The node ends without a word, and nobody sees the ledgers: the address comes all the same. What it
+    // had left is told when they are back.
+    assertMatch(await a.mon("127.1.9.2"), SUCCESS);
+    await Deno.rename(ledgers, `${ledgers}.away`);
+    await a.kill();
+    for (const address of left) await b.shows(address, 1);
+    await eventually("it is said", async () => {
+      const log = await b.log();
+      return left.every((address) => log.includes(`${idOf(address)} is not held here`));
+    });
+    await Deno.rename(`${ledgers}.away`, ledgers);
+    await areTold(onB, [...clients, "127.1.9.2"], left);
+    await eventually("all is held", async () => {
+      return (await heldBy(b)).join() === PUBLIC.map(idOf).sort().join();
+    });
+    await b.isHealthy(1);
+  },
+);
+
+systemTest(
+  "acceptance 15: where the lock manager is started again, all clients of both nodes are told",
+  NEEDS,
+  async (newHost, newFolder) => {
+    const { nodes } = await cluster(newHost, newFolder);
+    const [a, b] = nodes;
+    const both = await dealt(nodes);
+    const [ofA, ofB] = both.map((addresses) => addresses.filter((address) => address !== IPV6));
+    const [onA, onB] = [await peersOf(a), await peersOf(b)];
+    assertMatch(await a.mon("127.1.0.1"), SUCCESS);
+    assertMatch(await b.mon("127.1.0.2"), SUCCESS);
+    const [moved, ...left] = ofA!;
+    await b.move(moved!, 1);
+    await areTold(onB, ["127.1.0.1"], [moved!]);
+    await areTold(onB, ["127.1.0.2"], [moved!, ...ofB!]);
+    await areTold(onA, ["127.1.0.1"], left);
+    for (const { host } of nodes) {
+      const asked = (await host.output("cat", "/run/nfs-callout")).split("\n");
+      const ofLockd = asked.filter((line) => line.includes("nlockmgr"));
+      assertEquals(ofLockd.slice(-2), ["stop nlockmgr", "start nlockmgr"]);
+    }
+  },
+);
