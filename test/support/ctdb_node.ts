@@ -9,6 +9,7 @@ import type { NewHost } from "./system_test.ts";
 /** Longest time that CTDB takes for a step on a busy machine, in seconds. */
 const PATIENCE_S = 120;
 const BASE = "/etc/ctdb";
+const LOG = "/var/log/ctdb/log.ctdb";
 const PREPARE = `
 cp -a ${MANAGERS}/etc/ctdb /etc/
 mkdir -p /run/ctdb /var/log/ctdb /var/lib/ctdb/volatile /var/lib/ctdb/persistent /var/lib/ctdb/state
@@ -61,7 +62,7 @@ export class CtdbNode extends ClusterNode {
 
   /** What event scripts have written. */
   async log(): Promise<string> {
-    return await this.host.output("cat", "/var/log/ctdb/log.ctdb");
+    return await this.host.output("cat", LOG);
   }
 
   async #until(condition: string): Promise<void> {
@@ -72,7 +73,7 @@ export class CtdbNode extends ClusterNode {
     const { stdout } = await this.host.run(
       "sh",
       "-c",
-      "ctdb status; ctdb ip all; tail -n 40 /var/log/ctdb/*",
+      "ctdb status; ctdb ip all",
     );
     throw new Error(`CTDB does not come to ${condition}:\n${stdout}`);
   }
@@ -107,6 +108,7 @@ export async function ctdbPair(
   await Promise.all([a, b].map(async (it) => {
     await it.start();
     await it.host.output("ctdbd");
+    it.host.start("tail", "-n", "+1", "-F", LOG);
   }));
   await a.isHealthy(2);
   return [a, b];
@@ -124,7 +126,7 @@ async function newNode(newHost: NewHost, name: string, options: CtdbOptions): Pr
   const texts = {
     nodes: "10.0.0.1\n10.0.0.2\n",
     public_addresses: publicAddresses.map((line) => `${line} cable\n`).join(""),
-    "ctdb.conf": `[logging]\nlocation = file:/var/log/ctdb/log.ctdb\n` +
+    "ctdb.conf": `[logging]\nlocation = file:${LOG}\n` +
       `[cluster]\ncluster lock = ${shared}/lock\n[legacy]\nrealtime scheduling = false\n`,
     "script.options": [
       "CTDB_NFS_CALLOUT=/etc/ctdb/test-callout",
