@@ -1,8 +1,8 @@
 /**
  * Power cuts: `deno task power [--cuts N] [TYPE…]`, 200 on each of ext4, XFS, Btrfs and F2FS where nothing
- * else is said. It needs root, /dev/fuse, loop devices, and mkfs for each type (packages e2fsprogs,
- * xfsprogs, btrfs-progs, f2fs-tools). A type that the kernel does not have is passed over, and said;
- * `test/power/in_uml` does it in a kernel that has more.
+ * else is said. It needs root, /dev/fuse, loop devices, and mkfs for each type: what is missing is said
+ * before the first cut. A type that the kernel does not have is passed over, and said; `test/power/in_uml`
+ * does it in a kernel that has more.
  */
 
 import { TestHost } from "../support/namespace.ts";
@@ -11,14 +11,22 @@ import { FOREGROUND, READY, STATD_PORT } from "../support/statd.ts";
 import { OUR_STATD } from "../support/system_test.ts";
 import type { Findings, Order } from "./cuts.ts";
 
-/** Commands that make a file system in an image, and the least size of that. */
-const TYPES: Readonly<Record<string, { readonly mkfs: readonly string[]; readonly mib: number }>> =
-  {
-    ext4: { mkfs: ["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0"], mib: 64 },
-    xfs: { mkfs: ["mkfs.xfs", "-q"], mib: 320 },
-    btrfs: { mkfs: ["mkfs.btrfs", "-q", "-m", "single"], mib: 128 },
-    f2fs: { mkfs: ["mkfs.f2fs", "-q"], mib: 128 },
-  };
+interface FileSystemType {
+  /** Makes one in an image. */
+  readonly mkfs: readonly string[];
+  /** Debian's package that has it. */
+  readonly package: string;
+  /** The least size. */
+  readonly mib: number;
+}
+
+const MKFS_EXT4 = ["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0"];
+const TYPES: Readonly<Record<string, FileSystemType>> = {
+  ext4: { mkfs: MKFS_EXT4, package: "e2fsprogs", mib: 64 },
+  xfs: { mkfs: ["mkfs.xfs", "-q"], package: "xfsprogs", mib: 320 },
+  btrfs: { mkfs: ["mkfs.btrfs", "-q", "-m", "single"], package: "btrfs-progs", mib: 128 },
+  f2fs: { mkfs: ["mkfs.f2fs", "-q"], package: "f2fs-tools", mib: 128 },
+};
 /** Part of the cuts behind which the file system may not mount: those tell nothing of the records. */
 const UNMOUNTABLE_MAX = 0.05;
 const CUTS = 200;
@@ -31,6 +39,14 @@ const say = console.log;
 function isKnownToTheKernel(type: string): boolean {
   return Deno.readTextFileSync("/proc/filesystems").split("\n")
     .some((line) => line.trim() === type);
+}
+
+/** Packages of which the programs are missing that make these file systems. */
+function missingPackages(types: readonly string[]): string[] {
+  return types.map((type) => TYPES[type]!).filter(({ mkfs: [program = ""] }) => {
+    const { success } = new Deno.Command("which", { args: [program], stdout: "null" }).outputSync();
+    return !success;
+  }).map((type) => type.package);
 }
 
 async function cutPower(type: string, cuts: number, seed: number): Promise<Findings> {
@@ -66,12 +82,18 @@ if (import.meta.main) {
     say(`Usage: deno task power [--cuts N] [TYPE...]; types are ${Object.keys(TYPES).join(", ")}`);
     Deno.exit(2);
   }
+  const chosen = types.length > 0 ? types : Object.keys(TYPES);
+  const tried = chosen.filter(isKnownToTheKernel);
+  for (const type of chosen.filter((type) => !tried.includes(type))) {
+    say(`${type}: passed over, this kernel does not have it`);
+  }
+  const missing = missingPackages(tried);
+  if (missing.length > 0) {
+    say(`Missing is what makes the file systems: apt-get install ${missing.join(" ")}`);
+    Deno.exit(2);
+  }
   let isGood = true;
-  for (const type of types.length > 0 ? types : Object.keys(TYPES)) {
-    if (!isKnownToTheKernel(type)) {
-      say(`${type}: passed over, this kernel does not have it`);
-      continue;
-    }
+  for (const type of tried) {
     const { seed } = seededRandom();
     const { lost, resurrected, torn, unmountable, ...figures } = await cutPower(type, cuts, seed);
     const damage = [...lost, ...resurrected, ...torn];
