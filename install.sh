@@ -162,9 +162,14 @@ build() {
 }
 
 make_completion() {
-  local shell
-  mkdir -p dist/completion
-  for shell in bash zsh fish; do dist/nsmctl completion "$shell" >"dist/completion/$shell"; done
+  local shell program
+  rm -rf dist/completion
+  for shell in bash zsh fish; do
+    mkdir -p "dist/completion/$shell"
+    for program in rpc.statd $links; do
+      dist/nsmctl completion "$shell" "$program" >"dist/completion/$shell/$program"
+    done
+  done
 }
 
 # ---- run -----------------------------------------------------------------------------------------

@@ -193,9 +193,12 @@ place_all() {
   done
   sed "s|@sbindir@|$prefix/sbin|" conf/ocf/identity |
     place_for_others 755 - ocf/resource.d/nsm/identity lib
-  place_completion bash "$prefix/share/bash-completion/completions/nsmctl"
-  place_completion zsh "$prefix/share/zsh/vendor-completions/_nsmctl"
-  place_completion fish "$prefix/share/fish/vendor_completions.d/nsmctl.fish"
+  for name in rpc.statd $links; do
+    if [ "$name" = rpcbind ] && has_rpcbind; then continue; fi
+    place_completion bash "$name" "$prefix/share/bash-completion/completions/$name"
+    place_completion zsh "$name" "$prefix/share/zsh/vendor-completions/_$name"
+    place_completion fish "$name" "$prefix/share/fish/vendor_completions.d/$name.fish"
+  done
 }
 
 # What a cluster manager looks for below /usr only: a link leads from there where that manager is.
@@ -239,8 +242,8 @@ has_rpcbind_unit() {
 }
 
 # Made by the program when it is built.
-place_completion() { # SHELL PATH
-  if [ -f "$built/completion/$1" ]; then place 644 "$built/completion/$1" "$2"; fi
+place_completion() { # SHELL PROGRAM PATH
+  if [ -f "$built/completion/$1/$2" ]; then place 644 "$built/completion/$1/$2" "$3"; fi
 }
 
 # ---- what follows from the files, on the system that runs ----------------------------------------

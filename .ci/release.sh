@@ -74,7 +74,7 @@ lay_debian() { # FOLDER ARCH: a system with the program installed, and what dpkg
   # One file in the package: postinst makes sm-notify a file of its own. rpcbind is another package's.
   ln -sfn rpc.statd "$1/usr/sbin/sm-notify"
   rm -f "$1/usr/sbin/rpcbind" "$1/usr/share/man/man8/rpcbind.8.gz" \
-    "$1/usr/lib/systemd/system/rpcbind."*
+    "$1/usr/lib/systemd/system/rpcbind."* "$1"/usr/share/*/*completions*/*rpcbind*
   rm -r "$1/usr/lib/nsm" "$1/usr/lib/sysusers.d" "$1/usr/lib/tmpfiles.d" "$doc/LICENSE"
   mkdir -p "$1/DEBIAN" "$1/usr/share/lintian/overrides" "$1/usr/lib/nsm"
   ln -s ../../sbin/rpc.statd "$1/usr/lib/nsm/rpcbind"

@@ -1,4 +1,4 @@
-/** `nsmctl completion SHELL`: prints what a shell needs to complete our command lines. */
+/** `nsmctl completion SHELL [PROGRAM]`: prints what a shell needs to complete our command lines. */
 
 import {
   type Command,
@@ -7,9 +7,14 @@ import {
   MACOS_OPTIONS,
   Status,
 } from "./command.ts";
+import { COMPLETED_PROGRAMS, programCompletion } from "./program_completion.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = typeof SHELLS[number];
+
+/** The program whose commands these are, and all that have completion. */
+const OWN = "nsmctl";
+const NAMES = [OWN, ...COMPLETED_PROGRAMS];
 
 /** What an option takes that takes a folder. */
 const FOLDER = "DIR";
@@ -26,23 +31,32 @@ export function completion(commands: readonly Command[]): Command {
   const own: Command = {
     name: "completion",
     summary: "Print shell completion.",
-    operands: SHELLS.join("|"),
+    operands: `${SHELLS.join("|")} [PROGRAM]`,
     operandsMin: 1,
-    operandsMax: 1,
+    operandsMax: 2,
     options: [],
     details: [
+      `PROGRAM is ${NAMES.join(", ")}; nsmctl without it.`,
       "For all users: bash takes it from /etc/bash_completion.d/nsmctl, zsh from " +
       "/usr/local/share/zsh/site-functions/_nsmctl, fish from /etc/fish/completions/nsmctl.fish.",
     ],
     example: "nsmctl completion bash > /etc/bash_completion.d/nsmctl",
     takesPeers: false,
-    run({ operands: [shell] }, { terminal, programName }) {
+    run({ operands: [shell, program = OWN] }, { terminal, programName }) {
       const known = SHELLS.find((name) => name === shell);
       if (known === undefined) {
         terminal.complain(`${programName}: the shells are ${SHELLS.join(", ")}`);
         return Promise.resolve(Status.USAGE);
       }
-      terminal.print(completionScript(known, [...commands, own]));
+      if (!NAMES.includes(program)) {
+        terminal.complain(`${programName}: the programs are ${NAMES.join(", ")}`);
+        return Promise.resolve(Status.USAGE);
+      }
+      terminal.print(
+        program === OWN
+          ? completionScript(known, [...commands, own])
+          : programCompletion(known, program),
+      );
       return Promise.resolve(Status.OK);
     },
   };
@@ -71,7 +85,7 @@ function spellings({ letter, long }: CommandOption): string[] {
 
 /** The words of which a command takes one, as its usage line has them: `[nft|firewalld|ufw]`. */
 function choicesOf({ operands }: Command): string[] {
-  const [, words = ""] = /^\[?([a-z]+(?:\|[a-z]+)+)\]?$/.exec(operands) ?? [];
+  const [, words = ""] = /^\[?([a-z]+(?:\|[a-z]+)+)\]?(?: \[[A-Z]+\])?$/.exec(operands) ?? [];
   return words === "" ? [] : words.split("|");
 }
 

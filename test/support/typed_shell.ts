@@ -18,13 +18,16 @@ const SHELLS = {
   bash: {
     path: "/bin/bash",
     arguments: `--noprofile --rcfile ${HOME}/bashrc -i`,
-    completion: `${HOME}/nsmctl`,
-    files: { bashrc: `PS1='${PROMPT_TEXT}\\n'; bind 'set bell-style none'; . ${HOME}/nsmctl\n` },
+    completion: (program: string) => `${HOME}/completion/${program}`,
+    files: {
+      bashrc: `PS1='${PROMPT_TEXT}\\n'; bind 'set bell-style none'\n` +
+        `for file in ${HOME}/completion/*; do . "$file"; done\n`,
+    },
   },
   zsh: {
     path: "/bin/zsh",
     arguments: "-d -i",
-    completion: `${HOME}/functions/_nsmctl`,
+    completion: (program: string) => `${HOME}/functions/_${program}`,
     files: {
       ".zshrc":
         `PS1=$'${PROMPT_TEXT}\\n'; fpath+=${HOME}/functions; autoload -Uz compinit; compinit -u -D\n`,
@@ -33,7 +36,7 @@ const SHELLS = {
   fish: {
     path: "/usr/bin/fish",
     arguments: "-i",
-    completion: `${HOME}/.config/fish/completions/nsmctl.fish`,
+    completion: (program: string) => `${HOME}/.config/fish/completions/${program}.fish`,
     files: {
       ".config/fish/config.fish": `function fish_prompt; echo '${PROMPT_TEXT}'; echo '> '; end\n`,
     },
@@ -48,17 +51,17 @@ export const pathOf = (shell: ShellName): string => SHELLS[shell].path;
 export class TypedShell {
   private constructor(readonly program: BackgroundProgram) {}
 
-  /** Starts it with programs of `folder` to be found, and this completion of nsmctl in place. */
+  /** Starts it with programs of `folder` to be found, and the completion of some of them in place. */
   static async start(
     host: TestHost,
     shell: ShellName,
     folder: string,
-    completion: string,
+    completion: Readonly<Record<string, string>>,
   ): Promise<TypedShell> {
     const { path, arguments: args, completion: place, files } = SHELLS[shell];
-    const texts = { ...files, [place.slice(HOME.length + 1)]: completion };
-    for (const [name, text] of Object.entries(texts)) {
-      const file = `${HOME}/${name}`;
+    const scripts = Object.entries(completion).map(([name, text]) => [place(name), text] as const);
+    const own = Object.entries(files).map(([name, text]) => [`${HOME}/${name}`, text] as const);
+    for (const [file, text] of [...own, ...scripts]) {
       await host.output("mkdir", "-p", file.replace(/[^/]*$/, ""));
       await host.write(file, text);
     }

@@ -6,6 +6,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
+const COMPLETED = ["nsmctl", "rpc.statd", "rpcbind", "sm-notify", "start-statd"];
 const PROGRAM = "the program\n";
 
 /** A copy of the project, whose program is up to date, and a system to install it in. */
@@ -20,6 +21,11 @@ class Site {
     await succeed("cp", "-r", ...copied.map((name) => PROJECT + name), site.project);
     await Deno.writeTextFile(`${site.project}/dist/rpc.statd`, PROGRAM);
     await Deno.chmod(`${site.project}/dist/rpc.statd`, 0o755);
+    for (const shell of ["bash", "zsh", "fish"]) {
+      const folder = `${site.project}/dist/completion/${shell}`;
+      await Deno.mkdir(folder, { recursive: true });
+      for (const name of COMPLETED) await Deno.writeTextFile(`${folder}/${name}`, `${name}\n`);
+    }
     await Deno.mkdir(site.root);
     return site;
   }
@@ -132,6 +138,11 @@ Deno.test("install puts each file in its place, and uninstall leaves no trace", 
       "share/doc/nsm/nsmctl.schema.json",
       "share/doc/nsm/sm-notify.schema.json",
       "share/doc/nsm/usr.sbin.rpc.statd",
+      ...COMPLETED.flatMap((name) => [
+        `share/bash-completion/completions/${name}`,
+        `share/zsh/vendor-completions/_${name}`,
+        `share/fish/vendor_completions.d/${name}.fish`,
+      ]),
       ...manualPages().map((name) => `share/man/man${name.slice(-1)}/${name}.gz`),
       "share/man/man8/rpc.sm-notify.8.gz",
       "share/man/man8/rpc.statd.8.gz",

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import project from "../../deno.json" with { type: "json" };
 import schema from "../../conf/nsmctl.schema.json" with { type: "json" };
 import { COMMANDS } from "../../lib/commands/nsmctl.ts";
+import { COMPLETED_PROGRAMS } from "../../lib/nsmctl/program_completion.ts";
 import { faultsOf, type Schema } from "../support/json_schema.ts";
 import { message, mon, notify } from "../support/nsm_calls.ts";
 import {
@@ -535,6 +536,10 @@ const TYPED: readonly (readonly [line: string, answer: RegExp])[] = [
     /"stateDirectory": "\/var\/lib\/nfs/,
   ],
   [`nsmctl -N ${TAB}&& echo clea''red`, /cleared/],
+  [`rpc.statd --foregr${TAB}--vers${TAB}`, /rpc\.statd version \d/],
+  [`sm-notify --sour${TAB}an${TAB} --check-con${TAB}| grep sou''rce`, / = any +# option/],
+  [`start-statd --vers${TAB}`, /start-statd version \d/],
+  [`rpcbind --du${TAB}al${TAB} --check-con${TAB}| grep dump`, / = all +# option/],
 ];
 
 for (const shell of ["bash", "zsh", "fish"] as const) {
@@ -544,8 +549,11 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
     const host = await NsmctlHost.create(newHost, resources);
     await host.putRecord("sm", "peer.example.net");
     await host.putRecord("sm", "$(touch${IFS}owned)"); // any user on the host can have this put there
-    const { stdout } = await host.run("completion", shell);
-    const typed = await TypedShell.start(host.host, shell, OUR_FOLDER, stdout);
+    const scripts: Record<string, string> = {};
+    for (const program of ["nsmctl", ...COMPLETED_PROGRAMS]) {
+      scripts[program] = (await host.run("completion", shell, program)).stdout;
+    }
+    const typed = await TypedShell.start(host.host, shell, OUR_FOLDER, scripts);
     for (const [line, answer] of TYPED) await typed.type(line, answer);
     const made = await host.host.output("find", "/run/home", "-name", "owned");
     assertEquals(made, "", "a peer's name was executed");

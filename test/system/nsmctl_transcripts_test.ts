@@ -69,7 +69,7 @@ systemTest("nsmctl prints what its manual page shows", NEEDS, async (newHost) =>
   transcripts.push(transcript(text, ["watch"], `${watch.lines.join("\n")}\n`));
 
   const { stdout: completion } = await host.run("completion", "bash");
-  const shell = await TypedShell.start(host.host, "bash", OUR_FOLDER, completion);
+  const shell = await TypedShell.start(host.host, "bash", OUR_FOLDER, { nsmctl: completion });
   const candidates = await shell.type(`nsmctl d${TAB}${TAB}${KILL_LINE}`, /doctor/);
   const place = "/etc/bash_completion.d/nsmctl";
   transcripts.push(transcript(
