@@ -1,6 +1,6 @@
 /**
- * The first part of the daemon's start: everything that may need root, in nfs-utils' order where others
- * can see it. What is acquired is given back by the stop list.
+ * Acquisition: the first part of the daemon's start, with every step that may need root. Its
+ * visible effects have nfs-utils' order. The stop list releases what is acquired.
  */
 
 import type { Identities } from "../cluster/identities.ts";
@@ -49,27 +49,27 @@ import { StartFaults } from "./start_faults.ts";
 import { openNsmServer } from "./sockets.ts";
 import type { StopList } from "./stop_list.ts";
 
-/** Umask while root: everybody has to be able to read the state number. */
+/** Umask while root: the file `state` has to be world-readable. */
 const ROOT_UMASK = 0o022;
-/** Umask after the privilege drop, as in nfs-utils: nothing for the world. */
+/** Umask after the privilege drop, as in nfs-utils: no access for others. */
 const UMASK = 0o007;
 
-/** Parts of the first half of the start. */
+/** Dependencies of the acquisition. */
 export interface AcquireParts {
   readonly settings: StatdSettings;
   readonly log: Log;
   readonly note: NoteEvent;
   readonly stops: StopList;
   readonly connectRpcbind: Parameters<typeof removeOldRegistrations>[0];
-  /** Runs our rpcbind where one is wanted. */
+  /** Runs our rpcbind if configured. */
   readonly runRpcbind: () => Promise<void>;
-  /** Runs sm-notify, unless nobody is to be notified. */
+  /** Runs sm-notify, unless the settings forbid it. */
   readonly notifyPeers: () => Promise<void>;
-  /** Settles a step of the start; rejects as soon as we are asked to stop. */
+  /** Awaits a step of the start; rejects as soon as a signal asks us to stop. */
   readonly unlessStopped: <T>(step: Promise<T>) => Promise<T>;
 }
 
-/** Everything that was acquired. */
+/** Resources acquired. */
 export interface Acquired extends Keeping {
   readonly notifyPeers: () => Promise<void>;
   readonly identities: Identities;
@@ -78,25 +78,24 @@ export interface Acquired extends Keeping {
   readonly stateNumber: number;
   readonly resolver: Resolver;
   readonly hosts: HostsFiles;
-  /** Bound to a reserved port, for calls to lock managers. */
+  /** Socket bound to a reserved port, for calls to lock managers. */
   readonly socket: DatagramSocket;
   readonly server: ServerSockets;
   readonly control: Deno.UnixListener | undefined;
-  /** For members of the status group. */
+  /** Control socket for members of the status group. */
   readonly lookers: Deno.UnixListener | undefined;
   readonly startFaults: StartFaults;
 }
 
-/** Stores of the daemon. */
 interface Keeping {
   readonly store: MonitorStore;
   readonly peers: PeerMemory;
   readonly noticeMemory?: NoticeMemory;
-  /** Why nothing is kept when the daemon ends; undefined where all is. */
+  /** Why nothing survives the daemon; undefined if everything does. */
   readonly volatile?: string;
 }
 
-/** Acquires all of it. @throws {Error} When the daemon cannot be started. */
+/** Acquires all resources. @throws {Error} When the daemon cannot be started. */
 export async function acquire(parts: AcquireParts): Promise<Acquired> {
   const { settings, log, stops, unlessStopped } = parts;
   const { stateDirectoryPath } = settings;
@@ -144,7 +143,7 @@ export async function acquire(parts: AcquireParts): Promise<Acquired> {
   };
 }
 
-/** Says where a state directory is writable, only not for this process. */
+/** Warns if the state directory is read-only in our mount namespace only. */
 function adviseOnSandbox(directory: string, log: Log): void {
   if (mountOf(directory)?.isReadOnlyHere !== true) return;
   log.warning(
@@ -171,7 +170,7 @@ function acquireSockets({ settings, log }: AcquireParts) {
   const server = openNsmServer(settings, defaultPort, log);
   const hosts = new HostsFiles({
     daemon: "statd",
-    // Slots of its own: a name service that is silent about peers does not keep callers out.
+    // Own slots, so that callers are still admitted when the name service is silent about peers.
     resolver: hostResolver({ addressesOfName, nameOfAddress }, clock, ACCESS_LIMITS),
     isInNetgroup: netgroups(),
     clock,
@@ -180,7 +179,7 @@ function acquireSockets({ settings, log }: AcquireParts) {
   return { socket, resolver, server, hosts };
 }
 
-/** The control socket, in the working directory where that can be written. */
+/** Control sockets, in the working directory if it can be written. */
 function controlOf({ volatile }: Keeping, { settings, log, stops }: AcquireParts) {
   const startFaults = new StartFaults(log, volatile === undefined ? [] : [volatile]);
   const notDurable = refusedSyncs();
@@ -197,11 +196,7 @@ function controlOf({ volatile }: Keeping, { settings, log, stops }: AcquireParts
   return { control, lookers, startFaults };
 }
 
-/**
- * The pid file; without one where it cannot be had, as when not started by root.
- *
- * @throws {AlreadyRunningError}
- */
+/** Creates the pid file; undefined if impossible, as when not started by root. */
 function openPidFile(path: string, owner: Identity, log: Log): PidFile | undefined {
   try {
     const file = PidFile.create(path);

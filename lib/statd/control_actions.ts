@@ -1,4 +1,4 @@
-/** Actions of the control socket, and the daemon's report on itself. */
+/** Actions of the control socket, and the status report. */
 
 import project from "../../deno.json" with { type: "json" };
 import type { NoteEvent } from "../nsm/events.ts";
@@ -18,24 +18,24 @@ import type { StatusReport } from "../control/status_report.ts";
 import type { Clock } from "../time/clock.ts";
 
 /**
- * Registrations of one page, in number: about a millisecond of work, which a call that arrives meanwhile
- * waits for. After each page everything else has its turn, which takes two milliseconds.
+ * Registrations per page of a list: about one millisecond of work, which delays calls. The event
+ * loop runs freely between pages, which takes two milliseconds.
  */
 const PAGE_ENTRIES = 384;
-/** Limit on a declaration's wait for the lock managers, in ms; callbacks go on after that. */
+/** Longest wait for callbacks after a declaration, in ms; callbacks go on after that. */
 const DECLARATION_MS = 10_000;
 
-/** Facts about the daemon beside the monitor. */
+/** Sources of the status report beside the monitor. */
 export interface DaemonFacts {
   readonly monitor: Monitor;
   readonly clock: Clock;
   readonly stateDirectoryPath: string;
   readonly stateNumber: () => number;
-  /** As the kernel names them; undefined where it does not tell. */
+  /** Boot id from the kernel; undefined if it is not available. */
   readonly bootId: string | undefined;
   readonly networkNamespace: string | undefined;
   readonly bound: readonly TransportAddress[];
-  /** Datagrams for us that the kernel had no room for. */
+  /** Datagrams dropped by the kernel because our socket buffers were full. */
   readonly droppedDatagrams: () => number;
   /** Events that the program for them did not get. */
   readonly droppedEvents: () => number;
@@ -43,17 +43,17 @@ export interface DaemonFacts {
   readonly registrationFault: () => string | undefined;
   readonly hosts: Pick<HostsFiles, "checked">;
   readonly identities: Identities;
-  /** Looks whether rpcbind lists us, and registers again if not. */
+  /** Checks our registration with rpcbind, and renews it if it is gone. */
   readonly reviewRegistration: () => Promise<void>;
-  /** Things that work less well since the start, in words. */
+  /** Faults of the start that reduce the service, as texts. */
   readonly startFaults: { readonly texts: readonly string[] };
   readonly healthLook: HealthLook;
-  /** Takes what happens for the history. */
+  /** Sink of history events. */
   readonly note: NoteEvent;
   readonly recent: RecentProblems;
 }
 
-/** The actions behind the control socket of this daemon. */
+/** Makes the actions of this daemon's control socket. */
 export function controlActions(
   facts: DaemonFacts,
   report: () => StatusReport,
@@ -92,7 +92,7 @@ export function controlActions(
   };
 }
 
-/** Makes the function that says how the daemon is. */
+/** Makes the function that reports the status. */
 export function statusReporter(facts: DaemonFacts): () => StatusReport {
   const { monitor, clock, recent } = facts;
   const { list, directory, announcer } = monitor;
@@ -217,7 +217,7 @@ async function forget({ monitor, note }: DaemonFacts, peers: readonly string[], 
   return count;
 }
 
-/** Declares a peer rebooted, and waits for what the lock managers say at first. */
+/** Declares a peer rebooted, and waits for the first callback attempts. */
 async function declare({ monitor, clock, note }: DaemonFacts, peer: string, by: string) {
   const failed: string[] = [];
   let told = 0;

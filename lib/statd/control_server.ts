@@ -1,6 +1,6 @@
 /**
- * The daemon's end of the control socket. Nothing that a client does delays RPC service: requests and
- * connections are limited, long answers are made in pages, and other events have their turn between.
+ * Control socket server. No client can delay RPC service: requests and connections are limited, and
+ * long answers are paged, with other events in between.
  */
 
 import type { Log } from "../log.ts";
@@ -15,40 +15,36 @@ import {
 import { type Clock, sleep } from "../time/clock.ts";
 import { removeIfThere } from "../platform/small_files.ts";
 
-/** Clients at one time; people do not need more, and each may hold a request. */
+/** Limit of clients. People need no more, and each may hold a request. */
 const CLIENTS_MAX = 8;
-/** Idle time-out of a client, in ms. */
+/** Idle timeout of a client, in ms. */
 const IDLE_MS = 60_000;
-/** Pause when no connection can be taken, as without a free file descriptor, in ms. */
+/** Pause after a failed accept(), as without a free file descriptor, in ms. */
 const ACCEPT_PAUSE_MS = 1_000;
-/**
- * Pause between the pages of a list, in ms: the shortest timer. Only with one does everything that waits
- * for the event loop have its turn, calls above all.
- */
+/** Pause between pages, in ms: the shortest timer. Only a timer lets the event loop poll its sockets. */
 const PAGE_PAUSE_MS = 1;
-/** Permissions of the socket: its owner's alone. */
+/** Umask for the socket: access for its owner only. */
 const SOCKET_UMASK = 0o177;
-/** Permissions of a socket for a group, whose members have to write to connect. */
+/** Mode of a group's socket; connecting needs write permission. */
 const GROUP_SOCKET_MODE = 0o660;
 
-/** Requests that the daemon answers. */
+/** Handlers of requests. */
 export interface ControlActions {
   list(): Iterable<readonly ListEntry[]>;
-  /** Answers everything else. @throws {Error} The message is what the client is told. */
+  /** Answers any other request. @throws {Error} The message is sent to the client. */
   answer(request: Exclude<ControlRequest, { command: "list" }>): Promise<ControlAnswer>;
 }
 
-/** An open control socket. */
 export interface ControlSocket {
   close(): void;
 }
 
 /**
- * Makes the control socket. CONTROL_SOCKET of the layout is in the working directory, which has to be the state
- * directory: so a long path is no problem. What an earlier daemon left there goes. To be called before
- * privileges are dropped, as the directory may be root's.
+ * Creates the control socket, replacing one left by an earlier daemon. The path is relative to the
+ * state directory, our working directory, so that its length does not matter. Call it before the
+ * privilege drop, as the directory may be root's.
  *
- * @throws {Error} When it cannot be had.
+ * @throws {Error} When the socket cannot be created.
  */
 export function listenForControl(path: string): Deno.UnixListener {
   removeIfThere(path);
@@ -61,10 +57,9 @@ export function listenForControl(path: string): Deno.UnixListener {
 }
 
 /**
- * Makes a socket on which the members of a group can connect, too. To be called before privileges are
- * dropped.
+ * Creates a socket to which members of a group can connect too. Call it before the privilege drop.
  *
- * @throws {Error} When it cannot be had.
+ * @throws {Error} When the socket cannot be created.
  */
 export function listenForGroup(path: string, gid: number): Deno.UnixListener {
   const listener = listenForControl(path);
@@ -79,7 +74,7 @@ export function listenForGroup(path: string, gid: number): Deno.UnixListener {
   }
 }
 
-/** The actions of a client that may look and change nothing. */
+/** Restricts actions to read-only ones. */
 export function lookingOnly(actions: ControlActions): ControlActions {
   return {
     list: () => actions.list(),
@@ -90,7 +85,7 @@ export function lookingOnly(actions: ControlActions): ControlActions {
   };
 }
 
-/** Answers every client until it is closed. */
+/** Serves clients until it is closed. */
 export function serveControl(
   listener: Deno.UnixListener,
   actions: ControlActions,
@@ -114,7 +109,7 @@ export function serveControl(
     try {
       await new ControlClient(client, actions, clock).serve();
     } catch (error) {
-      // It went away in the middle of something: that is its own business.
+      // The client closed in the middle of a request, which is no fault of ours.
       log.debug(() => `Control connection ended: ${reasonOf(error)}`);
     } finally {
       clients.delete(client);
@@ -131,16 +126,16 @@ export function serveControl(
   };
 }
 
-/** Removes the control socket at the end, served or not. */
+/** Removes the control socket at the end. */
 export function removeControlSocket(path: string): void {
   try {
     removeIfThere(path);
   } catch {
-    // The directory is root's: the socket stays, and a client is refused.
+    // In a directory of root's the socket stays, and refuses connections.
   }
 }
 
-/** One client: its requests, one after the other. */
+/** Connection of one client; its requests are answered in order. */
 class ControlClient {
   readonly #decoder = new TextDecoder();
   readonly #encoder = new TextEncoder();
@@ -194,7 +189,7 @@ class ControlClient {
 
   async #write(value: ControlAnswer | readonly ListEntry[]): Promise<void> {
     const bytes = this.#encoder.encode(`${JSON.stringify(value)}\n`);
-    // A client that does not read is let go; otherwise its page would be kept for ever.
+    // A client that does not read is disconnected, as its page would be kept forever.
     const cancel = this.clock.startTimer(IDLE_MS, () => closeQuietly(this.connection));
     try {
       for (let at = 0; at < bytes.length;) {

@@ -1,7 +1,7 @@
 /**
- * The administrator's program for high availability: told of each peer that is added or removed, and of
- * each notice that is news. Few of them run at a time, in the order of the calls; beyond a short line
- * a notice is not answered, so that its sender repeats it.
+ * HA callout: the administrator's program, run for each peer added or removed and for each notice
+ * that is news. Runs are limited by a semaphore with a short FIFO queue. A notice beyond it is not
+ * answered, so that its sender repeats it.
  *
  * Source: rpc.statd(8), ha-callout; the arguments and their order are those of nfs-utils.
  */
@@ -17,31 +17,30 @@ import { executableFault } from "../platform/executable.ts";
 import { quote } from "../quote.ts";
 
 /**
- * Programs at one time. Starting one takes the event loop some milliseconds; more at a time would not
- * make anybody's answer come sooner.
+ * Limit of concurrent runs. Starting one blocks the event loop for some milliseconds, so more would
+ * speed up no answer.
  */
 const RUNNING_MAX = 4;
-/** Programs in line, in number: what a lock manager that starts locks for many peers at once asks for. */
+/** Queue length: covers a lock manager that starts locks for many peers at once. */
 const LINE_MAX = 64;
-/** Slots for notices, which hosts send: the rest is kept for the lock managers of this host. */
+/** Limit of runs for notices, which remote hosts cause; the rest is reserved for local lock managers. */
 const NOTICES_MAX = 32;
 
-/** Time that a program may take before it counts as a fault, in ms: those behind it wait. */
+/** Run time after which a run counts as a fault, in ms: queued runs wait for it. */
 const PATIENCE_MS = 10_000;
-/** Time for which a failure counts as a fault unless a later run succeeds, in ms: then it is history. */
+/** Time for which a failure counts as a fault, unless a later run succeeds, in ms. */
 const FAILURE_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
-/** A run that failed. */
 interface Failure {
   readonly program: string;
   readonly fault: string;
   readonly at: number;
-  /** The program could not be run at all then; while that is so, it is found anew each time. */
+  /** The program could not be executed at all. That fault is detected again on each query. */
   readonly wasUnusable: boolean;
 }
 
-/** Why the program of the settings cannot be run, for a log or a person; undefined where it can. */
+/** Why the configured program cannot be run, as text; undefined if it can. */
 export function calloutFault(
   program: string | undefined,
   faultOf = executableFault,
@@ -50,7 +49,7 @@ export function calloutFault(
   return fault === undefined ? undefined : `HA callout ${quote(program!)} cannot be run: ${fault}`;
 }
 
-/** What an administrator is told at a start with such a program. */
+/** Advice for an administrator at start; undefined if the program can be run. */
 export function calloutAdvice(
   program: string | undefined,
   faultOf = executableFault,
@@ -62,27 +61,27 @@ export function calloutAdvice(
       "ha-callout (-H)";
 }
 
-/** Parts of the callouts. */
+/** Dependencies of the callout. */
 export interface HaCalloutParts {
-  /** The settings in effect, asked each time. */
+  /** Settings in effect; called for each run. */
   readonly settings: () => Pick<StatdSettings, "haCallout" | "haCalloutTimeout">;
   readonly clock: Pick<Clock, "now">;
   readonly log: Pick<Log, "debug">;
-  /** Says which callouts failed, within limits. */
+  /** Rate-limited log of failed runs. */
   readonly tell: LimitedLog;
-  /** The machine's own, unless a test puts another one in its place. */
+  /** Process functions; replaced by tests. */
   readonly runProgram?: typeof runCallout;
   readonly programFault?: typeof executableFault;
 }
 
-/** Makes the function that gives the callout which the settings name now, if they do. */
+/** Makes the function that returns the callout configured now, if any. */
 export function haCallout(
   { settings, clock, log, tell, runProgram = runCallout, programFault = executableFault }:
     HaCalloutParts,
 ): () => Callout | undefined {
   const slots = new LookupSlots(RUNNING_MAX, LINE_MAX);
   const notices = new Set<string>();
-  /** Programs that run, each with the time when it began, the oldest first. */
+  /** Start times of the runs in progress, oldest first. */
   const begun = new Map<symbol, number>();
   let failure: Failure | undefined;
   const advice = calloutAdvice(settings().haCallout, programFault);
@@ -129,7 +128,7 @@ export function haCallout(
         const notice = `${state} ${address} ${monName}`;
         if (notices.size >= NOTICES_MAX || slots.isFull || notices.has(notice)) return undefined;
         notices.add(notice);
-        // nfs-utils leaves a negative state out.
+        // nfs-utils omits a negative state.
         const args = [monName, address, ...(state < 0 ? [] : [String(state)])];
         return run(program, "sm-notify", ...args).finally(() => notices.delete(notice));
       },
@@ -137,7 +136,7 @@ export function haCallout(
   };
 }
 
-/** The last failure, while it counts for the program that is set now. */
+/** Text of the last failure, while it counts for the configured program. */
 function failureText(
   failure: Failure | undefined,
   program: string,
@@ -150,7 +149,7 @@ function failureText(
   return `HA callout ${quote(program)} ${failure.fault}, ${ago} ago`;
 }
 
-/** Failure in words; undefined where the program ended with status 0. */
+/** Text of a failure; undefined if the program exited with status 0. */
 function faultOf(result: CalloutResult): string | undefined {
   switch (result.outcome) {
     case "exited": {

@@ -1,6 +1,6 @@
 /**
- * Looks at what the health of the daemon depends on outside of it: rpcbind, lock managers, the run of
- * sm-notify. Every look has a bound, and several who want to know at one time share one.
+ * Health probe of what the daemon depends on: rpcbind, lock managers, and the run of sm-notify.
+ * Every probe has a timeout, and concurrent requests share one.
  */
 
 import { isWildcard } from "../net/wildcards.ts";
@@ -17,16 +17,16 @@ import type { Log } from "../log.ts";
 import { layoutOf } from "../store/layout.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
-/** Longest time that one question may take, in ms; nsmctl waits for 3 s. */
+/** Timeout of one probe, in ms; nsmctl waits for 3 s. */
 const LOOK_MS = 1_000;
-/** Interval between looks in the background, in ms. */
+/** Shortest interval between background probes, in ms. */
 const LOOK_AGAIN_MS = 10_000;
-/** Kinds of lock managers that are asked; a host has one. */
+/** Limit of lock manager kinds (program and version) that are probed; a host has one. */
 const MANAGERS_MAX = 4;
-/** Longest list of monitored peers that is searched for kinds of lock managers. */
+/** Registrations searched for lock manager kinds, at most. */
 const SEARCHED_MAX = 1_000;
 
-/** Parts of the look. */
+/** Dependencies of the probe. */
 export interface HealthLookParts {
   readonly callPeer: CallPeer;
   readonly list: MonitorList;
@@ -57,18 +57,18 @@ export class HealthLook {
     this.#parts = parts;
   }
 
-  /** Why nobody finds us by rpcbind; undefined while all do, as far as is known. */
+  /** Why peers cannot find us through rpcbind; undefined if they can, as far as known. */
   get registrationFault(): string | undefined {
     return this.#parts.registrationFault() ??
       (this.#isRpcbindSilent ? `rpcbind has not answered for ${LOOK_MS / 1000} s` : undefined);
   }
 
-  /** Why a lock manager for which peers are monitored does not answer. */
+  /** Why a lock manager with registrations does not answer. */
   get lockManagerFault(): string | undefined {
     return this.#parts.list.size === 0 ? undefined : this.#lockManagerFault;
   }
 
-  /** Which addresses that we listen on this host does not have any more. */
+  /** Addresses that we listen on and that this host no longer has. */
   get addressFault(): string | undefined {
     return this.#addressFault;
   }
@@ -83,18 +83,18 @@ export class HealthLook {
     return this.#peersNotTold;
   }
 
-  /** Peers on the notify list, told by somebody or not. */
+  /** Number of peers on the notify list. */
   get toBeNotified(): number {
     return this.#toBeNotified;
   }
 
-  /** Looks; settles when all is known, and never rejects. */
+  /** Runs all probes, or joins a run in progress; never rejects. */
   look(): Promise<void> {
     this.#looking ??= this.#lookAtAll().finally(() => this.#looking = undefined);
     return this.#looking;
   }
 
-  /** Begins to look, unless that was done a moment ago. */
+  /** Starts a run, unless one has started recently. */
   lookSoon(): void {
     if (this.#parts.clock.now() - this.#lookedAt >= LOOK_AGAIN_MS) void this.look();
   }
@@ -152,7 +152,7 @@ export class HealthLook {
     this.#lockManagerFault = faults.find((fault) => fault !== undefined);
   }
 
-  /** Calls procedure 0 of a lock manager; any answer will do. */
+  /** Calls procedure 0 of a lock manager; any reply means that it is alive. */
   async #lockManagerFaultOf(program: number, version: number): Promise<string | undefined> {
     const { callPeer } = this.#parts;
     const address = LOCK_MANAGER_ADDRESS;
@@ -183,7 +183,7 @@ export class HealthLook {
       if (count === 0) return 0;
       return new NotifyRun(stateDirectoryPath, bootId ?? "", log).isGoingOn ? 0 : count;
     } catch {
-      return 0; // it cannot be read by us: sm-notify and doctor say so
+      return 0; // unreadable: sm-notify and doctor report that
     }
   }
 }

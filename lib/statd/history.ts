@@ -1,4 +1,4 @@
-/** What of the monitor's doings goes into the history. */
+/** History events of the daemon. */
 
 import project from "../../deno.json" with { type: "json" };
 import type { StatdSettings } from "../config/settings.ts";
@@ -53,12 +53,12 @@ export class History {
   }
 }
 
-/** Warnings about what concerns nobody here: nothing was refused. */
+/** Warnings that are no refusals. */
 const OF_NO_CONCERN = /while not monitoring any hosts/;
-/** What the log says of a notice that is believed with a doubt. */
+/** Log text of a doubtful notice that is believed. */
 const DOUBT = /^SM_NOTIFY of .* is doubtful for peer "/;
 
-/** Says what callers cause as `tell` does; warnings that are logged are in the history, too. */
+/** Wraps a rate-limited log: warnings that it logs become history events too. */
 export function notingRefusals(tell: LimitedLog, note: NoteEvent): LimitedLog {
   return (level, key, message) =>
     tell(level, key, () => {
@@ -70,7 +70,7 @@ export function notingRefusals(tell: LimitedLog, note: NoteEvent): LimitedLog {
     });
 }
 
-/** Announces what a peer has said itself. */
+/** Wraps announce(): a reboot that a peer reported becomes an event. */
 export function notingReboots(announcer: Announcer, note: NoteEvent): Announcer["announce"] {
   return (monitored, state, heardAt) => {
     note({
@@ -84,7 +84,7 @@ export function notingReboots(announcer: Announcer, note: NoteEvent): Announcer[
   };
 }
 
-/** Notes what becomes of callbacks: each end, and each failure that is another one than before. */
+/** Records ends of callbacks, and failures whose reason has changed. */
 export function noteCallbacks(
   announcer: Announcer,
   clock: Pick<Clock, "now">,

@@ -1,4 +1,4 @@
-/** The identities of this daemon: what they are kept in, and what they know of the monitor list. */
+/** Identities of this daemon: opened from their file, and connected with the monitor list. */
 
 import { textsOf } from "../cluster/definition.ts";
 import { Identities, type KnownIdentity } from "../cluster/identities.ts";
@@ -17,17 +17,16 @@ import { IdentityFile } from "../store/identity_file.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Monitor } from "./monitor.ts";
 
-/** What they are opened with. */
 export interface IdentityParts {
   readonly stateDirectoryPath: string;
-  /** The life of this node; undefined where the kernel does not tell. */
+  /** Boot id of this node; undefined if the kernel has none. */
   readonly bootId: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly note: NoteEvent;
 }
 
-/** Opens the identities of a state directory; before permissions are given up. */
+/** Opens the identities of a state directory; call before permissions are given up. */
 export function openIdentities(parts: IdentityParts): Identities {
   const { stateDirectoryPath, bootId, clock, log, note } = parts;
   openBackgroundFiles();
@@ -37,7 +36,7 @@ export function openIdentities(parts: IdentityParts): Identities {
     openLedger: (definition) => openLedger(definition, () => etcd),
     save: (known) => file.save(Object.fromEntries(known)),
     node: Deno.hostname(),
-    // Where boots cannot be told apart, none is that of an earlier process.
+    // Without a boot id, every process counts as a new boot.
     life: bootId ?? crypto.randomUUID(),
     clock,
     log,
@@ -45,7 +44,7 @@ export function openIdentities(parts: IdentityParts): Identities {
   });
 }
 
-/** Lets them work, with the monitor list as it is at any time; `worked` hears of each peer that is read. */
+/** Starts the identities with the live monitor list; `worked` is called for each peer read. */
 export function startIdentities(
   identities: Identities,
   { list, directory }: Pick<Monitor, "list" | "directory">,

@@ -1,11 +1,11 @@
-/** What the daemon does with identities for nsmctl. */
+/** Requests of nsmctl about identities. */
 
 import { type Identities } from "../cluster/identities.ts";
 import { RefusedError } from "../cluster/refusals.ts";
 import type { IdentityRequest } from "../control/identity_protocol.ts";
 import type { ControlAnswer } from "../control/protocol.ts";
 
-/** Answers a request about identities. @throws {Error} (as a rejection) The message is what the client is told. */
+/** Answers a request. @throws {Error} (as a rejection) The message is sent to the client. */
 export async function actOnIdentity(
   identities: Identities,
   request: IdentityRequest,

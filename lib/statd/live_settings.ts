@@ -1,10 +1,9 @@
 /**
- * The settings in effect. SIGHUP reads them again: some take effect at once, for the others it is said
- * that they need a restart. A callout is among the latter where none could be run so far.
+ * Live settings, reloaded on SIGHUP. Some settings take effect at once; for others the log says
+ * that they need a restart. The callout needs one if no program may be run so far.
  *
- * Deviation: nfs-utils ends on SIGHUP. A daemon that ends because an administrator asks it to look at
- * its configuration, or because a terminal went away, leaves locks without a monitor; and the service
- * managers that end it use SIGTERM.
+ * Deviation: nfs-utils exits on SIGHUP. An exit on a configuration reload, or on the end of a
+ * terminal, would leave locks without a monitor; service managers stop the daemon by SIGTERM.
  */
 
 import { type Environment, filesFrom } from "../config/ini_file.ts";
@@ -14,13 +13,13 @@ import { type AdjustableLog, logThreshold } from "../log.ts";
 import type { Invocation } from "../platform/role.ts";
 import { calloutAdvice } from "./ha_callout.ts";
 
-/** Sources of the settings, and their bounds. */
+/** Sources of the settings, and their limits. */
 export interface LiveSettingsParts {
   readonly invocation: Invocation;
   readonly environment: Environment;
-  /** The working directory of the start. */
+  /** Working directory of the start. */
   readonly folder: string;
-  /** A callout can take effect at once; see permissions.ts. */
+  /** Whether programs may be run, so that a callout can take effect at once; see permissions.ts. */
   readonly mayRunPrograms: boolean;
   readonly log: AdjustableLog;
 }
@@ -34,12 +33,12 @@ export class LiveSettings {
     this.#parts = parts;
   }
 
-  /** To be asked each time. */
+  /** Settings in effect; read them anew for each use. */
   get current(): StatdSettings {
     return this.#current;
   }
 
-  /** Reads command line and files again; what is wrong with them leaves everything as it is. */
+  /** Reads command line and files again; after an error the settings stay unchanged. */
   reload(): void {
     const { invocation: { programName, args }, environment: env, folder, mayRunPrograms, log } =
       this.#parts;

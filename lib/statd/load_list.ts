@@ -1,4 +1,4 @@
-/** Loading of the monitor list, and of what an earlier life knew of the peers. */
+/** Loading of the monitor list, and of the peers' facts from an earlier run. */
 
 import type { Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import type { PeerDirectory } from "../nsm/peer_directory.ts";
@@ -14,32 +14,33 @@ export interface LoadParts extends SliceParts {
   readonly list: MonitorList;
   readonly directory: PeerDirectory;
   readonly log: Log;
-  /** Has a lock manager told of a state that an earlier life has promised to tell. */
+  /** Announces a state whose callbacks an earlier run still owed. */
   readonly announce: (monitored: Monitored, state: number) => void;
-  /** Called when the list is whole. */
+  /** Called when the list is complete. */
   readonly loaded: () => void;
-  /** Tells whether a peer is on the notify list, so that its facts are still of use. */
+  /** Whether a peer is on the notify list, so that its facts are still needed. */
   readonly isToBeNotified: (peer: string) => boolean;
 }
 
 /**
- * Loads the list; a short one at once.
+ * Loads the list; a short one synchronously.
  *
- * @returns Nothing when it is whole; else what settles when it is, or when it was ended early.
- * @throws {StoreError} When there is no list.
+ * @returns Undefined if the list is complete; else a promise that settles when it is, or on abort.
+ * @throws {StoreError} When the list cannot be read.
  */
 export function loadList(parts: LoadParts): Promise<void> | undefined {
   const work = load(parts);
-  work.next(); // looks for the list
+  work.next(); // opens the list
   return inSlices(work, parts);
 }
 
-/** Between two attempts to read files that could not be read, in ms: a server of files comes back in minutes. */
+/** Interval between retries of unreadable files, in ms: a file server is back within minutes. */
 const READ_AGAIN_MS = 10_000;
 
 /**
- * Reads the files of a loaded list again that could not be read, until none is left or the signal is aborted:
- * their peers were acknowledged, and nobody would be told of their reboots. It never rejects.
+ * Retries the unreadable files of a loaded list until none is left or the signal is aborted. Their
+ * peers were acknowledged, and without the files no lock manager is told of their reboots. Never
+ * rejects.
  */
 export async function readUnreadFiles(parts: LoadParts): Promise<void> {
   try {
@@ -63,7 +64,7 @@ async function keepReading(parts: LoadParts): Promise<void> {
   }
 }
 
-/** Forgets what is known of peers that are neither monitored nor to be notified. */
+/** Forgets the facts of peers that are neither monitored nor to be notified. */
 function* retain({ directory, list, isToBeNotified }: LoadParts): Iterable<void> {
   yield* directory.retain((peer) => list.has(peer), isToBeNotified);
 }
@@ -75,7 +76,7 @@ function* readAgain(parts: LoadParts): Generator<void, void> {
   }
 }
 
-/** Puts a record that was read on the list. */
+/** Puts a loaded record on the list. */
 function take({ store, list, directory, announce }: LoadParts, record: MonitorRecord): void {
   directory.add(record.monName, store.otherNames(record.monName));
   if (list.find(record) !== undefined) return;
@@ -84,7 +85,7 @@ function take({ store, list, directory, announce }: LoadParts, record: MonitorRe
   if (known?.isOwed) announce(monitored, known.lastState);
 }
 
-/** All of it in small steps. Nothing of it stays in memory when it has come to its end. */
+/** Loads everything in small steps. */
 function* load(parts: LoadParts): Generator<void, void> {
   const { store, directory, loaded } = parts;
   const records = store.load()[Symbol.iterator]();

@@ -1,5 +1,5 @@
 /**
- * The text that Prometheus reads. Names, types and labels stay as they are: people build alarms on them.
+ * Prometheus metrics. Names, types and labels are an interface: alerts depend on them.
  *
  * Source: Prometheus text exposition format 0.0.4.
  */
@@ -8,15 +8,15 @@ import { CALL_COUNTERS, COUNTERS } from "../nsm/counters.ts";
 import type { NotifyProgress } from "../store/notify_progress.ts";
 import type { StatusReport } from "../control/status_report.ts";
 
-/** Media type of the text. */
+/** Media type of the format. */
 export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 const PREFIX = "nsm_";
 const HEALTH = { good: 0, degraded: 1, failed: 2 } as const;
-/** Counters that are samples of one family, `calls_total`. */
+/** Counters that are samples of the family `calls_total`. */
 const CALLS = new Set<string>(Object.values(CALL_COUNTERS));
 
-/** The metrics of a daemon. */
+/** Metrics of a daemon, in the text format. */
 export function metricsText(report: StatusReport, progress?: NotifyProgress): string {
   const { counters } = report;
   const startedAt = Date.parse(report.startedAt) / 1000;
@@ -47,7 +47,7 @@ export function metricsText(report: StatusReport, progress?: NotifyProgress): st
   ].join("");
 }
 
-/** The last run of sm-notify; nothing before the first. */
+/** Gauges of the last run of sm-notify; none before the first. */
 function progressGauges(progress: NotifyProgress | undefined): string[] {
   if (progress === undefined) return [];
   const { total, told, gaveUp, forgotten, startedAt, endedAt } = progress;

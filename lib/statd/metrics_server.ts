@@ -1,7 +1,7 @@
 /**
- * The endpoint for Prometheus: a server of HTTP/1.1 that answers one request of each connection and closes
- * it. Anybody who reaches the address may connect, so that connections are few and short: a client that is
- * slow is let go, at the latest when the next one needs its place.
+ * Prometheus endpoint: an HTTP/1.1 server that answers one request per connection and closes it.
+ * Whoever reaches the address may connect, so connections are few and short. The oldest one is
+ * closed when a new one needs its place.
  *
  * Source: RFC 9112 (message syntax), RFC 9110 section 7.2 (Host).
  */
@@ -13,13 +13,13 @@ import { type Clock, sleep } from "../time/clock.ts";
 import { METRICS_TYPE } from "./metrics.ts";
 import { removeIfThere, unlessMissing } from "../platform/small_files.ts";
 
-/** Connections at one time: two of Prometheus, some of people, and few enough to spare descriptors. */
+/** Limit of connections: two of Prometheus and some of people, few enough to spare descriptors. */
 const CLIENTS_MAX = 8;
-/** From the connection to the last byte of the reply, in ms: Prometheus gives up after 10 s. */
+/** Time limit of a connection, in ms: Prometheus itself gives up after 10 s. */
 const CLIENT_MS = 5_000;
 /** Longest request, in bytes, with all header fields. */
 const REQUEST_MAX_BYTES = 8_192;
-/** Pause when no connection can be taken, as without a free descriptor, in ms. */
+/** Pause after a failed accept(), as without a free file descriptor, in ms. */
 const ACCEPT_PAUSE_MS = 1_000;
 
 const REASONS = {
@@ -34,34 +34,33 @@ const REASONS = {
 type Status = keyof typeof REASONS;
 
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~\w-]+) (\S+) HTTP\/(\d)\.\d$/;
-/** Without the blanks around its value taken off: an expression that does takes the square of a line's length. */
+/** Header field. Trimming the value in the expression would take quadratic time. */
 const FIELD = /^([!#$%&'*+.^_`|~\w-]+):(.*)$/;
-/** Behind the last field. */
+/** End of the header. */
 const HEAD_END = /\r?\n\r?\n/;
 const HEAD_END_BYTES = 4;
-/** A name or an address, and perhaps a port. */
+/** Name or address, with an optional port. */
 const HOST = /^(?:[\w.-]+|\[[\da-f:.]+\])?(?::\d{0,5})?$/i;
 const PATHS = new Set(["/", "/metrics"]);
 
-/** Text that is served, and the clock. */
+/** Dependencies of the endpoint. */
 export interface MetricsParts {
-  /** Makes the text. */
+  /** Makes the metrics text. */
   readonly text: () => string;
   readonly clock: Pick<Clock, "startTimer">;
   readonly log: Log;
   readonly tell: LimitedLog;
 }
 
-/** An open endpoint. */
 export interface MetricsServer {
-  /** Closes it and all of its connections, at once. */
+  /** Closes the endpoint and its connections at once. */
   close(): void;
 }
 
 /**
  * Opens the endpoint at `ADDRESS:PORT`, or at the path of a Unix socket.
  *
- * @throws {Error} When it cannot be had.
+ * @throws {Error} When the socket cannot be opened.
  */
 export function serveMetrics(address: string, parts: MetricsParts): MetricsServer {
   const listener = listen(address);
@@ -93,7 +92,7 @@ export function serveMetrics(address: string, parts: MetricsParts): MetricsServe
     try {
       await answer(client, parts);
     } catch (error) {
-      // It went away in the middle of something, or was let go.
+      // The client closed early, or was disconnected.
       log.debug(() => `Connection for metrics ended: ${reasonOf(error)}`);
     } finally {
       cancel();
@@ -122,12 +121,12 @@ function listen(address: string): Deno.Listener<Deno.Conn> {
   return Deno.listen({ hostname, port: Number(address.slice(colon + 1)) });
 }
 
-/** Removes the socket that an earlier daemon left behind; anything else stays, and is in the way. */
+/** Removes the socket of an earlier daemon; a file of another type stays, and makes listen() fail. */
 function removeSocket(path: string): void {
   if (unlessMissing(() => Deno.lstatSync(path).isSocket)) removeIfThere(path);
 }
 
-/** Reads a request and writes its reply; nothing where the client has closed before it asked. */
+/** Reads a request and writes its reply; no reply if the client closed first. */
 async function answer(client: Deno.Conn, { text, tell }: MetricsParts): Promise<void> {
   const head = await readHead(client);
   if (head === undefined) return;
@@ -154,14 +153,14 @@ async function answer(client: Deno.Conn, { text, tell }: MetricsParts): Promise<
   if (!isHead) await writeAll(client, bytes);
 }
 
-/** The request line and the header fields; `long` where there are too many of them. */
+/** Reads the request line and header fields; `long` if they exceed the limit. */
 async function readHead(client: Deno.Conn): Promise<string | undefined> {
   const bytes = new Uint8Array(REQUEST_MAX_BYTES);
   const decoder = new TextDecoder("latin1");
   for (let length = 0; length < bytes.length;) {
     const read = await client.read(bytes.subarray(length));
     if (read === null) return undefined;
-    // The end may have begun in what was read before: looked at is no more than was read, and that.
+    // The end may straddle two reads: only the new bytes and the few before them are searched.
     const from = Math.max(0, length - HEAD_END_BYTES);
     length += read;
     if (!HEAD_END.test(decoder.decode(bytes.subarray(from, length)))) continue;
@@ -170,7 +169,7 @@ async function readHead(client: Deno.Conn): Promise<string | undefined> {
   return "long";
 }
 
-/** The status of a request, and whether its reply has no body. */
+/** Status of a request, and whether its reply has no body. */
 export function judge(head: string): [status: Status, isHead: boolean] {
   const [line = "", ...fields] = head.split(/\r?\n/);
   const [, method, target, major] = REQUEST_LINE.exec(line) ?? [];

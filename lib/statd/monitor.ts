@@ -1,4 +1,4 @@
-/** Puts the status monitor together from its parts, and takes it apart again. */
+/** Assembly of the status monitor from its parts. */
 
 import type { StatdSettings } from "../config/settings.ts";
 import { limited, type LimitedLog } from "../log_limits.ts";
@@ -34,16 +34,16 @@ import { noteCallbacks, notingReboots, notingRefusals } from "./history.ts";
 import { loadList, readUnreadFiles } from "./load_list.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** The procedures that are answered before the list is whole. */
+/** Procedures that are answered before the list is complete. */
 const NEED_NO_LIST: ReadonlySet<string> = new Set(["SM_NULL", "SM_STAT"]);
 
-/** Parts of the monitor. */
+/** Dependencies of the monitor. */
 export interface MonitorParts {
-  /** The settings in effect, asked each time. */
+  /** Settings in effect; called for each use. */
   readonly settings: () => StatdSettings;
   readonly store: MonitorStore;
   readonly memory: PeerMemory;
-  /** Keeps notices over restarts that are not judged yet. */
+  /** Storage of kept notices. */
   readonly noticeMemory?: NoticeMemory;
   /** State number that root read when the store was opened. */
   readonly stateNumber: number;
@@ -51,28 +51,28 @@ export interface MonitorParts {
   readonly resolver: Resolver;
   readonly clock: Clock;
   readonly log: Log;
-  /** Log for messages that callers cause, within limits; made here where it is absent. */
+  /** Rate-limited log, for lines that callers can cause; created if absent. */
   readonly tell?: LimitedLog;
-  /** hosts.allow and hosts.deny. */
+  /** Access rules of hosts.allow and hosts.deny. */
   readonly hosts: Pick<HostsFiles, "admits">;
-  /** Tells whether a peer is on the notify list, so that its facts are still of use. */
+  /** Whether a peer is on the notify list, so that its facts are still needed. */
   readonly isToBeNotified: (peer: string) => boolean;
-  /** The administrator's program, asked for each time; undefined where none is set. */
+  /** Callout configured now; undefined if there is none. */
   readonly callout?: () => Callout | undefined;
-  /** Takes what happens for the history. */
+  /** Sink of history events. */
   readonly note?: NoteEvent;
   /** Runs sm-notify. */
   readonly notifyPeers: () => void;
-  /** Told of every call and every look-up. */
+  /** Called for every RPC call and every look-up. */
   readonly worked: () => void;
-  /** Ends the loading of the list; calls that wait for it then have no answer. */
+  /** Aborts the loading of the list; calls that wait for it then get no reply. */
   readonly signal: AbortSignal;
 }
 
-/** A status monitor that waits for calls. */
+/** A running status monitor. */
 export interface Monitor {
   readonly respond: Respond;
-  /** Settles when the list is whole. What needs it is answered then. */
+  /** Settles when the list is complete; calls that need the list are answered then. */
   readonly loaded: Promise<void>;
   /** Settles when every file of records was read, or at the stop. */
   readonly whole: Promise<void>;
@@ -80,13 +80,13 @@ export interface Monitor {
   readonly store: WatchedStore;
   readonly directory: PeerDirectory;
   readonly resolver: Pick<WatchedResolver, "fault">;
-  /** The administrator's program; undefined where none is set. */
+  /** Callout configured now; undefined if there is none. */
   readonly callout: () => Callout | undefined;
   readonly announcer: Announcer;
   readonly notices: Notices;
   readonly administration: Administration;
   readonly counters: Counters;
-  /** When each of these happened last, on the clock that only goes forward. */
+  /** Monotonic time of the last such event. */
   readonly lastTimes: { denied?: number };
   stop(): void;
 }
@@ -95,7 +95,7 @@ export interface Monitor {
 type Core = Omit<Monitor, "respond" | "loaded" | "whole" | "stop"> & { readonly tell: LimitedLog };
 
 /**
- * Makes what answers calls, and loads the monitor list.
+ * Assembles the monitor and loads the list.
  *
  * @throws {StoreError} When the list cannot be read.
  */
@@ -212,14 +212,14 @@ function makeService(parts: MonitorParts, core: Core): Service {
   return counted(service, counters);
 }
 
-/** Hooks that judge calls before they are answered, and count and log the failures. */
+/** Dispatch hooks: access decisions, counters, and logs of failures. */
 function dispatchHooks(
   { settings, hosts, worked, log, signal, clock }: MonitorParts,
   { store, counters, lastTimes, tell }: Core,
   loading: Promise<void> | undefined,
 ): DispatchHooks {
   let isLoading = loading !== undefined;
-  // The maker of the monitor waits for `loaded`, and hears of a failure there.
+  // A failure is reported through `loaded`.
   loading?.then(() => isLoading = false, () => {});
   const rule = accessRule({
     settings,
@@ -255,10 +255,10 @@ function dispatchHooks(
   };
 }
 
-/** Says that a peer has rebooted and that its lock manager knows. */
+/** Logs that a peer has rebooted and that its lock manager was told. */
 function tellReboot(monitored: Monitored, clock: Pick<Clock, "now">, tell: LimitedLog): void {
   const { record: { monName }, lastState, heard } = monitored;
-  if (heard === undefined) return; // an administrator's declaration, which is logged as that
+  if (heard === undefined) return; // a declaration, which has a log line of its own
   delete monitored.heard;
   const ms = Math.round(clock.now() - heard.at);
   const peer = quote(monName);

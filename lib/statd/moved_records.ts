@@ -1,11 +1,11 @@
 /**
- * Records that somebody moves away under a living daemon: `sm-notify -f` of either make, or a script,
- * renames the files of the monitor list into the notify list. The peers are monitored still, and a
- * restart would forget them, so their records are written again. A file that was deleted outright, as
- * CTDB's callout does, stays deleted until SIGHUP asks for it: nothing appears in the notify list then.
+ * Moved records: `sm-notify -f` of either implementation, or a script, renames files of the monitor
+ * list into the notify list while the daemon runs. Their peers are still monitored, and a restart
+ * would forget them, so the records are written again. A file deleted outright, as by CTDB's
+ * callout, stays deleted until SIGHUP: nothing appears in the notify list then.
  *
- * The notify list is watched (inotify) and not the monitor list, in which every call writes: at rest,
- * and while calls are served, nothing wakes the daemon up.
+ * inotify watches the notify list, not the monitor list, in which every call writes. So neither an
+ * idle daemon nor one that serves calls is woken.
  */
 
 import type { Log } from "../log.ts";
@@ -18,7 +18,7 @@ import { quote } from "../quote.ts";
 import { fileNameFault, type Layout, layoutOf } from "../store/layout.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
-/** Debounce: time after the first file that appears until records are written, in ms. */
+/** Debounce: delay between the first file that appears and the rewrite, in ms. */
 const DEBOUNCE_MS = 200;
 /** Registrations looked at between two turns of everything else. */
 const SLICE = 512;
@@ -32,8 +32,8 @@ interface MovedRecordsParts {
   readonly list: MonitorList;
   readonly store: Pick<MonitorStore, "put" | "otherNames">;
   /**
-   * Whether what was loaded belongs to this life of the host. Before peers were told of the boot it
-   * does not, and the first sm-notify of the boot takes it away by right.
+   * Whether the loaded records belong to this boot. Before peers were told of the boot they do not,
+   * and its first sm-notify takes them away legitimately.
    */
   readonly keepsLoaded: boolean;
   readonly clock: Pick<Clock, "startTimer">;
@@ -41,17 +41,17 @@ interface MovedRecordsParts {
   readonly signal: AbortSignal;
 }
 
-/** What keeps the records of a daemon. */
+/** Keeper of a daemon's records. */
 export interface KeptRecords {
-  /** Settles after the stop, or where nothing can be watched. */
+  /** Settles after the stop, or at once if inotify is not available. */
   readonly ended: Promise<void>;
-  /** Writes all records again that are not on disk, wherever they went: somebody asks for it. */
+  /** Writes all records again that are missing on disk, on demand. */
   writeMissing(): Promise<void>;
   /** How many peers are monitored whose records are not on disk; 0 where that cannot be told. */
   countMissing(): Promise<number>;
 }
 
-/** Keeps the records of a daemon that has a directory to keep them in. */
+/** Starts the keeper; a no-op for a daemon without a directory. */
 export function keepRecords(
   { settings, volatile, loaded, ...given }:
     & Omit<
@@ -59,7 +59,7 @@ export function keepRecords(
       "layout" | "keepsLoaded" | "clock"
     >
     & {
-      /** Settles when the list is whole: before, it cannot tell what is missing. */
+      /** Settles when the list is complete; earlier the list cannot tell what is missing. */
       readonly loaded: Promise<void>;
       readonly settings: { readonly stateDirectoryPath: string };
       readonly volatile?: string;
@@ -126,7 +126,7 @@ async function keepMovedRecords(parts: MovedRecordsParts): Promise<void> {
       for (const path of paths) moved.add(path.slice(path.lastIndexOf("/") + 1));
       writing ??= soon(parts).then(() => {
         writing = undefined;
-        // A file that is there already, and holds the record too, is not touched by a move.
+        // A file that existed there and holds the record too causes no event.
         const names = new Set([...moved, ...namesIn(notifyList)]);
         moved.clear();
         return writeAgain([...names], parts);
@@ -138,7 +138,7 @@ async function keepMovedRecords(parts: MovedRecordsParts): Promise<void> {
   await writing;
 }
 
-/** The end of the debounce, or the stop: what was moved just before is written by it. */
+/** Settles after the debounce, or at the stop, so that late moves are still handled. */
 function soon({ clock, signal }: MovedRecordsParts): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
@@ -151,7 +151,7 @@ function soon({ clock, signal }: MovedRecordsParts): Promise<void> {
   });
 }
 
-/** Writes the records of peers again whose files are on the notify list, and not where they were. */
+/** Writes the records of peers again whose files are missing from the monitor list. */
 async function writeAgain(
   names: readonly string[],
   parts: MovedRecordsParts,
@@ -159,7 +159,7 @@ async function writeAgain(
   const { layout: { monitorList }, list, store, clock, signal, log } = parts;
   let count = 0;
   for (let at = 0; at < names.length; at += TOGETHER_MAX) {
-    if (at > 0) await sleep(clock.startTimer, 0, signal); // callers are answered in between
+    if (at > 0) await sleep(clock.startTimer, 0, signal); // answers callers in between
     if (signal.aborted && at > 0) break;
     const missing = names.slice(at, at + TOGETHER_MAX)
       .filter((name) => [name, ...store.otherNames(name)].every((one) => isMissing(one, parts)))
@@ -176,7 +176,7 @@ async function writeAgain(
   }
 }
 
-/** One whose change is under way is written by that. */
+/** Whether a record is to be on disk; a change in progress writes it anyway. */
 function isKept({ record, stored, since }: Monitored, { keepsLoaded }: MovedRecordsParts): boolean {
   return stored === record && (keepsLoaded || since !== undefined);
 }
@@ -185,7 +185,7 @@ function namesIn(directory: string): string[] {
   try {
     return [...Deno.readDirSync(directory)].map(({ name }) => name);
   } catch {
-    return []; // the names that were told are written all the same
+    return []; // the names from inotify are still handled
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * Where the daemon keeps what it has to remember: in the state directory, or in memory where that can
- * never be written and the setting `volatile-fallback` allows it. A disk that is full, or fails in
- * another way that passes, is no reason: a daemon on it serves what it has, and takes more later.
+ * Choice of storage: the state directory, or memory where the directory can never be written and
+ * the setting `volatile-fallback` allows it. A full disk, or another temporary fault, is no reason:
+ * the daemon then serves the records that it has, and accepts more later.
  */
 
 import type { StatdSettings } from "../config/settings.ts";
@@ -21,29 +21,29 @@ import { openPeerMemory } from "../store/peer_memory.ts";
 import { NoPeerMemory, VolatileStore } from "../store/volatile_store.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** A file system that is read-only, and one on which we may not write. */
+/** Permanent faults: a read-only file system, or missing permission. */
 const LASTING_FAULTS = new Set(["EROFS", "EACCES", "EPERM"]);
 
 /** Stores of the daemon. */
 export interface Memory {
   readonly store: MonitorStore;
   readonly peers: PeerMemory;
-  /** Memory of notices that are not judged yet; undefined where nothing can be kept. */
+  /** Storage of kept notices; undefined if nothing can be kept. */
   readonly noticeMemory?: NoticeMemory;
-  /** Why nothing is kept when the daemon ends, in words; undefined where all is. */
+  /** Why nothing survives the daemon, as text; undefined if everything does. */
   readonly volatile?: string;
 }
 
-/** Facts that decide between disk and memory. */
+/** Inputs of the choice. */
 export interface MemoryParts {
   readonly settings: StatdSettings;
-  /** The kernel's identifier of this boot, where it tells. */
+  /** Boot id from the kernel; undefined if it is not available. */
   readonly bootId: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** Opens the state directory, or what takes its place. */
+/** Opens the state directory, or its replacement in memory. */
 export function openMemory({ settings, bootId, clock, log }: MemoryParts): Memory {
   const { stateDirectoryPath, volatileFallback } = settings;
   const files = openMonitorStore(stateDirectoryPath, { log, ...clock });
@@ -61,9 +61,9 @@ export function openMemory({ settings, bootId, clock, log }: MemoryParts): Memor
 }
 
 /**
- * The state number at the start.
+ * State number at start.
  *
- * @throws {Error} When there is none; where memory would help, the message says how to have that.
+ * @throws {Error} When there is none; where memory would help, the message tells how to enable it.
  */
 export function firstStateNumber(store: MonitorStore): number {
   try {
@@ -76,7 +76,7 @@ export function firstStateNumber(store: MonitorStore): number {
   }
 }
 
-/** Why nothing can be written for as long as we may live; undefined where it can be, or may be later. */
+/** Reason why nothing can be written for the daemon's lifetime; undefined if it can, perhaps later. */
 function lastingFault(files: MonitorStore): string | undefined {
   try {
     files.check();
@@ -91,11 +91,11 @@ function isLasting(error: unknown): boolean {
   return cause instanceof Error && "code" in cause && LASTING_FAULTS.has(String(cause.code));
 }
 
-/** The records that were left there when it could be written, as far as they can be read. */
+/** Readable records from a time when the directory was writable. */
 function readable(files: MonitorStore): MonitorRecord[] {
   try {
     return [...files.load()];
   } catch {
-    return []; // the same fault again
+    return []; // not readable either
   }
 }

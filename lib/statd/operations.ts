@@ -1,6 +1,6 @@
 /**
- * How people get at the daemon: the control socket for nsmctl, and the endpoint for Prometheus where one
- * is wanted. Without them it serves all the same.
+ * Operator interfaces: the control socket for nsmctl, and the metrics endpoint if configured. The
+ * daemon serves without them too.
  */
 
 import type { Log } from "../log.ts";
@@ -13,18 +13,18 @@ import { metricsText } from "./metrics.ts";
 import { serveMetrics } from "./metrics_server.ts";
 import type { StartFaults } from "./start_faults.ts";
 
-/** Open sockets for people. */
+/** Open operator interfaces. */
 export interface Steering {
-  /** Closes it at once, also for clients in the middle of a request. */
+  /** Closes all sockets at once, even during a request. */
   close(): void;
 }
 
-/** Opens the control socket before privileges are dropped. */
+/** Opens the control socket; call before the privilege drop. */
 export function openControl(path: string, faults: StartFaults): Deno.UnixListener | undefined {
   return faults.attempt("control socket", () => listenForControl(path));
 }
 
-/** Opens the socket for a group before privileges are dropped. */
+/** Opens the socket for a group; call before the privilege drop. */
 export function openForGroup(
   group: string,
   path: string,
@@ -33,7 +33,7 @@ export function openForGroup(
   return faults.attempt("socket for status-group", () => listenForGroup(path, gidOf(group)));
 }
 
-/** Begins to answer; what cannot be opened is a warning, and shows in the status. */
+/** Starts serving. An interface that cannot be opened is logged as a warning and shown in the status. */
 export function startSteering(
   facts: DaemonFacts & { readonly startFaults: StartFaults },
   { control: listener, lookers }: {

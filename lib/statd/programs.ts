@@ -1,4 +1,4 @@
-/** The programs that the daemon starts. */
+/** Programs that the daemon starts. */
 
 import { runRpcbind } from "./run_rpcbind.ts";
 import { type NotifyChildParts, runSmNotify } from "./run_sm_notify.ts";
@@ -6,7 +6,7 @@ import { type NotifyChildParts, runSmNotify } from "./run_sm_notify.ts";
 /** Path of rpcbind's socket. */
 export const RPCBIND_SOCKET = "/run/rpcbind.sock";
 
-/** Starters of rpcbind, where one is wanted, and of sm-notify, unless nobody is to be notified. */
+/** Functions that start rpcbind and sm-notify, as configured. */
 export function programsOf(parts: NotifyChildParts) {
   const { settings } = parts;
   return {

@@ -1,15 +1,15 @@
-/** Keeps the last warnings and errors of the log by kind, for `nsmctl status`. */
+/** Recent problems: the last warning or error of each kind, for `nsmctl status`. */
 
 import type { AdjustableLog, LogLevel } from "../log.ts";
 import type { Problem } from "../control/status_report.ts";
 import { withoutErrorNumbers } from "../quote.ts";
 
-/** Kinds of problems that are kept: as many as fit on a screen together with the rest. */
+/** Limit of kinds: fits on a screen with the rest of the status. */
 const KEPT = 10;
-/** Characters of one that are kept. */
+/** Longest message kept, in characters. */
 const MESSAGE_MAX = 400;
 
-/** Notices that say that a problem is over. */
+/** Notices that mark a problem as resolved. */
 const ENDS: readonly (readonly [notice: RegExp, problem: RegExp])[] = [
   [/^Registered with rpcbind/, /^(Not registered with rpcbind|Somebody changed our registration)/],
   [
@@ -18,12 +18,12 @@ const ENDS: readonly (readonly [notice: RegExp, problem: RegExp])[] = [
   ],
 ];
 
-/** Problems that the log has had. */
+/** Problems logged. */
 export interface RecentProblems {
   readonly log: AdjustableLog;
-  /** The last one of each kind, newest last. */
+  /** The last problem of each kind, newest last. */
   readonly problems: readonly Problem[];
-  /** Messages of each level since the start, in number. */
+  /** Number of messages of each level since the start. */
   readonly counts: Readonly<Record<Problem["level"], number>>;
 }
 
@@ -32,7 +32,7 @@ function kindOf(level: string, message: string): string {
   return `${level} ${message.replaceAll(/"[^"]*"|[\d.:]*\d/g, "#")}`;
 }
 
-/** A log that remembers what went through it. */
+/** Wraps a log to remember its problems. */
 export function remembering(log: AdjustableLog, wallClock: () => number): RecentProblems {
   const kinds = new Map<string, Problem>();
   const problems: Problem[] = [];
@@ -44,7 +44,7 @@ export function remembering(log: AdjustableLog, wallClock: () => number): Recent
     const message = withoutErrorNumbers(text).slice(0, MESSAGE_MAX);
     const kind = kindOf(level, message);
     const count = (kinds.get(kind)?.count ?? 0) + 1;
-    kinds.delete(kind); // the newest is the last one
+    kinds.delete(kind); // reinserted as the newest
     kinds.set(kind, { at: now(), level, message, count });
     if (kinds.size > KEPT) kinds.delete(kinds.keys().next().value!);
     store();

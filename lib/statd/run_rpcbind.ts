@@ -1,7 +1,7 @@
 /**
- * Running rpcbind as a program of its own where the setting `[rpcbind] mode` says so: for hosts that have
- * none, on which lockd would look for us in vain. It outlives us, as other services are registered with
- * it, and gives way to another rpcbind that is started later (`--stand-in`).
+ * Start of our rpcbind where the setting `[rpcbind] mode` asks for it: on a host without one, lockd
+ * would not find us. It is a process of its own that outlives us, since other services register
+ * with it. It gives way to another rpcbind that is started later (`--stand-in`).
  */
 
 import type { StatdSettings } from "../config/settings.ts";
@@ -13,20 +13,20 @@ import { systemClock as clock } from "../platform/clock.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 
-/** Arguments for a start of rpcbind. */
+/** Arguments of a start. */
 export interface RpcbindChildParts {
   readonly mode: StatdSettings["rpcbindMode"];
-  /** The path at which an rpcbind is found. */
+  /** Path of rpcbind's socket. */
   readonly socketPath: string;
-  /** The name that this process was called by, and its environment. */
+  /** argv[0] of this process, and its environment. */
   readonly calledAs: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly log: Log;
 }
 
 /**
- * Starts rpcbind where none is there, and settles when it serves. A failure is logged, not thrown: statd
- * serves all the same, and registers when an rpcbind comes.
+ * Starts rpcbind if none runs, and settles when it serves. A failure is logged, not thrown: statd
+ * serves anyway, and registers when an rpcbind appears.
  */
 export async function runRpcbind(parts: RpcbindChildParts): Promise<void> {
   const { mode, socketPath, calledAs, environment, log } = parts;
@@ -54,7 +54,7 @@ export async function runRpcbind(parts: RpcbindChildParts): Promise<void> {
   }
 }
 
-/** True if a program listens at the path; a file that an rpcbind has left there does not count. */
+/** Whether a program listens at the path; a stale socket file does not count. */
 async function isAnswered(path: string): Promise<boolean> {
   try {
     (await connectUnix(path)).close();

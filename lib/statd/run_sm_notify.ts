@@ -1,4 +1,4 @@
-/** Running sm-notify as a program of its own, as rpc.statd does at its start and on SIGUSR1. */
+/** Start of sm-notify as a process of its own, at the start of rpc.statd and on SIGUSR1. */
 
 import { DEFAULT_STATE_DIRECTORY, type StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
@@ -6,22 +6,22 @@ import { reasonOf } from "../nsm/ports.ts";
 import { runInBackground } from "../platform/daemonize.ts";
 import { selfCommand } from "../platform/self_command.ts";
 
-/** Arguments for a start of sm-notify. */
+/** Arguments of a start. */
 export interface NotifyChildParts {
   readonly settings: StatdSettings;
-  /** The name that this process was called by, and its environment. */
+  /** argv[0] of this process, and its environment. */
   readonly calledAs: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Variables by which it logs to our log. */
+  /** Variables that make sm-notify log where we do. */
   readonly logVariables: Readonly<Record<string, string>>;
   readonly log: Log;
 }
 
 /**
- * The arguments with which sm-notify does what statd's settings say.
+ * Command line for sm-notify that matches statd's settings.
  *
- * The state directory is handed over only where it is not the default one, because naming it switches
- * off sm-notify's rule to run once in the life of the system.
+ * A default state directory is not passed: naming one switches off sm-notify's rule to run once per
+ * boot.
  */
 export function notifyArguments(settings: StatdSettings): string[] {
   const { stateDirectoryPath, outgoingPort, name } = settings;
@@ -33,8 +33,8 @@ export function notifyArguments(settings: StatdSettings): string[] {
 }
 
 /**
- * Starts sm-notify as a process in the background at once, without one that starts another, and settles when it has retired the monitor list and gone to the background. A
- * failure is logged, not thrown: statd serves all the same.
+ * Starts sm-notify directly as a background process, and settles when it has retired the monitor
+ * list. A failure is logged, not thrown: statd serves anyway.
  */
 export async function runSmNotify(
   { settings, calledAs, environment, logVariables, log }: NotifyChildParts,

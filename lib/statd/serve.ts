@@ -1,9 +1,9 @@
 /**
- * The life of the daemon: {@link acquire} does what may need root, privileges are dropped, calls are
- * served, and the stop list ends it all backwards. Nothing after the drop needs a privilege but
- * CAP_NET_BIND_SERVICE, the environment, or a file of /proc.
+ * Life of the daemon: {@link acquire} does what may need root, privileges are dropped, calls are
+ * served, and the stop list undoes the start in reverse. After the drop nothing needs a privilege
+ * other than CAP_NET_BIND_SERVICE, the environment, or a file of /proc.
  *
- * Source: rpc.statd(8); the order is that of nfs-utils where others can see it.
+ * Source: rpc.statd(8); the order of visible effects is nfs-utils'.
  */
 
 import type { StatdSettings } from "../config/settings.ts";
@@ -48,16 +48,16 @@ const SETTLING_MS = 100;
 export interface DaemonParts {
   readonly invocation: Invocation;
   readonly settings: StatdSettings;
-  /** The working directory of the start, which relative paths of the command line begin at. */
+  /** Working directory of the start, for relative paths on the command line. */
   readonly folder: string;
-  /** Somebody waits for us to say that we are ready. */
+  /** Whether a foreground process waits for our readiness. */
   readonly isBackground: boolean;
   readonly log: AdjustableLog;
-  /** Variables by which a program that is started logs where we do. */
+  /** Variables that make a started program log where we do. */
   readonly logVariables: Readonly<Record<string, string>>;
 }
 
-/** Objects that all parts of the daemon share. */
+/** Objects shared by all parts of the daemon. */
 interface Daemon extends DaemonParts {
   readonly environment: Readonly<Record<string, string>>;
   readonly recent: RecentProblems;
@@ -73,13 +73,13 @@ interface Daemon extends DaemonParts {
   readonly connectRpcbind: () => Promise<StreamClient>;
 }
 
-/** The start was cut short, because a signal asked us to stop. */
+/** Thrown when a signal asks us to stop during the start. */
 class StoppedEarly extends Error {}
 
 /**
- * Starts the daemon, and settles when it was stopped by a signal, at whatever point of its start.
+ * Runs the daemon until a signal stops it, at any point of the start.
  *
- * @throws {Error} When it cannot be started.
+ * @throws {Error} When the daemon cannot be started.
  */
 export async function serveNsm(parts: DaemonParts): Promise<void> {
   const recent = remembering(parts.log, clock.wallClock);
@@ -89,7 +89,7 @@ export async function serveNsm(parts: DaemonParts): Promise<void> {
   const early = stopped.then(() => {
     throw new StoppedEarly();
   });
-  early.catch(() => {}); // it is of interest during the start only
+  early.catch(() => {}); // awaited during the start only
   const unlessStopped = <T>(step: Promise<T>) => Promise.race([step, early]);
   onHeldStop(stop);
   try {
@@ -127,7 +127,7 @@ function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList)
   };
 }
 
-/** Becomes the owner of the monitor list. */
+/** Switches to the owner of the monitor list. */
 function dropRoot(
   { settings, mayRunPrograms, log }: Daemon,
   { hosts, startFaults }: Acquired,
@@ -135,11 +135,11 @@ function dropRoot(
   const drop = dropPrivileges(layoutOf(settings.stateDirectoryPath).monitorList);
   for (const warning of drop.warnings) startFaults.add(warning);
   const revoked = revokePermissions({ mayRunPrograms });
-  hosts.recheck(); // what this user cannot read is said now
+  hosts.recheck(); // reports files that this user cannot read
   log.debug(() => `Gave up the permissions of the runtime: ${revoked.join(" ")}`);
 }
 
-/** Serves calls, tells rpcbind, opens what people steer the daemon by, and says that it is ready. */
+/** Serves calls, registers with rpcbind, opens the operator interfaces, and reports readiness. */
 async function serve(
   daemon: Daemon,
   acquired: Acquired,
@@ -169,7 +169,7 @@ async function serve(
   stops.add("the records that were moved", () => kept.ended);
   const serving = serveCalls(server, { ...monitor, log, signal });
   stops.add("calls under way", () => {
-    daemon.stopping.abort(); // has happened, unless the start is cut short
+    daemon.stopping.abort(); // done already, unless the start is cut short
     return serving;
   });
 

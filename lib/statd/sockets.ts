@@ -1,6 +1,6 @@
 /**
- * The sockets that statd serves: all of this host or chosen addresses, UDP and TCP. Replies leave from
- * the address that was asked.
+ * Sockets of statd: UDP and TCP, on all addresses or on chosen ones. Replies leave from the address
+ * that was called.
  */
 
 import type { StatdSettings } from "../config/settings.ts";
@@ -17,7 +17,7 @@ import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.t
 import { isLoopback, netidFor } from "../rpc/address.ts";
 import type { Caller, DatagramSocket, Netid, Respond, TransportAddress } from "../rpc/transport.ts";
 
-/** Always listened on: lock managers are there. */
+/** Always listened on: lock managers call from there. */
 const LOOPBACK = ["127.0.0.1", "::1"];
 
 /** The same, and what /etc/hosts has for the name of this host: Debian's 127.0.1.1. */
@@ -27,20 +27,20 @@ function loopbackAddresses(): string[] {
 }
 
 /**
- * Receive buffer of a UDP socket, in bytes: the kernel counts about 800 for a small datagram, so this
- * holds the notices of 5,000 peers that have power again at the same moment.
+ * Receive buffer of a UDP socket, in bytes. The kernel charges about 800 for a small datagram, so
+ * this holds the notices of 5,000 peers that regain power at one moment.
  */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /**
- * How long the kernel tries to hand data to a peer that has gone or does not read, in ms. The runtime
- * cannot give up a write by itself, and the connection would count against the limits for ever.
+ * Time for which the kernel retries sending to a peer that is gone or does not read, in ms. Deno
+ * cannot cancel a write, so the connection would count against the limits forever.
  */
 const SEND_TIME_LIMIT_MS = 10_000;
 
 /**
- * Opens the sockets; `defaultPort` is for where no port is set, 0 for any.
+ * Opens the sockets. `defaultPort` applies where no port is configured; 0: any.
  *
- * @throws {TransportError} When one cannot be had, for example because the port is in use.
+ * @throws {TransportError} When a socket cannot be opened, for example because its port is in use.
  */
 export function openNsmServer(
   { port, udp, tcp, listenAddresses }: StatdSettings,
@@ -63,8 +63,8 @@ export function openNsmServer(
 }
 
 /**
- * What rpcbind is told of the sockets: one entry for each netid is all that it keeps, and for the
- * wildcard address it answers with the address that it was asked at.
+ * Addresses for rpcbind: it keeps one entry per netid, and for a wildcard address answers with the
+ * address that it was asked at.
  */
 export function toBeRegistered(bound: readonly TransportAddress[]): TransportAddress[] {
   const byNetid = new Map<Netid, TransportAddress>();
@@ -85,7 +85,7 @@ const CLOSED: Readonly<Record<ClosingLimit, CounterName>> = {
   localMax: "connections_refused_local",
 };
 
-/** Answering of calls, and its observers. */
+/** Dependencies of serving. */
 export interface CallParts {
   readonly respond: Respond;
   readonly counters: Counters;
@@ -93,7 +93,7 @@ export interface CallParts {
   readonly signal: AbortSignal;
 }
 
-/** Answers the calls at all sockets until the signal is aborted. */
+/** Serves calls on all sockets until the signal is aborted. */
 export async function serveCalls(
   { datagrams, listeners, close }: ServerSockets,
   { respond, counters, log, signal }: CallParts,

@@ -1,14 +1,14 @@
-/** Faults of a start with which the daemon serves all the same. */
+/** Start faults: reduce the service without preventing it. */
 
 import type { Log } from "../log.ts";
 import { reasonOf } from "../nsm/ports.ts";
 
-/** Collects the faults: each is a warning in the log, and in the status until the daemon ends. */
+/** Collects faults. Each is logged as a warning, and shown in the status until the daemon ends. */
 export class StartFaults {
   readonly #log: Log;
   readonly #texts: string[];
 
-  /** `known` are faults that the log has already. */
+  /** `known` are faults that were logged already. */
   constructor(log: Log, known: readonly string[]) {
     this.#log = log;
     this.#texts = [...known];
@@ -23,7 +23,7 @@ export class StartFaults {
     this.#log.warning(text);
   }
 
-  /** Opens a thing; undefined where that fails, which is a fault. */
+  /** Opens a resource; undefined if that fails, which is recorded as a fault. */
   attempt<T>(thing: string, open: () => T): T | undefined {
     try {
       return open();

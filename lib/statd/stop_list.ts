@@ -1,13 +1,13 @@
 /**
- * The stop list: what each step of the start has added, backwards. Every stop has its bound, and none
- * that fails keeps the others from being called.
+ * Stop list: undoes the steps of the start in reverse. Every stop has a timeout, and a failed one
+ * does not prevent the next.
  */
 
 import type { Log } from "../log.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** Limit on one stop, in ms: service managers wait 90 s, and people less, for all of them. */
+/** Timeout of one stop, in ms. Service managers wait 90 s for all of them, people less. */
 const STOP_TIMEOUT_MS = 3_000;
 
 export class StopList implements AsyncDisposable {
@@ -18,7 +18,7 @@ export class StopList implements AsyncDisposable {
     readonly log: Pick<Log, "warning">,
   ) {}
 
-  /** Adds what stops a step that has just been done; `what` names it in messages. */
+  /** Adds the stop of a step that has succeeded; `what` names it in messages. */
   add(what: string, stop: () => unknown): void {
     this.#stack.defer(async () => {
       const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -36,7 +36,7 @@ export class StopList implements AsyncDisposable {
     });
   }
 
-  /** Stops everything, the latest first. It never throws. */
+  /** Runs all stops, latest first. Never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }
