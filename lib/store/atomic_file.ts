@@ -1,13 +1,12 @@
 /**
- * How a file is replaced so that nobody ever sees half of it, not even after a power cut: the new
- * contents are written to a file aside, synced, and given the final name in one step; the name is on
- * disk when its directory is synced.
+ * Atomic file replacement, safe against power cuts: the new contents are written to a file aside,
+ * synced, and renamed into place; syncing the directory makes the name durable.
  *
- * Each step has its reason. The file is synced before it is renamed, since otherwise a file system may
- * keep the new name and lose the data. The directory is synced after the rename, since a journal is
- * otherwise written when it pleases. The file aside is created anew, which follows no symbolic link
- * in directories that others can write to. Of the file, only the data and what is needed to find them
- * are synced; of the directory everything, since nothing is promised about less.
+ * Each step has its reason. The file is synced before the rename, since otherwise a file system may
+ * keep the new name and lose the data. The directory is synced after the rename, since the journal
+ * is otherwise written at any later time. The file aside is created with O_EXCL, which follows no
+ * symbolic link in directories that other users can write to. Files are synced with fdatasync,
+ * directories with fsync, since nothing is promised about less.
  */
 
 import { join } from "@std/path/join";
@@ -16,26 +15,26 @@ import type { FileSystem, NewFile } from "./file_system.ts";
 import { asideName } from "./layout.ts";
 import { FILE_MAX_BYTES, type FileText } from "./record_file.ts";
 
-/** A file that has its contents and not yet its name. */
+/** File that has its contents, but not its final name. */
 export class AsideFile {
   #isOpen = true;
 
   private constructor(
     readonly fs: FileSystem,
     readonly file: NewFile,
-    /** Where it is now. */
+    /** Present path. */
     public path: string,
-    /** Length of its contents, in bytes. */
+    /** Length of the contents, in bytes. */
     readonly length: number,
   ) {}
 
-  /** Writes a file aside. What is left over at that path, from a process that was killed, goes. */
+  /** Writes a file aside, replacing the remains of a killed process at that path. */
   static write(fs: FileSystem, path: string, text: string, mode: number): AsideFile {
     const file = createAnew(fs, path, mode);
     return AsideFile.#written(new AsideFile(fs, file, path, text.length), text);
   }
 
-  /** The same in place of what a file held that nobody needs; undefined where it cannot be used. */
+  /** Writes a file aside by overwriting a spare file; undefined where the spare cannot be used. */
   static rewrite(fs: FileSystem, path: string, text: string, mode: number): AsideFile | undefined {
     const file = fs.reuse(path, mode);
     return file && AsideFile.#written(new AsideFile(fs, file, path, text.length), text);
@@ -59,14 +58,14 @@ export class AsideFile {
     this.file.sync();
   }
 
-  /** Gives it its name; it must have been synced. */
+  /** Renames the file into place; sync it first. */
   renameTo(path: string): void {
     this.close();
     this.fs.rename(this.path, path);
   }
 
   /**
-   * Gives it its name, where there is nothing, and syncs both. After a failure it can still be
+   * Renames the file to a free name, and syncs contents and name. After a failure it can still be
    * discarded.
    */
   nameAndSync(path: string): void {
@@ -81,19 +80,19 @@ export class AsideFile {
     this.#isOpen = false;
   }
 
-  /** Removes it, as far as that is possible: a start removes what stays. */
+  /** Removes the file, if possible; a start removes what stays. */
   discard(): void {
     this.close();
     try {
       this.fs.remove(this.path);
     } catch {
-      // Whatever led here is reported; this adds nothing to it.
+      // The failure that led here is reported; this one adds nothing.
     }
   }
 }
 
 /**
- * Replaces a file, or makes it, at once and for good.
+ * Creates or replaces a file, atomically and durably.
  *
  * @throws {StoreError} When it may not be on disk. The file is the old or the new one.
  */
@@ -113,7 +112,7 @@ export function replaceFile(
   }
 }
 
-/** The same without the last step, for several files whose directory is synced once. */
+/** replaceFile() without the sync of the directory, for several files that share one. */
 export function moveIntoPlace(
   fs: FileSystem,
   directory: string,
@@ -131,14 +130,14 @@ export function moveIntoPlace(
   }
 }
 
-/** EINVAL, ENOSYS and EOPNOTSUPP: the file system has no such operation, now or ever. */
+/** EINVAL, ENOSYS and EOPNOTSUPP: the file system does not support the operation. */
 const UNSUPPORTED = /\(os error (22|38|95)\)$/;
 
 /**
- * Makes lasting which names a directory has. Returns whether the file system can: where it cannot, a
- * change counts as made, since trying again or refusing it would change nothing.
+ * Syncs a directory, which makes its names durable. False where the file system cannot: the change
+ * then counts as made, since neither a retry nor a refusal would help.
  *
- * @throws {Error} When the disk does not take it.
+ * @throws {Error} When the disk refuses.
  */
 export function syncDirectory(fs: FileSystem, directory: string): boolean {
   const handle = fs.openDirectory(directory);
@@ -153,7 +152,7 @@ export function syncDirectory(fs: FileSystem, directory: string): boolean {
   }
 }
 
-/** Makes durable what a file holds, where there is one. */
+/** Syncs a file, if it exists. */
 export function syncFile(fs: FileSystem, path: string): void {
   const file = fs.openFile(path);
   try {
@@ -164,9 +163,9 @@ export function syncFile(fs: FileSystem, path: string): void {
 }
 
 /**
- * What a file of records holds.
+ * Reads a file of records.
  *
- * @throws {Error} When there is something else than a file that can be read and is not too long.
+ * @throws {Error} When it is no readable regular file, or too long.
  */
 export function readText(fs: FileSystem, path: string): FileText {
   const text = fs.readOwn(path, FILE_MAX_BYTES + 1);

@@ -1,14 +1,14 @@
-/** The changes of one group, put together by file. */
+/** Changes of one group commit, collected by file. */
 
 import { StoreError } from "../nsm/ports.ts";
 import type { AsideFile } from "./atomic_file.ts";
 import type { FileText } from "./record_file.ts";
 import { SECTOR_BYTES } from "./spare_files.ts";
 
-/** What becomes of the text of a file. What it throws is the failure of this change alone. */
+/** Transformation of a file's text. If it throws, only this change fails. */
 export type Change = (text: FileText) => FileText;
 
-/** One change, and the functions that settle its promise. */
+/** Change and the functions that settle its promise. */
 export interface WaitingChange {
   readonly name: string;
   readonly change: Change;
@@ -16,17 +16,17 @@ export interface WaitingChange {
   readonly reject: (error: StoreError) => void;
 }
 
-/** The changes of one group that concern one file. */
+/** Changes of one group to one file. */
 export interface ChangedFile {
   readonly path: string;
   changes: WaitingChange[];
   aside?: AsideFile;
   isRemoved: boolean;
-  /** Length of what it held before, in bytes; undefined where there was no file. */
+  /** Length of the old contents, in bytes; undefined if there was no file. */
   size: number | undefined;
 }
 
-/** The files that a group changes, in the order of their first changes. */
+/** Groups changes by file, in the order of each file's first change. */
 export function byFile(directory: string, group: readonly WaitingChange[]): ChangedFile[] {
   const files = new Map<string, ChangedFile>();
   for (const change of group) {
@@ -45,7 +45,7 @@ export function isNewAndShort({ aside, size }: ChangedFile): boolean {
   return aside !== undefined && size === undefined && aside.length <= SECTOR_BYTES;
 }
 
-/** The text after all changes that are possible; the others have failed. */
+/** Applies all changes of a file; those that throw are rejected. */
 export function applyAll(file: ChangedFile, before: FileText): FileText {
   let text = before;
   file.changes = file.changes.filter(({ change, reject }) => {
@@ -60,7 +60,7 @@ export function applyAll(file: ChangedFile, before: FileText): FileText {
   return text;
 }
 
-/** Ends all changes to a file as failed. */
+/** Rejects all changes of a file. */
 export function fail(file: ChangedFile, error: unknown): void {
   const failure = new StoreError("write", file.path, error);
   for (const { reject } of file.changes) reject(failure);
@@ -70,7 +70,7 @@ export function fail(file: ChangedFile, error: unknown): void {
   delete file.aside;
 }
 
-/** Steps 3 and 2 of a new file: its sync makes its name durable. */
+/** Steps 3 and 2 for a new file: the sync covers its name. */
 export function nameAndSync(file: ChangedFile): void {
   try {
     file.aside!.nameAndSync(file.path);
@@ -79,7 +79,7 @@ export function nameAndSync(file: ChangedFile): void {
   }
 }
 
-/** Step 2 of files that were written aside. */
+/** Step 2 for files written aside. */
 export function syncFiles(written: readonly ChangedFile[]): void {
   if (written.length > 1) { for (const { aside } of written) aside!.startSync(); }
   for (const file of written) {

@@ -1,7 +1,7 @@
 /**
- * One daemon for each state directory: two that write the same monitor list would lose each other's
- * records. A file in it is locked that its owner alone can open, because everybody who can open a file,
- * for reading too, can lock it. The file stays; its lock ends with the process.
+ * Lock of a state directory, for one daemon at a time: two writers of one monitor list would lose
+ * each other's records. The lock file can be opened only by its owner, because whoever can open a
+ * file, even for reading, can lock it. The file stays; its lock ends with the process.
  */
 
 import { join } from "@std/path/join";
@@ -11,16 +11,16 @@ import { RegularFile } from "../platform/regular_file.ts";
 import { quote } from "../quote.ts";
 import { layoutOf, LOCK_FILE } from "./layout.ts";
 
-/** A lock that is held until it is disposed of, or the process ends. */
+/** Lock, held until it is disposed of or the process ends. */
 export type DirectoryLock = Disposable;
 
 const LOCK_MODE = 0o600;
 
 /**
- * Locks a state directory. One in which no file can be made, because it is read-only or full, and has
- * none yet, is not locked: nothing is written there that two could lose.
+ * Locks a state directory. A read-only or full directory without a lock file is not locked: nothing
+ * can be written there, and so nothing lost.
  *
- * @throws {Error} When another daemon has it, or it is no directory.
+ * @throws {Error} When another daemon holds the lock, or the path is no directory.
  */
 export function lockDirectory(path: string): DirectoryLock {
   if (!Deno.statSync(path).isDirectory) throw new Error(`${quote(path)} is not a directory`);
@@ -47,15 +47,15 @@ function isLocked(file: RegularFile, directory: string): boolean {
 }
 
 /**
- * The file, made for the owner of the monitor list where it is missing. It is open for reading only: one
- * that is open for writing would keep the file system from being remounted read-only.
+ * Opens the lock file, creating it for the monitor list's owner. It is opened read-only, since an
+ * open writable file would prevent a read-only remount.
  */
 function openLockFile(directory: string): RegularFile | undefined {
   const path = join(directory, LOCK_FILE);
   using made = RegularFile.create(path, LOCK_MODE);
   if (made !== undefined) {
     const { uid, gid } = ownerOf(layoutOf(directory).monitorList);
-    libc().fchown(made.fd, uid, gid); // as a user, it is ours already
+    libc().fchown(made.fd, uid, gid); // unprivileged, the file is ours already
   }
   return RegularFile.openToRead(path);
 }

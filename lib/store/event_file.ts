@@ -1,7 +1,8 @@
 /**
- * The history on disk: `sm.bak/.events`, one JSON object in ASCII a line, appended by rpc.statd and sm-notify.
- * At half of the limit it becomes `sm.bak/.events.old`, in place of the one before. It is written some time
- * after the fact and never synced: what a power cut takes, or leaves half of, is missing and no more.
+ * Event history on disk: `sm.bak/.events`, one line of ASCII JSON per event, appended by rpc.statd
+ * and sm-notify. At half of the size limit the file is renamed to `sm.bak/.events.old`, replacing
+ * the previous one. Writes are delayed and never synced: a power cut may lose events, or leave half
+ * a line, and no more.
  */
 
 import { jsonObject } from "../json_object.ts";
@@ -14,30 +15,33 @@ import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { layoutOf, OLD_SUFFIX } from "./layout.ts";
 import { OwnersFiles } from "./owners_files.ts";
 
-/** How long events are collected before they are written together, in ms. */
+/** Batching delay of writes, in ms. */
 const COLLECT_MS = 200;
-/** Events of one kind in a minute that are kept: a whole site's reboot, and too few to push out a day. */
+/**
+ * Events of one kind kept per minute: covers the reboot of a whole site, without pushing out a
+ * day's events.
+ */
 const KEPT_A_MINUTE = 1_000;
-/** Refusals and doubts, which strangers can cause. */
+/** Refusals and doubts kept per minute; remote hosts can cause them. */
 const REFUSALS_A_MINUTE = 20;
 const MINUTE_MS = 60_000;
-/** Characters of one text that are kept; names are shorter. */
+/** Longest text kept, in characters; names are shorter. */
 const TEXT_MAX = 1_024;
-/** Read and written by the daemon's user, readable by its group, like records. */
+/** Mode: written by the daemon's user, readable by its group, like records. */
 const EVENTS_MODE = 0o640;
-/** Largest file that is read, in bytes: half of the largest size that can be set. */
+/** Largest file that is read, in bytes: half of the largest size that can be configured. */
 const READ_MAX_BYTES = 512 * 1_048_576;
 
-/** An event with when it happened, in ms since 1970, and the program that noted it. */
+/** Event with its time, in ms since 1970, and the program that noted it. */
 export interface DatedEvent extends NsmEvent {
   readonly at: number;
   readonly program: string;
 }
 
-/** What the history is written with. */
+/** Dependencies of the history. */
 export interface EventFileParts {
   readonly program: "rpc.statd" | "sm-notify";
-  /** Bytes that the history may take on disk; 0 is none. */
+  /** Limit of the history on disk, in bytes; 0: no history. */
   readonly maxBytes: number;
   readonly clock: Clock;
   readonly log: Pick<Log, "warning">;
@@ -52,7 +56,7 @@ export class EventFile {
   readonly #counts = new Map<EventKind, number>();
   #cancelWrite: (() => void) | undefined;
   #cancelMinute: (() => void) | undefined;
-  /** The last line may have no end. */
+  /** The last line may be incomplete. */
   #isTorn = true;
   #isFailing = false;
   #isOff: boolean;
@@ -74,12 +78,12 @@ export class EventFile {
     if (count <= limitOf(event.event)) this.#collect(event);
   };
 
-  /** From now on nothing is noted: the disk is read-only. */
+  /** Stops noting, because the disk is read-only. */
   turnOff(): void {
     this.#isOff = true;
   }
 
-  /** Writes what is left; to be called at the end. */
+  /** Writes pending events; call it at the end. */
   close(): void {
     this.#cancelMinute?.();
     this.#endMinute();
@@ -124,11 +128,11 @@ export class EventFile {
   }
 }
 
-/** Reads the history, and what comes later. */
+/** Incremental reader of the history. */
 export class EventReader {
   readonly #path: string;
   readonly #fs: FileSystem;
-  /** Bytes of the file that were read already; undefined before the first time. */
+  /** Offset up to which the file was read; undefined before the first read. */
   #read: number | undefined;
 
   constructor(stateDirectory: string, fileSystem: FileSystem = new OwnersFiles()) {
@@ -136,17 +140,17 @@ export class EventReader {
     this.#fs = fileSystem;
   }
 
-  /** What was not read before, oldest first. @throws {StoreError} When it cannot be read. */
+  /** New events since the last call, oldest first. @throws {StoreError} When the file cannot be read. */
   next(): DatedEvent[] {
     let before = this.#read;
     const text = this.#text(this.#path);
     let older = "";
-    // The file is shorter than it was: the rest of what was there has another name now.
+    // A shorter file means rotation: the unread rest is in the old file.
     if (before === undefined || text.length < before) {
       older = this.#text(this.#path + OLD_SUFFIX).slice(before ?? 0);
       before = 0;
     }
-    const end = text.lastIndexOf("\n") + 1; // what is behind is being written
+    const end = text.lastIndexOf("\n") + 1; // the last line may still be being written
     this.#read = end;
     return parseEvents(`${older}\n${text.slice(before, end)}`);
   }
@@ -160,7 +164,7 @@ export class EventReader {
   }
 }
 
-/** The events in a text; what is no event is passed over, such as half a line. */
+/** Parses events; other lines, such as half a line, are ignored. */
 export function parseEvents(text: string): DatedEvent[] {
   return text.split("\n").flatMap((line) => parseEvent(line) ?? []);
 }

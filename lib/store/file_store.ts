@@ -1,10 +1,10 @@
 /**
- * The monitor list on disk, as statd uses it: one file for each peer in the directory `sm`, named
- * after the mon_name. Nothing here scans the directory but {@link MonitorStore.load}, and no call
- * costs in proportion to the number of peers.
+ * Monitor list on disk, as statd uses it: one file per peer in the directory `sm`, named after the
+ * mon_name. Only {@link MonitorStore.load} scans the directory; no other call takes time in
+ * proportion to the number of peers.
  *
- * nfs-utils names a file after the official name that the name service gives for the mon_name. Records
- * in files of another name than theirs stay in these files, and so do their successors.
+ * nfs-utils names a file after the canonical name of the mon_name. Records in a file of another
+ * name stay in that file, and so do their successors.
  */
 
 import type { Log } from "../log.ts";
@@ -26,23 +26,23 @@ import { FILE_MAX_BYTES, recordsIn, withoutRegistrations, withRecord } from "./r
 import { recordFault, registrationKey } from "./record_format.ts";
 import { StateFile } from "./state_file.ts";
 
-/** What is written to see whether that is possible: as much as a record of usual length. */
+/** Test contents: as long as a usual record. */
 const CHECK_TEXT = "\n".repeat(100);
 const CHECK_MODE = 0o600;
 
-/** What the parts of the store work with. */
+/** Dependencies of the store. */
 export interface StoreParts {
   readonly log: Log;
-  /** The machine's own, unless a test puts another one in its place. */
+  /** Real file system, unless a test replaces it. */
   readonly fileSystem?: FileSystem;
-  /** Lets removals be acknowledged before they are on disk, at most a second; without it none is. */
+  /** Enables delayed syncs of removals, by up to a second; without it every removal is synced. */
   readonly startTimer?: StartTimer;
-  /** With {@link startTimer}, lets others have a turn between changes that come together. */
+  /** With {@link startTimer}, lets the event loop run between groups. */
   readonly now?: Clock["now"];
 }
 
 /**
- * The monitor list in the state directory at `directory`, which has to be locked. It does not have to
+ * Opens the monitor list in the state directory at `directory`, which has to be locked. It need not
  * exist before load().
  */
 export function openMonitorStore(directory: string, parts: StoreParts): MonitorStore {
@@ -56,10 +56,10 @@ class FileStore implements MonitorStore {
   readonly #state: StateFile;
   readonly #commit: GroupCommit;
   readonly #files = new PeerFiles();
-  /** Names of files of which load() could not tell what they hold. */
+  /** Names of files that load() could not read. */
   readonly #unread = new Set<string>();
-  /** Files that the last change left without a record, as long as changes of their peer are under way. */
-  #emptied = new Set<string>(); // made anew each time that it is empty, as in nsm/monitor_list.ts
+  /** Files emptied by changes of their peer that are still in progress. */
+  #emptied = new Set<string>(); // recreated when empty, as in nsm/monitor_list.ts
 
   constructor(
     layout: Layout,
@@ -80,7 +80,8 @@ class FileStore implements MonitorStore {
 
   *load(): Iterable<MonitorRecord> {
     const { monitorList } = this.#layout;
-    // A process that was killed may have renamed files without syncing: what is read must last.
+    // A killed process may have renamed files without a sync: records that are read must be
+    // durable.
     if (trySyncDirectory(this.#fs, monitorList, this.#log)) this.#commit.markSynced();
     const entries = entriesOf(this.#fs, monitorList);
     removeLeftOvers(this.#fs, monitorList, this.#log, entries, { isAlone: true });
@@ -108,7 +109,7 @@ class FileStore implements MonitorStore {
     }
   }
 
-  /** Records of a file that can be read now; none where it cannot, or is gone. */
+  /** Records of a file that could not be read before; empty if it still cannot be, or is gone. */
   #readAgain(name: string): readonly MonitorRecord[] {
     try {
       const text = this.#fs.readOwn(`${this.#layout.monitorList}/${name}`, FILE_MAX_BYTES + 1);
@@ -116,7 +117,7 @@ class FileStore implements MonitorStore {
       const isTooLong = text !== undefined && text.length > FILE_MAX_BYTES;
       return isTooLong ? [] : recordsIn(text ?? "").records;
     } catch {
-      return []; // the log has the reason since the start
+      return []; // logged at the start
     }
   }
 
@@ -141,7 +142,7 @@ class FileStore implements MonitorStore {
         this.#emptied.delete(home);
         return withRecord(text, record, replaced);
       });
-      // Elsewhere there can only be copies, which have to go with what they are copies of.
+      // Other files can hold only copies, which have to be removed together.
       const others = files.filter((name) => name !== home);
       if (others.length === 0) return await inPlace;
       const keys = new Set([record, replaced].map(registrationKey));
@@ -154,7 +155,8 @@ class FileStore implements MonitorStore {
   async remove(records: readonly MonitorRecord[]): Promise<void> {
     const byFile = new Map<string, Set<string>>();
     for (const record of records) {
-      // The file of that very name too: nothing is kept of it where it has all the records of its peer.
+      // The file of that very name is included: nothing is tracked about a peer whose records are
+      // all there.
       for (const name of new Set([...this.#files.begin(record.monName), record.monName])) {
         if (fileNameFault(name) !== undefined) continue;
         let keys = byFile.get(name);
@@ -202,7 +204,7 @@ class FileStore implements MonitorStore {
     });
   }
 
-  /** The file in which a record has to be replaced, so that a crash leaves one of the two. */
+  /** File in which a record is replaced atomically. */
   #homeOf(record: MonitorRecord, files: readonly string[]): string {
     const first = files[0]!;
     if (files.length === 1) return first;
@@ -219,7 +221,7 @@ class FileStore implements MonitorStore {
   }
 }
 
-/** Waits until all have settled, so that nothing goes on behind a failure; then fails as the first. */
+/** Awaits all promises, so that no change goes on after a failure; then rejects with the first failure. */
 async function settleAll(promises: readonly Promise<void>[]): Promise<void> {
   const results = await Promise.allSettled(promises);
   for (const result of results) {

@@ -1,13 +1,13 @@
 /**
- * The primitive operations on files that the store is made of, and their real form. They are few, so
- * that a test can put an in-memory file system in their place and cut the power between any two.
+ * File operations of the store, and their real implementation. They are few, so that a test can use
+ * an in-memory file system and cut the power between any two of them.
  *
- * What files hold is text of one character per byte, U+0000 to U+00FF: whatever it is, it survives
- * being read and written again.
+ * Contents are text of one character per byte, U+0000 to U+00FF, so that any bytes survive a round
+ * trip.
  *
- * All of them are synchronous: on small files the asynchronous ones take longer, and they share a pool of
- * threads with the name service. Most are calls of the C library. A failed one is repeated through Deno,
- * only to get its descriptive error.
+ * All operations are synchronous: on small files asynchronous ones take longer, and they share a
+ * thread pool with the name service. Most operations are calls of the C library. A failed one is
+ * repeated through Deno, only to get its descriptive error.
  */
 
 import { toBytes, toText } from "./byte_text.ts";
@@ -25,15 +25,15 @@ import {
 } from "../platform/regular_file.ts";
 import { unlessMissing, writeAll } from "../platform/small_files.ts";
 
-/** What is at a path, not following a symbolic link. */
+/** Facts about a path (lstat). */
 export interface FileFacts {
   readonly isFile: boolean;
   readonly size: number;
-  /** Time of the last modification, milliseconds since 1970. */
+  /** Modification time, in ms since 1970. */
   readonly modifiedAt: number;
 }
 
-/** One name in a directory, and what it stands for, not following a symbolic link. */
+/** Directory entry (symbolic links are not followed). */
 export interface DirectoryEntry {
   readonly name: string;
   readonly isFile: boolean;
@@ -41,84 +41,84 @@ export interface DirectoryEntry {
   readonly isSymlink: boolean;
 }
 
-/** Something open whose changes can be made to last. */
+/** Open handle that can be synced. */
 export interface Syncable {
-  /** Returns when the contents are on disk: of a file, or the names in a directory. */
+  /** Makes a file's contents, or a directory's names, durable. */
   sync(): void;
   close(): void;
 }
 
-/** A file that was opened to be written once. */
+/** File opened to be written once. */
 export interface NewFile extends Syncable {
-  /** Makes the text all that the file holds. */
+  /** Replaces the contents of the file. */
   write(text: string): void;
-  /** Returns when the contents and the name that the file has now are on disk, see {@link FileSystem.syncsNames}. */
+  /** Makes contents and present name durable, see {@link FileSystem.syncsNames}. */
   syncWithName(): void;
-  /** Has the disk begin to write, so that it is busy with several files when the first is synced. */
+  /** Starts write-back, so that the disk is busy with several files before the first sync waits. */
   startSync(): void;
 }
 
-/** A file that is read from its beginning, piece by piece, while others may add to it. */
+/** File read in pieces while other processes may append to it. */
 export interface FollowedFile {
-  /** The next `maxBytes` bytes, or all that are there; empty at what is its end now. */
+  /** Next `maxBytes` bytes, or the remaining ones; empty at the present end. */
   next(maxBytes: number): string;
   close(): void;
 }
 
 export interface FileSystem {
-  /** The names in a directory, in any order, without `.` and `..`: all of them, or it fails. */
+  /** All entries of a directory, in any order, without `.` and `..`; fails rather than being incomplete. */
   list(directory: string): Iterable<DirectoryEntry>;
-  /** What is at a path; undefined where there is nothing. */
+  /** Facts about a path; undefined if nothing is there. */
   facts(path: string): FileFacts | undefined;
   /**
-   * The first `maxBytes` bytes of a file, or all of them; undefined where there is no file. What is no
-   * regular file fails: a pipe would keep us waiting for ever.
+   * First `maxBytes` bytes of a file; undefined if there is no file. Fails for anything but a
+   * regular file, since a pipe could block forever.
    */
   read(path: string, maxBytes: number): string | undefined;
-  /** The same, where a symbolic link is no regular file either. */
+  /** read() that does not follow a symbolic link. */
   readOwn(path: string, maxBytes: number): string | undefined;
-  /** Opens a file to {@link FollowedFile.next read} it; undefined where there is none. */
+  /** Opens a file for {@link FollowedFile.next}; undefined if there is none. */
   follow(path: string): FollowedFile | undefined;
-  /** Makes a file that must not exist; no symbolic link is followed. `mode` is subject to the umask. */
+  /** Creates a file (O_EXCL), not following a symbolic link. `mode` is subject to the umask. */
   create(path: string, mode: number): NewFile;
   /**
-   * Opens a file that holds nothing of use, to be written anew: a disk makes that last in less time than
-   * a file with new blocks. Undefined where it is not ours alone, or has not these permissions.
+   * Opens a spare file for rewriting, which syncs faster than allocating new blocks. Undefined if
+   * the file has other links, or another mode.
    */
   reuse(path: string, mode: number): NewFile | undefined;
-  /** Appends text by one call; makes the file where it is missing. No symbolic link is followed. */
+  /** Appends text in one write, creating the file if missing; no symbolic link is followed. */
   append(path: string, text: string, mode: number): void;
   /**
-   * Puts a text in place of the first bytes of a file that is there, and syncs it; no symbolic link is
-   * followed. For texts within a sector, which a disk writes whole.
+   * Overwrites the first bytes of an existing file, and syncs it; no symbolic link is followed. For
+   * texts within a sector, which a disk writes whole.
    */
   overwrite(path: string, text: string): void;
-  /** Gives a file another name, in one step in place of what had that name. */
+  /** Renames a file atomically, replacing the target. */
   rename(from: string, to: string): void;
   remove(path: string): void;
   openDirectory(path: string): Syncable;
-  /** Opens a file to sync it; no symbolic link is followed. Undefined where there is none. */
+  /** Opens a file to sync it, not following a symbolic link; undefined if there is none. */
   openFile(path: string): Syncable | undefined;
   /**
-   * Whether the sync of a file that was made and renamed since makes its name in this directory durable,
+   * Whether the fsync of a file created and renamed in this directory makes its name durable too,
    * without a sync of the directory.
    */
   syncsNames(directory: string): boolean;
 }
 
-/** Size of one read: nearly every file of the store fits, and the text of it on the stack. */
+/** Size of one read: nearly every file of the store fits, and its text fits the stack. */
 const READ_BYTES = 8192;
 
 const ROOT = 0;
 
-/** The file system of this machine. */
+/** File system of this host. */
 export class RealFileSystem implements FileSystem {
   readonly #buffer = new Uint8Array(READ_BYTES);
 
   list(directory: string): Iterable<DirectoryEntry> {
     using opened = OpenDirectory.open(directory);
     if (opened === undefined) {
-      Deno.readDirSync(directory); // fails too, in words
+      Deno.readDirSync(directory); // throws a descriptive error
       throw new Deno.errors.NotFound(`there is no "${directory}"`);
     }
     return opened.entries().map(({ name, type }) => entryOf(directory, name, type));
@@ -219,8 +219,8 @@ export class RealFileSystem implements FileSystem {
 }
 
 /**
- * What a name stands for. Where neither the directory nor the file tells, it is taken for a file: whoever
- * opens it finds out.
+ * Type of an entry. If neither the directory nor the file tells, it counts as a file: opening it
+ * will show.
  */
 function entryOf(directory: string, name: string, type: number): DirectoryEntry {
   if (type === DT_UNKNOWN) {
@@ -250,8 +250,8 @@ function newFile(file: RegularFile): NewFile {
 }
 
 /**
- * Opens by the quick way; why it fails is asked of the runtime, which has words for people, and which no
- * other call can have robbed of the number of the error.
+ * Opens through libc. For a descriptive error the open is repeated through Deno, which no other
+ * call can have robbed of its errno.
  */
 function openToRead(path: string, followsLinks: boolean): RegularFile | undefined {
   try {
@@ -266,8 +266,8 @@ function openToRead(path: string, followsLinks: boolean): RegularFile | undefine
 }
 
 /**
- * Opens a file by its path or by a link. Root follows root's links alone: to open a device can be enough to
- * do harm, and another user may link to one that is root's.
+ * Opens a file, following a symbolic link. Root follows only links owned by root: opening a device
+ * can do harm, and another user may link to one.
  */
 function openFollowing(path: string): RegularFile | undefined {
   if (Deno.uid() !== ROOT) return RegularFile.openToRead(path, { followsLinks: true });
@@ -280,7 +280,7 @@ function openFollowing(path: string): RegularFile | undefined {
   }
 }
 
-/** How many bytes were taken; whatever is in the way of the others, the runtime has words for it. */
+/** Appends through libc; returns the number of bytes written. The caller repeats the rest through Deno. */
 function appendQuickly(path: string, bytes: Uint8Array<ArrayBuffer>, mode: number): number {
   try {
     using file = RegularFile.openToAppend(path, mode);

@@ -1,6 +1,6 @@
 /**
- * Records as other status monitors keep them, read without changing anything there. Every file is opened
- * without following a link, has to be a regular file, and is read up to a limit.
+ * Import of other status monitors' records, read-only. Files are opened without following a link,
+ * have to be regular, and are read up to a limit.
  *
  * | what                              | recognised by                                      | gives                        |
  * | --------------------------------- | -------------------------------------------------- | ---------------------------- |
@@ -12,7 +12,8 @@
  * | `statd.status` of FreeBSD         | a length of 256 bytes and slots of 1040 or 1036    | names that are in use        |
  * | JSON lines of `nsmctl export`     | a first character `{`                              | these records                |
  *
- * Source: statd.status of FreeBSD and macOS, statmon of illumos, CTDB's statd_callout; nfs-utils 2.6.2.
+ * Source: statd.status of FreeBSD and macOS, statmon of illumos, CTDB's statd_callout; nfs-utils
+ * 2.6.2.
  */
 
 import { jsonObject } from "../json_object.ts";
@@ -21,26 +22,29 @@ import type { MonitorRecord } from "../nsm/ports.ts";
 import type { DirectoryEntry, FileSystem } from "./file_system.ts";
 import { FILE_MAX_BYTES, recordsIn } from "./record_file.ts";
 
-/** Longest database or file of JSON lines that is read, in bytes: 60,000 slots of FreeBSD. */
+/** Longest database or JSON file that is read, in bytes: 60,000 slots of FreeBSD. */
 const DATABASE_MAX_BYTES = 67_108_864;
-/** Folders below the one that was named: its lists, and the lists of one more level. */
+/** Depth of folders searched below the named one. */
 const DEPTH_MAX = 2;
 
-/** NLM version 4, procedure NLM_SM_NOTIFY: the callback of a record that names none (RFC 1813, appendix II). */
+/**
+ * NLM version 4, procedure NLM_SM_NOTIFY (RFC 1813, appendix II): the callback of a record that
+ * names none.
+ */
 const LOCK_MANAGER = { myProg: 100_021, myVers: 4, myProc: 16, priv: "0".repeat(32) } as const;
 
-/** What was found. */
+/** Result of an import. */
 export interface ForeignRecords {
   readonly records: MonitorRecord[];
-  /** Files and lines that are no records, each in words. */
+  /** Files and lines skipped, with reasons. */
   readonly passedOver: string[];
 }
 
 /**
- * Reads records from a folder or a file. `myName` is the name by which this host is known, for records
- * that have none. Names are not judged yet.
+ * Reads records from a folder or a file. `myName` is this host's name, for records without one.
+ * Names are not validated.
  *
- * @throws {Error} When the path cannot be read, or is of no kind that is known.
+ * @throws {Error} When the path cannot be read, or its format is unknown.
  */
 export function readForeignRecords(
   fs: FileSystem,
@@ -75,7 +79,7 @@ class Reader {
     }
   }
 
-  /** A file that was named itself. @throws {Error} When it is of no kind that is known. */
+  /** Reads a file that was named itself. @throws {Error} When its format is unknown. */
   database(path: string): void {
     const text = this.fs.read(path, DATABASE_MAX_BYTES) ?? "";
     if (text.trimStart().startsWith("{")) return this.#jsonLines(text);
@@ -91,7 +95,7 @@ class Reader {
     if (ofCtdb !== null) return this.#add(ofCtdb[2]!, ofCtdb[1]!);
     const text = this.fs.readOwn(path, FILE_MAX_BYTES);
     if (text === undefined) return;
-    if (text === "") return this.#add(name); // illumos: the name says it all
+    if (text === "") return this.#add(name); // illumos: the file name is the record
     const { records, faultyLines } = recordsIn(text);
     this.found.records.push(...records);
     if (records.length === 0 || faultyLines > 0) {
@@ -122,15 +126,15 @@ class Reader {
   }
 }
 
-/** Regular files that are not hidden; addresses that illumos keeps as links are none. */
+/** Regular files that are not hidden; illumos' address links are skipped. */
 function isRecordFile({ name, isFile }: DirectoryEntry): boolean {
   return isFile && !name.startsWith(".") && name !== "state";
 }
 
 /**
- * Names in macOS' database, all integers big-endian: a header of 256 bytes with the count of records at
- * offset 4 and "NSM1" at 8; records of length (2 bytes), monitored (2), to be notified (2), length of the
- * name (2), and the name. Undefined for another file.
+ * Names in macOS' database, with big-endian integers: a header of 256 bytes with the record count
+ * at offset 4 and "NSM1" at 8; records of length (2 bytes), monitored (2), to be notified (2),
+ * length of the name (2), and the name. Undefined for another format.
  */
 function namesOfMacos(text: string): string[] | undefined {
   if (text.slice(8, 12) !== "NSM1") return undefined;
@@ -138,7 +142,7 @@ function namesOfMacos(text: string): string[] | undefined {
   const names: string[] = [];
   for (let at = DATABASE_HEADER_BYTES; at + 8 <= text.length;) {
     const length = short(at);
-    // Shorter than any record, or cut short: nothing can be found behind it.
+    // Shorter than any record, or truncated: no record can be found after it.
     if (length < MACOS_RECORD_MIN_BYTES || at + length > text.length) break;
     const isInUse = short(at + 2) !== 0 || short(at + 4) !== 0;
     if (isInUse) names.push(text.slice(at + 8, at + 8 + Math.min(short(at + 6), length - 8)));
@@ -150,13 +154,14 @@ function namesOfMacos(text: string): string[] | undefined {
 const DATABASE_HEADER_BYTES = 256;
 const MACOS_RECORD_MIN_BYTES = 72;
 const FREEBSD_NAME_BYTES = 1025;
-/** Bytes of a slot with pointers of 8 and of 4 bytes; the flag and the pointer begin at 1028. */
+/** Slot sizes with pointers of 8 and of 4 bytes; flag and pointer start at 1028. */
 const FREEBSD_SLOTS = [1040, 1036];
 const FREEBSD_USE_AT = 1028;
 
 /**
- * Names in FreeBSD's database, and in macOS' of layout version 0: a header of 256 bytes, then slots with a
- * NUL-terminated name, a flag and a pointer, both zero where the slot is free. Undefined for another file.
+ * Names in FreeBSD's database, and in macOS' of layout version 0: a header of 256 bytes, then slots
+ * with a NUL-terminated name, a flag and a pointer, both zero in a free slot. Undefined for another
+ * format.
  */
 function namesOfFreeBsd(text: string): string[] | undefined {
   const rest = text.length - DATABASE_HEADER_BYTES;
@@ -172,7 +177,7 @@ function namesOfFreeBsd(text: string): string[] | undefined {
   return names;
 }
 
-/** The record in a line of `nsmctl export`; undefined where it is none. */
+/** Record in a line of `nsmctl export`; undefined if it is none. */
 function recordOfJson(line: string, myName: string): MonitorRecord | undefined {
   const fields = jsonObject(line);
   if (fields === undefined) return undefined;

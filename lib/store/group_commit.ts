@@ -1,29 +1,29 @@
 /**
- * Group commit: changes to the files of one directory, made durable together. All changes that are asked
- * for before the disk is reached share the way there:
+ * Group commit: changes to the files of one directory share their syncs.
  *
  * 1. the new contents of each file are written aside,
  * 2. the files aside are synced,
- * 3. they are renamed into place, and files that have become empty are taken away,
+ * 3. they are renamed into place, and emptied files are removed,
  * 4. the directory is synced, once,
- * 5. the callers are told.
+ * 5. the promises are settled.
  *
- * A failure concerns the changes to one file; one of step 4 concerns all.
+ * A failure affects the changes of one file; a failure of step 4 affects all.
  *
- * What step 2 costs is waiting for one commit of the file system's journal after the other. The disk is
- * told of all files before the first is waited for, so that one commit has them all: measured on ext4, 32
- * files take 0.09 ms each, against 0.15 ms one after the other.
+ * Step 2 waits for commits of the file system's journal. Write-back of all files starts before the
+ * first sync waits, so that one commit covers them all: on ext4, 32 files took 0.09 ms each,
+ * against 0.15 ms one after the other.
  *
- * **A removal does not wait for step 4** where `later` is given. SM_UNMON promises that a peer is not told
- * of the next reboot; a record that a power cut brings back only tells that peer of a reboot that did
- * happen, which it ignores if it holds no lock. So a removal is acknowledged when the name is gone from
- * the directory, which a killed process cannot undo, and the directory is synced within
- * {@link REMOVALS_MAX} removals or {@link LATER_MS}, with the next change that syncs it, or at the stop.
- * A file that keeps other records is still rewritten by steps 1 to 3, since those must not be lost.
+ * **A removal does not wait for step 4** if `later` is set. SM_UNMON promises that a peer is not
+ * told of the next reboot. A record that a power cut brings back only tells that peer of a reboot
+ * that did happen, which the peer ignores if it holds no lock. So a removal is acknowledged when
+ * the name is gone from the directory, which a killed process cannot undo. The directory is synced
+ * within {@link REMOVALS_MAX} removals or {@link LATER_MS}, with the next change that syncs it, or
+ * at the stop. A file that keeps other records is still rewritten by steps 1 to 3, since these
+ * records must not be lost.
  *
- * **A new file waits for one flush** where `syncsNames` says that the file system makes a name durable
- * with the file that has it: it is written, named, and then synced, and step 4 is left out. This holds
- * for a change that is alone and a text of one sector at most; in company step 4 is shared.
+ * **A new file needs one flush** if `syncsNames` says that the file system makes a name durable
+ * with its file: the file is written, renamed, and then synced, without step 4. This holds for a
+ * single change with a text of at most one sector; several changes share step 4.
  */
 
 import { StoreError } from "../nsm/ports.ts";
@@ -45,50 +45,50 @@ import {
 import { asideName } from "./layout.ts";
 import { SECTOR_BYTES, SpareFiles } from "./spare_files.ts";
 
-/** Permissions of a file that was made, and of one that was changed, as nfs-utils has them. */
+/** Modes of a new and of a changed file, as in nfs-utils. */
 const NEW_FILE_MODE = 0o600;
 const CHANGED_FILE_MODE = 0o640;
 
 /**
- * Changes made lasting together at most. Each may hold a file open, and the open files of a daemon are
- * limited to 1024; the loop is not blocked for longer than some milliseconds.
+ * Limit of changes per group. Each may hold a file open, of which a daemon may have 1024, and the
+ * loop must not be blocked for longer than some milliseconds.
  */
 const GROUP_MAX = 128;
-/** Time for step 1 of a group, in ms: what is not looked at by then is for the next. The rest takes twice that. */
+/** Time budget of step 1, in ms; later changes go to the next group. The other steps take twice as long. */
 const FIRST_STEP_MS = 2;
-/** Removals at most that a power cut may undo: so few that syncing them takes no longer than a group. */
+/** Limit of removals that a power cut may undo; syncing so many takes no longer than a group. */
 const REMOVALS_MAX = 32;
 /** Time after which a removal is on disk, in ms: SM_UNMON promises a second. */
 const LATER_MS = 900;
 
 /**
- * Microtask turns without a new change before a batch is closed. Datagrams that have arrived together are
- * handed over within one turn of the event loop, and each takes several microtasks to reach the store.
- * Waiting for this many costs about 1 µs; a timer would cost 1 ms.
+ * Microtask turns without a new change before a batch is closed. Datagrams received together are
+ * delivered within one turn of the event loop, and each takes several microtasks to reach the
+ * store. So many turns take about 1 µs; a timer would take 1 ms.
  */
 const QUIET_TURNS = 12;
 
-/** How far the names in the directory are durable. */
+/** Names in the directory that are not durable. */
 type Unsynced =
   | "nothing"
-  /** Names of removed files may come back. */
+  /** Removed names may come back. */
   | "removals"
-  /** Names of changed files may be missing. */
+  /** Changed names may be missing. */
   | "names";
 
-/** How a directory is kept. */
+/** Options of a directory. */
 export interface GroupCommitOptions {
-  /** Whether there will be new files in place of those that are removed. */
+  /** Whether removed files are kept as spares for new ones. */
   readonly keepsSpares?: boolean;
-  /** Lets the disk follow after a removal was acknowledged. */
+  /** Enables delayed syncs of removals. */
   readonly later?: {
     readonly startTimer: StartTimer;
-    /** Told when that fails; it is tried again. */
+    /** Called when a deferred sync fails; the sync is retried. */
     failed(error: unknown): void;
   };
   /** Whether the sync of a new file makes its name durable. */
   readonly syncsNames?: boolean;
-  /** Where a program serves others meanwhile: then it gives way to the event loop between groups. */
+  /** Yields to the event loop between groups, in a program that serves callers. */
   readonly clock?: Pick<Clock, "now" | "startTimer"> | undefined;
 }
 
@@ -100,7 +100,7 @@ export class GroupCommit {
   #waiting: WaitingChange[] = [];
   #isRunning = false;
   #unsynced: Unsynced = "names";
-  /** Removals since the directory was synced. */
+  /** Removals since the last sync of the directory. */
   #removals = 0;
   #cancelLater: (() => void) | undefined;
   readonly #turns: Turns | undefined;
@@ -114,10 +114,10 @@ export class GroupCommit {
   }
 
   /**
-   * Changes a file, behind all changes to it that were asked for before.
+   * Queues a change of a file, after all earlier changes of it.
    *
-   * @throws {StoreError} (as a rejection) When the change may not be on disk. The file is as it was
-   * before, or as it was to be.
+   * @throws {StoreError} (as a rejection) When the change may not be on disk. The file then has its
+   * old or its new contents.
    */
   change(name: string, change: Change): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -128,12 +128,12 @@ export class GroupCommit {
     });
   }
 
-  /** Says that the directory was synced, so that what was read from it is on disk. */
+  /** Notes that the directory was just synced by the caller. */
   markSynced(): void {
     this.#unsynced = "nothing";
   }
 
-  /** Makes durable what waits for that, and removes the spare files: a start removes what stays. */
+  /** Syncs pending removals and deletes the spare files; a start deletes what stays. */
   tidy(): void {
     this.#cancelLater?.();
     this.#cancelLater = undefined;
@@ -179,7 +179,7 @@ export class GroupCommit {
     }
   }
 
-  /** Writes files aside while there is time; the others are taken off and left for the next group. */
+  /** Step 1 within its time budget; the remaining files go to the next group. */
   #writeAll(files: ChangedFile[], mayNameFirst: boolean): void {
     const { clock } = this.#options;
     const end = (clock?.now() ?? 0) + FIRST_STEP_MS;
@@ -191,7 +191,7 @@ export class GroupCommit {
     }
   }
 
-  /** Step 4 now, for all names that are not durable. */
+  /** Step 4 now, for all names. */
   #syncNames(files: readonly ChangedFile[]): void {
     if (this.#unsynced === "nothing") return;
     const fault = this.#syncDirectory();
@@ -200,7 +200,7 @@ export class GroupCommit {
     for (const file of files) fail(file, fault);
   }
 
-  /** Step 4 in a while: behind the reply where it is for many, now where it is for very many. */
+  /** Step 4 later: soon after {@link REMOVALS_MAX} removals, at once after {@link GROUP_MAX}. */
   #syncLater(): void {
     if (this.#removals >= GROUP_MAX) return this.#catchUp();
     const isDue = this.#removals >= REMOVALS_MAX;
@@ -217,7 +217,7 @@ export class GroupCommit {
     this.#cancelLater = undefined;
     const isDone = this.#syncRemovals() &&
       (!this.#options.syncsNames || (this.#spares?.blank() ?? true));
-    // No sooner: the disk may be failing.
+    // Not sooner: the disk may be failing.
     if (!isDone) this.#startCatchingUp(LATER_MS);
   }
 
@@ -236,7 +236,7 @@ export class GroupCommit {
       const after = applyAll(file, before);
       if (before === undefined && after === undefined) this.#lookForDirectory();
       if (after === before) {
-        // It may be the work of a process that was killed between naming and syncing it.
+        // A killed process may have renamed the file and not synced it.
         if (this.#options.syncsNames) syncFile(this.#fs, file.path);
         return;
       }
@@ -256,8 +256,8 @@ export class GroupCommit {
   }
 
   /**
-   * Where the whole directory is missing, as when its disk is not mounted, that a file is missing says
-   * nothing: what is to be removed would be back with the directory.
+   * Distinguishes a missing file from a missing directory, as when its disk is not mounted: the
+   * file to be removed would come back with the directory.
    */
   #lookForDirectory(): void {
     if (this.#fs.facts(this.#directory) !== undefined) return;
@@ -273,7 +273,7 @@ export class GroupCommit {
         file.aside!.renameTo(file.path);
       }
     } catch (error) {
-      // Another program took the file away before us.
+      // Another program removed the file first.
       if (file.isRemoved && error instanceof Deno.errors.NotFound) return;
       fail(file, error);
     }

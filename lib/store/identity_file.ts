@@ -1,6 +1,6 @@
 /**
- * The identities that this node knows, in the file `sm/.identities`: one JSON object, by id. nfs-utils
- * skips the file. It is read and written whole; there are few.
+ * Identity file `sm/.identities`: one JSON object of the node's identities, by id. nfs-utils skips
+ * it. It is read and written whole, as identities are few.
  */
 
 import type { Log } from "../log.ts";
@@ -10,10 +10,10 @@ import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { IDENTITIES_FILE, layoutOf } from "./layout.ts";
 
 const FILE_MODE = 0o600;
-/** The text of a file without identities. */
+/** Contents without identities. */
 const NONE = "{}\n";
 
-/** The file in a state directory. */
+/** Identity file of a state directory. */
 export class IdentityFile {
   readonly #directory: string;
 
@@ -25,7 +25,7 @@ export class IdentityFile {
     this.#directory = layoutOf(stateDirectory).monitorList;
   }
 
-  /** What it holds; nothing where it is missing, or, with a line in the log, where it cannot be read. */
+  /** Identities in the file; empty if it is missing or, which is logged, unreadable. */
   load(): Readonly<Record<string, unknown>> {
     const path = `${this.#directory}/${IDENTITIES_FILE}`;
     try {
@@ -41,7 +41,7 @@ export class IdentityFile {
     }
   }
 
-  /** Whether there are identities, or none can tell. */
+  /** Whether there may be identities; true if the file cannot be read. */
   mayHaveSome(): boolean {
     try {
       const text = readText(this.fs, `${this.#directory}/${IDENTITIES_FILE}`);
@@ -51,7 +51,7 @@ export class IdentityFile {
     }
   }
 
-  /** Replaces it. @throws {StoreError} */
+  /** Replaces the file. @throws {StoreError} */
   save(identities: Readonly<Record<string, unknown>>): void {
     replaceFile(this.fs, this.#directory, IDENTITIES_FILE, `${asciiJson(identities)}\n`, FILE_MODE);
   }

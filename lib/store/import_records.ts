@@ -1,4 +1,4 @@
-/** Adding records from elsewhere to the lists of a state directory, each durable when its promise settles. */
+/** Adding foreign records to the lists of a state directory, each durable when its promise settles. */
 
 import type { MonitorRecord } from "../nsm/ports.ts";
 import type { StoreParts } from "./file_store.ts";
@@ -9,9 +9,9 @@ import { layoutOf } from "./layout.ts";
 import { withRecord } from "./record_file.ts";
 
 /**
- * Adds records to the notify list. A run of sm-notify that goes on does not see them; the next one does.
+ * Adds records to the notify list. The next run of sm-notify sees them, not one in progress.
  *
- * @throws {StoreError} (as a rejection) When one of them could not be written.
+ * @throws {StoreError} (as a rejection) When a record could not be written.
  */
 export async function addToNotifyList(
   directory: string,
@@ -25,9 +25,9 @@ export async function addToNotifyList(
 }
 
 /**
- * Adds records to the monitor list of a directory that is locked and that no daemon serves.
+ * Adds records to the monitor list of a locked directory without a daemon.
  *
- * @throws {StoreError} (as a rejection) When one of them could not be written.
+ * @throws {StoreError} (as a rejection) When a record could not be written.
  */
 export async function addToMonitorList(
   directory: string,
@@ -35,6 +35,6 @@ export async function addToMonitorList(
   parts: StoreParts,
 ): Promise<void> {
   const store = openMonitorStore(directory, parts);
-  for (const _record of store.load()); // it knows the files of its peers only behind this
+  for (const _record of store.load()); // the store learns the peers' files from this
   await Promise.all(records.map((record) => store.put(record)));
 }

@@ -1,6 +1,6 @@
 /**
- * Making `sm` and `sm.bak` where they are missing: then nobody can have been monitored, and nobody is
- * kept from being monitored.
+ * Creation of missing `sm` and `sm.bak`. Without them no peer can have been monitored, so creating
+ * them loses nothing.
  */
 
 import { asOwner } from "../platform/as_owner.ts";
@@ -8,15 +8,15 @@ import { ownerOf } from "../platform/privileges.ts";
 import { StoreError } from "../nsm/ports.ts";
 import type { Layout } from "./layout.ts";
 
-/** As nfs-utils' packages have it: names of peers and the kernel's cookies are nobody's business. */
+/** Mode, as in nfs-utils' packages: names of peers and the kernel's cookies are private. */
 const LIST_MODE = 0o700;
 const ROOT = 0;
 
 /**
- * Makes the missing ones of both directories, and returns their paths. They belong to whom the state
- * directory belongs; where that is root, to whom the other list belongs.
+ * Creates the missing directories, and returns their paths. Their owner is that of the state
+ * directory or, if that is root, that of the other list.
  *
- * @throws {StoreError} When one cannot be made.
+ * @throws {StoreError} When one cannot be created.
  */
 export function makeMissingLists({ directory, monitorList, notifyList }: Layout): string[] {
   const lists = [monitorList, notifyList];
@@ -25,7 +25,7 @@ export function makeMissingLists({ directory, monitorList, notifyList }: Layout)
   for (const path of missing) {
     try {
       asOwner(directory, () => Deno.mkdirSync(path, { mode: LIST_MODE }));
-      // Only root can have put something else in its place meanwhile.
+      // Only root can have replaced it meanwhile.
       if (there === undefined || Deno.uid() !== ROOT || ownerOf(directory).uid !== ROOT) continue;
       const { uid, gid } = ownerOf(there);
       Deno.chownSync(path, uid, gid);
@@ -41,6 +41,7 @@ function isMissing(path: string): boolean {
     Deno.lstatSync(path);
     return false;
   } catch (error) {
-    return error instanceof Deno.errors.NotFound; // whoever uses it learns of any other error
+    // any other error shows when the directory is used
+    return error instanceof Deno.errors.NotFound;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The file `sm/.notices`: notices that were answered and are not judged yet, one JSON object in ASCII a
- * line. A line with `over` takes back the one that is otherwise equal. One with `registration` says that
- * notices up to the ordinal `behind` do not concern it. The file goes with the last notice.
+ * File of kept notices, `sm/.notices`: one line of ASCII JSON per notice. A line with `over` is the
+ * tombstone of an otherwise equal line. A line with `registration` says that notices up to the
+ * ordinal `behind` do not concern it. The file is removed with the last notice.
  */
 
 import type { Log } from "../log.ts";
@@ -12,18 +12,18 @@ import { replaceFile } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { type Layout, layoutOf, NOTICES_FILE } from "./layout.ts";
 
-/** Longest file that is read or made, in bytes: 1,024 notices with names of 1,024 characters. */
+/** Longest file read or written, in bytes: 1,024 notices with names of 1,024 characters. */
 const NOTICES_MAX_BYTES = 4_194_304;
-/** Read and written by the daemon's user, readable by its group, like records. */
+/** Mode: written by the daemon's user, readable by its group, like records. */
 const NOTICES_MODE = 0o640;
 
-/** What the file is worked on with. */
+/** Dependencies of the file. */
 export interface NoticeFileParts {
   readonly log: Log;
   readonly fileSystem?: FileSystem | undefined;
 }
 
-/** The kept notices of the state directory at `directory`. */
+/** Opens the kept notices of the state directory at `directory`. */
 export function openNoticeFile(directory: string, parts: NoticeFileParts): NoticeMemory {
   return new NoticeFile(layoutOf(directory), parts);
 }
@@ -34,12 +34,12 @@ class NoticeFile implements NoticeMemory {
   readonly #log: Log;
   readonly #live = new Map<string, KeptNotice>();
   readonly #overtaken = new Map<string, number>();
-  /** Length of the file; undefined where its last line may have no end. */
+  /** Length of the file; undefined if its last line may be incomplete. */
   #size: number | undefined;
   #isFailing = false;
-  /** Whether the disk has refused to forget something: it would come back with the next life. */
+  /** Whether a tombstone could not be written: the notice would come back after a restart. */
   #isStale = false;
-  /** Whether all of the file is known, so that it may be written anew. */
+  /** Whether the whole file was read, so that it may be rewritten. */
   #isRead = true;
 
   constructor(layout: Layout, { log, fileSystem = new RealFileSystem() }: NoticeFileParts) {
@@ -85,7 +85,7 @@ class NoticeFile implements NoticeMemory {
 
   #append(line: string): void {
     const { notices } = this.#layout;
-    // Behind a failure the last line may have no end.
+    // After a failure the last line may be incomplete.
     const text = this.#size === undefined ? `\n${line}` : line;
     this.#size ??= this.#fs.facts(notices)?.size ?? 0;
     if (this.#size > NOTICES_MAX_BYTES / 2) this.#renew();
@@ -94,7 +94,7 @@ class NoticeFile implements NoticeMemory {
     this.#size = (this.#size ?? 0) + text.length;
   }
 
-  /** Writes the file anew, with what counts still; without that it goes. */
+  /** Rewrites the file with its live lines; removes it if there are none. */
   #renew(): void {
     if (!this.#isRead) return;
     const { monitorList, notices } = this.#layout;
@@ -113,7 +113,7 @@ class NoticeFile implements NoticeMemory {
     this.#size = lines.length;
   }
 
-  /** Whether it worked; the log is told of the first failure in a row. */
+  /** Whether an operation succeeded; only the first failure in a row is logged. */
   #attempt(operation: string, action: () => void): boolean {
     try {
       action();

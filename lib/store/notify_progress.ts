@@ -1,6 +1,7 @@
 /**
- * How far a run of sm-notify is, for people and monitoring: the file `sm.bak/.progress`, one JSON object
- * in ASCII. It is replaced in one step and never synced; at the end of the run it says how that was.
+ * Progress of a run of sm-notify, for people and monitoring: the file `sm.bak/.progress`, one
+ * object of ASCII JSON. It is replaced atomically and never synced; at the end of the run it holds
+ * the result.
  */
 
 import { asciiJson } from "../quote.ts";
@@ -10,55 +11,55 @@ import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { asideName, layoutOf } from "./layout.ts";
 import { OwnersFiles } from "./owners_files.ts";
 
-/** How often it is written while the run goes on, in ms. */
+/** Interval of writes during the run, in ms. */
 const WRITE_MS = 2_000;
-/** Age of what was written last beyond which the run does not go on any more, in ms. */
+/** Age beyond which an unfinished progress file belongs to a dead run, in ms. */
 const SILENCE_MS = 10_000;
-/** Peers that cannot be told of which it says why, in number; the counts are of them all. */
+/** Limit of failing peers listed; the counts cover all peers. */
 const NAMED_MAX = 500;
 /** Largest file that is read, in bytes: so many peers with names and reasons of 1,024 characters. */
 const READ_MAX_BYTES = 4_194_304;
 const TEXT_MAX = 1_024;
 const PROGRESS_MODE = 0o640;
 
-/** A peer that could not be told so far. Times are in ms since 1970. */
+/** Peer that could not be told so far. Times are in ms since 1970. */
 export interface FailingPeer {
-  /** Its mon_name. */
+  /** mon_name of the peer. */
   readonly peer: string;
   readonly address?: string | undefined;
   readonly reason: string;
   readonly attempts: number;
-  /** Since when that is so. */
+  /** Time of its first failure. */
   readonly since: number;
-  /** When it is tried again. */
+  /** Time of the next attempt. */
   readonly nextAt?: number | undefined;
 }
 
-/** How far the run is. Times are in ms since 1970. */
+/** Progress of the run. Times are in ms since 1970. */
 export interface NotifyProgress extends NotifyCounts {
   readonly pid: number;
   readonly stateNumber: number;
   readonly startedAt: number;
-  /** When this was written. */
+  /** Time of writing. */
   readonly at: number;
-  /** When the run gives up; absent where it never does. */
+  /** Time at which the run gives up; absent: never. */
   readonly endsAt?: number | undefined;
-  /** When it was over; absent before. */
+  /** End of the run; absent before. */
   readonly endedAt?: number | undefined;
   readonly peers: readonly FailingPeer[];
 }
 
-/** What it is written from. */
+/** Sources of the progress. */
 export interface ProgressParts {
   readonly stateNumber: number;
   readonly counts: () => NotifyCounts;
-  /** When the run gives up, in ms from its start; Infinity is never. */
+  /** Duration after which the run gives up, in ms; Infinity: never. */
   readonly totalMs: number;
   readonly clock: Clock;
   readonly fileSystem?: FileSystem;
 }
 
-/** Writes how far a run is, again and again. Where that cannot be written, nobody is told. */
+/** Periodic writer of the progress. Write failures are ignored. */
 export class ProgressFile {
   readonly #parts: ProgressParts;
   readonly #fs: FileSystem;
@@ -82,7 +83,7 @@ export class ProgressFile {
     this.#cancel = this.#parts.clock.startTimer(WRITE_MS, () => this.start());
   }
 
-  /** Takes that a peer could not be told; `key` tells records of one peer apart. */
+  /** Notes a failed attempt; `key` distinguishes records of one peer. */
   failed(key: string, peer: Omit<FailingPeer, "since">): void {
     const before = this.#failing.get(key);
     if (before === undefined && this.#failing.size >= NAMED_MAX) return;
@@ -91,7 +92,7 @@ export class ProgressFile {
     this.#failing.set(key, { ...peer, reason, since });
   }
 
-  /** Takes that a peer was told, or need not be told any more. */
+  /** Notes that a peer is told, or need not be told. */
   settled(key: string): void {
     this.#failing.delete(key);
   }
@@ -131,12 +132,12 @@ export class ProgressFile {
     try {
       this.#fs.remove(path);
     } catch {
-      // The disk is full or read-only; what that means for the run is said by those who need it.
+      // The disk is full or read-only; other parts report that.
     }
   }
 }
 
-/** How far the last run was when it said so; undefined where it cannot be read. */
+/** Progress of the last run; undefined if it cannot be read. */
 export function readProgress(
   directory: string,
   fileSystem: FileSystem = new OwnersFiles(),
@@ -146,11 +147,11 @@ export function readProgress(
     const value: unknown = JSON.parse(text ?? "");
     return isProgress(value) ? value : undefined;
   } catch {
-    return undefined; // none, not ours to read, or half a file
+    return undefined; // missing, not readable, or incomplete
   }
 }
 
-/** Whether the run goes on, as far as its file tells. */
+/** Whether the run is in progress, by its file. */
 export function isGoingOn({ at, endedAt }: NotifyProgress, now: number): boolean {
   return endedAt === undefined && Math.abs(now - at) < SILENCE_MS;
 }

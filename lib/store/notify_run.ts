@@ -1,9 +1,9 @@
 /**
- * What sm-notify remembers of a run until it has ended, so that one that was killed is carried on with
- * the same state number instead of a new one: the file `sm.bak/.run`, which nfs-utils skips.
+ * Note of a run of sm-notify: the file `sm.bak/.run`, which nfs-utils skips. It lets a killed run
+ * be resumed with its state number instead of a new one.
  *
- * One line: the state number in decimal, a blank, and the life of the host (its boot id and whatever
- * tells apart lives that share one). While the run goes on its process has the file locked.
+ * Format: one line with the state number in decimal, a blank, and the life of the host (its boot
+ * id, and what tells apart lives that share one). The process of the run holds a lock on the file.
  */
 
 import { join } from "@std/path/join";
@@ -20,39 +20,39 @@ import { type Layout, layoutOf } from "./layout.ts";
 import { StateFile } from "./state_file.ts";
 
 const RUN_FILE = ".run";
-/** Locked by whoever starts a run. */
+/** Lock of a starting run. */
 const START_FILE = ".start";
-/** Holds the life in which peers were told, where that cannot be noted in /run. */
+/** Life in which peers were told, if /run is not writable. */
 const MARK_FILE = ".life";
-/** How long another process that starts a run is waited for, and how often it is looked at, in ms. */
+/** Longest wait for another starting process, and its polling interval, in ms. */
 const START_MS = 10_000;
 const START_PAUSE_MS = 50;
 const RUN_MODE = 0o600;
 const RUN_MAX_BYTES = 512;
 
-/** An open file that can be locked as a whole. */
+/** Open file with a whole-file lock. */
 export interface LockableFile extends Disposable {
-  /** Locks it until it is closed; whether nobody else has it locked. */
+  /** Locks the file until it is closed; false if another process holds the lock. */
   tryLock(): boolean;
 }
 
-/** What a run is noted with; the machine's own files, unless a test puts others in their place. */
+/** Dependencies of the note; tests replace the file system. */
 export interface NotifyRunParts {
   readonly fileSystem?: FileSystem;
-  /** Opens a regular file, without following a link; undefined where there is none. */
+  /** Opens a regular file, without following a link; undefined if there is none. */
   readonly openToLock?: (path: string) => LockableFile | undefined;
   readonly startTimer?: StartTimer;
-  /** Does something as the owner of a directory. */
+  /** Runs a function with the identity of a directory's owner. */
   readonly asOwner?: typeof asOwner;
 }
 
-/** How a run of this life ended. */
+/** How the last run of this life ended. */
 export type RunEnd =
-  /** It came to its end, or there was none. */
+  /** Completed, or there was none. */
   | { readonly kind: "none" }
   | { readonly kind: "goingOn" }
   | { readonly kind: "cutShort"; readonly stateNumber: number }
-  /** Its note cannot be read. */
+  /** The note is unreadable. */
   | { readonly kind: "unknown" };
 
 export class NotifyRun {
@@ -66,12 +66,12 @@ export class NotifyRun {
   readonly #life: string;
   readonly #log: Log;
   #file: LockableFile | undefined;
-  /** What the run's file holds, and whether another process has that locked. */
+  /** Contents of the run's file, and whether another process has it locked. */
   #note: string | undefined;
   #isShared = false;
   #isFaultTold = false;
 
-  /** `life` is a text of one line; empty is unknown. */
+  /** `life` is a one-line text; empty: unknown. */
   constructor(stateDirectory: string, life: string, log: Log, parts: NotifyRunParts = {}) {
     this.#fs = parts.fileSystem ?? new RealFileSystem();
     this.#openToLock = parts.openToLock ?? ((path) => RegularFile.openToRead(path));
@@ -84,7 +84,7 @@ export class NotifyRun {
     this.#log = log;
   }
 
-  /** How the last run of this life ended. */
+  /** End of the last run of this life. */
   end(): RunEnd {
     if (this.isGoingOn) return { kind: "goingOn" };
     let text: string;
@@ -98,22 +98,22 @@ export class NotifyRun {
       return { kind: "unknown" };
     }
     const [, number, life] = /^(-?\d+) (.*)\n$/.exec(text) ?? [];
-    // An unknown life may be another one.
+    // An unknown life may be a different one.
     if (number === undefined || life === "" || life !== this.#life) return { kind: "none" };
     return { kind: "cutShort", stateNumber: Number(number) | 0 };
   }
 
-  /** Whether a process is at it. */
+  /** Whether a process holds the note's lock. */
   get isGoingOn(): boolean {
     try {
       using file = this.#open(this.#path);
       return file !== undefined && !file.tryLock();
     } catch {
-      return false; // not ours to open, or no file: nobody of us holds it
+      return false; // not readable by us, or missing: no process of ours holds it
     }
   }
 
-  /** Whether anybody was monitored since the last run, as far as that can be told. */
+  /** Whether any peer was monitored since the last run; true if unknown. */
   get hasNewPeers(): boolean {
     try {
       const { monitorList } = this.#layout;
@@ -122,13 +122,13 @@ export class NotifyRun {
       }
       return false;
     } catch {
-      return true; // a number too many does no harm
+      return true; // advancing the number once too often does no harm
     }
   }
 
   /**
-   * Keeps other processes from starting a run until the result is disposed of, so that each knows how
-   * the one before has ended. Waits for a starting one, but not for ever.
+   * Serialises the start of runs: no other run starts until the result is disposed of. Waits for a
+   * starting one, up to a limit.
    */
   async startAlone(): Promise<Disposable> {
     const path = join(this.#layout.notifyList, START_FILE);
@@ -145,42 +145,42 @@ export class NotifyRun {
         await sleep(this.#startTimer, START_PAUSE_MS);
       }
     } catch (error) {
-      // Two at a time tell peers twice, which does no harm.
+      // Concurrent runs tell peers twice, which does no harm.
       this.#log.debug(() => `Cannot lock ${quote(path)}: ${reasonOf(error)}`);
     }
     return { [Symbol.dispose]() {} };
   }
 
-  /** The state number that advancing would give. */
+  /** State number that advancing would give. */
   get nextStateNumber(): number {
     const state = new StateFile(this.#fs, this.#layout, this.#log);
     return this.#asOwner(this.#layout.directory, () => state.next());
   }
 
-  /** Notes a run before the state number is advanced to this. @throws {StoreError} */
+  /** Notes a run; call before advancing the state number to this. @throws {StoreError} */
   begin(stateNumber: number): void {
     this.#write(RUN_FILE, `${stateNumber} ${this.#life}\n`);
   }
 
-  /** Takes away the note of an earlier run, so that it is not carried on. @throws {Error} */
+  /** Removes the note of an earlier run, so that it is not resumed. @throws {Error} */
   forget(): void {
     this.#own(() => this.#fs.remove(this.#path));
   }
 
-  /** Marks the run as under way, for as long as this process lives. */
+  /** Locks the note for the life of this process. */
   hold(): void {
     try {
       this.#note = this.#read(this.#path);
       this.#file = this.#open(this.#path);
       this.#isShared = this.#file?.tryLock() === false;
     } catch {
-      // none was begun: the state number was not advanced
+      // no note: the state number was not advanced
     }
   }
 
   /**
-   * True if no further run was under way at {@link hold} nor was begun since. Then a record that is gone was
-   * taken away by hand, and not by a run that has told its peer from another address.
+   * True if no other run existed at {@link hold} or has begun since. A record that disappears was
+   * then removed by an operator, not by a run that told its peer from another address.
    */
   get isAlone(): boolean {
     try {
@@ -190,7 +190,7 @@ export class NotifyRun {
     }
   }
 
-  /** Notes that the run has come to its end; the note of another one stays. */
+  /** Notes the completion of the run; the note of another run stays. */
   finish(): void {
     if (this.#note !== undefined && !this.isAlone) return;
     try {
@@ -203,8 +203,8 @@ export class NotifyRun {
   }
 
   /**
-   * When peers were told in this life, where /run had no room for that; undefined where they were not.
-   * An error counts as not told.
+   * Time at which peers were told in this life, from the state directory; undefined if they were
+   * not, or on an error.
    */
   get markedAt(): Date | undefined {
     try {

@@ -1,5 +1,5 @@
 /**
- * The notify list on disk, as sm-notify uses it: the directory `sm.bak` with the records from before
+ * Notify list on disk, as sm-notify uses it: the directory `sm.bak` with the records from before
  * the last start, in the format of the monitor list.
  */
 
@@ -22,10 +22,10 @@ import {
 import { mergeTexts, withoutTold } from "./record_file.ts";
 import { StateFile } from "./state_file.ts";
 
-/** Permissions of a file whose records come from two, as nfs-utils has them for a changed file. */
+/** Mode of a merged file, that of a changed file in nfs-utils. */
 const MERGED_FILE_MODE = 0o640;
 
-/** The notify list in the state directory at `directory`. */
+/** Opens the notify list in the state directory at `directory`. */
 export function openNotifyStore(directory: string, parts: StoreParts): NotifyStore {
   return new FileNotifyStore(
     layoutOf(directory),
@@ -40,7 +40,7 @@ class FileNotifyStore implements NotifyStore {
   readonly #log: Log;
   readonly #state: StateFile;
   readonly #commit: GroupCommit;
-  /** Files that had to stay in `sm`. */
+  /** Files that could not be moved out of `sm`. */
   readonly #unmoved = new Set<string>();
   faults = 0;
 
@@ -53,12 +53,12 @@ class FileNotifyStore implements NotifyStore {
   }
 
   /**
-   * Deviation: nfs-utils replaces a file of that name, and with it the records of peers that could not be
-   * told after the reboot before.
+   * Deviation: nfs-utils replaces a file of that name, and loses the records of peers that could
+   * not be told after the previous reboot.
    *
-   * The files are merged before `sm.bak` is synced, and their sources removed after, so that each record
-   * is in one of the two directories at every moment; where a crash leaves it in both, the next call
-   * finds its line there and removes the source.
+   * Files are merged before `sm.bak` is synced, and their sources removed after, so that each
+   * record is in one of the two directories at every moment. A crash may leave it in both; the next
+   * call then finds its line and removes the source.
    */
   retire(): number {
     const { monitorList, notifyList } = this.#layout;
@@ -66,7 +66,7 @@ class FileNotifyStore implements NotifyStore {
     if (entries === undefined) return 0;
     const names = namesIn(entries, monitorList, this.#log);
     const others = this.#entries(notifyList);
-    // A file that is not seen would be replaced, and lost.
+    // An unseen file would be replaced, and lost.
     if (others === undefined) {
       this.#isUnmoved(names);
       return 0;
@@ -88,7 +88,7 @@ class FileNotifyStore implements NotifyStore {
     }
     this.#isUnmoved(unmoved);
     const moved = names.length - unmoved.length;
-    // A source stays until what was merged is on disk for good.
+    // A source stays until the merged file is durable.
     if (!this.#sync(notifyList)) return moved;
     for (const source of merged) {
       try {
@@ -103,8 +103,8 @@ class FileNotifyStore implements NotifyStore {
   }
 
   /**
-   * Deviation: nfs-utils tells a peer once for each line, and lines of one file may differ in nothing
-   * that a peer gets to know.
+   * Deviation: nfs-utils tells a peer once per line, even if lines of one file differ in nothing
+   * that is sent.
    */
   load(unmovedSince?: number): NotifyRecord[] {
     const { notifyList, monitorList } = this.#layout;
@@ -133,7 +133,7 @@ class FileNotifyStore implements NotifyStore {
     try {
       return this.#fs.facts(join(this.#layout.notifyList, fileName)) !== undefined;
     } catch {
-      return true; // whoever is told twice takes no harm
+      return true; // telling a peer twice does no harm
     }
   }
 
@@ -146,8 +146,8 @@ class FileNotifyStore implements NotifyStore {
   }
 
   /**
-   * Moves a file to the notify list, or copies it there, as where the list is on another file system;
-   * whether its source is gone. @throws {Error} When neither is possible: the reason of the first.
+   * Moves a file to the notify list, or copies it there, as to another file system. Returns whether
+   * its source is gone. @throws {Error} When neither is possible: the error of the rename.
    */
   #move(source: string, name: string): boolean {
     try {
@@ -163,7 +163,7 @@ class FileNotifyStore implements NotifyStore {
     }
   }
 
-  /** Merges a file into the file of that name on the notify list. */
+  /** Merges a file into its namesake on the notify list. */
   #merge(source: string, name: string): void {
     const { notifyList } = this.#layout;
     const before = readText(this.#fs, join(notifyList, name)) ?? "";
@@ -183,7 +183,7 @@ class FileNotifyStore implements NotifyStore {
     this.faults += names.length;
   }
 
-  /** Entries of a directory; undefined, and reported, where it cannot be read. */
+  /** Entries of a directory; undefined, and logged, if it cannot be read. */
   #entries(directory: string): readonly DirectoryEntry[] | undefined {
     try {
       return entriesOf(this.#fs, directory);
@@ -200,8 +200,8 @@ class FileNotifyStore implements NotifyStore {
 }
 
 /**
- * The records of the files among the entries of a directory, without duplicates in one file. `onUnread`
- * is called for each file that cannot be read.
+ * Records of the files among some directory entries, without duplicates per file. `onUnread` is
+ * called for each unreadable file.
  */
 export function notifyRecordsIn(
   fs: FileSystem,
@@ -220,7 +220,7 @@ export function notifyRecordsIn(
   return found;
 }
 
-/** Time of a file, by which peers are ordered; 0 where it cannot be read. */
+/** Modification time of a file, by which peers are ordered; 0 if it cannot be read. */
 function modificationTime(fs: FileSystem, path: string): number {
   try {
     return fs.facts(path)?.modifiedAt ?? 0;
@@ -229,7 +229,7 @@ function modificationTime(fs: FileSystem, path: string): number {
   }
 }
 
-/** Records without duplicates: an earlier one tells the peer all that a duplicate would. */
+/** Removes duplicates: records that lead to equal notices. */
 function toldApart(records: readonly MonitorRecord[]): readonly MonitorRecord[] {
   if (records.length === 1) return records;
   const known = new Set<string>();

@@ -1,7 +1,7 @@
 /**
- * The files of a state directory for root, who may not trust the user that they belong to: each is opened
- * as the owner of its folder. A link, or a folder that is swapped for one, then leads no further than that
- * user may go, and root opens no device for it.
+ * Read access to a state directory for root, which may not trust the directory's owner. Each file
+ * is opened with the identity of its folder's owner. A symbolic link, or a swapped folder, then
+ * leads no further than that user may go, and root opens no device.
  */
 
 import { dirname } from "@std/path/dirname";
@@ -13,7 +13,7 @@ import {
   RealFileSystem,
 } from "./file_system.ts";
 
-/** A file system of which the reading part alone is meant. */
+/** Read-only view; writing methods are not restricted. */
 export class OwnersFiles extends RealFileSystem {
   override list(directory: string): Iterable<DirectoryEntry> {
     return isMissing(directory)
@@ -38,7 +38,7 @@ export class OwnersFiles extends RealFileSystem {
   }
 }
 
-/** Without the folder there is no file. */
+/** Runs an action as the owner of a file's folder; undefined if there is no folder. */
 function inFolderOf<T>(path: string, action: () => T): T | undefined {
   const folder = dirname(path);
   return isMissing(folder) ? undefined : asOwner(folder, action);
@@ -49,6 +49,6 @@ function isMissing(path: string): boolean {
     Deno.lstatSync(path);
     return false;
   } catch (error) {
-    return error instanceof Deno.errors.NotFound; // whoever uses it learns of any other error
+    return error instanceof Deno.errors.NotFound; // any other error shows when the folder is used
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Compaction of the file `sm/.peers`: a copy without superseded lines takes its place. Both the daemon and
- * sm-notify may append meanwhile, so that all but the last step can be small ones, with turns of the event
- * loop in between: what was added behind the part that was read is added to the copy, too.
+ * Compaction of the file `sm/.peers`: replaced by a copy without superseded lines. The daemon and
+ * sm-notify may append meanwhile, so lines added during the copy are copied too, and all but the
+ * last step may be sliced.
  */
 
 import type { PeerFacts } from "../nsm/ports.ts";
@@ -10,19 +10,19 @@ import type { FileSystem, FollowedFile } from "./file_system.ts";
 import { asideName, type Layout } from "./layout.ts";
 import { learn, lineOf } from "./peer_line.ts";
 
-/** Bytes that are read or written in one step: some hundred µs. */
+/** Bytes read or written per step: some hundred µs. */
 const STEP_BYTES = 65_536;
-/** Of the copy's name: no other file that is written aside has it. */
+/** Serial of the copy's name, used by no other file aside. */
 const SERIAL = 1_000;
 
-/** A file that was written anew. */
+/** Result of a compaction. */
 export interface Compacted {
   /** In bytes. */
   readonly size: number;
   readonly lines: number;
 }
 
-/** The whole lines up to the end of a file. */
+/** Complete lines of a file, up to its present end. */
 export class Lines implements Iterable<string> {
   readonly #file: FollowedFile;
   #rest = "";
@@ -31,7 +31,7 @@ export class Lines implements Iterable<string> {
     this.#file = file;
   }
 
-  /** What is behind the last whole line: the beginning of one, or one without an end. */
+  /** Text after the last line feed: an incomplete line. */
   get rest(): string {
     return this.#rest;
   }
@@ -50,10 +50,10 @@ export class Lines implements Iterable<string> {
 }
 
 /**
- * Writes the file anew, with the peers that were saved last as far as `maxBytes` have room. Undefined
- * where there is none. To end it early does no harm.
+ * Compacts the file. If the result exceeds `maxBytes`, the oldest peers are dropped. Undefined if
+ * there is no file. May be abandoned at any step.
  *
- * @throws {Error} When the disk refuses; the file is as it was.
+ * @throws {Error} When the disk refuses; the file is unchanged.
  */
 export function* compaction(
   fs: FileSystem,
@@ -75,7 +75,7 @@ export function* compaction(
       if (aside === undefined) {
         aside = AsideFile.write(fs, `${monitorList}/${asideName(SERIAL)}`, text, mode);
       } else if (text !== "") fs.append(aside.path, text, mode);
-      aside.startSync(); // so that the sync at the end has little to wait for
+      aside.startSync(); // shortens the sync at the end
       size += text.length;
     };
     for (const text of yield* newest(facts, maxBytes)) {
@@ -83,7 +83,7 @@ export function* compaction(
       lines += text.lines.length;
       yield;
     }
-    // The last step: nothing of ours can be added from here on.
+    // Last step: synchronous, so nothing of ours is appended from here on.
     const last = [...added, added.rest].filter((line) => line !== "");
     write(last.map((line) => `${line}\n`).join(""));
     lines += last.length;
@@ -98,7 +98,7 @@ export function* compaction(
   }
 }
 
-/** The lines of the peers that were saved last, in the order of the file, and in parts for one step each. */
+/** Lines of the most recent peers, in file order, in parts of one step each. */
 function* newest(
   facts: ReadonlyMap<string, PeerFacts>,
   maxBytes: number,

@@ -1,41 +1,41 @@
 /**
- * In which files of `sm` the records of a peer are. A file is named after its mon_name, and nothing is kept
- * here for a peer of which that is true. Exceptions are files that nfs-utils has named after an official
- * name, and a peer that was registered in another letter case: its record stays in the file that it had.
- * An exception is forgotten with the last record of its peer.
+ * Files of `sm` that hold the records of a peer. Only exceptions are tracked: usually the file has
+ * the peer's mon_name. Exceptions are files that nfs-utils named after a canonical name, and peers
+ * registered in another letter case, whose records stay in their file. An exception is forgotten
+ * with its peer's last record.
  */
 
 import { nameKey } from "../nsm/host_name.ts";
 
 interface Entry {
-  /** The one for new records first. */
+  /** File names; the first one is for new records. */
   names: string[];
-  /** The entry says no more than that the file is named after the peer. */
+  /** The file is named after the peer, which is no exception. */
   isPlain: boolean;
-  /** All files are listed, as load() has found them. */
+  /** All files are known, from load(). */
   readonly isWhole: boolean;
-  /** Changes that have begun and not ended. */
+  /** Number of changes in progress. */
   pending: number;
 }
 
 export class PeerFiles {
-  /** Made anew each time that it is empty, as in nsm/monitor_list.ts: fewer full collections. */
+  /** Recreated when empty, as in nsm/monitor_list.ts: fewer full collections. */
   #entries = new Map<string, Entry>();
 
-  /** Peers that have an entry, in number. */
+  /** Number of peers with an entry. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** The files of a peer besides the one that is named so. */
+  /** Files of a peer other than its namesake. */
   othersOf(monName: string): readonly string[] {
     const names = this.#entries.get(nameKey(monName))?.names ?? [];
     return names.filter((name) => name !== monName);
   }
 
   /**
-   * Makes the function that learns where records are as they are read; `isWhole` where all of them are, and
-   * none was changed before.
+   * Makes the function that learns file names during a load. `isWhole`: the load is complete, and
+   * no change came before it.
    */
   learner(isWhole = true): (monName: string, name: string) => void {
     const own = new Map<string, string[]>();
@@ -53,7 +53,7 @@ export class PeerFiles {
     };
   }
 
-  /** Begins a change of records of a peer, under each of these spellings; the files that concerns. */
+  /** Begins a change of a peer's records, under each of these spellings; returns the files concerned. */
   begin(monName: string, ...before: readonly string[]): readonly string[] {
     const key = nameKey(monName);
     let entry = this.#entries.get(key);
@@ -61,7 +61,7 @@ export class PeerFiles {
     if (entry === undefined) {
       this.#entries.set(key, entry = { names: [], isPlain: true, isWhole: false, pending: 0 });
     }
-    // A file of each name may be there all the same, since nothing is kept for a plain one.
+    // Namesake files may exist untracked.
     if (!entry.isWhole) addTo(entry, spellings);
     if (entry.names.length > 1 || entry.names[0] !== monName) entry.isPlain = false;
     entry.pending++;
@@ -69,13 +69,13 @@ export class PeerFiles {
   }
 
   /**
-   * Ends a change. `emptied` are files without a record now, as far as that is known; the last change takes
-   * out those of its peer.
+   * Ends a change. `emptied` are files known to hold no record now; the last change in progress
+   * removes its peer's files from it.
    */
   end(monName: string, emptied: Set<string>): void {
     const key = nameKey(monName);
     const entry = this.#entries.get(key);
-    // Another change may put a record into a file that was empty a moment ago.
+    // Another change may refill a file that was just emptied.
     if (entry === undefined || --entry.pending > 0) return;
     entry.names = entry.names.filter((name) => !emptied.delete(name));
     emptied.delete(monName);

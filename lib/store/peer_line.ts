@@ -1,9 +1,9 @@
 /**
- * The lines of the file `sm/.peers`. Each is a JSON object in ASCII; the last one of a peer counts:
+ * Lines of the file `sm/.peers`, each an object of ASCII JSON. The last line of a peer counts:
  *
  * ```
- * peer           the mon_name in lower case
- * addresses      as in PeerFacts, like the rest; a line without them says that the peer is forgotten
+ * peer           mon_name in lower case
+ * addresses      as in PeerFacts, like all following fields; a line without addresses is a tombstone
  * canonicalName
  * lastState
  * transport
@@ -12,7 +12,7 @@
  * heardAt
  * lastNotice
  * passedOn
- * also           true: the line adds to the earlier ones, in place of replacing them
+ * also           true: the line is merged into earlier ones, instead of replacing them
  * ```
  */
 
@@ -24,14 +24,14 @@ const LINE_MAX_BYTES = 8192;
 /** Facts in a line, without the peer's name. */
 export type LineFacts = Partial<PeerFacts> & { readonly also?: true };
 
-/** The line that says these facts. */
+/** Formats a line. */
 export function lineOf(peer: string, facts: LineFacts): string {
   const line = JSON.stringify({ peer, ...facts });
   const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return `${line.replaceAll(/[^ -~]/g, escape)}\n`;
 }
 
-/** Takes over what a line says; the newest peer is last in the map. */
+/** Applies a line; the newest peer is last in the map. */
 export function learn(known: Map<string, PeerFacts>, line: string): void {
   const fields = fieldsOf(line);
   if (typeof fields?.peer !== "string") return;
@@ -41,7 +41,7 @@ export function learn(known: Map<string, PeerFacts>, line: string): void {
   if (facts !== undefined) known.set(fields.peer, facts);
 }
 
-/** Half a line, or another program's, counts for nothing. */
+/** Ignores half a line, and other programs' lines. */
 function fieldsOf(line: string): Readonly<Record<string, unknown>> | undefined {
   return line.length > LINE_MAX_BYTES ? undefined : jsonObject(line);
 }

@@ -1,10 +1,9 @@
 /**
- * The file `sm/.peers`: what was learned of the peers, which nfs-utils' format has no room for. Nobody
- * waits for the disk, and whatever is wrong with the file is passed over. What the disk refuses is kept
- * in memory until it takes it: otherwise a callback that was promised could be missed after a restart.
+ * Peer memory: the file `sm/.peers`, for facts that nfs-utils' format has no room for. Writes are
+ * asynchronous, and faulty lines are ignored. Lines that the disk refuses stay in memory until it
+ * accepts them, since otherwise a restart could miss an owed callback.
  *
- * statd and sm-notify append to it at the same time, each with one write for all lines; only statd
- * writes it anew.
+ * statd and sm-notify append concurrently, each batch in one write; only statd compacts the file.
  */
 
 import type { Log } from "../log.ts";
@@ -18,38 +17,38 @@ import { learn, type LineFacts, lineOf } from "./peer_line.ts";
 import type { Clock } from "../time/clock.ts";
 import { inSlices } from "../time/slices.ts";
 
-/** Length at which the file is written anew: some hundred bytes for each of 50,000 peers, twice. */
+/** Length that triggers compaction: some hundred bytes for each of 50,000 peers, twice. */
 const PEERS_MAX_BYTES = 16_777_216;
-/** Superseded lines that are always bearable: 100 KB or so, read within a few milliseconds. */
+/** Superseded lines that are always tolerated: about 100 KB, read within milliseconds. */
 const SUPERSEDED_MAX = 1000;
-/** Peers whose lines wait for the disk at most: 50,000 and some to spare, in about 20 MB. */
+/** Limit of peers with pending lines: 50,000 and a reserve, in about 20 MB. */
 const WAITING_MAX = 65_536;
-/** Pause before the disk is tried again, in ms: what a restart may cost of what was learned. */
+/** Pause before the disk is retried, in ms; a restart in it loses facts. */
 const RETRY_MS = 10_000;
 /**
- * Pause before the file is written anew, in ms. That takes the processor for a moment, and what makes it
- * worthwhile is a storm of notices, whose callers come first.
+ * Delay of a compaction, in ms. It costs CPU time, and is usually due to a storm of notices, whose
+ * callers come first.
  */
 const SHORTEN_PAUSE_MS = 5_000;
-/** Read and written by the daemon's user, readable by its group, like records. */
+/** Mode: written by the daemon's user, readable by its group, like records. */
 const PEERS_MODE = 0o640;
 
-/** Parts of the peer memory. */
+/** Dependencies of the peer memory. */
 export interface PeerMemoryParts extends Omit<StoreParts, "clock"> {
-  /** This process may rewrite the file: statd alone, of which there is one. */
+  /** Whether this process may compact the file: only statd, of which there is one. */
   readonly mayCompact: boolean;
-  /** Tells when to do what can wait; without it the next note() does it. */
+  /** Timers for compaction and retries; without them the next note() does both. */
   readonly clock?: Pick<Clock, "now" | "startTimer">;
 }
 
-/** The steps are ended by themselves alone. */
+/** The steps have no external abort. */
 const NEVER = new AbortController().signal;
 
 type Operation = "read" | "write" | "shorten";
 
 /**
- * The peer memory of the state directory at `directory`. Its file is made by the first note(), which
- * has to happen after privileges were dropped.
+ * Opens the peer memory of the state directory at `directory`. Its file is created by the first
+ * note(), which has to come after the privilege drop.
  */
 export function openPeerMemory(directory: string, parts: PeerMemoryParts): PeerMemory {
   return new FilePeerMemory(layoutOf(directory), parts);
@@ -61,22 +60,22 @@ class FilePeerMemory implements PeerMemory {
   readonly #log: Log;
   readonly #mayCompact: boolean;
   readonly #clock: PeerMemoryParts["clock"];
-  /** The peers that the file has facts of, as far as this process knows. */
+  /** Peers with facts in the file, as far as this process knows. */
   readonly #remembered = new Set<string>();
-  /** The line of each peer that is not in the file yet. */
+  /** Pending line of each peer. */
   readonly #waiting = new Map<string, LineFacts>();
   #isScheduled = false;
-  /** The disk has refused, and is tried again later. */
+  /** The disk has refused; a retry is scheduled. */
   #isPaused = false;
-  /** The file is to be written anew soon. */
+  /** A compaction is scheduled. */
   #isShortening = false;
-  /** The steps in which it is written anew now. */
+  /** Compaction in progress. */
   #shortening: Generator<void> | undefined;
-  /** Operations whose failure the log has. */
+  /** Operations whose failure was logged. */
   readonly #reported = new Set<Operation>();
-  /** Length of the file as far as we know; undefined where its last line may have no end. */
+  /** Length of the file as far as known; undefined if its last line may be incomplete. */
   #size: number | undefined;
-  /** Lines of the file, as far as we know. */
+  /** Number of lines in the file, as far as known. */
   #lines = 0;
 
   constructor(layout: Layout, { fileSystem, log, mayCompact, clock }: PeerMemoryParts) {
@@ -108,7 +107,7 @@ class FilePeerMemory implements PeerMemory {
     const peer = monName.toLowerCase();
     this.#remembered.add(peer);
     const before = this.#waiting.get(peer) ?? { also: true };
-    // Behind a line that forgets the peer there is nothing to add to.
+    // After a tombstone there is nothing to merge with.
     const start = before.also === true ? before : { addresses: [], ...before };
     this.#append(peer, { ...start, ...facts });
   }
@@ -140,7 +139,7 @@ class FilePeerMemory implements PeerMemory {
     if (this.#waiting.size > WAITING_MAX) this.#waiting.delete(this.#waiting.keys().next().value!);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    // Everything that is learned in one turn of the event loop is one write.
+    // Batches all notes of one turn of the event loop.
     queueMicrotask(() => {
       this.#isScheduled = false;
       this.flush();
@@ -154,7 +153,7 @@ class FilePeerMemory implements PeerMemory {
       this.#shortenSoon();
       return;
     }
-    this.#size = undefined; // half of it may be there
+    this.#size = undefined; // a partial line may be there
     if (this.#clock === undefined) return;
     this.#isPaused = true;
     this.#clock.startTimer(RETRY_MS, () => {
@@ -166,18 +165,18 @@ class FilePeerMemory implements PeerMemory {
   #flush(): void {
     const { peers } = this.#layout;
     if (this.#remembered.size === 0 && this.#mayCompact) {
-      // An empty directory shows that nobody is monitored.
+      // An empty directory shows that no peer is monitored.
       this.#size = undefined;
       this.#lines = 0;
       this.#shortening?.return(undefined);
       if (this.#fs.facts(peers) !== undefined) this.#fs.remove(peers);
       return;
     }
-    // The last line there may have no end.
+    // The last line may be incomplete.
     const start = this.#size === undefined ? "\n" : "";
     this.#size ??= this.#fs.facts(peers)?.size ?? 0;
     if (this.#size > PEERS_MAX_BYTES && this.#mayCompact) this.#shorten();
-    // While it is made shorter there is as much room again.
+    // A compaction in progress allows twice the length.
     const limit = this.#shortening === undefined ? PEERS_MAX_BYTES : 2 * PEERS_MAX_BYTES;
     if (this.#size > limit) throw new Error("it is full until statd starts again");
     const text = start + Array.from(this.#waiting, ([peer, line]) => lineOf(peer, line)).join("");
@@ -196,18 +195,18 @@ class FilePeerMemory implements PeerMemory {
     });
   }
 
-  /** More than half of the file is out of date. */
+  /** More than half of the lines are superseded. */
   get #isWorthwhile(): boolean {
     const live = this.#remembered.size;
     return this.#mayCompact && this.#lines - live > SUPERSEDED_MAX + live;
   }
 
-  /** Begins to write the file anew, and ends it at once where there is no clock. */
+  /** Starts a compaction; synchronous without a clock. */
   #shorten(): void {
     if (this.#shortening !== undefined) return;
     const steps = this.#shortening = this.#shortenInSteps();
     if (this.#clock === undefined) { while (steps.next().done !== true); }
-    // All of its failures are reported by the steps.
+    // The steps report their own failures.
     else void inSlices(steps, { clock: this.#clock, signal: NEVER });
   }
 
@@ -224,7 +223,7 @@ class FilePeerMemory implements PeerMemory {
           if (value !== undefined) [this.#size, this.#lines] = [value.size, value.lines];
         });
         if (!isGoingOn) {
-          this.#lines = this.#remembered.size; // it is tried again after as many new lines
+          this.#lines = this.#remembered.size; // retried after as many new lines
           return;
         }
         yield;
@@ -236,8 +235,8 @@ class FilePeerMemory implements PeerMemory {
   }
 
   /**
-   * True if an operation worked, and did not say otherwise itself. The log is told of the first failure, and
-   * when writing works again.
+   * Whether an operation succeeded and did not return false. Logs the first failure, and the
+   * recovery of writes.
    */
   #attempt(operation: Operation, action: () => void | boolean): boolean {
     const path = quote(this.#layout.peers);

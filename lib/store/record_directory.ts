@@ -1,6 +1,6 @@
 /**
- * Reading a directory of record files at start. Whatever else lies there is passed over and reported,
- * one line each; it never keeps the program from starting, and it stays where it is.
+ * Loading of record files at start. Other files are skipped and logged, one line each; they never
+ * prevent the start, and stay where they are.
  */
 
 import { join } from "@std/path/join";
@@ -12,21 +12,21 @@ import type { DirectoryEntry, FileSystem } from "./file_system.ts";
 import { isAsideName, isSpareName } from "./layout.ts";
 import { FILE_MAX_BYTES, type FileText, isBlank, recordsIn } from "./record_file.ts";
 
-/** One file and the records in it; there is at least one. */
+/** File with at least one record. */
 export interface RecordFile {
   readonly name: string;
   readonly path: string;
   readonly records: readonly MonitorRecord[];
 }
 
-/** The names of all files in a directory that may hold records. @throws {StoreError} */
+/** Names of all possible record files in a directory. @throws {StoreError} */
 export function recordFileNames(fs: FileSystem, directory: string, log: Log): string[] {
   return namesIn(entriesOf(fs, directory), directory, log);
 }
 
 /**
- * All records in a directory, by file. `entries` are what it has, where that is known. `onUnread` is
- * called for each file of which it cannot be told what it holds.
+ * Records of a directory, by file. `entries` saves listing it again. `onUnread` is called for each
+ * unreadable file.
  *
  * @throws {StoreError} When the directory cannot be read.
  */
@@ -44,12 +44,12 @@ export function* recordFiles(
   }
 }
 
-/** Age at which a file that is being written was left by a process that is no more, in ms. */
+/** Age at which a file aside counts as left over by a dead process, in ms. */
 const LEFT_OVER_AFTER_MS = 60_000;
 
 /**
- * Removes what killed processes left half written: all of it where nobody else may write, else not what
- * others may be writing now. Where nobody else may write, the files that they kept to be written go too.
+ * Removes files aside that dead processes left. `isAlone`: no other process may write, so that all
+ * of them go, and spare files too.
  */
 export function removeLeftOvers(
   fs: FileSystem,
@@ -74,12 +74,12 @@ export function removeLeftOvers(
   }
 }
 
-/** Directories of which it was said that they cannot be synced. */
+/** Directories logged as unsyncable. */
 const saidUnsyncable = new Set<string>();
 
 /**
- * Makes what can be seen in a directory lasting, as far as possible; returns whether no more can be done.
- * A file system that has no such operation is mentioned once.
+ * Syncs a directory; returns false if a retry may help. A file system without that operation is
+ * logged once.
  */
 export function trySyncDirectory(fs: FileSystem, directory: string, log: Log): boolean {
   try {
@@ -100,7 +100,7 @@ export function trySyncDirectory(fs: FileSystem, directory: string, log: Log): b
   }
 }
 
-/** Everything in a directory. @throws {StoreError} */
+/** Entries of a directory. @throws {StoreError} */
 export function entriesOf(fs: FileSystem, directory: string): DirectoryEntry[] {
   try {
     return [...fs.list(directory)];
@@ -109,7 +109,7 @@ export function entriesOf(fs: FileSystem, directory: string): DirectoryEntry[] {
   }
 }
 
-/** Names that may be those of files with records. */
+/** Names of possible record files. */
 export function namesIn(entries: readonly DirectoryEntry[], directory: string, log: Log): string[] {
   const names: string[] = [];
   for (const { name, isFile, isDirectory, isSymlink } of entries) {

@@ -1,27 +1,27 @@
 /**
- * The text of one file of records: which records are in it, and what it is after a change. A line that
- * is no record is nobody's to change: it stays as it is, byte for byte, until its file goes.
+ * Text of a file of records: parsing it, and applying changes. A line that is no record is kept
+ * unchanged, byte for byte, as long as its file exists.
  *
- * Deviation: nfs-utils gives up a deletion in a file with such a line, so that the peer is told of a
- * reboot that it no longer wants to hear of.
+ * Deviation: nfs-utils refuses to delete from a file with such a line, so that the peer is told of
+ * a reboot that it no longer wants to hear of.
  */
 
 import type { MonitorRecord } from "../nsm/ports.ts";
 import { formatRecord, parseRecord, registrationKey } from "./record_format.ts";
 
-/** Contents of a file, one character per byte; undefined where there is no file. */
+/** Contents, one character per byte; undefined: no file. */
 export type FileText = string | undefined;
 
 /**
- * Longest file that is read or written, in bytes: 40,000 lines of the usual length, where one is the
- * rule. A longer one is an accident, or somebody trying to use up our memory.
+ * Longest file read or written, in bytes: 40,000 lines of usual length, where one is the rule. A
+ * longer file is an accident, or an attack on our memory.
  */
 export const FILE_MAX_BYTES = 4_194_304;
 
-/** Registrations whose lines are searched for one by one: for more, all lines are read. */
+/** Limit of registrations whose lines are found by text search; for more, all lines are parsed. */
 const KEYS_SEARCHED_MAX = 4;
 
-/** The records in a text, and how many lines are none. */
+/** Records in a text, and the number of faulty lines. */
 export function recordsIn(text: string): { records: MonitorRecord[]; faultyLines: number } {
   const records: MonitorRecord[] = [];
   let faultyLines = 0;
@@ -34,8 +34,8 @@ export function recordsIn(text: string): { records: MonitorRecord[]; faultyLines
 }
 
 /**
- * A text with a record in place of the lines of its registration and of `replaced`. It is the last
- * line, unless it was there before.
+ * Puts a record into a text, replacing the lines of its registration and of `replaced`. A new
+ * record becomes the last line.
  *
  * @throws {Error} When the text would be too long to be read again.
  */
@@ -48,11 +48,11 @@ export function withRecord(text: FileText, record: MonitorRecord, replaced = rec
   return isThere ? text : withLine(others, line);
 }
 
-/** A text without the lines of some registrations; no file where nothing is left. */
+/** Removes the lines of some registrations; undefined if nothing is left. */
 export function withoutRegistrations(text: FileText, keys: ReadonlySet<string>): FileText {
   const isGone = (record: MonitorRecord) => keys.has(registrationKey(record));
   const ends = [...keys].map(myNameOf);
-  // A line ends in its my_name: to search a long file for it is quicker than to read all of its lines.
+  // A line ends in its my_name: searching a long text for it is faster than parsing all lines.
   const isSearched = keys.size <= KEYS_SEARCHED_MAX && !ends.includes(" ");
   if (text === undefined || !isSearched) return without(text, isGone);
   let kept = "";
@@ -69,7 +69,7 @@ export function withoutRegistrations(text: FileText, keys: ReadonlySet<string>):
   return isBlank(kept) ? undefined : kept;
 }
 
-/** The my_name in a key of {@link registrationKey}, with the blank before it in a line. */
+/** my_name in a {@link registrationKey}, with the blank before it in a line. */
 function myNameOf(key: string): string {
   return ` ${key.slice(key.lastIndexOf("\n") + 1)}`;
 }
@@ -86,7 +86,7 @@ function linesEndingIn(ends: readonly string[], text: string): number[] {
   return [...starts].sort((a, b) => a - b);
 }
 
-/** A text without the lines of a peer that was told under one of our names. */
+/** Removes the lines of a peer that was told under one of our names. */
 export function withoutTold(text: FileText, monName: string, myName: string): FileText {
   return without(text, (record) => record.monName === monName && record.myName === myName);
 }
@@ -108,7 +108,7 @@ function without(text: FileText, isGone: (record: MonitorRecord) => boolean): Fi
 }
 
 /**
- * A text with every line of `added` that it does not have yet.
+ * Appends the lines of `added` that a text does not have.
  *
  * @throws {Error} When the text would be too long to be read again.
  */
@@ -123,15 +123,18 @@ export function mergeTexts(text: string, added: string): string {
   return merged;
 }
 
-/** True for a text without content: a power cut leaves NUL bytes in a file that was named and not written. */
+/**
+ * Whether a text has no content: a power cut leaves NUL bytes in a file that was named before it
+ * was written.
+ */
 export function isBlank(text: string): boolean {
   return /^[\n\0]*$/.test(text);
 }
 
 function withLine(text: string, line: string): string {
-  // What a power cut has left of a file that was named before it was written.
+  // NUL bytes of a file that was named before a power cut and not written.
   const kept = text.replace(/(^|\n)\0+$/, "$1");
-  // A last line without its end would swallow ours.
+  // An incomplete last line would swallow ours.
   const end = kept === "" || kept.endsWith("\n") ? "" : "\n";
   const longer = kept + end + line;
   if (longer.length > FILE_MAX_BYTES) {

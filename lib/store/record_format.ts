@@ -1,56 +1,56 @@
 /**
- * The text of one record, both directions; like all text of files, with one character per byte.
+ * Format of one record, one character per byte.
  *
  * ```
  * offset  length
  *      0       8  address of the callback: 127.0.0.1 in network order, printed as a host-order word:
- *                 `0100007f` on little-endian machines. Written for nfs-utils, not used by anybody
+ *                 `0100007f` on little-endian machines. Written for nfs-utils, never used
  *      9       8  my_prog   each as 8 lower-case hex digits, two's complement
  *     18       8  my_vers
  *     27       8  my_proc
  *     36      32  priv: 16 bytes as lower-case hex digits, in wire order
  *     69       n  mon_name: no blanks
  *   70+n       m  my_name: to the end of the line, blanks already replaced by `_`; may be empty
- * 70+n+m       1  LF; it may be missing behind the last line of a file
+ * 70+n+m       1  LF; may be missing after the last line of a file
  * ```
  *
- * Single blanks stand between the fields. A file holds one line for each my_id that asked about its
- * host, in the order in which they did.
+ * Fields are separated by single blanks. A file holds one line for each my_id that registered its
+ * host, in the order of registration.
  *
- * Deviation: nfs-utils keeps only the last line of a mon_name and my_name, whatever the rest of my_id.
- * We keep one for each my_prog, my_vers and my_proc, since each was acknowledged; nfs-utils reads
- * such files.
+ * Deviation: nfs-utils keeps only the last line of a mon_name and my_name, whatever the rest of
+ * my_id. We keep one for each my_prog, my_vers and my_proc, since each was acknowledged; nfs-utils
+ * reads such files.
  *
  * Source: files written by nfs-utils 2.6.2.
  */
 
 import type { MonitorRecord } from "../nsm/ports.ts";
 
-/** Bytes that mon_name and my_name may have together: nfs-utils reads no longer lines. */
+/** Limit of mon_name and my_name together, in bytes: nfs-utils reads no longer lines. */
 const NAMES_MAX_BYTES = 1024;
 
 const PRIV_OFFSET = 36;
 const PRIV_BYTES = 16;
 const MON_NAME_OFFSET = PRIV_OFFSET + 2 * PRIV_BYTES + 1;
-/** The longest line without its LF. */
+/** Longest line without its LF. */
 const LINE_MAX_BYTES = MON_NAME_OFFSET + 1 + NAMES_MAX_BYTES;
 
 const LOOPBACK = new Uint32Array(Uint8Array.of(127, 0, 0, 1).buffer)[0]!;
-/** The four numbers as nfs-utils scans them: hex digits of either case, any white space between. */
+/** Four numbers as nfs-utils scans them: hex digits of either case, separated by any white space. */
 const NUMBERS = /^\s*([0-9a-f]{1,8})\s+([0-9a-f]{1,8})\s+([0-9a-f]{1,8})\s+([0-9a-f]{1,8})/i;
 const PRIV = /^[0-9a-f]{32}$/;
 
-/** The line of a record, with its LF. */
+/** Line of a record, with its LF. */
 export function formatRecord(record: MonitorRecord): string {
   const { monName, myName, myProg, myVers, myProc, priv } = record;
   const numbers = [LOOPBACK, myProg, myVers, myProc].map(hexWord).join(" ");
   return `${numbers} ${priv} ${monName} ${myName}\n`;
 }
 
-/** The record in a line without its LF; undefined if it is none. */
+/** Parses a line without its LF; undefined if it is no record. */
 export function parseRecord(line: string): MonitorRecord | undefined {
   if (line.length < MON_NAME_OFFSET + 1 || line.length > LINE_MAX_BYTES) return undefined;
-  // C programs see the end of the line there.
+  // C programs would see the line end there.
   if (line.includes("\0")) return undefined;
   const numbers = NUMBERS.exec(line.slice(0, PRIV_OFFSET));
   const priv = line.slice(PRIV_OFFSET, PRIV_OFFSET + 2 * PRIV_BYTES).toLowerCase();
@@ -71,7 +71,7 @@ export function parseRecord(line: string): MonitorRecord | undefined {
   };
 }
 
-/** Copy of a slice in memory of its own: V8 keeps the whole of a text for as long as a slice of it. */
+/** Copy of a slice in its own memory: V8 keeps the whole text alive for a slice of it. */
 function ownText(slice: string): string {
   const codes = new Array<number>(slice.length);
   for (let i = 0; i < slice.length; i++) codes[i] = slice.charCodeAt(i);
@@ -85,7 +85,7 @@ const MY_NAME = /^(?! )[\x01-\x09\x0b-\xff]*$/;
 // deno-lint-ignore no-control-regex
 const MON_NAME = /^[\x01-\x09\x0b-\x1f\x21-\xff]+$/;
 
-/** Why a record has no line that is read back unchanged, as the end of a sentence. */
+/** Why a record has no line that reads back unchanged, as the end of a sentence. */
 export function recordFault({ monName, myName, priv }: MonitorRecord): string | undefined {
   if (!PRIV.test(priv)) return `priv is not ${PRIV_BYTES} bytes as hex digits`;
   if (monName.length + myName.length > NAMES_MAX_BYTES) return "record too long";
@@ -94,7 +94,7 @@ export function recordFault({ monName, myName, priv }: MonitorRecord): string | 
   return undefined;
 }
 
-/** Identity of a registration in one text: all but priv. No name in a line has an LF. */
+/** Key of a registration: all fields but priv, separated by LF, which no name contains. */
 export function registrationKey(record: MonitorRecord): string {
   const { monName, myName, myProg, myVers, myProc } = record;
   return [myProg, myVers, myProc, monName, myName].join("\n");

@@ -1,32 +1,34 @@
 /**
- * Spare files: files of records that were removed, kept under hidden names and rewritten for the next
- * record. Freeing blocks and allocating new ones is half of what a change costs.
+ * Spare files: removed record files, kept under hidden names and rewritten for new records. Freeing
+ * blocks and allocating new ones is half the cost of a change.
  *
- * A spare file goes through three states:
+ * A spare file has three states:
  *
- * 1. held: it was renamed away, and a power cut may bring its old name back. Nothing is written to it.
- * 2. settled: its directory was synced since. It may be rewritten where the new contents are synced
- *    before they get a name.
- * 3. blank: it is full of NUL bytes, durably. Only a blank file may get a name before its new
- *    contents are synced: a power cut in between then leaves a file without a record, instead of an
- *    old record under a new name, or a new one cut to the length of the old one.
+ * 1. held: renamed away, and a power cut may bring its old name back. It must not be written.
+ * 2. settled: its directory was synced since. It may be rewritten if the new contents are synced
+ *    before they
+ *    get a name.
+ * 3. blank: filled with NUL bytes, durably. Only a blank file may get a name before its new
+ *    contents are
+ *    synced: a power cut in between leaves a file without a record, instead of an old record under a new
+ *    name, or a new one cut to the length of the old one.
  */
 
 import type { FileSystem } from "./file_system.ts";
 import { AsideFile } from "./atomic_file.ts";
 import { spareName } from "./layout.ts";
 
-/** Spare files at most: twice what is removed before the directory is synced. */
+/** Limit of spare files: twice the removals per sync of the directory. */
 const SPARES_MAX = 64;
-/** Longest file that is kept, in bytes: one block, as nearly all have. */
+/** Longest file kept, in bytes: one block, which nearly all files have. */
 const SPARE_MAX_BYTES = 4096;
 /**
- * Size of a blank file, in bytes, and of the longest text that may get its name before it is synced: one
- * sector, which a disk writes whole or not at all.
+ * Size of a blank file, and of the longest text that may get its name before it is synced, in
+ * bytes: one sector, which a disk writes whole or not at all.
  */
 export const SECTOR_BYTES = 512;
 const BLANK = "\0".repeat(SECTOR_BYTES);
-/** Time for blanking files at one go, in ms: callers wait for so long. */
+/** Time budget for blanking in one go, in ms: callers wait for so long. */
 const BLANKING_MS = 4;
 
 export class SpareFiles {
@@ -38,14 +40,14 @@ export class SpareFiles {
   #settled: string[] = [];
   #blank: string[] = [];
 
-  /** `mode` is that of files that can be blanked. */
+  /** `mode` is required of files to be blanked. */
   constructor(fs: FileSystem, directory: string, mode: number) {
     this.#fs = fs;
     this.#directory = directory;
     this.#mode = mode;
   }
 
-  /** Takes a file of `size` bytes away by hiding it; whether it did. */
+  /** Removes a file of `size` bytes by hiding it; false if it is not kept. */
   hold(path: string, size: number): boolean {
     if (size > SPARE_MAX_BYTES || this.#count >= SPARES_MAX) return false;
     const spare = `${this.#directory}/${spareName(++this.#made)}`;
@@ -58,17 +60,17 @@ export class SpareFiles {
     return true;
   }
 
-  /** The directory was synced: no old name comes back. */
+  /** Notes a sync of the directory: old names cannot come back. */
   settle(): void {
     this.#settled.push(...this.#held.splice(0));
   }
 
-  /** The directory cannot be synced: files whose old names may come back go. */
+  /** Deletes the held files, after a failed sync of the directory. */
   dropHeld(): void {
     for (const path of this.#held.splice(0)) this.#remove(path);
   }
 
-  /** Overwrites settled files, for a few ms; whether none is left. */
+  /** Blanks settled files within the time budget; returns whether none is left. */
   blank(): boolean {
     const end = performance.now() + BLANKING_MS;
     const batch: { aside: AsideFile; path: string }[] = [];
@@ -82,23 +84,23 @@ export class SpareFiles {
         aside.close();
         this.#blank.push(path);
       } catch {
-        aside.discard(); // the disk is failing, which the next change says
+        aside.discard(); // the disk is failing, which the next change reports
       }
     }
     return this.#settled.length === 0;
   }
 
-  /** A file for new contents that are synced before it is named; undefined where there is none. */
+  /** Takes a spare for contents that are synced before they are named; undefined if there is none. */
   takeSettled(text: string, mode: number): AsideFile | undefined {
     return this.#rewrite(this.#settled.pop() ?? this.#blank.pop(), text, mode);
   }
 
-  /** A file for new contents that are synced after it was named; undefined where there is none. */
+  /** Takes a spare for contents that are synced after they are named; undefined if there is none. */
   takeBlank(text: string, mode: number): AsideFile | undefined {
     return this.#rewrite(this.#blank.pop(), text, mode);
   }
 
-  /** Removes all of them, as far as that is possible: a start removes what stays. */
+  /** Deletes all spare files, if possible; a start deletes what stays. */
   removeAll(): void {
     for (const path of [...this.#held, ...this.#settled, ...this.#blank]) this.#remove(path);
     this.#held = [];
@@ -132,7 +134,7 @@ export class SpareFiles {
     try {
       this.#fs.remove(path);
     } catch {
-      // It is in nobody's way, and a start removes it.
+      // It does no harm, and a start deletes it.
     }
   }
 }

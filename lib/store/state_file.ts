@@ -1,12 +1,11 @@
 /**
- * The file `state`: the NSM state number as 4 bytes in host byte order, signed. Bytes behind them are
- * ignored. A missing or shorter file, such as the empty one that Debian ships, is written with the
- * number of a new host; apart from that only {@link StateFile.advance} writes it.
+ * File `state`: the NSM state number as 4 bytes, signed, in host byte order. Further bytes are
+ * ignored. A missing or shorter file, such as Debian's empty one, is initialised like a new host's.
+ * Otherwise only {@link StateFile.advance} writes it.
  *
- * The file `.state` beside it is our own second copy, in decimal: packages of nfs-utils ship an empty
- * `state`, which resets the number at each upgrade, and peers ignore a number that they know already. A
- * number in `state` that comes before the copy's is raised to that. Both wrap, so that "before" is that of
- * serial numbers (RFC 1982).
+ * The file `.state` is our own copy, in decimal. Packages of nfs-utils ship an empty `state`, which
+ * resets the number at each upgrade, and peers ignore a number that they know already. So a `state`
+ * behind the copy is raised to the copy. Both wrap; they are compared as serial numbers (RFC 1982).
  *
  * Source: files written and read by nfs-utils 2.6.2.
  */
@@ -26,7 +25,7 @@ export const STATE_BYTES = 4;
 const STATE_MODE = 0o644;
 const COPY_MODE = 0o644;
 const COPY_MAX_BYTES = 16;
-/** Suffix for the name of something that is no file. */
+/** Suffix for renaming something that is no regular file. */
 const DAMAGED_SUFFIX = ".damaged";
 
 export class StateFile {
@@ -37,11 +36,12 @@ export class StateFile {
   constructor(readonly fs: FileSystem, readonly layout: Layout, readonly log: Log) {}
 
   /**
-   * The state number now, made odd; the file keeps an even one. Where the file has gone since it was
-   * last read it is written again, as the number must not go back. It is read anew each time, since
-   * another process may have advanced it: a read costs 5 µs, asking for the file's times first 2 µs.
+   * State number now, made odd; the file keeps an even one. If the file is missing since the last
+   * read, it is written again, as the number must not decrease. It is read on every call, since
+   * another process may have advanced it: a read takes 5 µs, and checking the modification time
+   * first would take 2 µs.
    *
-   * @throws {StoreError} When the file cannot be read or, where it has no number, written.
+   * @throws {StoreError} When the file cannot be read or, without a number, not written.
    */
   read(): number {
     const stored = this.#stored();
@@ -55,8 +55,8 @@ export class StateFile {
   }
 
   /**
-   * Makes the next odd number the state number, for good, and returns it. After a crash it is this one
-   * or the one before. Two processes must not do that at one time.
+   * Advances to the next odd number, durably, and returns it. A crash leaves the old or the new
+   * number. Two processes must not call it concurrently.
    *
    * @throws {StoreError}
    */
@@ -68,7 +68,7 @@ export class StateFile {
     return this.#lastRead = this.#write(nextStateNumber(number));
   }
 
-  /** Result that {@link advance} would have; nothing is changed. @throws {StoreError} */
+  /** Number that {@link advance} would give, without changing anything. @throws {StoreError} */
   next(): number {
     const { fs, layout: { state } } = this;
     let stored: number | undefined;
@@ -91,7 +91,7 @@ export class StateFile {
     }
   }
 
-  /** Puts aside what can never hold a number, unless that is not ours to do. */
+  /** Renames something that can never hold a number, if permitted. */
   #putAside(reason: unknown): void {
     const { fs, layout: { state }, log } = this;
     if (fs.facts(state)?.isFile !== false) throw new StoreError("read", state, reason);
@@ -104,7 +104,7 @@ export class StateFile {
     log.warning(`Renamed ${quote(state)} to ${quote(aside)}: ${reasonOf(reason)}`);
   }
 
-  /** Our copy; undefined where there is none. */
+  /** Number in our copy; undefined if there is none. */
   #copy(): number | undefined {
     const { fs, layout: { stateCopy }, log } = this;
     try {
@@ -118,7 +118,7 @@ export class StateFile {
     }
   }
 
-  /** Writes the copy. A failure loses the number only together with the file `state`. */
+  /** Writes the copy. A failure matters only if the file `state` is lost too. */
   #writeCopy(number: number): void {
     const { fs, layout: { directory, stateCopy }, log } = this;
     try {
@@ -128,9 +128,9 @@ export class StateFile {
     }
   }
 
-  /** Writes a number that only the copy has. A failure leaves it valid all the same. */
+  /** Writes a number that only the copy has. After a failure the number is still valid. */
   #raise(number: number): void {
-    // Another process may have advanced both between the two reads.
+    // Another process may have advanced both files between the two reads.
     const stored = this.#stored();
     if (stored !== undefined && upStateNumber(stored) === number) return;
     try {
@@ -176,9 +176,9 @@ export class StateFile {
   }
 
   /**
-   * Writes the number into the file that is there, where none can be made or renamed: a full disk, a file
-   * system or a filter that refuses it. False where that fails too, or the file has the number already and
-   * only its name may not be on disk.
+   * Overwrites the number in place, if no file can be created or renamed (full disk, or a security
+   * policy). False if that fails too, or if the file has the number already and only its name may
+   * not be durable.
    */
   #writeOver(text: string): boolean {
     const { fs, layout: { state } } = this;
@@ -187,14 +187,14 @@ export class StateFile {
       fs.overwrite(state, text);
       return true;
     } catch {
-      return false; // the reason why it cannot be replaced is the one to tell
+      return false; // the error of the replacement is reported instead
     }
   }
 }
 
 /**
- * The later one of two numbers, made odd. A number that is our copy's with its bytes in the other order
- * comes from a machine of that order, and is no later one.
+ * Later one of two numbers, made odd. A number that equals the copy with its bytes swapped was
+ * written by a machine of the other byte order, and is not later.
  */
 function latest(stored: number | undefined, copied: number | undefined): number | undefined {
   const number = stored === undefined ? undefined : upStateNumber(stored);
@@ -203,14 +203,13 @@ function latest(stored: number | undefined, copied: number | undefined): number 
   return isBefore || swapped(stored!) === copied ? copied : number;
 }
 
-/** A number with its bytes swapped. */
 function swapped(number: number): number {
   const view = new DataView(new ArrayBuffer(STATE_BYTES));
   view.setInt32(0, number);
   return view.getInt32(0, true);
 }
 
-/** The number in the file's text; undefined where it has none. Typed arrays are in host byte order. */
+/** Number in the file's text; undefined if there is none. Typed arrays use host byte order. */
 export function storedNumber(text: string | undefined): number | undefined {
   if (text === undefined || text.length < STATE_BYTES) return undefined;
   const bytes = Uint8Array.from(text.slice(0, STATE_BYTES), (byte) => byte.charCodeAt(0));

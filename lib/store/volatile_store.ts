@@ -1,7 +1,4 @@
-/**
- * Memory in place of the state directory, where nothing can be written. Everything in it is lost when the
- * process ends.
- */
+/** In-memory replacement of a state directory that is not writable. Its contents end with the process. */
 
 import {
   type MonitorRecord,
@@ -13,12 +10,15 @@ import {
 import { fileNameFault } from "./layout.ts";
 import { recordFault, registrationKey } from "./record_format.ts";
 
-/** A monitor list in memory. It refuses what the list on disk refuses, but never for want of room. */
+/**
+ * Monitor list in memory. It refuses the records that the one on disk refuses, but never for lack
+ * of space.
+ */
 export class VolatileStore implements MonitorStore {
   readonly #records = new Map<string, MonitorRecord>();
   readonly #stateNumber: number;
 
-  /** `records` were there at the start. */
+  /** `records` are the initial ones. */
   constructor(stateNumber: number, records: readonly MonitorRecord[] = []) {
     this.#stateNumber = stateNumber;
     for (const record of records) this.#records.set(registrationKey(record), record);
@@ -62,7 +62,7 @@ export class VolatileStore implements MonitorStore {
   tidy(): void {}
 }
 
-/** A peer memory that forgets at once: the directory of peers knows them for as long as we live. */
+/** Null object: a peer memory that keeps nothing. The peer directory knows the peers as long as we run. */
 export class NoPeerMemory implements PeerMemory {
   load(): Map<string, PeerFacts> {
     return new Map();
