@@ -1,12 +1,13 @@
 /**
- * UDP sockets for all addresses of one family, or for one of them. Each datagram comes with the address
- * that it was sent to and the interface that it arrived at, and its reply leaves from that address: also
- * where the address is one of 127/8, only routed here, or a moment old.
+ * UDP sockets for all addresses of one family, or for one address. Each datagram comes with its
+ * destination address and its interface, and its reply leaves from that destination: also for
+ * addresses of 127/8, for routed ones, and for ones added a moment ago.
  *
- * A caller is local if the datagram arrived at the interface of loopback, from an address of loopback to
- * one. That its source is an address of this host does not do.
+ * A caller is local if its datagram came over the loopback interface, from and to a loopback
+ * address. A source that is one of this host's addresses is not enough.
  *
- * Datagrams that are dropped, since no caller can be at their source, or they were not sent to this host alone:
+ * Datagrams dropped, because their source cannot be a caller or their destination is not this host
+ * alone:
  *
  * | datagram                                     | reason                                                  |
  * | -------------------------------------------- | ------------------------------------------------------- |
@@ -34,24 +35,24 @@ import { endpointIn, isMapped, SocketAddresses } from "./socket_address.ts";
 
 const AF_INET = 2;
 const AF_INET6 = 10;
-/** Index of the interface of loopback, in each network namespace. */
+/** Index of the loopback interface, in every network namespace. */
 const LOOPBACK_INTERFACE = 1;
-/** Datagrams taken before sockets with priority are looked at, and everything else has a turn. */
+/** Datagrams received before sockets with priority are polled and the event loop may run. */
 const FIRST_EVERY = 16;
-/** Time for datagrams without a turn of the event loop, in ms. */
+/** Longest time without yielding to the event loop, in ms. */
 const TURN_EVERY_MS = 2;
 /** Delay that yields to the event loop, in ms: only a timer makes Deno look at its sockets. */
 const TURN_MS = 1;
 
-/** Microtasks until what the runtime has read in a turn is handed over, in number: twice what it takes. */
+/** Microtasks after which datagrams read by Deno in a turn are delivered: twice the number needed. */
 const SETTLING_MICROTASKS = 10;
 
-/** Clock and surroundings of a socket. */
+/** Dependencies of a socket. */
 export interface ArrivalParts {
   readonly startTimer: StartTimer;
-  /** The name of an interface, for the scope of link-local addresses. */
+  /** Name of an interface, for the scope of link-local addresses. */
   readonly interfaceName: (index: number) => string | undefined;
-  /** Hands over what has arrived at the sockets with priority over this one. */
+  /** Polls the sockets with priority over this one. */
   readonly first: () => void;
   readonly now: () => number;
 }
@@ -66,7 +67,7 @@ export class ArrivalSocket implements DatagramSocket {
   #isDraining = false;
   #isSignalled = false;
 
-  /** Owns the socket from here on. */
+  /** Takes ownership of the socket. */
   constructor(socket: MessageSocket, address: string, parts: ArrivalParts) {
     this.#socket = socket;
     this.#parts = parts;
@@ -84,7 +85,7 @@ export class ArrivalSocket implements DatagramSocket {
       : Promise.reject(new TransportError("send to", to, "it was not taken"));
   }
 
-  /** Hands over what arrives until the socket is closed. Signals are awaited from here on. */
+  /** Delivers datagrams until the socket is closed; enables its SIGIO. */
   receive(deliver: (data: Uint8Array, from: Origin) => void): Promise<void> {
     if (this.#closing.signal.aborted) return Promise.resolve();
     this.#deliver = deliver;
@@ -96,7 +97,7 @@ export class ArrivalSocket implements DatagramSocket {
         resolve();
       });
       this.#socket.ownSignals();
-      void this.#drain(); // what arrived before
+      void this.#drain(); // datagrams that arrived earlier
     });
   }
 
@@ -111,9 +112,12 @@ export class ArrivalSocket implements DatagramSocket {
     if (!isServed) this.#socket.close();
   }
 
-  /** Takes all that has arrived. A bug in what it is handed to ends the program, see fatal.ts. */
+  /**
+   * Delivers all queued datagrams. An exception in the receiver is a bug and ends the program, see
+   * fatal.ts.
+   */
   async #drain(): Promise<void> {
-    if (this.#isDraining) return; // re-entrant: the loop that runs takes it
+    if (this.#isDraining) return; // re-entrant: the outer loop takes them
     this.#isDraining = true;
     try {
       await this.#takeAll();
@@ -129,7 +133,7 @@ export class ArrivalSocket implements DatagramSocket {
     for (let taken = 1; !signal.aborted; taken++) {
       if (!this.#takeOne()) {
         if (this.#isSignalled) break;
-        this.#signal(true); // what came before that needs one more look
+        this.#signal(true); // datagrams that came before it need one more look
         continue;
       }
       if (taken % FIRST_EVERY !== 0) continue;
@@ -137,13 +141,13 @@ export class ArrivalSocket implements DatagramSocket {
       first();
       if (now() - turnedAt < TURN_EVERY_MS) continue;
       await sleep(startTimer, TURN_MS, signal);
-      // Promises first hand over what the runtime has read for sockets with priority.
+      // Datagrams that Deno has read for sockets with priority are delivered first.
       for (let i = 0; i < SETTLING_MICROTASKS; i++) await undefined;
       turnedAt = now();
     }
   }
 
-  /** Wants signals or not; while there is much to take they would only interrupt. */
+  /** Enables or disables the signal, which only interrupts while datagrams are queued. */
   #signal(isWanted: boolean): void {
     if (this.#isSignalled === isWanted || this.#closing.signal.aborted) return;
     this.#socket.signalArrivals(isWanted);
@@ -175,7 +179,7 @@ export class ArrivalSocket implements DatagramSocket {
   }
 }
 
-/** True if a datagram with this struct sockaddr can come from one host, see the table above. */
+/** Whether a struct sockaddr can be the source of one host, see the table above. */
 function isOfOneHost(source: Uint8Array, isOverLoopback: boolean): boolean {
   if (source[2] === 0 && source[3] === 0) return false; // port 0
   if (source[0] === AF_INET) {
@@ -188,17 +192,17 @@ function isOfOneHost(source: Uint8Array, isOverLoopback: boolean): boolean {
   return !isLow || isOverLoopback && isLoopbackIn(source);
 }
 
-/** True for a struct sockaddr with an address of fe80::/10. */
+/** Whether a struct sockaddr has an address of fe80::/10. */
 function isLinkLocalIn(source: Uint8Array): boolean {
   return source[0] === AF_INET6 && source[8] === 0xfe && (source[9]! & 0xc0) === 0x80;
 }
 
-/** True for a struct sockaddr with an address of loopback. */
+/** Whether a struct sockaddr has a loopback address. */
 function isLoopbackIn(source: Uint8Array): boolean {
   return isLoopbackBytes(source[0] === AF_INET ? source.subarray(4, 8) : source.subarray(8, 24));
 }
 
-/** True for 4 or 16 bytes of an address of loopback: 127.0.0.0/8 or ::1. */
+/** Whether 4 or 16 bytes are a loopback address: 127.0.0.0/8 or ::1. */
 function isLoopbackBytes(address: Uint8Array): boolean {
   if (address.length === 4) return address[0] === 127;
   return address[15] === 1 && address.subarray(0, 15).every((byte) => byte === 0);

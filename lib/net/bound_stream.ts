@@ -1,7 +1,7 @@
 /**
- * TCP connections that leave from an address and a port of one's choice, for which the runtime has no
- * option. Non-blocking system calls, polled with exponential back-off: a result is seen after at most
- * twice the time that it took.
+ * TCP connections from a chosen source address and port, for which Deno has no option. Non-blocking
+ * system calls, polled with exponential back-off: a result is seen after at most twice the time
+ * that it took.
  *
  * Source: bindresvport(3) for the choice of the port.
  */
@@ -18,40 +18,40 @@ import { sleep, type StartTimer } from "../time/clock.ts";
 
 /** First pause of the back-off, in ms: a round trip within one building. */
 const PAUSE_MIN_MS = 1;
-/** The longest pause in ms: with hundreds of connections the looks still cost next to nothing. */
+/** Longest pause, in ms: polling hundreds of connections at it costs next to nothing. */
 const PAUSE_MAX_MS = 50;
 
-/** Lets the system choose. */
+/** Ephemeral port. */
 const ANY_PORT = 0;
 const EVERY_ADDRESS = "::";
 const EVERY_IPV4_ADDRESS = "0.0.0.0";
 
-/** System calls on TCP sockets, none of which waits; what they throw has a `code` such as `EADDRINUSE`. */
+/** Non-blocking TCP system calls; their errors have a `code` such as `EADDRINUSE`. */
 export interface StreamCalls {
-  /** The struct sockaddr of an endpoint. */
+  /** Encodes an endpoint as struct sockaddr. */
   socketAddress(endpoint: Endpoint): Uint8Array<ArrayBuffer>;
   /** Opens a socket bound to an endpoint. */
   open(local: Endpoint): number;
-  /** Begins to connect, or looks how far that is; whether the connection is there. */
+  /** Starts to connect, or polls the progress; returns whether the connection is established. */
   connect(fd: number, to: Uint8Array<ArrayBuffer>): boolean;
-  /** Takes what has arrived: the number of bytes, 0 at the end; undefined when nothing has. */
+  /** Reads available bytes and returns their number, 0 at the end; undefined if none are available. */
   receive(fd: number, into: Uint8Array<ArrayBuffer>): number | undefined;
-  /** Sends what there is room for: the number of bytes; undefined when there is none. */
+  /** Writes as much as fits and returns the number of bytes; undefined if nothing fits. */
   send(fd: number, data: Uint8Array<ArrayBuffer>): number | undefined;
   close(fd: number): void;
 }
 
 /** Local end of connections. */
 export interface StreamSource {
-  /** Numeric address, `::` for all of both families. */
+  /** Numeric address; `::` means any address of both families. */
   readonly address: string;
-  /** The ports to try for one connection, in order; any port when they are in use or not permitted. */
+  /** Ports to try for one connection, in order; an ephemeral port follows if none is usable. */
   readonly ports: () => readonly number[];
   readonly calls: StreamCalls;
   readonly startTimer: StartTimer;
 }
 
-/** Opens TCP connections that leave from a source. */
+/** Makes a function that opens TCP connections from a source. */
 export function connectFrom(source: StreamSource): Connect {
   return async (to, signal) => {
     const stream = new BoundStream(source, begin(source, to), to);
@@ -70,7 +70,7 @@ export function connectFrom(source: StreamSource): Connect {
   };
 }
 
-/** Begins to connect from the first port from which that is possible; returns the socket. */
+/** Starts to connect from the first usable port; returns the socket. */
 function begin({ address, ports, calls }: StreamSource, to: Endpoint): number {
   const isFromEverywhere = address === EVERY_ADDRESS && !isIpv6(to.address);
   const own = isFromEverywhere ? EVERY_IPV4_ADDRESS : address;
@@ -90,7 +90,7 @@ function begin({ address, ports, calls }: StreamSource, to: Endpoint): number {
   throw new TransportError("connect to", to, refusal);
 }
 
-/** True if another source port could succeed. */
+/** Whether another source port could succeed. */
 function isOfPort(error: unknown, isBound: boolean): boolean {
   const code = systemCode(error);
   // After bind, EADDRNOTAVAIL means that the port is already connected to this destination.
@@ -98,7 +98,7 @@ function isOfPort(error: unknown, isBound: boolean): boolean {
   return code === "EADDRINUSE" || code === "EACCES" || code === "EPERM";
 }
 
-/** A connection, or one that is being made. */
+/** Connection, established or in progress. */
 class BoundStream implements StreamConnection {
   readonly #calls: StreamCalls;
   readonly #startTimer: StartTimer;
@@ -112,7 +112,7 @@ class BoundStream implements StreamConnection {
     this.#fd = fd;
   }
 
-  /** Settles when the connection is there. */
+  /** Settles when the connection is established. */
   async connected(): Promise<void> {
     const address = this.#calls.socketAddress(this.remote);
     await this.#attempt("connect to", () => this.#calls.connect(this.#fd, address) || undefined);
@@ -142,7 +142,7 @@ class BoundStream implements StreamConnection {
     this.#closing.abort();
   }
 
-  /** Tries again and again until there is a result, an error, or the connection was closed. */
+  /** Polls a call until it has a result, fails, or the connection is closed. */
   async #attempt<T>(action: string, call: () => T | undefined): Promise<T> {
     const { signal } = this.#closing;
     try {

@@ -1,10 +1,10 @@
 /**
- * Questions to one name server over UDP, hundreds at a time, without a thread or a socket for each. What
- * is not a plain answer (another response code than NOERROR and NXDOMAIN, one that was cut) is an error,
- * so that the asker can turn to the C library.
+ * DNS client for one server over UDP, with hundreds of questions in flight, without a thread or
+ * socket for each. Anything but a plain answer (a truncated one, or a response code other than
+ * NOERROR and NXDOMAIN) is an error, so that the caller can ask the C library instead.
  *
- * A forged answer has to guess the port of one of several sockets, the identifier and the question, and
- * to come from the server's address.
+ * A forged answer has to guess the port of one of several sockets, the identifier and the question,
+ * and to come from the server's address.
  *
  * Source: RFC 1035 section 4 (messages), RFC 3596 (AAAA), RFC 5452 (what an answer has to match).
  */
@@ -12,11 +12,11 @@
 import { normaliseAddress } from "../rpc/address.ts";
 import type { DatagramSocket, Endpoint } from "../rpc/transport.ts";
 
-/** Sockets among which questions are spread, in number. */
+/** Sockets among which questions are distributed. */
 const SOCKETS = 4;
 
 const HEADER_BYTES = 12;
-/** A standard query that desires recursion, with one question. */
+/** Standard query, recursion desired. */
 const FLAGS_QUERY = 0x0100;
 const FLAG_RESPONSE = 0x8000;
 const FLAG_TRUNCATED = 0x0200;
@@ -26,24 +26,24 @@ const NXDOMAIN = 3;
 const CLASS_IN = 1;
 const TYPES = { A: 1, AAAA: 28 } as const;
 const CNAME = 5;
-/** Two high bits of a length: the rest of the name is elsewhere in the message. */
+/** Two high bits of a length byte: a compression pointer follows. */
 const POINTER = 0xc0;
-/** Names that a name may refer to, one after another, before it counts as a circle. */
+/** Compression pointers followed before a name counts as a loop. */
 const POINTERS_MAX = 32;
 /** Longest label and name, in bytes. */
 const LABEL_MAX = 63;
 const NAME_MAX = 253;
 
-/** A question that is under way. */
+/** Question in flight. */
 interface Pending {
   readonly name: string;
   readonly type: number;
   readonly settle: (answer: string[] | Error) => void;
 }
 
-/** Sockets and chance of a client. */
+/** Dependencies of the client. */
 export interface DnsParts {
-  /** Opens a socket on a port of the system's choice. @throws {TransportError} */
+  /** Opens a socket on an ephemeral port. @throws {TransportError} */
   readonly open: () => DatagramSocket;
   readonly random: () => number;
 }
@@ -53,20 +53,20 @@ export class DnsClient {
   readonly #random: () => number;
   readonly #sockets: { readonly socket: DatagramSocket; readonly pending: Map<number, Pending> }[];
 
-  /** @throws {TransportError} When no socket can be had. */
+  /** @throws {TransportError} When no socket can be opened. */
   constructor(server: Endpoint, { open, random }: DnsParts) {
     this.#server = { ...server, address: normaliseAddress(server.address) ?? server.address };
     this.#random = random;
     this.#sockets = Array.from({ length: SOCKETS }, () => {
       const [socket, pending] = [open(), new Map<number, Pending>()];
-      // It never rejects, and ends with the socket.
+      // Never rejects, and ends with the socket.
       void socket.receive((data, from) => this.#received(pending, data, from));
       return { socket, pending };
     });
   }
 
   /**
-   * Asks for the addresses of one family; an empty list where the name has none, or is none.
+   * Asks for the addresses of one family; an empty list if the name has none, or does not exist.
    *
    * @throws {Error} (as a rejection) No plain answer before the signal was aborted.
    */
@@ -110,12 +110,12 @@ export class DnsClient {
       if (answer !== undefined) question.settle(answer);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      // Shorter than it says: not the server's, or of no use.
+      // Truncated message: forged, or useless.
     }
   }
 }
 
-/** @throws {Error} When the name is none that the system of names has. */
+/** @throws {Error} When the name is not a valid DNS name. */
 export function encodeQuery(id: number, name: string, type: number): Uint8Array {
   const labels = name.split(".");
   const isName = name.length <= NAME_MAX &&
@@ -137,10 +137,10 @@ export function encodeQuery(id: number, name: string, type: number): Uint8Array 
 }
 
 /**
- * The addresses in an answer, an error where it is no plain one, or undefined where it is none to the
+ * Addresses in an answer, or an error if it is no plain answer; undefined if it does not match the
  * question.
  *
- * @throws {RangeError} When the message ends too early.
+ * @throws {RangeError} When the message is truncated.
  */
 export function decodeAnswer(
   view: DataView,
@@ -179,7 +179,7 @@ function addressAt(view: DataView, start: number, end: number): string {
   return Array.from({ length: 8 }, (_, i) => view.getUint16(start + 2 * i).toString(16)).join(":");
 }
 
-/** A name in lower case, and where what follows it begins. */
+/** Decodes a name, in lower case, and returns the offset after it. */
 function readName(view: DataView, start: number): { name: string; end: number } {
   const labels: string[] = [];
   let end: number | undefined;

@@ -1,15 +1,15 @@
-/** Deno's addresses and ours. */
+/** Conversion of Deno's addresses. */
 
 import { isLinkLocal } from "../rpc/address.ts";
 import type { Endpoint } from "../rpc/transport.ts";
 
-/** Prefix of a v4-mapped address in the runtime's text. */
+/** Prefix of a v4-mapped address in Deno's text. */
 const MAPPED_PREFIX = "::ffff:";
 
 /**
- * The endpoint of an address that the runtime reports. On a socket of both families IPv4 addresses come
- * in their mapped form; link-local ones come without their scope, which is `scope` if it is known.
- * Undefined for a mapped address on a socket that is not of both families.
+ * Endpoint of a Deno address. A dual-stack socket reports IPv4 addresses in mapped form. Link-local
+ * addresses lack their scope, which is `scope` if known. Undefined for a mapped address on a socket
+ * that is not dual-stack.
  */
 export function endpointOf(addr: Deno.Addr, scope: string, isDual: false): Endpoint | undefined;
 export function endpointOf(addr: Deno.Addr, scope?: string, isDual?: boolean): Endpoint;
@@ -21,7 +21,7 @@ export function endpointOf(addr: Deno.Addr, scope = "", isDual = true): Endpoint
   return { address: scope !== "" && isLinkLocal(hostname) ? hostname + scope : hostname, port };
 }
 
-/** The scope at the end of an address, with its `%`; empty if there is none. */
+/** Scope of an address, with its `%`; empty if there is none. */
 export function scopeOf(address: string): string {
   const percent = address.indexOf("%");
   return percent < 0 ? "" : address.slice(percent);

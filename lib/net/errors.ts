@@ -1,20 +1,20 @@
-/** The errors of Deno's sockets, told apart by what the loops around them have to do. */
+/** Classification of Deno's socket errors. */
 
-/** The socket was closed while or before it was used; which class it is depends on the operation. */
+/** Whether the socket was closed before or during use; Deno's error class depends on the operation. */
 export function isClosed(error: unknown): boolean {
   return error instanceof Deno.errors.Interrupted || error instanceof Deno.errors.BadResource;
 }
 
-/** The system's word for an error, such as `EMFILE`, where Deno passes it on. */
+/** Error code of the system, such as `EMFILE`, if Deno passes it on. */
 export function systemCode(error: unknown): string | undefined {
   const { code } = error as { code?: unknown };
   return typeof code === "string" ? code : undefined;
 }
 
-/** Errors of accept(2) that concern the connection that was to be taken, and not the next one. */
+/** Errors of accept(2) that affect only the connection being accepted. */
 const LOST_CONNECTION = new Set(["ENOTCONN", "ECONNABORTED", "ECONNRESET", "EPROTO"]);
 
-/** True if the connection was gone before it was accepted, as when its peer reset it. */
+/** Whether the connection was gone before it was accepted, as after a reset by its peer. */
 export function isLostConnection(error: unknown): boolean {
   return LOST_CONNECTION.has(systemCode(error) ?? "");
 }

@@ -1,19 +1,19 @@
 /**
- * Calls to etcd by HTTP, made by the runtime: nothing of them is done on the event loop but reading what
- * has come. TLS is that of the runtime, with the authorities and the certificate that are given.
+ * HTTP transport for etcd, using Deno's fetch: only reading responses runs on the event loop. TLS
+ * uses the given authorities and client certificate.
  */
 
 import { quote } from "../quote.ts";
 import { canStartThread, NO_THREAD_ADVICE } from "../platform/threads.ts";
 
-/** What TLS needs, as PEM. */
+/** TLS credentials, in PEM. */
 export interface TlsTexts {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
 }
 
-/** One call; `lib/cluster/etcd_client.ts` has its meaning. */
+/** One call; lib/cluster/etcd_client.ts defines its meaning. */
 interface Request {
   readonly url: string;
   readonly body: string;
@@ -21,20 +21,23 @@ interface Request {
   readonly signal: AbortSignal;
 }
 
-/** Longest answer that is read, in bytes: 500 records of the longest names and a few addresses. */
+/** Longest response read, in bytes: 500 records of the longest names and a few addresses. */
 const ANSWER_MAX_BYTES = 2 << 20;
-/** Connections that are kept open to one endpoint while nothing is asked. */
+/** Idle connections kept open per endpoint. */
 const IDLE_CONNECTIONS = 2;
-/** How long they are, in ms: etcd is asked for every new client, and every second by a run. */
+/**
+ * Keep-alive of idle connections, in ms. etcd is called for each new client, and each second during
+ * a run.
+ */
 const IDLE_MS = 60_000;
-/** Variables by which the runtime would send calls to a proxy: who sets one for a shell means no ledger. */
+/** Proxy variables that Deno would honour; an administrator sets them for shells, not for the ledger. */
 const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 
-/** How calls are made; the connections are opened by the first one. */
+/** Makes the function that calls etcd; its first call opens the connections. */
 export function etcdTransport(tls: TlsTexts) {
   let client: Deno.HttpClient | undefined;
   return async ({ url, body, token, signal }: Request) => {
-    // The runtime looks names up, and makes a connection, on threads of its own.
+    // Deno resolves names and connects on threads of its own.
     if (!canStartThread()) throw new Error(NO_THREAD_ADVICE);
     client ??= httpClient(tls);
     const headers: Record<string, string> = { "content-type": "application/json" };
@@ -72,13 +75,14 @@ async function bodyOf(response: Response): Promise<string> {
   let length = 0;
   for await (const chunk of response.body) {
     length += chunk.length;
-    if (length > ANSWER_MAX_BYTES) throw new Error("its answer is too long"); // which ends the stream
+    // also closes the stream
+    if (length > ANSWER_MAX_BYTES) throw new Error("its answer is too long");
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
 }
 
-/** What went wrong, without the address, which whoever asks knows, and the numbers of the system. */
+/** Reason of a failure, without the address, which the caller knows, and without error numbers. */
 function plainReason(error: unknown): string {
   const reason = error instanceof Error ? error.message : String(error);
   const system =

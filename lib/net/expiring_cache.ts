@@ -1,13 +1,12 @@
-/** Answers that are good for a while. */
 
 interface Entry<T> {
   readonly value: T;
   readonly expiresAt: number;
 }
 
-/** A map of bounded size whose entries expire; the one that was used longest ago makes room. */
+/** LRU cache of bounded size whose entries expire. */
 export class ExpiringCache<T> {
-  /** In the order of their last use, which is that of a Map when entries are taken out and put back. */
+  /** Entries in LRU order: a Map keeps insertion order, and a use reinserts. */
   readonly #entries = new Map<string, Entry<T>>();
 
   constructor(readonly maxEntries: number) {}

@@ -1,10 +1,10 @@
 /**
- * A semaphore whose slots and queue are shared out: each party may hold a few slots and have a few tasks in
- * line. Between parties the one that asked last comes first, so that in a flood somebody new is served
- * soon; when the line is full, the oldest task of the party that asked longest ago is given up.
+ * Fair semaphore: each party may hold a few slots, and queue a few tasks. The party that asked last
+ * is served first, so that in a flood a new party is served soon. When the queue is full, the
+ * oldest task of the party that asked longest ago is dropped.
  */
 
-/** Limits for all parties together, and for one. */
+/** Limits of all parties together, and of one. */
 export interface FairLimits {
   readonly slots: number;
   readonly slotsOfOne: number;
@@ -21,7 +21,7 @@ export class FairSlots {
   readonly #limits: FairLimits;
   #running = 0;
   readonly #runningOf = new Map<string, number>();
-  /** Tasks in line, oldest first, by party; the party that asked last is last. */
+  /** Queued tasks by party, oldest first; the party that asked last is last. */
   readonly #lines = new Map<string, Waiting[]>();
   #inLine = 0;
 
@@ -29,7 +29,7 @@ export class FairSlots {
     this.#limits = limits;
   }
 
-  /** Runs a task of a party when there is a slot for it; undefined when there is no room. */
+  /** Runs a task when a slot is free; undefined if the queue has no room for it. */
   run<T>(party: string, task: () => Promise<T>): Promise<T | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
     const start = () => task().then(resolve, reject);
@@ -76,7 +76,7 @@ export class FairSlots {
     for (const party of this.#lines.keys()) return this.#take(party).giveUp();
   }
 
-  /** Takes the oldest task of a party out of the line. */
+  /** Dequeues the oldest task of a party. */
   #take(party: string): Waiting {
     const line = this.#lines.get(party)!;
     const first = line.shift()!;

@@ -1,6 +1,6 @@
 /**
- * Server sockets that a service manager has opened (sd_listen_fds(3)), behind the interfaces of our own. A
- * transport without such a socket is opened as without a service manager.
+ * Socket activation: server sockets opened by a service manager (sd_listen_fds(3)), behind our
+ * interfaces. A transport without such a socket is opened normally.
  */
 
 import { isIpv6 } from "../rpc/address.ts";
@@ -19,17 +19,17 @@ import { ABSTRACT, unixListener } from "./unix_listener.ts";
 /** Offset of sun_path in struct sockaddr_un, in bytes. */
 const SUN_PATH_AT = 2;
 
-/** UNIX listeners, and openers for the network that hand out what is there. */
+/** Sockets handed over: UNIX listeners, and openers for the network. */
 export interface HandedOverSockets {
   readonly unix: readonly StreamListener[];
-  /** Openers of the network's sockets, in place of `others` where such a socket was handed over. */
+  /** Openers that return handed-over sockets, or else use `others`. */
   openers(others: Openers): Openers;
 }
 
 /**
  * Takes over sockets.
  *
- * @throws {Error} When one cannot be served from.
+ * @throws {Error} When one cannot be used.
  */
 export function handedOverSockets(
   sockets: readonly HandedOver[],

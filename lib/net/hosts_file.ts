@@ -1,8 +1,8 @@
 /**
- * /etc/hosts in front of a resolver: names that stand there need no thread that waits for a name server,
- * so that a server which swallows questions delays only those who need it.
+ * /etc/hosts in front of a resolver: its names need no resolver thread, so that an unresponsive
+ * name server delays only the other names.
  *
- * It is asked first where /etc/nsswitch.conf has it first, as nearly everywhere; otherwise not at all.
+ * The file is consulted only if /etc/nsswitch.conf lists it first, as nearly everywhere.
  *
  * Source: hosts(5), nsswitch.conf(5).
  */
@@ -12,13 +12,13 @@ import { normaliseAddress } from "../rpc/address.ts";
 import { hostsLine } from "./resolver_rules.ts";
 import { readableText } from "../platform/small_files.ts";
 
-/** Files that are read, as text; empty where there is no such file. The version changes with the contents. */
+/** Reader of the files; a missing file is empty. The version changes with the contents. */
 export interface NameFiles {
   hosts(): { readonly text: string; readonly version: string };
   nsswitch(): string;
 }
 
-/** The files of this machine. */
+/** Files of this host. */
 export const systemNameFiles: NameFiles & { resolvConf(): string } = {
   hosts() {
     const path = "/etc/hosts";
@@ -35,7 +35,7 @@ export const systemNameFiles: NameFiles & { resolvConf(): string } = {
   resolvConf: () => readableText("/etc/resolv.conf") ?? "",
 };
 
-/** Answers from the hosts file what it knows, and asks `resolver` for the rest. */
+/** Answers from the hosts file, and asks `resolver` for other names. */
 export function hostsFileFirst(resolver: Resolver, files: NameFiles): Resolver {
   const isFirst = hostsFileIsFirst(files.nsswitch());
   let version: string | undefined;
@@ -58,14 +58,14 @@ export function hostsFileFirst(resolver: Resolver, files: NameFiles): Resolver {
 }
 
 /**
- * True if nsswitch.conf has the file first and ends there for a name that it has. Without a line about
- * hosts that depends on the C library.
+ * Whether nsswitch.conf lists the file first, and stops there for a name found in it. Without a
+ * line about hosts the order depends on the C library.
  */
 export function hostsFileIsFirst(nsswitch: string): boolean {
   return /^files(?! \[)/.test(hostsLine(nsswitch) ?? "");
 }
 
-/** Names in lower case, and what they stand for: several lines add up, the first has the official name. */
+/** Addresses by lower-case name. Several lines of a name add up; the first has its canonical name. */
 export function parseHosts(text: string): Map<string, HostAddresses> {
   const hosts = new Map<string, { canonicalName: string; addresses: string[] }>();
   for (const line of text.split("\n")) {
@@ -87,6 +87,6 @@ function statOf(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
   } catch {
-    return undefined; // not there: an empty one
+    return undefined; // missing: like an empty one
   }
 }

@@ -1,10 +1,10 @@
 /**
- * A semaphore with a bounded queue, first in, first out.
+ * A semaphore with a bounded FIFO queue.
  *
- * A look-up by the C library holds a thread until it returns and cannot be called off.
+ * A look-up by the C library holds its slot until it returns: it cannot be cancelled.
  */
 
-/** Outcome of a task that was queued. */
+/** Outcome of a queued task. */
 export type Slotted<T> = { readonly isRun: true; readonly value: T } | { readonly isRun: false };
 
 interface Waiting {
@@ -22,15 +22,12 @@ export class LookupSlots {
     this.#free = slots;
   }
 
-  /** True if a further task would be turned away. */
+  /** Whether a further task would be rejected. */
   get isFull(): boolean {
     return this.#free === 0 && this.#line.length - this.#next >= this.lineMax;
   }
 
-  /**
-   * Runs a task when there is room for it, first come first served. One that nobody wants any more when
-   * its turn comes is not run.
-   */
+  /** Runs a task when a slot is free, in FIFO order; skips it if it is no longer wanted then. */
   run<T>(task: () => Promise<T>, isWanted: () => boolean): Promise<Slotted<T>> {
     return new Promise((resolve, reject) => {
       const start = () => {
@@ -51,7 +48,7 @@ export class LookupSlots {
       if (isWanted()) start();
       else skip();
     }
-    // The head is cut off now and then, so that an entry costs O(1) however long the queue is.
+    // The head is cut off in batches, so that an entry costs O(1) however long the queue is.
     if (this.#next > this.lineMax || this.#next === this.#line.length) {
       this.#line.splice(0, this.#next);
       this.#next = 0;

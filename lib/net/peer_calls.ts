@@ -1,4 +1,4 @@
-/** Calls to peers: over a UDP socket that is open, or over a TCP connection made for the call. */
+/** Calls to peers: over an open UDP socket, or over a TCP connection per call. */
 
 import type { CallPeer } from "../nsm/ports.ts";
 import type { ClientParts } from "../rpc/client.ts";
@@ -16,7 +16,7 @@ export class PeerCalls implements CallPeer {
   readonly #connect: Connect;
   readonly #parts: ClientParts;
 
-  /** Owns the socket from here on; {@link close} closes it. */
+  /** Takes ownership of the socket, until {@link close}. */
   constructor(socket: DatagramSocket, connect: Connect, parts: ClientParts) {
     this.#datagrams = new DatagramClient(socket, parts);
     this.#connect = connect;
@@ -33,10 +33,7 @@ export class PeerCalls implements CallPeer {
   }
 }
 
-/**
- * Calls to services of this host, where the open UDP socket is one of IPv4: calls to ::1 over UDP go
- * through a socket that is opened for the call.
- */
+/** Calls to local services. Our UDP socket is IPv4, so a UDP call to ::1 opens a socket of its own. */
 export class LoopbackCalls implements CallPeer {
   readonly #ipv4: CallPeer;
   readonly #parts: ClientParts;

@@ -1,7 +1,7 @@
 /**
- * Questions to the name server that need no thread, in front of a resolver: hundreds may be under way,
- * so that names without an answer do not delay the rest. The resolver is asked about names that are not
- * found in this way, and about names that resolver_rules.ts leaves to it.
+ * Quick DNS: asks the name server without threads, in front of a resolver. Hundreds of questions
+ * may be in flight, so that unanswered names do not delay others. The resolver is asked for names
+ * not found this way, and for names excluded by resolver_rules.ts.
  */
 
 import type { Lookup, Resolver } from "../nsm/ports.ts";
@@ -9,17 +9,14 @@ import { normaliseAddress } from "../rpc/address.ts";
 import type { Clock } from "../time/clock.ts";
 import { mayAsk, type ResolverRules } from "./resolver_rules.ts";
 
-/**
- * Questions under way, in number: the default buffer of a name server's socket has room for 250 small
- * datagrams.
- */
+/** Questions in flight: the default buffer of a name server's socket holds 250 small datagrams. */
 const QUESTIONS = 200;
-/** Limit on an answer, in ms: later ones are asked again by the resolver. */
+/** Timeout of an answer, in ms; after it the resolver is asked. */
 const ANSWER_MS = 1_500;
 
 /**
- * Asks for the records of one type; empty where there are none. Rejects where there is no plain answer
- * before the signal.
+ * Asks for the records of one type; empty if there are none. Rejects without a plain answer before
+ * the signal.
  */
 export type AskDns = (name: string, type: "A" | "AAAA", signal: AbortSignal) => Promise<string[]>;
 
@@ -51,14 +48,14 @@ export class QuickDns implements Resolver {
     return this.#resolver.nameOf(address);
   }
 
-  /** The addresses of both families; undefined where not both questions had an answer. */
+  /** Addresses of both families; undefined unless both questions were answered. */
   async #question(name: string): Promise<string[] | undefined> {
     if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.add(resolve));
     else this.#free--;
     const limit = new AbortController();
     const cancel = this.#clock.startTimer(ANSWER_MS, () => limit.abort());
     try {
-      // One after the other: so a burst of questions is half as large.
+      // Sequential, which halves a burst of questions.
       const found = [
         ...await this.#ask(name, "A", limit.signal),
         ...await this.#ask(name, "AAAA", limit.signal),
@@ -66,14 +63,14 @@ export class QuickDns implements Resolver {
       const normal = found.map(normaliseAddress);
       return [...new Set(normal.filter((address) => address !== undefined))];
     } catch {
-      return undefined; // the resolver says why
+      return undefined; // the resolver reports the reason
     } finally {
       cancel();
       this.#giveBack();
     }
   }
 
-  /** Passes the place to the question that has waited longest. */
+  /** Passes the place to the oldest waiting question. */
   #giveBack(): void {
     for (const next of this.#waiting) {
       this.#waiting.delete(next);

@@ -1,6 +1,7 @@
 /**
- * A UDP socket on a port below 1024. Only the privileged can have one, so that a lock manager takes the
- * port for a sign that a call comes from the system, and a kernel's status monitor may as well.
+ * UDP sockets on reserved ports (below 1024). Only a privileged process can bind one, so a lock
+ * manager takes such a source port as proof that a call comes from the system, and a kernel's
+ * status monitor may do so too.
  *
  * Source: bindresvport(3): a random start, then one port after another.
  */
@@ -12,28 +13,28 @@ import type { StartTimer } from "../time/clock.ts";
 import { readableText } from "../platform/small_files.ts";
 import { parsePortBlacklist, parseServices, type ServiceEntry } from "./services.ts";
 
-/** Lowest reserved port that is tried; lower ones have well-known services. */
+/** Lowest reserved port tried; lower ones belong to well-known services. */
 const FIRST_PORT = 512;
 const LAST_PORT = 1023;
 const PORT_COUNT = LAST_PORT - FIRST_PORT + 1;
 
-/** Ports that are somebody else's. */
+/** Ports reserved for other services (/etc/services, bindresvport.blacklist). */
 export interface GivenAwayPorts {
-  /** Of services that may come up later: taken only when everything else is in use. */
+  /** Ports of services that may start later: used only when all other ports are in use. */
   readonly services: ReadonlySet<number>;
-  /** Ports that bindresvport(3) is told to avoid: taken last of all. */
+  /** Ports that bindresvport(3) has to avoid: used last of all. */
   readonly blacklist: ReadonlySet<number>;
 }
 
-/** No port is given away, as where a person waits for one call. */
+/** No ports to avoid, for a single call that an operator waits for. */
 export const NOTHING_GIVEN_AWAY: GivenAwayPorts = { services: new Set(), blacklist: new Set() };
 
-/** The entries of /etc/services; none where it cannot be read. */
+/** Entries of /etc/services; empty if it cannot be read. */
 export function readServices(): ServiceEntry[] {
   return parseServices(readableText("/etc/services") ?? "");
 }
 
-/** The ports that this machine's administrator has given away; most systems have no blacklist. */
+/** Ports to avoid on this host; most systems have no blacklist. */
 export function givenAwayPorts(services: readonly ServiceEntry[] = readServices()): GivenAwayPorts {
   return {
     services: new Set(services.map(({ port }) => port)),
@@ -42,9 +43,9 @@ export function givenAwayPorts(services: readonly ServiceEntry[] = readServices(
 }
 
 /**
- * Every reserved port once, beginning at a random one: unassigned ports first, then ports of services,
- * then blacklisted ones. The last are still better than none, since a lock manager does
- * not listen to a port above.
+ * All reserved ports once, rotated to a random start: unassigned ports first, then ports of
+ * services, then blacklisted ones. Even the last are better than none, since a lock manager ignores
+ * a higher port.
  */
 export function reservedPorts(
   { services, blacklist }: GivenAwayPorts,
@@ -61,22 +62,22 @@ export function reservedPorts(
 export interface ReservedOptions {
   readonly address: string;
   readonly givenAway: GivenAwayPorts;
-  /** An unpredictable unsigned 32-bit number. */
+  /** Unpredictable unsigned 32-bit number. */
   readonly randomNumber: () => number;
   readonly startTimer: StartTimer;
 }
 
-/** A socket, and why it has no reserved port if that is so. */
+/** Socket, and the reason if its port is not reserved. */
 export interface ReservedSocket {
   readonly socket: DatagramSocket;
-  /** For the log. */
+  /** Text for the log. */
   readonly note?: string;
 }
 
 /**
- * Opens a socket on a reserved port, or on any port where that is not permitted or none is free.
+ * Opens a socket on a reserved port, or on any port if that is not permitted or none is free.
  *
- * @throws {TransportError} When the address cannot be had at all.
+ * @throws {TransportError} When the address cannot be bound at all.
  */
 export function openReservedSocket(
   { address, givenAway, randomNumber, startTimer }: ReservedOptions,

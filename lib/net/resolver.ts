@@ -1,8 +1,9 @@
 /**
- * The host name service behind the Resolver interface: few look-ups at a time, each question asked once,
- * answers kept for a while and judged before anybody sees them.
+ * Resolver on the C library's name service: look-ups are limited by a semaphore and coalesced, and
+ * answers are validated and cached.
  *
- * Source: getaddrinfo(3), getnameinfo(3); RFC 1123 section 2.1 and RFC 1035 section 2.3.4 (host names).
+ * Source: getaddrinfo(3), getnameinfo(3); RFC 1123 section 2.1 and RFC 1035 section 2.3.4 (host
+ * names).
  */
 
 import type { HostAddresses, Lookup, Resolver } from "../nsm/ports.ts";
@@ -11,7 +12,7 @@ import { ExpiringCache } from "./expiring_cache.ts";
 import { LookupSlots } from "./lookup_slots.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** The C library's functions; `code` is 0 or an EAI_* number. */
+/** Functions of the C library; `code` is 0 or an EAI_* number. */
 export interface NameFunctions {
   addressesOfName(
     name: string,
@@ -19,7 +20,7 @@ export interface NameFunctions {
   nameOfAddress(address: string): Promise<{ code: number; name?: string }>;
 }
 
-/** Limits on the use of the name service. Tests set their own; the program uses {@link RESOLVER_LIMITS}. */
+/** Limits of the resolver; tests set their own, the program uses {@link RESOLVER_LIMITS}. */
 export interface ResolverLimits {
   readonly slots: number;
   readonly lineMax: number;
@@ -32,33 +33,31 @@ export interface ResolverLimits {
 
 const RESOLVER_LIMITS: ResolverLimits = {
   /**
-   * Look-ups at a time, in number. Each holds one of the 32 threads that the runtime has for everything
-   * that waits; half of them stay free even when no name server answers.
+   * Concurrent look-ups. Each holds one of Deno's 32 blocking threads; half of them stay free even
+   * when no name server answers.
    */
   slots: 16,
-  /**
-   * Questions in line, in number: what the slots get through before the askers give up, when each look-up
-   * takes 100 ms.
-   */
+  /** Queue length: what the slots can serve within the timeout, at 100 ms per look-up. */
   lineMax: 1_024,
-  /** From question to answer, in ms: beyond the 5 s after which the C library asks a second server. */
+  /** Timeout of an answer, in ms: longer than the 5 s after which the C library asks a second server. */
   timeLimitMs: 8_000,
-  /** Answers kept, in number; each has about 500 bytes. Two for each of 4,096 monitored hosts. */
+  /** Cached answers, of about 500 bytes each. Two for each of 4,096 monitored hosts. */
   cacheMax: 8_192,
-  /** Life of an answer, in ms: the C library tells no TTL, and a moved host is found in a minute. */
+  /**
+   * Time to live of an answer, in ms. The C library reports no TTL; a moved host is found within a
+   * minute.
+   */
   foundMs: 60_000,
-  /** Life of "no such name", in ms: an administrator may be about to add it. */
+  /** Time to live of "no such name", in ms: an administrator may be about to add it. */
   notFoundMs: 10_000,
-  /** Life of a failure, in ms: enough to keep a flood of questions off a name server that is down. */
+  /** Time to live of a failure, in ms: keeps a flood of questions off a name server that is down. */
   tryLaterMs: 2_000,
 };
 
-/**
- * Limits for judging callers by name: half of the threads that are left. The caller bounds the queue.
- */
+/** Limits for judging callers by name: half of the remaining threads. The caller bounds the queue. */
 export const ACCESS_LIMITS: Partial<ResolverLimits> = { slots: 8, lineMax: 64, cacheMax: 2_048 };
 
-/** Failures of the C library by number, and whether each is an answer. Source: netdb.h of glibc. */
+/** EAI_* failures by number, and whether each is an answer. Source: netdb.h of glibc. */
 const FAILURES: Readonly<Record<number, { readonly text: string; readonly isAnswer: boolean }>> = {
   [-2]: { text: "no such host or record (EAI_NONAME)", isAnswer: true },
   [-3]: { text: "the name server does not answer or is overloaded (EAI_AGAIN)", isAnswer: false },
@@ -70,17 +69,17 @@ const FAILURES: Readonly<Record<number, { readonly text: string; readonly isAnsw
   [-12]: { text: "the name is too long (EAI_OVERFLOW)", isAnswer: true },
 };
 
-/** Names that can be asked for: no hosts file has further characters, and a NUL would cut a name short. */
+/** Names that may be looked up: no hosts file has other characters, and a NUL would truncate a name. */
 const ASKABLE = /^[\x21-\x7e]{1,255}$/;
 /**
- * Host names that are accepted in an answer, which may come from anybody's name server and ends up in
- * file names, logs and arguments. The underscore is not a host name's, but is found in them.
+ * Host names accepted in an answer, which any name server may have sent, and which ends up in file
+ * names, logs and arguments. The underscore is not allowed in host names, but occurs.
  */
 const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/;
-/** A last label that makes programs read the whole as an address: `127.2`, `0x7f000001`. */
+/** Numeric last label, which makes programs parse the name as an address: `127.2`, `0x7f000001`. */
 const NUMERIC_END = /(^|\.)(\d+|0x[0-9a-f]*)\.?$/i;
 
-/** True for a host name that cannot be taken for an address later on. */
+/** Whether a text is a host name, and cannot be parsed as an address. */
 function isHostName(name: string): boolean {
   return HOST_NAME.test(name) && !NUMERIC_END.test(name);
 }
@@ -99,13 +98,13 @@ function failed(code: number): Lookup<never> {
   return failure.isAnswer ? notFound(failure.text) : tryLater(failure.text);
 }
 
-/** A look-up that was begun or waits for its turn. */
+/** Look-up running or queued. */
 interface Running<T> {
   readonly answer: Promise<Lookup<T>>;
   askers: number;
 }
 
-/** One kind of question with its cache. */
+/** Look-ups of one kind, with their cache. */
 class Questions<T> {
   readonly #cache: ExpiringCache<Lookup<T>>;
   readonly #running = new Map<string, Running<T>>();
@@ -149,7 +148,7 @@ class Questions<T> {
     return slotted.value;
   }
 
-  /** The answer, or tryLater when it is late; a late answer is cached for the next question. */
+  /** Awaits an answer up to the timeout; a late answer is still cached. */
   #inTime(running: Running<T>): Promise<Lookup<T>> {
     const { timeLimitMs } = this.limits;
     running.askers++;
@@ -166,7 +165,7 @@ class Questions<T> {
   }
 }
 
-/** Makes the resolver of this machine from the C library's functions. */
+/** Makes the resolver of this host. */
 export function hostResolver(
   functions: NameFunctions,
   clock: Clock,

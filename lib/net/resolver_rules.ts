@@ -1,46 +1,46 @@
 /**
- * Which names may be asked of a name server without the C library, and of which server, so that the
- * answer is the one that the C library would give. Whatever these rules do not understand is left to it:
- * a second resolver with other rules tells the wrong host.
+ * Resolver rules: which names may be asked of which name server directly, with the answer that the
+ * C library would give. Configurations not understood here are left to the C library, since a
+ * second resolver with different rules would find the wrong host.
  *
- * Source: resolv.conf(5), nsswitch.conf(5), gai.conf(5); resolv/res_init.c of glibc 2.36 for how lines
- * are read (a keyword begins its line; `#` and `;` begin a comment in the first column only).
+ * Source: resolv.conf(5), nsswitch.conf(5), gai.conf(5); resolv/res_init.c of glibc 2.36 for how
+ * lines are read (a keyword begins its line; `#` and `;` begin a comment in the first column only).
  */
 
-/** Files that are read, as text; undefined where there is no such file. */
+/** Texts of the files; undefined if missing. */
 export interface ResolverFiles {
   readonly nsswitch: string | undefined;
   readonly resolvConf: string | undefined;
-  /** The environment changes what these files say: LOCALDOMAIN, RES_OPTIONS, HOSTALIASES. */
+  /** Whether LOCALDOMAIN, RES_OPTIONS or HOSTALIASES in the environment override the files. */
   readonly isChangedByEnvironment: boolean;
 }
 
-/** The rules for asking a server. */
+/** Rules for asking a server directly. */
 export interface ResolverRules {
   /** Numeric address of the server that the C library asks first. */
   readonly server: string;
-  /** Names with fewer dots are completed by the search list first. */
+  /** ndots: names with fewer dots are tried with the search list first. */
   readonly dots: number;
   /** Names below `.local` belong to multicast DNS. */
   readonly isLocalElsewhere: boolean;
 }
 
-/** Options that change neither which question is asked first, nor of whom, nor over what. */
+/** Options that change neither the first question, nor its server, nor its transport. */
 const HARMLESS = /^(debug|timeout:\d+|attempts:\d+|edns0|trust-ad|single-request(-reopen)?)$/;
 const NO_CHANGE = /^(no-reload|no_tld_query|no-tld-query|inet6|ip6-bytestring|no-ip6-dotint)$/;
 
-/** As the C library has it, which bounds the number. */
+/** ndots, bounded as in the C library. */
 const NDOTS = /^ndots:(\d+)$/;
 const NDOTS_MAX = 15;
 
-/** The name service switch where hosts are in a file, and then asked of name servers. */
+/** Name service switch with the hosts file first and DNS next. */
 const FILES_THEN_DNS = /^(?:files )?(mdns[46]?_minimal \[notfound=return\] )?dns(?: |$)/;
 
-/** Form of a host name; a last label of digits makes it an address. */
+/** Host name syntax; a numeric last label makes it an address. */
 const NAME = /^(?!-)[A-Za-z0-9_-]{1,63}(\.(?!-)[A-Za-z0-9_-]{1,63})*\.?$/;
 const NUMERIC_END = /(^|\.)(\d+|0x[0-9a-f]*)\.?$/i;
 
-/** The rules of this machine; undefined where all names are the C library's. */
+/** Rules of this host; undefined if every name has to go through the C library. */
 export function resolverRules(files: ResolverFiles): ResolverRules | undefined {
   const { nsswitch, resolvConf, isChangedByEnvironment } = files;
   const order = nsswitch === undefined ? undefined : hostsLine(nsswitch);
@@ -59,14 +59,14 @@ export function resolverRules(files: ResolverFiles): ResolverRules | undefined {
       else if (!HARMLESS.test(option) && !NO_CHANGE.test(option)) return undefined;
     }
   }
-  // Only a plain address: a scope, or a word behind it that somebody meant for a comment, is not.
+  // Plain addresses only: not with a scope, nor followed by a word meant as a comment.
   if (server === undefined || !/^(\d{1,3}(\.\d{1,3}){3}|[\da-f]*:[\da-f:.]+)$/i.test(server)) {
     return undefined;
   }
   return { server, dots, isLocalElsewhere: match[1] !== undefined };
 }
 
-/** True if the server may be asked about a name as it stands. */
+/** Whether a server may be asked about a name as it stands. */
 export function mayAsk(name: string, { dots, isLocalElsewhere }: ResolverRules): boolean {
   if (!NAME.test(name) || NUMERIC_END.test(name)) return false;
   if (isLocalElsewhere && /\.local\.?$/i.test(name)) return false;
@@ -75,8 +75,8 @@ export function mayAsk(name: string, { dots, isLocalElsewhere }: ResolverRules):
 }
 
 /**
- * The services for hosts in nsswitch.conf, separated by single blanks, actions in lower case; undefined
- * where there is not one line about them.
+ * Services for hosts in nsswitch.conf, separated by single blanks, actions in lower case; undefined
+ * unless there is exactly one such line.
  */
 export function hostsLine(nsswitch: string): string | undefined {
   const lines = nsswitch.split("\n").map((line) => line.replace(/#.*/, ""))

@@ -1,26 +1,26 @@
-/** The server's side of one connection: calls in, replies out, and what it costs us at most. */
+/** Server side of one connection: reads calls, writes replies, and bounds its own cost. */
 
 import { RecordParser } from "../rpc/record.ts";
 import type { Caller, Respond, StreamConnection } from "../rpc/transport.ts";
 import type { ClosingLimit, StreamLimits } from "./stream_limits.ts";
 
-/** A kernel's calls have a few hundred bytes; many small ones come in one read. */
+/** Buffer for many small calls at once; a kernel's call has a few hundred bytes. */
 const READ_BUFFER_BYTES = 4_096;
 const WRITE_BUFFER_BYTES = 1_024;
 const HEADER_BYTES = 4;
-/** In the first byte of a record that consists of one fragment. */
+/** First byte of a record with a single fragment. */
 const LAST_FRAGMENT_BIT = 0x80;
 
-/** Parts of the server that a connection uses. */
+/** Dependencies on the server. */
 export interface ServedStreamParts {
   readonly respond: Respond;
   readonly limits: StreamLimits;
-  /** Without idle time-out. */
+  /** Exempt from the idle timeout. */
   readonly mayIdle: boolean;
   now(): number;
-  /** {@link ServedStream.deadline} is not later than this from now on. */
+  /** Announces that {@link ServedStream.deadline} is not later than this. */
   deadlineAt(deadline: number): void;
-  /** `respond` threw: a bug. */
+  /** Called when `respond` throws, which is a bug. */
   respondFailed(caller: Caller, error: unknown): void;
 }
 
@@ -28,10 +28,10 @@ export class ServedStream {
   readonly #connection: StreamConnection;
   readonly #parts: ServedStreamParts;
   readonly #parser: RecordParser;
-  /** Calls that were read and not begun, because too many are under way. */
+  /** Calls read and not started, because too many are in flight. */
   readonly #waiting: Uint8Array[] = [];
   #inFlight = 0;
-  /** Replies that wait to be written, as records, while a second buffer is being written. */
+  /** Replies queued as records, while a second buffer is being written. */
   #unsent = new Uint8Array(WRITE_BUFFER_BYTES);
   #unsentLength = 0;
   #spare = new Uint8Array(WRITE_BUFFER_BYTES);
@@ -57,18 +57,18 @@ export class ServedStream {
     parts.deadlineAt(this.deadline);
   }
 
-  /** When it last sent something. */
+  /** Time of the last activity of the caller. */
   get activeSince(): number {
     return this.#activeSince;
   }
 
-  /** The limit that {@link deadline} comes from. */
+  /** Limit that {@link deadline} comes from. */
   get timeLimit(): ClosingLimit & `${string}TimeoutMs` {
     if (this.#isWriting) return "writeTimeoutMs";
     return this.#isReading && this.#parser.isInsideRecord ? "recordTimeoutMs" : "idleTimeoutMs";
   }
 
-  /** When it is to be closed if nothing happens until then; Infinity for never, or if it was. */
+  /** Time at which the connection is closed unless something happens; Infinity: never, or closed already. */
   get deadline(): number {
     const { limits, mayIdle } = this.#parts;
     if (this.#isClosed) return Infinity;
@@ -78,7 +78,7 @@ export class ServedStream {
     return mayIdle || this.#inFlight > 0 ? Infinity : this.#activeSince + limits.idleTimeoutMs;
   }
 
-  /** Settles when the last write has, which may be long after the connection was closed. */
+  /** Settles with the last write, which may be long after the connection was closed. */
   get written(): Promise<void> {
     return this.#written;
   }
@@ -86,22 +86,23 @@ export class ServedStream {
   /**
    * Serves the connection and closes it.
    *
-   * @throws {RecordError | TransportError} (as a rejection) Why it ended, if not by its own will.
+   * @throws {RecordError | TransportError} (as a rejection) Why it ended, if not by our own
+   * close().
    */
   async run(): Promise<void> {
     try {
       await this.#readCalls();
-      // The remote may have closed only its own direction and still wait for replies.
+      // The remote may have closed only its own direction, and still wait for replies.
       while (!this.#isClosed && !this.#isDone) await this.#change();
     } catch (error) {
-      // Our own closing ends the read as well, which is no news.
+      // Our own close() fails the read, which is no fault.
       if (!this.#isClosed) throw error;
     } finally {
       this.close();
     }
   }
 
-  /** Ends it at once; what was not written is lost. */
+  /** Closes at once; queued replies are lost. */
   close(): void {
     this.#isClosed = true;
     this.#connection.close();
@@ -132,7 +133,7 @@ export class ServedStream {
         records++;
         this.#take(call);
       });
-      // The replies leave first: the next read is a call of the system that mostly finds nothing yet.
+      // Replies are written before the next read, which mostly finds no data yet.
       while (this.#isFlushDue) await undefined;
       const wasFull = this.#isFull;
       while (this.#isFull && !this.#isClosed) await this.#change();
@@ -168,7 +169,7 @@ export class ServedStream {
       this.#parts.respondFailed(this.caller, error);
     }
     this.#inFlight--;
-    // The time that we took is not the caller's idleness.
+    // Our own processing time does not count as idle.
     this.#activeSince = this.#parts.now();
     if (this.#inFlight === 0 && !this.#isClosed) this.#parts.deadlineAt(this.deadline);
     const { callsInFlightMax } = this.#parts.limits;
@@ -178,7 +179,7 @@ export class ServedStream {
     this.#changed();
   }
 
-  /** Queues a reply; all replies of one turn leave in one write. */
+  /** Queues a reply; all replies of one turn share a write. */
   #append(reply: Uint8Array): void {
     if (this.#isClosed) return;
     const at = this.#unsentLength;
@@ -202,7 +203,7 @@ export class ServedStream {
     });
   }
 
-  /** Writes until nothing is left; a failure closes the connection, since replies are missing then. */
+  /** Writes the queue. A failure closes the connection, since replies are lost then. */
   async #flush(): Promise<void> {
     const { now, limits, deadlineAt } = this.#parts;
     this.#isWriting = true;
@@ -225,7 +226,7 @@ export class ServedStream {
     this.#changed();
   }
 
-  /** Settles at the next change of what {@link run} waits for. */
+  /** Settles at the next change of the conditions that {@link run} waits for. */
   #change(): Promise<void> {
     return new Promise((resolve) => this.#changed = resolve);
   }

@@ -1,8 +1,8 @@
 /**
- * The sockets of a server: UDP and TCP, both families, on one port number. No socket is of both families:
- * an IPv4 address at one of IPv6 can only be forged.
+ * Sockets of a server: UDP and TCP, IPv4 and IPv6, on one port number. No socket is dual-stack: a
+ * mapped IPv4 address on an IPv6 socket can only be forged.
  *
- * The port is ours: no other user can open a socket on it, at whatever address, with whatever option.
+ * The port is exclusive: no other user can bind it, at any address, with any option.
  *
  * Source: RFC 3493 section 5.3; RFC 5665 section 5.1 (netids); socket(7) SO_REUSEPORT.
  */
@@ -22,48 +22,47 @@ import { openUdpServer } from "./udp_server.ts";
 import { isWildcard } from "./wildcards.ts";
 
 /**
- * Attempts to get one port of the system's choice for both transports, in number. The system chooses at
- * random among 28,000 ports, of which few are in use.
+ * Attempts to find an ephemeral port that is free for both transports. The system chooses randomly
+ * among 28,000 ports, few of them in use.
  */
 const SAME_PORT_ATTEMPTS = 20;
 
 /** Options of a server. */
 export interface ServerOptions {
-  /** 0 lets the system choose. */
+  /** Port number; 0: ephemeral. */
   readonly port: number;
   readonly udp: boolean;
   readonly tcp: boolean;
-  /** Numeric addresses to bind to; all of this host without it. */
+  /** Numeric addresses to bind; absent: all of this host. */
   readonly addresses?: readonly string[];
   readonly startTimer: StartTimer;
   /** Is called with the port of the TCP sockets when one was opened. */
   readonly listening?: (port: number) => void;
-  /** Is told of each address that this host does not have yet, and that is served once it has. */
+  /** Called for each address that this host lacks, and that is bound when it appears. */
   readonly awaits?: (address: string) => void;
 }
 
-/** Open sockets. */
 export interface ServerSockets {
   readonly datagrams: readonly DatagramSocket[];
   readonly listeners: readonly StreamListener[];
   readonly bound: readonly TransportAddress[];
-  /** Closes all of them. */
+  /** Closes all sockets. */
   close(): void;
 }
 
 type Addresses = readonly string[] | undefined;
 
-/** Openers of sockets, all or none. */
+/** Functions that open the sockets of one transport, all or none. */
 export interface Openers {
   datagrams(port: number, addresses: Addresses): DatagramSocket[];
   streams(port: number, addresses: Addresses): StreamListener[];
 }
 
 /**
- * Opens a server's sockets, all or none. With port 0, UDP and TCP get one number if there is one that is
- * free for both.
+ * Opens a server's sockets, all or none. With port 0, UDP and TCP share a number if one is free for
+ * both.
  *
- * @throws {TransportError} When one cannot be had, for example because the port is in use.
+ * @throws {TransportError} When one cannot be opened, for example because the port is in use.
  */
 export function openServer(
   options: ServerOptions,
@@ -80,7 +79,7 @@ export function openServer(
   return openOn(options, [0, 0], open);
 }
 
-/** Openers of new sockets of this host. */
+/** Openers of new sockets on this host. */
 export function systemOpeners(options: ServerOptions): Openers {
   const parts = {
     opened: ({ port }: Endpoint) => options.listening?.(port),
@@ -92,7 +91,7 @@ export function systemOpeners(options: ServerOptions): Openers {
   };
 }
 
-/** Opens the sockets on a port for each of UDP and TCP; undefined for TCP is that of UDP. */
+/** Opens the sockets on the given ports; an undefined TCP port means that of UDP. */
 function openOn(
   { udp, tcp, addresses }: ServerOptions,
   [udpPort, tcpPort]: readonly [number, number | undefined],
@@ -120,7 +119,7 @@ function isInUse(error: unknown): boolean {
   return error instanceof TransportError && systemCode(error.cause) === "EADDRINUSE";
 }
 
-/** Addresses that sockets serve, each once: a wildcard stands for all of its family. */
+/** Addresses served, without duplicates; a wildcard covers its family. */
 function boundTo(transport: "udp" | "tcp", sockets: readonly Socket[]): TransportAddress[] {
   const bound = new Map<string, TransportAddress>();
   const wildcards = sockets.filter(({ local }) => isWildcard(local.address));

@@ -1,6 +1,5 @@
 /**
- * The port numbers that this machine's administrator has given away: pure functions over the text of
- * two files.
+ * Parsers of port lists.
  *
  * ```
  * /etc/services                 name  port/protocol  [alias ...]  [# comment]
@@ -10,7 +9,7 @@
  * Source: services(5); bindresvport(3) as glibc and libtirpc have it.
  */
 
-/** One line of /etc/services. */
+/** Line of /etc/services. */
 export interface ServiceEntry {
   readonly name: string;
   readonly aliases: readonly string[];
@@ -21,7 +20,7 @@ export interface ServiceEntry {
 
 const PORT_MAX = 65_535;
 
-/** The words of each line that has any, without its comment. */
+/** Words of each non-empty line, without its comment. */
 function wordsOfLines(text: string): string[][] {
   return text.split("\n")
     .map((line) => line.replace(/#.*/, "").split(/\s+/).filter((word) => word !== ""))
@@ -34,7 +33,7 @@ function portOf(text: string): number | undefined {
   return port > 0 && port <= PORT_MAX ? port : undefined;
 }
 
-/** The entries of /etc/services; lines that are not in its form are passed over. */
+/** Entries of /etc/services; malformed lines are skipped. */
 export function parseServices(text: string): ServiceEntry[] {
   return wordsOfLines(text).flatMap(([name, number, ...aliases]) => {
     const [digits, protocol] = number?.split("/") ?? [];
@@ -44,7 +43,7 @@ export function parseServices(text: string): ServiceEntry[] {
   });
 }
 
-/** The port of the service with one of these names or aliases; the first entry in the file counts. */
+/** Port of the first service with one of these names or aliases. */
 export function servicePort(
   entries: readonly ServiceEntry[],
   names: readonly string[],
@@ -56,7 +55,7 @@ export function servicePort(
   )?.port;
 }
 
-/** The ports of /etc/bindresvport.blacklist; lines that are not in its form are passed over. */
+/** Ports of /etc/bindresvport.blacklist; malformed lines are skipped. */
 export function parsePortBlacklist(text: string): Set<number> {
   const ports = wordsOfLines(text).map(([word]) => portOf(word!));
   return new Set(ports.filter((port) => port !== undefined));

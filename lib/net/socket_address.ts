@@ -1,14 +1,13 @@
 /**
- * Addresses as the system's calls have them. A mapped address (RFC 4291 section 2.5.5.2) is IPv4 on a
- * socket of both families, and is no address of a caller on a socket of IPv6 alone: it could only be
- * forged.
+ * Socket addresses in the system's binary form. A mapped address (RFC 4291 section 2.5.5.2) means
+ * IPv4 on a dual-stack socket. On an IPv6-only socket it can only be forged, and is not accepted.
  *
  * ```
  * struct sockaddr_in   family, port, 4 bytes of address, 8 unused
  * struct sockaddr_in6  family, port, 4 bytes of flow, 16 of address, 4 of scope
  * ```
  *
- * The family is in host byte order, the rest as on the wire; hosts here are little-endian.
+ * The family is in host byte order (here always little-endian), the other fields in network order.
  *
  * Source: ip(7), ipv6(7), RFC 3493 section 3.3.
  */
@@ -19,19 +18,20 @@ import type { Endpoint } from "../rpc/transport.ts";
 const AF_INET = 2;
 const AF_INET6 = 10;
 const IPV4_BYTES = 16;
-/** Length of the longest one in bytes. */
+/** Length of the longest address, in bytes. */
 export const SOCKET_ADDRESS_BYTES = 28;
 
 const IPV4_AT = 4;
-/** Where the bytes of an IPv4 address are in a mapped one: behind 80 bits of zeros and 16 of ones. */
+/** Offset of the IPv4 address in a mapped one: after 80 zero bits and 16 one bits. */
 const MAPPED_AT = 20;
 const IPV6_AT = 8;
 const IPV6_ADDRESS_BYTES = 16;
 const SCOPE_AT = 24;
 
 /**
- * The endpoint in a struct sockaddr. `scope` is that of the socket's own address, which those of its
- * link have too. Undefined for another family, and for a mapped address unless the socket is of both.
+ * Decodes a struct sockaddr. `scope` is that of the socket's own address, which link-local
+ * addresses share. Undefined for another family, and for a mapped address unless the socket is
+ * dual-stack.
  */
 export function endpointIn(bytes: Uint8Array, scope: string, isDual = false): Endpoint | undefined {
   const port = bytes[2]! << 8 | bytes[3]!;
@@ -42,7 +42,7 @@ export function endpointIn(bytes: Uint8Array, scope: string, isDual = false): En
   return { address: isLinkLocal(address) ? address + scope : address, port };
 }
 
-/** The address in a struct sockaddr_in6, without a scope. */
+/** Address in a struct sockaddr_in6, without a scope. */
 function addressIn(bytes: Uint8Array): string {
   const groups: string[] = [];
   for (let at = IPV6_AT; at < IPV6_AT + IPV6_ADDRESS_BYTES; at += 2) {
@@ -63,17 +63,17 @@ function dotted(bytes: Uint8Array, at: number): string {
   return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 }
 
-/** Struct sockaddrs to send to from one socket. The last address is kept: replies come in rows. */
+/** Encoder of destination addresses for one socket. It caches the last address: replies come in runs. */
 export class SocketAddresses {
   readonly #isIpv6: boolean;
-  /** One for IPv4 addresses, as the socket's family has them, and one for those of IPv6. */
+  /** Buffers for IPv4 addresses, in the form of the socket's family, and for IPv6 addresses. */
   readonly #ipv4: Uint8Array<ArrayBuffer>;
   readonly #ipv6: Uint8Array<ArrayBuffer>;
   #address: string | undefined;
   #interfaceIndex = 0;
   #bytes: Uint8Array<ArrayBuffer> | undefined;
 
-  /** `isIpv6` is whether the socket is of that family. */
+  /** `isIpv6`: the family of the socket. */
   constructor(isIpv6: boolean) {
     this.#isIpv6 = isIpv6;
     this.#ipv6 = new Uint8Array(SOCKET_ADDRESS_BYTES);
@@ -84,11 +84,11 @@ export class SocketAddresses {
   }
 
   /**
-   * The bytes of an endpoint, until the next call; nothing where only the runtime can tell them. A
-   * link-local address takes the index of its interface.
+   * Encodes an endpoint, valid until the next call; undefined if only Deno can. A link-local
+   * address needs the index of its interface.
    */
   of({ address, port }: Endpoint, interfaceIndex = 0): Uint8Array<ArrayBuffer> | undefined {
-    // An interface that was made anew has its old name, and another index.
+    // A recreated interface has its old name, and a new index.
     if (address !== this.#address || interfaceIndex !== this.#interfaceIndex) {
       this.#bytes = this.#make(address, interfaceIndex);
       this.#address = address;

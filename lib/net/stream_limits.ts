@@ -1,9 +1,6 @@
-/**
- * Resource limits for callers over TCP. They are for callers that are broken or hostile; no lock manager
- * comes near any of them.
- */
+/** Resource limits for TCP callers, against broken or hostile ones; no lock manager comes near them. */
 
-/** All of it can be set for tests; the program uses {@link STREAM_LIMITS}. */
+/** Limits; tests set their own, the program uses {@link STREAM_LIMITS}. */
 export interface StreamLimits {
   readonly recordMaxBytes: number;
   readonly callsInFlightMax: number;
@@ -17,40 +14,40 @@ export interface StreamLimits {
   readonly acceptPauseMs: number;
 }
 
-/** Limits at which a connection is closed; at the others a caller has to wait. */
+/** Limits at which a connection is closed; at other limits its caller waits. */
 export type ClosingLimit = Exclude<
   keyof StreamLimits,
   "callsInFlightMax" | "unsentMaxBytes" | "acceptPauseMs"
 >;
 
 export const STREAM_LIMITS: StreamLimits = {
-  /** Longest call record in bytes: that of the common C library; the longest call here has 3,100. */
+  /** Longest call record, in bytes: the limit of the common C library. Our longest call has 3,100. */
   recordMaxBytes: 9_000,
   /**
-   * Calls of one connection under way, in number. A kernel has one or two; more than these are left in
-   * the socket, so that one caller cannot fill the queues of all.
+   * Calls in flight per connection. A kernel has one or two; further calls stay in the socket, so
+   * that one caller cannot fill shared queues.
    */
   callsInFlightMax: 64,
-  /** Replies of one connection that wait to be written, in bytes, before its calls are left unread. */
+  /** Queued replies of a connection, in bytes, beyond which its calls are not read. */
   unsentMaxBytes: 16 * 1024,
-  /** For one write, in ms: what nfs-utils gives a peer that does not read its replies. */
+  /** Timeout of one write, in ms: what nfs-utils gives a peer that does not read its replies. */
   writeTimeoutMs: 2_000,
-  /** From the first to the last byte of a record, in ms: an honest one is sent in one go. */
+  /** Timeout from the first to the last byte of a record, in ms: a genuine record is sent in one go. */
   recordTimeoutMs: 30_000,
-  /** Without a call, in ms: clients of the common C library and kernels close theirs within 5 min. */
+  /** Idle timeout, in ms: the common C library and kernels close their connections within 5 min. */
   idleTimeoutMs: 6 * 60_000,
   /**
-   * Connections of other hosts, in number. With those of this host it stays well below 1024, the usual
-   * limit of open files, since the state files need some too.
+   * Connections of remote hosts. Together with local ones it stays well below 1024, the usual limit
+   * of open files, since state files need descriptors too.
    */
   strangersMax: 400,
-  /** Of these, from one IPv4 address or IPv6 /64 network: room for a few hosts behind one address. */
+  /** Connections per remote source (IPv4 address or IPv6 /64): a few hosts behind one address. */
   perSourceMax: 32,
   /**
-   * Connections from this host, in number; beyond, the one that was silent longest is closed. As many
-   * again may be closed and still held by the system.
+   * Local connections; beyond, the one that was silent longest is closed. Up to as many again may
+   * be closed and still held by the system.
    */
   localMax: 200,
-  /** After accept failed for want of descriptors or memory, in ms: others need time to free some. */
+  /** Pause after accept() failed for lack of descriptors or memory, in ms, in which some may be freed. */
   acceptPauseMs: 50,
 };

@@ -1,6 +1,6 @@
 /**
- * Serves RPC calls over a listener: accepts connections, keeps their number within limits, and closes
- * those that take too long. Nothing that a remote does ends it.
+ * RPC server over a stream listener: accepts connections, limits their number, and closes those
+ * that exceed a time limit. No remote action ends it.
  */
 
 import type { Log } from "../log.ts";
@@ -13,23 +13,23 @@ import { type ClosingLimit, STREAM_LIMITS, type StreamLimits } from "./stream_li
 import type { StreamListener } from "./tcp.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
-/** Of warnings that others cause, in ms: one a minute is enough to know, the rest is for debugging. */
+/** Rate limit of warnings that remote hosts can cause, in ms; the others are logged for debugging. */
 const WARNING_INTERVAL_MS = 60_000;
 
-/** What a server of streams works with. */
+/** Dependencies of the server. */
 export interface StreamServerParts {
   readonly netidOf: (address: string) => Netid;
   readonly clock: Clock;
   readonly log: Log;
-  /** A connection was closed because of this limit. */
+  /** Called when a connection is closed because of a limit. */
   limitReached(limit: ClosingLimit): void;
   /** Stops accepting and closes every connection when aborted. */
   readonly signal: AbortSignal;
-  /** In place of the defaults. */
+  /** Overrides of the default limits. */
   readonly limits?: Partial<StreamLimits>;
 }
 
-/** Answers the calls that arrive over a listener's connections, until the signal is aborted. */
+/** Serves a listener's connections until the signal is aborted. */
 export function serveStreams(
   listener: StreamListener,
   respond: Respond,
@@ -38,17 +38,16 @@ export function serveStreams(
   return new StreamServer(listener, respond, parts).run();
 }
 
-/** A kind of callers. */
+/** Local or remote callers. */
 class Group {
-  /** Connections that are served. */
+  /** Connections being served. */
   readonly streams = new Set<ServedStream>();
-  /** The same and those that are closed but still held by the system, for a write that waits. */
+  /** Number of connections served, or closed and still held by the system for a blocked write. */
   held = 0;
 
   constructor(readonly mayIdle: boolean) {}
 }
 
-/** What is shown of an error. */
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -60,7 +59,7 @@ class StreamServer {
   readonly #limits: StreamLimits;
   readonly #local = new Group(true);
   readonly #strangers = new Group(false);
-  /** Connections of strangers that are held, by network. */
+  /** Number of held remote connections, by source network. */
   readonly #heldOf = new Map<string, number>();
   readonly #running = new Set<Promise<void>>();
   #wakeAt = Infinity;
@@ -98,7 +97,7 @@ class StreamServer {
         this.#admit(await this.#listener.accept());
       } catch (error) {
         if (isClosed(error)) return;
-        // Who connects and resets at once must not keep the others waiting.
+        // A client that connects and resets must not delay others.
         if (isLostConnection(error)) continue;
         this.#warn(`Cannot accept a TCP connection: ${messageOf(error)}`);
         await sleep(clock.startTimer, this.#limits.acceptPauseMs, signal);
@@ -106,7 +105,7 @@ class StreamServer {
     }
   }
 
-  /** Serves a new connection or, if there are too many, closes it. */
+  /** Serves a new connection, or closes it if there are too many. */
   #admit(connection: StreamConnection): void {
     if (connection.isLocal) this.#admitLocal(connection);
     else this.#admitStranger(connection);
@@ -141,7 +140,7 @@ class StreamServer {
     this.#parts.limitReached(limit);
   }
 
-  /** Settles when the system has let go of the connection. */
+  /** Settles when the system has released the connection. */
   async #serve(connection: StreamConnection, group: Group): Promise<void> {
     const { netidOf, clock, log, limitReached } = this.#parts;
     const { remote: { address, port }, uid, isLocal = false } = connection;
@@ -175,7 +174,7 @@ class StreamServer {
     group.held--;
   }
 
-  /** Makes room for a local caller at the cost of another local one. */
+  /** Makes room for a local caller by closing another local connection. */
   #closeSilentest(): void {
     const { streams } = this.#local;
     let silentest: ServedStream | undefined;
@@ -189,7 +188,7 @@ class StreamServer {
     this.#parts.limitReached("localMax");
   }
 
-  /** Anybody can make these happen as often as he likes. */
+  /** Rate-limited, since anybody can cause it. */
   #warn(message: string): void {
     const { clock, log } = this.#parts;
     const now = clock.now();
@@ -200,7 +199,7 @@ class StreamServer {
     }
   }
 
-  /** One timer for all connections; it is only moved when it would be late. */
+  /** Moves the one timer for all connections forward, if it would be late. */
   #wakeBy(deadline: number): void {
     if (deadline >= this.#wakeAt) return;
     const { clock } = this.#parts;

@@ -1,12 +1,12 @@
 /**
- * Byte streams: TCP in both directions, and UNIX sockets for a local service.
+ * Byte streams: TCP in both directions, and UNIX sockets for local services.
  *
- * A listener is for one family: there is one on 0.0.0.0 beside that on `::`, and gets what comes over
- * IPv4. A mapped address at one of IPv6 is forged, as a router could do that answers for it (Linux drops
- * such packets from 5.5 on), and the connection is closed.
+ * A listener serves one family: IPv4 connections come to the listener on 0.0.0.0, not to the one on
+ * `::`. A mapped address on an IPv6 listener is forged, as a router could do that also answers for
+ * it (Linux drops such packets from 5.5 on), so the connection is closed.
  *
- * A connection is local if it leads from an address of loopback to one: both sides have made it, so its
- * addresses are not forged.
+ * A connection is local if both its addresses are loopback ones. The handshake went both ways, so
+ * they are not forged.
  */
 
 import {
@@ -22,19 +22,20 @@ import { streamCalls } from "../platform/stream_calls.ts";
 import { addressBytes, isLinkLocal, isLoopback } from "../rpc/address.ts";
 import { endpointOf, scopeOf } from "./endpoint.ts";
 
-/** A socket that takes connections. */
+/** Listening socket. */
 export interface StreamListener {
   readonly local: Endpoint;
-  /** The next connection. Rejects with an error of `Deno`, and with BadResource once closed. */
+  /** Accepts a connection. Rejects with an error of `Deno`, and with BadResource once closed. */
   accept(): Promise<StreamConnection>;
   close(): void;
 }
 
 /**
- * Opens a TCP listener. The address is numeric; `isShared` is whether a listener of ours has the port that
- * it overlaps with, and shares it (platform/socket_options.ts).
+ * Opens a TCP listener at a numeric address. `isShared`: shares its port with an overlapping
+ * listener of ours (platform/socket_options.ts).
  *
- * @throws {TransportError} When the address or port cannot be had; `cause` is the error of `Deno`.
+ * @throws {TransportError} When the address or port cannot be bound; `cause` is the error of
+ * `Deno`.
  */
 export function listenStream({ address, port }: Endpoint, isShared = false): StreamListener {
   let listener: Deno.TcpListener;
@@ -84,7 +85,7 @@ function streamListener(
           connection.close();
           continue;
         }
-        // The handshake went both ways: the address is not forged.
+        // After a two-way handshake the address is not forged.
         return tcpStream(connection, remote, isLoopback(remote.address));
       }
     },
@@ -95,7 +96,7 @@ function streamListener(
   };
 }
 
-/** The other end of a connection, with its scope if it is link-local; undefined for a mapped address. */
+/** Remote end of a connection, with the scope of a link-local address; undefined for a mapped address. */
 function remoteOf(connection: Deno.TcpConn, scope: string): Endpoint | undefined {
   const remote = endpointOf(connection.remoteAddr, scope, false);
   if (remote === undefined || scope !== "" || !isLinkLocal(remote.address)) return remote;
@@ -116,7 +117,7 @@ export const connectStream: Connect = async ({ address, port }, signal) => {
 /**
  * Connects to a UNIX stream socket; the connection's remote address is the path, its port 0.
  *
- * @throws {TransportError} (as a rejection) When nobody listens there.
+ * @throws {TransportError} (as a rejection) When no program listens there.
  */
 export async function connectUnix(path: string): Promise<StreamConnection> {
   try {
@@ -127,7 +128,7 @@ export async function connectUnix(path: string): Promise<StreamConnection> {
   }
 }
 
-/** A connection that was accepted at a UNIX socket, and the user at its other end. */
+/** Wraps a connection accepted on a UNIX socket, with the uid of its peer. */
 export function unixStream(connection: Deno.UnixConn, path: string, uid: number): StreamConnection {
   return new Stream(connection, { address: path, port: 0 }, path, uid, true);
 }
@@ -138,18 +139,18 @@ function tcpStream(
   isLocal?: boolean,
 ): StreamConnection {
   try {
-    // A reply is complete when it is written: holding it back for more would only delay it.
+    // A reply is written whole: Nagle's algorithm would only delay it.
     connection.setNoDelay(true);
   } catch {
-    // Reset by the remote already: the first read says so.
+    // Reset already: the first read reports it.
   }
   return new Stream(connection, remote, remote, undefined, isLocal);
 }
 
-/** A connection of the runtime behind our interface. */
+/** Wraps a Deno connection. */
 class Stream implements StreamConnection {
   #isClosed = false;
-  /** The last write while it goes on. */
+  /** Last write in progress. */
   #lastWrite: Promise<void> | undefined;
 
   constructor(
@@ -168,7 +169,7 @@ class Stream implements StreamConnection {
     }
   }
 
-  /** Writes follow one another, whether or not the caller waits: the system may take only a part. */
+  /** Writes are serialised, whether or not they are awaited, since a write may be partial. */
   write(data: Uint8Array): Promise<void> {
     const write = this.#lastWrite?.then(() => this.#writeAll(data)) ?? this.#writeAll(data);
     const settled: Promise<void> = write.catch(() => {/* the writer was told */}).then(() => {
@@ -187,8 +188,8 @@ class Stream implements StreamConnection {
   }
 
   /**
-   * A read that waits fails at once. A write that waits for a remote that does not read goes on, and
-   * the runtime keeps the connection for it until the system gives up or the remote does.
+   * Closes the connection. A pending read fails at once. A write blocked by a remote that does not
+   * read goes on, and Deno keeps the connection until the system or the remote gives up.
    */
   close(): void {
     if (!this.#isClosed) this.connection.close();

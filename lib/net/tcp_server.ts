@@ -1,7 +1,6 @@
 /**
- * The TCP sockets of a server: one for each address, or one for each family. Where both families are
- * served at all addresses, connections over IPv4 come to the socket of IPv4, so that what looks like one
- * of them on the other socket is forged; see tcp.ts.
+ * TCP sockets of a server: one per address, or one per family. With both wildcards, IPv4
+ * connections come to the IPv4 socket, so a mapped address on the IPv6 one is forged; see tcp.ts.
  *
  * Source: RFC 3493 sections 3.7 and 5.3.
  */
@@ -17,17 +16,17 @@ import { ANY_IPV4, ANY_IPV6, isWildcard } from "./wildcards.ts";
 export interface TcpParts {
   /** Is called for each listener. */
   readonly opened: (local: Endpoint) => void;
-  /** Is told of each address that this host does not have yet. */
+  /** Called for each address that this host lacks. */
   readonly awaits: (address: string) => void;
   readonly listen?: typeof listenStream;
   readonly listenEarly?: typeof listenStreamEarly;
 }
 
 /**
- * Opens listeners at `addresses`, or at all of this host. One whose address this host does not have takes
- * connections once it has. Port 0 is any, but the same for all.
+ * Opens listeners at `addresses`, or at all of this host. A listener whose address is missing
+ * accepts connections once the address appears. Port 0: any, but equal for all.
  *
- * @throws {TransportError} When the port is in use, or not for us.
+ * @throws {TransportError} When the port is in use, or not permitted.
  */
 export function openTcpServer(
   port: number,
@@ -36,7 +35,7 @@ export function openTcpServer(
 ): StreamListener[] {
   const openers = { listen: listenStream, listenEarly: listenStreamEarly, ...parts };
   const listeners: StreamListener[] = [];
-  const areShared = addresses.some(isWildcard); // the runtime's :: overlaps with those of IPv4 too
+  const areShared = addresses.some(isWildcard); // Deno's :: overlaps with IPv4 addresses too
   let samePort = port;
   try {
     for (const address of addresses) {

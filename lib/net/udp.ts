@@ -1,9 +1,9 @@
 /**
  * UDP sockets on Deno's unstable datagram API.
  *
- * One socket bound to `::` can call peers of both families: the system hands it IPv4 datagrams with
- * mapped source addresses, which appear here as plain IPv4, and plain IPv4 destinations can be sent to
- * through it. On all other sockets a mapped source is forged, and its datagram is dropped.
+ * A socket bound to `::` is dual-stack: it can call peers of both families. Mapped source addresses
+ * are shown as plain IPv4, and plain IPv4 destinations are accepted. On all other sockets a mapped
+ * source is forged, and its datagram is dropped.
  *
  * Source: RFC 3493 section 3.7 (mapped addresses).
  */
@@ -25,45 +25,45 @@ import { endpointIn, SOCKET_ADDRESS_BYTES, SocketAddresses } from "./socket_addr
 import { sleep, type StartTimer } from "../time/clock.ts";
 
 /**
- * Size of the receive buffer in bytes: what other RPC implementations use for UDP, several times the
- * largest call here. The rest of a longer datagram is cut off, and bytes behind the arguments of a call
- * do not count anyway.
+ * Receive buffer, in bytes: as in other RPC implementations, and several times our largest call.
+ * The rest of a longer datagram is cut off; bytes after the arguments are ignored anyway.
  */
 const RECEIVE_BUFFER_BYTES = 9_000;
 /**
- * Errors of receive in a row that are taken for errors of single datagrams; beyond, the socket itself
- * must be ill, and the loop pauses between its attempts instead of spinning.
+ * Consecutive errors of receive() that may concern single datagrams. After more of them the socket
+ * itself is faulty, and the loop pauses instead of spinning.
  */
 const ERRORS_IN_A_ROW_MAX = 16;
-/** That pause in ms: short enough that nobody has retransmitted meanwhile. */
+/** Length of that pause, in ms: shorter than a retransmission interval. */
 const ERROR_PAUSE_MS = 50;
 
 /**
- * Datagrams received in a row before the loop yields to the event loop. They are so many that the delay
- * does not count.
+ * Datagrams received in a row before the loop yields to the event loop: so many that the delay does
+ * not count.
  */
 const DRAINED_MAX = 1024;
 /**
- * Delay that yields to the event loop, in ms. While datagrams are queued Deno resolves receive() without
- * polling anything else; only a timer makes it poll, neither promises nor message ports do.
+ * Delay that yields to the event loop, in ms. While datagrams are queued Deno resolves receive()
+ * without polling anything else. Only a timer makes it poll; promises and message ports do not.
  */
 const TURN_MS = 1;
 
-/** Opens a socket of the runtime, and finds out how the system is called for it. */
+/** Opens a Deno socket together with system calls for its descriptor. */
 export type WithDatagramCalls = typeof withDatagramCalls;
 
-/** Where to bind a socket. */
+/** Address of a socket. */
 export interface DatagramOptions {
-  /** Numeric address, `::` for all of both families; a link-local one with its scope. */
+  /** Numeric address, `::` for both families; a link-local one with its scope. */
   readonly address: string;
-  /** 0 lets the system choose. */
+  /** Port number; 0: ephemeral. */
   readonly port: number;
 }
 
 /**
- * Opens a UDP socket, with system calls of our own for what the runtime is slow at.
+ * Opens a UDP socket, with our own system calls where Deno is slow.
  *
- * @throws {TransportError} When the address or port cannot be had; `cause` is the error of `Deno`.
+ * @throws {TransportError} When the address or port cannot be bound; `cause` is the error of
+ * `Deno`.
  */
 export function openUdpSocket(
   { address, port }: DatagramOptions,
@@ -79,7 +79,7 @@ export function openUdpSocket(
   }
 }
 
-/** A socket of the runtime behind our interface; `scope` is that of its own address, if any. */
+/** Wraps a Deno socket; `scope` is that of its own address. */
 export class UdpSocket implements DatagramSocket {
   readonly local: Endpoint;
   readonly #socket: Deno.DatagramConn;
@@ -90,10 +90,10 @@ export class UdpSocket implements DatagramSocket {
   readonly #closing = new AbortController();
   /** Set by {@link receive}. */
   #deliver: ((data: Uint8Array, from: Origin) => void) | undefined;
-  /** Whether it is bound to an address of loopback. */
+  /** Whether the socket is bound to a loopback address. */
   readonly #isLoopback: boolean;
   readonly #isDual: boolean;
-  /** Apart from what the runtime may be filling meanwhile. */
+  /** Separate buffer, since Deno may be filling the other one. */
   readonly #polled = new Uint8Array(RECEIVE_BUFFER_BYTES);
 
   constructor(
@@ -148,7 +148,10 @@ export class UdpSocket implements DatagramSocket {
     if (this.#deliver !== undefined) this.#drain(this.#polled, 0);
   }
 
-  /** Hands over what else has arrived, without a turn of the event loop for each; how many with `taken`. */
+  /**
+   * Delivers all queued datagrams without a turn of the event loop for each; returns their number
+   * plus `taken`.
+   */
   #drain(buffer: Uint8Array<ArrayBuffer>, taken: number): number {
     if (this.#calls === undefined) return taken;
     const source = new Uint8Array(SOCKET_ADDRESS_BYTES);
@@ -183,26 +186,25 @@ export class UdpSocket implements DatagramSocket {
 }
 
 /**
- * Calls of other hosts that may be under way at one socket, in number. Each holds a few kilobytes and
- * perhaps a place in a queue; what comes beyond is dropped, since its sender tries again. Callers on
- * this host are not counted: no stranger can keep the lock manager out.
+ * Limit of remote calls in flight per socket. Each holds a few kilobytes and perhaps a place in a
+ * queue. Calls beyond it are dropped, since their senders retry. Local calls are not counted, so
+ * that remote hosts cannot lock out the lock manager.
  */
 const STRANGERS_CALLS_MAX = 512;
 
-/** What the server of a socket tells its surroundings. */
+/** Hooks of a datagram server. */
 export interface DatagramHooks {
-  /** `respond` threw: a bug. The caller gets no reply. */
+  /** Called when `respond` throws, which is a bug; the caller gets no reply. */
   respondFailed(caller: Caller, error: unknown): void;
-  /** A reply could not be sent; the caller will try again. */
+  /** Called when a reply cannot be sent; the caller will retry. */
   replyFailed(caller: Caller, error: unknown): void;
-  /** A call was dropped because too many are under way. */
+  /** Called when a call is dropped because too many are in flight. */
   dropped(caller: Caller): void;
 }
 
 /**
- * Answers the calls that arrive at a socket until it is closed. Several calls may be under way, and
- * replies leave in the order in which they are ready; nothing that `respond` or the network does ends
- * it.
+ * Serves the calls that arrive at a socket until it is closed. Calls run concurrently, and replies
+ * leave in the order of completion. Errors of `respond` or of the network do not end it.
  */
 export function serveDatagrams(
   socket: DatagramSocket,

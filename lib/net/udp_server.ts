@@ -1,6 +1,6 @@
 /**
- * The UDP sockets of a server. At all addresses of this host they are these, and each datagram goes to
- * the first that it fits:
+ * UDP sockets of a server. For all addresses of this host they are the following, and each datagram
+ * goes to the first one that matches:
  *
  * | socket         | for                                                                          |
  * | -------------- | ---------------------------------------------------------------------------- |
@@ -8,8 +8,8 @@
  * | 0.0.0.0, ::    | who else is on this host, over the interface of loopback: 127.0.1.1, its own |
  * | 0.0.0.0, ::    | other hosts                                                                  |
  *
- * So nothing that comes from outside stands before a call of this host: the upper sockets have buffers of
- * their own, and are looked at first.
+ * So no remote datagram delays a local call: the upper sockets have buffers of their own, and
+ * priority.
  */
 
 import { MessageSocket } from "../platform/message_socket.ts";
@@ -28,20 +28,20 @@ import { systemCode } from "./errors.ts";
 import { ANY_IPV4, ANY_IPV6, isWildcard } from "./wildcards.ts";
 import { openUdpSocket } from "./udp.ts";
 
-/** Bytes of the longest datagram that is read whole, as other RPC implementations have it. */
+/** Longest datagram read whole, in bytes, as in other RPC implementations. */
 export const RECEIVE_BUFFER_BYTES = 9_000;
 
-/** Where lock managers of this host call. */
+/** Addresses that local lock managers call. */
 const LOOPBACK = ["127.0.0.1", "::1"];
-/** What a kernel without IPv6 says, and a host that has it switched off, or its loopback. */
+/** Errors of a kernel without IPv6, of a host with IPv6 disabled, and of one without loopback. */
 const NO_ADDRESS = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL"]);
 
 /**
- * Opens the sockets at `addresses`, or at all of this host. Those of loopback come first in the result.
- * An address may come to this host later. The first socket is opened for us alone, so that another
- * program on the port is noticed; port 0 is any, but the same for all.
+ * Opens the sockets at `addresses`, or at all of this host; loopback sockets come first in the
+ * result. An address may be added to this host later. The first socket is opened exclusively, so
+ * that another program on the port is noticed. Port 0: any, but equal for all.
  *
- * @throws {TransportError} When the port is in use, or not for us.
+ * @throws {TransportError} When the port is in use, or not permitted.
  */
 export function openUdpServer(
   port: number,
@@ -92,7 +92,7 @@ class UdpOpener {
         return;
       }
       socket.close();
-      this.#others.push(this.#openArrival(address)); // it judges by the interface of each datagram
+      this.#others.push(this.#openArrival(address)); // checks the interface of each datagram
     } catch (error) {
       if (!(error instanceof TransportError && NO_ADDRESS.has(systemCode(error.cause) ?? ""))) {
         throw error;
@@ -106,7 +106,8 @@ class UdpOpener {
     } catch (error) {
       const code = error instanceof TransportError ? systemCode(error.cause) : undefined;
       if (address === ANY_IPV6 && NO_ADDRESS.has(code ?? "")) return;
-      if (code !== "EPERM") throw error; // an old kernel, and not root: the other one gets it all
+      // old kernel without privilege: the other socket gets everything
+      if (code !== "EPERM") throw error;
     }
     this.#others.push(this.#openArrival(address));
   }
@@ -135,7 +136,7 @@ class UdpOpener {
     return opened;
   }
 
-  /** Whether any socket is open, whose port further ones are to share. */
+  /** Whether a socket is open whose port further sockets share. */
   #isOpen = false;
 
   #opened({ port }: Endpoint): void {

@@ -1,17 +1,16 @@
-/** UNIX stream sockets that are listened at, with the user at the other end of each connection. */
+/** UNIX stream listeners that report the uid of each peer. */
 
 import { acceptedUsers } from "../platform/accepted_users.ts";
 import { TransportError } from "../rpc/transport.ts";
 import { type StreamListener, unixStream } from "./tcp.ts";
 
-/** What a name in the abstract name space begins with (unix(7)). */
+/** First byte of an abstract socket name (unix(7)). */
 export const ABSTRACT = "\0";
 
 /**
- * Opens a listener at a path, or at a name in the abstract name space. Its endpoint is the path, without
- * a port.
+ * Opens a listener at a path or an abstract name. Its endpoint is the path, without a port.
  *
- * @throws {TransportError} When the path cannot be had, as when something is there already.
+ * @throws {TransportError} When the path cannot be bound, as when it exists.
  */
 export function listenUnix(path: string): StreamListener {
   const shown = path.startsWith(ABSTRACT) ? `@${path.slice(1)}` : path;
@@ -24,7 +23,7 @@ export function listenUnix(path: string): StreamListener {
   return unixListener(listener, path, shown);
 }
 
-/** A listener of the runtime behind our interface; `path` is its name as the system has it. */
+/** Wraps a Deno listener; `path` is its name as the system has it. */
 export function unixListener(
   listener: Deno.UnixListener,
   path: string,
@@ -34,7 +33,7 @@ export function unixListener(
   let isClosed = false;
   return {
     local: { address: shown, port: 0 },
-    // One after the other: a connection is known by being the one that was not there before.
+    // Sequential: a connection is identified by being the one that was not there before.
     accept: async () => {
       const connection = await listener.accept();
       return unixStream(connection, shown, users.next());
