@@ -1,6 +1,5 @@
 /**
- * Procedure of a lock manager that a status monitor calls. The lock manager gave program, version and
- * procedure number in SM_MON.
+ * Lock manager's callback procedure; its program, version and number come from SM_MON.
  *
  * Source: X/Open XNFS (C702) chapter 11 (`struct status`); RFC 1813 appendix II for program 100021.
  */
@@ -20,14 +19,14 @@ export const status = struct("status", {
 });
 export type Status = Static<typeof status>;
 
-/** The table of a lock manager that registered with these numbers. */
+/** Table of a lock manager registered with these numbers. */
 export function nlmCallback(prog: number, vers: number, proc: number) {
   return program("nlm", prog, vers, {
     NLM_SM_NOTIFY: { number: proc, args: status, result: nothing, from: "any" },
   });
 }
 
-/** Procedure 0 of a lock manager, which only answers (RFC 1813 appendix II). */
+/** Procedure 0 of a lock manager, for probing (RFC 1813 appendix II). */
 export function nlmNull(prog: number, vers: number) {
   return program("nlm", prog, vers, {
     NLM_NULL: { number: 0, args: nothing, result: nothing, from: "any" },
@@ -35,10 +34,10 @@ export function nlmNull(prog: number, vers: number) {
 }
 
 /**
- * The (version, procedure) pairs under which known lock managers want to be called. Linux and ganesha
- * use 16, older Linux kernels 24, in whatever version; FreeBSD and macOS procedure 1 of version 0;
- * illumos procedure 17 of version 2. Anything else would let a local user have us call any procedure of
- * the lock manager from our privileged port (CERT CA-99-05).
+ * Whether a callback has numbers that known lock managers use: procedure 16 for Linux and ganesha,
+ * 24 for older Linux kernels, in any version; procedure 1 of version 0 for FreeBSD and macOS;
+ * procedure 17 of version 2 for illumos. With other numbers a local user could have us call any
+ * procedure of the lock manager from our privileged port (CERT CA-99-05).
  */
 export function isCallbackProcedure(prog: number, vers: number, proc: number): boolean {
   if (prog !== NLM_PROG) return false;

@@ -1,5 +1,5 @@
 /**
- * The Network Status Monitor protocol, program 100024 version 1.
+ * Network Status Monitor protocol, program 100024 version 1.
  *
  * ```
  * #0 SM_NULL        void      -> void          #4 SM_UNMON_ALL   my_id     -> sm_stat
@@ -56,8 +56,8 @@ export const sm_stat_res = struct("sm_stat_res", { res_stat: enumeration("res", 
 export type SmStatRes = Static<typeof sm_stat_res>;
 
 /**
- * The procedures. `from` is `any`, `local` (a loopback address) or `local-reserved` (a loopback
- * address and a port below 1024); lib/nsm/access.ts applies it.
+ * Procedures. `from` is `any`, `local` (a loopback address) or `local-reserved` (a loopback address
+ * and a port below 1024); lib/nsm/access.ts enforces it.
  */
 export const nsmV1 = program("nsm", SM_PROG, SM_VERS, {
   SM_NULL: { number: 0, args: nothing, result: nothing, from: "any" },

@@ -1,5 +1,5 @@
 /**
- * The port mapper, program 100000 version 2: where an IPv4 service listens.
+ * Portmapper, program 100000 version 2: ports of IPv4 services.
  *
  * Source: RFC 1833 section 3.
  */
@@ -11,13 +11,13 @@ import { bool, nothing, type Static, uint } from "../xdr/types.ts";
 
 export const PMAP_PROG = 100000;
 export const PMAP_VERS = 2;
-/** Where it listens, UDP and TCP. */
+/** Its port, for UDP and TCP. */
 export const PMAP_PORT = 111;
 
-/** IP protocol numbers, as `mapping.prot` has them. */
+/** IP protocol numbers in `mapping.prot`. */
 export const IpProtocol = { TCP: 6, UDP: 17 } as const;
 
-/** Most entries of one dump, in number; the specification sets no limit. */
+/** Limit of entries in one dump; the specification has none. */
 export const RPCBIND_ENTRIES_MAX = 8192;
 
 /** `struct mapping { unsigned int prog; vers; prot; port; }` */
@@ -27,13 +27,13 @@ export type Mapping = Static<typeof mapping>;
 /** `struct *pmaplist { mapping map; pmaplist next; }` */
 export const pmaplist = linkedList(mapping, RPCBIND_ENTRIES_MAX);
 
-/** GETPORT answers 0 where nothing is registered. */
+/** Table of procedures. GETPORT returns 0 for an unregistered program. */
 export const portmapV2 = program("portmap", PMAP_PROG, PMAP_VERS, {
   PMAPPROC_NULL: { number: 0, args: nothing, result: nothing, from: "any" },
   PMAPPROC_SET: { number: 1, args: mapping, result: bool, from: "local" },
   PMAPPROC_UNSET: { number: 2, args: mapping, result: bool, from: "local" },
   PMAPPROC_GETPORT: { number: 3, args: mapping, result: uint, from: "any" },
   PMAPPROC_DUMP: { number: 4, args: nothing, result: pmaplist, from: "dump" },
-  /** Forwards a call; its arguments and results are not declared, as nobody here sends or answers it. */
+  /** Forwards a call. Arguments and results are not declared, since we neither send nor answer it. */
   PMAPPROC_CALLIT: { number: 5, args: nothing, result: nothing, from: "any" },
 });

@@ -1,6 +1,6 @@
 /**
- * rpcbind, program 100000 versions 3 and 4: where a service listens, for any transport. Version 4 keeps
- * the numbers and types of version 3's procedures.
+ * rpcbind, program 100000 versions 3 and 4: addresses of services, for any transport. Version 4
+ * keeps the numbers and types of version 3's procedures.
  *
  * Source: RFC 1833 section 2.
  */
@@ -14,7 +14,7 @@ import { PMAP_PROG, RPCBIND_ENTRIES_MAX } from "./portmap.ts";
 export const RPCB_VERS_3 = 3;
 export const RPCB_VERS_4 = 4;
 
-/** Longest r_netid, r_addr and r_owner taken, in bytes; the specification sets no limit. */
+/** Limit of r_netid, r_addr and r_owner, in bytes; the specification has none. */
 const RPCB_STRING_MAX_BYTES = 1024;
 const text = string(RPCB_STRING_MAX_BYTES);
 
@@ -45,12 +45,12 @@ export const rpcb_entry = struct("rpcb_entry", {
 });
 export type RpcbEntry = Static<typeof rpcb_entry>;
 
-/** Semantics of a transport, as `r_nc_semantics` has them. */
+/** Semantics of a transport in `r_nc_semantics`. */
 export const Semantics = { CLTS: 1, COTS: 2, COTS_ORD: 3 } as const;
 
-/** Procedures that a version's statistics count. */
+/** Number of procedures in a version's statistics. */
 export const RPCBSTAT_HIGHPROC = 13;
-/** Versions that are counted: 2, 3 and 4. */
+/** Number of versions in the statistics: 2, 3 and 4. */
 export const RPCBVERS_STAT = 3;
 
 const rpcbs_addr = struct("rpcbs_addrlist", {
@@ -70,7 +70,7 @@ const rpcbs_rmtcall = struct("rpcbs_rmtcalllist", {
   netid: text,
 });
 
-/** What one version was asked; calls by number of procedure, and look-ups by what was looked for. */
+/** Statistics of one version: calls by procedure number, and look-ups by program. */
 export const rpcb_stat = struct("rpcb_stat", {
   info: fixedArray(int, RPCBSTAT_HIGHPROC),
   setinfo: int,
@@ -84,10 +84,10 @@ const procedures = {
   RPCBPROC_NULL: { number: 0, args: nothing, result: nothing, from: "any" },
   RPCBPROC_SET: { number: 1, args: rpcb, result: bool, from: "local" },
   RPCBPROC_UNSET: { number: 2, args: rpcb, result: bool, from: "local" },
-  /** Answers a universal address, empty where nothing is registered. */
+  /** Returns a universal address; empty for an unregistered program. */
   RPCBPROC_GETADDR: { number: 3, args: rpcb, result: text, from: "any" },
   RPCBPROC_DUMP: { number: 4, args: nothing, result: rpcblist, from: "dump" },
-  /** Forwards a call; its arguments and results are not declared, as nobody here sends or answers it. */
+  /** Forwards a call. Arguments and results are not declared, since we neither send nor answer it. */
   RPCBPROC_CALLIT: { number: 5, args: nothing, result: nothing, from: "any" },
   RPCBPROC_GETTIME: { number: 6, args: nothing, result: uint, from: "any" },
   RPCBPROC_UADDR2TADDR: { number: 7, args: text, result: netbuf, from: "any" },
@@ -96,11 +96,11 @@ const procedures = {
 
 export const rpcbindV3 = program("rpcbind", PMAP_PROG, RPCB_VERS_3, procedures);
 
-/** What version 4 calls RPCBPROC_BCAST is RPCBPROC_CALLIT of version 3. */
+/** RPCBPROC_BCAST of version 4 is RPCBPROC_CALLIT of version 3. */
 export const rpcbindV4 = program("rpcbind", PMAP_PROG, RPCB_VERS_4, {
   ...procedures,
   RPCBPROC_GETVERSADDR: { number: 9, args: rpcb, result: text, from: "any" },
-  /** Forwards a call, and tells the caller of failures too; not declared either. */
+  /** Forwards a call, and reports failures to the caller; not declared either. */
   RPCBPROC_INDIRECT: { number: 10, args: nothing, result: nothing, from: "any" },
   RPCBPROC_GETADDRLIST: {
     number: 11,

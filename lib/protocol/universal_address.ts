@@ -1,18 +1,18 @@
 /**
- * Universal addresses and netids: an address and port as one text, `192.0.2.1.2.150` or
- * `2001:db8::1.2.150`. The last two parts are the high and the low byte of the port.
+ * Universal addresses: an address and port in one text, `192.0.2.1.2.150` or `2001:db8::1.2.150`.
+ * The last two parts are the high and the low byte of the port.
  *
  * Source: RFC 5665 section 5.2.3.3 and 5.2.3.4; RFC 1833 section 2.1 (r_netid, r_addr).
  */
 
 import { type Endpoint, withoutScope } from "../rpc/transport.ts";
 
-/** Renders an address and port; a link-local scope is left out, as it means nothing elsewhere. */
+/** Formats an address and port, without a scope, which has no meaning on other hosts. */
 export function toUniversalAddress({ address, port }: Endpoint): string {
   return `${withoutScope(address)}.${port >> 8}.${port & 0xff}`;
 }
 
-/** Reads a universal address; nothing if it is not one. The host part is not judged further. */
+/** Parses a universal address; undefined for other text. The host part is not validated. */
 export function fromUniversalAddress(text: string): Endpoint | undefined {
   const lowDot = text.lastIndexOf(".");
   const highDot = text.lastIndexOf(".", lowDot - 1);
@@ -23,7 +23,7 @@ export function fromUniversalAddress(text: string): Endpoint | undefined {
   return { address: text.slice(0, highDot), port: high << 8 | low };
 }
 
-/** The number that up to three decimal digits stand for; nothing if it is above 255. */
+/** Value of up to three decimal digits; undefined above 255. */
 function byteOf(digits: string): number | undefined {
   if (digits.length < 1 || digits.length > 3) return undefined;
   let value = 0;

@@ -1,30 +1,30 @@
 /**
- * Numeric addresses as text: one spelling for each address, and which of them mean this host.
+ * Numeric addresses as text: their canonical spelling, and their classes.
  *
- * Source: RFC 4291 section 2.2 (the forms of IPv6), RFC 5952 section 4 (which of them is the right
- * one), RFC 4007 section 11 (`%scope`).
+ * Source: RFC 4291 section 2.2 (the forms of IPv6), RFC 5952 section 4 (the canonical form), RFC
+ * 4007 section 11 (`%scope`).
  */
 
 import { type Netid, withoutScope } from "./transport.ts";
 
 const QUAD = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const GROUP = /^[0-9a-f]{1,4}$/;
-/** An interface's name or number: names have at most 15 bytes, no blank and no slash. */
+/** Interface name or number: at most 15 bytes, without blank or slash. */
 const SCOPE = /^[!-$&-.0-~]{1,15}$/;
 
 const DIGIT_0 = 0x30;
 const DOT = 0x2e;
 const GROUPS = 8;
-/** Longest text of an IPv6 address without scope: longer text is not looked at. */
+/** Longest text of an IPv6 address without scope; longer text is rejected at once. */
 const IPV6_MAX_CHARACTERS = 45;
 
 /**
- * The one spelling of a numeric address: dotted decimal for IPv4 and for IPv6 addresses that are mapped
- * ones (`::ffff:192.0.2.1`), otherwise RFC 5952 text; a scope is kept as it is. Nothing if the text is
- * not a numeric address.
+ * Canonical spelling of a numeric address: dotted decimal for IPv4 and for mapped addresses
+ * (`::ffff:192.0.2.1`), otherwise RFC 5952 text; a scope is kept. Undefined for other text.
  *
- * Only four decimal numbers without leading zeros are an IPv4 address. What inet_aton(3) takes besides,
- * such as `127.2`, `0x7f000001` or `010.0.0.1`, is not one here: programs disagree about what it means.
+ * IPv4 addresses are only four decimal numbers without leading zeros. Other forms of inet_aton(3),
+ * such as `127.2`, `0x7f000001` or `010.0.0.1`, are rejected: programs disagree about their
+ * meaning.
  */
 export function normaliseAddress(text: string): string | undefined {
   if (!isIpv6(text)) return QUAD.test(text) ? text : undefined;
@@ -43,12 +43,12 @@ export function isIpv6(address: string): boolean {
   return address.includes(":");
 }
 
-/** The netid of a transport for the family of an address. */
+/** Netid of a transport for the family of an address. */
 export function netidFor(transport: "udp" | "tcp", address: string): Netid {
   return isIpv6(address) ? `${transport}6` : transport;
 }
 
-/** True for 127.0.0.0/8 and ::1, in any spelling. */
+/** Whether an address is in 127.0.0.0/8 or is ::1, in any spelling. */
 export function isLoopback(address: string): boolean {
   if (address === "127.0.0.1" || address === "::1") return true;
   const normal = normaliseAddress(address);
@@ -56,14 +56,14 @@ export function isLoopback(address: string): boolean {
   return normal.startsWith("127.") || withoutScope(normal) === "::1";
 }
 
-/** True for fe80::/10, whose addresses mean something only together with an interface. */
+/** Whether an address is in fe80::/10, and so needs an interface. */
 export function isLinkLocal(address: string): boolean {
   return /^fe[89ab][0-9a-f]:/i.test(address);
 }
 
 /**
- * The part of a normalised address that one customer of a network provider has to himself: all of an
- * IPv4 address, the first 64 bits of an IPv6 one, with the scope of a link.
+ * Network of a source, for rate limits: an IPv4 address, or the /64 of an IPv6 address, with its
+ * scope. One customer of a network provider controls a whole /64.
  *
  * Source: RFC 4291 section 2.5.4.
  */
@@ -74,7 +74,7 @@ export function sourceNetwork(address: string): string {
   return `${rfc5952([...groups.slice(0, 4), 0, 0, 0, 0])}${address.slice(unscoped.length)}/64`;
 }
 
-/** The 4 or 16 bytes of an address, scope left out; nothing if the text is not a numeric address. */
+/** Bytes (4 or 16) of an address, without its scope; undefined for other text. */
 export function addressBytes(text: string): number[] | undefined {
   const address = normaliseAddress(text);
   if (address === undefined) return undefined;
@@ -82,7 +82,7 @@ export function addressBytes(text: string): number[] | undefined {
   return groupsOf(withoutScope(address))?.flatMap((group) => [group >> 8, group & 0xff]);
 }
 
-/** Writes the 4 bytes of a normalised IPv4 address; whether the text is one. */
+/** Writes the 4 bytes of a normalised IPv4 address; false for other text. */
 export function putDotted(text: string, bytes: Uint8Array, at: number): boolean {
   let end = at;
   let value = 0;
@@ -102,7 +102,7 @@ export function putDotted(text: string, bytes: Uint8Array, at: number): boolean 
   return end === at + 4;
 }
 
-/** The eight 16-bit groups of an IPv6 address; nothing if the text is not one. */
+/** Eight 16-bit groups of an IPv6 address; undefined for other text. */
 function groupsOf(text: string): number[] | undefined {
   if (text.length > IPV6_MAX_CHARACTERS) return undefined;
   const halves = text.toLowerCase().split("::");
@@ -116,7 +116,7 @@ function groupsOf(text: string): number[] | undefined {
   return zeros < 1 ? undefined : [...head, ...new Array<number>(zeros).fill(0), ...tail];
 }
 
-/** The groups between colons; the last may be two in dotted decimal if the text ends the address. */
+/** Groups between colons; the last one may be dotted decimal at the end of the address. */
 function wordsOf(text: string, endsAddress: boolean): number[] | undefined {
   if (text === "") return [];
   const parts = text.split(":");

@@ -1,6 +1,6 @@
 /**
- * Credentials and verifiers. Calls are accepted with AUTH_NONE and AUTH_SYS; what they claim is never
- * believed, only checked for form. Replies and our own calls carry AUTH_NONE.
+ * Credentials and verifiers. Calls may use AUTH_NONE and AUTH_SYS; their claims are checked for
+ * form, and never believed. Replies and our own calls use AUTH_NONE.
  *
  * Source: RFC 5531 sections 8.2 and 14, appendix A.
  */
@@ -43,10 +43,10 @@ export const authsys_parms = struct("authsys_parms", {
   gids: varArray(uint, GIDS_MAX),
 });
 
-/** The credential and verifier of our own messages. */
+/** Credential and verifier of our own messages. */
 export const authNone: OpaqueAuth = { flavor: AUTH_NONE, body: new Uint8Array(0) };
 
-/** Body of each accepted flavour; any flavour without an entry is rejected. */
+/** Body type of each accepted flavour; other flavours are rejected. */
 export const acceptedCredentials = new Map<number, XdrType<unknown>>([
   [AUTH_NONE, nothing],
   [AUTH_SYS, authsys_parms],

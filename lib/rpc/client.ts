@@ -1,8 +1,8 @@
 /**
- * Client's side of RPC over any transport: one attempt of one call. Repeating is the caller's business.
- * Bytes left over after the results are ignored.
+ * RPC client over any transport: one attempt of one call; retries are up to the caller. Bytes after
+ * the results are ignored.
  *
- * Xids are random, so that an off-path attacker cannot answer a call. Xid 0 is as good as any.
+ * Xids are random, so that an off-path attacker cannot forge a reply. Xid 0 is valid.
  *
  * Source: RFC 5531 sections 8 and 9.
  */
@@ -15,14 +15,14 @@ import type { Args, Procedure, Procedures, Program, Result } from "./program.ts"
 import { type Endpoint, withoutScope } from "./transport.ts";
 import type { StartTimer } from "../time/clock.ts";
 
-/** Clock and chance of a client. */
+/** Dependencies of a client. */
 export interface ClientParts {
   readonly startTimer: StartTimer;
-  /** An unpredictable unsigned 32-bit number. */
+  /** Unpredictable unsigned 32-bit number. */
   readonly randomXid: () => number;
 }
 
-/** A call that was sent and has no reply yet. */
+/** Call that was sent and has no reply yet. */
 interface Outstanding {
   readonly to: Endpoint;
   readonly name: string;
@@ -33,30 +33,30 @@ interface Outstanding {
 }
 
 /**
- * Sends one message, whose bytes are only valid during the call. What it returns rejects when the
- * message could not be sent; it is nothing where that is not found out later.
+ * Sends one message, whose bytes are valid only during the call. The promise rejects when it cannot
+ * be sent; undefined if failures are not reported later.
  */
 export type SendCall = (
   message: Uint8Array<ArrayBuffer>,
   to: Endpoint,
 ) => Promise<void> | undefined;
 
-/** A call as it was sent before, and may be sent again with another xid. */
+/** Encoded call, for sending it again with another xid. */
 interface EncodedCall {
-  /** Versions of a program share procedures; they differ in the header. */
+  /** Program version, as versions share procedures and differ in the header. */
   readonly program: Program<Procedures>;
   readonly procedure: Procedure;
   readonly message: Uint8Array<ArrayBuffer>;
 }
 
-/** The calls of one client that wait for their replies. */
+/** Outstanding calls of one client, matched by xid. */
 export class OutstandingCalls {
   readonly #parts: ClientParts;
   readonly #send: SendCall;
   readonly #calls = new Map<number, Outstanding>();
-  /** One buffer for all calls: no message is looked at after it was sent. */
+  /** Buffer for all calls; a message is not used after it was sent. */
   readonly #writer = new XdrWriter();
-  /** Calls with arguments that cannot change, but for the xid. */
+  /** Cache of calls with frozen arguments, encoded but for the xid. */
   readonly #encoded = new WeakMap<object, EncodedCall>();
 
   constructor(parts: ClientParts, send: SendCall) {
@@ -65,11 +65,11 @@ export class OutstandingCalls {
   }
 
   /**
-   * Sends one call once and waits until it is settled.
+   * Sends one call once and waits for its reply.
    *
-   * @throws {RpcError} No reply in time, or another one than SUCCESS.
+   * @throws {RpcError} No reply in time, or a status other than SUCCESS.
    * @throws {XdrError} When the arguments have no encoding; nothing was sent then.
-   * @throws Whatever sending failed with, or {@link failAll} was given.
+   * @throws The error of sending, or the one passed to {@link failAll}.
    */
   call<P extends Procedures, K extends keyof P & string>(
     program: Program<P>,
@@ -99,8 +99,8 @@ export class OutstandingCalls {
   }
 
   /**
-   * Settles the call that a message is the reply to, going by its xid and, where the transport does not
-   * vouch for it, by where it came from. The bytes are not used after it has returned.
+   * Settles the call that a message replies to, matched by xid and, unless the transport guarantees
+   * it, by source address. The bytes are not used after the return.
    */
   receive(message: Uint8Array, from?: Endpoint): void {
     const reader = new XdrReader(message);
@@ -118,12 +118,12 @@ export class OutstandingCalls {
     }
   }
 
-  /** Settles every call with the error that `reason` makes for it. */
+  /** Rejects every outstanding call with an error made by `reason`. */
   failAll(reason: (to: Endpoint) => Error): void {
     for (const [xid, call] of [...this.#calls]) this.#fail(xid, call, reason(call.to));
   }
 
-  /** The bytes of a call, until the next one. Arguments that cannot change are encoded once. */
+  /** Encodes a call, valid until the next one. Calls with frozen arguments are cached. */
   #encode<P extends Procedures, K extends keyof P & string>(
     program: Program<P>,
     name: K,
@@ -157,13 +157,13 @@ export class OutstandingCalls {
   }
 }
 
-/** Copy of a message with another xid, which is its first word. */
+/** Sets the xid, the first word of a message, in place. */
 function withXid(message: Uint8Array<ArrayBuffer>, xid: number): Uint8Array<ArrayBuffer> {
   putWord(message, 0, xid);
   return message;
 }
 
-/** True if two endpoints are equal, as far as both are known. */
+/** Whether two endpoints are equal, ignoring scopes. */
 function isSame(one: Endpoint, other: Endpoint): boolean {
   return one.port === other.port && withoutScope(one.address) === withoutScope(other.address);
 }

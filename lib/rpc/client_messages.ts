@@ -1,5 +1,5 @@
 /**
- * Messages of RPC as a client writes and reads them: a call, and what a reply to it says.
+ * RPC messages of a client: encodes calls, and decodes replies.
  *
  * Source: RFC 5531 sections 8 and 9.
  */
@@ -20,7 +20,7 @@ import {
 import type { Args, Procedure, Procedures, Program, Result } from "./program.ts";
 
 /**
- * Writes one call message.
+ * Encodes one call message.
  *
  * @throws {XdrError} When the arguments have no encoding.
  */
@@ -36,12 +36,12 @@ export function writeCall<P extends Procedures, K extends keyof P & string>(
   procedure.args.encode(writer, args);
 }
 
-/** Decoded reply: the result, or why there is none. */
+/** Decoded reply: the result, or the failure. */
 export type Reply<T> =
   | { readonly ok: true; readonly result: T }
   | { readonly ok: false; readonly failure: RpcFailure };
 
-/** Reads up to the xid of a reply message and returns it; nothing if the bytes are no reply. */
+/** Decodes a reply message up to its xid; undefined if the bytes are no reply. */
 export function readXid(reader: XdrReader): number | undefined {
   try {
     const { xid, mtype } = message_start.decode(reader);
@@ -52,7 +52,7 @@ export function readXid(reader: XdrReader): number | undefined {
   }
 }
 
-/** Reads what is behind the xid of a reply message to a call of a procedure. */
+/** Decodes the part of a reply message after the xid. */
 export function readReply<R extends Procedure>(procedure: R, reader: XdrReader): Reply<Result<R>> {
   const failed = (failure: RpcFailure) => ({ ok: false, failure }) as const;
   try {

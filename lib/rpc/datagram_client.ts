@@ -1,6 +1,6 @@
 /**
- * Calls through one UDP socket: any number at once, to anybody. A reply counts only if its xid *and*
- * its source match the call.
+ * RPC client on one UDP socket: any number of concurrent calls, to any host. A reply counts only if
+ * its xid *and* its source match the call.
  *
  * Source: RFC 5531 section 9.
  */
@@ -13,7 +13,7 @@ export class DatagramClient {
   readonly #calls: OutstandingCalls;
   readonly #receiving: Promise<void>;
 
-  /** The client owns the socket from here on; {@link close} closes it. */
+  /** Takes ownership of the socket, until {@link close}. */
   constructor(readonly socket: DatagramSocket, parts: ClientParts) {
     this.#calls = new OutstandingCalls(parts, (message, to) => socket.send(message, to));
     this.#receiving = socket.receive((data, from) => this.#calls.receive(data, from));
@@ -22,7 +22,7 @@ export class DatagramClient {
   /**
    * Sends one call once and waits for its reply.
    *
-   * @throws {RpcError} No reply in time, or another one than SUCCESS.
+   * @throws {RpcError} No reply in time, or a status other than SUCCESS.
    * @throws {TransportError} The call could not be sent, or the client was closed.
    */
   call<P extends Procedures, K extends keyof P & string>(
@@ -35,7 +35,7 @@ export class DatagramClient {
     return this.#calls.call(program, name, args, to, timeoutMs);
   }
 
-  /** Fails every outstanding call and closes the socket. */
+  /** Rejects every outstanding call and closes the socket. */
   async close(): Promise<void> {
     this.#calls.failAll((to) => new TransportError("call", to, "the client was closed"));
     this.socket.close();

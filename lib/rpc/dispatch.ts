@@ -1,10 +1,10 @@
 /**
- * The server's side of RPC: call bytes and a caller go in, reply bytes or nothing come out.
+ * RPC server dispatch: from call bytes and a caller to reply bytes, or no reply.
  *
- * It is decided in this order: not a call (silence), RPC version (RPC_MISMATCH), credentials
- * (AUTH_ERROR), program (PROG_UNAVAIL), version (PROG_MISMATCH), procedure (PROC_UNAVAIL), access,
- * arguments (GARBAGE_ARGS), handler. Bytes left over after the arguments are ignored, as the common C
- * library does and FreeBSD's kernel needs (its SM_UNMON has 16 of them).
+ * Checks, in order: not a call (silence), RPC version (RPC_MISMATCH), credentials (AUTH_ERROR),
+ * program (PROG_UNAVAIL), version (PROG_MISMATCH), procedure (PROC_UNAVAIL), access, arguments
+ * (GARBAGE_ARGS), handler. Bytes after the arguments are ignored, as in the common C library;
+ * FreeBSD's kernel needs that (its SM_UNMON has 16 of them).
  *
  * Source: RFC 5531 sections 8 and 9.
  */
@@ -19,23 +19,21 @@ import { ReplyEncoder } from "./reply.ts";
 import type { Caller, Respond } from "./transport.ts";
 
 /**
- * Verdict of the access rule: `accept` a call; `refuse` it with the procedure's own negative
- * result; `deny` it with AUTH_FAILED; say that its credential is `tooWeak`; `ignore` it without a reply.
+ * Verdict of the access rule: `accept` the call; `refuse` it with the procedure's own failure
+ * result; `deny` it with AUTH_FAILED, or with AUTH_TOOWEAK if `tooWeak`; `ignore` it without a
+ * reply.
  */
 export type Verdict = "accept" | "refuse" | "deny" | "tooWeak" | "ignore";
 
-/** Decisions that dispatch leaves to its surroundings, and events that it reports. */
+/** Hooks for decisions and events outside of dispatch. */
 export interface DispatchHooks {
-  /**
-   * The access rule: one answer for one procedure of one program version and one caller; a promise
-   * only where something has to be found out first.
-   */
+  /** Access rule for a procedure and a caller; a promise only if a look-up is needed. */
   access(procedure: Procedure, name: string, caller: Caller): Verdict | Promise<Verdict>;
   /** A procedure that there is was called; it may be refused yet. */
   called?(program: Program, procedure: number): void;
   /** A handler or the access rule threw: a bug or a broken part; the caller was told SYSTEM_ERR. */
   handlerFailed(name: string, caller: Caller, error: unknown): void;
-  /** Arguments did not decode; the caller was told GARBAGE_ARGS. */
+  /** Called when arguments do not decode; the caller gets GARBAGE_ARGS. */
   garbage(name: string, caller: Caller, error: XdrError): void;
 }
 
@@ -48,13 +46,13 @@ interface Entry {
   readonly refusal: (() => unknown) | undefined;
 }
 
-/** A program version together with the functions that serve it. */
+/** Program version with its handlers. */
 export interface Service {
   readonly program: Program;
   readonly entries: ReadonlyMap<number, Entry>;
 }
 
-/** Joins a program's table with its handlers; the compiler demands one for each row. */
+/** Joins a program's table with its handlers; the compiler demands one per row. */
 export function service<T extends Program>(
   served: T,
   handlers: Handlers<T>,
@@ -70,7 +68,7 @@ export function service<T extends Program>(
   return { program: served, entries };
 }
 
-/** Makes the function that answers the calls to a set of services. */
+/** Makes the function that answers calls to a set of services. */
 export function dispatcher(services: readonly Service[], hooks: DispatchHooks): Respond {
   const dispatch = new Dispatcher(services, hooks);
   return (call, caller) => dispatch.respond(call, caller);
@@ -164,14 +162,14 @@ class Dispatcher {
   }
 }
 
-/** A call with its procedure. */
+/** Call with its procedure. */
 interface AcceptedCall {
   readonly xid: number;
   readonly entry: Entry;
   readonly caller: Caller;
 }
 
-/** A call's xid, and its body where the RPC version is ours; nothing if it is no call at all. */
+/** Decodes a call's xid, and its body if the RPC version is ours; undefined if it is no call. */
 function readHeader(
   reader: XdrReader,
 ): { xid: number; body: Static<typeof call_body> | undefined } | undefined {
@@ -186,7 +184,7 @@ function readHeader(
   }
 }
 
-/** The auth_stat to deny a credential with, or nothing if its form is acceptable. */
+/** auth_stat to reject a credential with; undefined if its form is acceptable. */
 function credentialFault(cred: OpaqueAuth): number | undefined {
   const bodyType = acceptedCredentials.get(cred.flavor);
   if (bodyType === undefined) return AuthStat.AUTH_REJECTEDCRED;

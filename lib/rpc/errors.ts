@@ -1,13 +1,12 @@
-/** Failures of a call. */
 
 import { AcceptStat } from "./message.ts";
 import type { Endpoint } from "./transport.ts";
 
-/** Kind of a failure. */
+/** Failure of a call. */
 export type RpcFailure =
   /** No acceptable reply in time. */
   | { readonly kind: "timeout"; readonly elapsedMs: number }
-  /** Accepted, with another accept_stat than SUCCESS. */
+  /** Accepted with an accept_stat other than SUCCESS. */
   | {
     readonly kind: "accepted";
     readonly stat: number;
@@ -19,7 +18,7 @@ export type RpcFailure =
   /** The reply is malformed. */
   | { readonly kind: "protocol"; readonly reason: string };
 
-/** A call that brought no result although the network carried it. */
+/** Thrown when a call was delivered, or timed out, without a result. */
 export class RpcError extends Error {
   override readonly name = "RpcError";
 
@@ -28,7 +27,7 @@ export class RpcError extends Error {
   }
 }
 
-/** The names in the order of their numbers. */
+/** Names of accept_stat, by number. */
 const ACCEPT_STAT_NAMES = Object.keys(AcceptStat);
 
 function describe(failure: RpcFailure): string {

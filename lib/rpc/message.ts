@@ -1,6 +1,6 @@
 /**
- * The RPC message, declared once for server and client. The arguments of a call and the results of a
- * successful reply follow their header without a boundary of their own.
+ * RPC messages, declared once for server and client. Arguments of a call, and results of a
+ * successful reply, follow their header directly.
  *
  * ```
  * call:   xid, CALL = 0, rpcvers = 2, prog, vers, proc, cred, verf, arguments
@@ -35,7 +35,7 @@ export const AcceptStat = {
 } as const;
 /** enum reject_stat */
 export const RejectStat = { RPC_MISMATCH: 0, AUTH_ERROR: 1 } as const;
-/** enum auth_stat, as far as it is sent by this program */
+/** enum auth_stat, without the values that we never send */
 export const AuthStat = {
   AUTH_BADCRED: 1,
   AUTH_REJECTEDCRED: 2,
@@ -43,10 +43,10 @@ export const AuthStat = {
   AUTH_FAILED: 7,
 } as const;
 
-/** The first words of every message: `xid`, `mtype`. */
+/** First words of every message: `xid`, `mtype`. */
 export const message_start = struct("rpc_msg", { xid: uint, mtype: int });
 
-/** The rest of a call's header once `rpcvers` was found to be 2. */
+/** Rest of a call's header, if `rpcvers` is 2. */
 export const call_body = struct("call_body", {
   prog: uint,
   vers: uint,
@@ -55,7 +55,7 @@ export const call_body = struct("call_body", {
   verf: opaque_auth,
 });
 
-/** A call's whole header. */
+/** Whole header of a call. */
 export const call_header = struct("rpc_msg", {
   xid: uint,
   mtype: int,
@@ -63,7 +63,7 @@ export const call_header = struct("rpc_msg", {
   body: call_body,
 });
 
-/** Writes a {@link call_header} with AUTH_NONE, as our client sends it, word by word: it is sent most often. */
+/** Encodes a {@link call_header} with AUTH_NONE word by word, since our client sends it most often. */
 export function writeCallHeader(
   writer: XdrWriter,
   xid: number,
@@ -77,7 +77,8 @@ export function writeCallHeader(
   writer.word(prog);
   writer.word(vers);
   writer.word(proc);
-  for (let i = 0; i < 4; i++) writer.word(0); // credential and verifier: AUTH_NONE, of no bytes
+  // AUTH_NONE with an empty body, twice: credential and verifier
+  for (let i = 0; i < 4; i++) writer.word(0);
 }
 
 /** Lowest and highest version served. */
@@ -109,5 +110,5 @@ export type ReplyBody = Static<typeof reply_body>;
 /** Body of an accepted reply: the status, and the versions after PROG_MISMATCH. */
 export type ReplyData = Static<typeof accepted_reply>["reply_data"];
 
-/** A reply's whole header; the results follow where it says SUCCESS. */
+/** Whole header of a reply; results follow if it says SUCCESS. */
 export const reply_header = struct("rpc_msg", { xid: uint, mtype: int, body: reply_body });

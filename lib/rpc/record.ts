@@ -1,5 +1,5 @@
 /**
- * Record marking: how messages are told apart in a byte stream.
+ * Record marking: message boundaries in a byte stream.
  *
  * Each message is a record of one or more fragments. A fragment begins with a big-endian word: the
  * highest bit is set in a record's last fragment, the other 31 bits are the fragment's length in
@@ -11,15 +11,15 @@
 const HEADER_BYTES = 4;
 const LAST_FRAGMENT = 0x80000000;
 const LENGTH_MASK = 0x7fffffff;
-/** First size of the buffer for a record: one SM_MON with ordinary names fits without growing. */
+/** Initial buffer for a record, in bytes: an SM_MON with ordinary names fits. */
 const INITIAL_BYTES = 512;
 
-/** A stream that cannot be a sequence of acceptable records; it has to be closed. */
+/** Thrown for a stream that is no sequence of acceptable records; the stream has to be closed. */
 export class RecordError extends Error {
   override readonly name = "RecordError";
 }
 
-/** Puts a message into a record of one fragment. */
+/** Wraps a message in a record of one fragment. */
 export function toRecord(message: Uint8Array): Uint8Array<ArrayBuffer> {
   const record = new Uint8Array(HEADER_BYTES + message.length);
   new DataView(record.buffer).setUint32(0, (LAST_FRAGMENT | message.length) >>> 0);
@@ -27,7 +27,7 @@ export function toRecord(message: Uint8Array): Uint8Array<ArrayBuffer> {
   return record;
 }
 
-/** Cuts a stream into messages, whatever the sizes of the pieces in which it arrives. */
+/** Incremental parser that splits a stream into messages. */
 export class RecordParser {
   readonly #header = new Uint8Array(HEADER_BYTES);
   #headerLength = 0;
@@ -36,20 +36,19 @@ export class RecordParser {
   #fragmentLeft = 0;
   #isLast = false;
 
-  /** `maxBytes` is the longest record that is accepted, fragments added up, headers not counted. */
+  /** `maxBytes` limits a record: the sum of its fragments without headers. */
   constructor(readonly maxBytes: number) {}
 
-  /** True while part of a record has arrived and the rest is awaited. */
+  /** Whether a record has arrived only in part. */
   get isInsideRecord(): boolean {
     return this.#headerLength > 0 || this.#bodyLength > 0;
   }
 
   /**
-   * Takes the next piece of the stream and hands over each record that it completes. The record's
-   * bytes are a copy that belongs to the receiver.
+   * Parses the next piece of the stream, and delivers each completed record as a copy.
    *
-   * @throws {RecordError} When a record is longer than the maximum, or has an empty fragment that is
-   * not its last one (which would let a sender keep us busy without getting anywhere).
+   * @throws {RecordError} When a record exceeds the maximum, or has an empty fragment that is not
+   * its last (a sender could keep us busy with these forever).
    */
   push(piece: Uint8Array, deliver: (record: Uint8Array<ArrayBuffer>) => void): void {
     let at = 0;

@@ -1,5 +1,5 @@
 /**
- * Encodes reply messages. There is one buffer for all of them; each message is a copy of its own.
+ * Encoder of reply messages. All share one buffer; each result is a copy.
  *
  * Source: RFC 5531 section 9.
  */
@@ -22,7 +22,7 @@ export class ReplyEncoder {
   readonly #writer = new XdrWriter();
 
   /**
-   * SUCCESS, and the result.
+   * SUCCESS, with the result.
    *
    * @throws {XdrError} When the result has no encoding in its type.
    */
@@ -32,19 +32,19 @@ export class ReplyEncoder {
     return this.#writer.bytes();
   }
 
-  /** PROG_MISMATCH, with the lowest and the highest version that is served. */
+  /** PROG_MISMATCH, with the lowest and the highest version served. */
   versionMismatch(xid: number, low: number, high: number): Uint8Array<ArrayBuffer> {
     this.#header(xid, accepted({ stat: AcceptStat.PROG_MISMATCH, body: { low, high } }));
     return this.#writer.bytes();
   }
 
-  /** Any other failure that leaves the call accepted. */
+  /** Any other failure of an accepted call. */
   failure(xid: number, stat: FailureStat): Uint8Array<ArrayBuffer> {
     this.#header(xid, accepted({ stat, body: undefined }));
     return this.#writer.bytes();
   }
 
-  /** RPC_MISMATCH: the one version of RPC that we speak. */
+  /** RPC_MISMATCH, with the only RPC version that we speak. */
   rpcMismatch(xid: number): Uint8Array<ArrayBuffer> {
     const body = { low: RPC_VERSION, high: RPC_VERSION };
     this.#header(xid, {
@@ -69,7 +69,7 @@ export class ReplyEncoder {
   }
 }
 
-/** The failures without anything more to say. */
+/** Failures without a body. */
 type FailureStat = Exclude<
   ReplyData["stat"],
   typeof AcceptStat.SUCCESS | typeof AcceptStat.PROG_MISMATCH

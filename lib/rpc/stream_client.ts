@@ -1,6 +1,6 @@
 /**
- * Calls over a connection: any number at once, matched by xid. A connection may stay open between
- * calls; that it ends is news of its own then, since a local service that was restarted ends it.
+ * RPC client on a connection: any number of concurrent calls, matched by xid. A connection may stay
+ * open between calls; its end then signals that a local service was restarted.
  *
  * Source: RFC 5531 sections 9 and 11.
  */
@@ -11,16 +11,16 @@ import type { Args, Procedures, Program, Result } from "./program.ts";
 import { RecordParser, toRecord } from "./record.ts";
 import { type Connect, type Endpoint, type StreamConnection, TransportError } from "./transport.ts";
 
-/** Longest reply record, in bytes; the longest result here is below 2 KiB. */
+/** Longest reply record, in bytes; our longest result is below 2 KiB. */
 const REPLY_MAX_BYTES = 64 * 1024;
 const READ_BUFFER_BYTES = 4096;
 
 export class StreamClient {
   readonly #calls: OutstandingCalls;
-  /** Settles when the connection has ended, for whatever reason; it never rejects. */
+  /** Settles when the connection has ended, for any reason; never rejects. */
   readonly closed: Promise<void>;
 
-  /** The client owns the connection from here on; {@link close} closes it. */
+  /** Takes ownership of the connection, until {@link close}. */
   constructor(readonly connection: StreamConnection, parts: ClientParts) {
     this.#calls = new OutstandingCalls(parts, (message) => connection.write(toRecord(message)));
     this.closed = this.#receive();
@@ -29,8 +29,8 @@ export class StreamClient {
   /**
    * Makes one call.
    *
-   * @throws {RpcError} No reply in time, or another one than SUCCESS.
-   * @throws {TransportError} The connection has ended, or what came over it were no records.
+   * @throws {RpcError} No reply in time, or a status other than SUCCESS.
+   * @throws {TransportError} The connection has ended, or received invalid records.
    */
   call<P extends Procedures, K extends keyof P & string>(
     program: Program<P>,
@@ -41,7 +41,7 @@ export class StreamClient {
     return this.#calls.call(program, name, args, this.connection.remote, timeoutMs);
   }
 
-  /** Closes the connection and fails every outstanding call. */
+  /** Closes the connection and rejects every outstanding call. */
   async close(): Promise<void> {
     this.connection.close();
     await this.closed;
@@ -66,10 +66,10 @@ export class StreamClient {
 }
 
 /**
- * Makes one call over a connection of its own. The time allowed is for everything together.
+ * Makes one call over a connection of its own. The timeout covers connecting and calling.
  *
- * @throws {RpcError} No reply in time, or another one than SUCCESS.
- * @throws {TransportError} The connection could not be made, or broke.
+ * @throws {RpcError} No reply in time, or a status other than SUCCESS.
+ * @throws {TransportError} The connection failed.
  */
 export async function callOverStream<P extends Procedures, K extends keyof P & string>(
   connect: Connect,

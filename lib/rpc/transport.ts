@@ -1,99 +1,92 @@
-/**
- * Interfaces of the network that lib/net implements for the RPC layer; nothing here knows a socket.
- */
+/** Transport interfaces, implemented by lib/net. */
 
-/** One end of a conversation. */
+/** Address and port. */
 export interface Endpoint {
   /**
-   * Numeric address: dotted decimal for IPv4 (never in its v4-mapped form), RFC 5952 text for IPv6,
-   * with `%scope` behind a link-local one where it is known.
+   * Numeric address: dotted decimal for IPv4 (never v4-mapped), RFC 5952 text for IPv6, with the
+   * `%scope` of a link-local address if known.
    */
   readonly address: string;
   readonly port: number;
 }
 
-/**
- * Origin of a message. Its socket decides whether that is this host, and nothing else does: an address
- * alone does not tell.
- */
+/** Origin of a message. Only its socket decides whether it is local; an address alone does not tell. */
 export interface Origin extends Endpoint {
   /**
-   * Sent by a program of this host: from an address of loopback over the interface of loopback, which no
-   * other host reaches, or through a UNIX socket.
+   * Whether a program of this host sent it: over the loopback interface from a loopback address,
+   * which no remote host can do, or through a UNIX socket.
    */
   readonly isLocal: boolean;
-  /** The local address that was asked, 4 or 16 bytes; undefined where the socket has one only. */
+  /** Local destination address, 4 or 16 bytes; undefined if the socket has only one. */
   readonly askedAt?: Uint8Array<ArrayBuffer>;
-  /** Index of the interface by which it came, where that is known. */
+  /** Index of the receiving interface, if known. */
   readonly interfaceIndex?: number;
 }
 
-/** Transport and address family in one word (RFC 5665 section 5.1). */
+/** Netids: transport and address family in one word (RFC 5665 section 5.1). */
 export const NETIDS = ["udp", "tcp", "udp6", "tcp6"] as const;
 export type Netid = typeof NETIDS[number];
 
-/** An address under which a service is reached, as rpcbind has it. */
+/** Service address as rpcbind has it. */
 export interface TransportAddress extends Endpoint {
   readonly netid: Netid;
 }
 
-/** Origin of a call. It is not a peer until it was matched with one. */
+/** Origin of a call. It becomes a peer only when matched with one. */
 export interface Caller extends Origin, TransportAddress {
-  /** User id of a caller over a UNIX socket, below 0 where it cannot be told; undefined over the network. */
+  /** Uid of a caller over a UNIX socket, negative if unknown; undefined over the network. */
   readonly uid?: number;
 }
 
-/** Answers one call message with one reply message, or with silence. */
+/** Answers a call message with a reply message, or not at all. */
 export type Respond = (
   call: Uint8Array,
   caller: Caller,
 ) => Uint8Array | undefined | Promise<Uint8Array | undefined>;
 
-/** A bound UDP socket. */
 export interface DatagramSocket {
-  /** The address and port that it is bound to. */
+  /** Address and port that the socket is bound to. */
   readonly local: Endpoint;
   /**
-   * Sends one datagram, whose bytes are only valid during the call. It returns nothing where the kernel
-   * has taken it already.
+   * Sends one datagram, whose bytes are valid only during the call. Undefined if the kernel has
+   * accepted it already.
    *
-   * @throws {TransportError} (as a rejection) When the kernel says at once that it cannot be sent.
+   * @throws {TransportError} (as a rejection) When the kernel refuses it.
    */
   send(data: Uint8Array, to: Endpoint | Origin): Promise<void> | undefined;
   /**
-   * Hands each datagram that arrives to `deliver`, until the socket is closed. The bytes are only
-   * valid during the call. Errors of single datagrams do not end it; it never rejects.
+   * Passes each datagram to `deliver` until the socket is closed. The bytes are valid only during
+   * the call. Errors of single datagrams do not end it; never rejects.
    */
   receive(deliver: (data: Uint8Array, from: Origin) => void): Promise<void>;
-  /** Hands over at once what has arrived since, as far as nothing has to be waited for. */
+  /** Delivers queued datagrams without waiting. */
   poll(): void;
-  /** Closes the socket and ends {@link receive}; again it does nothing. */
+  /** Closes the socket and ends {@link receive}; idempotent. */
   close(): void;
 }
 
-/** A connected byte stream. */
 export interface StreamConnection {
   readonly remote: Endpoint;
-  /** Accepted from a program of this host, see {@link Origin.isLocal}. */
+  /** Whether it was accepted from a program of this host, see {@link Origin.isLocal}. */
   readonly isLocal?: boolean | undefined;
-  /** User id at the other end of an accepted UNIX socket, below 0 where it cannot be told. */
+  /** Uid of the peer of an accepted UNIX socket, negative if unknown. */
   readonly uid?: number | undefined;
   /** Reads at least one byte into `into`; null at the end of the stream. */
   read(into: Uint8Array): Promise<number | null>;
-  /** Writes all bytes; calls are written in order. */
+  /** Writes all bytes; concurrent writes keep their order. */
   write(data: Uint8Array): Promise<void>;
-  /** Closes the connection and ends a pending {@link read}; again it does nothing. */
+  /** Closes the connection and ends a pending {@link read}; idempotent. */
   close(): void;
 }
 
 /**
- * Opens a connection; it gives up when the signal is aborted.
+ * Opens a connection, until the signal is aborted.
  *
- * @throws {TransportError} (as a rejection) When there is no connection to be had.
+ * @throws {TransportError} (as a rejection) When connecting fails.
  */
 export type Connect = (to: Endpoint, signal: AbortSignal) => Promise<StreamConnection>;
 
-/** The network did not carry a message: unreachable, refused, reset, or no socket. */
+/** Thrown when the network did not carry a message: unreachable, refused, reset, or no socket. */
 export class TransportError extends Error {
   override readonly name = "TransportError";
   /** Destination, as `address port N` or a path. */
@@ -107,7 +100,7 @@ export class TransportError extends Error {
   }
 }
 
-/** An address without the `%scope` that only the local host knows. */
+/** Address without its `%scope`, which only the local host knows. */
 export function withoutScope(address: string): string {
   const percent = address.indexOf("%");
   return percent < 0 ? address : address.slice(0, percent);

@@ -1,6 +1,6 @@
 /**
- * Rows of values of one type: of a fixed length, and linked lists, which the RPC language declares as
- * a structure with an optional pointer to the next one.
+ * Arrays of fixed length, and linked lists, which the RPC language declares as a structure with an
+ * optional pointer to the next one.
  *
  * Source: RFC 4506 sections 4.12 (fixed-length array) and 4.19 (optional-data).
  */
@@ -23,7 +23,7 @@ export function fixedArray<T>(element: XdrType<T>, length: number): XdrType<read
   };
 }
 
-/** A linked list of up to `max` values, first one first: TRUE before each, FALSE at the end. */
+/** Linked list of up to `max` values: TRUE before each, FALSE at the end. */
 export function linkedList<T>(element: XdrType<T>, max: number): XdrType<readonly T[]> {
   const label = `list of ${element.label}<${max}>`;
   return {

@@ -1,27 +1,26 @@
 /**
- * A bounds-checked cursor over received bytes: big-endian words and runs of opaque bytes with their
- * padding.
+ * Bounds-checked cursor over received bytes: big-endian words and padded opaque bytes.
  *
- * Two things that RFC 4506 forbids are let pass, because the common C library lets them pass and our
- * peers were built with it: padding bytes other than zero (here) and bytes left over after the last
- * field of a call's arguments (lib/rpc/dispatch.ts) or of a reply's results (lib/rpc/client.ts).
+ * Two violations of RFC 4506 are accepted, as by the common C library, with which our peers were
+ * built: padding bytes other than zero (here), and bytes after the last field of a call's arguments
+ * (lib/rpc/dispatch.ts) or of a reply's results (lib/rpc/client.ts).
  *
  * Source: RFC 4506 sections 3 and 4.
  */
 
 import { XdrError } from "./errors.ts";
 
-/** XDR's unit: every item takes a multiple of this many bytes (RFC 4506 section 3). */
+/** XDR's unit: every item takes a multiple of it (RFC 4506 section 3). */
 export const XDR_UNIT_BYTES = 4;
 
-/** Shared empty array, which cannot be changed. */
+/** Shared empty array. */
 const NO_BYTES = new Uint8Array(0);
 
 export class XdrReader {
   readonly #bytes: Uint8Array;
   #offset = 0;
 
-  /** Reads `bytes`, which must stay unchanged while reading; what is read out is always a copy. */
+  /** `bytes` must not change during reading; values are always copies. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
   }
@@ -31,7 +30,7 @@ export class XdrReader {
     return this.#offset;
   }
 
-  /** A reader of what is left, over bytes of its own: for when the buffer is about to be used again. */
+  /** Reader of the remaining bytes in a buffer of its own, for when the original is about to be reused. */
   detached(): XdrReader {
     return new XdrReader(this.#bytes.slice(this.#offset));
   }
@@ -95,7 +94,7 @@ export class XdrReader {
   }
 }
 
-/** The bytes that `length` bytes take on the wire, padding included. */
+/** Length on the wire, with padding. */
 export function padded(length: number): number {
   return Math.ceil(length / XDR_UNIT_BYTES) * XDR_UNIT_BYTES;
 }

@@ -1,5 +1,5 @@
 /**
- * Structures: fields one after the other, without anything between them.
+ * Structures: fields one after the other.
  *
  * Source: RFC 4506 section 4.14.
  */
@@ -7,16 +7,17 @@
 import { inside } from "./errors.ts";
 import type { Static, XdrType } from "./types.ts";
 
-/** The fields of a structure, in wire order. */
+/** Fields of a structure, in wire order. */
 export type Fields = Readonly<Record<string, XdrType<unknown>>>;
 
-/** The value of a structure: one property a field. */
+/** Value of a structure, with one property per field. */
 export type StructValue<F extends Fields> = { -readonly [K in keyof F]: Static<F[K]> };
 
-/** A structure of the given fields, in the order in which they are written here. */
+/** Structure of the given fields, in this order. */
 export function struct<F extends Fields>(name: string, fields: F): XdrType<StructValue<F>> {
   const members = Object.entries(fields);
-  // Values that begin with all their fields have one shape: adding these one at a time costs more than to read them.
+  // Preallocating all fields gives values one hidden class; adding them one at a time costs more
+  // than reading them.
   const blank: Record<string, unknown> = Object.fromEntries(members.map(([field]) => [field, 0]));
   return {
     label: `struct ${name}`,

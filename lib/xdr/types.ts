@@ -1,11 +1,10 @@
 /**
- * XDR types as values: each gives both directions, and its static type is read from it.
+ * XDR types as values: each has both directions, and its static type is derived from it.
  *
- * Decided here, once: an enumeration or bool refuses a number it does not list, padding is written as
- * zeros and not looked at when read, and decoded values never alias the buffer they came from.
+ * General rules: an enumeration or bool rejects an unlisted number; padding is written as zeros and
+ * ignored when read; decoded values never alias the input buffer.
  *
- * Structures are in struct.ts and unions in union.ts. Of the rest of RFC 4506 only what the protocols
- * here use is declared.
+ * Structures are in struct.ts, unions in union.ts. Of RFC 4506 only the types in use are declared.
  *
  * Source: RFC 4506 section 4.
  */
@@ -14,21 +13,21 @@ import { inside, XdrError } from "./errors.ts";
 import { XdrReader } from "./reader.ts";
 import { XdrWriter } from "./writer.ts";
 
-/** One XDR type, both directions. */
+/** XDR type with both directions. */
 export interface XdrType<T> {
-  /** The type in the notation of RFC 4506, for messages. */
+  /** Type in the notation of RFC 4506, for messages. */
   readonly label: string;
-  /** Reads one value; throws {@link XdrError} when the bytes are not one. */
+  /** Decodes one value; throws {@link XdrError} when the bytes are not one. */
   decode(reader: XdrReader): T;
-  /** Appends one value; throws {@link XdrError} when it has no encoding in this type. */
+  /** Encodes one value; throws {@link XdrError} when it has no encoding in this type. */
   encode(writer: XdrWriter, value: T): void;
 }
 
-/** The TypeScript type of the values of an XDR type. */
+/** TypeScript type of an XDR type's values. */
 export type Static<X> = X extends XdrType<infer T> ? T : never;
 
 /**
- * Encodes one value into bytes of its own.
+ * Encodes one value into a new buffer.
  *
  * @throws {XdrError} When the value has no encoding in the type.
  */
@@ -39,7 +38,7 @@ export function toBytes<T>(type: XdrType<T>, value: T): Uint8Array<ArrayBuffer> 
 }
 
 /**
- * Decodes one value from the start of `bytes`; what follows it is ignored.
+ * Decodes one value from the start of `bytes`; the rest is ignored.
  *
  * @throws {XdrError} When the bytes do not begin with a value of the type.
  */
@@ -79,14 +78,14 @@ export const bool: XdrType<boolean> = {
   encode: (writer, value) => writer.word(value ? 1 : 0),
 };
 
-/** No bytes at all (section 4.16). */
+/** No bytes (section 4.16). */
 export const nothing: XdrType<void> = {
   label: "void",
   decode() {},
   encode() {},
 };
 
-/** An integer of which only the listed values exist (section 4.3). */
+/** Integer restricted to the listed values (section 4.3). */
 export function enumeration<const V extends number>(
   name: string,
   values: Readonly<Record<string, V>>,
@@ -122,7 +121,7 @@ export function opaque(length: number): XdrType<Uint8Array> {
   };
 }
 
-/** Up to `max` bytes behind a length word (section 4.10). */
+/** Up to `max` bytes after a length word (section 4.10). */
 export function varOpaque(max: number): XdrType<Uint8Array> {
   const label = `opaque<${max}>`;
   return {
@@ -136,8 +135,8 @@ export function varOpaque(max: number): XdrType<Uint8Array> {
 }
 
 /**
- * Up to `max` bytes of text behind a length word (section 4.11), lossless: one character from U+0000
- * to U+00FF for each byte. Callers judge which text is acceptable.
+ * Up to `max` bytes of text after a length word (section 4.11), lossless: one character from U+0000
+ * to U+00FF per byte. Callers judge which text is acceptable.
  */
 export function string(max: number): XdrType<string> {
   const label = `string<${max}>`;
@@ -156,7 +155,7 @@ export function string(max: number): XdrType<string> {
   };
 }
 
-/** Up to `max` values of one type behind a length word (section 4.13). */
+/** Up to `max` values of one type after a length word (section 4.13). */
 export function varArray<T>(element: XdrType<T>, max: number): XdrType<T[]> {
   const label = `${element.label}<${max}>`;
   return {

@@ -7,15 +7,15 @@
 import { inside, XdrError } from "./errors.ts";
 import type { Static, XdrType } from "./types.ts";
 
-/** The arms of a union: the type of the body for each value of the discriminant. */
+/** Arms of a union: the type of the body for each discriminant. */
 export type Arms = Readonly<Record<number, XdrType<unknown>>>;
 
-/** The value of a union: the discriminant and the body that belongs to it. */
+/** Value of a union: the discriminant and its body. */
 export type UnionValue<D extends string, A extends Arms> = {
   [K in keyof A & number]: { [P in D | "body"]: P extends "body" ? Static<A[K]> : K };
 }[keyof A & number];
 
-/** A union without a default arm: a discriminant that selects none is refused. */
+/** Union without a default arm: an unknown discriminant is rejected. */
 export function union<const D extends string, const A extends Arms>(
   name: string,
   discriminant: D,

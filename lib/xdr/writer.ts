@@ -1,13 +1,12 @@
 /**
- * A growing output buffer for XDR items. It is meant to be kept and used again: {@link XdrWriter.reset}
- * forgets what was written and keeps the memory.
+ * Growing output buffer for XDR items, reusable: {@link XdrWriter.reset} keeps the memory.
  *
  * Source: RFC 4506 sections 3 and 4.
  */
 
 import { padded, XDR_UNIT_BYTES } from "./reader.ts";
 
-/** First size of the buffer in bytes: one SM_MON with ordinary names fits without growing. */
+/** Initial size, in bytes: an SM_MON with ordinary names fits. */
 const INITIAL_BYTES = 512;
 
 export class XdrWriter {
@@ -19,22 +18,22 @@ export class XdrWriter {
     return this.#length;
   }
 
-  /** Forgets everything that was written. */
+  /** Discards the contents. */
   reset(): void {
     this.#length = 0;
   }
 
-  /** A copy of what was written. */
+  /** Copy of the contents. */
   bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
   }
 
-  /** What was written, until something else is. */
+  /** View of the contents, valid until the next write. */
   view(): Uint8Array<ArrayBuffer> {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Appends a 32-bit word; signed and unsigned numbers are both taken modulo 2^32. */
+  /** Appends a 32-bit word; signed and unsigned numbers are taken modulo 2^32. */
   word(value: number): void {
     const at = this.#grow(XDR_UNIT_BYTES);
     putWord(this.#bytes, at, value);
@@ -47,7 +46,7 @@ export class XdrWriter {
     this.#bytes.fill(0, at + value.length, this.#length);
   }
 
-  /** Appends text, one byte for each character (U+0000 to U+00FF), and its zero padding. */
+  /** Appends text, one byte per character (U+0000 to U+00FF), and its zero padding. */
   text(value: string): void {
     const at = this.#grow(padded(value.length));
     const bytes = this.#bytes;
