@@ -1,4 +1,4 @@
-/** Dry run of sm-notify: nothing is moved, written or sent. */
+/** Dry run of sm-notify: moves, writes and sends nothing. */
 
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
@@ -17,8 +17,8 @@ import { isSelected, requireOnly } from "./plan.ts";
 import { write } from "../platform/standard_streams.ts";
 
 /**
- * Prints whom a run would tell what, in the order in which it would begin; returns the exit status, which
- * is 1 where not all records could be read.
+ * Prints which peers a run would notify, in order, and what it would announce. Returns the exit
+ * status: 1 if not all records could be read.
  */
 export function showWhatWouldBeNotified(settings: SmNotifySettings, log: Log): number {
   const { stateDirectoryPath } = settings;
@@ -46,8 +46,8 @@ export function showWhatWouldBeNotified(settings: SmNotifySettings, log: Log): n
 }
 
 /**
- * What a run would load: the records of both lists, each once. `onUnread` is called for each file and
- * directory that cannot be read.
+ * Records that a run would load, from both lists without duplicates. `onUnread` is called for each
+ * unreadable file or directory.
  */
 export function recordsOf(
   stateDirectory: string,

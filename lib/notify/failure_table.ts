@@ -1,13 +1,13 @@
-/** Table of the peers that a run has not reached, by the reason: hundreds of lines say little at 3 a.m. */
+/** Table of unreached peers, grouped by reason: easier to read than hundreds of lines. */
 
 import type { NotifyReport } from "../nsm/notify/notify_outcome.ts";
 import { quote } from "../quote.ts";
 
-/** Rows of the table, in number. */
+/** Limit of rows. */
 const ROWS_MAX = 3;
-/** Peers that a row names, in number. */
+/** Limit of peers named in a row. */
 const NAMED_MAX = 3;
-/** Failures that need no table: their lines are the last ones. */
+/** Number of failures that need no table: their log lines are the last ones. */
 const FEW = 3;
 
 export class FailureTable {
@@ -23,7 +23,7 @@ export class FailureTable {
     if (row.named.length < NAMED_MAX) row.named.push(quote(monName));
   }
 
-  /** Lines of the table, the most frequent reason first; none where few have failed. */
+  /** Rows of the table, most frequent reason first; none if few peers have failed. */
   lines(): string[] {
     if (this.#count <= FEW) return [];
     const rows = [...this.#peers].sort(([, a], [, b]) => b.count - a.count);
@@ -38,7 +38,7 @@ export class FailureTable {
   }
 }
 
-/** The reason as it is for every peer: without the address and the time that this one took. */
+/** Reason without the address and the time, which differ between peers. */
 function reasonWithout(fault: string, address: string | undefined): string {
   const timeless = fault.replaceAll(/ in [\d.]+ m?s\b/g, "");
   return address === undefined ? timeless : timeless.replaceAll(address, "its address");

@@ -1,6 +1,7 @@
 /**
- * Names of identities are announced by whoever holds them, and by nobody else (rule R5): a node that boots
- * would have the clients of a service reclaim at another node, outside of its grace period.
+ * Exclusion of identities' names: only the holder of an identity announces its names (rule R5). If
+ * a booting node did, clients of the service would reclaim locks at another node, outside of its
+ * grace period.
  */
 
 import { readDefinition, textsOf } from "../cluster/definition.ts";
@@ -9,7 +10,7 @@ import { nameKey } from "../nsm/host_name.ts";
 import { quote } from "../quote.ts";
 import type { SourcePlan } from "./sources.ts";
 
-/** Names and addresses of identities with the identity, by {@link nameKey}; what is none is passed over. */
+/** Identity of each announced name and address, by {@link nameKey}; invalid definitions are ignored. */
 export function identityNames(
   definitions: Iterable<readonly [id: string, texts: unknown]>,
 ): Map<string, string> {
@@ -20,13 +21,13 @@ export function identityNames(
     try {
       for (const name of readDefinition(id, texts).announced) names.set(nameKey(name), id);
     } catch {
-      // It cannot be held like that.
+      // An invalid identity cannot be held.
     }
   }
   return names;
 }
 
-/** Sources that announce nothing of an identity; the host's own name takes the place of such names. */
+/** Replaces names of identities among the sources by the host's own name. */
 export function withoutIdentities(
   sources: readonly SourcePlan[],
   names: ReadonlyMap<string, string>,

@@ -1,11 +1,11 @@
-/** Line at the foot of a terminal that is rewritten again and again, while log lines go by above it. */
+/** Live line: a line at the foot of a terminal, rewritten in place, with log lines above it. */
 
 import type { Log } from "../log.ts";
 
-/** Goes to the beginning of a terminal's line and empties it. */
+/** Clears the terminal's present line. */
 const EMPTY_LINE = "\r\x1b[K";
 
-/** Columns below which there is no room for all that could be said. */
+/** Width below which the short text is used, in columns. */
 const WIDE_COLUMNS = 59;
 
 export class LiveLine {
@@ -13,24 +13,24 @@ export class LiveLine {
   readonly #columns: () => number;
   #isShown = false;
 
-  /** `write` writes to the terminal, which has so many columns now. */
+  /** `write` writes to the terminal; `columns` is its present width. */
   constructor(write: (text: string) => void, columns = () => Infinity) {
     this.#write = write;
     this.#columns = columns;
   }
 
   /**
-   * Shows a text in place of the one before; the short one where the terminal is narrow. It is cut to the
-   * width, since a line that wraps would stay there.
+   * Shows a text, replacing the previous one; the short one on a narrow terminal. It is cut to the
+   * width, since a wrapped line could not be rewritten.
    */
   show(text: string, short = text): void {
-    const room = this.#columns() - 1; // the cursor stays in the line
+    const room = this.#columns() - 1; // one column for the cursor
     const chosen = text.length <= room && room >= WIDE_COLUMNS ? text : short;
     this.#write(EMPTY_LINE + chosen.slice(0, Math.max(0, room)));
     this.#isShown = true;
   }
 
-  /** Makes room for what somebody else writes to the terminal now, until the next text is shown. */
+  /** Clears the line, before other output to the terminal. */
   hide(): void {
     if (this.#isShown) this.#write(EMPTY_LINE);
     this.#isShown = false;

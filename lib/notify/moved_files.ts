@@ -1,23 +1,24 @@
 /**
- * What is said of the move of files from `sm` to `sm.bak` while a status monitor serves the directory: ours
- * writes what it monitors again, one of another make does not, and forgets living peers at its end.
+ * Messages about files moved from `sm` to `sm.bak` while a status monitor serves the directory. Our
+ * statd writes the records of its peers again; nfs-utils' does not, and forgets these peers when it
+ * exits.
  */
 
 import type { Log } from "../log.ts";
 import { processesNamed, worksIn } from "../platform/processes.ts";
 import { CONTROL_SOCKET, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
 
-/** Name of both makes' processes as the kernel has it. */
+/** Process name of both implementations. */
 const PROCESS_NAME = "rpc.statd";
 
-/** A status monitor that serves a directory. */
+/** Status monitor that serves a directory. */
 export interface ServingMonitor {
   readonly pid: number;
-  /** Whether it writes again what is moved away. */
+  /** Whether it is ours, and writes moved records again. */
   readonly isOurs: boolean;
 }
 
-/** The status monitor that serves a directory; undefined where none is in sight. */
+/** Finds the status monitor that serves a directory; undefined if none is visible. */
 export function servingMonitor(directory: string): ServingMonitor | undefined {
   const one = processesNamed(PROCESS_NAME).find(({ pid }) => worksIn(pid, directory));
   if (one === undefined) return undefined;
@@ -25,7 +26,7 @@ export function servingMonitor(directory: string): ServingMonitor | undefined {
   return { pid: one.pid, isOurs: sockets.some(isThere) };
 }
 
-/** Says what was moved, and what follows for the peers; nothing where that is as after every boot. */
+/** Logs the move and its consequences; nothing if it is that of a normal boot. */
 export function tellOfMove(
   moved: number,
   isForced: boolean,
@@ -54,6 +55,6 @@ function isThere(path: string): boolean {
   try {
     return Deno.statSync(path).isSocket === true;
   } catch {
-    return false; // it cannot be reached by us either
+    return false; // not reachable by us either
   }
 }

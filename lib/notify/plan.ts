@@ -1,4 +1,4 @@
-/** Meaning of sm-notify's settings for a run. Pure. */
+/** Interpretation of sm-notify's settings. Pure. */
 
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
@@ -14,14 +14,13 @@ import {
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 
-/** When peers are tried again. */
 export function scheduleOf({ retrySchedule }: SmNotifySettings): RetrySchedule {
   return readRetrySchedule(retrySchedule) ?? RETRY_SCHEDULES["linux"]!;
 }
 
 /**
- * When a run gives up, in ms from its start; Infinity is never. A schedule brings its own end, which the
- * retry time replaces where somebody has set it; the deadline holds in any case.
+ * Time limit of a run, in ms from its start; Infinity: none. A schedule has its own total time,
+ * which a configured retry time overrides; the deadline applies in any case.
  */
 export function totalMsOf(settings: SmNotifySettings, isRetryTimeSet: boolean): number {
   const { retryTime, deadline } = settings;
@@ -31,9 +30,9 @@ export function totalMsOf(settings: SmNotifySettings, isRetryTimeSet: boolean): 
 }
 
 /**
- * Complains of peers to which a run is restricted, and which nobody monitors.
+ * Warns about peers of `--only` that are not on the list.
  *
- * @throws {Error} When that is so of all.
+ * @throws {Error} When no peer of it is.
  */
 export function requireOnly(
   settings: SmNotifySettings,
@@ -50,7 +49,7 @@ export function requireOnly(
   log.warning(what);
 }
 
-/** True for a record that the run is about: all of them, or the chosen peers alone. */
+/** Whether a record is selected: all are, unless peers were chosen. */
 export function isSelected(
   { only }: SmNotifySettings,
   { fileName, monName }: NotifyRecord,
@@ -60,7 +59,7 @@ export function isSelected(
   return wanted.includes(nameKey(fileName)) || wanted.includes(nameKey(monName));
 }
 
-/** Identity of a life of the host: the kernel's boot id, and what a container adds. */
+/** Identity of a life of the host: the kernel's boot id, and a container's instance id. */
 export function lifeOf({ instanceId }: SmNotifySettings, bootId: string | undefined): string {
   // deno-lint-ignore no-control-regex -- it is written as a line of a file
   return [bootId ?? "", instanceId].join(" ").replaceAll(/[\x00-\x1f\x7f]/g, "_").trim();

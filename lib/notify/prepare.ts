@@ -1,10 +1,10 @@
 /**
- * What sm-notify does before it goes to the background, as root: own names, the move from `sm` to
- * `sm.bak`, the state number, the kernel's files, and at last the run-once lock: a start that fails does
- * not use up the one run of a boot.
+ * Preparation of a run, in the foreground and as root: own names, the move from `sm` to `sm.bak`,
+ * the state number, the kernel's files, and last the run-once lock, so that a failed start does not
+ * use up the boot's one run.
  *
- * "Nobody is to be told" is only said when both lists were read whole, and "already" only when a lock of
- * this life was seen. All else is told, or ends with an error.
+ * "Nobody is to be told" requires that both lists were read completely, and "already" that a lock
+ * of this life was seen. In any other case peers are told, or the start fails.
  */
 
 import { identitySections } from "../config/identity_sections.ts";
@@ -32,40 +32,40 @@ import { identityNames, withoutIdentities } from "./identity_names.ts";
 import { servingMonitor, tellOfMove } from "./moved_files.ts";
 import { ownNames, planSources, type SourcePlan } from "./sources.ts";
 
-/** Folder of the run-once lock; a tmpfs on most systems. */
+/** Directory of the run-once lock, on most systems a tmpfs. */
 const RUN_DIRECTORY = "/run";
 
-/** Preparation that is handed to the run; the background reads the records anew. */
+/** Result of the preparation; a background process loads the records itself. */
 export interface ReadyToNotify {
   readonly prepared: Prepared;
   readonly records: readonly NotifyRecord[];
-  /** Keeps other processes from starting a run until this one is known by its file. */
+  /** Lock that keeps other processes from starting a run until this one holds its file. */
   readonly starting: Disposable;
 }
 
-/** Machine of a preparation, for tests to replace. */
+/** Dependencies of a preparation; tests replace them. */
 export interface PreparationParts extends NotifyRunParts {
   readonly kernel: Pick<KernelState, "bootId" | "setLocalState" | "endGrace">;
-  /** The run-once lock of a life. */
+  /** Run-once lock of a life. */
   readonly lockOfLife: (life: string) => LockOfLife;
-  /** Own names, as `-v` gives them. */
+  /** Resolver for own names, given by `-v`. */
   readonly resolver: Resolver;
-  /** Does something as the owner of a directory. */
+  /** Runs a function with the identity of a directory's owner. */
   readonly asOwner: typeof asOwner;
   readonly clock: Clock;
-  /** The identities in nfs.conf: texts by id. */
+  /** Identities in nfs.conf: texts by id. */
   readonly configuredIdentities: () => Iterable<readonly [id: string, texts: unknown]>;
   readonly hostName: () => string;
-  /** @throws {Error} When this user has no business here. */
+  /** @throws {Error} When this user lacks the rights. */
   readonly requireRights: (layout: Layout) => void;
-  /** Makes what is missing of both lists. */
+  /** Creates missing lists. */
   readonly makeMissingLists: typeof makeMissingLists;
   readonly servingMonitor: typeof servingMonitor;
-  /** State directory, in place of the setting. */
+  /** State directory, instead of the configured one. */
   readonly directory?: string;
 }
 
-/** The machine that this is. */
+/** Dependencies on this host. */
 function thisMachine(): PreparationParts {
   return {
     kernel: new KernelState(),
@@ -84,7 +84,7 @@ function thisMachine(): PreparationParts {
   };
 }
 
-/** Does all that comes before notifying; an exit status when nobody is to be notified. */
+/** Prepares a run; returns an exit status if there is no peer to notify. */
 export async function prepareToNotify(
   settings: SmNotifySettings,
   log: Log,
@@ -108,12 +108,14 @@ export async function prepareToNotify(
   }
   const identities = new IdentityFile(directory, log, parts.fileSystem);
   const sources = await ownSources(settings, identities, layout, parts, log);
-  // The look-up of own names may outlast the wait of another start, which tells peers meanwhile.
+  // Resolving own names may outlast the wait of another starting process, which may have told peers
+  // meanwhile.
   if (!mayRun(settings, run, lock, log, "again")) return 0;
 
   const end = run.end();
   const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;
-  // A start that fails behind the move has no new peers any more: the next one must not carry on.
+  // If the start fails after the move, no new peers are visible, and the next start must not resume
+  // the old run.
   if (end.kind !== "none" && carriedOn === undefined && settings.updateState) beginAnew(run, log);
   const store = openNotifyStore(directory, { ...parts, log });
   const preparedAt = clock.wallClock();
@@ -125,7 +127,7 @@ export async function prepareToNotify(
   const isMoved = store.faults === 0;
   if (records.length === 0) {
     if (!isMoved) throw new Error("Nobody is told, since not all records could be read");
-    // A service that arrives while this node boots needs the grace period.
+    // A service that moves to this booting node needs the grace period.
     const isForService = parts.asOwner(layout.monitorList, () => identities.mayHaveSome());
     if (settings.liftGrace && made.length === 0 && !isForService) report(kernel.endGrace(), log);
     takeLock(lock, run, life, log);
@@ -146,7 +148,7 @@ export async function prepareToNotify(
   return { prepared: { stateNumber, sources, life, unmovedSince, isBeside }, records, starting };
 }
 
-/** The sources that do not announce an identity: one of nfs.conf, or one that is kept here. */
+/** Sources, without the names of configured or stored identities. */
 async function ownSources(
   settings: SmNotifySettings,
   identities: IdentityFile,
@@ -163,14 +165,14 @@ async function ownSources(
   return withoutIdentities(planned, names, hostName(), log);
 }
 
-/** @throws {Error} When this user has no business here. */
+/** @throws {Error} When this user lacks the rights. */
 function requireRights({ monitorList }: Layout): void {
   const [own, { uid }] = [Deno.uid(), ownerOf(monitorList)];
   if (own === 0 || own === uid) return;
   throw new Error(`It takes root, or the owner of ${quote(monitorList)}, who has uid ${uid}`);
 }
 
-/** Applies the run-once rule, which concerns the default state directory only; the log has it once. */
+/** Applies the run-once rule, which concerns only the default state directory; logs its decision once. */
 function mayRun(
   settings: SmNotifySettings,
   run: NotifyRun,
@@ -201,7 +203,7 @@ function mayRun(
   return false;
 }
 
-/** Notes that this life has had its run; where that is not possible, a second start has to tell again. */
+/** Notes that this life has had its run; if that fails, another start tells peers again. */
 function takeLock(lock: LockOfLife | undefined, run: NotifyRun, life: string, log: Log): void {
   const fault = lock?.take();
   if (fault === undefined) return;
@@ -219,7 +221,7 @@ function takeLock(lock: LockOfLife | undefined, run: NotifyRun, life: string, lo
   }
 }
 
-/** Notes the run, so that it can be carried on with its number. */
+/** Notes the run, so that it can be resumed with its number. */
 function begin(run: NotifyRun, log: Log): void {
   try {
     run.begin(run.nextStateNumber);
@@ -228,7 +230,7 @@ function begin(run: NotifyRun, log: Log): void {
   }
 }
 
-/** Notes the run in place of an earlier one, or takes away the note of that one. */
+/** Replaces the note of an earlier run, or at least removes it. */
 function beginAnew(run: NotifyRun, log: Log): void {
   try {
     run.begin(run.nextStateNumber);
@@ -241,7 +243,7 @@ function beginAnew(run: NotifyRun, log: Log): void {
   }
 }
 
-/** Advances the state number; where that is not possible, peers are told the one that it would have. */
+/** Advances the state number; if that fails, peers are told the number anyway. */
 function newNumber(
   run: NotifyRun,
   advance: () => number,
@@ -259,13 +261,13 @@ function newNumber(
   }
 }
 
-/** An absent file means that the kernel has no lock manager, which may come later. */
+/** Logs a failed write. An absent file means no lock manager in the kernel, which may be loaded later. */
 function report(write: KernelWrite, log: Log): void {
   if (write.outcome === "failed") log.warning(`Cannot write "${write.path}": ${write.reason}`);
   if (write.outcome === "absent") log.debug(() => `There is no "${write.path}"`);
 }
 
-/** A time for people, in their zone: 2026-11-26 12:59:03. */
+/** Local time for display: 2026-11-26 12:59:03. */
 function localTime(time: Date): string {
   const two = (value: number) => String(value).padStart(2, "0");
   const date = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");

@@ -1,6 +1,6 @@
 /**
- * What sm-notify tells people and programs while it runs: a live line on a terminal, summary lines in the
- * log elsewhere, and lines of JSON.
+ * Progress reports of a run: a live line on a terminal, summary lines in the log otherwise, and
+ * JSON lines.
  */
 
 import type { Log } from "../log.ts";
@@ -10,27 +10,27 @@ import { FailureTable } from "./failure_table.ts";
 import type { LiveLine } from "./live_line.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** Interval of the live line, in ms: as often as an eye can follow. */
+/** Interval of the live line, in ms: about as fast as an eye can follow. */
 const LIVE_MS = 200;
-/** Part of all peers at which a summary is logged; the end always is one. */
+/** Share of told peers at which a summary is logged; the end always is. */
 const MILESTONE = 0.9;
-/** When a summary is logged while somebody is still to be told, in ms from the start; then doubled. */
+/** Time of the first summary of an unfinished run, in ms from the start; doubles each time. */
 const FIRST_SUMMARY_MS = 60_000;
 
-/** Subject of a report. */
+/** Sources of a report. */
 export interface ReportParts {
   readonly counts: () => NotifyCounts;
   readonly clock: Clock;
   readonly log: Log;
-  /** When the run gives up, in ms from its start; Infinity is never. */
+  /** Time limit of the run, in ms from its start; Infinity: none. */
   readonly totalMs: number;
-  /** Time until a peer is tried again, in ms. */
+  /** Time until the next attempt, in ms. */
   readonly nextTryMs: () => number;
-  /** Takes the place of summaries on the way, where there is a terminal. */
+  /** Live line, replacing intermediate summaries on a terminal. */
   readonly line: LiveLine | undefined;
 }
 
-/** Reports on one run. */
+/** Reports of one run. */
 export class ProgressReport {
   readonly #parts: ReportParts;
   readonly #startedAt: number;
@@ -51,7 +51,7 @@ export class ProgressReport {
     else this.#every(LIVE_MS, () => line.show(this.#live(), this.#shortLive()));
   }
 
-  /** To be called for each peer that is settled. */
+  /** Counts a settled peer. */
   settled(report: NotifyReport): void {
     if (report.outcome === "gave up") this.#failures.add(report);
     const { told, total } = this.#parts.counts();
@@ -94,7 +94,7 @@ export class ProgressReport {
     const rate = told / seconds;
     const waiting = total - told - forgotten - failing;
     const nextMs = nextTryMs();
-    // Once everybody has been tried the rate is of no interest any more.
+    // After every peer was tried, the rate is no longer of interest.
     const pace = waiting > 0 || nextMs === Infinity
       ? `${rate.toFixed(rate < 10 ? 1 : 0)}/s`
       : `next try in ${duration(nextMs / 1000)}`;
@@ -127,7 +127,7 @@ export class ProgressReport {
   }
 }
 
-/** How many of those that are left do not answer. */
+/** Part of a summary about the remaining peers that do not answer. */
 function silence(failing: number, left: number): string {
   if (failing === 0) return "";
   if (failing < left) return `, ${failing} of them silent or unreachable`;
@@ -139,7 +139,7 @@ function duration(seconds: number): string {
   return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
 }
 
-/** One peer's result as a line of JSON. */
+/** Result of one peer as a JSON line. */
 export function reportLine(report: NotifyReport): string {
   const { record, outcome, address, transport, attempts, elapsedMs, fault } = report;
   return `${
@@ -156,7 +156,7 @@ export function reportLine(report: NotifyReport): string {
   }\n`;
 }
 
-/** The result of a run as a line of JSON. */
+/** Result of a run as a JSON line. */
 export function summaryLine(counts: NotifyCounts, stateNumber: number): string {
   const { total, told, forgotten, gaveUp } = counts;
   return `${asciiJson({ state: stateNumber, total, told, forgotten, gave_up: gaveUp })}\n`;

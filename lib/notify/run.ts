@@ -1,4 +1,4 @@
-/** sm-notify in the background: sockets, the privilege drop, and the run itself. */
+/** Run of sm-notify, possibly in the background: sockets, the privilege drop, and the notifier. */
 
 import { isIpv6 } from "../rpc/address.ts";
 import type { SmNotifySettings } from "../config/settings.ts";
@@ -35,11 +35,11 @@ import { refusedSyncs } from "../platform/sync_calls.ts";
 export interface Prepared {
   readonly stateNumber: number;
   readonly sources: readonly SourcePlan[];
-  /** The life of the host that the run belongs to. */
+  /** Life of the host that the run belongs to. */
   readonly life: string;
-  /** When the records were moved, in ms since 1970, where not all of them could be. */
+  /** Time of the move, in ms since 1970, if not all records could be moved. */
   readonly unmovedSince?: number | undefined;
-  /** Whether another run was going on at the start, which may tell peers from another address. */
+  /** Whether another run was in progress at the start, which may tell peers from another address. */
   readonly isBeside: boolean;
 }
 
@@ -47,24 +47,24 @@ export interface Prepared {
 export interface RunParts {
   readonly settings: SmNotifySettings;
   readonly prepared: Prepared;
-  /** Held by the starter of a run; let go when the run is known by its file. */
+  /** Lock of the starting process, released when the run holds its file. */
   readonly starting?: Disposable;
-  /** The notify list, if it was read already. */
+  /** Records of the notify list, if loaded already. */
   readonly records?: readonly NotifyRecord[];
-  /** When to give up, in ms; Infinity is never. */
+  /** Time limit, in ms; Infinity: none. */
   readonly totalMs: number;
-  /** The transport was set, and is not the default. */
+  /** The transport was configured explicitly. */
   readonly isTransportSet: boolean;
   readonly isInBackground: boolean;
   readonly log: Log;
 }
 
-/** Umask, as in nfs-utils: nothing for the world. */
+/** Umask, as in nfs-utils: no access for others. */
 const UMASK = 0o007;
 
 /**
- * How long the line for look-ups may be, and how long somebody stands in it, in ms: a peer whose name is
- * slow has nothing better to do.
+ * Look-up queue: its length, and the longest wait in it, in ms. A peer with a slow name has nothing
+ * better to do.
  */
 const LOOKUPS = { lineMax: 100_000, timeLimitMs: 60_000 };
 
@@ -72,7 +72,7 @@ const DNS_PORT = 53;
 
 type Sources = ReturnType<SourceOpener["open"]>;
 
-/** Notifies everybody on the list; returns the exit status. */
+/** Runs to the end; returns the exit status. */
 export async function notifyPeers(parts: RunParts): Promise<number> {
   const { settings, prepared, isInBackground, log } = parts;
   const { stateDirectoryPath } = settings;
@@ -96,7 +96,7 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
   onSignals({ stop: () => stop.abort() }, stop.signal);
   const { counts, isWhole } = await runNotifier(parts, run, sources, isResolverSet, stop.signal);
   if (settings.json) write(Deno.stdout, summaryLine(counts, prepared.stateNumber));
-  // A run that was stopped, or concerned some peers only, has not come to its end.
+  // A run that was stopped, or restricted to some peers, is not complete.
   if (!stop.signal.aborted && isWhole && settings.only.length === 0) run.finish();
   return counts.gaveUp === 0 && isWhole ? 0 : 1;
 }
@@ -122,7 +122,7 @@ async function runNotifier(
   const notifier = makeNotifier({ ...parts, log }, {
     store: {
       remove: (record) => store.remove(record),
-      // Another run has told it from another address: from ours it is still to be told.
+      // Another run may have removed the record; peers still have to be told from our address.
       has: (record) => store.has(record) || isBeside || !run.isAlone,
     },
     resolver: onDemand(() => namesForMany(isResolverSet)),
@@ -155,7 +155,7 @@ async function runNotifier(
   return { counts, isWhole };
 }
 
-/** The notifier of a run, with the records that its settings select. */
+/** Makes the notifier, for the records that the settings select. */
 function makeNotifier(
   { settings, prepared, totalMs, isTransportSet, log }: RunParts,
   parts: Pick<NotifierParts, "store" | "resolver" | "sources" | "onSettled" | "onFailed">,
@@ -178,13 +178,16 @@ function makeNotifier(
   );
 }
 
-/** The line in which people see how far the run is, where they sit at a terminal. */
+/** Live line, if stderr is a terminal. */
 function liveLine(): LiveLine | undefined {
   if (!Deno.stderr.isTerminal()) return undefined;
   return new LiveLine((text) => write(Deno.stderr, text), terminalColumns);
 }
 
-/** Announcements to a record's peer: own names, or the record's; thousands of records share one. */
+/**
+ * Makes the function for a record's announcements: own names or, without any, the record's my_name.
+ * Results are shared by thousands of records.
+ */
 function announcementsByName(names: readonly string[]) {
   const known = new Map<string, Announcement[]>();
   return ({ myName }: NotifyRecord): Announcement[] => {
@@ -197,7 +200,7 @@ function announcementsByName(names: readonly string[]) {
   };
 }
 
-/** A resolver that is made when the first name is asked for: most lists are all addresses. */
+/** Lazy resolver: most lists contain only addresses. */
 function onDemand(make: () => Resolver): Resolver {
   let made: Resolver | undefined;
   const resolver = () => made ??= make();
@@ -208,8 +211,8 @@ function onDemand(make: () => Resolver): Resolver {
 }
 
 /**
- * Names for thousands of peers at once: from the hosts file, then from the name server without a thread
- * for each question where that gives what the C library would, then as the C library does it.
+ * Resolver for thousands of names at once: the hosts file, then DNS without threads where that is
+ * equivalent to the C library, then the C library.
  */
 function namesForMany(isChangedByEnvironment: boolean): Resolver {
   const complete = hostResolver({ addressesOfName, nameOfAddress }, clock, LOOKUPS);
@@ -221,7 +224,7 @@ function namesForMany(isChangedByEnvironment: boolean): Resolver {
   return hostsFileFirst(rules === undefined ? complete : quickly(complete, rules), systemNameFiles);
 }
 
-/** The name server in front of a resolver; without it where no socket can be had. */
+/** Puts quick DNS in front of a resolver; unchanged if no socket can be opened. */
 function quickly(complete: Resolver, rules: ResolverRules): Resolver {
   const address = isIpv6(rules.server) ? "::" : "0.0.0.0";
   const open = () => openUdpSocket({ address, port: 0 }, clock.startTimer);

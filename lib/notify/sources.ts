@@ -1,4 +1,4 @@
-/** The sockets that sm-notify sends from, and the names that belong to them. */
+/** Source sockets of sm-notify, and the names that belong to them. */
 
 import { connectFrom } from "../net/bound_stream.ts";
 import { hostResolver, type NameFunctions } from "../net/resolver.ts";
@@ -23,31 +23,31 @@ import { PeerCalls } from "../net/peer_calls.ts";
 import { openUdpSocket } from "../net/udp.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
-/** A source as it is handed from the starter to the background. */
+/** Plan of a source, passed from the starting process to the background. */
 export interface SourcePlan {
-  /** The name to announce; the record's my_name where there is none. */
+  /** Name to announce; absent: the record's my_name. */
   readonly name?: string;
-  /** Addresses to bind, at most one of each family. */
+  /** Addresses to bind, at most one per family. */
   readonly addresses: readonly string[];
 }
 
-/** Both families at once; IPv4 alone where there is no IPv6. */
+/** Wildcard of both families; the IPv4 one is used without IPv6. */
 const EVERY_ADDRESS = "::";
 const EVERY_IPV4_ADDRESS = "0.0.0.0";
 
 /**
- * Room for the answers of some thousand peers that answer while this process does something else, in
- * bytes; the system's default has room for 250.
+ * Receive buffer, in bytes: replies of some thousand peers while this process is busy; the system's
+ * default holds 250.
  */
 const RECEIVE_BUFFER_BYTES = 4 << 20;
 
 /**
- * How long the name of an own address is waited for, in ms: nobody is told meanwhile, and a question that
- * got lost is asked again after 5 s only (resolv.conf(5), timeout).
+ * Timeout of the reverse look-up of an own address, in ms. It delays all notices, and a lost
+ * question is repeated only after 5 s (resolv.conf(5), timeout).
  */
 const OWN_NAME_LIMIT_MS = 2_000;
 
-/** The name service for what `-v` says, from the C library's functions. */
+/** Resolver for the arguments of `-v`. */
 export function ownNames(functions: NameFunctions, clock: Clock): Resolver {
   const { addressesOf } = hostResolver(functions, clock);
   const { nameOf } = hostResolver(functions, clock, { timeLimitMs: OWN_NAME_LIMIT_MS });
@@ -55,17 +55,18 @@ export function ownNames(functions: NameFunctions, clock: Clock): Resolver {
 }
 
 /**
- * How long a name service that has no answer yet is asked again for a name of ours, and the pause between
- * two questions, in ms: at a boot it may come up a little later. rpc.statd's start waits meanwhile.
+ * Total time and pause of retries for an own name, in ms: at boot the name service may come up
+ * late. The start of rpc.statd waits meanwhile.
  */
 const OWN_ADDRESS_LIMIT_MS = 15_000;
 const OWN_ADDRESS_PAUSE_MS = 2_500;
 
 /**
- * Finds the name and the addresses of each `-v`; without any, the one source is everything. Where peers
- * are told from any address, as behind NAT or a Kubernetes Service, the names need not be ours.
+ * Finds the name and the addresses of each `-v`; without any, the one source is the wildcard. If
+ * peers are told from any address, as behind NAT or a Kubernetes Service, the names need not
+ * resolve.
  *
- * @throws {Error} When a name stands for no address.
+ * @throws {Error} When a name has no address.
  */
 export async function planSources(
   { outgoingAddr: texts, source }: Pick<SmNotifySettings, "outgoingAddr" | "source">,
@@ -81,7 +82,8 @@ export async function planSources(
       const found = await resolver.nameOf(address);
       const addresses = isAny ? [] : [address];
       if (found.outcome === "found") return { name: found.value, addresses };
-      // Deviation: nfs-utils ends here; an address is a name too, and the one that peers may know.
+      // Deviation: nfs-utils exits here. An address is a name too, and may be the one that peers
+      // know.
       log.warning(`${quote(text)} has no name, so it is announced itself: ${found.reason}`);
       return { name: text, addresses };
     }
@@ -110,7 +112,7 @@ async function addressesOfOwn(name: string, resolver: Resolver, clock: Clock) {
   }
 }
 
-/** Opens the sources, on a given port or on reserved ones; to be done before the privilege drop. */
+/** Opener of the sources, on a given port or on reserved ones; use it before the privilege drop. */
 export class SourceOpener {
   readonly #port: number | undefined;
   readonly #log: Log;
@@ -118,19 +120,19 @@ export class SourceOpener {
     startTimer: coarseTimers(systemClock),
     randomXid: randomNumbers(),
   };
-  /** By own address, which several names may share. */
+  /** Calls by own address, which several names may share. */
   readonly #calls = new Map<string, PeerCalls>();
   #givenAway: GivenAwayPorts | undefined;
 
-  /** Port 0 is any. */
+  /** Port 0: ephemeral. */
   constructor(port: number | undefined, log: Log) {
     this.#port = port;
     this.#log = log;
   }
 
   /**
-   * Opens the sources. One without an address of a peer's family sends there from that of another one,
-   * since each of their names is to reach every peer.
+   * Opens the sources. A source without an address of a peer's family uses another source's, since
+   * each name has to reach every peer.
    *
    * @throws {TransportError} When an address cannot be bound.
    */
@@ -166,7 +168,7 @@ export class SourceOpener {
     return calls;
   }
 
-  /** Connections leave from ports as the socket's is, several from one port. */
+  /** Opens connections from ports like the socket's, several from one port. */
   #connectFrom(address: string): Connect {
     const { startTimer } = systemClock;
     const ports = () => this.#port === undefined ? this.#reservedPorts() : [this.#port];

@@ -1,4 +1,4 @@
-/** Traces of a run of sm-notify for people: its progress, and the outcome of each peer. */
+/** Records of a run for people: its progress file, and history events of each peer. */
 
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
@@ -12,11 +12,11 @@ import type { Clock } from "../time/clock.ts";
 const KIB = 1_024;
 const KINDS = { told: "told", "gave up": "notTold", forgotten: "leftAlone" } as const;
 
-/** Identity of the run. */
+/** Facts about the run. */
 export interface RunFacts {
   readonly settings: Pick<SmNotifySettings, "stateDirectoryPath" | "events">;
   readonly stateNumber: number;
-  /** When it gives up, in ms from its start; Infinity is never. */
+  /** Time limit, in ms from its start; Infinity: none. */
   readonly totalMs: number;
   readonly counts: () => NotifyCounts;
   readonly clock: Clock;
@@ -44,7 +44,7 @@ export class RunWatcher {
     this.#progress.start();
   }
 
-  /** A turn of a peer has failed. */
+  /** Records a failed turn. */
   readonly failed: NonNullable<NotifierParts["onFailed"]> = (failure) => {
     const { record, address, reason, attempts, nextMs, isNew } = failure;
     const { monName: peer } = record;
@@ -53,7 +53,7 @@ export class RunWatcher {
     if (isNew) this.#history.note({ event: "notYetTold", peer, address, attempts, reason });
   };
 
-  /** A peer is settled. */
+  /** Records a settled peer. */
   readonly settled = (report: NotifyReport): void => {
     const { record, outcome, address, transport, attempts, elapsedMs, fault: reason } = report;
     const { monName: peer } = record;
@@ -65,7 +65,7 @@ export class RunWatcher {
     this.#history.note({ event, peer, address, transport, attempts, ms, reason });
   };
 
-  /** The run is over; `reason` says why before its time. */
+  /** Records the end of the run; `reason` is set if it was cut short. */
   end(reason?: string): void {
     const { counts, clock, stateNumber: state } = this.#facts;
     const ms = Math.round(clock.now() - this.#startedAt);
