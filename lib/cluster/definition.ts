@@ -1,6 +1,6 @@
 /**
- * What an identity is: a service that moves between nodes, with the names and addresses under which its
- * clients know it. Defined by a section of nfs.conf, or at run time in the same words:
+ * Definition of an identity: a service that moves between nodes, with the names and addresses that
+ * its clients know. It comes from a section of nfs.conf, or at run time with the following keys:
  *
  * ```
  * [identity "vip1"]
@@ -18,7 +18,7 @@ import { hostNameFault, nameKey } from "../nsm/host_name.ts";
 import { quote } from "../quote.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 
-/** The words of a definition, as they are written. */
+/** Texts of a definition, as written. */
 export type DefinitionTexts = Readonly<Partial<Record<DefinitionKey, string>>>;
 export type DefinitionKey =
   | "names"
@@ -38,46 +38,45 @@ export const DEFINITION_KEYS: readonly DefinitionKey[] = [
   "before-notify",
 ];
 
-/** An identity. */
 export interface Definition {
   readonly id: string;
-  /** What peers may know it by, in the order in which it is announced: names and addresses. */
+  /** Names and addresses that peers may know it by, in the order of announcement. */
   readonly announced: readonly string[];
-  /** Own addresses that notices are sent from, at most one of each family; none is any. */
+  /** Own addresses to send notices from, at most one per family; empty: any. */
   readonly sources: readonly string[];
   readonly ledger: LedgerPlace;
-  /** Whether new hosts are acknowledged while the ledger does not work, from the local disk alone. */
+  /** Whether new peers are acknowledged from the local disk alone while the ledger fails. */
   readonly isLocalEnough: boolean;
-  /** How long a run notifies, in seconds. */
+  /** Time limit of notifying, in seconds. */
   readonly deadlineS: number;
-  /** Absolute path of a program that is run before anybody is notified. */
+  /** Absolute path of a program to run before notifying. */
   readonly beforeNotify?: string;
 }
 
-/** Where the ledger is: a directory by its absolute path, or the etcd of nfs.conf. */
+/** Location of the ledger: a directory by its absolute path, or the etcd of nfs.conf. */
 export type LedgerPlace =
   | { readonly kind: "directory"; readonly path: string }
   | { readonly kind: "etcd" };
 
-/** Why there is no such identity, in one line. */
+/** Thrown for an invalid definition; the message is one line. */
 export class DefinitionError extends Error {
   override readonly name = "DefinitionError";
 }
 
-/** Seconds of a run that notifies, unless set. */
+/** Default time limit of notifying, in seconds. */
 const DEADLINE_S = 30;
 const DEADLINE_MAX_S = 3_600;
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const DIRECTORY_PREFIX = "directory:";
 
-/** Why a text is no name of an identity; nothing if it is one. */
+/** Reason why a text is no identity name; undefined if it is valid. */
 function idFault(id: string): string | undefined {
   if (ID.test(id)) return undefined;
   return `${quote(id)} is no name of an identity: letters, digits, dots, dashes and underscores, ` +
     "64 at most";
 }
 
-/** Reads a definition. @throws {DefinitionError} */
+/** Parses a definition. @throws {DefinitionError} */
 export function readDefinition(id: string, texts: DefinitionTexts): Definition {
   const fault = idFault(id);
   if (fault !== undefined) throw new DefinitionError(fault);
@@ -109,7 +108,7 @@ export function readDefinition(id: string, texts: DefinitionTexts): Definition {
   };
 }
 
-/** The words of a definition in a value that JSON had; undefined where it is none. */
+/** Definition texts in a JSON value; undefined if it is none. */
 export function textsOf(value: unknown): DefinitionTexts | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const entries = Object.entries(value);

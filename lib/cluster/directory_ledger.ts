@@ -1,17 +1,17 @@
 /**
- * A ledger in a directory: on DRBD, a SAN disk, a volume of Kubernetes, ZFS, or a cluster file system.
+ * Ledger in a directory: on DRBD, a SAN disk, a Kubernetes volume, ZFS, or a cluster file system.
  *
  * ```
- * DIR/epoch.N/owner      who has made the epoch N, and the state number that belongs to it
- * DIR/epoch.N/journal    who is on record under it
- * DIR/.new.*             an epoch that is being made
- * DIR/.old.*             one that is being removed
+ * DIR/epoch.N/owner      owner of epoch N, and its state number
+ * DIR/epoch.N/journal    peers on record under the epoch
+ * DIR/.new.*             epoch being created
+ * DIR/.old.*             epoch being removed
  * ```
  *
- * **A write counts if its epoch is the highest after it.** It is synced first, and then the names are
- * read: whoever made a higher epoch reads the journals of the lower ones only after that, and so finds
- * what was acknowledged. What a superseded node writes lands in its own epoch, where it changes nothing
- * that a later holder has on record.
+ * **A write counts if its epoch is still the highest after it.** The write is synced first, then
+ * the names are read. Whoever creates a higher epoch reads the lower journals only after that, and
+ * so finds all acknowledged writes. A superseded node writes to its own epoch, which changes
+ * nothing that a later owner has on record.
  */
 
 import { nameKey } from "../nsm/host_name.ts";
@@ -38,34 +38,34 @@ import {
 } from "./ledger.ts";
 import { firstStateNumber, laterStateNumber } from "./state_numbers.ts";
 
-/** What a ledger is made of. */
+/** Dependencies of a ledger. */
 export interface DirectoryLedgerParts {
   readonly files: LedgerFiles;
-  /** A text that no other process has, for names of what is made or removed. */
+  /** Generates a unique text, for names of new and removed epochs. */
   readonly randomName: () => string;
   readonly clock: Clock;
 }
 
-/** How often an acquire begins again since another node was first. */
+/** Attempts of an acquire that lost the race to another node. */
 const TAKE_ATTEMPTS = 10;
-/** Length of a journal, in characters, from which it is written anew if little of it counts. */
+/** Journal length, in characters, from which compaction is considered. */
 const COMPACT_FROM = 1 << 20;
-/** How many times longer than what counts a journal gets. */
+/** Factor by which a journal may exceed its live part. */
 const COMPACT_FACTOR = 4;
 
 export class DirectoryLedger implements Ledger {
   readonly #epochs: EpochDirectory;
   readonly #clock: Clock;
   #own: Ownership | undefined;
-  /** Who was told of older epochs, by the journal of the present one. */
+  /** Keys of peers told of older epochs, from the present journal. */
   #told = new Set<string>();
-  /** Length of that journal in characters; Infinity where it has to be written anew. */
+  /** Length of the present journal, in characters; Infinity if it has to be rewritten. */
   #length = 0;
-  /** The length from which it is looked at whether most of it counts no more. */
+  /** Length from which compaction is considered next. */
   #compactFrom = COMPACT_FROM;
-  /** Who is left to be told of older epochs; undefined before they were read. */
+  /** Keys of peers to be told of older epochs; undefined before they were read. */
   #outstanding: Set<string> | undefined;
-  /** Lines of older epochs that cannot be read. */
+  /** Number of unreadable lines in older epochs. */
   #unread = 0;
 
   constructor(directory: string, { files, randomName, clock }: DirectoryLedgerParts) {
@@ -104,7 +104,7 @@ export class DirectoryLedger implements Ledger {
   }
 
   async adopt(own: Ownership): Promise<readonly LedgerPeer[]> {
-    // A process that was killed may have written lines without syncing them: what is read must last.
+    // A killed process may have written lines without a sync: lines that are read must be durable.
     await this.#epochs.guarded(() => this.#epochs.files.sync(this.#epochs.journalOf(own.epoch)));
     return [...(await this.#resume(own)).peers.values()];
   }
@@ -147,7 +147,7 @@ export class DirectoryLedger implements Ledger {
   }
 
   async pending(): Promise<Pending> {
-    // Nothing that counts is added to older epochs any more.
+    // Older epochs no longer change in a way that counts.
     const pending = await this.#epochs.guarded(() => this.#readOlder());
     this.#outstanding = new Set(pending.keys());
     return { peers: [...pending.values()], unread: this.#unread };
@@ -162,12 +162,12 @@ export class DirectoryLedger implements Ledger {
     });
   }
 
-  /** Appends lines to the journal of the present epoch; they count once this has settled. */
+  /** Appends lines to the journal of the present epoch; they count once the promise has resolved. */
   #append(lines: readonly string[]): Promise<void> {
     return this.#epochs.guarded(async () => {
       const { files } = this.#epochs;
       const own = this.#requireOwn();
-      // Known to be over, it is not written to; whether it was over is seen after that only.
+      // Checked before the write to spare a superseded epoch, and after it for the verdict.
       await this.#epochs.olderThan(own);
       const path = this.#epochs.journalOf(own.epoch);
       if (this.#length > this.#compactFrom) await this.#compact(own.epoch);
@@ -182,7 +182,7 @@ export class DirectoryLedger implements Ledger {
     });
   }
 
-  /** Writes the journal anew where most of it counts no more, or where its end may be broken. */
+  /** Compacts the journal if most of it is superseded, or if its end may be broken. */
   async #compact(epoch: number): Promise<void> {
     const { files } = this.#epochs;
     const sum = await this.#sumOf(await files.read(this.#epochs.journalOf(epoch)) ?? "");
@@ -201,7 +201,7 @@ export class DirectoryLedger implements Ledger {
     return this.#own;
   }
 
-  /** Reads the journal of an epoch, and goes on from there. */
+  /** Reads the journal of an epoch and resumes it. */
   #resume(own: Ownership): Promise<JournalSum> {
     return this.#epochs.guarded(async () => {
       await this.#epochs.olderThan(own);
@@ -226,7 +226,8 @@ export class DirectoryLedger implements Ledger {
     this.#unread = 0;
     for (const epoch of await this.#epochs.olderThan(this.#requireOwn())) {
       const text = await this.#epochs.files.read(this.#epochs.journalOf(epoch));
-      // Removed by a holder before, who has told everybody in it; or a person has taken it away.
+      // Removed by an earlier owner that has told all its peers; or an operator has removed the
+      // journal.
       if (text === undefined && (await this.#epochs.epochs()).includes(epoch)) this.#unread++;
       const sum = await this.#sumOf(text ?? "");
       this.#unread += sum.unread.length;

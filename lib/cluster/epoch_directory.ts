@@ -1,14 +1,14 @@
 /**
- * The epochs in the directory of a ledger: how one is made by compare-and-swap, and which is the present
- * one. directory_ledger.ts has the layout.
+ * Epochs in a ledger directory: creation by compare-and-swap, and the present epoch.
+ * directory_ledger.ts has the layout.
  *
- * The swap is rename(2): an epoch is made aside, with all that is in it, and named `epoch.N`, one more
- * than the highest. That fails where another node was first, since a directory does not take the place
- * of one that has files. It needs no locks, which network file systems forget when a server restarts, and
- * which a node that is dead may leave behind.
+ * The swap is rename(2): an epoch is created aside with its contents, and renamed to `epoch.N`, one
+ * more than the highest. The rename fails if another node was first, since a directory cannot
+ * replace a non-empty one. No locks are needed, which network file systems forget when a server
+ * restarts, and which dead nodes leave behind.
  *
- * The directory itself is never made. Where its file system is not mounted it is missing, and a new one
- * would be empty: nobody would be told.
+ * The ledger directory itself is never created. If its file system is not mounted it is missing,
+ * and a new one would be empty: no peer would be told.
  */
 
 import { reasonOf } from "../nsm/ports.ts";
@@ -16,16 +16,16 @@ import { asciiJson, quote } from "../quote.ts";
 import { LedgerError, type Ownership, SupersededError } from "./ledger.ts";
 import { parseOwnership } from "./ownership.ts";
 
-/** What a ledger does with files; every call may take for ever. */
+/** File operations of a ledger; each may hang forever. */
 export interface LedgerFiles {
   names(directory: string): Promise<string[]>;
-  /** undefined where there is no file. */
+  /** Undefined if there is no file. */
   read(path: string): Promise<string | undefined>;
-  /** Fails where there is no file. */
+  /** Fails if there is no file. */
   append(path: string, text: string): Promise<void>;
   write(path: string, text: string): Promise<void>;
   makeDirectory(path: string): Promise<void>;
-  /** Fails where there is a directory with files. */
+  /** Fails if the target is a non-empty directory. */
   rename(from: string, to: string): Promise<void>;
   removeTree(path: string): Promise<void>;
   sync(path: string): Promise<void>;
@@ -39,11 +39,11 @@ export class EpochDirectory {
   constructor(
     readonly path: string,
     readonly files: LedgerFiles,
-    /** A text that no other process has, for names of what is made or removed. */
+    /** Generates a unique text, for names of new and removed epochs. */
     readonly randomName: () => string,
   ) {}
 
-  /** All epochs, the highest first. */
+  /** All epochs, highest first. */
   async epochs(): Promise<number[]> {
     const epochs: number[] = [];
     for (const name of await this.files.names(this.path)) {
@@ -54,10 +54,10 @@ export class EpochDirectory {
   }
 
   /**
-   * The epochs before this one, the oldest first.
+   * Epochs before the given one, oldest first.
    *
-   * @throws {SupersededError} When it is not the present one any more.
-   * @throws {LedgerError} When it is gone.
+   * @throws {SupersededError} When a higher epoch exists.
+   * @throws {LedgerError} When the given epoch is gone.
    */
   async olderThan({ epoch }: Ownership): Promise<number[]> {
     const [highest = 0, ...older] = await this.epochs();
@@ -70,7 +70,7 @@ export class EpochDirectory {
     );
   }
 
-  /** Who has made an epoch. @throws {LedgerError} When its file does not tell. */
+  /** Owner of an epoch. @throws {LedgerError} When its file is invalid. */
   async ownerOf(epoch: number): Promise<Ownership> {
     const path = `${this.#pathOf(epoch)}/owner`;
     const own = parseOwnership(await this.files.read(path) ?? "");
@@ -82,7 +82,7 @@ export class EpochDirectory {
     return `${this.#pathOf(epoch)}/journal`;
   }
 
-  /** Makes an epoch, one more than the highest, with an empty journal; false where another node was first. */
+  /** Creates the next epoch with an empty journal; false if another node was first. */
   async make(own: Ownership): Promise<boolean> {
     const { files } = this;
     const aside = `${this.path}/${NEW_PREFIX}${this.randomName()}`;
@@ -100,17 +100,17 @@ export class EpochDirectory {
       return false;
     }
     await files.sync(this.path);
-    // The epoch that was the highest may have been taken over, told to its end and removed meanwhile.
+    // The epoch may have been superseded, settled and removed meanwhile.
     const [highest] = await this.epochs();
     return highest === own.epoch;
   }
 
-  /** Has the holder of an epoch let go of it. */
+  /** Marks an epoch as released. */
   async release(own: Ownership): Promise<void> {
     await this.replace(own.epoch, "owner", ownerText({ ...own, isReleased: true }));
   }
 
-  /** Replaces a file of an epoch; a crash leaves the old or the new one. */
+  /** Replaces a file of an epoch atomically. */
   async replace(epoch: number, name: "owner" | "journal", text: string): Promise<void> {
     const { files } = this;
     const directory = this.#pathOf(epoch);
@@ -121,14 +121,14 @@ export class EpochDirectory {
     await files.sync(directory);
   }
 
-  /** Removes an epoch of which nothing is left to be told. */
+  /** Removes an epoch without pending peers. */
   async remove(epoch: number): Promise<void> {
     const old = `${this.path}/${OLD_PREFIX}${this.randomName()}`;
     await this.files.rename(this.#pathOf(epoch), old);
     await this.files.removeTree(old);
   }
 
-  /** Removes what crashes have left. A node that is making an epoch right now begins again. */
+  /** Removes the remains of crashes. A node that is creating an epoch right now retries. */
   async tidy(): Promise<void> {
     for (const name of await this.files.names(this.path)) {
       if (!name.startsWith(NEW_PREFIX) && !name.startsWith(OLD_PREFIX)) continue;
@@ -136,7 +136,7 @@ export class EpochDirectory {
     }
   }
 
-  /** Does something; a failure says which ledger it is about. */
+  /** Runs an action, and adds the ledger's path to its error. */
   async guarded<T>(action: () => Promise<T>): Promise<T> {
     try {
       return await action();

@@ -1,6 +1,7 @@
 /**
- * The token of a user of etcd: simple tokens end 5 minutes after their last use, and any change of users
- * and roles ends all that are JWT. So a call may be refused at any time, and is made again with a new one.
+ * Tokens of an etcd user. Simple tokens expire 5 minutes after their last use, and any change of
+ * users and roles invalidates JWTs. So any call may be refused, and is repeated once with a new
+ * token.
  */
 
 import { quote } from "../quote.ts";
@@ -9,25 +10,25 @@ import { parseError, parseReply } from "./etcd_messages.ts";
 import { LedgerError } from "./ledger.ts";
 
 const PATH = "/v3/auth/authenticate";
-/** How long a refused password is not tried again, in ms: etcd makes checking one expensive. */
+/** Time for which a refused password is not retried, in ms: checking one is expensive for etcd. */
 const REFUSED_MS = 5_000;
 const UNAUTHENTICATED = 16;
 const OLD_TOKEN = /invalid auth token|revision of auth store is old|user name is empty/;
 
-/** How long it is not asked again whether a cluster without users has some now, in ms. */
+/** Time for which a cluster without users counts as such, in ms. */
 const NO_USERS_MS = 60_000;
 
 export class EtcdAuthentication {
   #token: string | undefined;
-  /** Until when there is no need for a token. */
+  /** Time until which no token is needed. */
   #noneUntil = -Infinity;
-  /** What is under way, by endpoint. */
+  /** Authentication requests in progress, by endpoint. */
   readonly #asking = new Map<string, Promise<string | undefined>>();
   #refusal: { readonly password: string; readonly at: number; readonly reason: string } | undefined;
 
   constructor(readonly parts: EtcdParts) {}
 
-  /** Makes a call with a token, and once more with a new one where it is refused. */
+  /** Makes a call with a token, and repeats it with a new one if it is refused. */
   async authenticated(
     endpoint: string,
     send: (token: string | undefined) => Promise<HttpAnswer>,
@@ -38,7 +39,7 @@ export class EtcdAuthentication {
     try {
       answer = await send(token);
     } catch (error) {
-      this.#forget(token); // some versions end the connection where a token is not valid
+      this.#forget(token); // some versions close the connection when a token is invalid
       throw error;
     }
     if (!isRefusal(answer)) return answer;
@@ -85,7 +86,7 @@ export class EtcdAuthentication {
     throw new LedgerError(fault);
   }
 
-  /** Asks for a token; whoever waits for it, and gives up, does not end that for another one. */
+  /** Requests a token; a waiter that gives up does not cancel it for the other ones. */
   async #send(endpoint: string, name: string, password: string): Promise<HttpAnswer> {
     const { settings: { timeoutMs }, transport, clock } = this.parts;
     const controller = new AbortController();
@@ -100,7 +101,7 @@ export class EtcdAuthentication {
   }
 }
 
-/** Whether an answer may mean that the token is not taken; some versions say nothing at all then. */
+/** Whether an answer may mean an invalid token; some versions then answer with nothing. */
 function isRefusal({ status, text }: HttpAnswer): boolean {
   if (text === "") return true;
   const error = status === 200 ? undefined : parseError(text);

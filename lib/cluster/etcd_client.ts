@@ -1,11 +1,12 @@
 /**
- * Calls to an etcd cluster by its JSON gateway: several endpoints, a budget for each call, and users.
+ * etcd client over the JSON gateway: several endpoints, a time budget for each call, and
+ * authentication.
  *
- * The endpoint that answered last is asked first. Where it says nothing for a while the next one is asked
- * too, and where it fails, at once; the first answer counts. So a call may be done twice, or after it was
- * given up: whoever makes it has to see that this does no harm ({@link Answer.isSingle}).
+ * The endpoint that answered last is asked first. The next endpoint is asked when one fails, or as
+ * a hedge when it is slow; the first answer counts. So a call may be executed twice, or after it
+ * was given up: callers have to make that harmless ({@link Answer.isSingle}).
  *
- * An answer that is not what etcd says, down to its cluster, is none.
+ * Only well-formed answers from the expected cluster count.
  */
 
 import { reasonOf } from "../nsm/ports.ts";
@@ -15,27 +16,27 @@ import { EtcdAuthentication } from "./etcd_authentication.ts";
 import { parseError, parseReply, type Reply } from "./etcd_messages.ts";
 import { LedgerError, SilentLedgerError } from "./ledger.ts";
 
-/** One call by HTTP. */
+/** HTTP request. */
 export interface EtcdRequest {
   readonly url: string;
   readonly body: string;
   readonly token: string | undefined;
-  /** Aborted when nobody waits for it any more. */
+  /** Aborted when no caller waits any more. */
   readonly signal: AbortSignal;
 }
 
-/** What an endpoint has said. */
+/** HTTP response of an endpoint. */
 export interface HttpAnswer {
   readonly status: number;
   readonly text: string;
 }
 
-/** Makes a call; rejects with the reason when there is no answer, or one that is too long. */
+/** Sends a request; rejects without a response, or if it is too long. */
 export type EtcdTransport = (request: EtcdRequest) => Promise<HttpAnswer>;
 
-/** How a cluster is reached. */
+/** Connection settings of a cluster. */
 export interface EtcdSettings {
-  /** `http://HOST:PORT` or `https://HOST:PORT`, without an end. */
+  /** `http://HOST:PORT` or `https://HOST:PORT`, without a trailing slash. */
   readonly endpoints: readonly string[];
   readonly user?: string;
   readonly timeoutMs: number;
@@ -43,33 +44,33 @@ export interface EtcdSettings {
 
 export interface EtcdParts {
   readonly settings: EtcdSettings;
-  /** The present password of the user. */
+  /** Present password of the user. */
   readonly password: () => string | undefined;
   readonly transport: EtcdTransport;
   readonly clock: Clock;
 }
 
-/** What a call came to. */
+/** Result of a call. */
 export interface Answer {
   readonly reply: Reply;
-  /** Whether the call was sent once: then nothing of it is done later. */
+  /** Whether the call was sent once, so that no copy of it can be executed later. */
   readonly isSingle: boolean;
 }
 
-/** How long an endpoint says nothing before the next one is asked too, in ms. */
+/** Hedging delay: silence of an endpoint before the next one is asked too, in ms. */
 const HEDGE_MS = 300;
-/** Pause before all endpoints are asked again that have no leader, in ms: an election takes a second. */
+/** Pause before endpoints without a leader are asked again, in ms: an election takes a second. */
 const AGAIN_MS = 100;
-/** Time in which endpoints are asked for their cluster, in ms: dead ones are common in a take-over. */
+/** Timeout for comparing cluster ids, in ms: dead endpoints are common in a take-over. */
 const COMPARE_MS = 300;
 const UNAVAILABLE = 14;
 const RESOURCE_EXHAUSTED = 8;
-/** What a cluster says that has no leader right now, or too much to do. */
+/** Errors of a cluster that has no leader at the moment, or is overloaded. */
 const PASSES = /no leader|leader changed|timed out|too many requests|raft proposal dropped/;
 const GATEWAY_OFF =
   "it has no JSON gateway: set enable-grpc-gateway: true in its configuration, version 3.4 or later";
 
-/** A failure of one endpoint. */
+/** Failure of one endpoint; `passes`: it is temporary. */
 class EndpointError extends Error {
   constructor(message: string, readonly passes: boolean, readonly isFinal = false) {
     super(message);
@@ -79,7 +80,7 @@ class EndpointError extends Error {
 export class EtcdClient {
   readonly #parts: EtcdParts;
   readonly #authentication: EtcdAuthentication;
-  /** The one that answered last. */
+  /** Index of the endpoint that answered last. */
   #preferred = 0;
   #clusterId: string | undefined;
 
@@ -96,9 +97,10 @@ export class EtcdClient {
   }
 
   /**
-   * Asks all endpoints which cluster they belong to, as far as they answer soon.
+   * Compares the cluster ids of all endpoints that answer soon.
    *
-   * @throws {LedgerError} (as a rejection) Where they belong to several: each would have its own owner.
+   * @throws {LedgerError} (as a rejection) When they belong to several clusters, each with its own
+   * owner.
    */
   async requireOneCluster(path: string, body: string): Promise<void> {
     const { settings: { endpoints }, clock } = this.#parts;
@@ -115,7 +117,7 @@ export class EtcdClient {
     throw new LedgerError(`etcd: ${ends} belong to different clusters`);
   }
 
-  /** The endpoints in the order in which they are asked. */
+  /** Endpoints in the order of asking. */
   #order(): readonly string[] {
     const { endpoints } = this.#parts.settings;
     return [...endpoints.slice(this.#preferred), ...endpoints.slice(0, this.#preferred)];
@@ -144,7 +146,7 @@ export class EtcdClient {
   }
 }
 
-/** One call: whom it has asked, and what came of it. */
+/** One call: its attempts and its result. */
 class Call {
   readonly #outcome = Promise.withResolvers<Answer>();
   readonly #controller = new AbortController();
@@ -153,9 +155,9 @@ class Call {
   #isDone = false;
   #asked = 0;
   #running = 0;
-  /** How many were asked in this round. */
+  /** Endpoints asked in this round. */
   #inRound = 0;
-  /** The last failure of each endpoint. */
+  /** Last failure of each endpoint. */
   readonly #faults = new Map<string, string>();
   #allPass = true;
 
@@ -201,7 +203,7 @@ class Call {
     else if (this.#running === 0) this.#endRound();
   }
 
-  /** All have failed: those that have no leader are asked again. */
+  /** All endpoints have failed; if all failures are temporary, a new round starts. */
   #endRound(): void {
     if (!this.#allPass) return this.#fail(new SilentLedgerError(this.#text("no endpoint works")));
     this.#inRound = 0;
@@ -228,7 +230,7 @@ class Call {
   }
 }
 
-/** What an endpoint has said, if it is an answer of etcd. @throws {EndpointError} */
+/** Parses an endpoint's response. @throws {EndpointError} */
 export function judged(status: number, text: string): Reply {
   if (status === 200) {
     const reply = parseReply(text);
@@ -249,7 +251,7 @@ export function judged(status: number, text: string): Reply {
   throw new EndpointError(`${advised(message)}`, passes, isFinal);
 }
 
-/** What etcd says, with what to do about it. */
+/** Error text of etcd, with advice. */
 function advised(message: string): string {
   const said = quote(message).slice(1, -1);
   if (message.includes("permission denied")) {

@@ -1,18 +1,19 @@
 /**
- * A ledger in etcd. All keys begin with a prefix P that belongs to the service monitors of one site:
+ * Ledger in etcd. All keys have a prefix P that the status monitors of one site share:
  *
  * ```
- * P/owner/ID                      who has acquired the identity, and with which state number
- * P/turn/ID                       what the writes of one process go by
- * P/mon/ID/EPOCH/NAME             a peer on record; the epoch in 20 digits, the name percent-encoded
+ * P/owner/ID                      owner of the identity, and its state number
+ * P/turn/ID                       fencing token for the writes of one process
+ * P/mon/ID/EPOCH/NAME             peer on record; epoch in 20 digits, name percent-encoded
  * ```
  *
- * The revision of the last change of the owner **is** the epoch, and every write compares it. Epochs stand
- * in the keys, so that who registers again does not replace what is still to be told of older ones.
+ * The modification revision of the owner key **is** the epoch, and every write compares it. Epochs
+ * are part of the keys, so that a new registration does not replace a record that still has to be
+ * told for an older epoch.
  *
- * A write whose answer did not come may be done later, when it has been overtaken: a removal that comes late
- * would take away who has registered again. So every write compares a **turn**, too, and whoever does not
- * know what became of a removal begins a new turn, in which the old one fails.
+ * A write without an answer may be executed late. A late removal would remove a newer registration.
+ * So every write also compares a **turn**, and after a removal with an unknown result a new turn is
+ * begun, which makes the old removal fail.
  */
 
 import { nameKey } from "../nsm/host_name.ts";
@@ -43,20 +44,20 @@ import { firstStateNumber, laterStateNumber } from "./state_numbers.ts";
 
 export interface EtcdLedgerParts {
   readonly client: EtcdClient;
-  /** Without a slash at its end. */
+  /** Key prefix, without a trailing slash. */
   readonly prefix: string;
   readonly randomName: () => string;
   readonly clock: Clock;
 }
 
-/** Epochs in which peers have a key, by {@link nameKey}. */
+/** Epochs in which each peer has a key, by {@link nameKey}. */
 type Outstanding = Map<string, readonly number[]>;
 
 export const RANGE = "/v3/kv/range";
 const TXN = "/v3/kv/txn";
-/** How often a write begins again that has lost its turn, or an acquire since another node was first. */
+/** Attempts of a write that lost its turn, or of an acquire that lost the race to another node. */
 const ATTEMPTS = 10;
-/** Operations of one transaction; etcd takes 128. */
+/** Operations per transaction; etcd accepts 128. */
 const TOGETHER_MAX = 100;
 
 export class EtcdLedger implements Ledger {
@@ -65,9 +66,9 @@ export class EtcdLedger implements Ledger {
   readonly #ownerKey: string;
   readonly #turnKey: string;
   #own: Ownership | undefined;
-  /** The revision of the turn that this process writes in; undefined where it has to begin one. */
+  /** Revision of this process's turn; undefined before one is begun. */
   #turn: number | undefined;
-  /** Who is left to be told of older epochs; undefined before they were read. */
+  /** Peers to be told of older epochs; undefined before they were read. */
   #outstanding: Outstanding | undefined;
 
   constructor(id: string, parts: EtcdLedgerParts) {
@@ -91,7 +92,7 @@ export class EtcdLedger implements Ledger {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const there = await this.#read();
       const owner = this.#ownerIn(there.found);
-      // An answer that was lost: it is taken already.
+      // Our own earlier attempt, whose answer was lost.
       if (owner !== undefined && tokenOf(there.found) === token) {
         return this.#taken(owner, previous);
       }
@@ -117,7 +118,7 @@ export class EtcdLedger implements Ledger {
 
   async adopt(own: Ownership): Promise<readonly LedgerPeer[]> {
     await this.observe(own);
-    // What a process before has sent, and has not heard of, fails from here on.
+    // Fences off late writes of an earlier process.
     await this.#beginTurn();
     const peers: LedgerPeer[] = [];
     for await (const { peer } of this.#records.of(own.epoch)) {
@@ -170,11 +171,11 @@ export class EtcdLedger implements Ledger {
   async pending(): Promise<Pending> {
     const { epoch: present } = this.#requireOwn();
     await this.verify();
-    // Nothing that counts is added to older epochs any more.
+    // Older epochs no longer change in a way that counts.
     const outstanding: Outstanding = new Map();
     const peers = new Map<string, LedgerPeer>();
     let unread = 0;
-    /** One list for all peers of the usual case, a single epoch. */
+    /** Array shared by all peers with a single epoch, the usual case. */
     let alone: readonly number[] = [];
     for await (const { epoch, peer } of this.#records.before(present)) {
       if (peer === undefined) {
@@ -200,17 +201,17 @@ export class EtcdLedger implements Ledger {
       [putting(this.#ownerKey, ownerText(value))],
       [reading(this.#ownerKey)],
     );
-    // It may have been done twice.
+    // An earlier attempt of ours may have succeeded.
     if (!reply.hasSucceeded && tokenOf(reply.found) !== token) this.#requirePresent(reply.found);
     this.#own = undefined;
   }
 
-  /** Writes in the present epoch and turn; `mayComeLate` is for what does no harm then. */
+  /** Writes in the present epoch and turn; `mayComeLate`: late execution is harmless. */
   async #write(operations: readonly unknown[], mayComeLate: boolean): Promise<void> {
     const { epoch } = this.#requireOwn();
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const turn = this.#turn ?? await this.#beginTurn();
-      if (!mayComeLate) this.#turn = undefined; // unless it is known what becomes of it
+      if (!mayComeLate) this.#turn = undefined; // restored below if the result is known
       const { reply, isSingle } = await this.#transaction(
         [unchangedSince(this.#ownerKey, epoch), unchangedSince(this.#turnKey, turn)],
         operations,
@@ -241,7 +242,7 @@ export class EtcdLedger implements Ledger {
   }
 
   #taken(own: Ownership, previous: Ownership | undefined): Taking {
-    this.#begin(own, own.epoch); // the turn was put in one transaction with the owner
+    this.#begin(own, own.epoch); // the turn was written in the owner's transaction
     return { outcome: "taken", own, previous };
   }
 
@@ -256,7 +257,7 @@ export class EtcdLedger implements Ledger {
     return this.#own;
   }
 
-  /** @throws {SupersededError} Where the owner is another one. */
+  /** @throws {SupersededError} When the owner has changed. */
   #requirePresent(found: readonly KeyValue[]): void {
     const { epoch, since } = this.#requireOwn();
     const owner = this.#ownerIn(found);
@@ -286,7 +287,7 @@ export class EtcdLedger implements Ledger {
   }
 }
 
-/** What the process that has written the owner calls its claim. */
+/** Token by which the owner key's writer marked its claim. */
 function tokenOf([entry]: readonly KeyValue[]): unknown {
   return entry && jsonObject(entry.value)?.["token"];
 }

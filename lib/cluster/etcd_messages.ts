@@ -1,43 +1,43 @@
 /**
- * The messages of etcd's JSON gateway, as far as a ledger needs them: keys and values in base64, 64-bit
- * numbers as strings, fields that are zero left out. All keys and values of ours are ASCII.
+ * Messages of etcd's JSON gateway, as far as a ledger needs them: keys and values in base64, 64-bit
+ * numbers as strings, zero fields omitted. All our keys and values are ASCII.
  *
  * Source: etcd's api_grpc_gateway and rpc.proto, v3.4 to v3.6.
  */
 
 import { jsonObject } from "../json_object.ts";
 
-/** A key with what it holds. */
+/** Key and value. */
 export interface KeyValue {
   readonly key: string;
   readonly value: string;
-  /** The revision of its last change. */
+  /** Revision of the last change. */
   readonly modRevision: number;
 }
 
-/** What a call came to. */
+/** Parsed reply. */
 export interface Reply {
   readonly clusterId: string;
-  /** The revision of the store after the call. */
+  /** Revision of the store after the call. */
   readonly revision: number;
-  /** Of a transaction: whether all that it compares was so. */
+  /** Transaction: whether all comparisons succeeded. */
   readonly hasSucceeded: boolean;
-  /** Of a range, or of the ranges in a transaction. */
+  /** Results of a range, or of the ranges in a transaction. */
   readonly found: readonly KeyValue[];
-  /** Of a range: whether there are more keys than were asked for. */
+  /** Range: whether more keys exist than requested. */
   readonly hasMore: boolean;
-  /** Of an authentication. */
+  /** Token of an authentication. */
   readonly token?: string;
 }
 
-/** An error that etcd tells. */
+/** Error reply. */
 export interface EtcdError {
-  /** A code of gRPC. */
+  /** gRPC status code. */
   readonly code: number;
   readonly message: string;
 }
 
-/** That the last change of a key was at a revision; 0 is a key that is not there. */
+/** Comparison: the key was last changed at the revision; 0: it does not exist. */
 export function unchangedSince(key: string, revision: number): unknown {
   return { key: btoa(key), target: "MOD", result: "EQUAL", mod_revision: `${revision}` };
 }
@@ -54,7 +54,7 @@ export function reading(key: string): unknown {
   return { request_range: { key: btoa(key) } };
 }
 
-/** The body of a range over keys from `from` up to but not `to`; of the key alone without `to`. */
+/** Body of a range from `from` (inclusive) to `to` (exclusive), or of the single key. */
 export function rangeBody(from: string, to?: string, limit?: number): string {
   return JSON.stringify({
     key: btoa(from),
@@ -63,7 +63,7 @@ export function rangeBody(from: string, to?: string, limit?: number): string {
   });
 }
 
-/** The body of a transaction: `failure` is done where one of `compare` is not so. */
+/** Body of a transaction; `failure` is executed if a comparison fails. */
 export function transactionBody(
   compare: readonly unknown[],
   success: readonly unknown[],
@@ -72,7 +72,7 @@ export function transactionBody(
   return JSON.stringify({ compare, success, failure });
 }
 
-/** Reads the answer to a call that went well; undefined for a text that is none of etcd's. */
+/** Parses a successful reply; undefined if it is not etcd's. */
 export function parseReply(text: string): Reply | undefined {
   const fields = jsonObject(text);
   const header = objectOf(fields?.["header"]);
@@ -101,7 +101,7 @@ export function parseReply(text: string): Reply | undefined {
   };
 }
 
-/** Reads an error; undefined for a text that is none of etcd's. */
+/** Parses an error reply; undefined if it is not etcd's. */
 export function parseError(text: string): EtcdError | undefined {
   const fields = jsonObject(text);
   const { code, message, error } = fields ?? {};
@@ -126,7 +126,7 @@ function keyValuesOf(value: unknown): KeyValue[] | undefined {
   return list && found;
 }
 
-/** A list; empty where the field is left out. */
+/** List value; empty if the field is omitted. */
 function listOf(value: unknown): readonly unknown[] | undefined {
   if (value === undefined || value === null) return [];
   return Array.isArray(value) ? value : undefined;
@@ -137,14 +137,14 @@ function objectOf(value: unknown): Readonly<Record<string, unknown>> | undefined
   return value as Readonly<Record<string, unknown>>;
 }
 
-/** A revision: JSON has 64-bit numbers as strings; those from 1 on that a number holds exactly. */
+/** Positive 64-bit revision, if it fits a JavaScript number exactly. */
 function int64(value: unknown): number | undefined {
   if (typeof value !== "string" && typeof value !== "number") return undefined;
   const number = Number(value);
   return Number.isSafeInteger(number) && number > 0 ? number : undefined;
 }
 
-/** The bytes behind base64, each as a character; undefined where it is none. */
+/** Decodes base64, one character per byte; undefined if invalid. */
 function decodedBase64(base64: unknown): string | undefined {
   if (typeof base64 !== "string") return undefined;
   try {

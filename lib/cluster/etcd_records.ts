@@ -1,4 +1,4 @@
-/** Peers on record in etcd: a key for each, by epoch and name. etcd_ledger.ts has the layout. */
+/** Peers on record in etcd: one key per epoch and name. etcd_ledger.ts has the layout. */
 
 import { jsonObject } from "../json_object.ts";
 import { nameKey } from "../nsm/host_name.ts";
@@ -7,17 +7,17 @@ import { type KeyValue, putting, rangeBody } from "./etcd_messages.ts";
 import { parsePeer, peerLine } from "./journal.ts";
 import { LedgerError, type LedgerPeer } from "./ledger.ts";
 
-/** A key that was found. */
+/** Record read. */
 export interface EtcdRecord {
   readonly epoch: number;
-  /** undefined where it cannot be read: there may be a peer in it. */
+  /** Undefined if unreadable: it may be a peer. */
   readonly peer: LedgerPeer | undefined;
 }
 
 const EPOCH_DIGITS = 20;
-/** Keys of one answer: an answer is read in one piece. */
+/** Keys per page; a response is read whole. */
 const PAGE = 500;
-/** Keys of one ledger at most: a server that errs does not take all the memory. */
+/** Limit of keys per ledger, so that a faulty server cannot exhaust memory. */
 const RECORDS_MAX = 1_000_000;
 const RANGE = "/v3/kv/range";
 
@@ -33,17 +33,17 @@ export class EtcdRecords {
     return putting(this.keyOf(epoch, peer.monName), peerLine(peer).trimEnd());
   }
 
-  /** All of one epoch. */
+  /** Records of one epoch. */
   of(epoch: number): AsyncGenerator<EtcdRecord> {
     return this.#between(this.#folderOf(epoch), this.#folderOf(epoch + 1));
   }
 
-  /** All of older epochs, the oldest first. */
+  /** Records of older epochs, oldest first. */
   before(epoch: number): AsyncGenerator<EtcdRecord> {
     return this.#between(this.prefix, this.#folderOf(epoch));
   }
 
-  /** Page by page: keys that are removed meanwhile may be found or not, none is passed over. */
+  /** Reads page by page. Keys removed meanwhile may or may not appear; no other key is skipped. */
   async *#between(from: string, to: string): AsyncGenerator<EtcdRecord> {
     let start = from;
     for (let count = 0; count <= RECORDS_MAX; count += PAGE) {

@@ -1,10 +1,10 @@
 /**
- * One identity that this daemon holds: who is monitored goes to its ledger before it is acknowledged.
+ * Held identity: peers are recorded in its ledger before they are acknowledged.
  *
- * All calls on the ledger are made one after the other, by {@link HeldIdentity.#work}: changes that are
- * asked for meanwhile go together in the next one. A ledger that fails, or does not answer in time, opens
- * the **circuit breaker**: from then on changes are refused at once, since lockd has one thread that waits
- * for us, until a probe succeeds.
+ * Calls on the ledger are serialised by {@link HeldIdentity.#work}; changes requested meanwhile are
+ * batched into the next call. A ledger that fails, or is too slow, opens the **circuit breaker**:
+ * changes are then refused at once, since lockd has one thread that waits for us, until a probe
+ * succeeds.
  */
 
 import { nameKey } from "../nsm/host_name.ts";
@@ -17,27 +17,27 @@ import { Recordings } from "./recordings.ts";
 import { Settlements } from "./settlements.ts";
 import { Timers, withinBudget } from "./timers.ts";
 
-/** How long an acknowledgement waits for a ledger, in ms: nfs-ganesha gives up after 3 s. */
+/** Longest wait of an acknowledgement for the ledger, in ms: nfs-ganesha gives up after 3 s. */
 const BUDGET_MS = 1_500;
-/** How long somebody who asks for the state of an identity waits for its ledger, in ms. */
+/** Longest wait of a status query for the ledger, in ms. */
 const LOOK_MS = 1_000;
-/** How often a ledger is tried that does not work, in ms. */
+/** Interval of probes of a failing ledger, in ms. */
 const PROBE_MS = 500;
-/** Changes of one call: more would keep the event loop busy. */
+/** Limit of changes per call, so that the event loop is not blocked. */
 const TOGETHER_MAX = 250;
-/** How long peers that are not monitored any more stay on record, in ms: they are only told too much. */
+/** Delay before unmonitored peers are removed, in ms; a peer told too much ignores it. */
 const REMOVE_AFTER_MS = 10_000;
 
 export class HeldIdentity {
   readonly #parts: HeldParts;
   readonly own: Ownership;
-  /** Who is on record under the present epoch, by {@link nameKey}. */
+  /** Keys of peers on record under the present epoch. */
   #recorded = new Set<string>();
   readonly #recordings = new Recordings();
   readonly #removals = new Map<string, string>();
-  /** Who is to be told of older epochs. */
+  /** Keys of peers to be told of older epochs. */
   #older = new Set<string>();
-  /** Lines of older epochs that cannot be read. */
+  /** Number of unreadable lines in older epochs. */
   #unread = 0;
   #start: (() => Promise<void>) | undefined;
   #started = Promise.withResolvers<void>();
@@ -50,13 +50,13 @@ export class HeldIdentity {
   readonly #timers: Timers;
   readonly #settlements: Settlements;
 
-  /** `isAdopted` is for an epoch of an earlier process of this node's life. */
+  /** `isAdopted`: the epoch is that of an earlier process in this boot. */
   constructor(own: Ownership, isAdopted: boolean, parts: HeldParts) {
     this.own = own;
     this.#parts = parts;
     this.#timers = new Timers(parts.clock);
     this.#settlements = new Settlements(this.#timers, () => this.#wake());
-    this.#started.promise.catch(() => {}); // of interest to an acquire only
+    this.#started.promise.catch(() => {}); // awaited by an acquire only
     this.#start = async () => {
       const { ledger } = parts;
       if (isAdopted) this.#recorded = await keysOf(await ledger.adopt(own), parts.clock);
@@ -66,17 +66,17 @@ export class HeldIdentity {
     };
   }
 
-  /** Who has taken it, in words; undefined while it is ours. */
+  /** Name of the node that superseded us; undefined while the identity is ours. */
   get supersededBy(): string | undefined {
     return this.#supersededBy;
   }
 
-  /** Why nothing can be recorded now; undefined while it can be. */
+  /** Why nothing can be recorded; undefined if recording works. */
   get fault(): string | undefined {
     return this.#fault;
   }
 
-  /** How many peers are on record, and what is left of older epochs. */
+  /** Numbers of peers on record, and pending from older epochs. */
   get counts() {
     return {
       recorded: this.#recorded.size,
@@ -86,7 +86,7 @@ export class HeldIdentity {
     };
   }
 
-  /** Begins to work on the ledger, and inherits who is monitored already (rule R3); settles then. */
+  /** Starts work on the ledger, and records the peers that are monitored already (rule R3). */
   async begin(peers: Iterable<LedgerPeer>): Promise<void> {
     this.#wake();
     await this.#started.promise;
@@ -94,7 +94,7 @@ export class HeldIdentity {
     let count = 0;
     const inherit = () => Promise.all(some.map((peer) => this.#enqueue(peer, true)));
     for (const peer of peers) {
-      // Many that are on record already are passed over in slices.
+      // Yields to the event loop, as many peers may be on record already.
       if (++count % TOGETHER_MAX === 0) await sleep(this.#parts.clock.startTimer, 0);
       if (this.#recorded.has(nameKey(peer.monName))) continue;
       some.push(peer);
@@ -106,15 +106,15 @@ export class HeldIdentity {
   }
 
   /**
-   * Puts a peer on record; nothing where there is no need to wait for that.
+   * Records a peer; undefined if the caller need not wait.
    *
-   * @throws {LedgerError} (as a rejection) When it may not be on record.
+   * @throws {LedgerError} (as a rejection) When the peer may not be on record.
    */
   record(peer: LedgerPeer): Promise<void> | undefined {
     const key = nameKey(peer.monName);
     this.#removals.delete(key);
     if (this.#supersededBy !== undefined || this.#recorded.has(key)) return undefined;
-    // It is recorded, by an older epoch: a reclaim must not be refused (rule R7a).
+    // On record under an older epoch, so a reclaim must not be refused (rule R7a).
     if (this.#older.has(key)) {
       void this.#enqueue(peer, true);
       return undefined;
@@ -128,14 +128,14 @@ export class HeldIdentity {
     return recording.catch((error) => this.#recordLater(peer, error));
   }
 
-  /** Acknowledges a peer that the ledger does not have, where that is allowed. */
+  /** Acknowledges a peer without the ledger, where the definition allows that. */
   #recordLater(peer: LedgerPeer, refusal: Error): Promise<void> | undefined {
     if (!this.#parts.isLocalEnough || this.#isStopped) return Promise.reject(refusal);
     if (this.#supersededBy === undefined) void this.#enqueue(peer, true);
     return undefined;
   }
 
-  /** Finds out whether it is held still; what does not come within a second is not waited for. */
+  /** Checks whether the identity is still ours, waiting up to a second. */
   async look(): Promise<void> {
     if (this.#fault !== undefined || this.#supersededBy !== undefined) return;
     this.#isToBeVerified = true;
@@ -144,7 +144,7 @@ export class HeldIdentity {
     await withinBudget(this.#working, this.#parts.clock, LOOK_MS, late).catch(() => {});
   }
 
-  /** Takes a peer off the record in a while. */
+  /** Removes a peer from the record, after a delay. */
   drop(monName: string): void {
     const key = nameKey(monName);
     if (!this.#recorded.has(key) && !this.#recordings.has(key)) return;
@@ -152,13 +152,13 @@ export class HeldIdentity {
     this.#removals.set(key, monName);
   }
 
-  /** Peers were told of older epochs: each is settled when it is on record again, or does not come back. */
+  /** Notes peers told of older epochs. Each is settled when it is on record again, or has not come back. */
   told(monNames: readonly string[]): void {
     const owed = monNames.filter((monName) => this.#older.has(nameKey(monName)));
     this.#settlements.add(owed, (key) => this.#recorded.has(key));
   }
 
-  /** Lets go of it, with everything that is to be written. @throws {LedgerError} */
+  /** Releases the identity, after pending writes. @throws {LedgerError} */
   async release(): Promise<void> {
     if (this.#supersededBy === undefined) {
       this.#wake();
@@ -172,7 +172,7 @@ export class HeldIdentity {
     this.stop();
   }
 
-  /** Ends all activity; what hangs is left alone. */
+  /** Stops all activity; a hanging call is abandoned. */
   stop(): void {
     this.#isStopped = true;
     this.#timers.stop();
@@ -191,7 +191,7 @@ export class HeldIdentity {
     this.#working = this.#work();
   }
 
-  /** Does all that there is to do, one call after the other. It never rejects. */
+  /** Processes all pending work, one call at a time. Never rejects. */
   async #work(): Promise<void> {
     try {
       if (this.#start !== undefined) {
@@ -215,7 +215,7 @@ export class HeldIdentity {
       if (error instanceof SupersededError) this.#superseded(error);
       else this.#failed(reasonOf(error));
     } finally {
-      this.#isWorking = false; // in one step with the last look for work
+      this.#isWorking = false; // reset in one step with the last check for work
     }
   }
 
@@ -260,7 +260,7 @@ export class HeldIdentity {
     this.#parts.say("ledgerWorks", this.#parts.id, "its ledger works again");
   }
 
-  /** Opens the circuit breaker: whoever waits is refused, and what is owed is tried again. */
+  /** Opens the circuit breaker: rejects waiting changes, and keeps acknowledged ones for retries. */
   #failed(reason: string): void {
     if (this.#fault === undefined && !this.#isStopped) {
       const meanwhile = this.#parts.isLocalEnough
@@ -281,7 +281,7 @@ export class HeldIdentity {
       say("identityLost", id, `${error.message}; this node does not hold it any more`);
     }
     this.#started.reject(error);
-    // Nobody knows which node answers for it; what is asked for from here on does not wait for this one.
+    // Another node is the owner; later requests do not wait for this ledger.
     this.#recordings.refuse(error, () => true);
   }
 
@@ -292,7 +292,7 @@ export class HeldIdentity {
   #probeLater(): void {
     this.#timers.after(PROBE_MS, () => {
       if (this.#fault === undefined) return;
-      this.#wake(); // nothing where a call still hangs
+      this.#wake(); // no effect while a call hangs
       this.#probeLater();
     });
   }

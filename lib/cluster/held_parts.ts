@@ -1,4 +1,4 @@
-/** What an identity that is held works with. */
+/** Dependencies of a held identity. */
 
 import type { Clock } from "../time/clock.ts";
 import type { SayOfIdentity } from "./identity_events.ts";
@@ -7,7 +7,7 @@ import type { Ledger } from "./ledger.ts";
 export interface HeldParts {
   readonly id: string;
   readonly ledger: Ledger;
-  /** Whether a host is acknowledged that the ledger does not have while it does not work. */
+  /** Whether peers are acknowledged without the ledger while it fails. */
   readonly isLocalEnough: boolean;
   readonly clock: Clock;
   readonly say: SayOfIdentity;

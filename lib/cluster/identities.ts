@@ -1,6 +1,6 @@
 /**
- * The identities of this node: which are known, and which are held. Losing one is reported, and nothing is
- * done about it: moving addresses and killing nodes is the cluster manager's business (rule R10).
+ * Identities of this node, known and held. The loss of one is only reported: moving addresses and
+ * fencing nodes is up to the cluster manager (rule R10).
  */
 
 import type { Log } from "../log.ts";
@@ -22,33 +22,33 @@ import { takeInTime } from "./take_in_time.ts";
 import { withinBudget } from "./timers.ts";
 import { type Ledger, type LedgerPeer, type Ownership } from "./ledger.ts";
 
-/** Identities at most: each may keep a thread waiting, and look-ups need some of the 32. */
+/** Limit of identities: each may block a thread, and look-ups need some of the 32. */
 const IDENTITIES_MAX = 16;
-/** How long an acquire or a release takes unless asked otherwise, in ms. */
+/** Default time limit of an acquire or a release, in ms. */
 export const DEADLINE_MS = 8_000;
 
-/** What is kept on this node of an identity. */
+/** Stored facts about an identity. */
 export interface KnownIdentity {
   readonly texts: DefinitionTexts;
-  /** The epoch under which it is held, or was when the daemon ended. */
+  /** Epoch under which it is held, or was held when the daemon ended. */
   readonly own?: Ownership;
 }
 
-/** What the identities work with. */
+/** Dependencies of the identities. */
 export interface IdentitiesParts {
-  /** @throws {LedgerError} Where it is not said how. */
+  /** @throws {LedgerError} When nfs.conf does not configure it. */
   readonly openLedger: (definition: Definition) => Ledger;
-  /** Keeps what is known over restarts. @throws {Error} */
+  /** Stores the known identities. @throws {Error} */
   readonly save: (known: ReadonlyMap<string, KnownIdentity>) => void;
   readonly node: string;
-  /** The life of this node. */
+  /** Boot id of this node. */
   readonly life: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly say: SayOfIdentity;
 }
 
-/** Who is monitored now, by the monitor list. */
+/** Peers monitored now. */
 export interface MonitoredPeers {
   has(monName: string): boolean;
   all(): Iterable<LedgerPeer>;
@@ -58,11 +58,11 @@ export class Identities {
   readonly #parts: IdentitiesParts;
   readonly #known: Map<string, KnownIdentity>;
   readonly #held = new Map<string, HeldIdentity>();
-  /** Those whose ledger has a call under way that may never return. */
+  /** Identities with a ledger call in progress, which may hang. */
   readonly #busy = new Set<string>();
   #monitored: MonitoredPeers | undefined;
 
-  /** `known` is what was kept; identities of this life of the node are held from the start. */
+  /** `known` are the stored identities; those of this boot are held from the start. */
   constructor(known: ReadonlyMap<string, KnownIdentity>, parts: IdentitiesParts) {
     this.#parts = parts;
     this.#known = new Map(known);
@@ -79,16 +79,16 @@ export class Identities {
     }
   }
 
-  /** Begins to work on the ledgers, when the list of peers is whole. */
+  /** Starts work on the ledgers; call when the monitor list is complete. */
   start(monitored: MonitoredPeers): void {
     this.#monitored = monitored;
     for (const [id, held] of this.#held) {
       this.#parts.log.notice(`Identity ${id}: held on as epoch ${held.own.epoch}`);
-      void held.begin(monitored.all()).catch(() => {}); // it has logged why
+      void held.begin(monitored.all()).catch(() => {}); // logged already
     }
   }
 
-  /** Faults of identities that are held, in words. */
+  /** Faults of held identities, as texts. */
   get faults(): string[] {
     return [...this.#held].flatMap(([id, { fault, supersededBy }]) => {
       if (supersededBy !== undefined) return [`identity ${id} was taken by ${supersededBy}`];
@@ -97,7 +97,7 @@ export class Identities {
   }
 
   /**
-   * Puts a peer on record with every identity that is held (rule R1); nothing where nobody has to wait.
+   * Records a peer with every held identity (rule R1); undefined if the caller need not wait.
    *
    * @throws {LedgerError} (as a rejection) When one of them refuses.
    */
@@ -108,13 +108,13 @@ export class Identities {
     return waits.length === 0 ? undefined : Promise.all(waits);
   }
 
-  /** Takes a peer off the record of all, if nobody asks about it any more. */
+  /** Removes a peer from all records, if it is no longer monitored. */
   dropped({ monName }: Pick<MonitorRecord, "monName">): void {
     if (this.#held.size === 0 || this.#monitored?.has(monName) !== false) return;
     for (const held of this.#held.values()) held.drop(monName);
   }
 
-  /** Finds out which identities are held still, as far as their ledgers answer within a second. */
+  /** Checks which identities are still held, waiting up to a second for their ledgers. */
   async look(): Promise<void> {
     await Promise.all([...this.#held.values()].map((held) => held.look()));
   }
@@ -123,7 +123,7 @@ export class Identities {
     return [...this.#known].map(([id, known]) => this.#report(id, known));
   }
 
-  /** Makes an identity known, or changes one that is not held. @throws {RefusedError} */
+  /** Adds an identity, or changes one that is not held. @throws {RefusedError} */
   add(id: string, texts: DefinitionTexts): void {
     if (this.#isHeld(id)) {
       throw new RefusedError("held", `Identity ${id} is held: release it first`);
@@ -147,8 +147,8 @@ export class Identities {
   }
 
   /**
-   * Takes an identity, with a new epoch and state number, and inherits who is monitored here. `isFenced`
-   * says that whoever holds it is known to be dead, or not to come back.
+   * Acquires an identity with a new epoch and state number, and records the peers monitored here.
+   * `isFenced`: the present owner is known to be dead, or not to come back.
    *
    * @throws {RefusedError} (as a rejection)
    */
@@ -177,7 +177,8 @@ export class Identities {
       });
       if (taking.outcome === "held") throw heldElsewhere(id, taking.by);
       const { own } = taking;
-      if (this.#parts.clock.now() >= until) return await ledger.release(); // nobody waits for it any more
+      // the caller has given up
+      if (this.#parts.clock.now() >= until) return await ledger.release();
       const held = new HeldIdentity(own, false, { ...this.#parts, id, ledger, isLocalEnough });
       this.#held.get(id)?.stop();
       this.#held.set(id, held);
@@ -192,8 +193,8 @@ export class Identities {
   }
 
   /**
-   * Lets go of an identity: nothing of its ledger is open then. `isForced` is for a ledger that does not
-   * answer: the identity is let go here, and what the ledger was not told is returned in words.
+   * Releases an identity, leaving no file of its ledger open. `isForced`: a ledger that does not
+   * answer is abandoned; the text returned says what it does not know.
    *
    * @throws {RefusedError} (as a rejection)
    */
@@ -227,7 +228,7 @@ export class Identities {
     this.#keep(id, { texts });
   }
 
-  /** Says that peers were told under an epoch. @throws {RefusedError} */
+  /** Notes peers told under an epoch. @throws {RefusedError} */
   told(id: string, epoch: number, monNames: readonly string[]): void {
     const held = this.#held.get(id);
     if (held === undefined || held.supersededBy !== undefined || held.own.epoch !== epoch) {
@@ -245,13 +246,13 @@ export class Identities {
     return held !== undefined && held.supersededBy === undefined;
   }
 
-  /** Keeps it here at once, and on disk as far as that is possible. */
+  /** Stores the identity in memory and, if possible, on disk. */
   #keep(id: string, known: KnownIdentity): void {
     this.#known.set(id, known);
     this.#parts.save(this.#known);
   }
 
-  /** One action at a time for each ledger; what does not end in time goes on by itself. */
+  /** Runs one action per ledger at a time, with a time limit; a late action continues in the background. */
   async #bounded(
     id: string,
     deadlineMs: number,

@@ -1,24 +1,23 @@
-/** What the daemon tells of an identity. */
 
-/** One identity; a field that is missing is not known. */
+/** Report on one identity; absent fields are unknown. */
 export interface IdentityReport {
   readonly id: string;
-  /** The words of its definition. */
+  /** Texts of its definition. */
   readonly texts: Readonly<Record<string, string>>;
   readonly state: "held" | "not held" | "superseded";
   readonly epoch?: number;
-  /** The state number that is announced with the epoch. */
+  /** State number announced with the epoch. */
   readonly number?: number;
-  /** When it was acquired, in ISO 8601. */
+  /** Time of acquisition, in ISO 8601. */
   readonly since?: string;
   readonly supersededBy?: string;
   /** Peers on record under the present epoch. */
   readonly recorded: number;
-  /** Peers that are to be told of older ones. */
+  /** Peers to be told of older epochs. */
   readonly pending: number;
-  /** Lines of older epochs that cannot be read. */
+  /** Unreadable lines in older epochs. */
   readonly unread: number;
-  /** Peers that were acknowledged, or wait for it, and are not on record yet. */
+  /** Peers acknowledged, or waiting, that are not on record yet. */
   readonly unreplicated: number;
   /** Why nothing can be recorded now. */
   readonly fault?: string;

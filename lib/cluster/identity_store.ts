@@ -1,6 +1,7 @@
 /**
- * The monitor list on disk, together with the ledgers of the identities that are held: a record is there
- * when the disk and every ledger have it (rule R1). Without an identity it is the disk alone.
+ * Wrapper around the monitor list on disk that includes the ledgers of held identities: a record is
+ * durable when the disk and every ledger have it (rule R1). Without identities it is the disk
+ * alone.
  */
 
 import type { MonitorRecord, MonitorStore } from "../nsm/ports.ts";
@@ -60,7 +61,8 @@ export class IdentityStore implements MonitorStore {
     const [disk, ledger] = await Promise.allSettled([onDisk, recording]);
     if (disk.status === "rejected") throw disk.reason;
     if (ledger.status === "fulfilled") return;
-    // What was not acknowledged is not monitored after a restart either, as far as that is possible.
+    // Rolled back if possible: a registration that was not acknowledged must not return after a
+    // restart.
     if (replaced === undefined) await this.disk.remove([record]).catch(() => {});
     throw ledger.reason;
   }

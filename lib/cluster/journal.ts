@@ -1,15 +1,15 @@
 /**
- * The journal of one epoch: lines of JSON in ASCII, appended and never changed. One write and one sync
- * make any number of them lasting.
+ * Journal of one epoch: append-only lines of ASCII JSON. One write and one sync make any number of
+ * them durable.
  *
  * ```
  * {"peer":"client1","addresses":["10.0.0.7"]}    is to be told; the last line of a peer counts
- * {"gone":"client1"}                             is not monitored any more
- * {"told":"client1"}                             was told of what older epochs had of it
+ * {"gone":"client1"}                             tombstone: is not monitored any more
+ * {"told":"client1"}                             was told about older epochs
  * ```
  *
- * A last line without its end was not acknowledged: a crash has cut it off. Anything else that is no such
- * line may have been a peer, and is counted.
+ * A last line without LF was not acknowledged: a crash has cut it off. Any other invalid line may
+ * have been a peer, and is counted.
  */
 
 import { jsonObject } from "../json_object.ts";
@@ -17,37 +17,37 @@ import { hostNameFault, nameKey } from "../nsm/host_name.ts";
 import { asciiJson } from "../quote.ts";
 import type { LedgerPeer } from "./ledger.ts";
 
-/** What a journal comes to. */
+/** Sum of a journal. */
 export interface JournalSum {
-  /** Who is on record, by {@link nameKey}. */
+  /** Peers on record, by {@link nameKey}. */
   readonly peers: Map<string, LedgerPeer>;
-  /** Who was told of older epochs, by {@link nameKey}. */
+  /** Keys of peers told of older epochs. */
   readonly told: Set<string>;
-  /** Lines that cannot be read. */
+  /** Unreadable lines. */
   readonly unread: string[];
-  /** Whether the last line has its end, so that another may follow. */
+  /** Whether the last line is complete, so that another may follow. */
   isWhole: boolean;
 }
 
-/** The line that puts a peer on record. */
+/** Line that records a peer. */
 export function peerLine({ monName, addresses }: LedgerPeer): string {
   return `${asciiJson({ peer: monName, addresses })}\n`;
 }
 
-/** The line that takes a peer off the record. */
+/** Line that removes a peer. */
 export function goneLine(monName: string): string {
   return `${asciiJson({ gone: monName })}\n`;
 }
 
-/** The line that says that a peer was told of older epochs. */
+/** Line that marks a peer as told of older epochs. */
 export function toldLine(monName: string): string {
   return `${asciiJson({ told: monName })}\n`;
 }
 
-/** Lines that are read in one step. */
+/** Lines parsed per step. */
 const STEP_LINES = 50;
 
-/** Adds what a journal says to a sum, in steps. */
+/** Adds a journal to a sum, in steps. */
 export function* adding(text: string, sum: JournalSum): Generator<void> {
   const { peers, told } = sum;
   let start = 0;
@@ -66,7 +66,7 @@ export function* adding(text: string, sum: JournalSum): Generator<void> {
   sum.isWhole = start === text.length;
 }
 
-/** The shortest journal that comes to a sum, in pieces; what cannot be read stays in it. */
+/** Shortest journal with this sum, in pieces; unreadable lines are kept. */
 export function* piecesOf({ peers, told, unread }: JournalSum): Generator<string> {
   let piece = "";
   let count = 0;
@@ -85,7 +85,7 @@ function* linesOf({ peers, told, unread }: Pick<JournalSum, "peers" | "told" | "
   for (const line of unread) yield `${line}\n`;
 }
 
-/** What an empty journal comes to. */
+/** Sum of an empty journal. */
 export function emptySum(): JournalSum {
   return { peers: new Map(), told: new Set(), unread: [], isWhole: true };
 }
@@ -101,7 +101,7 @@ function parseLine(line: string): Entry | undefined {
   return parsePeer(fields);
 }
 
-/** The peer in the fields of a line; undefined where there is none. */
+/** Peer in the fields of a line; undefined if there is none. */
 export function parsePeer(
   { peer, addresses }: Readonly<Record<string, unknown>> = {},
 ): LedgerPeer | undefined {
@@ -109,7 +109,7 @@ export function parsePeer(
   return { monName: peer, addresses: addresses.filter((it) => typeof it === "string") };
 }
 
-/** Names are judged again: the storage is shared with other machines. */
+/** Validates a name: the storage is shared with other machines. */
 function isName(value: unknown): value is string {
   return typeof value === "string" && hostNameFault(value) === undefined;
 }

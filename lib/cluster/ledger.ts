@@ -1,50 +1,50 @@
 /**
- * The ledger of an identity: who has to be told if the identity moves, or the node that holds it dies.
- * It lies on storage that moves with the service, or that all nodes reach; the interface is narrow so
- * that other engines than a directory can have it.
+ * Ledger of an identity: the peers to be told when the identity moves, or its node dies. It is
+ * stored where the service moves, or where all nodes reach it; the interface is narrow, so that
+ * other engines can implement it.
  *
- * An **epoch** is the token of ownership: each acquire makes a new one by compare-and-swap, with the
- * state number that belongs to it. Whoever holds an older epoch is superseded: what it writes counts
- * for nothing, and it is told so by {@link SupersededError}.
+ * An **epoch** is a fencing token: each acquire creates a new one by compare-and-swap, with its own
+ * state number. The owner of an older epoch is superseded: its writes have no effect, and it gets a
+ * {@link SupersededError}.
  */
 
-/** A peer that is to be told. No cookies: they mean nothing to the kernel of another node. */
+/** Peer to be told. It has no cookie, which would mean nothing to another node's kernel. */
 export interface LedgerPeer {
   /** mon_name exactly as given. */
   readonly monName: string;
-  /** Numeric addresses as far as they are known. */
+  /** Known numeric addresses. */
   readonly addresses: readonly string[];
 }
 
-/** Who holds an identity, or held it last. */
+/** Present or last owner of an identity. */
 export interface Ownership {
-  /** From 1 on. */
+  /** Epoch, from 1 on. */
   readonly epoch: number;
-  /** The state number that is announced with this epoch; odd. */
+  /** State number announced with the epoch; odd. */
   readonly state: number;
   readonly node: string;
-  /** The life of the node: its boot id. */
+  /** Boot id of the node. */
   readonly life: string;
-  /** When it was acquired, in ISO 8601. */
+  /** Time of acquisition, in ISO 8601. */
   readonly since: string;
-  /** Whether the holder has let go: then anybody may take it. */
+  /** Whether the owner has released it, so that any node may take it. */
   readonly isReleased: boolean;
 }
 
-/** What an acquire came to. */
+/** Result of an acquire. */
 export type Taking =
   | { readonly outcome: "taken"; readonly own: Ownership; readonly previous: Ownership | undefined }
-  /** Somebody else holds it, and the caller does not want it from him. */
+  /** Another node holds it, and the caller did not ask to take it over. */
   | { readonly outcome: "held"; readonly by: Ownership };
 
-/** Who is to be told because of older epochs. */
+/** Peers to be told because of older epochs. */
 export interface Pending {
   readonly peers: readonly LedgerPeer[];
-  /** Lines that cannot be read: there may be peers in them. */
+  /** Unreadable lines, each perhaps a peer. */
   readonly unread: number;
 }
 
-/** Another epoch has begun: this one may not write, and may not tell anybody. */
+/** Thrown when a newer epoch exists: this node may neither write nor notify. */
 export class SupersededError extends Error {
   override readonly name = "SupersededError";
 
@@ -53,46 +53,46 @@ export class SupersededError extends Error {
   }
 }
 
-/** The ledger cannot be reached, or is none. */
+/** Thrown when the ledger cannot be reached, or is invalid. */
 export class LedgerError extends Error {
   override readonly name = "LedgerError";
 }
 
-/** The ledger does not answer now, and may in a moment: as while a cluster elects its leader. */
+/** Thrown when the ledger does not answer at the moment, as during an election. */
 export class SilentLedgerError extends LedgerError {}
 
 /**
- * The ledger of one identity. All calls reject with {@link LedgerError} when the storage does not do its
- * work; those that need the present epoch, with {@link SupersededError} when it is over. Nobody but the
- * caller bounds the time that they take. One call is made at a time.
+ * Ledger of one identity. Calls reject with {@link LedgerError} when the storage fails, and with
+ * {@link SupersededError} when they need the present epoch and it is superseded. Callers have to
+ * bound the time of a call, and to make one call at a time.
  */
 export interface Ledger {
-  /** Who holds it; undefined for one that nobody has held yet. */
+  /** Owner; undefined if there was none yet. */
   owner(): Promise<Ownership | undefined>;
   /**
-   * Makes a new epoch with the next state number. `mayTakeFrom` is asked about a holder that has not
-   * let go. What was acknowledged under older epochs is in {@link pending} from then on.
+   * Creates a new epoch with the next state number. `mayTakeFrom` decides about an owner that has
+   * not released it. Peers acknowledged under older epochs are then in {@link pending}.
    */
   take(
     claim: Pick<Ownership, "node" | "life" | "since">,
     mayTakeFrom: (owner: Ownership) => boolean,
   ): Promise<Taking>;
-  /** Goes on with an epoch of an earlier process; the peers that are on record under it. */
+  /** Resumes an epoch of an earlier process; returns the peers on record under it. */
   adopt(own: Ownership): Promise<readonly LedgerPeer[]>;
-  /** Looks at an epoch that another process writes in: for {@link verify} and {@link pending} alone. */
+  /** Reads an epoch that another process writes, only for {@link verify} and {@link pending}. */
   observe(own: Ownership): Promise<void>;
-  /** Whether the epoch is still the present one. @throws {SupersededError} */
+  /** Checks that the epoch is the present one. @throws {SupersededError} */
   verify(): Promise<void>;
-  /** Writes what changes nothing: whether what failed before works again. @throws {SupersededError} */
+  /** Probes a failed ledger by a write without effect. @throws {SupersededError} */
   tryWriting(): Promise<void>;
-  /** Makes peers lasting under the present epoch. */
+  /** Records peers durably under the present epoch. */
   put(peers: readonly LedgerPeer[]): Promise<void>;
-  /** Takes peers off the present epoch; older ones are left alone. */
+  /** Removes peers from the present epoch, not from older ones. */
   remove(monNames: readonly string[]): Promise<void>;
-  /** Takes peers off all older epochs, as they were told; the present one is left alone. */
+  /** Removes peers from all older epochs, since they were told; not from the present one. */
   settle(monNames: readonly string[]): Promise<void>;
-  /** Who is left to be told of older epochs. */
+  /** Peers still to be told of older epochs. */
   pending(): Promise<Pending>;
-  /** Lets go: whoever comes next need not be told that this node is dead. */
+  /** Releases the identity, so that the next owner needs no proof that this node is dead. */
   release(): Promise<void>;
 }

@@ -1,26 +1,26 @@
-/** Reading who holds an identity, from storage that others write to. */
+/** Parsing of owners, from storage that other nodes write. */
 
 import { jsonObject } from "../json_object.ts";
 import { isOdd } from "../nsm/state_number.ts";
 import { asciiJson } from "../quote.ts";
 import type { Ownership } from "./ledger.ts";
 
-/** A holder as text, where something else says the epoch: with it whatever the writer adds. */
+/** Owner as text without its epoch, which is stored elsewhere; with a token of the writer. */
 export function ownerText(value: Omit<Ownership, "epoch"> & { readonly token: string }): string {
   return asciiJson(value);
 }
 
-/** The holder in a text that does not say the epoch; undefined where there is none in it. */
+/** Owner in a text without an epoch; undefined if invalid. */
 export function parseOwner(text: string, epoch: number): Ownership | undefined {
   return ownershipOf({ ...jsonObject(text), epoch });
 }
 
-/** What a text of JSON says of a holder; undefined where it is no such thing. */
+/** Owner in a JSON text; undefined if invalid. */
 export function parseOwnership(text: string): Ownership | undefined {
   return ownershipOf(jsonObject(text));
 }
 
-/** The holder in a value that JSON had; undefined where it is none. */
+/** Owner in a JSON value; undefined if invalid. */
 export function ownershipOf(value: unknown): Ownership | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const { epoch, state, node, life, since, isReleased } = value as Record<string, unknown>;

@@ -5,7 +5,6 @@ import type { Clock } from "../time/clock.ts";
 import { inSlices } from "../time/slices.ts";
 import type { LedgerPeer } from "./ledger.ts";
 
-/** The keys of peers. */
 export async function keysOf(peers: readonly LedgerPeer[], clock: Clock): Promise<Set<string>> {
   const keys = new Set<string>();
   const { signal } = new AbortController(); // never aborted

@@ -1,13 +1,13 @@
-/** Peers on their way to a ledger, and who waits for them to be there. */
+/** Queue of peers on their way to a ledger, with their waiters. */
 
 import { nameKey } from "../nsm/host_name.ts";
 import type { LedgerPeer } from "./ledger.ts";
 
-/** A peer that is not on record yet. */
+/** Peer that is not on record yet. */
 export interface Recording {
   readonly key: string;
   readonly peer: LedgerPeer;
-  /** Whether it was acknowledged already, since an older epoch has it: then it is tried until it is there. */
+  /** Whether it was acknowledged because of an older epoch; such a peer is retried until it is on record. */
   readonly isOwed: boolean;
   readonly waiters: readonly {
     readonly resolve: () => void;
@@ -26,11 +26,11 @@ export class Recordings {
     return this.#byKey.has(key);
   }
 
-  /** Puts a peer in line; settles when it is on record, or is refused. */
+  /** Queues a peer; settles when it is on record, or refused. */
   add(peer: LedgerPeer, isOwed: boolean): Promise<void> {
     const key = nameKey(peer.monName);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    promise.catch(() => {}); // whoever waits hears of it
+    promise.catch(() => {}); // waiters handle it
     const before = this.#byKey.get(key);
     this.#byKey.set(key, {
       key,
@@ -41,21 +41,21 @@ export class Recordings {
     return promise;
   }
 
-  /** Takes the first ones out of the line. */
+  /** Dequeues the first peers. */
   take(count: number): Recording[] {
     const some = this.#byKey.values().take(count).toArray();
     for (const { key } of some) this.#byKey.delete(key);
     return some;
   }
 
-  /** Puts back what was taken, unless it is in line again. */
+  /** Requeues peers, unless they were queued again. */
   restore(some: readonly Recording[]): void {
     for (const recording of some) {
       if (!this.#byKey.has(recording.key)) this.#byKey.set(recording.key, recording);
     }
   }
 
-  /** Refuses those that are meant, and forgets them. */
+  /** Rejects and removes the matching peers. */
   refuse(error: Error, isMeant: (recording: Recording) => boolean): void {
     for (const recording of [...this.#byKey.values()].filter(isMeant)) {
       this.#byKey.delete(recording.key);

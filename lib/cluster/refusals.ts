@@ -1,4 +1,4 @@
-/** Why an action on an identity is refused, in words. */
+/** Refusals of actions on identities. */
 
 import {
   type Definition,
@@ -8,7 +8,7 @@ import {
 } from "./definition.ts";
 import { type Ownership, SupersededError } from "./ledger.ts";
 
-/** Why an action was refused. */
+/** Machine-readable reason of a refusal. */
 export type RefusalCode = "unknown" | "held" | "unreachable" | "superseded" | "invalid";
 
 export class RefusedError extends Error {
@@ -19,7 +19,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** Reads a definition. @throws {RefusedError} */
+/** Parses a definition. @throws {RefusedError} */
 export function definitionOf(id: string, texts: DefinitionTexts): Definition {
   try {
     return readDefinition(id, texts);
@@ -29,7 +29,7 @@ export function definitionOf(id: string, texts: DefinitionTexts): Definition {
   }
 }
 
-/** What a release by force leaves behind. */
+/** Warning about a forced release. */
 export function leftBehind(id: string, unreplicated: number, error: unknown): string {
   const owed = unreplicated === 0
     ? ""
@@ -52,7 +52,7 @@ export function heldElsewhere(id: string, { node, since }: Ownership): RefusedEr
   );
 }
 
-/** What has happened to an action, as a refusal. */
+/** Converts an action's error to a refusal. */
 export function refusalOf(id: string, error: unknown): RefusedError {
   if (error instanceof RefusedError) return error;
   const code = error instanceof SupersededError ? "superseded" : "unreachable";

@@ -1,26 +1,26 @@
-/** Peers that were told of older epochs, until the ledger knows it (rule R7). */
+/** Settlements: peers told of older epochs, until the ledger records that (rule R7). */
 
 import { nameKey } from "../nsm/host_name.ts";
 import type { Timers } from "./timers.ts";
 
 /**
- * How long a peer that was told stays pending if it does not register again, in ms: longer than the grace
- * period in which it reclaims its locks.
+ * Time for which a told peer stays pending if it does not register again, in ms: longer than the
+ * grace period in which it reclaims its locks.
  */
 const SETTLE_AFTER_MS = 120_000;
 
 export class Settlements {
-  /** Names that are to be settled now, by {@link nameKey}. */
+  /** Names to be settled now, by {@link nameKey}. */
   readonly #due = new Map<string, string>();
 
-  /** `wake` is called when some are due. */
+  /** `wake` is called when names are due. */
   constructor(readonly timers: Timers, readonly wake: () => void) {}
 
   get size(): number {
     return this.#due.size;
   }
 
-  /** Peers were told: each is due when it is on record again, or has not come back. */
+  /** Adds told peers: each is due when it is on record again, or has not come back. */
   add(monNames: readonly string[], isRecorded: (key: string) => boolean): void {
     const later: string[] = [];
     for (const monName of monNames) {
@@ -35,7 +35,7 @@ export class Settlements {
     });
   }
 
-  /** The first ones that are due. */
+  /** First names that are due. */
   first(count: number): (readonly [key: string, monName: string])[] {
     return this.#due.entries().take(count).toArray();
   }

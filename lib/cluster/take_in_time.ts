@@ -1,21 +1,21 @@
-/** Taking an identity from a ledger that may say nothing for a moment. */
+/** Acquiring an identity from a ledger that may be temporarily silent. */
 
 import { type Clock, sleep } from "../time/clock.ts";
 import { type Ledger, type Ownership, SilentLedgerError, type Taking } from "./ledger.ts";
 
-/** Pause before a ledger is asked again that says nothing, in ms: an election takes a second. */
+/** Pause before a silent ledger is asked again, in ms: an election takes a second. */
 const AGAIN_MS = 300;
 
-/** How long it is tried. */
+/** Time limit of the attempts. */
 interface Patience {
   readonly clock: Clock;
-  /** The time at which a failure is one, in ms of the clock. */
+  /** Time after which a failure is final, in ms of the clock. */
   readonly until: number;
-  /** Hears of failures before that. */
+  /** Called for each earlier failure. */
   readonly tried: (reason: string) => void;
 }
 
-/** Takes an identity: from whoever is dead, and from an earlier process of this node. */
+/** Takes an identity from a dead owner, or from an earlier process of this node. */
 export async function takeInTime(
   ledger: Ledger,
   claim: Pick<Ownership, "node" | "life" | "since">,
@@ -24,7 +24,7 @@ export async function takeInTime(
 ): Promise<Taking> {
   for (;;) {
     try {
-      // Whoever asked has been told that it failed when it is late: another node may hold it by then.
+      // Not after the limit: the caller was told of a failure, and another node may hold it.
       return await ledger.take(
         claim,
         (owner) => clock.now() < until && (isFenced || owner.node === claim.node),

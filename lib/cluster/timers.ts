@@ -1,11 +1,8 @@
-/** Timers, and what is bounded by them. */
+/** Timers and timeouts. */
 
 import type { Clock } from "../time/clock.ts";
 
-/**
- * Settles as a promise does, but within some milliseconds: then it rejects with what `late` returns. So
- * whoever waits is answered, whatever becomes of it.
- */
+/** Settles like a promise, but rejects with `late()` after a timeout. */
 export function withinBudget<T>(
   promise: Promise<T>,
   { startTimer }: Pick<Clock, "startTimer">,
@@ -18,13 +15,13 @@ export function withinBudget<T>(
   });
 }
 
-/** Timers of one owner, which end together. */
+/** Timers of one owner, cancelled together. */
 export class Timers {
   readonly #running = new Set<() => void>();
 
   constructor(readonly clock: Pick<Clock, "startTimer">) {}
 
-  /** Runs `action` once after `ms` milliseconds, unless they were stopped before. */
+  /** Runs `action` once after `ms` milliseconds, unless stopped before. */
   after(ms: number, action: () => void): void {
     const cancel = this.clock.startTimer(ms, () => {
       this.#running.delete(cancel);

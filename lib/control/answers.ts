@@ -1,6 +1,6 @@
 /**
- * Reading what comes over the control socket in answer to a request. Whoever serves the socket may be
- * somebody who pretends to be the daemon: an answer is judged before anybody uses it.
+ * Validation of answers on the control socket. Another process may pretend to be the daemon, so
+ * answers are checked before use.
  */
 
 import type { RefusalCode } from "../cluster/refusals.ts";
@@ -9,10 +9,10 @@ import { printable } from "../quote.ts";
 import type { ControlAnswer, ListEntry } from "./protocol.ts";
 import type { StatusReport } from "./status_report.ts";
 
-/** Longest line of an answer, in characters: a page of a list with thousands of names in each entry. */
+/** Longest line of an answer, in characters: a page of a list with thousands of names per entry. */
 export const LINE_MAX = 16_777_216;
 
-/** Type that a field of an answer has to have. */
+/** Required type of a field. */
 type Shape =
   | "text"
   | "number"
@@ -78,10 +78,10 @@ const IDENTITY: Record<keyof IdentityReport, Shape> = {
 const CODES: readonly RefusalCode[] = ["unknown", "held", "unreachable", "superseded", "invalid"];
 
 /**
- * The value of one line: a page of a list, or the end of an answer. Texts for people are printable
- * afterwards; names in a list are as they are.
+ * Parses one line: a page of a list, or the end of an answer. Texts for people become printable;
+ * names in a list are kept unchanged.
  *
- * @throws {Error} When it is neither.
+ * @throws {Error} When the line is neither.
  */
 export function readAnswer(line: string): ControlAnswer | readonly ListEntry[] {
   const value = parse(line);
@@ -144,7 +144,7 @@ function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((it) => typeof it === "string");
 }
 
-/** A value with all texts in it, names of fields among them, made printable. */
+/** Makes all texts in a value printable, including field names. */
 function printableTexts(value: unknown): unknown {
   if (typeof value === "string") return printable(value);
   if (Array.isArray(value)) return value.map(printableTexts);

@@ -1,4 +1,4 @@
-/** Client of the control socket: one request, and the lines of its answer. */
+/** Client of the control socket. */
 
 import { resolve } from "@std/path/resolve";
 import { RefusedError } from "../cluster/refusals.ts";
@@ -13,11 +13,11 @@ import { hiddenDirectoryFault } from "./hidden_directory.ts";
 import { hungDaemon, HungDaemonError } from "./hung_daemon.ts";
 import { elsewhereDaemon, workingDaemon } from "./unseen_daemon.ts";
 
-/** Limit on the daemon's silence, in ms; beyond, it is taken for hung. */
+/** Timeout of an answer, in ms; after it the daemon counts as hung. */
 export const ANSWER_TIMEOUT_MS = 3_000;
 /**
- * How long it may be silent at work that waits for lock managers or a disk, in ms. It is asked for
- * its status before, so that one that hangs is found out within the shorter bound.
+ * Timeout of a request that waits for lock managers or a disk, in ms. Such a request is preceded by
+ * a status query, so that a hung daemon is detected within the shorter timeout.
  */
 const WORK_TIMEOUT_MS = 30_000;
 const WORK: ReadonlySet<ControlRequest["command"]> = new Set([
@@ -26,13 +26,13 @@ const WORK: ReadonlySet<ControlRequest["command"]> = new Set([
   "identity",
 ]);
 const CHUNK_BYTES = 262_144;
-/** Longest list that is read, in entries: several times what the daemon takes (nsm/registration_limits.ts). */
+/** Longest list accepted, in entries: several times the daemon's limit (nsm/registration_limits.ts). */
 const ENTRIES_MAX = 1_000_000;
 
-/** Outcome of looking for the daemon. */
+/** Result of looking for the daemon. */
 export type Reached =
   | { readonly outcome: "reached"; readonly daemon: Daemon }
-  /** Nobody serves this state directory by a control socket. */
+  /** No daemon serves this state directory through a control socket. */
   | { readonly outcome: "absent" }
   /** Somebody may, but not for us; `pid` where that is a daemon without a socket there. */
   | { readonly outcome: "failed"; readonly reason: string; readonly pid?: number };
@@ -42,8 +42,8 @@ type Success = Extract<ControlAnswer, { ok: true }>;
 /**
  * Connects to the daemon that serves a state directory.
  *
- * @throws {Error} When it serves one that something else was mounted over.
- * @throws {HungDaemonError} When it takes no connection, as so many wait for it already.
+ * @throws {Error} When another file system was mounted over the daemon's directory.
+ * @throws {HungDaemonError} When its connection backlog is full.
  */
 export async function reachDaemon(
   stateDirectoryPath: string,
@@ -52,7 +52,7 @@ export async function reachDaemon(
   const path = `${stateDirectoryPath}/${CONTROL_SOCKET}`;
   const reached = await reachAt(path, stateDirectoryPath, timeoutMs);
   if (reached.outcome === "failed") {
-    // A member of the status group may not use that one.
+    // A member of the status group may not use the control socket.
     const looking = await reachAmong(STATUS_SOCKET, stateDirectoryPath, timeoutMs);
     return looking.outcome === "reached" ? looking : reached;
   }
@@ -93,9 +93,9 @@ function unseen(pid: number, what: string): Reached {
 }
 
 /**
- * Connects to the socket at a path if it is root's or our own: whoever owns the state directory could put
- * one there that answers in the daemon's place. The socket is held meanwhile, so that what is connected to is
- * what was looked at, and so that a long path is no problem.
+ * Connects to a socket owned by root or by us: the owner of the state directory could put another
+ * one there that impersonates the daemon. The inode is pinned meanwhile, so that the socket checked
+ * is the one connected to, and the length of its path does not matter.
  */
 async function reachAt(path: string, directory: string, timeoutMs: number): Promise<Reached> {
   try {
@@ -105,7 +105,7 @@ async function reachAt(path: string, directory: string, timeoutMs: number): Prom
     const connection = await Deno.connect({ transport: "unix", path: file.path });
     return { outcome: "reached", daemon: new Daemon(connection, directory, timeoutMs) };
   } catch (error) {
-    // The queue of connections that the daemon has not taken is full.
+    // The backlog of the daemon's socket is full.
     if (error instanceof Deno.errors.WouldBlock) throw hungDaemon(directory, timeoutMs);
     const isAbsent = error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.ConnectionRefused ||
@@ -121,7 +121,7 @@ function ownerFault(path: string, { isSocket, uid }: Deno.FileInfo): string | un
     "where rpc.statd runs as that user, run nsmctl as that user too";
 }
 
-/** Connects to a daemon at a path that all daemons share, if it is the one that serves the directory. */
+/** Connects to a daemon at a path that all daemons share, if it serves the directory. */
 async function reachAmong(
   path: string,
   stateDirectoryPath: string,
@@ -146,7 +146,7 @@ function isPage(value: ControlAnswer | readonly ListEntry[]): value is readonly 
   return Array.isArray(value);
 }
 
-/** A daemon that answers. */
+/** Connection to a daemon. */
 export class Daemon {
   constructor(
     readonly connection: Deno.UnixConn,
@@ -155,7 +155,7 @@ export class Daemon {
   ) {}
 
   /**
-   * @throws {Error} When it refuses or goes away.
+   * @throws {Error} When the daemon refuses, or closes the connection.
    * @throws {HungDaemonError} When it does not answer.
    */
   async ask(request: ControlRequest): Promise<Success> {
@@ -172,7 +172,7 @@ export class Daemon {
     return answer!;
   }
 
-  /** Every registration. @throws {Error} */
+  /** All registrations. @throws {Error} */
   async list(): Promise<ListEntry[]> {
     const entries: ListEntry[] = [];
     for await (const value of this.#answers({ command: "list" }, this.timeoutMs)) {
@@ -187,11 +187,11 @@ export class Daemon {
     try {
       this.connection.close();
     } catch {
-      // closed already, as it did not answer
+      // closed already by the timeout
     }
   }
 
-  /** The parts of an answer; the last one is no page. @throws {Error} When it is a refusal. */
+  /** Parts of an answer; the last one is no page. @throws {Error} When it is a refusal. */
   async *#answers(
     request: ControlRequest,
     timeoutMs: number,

@@ -1,43 +1,43 @@
 /**
- * The health of the daemon: one verdict, with the reasons for it. Text, JSON, metrics, `nsmctl check` and
- * exit statuses all take it from here.
+ * Health verdict of the daemon, with its reasons; used for text, JSON, metrics, `nsmctl check` and
+ * exit statuses.
  */
 
 import { plural } from "../quote.ts";
-/** `failed`: locks of somebody are lost or refused now. `degraded`: they may be. */
+/** `failed`: locks are being lost or refused now. `degraded`: they may be. */
 export type Health = "good" | "degraded" | "failed";
 
-/** Age at which a waiting callback counts, in ms: the first attempts fail while lockd restarts. */
+/** Age at which a waiting callback counts, in ms: first attempts fail while lockd restarts. */
 const CALLBACK_PATIENCE_MS = 10_000;
 /** Time for which a past event counts, in ms. */
 const RECENT_MS = 3_600_000;
 
-/** Facts for the verdict. Times are spans in ms; undefined is never. */
+/** Facts for the verdict. Times are durations in ms; undefined: never. */
 export interface HealthFacts {
-  /** Why nobody finds us by rpcbind. */
+  /** Why peers cannot find us through rpcbind. */
   readonly registrationFault: string | undefined;
   /** Why records or the state number cannot be read or written. */
   readonly storeFaults: readonly string[];
-  /** Why a lock manager that has registrations does not answer. */
+  /** Why a lock manager with registrations does not answer. */
   readonly lockManagerFault: string | undefined;
-  /** Things that work less well since the start. */
+  /** Faults of the start that reduce the service. */
   readonly degraded: readonly string[];
-  /** Callbacks that wait, how long the first has waited, and why the last attempt failed. */
+  /** Pending callbacks: number, longest wait, and the fault of the last attempt. */
   readonly callbacks: {
     readonly pending: number;
     readonly waitingMs: number | undefined;
     readonly fault: string;
   };
   readonly keptNotices: number;
-  /** Peers that are to be told of our reboot and that nobody is telling. */
+  /** Peers to be told of our reboot while no sm-notify runs. */
   readonly peersNotTold: number;
-  /** Doubtful notices that were passed on, in number, and the age of the last one. */
+  /** Doubtful notices announced: number, and age of the last one. */
   readonly doubted: { readonly count: number; readonly agoMs: number | undefined };
-  /** Calls that hosts.allow and hosts.deny kept out, in number, and the age of the last one. */
+  /** Calls denied by hosts.allow and hosts.deny: number, and age of the last one. */
   readonly denied: { readonly count: number; readonly agoMs: number | undefined };
 }
 
-/** The verdict, and what led to it, the worst first. */
+/** Verdict with its reasons, worst first. */
 export function judgeHealth(
   facts: HealthFacts,
 ): { readonly health: Health; readonly faults: readonly string[] } {

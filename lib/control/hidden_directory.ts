@@ -1,6 +1,6 @@
 /**
- * Finds out whether a daemon still serves the directory that was at a path before something else was
- * mounted there: then its records and its control socket are out of sight.
+ * Hidden state directory: a daemon may serve a directory over which another file system was mounted
+ * later. Its records and its control socket are then unreachable by path.
  *
  * Source: proc(5), /proc/PID/cwd. The daemon's working directory is its state directory.
  */
@@ -9,15 +9,14 @@ import { hostNetworkNamespace, mountOf, ownNetworkNamespace } from "../platform/
 import { statdPidFile } from "../platform/pid_file.ts";
 import { quote } from "../quote.ts";
 
-/** A directory that is out of sight. */
 export interface HiddenDirectory {
-  /** The daemon that serves it. */
+  /** Pid of the daemon that serves it. */
   readonly pid: number;
-  /** Where something was mounted over it. */
+  /** Mount point that hides it. */
   readonly point: string;
 }
 
-/** Whether a daemon serves what was at a path before; undefined where what it serves is in sight. */
+/** Daemon that serves the hidden directory of a path; undefined if the path is not hidden. */
 export function hiddenDirectory(stateDirectoryPath: string): HiddenDirectory | undefined {
   try {
     const pid = Deno.readTextFileSync(statdPidFile(ownNetworkNamespace(), hostNetworkNamespace()))
@@ -25,15 +24,15 @@ export function hiddenDirectory(stateDirectoryPath: string): HiddenDirectory | u
     if (!/^\d+$/.test(pid)) return undefined;
     const path = Deno.realPathSync(stateDirectoryPath);
     const served = `/proc/${pid}/cwd`;
-    // The link says where it was, and leads to where it is.
+    // The link's text is the old path; following it leads to the old directory.
     if (Deno.readLinkSync(served) !== path || isSame(served, path)) return undefined;
     return { pid: Number(pid), point: mountOf(path)?.point ?? path };
   } catch {
-    return undefined; // no daemon, or none that this user may look at
+    return undefined; // no daemon, or not visible to this user
   }
 }
 
-/** What is the matter with a state directory and what to do; undefined where it is in sight. */
+/** Fault text with a remedy; undefined if the directory is not hidden. */
 export function hiddenDirectoryFault(stateDirectoryPath: string): string | undefined {
   const hidden = hiddenDirectory(stateDirectoryPath);
   if (hidden === undefined) return undefined;

@@ -1,26 +1,22 @@
-/**
- * A daemon that is there and does not answer: which process it is, and what to do about it.
- *
- * The daemon's working directory is its state directory.
- */
+/** Hung daemon: finds its process, and advises what to do. Its working directory is the state directory. */
 
 import { processesNamed, processOf, worksIn } from "../platform/processes.ts";
 
 /** Name of the daemon's process as the kernel has it. */
 export const PROCESS_NAME = "rpc.statd";
 
-/** The daemon did not answer within a bound. */
+/** Thrown when the daemon does not answer within the timeout. */
 export class HungDaemonError extends Error {
   override readonly name = "HungDaemonError";
 
-  /** `pid` is undefined where it cannot be found out. */
+  /** `pid` is undefined if unknown. */
   constructor(readonly seconds: number, readonly pid: number | undefined) {
     const who = pid === undefined ? PROCESS_NAME : `${PROCESS_NAME} (pid ${pid})`;
     super(`${who} has not answered for ${seconds} s; ${remedyFor(pid)}`);
   }
 }
 
-/** The error about a daemon that serves a state directory. */
+/** Error about the daemon that serves a state directory. */
 export function hungDaemon(stateDirectoryPath: string, timeoutMs: number): HungDaemonError {
   return new HungDaemonError(timeoutMs / 1000, servingProcess(stateDirectoryPath));
 }
@@ -37,7 +33,7 @@ function remedyFor(pid: number | undefined): string {
   }
 }
 
-/** The process whose working directory is the state directory; undefined where none is in sight. */
+/** Process whose working directory is the state directory; undefined if none is visible. */
 export function servingProcess(stateDirectoryPath: string): number | undefined {
   return processesNamed(PROCESS_NAME).find(({ pid }) => worksIn(pid, stateDirectoryPath))?.pid;
 }

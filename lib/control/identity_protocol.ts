@@ -13,7 +13,7 @@
 
 import { type DefinitionTexts, textsOf } from "../cluster/definition.ts";
 
-/** A request about identities. */
+/** Request about identities. */
 export type IdentityRequest =
   & { readonly command: "identity"; readonly deadlineMs?: number }
   & (
@@ -35,10 +35,10 @@ export type IdentityRequest =
     }
   );
 
-/** Longest time that may be asked for, in ms. */
+/** Longest deadline accepted, in ms. */
 const DEADLINE_MAX_MS = 3_600_000;
 
-/** Reads a request; undefined where it is none. */
+/** Parses a request; undefined if invalid. */
 export function parseIdentityRequest(
   value: Readonly<Record<string, unknown>>,
 ): IdentityRequest | undefined {

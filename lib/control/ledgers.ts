@@ -1,6 +1,6 @@
 /**
- * Opening the ledger of an identity, for the daemon and for nsmctl: files of certificates and of the
- * password are read once, while they can be, and connections are made when there is something to ask.
+ * Opening of an identity's ledger, for the daemon and for nsmctl. Certificate and password files
+ * are read once, while they are readable; connections are opened on first use.
  */
 
 import type { Definition } from "../cluster/definition.ts";
@@ -15,12 +15,12 @@ import { backgroundFiles } from "../platform/background_files.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { quote } from "../quote.ts";
 
-/** Etcd as it can be used, or why it cannot. */
+/** etcd client, or the reason why there is none. */
 export type Etcd =
   | { readonly kind: "client"; readonly client: EtcdClient; readonly prefix: string }
   | { readonly kind: "fault"; readonly reason: string };
 
-/** Makes the client of what nfs.conf says; it never throws, since a daemon starts without etcd too. */
+/** Makes the client configured in nfs.conf. Never throws, since a daemon starts without etcd too. */
 export function openEtcd(readConfig: () => EtcdConfig | undefined): Etcd {
   try {
     const config = readConfig();
@@ -35,7 +35,8 @@ export function openEtcd(readConfig: () => EtcdConfig | undefined): Etcd {
     const client = new EtcdClient({
       settings: config,
       password: () => {
-        // A new one counts at once where this user can read it; else after a restart.
+        // A changed password takes effect at once if this user can read the file, else after a
+        // restart.
         if (passwordFile !== undefined) password = lineIfReadable(passwordFile) ?? password;
         return password;
       },
@@ -48,7 +49,7 @@ export function openEtcd(readConfig: () => EtcdConfig | undefined): Etcd {
   }
 }
 
-/** Opens the ledger of an identity. @throws {LedgerError} When nfs.conf does not say how. */
+/** Opens the ledger of an identity. @throws {LedgerError} When nfs.conf does not configure it. */
 export function openLedger({ id, ledger }: Definition, etcd: () => Etcd): Ledger {
   const randomName = () => crypto.randomUUID();
   if (ledger.kind === "directory") {

@@ -1,7 +1,7 @@
 /**
- * How nsmctl talks to the daemon: over the Unix socket `.statd.sock` in the state directory, which only
- * the user may use who started the daemon, and root. A request is a JSON object in one line. It is
- * answered by lines of JSON: any number of pages, and one last line that has `ok`.
+ * Control protocol between nsmctl and the daemon, over the Unix socket `.statd.sock` in the state
+ * directory, which only root and the daemon's first user may use. A request is a JSON object in one
+ * line. An answer is lines of JSON: any number of pages, then one last line with `ok`.
  *
  * ```
  * {"command":"list"}                            a page is an array of ListEntry
@@ -19,7 +19,7 @@ import type { RefusalCode } from "../cluster/refusals.ts";
 import { type IdentityRequest, parseIdentityRequest } from "./identity_protocol.ts";
 import type { StatusReport } from "./status_report.ts";
 
-/** Longest line of a request, in bytes: some hundred of the longest names. */
+/** Longest request, in bytes: some hundred of the longest names. */
 export const REQUEST_MAX_BYTES = 65_536;
 
 export type ControlRequest =
@@ -30,10 +30,10 @@ export type ControlRequest =
   | { readonly command: "forget"; readonly peers: readonly string[]; readonly by: string }
   | { readonly command: "declareRebooted"; readonly peer: string; readonly by: string };
 
-/** Stands in the place of aliases where the name service has answered that there is no such host. */
+/** Placeholder for the aliases of a peer that the name service denies. */
 export const NO_SUCH_HOST = "";
 
-/** One registration; 0 stands for a time or state that is not known. */
+/** Registration in a list; 0 is an unknown time or state. */
 export type ListEntry = readonly [
   monName: string,
   myName: string,
@@ -44,11 +44,11 @@ export type ListEntry = readonly [
   since: number,
   lastState: number,
   heardAt: number,
-  /** Other names and addresses of the peer; {@link NO_SUCH_HOST} alone where it is none. */
+  /** Other names and addresses of the peer; {@link NO_SUCH_HOST} alone if the name service denies it. */
   ...aliases: readonly string[],
 ];
 
-/** The last line of an answer. */
+/** Last line of an answer. */
 export type ControlAnswer =
   | { readonly ok: false; readonly reason: string; readonly code?: RefusalCode }
   | {
@@ -58,11 +58,11 @@ export type ControlAnswer =
     readonly told?: number;
     readonly failed?: readonly string[];
     readonly identities?: readonly IdentityReport[];
-    /** What a release by force has left behind. */
+    /** Warning about a forced release. */
     readonly stuck?: string;
   };
 
-/** Reads the line of a request; what is wrong with it comes back as text. */
+/** Parses a request; returns a text if it is invalid. */
 export function parseRequest(line: string): ControlRequest | string {
   let value: unknown;
   try {

@@ -1,4 +1,4 @@
-/** Search for a status monitor that serves on this host already. */
+/** Search for another status monitor that serves this host. */
 
 import { openUdpSocket } from "../net/udp.ts";
 import { connectStream } from "../net/tcp.ts";
@@ -10,19 +10,19 @@ import { PeerCalls } from "../net/peer_calls.ts";
 const LOCALHOST = "127.0.0.1";
 
 /**
- * How long each of the two questions may take, in ms. A start is delayed by that much where something
- * is registered that does not answer.
+ * Timeout of each of the two questions, in ms. It delays the start if a registered monitor does not
+ * answer.
  */
 const PROBE_TIMEOUT_MS = 1_000;
 
-/** Address of a status monitor that answers, as text for people; undefined where none does. */
+/** Address of a status monitor that answers, for display; undefined if there is none. */
 export async function findRunningStatd(): Promise<string | undefined> {
   const { startTimer } = systemClock;
   let calls: PeerCalls | undefined;
   try {
     const socket = openUdpSocket({ address: LOCALHOST, port: 0 }, startTimer);
     calls = new PeerCalls(socket, connectStream, { startTimer, randomXid: randomNumbers() });
-    // TCP first: it says at once that nobody is there.
+    // TCP first, since it shows at once that nothing listens.
     for (const transport of ["tcp", "udp"] as const) {
       const wanted = { program: SM_PROG, version: SM_VERS, transport };
       const port = await findPort(calls, wanted, LOCALHOST, PROBE_TIMEOUT_MS);
@@ -32,7 +32,7 @@ export async function findRunningStatd(): Promise<string | undefined> {
       return `Program ${SM_PROG} answers on ${transport} port ${port} of ${LOCALHOST}`;
     }
   } catch {
-    // No socket, no rpcbind, or a registration that nobody stands behind: we may start.
+    // No socket, no rpcbind, or a stale registration: the start may go on.
   } finally {
     await calls?.close();
   }

@@ -1,14 +1,14 @@
-/** The daemon's report on itself. */
+/** Status report of the daemon. */
 
 import type { Health } from "./health.ts";
 
-/** Warnings or errors of one kind: the last of them. */
+/** Warnings or errors of one kind, shown by the last of them. */
 export interface Problem {
-  /** Occurrences, in number. */
+  /** Number of occurrences. */
   readonly count: number;
-  /** When it was over, ISO 8601; absent where that is not known. */
+  /** End of the problem, in ISO 8601; absent if unknown. */
   readonly resolvedAt?: string;
-  /** ISO 8601. */
+  /** Last occurrence, in ISO 8601. */
   readonly at: string;
   readonly level: "error" | "warning";
   readonly message: string;
@@ -23,17 +23,17 @@ export interface StatusReport {
   readonly uptimeSeconds: number;
   readonly residentBytes: number;
   readonly stateNumber: number;
-  /** The kernel's identifier of this boot; absent where it does not tell. */
+  /** Boot id from the kernel; absent if not available. */
   readonly bootId?: string;
   readonly stateDirectory: string;
-  /** As the kernel names it; absent where it does not tell. */
+  /** Network namespace as the kernel names it; absent if not available. */
   readonly networkNamespace?: string;
   readonly transports: readonly {
     readonly netid: string;
     readonly address: string;
     readonly port: number;
   }[];
-  /** The verdict, and the reasons for it, the worst first. */
+  /** Verdict, and its reasons, worst first. */
   readonly health: Health;
   readonly faults: readonly string[];
   /** Why we are not registered with rpcbind; absent while we are. */
@@ -42,14 +42,14 @@ export interface StatusReport {
   readonly registrations: number;
   /** Peers whose addresses are not known yet. */
   readonly unresolvedPeers: number;
-  /** Notices that were answered and wait for addresses of peers. */
+  /** Notices answered that wait for addresses of peers. */
   readonly keptNotices: number;
-  /** Peers on the notify list at the last look. */
+  /** Peers on the notify list at the last check. */
   readonly toBeNotified: number;
   readonly callbacks: { readonly pending: number };
   readonly counters: Readonly<Record<string, number>>;
-  /** Things that work less well than they should, in words. */
+  /** Faults that reduce the service, as texts. */
   readonly degraded: readonly string[];
-  /** The last warnings and errors, newest last. */
+  /** Last warnings and errors, newest last. */
   readonly problems: readonly Problem[];
 }

@@ -1,16 +1,16 @@
 /**
- * /etc/hosts.allow and /etc/hosts.deny in force: read again when they change, decided once for each
- * address. The addresses of this host are always let in.
+ * /etc/hosts.allow and /etc/hosts.deny in force: reloaded when they change, with decisions cached
+ * per address. This host's own addresses are always admitted.
  *
- * A decision that needs the name service is remembered for a minute, and never where the name service did
- * not answer: then the call is left unanswered, and its sender repeats it.
+ * A decision that needs the name service is cached for a minute. Without an answer of the name
+ * service nothing is cached: the call is left unanswered, and its sender repeats it.
  *
- * A file that is there and cannot be read keeps the rules that were read last, those of before the
- * privilege drop at the least. A hosts.deny that could never be read denies everybody, as with the TCP
- * wrappers library. It is said once, and shows in the status.
+ * If a file exists and cannot be read, its last rules stay in force, at least those read before the
+ * privilege drop. A hosts.deny that could never be read denies everybody, as with the TCP wrappers
+ * library. The fault is logged once, and shown in the status.
  *
- * Deviation: the library forgets the rules that it knew; nfs-utils reads the files after its privilege
- * drop only.
+ * Deviation: the library forgets the rules that it knew; nfs-utils reads the files after its
+ * privilege drop only.
  *
  * Source: hosts_access(5); rpc.statd(8), "TCP wrappers".
  */
@@ -36,37 +36,37 @@ import type { Clock } from "../time/clock.ts";
 
 const ALLOW_FILE = "/etc/hosts.allow";
 const DENY_FILE = "/etc/hosts.deny";
-/** Interval at which files and own addresses are looked at again, in ms. */
+/** Interval of checks for changed files and own addresses, in ms. */
 const RECHECK_MS = 1_000;
-/** Addresses whose decision is remembered; beyond, the one that called longest ago is decided anew. */
+/** Limit of cached decisions (LRU). */
 const DECISIONS_MAX = 4096;
-/** Life of a decision by name, in ms: as long as the resolver keeps its answers. */
+/** Time to live of a decision by name, in ms: that of the resolver's answers. */
 const BY_NAME_MS = 60_000;
-/** Longest file that is read, in bytes; what is longer is not a list of hosts. */
+/** Longest file read, in bytes; a longer file is no list of hosts. */
 const FILE_MAX_BYTES = 1_048_576;
-/** Lines of one file that the log has a warning for, when it is read. */
+/** Faulty lines logged per file when it is read. */
 const FAULTS_MAX = 5;
 /**
- * Look-ups for access, apart from those for notices. The IPv4 addresses of one /24 are one party, since a
- * name server that is silent is so for all of them, and the IPv6 addresses of one /64.
+ * Limits of look-ups for access, separate from those for notices. One party is an IPv4 /24, since a
+ * silent name server is silent for all of it, or an IPv6 /64.
  */
 const LOOK_UPS = { slots: 8, slotsOfOne: 2, lineMax: 256, lineOfOne: 8 } as const;
-/** Calls of one address that wait for its look-up; further ones are left unanswered. */
+/** Calls of one address that may wait for its look-up; further calls are left unanswered. */
 const WAITING_MAX = 8;
-/** Questions of one decision, at most: rules that name more netgroups are no rules for us. */
+/** Limit of netgroup questions per decision. */
 const QUESTIONS_MAX = 32;
 
-/** Surroundings of the rules. */
+/** Dependencies of the rules. */
 export interface HostsFilesParts {
-  /** The name of the daemon in the files, whatever the program is called. */
+  /** Name of the daemon in the files, whatever the program is called. */
   readonly daemon: "statd" | "rpcbind";
-  /** One whose slots nobody else has. */
+  /** Resolver with slots of its own. */
   readonly resolver: Resolver;
-  /** Tells whether a netgroup has a host, by its name; without it nobody is in any. */
+  /** Checks whether a netgroup has a host, by its name; absent: netgroups are empty. */
   readonly isInNetgroup?: (group: string, host: string) => Promise<boolean>;
   readonly clock: Clock;
   readonly log: Log;
-  /** Folder of the two files; `/etc` without it. */
+  /** Directory of the two files; absent: `/etc`. */
   readonly directory?: string;
 }
 
@@ -82,33 +82,34 @@ export class HostsFiles {
   readonly #decisions = new ExpiringCache<Admission>(DECISIONS_MAX);
   readonly #pending = new Map<string, Pending>();
   readonly #lookUps = new FairSlots(LOOK_UPS);
-  /** The texts of the files as they were read last, and why they cannot be read now, by path. */
+  /** Last readable text of each file, and its present fault, by path. */
   readonly #texts = new Map<string, string>();
   readonly #faults = new Map<string, string>();
-  /** Stamps of the files before they were read, by path, files of patterns among them. */
+  /** Stamps of the files when they were read, by path, including pattern files. */
   readonly #stamps = new Map<string, string>();
   #entries: readonly AccessEntry[] = [];
   #own: ReadonlySet<string> = new Set();
   #checkedAt = -Infinity;
 
-  /** Reads the files for the first time, as the user that we are now. */
+  /** Reads the files for the first time, as the present user. */
   constructor(parts: HostsFilesParts) {
     this.#parts = parts;
     const directory = parts.directory;
     this.#allowFile = directory === undefined ? ALLOW_FILE : `${directory}/hosts.allow`;
     this.#denyFile = directory === undefined ? DENY_FILE : `${directory}/hosts.deny`;
     this.#readFiles();
-    // Read once more by the user that we become: what that one cannot read is to be said.
+    // Forces another read after the privilege drop, which reports files that the new user cannot
+    // read.
     for (const path of this.#stamps.keys()) this.#stamps.set(path, "");
   }
 
-  /** Looks at the files again; returns those that cannot be read, and why. */
+  /** Checks the files; returns the faults of unreadable ones. */
   checked(): string[] {
     this.recheck();
     return [...this.#faults.values()];
   }
 
-  /** Judges an address of another host; a promise where its name has to be looked up first. */
+  /** Judges a remote address; a promise if its name has to be looked up. */
   admits(address: string): Admission | Promise<Admission> {
     this.recheck();
     if (this.#entries.length === 0) return "admitted";
@@ -123,7 +124,7 @@ export class HostsFiles {
     return pending.admission;
   }
 
-  /** Begins to look for what a decision needs. */
+  /** Starts the look-ups for a decision. */
   #find(address: string): Pending {
     const found = this.#lookUps.run(partyOf(address), () => this.#decideByName(address));
     const admission = found.then((result) => result ?? "tryLater", () => "tryLater" as const)
@@ -139,7 +140,7 @@ export class HostsFiles {
     if (name === undefined) return "tryLater";
     const netgroups = new Map<string, boolean>();
     for (let questions = 0; questions < QUESTIONS_MAX; questions++) {
-      // The rules of now: they may have changed since the look-up began.
+      // The present rules, which may have changed during the look-up.
       const decision = this.#decide({ address, name, netgroups });
       if (typeof decision !== "object") return this.#remember(address, decision, BY_NAME_MS);
       if (decision.need !== "netgroup") break;
@@ -153,8 +154,8 @@ export class HostsFiles {
   }
 
   /**
-   * The name of an address if that name has the address, and is its official one; PARANOID where it does
-   * not, UNKNOWN where there is none; undefined when the name service does not answer.
+   * Name of an address if it is confirmed by a forward look-up and canonical; PARANOID if not,
+   * UNKNOWN if there is none, undefined if the name service does not answer.
    */
   async #nameOf(address: string): Promise<string | undefined> {
     const { resolver } = this.#parts;
@@ -177,7 +178,7 @@ export class HostsFiles {
     return admission;
   }
 
-  /** Reads the files again if one has changed; own addresses may come and go as well. */
+  /** Reloads changed files; refreshes own addresses. */
   recheck(): void {
     const now = this.#parts.clock.now();
     if (now - this.#checkedAt < RECHECK_MS) return;
@@ -215,7 +216,7 @@ export class HostsFiles {
     return this.#stamps.has(path) ? this.#texts.get(path) : this.#fileText(path);
   };
 
-  /** The text of a file, or of when it could be read last; empty where there is none. */
+  /** Text of a file, or its last readable text; empty if the file is missing. */
   #fileText(path: string): string | undefined {
     this.#stamps.set(path, stampOf(path));
     try {
@@ -243,17 +244,16 @@ export class HostsFiles {
   }
 }
 
-/** Party that shares look-ups with an address. */
+/** Party of an address in the look-up limits. */
 function partyOf(address: string): string {
   return address.includes(":") ? sourceNetwork(address) : address.replace(/\d+$/, "0/24");
 }
 
-/** The addresses of this host. */
 function ownAddresses(): string[] {
   return Deno.networkInterfaces().map(({ address }) => address);
 }
 
-/** Stamp that changes with a file, its owner and permissions among it; the reason where it cannot be told. */
+/** Stamp of a file, which changes with its contents, owner and mode; the error if it cannot be read. */
 function stampOf(path: string): string {
   try {
     const { mtime, size, ino, mode, uid, gid } = Deno.statSync(path);
@@ -264,9 +264,9 @@ function stampOf(path: string): string {
 }
 
 /**
- * The text of a file, one character for each byte; nothing if there is none.
+ * Text of a file, one character per byte; undefined if missing.
  *
- * @throws {Error} When it cannot be read, or is no list of hosts.
+ * @throws {Error} When the file cannot be read, or is no list of hosts.
  */
 function readText(path: string): string | undefined {
   try {
@@ -280,7 +280,7 @@ function readText(path: string): string | undefined {
   }
 }
 
-/** A line for the log about a caller that was not let in. */
+/** Log line about a denied caller. */
 export function denialOf(address: string): string {
   return `connect from ${quote(address)} denied: request from unauthorized host`;
 }

@@ -1,14 +1,15 @@
 /**
- * Who may call which procedure of program 100000, from the row's `from` and where the call came from.
+ * Access rule of program 100000: decides by a row's `from` and the origin of the call.
  *
- * - `any`: everybody.
- * - `local` (SET, UNSET): programs of this host, by the UNIX socket or from 127.0.0.1 or ::1, or everybody
+ * - `any`: all callers.
+ * - `local` (SET, UNSET): programs of this host, over the UNIX socket or from 127.0.0.1 or ::1; all
+ *   callers
  *   with `-i`.
  * - `dump`: programs of this host, also those that ask at an address that others use; others over TCP
  *   only, and only if the administrator says so. A small datagram with somebody else's address would
  *   otherwise send him a large one.
  *
- * A refused caller gets AUTH_TOOWEAK, as rpcbind 1.2.6 does it.
+ * A refused caller gets AUTH_TOOWEAK, as with rpcbind 1.2.6.
  *
  * Source: rpcbind(8); US-CERT TA14-017A (amplification by UDP services).
  */
@@ -20,7 +21,7 @@ import type { Caller } from "../rpc/transport.ts";
 /** The addresses from which a program of this host registers, as with Debian's rpcbind. */
 const LOOPBACK = ["127.0.0.1", "::1"];
 
-/** Settings about access. */
+/** Access settings. */
 export interface RpcbindAccess {
   readonly insecure: boolean;
   readonly dump: "local" | "all";
@@ -28,12 +29,12 @@ export interface RpcbindAccess {
   readonly isOwnAddress: (address: string) => boolean;
 }
 
-/** True for a call from this host. */
+/** Whether a call comes from this host. */
 export function isFromHere({ uid, isLocal }: Caller): boolean {
   return uid !== undefined || isLocal;
 }
 
-/** Why a caller may not call a procedure, as the end of a log line; nothing if it may. */
+/** Reason why a caller may not call a procedure, as the end of a log line; undefined if it may. */
 export function rpcbindAccessFault(
   { from }: Procedure,
   caller: Caller,

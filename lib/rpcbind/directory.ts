@@ -1,22 +1,22 @@
 /**
- * The directory whose owner rpcbind becomes. It is made where it is not there, as /run is empty after a
- * reboot, and given to the user that packages of rpcbind have.
+ * Directory whose owner rpcbind becomes. It is created if missing, since /run is empty after a
+ * reboot, and given to the user that rpcbind packages create.
  */
 
 import { ownerOf } from "../platform/privileges.ts";
 import { userNamed } from "../platform/users.ts";
 import { RPCBIND_DIRECTORY } from "./warm_start.ts";
 
-/** The users of Debian, and of Fedora and openSUSE. */
+/** User names in Debian, and in Fedora and openSUSE. */
 const USERS = ["_rpc", "rpc"];
-/** User nobody by number, as a small system may have no list of users. */
+/** User nobody, by number, since a small system may have no user list. */
 const NOBODY = { uid: 65534, gid: 65534 };
 const DIRECTORY_MODE = 0o755;
 
 /**
- * Makes the directory, or takes it from root, if we are root.
+ * Creates the directory or, as root, takes it from root's ownership.
  *
- * @throws {Error} When it cannot be made, or is something else.
+ * @throws {Error} When it cannot be created, or is no directory.
  */
 export function prepareDirectory(path = RPCBIND_DIRECTORY): void {
   try {
@@ -30,11 +30,11 @@ export function prepareDirectory(path = RPCBIND_DIRECTORY): void {
   if (Deno.uid() !== 0) return;
   const user = rpcUser();
   if (owner.uid === 0) Deno.chownSync(path, user.uid, user.gid);
-  // As Debian makes it: nothing of the group root is to be kept.
+  // As in Debian, so that rpcbind does not keep the group root.
   else if (owner.gid === 0) Deno.chownSync(path, owner.uid, user.gid);
 }
 
-/** The user to become, never root; from the text of /etc/passwd where that is given. */
+/** User to become, never root; looked up in the text of /etc/passwd if given. */
 export function rpcUser(passwd?: string): { uid: number; gid: number } {
   const { uid, gid } = userNamed(USERS, passwd) ?? NOBODY;
   return uid === 0 ? NOBODY : { uid, gid };

@@ -1,32 +1,28 @@
 /**
- * What is registered: one list for all versions, in the order of registration. Version 2 sees of it what
- * has netid `udp` or `tcp` and an IPv4 address.
+ * Registered entries: one list for all versions, in the order of registration. Version 2 sees the
+ * entries with netid `udp` or `tcp` and an IPv4 address.
  *
- * Source: RFC 1833 sections 2.2.1 and 3.2; the rules of owners are those that rpcbind 1.2.6 was seen to
- * follow.
+ * Source: RFC 1833 sections 2.2.1 and 3.2; the rules of ownership are those that rpcbind 1.2.6 was
+ * seen to follow.
  */
 
 import { IpProtocol, type Mapping, PMAP_PROG, RPCBIND_ENTRIES_MAX } from "../protocol/portmap.ts";
 import type { Rpcb } from "../protocol/rpcbind.ts";
 
-/** Owner of what root has registered; it may remove every entry. */
+/** Owner of root's entries; root may remove every entry. */
 export const SUPERUSER = "superuser";
-/** Owner of what came from an address of this host without anything that tells the user. */
+/** Owner of entries from a local address that does not identify the user. */
 export const UNKNOWN = "unknown";
 
-/**
- * Most entries that owners other than root have together, in number: a host has a few dozen. The rest is
- * kept for the system's services.
- */
+/** Limit of entries that are not root's; the rest is reserved for system services. A host has a few dozen. */
 const USERS_ENTRIES_MAX = RPCBIND_ENTRIES_MAX / 2;
 const PORT_MAX = 65535;
 
-/** An entry. */
 export type Entry = Readonly<Rpcb>;
 
 export class Entries {
   #entries: Entry[];
-  /** Index of the entries by program, made when it is needed after a change. */
+  /** Index by program, built lazily after a change. */
   #byProgram: Map<number, Entry[]> | undefined;
   readonly #told: () => void;
 
@@ -50,7 +46,7 @@ export class Entries {
     return this.#entries;
   }
 
-  /** Puts in what was kept from before, as far as it is not registered already. */
+  /** Adds entries of an earlier run, unless they exist; returns how many were added. */
   restore(entries: readonly Entry[]): number {
     const before = this.#entries.length;
     for (const entry of entries) {
@@ -63,8 +59,8 @@ export class Entries {
   }
 
   /**
-   * Registers an address. Whether it is registered now: nothing replaces the address of an entry, not
-   * even its owner, who has to remove it first.
+   * Registers an address; true if it is registered now. An existing entry is never replaced, not
+   * even by its owner, who has to remove it first.
    */
   set(given: Entry, owner: string): boolean {
     const present = this.#exact(given);
@@ -76,8 +72,8 @@ export class Entries {
   }
 
   /**
-   * Removes the entries of a program version, those of one netid or, where it is empty, of all. Whether
-   * there is none of them left: it stops at the first that belongs to somebody else.
+   * Removes the entries of a program version for one netid or, if it is empty, for all. Returns
+   * whether none is left: removal stops at the first entry of another owner.
    */
   unset({ r_prog, r_vers, r_netid }: Entry, owner: string): boolean {
     const isMeant = (entry: Entry) =>
@@ -94,7 +90,7 @@ export class Entries {
     return foreign < 0;
   }
 
-  /** The entry of a program and netid: that of the version or, if there is none, the last one. */
+  /** Entry of a program and netid: the one of the version or, without it, the last one. */
   find(prog: number, vers: number, netid: string): Entry | undefined {
     let hit: Entry | undefined;
     for (const entry of this.#of(prog)) {
@@ -105,7 +101,7 @@ export class Entries {
     return hit;
   }
 
-  /** The port for version 2, by the rule of {@link find}; undefined where nothing is registered. */
+  /** Port for version 2, by the rule of {@link find}; undefined if none is registered. */
   portOf(prog: number, vers: number, prot: number): number | undefined {
     let port: number | undefined;
     const netid = netidOfProtocol(prot);
@@ -120,7 +116,7 @@ export class Entries {
     return port;
   }
 
-  /** Entries that version 2 sees. */
+  /** Entries visible to version 2. */
   mappings(): Mapping[] {
     return this.#entries.flatMap(({ r_prog, r_vers, r_netid, r_addr }) => {
       const prot = protocolOfNetid(r_netid);
@@ -143,17 +139,17 @@ export class Entries {
   }
 }
 
-/** True for an entry of rpcbind itself. */
+/** Whether an entry is rpcbind's own. */
 export function isOwn({ r_prog }: Entry): boolean {
   return r_prog === PMAP_PROG;
 }
 
-/** Netids are compared without regard to letter case. */
+/** Compares netids in any letter case. */
 function isSameNetid(one: string, other: string): boolean {
   return one === other || one.toLowerCase() === other.toLowerCase();
 }
 
-/** The netid that version 2 means by a protocol number. */
+/** Netid of a protocol number in version 2. */
 export function netidOfProtocol(prot: number): "udp" | "tcp" | undefined {
   if (prot === IpProtocol.UDP) return "udp";
   return prot === IpProtocol.TCP ? "tcp" : undefined;
@@ -164,7 +160,7 @@ function protocolOfNetid(netid: string): number | undefined {
   return netid === "tcp" ? IpProtocol.TCP : undefined;
 }
 
-/** The port of a universal address of IPv4; nothing if it is not one. */
+/** Port of an IPv4 universal address; undefined for other text. */
 function ipv4PortOf(address: string): number | undefined {
   const parts = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\.(\d{1,3})\.(\d{1,3})$/.exec(address);
   if (parts === null) return undefined;

@@ -1,7 +1,4 @@
-/**
- * What is decided of each call before it is answered, and what is said of it: the limits of each source,
- * the access files, who may call what.
- */
+/** Dispatch hooks of rpcbind: rate limits per source, access files, the access rule, and logging. */
 
 import type { RpcbindSettings } from "../config/settings.ts";
 import { denialOf, type HostsFiles } from "../hosts/hosts_files.ts";
@@ -19,7 +16,7 @@ import { isFromHere, rpcbindAccessFault } from "./access.ts";
 import type { InterfaceAddress } from "./merged_address.ts";
 import type { Statistics } from "./statistics.ts";
 
-/** Lines about calls with `-l`: all but the rest of a flood. */
+/** Limits of the call log (`-l`), against floods. */
 const CALL_LINES: LogLimits = { lines: 1_000, total: 10_000, intervalMs: 60_000 };
 
 /** Objects that decide, or are told. */
@@ -67,7 +64,7 @@ export function callHooks(parts: HookParts): DispatchHooks {
   return {
     called: ({ version }, procedure) => statistics.called(version, procedure),
     access(procedure, name, caller) {
-      // Like a lost datagram: a genuine caller asks again.
+      // Dropped like a lost datagram: a genuine caller retries.
       if (!isFromHere(caller) && !sources.admits(caller.address)) return "ignore";
       if (caller.uid !== undefined) return decided(procedure, name, caller);
       const admission = hosts.admits(caller.address);

@@ -1,12 +1,12 @@
-/** The addresses of this host with their networks, read again when they may have changed. */
+/** Cached interface addresses of this host, with their networks. */
 
 import type { Clock } from "../time/clock.ts";
 import type { InterfaceAddress } from "./merged_address.ts";
 
-/** Life of the cached addresses, in ms: many callers ask in a second. */
+/** Time to live of the cache, in ms; there may be many callers per second. */
 const RECHECK_MS = 1_000;
 
-/** Makes the function that returns them, in the order of the interfaces. */
+/** Makes the function that returns the addresses, in the order of the interfaces. */
 export function interfaceAddresses(clock: Pick<Clock, "now">): () => readonly InterfaceAddress[] {
   let readAt = -Infinity;
   let known: readonly InterfaceAddress[] = [];

@@ -1,10 +1,9 @@
 /**
- * One rpcbind for each host: `/run/rpcbind.lock`, which Debian's rpcbind locks too, and without which it
- * does not start.
+ * Lock for one rpcbind per host: `/run/rpcbind.lock`, which Debian's rpcbind also requires.
  *
- * An rpcbind that stands in has a lease on the file besides. Another rpcbind that opens it waits, until
- * the one that stands in has ended, and then has the port. The file is for root and our user alone, so that nobody else
- * can end us by opening it; and who is no rpcbind gets it opened without that.
+ * A stand-in rpcbind also holds a lease on the file. Another rpcbind that opens the file blocks
+ * until the stand-in has ended, and then gets the port. Only root and our user can open the file,
+ * so that no other user can end us. A process that is no rpcbind breaks the lease without effect.
  *
  * Source: rpcbind 1.2.6 for the lock; fcntl(2) on F_SETLEASE.
  */
@@ -17,10 +16,10 @@ import { RegularFile } from "../platform/regular_file.ts";
 
 const LOCK_FILE = "/run/rpcbind.lock";
 const LOCK_MODE = 0o400;
-/** The name of a process that may take over. */
+/** Process name that may take over. */
 const PROGRAM = "rpcbind";
 
-/** The lock, held until it is disposed of or the process ends. */
+/** Lock, held until it is disposed of or the process ends. */
 export class RpcbindLock {
   readonly #file: RegularFile;
   readonly #lease: Lease;
@@ -31,9 +30,9 @@ export class RpcbindLock {
   }
 
   /**
-   * Takes the lock; as another user than root it is done without.
+   * Takes the lock; undefined for users other than root, who do without.
    *
-   * @throws {Error} When another rpcbind has it.
+   * @throws {Error} When another rpcbind holds it.
    */
   static take(path = LOCK_FILE): RpcbindLock | undefined {
     if (Deno.uid() !== 0) return undefined;
@@ -48,15 +47,15 @@ export class RpcbindLock {
   }
 
   /**
-   * From now on another process that opens the file waits; whether the system does that. The file has to
-   * belong to the user that gives the lease later.
+   * Takes the lease, so that other processes block when they open the file; false if the system has
+   * no leases. The file has to belong to the user that releases the lease later.
    */
   lease({ uid, gid }: Identity): boolean {
     Deno.chownSync(this.path, uid, gid);
     return this.#lease.take();
   }
 
-  /** Calls `takenOver` when another rpcbind waits for the file; to be called after the privilege drop. */
+  /** Calls `takenOver` when another rpcbind blocks on the file; call it after the privilege drop. */
   onTakeOver(takenOver: () => void, until: AbortSignal): void {
     this.#lease.onBreak(() => {
       if (isProcessNamed(PROGRAM)) takenOver();
@@ -64,7 +63,6 @@ export class RpcbindLock {
     }, until);
   }
 
-  /** Gives it up. */
   release(): void {
     this.#file[Symbol.dispose]();
   }

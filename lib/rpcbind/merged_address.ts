@@ -1,6 +1,6 @@
 /**
- * The address of a service for whoever asks: what listens on all addresses is reached at the one of this
- * host that is on the network that the question came from, or was sent to.
+ * Address merging: a service on a wildcard address is reached at this host's address on the network
+ * that the question came from, or was sent to.
  *
  * Source: RFC 1833 section 2.2.1 (RPCBPROC_GETADDR); the choice among several addresses is that of
  * rpcbind 1.2.6.
@@ -10,25 +10,25 @@ import { fromUniversalAddress, toUniversalAddress } from "../protocol/universal_
 import { addressBytes, isLinkLocal, isLoopback } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
 
-/** The interface whose addresses are taken last. */
+/** Interface whose addresses are the last choice. */
 const LOOPBACK_INTERFACE = "lo";
 
-/** An address of this host and the network that it is on. */
+/** Address of this host with its network. */
 export interface InterfaceAddress {
   /** Numeric, without scope. */
   readonly address: string;
   readonly netmask: string;
-  /** Number of the interface for link-local addresses, else 0. */
+  /** Interface index of a link-local address, else 0. */
   readonly scopeid: number;
-  /** Name of the interface. */
+  /** Interface name. */
   readonly name: string;
 }
 
 /** Caller that asks for an address. */
 export interface Asker {
-  /** With its scope where it is link-local and that is known. */
+  /** Source address, with the scope of a link-local one if known. */
   readonly address: string;
-  /** Universal address that the asker knows us by; empty if it does not say. */
+  /** Universal address that the caller knows us by; empty if not given. */
   readonly hint: string;
 }
 
@@ -36,7 +36,7 @@ export interface Asker {
  * The universal address of a service as the asker reaches it; nothing if what is registered is no address,
  * or the hint is none of the service's family.
  *
- * Deviation: a service that listens at one address is there, and not on the network of the asker.
+ * Deviation: a service bound to one address is reported there, not on the caller's network.
  */
 export function mergedAddress(
   registered: string,
@@ -52,13 +52,13 @@ export function mergedAddress(
   return best && toUniversalAddress({ address: best.address, port: service.port });
 }
 
-/** The address of a hint; nothing if it is not one. */
+/** Address in a hint; undefined if invalid. */
 function hintedAddress(hint: string): string | undefined {
   const address = fromUniversalAddress(hint)?.address;
   return address === undefined || addressBytes(address) === undefined ? undefined : address;
 }
 
-/** The address on the network of `near`; without one the first, but rather not one of loopback. */
+/** Address on the network of `near`; else the first one, preferably not loopback. */
 function bestOf(
   near: string,
   asker: string,
@@ -77,12 +77,12 @@ function bestOf(
   return first;
 }
 
-/** True for an address that only this host is sure to reach. */
+/** Whether only this host is sure to reach an address. */
 function isOnLoopback({ name, address }: InterfaceAddress): boolean {
   return name === LOOPBACK_INTERFACE || isLoopback(address);
 }
 
-/** True if a link-local caller is on an interface's link; any link, where its scope is not known. */
+/** Whether a link-local caller is on an interface's link; any link if its scope is unknown. */
 function isOnLink({ name, scopeid }: InterfaceAddress, asker: string): boolean {
   const scope = asker.slice(withoutScope(asker).length + 1);
   return scope === "" || scope === name || scope === String(scopeid);

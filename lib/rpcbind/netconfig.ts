@@ -1,17 +1,16 @@
 /**
- * The transports that rpcbind knows, by netid, as /etc/netconfig of libtirpc has them.
+ * Transports by netid, as in libtirpc's /etc/netconfig.
  *
  * Source: netconfig(5); RFC 5665 section 5.1.
  */
 
 import { Semantics } from "../protocol/rpcbind.ts";
 
-/** UNIX socket for callers on this host. */
+/** UNIX socket for local callers. */
 export const RPCBIND_SOCKET = "/run/rpcbind.sock";
 /** Netid of {@link RPCBIND_SOCKET}. */
 export const LOCAL_NETID = "local";
 
-/** A transport. */
 export interface Transport {
   readonly netid: string;
   readonly semantics: number;
@@ -30,7 +29,7 @@ export const TRANSPORTS: readonly Transport[] = [
   { netid: LOCAL_NETID, semantics: COTS_ORD, family: "loopback", protocol: "-" },
 ];
 
-/** The transport of a netid; nothing if it is not known. */
+/** Transport of a netid; undefined if unknown. */
 export function transportOf(netid: string): Transport | undefined {
   return TRANSPORTS.find((transport) => transport.netid === netid);
 }

@@ -10,7 +10,7 @@ import { LOCAL_NETID, RPCBIND_SOCKET } from "./netconfig.ts";
 const ANY_IPV4 = toUniversalAddress({ address: "0.0.0.0", port: PMAP_PORT });
 const ANY_IPV6 = toUniversalAddress({ address: "::", port: PMAP_PORT });
 
-/** Versions of each netid, latest first; version 2 is told of IPv4 alone. */
+/** Versions of each netid, latest first; version 2 only for IPv4. */
 const NETIDS: readonly (readonly [Netid, string, readonly number[]])[] = [
   ["tcp6", ANY_IPV6, [RPCB_VERS_4, RPCB_VERS_3]],
   ["udp6", ANY_IPV6, [RPCB_VERS_4, RPCB_VERS_3]],
@@ -18,7 +18,7 @@ const NETIDS: readonly (readonly [Netid, string, readonly number[]])[] = [
   ["udp", ANY_IPV4, [RPCB_VERS_4, RPCB_VERS_3, PMAP_VERS]],
 ];
 
-/** The entries for the netids that are served, and for the UNIX socket. */
+/** Entries for the served netids and the UNIX socket. */
 export function ownEntries(served: ReadonlySet<Netid>): Entry[] {
   const entry = (netid: string, address: string, version: number): Entry => ({
     r_prog: PMAP_PROG,

@@ -1,5 +1,6 @@
 /**
- * The life of rpcbind, as a list: everything that needs root, the privilege drop, serving, and the stop.
+ * Life of rpcbind as a list of steps: everything that needs root, the privilege drop, serving, and
+ * the stop.
  *
  * Source: rpcbind(8).
  */
@@ -37,21 +38,21 @@ import { Statistics } from "./statistics.ts";
 import { RPCBIND_DIRECTORY, WarmStart } from "./warm_start.ts";
 
 const MS_PER_SECOND = 1000;
-/** Files are for their owner alone. */
+/** Umask: files are private to their owner. */
 const UMASK = 0o077;
 
 /** Arguments of a start. */
 export interface RpcbindParts {
   readonly settings: RpcbindSettings;
-  /** Somebody waits for us to say that we are ready. */
+  /** Whether a foreground process waits for our readiness. */
   readonly isBackground: boolean;
-  /** Sockets that a service manager has opened; in the foreground only. */
+  /** Sockets from a service manager; in the foreground only. */
   readonly handedOver: readonly HandedOver[];
   readonly log: AdjustableLog;
 }
 
 /**
- * Serves until it is stopped by a signal; returns the exit status.
+ * Serves until a signal stops it; returns the exit status.
  *
  * @throws {Error} When it cannot be started.
  */
@@ -83,7 +84,7 @@ export async function serveRpcbind(parts: RpcbindParts): Promise<number> {
     callHooks({ settings, hosts, statistics, interfaces, log, failed }),
   );
   const serving = serveRpcbindCalls(sockets, respond, log, signal);
-  // As Debian's rpcbind: nothing happens at these.
+  // These signals do nothing, as in Debian's rpcbind.
   onSignals({ stop, hangUp() {}, user1() {}, user2() {} }, signal);
   const stepAside = () => {
     log.notice(`Stepping aside for another rpcbind; what is registered is in ${RPCBIND_DIRECTORY}`);
@@ -105,7 +106,7 @@ export async function serveRpcbind(parts: RpcbindParts): Promise<number> {
   await stopped;
   manager.stopping();
   stopping.abort();
-  await callPeer.close(); // ends a call under way
+  await callPeer.close(); // cancels a call in progress
   await watching;
   await serving;
   log.notice("Stopped");
@@ -114,9 +115,9 @@ export async function serveRpcbind(parts: RpcbindParts): Promise<number> {
 }
 
 /**
- * Everything that needs root, and the privilege drop.
+ * Acquires what needs root, and drops privileges.
  *
- * @throws {Error} When something cannot be had.
+ * @throws {Error} When a resource cannot be acquired.
  */
 function acquire({ settings, handedOver, log }: RpcbindParts) {
   const bootId = new KernelState().bootId();
@@ -135,11 +136,11 @@ function acquire({ settings, handedOver, log }: RpcbindParts) {
   Deno.umask(UMASK);
   const { warnings } = dropPrivileges(RPCBIND_DIRECTORY, { keepsReservedPorts: false });
   for (const warning of warnings) log.warning(warning);
-  hosts.recheck(); // what this user cannot read is said now
+  hosts.recheck(); // reports files that this user cannot read
   return { lock, isLeased, sockets, hosts, bootId };
 }
 
-/** Our own entries and, with a warm start, the entries that were kept; from here on changes are kept. */
+/** Own entries and, with a warm start, stored ones; later changes are stored. */
 function keptEntries(
   settings: RpcbindSettings,
   netids: RpcbindSockets["netids"],
@@ -154,7 +155,7 @@ function keptEntries(
   return entries;
 }
 
-/** Calls to the services of this host. */
+/** Client for calls to local services. */
 function openCalls({ netids }: RpcbindSockets): PeerCalls {
   const { startTimer } = clock;
   const address = netids.has("udp6") ? "::" : "0.0.0.0";

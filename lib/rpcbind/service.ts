@@ -1,9 +1,9 @@
 /**
- * The procedures of program 100000, versions 2, 3 and 4.
+ * Procedures of program 100000, versions 2, 3 and 4.
  *
  * Deviation: calls are not forwarded (PMAPPROC_CALLIT, RPCBPROC_CALLIT, RPCBPROC_BCAST and
- * RPCBPROC_INDIRECT get no reply). Whoever is forwarded speaks with this host's address, which has been
- * used to get past access rules, and to multiply traffic.
+ * RPCBPROC_INDIRECT get no reply). A forwarded call has this host's source address, which has been
+ * abused to bypass access rules and to amplify traffic.
  *
  * Source: RFC 1833 sections 2 and 3.
  */
@@ -19,7 +19,7 @@ import { LOCAL_NETID, type Transport, transportOf, TRANSPORTS } from "./netconfi
 import type { Statistics } from "./statistics.ts";
 import { fromTransportAddress, toTransportAddress } from "./transport_address.ts";
 
-/** Ports below this one are given to privileged processes only. */
+/** End of the reserved ports: only privileged processes can bind a port below this one. */
 const RESERVED_PORT_END = 1024;
 
 /** Objects behind the procedures. */
@@ -32,7 +32,7 @@ export interface ServiceParts {
   readonly time: () => number;
 }
 
-/** The three versions. */
+/** Services of the three versions. */
 export function rpcbindServices(parts: ServiceParts): Service[] {
   const { entries, statistics } = parts;
   const three = procedures(3, parts);
@@ -78,7 +78,7 @@ export function rpcbindServices(parts: ServiceParts): Service[] {
 
 const no = () => false;
 
-/** Handlers that versions 3 and 4 share. */
+/** Handlers shared by versions 3 and 4. */
 function procedures(version: 3 | 4, parts: ServiceParts) {
   const { entries, statistics, time } = parts;
   return {
@@ -105,7 +105,7 @@ function procedures(version: 3 | 4, parts: ServiceParts) {
   } as const;
 }
 
-/** The netid that a caller came by. */
+/** Netid that a call came by. */
 export function netidOf({ uid, netid }: Caller): string {
   return uid === undefined ? netid : LOCAL_NETID;
 }
@@ -115,15 +115,15 @@ function transportFor(caller: Caller): Transport {
 }
 
 /**
- * In whose name a caller registers: that of the user at the other end of the UNIX socket. A reserved port
- * of this host stands for root; from another port anybody on it may come.
+ * Owner of a caller's registrations: the user of its UNIX socket. A local reserved port stands for
+ * root; another local port may be any user's.
  */
 export function ownerOf({ uid, isLocal, port }: Caller): string {
   if (uid !== undefined) return uid === 0 ? SUPERUSER : uid < 0 ? UNKNOWN : String(uid);
   return isLocal && port < RESERVED_PORT_END ? SUPERUSER : UNKNOWN;
 }
 
-/** The address of a service by the netid that the caller came by; empty where there is none. */
+/** Address of a service for the netid of the call; empty if there is none. */
 function addressFor(
   version: 3 | 4,
   { r_prog, r_vers, r_addr }: Rpcb,
@@ -141,7 +141,7 @@ function addressFor(
   return mergedAddress(entry.r_addr, asker, interfaces()) ?? entry.r_addr;
 }
 
-/** The addresses of a program version over all transports of the caller's family. */
+/** Addresses of a program version over all transports of the caller's family. */
 function addressesFor(
   { r_prog, r_vers, r_addr }: Rpcb,
   caller: Caller,
@@ -167,7 +167,7 @@ function addressesFor(
   return found;
 }
 
-/** Entry of version 2 as later versions have it; undefined for an unknown protocol. */
+/** Converts a version 2 mapping; undefined for an unknown protocol. */
 function entryOf({ prog, vers, prot, port }: Mapping): Rpcb | undefined {
   const netid = netidOfProtocol(prot);
   if (netid === undefined) return undefined;

@@ -1,10 +1,10 @@
 /**
- * Services that are registered and do not answer, as after a crash: each is called by its NULL procedure
- * from time to time, in the background, and it is said when one falls silent and when it answers again.
- * Its entries stay, since nobody but its owner can tell whether it is gone.
+ * Silent services: registered but not answering, as after a crash. Each service's NULL procedure is
+ * called periodically, and changes are logged. Entries stay, since only the owner knows whether the
+ * service is gone.
  *
- * Called are services that listen at all addresses or at loopback, by loopback: anybody could have another
- * host called otherwise.
+ * Only services on a wildcard or loopback address are called, over loopback; otherwise anybody
+ * could make us call another host.
  */
 
 import type { Log } from "../log.ts";
@@ -18,13 +18,13 @@ import { type Clock, sleep } from "../time/clock.ts";
 import { nothing } from "../xdr/types.ts";
 import { type Entries, type Entry, isOwn } from "./entries.ts";
 
-/** Pause between rounds of calls, in ms. */
+/** Interval of rounds, in ms. */
 const ROUND_MS = 300_000;
-/** Limit on an answer of a service on this host, in ms. */
+/** Timeout of a local service's answer, in ms. */
 const TIMEOUT_MS = 5_000;
-/** Services called in one round, in number: a host has a few dozen, and users may register thousands. */
+/** Services called per round: a host has a few dozen, but users may register thousands. */
 const CALLED_MAX = 256;
-/** Address at which a service on this host is called. */
+/** Loopback address for each registered address. */
 const LOOPBACK: Readonly<Record<string, string>> = {
   "0.0.0.0": "127.0.0.1",
   "127.0.0.1": "127.0.0.1",
@@ -32,7 +32,6 @@ const LOOPBACK: Readonly<Record<string, string>> = {
   "::1": "::1",
 };
 
-/** Parts of the calls. */
 export interface SilentServicesParts {
   readonly entries: Entries;
   readonly callPeer: CallPeer;
@@ -40,7 +39,7 @@ export interface SilentServicesParts {
   readonly log: Log;
 }
 
-/** Looks after the services until the signal is aborted; it never rejects. */
+/** Probes the services until the signal is aborted; never rejects. */
 export async function watchServices(
   parts: SilentServicesParts,
   signal: AbortSignal,
@@ -75,7 +74,7 @@ function callable(entries: readonly Entry[]): Entry[] {
     .slice(0, CALLED_MAX);
 }
 
-/** Endpoint at which the service of an entry is called; undefined if it is not. */
+/** Endpoint to probe an entry at; undefined if it is not probed. */
 function endpointOf({ r_netid, r_addr }: Entry): Endpoint | undefined {
   if (!/^(?:udp|tcp)6?$/.test(r_netid)) return undefined;
   const registered = fromUniversalAddress(r_addr);
@@ -83,7 +82,7 @@ function endpointOf({ r_netid, r_addr }: Entry): Endpoint | undefined {
   return address === undefined ? undefined : { address, port: registered!.port };
 }
 
-/** True if a program answers: an error of RPC is an answer, too. */
+/** Whether a service answers; an RPC error is an answer too. */
 async function answers(entry: Entry, { callPeer }: SilentServicesParts): Promise<boolean> {
   const service = program("service", entry.r_prog, entry.r_vers, {
     NULL: { number: 0, args: nothing, result: nothing, from: "any" },

@@ -1,6 +1,6 @@
 /**
- * The sockets that rpcbind serves: port 111 over UDP and TCP in both families, and the UNIX socket by
- * its path and by its name in the abstract name space, which newer kernels try first.
+ * Sockets of rpcbind: port 111 over UDP and TCP in both families, and the UNIX socket, by path and
+ * by its abstract name, which newer kernels try first.
  *
  * Source: RFC 1833 section 2.2; Linux 6.4 for the abstract name.
  */
@@ -24,31 +24,31 @@ import { RPCBIND_SOCKET } from "./netconfig.ts";
 import { identityOf } from "./stand_in.ts";
 import { removeIfThere } from "../platform/small_files.ts";
 
-/** Always listened on: services of this host register there. */
+/** Always listened on: local services register there. */
 const LOOPBACK = ["127.0.0.1", "::1"];
 /** Receive buffer of a UDP socket, in bytes: 5,000 small datagrams. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-/** Limit on handing data to a caller that has gone or does not read, in ms. */
+/** Time for which the kernel retries sending to a caller that is gone or does not read, in ms. */
 const SEND_TIME_LIMIT_MS = 10_000;
-/** Everybody may connect: what he may do is decided for each call. */
+/** Mode of the UNIX socket: any user may connect, and access is decided per call. */
 const SOCKET_MODE = 0o666;
 
-/** Open sockets. */
 export interface RpcbindSockets {
   readonly datagrams: readonly DatagramSocket[];
   readonly listeners: readonly StreamListener[];
   /** Identity of our UNIX socket, see stand_in.ts. */
   readonly ownSocket: string;
-  /** Netids that are served. */
+  /** Netids served. */
   readonly netids: ReadonlySet<Netid>;
   close(): void;
 }
 
 /**
- * Opens all sockets that were not handed over. Sockets of the network come first: where another program has
- * the port, its UNIX socket is not touched.
+ * Opens the sockets that were not handed over. Network sockets come first: if another program has
+ * the port, its UNIX socket is left alone.
  *
- * @throws {TransportError} When one cannot be had, for example because another rpcbind runs.
+ * @throws {TransportError} When a socket cannot be opened, for example because another rpcbind
+ * runs.
  */
 export function openRpcbindSockets(
   addresses: readonly string[],
@@ -81,8 +81,8 @@ export function openRpcbindSockets(
 }
 
 /**
- * Listeners at the path and at the abstract name, as far as they were not handed over. The path is taken
- * from an rpcbind that has ended.
+ * Listeners at the path and the abstract name, unless handed over. A stale path of a dead rpcbind
+ * is replaced.
  */
 function openUnixListeners(
   handedOver: readonly StreamListener[],
@@ -91,7 +91,8 @@ function openUnixListeners(
   const has = (address: string) => handedOver.some(({ local }) => local.address === address);
   const listeners = [...handedOver];
   if (!has(RPCBIND_SOCKET)) listeners.push(listenAtPath());
-  const ownSocket = identityOf(RPCBIND_SOCKET); // at once: somebody may replace it from here on
+  // read at once, before another program can replace the socket
+  const ownSocket = identityOf(RPCBIND_SOCKET);
   if (has(`@${RPCBIND_SOCKET}`)) return { listeners, ownSocket };
   try {
     listeners.push(listenUnix(ABSTRACT + RPCBIND_SOCKET));
@@ -108,7 +109,7 @@ function listenAtPath(): StreamListener {
   return listener;
 }
 
-/** Answers the calls at all sockets until the signal is aborted. */
+/** Serves calls on all sockets until the signal is aborted. */
 export async function serveRpcbindCalls(
   { datagrams, listeners, close }: RpcbindSockets,
   respond: Respond,

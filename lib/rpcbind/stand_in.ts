@@ -1,16 +1,15 @@
 /**
- * Standing in for another rpcbind until one comes: it is noticed by its opening the lock file, or, as with
- * the socket unit of systemd, by its putting a socket of its own in the place of ours. Then we end with
- * success. What is registered is in the files of a warm start by then, which that rpcbind reads if it was
- * started with `-w`.
+ * Stand-in: gives way to another rpcbind. The other one is noticed by its opening the lock file or,
+ * as with systemd's socket unit, by replacing our socket. We then exit with success. All entries
+ * are in the warm start files by then, which the other rpcbind reads if started with `-w`.
  */
 
 import type { Clock } from "../time/clock.ts";
 
-/** Interval of looks at the path of our socket, in ms. */
+/** Polling interval of our socket's path, in ms. */
 const LOOK_MS = 1_000;
 
-/** Calls `replaced` once when something else than `own`, or nothing, is at the path. */
+/** Calls `replaced` once when the file at the path is missing, or is not `own`. */
 export function watchSocket(
   path: string,
   own: string,
@@ -27,7 +26,7 @@ export function watchSocket(
   until.addEventListener("abort", () => cancel());
 }
 
-/** Identity of a file, which tells it from a later one at its path. */
+/** Identity of a file, which differs for a later file at its path. */
 export function identityOf(path: string): string {
   try {
     const { dev, ino, birthtime } = Deno.lstatSync(path);

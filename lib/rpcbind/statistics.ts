@@ -1,16 +1,16 @@
 /**
- * Counts of what was asked, for GETSTAT.
+ * Statistics for GETSTAT.
  *
  * Source: RFC 1833 section 2.2.1 (RPCBPROC_GETSTAT).
  */
 
 import { type RpcbStat, RPCBSTAT_HIGHPROC, RPCBVERS_STAT } from "../protocol/rpcbind.ts";
 
-/** Look-ups of different services counted for each version; anybody can ask for any of 2^64. */
+/** Limit of services with look-up counts per version; a caller can ask for any of 2^64. */
 const LOOK_UPS_MAX = 256;
-/** The counters have 31 bits, and stay at the most that these hold. */
+/** Counters saturate at 31 bits. */
 const COUNT_MAX = 0x7fffffff;
-/** The version counted first. */
+/** First version counted. */
 const VERSION_FIRST = 2;
 
 type Version = 2 | 3 | 4;
@@ -52,7 +52,7 @@ export class Statistics {
     if (known === undefined) lookUps.set(key, count);
   }
 
-  /** The counts as they go over the wire. */
+  /** Statistics in wire form. */
   all(): RpcbStat[] {
     return this.#versions.map(({ info, setinfo, unsetinfo, lookUps }) => ({
       info,

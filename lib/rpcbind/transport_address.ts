@@ -1,5 +1,6 @@
 /**
- * Universal addresses and the struct sockaddr of Linux, both ways, for UADDR2TADDR and TADDR2UADDR.
+ * Conversion between universal addresses and Linux' struct sockaddr, for UADDR2TADDR and
+ * TADDR2UADDR.
  *
  * Source: RFC 1833 section 2.2.1; RFC 5665 section 5.2.3; sockaddr(3type), unix(7).
  */
@@ -15,15 +16,15 @@ const AF_INET6 = 10;
 const SOCKADDR_IN_BYTES = 16;
 const SOCKADDR_IN6_BYTES = 28;
 const SOCKADDR_UN_BYTES = 110;
-/** Offset of the address in struct sockaddr_in and sockaddr_in6; behind sa_family in sockaddr_un. */
+/** Offset of the address in struct sockaddr_in, sockaddr_in6 and sockaddr_un. */
 const IN_ADDRESS_AT = 4;
 const IN6_ADDRESS_AT = 8;
 const PATH_AT = 2;
 
-/** Answer where there is no such address. */
+/** Result for an invalid address. */
 const NO_ADDRESS: Netbuf = { maxlen: 0, buf: new Uint8Array(0) };
 
-/** The struct sockaddr of a universal address; an empty one if it is none of this transport. */
+/** Encodes a universal address; empty if it is invalid for the transport. */
 export function toTransportAddress(text: string, { family }: Transport): Netbuf {
   if (family === "loopback") return toSocketPath(text);
   const endpoint = fromUniversalAddress(text);
@@ -38,7 +39,7 @@ export function toTransportAddress(text: string, { family }: Transport): Netbuf 
   return { maxlen: buf.length, buf };
 }
 
-/** The universal address of a struct sockaddr; empty if it is none of this transport. */
+/** Decodes a struct sockaddr; empty if it is invalid for the transport. */
 export function fromTransportAddress({ buf }: Netbuf, { family }: Transport): string {
   const port = (buf[2] ?? 0) << 8 | (buf[3] ?? 0);
   const familyNumber = (buf[0] ?? 0) | (buf[1] ?? 0) << 8;
@@ -65,7 +66,7 @@ export function fromTransportAddress({ buf }: Netbuf, { family }: Transport): st
   });
 }
 
-/** A path, or what stands before the last two numbers, as libtirpc has it. */
+/** A path, or the text before the last two numbers, as in libtirpc. */
 function toSocketPath(text: string): Netbuf {
   const path = text.startsWith("/") ? text : /^(.*)\.[^.]*\.[^.]*$/s.exec(text)?.[1];
   if (path === undefined) return NO_ADDRESS;
@@ -76,10 +77,10 @@ function toSocketPath(text: string): Netbuf {
   return { maxlen: SOCKADDR_UN_BYTES, buf };
 }
 
-/** The bytes of an address of a family. */
+/** Bytes of an address of a family. */
 function numericAddress(text: string, family: "inet" | "inet6"): number[] | undefined {
   if (text.includes(":") !== (family === "inet6")) return undefined;
   const bytes = addressBytes(text);
   if (bytes === undefined || family === "inet" || bytes.length > 4) return bytes;
-  return [...new Array<number>(10).fill(0), 0xff, 0xff, ...bytes]; // a mapped one
+  return [...new Array<number>(10).fill(0), 0xff, 0xff, ...bytes]; // mapped address
 }

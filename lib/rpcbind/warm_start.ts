@@ -1,12 +1,13 @@
 /**
- * What is registered, kept in files below /run/rpcbind, so that an rpcbind that is started again knows it:
- * ours, or Debian's with `-w`, whose files these are. They are written at each change, before it is
- * acknowledged. After a reboot no service is where it was, and the files do not count.
+ * Warm start: entries stored below /run/rpcbind, read by the next rpcbind: ours, or Debian's with
+ * `-w`, whose file format this is. They are written on each change, before it is acknowledged.
+ * After a reboot the files are ignored, since no service is at its old address.
  *
  * - `rpcbind.xdr`: all entries, as an XDR `rpcblist`.
- * - `portmap.xdr`: what version 2 sees, as an XDR `pmaplist`.
- * - `boot_id`: the kernel's identifier of the boot; without it, the files are taken to be of this one, as
- *   /run is empty after a reboot nearly everywhere.
+ * - `portmap.xdr`: entries visible to version 2, as an XDR `pmaplist`.
+ * - `boot_id`: the kernel's boot id. If missing, the files count as written in this boot, since
+ *   /run is empty after
+ *   a reboot nearly everywhere.
  *
  * Source: RFC 1833 sections 2.1 and 3.1; rpcbind 1.2.6 for the names.
  */
@@ -21,17 +22,17 @@ import { fromBytes, toBytes } from "../xdr/types.ts";
 import { type Entries, type Entry, isOwn } from "./entries.ts";
 import { removeIfThere, unlessMissing, writeAll } from "../platform/small_files.ts";
 
-/** The directory, whose owner rpcbind becomes. */
+/** Directory of the files, whose owner rpcbind becomes. */
 export const RPCBIND_DIRECTORY = "/run/rpcbind";
 
 const ENTRIES_FILE = "rpcbind.xdr";
 const MAPPINGS_FILE = "portmap.xdr";
 const BOOT_FILE = "boot_id";
-/** Suffix of a file that is being written. */
+/** Suffix of a file aside. */
 const ASIDE = ".new";
-/** For its owner alone, as Debian's are. */
+/** Private to its owner, as Debian's. */
 const FILE_MODE = 0o600;
-/** Longest file that is read, in bytes: more than 8,192 entries of the usual length. */
+/** Longest file read, in bytes: more than 8,192 entries of usual length. */
 const FILE_MAX_BYTES = 4 * 1024 * 1024;
 
 export class WarmStart {
@@ -46,7 +47,7 @@ export class WarmStart {
     this.#log = log;
   }
 
-  /** Entries that were kept in this boot, but for rpcbind's own; none where they cannot be read. */
+  /** Entries stored in this boot, without rpcbind's own; empty if they cannot be read. */
   load(): Entry[] {
     try {
       const bytes = this.#read(ENTRIES_FILE);
@@ -68,7 +69,7 @@ export class WarmStart {
     }
   }
 
-  /** Writes the files. Where that fails it is said once, until it works again. */
+  /** Writes the files; a failure is logged once, until a write succeeds. */
   save(entries: Entries): void {
     try {
       if (this.#bootId !== undefined) {
@@ -96,7 +97,7 @@ export class WarmStart {
     });
   }
 
-  /** Replaces a file in one step; what was left aside by a process that was killed goes. */
+  /** Replaces a file atomically, removing the file aside of a killed process. */
   #write(name: string, bytes: Uint8Array): void {
     const path = join(this.#directory, name);
     const aside = path + ASIDE;
