@@ -1,6 +1,6 @@
-/** JSON that came from outside, from a file or a peer. */
+/** Parsing of external JSON, from a file or a peer. */
 
-/** The fields of a JSON object; undefined for a text that is none, as half a line is. */
+/** Fields of a JSON object; undefined for other text, such as half a line. */
 export function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -1,41 +1,38 @@
 /**
- * The log: levels, sinks and line formats. Everything but commands/ imports only types from here; this is
- * the one file that knows @std/log.
+ * Log: levels, sinks and line formats. Only commands/ imports values from here, and only this file
+ * uses @std/log.
  */
 
 import { BaseHandler } from "@std/log/base-handler";
 import { type LevelName, LogLevels } from "@std/log/levels";
 import { Logger, type LogRecord } from "@std/log/logger";
 
-/**
- * Log as a part of the program sees it. A message is one line without a line end; received text has gone
- * through `quote` before.
- */
+/** Log interface. A message is one line without a line end; external text has to be quoted by `quote`. */
 export interface Log {
   error(message: string): void;
   warning(message: string): void;
   notice(message: string): void;
   info(message: string): void;
-  /** The text is only made when somebody wants it. */
+  /** The message is built only if debug messages are logged. */
   debug(message: () => string): void;
 }
 
 /** Level of a message, most important first. */
 export type LogLevel = "error" | "warning" | "notice" | "info" | "debug";
 
-/** A place that messages go to. */
+/** Destination of messages. */
 export interface LogSink {
-  /** Takes a message of one line. It neither throws nor waits. */
+  /** Writes a one-line message; neither throws nor blocks. */
   write(level: LogLevel, message: string): void;
 }
 
-/** A log that somebody can turn up and down. */
+/** Log with an adjustable threshold. */
 export interface AdjustableLog extends Log {
-  /** The least important level that is not dropped. */
+  /** Least important level that is logged. */
   threshold: LogLevel;
 }
 
-/** Our levels by @std/log's names, which are five too, in this order. */
+/** Our levels as @std/log's names; both have five, in this order. */
 const LEVELS: Readonly<Record<LogLevel, LevelName>> = {
   error: "CRITICAL",
   warning: "ERROR",
@@ -58,20 +55,23 @@ class SinkHandler extends BaseHandler {
     this.#sink.write(level, oneLine(record.msg));
   }
 
-  log(): void {} // what handle() of the base class would call
+  log(): void {} // called by the base class's handle(), which is overridden
 }
 
-/** What the runtime puts behind the system's words. */
+/** Suffix that Deno appends to the system's error text. */
 const ERROR_NUMBERS = / \(os error \d+\)/g;
 
-/** Lines of a stack trace joined by bars, without error numbers; any further control character becomes a question mark. */
+/**
+ * Joins the lines of a stack trace by bars, removes error numbers, and replaces other control
+ * characters by `?`.
+ */
 function oneLine(message: string): string {
   const words = message.replace(ERROR_NUMBERS, "").trimEnd();
   // deno-lint-ignore no-control-regex
   return words.replace(/\s*\n\s*/g, " | ").replace(/[\0-\x1f\x7f]/g, "?");
 }
 
-/** A log that writes to every sink. */
+/** Makes a log that writes to every sink. */
 export function makeLog(threshold: LogLevel, sinks: readonly LogSink[]): AdjustableLog {
   const handlers = sinks.map((sink) => new SinkHandler(sink));
   const logger = new Logger("nsm", LEVELS[threshold], { handlers });
@@ -90,36 +90,36 @@ export function makeLog(threshold: LogLevel, sinks: readonly LogSink[]): Adjusta
   };
 }
 
-/** The threshold for a verbosity as macOS counts it: 0 warning, 1 notice, 2 info, 3 and above debug. */
+/** Threshold for a verbosity as counted by macOS: 0 warning, 1 notice, 2 info, 3 and above debug. */
 export function thresholdOf(verbosity: number): LogLevel {
   return (["warning", "notice", "info"] as const)[verbosity] ?? "debug";
 }
 
-/** What decides where messages go and which. */
+/** Settings of destination and threshold. */
 export interface LogSettings {
-  /** Everything to stderr. */
+  /** Logs everything to stderr. */
   readonly isToStderr: boolean;
-  /** How lines on stderr look; the system log has its own form. */
+  /** Line format on stderr; the system log has its own. */
   readonly logFormat: "text" | "json";
   readonly verbose: number;
-  /** Debug facilities; any of them lets debug messages through. */
+  /** Debug facilities; any of them enables debug messages. */
   readonly debug: readonly string[];
 }
 
-/** The least important level that is logged. */
+/** Least important level that is logged. */
 export function logThreshold(
   { isToStderr, verbose, debug }: Omit<LogSettings, "logFormat">,
 ): LogLevel {
   return isToStderr || debug.length > 0 ? "debug" : thresholdOf(verbose);
 }
 
-/** How a line looks on stderr. */
+/** Line format on stderr. */
 export type LineFormat =
   /** `rpc.statd: message` */
   | "plain"
-  /** `2025-11-21T05:15:00.000Z rpc.statd: message`, for a file, where nobody adds the time. */
+  /** `2025-11-21T05:15:00.000Z rpc.statd: message`, for a file, where no reader adds the time. */
   | "timed"
-  /** `<4>message`: systemd takes the level off. Source: sd-daemon(3). */
+  /** `<4>message`: systemd removes the level. Source: sd-daemon(3). */
   | "journal"
   /** `{"time":"2025-11-21T05:15:00.000Z","level":"warning","program":"rpc.statd","pid":1,"message":""}` */
   | "json";
@@ -132,7 +132,7 @@ const JOURNAL_PRIORITIES: Readonly<Record<LogLevel, number>> = {
   debug: 7,
 };
 
-/** A message as a line with its line end. */
+/** Formats a message as a line with its line end. */
 export function formatLine(
   format: LineFormat,
   programName: string,
@@ -153,13 +153,12 @@ export function formatLine(
   }
 }
 
-/** Bytes that a pipe takes at once when it takes any (PIPE_BUF). */
+/** Bytes that a writable pipe takes at once (PIPE_BUF). */
 const PIECE_BYTES = 4096;
 
 /**
- * Standard error as a place for messages. `mayWrite` says whether it takes {@link PIECE_BYTES} now, perhaps
- * after a short wait; where nobody reads it messages are lost, and the next one that gets through tells
- * how many were.
+ * Sink for standard error. `mayWrite` says whether {@link PIECE_BYTES} can be written now, perhaps
+ * after a short wait. Without a reader messages are lost, and the next one reports their number.
  */
 export function stderrSink(
   format: LineFormat,
@@ -176,7 +175,7 @@ export function stderrSink(
       }
       return true;
     } catch {
-      return false; // closed, or a pipe that nobody reads: there is no other place to say so
+      return false; // closed, or a pipe without a reader: nowhere to report it
     }
   };
   return {
@@ -188,8 +187,8 @@ export function stderrSink(
 }
 
 /**
- * Whether standard error goes to the journal, where `journalStream` is the variable JOURNAL_STREAM: the
- * device and inode numbers of the socket that systemd made, so that a redirection can be told.
+ * Whether standard error is the journal. `journalStream` is the variable JOURNAL_STREAM: device and
+ * inode of systemd's socket, which reveal a redirection.
  */
 export function isJournal(journalStream: string | undefined): boolean {
   if (journalStream === undefined) return false;

@@ -1,45 +1,45 @@
 /**
- * Keeping the log readable when something happens again and again, or when somebody outside makes it
- * happen: a few lines of each kind, a cap over all of them, and one summary at the end of an interval.
+ * Rate limit of log lines that repeat, or that remote hosts can cause: a few lines per kind, a cap
+ * over all kinds, and one summary at the end of an interval.
  */
 
 import type { Log, LogLevel } from "./log.ts";
 import type { Clock } from "./time/clock.ts";
 
-/** Kinds of messages that are counted at a time; beyond, they share one count. */
+/** Kinds of messages counted separately; further kinds share one count. */
 const KEYS_MAX = 256;
 const OTHER_KINDS = "of many kinds";
-/** Kinds that a summary names, the most frequent first. */
+/** Kinds named in a summary, most frequent first. */
 const NAMED_MAX = 3;
 
-/** Logs a message unless there were too many of its key lately. */
+/** Logs a message unless the limit of its key is exceeded. */
 export type LimitedLog = (
   level: Exclude<LogLevel, "debug">,
-  /** What the messages have in common, the source among it, fit to be shown. */
+  /** Kind of the message, including its source; shown in the summary. */
   key: string,
   message: () => string,
 ) => void;
 
-/** How much is logged. */
+/** Limits of a log. */
 export interface LogLimits {
-  /** Lines of each key in an interval. */
+  /** Lines per key in an interval. */
   readonly lines: number;
-  /** Lines of each level in an interval, over all keys. */
+  /** Lines per level in an interval, over all keys. */
   readonly total: number;
   readonly intervalMs: number;
 }
 
-/** Limits on messages that hosts and users can cause: enough to see it begin, too little to fill a disk. */
+/** Limits of messages that hosts and users can cause: enough to notice, too little to fill a disk. */
 export const STRANGERS_LIMITS: LogLimits = {
   lines: 5,
   total: 20,
-  /** One minute: short enough to see an attack end. */
+  /** Short enough to see an attack end. */
   intervalMs: 60_000,
 };
 
 /**
- * Lets through some messages of each key, and says at the end of the interval in one line how many there
- * were beyond, and of which keys most.
+ * Makes a rate-limited log. At the end of an interval one line reports the number of dropped
+ * messages, and their most frequent keys.
  */
 export function limited(
   log: Log,

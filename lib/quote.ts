@@ -1,12 +1,12 @@
-/** How text that came from outside is shown to people, and numbers of things. */
+/** Formatting of external text and of counts for people. */
 
-/** Characters shown of one text; a line of the log stays readable, and nobody can flood it. */
+/** Longest text shown, in characters: keeps log lines readable, and prevents floods. */
 const SHOWN_MAX = 256;
 
 /**
- * Puts text in double quotes, with everything that is not printable ASCII, the quote and the backslash
- * escaped as `\xNN` (or `\u{N}` above U+00FF), and cut with `…` behind it where it is long. The result
- * cannot begin another line, move a terminal's cursor or end the quotes.
+ * Quotes text. Everything but printable ASCII, and quote and backslash, is escaped as `\xNN`
+ * (`\u{N}` above U+00FF); long text is cut and followed by `…`. The result cannot start a new line,
+ * move a terminal's cursor, or end the quotes.
  */
 export function quote(text: string): string {
   let shown = "";
@@ -19,14 +19,14 @@ export function quote(text: string): string {
   return text.length > SHOWN_MAX ? `"${shown}"…` : `"${shown}"`;
 }
 
-/** Text without the numbers that the runtime puts behind the system's words: ` (os error 2)`. */
+/** Removes the suffix ` (os error 2)` that Deno appends to system errors. */
 export function withoutErrorNumbers(text: string): string {
   return text.replace(/ \(os error \d+\)/g, "");
 }
 
 /**
- * A value as JSON of printable ASCII alone, which reads as the same value: no terminal takes a part of it
- * for a command (C1 control characters, DEL), nor shows it in another order (U+202E).
+ * Formats a value as printable ASCII JSON, so that no terminal interprets control characters (C1,
+ * DEL) or reorders text (U+202E).
  */
 export function asciiJson(value: unknown): string {
   return JSON.stringify(value).replace(
@@ -36,8 +36,8 @@ export function asciiJson(value: unknown): string {
 }
 
 /**
- * Text in any language without what could steer a terminal: control characters, DEL, C1, line separators
- * and what changes the direction of writing are escaped as {@link quote} does.
+ * Text in any language without terminal control: control characters, DEL, C1, line separators and
+ * direction marks are escaped like in {@link quote}.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/gu, (character) => {
@@ -46,7 +46,7 @@ export function printable(text: string): string {
   });
 }
 
-/** A count with its noun: `1 peer`, `3 peers`. */
+/** Count with its noun: `1 peer`, `3 peers`. */
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

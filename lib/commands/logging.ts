@@ -1,6 +1,6 @@
 /**
- * Where the programs log: the system log, or standard error where that is asked for, where the journal is
- * behind it, where the starter logs there, and in the foreground where there is no system log.
+ * Log destination of the programs: the system log; or standard error if requested, if it leads to
+ * the journal, if the starter logs there, or in the foreground without a system log.
  */
 
 import {
@@ -19,25 +19,24 @@ import { tellFatalErrorsTo } from "../platform/fatal.ts";
 import { hasSyslog, Syslog } from "../platform/syslog.ts";
 
 /**
- * How long a message may wait for a reader of standard error, in ms; once one is lost, there is no waiting
- * until another gets through.
+ * Longest wait for a reader of standard error, in ms; after a lost message there is no wait until
+ * one gets through.
  */
 const WRITE_LIMIT_MS = 100;
 
-/** Log, and the variables by which a program that is started logs to it. */
+/** Log, with the variables that make a started program log to it. */
 export interface OpenLog extends AdjustableLog {
-  /** Variables for its environment. */
+  /** Environment variables for children. */
   readonly forChildren: Readonly<Record<string, string>>;
-  /** Whether what is logged is seen on stderr, so that nothing has to be said there besides. */
+  /** Whether the log goes to stderr, so that errors need not be printed there too. */
   readonly isOnStderr: boolean;
 }
 
-/** Opens a program's log; one that stays in the foreground needs no system log. */
+/** Settings of the log; a foreground program needs no system log. */
 export interface PlaceSettings extends LogSettings {
   readonly foreground?: boolean;
 }
 
-/** Opens the log of a program. */
 export function openLog(programName: string, settings: PlaceSettings): OpenLog {
   const { threshold, format } = placeOf(settings);
   const sink = format === undefined ? new Syslog(programName) : stderrSink(
@@ -47,7 +46,7 @@ export function openLog(programName: string, settings: PlaceSettings): OpenLog {
   );
   const log = makeLog(threshold, [sink]);
   tellFatalErrorsTo(log, format !== undefined);
-  // The journal takes the system log's socket as well.
+  // The journal also receives from the system log's socket.
   const isInherited = format !== undefined && format !== "journal";
   const forChildren = isInherited ? { [LOG_VARIABLE]: `${threshold}:${format}` } : {};
   return Object.defineProperties(log, {
@@ -56,12 +55,12 @@ export function openLog(programName: string, settings: PlaceSettings): OpenLog {
   }) as OpenLog;
 }
 
-/** Whether what is logged is seen on stderr, so that nothing has to be said there besides. */
+/** Whether the log goes to stderr, so that errors need not be printed there too. */
 export function isLoggedToStderr(isToStderr: boolean): boolean {
   return placeOf({ isToStderr, logFormat: "text", verbose: 0, debug: [] }).format !== undefined;
 }
 
-/** The least important level, and the form of lines on standard error; undefined for the system log. */
+/** Threshold, and the line format on standard error; undefined: system log. */
 function placeOf(settings: PlaceSettings): { threshold: LogLevel; format: LineFormat | undefined } {
   const threshold = logThreshold(settings);
   const inherited = /^([a-z]+):([a-z]+)$/.exec(logOfStarter() ?? "");
@@ -77,7 +76,7 @@ function placeOf(settings: PlaceSettings): { threshold: LogLevel; format: LineFo
   return { threshold, format: settings.foreground && !hasSyslog() ? text : undefined };
 }
 
-/** True if standard error is a regular file; any reader of a pipe adds the time, or is a person. */
+/** Whether standard error is a regular file; readers of a pipe add the time themselves. */
 function isFile(): boolean {
   try {
     return Deno.statSync(`/proc/self/fd/${STDERR}`).isFile;

@@ -1,8 +1,8 @@
 /**
- * nsmctl: lets people see and steer the status monitor. It asks the daemon where one runs, and reads the
- * state directory where none does.
+ * nsmctl: shows and controls the status monitor. It asks the daemon if one runs, and reads the
+ * state directory otherwise.
  *
- * Every command is a row of {@link COMMANDS}; help and completion follow from it.
+ * Every command is a row of {@link COMMANDS}, from which help and completion are derived.
  */
 
 import project from "../../deno.json" with { type: "json" };
@@ -48,7 +48,7 @@ import { testHost } from "../nsmctl/reach_host.ts";
 import { top } from "../nsmctl/top.ts";
 import { watch } from "../nsmctl/watch.ts";
 
-/** The commands in the order of the overview; the last one writes scripts about them all. */
+/** Commands in the order of the overview; `completion` needs the list of the others. */
 const STEERING = [
   list,
   show,
@@ -72,11 +72,11 @@ const STEERING = [
 ];
 export const COMMANDS: readonly Command[] = [...STEERING, completion(STEERING)];
 
-/** Longest time that somebody may want to wait for the daemon, in seconds. */
+/** Longest accepted timeout, in seconds. */
 const TIMEOUT_MAX_S = 3_600;
 const STATE_DIRECTORY = "state-directory-path";
 
-/** Options that may stand before the name of a command: the common ones, and those of macOS. */
+/** Options before the name of a command: the common ones, and those of macOS. */
 const BEFORE_COMMAND: readonly CommandOption[] = [
   ...COMMON_OPTIONS,
   ...MACOS_OPTIONS.map(({ letter, argument, help }) => ({
@@ -88,14 +88,14 @@ const BEFORE_COMMAND: readonly CommandOption[] = [
   { letter: "d", long: "macos-d", help: "" },
 ];
 
-/** An error of a user who may not do something. */
+/** Error of missing permission. */
 const DENIED = /Permission denied/;
-/** One of root, who reads the files of a user as that user. */
+/** Error of root, who reads the files of a user as that user. */
 const DENIED_TO_ROOT = /^Cannot read .*Permission denied/;
 const OWNER_ADVICE =
   "it has to belong to the user of its folder: chown --reference=FOLDER FILE gives it to that user";
 const NOT_CONNECTED = /^Cannot connect to /;
-/** An error that somebody makes who names a directory, and one that says that the usual one is not there. */
+/** Error of a wrong directory, or of the default one missing. */
 const NO_DIRECTORY = /^Cannot (?:read|repair) .* No such file or directory/;
 
 function adviceAbout(reason: string, args: readonly string[]): string {
@@ -124,7 +124,7 @@ export async function nsmctl(invocation: Invocation): Promise<number> {
   }
 }
 
-/** One run of the program: what it is called, and where it prints. */
+/** One run of the program: its name, and its terminal. */
 type Run = Pick<Session, "programName" | "terminal">;
 
 async function run({ programName, args }: Invocation, terminal: Terminal): Promise<number> {
@@ -148,7 +148,7 @@ async function run({ programName, args }: Invocation, terminal: Terminal): Promi
   return await runCommand(command, after, general.get(STATE_DIRECTORY), own);
 }
 
-/** Runs a command with its arguments; `directory` is the one named before the command, if any. */
+/** Runs a command with its arguments; `directory` is the one given before the command, if any. */
 async function runCommand(
   command: Command,
   args: readonly string[],
@@ -175,7 +175,7 @@ async function runCommand(
   return await command.run(given, session);
 }
 
-/** Runs what the options of macOS ask for. */
+/** Runs the action of macOS' options. */
 async function runAsMacos(macos: MacosArguments | "wrong", own: Run): Promise<number> {
   if (macos === "wrong") {
     own.terminal.complain(MACOS_USAGE);
@@ -197,7 +197,7 @@ function sessionOf(directory: string | undefined, own: Run, timeoutMs: number): 
   };
 }
 
-/** Says what is wrong with a command line; returns the exit status. */
+/** Reports a wrong command line; returns the exit status. */
 function refuse(fault: string, { programName, terminal }: Run, command?: Command): number {
   const hint = `${programName}${command === undefined ? "" : ` ${command.name}`} --help`;
   terminal.complain(`${programName}: ${fault}\nTry: ${hint}`);
@@ -209,7 +209,7 @@ function printVersion({ programName, terminal }: Run): number {
   return Status.OK;
 }
 
-/** Value of {@link TIMEOUT_OPTION}, in ms; undefined where it is no such number. */
+/** Parses {@link TIMEOUT_OPTION}, in ms; undefined if invalid. */
 function timeoutOf(seconds: string | undefined): number | undefined {
   if (seconds === undefined) return ANSWER_TIMEOUT_MS;
   const value = Number(seconds);

@@ -1,5 +1,5 @@
 /**
- * rpcbind: reads its settings, goes to the background if it is to, and serves until it is stopped.
+ * rpcbind: reads its settings, daemonizes if configured, and serves until it is stopped.
  *
  * Source: rpcbind(8).
  */

@@ -1,9 +1,8 @@
 /**
- * sm-notify: tells the peers that were monitored before the last boot that this host has rebooted, once
- * in its life. What needs root is done first and in the foreground; then it goes to the background,
- * gives up root, and notifies.
+ * sm-notify: notifies the peers that were monitored before the last boot, once per boot. What needs
+ * root is done first, in the foreground; then it daemonizes, drops root, and notifies.
  *
- * Source: sm-notify(8); the order is that of nfs-utils where others can see it.
+ * Source: sm-notify(8); the order of visible effects is nfs-utils'.
  */
 
 import project from "../../deno.json" with { type: "json" };
@@ -22,9 +21,9 @@ import { prepareToNotify } from "../notify/prepare.ts";
 import { totalMsOf } from "../notify/plan.ts";
 import { complain, print, terminalColumns } from "../platform/standard_streams.ts";
 
-/** Variable with the preparation for the background, as JSON. */
+/** Variable that passes the preparation to the background, as JSON. */
 const PREPARED_VARIABLE = "NSM_PREPARED";
-/** Permissions that files made by root do not get, as with nfs-utils. */
+/** Umask while root, as with nfs-utils. */
 const ROOT_UMASK = 0o022;
 
 /** Runs the program to its end; returns the exit status. */
@@ -42,7 +41,7 @@ export async function smNotify(invocation: Invocation): Promise<number> {
   const { settings, origins, warnings } = loaded;
   const forIdentity = identityArguments(settings);
   if (forIdentity !== undefined) {
-    // Not loaded into the memory of a run that goes on for long.
+    // Imported lazily, to save memory in a long run.
     const { nsmctl } = await import("./nsmctl.ts");
     return await nsmctl({ ...invocation, args: forIdentity });
   }
@@ -80,7 +79,7 @@ export async function smNotify(invocation: Invocation): Promise<number> {
     };
     using _starting = outcome.starting;
     const status = await startInBackground({ ...command, env });
-    // The rest is told in the background; the starter learns that some cannot be.
+    // The background goes on; the exit status says that some peers cannot be told.
     return status === 0 && outcome.prepared.unmovedSince !== undefined ? 1 : status;
   } catch (error) {
     log.error(reasonOf(error));
@@ -95,7 +94,7 @@ function preparedInForeground(): Prepared | undefined {
   return text === undefined ? undefined : JSON.parse(text);
 }
 
-/** The arguments of nsmctl for a run of an identity; nothing where the run is one of the host. */
+/** Arguments of nsmctl for a run of an identity; undefined for a run of the host. */
 function identityArguments(
   { identity, deadline, json, stateDirectoryPath }: SmNotifySettings,
 ): string[] | undefined {

@@ -1,6 +1,6 @@
 /**
- * start-statd: what mount.nfs calls when a mount needs locks and no status monitor answers. It returns
- * when one serves.
+ * start-statd: called by mount.nfs when a mount needs locks and no status monitor answers. It
+ * returns when one serves.
  *
  * Source: behaviour of nfs-utils' script of that name.
  */
@@ -20,21 +20,21 @@ import { quote } from "../quote.ts";
 import { sleep } from "../time/clock.ts";
 import { exists } from "../platform/small_files.ts";
 
-/** Several mounts at once must start one daemon. */
+/** Lock, so that concurrent mounts start one daemon. */
 const LOCK_FILE = "/run/rpc.statd.lock";
-/** There while systemd is the service manager (sd_booted(3)). */
+/** Exists while systemd is the service manager (sd_booted(3)). */
 const SYSTEMD_FOLDER = "/run/systemd/system";
-/** Paths of systemctl; mount.nfs hands on no PATH. */
+/** Paths of systemctl; mount.nfs passes no PATH. */
 const SYSTEMCTL = ["/usr/bin/systemctl", "/bin/systemctl"];
 const UNIT = "rpc-statd.service";
-/** Wants the unit as long as network file systems may be mounted. */
+/** Target that keeps the unit running while network file systems may be mounted. */
 const MOUNTS_TARGET = "remote-fs.target";
 /** Arguments of the daemon. */
 const ARGUMENTS = ["--no-notify"];
-/** Limit on the registration of a daemon, in ms: a mount waits for it. */
+/** Timeout of a daemon's registration, in ms: a mount waits for it. */
 const REGISTER_TIMEOUT_MS = 5_000;
 
-/** Limit on another start-statd, in ms, and the interval of looks at it. */
+/** Longest wait for another start-statd, in ms, and its polling interval. */
 const LOCK_TIMEOUT_MS = 60_000;
 const LOCK_LOOK_MS = 100;
 
@@ -44,7 +44,7 @@ const USAGE = `usage: start-statd
 Starts rpc.statd unless it serves; mount.nfs calls it when a mount needs locks.
 `;
 
-/** Has the daemon started unless it serves; returns the exit status. */
+/** Starts the daemon unless one serves; returns the exit status. */
 export async function startStatd({ programName, calledAs, args }: Invocation): Promise<number> {
   const [first] = args;
   if (first === "-h" || first === "--help") return print({ ...SUCCESS, stdout: USAGE });
@@ -69,7 +69,7 @@ export async function startStatd({ programName, calledAs, args }: Invocation): P
 
 const SUCCESS = { kind: "exit", status: 0, stdout: "", stderr: "" } as const;
 
-/** Keeps further starts out; where no file can be made, the daemon's own lock has to do. */
+/** Excludes concurrent starts; if no file can be created, the daemon's own lock has to do. */
 async function takeLock(): Promise<Disposable> {
   let file: Deno.FsFile;
   try {
@@ -90,8 +90,8 @@ async function takeLock(): Promise<Disposable> {
 }
 
 /**
- * Has a daemon register that serves already, whose registration somebody took from rpcbind, and that
- * neither systemd nor we can start again; whether one did.
+ * Makes a running daemon register again, after another program removed its registration: neither
+ * systemd nor we could start a second one. Returns whether a daemon did.
  */
 async function hasRegistered(programName: string): Promise<boolean> {
   const loaded = loadStatdSettings({
@@ -100,14 +100,14 @@ async function hasRegistered(programName: string): Promise<boolean> {
     env: Deno.env,
     files: systemFiles,
   });
-  if (loaded.kind === "exit") return false; // the daemon that we start will say why
+  if (loaded.kind === "exit") return false; // the daemon that we start reports the reason
   const reached = await reachDaemon(loaded.settings.stateDirectoryPath, REGISTER_TIMEOUT_MS);
   if (reached.outcome !== "reached") return false;
   using daemon = reached.daemon;
   try {
     await daemon.ask({ command: "register" });
   } catch (error) {
-    // It serves, as was asked for; but without rpcbind no mount finds it.
+    // It serves, as requested; but without rpcbind no mount finds it.
     complain(
       `${programName}: rpc.statd runs, but is not registered: ${reasonOf(error)}; ` +
         "start rpcbind (systemctl start rpcbind)",
@@ -116,7 +116,7 @@ async function hasRegistered(programName: string): Promise<boolean> {
   return true;
 }
 
-/** Starts the unit and waits until it is up; whether that succeeded. */
+/** Starts the unit and waits until it is up; returns whether that succeeded. */
 async function startUnit(): Promise<boolean> {
   const program = SYSTEMCTL.find(exists);
   if (program === undefined) return false;
@@ -125,7 +125,7 @@ async function startUnit(): Promise<boolean> {
     return (await new Deno.Command(program, options).spawn().status).success;
   };
   if (!await systemctl("start", UNIT)) return false;
-  // Else an isolate would stop it under mounts; that it is refused does not matter to this one.
+  // Otherwise `systemctl isolate` would stop it under mounts; a failure does not matter here.
   await systemctl("add-wants", "--runtime", MOUNTS_TARGET, UNIT);
   return true;
 }

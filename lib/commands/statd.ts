@@ -1,5 +1,5 @@
 /**
- * rpc.statd: reads its settings, goes to the background if it is to, and serves until it is stopped.
+ * rpc.statd: reads its settings, daemonizes if configured, and serves until it is stopped.
  *
  * Source: rpc.statd(8).
  */
@@ -27,7 +27,7 @@ export async function statd(invocation: Invocation): Promise<number> {
   const listing = listingArguments(args);
   if (listing !== undefined) {
     releaseSignals();
-    // Not loaded into the memory of a daemon.
+    // Imported lazily, to save memory in the daemon.
     const { nsmctl } = await import("./nsmctl.ts");
     return await nsmctl({ ...invocation, args: listing });
   }
@@ -52,7 +52,7 @@ export async function statd(invocation: Invocation): Promise<number> {
     }
     if (settings.notifyMode) {
       complain(`${programName}: -N is deprecated, run sm-notify instead`);
-      // Not loaded into the memory of a daemon either.
+      // Imported lazily, to save memory in the daemon.
       const { smNotify } = await import("./sm_notify.ts");
       const debug = settings.foreground && settings.noSyslog ? ["-d"] : [];
       return await smNotify({ ...invocation, args: [...debug, ...notifyArguments(settings)] });
@@ -81,7 +81,7 @@ export async function statd(invocation: Invocation): Promise<number> {
   }
 }
 
-/** Starts the daemon; why that is not possible is one line. */
+/** Starts the daemon; a failure is reported in one line. */
 async function begin(programName: string, start: () => Promise<number>): Promise<number> {
   try {
     return await start();
@@ -91,7 +91,7 @@ async function begin(programName: string, start: () => Promise<number>): Promise
   }
 }
 
-/** Base of relative paths on the command line; the root where the directory is gone. */
+/** Base of relative paths on the command line; the root if the directory is gone. */
 function workingDirectory(): string {
   try {
     return Deno.cwd();

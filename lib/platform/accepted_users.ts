@@ -1,8 +1,8 @@
 /**
- * User at the other end of a UNIX socket that the runtime has accepted (SO_PEERCRED). The runtime does
- * not tell the descriptor of a connection. It is found by elimination: of all sockets with the
- * listener's name, the one that was not there at the last look. A socket's cookie (SO_COOKIE) tells it
- * from an earlier socket with that number.
+ * Peer credentials (SO_PEERCRED) of UNIX connections accepted by Deno, which does not expose their
+ * descriptors. A descriptor is found by elimination: of all sockets with the listener's name, it is
+ * the one that is new. Socket cookies (SO_COOKIE) distinguish it from an earlier socket with its
+ * number.
  *
  * Source: unix(7) on SO_PEERCRED; socket(7) on SO_COOKIE and SO_ACCEPTCONN.
  */
@@ -18,16 +18,16 @@ const SO_COOKIE = 57;
 /** Offset of sun_path in struct sockaddr_un, in bytes. */
 const NAME_AT = 2;
 const SOCKADDR_UN_BYTES = 110;
-/** Nobody has this id; what is said where the user cannot be told. */
+/** Result if the user cannot be determined; no user has this id. */
 const UNKNOWN_USER = -1;
 
-/** The users behind the connections that one listener accepts. */
+/** Users of the connections that one listener accepts. */
 export interface AcceptedUsers {
-  /** The user of the connection that was accepted just now; below 0 where that cannot be told. */
+  /** Uid of the connection accepted last; negative if unknown. */
   next(): number;
 }
 
-/** Looks at the connections accepted under a name: a path, or `\0name` in the abstract name space. */
+/** Tracks the connections accepted under a name: a path, or an abstract `\0name`. */
 export function acceptedUsers(name: string): AcceptedUsers {
   let known: ReadonlySet<bigint> = new Set();
   return {
@@ -40,7 +40,7 @@ export function acceptedUsers(name: string): AcceptedUsers {
   };
 }
 
-/** Descriptors of connected sockets with a name of their own, by cookie. */
+/** Descriptors of connected sockets with a local name, by cookie. */
 function connectionsAt(name: string): Map<bigint, number> {
   const found = new Map<bigint, number>();
   for (const fd of openNumbers()) {
@@ -51,23 +51,23 @@ function connectionsAt(name: string): Map<bigint, number> {
   return found;
 }
 
-/** The name of a UNIX socket; nothing if it is another file. */
+/** Name of a UNIX socket; undefined for another file. */
 function nameOf(fd: number): string | undefined {
   const address = new Uint8Array(SOCKADDR_UN_BYTES);
   const length = new Uint32Array([address.length]);
   if (libc().getsockname(fd, address, length) < 0 || address[0] !== AF_UNIX) return undefined;
   const bytes = address.subarray(NAME_AT, Math.min(length[0]!, address.length));
-  // A path ends in a NUL character, an abstract name begins with one.
+  // A path ends with NUL, an abstract name begins with NUL.
   const end = bytes.indexOf(0, 1);
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
 function userOf(fd: number): number {
-  const ucred = option(fd, SO_PEERCRED, new Uint32Array(3)); // pid, uid, gid
+  const ucred = option(fd, SO_PEERCRED, new Uint32Array(3)); // struct ucred: pid, uid, gid
   return ucred?.[1] ?? UNKNOWN_USER;
 }
 
-/** The value of a socket option; nothing if it has none. */
+/** Value of a socket option; undefined on failure. */
 function option<
   T extends Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>,
 >(

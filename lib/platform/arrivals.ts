@@ -1,18 +1,18 @@
 /**
- * SIGIO, by which the kernel says that something has arrived at a socket of message_socket.ts. Where the
- * kernel refuses the thread that listens to signals, the sockets are polled.
+ * SIGIO, which signals datagrams at a socket of message_socket.ts. If the kernel refuses Deno's
+ * signal thread, the sockets are polled.
  */
 
 import { blockSigio } from "./signals.ts";
 import { canStartThread } from "./threads.ts";
 
-/** Interval of polling where there is no thread, in ms: what a call waits at most. */
+/** Polling interval without a thread, in ms: the longest delay of a call. */
 const POLL_MS = 20;
 
 const waiting = new Set<() => void>();
 let stopListening = () => {};
 
-/** Calls `action` on each SIGIO, until the function that it returns is called. */
+/** Calls `action` on each SIGIO; returns the function that unsubscribes. */
 export function onArrivals(action: () => void): () => void {
   if (waiting.size === 0) stopListening = listen();
   waiting.add(action);

@@ -1,6 +1,6 @@
 /**
- * Doing a part of the work as the owner of a directory: what is made there belongs to the owner, and
- * links that the owner has put there lead no further than the owner may go (CVE-2019-3689).
+ * Acting as the owner of a directory: files created there belong to the owner, and the owner's
+ * symbolic links lead only where the owner may go (CVE-2019-3689).
  *
  * Source: setresuid(2), setgroups(2), credentials(7).
  */
@@ -9,16 +9,16 @@ import { setGroups } from "./credentials.ts";
 import { checked, libc } from "./libc.ts";
 import { ownerOf } from "./privileges.ts";
 
-/** Leaves an id as it is. */
+/** Value that leaves an id unchanged. */
 const UNCHANGED = 0xffffffff;
 const ROOT = 0;
 
-/** Nesting of {@link asOwner}: the inner action is done as the owner that the outer one has become. */
+/** Set during {@link asOwner}: nested calls keep the outer identity. */
 let isOwner = false;
 
 /**
- * Runs a synchronous action with the effective ids of the owner of `directory` and without
- * supplementary groups; as it is, if this process is not root.
+ * Runs a synchronous action with the effective ids of the owner of `directory`, and without
+ * supplementary groups. A process that is not root runs it unchanged.
  */
 export function asOwner<T>(directory: string, action: () => T): T {
   if (Deno.uid() !== ROOT || isOwner) return action();
@@ -40,7 +40,6 @@ export function asOwner<T>(directory: string, action: () => T): T {
   }
 }
 
-/** The supplementary groups of this process. */
 export function supplementaryGroups(): number[] {
   const count = checked("getgroups", libc().getgroups(0, new Uint8Array(4)));
   const groups = new Uint32Array(Math.max(1, count));

@@ -1,14 +1,14 @@
 /**
- * Files on storage that may hang: network and cluster file systems, disks that are being moved. Each call
- * runs on a thread of the runtime from open to close, so that the event loop never waits for such a file
- * system, and nothing stays open between two calls: it can be unmounted at any time.
+ * Background file access, for storage that may hang: network and cluster file systems, disks being
+ * moved. Each call runs on a Deno thread from open to close, so that the event loop never waits for
+ * it. No file stays open between calls, so that the file system can be unmounted at any time.
  *
- * A thread that hangs is lost until the storage answers, of the 32 that look-ups share: whoever calls
- * has to see that no second call is made on storage that has not answered the first.
+ * A hanging thread is lost until the storage answers, out of 32 that look-ups share. Callers have
+ * to prevent a second call on storage that has not answered the first.
  *
- * Files are opened by the C library: the runtime's own calls read and write on a thread and open on the
- * event loop (Deno 2.7; its calls for names and directories are on a thread as a whole). The number of an
- * error stays on that thread, so that a failure says less than elsewhere.
+ * Files are opened through libc: Deno's own calls read and write on a thread, but open on the event
+ * loop (Deno 2.7; its calls for names and directories run wholly on a thread). errno stays on that
+ * thread, so errors are less specific than elsewhere.
  */
 
 import { canStartThread, NO_THREAD_ADVICE } from "./threads.ts";
@@ -23,27 +23,27 @@ const SYMBOLS = {
   close: { parameters: ["i32"], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** open(2) on 64-bit Linux: without following a link, closed in programs that are started. */
+/** open(2) flags on 64-bit Linux: follow no link, and close in started programs. */
 const O_NOFOLLOW_CLOEXEC = 0o2000000 | MACHINE.O_NOFOLLOW;
 const O_RDONLY = 0;
 const O_WRONLY = 1;
 const O_CREAT_TRUNC = 0o1100;
 const O_APPEND = 0o2000;
-/** Files belong to the daemon's user, and to nobody else. */
+/** Files are private to the daemon's user. */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 const CHUNK_BYTES = 1 << 20;
 
 let opened: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] | undefined;
 
-/** Opens the C library, for which a permission is needed that the daemon gives up later. */
+/** Opens libc, which needs a permission that the daemon gives up later. */
 export function openBackgroundFiles(): void {
   opened ??= Deno.dlopen("libc.so.6", SYMBOLS).symbols;
 }
 
-/** Calls on files, each on threads; they reject with errors for people. */
+/** File calls on threads; they reject with descriptive errors. */
 export const backgroundFiles = {
-  /** The names in a directory. */
+  /** Names in a directory. */
   async names(directory: string): Promise<string[]> {
     requireThread();
     const names: string[] = [];
@@ -51,7 +51,7 @@ export const backgroundFiles = {
     return names;
   },
 
-  /** The text of a file; undefined where there is none. */
+  /** Text of a file; undefined if there is none. */
   async read(path: string): Promise<string | undefined> {
     let text = "";
     const decoder = new TextDecoder();
@@ -72,12 +72,12 @@ export const backgroundFiles = {
     return text + decoder.decode();
   },
 
-  /** Appends to a file that is there. */
+  /** Appends to an existing file. */
   append(path: string, text: string): Promise<void> {
     return withFile(path, O_WRONLY | O_APPEND, (file) => writeAll(file, text));
   },
 
-  /** Writes a file anew, in place of what is there. */
+  /** Replaces the contents of a file, creating it if missing. */
   write(path: string, text: string): Promise<void> {
     return withFile(path, O_WRONLY | O_CREAT_TRUNC, (file) => writeAll(file, text));
   },
@@ -87,19 +87,19 @@ export const backgroundFiles = {
     await Deno.mkdir(path, { mode: DIRECTORY_MODE });
   },
 
-  /** Gives a file or directory another name. A directory does not take the place of one with files. */
+  /** Renames a file or directory; a directory cannot replace a non-empty one. */
   async rename(from: string, to: string): Promise<void> {
     requireThread();
     await Deno.rename(from, to);
   },
 
-  /** Removes a directory with all that is in it. */
+  /** Removes a directory tree. */
   async removeTree(path: string): Promise<void> {
     requireThread();
     await Deno.remove(path, { recursive: true });
   },
 
-  /** Settles when the contents of a file, or the names in a directory, are on disk. */
+  /** Makes the contents of a file, or the names in a directory, durable. */
   sync(path: string): Promise<void> {
     return withFile(path, O_RDONLY, async (file) => {
       if (await opened!.fsync(file) !== 0 && !isSyncRefused("fsync")) {
@@ -119,7 +119,7 @@ async function withFile(
   const cPath = new TextEncoder().encode(`${path}\0`);
   const file = await opened!.open(cPath, flags | O_NOFOLLOW_CLOEXEC, FILE_MODE);
   if (file < 0) {
-    await Deno.lstat(path.slice(0, path.lastIndexOf("/"))); // fails in words
+    await Deno.lstat(path.slice(0, path.lastIndexOf("/"))); // throws a descriptive error
     if ((flags & O_CREAT_TRUNC) === 0) await Deno.lstat(path);
     throw new Error(`${path} cannot be opened; uid ${Deno.uid()} has to be its owner`);
   }
@@ -139,7 +139,7 @@ async function writeAll(file: number, text: string): Promise<void> {
   }
 }
 
-/** @throws {Error} Where the runtime would end the process for want of a thread. */
+/** @throws {Error} When Deno would abort the process for lack of a thread. */
 function requireThread(): void {
   if (!canStartThread()) throw new Error(NO_THREAD_ADVICE);
 }

@@ -1,22 +1,22 @@
 /**
- * Running a program that the administrator named, with arguments that come from the network.
+ * Runs a program that the administrator configured, with arguments from the network.
  *
- * It is executed directly: no shell, no search, no part of an argument has a meaning. (A script without
- * `#!` is run by /bin/sh, as execvp(3) does, with its arguments as they are.) It has a clean
- * environment, nothing on its standard input and output, no capabilities, and a process group of its
- * own, so that all of it can be ended. The last line of its standard error is kept for the log.
+ * The program is executed directly: no shell, no PATH search, no argument is interpreted. (A script
+ * without `#!` is run by /bin/sh, as by execvp(3), with unchanged arguments.) It gets a clean
+ * environment, null standard input and output, no capabilities, and its own process group, so that
+ * all of it can be killed. The last line of its standard error is kept for the log.
  *
- * Arguments are bytes. The runtime passes UTF-8 only; where an argument is not UTF-8, /bin/sh is given
- * all of them as octal digits, puts the bytes together and is replaced by the program (exec).
+ * Arguments are bytes, but Deno passes only UTF-8. If one is not UTF-8, /bin/sh gets all of them as
+ * octal digits, decodes them, and is replaced by the program (exec).
  *
- * Source: behaviour of nfs-utils (argv). Deviation: there is a time limit; the environment is not handed
- * on, and neither are descriptors.
+ * Source: behaviour of nfs-utils (argv). Deviation: there is a time limit, and neither the
+ * environment nor descriptors are inherited.
  */
 
 import { systemClock } from "./clock.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** End of a program; `lastLine` is the last line of its standard error. */
+/** Result of a program; `lastLine` is the last line of its standard error. */
 export type CalloutResult =
   | { readonly outcome: "exited"; readonly status: number; readonly lastLine?: string }
   | { readonly outcome: "killed"; readonly signal: string }
@@ -27,14 +27,14 @@ export type CalloutResult =
 export const CALLOUT_ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 /** Bytes of standard error that are kept: the end of it, with room for one long line. */
 const KEPT_BYTES = 1024;
-/** Limit on reading the rest of standard error after the program has ended, in ms: it is in a pipe. */
+/** Limit on reading the rest of standard error after the program's end, in ms: it is already in the pipe. */
 const LAST_WORDS_MS = 100;
 /**
- * Pipes that programs left running may hold open, in number. Each costs a descriptor; beyond, the pipe
- * is closed, and a program that still writes into it is ended by SIGPIPE.
+ * Limit of pipes that background children of programs may hold open. Each costs a descriptor;
+ * beyond it, the pipe is closed, and a child that still writes is ended by SIGPIPE.
  */
 const PIPES_LEFT_MAX = 16;
-/** Decodes its arguments from `\0ooo`; the dot keeps line feeds at the end of one. */
+/** Decodes arguments from `\0ooo`; the dot protects trailing line feeds. */
 const DECODING_SCRIPT = `
 program=$0 left=$#
 while [ "$left" -gt 0 ]; do
@@ -48,8 +48,8 @@ exec "$program" "$@"`;
 let pipesLeft = 0;
 
 /**
- * Runs a program to its end, or for `timeoutMs`; then it and what it started are killed. It never
- * throws. `args` have one character for each byte, as texts have that came off the wire.
+ * Runs a program to its end, or for `timeoutMs`; then its process group is killed. Never throws.
+ * `args` have one character per byte, like text from the wire.
  */
 export async function runCallout(
   program: string,
@@ -111,7 +111,7 @@ function bytesOf(text: string): Uint8Array {
   });
 }
 
-/** Text that the runtime encodes to just these bytes; undefined where there is none. */
+/** Text that Deno encodes to exactly these bytes; undefined if there is none. */
 function utf8Text(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -124,7 +124,7 @@ function octal(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => `\\0${byte.toString(8).padStart(3, "0")}`).join("");
 }
 
-/** The end of what a program writes to its standard error, which is read so that it never waits. */
+/** Tail of a program's standard error, read continuously so that the program never blocks. */
 class LastWords {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #done: Promise<void>;
@@ -135,7 +135,7 @@ class LastWords {
     this.#done = this.#read();
   }
 
-  /** The last line that is not empty, one character for each byte. Closes the pipe as {@link leave} does. */
+  /** Last non-empty line, one character per byte. Closes the pipe like {@link leave}. */
   async last(startTimer: Clock["startTimer"]): Promise<string> {
     const late = Promise.withResolvers<void>();
     const cancel = startTimer(LAST_WORDS_MS, late.resolve);
@@ -145,7 +145,7 @@ class LastWords {
     return this.#text.trimEnd().split("\n").at(-1)!.trim();
   }
 
-  /** Reads on for programs that were left running, as long as there are few. */
+  /** Keeps reading for background children, up to the limit of pipes. */
   leave(): void {
     if (pipesLeft >= PIPES_LEFT_MAX) return this.close();
     pipesLeft++;
@@ -153,7 +153,7 @@ class LastWords {
   }
 
   close(): void {
-    // It rejects where the pipe is broken already.
+    // Rejects if the pipe is broken already.
     this.#reader.cancel().catch(() => {});
   }
 
@@ -166,7 +166,7 @@ class LastWords {
         this.#text = (this.#text + chunk).slice(-KEPT_BYTES);
       }
     } catch {
-      // A broken pipe has no more words.
+      // A broken pipe has no more text.
     }
   }
 }
@@ -176,6 +176,6 @@ export function killGroup(pid: number): void {
   try {
     Deno.kill(-pid, "SIGKILL");
   } catch {
-    // it ended by itself just now
+    // exited just now
   }
 }

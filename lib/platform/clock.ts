@@ -1,8 +1,8 @@
-/** The real clock and the real dice. */
+/** System clock and random numbers. */
 
 import type { Clock } from "../time/clock.ts";
 
-/** Longest wait of one setTimeout: a longer one fires at once. */
+/** Longest timeout of setTimeout; a longer one fires at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 function startTimer(ms: number, action: () => void): () => void {
@@ -16,7 +16,7 @@ function startTimer(ms: number, action: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** The clock of this machine. A timer that has not run out keeps the process alive. */
+/** Clock of this host. A running timer keeps the process alive. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallClock: () => Date.now(),
@@ -25,7 +25,7 @@ export const systemClock: Clock = {
 
 const RANDOM_WORDS = 64;
 
-/** A source of unpredictable unsigned 32-bit numbers, which asks the kernel once for many of them. */
+/** Source of unpredictable unsigned 32-bit numbers, fetched from the kernel in batches. */
 export function randomNumbers(): () => number {
   const words = new Uint32Array(RANDOM_WORDS);
   let used = RANDOM_WORDS;

@@ -1,6 +1,6 @@
 /**
- * Ids, capabilities and other attributes of the process. The C library changes ids in every thread;
- * prctl and capset change the calling thread, and threads that it starts later.
+ * Credentials of the process: ids, capabilities and other attributes. The C library changes ids in
+ * every thread; prctl and capset affect the calling thread, and threads that it starts later.
  *
  * Source: setresuid(2), prctl(2), capset(2), credentials(7), capabilities(7).
  */
@@ -32,32 +32,35 @@ function prctl(name: string, option: number, argument: number): void {
   checked(`prctl(${name})`, libc().prctl(option, BigInt(argument), 0n, 0n, 0n));
 }
 
-/** PR_SET_KEEPCAPS: this thread keeps its permitted capabilities when its user id leaves 0. */
+/** PR_SET_KEEPCAPS: this thread keeps its permitted capabilities when its uid changes from 0. */
 export function keepCapabilities(keep: boolean): void {
   prctl("PR_SET_KEEPCAPS", PR_SET_KEEPCAPS, Number(keep));
 }
 
-/** From now on no program started by this thread gains rights by set-uid bits or file capabilities. */
+/**
+ * PR_SET_NO_NEW_PRIVS: programs started by this thread gain no rights by set-uid bits or file
+ * capabilities.
+ */
 export function setNoNewPrivileges(): void {
   prctl("PR_SET_NO_NEW_PRIVS", PR_SET_NO_NEW_PRIVS, 1);
 }
 
-/** PR_SET_DUMPABLE: the process may dump core, and be traced by processes of its user. */
+/** PR_SET_DUMPABLE: allows core dumps, and tracing by processes of this user. */
 export function setDumpable(dumpable: boolean): void {
   prctl("PR_SET_DUMPABLE", PR_SET_DUMPABLE, Number(dumpable));
 }
 
-/** Takes every capability out of the bounding set of this thread; needs CAP_SETPCAP. */
+/** Empties the capability bounding set of this thread; needs CAP_SETPCAP. */
 export function emptyBoundingSet(): void {
-  // behind the kernel's last capability, the answer is EINVAL
+  // EINVAL after the kernel's last capability
   for (let bit = 0; libc().prctl(PR_CAPBSET_READ, BigInt(bit), 0n, 0n, 0n) >= 0; bit++) {
     prctl("PR_CAPBSET_DROP", PR_CAPBSET_DROP, bit);
   }
 }
 
-/** Sets permitted and effective capabilities of this thread to one set, the inheritable ones to none. */
+/** Sets the permitted and effective capabilities of this thread, and clears the inheritable ones. */
 export function setCapabilities(set: bigint): void {
-  const header = new Uint32Array([0x20080522, 0]); // _LINUX_CAPABILITY_VERSION_3, the calling thread
+  const header = new Uint32Array([0x20080522, 0]); // _LINUX_CAPABILITY_VERSION_3, calling thread
   const [low, high] = [Number(set & 0xffffffffn), Number(set >> 32n)];
   // twice effective, permitted, inheritable: capabilities 0 to 31, then 32 to 63
   checked("capset", libc().capset(header, new Uint32Array([low, low, 0, high, high, 0])));

@@ -1,6 +1,6 @@
 /**
- * Going to the background. A runtime with threads cannot fork, so the program starts itself again in a
- * session of its own and waits until the new process says that it serves:
+ * Daemonizing. A multi-threaded runtime cannot fork, so the program starts itself again in a new
+ * session, and waits until the new process is ready:
  *
  *     starter                                  daemon
  *     startInBackground() ── NSM_BACKGROUND=1 ──> isInBackground()
@@ -9,7 +9,7 @@
  *           | <──────────── "ready" ────────── tellReady(): from here on stdio is /dev/null
  *        exit 0
  *
- * Standard error is shared until then, so what goes wrong is seen where the program was started.
+ * Standard error is shared until then, so that errors appear where the program was started.
  */
 
 import { stdioToNull } from "./process_stdio.ts";
@@ -20,23 +20,20 @@ import { complain } from "./standard_streams.ts";
 const BACKGROUND_VARIABLE = "NSM_BACKGROUND";
 const READY = "ready\n";
 const NULL = "/dev/null";
-/**
- * Set for a program that is to log where its starter does, on standard error, in the background too:
- * `LEVEL:FORMAT`.
- */
+/** Variable `LEVEL:FORMAT` that makes a background program log to its starter's standard error. */
 export const LOG_VARIABLE = "NSM_LOG";
 
-/** A program that has been started and is to say when it is ready. */
+/** Started program that is not ready yet. */
 interface Starting {
   readonly child: Deno.ChildProcess;
-  /** 0 when it is ready, else what it ended with. */
+  /** 0 when it is ready, else its exit status. */
   readonly outcome: Promise<number>;
 }
 
 /**
  * Starts a program in the background and waits until it is ready.
  *
- * @returns 0 when it is ready, else the status that it ended with; of what killed it there is a line.
+ * @returns 0 when it is ready, else its exit status; death by a signal is also reported in a line.
  * @throws {Error} When it cannot be started at all.
  */
 export async function runInBackground(command: SelfCommand): Promise<number> {
@@ -44,13 +41,13 @@ export async function runInBackground(command: SelfCommand): Promise<number> {
 }
 
 /**
- * Does as {@link runInBackground}, for a process that does nothing else: signals that ask us to stop are
- * handed on meanwhile, and the result is the status to exit with.
+ * {@link runInBackground} for a process with nothing else to do: stop signals are forwarded
+ * meanwhile, and the result is the exit status.
  */
 export async function startInBackground(command: SelfCommand): Promise<number> {
   const over = new AbortController();
   let starting: Starting | undefined;
-  // from before the start on: a signal in between would leave the daemon alone
+  // before the start: otherwise a signal in between would orphan the daemon
   onSignals({ stop: (signal) => starting?.child.kill(signal) }, over.signal);
   try {
     starting = begin(command);
@@ -72,12 +69,15 @@ function begin(command: SelfCommand): Starting {
     detached: true, // setsid(2)
   }).spawn();
   const { status, stdout } = child;
-  // a program started by the daemon may hold the pipe open after the daemon's end
+  // a child of the daemon may hold the pipe open after the daemon's end
   const isReady = Promise.race([saysReady(stdout), status.then(() => false)]);
   return { child, outcome: isReady.then((ready) => ready ? 0 : endOf(status, command.program)) };
 }
 
-/** Exit status of a program that never was ready, with a line about it: a trap of the runtime prints none. */
+/**
+ * Exit status of a program that never became ready, reported if a signal killed it: a trap in Deno
+ * prints nothing.
+ */
 async function endOf(status: Promise<Deno.CommandStatus>, program: string): Promise<number> {
   const { code, signal } = await status;
   if (signal !== null && signal !== "SIGTERM" && signal !== "SIGINT") {
@@ -86,7 +86,7 @@ async function endOf(status: Promise<Deno.CommandStatus>, program: string): Prom
   return code;
 }
 
-/** /dev/null, which the runtime opens when it starts a program, and does not name where it is missing. */
+/** Checks /dev/null, which Deno opens to start a program, and does not name if it is missing. */
 function requireNull(): void {
   try {
     Deno.openSync(NULL, { read: true, write: true }).close();
@@ -110,33 +110,33 @@ async function saysReady(output: ReadableStream<Uint8Array>): Promise<boolean> {
 
 let isMarked: boolean | undefined;
 
-/** True in a daemon that {@link startInBackground} has started. */
+/** Whether this process was started by {@link startInBackground}. */
 export function isInBackground(): boolean {
   if (isMarked === undefined) {
     isMarked = Deno.env.get(BACKGROUND_VARIABLE) !== undefined;
-    Deno.env.delete(BACKGROUND_VARIABLE); // not for programs that the daemon starts
+    Deno.env.delete(BACKGROUND_VARIABLE); // not inherited by programs that the daemon starts
   }
   return isMarked;
 }
 
-/** Lets go of the folder that the daemon was started in. */
+/** Leaves the working directory of the start. */
 export function leaveTerminal(): void {
   Deno.chdir("/");
 }
 
-/** Ends the starter with success, and the use of its terminal. */
+/** Reports readiness to the starter, which exits with success, and detaches from its terminal. */
 export function tellReady(): void {
   try {
     Deno.stdout.writeSync(new TextEncoder().encode(READY));
   } catch {
-    // the starter was killed: the daemon goes on
+    // the starter was killed; the daemon goes on
   }
   stdioToNull({ keepsErrors: inheritedLog !== undefined });
 }
 
 let inheritedLog: string | undefined;
 
-/** The starter's place to log, from {@link LOG_VARIABLE}; undefined where it names none. */
+/** Log destination of the starter, from {@link LOG_VARIABLE}; undefined if unset. */
 export function logOfStarter(): string | undefined {
   return inheritedLog ??= Deno.env.get(LOG_VARIABLE);
 }

@@ -1,6 +1,6 @@
 /**
- * System calls on a UDP socket that Deno opened, without its event loop: to take what has already
- * arrived, and to send at once. Waiting is left to the runtime.
+ * System calls on a UDP socket opened by Deno, bypassing its event loop: receiving queued
+ * datagrams, and sending immediately. Waiting is left to Deno.
  *
  * Source: recv(2), send(2), udp(7).
  */
@@ -11,20 +11,20 @@ import { libc } from "./libc.ts";
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 
-/** The calls of one socket; they must not be used once it was closed. */
+/** Calls of one socket; not to be used after it is closed. */
 export interface DatagramCalls {
   /**
-   * Takes one datagram without waiting. `source` gets the struct sockaddr that it came from, which has
-   * 28 bytes at most.
+   * Receives one datagram without waiting. `source` receives its struct sockaddr, of at most 28
+   * bytes.
    *
-   * @returns Its length, as far as it fits; below 0 when there is none, or an error to be told of.
+   * @returns Its length, truncated to the buffer; negative if there is none, or on an error.
    */
   receive(into: Uint8Array<ArrayBuffer>, source: Uint8Array<ArrayBuffer>): number;
-  /** Sends one datagram to a struct sockaddr, unless that would wait or fails; whether it did. */
+  /** Sends one datagram to a struct sockaddr; false if that would block or fails. */
   send(data: Uint8Array<ArrayBuffer>, to: Uint8Array<ArrayBuffer>): boolean;
 }
 
-/** Opens a UDP socket by `open`; without calls where its descriptor cannot be told. */
+/** Opens a UDP socket by `open`; without calls if its descriptor cannot be found. */
 export function withDatagramCalls<T>(
   open: () => T,
 ): { readonly opened: T; readonly calls: DatagramCalls | undefined } {

@@ -1,5 +1,5 @@
 /**
- * Datagrams that the kernel dropped before we saw them.
+ * Count of datagrams that the kernel dropped.
  *
  * Source: udp(7); SO_MEMINFO of linux/socket.h, SK_MEMINFO_DROPS of linux/sock_diag.h.
  */
@@ -9,10 +9,10 @@ import { libc } from "./libc.ts";
 
 const SOL_SOCKET = 1;
 const SO_MEMINFO = 55;
-/** It is an array of numbers of 32 bits, of which this is the last. */
+/** Index of the last number in the array of 32-bit numbers. */
 const SK_MEMINFO_DROPS = 8;
 
-/** Sum of the datagrams dropped at our UDP sockets on some ports, closed sockets included. */
+/** Drops of our UDP sockets on some ports, including closed sockets. */
 export class DatagramDrops {
   readonly #ports: readonly number[];
   #open = new Map<string, number>();
@@ -22,7 +22,7 @@ export class DatagramDrops {
     this.#ports = ports;
   }
 
-  /** The sum. What a socket drops between the last call of this and its end is not in it. */
+  /** Sum of the drops. Drops between the last count() and the close of a socket are not included. */
   count(): number {
     const open = new Map<string, number>();
     for (const { fd, target } of openDescriptors()) {
@@ -36,7 +36,7 @@ export class DatagramDrops {
   }
 }
 
-/** Drops of one socket (SO_MEMINFO); 0 before Linux 4.12, which does not tell. */
+/** Drops of one socket (SO_MEMINFO); 0 before Linux 4.12. */
 function dropsOf(fd: number): number {
   const info = new Uint32Array(SK_MEMINFO_DROPS + 1);
   const length = new Uint32Array([info.byteLength]);

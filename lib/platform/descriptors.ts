@@ -1,6 +1,6 @@
 /**
- * File descriptors by number, for what Deno's own files and sockets do not offer. Nothing opened here is
- * inherited by programs that are started later.
+ * File descriptors by number, for operations that Deno's files and sockets lack. Descriptors opened
+ * here are not inherited by started programs.
  *
  * Source: open(2), dup(2), unix(7), socket(7), ipv6(7).
  */
@@ -9,15 +9,15 @@ import { checked, cString, libc, LibcError } from "./libc.ts";
 
 const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000; // also SOCK_CLOEXEC
-/** Its answer is 0, or 1 where FD_CLOEXEC is set. */
+/** Returns 0, or 1 if FD_CLOEXEC is set. */
 const F_GETFD = 1;
 
 const DESCRIPTORS = "/proc/self/fd";
-/** The longest path there is. Source: limits.h of Linux. */
+/** Longest path. Source: limits.h of Linux. */
 const PATH_MAX_BYTES = 4096;
-/** Open files that a process may have unless somebody raises it: INR_OPEN_CUR of Linux. */
+/** Usual limit of open files: INR_OPEN_CUR of Linux. */
 const USUAL_OPEN_MAX = 1024;
-/** The highest of the three descriptors that programs expect. */
+/** Highest standard descriptor. */
 export const STDERR = 2;
 
 /** Opens a file for reading and writing. */
@@ -25,27 +25,28 @@ export function openDescriptor(path: string): number {
   return checked(`open "${path}"`, libc().open(cString(path), O_RDWR | O_CLOEXEC, 0));
 }
 
-/** Closes a descriptor; for what can fail here there is no remedy. */
+/** Closes a descriptor, ignoring errors. */
 export function closeDescriptor(fd: number): void {
   libc().close(fd);
 }
 
-/** Makes `onto` refer to what `fd` refers to. */
+/** Duplicates `fd` to `onto`. */
 export function duplicate(fd: number, onto: number, isInherited: boolean): void {
   checked("dup3", libc().dup3(fd, onto, isInherited ? 0 : O_CLOEXEC));
 }
 
 const POLLOUT = 4;
 
-/** poll(2) for writing, for at most `waitMs`; a pipe that is writable takes at least 4096 bytes. */
+/** Polls for writing, for at most `waitMs`; a writable pipe takes at least 4096 bytes. */
 export function isWritable(fd: number, waitMs: number): boolean {
-  const polled = new Int32Array([fd, POLLOUT]); // struct pollfd: revents is the upper half of the second
+  // struct pollfd: revents is the upper half of the second word
+  const polled = new Int32Array([fd, POLLOUT]);
   return libc().poll(polled, 1n, waitMs) > 0 && ((polled[1]! >> 16) & POLLOUT) !== 0;
 }
 
 /**
- * The numbers of all descriptors, and of some that are closed: that of the listing itself, or, where they
- * cannot be listed, all below the usual limit.
+ * Numbers of all descriptors, and of some closed ones: that of the listing itself or, if listing
+ * fails, all below the usual limit.
  */
 export function openNumbers(): number[] {
   try {
@@ -56,8 +57,8 @@ export function openNumbers(): number[] {
 }
 
 /**
- * Open descriptors of this process, and the targets that /proc/self/fd shows. The runtime lists the
- * folder, but reads no link there once a permission was given up; see `permissions.ts`.
+ * Open descriptors of this process, with their targets in /proc/self/fd. Deno lists that directory,
+ * but reads no links there after a permission was given up; see `permissions.ts`.
  */
 export function openDescriptors(): { fd: number; target: string }[] {
   const open: { fd: number; target: string }[] = [];
@@ -72,9 +73,9 @@ export function openDescriptors(): { fd: number; target: string }[] {
 }
 
 /**
- * Closes inherited descriptors above 2, so that neither we after the privilege drop nor programs that we
- * start can use the starter's open files. To be called before anything is opened. The runtime's own
- * descriptors are told apart by close-on-exec, which an inherited one has not.
+ * Closes inherited descriptors above 2, so that neither we after the privilege drop nor our
+ * children can use the starter's open files. Call it before anything is opened. Deno's own
+ * descriptors have close-on-exec set, which inherited ones have not.
  */
 export function closeInheritedDescriptors(): void {
   for (const fd of openNumbers()) {
@@ -91,10 +92,10 @@ const SOL_SOCKET = 1;
 const SO_SNDTIMEO = 21;
 
 /**
- * A datagram socket connected to a path, or to `@name` for an abstract address. Sending waits for room
- * for `sendLimitMs` at most.
+ * Opens a datagram socket connected to a path, or to the abstract address `@name`. Sends wait for
+ * room for at most `sendLimitMs`.
  *
- * @throws {LibcError} ENOENT, ECONNREFUSED when nobody is there.
+ * @throws {LibcError} ENOENT, ECONNREFUSED when no process listens.
  */
 export function connectUnixDatagram(address: string, sendLimitMs: number): number {
   const isAbstract = address.startsWith("@");
@@ -123,9 +124,9 @@ const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 
 /**
- * Sends one datagram on a connected socket, after waiting for room where that is wanted.
+ * Sends one datagram on a connected socket, waiting for room if `mayWait`.
  *
- * @throws {LibcError} EAGAIN when there is no room, ECONNREFUSED when nobody reads.
+ * @throws {LibcError} EAGAIN when there is no room, ECONNREFUSED when no process listens.
  */
 export function sendDatagram(fd: number, bytes: Uint8Array<ArrayBuffer>, mayWait: boolean): void {
   const flags = MSG_NOSIGNAL | (mayWait ? 0 : MSG_DONTWAIT);
@@ -137,14 +138,14 @@ export interface BoundSocket {
   readonly family: "ipv4" | "ipv6";
   readonly transport: "udp" | "tcp";
   readonly port: number;
-  /** Bound to an address of loopback. */
+  /** Bound to a loopback address. */
   readonly isLoopback: boolean;
 }
 
 const FAMILIES: Readonly<Record<number, BoundSocket["family"]>> = { 2: "ipv4", 10: "ipv6" };
 const TRANSPORTS: Readonly<Record<number, BoundSocket["transport"]>> = { 1: "tcp", 2: "udp" };
 
-/** Local end of a descriptor; undefined if it is not an Internet socket. */
+/** Local end of a descriptor; undefined if it is no Internet socket. */
 export function boundSocket(fd: number): BoundSocket | undefined {
   const name = new Uint8Array(128); // sockaddr_storage
   if (libc().getsockname(fd, name, new Uint32Array([name.length])) < 0) return undefined;
@@ -160,7 +161,7 @@ function isIpv6Loopback(address: Uint8Array): boolean {
   return address.every((byte, i) => byte === (i === 15 ? 1 : 0));
 }
 
-/** Level and number of options whose value is an int. */
+/** Level and number of options with an int value. */
 const OPTIONS = {
   SO_REUSEADDR: [SOL_SOCKET, 2],
   SO_REUSEPORT: [SOL_SOCKET, 15],
@@ -177,7 +178,6 @@ const OPTIONS = {
   TCP_USER_TIMEOUT: [6, 18],
 } as const;
 
-/** Reads a socket option. */
 export function getSocketOption(fd: number, option: keyof typeof OPTIONS): number {
   const [level, name] = OPTIONS[option];
   const value = new Int32Array(1);
@@ -186,7 +186,6 @@ export function getSocketOption(fd: number, option: keyof typeof OPTIONS): numbe
   return value[0]!;
 }
 
-/** Sets a socket option. */
 export function setSocketOption(fd: number, option: keyof typeof OPTIONS, value: number): void {
   const [level, name] = OPTIONS[option];
   const data = new Int32Array([value]);

@@ -1,31 +1,31 @@
 /**
- * Environment variables that steer the runtime, the dynamic linker or the C library instead of this
- * program. They are removed before anything is done, so that nothing started here has them either.
+ * Environment variables that steer Deno, the dynamic linker or the C library instead of this
+ * program. They are removed first, so that started programs do not have them either.
  *
- * Some variables of the runtime have their effect before our first instruction, such as SSLKEYLOGFILE:
- * install.sh takes their names out of it. A runtime of another origin is executed anew without the variable
- * where the effect lasts. LD_* and TZ have been heeded by the linker and the C library, as for any program;
- * only root can set LD_* for root.
+ * Some of Deno's variables, such as SSLKEYLOGFILE, take effect before our first instruction:
+ * install.sh removes their names from the executable. With another build of Deno, the program
+ * executes itself again without a variable that has a lasting effect. LD_* and TZ have been used by
+ * the linker and the C library, as in any program; only root can set LD_* for root.
  *
- * Source: ld.so(8) on secure-execution mode, for the variables that glibc removes from programs with more
- * rights than their caller; deno's, Node's and rustls' documentation for the runtime's.
+ * Source: ld.so(8) on secure-execution mode, for the variables that glibc removes from programs
+ * with more rights than their caller; deno's, Node's and rustls' documentation for the runtime's.
  */
 
-/** Of the runtime, and of libraries in it: metrics to another address, keys of TLS to a file. */
+/** Variables of Deno and its libraries, for example to export metrics or TLS keys. */
 const RUNTIME =
   /^(?:DENO_|NODE_|OTEL_|V8_|RUST_|UV_|SSL_|TOKIO_|SSLKEYLOGFILE$|(?:https?|all|no)_proxy$)/i;
-/** Of the dynamic linker and the C library. */
+/** Variables of the dynamic linker and the C library. */
 const LIBRARY =
   /^(?:LD_|GLIBC_|MALLOC_|GCONV_PATH$|GETCONF_DIR$|HOSTALIASES$|LOCALDOMAIN$|LOCPATH$|NIS_PATH$|NLSPATH$|RES(?:OLV)?_|TMPDIR$|TZDIR$)/;
-/** Read by the runtime once, as it starts, with an effect that lasts. */
+/** Variables that Deno reads only at start, with a lasting effect. */
 const LASTING = /^(?:DENO_LOG|RUST_LOG)$/;
 
-/** True for a variable that steers the runtime or the libraries. */
+/** Whether a variable steers Deno or the libraries. */
 export function isSteering(name: string): boolean {
   return RUNTIME.test(name) || LIBRARY.test(name);
 }
 
-/** Removes them from this process; says whether one had an effect that lasts. */
+/** Removes such variables from this process; reports whether one has a lasting effect. */
 export function dropSteeringVariables(): { readonly hasLastingEffect: boolean } {
   let hasLastingEffect = false;
   for (const name of Object.keys(Deno.env.toObject())) {

@@ -1,13 +1,13 @@
-/** Whether a program can be run, without running it. Source: path_resolution(7), execve(2). */
+/** Check whether a program can be run, without running it. Source: path_resolution(7), execve(2). */
 
-/** Bits of a mode by which a file may be executed: by somebody, and by its owner. */
+/** Mode bits for execution: of any class, and of the owner. */
 const EXECUTE = 0o111;
 const OWNER_EXECUTE = 0o100;
 
 /**
- * Why a program cannot be run; undefined where nothing is known against it. `uid` is the user who is to
- * run it, by default the own one. Where that is not the owner, a bit for the group or for others will do:
- * whose group it is, is not known.
+ * Reason why a program cannot be run; undefined if none is known. `uid` is the user to run it, by
+ * default our own. For a user other than the owner, a group or world bit is sufficient, as group
+ * membership is not checked.
  */
 export function executableFault(path: string, uid = Deno.uid()): string | undefined {
   if (!path.includes("/")) return "it is not a path";

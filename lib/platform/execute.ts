@@ -1,16 +1,16 @@
 /**
- * Becoming another program, or this one anew: no further process, and the open files that are meant to be
- * inherited. What is left undone here stays undone, so call it before anything else.
+ * Replacing this process by another program, or by itself: no further process, and inheritable
+ * files stay open. Cleanup is skipped, so call it before anything else.
  *
- * Source: execve(2). Signals that are blocked stay so.
+ * Source: execve(2). Blocked signals stay blocked.
  */
 
 import { checked, cString, libc } from "./libc.ts";
 
 /**
- * Executes a file; `argv` begins with the name that the program is called by.
+ * Executes a file; `argv` begins with the program's name.
  *
- * @throws {LibcError} When that is not possible; else it does not return.
+ * @throws {LibcError} On failure; does not return otherwise.
  */
 export function execute(
   path: string,
@@ -20,10 +20,10 @@ export function execute(
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const [args, env] = [argv.map(cString), variables.map(cString)];
   checked(`execve "${path}"`, libc().execve(cString(path), addressesOf(args), addressesOf(env)));
-  throw new Error(`Cannot execute "${path}"`); // execve(2) returns only where it fails
+  throw new Error(`Cannot execute "${path}"`); // execve(2) returns only on failure
 }
 
-/** An array of pointers to text, with a null pointer at its end. */
+/** Null-terminated array of pointers to texts. */
 function addressesOf(texts: readonly Uint8Array<ArrayBuffer>[]): BigUint64Array<ArrayBuffer> {
   const addresses = texts.map((text) => Deno.UnsafePointer.value(Deno.UnsafePointer.of(text)));
   return new BigUint64Array([...addresses, 0n]);

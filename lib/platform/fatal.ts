@@ -1,9 +1,10 @@
 /**
- * Fatal errors: the one way out for an uncaught error or rejection, in every program, in the background
- * too. One line with the stack goes to the log, and to standard error unless the log goes there. The exit
- * status is 1: a waiting starter sees it, and the service manager starts the daemon again.
+ * Fatal errors: the exit path of an uncaught error or rejection, in every program, also in the
+ * background. One line with the stack goes to the log, and to standard error unless the log goes
+ * there. The exit status is 1: a waiting starter sees it, and the service manager restarts the
+ * daemon.
  *
- * Deviation: the runtime prints a stack trace to standard error, which is /dev/null in the background.
+ * Deviation: Deno prints a stack trace to standard error, which is /dev/null in the background.
  */
 
 import type { Log } from "../log.ts";
@@ -15,7 +16,7 @@ let log: Pick<Log, "error"> | undefined;
 let isSeenOnStderr = false;
 let isEnding = false;
 
-/** Ends the program on any error or rejection that nobody handles. To be called before all else. */
+/** Ends the program on any unhandled error or rejection; call it first. */
 export function endOnUncaughtErrors(programName: string): void {
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
@@ -27,13 +28,13 @@ export function endOnUncaughtErrors(programName: string): void {
   });
 }
 
-/** Sends the last line to a log from here on; `isOnStderr` says that it is seen there. */
+/** Sets the log for the last line; `isOnStderr`: the log goes to standard error. */
 export function tellFatalErrorsTo(to: Pick<Log, "error">, isOnStderr: boolean): void {
   log = to;
   isSeenOnStderr = isOnStderr;
 }
 
-/** Ends the program, as an error that nobody handles does. */
+/** Ends the program like an unhandled error. */
 export function endBy(error: unknown, programName: string): never {
   if (isEnding) Deno.exit(STATUS); // the log itself has failed
   isEnding = true;
@@ -46,7 +47,7 @@ export function endBy(error: unknown, programName: string): never {
   }
 }
 
-/** The error's stack, whose first line has its name and message; its causes behind it. */
+/** Stack of an error, with name and message in its first line, followed by its causes. */
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? "" : ` | caused by ${stackOf(error.cause)}`;

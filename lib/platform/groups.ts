@@ -5,9 +5,10 @@ import { quote } from "../quote.ts";
 const GROUPS = "/etc/group";
 
 /**
- * The id of a group that is given by its name or its number.
+ * Id of a group given by name or number.
  *
- * @throws {Error} When there is no such group in /etc/group, whose reading nothing delays.
+ * @throws {Error} When it is not in /etc/group. Directory services are not asked, as they may
+ * block.
  */
 export function gidOf(group: string, text: string = Deno.readTextFileSync(GROUPS)): number {
   if (/^\d{1,9}$/.test(group)) return Number(group);

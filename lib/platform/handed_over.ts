@@ -1,11 +1,11 @@
 /**
- * Sockets handed over by a service manager: descriptors from 3 on, LISTEN_FDS in number, for the process
- * LISTEN_PID.
+ * Socket activation: descriptors from a service manager, LISTEN_FDS of them starting at 3, for the
+ * process LISTEN_PID.
  *
- * The runtime adopts no listening socket. A listener of its own is opened instead, and its descriptor is
- * made to refer to the socket that was handed over (dup3). The runtime polls descriptors by epoll, which
- * forgets a file with its last descriptor. The new file is registered with the event mask and the data word
- * of the old one, so that the runtime finds its listener again.
+ * Deno cannot adopt a listening socket. So a Deno listener is opened, and its descriptor is
+ * redirected to the handed-over socket (dup3). Deno polls descriptors by epoll, which forgets a
+ * file with its last descriptor. So the new file is registered with the old one's event mask and
+ * data word, by which Deno finds its listener.
  *
  * ```
  * /proc/self/fdinfo/EPOLL   tfd: FD events: HEX data: HEX …       one line for each registration
@@ -26,14 +26,14 @@ import { checked, libc } from "./libc.ts";
 import { MACHINE } from "./machine.ts";
 import { readableText } from "./small_files.ts";
 
-/** First descriptor that is handed over (SD_LISTEN_FDS_START). */
+/** First descriptor handed over (SD_LISTEN_FDS_START). */
 const FIRST = 3;
-/** Descriptors that are taken, in number; the socket unit of rpcbind has six. */
+/** Limit of descriptors; rpcbind's socket unit has six. */
 const TAKEN_MAX = 64;
 
 const AF_UNIX = 1;
 const AF_INET6 = 10;
-/** By SO_TYPE. */
+/** Kinds by SO_TYPE. */
 const KINDS: Readonly<Record<number, "stream" | "datagram">> = { 1: "stream", 2: "datagram" };
 const SOCKADDR_BYTES = 128; // sockaddr_storage
 
@@ -45,12 +45,12 @@ const O_NONBLOCK = 0o4000;
 const EPOLL_CTL_ADD = 1;
 const DATA_AT = MACHINE.epollData;
 
-/** A socket that was handed over. */
+/** Socket handed over. */
 export interface HandedOver {
   readonly fd: number;
   readonly family: "unix" | "internet";
   readonly kind: "stream" | "datagram";
-  /** Its struct sockaddr, as long as getsockname(2) says. */
+  /** Its struct sockaddr, with the length from getsockname(2). */
   readonly name: Uint8Array<ArrayBuffer>;
 }
 
@@ -60,10 +60,10 @@ interface Variables {
 }
 
 /**
- * Takes the sockets that are meant for this process, and keeps them from being inherited. To be called
- * before inherited descriptors are closed.
+ * Takes the sockets meant for this process, and sets close-on-exec. Call it before inherited
+ * descriptors are closed.
  *
- * @throws {Error} When a descriptor cannot be served from: it is no socket, or takes both IPv4 and IPv6.
+ * @throws {Error} When a descriptor cannot be served: it is no socket, or dual-stack.
  */
 export function takeHandedOver(variables: Variables): HandedOver[] {
   if (Number(variables.get("LISTEN_PID")) !== Deno.pid) return [];
@@ -94,16 +94,16 @@ function describe(fd: number): HandedOver {
   return { fd, family, kind, name: name.slice(0, length[0]) };
 }
 
-/** A table of its own: all of `libc.ts` is for every program, and this for one. */
+/** Separate table: `libc.ts` is loaded by every program, and this function is needed by one. */
 const SYMBOLS = {
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
- * Has a listener of the runtime accept from a socket that was handed over; `fd` is closed.
+ * Makes a Deno listener accept from a handed-over socket; `fd` is closed.
  *
- * @param listen Opens a listener of that family, at any address.
- * @throws {Error} When the runtime does not poll it as expected.
+ * @param listen Opens a listener of its family, at any address.
+ * @throws {Error} When Deno does not poll it as expected.
  */
 export function listenerOn<L extends { close(): void }>(fd: number, listen: () => L): L {
   const before = new Set(openDescriptors().map(({ target }) => target));
@@ -128,7 +128,7 @@ export function listenerOn<L extends { close(): void }>(fd: number, listen: () =
   }
 }
 
-/** The epoll descriptor by which a descriptor is polled, and its struct epoll_event. */
+/** epoll descriptor that polls a descriptor, and its struct epoll_event. */
 function registrationOf(
   fd: number,
 ): { epoll: number; event: Uint8Array<ArrayBuffer> } | undefined {

@@ -1,11 +1,11 @@
 /**
- * Files of /proc by which the NSM steers the kernel's lock manager, and the kernel's boot id.
+ * Kernel files of /proc for its lock manager, and the boot id.
  *
- * Source: behaviour of nfs-utils and lockd; the files' formats are decimal numbers without a line end,
- * and one byte `Y` for the end of the grace period.
+ * Source: behaviour of nfs-utils and lockd; the files' formats are decimal numbers without a line
+ * end, and one byte `Y` for the end of the grace period.
  */
 
-/** Paths below a root directory that is `/` but in tests. */
+/** Paths below a root directory, which is `/` except in tests. */
 const NSM_LOCAL_STATE = "/proc/sys/fs/nfs/nsm_local_state";
 const NLM_TCP_PORT = "/proc/sys/fs/nfs/nlm_tcpport";
 const NLM_UDP_PORT = "/proc/sys/fs/nfs/nlm_udpport";
@@ -13,30 +13,30 @@ const NLM_END_GRACE = "/proc/fs/lockd/nlm_end_grace";
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 const MODPROBE = "/sbin/modprobe";
 
-/** Outcome of a write. */
+/** Result of a write. */
 export type KernelWrite =
   | { readonly outcome: "written" }
-  /** The kernel has no such file: its lock manager is not loaded, which is nothing to warn of. */
+  /** No such file: the lock manager is not loaded, which is no reason for a warning. */
   | { readonly outcome: "absent"; readonly path: string }
   | { readonly outcome: "failed"; readonly path: string; readonly reason: string };
 
-/** The kernel's files, below `root`. Everything needs uid 0 but the reading. */
+/** Kernel files below `root`. Writing needs uid 0. */
 export class KernelState {
   constructor(readonly root = "", readonly loadLockd: () => boolean = modprobeLockd) {}
 
-  /** Sets the state number that lockd sends in its lock calls. */
+  /** Sets the state number that lockd sends in lock calls. */
   setLocalState(stateNumber: number): KernelWrite {
     return this.#write(NSM_LOCAL_STATE, String(stateNumber));
   }
 
-  /** Ends lockd's grace period, when no peer is left that could reclaim a lock. */
+  /** Ends lockd's grace period, when no peer is left to reclaim locks. */
   endGrace(): KernelWrite {
     return this.#write(NLM_END_GRACE, "Y");
   }
 
   /**
-   * Sets the ports that lockd will listen on; 0 leaves a port alone. The kernel module is loaded if it
-   * is not there yet. All that failed is returned, and then absent files are failures too.
+   * Sets the ports that lockd will listen on; 0 leaves a port unchanged. Loads the kernel module if
+   * needed. Returns the failures, including absent files.
    */
   setLockManagerPorts(tcpPort: number, udpPort: number): KernelWrite[] {
     const wanted = [[NLM_TCP_PORT, tcpPort], [NLM_UDP_PORT, udpPort]] as const;
@@ -52,12 +52,12 @@ export class KernelState {
     }).filter(({ outcome }) => outcome !== "written");
   }
 
-  /** The identifier that the kernel chose at this boot; nothing if it cannot be read. */
+  /** Boot id; undefined if it cannot be read. */
   bootId(): string | undefined {
     try {
       return Deno.readTextFileSync(this.root + BOOT_ID).trim();
     } catch {
-      return undefined; // no /proc, as in a chroot: callers do without
+      return undefined; // no /proc, as in a chroot
     }
   }
 
@@ -72,7 +72,7 @@ export class KernelState {
   }
 }
 
-/** Loads the kernel's lock manager; whether that worked. */
+/** Loads the kernel's lock manager; returns whether that succeeded. */
 function modprobeLockd(): boolean {
   try {
     const command = new Deno.Command(MODPROBE, {
@@ -85,6 +85,6 @@ function modprobeLockd(): boolean {
     });
     return command.outputSync().success;
   } catch {
-    return false; // no modprobe, or not allowed: the same as no module
+    return false; // no modprobe, or not permitted: like a missing module
   }
 }

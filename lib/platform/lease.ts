@@ -1,6 +1,6 @@
 /**
- * A lease on a file: another process that opens it waits in open(2), until the holder gives it or ends, or
- * the system's patience does (/proc/sys/fs/lease-break-time, 45 s).
+ * Lease on a file: a process that opens it blocks in open(2) until the holder releases the lease or
+ * exits, or the kernel breaks it (/proc/sys/fs/lease-break-time, 45 s).
  *
  * Source: fcntl(2), section "Leases".
  */
@@ -11,11 +11,11 @@ import { canStartThread } from "./threads.ts";
 const F_SETLEASE = 1024;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
-/** Tells the holder that somebody waits. */
+/** Signal to the holder when another process opens the file. */
 const BREAK_SIGNAL = "SIGIO";
-/** After what time the lease is tried to be had again first, in ms: most readers are done by then. */
+/** First pause before the lease is taken again, in ms: most readers are done by then. */
 const RETAKE_MIN_MS = 10;
-/** The longest pause between two attempts, in ms: somebody may have the file open for long. */
+/** Longest pause between attempts, in ms: a process may keep the file open for long. */
 const RETAKE_MAX_MS = 1_000;
 
 export class Lease {
@@ -26,12 +26,12 @@ export class Lease {
     this.#fd = fd;
   }
 
-  /** Takes the lease, which needs root or the file's owner; whether that worked. */
+  /** Takes the lease, which needs root or the file's owner; false on failure. */
   take(): boolean {
     return libc().fcntl(this.#fd, F_SETLEASE, F_WRLCK) === 0;
   }
 
-  /** Lets the process that waits open the file, and takes the lease again later. */
+  /** Releases the lease, so that the blocked process proceeds, and takes it again later. */
   give(): void {
     libc().fcntl(this.#fd, F_SETLEASE, F_UNLCK);
     this.#retakeAfter(RETAKE_MIN_MS);
@@ -39,14 +39,14 @@ export class Lease {
 
   #retakeAfter(ms: number): void {
     const retake = () => {
-      if (!this.take()) this.#retakeAfter(Math.min(2 * ms, RETAKE_MAX_MS)); // it is open still
+      if (!this.take()) this.#retakeAfter(Math.min(2 * ms, RETAKE_MAX_MS)); // still open
     };
     Deno.unrefTimer(setTimeout(retake, ms));
   }
 
   /**
-   * Calls `broken` when somebody waits. Without it the signal ends the process, so the lease is given up
-   * where there can be no thread for the listener.
+   * Calls `broken` when another process blocks on the file. Without the listener the signal would
+   * end this process, so the lease is released if no thread for the listener can be started.
    */
   onBreak(broken: () => void, until: AbortSignal): void {
     if (until.aborted) return;

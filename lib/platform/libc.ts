@@ -1,13 +1,13 @@
 /**
- * The C library, for what Deno has no word for: the one table of calls, how a failure is reported, and
- * the look-up of names. The library is opened at the first call. No address leaves this file. Calls about
- * ids and descriptors have their wrappers in `credentials.ts` and `descriptors.ts`.
+ * C library bindings for what Deno lacks: the table of functions, error reporting, and name
+ * look-ups. The library is opened on first use. No address leaves this file. Wrappers for ids and
+ * descriptors are in `credentials.ts` and `descriptors.ts`.
  *
- * Addresses are numbers, and what is there is copied out by memcpy: the runtime's own functions for
- * pointers ask for a permission each time that is given up once everything is set up (`permissions.ts`).
+ * Addresses are numbers, dereferenced by memcpy: Deno's own pointer functions need, on each call, a
+ * permission that is given up after setup (`permissions.ts`).
  *
- * Structures and constants are those of 64-bit Linux with glibc, x86-64 and arm64. prctl, open and
- * fcntl are variadic in C: on both machines integers and pointers go into the same registers either way.
+ * Structures and constants are those of 64-bit Linux with glibc, x86-64 and arm64. The variadic prctl,
+ * open and fcntl get their arguments in the registers of a normal call on both machines.
  */
 
 import { canStartThread, openThreads } from "./threads.ts";
@@ -21,10 +21,10 @@ const SYMBOLS = {
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
-  // ssize_t, but no more is read or written at once.
+  // ssize_t, but never larger here.
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  // For system calls that have no function in every glibc: fstat has one from 2.33 on only.
+  // For system calls without a function in every glibc: fstat has one only from 2.33 on.
   syscall: { parameters: ["i64", "i64", "buffer"], result: "i32" },
   poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
   execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
@@ -36,7 +36,7 @@ const SYMBOLS = {
   flock: { parameters: ["i32", "i32"], result: "i32" },
   rename: { parameters: ["buffer", "buffer"], result: "i32" },
   getgroups: { parameters: ["i32", "buffer"], result: "i32" },
-  // getdents64(2), for which older C libraries have no name.
+  // getdents64(2), missing in older C libraries.
   getdents64: { name: "syscall", parameters: ["i64", "i64", "buffer", "i64"], result: "i64" },
   malloc_trim: { parameters: ["usize"], result: "i32" },
   unlink: { parameters: ["buffer"], result: "i32" },
@@ -48,7 +48,7 @@ const SYMBOLS = {
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i64" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i64" },
-  // ssize_t, but no datagram is longer, and a number is quicker than a bigint.
+  // ssize_t, but no datagram is longer, and a number is faster than a bigint.
   recvfrom: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "buffer"], result: "i32" },
   sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "i32" },
   recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
@@ -56,13 +56,13 @@ const SYMBOLS = {
   statvfs: { parameters: ["buffer", "buffer"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
-  // char *, which is the buffer or 0.
+  // char *: the buffer, or 0.
   if_indextoname: { parameters: ["u32", "buffer"], result: "usize" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** Calls that take or return addresses, and calls that wait on a thread of their own. */
+/** Functions that take or return addresses, and functions that run on a thread. */
 const ADDRESS_SYMBOLS = {
   __errno_location: { parameters: [], result: "u64" },
   memcpy: { parameters: ["buffer", "u64", "usize"], result: "void" },
@@ -98,12 +98,12 @@ let opened: Library | undefined;
 function library(): Library {
   if (opened === undefined) {
     opened = Deno.dlopen("libc.so.6", { ...SYMBOLS, ...ADDRESS_SYMBOLS }).symbols;
-    openThreads(); // with the permission that is given up later
+    openThreads(); // while the permission is still held
   }
   return opened;
 }
 
-/** The calls that know no addresses. Numbers below 0 are failures: see {@link checked}. */
+/** Functions without addresses. Negative results are failures: see {@link checked}. */
 export function libc(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
   return library();
 }
@@ -123,7 +123,7 @@ const ERRNO_NAMES: Readonly<Record<number, string>> = {
 const PERMISSION_HELP =
   " (allow it in the filter of system calls, SystemCallFilter= or seccomp(2))";
 
-/** A call of the C library that failed; the message begins with `setgroups: EPERM`. */
+/** Failed C library call; the message begins like `setgroups: EPERM`. */
 export class LibcError extends Error {
   override readonly name = "LibcError";
   /** Name of the error; `errno 123` for rare ones. */
@@ -136,21 +136,21 @@ export class LibcError extends Error {
 }
 
 /**
- * The result of a call made just before, on this thread, whose errno nothing has disturbed since.
+ * Checks the result of the preceding call on this thread.
  *
- * @throws {LibcError} When it is below 0.
+ * @throws {LibcError} When it is negative.
  */
 export function checked<T extends number | bigint>(call: string, result: T): T {
   if (result >= 0) return result;
   throw new LibcError(call, lastErrno());
 }
 
-/** Why a call made just before, on this thread, has failed, as the number of errno(3). */
+/** errno(3) of the preceding call on this thread. */
 export function lastErrno(): number {
   return new Int32Array(copied(library().__errno_location(), 4).buffer)[0]!;
 }
 
-/** Why a call made just before, on this thread, has failed, in the words that the runtime has for it. */
+/** Error of the preceding call on this thread, in Deno's wording. */
 export function lastSystemError(): Error {
   const errno = lastErrno();
   return new Error(`${textAt(library().strerror(errno))} (os error ${errno})`);
@@ -163,7 +163,7 @@ function copied(address: bigint, bytes: number): Uint8Array<ArrayBuffer> {
   return copy;
 }
 
-/** Text as C has it. */
+/** NUL-terminated text. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   if (text.includes("\0")) throw new TypeError("Cannot pass text with a NUL character to C");
   return new TextEncoder().encode(`${text}\0`);
@@ -171,7 +171,7 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
 
 // ---- names ----------------------------------------------------------------------------------------
 
-/** Results of name look-ups that are told apart; 0 is success. Source: netdb.h of glibc. */
+/** Look-up results that are distinguished; 0 is success. Source: netdb.h of glibc. */
 export const EAI = { NONAME: -2, AGAIN: -3, FAIL: -4, NODATA: -5, SYSTEM: -11 } as const;
 
 const AI_CANONNAME = 2;
@@ -181,27 +181,27 @@ const NI_NAMEREQD = 8;
 const NI_MAXHOST_BYTES = 1025;
 const SOCK_DGRAM = 2;
 
-/** Names that can be looked up: printable ASCII without blanks. A NUL would cut a name short. */
+/** Names that can be looked up: printable ASCII without blanks. A NUL would truncate a name. */
 const LOOKABLE = /^[\x21-\x7e]+$/;
 
-/** Buffers of calls under way on threads of the pool, which the garbage collector must not take. */
+/** Buffers of calls in progress on threads, protected from the garbage collector. */
 const inUse = new Set<readonly unknown[]>();
 
-/** struct addrinfo with nothing but flags and socket type; one type gives each address once. */
+/** struct addrinfo with only flags and socket type; one type yields each address once. */
 function hints(flags: number): Int32Array<ArrayBuffer> {
   return new Int32Array([flags, 0, SOCK_DGRAM, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 }
 
-/** One element of a result of getaddrinfo. */
+/** Element of a result of getaddrinfo. */
 interface AddressEntry {
   readonly sockaddr: Uint8Array<ArrayBuffer>;
-  /** Undefined in all but the first. */
+  /** Undefined except in the first element. */
   readonly canonicalName: string | undefined;
 }
 
 const ADDRINFO_BYTES = 48;
 
-/** Walks a result of getaddrinfo: on 64 bits ai_addrlen@16, ai_addr@24, ai_canonname@32, ai_next@40. */
+/** Iterates a result of getaddrinfo; on 64 bits ai_addrlen@16, ai_addr@24, ai_canonname@32, ai_next@40. */
 function* entriesOf(list: bigint): Generator<AddressEntry> {
   for (let address = list; address !== 0n;) {
     const { buffer } = copied(address, ADDRINFO_BYTES);
@@ -217,7 +217,7 @@ function* entriesOf(list: bigint): Generator<AddressEntry> {
   }
 }
 
-/** Text of C at an address. */
+/** C text at an address. */
 function textAt(address: bigint): string {
   return new TextDecoder().decode(copied(address, Number(library().strlen(address))));
 }
@@ -226,7 +226,7 @@ function textBeforeNul(buffer: Uint8Array): string {
   return String.fromCharCode(...buffer.subarray(0, buffer.indexOf(0)));
 }
 
-/** Reads the result of getaddrinfo with `read` and frees it, whatever happens. */
+/** Reads the result of getaddrinfo with `read`, and always frees it. */
 function readList<T>(list: BigUint64Array, read: (list: bigint) => T): T {
   const address = list[0]!;
   try {
@@ -237,9 +237,9 @@ function readList<T>(list: BigUint64Array, read: (list: bigint) => T): T {
 }
 
 /**
- * Addresses of a name, in the order of the C library, by hosts file, DNS and whatever nsswitch.conf
- * says. Link-local addresses carry their `%scope`. It takes one of the runtime's 32 threads meanwhile,
- * so limit how many run at a time.
+ * Addresses of a name, in the C library's order, from the hosts file, DNS and other sources in
+ * nsswitch.conf. Link-local addresses have their `%scope`. The call occupies one of Deno's 32
+ * threads, so limit concurrency.
  *
  * @returns `code` 0, or one of {@link EAI}.
  */
@@ -268,7 +268,7 @@ export async function addressesOfName(
   });
 }
 
-/** The socket address of a numeric address as the C library reads it: `127.2`, `fe80::1%eth0`. */
+/** Socket address of a numeric address as the C library parses it: `127.2`, `fe80::1%eth0`. */
 export function numericAddress(address: string): Uint8Array<ArrayBuffer> | undefined {
   if (!LOOKABLE.test(address)) return undefined;
   const list = new BigUint64Array(1);
@@ -281,10 +281,10 @@ export function numericAddress(address: string): Uint8Array<ArrayBuffer> | undef
 }
 
 /**
- * Name of a numeric address, IPv4 or IPv6, the latter with `%scope` where it is link-local. Threads as
- * for {@link addressesOfName}.
+ * Name of a numeric address, IPv4 or IPv6, the latter with the `%scope` of a link-local address.
+ * Threads as for {@link addressesOfName}.
  *
- * @returns `code` 0, or one of {@link EAI}: NONAME where there is no name, or the text is no address.
+ * @returns `code` 0, or one of {@link EAI}: NONAME if there is no name, or the text is no address.
  */
 export async function nameOfAddress(address: string): Promise<{ code: number; name?: string }> {
   const sockaddr = numericAddress(address);

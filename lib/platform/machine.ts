@@ -1,6 +1,6 @@
 /**
- * What differs between the machines that the program is built for: numbers of system calls, flags of
- * open(2), layouts of structures. All else that this folder passes to the kernel is alike on both.
+ * Machine-dependent numbers of system calls, flags of open(2), and layouts of structures.
+ * Everything else that this folder passes to the kernel is equal on both machines.
  *
  * Source: the kernel's asm/unistd.h, asm/fcntl.h, asm/stat.h and linux/eventpoll.h.
  */
@@ -16,7 +16,7 @@ export interface Machine {
     readonly uid: number;
     readonly size: number;
   };
-  /** Offset of the data word in struct epoll_event, which is packed on x86-64, in bytes. */
+  /** Offset of the data word in struct epoll_event, in bytes; packed on x86-64. */
   readonly epollData: number;
 }
 
@@ -37,5 +37,5 @@ export const MACHINES: Readonly<Record<typeof Deno.build.arch, Machine>> = {
   },
 };
 
-/** The machine that this program was built for. */
+/** Machine of this build. */
 export const MACHINE: Machine = MACHINES[Deno.build.arch];

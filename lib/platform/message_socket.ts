@@ -1,7 +1,7 @@
 /**
- * UDP sockets of our own, beside those of the runtime, for what the runtime cannot do: a socket of one
- * family on `::`, the destination of each datagram, and replies from that address. The kernel says by
- * SIGIO that something has arrived, so that nothing runs while nothing does.
+ * UDP sockets of our own, for what Deno lacks: an IPv6-only socket on `::`, the destination of each
+ * datagram, and replies from that address. The kernel signals arrivals by SIGIO, so nothing is
+ * polled while idle.
  *
  * ```
  * struct msghdr       name pointer, name length, iov pointer, iov length, control pointer, control length, flags
@@ -10,8 +10,8 @@
  * struct in6_pktinfo  header destination (16 bytes), interface (4)
  * ```
  *
- * Source: recvmsg(2), cmsg(3), ip(7) IP_PKTINFO, ipv6(7) and RFC 3542 section 6 IPV6_PKTINFO, fcntl(2)
- * F_SETOWN; layouts of 64-bit Linux on x86-64 and arm64.
+ * Source: recvmsg(2), cmsg(3), ip(7) IP_PKTINFO, ipv6(7) and RFC 3542 section 6 IPV6_PKTINFO,
+ * fcntl(2) F_SETOWN; layouts of 64-bit Linux on x86-64 and arm64.
  */
 
 import { closeDescriptor, setSocketOption } from "./descriptors.ts";
@@ -36,48 +36,48 @@ const IP_PKTINFO = 8;
 const IPV6_PKTINFO = 50;
 
 const EAGAIN = 11;
-/** Errors of receiving in a row that are taken for errors of single datagrams, in number. */
+/** Consecutive receive errors that may concern single datagrams. */
 const ERRORS_IN_A_ROW_MAX = 16;
 
 const SOCKADDR_BYTES = 28;
 const MSGHDR_BYTES = 56;
-/** Room for one control message, in bytes: header of 16, and 20 of in6_pktinfo. */
+/** Room for one control message, in bytes: a header of 16, and 20 of in6_pktinfo. */
 const CONTROL_BYTES = 64;
 const CMSG_HEADER_BYTES = 16;
-/** cmsg_len and cmsg_space of either family's message. */
+/** cmsg_len and cmsg_space of each family's message. */
 const CMSG_LENGTH = { ipv4: CMSG_HEADER_BYTES + 12, ipv6: CMSG_HEADER_BYTES + 20 } as const;
 const CMSG_SPACE = { ipv4: CMSG_HEADER_BYTES + 16, ipv6: CMSG_HEADER_BYTES + 24 } as const;
 
 /** Destination of a datagram. */
 export interface Arrival {
-  /** The address in its header, 4 or 16 bytes. */
+  /** Destination address in its header, 4 or 16 bytes. */
   readonly destination: Uint8Array<ArrayBuffer>;
-  /** An address of this host alone: neither broadcast nor multicast. */
+  /** Neither broadcast nor multicast. */
   readonly isUnicast: boolean;
-  /** Index of the interface; 1 is that of loopback, in each network namespace. */
+  /** Interface index; 1 is loopback in every network namespace. */
   readonly interfaceIndex: number;
 }
 
-/** Of a datagram whose destination is not known. */
+/** Arrival of a datagram with an unknown destination. */
 const UNKNOWN: Arrival = { destination: new Uint8Array(0), isUnicast: false, interfaceIndex: 0 };
 
 /** Options of a socket. */
 export interface MessageSocketOptions {
   readonly family: "ipv4" | "ipv6";
-  /** The struct sockaddr to bind to. Its address may come to this host later, or be only routed here. */
+  /** struct sockaddr to bind to. Its address may be added to this host later, or only be routed here. */
   readonly name: Uint8Array<ArrayBuffer>;
-  /** Takes only what arrives at the interface of loopback. */
+  /** Accepts only datagrams from the loopback interface. */
   readonly isLoopbackOnly?: boolean;
-  /** Shares the port with sockets of this user that have the option too, see socket_options.ts. */
+  /** Shares the port with this user's sockets that have the option too, see socket_options.ts. */
   readonly sharesPort?: boolean;
-  /** Bytes of the longest datagram, in both directions. */
+  /** Longest datagram in both directions, in bytes. */
   readonly maxBytes: number;
 }
 
 export class MessageSocket {
   readonly #libc = libc();
   readonly #family: "ipv4" | "ipv6";
-  /** The struct sockaddr that the last datagram came from. */
+  /** struct sockaddr of the last datagram's source. */
   readonly source: Uint8Array<ArrayBuffer>;
   readonly #buffer: Uint8Array<ArrayBuffer>;
   readonly #control = new Uint8Array(CONTROL_BYTES);
@@ -100,10 +100,10 @@ export class MessageSocket {
   }
 
   /**
-   * Opens a socket of one family and binds it.
+   * Opens and binds a socket of one family.
    *
-   * @throws {Error} With `code` EADDRINUSE, EACCES; EAFNOSUPPORT where the kernel has no such family;
-   * EPERM where an old kernel lets only root choose the interface.
+   * @throws {Error} With `code` EADDRINUSE, EACCES; EAFNOSUPPORT where the kernel has no such
+   * family; EPERM where an old kernel lets only root choose the interface.
    */
   static open(options: MessageSocketOptions): MessageSocket {
     const domain = options.family === "ipv4" ? AF_INET : AF_INET6;
@@ -123,7 +123,7 @@ export class MessageSocket {
     }
   }
 
-  /** Adopts a socket that is bound already, and of one family. @throws {LibcError} */
+  /** Adopts a bound socket of one family. @throws {LibcError} */
   static adopt(
     fd: number,
     options: Pick<MessageSocketOptions, "family" | "maxBytes">,
@@ -132,14 +132,14 @@ export class MessageSocket {
     return new MessageSocket(fd, options);
   }
 
-  /** The port that it is bound to. */
+  /** Bound port. */
   get port(): number {
     const name = new Uint8Array(SOCKADDR_BYTES);
     this.#libc.getsockname(this.fd, name, new Uint32Array([name.length]));
     return name[2]! << 8 | name[3]!;
   }
 
-  /** Says to whom {@link signalArrivals} is to send. @throws {LibcError} */
+  /** Makes this process the target of {@link signalArrivals}. @throws {LibcError} */
   ownSignals(): void {
     if (this.#libc.fcntl(this.fd, F_SETOWN, Deno.pid) < 0) {
       throw new LibcError("fcntl", lastErrno());
@@ -147,8 +147,8 @@ export class MessageSocket {
   }
 
   /**
-   * Switches SIGIO for datagrams that arrive from now on. Without an end to it, a flood would interrupt its
-   * own handling.
+   * Enables or disables SIGIO for later datagrams. It has to be disabled during a flood, which
+   * would interrupt its own handling.
    *
    * @throws {LibcError}
    */
@@ -158,8 +158,8 @@ export class MessageSocket {
   }
 
   /**
-   * Takes one datagram without waiting; its bytes and {@link source} are valid until the next call.
-   * Undefined when there is none. What the kernel has lost meanwhile is passed over.
+   * Receives one datagram without waiting; undefined if there is none. Its bytes and {@link source}
+   * are valid until the next call. Pending socket errors are skipped.
    */
   receive(): { readonly data: Uint8Array<ArrayBuffer>; readonly arrival: Arrival } | undefined {
     for (let attempt = 0; attempt < ERRORS_IN_A_ROW_MAX; attempt++) {
@@ -172,8 +172,8 @@ export class MessageSocket {
   }
 
   /**
-   * Sends one datagram from a local address; whether the kernel took it. A link-local one is of the
-   * interface with that index.
+   * Sends one datagram from a local address; false if the kernel refuses it. `interfaceIndex` is
+   * for a link-local source.
    */
   send(
     data: Uint8Array<ArrayBuffer>,
@@ -203,7 +203,7 @@ export class MessageSocket {
 
   #arrival(): Arrival {
     const view = new DataView(this.#control.buffer);
-    // Without control data, the buffer still has the destination of an earlier datagram.
+    // Without control data the buffer holds the destination of an earlier datagram.
     if (this.#received.controlBytes < CMSG_LENGTH[this.#family]) return UNKNOWN;
     if (this.#family === "ipv6") {
       const destination = this.#control.slice(CMSG_HEADER_BYTES, CMSG_HEADER_BYTES + 16);
@@ -211,7 +211,7 @@ export class MessageSocket {
       return { destination, isUnicast: destination[0] !== 0xff, interfaceIndex };
     }
     const interfaceIndex = view.getUint32(CMSG_HEADER_BYTES, true);
-    // A broadcast or multicast datagram has a local address that is not its destination.
+    // For broadcast and multicast, the local address differs from the destination.
     const isUnicast = view.getUint32(CMSG_HEADER_BYTES + 4) ===
       view.getUint32(CMSG_HEADER_BYTES + 8);
     const destination = this.#control.slice(CMSG_HEADER_BYTES + 8, CMSG_HEADER_BYTES + 12);
@@ -219,13 +219,13 @@ export class MessageSocket {
   }
 }
 
-/** Has the kernel say where each datagram was sent to, and keep multicast back. */
+/** Enables destination information, and refuses multicast. */
 function askForDestinations(fd: number, family: "ipv4" | "ipv6"): void {
   setSocketOption(fd, family === "ipv6" ? "IPV6_RECVPKTINFO" : "IP_PKTINFO", 1);
   refuseMulticast(fd, family);
 }
 
-/** Refuses multicast (IP_MULTICAST_ALL); old kernels deliver it over IPv6 all the same. */
+/** Refuses multicast (IP_MULTICAST_ALL); old kernels deliver it over IPv6 anyway. */
 function refuseMulticast(fd: number, family: "ipv4" | "ipv6"): void {
   try {
     setSocketOption(fd, family === "ipv6" ? "IPV6_MULTICAST_ALL" : "IP_MULTICAST_ALL", 0);
@@ -235,8 +235,8 @@ function refuseMulticast(fd: number, family: "ipv4" | "ipv6"): void {
 }
 
 /**
- * A struct msghdr with one piece of data, in buffers that stay: where they are is asked once, as long as
- * the runtime still permits it.
+ * struct msghdr with one data buffer. Buffers are fixed, so that their addresses are determined
+ * once, while Deno still permits that.
  */
 class Message {
   readonly header = new Uint8Array(MSGHDR_BYTES);
@@ -255,7 +255,7 @@ class Message {
     this.#iov[0] = addressOf(data);
   }
 
-  /** To be called before each call: the kernel overwrites the lengths that it reads. */
+  /** Resets the lengths, which the kernel overwrites; call it before each call. */
   reset(nameBytes: number, controlBytes: number, dataBytes = this.data.length): void {
     this.#view.setUint32(8, nameBytes, true);
     this.#view.setBigUint64(40, BigInt(controlBytes), true);
@@ -263,7 +263,7 @@ class Message {
     this.#iov[1] = BigInt(dataBytes);
   }
 
-  /** Bytes of control messages that the kernel has written. */
+  /** Bytes of control messages written by the kernel. */
   get controlBytes(): number {
     return Number(this.#view.getBigUint64(40, true));
   }
@@ -273,20 +273,20 @@ function addressOf(buffer: Uint8Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>
   return BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer)));
 }
 
-/** True for 16 bytes of an address of fe80::/10. */
+/** Whether 16 bytes are an address of fe80::/10. */
 function isLinkLocal(address: Uint8Array): boolean {
   return address.length === 16 && address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;
 }
 
-/** The error of the last call, in words and with its name. */
+/** Error of the last call, with its text and code. */
 function errorWithCode(call: string): Error {
   const { code } = new LibcError(call, lastErrno());
   return Object.assign(lastSystemError(), { code });
 }
 
 /**
- * Has a socket take only what arrives at the interface of loopback; whether that is allowed. Kernels
- * before 5.7 refuse it to all but root.
+ * Restricts a socket to the loopback interface; false if not permitted. Kernels before 5.7 permit
+ * it only to root.
  */
 export function bindToLoopback(fd: number): boolean {
   const name = new TextEncoder().encode("lo\0");

@@ -1,5 +1,5 @@
 /**
- * Netgroups, by the C library and whatever nsswitch.conf says of them.
+ * Netgroups, through the C library and its nsswitch.conf sources.
  *
  * Source: innetgr(3), getdomainname(2); the TCP wrappers library asks so, with the domain of NIS.
  */
@@ -14,18 +14,18 @@ const SYMBOLS = {
   },
 } as const;
 
-/** The kernel's file with the NIS domain. */
+/** Kernel file with the NIS domain. */
 const DOMAIN_FILE = "/proc/sys/kernel/domainname";
 const NO_DOMAIN = "(none)";
 
 /**
- * Makes the function that tells whether a host is in a netgroup. Questions are asked in turn, since
- * innetgr(3) is not thread-safe. The C library answers "no" also where it could not find out.
+ * Makes the function that tests whether a host is in a netgroup. Questions are serialised, since
+ * innetgr(3) is not thread-safe. The C library also answers "no" on failure.
  */
 export function netgroups(): (group: string, host: string) => Promise<boolean> {
   const { symbols } = Deno.dlopen("libc.so.6", SYMBOLS);
   const domain = nisDomain();
-  /** Texts of calls under way on another thread, which the garbage collector must not take. */
+  /** Texts of calls in progress on a thread, protected from the garbage collector. */
   const inUse = new Set<readonly unknown[]>();
   const ask = async (...texts: readonly [group: Text, host: Text]): Promise<boolean> => {
     inUse.add(texts);
@@ -41,7 +41,7 @@ export function netgroups(): (group: string, host: string) => Promise<boolean> {
 
 type Text = ReturnType<typeof cString>;
 
-/** The NIS domain of this host; null where there is none, which stands for any. */
+/** NIS domain of this host; null (any domain) if there is none. */
 function nisDomain(): Text | null {
   try {
     const domain = Deno.readTextFileSync(DOMAIN_FILE).trim();

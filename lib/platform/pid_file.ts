@@ -1,10 +1,10 @@
 /**
- * The pid file of the daemon below /run: the process id in decimal and a line end.
+ * Pid file of the daemon below /run: the process id in decimal and a line end.
  *
- * The directory has to be writable by root alone: paths in it are used more than once.
+ * The directory must be writable only by root, since its paths are used repeatedly.
  *
- * Source: behaviour of nfs-utils. Deviation: the pid file is locked while the daemon lives, so that a
- * second daemon finds out.
+ * Source: behaviour of nfs-utils. Deviation: the pid file is locked while the daemon lives, so that
+ * a second daemon notices it.
  */
 
 import type { Identity } from "./privileges.ts";
@@ -12,17 +12,17 @@ import { removeIfThere, unlessMissing } from "./small_files.ts";
 
 /** Pid file of rpc.statd in the host's network namespace. */
 const STATD_PID_FILE = "/run/rpc.statd.pid";
-/** Only root and the daemon's own user can open it, and so lock it. */
+/** Mode that lets only root and the daemon's user open, and so lock, the file. */
 const PID_MODE = 0o600;
-/** Mode bits by which group and world may open a file. */
+/** Mode bits of group and world. */
 const OTHERS = 0o077;
-/** Limit on attempts, since another process may create the pid file that we just removed. */
+/** Limit of attempts, since another process may create the pid file that we just removed. */
 const CREATE_TRIES = 3;
 
 /**
- * The pid file of rpc.statd, unless a setting names another: one for each network namespace, because /run
- * is often shared by several (`ip netns exec`). `own` and `host` are what the kernel calls the namespaces
- * of this process and of process 1, where it tells.
+ * Default pid file of rpc.statd: one per network namespace, because /run is often shared by several
+ * (`ip netns exec`). `own` and `host` are the kernel's names of our namespace and of process 1's,
+ * if known.
  */
 export function statdPidFile(own: string | undefined, host: string | undefined): string {
   const id = /^net:\[(\d+)\]$/.exec(own ?? "")?.[1];
@@ -30,17 +30,17 @@ export function statdPidFile(own: string | undefined, host: string | undefined):
   return STATD_PID_FILE.replace(/\.pid$/, `.net-${id}.pid`);
 }
 
-/** Another process has the pid file locked. */
+/** Thrown when another process has the pid file locked. */
 export class AlreadyRunningError extends Error {
   override readonly name = "AlreadyRunningError";
 
-  /** `pid` is what the file says, which is digits or empty. */
+  /** `pid` is the content of the file: digits, or empty. */
   constructor(readonly path: string, readonly pid: string) {
     super(`Cannot take over "${path}": process ${pid || "of unknown id"} is running`);
   }
 }
 
-/** The pid file of a running daemon. */
+/** Pid file of a running daemon. */
 export class PidFile {
   readonly #file: Deno.FsFile;
 
@@ -49,9 +49,9 @@ export class PidFile {
   }
 
   /**
-   * Writes a new pid file in place of one left behind, whatever that is.
+   * Writes a new pid file, replacing a stale one of any type.
    *
-   * @throws {AlreadyRunningError} When its owner lives.
+   * @throws {AlreadyRunningError} When its owner is alive.
    */
   static create(path: string, pid = Deno.pid): PidFile {
     for (let left = CREATE_TRIES;; left--) {
@@ -67,18 +67,18 @@ export class PidFile {
           throw error;
         }
       } catch (error) {
-        // another daemon starts at this moment: its file is looked at next
+        // another daemon is starting: the next attempt checks its file
         if (!(error instanceof Deno.errors.AlreadyExists) || left === 0) throw error;
       }
     }
   }
 
-  /** Hands the file to the user that the daemon is going to be. */
+  /** Gives the file to the user that the daemon will become. */
   giveTo({ uid, gid }: Identity): void {
     Deno.chownSync(this.path, uid, gid);
   }
 
-  /** Empties the file, which the daemon may not remove any more, and lets go of it. */
+  /** Empties and closes the file, which the daemon may no longer remove. */
   release(): void {
     this.#file.truncateSync(0);
     this.#file.close();
@@ -86,10 +86,10 @@ export class PidFile {
 }
 
 /**
- * Removes a file in the place of the pid file. A lock on a file that group or world can open (nfs-utils'
- * own, or an earlier version's) proves nothing, because anybody can take it.
+ * Removes a file at the pid file's path. A lock on a file that group or world can open (nfs-utils'
+ * own, or an earlier version's) proves nothing, because any user can take it.
  *
- * @throws {AlreadyRunningError} When it is the pid file of a daemon that lives.
+ * @throws {AlreadyRunningError} When it is the pid file of a live daemon.
  */
 function removeIfAbandoned(path: string): void {
   using old = openIfRegular(path);
@@ -104,7 +104,7 @@ function lock(file: Deno.FsFile, path: string): void {
 }
 
 function writePid(file: Deno.FsFile, pid: number): void {
-  file.writeSync(new TextEncoder().encode(`${pid}\n`)); // too short to be written in parts
+  file.writeSync(new TextEncoder().encode(`${pid}\n`)); // too short for a partial write
 }
 
 function openIfRegular(path: string): Deno.FsFile | undefined {

@@ -1,6 +1,6 @@
 /**
- * File that is held by its inode (O_PATH): it is looked at and used as one file, even if somebody replaces
- * the path meanwhile.
+ * File pinned by its inode (O_PATH): checking and using it concern one file, even if its path is
+ * replaced meanwhile.
  *
  * Source: open(2), O_PATH; proc(5), /proc/PID/fd.
  */
@@ -16,16 +16,16 @@ export class PinnedFile implements Disposable {
   readonly #fd: number;
 
   /**
-   * Holds the file at a path; a symbolic link is held as such.
+   * Pins the file at a path; a symbolic link itself is pinned.
    *
-   * @throws {LibcError} When there is none, or it cannot be reached.
+   * @throws {LibcError} When it does not exist, or cannot be reached.
    */
   constructor(path: string) {
     const flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
     this.#fd = checked("open", libc().open(cString(path), flags, 0));
   }
 
-  /** A path that leads to this file, as long as it is held. */
+  /** Path to the pinned file, valid until it is disposed of. */
   get path(): string {
     return `/proc/self/fd/${this.#fd}`;
   }

@@ -1,15 +1,15 @@
 /**
- * Giving up root. The owner and group of the directory `sm` decide whom to become; what is kept is
- * CAP_NET_BIND_SERVICE, for reserved ports. Afterwards the kernel is asked what every thread has.
+ * Privilege drop. The owner and group of the directory `sm` become our identity; only
+ * CAP_NET_BIND_SERVICE is kept, for reserved ports. The result is verified for every thread.
  *
- * Ids and groups change in all threads. Capability sets, the bounding set and no_new_privs change in the
- * main thread, which also starts every program and binds every socket; further threads lose all
- * capabilities with uid 0. The compiled program has one thread here, if it did no asynchronous file or
- * name operation and listens to no signal before. Run from source, the runtime has threads that keep
- * their bounding set, which helps nobody as they start no programs; it is counted.
+ * Ids and groups change in all threads. Capability sets, the bounding set and no_new_privs change
+ * in the main thread, which also starts every program and binds every socket; other threads lose
+ * all capabilities with uid 0. The compiled program has one thread here, provided that it has not
+ * used asynchronous file or name operations, or signal listeners. Run from source, Deno has threads
+ * that keep their bounding set, which is harmless as they start no programs; they are counted.
  *
- * Source: capabilities(7), nfs-utils' behaviour (identity, order, kept capability). Deviation: more is
- * given up (no_new_privs, core dumps and tracing), and the result is verified.
+ * Source: capabilities(7), nfs-utils' behaviour (identity, order, kept capability). Deviation: more
+ * is given up (no_new_privs, core dumps and tracing), and the result is verified.
  */
 
 import {
@@ -24,21 +24,21 @@ import {
 } from "./credentials.ts";
 import { readThreads, type ThreadStatus } from "./proc.ts";
 
-/** Whom to become. */
+/** Uid and gid. */
 export interface Identity {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Bit of CAP_NET_BIND_SERVICE in a capability set: ports below 1024. */
+/** CAP_NET_BIND_SERVICE in a capability set: ports below 1024. */
 export const NET_BIND_SERVICE = 1n << 10n;
 const SETPCAP = 1n << 8n;
 
 /**
- * Owner and group of a directory. A symbolic link to one, to shared storage say, is followed where root
- * made it: what another user links to could be root's.
+ * Owner and group of a directory. A symbolic link, for example to shared storage, is followed if
+ * root owns it; another user's link could lead to a directory of root's.
  *
- * @throws {Error} When it is not there, or something else.
+ * @throws {Error} When it does not exist, or is no directory.
  */
 export function ownerOf(directory: string): Identity {
   let found: Deno.FileInfo;
@@ -55,20 +55,20 @@ export function ownerOf(directory: string): Identity {
   return { uid: found.uid!, gid: found.gid! };
 }
 
-/** State of the process after {@link dropPrivileges}. */
+/** Result of {@link dropPrivileges}. */
 export interface DropOutcome {
-  /** `dropped`: the identity's; `root`: still root, as the identity says; `unprivileged`: never was. */
+  /** `dropped`: to the owner's identity; `root`: the owner is root; `unprivileged`: was not root. */
   readonly kind: "dropped" | "root" | "unprivileged";
   readonly warnings: readonly string[];
-  /** Threads that have a capability bounding set left, in number; see the head of this file. */
+  /** Number of threads that keep a capability bounding set; see the head of this file. */
   readonly unboundedThreads: number;
 }
 
 /**
- * Becomes the owner of `directory` for good, and verifies it. To be called once, when everything that
- * needs root is done.
+ * Becomes the owner of `directory` permanently, and verifies that. Call it once, after everything
+ * that needs root.
  *
- * @throws {Error} When a step fails or its effect is not there; the process must end then.
+ * @throws {Error} When a step fails or has no effect; the process has to end then.
  */
 export function dropPrivileges(
   directory: string,
@@ -98,7 +98,7 @@ export function dropPrivileges(
     kind = "dropped";
     become(identity, kept);
   }
-  setDumpable(false); // no use of our reserved sockets by other processes of that user
+  setDumpable(false); // keeps other processes of that user from using our reserved sockets
   if (noNewPrivileges) setNoNewPrivileges();
 
   const threads = readThreads();
@@ -118,22 +118,22 @@ function become({ uid, gid }: Identity, kept: bigint): void {
   keepCapabilities(false);
 }
 
-/** Gives up what a service manager may have handed to a process that is not root. */
+/** Drops capabilities that a service manager may have given to an unprivileged process. */
 function limitCapabilities(thread: ThreadStatus, kept: bigint): void {
   if ((thread.effective & SETPCAP) !== 0n) emptyBoundingSet();
   setCapabilities(thread.permitted & kept);
 }
 
-/** Ids, groups and capabilities that every thread has to have. */
+/** Required ids, groups and capabilities of every thread. */
 export interface Expectation {
   readonly kind: DropOutcome["kind"];
   readonly identity: Identity;
   readonly noNewPrivileges: boolean;
-  /** Capabilities that are kept; only that for reserved ports can be. */
+  /** Capabilities kept; at most the one for reserved ports. */
   readonly kept?: bigint;
 }
 
-/** Parts of an expectation that do not hold; the first thread is the main one. */
+/** Violations of an expectation; the first thread is the main one. */
 export function privilegeFaults(
   threads: readonly ThreadStatus[],
   { kind, identity: { uid, gid }, noNewPrivileges, kept = NET_BIND_SERVICE }: Expectation,

@@ -1,32 +1,35 @@
 /**
- * Files of /proc about this process: the mounts that it sees, its network namespace, and the ids, groups
- * and capabilities of each of its threads, by which the privilege drop is checked.
+ * /proc files about this process: its mounts, its network namespace, and the credentials of each
+ * thread, for verifying the privilege drop.
  *
  * Source: proc_pid_mountinfo(5), proc_pid_ns(5), proc_pid_status(5).
  */
 
-/** One mounted file system. */
+/** Mounted file system. */
 export interface Mount {
   readonly point: string;
   /** `ext4`, `tmpfs`… */
   readonly type: string;
   readonly isReadOnly: boolean;
-  /** Read-only at this mount point alone, as in the sandbox of a unit or a container. */
+  /** Read-only only at this mount point, as in the sandbox of a unit or a container. */
   readonly isReadOnlyHere: boolean;
 }
 
 const MOUNTS = "/proc/self/mountinfo";
 
-/** The file system that a path is on; undefined where the kernel does not tell. */
+/** File system of a path; undefined if unknown. */
 export function mountOf(path: string): Mount | undefined {
   try {
     return findMount(Deno.readTextFileSync(MOUNTS), Deno.realPathSync(path));
   } catch {
-    return undefined; // no /proc, or nothing at the path
+    return undefined; // no /proc, or the path does not exist
   }
 }
 
-/** {@link mountOf} in the text of mountinfo: the nearest mount point above a path, the last mount on it. */
+/**
+ * {@link mountOf} in the text of mountinfo: the nearest mount point above a path, and the last
+ * mount on it.
+ */
 export function findMount(mountinfo: string, path: string): Mount | undefined {
   let found: Mount | undefined;
   for (const line of mountinfo.split("\n")) {
@@ -44,17 +47,17 @@ export function findMount(mountinfo: string, path: string): Mount | undefined {
   return found;
 }
 
-/** Blanks and the like are written as octal numbers. */
+/** Decodes octal escapes of blanks and similar characters. */
 function unescape(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_, digits) => String.fromCharCode(parseInt(digits, 8)));
 }
 
-/** The network namespace of this process, as the kernel names it; undefined where it does not tell. */
+/** Network namespace of this process, as the kernel names it; undefined if unknown. */
 export function ownNetworkNamespace(): string | undefined {
   return namespaceOf("self");
 }
 
-/** The network namespace of process 1; undefined to all but root. */
+/** Network namespace of process 1; undefined for users other than root. */
 export function hostNetworkNamespace(): string | undefined {
   return namespaceOf("1");
 }
@@ -63,20 +66,19 @@ function namespaceOf(process: string): string | undefined {
   try {
     return Deno.readLinkSync(`/proc/${process}/ns/net`);
   } catch {
-    return undefined; // no /proc, or not ours to look at
+    return undefined; // no /proc, or no permission
   }
 }
 
 /** Credentials of one thread. */
 export interface ThreadStatus {
-  /** Thread id; that of the main thread is the process id. */
+  /** Thread id; the main thread's is the process id. */
   readonly id: number;
   readonly name: string;
   /** Real, effective, saved and file system user id. */
   readonly uids: readonly number[];
   /** Real, effective, saved and file system group id. */
   readonly gids: readonly number[];
-  /** Supplementary groups. */
   readonly groups: readonly number[];
   /** Capability sets, bit N for capability N. */
   readonly inheritable: bigint;
@@ -88,9 +90,9 @@ export interface ThreadStatus {
 }
 
 /**
- * Reads the text of `/proc/PID/task/TID/status`.
+ * Parses `/proc/PID/task/TID/status`.
  *
- * @throws {Error} When a field that is needed is missing.
+ * @throws {Error} When a required field is missing.
  */
 export function parseThreadStatus(text: string): ThreadStatus {
   const field = (name: string): string => {
@@ -117,7 +119,7 @@ export function parseThreadStatus(text: string): ThreadStatus {
 
 const TASKS = "/proc/self/task";
 
-/** Status of every thread of this process, the main thread first. */
+/** Status of every thread of this process, main thread first. */
 export function readThreads(): [ThreadStatus, ...ThreadStatus[]] {
   const main = parseThreadStatus(Deno.readTextFileSync(`${TASKS}/${Deno.pid}/status`));
   const others: ThreadStatus[] = [];

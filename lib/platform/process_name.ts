@@ -1,16 +1,16 @@
 /**
- * The name by which pgrep, killall, pidof and ps know this process, where the path that was executed has
- * another one: `rpc.statd --role=sm-notify` becomes `sm-notify`. The kernel has it twice, as the thread's
+ * Process name for pgrep, killall, pidof and ps, where the executed path has another one:
+ * `rpc.statd --role=sm-notify` becomes `sm-notify`. The kernel stores it twice, as the thread's
  * name (comm) and as the first argument (cmdline).
  *
  * Source: proc_pid_comm(5), proc_pid_cmdline(5), proc_pid_stat(5).
  */
 
-/** Fields of /proc/PID/stat behind the name, from the third on: where the arguments are in memory. */
+/** Fields of /proc/PID/stat after the name, counted from the third: the memory range of the arguments. */
 const ARG_START_FIELD = 48 - 3;
 const ARG_END_FIELD = 49 - 3;
 
-/** Takes a name and leaves the arguments as they are; where the kernel refuses, the old name stays. */
+/** Sets the name and keeps the arguments; if the kernel refuses, the old name stays. */
 export function takeName(name: string, args: readonly string[]): void {
   try {
     Deno.writeTextFileSync("/proc/self/comm", name);
@@ -19,12 +19,12 @@ export function takeName(name: string, args: readonly string[]): void {
     const [start = 0, end = 0] = [fields[ARG_START_FIELD], fields[ARG_END_FIELD]];
     const text = new TextEncoder().encode([name, ...args, ""].join("\0"));
     if (start === 0 || text.length > end - start) return;
-    const area = new Uint8Array(end - start); // zeros behind the text
+    const area = new Uint8Array(end - start); // zeros after the text
     area.set(text);
     using memory = Deno.openSync("/proc/self/mem", { write: true });
     memory.seekSync(start, Deno.SeekMode.Start);
     memory.writeSync(area);
   } catch {
-    // The name only matters to people and tools that list processes.
+    // The name matters only to people and process tools.
   }
 }

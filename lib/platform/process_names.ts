@@ -1,6 +1,5 @@
 /**
- * Processes by their names, for a program that gave up its permissions: the system lets it read what the
- * runtime does not.
+ * Process search after Deno's permissions were given up: libc still reads /proc.
  *
  * Source: proc(5), `comm`.
  */
@@ -10,7 +9,7 @@ import { cString, libc } from "./libc.ts";
 
 const NAME_MAX_BYTES = 64;
 
-/** True if another process of this name runs, as far as /proc shows. */
+/** Whether another process of this name runs, as far as /proc shows. */
 export function isProcessNamed(name: string): boolean {
   for (const { name: entry } of Deno.readDirSync("/proc")) {
     if (/^\d+$/.test(entry) && Number(entry) !== Deno.pid && nameOf(entry) === name) return true;
@@ -20,7 +19,7 @@ export function isProcessNamed(name: string): boolean {
 
 function nameOf(pid: string): string | undefined {
   const fd = libc().open(cString(`/proc/${pid}/comm`), 0, 0);
-  if (fd < 0) return undefined; // it has ended
+  if (fd < 0) return undefined; // has ended
   try {
     const bytes = new Uint8Array(NAME_MAX_BYTES);
     const length = libc().read(fd, bytes, BigInt(bytes.length));

@@ -1,4 +1,4 @@
-/** Letting go of standard input, output and error. */
+/** Detaching from standard input, output and error. */
 
 import {
   closeDescriptor,
@@ -9,9 +9,9 @@ import {
 } from "./descriptors.ts";
 
 /**
- * Replaces the inherited standard streams by /dev/null, so that nobody waits for the end of a pipe and no
- * terminal is held. Deno keeps duplicates of the three, which are found by their targets. Standard error
- * stays where the log goes there.
+ * Replaces the standard streams by /dev/null, so that no pipe reader waits and no terminal is held.
+ * Deno keeps duplicates of them, which are found by their targets. Standard error stays if the log
+ * goes there.
  */
 export function stdioToNull({ keepsErrors } = { keepsErrors: false }): void {
   const open = openDescriptors();

@@ -1,46 +1,45 @@
 /**
- * Processes as /proc shows them: which of a name there are, what they serve, and who has a port. Only root
- * sees the links of processes of other users.
+ * Processes in /proc: by name, by working directory, and by port. Only root sees the links of other
+ * users' processes.
  *
- * Source: proc_pid_comm(5), proc_pid_cwd(5), proc_pid_exe(5), proc_pid_cmdline(5), proc_pid_stat(5),
- * proc_net_tcp(5).
+ * Source: proc_pid_comm(5), proc_pid_cwd(5), proc_pid_exe(5), proc_pid_cmdline(5),
+ * proc_pid_stat(5), proc_net_tcp(5).
  */
 
 import { readableText } from "./small_files.ts";
 
-/** One process. */
 export interface Process {
   readonly pid: number;
-  /** Its name as the kernel has it, at most 15 characters. */
+  /** Kernel's process name, at most 15 characters. */
   readonly name: string;
-  /** Path of its program; undefined where that is not ours to see. */
+  /** Path of the executable; undefined without permission. */
   readonly program: string | undefined;
-  /** Whether that file was removed or replaced since it was started. */
+  /** Whether the executable was removed or replaced since the start. */
   readonly isProgramReplaced: boolean;
   /** `R`, `S`, `D` (waits for a disk), `T` (stopped by a signal), `Z` and so on. */
   readonly state: string;
-  /** How long ago it was started, in ms. */
+  /** Time since the start, in ms. */
   readonly ageMs: number;
-  /** Its command line; the first is what it was called as. */
+  /** Command line; the first element is argv[0]. */
   readonly command: readonly string[];
 }
 
 /** What the kernel adds to the path of what was removed or replaced. */
 export const DELETED = " (deleted)";
 
-/** Place of starttime behind the name in /proc/PID/stat, and of ppid, from 0. */
+/** Indices of starttime and ppid after the name in /proc/PID/stat, from 0. */
 const START_TIME = 19;
 const PARENT = 1;
-/** A clock tick: the kernel tells user space 100 for each second on every architecture that we run on. */
+/** Clock tick: user space sees 100 per second on all our architectures. */
 const TICK_MS = 10;
 
-/** A process by its id; undefined where there is none. */
+/** Process by its id; undefined if there is none. */
 export function processOf(pid: number): Process | undefined {
   const stat = readableText(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
   const exe = linkOf(`/proc/${pid}/exe`);
   const isProgramReplaced = exe?.endsWith(DELETED) === true;
-  const end = stat.lastIndexOf(")"); // the name may have any characters
+  const end = stat.lastIndexOf(")"); // the name may contain any characters
   const fields = stat.slice(end + 1).trim().split(" ");
   return {
     pid,
@@ -53,13 +52,13 @@ export function processOf(pid: number): Process | undefined {
   };
 }
 
-/** All processes of a name, by their ids. */
+/** Processes with a name. */
 export function processesNamed(name: string): Process[] {
   return processIds().filter((pid) => readableText(`/proc/${pid}/comm`)?.trim() === name)
     .map(processOf).filter((one) => one !== undefined);
 }
 
-/** All processes that another one has started and that still run. */
+/** Running children of a process. */
 export function childrenOf(parent: number): Process[] {
   return processIds().filter((pid) => parentOf(pid) === parent)
     .map(processOf).filter((one) => one !== undefined);
@@ -71,16 +70,16 @@ export function worksIn(pid: number, directory: string): boolean {
     const [served, wanted] = [Deno.statSync(`/proc/${pid}/cwd`), Deno.statSync(directory)];
     return served.dev === wanted.dev && served.ino === wanted.ino;
   } catch {
-    return false; // it has ended, or this user may not look
+    return false; // has ended, or no permission
   }
 }
 
-/** The working directory of a process; undefined where this user may not look. */
+/** Working directory of a process; undefined without permission. */
 export function directoryOf(pid: number): string | undefined {
   return linkOf(`/proc/${pid}/cwd`);
 }
 
-/** The process that has a port, at any address; undefined where none does, or it is not ours to see. */
+/** Process that has a port at any address; undefined if there is none, or no permission. */
 export function holderOfPort(transport: "udp" | "tcp", port: number): Process | undefined {
   const sockets = new Set([transport, `${transport}6`].flatMap((table) => socketsAt(table, port)));
   if (sockets.size === 0) return undefined;
@@ -88,13 +87,13 @@ export function holderOfPort(transport: "udp" | "tcp", port: number): Process | 
   return pid === undefined ? undefined : processOf(pid);
 }
 
-/** Column of the inode in /proc/net/udp and tcp, from 0. */
+/** Columns in /proc/net/udp and tcp, from 0. */
 const INODE = 9;
 const STATE = 3;
-/** TCP_LISTEN, and TCP_CLOSE, which is a datagram socket that is not connected. */
+/** TCP_LISTEN, and TCP_CLOSE, the state of an unconnected datagram socket. */
 const SERVING = new Set(["0A", "07"]);
 
-/** Links of descriptors that are sockets bound to a port, as `socket:[INODE]`. */
+/** Link targets (`socket:[INODE]`) of the sockets bound to a port. */
 function socketsAt(table: string, port: number): string[] {
   const hex = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   return (readableText(`/proc/net/${table}`) ?? "").split("\n")
@@ -108,7 +107,7 @@ function hasOneOf(pid: number, sockets: ReadonlySet<string>): boolean {
     return [...Deno.readDirSync(`/proc/${pid}/fd`)]
       .some(({ name }) => sockets.has(linkOf(`/proc/${pid}/fd/${name}`) ?? ""));
   } catch {
-    return false; // it has ended, or it is another user's
+    return false; // has ended, or no permission
   }
 }
 

@@ -1,13 +1,13 @@
 /**
- * Reading and writing files by the C library's calls. The runtime's own take three times as long, look
- * at every folder on the way to a file before they open it, and make an error object, which takes longer
- * than the rest, for each file that is not there.
+ * Regular files through C library calls. Deno's own calls take three times as long, check every
+ * directory of a path before opening it, and create an error object for a missing file, which costs
+ * more than the rest.
  *
- * Only regular files are opened: the type is looked at after opening (fstat), and O_NONBLOCK keeps a FIFO
- * from blocking.
+ * Only regular files are opened: the type is checked after opening (fstat), and O_NONBLOCK keeps a
+ * FIFO from blocking.
  *
- * Source: open(2), read(2), write(2), stat(2), sync_file_range(2), fdatasync(2); constants of Linux on
- * x86-64 and arm64.
+ * Source: open(2), read(2), write(2), stat(2), sync_file_range(2), fdatasync(2); constants of Linux
+ * on x86-64 and arm64.
  */
 
 import { cString, lastErrno, lastSystemError, libc, LibcError } from "./libc.ts";
@@ -24,11 +24,11 @@ const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
 
 /**
- * fstat as a system call of its own: filters of old container runtimes refuse statx(2), and glibc has a
- * function for it from 2.33 on only. Source: asm/unistd.h.
+ * fstat as a raw system call: old container runtimes refuse statx(2), and glibc has the function
+ * only from 2.33 on. Source: asm/unistd.h.
  */
 const SYS_FSTAT = MACHINE.systemCalls.fstat;
-/** Room for struct stat, and where what is wanted is in it. */
+/** Size of a buffer for struct stat, and the offsets used. */
 const STAT_BYTES = 256;
 const STAT = MACHINE.stat;
 const S_IFMT = 0o170000;
@@ -44,49 +44,46 @@ const ENXIO = 6; // a socket, or a pipe without a reader
 const ELOOP = 40; // a symbolic link
 const EWOULDBLOCK = 11;
 
-/** A regular file that is open. */
+/** Open regular file. */
 export class RegularFile implements Disposable {
-  /** Length of what was there before, in bytes, where it is written anew. */
+  /** Length of the old contents, in bytes, for a file being rewritten. */
   #size = 0;
 
   private constructor(readonly fd: number) {}
 
   /**
-   * Opens a file to be read; undefined where there is none.
+   * Opens a file for reading; undefined if there is none.
    *
-   * @throws {Error} When it is no regular file; a symbolic link is none, unless links are followed.
-   * @throws {LibcError} When it cannot be had.
+   * @throws {Error} When it is no regular file; nor is a symbolic link, unless links are followed.
+   * @throws {LibcError} When it cannot be opened.
    */
   static openToRead(path: string, { followsLinks = false } = {}): RegularFile | undefined {
     return RegularFile.#open(path, O_RDONLY | (followsLinks ? 0 : O_NOFOLLOW), 0);
   }
 
   /**
-   * Opens a file to be written behind its end; makes it where it is missing. `mode` is subject to the
-   * umask. No symbolic link is followed.
+   * Opens a file for appending, creating it if missing. `mode` is subject to the umask. No symbolic
+   * link is followed.
    *
    * @throws {Error} When it is no regular file.
-   * @throws {LibcError} When it cannot be had.
+   * @throws {LibcError} When it cannot be opened.
    */
   static openToAppend(path: string, mode: number): RegularFile | undefined {
     return RegularFile.#open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, mode);
   }
 
   /**
-   * Opens a file to be overwritten from its start, whoever it belongs to; undefined where there is none. No
-   * symbolic link is followed.
+   * Opens any owner's file for overwriting from its start; undefined if there is none. No symbolic
+   * link is followed.
    *
    * @throws {Error} When it is no regular file.
-   * @throws {LibcError} When it cannot be had.
+   * @throws {LibcError} When it cannot be opened.
    */
   static openToOverwrite(path: string): RegularFile | undefined {
     return RegularFile.#open(path, O_WRONLY | O_NOFOLLOW, 0);
   }
 
-  /**
-   * Makes a file to be written, whose name nothing has yet; undefined where that is not possible.
-   * `mode` is subject to the umask.
-   */
+  /** Creates a file for writing (O_EXCL); undefined on failure. `mode` is subject to the umask. */
   static create(path: string, mode: number): RegularFile | undefined {
     const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     const fd = libc().open(cString(path), flags, mode);
@@ -94,8 +91,8 @@ export class RegularFile implements Disposable {
   }
 
   /**
-   * Opens a file to be overwritten from its start; undefined where that is not possible, or the file is not
-   * ours alone: another owner, another mode, or a second hard link.
+   * Opens our own file for rewriting from its start; undefined on failure, or if it has another
+   * owner, another mode, or a second hard link.
    */
   static openToRewrite(path: string, mode: number): RegularFile | undefined {
     const flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
@@ -130,7 +127,7 @@ export class RegularFile implements Disposable {
   }
 
   /**
-   * Reads on into a buffer; the number of bytes, which is less than asked for only at the end.
+   * Reads the next bytes into a buffer; fewer than requested only at the end.
    *
    * @throws {LibcError}
    */
@@ -140,15 +137,15 @@ export class RegularFile implements Disposable {
     return length;
   }
 
-  /** Writes as much as is taken; the number of bytes, which is less only where something is amiss. */
+  /** Writes bytes; returns how many were written, fewer only on a problem. */
   write(bytes: Uint8Array<ArrayBuffer>): number {
     return Math.max(0, libc().write(this.fd, bytes, BigInt(bytes.length)));
   }
 
   /**
-   * Makes all of the bytes what the file holds.
+   * Replaces the contents of the file.
    *
-   * @throws {Error} When the disk does not take them.
+   * @throws {Error} When the disk refuses.
    */
   writeWhole(bytes: Uint8Array<ArrayBuffer>): void {
     for (let at = 0; at < bytes.length;) {
@@ -161,14 +158,14 @@ export class RegularFile implements Disposable {
     if (libc().ftruncate(this.fd, BigInt(bytes.length)) < 0) throw lastSystemError();
   }
 
-  /** Has the disk begin to write, without waiting for it. */
+  /** Starts write-back without waiting. */
   startSync(): void {
-    libc().sync_file_range(this.fd, 0n, 0n, SYNC_FILE_RANGE_WRITE); // where it cannot, sync() does all
+    libc().sync_file_range(this.fd, 0n, 0n, SYNC_FILE_RANGE_WRITE); // on failure sync() does all
   }
 
   /**
-   * Returns when the data are on disk, and what is needed to read them back; the time of the change may
-   * be lost.
+   * Makes the data durable, and the metadata needed to read them; the modification time may be
+   * lost.
    *
    * @throws {Error}
    */
@@ -176,15 +173,15 @@ export class RegularFile implements Disposable {
     syncBy("fdatasync", this.fd);
   }
 
-  /** Returns when everything about the file is on disk, times included. @throws {Error} */
+  /** Makes data and all metadata durable. @throws {Error} */
   syncWhole(): void {
     syncBy("fsync", this.fd);
   }
 
   /**
-   * Locks the file as a whole until it is closed; whether nobody else has it locked (flock(2)).
+   * Locks the whole file (flock(2)) until it is closed; false if another process holds the lock.
    *
-   * @throws {LibcError} Where the file system has no locks.
+   * @throws {LibcError} When the file system has no locks.
    */
   tryLock(): boolean {
     if (libc().flock(this.fd, LOCK_EX | LOCK_NB) === 0) return true;
@@ -205,26 +202,25 @@ export class RegularFile implements Disposable {
   }
 }
 
-/** A directory that is open, so that the names in it can be made to last. */
+/** Open directory, whose names can be synced. */
 export class OpenDirectory implements Disposable {
   private constructor(readonly fd: number) {}
 
-  /** Opens a directory; undefined where that is not possible. */
+  /** Opens a directory; undefined on failure. */
   static open(path: string): OpenDirectory | undefined {
     const fd = libc().open(cString(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     return fd < 0 ? undefined : new OpenDirectory(fd);
   }
 
-  /** Returns when the names in it are on disk. @throws {Error} */
+  /** Makes the names in it durable. @throws {Error} */
   sync(): void {
     syncBy("fsync", this.fd);
   }
 
   /**
-   * The names in it, without `.` and `..`. The runtime's list leaves out what it cannot read, without a
-   * word.
+   * Names in it, without `.` and `..`. Deno's listing silently skips what it cannot read.
    *
-   * @throws {Error} When not all of them can be read.
+   * @throws {Error} When it cannot be read completely.
    */
   entries(): NamedEntry[] {
     const found: NamedEntry[] = [];
@@ -250,39 +246,39 @@ export class OpenDirectory implements Disposable {
   }
 }
 
-/** One name in a directory, and the type that getdents64(2) gives it: a `DT_` number. */
+/** Directory entry with its type from getdents64(2), a `DT_` number. */
 export interface NamedEntry {
   readonly name: string;
   readonly type: number;
 }
 
-/** Types of entries; 0 is one that the file system does not tell. */
+/** Types of entries; 0: unknown to the file system. */
 export const DT_UNKNOWN = 0;
 export const DT_DIRECTORY = 4;
 export const DT_REGULAR = 8;
 export const DT_LINK = 10;
 
-/** Number of the system call, and the layout of struct linux_dirent64. */
+/** System call number, and the layout of struct linux_dirent64. */
 const GETDENTS64 = MACHINE.systemCalls.getdents64;
 const ENTRY_LENGTH_OFFSET = 16;
 const ENTRY_TYPE_OFFSET = 18;
 const ENTRY_NAME_OFFSET = 19;
-/** Size of one read of a directory, in bytes: as the C library has it. */
+/** Size of one read of a directory, in bytes, as in the C library. */
 const entryBuffer = new Uint8Array(32_768);
 const entryView = new DataView(entryBuffer.buffer);
 const decoder = new TextDecoder();
 
-/** Gives a file another name in one step; whether that was possible. */
+/** Renames a file atomically; false on failure. */
 export function renameFile(from: string, to: string): boolean {
   return libc().rename(cString(from), cString(to)) === 0;
 }
 
-/** Removes a file's name; whether that was possible. */
+/** Unlinks a file; false on failure. */
 export function removeFile(path: string): boolean {
   return libc().unlink(cString(path)) === 0;
 }
 
-/** Buffer for fstat, of no meaning between two calls. */
+/** Buffer for fstat, reused by each call. */
 const facts = new Uint8Array(STAT_BYTES);
 const factsView = new DataView(facts.buffer);
 

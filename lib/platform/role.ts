@@ -1,8 +1,8 @@
 /**
- * Which of the programs this is: one executable plays all of them, by the name it is called by.
+ * Role of this process: one executable contains all programs, selected by argv[0].
  *
- * A first argument `--role=NAME` comes before the name. It is for development, where the executable is
- * deno, and for starting the program again where no link with the right name is to be had.
+ * A first argument `--role=NAME` overrides the name. It is for development, where the executable is
+ * deno, and for starting the program again without a link of the right name.
  */
 
 /** Roles of the executable. */
@@ -21,25 +21,25 @@ const ROLE_ARGUMENT = "--role=";
 /** Role, name and arguments of this process. */
 export interface Invocation {
   readonly role: Role;
-  /** Last part of the name it was called by, for messages and the system log. */
+  /** Last part of argv[0], for messages and the system log. */
   readonly programName: string;
-  /** The name it was called by, which may be a path. */
+  /** argv[0], which may be a path. */
   readonly calledAs: string;
   readonly args: readonly string[];
 }
 
-/** The name that a role is installed under. */
+/** Name that a role is installed under. */
 export function programNameOf(role: Role): string {
   return PROGRAM_NAMES[role];
 }
 
-/** The argument that makes any call of the executable play a role. */
+/** Argument that selects a role. */
 export function roleArgument(role: Role): string {
   return ROLE_ARGUMENT + role;
 }
 
 /**
- * Finds the role. A name that is not one of ours, as after `cp rpc.statd my-statd`, means statd.
+ * Determines the role. An unknown name, as after `cp rpc.statd my-statd`, means statd.
  *
  * @throws {RangeError} When the argument names no role.
  */
@@ -57,13 +57,13 @@ export function parseInvocation(calledAs: string, args: readonly string[]): Invo
   return { role, programName, calledAs, args };
 }
 
-/** Reads the invocation of this process; rpc.statd when run from source without an argument. */
+/** Invocation of this process; rpc.statd when run from source without a role argument. */
 export function readInvocation(): Invocation {
   const [argv0 = ""] = commandLine();
   return parseInvocation(Deno.build.standalone ? argv0 : PROGRAM_NAMES.statd, Deno.args);
 }
 
-/** The name that this process was called by, and its arguments, as the kernel has them. */
+/** Command line of this process from the kernel, with argv[0]. */
 export function commandLine(): string[] {
   return Deno.readTextFileSync("/proc/self/cmdline").split("\0").slice(0, -1);
 }

@@ -1,38 +1,38 @@
 /**
- * Run-once lock of sm-notify: nfs-utils' lock file, and beside it the life of the host in which it was
- * made, because the file outlives its boot where /run is not a tmpfs.
+ * Run-once lock of sm-notify: nfs-utils' lock file, and beside it the life of the host in which it
+ * was created, because the file survives its boot where /run is not a tmpfs.
  *
- * Source: behaviour of nfs-utils for the lock file. Deviations: a lock file from another life does not
- * count; one that has no life beside it is believed, as it may be nfs-utils' own. What cannot be looked
- * at is not taken for a lock (nfs-utils: any failure means that it has run).
+ * Source: behaviour of nfs-utils for the lock file. Deviations: a lock file from another life is
+ * ignored; one without a life is believed, as it may be nfs-utils' own. An unreadable file is no
+ * lock (nfs-utils takes any failure for one).
  */
 
 import { unlessMissing } from "./small_files.ts";
 
-/** Names of the lock file and of the file with the life that it was made in. */
+/** Names of the lock file and of the file with its life. */
 const LOCK = "sm-notify.pid";
 const LIFE = "sm-notify.boot";
 const MODE = 0o600;
-/** Longer than any life, in bytes. */
+/** Longest life, in bytes. */
 const LIFE_MAX_BYTES = 1024;
 
 /** State of the lock. */
 export type LockState =
-  /** Peers were told in this life, or somebody is at it. */
+  /** Peers were told in this life, or a run is in progress. */
   | { readonly kind: "taken"; readonly since: Date | undefined }
   | { readonly kind: "free" }
-  /** It cannot be told: `reason` names the file. */
+  /** Unknown: `reason` names the file. */
   | { readonly kind: "unknown"; readonly reason: string };
 
-/** The lock of one life of the host. */
+/** Lock of one life of the host. */
 export interface LockOfLife {
-  /** Looks at the lock; changes nothing. */
+  /** Reads the state of the lock. */
   look(): LockState;
-  /** Takes it, also from an earlier holder; returns why that is not possible, with the file's name. */
+  /** Takes the lock, replacing an earlier one; returns the error on failure, with the file's name. */
   take(): string | undefined;
 }
 
-/** The lock in `directory` (/run) of a life, which is a text of one line; empty is unknown. */
+/** Lock of a life in `directory` (/run). The life is a one-line text; empty: unknown. */
 export function lockOfLife(directory: string, life: string): LockOfLife {
   const [lock, lifePath] = [`${directory}/${LOCK}`, `${directory}/${LIFE}`];
   return {
@@ -51,7 +51,7 @@ export function lockOfLife(directory: string, life: string): LockOfLife {
     take() {
       try {
         unlessMissing(() => Deno.removeSync(lock));
-        // The life comes first: a lock without it would count for ever where /run outlives a boot.
+        // The life first: a lock without it would count forever where /run survives a boot.
         if (life !== "") writeLife(lifePath, life);
         using file = Deno.openSync(lock, { write: true, createNew: true, mode: MODE });
         file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
@@ -77,7 +77,7 @@ function writeLife(path: string, life: string): void {
   try {
     Deno.writeTextFileSync(path, `${life}\n`, { createNew: true, mode: MODE });
   } catch (error) {
-    unlessMissing(() => Deno.removeSync(path)); // half a life is none
+    unlessMissing(() => Deno.removeSync(path)); // half a life is invalid
     throw error;
   }
 }

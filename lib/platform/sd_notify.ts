@@ -1,5 +1,5 @@
 /**
- * Telling the service manager how far we are, by one datagram for each message.
+ * Service manager notifications, one datagram per message.
  *
  * Source: sd_notify(3), systemd.service(5) on Type=notify and Type=notify-reload.
  */
@@ -9,7 +9,7 @@ import { closeDescriptor, connectUnixDatagram, sendDatagram } from "./descriptor
 
 const CLOCK_MONOTONIC = 1;
 
-/** Limit on waiting for room in the service manager's queue, in ms; the queue is long. */
+/** Longest wait for room in the service manager's queue, in ms; the queue is long. */
 const SEND_LIMIT_MS = 5000;
 
 /** CLOCK_MONOTONIC in microseconds, for MONOTONIC_USEC. */
@@ -19,28 +19,28 @@ function monotonicMicroseconds(): bigint {
   return time[0]! * 1_000_000n + time[1]! / 1000n;
 }
 
-/** The service manager that started us, if there is one that wants to know. */
+/** Service manager that started us, if it wants notifications. */
 export class ServiceManager {
-  /** `address` is the variable NOTIFY_SOCKET: a path, or `@name` for an abstract address. */
+  /** `address`: NOTIFY_SOCKET, a path or the abstract address `@name`. */
   constructor(readonly address: string | undefined) {}
 
-  /** We serve. To be sent again when a reload is over. */
+  /** Reports readiness; also after a reload. */
   ready(status: string): void {
     this.#tell("READY=1", statusLine(status));
   }
 
-  /** A line for `systemctl status`. */
+  /** Sets the status line of `systemctl status`. */
   status(text: string): void {
     this.#tell(statusLine(text));
   }
 
-  /** Settings are being read again. */
+  /** Reports that settings are being reloaded. */
   reloading(): void {
     if (this.address === undefined) return;
     this.#tell("RELOADING=1", `MONOTONIC_USEC=${monotonicMicroseconds()}`);
   }
 
-  /** We are about to end. */
+  /** Reports that we are stopping. */
   stopping(): void {
     this.#tell("STOPPING=1");
   }
@@ -55,7 +55,7 @@ export class ServiceManager {
         closeDescriptor(fd);
       }
     } catch {
-      // Nobody reads: a service manager that waits for the message reports its own time-out.
+      // No reader: a service manager that waits for the message reports its own timeout.
     }
   }
 }

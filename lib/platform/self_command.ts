@@ -1,7 +1,6 @@
 /**
- * Command line that starts this program again, in any role. The new process is to be known by the
- * right name, and Deno names a process by the path it starts: so the link that has the name is looked
- * for, and only where there is none the role is said in an argument.
+ * Command that starts this program again, in any role. Deno names a process by the path that it
+ * starts. So a link with the right name is used if found, and a role argument otherwise.
  */
 
 import { isSteering } from "./environment.ts";
@@ -11,17 +10,17 @@ import { parseInvocation, programNameOf, type Role, roleArgument } from "./role.
 export interface SelfCommand {
   readonly program: string;
   readonly args: readonly string[];
-  /** The whole environment: ours, but for what steers the runtime and the dynamic linker. */
+  /** Complete environment: ours, without variables that steer Deno or the dynamic linker. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** End of execPath() when the file was replaced or removed, as by an upgrade. */
+/** Suffix of execPath() after the file was replaced or removed, as by an upgrade. */
 const DELETED = " (deleted)";
 
 /**
- * `calledAs` is the name that this process was called by, `environment` what it was started with.
+ * `calledAs` is argv[0] of this process, `environment` its environment at start.
  *
- * @throws {Error} When the file of this program was replaced or removed.
+ * @throws {Error} When the executable was replaced or removed.
  */
 export function selfCommand(
   role: Role,
@@ -47,8 +46,8 @@ export function selfCommand(
 }
 
 /**
- * Absolute path under which the executable has the role's name, beside the one it was called by: a link
- * to it, or a copy, which tools that know a process by its file tell apart.
+ * Absolute path at which the executable has the role's name, beside the path it was called by: a
+ * link to it, or a copy, which some tools need to identify a process by its file.
  */
 function linkOf(role: Role, calledAs: string, executable: string, path: string) {
   const slash = calledAs.lastIndexOf("/") + 1;
@@ -60,17 +59,17 @@ function linkOf(role: Role, calledAs: string, executable: string, path: string) 
       const found = Deno.realPathSync(folder + name);
       if (found !== executable && !isCopy(found, executable)) continue;
     } catch {
-      continue; // not in this folder
+      continue; // not in this directory
     }
     return folder.startsWith("/") ? folder + name : `${Deno.cwd()}/${folder}${name}`;
   }
   return undefined;
 }
 
-/** Bytes at the end of the executable that are compared: they are of the program, and tell versions apart. */
+/** Bytes compared at the end of executables: they belong to the program, and differ between versions. */
 const COMPARED_BYTES = 65_536;
 
-/** True if one executable is a copy of the other, by size and last bytes. */
+/** Whether one executable is a copy of the other, by size and last bytes. */
 function isCopy(one: string, other: string): boolean {
   using a = Deno.openSync(one);
   using b = Deno.openSync(other);

@@ -1,19 +1,19 @@
 /**
- * Signals as calls, from the first instruction to the last.
+ * Signal handling, from the first instruction to the last.
  *
- *     holdSignals()            blocked: they wait
- *     onSignals()              let through, to their actions
- *     its `until` is aborted   ignored: the end is not interrupted
+ *     holdSignals()            blocked, pending
+ *     onSignals()              delivered to their actions
+ *     its `until` is aborted   ignored, so that the stop is not interrupted
  *
- * The first listener starts a thread of the runtime. Listen after the privilege drop, which does not
- * reach that thread. Signals that came before are delivered then.
+ * The first listener starts a Deno thread. Listen after the privilege drop, which does not affect
+ * that thread. Pending signals are delivered then.
  *
- * A start that waits, for a name server say, still has to end on SIGTERM: while signals are held, a timer
- * polls for one that asks us to stop. Where the kernel refuses the thread, signals stay blocked for good
+ * A start that waits, for example for a name server, still has to end on SIGTERM: while signals are
+ * held, a timer polls for a stop signal. If the kernel refuses the thread, signals stay blocked,
  * and a timer takes them one by one.
  *
- * A program that is started while signals are held begins with them blocked. Only sm-notify is, which
- * holds them itself and lets them through.
+ * A program started while signals are held inherits the blocked mask. Only sm-notify is, which
+ * holds signals itself, and unblocks them.
  *
  * Source: sigprocmask(2), sigpending(2), sigtimedwait(2), signal(7).
  */
@@ -29,10 +29,10 @@ export interface SignalActions {
   user2?(): void;
 }
 
-/** Numbers of the signals that are held, on x86-64 and arm64. */
+/** Numbers of the held signals, on x86-64 and arm64. */
 const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGUSR1: 10, SIGUSR2: 12, SIGTERM: 15 } as const;
 type HeldSignal = keyof typeof NUMBERS;
-/** Says that something arrived or that a lease is broken; a starter may have blocked it. */
+/** Signals arrivals and lease breaks; a starter may have blocked it. */
 const SIGIO = 29;
 const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
@@ -42,12 +42,12 @@ const SIG_UNBLOCK = 1;
 const SIGSET_BYTES = 128; // sigset_t of glibc
 const TIMESPEC_BYTES = 16; // struct timespec: seconds and nanoseconds
 
-/** Interval at which a start polls for signals that ask it to stop, in ms. */
+/** Polling interval for stop signals during a start, in ms. */
 const LOOK_MS = 50;
 
 /**
- * A table of their own: the runtime compiles a bridge for each function of a library, and all of
- * `libc.ts` takes it 20 ms, in which a signal would be lost.
+ * Separate table: Deno compiles a trampoline for each function of a library, and all of `libc.ts`
+ * takes 20 ms, in which a signal would be lost.
  */
 const SYMBOLS = {
   sigprocmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
@@ -60,38 +60,38 @@ let looking: number | undefined;
 let stopHeld: (() => void) | undefined;
 
 /**
- * Lets signals wait, until {@link onSignals} or {@link releaseSignals}. SIGIO never waits: a blocked one is
- * inherited from the starter, and nothing that arrives would be seen.
+ * Blocks signals until {@link onSignals} or {@link releaseSignals}. SIGIO is unblocked, since a
+ * starter may have blocked it, and arrivals would go unnoticed.
  */
 export function holdSignals(): void {
   mask(SIG_BLOCK, Object.values(NUMBERS));
   mask(SIG_UNBLOCK, [SIGIO]);
   looking ??= setInterval(() => {
     if (!isStopPending()) return;
-    if (stopHeld === undefined) releaseSignals(); // the default action ends us
+    if (stopHeld === undefined) releaseSignals(); // the default action ends the process
     else stopHeld();
   }, LOOK_MS);
   Deno.unrefTimer(looking);
 }
 
-/** For a process without a listener to SIGIO, whose default action would end it. */
+/** Blocks SIGIO in a process without a listener, which its default action would end. */
 export function blockSigio(): void {
   mask(SIG_BLOCK, [SIGIO]);
 }
 
-/** Lets signals through that were held; what came meanwhile is delivered now. */
+/** Unblocks the held signals; pending ones are delivered now. */
 export function releaseSignals(): void {
   clearInterval(looking);
   looking = undefined;
   mask(SIG_UNBLOCK, Object.values(NUMBERS));
 }
 
-/** Has `action` called, instead of ending at once, where a held signal asks us to stop. */
+/** Sets the action for a held stop signal, instead of ending at once. */
 export function onHeldStop(action: (() => void) | undefined): void {
   stopHeld = action;
 }
 
-/** True if a held signal asks us to stop. */
+/** Whether a stop signal is pending. */
 export function isStopPending(): boolean {
   const set = new Uint8Array(SIGSET_BYTES);
   if (library().sigpending(set) < 0) return false;
@@ -100,10 +100,10 @@ export function isStopPending(): boolean {
 }
 
 /**
- * Calls the actions until `until` is aborted, and ignores signals from then on. Listening does not keep the
- * process alive.
+ * Calls the actions until `until` is aborted, and ignores signals from then on. Listeners do not
+ * keep the process alive.
  *
- * @returns What ends the listening for good, for a process that does not end.
+ * @returns Function that removes the listeners, for a process that goes on.
  */
 export function onSignals(actions: SignalActions, until: AbortSignal): () => void {
   if (until.aborted) return () => {};
@@ -113,8 +113,8 @@ export function onSignals(actions: SignalActions, until: AbortSignal): () => voi
     pollSignals(listeners, until);
     return () => {};
   }
-  // They stay behind the end: without a listener a second SIGTERM would cut short what follows the first,
-  // and to block it concerns this thread alone.
+  // Listeners stay after the abort: without one, a second SIGTERM would kill us during the stop,
+  // and blocking it would affect only this thread.
   for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
   releaseSignals();
   return () => {
@@ -134,7 +134,7 @@ function listenersOf(actions: SignalActions): [HeldSignal, () => void][] {
   return listeners;
 }
 
-/** As {@link onSignals}, without a thread: signals wait for the next tick of a timer. */
+/** {@link onSignals} without a thread: a timer polls for signals. */
 function pollSignals(
   listeners: readonly (readonly [HeldSignal, () => void])[],
   until: AbortSignal,

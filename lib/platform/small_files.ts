@@ -1,6 +1,6 @@
-/** Small files and leftovers, where that there is none is nothing unusual. */
+/** Small files that are often missing. */
 
-/** The text of a small file; undefined where it is not there or cannot be read. */
+/** Text of a small file; undefined if it is missing or unreadable. */
 export function readableText(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
@@ -9,7 +9,7 @@ export function readableText(path: string): string | undefined {
   }
 }
 
-/** Whether a path can be followed to its end: a dangling link does not exist. */
+/** Whether a path exists, following links: a dangling link does not. */
 export function exists(path: string): boolean {
   try {
     Deno.statSync(path);
@@ -19,12 +19,12 @@ export function exists(path: string): boolean {
   }
 }
 
-/** Removes a file or socket; none there is no error. @throws {Error} */
+/** Removes a file or socket, if it exists. @throws {Error} */
 export function removeIfThere(path: string): void {
   unlessMissing(() => Deno.removeSync(path));
 }
 
-/** What an action returns; undefined where a file that it needs is not there. @throws {Error} */
+/** Result of an action; undefined if a file that it needs is missing. @throws {Error} */
 export function unlessMissing<T>(action: () => T): T | undefined {
   try {
     return action();
@@ -34,7 +34,7 @@ export function unlessMissing<T>(action: () => T): T | undefined {
   }
 }
 
-/** Writes all bytes, in as many parts as the kernel takes. @throws {Error} */
+/** Writes all bytes, in as many parts as needed. @throws {Error} */
 export function writeAll(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
 }

@@ -1,4 +1,4 @@
-/** Options of sockets that Deno opened and has no option for. Their descriptors are found by the port. */
+/** Socket options that Deno lacks, for sockets that it opened. Their descriptors are found by port. */
 
 import {
   type BoundSocket,
@@ -11,10 +11,10 @@ import { libc, LibcError } from "./libc.ts";
 import { bindToLoopback } from "./message_socket.ts";
 
 /**
- * Gives every UDP socket bound to `port` a receive buffer of `bytes`, unless it has a larger one. Without
- * the privilege to do so it is as large as the system allows (`net.core.rmem_max`).
+ * Sets the receive buffer of every UDP socket bound to `port`, unless it is larger already. Without
+ * privileges it is limited by `net.core.rmem_max`.
  *
- * @returns How many sockets there are.
+ * @returns Number of sockets found.
  */
 export function setReceiveBuffer(port: number, bytes: number): number {
   let found = 0;
@@ -22,7 +22,8 @@ export function setReceiveBuffer(port: number, bytes: number): number {
     const socket = boundSocket(fd);
     if (socket?.transport !== "udp" || socket.port !== port) continue;
     found++;
-    // The kernel doubles the value for its own needs. A second call may come after the privilege drop.
+    // The kernel doubles the value for its overhead. A second call may come after the privilege
+    // drop.
     if (getSocketOption(fd, "SO_RCVBUF") >= 2 * bytes) continue;
     try {
       setSocketOption(fd, "SO_RCVBUFFORCE", bytes);
@@ -35,8 +36,8 @@ export function setReceiveBuffer(port: number, bytes: number): number {
 }
 
 /**
- * TCP_USER_TIMEOUT of `ms` for connections accepted on `port`: the kernel gives up a peer that takes no
- * data for so long. Listening sockets hand the option on (tcp(7)).
+ * Sets TCP_USER_TIMEOUT for connections accepted on `port`: the kernel drops a peer that accepts no
+ * data for `ms`. Listening sockets pass the option on (tcp(7)).
  */
 export function setSendTimeLimit(port: number, ms: number): void {
   for (const fd of openNumbers()) {
@@ -48,22 +49,22 @@ export function setSendTimeLimit(port: number, ms: number): void {
 }
 
 /**
- * Lets this user open further sockets on a port of ours, until {@link endSharing}. SO_REUSEPORT is for
- * sockets of one user that all have it; SO_REUSEADDR would let everybody in.
+ * Lets this user open further sockets on our port, until {@link endSharing}. SO_REUSEPORT requires
+ * the option on all sockets, and one user; SO_REUSEADDR would admit any user.
  */
 export function sharePort(transport: BoundSocket["transport"], port: number): void {
   for (const fd of descriptorsOf(transport, port)) setSocketOption(fd, "SO_REUSEPORT", 1);
 }
 
-/** Lets nobody open a further socket on a port of ours. */
+/** Makes our port exclusive again. */
 export function endSharing(transport: BoundSocket["transport"], port: number): void {
   for (const fd of descriptorsOf(transport, port)) setSocketOption(fd, "SO_REUSEPORT", 0);
 }
 
 /**
- * Has our UDP sockets at addresses of loopback take only what arrives at the interface of loopback:
- * a router hands on datagrams to such addresses, and a host with `route_localnet` takes them. Whether that
- * is allowed; see {@link bindToLoopback}.
+ * Restricts our UDP sockets at loopback addresses to the loopback interface: a router may forward
+ * datagrams to such addresses, and a host with `route_localnet` accepts them. False if not
+ * permitted; see {@link bindToLoopback}.
  */
 export function keepToLoopback(port: number): boolean {
   return descriptorsOf("udp", port).every((fd) =>
@@ -78,10 +79,10 @@ function descriptorsOf(transport: BoundSocket["transport"], port: number): numbe
   });
 }
 
-/** Longest name of an interface in bytes, with the zero at its end (IF_NAMESIZE). */
+/** Longest interface name, in bytes, with its NUL (IF_NAMESIZE). */
 const INTERFACE_NAME_BYTES = 16;
 
-/** The name of an interface; undefined where it has just gone. */
+/** Name of an interface; undefined if it is gone. */
 export function interfaceName(index: number): string | undefined {
   const name = new Uint8Array(INTERFACE_NAME_BYTES);
   if (libc().if_indextoname(index, name) === 0n) return undefined;
@@ -93,9 +94,9 @@ const AF_INET6 = 10;
 const SCOPE_AT = 24;
 
 /**
- * The name of the interface by which a TCP connection of ours has come from a link-local address and a
- * port: the runtime does not tell it. Undefined where the connection has gone, and where there is one from
- * that address and port on another link too: then either may be meant.
+ * Interface of a TCP connection from a link-local address and port, which Deno does not report.
+ * Undefined if the connection is gone, or ambiguous: the address and port may exist on another link
+ * too.
  */
 export function interfaceOfPeer(
   address: Uint8Array,
@@ -112,7 +113,7 @@ export function interfaceOfPeer(
   return scope === undefined || scopes.size > 1 ? undefined : interfaceName(scope);
 }
 
-/** The other ends of our IPv6 connections, each a struct sockaddr_in6 that is valid until the next. */
+/** Remote ends of our IPv6 connections, each a struct sockaddr_in6 valid until the next one. */
 function* connectedPeers(): Generator<Uint8Array> {
   const name = new Uint8Array(SOCKADDR_BYTES);
   for (const fd of openNumbers()) {

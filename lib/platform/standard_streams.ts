@@ -1,10 +1,10 @@
-/** Standard output and error for what programs print, in contrast to the log. Nobody has to be reading. */
+/** Standard output and error for what programs print, as opposed to the log. They may be closed. */
 
 import type { Exit } from "../config/load.ts";
 import { withoutErrorNumbers } from "../quote.ts";
 import { writeAll } from "./small_files.ts";
 
-/** Prints what an ended command line wants printed; returns its exit status. */
+/** Prints the output of a finished command line; returns its exit status. */
 export function print({ status, stdout, stderr }: Exit): number {
   write(Deno.stdout, stdout);
   write(Deno.stderr, withoutErrorNumbers(stderr));
@@ -16,7 +16,7 @@ export function complain(line: string): void {
   write(Deno.stderr, `${withoutErrorNumbers(line)}\n`);
 }
 
-/** Columns of the terminal; infinitely many where there is none, or one that does not say. */
+/** Width of the terminal, in columns; Infinity if unknown. */
 export function terminalColumns(): number {
   try {
     return Deno.consoleSize().columns || Infinity;
@@ -25,11 +25,11 @@ export function terminalColumns(): number {
   }
 }
 
-/** Writes to a standard stream. */
+/** Writes to a standard stream, ignoring failures. */
 export function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
   try {
     writeAll(stream, new TextEncoder().encode(text));
   } catch {
-    // Closed: there is no place left to say so.
+    // Closed: nowhere to report it.
   }
 }

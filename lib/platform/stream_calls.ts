@@ -1,9 +1,9 @@
 /**
- * System calls on TCP sockets of our own, none of which waits: for connections from a given address and
- * port, which Deno.connect does not offer. What cannot be done yet is to be tried again.
+ * Non-blocking system calls on TCP sockets of our own, for connections from a given address and
+ * port, which Deno.connect does not offer. Callers retry.
  *
- * Nothing here runs on another thread: nobody has to be woken for the process to end, and the capability
- * for reserved ports, which is the main thread's, holds.
+ * Everything runs on the main thread: no thread has to be woken to end the process, and the
+ * capability for reserved ports is the main thread's.
  *
  * Source: socket(7), tcp(7), connect(2); struct sockaddr as in sockaddr(3type).
  */
@@ -17,13 +17,13 @@ const SOCK_CLOEXEC = 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
 
 const SOL_SOCKET = 1;
-/** Names and values of the options of each socket. */
+/** Numbers and values of the options of each socket. */
 const OPTIONS = {
   /** Lets connections share a port; a listener's port stays taken. */
   SO_REUSEADDR: [2, new Int32Array([1])],
   /**
-   * SO_LINGER of 0: close resets the connection, so that its pair of ports can be used again at once. With
-   * TIME_WAIT, a fixed port would do for one call a minute. By then the answer has come, or is not awaited.
+   * SO_LINGER of 0: close() resets the connection, so that its port pair is free at once. With
+   * TIME_WAIT, a fixed port would allow one call a minute. Any reply has been read by then.
    */
   SO_LINGER: [13, new Int32Array([1, 0])],
 } as const;
@@ -36,7 +36,7 @@ interface Endpoint {
 }
 
 /**
- * The struct sockaddr of an endpoint.
+ * Encodes an endpoint as struct sockaddr.
  *
  * @throws {TypeError} When the address is not numeric, or its scope is no interface.
  */
@@ -49,9 +49,10 @@ function socketAddress({ address, port }: Endpoint): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Opens a socket bound to an address and a port, 0 for any.
+ * Opens a socket bound to an address and a port; 0: ephemeral.
  *
- * @throws {LibcError} EADDRINUSE, EACCES: another port may do. EADDRNOTAVAIL: the address is not ours.
+ * @throws {LibcError} EADDRINUSE, EACCES: another port may do. EADDRNOTAVAIL: the address is not
+ * ours.
  */
 function open(local: Endpoint): number {
   const address = socketAddress(local);
@@ -73,10 +74,10 @@ function open(local: Endpoint): number {
 }
 
 /**
- * Begins to connect, or looks how far that is; whether the connection is there.
+ * Starts to connect, or polls the progress; returns whether the connection is established.
  *
- * @throws {LibcError} EADDRNOTAVAIL when the port is already connected to that destination; any other
- * error is final.
+ * @throws {LibcError} EADDRNOTAVAIL when the port is already connected to that destination; any
+ * other error is final.
  */
 function connect(fd: number, to: Uint8Array<ArrayBuffer>): boolean {
   try {
@@ -88,22 +89,21 @@ function connect(fd: number, to: Uint8Array<ArrayBuffer>): boolean {
   }
 }
 
-/** Takes what has arrived: the number of bytes, 0 at the end; undefined when nothing has. */
+/** Reads available bytes; 0 at the end, undefined if none are available. */
 function receive(fd: number, into: Uint8Array<ArrayBuffer>): number | undefined {
   return unlessEarly(() => checked("recv", libc().recv(fd, into, BigInt(into.length), 0)));
 }
 
-/** Sends what there is room for: the number of bytes; undefined when there is none. */
+/** Writes as much as fits; returns the number of bytes, undefined if nothing fits. */
 function send(fd: number, data: Uint8Array<ArrayBuffer>): number | undefined {
   return unlessEarly(() =>
     checked("send", libc().send(fd, data, BigInt(data.length), MSG_NOSIGNAL))
   );
 }
 
-/** The calls. */
 export const streamCalls = { socketAddress, open, connect, receive, send, close: closeDescriptor };
 
-/** Errors that say "not yet". */
+/** Errors that mean "not yet". */
 const EARLY = ["EAGAIN", "EINPROGRESS", "EALREADY", "EINTR"];
 
 function unlessEarly(call: () => number | bigint): number | undefined {

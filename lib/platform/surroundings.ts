@@ -1,22 +1,22 @@
 /**
- * Surroundings that a daemon cannot do without, looked at before anything else, so that what is missing is
- * said in one line: /proc, descriptors, and files that may grow.
+ * Preconditions of a daemon, checked first, so that a missing one is reported in one line: /proc,
+ * descriptors, and the file size limit.
  *
  * Source: getrlimit(2), signal(7).
  */
 
 /** RLIMIT_NOFILE, on x86-64 and arm64. */
 const RLIMIT_NOFILE = 7;
-/** Descriptors that a daemon needs to start: 14 of the runtime, 12 of ours, a few for calls. */
+/** Descriptors needed to start: 14 of Deno, 12 of ours, a few for calls. */
 const DESCRIPTORS_MIN = 32;
-/** Descriptors that a daemon asks for where its starter allows fewer: select(2) in callouts takes no more. */
+/** Descriptors requested if the limit is lower: select(2) in callouts handles no more. */
 const DESCRIPTORS_WANTED = 1024;
 
-/** A write beyond RLIMIT_FSIZE; its default action ends the process. */
+/** Signal of a write beyond RLIMIT_FSIZE; its default action ends the process. */
 const SIGXFSZ = 25;
 const SIG_IGN = 1n;
 
-/** A table of its own, as in `signals.ts`. */
+/** Separate table, as in `signals.ts`. */
 const SYMBOLS = {
   getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
@@ -24,10 +24,10 @@ const SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
- * Raises the soft limit on descriptors where it is low, and has a write beyond the limit on file sizes fail
- * with EFBIG, which is an answer to a lock manager and a line in the log.
+ * Raises a low soft limit of descriptors. Makes a write beyond the file size limit fail with EFBIG,
+ * which can be answered and logged.
  *
- * @returns What is missing, and what to do about it; undefined where nothing is.
+ * @returns What is missing, with a remedy; undefined if nothing is.
  */
 export function missingSurroundings(proc = "/proc/self/status"): string | undefined {
   try {

@@ -1,7 +1,7 @@
 /**
- * fsync(2) and fdatasync(2), also where a filter of system calls refuses one (seccomp(2)). A refusal is no
- * failure of the disk: what was written is as durable as this process can make it, and refusing to go on
- * would lose it at once. The daemons say so once, see {@link refusedSyncs}.
+ * fsync(2) and fdatasync(2), even if a seccomp filter refuses one. A refusal is no disk failure:
+ * data are as durable as this process can make them, and giving up would lose them. The daemons
+ * report it once, see {@link refusedSyncs}.
  */
 
 import { lastErrno, lastSystemError, libc } from "./libc.ts";
@@ -13,7 +13,10 @@ const NO_FILE = -1;
 
 const refused = new Map<SyncCall, boolean>();
 
-/** Whether a call is answered for a file that nobody has, by another error than the kernel's. */
+/**
+ * Whether a filter refuses a call: on an invalid descriptor it then returns an error other than the
+ * kernel's.
+ */
 export function isSyncRefused(call: SyncCall): boolean {
   let is = refused.get(call);
   if (is === undefined) {
@@ -24,9 +27,9 @@ export function isSyncRefused(call: SyncCall): boolean {
 }
 
 /**
- * Returns when a file that is open is on disk, by the other call where this one is refused.
+ * Syncs an open file, by the other call if this one is refused.
  *
- * @throws {Error} When the disk does not take it.
+ * @throws {Error} When the disk refuses.
  */
 export function syncBy(call: SyncCall, fd: number): void {
   const used = isSyncRefused(call) ? call === "fsync" ? "fdatasync" : "fsync" : call;
@@ -35,7 +38,7 @@ export function syncBy(call: SyncCall, fd: number): void {
   if (!isSyncRefused(used)) throw error;
 }
 
-/** What is refused, what comes of it, and what to do; undefined where nothing is. */
+/** Warning about refused calls, with consequence and remedy; undefined if there are none. */
 export function refusedSyncs(): string | undefined {
   const calls = (["fsync", "fdatasync"] as const).filter(isSyncRefused);
   if (calls.length === 0) return undefined;

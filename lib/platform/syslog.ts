@@ -1,10 +1,10 @@
 /**
- * The system log, by datagrams to /dev/log in the form that syslog(3) gives them:
+ * System log client: datagrams to /dev/log in syslog(3)'s format:
  *
  *     <30>Nov 21 05:15:00 rpc.statd[1234]: message
  *
- * where the number is facility daemon (3) times 8, plus the severity. syslog(3) itself is not used as it
- * waits for ever while the log daemon does not read.
+ * The number is facility daemon (3) times 8, plus the severity. syslog(3) itself is not used, as it
+ * blocks forever when the log daemon does not read.
  *
  * Source: RFC 3164 section 4.1; behaviour of glibc.
  */
@@ -15,7 +15,10 @@ import { LibcError } from "./libc.ts";
 
 const FACILITY_DAEMON = 3 << 3;
 
-/** Debug messages go out as info, as nfs-utils' do: log daemons drop severity debug by default. */
+/**
+ * Severities. Debug messages are sent as info, as by nfs-utils: log daemons drop severity debug by
+ * default.
+ */
 const SEVERITIES: Readonly<Record<LogLevel, number>> = {
   error: 3,
   warning: 4,
@@ -24,12 +27,12 @@ const SEVERITIES: Readonly<Record<LogLevel, number>> = {
   debug: 6,
 };
 
-/** Log daemons take lines up to this size without question; RFC 3164 asks for 1024. */
+/** Longest line, which log daemons accept; RFC 3164 requires 1024. */
 const LINE_MAX_BYTES = 2048;
 
 /**
- * Wait for room in the queue, in ms; it has 10 places by default. A log daemon that is alive has taken a
- * line by then. After a lost line there is no wait until one gets through.
+ * Longest wait for room in the queue, in ms; it has 10 places by default. A live log daemon has
+ * read a line by then. After a lost line there is no wait until one gets through.
  */
 const SEND_LIMIT_MS = 100;
 
@@ -37,7 +40,7 @@ const PATH = "/dev/log";
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** A line as the log daemon expects it; `now` in local time. */
+/** Formats a line for the log daemon; `now` in local time. */
 export function syslogLine(
   level: LogLevel,
   programName: string,
@@ -52,7 +55,7 @@ export function syslogLine(
   return `<${priority}>${date} ${time} ${programName}[${pid}]: ${message}`;
 }
 
-/** True if a log daemon has its socket. */
+/** Whether a log daemon listens. */
 export function hasSyslog(path = PATH): boolean {
   try {
     closeDescriptor(connectUnixDatagram(path, SEND_LIMIT_MS));
@@ -63,8 +66,8 @@ export function hasSyslog(path = PATH): boolean {
 }
 
 /**
- * A connection to the log daemon. It never throws and hardly waits: a message for which there is no room,
- * or no log daemon, is lost, and the next one that gets through tells how many were.
+ * Connection to the log daemon. Never throws, and hardly waits: messages without room or log daemon
+ * are lost, and the next one reports their number.
  */
 export class Syslog implements LogSink {
   #fd: number | undefined;
@@ -92,7 +95,7 @@ export class Syslog implements LogSink {
         return true;
       } catch (error) {
         const hasNoRoom = error instanceof LibcError && error.code === "EAGAIN";
-        if (!hasNoRoom) this.close(); // the log daemon is gone, and may be back under the same path
+        if (!hasNoRoom) this.close(); // the log daemon is gone, and may be back at its path
         if (hasNoRoom || isLastTry) return false;
       }
     }

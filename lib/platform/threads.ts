@@ -1,10 +1,10 @@
 /**
- * Trial of one more thread. Where the kernel refuses it (RLIMIT_NPROC, which counts all
- * processes of a user on the host; TasksMax of a unit; a system call filter), the runtime would abort the
- * whole process: so a thread that ends at once is tried before each use of the runtime's threads.
+ * Thread probe. If the kernel refuses a thread (RLIMIT_NPROC, which counts all processes of a user
+ * on the host; TasksMax of a unit; a seccomp filter), Deno would abort the process. So a
+ * short-lived thread is tried before each use of Deno's threads.
  *
- * Source: pthread_create(3). Debian's glibc has had it in libc.so.6 since 2.34, in libpthread.so.0 before;
- * the executable is linked to both libraries here, so both are there.
+ * Source: pthread_create(3). Debian's glibc has it in libc.so.6 since 2.34, in libpthread.so.0
+ * before; the executable is linked to both.
  */
 
 const THREAD_SYMBOLS = {
@@ -15,12 +15,12 @@ const LINKER_SYMBOLS = {
   dlsym: { parameters: ["usize", "buffer"], result: "u64" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** A function that needs nothing, for the thread to run. */
+/** Thread function without effect. */
 const HARMLESS_FUNCTION = "getpid";
-/** Looks in all libraries. */
+/** Searches all libraries. */
 const RTLD_DEFAULT = 0n;
 
-/** Advice for people. */
+/** Advice for the administrator. */
 export const NO_THREAD_ADVICE =
   "the kernel refuses a thread; look at RLIMIT_NPROC (ulimit -u, LimitNPROC=), TasksMax= and " +
   "system call filters";
@@ -29,19 +29,19 @@ let threads: Deno.DynamicLibrary<typeof THREAD_SYMBOLS>["symbols"] | undefined;
 let harmless = 0n;
 let onRefused: (() => void) | undefined;
 
-/** Opens the libraries, for which a permission is needed. */
+/** Opens the libraries, which needs a permission. */
 export function openThreads(): void {
   threads = Deno.dlopen("libpthread.so.0", THREAD_SYMBOLS).symbols;
   const { dlsym } = Deno.dlopen("libdl.so.2", LINKER_SYMBOLS).symbols;
   harmless = dlsym(RTLD_DEFAULT, new TextEncoder().encode(`${HARMLESS_FUNCTION}\0`));
 }
 
-/** Has `action` called each time that a thread is refused. */
+/** Sets the action for each refused thread. */
 export function whenThreadRefused(action: () => void): void {
   onRefused = action;
 }
 
-/** True if a thread can be started now. */
+/** Whether a thread can be started now. */
 export function canStartThread(): boolean {
   if (threads === undefined) openThreads();
   const thread = new BigUint64Array(1);

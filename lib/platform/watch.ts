@@ -1,11 +1,11 @@
-/** Watches of directories (inotify(7)), for which the runtime starts a thread. */
+/** Directory watches (inotify(7)), for which Deno starts a thread. */
 
 import { canStartThread, NO_THREAD_ADVICE } from "./threads.ts";
 
 /**
- * Watches directories, without what is below them.
+ * Watches directories, not recursively.
  *
- * @throws {Error} When a directory is not there, or the kernel refuses a thread.
+ * @throws {Error} When a directory is missing, or the kernel refuses a thread.
  */
 export function watchDirectories(paths: string[]): Deno.FsWatcher {
   if (!canStartThread()) throw new Error(NO_THREAD_ADVICE);

@@ -1,18 +1,17 @@
-/** Time as a parameter: what waits or measures takes a clock, so that a test can hand in its own. */
+/** Clock as a parameter, so that a test can pass its own. */
 
-/** Runs `action` once after `ms` milliseconds; the function it returns cancels that. */
+/** Runs `action` once after `ms` milliseconds; returns the function that cancels it. */
 export type StartTimer = (ms: number, action: () => void) => () => void;
 
-/** Time. */
 export interface Clock {
-  /** Milliseconds on a clock that only goes forward. */
+  /** Monotonic time, in ms. */
   now(): number;
-  /** Milliseconds since 1970 on the wall clock, which may jump. Only for what people read. */
+  /** Wall clock, in ms since 1970; it may jump. Only for display. */
   wallClock(): number;
   readonly startTimer: StartTimer;
 }
 
-/** Settles after `ms` milliseconds, or at once when the signal is or becomes aborted; it never rejects. */
+/** Settles after `ms` milliseconds, or when the signal is aborted; never rejects. */
 export function sleep(startTimer: StartTimer, ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.resolve();
   return new Promise((resolve) => {

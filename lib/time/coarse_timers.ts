@@ -1,17 +1,17 @@
 /**
- * Timers for thousands of waits of which nearly none runs out: one real timer for all that end in the
- * same interval. Setting one and cancelling it costs a tenth of a timer of the runtime.
+ * Coarse timers, for thousands of timeouts of which hardly any expires: all that end in one
+ * interval share a real timer. Setting and cancelling one costs a tenth of a Deno timer.
  */
 
 import type { Clock, StartTimer } from "./clock.ts";
 
-/** Length of an interval in ms: nothing for a wait of two seconds and more. */
+/** Length of an interval, in ms: negligible for timeouts of two seconds and more. */
 const INTERVAL_MS = 20;
 
-/** Actions due at the end of an interval, by the function that cancels each. */
+/** Actions due at the end of an interval, by their cancel function. */
 type Interval = Map<() => void, () => void>;
 
-/** Starts timers that run up to {@link INTERVAL_MS} late. */
+/** Makes timers that fire up to {@link INTERVAL_MS} late. */
 export function coarseTimers(clock: Clock): StartTimer {
   const intervals = new Map<number, Interval>();
   const begin = (number: number): Interval => {

@@ -1,6 +1,6 @@
 /**
- * Items that each wait for one of a few lengths of time. Those that wait equally long stand in a line, in
- * which nobody overtakes: so one timer does for all, and nothing costs in proportion to their number.
+ * Delay queue for a few fixed delays. Items of one delay form a FIFO queue, so one timer serves all
+ * items, and no operation takes time in proportion to their number.
  */
 
 import type { Clock } from "./clock.ts";
@@ -8,18 +8,18 @@ import type { Clock } from "./clock.ts";
 export class DelayLines<T> {
   readonly #clock: Pick<Clock, "now" | "startTimer">;
   readonly #isDue: () => void;
-  /** When each item is due, the first one first, by the length of its wait in ms. */
+  /** Due times of the items, first one first, by delay in ms. */
   readonly #lines = new Map<number, Map<T, number>>();
   #cancel: (() => void) | undefined;
   #timerAt = Infinity;
 
-  /** `isDue` is called when an item is due, until it is taken. */
+  /** `isDue` is called while an item is due, until it is taken. */
   constructor(clock: Pick<Clock, "now" | "startTimer">, isDue: () => void) {
     this.#clock = clock;
     this.#isDue = isDue;
   }
 
-  /** Has an item wait, which must not be waiting. */
+  /** Adds an item, which must not be queued already. */
   add(item: T, ms: number): void {
     const line = this.#lines.get(ms) ?? new Map<T, number>();
     this.#lines.set(ms, line.set(item, this.#clock.now() + ms));
@@ -36,7 +36,7 @@ export class DelayLines<T> {
     this.#timerAt = Infinity;
   }
 
-  /** Takes out the item that has been due longest, if one is. */
+  /** Removes and returns the item that has been due longest, if any. */
   take(): T | undefined {
     const first = this.#first();
     if (first === undefined) return undefined;
@@ -59,7 +59,7 @@ export class DelayLines<T> {
     return first;
   }
 
-  /** Starts the timer of the first item, unless an earlier one runs. */
+  /** Starts the timer for the first item, unless an earlier one runs. */
   #startTimer(): void {
     const first = this.#first();
     if (first === undefined || first.at >= this.#timerAt) return;

@@ -1,4 +1,4 @@
-/** Debounce for collecting garbage: after a lot of work, once no more has come for a while. */
+/** Debounced garbage collection: after much work, when no more has come for a while. */
 
 import type { Clock } from "./clock.ts";
 
@@ -10,16 +10,16 @@ const QUIET_MS = 200;
 export class QuietTime {
   readonly #clock: Pick<Clock, "startTimer">;
   readonly #tidy: () => void;
-  /** Pieces of work since it was tidied up last. */
+  /** Units of work since the last collection. */
   #done = 0;
 
-  /** `tidy` may take some ms. Nothing runs while there is no work. */
+  /** `tidy` may take some ms. No timer runs while there is no work. */
   constructor(clock: Pick<Clock, "startTimer">, tidy: () => void) {
     this.#clock = clock;
     this.#tidy = tidy;
   }
 
-  /** Says that a piece of work is being done. */
+  /** Counts a unit of work. */
   worked(): void {
     if (++this.#done === WORTHWHILE_AFTER) this.#waitForQuiet(this.#done);
   }

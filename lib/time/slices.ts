@@ -1,11 +1,11 @@
-/** Long work in slices, between which callers are answered. */
+/** Sliced work: callers are answered between slices. */
 
 import type { Clock } from "./clock.ts";
 
-/** Length of a slice, in ms: with its last step, less than the 10 ms that a call may wait for work. */
+/** Length of a slice, in ms: with its last step below the 10 ms that a call may wait. */
 const SLICE_MS = 8;
 
-/** Clock of the slices. */
+/** Clock, and the signal that ends the work early. */
 export interface SliceParts {
   readonly clock: Pick<Clock, "now" | "startTimer">;
   /** Ends the work early. */
@@ -13,10 +13,10 @@ export interface SliceParts {
 }
 
 /**
- * Does work that is made of small steps, the first slice of them at once.
+ * Runs work made of small steps, the first slice synchronously.
  *
- * @returns Nothing when these were all; else what settles after the last one, or rejects with what it
- *   has thrown.
+ * @returns Undefined if that was all; else a promise for the rest, which rejects with an error of a
+ * step.
  */
 export function inSlices(
   work: Iterable<unknown>,

@@ -1,31 +1,31 @@
-/** Turns of the event loop for work that comes in pieces and is done without waiting for anything. */
+/** Turns of the event loop between pieces of synchronous work. */
 
 import type { Clock } from "./clock.ts";
 
-/** Pieces of work without a turn in between, in ms together. */
+/** Longest total of work without a turn, in ms. */
 const UNTURNED_MAX_MS = 2;
 /**
- * Work for which a turn is asked for, in ms: less is not worth a timer, which wakes the program. What other
- * turns lay in between is not known, so that it may be counted too long.
+ * Total of work that requests a turn, in ms: less is not worth a timer, which wakes the program.
+ * Other turns in between are not known, so the total may be too high.
  */
 const WORTH_A_TURN_MS = UNTURNED_MAX_MS / 2;
-/** A turn, in ms: the shortest timer. Only with one does everything that waits have its turn. */
+/** Duration of a turn, in ms: the shortest timer. Only a timer lets the event loop poll. */
 const TURN_MS = 1;
 /**
- * Time for the first steps of a piece of work, in ms, whatever was done since the last turn: enough for
- * all steps of nearly every piece, so that it does not have to wait behind a long one.
+ * Time for the first steps of a piece, in ms, whatever came before it: enough for nearly every
+ * piece to complete, so that it need not queue behind a long one.
  */
 const AT_ONCE_MS = 0.5;
 
-/** What work in several turns asks and tells on its way. */
+/** Callbacks of work in several turns. */
 export interface TurnsOptions {
-  /** Whether the rest is to be left undone; asked after each turn. */
+  /** Whether to abandon the rest; called after each turn. */
   readonly isOver: () => boolean;
-  /** Told how long each slice took, in ms. */
+  /** Called with the duration of each slice, in ms. */
   readonly spent?: ((ms: number) => void) | undefined;
 }
 
-/** Counts how long pieces of work have taken since the event loop had its last turn. */
+/** Scheduler that tracks the work done since the last turn of the event loop. */
 export class Turns {
   readonly #clock: Pick<Clock, "now" | "startTimer">;
   #unturnedMs = 0;
@@ -35,12 +35,12 @@ export class Turns {
     this.#clock = clock;
   }
 
-  /** Wait before the next piece of work; undefined where it may begin at once. */
+  /** Wait before the next piece of work; undefined if it may start at once. */
   get due(): Promise<void> | undefined {
     return this.#unturnedMs > UNTURNED_MAX_MS ? this.#turn : undefined;
   }
 
-  /** Does a piece of work, and returns how long it took, in ms. */
+  /** Runs a piece of work, and returns its duration in ms. */
   work(piece: () => void): number {
     const began = this.#clock.now();
     piece();
@@ -60,16 +60,16 @@ export class Turns {
     );
   }
 
-  /** Does the first of many small steps; whether these were all. {@link finish} does the rest. */
+  /** Runs the first of many small steps; returns whether they were all. {@link finish} runs the rest. */
   begin(steps: Iterator<unknown>): boolean {
     return this.#slice(steps, AT_ONCE_MS);
   }
 
   /**
-   * Does the rest of the steps, with turns in between. All that wait at one time share the turns, in the
-   * order in which they began.
+   * Runs the remaining steps, with turns in between. Concurrent pieces share the turns in FIFO
+   * order.
    *
-   * @throws What a step throws (as a rejection).
+   * @throws The error of a step (as a rejection).
    */
   async finish(steps: Iterator<unknown>, { isOver, spent }: TurnsOptions): Promise<void> {
     for (let isDone = false; !isDone;) {
