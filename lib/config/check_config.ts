@@ -1,4 +1,4 @@
-/** The report of `--check-config`. */
+/** Report of `--check-config`. */
 
 import { ConfigError } from "./errors.ts";
 import { quoteValue } from "./grammar.ts";
@@ -11,8 +11,8 @@ import { RPCBIND, type Setting, SM_NOTIFY, STATD, type Table } from "./settings.
 const ORIGIN_COLUMN = 40;
 
 /**
- * Settings in effect as nfs.conf would have them, the place each came from behind it, then the
- * warnings and, as notes, what stands in our sections or among the macOS keys without being ours.
+ * Settings in effect in nfs.conf's syntax, each with its origin, followed by warnings, and by notes
+ * about unknown keys in our sections or among the macOS keys.
  */
 export function checkConfig<T extends Table>(
   table: T,
@@ -35,21 +35,21 @@ export function checkConfig<T extends Table>(
   return parts.filter((part) => part.length > 0).map((part) => `${part.join("\n")}\n`).join("\n");
 }
 
-/** A setting without value, or without place in nfs.conf, is a comment. */
+/** Line of a setting; a comment if it has no value, or no key in nfs.conf. */
 function setting(row: Setting<unknown>, value: unknown): string {
   const text = value === undefined ? "" : quoteValue(row.kind.write(value));
   if (row.file === undefined) return `# --${row.option?.long}: ${text}`;
   return text === "" ? `# ${row.file.key} =` : `${row.file.key} = ${text}`;
 }
 
-/** A key of ours that is none: where it stands, and what was meant, as far as that can be guessed. */
+/** Unknown key, with its place and the probably intended key. */
 export interface UnknownKey {
   readonly at: Assignment;
   readonly meant: string | undefined;
   readonly error: ConfigError;
 }
 
-/** Unknown keys in our sections; not in `[lockd]`, whose keys belong to the kernel too. */
+/** Unknown keys in our sections, except `[lockd]`, whose keys also belong to the kernel. */
 export function unknownKeys(conf: NfsConf): readonly UnknownKey[] {
   const rows: readonly Setting<unknown>[] = [STATD, SM_NOTIFY, RPCBIND]
     .flatMap((table) => Object.values<Setting<unknown>>(table));

@@ -1,37 +1,38 @@
 /**
- * Command lines of the programs: settings, actions such as --help, and the exit status of a wrong option.
+ * Command lines of the programs: settings, actions such as --help, and the exit status of a wrong
+ * option.
  *
  * Source: statd(8), sm-notify(8); exit statuses as observed of nfs-utils 2.6.2.
  */
 
 import { RPCBIND, type SettingsOf, SM_NOTIFY, STATD, type Table } from "./settings.ts";
 
-/** An option that does something in place of running the program. */
+/** Option that replaces the normal run of the program. */
 export type Action = "help" | "version" | "check-config";
 
-/** One program's command line. */
+/** Command line of one program. */
 export interface CommandLine<T extends Table> {
   readonly table: T;
-  /** The letters of each action; its long name is the action itself. */
+  /** Letters of each action; its long name is the action itself. */
   readonly actions: Readonly<Record<Action, string>>;
-  /** Exit status for an option that does not exist or lacks its argument. */
+  /** Exit status for an unknown option, or one without its argument. */
   readonly wrongOptionStatus: number;
   readonly operands: "ignored" | "refused";
-  /** What makes these settings, each good in itself, unusable together. */
+  /** Reason why these settings, each valid in itself, conflict. */
   conflict?(settings: SettingsOf<T>): string | undefined;
 }
 
-/** Exit status for settings in conflict: -1 as the system sees it. */
+/** Exit status for conflicting settings: -1 as the system sees it. */
 export const CONFLICT_STATUS = 255;
 
-/** What `--help` says of each action. */
+/** Help text of each action. */
 export const ACTION_HELP: Readonly<Record<Action, string>> = {
   "help": "Print this help and exit.",
   "version": "Print the version and exit.",
   "check-config": "Print the settings in effect; exit 1 if there are warnings.",
 };
 
-/** rpc.statd: a wrong option ends it with success, and operands do nothing. */
+/** rpc.statd: a wrong option ends it with success, and operands are ignored. */
 export const STATD_COMMAND_LINE: CommandLine<typeof STATD> = {
   table: STATD,
   actions: { "help": "h?", "version": "Vv", "check-config": "" },
@@ -44,7 +45,7 @@ export const STATD_COMMAND_LINE: CommandLine<typeof STATD> = {
   },
 };
 
-/** sm-notify: whatever is wrong ends it with 1. */
+/** sm-notify: any error ends it with 1. */
 export const SM_NOTIFY_COMMAND_LINE: CommandLine<typeof SM_NOTIFY> = {
   table: SM_NOTIFY,
   actions: { "help": "", "version": "", "check-config": "" },
@@ -52,7 +53,7 @@ export const SM_NOTIFY_COMMAND_LINE: CommandLine<typeof SM_NOTIFY> = {
   operands: "refused",
 };
 
-/** rpcbind: whatever is wrong ends it with 1. */
+/** rpcbind: any error ends it with 1. */
 export const RPCBIND_COMMAND_LINE: CommandLine<typeof RPCBIND> = {
   table: RPCBIND,
   actions: { "help": "?", "version": "Vv", "check-config": "" },

@@ -1,7 +1,6 @@
-/** What reading settings reports. */
 
 /**
- * A setting, an option or a line of nfs.conf that cannot be used as it stands.
+ * Error in a setting, an option or a line of nfs.conf.
  *
  * Returned in lists, as warnings, where the program goes on with the default; thrown only inside
  * `lib/config/`, where it ends the program before any socket opens.
@@ -10,9 +9,9 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 
   constructor(
-    /** Where it was given: `FILE:LINE`, a file, an option as `-p`, or an environment variable. */
+    /** Place: `FILE:LINE`, a file, an option as `-p`, or an environment variable. */
     readonly source: string,
-    /** Setting, in its nfs.conf spelling; empty where no setting could be told. */
+    /** Setting in nfs.conf's spelling; empty if unknown. */
     readonly key: string,
     readonly reason: string,
   ) {

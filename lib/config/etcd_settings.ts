@@ -1,5 +1,5 @@
 /**
- * Section `[etcd]` of nfs.conf: how the cluster is reached that ledgers are in.
+ * Section `[etcd]` of nfs.conf: access to the cluster that holds ledgers.
  *
  * ```
  * [etcd]
@@ -16,11 +16,11 @@ import { quote } from "../quote.ts";
 import { type Environment, lookUp, readNfsConf } from "./ini_file.ts";
 import type { ReadFiles } from "./read_files.ts";
 
-/** The section as it is meant. */
+/** Parsed section. */
 export interface EtcdConfig {
   /** `http://HOST:PORT` or `https://HOST:PORT`. */
   readonly endpoints: readonly string[];
-  /** Without a slash at its end. */
+  /** Key prefix, without a trailing slash. */
   readonly prefix: string;
   readonly user?: string;
   readonly passwordFile?: string;
@@ -31,7 +31,7 @@ export interface EtcdConfig {
 }
 
 const SECTION = "etcd";
-/** The settings of the section. */
+/** Keys of the section. */
 export const ETCD_KEYS = [
   "endpoints",
   "prefix",
@@ -45,16 +45,16 @@ export const ETCD_KEYS = [
 type Texts = Partial<Record<typeof ETCD_KEYS[number], string>>;
 
 const PREFIX = "/nsm";
-/** nfs-ganesha gives up after 3 s, and what waits for it waits as long. */
+/** Default timeout, in ms: nfs-ganesha gives up after 3 s, and has to wait for this call. */
 const TIMEOUT_MS = 1_500;
 const TIMEOUT_MIN_MS = 100;
 const TIMEOUT_MAX_MS = 10_000;
 const ENDPOINTS_MAX = 16;
 
 /**
- * Reads the section; undefined where there is none.
+ * Parses the section; undefined if there is none.
  *
- * @throws {Error} When it cannot be meant: one line with the place.
+ * @throws {Error} When a value is invalid: one line with the place.
  */
 export function etcdConfig(env: Environment, files: ReadFiles): EtcdConfig | undefined {
   const conf = readNfsConf(files);

@@ -1,8 +1,8 @@
 /**
- * Command lines of the daemons, as settings.
+ * Command lines of the daemons, parsed into settings.
  *
- * Options act one after the other: a bad value, `--help` and `--version` end the reading, and later
- * arguments are not looked at.
+ * Options are processed in order: a bad value, `--help` and `--version` end the parsing, and later
+ * arguments are ignored.
  *
  * Source: statd(8), sm-notify(8).
  */
@@ -14,11 +14,11 @@ import { quote } from "../quote.ts";
 import type { ReadFiles } from "./read_files.ts";
 import type { Option, Setting, Table } from "./settings.ts";
 
-/** What a command line comes to. */
+/** Result of parsing a command line. */
 export type Flags =
   | { readonly kind: "given"; readonly layer: Layer; readonly checkConfig: boolean }
   | { readonly kind: "help" | "version" }
-  /** A line for stderr, whether `--help` would have helped, and the exit status. */
+  /** Line for stderr, whether to point to `--help`, and the exit status. */
   | {
     readonly kind: "wrong";
     readonly message: string;
@@ -26,7 +26,7 @@ export type Flags =
     readonly status: number;
   };
 
-/** Reads the arguments of one program. */
+/** Parses the arguments of one program. */
 export function readFlags<T extends Table>(
   commandLine: CommandLine<T>,
   args: readonly string[],
@@ -78,14 +78,14 @@ export function optionForms<T extends Table>(
   ];
 }
 
-/** The settings that have an option. */
+/** Settings that have an option. */
 export function options(table: Table): readonly [string, Setting<unknown>, Option<unknown>][] {
   return Object.entries(table).flatMap(([name, row]) =>
     row.option === undefined ? [] : [[name, row, row.option] as const]
   );
 }
 
-/** The shortest way to write an option. */
+/** Shortest spelling of an option. */
 function spelling({ short, long }: Option<unknown>): string {
   return short === undefined ? `--${long}` : `-${short}`;
 }

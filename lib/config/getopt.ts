@@ -1,41 +1,41 @@
 /**
- * getopt_long(3) for the command lines of nfs-utils and macOS, messages included.
+ * getopt_long(3) for the command lines of nfs-utils and macOS, including its messages.
  *
- * `parseArgs` of `@std/cli` reads the command line of nsmctl. It cannot read these: it has no
- * abbreviations (`--out 5`), takes `-nfoo` for four switches, reads `-p -1` as two options, and does
- * not say which option lacks its argument.
+ * `parseArgs` of `@std/cli` parses nsmctl's command line, but not these: it lacks abbreviations
+ * (`--out 5`), takes `-nfoo` for four switches, reads `-p -1` as two options, and does not report
+ * which option lacks its argument.
  *
  * Source: getopt_long(3).
  */
 
 import { didYouMean } from "./nearest.ts";
 
-/** How one option may be written. */
+/** Spellings of one option. */
 export interface OptionForm {
-  /** Its letters; none, one or several. */
+  /** Letters; none, one or several. */
   readonly letters: string;
   readonly long: string;
   readonly hasArgument: boolean;
 }
 
-/** One option of a command line. */
+/** Option given on a command line. */
 export interface GivenOption {
-  /** Its whole long name, without dashes. */
+  /** Full long name, without dashes. */
   readonly long: string;
   /** Absent for a switch. */
   readonly argument?: string;
 }
 
-/** A command line, taken apart. */
+/** Parsed command line. */
 export interface ParsedArgs {
   /** In order. */
   readonly options: readonly GivenOption[];
   readonly operands: readonly string[];
-  /** The fault of the argument after `options`, which ended the reading. */
+  /** Fault of the argument after `options`, which ended the parsing. */
   readonly fault?: string;
 }
 
-/** Reads a command line; options and operands may be mixed, `--` ends the options. */
+/** Parses a command line. Options and operands may be mixed; `--` ends the options. */
 export function getopt(args: readonly string[], forms: readonly OptionForm[]): ParsedArgs {
   const options: GivenOption[] = [];
   const operands: string[] = [];
@@ -56,7 +56,7 @@ export function getopt(args: readonly string[], forms: readonly OptionForm[]): P
 
 class UsageFault extends Error {}
 
-/** `--name`, `--name=text` or `--name` and the next argument; the name may be cut short. */
+/** `--name`, `--name=text` or `--name` and the next argument; the name may be abbreviated. */
 function longOption(arg: string, rest: string[], forms: readonly OptionForm[]): GivenOption {
   const mark = arg.indexOf("=");
   const name = mark < 0 ? arg.slice(2) : arg.slice(2, mark);
@@ -83,7 +83,7 @@ function findLong(name: string, arg: string, forms: readonly OptionForm[]): Opti
   throw new UsageFault(`option '${arg}' is ambiguous; possibilities: ${names}`);
 }
 
-/** A cluster of letters; the first one with an argument takes the rest, or the next argument. */
+/** Cluster of letters; the first one with an argument takes the rest, or the next argument. */
 function shortOptions(
   cluster: string,
   rest: string[],

@@ -1,12 +1,12 @@
 /**
  * Pre-pass that turns nfs.conf into INI.
  *
- * nfs.conf joins lines that end in a backslash, has sub-sections `[name "arg"]`, and cuts a comment
- * off behind a value unless the value is in quotes. Its names are compared without case, and macOS
- * has keys outside a section. A faulty line is reported and passed over, where an INI parser throws.
+ * nfs.conf joins lines that end in a backslash, has sub-sections `[name "arg"]`, and removes
+ * comments after unquoted values. Its names are case-insensitive, and macOS has keys outside a
+ * section. A faulty line is reported and skipped, where an INI parser throws.
  *
- * The INI keeps the line number before each key, and quotes around each value, so that an empty
- * argument, a comment mark and a blank at either end survive:
+ * The INI has the line number before each key, and quotes around each value, which preserve an
+ * empty argument, comment marks, and blanks at either end:
  *
  *     [statd]                section `[statd]`, name in lower case
  *     [statd "arg"]          sub-section
@@ -16,17 +16,17 @@
  * nfs.conf(5).
  */
 
-/** A line that was passed over, or that was read in spite of a fault. */
+/** Fault of a line that was skipped, or read anyway. */
 export interface Fault {
-  /** Line of the file, from 1; the first one if lines are joined. */
+  /** Line number from 1; that of the first of joined lines. */
   readonly line: number;
   readonly reason: string;
 }
 
-/** A section header: the name in lower case, and the text in quotes of `[name "arg"]`. */
+/** Section header: the name in lower case, and the quoted text of `[name "arg"]`. */
 export type Section = readonly [name: string, arg?: string];
 
-/** A file as INI, one assignment or header a line, in order. */
+/** File as INI, one assignment or header per line, in order. */
 export interface ConfAsIni {
   readonly ini: string;
   readonly faults: readonly Fault[];
@@ -35,7 +35,7 @@ export interface ConfAsIni {
 /**
  * Rewrites nfs.conf text as INI.
  *
- * @param within Section the text starts in: the one of the `include` line, or none.
+ * @param within Section at the start of the text: that of the `include` line, or none.
  *
  * Deviation: a last line without line end is read, with a fault; nfs-utils drops it.
  */
@@ -68,7 +68,7 @@ export function toIni(text: string, within?: Section): ConfAsIni {
   return { ini: ini.join("\n"), faults };
 }
 
-/** Lines without surrounding blanks; a backslash before the line end joins, as two blanks. */
+/** Lines without surrounding blanks; a backslash at the line end joins, as two blanks. */
 function* logicalLines(text: string) {
   const pieces = text.split("\n");
   const last = pieces.length - 1;
@@ -108,18 +108,18 @@ function readHeader(content: string, report: Report): Section | undefined {
   return [name];
 }
 
-/** Section as a line of INI. */
+/** Section header as a line of INI. */
 function headerLine([name, arg]: Section): string {
   return arg === undefined ? `[${name}]` : `[${name} "${arg}"]`;
 }
 
-/** Section of a line that {@link toIni} wrote, without its brackets. */
+/** Section in a header line of {@link toIni}, without its brackets. */
 export function sectionOf(header: string): Section {
   const open = header.indexOf(' "');
   return open < 0 ? [header] : [header.slice(0, open), header.slice(open + 2, -1)];
 }
 
-/** One line of INI, or none if there is nothing to assign. */
+/** Assignment as a line of INI; empty if there is nothing to assign. */
 function readAssignment(line: number, content: string, report: Report): readonly string[] {
   const mark = content.indexOf("=");
   if (mark < 0) {
@@ -136,7 +136,7 @@ function readAssignment(line: number, content: string, report: Report): readonly
   return value === undefined || value === "" ? [] : [`${line} ${key}="${value}"`];
 }
 
-/** The value without quotes or trailing comment; undefined without a closing quote. */
+/** Value without quotes or trailing comment; undefined without a closing quote. */
 function readValue(raw: string): string | undefined {
   const quote = raw.charAt(0);
   if (quote !== '"' && quote !== "'") return trim(raw.replace(/[#;].*$/s, ""));
@@ -144,18 +144,18 @@ function readValue(raw: string): string | undefined {
   return close < 0 ? undefined : raw.slice(1, close);
 }
 
-/** Quotes a value so that it is read back unchanged, as far as the grammar allows. */
+/** Quotes a value so that it reads back unchanged, as far as the grammar allows. */
 export function quoteValue(text: string): string {
   if (!/[#;]|^["']|^\s|\s$/.test(text)) return text;
   return text.includes('"') ? `'${text}'` : `"${text}"`;
 }
 
-/** A name as it is compared: lower case, and any blanks in it as one space. */
+/** Comparison form of a name: lower case, with runs of blanks as one space. */
 function lowerCase(name: string): string {
   return trim(name).toLowerCase().replace(/[ \t\v\f\r]+/g, " ");
 }
 
-/** Strips the blanks of isspace(3); any further one, as the no-break space, belongs to the text. */
+/** Strips the blanks of isspace(3); other ones, such as the no-break space, belong to the text. */
 function trim(text: string): string {
   return text.replace(/^[ \t\v\f\r\n]+|[ \t\v\f\r\n]+$/g, "");
 }

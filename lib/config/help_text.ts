@@ -1,18 +1,18 @@
-/** Text for people in columns: paragraphs, and words with their explanations. */
+/** Text formatting for people: paragraphs, and definition lists. */
 
-/** No lines are made shorter than this, in characters: a word in each would be no help either. */
+/** Shortest line, in characters: one word per line would be unreadable. */
 const LINE_MIN = 20;
-/** Lines of a help text are not longer than this, however wide the terminal is. */
+/** Longest line of a help text, on any terminal. */
 export const HELP_WIDTH_MAX = 80;
-/** Column of what is explained. */
+/** Column of the terms. */
 const TERMS = 2;
-/** Column of the explanations on terminals that have less than twice the column asked for. */
+/** Column of the explanations on terminals narrower than twice the requested column. */
 const TEXTS_NARROW = 6;
 
-/** A word and its explanation. */
+/** Term and its explanation. */
 export type Definition = readonly [term: string, text: string];
 
-/** Text in lines that fit a width; it begins in column `indent`, and so do all further lines. */
+/** Fills text to a width; it starts in column `indent`, and so do all further lines. */
 export function filled(text: string, width: number, indent: number): string {
   const room = Math.max(width - indent, LINE_MIN);
   const lines: string[] = [];
@@ -28,7 +28,7 @@ export function filled(text: string, width: number, indent: number): string {
   return [...lines, line].join(`\n${" ".repeat(indent)}`);
 }
 
-/** Words and their explanations, which begin in column `texts`; below a word that reaches into it. */
+/** Definition list with explanations in column `texts`, or below a term that reaches into it. */
 export function definitions(rows: readonly Definition[], width: number, texts: number): string {
   const column = width < 2 * texts ? TEXTS_NARROW : texts;
   return rows.map(([term, text]) => {

@@ -1,15 +1,15 @@
-/** The sections `[identity "ID"]` of nfs.conf, which nfs-utils ignores. */
+/** Sections `[identity "ID"]` of nfs.conf, which nfs-utils ignores. */
 
 import { type Environment, lookUp, readNfsConf } from "./ini_file.ts";
 import type { ReadFiles } from "./read_files.ts";
 
-/** A setting as it is written, and its place as `FILE:LINE`. */
+/** Setting as written, and its place as `FILE:LINE`. */
 export interface WrittenSetting {
   readonly value: string;
   readonly source: string;
 }
 
-/** What the sections say, by id and key. */
+/** Settings of the sections, by id and key. */
 export function identitySections(
   env: Environment,
   files: ReadFiles,

@@ -1,9 +1,9 @@
 /**
- * Reads nfs.conf: the files in their order, what they include, and the values in them.
+ * Reader of nfs.conf: the files in their order, includes, and values.
  *
- * The one file that reads settings from disk, and the one that imports `@std/ini`. The object that its
- * parser returns keeps only the last of several sections of one name, so the assignments are taken
- * from the reviver, which sees each of them in order.
+ * Only this file reads settings from disk, and imports `@std/ini`. The object that its parser
+ * returns keeps only the last of several sections of one name, so assignments are taken from the
+ * reviver, which sees them in order.
  *
  * Source: nfs.conf(5); nfs-utils 2.7.1 for `/usr/etc`.
  */
@@ -14,41 +14,41 @@ import { type Section, sectionOf, toIni } from "./grammar.ts";
 import type { ReadFiles } from "./read_files.ts";
 import { versionOrder } from "./version_order.ts";
 
-/** One `key = value`, and where it stands. */
+/** Assignment `key = value`, with its place. */
 export interface Assignment {
   /** Section, lower case; undefined for a macOS key outside any section. */
   readonly section: string | undefined;
-  /** Text in quotes of `[section "arg"]`. */
+  /** Quoted text of `[section "arg"]`. */
   readonly arg: string | undefined;
   /** Lower case. */
   readonly key: string;
-  /** As written, `$NAME` not yet replaced; never empty. */
+  /** As written, with `$NAME` not replaced; never empty. */
   readonly value: string;
   /** `FILE:LINE`. */
   readonly source: string;
 }
 
-/** Everything the files say, in the order in which later ones win. */
+/** Contents of all files; later assignments win. */
 export interface NfsConf {
   readonly assignments: readonly Assignment[];
   readonly warnings: readonly ConfigError[];
 }
 
-/** Environment variables, as `Deno.env` has them. */
+/** Environment variables, as in `Deno.env`. */
 export interface Environment {
   get(name: string): string | undefined;
 }
 
-/** Folders that hold nfs.conf and nfs.conf.d, the distribution's before the administrator's. */
+/** Directories with nfs.conf and nfs.conf.d, the distribution's before the administrator's. */
 const CONF_FOLDERS = ["/usr/etc", "/etc"] as const;
 
-/** Bounds includes that lead back to themselves; nobody nests this deep on purpose. */
+/** Limit of nested includes, against loops. */
 const INCLUDE_DEPTH_MAX = 10;
 
-/** Bounds files that include each other several times, whose number grows with the power of the depth. */
+/** Limit of included files: repeated includes grow exponentially with the depth. */
 const INCLUDES_MAX = 100;
 
-/** Reads the system's settings; a main file that exists replaces all that was read before it. */
+/** Reads the system's settings; an existing main file replaces all earlier ones. */
 export function readNfsConf(files: ReadFiles): NfsConf {
   let conf: NfsConf = { assignments: [], warnings: [] };
   for (const folder of CONF_FOLDERS) {
@@ -63,7 +63,7 @@ export function readNfsConf(files: ReadFiles): NfsConf {
   return conf;
 }
 
-/** Reads one main file, which may be missing, and the drop-in files of its `.d` folder. */
+/** Reads one main file, which may be missing, and the drop-in files of its `.d` directory. */
 export function readConfFile(path: string, files: ReadFiles): NfsConf {
   const dropIns = files.list(`${path}.d`)
     .filter((name) => name.endsWith(".conf") && !name.startsWith("."))
@@ -75,8 +75,8 @@ export function readConfFile(path: string, files: ReadFiles): NfsConf {
 }
 
 /**
- * The last of the wanted assignments, its value with `$NAME` replaced; undefined if there is none,
- * or if NAME is neither in the environment nor in section `[environment]`.
+ * Last matching assignment, with `$NAME` replaced; undefined if there is none, or if NAME is
+ * neither in the environment nor in section `[environment]`.
  */
 export function lookUp(
   conf: NfsConf,
@@ -87,7 +87,7 @@ export function lookUp(
   return found === undefined ? undefined : expand(found, conf, env);
 }
 
-/** Replaces a value that starts with `$`; what an environment variable holds is taken as it is. */
+/** Replaces a value that starts with `$`; the value of an environment variable is not expanded further. */
 function expand(at: Assignment, conf: NfsConf, env: Environment): Assignment | undefined {
   const seen = new Set<string>();
   let { value } = at;
@@ -106,7 +106,7 @@ function expand(at: Assignment, conf: NfsConf, env: Environment): Assignment | u
   return { ...at, value };
 }
 
-/** Collects the assignments of several files. */
+/** Collector of the assignments of several files. */
 class Reader implements NfsConf {
   readonly assignments: Assignment[] = [];
   readonly warnings: ConfigError[] = [];
@@ -114,7 +114,7 @@ class Reader implements NfsConf {
 
   constructor(private readonly files: ReadFiles) {}
 
-  /** Reads a file that may be missing; returns whether it is there. */
+  /** Reads a file that may be missing; returns whether it exists. */
   read(path: string, within?: Section, depth = 0): boolean {
     const file = this.files.readText(path, { waitsForWriter: true });
     if (file.kind === "missing") return false;
@@ -170,7 +170,7 @@ class Reader implements NfsConf {
   }
 }
 
-/** The real file system. */
+/** Real file system. */
 export const systemFiles: ReadFiles = {
   readText(path, { waitsForWriter } = { waitsForWriter: false }) {
     try {
@@ -190,7 +190,7 @@ export const systemFiles: ReadFiles = {
         .filter((entry) => entry.isFile || entry.isSymlink)
         .map((entry) => entry.name);
     } catch {
-      return []; // A folder that is absent or closed to us holds no settings.
+      return []; // A missing or unreadable directory holds no settings.
     }
   },
   statFault(path) {
@@ -204,16 +204,16 @@ export const systemFiles: ReadFiles = {
   absolute: (path) => `${Deno.cwd()}/${path}`,
 };
 
-/** How often, and after which pause in ms, a file that is locked is looked at before it is read. */
+/** Attempts, and the pause between them in ms, before a locked file is read anyway. */
 const LOCK_TRIES = 4;
 const LOCK_PAUSE_MS = 10;
 const LOCKED = "another process has it locked, perhaps to write it: read as it is";
 
 /**
- * Keeps out a half-written file: nfsconf(8) rewrites it under an exclusive lock. The wait is bounded,
- * because any user that can read a file can lock it.
+ * Waits for a writer, to avoid reading a half-written file: nfsconf(8) rewrites it under an
+ * exclusive lock. The wait is bounded, because any user that can read a file can lock it.
  *
- * @returns Whether nobody has it locked.
+ * @returns Whether the file is unlocked.
  */
 function waitForWriter(file: Deno.FsFile): boolean {
   try {
@@ -222,18 +222,18 @@ function waitForWriter(file: Deno.FsFile): boolean {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_PAUSE_MS);
     }
   } catch {
-    // A file system without locks: nobody can hold one against us.
+    // On a file system without locks no process can hold one.
   }
   return true;
 }
 
-/** The system's words at the head of Deno's message, as `Permission denied`. */
+/** System's error text at the start of Deno's message, such as `Permission denied`. */
 function systemWords(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/ \(os error.*$/s, "");
 }
 
-/** The real file system, relative paths from a folder on, whatever the working directory is by then. */
+/** Real file system with relative paths based on a directory, whatever the working directory becomes. */
 export function filesFrom(folder: string): ReadFiles {
   const absolute = (path: string) => path.startsWith("/") ? path : `${folder}/${path}`;
   return { ...systemFiles, absolute, statFault: (path) => systemFiles.statFault(absolute(path)) };

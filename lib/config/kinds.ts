@@ -1,5 +1,5 @@
 /**
- * What a setting can hold: how its text is read and how a value of it is written.
+ * Kinds of values: parsing and formatting.
  *
  * Source: nfs.conf(5), statd(8); value rules as observed of nfs-utils.
  */
@@ -7,37 +7,37 @@
 import { readRetrySchedule } from "../nsm/notify/retry_schedule.ts";
 import type { ReadFiles } from "./read_files.ts";
 
-/** What came of a text: a value, a problem, or a value together with what was left out of it. */
+/** Result of parsing: a value, a problem, or a value with a problem in a part that was left out. */
 export interface Reading<T> {
   readonly value?: T;
   readonly problem?: string;
 }
 
-/** One kind of value. */
+/** Kind of value. */
 export interface Kind<T> {
-  /** Admissible values in words, for the sample nfs.conf. */
+  /** Description of valid values, for the sample nfs.conf. */
   readonly hint: string;
-  /** An unusable value ends the program wherever it was given, instead of giving the default. */
+  /** An invalid value ends the program, instead of giving the default. */
   readonly fatal?: true;
-  /** Reads the text of an option or an nfs.conf value. */
+  /** Parses the text of an option or an nfs.conf value. */
   read(text: string, files: ReadFiles): Reading<T>;
-  /** Writes a value as it would stand in nfs.conf, before quoting. */
+  /** Formats a value for nfs.conf, before quoting. */
   write(value: T): string;
 }
 
 /**
- * Number at the head of a text: leading blanks and trailing junk are tolerated (`" 12x"` is 12);
- * undefined without a digit.
+ * Number at the start of a text, with leading blanks and trailing junk (`" 12x"` is 12); undefined
+ * without a digit.
  *
- * Deviation: C's function of that name wraps above 2^31 (4294967297 is 1); here such a number
- * stays large and fails the range check.
+ * Deviation: C's function of that name wraps above 2^31 (4294967297 is 1); here such a number stays
+ * large and fails the range check.
  */
 export function atoi(text: string): number | undefined {
   const digits = /^[ \t\n\v\f\r]*([+-]?[0-9]+)/.exec(text)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** A whole number from `min` to `max`; `called` is what the message calls a wrong one. */
+/** Integer from `min` to `max`; `called` names it in messages. */
 export function number(min: number, max: number, called: string, unit = ""): Kind<number> {
   return {
     hint: `${min} to ${max}${unit}`,
@@ -53,7 +53,7 @@ export function number(min: number, max: number, called: string, unit = ""): Kin
 const TRUE = ["1", "t", "true", "y", "yes", "on"];
 const FALSE = ["0", "f", "false", "n", "no", "off"];
 
-/** Yes or no, in any spelling nfs-utils knows, upper or lower case. */
+/** Yes or no, in any spelling of nfs-utils, in any letter case. */
 export const boolean: Kind<boolean> = {
   hint: "yes or no",
   read(text) {
@@ -72,7 +72,7 @@ export const text: Kind<string> = {
   write: (value) => value,
 };
 
-/** Where a server listens: a numeric address and a port, or the path of a Unix socket. */
+/** Address to listen on: a numeric address and a port, or the path of a Unix socket. */
 export const place: Kind<string> = {
   hint: "ADDRESS:PORT, [ADDRESS]:PORT or the path of a Unix socket",
   read(text) {
@@ -108,14 +108,14 @@ export const addresses: Kind<readonly string[]> = {
   write: (value) => value.join(", "),
 };
 
-/** Comma separated words; blanks around them and empty ones are dropped. */
+/** Comma-separated words, without surrounding blanks and empty words. */
 export const list: Kind<readonly string[]> = {
   hint: "comma separated list",
   read: (value) => ({ value: words(value) }),
   write: (value) => value.join(", "),
 };
 
-/** When sm-notify tries again: the name of a schedule, or pauses in seconds. */
+/** Retry schedule of sm-notify: the name of a schedule, or pauses in seconds. */
 export const retrySchedule: Kind<string> = {
   hint: "linux, bsd, macos, or pauses in seconds separated by commas",
   read(text) {
@@ -130,13 +130,12 @@ function words(text: string): readonly string[] {
   return text.split(",").map((word) => word.trim()).filter((word) => word !== "");
 }
 
-/** Groups of debug messages that can be switched on. */
+/** Debug facilities. */
 const DEBUG_FACILITIES = ["general", "call", "auth", "parse"] as const;
 
-/** One group of debug messages. */
 export type DebugFacility = typeof DEBUG_FACILITIES[number];
 
-/** List of debug facilities; `all` and `1` stand for each of them, `0` for none. */
+/** List of debug facilities; `all` and `1` mean all of them, `0` none. */
 export const debug: Kind<readonly DebugFacility[]> = {
   hint: `comma separated list of ${DEBUG_FACILITIES.join(", ")}, all; 0 is none, 1 is all`,
   read(text) {
@@ -153,8 +152,8 @@ export const debug: Kind<readonly DebugFacility[]> = {
 };
 
 /**
- * A path that exists and whose parent is not spelled relative to the working directory: `tmp` and
- * `./tmp` are refused, `tmp/nfs` is not. It is made absolute at once, because a daemon leaves the working
+ * Existing directory whose parent is not relative to the working directory: `tmp` and `./tmp` are
+ * refused, `tmp/nfs` is not. It is made absolute at once, because a daemon leaves the working
  * directory (B11).
  *
  * Source: observed of rpc.statd and sm-notify 2.6.2.

@@ -1,7 +1,7 @@
 /**
- * Brings together command line, environment and nfs.conf into the settings of one program.
+ * Loading of one program's settings from command line, environment and nfs.conf.
  *
- * Nothing here prints or exits: what is to be printed, and with which status to exit, is returned.
+ * Nothing here prints or exits: output and exit status are returned.
  *
  * Source: statd(8), sm-notify(8); the order of the steps is that of nfs-utils 2.6.2, which reads
  * nfs.conf before the command line, so that a bad state directory in it also stops `--help`.
@@ -25,19 +25,19 @@ import type { ReadFiles } from "./read_files.ts";
 import type { RPCBIND, SM_NOTIFY, STATD, Table } from "./settings.ts";
 import { usage } from "./usage.ts";
 
-/** What the program was started with. */
+/** Inputs of a start. */
 export interface Start {
   /** Base name of the command, for messages and usage. */
   readonly programName: string;
   readonly args: readonly string[];
-  /** The environment of the process, or a stand-in. */
+  /** Environment of the process, or a substitute. */
   readonly env: Environment;
   readonly files: ReadFiles;
-  /** Columns of the terminal; those of a help text where absent. */
+  /** Width of the terminal; absent: that of a help text. */
   readonly width?: number;
 }
 
-/** The program is to print this and end. */
+/** Result: print this and exit. */
 export interface Exit {
   readonly kind: "exit";
   readonly status: number;
@@ -45,24 +45,21 @@ export interface Exit {
   readonly stderr: string;
 }
 
-/** The program is to run with these settings. */
+/** Result: run with these settings. */
 export interface Run<T extends Table> extends Merged<T> {
   readonly kind: "run";
-  /** Lines of nfs.conf and values that could not be used; to be logged. */
+  /** Unusable lines of nfs.conf and values, to be logged. */
   readonly warnings: readonly ConfigError[];
 }
 
-/** Settings of rpc.statd. */
 export function loadStatdSettings(start: Start): Run<typeof STATD> | Exit {
   return load(STATD_COMMAND_LINE, start);
 }
 
-/** Settings of sm-notify. */
 export function loadSmNotifySettings(start: Start): Run<typeof SM_NOTIFY> | Exit {
   return load(SM_NOTIFY_COMMAND_LINE, start);
 }
 
-/** Settings of rpcbind. */
 export function loadRpcbindSettings(start: Start): Run<typeof RPCBIND> | Exit {
   return load(RPCBIND_COMMAND_LINE, start);
 }

@@ -1,8 +1,6 @@
 /**
- * Puts together what options, environment, nfs.conf and defaults say of each setting.
- *
- * An option goes before the environment, the environment before nfs.conf, and that before the
- * default. Source: statd(8), nfs.conf(5).
+ * Merging of the layers of settings: options override the environment, the environment overrides
+ * nfs.conf, and nfs.conf overrides defaults. Source: statd(8), nfs.conf(5).
  */
 
 import { ConfigError } from "./errors.ts";
@@ -11,30 +9,29 @@ import { atoi } from "./kinds.ts";
 import type { ReadFiles } from "./read_files.ts";
 import type { FileKey, Setting, SettingsOf, Table } from "./settings.ts";
 
-/** A value and the place it came from. */
+/** Value and its origin. */
 export interface Given {
   readonly value: unknown;
   /** `FILE:LINE`, `option -p`, `environment NAME` or `default`. */
   readonly origin: string;
 }
 
-/** What one kind of place says, by the name of the setting. */
+/** Values of one layer, by the name of the setting. */
 export type Layer = ReadonlyMap<string, Given>;
 
-/** What each kind of place says. */
 export interface Layers {
   readonly file: Layer;
   readonly environment: Layer;
   readonly options: Layer;
 }
 
-/** Settings in effect and where each came from. */
+/** Settings in effect, with their origins. */
 export interface Merged<T extends Table> {
   readonly settings: SettingsOf<T>;
   readonly origins: Readonly<Record<keyof T, string>>;
 }
 
-/** Takes each setting from the foremost place that has it; the result is frozen. */
+/** Takes each setting from the highest layer that has it; the result is frozen. */
 export function merge<T extends Table>(table: T, layers: Layers): Merged<T> {
   const given = Object.entries(table).map(([name, row]) =>
     [name, pick(name, row, layers)] as const
@@ -47,7 +44,7 @@ export function merge<T extends Table>(table: T, layers: Layers): Merged<T> {
   });
 }
 
-/** A setting that follows another one follows its option only while it is itself the default. */
+/** A setting that follows another takes its option's value, unless it has a value of its own. */
 function pick(name: string, row: Setting<unknown>, layers: Layers): Given {
   const own = layers.options.get(name) ?? layers.environment.get(name) ?? layers.file.get(name) ??
     { value: row.default, origin: "default" };
@@ -55,7 +52,7 @@ function pick(name: string, row: Setting<unknown>, layers: Layers): Given {
   return layers.options.get(row.follows) ?? own;
 }
 
-/** What the environment says: a variable counts when it holds a positive number. */
+/** Environment layer: a variable counts when it holds a positive number. */
 export function environmentLayer(table: Table, env: Environment): Layer {
   const layer = new Map<string, Given>();
   for (const [name, { environment }] of Object.entries(table)) {
@@ -67,7 +64,7 @@ export function environmentLayer(table: Table, env: Environment): Layer {
 }
 
 /**
- * What nfs.conf says. An unusable value is a warning and leaves the setting out.
+ * nfs.conf layer. An unusable value causes a warning and is omitted.
  *
  * @throws {ConfigError} If a value is unusable and the setting's kind is fatal.
  */
@@ -104,8 +101,8 @@ export function isAbout({ section, arg, key }: Assignment, file: FileKey): boole
 }
 
 /**
- * The text to read a value from: macOS keys hold numbers in C notation (`0x10`, `020`), and any
- * number but zero is yes. Source: macOS nfs.conf(5).
+ * Text of a value: macOS keys hold numbers in C notation (`0x10`, `020`), of which any but zero
+ * means yes. Source: macOS nfs.conf(5).
  */
 function numberOrText({ section, value }: Assignment, row: Setting<unknown>): string {
   const number = section === undefined && /^(?:0x([0-9a-f]+)|0([0-7]+)|([0-9]+))$/i.exec(value);

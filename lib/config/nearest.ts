@@ -1,9 +1,9 @@
-/** What somebody may have meant who mistyped a word: the known word with the least edit distance. */
+/** Suggestions for mistyped words: the known word with the least edit distance. */
 
-/** Edits that a typing error takes at most, for each of so many letters. */
+/** Letters per tolerated edit. */
 const LETTERS_PER_EDIT = 3;
 
-/** The nearest of `known` to `given`; undefined where none is near. */
+/** Nearest of `known` to `given`; undefined if none is near. */
 export function nearest(given: string, known: Iterable<string>): string | undefined {
   let found: string | undefined;
   let least = Math.max(1, Math.floor(given.length / LETTERS_PER_EDIT)) + 1;
@@ -15,7 +15,7 @@ export function nearest(given: string, known: Iterable<string>): string | undefi
   return found;
 }
 
-/** The end of a complaint: `; did you mean "list"?`, or nothing. */
+/** Suggestion at the end of a message: `; did you mean "list"?`, or empty. */
 export function didYouMean(given: string, known: Iterable<string>): string {
   const word = nearest(given, known);
   return word === undefined ? "" : `; did you mean "${word}"?`;

@@ -1,5 +1,5 @@
 /**
- * Every setting of rpcbind, in one table; see settings.ts.
+ * Settings of rpcbind, in one table; see settings.ts.
  *
  * Source: rpcbind(8) of rpcbind 1.2.6.
  */
@@ -7,7 +7,6 @@
 import { addresses, boolean, choice, number } from "./kinds.ts";
 import { setting, type Table } from "./setting.ts";
 
-/** Settings of rpcbind. */
 export const RPCBIND = {
   foreground: setting({
     kind: boolean,

@@ -1,6 +1,6 @@
 /**
- * Every setting of the daemons, in one table for each: the option parser, `--help`, the reading of
- * nfs.conf, `--check-config`, the sample nfs.conf and the documents all follow from them.
+ * Settings of the daemons, in one table per program. The option parser, `--help`, the nfs.conf
+ * reader, `--check-config`, the sample nfs.conf and the documents are derived from the tables.
  *
  * To add a setting, add its row; the settings object gains a property of the row's type.
  *
@@ -13,14 +13,13 @@ import { events, logFormat, sendUsingTcp, stateDirectoryPath, verbose } from "./
 import { RPCBIND } from "./rpcbind_settings.ts";
 import { SM_NOTIFY } from "./sm_notify_settings.ts";
 
-/** How strictly the sender of a notice and its state are checked. */
+/** Strictness of the checks of a notice's source and state. */
 const CHECK_MODES = ["off", "warn", "enforce"] as const;
 
 export type { FileKey, Option, Setting, SettingsOf, Table } from "./setting.ts";
 export { DEFAULT_STATE_DIRECTORY } from "./shared_settings.ts";
 export { RPCBIND, SM_NOTIFY };
 
-/** Settings of rpc.statd. */
 export const STATD = {
   foreground: setting({
     kind: boolean,
@@ -164,7 +163,7 @@ export const STATD = {
     default: "warn",
     help: "What to do with an SM_NOTIFY from an unknown address.",
     file: { section: "statd", key: "notify-source-check" },
-    // Another name than the key's, as --not is short for --notify-mode in nfs-utils.
+    // Different from the key's name, since --not is an abbreviation of --notify-mode in nfs-utils.
     option: { long: "check-notify-source", argument: "MODE" },
   }),
   notifyStateCheck: setting<typeof CHECK_MODES[number]>({
@@ -212,11 +211,8 @@ export const STATD = {
   }),
 } satisfies Table;
 
-/** What rpc.statd runs with. */
 export type StatdSettings = SettingsOf<typeof STATD>;
 
-/** What sm-notify runs with. */
 export type SmNotifySettings = SettingsOf<typeof SM_NOTIFY>;
 
-/** What rpcbind runs with. */
 export type RpcbindSettings = SettingsOf<typeof RPCBIND>;

@@ -1,9 +1,9 @@
-/** Settings that both programs have. */
+/** Settings shared by rpc.statd and sm-notify. */
 
 import { boolean, choice, directory, number } from "./kinds.ts";
 import { setting } from "./setting.ts";
 
-/** Where the monitor list, the notify list and the state number live unless told otherwise. */
+/** Default directory of the monitor list, the notify list and the state number. */
 export const DEFAULT_STATE_DIRECTORY = "/var/lib/nfs";
 
 export const stateDirectoryPath = setting({
@@ -36,7 +36,7 @@ export const logFormat = setting<"text" | "json">({
   file: { section: "statd", key: "log-format" },
 });
 
-/** Largest history that can be set, in KiB: 1 GiB. */
+/** Largest history, in KiB: 1 GiB. */
 const HISTORY_MAX_KIB = 1_048_576;
 
 export const events = setting({

@@ -1,5 +1,5 @@
 /**
- * Every setting of sm-notify, in one table; see settings.ts.
+ * Settings of sm-notify, in one table; see settings.ts.
  *
  * Source: sm-notify(8), nfs.conf(5) of nfs-utils.
  */
@@ -15,7 +15,6 @@ import {
 } from "./setting.ts";
 import { events, logFormat, sendUsingTcp, stateDirectoryPath, verbose } from "./shared_settings.ts";
 
-/** Settings of sm-notify. */
 export const SM_NOTIFY = {
   noSyslog: setting({
     kind: boolean,

@@ -1,4 +1,4 @@
-/** The text of `--help`. */
+/** Text of `--help`. */
 
 import { type Action, ACTION_HELP, type CommandLine } from "./command_lines.ts";
 import { definitions } from "./help_text.ts";
@@ -8,7 +8,7 @@ import type { Table } from "./settings.ts";
 /** Column of the explanations; wider than nearly any option. */
 const HELP_COLUMN = 34;
 
-/** Every option, for a terminal of that width; the options that do something else first. */
+/** Help of all options for a terminal width, actions first. */
 export function usage<T extends Table>(
   commandLine: CommandLine<T>,
   programName: string,

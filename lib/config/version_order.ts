@@ -1,5 +1,5 @@
 /**
- * The order in which drop-in files are read.
+ * Order of drop-in files.
  *
  * Source: strverscmp(3).
  */
@@ -7,9 +7,9 @@
 /**
  * Compares two file names so that `9.conf` comes before `10.conf`.
  *
- * Where the names first differ, the whole runs of digits at that place are compared as numbers; a
- * run with leading zeros counts as a fraction and comes first: 000, 00, 01, 010, 09, 0, 1, 9, 10.
- * Anything else compares by character code.
+ * At the first difference, the whole runs of digits around it are compared as numbers; a run with
+ * leading zeros counts as a fraction and comes first: 000, 00, 01, 010, 09, 0, 1, 9, 10. Anything
+ * else compares by character code.
  */
 export function versionOrder(a: string, b: string): number {
   const from = startOfDifference(a, b);
@@ -22,7 +22,7 @@ export function versionOrder(a: string, b: string): number {
   return left.length - right.length || plainOrder(a, b);
 }
 
-/** Where the names differ, moved back to the start of the run of digits it lies in. */
+/** Position of the first difference, moved back to the start of its run of digits. */
 function startOfDifference(a: string, b: string): number {
   let at = 0;
   while (at < a.length && a[at] === b[at]) at++;

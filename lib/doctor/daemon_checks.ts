@@ -1,4 +1,4 @@
-/** Our daemon: does it run, is it the one that should, and is it as it was started. */
+/** Checks of our daemon: whether it runs, is the right one, and is as it was started. */
 
 import project from "../../deno.json" with { type: "json" };
 import {
@@ -20,17 +20,17 @@ import { awaken, endProcess, set, shellWord, whoIs } from "./remedies.ts";
 
 const PROCESS_NAME = "rpc.statd";
 const LOG_SOCKET = "/dev/log";
-/** Fewer open files than this, in number, and calls over TCP and look-ups compete for them. */
+/** Limit of open files below which TCP calls and look-ups compete for them. */
 const OPEN_FILES_MIN = 256;
-/** What the unit sets. */
+/** Limit of open files in the unit. */
 const OPEN_FILES = 4096;
-/** How long a callout may take before it is worth a word, in ms. */
+/** Run time after which a callout is reported, in ms. */
 const CALLOUT_PATIENCE_MS = 10_000;
-/** How long a daemon may take to write its records again, in s. */
+/** Time that a daemon needs to write its records again, in s. */
 const WRITING_S = 2;
 const NOT_ANSWERED = { skipped: "no daemon has answered" };
 
-/** What the checks of the state directory find. */
+/** Faults reported by other checks. */
 const TOLD_ELSEWHERE =
   /^Running as root|^Cannot write |No space left|Read-only file system|^HA callout .* (?:has run for|cannot be run)|^listening at|^records that were taken /;
 
@@ -72,7 +72,7 @@ function checkRunning(examiner: Examiner): Finding[] {
   })];
 }
 
-/** A free port near one that is taken, below those that programs are given at random. */
+/** Free port near a taken one, below the ephemeral range. */
 function freePort(taken: number): number {
   let port = taken + 1;
   while (holderOfPort("udp", port) !== undefined || holderOfPort("tcp", port) !== undefined) port++;
@@ -151,7 +151,7 @@ function checkReplaced(examiner: Examiner): Checked {
   const one = processOf(report.pid);
   const isOld = report.version !== project.version;
   if (!isOld && one?.isProgramReplaced !== true) return [];
-  // What could not be written is in its memory alone.
+  // Records that could not be written are only in its memory.
   const maySafely = report.degraded.length === 0;
   return [finding("statd-replaced", {
     what: "The status monitor that runs is not the one that is installed.",

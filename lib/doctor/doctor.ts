@@ -1,4 +1,4 @@
-/** `nsmctl doctor`: finds why locking would fail here, and says how to mend it. */
+/** `nsmctl doctor`: diagnoses why locking would fail on this host, with remedies. */
 
 import { unknownKeys } from "../config/check_config.ts";
 import { readNfsConf, systemFiles } from "../config/ini_file.ts";
@@ -37,10 +37,10 @@ import type { Session } from "../nsmctl/session.ts";
 import { filled } from "../config/help_text.ts";
 import { jsonText } from "../nsmctl/text.ts";
 
-/** Exit status when locking fails; warnings alone are {@link Status.PROBLEM}. */
+/** Exit status for errors; warnings alone are {@link Status.PROBLEM}. */
 const ERRORS_STATUS = 4;
 
-/** Rows of checks: within one a basis that is not given makes the rest meaningless. */
+/** Rows of checks: a finding of a basis check makes the rest of its row meaningless. */
 const CHECKS: readonly (readonly Check[])[] = [
   [...STATE_CHECKS, ...RECORD_CHECKS],
   DAEMON_CHECKS,
@@ -82,11 +82,11 @@ export const doctor: Command = {
   },
 };
 
-/** What came of one check. */
+/** Result of one check. */
 export interface Examined {
   readonly about: string;
   readonly findings: readonly Finding[];
-  /** Why it was not made. */
+  /** Reason why it was skipped. */
   readonly skipped?: string;
 }
 
@@ -115,7 +115,7 @@ async function examine({ stateDirectoryPath, isDefaultDirectory }: Session): Pro
   }
 }
 
-/** One check after the other, until a basis is not given. */
+/** Runs the checks of a row in order, until a basis check has a finding. */
 async function examineRow(row: readonly Check[], examiner: Examiner): Promise<Examined[]> {
   const examined: Examined[] = [];
   let skipped: string | undefined;
@@ -131,7 +131,7 @@ async function examineRow(row: readonly Check[], examiner: Examiner): Promise<Ex
   return examined;
 }
 
-/** A check that fails itself has not found that all is well. */
+/** Runs a check; an error of the check itself counts as skipped, not as passed. */
 async function outcomeOf(
   about: string,
   run: Check["run"],
@@ -146,14 +146,14 @@ async function outcomeOf(
   }
 }
 
-/** What statd would be started with; where one runs, with the options of its command line. */
+/** Settings that statd would start with, including the options of a running daemon's command line. */
 function readSettings(
   directory: string,
   daemon: DaemonAnswer,
 ): Pick<Examiner, "settings" | "settingFaults" | "unset"> {
   const start = { programName: "rpc.statd", env: Deno.env, files: systemFiles };
   const running = daemon.outcome === "answered" ? processOf(daemon.report.pid) : undefined;
-  // That a directory is not there is found elsewhere, and hides no other fault.
+  // Another check reports a missing directory, which must not hide other faults.
   const directoryArgs = ["-P", exists(directory) ? directory : "/"];
   const given = loadStatdSettings({
     ...start,
@@ -202,14 +202,14 @@ async function askDaemon(stateDirectoryPath: string): Promise<DaemonAnswer> {
   }
 }
 
-/** Columns of what a finding says. */
+/** Indentation of a finding's parts. */
 const HEADS = 2;
 const TEXTS = 8;
 
 /** Errors first. */
 const ORDER: readonly Severity[] = ["error", "warning", "note"];
 
-/** The findings for people. */
+/** Text of the findings. */
 function findingsText(
   findings: readonly Finding[],
   { terminal: { colours, width } }: Pick<Session, "terminal">,
@@ -226,10 +226,10 @@ function findingsText(
     ).join("");
 }
 
-/** Columns of the outcome of a check. */
+/** Width of the results column. */
 const OUTCOMES = 9;
 
-/** One line for each check: what is so, what is not, and what could not be looked at. */
+/** Text with one line per check and its result. */
 function examinedText(
   examined: readonly Examined[],
   { terminal: { colours, width } }: Pick<Session, "terminal">,

@@ -1,4 +1,4 @@
-/** What the checks of `nsmctl doctor` look through. */
+/** Context of the checks of `nsmctl doctor`. */
 
 import type { StatdSettings } from "../config/settings.ts";
 import type { ListEntry } from "../control/protocol.ts";
@@ -12,10 +12,10 @@ import type { Finding } from "./finding.ts";
 import type { Remedies } from "./remedies.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** How long anything on this host may take to answer, in ms. */
+/** Timeout of any answer on this host, in ms. */
 export const LOCAL_TIMEOUT_MS = 2_000;
 
-/** What came of asking the daemon. */
+/** Result of asking the daemon. */
 export type DaemonAnswer =
   | {
     readonly outcome: "answered";
@@ -23,31 +23,31 @@ export type DaemonAnswer =
     readonly entries: readonly ListEntry[];
   }
   | { readonly outcome: "absent" }
-  /** Something was mounted over the directory that it serves. */
+  /** Another file system was mounted over the directory that it serves. */
   | { readonly outcome: "hidden"; readonly pid: number; readonly point: string }
   /** Somebody listens there and does not answer, or not us. */
   | { readonly outcome: "failed"; readonly reason: string; readonly pid?: number };
 
-/** A setting that cannot be used. */
+/** Setting that cannot be used. */
 export interface SettingFault {
   readonly message: string;
-  /** `FILE:LINE`, where that is known. */
+  /** `FILE:LINE`, if known. */
   readonly source: string;
   readonly key: string;
-  /** The key that was meant, where this one is mistyped. */
+  /** Probably intended key, if this one is mistyped. */
   readonly meant?: string | undefined;
 }
 
 export interface Examiner {
   readonly layout: Layout;
-  /** Nobody has named another directory. */
+  /** The directory was not named on the command line. */
   readonly isDefaultDirectory: boolean;
   readonly reader: StateReader;
-  /** What statd would start with; undefined where its settings cannot be used. */
+  /** Settings that statd would start with; undefined if they are unusable. */
   readonly settings: StatdSettings | undefined;
-  /** What is wrong with them. */
+  /** Faults of the settings. */
   readonly settingFaults: readonly SettingFault[];
-  /** Command lines that have the default of a setting count; none where no file has it. */
+  /** Command lines that restore the default of a setting; empty if no file sets it. */
   readonly unset: (key: string) => string[];
   readonly daemon: DaemonAnswer;
   readonly calls: PeerCalls;
@@ -58,24 +58,23 @@ export interface Examiner {
   readonly remedies: Remedies;
 }
 
-/** What came of a check: what is wrong, or why it was not made. */
+/** Findings of a check, or the reason why it was skipped. */
 export type Checked = readonly Finding[] | { readonly skipped: string };
 
-/** One check. */
 export interface Check {
-  /** What is so where it finds nothing: `the state directory is complete`. */
+  /** Statement that is true without findings: `the state directory is complete`. */
   readonly about: string;
-  /** Whether the checks behind it in its row mean nothing where it finds something. */
+  /** Whether a finding makes the later checks of its row meaningless. */
   readonly isBasis?: true;
   run(examiner: Examiner): Checked | Promise<Checked>;
 }
 
-/** The report of the daemon; undefined where none answered. */
+/** Report of the daemon; undefined without an answer. */
 export function reportOf({ daemon }: Examiner): StatusReport | undefined {
   return daemon.outcome === "answered" ? daemon.report : undefined;
 }
 
-/** The report of a daemon in the network of this process. */
+/** Report of the daemon, if it is in our network namespace. */
 export function reportHere(examiner: Examiner): StatusReport | undefined {
   const report = reportOf(examiner);
   const own = ownNetworkNamespace();
@@ -85,7 +84,7 @@ export function reportHere(examiner: Examiner): StatusReport | undefined {
 
 const NAMES_SHOWN = 3;
 
-/** The first of some texts, and how many there are beside them. */
+/** First few texts, and the number of the others. */
 export function someOf(texts: readonly string[]): string {
   const some = texts.slice(0, NAMES_SHOWN).join(", ");
   return texts.length > NAMES_SHOWN ? `${some} and ${texts.length - NAMES_SHOWN} more` : some;

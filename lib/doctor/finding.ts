@@ -1,9 +1,9 @@
-/** What `nsmctl doctor` finds: what is wrong, how one can see it, and how to mend it. */
+/** Findings of `nsmctl doctor`: what is wrong, the evidence, and the remedy. */
 
 /** `error`: locking fails. `warning`: it will, or something is lost. `note`: worth knowing. */
 export type Severity = "error" | "warning" | "note";
 
-/** Every finding there is, with how bad it is. The names stay as they are: scripts look for them. */
+/** All findings with their severity. The names are an interface: scripts depend on them. */
 export const FINDINGS = {
   "state-directory-missing": "error",
   "state-directory-hidden": "error",
@@ -67,13 +67,13 @@ export const FINDINGS = {
 
 export type FindingName = keyof typeof FINDINGS;
 
-/** What a check says of one thing that is wrong. */
+/** Parts of a finding. */
 export interface FindingParts {
   readonly what: string;
   readonly evidence: string;
-  /** What to do, as a sentence. */
+  /** Remedy as a sentence. */
   readonly fix: string;
-  /** The command lines that do it, for root's shell; none where only a person can tell. */
+  /** Command lines of the remedy, for root's shell; none if a person has to decide. */
   readonly commands?: readonly string[];
 }
 
@@ -83,7 +83,6 @@ export interface Finding extends FindingParts {
   readonly commands: readonly string[];
 }
 
-/** Makes a finding. */
 export function finding(name: FindingName, parts: FindingParts): Finding {
   const commands = [...new Set(parts.commands)];
   return { ...parts, name, severity: FINDINGS[name], commands };

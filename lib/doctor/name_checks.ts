@@ -1,4 +1,4 @@
-/** The own name: peers compare it with what they know us by. */
+/** Checks of our own name, which peers compare with the name that they know. */
 
 import { isIpv6, isLoopback, normaliseAddress } from "../rpc/address.ts";
 import { nameKey } from "../nsm/host_name.ts";
@@ -23,7 +23,7 @@ function ownName({ settings }: Examiner): string {
   return settings?.name ?? Deno.hostname();
 }
 
-/** An address to write into /etc/hosts, or a word that stands for it. */
+/** Address for an entry in /etc/hosts, or a placeholder. */
 function someAddress(): string {
   const own = ownAddresses();
   return own.find((address) => !isIpv6(address)) ?? own[0] ?? "127.0.1.1";
@@ -109,7 +109,7 @@ async function checkReverse(examiner: Examiner): Promise<Checked> {
   })];
 }
 
-/** Names under which lock managers asked: peers were told of us by them, and know no other. */
+/** Names from registrations: peers know us by these only. */
 async function checkNames({ daemon, resolver, ...examiner }: Examiner): Promise<Checked> {
   if (daemon.outcome !== "answered") return { skipped: "no daemon has answered" };
   const names = [...new Set(daemon.entries.map(([, myName]) => myName))]

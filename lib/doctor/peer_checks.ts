@@ -1,4 +1,4 @@
-/** The monitored peers: are they let in, do we speak their protocol, and does anybody answer. */
+/** Checks of the monitored peers: whether they are admitted, share an address family with us, and answer. */
 
 import { plural } from "../quote.ts";
 import { isIpv6, isLoopback, normaliseAddress } from "../rpc/address.ts";
@@ -21,7 +21,7 @@ import { finding } from "./finding.ts";
 import { faultsOf } from "./reach_checks.ts";
 import { append, shellWord } from "./remedies.ts";
 
-/** Peers that are called at most, and fewer than which tell nothing: one host may be switched off. */
+/** Limits of peers called; fewer prove nothing, since a host may be switched off. */
 const PEERS_CALLED_MAX = 16;
 const PEERS_CALLED_MIN = 3;
 const NO_IPV6 = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
@@ -33,7 +33,7 @@ export const PEER_CHECKS: readonly Check[] = [
   { about: "some monitored peer answers", run: checkPeersReachable },
 ];
 
-/** Monitored peers with the addresses that are known of them. */
+/** Monitored peers with their known addresses. */
 function peersOf({ daemon, reader }: Examiner): { name: string; addresses: readonly string[] }[] {
   if (daemon.outcome !== "answered") return [];
   const facts = reader.facts();
@@ -100,7 +100,7 @@ function checkFamilies(examiner: Examiner): Checked {
   })];
 }
 
-/** One peer may be switched off; where none answers it is our network, or a filter. */
+/** One peer may be switched off; if none answers, our network or a packet filter is the cause. */
 async function checkPeersReachable(examiner: Examiner): Promise<Checked> {
   const peers = peersOf(examiner).filter(({ addresses }) =>
     addresses.some((address) => !isLoopback(address))

@@ -1,4 +1,4 @@
-/** Whether peers reach us at our addresses, and the lock manager is there that all of this is for. */
+/** Checks whether peers can reach us at our addresses, and whether a lock manager runs. */
 
 import { isWildcard } from "../net/wildcards.ts";
 import { plural } from "../quote.ts";
@@ -31,7 +31,7 @@ export const REACH_CHECKS: readonly Check[] = [
 
 type Transport = "udp" | "tcp";
 
-/** Addresses of this host that others may call. */
+/** Addresses of this host that remote hosts can call. */
 export function ownAddresses(): string[] {
   return [...new Set(Deno.networkInterfaces().map(({ address }) => address))]
     .filter((address) => !isLoopback(address) && !isLinkLocal(address));
@@ -56,7 +56,7 @@ function checkAddressesThere(examiner: Examiner): Checked {
   })];
 }
 
-/** Peers reach us at our other addresses: what keeps even us from that keeps them too. */
+/** Calls our own external addresses: a filter that stops us stops peers too. */
 async function checkOwnAddresses(examiner: Examiner): Promise<Checked> {
   const report = reportHere(examiner);
   if (report === undefined) return NOT_ANSWERED;
@@ -109,7 +109,7 @@ async function checkOwnAddresses(examiner: Examiner): Promise<Checked> {
   })];
 }
 
-/** Why each of some ways fails; an answer that refuses is an answer. */
+/** Faults of calls by several ways; a refusal is an answer. */
 export async function faultsOf<Way>(
   ways: readonly Way[],
   call: (way: Way) => Promise<unknown>,
@@ -123,7 +123,7 @@ export async function faultsOf<Way>(
   return faults.filter((fault) => fault !== undefined);
 }
 
-/** Before the first mount or export there need be none. */
+/** Without registrations no lock manager is required. */
 async function checkLockManager(examiner: Examiner): Promise<Checked> {
   const { daemon, calls, remedies } = examiner;
   if (daemon.outcome !== "answered" || reportHere(examiner) === undefined) return NOT_ANSWERED;

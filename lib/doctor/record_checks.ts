@@ -1,4 +1,4 @@
-/** The records: do list and disk agree, whose are they, can they be right, and is anybody to be told. */
+/** Checks of the records: list against disk, ownership, plausibility, and pending notifications. */
 
 import { plural } from "../quote.ts";
 import { normaliseAddress } from "../rpc/address.ts";
@@ -15,19 +15,19 @@ import { type Finding, finding } from "./finding.ts";
 import { awaken, endProcess, shellWord } from "./remedies.ts";
 import { wantedOwner } from "./state_checks.ts";
 
-/** A record this old whose peer has no address any more is worth a word, in ms. */
+/** Age at which a record of a peer without addresses is reported, in ms. */
 const STALE_MS = 30 * 86_400_000;
-/** Names looked up at most: a name service that is slow must not make this last for ever. */
+/** Limit of look-ups, in case the name service is slow. */
 const LOOKUPS_MAX = 200;
-/** No record is older, in ms since 1970: clocks without a battery begin there. */
+/** Earliest plausible time of a record, in ms since 1970: clocks without a battery start there. */
 const EARLIEST_MS = Date.UTC(2000, 0, 1);
-/** How far a time may lie in the future, in ms: clocks of file servers differ a little. */
+/** Tolerated time in the future, in ms: clocks of file servers differ a little. */
 const SKEW_MS = 60_000;
 const RUN_FOLDER = "/run";
 const SM_NOTIFY = "sm-notify";
 
 export const RECORD_CHECKS: readonly Check[] = [
-  // Files of another user are not read, by root neither.
+  // First, since files of another user are not read, not even by root.
   {
     about: "the records belong to the user of the daemon",
     isBasis: true,
@@ -43,7 +43,7 @@ export const RECORD_CHECKS: readonly Check[] = [
   { about: "monitored peers have addresses", run: checkNames },
 ];
 
-/** Both lists. */
+/** Files of both lists. */
 function filesOf({ reader }: Examiner) {
   return { monitored: reader.monitorList(), toBeNotified: reader.notifyList() };
 }
@@ -62,14 +62,14 @@ function checkReadable(examiner: Examiner): Checked {
   }
 }
 
-/** Records of which the daemon holds that they are on disk, as {@link keepRecords} does. */
+/** Records that the daemon believes to be on disk, as {@link keepRecords} does. */
 function checkMissing(examiner: Examiner): Checked {
   const { daemon, remedies, layout } = examiner;
   if (!examiner.isRoot) return { skipped: "takes root" };
   if (daemon.outcome !== "answered") return { skipped: "no daemon has answered" };
   const { report, entries } = daemon;
   const lock = lockOfLife(RUN_FOLDER, "").look();
-  // What was loaded before peers were told of the boot was taken from the list by right.
+  // Records loaded before peers were told of the boot were moved legitimately.
   const keepsLoaded = lock.kind === "taken" &&
     (lock.since?.getTime() ?? 0) <= Date.parse(report.startedAt);
   const onDisk = new Set(
@@ -92,7 +92,7 @@ function checkMissing(examiner: Examiner): Checked {
   })];
 }
 
-/** Records that somebody has put there, as from a backup: statd reads them at its start. */
+/** Records put there from outside, as from a backup: statd reads them only at start. */
 function checkUnknown(examiner: Examiner): Checked {
   const { daemon, remedies, layout } = examiner;
   if (!examiner.isRoot) return { skipped: "takes root" };
@@ -176,7 +176,7 @@ function checkClock(examiner: Examiner): Finding[] {
   })];
 }
 
-/** A boot after which nobody ran sm-notify: peers hold locks here that are no more. */
+/** Detects a boot without a run of sm-notify: peers hold locks here that no longer exist. */
 function checkToldOfBoot(examiner: Examiner): Checked {
   const { bootId, layout, clock, remedies } = examiner;
   const lock = lockOfLife(RUN_FOLDER, bootId).look();
@@ -199,7 +199,7 @@ function checkToldOfBoot(examiner: Examiner): Checked {
   })];
 }
 
-/** When the kernel was booted, in ms since 1970. Source: proc_stat(5). */
+/** Boot time of the kernel, in ms since 1970. Source: proc_stat(5). */
 function bootTime(): number | undefined {
   const seconds = /^btime (\d+)$/m.exec(readableText("/proc/stat") ?? "")?.[1];
   return seconds === undefined ? undefined : Number(seconds) * 1000;
@@ -272,7 +272,7 @@ function ownerOf(path: string): number | undefined {
   try {
     return Deno.lstatSync(path).uid ?? undefined;
   } catch {
-    return undefined; // it is gone
+    return undefined; // removed meanwhile
   }
 }
 

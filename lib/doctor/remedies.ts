@@ -1,18 +1,18 @@
 /**
- * Command lines that mend something on this host. They are for root's shell, and differ with the service
- * manager: where systemd runs, what it started is left to it.
+ * Remedies: command lines for root's shell on this host. With systemd, its services are managed
+ * through it.
  */
 
 import { directoryOf, type Process, processOf } from "../platform/processes.ts";
 import { exists } from "../platform/small_files.ts";
 
-/** There while systemd is the service manager (sd_booted(3)). */
+/** Exists while systemd is the service manager (sd_booted(3)). */
 const SYSTEMD_FOLDER = "/run/systemd/system";
-/** Read after nfs.conf, and so counts. */
+/** Read after nfs.conf, and so overrides it. */
 const DROP_IN_FOLDER = "/etc/nfs.conf.d";
 const FOREGROUND = ["-F", "--foreground", "-d", "--no-syslog"];
 
-/** A word for a shell, in quotes where that is needed. */
+/** Quotes a word for a shell if needed. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
@@ -20,18 +20,17 @@ export function shellWord(text: string): string {
 export class Remedies {
   readonly isSystemd = exists(SYSTEMD_FOLDER);
 
-  /** `directory` is the state directory, unless the settings name it anyway. */
+  /** `directory`: the state directory, unless the settings name it. */
   constructor(private readonly directory?: string) {}
 
-  /** Starts statd. */
   startStatd(): string[] {
     if (this.isSystemd) return ["systemctl start rpc-statd"];
     return [`rpc.statd --no-notify${this.#directoryOption}`];
   }
 
   /**
-   * Ends the process `pid`, and starts statd as it was started. `meanwhile` is for what a daemon that runs
-   * would undo: one that is root writes files of root's until its end.
+   * Restarts statd with its command line. `meanwhile` runs in between, for changes that a running
+   * daemon would undo: as root it writes files of root's until its end.
    */
   restartStatd(pid: number, meanwhile: readonly string[] = []): string[] {
     if (!this.isSystemd) {
@@ -41,7 +40,7 @@ export class Remedies {
     return ["systemctl stop rpc-statd", ...meanwhile, "systemctl start rpc-statd"];
   }
 
-  /** Ends a process that takes no signal but this one, and starts statd. */
+  /** Kills a daemon that ignores other signals, and starts statd. */
   killStatd(pid: number): string[] {
     const start = this.isSystemd ? ["systemctl restart rpc-statd"] : [
       waitFor(pid),
@@ -50,24 +49,24 @@ export class Remedies {
     return [`kill -KILL ${pid}`, ...start];
   }
 
-  /** Has statd read its settings again, and register. */
+  /** Makes statd reload its settings and register. */
   reloadStatd(pid: number): string[] {
     return [this.isSystemd ? "systemctl reload rpc-statd" : `kill -HUP ${pid}`];
   }
 
-  /** Starts rpcbind; it takes its last registrations over. */
+  /** Starts rpcbind with its last registrations. */
   startRpcbind(): string[] {
     return [this.isSystemd ? "systemctl start rpcbind" : "rpcbind -w"];
   }
 
-  /** Tells the peers of this boot. */
+  /** Tells the peers about this boot. */
   tellPeers(): string[] {
     return this.isSystemd
       ? ["systemctl start rpc-statd-notify"]
       : [`sm-notify${this.#directoryOption}`];
   }
 
-  /** A command of nsmctl for this state directory. */
+  /** Command of nsmctl for this state directory. */
   nsmctl(...words: string[]): string {
     return `nsmctl ${words.map(shellWord).join(" ")}${this.#directoryOption}`;
   }
@@ -76,7 +75,7 @@ export class Remedies {
     return this.directory === undefined ? "" : ` -P ${shellWord(this.directory)}`;
   }
 
-  /** How a daemon was called; what kept it in the foreground does not hold up a shell. */
+  /** Command line of a daemon, without options that would keep it in the foreground. */
   #commandOf(process: Process | undefined): string {
     const [, ...args] = process?.command ?? [];
     if (process === undefined || args.length === 0) return this.startStatd()[0]!;
@@ -87,7 +86,7 @@ export class Remedies {
   }
 }
 
-/** Ends a process, and waits until it is gone. */
+/** Ends a process, and waits for its exit. */
 export function endProcess(pid: number): string[] {
   return [`kill ${pid}`, waitFor(pid)];
 }
@@ -96,12 +95,12 @@ function waitFor(pid: number): string {
   return `tail --pid=${pid} -f /dev/null`;
 }
 
-/** Lets a process go on that a signal has stopped, or has it ended and started again. */
+/** Resumes a process that a signal has stopped; otherwise restarts it. */
 export function awaken(pid: number, restart: readonly string[]): string[] {
   return processOf(pid)?.state === "T" ? [`kill -CONT ${pid}`] : [...restart];
 }
 
-/** Puts a setting in place of what the files say. */
+/** Overrides a setting by a drop-in file. */
 export function set(section: string, key: string, value: string): string[] {
   const text = `[${section}]\\n${key} = ${value}\\n`;
   return [
@@ -110,12 +109,12 @@ export function set(section: string, key: string, value: string): string[] {
   ];
 }
 
-/** Adds a line to a file. */
+/** Appends a line to a file. */
 export function append(line: string, path: string): string {
   return `echo ${shellWord(line)} >> ${shellWord(path)}`;
 }
 
-/** Whether a process works for a state directory, for people. */
+/** Describes a process, with its working directory. */
 export function whoIs({ pid, name, program }: Process): string {
   const directory = directoryOf(pid);
   const where = directory === undefined || directory === "/" ? "" : ` in ${directory}`;

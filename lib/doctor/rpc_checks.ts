@@ -1,4 +1,4 @@
-/** rpcbind, our registration there, our addresses and the lock manager: who is there, and who answers. */
+/** Checks of rpcbind and of our registration. */
 
 import { decideAccess } from "../nsm/hosts_access.ts";
 import { parseAccessFile } from "../nsm/hosts_rules.ts";
@@ -21,7 +21,7 @@ import { type Finding, finding } from "./finding.ts";
 import { append, awaken, endProcess, set, whoIs } from "./remedies.ts";
 
 export const LOCALHOST = "127.0.0.1";
-/** There where a package of rpcbind is installed. */
+/** Exists where a package of rpcbind is installed. */
 const RPCBIND_UNIT = "/lib/systemd/system/rpcbind.socket";
 const RPCBIND_PROGRAMS = ["/sbin/rpcbind", "/usr/sbin/rpcbind", "/usr/local/sbin/rpcbind"];
 const RPCBIND_SOCKET = "/run/rpcbind.sock";
@@ -34,7 +34,7 @@ export const RPC_CHECKS: readonly Check[] = [
   { about: "rpcbind knows statd", isBasis: true, run: checkRegistration },
 ];
 
-/** Rules that keep out this host itself: rpcbind applies them to loopback too. */
+/** Access rules that deny this host itself: rpcbind applies them to loopback too. */
 function checkLoopbackAccess(): Finding[] {
   for (const daemon of [RPCBIND, "statd"]) {
     const entries = (["allow", "deny"] as const).flatMap((kind) =>
@@ -80,14 +80,14 @@ async function checkRpcbind(examiner: Examiner): Promise<Finding[]> {
     try {
       await examiner.calls
         .call(portmapV2, "PMAPPROC_NULL", undefined, at, "udp", LOCAL_TIMEOUT_MS);
-      return []; // an older port mapper, without the socket
+      return []; // an older portmapper, without the socket
     } catch (failure) {
       return [rpcbindMissing(failure, examiner)];
     }
   }
 }
 
-/** The port of an rpcbind that answers at its socket; without /etc/services Debian's opens none. */
+/** Checks port 111 of an rpcbind that answers at its socket: without /etc/services Debian's opens no port. */
 async function checkRpcbindPort(examiner: Examiner): Promise<Finding[]> {
   const { calls, remedies } = examiner;
   const at = { address: LOCALHOST, port: PMAP_PORT };
@@ -95,7 +95,7 @@ async function checkRpcbindPort(examiner: Examiner): Promise<Finding[]> {
     await calls.call(portmapV2, "PMAPPROC_NULL", undefined, at, "tcp", LOCAL_TIMEOUT_MS);
     return [];
   } catch (error) {
-    if (!(error instanceof TransportError)) return []; // it is there, and says no
+    if (!(error instanceof TransportError)) return []; // present, but refuses
     const [one] = processesNamed(RPCBIND);
     const pid = reportHere(examiner)?.pid;
     const isNamed = /^\s*[^#\n]*\s111\/(tcp|udp)/m.test(readableText(SERVICES) ?? "");
@@ -111,7 +111,8 @@ async function checkRpcbindPort(examiner: Examiner): Promise<Finding[]> {
         ...isNamed ? [] : lines,
         ...one === undefined ? [] : endProcess(one.pid),
         ...remedies.startRpcbind(),
-        // It keeps over its restart what it took while it had no port, but not for askers of version 2.
+        // Registrations made while it had no port survive its restart, but are invisible to version
+        // 2.
         ...pid === undefined
           ? []
           : [`rpcinfo -d ${SM_PROG} ${SM_VERS}`, ...remedies.reloadStatd(pid)],
@@ -168,7 +169,7 @@ async function checkRegistration(examiner: Examiner): Promise<Checked> {
   return await checkAnswer(examiner, report);
 }
 
-/** Whether what is registered answers here, at the address where lock managers call. */
+/** Calls the registered ports at the address that lock managers use. */
 async function checkAnswer(
   { calls, remedies }: Examiner,
   { pid, transports }: StatusReport,
@@ -191,7 +192,7 @@ async function checkAnswer(
   return [];
 }
 
-/** The port of a program on this host; undefined where it is not registered, or rpcbind does not say. */
+/** Port of a program on this host; undefined if it is not registered, or rpcbind does not answer. */
 export async function registeredPort(
   { calls }: Examiner,
   program: number,

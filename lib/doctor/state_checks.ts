@@ -1,4 +1,4 @@
-/** The state directory: is it there and in sight, whose is it, can it be written, and will it last. */
+/** Checks of the state directory: existence, ownership, permissions, space, and persistence. */
 
 import { reasonOf } from "../nsm/ports.ts";
 import { freeOf } from "../platform/disk_space.ts";
@@ -9,9 +9,9 @@ import { type Finding, finding } from "./finding.ts";
 import { shellWord } from "./remedies.ts";
 
 const OWNER_WRITE_SEARCH = 0o300;
-/** What does not survive a reboot. */
+/** File systems that do not survive a reboot. */
 const VOLATILE = ["tmpfs", "ramfs"];
-/** Less than this, in bytes, does not take the records of a day. */
+/** Least free space, in bytes; less does not hold the records of a day. */
 const FREE_MIN_BYTES = 65_536;
 
 export const STATE_CHECKS: readonly Check[] = [
@@ -65,7 +65,7 @@ function checkOwner(examiner: Examiner): Finding[] {
   const report = reportOf(examiner);
   const owner = wantedOwner(examiner);
   const evidence = lists.map(({ path, uid }) => `${path} belongs to uid ${uid}`).join(", ");
-  // A daemon that has become another user can write to nothing of root's.
+  // A daemon that has dropped root cannot write root's directories.
   const wrong = report === undefined || report.uid === 0
     ? lists[0]!.uid === lists[1]!.uid ? [] : lists
     : lists.filter(({ uid }) => uid !== report.uid);
@@ -178,13 +178,13 @@ function checkNumber(examiner: Examiner): Finding[] {
   })];
 }
 
-/** A number as the file has it, in host byte order, for printf(1). */
+/** Number in host byte order, as octal escapes for printf(1). */
 function octal(stateNumber: number): string {
   return [...new Uint8Array(Int32Array.of(stateNumber).buffer)]
     .map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }
 
-/** Who has to own the lists: the daemon, or who owns one of them, or the user that packages make. */
+/** Right owner of the lists: the daemon's user, else a list's owner, else the user that packages create. */
 export function wantedOwner({ layout, ...examiner }: Examiner): string {
   const uids = [
     reportOf({ layout, ...examiner })?.uid,
@@ -207,6 +207,6 @@ function isDirectory(path: string): boolean {
   try {
     return Deno.lstatSync(path).isDirectory;
   } catch {
-    return false; // not there, or in a place that this user may not see
+    return false; // missing, or not visible to this user
   }
 }

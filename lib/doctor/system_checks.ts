@@ -1,4 +1,4 @@
-/** Units, settings and the kernel's numbers. */
+/** Checks of units, settings and kernel parameters. */
 
 import { quote } from "../quote.ts";
 import { executableFault } from "../platform/executable.ts";
@@ -17,7 +17,7 @@ const UNITS = [
 const LOCAL_STATE = "/proc/sys/fs/nfs/nsm_local_state";
 const PORT_RANGE = "/proc/sys/net/ipv4/ip_local_port_range";
 const RESERVED_PORTS = "/proc/sys/net/ipv4/ip_local_reserved_ports";
-/** How a daemon says it. */
+/** Wording of the daemon's own report. */
 const CALLOUT_TOLD = /^HA callout .* cannot be run/;
 
 export const SYSTEM_CHECKS: readonly Check[] = [
@@ -43,7 +43,7 @@ function checkUnits({ remedies }: Examiner): Checked {
   })];
 }
 
-/** A line of a file can be put right by its number. */
+/** Faulty lines can be corrected by line number. */
 function checkSettings(examiner: Examiner): Finding[] {
   const { settingFaults } = examiner;
   if (settingFaults.length === 0) return [];
@@ -81,7 +81,7 @@ function checkPort({ settings }: Examiner): Checked {
   })];
 }
 
-/** The program of the settings, and that of a command line, which only the daemon knows. */
+/** Checks the program of the settings, and that of a command line, which only the daemon knows. */
 function checkCallout(examiner: Examiner): Checked {
   const report = reportHere(examiner);
   const told = report?.degraded.find((reason) => CALLOUT_TOLD.test(reason));
