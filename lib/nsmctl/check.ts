@@ -1,8 +1,8 @@
 /**
- * `nsmctl check`: the health of the daemon for Nagios and whatever runs its plugins.
+ * `nsmctl check`: health of the daemon as a Nagios plugin.
  *
- * Source: Monitoring Plugins Development Guidelines: one line, performance data behind a bar, and the
- * exit statuses of {@link CheckStatus}.
+ * Source: Monitoring Plugins Development Guidelines: one line, performance data after a bar, and
+ * the exit statuses of {@link CheckStatus}.
  */
 
 import { reachDaemon } from "../control/client.ts";
@@ -13,7 +13,7 @@ import { reasonOf } from "../nsm/ports.ts";
 import { type Command, TIMEOUT_OPTION } from "./command.ts";
 import type { Session } from "./session.ts";
 
-/** Exit statuses of a plugin; they are other ones than those of the other commands. */
+/** Exit statuses of a plugin, unlike those of other commands. */
 const CheckStatus = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 } as const;
 
 type Outcome = keyof typeof CheckStatus;
@@ -24,14 +24,14 @@ const OUTCOMES: Readonly<Record<Health, Outcome>> = {
   failed: "CRITICAL",
 };
 
-/** Characters of what a line says; Nagios keeps 4096 bytes with the performance data. */
+/** Longest text of a line, in characters; Nagios keeps 4096 bytes with the performance data. */
 const TEXT_MAX = 2_000;
 
-/** What a check has found. */
+/** Result of a check. */
 interface Checked {
   readonly outcome: Outcome;
   readonly text: string;
-  /** Label, value and whether it is a counter (unit `c`). */
+  /** Label, value, and unit `c` for a counter. */
   readonly data?: readonly (readonly [label: string, value: number, unit?: "c"])[];
 }
 
@@ -56,7 +56,7 @@ export const check: Command = {
   },
 };
 
-/** The line of a check. A bar in the text would begin the performance data. */
+/** Line of a check. A bar in the text would start the performance data. */
 export function checkLine({ outcome, text, data = [] }: Checked): string {
   const plain = text.replaceAll(/\s+/g, " ").replaceAll("|", "/").slice(0, TEXT_MAX);
   const numbers = data.map(([label, value, unit = ""]) => `${label}=${value}${unit}`).join(" ");
@@ -84,7 +84,7 @@ async function examine({ stateDirectoryPath, timeoutMs }: Session): Promise<Chec
   }
 }
 
-/** What a check says of a report. */
+/** Result for a status report. */
 export function judged(report: StatusReport): Checked {
   const { health, faults, peers, registrations, counters } = report;
   return {

@@ -1,18 +1,18 @@
-/** The peers that operands of a command name: the one rule for all commands that do something to peers. */
+/** Choice of peers by operands, with one rule for all commands. */
 
 import { didYouMean } from "../config/nearest.ts";
 import { type Peer, peerMatcher } from "./peers.ts";
 import { shown } from "./text.ts";
 
-/** What operands mean. */
+/** Result of a choice. */
 export interface Chosen {
-  /** Each peer once, ordered as in the list. */
+  /** Chosen peers without duplicates, in list order. */
   readonly peers: readonly Peer[];
-  /** Operands that no peer matches, each with a complaint about it. */
+  /** Operands that match no peer, with a message for each. */
   readonly unknown: readonly { readonly operand: string; readonly complaint: string }[];
 }
 
-/** Chooses by name, official name, address, or pattern with `*` and `?`; see {@link peerMatcher}. */
+/** Chooses by name, canonical name, address, or pattern with `*` and `?`; see {@link peerMatcher}. */
 export function choosePeers(operands: readonly string[], peers: readonly Peer[]): Chosen {
   const chosen = new Set<Peer>();
   const unknown: { operand: string; complaint: string }[] = [];
@@ -23,7 +23,7 @@ export function choosePeers(operands: readonly string[], peers: readonly Peer[])
     const known = peers.flatMap(({ monName, canonicalName }) => [
       monName,
       ...canonicalName === undefined ? [] : [canonicalName],
-      // What people leave out first.
+      // The first label is what people usually type.
       ...monName.includes(".") ? [monName.slice(0, monName.indexOf("."))] : [],
     ]);
     const guess = fullName(operand, peers) ?? didYouMean(operand, known);
@@ -32,7 +32,7 @@ export function choosePeers(operands: readonly string[], peers: readonly Peer[])
   return { peers: peers.filter((peer) => chosen.has(peer)), unknown };
 }
 
-/** A guess for the first label of a name. */
+/** Suggestion for a first label. */
 function fullName(operand: string, peers: readonly Peer[]): string | undefined {
   const found = peers.find(({ monName }) =>
     monName.toLowerCase().startsWith(`${operand.toLowerCase()}.`)

@@ -1,4 +1,4 @@
-/** Commands of nsmctl, and the reading of its command line; the only user of `@std/cli`. */
+/** Commands of nsmctl and their command lines; the only user of `@std/cli`. */
 
 import { parseArgs } from "@std/cli/parse-args";
 import { didYouMean } from "../config/nearest.ts";
@@ -6,48 +6,48 @@ import type { Session } from "./session.ts";
 
 /** Exit statuses of every command; the manual page lists them. */
 export const Status = {
-  /** It worked, and all is well. */
+  /** Success, and all is well. */
   OK: 0,
-  /** A problem was found, or what was asked for is not there. */
+  /** A problem was found, or the requested thing does not exist. */
   PROBLEM: 1,
-  /** The command line is wrong. */
+  /** Usage error. */
   USAGE: 2,
-  /** No daemon serves this state directory; as LSB has it for `status`. */
+  /** No daemon serves this state directory; LSB's status for `status`. */
   NOT_RUNNING: 3,
-  /** The daemon is there and does not answer. */
+  /** The daemon runs and does not answer. */
   SILENT: 5,
 } as const;
 
-/** One option. */
+/** Option of a command. */
 export interface CommandOption {
-  /** Its letter, if it has one. */
+  /** Letter, if it has one. */
   readonly letter?: string;
   readonly long: string;
-  /** What it takes, in capitals; nothing for a switch. */
+  /** Name of the argument, in capitals; absent for a switch. */
   readonly argument?: string;
   readonly help: string;
 }
 
-/** What was given to a command. */
+/** Parsed arguments of a command. */
 export interface Given {
   readonly operands: readonly string[];
-  /** Whether a switch was given. */
+  /** Whether an option was given. */
   has(long: string): boolean;
-  /** The last argument of an option. */
+  /** Last argument of an option. */
   get(long: string): string | undefined;
 }
 
-/** One command: its help, its options, and what it does. */
+/** Command: its help, its options, and its action. */
 export interface Command {
   readonly name: string;
   /** One sentence. */
   readonly summary: string;
-  /** The operands as the usage line shows them. */
+  /** Operands in the usage line. */
   readonly operands: string;
   readonly operandsMin: number;
   readonly operandsMax: number;
   readonly options: readonly CommandOption[];
-  /** Further paragraphs of its help. */
+  /** Further paragraphs of the help. */
   readonly details?: readonly string[];
   readonly example: string;
   /** Whether operands are names of peers, for completion. */
@@ -55,7 +55,7 @@ export interface Command {
   run(given: Given, session: Session): Promise<number>;
 }
 
-/** How long the daemon may be silent; {@link Session.timeoutMs} is what it says. */
+/** Timeout of the daemon's answers; parsed into {@link Session.timeoutMs}. */
 export const TIMEOUT_OPTION: CommandOption = {
   letter: "t",
   long: "timeout",
@@ -63,7 +63,7 @@ export const TIMEOUT_OPTION: CommandOption = {
   help: "How long the daemon may be silent; 3 without it.",
 };
 
-/** Options that every command has. */
+/** Options of all commands. */
 export const COMMON_OPTIONS: readonly CommandOption[] = [
   {
     letter: "P",
@@ -75,14 +75,14 @@ export const COMMON_OPTIONS: readonly CommandOption[] = [
   { letter: "V", long: "version", help: "Print the version." },
 ];
 
-/** What may stand in place of a command, as on macOS. */
+/** Options of macOS that replace a command. */
 export const MACOS_OPTIONS: readonly Required<Omit<CommandOption, "long">>[] = [
   { letter: "l", argument: "", help: "List once, as on macOS." },
   { letter: "L", argument: "", help: "List, then print changes, as on macOS." },
   { letter: "N", argument: "HOST", help: "Forget that HOST is to be notified, as on macOS." },
 ];
 
-/** Reads arguments; `fault` says what is wrong with the first faulty one. */
+/** Parses arguments; `fault` describes the first error. */
 export function readArguments(
   args: readonly string[],
   options: readonly CommandOption[],
@@ -91,14 +91,14 @@ export function readArguments(
   return { operands, ...given, ...(fault === undefined ? {} : { fault }) };
 }
 
-/** A command line, cut at the name of the command. */
+/** Command line, split at the name of the command. */
 export interface SplitLine {
   readonly before: readonly string[];
   readonly name: string | undefined;
   readonly after: readonly string[];
 }
 
-/** Cuts a command line at its first operand; `options` are those that may stand before it. */
+/** Splits a command line at its first operand; `options` are those allowed before it. */
 export function splitAtCommand(
   args: readonly string[],
   options: readonly CommandOption[],
@@ -110,7 +110,7 @@ export function splitAtCommand(
   return { before: args.slice(0, at), name, after: args.slice(at + 1) };
 }
 
-/** Arguments by `parseArgs`; `--` ends the options, and with `stopEarly` the first operand does. */
+/** Parses arguments by `parseArgs`; `--` ends the options, and with `stopEarly` the first operand does. */
 function parse(args: readonly string[], options: readonly CommandOption[], stopEarly: boolean) {
   let fault: string | undefined;
   const isSwitch = ({ argument }: CommandOption) => argument === undefined;

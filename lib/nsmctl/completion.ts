@@ -20,13 +20,13 @@ const NAMES = [OWN, ...COMPLETED_PROGRAMS];
 const FOLDER = "DIR";
 
 /**
- * What is completed for a peer: the names that the list has. Anybody on this host can have any name put
- * there, and shells expand what they are given: only what every host's name consists of gets through.
+ * Shell command that completes peer names. Any local user can put any name on the list, and shells
+ * expand their input, so only characters of ordinary host names pass.
  */
 const PEER_NAMES =
   "nsmctl -l 2>/dev/null | LC_ALL=C sed -n '9,$s/^.\\{9\\}\\([A-Za-z0-9.:%_-]*\\)$/\\1/p'";
 
-/** The command that writes completion for others, and for itself. */
+/** Makes the completion command, for itself and the other commands. */
 export function completion(commands: readonly Command[]): Command {
   const own: Command = {
     name: "completion",
@@ -63,7 +63,7 @@ export function completion(commands: readonly Command[]): Command {
   return own;
 }
 
-/** The script for one shell. */
+/** Completion script for one shell. */
 function completionScript(shell: Shell, commands: readonly Command[]): string {
   switch (shell) {
     case "bash":
@@ -83,13 +83,13 @@ function spellings({ letter, long }: CommandOption): string[] {
   return letter === undefined ? [`--${long}`] : [`--${long}`, `-${letter}`];
 }
 
-/** The words of which a command takes one, as its usage line has them: `[nft|firewalld|ufw]`. */
+/** Choices of a command's operand in its usage line: `[nft|firewalld|ufw]`. */
 function choicesOf({ operands }: Command): string[] {
   const [, words = ""] = /^\[?([a-z]+(?:\|[a-z]+)+)\]?(?: \[[A-Z]+\])?$/.exec(operands) ?? [];
   return words === "" ? [] : words.split("|");
 }
 
-/** Spellings of the options that take something, or that take a folder. */
+/** Spellings of the options with an argument: a directory, or another one. */
 function takers(commands: readonly Command[], isFolder: boolean): string[] {
   const options = commands.flatMap(allOptions)
     .filter(({ argument }) => argument !== undefined && (argument === FOLDER) === isFolder);

@@ -1,4 +1,4 @@
-/** `nsmctl declare-rebooted`: has the locks of a host dropped that will never come back. */
+/** `nsmctl declare-rebooted`: drops the locks of a host that will never come back. */
 
 import { plural } from "../quote.ts";
 import { reachDaemon } from "../control/client.ts";
@@ -11,7 +11,7 @@ import { readRoster } from "./roster.ts";
 import { shown } from "./text.ts";
 import { ownUser } from "./session.ts";
 
-/** How long each call of the probe may take, in ms. */
+/** Timeout of each call of the probe, in ms. */
 const PROBE_TIMEOUT_MS = 1_000;
 
 const isMonitored = ({ isMonitored }: Peer) => isMonitored;
@@ -48,7 +48,7 @@ export const declareRebooted: Command = {
     };
     const notRunning = () =>
       complain("no daemon runs that could tell the lock manager", Status.NOT_RUNNING);
-    // Connected to again below: a person may take longer to answer than the daemon waits.
+    // Reconnected below: a person may take longer to answer than the daemon's idle timeout.
     const found = await connect();
     if (found === undefined) return notRunning();
     found[Symbol.dispose]();

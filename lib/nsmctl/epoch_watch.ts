@@ -1,17 +1,17 @@
-/** Watch over the epoch of a run: a notifier that is superseded stops (rule R6). */
+/** Epoch watch: stops a notifier whose epoch is superseded (rule R6). */
 
 import { SupersededError } from "../cluster/ledger.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { sleep } from "../time/clock.ts";
 
-/** How often it is looked at whether the epoch is the present one, in ms. */
+/** Interval of checks of the epoch, in ms. */
 const VERIFY_MS = 1_000;
-/** How long a run goes on that cannot find that out, in ms (rule R6). */
+/** Time for which a run continues without a successful check, in ms (rule R6). */
 const UNVERIFIED_MAX_MS = 5_000;
-/** Why a run ended early. */
+/** Reason why a run ended early. */
 export type RunEnd = "superseded" | "unreachable" | undefined;
 
-/** Ends a run whose epoch is over, or that has not been able to tell for too long (rule R6). */
+/** Aborts a run whose epoch is superseded, or was not verified for too long (rule R6). */
 export class EpochWatch {
   end: RunEnd;
   readonly #verify: () => Promise<void>;
@@ -27,7 +27,7 @@ export class EpochWatch {
     return this.#abort.signal;
   }
 
-  /** Whether the epoch was the present one a moment ago; asked before each attempt. */
+  /** Whether the epoch was verified recently; checked before each attempt. */
   get isCurrent(): boolean {
     if (clock.now() - this.#verifiedAt > UNVERIFIED_MAX_MS) this.#over("unreachable");
     return this.end === undefined;
@@ -43,7 +43,7 @@ export class EpochWatch {
       );
       const waited = sleep(clock.startTimer, VERIFY_MS, this.#stop.signal);
       await waited;
-      // One that hangs is not followed by another.
+      // A hanging check is not followed by another.
       await Promise.race([verifying, this.#unverifiedForTooLong()]);
     }
   }

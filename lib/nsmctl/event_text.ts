@@ -1,4 +1,4 @@
-/** Events as sentences and as JSON. */
+/** Events as text and as JSON. */
 
 import { EVENT_KINDS, type EventKind } from "../nsm/events.ts";
 import type { DatedEvent } from "../store/event_file.ts";
@@ -7,10 +7,10 @@ import type { Terminal } from "./terminal.ts";
 import { filled } from "../config/help_text.ts";
 import { isoText, localText, shown, spanText } from "./text.ts";
 
-/** Columns by which the further lines of an event are further right. */
+/** Hanging indentation of an event, in columns. */
 const FURTHER_LINES = 2;
 
-/** Severity by kind of event; a kind that is not listed is plain. */
+/** Colours by kind of event; other kinds are plain. */
 const PAINTS: Partial<Readonly<Record<EventKind, "good" | "warning" | "bad" | "strong">>> = {
   rebooted: "strong",
   declared: "strong",
@@ -31,7 +31,7 @@ const PAINTS: Partial<Readonly<Record<EventKind, "good" | "warning" | "bad" | "s
   lockManagerGivenUp: "bad",
 };
 
-/** An event with its time where this host is, in a line where the width allows that. */
+/** Event with its local time, wrapped to the width. */
 export function eventText(
   event: DatedEvent,
   { colours, width }: Pick<Terminal, "colours" | "width">,
@@ -120,12 +120,12 @@ export function eventSentence(event: DatedEvent): string {
   }
 }
 
-/** An event as JSON; `conf/nsmctl.schema.json` describes it. */
+/** Event as JSON; `conf/nsmctl.schema.json` describes it. */
 export function eventJson({ at, ...event }: DatedEvent) {
   return { at: isoText(at), ...event };
 }
 
-/** What `nsmctl events --help` says of the kinds. */
+/** List of the kinds, for `nsmctl events --help`. */
 export const KINDS_TEXT = Object.keys(EVENT_KINDS).join(", ");
 
 function msText(ms: number): string {

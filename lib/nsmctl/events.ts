@@ -1,4 +1,4 @@
-/** `nsmctl events`: what happened, who told whom and when. */
+/** `nsmctl events`: the event history. */
 
 import { nameKey } from "../nsm/host_name.ts";
 import { type DatedEvent, EventReader } from "../store/event_file.ts";
@@ -54,7 +54,8 @@ export const events: Command = {
         found.map((it) => isJson ? jsonLine(eventJson(it)) : eventText(it, terminal))
           .join(""),
       );
-    new StateReader(stateDirectoryPath).notifyCount(); // a directory that is none has no history
+    // fails for a directory that is no state directory
+    new StateReader(stateDirectoryPath).notifyCount();
     const reader = new EventReader(stateDirectoryPath);
     if (given.has("follow")) {
       return await follow(session, reader, (it) => print(it.filter(isWanted)));
@@ -66,14 +67,14 @@ export const events: Command = {
   },
 };
 
-/** Prints what is there, and what comes, until nobody reads it any more. */
+/** Prints events as they come, until the reader closes the output. */
 async function follow(
   { stateDirectoryPath }: Session,
   reader: EventReader,
   print: (events: DatedEvent[]) => boolean,
 ): Promise<number> {
   const changes = waitForChange(layoutOf(stateDirectoryPath));
-  let next = changes.next(); // the kernel collects changes before the file is read
+  let next = changes.next(); // watching starts before the file is read
   while (print(reader.next())) {
     if ((await next).done) break;
     next = changes.next();
@@ -81,7 +82,7 @@ async function follow(
   return Status.OK;
 }
 
-/** Whether an event is about a peer that matches, and happened since then. */
+/** Filter for events about matching peers since a time. */
 export function eventFilter(
   pattern: string | undefined,
   since: number,

@@ -1,4 +1,4 @@
-/** `nsmctl export`: both lists as lines of JSON, or as a state directory of nfs-utils. */
+/** `nsmctl export`: both lists as JSON lines, or as a state directory of nfs-utils. */
 
 import { plural } from "../quote.ts";
 import { join } from "@std/path/join";
@@ -14,7 +14,7 @@ import { type Command, Status } from "./command.ts";
 import { StateReader } from "./state_directory.ts";
 import { isoText, jsonLine, shown } from "./text.ts";
 
-/** Permissions of what is written: the records are nobody else's business. */
+/** Modes of the output: records are private. */
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
@@ -88,7 +88,7 @@ function recordLine(
   });
 }
 
-/** Writes a state directory as nfs-utils has it. @throws {Error} When it is there, or cannot be written. */
+/** Writes a state directory in nfs-utils' format. @throws {Error} When it exists, or cannot be written. */
 function writeTree(
   directory: string,
   lists: Record<"monitor" | "notify", readonly RecordFile[]>,

@@ -1,4 +1,4 @@
-/** `nsmctl forget`: takes peers off both lists by hand. */
+/** `nsmctl forget`: removes peers from both lists manually. */
 
 import { plural } from "../quote.ts";
 import { normaliseAddress } from "../rpc/address.ts";
@@ -21,11 +21,11 @@ import { readRoster, tellUnread } from "./roster.ts";
 import { ownUser, type Session } from "./session.ts";
 import { parseAge, shown } from "./text.ts";
 
-/** Names in one request to the daemon: the longest ones still fit. */
+/** Names per request to the daemon; the longest ones still fit. */
 const NAMES_PER_REQUEST = 100;
-/** Older than any record, in ms since 1970. */
+/** Earliest plausible time of a record, in ms since 1970. */
 const EARLIEST_MS = Date.UTC(2000, 0, 1);
-/** How far a time may lie in the future, in ms: clocks of file servers differ a little. */
+/** Tolerated time in the future, in ms: clocks of file servers differ a little. */
 const SKEW_MS = 60_000;
 
 export const forget: Command = {
@@ -81,7 +81,7 @@ export const forget: Command = {
   },
 };
 
-/** Whether a file can have been written then: a clock without a battery begins at 1970. */
+/** Whether the time of a file is plausible: a clock without a battery begins at 1970. */
 function isPlausible(since: number, now: number): boolean {
   return since >= EARLIEST_MS && since <= now + SKEW_MS;
 }
@@ -126,7 +126,7 @@ async function choose(
   return { chosen, isWhole: isAllRead && unknown.length === 0 };
 }
 
-/** Those whose name the name service knows not to exist; those it cannot tell of are kept. */
+/** Peers whose names do not exist; a name without an answer counts as existing. */
 async function unresolvable(peers: readonly Peer[]): Promise<Peer[]> {
   const resolver = hostResolver({ addressesOfName, nameOfAddress }, systemClock);
   const found = await Promise.all(peers.map(async (peer) => {
@@ -137,7 +137,7 @@ async function unresolvable(peers: readonly Peer[]): Promise<Peer[]> {
   return found.filter((peer) => peer !== undefined);
 }
 
-/** Takes peers off both lists: through the daemon where one runs, so that it forgets them too. */
+/** Removes peers from both lists; through the daemon if one runs, so that it forgets them too. */
 async function forgetPeers(
   names: readonly string[],
   { stateDirectoryPath: directory, programName, timeoutMs }: Session,

@@ -1,12 +1,12 @@
-/** The grace period of this host's lock manager, in which clients reclaim their locks. */
+/** Grace period of this host's lock manager, in which clients reclaim their locks. */
 
-/** Files of the kernel with the settings of lockd, in seconds (fs/lockd/svc.c). */
+/** Kernel files with lockd's settings, in seconds (fs/lockd/svc.c). */
 const GRACE_PERIOD = "/proc/sys/fs/nfs/nlm_grace_period";
 const TIMEOUT = "/proc/sys/fs/nfs/nlm_timeout";
-/** What the period is without a setting of its own, in timeouts. */
+/** Default period, in timeouts. */
 const TIMEOUTS = 5;
 
-/** How long it is, in ms; Infinity where there is no lock manager of the kernel. */
+/** Length of the grace period, in ms; Infinity without a kernel lock manager. */
 export function graceMs(): number {
   const timeout = numberIn(TIMEOUT);
   if (timeout === undefined || timeout <= 0) return Infinity;

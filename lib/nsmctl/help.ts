@@ -1,4 +1,4 @@
-/** The text of `--help`, for nsmctl and for each of its commands. */
+/** Text of `--help`, for nsmctl and each of its commands. */
 
 import { type Command, type CommandOption, COMMON_OPTIONS, MACOS_OPTIONS } from "./command.ts";
 import { type Definition, definitions, filled, HELP_WIDTH_MAX } from "../config/help_text.ts";
@@ -6,7 +6,7 @@ import { type Definition, definitions, filled, HELP_WIDTH_MAX } from "../config/
 /** Column of the explanations. */
 const TEXTS = 24;
 
-/** The overview, for a terminal of that width. */
+/** Overview for a terminal width. */
 export function overview(
   programName: string,
   commands: readonly Command[],
@@ -26,7 +26,7 @@ export function overview(
     `${programName} COMMAND --help tells more of each.\n`;
 }
 
-/** The help of one command. */
+/** Help of one command. */
 export function commandHelp(programName: string, command: Command, width: number): string {
   const operands = command.operands === "" ? "" : ` ${command.operands}`;
   const paragraphs = [command.summary, "", ...command.details ?? []]

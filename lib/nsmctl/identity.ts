@@ -1,4 +1,4 @@
-/** `nsmctl identity`: services that move between nodes, with the locks of their clients. */
+/** `nsmctl identity`: services that move between nodes, with their clients' locks. */
 
 import {
   type Definition,
@@ -25,14 +25,14 @@ import type { Session } from "./session.ts";
 import { renderTable } from "./table.ts";
 import { jsonText } from "./text.ts";
 
-/** How long an acquire or a release takes unless asked otherwise, in seconds. */
+/** Default time limit of an acquire or a release, in seconds. */
 const DEADLINE_S = DEADLINE_MS / 1000;
 /** Longest deadline, in seconds. */
 const DEADLINE_MAX_S = 3_600;
 const ACTIONS = ["list", "status", "acquire", "notify", "release", "add", "remove"] as const;
 type Action = typeof ACTIONS[number];
 
-/** What each refusal is as an exit status. */
+/** Exit status of each refusal. */
 const STATUSES: Readonly<Record<RefusalCode, number>> = {
   unknown: Status.PROBLEM,
   invalid: Status.PROBLEM,
@@ -94,7 +94,7 @@ export const identity: Command = {
       session.terminal.complain(`${session.programName}: ${fault}`);
       return Status.USAGE;
     }
-    // A daemon that has just begun to read a long list is waited for, as long as its ledger would be.
+    // A daemon that is still loading a long list is given as much time as its ledger.
     const patience = Math.max(
       session.timeoutMs,
       1000 * Number(given.get("deadline") ?? DEADLINE_S),
@@ -210,7 +210,7 @@ function configured(): Map<string, DefinitionTexts> {
   return configuredIdentities(Deno.env, systemFiles);
 }
 
-/** The identities of the daemon, and those of nfs.conf that it has not met yet. */
+/** Identities of the daemon, and those of nfs.conf that it does not know yet. */
 function withConfigured(reports: readonly IdentityReport[]): IdentityReport[] {
   const others = [...configured()].filter(([id]) => !reports.some((report) => report.id === id));
   return [
@@ -237,8 +237,8 @@ function textsOfOptions(given: Given): DefinitionTexts {
 }
 
 /**
- * Gives an empty directory to the daemon's user, who has to write to it. It is not made: where its file
- * system is not mounted there is none.
+ * Gives an empty directory to the daemon's user, who has to write to it. It is never created: if
+ * its file system is not mounted, it is missing.
  *
  * @throws {RefusedError} When there is no such directory.
  */

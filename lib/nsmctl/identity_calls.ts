@@ -1,4 +1,4 @@
-/** Calls to peers from the addresses of an identity, from a reserved port where that is to be had. */
+/** Calls to peers from the addresses of an identity, from reserved ports if possible. */
 
 import { isIpv6 } from "../rpc/address.ts";
 import { connectFrom } from "../net/bound_stream.ts";
@@ -10,12 +10,12 @@ import { streamCalls } from "../platform/stream_calls.ts";
 import { TransportError } from "../rpc/transport.ts";
 import { openOwnCalls } from "./own_calls.ts";
 
-/** What calls are made with; to be closed. */
+/** Client for these calls, to be closed. */
 export interface IdentityCalls extends CallPeer {
   close(): Promise<void>;
 }
 
-/** Opens the addresses that notices are sent from; none is any. @throws {TransportError} */
+/** Opens the source addresses; none: any. @throws {TransportError} */
 export function openIdentityCalls(sources: readonly string[]): IdentityCalls {
   if (sources.length === 0) return openOwnCalls();
   const opened = sources.map((address) => ({ address, calls: openCallsFrom(address) }));

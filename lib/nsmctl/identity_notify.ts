@@ -1,7 +1,7 @@
 /**
- * `nsmctl identity notify`: tells everybody whom older epochs have left, with the number of the present
- * one, from the addresses of the identity. It has a deadline and a result for each peer. Who was told is
- * settled by the daemon, which outlives the run.
+ * `nsmctl identity notify`: notifies the peers left by older epochs of the present epoch's number,
+ * from the identity's addresses. It has a deadline, and a result for each peer. The daemon, which
+ * outlives the run, settles told peers.
  */
 
 import { type Definition, readDefinition } from "../cluster/definition.ts";
@@ -31,12 +31,12 @@ import { HELD_ELSEWHERE, LEFT_TO_BE_TOLD } from "./identity_state.ts";
 import type { Session } from "./session.ts";
 import { jsonLine, shown } from "./text.ts";
 
-/** Names of one message to the daemon. */
+/** Names per message to the daemon. */
 const NAMES_PER_REQUEST = 200;
-/** Time for the program that is run before, in ms. */
+/** Time limit of the before-notify program, in ms. */
 const HOOK_MS = 10_000;
 
-/** What a run is about. */
+/** Arguments of a run. */
 export interface IdentityRun {
   readonly report: IdentityReport;
   readonly deadlineS: number | undefined;
@@ -45,7 +45,7 @@ export interface IdentityRun {
   readonly daemon: Daemon;
 }
 
-/** Notifies; the exit status. @throws {Error} */
+/** Runs; returns the exit status. @throws {Error} */
 export async function notifyIdentity(run: IdentityRun): Promise<number> {
   const { report: { id, texts, epoch, number, since = "", state }, session } = run;
   if (state !== "held" || epoch === undefined || number === undefined) {
@@ -101,7 +101,7 @@ export async function notifyIdentity(run: IdentityRun): Promise<number> {
   return counts.gaveUp === 0 && pending.unread === 0 && isNoted ? Status.OK : LEFT_TO_BE_TOLD;
 }
 
-/** Who was told, for people, programs and the daemon. */
+/** Reporter of told peers, to people, programs and the daemon. */
 class ToldReport {
   late = 0;
   readonly #run: IdentityRun;
@@ -138,7 +138,7 @@ class ToldReport {
     }
   }
 
-  /** Tells the daemon of the rest; whether it knows of all. */
+  /** Reports the rest to the daemon; returns whether it knows all. */
   async flush(): Promise<boolean> {
     this.#send();
     await this.#sending;
@@ -190,7 +190,7 @@ function notifierOf(
     store: { remove: () => Promise.resolve(), has: () => watch.isCurrent },
     memory,
     sources: [{
-      // No call leaves after the epoch is over, not even from a process that was stopped for a while.
+      // No call leaves in a superseded epoch, not even from a process that was stopped for a while.
       call: (...args) =>
         watch.isCurrent
           ? calls.call(...args)
@@ -209,13 +209,13 @@ function notifierOf(
   }, peers.map(({ monName }) => ({ fileName: monName, monName, myName: id, modifiedAt: 0 })));
 }
 
-/** What is known of peers, in no steps. */
+/** Facts about peers, without steps. */
 // deno-lint-ignore require-yield
 function* loaded<T>(known: T): Generator<void, T> {
   return known;
 }
 
-/** Runs the program of the administrator. @throws {Error} When it says that nobody may be notified. */
+/** Runs the before-notify program. @throws {Error} When it forbids notifying. */
 async function runHook({ id, beforeNotify }: Definition): Promise<void> {
   if (beforeNotify === undefined) return;
   const signal = AbortSignal.timeout(HOOK_MS);
@@ -231,7 +231,7 @@ async function runHook({ id, beforeNotify }: Definition): Promise<void> {
   throw new Error(`${beforeNotify} ${how}: nobody is notified`);
 }
 
-/** Waits for a ledger, but not for ever. @throws {RefusedError} */
+/** Waits for a ledger, with a time limit. @throws {RefusedError} */
 async function inTime(ms: number, id: string, action: () => Promise<Pending>): Promise<Pending> {
   const acting = action();
   const timer = new AbortController();

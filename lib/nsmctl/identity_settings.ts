@@ -1,4 +1,4 @@
-/** What nfs.conf says of identities. */
+/** Identities in nfs.conf. */
 
 import {
   DEFINITION_KEYS,
@@ -12,9 +12,9 @@ import type { ReadFiles } from "../config/read_files.ts";
 import { quote } from "../quote.ts";
 
 /**
- * The definitions in nfs.conf, by id.
+ * Definitions in nfs.conf, by id.
  *
- * @throws {DefinitionError} When a section has a key that means nothing.
+ * @throws {DefinitionError} When a section has an unknown key.
  */
 export function configuredIdentities(
   env: Environment,

@@ -1,4 +1,4 @@
-/** What scripts ask of one identity, and letting go of it where no daemon runs any more. */
+/** State of one identity for scripts, and its release without a daemon. */
 
 import type { IdentityReport } from "../cluster/identity_report.ts";
 import { makeLog, stderrSink } from "../log.ts";
@@ -10,15 +10,15 @@ import { dropToOwner } from "./state_directory.ts";
 import type { Session } from "./session.ts";
 import { jsonText } from "./text.ts";
 
-/** Exit status where another node holds the identity. */
+/** Exit status when another node holds the identity. */
 export const HELD_ELSEWHERE = 4;
-/** Exit status of a run that has left peers on the list, or may have: what has begun has come to its end. */
+/** Exit status of a complete run that has, or may have, left peers untold. */
 export const LEFT_TO_BE_TOLD = 6;
 const WORDS = ["epoch", "number", "recorded", "pending"] as const;
 
 /**
- * Prints one identity: a word for its state, then `WORD=NUMBER` for what is known, and last the fault;
- * the exit status says the state.
+ * Prints one identity: its state, then known values as `WORD=NUMBER`, then the fault; returns the
+ * exit status for its state.
  */
 export function sayStatus(
   report: IdentityReport,
@@ -43,10 +43,10 @@ export function sayStatus(
 }
 
 /**
- * Lets go of an identity on a node without a daemon: the next one does not hold it, and does not refuse
- * hosts for the sake of a ledger that has moved on. Nothing of the ledger is open, nor touched.
+ * Releases an identity on a node without a daemon, so that the next daemon neither holds it, nor
+ * refuses hosts for a ledger that has moved on. The ledger is not touched.
  *
- * @throws {Error} When the file of the identities cannot be read or written.
+ * @throws {Error} When the identity file cannot be read or written.
  */
 export function releaseHere(id: string, { stateDirectoryPath, programName }: Session): void {
   dropToOwner(layoutOf(stateDirectoryPath));

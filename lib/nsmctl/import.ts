@@ -1,4 +1,4 @@
-/** `nsmctl import`: records of another status monitor, or of another host, onto one of our lists. */
+/** `nsmctl import`: adds records of another status monitor, or of another host, to one of our lists. */
 
 import { plural } from "../quote.ts";
 import { reachDaemon } from "../control/client.ts";
@@ -16,10 +16,10 @@ import { dropToOwner } from "./state_directory.ts";
 import type { Session } from "./session.ts";
 import { shown } from "./text.ts";
 
-/** Records passed over that are named one by one, in number. */
+/** Skipped records that are listed. */
 const NAMED_MAX = 20;
 
-/** Lists that records can be put on. */
+/** Lists that records can be added to. */
 const LISTS = ["notify", "monitor"] as const;
 type List = typeof LISTS[number];
 
@@ -80,12 +80,12 @@ function isList(text: string): text is List {
   return (LISTS as readonly string[]).includes(text);
 }
 
-/** Name of this host, for records without a my_name: peers are told by it. */
+/** Name of this host, for records without a my_name. */
 function ownName(): string {
   return Deno.hostname();
 }
 
-/** Records that a list of ours may hold, each once, and why each of the rest may not. */
+/** Valid records without duplicates, and the reasons against the others. */
 function judged({ records, passedOver }: ForeignRecords) {
   const accepted = new Map<string, MonitorRecord>();
   const refused = [...passedOver];
@@ -99,7 +99,7 @@ function judged({ records, passedOver }: ForeignRecords) {
   return { accepted: [...accepted.values()], refused };
 }
 
-/** Adds records, as the owner of the state directory; false where the daemon is in the way. */
+/** Adds records, as the owner of the state directory; false if a running daemon prevents that. */
 async function add(
   records: readonly MonitorRecord[],
   list: List,

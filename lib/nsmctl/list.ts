@@ -1,4 +1,4 @@
-/** `nsmctl list`: who is monitored, and who is still to be told of our reboot. */
+/** `nsmctl list`: monitored peers, and peers still to be told of our reboot. */
 
 import { filled } from "../config/help_text.ts";
 import { didYouMean } from "../config/nearest.ts";
@@ -11,7 +11,7 @@ import type { Session } from "./session.ts";
 import { type Cell, type Column, renderTable } from "./table.ts";
 import { ageText, isoText, jsonText, shown } from "./text.ts";
 
-/** A column, the word for it on the command line, and what stands in it. */
+/** Column with its name on the command line, and its contents. */
 interface PeerColumn extends Column {
   readonly word: string;
   cell(peer: Peer, at: number, colours: Colours): Cell;
@@ -62,7 +62,7 @@ const WORDS = COLUMNS.map(({ word }) => word);
 
 const NOBODY = "No peers.";
 
-/** Orders of the list, by the word for each: the longest on a list first, the latest news first. */
+/** Sort orders by name: the longest on a list first, the latest news first. */
 const ORDERS: Readonly<Record<string, (a: Peer, b: Peer) => number>> = {
   name: () => 0,
   age: (a, b) => (a.since ?? Infinity) - (b.since ?? Infinity),
@@ -150,7 +150,7 @@ function faultOf(word: string, words: readonly string[]): string | undefined {
   return `"${printable(word)}" is none of ${words.join(", ")}${didYouMean(word, words)}`;
 }
 
-/** How many there are of each kind, a blank line below the table. */
+/** Sums of the list, after a blank line. */
 function sumsText(peers: readonly Peer[], { colours, width }: Session["terminal"]): string {
   if (peers.length === 0) return "";
   const count = (isOne: (peer: Peer) => boolean) => peers.filter(isOne).length;
@@ -163,16 +163,16 @@ function sumsText(peers: readonly Peer[], { colours, width }: Session["terminal"
   return `\n${colours.faint(filled(text.join(", "), width, 0))}\n`;
 }
 
-/** How a list is shown. */
+/** Style of a list. */
 interface ListStyle {
-  /** Without titles, and without a word where there is nobody. */
+  /** Without titles, and without a text for an empty list. */
   readonly isBare?: boolean;
   readonly columns?: readonly string[];
-  /** What is said where there is nobody. */
+  /** Text for an empty list. */
   readonly nobody?: string;
 }
 
-/** The table, or a word where there is nobody. */
+/** Table of the peers, or the text for an empty list. */
 export function listText(
   peers: readonly Peer[],
   { terminal, now }: Pick<Session, "terminal" | "now">,
@@ -186,7 +186,7 @@ export function listText(
   return renderTable(shownColumns, rows, width, colours, isBare);
 }
 
-/** The peers as JSON; `conf/nsmctl.schema.json` describes it. */
+/** Peers as JSON; `conf/nsmctl.schema.json` describes it. */
 export function listJson(
   { peers, isLive, unread }: Roster,
   { stateDirectoryPath }: Pick<Session, "stateDirectoryPath">,
@@ -225,7 +225,7 @@ function namesText(names: readonly string[]): string {
   return names.length === 1 ? shown(names[0]!) : names.map(shown).join(" ");
 }
 
-/** Official name and addresses, without what the first column says already. */
+/** Canonical name and addresses, unless shown in the first column. */
 function otherNames({ monName, canonicalName, addresses }: Peer): readonly string[] {
   if (addresses.length === 0 && canonicalName === undefined) return addresses;
   const names = canonicalName === undefined ? addresses : [canonicalName, ...addresses];

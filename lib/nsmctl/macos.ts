@@ -1,6 +1,6 @@
 /**
- * `-l`, `-L` and `-N HOST` as macOS' rpc.statd has them, for scripts that were written for it. The state
- * directory stands for its status file.
+ * `-l`, `-L` and `-N HOST` of macOS' rpc.statd, for scripts written for it. The state directory
+ * replaces its status file.
  *
  * Source: behaviour of the Apple NFS project's rpc.statd, rpc.statd(8).
  */
@@ -17,13 +17,13 @@ import { tellUnread } from "./roster.ts";
 import { shown } from "./text.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 
-/** What is shown of the database. */
+/** Contents of the database to be shown. */
 export interface Snapshot {
   readonly path: string;
-  /** Bytes in all files of records. */
+  /** Total size of the record files, in bytes. */
   readonly bytes: number;
   readonly state: number;
-  /** Flags of each peer, by name, in the order of the list. */
+  /** Flags of each peer, by name, in list order. */
   readonly peers: ReadonlyMap<string, Flags>;
 }
 
@@ -38,13 +38,13 @@ const LEGEND = `  +----- Being Monitored
   v  v
 `;
 
-/** What stands above the peers, by `-l` and at the start of `-L`. */
+/** Header above the peers, for `-l` and the start of `-L`. */
 export function header({ path, bytes, state, peers }: Snapshot): string {
   const head = `Status DB: ${path}\nStatus DB Length: ${bytes}\nState: ${state}\n`;
   return `${head}#Hosts: ${peers.size}\n${LEGEND}`;
 }
 
-/** The whole output of `-l`. */
+/** Output of `-l`. */
 export function listing(snapshot: Snapshot): string {
   let text = header(snapshot);
   for (const [name, { isMonitored, isToBeNotified }] of snapshot.peers) {
@@ -53,12 +53,12 @@ export function listing(snapshot: Snapshot): string {
   return text;
 }
 
-/** What `-L` prints for the peers of its first look: every one as new. */
+/** First output of `-L`: all peers as new. */
 export function firstLook(snapshot: Snapshot): string {
   return header(snapshot) + changes({ ...snapshot, peers: new Map() }, snapshot, false);
 }
 
-/** What `-L` prints for the difference between two looks; empty where there is none. */
+/** Output of `-L` for the difference between two snapshots; empty without one. */
 export function changes(before: Snapshot, after: Snapshot, withCounts = true): string {
   let text = "";
   const count = (title: string, old: number, now: number) => {
@@ -84,7 +84,7 @@ function changeLine(mark: string, { isMonitored, isToBeNotified }: Flags, name: 
   return `${mark} ${isMonitored ? "M" : " "}  ${isToBeNotified ? "N" : " "}   ${shown(name)}\n`;
 }
 
-/** Exit statuses as macOS has them; an error that is thrown is the second one too. */
+/** Exit statuses of macOS; a thrown error gives the second one too. */
 const OK = 0;
 const FAILED = 1;
 
@@ -100,7 +100,7 @@ export async function listForEver(session: Session): Promise<number> {
   const { terminal, stateDirectoryPath } = session;
   const unread: string[] = [];
   const reader = new StateReader(stateDirectoryPath);
-  // First the kernel begins to collect changes, then the files are read: nothing is lost between.
+  // Watching starts before the files are read, so that no change is lost.
   const events = waitForChange(reader.layout);
   let next = events.next();
   let before = snapshot(reader, unread);
@@ -116,7 +116,7 @@ export async function listForEver(session: Session): Promise<number> {
   return OK;
 }
 
-/** `-N HOST`: takes a host off the notify list; status 1 where there is no record of that name. */
+/** `-N HOST`: removes a host from the notify list; status 1 if there is no record of that name. */
 export async function clearHost(session: Session, host: string): Promise<number> {
   const { terminal, programName, stateDirectoryPath } = session;
   const reader = new StateReader(stateDirectoryPath);

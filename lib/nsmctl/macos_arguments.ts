@@ -1,12 +1,12 @@
 /**
- * The part of macOS' command line that lists: `[-d] [-l | -L | -N HOST]`.
+ * Listing options of macOS' command line: `[-d] [-l | -L | -N HOST]`.
  *
  * Source: rpc.statd(8) of macOS.
  */
 
 import { getopt } from "../config/getopt.ts";
 
-/** What the options of macOS ask for, and the state directory where one is named. */
+/** Action of the macOS options, and the state directory if given. */
 export interface MacosArguments {
   readonly mode: MacosMode;
   readonly directory?: string;
@@ -27,7 +27,7 @@ const FORMS = [
   { letters: "P", long: "state-directory-path", hasArgument: true },
 ];
 
-/** Reads a command line; undefined where none of the three is in it, "wrong" where it is no good. */
+/** Parses a command line; undefined without any of the three options, "wrong" if invalid. */
 export function readMacosArguments(
   args: readonly string[],
 ): MacosArguments | "wrong" | undefined {
@@ -47,7 +47,7 @@ export function readMacosArguments(
   return { mode, ...(directory === undefined ? {} : { directory }) };
 }
 
-/** The words by which rpc.statd itself lists, where its letters are free, and what they mean here. */
+/** Listing options that rpc.statd itself accepts, with nsmctl's equivalents. */
 const STATD_WORDS: Readonly<Record<string, string>> = {
   "-l": "-l",
   "--list": "-l",
@@ -55,7 +55,7 @@ const STATD_WORDS: Readonly<Record<string, string>> = {
   "--clear": "-N",
 };
 
-/** A command line of rpc.statd that asks for one of the three, as nsmctl takes it. */
+/** Converts a listing command line of rpc.statd to nsmctl's; undefined for other ones. */
 export function listingArguments(args: readonly string[]): readonly string[] | undefined {
   const at = args[0] === "-P" ? 2 : 0;
   const word = STATD_WORDS[args[at] ?? ""];

@@ -1,4 +1,4 @@
-/** `nsmctl notify HOST...|--pending`: tells peers our state number now; no record is moved. */
+/** `nsmctl notify HOST...|--pending`: sends peers our state number now; moves no record. */
 
 import { makeLog, stderrSink } from "../log.ts";
 import { hostResolver } from "../net/resolver.ts";
@@ -21,7 +21,7 @@ import { readRoster, tellUnread } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { shown } from "./text.ts";
 
-/** How long a peer is tried unless told otherwise, in seconds: four attempts. */
+/** Default time limit per peer, in seconds: four attempts. */
 const TIMEOUT_S = 15;
 const TIMEOUT_MAX_S = 3_600;
 
@@ -60,7 +60,7 @@ export const notify: Command = {
       return Status.USAGE;
     }
     const reader = new StateReader(stateDirectoryPath);
-    reader.notifyCount(); // a directory that is none has no number either
+    reader.notifyCount(); // fails for a directory that is no state directory
     const stateNumber = reader.stateNumber();
     if (stateNumber === undefined) {
       throw new Error("There is no state number yet: start statd first");
@@ -102,7 +102,7 @@ export const notify: Command = {
   },
 };
 
-/** A record for each peer and name to announce. */
+/** Records for each peer and name to announce. */
 async function recordsOf(
   hosts: readonly string[],
   name: string | undefined,
@@ -113,7 +113,7 @@ async function recordsOf(
   tellUnread(unread, session);
   const { peers, unknown } = choosePeers(hosts, all);
   const known = peers.map((peer) => ({ host: peer.monName, names: askersOf(peer) }));
-  // Hosts on no list are told too, by the name that the name service has for us.
+  // Unlisted hosts are told too, under our canonical name.
   const others = unknown.map(({ operand }) => operand).filter((host) => !/[*?]/.test(host));
   const own = name === undefined && others.length > 0 ? await ownFullName() : "";
   return [...known, ...others.map((host) => ({ host, names: [own] }))].flatMap(({ host, names }) =>
@@ -122,14 +122,14 @@ async function recordsOf(
   );
 }
 
-/** The name by which peers that never heard of us may know us. */
+/** Name under which a peer that never heard of us may know us. */
 async function ownFullName(): Promise<string> {
   const resolver = hostResolver({ addressesOfName, nameOfAddress }, systemClock);
   const found = await resolver.addressesOf(Deno.hostname());
   return found.outcome === "found" ? found.value.canonicalName : Deno.hostname();
 }
 
-/** A store in which the peers of this run need no file; those that have one lose it once told. */
+/** Store for peers without a file; peers with a record lose it once told. */
 function onTheFly(store: NotifyStore, waiting: readonly NotifyRecord[]): NotifyStore {
   return {
     retire: () => 0,

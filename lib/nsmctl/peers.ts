@@ -1,44 +1,44 @@
-/** The peers as people see them: what the two lists and the peer memory say, put together by name. */
+/** Peers for display: the two lists and the peer memory, joined by name. */
 
 import { nameKey } from "../nsm/host_name.ts";
 import type { MonitorRecord, PeerFacts } from "../nsm/ports.ts";
 import { type ListEntry, NO_SUCH_HOST } from "../control/protocol.ts";
 
-/** Who asked to be told about a peer. */
+/** Requester of a registration. */
 export type Request = Pick<MonitorRecord, "myName" | "myProg" | "myVers" | "myProc">;
 
-/** Everything known of one peer; times are milliseconds since 1970. */
+/** Everything known about one peer; times are in ms since 1970. */
 export interface Peer {
   readonly monName: string;
   isMonitored: boolean;
   isToBeNotified: boolean;
-  /** From the monitor list first. */
+  /** Those from the monitor list first. */
   readonly requests: Request[];
   addresses: readonly string[];
   canonicalName?: string;
   since?: number;
-  /** The name service has answered that there is no such host. */
+  /** The name service has answered that the host does not exist. */
   isAbsent?: true;
-  /** The state in its last notice, and when that came. */
+  /** State in the peer's last notice, and its arrival. */
   lastState?: number;
   heardAt?: number;
-  /** When it was told of our reboot. */
+  /** Time when the peer was told of our reboot. */
   toldAt?: number;
   /** Why it was not told, or may not be recognised. */
   why?: string;
 }
 
-/** A record of one of the lists, and when its file was written. */
+/** Record of a list, with the modification time of its file. */
 export interface DatedRecord {
   readonly record: Request & Pick<MonitorRecord, "monName">;
   readonly since: number;
 }
 
 const NO_ADDRESSES: readonly string[] = [];
-/** Where the aliases begin in an entry. */
+/** Index of the first alias in an entry. */
 const FIRST_ALIAS = 8;
 
-/** Peers by name, while they are put together. */
+/** Builder of the peers, by name. */
 export class PeerTable {
   readonly #peers = new Map<string, Peer>();
 
@@ -50,9 +50,9 @@ export class PeerTable {
     this.#add(dated).isToBeNotified = true;
   }
 
-  /** Adds what the daemon says of one registration. */
+  /** Adds a registration reported by the daemon. */
   addEntry(entry: ListEntry): void {
-    // By index: before code is optimised, taking an array apart costs several times as much.
+    // By index: in unoptimised code, destructuring an array is several times slower.
     const peer = this.#peerOf(entry[0]);
     peer.isMonitored = true;
     peer.requests.push({ myName: entry[1], myProg: entry[2], myVers: entry[3], myProc: entry[4] });
@@ -99,7 +99,7 @@ export class PeerTable {
   }
 }
 
-/** Adds what was learned of a peer, but for what is known better already. */
+/** Adds facts from the peer memory, except where better ones are known. */
 export function addFacts(peer: Peer, facts: PeerFacts | undefined): void {
   if (facts === undefined) return;
   const { canonicalName, lastState, heardAt, toldAt } = facts;
@@ -110,13 +110,13 @@ export function addFacts(peer: Peer, facts: PeerFacts | undefined): void {
   if (toldAt !== undefined) peer.toldAt ??= toldAt;
 }
 
-/** The different my_names of a peer's requests. */
+/** Distinct my_names of a peer's registrations. */
 export function askersOf({ requests }: Peer): string[] {
   if (requests.length === 1) return [requests[0]!.myName];
   return [...new Set(requests.map(({ myName }) => myName))];
 }
 
-/** Whether a peer's name, official name or an address matches a pattern with `*` and `?`. */
+/** Matcher of a peer's name, canonical name or address against a pattern with `*` and `?`. */
 export function peerMatcher(pattern: string): (peer: Peer) => boolean {
   const source = nameKey(pattern).replace(
     /[^a-z0-9]/g,

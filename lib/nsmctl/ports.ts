@@ -1,6 +1,6 @@
 /**
- * `nsmctl ports`: the ports that hosts on the other side of a firewall have to reach, and lines that open
- * them. Ports are those of the daemon where one runs, and of nfs.conf where none does.
+ * `nsmctl ports`: ports that hosts behind a firewall have to reach, with commands that open them.
+ * They are the running daemon's, or nfs.conf's without one.
  *
  * Source: nft(8), firewall-cmd(1), ufw(8).
  */
@@ -16,18 +16,21 @@ import { jsonText } from "./text.ts";
 
 const FIREWALLS = ["nft", "firewalld", "ufw"] as const;
 type Firewall = typeof FIREWALLS[number];
-/** The lock manager's name in rpcbind. */
+/** Service name of the lock manager in rpcbind. */
 const LOCKD = "nlockmgr";
-/** nft's family, table and chain of incoming packets. A table of our own could not open anything: the last word is a drop. */
+/**
+ * nft's family, table and chain of incoming packets. A separate table could open nothing, since any
+ * drop is final.
+ */
 const CHAIN = "inet filter input";
 
-/** One that is there: the ports in nfs.conf do not depend on the state directory. */
+/** Any existing directory: the ports in nfs.conf do not depend on it. */
 const ANY_DIRECTORY = "/";
 
-/** A port that others have to reach. */
+/** Port that remote hosts have to reach. */
 export interface OpenPort {
   readonly transport: "udp" | "tcp";
-  /** 0 where nobody knows it in advance. */
+  /** 0 if not known in advance. */
   readonly port: number;
   readonly service: string;
 }
@@ -81,7 +84,7 @@ async function portsOf({ stateDirectoryPath, timeoutMs }: Session): Promise<Open
   ]);
 }
 
-/** The port of a daemon that runs, by transport: it stays until its end, fixed or not. */
+/** Ports of a running daemon, by transport: constant until its end, configured or not. */
 async function listeningPorts(stateDirectoryPath: string, timeoutMs: number) {
   const found = new Map<string, number>();
   const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
@@ -108,7 +111,7 @@ function portsText(found: readonly OpenPort[], width: number): string {
   return `${rows.join("")}${filled(how, width, 0)}\n`;
 }
 
-/** Lines for a firewall, for those ports that are fixed. */
+/** Commands for a firewall, for the fixed ports. */
 export function linesFor(firewall: Firewall, found: readonly OpenPort[]): string {
   const fixed = found.filter(({ port }) => port !== 0);
   switch (firewall) {

@@ -1,28 +1,28 @@
-/** Finds out whether a host's NSM can be reached at an address over a transport, step by step. */
+/** Stepwise probe of a host's NSM at an address over a transport. */
 
 import { findPort } from "../nsm/port_lookup.ts";
 import { type CallPeer, reasonOf } from "../nsm/ports.ts";
 import { nsmV1, Res, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** What came of one address and transport; later steps are absent where an earlier one failed. */
+/** Result for one address and transport; steps after a failed one are absent. */
 export interface Probe {
   readonly address: string;
   readonly transport: "udp" | "tcp";
   /** Round trip to rpcbind, in ms. */
   readonly rpcbindMs?: number;
-  /** Port of the NSM; 0 where none is registered. */
+  /** Port of the NSM; 0: not registered. */
   readonly port?: number;
   /** Round trip of SM_NULL, in ms. */
   readonly nullMs?: number;
   /** Whether it would monitor us, and its own state number. */
   readonly wouldMonitor?: boolean;
   readonly state?: number;
-  /** Why it went no further; absent if all went well. */
+  /** Fault of the failed step; absent if all succeeded. */
   readonly fault?: string;
 }
 
-/** Probes one address over one transport. Each call may take `timeoutMs`. */
+/** Probes one address over one transport. `timeoutMs` applies to each call. */
 export async function probe(
   peers: CallPeer,
   clock: Pick<Clock, "now">,
@@ -61,10 +61,10 @@ export async function probe(
   return found;
 }
 
-/** What probes say together. */
+/** Verdict on all probes of a host. */
 export type Verdict = "good" | "partly" | "unreachable";
 
-/** `good` if all went well, `partly` if anything answered SM_NULL. */
+/** `good` if all succeeded, `partly` if any answered SM_NULL. */
 export function verdictOf(probes: readonly Probe[]): Verdict {
   if (probes.length > 0 && probes.every(({ fault }) => fault === undefined)) return "good";
   return probes.some(({ nullMs }) => nullMs !== undefined) ? "partly" : "unreachable";

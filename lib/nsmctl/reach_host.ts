@@ -1,4 +1,7 @@
-/** `nsmctl test HOST`: can its NSM be reached, over what, and do names and addresses agree. */
+/**
+ * `nsmctl test HOST`: tests whether a host's NSM can be reached, and whether its names and
+ * addresses agree.
+ */
 
 import { hostResolver } from "../net/resolver.ts";
 import { nameKey } from "../nsm/host_name.ts";
@@ -13,7 +16,7 @@ import { type Column, renderTable } from "./table.ts";
 import { filled } from "../config/help_text.ts";
 import { jsonText, shown } from "./text.ts";
 
-/** How long each call may take unless told otherwise, in seconds. */
+/** Default timeout of each call, in seconds. */
 const TIMEOUT_S = 3;
 const TIMEOUT_MAX_S = 60;
 
@@ -28,7 +31,7 @@ const COLUMNS: readonly Column[] = [
   { title: "RESULT", mayShrink: true },
 ];
 
-/** Everything that was found out. */
+/** Results for a host. */
 export interface HostReport {
   readonly host: string;
   readonly verdict: Verdict;
@@ -39,7 +42,7 @@ export interface HostReport {
   readonly reverse: readonly {
     readonly address: string;
     readonly name?: string;
-    /** Whether that name stands for the address again. */
+    /** Whether that name resolves back to the address. */
     readonly isConsistent: boolean;
     readonly fault?: string;
   }[];
@@ -76,7 +79,7 @@ export const testHost: Command = {
   },
 };
 
-/** Tries all addresses of a host over UDP and TCP; each call may take `timeoutMs`. */
+/** Probes all addresses of a host over UDP and TCP; `timeoutMs` applies to each call. */
 export async function examineHost(host: string, timeoutMs: number): Promise<HostReport> {
   const resolver = hostResolver({ addressesOfName, nameOfAddress }, systemClock);
   const found = await resolver.addressesOf(host);
@@ -102,7 +105,7 @@ export async function examineHost(host: string, timeoutMs: number): Promise<Host
   }
 }
 
-/** The name of an address, and whether it leads back. */
+/** Name of an address, and whether it resolves back. */
 export async function reverseOf(
   resolver: Resolver,
   address: string,
@@ -115,7 +118,7 @@ export async function reverseOf(
   return { address, name: name.value, isConsistent };
 }
 
-/** The report for people. */
+/** Text of the results. */
 export function reportText(report: HostReport, { terminal }: Pick<Session, "terminal">): string {
   const { colours, width } = terminal;
   const host = shown(report.host);

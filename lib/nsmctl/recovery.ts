@@ -1,36 +1,36 @@
-/** What the history says of the last recovery: the last time that peers were told of our reboot. */
+/** Last recovery in the history: the last time that peers were told of our reboot. */
 
 import { nameKey } from "../nsm/host_name.ts";
 import type { DatedEvent } from "../store/event_file.ts";
 import { isGoingOn, type NotifyProgress } from "../store/notify_progress.ts";
 import type { Peer } from "./peers.ts";
 
-/** A peer that was told, and by which way. */
+/** Peer that was told, and how. */
 export interface ToldPeer {
   readonly peer: string;
   readonly at: number;
   readonly address?: string | undefined;
   readonly transport?: string | undefined;
   readonly attempts: number;
-  /** How long that took from the beginning, in ms. */
+  /** Time since the start, in ms. */
   readonly ms: number;
 }
 
-/** A peer that is not told. */
+/** Peer that was not told. */
 export interface LeftPeer {
   readonly peer: string;
   readonly why: string;
-  /** When it was tried last, as far as the history knows. */
+  /** Last attempt, if known. */
   readonly at?: number;
 }
 
-/** Times are in ms since 1970. */
+/** Recovery. Times are in ms since 1970. */
 export interface Recovery {
   readonly startedAt: number;
-  /** Absent while it goes on, and where it was cut short. */
+  /** Absent if it is in progress or was cut short. */
   readonly endedAt?: number;
   readonly isGoingOn: boolean;
-  /** Our state number as peers were told it. */
+  /** Our state number as announced. */
   readonly stateNumber?: number;
   readonly total: number;
   readonly told: readonly ToldPeer[];
@@ -39,7 +39,7 @@ export interface Recovery {
   readonly events: readonly DatedEvent[];
 }
 
-/** Finds the last recovery; undefined where the history has none. `now` is in ms since 1970. */
+/** Finds the last recovery; undefined if the history has none. `now` is in ms since 1970. */
 export function recoveryOf(
   history: readonly DatedEvent[],
   peers: readonly Peer[],
@@ -71,7 +71,7 @@ export function recoveryOf(
   };
 }
 
-/** Peers that are still on the notify list, and those that are not and were given up. */
+/** Peers still on the notify list, and removed ones that were given up. */
 function leftOf(run: readonly DatedEvent[], peers: readonly Peer[]): LeftPeer[] {
   const tried = new Map<string, DatedEvent>();
   for (const event of run) {
@@ -94,7 +94,7 @@ function leftOf(run: readonly DatedEvent[], peers: readonly Peer[]): LeftPeer[] 
   ];
 }
 
-/** How many peers were told until when: at most so many points, the last one the end. */
+/** Cumulative number of told peers over time, in at most `pointsMax` steps; the last point is the end. */
 export function toldOverTime(
   { told }: Pick<Recovery, "told">,
   pointsMax: number,

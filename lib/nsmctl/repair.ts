@@ -1,6 +1,6 @@
 /**
- * `nsmctl repair`: owner and permissions of the files of a state directory, and nothing else. Each file is
- * held by its inode while it is looked at and changed, so that its owner can put nothing in its place.
+ * `nsmctl repair`: corrects owner and mode of the files in a state directory. Each file is pinned
+ * by its inode while it is checked and changed, so that its owner cannot replace it.
  */
 
 import { basename } from "@std/path/basename";
@@ -17,7 +17,7 @@ import { SILENT_LOG } from "./state_directory.ts";
 import { shown } from "./text.ts";
 import { statdUser } from "../platform/users.ts";
 
-/** Bits that the owner needs, and bits that nobody else may have. */
+/** Mode bits that the owner needs, and bits that are forbidden. */
 const FOLDER = { needed: 0o700, forbidden: 0o7022 } as const;
 const FILE = { needed: 0o600, forbidden: 0o7133 } as const;
 const MODE_BITS = 0o7777;
@@ -68,7 +68,7 @@ export const repair: Command = {
   },
 };
 
-/** Owner that the files are to have. @throws {Error} When there is no list to tell. */
+/** Right owner of the files. @throws {Error} When there is no list to take it from. */
 function ownerFor({ directory, monitorList }: Layout): Owner {
   using base = holdFolder(directory, dirname(directory));
   using list = holdFolder(monitorList, base.path);
@@ -77,15 +77,15 @@ function ownerFor({ directory, monitorList }: Layout): Owner {
   return statdUser() ?? { uid: 0, gid: 0 };
 }
 
-/** What rpc.statd and sm-notify make. */
+/** File or directory made by rpc.statd or sm-notify. */
 interface Known {
   readonly path: string;
-  /** The path from the folder that is held: nobody can have it lead elsewhere. */
+  /** Path below the pinned directory, which cannot be redirected. */
   readonly heldPath: string;
   readonly rule: typeof FOLDER | typeof FILE;
 }
 
-/** Paths that rpc.statd and sm-notify make, as far as they are there. Their folders are held meanwhile. */
+/** Existing paths made by rpc.statd and sm-notify; their directories are pinned meanwhile. */
 function* known(layout: Layout): Generator<Known> {
   const { directory, monitorList, notifyList, state, stateCopy, peers, notices } = layout;
   const fs = new RealFileSystem();
@@ -105,10 +105,10 @@ function* known(layout: Layout): Generator<Known> {
 }
 
 /**
- * Holds a folder, by its path from another one that is held already. A link to one is followed where nobody
- * but root and we can have made it: what another user links to could be root's.
+ * Pins a directory below another pinned one. A link is followed only if root or we made it: another
+ * user's link could lead to a directory of root's.
  *
- * @throws {Error} When it is something else.
+ * @throws {Error} When it is no directory.
  */
 function holdFolder(path: string, parent: string): PinnedFile {
   const heldPath = `${parent}/${basename(path)}`;
@@ -135,7 +135,7 @@ function holdFolder(path: string, parent: string): PinnedFile {
   );
 }
 
-/** Changes one file; returns the change in words, undefined where there is none. */
+/** Corrects one file; returns a description of the change, undefined without one. */
 function repairOne(
   { heldPath, rule: { needed, forbidden } }: Known,
   owner: Owner,

@@ -1,4 +1,4 @@
-/** `nsmctl report`: the last recovery, who was told when and by which way, who is left and why. */
+/** `nsmctl report`: the last recovery: peers told, when and how, and remaining peers with reasons. */
 
 import { reasonOf } from "../nsm/ports.ts";
 import { type DatedEvent, EventReader } from "../store/event_file.ts";
@@ -17,7 +17,7 @@ import { type Column, renderTable } from "./table.ts";
 import { filled } from "../config/help_text.ts";
 import { isoText, jsonText, localText, shown, spanText } from "./text.ts";
 
-/** Events before and after the recovery that are shown: the last ones. */
+/** Limit of other events shown. */
 const OTHER_EVENTS_MAX = 100;
 
 const TOLD_COLUMNS: readonly Column[] = [
@@ -109,7 +109,7 @@ function writePage(file: string, page: string): void {
   }
 }
 
-/** The report for people at a terminal. */
+/** Text of the report. */
 export function reportText(facts: ReportFacts, session: Pick<Session, "terminal" | "now">): string {
   const { recovery, peers } = facts;
   const { colours, width } = session.terminal;

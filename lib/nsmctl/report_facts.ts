@@ -1,4 +1,4 @@
-/** What a report is made of, and its sentences. */
+/** Facts of a report, and its sentences. */
 
 import type { DatedEvent } from "../store/event_file.ts";
 import type { Peer } from "./peers.ts";
@@ -6,10 +6,10 @@ import type { Recovery } from "./recovery.ts";
 import type { StatusFacts } from "./report_status.ts";
 import { localText, spanText } from "./text.ts";
 
-/** Everything that a report is made of. */
+/** Facts of a report. */
 export interface ReportFacts extends StatusFacts {
   readonly host: string;
-  /** When it was made, in ms since 1970. */
+  /** Time of the report, in ms since 1970. */
   readonly at: number;
   readonly stateDirectory: string;
   readonly recovery: Recovery | undefined;
@@ -17,7 +17,7 @@ export interface ReportFacts extends StatusFacts {
   readonly events: readonly DatedEvent[];
 }
 
-/** The health of the daemon, in a sentence. */
+/** Sentence about the daemon's health. */
 export function healthLine({ status, statusFault = "unknown" }: StatusFacts): string {
   if (status === undefined) return `Health: not known, ${statusFault}.`;
   return `Health: ${status.health}${
@@ -25,7 +25,7 @@ export function healthLine({ status, statusFault = "unknown" }: StatusFacts): st
   }.`;
 }
 
-/** How the last recovery went, in a sentence. */
+/** Sentence about the last recovery. */
 export function recoveryLine(recovery: Recovery | undefined): string {
   if (recovery === undefined) return "The history has no recovery: nobody was told of a reboot.";
   const { startedAt, endedAt, isGoingOn, total, told, left, stateNumber } = recovery;

@@ -1,6 +1,6 @@
 /**
- * The report as one page of HTML: it loads nothing, runs nothing, and is read on a phone, in light and
- * dark, and by a screen reader. Every text from outside goes through {@link html}.
+ * Report as one HTML page: without external resources or scripts, for phones, light and dark mode,
+ * and screen readers. External text is escaped by {@link html}.
  *
  * Source: WCAG 2.1 AA for contrast and structure.
  */
@@ -12,9 +12,9 @@ import { type Recovery, toldOverTime } from "./recovery.ts";
 import { healthLine, recoveryLine, type ReportFacts } from "./report_facts.ts";
 import { localText, spanText } from "./text.ts";
 
-/** Rows of one table; more would make the page slow, and `nsmctl list --json` has them. */
+/** Limit of table rows, for speed; `nsmctl list --json` has all. */
 const ROWS_MAX = 5_000;
-/** Points of the curve, and its size in the units of the drawing. */
+/** Points of the curve, and its size in drawing units. */
 const POINTS_MAX = 200;
 const CURVE = { width: 640, height: 160, margin: 4 } as const;
 
@@ -44,7 +44,7 @@ ol { padding-left: 0; list-style: none; } li { padding: .15rem 0; border-top: 1p
 @media print { body { max-width: none; } .table { overflow: visible; } }
 `;
 
-/** Text for a place between tags or in an attribute with double quotes; what steers terminals is escaped too. */
+/** Escapes text for HTML content and quoted attributes, including terminal control characters. */
 export function html(text: string): string {
   const entities: Readonly<Record<string, string>> = {
     "&": "&amp;",
@@ -56,7 +56,6 @@ export function html(text: string): string {
   return printable(text).replace(/[&<>"']/g, (character) => entities[character]!);
 }
 
-/** The page. */
 export function reportPage(facts: ReportFacts): string {
   const { host, at, stateDirectory, status, recovery, peers, events } = facts;
   const title = `Lock recovery of ${html(host)}`;
@@ -120,7 +119,7 @@ function recoveryPart(recovery: Recovery | undefined): string {
   }\n<h2>Left</h2>\n${leftTable}\n<h2>Told</h2>\n${toldTable}`;
 }
 
-/** Peers told over time; the dashed line is all of them. */
+/** Curve of told peers over time; the dashed line is the total. */
 function curve(recovery: Recovery): string {
   const { total, told } = recovery;
   if (told.length === 0) return "";
@@ -152,7 +151,7 @@ function monitoredPart(peers: readonly Peer[], now: number): string {
   }`;
 }
 
-/** A table of cells that are HTML already; the first of each row is its heading. */
+/** Table of cells that are HTML already; the first cell of a row is its heading. */
 function table(
   caption: string,
   titles: readonly string[],

@@ -1,17 +1,17 @@
-/** What the daemon says of itself, for reports that go on without it. */
+/** Daemon status for reports that also work without a daemon. */
 
 import { reachDaemon } from "../control/client.ts";
 import type { StatusReport } from "../control/status_report.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import type { Session } from "./session.ts";
 
-/** What it says, or why that is not known. */
+/** Status report, or the reason why there is none. */
 export interface StatusFacts {
   readonly status?: StatusReport;
   readonly statusFault?: string;
 }
 
-/** Asks the daemon of the state directory. It never rejects. */
+/** Asks the daemon of the state directory. Never rejects. */
 export async function readStatus(
   { stateDirectoryPath, timeoutMs }: Pick<Session, "stateDirectoryPath" | "timeoutMs">,
 ): Promise<StatusFacts> {

@@ -1,4 +1,4 @@
-/** Where commands get the peers from: the daemon where one runs, the state directory where none does. */
+/** Source of the peers for commands: the daemon if it runs, else the state directory. */
 
 import { nameKey } from "../nsm/host_name.ts";
 import { reasonOf } from "../nsm/ports.ts";
@@ -11,8 +11,8 @@ import { type ReadFile, StateReader } from "./state_directory.ts";
 import { whyJudge } from "./why.ts";
 
 /**
- * Peers up to which each file is looked at for its time, and the peer memory read: beyond, a list would
- * take longer than anybody wants to wait. A pattern brings them back.
+ * Limit of peers for which file times and the peer memory are read, since that takes too long for
+ * more. A pattern helps.
  */
 const DETAILS_MAX = 1_000;
 /** Faults of files that are said one by one. */
@@ -20,19 +20,19 @@ const UNREAD_SHOWN_MAX = 10;
 
 export interface Roster {
   readonly peers: readonly Peer[];
-  /** Whether the daemon has told. */
+  /** Whether the daemon has answered. */
   readonly isLive: boolean;
-  /** Why it has not, for people. */
+  /** Why the daemon has not answered, for display. */
   readonly note?: string;
   /** Why files, or a whole list, could not be read: whoever is there is left out. */
   readonly unread: readonly string[];
 }
 
 /**
- * Reads the peers that `isWanted`; `allDetails` whatever that takes. The daemon may be silent for
- * `timeoutMs`.
+ * Reads the peers that `isWanted`; `allDetails`: for any number of peers. `timeoutMs` applies to
+ * the daemon's answers.
  *
- * @throws {Error} When neither is to be had.
+ * @throws {Error} When neither source can be read.
  */
 export async function readRoster(
   stateDirectoryPath: string,

@@ -1,4 +1,4 @@
-/** `nsmctl show HOST`: everything that is known of one host, and what the name service says of it now. */
+/** `nsmctl show HOST`: everything known about one host, and the name service's present answer. */
 
 import { hostResolver } from "../net/resolver.ts";
 import { nameKey } from "../nsm/host_name.ts";
@@ -19,20 +19,20 @@ import type { Session } from "./session.ts";
 import { filled } from "../config/help_text.ts";
 import { isoText, jsonText, localText, shown, spanText } from "./text.ts";
 
-/** Hosts that are shown at one time: of more, a list tells more. */
+/** Limit of hosts shown; for more use list. */
 const SHOWN_MAX = 20;
-/** Events of a host for people: the last ones. */
+/** Limit of events shown per host. */
 const EVENTS_MAX = 10;
 const EVENT_INDENT = 2;
 
-/** What the name service says of a peer's name. */
+/** Answer of the name service for a peer's name. */
 interface Answer {
   readonly addresses: readonly string[];
   /** Why there are none. */
   readonly fault?: string;
 }
 
-/** Everything known of one host. */
+/** Everything known about one host. */
 export interface HostFacts {
   readonly peer: Peer;
   readonly nameService: Answer;
@@ -82,7 +82,7 @@ export const show: Command = {
   },
 };
 
-/** The whole history; nothing where it cannot be read, which `nsmctl events` says. */
+/** Whole history; empty if it cannot be read, which `nsmctl events` reports. */
 function readHistory({ stateDirectoryPath }: Session): DatedEvent[] {
   try {
     return new EventReader(stateDirectoryPath).next();
@@ -91,7 +91,7 @@ function readHistory({ stateDirectoryPath }: Session): DatedEvent[] {
   }
 }
 
-/** Puts together what is known of a peer. */
+/** Collects the facts about a peer. */
 export async function factsOf(
   peer: Peer,
   history: readonly DatedEvent[],
@@ -115,7 +115,7 @@ export async function factsOf(
   };
 }
 
-/** A name as a pattern that stands for nothing but itself: an asterisk is matched by one character. */
+/** Pattern that matches a name literally, except that `?` replaces an asterisk. */
 function escaped(name: string): string {
   return name.replaceAll("*", "?");
 }
@@ -153,7 +153,7 @@ function hostText({ peer, nameService, keptNotices, events }: HostFacts, session
     (last.length === 0 ? "" : `${title}\n${last.join("")}`);
 }
 
-/** Each address with where it is known from; the name service's fault where it has none. */
+/** Addresses with their origins, and the name service's fault. */
 function addressesText({ addresses }: Peer, nameService: Answer): string {
   const known = new Set([...addresses, ...nameService.addresses]);
   const parts = [...known].map((address) => {

@@ -1,7 +1,6 @@
 /**
- * The state directory as nsmctl reads it, without a change to it, since other programs may be at work
- * there; as the kernel reports its changes, without polling; and the drop to its owner before a change by
- * hand.
+ * State directory for nsmctl: read-only access, since other programs may be using it; kernel
+ * notifications of changes; and the drop to its owner before a manual change.
  */
 
 import type { Log } from "../log.ts";
@@ -17,7 +16,7 @@ import { recordFileNames } from "../store/record_directory.ts";
 import { FILE_MAX_BYTES, recordsIn } from "../store/record_file.ts";
 import { STATE_BYTES, storedNumber } from "../store/state_file.ts";
 
-/** Hears nothing: what is wrong with a file is the daemon's to log, and `doctor`'s to find. */
+/** Null log: file faults are logged by the daemon, and found by `doctor`. */
 export const SILENT_LOG: Log = {
   error() {},
   warning() {},
@@ -26,16 +25,16 @@ export const SILENT_LOG: Log = {
   debug() {},
 };
 
-/** One file of records. */
+/** File of records. */
 export interface ReadFile {
   readonly name: string;
   readonly bytes: number;
   readonly records: readonly DatedRecord[];
-  /** Lines that are no records. */
+  /** Number of lines that are no records. */
   readonly faultyLines: number;
 }
 
-/** Why the daemon of a state directory cannot be asked. */
+/** Error for a daemon that cannot be asked. */
 export function unreachable(directory: string, reason: string): Error {
   return new StoreError("connect to", `${directory}/${CONTROL_SOCKET}`, reason);
 }
@@ -63,23 +62,23 @@ export class StateReader {
     return this.#read(this.layout.notifyList, unread);
   }
 
-  /** How many files are on the monitor list. @throws {StoreError} */
+  /** Number of files on the monitor list. @throws {StoreError} */
   monitorCount(): number {
     return recordFileNames(this.#fs, this.layout.monitorList, SILENT_LOG).length;
   }
 
-  /** How many files are on the notify list. @throws {StoreError} */
+  /** Number of files on the notify list. @throws {StoreError} */
   notifyCount(): number {
     return recordFileNames(this.#fs, this.layout.notifyList, SILENT_LOG).length;
   }
 
-  /** What was learned of the peers. */
+  /** Facts about peers from the peer memory. */
   facts(): Map<string, PeerFacts> {
     const parts = { log: SILENT_LOG, mayCompact: false, fileSystem: this.#fs };
     return openPeerMemory(this.layout.directory, parts).load();
   }
 
-  /** The number in the file `state`, as it is there; undefined where there is none. */
+  /** Number in the file `state`, unmodified; undefined if there is none. */
   stateNumber(): number | undefined {
     try {
       return storedNumber(this.#fs.read(this.layout.state, STATE_BYTES));
@@ -88,12 +87,12 @@ export class StateReader {
     }
   }
 
-  /** When a file of the monitor list was written, milliseconds since 1970. */
+  /** Modification time of a file on the monitor list, in ms since 1970. */
   since(name: string): number | undefined {
     try {
       return this.#fs.facts(`${this.layout.monitorList}/${name}`)?.modifiedAt;
     } catch {
-      return undefined; // not to be had by this user
+      return undefined; // not permitted
     }
   }
 
@@ -112,7 +111,7 @@ export class StateReader {
   }
 
   /**
-   * One file of records; undefined where it is gone.
+   * Reads one file of records; undefined if it is gone.
    *
    * @throws {StoreError} When this user may not read it.
    */
@@ -133,12 +132,12 @@ export class StateReader {
   }
 }
 
-/** What is left of the permissions of new files, as the daemon has it. */
+/** Umask, as in the daemon. */
 const UMASK = 0o007;
 
 /**
- * Becomes the owner of the monitor list for good, so that files which are made belong to it, and links
- * in it lead no further than the owner may go.
+ * Becomes the owner of the monitor list permanently, so that new files belong to that user, and
+ * links lead only where that user may go.
  *
  * @throws {Error} When this user may not.
  */
@@ -147,17 +146,17 @@ export function dropToOwner({ monitorList }: Layout): void {
   dropPrivileges(monitorList);
 }
 
-/** What may have changed. */
+/** Change of the state directory. */
 export interface StateChange {
-  /** Paths of files, without those that are being written; empty where the kernel lost track. */
+  /** Changed paths, without files being written; empty if the kernel's queue overflowed. */
   readonly paths: readonly string[];
 }
 
 /**
- * Everything that happens in the two lists and to the state number, from the first call of the
- * iterator's `next` on; what happens while the caller is busy is kept.
+ * Changes of both lists and of the state number, from the first call of the iterator's `next` on;
+ * changes are queued while the caller is busy.
  *
- * @throws {Error} When a directory is not there, or there can be no thread for it.
+ * @throws {Error} When a directory is missing, or no thread can be started.
  */
 export async function* waitForChange(layout: Layout): AsyncGenerator<StateChange> {
   const { directory, monitorList, notifyList } = layout;

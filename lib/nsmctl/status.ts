@@ -1,4 +1,4 @@
-/** `nsmctl status`: how the daemon is; its exit status is a health check. */
+/** `nsmctl status`: status of the daemon; the exit status is a health check. */
 
 import { plural } from "../quote.ts";
 import { LIMITS } from "../nsm/counters.ts";
@@ -16,7 +16,7 @@ import { type Row, rowsText } from "./rows.ts";
 import { filled } from "../config/help_text.ts";
 import { jsonText, shown, spanText } from "./text.ts";
 
-/** Column of the further lines of a problem. */
+/** Hanging indentation of a problem. */
 const PROBLEM_REST = 4;
 
 export const status: Command = {
@@ -67,7 +67,7 @@ async function show(isJson: boolean, session: Session): Promise<number> {
   return report.health === "good" ? Status.OK : Status.PROBLEM;
 }
 
-/** The report for people. */
+/** Text of the report. */
 function statusText(
   report: StatusReport,
   progress: string | undefined,
@@ -100,7 +100,7 @@ function statusText(
     (problems.length === 0 ? "" : `Last problems\n${problems.join("")}`);
 }
 
-/** Rows that count what happened since the daemon started. */
+/** Rows of the counters since the start. */
 function counterRows({ counters, callbacks, keptNotices = 0 }: StatusReport): Row[] {
   const count = (name: string) => counters[name] ?? 0;
   const unlessNone = (count: number, what: string) => count === 0 ? "" : `${count} ${what}`;
@@ -126,7 +126,7 @@ function counterRows({ counters, callbacks, keptNotices = 0 }: StatusReport): Ro
   ];
 }
 
-/** One problem, in lines of `width` columns. */
+/** One problem, wrapped to `width` columns. */
 function problemText(
   { at, level, message, count, resolvedAt }: StatusReport["problems"][number],
   { faint }: Terminal["colours"],
@@ -138,7 +138,7 @@ function problemText(
   return `  ${text.replace(at, faint)}\n`;
 }
 
-/** Where it listens: transports that share an address and a port stand together. */
+/** Listening addresses; transports with an equal address and port are grouped. */
 function listeningText(transports: StatusReport["transports"]): string {
   const groups = new Map<string, Set<string>>();
   for (const { netid, address, port } of transports) {
@@ -152,7 +152,7 @@ function listeningText(transports: StatusReport["transports"]): string {
   return [...groups].map(([end, netids]) => `${[...netids].join(" ")} at ${end}`).join(", ");
 }
 
-/** What the files say of a daemon that does not run. */
+/** State of a stopped daemon, from the files. */
 interface StoppedReport {
   readonly running: false;
   readonly stateDirectory: string;

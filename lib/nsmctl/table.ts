@@ -1,31 +1,31 @@
-/** Tables for people: aligned columns that fit the width of the terminal. */
+/** Tables for display, with aligned columns that fit the terminal. */
 
 import type { Colours } from "./terminal.ts";
 import { filled } from "../config/help_text.ts";
 
-/** One column. */
+/** Column of a table. */
 export interface Column {
   readonly title: string;
   readonly align?: "right";
-  /** May be cut where the table is too wide; others are kept whole. */
+  /** May be truncated if the table is too wide; other columns are not. */
   readonly mayShrink?: boolean;
-  /** What a row is about stands in this column and those before. */
+  /** Last column of a row's heading. */
   readonly endsHead?: boolean;
 }
 
-/** One cell: its text, and what paints it, which takes no room. */
+/** Cell: its text, and a colour, which takes no space. */
 export type Cell = string | { readonly text: string; readonly paint: (text: string) => string };
 
-/** Columns between two cells. */
+/** Gap between cells, in columns. */
 const GAP = 2;
-/** No column is cut below this width. */
+/** Least width of a truncated column. */
 const SHRUNK_MIN = 12;
 const ELLIPSIS = "…";
 
 /**
- * The lines of a table, titles first unless it is bare, each with its line end. Empty columns are left out. On a terminal
- * that is too narrow even so, each row becomes a paragraph. It goes column by column, which takes half
- * the time of going row by row with 50,000 rows.
+ * Formats a table; titles come first unless it is bare. Empty columns are omitted. If the terminal
+ * is still too narrow, each row becomes a paragraph. Works column by column, which halves the time
+ * for 50,000 rows.
  */
 export function renderTable(
   columns: readonly Column[],
@@ -65,11 +65,11 @@ export function renderTable(
 
 interface UsedColumn {
   readonly column: Column;
-  /** The title first. */
+  /** Including the title. */
   readonly cells: readonly Cell[];
 }
 
-/** Each row with a line for its head, and one for each other cell in which there is something. */
+/** Paragraph per row: a line with its heading, and one for each other non-empty cell. */
 function paragraphs(
   heads: readonly UsedColumn[],
   others: readonly UsedColumn[],
@@ -96,7 +96,7 @@ function paragraphs(
   return rows.join("");
 }
 
-/** Takes from the widest column that may shrink; whether all fit before none can give any more. */
+/** Shrinks the widest shrinkable columns; false if the table still does not fit. */
 function fit(columns: readonly Column[], widths: number[], width: number): boolean {
   const gaps = GAP * (widths.filter((column) => column > 0).length - 1);
   let excess = widths.reduce((sum, column) => sum + column, gaps) - width;
@@ -114,7 +114,7 @@ function fit(columns: readonly Column[], widths: number[], width: number): boole
   return true;
 }
 
-/** A cell with blanks around it; colours take no room. */
+/** Pads or truncates a cell; colours take no space. */
 function inRoom(cell: Cell, room: number, isRight: boolean): string {
   const text = typeof cell === "string" ? cell : cell.text;
   const cutText = text.length > room ? text.slice(0, room - 1) + ELLIPSIS : text;
@@ -123,7 +123,7 @@ function inRoom(cell: Cell, room: number, isRight: boolean): string {
   return isRight ? blanks + cell.paint(cutText) : cell.paint(cutText) + blanks;
 }
 
-/** The text of a cell, put into lines and then painted. */
+/** Text of a cell, wrapped and then coloured. */
 function painted(cell: Cell, inLines: (text: string) => string): string {
   return typeof cell === "string" ? inLines(cell) : cell.paint(inLines(cell.text));
 }

@@ -1,30 +1,30 @@
-/** Where output for people goes: how wide it is, whether it has colours, and who can be asked. */
+/** Terminal: width, colours, output, and questions to the user. */
 
 import { reasonOf } from "../nsm/ports.ts";
 import { writeAll } from "../platform/small_files.ts";
 import { terminalColumns } from "../platform/standard_streams.ts";
 import { withoutErrorNumbers } from "../quote.ts";
 
-/** Width where nobody looks at columns, such as a pipe: nothing is cut. */
+/** Width without a terminal, such as for a pipe: nothing is truncated. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
 
 export interface Terminal {
-  /** Columns of a line. */
+  /** Width, in columns. */
   readonly width: number;
   readonly colours: Colours;
   /**
-   * Prints text on standard output; false when nobody reads it any more.
+   * Prints text on standard output; false when the reader has closed it.
    *
    * @throws {Error} When it cannot be written, as on a full disk.
    */
   print(text: string): boolean;
   /** Prints a line on standard error. */
   complain(line: string): void;
-  /** Asks a question that is answered with yes or no; undefined where there is nobody to ask. */
+  /** Asks a yes/no question; undefined if stdin is no terminal. */
   confirm(question: string): boolean | undefined;
 }
 
-/** The terminal, pipe or file that this process was given. */
+/** Terminal of this process, or its pipe or file. */
 export function ownTerminal(): Terminal {
   const isTerminal = Deno.stdout.isTerminal();
   const noColour = (Deno.env.get("NO_COLOR") ?? "") !== "" || Deno.env.get("TERM") === "dumb";
@@ -44,7 +44,7 @@ export function ownTerminal(): Terminal {
       try {
         write(Deno.stderr, `${withoutErrorNumbers(line)}\n`);
       } catch {
-        // There is no other place to say so.
+        // Nowhere else to report it.
       }
     },
     confirm(question) {
@@ -61,7 +61,7 @@ function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): v
   writeAll(stream, new TextEncoder().encode(text));
 }
 
-/** What text means, rather than how it looks. */
+/** Colours by meaning. */
 export interface Colours {
   good(text: string): string;
   warning(text: string): string;
@@ -72,7 +72,7 @@ export interface Colours {
 
 const codes = { good: 32, warning: 33, bad: 31, strong: 1, faint: 2 } as const;
 
-/** Colours by the escape sequences of ECMA-48, or none. */
+/** Colours as ECMA-48 escape sequences, or none. */
 export function coloursFor(isColoured: boolean): Colours {
   const paint = (code: number) => (text: string) =>
     isColoured && text !== "" ? `\x1b[${code}m${text}\x1b[0m` : text;

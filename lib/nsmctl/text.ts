@@ -1,16 +1,16 @@
-/** How names, times and JSON are shown. */
+/** Formatting of names, times and JSON. */
 
 import { quote } from "../quote.ts";
 
-/** What needs no quotes: printable ASCII without blank, quote and backslash, not too long. */
+/** Text that needs no quotes: printable ASCII without blank, quote and backslash, of limited length. */
 const PLAIN = /^[!#-[\]-~]{1,256}$/;
 
-/** A name from the network or the disk, fit for a terminal: quoted only where it needs escaping. */
+/** External name, safe for a terminal: quoted only if it needs escaping. */
 export function shown(name: string): string {
   return PLAIN.test(name) ? name : quote(name);
 }
 
-/** JSON with a line end; characters that could steer a terminal are escaped. */
+/** Indented JSON with a line end; terminal control characters are escaped. */
 export function jsonText(value: unknown): string {
   return `${safe(JSON.stringify(value, null, 2))}\n`;
 }
@@ -34,7 +34,7 @@ const UNITS: readonly (readonly [name: string, seconds: number])[] = [
   ["s", 1],
 ];
 
-/** A span of time in its two largest units, or in so many: `3 d 4 h`, `12 s`. */
+/** Duration in its largest units: `3 d 4 h`, `12 s`. */
 export function spanText(ms: number, units = 2): string {
   let seconds = Math.max(0, Math.round(ms / 1000));
   const first = UNITS.findIndex(([, size]) => seconds >= size);
@@ -48,12 +48,12 @@ export function spanText(ms: number, units = 2): string {
   return parts.join(" ");
 }
 
-/** About how long ago a moment was; empty where it is not known. */
+/** Age of a time in one unit; empty if unknown. */
 export function ageText(at: number | undefined, now: number): string {
   return at === undefined ? "" : spanText(now - at, 1);
 }
 
-/** A moment as ISO 8601 has it. */
+/** Time in ISO 8601. */
 export function isoText(at: number): string {
   return new Date(at).toISOString();
 }
@@ -67,29 +67,26 @@ const AGE_UNITS: Readonly<Record<string, number>> = {
   w: 7 * 86_400_000,
 };
 
-/** Milliseconds of an age like `30d`, `12h` or `90min`; undefined if it is none. */
+/** Milliseconds of an age like `30d`, `12h` or `90min`; undefined if invalid. */
 export function parseAge(text: string): number | undefined {
   const [, digits = "", unit = ""] = /^(\d{1,6})\s?(s|m|min|h|d|w)$/.exec(text) ?? [];
   const size = AGE_UNITS[unit];
   return size === undefined ? undefined : Number(digits) * size;
 }
 
-/**
- * The moment that an age names, or a date, with a time or without, where this host is; undefined if it is
- * neither.
- */
+/** Time given by an age, or by a local date with or without a time; undefined if invalid. */
 export function parseMoment(text: string, now: number): number | undefined {
   const age = parseAge(text);
   if (age !== undefined) return now - age;
   if (!/^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text)) {
     return undefined;
   }
-  // A date alone would be taken for one in UTC.
+  // A date alone would be parsed as UTC.
   const moment = Date.parse(text.length === 10 ? `${text}T00:00` : text);
   return Number.isNaN(moment) ? undefined : moment;
 }
 
-/** A moment where this host is, with how far that is from UTC: `2026-11-26 14:40:02+01:00`. */
+/** Local time with its UTC offset: `2026-11-26 14:40:02+01:00`. */
 export function localText(at: number): string {
   const offset = -new Date(at).getTimezoneOffset();
   const local = new Date(at + offset * 60_000).toISOString();
@@ -98,7 +95,7 @@ export function localText(at: number): string {
   return `${local.slice(0, 10)} ${local.slice(11, 19)}${offset < 0 ? "-" : "+"}${hours}:${minutes}`;
 }
 
-/** A moment where this host is, as short as it can be told from one of another day: `14:40:02`. */
+/** Local time, shortened if it is today: `14:40:02`. */
 export function clockText(at: number, now: number): string {
   const text = localText(at);
   return text.slice(0, 10) === localText(now).slice(0, 10) ? text.slice(11, 19) : text.slice(0, 16);

@@ -1,4 +1,4 @@
-/** `nsmctl top`: health, recovery, who is left and what happened last, on one screen, again and again. */
+/** `nsmctl top`: live screen with health, recovery, remaining peers and last events. */
 
 import { reasonOf } from "../nsm/ports.ts";
 import { systemClock } from "../platform/clock.ts";
@@ -18,20 +18,20 @@ import { type Column, renderTable } from "./table.ts";
 import { clockText, localText, shown } from "./text.ts";
 import { progressText } from "./why.ts";
 
-/** Pause between two looks unless told otherwise, and the bounds of it, in seconds. */
+/** Default interval, and its limits, in seconds. */
 const PAUSE_S = 1;
 const PAUSE_MIN_S = 0.2;
 const PAUSE_MAX_S = 3_600;
-/** Lines where the screen does not say how many it has. */
+/** Lines of a screen of unknown size. */
 const LINES = 24;
-/** Events that are kept for the screen. */
+/** Limit of events kept for the screen. */
 const EVENTS_MAX = 200;
 const LEFT_COLUMNS: readonly Column[] = [
   { title: "NOT TOLD", mayShrink: true, endsHead: true },
   { title: "WHY NOT", mayShrink: true },
 ];
 
-/** What one screen shows. */
+/** Contents of one screen. */
 export interface Screen {
   readonly host: string;
   readonly at: number;
@@ -76,7 +76,8 @@ export const top: Command = {
     }
     const reader = new EventReader(session.stateDirectoryPath);
     let events: DatedEvent[] = [];
-    new StateReader(session.stateDirectoryPath).notifyCount(); // a directory that is none is no screen
+    // fails for a directory that is no state directory
+    new StateReader(session.stateDirectoryPath).notifyCount();
     for (;;) {
       events = [...events, ...newEvents(reader)].slice(-EVENTS_MAX);
       const screen = await look(session, events);
@@ -87,7 +88,7 @@ export const top: Command = {
       const { rows, columns } = sizeOfScreen();
       const sized = { ...session, terminal: { ...terminal, width: columns } };
       const lines = screenLines(screen, rows - 1, sized).map((line) => `${line}\x1b[K\n`);
-      // From the top left corner, line by line, and what is below goes: nothing flickers.
+      // Overwritten from the top left corner, which avoids flicker; the rest is cleared.
       if (!terminal.print(`\x1b[H${lines.join("")}\x1b[J`)) return Status.OK;
       await sleep(systemClock.startTimer, pauseS * 1000);
     }
@@ -98,7 +99,7 @@ function newEvents(reader: EventReader): DatedEvent[] {
   try {
     return reader.next();
   } catch {
-    return []; // not for this user; nsmctl events says so
+    return []; // not permitted; nsmctl events reports that
   }
 }
 
@@ -120,7 +121,7 @@ async function look(session: Session, events: readonly DatedEvent[]): Promise<Sc
     const { peers, unread } = await readRoster(stateDirectoryPath, undefined, session);
     return { ...screen, peers, unread: unread.length };
   } catch (error) {
-    // The daemon hangs, or the directory is gone for a while: that is what there is to be seen.
+    // The daemon hangs, or the directory is gone: the screen shows that.
     return { ...screen, peers: [], peersFault: reasonOf(error) };
   }
 }
@@ -138,7 +139,7 @@ function countsText({ peers, peersFault, unread = 0, status }: Screen): string {
     (unread === 0 ? "" : `, ${unread} not readable: nsmctl list`);
 }
 
-/** The lines of a screen, at most so many: events take what room is left. */
+/** Lines of a screen, at most `linesMax`; events get the remaining room. */
 export function screenLines(
   screen: Screen,
   linesMax: number,
@@ -168,7 +169,7 @@ export function screenLines(
     colours,
   ).trimEnd().split("\n");
   const room = Math.max(0, linesMax - head.length);
-  // Half of the room at most, so that events are seen.
+  // At most half, so that events are visible.
   const tableMax = Math.max(2, Math.floor(room / 2));
   const shownTable = table.length <= tableMax || linesMax === Infinity
     ? table

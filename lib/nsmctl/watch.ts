@@ -33,7 +33,7 @@ export const watch: Command = {
     const isJson = given.has("json");
     const reader = new StateReader(stateDirectoryPath);
     const { layout } = reader;
-    // First the kernel begins to collect changes, then the list is read: nothing is lost between.
+    // Watching starts before the list is read, so that no change is lost.
     const changes = waitForChange(layout);
     let next = changes.next();
     const roster = await readRoster(stateDirectoryPath, undefined, session);
@@ -59,7 +59,7 @@ export const watch: Command = {
   },
 };
 
-/** Prints what happens, below its date; each method returns false when nobody reads it any more. */
+/** Printer of changes, with dates; its methods return false when the reader has closed the output. */
 export class WatchPrinter {
   #day = "";
   #progress: string | undefined;
@@ -71,7 +71,7 @@ export class WatchPrinter {
     return this.#print({ ...change }, text);
   }
 
-  /** How far sm-notify is, where that is news. */
+  /** Prints the progress of sm-notify if it has changed. */
   progress(progress: NotifyProgress | undefined): boolean {
     const text = progressText(progress, this.session.now());
     if (text === undefined || text === this.#progress) return true;

@@ -1,4 +1,4 @@
-/** What `nsmctl watch` knows of the peers, and the changes that follow from a second look at a file. */
+/** Known peers of `nsmctl watch`, and the changes found by reading a file again. */
 
 import { nameKey } from "../nsm/host_name.ts";
 import type { PeerFacts } from "../nsm/ports.ts";
@@ -6,25 +6,24 @@ import type { Colours } from "./terminal.ts";
 import type { ReadFile } from "./state_directory.ts";
 import { shown } from "./text.ts";
 
-/** The two lists. */
 export type ListName = "monitored" | "toBeNotified";
 
-/** What happened to one peer. */
+/** Change of one peer. */
 export interface PeerChange {
   readonly change: "added" | "gone" | "changed" | "told" | "heard";
   readonly peer: string;
   readonly monitored: boolean;
   readonly toBeNotified: boolean;
-  /** The state that it said. */
+  /** State in its notice. */
   readonly state?: number;
 }
 
 type Lists = Readonly<Record<ListName, Map<string, readonly string[]>>>;
 
 export class WatchedPeers {
-  /** The peers in each file. */
+  /** Peers in each file. */
   readonly #files: Lists = { monitored: new Map(), toBeNotified: new Map() };
-  /** How many files of each list have a peer. */
+  /** Number of files per list that contain a peer. */
   readonly #counts = new Map<string, Record<ListName, number>>();
   #facts: ReadonlyMap<string, PeerFacts>;
 
@@ -38,7 +37,7 @@ export class WatchedPeers {
     for (const file of toBeNotified) this.#put("toBeNotified", file.name, file);
   }
 
-  /** A second look at one file; undefined is a file that is gone. */
+  /** Replaces the contents of one file, undefined if it is gone; returns the changes. */
   replace(list: ListName, name: string, file: ReadFile | undefined): PeerChange[] {
     const names = new Set([...this.#files[list].get(name) ?? [], ...namesOf(file)]);
     const before = new Map([...names].map((peer) => [peer, this.#flags(peer)]));
@@ -54,7 +53,7 @@ export class WatchedPeers {
     return changes;
   }
 
-  /** A second look at everything. */
+  /** Replaces the contents of all files. */
   replaceAll(
     monitored: readonly ReadFile[],
     toBeNotified: readonly ReadFile[],
@@ -71,7 +70,7 @@ export class WatchedPeers {
     return changes;
   }
 
-  /** A second look at the peer memory. */
+  /** Replaces the peer memory. */
   learn(facts: ReadonlyMap<string, PeerFacts>): PeerChange[] {
     const changes: PeerChange[] = [];
     for (const [peer, { heardAt, toldAt, lastState }] of facts) {
@@ -114,7 +113,7 @@ export class WatchedPeers {
   }
 }
 
-/** One change for people, without the time. */
+/** Text of one change, without the time. */
 export function changeText(change: PeerChange, { good, warning, bad, strong }: Colours): string {
   const paint = { added: good, gone: bad, changed: warning, told: good, heard: strong };
   const flags = `${change.monitored ? "M" : " "} ${change.toBeNotified ? "N" : " "}`;

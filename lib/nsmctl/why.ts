@@ -1,4 +1,4 @@
-/** Why a peer was not told of our reboot, or will not be recognised when it says that it has rebooted. */
+/** Reasons why a peer was not told of our reboot, or may not be recognised when it reboots. */
 
 import { nameKey } from "../nsm/host_name.ts";
 import { printable } from "../quote.ts";
@@ -6,7 +6,7 @@ import { type FailingPeer, isGoingOn, type NotifyProgress } from "../store/notif
 import type { Peer } from "./peers.ts";
 import { clockText, isoText } from "./text.ts";
 
-/** Judges peers by what the last run of sm-notify left; `now` is in ms since 1970. */
+/** Makes the function that judges peers by the last run of sm-notify; `now` is in ms since 1970. */
 export function whyJudge(
   progress: NotifyProgress | undefined,
   now: number,
@@ -41,7 +41,7 @@ function failureText(failed: FailingPeer, isRunning: boolean, now: number): stri
   return parts.join(", ");
 }
 
-/** How far sm-notify is, in a line; undefined where it has never said. */
+/** Progress of sm-notify in a line; undefined if it has never run. */
 export function progressText(
   progress: NotifyProgress | undefined,
   now: number,
@@ -59,7 +59,7 @@ export function progressText(
   return `running (pid ${pid}), ${sums}${end}`;
 }
 
-/** The same as JSON: an object that holds it, or an empty one. */
+/** progressText() as JSON: an object that contains the progress, or an empty one. */
 export function progressJson(progress: NotifyProgress | undefined) {
   if (progress === undefined) return {};
   const { pid, stateNumber, startedAt, at, endsAt, endedAt } = progress;
