@@ -1,4 +1,3 @@
-
 /** Report on one identity; absent fields are unknown. */
 export interface IdentityReport {
   readonly id: string;

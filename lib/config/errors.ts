@@ -1,4 +1,3 @@
-
 /**
  * Error in a setting, an option or a line of nfs.conf.
  *

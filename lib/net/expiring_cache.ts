@@ -1,4 +1,3 @@
-
 interface Entry<T> {
   readonly value: T;
   readonly expiresAt: number;

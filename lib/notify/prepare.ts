@@ -108,14 +108,12 @@ export async function prepareToNotify(
   }
   const identities = new IdentityFile(directory, log, parts.fileSystem);
   const sources = await ownSources(settings, identities, layout, parts, log);
-  // Resolving own names may outlast the wait of another starting process, which may have told peers
-  // meanwhile.
+  // Another starting process may have told peers while own names were resolved.
   if (!mayRun(settings, run, lock, log, "again")) return 0;
 
   const end = run.end();
   const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;
-  // If the start fails after the move, no new peers are visible, and the next start must not resume
-  // the old run.
+  // A start that fails after the move leaves no new peers; the next start must not resume the old run.
   if (end.kind !== "none" && carriedOn === undefined && settings.updateState) beginAnew(run, log);
   const store = openNotifyStore(directory, { ...parts, log });
   const preparedAt = clock.wallClock();

@@ -1,4 +1,3 @@
-
 import { AcceptStat } from "./message.ts";
 import type { Endpoint } from "./transport.ts";
 

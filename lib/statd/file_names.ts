@@ -1,4 +1,3 @@
-
 import { nameKey } from "../nsm/host_name.ts";
 
 /** Comparison keys of the file names in a directory; empty if it cannot be read. */

@@ -1,4 +1,3 @@
-
 /**
  * Thrown for bytes that are no value of the expected type, or a value that has no encoding in it.
  *
