@@ -16,7 +16,11 @@ import { seededRandom } from "../support/seeded_random.ts";
 
 const SCHEDULES = 300;
 const STEPS = 800;
+/** Faults of an adoption are noticed in the first dozen schedules; see test/mutations. */
+const ADOPTIONS_MIN = 100;
 const NODES = ["a", "b", "c"];
+/** Calls that one write takes, and more than that. */
+const CALLS_OF_WRITE = 6;
 const PEERS = ["c1", "c2", "c3", "c4"];
 /** Turns of the microtask queue after which every call that can be made is waiting. */
 const PROMISE_TURNS = 25;
@@ -29,6 +33,10 @@ interface Node {
   life: number;
 }
 
+async function promiseTurns(): Promise<void> {
+  for (let turn = 0; turn < PROMISE_TURNS; turn++) await undefined;
+}
+
 /** Peers by the epoch under which they were acknowledged. */
 type Acknowledged = Map<number, Set<string>>;
 
@@ -39,6 +47,8 @@ class Simulation {
   /** The highest epoch under which a peer was settled. */
   readonly settled = new Map<string, number>();
   takes = 0;
+  /** Epochs that a later process went on with, and another node then took. */
+  adoptions = 0;
 
   constructor(readonly engine: LedgerEngine, readonly random: (below: number) => number) {
     engine.beginSteps(random);
@@ -48,18 +58,61 @@ class Simulation {
   async run(): Promise<void> {
     for (let step = 0; step < STEPS; step++) {
       if (this.fault !== undefined) return;
-      this.#act();
-      for (let turn = 0; turn < PROMISE_TURNS; turn++) await undefined;
+      const name = NODES[this.random(NODES.length)]!;
+      const { own, isBusy } = this.nodes.get(name)!;
+      if (own !== undefined && !isBusy && this.random(25) === 0) {
+        await this.#succeedItself(name, own);
+      } else this.#act();
+      await promiseTurns();
     }
+  }
+
+  /**
+   * A node's process dies at a write, the next one goes on with the epoch, what the first has left under way
+   * comes to its end, and another node takes the identity. Left to chance, all of that is too rare.
+   */
+  async #succeedItself(name: string, { epoch }: Ownership): Promise<void> {
+    const { engine, random } = this;
+    const recorded = this.acknowledged.get(epoch) ?? new Set();
+    const peer = PEERS[random(PEERS.length)]!;
+    const node = this.nodes.get(name)!;
+    void this.#do(node, async () => {
+      if (!recorded.delete(peer)) return await node.ledger.put([{ monName: peer, addresses: [] }]);
+      await node.ledger.remove([peer]);
+    });
+    const steps = random(CALLS_OF_WRITE);
+    for (let step = 0; step < steps && node.isBusy; step++) await this.#step(name);
+    this.#restart(name, false);
+    const next = this.nodes.get(name)!;
+    await this.#untilIdle(name);
+    if (next.own === undefined) return; // somebody was first, or a call was lost
+    if (engine.finishKilled() === "power cut") this.#cutPower();
+    const other = NODES[(NODES.indexOf(name) + 1) % NODES.length]!;
+    const taker = this.nodes.get(other)!;
+    if (taker.isBusy) return;
+    void this.#do(taker, () => this.#take(other, taker));
+    await this.#untilIdle(other);
+    this.adoptions++;
+  }
+
+  async #untilIdle(name: string): Promise<void> {
+    for (let step = 0; step < STEPS && this.nodes.get(name)!.isBusy; step++) await this.#step(name);
+  }
+
+  async #step(name: string): Promise<void> {
+    await promiseTurns();
+    this.engine.step(name);
+    await promiseTurns();
+  }
+
+  #cutPower(): void {
+    this.engine.cutPower();
+    for (const name of NODES) this.#restart(name, true);
   }
 
   #act(): void {
     const { engine, random } = this;
-    if (random(600) === 0) {
-      engine.cutPower();
-      for (const name of NODES) this.#restart(name, true);
-      return;
-    }
+    if (random(600) === 0) return this.#cutPower();
     const name = NODES[random(NODES.length)]!;
     if (random(150) === 0) return this.#restart(name, random(2) === 0);
     const node = this.nodes.get(name)!;
@@ -82,7 +135,7 @@ class Simulation {
     const node = this.#newNode(name, life + 1);
     this.nodes.set(name, node);
     if (forgets || own === undefined) return;
-    void this.#do(name, node, async () => {
+    void this.#do(node, async () => {
       const peers = await node.ledger.adopt(own);
       if (this.nodes.get(name) !== node) return;
       node.own = own;
@@ -98,9 +151,9 @@ class Simulation {
     // Rarely enough that an epoch sees something.
     if (own === undefined && random(this.isHeld ? 100 : 5) > 0) return;
     if (own === undefined || random(100) === 0) {
-      return await this.#do(name, node, () => this.#take(name, node));
+      return await this.#do(node, () => this.#take(name, node));
     }
-    await this.#do(name, node, async () => {
+    await this.#do(node, async () => {
       const { epoch } = own;
       switch (random(4)) {
         case 0:
@@ -158,7 +211,7 @@ class Simulation {
     if (this.nodes.get(name) === node) node.own = taking.own;
   }
 
-  async #do(_name: string, node: Node, action: () => Promise<void>): Promise<void> {
+  async #do(node: Node, action: () => Promise<void>): Promise<void> {
     node.isBusy = true;
     try {
       await action();
@@ -179,6 +232,7 @@ for (const [kind, newEngine] of Object.entries(ENGINES)) {
   }, async () => {
     const { seed, random } = seededRandom();
     let takes = 0;
+    let adoptions = 0;
     for (let schedule = 0; schedule < SCHEDULES; schedule++) {
       const simulation = new Simulation(newEngine(), random);
       await simulation.run();
@@ -186,7 +240,9 @@ for (const [kind, newEngine] of Object.entries(ENGINES)) {
         throw new Error(`TEST_SEED=${seed}, schedule ${schedule}`, { cause: simulation.fault });
       }
       takes += simulation.takes;
+      adoptions += simulation.adoptions;
     }
     assert(takes > SCHEDULES, `${takes} acquires`);
+    assert(adoptions > ADOPTIONS_MIN, `${adoptions} adoptions`);
   });
 }

@@ -54,8 +54,9 @@ export class CtdbNode extends ClusterNode {
     return await this.host.output("ctdb", ...args);
   }
 
-  /** Ends every process of the node at once, but those that the host itself and its network last by. */
+  /** Ends every process of the node at once, but those that the host itself lasts by, and its network. */
   async kill(): Promise<void> {
+    await this.host.output("ip", "link", "set", "cable", "down");
     const others = "ps -eo pid=,comm= | awk '$1 != 1 && $2 != \"cat\" { print $1 }'";
     await this.host.run("sh", "-c", `kill -9 $(${others})`);
   }

@@ -32,6 +32,11 @@ export interface LedgerEngine {
   kill(node: string): void;
   /** All processes and machines end at once. */
   cutPower(): void;
+  /**
+   * What processes that were killed have left under way comes to its worst end, long after that; whether all
+   * machines have to end for it.
+   */
+  finishKilled(): "power cut" | "done";
 }
 
 export const ENGINES: Readonly<Record<string, () => LedgerEngine>> = {
@@ -73,6 +78,10 @@ class DirectoryEngine implements LedgerEngine {
 
   cutPower(): void {
     this.storage.cutPower(this.#random);
+  }
+
+  finishKilled(): "power cut" {
+    return "power cut"; // of what was written, and not synced
   }
 }
 
@@ -144,6 +153,12 @@ class EtcdEngine implements LedgerEngine {
   cutPower(): void {
     this.#end(() => true);
     this.#messages = this.#messages.filter(() => this.#random!(2) === 0);
+  }
+
+  finishKilled(): "done" {
+    const forgotten = this.#messages.filter((message) => message.process === undefined);
+    for (const message of forgotten) this.#deliver(message);
+    return "done";
   }
 
   #end(isMeant: (it: Process) => boolean): void {
