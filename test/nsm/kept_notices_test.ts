@@ -477,3 +477,23 @@ Deno.test(
     assertEquals([await answer, called.length, called.at(-1)], [true, REGISTRATIONS + 1, "p 5"]);
   },
 );
+
+Deno.test("what comes now is newer than what an earlier life has kept", pure, async () => {
+  const disk = new FragileDisk(["/nsm/sm"]);
+  const file = () => openNoticeFile("/nsm", { log: new RecordingLog(), fileSystem: disk });
+  const first = life({ answersAt: Infinity, memory: file() });
+  first.watch("h7.nsm.test");
+  for (const address of ["192.0.2.1", "192.0.2.2", "10.0.1.7"]) {
+    first.notify("stranger", address, 5);
+  }
+  await first.clock.run(1);
+  first.notices.stop();
+
+  const next = life({ answersAt: 1_000, memory: file() });
+  next.load("h7.nsm.test");
+  next.notices.restore();
+  await next.clock.run(1);
+  assertEquals(next.notify("h7.nsm.test", "10.0.1.7", 7), true);
+  await next.clock.run(LEARNED_MS);
+  assertEquals(next.called, ["h7.nsm.test 7"]);
+});
