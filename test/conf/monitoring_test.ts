@@ -70,6 +70,51 @@ Deno.test("each panel has a title, a place of its own and says what it shows", (
   assertEquals(dashboard.panels.filter(({ title }) => title === ""), []);
 });
 
+/** Columns of Grafana's grid. */
+const GRID_COLUMNS = 24;
+/** Panels that are part of Grafana itself, of those that show numbers. */
+const PANEL_TYPES = ["stat", "timeseries", "gauge", "table", "bargauge"];
+/** Variables that a text uses: `$name`, `${name}`, and not `$__rate_interval` and the like of Grafana. */
+const variablesIn = (text: string) =>
+  [...text.matchAll(/\$\{?((?!__)\w+)/g)].map(([, name]) => name!);
+
+Deno.test("the dashboard is one that Grafana imports", () => {
+  const { panels, templating: { list: variables }, schemaVersion, uid, title } = dashboard;
+  assert(schemaVersion >= 36 && title !== ""); // 36 is the first in which a data source is an object
+  assert(/^[A-Za-z0-9_-]{1,40}$/.test(uid));
+  const names = new Set(variables.map(({ name }) => name));
+  const [first] = variables;
+  assertEquals([first?.type, first?.query], ["datasource", "prometheus"], "asked for at import");
+  const sources = [...panels, ...variables.slice(1)].map(({ datasource }) => datasource);
+  for (const source of sources) {
+    assertEquals(source, { type: "prometheus", uid: "${datasource}" }, "no one's own is fixed");
+  }
+  const known = metricNames();
+  for (const { query } of variables.slice(1)) {
+    const [, metric, label] = /^label_values\((\w+), (\w+)\)$/.exec(query) ?? [];
+    assert(known.has(metric!) && label !== undefined, query);
+  }
+  const cells = new Set<string>();
+  for (const { type, gridPos: { x, y, w, h }, targets, fieldConfig, options } of panels) {
+    assert(PANEL_TYPES.includes(type), type);
+    assert(x >= 0 && x + w <= GRID_COLUMNS, `${x} ${w}`);
+    for (let row = y; row < y + h; row++) {
+      for (let column = x; column < x + w; column++) {
+        const cell = `${column} ${row}`;
+        assert(!cells.has(cell), `two panels at ${cell}`);
+        cells.add(cell);
+      }
+    }
+    assertEquals(new Set(targets.map(({ refId }) => refId)).size, targets.length);
+    assertEquals(new Set(targets.map(({ legendFormat }) => legendFormat)).size, targets.length);
+    const texts = targets.flatMap(({ expr, legendFormat }) => [expr, legendFormat]);
+    const used = texts.flatMap(variablesIn);
+    assertEquals(used.filter((name) => !names.has(name)), []);
+    assert(targets.every(({ expr }) => expr.includes('instance=~"$instance"')), "hosts are chosen");
+    assert(typeof fieldConfig.defaults.unit === "string" && typeof options === "object");
+  }
+});
+
 Deno.test("every alert has a test, and says what to do", async () => {
   const rules = await Deno.readTextFile(new URL(RULES, FOLDER));
   const tests = await Deno.readTextFile(new URL("nsm.rules.test.yml", FOLDER));
@@ -105,6 +150,33 @@ Deno.test(`promtool takes the alerts and their tests${reason}`, {
     assertNotEquals((await run("test", "rules", `${copy}/test.yml`)).code, 0);
   } finally {
     await Deno.remove(copy, { recursive: true });
+  }
+});
+
+Deno.test(`promtool parses what the dashboard asks${reason}`, {
+  ignore: promtool === undefined,
+}, async () => {
+  const folder = await Deno.makeTempDir();
+  const check = async (expressions: readonly string[]) => {
+    const rules = expressions.map((expression, at) =>
+      `  - record: dashboard:${at}\n    expr: ${JSON.stringify(expression)}\n`
+    );
+    const text = `groups:\n- name: dashboard\n  rules:\n${rules.join("")}`;
+    await Deno.writeTextFile(`${folder}/rules.yml`, text);
+    const args = ["check", "rules", `${folder}/rules.yml`];
+    const { code, stdout, stderr } = await new Deno.Command(promtool!, { args }).output();
+    return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+  };
+  try {
+    const asked = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
+      .map((expression) => expression.replaceAll("$instance", "server1|server2"));
+    assertEquals(asked.filter((expression) => expression.includes("$")), []);
+    const { code, text } = await check(asked);
+    assertEquals(code, 0, text);
+    assert(text.includes(`SUCCESS: ${asked.length} rules found`), text);
+    assertNotEquals((await check([...asked, "rate(nsm_peers[5m]"])).code, 0, "it would notice");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
 
