@@ -210,7 +210,7 @@ const TEXTS = 8;
 const ORDER: readonly Severity[] = ["error", "warning", "note"];
 
 /** Text of the findings. */
-function findingsText(
+export function findingsText(
   findings: readonly Finding[],
   { terminal: { colours, width } }: Pick<Session, "terminal">,
 ): string {

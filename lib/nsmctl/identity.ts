@@ -22,6 +22,7 @@ import { configuredIdentities } from "./identity_settings.ts";
 import { HELD_ELSEWHERE, releaseHere, sayStatus } from "./identity_state.ts";
 import { unreachable } from "./state_directory.ts";
 import type { Session } from "./session.ts";
+import { plural } from "../quote.ts";
 import { renderTable } from "./table.ts";
 import { jsonText } from "./text.ts";
 
@@ -265,10 +266,11 @@ async function giveToDaemon(
   }
 }
 
-function listText(
+/** The identities as a table, or as JSON. */
+export function listText(
   reports: readonly IdentityReport[],
   isJson: boolean,
-  { terminal: { width, colours } }: Session,
+  { terminal: { width, colours } }: Pick<Session, "terminal">,
 ): string {
   if (isJson) return jsonText(reports);
   if (reports.length === 0) return "There is no identity.\n";
@@ -288,7 +290,7 @@ function listText(
     `${report.number ?? ""}`,
     `${report.recorded}`,
     `${report.pending}`,
-    report.fault ?? (report.unread > 0 ? `${report.unread} lines cannot be read` : ""),
+    report.fault ?? (report.unread > 0 ? `${plural(report.unread, "line")} cannot be read` : ""),
   ]);
   return renderTable(columns, rows, width, colours);
 }

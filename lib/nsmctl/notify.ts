@@ -147,7 +147,8 @@ function onTheFly(store: NotifyStore, waiting: readonly NotifyRecord[]): NotifyS
   };
 }
 
-function reportLine(report: NotifyReport, { terminal: { colours } }: Session): string {
+/** What became of one peer, as a line. */
+export function reportLine(report: NotifyReport, { terminal: { colours } }: Session): string {
   const { record, outcome, address, transport, elapsedMs, fault } = report;
   const who = `${shown(record.fileName)} (as ${shown(record.myName)})`;
   if (outcome !== "told") {

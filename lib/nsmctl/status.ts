@@ -68,7 +68,7 @@ async function show(isJson: boolean, session: Session): Promise<number> {
 }
 
 /** Text of the report. */
-function statusText(
+export function statusText(
   report: StatusReport,
   progress: string | undefined,
   { colours, width }: Pick<Terminal, "colours" | "width">,

@@ -174,7 +174,16 @@ const LOOKING: Readonly<Record<string, readonly string[]>> = {
   repair: [],
 };
 /** They take none, answer without one, or say what is missing themselves. */
-const OTHERS = ["check", "test", "declare-rebooted", "identity", "doctor", "ports", "import"];
+const OTHERS = [
+  "check",
+  "ctdb-script",
+  "test",
+  "declare-rebooted",
+  "identity",
+  "doctor",
+  "ports",
+  "import",
+];
 
 findingTest("D26: who names no state directory is asked whether it is one", async (host) => {
   const names = COMMANDS.map(({ name }) => name).filter((name) => name !== "completion");
