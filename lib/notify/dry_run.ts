@@ -14,7 +14,7 @@ import { openPeerMemory } from "../store/peer_memory.ts";
 import { notifyRecordsIn } from "../store/notify_store.ts";
 import { entriesOf } from "../store/record_directory.ts";
 import { isSelected, requireOnly } from "./plan.ts";
-import { write } from "../platform/standard_streams.ts";
+import { printOut } from "../platform/standard_streams.ts";
 
 /**
  * Prints which peers a run would notify, in order, and what it would announce. Returns the exit
@@ -35,12 +35,8 @@ export function showWhatWouldBeNotified(settings: SmNotifySettings, log: Log): n
     const facts = memory.get(nameKey(record.monName));
     const names = settings.outgoingAddr.length > 0 ? settings.outgoingAddr : [record.myName];
     const announced = announcementsOf(names).map(({ name }) => name);
-    write(
-      Deno.stdout,
-      settings.json
-        ? jsonLine(record, announced, facts, stateNumber)
-        : textLine(record, announced, facts, stateNumber),
-    );
+    const line = settings.json ? jsonLine : textLine;
+    if (!printOut(line(record, announced, facts, stateNumber))) return 1;
   }
   return unread === 0 ? 0 : 1;
 }

@@ -28,7 +28,7 @@ import { ProgressReport, reportLine, summaryLine } from "./report.ts";
 import { isSelected, scheduleOf } from "./plan.ts";
 import { RunWatcher } from "./watch_run.ts";
 import { SourceOpener, type SourcePlan } from "./sources.ts";
-import { terminalColumns, write } from "../platform/standard_streams.ts";
+import { printOut, terminalColumns, write } from "../platform/standard_streams.ts";
 import { refusedSyncs } from "../platform/sync_calls.ts";
 
 /** Results of the preparation. */
@@ -94,15 +94,28 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
 
   const stop = new AbortController();
   onSignals({ stop: () => stop.abort() }, stop.signal);
-  const { counts, isWhole } = await runNotifier(parts, run, sources, isResolverSet, stop.signal);
-  if (settings.json) write(Deno.stdout, summaryLine(counts, prepared.stateNumber));
+  const output = new JsonOutput(settings.json);
+  const running = { ...parts, output };
+  const { counts, isWhole } = await runNotifier(running, run, sources, isResolverSet, stop.signal);
+  output.print(summaryLine(counts, prepared.stateNumber));
   // A run that was stopped, or restricted to some peers, is not complete.
   if (!stop.signal.aborted && isWhole && settings.only.length === 0) run.finish();
-  return counts.gaveUp === 0 && isWhole ? 0 : 1;
+  return counts.gaveUp === 0 && isWhole && output.isWhole ? 0 : 1;
+}
+
+/** JSON lines on standard output, if requested, up to the first write error. */
+class JsonOutput {
+  isWhole = true;
+
+  constructor(readonly isWanted: boolean) {}
+
+  print(line: string): void {
+    if (this.isWanted && this.isWhole) this.isWhole = printOut(line);
+  }
 }
 
 async function runNotifier(
-  parts: RunParts,
+  parts: RunParts & { readonly output: JsonOutput },
   run: NotifyRun,
   sources: Sources,
   isResolverSet: boolean,
@@ -115,9 +128,8 @@ async function runNotifier(
   const onSettled = (report: NotifyReport) => {
     progress.settled(report);
     watcher.settled(report);
-    if (!settings.json) return;
-    if (Deno.stdout.isTerminal()) line?.hide();
-    write(Deno.stdout, reportLine(report));
+    if (settings.json && Deno.stdout.isTerminal()) line?.hide();
+    parts.output.print(reportLine(report));
   };
   const notifier = makeNotifier({ ...parts, log }, {
     store: {

@@ -57,10 +57,14 @@ export function parseInvocation(calledAs: string, args: readonly string[]): Invo
   return { role, programName, calledAs, args };
 }
 
-/** Invocation of this process; rpc.statd when run from source without a role argument. */
+/**
+ * Invocation of this process; rpc.statd when run from source without a role argument. An empty argv[0]
+ * (execve(2) without arguments) stands for the executable's own name.
+ */
 export function readInvocation(): Invocation {
   const [argv0 = ""] = commandLine();
-  return parseInvocation(Deno.build.standalone ? argv0 : PROGRAM_NAMES.statd, Deno.args);
+  const calledAs = argv0.endsWith("/") || argv0 === "" ? Deno.execPath() : argv0;
+  return parseInvocation(Deno.build.standalone ? calledAs : PROGRAM_NAMES.statd, Deno.args);
 }
 
 /** Command line of this process from the kernel, with argv[0]. */
