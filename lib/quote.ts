@@ -26,11 +26,11 @@ export function withoutErrorNumbers(text: string): string {
 
 /**
  * Formats a value as printable ASCII JSON, so that no terminal interprets control characters (C1,
- * DEL) or reorders text (U+202E).
+ * DEL) or reorders text (U+202E). With `indent`, on several lines.
  */
-export function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[^\x20-\x7e]/g,
+export function asciiJson(value: unknown, indent = 0): string {
+  return JSON.stringify(value, null, indent).replace(
+    /[^\n\x20-\x7e]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

@@ -17,6 +17,7 @@ import { exists, readableText } from "../platform/small_files.ts";
 import { type Check, type Checked, type Examiner, reportOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { awaken, endProcess, set, shellWord, whoIs } from "./remedies.ts";
+import { quote } from "../quote.ts";
 
 const PROCESS_NAME = "rpc.statd";
 const LOG_SOCKET = "/dev/log";
@@ -175,7 +176,7 @@ function checkPidFile(examiner: Examiner): Checked {
   if (text === String(report.pid)) return [];
   return [finding("pid-file-wrong", {
     what: "The pid file does not name the status monitor; who reads it signals another process.",
-    evidence: `${path} has ${JSON.stringify(text)}, statd is process ${report.pid}`,
+    evidence: `${path} has ${quote(text)}, statd is process ${report.pid}`,
     fix: "write its process id there",
     commands: [`echo ${report.pid} > ${shellWord(path)}`],
   })];

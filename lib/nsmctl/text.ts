@@ -1,6 +1,6 @@
 /** Formatting of names, times and JSON. */
 
-import { quote } from "../quote.ts";
+import { asciiJson, quote } from "../quote.ts";
 
 /** Text that needs no quotes: printable ASCII without blank, quote and backslash, of limited length. */
 const PLAIN = /^[!#-[\]-~]{1,256}$/;
@@ -10,21 +10,14 @@ export function shown(name: string): string {
   return PLAIN.test(name) ? name : quote(name);
 }
 
-/** Indented JSON with a line end; terminal control characters are escaped. */
+/** Indented JSON with a line end, in ASCII. */
 export function jsonText(value: unknown): string {
-  return `${safe(JSON.stringify(value, null, 2))}\n`;
+  return `${asciiJson(value, 2)}\n`;
 }
 
 /** JSON in one line, with its end. */
 export function jsonLine(value: unknown): string {
-  return `${safe(JSON.stringify(value))}\n`;
-}
-
-function safe(json: string): string {
-  return json.replace(
-    /[\x7f-\x9f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return `${asciiJson(value)}\n`;
 }
 
 const UNITS: readonly (readonly [name: string, seconds: number])[] = [

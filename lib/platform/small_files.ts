@@ -1,9 +1,9 @@
 /** Small files that are often missing. */
 
-/** Text of a small file; undefined if it is missing or unreadable. */
+/** Text of a small file; undefined if it is missing, no regular file, or unreadable. */
 export function readableText(path: string): string | undefined {
   try {
-    return Deno.readTextFileSync(path);
+    return Deno.statSync(path).isFile ? Deno.readTextFileSync(path) : undefined;
   } catch {
     return undefined;
   }

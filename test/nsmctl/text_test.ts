@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { filled } from "../../lib/config/help_text.ts";
-import { ageText, jsonText, parseAge, shown, spanText } from "../../lib/nsmctl/text.ts";
+import { ageText, jsonLine, jsonText, parseAge, shown, spanText } from "../../lib/nsmctl/text.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -53,6 +53,8 @@ Deno.test("shown() quotes only what could deceive", pure, () => {
   assertEquals(shown("a\x1b[2J\n"), '"a\\x1b[2J\\x0a"');
 });
 
-Deno.test("jsonText() escapes what a terminal could obey", pure, () => {
-  assertEquals(jsonText("\x9b\x1b\x7f"), '"\\u009b\\u001b\\u007f"\n');
+Deno.test("trust 19: jsonText() and jsonLine() are printable ASCII", pure, () => {
+  // As UTF-8, U+00DB has the byte 9b, which a terminal of 8 bits takes for CSI.
+  const [text, json] = ["\x9b\x1b\x7f\u202e\xdb", '"\\u009b\\u001b\\u007f\\u202e\\u00db"'];
+  assertEquals([jsonText([text]), jsonLine(text)], [`[\n  ${json}\n]\n`, `${json}\n`]);
 });
