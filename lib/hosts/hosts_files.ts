@@ -22,11 +22,12 @@ import { FairSlots } from "../net/fair_slots.ts";
 import {
   type AccessEntry,
   type Client,
+  clientsOf,
   decideAccess,
   type Decision,
   PARANOID,
-  UNKNOWN,
 } from "../nsm/hosts_access.ts";
+import { UNKNOWN } from "../nsm/hosts_patterns.ts";
 import { parseAccessFile } from "../nsm/hosts_rules.ts";
 import { reasonOf, type Resolver } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
@@ -202,7 +203,7 @@ export class HostsFiles {
     const known = this.#texts.get(path);
     const text = this.#fileText(path);
     if (text === undefined) {
-      return whenMatched === "deny" ? [{ clients: ["ALL"], decision: "deny" }] : [];
+      return whenMatched === "deny" ? [{ clients: clientsOf(["ALL"]), decision: "deny" }] : [];
     }
     let faults = 0;
     const entries = parseAccessFile(text, this.#parts.daemon, whenMatched, (line, reason) => {

@@ -37,9 +37,9 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 /** Index of the loopback interface, in every network namespace. */
 const LOOPBACK_INTERFACE = 1;
-/** Datagrams received before sockets with priority are polled and the event loop may run. */
+/** Datagrams received before sockets with priority are polled. */
 const FIRST_EVERY = 16;
-/** Longest time without yielding to the event loop, in ms. */
+/** Longest time without polling them and yielding to the event loop, in ms: one datagram may cost much. */
 const TURN_EVERY_MS = 2;
 /** Delay that yields to the event loop, in ms: only a timer makes Deno look at its sockets. */
 const TURN_MS = 1;
@@ -136,10 +136,11 @@ export class ArrivalSocket implements DatagramSocket {
         this.#signal(true); // datagrams that came before it need one more look
         continue;
       }
-      if (taken % FIRST_EVERY !== 0) continue;
+      const isTurn = now() - turnedAt >= TURN_EVERY_MS;
+      if (taken % FIRST_EVERY !== 0 && !isTurn) continue;
       this.#signal(false);
       first();
-      if (now() - turnedAt < TURN_EVERY_MS) continue;
+      if (!isTurn) continue;
       await sleep(startTimer, TURN_MS, signal);
       // Datagrams that Deno has read for sockets with priority are delivered first.
       for (let i = 0; i < SETTLING_MICROTASKS; i++) await undefined;

@@ -17,24 +17,20 @@
  * Source: hosts_access(5); Debian's libwrap 7.6.q, by what tcpdmatch(8) prints.
  */
 
-import { addressBytes, isLinkLocal } from "../rpc/address.ts";
+import { addressBytes } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
-
-/** Runs of what isspace(3) has for white space. */
-const SPACES = /[\t-\r ]+/;
-const IPV4_BYTES = 4;
+import { Given, networkPattern, SPACES, splitAt, textPattern, UNKNOWN } from "./hosts_patterns.ts";
 
 /** What a rule says of those that match it. */
 export type Decision = "allow" | "deny";
 
 /** Rule for our daemon. */
 export interface AccessEntry {
-  readonly clients: readonly string[];
+  readonly clients: List<HostPattern>;
   readonly decision: Decision;
 }
 
-/** Name of a client without a name, and of one whose name does not resolve back to its address. */
-export const UNKNOWN = "unknown";
+/** Name of a client whose name does not resolve back to its address. */
 export const PARANOID = "paranoid";
 
 /** Caller to be judged. */
@@ -71,14 +67,17 @@ export function decideAccess(
   client: Client,
   readPatterns: ReadPatterns,
 ): Decision | Need {
-  const host = { ...client, address: withoutScope(client.address), readPatterns };
+  const address = withoutScope(client.address);
+  const host: Host = {
+    address: new Given(address),
+    bytes: addressBytes(address),
+    name: client.name === undefined ? undefined : new Given(client.name),
+    netgroups: client.netgroups,
+    readPatterns,
+  };
   try {
     const entry = entries.find(({ clients, decision }) =>
-      matchesList(clients, decision === "deny", (pattern, whenUnsure) => {
-        const [, behind] = splitAt("@", pattern, 1);
-        if (behind === undefined) return matchesHost(pattern, host, whenUnsure);
-        return whenUnsure && matchesHost(behind, host, whenUnsure);
-      })
+      matchesList(clients, decision === "deny", (matches, whenUnsure) => matches(host, whenUnsure))
     );
     return entry?.decision ?? "allow";
   } catch (error) {
@@ -87,63 +86,86 @@ export function decideAccess(
   }
 }
 
+/** A list with EXCEPT: `a b EXCEPT c EXCEPT d` is `a b EXCEPT (c EXCEPT d)`. */
+export interface List<T> {
+  readonly included: readonly T[];
+  readonly except: List<T> | undefined;
+}
+
+/** Reads the words of a list, each as `read` does. */
+export function listOf<T>(words: readonly string[], read: (word: string) => T): List<T> {
+  const except = words.findIndex((word) => word.toUpperCase() === "EXCEPT");
+  return except < 0 ? { included: words.map(read), except: undefined } : {
+    included: words.slice(0, except).map(read),
+    except: listOf(words.slice(except + 1), read),
+  };
+}
+
 /**
- * Whether a list matches; `a b EXCEPT c EXCEPT d` means `a b EXCEPT (c EXCEPT d)`. `whenUnsure` is
- * the result for a pattern that cannot be judged, chosen so that the list denies; EXCEPT inverts
- * it.
+ * Whether a list matches. `whenUnsure` is what a pattern has to be taken for that nobody can judge, so that
+ * the list denies rather than lets in: behind each EXCEPT it is the opposite.
  */
-export function matchesList(
-  list: readonly string[],
+export function matchesList<T>(
+  { included, except }: List<T>,
   whenUnsure: boolean,
-  matches: (pattern: string, whenUnsure: boolean) => boolean,
+  matches: (pattern: T, whenUnsure: boolean) => boolean,
 ): boolean {
-  const except = list.findIndex((word) => word.toUpperCase() === "EXCEPT");
-  const included = except < 0 ? list : list.slice(0, except);
   if (!included.some((pattern) => matches(pattern, whenUnsure))) return false;
-  return except < 0 || !matchesList(list.slice(except + 1), !whenUnsure, matches);
+  return except === undefined || !matchesList(except, !whenUnsure, matches);
 }
 
-/** Splits a text at the first delimiter from a position on. Delimiters within brackets do not count. */
-export function splitAt(
-  delimiter: string,
-  text: string,
-  from = 0,
-): [before: string, behind: string | undefined] {
-  let depth = 0;
-  for (let i = from; i < text.length; i++) {
-    if (text[i] === "[") depth++;
-    else if (text[i] === "]") depth--;
-    else if (depth === 0 && text[i] === delimiter) return [text.slice(0, i), text.slice(i + 1)];
-  }
-  return [text, undefined];
+/** Reads a list of clients. */
+export function clientsOf(words: readonly string[]): List<HostPattern> {
+  return listOf(words, (pattern) => {
+    const [, behind] = splitAt("@", pattern, 1);
+    if (behind === undefined) return hostPattern(pattern);
+    const matches = hostPattern(behind);
+    return (host, whenUnsure) => whenUnsure && matches(host, whenUnsure);
+  });
 }
 
-interface Host extends Client {
+/** A client as its patterns want it. */
+interface Host {
+  readonly address: Given;
+  /** Of {@link address}. */
+  readonly bytes: readonly number[] | undefined;
+  readonly name: Given | undefined;
+  readonly netgroups: Client["netgroups"] | undefined;
   readonly readPatterns: ReadPatterns;
 }
 
-/** `files` are the pattern files visited already, since they may refer to each other. */
-function matchesHost(
-  pattern: string,
-  host: Host,
-  whenUnsure: boolean,
-  files = new Set<string>(),
-): boolean {
-  if (pattern.startsWith("@")) return isInNetgroup(pattern.slice(1), host);
-  if (pattern.startsWith("/")) {
-    if (files.has(pattern)) return false;
-    files.add(pattern);
-    const text = host.readPatterns(pattern);
-    if (text === undefined) return whenUnsure;
-    return patternsOf(text).some((one) => matchesHost(one, host, whenUnsure, files));
-  }
+/** `files` are the files of patterns that were looked into already: they may name each other. */
+type HostPattern = (host: Host, whenUnsure: boolean, files?: Set<string>) => boolean;
+
+function hostPattern(pattern: string): HostPattern {
+  if (pattern.startsWith("@")) return (host) => isInNetgroup(pattern.slice(1), host);
+  if (pattern.startsWith("/")) return filePattern(pattern);
   const keyword = pattern.toUpperCase();
-  if (keyword === "KNOWN") return isKnown(nameOf(host));
-  if (keyword === "LOCAL") return isKnown(nameOf(host)) && !nameOf(host).includes(".");
+  if (keyword === "KNOWN") return (host) => isKnown(nameOf(host));
+  if (keyword === "LOCAL") {
+    return (host) => isKnown(nameOf(host)) && !nameOf(host).text.includes(".");
+  }
   const [network, mask] = splitAt("/", pattern);
-  if (mask !== undefined) return isInNetwork(host.address, network, mask, whenUnsure);
-  if (matchesText(pattern, host.address, whenUnsure)) return true;
-  return /[^0-9./]/.test(pattern) && matchesText(pattern, nameOf(host));
+  if (mask !== undefined) {
+    const isInNetwork = networkPattern(network, mask);
+    return ({ bytes }, whenUnsure) => isInNetwork(bytes, whenUnsure);
+  }
+  const matches = textPattern(pattern);
+  if (!/[^0-9./]/.test(pattern)) return ({ address }, whenUnsure) => matches(address, whenUnsure);
+  return (host, whenUnsure) => matches(host.address, whenUnsure) || matches(nameOf(host), false);
+}
+
+/** The patterns in a file, which are read anew when the file has another text. */
+function filePattern(path: string): HostPattern {
+  let [known, patterns]: [string | undefined, HostPattern[]] = [undefined, []];
+  return (host, whenUnsure, files = new Set()) => {
+    if (files.has(path)) return false;
+    files.add(path);
+    const text = host.readPatterns(path);
+    if (text === undefined) return whenUnsure;
+    if (text !== known) [known, patterns] = [text, patternsOf(text).map(hostPattern)];
+    return patterns.some((matches) => matches(host, whenUnsure, files));
+  };
 }
 
 /** Patterns in a file as scanf("%s") takes them, of which a zero byte is the end. */
@@ -151,13 +173,13 @@ function patternsOf(text: string): string[] {
   return text.split(SPACES).map((word) => word.split("\0", 1)[0]!).filter((word) => word !== "");
 }
 
-function nameOf({ name }: Host): string {
+function nameOf({ name }: Host): Given {
   if (name === undefined) throw new Needed({ need: "name" });
   return name;
 }
 
-function isKnown(name: string): boolean {
-  return name !== UNKNOWN && name !== PARANOID;
+function isKnown({ text }: Given): boolean {
+  return text !== UNKNOWN && text !== PARANOID;
 }
 
 function isInNetgroup(group: string, host: Host): boolean {
@@ -165,94 +187,4 @@ function isInNetgroup(group: string, host: Host): boolean {
   const isMember = host.netgroups?.get(group);
   if (isMember === undefined) throw new Needed({ need: "netgroup", group });
   return isMember;
-}
-
-/** Whether an address is in `network/bits` or `network/mask`, parsed as the library does. */
-function isInNetwork(
-  address: string,
-  network: string,
-  mask: string,
-  whenUnsure: boolean,
-): boolean {
-  const ours = addressBytes(address);
-  if (ours === undefined) return false;
-  const bits = Number(/^[\t-\r ]*([+-]?\d+)/.exec(mask)?.[1] ?? NaN);
-  if (ours.length === 4) {
-    if (ours.every((byte) => byte === 255)) return false;
-    const net = dotQuad(network);
-    const bytes = dotQuad(mask) ??
-      (bits >= 1 && bits <= 32 ? ours.map((_, i) => maskByte(bits - 8 * i)) : undefined);
-    // The network is compared unmasked: host bits set in it match nobody.
-    return net !== undefined && bytes !== undefined &&
-      ours.every((byte, i) => (byte & bytes[i]!) === net[i]);
-  }
-  const net = ipv6Bytes(network, whenUnsure);
-  if (net === undefined) return false;
-  if (Number.isNaN(bits)) return whenUnsure;
-  if (bits < 0 || bits > 128) return false;
-  return ours.every((byte, i) => ((byte ^ net[i]!) & maskByte(bits - 8 * i)) === 0);
-}
-
-/** Byte with its first `bits` bits set; clamped to 0 and 8. */
-export function maskByte(bits: number): number {
-  return 0xff << (8 - Math.max(0, Math.min(8, bits))) & 0xff;
-}
-
-/**
- * Four numbers that inet_addr(3) can read. White space is the end for it, and before that there may be
- * fewer than four, of which the last has the bytes that are left. Not 255.255.255.255, its failure.
- */
-function dotQuad(text: string): number[] | undefined {
-  if (text.split(".").filter((run) => run !== "").length !== IPV4_BYTES) return undefined;
-  const parts = text.split(SPACES, 1)[0]!.split(".");
-  const isNumber = (part: string) => /^(?:0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.test(part);
-  if (parts.length > IPV4_BYTES || !parts.every(isNumber)) return undefined;
-  const bytes = parts.map((part) => Number(/^0[0-7]+$/.test(part) ? `0o${part}` : part));
-  const last = bytes.pop()!;
-  const left = IPV4_BYTES - bytes.length;
-  if (bytes.some((byte) => byte > 255) || last >= 256 ** left) return undefined;
-  for (let i = left - 1; i >= 0; i--) bytes.push(Math.floor(last / 256 ** i) % 256);
-  return bytes.every((byte) => byte === 255) ? undefined : bytes;
-}
-
-/**
- * The 16 bytes of an IPv6 address in brackets, as getaddrinfo(3) reads it. Its scope does not count, but
- * has to be a number, or an interface of this host for a link-local address: who knows whether it is.
- */
-function ipv6Bytes(text: string, whenUnsure: boolean): number[] | undefined {
-  const [, address, scope] = /^\[([^%]*)(?:%(.*))?\]$/s.exec(text) ?? [];
-  const bytes = address === undefined ? undefined : addressBytes(address);
-  if (bytes?.length !== 16) return undefined;
-  if (scope === undefined || /^\d+$/.test(scope) && Number(scope) < 2 ** 32) return bytes;
-  return isLinkLocal(address!) && whenUnsure ? bytes : undefined;
-}
-
-/** Whether a text of a client or daemon is what a pattern describes, without regard to letter case. */
-export function matchesText(pattern: string, text: string, whenUnsure = false): boolean {
-  const [wanted, given] = [lower(pattern), lower(text)];
-  if (/[*?]/.test(wanted)) return matchesWildcards(wanted, given);
-  if (wanted.startsWith(".")) return given.length > wanted.length && given.endsWith(wanted);
-  if (wanted === "all") return true;
-  if (wanted === "known") return text !== UNKNOWN;
-  if (wanted.endsWith(".")) return given.startsWith(wanted);
-  if (!wanted.startsWith("[")) return wanted === given;
-  const ours = given.includes(":") ? addressBytes(given) : undefined;
-  return ours !== undefined && ipv6Bytes(wanted, whenUnsure)?.join() === ours.join();
-}
-
-/** Lower-cases ASCII only, as the C locale of a daemon does. */
-function lower(text: string): string {
-  return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
-}
-
-function matchesWildcards(wanted: string, given: string): boolean {
-  let [at, from] = [0, 0];
-  let [star, starFrom] = [-1, 0];
-  while (from < given.length) {
-    if (wanted[at] === "*") [star, starFrom, at] = [at, from, at + 1];
-    else if (wanted[at] === "?" || wanted[at] === given[from]) [at, from] = [at + 1, from + 1];
-    else if (star >= 0) [at, from, starFrom] = [star + 1, starFrom + 1, starFrom + 1];
-    else return false;
-  }
-  return /^\*?$/.test(wanted.slice(at)); // of several * the last ones want a character
 }

@@ -12,14 +12,8 @@
  * Source: hosts_access(5), hosts_options(5); Debian's libwrap 7.6.q, by what tcpdmatch(8) prints.
  */
 
-import {
-  type AccessEntry,
-  type Decision,
-  maskByte,
-  matchesList,
-  matchesText,
-  splitAt,
-} from "./hosts_access.ts";
+import { type AccessEntry, clientsOf, type Decision, listOf, matchesList } from "./hosts_access.ts";
+import { Given, maskByte, splitAt, textPattern } from "./hosts_patterns.ts";
 
 /** Called with the number (from 1) of a line that is no rule, or that cannot be followed. */
 export type LineFault = (line: number, reason: string) => void;
@@ -61,7 +55,7 @@ export function parseAccessFile(
       // The library stops reading here, and denies if the file is hosts.deny.
       const effect = whenMatched === "deny" ? "; everybody is denied here" : "";
       fault(line, `the line has no end, or is too long: the file is read no further${effect}`);
-      if (whenMatched === "deny") entries.push({ clients: ["ALL"], decision: "deny" });
+      if (whenMatched === "deny") entries.push({ clients: clientsOf(["ALL"]), decision: "deny" });
       break;
     }
     if (content.startsWith("#") || /^[ \t\r]*$/.test(content)) continue;
@@ -89,16 +83,17 @@ function parseRule(
   // Unknown facts count in favour of denying.
   const isOurs = (pattern: string, whenUnsure: boolean) => {
     const [name, address] = splitAt("@", pattern, 1);
-    if (!matchesText(name, daemon)) return false;
+    if (!textPattern(name)(new Given(daemon), false)) return false;
     return address === undefined || address.toUpperCase() === "ALL" || whenUnsure;
   };
-  if (!matchesList(words(daemons), decision === "deny", isOurs)) return undefined;
+  const list = listOf(words(daemons), (word) => word);
+  if (!matchesList(list, decision === "deny", isOurs)) return undefined;
   const reason = optionFault ?? unfollowed(words(daemons), words(clients)) ??
     (options.some(([name]) => name === "spawn")
       ? "spawn is not supported: nothing is run"
       : undefined);
   if (reason !== undefined) fault(reason);
-  return { clients: words(clients), decision };
+  return { clients: clientsOf(words(clients)), decision };
 }
 
 /**

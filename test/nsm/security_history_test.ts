@@ -8,7 +8,8 @@
 import "../support/open_libc.ts";
 import { STRANGERS_LIMITS } from "../../lib/log_limits.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { decideAccess, UNKNOWN } from "../../lib/nsm/hosts_access.ts";
+import { decideAccess } from "../../lib/nsm/hosts_access.ts";
+import { UNKNOWN } from "../../lib/nsm/hosts_patterns.ts";
 import { parseAccessFile } from "../../lib/nsm/hosts_rules.ts";
 import { hostNameFault } from "../../lib/nsm/host_name.ts";
 import { type MonitorRecord, StoreError } from "../../lib/nsm/ports.ts";

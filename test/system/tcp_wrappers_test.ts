@@ -5,13 +5,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  type Client,
-  decideAccess,
-  type Decision,
-  PARANOID,
-  UNKNOWN,
-} from "../../lib/nsm/hosts_access.ts";
+import { type Client, decideAccess, type Decision, PARANOID } from "../../lib/nsm/hosts_access.ts";
+import { UNKNOWN } from "../../lib/nsm/hosts_patterns.ts";
 import { parseAccessFile } from "../../lib/nsm/hosts_rules.ts";
 import type { TestHost } from "../support/namespace.ts";
 import { seededRandom } from "../support/seeded_random.ts";

@@ -1,7 +1,8 @@
 /** hosts.allow and hosts.deny: whatever is in them, a decision comes of it. */
 
 import { assert } from "@std/assert";
-import { type Client, decideAccess, PARANOID, UNKNOWN } from "../../../lib/nsm/hosts_access.ts";
+import { type Client, decideAccess, PARANOID } from "../../../lib/nsm/hosts_access.ts";
+import { UNKNOWN } from "../../../lib/nsm/hosts_patterns.ts";
 import { parseAccessFile } from "../../../lib/nsm/hosts_rules.ts";
 import { mutateBytes, mutateText } from "../mutate.ts";
 import { onceIn, pick, type Random, type Target, toBytes, toText } from "../target.ts";
