@@ -8,6 +8,7 @@ import { join } from "@std/path/join";
 import { libc } from "../platform/libc.ts";
 import { ownerOf } from "../platform/privileges.ts";
 import { RegularFile } from "../platform/regular_file.ts";
+import { removeIfThere, unlessMissing } from "../platform/small_files.ts";
 import { quote } from "../quote.ts";
 import { layoutOf, LOCK_FILE } from "./layout.ts";
 
@@ -48,10 +49,12 @@ function isLocked(file: RegularFile, directory: string): boolean {
 
 /**
  * Opens the lock file, creating it for the monitor list's owner. It is opened read-only, since an
- * open writable file would prevent a read-only remount.
+ * open writable file would prevent a read-only remount. A link, FIFO or folder in its place is
+ * removed: it would prevent the start.
  */
 function openLockFile(directory: string): RegularFile | undefined {
   const path = join(directory, LOCK_FILE);
+  if (unlessMissing(() => Deno.lstatSync(path))?.isFile === false) removeIfThere(path);
   using made = RegularFile.create(path, LOCK_MODE);
   if (made !== undefined) {
     const { uid, gid } = ownerOf(layoutOf(directory).monitorList);

@@ -32,3 +32,26 @@ Deno.test("trust 9: a lock on the directory, which anybody can take, does not ke
     Deno.removeSync(path, { recursive: true });
   }
 });
+
+Deno.test("trust 9: what is no file in the place of the lock does not keep us out", async () => {
+  const path = Deno.makeTempDirSync();
+  const lock = `${path}/.statd.lock`;
+  Deno.mkdirSync(`${path}/sm`);
+  Deno.writeTextFileSync(lock, "");
+  try {
+    for (
+      const put of [
+        () => new Deno.Command("mkfifo", { args: [lock] }).output(),
+        () => Deno.symlink("/dev/null", lock),
+        () => Deno.mkdir(lock),
+      ]
+    ) {
+      Deno.removeSync(lock, { recursive: true });
+      await put();
+      using _held = lockDirectory(path);
+      assertEquals(Deno.lstatSync(lock).isFile, true);
+    }
+  } finally {
+    Deno.removeSync(path, { recursive: true });
+  }
+});

@@ -56,6 +56,10 @@ const FORGED: readonly [sources: readonly string[], destinations: readonly strin
       `::${OWN}`,
       "::",
       "::1",
+      // IPv4 in IPv6 by NAT64, 6to4 and SIIT is an address like any other.
+      "64:ff9b::127.0.0.1",
+      "2002:7f00:1::",
+      "::ffff:0:127.0.0.1",
       OWN_IPV6,
       STRANGER_IPV6,
       "ff02::1",
