@@ -33,8 +33,15 @@ const IDLE_MS = 60_000;
 /** Proxy variables that Deno would honour; an administrator sets them for shells, not for the ledger. */
 const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 
-/** Makes the function that calls etcd; its first call opens the connections. */
+/**
+ * Makes the function that calls etcd; its first call opens the connections. The environment has to be
+ * permitted here, and not any more when it is called.
+ */
 export function etcdTransport(tls: TlsTexts) {
+  for (const name of PROXY_VARIABLES) {
+    Deno.env.delete(name);
+    Deno.env.delete(name.toLowerCase());
+  }
   let client: Deno.HttpClient | undefined;
   return async ({ url, body, token, signal }: Request) => {
     // Deno resolves names and connects on threads of its own.
@@ -54,10 +61,6 @@ export function etcdTransport(tls: TlsTexts) {
 
 /** @throws {Error} When a certificate or key cannot be used. */
 function httpClient({ ca, cert, key }: TlsTexts): Deno.HttpClient {
-  for (const name of PROXY_VARIABLES) {
-    Deno.env.delete(name);
-    Deno.env.delete(name.toLowerCase());
-  }
   return Deno.createHttpClient({
     http1: true,
     http2: false,

@@ -24,3 +24,21 @@ Deno.test("trust 20: a proxy of the environment does not stand before a ledger",
     await server.shutdown();
   }
 });
+
+Deno.test({
+  name: "a transport works when the environment was given up after it was made",
+  ...kept,
+  permissions: { env: true, net: true },
+  async fn() {
+    const server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => new Response("etcd"),
+    );
+    const transport = etcdTransport({});
+    Deno.permissions.revokeSync({ name: "env" });
+    const url = `http://127.0.0.1:${server.addr.port}/v3/kv/range`;
+    const { signal } = new AbortController();
+    assertEquals((await transport({ url, body: "{}", token: undefined, signal })).text, "etcd");
+    await server.shutdown();
+  },
+});

@@ -206,6 +206,49 @@ systemTest(
   },
 );
 
+systemTest(
+  "acceptance 12: JWT: a token that ends, and one that any change of users makes old",
+  [...NEEDS, "/usr/bin/openssl"],
+  async (...made) => {
+    const keys = await made[1]();
+    for (
+      const args of [
+        ["genrsa", "-out", `${keys}/private.pem`, "2048"],
+        ["rsa", "-in", `${keys}/private.pem`, "-pubout", "-out", `${keys}/public.pem`],
+      ]
+    ) assert((await new Deno.Command("openssl", { args, stderr: "null" }).output()).success);
+    const jwt =
+      `jwt,pub-key=${keys}/public.pem,priv-key=${keys}/private.pem,sign-method=RS256,ttl=2s`;
+    const { a, etcd } = await world(made, {
+      flags: ["--auth-token", jwt],
+      etcd: "prefix = /nsm/prod\nuser = nsm\npassword-file = /etc/etcd.password\n",
+    });
+    await a.host.write("/etc/etcd.password", "one\n");
+    await withUsers(etcd, "one", "/nsm/prod/");
+    await a.start();
+    await a.identity("acquire", "vip1");
+    assertMatch(await a.mon("127.1.0.1"), SUCCESS);
+    await a.host.output("sleep", "3");
+    assertMatch(await a.mon("127.1.0.2"), SUCCESS);
+    const root = await tokenOf(etcd, "root", "r");
+    await etcd.call(1, "/v3/auth/user/add", { name: "other", password: "o" }, root);
+    assertMatch(await a.mon("127.1.0.3"), SUCCESS);
+    assertEquals((await a.report("vip1"))["recorded"], 3);
+  },
+);
+
+systemTest(
+  "acceptance 12: an etcd without its gateway is told what it lacks",
+  NEEDS,
+  async (...made) => {
+    const { a } = await world(made, { flags: ["--enable-grpc-gateway=false"] });
+    await a.start();
+    const { code, stderr } = await a.nsmctl("acquire", "vip1", "--deadline", "2");
+    assertEquals(code, 5);
+    assertMatch(stderr, /it has no JSON gateway: set enable-grpc-gateway: true/);
+  },
+);
+
 async function tokenOf(etcd: EtcdCluster, name: string, password: string): Promise<string> {
   const { token } = await etcd.call(1, "/v3/auth/authenticate", { name, password }) as {
     token: string;
