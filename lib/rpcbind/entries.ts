@@ -14,31 +14,62 @@ export const SUPERUSER = "superuser";
 /** Owner of entries from a local address that does not identify the user. */
 export const UNKNOWN = "unknown";
 
-/** Limit of entries that are not root's; the rest is reserved for system services. A host has a few dozen. */
+/** Limit of entries of one owner other than root; a host has a few dozen. */
+const OWNER_ENTRIES_MAX = 256;
+/**
+ * Limit of entries of all owners but root and the system's users: statd runs as one of these, and has
+ * room whatever people register.
+ */
+const PEOPLE_ENTRIES_MAX = 1024;
+/** Limit of entries that are not root's; the rest is reserved for system services. */
 const USERS_ENTRIES_MAX = RPCBIND_ENTRIES_MAX / 2;
+/** First uid of people (login.defs(5), UID_MIN); the uid of nobody is none of theirs. */
+const PEOPLE_UID_MIN = 1000;
+const NOBODY = "65534";
+/**
+ * Limit of the length of netid and address together, in characters; a path has 108. All entries are
+ * written on each change, and a list is one reply.
+ */
+const TEXTS_MAX_CHARACTERS = 512;
 const PORT_MAX = 65535;
 
 export type Entry = Readonly<Rpcb>;
 
 export class Entries {
-  #entries: Entry[];
-  /** Index by program, built lazily after a change. */
-  #byProgram: Map<number, Entry[]> | undefined;
-  readonly #told: () => void;
+  #entries: Entry[] = [];
+  /** Index by program. */
+  #byProgram = new Map<number, Entry[]>();
+  /** Number of entries by owner. */
+  readonly #counts = new Map<string, number>();
+  readonly #changed: () => void;
 
   /** `changed` is called after each change. */
   constructor(entries: readonly Entry[], changed: () => void) {
-    this.#entries = [...entries];
-    this.#told = changed;
+    this.#changed = changed;
+    for (const entry of entries) this.#add(entry);
   }
 
-  #changed(): void {
-    this.#byProgram = undefined;
-    this.#told();
+  #add(entry: Entry): void {
+    this.#entries.push(entry);
+    const ofProgram = this.#byProgram.get(entry.r_prog);
+    if (ofProgram === undefined) this.#byProgram.set(entry.r_prog, [entry]);
+    else ofProgram.push(entry);
+    this.#count(entry, 1);
+  }
+
+  #remove(removed: ReadonlySet<Entry>): void {
+    this.#entries = this.#entries.filter((entry) => !removed.has(entry));
+    this.#byProgram = Map.groupBy(this.#entries, ({ r_prog }) => r_prog);
+    for (const entry of removed) this.#count(entry, -1);
+  }
+
+  #count({ r_owner }: Entry, change: number): void {
+    const count = (this.#counts.get(r_owner) ?? 0) + change;
+    if (count === 0) this.#counts.delete(r_owner);
+    else this.#counts.set(r_owner, count);
   }
 
   #of(prog: number): readonly Entry[] {
-    this.#byProgram ??= Map.groupBy(this.#entries, ({ r_prog }) => r_prog);
     return this.#byProgram.get(prog) ?? [];
   }
 
@@ -52,8 +83,7 @@ export class Entries {
     for (const entry of entries) {
       if (this.#entries.length >= RPCBIND_ENTRIES_MAX) break;
       if (this.#exact(entry) !== undefined) continue;
-      this.#entries.push(entry);
-      this.#byProgram = undefined;
+      this.#add(entry);
     }
     return this.#entries.length - before;
   }
@@ -65,8 +95,9 @@ export class Entries {
   set(given: Entry, owner: string): boolean {
     const present = this.#exact(given);
     if (present !== undefined) return present.r_addr === given.r_addr;
-    if (!this.#hasRoomFor(owner)) return false;
-    this.#entries.push({ ...given, r_owner: owner });
+    const isTooLong = given.r_netid.length + given.r_addr.length > TEXTS_MAX_CHARACTERS;
+    if (isTooLong || !this.#hasRoomFor(owner)) return false;
+    this.#add({ ...given, r_owner: owner });
     this.#changed();
     return true;
   }
@@ -84,7 +115,7 @@ export class Entries {
     const foreign = meant.findIndex((entry) => owner !== SUPERUSER && entry.r_owner !== owner);
     const removed = new Set(foreign < 0 ? meant : meant.slice(0, foreign));
     if (removed.size > 0) {
-      this.#entries = this.#entries.filter((entry) => !removed.has(entry));
+      this.#remove(removed);
       this.#changed();
     }
     return foreign < 0;
@@ -134,9 +165,21 @@ export class Entries {
   #hasRoomFor(owner: string): boolean {
     if (this.#entries.length >= RPCBIND_ENTRIES_MAX) return false;
     if (owner === SUPERUSER) return true;
-    const ofUsers = this.#entries.filter(({ r_owner }) => r_owner !== SUPERUSER).length;
-    return ofUsers < USERS_ENTRIES_MAX;
+    if ((this.#counts.get(owner) ?? 0) >= OWNER_ENTRIES_MAX) return false;
+    let users = 0;
+    let people = 0;
+    for (const [one, count] of this.#counts) {
+      if (one === SUPERUSER) continue;
+      users += count;
+      if (isPeople(one)) people += count;
+    }
+    return users < USERS_ENTRIES_MAX && (!isPeople(owner) || people < PEOPLE_ENTRIES_MAX);
   }
+}
+
+/** Whether an owner is neither root nor a system user such as statd's. */
+function isPeople(owner: string): boolean {
+  return owner === UNKNOWN || (Number(owner) >= PEOPLE_UID_MIN && owner !== NOBODY);
 }
 
 /** Whether an entry is rpcbind's own. */

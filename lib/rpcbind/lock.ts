@@ -3,7 +3,8 @@
  *
  * A stand-in rpcbind also holds a lease on the file. Another rpcbind that opens the file blocks
  * until the stand-in has ended, and then gets the port. Only root and our user can open the file,
- * so that no other user can end us. A process that is no rpcbind breaks the lease without effect.
+ * so that no other user can end us. A process that is no rpcbind breaks the lease without effect, if
+ * /proc shows root's processes.
  *
  * Source: rpcbind 1.2.6 for the lock; fcntl(2) on F_SETLEASE.
  */
@@ -11,7 +12,7 @@
 import { quote } from "../quote.ts";
 import { Lease } from "../platform/lease.ts";
 import type { Identity } from "../platform/privileges.ts";
-import { isProcessNamed } from "../platform/process_names.ts";
+import { mayRunAsRoot } from "../platform/process_names.ts";
 import { RegularFile } from "../platform/regular_file.ts";
 
 const LOCK_FILE = "/run/rpcbind.lock";
@@ -58,7 +59,7 @@ export class RpcbindLock {
   /** Calls `takenOver` when another rpcbind blocks on the file; call it after the privilege drop. */
   onTakeOver(takenOver: () => void, until: AbortSignal): void {
     this.#lease.onBreak(() => {
-      if (isProcessNamed(PROGRAM)) takenOver();
+      if (mayRunAsRoot(PROGRAM)) takenOver();
       else this.#lease.give();
     }, until);
   }

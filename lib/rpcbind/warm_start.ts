@@ -32,14 +32,15 @@ const BOOT_FILE = "boot_id";
 const ASIDE = ".new";
 /** Private to its owner, as Debian's. */
 const FILE_MODE = 0o600;
-/** Longest file read, in bytes: more than 8,192 entries of usual length. */
-const FILE_MAX_BYTES = 4 * 1024 * 1024;
+/** Longest file read, in bytes: more than 8,192 entries of the greatest length allowed. */
+const FILE_MAX_BYTES = 8 * 1024 * 1024;
 
 export class WarmStart {
   readonly #directory: string;
   readonly #bootId: string | undefined;
   readonly #log: Log;
   #fault: string | undefined;
+  #isBootWritten = false;
 
   constructor(directory: string, bootId: string | undefined, log: Log) {
     this.#directory = directory;
@@ -72,8 +73,9 @@ export class WarmStart {
   /** Writes the files; a failure is logged once, until a write succeeds. */
   save(entries: Entries): void {
     try {
-      if (this.#bootId !== undefined) {
+      if (this.#bootId !== undefined && !this.#isBootWritten) {
         this.#write(BOOT_FILE, new TextEncoder().encode(this.#bootId));
+        this.#isBootWritten = true;
       }
       this.#write(ENTRIES_FILE, toBytes(rpcblist, entries.all));
       this.#write(MAPPINGS_FILE, toBytes(pmaplist, entries.mappings()));
@@ -82,6 +84,7 @@ export class WarmStart {
       const fault =
         `Cannot keep what is registered in ${quote(this.#directory)}: ${reasonOf(error)}; ` +
         "an rpcbind that is started again will not know it";
+      this.#isBootWritten = false; // the directory may be another one by now
       if (fault !== this.#fault) this.#log.warning(fault);
       this.#fault = fault;
     }

@@ -70,13 +70,33 @@ Deno.test("version 2 sees what has an IPv4 address and netid udp or tcp", pure, 
   assertEquals(entries.portOf(2, 1, UDP), undefined);
 });
 
-Deno.test("users cannot fill the room of the system's services", pure, () => {
+/** How many entries an owner can make. */
+function room(entries: Entries, owner: string): number {
+  let made = 0;
+  while (entries.set(entry(made, Number(owner) || 0, "udp", "x"), owner)) made++;
+  return made;
+}
+
+Deno.test("no user fills the room of others, nor people that of the system's users", pure, () => {
   const { entries } = make();
-  let accepted = 0;
-  while (entries.set(entry(accepted, 1, "udp", "x"), "1000")) accepted++;
-  assertEquals(accepted, 4096);
-  assertEquals(entries.set(entry(9999, 1, "udp", "x"), "unknown"), false);
-  assertEquals(entries.set(entry(9999, 1, "udp", "x"), "superuser"), true);
+  assertEquals(["1000", "1001", "1002"].map((owner) => room(entries, owner)), [256, 256, 256]);
+  entries.unset(entry(7, 1000, "udp", ""), "1000");
+  assertEquals(room(entries, "unknown"), 256);
+  assertEquals([room(entries, "1000"), room(entries, "1003")], [256, 0], "7 is free for its owner");
+  assertEquals([room(entries, "103"), room(entries, "65534")], [256, 256]);
+});
+
+Deno.test("users cannot fill the room of root's services", pure, () => {
+  const { entries } = make();
+  const users = Array.from({ length: 20 }, (_, i) => room(entries, String(101 + i)));
+  assertEquals(users, [...new Array(16).fill(256), 0, 0, 0, 0]);
+  assertEquals(room(entries, "superuser"), 4096);
+});
+
+Deno.test("set() takes no texts that no service has", pure, () => {
+  const { entries } = make();
+  assertEquals(entries.set(entry(1, 1, "n".repeat(400), "a".repeat(112)), "superuser"), true);
+  assertEquals(entries.set(entry(2, 1, "n".repeat(400), "a".repeat(113)), "superuser"), false);
 });
 
 Deno.test("each change is told, and only a change", pure, () => {
