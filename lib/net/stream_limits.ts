@@ -1,5 +1,7 @@
 /** Resource limits for TCP callers, against broken or hostile ones; no lock manager comes near them. */
 
+import type { StreamListener } from "./tcp.ts";
+
 /** Limits; tests set their own, the program uses {@link STREAM_LIMITS}. */
 export interface StreamLimits {
   readonly recordMaxBytes: number;
@@ -51,3 +53,18 @@ export const STREAM_LIMITS: StreamLimits = {
   /** Pause after accept() failed for lack of descriptors or memory, in ms, in which some may be freed. */
   acceptPauseMs: 50,
 };
+
+/**
+ * Limits of each of several listeners of one process, which together keep to {@link STREAM_LIMITS}. No
+ * address family can use up the connections of the other.
+ */
+export function sharedLimits(
+  listeners: readonly Pick<StreamListener, "local">[],
+): Pick<StreamLimits, "strangersMax" | "localMax"> {
+  const { strangersMax, localMax } = STREAM_LIMITS;
+  const ofNetwork = listeners.filter(({ local: { address } }) => !/^[/@]/.test(address));
+  return {
+    strangersMax: Math.ceil(strangersMax / Math.max(1, ofNetwork.length)),
+    localMax: Math.ceil(localMax / Math.max(1, listeners.length)),
+  };
+}

@@ -9,6 +9,7 @@ import { netidFor } from "../rpc/address.ts";
 import type { Log } from "../log.ts";
 import { handedOverSockets } from "../net/handed_over_sockets.ts";
 import { openServer, type ServerOptions, systemOpeners } from "../net/server_sockets.ts";
+import { sharedLimits } from "../net/stream_limits.ts";
 import { serveStreams } from "../net/stream_server.ts";
 import type { StreamListener } from "../net/tcp.ts";
 import { serveDatagrams } from "../net/udp.ts";
@@ -127,7 +128,8 @@ export async function serveRpcbindCalls(
   };
   const netidOf = (transport: "udp" | "tcp") => (address: string) => netidFor(transport, address);
   const serve = (socket: DatagramSocket) => serveDatagrams(socket, netidOf("udp"), respond, hooks);
-  const streams = { netidOf: netidOf("tcp"), clock, log, limitReached() {}, signal };
+  const limits = sharedLimits(listeners);
+  const streams = { netidOf: netidOf("tcp"), clock, log, limitReached() {}, limits, signal };
   await Promise.all([
     ...listeners.map((listener) => serveStreams(listener, respond, streams)),
     ...datagrams.map(serve),

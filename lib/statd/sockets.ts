@@ -8,7 +8,7 @@ import type { Log } from "../log.ts";
 import type { CounterName, Counters } from "../nsm/counters.ts";
 import { parseHosts, systemNameFiles } from "../net/hosts_file.ts";
 import { openServer, type ServerSockets } from "../net/server_sockets.ts";
-import type { ClosingLimit } from "../net/stream_limits.ts";
+import { type ClosingLimit, sharedLimits } from "../net/stream_limits.ts";
 import { serveStreams } from "../net/stream_server.ts";
 import { serveDatagrams } from "../net/udp.ts";
 import { reasonOf } from "../nsm/ports.ts";
@@ -112,7 +112,8 @@ export async function serveCalls(
   const netidOf = (transport: "udp" | "tcp") => (address: string) => netidFor(transport, address);
   const serve = (socket: DatagramSocket) => serveDatagrams(socket, netidOf("udp"), respond, hooks);
   const limitReached = (limit: ClosingLimit) => void counters[CLOSED[limit]]++;
-  const streams = { netidOf: netidOf("tcp"), clock, log, limitReached, signal };
+  const limits = sharedLimits(listeners);
+  const streams = { netidOf: netidOf("tcp"), clock, log, limitReached, limits, signal };
   await Promise.all([
     ...listeners.map((listener) => serveStreams(listener, respond, streams)),
     ...datagrams.map(serve),

@@ -1,6 +1,11 @@
 import { netidFor } from "../../lib/rpc/address.ts";
 import { assertEquals, assertMatch } from "@std/assert";
-import type { ClosingLimit, StreamLimits } from "../../lib/net/stream_limits.ts";
+import {
+  type ClosingLimit,
+  sharedLimits,
+  STREAM_LIMITS,
+  type StreamLimits,
+} from "../../lib/net/stream_limits.ts";
 import { serveStreams } from "../../lib/net/stream_server.ts";
 import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
 import type { Caller, Respond } from "../../lib/rpc/transport.ts";
@@ -470,3 +475,18 @@ Deno.test("stopping while accept is paused does not wait", pure, async () => {
   await settle();
   await server[Symbol.asyncDispose]();
 });
+
+Deno.test(
+  "listeners of one process share its connections; a UNIX socket has no strangers",
+  pure,
+  () => {
+    const listeners = ["0.0.0.0", "::", "/run/rpcbind.sock", "@/run/rpcbind.sock"]
+      .map((address) => ({ local: { address, port: 0 } }));
+    const { strangersMax, localMax } = STREAM_LIMITS;
+    assertEquals(sharedLimits(listeners.slice(0, 1)), { strangersMax, localMax });
+    assertEquals(sharedLimits(listeners), {
+      strangersMax: strangersMax / 2,
+      localMax: localMax / 4,
+    });
+  },
+);
