@@ -69,17 +69,18 @@ interface Session {
 }
 
 /**
- * Removes all registrations of our program, whoever owns them; needs root. Failures are ignored:
- * register() will report them.
+ * Removes all registrations of our program that we may remove; root may remove those of any owner.
+ * Failures are ignored: register() will report them.
  */
 export async function removeOldRegistrations(
   connect: RegistrationParts["connect"],
   log: Log,
+  owner = ROOT_OWNER,
 ): Promise<void> {
   try {
     const client = await connect();
     try {
-      await new RpcbindEntries(client.call.bind(client), ROOT_OWNER).removeAll();
+      await new RpcbindEntries(client.call.bind(client), owner).removeAll();
     } finally {
       await client.close();
     }
@@ -150,7 +151,8 @@ export class RpcbindRegistrar {
         pause = Math.min(2 * pause, RETRY_MAX_MS);
       }
     }
-    await this.#session?.end();
+    if (this.#session === undefined) await this.#removeKept();
+    else await this.#session.end();
   }
 
   /** Makes {@link keep} check the registration now, and renew it if it is gone; settles after that. */
@@ -209,18 +211,27 @@ export class RpcbindRegistrar {
       reviewMs: REVIEW_MS,
       close: () => client.close(),
       end: async () => {
-        await this.#remove(entries);
+        const isRemoved = await this.#remove(entries);
         await client.close();
+        if (!isRemoved) await this.#removeKept();
       },
     };
   }
 
-  /** Never rejects. */
-  async #remove(entries: RpcbindEntries): Promise<void> {
+  /** An rpcbind that was restarted a moment ago may have kept our entries. */
+  #removeKept(): Promise<void> {
+    const { connect, log, owner } = this.#parts;
+    return removeOldRegistrations(connect, log, owner);
+  }
+
+  /** Whether that worked. Never rejects. */
+  async #remove(entries: RpcbindEntries): Promise<boolean> {
     try {
       await entries.removeAll();
+      return true;
     } catch (error) {
       this.#parts.log.warning(`Cannot unregister from rpcbind: ${reasonOf(error)}`);
+      return false;
     }
   }
 
@@ -252,7 +263,7 @@ export class RpcbindRegistrar {
       callPeer.call(program, name, args, portmapper, "udp", timeoutMs);
     const entries = new RpcbindEntries(call, owner);
     await entries.enter(this.#served);
-    const end = () => this.#remove(entries);
+    const end = async () => void await this.#remove(entries);
     return { served: this.#served, reviewMs: PORT_MAPPER_REVIEW_MS, end };
   }
 

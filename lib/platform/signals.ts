@@ -79,6 +79,11 @@ export function blockSigio(): void {
   mask(SIG_BLOCK, [SIGIO]);
 }
 
+/** Unblocks SIGIO, for a process with a listener to it. */
+export function releaseSigio(): void {
+  mask(SIG_UNBLOCK, [SIGIO]);
+}
+
 /** Unblocks the held signals; pending ones are delivered now. */
 export function releaseSignals(): void {
   clearInterval(looking);

@@ -207,6 +207,28 @@ Deno.test(
   },
 );
 
+for (const isNoticed of [true, false]) {
+  const when = isNoticed ? "before it registered again" : "before it noticed";
+  Deno.test(
+    `keep() takes back what a restarted rpcbind has kept, at an end ${when}`,
+    pure,
+    async () => {
+      const { rpcbind, registrar } = setUp();
+      const stop = new AbortController();
+      const kept = registrar.keep(stop.signal);
+      await settle();
+      const before = [...rpcbind.registered];
+      rpcbind.stop();
+      if (isNoticed) await settle();
+      rpcbind.isUp = true;
+      for (const [netid, line] of before) rpcbind.registered.set(netid, line);
+      stop.abort();
+      await kept;
+      assertEquals([rpcbind.lines, rpcbind.connections], [[], 0]);
+    },
+  );
+}
+
 /** What somebody does to our entries, and what the log says of it. */
 const CHANGES: readonly [string, (rpcbind: FakeRpcbind) => void, RegExp][] = [
   ["removed", (rpcbind) => rpcbind.registered.clear(), /udp port 662 is gone; registering again/],

@@ -7,19 +7,25 @@ import { FOREGROUND, READY, registrations } from "../support/statd.ts";
 import { DEBIAN_RPCBIND, OUR_RPCBIND, OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const NEEDS = [DEBIAN_RPCBIND, OUR_RPCBIND, "/usr/sbin/rpcinfo", "/usr/bin/python3"];
-/** Registers program 300001 version 1 at UDP port 2049, over the UNIX socket; prints 1. */
+/**
+ * Registers program 300001 version 1 at UDP port 2049, over the UNIX socket, as a user; prints 1. An @ in
+ * front of the path is the abstract name.
+ */
 const REGISTER = `
-import socket, struct
+import os, socket, struct, sys
+path, uid = sys.argv[1:]; os.setuid(int(uid))
 def text(s): return struct.pack(">I", len(s)) + s + bytes(-len(s) % 4)
 call = struct.pack(">10I", 7, 0, 2, 100000, 4, 1, 0, 0, 0, 0) + struct.pack(">2I", 300001, 1)
 call += text(b"udp") + text(b"0.0.0.0.8.1") + text(b"")
-s = socket.socket(socket.AF_UNIX); s.connect("/run/rpcbind.sock")
+s = socket.socket(socket.AF_UNIX); s.connect(path.replace("@", chr(0)))
 s.sendall(struct.pack(">I", 0x80000000 | len(call)) + call)
 print(s.recv(1000)[-1])
 `;
 
-async function register(host: TestHost): Promise<void> {
-  assertEquals(await host.output("python3", "-c", REGISTER), "1\n");
+const SOCKET = "/run/rpcbind.sock";
+
+async function register(host: TestHost, path = SOCKET, uid = 0): Promise<void> {
+  assertEquals(await host.output("python3", "-c", REGISTER, path, String(uid)), "1\n");
 }
 
 /** What is registered besides rpcbind itself. */
@@ -87,6 +93,42 @@ systemTest("rpcbind --stand-in ends with 0 for another rpcbind, which gets the p
   assert(ours.report().includes("Stepping aside for another rpcbind"), ours.report());
   assertEquals(await others(host), REGISTERED);
   await host.output("rpcinfo", "-T", "udp", "127.0.0.1", "100000", "4");
+});
+
+systemTest("rpcbind --stand-in steps aside where it sees no process of root", NEEDS, async (
+  newHost,
+) => {
+  const host = await newHost();
+  await host.output("mount", "-o", "remount,hidepid=2", "/proc");
+  const ours = await host.startRpcbind(OUR_RPCBIND, "-w", "-d", "--stand-in");
+  for (let call = 0; call < 2; call++) { // a datagram is announced by the same signal
+    await host.output("rpcinfo", "-T", "udp", "127.0.0.1", "100000", "4");
+  }
+  assertEquals(ours.hasEnded, false);
+  await host.startRpcbind(DEBIAN_RPCBIND, "-w");
+  assertEquals(await ours.ended, 0);
+});
+
+systemTest("statd is registered wherever its stand-in rpcbind went", NEEDS, async (newHost) => {
+  const host = await newHost({ etc: { "nfs.conf": "[rpcbind]\nmode = auto\n" } });
+  const statd = host.start(OUR_STATD, ...FOREGROUND);
+  await eventually("statd is registered", () => isRegistered(host));
+  const debian = await host.startRpcbind(DEBIAN_RPCBIND, "-w");
+  await eventually("statd is registered with Debian's", () => isRegistered(host));
+  await debian.stop();
+  await statd.line(/Not registered with rpcbind, trying again/);
+  await host.startRpcbind(OUR_RPCBIND, "-w");
+  await eventually("statd is registered again", () => isRegistered(host));
+  assertEquals(await statd.stop(), 0);
+});
+
+systemTest("rpcbind is found by its abstract name, and knows who comes there", NEEDS, async (
+  newHost,
+) => {
+  const host = await newHost();
+  await host.startRpcbind(OUR_RPCBIND, "-w");
+  await register(host, `@${SOCKET}`, 1234);
+  assertEquals(await others(host), ["300001 1 udp 0.0.0.0.8.1 - 1234"]);
 });
 
 systemTest("rpcbind --stand-in ends when its socket is replaced", NEEDS, async (newHost) => {
