@@ -1,4 +1,4 @@
-/** A machine of the lab: a user-mode-linux kernel whose PID 1 is systemd, and commands that run in it. */
+/** A machine of the lab: a user-mode-linux kernel, and commands that an agent runs in it. */
 
 /** What the machines of one lab have in common. */
 export interface Lab {
@@ -51,6 +51,8 @@ export class Machine {
     private readonly lab: Lab,
     readonly name: string,
     readonly address: string,
+    /** Image that the machine's own disk begins as. */
+    private readonly image = `${lab.cache}/root.ext4`,
   ) {}
 
   /** Starts the kernel, and waits until its agent answers; all units may not have started yet. */
@@ -62,7 +64,7 @@ export class Machine {
       args: [
         `${cache}/host/usr/bin/linux.uml`,
         `mem=${MEMORY}`,
-        `ubd0=${out}/${this.name}.cow,${cache}/root.ext4`,
+        `ubd0=${out}/${this.name}.cow,${this.image}`,
         "root=/dev/ubda",
         "rw",
         `uml_dir=${out}/uml`,
