@@ -21,7 +21,7 @@ interface FileSystemType {
 }
 
 const MKFS_EXT4 = ["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0"];
-const TYPES: Readonly<Record<string, FileSystemType>> = {
+export const TYPES: Readonly<Record<string, FileSystemType>> = {
   ext4: { mkfs: MKFS_EXT4, package: "e2fsprogs", mib: 64 },
   xfs: { mkfs: ["mkfs.xfs", "-q"], package: "xfsprogs", mib: 320 },
   btrfs: { mkfs: ["mkfs.btrfs", "-q", "-m", "single"], package: "btrfs-progs", mib: 128 },
