@@ -14,6 +14,9 @@ export interface World {
 const FOLDER = "/var/lib/nfs";
 
 export const isActive = (unit: string) => `systemctl is-active --quiet ${unit}`;
+/** The unit runs our program: none of Debian's is so large. `$p` is its process then. */
+export const isOurs = (unit: string) =>
+  `p=$(systemctl show -p MainPID --value ${unit}); [ $(stat -Lc %s /proc/$p/exe) -gt 50000000 ]`;
 /** Lines of /proc/locks on the server for the file that the client locks. */
 export const LOCKS = 'i=$(stat -c %i /export/file) && grep -E "POSIX.*:$i " /proc/locks';
 

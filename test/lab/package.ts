@@ -7,6 +7,7 @@ import {
   claimSameState,
   claimSuccess,
   isActive,
+  isOurs,
   lock,
   LOCKS,
   mount,
@@ -39,7 +40,8 @@ async function installed(world: World): Promise<void> {
       world,
       "it is the program of the package, and its processes have no more than they need",
       machine,
-      'p=$(systemctl show -p MainPID --value rpc-statd); [ $(stat -Lc %s /proc/$p/exe) -gt 50000000 ] && grep -E "^(Uid|CapEff|NoNewPrivs|Seccomp):" /proc/$p/status | tr "\\n\\t" "  " && grep -q "^CapEff:.0000000000000400" /proc/$p/status',
+      `${isOurs("rpc-statd")} && ` +
+        'grep -E "^(Uid|CapEff|NoNewPrivs|Seccomp):" /proc/$p/status | tr "\\n\\t" "  " && grep -q "^CapEff:.0000000000000400" /proc/$p/status',
     );
     await claimSuccess(
       world,
@@ -196,7 +198,7 @@ async function ownRpcbind(world: World): Promise<void> {
     world,
     "rpcbind is the product's",
     client,
-    "p=$(systemctl show -p MainPID --value rpcbind); [ $(stat -Lc %s /proc/$p/exe) -gt 50000000 ] && systemctl show -p StatusText rpcbind",
+    `${isOurs("rpcbind")} && systemctl show -p StatusText rpcbind`,
   );
   for (const way of ["u", "t"]) {
     await client.run("systemctl stop rpcbind.service");

@@ -8,6 +8,7 @@ import {
   claimNoFailure,
   claimSuccess,
   isActive,
+  isOurs,
   lock,
   LOCKS,
   mount,
@@ -53,7 +54,7 @@ async function takesOver(world: World): Promise<void> {
       world,
       "rpcbind is the product's",
       machine,
-      `${isActive("rpcbind")} && readlink /proc/$(${MAIN})/exe | grep /opt/nsm`,
+      `${isActive("rpcbind")} && ${isOurs("rpcbind")} && readlink /proc/$p/exe`,
     );
     claimEntries(world, machine, "of Debian's rpcbind are taken over", before, after);
   }
@@ -125,7 +126,7 @@ async function installed(world: World): Promise<void> {
       world,
       "the status monitor is the product's",
       machine,
-      "readlink /proc/$(systemctl show -p MainPID --value rpc-statd)/exe | grep /usr/lib/nsm",
+      isOurs("rpc-statd"),
     );
     await claimSuccess(world, "nsmctl doctor finds nothing", machine, "nsmctl doctor");
   }
