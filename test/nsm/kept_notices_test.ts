@@ -497,3 +497,17 @@ Deno.test("what comes now is newer than what an earlier life has kept", pure, as
   await next.clock.run(LEARNED_MS);
   assertEquals(next.called, ["h7.nsm.test 7"]);
 });
+
+Deno.test("names that are learned behind the stop have nobody told", pure, async () => {
+  const hosts = { "h7.nsm.test": "10.0.1.7", other: "10.0.1.7" };
+  const told = [false, true].map(async (isStopped) => {
+    const { clock, notices, called, watch, notify } = life({ hosts });
+    watch("h7.nsm.test");
+    await clock.run(LEARNED_MS);
+    assertEquals(notify("other", "192.0.2.9", 5), true);
+    if (isStopped) notices.stop();
+    await clock.run(LEARNED_MS);
+    return called;
+  });
+  assertEquals(await Promise.all(told), [["h7.nsm.test 5"], []]);
+});

@@ -607,4 +607,20 @@ export const FOUND: Readonly<Record<string, History>> = {
       { at: 8416, turns: 7, kind: "powerCut", changes: 0 },
     ],
   ),
+  "the disk fails while the daemon waits for sm-notify at its start": history(5079834, [
+    { at: 14_689, turns: 5, kind: "powerCut", changes: 7 },
+    { at: 16_804, turns: 4, kind: "mon", peer: "10.0.0.13", by: 1, cookie: 0 },
+    { at: 16_804, kind: "names", mode: "silent", ms: 115_685 },
+    { at: 16_804, turns: 8, kind: "mon", peer: "p3.site", by: 1, cookie: 3 },
+    {
+      at: 35_945,
+      turns: 14,
+      kind: "disk",
+      ms: 808,
+      operation: "facts",
+      reason: "Stale file handle (os error 116)",
+      path: "/sm/",
+    },
+    { at: 39_241, kind: "forget", peer: "p3.site" },
+  ], { hasOwnName: true }),
 };

@@ -390,6 +390,9 @@ export class World {
       );
       if (this.agenda.now >= this.#faultyUntil) {
         this.#registrations.loaded(this.#registrations.read(this.#disk.texts()));
+      } else {
+        this.#registrations.forgotten();
+        this.#callbacks.rebooted();
       }
       this.trace.note(`rpc.statd serves ${statd.monitor.list.size} registrations`);
     } catch (error) {
