@@ -5,6 +5,7 @@
  * Source: behaviour of the Apple NFS project's rpc.statd, rpc.statd(8).
  */
 
+import { reasonOf } from "../nsm/ports.ts";
 import type { Session } from "./session.ts";
 import {
   dropToOwner,
@@ -151,7 +152,17 @@ function snapshot(reader: StateReader, unread: string[]): Snapshot {
     [...flags].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0),
   );
   const bytes = [...monitored, ...toBeNotified].reduce((sum, file) => sum + file.bytes, 0);
-  return { path: reader.layout.directory, bytes, state: reader.stateNumber() ?? 0, peers };
+  return { path: reader.layout.directory, bytes, state: stateOf(reader, unread), peers };
+}
+
+/** State number; 0 where there is none, or it cannot be read. */
+function stateOf(reader: StateReader, unread: string[]): number {
+  try {
+    return reader.stateNumber() ?? 0;
+  } catch (error) {
+    unread.push(reasonOf(error));
+    return 0;
+  }
 }
 
 function namesOf(files: readonly ReadFile[]): string[] {

@@ -8,6 +8,8 @@ import { findRunningStatd } from "../control/running_statd.ts";
 import type { StatusReport } from "../control/status_report.ts";
 import { readProgress } from "../store/notify_progress.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
+import { reasonOf } from "../nsm/ports.ts";
+import { tellUnread } from "./roster.ts";
 import { StateReader, unreachable } from "./state_directory.ts";
 import { type Session, userText } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
@@ -53,6 +55,7 @@ async function show(isJson: boolean, session: Session): Promise<number> {
   if (reached.outcome === "absent") {
     const stopped = await stoppedReport(session);
     terminal.print(isJson ? jsonText(stopped) : stoppedText(stopped, session));
+    tellUnread(stopped.unread ?? [], session);
     return Status.NOT_RUNNING;
   }
   using daemon = reached.daemon;
@@ -157,22 +160,38 @@ interface StoppedReport {
   readonly running: false;
   readonly stateDirectory: string;
   readonly stateNumber?: number;
-  readonly peers: number;
-  readonly toBeNotified: number;
+  /** Absent where the list cannot be read. */
+  readonly peers?: number;
+  readonly toBeNotified?: number;
+  /** Read errors: what they concern is absent. */
+  readonly unread?: readonly string[];
   readonly smNotify?: ReturnType<typeof progressJson>["smNotify"];
   readonly note?: string;
 }
 
 async function stoppedReport({ stateDirectoryPath }: Session): Promise<StoppedReport> {
   const reader = new StateReader(stateDirectoryPath);
-  const stateNumber = reader.stateNumber();
+  const unread: unknown[] = [];
+  const attempt = (read: () => number | undefined) => {
+    try {
+      return read();
+    } catch (error) {
+      unread.push(error);
+      return undefined;
+    }
+  };
+  const peers = attempt(() => reader.monitorCount());
+  const toBeNotified = attempt(() => reader.notifyCount());
+  if (peers === undefined && toBeNotified === undefined) throw unread[0];
+  const stateNumber = attempt(() => reader.stateNumber());
   const other = await findRunningStatd();
   return {
     running: false,
     stateDirectory: stateDirectoryPath,
     ...(stateNumber === undefined ? {} : { stateNumber }),
-    peers: reader.monitorCount(),
-    toBeNotified: reader.notifyCount(),
+    ...(peers === undefined ? {} : { peers }),
+    ...(toBeNotified === undefined ? {} : { toBeNotified }),
+    ...(unread.length === 0 ? {} : { unread: unread.map(reasonOf) }),
     ...progressJson(readProgress(stateDirectoryPath)),
     ...(other === undefined ? {} : { note: `${other}, but not for this state directory` }),
   };
@@ -182,13 +201,17 @@ function stoppedText(
   report: StoppedReport,
   { terminal: { colours, width }, stateDirectoryPath, now }: Session,
 ): string {
+  const { stateNumber, unread = [] } = report;
+  const noNumber = unread.length === 0 ? "none yet" : "not known";
+  const count = (peers: number | undefined) =>
+    peers === undefined ? "not known" : plural(peers, "peer");
   const rows: Row[] = [
     ["Daemon", "not running", colours.bad],
     ["Note", report.note ?? ""],
-    ["State number", report.stateNumber === undefined ? "none yet" : String(report.stateNumber)],
+    ["State number", stateNumber === undefined ? noNumber : String(stateNumber)],
     ["Directory", shown(report.stateDirectory)],
-    ["Monitored", plural(report.peers, "peer")],
-    ["To be notified", plural(report.toBeNotified, "peer")],
+    ["Monitored", count(report.peers)],
+    ["To be notified", count(report.toBeNotified)],
     ["sm-notify", progressText(readProgress(stateDirectoryPath), now()) ?? ""],
   ];
   return rowsText(rows, width);

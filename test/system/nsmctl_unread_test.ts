@@ -57,3 +57,25 @@ systemTest(
     assertEquals([none.code, none.stdout], [1, ""]);
   },
 );
+
+systemTest("nsmctl status and -l go on without the state number", [OUR_NSMCTL], async (newHost) => {
+  const { host, resources } = await prepared(newHost);
+  await using _resources = resources;
+  await host.host.output("rm", "-f", "/var/lib/nfs/state");
+  await host.host.output("mkdir", "/var/lib/nfs/state");
+  const fault = /Cannot read "\/var\/lib\/nfs\/state": it is not a regular file/;
+  const status = await host.run("status");
+  assertMatch(status.stdout, /State number +not known\n[^]*Monitored +2 peers\n/);
+  assertMatch(status.stderr, fault);
+  assertEquals(status.code, 3);
+  const json = JSON.parse((await host.run("status", "--json")).stdout);
+  assertEquals([json.peers, json.stateNumber, json.unread.length], [2, undefined, 1]);
+  const listed = await host.run("-l");
+  assertMatch(listed.stdout, /State: 0\n#Hosts: 2/);
+  assertMatch(listed.stderr, fault);
+  assertEquals(listed.code, 1);
+  await host.host.output("rm", "-r", "/var/lib/nfs/sm.bak");
+  const less = await host.run("status");
+  assertMatch(less.stdout, /Monitored +2 peers\nTo be notified +not known\n/);
+  assertEquals(less.code, 3);
+});
