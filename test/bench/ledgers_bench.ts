@@ -37,6 +37,8 @@ const conducts = [
   "well",
   "slow 200",
   "slow 1000",
+  "slow 1400",
+  "slow 5000",
   "hangs",
   "full",
   "empty",
