@@ -1,7 +1,7 @@
 /**
- * The part of a test that runs inside a host: it sends calls from the addresses and ports that it is
- * told to, and plays servers such as a lock manager. Orders come on stdin, answers leave on stdout, as
- * agent_orders.ts declares them.
+ * Agent: the part of a test that runs inside a host. It sends calls from given addresses and ports,
+ * and plays servers such as a lock manager. Orders arrive on stdin and answers leave on stdout, as
+ * declared in agent_orders.ts.
  */
 
 import { connect } from "node:net";
@@ -13,7 +13,7 @@ type AnswerTo<W extends Answer["answers"]> = Extract<Answer, { answers: W }>;
 
 const BUFFER_BYTES = 65_536;
 
-/** Reply messages without their xid; nothing here is made by the code under test. */
+/** Reply messages without the xid, written out by hand: no code under test encodes them. */
 const REPLIES: Readonly<Record<Conduct, string | undefined>> = {
   "success": "00000001000000000000000000000000" + "00000000",
   "silent": undefined,
@@ -22,7 +22,7 @@ const REPLIES: Readonly<Record<Conduct, string | undefined>> = {
 };
 
 const RPCBIND: Endpoint = { address: "127.0.0.1", port: 111 };
-/** rpcbind lets only reserved ports change what is registered; this one is hardly ever taken. */
+/** Reserved source port, since rpcbind lets only reserved ports register; hardly ever in use. */
 const OWN_PORT = 1000;
 const PMAPPROC_SET = 1;
 const PMAPPROC_UNSET = 2;
@@ -116,7 +116,7 @@ function sendStream({ from, to, pieces, records }: OrderTo<"stream">): Promise<A
   return answer.promise;
 }
 
-/** The complete records in a stream, each of one fragment. */
+/** Complete records of a stream, one fragment each. */
 function recordsIn(stream: string): string[] {
   const records: string[] = [];
   for (let at = 0; at + 8 <= stream.length;) {
@@ -158,13 +158,14 @@ async function answerCalls(
       if (body !== undefined) await socket.send(Uint8Array.fromHex(xidOf(message) + body), from);
     }
   } catch (error) {
-    if (!(error instanceof Deno.errors.BadResource)) throw error; // closed: served in another way now
+    // socket closed: a new order serves the program in another way
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }
 
 let calls = 0;
 
-/** Changes what rpcbind knows of a program; returns whether it agreed. */
+/** Registers or unregisters a program with rpcbind; returns rpcbind's answer. */
 async function tellRpcbind(procedure: number, ...mapping: readonly number[]): Promise<boolean> {
   const header = [++calls, 0, 2, 100000, 2, procedure, 0, 0, 0, 0];
   const message = [...header, ...mapping].map((word) => word.toString(16).padStart(8, "0")).join(

@@ -1,4 +1,4 @@
-/** A test's side of its agent in a host: calls from there, and stand-in servers there. */
+/** Client of the agent in a host: calls from the host, and stand-in servers in it. */
 
 import type { Endpoint } from "../../lib/rpc/transport.ts";
 import type { Answer, Called, Conduct, Order, Source } from "./agent_orders.ts";
@@ -11,7 +11,7 @@ const RUN = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A"
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What came back over a connection. */
+/** Replies received over a connection. */
 export interface StreamReplies {
   readonly records: readonly Bytes[];
   /** Whether the server ended the connection. */
@@ -24,7 +24,7 @@ export interface DatagramReply {
   readonly from: Endpoint;
 }
 
-/** How a stand-in server is to be; what is left out is how a kernel's lock manager would be. */
+/** Properties of a stand-in server; defaults are those of the kernel's lock manager. */
 export interface StandIn {
   readonly program?: number;
   readonly versions?: readonly number[];
@@ -34,7 +34,7 @@ export interface StandIn {
   readonly isRegistered?: boolean;
 }
 
-/** What a server that everybody can reach is bound to; the rest is as of lockd. */
+/** Default properties: a lock manager on all addresses. */
 const LOCK_MANAGER: Required<StandIn> = {
   program: 100021,
   versions: [1, 3, 4],
@@ -45,13 +45,13 @@ const LOCK_MANAGER: Required<StandIn> = {
 };
 
 export class Agent {
-  /** Calls that stand-in servers got, in order. */
+  /** Calls received by stand-in servers, in order. */
   readonly calls: Called[] = [];
   readonly #program: BackgroundProgram;
   readonly #waiting: PromiseWithResolvers<Answer>[] = [];
   #news = Promise.withResolvers<void>();
 
-  /** Starts an agent; it ends with its host. */
+  /** Starts an agent, which ends with its host. */
   constructor(host: TestHost) {
     const command = [Deno.execPath(), ...RUN, AGENT];
     this.#program = host.follow(new BackgroundProgram(host, command, (line) => this.#take(line)));
@@ -67,7 +67,7 @@ export class Agent {
     return answer!;
   }
 
-  /** The same; undefined when the reply to a second message comes first. */
+  /** Sends a datagram and a second one as fence; undefined when the fence's reply comes first. */
   async datagramUnlessSilent(
     message: Bytes,
     fence: Bytes,
@@ -77,14 +77,17 @@ export class Agent {
     return await this.#datagram(message, to, from, fence);
   }
 
-  /** Sends datagrams in a row, and waits for no replies. */
+  /** Sends datagrams in a row without waiting for replies. */
   async flood(messages: readonly Bytes[], to: Endpoint, from: Source = {}): Promise<void> {
     const hex = messages.map((message) => message.toHex());
     const answer = await this.#order({ do: "flood", from, to, messages: hex });
     if (answer.answers !== "flood") throw unexpected(answer);
   }
 
-  /** Writes pieces to a new connection; waits for so many records (0 is no number) or for its end. */
+  /**
+   * Writes pieces to a new connection; waits for `records` records, or for the end of the
+   * connection if 0.
+   */
   async stream(
     pieces: readonly Bytes[],
     records: number,
@@ -98,14 +101,14 @@ export class Agent {
     return { records: answer.records.map((record) => Uint8Array.fromHex(record)), isClosed };
   }
 
-  /** Plays a server, in place of how it was played before; returns its port. */
+  /** Plays a server, replacing the program's previous one; returns its port. */
   async serve(standIn: StandIn = {}): Promise<number> {
     const answer = await this.#order({ do: "serve", ...LOCK_MANAGER, ...standIn });
     if (answer.answers !== "serve") throw unexpected(answer);
     return answer.port;
   }
 
-  /** Waits until the stand-in servers have got so many calls in all. */
+  /** Waits until stand-in servers have received this many calls in all. */
   async called(times: number): Promise<readonly Called[]> {
     while (this.calls.length < times) await inTime(`call number ${times}`, this.#news.promise);
     return this.calls;
@@ -137,7 +140,7 @@ export class Agent {
   #take(line: string): void {
     const answer = JSON.parse(line) as Answer | Called;
     if (answer.answers !== "called") return this.#waiting.shift()!.resolve(answer);
-    if (isNull(answer.message)) return; // somebody only looks whether it answers
+    if (isNull(answer.message)) return; // a ping: rpcinfo and others probe the server
     this.calls.push(answer);
     this.#news.resolve();
     this.#news = Promise.withResolvers();

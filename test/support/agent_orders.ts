@@ -1,34 +1,34 @@
 /**
- * What a test and its agent inside a host tell each other: orders and answers as lines of JSON, in the
- * order of the orders, with reports in between. Bytes are hex digits.
+ * Orders to an agent and its answers, as lines of JSON. Answers come in the order of the orders,
+ * reports of calls in between. Bytes are hex digits.
  */
 
 import type { Endpoint } from "../../lib/rpc/transport.ts";
 
-/** Where to send from; what is left out the system chooses. */
+/** Source of a call; the system chooses missing parts. */
 export type Source = Partial<Endpoint>;
 
 /** How a stand-in server treats calls. */
 export type Conduct = "success" | "silent" | "system error" | "denied";
 
 export type Order =
-  /** Sends a datagram and waits for one with the same first word (the xid). */
+  /** Sends a datagram and waits for a reply with its xid. */
   | {
     readonly do: "datagram";
     readonly from: Source;
     readonly to: Endpoint;
     readonly message: string;
-    /** Sent behind the message: when its reply comes, there is none to the message any more. */
+    /** Message sent afterwards; if its reply comes first, the message has none. */
     readonly fence?: string;
   }
-  /** Sends datagrams as quickly as it can, and waits for no replies. */
+  /** Sends datagrams at full speed without waiting for replies. */
   | {
     readonly do: "flood";
     readonly from: Source;
     readonly to: Endpoint;
     readonly messages: readonly string[];
   }
-  /** Writes pieces to a connection and reads until `records` records have come, or its end. */
+  /** Writes pieces to a connection; reads until `records` records have come, or the connection ends. */
   | {
     readonly do: "stream";
     readonly from: Source;
@@ -36,7 +36,7 @@ export type Order =
     readonly pieces: readonly string[];
     readonly records: number;
   }
-  /** Serves a program over UDP, in place of how it was served before. */
+  /** Serves a program over UDP, replacing its previous server. */
   | {
     readonly do: "serve";
     readonly program: number;
@@ -45,7 +45,7 @@ export type Order =
     /** 0 lets the system choose. */
     readonly port: number;
     readonly conduct: Conduct;
-    /** Whether rpcbind is told of the port. */
+    /** Whether the port is registered with rpcbind. */
     readonly isRegistered: boolean;
   };
 
@@ -56,12 +56,12 @@ export type Answer =
   | { readonly answers: "serve"; readonly port: number }
   | { readonly answers: "failed"; readonly reason: string };
 
-/** A stand-in server was called. */
+/** Report of a call to a stand-in server. */
 export interface Called {
   readonly answers: "called";
   readonly program: number;
   readonly from: Endpoint;
-  /** The port that was called. */
+  /** The called port. */
   readonly port: number;
   readonly message: string;
 }

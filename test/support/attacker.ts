@@ -1,7 +1,7 @@
 /**
- * The part of the black-box fuzz test that runs inside a host: datagrams and streams of a stranger to
- * statd, and between them calls of this host, which have to be answered. It says what went wrong, or
- * how much it has sent.
+ * Attacker: the part of the black-box fuzz test that runs inside a host. It sends datagrams and
+ * streams of a stranger to statd, and in between local calls that have to be answered. It reports a
+ * failure, or the number of inputs sent.
  */
 
 import { nsmCall } from "../fuzz/messages.ts";
@@ -14,14 +14,14 @@ import { seededRandom } from "./seeded_random.ts";
 const LOCAL = { transport: "udp", hostname: "127.0.0.1" } as const;
 const SERVER = { address: "10.99.0.1", port: 4050 };
 const STRANGER = "10.99.0.2";
-/** Datagrams between two calls of this host, so few that they fit into the socket's buffer. */
+/** Datagrams between two local calls; few enough for the socket's buffer. */
 const DATAGRAMS_IN_A_ROW = 10;
-/** Connections that are left open meanwhile. */
+/** Maximum number of connections left open. */
 const OPEN_MAX = 12;
-/** How long a call of this host waits until it is sent again, in ms, and how often that is. */
+/** Timeout of a local call in ms, and number of tries. */
 const PATIENCE_MS = 2_000;
 const TRIES = 5;
-/** The longest reply there is: SM_MON's. */
+/** Size of the longest reply: SM_MON's. */
 const REPLY_MAX_BYTES = 32;
 
 const CANARY = { monName: "canary", myName: "attacker" };
@@ -64,7 +64,7 @@ class Attacker {
     await this.#stranger.send(this.#message(), to);
   }
 
-  /** A stream of records, in pieces; then it ends, breaks, or stays as it is. */
+  /** Sends a stream of records in pieces; ends it, breaks it, or leaves it open. */
   async #stream(): Promise<void> {
     const random = this.#random;
     const records = Array.from({ length: 1 + random(4) }, () => record(this.#message()));
@@ -80,12 +80,12 @@ class Attacker {
       }
       if (onceIn(random, 3)) await connection.closeWrite();
     } catch {
-      // statd has closed it
+      // closed by statd
     }
     while (this.#open.length > random(OPEN_MAX)) close(this.#open.shift()!);
   }
 
-  /** Makes a call from the loopback address; it is repeated, as lockd's would be. */
+  /** Makes a call from loopback, with retransmissions like lockd's. */
   async #expect(call: Call, expected: RegExp): Promise<void> {
     const xid = ++this.#xid;
     for (let tries = 0; tries < TRIES; tries++) {
@@ -115,7 +115,7 @@ class Attacker {
     }
   }
 
-  /** Reads what the stranger is answered. */
+  /** Checks the sizes of replies to the stranger. */
   async #drain(): Promise<void> {
     for await (const [reply] of this.#stranger) {
       if (reply.length > REPLY_MAX_BYTES) throw new Error(`a reply has ${reply.length} bytes`);
@@ -127,7 +127,7 @@ function close(connection: Deno.TcpConn): void {
   try {
     connection.close();
   } catch {
-    // it is closed
+    // closed already
   }
 }
 

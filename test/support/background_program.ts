@@ -1,24 +1,24 @@
-/** A program that runs beside the test: what it writes is kept line by line, and can be waited for. */
+/** Program running beside the test: its output lines are kept and can be awaited. */
 
 import { inTime } from "./patience.ts";
 
-/** Writes its process id, which is the program's too, and becomes the program. */
+/** Wrapper that prints its process id and then executes the program. */
 const WITH_PID = ["sh", "-c", 'echo $$; exec "$@"', "sh"];
 
-/** How a program is run where it belongs. */
+/** Place where a program runs, such as a namespace. */
 export interface Place {
-  /** The command that runs another one there. */
+  /** Command that runs `command` in the place. */
   inside(command: readonly string[]): readonly string[];
-  /** Sends a signal to a process id there. */
+  /** Sends a signal to a process of the place. */
   kill(pid: number, signal: string): Promise<void>;
 }
 
 export class BackgroundProgram {
-  /** Lines of stdout and stderr as they came, each without its end. */
+  /** Lines of stdout and stderr in order of arrival, without line ends. */
   readonly lines: string[] = [];
-  /** Settles with the exit status once it has ended and all its output was read; it never rejects. */
+  /** Resolves to the exit status after the end and all output; never rejects. */
   readonly ended: Promise<number>;
-  /** Its process id where it runs. */
+  /** Process id in the place. */
   readonly pid: Promise<number>;
   readonly #place: Place;
   readonly #name: string;
@@ -26,7 +26,7 @@ export class BackgroundProgram {
   #hasEnded = false;
   #news = Promise.withResolvers<void>();
 
-  /** Starts `command`; `onLine` sees the lines of stdout instead of {@link lines} where it is given. */
+  /** Starts `command`; `onLine`, if given, gets the lines of stdout instead of {@link lines}. */
   constructor(place: Place, command: readonly string[], onLine?: (line: string) => void) {
     this.#place = place;
     this.#name = command.join(" ");
@@ -49,7 +49,7 @@ export class BackgroundProgram {
     return this.#hasEnded;
   }
 
-  /** Waits for a line, also one that has come already; the first `since` lines are passed over. */
+  /** Waits for a matching line, also among lines already written; skips the first `since` lines. */
   async line(pattern: RegExp, since = 0): Promise<string> {
     for (;;) {
       const found = this.lines.slice(since).find((line) => pattern.test(line));
@@ -59,28 +59,28 @@ export class BackgroundProgram {
     }
   }
 
-  /** Writes a line to its standard input. */
+  /** Writes a line to standard input. */
   async write(line: string): Promise<void> {
     await this.#input.write(new TextEncoder().encode(`${line}\n`));
   }
 
-  /** Ends its standard input. */
+  /** Closes standard input. */
   async closeInput(): Promise<void> {
-    await this.#input.close().catch(() => {}); // it may have ended before
+    await this.#input.close().catch(() => {}); // may be closed by the program's end
   }
 
-  /** Sends it a signal. */
+  /** Sends a signal. */
   async kill(signal: string): Promise<void> {
     await this.#place.kill(await this.pid, signal);
   }
 
-  /** Ends it by a signal; returns its exit status once it is gone. */
+  /** Ends the program by a signal; returns its exit status. */
   async stop(signal = "TERM"): Promise<number> {
     if (!this.#hasEnded) await this.kill(signal);
     return await inTime(`end of "${this.#name}"`, this.ended);
   }
 
-  /** Everything it has written. */
+  /** All output so far. */
   report(): string {
     return [`--- ${this.#name}`, ...this.lines, ""].join("\n");
   }

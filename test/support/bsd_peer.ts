@@ -1,17 +1,17 @@
 /**
- * Plays one peer as FreeBSD would be: an rpcbind without version 4 and a status monitor, over the given
- * transports in both families. Run in a network namespace of its own:
+ * Plays a peer like FreeBSD: an rpcbind without version 4 and a status monitor, over the given
+ * transports in both families. Runs in a network namespace of its own:
  *
  *     deno run -A bsd_peer.ts udp tcp
  *
- * It prints `ready` when it answers, and a line of JSON for each call, as {@link Seen} declares it. Where
- * a transport is not given there is nobody: not even rpcbind answers, as behind a filter.
+ * Prints `ready` once it answers, and a line of JSON for each call, see {@link Seen}. Transports
+ * not given are silent, even at rpcbind's port, as behind a filter.
  *
- * Source: RFC 1833 (program 100000, versions 2 and 3), RFC 5531 section 9 (PROG_MISMATCH); nothing here
- * is made by the code under test.
+ * Source: RFC 1833 (program 100000, versions 2 and 3), RFC 5531 section 9 (PROG_MISMATCH). No code
+ * under test encodes or decodes here.
  */
 
-/** A call that the peer got. */
+/** Call received by the peer. */
 export interface Seen {
   readonly transport: "udp" | "tcp";
   readonly from: string;
@@ -23,7 +23,7 @@ export interface Seen {
 }
 
 const RPCBIND_PORT = 111;
-/** FreeBSD's status monitor takes a reserved port, the same for all transports. */
+/** FreeBSD's status monitor takes one reserved port for all transports. */
 const STATD_PORT = 918;
 
 const RPCBIND = 100000;
@@ -47,21 +47,21 @@ function say(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-/** A string of XDR at an offset, and where it ends. */
+/** XDR string at an offset, and the offset behind it. */
 function textAt(message: DataView<ArrayBuffer>, at: number): { text: string; end: number } {
   const length = message.getUint32(at);
   const bytes = new Uint8Array(message.buffer, message.byteOffset + at + 4, length);
   return { text: new TextDecoder().decode(bytes), end: at + 4 + (length + 3 & ~3) };
 }
 
-/** The accepted reply with these words behind its status. */
+/** Accepted reply with result words. */
 function reply(xid: number, status: number, ...words: number[]): Uint8Array<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(24 + 4 * words.length));
   [xid, 1, 0, 0, 0, status, ...words].forEach((word, i) => view.setUint32(4 * i, word));
   return new Uint8Array(view.buffer);
 }
 
-/** Words of a string of XDR. */
+/** XDR string as words. */
 function words(text: string): number[] {
   const bytes = new TextEncoder().encode(text);
   const padded = new DataView(new ArrayBuffer(bytes.length + 3 & ~3));
@@ -70,7 +70,7 @@ function words(text: string): number[] {
   return [bytes.length, ...content];
 }
 
-/** Answers a call and tells of it. */
+/** Answers and reports a call. */
 function answer(
   bytes: Uint8Array<ArrayBuffer>,
   transport: Seen["transport"],
@@ -115,7 +115,7 @@ async function serveDatagrams(port: number): Promise<void> {
   }
 }
 
-/** Each record is one fragment here. */
+/** Serves a connection; every record is a single fragment here. */
 async function serveConnection(connection: Deno.TcpConn): Promise<void> {
   let held = new Uint8Array(0);
   const buffer = new Uint8Array(BUFFER_BYTES);

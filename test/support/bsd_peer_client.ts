@@ -1,4 +1,4 @@
-/** A test's side of bsd_peer.ts. */
+/** Client of bsd_peer.ts. */
 
 import { BackgroundProgram } from "./background_program.ts";
 import type { Seen } from "./bsd_peer.ts";
@@ -7,7 +7,7 @@ import type { TestHost } from "./namespace.ts";
 const PEER = new URL("bsd_peer.ts", import.meta.url).pathname;
 const RUN = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A"];
 
-/** A peer as FreeBSD would be, in a host of its own. */
+/** Peer like FreeBSD, in a host of its own. */
 export class BsdPeer {
   readonly #program: BackgroundProgram;
 
@@ -15,14 +15,14 @@ export class BsdPeer {
     this.#program = program;
   }
 
-  /** Starts it over these transports, and waits until it answers. */
+  /** Starts the peer over these transports; waits until it answers. */
   static async start(host: TestHost, ...transports: Seen["transport"][]): Promise<BsdPeer> {
     const program = host.start(Deno.execPath(), ...RUN, PEER, ...transports);
     await program.line(/^ready$/);
     return new BsdPeer(program);
   }
 
-  /** The calls that it got, in order; those that were answered long ago are among them. */
+  /** All calls received, in order; waits for at least `count`. */
   async seen(count: number): Promise<Seen[]> {
     const calls = () => this.#program.lines.filter((line) => line.startsWith("{"));
     while (calls().length < count) await this.#program.line(/^{/, this.#program.lines.length);

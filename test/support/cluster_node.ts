@@ -1,4 +1,4 @@
-/** A node of a cluster: a host of its own name with our rpc.statd, and storage that other nodes see too. */
+/** Cluster node: a host with its own name, our rpc.statd, and storage shared with other nodes. */
 
 import schema from "../../conf/nsmctl.schema.json" with { type: "json" };
 import { Agent } from "./agent_client.ts";
@@ -10,13 +10,13 @@ import { OUR_NSMCTL } from "./nsmctl_host.ts";
 import { ask, FOREGROUND, READY } from "./statd.ts";
 import { OUR_STATD } from "./system_test.ts";
 
-/** What an SM_MON is answered, without the state number. */
+/** Result of an SM_MON, without the state number. */
 export type MonAnswer = "success" | "failure";
 
-/** One line of `nsmctl identity notify --json` about a peer, or the last one. */
+/** Line of `nsmctl identity notify --json`: a peer or, as the last one, the summary. */
 export type NotifyLine = Readonly<Record<string, unknown>>;
 
-/** Holds output to the schema that is installed. @throws {Error} Where it does not fit. */
+/** Validates output against the installed schema. @throws {Error} On a violation. */
 function requireFit(definition: string, value: unknown): void {
   const faults = faultsOf(value, { $ref: `#/$defs/${definition}` }, schema as unknown as Schema);
   if (faults.length > 0) throw new Error(`${definition}: ${faults.join("; ")}`);
@@ -32,7 +32,7 @@ export class ClusterNode {
 
   /** Starts rpc.statd under the node's name. */
   async start(): Promise<BackgroundProgram> {
-    // Not in the place of the shell: what enters a namespace stops with its child, and does not go on.
+    // No exec: a process that enters a namespace stops with its child.
     const command = `hostname ${this.name} && { ${OUR_STATD} ${FOREGROUND.join(" ")} & wait; }`;
     const statd = this.host.start("unshare", "--uts", "sh", "-c", command);
     await statd.line(READY);
@@ -40,12 +40,12 @@ export class ClusterNode {
     return statd;
   }
 
-  /** The process id of rpc.statd in the host. */
+  /** Process id of rpc.statd in the host. */
   async pid(): Promise<number> {
     return Number((await this.host.output("pgrep", "-f", `^${OUR_STATD}`)).trim().split("\n")[0]);
   }
 
-  /** Sends rpc.statd a signal, and waits for its end if that ends it. */
+  /** Sends rpc.statd a signal; waits for its end after KILL and TERM. */
   async signal(signal: "KILL" | "TERM" | "STOP" | "CONT"): Promise<void> {
     await this.host.kill(await this.pid(), signal);
     if (signal === "KILL" || signal === "TERM") await this.#statd!.ended;
@@ -55,21 +55,21 @@ export class ClusterNode {
     return this.host.run(OUR_NSMCTL, "identity", ...args);
   }
 
-  /** The same, which has to succeed; its output. */
+  /** Runs `nsmctl identity`, which must succeed; returns its output. */
   async identity(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.nsmctl(...args);
     if (code !== 0) throw new Error(`identity ${args.join(" ")}: ${code}: ${stderr}`);
     return stdout;
   }
 
-  /** What is known of an identity. */
+  /** Report on an identity. */
   async report(id: string): Promise<Readonly<Record<string, unknown>>> {
     const reports: Record<string, unknown>[] = JSON.parse(await this.identity("list", "--json"));
     requireFit("identities", reports);
     return reports.find((report) => report["id"] === id) ?? {};
   }
 
-  /** Notifies; the status, the lines about peers, and the summary. */
+  /** Notifies; returns status, lines of peers, and summary. */
   async notify(id: string, ...args: string[]) {
     const { code, stdout, stderr } = await this.nsmctl("notify", id, "--json", ...args);
     const lines = stdout.trim().split("\n").filter((line) => line !== "")

@@ -1,7 +1,7 @@
 /**
- * Cuts the power, or kills the process, between any two operations of a scenario, starts again on each
- * disk that may be found then, and checks what was promised: what was acknowledged is there, what was
- * not is there as a whole or not at all, and the rest of the scenario can be made up for.
+ * Crash test: cuts the power or kills the process between any two operations of a scenario,
+ * restarts on every disk that may result, and checks the guarantees. Acknowledged changes are
+ * durable, unacknowledged changes are atomic, and the rest of the scenario can be completed.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -13,43 +13,43 @@ import type { StartTimer } from "../../lib/time/clock.ts";
 import { FragileDisk } from "./fragile_disk.ts";
 import { RecordingLog } from "./recording_log.ts";
 
-/** The stores of one life of the program. */
+/** Stores of one run of the program. */
 export interface Stores {
   readonly monitor: MonitorStore;
   readonly notify: NotifyStore;
 }
 
-/** One call, and what the files hold after it. */
+/** A call, and the expected files after it. */
 export interface Step {
   readonly run: (stores: Stores) => Promise<void> | void;
-  /** Lines by {@link labelOf}; undefined for one that is gone. */
+  /** Lines by {@link labelOf}; undefined for a removed line. */
   readonly lines?: Readonly<Record<string, string | undefined>>;
-  /** Files that the directories have after it, where their names matter. */
+  /** Files in the directories afterwards, where their names matter. */
   readonly files?: readonly string[];
 }
 
 export interface Scenario {
-  /** Files before it. */
+  /** Files before the scenario. */
   readonly before: Readonly<Record<string, string>>;
-  /** Groups of calls; those of a group are made at the same time. */
+  /** Groups of calls; calls of a group are concurrent. */
   readonly groups: readonly (readonly Step[])[];
 }
 
 export const STATE_DIRECTORY = "/nsm";
 const DIRECTORIES = [STATE_DIRECTORY, `${STATE_DIRECTORY}/sm`, `${STATE_DIRECTORY}/sm.bak`];
 
-/** What a line is known by while its priv changes: the names of a record, or all of another line. */
+/** Label of a line, independent of its priv: the names of a record, or the whole of any other line. */
 export function labelOf(line: string): string {
   return line.slice(69) || line;
 }
 
-/** A disk with an empty state directory and these files in it. */
+/** Disk with an empty state directory and these files. */
 export function diskWith(files: Readonly<Record<string, string>>): FragileDisk {
   const paths = Object.entries(files).map(([name, text]) => [`${STATE_DIRECTORY}/${name}`, text]);
   return new FragileDisk(DIRECTORIES, Object.fromEntries(paths));
 }
 
-/** Opens the stores of a disk and loads both lists, as a start does. */
+/** Opens the stores of a disk and loads both lists, like a start. */
 export function startOn(
   fileSystem: FragileDisk,
   log = new RecordingLog(),
@@ -70,7 +70,7 @@ export function startOn(
   return { monitor, notify };
 }
 
-/** Runs all of it. Returns the number of disks on which it was started again. */
+/** Runs the scenario with a crash at each operation. Returns the number of restarts. */
 export async function crashEverywhere(
   scenario: Scenario,
   ignored?: FragileDisk["ignored"],
@@ -124,7 +124,7 @@ function runAll(timers: Set<() => void> = new Set()): void {
   }
 }
 
-/** Which steps were begun and which were acknowledged. */
+/** Steps begun and steps acknowledged. */
 class History {
   readonly #scenario: Scenario;
   /** Every line that may be found. */
@@ -132,7 +132,7 @@ class History {
   #begun = new Set<Step>();
   #done = new Set<Step>();
 
-  /** `mayComeBack`: what was removed and acknowledged may be back after a power cut. */
+  /** `mayComeBack`: an acknowledged removal may be undone by a power cut. */
   constructor(scenario: Scenario, public mayComeBack = false) {
     this.#scenario = scenario;
     for (const text of Object.values(scenario.before)) {
@@ -156,7 +156,7 @@ class History {
     return copy;
   }
 
-  /** Takes the steps that are not done yet, until one fails. */
+  /** Runs the remaining steps until one fails. */
   async follow(stores: Stores): Promise<void> {
     for (const group of this.#scenario.groups) {
       const missing = group.filter((step) => !this.#done.has(step));
@@ -169,7 +169,7 @@ class History {
     }
   }
 
-  /** Checks that each file has whole lines only, and each label a line that it may have now. */
+  /** Checks that files have whole lines only, and each label an allowed line. */
   check(disk: FragileDisk, what: string): void {
     const found = new Map<string, Set<string>>();
     const files = Object.entries(disk.files).filter(([path]) => /\/sm(\.bak)?\/[^.]/.test(path));
@@ -177,7 +177,7 @@ class History {
       if (disk.namesWithFiles && isBlank(text)) continue;
       assert(text !== "", `${what}: ${path} is empty`);
       for (const line of linesOf(disk.namesWithFiles ? text.replace(/\0+$/, "") : text)) {
-        // A line without its end gets one when another follows.
+        // The store completes a last line without line feed when it adds a line.
         const known = this.#lines.has(line) ? line : line.trimEnd();
         const isWhole = this.#lines.has(known);
         assert(isWhole, `${what}: ${path} has a torn line ${JSON.stringify(line)}`);
@@ -204,7 +204,7 @@ class History {
     }
   }
 
-  /** The lines that a label may have, after the last acknowledged step and all that were begun. */
+  /** Allowed lines of a label: of its last acknowledged step, and of all steps begun since. */
   #allowed(label: string): Set<string | undefined> {
     const before = Object.values(this.#scenario.before).flatMap(linesOf);
     let allowed = new Set([before.find((line) => labelOf(line) === label)]);
@@ -219,7 +219,7 @@ class History {
   }
 }
 
-/** The lines of a text with their ends, and what may follow the last end. */
+/** Lines of a text with their line feeds, and the rest behind the last one. */
 function linesOf(text: string): string[] {
   return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }

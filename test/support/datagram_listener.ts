@@ -1,15 +1,15 @@
-/** A Unix datagram socket in a throw-away host, in place of the service manager or the log daemon. */
+/** Unix datagram socket in a throw-away host, in place of the service manager or the log daemon. */
 
 import type { TestHost } from "./namespace.ts";
 import { inTime } from "./patience.ts";
 
 export class DatagramListener implements Disposable {
-  /** Every message so far. */
+  /** All messages so far. */
   readonly messages: string[] = [];
   readonly #socket: Deno.DatagramConn;
   #wake = () => {};
 
-  /** Listens at a path of the host, for every user there. */
+  /** Listens at a path of the host, writable for every user. */
   constructor(host: TestHost, path: string) {
     const outside = host.path(path);
     this.#socket = Deno.listenDatagram({ transport: "unixpacket", path: outside });
@@ -17,7 +17,7 @@ export class DatagramListener implements Disposable {
     void this.#receive();
   }
 
-  /** Waits for a message like this, which may have come already; returns it. */
+  /** Waits for a matching message, also among those already received. */
   async message(like: RegExp): Promise<string> {
     const find = () => this.messages.find((message) => like.test(message));
     const wait = async () => {

@@ -1,8 +1,8 @@
-/** How intended differences from Debian's rpc.statd are listed, and the words in which they are told. */
+/** Intended differences from Debian's rpc.statd: their list, and the wording of observations. */
 
 import { word } from "./nsm_calls.ts";
 
-/** What both are seen to do, each in its own way, in each of these scenarios and at each place. */
+/** An observed difference, valid for each of these scenarios and places. */
 export interface Sight {
   readonly scenarios: readonly string[];
   /** Step and aspect. */
@@ -11,7 +11,7 @@ export interface Sight {
   readonly ours: string;
 }
 
-/** One reason, and everything that can be seen of it. */
+/** A reason, and all differences that follow from it. */
 export interface Difference {
   readonly reason: string;
   readonly seen: readonly Sight[];
@@ -26,7 +26,7 @@ export function sight(
   return { scenarios, places, debian, ours };
 }
 
-/** Every difference by scenario, step and aspect. */
+/** All differences by scenario, step and aspect. */
 export function byPlace(
   differences: readonly Difference[],
 ): [place: string, readonly [debian: string, ours: string]][] {
@@ -38,15 +38,15 @@ export function byPlace(
 }
 
 export const NOTHING = "";
-/** Success and refusal, with the state number 3 that a new state directory gets. */
+/** Results of success and refusal, with state number 3, that of a new state directory. */
 export const SUCCESS = "SUCCESS 00000000 00000003";
 export const UNKNOWN = "SUCCESS 00000001 00000003";
 export const REFUSED = "SUCCESS 00000001 ffffffff";
 
-/** Version and procedure in front of a line that is not of the usual lock manager. */
+/** Version and procedure prefixed to the line of an unusual lock manager. */
 const MANAGER = /^(-?\d+)\/(\d+) /;
 
-/** The file of a peer: mode, and the lines without what is the same in all. */
+/** Observation of a peer's file: mode and lines, without the constant parts. */
 function file(mode: string, name: string, lines: readonly string[]): string {
   const text = lines.map((line) => {
     const [prefix = "", version = "3", procedure = "16"] = MANAGER.exec(line) ?? [];
@@ -56,14 +56,14 @@ function file(mode: string, name: string, lines: readonly string[]): string {
   return `sm/${name} ${mode} statd:nogroup ${JSON.stringify(text.join(""))}`;
 }
 
-/** A file made with its first line. */
+/** File created with its first line. */
 export const made = (name: string, ...lines: readonly string[]) => file("0600", name, lines);
-/** A file put in place of an older one. */
+/** File that replaced an older one. */
 export const rewritten = (name: string, ...lines: readonly string[]) => file("0640", name, lines);
-/** A file that is there no more. */
+/** Removed file. */
 export const gone = (name: string) => `gone: sm/${name}`;
 
-/** A callback as it arrives, from its procedure on. */
+/** Callback as received, from its procedure on. */
 export function callback(version: number, procedure: number, rest: string): string {
   const header = [0, 2, 100021, version, procedure, 0, 0, 0, 0].map(word).join("");
   return `from 127.0.0.1 a reserved port ${header}${rest}`;

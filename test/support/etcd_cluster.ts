@@ -1,29 +1,29 @@
-/** A real cluster of etcd on a host of its own network, where etcd is installed. */
+/** Real etcd cluster on a host with a network of its own; needs etcd installed. */
 
 import type { BackgroundProgram } from "./background_program.ts";
 import type { TestHost } from "./namespace.ts";
 
-/** Where Debian's etcd is, or the package that was unpacked. */
+/** Path of etcd: Debian's, or that of an unpacked package. */
 export const ETCD = Deno.env.get("ETCD") ?? "/usr/bin/etcd";
 const READY = /ready to serve client requests/;
-/** Ports of clients, and of members among themselves, are these and the number of the member. */
+/** Base ports for clients and for other members; the member's number is added. */
 const CLIENT_PORTS = 23790;
 const PEER_PORTS = 23800;
 
-/** Members at one address, on ports of their own; each can be killed and started again. */
+/** Members at one address with different ports; each can be killed and restarted. */
 export class EtcdCluster {
   readonly #members = new Map<number, BackgroundProgram>();
 
   constructor(
     readonly host: TestHost,
-    /** Where the members keep their data. */
+    /** Data directory of the members. */
     readonly folder: string,
     readonly address: string,
     readonly size: number,
     readonly flags: readonly string[] = [],
   ) {}
 
-  /** The endpoints as nfs.conf has them. */
+  /** Endpoints as written in nfs.conf. */
   get endpoints(): string {
     return this.#all.map((i) => this.#client(i)).join(", ");
   }
@@ -52,7 +52,7 @@ export class EtcdCluster {
     if (signal === "KILL") await this.#members.get(i)?.ended;
   }
 
-  /** The number of the leader; undefined while there is none. */
+  /** Number of the leader; undefined during an election. */
   async leader(): Promise<number | undefined> {
     for (const i of this.#all) {
       const answer = await this.call(i, "/v3/maintenance/status", {}).catch(() => undefined);
@@ -65,7 +65,7 @@ export class EtcdCluster {
     return undefined;
   }
 
-  /** One call to a member, by curl. */
+  /** Calls a member by curl. */
   async call(i: number, path: string, body: unknown, token?: string): Promise<unknown> {
     const authorization = token === undefined ? [] : ["-H", `Authorization: ${token}`];
     const text = await this.host.output(

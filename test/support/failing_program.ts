@@ -1,7 +1,7 @@
 /**
- * The program with a fault that nobody foresees, compiled for tests: SIGWINCH has an error thrown that
- * nothing catches, SIGURG a promise rejected that nobody handles. With NSM_TEST_FAILS in the environment
- * the background does so by itself, before it is ready.
+ * The program with planted unexpected faults, compiled for tests. SIGWINCH throws an uncaught
+ * error, SIGURG rejects an unhandled promise. NSM_TEST_FAILS in the environment makes the
+ * background process fail before it is ready.
  */
 
 function fail(): never {
@@ -13,5 +13,5 @@ Deno.addSignalListener("SIGURG", () => void Promise.reject(new Error("planted"))
 
 if (Deno.env.has("NSM_TEST_FAILS") && Deno.env.has("NSM_BACKGROUND")) setTimeout(fail);
 
-// What is above has to be there before the program is.
+// Signal handlers must exist before the program starts.
 await import("../../main.ts");

@@ -1,8 +1,8 @@
-/** A clock that only a test moves. */
+/** Clock moved by a test. */
 
 import type { Clock } from "../../lib/time/clock.ts";
 
-/** Turns of the microtask queue after which nothing is ready any more, with the fakes that we have. */
+/** Turns of the microtask queue after which our fakes have nothing left to do. */
 const PROMISE_TURNS = 50;
 
 interface Timer {
@@ -11,12 +11,12 @@ interface Timer {
 }
 
 export class FakeClock implements Clock {
-  /** Added to {@link now} for the wall clock; change it to let the wall clock jump. */
+  /** Offset of the wall clock from {@link now}; change it to make the wall clock jump. */
   wallOffset: number;
   #now = 0;
   readonly #timers = new Set<Timer>();
 
-  /** `startedAt` is the time on the wall clock at the beginning. */
+  /** `startedAt` is the initial wall-clock time. */
   constructor(startedAt: number = Date.UTC(2024, 0, 1)) {
     this.wallOffset = startedAt;
   }
@@ -35,20 +35,20 @@ export class FakeClock implements Clock {
     return () => void this.#timers.delete(timer);
   };
 
-  /** How many timers are waiting. */
+  /** Number of waiting timers. */
   get pending(): number {
     return this.#timers.size;
   }
 
-  /** Milliseconds until the next timer is due; nothing if there is none. */
+  /** Milliseconds until the next timer is due; undefined if there is none. */
   get untilNext(): number | undefined {
     const next = this.#next();
     return next && next.at - this.#now;
   }
 
   /**
-   * Lets time pass and runs the timers that become due, in order, those that they start included. What
-   * waits for a promise runs after this has returned.
+   * Lets time pass and runs due timers in order, including timers that they start. Continuations of
+   * promises run after the return.
    */
   advance(ms: number): void {
     const end = this.#now + ms;
@@ -60,7 +60,7 @@ export class FakeClock implements Clock {
     this.#now = end;
   }
 
-  /** The same, millisecond by millisecond, with all that waits for a promise in between. */
+  /** Advances by milliseconds, running continuations of promises in between. */
   async run(ms: number): Promise<void> {
     for (let passed = 0; passed < ms; passed++) {
       this.advance(1);
@@ -68,7 +68,7 @@ export class FakeClock implements Clock {
     }
   }
 
-  /** The same in steps from timer to timer, for long times. */
+  /** Advances from timer to timer, for long times, running continuations of promises in between. */
   async runFar(ms: number): Promise<void> {
     for (const end = this.#now + ms; this.#now < end;) {
       this.advance(Math.min(end - this.#now, Math.max(1, this.untilNext ?? ms)));
@@ -76,7 +76,7 @@ export class FakeClock implements Clock {
     }
   }
 
-  /** The earliest timer, of several the one that was started first. */
+  /** Earliest timer; among equals the one started first. */
   #next(): Timer | undefined {
     let next: Timer | undefined;
     for (const timer of this.#timers) if (next === undefined || timer.at < next.at) next = timer;

@@ -1,6 +1,6 @@
 /**
- * An etcd in memory: its keys, transactions and users, and the answers of its JSON gateway, to the letter
- * of 3.4.23 where a client reads them.
+ * In-memory etcd: keys, transactions and users. Replies of the JSON gateway are those of 3.4.23 to
+ * the letter where a client reads them.
  */
 
 import type { HttpAnswer } from "../../lib/cluster/etcd_client.ts";
@@ -12,7 +12,7 @@ interface Entry {
 
 type Fields = Readonly<Record<string, string>>;
 
-/** One operation of a transaction, as it is sent. */
+/** Operation of a transaction, as sent. */
 interface Operation {
   readonly request_put?: Fields;
   readonly request_delete_range?: Fields;
@@ -25,17 +25,17 @@ interface Transaction {
   readonly failure: readonly Operation[];
 }
 
-/** Operations of one transaction at most. */
+/** Maximum number of operations in a transaction. */
 const OPERATIONS_MAX = 128;
 
 export class FakeEtcd {
   readonly keys = new Map<string, Entry>();
   revision = 1;
   clusterId = "14841639068965178418";
-  /** Passwords by user; undefined while anybody may do anything. */
+  /** Passwords by user; undefined while authentication is off. */
   users: Map<string, string> | undefined;
   readonly tokens = new Set<string>();
-  /** Every call, as `path`. */
+  /** Paths of all calls. */
   readonly calls: string[] = [];
   #tokens = 0;
 
@@ -135,7 +135,7 @@ export class FakeEtcd {
   }
 }
 
-/** An error as the gateway tells it. */
+/** Error reply of the gateway. */
 export function failure(status: number, code: number, message: string): HttpAnswer {
   return { status, text: JSON.stringify({ error: message, message, code }) };
 }

@@ -1,7 +1,4 @@
-/**
- * An etcd on port 23791 that serves well or badly, as the last line on stdin says; one of the words of
- * {@link CONDUCTS}.
- */
+/** An etcd on port 23791 whose conduct the last line on stdin selects, see {@link CONDUCTS}. */
 
 import { failure, FakeEtcd } from "./fake_etcd.ts";
 
@@ -10,7 +7,7 @@ type Say = () => Response | Promise<Response>;
 const { promise: never } = Promise.withResolvers<Response>();
 const HEADER = '{"header":{"cluster_id":"7","revision":"9"}}';
 
-/** What is said in place of an answer. */
+/** Replies in place of the right one, by conduct. */
 const CONDUCTS: Readonly<Record<string, Say | undefined>> = {
   well: undefined,
   "hangs": () => never,

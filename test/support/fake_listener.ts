@@ -1,19 +1,19 @@
-/** A TCP listener without a network, and connections whose remote may refuse to read. */
+/** TCP listener without a network, with connections whose remote end may stop reading. */
 
 import type { StreamListener } from "../../lib/net/tcp.ts";
 import type { Endpoint, StreamConnection } from "../../lib/rpc/transport.ts";
 import { FakeConnection } from "./fake_sockets.ts";
 
-/** A connection on which writes wait while {@link holdWrites} is in force. */
+/** Connection whose writes block while {@link holdWrites} is in force. */
 export class HeldConnection extends FakeConnection {
   #held: PromiseWithResolvers<void> | undefined;
 
-  /** The remote reads no more; as with the real thing, closing does not end a write that waits. */
+  /** The remote end stops reading. As with a real socket, close() does not end a blocked write. */
   holdWrites(): void {
     this.#held ??= Promise.withResolvers();
   }
 
-  /** The remote reads on. */
+  /** The remote end resumes reading. */
   releaseWrites(): void {
     this.#held?.resolve();
     this.#held = undefined;
@@ -31,14 +31,14 @@ export class FakeListener implements StreamListener {
   readonly #arrived: (HeldConnection | Error)[] = [];
   #wake = () => {};
 
-  /** Somebody connects. */
+  /** A remote end connects. */
   connect(address: string, port = 1_023): HeldConnection {
     const connection = new HeldConnection({ address, port });
     this.#arrive(connection);
     return connection;
   }
 
-  /** The next accept fails. */
+  /** Makes the next accept() fail. */
   fail(error: Error): void {
     this.#arrive(error);
   }

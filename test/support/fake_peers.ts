@@ -1,4 +1,4 @@
-/** Peers on a simulated network: each has an rpcbind and an NSM that a test can break. */
+/** Peers on a simulated network, each with an rpcbind and an NSM that a test can break. */
 
 import type { CallPeer } from "../../lib/nsm/ports.ts";
 import { RpcError, type RpcFailure } from "../../lib/rpc/errors.ts";
@@ -6,25 +6,25 @@ import type { Args, Procedures, Program, Result } from "../../lib/rpc/program.ts
 import { type Endpoint, TransportError } from "../../lib/rpc/transport.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 
-/** How one address behaves. Everything is up and healthy unless said otherwise. */
+/** Behaviour of an address; healthy by default. */
 export interface FakePeer {
-  /** rpcbind's answer; `silent` is none. */
+  /** rpcbind's state; `silent`: no replies. */
   rpcbind?: "up" | "silent";
-  /** Highest version of program 100000; 4 unless given. */
+  /** Highest version of program 100000; 4 by default. */
   rpcbindVersion?: number;
-  /** Port of the NSM by transport; 0 is not registered. */
+  /** Port of the NSM by transport; 0: not registered. */
   udpPort?: number;
   tcpPort?: number;
   nsm?: "up" | "silent";
-  /** Nothing answers over UDP. */
+  /** True if UDP gets no replies. */
   isUdpFiltered?: boolean;
-  /** Not even a packet can be sent to it. */
+  /** True if sending fails. */
   isUnreachable?: boolean;
-  /** Number of datagrams that get lost from now on. */
+  /** Number of further datagrams to lose. */
   losses?: number;
 }
 
-/** One call that was made. */
+/** A recorded call. */
 export interface FakeCall {
   readonly at: number;
   readonly procedure: string;
@@ -41,7 +41,7 @@ const PROG_MISMATCH = 2;
 export class FakePeers implements CallPeer {
   readonly calls: FakeCall[] = [];
   readonly peers = new Map<string, FakePeer>();
-  /** Datagrams whose answer is still awaited, by now and at most. */
+  /** Number of datagrams without a reply yet. */
   outstanding = 0;
   #clock: Clock;
 
@@ -54,14 +54,14 @@ export class FakePeers implements CallPeer {
     return peer;
   }
 
-  /** What an address was sent, without the arguments. */
+  /** Calls to an address, without arguments. */
   sent(address: string, transport: "udp" | "tcp" = "udp"): string[] {
     return this.calls
       .filter((call) => call.address === address && call.transport === transport)
       .map((call) => `${call.at} ${call.procedure}`);
   }
 
-  /** The names that an address was told, and has answered or not. */
+  /** Names announced to an address, answered or not. */
   told(address: string): unknown[] {
     return this.calls
       .filter((call) => call.address === address && call.procedure === "SM_NOTIFY")

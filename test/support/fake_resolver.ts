@@ -1,20 +1,20 @@
-/** A name service with the answers that a test gives it. */
+/** Name service with answers set by a test. */
 
 import type { HostAddresses, Lookup, Resolver } from "../../lib/nsm/ports.ts";
 
 export class FakeResolver implements Resolver {
-  /** Every question asked, in order. */
+  /** All questions, in order. */
   readonly asked: string[] = [];
   /** Official names of addresses. */
   readonly names = new Map<string, string>();
-  /** What names stand for. */
+  /** Addresses by name. */
   readonly hosts = new Map<string, HostAddresses>();
-  /** While set, every question is answered `tryLater` with this reason. */
+  /** While set, every answer is `tryLater` with this reason. */
   outage: string | undefined;
-  /** While set, questions wait for it. */
+  /** While set, questions wait for this promise. */
   gate: Promise<void> | undefined;
 
-  /** Makes a host known, forward and reverse, under its official name and aliases. */
+  /** Adds a host, forward and reverse, with its official name and aliases. */
   addHost(canonicalName: string, addresses: string[], aliases: string[] = []): void {
     for (const name of [canonicalName, ...aliases]) {
       this.hosts.set(name.toLowerCase(), { canonicalName, addresses });

@@ -1,4 +1,4 @@
-/** An rpcbind in memory, reached over streams in memory: it can be away, and be restarted. */
+/** In-memory rpcbind, reached over in-memory streams; it can be stopped and restarted. */
 
 import { portmapV2 } from "../../lib/protocol/portmap.ts";
 import { type Rpcb, rpcbindV3, rpcbindV4 } from "../../lib/protocol/rpcbind.ts";
@@ -17,7 +17,7 @@ import type { Clock } from "../../lib/time/clock.ts";
 
 const REQUEST_MAX_BYTES = 8192;
 
-/** The client's end of a stream whose other end is a function that answers calls. */
+/** Client end of a stream whose other end is a function that answers calls. */
 class AnsweredStream implements StreamConnection {
   readonly remote = { address: "/run/rpcbind.sock", port: 0 };
   readonly #parser = new RecordParser(REQUEST_MAX_BYTES);
@@ -53,12 +53,12 @@ class AnsweredStream implements StreamConnection {
 }
 
 export class FakeRpcbind {
-  /** What is registered, as `program version netid address owner`. */
+  /** Registrations, as `program version netid address owner`. */
   registered = new Map<string, string>();
   isUp = true;
-  /** How many entries were made or removed. */
+  /** Number of entries made or removed. */
   changes = 0;
-  /** Netids that SET refuses, as if somebody else had them. */
+  /** Netids that SET refuses, as if registered by another owner. */
   readonly refused = new Set<string>();
   readonly #streams = new Set<AnsweredStream>();
   readonly #answer: Respond;
@@ -73,22 +73,22 @@ export class FakeRpcbind {
     });
   }
 
-  /** The lines of what is registered. */
+  /** Registrations in order. */
   get lines(): string[] {
     return [...this.registered.values()].sort();
   }
 
-  /** How many connections are open. */
+  /** Number of open connections. */
   get connections(): number {
     return [...this.#streams].filter((stream) => !stream.isClosed).length;
   }
 
-  /** The universal address of a netid; empty where it is not registered. */
+  /** Universal address of a netid; empty if not registered. */
   addressOf(netid: string): string {
     return this.registered.get(netid)?.split(" ")[3] ?? "";
   }
 
-  /** The port of a netid; 0 where it is not registered. */
+  /** Port of a netid; 0 if not registered. */
   portOf(netid: string): number {
     return fromUniversalAddress(this.addressOf(netid))?.port ?? 0;
   }
@@ -110,7 +110,7 @@ export class FakeRpcbind {
     return Promise.resolve(new StreamClient(stream, { startTimer, randomXid: () => xid++ }));
   };
 
-  /** Ends every connection and forgets every registration. */
+  /** Closes all connections and drops all registrations. */
   stop(): void {
     this.isUp = false;
     this.registered.clear();
@@ -126,12 +126,12 @@ export class FakeRpcbind {
       RPCBPROC_UNSET: (args: Rpcb) => this.unset(args),
       RPCBPROC_GETADDR: ({ r_netid }: Rpcb) => this.addressOf(r_netid),
     };
-    // The others are asked by nobody here.
+    // Tests call no other procedure.
     const served = handlers as unknown as Handlers<typeof rpcbindV4>;
     return service(version as typeof rpcbindV4, served, {} as Refusals<typeof rpcbindV4>);
   }
 
-  /** Makes an entry, as by a call. */
+  /** Makes an entry, like SET. */
   set({ r_prog, r_vers, r_netid, r_addr, r_owner }: Rpcb): boolean {
     const line = `${r_prog} ${r_vers} ${r_netid} ${r_addr} ${r_owner}`;
     const present = this.registered.get(r_netid);
@@ -141,7 +141,7 @@ export class FakeRpcbind {
     return true;
   }
 
-  /** Removes an entry, or all, as by a call. */
+  /** Removes an entry, or all, like UNSET. */
   unset({ r_netid }: Rpcb): boolean {
     const netids = r_netid === "" ? [...this.registered.keys()] : [r_netid];
     const removed = netids.filter((netid) => this.registered.delete(netid)).length;

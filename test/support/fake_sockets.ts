@@ -1,4 +1,4 @@
-/** A UDP socket and a connection without a network, for those who use one. */
+/** UDP socket and connection without a network. */
 
 import {
   type DatagramSocket,
@@ -9,11 +9,11 @@ import {
 } from "../../lib/rpc/transport.ts";
 import { isLoopback } from "../../lib/rpc/address.ts";
 
-/** Keeps what is sent; a test plays the other side with {@link FakeDatagramSocket.arrive}. */
+/** Datagram socket that keeps sent datagrams; {@link FakeDatagramSocket.arrive} plays the remote end. */
 export class FakeDatagramSocket implements DatagramSocket {
   readonly local: Endpoint = { address: "127.0.0.1", port: 700 };
   readonly sent: { readonly data: Uint8Array; readonly to: Endpoint }[] = [];
-  /** What sending fails with from now on. */
+  /** Error of every further send. */
   sendError: Error | undefined;
   isClosed = false;
   #deliver: (data: Uint8Array, from: Origin) => void = () => {};
@@ -31,7 +31,7 @@ export class FakeDatagramSocket implements DatagramSocket {
     return this.#ended.promise;
   }
 
-  /** A datagram arrives; afterwards its buffer is used for something else. */
+  /** Delivers a datagram; its buffer is overwritten afterwards. */
   arrive(data: Uint8Array, from: Endpoint): void {
     const buffer = data.slice();
     this.#deliver(buffer, { isLocal: isLoopback(from.address), ...from });
@@ -46,10 +46,10 @@ export class FakeDatagramSocket implements DatagramSocket {
   }
 }
 
-/** Keeps what is written; a test plays the other side with `arrive`, `end` and `fail`. */
+/** Connection that keeps written data; `arrive`, `end` and `fail` play the remote end. */
 export class FakeConnection implements StreamConnection {
   readonly written: Uint8Array[] = [];
-  /** What writing fails with from now on. */
+  /** Error of every further write. */
   writeError: Error | undefined;
   isClosed = false;
   #unread = new Uint8Array(0);
@@ -81,19 +81,19 @@ export class FakeConnection implements StreamConnection {
     return Promise.resolve();
   }
 
-  /** The other side writes. */
+  /** The remote end writes. */
   arrive(data: Uint8Array): void {
     this.#unread = new Uint8Array([...this.#unread, ...data]);
     this.#wake();
   }
 
-  /** The other side closes. */
+  /** The remote end closes. */
   end(): void {
     this.#end ??= {};
     this.#wake();
   }
 
-  /** The connection breaks. */
+  /** Breaks the connection. */
   fail(error: Error): void {
     this.#end ??= { error };
     this.#wake();

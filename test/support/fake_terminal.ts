@@ -1,4 +1,4 @@
-/** A terminal that keeps what is printed, of any width, with answers for its questions. */
+/** Terminal of any width that keeps its output. */
 
 import { coloursFor, type Terminal } from "../../lib/nsmctl/terminal.ts";
 

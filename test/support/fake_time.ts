@@ -1,34 +1,34 @@
 /**
- * A wall clock of one program's own that a test moves, by libfaketime (package libfaketime). A kernel has
- * one wall clock for all, also in namespaces; and the clock that only goes forward stays as it is here.
+ * Per-program wall clock moved by a test, with libfaketime (package libfaketime). Namespaces share
+ * the kernel's wall clock, hence the library. The monotonic clock is not faked.
  */
 
 import type { TestHost } from "./namespace.ts";
 
 const LIBRARY = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketimeMT.so.1`;
-/** Where the library reads by how much the clock is wrong. */
+/** File from which the library reads the clock's offset. */
 const FILE = "/run/clock";
 
-/** What a test needs that moves the clock. */
+/** Files that a test needs to move the clock. */
 export const FAKE_TIME_NEEDS = [LIBRARY];
 
 export class FakeTime {
   readonly #host: TestHost;
-  /** By how much the clock is wrong, in seconds. */
+  /** Offset of the clock in seconds. */
   #offset = 0;
 
   private constructor(host: TestHost) {
     this.#host = host;
   }
 
-  /** Makes a clock that is right as yet. */
+  /** Creates a clock without offset. */
   static async create(host: TestHost): Promise<FakeTime> {
     const clock = new FakeTime(host);
     await clock.set(0);
     return clock;
   }
 
-  /** The command that runs a program by this clock. */
+  /** Command that runs a program by this clock. */
   command(...command: readonly string[]): string[] {
     const settings = {
       LD_PRELOAD: LIBRARY,
@@ -44,7 +44,7 @@ export class FakeTime {
     ];
   }
 
-  /** Lets the clock jump, so that it is wrong by so many seconds. */
+  /** Lets the clock jump to an offset in seconds. */
   async set(offset: number): Promise<void> {
     const path = this.#host.path(FILE);
     await Deno.writeTextFile(`${path}.new`, `${offset < 0 ? "-" : "+"}${Math.abs(offset)}\n`);
@@ -52,7 +52,7 @@ export class FakeTime {
     this.#offset = offset;
   }
 
-  /** What the clock shows, in ms since 1970. */
+  /** Time of the clock, in ms since 1970. */
   now(): number {
     return Date.now() + this.#offset * 1000;
   }

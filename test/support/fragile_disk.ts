@@ -1,7 +1,7 @@
 /**
- * A file system in memory that forgets what was not synced when its power is cut, and that can refuse
- * operations. It is as unhelpful as a journalling file system may be: only a sync of a file makes its
- * data lasting, only a sync of a directory the names in it, and without them any part may survive.
+ * In-memory file system that loses unsynced data when its power is cut, and can fail operations. It
+ * guarantees only what a journalling file system has to: a sync of a file makes its data durable, a
+ * sync of a directory its names, and any part of the rest may survive.
  */
 
 import type {
@@ -13,7 +13,7 @@ import type {
   Syncable,
 } from "../../lib/store/file_system.ts";
 
-/** What is done to the disk, in words. */
+/** Operations of the disk. */
 export type Operation =
   | "list"
   | "facts"
@@ -29,7 +29,7 @@ export type Operation =
   | "remove"
   | "syncDirectory";
 
-/** The power is gone: nothing works any more. */
+/** Thrown by every operation after the power cut. */
 export class PowerCut extends Error {
   override readonly name = "PowerCut";
 }
@@ -41,18 +41,18 @@ interface Inode {
   modifiedAt: number;
 }
 
-/** A change of names that no sync has made lasting. */
+/** Change of names not yet durable. */
 interface PendingChange {
   readonly directories: readonly string[];
-  /** The file whose names it changes. */
+  /** File whose names change. */
   readonly inode: Inode;
   readonly apply: (names: Map<string, Inode>) => void;
 }
 
-/** Above this number of pending changes not every selection of them is tried. */
+/** Maximum number of pending changes of which every subset is tried. */
 const ALL_SELECTIONS_MAX = 6;
 
-/** What may be left of what was written behind the last sync, from nothing to everything. */
+/** Possible remains of data written since the last sync, from none to all. */
 const SURVIVORS: readonly ((text: string) => string)[] = [
   () => "",
   (text) => text.slice(0, text.length / 2),
@@ -60,7 +60,10 @@ const SURVIVORS: readonly ((text: string) => string)[] = [
   (text) => "\0".repeat(text.length),
   (text) => text,
 ];
-/** The same of a text that fits a sector, which a disk writes whole: its size may be older, or newer. */
+/**
+ * Possible remains of data within a sector, which disks write atomically: only the size may be
+ * older or newer.
+ */
 const SECTOR_SURVIVORS: readonly ((text: string, synced: string) => string)[] = [
   () => "",
   (text) => "\0".repeat(text.length),
@@ -69,15 +72,18 @@ const SECTOR_SURVIVORS: readonly ((text: string, synced: string) => string)[] = 
 ];
 
 export class FragileDisk implements FileSystem {
-  /** Every change that was made, as `operation path`. */
+  /** Every change, as `operation path`. */
   readonly journal: string[] = [];
-  /** Number of changes after which the power is cut. */
+  /** Number of changes until the power is cut. */
   powerLasts = Infinity;
-  /** Fails an operation with the error that it returns. */
+  /** Fault injection: an operation fails with the error returned. */
   fault: (operation: Operation, path: string) => Error | undefined = () => undefined;
-  /** Syncs that say that they are done and do nothing. */
+  /** Syncs that report success without effect. */
   ignored: "sync" | "syncDirectory" | undefined;
-  /** Whether it promises what {@link FileSystem.syncsNames} says, and tears no sector. */
+  /**
+   * True if file syncs also make names durable, see {@link FileSystem.syncsNames}, and sectors are
+   * not torn.
+   */
   namesWithFiles = false;
   readonly #directories = new Map<string, DirectoryEntry[]>();
   #names = new Map<string, Inode>();
@@ -85,7 +91,7 @@ export class FragileDisk implements FileSystem {
   #pending: PendingChange[] = [];
   #time = 0;
 
-  /** `files` maps paths to what they hold; all of it is lasting. Directories exist as they are named. */
+  /** `files` maps paths to contents, all of it durable. `directories` are created. */
   constructor(directories: readonly string[], files: Readonly<Record<string, string>> = {}) {
     for (const directory of directories) this.#directories.set(directory, []);
     for (const [path, text] of Object.entries(files)) {
@@ -94,7 +100,7 @@ export class FragileDisk implements FileSystem {
     this.#lastingNames = new Map(this.#names);
   }
 
-  /** Puts something into a directory that is no file. */
+  /** Adds an entry that is no file to a directory. */
   addOther(directory: string, name: string, kind: "isDirectory" | "isSymlink" | "isOther"): void {
     const none = { name, isFile: false, isDirectory: false, isSymlink: false };
     this.#directories.get(directory)!.push({
@@ -103,27 +109,27 @@ export class FragileDisk implements FileSystem {
     });
   }
 
-  /** What each file holds. */
+  /** Contents by path. */
   get files(): Record<string, string> {
     return Object.fromEntries([...this.#names].map(([path, { text }]) => [path, text]));
   }
 
-  /** Path and text of each file. */
+  /** Path and content of each file. */
   *texts(): Iterable<[path: string, text: string]> {
     for (const [path, { text }] of this.#names) yield [path, text];
   }
 
-  /** What one file holds. */
+  /** Content of a file. */
   textOf(path: string): string | undefined {
     return this.#names.get(path)?.text;
   }
 
-  /** The permissions of a file. */
+  /** Mode of a file. */
   modeOf(path: string): number | undefined {
     return this.#names.get(path)?.mode;
   }
 
-  /** Every disk that may be found after a power cut now. */
+  /** All disks that a power cut now may leave. */
   *remains(): Iterable<FragileDisk> {
     for (const survives of selectionsOf(this.#pending.length)) {
       const names = new Map(this.#lastingNames);
@@ -141,7 +147,7 @@ export class FragileDisk implements FileSystem {
     }
   }
 
-  /** The disk after a power cut now; `survives` decides of one thing after the other. */
+  /** One disk that a power cut now may leave; `survives` decides about each change. */
   afterPowerCut(survives: () => boolean): FragileDisk {
     const names = new Map(this.#lastingNames);
     for (const { apply } of this.#pending) if (survives()) apply(names);
@@ -241,7 +247,7 @@ export class FragileDisk implements FileSystem {
     this.#change("syncWithName", path);
     if (this.ignored === "sync") return;
     inode.syncedText = inode.text;
-    // A journal is committed in order: what came before is lasting with it.
+    // Journals commit in order: earlier changes become durable too.
     const last = this.#pending.findLastIndex((change) => change.inode === inode);
     for (const { apply } of this.#pending.splice(0, last + 1)) apply(this.#lastingNames);
   }
@@ -319,7 +325,7 @@ export class FragileDisk implements FileSystem {
   }
 }
 
-/** What a file may hold after a power cut: its new text is behind the lasting one, or in its place. */
+/** Content after a power cut: new text appended to the durable text, or in its place. */
 function remainsOf(
   { text, syncedText }: Inode,
   survivorOf: (text: string, synced: string) => string,
@@ -335,7 +341,7 @@ function directoryOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/"));
 }
 
-/** Which of `count` changes survive: every selection, or where these are too many the likely ones. */
+/** Subsets of `count` changes that survive: all subsets or, above ALL_SELECTIONS_MAX, the likely ones. */
 function* selectionsOf(count: number): Iterable<(index: number) => boolean> {
   if (count <= ALL_SELECTIONS_MAX) {
     for (let bits = 0; bits < 1 << count; bits++) yield (index) => (bits >> index & 1) === 1;
