@@ -1,6 +1,6 @@
 /**
- * Holds JSON to a schema: the words of JSON Schema that `conf/nsmctl.schema.json` uses, and no others, so
- * that a word which is not understood is an error of the schema and not passed over.
+ * Validates JSON by the keywords of JSON Schema that `conf/nsmctl.schema.json` uses. Any other
+ * keyword is an error of the schema.
  */
 
 export interface Schema {
@@ -9,7 +9,7 @@ export interface Schema {
 
 const ANNOTATIONS = new Set(["$schema", "$id", "title", "description", "$defs"]);
 
-/** Everything about a value that does not fit; empty if it does. */
+/** Violations of a schema by a value; empty if valid. */
 export function faultsOf(value: unknown, schema: Schema, root: Schema, path = "$"): string[] {
   const faults: string[] = [];
   const demand = (isMet: boolean, fault: string) => {
@@ -65,7 +65,7 @@ export function faultsOf(value: unknown, schema: Schema, root: Schema, path = "$
         break;
       case "properties":
       case "additionalProperties":
-        break; // below, together
+        break; // handled together, below
       default:
         demand(ANNOTATIONS.has(word), `meets the unknown word "${word}" in the schema`);
     }

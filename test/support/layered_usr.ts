@@ -1,17 +1,20 @@
-/** A host whose /usr has the programs of Debian packages that are not installed, and ours where they are wanted. */
+/**
+ * Overlays on /usr and /var of a host: programs of Debian packages that are not installed, and ours
+ * on request.
+ */
 
 import { assertEquals } from "@std/assert";
 import type { TestHost } from "./namespace.ts";
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
-/** Debian's packages that have tools which drive ours, unpacked by install.sh. */
+/** Debian packages with tools that drive our programs, unpacked by install.sh. */
 export const DRIVERS = `${PROJECT}.toolchain/drivers`;
-/** The same with whole cluster managers. */
+/** Unpacked Debian packages of cluster managers. */
 export const MANAGERS = `${PROJECT}.toolchain/managers`;
-/** The same with NFS servers. */
+/** Unpacked Debian packages of NFS servers. */
 export const SERVERS = `${PROJECT}.toolchain/servers`;
 
-/** Puts a layer over /usr of a host, with an unpacked folder of tools. */
+/** Overlays /usr of a host with an unpacked folder of tools. */
 export async function layerUsr(host: TestHost, tools: string, hasOurs: boolean): Promise<void> {
   const layer = "/run/layer";
   await host.output("mkdir", "-p", layer);
@@ -23,14 +26,14 @@ export async function layerUsr(host: TestHost, tools: string, hasOurs: boolean):
       ...["env", `DESTDIR=${stage}`, `${PROJECT}install.sh`, "install", "--prefix", "/usr"],
     );
     assertEquals(code, 0, stderr);
-    await host.output("rm", `${stage}/usr/sbin/rpcbind`); // Debian's serves both
+    await host.output("rm", `${stage}/usr/sbin/rpcbind`); // Debian's rpcbind serves both
     await host.output("sh", "-c", `mv ${stage}/usr/* ${layer}/upper/`);
   }
   const folders = `lowerdir=${tools}/usr:/usr,upperdir=${layer}/upper,workdir=${layer}/work`;
   await host.output("mount", "-t", "overlay", "none", "-o", folders, "/usr");
 }
 
-/** Puts a layer over /var, with what packages have there; /var/lib/nfs stays as it is. */
+/** Overlays /var with the packages' files; /var/lib/nfs is kept. */
 export async function layerVar(host: TestHost, tools: string): Promise<void> {
   const layer = "/run/layer-var";
   const folders = `lowerdir=${tools}/var:/var,upperdir=${layer}/upper,workdir=${layer}/work`;

@@ -16,30 +16,30 @@
 
 import { codeOf, functionsOf, importsOf, lineAt, topLevelOf } from "./module_text.ts";
 
-/** Longest file, in lines. */
+/** Maximum length of a file, in lines. */
 const LINES_MAX = 300;
 
-/** Longest function, in lines. */
+/** Maximum length of a function, in lines. */
 const FUNCTION_LINES_MAX = 60;
 
-/** Largest part of the lines of lib/ that one of its folders may hold. */
+/** Maximum share of lib/'s lines in one of its folders. */
 export const FOLDER_SHARE_MAX = 0.18;
 
 interface Part {
-  /** Folders of lib/, files of lib/ and `deno.json` that it may import; always itself. */
+  /** Folders and files of lib/ and `deno.json` that the part may import, besides itself. */
   readonly values: readonly string[];
-  /** Those of which it may import types. */
+  /** Folders and files of which the part may import types only. */
   readonly types?: readonly string[];
-  /** Whether its files, or which of them, may say `Deno`. */
+  /** Whether all files, or which files, may use `Deno`. */
   readonly deno?: boolean | readonly string[];
-  /** Whether its files can be tested without a clock, chance or network. */
+  /** True for parts testable without a clock, chance or network. */
   readonly isPure?: boolean;
 }
 
-/** log.ts is a type, so that a test can listen; ports.ts has the interfaces that nsm/ needs. */
+/** Interfaces: log.ts is a type, so that tests can record; ports.ts declares the needs of nsm/. */
 const INTERFACES = ["log.ts", "nsm/ports.ts"];
 
-/** The parts below the programs, and the files beside them. */
+/** Parts below the programs, and the files beside them. */
 const BASE = [
   "config",
   "platform",
@@ -70,8 +70,8 @@ const PARTS: Readonly<Record<string, Part>> = {
     types: ["log.ts", "log_limits.ts"],
     isPure: true,
   },
-  // ports.ts has the errors that a Store promises, too; the number in the file `state` has one rule;
-  // thousands of files are read three times as fast by the C library's calls.
+  // Reasons: ports.ts has the errors that a Store throws, too; the rule for the file `state` exists
+  // once; the C library's calls read thousands of files three times as fast.
   store: {
     values: [
       "nsm/ports.ts",
@@ -86,7 +86,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     types: [...INTERFACES, "nsm/notify/notify_outcome.ts"],
     deno: true,
   },
-  // The file system of a ledger is one that may hang: platform/ has the calls, and they are passed in.
+  // Calls of a ledger's file system, which may hang, are in platform/ and passed in.
   cluster: {
     values: [
       "nsm/ports.ts",
@@ -101,7 +101,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     isPure: true,
   },
   net: { values: ["rpc", "platform", "time", "quote.ts"], types: INTERFACES, deno: true },
-  // One grammar for a retry schedule.
+  // Retry schedules have one grammar.
   config: {
     values: ["quote.ts", "deno.json", "nsm/notify/retry_schedule.ts"],
     types: INTERFACES,
@@ -140,7 +140,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   "main.ts": { values: ["commands", "config", "platform"], deno: true },
 };
 
-/** The one door of each outside package. */
+/** The only files that may import an outside package. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   "@std/ini": /^lib\/config\/ini_file\.ts$/,
   "@std/cli": /^lib\/nsmctl\/command\.ts$/,
@@ -149,7 +149,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "@std/assert": /^test\//,
 };
 
-/** What a top-level line may begin with; deno fmt indents everything else, or it is an effect. */
+/** Allowed beginnings of a top-level line; deno fmt indents all others, except effects. */
 const DECLARATION =
   /^(?:\s|$|(?:import|export|const|function|class|interface|type|enum|declare)\b|(?:async function|abstract class)\b|[)\]}>`])/;
 
@@ -158,14 +158,14 @@ const AMBIENT =
 
 interface Fault {
   readonly line: number;
-  /** What the file does, and what to do about it. */
+  /** Violation and remedy. */
   readonly fault: string;
 }
 
 /**
- * What is wrong with a file, one message for each fault, with file, line and what to do.
+ * Violations of a file, a message each, with file, line and remedy.
  *
- * `path` is relative to the project, `text` is what is in the file.
+ * `path` is relative to the project; `text` is the file's content.
  */
 export function breachesOf(path: string, text: string): string[] {
   const code = codeOf(text);
@@ -192,7 +192,7 @@ function* importFaults(path: string, text: string, code: string): Generator<Faul
   }
 }
 
-/** What the layout says of the file as a member of its part. */
+/** Violations of the rules for the file's part. */
 function* partFaults(path: string, text: string, code: string): Generator<Fault> {
   const part = PARTS[partOf(path)];
   const lines = text.split("\n").length - 1;
@@ -225,7 +225,10 @@ function* partFaults(path: string, text: string, code: string): Generator<Fault>
   }
 }
 
-/** `xdr` for lib/xdr/types.ts, `log.ts` for lib/log.ts, `main.ts` and `deno.json` for themselves. */
+/**
+ * Part of a file: `xdr` for lib/xdr/types.ts, `log.ts` for lib/log.ts; `main.ts` and `deno.json`
+ * are their own.
+ */
 function partOf(path: string): string {
   if (path.startsWith("lib/nsm/notify/")) return "nsm/notify";
   return path.replace(/^lib\//, "").split("/")[0]!;
@@ -236,7 +239,7 @@ function mayUseDeno(part: Part | undefined, path: string): boolean {
   return typeof deno === "boolean" ? deno : deno.some((name) => path.endsWith(`/${name}`));
 }
 
-/** Why a file may not import something; nothing if it may. */
+/** Reason why a file may not import a specifier; undefined if it may. */
 function importFault(
   path: string,
   specifier: string | undefined,
@@ -278,12 +281,12 @@ function directionFault(from: string, target: string, isTypeOnly: boolean): stri
   return `${from} ${allowed}; declare an interface where it is needed and have the thing passed in`;
 }
 
-/** What a module does when it is loaded. */
+/** Effects of loading a module. */
 function* effects(path: string, code: string): Generator<Fault> {
   const topLevel = topLevelOf(code);
   for (const [index, line] of topLevel.split("\n").entries()) {
     if (/^(?:export\s+)?(?:let|var)\b/.test(line)) {
-      // What is opened once for the process, the C library above all, may be remembered there.
+      // platform/ may cache what is opened once per process, such as the C library.
       if (path.startsWith("lib/platform/") && !line.startsWith("export")) continue;
       yield { line: index + 1, fault: "has a variable: keep state in an object that is passed on" };
     } else if (!DECLARATION.test(line)) {

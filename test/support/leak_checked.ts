@@ -1,2 +1,2 @@
-/** Options for tests with sockets: one that leaves something open or under way fails. */
+/** Options for tests with sockets: an open resource or pending operation at the end fails the test. */
 export const leakChecked = { sanitizeOps: true, sanitizeResources: true } as const;

@@ -1,38 +1,38 @@
 /**
- * What was asked of a status monitor and what it has acknowledged, to be held against what is found on
- * its disk. A change that was not answered yet may be there or not.
+ * Expected monitor list: calls made and acknowledged, for a comparison with the disk. An
+ * unacknowledged change may be on disk or not.
  */
 
-/** What is wrong with a monitor list, by what it means. */
+/** Damage of a monitor list, by kind. */
 export interface Damage {
-  /** Acknowledged, and not there or with another cookie. */
+  /** Acknowledged registrations that are missing or have another cookie. */
   readonly lost: readonly string[];
-  /** There, and acknowledged as removed, or never asked for. */
+  /** Registrations on disk whose removal was acknowledged, or that were never requested. */
   readonly resurrected: readonly string[];
-  /** Lines that are no records, and files that are empty. */
+  /** Lines that are no records, and empty files. */
   readonly torn: readonly string[];
 }
 
 const RECORD = /^[0-9a-f]{8}(?: [0-9a-f]{8}){3} ([0-9a-f]{32}) (\S+) (\S*)$/;
 const GONE = "-";
 
-/** How a monitor list is looked at. */
+/** View on a monitor list. */
 export interface View {
-  /** Registrations by this my_name are passed over. */
+  /** Registrations by this my_name are ignored. */
   readonly others?: string;
-  /** The time, in ms of {@link Ledger.end}; a removal that is younger than `graceMs` may be undone. */
+  /** Time in ms, as of {@link Ledger.end}; a removal younger than `graceMs` may be undone. */
   readonly now?: number;
   readonly graceMs?: number;
 }
 
 export class Ledger {
-  /** Changes that were acknowledged. */
+  /** Number of acknowledged changes. */
   acknowledged = 0;
-  /** Changes that were refused; each has to leave everything as it was. */
+  /** Number of refused changes, which must have no effect. */
   refused = 0;
   readonly #values = new Map<string, string>();
   readonly #asked = new Map<string, string>();
-  /** What was removed by the last change of a key, and when. */
+  /** Value and time of a key's removal, if that was its last change. */
   readonly #removed = new Map<string, { readonly value: string; readonly at: number }>();
 
   begin(key: string, value: string): void {
@@ -55,7 +55,7 @@ export class Ledger {
     this.refused++;
   }
 
-  /** What is known now; the original may go on. */
+  /** Copy of the present state, independent of the original. */
   copy(): Ledger {
     const copy = new Ledger();
     for (const each of this.#values) copy.#values.set(...each);
@@ -64,7 +64,7 @@ export class Ledger {
     return copy;
   }
 
-  /** The acknowledged registrations that are to be there, with their cookies, by key. */
+  /** Acknowledged registrations: cookies by key. */
   get registered(): ReadonlyMap<string, string> {
     return new Map([...this.#values].filter(([, value]) => value !== GONE));
   }

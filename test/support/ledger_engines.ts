@@ -1,4 +1,4 @@
-/** The engines of ledgers in memory, for tests that hold for each: storage or a network that is stepped. */
+/** In-memory ledger engines for tests that apply to each: stepped storage, and a stepped network. */
 
 import { DirectoryLedger } from "../../lib/cluster/directory_ledger.ts";
 import { EtcdClient, type EtcdRequest, type HttpAnswer } from "../../lib/cluster/etcd_client.ts";
@@ -11,26 +11,26 @@ import { SharedStorage } from "./shared_storage.ts";
 const DIRECTORY = "/vip1";
 const ENDPOINTS = ["http://e1:2379", "http://e2:2379"];
 const STARTED_AT = 1_700_000_000_000;
-/** In simulated time; nobody waits for it. */
+/** Timeout in simulated time. */
 const TIMEOUT_MS = 1_500;
-/** In how many steps one message arrives that nobody waits for any more. */
+/** An abandoned message arrives in one of this many steps. */
 const LATE = 25;
-/** Time that passes in one step at most, so that other endpoints are asked, in ms. */
+/** Maximum time per step in ms; large enough that further endpoints are tried. */
 const STEP_MS = 400;
 
 type Random = (below: number) => number;
 
-/** One kind of ledger, and what the test does to it. */
+/** Kind of ledger, with the test's controls. */
 export interface LedgerEngine {
-  /** A ledger of the identity vip1, as a process of a node has it. */
+  /** Ledger of the identity vip1, as opened by a process of a node. */
   ledger(node: string): Ledger;
-  /** From now on calls wait until they are stepped. */
+  /** Makes calls wait for their steps from now on. */
   beginSteps(random: Random): void;
-  /** Does something about one of the calls of a node. */
+  /** Advances one of a node's calls. */
   step(node: string): void;
-  /** The process of a node ends: its calls never return. */
+  /** Ends the process of a node; its calls never return. */
   kill(node: string): void;
-  /** All processes and machines end at once. */
+  /** Ends all processes and machines at once. */
   cutPower(): void;
   /**
    * What processes that were killed have left under way comes to its worst end, long after that; whether all
@@ -85,15 +85,15 @@ class DirectoryEngine implements LedgerEngine {
   }
 }
 
-/** A process of a node, until it is killed. */
+/** Process of a node, until killed. */
 interface Process {
   readonly node: string;
   isDead: boolean;
 }
 
-/** A call on its way to etcd, or its answer on the way back. */
+/** Call on its way to etcd, or its answer on the way back. */
 interface Message {
-  /** Whose call it is; undefined where nobody waits for the answer any more. */
+  /** Calling process; undefined for an abandoned call. */
   process: Process | undefined;
   readonly request: EtcdRequest;
   answer?: HttpAnswer;
@@ -127,7 +127,7 @@ class EtcdEngine implements LedgerEngine {
 
   step(node: string): void {
     const random = this.#random!;
-    // What nobody waits for any more arrives at any time.
+    // Abandoned calls arrive at any time.
     const forgotten = this.#messages.filter((message) => message.process === undefined);
     if (forgotten.length > 0 && random(LATE) === 0) {
       this.#deliver(forgotten[random(forgotten.length)]!);
@@ -137,7 +137,7 @@ class EtcdEngine implements LedgerEngine {
     const message = mine[random(mine.length)];
     if (message === undefined) return;
     switch (random(8)) {
-      case 0: // it fails for the caller, and is lost or still on its way
+      case 0: // the call fails for its caller; the message is lost or still arrives
         if (random(4) === 0) this.#messages.splice(this.#messages.indexOf(message), 1);
         message.process = undefined;
         return message.settle.reject(new Error("connection reset"));
@@ -169,7 +169,7 @@ class EtcdEngine implements LedgerEngine {
     for (const message of this.#messages) if (message.process?.isDead) message.process = undefined;
   }
 
-  /** Has a request arrive, or an answer. */
+  /** Delivers a request or an answer. */
   #deliver(message: Message): void {
     const { url, body, token } = message.request;
     if (message.answer === undefined) {

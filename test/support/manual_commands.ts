@@ -1,8 +1,8 @@
-/** The literal blocks of a manual page, as a reader copies them. */
+/** Literal blocks of a manual page, as a reader copies them. */
 
 const PAGES = new URL("../../conf/", import.meta.url);
 
-/** The blocks below a heading `.Sh` or `.Ss`, each as one text. */
+/** Texts of the blocks below a heading `.Sh` or `.Ss`. */
 export async function literalBlocks(page: string, heading: string): Promise<string[]> {
   const text = await Deno.readTextFile(new URL(page, PAGES));
   const from = text.search(new RegExp(`^\\.S[hs] ${heading}$`, "m"));

@@ -41,7 +41,7 @@ const PMAP_PROG = 100000;
 const SM_PROG = 100024;
 const GETPORT = 3;
 const SM_NOTIFY = 6;
-/** Offset of the arguments of a call with AUTH_NONE. */
+/** Offset of the arguments in a call with AUTH_NONE. */
 const ARGUMENTS = 40;
 
 const libc = Deno.dlopen("libc.so.6", {
@@ -53,12 +53,12 @@ const libc = Deno.dlopen("libc.so.6", {
   sendmsg: { parameters: ["i32", "buffer", "i32"], result: "i64" },
 }).symbols;
 
-/** What one peer has received. */
+/** Messages received by one peer. */
 interface Received {
   queries: number;
   /** `NAME STATE` of each notice. */
   readonly notices: string[];
-  /** The addresses that they came from. */
+  /** Source address of each notice. */
   readonly sources: string[];
 }
 
@@ -67,7 +67,7 @@ let completed = 0;
 let completedAt = 0;
 let begunAt = 0;
 
-/** One datagram and where it came from: `struct msghdr` and what it points to. */
+/** Datagram and its source: `struct msghdr` and the buffers it points to. */
 const from = new Uint8Array(16);
 const data = new Uint8Array(4096);
 const control = new Uint8Array(64);
@@ -75,7 +75,10 @@ const vector = new BigUint64Array([address(data), BigInt(data.length)]);
 const message = new DataView(new ArrayBuffer(56));
 const messageBytes = new Uint8Array(message.buffer);
 const view = new DataView(data.buffer);
-/** Offsets in the control data: after the header an interface index, our address, its address. */
+/**
+ * Offsets in the control data: behind the header are interface index, local address, and
+ * destination address.
+ */
 const [INTERFACE, OWN_ADDRESS, ASKED_ADDRESS, CONTROL_BYTES] = [16, 20, 24, 32];
 
 function address(bytes: Uint8Array | BigUint64Array): bigint {
@@ -101,7 +104,7 @@ function open(port: number): number {
   return fd;
 }
 
-/** Answers all that has arrived at a socket. */
+/** Answers all datagrams in a socket's queue. */
 function drain(fd: number, answer: (length: number) => number): void {
   for (;;) {
     prepare(control.length);
@@ -118,7 +121,7 @@ function drain(fd: number, answer: (length: number) => number): void {
   }
 }
 
-/** Puts the answer to the call in `data` in its place; returns its length, 0 for none. */
+/** Replaces the call in `data` by its reply; returns the reply's length, 0 for none. */
 function answer(length: number): number {
   if (length < ARGUMENTS) return 0;
   const own = control.subarray(ASKED_ADDRESS, ASKED_ADDRESS + 4).join(".");
@@ -137,7 +140,7 @@ function answer(length: number): number {
   return 28;
 }
 
-/** The same for a question to the name server. */
+/** Replaces a DNS query in `data` by its reply; returns the reply's length, 0 for none. */
 function answerQuestion(length: number): number {
   const host = String.fromCharCode(...data.subarray(13, 13 + data[12]!));
   if (length < 17 || !/^h\d+$/.test(host)) return 0;
@@ -187,7 +190,7 @@ function obey(command: string): string {
   }
 }
 
-/** Obeys the commands that have arrived; returns whether there may be more. */
+/** Executes the commands received; returns false at the end of input. */
 function readCommands(): boolean {
   const length = Deno.stdin.readSync(data);
   if (length === null) return false;

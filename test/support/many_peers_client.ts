@@ -1,4 +1,4 @@
-/** A test's side of many_peers.ts: fills the lists of a host, and asks what the peers have received. */
+/** Client of many_peers.ts: fills the lists of a host, and queries what the peers received. */
 
 import { BackgroundProgram } from "./background_program.ts";
 import { STATE_DIRECTORY, type TestHost } from "./namespace.ts";
@@ -7,29 +7,29 @@ import { inTime } from "./patience.ts";
 const RESPONDER = new URL("many_peers.ts", import.meta.url).pathname;
 const RUN = ["run", "--quiet", "--no-check", "--no-lock", "-A"];
 
-/** The name under which every peer knows the host. */
+/** Name under which every peer knows the host. */
 export const MY_NAME = "nodeb.example.net";
 
-/** What one peer has received. */
+/** Messages received by one peer. */
 export interface Received {
   readonly queries: number;
   /** `NAME STATE` of each notice. */
   readonly notices: readonly string[];
-  /** The addresses that they came from, one for each. */
+  /** Source address of each notice. */
   readonly sources: readonly string[];
 }
 
-/** Address number `index` of a /16 network of peers: `127.1` is healthy, see many_peers.ts. */
+/** Address number `index` in a /16 network of peers; `127.1` is healthy, see many_peers.ts. */
 export function peerAddress(network: string, index: number): string {
   return `${network}.${index >> 8}.${index & 0xff}`;
 }
 
-/** The first `count` addresses of a network. */
+/** First `count` addresses of a network. */
 export function peerAddresses(network: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => peerAddress(network, index + 1));
 }
 
-/** Puts peers on the monitor list, as they were before a reboot. */
+/** Puts peers on the monitor list, as before a reboot. */
 export function monitor(host: TestHost, names: readonly string[]): void {
   const directory = host.path(`${STATE_DIRECTORY}/sm`);
   const { uid, gid } = Deno.statSync(directory);
@@ -41,19 +41,19 @@ export function monitor(host: TestHost, names: readonly string[]): void {
   }
 }
 
-/** Names that are on a list: `sm` or `sm.bak`. */
+/** Names on a list: `sm` or `sm.bak`. */
 export function listed(host: TestHost, list: "sm" | "sm.bak"): string[] {
   return [...Deno.readDirSync(host.path(`${STATE_DIRECTORY}/${list}`))]
     .map(({ name }) => name).filter((name) => !name.startsWith("."));
 }
 
-/** The number in the file `state`; undefined while that is empty. */
+/** Number in the file `state`; undefined if empty. */
 export function stateNumber(host: TestHost): number | undefined {
   const bytes = Deno.readFileSync(host.path(`${STATE_DIRECTORY}/state`));
   return bytes.length < 4 ? undefined : new Int32Array(bytes.buffer, 0, 1)[0];
 }
 
-/** The peers in a host. */
+/** Peers in a host. */
 export class ManyPeers {
   readonly #program: BackgroundProgram;
   readonly #waiting: ((line: string) => void)[] = [];
@@ -71,15 +71,15 @@ export class ManyPeers {
   }
 
   /**
-   * How many peers were told all forms of the name, when the last one was, and when the first was asked
-   * anything, in ms since 1970.
+   * Number of peers told all forms of the name, and times of the last notice and of the first
+   * query, in ms since 1970.
    */
   async count(): Promise<{ told: number; at: number; since: number }> {
     const [told, at, since] = (await this.#ask("count")).split(" ").map(Number);
     return { told: told!, at: at!, since: since! };
   }
 
-  /** What each address has received. */
+  /** Messages received, by address. */
   async report(): Promise<Map<string, Received>> {
     return new Map(JSON.parse(await this.#ask("report")));
   }

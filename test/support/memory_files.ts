@@ -1,12 +1,12 @@
-/** A file system for settings that lives in memory. */
+/** In-memory file system for settings. */
 
 import type { FileText, ReadFiles } from "../../lib/config/read_files.ts";
 
-/** Holds files by absolute path; folders exist as far as files lie in them. */
+/** Files by absolute path; folders exist if they contain files. */
 export class MemoryFiles implements ReadFiles {
   constructor(
     private readonly files: Readonly<Record<string, string>>,
-    /** Paths that exist and cannot be read, with the system's words for it. */
+    /** Paths that exist but are unreadable, with the system's error text. */
     private readonly unreadable: Readonly<Record<string, string>> = {},
   ) {}
 

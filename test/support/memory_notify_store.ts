@@ -1,4 +1,4 @@
-/** A notify list and a memory of peers that are not on disk. */
+/** In-memory notify list and peer memory. */
 
 import type { NotifyRecord, PeerFacts, PeerMemory } from "../../lib/nsm/ports.ts";
 

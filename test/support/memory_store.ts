@@ -1,4 +1,4 @@
-/** A state directory that is not on disk, with both views of it. */
+/** In-memory state directory, with both of its stores. */
 
 import {
   type MonitorRecord,
@@ -16,15 +16,15 @@ import {
 import { fileNameFault } from "../../lib/store/layout.ts";
 import { recordFault, registrationKey } from "../../lib/store/record_format.ts";
 
-/** What the two stores share; tests may look at it and change it. */
+/** State shared by the two stores; tests may inspect and change it. */
 export class MemoryStateDirectory {
   readonly monitored = new Map<string, MonitorRecord>();
   readonly notified = new Map<string, MonitorRecord>();
-  /** The number in the file `state`; undefined where there is none. */
+  /** Number in the file `state`; undefined if there is none. */
   state: number | undefined;
-  /** Why nothing can be read or written, while that is so. */
+  /** Error of all reads and writes while set. */
   fault: string | undefined;
-  /** While set, changes of the monitor list wait for it. */
+  /** While set, changes of the monitor list wait for this promise. */
   gate: Promise<void> | undefined;
 
   stateNumber(): number {
@@ -55,7 +55,7 @@ export class MemoryMonitorStore implements MonitorStore {
     return [];
   }
 
-  /** The records on the list, in the order in which they came. */
+  /** Records on the list, in order of arrival. */
   get records(): MonitorRecord[] {
     return this.load();
   }
@@ -142,7 +142,7 @@ export class MemoryNotifyStore implements NotifyStore {
   }
 }
 
-/** A promise of what an action that is done at once comes to. */
+/** Promise with the outcome of a synchronous action. */
 function settled(action: () => void): Promise<void> {
   return new Promise((resolve) => resolve(action()));
 }

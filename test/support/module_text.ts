@@ -1,20 +1,23 @@
-/** Reads a module's text well enough to see what it imports and what it says outside of comments. */
+/** Minimal scanner of TypeScript modules: imports, and code without comments. */
 
-/** One import, export-from or `import()`. */
+/** An import, export-from or `import()`. */
 export interface Import {
-  /** What is imported; nothing where it is computed. */
+  /** Imported specifier; undefined if computed. */
   readonly specifier: string | undefined;
-  /** `import type` and `export type`; a brace of nothing but `type` names is none, as it still loads. */
+  /**
+   * True for `import type` and `export type`; false for braces with `type` names only, which still
+   * load the module.
+   */
   readonly isTypeOnly: boolean;
   readonly line: number;
 }
 
-/** The line of an offset, counted from 1. */
+/** Line of an offset, from 1. */
 export function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split("\n").length;
 }
 
-/** A statement's clause between `import` and `from`, as `deno fmt` leaves it: at the start of a line. */
+/** Static import at the start of a line, as formatted by `deno fmt`. */
 const STATIC = new RegExp(
   String.raw`^(?:import|export)\b(?<type>\s+type\b(?!\s*(?:from|,)))?\s*` +
     String
@@ -24,7 +27,7 @@ const STATIC = new RegExp(
 );
 const DYNAMIC = /\bimport\s*\(\s*(?<quote>["'`])?/g;
 
-/** Every import of a module, in order; `code` is what {@link codeOf} made of its text. */
+/** All imports of a module, in order; `code` is the result of {@link codeOf}. */
 export function importsOf(text: string, code: string): Import[] {
   const found: Import[] = [];
   for (const match of [...code.matchAll(STATIC), ...code.matchAll(DYNAMIC)]) {
@@ -32,7 +35,7 @@ export function importsOf(text: string, code: string): Import[] {
     const from = match.index + match[0].length;
     const to = quote === undefined ? -1 : code.indexOf(quote, from);
     const literal = to < 0 ? undefined : text.slice(from, to);
-    // A template is a literal only if nothing is put into it.
+    // A template with substitutions is no literal.
     const specifier = quote === "`" && literal?.includes("${") ? undefined : literal;
     const line = lineAt(text, match.index);
     found.push({ specifier, isTypeOnly: type !== undefined, line });
@@ -40,17 +43,17 @@ export function importsOf(text: string, code: string): Import[] {
   return found.sort((a, b) => a.line - b.line);
 }
 
-/** A `/` after one of these begins a regular expression, after anything else it divides. */
+/** Code before a `/` that begins a regular expression; elsewhere `/` is a division. */
 const BEFORE_REGEXP =
   /(?:^|[(,=:[!&|?{};+\-*%<>~^]|\b(?:return|typeof|case|in|of|await|yield))\s*$/;
 
 /**
- * The text with comments, and what is inside of strings, templates and regular expressions, turned into
- * blanks: what is left is code, at the same offsets.
+ * Text with comments and the contents of strings, templates and regular expressions blanked out.
+ * Offsets are kept.
  */
 export function codeOf(text: string): string {
   const blank = (part: string) => part.replace(/[^\n]/g, " ");
-  /** For each open template, how many braces are open inside of its `${`. */
+  /** Number of open braces inside `${`, for each open template. */
   const templates: number[] = [];
   let code = "";
   let at = 0;
@@ -58,7 +61,7 @@ export function codeOf(text: string): string {
     pattern.lastIndex = at;
     return pattern.exec(text)?.[0];
   };
-  /** Passes over a template from behind its "`" or "}" to its end or next "${". */
+  /** Skips a template from behind "`" or "}" to its end or next "${". */
   const template = () => {
     const part = take(/(?:[^`\\$]|\\[^]|\$(?!\{))*/y)!;
     code += blank(part);
@@ -102,7 +105,7 @@ export function codeOf(text: string): string {
   return code;
 }
 
-/** The code outside of all brackets: what a module does when it is loaded, roughly. */
+/** Code outside of all brackets: roughly, the effects of loading a module. */
 export function topLevelOf(code: string): string {
   let depth = 0;
   return code.replace(/[^\n]/g, (character) => {
@@ -113,15 +116,15 @@ export function topLevelOf(code: string): string {
   });
 }
 
-/** A function, method or arrow function with a body in braces. */
+/** Function, method or arrow function with a body in braces. */
 export interface FunctionText {
-  /** The line that it begins on, from 1. */
+  /** First line, from 1. */
   readonly line: number;
-  /** Lines from the first of its head to its closing brace. */
+  /** Lines from the head to the closing brace. */
   readonly lines: number;
 }
 
-/** First lines of functions as `deno fmt` leaves them, with their indentation. */
+/** First lines of functions as formatted by `deno fmt`, with their indentation. */
 const FUNCTION_HEAD = new RegExp(
   String.raw`^(?<indent> *)(?!(?:if|for|while|switch|return|throw|await|yield|new)\b)(?:` +
     String.raw`(?:export )?(?:default )?(?:async )?function\b.*` +
@@ -131,7 +134,7 @@ const FUNCTION_HEAD = new RegExp(
     String.raw`)$`,
 );
 
-/** Every function of a formatted module; `code` is what {@link codeOf} made of its text. */
+/** All functions of a formatted module; `code` is the result of {@link codeOf}. */
 export function functionsOf(code: string): FunctionText[] {
   const lines = code.split("\n");
   return lines.flatMap((text, index) => {
@@ -141,7 +144,7 @@ export function functionsOf(code: string): FunctionText[] {
   });
 }
 
-/** Index of the line with the closing brace; undefined where the head was that of a mere call. */
+/** Index of the line with the closing brace; undefined if the head was a mere call. */
 function endOfFunction(
   lines: readonly string[],
   head: number,
@@ -152,7 +155,7 @@ function endOfFunction(
     const line = lines[index]!;
     if (line.startsWith(`${indent} `) || line === "") continue;
     if (!line.startsWith(indent)) return undefined;
-    // The head goes on: `): void {`, `}: Parts): void {`.
+    // The head continues: `): void {`, `}: Parts): void {`.
     if (/^[)}\]].*\{$/.test(line.slice(indent.length))) hasBody = true;
     else return hasBody && line[indent.length] === "}" ? index : undefined;
   }

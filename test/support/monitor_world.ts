@@ -1,4 +1,7 @@
-/** The whole status monitor behind its dispatcher, on a state directory of its own, with a world of fakes. */
+/**
+ * Complete status monitor behind its dispatcher, on a temporary state directory, with fakes for the
+ * outside.
+ */
 
 import { loadStatdSettings } from "../../lib/config/load.ts";
 import { makeMonitor, type Monitor } from "../../lib/statd/monitor.ts";
@@ -22,19 +25,19 @@ export interface MonitorUnderTest extends Disposable {
   readonly resolver: FakeResolver;
   readonly files: WatchedFiles;
   readonly directory: string;
-  /** The calls that left. */
+  /** Calls sent. */
   readonly called: MadeCall[];
 }
 
-/** What may be unusual about a monitor's world. */
+/** Deviations of the monitor's environment. */
 export interface World {
-  /** One call in so many has no answer. */
+  /** One call in this many fails. */
   readonly failsOnceIn?: number;
-  /** What is on the monitor list at the start, by name of the file. */
+  /** Monitor list at the start: contents by file name. */
   readonly records?: Readonly<Record<string, string>>;
-  /** How long the disk takes for one of these, in ms. */
+  /** Duration of a read of one record, in ms. */
   readonly readMs?: number;
-  /** Names of files on the monitor list that cannot be read, as long as they are in here. */
+  /** Names of unreadable files on the monitor list; tests may change the set. */
   readonly unreadable?: ReadonlySet<string>;
 }
 
@@ -66,7 +69,7 @@ export function newMonitor(
     if (unreadable.has(path.slice(path.lastIndexOf("/") + 1))) throw new Error("Stale file handle");
   };
   const store = openMonitorStore(directory, { log, fileSystem: files });
-  const stateNumber = store.stateNumber(); // makes the file, as the start of the daemon does
+  const stateNumber = store.stateNumber(); // creates the file, as the daemon's start does
   const lockManagers = new LockManagers(failsOnceIn);
   const stopping = new AbortController();
   const monitor = makeMonitor({
@@ -78,7 +81,7 @@ export function newMonitor(
     stateNumber,
     callPeer: lockManagers,
     resolver,
-    // Its functions are handed on without it.
+    // Functions are passed on without their object.
     clock: {
       now: () => clock.now(),
       wallClock: () => clock.wallClock(),
@@ -111,7 +114,7 @@ export function newMonitor(
   };
 }
 
-/** One call that left. */
+/** A call sent. */
 export interface MadeCall {
   readonly program: number;
   readonly version: number;
@@ -120,7 +123,7 @@ export interface MadeCall {
   readonly address: string;
 }
 
-/** rpcbind and lock managers that answer, but for every so many calls. */
+/** rpcbind and lock managers that answer all calls but one in `failsOnceIn`. */
 class LockManagers implements CallPeer {
   readonly made: MadeCall[] = [];
   #calls = 0;

@@ -1,9 +1,9 @@
 /**
- * A name server over UDP that knows a few IPv4 addresses, in a network namespace:
+ * Name server over UDP with a few IPv4 addresses, for a network namespace:
  *
  *     deno run -A name_server.ts 127.0.0.54 peer.example=10.98.0.2
  *
- * It prints `ready` when it answers. What it does not know does not exist.
+ * Prints `ready` once it answers. All other names do not exist.
  *
  * Source: RFC 1035 section 4 (messages).
  */
@@ -13,10 +13,10 @@ const HEADER_BYTES = 12;
 const [TYPE_A, CLASS_IN] = [1, 1];
 const RESPONSE = 0x8180; // recursion was desired, and is available
 const NAME_ERROR = 3;
-/** Points to the name in the question. */
+/** Pointer to the name in the question. */
 const SAME_NAME = 0xc000 | HEADER_BYTES;
 
-/** The name in a question, and where that ends. */
+/** Name in a question, and the offset behind it. */
 function nameIn(query: Uint8Array): { name: string; end: number } {
   const labels: string[] = [];
   let at = HEADER_BYTES;
@@ -26,7 +26,7 @@ function nameIn(query: Uint8Array): { name: string; end: number } {
   return { name: labels.join(".").toLowerCase(), end: at };
 }
 
-/** The response to a query with one question. */
+/** Response to a query with one question. */
 function respond(query: Uint8Array, known: ReadonlyMap<string, string>): Uint8Array<ArrayBuffer> {
   const { name, end } = nameIn(query);
   const address = known.get(name);

@@ -1,28 +1,28 @@
 /**
- * A throw-away host for black-box tests: network, mounts and process ids of its own through unshare(1).
- * It has its own /etc (a copy), an empty /run, and /var/lib/nfs as Debian ships it; what programs write
- * for the kernel's lockd stays in it too. Whatever was started in it ends with it, also when the test
- * itself is killed.
+ * Throw-away host for black-box tests, with its own network, mounts and process ids by unshare(1).
+ * Its /etc is a copy, its /run empty, and its /var/lib/nfs as shipped by Debian; files of the
+ * kernel's lockd are replaced as well. All programs in a host end with the host, even if the test
+ * is killed.
  *
- * Programs reach only what is inside; the test reaches the files inside through {@link TestHost.path}.
+ * Programs reach only the inside; the test reaches files inside through {@link TestHost.path}.
  */
 
 import { BackgroundProgram, type Place } from "./background_program.ts";
 import { eventually } from "./patience.ts";
 
-/** What a host has beyond the usual. */
+/** Options of a host. */
 export interface HostOptions {
   /** Addresses of the loopback device besides 127.0.0.0/8 and ::1, such as `10.99.0.1/32`. */
   readonly addresses?: readonly string[];
-  /** Networks of other hosts, such as `10.98.0.0/24`: programs inside can send from there all the same. */
+  /** Networks of other hosts, such as `10.98.0.0/24`; programs inside may send from their addresses. */
   readonly strangers?: readonly string[];
-  /** Lines of /etc/hosts besides those for localhost. Names are looked up nowhere else. */
+  /** Lines of /etc/hosts besides those for localhost. No other name service is used. */
   readonly hosts?: readonly string[];
-  /** Contents of other files below /etc, by name. */
+  /** Contents of further files below /etc, by name. */
   readonly etc?: Readonly<Record<string, string>>;
 }
 
-/** How a command ended. */
+/** Outcome of a command. */
 export interface Ended {
   readonly code: number;
   readonly stdout: string;
@@ -30,9 +30,9 @@ export interface Ended {
 }
 
 /**
- * Makes the host, says its process id as the machine knows it, and lasts until its input ends. Arguments
- * are the addresses, and `from:` with the networks of strangers. It is a shell that waits for a program, because process 1 has to take care of the
- * orphans that daemons are.
+ * Init script: makes the host, prints its process id outside of the namespace, and runs until its
+ * input ends. Arguments are addresses, and `from:` with networks of strangers. The script ends by
+ * waiting for a child, since process 1 must reap orphaned daemons.
  */
 const INIT = `
 set -e
@@ -69,7 +69,7 @@ cat >/dev/null
 :
 `;
 
-/** What is the same on every machine: names come from /etc/hosts, and nobody is kept out. */
+/** Defaults for every machine: names come from /etc/hosts, and every host is admitted. */
 const ETC: Readonly<Record<string, string>> = {
   "resolv.conf": "",
   "nsswitch.conf": ["passwd", "group", "hosts", "services", "rpc", "netgroup"]
@@ -80,7 +80,7 @@ const ETC: Readonly<Record<string, string>> = {
 };
 const LOCALHOST = ["127.0.0.1 localhost", "::1 localhost ip6-localhost"];
 
-/** The state directory of a host. */
+/** State directory of a host. */
 export const STATE_DIRECTORY = "/var/lib/nfs";
 
 export class TestHost implements AsyncDisposable, Place {
@@ -129,7 +129,7 @@ export class TestHost implements AsyncDisposable, Place {
     return host;
   }
 
-  /** Joins two hosts by a cable; its ends get addresses such as `10.98.0.1/24`. */
+  /** Connects two hosts by a cable; its ends get addresses such as `10.98.0.1/24`. */
   static async join(
     ...ends: readonly [
       { readonly host: TestHost; readonly addresses: readonly string[] },
@@ -148,7 +148,7 @@ export class TestHost implements AsyncDisposable, Place {
         await host.output("ip", "link", "set", "cable", "addrgenmode", "none");
       }
       for (const address of addresses) {
-        // Without duplicate address detection, which would have to be waited for.
+        // Without duplicate address detection, which takes seconds.
         const more = address.includes(":") ? ["nodad"] : [];
         await host.output("ip", "address", "add", address, "dev", "cable", ...more);
       }
@@ -156,22 +156,22 @@ export class TestHost implements AsyncDisposable, Place {
     }
   }
 
-  /** Where the test finds a file of the host. A link to an absolute path leads out of the host. */
+  /** Path of a host's file for the test. A link to an absolute path leads out of the host. */
   path(inside: string): string {
     return `/proc/${this.#holderPid}/root${inside}`;
   }
 
-  /** Writes a file anew. */
+  /** Replaces a file. */
   async write(inside: string, content: string | Uint8Array): Promise<void> {
     const path = this.path(inside);
-    await Deno.remove(path).catch(() => {}); // there may be a link that leads out of the host, or nothing
+    await Deno.remove(path).catch(() => {}); // may be a link out of the host, or absent
     if (typeof content === "string") await Deno.writeTextFile(path, content);
     else await Deno.writeFile(path, content);
   }
 
-  /** The command that runs another one in the host. */
+  /** Command that runs `command` in the host. */
   inside(command: readonly string[]): readonly string[] {
-    // The root as well: in a chroot, entering the mounts alone would lead out of it.
+    // With --root: in a chroot, entering the mounts alone would leave the chroot.
     const own = ["--net", "--mount", "--pid", "--root", "--"];
     return ["nsenter", `--target=${this.#holderPid}`, ...own, ...command];
   }
@@ -185,28 +185,28 @@ export class TestHost implements AsyncDisposable, Place {
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   }
 
-  /** The output of a command that has to succeed. */
+  /** Output of a command that must succeed. */
   async output(...command: string[]): Promise<string> {
     const { code, stdout, stderr } = await this.run(...command);
     if (code !== 0) throw new Error(`"${command.join(" ")}" ended with ${code}: ${stderr}`);
     return stdout;
   }
 
-  /** Starts a program that goes on until it is stopped, at the latest with the host. */
+  /** Starts a program that runs until stopped, or until the host ends. */
   start(...command: string[]): BackgroundProgram {
     return this.follow(new BackgroundProgram(this, command));
   }
 
-  /** Lets {@link report} tell of a program, and disposal wait for it. */
+  /** Includes a program in {@link report}; disposal waits for its end. */
   follow<P extends BackgroundProgram>(program: P): P {
     this.#programs.push(program);
     return program;
   }
 
-  /** Starts an rpcbind, Debian's if nothing else is said, and waits until it serves. */
+  /** Starts an rpcbind, by default Debian's, and waits until it serves. */
   async startRpcbind(program = "/sbin/rpcbind", ...args: string[]): Promise<BackgroundProgram> {
     const rpcbind = this.start(program, "-f", ...args);
-    // The last of its sockets. That of an earlier rpcbind may still be there, without a listener.
+    // The last socket that rpcbind opens; a stale one of an earlier rpcbind has no listener.
     const path = this.path("/run/rpcbind.sock");
     await eventually("rpcbind serves", async () => {
       try {
@@ -224,19 +224,19 @@ export class TestHost implements AsyncDisposable, Place {
     await this.output("kill", `-${signal}`, String(pid));
   }
 
-  /** Whether there is a process of this id in the host. */
+  /** Whether a process with this id exists in the host. */
   async isAlive(pid: number): Promise<boolean> {
     return (await this.run("kill", "-0", String(pid))).code === 0;
   }
 
-  /** Everything that the programs have written, for somebody who has to find out what went wrong. */
+  /** Output of all programs, for the diagnosis of a failure. */
   report(): string {
     return this.#programs.map((program) => program.report()).join("");
   }
 
-  /** Ends everything in the host. */
+  /** Ends all processes in the host. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#holderInput.close(); // process 1 ends, and the kernel ends the others
+    await this.#holderInput.close(); // ends process 1, whereupon the kernel kills the rest
     await this.#holder.status;
     for (const program of this.#programs) await program.ended;
   }

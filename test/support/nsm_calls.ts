@@ -1,15 +1,16 @@
 /**
- * Call messages for program 100024 and the text of replies, made by hand: black-box tests must be able
- * to break every rule of the protocol, and must not share mistakes with the code under test.
+ * Call messages for program 100024, and replies as text. Both are written out by hand: black-box
+ * tests must be able to break every rule of the protocol, and must not share bugs with the code
+ * under test.
  *
  * Source: RFC 5531 section 9; XNFS chapter 11.
  */
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** The xid of every call. */
+/** Default xid of a call. */
 export const XID = 0x5eed0001;
-/** The xid of a call that is sent behind another one, to see that there is no reply to that. */
+/** xid of a fence: a call sent after another one, to show that the other has no reply. */
 export const FENCE_XID = 0x5eed0002;
 
 /** A 32-bit word. */
@@ -17,14 +18,14 @@ export function word(value: number): string {
   return (value >>> 0).toString(16).padStart(8, "0");
 }
 
-/** A string of one character per byte, with its length and padding. */
+/** XDR string, one character per byte, with length and padding. */
 export function text(value: string): string {
   const digits = Array.from(value, (char) => char.charCodeAt(0).toString(16).padStart(2, "0"));
   while (digits.length % 4 !== 0) digits.push("00");
   return word(value.length) + digits.join("");
 }
 
-/** The parts of a call; what is left out is as it should be. Arguments are hex digits. */
+/** Parts of a call; defaults are valid. Arguments are hex digits. */
 export interface Call {
   readonly procedure: number;
   readonly args?: string;
@@ -33,13 +34,13 @@ export interface Call {
   readonly rpcVersion?: number;
   readonly program?: number;
   readonly version?: number;
-  /** Flavour, and the body with its length word. */
+  /** Flavour, and body with its length word. */
   readonly credential?: readonly [number, string];
 }
 
 const NO_BODY = word(0);
 
-/** The bytes of a call message. */
+/** Call message. */
 export function message(call: Call): Bytes {
   const { procedure, args = "", xid = XID, messageType = 0, rpcVersion = 2 } = call;
   const { program = 100024, version = 1, credential: [flavour, body] = [0, NO_BODY] } = call;
@@ -47,12 +48,12 @@ export function message(call: Call): Bytes {
   return Uint8Array.fromHex(numbers.map(word).join("") + body + word(0) + NO_BODY + args);
 }
 
-/** A message as a record of one fragment. */
+/** Record of one fragment. */
 export function record(call: Bytes): Bytes {
   return Uint8Array.fromHex(word(0x80000000 | call.length) + call.toHex());
 }
 
-/** A registration; what is left out is as a kernel's lock manager has it. */
+/** Registration; defaults are those of the kernel's lock manager. */
 export interface Registered {
   readonly monName: string;
   readonly myName?: string;
@@ -99,7 +100,7 @@ const ACCEPTED = word(1) + word(0) + word(0) + word(0);
 const DENIED = word(1) + word(1);
 const STATUS = ["SUCCESS", "PROG_UNAVAIL", "PROG_MISMATCH", "PROC_UNAVAIL", "GARBAGE_ARGS"];
 
-/** A reply message for people, its xid apart: nothing that it says is lost. */
+/** Complete text of a reply message, without the xid. */
 export function describe(reply: Uint8Array): string {
   const body = reply.subarray(4).toHex();
   const words = (digits: string) =>

@@ -1,17 +1,17 @@
-/** A host for tests of nsmctl: its state directory is on a disk, its name is known, and all is well. */
+/** Host for tests of nsmctl: state directory on a disk, a resolvable name, and no faults. */
 
 import { Agent } from "./agent_client.ts";
 import type { BackgroundProgram } from "./background_program.ts";
 import type { Ended, HostOptions, TestHost } from "./namespace.ts";
 import { DIST, type NewHost, OUR_NSMCTL, OUR_STATD } from "./system_test.ts";
 
-/** Where our programs are. */
+/** Folder of our programs. */
 export const OUR_FOLDER = DIST;
 export { OUR_NSMCTL };
 
-/** An address of the host, and its name. */
+/** Address of the host, with a name. */
 export const OWN_ADDRESS = "10.99.0.1";
-/** Where statd listens: outside of the ports that programs are given at random. */
+/** Port of statd, outside of the range of random ports. */
 export const STATD_PORT = 4050;
 
 export class NsmctlHost {
@@ -19,7 +19,7 @@ export class NsmctlHost {
 
   private constructor(readonly host: TestHost, readonly agent: Agent) {}
 
-  /** Makes it, with rpcbind, a stand-in lock manager, and nothing else running. */
+  /** Creates the host with rpcbind and a stand-in lock manager only. */
   static async create(
     newHost: NewHost,
     resources: AsyncDisposableStack,
@@ -36,7 +36,7 @@ export class NsmctlHost {
     const made: { host?: NsmctlHost } = {};
     const disk = await Deno.makeTempDir({ dir: "/var/tmp" });
     resources.defer(async () => {
-      await made.host?.statd?.stop("KILL"); // what happens is noted a moment after the fact
+      await made.host?.statd?.stop("KILL"); // events are written with a short delay
       await Deno.remove(disk, { recursive: true });
     });
     await host.output("chmod", "755", disk);
@@ -50,7 +50,7 @@ export class NsmctlHost {
     return made.host;
   }
 
-  /** Starts statd without notifying anybody, and waits until it serves. */
+  /** Starts statd without sm-notify; waits until it serves. */
   async startStatd(...args: string[]): Promise<BackgroundProgram> {
     this.statd = this.host.start(OUR_STATD, "-F", "-d", "--no-notify", ...args);
     await this.statd.line(/Ready\./);
@@ -60,7 +60,7 @@ export class NsmctlHost {
   /** Runs nsmctl to its end. */
   readonly run = (...args: string[]): Promise<Ended> => this.host.run(OUR_NSMCTL, ...args);
 
-  /** Puts a record where nfs-utils would, as the owner of the directory. */
+  /** Writes a record like nfs-utils, as the owner of the directory. */
   async putRecord(list: "sm" | "sm.bak", monName: string, myName = "me.example.net") {
     const path = `/var/lib/nfs/${list}/${monName}`;
     await this.host.write(path, recordLine(monName, myName));
@@ -69,7 +69,7 @@ export class NsmctlHost {
   }
 }
 
-/** A line of a record file. */
+/** Line of a record file. */
 export function recordLine(monName: string, myName: string): string {
   const priv = "000102030405060708090a0b0c0d0e0f";
   return `0100007f 000186b5 00000003 00000010 ${priv} ${monName} ${myName}\n`;

@@ -1,10 +1,10 @@
-/** The part of nsmctl's manual page that lists its commands, in mdoc(7). */
+/** Section of nsmctl's manual page that lists the commands, in mdoc(7). */
 
 import type { Command } from "../../lib/nsmctl/command.ts";
 import { manItem, manList } from "../documents/man_page.ts";
 import { mdocArgument, mdocText } from "../documents/mdoc.ts";
 
-/** One entry for each command: what it does, its options, and an example. */
+/** Entry for each command: summary, options and an example. */
 export function manCommands(commands: readonly Command[]): string {
   return manList(commands.map((command) => [
     heading(command),

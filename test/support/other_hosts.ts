@@ -1,4 +1,4 @@
-/** Hosts that are monitored beside those of a scenario: no name, address or requester is the same. */
+/** Further monitored hosts beside those of a scenario, with disjoint names, addresses and requester. */
 
 import { STATE_DIRECTORY, type TestHost } from "./namespace.ts";
 
@@ -7,12 +7,12 @@ const NETWORK = "10.66";
 const REQUESTER = "otherhost";
 const ID = "0100007f 000186b5 00000003 00000010";
 
-/** Whether a file in the state directory is that of such a host. */
+/** Whether a file of the state directory belongs to such a host. */
 export function isOfOtherHost(name: string): boolean {
   return name.startsWith(`sm/${NETWORK}.`);
 }
 
-/** Has the next rpc.statd find so many of them in its monitor list, 65,536 at most. */
+/** Adds up to 65,536 such hosts to the monitor list, for the next rpc.statd. */
 export async function addOtherHosts(host: TestHost, count: number): Promise<void> {
   for (let number = 0; number < count; number++) {
     const address = `${NETWORK}.${number >> 8}.${number & 255}`;
@@ -23,7 +23,7 @@ export async function addOtherHosts(host: TestHost, count: number): Promise<void
   await host.output("chown", "-R", `--reference=${MONITOR_LIST}`, MONITOR_LIST);
 }
 
-/** How many of them have a file. */
+/** Number of such hosts with a file. */
 export function countOtherHosts(host: TestHost): number {
   const files = [...Deno.readDirSync(host.path(MONITOR_LIST))];
   return files.filter(({ name }) => isOfOtherHost(`sm/${name}`)).length;

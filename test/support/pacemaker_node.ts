@@ -1,11 +1,11 @@
-/** Nodes of a cluster that Debian's corosync and Pacemaker manage, each in a host of its own. */
+/** Cluster nodes managed by Debian's corosync and Pacemaker, each in a host of its own. */
 
 import { ClusterNode } from "./cluster_node.ts";
 import { layerUsr, layerVar, MANAGERS } from "./layered_usr.ts";
 import { TestHost } from "./namespace.ts";
 import type { NewHost } from "./system_test.ts";
 
-/** Longest time that Pacemaker takes for a step on a busy machine, in seconds. */
+/** Longest duration of a step of Pacemaker on a busy machine, in seconds. */
 const PATIENCE_S = 120;
 const PREPARE = `
 groupadd --system haclient
@@ -46,7 +46,10 @@ logging {
   to_syslog: no
 }
 `;
-/** A leader is chosen at once, and a node that does not answer counts as dead: nothing can be fenced here. */
+/**
+ * Without fencing, which is impossible here: a silent node counts as dead, and a leader is elected
+ * at once.
+ */
 const CIB = `<cib validate-with="pacemaker-3.0" epoch="1" num_updates="0" admin_epoch="0">
 <configuration><crm_config><cluster_property_set id="options">
 <nvpair id="dc-deadtime" name="dc-deadtime" value="2s"/>
@@ -57,7 +60,7 @@ const DAEMONS =
   "corosync -f & sleep 1; PCMK_logfile=/var/log/pacemaker/pacemaker.log pacemakerd -f & wait";
 
 export class PacemakerNode extends ClusterNode {
-  /** Waits until the cluster is shown as a regular expression of grep -E has it. */
+  /** Waits until crm_mon shows a match of the pattern, for grep -E. */
   async shows(pattern: string): Promise<void> {
     const look = `until crm_mon -1 | grep -qE '${pattern}'; do sleep 0.3; done`;
     const { code } = await this.host.run("timeout", String(PATIENCE_S), "sh", "-c", look);
@@ -66,14 +69,14 @@ export class PacemakerNode extends ClusterNode {
     throw new Error(`The cluster is not shown as ${pattern}:\n${stdout}`);
   }
 
-  /** Ends every process of the node at once, but those that the host itself and its network last by. */
+  /** Kills all processes of the node, except those that hold the host and its network. */
   async kill(): Promise<void> {
     const others = "ps -eo pid=,comm= | awk '$1 != 1 && $2 != \"cat\" { print $1 }'";
     await this.host.run("sh", "-c", `kill -9 $(${others})`);
   }
 }
 
-/** Makes the nodes a (10.0.0.1) and b (10.0.0.2) on one cable, with Pacemaker and statd on both. */
+/** Creates nodes a (10.0.0.1) and b (10.0.0.2) on one cable, with Pacemaker and statd. */
 export async function pacemakerPair(
   newHost: NewHost,
   nfsConf: string,

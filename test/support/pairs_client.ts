@@ -1,17 +1,17 @@
 /**
- * SM_UNMON and SM_MON of one peer sent back to back, again and again, as a program inside a test's host:
+ * Sends pairs of SM_UNMON and SM_MON of one peer back to back, inside a test's host:
  *
  *     deno run -A pairs_client.ts PORT PEER PAIRS AT_ONCE DIRECTORY
  *
- * It sends as many pairs as may be outstanding at one time, waits until each call has a reply, and looks for
- * the record in the monitor list. It prints one line of JSON: how many SM_MON were acknowledged, how many
- * calls had no reply in time, and the pairs behind which the last SM_MON was acknowledged and not on disk.
+ * AT_ONCE pairs are outstanding at a time. After their replies the record is looked up in the
+ * monitor list. Prints one line of JSON: acknowledged SM_MON, calls without a reply in time, and
+ * the pairs whose last SM_MON was acknowledged but is not on disk.
  */
 
 import { describe, message, mon, unmon, word } from "./nsm_calls.ts";
 import { PATIENCE_MS } from "./patience.ts";
 
-/** What the program prints. */
+/** Output of the program. */
 export interface PairsDone {
   readonly acknowledged: number;
   readonly unanswered: number;
@@ -67,7 +67,7 @@ class Pairs {
       answered.resolve(reply);
     });
     const to = { transport: "udp", hostname: "127.0.0.1", port: this.port } as const;
-    // One behind the other: the runtime does not promise their order.
+    // Sent in sequence: the runtime does not guarantee the order of concurrent sends.
     this.#sent = this.#sent.then(() => this.#socket.send(message({ ...call, xid }), to));
     return answered.promise;
   }

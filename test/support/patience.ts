@@ -1,14 +1,15 @@
-/** Waiting for what another process does: for the event itself, never for a time. */
+/** Waiting for events of other processes, never for a fixed time. */
 
 /**
- * Longest wait for an event, in ms; only a test that fails waits that long. Twice the longest pause of
- * the program between two attempts (30 s, of a callback), which no test may take for silence.
+ * Longest wait for an event, in ms; only failing tests wait that long. Twice the longest pause of
+ * the program between two attempts (30 s, of a callback), so that no test mistakes the pause for
+ * silence.
  */
 export const PATIENCE_MS = 60_000;
-/** Pause between two looks at something that nobody announces, in ms. */
+/** Polling interval for events without a notification, in ms. */
 const LOOK_PAUSE_MS = 5;
 
-/** Looks again and again until something is so. */
+/** Polls until a condition holds. */
 export async function eventually(
   what: string,
   isSo: () => boolean | Promise<boolean>,
@@ -20,7 +21,7 @@ export async function eventually(
   }
 }
 
-/** Waits for a promise, but not for ever. */
+/** Waits for a promise, with a timeout. */
 export async function inTime<T>(
   what: string,
   promise: Promise<T>,
