@@ -1,6 +1,6 @@
 /**
- * A program for tests of lib/platform that need a process of their own. Its first argument says what to
- * do; what it finds out goes to standard output as JSON.
+ * Program for tests of lib/platform that need a process of their own. The first argument selects an
+ * action; results go to standard output as JSON.
  */
 
 import { makeLog, stderrSink } from "../../lib/log.ts";
@@ -33,7 +33,7 @@ function print(value: unknown): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
-/** Drops privileges to the owner of `directory`; then starts threads and a program. */
+/** Drops privileges to the owner of `directory`; starts threads and a program afterwards. */
 async function drop(directory: string): Promise<void> {
   const outcome = dropPrivileges(directory);
   const threads = readThreads();
@@ -56,7 +56,7 @@ function attempt(action: () => { close(): void } | void): string {
   }
 }
 
-/** Gives up permissions, and tries what takes them, and what has to go on without. */
+/** Revokes permissions; tries operations that need them, and operations that must still work. */
 async function revoke(mayRunPrograms: boolean): Promise<void> {
   await addressesOfName("localhost"); // opens the C library
   const revoked = revokePermissions({ mayRunPrograms });
@@ -79,7 +79,7 @@ async function revoke(mayRunPrograms: boolean): Promise<void> {
   });
 }
 
-/** Binds a reserved port after the drop, and tries what only root can. */
+/** Binds a reserved port after the drop, and tries operations reserved for root. */
 function bind(directory: string): void {
   dropPrivileges(directory);
   print({
@@ -90,7 +90,7 @@ function bind(directory: string): void {
   });
 }
 
-/** A daemon that does as `behaviour` says; the report of its life goes to a file. */
+/** Daemon with the given behaviour; a report about its process goes to a file. */
 async function daemon(behaviour: string, report: string): Promise<number> {
   closeInheritedDescriptors();
   if (!isInBackground()) {
@@ -104,10 +104,10 @@ async function daemon(behaviour: string, report: string): Promise<number> {
       return 7;
     case "crash":
       throw new Error("crashed");
-    case "hold": // ends, but leaves a program that holds its standard output
+    case "hold": // ends, but leaves a child that holds its standard output
       new Deno.Command("/bin/sh", { args: ["-c", `read _ <"${report}"`], stdin: "null" }).spawn();
       return 3;
-    case "reject": // B6: nobody holds the promise
+    case "reject": // B6: unhandled rejection
       endOnUncaughtErrors("daemon");
       tellFatalErrorsTo({ error: (line) => Deno.writeTextFileSync(report, line) }, false);
       void Promise.reject(new Error("unheld"));
@@ -137,7 +137,7 @@ async function daemon(behaviour: string, report: string): Promise<number> {
   return 0;
 }
 
-/** Gets signals while it holds them, then listens; prints what came of them. */
+/** Receives signals while they are held, then installs handlers; prints the signals delivered. */
 async function heldSignals(): Promise<void> {
   holdSignals();
   for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTERM"] as const) {
@@ -154,19 +154,19 @@ async function heldSignals(): Promise<void> {
   const { stdout } = new Deno.Command("/bin/grep", { args: ["SigBlk", "/proc/self/status"] })
     .outputSync();
   until.abort();
-  Deno.kill(Deno.pid, "SIGTERM"); // the end is not interrupted
+  Deno.kill(Deno.pid, "SIGTERM"); // must not interrupt the exit
   clearInterval(keepAlive);
   print({ seen: seen.sort(), child: new TextDecoder().decode(stdout).trim() });
 }
 
-/** Begins a long start, is asked to stop meanwhile, and does not come to its end. */
+/** Starts for ever; a signal to stop is pending meanwhile. */
 async function stopsWhileStarting(): Promise<void> {
   holdSignals();
   Deno.kill(Deno.pid, "SIGTERM");
   await new Promise(() => setInterval(() => {}, 1000));
 }
 
-/** Logs to standard error when the other end of it is closed, which standard input tells. */
+/** Logs to a standard error without a reader; waits for the reader's end by standard input. */
 function logToNobody(): void {
   Deno.stdin.readSync(new Uint8Array(1));
   const log = makeLog("notice", [stderrSink("plain", "test")]);

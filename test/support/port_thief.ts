@@ -1,7 +1,7 @@
 /**
- * Another user who tries to open sockets on ports that are taken, with each option that shares a port, at
- * each address, also before this host has it: run as root in a host. Arguments are addresses, separated by
- * commas, and ports; it prints what it could open.
+ * Another user who tries to open sockets on ports in use: with each option that shares a port, at
+ * each address, also before this host has the address. Runs as root in a host. Arguments are
+ * addresses, separated by commas, and ports. Prints the sockets it could open.
  */
 
 import { closeDescriptor, setSocketOption } from "../../lib/platform/descriptors.ts";

@@ -1,14 +1,14 @@
 /**
- * A strict reader of the text that Prometheus reads: what promtool would object to is an error here.
+ * Strict parser of the Prometheus text format: what promtool rejects is an error here.
  *
- * Source: Prometheus text exposition format 0.0.4; names by its data model, and its conventions for units
- * and counters.
+ * Source: Prometheus text exposition format 0.0.4; names by its data model, and its conventions for
+ * units and counters.
  */
 
 export interface Family {
   readonly help: string;
   readonly type: string;
-  /** Values by their labels as written. */
+  /** Values by label text. */
   readonly samples: Map<string, number>;
 }
 
@@ -16,7 +16,7 @@ const NAME = "[a-zA-Z_:][a-zA-Z0-9_:]*";
 const LABEL = '[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\[\\\\"n])*"';
 const SAMPLE = new RegExp(`^(${NAME})(\\{${LABEL}(?:,${LABEL})*\\})? (-?[0-9.e+]+)$`);
 
-/** Reads a text. @throws {Error} On the first thing that is wrong. */
+/** Parses a text. @throws {Error} On the first violation. */
 export function readMetrics(text: string): Map<string, Family> {
   if (!text.endsWith("\n")) throw new Error("The last line has no end");
   const families = new Map<string, Family>();

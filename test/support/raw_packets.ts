@@ -1,6 +1,6 @@
 /**
- * Sends UDP packets with whatever source address, past the system's own UDP: run in a host of its own at
- * the other end of a cable. Its argument is a {@link Volley} as JSON.
+ * Sends UDP packets with forged source addresses over a packet socket, from a host at the other end
+ * of a cable. The argument is a {@link Volley} as JSON.
  *
  * Source: packet(7), struct sockaddr_ll; RFC 768, RFC 791 section 3.1, RFC 8200 sections 3 and 8.1.
  */
@@ -8,16 +8,16 @@
 import { closeDescriptor } from "../../lib/platform/descriptors.ts";
 import { checked, libc, numericAddress } from "../../lib/platform/libc.ts";
 
-/** What is sent: all messages from each source to its destination. */
+/** Packets to send: all messages for each pair of source and destination. */
 export interface Volley {
   readonly device: string;
-  /** The Ethernet address of the next host, as hex digits. */
+  /** Ethernet address of the next host, as hex digits. */
   readonly to: string;
   readonly sourcePort: number;
   readonly port: number;
-  /** Numeric addresses; both of one family. */
+  /** Numeric addresses of one family. */
   readonly routes: readonly { readonly source: string; readonly destination: string }[];
-  /** Hex digits. */
+  /** Payloads as hex digits. */
   readonly messages: readonly string[];
 }
 
@@ -31,14 +31,14 @@ const TTL = 64;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** 4 or 16 bytes; `::ffff:127.0.0.1` is 16. */
+/** Address in 4 or 16 bytes; `::ffff:127.0.0.1` has 16. */
 function bytesOf(address: string): Bytes {
   const name = numericAddress(address);
   if (name === undefined) throw new TypeError(`no address: ${address}`);
   return address.includes(":") ? name.slice(8, 24) : name.slice(4, 8);
 }
 
-/** Big-endian, each in so many bytes. */
+/** Big-endian integers of given sizes. */
 function numbers(...values: readonly [value: number, bytes: number][]): number[] {
   return values.flatMap(([value, bytes]) =>
     Array.from({ length: bytes }, (_, i) => value >>> 8 * (bytes - 1 - i) & 0xff)
@@ -52,7 +52,7 @@ function checksum(bytes: readonly number[]): number {
   return ~sum & 0xffff;
 }
 
-/** The packet, from its IP header on. */
+/** Packet, from its IP header on. */
 function packetOf(
   from: Bytes,
   to: Bytes,

@@ -1,9 +1,9 @@
-/** A log that keeps its lines, so that a test can look at them. */
+/** Log that keeps its lines for assertions. */
 
 import type { Log } from "../../lib/log.ts";
 
 export class RecordingLog implements Log {
-  /** Each line as `level: message`. */
+  /** Lines as `level: message`. */
   readonly lines: string[] = [];
 
   error(message: string): void {
@@ -22,7 +22,7 @@ export class RecordingLog implements Log {
     this.lines.push(`debug: ${message()}`);
   }
 
-  /** The lines of one level. */
+  /** Lines of one level. */
   of(level: keyof Log): string[] {
     return this.lines.filter((line) => line.startsWith(`${level}: `));
   }

@@ -1,13 +1,13 @@
 /**
- * A command whose system calls are refused, as by the filter of an old container runtime (seccomp(2)): the
- * filter is installed by Python through the C library, and holds for the program that it becomes.
+ * Runs a command under a seccomp(2) filter that refuses system calls, as in an old container
+ * runtime. Python installs the filter through the C library and then executes the command.
  */
 
 export const PYTHON = "/usr/bin/python3";
 
 const EPERM = 1;
 
-/** Numbers of system calls, for x86-64 and arm64. */
+/** System call numbers for x86-64 and arm64. */
 const NUMBERS = {
   statx: { x86_64: 332, aarch64: 291 },
   clone3: { x86_64: 435, aarch64: 435 },
@@ -28,7 +28,7 @@ const NUMBERS = {
   mkdir: { x86_64: 83, aarch64: 34 },
 } as const;
 
-/** Calls without which nothing is served, or not all is done. */
+/** Calls without which rpc.statd cannot serve, or not fully. */
 const NEEDED = {
   flock: { x86_64: 73, aarch64: 32 },
   setgroups: { x86_64: 116, aarch64: 159 },
@@ -42,7 +42,7 @@ const ALL = { ...NUMBERS, ...NEEDED };
 
 export type RefusableCall = keyof typeof NUMBERS;
 
-/** Arguments: the error number, the call's number, the command. */
+/** Arguments: error number, system call number, command. */
 const PROGRAM = `
 import ctypes, os, struct, sys
 error, number = int(sys.argv[1]), int(sys.argv[2])

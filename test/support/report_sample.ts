@@ -1,4 +1,4 @@
-/** A report with everything in it, strangers' texts included. */
+/** Report with every kind of content, including hostile text. */
 
 import type { NsmEvent } from "../../lib/nsm/events.ts";
 import type { Peer } from "../../lib/nsmctl/peers.ts";
@@ -6,7 +6,7 @@ import { recoveryOf } from "../../lib/nsmctl/recovery.ts";
 import type { ReportFacts } from "../../lib/nsmctl/report_facts.ts";
 import type { DatedEvent } from "../../lib/store/event_file.ts";
 
-/** What a stranger may call itself. */
+/** Hostile name of a stranger. */
 export const EVIL = `<script>alert(1)</script>"'&<img src=x onerror=alert(2)>\x1b[2J\u202e`;
 
 const START = Date.UTC(2026, 10, 26, 12, 0, 0);
@@ -17,7 +17,7 @@ function peer(monName: string, more: Partial<Peer> = {}): Peer {
   return { monName, isMonitored: true, isToBeNotified: false, requests, addresses, ...more };
 }
 
-/** A recovery of so many peers, of which two are left. */
+/** Recovery with `told` told peers and two remaining ones. */
 export function sampleReport(told = 40): ReportFacts {
   const event = (seconds: number, event: NsmEvent): DatedEvent => ({
     at: START + seconds * 1000,

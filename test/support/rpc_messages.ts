@@ -1,4 +1,4 @@
-/** Single RPC messages, as a client writes and reads them. */
+/** Single RPC messages, encoded and decoded like by a client. */
 
 import { readReply, readXid, type Reply, writeCall } from "../../lib/rpc/client_messages.ts";
 import type { Args, Procedure, Procedures, Program, Result } from "../../lib/rpc/program.ts";
@@ -8,7 +8,7 @@ import { XdrWriter } from "../../lib/xdr/writer.ts";
 export type { Reply };
 
 /**
- * Encodes one call message.
+ * Encodes a call message.
  *
  * @throws {XdrError} When the arguments have no encoding.
  */
@@ -23,12 +23,12 @@ export function encodeCall<P extends Procedures, K extends keyof P & string>(
   return writer.bytes();
 }
 
-/** The xid of a reply message; nothing if the bytes are no reply. */
+/** xid of a reply message; undefined if the bytes are no reply. */
 export function replyXid(message: Uint8Array): number | undefined {
   return readXid(new XdrReader(message));
 }
 
-/** Decodes a reply message, whose xid was looked at before, to a call of the given procedure. */
+/** Decodes the reply to a call of the given procedure; the xid is skipped. */
 export function decodeReply<R extends Procedure>(
   procedure: R,
   message: Uint8Array,

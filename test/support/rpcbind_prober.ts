@@ -1,7 +1,6 @@
 /**
- * Asks an rpcbind, as a program inside a test's host, everything that can be asked, in all ways in which
- * it can be reached, and prints each call and its answer on a line. Two rpcbinds that print the same are
- * alike.
+ * Probes an rpcbind from inside a test's host, with all questions in all ways, and prints each call
+ * with its answer on a line. Equal output means equal behaviour.
  */
 
 import { type Mapping, portmapV2 } from "../../lib/protocol/portmap.ts";
@@ -40,7 +39,7 @@ async function dumps(): Promise<void> {
   await tell(UNIX, rpcbindV4, "RPCBPROC_DUMP", undefined);
 }
 
-/** A version or procedures that there are not. */
+/** Program with an undefined version or procedure. */
 function odd(number: number, version: number, procedure: number): Program {
   return program("odd", number, version, {
     [`procedure ${procedure} of ${number}`]: {
@@ -60,10 +59,10 @@ const SOCKADDRS = [
   "01002f72756e2f78",
 ];
 
-/** A call for {@link tellAll}: how, the version, the procedure, its arguments. */
+/** Call for {@link tellAll}. */
 type Question = readonly [way: Way, version: Program, name: string, args: unknown];
 
-/** Makes calls of which many get no answer, all at the same time. */
+/** Makes calls concurrently, since many get no answer. */
 async function tellAll(questions: readonly Question[]): Promise<void> {
   const answers = await Promise.all(questions.map((question) => ask(...question)));
   for (const [i, [way, version, name, args]] of questions.entries()) {
@@ -71,7 +70,7 @@ async function tellAll(questions: readonly Question[]): Promise<void> {
   }
 }
 
-/** What forwards calls. */
+/** Procedures that forward calls. */
 function forwarding(): Question[] {
   return [...LOCAL, ...STRANGERS].flatMap((way) =>
     [[2, 5], [3, 5], [4, 5], [4, 10]].map(([v, p]) => {
@@ -181,9 +180,9 @@ async function owners(): Promise<void> {
   }
 }
 
-/** Netids that rpcbind does not serve, but keeps. */
+/** Netids that rpcbind registers without serving them. */
 const ODD_NETIDS = ["", "TCP", "unix", "rawip", "tcp ", "n".repeat(200)];
-/** Services at one address of this host, or at one that it does not have. */
+/** Services at a single address, also one that this host lacks. */
 const ONE_ADDRESS = [
   ["tcp", "127.0.0.1.8.2"],
   ["tcp6", "::1.8.2"],
@@ -200,7 +199,7 @@ const NO_ADDRESSES = [
   ["udp", "::.8.1"],
   ["tcp6", "0.0.0.0.8.1"],
 ] as const;
-/** Entries and questions as no library makes them. */
+/** Entries and questions that no library sends. */
 const ODD_ENTRIES = [
   ...ODD_NETIDS.map((netid, i) => rpcb(501_000 + i, 1, netid, "0.0.0.0.8.1", "o".repeat(200))),
   ...ONE_ADDRESS.map(([netid, address], i) => rpcb(502_000 + i, 1, netid, address)),

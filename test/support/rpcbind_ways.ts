@@ -1,4 +1,4 @@
-/** Ways to ask an rpcbind from inside a test's host, and a question asked by one of them. */
+/** Ways to reach an rpcbind from inside a test's host, and a call over one of them. */
 
 import { connectFrom } from "../../lib/net/bound_stream.ts";
 import { connectStream, connectUnix } from "../../lib/net/tcp.ts";
@@ -13,18 +13,18 @@ import type { StartTimer } from "../../lib/time/clock.ts";
 const PORT = 111;
 const SOCKET = "/run/rpcbind.sock";
 const RECORD_MAX_BYTES = 1_000_000;
-/** After what time there is no answer, in ms. All calls that get none are made at the same time. */
+/** Timeout of a call without an answer, in ms. Such calls are made concurrently. */
 const SILENCE_MS = 5_000;
 
-/** A way to ask. */
+/** A way to call. */
 export interface Way {
   readonly name: string;
   readonly to: Endpoint | undefined;
   readonly transport: "udp" | "tcp" | "unix";
   readonly from?: string;
-  /** Whether to come from a reserved port. */
+  /** Whether to call from a reserved port. */
   readonly isReserved?: boolean;
-  /** Effective user while connecting to the UNIX socket. */
+  /** Effective user id while connecting to the UNIX socket. */
   readonly uid?: number;
 }
 
@@ -53,11 +53,11 @@ export const REGISTRANTS: readonly Way[] = [
   ...STRANGERS.map((way) => ({ ...way, isReserved: true })),
 ];
 
-/** Who tries to remove what somebody else has registered. */
+/** Ways that try to remove another owner's registration. */
 export const OTHERS = ["uid 4321", "udp", "tcp6", "tcp reserved", "udp 127.0.0.2", "udp stranger"];
 
 let port = 600;
-/** Ports are not used twice: a connection that was closed holds its own for a while. */
+/** Ports are not reused, since a closed connection holds its port for a while. */
 function reservedPort(): number {
   return port++;
 }
@@ -67,7 +67,7 @@ const startTimer: StartTimer = (ms, action) => {
   return () => clearTimeout(timer);
 };
 
-/** Makes a call; the answer as text. */
+/** Makes a call; returns the answer as text. */
 export async function ask<P extends Procedures>(
   way: Way,
   version: Program<P>,

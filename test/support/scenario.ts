@@ -1,6 +1,6 @@
 /**
- * What a differential scenario is made of, and how it is played: on a host of its own, one step after
- * the other, noting what can be seen after each.
+ * Differential scenarios and their player: runs one step after the other on a host, and records the
+ * observable state after each.
  */
 
 import { Agent } from "./agent_client.ts";
@@ -18,10 +18,10 @@ import {
   OUR_STATD,
 } from "./system_test.ts";
 
-/** Where statd listens, on all transports. */
+/** Port of statd on all transports. */
 export const STATD_PORT = 4050;
 
-/** An implementation: its programs, and the line with which statd says that it serves. */
+/** An implementation: its programs, and statd's log line when ready. */
 export interface Implementation {
   readonly statd: string;
   readonly ready: RegExp;
@@ -38,7 +38,7 @@ export const OURS: Implementation = {
   smNotify: OUR_SM_NOTIFY,
 };
 
-/** The hosts that the scenarios know; the addresses belong to the host itself. */
+/** Hosts known to the scenarios; the addresses are those of the test host. */
 export const NETWORK = {
   addresses: ["10.99.0.1/32", "10.99.0.3/32", "fd99::1/128", "fd99::3/128"],
   hosts: [
@@ -53,43 +53,43 @@ export const NETWORK = {
 } as const;
 
 export type Step =
-  /** A call. It is sent to the loopback address of its transport unless said otherwise. */
+  /** A call, by default to the loopback address of its transport. */
   | {
     readonly does: string;
     readonly call: Call | Uint8Array<ArrayBuffer>;
     readonly over?: "udp" | "tcp";
     readonly to?: string;
     readonly from?: Source;
-    /** It may stay without a reply. */
+    /** Whether the call may stay without a reply. */
     readonly maybeSilent?: boolean;
-    /** How many callbacks come of it, with Debian's statd and with ours. */
+    /** Expected number of callbacks: with both, or with Debian's statd and with ours. */
     readonly callbacks?: number | readonly [number, number];
   }
-  /** statd is ended, and the next of the cast is started in its place. */
+  /** Stops statd; starts the next implementation. */
   | { readonly does: string; readonly isRestart: true }
-  /** statd is ended, and sm-notify notifies a peer at one of the host's own addresses. */
+  /** Stops statd; sm-notify notifies a peer at one of the host's own addresses. */
   | { readonly does: string; readonly notifies: string }
-  /** Something is done to the state directory. */
+  /** Changes the state directory. */
   | { readonly does: string; readonly act: (host: TestHost) => Promise<void> };
 
 export interface Scenario {
   readonly name: string;
   readonly host?: HostOptions;
-  /** Whether statd has a program for high availability, whose calls are noted. */
+  /** Whether statd runs with an HA callout, whose runs are recorded. */
   readonly hasCallout?: boolean;
-  /** What is in the state directory before statd starts. */
+  /** Prepares the state directory before statd starts. */
   readonly before?: (host: TestHost) => Promise<void>;
   readonly steps: readonly Step[];
 }
 
-/** Notes its arguments, then user, umask and folder that it runs with. */
+/** Callout that records its arguments, user, umask and working directory. */
 const CALLOUT = "/run/callout";
 const CALLOUTS = "/run/callouts";
 const CALLOUT_TEXT = `#!/bin/sh
 { printf '<%s>' "$@"; echo " by $(id -un):$(id -gn) umask $(umask) in $(pwd)"; } >>${CALLOUTS}
 `;
 
-/** What could be seen, by `step: aspect`. */
+/** Observations, by `step: aspect`. */
 export type Seen = ReadonlyMap<string, string>;
 
 class Player {
@@ -132,7 +132,7 @@ class Player {
     return this.#seen;
   }
 
-  /** Who runs now, or is next. */
+  /** Implementation that runs now, or next. */
   get #actor(): Implementation {
     return this.#cast[Math.min(Math.max(this.#starts - 1, 0), this.#cast.length - 1)]!;
   }
@@ -177,7 +177,7 @@ class Player {
     }
   }
 
-  /** Runs sm-notify in the foreground, for at most a minute; the peer's NSM is a stand-in. */
+  /** Runs sm-notify in the foreground for at most a minute; a stand-in plays the peer's NSM. */
   async #notify(step: string, peer: string): Promise<void> {
     await this.#agent.serve({ program: 100024, versions: [1], address: peer });
     const smNotify = this.#host.start(this.#actor.smNotify, "-d", "-m", "1");
@@ -201,7 +201,7 @@ class Player {
     return describe(reply.message) + (address === to.address ? "" : ` from ${address}`);
   }
 
-  /** Notes what has changed since the last look. */
+  /** Records the changes since the last call. */
   #lookAt(step: string): void {
     const snapshot = takeSnapshot(this.#host, isOfOtherHost);
     this.#seen.set(`${step}: files`, changes(this.#snapshot, snapshot));
@@ -212,7 +212,7 @@ class Player {
       const port = from.port < 1024 ? "a reserved port" : `port ${from.port}`;
       return `from ${from.address} ${port} ${message.slice(8)}`;
     });
-    // Which of several comes first is not promised.
+    // Sorted, since their order is not guaranteed.
     this.#seen.set(`${step}: calls`, lines.sort().join("\n"));
     if (this.#options.length === 0) return;
     const callouts = Deno.readTextFileSync(this.#host.path(CALLOUTS)).split("\n").slice(0, -1);
@@ -227,8 +227,8 @@ function isFenceReply(reply: Uint8Array): boolean {
 }
 
 /**
- * Plays a scenario with one implementation, or with another one after each restart, while so many other
- * hosts are monitored.
+ * Plays a scenario with one implementation, or with the next one after each restart, beside
+ * `others` other monitored hosts.
  */
 export async function play(
   cast: readonly Implementation[],
@@ -239,7 +239,7 @@ export async function play(
   return await new Player(cast, await newHost(scenario.host), others).play(scenario);
 }
 
-/** Where two plays of one scenario differ, by place. */
+/** Differences between two plays of a scenario, by place. */
 export function differing(one: Seen, other: Seen): Record<string, readonly [string, string]> {
   const nothing = "nothing";
   const pairs = [...new Set([...one.keys(), ...other.keys()])]

@@ -1,12 +1,12 @@
-/** Repeatable dice for tests. */
+/** Repeatable random numbers for tests. */
 
-/** A seed from outside, to repeat a failure: TEST_SEED in the environment. */
+/** Seed from TEST_SEED in the environment, to repeat a failure. */
 const GIVEN_SEED = Deno.permissions.querySync({ name: "env", variable: "TEST_SEED" }).state ===
     "granted"
   ? Deno.env.get("TEST_SEED")
   : undefined;
 
-/** Whole numbers from 0 to below what is asked for; say the seed where an assertion may fail. */
+/** Random integers from 0 to below the argument; assertions should print the seed. */
 export function seededRandom(
   seed = Number(GIVEN_SEED ?? Math.floor(Math.random() * 2 ** 32)),
 ): { readonly seed: number; readonly random: (below: number) => number } {

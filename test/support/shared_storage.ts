@@ -1,6 +1,6 @@
 /**
- * Storage that several nodes reach, in memory: it forgets what was not synced when its power is cut, and
- * every call waits until the test lets it go on, so that the calls of nodes interleave in any order.
+ * In-memory storage shared by several nodes. A power cut loses unsynced changes, and every call
+ * waits for a step of the test, so that calls of nodes interleave in any order.
  */
 
 import type { LedgerFiles } from "../../lib/cluster/epoch_directory.ts";
@@ -15,7 +15,7 @@ interface Directory {
   synced: Map<string, File | Directory>;
 }
 
-/** A call that waits for its turn. */
+/** Call waiting for its turn. */
 interface Waiting {
   readonly node: string;
   readonly operation: string;
@@ -24,43 +24,43 @@ interface Waiting {
 
 export class SharedStorage {
   readonly root = directory();
-  /** Whether calls wait for {@link step}; without it they are done at once. */
+  /** True if calls wait for {@link step}; otherwise they complete at once. */
   isStepped = false;
-  /** Fails a call with the error that it returns. */
+  /** Fault injection: a call fails with the error returned. */
   fault: (operation: string, path: string) => Error | undefined = () => undefined;
-  /** Every call that was done, as `node operation path`. */
+  /** Completed calls, as `node operation path`. */
   readonly calls: string[] = [];
   #waiting: Waiting[] = [];
 
-  /** The nodes that have a call waiting, one entry for each call. */
+  /** Nodes with waiting calls, an entry for each call. */
   get waiting(): readonly string[] {
     return this.#waiting.map(({ node }) => node);
   }
 
-  /** Lets a waiting call go on; by number. */
+  /** Completes a waiting call, by index. */
   step(index: number): void {
     this.#waiting.splice(index, 1)[0]?.go();
   }
 
-  /** A node is dead: its calls never return. */
+  /** Kills a node: its calls never return. */
   kill(node: string): void {
     this.#waiting = this.#waiting.filter((waiting) => waiting.node !== node);
   }
 
-  /** Cuts the power: of what was not synced any part may survive. */
+  /** Cuts the power: any part of unsynced changes may survive. */
   cutPower(random: (below: number) => number): void {
     this.#waiting = [];
     settle(this.root, random);
   }
 
-  /** Makes a directory that lasts. */
+  /** Makes a durable directory. */
   mount(path: string): void {
     const { parent, name } = this.#locate(path);
     parent.names.set(name, directory());
     parent.synced = new Map(parent.names);
   }
 
-  /** The calls as one node makes them. */
+  /** File calls of one node. */
   filesOf(node: string): LedgerFiles {
     const call = async <T>(operation: string, path: string, action: () => T): Promise<T> => {
       if (this.isStepped) {
@@ -149,7 +149,7 @@ function directory(): Directory {
   return { names: new Map(), synced: new Map() };
 }
 
-/** What a power cut leaves: the names of a directory before or after its last changes, parts of texts. */
+/** Settles a power cut: a directory's names from before or after its last changes, and parts of texts. */
 function settle(node: File | Directory, random: (below: number) => number): void {
   if ("text" in node) {
     if (node.text.startsWith(node.synced)) {

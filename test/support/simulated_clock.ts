@@ -1,9 +1,9 @@
-/** A clock that only goes on when nobody has anything left to do: hours pass in milliseconds. */
+/** Simulated clock that advances once all code is idle: hours pass in milliseconds. */
 
 import { Heap } from "../../lib/nsm/heap.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 
-/** Turns of the microtask queue after which code that only waits for the clock has come to rest. */
+/** Turns of the microtask queue after which code that waits for the clock only is idle. */
 const TURNS_TO_REST = 40;
 
 interface Timer {
@@ -16,7 +16,7 @@ export class SimulatedClock implements Clock {
   #now = 0;
   #timers = new Heap<Timer>((a, b) => a.at === b.at ? a.sequence < b.sequence : a.at < b.at);
   #started = 0;
-  /** Difference of the wall clock, which a test may set. */
+  /** Offset of the wall clock; tests may set it. */
   wallOffset = 1_700_000_000_000;
 
   now(): number {
@@ -33,7 +33,7 @@ export class SimulatedClock implements Clock {
     return () => timer.action = undefined;
   };
 
-  /** Lets time pass at once, as if the process had been stopped: what was due meanwhile is late. */
+  /** Lets time pass without running timers, as if the process had been stopped: due timers are late. */
   jump(ms: number): void {
     this.#now += ms;
   }
@@ -57,7 +57,7 @@ export class SimulatedClock implements Clock {
     await this.until(new Promise<void>((resolve) => this.startTimer(ms, resolve)));
   }
 
-  /** Goes to the next timer, and runs all of its instant. */
+  /** Advances to the next timer and runs it; false if there is none. */
   #step(): boolean {
     for (;;) {
       const timer = this.#timers.first;

@@ -1,8 +1,8 @@
 /**
  * The two sides of test/system/source_address_test.ts, each run in a network namespace of its own.
  *
- * `serve` prints its port and then replies to each datagram with the datagram. `ask ADDRESS PORT` sends
- * datagrams there until one is answered from there, and prints the source of each reply.
+ * `serve` prints its port and then echoes each datagram. `ask ADDRESS PORT` sends datagrams until a
+ * reply comes from ADDRESS, and prints the source of each reply.
  */
 
 import { openServer } from "../../lib/net/server_sockets.ts";
@@ -11,7 +11,7 @@ import { systemClock as clock } from "../../lib/platform/clock.ts";
 import { withoutScope } from "../../lib/rpc/transport.ts";
 
 const ATTEMPTS_MAX = 20;
-/** As a client that drops replies from elsewhere would send its call again. */
+/** Retransmission interval in ms, as of a client that drops replies from other addresses. */
 const RETRANSMIT_MS = 500;
 const { startTimer } = clock;
 

@@ -1,4 +1,4 @@
-/** Our rpc.statd on a throw-away host, beside real rpcbind or none, and an agent that calls it. */
+/** Our rpc.statd on a throw-away host, with or without a real rpcbind, and an agent that calls it. */
 
 import { Agent } from "./agent_client.ts";
 import type { BackgroundProgram } from "./background_program.ts";
@@ -6,18 +6,18 @@ import { STATE_DIRECTORY, type TestHost } from "./namespace.ts";
 import { type Call, describe, message } from "./nsm_calls.ts";
 import { OUR_STATD } from "./system_test.ts";
 
-/** Where statd listens, on all transports. */
+/** Port of statd on all transports. */
 export const STATD_PORT = 4050;
 export const LOCALHOST = "127.0.0.1";
 export const STATD = { address: LOCALHOST, port: STATD_PORT };
 
-/** In the foreground, with its log on stderr, and alone. */
+/** Options: in the foreground, log on stderr, without sm-notify. */
 export const FOREGROUND = ["-F", "-d", "--no-notify", "-p", String(STATD_PORT)];
 
-/** Its last line before it serves. */
+/** Last log line before statd serves. */
 export const READY = /: Ready\. /;
 
-/** Starts statd in the foreground and waits until it serves. */
+/** Starts statd in the foreground; waits until it serves. */
 export async function startStatd(
   host: TestHost,
   options: readonly string[] = FOREGROUND,
@@ -27,7 +27,7 @@ export async function startStatd(
   return statd;
 }
 
-/** A host with rpcbind, a lock manager, statd, and the agent. */
+/** Starts rpcbind, a lock manager, statd, and an agent. */
 export async function startAll(
   host: TestHost,
 ): Promise<{ readonly statd: BackgroundProgram; readonly agent: Agent }> {
@@ -37,7 +37,7 @@ export async function startAll(
   return { statd: await startStatd(host), agent };
 }
 
-/** Makes a call over UDP from the loopback address; returns what the reply says. */
+/** Makes a call over UDP from loopback; returns the reply as text. */
 export async function ask(agent: Agent, call: Call): Promise<string> {
   return describe((await agent.datagram(message(call), STATD)).message);
 }
@@ -50,7 +50,7 @@ export async function registrations(host: TestHost, program = 100024): Promise<s
     .sort();
 }
 
-/** The names of the files in the monitor list that are not ours alone. */
+/** Names of record files in the monitor list, without dot files. */
 export function monitored(host: TestHost): string[] {
   return [...Deno.readDirSync(host.path(`${STATE_DIRECTORY}/sm`))]
     .map(({ name }) => name).filter((name) => !name.startsWith(".")).sort();

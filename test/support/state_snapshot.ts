@@ -1,4 +1,4 @@
-/** The state directory of a host as text, byte for byte: contents, modes and owners. */
+/** Snapshot of a host's state directory as text: contents, modes and owners. */
 
 import { STATE_DIRECTORY, type TestHost } from "./namespace.ts";
 import { OTHER_PRIV, PRIV } from "./nsm_calls.ts";
@@ -6,16 +6,16 @@ import { OTHER_PRIV, PRIV } from "./nsm_calls.ts";
 /** A line for each file and directory, by path. */
 export type Snapshot = ReadonlyMap<string, string>;
 
-/** What is ours alone and not of nfs-utils' format: it skips names that begin with a dot. */
+/** Dot files of ours, which nfs-utils ignores. */
 const OURS_ALONE =
   /^(sm\/\.(peers|notices)|\.statd\.(sock|lock)|\.state|sm\.bak\/\.(run|start|life|progress|events(\.old)?)|sm\/\.\d+\.\d+\.old)$/;
 
-/** Bytes that fill many lines, and what stands for them. */
+/** Frequent long byte strings, with abbreviations. */
 const SHORT: readonly (readonly [string, string])[] = [[PRIV, "PRIV"], [OTHER_PRIV, "OTHER_PRIV"]];
-/** A name of so many equal bytes is written once, with their number. */
+/** Run of equal bytes, written as its length and one byte. */
 const LONG_RUN = /(.)\1{99,}/g;
 
-/** Looks at everything below the state directory, other than the files that are left out. */
+/** Takes a snapshot of the state directory, without the files that `isLeftOut`. */
 export function takeSnapshot(
   host: TestHost,
   isLeftOut: (name: string) => boolean = () => false,
@@ -23,7 +23,7 @@ export function takeSnapshot(
   const lines = new Map<string, string>();
   const { uid } = Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`));
   const visit = (name: string) => {
-    // Before it is looked at: spare files go by themselves.
+    // Checked before lstat: spare files vanish at any time.
     if (isLeftOut(name) || OURS_ALONE.test(name)) return;
     const path = host.path(`${STATE_DIRECTORY}/${name}`);
     const status = Deno.lstatSync(path);
@@ -39,7 +39,7 @@ export function takeSnapshot(
   return lines;
 }
 
-/** What is in one snapshot and not in the other, one line each. */
+/** Lines of the second snapshot that differ from the first, and removed files. */
 export function changes(before: Snapshot, after: Snapshot): string {
   const gone = [...before.keys()].filter((name) => !after.has(name));
   const present = [...after].filter(([name, line]) => before.get(name) !== line);
@@ -50,7 +50,7 @@ export function changes(before: Snapshot, after: Snapshot): string {
   return lines.sort().join("\n");
 }
 
-/** The bytes of a file, each of them one character. */
+/** Content of a file, a character for each byte. */
 function shown(bytes: Uint8Array): string {
   const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
   return JSON.stringify(shorten(text));

@@ -1,32 +1,31 @@
 /**
- * A black-box test: it gets hosts of its own, which are gone when it has ended, and shows what the
- * programs in them wrote when it fails. Where something is missing it is skipped, and the reason is
- * printed.
+ * Black-box tests: a test gets hosts that end with it, and prints the output of their programs if
+ * it fails. A test with missing requirements is skipped, and the reason is printed.
  */
 
 import { type HostOptions, TestHost } from "./namespace.ts";
 
-/** The folder of the programs under test: where install.sh put a copy that every user can enter, or dist. */
+/** Folder of the programs under test: the copy by install.sh that every user can enter, or dist. */
 export const DIST = Deno.env.get("NSM_DIST") ?? new URL("../../dist", import.meta.url).pathname;
 
-/** The programs under test. */
+/** Programs under test. */
 export const OUR_STATD = `${DIST}/rpc.statd`;
 export const OUR_SM_NOTIFY = `${DIST}/sm-notify`;
 export const OUR_RPCBIND = `${DIST}/rpcbind`;
 export const OUR_NSMCTL = `${DIST}/nsmctl`;
 export const OUR_START_STATD = `${DIST}/start-statd`;
-/** Debian's (package nfs-common). */
+/** Debian's programs (package nfs-common). */
 export const DEBIAN_STATD = "/sbin/rpc.statd";
 export const DEBIAN_SM_NOTIFY = "/sbin/sm-notify";
-/** Debian's (package rpcbind). */
+/** Debian's rpcbind (package rpcbind). */
 export const DEBIAN_RPCBIND = "/sbin/rpcbind";
 
-/** Makes one more host for a test. */
+/** Creates a host for the test. */
 export type NewHost = (options?: HostOptions) => Promise<TestHost>;
-/** Makes one more folder for a test, which all of its hosts see, and every user can enter. */
+/** Creates a folder for the test, visible in all its hosts and accessible to every user. */
 export type NewFolder = () => Promise<string>;
 
-/** Every host needs these: programs, a place for the state directory, IPv6. */
+/** Requirements of every host: programs, the state directory's mount point, IPv6. */
 const TOOLS = [
   "/usr/bin/unshare",
   "/usr/bin/nsenter",
@@ -38,7 +37,7 @@ const TOOLS = [
 
 const told = new Set<string>();
 
-/** Why tests that need these programs cannot run, for people; nothing if they can. */
+/** Reason why tests with these programs cannot run, for display; undefined if they can. */
 function missing(programs: readonly string[]): string | undefined {
   if (Deno.uid() !== 0) return "they need root";
   const absent = [...TOOLS, ...programs].filter((path) => {
@@ -55,15 +54,15 @@ function missing(programs: readonly string[]): string | undefined {
 
 let isUnshareAllowed: boolean | undefined;
 
-/** Containers often have a root who may not make namespaces. */
+/** Whether root may make namespaces, which containers often forbid. */
 export function canUnshare(): boolean {
   const args = ["--net", "--mount", "--pid", "--fork", "mount", "-t", "tmpfs", "none", "/run"];
   return isUnshareAllowed ??= new Deno.Command("unshare", { args }).outputSync().success;
 }
 
 /**
- * Declares a test; `needs` are paths of programs besides those that every host needs. Its folders are
- * removed when its hosts are gone.
+ * Declares a test; `needs` are paths of further required programs. Folders of the test are removed
+ * after its hosts.
  */
 export function systemTest(
   name: string,

@@ -1,24 +1,24 @@
-/** `platform_program.ts` as a process: run from source, and compiled as the product is. */
+/** `platform_program.ts` as a process: run from source, or compiled like the product. */
 
 import { v8Flags } from "./v8_flags.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname;
 const SOURCE = `${PROJECT}test/support/platform_program.ts`;
 
-/** The same as in install.sh. */
+/** Flags as in install.sh. */
 const COMPILE_FLAGS = ["-A", "--no-prompt", "--no-code-cache", v8Flags()];
 
 /** A way to start the program. */
 export interface TestProgram {
   readonly name: string;
-  /** Starts it with pipes for all of its standard streams. */
+  /** Starts the program with pipes for its standard streams. */
   spawn(args: readonly string[], options?: Partial<Deno.CommandOptions>): Deno.ChildProcess;
 }
 
-/** Started where every user may be: the project may stand below a folder that only its owner enters. */
+/** The working directory is open to all users; the project may be below a private folder. */
 const PIPES = { cwd: "/", stdin: "piped", stdout: "piped", stderr: "piped" } as const;
 
-/** The program as development runs it. */
+/** Program run from source. */
 export const sourceProgram: TestProgram = {
   name: "from source",
   spawn: (args, options) =>
@@ -29,7 +29,7 @@ export const sourceProgram: TestProgram = {
     }).spawn(),
 };
 
-/** The compiled program, in a folder of its own that everybody can read and that dispose removes. */
+/** Compiled program in a world-readable folder, which dispose removes. */
 export class CompiledProgram implements TestProgram, Disposable {
   readonly name = "compiled";
   readonly folder = Deno.makeTempDirSync();
@@ -53,14 +53,14 @@ export class CompiledProgram implements TestProgram, Disposable {
   }
 }
 
-/** What a program wrote and how it ended. */
+/** Output of a program and its exit status. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Waits for the end of a program, and of everything that holds its pipes. */
+/** Waits for the end of a program, and of every process that holds its pipes. */
 export async function outcomeOf(child: Deno.ChildProcess): Promise<Outcome> {
   await child.stdin.close();
   const { code, stdout, stderr } = await child.output();

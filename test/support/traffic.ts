@@ -1,34 +1,34 @@
 /**
- * A lock manager's host under load, as a program inside a test's host: it makes calls one after the
- * other or several at a time, each again and again until it is answered, and says of every change when
- * it was asked for and when it was acknowledged. traffic_client.ts is the test's side.
+ * Load of a lock manager's host, run inside a test's host. Calls are made one after the other or
+ * concurrently, each repeated until answered. Every change is reported when requested and when
+ * acknowledged. The client is traffic_client.ts.
  *
- * Orders on stdin: `run N`, `width N` (calls at one time), `sync TEXT`. Lines on stdout: `begin KEY VALUE`,
- * `end KEY STATE`, `refused KEY REPLY`, `other KIND`, `done`, `synced TEXT`. A key is the two names of a
- * registration with a slash between; a value is its 16 bytes, or `-` where it is to be gone.
+ * Orders on stdin: `run N`, `width N` (concurrent calls), `sync TEXT`. Lines on stdout: `begin KEY
+ * VALUE`, `end KEY STATE`, `refused KEY REPLY`, `other KIND`, `done`, `synced TEXT`. A key is the
+ * two names of a registration separated by a slash; a value is its 16 bytes, or `-` for a removal.
  */
 
 import * as nsm from "./nsm_calls.ts";
 import { type Call, describe, message, mon, unmon, word } from "./nsm_calls.ts";
 import { seededRandom } from "./seeded_random.ts";
 
-/** What the traffic is to be. */
+/** Parameters of the traffic. */
 export interface TrafficOrder {
   readonly port: number;
   readonly seed: number;
-  /** Most calls at one time. */
+  /** Maximum number of concurrent calls. */
   readonly width: number;
-  /** Peers of each of these. */
+  /** Number of peers. */
   readonly peers: number;
-  /** Whether there is more than SM_MON and SM_UNMON. */
+  /** Whether to make other calls than SM_MON and SM_UNMON, too. */
   readonly isMixed: boolean;
 }
 
-/** After what time a call is made again, in ms; a lock manager's is longer. */
+/** Retransmission interval in ms, shorter than a lock manager's. */
 const REPEAT_MS = 300;
 const BUFFER_BYTES = 65_536;
 
-/** Who asks for the peers whose registrations are only counted in the end. */
+/** Requester whose registrations are only counted at the end. */
 export const LEAVER = "leaver";
 
 class Caller {
@@ -43,13 +43,13 @@ class Caller {
     this.#receive();
   }
 
-  /** Makes a call until it is answered. */
+  /** Repeats a call until it is answered. */
   async call(call: Call): Promise<string> {
     const xid = ++this.#xid;
     const bytes = message({ ...call, xid });
     const answered = Promise.withResolvers<Uint8Array>();
     this.#waiting.set(word(xid), answered.resolve);
-    const send = () => this.#socket.send(bytes, this.#to).catch(() => {}); // nobody is there just now
+    const send = () => this.#socket.send(bytes, this.#to).catch(() => {}); // the daemon may be down
     const again = setInterval(send, REPEAT_MS);
     await send();
     try {
@@ -59,18 +59,18 @@ class Caller {
     }
   }
 
-  /** Makes a call over a connection of its own; it is not made again. */
+  /** Makes a call over a connection of its own, without repetition. */
   async callByStream(call: Call): Promise<void> {
     try {
       using connection = await Deno.connect({ hostname: "127.0.0.1", port: this.port });
       await connection.write(nsm.record(message({ ...call, xid: ++this.#xid })));
       await connection.read(new Uint8Array(BUFFER_BYTES));
     } catch {
-      // It may be restarting just now.
+      // The daemon may be restarting.
     }
   }
 
-  /** Sends what is no call. */
+  /** Sends bytes that are no call. */
   async nonsense(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     await this.#socket.send(bytes, this.#to).catch(() => {});
   }
@@ -89,7 +89,7 @@ class Caller {
         this.#waiting.get(xid)?.(reply.slice());
         this.#waiting.delete(xid);
       } catch {
-        // What ICMP says of an earlier call.
+        // ICMP error of an earlier call.
       }
     }
   }
@@ -100,7 +100,7 @@ function say(...words: readonly (string | number)[]): void {
   for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }
 
-/** What became of a change or another call, as the words of a line. */
+/** Writes the outcome of a call, as the words of a line. */
 export type Say = (...words: readonly (string | number)[]) => void;
 
 export class Traffic {
@@ -109,13 +109,13 @@ export class Traffic {
   readonly #caller: Caller;
   readonly #random: (below: number) => number;
   readonly #registered: Set<string>;
-  /** Those who wait for an answer. */
+  /** Workers with a call outstanding. */
   readonly #working = new Set<number>();
   #serial = 0;
   #left = 0;
   #width: number;
 
-  /** Knows the keys of what is registered already. */
+  /** `registered`: keys of existing registrations. */
   constructor(order: TrafficOrder, say: Say, registered: Iterable<string> = []) {
     this.#order = order;
     this.#say = say;
@@ -132,7 +132,7 @@ export class Traffic {
     this.#start();
   }
 
-  /** Ends it between two calls. */
+  /** Ends the traffic between two calls. */
   close(): void {
     this.#caller.close();
   }
@@ -151,7 +151,7 @@ export class Traffic {
     }
   }
 
-  /** Makes one call; each worker has registrations of its own, in files that it shares. */
+  /** Makes one call; workers share files, but not registrations. */
   async #work(worker: number): Promise<void> {
     const kind = this.#order.isMixed ? this.#random(10) : 0;
     if (kind < 5) return await this.#change(worker);

@@ -1,4 +1,4 @@
-/** A test's side of the traffic in a host: what was acknowledged so far, and orders for more. */
+/** Client of the traffic in a host: acknowledged changes so far, and orders. */
 
 import { BackgroundProgram } from "./background_program.ts";
 import { Ledger } from "./ledger.ts";
@@ -12,9 +12,9 @@ const RUN = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A"
 
 export class Traffic {
   readonly ledger = new Ledger();
-  /** Calls that were answered, of all kinds. */
+  /** Answered calls of all kinds. */
   answered = 0;
-  /** Every state number that a reply had. */
+  /** All state numbers in replies. */
   readonly stateNumbers = new Set<number>();
   /** Replies of refusals. */
   readonly refusals = new Set<string>();
@@ -30,28 +30,28 @@ export class Traffic {
     this.#program = host.follow(new BackgroundProgram(host, command, (line) => this.#take(line)));
   }
 
-  /** Has so many calls made. */
+  /** Orders calls. */
   async run(calls: number): Promise<void> {
     this.#runs++;
     await this.#program.write(`run ${calls}`);
   }
 
-  /** Sets how many calls are made at one time. */
+  /** Sets the number of concurrent calls. */
   async setWidth(width: number): Promise<void> {
     await this.#program.write(`width ${width}`);
   }
 
-  /** Waits until so many calls were answered in all. */
+  /** Waits for a number of answered calls in all. */
   async reach(answered: number): Promise<void> {
     await this.#until(`answer number ${answered}`, () => this.answered >= answered);
   }
 
-  /** Waits until everything that was ordered is answered. */
+  /** Waits until all ordered calls are answered. */
   async finish(): Promise<void> {
     await this.#until("end of the calls", () => this.#runs === 0);
   }
 
-  /** Waits until all is known here that the other side knew when this was called. */
+  /** Waits until all reports sent before this call have arrived. */
   async settle(): Promise<void> {
     const sync = ++this.#syncs;
     await this.#program.write(`sync ${sync}`);
@@ -84,7 +84,7 @@ export class Traffic {
   }
 }
 
-/** What the files of the monitor list hold, by name, without dot files. */
+/** Contents of the monitor list's files by name, without dot files. */
 export function monitorList(host: TestHost): Map<string, string> {
   const directory = host.path(`${STATE_DIRECTORY}/sm`);
   const files = [...Deno.readDirSync(directory)].filter(({ name }) => !name.startsWith("."));

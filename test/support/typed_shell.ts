@@ -1,19 +1,19 @@
-/** An interactive shell on a terminal of a throw-away host, for somebody who types. */
+/** Interactive shell on a terminal of a throw-away host. */
 
 import type { BackgroundProgram } from "./background_program.ts";
 import type { TestHost } from "./namespace.ts";
 
-/** The prompt ends in a line end, so that it can be waited for. */
+/** Prompt; ends in a line feed, so that it can be awaited. */
 const PROMPT_TEXT = "<ready>";
 const PROMPT = new RegExp(PROMPT_TEXT);
 const HOME = "/run/home";
-/** Makes a terminal of its own, with a program on it. */
+/** Runs a program on a new terminal. */
 export const SCRIPT = "/usr/bin/script";
-/** What is typed to have the rest of a word, to see what it could be, and to take back the line. */
+/** Keys: complete a word or list completions, and delete the line. */
 export const TAB = "\t";
 export const KILL_LINE = "\x15";
 
-/** How each shell is told its prompt and where the completion of nsmctl is, as its manual has it. */
+/** Configuration of each shell: prompt and place of nsmctl's completion, as in the shell's manual. */
 const SHELLS = {
   bash: {
     path: "/bin/bash",
@@ -45,7 +45,7 @@ const SHELLS = {
 
 export type ShellName = keyof typeof SHELLS;
 
-/** Where a shell is. */
+/** Path of a shell. */
 export const pathOf = (shell: ShellName): string => SHELLS[shell].path;
 
 export class TypedShell {
@@ -74,8 +74,8 @@ export class TypedShell {
   }
 
   /**
-   * Types a line, and returns the line of the answer that `wanted` matches. What is typed is on the
-   * terminal too, and must not match.
+   * Types a line; returns the output line that matches `wanted`. The terminal echoes the typed
+   * line, which must not match.
    */
   async type(line: string, wanted: RegExp): Promise<string> {
     const { lines } = this.program;
@@ -87,7 +87,7 @@ export class TypedShell {
   }
 }
 
-/** A line without what steers the terminal. */
+/** Line without terminal control sequences. */
 function plain(line: string): string {
   // deno-lint-ignore no-control-regex -- these are what is looked for
   return line.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>(].?|[\x00-\x08\x0e\x0f\r]/g, "").trimEnd();

@@ -1,8 +1,8 @@
-/** The flags of V8 with which the product is compiled, for other programs that are to be like it. */
+/** V8 flags of the compiled product, for other programs that are to match it. */
 
 const SCRIPT = new URL("../../install.sh", import.meta.url).pathname;
 
-/** The option of `deno compile` with what stands in `v8_flags` of install.sh. */
+/** Option of `deno compile` with `v8_flags` of install.sh. */
 export function v8Flags(): string {
   const [, list] = /^v8_flags=\(\n(.*?)^\)/ms.exec(Deno.readTextFileSync(SCRIPT)) ?? [];
   if (list === undefined) throw new Error(`${SCRIPT} does not say the flags`);

@@ -1,8 +1,8 @@
-/** Waiting for what another process does to files and to itself. */
+/** Waiting for effects of another process: files, and its end. */
 
 import { eventually } from "./patience.ts";
 
-/** Resolves when a file is there. */
+/** Resolves once a file exists. */
 export async function fileAppears(path: string): Promise<void> {
   await eventually(`there is "${path}"`, () => {
     try {
@@ -13,7 +13,7 @@ export async function fileAppears(path: string): Promise<void> {
   });
 }
 
-/** Resolves when a file is not there. */
+/** Resolves once a file no longer exists. */
 export async function fileIsGone(path: string): Promise<void> {
   await eventually(`"${path}" is gone`, () => {
     try {
@@ -25,7 +25,7 @@ export async function fileIsGone(path: string): Promise<void> {
   });
 }
 
-/** Resolves when a process has ended; nobody may have asked for its status yet. */
+/** Resolves once a process has ended; it may still be a zombie. */
 export async function processIsGone(pid: number): Promise<void> {
   await eventually(`process ${pid} has ended`, () => {
     try {

@@ -1,13 +1,13 @@
-/** The real file system, with an account of what was changed, that can refuse to take anything new. */
+/** Real file system that records changes, with fault injection for writes. */
 
 import { type FileSystem, RealFileSystem } from "../../lib/store/file_system.ts";
 
 export class WatchedFiles implements FileSystem {
-  /** The paths of files that were made, written, renamed or removed. */
+  /** Paths of files made, written, renamed or removed. */
   readonly changed: string[] = [];
-  /** Why nothing new is taken, while that is so. */
+  /** Error of all further writes while set. */
   fault: Error | undefined;
-  /** Runs before a file of records is read. */
+  /** Runs before a record file is read. */
   beforeRead: (path: string) => void = () => {};
   readonly #fs = new RealFileSystem();
 
