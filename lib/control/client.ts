@@ -34,7 +34,10 @@ export type Reached =
   | { readonly outcome: "reached"; readonly daemon: Daemon }
   /** No daemon serves this state directory through a control socket. */
   | { readonly outcome: "absent" }
-  /** Somebody may, but not for us; `pid` where that is a daemon without a socket there. */
+  /**
+   * The daemon cannot be used from here; `pid` is set if it runs without a control socket in the
+   * directory.
+   */
   | { readonly outcome: "failed"; readonly reason: string; readonly pid?: number };
 
 type Success = Extract<ControlAnswer, { ok: true }>;
@@ -64,8 +67,8 @@ export async function reachDaemon(
 }
 
 /**
- * A daemon of ours that runs for the directory and has no socket there: somebody removed the socket, or
- * put another directory in the place of the one that it works in.
+ * Finds a daemon of ours that serves the directory although its control socket is missing: the
+ * socket was removed, or the directory was replaced by another.
  */
 async function unseenDaemon(directory: string, timeoutMs: number): Promise<Reached> {
   const working = workingDaemon(directory);
@@ -79,7 +82,7 @@ async function unseenDaemon(directory: string, timeoutMs: number): Promise<Reach
     : { outcome: "absent" };
 }
 
-/** Whether the daemon behind a socket says that it serves a directory. */
+/** Whether the daemon behind a socket serves a directory, by its own account. */
 async function tells(path: string, directory: string, timeoutMs: number): Promise<boolean> {
   const reached = await reachAmong(path, directory, timeoutMs);
   if (reached.outcome !== "reached") return false;

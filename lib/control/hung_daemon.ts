@@ -2,7 +2,7 @@
 
 import { processesNamed, processOf, worksIn } from "../platform/processes.ts";
 
-/** Name of the daemon's process as the kernel has it. */
+/** Process name of the daemon in /proc/PID/comm. */
 export const PROCESS_NAME = "rpc.statd";
 
 /** Thrown when the daemon does not answer within the timeout. */

@@ -1,8 +1,9 @@
 /**
- * Processes of our daemon that serve a state directory and have no control socket in it: somebody removed
- * the socket, or put another directory in the place of the one that it works in.
+ * Daemons of ours that serve a state directory without a control socket in it: the socket was
+ * removed, or the directory was replaced by another.
  *
- * Source: proc(5), /proc/PID/cwd and /proc/PID/exe. The daemon's working directory is its state directory.
+ * Source: proc(5), /proc/PID/cwd and /proc/PID/exe. The daemon's working directory is its state
+ * directory.
  */
 
 import { statdPidFile } from "../platform/pid_file.ts";
@@ -18,19 +19,22 @@ import {
 import { readableText } from "../platform/small_files.ts";
 import { PROCESS_NAME } from "./hung_daemon.ts";
 
-/** Whether a process runs this program, as far as this user may know; an older one was replaced since. */
+/** True for a process of this executable. An unreadable or since replaced executable counts as ours. */
 export function isOurProgram({ program, isProgramReplaced }: Process): boolean {
   return program === undefined || isProgramReplaced || program === realPath(Deno.execPath());
 }
 
-/** Our daemon whose working directory is this one; undefined where none is in sight. */
+/** Daemon whose working directory is this one; undefined if none is visible. */
 export function workingDaemon(directory: string): Process | undefined {
   return processesNamed(PROCESS_NAME).find((one) =>
     isOurProgram(one) && worksIn(one.pid, directory)
   );
 }
 
-/** The daemon of the pid file, if it works elsewhere than in this directory: where, and whether that is gone. */
+/**
+ * Daemon of the pid file, if its working directory is another one. `isRemoved`: its directory was
+ * removed.
+ */
 export function elsewhereDaemon(
   directory: string,
 ): { readonly pid: number; readonly cwd: string; readonly isRemoved: boolean } | undefined {

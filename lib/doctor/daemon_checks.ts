@@ -80,7 +80,7 @@ function freePort(taken: number): number {
   return port;
 }
 
-/** Our daemon, which cannot be asked: its list is in memory, and on disk as far as it could be written. */
+/** Finding for a daemon without a control socket: its list is in memory, and on disk as far as writable. */
 function withoutSocket(one: Process, reason: string, { remedies }: Examiner): Finding {
   return finding("statd-silent", {
     what: "The status monitor runs for this directory, but its control socket is missing.",

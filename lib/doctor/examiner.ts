@@ -25,7 +25,7 @@ export type DaemonAnswer =
   | { readonly outcome: "absent" }
   /** Another file system was mounted over the directory that it serves. */
   | { readonly outcome: "hidden"; readonly pid: number; readonly point: string }
-  /** Somebody listens there and does not answer, or not us. */
+  /** The socket has a listener, which does not answer, or not this user. */
   | { readonly outcome: "failed"; readonly reason: string; readonly pid?: number };
 
 /** Setting that cannot be used. */

@@ -36,7 +36,7 @@ export interface ServerOptions {
   /** Numeric addresses to bind; absent: all of this host. */
   readonly addresses?: readonly string[];
   readonly startTimer: StartTimer;
-  /** Is called with the port of the TCP sockets when one was opened. */
+  /** Called with the port of the TCP sockets when one was opened. */
   readonly listening?: (port: number) => void;
   /** Called for each address that this host lacks, and that is bound when it appears. */
   readonly awaits?: (address: string) => void;

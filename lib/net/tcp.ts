@@ -49,8 +49,8 @@ export function listenStream({ address, port }: Endpoint, isShared = false): Str
 }
 
 /**
- * The same at an address that this host may not have yet: it takes connections whenever the address is
- * there, and nobody else gets the port there meanwhile.
+ * Listens at an address that this host may not have yet. Connections are accepted once the address
+ * appears, and until then no other process gets the port there.
  *
  * @throws {TransportError} When the port cannot be had.
  */
@@ -62,13 +62,13 @@ export function listenStreamEarly(at: Endpoint): StreamListener {
   }
 }
 
-/** A listener on a socket that listens already, which it owns from here on. @throws {Error} */
+/** Listener on a listening descriptor, of which it takes ownership. @throws {Error} */
 export function streamListenerOn(fd: number, local: Endpoint): StreamListener {
   const listener = listenerOn(fd, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
   return streamListener(listener, local, scopeOf(local.address));
 }
 
-/** A listener of the runtime behind our interface; `scope` is that of a link-local address. */
+/** StreamListener of the runtime's listener; `scope` is the scope of a link-local address. */
 function streamListener(
   listener: Deno.TcpListener,
   local: Endpoint,

@@ -12,9 +12,9 @@ import { systemCode } from "./errors.ts";
 import { listenStream, listenStreamEarly, type StreamListener } from "./tcp.ts";
 import { ANY_IPV4, ANY_IPV6, isWildcard } from "./wildcards.ts";
 
-/** How listeners are opened; a test puts others in the place of these. */
+/** Functions that open listeners; replaced in tests. */
 export interface TcpParts {
-  /** Is called for each listener. */
+  /** Called for each listener. */
   readonly opened: (local: Endpoint) => void;
   /** Called for each address that this host lacks. */
   readonly awaits: (address: string) => void;
@@ -55,7 +55,7 @@ export function openTcpServer(
   return listeners;
 }
 
-/** Undefined where this host does without IPv6. */
+/** Opens one listener; returns undefined on hosts without IPv6. */
 function openOne(
   at: Endpoint,
   isShared: boolean,

@@ -21,7 +21,7 @@ import { addressBytes } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
 import { Given, networkPattern, SPACES, splitAt, textPattern, UNKNOWN } from "./hosts_patterns.ts";
 
-/** What a rule says of those that match it. */
+/** Outcome of a matching rule. */
 export type Decision = "allow" | "deny";
 
 /** Rule for our daemon. */
@@ -168,7 +168,7 @@ function filePattern(path: string): HostPattern {
   };
 }
 
-/** Patterns in a file as scanf("%s") takes them, of which a zero byte is the end. */
+/** Patterns in a file, split as by scanf("%s"); a zero byte ends a pattern. */
 function patternsOf(text: string): string[] {
   return text.split(SPACES).map((word) => word.split("\0", 1)[0]!).filter((word) => word !== "");
 }

@@ -97,9 +97,9 @@ function parseRule(
 }
 
 /**
- * Rules as the library's xgets() takes them from a file: lines are joined where they end in a backslash. A
- * zero byte ends what is read at a time, so that the rest of its line is lost, the line feed with it. The
- * last one is not whole if it has no line feed, or has no room.
+ * Logical lines of a file as the library's xgets() reads them. A trailing backslash joins lines. A
+ * zero byte ends a read, so that the rest of its line is lost, with the line feed. The last line is
+ * not whole if it has no line feed, or is too long.
  */
 function* logicalLines(
   text: string,

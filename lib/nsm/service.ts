@@ -72,7 +72,7 @@ export function nsmService(parts: ServiceParts): Service {
     SM_NOTIFY: (args, caller) => nsm.notify(args, caller),
   }, {
     SM_MON: () => ({ res_stat: Res.STAT_FAIL, state: FAILED_STATE }),
-    // Nothing is read from the disk for who may not call.
+    // Refused callers must not cause disk reads.
     SM_UNMON: () => ({ state: nsm.lastStateNumber }),
     SM_UNMON_ALL: () => ({ state: nsm.lastStateNumber }),
     SM_SIMU_CRASH: () => {},
@@ -87,7 +87,7 @@ function requester({ my_name, my_prog, my_vers, my_proc }: MyId): Requester {
 type Silence = undefined | typeof NO_REPLY;
 
 class Nsm {
-  /** The local state number as it was read last. */
+  /** Local state number, as of the last read. */
   lastStateNumber: number;
   #stateFault = "";
   readonly #enrolment: Enrolment;

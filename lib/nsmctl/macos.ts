@@ -96,7 +96,7 @@ export function listOnce(session: Session): number {
   return tellUnread(unread, session) ? OK : FAILED;
 }
 
-/** `-L`: lists, then prints what changes, until it is killed. */
+/** `-L`: prints the list, then changes, until killed. */
 export async function listForEver(session: Session): Promise<number> {
   const { terminal, stateDirectoryPath } = session;
   const unread: string[] = [];
@@ -136,7 +136,7 @@ export async function clearHost(session: Session, host: string): Promise<number>
   return OK;
 }
 
-/** The database at one moment, ordered by name; why files could not be read is put into `unread`. */
+/** Snapshot of the database, ordered by name; read errors are appended to `unread`. */
 function snapshot(reader: StateReader, unread: string[]): Snapshot {
   const monitored = reader.monitorList(unread);
   const toBeNotified = reader.notifyList(unread);

@@ -68,7 +68,7 @@ export const notify: Command = {
     const asked = isPending ? [] : await recordsOf(given.operands, given.get("name"), session);
     const calls = openOwnCalls();
     dropToOwner(reader.layout);
-    // What cannot be read of the list is said where the list is what counts.
+    // Read errors of the list are reported with --pending only, where the list decides who is told.
     const log = isPending ? makeLog("warning", [stderrSink("plain", programName)]) : SILENT_LOG;
     const store = openNotifyStore(stateDirectoryPath, { log });
     const waiting = store.load();

@@ -72,7 +72,7 @@ export const report: Command = {
   },
 };
 
-/** The facts; why some could not be read is put into `unread`. */
+/** Reads the facts; read errors are appended to `unread`. */
 async function readFacts(session: Session, unread: string[]): Promise<ReportFacts> {
   const { stateDirectoryPath, now } = session;
   const roster = await readRoster(stateDirectoryPath, undefined, session);

@@ -15,7 +15,7 @@ import { whyJudge } from "./why.ts";
  * more. A pattern helps.
  */
 const DETAILS_MAX = 1_000;
-/** Faults of files that are said one by one. */
+/** Maximum number of read errors printed one by one. */
 const UNREAD_SHOWN_MAX = 10;
 
 export interface Roster {
@@ -24,7 +24,7 @@ export interface Roster {
   readonly isLive: boolean;
   /** Why the daemon has not answered, for display. */
   readonly note?: string;
-  /** Why files, or a whole list, could not be read: whoever is there is left out. */
+  /** Read errors of files or of a whole list, whose peers are missing from `peers`. */
   readonly unread: readonly string[];
 }
 
@@ -60,7 +60,7 @@ export async function readRoster(
     addFiles(reader.notifyList(unread), (it) => table.addToBeNotified(it));
   } catch (error) {
     if (listFault !== undefined) throw listFault;
-    // A member of the status group, to whom the daemon has told the rest.
+    // Members of the status group have the remaining peers from the daemon.
     if (reached.outcome === "reached" && /Permission denied/.test(reasonOf(error))) {
       hidden = `${reasonOf(error)}: who is still to be told is not shown`;
     } else unread.push(reasonOf(error));
@@ -94,7 +94,7 @@ function addFiles(files: readonly ReadFile[], add: (record: DatedRecord) => void
   for (const { records } of files) records.forEach(add);
 }
 
-/** Says what could not be read; whether that was nothing. */
+/** Prints read errors; returns true if there are none. */
 export function tellUnread(
   unread: readonly string[],
   { terminal, programName }: Pick<Session, "terminal" | "programName">,

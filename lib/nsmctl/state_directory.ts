@@ -49,15 +49,16 @@ export class StateReader {
   }
 
   /**
-   * The files of the monitor list. Those that cannot be read are passed over, and why is put into `unread`.
+   * Files of the monitor list. Unreadable files are skipped, and their errors appended to `unread`.
    *
-   * @throws {StoreError} When its directory cannot be read; without `unread`, or a file of it.
+   * @throws {StoreError} When the directory cannot be read; without `unread`, also for a file in
+   * it.
    */
   monitorList(unread?: string[]): ReadFile[] {
     return this.#read(this.layout.monitorList, unread);
   }
 
-  /** The files of the notify list, see {@link monitorList}. @throws {StoreError} */
+  /** Files of the notify list, see {@link monitorList}. @throws {StoreError} */
   notifyList(unread?: string[]): ReadFile[] {
     return this.#read(this.layout.notifyList, unread);
   }

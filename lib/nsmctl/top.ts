@@ -39,7 +39,7 @@ export interface Screen {
   readonly peers: readonly Peer[];
   /** Why they are not known. */
   readonly peersFault?: string;
-  /** How many files, or whole lists, could not be read. */
+  /** Number of unreadable files or whole lists. */
   readonly unread?: number;
   readonly progress: string | undefined;
   readonly events: readonly DatedEvent[];
@@ -126,7 +126,7 @@ async function look(session: Session, events: readonly DatedEvent[]): Promise<Sc
   }
 }
 
-/** Numbers of peers, in a sentence. */
+/** Sentence with the numbers of peers. */
 function countsText({ peers, peersFault, unread = 0, status }: Screen): string {
   if (peersFault !== undefined) return `Peers: not known, ${printable(peersFault)}.`;
   const monitored = peers.filter(({ isMonitored }) => isMonitored);

@@ -92,13 +92,13 @@ export class WatchPrinter {
   }
 }
 
-/** Files that cannot be read: each is said once, and watching goes on. */
+/** Reports each unreadable file once, while watching goes on. */
 class UnreadFiles {
   readonly #told = new Set<string>();
 
   constructor(readonly session: Session) {}
 
-  /** Both lists, as far as they can be read. */
+  /** Both lists, without unreadable files. */
   listsOf(reader: StateReader): [monitored: ReadFile[], toBeNotified: ReadFile[]] {
     const unread: string[] = [];
     const lists: [ReadFile[], ReadFile[]] = [reader.monitorList(unread), reader.notifyList(unread)];
@@ -113,7 +113,7 @@ class UnreadFiles {
   }
 }
 
-/** What is different in the files of these paths; in all of them where there is none. */
+/** Changes in the files of these paths; an empty `paths` stands for all files. */
 function* lookAgain(
   paths: readonly string[],
   reader: StateReader,

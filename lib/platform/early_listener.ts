@@ -1,6 +1,6 @@
 /**
- * TCP sockets that listen at an address which this host may not have yet, so that nobody else opens one
- * there meanwhile: IP_FREEBIND is for every user.
+ * TCP listeners at addresses that this host may not have yet, so that no other process takes the
+ * port there first. IP_FREEBIND needs no privilege.
  *
  * Source: ip(7), listen(2).
  */
@@ -12,18 +12,19 @@ const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
-/** Connections that wait to be accepted, in number, as the runtime has it. */
+/** Backlog of listen(2) in connections, as in the runtime. */
 const BACKLOG = 128;
 
-/** A table of its own: all of `libc.ts` is for every program, and this for one. */
+/** Kept out of `libc.ts`, whose symbols every program loads; only one program listens. */
 const SYMBOLS = {
   listen: { parameters: ["i32", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
- * Opens a socket that listens at a struct sockaddr.
+ * Opens a listening socket at a struct sockaddr.
  *
- * @throws {LibcError} EADDRINUSE when another one has the port there, EACCES when it is not for us.
+ * @throws {LibcError} EADDRINUSE when another socket has the port, EACCES without the right to the
+ * port.
  */
 export function listenEarly(name: Uint8Array<ArrayBuffer>): number {
   const isIpv6 = name[0] === AF_INET6;
@@ -32,7 +33,7 @@ export function listenEarly(name: Uint8Array<ArrayBuffer>): number {
   try {
     if (isIpv6) setSocketOption(fd, "IPV6_V6ONLY", 1);
     setSocketOption(fd, isIpv6 ? "IPV6_FREEBIND" : "IP_FREEBIND", 1);
-    setSocketOption(fd, "SO_REUSEADDR", 1); // connections of before may be in TIME_WAIT
+    setSocketOption(fd, "SO_REUSEADDR", 1); // old connections may be in TIME_WAIT
     checked("bind", libc().bind(fd, name, name.length));
     const library = Deno.dlopen("libc.so.6", SYMBOLS);
     checked("listen", library.symbols.listen(fd, BACKLOG));

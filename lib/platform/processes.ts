@@ -24,7 +24,7 @@ export interface Process {
   readonly command: readonly string[];
 }
 
-/** What the kernel adds to the path of what was removed or replaced. */
+/** Suffix that the kernel appends to the path of a removed or replaced file. */
 export const DELETED = " (deleted)";
 
 /** Indices of starttime and ppid after the name in /proc/PID/stat, from 0. */

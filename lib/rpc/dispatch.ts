@@ -29,9 +29,12 @@ export type Verdict = "accept" | "refuse" | "deny" | "tooWeak" | "ignore";
 export interface DispatchHooks {
   /** Access rule for a procedure and a caller; a promise only if a look-up is needed. */
   access(procedure: Procedure, name: string, caller: Caller): Verdict | Promise<Verdict>;
-  /** A procedure that there is was called; it may be refused yet. */
+  /** Called for each call of an existing procedure, before access is checked. */
   called?(program: Program, procedure: number): void;
-  /** A handler or the access rule threw: a bug or a broken part; the caller was told SYSTEM_ERR. */
+  /**
+   * Called when a handler or the access rule threw, which is a bug or a fault of the system; the
+   * caller gets SYSTEM_ERR.
+   */
   handlerFailed(name: string, caller: Caller, error: unknown): void;
   /** Called when arguments do not decode; the caller gets GARBAGE_ARGS. */
   garbage(name: string, caller: Caller, error: XdrError): void;

@@ -3,11 +3,10 @@
  *
  * - `any`: all callers.
  * - `local` (SET, UNSET): programs of this host, over the UNIX socket or from 127.0.0.1 or ::1; all
- *   callers
- *   with `-i`.
- * - `dump`: programs of this host, also those that ask at an address that others use; others over TCP
- *   only, and only if the administrator says so. A small datagram with somebody else's address would
- *   otherwise send him a large one.
+ *   callers with `-i`.
+ * - `dump`: programs of this host, at any of its addresses. Other hosts get the list over TCP only,
+ *   and only with `dump = all`: a small datagram with a forged source would otherwise send a large
+ *   reply to the victim.
  *
  * A refused caller gets AUTH_TOOWEAK, as with rpcbind 1.2.6.
  *
@@ -18,7 +17,7 @@ import { isLinkLocal } from "../rpc/address.ts";
 import type { Procedure } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
 
-/** The addresses from which a program of this host registers, as with Debian's rpcbind. */
+/** Source addresses that may register, as with Debian's rpcbind. */
 const LOOPBACK = ["127.0.0.1", "::1"];
 
 /** Access settings. */
@@ -46,8 +45,8 @@ export function rpcbindAccessFault(
       caller.isLocal && LOOPBACK.includes(caller.address);
     return mayRegister ? undefined : "only programs of this host may register";
   }
-  // A link-local address may be another host's on another link. A list that is sent to an address of
-  // ours goes to no other host.
+  // A link-local address may belong to another host on another link. A reply to an own address
+  // stays on this host.
   const isOwn = !isLinkLocal(caller.address) && isOwnAddress(caller.address);
   if (isFromHere(caller) || isOwn) return undefined;
   if (dump === "local") return "the list is for programs of this host (dump = local)";

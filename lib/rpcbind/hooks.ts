@@ -19,7 +19,7 @@ import type { Statistics } from "./statistics.ts";
 /** Limits of the call log (`-l`), against floods. */
 const CALL_LINES: LogLimits = { lines: 1_000, total: 10_000, intervalMs: 60_000 };
 
-/** Objects that decide, or are told. */
+/** Objects that the hooks decide by or report to. */
 export interface HookParts {
   readonly settings: RpcbindSettings;
   readonly hosts: HostsFiles;
@@ -27,11 +27,11 @@ export interface HookParts {
   /** Addresses of this host. */
   readonly interfaces: () => readonly InterfaceAddress[];
   readonly log: Log;
-  /** Told of each error of the program itself. */
+  /** Called for each internal error of the program. */
   readonly failed: () => void;
 }
 
-/** The access rule, and what is said of calls. */
+/** Hooks of the dispatcher: access rule, statistics and log lines of calls. */
 export function callHooks(parts: HookParts): DispatchHooks {
   const { settings, hosts, statistics, interfaces, log, failed } = parts;
   const isOwnAddress = (address: string) => interfaces().some((own) => own.address === address);

@@ -33,8 +33,8 @@ export interface Asker {
 }
 
 /**
- * The universal address of a service as the asker reaches it; nothing if what is registered is no address,
- * or the hint is none of the service's family.
+ * Universal address of a service as seen by the asker. Undefined if the registered text is no
+ * address, or the hint has another address family than the service.
  *
  * Deviation: a service bound to one address is reported there, not on the caller's network.
  */

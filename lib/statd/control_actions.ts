@@ -153,7 +153,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
   };
 }
 
-/** What a look at this host has found. */
+/** Faults found by the periodic look at this host. */
 function seenFaults({ addressFault, recordsMissing }: HealthLook): string[] {
   return [
     ...(addressFault === undefined ? [] : [addressFault]),
@@ -163,7 +163,7 @@ function seenFaults({ addressFault, recordsMissing }: HealthLook): string[] {
   ];
 }
 
-/** What others do not do that the daemon asks: the callout, the name service. */
+/** Faults of the daemon's dependencies: the callout and the name service. */
 function outsideFaults({ callout, directory, resolver }: Monitor): string[] {
   const calloutFault = callout()?.fault;
   const unanswered = directory.unresolved - directory.absent;

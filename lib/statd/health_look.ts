@@ -36,7 +36,7 @@ export interface HealthLookParts {
   readonly bootId: string | undefined;
   /** Addresses that the daemon listens on. */
   readonly bound: readonly { readonly address: string }[];
-  /** How many peers are monitored in memory alone. */
+  /** Counts peers monitored in memory only. */
   readonly countMissing: () => Promise<number>;
   readonly reviewRegistration: () => Promise<void>;
   readonly registrationFault: () => string | undefined;
@@ -73,12 +73,12 @@ export class HealthLook {
     return this.#addressFault;
   }
 
-  /** How many peers a restart would forget, as their records were taken from the disk. */
+  /** Number of peers whose records were removed from disk; a restart would lose them. */
   get recordsMissing(): number {
     return this.#recordsMissing;
   }
 
-  /** Peers that are to be told of our reboot, and that nobody is telling. */
+  /** Peers to be told of our reboot while no sm-notify runs. */
   get peersNotTold(): number {
     return this.#peersNotTold;
   }
@@ -127,12 +127,12 @@ export class HealthLook {
     this.#isRpcbindSilent = !isReviewed;
   }
 
-  /** A disk that stalls answers a later look. */
+  /** The result of a stalled disk arrives for a later look. */
   async #lookAtRecords(): Promise<void> {
     this.#recordsMissing = await this.#parts.countMissing();
   }
 
-  /** Waits for a question, and not too long. */
+  /** Waits for a question, for LOOK_MS at most. */
   async #within(question: Promise<unknown>): Promise<void> {
     const limit = new AbortController();
     await Promise.race([question, sleep(this.#parts.clock.startTimer, LOOK_MS, limit.signal)]);

@@ -20,11 +20,11 @@ import { type Clock, sleep } from "../time/clock.ts";
 
 /** Debounce: delay between the first file that appears and the rewrite, in ms. */
 const DEBOUNCE_MS = 200;
-/** Registrations looked at between two turns of everything else. */
+/** Registrations checked between two yields to the event loop. */
 const SLICE = 512;
-/** Records whose files are looked for one by one, in number: the rest of a list that is gone is as gone. */
+/** Maximum number of records checked again one by one; the remaining ones count as missing. */
 const LOOKED_FOR_MAX = 128;
-/** Records written together, in number: a group that the disk makes lasting at one time. */
+/** Records per batch: one group commit. */
 const TOGETHER_MAX = 128;
 
 interface MovedRecordsParts {
@@ -47,7 +47,7 @@ export interface KeptRecords {
   readonly ended: Promise<void>;
   /** Writes all records again that are missing on disk, on demand. */
   writeMissing(): Promise<void>;
-  /** How many peers are monitored whose records are not on disk; 0 where that cannot be told. */
+  /** Counts monitored peers without a record on disk; 0 if the directory cannot be read. */
   countMissing(): Promise<number>;
 }
 
@@ -88,14 +88,17 @@ export function keepRecords(
   };
 }
 
-/** Files are listed at once; what is not among them may have been written since, and is looked for. */
+/**
+ * The directory is listed once; a file missing in the listing may have been written since, and is
+ * checked again.
+ */
 async function countMissing(parts: MovedRecordsParts): Promise<number> {
   const { layout: { monitorList }, list, store, clock, signal } = parts;
   const files = new Set<string>();
   try {
     for await (const { name } of Deno.readDir(monitorList)) files.add(name);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) return 0; // the store says what is wrong
+    if (!(error instanceof Deno.errors.NotFound)) return 0; // reported by the store
   }
   const absent = new Set<string>();
   let looked = 0;
@@ -112,7 +115,10 @@ async function countMissing(parts: MovedRecordsParts): Promise<number> {
   return count;
 }
 
-/** Writes moved records again until the signal is aborted. Settles then, or where nothing can be watched. */
+/**
+ * Rewrites moved records until the signal is aborted. Settles then, or at once if directories
+ * cannot be watched.
+ */
 async function keepMovedRecords(parts: MovedRecordsParts): Promise<void> {
   const { layout: { notifyList }, log, signal } = parts;
   if (signal.aborted) return;

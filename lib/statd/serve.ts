@@ -226,7 +226,7 @@ function monitorOf(
   });
 }
 
-/** Lets signals through, and tells the log, the service manager and a parent in the foreground. */
+/** Enables signals; reports readiness to the log, the service manager and the parent in the foreground. */
 function announce(
   { environment, stopping, stops, settings, isBackground, history, log }: Daemon,
   { server, notifyPeers, volatile }: Acquired,

@@ -20,7 +20,7 @@ import type { Caller, DatagramSocket, Netid, Respond, TransportAddress } from ".
 /** Always listened on: lock managers call from there. */
 const LOOPBACK = ["127.0.0.1", "::1"];
 
-/** The same, and what /etc/hosts has for the name of this host: Debian's 127.0.1.1. */
+/** Loopback addresses, with the one of this host's name in /etc/hosts: Debian's 127.0.1.1. */
 function loopbackAddresses(): string[] {
   const own = parseHosts(systemNameFiles.hosts().text).get(Deno.hostname().toLowerCase());
   return [...LOOPBACK, ...own?.addresses.filter(isLoopback) ?? []];

@@ -1,4 +1,4 @@
-/** Puts together what the daemon knows of itself, for the control socket and the metrics. */
+/** Assembles the daemon's facts and actions for the control socket and the metrics. */
 
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
@@ -15,7 +15,7 @@ import type { KeptRecords } from "./moved_records.ts";
 import { startSteering } from "./operations.ts";
 import type { RecentProblems } from "./recent_problems.ts";
 
-/** Parts of the daemon that people are told of. */
+/** Parts of the daemon that the control socket and the metrics report. */
 interface SteeringParts {
   readonly settings: StatdSettings;
   readonly log: Log;
@@ -29,7 +29,7 @@ interface SteeringParts {
   readonly kept: KeptRecords;
 }
 
-/** Begins to answer people and programs that ask. */
+/** Opens the control socket and the metrics server. */
 export function steer(parts: SteeringParts) {
   const { acquired, monitor, registrar, callPeer, kept, settings, recent, log, tell, history } =
     parts;
