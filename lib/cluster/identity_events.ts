@@ -1,8 +1,8 @@
-/** What becomes of identities: each is a line of the log, and an event of the history. */
+/** Events of identities: each is logged, and recorded in the history. */
 
 import type { Log } from "../log.ts";
 
-/** How loud each is said. */
+/** Log level of each event. */
 const LEVELS = {
   identityAcquired: "notice",
   identityReleased: "notice",
@@ -11,14 +11,14 @@ const LEVELS = {
   ledgerWorks: "notice",
 } as const;
 
-/** Takes it for the history. */
+/** Records an event in the history. */
 export type NoteOfIdentity = (event: {
   readonly event: keyof typeof LEVELS;
   readonly identity: string;
   readonly reason: string;
 }) => void;
 
-/** Says what became of the identity `id`. */
+/** Logs and records an event of the identity `id`. */
 export type SayOfIdentity = (event: keyof typeof LEVELS, id: string, message: string) => void;
 
 export function sayingOfIdentities(

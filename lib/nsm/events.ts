@@ -39,7 +39,7 @@ export interface NsmEvent {
   readonly event: EventKind;
   /** mon_name of the peer. */
   readonly peer?: string | undefined;
-  /** The name of an identity. */
+  /** Name of the identity. */
   readonly identity?: string | undefined;
   readonly address?: string | undefined;
   readonly transport?: "udp" | "tcp" | undefined;

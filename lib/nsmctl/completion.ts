@@ -1,4 +1,4 @@
-/** `nsmctl completion SHELL [PROGRAM]`: prints what a shell needs to complete our command lines. */
+/** `nsmctl completion SHELL [PROGRAM]`: prints the shell's completion script for a program. */
 
 import {
   type Command,
@@ -12,11 +12,11 @@ import { COMPLETED_PROGRAMS, programCompletion } from "./program_completion.ts";
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = typeof SHELLS[number];
 
-/** The program whose commands these are, and all that have completion. */
+/** The program of these commands, and all programs with completion. */
 const OWN = "nsmctl";
 const NAMES = [OWN, ...COMPLETED_PROGRAMS];
 
-/** What an option takes that takes a folder. */
+/** Argument of options that take a folder. */
 const FOLDER = "DIR";
 
 /**

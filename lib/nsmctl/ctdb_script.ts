@@ -1,8 +1,8 @@
-/** `nsmctl ctdb-script`: prints the event script for CTDB, by which an identity goes with each public address. */
+/** `nsmctl ctdb-script`: prints CTDB's event script that binds an identity to each public address. */
 
 import { type Command, Status } from "./command.ts";
 
-/** For a POSIX shell, with the functions that CTDB has for its event scripts. */
+/** POSIX shell script that uses CTDB's library for event scripts. */
 const SCRIPT = `#!/bin/sh
 # Event script of CTDB: the locks of NFSv3 clients go with the public addresses. nsm-cluster(7) says how
 # it is set up. It is installed under two names, and does what belongs to each:

@@ -45,7 +45,7 @@ export function eventText(
   return `${" ".repeat(indent)}${colours.faint(time)}${painted}\n`;
 }
 
-/** What became of an identity. */
+/** Sentences for events of an identity. */
 const OF_IDENTITIES = {
   identityAcquired: "held by this node",
   identityReleased: "let go by this node",
@@ -58,7 +58,7 @@ function isOfIdentity(kind: EventKind): kind is keyof typeof OF_IDENTITIES {
   return Object.hasOwn(OF_IDENTITIES, kind);
 }
 
-/** What happened, without the time. */
+/** Sentence for an event, without its time. */
 export function eventSentence(event: DatedEvent): string {
   const { state, attempts, count = 0, ms } = event;
   const peer = shown(event.peer ?? "?");

@@ -1,4 +1,4 @@
-/** Shell completion for the programs beside nsmctl: what `--help` says of their options, for a shell. */
+/** Shell completion scripts for the programs beside nsmctl, generated from the texts of `--help`. */
 
 import {
   type Action,
@@ -11,24 +11,24 @@ import {
 import { optionForms, options } from "../config/flags.ts";
 import type { Table } from "../config/settings.ts";
 
-/** One option as a shell knows it. */
+/** Option as described to a shell. */
 interface ProgramOption {
   readonly letters: readonly string[];
   readonly long: string;
-  /** What it takes, in capitals; undefined for a switch. */
+  /** Argument in capitals; undefined for a switch. */
   readonly argument?: string;
-  /** The words of which it takes one, where there are such. */
+  /** Allowed words, if the argument is an enumeration. */
   readonly choices: readonly string[];
   readonly help: string;
 }
 
-/** A hint that is nothing but words. */
+/** Hint that is a list of words only. */
 const WORDS = /^[a-z]+(?:, [a-z]+)+$/;
-/** Arguments that are paths: of a folder, of a file. */
+/** Arguments that are paths: of a folder, and of a file. */
 const FOLDER = "DIR";
 const FILE = "PROGRAM";
 
-/** Options of each program. start-statd takes no settings. */
+/** Options by program. start-statd has no settings. */
 const PROGRAMS: Readonly<Record<string, () => readonly ProgramOption[]>> = {
   "rpc.statd": () => optionsOf(STATD_COMMAND_LINE),
   "sm-notify": () => optionsOf(SM_NOTIFY_COMMAND_LINE),
@@ -36,10 +36,10 @@ const PROGRAMS: Readonly<Record<string, () => readonly ProgramOption[]>> = {
   "rpcbind": () => optionsOf(RPCBIND_COMMAND_LINE),
 };
 
-/** The programs that have completion of this kind. */
+/** Programs with generated completion. */
 export const COMPLETED_PROGRAMS: readonly string[] = Object.keys(PROGRAMS);
 
-/** The script of a shell for one of {@link COMPLETED_PROGRAMS}. */
+/** Completion script for one of {@link COMPLETED_PROGRAMS}. */
 export function programCompletion(shell: "bash" | "zsh" | "fish", program: string): string {
   const given = PROGRAMS[program]!();
   switch (shell) {
@@ -53,7 +53,7 @@ export function programCompletion(shell: "bash" | "zsh" | "fish", program: strin
 }
 
 function action(letters: string, long: Action): ProgramOption {
-  // A shell would take "?" for a pattern.
+  // Shells take "?" for a pattern.
   const plain = [...letters].filter((letter) => /[A-Za-z]/.test(letter));
   return { letters: plain, long, choices: [], help: ACTION_HELP[long] };
 }

@@ -23,9 +23,9 @@ export type CalloutResult =
   | { readonly outcome: "timeLimit"; readonly timeoutMs: number }
   | { readonly outcome: "notStarted"; readonly reason: string };
 
-/** All that a program finds in its environment. */
+/** Complete environment of a callout. */
 export const CALLOUT_ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
-/** Bytes of standard error that are kept: the end of it, with room for one long line. */
+/** Bytes kept of standard error: its end, with room for one long line. */
 const KEPT_BYTES = 1024;
 /** Limit on reading the rest of standard error after the program's end, in ms: it is already in the pipe. */
 const LAST_WORDS_MS = 100;
@@ -171,7 +171,7 @@ class LastWords {
   }
 }
 
-/** Ends a program that was started detached, with what it has started. */
+/** Kills a detached program and its process group. */
 export function killGroup(pid: number): void {
   try {
     Deno.kill(-pid, "SIGKILL");

@@ -1,18 +1,22 @@
 /**
- * A program that reads lines on its standard input for as long as it runs. Like a callout it is executed
- * directly, with a clean environment and a process group of its own; what it writes goes nowhere.
+ * Long-running program that reads lines on its standard input. Like a callout it is executed
+ * without a shell, with a clean environment and in a process group of its own; its output is
+ * discarded.
  */
 
 import { CALLOUT_ENVIRONMENT, killGroup } from "./callout.ts";
 
 export interface FedProgram {
-  /** Settles when the program has taken the text, which may be never. Rejects when it reads no more. */
+  /**
+   * Resolves once the program has read the text; never, if it hangs. Rejects after the program
+   * closed its input.
+   */
   write(text: string): Promise<void>;
-  /** How the program ended, in words. */
+  /** Description of the program's end. */
   readonly ended: Promise<string>;
-  /** Ends its input. */
+  /** Closes the program's input. */
   finish(): void;
-  /** Ends it, with what it has started. */
+  /** Kills the program and its process group. */
   kill(): void;
 }
 
@@ -28,7 +32,7 @@ export function startFedProgram(path: string): FedProgram {
     detached: true,
   }).spawn();
   const writer = child.stdin.getWriter();
-  writer.closed.catch(() => {}); // each write says so
+  writer.closed.catch(() => {}); // reported by each write
   const encoder = new TextEncoder();
   return {
     write: (text) => writer.write(encoder.encode(text)),

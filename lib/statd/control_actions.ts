@@ -37,7 +37,7 @@ export interface DaemonFacts {
   readonly bound: readonly TransportAddress[];
   /** Datagrams dropped by the kernel because our socket buffers were full. */
   readonly droppedDatagrams: () => number;
-  /** Events that the program for them did not get. */
+  /** Number of events dropped for the events program. */
   readonly droppedEvents: () => number;
   /** Why we are not registered with rpcbind; undefined while we are. */
   readonly registrationFault: () => string | undefined;

@@ -1,7 +1,8 @@
 /**
- * The administrator's program for events (events-program): it is started once, and gets each event of the
- * history as a line of JSON, when it happens. Nobody waits for it: events queue up to a limit, beyond it
- * they are dropped, and the next line says how many. When it ends it is started again, with a back-off.
+ * Events program of the administrator (events-program): runs as long as the daemon, and gets each
+ * new event of the history as a line of JSON. The daemon never blocks on the program: events are
+ * queued up to a limit and dropped beyond it, and the next line has the number of dropped events. A
+ * program that ends is restarted with exponential back-off.
  */
 
 import type { Log } from "../log.ts";
@@ -12,21 +13,21 @@ import { quote } from "../quote.ts";
 import { eventLine } from "../store/event_file.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
-/** Events that wait, in number: what a site's reboot makes in a second. */
+/** Maximum number of queued events: those of one second while a whole site reboots. */
 const QUEUE_MAX = 1_000;
-/** Events of one write: all of them are lost where the program ends meanwhile. */
+/** Events per write. If the program ends meanwhile, the whole batch is lost. */
 const TOGETHER_MAX = 100;
-/** Pause before the program is started again, in ms; each time twice as long. */
+/** Initial pause before a restart, in ms; doubles each time. */
 const PAUSE_MS = 1_000;
-/** Longest pause, and how long a program has to run for the next pause to be short again, in ms. */
+/** Maximum pause, in ms. The pause is reset after a run longer than this. */
 const PAUSE_MAX_MS = 60_000;
-/** How long the end of the daemon waits for the program to take what is left, in ms. */
+/** Time for the program to read the queue when the daemon ends, in ms. */
 const LAST_MS = 500;
 
 export interface EventProgramParts {
   readonly clock: Clock;
   readonly log: Pick<Log, "warning">;
-  /** The machine's own, unless a test puts another one in its place. */
+  /** Starts the program; replaced in tests. */
   readonly start?: (path: string) => FedProgram;
 }
 
@@ -34,11 +35,11 @@ export class EventProgram {
   readonly #path: string;
   readonly #parts: EventProgramParts;
   #queue: string[] = [];
-  /** Events that the program was not given, and of those how many no line has said. */
+  /** Number of dropped events, and of those not yet reported to the program. */
   #dropped = 0;
   #unsaid = 0;
   #arrived = Promise.withResolvers<void>();
-  /** Settled while nothing waits for the program. */
+  /** Settled while the queue is empty. */
   #idle = Promise.withResolvers<void>();
   readonly #closing = new AbortController();
   #running: FedProgram | undefined;
@@ -49,7 +50,7 @@ export class EventProgram {
     void this.#run();
   }
 
-  /** Events that the program did not get. */
+  /** Number of dropped events. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -61,7 +62,7 @@ export class EventProgram {
     this.#arrived.resolve();
   };
 
-  /** Ends the input of the program when it has taken what is left; one that does not take it is killed. */
+  /** Closes the program's input once the queue is empty; kills a program that is too slow. */
   async close(): Promise<void> {
     const { startTimer } = this.#parts.clock;
     const late = sleep(startTimer, LAST_MS, this.#closing.signal).then(() => "late");
@@ -87,7 +88,7 @@ export class EventProgram {
     }
   }
 
-  /** Starts the program, and gives it events until it ends; why it did, in words. */
+  /** Runs the program and feeds it events until it ends; returns the reason of its end. */
   async #feed(): Promise<string> {
     let program: FedProgram;
     try {
@@ -106,13 +107,13 @@ export class EventProgram {
         this.#idle = Promise.withResolvers();
       } else isTaking = await this.#giveSome(program, over);
     }
-    // One that reads no more is of no use, and would be one more with each start.
+    // A program that closed its input is useless; left running, such processes would pile up.
     program.kill();
     this.#running = undefined;
     return await program.ended;
   }
 
-  /** Gives it the events that wait; whether it goes on taking them. */
+  /** Writes a batch of queued events; false if the program stopped reading. */
   async #giveSome(program: FedProgram, over: Promise<boolean>): Promise<boolean> {
     const some = this.#queue.splice(0, TOGETHER_MAX);
     const unsaid = this.#unsaid;

@@ -15,7 +15,7 @@ const KIB = 1_024;
 
 type HistorySettings = Pick<StatdSettings, "stateDirectoryPath" | "events" | "eventsProgram">;
 
-/** Where events go: the file, and the administrator's program. */
+/** Recorder of events: writes them to the file and to the events program. */
 export class History {
   readonly #file: EventFile;
   #program: EventProgram | undefined;
@@ -30,16 +30,16 @@ export class History {
     this.#file = new EventFile(stateDirectoryPath, parts);
   }
 
-  /** Nothing is written before the event loop has a turn. */
+  /** Records an event; the file is written in a later turn of the event loop. */
   readonly note: NoteEvent = (event) => {
     this.#file.note(event);
     this.#program?.note(event);
   };
 
-  /** Events that the program did not get. */
+  /** Number of events dropped for the events program. */
   readonly dropped = () => this.#program?.dropped ?? 0;
 
-  /** Starts the program, as the user that the daemon is from here on; `isOnDisk` is false where nothing is kept. */
+  /** Starts the events program with the daemon's present user; `isOnDisk` is false if no history is kept. */
   begin(isOnDisk: boolean): void {
     const { eventsProgram } = this.settings;
     if (!isOnDisk) this.#file.turnOff();

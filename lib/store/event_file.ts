@@ -188,7 +188,7 @@ function parseEvent(line: string): DatedEvent | undefined {
   return { ...fields, at: Date.parse(at), program, event: event as EventKind };
 }
 
-/** An event as a line of JSON. */
+/** Event as a line of JSON. */
 export function eventLine({ at, program, event, ...details }: DatedEvent): string {
   const shortened = Object.entries(details).map(([name, value]) =>
     [name, typeof value === "string" ? value.slice(0, TEXT_MAX) : value] as const
