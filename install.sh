@@ -31,12 +31,12 @@ tools=$here/.toolchain
 embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
 peers=(rpcbind nfs-common tcpd iproute2 mandoc libfaketime zsh fish python3-prometheus-client
   netbase curl busybox psmisc procps nftables strace)
-# A browser, 0.3 GB, for one file of tests: fetched for the whole suite and for that file.
+# Browser (0.3 GB) for one test file: fetched for the whole suite and for that file only.
 browser=(chromium)
 browser_tests=test/nsmctl/report_browser_test.ts
-# Debian packages whose programs drive the product in tests; unpacked only, as they would start services.
+# Debian packages whose programs drive the product in tests; only unpacked, since installing starts services.
 drivers=(resource-agents ctdb libpopt0 prometheus)
-# The same of whole cluster managers, with the libraries that they need besides Debian's usual ones.
+# Debian packages of cluster managers, with the libraries that a minimal Debian lacks; only unpacked.
 managers=(resource-agents cluster-glue crmsh pacemaker pacemaker-common pacemaker-cli-utils
   pacemaker-resource-agents corosync ctdb tdb-tools gawk xsltproc libxml2-utils sudo
   libcorosync-common4 libqb100 libcfg7 libcmap4 libcpg4 libknet1 libnozzle1 libquorum5 libvotequorum8
@@ -45,10 +45,10 @@ managers=(resource-agents cluster-glue crmsh pacemaker pacemaker-common pacemake
   libcrmcommon34 libpe-rules26 libcib27 libcrmservice28 libstonithd26 libcrmcluster29 liblrmd28
   libpe-status28 libpacemaker1 libpopt0 liblmdb0 libtalloc2 libtdb1 libtevent0 libldb2 libwbclient0
   samba-libs python3-lxml python3-parallax python3-dateutil iputils-ping)
-# The same of NFS servers, which register with rpcbind.
+# Debian packages of NFS servers, which register with rpcbind; only unpacked.
 servers=(nfs-kernel-server quota nfs-ganesha nfs-ganesha-mem libntirpc4.3 liburcu8 libwbclient0
   libldap-2.5-0 libsasl2-2 libnl-3-200 libnl-genl-3-200 libevent-core-2.1-7 libsqlite3-0)
-# The judge of the page of nsmctl report: accessibility rules, for tests only. MPL-2.0.
+# axe-core, accessibility rules for the page of nsmctl report; for tests only. MPL-2.0.
 axe="axe-core@4.10.3"
 
 # shellcheck source=.ci/installation.sh
@@ -70,28 +70,28 @@ stale() {
 }
 
 v8_flags=(
-  # privileges are dropped in every thread, as there is only one
+  # a single thread, so that the privilege drop covers all threads
   --single-threaded
-  # With one thread, calls wait for the compiler. Turbofan takes 12 ms for a function, and 40 when
-  # several are due, to make what Maglev makes in 1 a fifth quicker.
+  # Without Turbofan: calls wait for the compiler in the only thread. Turbofan takes 12 ms for a function,
+  # 40 ms for several; Maglev takes 1 ms, for code slower by a fifth.
   --maglev --no-turbofan
-  # as late as Turbofan would begin: the compiler's own 3 MB are not for a program that idles
+  # threshold of Turbofan: an idle program does not need the compiler's 3 MB
   --invocation-count-for-maglev=3000 --invocation-count-for-maglev-osr=1000
-  # little memory, as --lite-mode has it, which gives up optimisation, so that a call costs three times as
-  # much: a small young generation, and compact code
+  # little memory: a small young generation, and compact code. --lite-mode has both, but disables
+  # optimisation, which triples the cost of a call.
   --max-semi-space-size=1 --optimize-for-size
-  # the heap may double before it is collected, which takes 20 ms: none in a storm of notices
+  # collect (20 ms) only after the heap has doubled: not during a storm of notices
   --heap-growing-percent=100
-  # nor before there is something to collect: telling 1,000 peers took 80 ms of 350 for that
+  # no early collections: they took 80 of 350 ms when telling 1,000 peers
   --initial-old-space-size=48
-  # statd collects when there is time
+  # gc(): statd collects when idle
   --expose-gc
 )
-# For systems where no memory may be both writable and executable, or where 0.6 GB may not be committed.
-# Nothing is compiled: a fifth to a half as many calls are answered (4,000 to 14,000 SM_NULL a second against 20,000 to 29,000).
+# Interpreter only, for systems without memory that is both writable and executable, or that cannot commit
+# 0.6 GB. Throughput is a fifth to a half (4,000 to 14,000 SM_NULL a second against 20,000 to 29,000).
 if [[ ${JITLESS-} ]]; then v8_flags+=(--jitless); fi
 
-# The architecture that an ELF file is for (elf(5), e_machine).
+# Architecture of an ELF file (elf(5), e_machine).
 machine_of() {
   case $(od -An -td2 -j18 -N2 "$1") in
     *62) echo x86_64 ;;
@@ -99,9 +99,9 @@ machine_of() {
   esac
 }
 
-# The runtime without the names of variables that it reads before the first instruction of ours: it would
-# make the file that SSLKEYLOGFILE names, log as DENO_LOG wants, and end by a DENO_TOKIO_ one that is no
-# number. What begins with NUL no environment has.
+# Replaces names of variables in the runtime that it reads before our first instruction: SSLKEYLOGFILE makes
+# it write a file, DENO_LOG makes it log, and a DENO_TOKIO_ variable that is no number makes it exit. The new
+# names begin with NUL, which no environment can contain.
 without_variables() { # DENORT
   local name
   for name in SSLKEYLOGFILE DENO_LOG DENO_TOKIO; do
@@ -110,11 +110,10 @@ without_variables() { # DENORT
   LC_ALL=C sed 's/SSLKEYLOGFILE/\x00SLKEYLOGFILE/g; s/DENO_\(LOG\|TOKIO\)/\x00ENO_\1/g' "$1"
 }
 
-# The modules are put together to one file for each command and one for what several have in common:
-# 150 of them take 20 ms longer to load, and 2 MB. They are compiled in a folder of their own with fixed
-# times, because the program's file table holds times and paths below the folder that has all modules,
-# and nothing may differ between builds. They are not minified: that drops "using" where a variable is
-# used once, with what it would have closed.
+# Modules are bundled: a file for each command, and one for their common parts. 150 separate modules take
+# 20 ms and 2 MB more to load. For reproducible builds they are compiled in a temporary folder with fixed
+# times, since the program's file table holds times and relative paths. Not minified: the minifier drops
+# "using" of variables used once, and with it the disposal.
 compile() { # FOLDER ARCH
   local stage=$tools/stage name
   rm -rf "$stage"
@@ -142,7 +141,7 @@ compile() { # FOLDER ARCH
   for name in $links; do ln -sfn rpc.statd "$1/$name"; done
 }
 
-# Own architecture in dist, another one in a folder below it.
+# Output: own architecture in dist, any other in a folder below it.
 folder_of() { if [[ $1 == "$machine" ]]; then echo dist; else echo "dist/$1"; fi; }
 
 build() {
@@ -189,7 +188,7 @@ run() {
 
 is_installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
 
-# A subshell with a policy that lets no service start; the policy found here is put back.
+# A subshell with a policy-rc.d that lets no service start; the original policy is restored.
 apt_install() (
   policy=/usr/sbin/policy-rc.d
   trap 'rm -f "$policy"; if [[ -e $policy.nsm-kept ]]; then mv "$policy.nsm-kept" "$policy"; fi' EXIT
@@ -241,7 +240,7 @@ gate() {
   "$@" || { gates_failed=$((gates_failed + 1)) && echo "== $name: FAILED"; }
 }
 
-# Some tests start the program as another user, who may be unable to enter the project's folder.
+# Copy of the program for tests that start it as another user, who may not enter the project's folder.
 enterable_dist() {
   local folder=$here/dist
   while [[ $folder ]]; do
@@ -260,18 +259,18 @@ run_tests() {
   chmod 755 "$shared"
   NSM_DIST=$(enterable_dist "$shared")
   export NSM_DIST
-  # The fuzz tests collect garbage themselves, to see whether the heap has grown.
+  # gc(): fuzz tests collect garbage before they compare heap sizes.
   "$DENO" test -A --no-check --v8-flags=--expose-gc "${@:-test}" 2>&1 | tee "$log" || status=1
   count() { sed -nE "s/^(ok|FAILED) \|.* ([0-9]+) $1.*/\2/p" "$log" | tail -n 1; }
   passed=$(count passed) failed=$(count failed) skipped=$(count ignored)
   rm -r "$log" "$shared"
   failed=$((${failed:-0} + gates_failed))
-  if ((status && !failed)); then failed=1; fi # a file that cannot be loaded is no test's failure
+  if ((status && !failed)); then failed=1; fi # a test file that fails to load counts no failed test
   printf '%d passed, %d failed%s\n' "${passed:-0}" "$failed" "${skipped:+, $skipped skipped}"
   ((failed == 0))
 }
 
-# The rules of axe-core below .toolchain; a subshell, as what is missing only skips tests.
+# Fetches axe-core to .toolchain; a subshell, since a failure only skips tests.
 fetch_axe() (
   [[ -d $tools/axe-core ]] && exit
   work=$(mktemp -d "$tools/tmp-axe-XXXXXX")

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # tools, version, epoch and work are of the scripts that source this one
-# Image: an OCI image layout from scratch, with the program and the libraries that it needs, for both
-# architectures in one index. Sourced by install.sh.
+# Image: OCI image layout from scratch with the program and its libraries, for both architectures in one
+# index. Sourced by install.sh.
 
-# Debian's packages that have the libraries, from the mirrors that apt of this machine uses.
+# Debian packages with the libraries, from this machine's apt mirrors.
 libraries=(libc6 libgcc-s1)
 
-# A state of apt apart from the machine's, so that it may be for another architecture.
+# Separate apt state, since the architecture may differ from the machine's.
 apt_for() { # ARCH PROGRAM ARG…
   local arch folder=$tools/debs-$1
   arch=$(debian_name "$1")
@@ -58,7 +58,7 @@ config_of() { # ARCH DIFF_ID
 END
 }
 
-# The folders that nobody (65534) writes to keep that owner; all else is root's.
+# Folders for the user nobody (65534) keep their owner; all else belongs to root.
 archive_root() { # FILE FOLDER
   archive "$1" "$2" --exclude=./var/lib/nfs --exclude=./run --exclude=./tmp .
   tar --append --file "$1" --directory "$2" --format=gnu --sort=name --mtime="@$epoch" \
@@ -103,7 +103,7 @@ make_image() {
   index_of "$one,$other" >"$work/index"
   read -ra index < <(blob "$work/index")
   printf '{"imageLayoutVersion":"1.0.0"}' >"$image/oci-layout"
-  # One entry, so that whoever names no image and no architecture gets the right one.
+  # A single entry: without a name or architecture, tools then choose the right image.
   index_of "$(descriptor index.v1+json "${index[@]}" \
     ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"localhost/nsm:$version\"}")" >"$image/index.json"
   archive "dist/nsm-$version.oci.tar" "$image" blobs index.json oci-layout

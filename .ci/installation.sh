@@ -2,9 +2,9 @@
 # Installation: what install and uninstall do. Sourced by install.sh of the project, and the body of the
 # install.sh in a release; plain sh, as an appliance may have no bash.
 #
-# lib/nsm/installed has a line for each file, link and folder that we made, oldest first: what it was and
-# its path. What stood in the place of a file is kept below lib/nsm/replaced. A file of a Debian package
-# is diverted to there, so that upgrades of the package go there too.
+# lib/nsm/installed has a line for each file, link and folder made, oldest first: kind and path. Replaced
+# files are kept below lib/nsm/replaced. A file of a Debian package is diverted to that folder, so that
+# upgrades of the package go there, too.
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "install.sh: $*"; exit 1; }
@@ -50,14 +50,14 @@ in_dpkg() { # PROGRAM ARG…
 }
 has_dpkg() { have dpkg-divert && [ -d "$root/var/lib/dpkg" ]; }
 
-# /usr/sbin/x is /sbin/x too where that folder is a link, and a package may know it by either name.
+# Merged /usr: /usr/sbin/x is also /sbin/x, and a package may list either name.
 names_of() {
   local short=${1#/usr}
   echo "$1"
   if [ "$short" != "$1" ] && [ "$root${1%/*}" -ef "$root${short%/*}" ]; then echo "$short"; fi
 }
 
-# The name by which a package knows PATH.
+# PATH as listed by its package.
 packaged_name() {
   local name
   has_dpkg || return 1
@@ -67,7 +67,7 @@ packaged_name() {
   return 1
 }
 
-# Both names, since a later version of the package may use the other one. The file goes by the first.
+# Diverts both names, since a later version of the package may list the other one; moves the file by the first.
 divert() { # --add or --remove, PATH, name to move the file by
   local name rename
   for name in "$3" $(names_of "$2" | grep -vxF "$3"); do
@@ -82,7 +82,7 @@ is_diverted() { has_dpkg && [ "$(in_dpkg dpkg-divert --truename "$1")" = "$repla
 
 # ---- one file ------------------------------------------------------------------------------------
 
-# The folders of a path that are missing, the outermost first.
+# Missing folders of a path, outermost first.
 missing_folders() {
   if [ ! -d "$root$1" ]; then
     missing_folders "$(dirname "$1")"
@@ -146,7 +146,7 @@ take_away() {
 
 # ---- all of them ---------------------------------------------------------------------------------
 
-# The primary group of the user statd; empty where there is no such user.
+# Primary group of the user statd; empty without that user.
 group_of_user() {
   if [ "$root" ]; then
     sed -n 's/^statd:[^:]*:[^:]*:\([^:]*\):.*/\1/p' "$root/etc/passwd" 2>/dev/null
@@ -155,7 +155,7 @@ group_of_user() {
   fi || true
 }
 
-# sysusers makes the user and a group of that name, the group also for a user that has another one.
+# sysusers creates the user and its group, also the group for a user that has another primary group.
 place_owner() {
   local group
   group=$(group_of_user)
@@ -169,7 +169,7 @@ place_all() {
   place 755 "$built/rpc.statd" "$prefix/sbin/rpc.statd"
   for name in $links; do
     case $name in
-      # Daemons of their own: tools that know a process by its file must not take one for the other.
+      # Separate files: tools that identify a process by its file must not confuse the daemons.
       sm-notify) place 755 "$built/rpc.statd" "$prefix/sbin/$name" ;;
       rpcbind) place_rpcbind ;;
       *) place link rpc.statd "$prefix/sbin/$name" ;;
@@ -201,14 +201,14 @@ place_all() {
   done
 }
 
-# What a cluster manager looks for below /usr only: a link leads from there where that manager is.
+# Files that cluster managers look for below /usr only: linked from there if the manager is installed.
 place_for_others() { # MODE SOURCE PATH FOLDER-OF-THE-PATH
   local path=$prefix/$4/$3 link=/usr/$4/$3
   place "$1" "$2" "$path"
   if [ "$path" != "$link" ] && [ -w "$root${link%/*/*}" ]; then place link "$path" "$link"; fi
 }
 
-# An rpcbind that is not ours stays, of whatever packages: whoever wants ours removes that one first.
+# An rpcbind of any package is kept: to install ours, remove the package first.
 has_rpcbind() {
   local name
   for name in $(names_of "$prefix/sbin/rpcbind"); do
@@ -231,7 +231,7 @@ place_rpcbind() {
   fi
 }
 
-# Units of another rpcbind go on being used: below /usr/local ours would hide them.
+# Units of another rpcbind stay in use: ours below /usr/local would hide them.
 has_rpcbind_unit() {
   local unit
   for unit in /etc /usr/lib /lib; do
@@ -241,7 +241,7 @@ has_rpcbind_unit() {
   return 1
 }
 
-# Made by the program when it is built.
+# Completion scripts are printed by the program itself at build time.
 place_completion() { # SHELL PROGRAM PATH
   if [ -f "$built/completion/$1/$2" ]; then place 644 "$built/completion/$1/$2" "$3"; fi
 }
@@ -253,10 +253,10 @@ state_directory() {
     sed -n 's/ *# .*//; s/^state-directory-path = *//p'
 }
 
-# The units can write below /var/lib/nfs only, and see neither homes nor the system's /tmp.
+# Sandbox of the units: writable below /var/lib/nfs only, without homes and the system's /tmp.
 sandbox_for() {
   cat <<END
-# The state directory that nfs.conf names, for the sandbox of the unit.
+# State directory named in nfs.conf, for the sandbox of the unit.
 [Unit]
 RequiresMountsFor="$1"
 
@@ -282,7 +282,7 @@ fit_sandbox() {
   say "The units may write to $folder, the state directory in nfs.conf; install again if that changes"
 }
 
-# Nothing is restarted: locks may depend on it.
+# Services are not restarted: locks may depend on them.
 tell_of_old_program() {
   local pid program
   pid=$(cat /run/rpc.statd.pid 2>/dev/null) || return 0
@@ -292,7 +292,7 @@ tell_of_old_program() {
   fi
 }
 
-# What Deno needs is refused on some hardened systems, where it ends by a trap before our first instruction.
+# Hardened systems may refuse what Deno needs; Deno then dies by a trap before our first instruction.
 tell_of_no_start() {
   if "$prefix/sbin/rpc.statd" -v >/dev/null 2>&1; then return; fi
   say "rpc.statd does not start on this system: try $prefix/sbin/rpc.statd -v. Where memory may not be both" \
@@ -324,7 +324,7 @@ install_all() {
   say "Installed rpc.statd, $(echo "$links" | sed 's/ /, /g') in $root$prefix/sbin"
 }
 
-# Takes away what the record says, the files first. Prints the folders, the innermost first.
+# Removes the recorded files. Prints the recorded folders, innermost first.
 take_all_away() {
   local was path folders="" newline="
 "

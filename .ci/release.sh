@@ -3,14 +3,14 @@
 # Release: archives, Debian packages, a container image, checksums and a list of contents, in dist/.
 # Sourced by install.sh.
 #
-# Reproducible: every time is that of the commit, every owner root, every order sorted. So two clones of one
-# commit give the same bytes; what comes from Debian's mirror, for the image, is named in the SBOM.
+# Reproducible: times are the commit's, owners root, orders sorted, so that two clones of a commit give
+# identical bytes. Files of the image from Debian's mirror are listed in the SBOM.
 
 release_time() {
   echo "${SOURCE_DATE_EPOCH:-$(git -C "$here" log -1 --format=%ct 2>/dev/null || echo 0)}"
 }
 
-# archive FILE FOLDER NAME…: names of FOLDER, as a tar file without anything of this machine
+# archive FILE FOLDER NAME…: tar file of names in FOLDER, independent of this machine
 archive() {
   local file=$1 folder=$2
   shift 2
@@ -20,7 +20,7 @@ archive() {
 
 # ---- the archive for everybody -------------------------------------------------------------------
 
-# What install needs, in the order of the project's folders.
+# Files that install needs, in the project's layout.
 lay_out() { # ARCH FOLDER
   local built name
   built=$(folder_of "$1")
@@ -44,7 +44,7 @@ make_tarball() { # ARCH
   pack "nsm-$version-$1"
 }
 
-# With the program that needs no memory to be writable and executable, and little to be committed.
+# Archive with the interpreter-only program; see JITLESS in install.sh.
 make_jitless_tarball() { # ARCH
   local name=nsm-$version-$1-jitless
   (v8_flags+=(--jitless) && toolchain "$1" && compile "$work/jitless" "$1")
@@ -58,7 +58,7 @@ make_jitless_tarball() { # ARCH
 
 debian_name() { sed 's/x86_64/amd64/; s/aarch64/arm64/' <<<"$1"; }
 
-# What the package has at the place of a file of nfs-common.
+# Path of the package's file that replaces one of nfs-common.
 diverted() {
   local name
   for name in rpc.statd sm-notify start-statd; do printf '/usr/sbin/%s ' "$name"; done
@@ -71,7 +71,7 @@ diverted() {
 lay_debian() { # FOLDER ARCH: a system with the program installed, and what dpkg wants to know
   local doc=$1/usr/share/doc/nsm name text
   (cd "$work/nsm-$version-$2" && DESTDIR=$1 sh ./install.sh --prefix /usr >/dev/null 2>&1)
-  # One file in the package: postinst makes sm-notify a file of its own. rpcbind is another package's.
+  # One executable in the package: postinst copies it to sm-notify. rpcbind belongs to another package.
   ln -sfn rpc.statd "$1/usr/sbin/sm-notify"
   rm -f "$1/usr/sbin/rpcbind" "$1/usr/share/man/man8/rpcbind.8.gz" \
     "$1/usr/lib/systemd/system/rpcbind."* "$1"/usr/share/*/*completions*/*rpcbind*
@@ -105,7 +105,7 @@ make_deb() { # ARCH
   have dpkg-deb || die "a Debian package is made by dpkg-deb: install dpkg"
   mkdir "$folder"
   lay_debian "$folder" "$1"
-  # Known to dpkg of Debian 11 and later; one thread, as more of them compress to other bytes.
+  # Format for dpkg of Debian 11 and later; one thread, since the number of threads changes the bytes.
   SOURCE_DATE_EPOCH=$epoch dpkg-deb --root-owner-group -Zxz -z4 --threads-max=1 --build "$folder" \
     "dist/nsm_${version}_$(debian_name "$1").deb" >/dev/null
   rm -r "$folder"

@@ -2,14 +2,14 @@
 # shellcheck disable=SC2154 # here and tools are install.sh's
 # Toolchain: Deno, denort, esbuild and the @std packages, from the npm registry; sourced by install.sh.
 #
-# Every tarball has to match the SHA-512 below, by whatever way it came, before it is opened. Every result
-# is made aside and renamed, so that a run that was cut short leaves nothing that a later run would trust.
+# Every tarball must match its SHA-512 below before it is opened, whatever its origin. Results are written
+# to temporary names and renamed, so that an interrupted run leaves nothing that a later run would trust.
 
-# The only version of Deno for which both halves, deno and denort, are in the npm registry.
+# The only Deno version with both parts, deno and denort, in the npm registry.
 deno_version=2.7.11
 esbuild_version=0.25.5
 
-# Integrity as npm states it: npm view SPEC dist.integrity.
+# Integrity values of npm: npm view SPEC dist.integrity.
 declare -A sha512=(
   [@deno/linux-x64-glibc@2.7.11]=TCRXqy4rHI+pKmWfjIz/qfDyfTz61qhxj+03kEJ3r0YzRGsXNoHyE7WiUawwUK2hbrBAu7hn3m5833VUYqRzOg==
   [@stdy/cli-linux-x64@0.22.2]=kp5QdG26EC8gEzVXI0YgzmiiFHz7DFCNRLNfAWa2rDPHr/jUBnfkP8AlbTPmv0YNQpnKn1wzSWHFw88fn/OTog==
@@ -21,7 +21,7 @@ declare -A sha512=(
   [veryfront@0.1.1031]=Vhd648NOygFaqiSeT9xDRL/9Tf2KjyfpIlnz2W86fRHi9W47w7ngZisq0Xiw4nzNKN8kh5+MDD01N1E18Oidgw==
 )
 
-# denort as Deno releases it. In npm it is the first part of a program that `deno compile` made.
+# denort as released by Deno. In npm it is the first part of a program made by `deno compile`.
 declare -A denort_sha256=(
   [x86_64]=f12d5d3886d5ea138304fb8d67d7396cfbedf53656676132152cb89f3fa4d8e6
   [aarch64]=9c888d915647ff971a497acd39ee45ea63da5f19d12d4363124942c257c055ef
@@ -38,8 +38,8 @@ is_pinned() { [[ $("$1" --version 2>/dev/null) == "deno $deno_version "* ]]; }
 
 # ---- one tarball ---------------------------------------------------------------------------------
 
-# npm knows its registry, proxy and certificates from its own settings. The other two ways go to the
-# public registry, or where the same variable says.
+# npm has its own settings for registry, proxy and certificates. The other two ways use the public
+# registry, or the one in npm's variable.
 registry() { echo "${npm_config_registry:-${NPM_CONFIG_REGISTRY:-https://registry.npmjs.org}}"; }
 url_of() { # @scope/name@version is at @scope/name/-/name-version.tgz
   local name=${1%@*} url
@@ -50,7 +50,7 @@ url_of() { # @scope/name@version is at @scope/name/-/name-version.tgz
 by_npm() {
   local folder=$2.npm said
   mkdir "$folder"
-  # A dead network is told in seconds, and the cache of whoever calls is left alone.
+  # Fails within seconds without a network; leaves the caller's npm cache alone.
   if said=$(cd "$folder" && npm_config_loglevel=error npm_config_fetch_retry_mintimeout=2000 \
     npm_config_fetch_retry_factor=2 npm_config_cache="$folder/cache" \
     npm pack --ignore-scripts "$1" 2>&1 >/dev/null); then
@@ -115,7 +115,7 @@ fetch_deno() {
 
 denort_for() { if [[ $1 == "$machine" ]]; then echo "$tools/denort"; else echo "$tools/denort-$1"; fi; }
 
-# Cut at the end of the ELF part: the table of sections is the last of it.
+# Cuts the program at the end of its ELF part, which is the section table.
 fetch_denort() { # FOLDER ARCH
   local program offset entry
   open_package "@stdy/cli-linux-$(in_npm "$2")@0.22.2" "$1/denort"
@@ -129,7 +129,7 @@ fetch_denort() { # FOLDER ARCH
   mv "$1/denort/cut" "$(denort_for "$2")"
 }
 
-# Where that version looks for the bundler that it works with, before it fetches it from npm itself.
+# Path where this Deno version looks for its bundler before fetching it from npm.
 bundler() { echo "$DENO_DIR/dl/esbuild-$esbuild_version/esbuild-linux-$(in_npm "$machine")"; }
 
 fetch_bundler() {
@@ -156,7 +156,7 @@ have_runtime() { [[ -n $own_denort || -f $(denort_for "$1") ]]; }
 
 is_complete() { [[ -x $DENO && -x $(bundler) ]] && have_libraries && have_runtime "$1"; }
 
-# A subshell, whose end takes the folder away.
+# A subshell, so that its exit trap removes the folder.
 fetch_missing() (
   rm -rf "$tools"/tmp-*
   work=$(mktemp -d "$tools/tmp-XXXXXX")
@@ -168,7 +168,7 @@ fetch_missing() (
   [[ -x $(bundler) ]] || fetch_bundler "$work"
 )
 
-# Sets DENO and the variables that make it find the rest, for programs of architecture $1.
+# Sets DENO and the variables by which it finds the other parts, for architecture $1.
 toolchain() {
   local arch=${1:-$machine}
   if [[ -n ${DENO-} ]]; then
