@@ -41,7 +41,7 @@ export class Recordings {
     return promise;
   }
 
-  /** Dequeues the first peers. */
+  /** Dequeues up to `count` peers. */
   take(count: number): Recording[] {
     const some = this.#byKey.values().take(count).toArray();
     for (const { key } of some) this.#byKey.delete(key);

@@ -107,7 +107,7 @@ async function hasRegistered(programName: string): Promise<boolean> {
   try {
     await daemon.ask({ command: "register" });
   } catch (error) {
-    // It serves, as requested; but without rpcbind no mount finds it.
+    // The daemon serves, as requested; but without rpcbind no mount finds the daemon.
     complain(
       `${programName}: rpc.statd runs, but is not registered: ${reasonOf(error)}; ` +
         "start rpcbind (systemctl start rpcbind)",

@@ -194,7 +194,10 @@ export class Daemon {
     }
   }
 
-  /** Parts of an answer; the last one is no page. @throws {Error} When it is a refusal. */
+  /**
+   * Yields the pages of an answer, then its final object. @throws {Error} When the daemon refuses
+   * the request.
+   */
   async *#answers(
     request: ControlRequest,
     timeoutMs: number,

@@ -84,7 +84,7 @@ export function reportHere(examiner: Examiner): StatusReport | undefined {
 
 const NAMES_SHOWN = 3;
 
-/** First few texts, and the number of the others. */
+/** First few texts, and the number of remaining ones. */
 export function someOf(texts: readonly string[]): string {
   const some = texts.slice(0, NAMES_SHOWN).join(", ");
   return texts.length > NAMES_SHOWN ? `${some} and ${texts.length - NAMES_SHOWN} more` : some;

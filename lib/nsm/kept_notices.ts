@@ -60,9 +60,9 @@ export interface Kept {
   readonly keptAt: number;
   /** Announced on arrival, and no peer has to confirm its state. */
   readonly isPassedOn: boolean;
-  /** Keys of peers for which the notice is judged for good. */
+  /** Keys of peers for which the notice is decided. */
   readonly decided: Set<string>;
-  /** Keys of peers that are to be asked for their state before the notice is judged for good. */
+  /** Keys of peers to be asked for their state before the notice is decided. */
   readonly unconfirmed: Set<string>;
   /** Keys of all names and addresses for which the notice may stand. */
   aliases: ReadonlySet<string>;

@@ -14,7 +14,7 @@ export interface RemovalParts {
   readonly directory: PeerDirectory;
   /** Callout configured now. */
   readonly callout: () => Callout | undefined;
-  /** Called for each registration that is gone for good: its callbacks are to be dropped. */
+  /** Called for each registration removed permanently, so that its callbacks are dropped. */
   readonly removed?: (monitored: Monitored) => void;
 }
 

@@ -52,7 +52,7 @@ export interface ServiceParts {
   readonly stateNumber?: number;
   /** Called for each new registration. */
   readonly registered?: (record: MonitorRecord) => void;
-  /** Called for each registration that is gone for good. */
+  /** Called for each registration removed permanently. */
   readonly removed?: (monitored: Monitored) => void;
   readonly clock: Pick<Clock, "wallClock">;
   readonly log: Pick<Log, "error">;

@@ -40,7 +40,7 @@ export interface Given {
 /** Command: its help, its options, and its action. */
 export interface Command {
   readonly name: string;
-  /** One sentence. */
+  /** One-sentence description. */
   readonly summary: string;
   /** Operands in the usage line. */
   readonly operands: string;

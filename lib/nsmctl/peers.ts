@@ -12,7 +12,7 @@ export interface Peer {
   readonly monName: string;
   isMonitored: boolean;
   isToBeNotified: boolean;
-  /** Those from the monitor list first. */
+  /** Requests from both lists, the monitor list's first. */
   readonly requests: Request[];
   addresses: readonly string[];
   canonicalName?: string;

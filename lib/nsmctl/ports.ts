@@ -30,7 +30,7 @@ const ANY_DIRECTORY = "/";
 /** Port that remote hosts have to reach. */
 export interface OpenPort {
   readonly transport: "udp" | "tcp";
-  /** 0 if not known in advance. */
+  /** Port number; 0 if it is not fixed. */
   readonly port: number;
   readonly service: string;
 }

@@ -9,7 +9,7 @@ export interface Column {
   readonly align?: "right";
   /** May be truncated if the table is too wide; other columns are not. */
   readonly mayShrink?: boolean;
-  /** Last column of a row's heading. */
+  /** Whether the row's heading ends with this column. */
   readonly endsHead?: boolean;
 }
 
@@ -65,7 +65,7 @@ export function renderTable(
 
 interface UsedColumn {
   readonly column: Column;
-  /** Including the title. */
+  /** Cells of the column, title first. */
   readonly cells: readonly Cell[];
 }
 

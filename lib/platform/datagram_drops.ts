@@ -9,7 +9,7 @@ import { libc } from "./libc.ts";
 
 const SOL_SOCKET = 1;
 const SO_MEMINFO = 55;
-/** Index of the last number in the array of 32-bit numbers. */
+/** Index of the drop counter in the array of SO_MEMINFO. */
 const SK_MEMINFO_DROPS = 8;
 
 /** Drops of our UDP sockets on some ports, including closed sockets. */

@@ -61,7 +61,7 @@ export interface Arrival {
 /** Arrival of a datagram with an unknown destination. */
 const UNKNOWN: Arrival = { destination: new Uint8Array(0), isUnicast: false, interfaceIndex: 0 };
 
-/** Options of a socket. */
+/** Options of a message socket. */
 export interface MessageSocketOptions {
   readonly family: "ipv4" | "ipv6";
   /** struct sockaddr to bind to. Its address may be added to this host later, or only be routed here. */

@@ -36,7 +36,7 @@ type Status = keyof typeof REASONS;
 const REQUEST_LINE = /^([!#$%&'*+.^_`|~\w-]+) (\S+) HTTP\/(\d)\.\d$/;
 /** Header field. Trimming the value in the expression would take quadratic time. */
 const FIELD = /^([!#$%&'*+.^_`|~\w-]+):(.*)$/;
-/** End of the header. */
+/** End of the request header. */
 const HEAD_END = /\r?\n\r?\n/;
 const HEAD_END_BYTES = 4;
 /** Name or address, with an optional port. */

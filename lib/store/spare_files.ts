@@ -134,7 +134,7 @@ export class SpareFiles {
     try {
       this.#fs.remove(path);
     } catch {
-      // It does no harm, and a start deletes it.
+      // A leftover spare is harmless; the next start deletes it.
     }
   }
 }
