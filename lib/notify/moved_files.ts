@@ -46,7 +46,7 @@ export function tellOfMove(
   } else {
     log.warning(
       `${what}; rpc.statd (pid ${serving.pid}) is of another make and does not write them again: ` +
-        "behind its next start it tells none of these peers of a reboot before they lock again",
+        "after its next restart these peers are told of no reboot until they lock again",
     );
   }
 }

@@ -95,7 +95,7 @@ export async function prepareToNotify(
   const isDefault = settings.stateDirectoryPath === DEFAULT_STATE_DIRECTORY;
   const layout = layoutOf(directory);
   const made = parts.makeMissingLists(layout);
-  if (made.length > 0) log.notice(`Made what was missing: ${made.map(quote).join(", ")}`);
+  if (made.length > 0) log.notice(`Created missing directories: ${made.map(quote).join(", ")}`);
   parts.requireRights(layout);
   const life = lifeOf(settings, kernel.bootId());
   const lock = isDefault ? parts.lockOfLife(life) : undefined;

@@ -151,7 +151,7 @@ function keptEntries(
   const entries = new Entries(ownEntries(netids), () => warmStart?.save(entries));
   const restored = entries.restore(warmStart?.load() ?? []);
   warmStart?.save(entries);
-  if (restored > 0) log.notice(`Knows ${restored} entries from before`);
+  if (restored > 0) log.notice(`Restored ${restored} entries of an earlier rpcbind`);
   return entries;
 }
 

@@ -64,7 +64,7 @@ export class WarmStart {
     } catch (error) {
       const reason = reasonOf(error);
       this.#log.warning(
-        `Beginning without what was kept in ${this.#shown(ENTRIES_FILE)}: ${reason}`,
+        `Starting without the entries in ${this.#shown(ENTRIES_FILE)}: ${reason}`,
       );
       return [];
     }

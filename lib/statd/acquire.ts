@@ -102,7 +102,7 @@ export async function acquire(parts: AcquireParts): Promise<Acquired> {
   Deno.umask(ROOT_UMASK);
   adviseOnSandbox(stateDirectoryPath, log);
   const made = makeMissingLists(layoutOf(stateDirectoryPath));
-  if (made.length > 0) log.notice(`Made what was missing: ${made.map(quote).join(", ")}`);
+  if (made.length > 0) log.notice(`Created missing directories: ${made.map(quote).join(", ")}`);
   const owner = ownerOf(layoutOf(stateDirectoryPath).monitorList);
   const kernel = new KernelState();
   const bootId = kernel.bootId();

@@ -46,7 +46,7 @@ export async function readUnreadFiles(parts: LoadParts): Promise<void> {
   try {
     await keepReading(parts);
   } catch (error) {
-    parts.log.error(`Files of records are not read again: ${reasonOf(error)}`);
+    parts.log.error(`Unreadable files of records are not retried: ${reasonOf(error)}`);
   }
 }
 

@@ -139,7 +139,7 @@ async function keepMovedRecords(parts: MovedRecordsParts): Promise<void> {
       });
     }
   } catch (error) {
-    log.warning(`Records that are moved away are not written again: ${reasonOf(error)}`);
+    log.warning(`Moved records are not written again: ${reasonOf(error)}`);
   }
   await writing;
 }
@@ -178,7 +178,7 @@ async function writeAgain(
     }
   }
   if (count > 0) {
-    log.notice(`Wrote ${count} records again, which somebody had taken from ${quote(monitorList)}`);
+    log.notice(`Wrote ${count} records again that were removed from ${quote(monitorList)}`);
   }
 }
 

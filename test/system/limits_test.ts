@@ -49,7 +49,9 @@ systemTest("portability 3: statd makes lists that are missing", [OUR_STATD], asy
   const agent = new Agent(host);
   await host.output("rm", "-r", "/var/lib/nfs/sm", "/var/lib/nfs/sm.bak");
   const statd = host.start(OUR_STATD, ...FOREGROUND);
-  await statd.line(/Made what was missing: "\/var\/lib\/nfs\/sm", "\/var\/lib\/nfs\/sm\.bak"/);
+  await statd.line(
+    /Created missing directories: "\/var\/lib\/nfs\/sm", "\/var\/lib\/nfs\/sm\.bak"/,
+  );
   await statd.line(READY);
   assertMatch(await ask(agent, mon({ monName: "10.99.9.1" })), /^SUCCESS 00000000/);
 });
