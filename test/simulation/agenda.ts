@@ -1,14 +1,14 @@
-/** What is going to happen in a simulated world, by time: its clock, without which nothing goes on. */
+/** Agenda of a simulated world: future events by time. It is also the world's clock. */
 
 import { Heap } from "../../lib/nsm/heap.ts";
 
-/** Turns of the microtask queue after which everything that was ready has come to rest. */
+/** Turns of the microtask queue after which all ready code has run. */
 export const TURNS_TO_REST = 90;
 
 interface Entry {
   readonly at: number;
   readonly sequence: number;
-  /** Turns of the microtask queue that follow; few where several things happen at one time. */
+  /** Turns of the microtask queue to run afterwards; few between simultaneous events. */
   readonly turns: number;
   action: (() => void) | undefined;
 }
@@ -19,7 +19,7 @@ export class Agenda {
   readonly #entries = new Heap<Entry>((a, b) =>
     a.at === b.at ? a.sequence < b.sequence : a.at < b.at
   );
-  /** Entries that have come to pass, and turns of the microtask queue that have. */
+  /** Number of executed entries, and of executed turns of the microtask queue. */
   steps = 0;
   turns = 0;
 
@@ -27,7 +27,7 @@ export class Agenda {
     return this.#now;
   }
 
-  /** Has something happen in `ms`; the function that it returns calls it off. */
+  /** Schedules an action in `ms`; returns a function that cancels it. */
   after(ms: number, action: () => void, turns = TURNS_TO_REST): () => void {
     const at = this.#now + Math.max(0, ms);
     const entry: Entry = { at, sequence: this.#sequence++, turns, action };
@@ -35,7 +35,7 @@ export class Agenda {
     return () => entry.action = undefined;
   }
 
-  /** Lets time pass until `end`; `check` is called whenever the world has come to rest. */
+  /** Lets time pass until `end`; `check` is called whenever all code is idle. */
   async run(end: number, check: () => void): Promise<void> {
     for (;;) {
       const entry = this.#entries.first;
@@ -45,7 +45,7 @@ export class Agenda {
       this.#now = Math.max(this.#now, entry.at);
       this.steps++;
       entry.action();
-      // Time passes for those at rest only.
+      // Time passes only while all code is idle.
       const isFollowed = this.#entries.first?.at === this.#now;
       const turns = isFollowed ? entry.turns : TURNS_TO_REST;
       for (let turn = 0; turn < turns; turn++, this.turns++) await undefined;

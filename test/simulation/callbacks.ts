@@ -1,6 +1,6 @@
 /**
- * Who has to be told of which state, and who was: invariant 2. A registration is known without regard to
- * letter case here, as the monitor knows it.
+ * Ledger of callbacks, owed and made: invariant 2. Registrations are compared without regard to
+ * letter case, as in the monitor.
  */
 
 import { nameKey } from "../../lib/nsm/host_name.ts";
@@ -8,7 +8,7 @@ import type { MonitorRecord } from "../../lib/nsm/ports.ts";
 import { concerns, isSourceOf } from "./names.ts";
 import { Violation } from "./violation.ts";
 
-/** An SM_NOTIFY that arrived, or a declaration by an administrator. */
+/** A received SM_NOTIFY, or an administrator's declaration. */
 interface Announced {
   readonly ordinal: number;
   readonly monName: string;
@@ -18,48 +18,48 @@ interface Announced {
 
 interface Registered {
   readonly monName: string;
-  /** Cookie of the SM_MON that was acknowledged last. */
+  /** Cookie of the last acknowledged SM_MON. */
   priv: string;
-  /** Ordinal of the last announcement before it was made; 0 where it may have been there before. */
+  /** Ordinal of the last announcement before the registration; 0 if the registration may be older. */
   readonly madeAt: number;
-  /** The same, or before it was renewed. */
+  /** Ordinal of the last announcement before the registration or its last renewal. */
   since: number;
-  /** States that have to be told, with their ordinals. */
+  /** States owed to the lock manager, with their ordinals. */
   readonly owed: Map<number, number>;
-  /** The largest state that was announced to be passed on. */
+  /** Largest announced state. */
   newest: number;
-  /** Cookie and state of the last callback to leave of those that the lock manager has answered. */
+  /** Cookie and state of the last callback sent of those acknowledged. */
   lastDone: string | undefined;
-  /** Ordinal of the last arrival before that left. */
+  /** Ordinal of the last arrival before that callback was sent. */
   lastDoneBehind: number;
-  /** Ordinal of the newest announcement that was passed on, and the state that was so last. */
+  /** Ordinal of the newest announcement passed on, and the state passed on last. */
   passedOn: number;
-  /** Ordinal that it has at least, where copies of an announcement have arrived one behind the other. */
+  /** Lower bound of {@link passedOn}, since duplicates of an announcement may have arrived. */
   passedOnAtLeast: number;
   lastState: number;
-  /** The largest state of a notice that was. */
+  /** Largest state of a notice passed on. */
   largest: number;
-  /** Whether a restart has found somebody untold who asked about its peer: then all are told. */
+  /** Set if a restart found an untold requester of the peer: then all requesters are told again. */
   mayBeToldAgain: boolean;
 }
 
-/** One callback on its way. */
+/** A callback in flight. */
 export interface Sent {
   readonly key: string;
   readonly state: number;
   readonly cookie: string;
-  /** Ordinals of the last and of the first announcement that it may follow from. */
+  /** Ordinals of the last and of the first announcement that may have caused the callback. */
   readonly ordinal: number;
   readonly ordinalAtLeast: number;
-  /** Ordinal of the last arrival before it left. */
+  /** Ordinal of the last arrival before the callback was sent. */
   readonly sentBehind: number;
   readonly registered: Registered | undefined;
 }
 
-/** Turns of the microtask queue that a reply takes when all is done that it says. */
+/** Turns of the microtask queue between the completion of a call and its reply. */
 const TURNS_OF_A_REPLY = 6;
 
-/** Identity of a registration on the list in memory. */
+/** Key of a registration on the list in memory. */
 export function listKey({ monName, myName, myVers }: MonitorRecord): string {
   return `${nameKey(monName)} ${nameKey(myName)} ${myVers}`;
 }
@@ -68,22 +68,22 @@ export class CallbackLedger {
   #ordinal = 0;
   readonly #announced: Announced[] = [];
   readonly #registered = new Map<string, Registered>();
-  /** By cookie, the ordinals of arrival of SM_MON calls and of removals that were acknowledged. */
+  /** Ordinals of arrival of SM_MON calls and of acknowledged removals, by cookie. */
   readonly #arrivals = new Map<string, number>();
   readonly #removals = new Map<string, number>();
-  /** States that were passed on before SM_MON was acknowledged, and ordinals of their announcements. */
+  /** States passed on before SM_MON was acknowledged, and ordinals of their announcements. */
   readonly #early = new Map<string, { readonly state: number; readonly ordinal: number }>();
-  /** The same of removals that have arrived. */
+  /** Ordinals of arrived removals. */
   readonly #removed = new Map<string, number>();
 
-  /** Ordinal of the last SM_SIMU_CRASH, and the turn in which it came. */
+  /** Ordinal of the last SM_SIMU_CRASH, and its microtask turn. */
   #crashSimulated = 0;
   #crashTurn = -Infinity;
 
   /** `turn` counts turns of the microtask queue. */
   constructor(readonly isEnforced: () => boolean, readonly turn: () => number) {}
 
-  /** SM_MON has arrived. */
+  /** Notes the arrival of an SM_MON. */
   monArrived(record: MonitorRecord): number {
     const ordinal = ++this.#ordinal;
     this.#arrivals.set(`${listKey(record)} ${record.priv}`, ordinal);
@@ -91,8 +91,8 @@ export class CallbackLedger {
   }
 
   /**
-   * SM_MON was acknowledged; a registration with another cookie or spelling begins anew. `isNew` says that
-   * neither list nor disk had it when the call came.
+   * Notes the acknowledgement of an SM_MON; a registration with another cookie or spelling starts
+   * anew. `isNew`: neither list nor disk had the registration when the call arrived.
    */
   monAcknowledged(
     record: MonitorRecord,
@@ -100,15 +100,15 @@ export class CallbackLedger {
     { isRepeated, isNew }: { readonly isRepeated: boolean; readonly isNew: boolean },
   ): void {
     const key = listKey(record);
-    // SM_SIMU_CRASH forgets what is under way too, which is registered anew then.
+    // SM_SIMU_CRASH also drops pending registrations, which then start anew.
     const arrived = Math.max(called, this.#crashSimulated);
     if ((this.#removed.get(key) ?? 0) > called) return;
-    // Its reply was on its way when SM_SIMU_CRASH came, which has forgotten it.
+    // The reply was on its way when SM_SIMU_CRASH dropped the registration.
     const wasDecided = this.turn() - this.#crashTurn <= TURNS_OF_A_REPLY;
     if (called < this.#crashSimulated && wasDecided) return;
     const known = this.#registered.get(key);
     if (known !== undefined) {
-      // The list may have it from a call that had no reply.
+      // The list may have the registration from a call without a reply.
       const isAnew = !isRepeated || known.priv !== record.priv;
       known.priv = record.priv;
       if (isAnew) {
@@ -135,7 +135,7 @@ export class CallbackLedger {
     });
   }
 
-  /** A removal has arrived: nothing is owed any more. */
+  /** Notes the arrival of a removal, after which nothing is owed. */
   removalArrived(key: string): number {
     this.#registered.delete(key);
     this.#early.delete(key);
@@ -147,12 +147,12 @@ export class CallbackLedger {
     this.#removals.set(key, Math.max(arrived, this.#removals.get(key) ?? 0));
   }
 
-  /** Keys of what is registered. */
+  /** Keys of all registrations. */
   get keys(): string[] {
     return [...this.#registered.keys()];
   }
 
-  /** SM_SIMU_CRASH has arrived. */
+  /** Notes the arrival of an SM_SIMU_CRASH. */
   crashSimulated(): void {
     this.#registered.clear();
     this.#early.clear();
@@ -160,25 +160,25 @@ export class CallbackLedger {
     this.#crashTurn = this.turn();
   }
 
-  /** SM_NOTIFY has arrived. */
+  /** Notes the arrival of an SM_NOTIFY. */
   noticeArrived(monName: string, source: string, state: number): Announced {
     const announced = { ordinal: ++this.#ordinal, monName, source, state };
     this.#announced.push(announced);
     return announced;
   }
 
-  /** SM_NOTIFY was answered: whoever is concerned by it has to be told. */
+  /** Notes the reply to an SM_NOTIFY: all registrations concerned are owed its state. */
   noticeAnswered({ ordinal, monName, source, state }: Announced): void {
     if (typeof state !== "number") return;
     for (const known of this.#registered.values()) {
       if (known.since > ordinal || state <= known.newest || known.passedOn >= ordinal) continue;
-      // A copy of what came before the registration is no news.
+      // A duplicate of a notice from before the registration is ignored.
       const isCopy = this.#announced.some((one) =>
         one.state === state && one.ordinal < known.since &&
         concerns(known.monName, one.monName, one.source)
       );
       if (isCopy) continue;
-      // To enforce, a state below one that came before is not believed.
+      // With enforce, a state below an earlier one is not believed.
       const isLower = this.isEnforced() &&
         this.#announced.some((one) =>
           typeof one.state === "number" && one.state > state && one.ordinal < ordinal &&
@@ -192,12 +192,12 @@ export class CallbackLedger {
     }
   }
 
-  /** A peer was declared rebooted. */
+  /** Notes a declaration of a peer as rebooted. */
   declared(monName: string): void {
     this.#announced.push({ ordinal: ++this.#ordinal, monName, source: "", state: "declared" });
   }
 
-  /** A callback leaves. */
+  /** Notes a callback sent. @throws {Violation} */
   sent(monName: string, version: number, cookie: string, state: number): Sent {
     const arrivals = [...this.#arrivals].filter(([text]) =>
       text.startsWith(`${nameKey(monName)} `) && text.endsWith(` ${version} ${cookie}`)
@@ -235,14 +235,14 @@ export class CallbackLedger {
     };
   }
 
-  /** The lock manager's answer has come. */
+  /** Notes the lock manager's reply. @throws {Violation} */
   done({ key, state, cookie, ordinal, ordinalAtLeast, ...sent }: Sent): void {
-    // Unmonitored meanwhile: what is registered now was not told.
+    // Removed meanwhile: a present registration was not told.
     if ((this.#removed.get(key) ?? 0) > sent.sentBehind) return;
     // SM_MON may have been acknowledged meanwhile.
     const registered = sent.registered ?? this.#registered.get(key);
     if (registered === undefined) {
-      // SM_MON waits for its callout still.
+      // SM_MON still waits for its callout.
       this.#early.set(key, { state, ordinal });
       return;
     }
@@ -263,23 +263,26 @@ export class CallbackLedger {
     }
   }
 
-  /** A process was killed, or stopped while somebody was to be told: what was told may be told again. */
+  /** Notes a kill, or a stop with pending callbacks: states may be told again. */
   crashed(): void {
     for (const registered of this.#registered.values()) registered.lastDone = undefined;
   }
 
-  /** What was learned is lost, since the disk did not take it. */
+  /** Notes the loss of learned facts that the disk refused. */
   forgotten(): void {
     this.crashed();
     for (const registered of this.#registered.values()) registered.owed.clear();
   }
 
-  /** The record of a registration was taken from the disk: the next life does not know it. */
+  /** Notes that a registration's record was moved from the disk: the next life does not have it. */
   moved(key: string): void {
     this.#registered.get(key)?.owed.clear();
   }
 
-  /** These are on the list of a new life, whatever was said of them before; it tells all who ask about some peers. */
+  /**
+   * Notes the list of a new life: `keys` are registered, and registrations with an owed peer may be
+   * told again.
+   */
   loaded(keys: ReadonlySet<string>, isOwed: (monName: string) => boolean): void {
     for (const key of keys) this.#removals.delete(key);
     for (const key of this.#registered.keys()) if (!keys.has(key)) this.#registered.delete(key);
@@ -288,12 +291,12 @@ export class CallbackLedger {
     }
   }
 
-  /** This host was restarted: nobody is monitored. */
+  /** Notes a reboot of this host, which empties the list. */
   rebooted(): void {
     this.#registered.clear();
   }
 
-  /** Nothing is owed any more. */
+  /** Checks that nothing is owed. @throws {Violation} */
   checkOwed(): void {
     for (const [key, { owed }] of this.#registered) {
       for (const state of owed.keys()) throw new Violation("passedOn", `${key}: state ${state}`);

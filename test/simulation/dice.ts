@@ -1,6 +1,6 @@
 /**
- * Dice that a shortened history rolls alike: each decision has a label with a sequence of its own, so
- * that an event that is left out does not change what befalls the rest.
+ * Dice that roll alike in a shortened history: each decision has a label with its own sequence, so
+ * that removing an event does not change the outcome of other events.
  */
 
 export class Dice {
@@ -11,7 +11,7 @@ export class Dice {
     this.#seed = seed >>> 0;
   }
 
-  /** A number from 0 to below 1. */
+  /** Random number from 0 to below 1. */
   roll(label: string): number {
     const number = this.#rolls.get(label) ?? 0;
     this.#rolls.set(label, number + 1);
@@ -25,22 +25,22 @@ export class Dice {
     return ((hash ^ hash >>> 16) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number from 0 to below `end`. */
+  /** Random integer from 0 to below `end`. */
   below(label: string, end: number): number {
     return Math.floor(this.roll(label) * end);
   }
 
-  /** Whether something with this probability happens. */
+  /** True with this probability. */
   chance(label: string, probability: number): boolean {
     return this.roll(label) < probability;
   }
 
-  /** One of several. */
+  /** Random choice. */
   one<T>(label: string, choices: readonly T[]): T {
     return choices[this.below(label, choices.length)]!;
   }
 
-  /** A time from `min` to below `max` ms; short ones are more likely. */
+  /** Random time from `min` to below `max` ms; short times are more likely. */
   delay(label: string, min: number, max: number): number {
     return min + this.roll(label) ** 3 * (max - min);
   }

@@ -29,7 +29,7 @@ function history(seed: number, events: readonly Event[], changes: Partial<Settin
   return { seed, settings: { ...CALM, ...changes }, events };
 }
 
-/** A peer whose address has no name. */
+/** Peer without a reverse entry. */
 const peer = "p2.site";
 const host = 2;
 const from = "10.0.0.12";

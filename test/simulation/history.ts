@@ -1,24 +1,24 @@
-/** What happens in a simulated world: generated from a seed, shortened, and told to people. */
+/** Histories of a simulated world: generated from a seed, shortened, and printed. */
 
 import { seededRandom } from "../support/seeded_random.ts";
 import type { Operation } from "../support/fragile_disk.ts";
 import { HOSTS, type NameServiceMode, namesOf } from "./names.ts";
 
-/** What a world is like from beginning to end. */
+/** Constant properties of a world. */
 export interface Settings {
   readonly sourceCheck: "off" | "warn" | "enforce";
-  /** How long the HA callout takes, in ms; undefined without one. */
+  /** Duration of the HA callout in ms; undefined without a callout. */
   readonly calloutMs: number | undefined;
-  /** Whether sm-notify is given a name by `-v`. */
+  /** Whether sm-notify gets a name by `-v`. */
   readonly hasOwnName: boolean;
-  /** Whether the sync of a file makes its name last, as on ext4. */
+  /** Whether a sync of a file makes its name durable, as on ext4. */
   readonly syncsNames: boolean;
-  /** Share of datagrams that get lost, and that arrive twice. */
+  /** Shares of lost and of duplicated datagrams. */
   readonly loss: number;
   readonly duplicates: number;
 }
 
-/** Who a lock manager is. */
+/** Requesters: identities of lock managers. */
 export const REQUESTERS = [
   { myName: "us", myVers: 4 },
   { myName: "us", myVers: 3 },
@@ -31,9 +31,9 @@ export type Incident =
   | { readonly kind: "unmonAll"; readonly by: number }
   | { readonly kind: "simuCrash" }
   | { readonly kind: "stat" }
-  /** A peer reboots, and says so under this name. */
+  /** A peer reboots, and announces the reboot under this name. */
   | { readonly kind: "reboots"; readonly host: number; readonly as: string; readonly from: string }
-  /** A notice from before, as a network may keep one; `ago` in boots of the peer. */
+  /** Delayed notice of an earlier boot, `ago` boots of the peer before. */
   | {
     readonly kind: "notice";
     readonly host: number;
@@ -47,7 +47,7 @@ export type Incident =
   | { readonly kind: "killStatd"; readonly changes: number }
   | { readonly kind: "stopStatd" }
   | { readonly kind: "user1" }
-  /** The wall clock is set wrong by so much, or right. */
+  /** The wall clock gets an offset, or is corrected. */
   | { readonly kind: "clock"; readonly errorMs: number }
   | { readonly kind: "killNotifier"; readonly changes: number }
   | { readonly kind: "powerCut"; readonly changes: number }
@@ -70,7 +70,7 @@ export type Incident =
 
 export type Kind = Incident["kind"];
 
-/** One of it: when, in ms, and how many turns of the microtask queue later the next one may happen. */
+/** Event: time in ms, and turns of the microtask queue before the next one may happen. */
 export type Event = Incident & { readonly at: number; readonly turns?: number };
 
 export interface History {
@@ -79,10 +79,10 @@ export interface History {
   readonly events: readonly Event[];
 }
 
-/** How often each kind happens, in parts of the sum. */
+/** Relative frequencies of the kinds. */
 type Weights = Readonly<Record<Kind, number>>;
 
-/** Usual weights: few faults, so that what was promised has time to be kept. */
+/** Usual weights: few faults, so that guarantees have time to be met. */
 const USUAL: Weights = {
   mon: 26,
   unmon: 12,
@@ -108,7 +108,7 @@ const USUAL: Weights = {
 };
 export const KINDS = Object.keys(USUAL) as Kind[];
 
-/** Weights of the long mode, by which what is rare otherwise is as frequent as most. */
+/** Weights of the long mode, in which rare kinds are frequent. */
 export const EVEN: Weights = {
   ...Object.fromEntries(KINDS.map((kind) => [kind, 1])) as Record<Kind, number>,
   mon: 6,
@@ -119,11 +119,11 @@ export const EVEN: Weights = {
 };
 
 const EVENTS_MAX = 40;
-/** Longest time of events, in ms. */
+/** Maximum time span of a history, in ms. */
 const LENGTH_MAX_MS = 240_000;
 const OUTAGE_MAX_MS = 120_000;
 const YEAR_MS = 365 * 24 * 3_600_000;
-/** Changes of the disk until a kill strikes at most; one commit has about ten. */
+/** Maximum number of disk changes before a kill; a commit has about ten. */
 const CHANGES_MAX = 12;
 
 const DISK_FAULTS: readonly (readonly [Operation, string])[] = [
@@ -139,7 +139,7 @@ const DISK_FAULTS: readonly (readonly [Operation, string])[] = [
 ];
 const DISK_PATHS = ["/sm/", "/sm.bak/", "/.peers", "/state", "/"];
 
-/** The history of a seed. */
+/** Generates the history of a seed. */
 export function generate(seed: number, weights = USUAL): History {
   const { random } = seededRandom(seed);
   const one = <T>(choices: readonly T[]): T => choices[random(choices.length)]!;
@@ -216,7 +216,7 @@ export function generate(seed: number, weights = USUAL): History {
   return { seed, settings, events };
 }
 
-/** A history in lines for people. */
+/** A history as lines for display. */
 export function tell({ seed, settings, events }: History): string[] {
   const set = Object.entries(settings).filter(([, value]) => value !== undefined && value !== false)
     .map(([name, value]) => `${name} ${value}`).join(", ");
@@ -230,10 +230,10 @@ export function tell({ seed, settings, events }: History): string[] {
   ];
 }
 
-/** Longest number of tries to shorten a history. */
+/** Maximum number of attempts to shorten a history. */
 const TRIES_MAX = 400;
 
-/** The shortest history found that `fails`, by leaving out events, and calming the network. */
+/** Shortens a failing history by removing events and calming the network. */
 export async function shorten(
   history: History,
   fails: (history: History) => Promise<boolean>,

@@ -1,8 +1,8 @@
 /**
- * The long run of the simulation: `deno task simulate [EVENTS [SEED]]` plays histories from a seed on
- * until each kind of event has happened so many times, a million unless said otherwise, and ends at the
- * first that fails. One history in four is that of its seed in the run of the tests; in the others what is
- * rare there is frequent.
+ * Long run of the simulation: `deno task simulate [EVENTS [SEED]]` plays histories from a seed on
+ * until each kind of event has happened EVENTS times, a million by default, and ends at the first
+ * failure. One history in four is the one of its seed in the test run; the others make rare kinds
+ * frequent.
  */
 
 import "../support/open_libc.ts";
@@ -10,15 +10,15 @@ import { EVEN, generate, type Kind, KINDS } from "./history.ts";
 import { explain, play } from "./run.ts";
 
 const EVENTS = 1_000_000;
-/** Histories between two lines of progress. */
+/** Histories between two progress lines. */
 const REPORT_EVERY = 10_000;
-/** Histories of which one has the usual weights. */
+/** One history in this many has the usual weights. */
 const USUAL_EVERY = 4;
 
 async function main([events = EVENTS, first = 0]: readonly number[]): Promise<number> {
   const counts = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as Record<Kind, number>;
   let steps = 0;
-  // Stacks take a tenth of the time, and nobody reads them before something has failed.
+  // Stacks cost a tenth of the time, and only a failure needs them.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   for (let seed = first; Math.min(...Object.values(counts)) < events; seed++) {

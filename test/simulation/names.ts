@@ -1,22 +1,22 @@
-/** The name service of a simulated world: what is true, and how it answers now. */
+/** Name service of a simulated world: its true contents, and its present conduct. */
 
 import type { NameFunctions } from "../../lib/net/resolver.ts";
 import type { Dice } from "./dice.ts";
 import type { Process } from "./process.ts";
 
-/** One host that is not ours. */
+/** A remote host. */
 export interface Host {
-  /** Its official name; it is in the name service if there is one. */
+  /** Official name, in the name service if listed. */
   readonly name: string;
   readonly aliases: readonly string[];
   readonly addresses: readonly string[];
-  /** Whether the addresses have a name. */
+  /** Whether the addresses have reverse entries. */
   readonly hasReverse: boolean;
-  /** Whether the name service knows it at all. */
+  /** Whether the name service has the host. */
   readonly isListed: boolean;
 }
 
-/** The hosts of every world: with and without aliases, reverse entries, several addresses, or any entry. */
+/** Hosts of every world: with and without aliases, reverse entries, several addresses, or any entry. */
 export const HOSTS: readonly Host[] = [
   { name: "p0.site", aliases: ["p0"], addresses: ["10.0.0.10"], hasReverse: true, isListed: true },
   {
@@ -35,18 +35,18 @@ export const HOSTS: readonly Host[] = [
 export const OWN_NAME = "us.site";
 const OWN_ADDRESS = "10.0.0.1";
 
-/** How it answers: soon, late, that it has failed, or not for a long time. */
+/** Conduct: answers soon, late, with a failure, or after a long silence. */
 export type NameServiceMode = "quick" | "slow" | "failing" | "silent";
 
 const EAI_NONAME = -2;
 const EAI_AGAIN = -3;
 
-/** Every name of a host for which it may be known. */
+/** All names under which a host may be known. */
 export function namesOf(host: Host): string[] {
   return [host.name, ...host.aliases, host.name.toUpperCase()];
 }
 
-/** The names and addresses that are other words for one, as the name service knows it, with itself. */
+/** Names and addresses equivalent to a text by the name service, including the text. */
 export function synonymsOf(text: string): Set<string> {
   const key = text.toLowerCase();
   const known = new Set([key]);
@@ -59,13 +59,13 @@ export function synonymsOf(text: string): Set<string> {
   return known;
 }
 
-/** Whether a notice of this name and source speaks of what is monitored under `monName`. */
+/** Whether a notice with this name and source concerns the peer `monName`. */
 export function concerns(monName: string, name: string, source: string): boolean {
   const monitored = synonymsOf(monName);
   return [...synonymsOf(name), ...synonymsOf(source)].some((word) => monitored.has(word));
 }
 
-/** Whether an address is known to be one of what is monitored under `monName`. */
+/** Whether an address is a known one of the peer `monName`. */
 export function isSourceOf(monName: string, address: string): boolean {
   return synonymsOf(monName).has(address);
 }
@@ -75,7 +75,7 @@ export class NameService {
 
   constructor(readonly dice: Dice) {}
 
-  /** The C library's functions in a process. */
+  /** Functions of the C library in a process. */
   functionsFor(process: Process): NameFunctions {
     return {
       addressesOfName: (name) => {

@@ -1,4 +1,4 @@
-/** The network between our processes, the local lock managers and rpcbind, and the peers. */
+/** Network between our processes, the local lock managers and rpcbind, and the peers. */
 
 import type { CallPeer } from "../../lib/nsm/ports.ts";
 import { RpcError } from "../../lib/rpc/errors.ts";
@@ -6,7 +6,7 @@ import { type Endpoint, TransportError } from "../../lib/rpc/transport.ts";
 import type { Dice } from "./dice.ts";
 import type { Process } from "./process.ts";
 
-/** A call as it arrives. */
+/** A call on arrival. */
 export interface Arrived {
   readonly program: number;
   readonly version: number;
@@ -16,14 +16,14 @@ export interface Arrived {
   readonly transport: "udp" | "tcp";
 }
 
-/** What comes of a call: a result, silence, or a refusal. */
+/** Outcome of a call: a result, silence, or a refusal. */
 export type Reaction =
   | { readonly result: unknown }
   | "silence"
   | "unreachable"
   | { readonly error: RpcError };
 
-/** Round trips, in ms: usual ones and the longest. */
+/** Round-trip times in ms: usual and maximum. */
 const ROUND_TRIP_MS = 0.2;
 const ROUND_TRIP_MAX_MS = 400;
 
@@ -31,9 +31,9 @@ export interface NetworkParts {
   readonly dice: Dice;
   readonly loss: () => number;
   readonly duplicates: () => number;
-  /** Whoever is at an address. */
+  /** Server at an address. */
   readonly serve: (call: Arrived) => Reaction;
-  /** Is told of each call that leaves; the function that it returns, of its answer. */
+  /** Called for each call sent; the returned function is called for its answer. */
   readonly leaves: (from: Process, call: Arrived) => () => void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A simulated process: its clock and its files are those of the world until it is killed. What its
- * promises still do behind that has no effect.
+ * Simulated process, with the clock and the files of its world until it is killed. Its promises may
+ * continue afterwards, without effect.
  */
 
 import type { FileSystem, NewFile, Syncable } from "../../lib/store/file_system.ts";
@@ -9,16 +9,16 @@ import type { Clock } from "../../lib/time/clock.ts";
 import { type FragileDisk, PowerCut } from "../support/fragile_disk.ts";
 import type { Agenda } from "./agenda.ts";
 
-/** Start of the simulated wall clock, milliseconds since 1970. */
+/** Start of the simulated wall clock, in ms since 1970. */
 const EPOCH = Date.UTC(2026, 0, 1);
 
 export class Process {
   isDead = false;
-  /** Whether it did not end by itself. */
+  /** True if the process did not exit by itself. */
   wasKilled = false;
-  /** Changes of the disk after which the process is killed. */
+  /** Number of disk changes until the process is killed. */
   changesLeft = Infinity;
-  /** Files and directories that it has open. */
+  /** Number of open files and directories. */
   open = 0;
   readonly #ended = Promise.withResolvers<void>();
   readonly #timers = new Set<() => void>();
@@ -27,11 +27,11 @@ export class Process {
   constructor(
     readonly name: string,
     readonly agenda: Agenda,
-    /** Is told of its end. */
+    /** Called when the process ends. */
     readonly onEnd: (ended: Process) => void,
-    /** Is told of an error that nothing has caught. */
+    /** Called for each uncaught error. */
     readonly uncaught: (error: unknown) => void,
-    /** How wrong the wall clock is now, in ms. */
+    /** Present error of the wall clock, in ms. */
     clockErrorMs: () => number = () => 0,
   ) {
     this.clock = {
@@ -41,12 +41,12 @@ export class Process {
     };
   }
 
-  /** Timers that are set. */
+  /** Number of timers set. */
   get timers(): number {
     return this.#timers.size;
   }
 
-  /** Ends it: killed, or come to its end. */
+  /** Ends the process, by a kill or an exit. */
   end(): void {
     if (this.isDead) return;
     this.isDead = true;
@@ -55,12 +55,12 @@ export class Process {
     this.#ended.resolve();
   }
 
-  /** Settles when it has ended. */
+  /** Resolves when the process has ended. */
   get ended(): Promise<void> {
     return this.#ended.promise;
   }
 
-  /** A promise of something that comes from outside; a dead process never gets it. */
+  /** Promise of an external event; a dead process never gets it. */
   receive<T>(ms: number, make: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       this.agenda.after(ms, () => {
@@ -74,7 +74,7 @@ export class Process {
     });
   }
 
-  /** The files of a disk as this process sees them. */
+  /** Files of a disk as seen by this process. */
   files(disk: FragileDisk): FileSystem {
     const guarded = <T>(action: () => T, changes = 0): T => {
       if (this.isDead) throw new PowerCut();
@@ -155,11 +155,11 @@ export class Process {
   }
 }
 
-/** Locks of files, which go with the process that holds them. */
+/** File locks, released with the process that holds them. */
 export class FileLocks {
   readonly #holders = new Map<string, Process>();
 
-  /** Opens a file to lock it, on behalf of a process. */
+  /** Opens a file for locking, on behalf of a process. */
   openFor(process: Process): (path: string) => LockableFile {
     return (path) => {
       const close = () => {

@@ -1,13 +1,13 @@
 /**
- * What the disk may hold, by what was asked for and acknowledged: invariant 1, and the half of 3 that is
- * about records.
+ * Expected contents of the disk, by calls made and acknowledged: invariant 1, and the part of
+ * invariant 3 about records.
  *
- * A registration is what its last acknowledged change has made of it, in the order in which changes
- * arrived; a change that has no reply yet, or has failed, may have been made or not. A record that was
- * moved to the notify list stays there until its peer was told.
+ * A registration is the result of its last acknowledged change, in the order of arrival; a change
+ * that failed or has no reply yet may be applied or not. A record moved to the notify list stays
+ * there until its peer was told.
  *
- * After a power cut a record may be back whose SM_UNMON was acknowledged: its peer is told of a reboot
- * that did happen.
+ * After a power cut, a record whose SM_UNMON was acknowledged may be back: its peer is told of a
+ * reboot that did happen.
  */
 
 import type { MonitorRecord } from "../../lib/nsm/ports.ts";
@@ -15,14 +15,14 @@ import { recordsIn } from "../../lib/store/record_file.ts";
 import { registrationKey } from "../../lib/store/record_format.ts";
 import { Violation } from "./violation.ts";
 
-/** One change that was asked for; undefined is a removal. */
+/** A change requested; undefined is a removal. */
 interface Change {
   readonly priv: string | undefined;
-  /** `found nothing`: a removal was acknowledged while an SM_MON before it was not, and may fail. */
+  /** `found nothing`: a removal acknowledged while an earlier SM_MON was pending, which may fail. */
   status: "outstanding" | "acknowledged" | "failed" | "found nothing";
-  /** Whether the list in memory was emptied since it arrived. */
+  /** True if the list in memory was emptied since the change arrived. */
   isForgotten?: true;
-  /** Whether its record was moved to the notify list before the reply. */
+  /** True if the record was moved to the notify list before the reply. */
   isMoved?: true;
 }
 
@@ -30,12 +30,12 @@ interface Known {
   changes: Change[];
   /** Privs that a power cut may bring back. */
   readonly mayComeBack: Set<string>;
-  /** State number when it was asked for last. */
+  /** State number at the last SM_MON. */
   state: number;
   wasAcknowledged: boolean;
 }
 
-/** A record that was seen on the notify list. */
+/** Record seen on the notify list. */
 export interface Moved {
   readonly monName: string;
   readonly myName: string;
@@ -43,7 +43,7 @@ export interface Moved {
   readonly wasAcknowledged: boolean;
 }
 
-/** What the two lists on disk hold, by {@link registrationKey}. */
+/** Contents of the two lists on disk, by {@link registrationKey}. */
 export interface Lists {
   readonly monitored: ReadonlyMap<string, string>;
   readonly notified: ReadonlyMap<string, MonitorRecord>;
@@ -51,19 +51,22 @@ export interface Lists {
 
 export class Registrations {
   readonly #known = new Map<string, Known>();
-  /** Records on the notify list whose peers were not told yet. */
+  /** Records on the notify list whose peers are not told yet. */
   readonly moved = new Map<string, Moved>();
-  /** Records of earlier boots whose peers were not told yet, with what these knew at the boot. */
+  /** Records of earlier boots whose peers are not told yet, with the state number known at the boot. */
   readonly #owed = new Map<string, Moved>();
-  /** Is told of each registration that sm-notify takes from the monitor list. */
+  /** Called for each registration that sm-notify moves from the monitor list. */
   onMoved: (record: MonitorRecord) => void = () => {};
-  /** Keys that memory and disk may differ on: moved, or forgotten by SM_SIMU_CRASH. */
+  /** Keys that may differ between memory and disk: moved, or dropped by SM_SIMU_CRASH. */
   readonly #apart = new Set<string>();
   readonly #parsed = new Map<string, readonly MonitorRecord[]>();
   readonly #paths = new Map<string, string | undefined>();
   readonly #records = new Map<string, MonitorRecord>();
 
-  /** A call that changes these registrations has arrived; `priv` for SM_MON, and our number then. */
+  /**
+   * Notes the arrival of a call that changes these registrations; `priv` for SM_MON, `state` is our
+   * number.
+   */
   arrived(records: readonly MonitorRecord[], priv?: string, state = 0): Change {
     const change: Change = { priv, status: "outstanding" };
     for (const record of records) {
@@ -76,7 +79,7 @@ export class Registrations {
     return change;
   }
 
-  /** It was acknowledged, or has failed. */
+  /** Notes the reply to a call: an acknowledgement or a failure. */
   replied(
     records: readonly MonitorRecord[],
     change: Change,
@@ -85,7 +88,7 @@ export class Registrations {
     change.status = isAcknowledged ? "acknowledged" : "failed";
     if (!isAcknowledged) {
       for (const record of records) {
-        // What could not be removed is back on the list, in whatever state the disk is.
+        // A registration whose removal failed is back on the list, whatever the disk has.
         if (change.priv === undefined) this.#apart.add(registrationKey(record));
         else this.#settleRemovals(this.#of(registrationKey(record)));
       }
@@ -94,7 +97,7 @@ export class Registrations {
     for (const record of records) {
       const key = registrationKey(record);
       const known = this.#of(key);
-      // One that is overtaken counts no more.
+      // A superseded change has no effect.
       if (!known.changes.includes(change)) continue;
       this.#acknowledged(known, change);
       this.#settleRemovals(known);
@@ -109,7 +112,7 @@ export class Registrations {
     }
   }
 
-  /** What was asked for before a change that was acknowledged counts no more. */
+  /** Drops the changes before an acknowledged one. */
   #acknowledged(known: Known, change: Change): void {
     const at = known.changes.indexOf(change);
     const before = known.changes.slice(0, at);
@@ -120,7 +123,8 @@ export class Registrations {
         return;
       }
       if (isUnlisted(before)) {
-        // It found nothing on the list: another one is at it, or what was to be there has failed.
+        // The removal found nothing on the list: another removal is pending, or the SM_MON before
+        // has failed.
         known.changes.splice(at, 1);
         return;
       }
@@ -129,7 +133,7 @@ export class Registrations {
     known.changes = known.changes.slice(at);
   }
 
-  /** An SM_MON has its reply: removals behind it were acknowledged for what it has come to. */
+  /** Applies removals that were acknowledged before the reply to this SM_MON. */
   #settleRemovals(known: Known): void {
     for (const change of [...known.changes]) {
       if (change.status !== "found nothing") continue;
@@ -138,13 +142,13 @@ export class Registrations {
     }
   }
 
-  /** Registrations that are on the list, by what was acknowledged or may have been done. */
+  /** Keys of registrations that are on the list, or may be. */
   get keys(): string[] {
     return [...this.#known].filter(([, known]) => allowed(known).some((priv) => priv !== undefined))
       .map(([key]) => key);
   }
 
-  /** Every registration that was ever asked for. */
+  /** All registrations ever requested. */
   get all(): MonitorRecord[] {
     return [...this.#records.values()];
   }
@@ -153,7 +157,7 @@ export class Registrations {
     return this.#records.get(key)!;
   }
 
-  /** The list in memory was emptied without the disk. */
+  /** Notes that the list in memory was emptied without a change of the disk. */
   forgotten(): void {
     for (const [key, { changes }] of this.#known) {
       this.#apart.add(key);
@@ -183,7 +187,7 @@ export class Registrations {
     return { monitored, notified };
   }
 
-  /** The list that a file belongs to. */
+  /** List of a file. */
   #listOf(path: string): string | undefined {
     if (this.#paths.has(path)) return this.#paths.get(path);
     const list = /\/(sm|sm\.bak)\/[^/.][^/]*$/.exec(path)?.[1];
@@ -191,7 +195,10 @@ export class Registrations {
     return list;
   }
 
-  /** Holds the disk against what was acknowledged; `mayMove` while sm-notify may move records. */
+  /**
+   * Compares the disk with the acknowledged changes; `mayMove` while sm-notify may move records.
+   * @throws {Violation}
+   */
   check(
     { monitored, notified }: Lists,
     mayMove: boolean,
@@ -205,7 +212,7 @@ export class Registrations {
         this.#move(key, known);
         continue;
       }
-      // A move that was cut short is made up for by the next run; what SM_SIMU_CRASH has forgotten stays.
+      // An interrupted move is completed by the next run; records dropped by SM_SIMU_CRASH stay.
       if (found !== undefined && (this.moved.has(key) || this.#apart.has(key))) continue;
       if (found === undefined) throw new Violation("kept", describe(key));
       const detail = `${describe(key)} has ${found.slice(0, 8)}, not ${may.map(brief)}`;
@@ -216,7 +223,7 @@ export class Registrations {
     }
     for (const [key, { priv }] of notified) {
       if (!this.moved.has(key)) this.#move(key, this.#of(key));
-      // It takes the place of an earlier record there whose peer is not told yet.
+      // The record replaces an earlier one there whose peer is not told yet.
       else if (mayMove && !monitored.has(key) && noteMove(this.#of(key), priv)) {
         this.#apart.add(key);
       }
@@ -224,7 +231,7 @@ export class Registrations {
     for (const [key, moved] of this.moved) {
       if (notified.has(key)) continue;
       if (!isTold(moved)) {
-        // The move was not made lasting.
+        // The move was not durable.
         if (monitored.has(key)) continue;
         throw new Violation("untold", describe(key));
       }
@@ -233,7 +240,7 @@ export class Registrations {
     }
   }
 
-  /** Holds the list in memory against the disk, when nothing is outstanding. */
+  /** Compares the list in memory with the disk, when no call is pending. @throws {Violation} */
   checkAgreement(listed: Iterable<MonitorRecord>, { monitored }: Lists): void {
     const inMemory = new Map([...listed].map((record) => [registrationKey(record), record.priv]));
     for (const key of new Set([...inMemory.keys(), ...monitored.keys()])) {
@@ -247,7 +254,7 @@ export class Registrations {
     }
   }
 
-  /** What is outstanding will not be answered any more: the disk is as it was found. */
+  /** Settles pending changes by the disk, since they will get no reply. @throws {Violation} */
   settle({ monitored, notified }: Lists, mayMove: boolean, isPowerCut: boolean): void {
     for (const [key, known] of this.#known) {
       const found = monitored.get(key);
@@ -265,32 +272,32 @@ export class Registrations {
           `${describe(key)} after ${isPowerCut ? "a power cut" : "a kill"}`,
         );
       }
-      // What is seen of a change that was cut short may still be lost.
+      // An interrupted change that is visible may still be lost.
       for (const change of known.changes) {
         if (change.status === "outstanding") change.status = "failed";
       }
     }
-    // A move that was not made lasting, of what nobody was promised.
+    // Moves that were not durable, of records without an acknowledged SM_MON.
     for (const [key, { wasAcknowledged }] of this.moved) {
       if (isPowerCut && !wasAcknowledged && !notified.has(key)) this.moved.delete(key);
     }
   }
 
-  /** The lists were read: what was found is on disk from now on. */
+  /** Notes that the lists were loaded: the records found are now on disk. */
   loaded({ monitored }: Lists): void {
     for (const [key, known] of this.#known) {
       const found = monitored.get(key);
       const wasPromised = found === undefined ||
         known.changes.some(({ priv, status }) => priv === found && status === "acknowledged");
       known.changes = wasPromised ? [{ priv: found, status: "acknowledged" }] : [
-        // What a process has named that was killed before it synced it.
+        // Named by a killed process that had not synced the file.
         { priv: undefined, status: "acknowledged" },
         { priv: found, status: "failed" },
       ];
       known.mayComeBack.clear();
       if (found !== undefined) this.#apart.delete(key);
     }
-    // Of two spellings of one registration, as SM_SIMU_CRASH or a kill may leave, the list has one.
+    // Of two spellings of a registration, left by SM_SIMU_CRASH or a kill, the list has one.
     const spellings = new Map<string, string>();
     for (const key of monitored.keys()) {
       const other = spellings.get(key.toLowerCase());
@@ -299,17 +306,17 @@ export class Registrations {
     }
   }
 
-  /** This host was restarted: the peer of each record has to be told. */
+  /** Notes a reboot of this host: the peer of each record is owed a notice. */
   rebooted({ monitored }: Lists): void {
     for (const key of monitored.keys()) this.#owed.set(key, this.#movedOf(key));
   }
 
-  /** Records of an earlier boot whose peers were not told. */
+  /** Records of earlier boots whose peers are not told. */
   get owed(): Moved[] {
     return [...this.#owed.values()];
   }
 
-  /** Peers of earlier boots need not be told before the next one. */
+  /** Drops what is owed to peers of earlier boots. */
   stayUntold(): void {
     this.#owed.clear();
   }
@@ -325,7 +332,7 @@ export class Registrations {
     this.moved.set(key, this.#movedOf(key));
     this.#apart.add(key);
     noteMove(known);
-    // What is asked for from now on is another record.
+    // Later requests are for a new record.
     const last = known.changes.findLastIndex(({ status }) => status === "acknowledged");
     known.changes = [
       { priv: undefined, status: "acknowledged" },
@@ -348,13 +355,16 @@ export class Registrations {
   }
 }
 
-/** What may be on disk: what the last acknowledged change has made, or any behind it. */
+/** Allowed contents of the disk: the result of the last acknowledged change, or of any later one. */
 function allowed({ changes }: Known): (string | undefined)[] {
   const last = changes.findLastIndex(({ status }) => status === "acknowledged");
   return [...new Set(changes.slice(Math.max(last, 0)).map(({ priv }) => priv))];
 }
 
-/** Notes that what is under way was moved to the notify list, all of it or that with this cookie; whether any is. */
+/**
+ * Marks pending changes as moved to the notify list, all or those with this cookie; returns whether
+ * there are any.
+ */
 function noteMove({ changes }: Known, cookie?: string): boolean {
   let isUnderWay = false;
   for (const change of changes) {
@@ -365,7 +375,7 @@ function noteMove({ changes }: Known, cookie?: string): boolean {
   return isUnderWay;
 }
 
-/** Whether nothing is on the list behind these changes although it may be on the disk. */
+/** Whether the list is empty after these changes, although the disk may have a record. */
 function isUnlisted(changes: readonly Change[]): boolean {
   const at = changes.findLastIndex(({ priv }) => priv !== undefined);
   const removals = changes.slice(at + 1);

@@ -1,9 +1,9 @@
 /**
- * Mends that are taken back one at a time, to see how soon the simulation notices: `deno task reversals`. The
- * texts are there exactly once each.
+ * Fixes to be reverted one at a time, to measure how soon the simulation notices: `deno task
+ * reversals`. Each text occurs exactly once in its file.
  */
 
-/** One mend, taken back. */
+/** A fix, and how to revert it. */
 export interface Reversal {
   readonly name: string;
   readonly changes: readonly {

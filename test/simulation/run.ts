@@ -1,14 +1,14 @@
-/** Runs histories, and says what became of them. */
+/** Runs histories and reports their outcomes. */
 
 import { setImmediate } from "node:timers";
 import { type History, shorten, tell } from "./history.ts";
 import { Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
-/** Lines of a trace that are printed at most. */
+/** Maximum number of trace lines printed. */
 const TRACE_MAX = 120;
 
-/** What a history came to. */
+/** Outcome of a history. */
 export interface Outcome {
   readonly violation: Violation | undefined;
   readonly trace: readonly string[];
@@ -27,7 +27,7 @@ export async function play(history: History, isTraced = false): Promise<Outcome>
   let violation: Violation | undefined;
   try {
     await world.run();
-    // Rejections that nobody handles are told after the microtasks.
+    // Unhandled rejections are reported after the microtasks.
     await new Promise((resolve) => setImmediate(resolve));
     violation = world.failure;
   } catch (error) {
@@ -40,7 +40,7 @@ export async function play(history: History, isTraced = false): Promise<Outcome>
   return { violation, trace: world.trace.lines, steps: world.agenda.steps };
 }
 
-/** A failure for people: the shortened history, and what happens in it. */
+/** Report of a failure: the shortened history, and its trace. */
 export async function explain(history: History, violation: Violation): Promise<string> {
   const short = await shorten(history, async (tried) => {
     const outcome = await play(tried);

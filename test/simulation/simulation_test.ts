@@ -1,6 +1,6 @@
 /**
- * The simulation of the whole in its short run: a failure prints a shortened history, and what happens in
- * it. `deno task simulate` is the long run.
+ * Short run of the simulation. A failure prints a shortened history and its trace. `deno task
+ * simulate` is the long run.
  */
 
 import "../support/open_libc.ts";
@@ -9,9 +9,9 @@ import { FOUND } from "./found_histories.ts";
 import { generate, type History } from "./history.ts";
 import { explain, play } from "./run.ts";
 
-/** Histories of each run of the tests. */
+/** Histories per test run. */
 const HISTORIES = 2_000;
-/** Histories of one test, so that a report says where it is. */
+/** Histories per test, for progress in the report. */
 const SHARE = 250;
 
 async function assertKept(history: History): Promise<void> {

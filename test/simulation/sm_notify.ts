@@ -1,4 +1,4 @@
-/** A simulated sm-notify: the real preparation and notifier, composed as the program does. */
+/** Simulated sm-notify: the real preparation and notifier, composed as in the program. */
 
 import type { SmNotifySettings } from "../../lib/config/settings.ts";
 import { loadSmNotifySettings } from "../../lib/config/load.ts";
@@ -23,10 +23,10 @@ import type { NameService } from "./names.ts";
 import type { FileLocks, Process } from "./process.ts";
 import { STATE_DIRECTORY } from "./statd.ts";
 
-/** How long the start of the background takes, in ms. */
+/** Duration of the start in the background, in ms. */
 const FORK_MS = 100;
 
-/** Settings by arguments; there are few, and each start asks. */
+/** Cache of settings by arguments. */
 const known = new Map<string, SmNotifySettings>();
 
 export function smNotifySettings(...args: string[]): SmNotifySettings {
@@ -50,13 +50,13 @@ export interface SmNotifyParts {
   readonly locks: FileLocks;
   readonly callPeer: CallPeer;
   readonly bootId: string;
-  /** The run-once lock of this boot. */
+  /** Run-once lock of this boot. */
   readonly lock: LockOfLife;
   readonly random: () => number;
   readonly log: Log;
 }
 
-/** What comes before the background; an exit status where that is all. */
+/** Runs the foreground part; returns an exit status if that was all. */
 export async function prepare(
   process: Process,
   { disk, settings, names, locks, bootId, lock, log }: SmNotifyParts,
@@ -80,14 +80,14 @@ export async function prepare(
   return await prepareToNotify(settings, log, parts);
 }
 
-/** How a run in the background has ended. */
+/** Outcome of a run in the background. */
 export interface Ended {
   readonly status: number;
-  /** Whether every record was read, and taken off the list where its peer was told. */
+  /** True if every record was read, and removed once its peer was told. */
   readonly isWhole: boolean;
 }
 
-/** What is done in the background. */
+/** Runs the background part. */
 export async function notify(
   process: Process,
   { prepared, starting }: ReadyToNotify,

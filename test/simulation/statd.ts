@@ -1,4 +1,4 @@
-/** A simulated rpc.statd: the real monitor, registrar and control actions, composed as the daemon does. */
+/** Simulated rpc.statd: the real monitor, registrar and control actions, composed as in the daemon. */
 
 import { loadStatdSettings } from "../../lib/config/load.ts";
 import type { StatdSettings } from "../../lib/config/settings.ts";
@@ -24,7 +24,7 @@ import type { NameService } from "./names.ts";
 import type { Process } from "./process.ts";
 
 export const STATE_DIRECTORY = "/var/lib/nfs";
-/** How long rpcbind may take to let us go at the end, in ms, as the daemon has it. */
+/** Timeout for the removal of the registration at the end, in ms, as in the daemon. */
 const STOP_TIMEOUT_MS = 3_000;
 
 const SERVED: readonly TransportAddress[] = [
@@ -32,10 +32,10 @@ const SERVED: readonly TransportAddress[] = [
   { netid: "tcp", address: "0.0.0.0", port: 662 },
 ];
 
-/** Settings by arguments; there are few, and each start asks. */
+/** Cache of settings by arguments. */
 const settings = new Map<string, StatdSettings>();
 
-/** The settings of a daemon with these arguments. */
+/** Settings of a daemon with these arguments. */
 export function statdSettings(...args: string[]): StatdSettings {
   const known = settings.get(args.join(" "));
   if (known !== undefined) return known;
@@ -59,7 +59,7 @@ export interface StatdParts {
   readonly connectRpcbind: () => Promise<StreamClient>;
   readonly runProgram: NonNullable<HaCalloutParts["runProgram"]>;
   readonly log: Log;
-  /** Runs sm-notify, and settles when it has gone to the background. */
+  /** Runs sm-notify; resolves once it is in the background. */
   readonly notifyPeers: () => Promise<void>;
 }
 
@@ -89,7 +89,7 @@ export class Statd {
     });
   }
 
-  /** Starts one, as serve.ts does. @throws {Error} When it cannot be started. */
+  /** Starts a daemon like serve.ts. @throws {Error} When it cannot be started. */
   static async start(parts: StatdParts): Promise<Statd> {
     const { process, disk, settings, names, callPeer, log } = parts;
     const { clock } = process;
@@ -144,12 +144,12 @@ export class Statd {
     return this.#stopping.signal.aborted;
   }
 
-  /** A request of nsmctl. */
+  /** Answers a request of nsmctl. */
   control(request: Parameters<ControlActions["answer"]>[0]): ReturnType<ControlActions["answer"]> {
     return this.#control.answer(request);
   }
 
-  /** What follows SIGTERM; `ending` is called before the monitor ends. */
+  /** Stops as on SIGTERM; `ending` is called before the monitor ends. */
   async stop(ending: () => void): Promise<void> {
     const { startTimer } = this.process.clock;
     this.#stopping.abort();

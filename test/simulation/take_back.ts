@@ -1,23 +1,24 @@
 /**
- * `deno task reversals [WORD…]`: takes back one mend at a time in a copy of the sources, and says which seed the
- * simulation notices it at, and after what time of the processor, to shorten its history included. Words
- * select by name. The exit status is 1 when one is not noticed within {@link LIMIT_S}.
+ * `deno task reversals [WORD…]`: reverts one fix at a time in a copy of the sources. Prints the
+ * seed at which the simulation notices, and the CPU time until then, including the shortening of
+ * the history. WORDs select fixes by name. The exit status is 1 if a reverted fix is not noticed
+ * within {@link LIMIT_S}.
  */
 
 import { type Reversal, REVERSALS } from "./reversals.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const COPIED = [".ci", "lib", "test", "deno.json", "main.ts", "install.sh"];
-/** Longest time of the processor in which a mend that is missing has to be noticed, in s. */
+/** CPU time limit for noticing a reverted fix, in s. */
 const LIMIT_S = 60;
-/** Prints the time of the processor behind all else, whatever limit ends the program. */
+/** Prints the CPU time last, whatever limit ends the program. */
 const TIMED = `TIMEFORMAT=%U; time { (ulimit -t ${LIMIT_S}; exec "$@"); }`;
-/** First seed; the histories that every run of the tests plays begin there. */
+/** First seed, that of the histories in every test run. */
 const FIRST_SEED = 0;
-/** Events of each kind, so that only the time ends the search. */
+/** Events of each kind: so many that only the time limit ends the search. */
 const EVENTS = 1_000_000;
 
-/** Takes a mend back. @throws {Error} Where its text is not there exactly once. */
+/** Reverts a fix. @throws {Error} When its text does not occur exactly once. */
 function apply(tree: string, { name, changes }: Reversal): void {
   for (const { file, from, to } of changes) {
     const parts = Deno.readTextFileSync(`${tree}/${file}`).split(from);
@@ -28,7 +29,7 @@ function apply(tree: string, { name, changes }: Reversal): void {
   }
 }
 
-/** Which seed notices and which invariant is broken, undefined where none does in time, and the time. */
+/** Seed and broken invariant, undefined if the revert was not noticed in time, and the CPU time. */
 async function noticedBy(tree: string): Promise<{ by: string | undefined; seconds: string }> {
   const simulate = ["deno", "task", "simulate", String(EVENTS), String(FIRST_SEED)];
   const { stdout, stderr } = await new Deno.Command("bash", {
