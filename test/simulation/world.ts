@@ -1,7 +1,8 @@
 /**
- * A world in which everything happens that an event says, and what follows from it: this host with its
- * disk, daemon, sm-notify, lock managers and rpcbind, the name service, the network and the peers. All
- * delays, losses and choices are the dice's; there is no real time and no real input or output.
+ * Simulated world: executes the events of a history and their consequences. It has this host with
+ * its disk, daemon, sm-notify, lock managers and rpcbind, the name service, the network, and the
+ * peers. All delays, losses and choices are rolled by the dice; time, input and output are
+ * simulated.
  */
 
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
@@ -38,12 +39,12 @@ const LOCAL = { address: "127.0.0.1", port: 700, netid: "udp", isLocal: true } a
 
 /** Longest time until a call is answered, in ms: a callout takes 5 s, a start with a failing disk longer. */
 const ANSWER_MAX_MS = 120_000;
-/** Longest time that a stop takes, in ms. */
+/** Longest duration of a stop, in ms. */
 const STOP_MAX_MS = 10_000;
-/** Until the unit starts a program again, in ms. */
+/** Delay before the unit restarts a program, in ms. */
 const RESTART_MS = 2_000;
 const NOTIFIER_RESTART_MS = 30_000;
-/** Calm at the end, in ms: every back-off has ended by then, and so has every run of sm-notify. */
+/** Time without faults at the end, in ms: longer than every back-off and every run of sm-notify. */
 const CALM_MS = 45 * 60_000;
 /** Time for the last removals, in ms. */
 const TIDY_MS = 65 * 60_000;
@@ -53,7 +54,7 @@ const ANNOUNCEMENT_PAUSE_MS = 2_000;
 /** Attempts of a lock manager's call. */
 const CALLS = 3;
 const CALL_PAUSE_MS = 2_000;
-/** How long what the disk refuses to learn may be in memory only, in ms. */
+/** Maximum time for which learned facts that the disk refused are in memory only, in ms. */
 const MEMORY_RETRY_MS = 15_000;
 
 interface Peer {
@@ -62,7 +63,7 @@ interface Peer {
   fault: "nsm" | "rpcbind" | "unreachable";
 }
 
-/** A call to the daemon that has no answer yet. */
+/** A call to the daemon without a reply yet. */
 interface Outstanding {
   readonly name: string;
   readonly since: number;
@@ -84,7 +85,7 @@ export class World {
     fault: "nsm",
   }));
   readonly #rpcbind: FakeRpcbind;
-  /** Who connects to rpcbind now. */
+  /** Process that connects to rpcbind now. */
   #connecting: Process | undefined;
   #disk = new FragileDisk(
     [STATE_DIRECTORY, `${STATE_DIRECTORY}/sm`, `${STATE_DIRECTORY}/sm.bak`],
@@ -95,35 +96,35 @@ export class World {
   #statd: Statd | undefined;
   #statdProcess: Process | undefined;
   readonly #notifiers = new Set<Process>();
-  /** Foregrounds of sm-notify at work, and whether one was since the last check. */
+  /** Running foregrounds of sm-notify, and whether one has run since the last check. */
   readonly #preparing = new Set<Process>();
   #hasPrepared = false;
-  /** Changes after which the next sm-notify is killed. */
+  /** Disk changes until the next sm-notify is killed. */
   #nextNotifierChanges = Infinity;
   #lockManagerPort = 4001;
   #lockManagerDownUntil = 0;
-  /** The last time at which the disk may have refused something. */
+  /** End of the last period in which the disk may have refused an operation. */
   #faultyUntil = -Infinity;
   readonly #outstanding = new Set<Outstanding>();
-  /** What peers have answered, by host and name, with the largest number. */
+  /** Largest number acknowledged, by host and name. */
   readonly #told = new Map<string, number>();
-  /** The largest number that anybody was told. */
+  /** Largest number announced. */
   #numberTold = 0;
-  /** The largest number that somebody was told before that, and when the change was. */
+  /** Largest number announced before that, and the time of the change. */
   #numberBefore = 0;
   #numberChangedAt = -1;
-  /** Whether the disk may have refused to keep it for good, which sm-notify says and does not wait for. */
+  /** Set if the disk may have refused a number for good, which sm-notify reports without waiting. */
   #mayNumberGoBack = false;
   #wasCrashSimulated = false;
-  /** How wrong the wall clock is, in ms. */
+  /** Error of the wall clock, in ms. */
   #clockErrorMs = 0;
-  /** Whether all faults have ended. */
+  /** Set once all faults have ended. */
   #isCalm = false;
   #failure: Violation | undefined;
-  /** Whether something has happened that the disk is to be held against, beside changes of it. */
+  /** Set if the disk has to be checked for another reason than a change of it. */
   #isDirty = true;
   #journalLength = 0;
-  /** The file `state` as it was read last, and the number in it. */
+  /** Last text read from the file `state`, and its number. */
   #stateText: string | undefined;
   #stored: number | undefined;
 
@@ -148,7 +149,7 @@ export class World {
     });
   }
 
-  /** Lets it all happen. @throws {Violation} */
+  /** Runs the history. @throws {Violation} */
   async run(): Promise<void> {
     const { events } = this.#history;
     const { agenda } = this;
@@ -169,12 +170,12 @@ export class World {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** The first invariant that did not hold. */
+  /** First violation. */
   get failure(): Violation | undefined {
     return this.#failure;
   }
 
-  /** Notes the first invariant that does not hold. */
+  /** Notes a violation; the first one counts. */
   fail(invariant: Invariant, detail: string): void {
     this.#failed(new Violation(invariant, detail));
   }
@@ -186,7 +187,7 @@ export class World {
     this.#failure = error;
   }
 
-  /** An error that nothing has caught, or a rejection. */
+  /** Notes an uncaught error or rejection. */
   uncaught = (error: unknown): void => {
     if (isOfDeath(error)) return;
     if (error instanceof Violation) return this.#failed(error);
@@ -301,7 +302,7 @@ export class World {
     });
   }
 
-  // This host: its boots, the daemon and sm-notify.
+  // This host: boots, daemon and sm-notify.
 
   #bootUp(): void {
     this.#isOff = false;
@@ -342,7 +343,7 @@ export class World {
     this.agenda.after(this.#dice.delay("boot", 1_000, 5_000), () => this.#bootUp());
   }
 
-  /** Every process that may still do something. */
+  /** All live processes. */
   readonly #running = new Set<Process>();
 
   async #startStatd(): Promise<void> {
@@ -353,7 +354,7 @@ export class World {
     const { settings } = this.#history;
     const log = tracedLog(this.trace, process);
     if (this.agenda.now < this.#faultyUntil) {
-      // What cannot be read at the start stays where it is.
+      // Records unreadable at the start stay in place.
       this.#registrations.forgotten();
       this.#callbacks.rebooted();
     }
@@ -428,7 +429,7 @@ export class World {
   #stopStatd(): void {
     const statd = this.#statd;
     if (statd === undefined || statd.isStopping) return;
-    // What is remembered of a peer is so for all who asked about it.
+    // The memory of a peer is shared by all its requesters.
     if (statd.monitor.announcer.pending > 0) this.#callbacks.crashed();
     let isOver = false;
     this.agenda.after(STOP_MAX_MS, () => {
@@ -442,14 +443,14 @@ export class World {
     }, this.uncaught);
   }
 
-  /** Runs the administrator's program. */
+  /** Runs the HA callout. */
   #callout(process: Process): Promise<CalloutResult> {
     const { calloutMs = 0 } = this.#history.settings;
     const ms = this.#dice.delay("callout", calloutMs / 2, calloutMs);
     return process.receive(ms, () => ({ outcome: "exited", status: 0 }));
   }
 
-  /** Runs sm-notify, and settles with the exit status of its foreground. */
+  /** Runs sm-notify; resolves to the exit status of its foreground. */
   async #runNotifier(): Promise<number> {
     if (this.#isOff) return 1;
     const { settings } = this.#history;
@@ -500,12 +501,12 @@ export class World {
     }
     const { stateNumber } = prepared.prepared;
     this.#numberIsTold(stateNumber);
-    // Of a run that the disk did not let it note, nobody knows behind a kill that it has not told everybody.
+    // After a kill, a run that the disk did not note cannot be known to be incomplete.
     const note = this.#disk.textOf(`${STATE_DIRECTORY}/sm.bak/.run`);
     if (note?.startsWith(`${stateNumber} `) !== true) {
       void process.ended.then(() => process.wasKilled && this.#registrations.stayUntold());
     }
-    // What the disk did not let it read or remove is left to the next start, whoever makes that.
+    // Records that could not be read or removed are left to the next start.
     let hasToRunAgain = false;
     void notify(process, prepared, parts).then(({ status, isWhole }) => {
       if (process.isDead) return;
@@ -564,7 +565,7 @@ export class World {
     }
   }
 
-  /** A call of a lock manager on this host: it may get lost, and arrive twice. */
+  /** Call of a lock manager on this host, which may be lost or duplicated. */
   #local(send: (answered: () => void) => void, attempt = 0): void {
     const { loss, duplicates } = this.#history.settings;
     const label = "lock manager";
@@ -600,11 +601,11 @@ export class World {
           const isOnDisk = [...monitored.keys()]
             .some((stored) => listKey(this.#registrations.recordOf(stored)) === key);
           isNew = before === undefined && !isOnDisk;
-          // In place of one that is spelt otherwise.
+          // Replaces a registration in another spelling.
           const replaced = before !== undefined &&
             registrationKey(before) !== registrationKey(record);
           if (replaced) this.#replaced = this.#registrations.arrived([before]);
-          // What SM_SIMU_CRASH has forgotten in these letters is a copy, which goes before that one does.
+          // A record in this spelling, dropped by SM_SIMU_CRASH, is a copy that is removed first.
           copy = replaced ? this.#registrations.arrived([record]) : undefined;
           change = this.#registrations.arrived([record], priv, this.#stateNumber ?? 0);
           arrived = this.#callbacks.monArrived(record);
@@ -637,7 +638,7 @@ export class World {
     { other: ReturnType<Registrations["arrived"]>; record: MonitorRecord }
   >();
 
-  /** What the list in memory has for a key. */
+  /** Registration with this key on the list in memory. */
   #listed(key: string): MonitorRecord | undefined {
     for (const { record } of this.#statd?.monitor.list.all() ?? []) {
       if (listKey(record) === key) return record;
@@ -645,7 +646,7 @@ export class World {
     return undefined;
   }
 
-  /** Removes registrations by a call; they are those on the list, or that may be on the disk. */
+  /** Removes registrations by a call, on the list or possibly on disk. */
   #remove(isMeant: (record: MonitorRecord) => boolean) {
     const keys = this.#registrations.keys;
     const records = keys.map((key) => this.#registrations.recordOf(key)).filter(isMeant);
@@ -660,11 +661,11 @@ export class World {
         ordinals = lists.map((key) => this.#callbacks.removalArrived(key));
       },
       replied: (isDone: boolean) => {
-        // What memory does not have stays on the disk: it was moved, or forgotten.
+        // Records missing in memory stay on disk: they were moved or dropped.
         this.#registrations.replied(records, change, isDone);
         if (!isDone) return;
         for (const [i, key] of lists.entries()) {
-          // What SM_SIMU_CRASH has forgotten is on the disk still, and on the list of the next life.
+          // Records dropped by SM_SIMU_CRASH are still on disk, and on the list of the next life.
           if (listed[i]) this.#callbacks.removalAcknowledged(key, ordinals[i]!);
         }
         this.#checkDisk();
@@ -724,11 +725,11 @@ export class World {
     });
   }
 
-  /** A peer's sm-notify tells us, and again until it has an answer. */
+  /** Announcement by a peer's sm-notify, repeated until answered. */
   #announce(host: number, as: string, from: string, state: number, attempt: number): void {
     if (attempt === ANNOUNCEMENTS || this.#peers[host]!.state !== state) return;
     let isAnswered = false;
-    // It asks rpcbind for our port first.
+    // The peer first asks rpcbind for our port.
     if (this.#rpcbind.isUp && this.#rpcbind.portOf("udp") !== 0) {
       this.#notice(as, from, state, () => isAnswered = true);
     }
@@ -792,7 +793,7 @@ export class World {
     this.#control("declare", { command: "declareRebooted", peer, by: "root" });
   }
 
-  // Whoever is called.
+  // Servers.
 
   #leaves(process: Process, { procedure, version, args, to }: Arrived): () => void {
     if (procedure === "NLM_SM_NOTIFY") {
@@ -819,7 +820,7 @@ export class World {
     }
     if (procedure !== "SM_NOTIFY" || process.name !== "sm-notify") return () => {};
     const { mon_name, state } = args as { mon_name: string; state: number };
-    // Where the note of a run cannot be read, another one may go on beside it with a number of its own.
+    // If the note of a run is unreadable, a second run may be active with its own number.
     if (this.#faultyUntil === -Infinity) this.#numberSeen(state);
     return () => {
       const host = HOSTS.findIndex(({ addresses }) => addresses.includes(to.address));
@@ -879,7 +880,7 @@ export class World {
     if (this.#failure !== undefined) throw this.#failure;
   };
 
-  /** The number in the file `state`. */
+  /** Number in the file `state`. */
   get #stateNumber(): number | undefined {
     const text = this.#disk.textOf(`${STATE_DIRECTORY}/state`);
     if (text !== this.#stateText) [this.#stateText, this.#stored] = [text, storedNumber(text)];
@@ -909,7 +910,7 @@ export class World {
     this.#registrations.checkAgreement(records, lists);
   }
 
-  /** Whether the peer of a record has answered every announcement. */
+  /** Whether the peer of a record has acknowledged every announcement. */
   readonly #isTold = ({ monName, myName, state }: Moved): boolean => {
     const host = hostOf(monName);
     const names = announcementsOf(this.#history.settings.hasOwnName ? [OWN_NAME] : [myName]);
@@ -921,12 +922,12 @@ export class World {
     return true;
   };
 
-  /** A number was told to somebody. */
+  /** Checks a number that is announced. */
   #numberSeen(number: number): void {
-    // A reply may be on its way while sm-notify draws a new number.
+    // A reply may be in flight while sm-notify draws a new number.
     const isDrawnNow = this.#numberChangedAt === this.agenda.now;
     const before = isDrawnNow ? this.#numberBefore : this.#numberTold;
-    // While the file cannot be read the daemon has the number that it read last.
+    // While the file is unreadable, the daemon uses the last number read.
     const isReadable = this.agenda.now >= this.#faultyUntil;
     if (isReadable && number < before || number % 2 === 0) {
       this.fail("number", `${number} is told after ${before}`);
@@ -942,7 +943,7 @@ export class World {
     this.#mayNumberGoBack = this.agenda.now < this.#faultyUntil;
   }
 
-  /** Every fault ends. */
+  /** Ends all faults. */
   #heal(): void {
     this.trace.note("CALM");
     this.#isCalm = true;
@@ -979,14 +980,14 @@ export class World {
     const left = {
       registrations: list.size,
       callbacks: announcer.pending,
-      // SM_SIMU_CRASH leaves the directory what it has to learn.
+      // After SM_SIMU_CRASH the directory keeps unresolved peers.
       unresolved: this.#wasCrashSimulated ? 0 : directory.unresolved,
       files: process.open,
     };
     for (const [what, number] of Object.entries(left)) {
       if (number !== 0) throw new Violation("clean", `${number} ${what} are left`);
     }
-    // The registration with rpcbind is looked at now and then.
+    // The periodic review of the registration with rpcbind has a timer.
     if (process.timers > (this.#wasCrashSimulated ? 2 : 1)) {
       throw new Violation("clean", `${process.timers} timers are set`);
     }
@@ -1001,7 +1002,7 @@ function kill(process: Process | undefined, changes: number): void {
   else process.changesLeft = changes;
 }
 
-/** Whether an error is what a process sees that is dead. */
+/** Whether an error is one that only a dead process sees. */
 function isOfDeath(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof PowerCut) return true;
@@ -1019,7 +1020,7 @@ function monId({ monName, myName, myProg, myVers, myProc }: MonitorRecord) {
   return { mon_name: monName, my_id };
 }
 
-/** Number of the host that a name or address stands for. */
+/** Index of the host with a name or address. */
 function hostOf(monName: string): number {
   const words = synonymsOf(monName);
   return HOSTS.findIndex(({ addresses }) => addresses.some((address) => words.has(address)));
