@@ -1,11 +1,11 @@
-/** The bare program, compiled as the product is. */
+/** Bare program, compiled like the product. */
 
 import { v8Flags } from "../support/v8_flags.ts";
 import type { Candidate } from "./statd_host.ts";
 
 const PROJECT = new URL("../..", import.meta.url).pathname;
 
-/** In a folder of its own that dispose removes. */
+/** Program in a temporary folder, which dispose removes. */
 export class BareProgram implements Disposable {
   readonly folder = Deno.makeTempDirSync();
   readonly path = `${this.folder}/bare`;

@@ -1,6 +1,6 @@
 /**
- * What any program costs that Deno has compiled: it opens the sockets that the status monitor does, on
- * the port in its argument, and gives datagrams back to whom they came from.
+ * Baseline of rpc.statd's cost: a minimal program compiled by Deno. It opens the status monitor's
+ * sockets, on the port in its argument, and echoes datagrams.
  */
 
 if (import.meta.main) {

@@ -1,7 +1,6 @@
 /**
- * Blocking sockets straight from the C library, for a process that does nothing else: no event loop
- * stands between a datagram and whoever measures it. A call takes 1 to 2 µs beside the system's own
- * time.
+ * Blocking sockets of the C library, for a process with a single task: no event loop adds to
+ * measured times. A call costs 1 to 2 µs besides the system call.
  */
 
 const AF_INET = 2;
@@ -19,7 +18,7 @@ const OWN_ADDRESS = 20;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const POLLIN = 1;
-/** Room for ten thousand datagrams, so that what is lost was lost on the other side. */
+/** Room for ten thousand datagrams, so that losses happen on the other side only. */
 const RECEIVE_BUFFER_BYTES = 64 << 20;
 const LONGEST_BYTES = 65_536;
 
@@ -37,18 +36,18 @@ const libc = Deno.dlopen("libc.so.6", {
   poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
 }).symbols;
 
-/** An IPv4 address and port as the system has them. */
+/** IPv4 address and port as struct sockaddr_in. */
 export function ipv4(address: string, port: number): Uint8Array<ArrayBuffer> {
   const name = new Uint8Array(16);
   name.set([AF_INET, 0, port >> 8, port & 0xff, ...address.split(".").map(Number)]);
   return name;
 }
 
-/** A socket that waits in its calls, `waitMs` at most, if it is told to. */
+/** Socket whose calls block, for `waitMs` at most if given. */
 export class BlockingSocket {
-  /** What was received last is at the beginning of it. */
+  /** Data of the last message received, at the beginning. */
   readonly buffer = new Uint8Array(LONGEST_BYTES);
-  /** Where the last datagram of {@link receiveFrom} came from, for {@link reply}. */
+  /** Source of the last datagram of {@link receiveFrom}, for {@link reply}. */
   readonly #from = new Uint8Array(16);
   readonly #fromLength = new Uint32Array([16]);
 
@@ -100,7 +99,7 @@ export class BlockingSocket {
     return libc.send(this.fd, bytes, BigInt(bytes.length), MSG_NOSIGNAL);
   }
 
-  /** Bytes received; below 0 if none came in time. */
+  /** Number of bytes received; negative after a timeout. */
   receive(mayWait = true): number {
     return libc.recv(this.fd, this.buffer, BigInt(LONGEST_BYTES), mayWait ? 0 : MSG_DONTWAIT);
   }
@@ -112,7 +111,7 @@ export class BlockingSocket {
     return libc.recvfrom(this.fd, this.buffer, length, flags, this.#from, this.#fromLength);
   }
 
-  /** Sends to where the last datagram came from. */
+  /** Sends to the source of the last datagram. */
   reply(bytes: Uint8Array<ArrayBuffer>): void {
     libc.sendto(this.fd, bytes, BigInt(bytes.length), 0, this.#from, this.#from.length);
   }
@@ -123,8 +122,8 @@ function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
 }
 
 /**
- * Sends from any address that is routed to this host: `struct msghdr` with one part of data and one
- * control message, IP_PKTINFO, whose fields are an interface, our address, and another one.
+ * Sends from any address routed to this host: `struct msghdr` with one data buffer and one control
+ * message, IP_PKTINFO, whose fields are interface, local address, and destination.
  */
 export class AnySource {
   readonly #to: Uint8Array<ArrayBuffer>;
@@ -151,7 +150,7 @@ export class AnySource {
   }
 }
 
-/** Waits until one of the sockets has something, or `ms` are over; how many have. */
+/** Waits until a socket is readable, for `ms` at most; returns the number of readable sockets. */
 export function poll(sockets: readonly BlockingSocket[], ms: number): number {
   const polled = new DataView(new ArrayBuffer(8 * sockets.length));
   sockets.forEach(({ fd }, i) => {

@@ -1,6 +1,6 @@
 /**
- * How long one call takes from its bytes to the bytes of its reply, and what the parts of that cost.
- * Run with `deno bench test/bench`.
+ * Time from the bytes of a call to the bytes of its reply, and the cost of the steps. Run with
+ * `deno bench test/bench`.
  */
 
 import { dispatcher, service } from "../../lib/rpc/dispatch.ts";

@@ -1,4 +1,4 @@
-/** As many calls as are answered, with a fixed number of them under way. */
+/** Maximum call rate, with a fixed number of calls in flight. */
 
 import { toRecord } from "../../lib/rpc/record.ts";
 import { BlockingSocket } from "./blocking_sockets.ts";

@@ -1,22 +1,22 @@
 /**
- * A flood of SM_NULL from another host, in a host of its own: so many datagrams a second to one address,
- * until it is ended. Its argument is a {@link FloodOrder} as JSON; it says `ready` when it begins.
+ * Flood of SM_NULL from another host, in a host of its own: a rate of datagrams to one address,
+ * until ended. The argument is a {@link FloodOrder} as JSON; `ready` is printed at the start.
  */
 
 import { checked, libc, numericAddress } from "../../lib/platform/libc.ts";
 import { message, nullCall } from "../support/nsm_calls.ts";
 
-/** Where a flood goes, and how fast. */
+/** Target and rate of a flood. */
 export interface FloodOrder {
-  /** Numeric; of a link with its scope. */
+  /** Numeric address; with scope if link-local. */
   readonly address: string;
   readonly port: number;
   readonly perSecond: number;
 }
 
-/** The flood comes in bursts of this many milliseconds' worth. */
+/** Length of a burst, in ms of the flood's rate. */
 const BURST_MS = 2;
-/** Most datagrams of a burst: what the processor did not do in time is not made up for. */
+/** Maximum number of datagrams per burst: lost processor time is not made up for. */
 const BURST_MAX = 2_000;
 
 const SOCK_DGRAM = 2;

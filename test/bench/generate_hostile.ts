@@ -1,27 +1,27 @@
 /**
- * Strangers and a lock manager beside them, in a host: many connections that drip a byte at a time, a
- * flood of datagrams, and SM_MON and SM_UNMON of loopback whose time is taken. Prints percentiles.
+ * Strangers beside a lock manager, in a host: connections that send a byte at a time, floods of
+ * datagrams, and timed SM_MON and SM_UNMON over loopback. Prints percentiles.
  */
 
 import { BlockingSocket } from "./blocking_sockets.ts";
 import { type Message, monCall, notifyCall, nullCall, unmonCall } from "./messages.ts";
 
-/** What one process is to do, as JSON in its first argument. */
+/** Order of a process, as JSON in its first argument. */
 export type HostileOrder =
   | { do: "measure"; port: number; calls: number; procedure?: "SM_NULL" | "SM_MON" }
   | { do: "drip"; port: number; address: string; connections: number }
   | { do: "flood"; port: number; address: string; perSecond: number };
 
-/** Longest wait for one answer, in ms; what takes longer counts as that long, and as unanswered. */
+/** Longest wait for a reply, in ms; a slower reply counts as this long, and as unanswered. */
 const ANSWER_MAX_MS = 1_000;
-/** Longest time for all of them, in ms: a monitor that answers nothing any more is not waited for. */
+/** Time limit for all calls, in ms, in case the monitor answers no more. */
 const MEASURE_MAX_MS = 30_000;
 /** Pause between two bytes of a connection, in ms. */
 const DRIP_MS = 100;
-/** The flood comes in bursts of this many milliseconds' worth. */
+/** Length of a burst, in ms of the flood's rate. */
 const BURST_MS = 10;
 
-/** Times of SM_NULL, or of SM_MON and SM_UNMON in turn, in ms. */
+/** Times of SM_NULL, or of SM_MON and SM_UNMON alternately, in ms. */
 function measure(
   { port, calls, procedure = "SM_MON" }: HostileOrder & { do: "measure" },
 ): { p50: number; p99: number; lost: number } {
@@ -47,7 +47,7 @@ function callOf(procedure: "SM_NULL" | "SM_MON", i: number): Message {
   return i % 2 === 0 ? monCall(i) : unmonCall(i - 1);
 }
 
-/** Keeps connections open, made anew when they are closed, and sends a byte over each now and then. */
+/** Keeps connections open, reconnects closed ones, and sends single bytes. */
 async function drip(address: string, port: number, connections: number): Promise<never> {
   const one = async () => {
     for (;;) {

@@ -1,23 +1,23 @@
 /**
- * The two ends of loops_bench.ts: a lock manager that asks every few milliseconds and takes the time, and
- * somebody who sends one call.
+ * Both sides of loops_bench.ts: a lock manager that probes every few milliseconds and measures, and
+ * a sender of one call.
  */
 
 import { BlockingSocket } from "./blocking_sockets.ts";
 import { nullCall } from "./messages.ts";
 
-/** What one process is to do, as JSON in its first argument. */
+/** Order of a process, as JSON in its first argument. */
 export type LoopOrder =
   /**
-   * Asks SM_NULL of loopback until its standard input ends; says `ready` first, and its figures last.
-   * Beside it a call is made, and said after how many ms it was answered. One process does both: the start
-   * of another one, on this processor, would be waited for as if it were the monitor.
+   * Probes with SM_NULL over loopback until standard input ends; prints `ready` first and figures
+   * last. A call is made besides, and its duration printed. One process does both, since the start
+   * of a second one on this processor would count as a delay of the monitor.
    */
   | { do: "probe"; port: number; beside?: OneCall }
   /** Sends a call, and waits for the reply. */
   | ({ do: "call"; port: number } & OneCall);
 
-/** A call in hex: to whom, from where, and the longest wait for its reply. */
+/** A call as hex digits: destination, source, and longest wait for the reply. */
 export interface OneCall {
   readonly address: string;
   readonly from: string;
@@ -32,9 +32,9 @@ export interface ProbeFigures {
   readonly p50: number;
 }
 
-/** Between two calls, in ms. */
+/** Interval between probes, in ms. */
 const PROBE_MS = 5;
-/** Calls before the one that is made beside them. */
+/** Probes before the other call is made. */
 const WARM_UP = 100;
 
 async function probe(port: number, beside?: OneCall): Promise<ProbeFigures> {
@@ -58,7 +58,7 @@ async function probe(port: number, beside?: OneCall): Promise<ProbeFigures> {
   return { calls: times.length, longest: times.at(-1)!, p50: times[times.length >> 1]! };
 }
 
-/** Makes a call without keeping the probe waiting, and says how long it took; nothing without a reply. */
+/** Makes a call without delaying the probes; prints its duration, or nothing without a reply. */
 async function makeBeside(port: number, { address, from, call }: OneCall): Promise<void> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: from, port: 0 });
   const since = performance.now();

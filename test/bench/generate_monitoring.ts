@@ -1,4 +1,4 @@
-/** SM_MON of new hosts and SM_UNMON of the oldest, in turn: the list stays as long as it is. */
+/** SM_MON of new hosts and SM_UNMON of the oldest ones, alternately, so that the list keeps its length. */
 
 import { BlockingSocket } from "./blocking_sockets.ts";
 import { type Figures, median, type Order } from "./generator_orders.ts";
@@ -6,10 +6,10 @@ import { type Message, monCall, unmonCall, xidOf } from "./messages.ts";
 
 type MonitorOrder = Extract<Order, { do: "monitor" }>;
 
-/** Time for one answer, in ms: nfs-utils compares 50,000 hosts in some seconds, for each caller. */
+/** Time limit of a call, in ms: nfs-utils takes seconds for each caller to compare 50,000 hosts. */
 const ANSWER_MAX_MS = 120_000;
 
-/** The rates of both procedures, from the median time of a round. */
+/** Rates of both procedures, from the median time of a round. */
 export function monitorRates(order: MonitorOrder): Figures {
   const { port, first, hosts, callers, rounds, ms } = order;
   const socket = BlockingSocket.udp("127.0.0.1", 0, ANSWER_MAX_MS);
@@ -34,7 +34,7 @@ export function monitorRates(order: MonitorOrder): Figures {
   };
 }
 
-/** Milliseconds until all calls were answered. */
+/** Milliseconds until all calls are answered. */
 function callAll(socket: BlockingSocket, calls: readonly Message[]): number {
   const open = new Set(calls.map(xidOf));
   const since = performance.now();

@@ -1,4 +1,4 @@
-/** Notices of peers that have rebooted, and the lock manager that has to hear of them. */
+/** Notices of rebooted peers, and the lock manager that gets the callbacks. */
 
 import { AnySource, BlockingSocket, poll } from "./blocking_sockets.ts";
 import { type Figures, hostAddress, median, type Order } from "./generator_orders.ts";
@@ -16,23 +16,23 @@ import {
 type NotifyOrder = Extract<Order, { do: "notify" }>;
 type StormOrder = Extract<Order, { do: "storm" }>;
 
-/** Time for one callback, in ms: nfs-utils compares 10,000 hosts in more than a second. */
+/** Time limit of a callback, in ms: nfs-utils takes more than a second to compare 10,000 hosts. */
 const CALLBACK_MAX_MS = 60_000;
-/** The same each time, since the monitor may remember it. */
+/** Constant port, since the monitor may remember it. */
 const LOCK_MANAGER_PORT = 4045;
-/** rpcbind lets only reserved ports change what is registered; this one is hardly ever taken. */
+/** Reserved port, hardly ever in use: rpcbind lets only reserved ports register. */
 const RESERVED_PORT = 1000;
-/** Quiet time after a callback, in ms: the monitor deals with what follows. */
+/** Pause after a callback, in ms, for the monitor's follow-up work. */
 const BETWEEN_NOTICES_MS = 1;
-/** Hosts are not asked about in the order in which they were monitored. */
+/** Stride through the hosts, so that notices are not in the order of registration. */
 const STRIDE = 7919;
-/** States of a run at most, for each notice at once. */
+/** Maximum number of states in a run, for each concurrent notice. */
 const STATES_OF_A_RUN = 1_000;
-/** Over which the notices of a storm are spread, in ms. */
+/** Duration of a storm, in ms. */
 const STORM_MS = 1_000;
-/** What they say: no notice of {@link notify} says the same. */
+/** State in the notices of a storm, never used by {@link notify}. */
 const STATE = 1_000_001;
-/** Between two calls that somebody on this host makes meanwhile, in ms. */
+/** Interval between calls of a local program during a storm, in ms. */
 const PROBE_MS = 5;
 
 function lockManager(waitMs: number): BlockingSocket {
@@ -44,7 +44,7 @@ function lockManager(waitMs: number): BlockingSocket {
   return socket;
 }
 
-/** The time from some notices to the callback of the last of them, when nothing else goes on. */
+/** Time from concurrent notices to the last callback, without other load. */
 export function notify(order: NotifyOrder): Figures {
   const { port, first, hosts, notices, atOnce, ms } = order;
   const lockd = lockManager(CALLBACK_MAX_MS);
@@ -52,7 +52,7 @@ export function notify(order: NotifyOrder): Figures {
   peer.connect("127.0.0.1", port);
   const taken: number[] = [];
   const end = performance.now() + ms;
-  // A state that a host had already would not be passed on.
+  // A host's known state would not be passed on.
   let last = atOnce * STATES_OF_A_RUN;
   for (let i = 0; i < notices; i++) {
     if (i > 0 && performance.now() > end) break;
@@ -73,7 +73,7 @@ export function notify(order: NotifyOrder): Figures {
       while (lockd.receiveFrom(false) > 0) lockd.reply(successTo(lockd.buffer));
     } while (poll([peer, lockd], BETWEEN_NOTICES_MS) > 0);
   }
-  // The first one asks rpcbind, which later ones need not.
+  // Without the first one, which includes the look-up of the port.
   return {
     medianMs: median(taken.length > 1 ? taken.slice(1) : taken),
     firstMs: taken[0]!,
@@ -81,7 +81,7 @@ export function notify(order: NotifyOrder): Figures {
   };
 }
 
-/** What was sent and is still open, by xid, and the longest time to an answer. */
+/** Pending messages by xid, and the longest time to a reply. */
 class Waiting {
   readonly #since = new Map<number, number>();
   longestMs = 0;
@@ -109,7 +109,7 @@ class Waiting {
   }
 }
 
-/** What becomes of the notices of many peers within a second, and of others' calls meanwhile. */
+/** Effect of notices of many peers within a second, on callbacks and on other calls. */
 export function storm({ port, first, address, peers, waitMs }: StormOrder): Figures {
   const lockd = lockManager(1_000);
   const notices = new Waiting(BlockingSocket.udp("0.0.0.0"));

@@ -1,6 +1,6 @@
 /**
- * The generator of the bench: a process of its own inside the host, which carries out one order, says
- * the figures as JSON and ends. It calls the system without an event loop.
+ * Generator of the bench: a process inside the host that executes one order, prints its figures as
+ * JSON, and ends. It makes system calls without an event loop.
  */
 
 import { callRate } from "./generate_calls.ts";
@@ -11,7 +11,7 @@ import { type Figures, median, naming, type Order } from "./generator_orders.ts"
 import { nullCall, successTo } from "./messages.ts";
 import { measureNameServer, serveNames } from "./name_server.ts";
 
-/** Longest time for an answer to come, in ms. */
+/** Timeout of a call, in ms. */
 const ANSWER_MAX_MS = 60_000;
 
 function respond(port: number): never {
@@ -22,7 +22,7 @@ function respond(port: number): never {
   }
 }
 
-/** Milliseconds until a call is answered, from `since` on. */
+/** Milliseconds from `since` until a call is answered. */
 function firstAnswer(port: number, since: number): number {
   const socket = BlockingSocket.udp("127.0.0.1", 0, 1);
   socket.connect("127.0.0.1", port);

@@ -1,12 +1,12 @@
-/** What the bench tells its generator, as JSON in its first argument, and what it is told back. */
+/** Orders of the bench to its generator, as JSON in the first argument, and the answers. */
 
-/** One measurement; a status monitor serves `port` at 127.0.0.1. */
+/** A measurement; a status monitor serves `port` at 127.0.0.1. */
 export type Order =
-  /** Answers every call itself, forever: what the generator can do at most. */
+  /** Answers every call itself, for ever: the maximum rate of the generator. */
   | { do: "respond"; port: number }
-  /** Answers every look-up of a name, forever; says `ready` when it does. */
+  /** Answers every DNS query, for ever; prints `ready` at the start. */
   | { do: "serve names" }
-  /** Looks up a name, again and again. */
+  /** Looks up a name repeatedly. */
   | { do: "look up"; ms: number }
   | {
     do: "calls";
@@ -17,8 +17,8 @@ export type Order =
     ms: number;
   }
   /**
-   * Monitors new hosts and unmonitors the oldest ones, one for each caller at one time, so that the
-   * list stays as long as it is: it holds the `hosts` hosts from number `first` on.
+   * Monitors new hosts and unmonitors the oldest ones, one per caller at a time, so that the list
+   * keeps its length: the `hosts` hosts from number `first` on.
    */
   | {
     do: "monitor";
@@ -29,7 +29,7 @@ export type Order =
     rounds: number;
     ms: number;
   }
-  /** Plays a lock manager and has it told, `notices` times by so many notices at once. */
+  /** Plays a lock manager, and has it called `notices` times by concurrent notices. */
   | {
     do: "notify";
     port: number;
@@ -39,48 +39,48 @@ export type Order =
     atOnce: number;
     ms: number;
   }
-  /** The same by the notices of many peers within a second, each sent from its own to `address`. */
+  /** Storm: notices of many peers within a second, each sent from the peer's address to `address`. */
   | { do: "storm"; port: number; first: number; address: string; peers: number; waitMs: number }
   /** Starts a program and waits for its first answer, `times` times. */
   | { do: "start"; port: number; command: readonly string[]; times: number }
   /** Waits for an answer. */
   | { do: "wait"; port: number };
 
-/** Rates are calls a second, times are milliseconds. */
+/** Rates in calls per second, times in ms. */
 export interface Figures {
   readonly [name: string]: number;
 }
 
-/** Whether hosts have names, by which they are registered. It is set once, and goes with every order. */
+/** Whether hosts have names, by which they are registered. Set once, and sent with every order. */
 export const naming = { haveNames: false };
 
-/** The address of a host by its number. */
+/** Address of a host by its number. */
 export function hostAddress(number: number): string {
   return `10.${64 + (number >> 16)}.${number >> 8 & 255}.${number & 255}`;
 }
 
 /**
- * The mon_name of a host by its number: its address, which is what kernels register, or its name, which
- * is what they register with `nsm_use_hostnames`.
+ * mon_name of a host by its number: its address, which kernels register by default, or its name,
+ * which they register with `nsm_use_hostnames`.
  */
 export function hostName(number: number): string {
   return naming.haveNames ? `h${number}.${DOMAIN}` : hostAddress(number);
 }
 
-/** The number of a host, by its name; undefined where it is none. */
+/** Number of a host by its name; undefined for other names. */
 export function hostNumber(name: string): number | undefined {
   const [host = "", domain] = name.split(".");
   return domain === DOMAIN && /^h\d+$/.test(host) ? Number(host.slice(1)) : undefined;
 }
 
-/** The number of a host, by the four bytes of its address. */
+/** Number of a host by the four bytes of its address. */
 export function hostNumberAt([, second = 0, third = 0, fourth = 0]: readonly number[]): number {
   return second - 64 << 16 | third << 8 | fourth;
 }
 
 const DOMAIN = "bench";
 
-/** The middle one of some numbers. */
+/** Median. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

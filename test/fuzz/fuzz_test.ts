@@ -1,6 +1,6 @@
 /**
- * The short run of every target, 50,000 inputs in all. The seed is a new one each time; a failure says
- * it, and TEST_SEED in the environment repeats it. The long run is `deno task fuzz`.
+ * Short run of every target, 50,000 inputs in all. Each run has a new seed; a failure prints the
+ * seed, and TEST_SEED in the environment repeats the run. The long run is `deno task fuzz`.
  */
 
 import "../support/open_libc.ts";

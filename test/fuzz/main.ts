@@ -1,7 +1,7 @@
 /**
- * The long run: a million inputs and more, to the targets by turns. `deno task fuzz` takes words:
- * `seed=N`, `inputs=N` (in all), `target=NAME` (one whose name begins so), `first=N` (to begin with the
- * input of that number, as a failure names it).
+ * Long run: a million inputs or more, distributed over the targets. Arguments of `deno task fuzz`:
+ * `seed=N`, `inputs=N` (in all), `target=NAME` (prefix of a target's name), `first=N` (number of
+ * the first input, as printed by a failure).
  */
 
 import { seededRandom } from "../support/seeded_random.ts";
@@ -10,7 +10,7 @@ import { TARGETS } from "./targets.ts";
 
 const INPUTS = 1_050_000;
 
-/** The number that follows `name=`. */
+/** Number of the argument `name=N`. */
 function given(name: string): string | undefined {
   return Deno.args.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
 }

@@ -1,10 +1,10 @@
-/** Calls and replies of every program that is spoken here, as fields, valid but for their contents. */
+/** Calls and replies of all programs in use, as fields; valid except for their contents. */
 
 import { EDGES } from "./mutate.ts";
 import { onceIn, pick, type Random } from "./target.ts";
 import { type Field, fixed, name, noise, text, word } from "./wire.ts";
 
-/** The numbers under which a lock manager may want to be called, and others. */
+/** Numbers of callbacks that lock managers request, and other ones. */
 const CALLBACKS: readonly (readonly number[])[] = [
   ...[[100021, 3, 16], [100021, 4, 16], [100021, 3, 24], [100021, 0, 1], [100021, 2, 17]],
   ...[[100021, 3, 1], [100000, 2, 1], [100003, 3, 16], [0, 0, 0], [-1, -1, -1]],
@@ -15,14 +15,14 @@ function myId(random: Random): Field[] {
   return [text(onceIn(random, 2) ? "thishost" : name(random)), ...callback.map(word)];
 }
 
-/** A state number. */
+/** State number. */
 export function state(random: Random): Field {
   return word(onceIn(random, 3) ? pick(random, EDGES) : random(64));
 }
 
 const priv = (random: Random) => fixed(noise(random, 16));
 
-/** The arguments of each procedure of program 100024. */
+/** Arguments of each procedure of program 100024. */
 export const NSM_ARGUMENTS: readonly ((random: Random) => Field[])[] = [
   () => [],
   (random) => [text(name(random))],
@@ -33,7 +33,7 @@ export const NSM_ARGUMENTS: readonly ((random: Random) => Field[])[] = [
   (random) => [text(name(random)), state(random)],
 ];
 
-/** An `opaque_auth`: nearly always AUTH_NONE or AUTH_SYS. */
+/** An `opaque_auth`: mostly AUTH_NONE or AUTH_SYS. */
 export function auth(random: Random): Field[] {
   const choice = random(8);
   if (choice < 5) return [word(0), text("")];
@@ -46,14 +46,14 @@ export function auth(random: Random): Field[] {
   return [word(1), text(`${body.slice(0, 2).join("")}host${body.slice(3).join("")}`)];
 }
 
-/** A call of program 100024. */
+/** Call of program 100024. */
 export function nsmCall(random: Random): Field[] {
   const procedure = random(NSM_ARGUMENTS.length);
   const args = NSM_ARGUMENTS[procedure]!(random);
   return [...call(random, [100024, 1, procedure]), ...args];
 }
 
-/** The header of a call. */
+/** Header of a call. */
 export function call(random: Random, numbers: readonly number[]): Field[] {
   const start = [random(2 ** 32), 0, 2, ...numbers].map(word);
   return [...start, ...auth(random), ...auth(random)];
@@ -69,7 +69,7 @@ const ADDRESSES = [
   "....",
 ];
 
-/** The result of each kind of reply that is waited for here, in this order. */
+/** Results of all kinds of replies that we receive, in this order. */
 export const RESULTS: readonly ((random: Random) => Field[])[] = [
   () => [],
   (random) => [word(random(3)), state(random)],
@@ -79,7 +79,7 @@ export const RESULTS: readonly ((random: Random) => Field[])[] = [
   (random) => [text(onceIn(random, 2) ? pick(random, ADDRESSES) : name(random))],
 ];
 
-/** A reply to the call with an xid, with one of the results. */
+/** Reply to the call with an xid, with one of the results. */
 export function reply(random: Random, xid: number, result: number): Field[] {
   const start = [word(xid), word(1)];
   if (onceIn(random, 8)) {

@@ -1,15 +1,15 @@
-/** Changes to inputs that leave most of their structure: to bytes, and to text by its words. */
+/** Mutations of inputs that keep most of their structure: of bytes, and of text by words. */
 
 import { onceIn, pick, type Random } from "./target.ts";
 
-/** Numbers at which something begins or ends. */
+/** Boundary values. */
 export const EDGES: readonly number[] = [
   ...[0, 1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 24, 31, 32, 63, 64, 111, 127, 128, 253, 254, 255, 256],
   ...[399, 400, 401, 511, 512, 1023, 1024, 1025, 1095, 2048, 4095, 4096, 8191, 8192, 8193, 65535],
   ...[65536, 100000, 100021, 100024, 0x7ffffffe, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff],
 ];
 
-/** Longest input, in bytes: several times the largest message. */
+/** Maximum size of an input, in bytes: several times the largest message. */
 const INPUT_MAX_BYTES = 12_000;
 
 const CHANGES: readonly ((bytes: Uint8Array, random: Random) => Uint8Array)[] = [
@@ -23,7 +23,7 @@ const CHANGES: readonly ((bytes: Uint8Array, random: Random) => Uint8Array)[] = 
   overwritePart,
 ];
 
-/** Makes up to three changes, often none. */
+/** Makes up to three mutations, often none. */
 export function mutateBytes(bytes: Uint8Array, random: Random): Uint8Array {
   for (let times = random(4); times > 0 && bytes.length > 0; times--) {
     bytes = pick(random, CHANGES)(bytes, random);
@@ -36,7 +36,7 @@ function flipBit(bytes: Uint8Array, random: Random): Uint8Array {
   return bytes.with(at, bytes[at]! ^ 1 << random(8));
 }
 
-/** A word becomes a number at an edge. */
+/** Replaces a word by a boundary value. */
 function setWord(bytes: Uint8Array, random: Random): Uint8Array {
   if (bytes.length < 4) return bytes;
   const changed = bytes.slice();
@@ -44,13 +44,13 @@ function setWord(bytes: Uint8Array, random: Random): Uint8Array {
   return changed;
 }
 
-/** A part comes twice. */
+/** Duplicates a part. */
 function repeatPart(bytes: Uint8Array, random: Random): Uint8Array {
   const start = random(bytes.length);
   return splice(bytes, random, 0, bytes.subarray(start, start + random(64)));
 }
 
-/** A part comes over another one. */
+/** Overwrites a part by another one. */
 function overwritePart(bytes: Uint8Array, random: Random): Uint8Array {
   const start = random(bytes.length);
   const part = bytes.subarray(start, start + random(32));
@@ -62,7 +62,7 @@ function splice(bytes: Uint8Array, random: Random, gone: number, added: Uint8Arr
   return Uint8Array.of(...bytes.subarray(0, at), ...added, ...bytes.subarray(at + gone));
 }
 
-/** Makes up to three changes to a text: lines and words come twice, go, or change places. */
+/** Makes up to three mutations of a text: duplicates, removes or swaps lines and words. */
 export function mutateText(text: string, random: Random, words: readonly string[]): string {
   for (let times = random(4); times > 0; times--) {
     const separator = pick(random, ["\n", " ", "", ",", ":", "="]);

@@ -1,6 +1,6 @@
 /**
- * Runs a target. Every input has its own dice, made of the seed, the target's name and the input's
- * number, so that one input can be made again without those before it.
+ * Runner of a target. Each input has its own random numbers, derived from the seed, the target's
+ * name and the input's number, so that it can be generated without its predecessors.
  */
 
 import { seededRandom } from "../support/seeded_random.ts";
@@ -8,20 +8,20 @@ import { toHex } from "../support/hex.ts";
 import { shrink } from "./shrink.ts";
 import type { Subject, Target } from "./target.ts";
 
-/** Inputs between two looks whether all is well. */
+/** Inputs between two calls of check(). */
 const CHECK_EVERY = 256;
-/** Samples of the heap in one run. */
+/** Heap samples per run. */
 const SAMPLES = 16;
-/** Growth of the heap from the first half of a run to the second that is no leak yet, in bytes. */
+/** Tolerated growth of the heap from the first half of a run to the second, in bytes. */
 const GROWTH_MAX_BYTES = 32 * 2 ** 20;
 
 /**
- * Collects garbage now. Without it (a runtime that was started without `--expose-gc`) the heap holds
- * whatever V8 has not seen a need to collect, hundreds of megabytes, and tells nothing.
+ * Garbage collection. Without `--expose-gc` the heap may hold hundreds of megabytes of garbage, so
+ * that its size shows nothing.
  */
 const collect = (globalThis as { gc?: () => void }).gc;
 
-/** Bounds of a run. */
+/** Range of a run. */
 export interface Run {
   readonly seed: number;
   readonly inputs: number;
@@ -29,7 +29,7 @@ export interface Run {
   readonly first?: number;
 }
 
-/** What a run was like. */
+/** Figures of a run. */
 export interface Figures {
   readonly inputs: number;
   readonly ms: number;
@@ -50,7 +50,7 @@ export async function fuzz(target: Target, { seed, inputs, first = 0 }: Run): Pr
         const running = subject.run(input);
         if (running !== undefined) await running;
         if ((i + 1) % CHECK_EVERY === 0) await subject.check?.();
-        // Rejections that nobody handles are told after the microtasks.
+        // Unhandled rejections are reported after the microtasks.
         if (i % CHECK_EVERY === 0) await new Promise((resolve) => setTimeout(resolve));
         uncaught.throwIfAny();
       } catch (error) {
@@ -74,7 +74,7 @@ export async function fuzz(target: Target, { seed, inputs, first = 0 }: Run): Pr
   return { inputs, ms: performance.now() - started, growth };
 }
 
-/** The input of a number. */
+/** Input of a number. */
 export function inputOf(target: Target, seed: number, number: number): Uint8Array {
   let own = seed;
   for (const character of `${target.name} ${number}`) {
@@ -83,7 +83,7 @@ export function inputOf(target: Target, seed: number, number: number): Uint8Arra
   return target.generate(seededRandom(own).random);
 }
 
-/** What to say of a failure; where the input alone does it, the shortest one found that does. */
+/** Description of a failure; with the shortest input found that fails on its own. */
 async function failure(
   target: Target,
   { seed, first }: Run,
@@ -109,12 +109,12 @@ async function failure(
   return `${target.name}, seed ${seed}, input ${first}\n${shown}\n${why}`;
 }
 
-/** What tells failures apart: the first line without its numbers. */
+/** Kind of a failure: its first line without numbers. */
 function kindOf(error: unknown): string {
   return String(error).split("\n", 1)[0]!.replaceAll(/\d+/g, "");
 }
 
-/** Keeps errors that nobody has caught from ending the process, until it is disposed of. */
+/** Collects uncaught errors, instead of ending the process, until disposed of. */
 function catchUncaught() {
   const errors: unknown[] = [];
   const keep = (event: ErrorEvent | PromiseRejectionEvent) => {

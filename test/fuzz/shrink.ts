@@ -1,9 +1,9 @@
-/** Makes an input that fails shorter and plainer, as long as it fails. */
+/** Shrinks a failing input while it still fails. */
 
-/** Tries of one shortening; the input comes out as it is then. */
+/** Maximum number of attempts per shrink. */
 const TRIES_MAX = 2_000;
 
-/** The shortest and plainest input found that `fails`. */
+/** Shortest and simplest input found that `fails`. */
 export async function shrink(
   input: Uint8Array,
   fails: (input: Uint8Array) => Promise<boolean>,

@@ -1,38 +1,38 @@
-/** What a fuzz target is. Inputs are bytes whatever they stand for, so that every failure can be shown and cut short in one way. */
+/** Interface of fuzz targets. All inputs are bytes, so that failures are printed and shrunk in one way. */
 
-/** Whole numbers from 0 to below what is asked for. */
+/** Random integers from 0 to below the argument. */
 export type Random = (below: number) => number;
 
-/** What is tested, with the oracle around it. */
+/** Tested code with its oracle. */
 export interface Subject {
-  /** Takes one input. @throws {Error} When the oracle objects; an AssertionError as a rule. */
+  /** Processes an input. @throws {Error} When the oracle objects; usually an AssertionError. */
   run(input: Uint8Array): void | Promise<void>;
-  /** Looks whether all is well still, from time to time. @throws {Error} */
+  /** Periodic check of the state. @throws {Error} */
   check?(): Promise<void>;
   close?(): void;
 }
 
-/** One thing to be fuzzed. */
+/** Fuzz target. */
 export interface Target {
   readonly name: string;
-  /** Inputs in the short run. */
+  /** Number of inputs in the short run. */
   readonly inputs: number;
   generate(random: Random): Uint8Array;
-  /** Makes what is tested, new. */
+  /** Creates a subject. */
   open(): Subject;
 }
 
-/** One of several. */
+/** Random choice. */
 export function pick<T>(random: Random, items: readonly T[]): T {
   return items[random(items.length)]!;
 }
 
-/** Whether something happens that happens once in so many times. */
+/** True once in `times`. */
 export function onceIn(random: Random, times: number): boolean {
   return random(times) === 0;
 }
 
-/** Bytes as text of one character each, and back. */
+/** Conversion between bytes and text of one character per byte. */
 export function toText(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);

@@ -1,23 +1,23 @@
 /**
- * XDR messages as lists of fields, made without the code under test: fields can lie about their length,
- * come twice, change places, and go missing.
+ * XDR messages as lists of fields, encoded without the code under test: lengths may be false, and
+ * fields may be repeated, swapped or missing.
  */
 
 import { EDGES, mutateBytes } from "./mutate.ts";
 import { onceIn, pick, type Random } from "./target.ts";
 
-/** A word, or bytes; these with a length word in front, unless they are of fixed length. */
+/** A word, or bytes: with a length word, or of fixed length. */
 export type Field =
   | { readonly word: number }
   | { readonly bytes: string; readonly length?: number }
   | { readonly fixed: string };
 
 export const word = (value: number): Field => ({ word: value });
-/** A string or variable opaque, one character per byte. */
+/** String or variable-length opaque, one character per byte. */
 export const text = (bytes: string): Field => ({ bytes });
 export const fixed = (bytes: string): Field => ({ fixed: bytes });
 
-/** The bytes of some fields. */
+/** Encodes fields. */
 export function encode(fields: readonly Field[]): Uint8Array {
   const bytes: number[] = [];
   const addWord = (value: number) =>
@@ -37,7 +37,7 @@ export function encode(fields: readonly Field[]): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** Host names and what is no host name, one character per byte. */
+/** Valid and invalid host names, one character per byte. */
 export const NAMES: readonly string[] = [
   ...["nodeb", "NodeB", "nodeb.", "nodec.example.net", "10.99.0.3", "fd99::2", "fe80::1%lo", "n"],
   ...["localhost", "127.0.0.1", "::1", "", ".", "..", "../../etc/passwd", "/etc/shadow", "a/b"],
@@ -46,18 +46,18 @@ export const NAMES: readonly string[] = [
   ...["b".repeat(1024), "b".repeat(1025), "state", "sm", ".1.new", "nodeb.new", "*", "@all"],
 ];
 
-/** A name that somebody may send. */
+/** Name in a call. */
 export function name(random: Random): string {
   if (onceIn(random, 3)) return pick(random, NAMES);
   return `host${random(40)}${pick(random, ["", ".example.net", ".EXAMPLE.net"])}`;
 }
 
-/** Bytes that mean nothing. */
+/** Random bytes. */
 export function noise(random: Random, length: number): string {
   return Array.from({ length }, () => String.fromCharCode(random(256))).join("");
 }
 
-/** The bytes of the fields, in half of all cases after changes to fields or bytes. */
+/** Encodes fields; in half of all cases after mutations of fields or bytes. */
 export function mutated(fields: readonly Field[], random: Random): Uint8Array {
   if (onceIn(random, 2)) return encode(fields);
   const changed = [...fields];

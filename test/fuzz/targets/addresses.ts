@@ -1,4 +1,4 @@
-/** Universal addresses, numeric addresses, and what is shown of text from outside. */
+/** Universal addresses, numeric addresses, and the display of foreign text. */
 
 import { assert, assertEquals } from "@std/assert";
 import {
@@ -47,7 +47,7 @@ const PARTS = [
   " ",
 ];
 
-/** Characters that each one may take when quoted, and what stands around all. */
+/** Maximum length of quoted text: per character, and for the quotes. */
 const QUOTED_MAX = 256 * 4 + 3;
 
 function run(input: Uint8Array): void {

@@ -1,4 +1,4 @@
-/** Command lines of both programs: they are settings, or an exit with a status and something to print. */
+/** Command lines of both programs: the result is settings, or an exit with a status and output. */
 
 import { assert, assertEquals } from "@std/assert";
 import { SM_NOTIFY_COMMAND_LINE, STATD_COMMAND_LINE } from "../../../lib/config/command_lines.ts";
@@ -10,9 +10,9 @@ import { EDGES, mutateText } from "../mutate.ts";
 import { onceIn, pick, type Random, type Target, toBytes, toText } from "../target.ts";
 import { name } from "../wire.ts";
 
-/** Between two arguments, which have no NUL. */
+/** Separator of arguments, which cannot contain NUL. */
 const NEXT = "\0";
-/** What is printed besides the argument that is at fault. */
+/** Maximum output, without the faulty argument. */
 const PRINTED_MAX = 20_000;
 
 const FORMS = [...optionForms(STATD_COMMAND_LINE), ...optionForms(SM_NOTIFY_COMMAND_LINE)];

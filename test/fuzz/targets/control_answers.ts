@@ -1,4 +1,4 @@
-/** Lines of a control socket that somebody else serves: each is an answer of its shape, or none. */
+/** Lines of a foreign control socket: each is an answer of the right shape, or an error. */
 
 import { assert } from "@std/assert";
 import { readAnswer } from "../../../lib/control/answers.ts";
@@ -46,14 +46,14 @@ const LINES = [
   "[]",
 ];
 const WORDS = ["null", "true", "1e999", "-1", '""', "{}", "[]", '"ok"', ",", "]", "}", ...EVIL];
-/** What steers a terminal, or half a character. */
+/** Terminal control characters, and unpaired surrogates. */
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/u;
 
 function line(random: Random): string {
   return pick(random, LINES).replaceAll("EVIL", () => pick(random, EVIL));
 }
 
-/** Every text in a value, names of fields among them. */
+/** All texts in a value, including names of fields. */
 function* textsIn(value: unknown): Iterable<string> {
   if (typeof value === "string") yield value;
   else if (Array.isArray(value)) { for (const one of value) yield* textsIn(one); }
@@ -88,7 +88,7 @@ export const controlAnswers: Target = {
   inputs: 5_000,
   generate(random) {
     const text = onceIn(random, 4) ? line(random) : mutateText(line(random), random, WORDS);
-    // One character for each byte.
+    // One character per byte.
     const bytes = toBytes(text.replaceAll(/[^\0-\xff]/gu, "?"));
     return onceIn(random, 4) ? mutateBytes(bytes, random) : bytes;
   },

@@ -1,4 +1,4 @@
-/** hosts.allow and hosts.deny: whatever is in them, a decision comes of it. */
+/** hosts.allow and hosts.deny: any content leads to a decision. */
 
 import { assert } from "@std/assert";
 import { type Client, decideAccess, PARANOID } from "../../../lib/nsm/hosts_access.ts";
@@ -8,7 +8,7 @@ import { mutateBytes, mutateText } from "../mutate.ts";
 import { onceIn, pick, type Random, type Target, toBytes, toText } from "../target.ts";
 import { name } from "../wire.ts";
 
-/** Between the texts of hosts.allow, hosts.deny and a file of patterns. */
+/** Separator of the texts of hosts.allow, hosts.deny and a file of patterns. */
 const NEXT_FILE = "\x1e";
 
 const CLIENTS: readonly Client[] = [

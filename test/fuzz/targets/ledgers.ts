@@ -1,7 +1,6 @@
 /**
- * What a ledger and a warm start bring back: a journal that is written out comes to the sum that it was
- * read as, owners and definitions are right or refused, and a list of rpcbind that can be read is the one
- * that is written again.
+ * Ledgers and warm starts. A rewritten journal has the sum of the journal read, owners and
+ * definitions are valid or rejected, and a readable list of rpcbind is rewritten unchanged.
  */
 
 import { assert, assertEquals } from "@std/assert";

@@ -1,4 +1,4 @@
-/** Requests to the endpoint for metrics: each has one of a few statuses, whatever is in it. */
+/** Requests to the metrics endpoint: any request gets one of a few statuses. */
 
 import { assert } from "@std/assert";
 import { judge } from "../../../lib/statd/metrics_server.ts";

@@ -1,6 +1,6 @@
 /**
- * nfs.conf: whatever is in the files, reading them ends, with assignments, warnings, and settings that
- * are usable; for rpc.statd and sm-notify, running or ending with a status.
+ * nfs.conf: reading any content ends, with assignments, warnings and usable settings; rpc.statd and
+ * sm-notify run or exit with a status.
  */
 
 import { assert } from "@std/assert";
@@ -11,9 +11,9 @@ import { MemoryFiles } from "../../support/memory_files.ts";
 import { mutateBytes, mutateText } from "../mutate.ts";
 import { onceIn, pick, type Random, type Target, toBytes, toText } from "../target.ts";
 
-/** Lines that the files may come to, includes and all; an input has far fewer of its own. */
+/** Maximum number of lines of the files with all includes, far above that of an input. */
 const LINES_MAX = 200_000;
-/** Between the text of one file and that of the next. */
+/** Separator of files. */
 const NEXT_FILE = "\x1e";
 const PATHS = ["/etc/nfs.conf", "/etc/nfs.conf.d/10.conf", "/etc/more", "/etc/nfs.conf.d/9.conf"];
 

@@ -1,7 +1,7 @@
 /**
- * Calls to the whole service. Each is answered by a short reply of RPC or by silence, what is logged is
- * printable and short, and the state directory changes for valid calls of this host alone; it holds what
- * memory holds. The first byte says who calls, the rest is the message.
+ * Calls to the complete service. Each call gets a short RPC reply or none; log lines are printable
+ * and short; the state directory changes only by valid local calls, and agrees with memory. The
+ * first byte selects the caller, the rest is the message.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -18,13 +18,13 @@ import { type MonitorUnderTest, newMonitor } from "../../support/monitor_world.t
 import { onceIn, type Subject, type Target } from "../target.ts";
 import { mutated } from "../wire.ts";
 
-/** The longest is AUTH_ERROR or PROG_MISMATCH or the result of SM_MON. */
+/** Longest replies: AUTH_ERROR, PROG_MISMATCH and the result of SM_MON. */
 const REPLY_MAX_BYTES = 32;
 const LOG_LINES_MAX = 16;
 const LOG_LINE_MAX = 2_500;
-/** Time that passes from one call to the next, in ms. */
+/** Time between two calls, in ms. */
 const PAUSE_MS = 20;
-/** Registrations with which the monitor starts anew, as a directory listing takes its time. */
+/** Number of registrations after which a new monitor starts, since listing the directory takes time. */
 const REGISTRATIONS_MAX = 200;
 
 const local = { address: "127.0.0.1", port: 700, netid: "udp", isLocal: true } as const;
@@ -38,7 +38,7 @@ const CALLERS: readonly Caller[] = [
   { address: "192.0.2.66", port: 700, netid: "udp", isLocal: false },
   { address: "fd99::2", port: 700, netid: "udp6", isLocal: false },
   { address: "fe80::1%lo", port: 1, netid: "udp6", isLocal: false },
-  // Sources that no host has, and that a raw socket can put into a datagram.
+  // Sources of no real host, possible with a raw socket.
   { address: "0.0.0.0", port: 700, netid: "udp", isLocal: false },
   { address: "255.255.255.255", port: 700, netid: "udp", isLocal: false },
   { address: "224.0.0.1", port: 700, netid: "udp", isLocal: false },
@@ -46,7 +46,7 @@ const CALLERS: readonly Caller[] = [
   { address: "::", port: 700, netid: "udp6", isLocal: false },
   { address: "ff02::1", port: 700, netid: "udp6", isLocal: false },
   { address: "::127.0.0.1", port: 700, netid: "udp6", isLocal: false },
-  // Mapped ones are dropped at the socket; nothing behind it takes one for its IPv4 address.
+  // Mapped addresses are dropped at the socket; no later code takes one for its IPv4 address.
   { address: "::ffff:127.0.0.1", port: 700, netid: "udp6", isLocal: false },
   { address: "::ffff:7f00:1", port: 700, netid: "tcp6", isLocal: false },
   { address: "::ffff:10.99.0.2", port: 700, netid: "udp6", isLocal: false },
@@ -55,7 +55,7 @@ const CALLERS: readonly Caller[] = [
 ];
 const isLocal = (caller: Caller) => caller.address === "127.0.0.1" || caller.address === "::1";
 
-/** Time after which the directory is tidied up, if nobody is monitored. */
+/** Time after which the directory is tidied up, if no peer is monitored. */
 const TIDIED_AFTER_MS = 50;
 /** SM_MON, SM_UNMON, SM_UNMON_ALL */
 const CHANGING = [2, 3, 4];
@@ -78,7 +78,7 @@ class Service implements Subject {
     const message = input.slice(1);
     const reply = await monitor.respond(message, caller);
     if (reply !== undefined) checkReply(reply, message);
-    // Spare files go by themselves.
+    // Spare files vanish at any time.
     const first = files.changed.find((path) => !isSpareName(path.slice(path.lastIndexOf("/") + 1)));
     if (first !== undefined) {
       assert(mayChange(message, caller, reply), `"${first}" was changed`);
@@ -131,7 +131,10 @@ class Service implements Subject {
     return decoded.result as Result<Rows[K]>;
   }
 
-  /** The directory holds the files of nfs-utils and our copy of the number, and in them what memory holds. */
+  /**
+   * Checks that the directory holds the files of nfs-utils, our copy of the number, and the
+   * registrations in memory.
+   */
   #checkDirectory(): void {
     const { clock, directory, monitor } = this.#parts;
     clock.advance(TIDIED_AFTER_MS);
@@ -146,7 +149,7 @@ class Service implements Subject {
       assertEquals(lines.pop(), "", "the last line has no end");
       for (const line of lines) {
         const record = parseRecord(line);
-        // Who is registered again in other letters stays in the file that there is.
+        // A registration renewed in another letter case stays in its file.
         assert(record !== undefined && nameKey(record.monName) === nameKey(name), line);
         onDisk.push(line);
       }
@@ -166,7 +169,7 @@ function checkReply(reply: Uint8Array, message: Uint8Array): void {
   assert(decoded.failure.kind !== "accepted" || decoded.failure.stat !== 5, "SYSTEM_ERR");
 }
 
-/** Whether a call may have changed files: a procedure that does, from here, answered with success. */
+/** Whether a call may change files: a local one of a changing procedure, answered with success. */
 function mayChange(message: Uint8Array, caller: Caller, reply: Uint8Array | undefined): boolean {
   if (reply === undefined || !isLocal(caller)) return false;
   const view = new DataView(message.buffer, message.byteOffset, message.length);

@@ -1,6 +1,6 @@
 /**
- * Record files, through both stores on a disk in memory: a line that is a record is read as the one
- * that its text is, one that is none stays as it is, and nothing fails but with StoreError.
+ * Record files, through both stores on an in-memory disk: records are read as their text says,
+ * other lines are kept, and all errors are StoreErrors.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -22,7 +22,7 @@ import { name, noise } from "../wire.ts";
 
 const DIRECTORY = "/s";
 const FILES = ["nodeb", "10.99.0.3"].map((file) => `${DIRECTORY}/sm/${file}`);
-/** The file of the same name as the first one, on the notify list. */
+/** File with the name of the first one, on the notify list. */
 const NOTIFIED = `${DIRECTORY}/sm.bak/nodeb`;
 const NEXT_FILE = "\x1e";
 const LINE_LOG_MAX = 1_000;
@@ -83,7 +83,7 @@ function checkLog({ lines }: RecordingLog): void {
   }
 }
 
-/** Puts each record again with another cookie, then removes all: what is left are the other lines. */
+/** Rewrites each record with another cookie, then removes all; only foreign lines remain. */
 async function checkMonitorStore(files: Record<string, string>): Promise<void> {
   const { disk, log } = newDisk(files);
   const open = () => openMonitorStore(DIRECTORY, { log, fileSystem: disk });
@@ -104,7 +104,7 @@ async function checkMonitorStore(files: Record<string, string>): Promise<void> {
   checkLog(log);
 }
 
-/** Retires all, and tells all: then nobody is left. */
+/** Retires and removes all records; none remain. */
 async function checkNotifyStore(files: Record<string, string>): Promise<void> {
   const { disk, log } = newDisk(files);
   const store = openNotifyStore(DIRECTORY, { log, fileSystem: disk });
@@ -116,12 +116,12 @@ async function checkNotifyStore(files: Record<string, string>): Promise<void> {
   checkLog(log);
 }
 
-/** Whether a record can be in the file of its name: nfs-utils takes names that we do not. */
+/** Whether a record can be in the file of its name; nfs-utils accepts more names. */
 function isStorable({ monName }: MonitorRecord): boolean {
   return /^[!-~]+$/.test(monName) && !/^\.|\//.test(monName);
 }
 
-/** The lines that hold something and are no records; where there are none, a file may be gone. */
+/** Lines with text that are no records; a file without such lines may be deleted. */
 function foreign(text = ""): string {
   const lines = text.split("\n").filter((line) =>
     !isBlank(line) && parseRecord(line) === undefined

@@ -1,4 +1,4 @@
-/** Record marking: whatever the cuts, the same records come out, and the same errors. */
+/** Record marking: records and errors do not depend on how the stream is cut. */
 
 import { assert, assertEquals } from "@std/assert";
 import { RecordError, RecordParser } from "../../../lib/rpc/record.ts";
@@ -10,13 +10,13 @@ import { mutated } from "../wire.ts";
 const MAX_BYTES = 4_000;
 const LAST = 0x80000000;
 
-/** What comes of a stream: records, then perhaps an error. */
+/** Outcome of a stream: records, then possibly an error. */
 interface Outcome {
   readonly records: Uint8Array[];
   readonly fails: boolean;
 }
 
-/** The rule of RFC 5531 section 11, applied to the whole stream. */
+/** Rule of RFC 5531 section 11, applied to the whole stream. */
 function expected(stream: Uint8Array): Outcome {
   const records: Uint8Array[] = [];
   const view = new DataView(stream.buffer, stream.byteOffset, stream.length);
@@ -38,7 +38,7 @@ function expected(stream: Uint8Array): Outcome {
   return { records, fails: false };
 }
 
-/** The first byte says where the cuts are; the rest is the stream. */
+/** Parses the stream; the first byte selects the cuts. */
 function parsed(input: Uint8Array): Outcome {
   const parser = new RecordParser(MAX_BYTES);
   const records: Uint8Array[] = [];

@@ -1,6 +1,6 @@
 /**
- * Replies to our own calls: the result is of its type, or the call fails with RpcError; a port is a
- * port. The first byte says which call it is, the rest is the datagram that comes back.
+ * Replies to our own calls: a result has its type, or the call fails with an RpcError. The first
+ * byte selects the call, the rest is the reply's datagram.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -18,7 +18,7 @@ import { reply } from "../messages.ts";
 import { onceIn, type Subject, type Target } from "../target.ts";
 import { mutated } from "../wire.ts";
 
-/** The xid of every call. */
+/** xid of every call. */
 const XID = 0x5eed;
 const TIMEOUT_MS = 1_000;
 const MESSAGE_MAX = 1_300;
@@ -28,7 +28,7 @@ const mapping = { prog: 100024, vers: 1, prot: 17, port: 0 };
 const rpcb = { r_prog: 100024, r_vers: 1, r_netid: "udp", r_addr: "", r_owner: "" };
 const status = { mon_name: "nodeb", state: 5, priv: new Uint8Array(16) };
 
-/** A call, what its result is generated like (see RESULTS), and what it may be. */
+/** A call, the generator of its result (see RESULTS), and the check of its result. */
 interface Case {
   readonly result: number;
   call(client: DatagramClient): Promise<unknown>;
@@ -39,7 +39,7 @@ const isNothing = (result: unknown) => result === undefined;
 const isUint = (result: unknown) => Number.isInteger(result) && (result as number) >= 0;
 const isPort = (result: unknown) => result === undefined || isUint(result);
 
-/** One attempt of a call through the client; the reply comes for the first call only. */
+/** Client with a single attempt; only the first call gets the reply. */
 const through = (client: DatagramClient): CallPeer => ({
   call: (program, name, args, to, _transport, timeoutMs) =>
     client.call(program, name, args, to, timeoutMs),
@@ -110,7 +110,7 @@ function open(): Subject {
       );
       const { to } = socket.sent.pop()!;
       socket.arrive(input.subarray(1), to);
-      // There may be a second call, or the reply was none: then the time runs out.
+      // After a second call, or an invalid reply, the timeout has to pass.
       let isEnded = false;
       ended.finally(() => isEnded = true).catch(() => {});
       for (let turns = 0; !isEnded; turns++) {

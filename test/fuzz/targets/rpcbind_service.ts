@@ -1,7 +1,6 @@
 /**
- * Calls to rpcbind. Each is answered by a reply of RPC or by silence, and only those of this host change
- * what is registered; an entry of root stays until root removes it. The first byte says who calls, the
- * rest is the message.
+ * Calls to rpcbind. Each gets an RPC reply or none; only local calls change registrations, and only
+ * root removes root's entry. The first byte selects the caller, the rest is the message.
  */
 
 import { assert } from "@std/assert";
@@ -39,7 +38,7 @@ const INTERFACES = [
   { address: "192.0.2.1", netmask: "255.255.255.0", name: "eth0", scopeid: 0 },
   { address: "fe80::5", netmask: "ffff:ffff:ffff:ffff::", name: "eth0", scopeid: 2 },
 ];
-/** A program that root has registered, and that comes up in calls. */
+/** Program registered by root, which also occurs in calls. */
 const CANARY = {
   r_prog: 7,
   r_vers: 1,
@@ -47,7 +46,7 @@ const CANARY = {
   r_addr: "0.0.0.0.8.1",
   r_owner: "superuser",
 };
-/** Entries with which it starts anew, as a list takes its time. */
+/** Number of entries after which a new rpcbind starts, since listing takes time. */
 const ENTRIES_MAX = 300;
 const ADDRESSES = ["", "0.0.0.0.8.1", "::.8.3", "192.0.2.1.0.111", "junk", "....", "1.2.3.4.999.1"];
 
@@ -103,7 +102,7 @@ class Service implements Subject {
   }
 }
 
-/** Arguments of every kind of call: numbers, or numbers and texts. */
+/** Arguments for all kinds of calls: numbers, or numbers and texts. */
 function rpcbindArguments(random: Random): Field[] {
   const numbers = [word(onceIn(random, 2) ? 7 : random(40)), word(random(4))];
   if (onceIn(random, 3)) return [...numbers, word(pick(random, [6, 17, 5])), state(random)];

@@ -1,6 +1,6 @@
 /**
- * The other files of the state directory, through the store on a disk in memory: `state` gives an odd
- * number of 32 bits, `sm/.peers` facts that are of their types. The first byte says which file it is.
+ * Other files of the state directory, through the store on an in-memory disk: `state` yields an odd
+ * 32-bit number, and `sm/.peers` facts of the right types. The first byte selects the file.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -31,7 +31,7 @@ function checkState(text: string): void {
   assertEquals(number, up);
   if (stored !== undefined) assertEquals(disk.files[STATE], text, "reading it has changed it");
   const next = openNotifyStore(DIRECTORY, parts).advanceStateNumber();
-  // The first of the two has made a file of it.
+  // The first call has created the file.
   assertEquals(next, up + 2 | 0);
   assertEquals(openMonitorStore(DIRECTORY, parts).stateNumber(), next);
 }

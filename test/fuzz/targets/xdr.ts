@@ -1,6 +1,6 @@
 /**
- * The XDR types. Decoding gives a value that encodes to as many bytes as were read, and decodes again
- * to the same; or it fails with XdrError.
+ * XDR types. A decoded value encodes to the number of bytes read, and decodes to itself; all errors
+ * are XdrErrors.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -17,7 +17,7 @@ import { auth, call, NSM_ARGUMENTS, reply, RESULTS } from "../messages.ts";
 import { pick, type Random, type Target } from "../target.ts";
 import { type Field, fixed, mutated, name, noise, text, word } from "../wire.ts";
 
-/** Longest message of an error: names of types and fields, and numbers. */
+/** Maximum length of an error message: names of types and fields, and numbers. */
 const MESSAGE_MAX = 300;
 
 type Fields = (random: Random) => Field[];
