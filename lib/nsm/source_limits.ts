@@ -21,7 +21,7 @@ const SOURCES_MAX = 4096;
  * registrations of its source.
  */
 const MS_PER_NOTICE = 0.5;
-/** Most notices that one counts as: its source then has another one admitted within seconds. */
+/** Maximum charge of one notice: its source then gets another notice admitted within seconds. */
 const CHARGE_MAX = 1024;
 const MS_PER_SECOND = 1000;
 

@@ -23,9 +23,9 @@ import { ADDRESS, type Candidate, pause, PORT, StatdHost } from "./statd_host.ts
 const PROGRAM = new URL("generate_hostile.ts", import.meta.url).pathname;
 const PROCESSOR = "0";
 const CONNECTIONS = 1_000;
-/** Datagrams per second: what a stranger's 10 Mbit/s line carries. */
+/** Datagrams per second on a stranger's line of 10 Mbit/s. */
 const FLOOD_PER_SECOND = 10_000;
-/** Until the strangers have made their connections, in ms. */
+/** Time for strangers to connect, in ms. */
 const GATHER_MS = 3_000;
 
 const ARGUMENTS = ["-F", "--no-notify", "-p", String(PORT)];
@@ -37,7 +37,7 @@ const CANDIDATES: readonly Candidate[] = [
 const FLOOD_PROGRAM = new URL("generate_flood.ts", import.meta.url).pathname;
 const FLOODS_PER_SECOND = 50_000;
 const NOBODYS_PORT = 9;
-/** Until a flood has filled whatever it fills, in ms. */
+/** Time for a flood to fill all queues, in ms. */
 const FLOOD_MS = 1_000;
 const CABLE = { own: ["10.88.0.1/24", "fd88::1/64"], other: ["10.88.0.2/24", "fd88::2/64"] };
 const FLOODS: readonly (readonly [name: string, address: string, port: number])[] = [
@@ -71,7 +71,7 @@ async function measureOne(candidate: Candidate, calls: number): Promise<[Times, 
   return [idle, await take()];
 }
 
-/** p99 of each procedure in ms, idle and under each flood; what was not answered after a comma. */
+/** p99 of each procedure in ms, idle and under each flood; after a comma, the number of unanswered calls. */
 async function measureFloods(candidate: Candidate, calls: number): Promise<Map<string, Times[]>> {
   await using statd = await StatdHost.create(candidate, 0);
   await using stranger = await TestHost.create();

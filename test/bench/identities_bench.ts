@@ -1,10 +1,10 @@
 /**
- * Acceptance test 14 of identities: a node that monitors 50,000 hosts acquires three of them, one after
- * the other; then another node, which monitors nobody, takes all three.
+ * Acceptance test 14 of identities: a node that monitors 50,000 hosts acquires three identities,
+ * one after the other; then another node, which monitors no host, takes all three.
  *
- *   deno run -A test/bench/identities_bench.ts [HOSTS [KIND]]      as root; ETCD=/usr/bin/etcd for etcd, too
+ *     deno run -A test/bench/identities_bench.ts [HOSTS [KIND]]      as root; ETCD=/usr/bin/etcd for etcd, too
  *
- * Printed: time of an acquire, memory before and after, and the slowest SM_NULL meanwhile.
+ * Prints the time of an acquire, memory before and after, and the slowest SM_NULL meanwhile.
  */
 
 import { ClusterNode } from "../support/cluster_node.ts";
@@ -17,18 +17,18 @@ import { ask } from "../support/statd.ts";
 const IDS = ["vip1", "vip2", "vip3"];
 const VIPS = ["10.99.0.1", "10.99.0.2", "10.99.0.3"];
 const DEADLINE_S = 120;
-/** Time in which a program comes to rest, in ms. */
+/** Interval in which a program counts as idle, in ms. */
 const REST_MS = 3_000;
-/** Processor time that it uses meanwhile at most, in hundredths of a second. */
+/** CPU time of an idle program in that interval, in hundredths of a second. */
 const REST_TICKS = 3;
 
-/** Megabytes that a process has in memory. */
+/** Resident memory of a process in MB. */
 async function residentMb(host: TestHost, pid: number): Promise<number> {
   const status = await host.output("cat", `/proc/${pid}/status`);
   return Number(/VmRSS:\s*(\d+)/.exec(status)?.[1]) / 1024;
 }
 
-/** Calls SM_NULL without a pause until something is done; the slowest answer in ms. */
+/** Calls SM_NULL repeatedly until `until` settles; returns the slowest answer in ms. */
 async function slowestNull(node: ClusterNode, until: Promise<unknown>): Promise<number> {
   let isDone = false;
   void until.finally(() => isDone = true);
@@ -41,7 +41,7 @@ async function slowestNull(node: ClusterNode, until: Promise<unknown>): Promise<
   return slowest;
 }
 
-/** Waits until a program uses the processor no more: it looks all peers up when it starts. */
+/** Waits until a program is idle: at its start it looks up all peers. */
 async function atRest(host: TestHost, pid: number): Promise<void> {
   const ticks = async () => {
     const fields = (await host.output("cat", `/proc/${pid}/stat`)).split(") ")[1]!.split(" ");

@@ -19,7 +19,7 @@ const KNOWN = peerAddresses("127.1", 1_000);
 const CALLS = 20;
 const REFUSED = "SUCCESS 00000001";
 
-/** A ledger that goes wrong, and how. */
+/** Faulty ledger. */
 interface Fault {
   readonly kind: "etcd" | "directory";
   readonly name: string;
@@ -87,7 +87,7 @@ const FAULTS: readonly Fault[] = [
   { kind: "directory", name: "absent", begin: ({ host }) => host.output("umount", "-l", "/srv") },
 ];
 
-/** One answered call, and how long it took in ms. */
+/** An answered call, and its duration in ms. */
 async function timed(agent: Agent, call: Call, address = "127.0.0.1") {
   const started = performance.now();
   const said = describe((await agent.datagram(message(call), STATD, { address })).message);
@@ -141,7 +141,7 @@ async function measure({ kind, name, begin }: Fault): Promise<string> {
   const first = await timed(agent, mon({ monName: "127.2.0.1" }));
   const others = await several(
     agent,
-    // Of long names, so that a disk that is full has no room for them by chance.
+    // Long names, so that a full disk has no room for any of them.
     Array.from({ length: CALLS }, (_, i) => mon({ monName: `${"x".repeat(200)}${i}` })),
   );
   const known = await several(agent, KNOWN.slice(0, CALLS).map((monName) => mon({ monName })));

@@ -21,22 +21,22 @@ const PROCESSOR = "0";
 const HOSTS = 50_000;
 const NAMES = 10_000;
 const REGISTRATIONS = 40_000;
-/** Until what was started has come to its end, in ms, where no reply says so. */
+/** Time for work to end, in ms, if no reply shows its end. */
 const SETTLE_MS = 3_000;
-/** Longest wait for the reply to one call, in ms. */
+/** Timeout of a call, in ms. */
 const REPLY_MAX_MS = 120_000;
-/** The peer that notices come from. */
+/** Peer that sends notices. */
 const PEER = "10.64.0.1";
 
 const REGISTRATION = { myName: "bench", myProg: 100021, myVers: 3, myProc: 16 };
 
-/** The files of a state directory: records by file name in `sm`. */
+/** Files of a state directory: records by file name in `sm`. */
 type Files = Record<string, string>;
 
 interface Point {
   readonly name: string;
   files(): Files;
-  /** Made beside the probe; what comes of it has its end soon after the reply. */
+  /** Call made beside the probe; its work ends soon after the reply. */
   readonly call?: OneCall;
   act?(host: TestHost, pid: number): Promise<void>;
 }
@@ -100,7 +100,7 @@ function command(order: LoopOrder): string[] {
   return ["taskset", "--cpu-list", PROCESSOR, ...run, JSON.stringify(order)];
 }
 
-/** A state directory on a disk, as Debian ships it. */
+/** State directory on a disk, as shipped by Debian. */
 function makeDirectory(files: Files): string {
   const directory = Deno.makeTempDirSync({ dir: "/var/tmp", prefix: "nsm-bench-" });
   Deno.chmodSync(directory, 0o755);
@@ -119,7 +119,7 @@ function makeDirectory(files: Files): string {
   return directory;
 }
 
-/** The waits beside a piece of work. */
+/** Waits beside a piece of work. */
 async function measure({ files, call, act }: Point): Promise<ProbeFigures> {
   const directory = makeDirectory(files());
   try {
@@ -130,7 +130,7 @@ async function measure({ files, call, act }: Point): Promise<ProbeFigures> {
       ...onItsProcessor([OUR_STATD, "-F", "-d", "--no-notify", "-p", String(PORT)]),
     );
     await statd.line(/: Ready\. /);
-    // Until the list is loaded and who is on it was looked up.
+    // Wait until the list is loaded and its peers are looked up.
     const first = callOf(message(unmonAll({ myName: "nobody" })));
     await host.output(...command({ do: "call", port: PORT, ...first }));
     await pause(SETTLE_MS);

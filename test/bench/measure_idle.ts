@@ -1,4 +1,4 @@
-/** What a monitor costs that nobody calls, and what it has become after many calls. */
+/** Cost of an idle monitor, at its start and after many calls. */
 
 import { BareProgram } from "./bare.ts";
 import type { Report } from "./report.ts";
@@ -6,7 +6,7 @@ import type { Effort } from "./statd_bench.ts";
 import { type Candidate, pause, PORT, StatdHost } from "./statd_host.ts";
 
 const LOADS = 4;
-/** After this the runtime has looked for the last time at timers of the start, in ms. */
+/** Time after which the runtime has handled all timers of the start, in ms. */
 const START_MS = 8_000;
 
 export async function measureIdle(

@@ -1,10 +1,10 @@
-/** What depends on how many hosts are monitored: SM_MON, SM_UNMON, callbacks, storms and memory. */
+/** Figures that depend on the number of monitored hosts: SM_MON, SM_UNMON, callbacks, storms and memory. */
 
 import { type Report, say } from "./report.ts";
 import type { Effort } from "./statd_bench.ts";
 import { ADDRESS, type Candidate, StatdHost } from "./statd_host.ts";
 
-/** From here on one call takes Debian's program so long that few are enough. */
+/** List length from which few calls suffice, since each takes Debian's program long. */
 const FEW_FROM = 1_000;
 const CALLERS = [1, 32];
 const NOTICES_AT_ONCE = [1, 32];
@@ -88,7 +88,7 @@ class Measured {
       figures = await statd
         .generate({ do: "notify", first: statd.first, hosts: size, notices, atOnce, ms });
     } catch (error) {
-      // Debian's program sometimes makes no callback when its list has just changed.
+      // Debian's program sometimes makes no callback right after a change of its list.
       if (this.name !== "Debian") throw error;
       say(`${size} hosts: ${this.name} made no callback`);
       return;
@@ -100,7 +100,7 @@ class Measured {
 
   async storm(): Promise<void> {
     const { statd, effort } = this;
-    await statd.settle(); // the hosts that were monitored a moment ago are still being looked up
+    await statd.settle(); // look-ups of the hosts just monitored are pending
     const figures = await statd.generate({
       do: "storm",
       first: statd.first,

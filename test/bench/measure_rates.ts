@@ -1,4 +1,4 @@
-/** NULL and STAT over both transports, and what the generator could ask for at most. */
+/** Rates of NULL and STAT over both transports, and the generator's maximum. */
 
 import { type Report, say } from "./report.ts";
 import type { Effort } from "./statd_bench.ts";
@@ -42,7 +42,7 @@ export async function measureRates(
   }
 }
 
-/** What the generator gets from a responder that is written like itself and does nothing else. */
+/** Rate of the generator with a minimal responder. */
 async function generatorRate(statd: StatdHost, ms: number): Promise<number[]> {
   const port = PORT + 1;
   const responder = statd.startResponder(port);

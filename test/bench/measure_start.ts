@@ -1,4 +1,4 @@
-/** From the start of a program to its first answer, against what the runtime alone needs. */
+/** Time from the start of a program to its first answer, beside that of the bare runtime. */
 
 import { BareProgram } from "./bare.ts";
 import type { Report } from "./report.ts";

@@ -1,4 +1,4 @@
-/** The messages that the generator sends. What is the same in all of them is made once. */
+/** Messages of the generator; constant parts are built once. */
 
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
 import { portmapV2 } from "../../lib/protocol/portmap.ts";
@@ -8,12 +8,12 @@ import { hostName } from "./generator_orders.ts";
 export type Message = Uint8Array<ArrayBuffer>;
 
 const MY_ID = { my_name: "bench", my_prog: 100021, my_vers: 3, my_proc: 16 };
-/** Xid, REPLY, MSG_ACCEPTED, no verifier, SUCCESS. */
+/** xid, REPLY, MSG_ACCEPTED, no verifier, SUCCESS. */
 const REPLY_BYTES = 24;
 
 let xid = 0;
 
-/** Gives a call another xid, which it returns. */
+/** Gives a call a new xid; returns it. */
 export function renew(call: Message): number {
   xid = xid + 1 & 0x7fffffff;
   call[0] = xid >>> 24;
@@ -54,13 +54,13 @@ export function notifyCall(host: number, state: number): Message {
   return encodeCall(nsmV1, "SM_NOTIFY", { mon_name: hostName(host), state }, ++xid);
 }
 
-/** Registers the lock manager of version 3 at a UDP port. */
+/** Call that registers the lock manager of version 3 at a UDP port. */
 export function registerLockManager(port: number): Message {
   const mapping = { prog: 100021, vers: 3, prot: 17, port };
   return encodeCall(portmapV2, "PMAPPROC_SET", mapping, ++xid);
 }
 
-/** The reply that says no more than SUCCESS. */
+/** Reply with SUCCESS only. */
 export function successTo(call: Uint8Array): Message {
   const reply = new Uint8Array(REPLY_BYTES);
   reply.set(call.subarray(0, 4));
@@ -70,7 +70,7 @@ export function successTo(call: Uint8Array): Message {
 
 const HEADER_BYTES = 40;
 
-/** The mon_name and state in a callback. */
+/** mon_name and state in a callback. */
 export function callbackIn(message: Uint8Array): { monName: string; state: number } {
   const view = new DataView(message.buffer);
   const length = view.getUint32(HEADER_BYTES);

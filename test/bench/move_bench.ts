@@ -19,17 +19,17 @@ const LIVING = peerAddresses("127.1", 950);
 const SILENT = peerAddresses("127.2", 50);
 const ALL = [...LIVING, ...SILENT];
 const VIP = "10.99.0.1";
-/** Longest time for the living, in ms. */
+/** Time limit for the living clients, in ms. */
 const LIMIT_MS = 120_000;
 const POLL_MS = 20;
 
 interface Result {
-  /** Until the last living client was told. */
+  /** Time until the last living client was told. */
   readonly ms: number;
   readonly told: number;
-  /** Clients that nobody will tell any more, and that were not told. */
+  /** Number of clients that were not told and are on no list. */
   readonly forgotten: number;
-  /** Records that were acknowledged, and are gone after the node was killed; undefined where none is. */
+  /** Number of acknowledged records missing after the node was killed; undefined without a kill. */
   readonly lost: number | undefined;
 }
 
@@ -41,7 +41,7 @@ function newHost(conf = ""): Promise<TestHost> {
   });
 }
 
-/** Waits until all living clients were told, or the program has ended. */
+/** Waits until all living clients are told, or the program has ended. */
 async function timeOf(
   peers: ManyPeers,
   since: number,
@@ -79,11 +79,11 @@ async function ours(): Promise<Result> {
   const [ms, told] = await timeOf(peers, since, run);
   const { summary } = await run;
   await Deno.remove(ledger, { recursive: true });
-  const left = Number(summary["gave_up"]); // they stay on record
+  const left = Number(summary["gave_up"]); // these stay on record
   return { ms, told, forgotten: ALL.length - told - left, lost };
 }
 
-/** nfs-utils' sm-notify, from a directory that is filled as the list was. */
+/** nfs-utils' sm-notify, with a prepared directory. */
 async function debians(command: string, isDeleted: boolean): Promise<Result> {
   await using host = await newHost();
   const peers = new ManyPeers(host);

@@ -1,6 +1,6 @@
 /**
- * The name server of the bench's hosts, as quick as one can be that has to be asked. It knows the hosts
- * where they have names, and nothing else.
+ * Name server of the bench's hosts, with minimal latency. It has the hosts' names, if they have
+ * names, and no others.
  *
  * Source: RFC 1035 section 4 (messages).
  */
@@ -18,26 +18,26 @@ import {
 
 const ADDRESS = "127.0.0.1";
 const PORT = 53;
-/** Longer than any measurement, in ms: a name server that nobody asks is to rest. */
+/** Longer than any measurement, in ms, so that an idle name server uses no CPU time. */
 const WAIT_MS = 24 * 3600 * 1000;
 /** Offsets in a message: flags, number of answers, first question. */
 const FLAGS = 2;
 const ANSWERS = 6;
 const QUESTION = 12;
-/** A response with what there is of the kind asked for, and one that says that there is no such name. */
+/** Flags of a response with answers, and of one for an unknown name. */
 const NO_ERROR = [0x81, 0x80];
 const NAME_ERROR = [0x81, 0x83];
-/** Recursion is desired, and there is one question. */
+/** Header of a query: recursion desired, one question. */
 const QUERY_HEADER = [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
 const TYPE_A = 1;
 const TYPE_PTR = 12;
 const CLASS_IN = [0, 1];
-/** An answer begins with a reference to the name in the question. */
+/** Beginning of an answer: a pointer to the name in the question. */
 const SAME_NAME = [0xc0, QUESTION];
-/** In seconds; nobody keeps it. */
+/** TTL in seconds. */
 const LIFETIME = [0, 0, 0, 60];
 
-/** Says `ready`, and answers every query. */
+/** Prints `ready`, and answers every query. */
 export function serveNames(): never {
   const socket = BlockingSocket.udp(ADDRESS, PORT, WAIT_MS);
   Deno.stdout.writeSync(new TextEncoder().encode("ready\n"));
@@ -60,7 +60,7 @@ function answer(message: Uint8Array<ArrayBuffer>, length: number): Uint8Array<Ar
   message.set(data === undefined ? NAME_ERROR : NO_ERROR, FLAGS);
   if (data === undefined || data.length === 0) return message.subarray(0, length);
   message[ANSWERS + 1] = 1;
-  // What follows the question, as EDNS, goes.
+  // Drops what follows the question, such as EDNS.
   const end = at + 5;
   const record = [...SAME_NAME, 0, type, ...CLASS_IN, ...LIFETIME, 0, data.length, ...data];
   message.set(record, end);
@@ -68,7 +68,7 @@ function answer(message: Uint8Array<ArrayBuffer>, length: number): Uint8Array<Ar
   return message.subarray(0, end + record.length);
 }
 
-/** What is known of a name; undefined where there is no such name. */
+/** Record data of a name; undefined for an unknown name. */
 function known(labels: readonly string[], type: number): readonly number[] | undefined {
   const isReverse = labels.at(-1) === "arpa";
   const bytes = labels.slice(0, 4).map(Number).reverse();
@@ -78,7 +78,7 @@ function known(labels: readonly string[], type: number): readonly number[] | und
   return type === TYPE_A ? hostAddress(number).split(".").map(Number) : [];
 }
 
-/** The time from a query to its answer. */
+/** Time from a query to its answer. */
 export function measureNameServer(ms: number): Figures {
   const socket = BlockingSocket.udp();
   socket.connect(ADDRESS, PORT);
@@ -101,7 +101,7 @@ export function measureNameServer(ms: number): Figures {
   return { medianMs: median(taken) };
 }
 
-/** A name as a message has it. */
+/** Name as encoded in a message. */
 function encodedName(name: string): number[] {
   const labels = [...name.split("."), ""];
   return labels.flatMap((label) => [label.length, ...new TextEncoder().encode(label)]);
