@@ -4,7 +4,7 @@ import { type Call, mon, notify, nullCall, stat } from "../support/nsm_calls.ts"
 import type { Scenario, Step } from "../support/scenario.ts";
 
 const OWN = "10.99.0.1";
-/** Other hosts, of which the second and the third have names. */
+/** Other hosts; the second and the third have names. */
 const STRANGERS = ["10.98.0.5", "10.98.0.6", "10.98.1.7", "fd98::5"];
 
 const HOST = {
@@ -19,7 +19,7 @@ function by(address: string, what: string, call: Call, over: "udp" | "tcp" = "ud
   return { does: `${what} by ${address}${suffix}`, call, over, to, from: { address } };
 }
 
-/** Files, and who is let in by them. */
+/** Contents of the two files. */
 const RULES: readonly (readonly [allow: string, deny: string])[] = [
   ["", "statd: ALL"],
   ["rpcbind: ALL", "ALL: ALL"],
@@ -58,7 +58,7 @@ function ruleScenario([allow, deny]: readonly [string, string]): Scenario {
   };
 }
 
-/** What is decided before the rules, and what after them. */
+/** Steps decided before the rules, and steps decided after them. */
 const DETAILS: readonly Step[] = [
   { does: "NULL by 127.0.0.2", call: nullCall, from: { address: "127.0.0.2" } },
   {

@@ -1,4 +1,7 @@
-/** Addresses of this host that come, go, or are only routed here: what is served, and replies leave from. */
+/**
+ * Addresses of this host that appear, vanish, or are only routed here: which are served, and from
+ * which replies are sent.
+ */
 
 import { assertEquals } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -10,7 +13,7 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const NEEDS = [OUR_STATD];
 
-/** Where the reply to a call over UDP comes from; `from` is an own address of the family. */
+/** Source of the reply to a call over UDP; `from` is an own address of the family. */
 async function sourceOfReply(agent: Agent, address: string, from: string): Promise<string> {
   const server = { address, port: STATD_PORT };
   return (await agent.datagram(message(nullCall), server, { address: from })).from.address;

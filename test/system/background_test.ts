@@ -9,7 +9,7 @@ import {
 } from "../support/test_programs.ts";
 import { fileAppears, processIsGone } from "../support/waiting.ts";
 
-/** What the daemon says of itself once it is ready. */
+/** Report of the daemon once it is ready. */
 interface Life {
   pid: number;
   session: number;
@@ -28,7 +28,7 @@ async function withFolder(test: (folder: string) => Promise<void>): Promise<void
   }
 }
 
-/** Starts a daemon in the background, looks at it, and ends it. */
+/** Starts a daemon in the background, checks it, and ends it. */
 async function lifeOf(folder: string, starter: Deno.ChildProcess): Promise<Life> {
   const { code, stdout, stderr } = await outcomeOf(starter);
   assertEquals([code, stdout, stderr], [0, "", "starting\n"]);
@@ -43,7 +43,7 @@ async function lifeOf(folder: string, starter: Deno.ChildProcess): Promise<Life>
 
 async function testStart(program: TestProgram): Promise<void> {
   await withFolder(async (folder) => {
-    // its output ends at all only because the daemon let go of it
+    // the output ends only because the daemon has closed it
     const life = await lifeOf(folder, program.spawn(["daemon", "serve", `${folder}/life`]));
     assertEquals(life.session, life.pid);
     assertEquals(life.cwd, "/");
@@ -67,7 +67,7 @@ async function testFailures(program: TestProgram): Promise<void> {
   }
 }
 
-/** The daemon ends, but a program that it started lives and has the pipe to the starter. */
+/** The daemon ends, but a child of it holds the pipe to the starter. */
 async function testHeldPipe(program: TestProgram): Promise<void> {
   await withFolder(async (folder) => {
     new Deno.Command("mkfifo", { args: [`${folder}/fifo`] }).outputSync();

@@ -1,4 +1,4 @@
-/** Where single calls are answered otherwise than by Debian's rpc.statd on purpose, and why. */
+/** Intended differences from Debian's rpc.statd in the answers to single calls, with reasons. */
 
 import {
   type Difference,
@@ -25,7 +25,7 @@ const STRANGERS = ["arguments of strangers"];
 const CALLERS = ["callers over udp", "callers over tcp"];
 const MON = ["names in MON"];
 
-/** Calls that we accept from a caller, and that are refused there. */
+/** Calls that we accept from a caller, and that Debian's program refuses. */
 function accepted(scenarios: readonly string[], caller: string): Sight[] {
   const myName = `requester ${caller}`.replaceAll(" ", "-");
   const places = (aspect: string, ...calls: readonly string[]) =>
@@ -38,7 +38,7 @@ function accepted(scenarios: readonly string[], caller: string): Sight[] {
   ];
 }
 
-/** A name that nobody knows. */
+/** Unresolvable name. */
 function unresolvable(name: string, shown = JSON.stringify(name)): Sight[] {
   return [
     sight(["names in STAT"], [`${shown}: reply`], UNKNOWN, SUCCESS),
@@ -48,7 +48,7 @@ function unresolvable(name: string, shown = JSON.stringify(name)): Sight[] {
   ];
 }
 
-/** A name that has another official one. */
+/** Alias of an official name. */
 function unofficial(name: string, official: string): Sight[] {
   const line = `PRIV ${name} thishost`;
   const shown = JSON.stringify(name);
@@ -58,7 +58,7 @@ function unofficial(name: string, official: string): Sight[] {
   ];
 }
 
-/** A lock manager that we let register. */
+/** Lock manager that may register only with us. */
 function foreign(version: number, procedure: number, peer: string): Sight[] {
   const step = `100021 version ${version} procedure ${procedure}`;
   const file = made(peer, `${version}/${procedure} PRIV ${peer} thishost`);

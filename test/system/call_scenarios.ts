@@ -6,7 +6,7 @@ import { NETWORK, type Scenario, type Step } from "../support/scenario.ts";
 /** A peer without a name. */
 const PEER = "10.99.0.9";
 
-/** Names in every form; hostNameFault() judges them here, the name service there. */
+/** Names in every form; judged by hostNameFault() here, and by the name service in Debian's program. */
 const NAMES: readonly string[] = [
   "localhost",
   "127.0.0.1",
@@ -74,7 +74,7 @@ function callerSteps(over: "udp" | "tcp"): Step[] {
   return CALLERS.flatMap(([who, address, to, port]) => {
     const from = { address, ...(port === undefined ? {} : { port }) };
     const reach = { over, to, from };
-    // A TCP connection leaves its pair of ports behind for a while: each call has its own address.
+    // A TCP connection keeps its pair of ports for a while, so each call has its own address.
     const isTaken = over === "tcp" && port !== undefined;
     const myName = `requester ${who}`.replaceAll(" ", "-");
     const peer = { monName: "10.99.9.1", myName };
@@ -132,7 +132,7 @@ const MY_NAMES: readonly string[] = [
   "m".repeat(1024),
 ];
 
-/** A peer of its own for each case, so that cases do not meet in a file. */
+/** A separate peer for each case, so that cases do not share a file. */
 const peerOf = (index: number) => `10.99.9.${index}`;
 
 export const CALL_SCENARIOS: readonly Scenario[] = [

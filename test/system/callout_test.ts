@@ -1,4 +1,4 @@
-/** The callout of the program as it is compiled: for whom it is run, with what, and what is said of it. */
+/** Callouts of the compiled program: which peers it runs for, its arguments, and the log. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -20,7 +20,7 @@ async function setUp(host: TestHost, script: string) {
   return { statd, agent: new Agent(host) };
 }
 
-/** The arguments of each run, one character for each byte. */
+/** Arguments of each run, one character for each byte. */
 function runs(host: TestHost): string[] {
   return new TextDecoder("latin1").decode(Deno.readFileSync(host.path(RUNS))).split("\n").slice(
     0,

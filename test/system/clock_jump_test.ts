@@ -1,6 +1,6 @@
 /**
- * The wall clock jumps by hours while something waits: it may show in the times that people read, and
- * nowhere else. Pauses and time limits go by the clock that only goes forward.
+ * Jumps of the wall clock by hours while the program waits. A jump may show in displayed times
+ * only; pauses and timeouts use the monotonic clock.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -19,12 +19,12 @@ const PEERS = "10.98.0.0/24";
 const HOUR = 3600;
 /** The shortest pause between two attempts at a callback, in s. */
 const CALLBACK_PAUSE = 1;
-/** What the library may lose when it adds up. */
+/** Rounding error of the library. */
 const ROUNDING_MS = 1;
-/** How a jump is done: by what the clock is wrong then, in s. */
+/** Jumps: error of the clock after the jump, in s. */
 const JUMPS = { "forward": 5 * HOUR, "backward": -7 * HOUR, "by a year": 366 * 24 * HOUR };
 
-/** A daemon by a clock of its own, its peers, and its lock manager. */
+/** Daemon with its own clock, its peers, and its lock manager. */
 class World {
   private constructor(
     readonly host: TestHost,
@@ -43,20 +43,20 @@ class World {
     return statd;
   }
 
-  /** Makes a call that has to succeed, from an address. */
+  /** Makes a call from an address, which must succeed. */
   async ask(call: Call, address = "127.0.0.1"): Promise<void> {
     const to = { address: "127.0.0.1", port: STATD_PORT };
     const reply = describe((await this.agent.datagram(message(call), to, { address })).message);
     assert(/^SUCCESS( 00000000 00000003)?$/.test(reply), reply);
   }
 
-  /** Has a peer monitored, and lets it say that it has rebooted. */
+  /** Registers a peer, and sends its notice. */
   async reboots(peer: string, state: number): Promise<void> {
     await this.ask(mon({ monName: peer }));
     await this.ask(notify(peer, state), peer);
   }
 
-  /** How often the lock manager was called about a peer, or one state of it. */
+  /** Number of callbacks about a peer, or about one of its states. */
   calls(peer: string, state?: number): number {
     const like = text(peer) + (state === undefined ? "" : word(state));
     return this.agent.calls.filter((call) => call.message.includes(like)).length;
@@ -95,7 +95,7 @@ for (const [jump, offset] of Object.entries(JUMPS)) {
     const attempts = world.calls(early);
     assert(attempts <= 2 + uptimeSeconds / CALLBACK_PAUSE, `${attempts} in ${uptimeSeconds} s`);
 
-    // Neither is an old state news now, nor a new one old.
+    // Neither is an old state taken for news, nor a new one for old.
     const known = world.calls(late);
     await world.ask(notify(late, 5), late);
     await world.ask(notify(late, 7), late);

@@ -1,6 +1,6 @@
 /**
- * Damage in the state directory before a start: the start succeeds, what is damaged is passed over or
- * set aside with one line that says what and why, and everything else works as if it were not there.
+ * Damage in the state directory before a start: the start succeeds; damaged files are skipped or
+ * set aside with one log line that has file and reason; everything else works.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
@@ -22,14 +22,14 @@ async function prepare(host: TestHost, script: string): Promise<void> {
   await host.output("sh", "-c", `set -e; L='${LINE}'; cd ${STATE_DIRECTORY}; ${good}; ${script}`);
 }
 
-/** What a start makes of one file of the monitor list. */
+/** Damaged file of the monitor list, and the result of a start. */
 interface Damaged {
   readonly does: string;
   readonly name: string;
   readonly make: string;
-  /** What the log says of it, behind the path. */
+  /** Log line, behind the path. */
   readonly log: string;
-  /** Whether a new SM_MON of its name can be taken. */
+  /** Whether an SM_MON of its name succeeds. */
   readonly canBeMonitored: boolean;
 }
 
@@ -123,7 +123,7 @@ systemTest("a start passes over each damaged file of the list", [OUR_STATD], asy
   await statd.line(/Skipping 1 line of .*half.*not a record/);
   await statd.line(/Removed .*99\.0\.new.*not written to its end/);
 
-  // What could be read is served.
+  // Readable records are served.
   for (const peer of [GOOD, "half"]) assertEquals(await ask(agent, notify(peer, 5)), "SUCCESS");
   await agent.called(2);
   for (const { name, canBeMonitored } of IN_LIST) {
@@ -137,14 +137,14 @@ systemTest("a start passes over each damaged file of the list", [OUR_STATD], asy
   assertEquals(Deno.readTextFileSync(host.path("/run/victim")), `${LINE} victim us\n`);
   assertMatch(await ask(agent, unmon({ monName: "empty" })), /^SUCCESS/);
 
-  // What can be read later is monitored then.
+  // Records that become readable are monitored then.
   await host.output("chown", `--reference=${STATE_DIRECTORY}/sm`, `${STATE_DIRECTORY}/sm/foreign`);
   await statd.line(/Read .*of records that could not be read at the start/);
   assertEquals(await ask(agent, notify("foreign", 5)), "SUCCESS");
   await agent.called(3);
   assertEquals(await statd.stop(), 0);
 
-  // The next life reads what this one wrote into damaged files.
+  // The next life reads what this one wrote to damaged files.
   const next = await startStatd(host);
   await ask(agent, notify("zeros", 7));
   await agent.called(4);
@@ -168,7 +168,7 @@ systemTest(
     const own = `chown --reference=sm sm.bak/127.*`;
     await prepare(host, [...making, foreign, good, half, own].join("\n"));
     const { code, stderr } = await host.run(OUR_SM_NOTIFY, "-d");
-    // What it cannot read may be a peer that nobody tells.
+    // An unreadable file may be a peer that is not told.
     assertEquals(code, 1, stderr);
     for (const { name, log } of IN_LIST) {
       const lines = stderr.split("\n").filter((line) => line.includes(`/sm.bak/${name}"`));
@@ -187,7 +187,7 @@ systemTest(
   },
 );
 
-/** Damage of what is not in the list itself. */
+/** Damage of other files than those in the list. */
 const BESIDES: readonly {
   readonly does: string;
   readonly make: string;

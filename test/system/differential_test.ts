@@ -1,11 +1,7 @@
 /**
- * Debian's rpc.statd and ours get the same calls on hosts that are alike. Answers, files and callbacks
- * have to be the same, byte for byte; where we differ on purpose, the lists of differences say how and
- * why. What is listed and does not differ is an error too.
- *
- * Then both get them again while ten other hosts are monitored, which must change nothing that either
- * does. With DIFFERENTIAL_HOSTS=10000 in the environment they get them once more, while so many are,
- * and what was compared is printed.
+ * Debian's rpc.statd and ours get identical calls on identical hosts. Answers, files and callbacks
+ * have to be identical byte for byte, except for listed intended differences, each with its reason.
+ * A listed difference that does not occur is an error, too.
  */
 
 import { assertEquals } from "@std/assert";
@@ -27,7 +23,7 @@ const SCENARIOS: readonly Scenario[] = [
   ...FILE_SCENARIOS,
   ...ACCESS_SCENARIOS,
 ];
-/** What the C library of Debian 13 adds: a name for a mapped address of IPv6. */
+/** Behaviour of the C library of Debian 13: a name for a mapped address of IPv6. */
 const OF_LATER_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   "names in MON": ['MON "::ffff:10.99.0.3": files', 'UNMON "::ffff:10.99.0.3": files'],
 };
@@ -39,8 +35,8 @@ const IS_LONG = MANY_OTHERS !== undefined;
 const OTHERS = IS_LONG ? [FEW_OTHERS, Number(MANY_OTHERS)] : [FEW_OTHERS];
 
 /**
- * Steps that are left out with Debian's program while others are monitored: it dies of an accepted
- * SIMU_CRASH if two hosts are. What follows from such a crash is left out with it. Ours takes all steps.
+ * Steps skipped with Debian's program while other hosts are monitored: it crashes on an accepted
+ * SIMU_CRASH with two hosts. Consequences of the crash are skipped, too. Ours takes all steps.
  */
 const DEADLY: Readonly<Record<string, readonly string[]>> = {
   "SIMU_CRASH": [
@@ -93,7 +89,7 @@ for (const scenario of SCENARIOS) {
   });
 }
 
-/** What is seen of Debian's program and of ours. */
+/** Observations of Debian's program and of ours. */
 async function playBoth(
   withDebian: Scenario,
   withOurs: Scenario,
@@ -106,7 +102,7 @@ async function playBoth(
   ]);
 }
 
-/** What is seen besides these steps. */
+/** Observations without these steps. */
 function without(steps: readonly string[], seen: Seen): Seen {
   return new Map(
     [...seen].filter(([place]) => !steps.some((step) => place.startsWith(`${step}: `))),

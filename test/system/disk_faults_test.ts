@@ -1,6 +1,6 @@
 /**
- * What the disk may do to a daemon that serves: calls that need it are refused as the protocol says,
- * memory stays what the disk is, everything else goes on, and so does this when the disk is well again.
+ * Disk faults while the daemon serves: calls that need the disk are refused as the protocol says,
+ * memory agrees with the disk, other calls succeed, and after the fault all calls do.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -26,17 +26,17 @@ const SYSTEM_ERR = "status 5";
 
 interface DiskFault {
   readonly name: string;
-  /** A shell command in the state directory. */
+  /** Shell command in the state directory. */
   readonly cause: string;
   readonly mend: string;
-  /** What a new SM_MON is told, and the SM_UNMON of a file's only record. */
+  /** Replies to a new SM_MON, and to the SM_UNMON of a file's only record. */
   readonly mon: string;
   readonly unmon: string;
-  /** What the log says. */
+  /** Log line. */
   readonly log: RegExp;
-  /** What `nsmctl status` says. */
+  /** Line of `nsmctl status`. */
   readonly status: RegExp;
-  /** How `nsmctl list` ends, if not well. */
+  /** Exit status of `nsmctl list`, if not 0. */
   readonly list?: number;
 }
 
@@ -124,7 +124,7 @@ for (const { name, cause, mend, ...expected } of FAULTS) {
     assertEquals((await host.run(OUR_NSMCTL, "list")).code, expected.list ?? 0);
     const others = await replies(unmon({ monName: second }), nullCall);
     assertEquals(others, [expected.unmon, "SUCCESS"]);
-    // What was acknowledged before is still done.
+    // Acknowledged registrations are still served.
     assertEquals(await replies(notify(first, 5)), ["SUCCESS"]);
     await agent.called(1);
 
@@ -135,7 +135,7 @@ for (const { name, cause, mend, ...expected } of FAULTS) {
     await statd.line(/Changes of the monitor list are kept again/);
     const isKept = expected.unmon !== REMOVED;
     assertEquals(monitored(host), isKept ? [first, second] : [first]);
-    // Memory is what the disk is: the refused is not told of, and the kept is.
+    // Memory agrees with the disk: no callback for the refused registration, one for the kept one.
     assertEquals(await replies(notify(third, 5), notify(second, 5)), ["SUCCESS", "SUCCESS"]);
     assertEquals(await replies(mon({ monName: third })), [DONE]);
     assertEquals(await replies(unmon({ monName: second }), notify(third, 7)), [REMOVED, "SUCCESS"]);
@@ -147,7 +147,7 @@ for (const { name, cause, mend, ...expected } of FAULTS) {
   });
 }
 
-/** Descriptors that the daemon may have: some more than it needs at rest. */
+/** Descriptor limit of the daemon: a few more than it needs when idle. */
 const DESCRIPTORS = 48;
 const CONNECTIONS = `
 for i in $(seq ${2 * DESCRIPTORS}); do exec {fd}<>/dev/tcp/127.0.0.1/${STATD_PORT} || break; done

@@ -27,15 +27,15 @@ const NEEDS = [OUR_NSMCTL, OUR_STATD, DEBIAN_STATD, "/usr/bin/prlimit", "/usr/bi
 const STATE = "/var/lib/nfs";
 const FAKES = "/run/fakes";
 const DROP_INS = "/etc/nfs.conf.d";
-/** Peers at addresses of one other host, where a statd answers for all of them. */
+/** Peers at addresses of one other host, whose statd answers for all. */
 const PEERS = ["10.99.9.1", "10.99.9.2", "10.99.9.3"];
-/** Nobody is there. */
+/** Address without a host. */
 const NOBODY = "10.99.9.77";
 const NAME = Deno.hostname();
 const FULL_NAME = `${NAME}.example.net`;
 const HOSTS = [...PEERS.map((address, at) => `${address} client${at + 1}.example.net`)];
 
-/** Two stand-ins of systemd: what units would do, and nothing else. */
+/** Stand-in of systemctl: only the effects of the units. */
 const SYSTEMCTL = `#!/bin/sh
 verb=$1; shift
 for unit; do
@@ -54,7 +54,7 @@ for unit; do
 done
 `;
 
-/** A lock manager in the background that answers every call. */
+/** Lock manager in the background that answers every call. */
 const LOCK_MANAGER = `
 import os, socket, struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -81,7 +81,7 @@ class World {
     return this.it.host;
   }
 
-  /** Runs a script that has to succeed. */
+  /** Runs a script that must succeed. */
   sh = (script: string): Promise<string> =>
     this.host.output("sh", "-ec", `PATH=${FAKES}:$PATH\nexport PATH\n${script}`);
 
@@ -114,7 +114,7 @@ class World {
     return (JSON.parse(stdout) as { transports: { port: number }[] }).transports[0]!.port;
   }
 
-  /** One more process that plays servers. */
+  /** Further process that plays servers. */
   another(): Agent {
     const agent = new Agent(this.host);
     this.#more.push(agent);
@@ -157,22 +157,22 @@ type Step = (world: World) => Promise<unknown> | unknown;
 interface Fault {
   readonly finding: FindingName;
   readonly title: string;
-  /** What is done to a host that is well. */
+  /** Plants the fault in a healthy host. */
   readonly plant: Step;
-  /** Findings that the planting brings along and that are not the fault. */
+  /** Further findings caused by the planting. */
   readonly beside?: readonly FindingName[];
-  /** What a person fills in before running a line. */
+  /** Completion of a line by a person before running it. */
   readonly filledIn?: (command: string) => string;
-  /** What a person does where no line can: doctor says it in words. */
+  /** Action of a person where doctor has words only. */
   readonly byHand?: Step;
-  /** Lines that only show something: they are run before that. */
+  /** Lines that only show something; run before. */
   readonly shows?: RegExp;
-  /** Puts back what the fault needed beside. */
+  /** Restores what planting the fault changed. */
   readonly after?: Step;
-  /** Files that the remedy takes off the monitor list, as it says. */
+  /** Number of files that the remedy takes off the monitor list, as announced. */
   readonly forgotten?: number;
   readonly args?: readonly string[];
-  /** Whether the remedy is other with systemd, and tried there too. */
+  /** Whether the remedy differs with systemd, and is tried there too. */
   readonly isOtherWithSystemd?: true;
 }
 
@@ -184,7 +184,7 @@ const hostsFile = (own: string, more = HOSTS) =>
 const OWN = `10.99.0.1 ${FULL_NAME} ${NAME}`;
 const healthyHosts = edit("/etc/hosts", hostsFile(OWN));
 
-/** Puts the state directory on a file system in memory, with what it holds. */
+/** Moves the state directory to a file system in memory, with its contents. */
 const onMemory = (size: string): Step => async (world) => {
   await world.stopStatd();
   await world.sh(
@@ -800,7 +800,7 @@ const FAULTS: readonly Fault[] = [
 
 const STATUS = { error: 4, warning: 1, note: 0 } as const;
 
-/** A host that is well, with three peers that are monitored. */
+/** Healthy host with three monitored peers. */
 async function makeWorld(newHost: NewHost, resources: AsyncDisposableStack): Promise<World> {
   const it = await NsmctlHost.create(newHost, resources, { hosts: HOSTS });
   const clients = await newHost();
@@ -816,7 +816,7 @@ async function makeWorld(newHost: NewHost, resources: AsyncDisposableStack): Pro
       "for d in 'null 1 3' 'zero 1 5' 'random 1 8' 'urandom 1 9'; do\n" +
       "set -- $d; mknod -m 666 /dev/$1 c $2 $3; done\n" +
       `mkdir -p /run/rpcbind ${FAKES}; chown _rpc /run/rpcbind 2>/dev/null || :\n` +
-      // In the background: nsenter would stop together with a program that a signal stops.
+      // In the background: nsenter would stop together with a program stopped by a signal.
       "pid=$(pgrep -x rpcbind); kill $pid; tail --pid=$pid -f /dev/null; rpcbind -w\n" +
       `for p in rpc.statd sm-notify nsmctl; do ln -s ${OUR_FOLDER}/$p ${FAKES}; done`,
   );
@@ -830,7 +830,7 @@ async function makeWorld(newHost: NewHost, resources: AsyncDisposableStack): Pro
   return world;
 }
 
-/** Plants a fault, finds it, runs its remedy, and sees that all is as before; what is amiss is thrown. */
+/** Plants a fault, finds it, runs its remedy, and checks that the host is healthy again. @throws {Error} */
 async function tryFault(fault: Fault, world: World): Promise<string> {
   const { finding, plant, beside = [], filledIn = String, byHand, shows, after, args = [] } = fault;
   await plant(world);
@@ -866,10 +866,10 @@ async function tryFault(fault: Fault, world: World): Promise<string> {
   return byHand === undefined ? "remedy run" : "mended by hand";
 }
 
-/** Longest time for one fault, in ms: restarts and several runs of doctor, each with its own patience. */
+/** Time limit for one fault, in ms: restarts and several runs of doctor, each with its own timeout. */
 const ROW_MS = 4 * PATIENCE_MS;
 
-/** Tries faults one after the other; after a failure the next one gets a new host. */
+/** Tries faults one after the other; a failure replaces the host. */
 async function tryAll(faults: readonly Fault[], isSystemd: boolean, newHost: NewHost) {
   const table: string[] = [];
   const failures: string[] = [];
@@ -912,17 +912,17 @@ for (const isSystemd of [false, true]) {
   });
 }
 
-/** A set-up in which nothing is wrong. */
+/** Healthy set-up. */
 interface Healthy {
   readonly title: string;
   readonly setUp?: Step;
   readonly conf?: string;
-  /** How statd is started; in the background without it. */
+  /** Starts statd; by default in the background. */
   readonly start?: Step;
   readonly after?: Step;
-  /** What runs doctor. */
+  /** Command that runs doctor. */
   readonly as?: readonly string[];
-  /** Notes that are no alarm. */
+  /** Expected notes, which are no alarms. */
   readonly notes?: readonly FindingName[];
 }
 
@@ -1034,7 +1034,7 @@ systemTest("doctor -v says of each check what came of it", NEEDS, async (newHost
   for (const line of lines) assertMatch(line, /^(?:ok {7}|skipped {2}.* \(.+\)$)/);
 });
 
-/** Found by other means: they take longer than a row of the table, or are no fault. */
+/** Findings tested elsewhere: they take longer than a row of the table, or are no fault. */
 const ELSEWHERE: readonly FindingName[] = ["not-root", "callbacks-waiting", "callout-hangs"];
 
 Deno.test("every finding of doctor has a row in the table", { permissions: "none" }, () => {

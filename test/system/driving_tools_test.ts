@@ -24,10 +24,10 @@ const NEEDS = [
 ];
 const ROUNDS = 3;
 
-/** Runs a shell script on a host, whose files of /usr may be replaced. */
+/** Runs a shell script on a host whose files of /usr may be replaced. */
 type Run = (script: string) => Promise<number>;
 
-/** Exit statuses of each step of each round, for Debian's programs and for ours. */
+/** Exit statuses of each step of each round, with Debian's programs and with ours. */
 async function compare(
   newHost: () => Promise<TestHost>,
   rounds: (run: Run, host: TestHost) => Promise<void>,
@@ -47,11 +47,11 @@ async function compare(
   assertEquals(ours, debians);
 }
 
-/** Ends when rpcbind knows the status monitor, or does not. */
+/** Waits until rpcbind has, or lacks, the status monitor. */
 const UP =
   "timeout 60 sh -c 'until rpcinfo -u 127.0.0.1 100024 >/dev/null 2>&1; do sleep 0.1; done'";
 const DOWN = "timeout 60 sh -c 'while pidof rpc.statd >/dev/null; do sleep 0.1; done'";
-/** How many processes go by a name. */
+/** Number of processes with a name. */
 const COUNT = (name: string) => `echo "= $(pgrep -cx ${name})"`;
 
 const agent = (name: string, action: string) =>
@@ -60,7 +60,7 @@ const agent = (name: string, action: string) =>
   `OCF_RESKEY_nfs_shared_infodir=/run/shared OCF_RESKEY_nfs_notify_retry_time=1; mkdir -p /run/ocf; ` +
   `exec ${AGENTS}/${name} ${action} >/dev/null 2>&1`;
 
-/** A peer that is never reached keeps sm-notify running. */
+/** Unreachable peer, which keeps sm-notify running. */
 const SILENT =
   "echo '0100007f 000186b5 00000003 00000010 00000000000000000000000000000000 192.0.2.9 me' " +
   ">/var/lib/nfs/sm/192.0.2.9; chown --reference=/var/lib/nfs/sm /var/lib/nfs/sm/192.0.2.9; " +
@@ -132,7 +132,7 @@ systemTest("Debian's init script starts, shows and stops ours", NEEDS, async (ne
   });
 });
 
-/** In place of the kernel's NFS server. */
+/** Stand-in of the kernel's NFS server. */
 const SERVER = `#!/bin/sh
 case $1 in
   start) touch /run/serving ;;
@@ -160,7 +160,10 @@ systemTest(
   },
 );
 
-/** In place of the cluster's daemon: one node with one address, and a database in a file, the last line counts. */
+/**
+ * Stand-in of the cluster's daemon: one node with one address, and a database in a file, whose last
+ * line counts.
+ */
 const CTDB = `#!/bin/sh
 case $* in
   pnn) echo 0 ;;
@@ -171,14 +174,14 @@ case $* in
     awk '{ value[$1] = $2 } END { for (key in value) if (value[key] != "\\"\\"") print "key(1) = " key }' /run/ctdb.tdb ;;
 esac
 `;
-/** In place of the init script of an NFS server that starts its status monitor. */
+/** Stand-in of the init script of an NFS server that starts its status monitor. */
 const SERVICE = `#!/bin/sh
 case $2 in
   start) pidof rpc.statd >/dev/null || exec rpc.statd -L -p ${STATD_PORT} ;;
   stop) killall -q rpc.statd; timeout 60 sh -c 'while pidof rpc.statd; do sleep 0.1; done' ;;
 esac
 `;
-/** What the callout leaves of a client, for CTDB's database. */
+/** Key of a client in CTDB's database. */
 const keyOf = (client: string) =>
   `/run/ctdb/scripts/service/nfs/statd-callout/statd-state@127.0.0.1@${client}`;
 
@@ -197,7 +200,8 @@ async function prepareCtdb(host: TestHost): Promise<void> {
   await host.write("/usr/sbin/service", SERVICE);
   await host.output("chmod", "755", "/usr/bin/ctdb", "/usr/sbin/service");
   await host.write("/etc/default/nfs-kernel-server", `STATDOPTS="-L -p ${STATD_PORT}"\n`);
-  // The callout wants to be root. By sudo it cannot be, here and with nfs-utils: the bounding set is empty.
+  // The callout needs root. It cannot become root by sudo, with either program: the bounding set is
+  // empty.
   await host.output("chown", "-R", "root", STATE_DIRECTORY);
   await host.write(
     "/etc/nfs.conf",
@@ -218,18 +222,19 @@ systemTest(
         await run(event("startup"));
         await run(UP);
         await run(event("monitor"));
-        // The callout makes the client's key, which the next monitor event moves to the database.
+        // The callout creates the client's key, which the next monitor event moves to the database.
         await ask(agent, mon({ monName: client }));
         await run(until(`[ -e ${key} ]`));
         await run(event("monitor"));
         await run(`[ ! -e ${key} ] && grep -q '@${client}" "[1-9]' /run/ctdb.tdb`);
-        // At every second failure it is started again.
+        // Every second failure restarts the daemon.
         await run("killall -9 rpc.statd");
         await run(event("monitor"));
         await run(event("monitor"));
         await run(UP);
         await run(event("monitor"));
-        // Restarts the service, tells the client, and takes it out of the database, in the background.
+        // Restarts the service, tells the client, and removes it from the database, in the
+        // background.
         await run(event("takeip", "lo", "127.0.0.1", "8"));
         await run(event("ipreallocated"));
         await run(until(`tail -n 1 /run/ctdb.tdb | grep -q "@${client}. ..$"`));

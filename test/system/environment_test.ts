@@ -84,13 +84,13 @@ async function layLures(host: TestHost): Promise<void> {
   assertEquals(await host.output("sh", "-ec", commands), "fifo\n");
 }
 
-/** What a program says, and how it ends. */
+/** Output and exit status of a program. */
 function run(host: TestHost, variables: readonly string[], command: readonly string[]) {
   const script = 'timeout 20 env -i "$@" </dev/null 2>&1; echo "status $?"';
   return host.output("sh", "-c", script, "sh", PATH, ...variables, ...command);
 }
 
-/** The TCP sockets that listen, as the kernel writes their addresses. */
+/** Listening TCP sockets, with addresses as in /proc/net. */
 async function listeners(host: TestHost): Promise<string[]> {
   const tables = await host.output("cat", "/proc/net/tcp", "/proc/net/tcp6");
   return tables.split("\n").map((line) => line.trim().split(/\s+/)).filter((words) =>

@@ -1,4 +1,4 @@
-/** Acceptance test 22 of identities: the program for events, whatever it does, and what calls notice of it. */
+/** Acceptance test 22 of identities: conduct of the events program, and its effect on calls. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -11,7 +11,7 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const NEEDS = [OUR_STATD, OUR_NSMCTL];
 const FOLDER = "/run/events";
-/** More events than queue and pipe take, whose lines are as long as names may make them. */
+/** More events than queue and pipe hold, in lines of the maximum length. */
 const MANY = 1_400;
 const LONG = `${"a".repeat(60)}.`.repeat(4);
 

@@ -14,9 +14,9 @@ import { CompiledProgram } from "../support/test_programs.ts";
 const SOURCE = new URL("../support/failing_program.ts", import.meta.url).pathname;
 const LINKS = ["sm-notify", "nsmctl", "start-statd", "rpcbind"];
 const LINE = /Ending on an unexpected error: Error: planted \| at /;
-/** The signal by which an error is thrown, and the one by which a promise is rejected. */
+/** Signals that throw an error and reject a promise. */
 const SIGNALS = { WINCH: 28, URG: 23 } as const;
-/** A system log that prints what it gets. */
+/** System log that prints its messages. */
 const SYSLOG = "import socket,os\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\n" +
   "s.bind('/dev/log')\nos.chmod('/dev/log',0o666)\nprint('listening',flush=True)\n" +
   "while True: print(s.recv(65536).decode(),flush=True)";
@@ -25,7 +25,7 @@ function linesOf({ lines }: BackgroundProgram): string[] {
   return lines.filter((line) => LINE.test(line));
 }
 
-/** A program with the fault, under all of its names. */
+/** Program with the fault, under all of its names. */
 function compile() {
   const program = new CompiledProgram(SOURCE);
   const [smNotify, nsmctl, startStatd, rpcbind] = LINKS.map((link) => {
@@ -39,7 +39,7 @@ function compile() {
   };
 }
 
-/** A peer that sm-notify cannot tell. */
+/** Peer that sm-notify cannot tell. */
 async function addPeer(host: TestHost): Promise<void> {
   const words = "7f000001 000186b5 00000003 00000010";
   const line = `${words} ${"0".repeat(32)} 192.0.2.1 here\n`;

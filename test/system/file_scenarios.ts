@@ -1,4 +1,4 @@
-/** Differential scenarios about what is in the state directory when statd starts. */
+/** Differential scenarios about the contents of the state directory at the start of statd. */
 
 import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
 import { mon, notify, OTHER_PRIV, stat, unmon, unmonAll } from "../support/nsm_calls.ts";
@@ -42,7 +42,7 @@ const ADVANCED: Scenario = {
 
 const USUAL = "0100007f 000186b5 00000003 00000010 000102030405060708090a0b0c0d0e0f";
 
-/** Files as other versions, crashes and people leave them. */
+/** Files as left by other versions, crashes and people. */
 const FILES: Readonly<Record<string, string>> = {
   "10.99.9.1": `${USUAL} 10.99.9.1 thishost\n`,
   "10.99.9.2": `${USUAL} 10.99.9.2 thishost`,
@@ -62,10 +62,10 @@ const FILES: Readonly<Record<string, string>> = {
   "10.99.9.16": `${USUAL} 10.99.9.16 ${"m".repeat(1100)}\n`,
   ".10.99.9.17": `${USUAL} 10.99.9.17 thishost\n`,
 };
-/** Those of which at least one line is sound. */
+/** Files with at least one valid line. */
 const SOUND = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10.new", "11", "14", "15", "16"];
 const UNSOUND = ["12", "13", "17", "18", "19"];
-/** Callbacks that are not one: from Debian's and from ours. */
+/** Numbers of callbacks other than one: from Debian's program and from ours. */
 const CALLBACKS: Readonly<Record<string, readonly [number, number]>> = {
   "3": [2, 2],
   "7": [2, 1],
@@ -121,7 +121,7 @@ const FOUND_FILES: Scenario = {
   ],
 };
 
-/** nfs-utils files a peer under its official name, and knows it by this file name too. */
+/** nfs-utils files a peer under its official name, and also knows it by this file name. */
 const FILED_ELSEWHERE: Scenario = {
   name: "files of another name",
   host: NETWORK,
@@ -147,7 +147,7 @@ const FILED_ELSEWHERE: Scenario = {
   ],
 };
 
-/** The list outlives the program; what was told does not. */
+/** The list survives a restart; pending callbacks do not. */
 const RESTART: Scenario = {
   name: "a restart",
   steps: [

@@ -1,6 +1,6 @@
 /**
- * Packets whose source address cannot be: nobody but this host is local (trust 1). They are made by a raw
- * socket at the other end of a cable, and the kernel is set to let through what it can.
+ * Packets with impossible source addresses: only this host is local (trust 1). A raw socket at the
+ * other end of a cable sends them, and the kernel is set to be as permissive as possible.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
@@ -30,9 +30,9 @@ const STRANGER = "10.98.0.2";
 const STRANGER_IPV6 = "fd98::2";
 const IPV4 = [STRANGER, OWN] as const;
 const IPV6 = [STRANGER_IPV6, OWN_IPV6] as const;
-/** Monitored, and silent. */
+/** Monitored silent peer. */
 const PEER = "10.98.0.9";
-/** Lock managers that want one to call from such a port take it for a sign of privilege. */
+/** Reserved port, which some lock managers take for a sign of privilege. */
 const RESERVED_PORT = 600;
 
 const CALLS = [
@@ -45,7 +45,7 @@ const CALLS = [
   notify(PEER, 77),
 ];
 
-/** Sources, and the destinations to which each is sent. */
+/** Sources, and the destinations for each. */
 const FORGED: readonly [sources: readonly string[], destinations: readonly string[]][] = [
   [
     [
@@ -78,7 +78,7 @@ function routes(): Volley["routes"] {
   );
 }
 
-/** Lets the kernel hand over what a well kept one drops. */
+/** Lets the kernel pass on packets that a well configured one drops. */
 const TRUSTING = `
 for name in all default lo cable; do
   for setting in rp_filter=0 accept_local=1 route_localnet=1 bc_forwarding=0; do
@@ -116,7 +116,7 @@ async function attack(host: TestHost, stranger: TestHost): Promise<void> {
   await stranger.output(Deno.execPath(), ...RUN, JSON.stringify(volley));
 }
 
-/** Attacks, and waits until all of it has been taken: sockets hand over in order. */
+/** Attacks, and waits until all packets are processed: sockets deliver in order. */
 async function survive(
   { host, stranger }: { host: TestHost; stranger: TestHost },
   routes: readonly (readonly [from: string, to: string])[],

@@ -1,6 +1,6 @@
 /**
- * The compiled daemon under datagrams and streams of a stranger: 20,000 of them, most of them calls with
- * something changed. TEST_SEED in the environment repeats a run.
+ * Compiled daemon under 20,000 datagrams and streams of a stranger, most of them mutated calls.
+ * TEST_SEED in the environment repeats a run.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -14,13 +14,13 @@ import { ask, startAll } from "../support/statd.ts";
 import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const INPUTS = 20_000;
-/** Inputs before memory is looked at for the first time: everything has been in use by then. */
+/** Inputs before the first look at memory: by then every code path has run. */
 const WARM_UP = 4_000;
-/** Growth of resident memory that is no leak yet, in KiB. */
+/** Tolerated growth of resident memory, in KiB. */
 const GROWTH_MAX_KIB = 48 * 1024;
-/** Most lines that strangers may cause: each kind is limited. */
+/** Maximum number of log lines caused by strangers: each kind is limited. */
 const LINES_MAX = 1_000;
-/** Longest file for what was learned of two peers, in bytes. */
+/** Maximum size of the peer memory of two peers, in bytes. */
 const PEERS_MAX_BYTES = 1_000_000;
 
 const ATTACKER = new URL("../support/attacker.ts", import.meta.url).pathname;
@@ -28,7 +28,7 @@ const RUN = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A"
 
 const { seed } = seededRandom();
 
-/** Attacks until so many inputs are sent. */
+/** Attacks with this many inputs. */
 async function attack(host: TestHost, own: number, inputs: number): Promise<void> {
   const said = await host.output(Deno.execPath(), ...RUN, String(own), String(inputs));
   assertEquals(said, `sent ${inputs}\n`, `seed ${seed}`);
@@ -66,7 +66,7 @@ systemTest(`fuzz: statd withstands strangers (TEST_SEED=${seed})`, [OUR_STATD], 
   const wrong = statd.lines.filter((line) => /Cannot answer|\berror\b|Uncaught|^ +at /.test(line));
   assertEquals(wrong, []);
   for (const line of statd.lines) assert(!/[^ -~…]/.test(line), JSON.stringify(line));
-  // These are for debugging, which is not limited.
+  // Debug lines, which are not limited.
   const isForDebugging = / is malformed: |Closed the TCP|Told lock manager .* state -?\d+$/;
   const lines = statd.lines.filter((line) => !isForDebugging.test(line));
   assert(lines.length < LINES_MAX, `${lines.length} lines are logged`);

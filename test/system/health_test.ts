@@ -15,7 +15,7 @@ const STATD = { address: "127.0.0.1", port: STATD_PORT };
 const METRICS = "127.0.0.1:9199";
 const NEEDS = [OUR_NSMCTL, OUR_STATD, "/usr/bin/curl"];
 
-/** Waits until status tells of a fault, and holds exit statuses and metrics against it. */
+/** Waits until status reports a fault; checks exit statuses and metrics. */
 async function isTold(host: NsmctlHost, fault: RegExp): Promise<void> {
   await eventually(
     `status says ${fault}`,

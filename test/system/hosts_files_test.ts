@@ -1,4 +1,7 @@
-/** hosts.allow and hosts.deny that the daemon's user cannot read: what is in force, and who is told. */
+/**
+ * hosts.allow and hosts.deny unreadable for the daemon's user: which rules are in force, and where
+ * the fault shows.
+ */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -19,20 +22,20 @@ const RULE = "statd: 10.98.0.0/24\n";
 const DENIED = "AUTH_ERROR 00000007";
 const UNREADABLE = /Cannot read "\/etc\/hosts\.deny" as uid \d+: /;
 
-/** What a call from an address to this host is answered. */
+/** Answer to a call from an address to this host. */
 async function askFrom(agent: Agent, address: string): Promise<string> {
   const to = { address: OWN_ADDRESS, port: STATD_PORT };
   return describe((await agent.datagram(message(nullCall), to, { address })).message);
 }
 
-/** Puts a file into the place of hosts.deny at once, with permissions. */
+/** Replaces hosts.deny atomically, with a mode. */
 async function deny(host: TestHost, rules: string, mode: number): Promise<void> {
   await host.write(`${DENY}.new`, rules);
   Deno.chmodSync(host.path(`${DENY}.new`), mode);
   Deno.renameSync(host.path(`${DENY}.new`), host.path(DENY));
 }
 
-/** What nsmctl status says is not as it should be. */
+/** Reasons of a degraded health by nsmctl status. */
 async function degraded(host: TestHost, ...as: readonly string[]): Promise<string[]> {
   return JSON.parse((await host.run(...as, OUR_NSMCTL, "status", "--json")).stdout).degraded;
 }
@@ -97,7 +100,7 @@ systemTest("a hosts.deny that could never be read keeps everybody out", NEEDS, a
   const statd = host.start("setpriv", ...ids, OUR_STATD, ...FOREGROUND);
   await statd.line(READY);
   assertMatch((await degraded(host, "setpriv", ...ids)).join(), UNREADABLE);
-  // root does not believe a socket that the owner of the directory may have made.
+  // root does not trust a socket that the owner of the directory may have made.
   assertMatch((await host.run(OUR_NSMCTL, "status")).stderr, /belongs to uid \d+/);
   const agent = new Agent(host);
   assertEquals(await askFrom(agent, STRANGER), DENIED);

@@ -1,4 +1,4 @@
-/** What `install.sh install` finds out about the system that it installs on. */
+/** Properties of the system that `install.sh install` detects. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startStatd } from "../support/statd.ts";
@@ -6,7 +6,7 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 import type { TestHost } from "../support/namespace.ts";
 
 const INSTALL = new URL("../../install.sh", import.meta.url).pathname;
-/** Below /run, which is the host's own. */
+/** Below /run, which is private to the host. */
 const PREFIX = "/run/prefix";
 const UNITS = `${PREFIX}/lib/systemd/system`;
 const NEEDS = [OUR_STATD, "/usr/bin/systemd-tmpfiles", "/usr/bin/systemd-sysusers"];

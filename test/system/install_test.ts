@@ -1,5 +1,5 @@
 /**
- * What `install.sh install` and `uninstall` do to a system: to a folder by way of DESTDIR, with a small
+ * Effects of `install.sh install` and `uninstall` on a system: on a folder by DESTDIR, with a small
  * file in place of the program.
  */
 
@@ -9,7 +9,7 @@ const PROJECT = new URL("../../", import.meta.url).pathname;
 const COMPLETED = ["nsmctl", "rpc.statd", "rpcbind", "sm-notify", "start-statd"];
 const PROGRAM = "the program\n";
 
-/** A copy of the project, whose program is up to date, and a system to install it in. */
+/** Copy of the project with an up-to-date program, and a system to install it in. */
 class Site {
   private constructor(readonly folder: string) {}
 
@@ -47,14 +47,14 @@ class Site {
     return { code, said: new TextDecoder().decode(stderr) };
   }
 
-  /** Calls install.sh, which has to succeed. */
+  /** Calls install.sh, which must succeed. */
   async do(...args: string[]): Promise<string> {
     const { code, said } = await this.call(...args);
     assertEquals(code, 0, said);
     return said;
   }
 
-  /** Everything in the system: type and mode, and what a file holds or a link says. */
+  /** All entries of the system: type, mode, and content or link target. */
   tree(folder = ""): Map<string, string> {
     const found = new Map<string, string>();
     for (const { name } of Deno.readDirSync(this.root + folder)) {
@@ -73,7 +73,7 @@ class Site {
     return found;
   }
 
-  /** Puts a file into the system. */
+  /** Adds a file to the system. */
   async put(path: string, text: string, mode = 0o644): Promise<void> {
     const folder = path.slice(0, path.lastIndexOf("/"));
     await Deno.mkdir(this.root + folder, { recursive: true });
@@ -243,7 +243,7 @@ Deno.test("install and uninstall say what is wrong", async () => {
   assertEquals(site.tree(), new Map());
 });
 
-/** Makes a package and installs it in a site's system. */
+/** Builds a package and installs it in a site's system. */
 async function addPackage(
   site: Site,
   name: string,
@@ -262,7 +262,7 @@ async function addPackage(
   await succeed("dpkg", `--root=${site.root}`, "--install", `${folder}.deb`);
 }
 
-/** The package that has what we replace. */
+/** Package with the files that we replace. */
 async function addNfs(site: Site, version: string, sbin: string): Promise<void> {
   await addPackage(site, "nfs-common", version, {
     [`${sbin}/rpc.statd`]: `packaged ${version}\n`,
@@ -287,7 +287,7 @@ for (const laterSbin of ["/sbin", "/usr/sbin"]) {
     await site.put("/var/lib/dpkg/status", "");
     await Deno.mkdir(`${site.root}/var/lib/dpkg/info`);
     await Deno.mkdir(`${site.root}/var/lib/dpkg/updates`);
-    // As on a real system, /sbin stays when one package gives it up.
+    // As on a real system, /sbin survives when one package drops it.
     await addPackage(site, "base", "1", { "/sbin/other": "other\n" });
     await addNfs(site, "1", "/sbin");
     assertEquals(site.read("/usr/sbin/rpc.statd"), "packaged 1\n");
@@ -323,7 +323,7 @@ Deno.test("shellcheck has nothing to say", { ignore: !isThere(SHELLCHECK) }, asy
   assertEquals(await succeed(SHELLCHECK, "-x", "-P", PROJECT, ...scripts), "");
 });
 
-/** Runs a program, which has to succeed; returns its output. */
+/** Output of a program that must succeed. */
 async function succeed(program: string, ...args: string[]): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(program, { args }).output();
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));

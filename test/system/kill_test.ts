@@ -22,10 +22,10 @@ const [givenCalls, givenKills] = Deno.env.get("KILL_TEST")?.split(",").map(Numbe
 const IS_LONG = givenCalls !== undefined;
 const SCALE = { calls: givenCalls ?? 1_000, kills: givenKills ?? 20 };
 const WIDTH = 8;
-/** Where temporary files are on a disk. */
+/** Folder for temporary files on a disk. */
 const REAL_FOLDER = "/var/tmp";
 
-/** How the daemon dies, how often, among how many calls, and what happens right before. */
+/** Kind and number of deaths, the calls among them, and what happens right before each. */
 interface Death {
   readonly signal: "KILL" | "TERM";
   readonly kills: number;
@@ -35,7 +35,7 @@ interface Death {
 
 const DEATH: Death = { ...SCALE, signal: "KILL", disturb: async () => {} };
 
-/** What a run came to. */
+/** Result of a run. */
 interface Figures {
   readonly acknowledged: number;
   readonly kills: number;
@@ -45,7 +45,7 @@ interface Figures {
   readonly stateNumbers: number[];
 }
 
-/** Gives a host a state directory on a disk, until it is disposed of. */
+/** Gives a host a state directory on a disk, until disposed of. */
 async function onRealDisk(host: TestHost): Promise<Disposable> {
   const folder = await Deno.makeTempDir({ dir: REAL_FOLDER, prefix: "nsm-kill-" });
   await host.output("cp", "-a", `${STATE_DIRECTORY}/.`, folder);
@@ -73,7 +73,7 @@ async function underKills(
   await agent.serve();
   let statd = await start();
   const traffic = new Traffic(host, { seed, width: WIDTH });
-  /** Each once, however many deaths it outlives. */
+  /** Counted once each, across all deaths. */
   const total = {
     lost: new Set<string>(),
     resurrected: new Set<string>(),
@@ -113,7 +113,7 @@ async function underKills(
   };
 }
 
-/** Every registration that was acknowledged is told of a reboot, with its cookie, and no other is. */
+/** Checks that every acknowledged registration gets a callback with its cookie, and no other does. */
 async function assertKnown(statd: BackgroundProgram, agent: Agent, { registered }: Ledger) {
   const before = agent.calls.length;
   for (const monName of new Set([...registered.keys()].map((key) => key.split("/")[0]!))) {
@@ -161,14 +161,14 @@ systemTest(
   },
 );
 
-/** Signals that ask for something, somebody who wants the place, a stop, all at one time. */
+/** Signals, a second daemon, and a stop, all at once. */
 async function disturb(host: TestHost, statd: BackgroundProgram): Promise<void> {
   const second = host.start(OUR_STATD, ...FOREGROUND);
   for (const signal of ["HUP", "USR2", "HUP", "USR1"]) await statd.kill(signal);
   await statd.kill("TERM");
   await statd.kill("HUP");
   await statd.ended;
-  // It may have come in time for the place that is free now.
+  // The second daemon may have started after the first one ended.
   if (!second.hasEnded) await second.stop();
 }
 
@@ -187,10 +187,10 @@ systemTest(
   },
 );
 
-/** How long each sync takes on a disk that hangs, in µs: many times what a reply does. */
+/** Duration of each sync on a hanging disk, in µs: many times that of a reply. */
 const HANG_US = 300_000;
 
-/** Has the daemon's disk hang from now on. */
+/** Makes the daemon's disk hang. */
 async function hang(host: TestHost, statd: BackgroundProgram): Promise<void> {
   const calls = "fsync,fdatasync";
   const rules = ["-e", `trace=${calls}`, "-e", `inject=${calls}:delay_enter=${HANG_US}`];

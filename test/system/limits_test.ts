@@ -11,7 +11,7 @@ import { ask, FOREGROUND, READY } from "../support/statd.ts";
 import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
 import { fileIsGone } from "../support/waiting.ts";
 
-/** Descriptors that the runtime can do with, and a daemon cannot. */
+/** Descriptors that suffice for the runtime, but not for a daemon. */
 const TOO_FEW = 20;
 
 systemTest(
@@ -69,7 +69,7 @@ systemTest(
   },
 );
 
-/** What the one line says where a call is refused that is needed. */
+/** Error line for a refused call that is needed. */
 const REFUSALS = {
   flock: /Cannot lock "\/var\/lib\/nfs\/\.statd\.lock": flock: EPERM \(allow it in the filter/,
   setgroups: /setgroups: EPERM \(allow it in the filter/,
@@ -107,7 +107,7 @@ systemTest(
   },
 );
 
-/** What is left of a start that could not do all: lines, the status, and the files in both lists. */
+/** Results of a start that could not complete: lines, exit status, and files in both lists. */
 const UNFINISHED = {
   rename: {
     lines: [/Cannot move .*: Operation not permitted/, /Told 1 of 1 peer/],
@@ -188,7 +188,7 @@ for (const call of REFUSABLE_CALLS) {
       await agent.called(1);
       await statd.kill("HUP");
       await statd.line(/Settings read again/);
-      // This host becomes the one peer, and takes the notice.
+      // This host becomes the only peer, and receives the notice.
       await host.output("cp", "-p", "/var/lib/nfs/sm/10.99.9.1", "/var/lib/nfs/sm/127.0.0.1");
       assertMatch(await ask(agent, unmon({ monName: "10.99.9.1" })), /^SUCCESS/);
       await fileIsGone(host.path("/var/lib/nfs/sm/10.99.9.1"));

@@ -9,7 +9,7 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const SERVER = { address: "fe80::51%cable", port: STATD_PORT };
 const PEER = "fe80::52";
-/** Another interface of the host, at which a host may have that address too. */
+/** Second interface of the host, where another host may have the same link-local address. */
 const OTHER_INTERFACE = `
 ip link add other type veth peer name other-end
 ip link set other up

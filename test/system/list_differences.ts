@@ -1,4 +1,4 @@
-/** Where the monitor list is kept otherwise than by Debian's rpc.statd on purpose, and why. */
+/** Intended differences from Debian's rpc.statd in keeping the monitor list, with reasons. */
 
 import {
   callback,
@@ -17,10 +17,10 @@ const MANAGERS = ["lock managers of one host"];
 const ADVANCED = ["state number, advanced by another program"];
 const FOUND = ["files found at start"];
 
-/** The first fields of nearly every line. */
+/** First fields of nearly every line. */
 const USUAL = "0100007f 000186b5 00000003 00000010 PRIV";
 
-/** What a lock manager is told of a peer in the state 5. */
+/** Callback about a peer in state 5. */
 const told = (peer: string, priv = PRIV) => callback(3, 16, text(peer) + word(5) + priv);
 
 export const LIST_DIFFERENCES: readonly Difference[] = [

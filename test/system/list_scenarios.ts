@@ -1,4 +1,4 @@
-/** Differential scenarios about the monitor list: what is filed, found again, removed and called back. */
+/** Differential scenarios about the monitor list: registering, matching, removing and callbacks. */
 
 import { mon, notify, OTHER_PRIV, simuCrash, stat, unmon, unmonAll } from "../support/nsm_calls.ts";
 import { NETWORK, type Scenario } from "../support/scenario.ts";
@@ -73,7 +73,7 @@ const LETTER_CASE: Scenario = {
   ],
 };
 
-/** Several lock managers of one requester and peer; they come and go. */
+/** Several lock managers of one requester and peer. */
 const LOCK_MANAGERS: Scenario = {
   name: "lock managers of one host",
   steps: [
@@ -88,7 +88,7 @@ const LOCK_MANAGERS: Scenario = {
   ],
 };
 
-/** Names and addresses of one peer, of which some are registered. */
+/** Names and addresses of one peer, some of them registered. */
 const ALIASES: Scenario = {
   name: "aliases",
   host: NETWORK,
@@ -152,7 +152,7 @@ const NOTICES: Scenario = {
   ],
 };
 
-/** A peer is known by its name, its alias, its address and the address that a notice comes from. */
+/** Matching of a peer by its name, its alias, its address and the source of a notice. */
 const MATCHING: Scenario = {
   name: "whom a notice speaks of",
   host: NETWORK,

@@ -1,4 +1,4 @@
-/** What statd tells the service manager and the log daemon, at sockets as theirs. */
+/** Messages of statd to the service manager and the log daemon, at stand-ins of their sockets. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -31,7 +31,7 @@ systemTest("the service manager hears of start, reload and stop", NEEDS, async (
   assertEquals(kinds, ["READY", "RELOADING", "READY", "STOPPING"]);
 });
 
-/** A message as the log daemon gets it: priority of facility daemon, time, program and process id. */
+/** Message to the log daemon: priority of facility daemon, time, program and process id. */
 const LINE = /^<(\d+)>\w{3} [ \d]\d \d\d:\d\d:\d\d rpc\.statd\[(\d+)\]: (.*)$/;
 
 systemTest(

@@ -1,4 +1,4 @@
-/** The endpoint for metrics while strangers hold half requests. */
+/** Metrics endpoint while strangers hold half requests. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -6,7 +6,7 @@ import { mon, nullCall } from "../support/nsm_calls.ts";
 import { ask, FOREGROUND, READY } from "../support/statd.ts";
 import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
-/** Opens more connections than there may be files, and begins a request on each. */
+/** Opens more connections than the descriptor limit, with a partial request on each. */
 const HOLD = `for ((i = 0; i < 400; i++)); do
   { exec {fd}<>/dev/tcp/127.0.0.1/9199 && printf 'GET /metrics HTTP/1.1\\r\\n' >&$fd; } || :
 done 2>/dev/null

@@ -10,7 +10,7 @@ import { NFSCONF_CASES, type NfsConfCase } from "../config/nfsconf_cases.ts";
 
 const NFSCONF = "/usr/sbin/nfsconf";
 
-/** nfsconf answers in milliseconds; a circle of $NAMEs never ends. */
+/** Timeout of nfsconf, in ms: a cycle of $NAMEs never ends. */
 const NFSCONF_MAX_MS = 2_000;
 
 const missing = systemFiles.statFault(NFSCONF) !== undefined;
@@ -44,7 +44,7 @@ async function writeFiles(folder: string, { text, files = {} }: NfsConfCase): Pr
   }
 }
 
-/** The value nfsconf finds; null if it crashes or does not come to an end. */
+/** Value found by nfsconf; null if it crashes or hangs. */
 async function ask(path: string, question: Question): Promise<string | undefined | null> {
   const { section = "s", arg, key = "a", env = {} } = question;
   const { code, signal, stdout } = await new Deno.Command(NFSCONF, {

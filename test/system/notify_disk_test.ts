@@ -1,7 +1,6 @@
 /**
- * What the disk may do in the middle of a run of sm-notify: everybody is told all the same, the log says
- * what failed, and whoever cannot be taken off the list stays there for the next run, which tells them the
- * number that they know.
+ * Disk faults during a run of sm-notify: all peers are told, the failure is logged, and records
+ * that cannot be removed stay for the next run, which announces the number that the peers know.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
@@ -17,7 +16,7 @@ import { eventually } from "../support/patience.ts";
 import { OUR_SM_NOTIFY, systemTest } from "../support/system_test.ts";
 
 const EARLY = peerAddresses("127.1", 3);
-/** They answer when these addresses are ours. */
+/** Peers that answer once these addresses are ours. */
 const LATE = ["10.99.9.1", "10.99.9.2"];
 
 interface Fault {
@@ -25,9 +24,9 @@ interface Fault {
   /** Shell commands in the state directory. */
   readonly cause: string;
   readonly mend: string;
-  /** What the log says, and the status is 1; nothing where all goes well. */
+  /** Expected log line, with status 1; undefined if all goes well. */
   readonly log?: RegExp;
-  /** Whether somebody is left on the list. */
+  /** Whether peers stay on the list. */
   readonly isLeft: boolean;
 }
 
@@ -93,7 +92,7 @@ for (const { name, cause, mend, log, isLeft } of FAULTS) {
   );
 }
 
-/** Errors of calls about one record, and the words for them. */
+/** Errors of calls about one record, and their texts. */
 const ERRORS = {
   ENOSPC: "No space left on device",
   EROFS: "Read-only file system",

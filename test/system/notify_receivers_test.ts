@@ -1,6 +1,6 @@
 /**
- * sm-notify and peers of other makes, each in a network namespace of its own: what they are asked and
- * told over which transport, and from where.
+ * sm-notify and foreign peers, each in a network namespace of its own: calls and notices by
+ * transport and source.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -19,10 +19,10 @@ import {
 
 const NEEDS = [SM_NOTIFY];
 const OWN = { ipv4: "10.98.0.1", ipv6: "fd98::1" };
-/** More addresses of ours, which the system would not choose. */
+/** Further own addresses, which the system would not choose as source. */
 const FLOATING = { ipv4: "10.98.0.7", ipv6: "fd98::7" };
 const PEER = { ipv4: "10.98.0.2", ipv6: "fd98::2" };
-/** For everybody to be told, in seconds. */
+/** Time limit for all peers, in seconds. */
 const LIMIT_SECONDS = "20";
 const NAMES = ["nodeb 3", `${MY_NAME} 3`];
 
@@ -30,7 +30,7 @@ function ends({ ipv4, ipv6 }: typeof OWN): string[] {
   return [`${ipv4}/24`, `${ipv6}/64`];
 }
 
-/** Our host, and one for a peer, joined by a cable. */
+/** Our host, and a peer's, joined by a cable. */
 async function twoHosts(
   newHost: NewHost,
   options: HostOptions = {},
@@ -44,7 +44,7 @@ async function twoHosts(
   return [host, other];
 }
 
-/** Runs sm-notify, which has to tell everybody. */
+/** Runs sm-notify, which must tell all peers. */
 async function tellAll(host: TestHost, ...options: string[]): Promise<string> {
   const { code, stderr } = await host.run(SM_NOTIFY, "-d", "--deadline", LIMIT_SECONDS, ...options);
   assertEquals(code, 0, stderr);
@@ -52,14 +52,14 @@ async function tellAll(host: TestHost, ...options: string[]): Promise<string> {
   return stderr;
 }
 
-/** Every value once: what took long on a busy machine is sent again. */
+/** Distinct values: on a busy machine, calls are repeated. */
 function distinct<T>(values: readonly T[]): T[] {
   return [...new Set(values)].sort();
 }
 
 const noticesOf = (seen: readonly Seen[]) => distinct(seen.flatMap(({ notice }) => notice ?? []));
 
-/** What a peer is to see, by its address, the transport first. */
+/** Expected look-ups at the peer, by its address family. */
 const LOOK_UPS = [["ipv4", "100000.2.3"], ["ipv6", "100000.3.3"]] as const;
 
 for (const [family, lookUp] of LOOK_UPS) {
@@ -117,7 +117,7 @@ systemTest("Debian's rpc.statd takes our notices, over IPv4 and IPv6", [
 const SOURCES: readonly {
   readonly what: string;
   readonly options: readonly string[];
-  /** Addresses that calls to the peer's address may come from. */
+  /** Permitted sources of calls to the peer's address. */
   readonly from: typeof OWN;
   readonly isPort: (port: number) => boolean;
   readonly notices: readonly string[];
@@ -193,7 +193,7 @@ systemTest(
   },
 );
 
-/** A name server that answers. */
+/** Name server. */
 const NAME_SERVER = new URL("../support/name_server.ts", import.meta.url).pathname;
 const SOURCE = [
   Deno.execPath(),

@@ -1,8 +1,7 @@
 /**
- * Who is believed to have rebooted: forged, repeated and genuine SM_NOTIFY in each mode of
- * notify-source-check, and what the lock manager hears of them.
- *
- * That something does not happen is seen when a later genuine notice is the next thing that does.
+ * Trust in notices: forged, repeated and genuine SM_NOTIFY in each mode of notify-source-check, and
+ * the callbacks that follow. The absence of an effect is shown by a later genuine notice that has
+ * the next effect.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -23,10 +22,10 @@ const NETWORK = {
   strangers: ["10.98.0.0/24", "fd98::/64"],
 };
 
-/** Three times what one source may send at once, and less than a socket's buffer holds. */
+/** Three times a source's burst, and less than a socket's buffer holds. */
 const FLOOD = 3_000;
 
-/** A host with our statd in one mode, its lock manager, and peers elsewhere. */
+/** Host with our statd in one mode, its lock manager, and peers elsewhere. */
 class World {
   #statd: BackgroundProgram | undefined;
 
@@ -62,12 +61,12 @@ class World {
     assertEquals(await ask(this.agent, mon({ monName })), MONITORED);
   }
 
-  /** Has somebody at an address say that a host has rebooted. */
+  /** Sends a notice from an address. */
   async notice(monName: string, state: number, from: string): Promise<void> {
     await this.agent.datagram(message(notify(monName, state)), placeFor(from), { address: from });
   }
 
-  /** Waits until the lock manager was told of these states in all, and statd has noted that it was. */
+  /** Waits until the lock manager was told these states in all, and statd has recorded it. */
   async told(states: readonly number[]): Promise<void> {
     await this.agent.called(states.length);
     assertEquals(this.#states(), states);
@@ -78,19 +77,19 @@ class World {
     );
   }
 
-  /** Ends statd; these are the states that the lock manager was told in all. */
+  /** Ends statd; checks the states that the lock manager was told in all. */
   async end(states: readonly number[]): Promise<void> {
     assertEquals(await this.statd.stop(), 0);
     assertEquals(this.#states(), states);
   }
 
-  /** What statd says its state is, where it is asked as a peer: their addresses are this host's. */
+  /** Sets the state that statd returns when asked as a peer: peers have addresses of this host. */
   setState(state: number): void {
     const path = this.host.path(`${STATE_DIRECTORY}/state`);
     Deno.writeFileSync(path, new Uint8Array([state, 0, 0, 0]));
   }
 
-  /** What statd remembers of the peers, in pieces. */
+  /** Pieces of statd's peer memory. */
   remembered(): string[] {
     const path = this.host.path(`${STATE_DIRECTORY}/sm/.peers`);
     return Deno.readTextFileSync(path).split(/[,}\]]/);
@@ -101,7 +100,7 @@ class World {
   }
 }
 
-/** Where statd is reached from an address. */
+/** Address of statd for an address. */
 function placeFor(from: string) {
   return { address: from.includes(":") ? "fd99::1" : "10.99.0.1", port: STATD_PORT };
 }
@@ -137,7 +136,7 @@ systemTest("enforce: a replay calls nobody, after a restart neither", NEEDS, asy
   await world.notice(PEER, 7, PEER);
   await world.told([7]);
   const states = [7];
-  // The last time after an end without a farewell.
+  // The last restart follows a kill.
   for (const [next, signal] of [[9, "TERM"], [11, "KILL"], [13, "TERM"]] as const) {
     world.setState(states.at(-1)!);
     for (const old of [...states, -3, 0]) await world.notice(PEER, old, PEER);
@@ -174,12 +173,12 @@ systemTest("enforce: a flood calls nobody, and delays nobody here", NEEDS, async
   await world.end([7]);
 });
 
-/** Peers under the names by which they are monitored, and the addresses that they may have. */
+/** Peers by monitored name, and their possible addresses. */
 const PEERS: Readonly<Record<string, readonly string[]>> = {
   "10.98.0.2": ["10.98.0.2"],
   "fd98::2": ["fd98::2"],
   "many.example": ["10.98.0.3", "10.98.0.4", "fd98::3"],
-  // A number, whose name has another number as well.
+  // Address whose name also has another address.
   "10.98.0.5": ["10.98.0.5", "10.98.0.6", "fd98::5"],
 };
 const NAMES = [
@@ -210,7 +209,7 @@ systemTest(
       const remembered = world.remembered().join();
       return Object.values(PEERS).flat().every((address) => remembered.includes(`"${address}"`));
     });
-    // From here on the names stand for nothing.
+    // From here on the names have no address.
     await world.host.write("/etc/hosts", "127.0.0.1 localhost\n");
     await noticeFromEach();
     for (const signal of ["TERM", "KILL"]) {

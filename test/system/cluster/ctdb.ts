@@ -16,7 +16,7 @@ const SUCCESS = /^SUCCESS 00000000/;
 const IPV6 = "fd00::50";
 const PUBLIC = ["10.0.0.50", "10.0.0.51", "10.0.0.52", "10.0.0.53", IPV6];
 
-/** Two nodes as the page has them, with this in script.options besides; and the folder of the ledgers. */
+/** Two nodes as in the manual page, with further lines in script.options; and the folder of the ledgers. */
 async function cluster(
   newHost: NewHost,
   newFolder: NewFolder,
@@ -42,7 +42,7 @@ async function peersOf({ host }: CtdbNode): Promise<ManyPeers> {
   return peers;
 }
 
-/** Identities that are held by a node. */
+/** Identities held by a node. */
 async function heldBy(node: CtdbNode): Promise<string[]> {
   const reports: { id: string; state: string }[] = JSON.parse(
     await node.identity("list", "--json"),
@@ -50,12 +50,12 @@ async function heldBy(node: CtdbNode): Promise<string[]> {
   return reports.filter(({ state }) => state === "held").map(({ id }) => id).sort();
 }
 
-/** An identity by its address. */
+/** Identity of an address. */
 function idOf(address: string): string {
   return `ip-${address.replaceAll(":", "-")}`;
 }
 
-/** Has each node have two of the addresses that are not IPv6. */
+/** Moves addresses so that each node has two of those that are not IPv6. */
 async function deal(nodes: readonly [CtdbNode, CtdbNode]): Promise<readonly [string[], string[]]> {
   const [ofA] = await dealt(nodes);
   for (const [i, address] of PUBLIC.filter((address) => address !== IPV6).entries()) {
@@ -65,7 +65,7 @@ async function deal(nodes: readonly [CtdbNode, CtdbNode]): Promise<readonly [str
   return await dealt(nodes);
 }
 
-/** The addresses that each node has, when each has the identities to them as well. */
+/** Addresses of each node, once each node holds the identities, too. */
 async function dealt(
   [a, b]: readonly [CtdbNode, CtdbNode],
 ): Promise<readonly [string[], string[]]> {
@@ -79,7 +79,7 @@ async function dealt(
   return addresses;
 }
 
-/** Waits until the clients have been told from these addresses at least. */
+/** Waits until the clients have been told at least from these addresses. */
 async function areTold(
   peers: ManyPeers,
   clients: readonly string[],

@@ -13,9 +13,9 @@ import { OUR_STATD, systemTest } from "../../support/system_test.ts";
 const KILLS = Deno.env.has("LONG") ? 12 : 2;
 /** Between two kills, in ms. */
 const PERIOD_MS = Deno.env.has("LONG") ? 10_000 : 4_000;
-/** No reply may come later, in ms. */
+/** Latest reply, in ms. */
 const REPLY_MAX_MS = 2_000;
-/** Of a reply: what a busy machine adds to it. */
+/** Allowance for a busy machine, in ms. */
 const LOAD_MS = 1_000;
 /** Lock managers that ask at the same time, and how often each does at most, in ms: 100 calls a second. */
 const CALLERS = 4;

@@ -33,14 +33,14 @@ interface World {
 interface Options {
   readonly members?: number;
   readonly flags?: readonly string[];
-  /** Lines of the section of the identity. */
+  /** Lines of the identity's section. */
   readonly identity?: string;
-  /** Lines of the section of etcd, but for endpoints. */
+  /** Lines of the section [etcd], without endpoints. */
   readonly etcd?: string;
   readonly timeoutMs?: number;
 }
 
-/** Two nodes that see one cluster, which runs beside the first of them. */
+/** Two nodes with one cluster, which runs beside the first node. */
 async function world([newHost, newFolder]: Made, options: Options = {}): Promise<World> {
   const { members = 1, flags = [], identity = "", etcd: more = "", timeoutMs = 1500 } = options;
   const endpoints = Array.from({ length: members }, (_, i) => `http://${A}:${23791 + i}`);
@@ -187,7 +187,7 @@ systemTest(
     await a.start();
     await a.identity("acquire", "vip1");
     assertMatch(await a.mon("127.1.0.1"), SUCCESS);
-    // Longer than the token lives: it is the next call that finds out.
+    // Longer than the token's lifetime: the next call finds the token expired.
     await a.host.output("sleep", "3");
     assertMatch(await a.mon("127.1.0.2"), SUCCESS);
     const root = await tokenOf(etcd, "root", "r");
@@ -257,7 +257,7 @@ async function tokenOf(etcd: EtcdCluster, name: string, password: string): Promi
   return token;
 }
 
-/** Users root and nsm, who may do all below a prefix. */
+/** Users root and nsm; nsm has all rights below a prefix. */
 async function withUsers(etcd: EtcdCluster, password: string, prefix: string): Promise<void> {
   const end = `${prefix.slice(0, -1)}0`;
   const perm = { permType: "READWRITE", key: btoa(prefix), range_end: btoa(end) };

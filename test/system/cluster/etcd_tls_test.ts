@@ -10,7 +10,7 @@ const OPENSSL = "/usr/bin/openssl";
 const ENDPOINT = "https://127.0.0.1:23790";
 const SUCCESS = /^SUCCESS 00000000/;
 
-/** Two authorities, and certificates of the first one for the server and a client. */
+/** Two CAs, and certificates of the first one for the server and a client. */
 const CERTIFICATES = `
 set -e
 mkdir -m 755 /run/tls && cd /run/tls

@@ -20,7 +20,7 @@ systemTest(
     const early = [];
     for (const vip of vips) early.push(await host.run(OUR_SM_NOTIFY, "-f", "-v", vip));
     assertEquals(early.map(({ code }) => code), [0, 0]);
-    // Both runs have had no answer so far: nobody was there.
+    // Neither run has had a reply so far, since no peer existed.
     const peers = new ManyPeers(host);
     await peers.ready();
     const sources = new Set<string>();

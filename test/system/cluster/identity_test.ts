@@ -13,7 +13,7 @@ import { ask } from "../../support/statd.ts";
 import { type NewHost, OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../../support/system_test.ts";
 
 const NEEDS = [OUR_STATD, OUR_SM_NOTIFY];
-/** Addresses of services, which every node has here; that a peer is told from them is what counts. */
+/** Addresses of services, which every node has here; only the source of notices matters. */
 const VIPS = ["10.99.0.1", "10.99.0.2", "10.99.0.3"];
 
 const SUCCESS = /^SUCCESS 00000000/;
@@ -117,7 +117,7 @@ systemTest(
     ]);
     const { notices } = (await peers.report()).get("127.1.0.1")!;
     assert(notices.some((notice) => notice.startsWith("vip2.example.net ")), String(notices));
-    // It has not come back, and stays on the list for 120 s.
+    // The client has not returned, and stays on the list for 120 s.
     const { code: again, stdout } = await b.host.run(OUR_SM_NOTIFY, "--identity", "vip2");
     assertMatch(stdout, /^Identity vip2: told 1 of 1 of state \d+ in /);
     assertEquals(again, 0);
@@ -145,7 +145,7 @@ systemTest(
       await peers.forget();
       const { code, summary } = await b.notify(`vip${i}`);
       assertEquals(code, 0);
-      // Acquired later, an identity knows of those before, and the first of those after: all were monitored.
+      // An identity acquired later has clients registered before and after: all were monitored.
       const report = await peers.report();
       for (const client of [1, 2, 3]) {
         const { notices, sources } = report.get(`127.1.0.${client}`)!;

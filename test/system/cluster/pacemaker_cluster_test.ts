@@ -14,7 +14,7 @@ const NEEDS = [`${MANAGERS}/usr/sbin/crm`, `${MANAGERS}/usr/sbin/pacemakerd`];
 const SUCCESS = /^SUCCESS 00000000/;
 const FAILURE = /^SUCCESS 00000001/;
 
-/** The commands of the page, where there is no disk, no systemd and no NFS server of the kernel. */
+/** Commands of the page, adapted to a host without a disk, systemd and the kernel's NFS server. */
 function fitted(commands: string, storage: string): string {
   const replacements: readonly (readonly [string, string])[] = [
     ["# crm configure\n", ""],
@@ -32,7 +32,7 @@ function fitted(commands: string, storage: string): string {
   }, commands);
 }
 
-/** Peers of a node, which answer at 127.1.0.0/16 of each. */
+/** Peers of a node, which answer at 127.1.0.0/16. */
 async function clientsOf({ host }: PacemakerNode): Promise<ManyPeers> {
   const peers = new ManyPeers(host);
   await peers.ready();
@@ -54,7 +54,8 @@ systemTest(
     assertEquals(configured.code, 0, configured.stdout + configured.stderr);
     await a.shows("vip1-notify.*Started a");
 
-    // Asked to move: node a lets go, its file system is unmounted, and its clients are told by b.
+    // Requested move: node a releases the identity, its file system is unmounted, and b tells the
+    // clients.
     const onB = await clientsOf(b);
     const clients = peerAddresses("127.1", 20);
     for (const client of clients) assertMatch(await a.mon(client), SUCCESS);
@@ -81,7 +82,7 @@ systemTest(
     await a.host.output("crm_resource", "--cleanup");
     await a.shows("vip1-notify.*Started b");
 
-    // The node ends without a word.
+    // The node ends abruptly.
     assertMatch(await b.mon("127.1.1.3"), SUCCESS);
     await onA.forget();
     await b.kill();

@@ -33,7 +33,7 @@ async function node(newHost: NewHost, name: string, nfsConf = ""): Promise<Clust
 
 type Parameters = Readonly<Record<string, string>>;
 
-/** Runs the agent as Pacemaker does. */
+/** Runs the agent like Pacemaker. */
 function agent(
   { host }: ClusterNode,
   action: string,
@@ -107,7 +107,7 @@ systemTest(
     assertEquals(await status(a, "start", notify), OCF.success);
     assertEquals(await status(a, "monitor", acquire), OCF.success);
     assertEquals(await status(a, "monitor", notify), OCF.success);
-    // Starting what runs is no acquisition.
+    // A start of a running agent is no acquisition.
     assertEquals(await status(a, "start", acquire), OCF.success);
     assertEquals((await a.report("vip1"))["epoch"], 1);
     const clients = peerAddresses("127.1", 20);
@@ -122,27 +122,28 @@ systemTest(
     assertEquals((await peers.count()).told, 20);
     assertEquals(await status(b, "monitor", notify), OCF.success);
 
-    // What has no daemon is not running, and can be stopped; the next daemon does not hold it.
+    // An agent without a daemon is not running and can be stopped; the next daemon does not hold
+    // the identity.
     assertEquals(await status(a, "monitor", acquire, "0"), OCF.notRunning);
     assertEquals(await status(a, "stop", acquire), OCF.success);
     await a.start();
     assertEquals((await a.report("vip1"))["state"], "not held");
     assertMatch(await a.mon("127.1.1.1"), SUCCESS);
 
-    // A node that was passed over does not run it any more, and stops without a fault.
+    // A superseded node no longer runs the agent, and stops it without a fault.
     assertEquals(await status(a, "start", acquire), OCF.success);
     assertEquals((await b.mon("127.1.1.2")).startsWith("SUCCESS 00000001"), true);
     assertEquals(await status(b, "monitor", acquire), OCF.notRunning);
     assertEquals(await status(b, "stop", acquire), OCF.success);
 
-    // Acquired again by hand: whoever was told was told of the number before.
+    // After another acquire by hand, told clients were told the previous number.
     assertEquals(await status(a, "start", notify), OCF.success);
     await a.identity("acquire", "vip1");
     assertEquals(await status(a, "monitor", notify), OCF.notRunning);
     assertEquals(await status(a, "start", notify), OCF.success);
     assertEquals(await status(a, "stop", notify), OCF.success);
 
-    // Whoever cannot be reached stays on record, and is no failure of the service.
+    // An unreachable client stays on record, and is no failure of the service.
     assertMatch(await a.mon("10.200.0.1"), SUCCESS);
     await a.identity("acquire", "vip1");
     const brief = { ...notify, deadline: "1" };

@@ -17,7 +17,7 @@ const NEEDS = [OUR_STATD, OUR_NSMCTL, DEBIAN_STATD, NFT, SETPRIV];
 const SERVICE = "nfs1.example.net";
 const NODE = "10.0.0.1";
 const CLIENT = "10.0.0.2";
-/** The user of the pod; it has nothing but this number. */
+/** User of the pod: a bare number. */
 const USER = "65534";
 const UNPRIVILEGED = [
   SETPRIV,
@@ -25,10 +25,10 @@ const UNPRIVILEGED = [
   "--no-new-privs",
 ];
 const SUCCESS = /^SUCCESS 00000000/;
-/** The same name and disk wherever it runs, as of a StatefulSet. */
+/** Constant name and disk, as of a StatefulSet. */
 const POD_NAME = "nfs-0";
 
-/** A node of the cluster that hides the addresses of its pods. */
+/** Node of the cluster that hides the addresses of its pods. */
 async function masqueradingNode(newHost: NewHost): Promise<TestHost> {
   const node = await newHost();
   await node.output("sh", "-ec", "echo 1 >/proc/sys/net/ipv4/ip_forward");
@@ -39,7 +39,7 @@ async function masqueradingNode(newHost: NewHost): Promise<TestHost> {
   return node;
 }
 
-/** A pod on that node; what is mounted is writable, and nothing else. */
+/** Pod on that node; only mounts are writable. */
 async function podOn(node: TestHost, newHost: NewHost, number: number, ledger: string) {
   const nfsConf = `[identity "nfs1"]\nnames = ${SERVICE}\naddresses = 10.96.0.10\nsource = any\n` +
     `ledger = directory:${ledger}\n`;
