@@ -4,12 +4,20 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Agent } from "../../support/agent_client.ts";
 import { type CtdbNode, ctdbPair } from "../../support/ctdb_node.ts";
 import { MANAGERS } from "../../support/layered_usr.ts";
 import { literalBlocks } from "../../support/manual_commands.ts";
 import { ManyPeers, peerAddresses } from "../../support/many_peers_client.ts";
 import { eventually } from "../../support/patience.ts";
-import { type NewFolder, type NewHost, systemTest } from "../../support/system_test.ts";
+import { describe, message, mon, nullCall } from "../../support/nsm_calls.ts";
+import { STATD, STATD_PORT } from "../../support/statd.ts";
+import {
+  DEBIAN_STATD,
+  type NewFolder,
+  type NewHost,
+  systemTest,
+} from "../../support/system_test.ts";
 
 const NEEDS = [`${MANAGERS}/usr/sbin/ctdbd`];
 const SUCCESS = /^SUCCESS 00000000/;
@@ -165,5 +173,66 @@ systemTest(
       const ofLockd = asked.filter((line) => line.includes("nlockmgr"));
       assertEquals(ofLockd.slice(-2), ["stop nlockmgr", "start nlockmgr"]);
     }
+  },
+);
+
+/** Hosts that CTDB's callout is run for, by each program. */
+const CALLOUTS = 100;
+/** Between two looks at the health, in ms: many more than CTDB's, and too few to slow anything down. */
+const HEALTH_MS = 100;
+/** How much longer it may take with ours than with Debian's, one run of each. */
+const SLOWER_MAX = 2;
+
+systemTest(
+  "acceptance 15: CTDB's own callout runs as with Debian's statd, and the health is answered meanwhile",
+  [...NEEDS, DEBIAN_STATD],
+  async (newHost, newFolder) => {
+    const shared = await newFolder();
+    // Its place has ours in the hosts.
+    await Deno.copyFile(DEBIAN_STATD, `${shared}/debian`);
+    const [{ host }] = await ctdbPair(newHost, {
+      publicAddresses: [`${PUBLIC[0]}/24`, `${PUBLIC[1]}/24`],
+      scriptOptions: [],
+      shared,
+      // The callout needs root, as CTDB's tools do.
+      setUp:
+        "chmod +x /etc/ctdb/statd-callout; chown -R root:root /var/lib/nfs; cd /var/lib/nfs; " +
+        "chmod 700 sm sm.bak; cp -a /var/lib/nfs /run/debian; chmod 755 /run/debian",
+      nfsConf: "[statd]\nname = cluster\nha-callout = /etc/ctdb/statd-callout\n",
+    });
+    await host.startRpcbind();
+    const port = STATD_PORT + 1;
+    const callout = ["-n", "cluster", "-H", "/etc/ctdb/statd-callout"];
+    const debian = ["-F", "-p", String(port), "--no-notify", "-P", "/run/debian", ...callout];
+    host.start(`${shared}/debian`, ...debian);
+    const listens = `until : </dev/tcp/127.0.0.1/${port}; do sleep 0.2; done`;
+    await host.output("timeout", "60", "bash", "-c", listens);
+    const [health, caller] = [new Agent(host), new Agent(host)];
+    const took: number[] = [];
+    for (const to of [{ ...STATD, port }, STATD]) {
+      let isOver = false;
+      let slowest = 0;
+      const checking = (async () => {
+        while (!isOver) {
+          const asked = performance.now();
+          await health.datagram(message(nullCall), to);
+          slowest = Math.max(slowest, performance.now() - asked);
+          await new Promise((resolve) => setTimeout(resolve, HEALTH_MS));
+        }
+      })();
+      const started = performance.now();
+      for (let i = 0; i < CALLOUTS; i++) {
+        const monName = `127.1.${to.port & 255}.${i}`;
+        const { message: reply } = await caller.datagram(message(mon({ monName })), to);
+        assertMatch(describe(reply), SUCCESS);
+      }
+      took.push(performance.now() - started);
+      isOver = true;
+      await checking;
+      const figures = `${to === STATD ? "ours" : "Debian's"}: ${CALLOUTS} callouts in ` +
+        `${(took.at(-1)! / 1000).toFixed(1)} s, slowest SM_NULL ${slowest.toFixed(0)} ms\n`;
+      await Deno.stdout.write(new TextEncoder().encode(figures));
+    }
+    assert(took[1]! < SLOWER_MAX * took[0]!, String(took));
   },
 );
