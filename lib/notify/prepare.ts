@@ -228,10 +228,11 @@ function begin(run: NotifyRun, log: Log): void {
   }
 }
 
-/** Replaces the note of an earlier run, or at least removes it. */
+/** Replaces the note of an earlier run, or at least removes it. @throws {StoreError} No number is known. */
 function beginAnew(run: NotifyRun, log: Log): void {
+  const next = run.nextStateNumber; // without one nobody can be told, and the earlier note stays
   try {
-    run.begin(run.nextStateNumber);
+    run.begin(next);
   } catch {
     try {
       run.forget();

@@ -623,4 +623,26 @@ export const FOUND: Readonly<Record<string, History>> = {
     },
     { at: 39_241, kind: "forget", peer: "p3.site" },
   ], { hasOwnName: true }),
+  "a start that cannot read the state number leaves the note of the run that was cut short":
+    history(
+      5081350,
+      [
+        { at: 31_925, kind: "peer", host: 1, ms: 114_436, fault: "unreachable" },
+        { at: 62_904, kind: "mon", peer: "p1.site", by: 1, cookie: 1 },
+        { at: 62_904, turns: 9, kind: "powerCut", changes: 2 },
+        { at: 71_904, kind: "mon", peer: "10.0.1.11", by: 2, cookie: 1 },
+        { at: 80_499, turns: 4, kind: "killNotifier", changes: 0 },
+        {
+          at: 80_499,
+          turns: 8,
+          kind: "disk",
+          ms: 35_988,
+          operation: "read",
+          reason: "Permission denied (os error 13)",
+          path: "/state",
+        },
+        { at: 86_072, turns: 9, kind: "killStatd", changes: 0 },
+        { at: 94_586, turns: 3, kind: "stat" },
+      ],
+    ),
 };
