@@ -1,10 +1,11 @@
 /**
- * Acceptance test 21 of identities: a service in a pod as Kubernetes runs one. The pod has a network behind
+ * Acceptance test 21 of identities: a service in a pod as Kubernetes runs one, with the settings of the page. The pod has a network behind
  * masquerading, a root that is read-only, and a user without privileges; its ledger is a volume.
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Agent } from "../../support/agent_client.ts";
+import { literalBlocks } from "../../support/manual_commands.ts";
 import { TestHost } from "../../support/namespace.ts";
 import { mon } from "../../support/nsm_calls.ts";
 import { OUR_NSMCTL } from "../../support/nsmctl_host.ts";
@@ -41,8 +42,8 @@ async function masqueradingNode(newHost: NewHost): Promise<TestHost> {
 
 /** Pod on that node; only mounts are writable. */
 async function podOn(node: TestHost, newHost: NewHost, number: number, ledger: string) {
-  const nfsConf = `[identity "nfs1"]\nnames = ${SERVICE}\naddresses = 10.96.0.10\nsource = any\n` +
-    `ledger = directory:${ledger}\n`;
+  const [settings] = await literalBlocks("nsm-cluster.7", "In a pod");
+  const nfsConf = settings!.replace("/srv/nsm", ledger);
   const pod = await newHost({ etc: { "nfs.conf": nfsConf } });
   await TestHost.join(
     { host: pod, addresses: [`10.1.${number}.2/24`] },
