@@ -32,13 +32,20 @@ const NOBODY = "65534";
  */
 const TEXTS_MAX_CHARACTERS = 512;
 const PORT_MAX = 65535;
+const NONE: readonly Indexed[] = [];
 
 export type Entry = Readonly<Rpcb>;
+
+/** Entry and its port for version 2, which is looked up most; undefined if the address is not IPv4. */
+interface Indexed {
+  readonly entry: Entry;
+  readonly port: number | undefined;
+}
 
 export class Entries {
   #entries: Entry[] = [];
   /** Index by program. */
-  #byProgram = new Map<number, Entry[]>();
+  #byProgram = new Map<number, Indexed[]>();
   /** Number of entries by owner. */
   readonly #counts = new Map<string, number>();
   readonly #changed: () => void;
@@ -51,16 +58,21 @@ export class Entries {
 
   #add(entry: Entry): void {
     this.#entries.push(entry);
+    const indexed = { entry, port: ipv4PortOf(entry.r_addr) };
     const ofProgram = this.#byProgram.get(entry.r_prog);
-    if (ofProgram === undefined) this.#byProgram.set(entry.r_prog, [entry]);
-    else ofProgram.push(entry);
+    if (ofProgram === undefined) this.#byProgram.set(entry.r_prog, [indexed]);
+    else ofProgram.push(indexed);
     this.#count(entry, 1);
   }
 
   #remove(removed: ReadonlySet<Entry>): void {
     this.#entries = this.#entries.filter((entry) => !removed.has(entry));
-    this.#byProgram = Map.groupBy(this.#entries, ({ r_prog }) => r_prog);
-    for (const entry of removed) this.#count(entry, -1);
+    for (const entry of removed) {
+      const left = this.#of(entry.r_prog).filter((one) => one.entry !== entry);
+      if (left.length === 0) this.#byProgram.delete(entry.r_prog);
+      else this.#byProgram.set(entry.r_prog, left);
+      this.#count(entry, -1);
+    }
   }
 
   #count({ r_owner }: Entry, change: number): void {
@@ -69,8 +81,8 @@ export class Entries {
     else this.#counts.set(r_owner, count);
   }
 
-  #of(prog: number): readonly Entry[] {
-    return this.#byProgram.get(prog) ?? [];
+  #of(prog: number): readonly Indexed[] {
+    return this.#byProgram.get(prog) ?? NONE;
   }
 
   get all(): readonly Entry[] {
@@ -110,7 +122,7 @@ export class Entries {
     const isMeant = (entry: Entry) =>
       entry.r_vers === r_vers &&
       (r_netid === "" || isSameNetid(entry.r_netid, r_netid));
-    const meant = this.#of(r_prog).filter(isMeant);
+    const meant = this.#of(r_prog).map(({ entry }) => entry).filter(isMeant);
     if (meant.length === 0) return true;
     const foreign = meant.findIndex((entry) => owner !== SUPERUSER && entry.r_owner !== owner);
     const removed = new Set(foreign < 0 ? meant : meant.slice(0, foreign));
@@ -124,7 +136,7 @@ export class Entries {
   /** Entry of a program and netid: the one of the version or, without it, the last one. */
   find(prog: number, vers: number, netid: string): Entry | undefined {
     let hit: Entry | undefined;
-    for (const entry of this.#of(prog)) {
+    for (const { entry } of this.#of(prog)) {
       if (!isSameNetid(entry.r_netid, netid)) continue;
       hit = entry;
       if (entry.r_vers === vers) break;
@@ -137,10 +149,8 @@ export class Entries {
     let port: number | undefined;
     const netid = netidOfProtocol(prot);
     if (netid === undefined) return undefined;
-    for (const entry of this.#of(prog)) {
-      if (entry.r_netid !== netid) continue;
-      const own = ipv4PortOf(entry.r_addr);
-      if (own === undefined) continue;
+    for (const { entry, port: own } of this.#of(prog)) {
+      if (entry.r_netid !== netid || own === undefined) continue;
       port = own;
       if (entry.r_vers === vers) break;
     }
@@ -157,9 +167,9 @@ export class Entries {
   }
 
   #exact({ r_prog, r_vers, r_netid }: Entry): Entry | undefined {
-    return this.#of(r_prog).find((entry) =>
+    return this.#of(r_prog).find(({ entry }) =>
       entry.r_vers === r_vers && isSameNetid(entry.r_netid, r_netid)
-    );
+    )?.entry;
   }
 
   #hasRoomFor(owner: string): boolean {

@@ -98,7 +98,10 @@ function openUnixListeners(
   try {
     listeners.push(listenUnix(ABSTRACT + RPCBIND_SOCKET));
   } catch (error) {
-    log.warning(`Programs that look for @${RPCBIND_SOCKET} do not find it: ${reasonOf(error)}`);
+    log.warning(
+      `Another program may answer for us at @${RPCBIND_SOCKET}, which newer kernels ask first: ` +
+        reasonOf(error),
+    );
   }
   return { listeners, ownSocket };
 }

@@ -20,7 +20,22 @@ class VersionCounts {
   readonly info = new Array<number>(RPCBSTAT_HIGHPROC).fill(0);
   setinfo = 0;
   unsetinfo = 0;
-  readonly lookUps = new Map<string, LookUp>();
+  readonly lookUps: LookUp[] = [];
+  readonly lookUpsOf = new Map<number, LookUp[]>();
+
+  /** Count of a look-up, made on the first one; undefined if there are too many. */
+  lookUp(prog: number, vers: number, netid: string): LookUp | undefined {
+    const ofProgram = this.lookUpsOf.get(prog);
+    for (const one of ofProgram ?? []) {
+      if (one.vers === vers && one.netid === netid) return one;
+    }
+    if (this.lookUps.length >= LOOK_UPS_MAX) return undefined;
+    const made = { prog, vers, success: 0, failure: 0, netid };
+    this.lookUps.push(made);
+    if (ofProgram === undefined) this.lookUpsOf.set(prog, [made]);
+    else ofProgram.push(made);
+    return made;
+  }
 }
 
 export class Statistics {
@@ -42,14 +57,10 @@ export class Statistics {
   }
 
   lookedUp(version: Version, prog: number, vers: number, netid: string, isFound: boolean): void {
-    const { lookUps } = this.#of(version);
-    const key = `${prog} ${vers} ${netid}`;
-    const known = lookUps.get(key);
-    if (known === undefined && lookUps.size >= LOOK_UPS_MAX) return;
-    const count = known ?? { prog, vers, success: 0, failure: 0, netid };
+    const count = this.#of(version).lookUp(prog, vers, netid);
+    if (count === undefined) return;
     if (isFound) count.success = plusOne(count.success);
     else count.failure = plusOne(count.failure);
-    if (known === undefined) lookUps.set(key, count);
   }
 
   /** Statistics in wire form. */
@@ -58,7 +69,7 @@ export class Statistics {
       info,
       setinfo,
       unsetinfo,
-      addrinfo: [...lookUps.values()].reverse(),
+      addrinfo: lookUps.toReversed(),
       rmtinfo: [], // calls are not forwarded
     }));
   }

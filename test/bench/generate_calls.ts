@@ -3,13 +3,15 @@
 import { toRecord } from "../../lib/rpc/record.ts";
 import { BlockingSocket } from "./blocking_sockets.ts";
 import type { Figures, Order } from "./generator_orders.ts";
-import { type Message, nullCall, renew, statCall } from "./messages.ts";
+import { getPortCall, type Message, nullCall, renew, statCall } from "./messages.ts";
 
 type CallsOrder = Extract<Order, { do: "calls" }>;
 
+const CALLS = { SM_NULL: nullCall, SM_STAT: statCall, PMAPPROC_GETPORT: getPortCall };
+
 /** Measures the rate of one procedure. */
 export function callRate(order: CallsOrder): Figures {
-  const call = order.procedure === "SM_NULL" ? nullCall() : statCall();
+  const call = CALLS[order.procedure]();
   return order.transport === "udp" ? overUdp(order, call) : overTcp(order, call);
 }
 

@@ -1,10 +1,11 @@
 /**
- * Flood of SM_NULL from another host, in a host of its own: a rate of datagrams to one address,
- * until ended. The argument is a {@link FloodOrder} as JSON; `ready` is printed at the start.
+ * Flood of SM_NULL or GETPORT from another host, in a host of its own: a rate of datagrams to one
+ * address, until ended. The argument is a {@link FloodOrder} as JSON; `ready` is printed at the start.
  */
 
 import { checked, libc, numericAddress } from "../../lib/platform/libc.ts";
 import { message, nullCall } from "../support/nsm_calls.ts";
+import { getPortCall } from "./messages.ts";
 
 /** Target and rate of a flood. */
 export interface FloodOrder {
@@ -12,6 +13,8 @@ export interface FloodOrder {
   readonly address: string;
   readonly port: number;
   readonly perSecond: number;
+  /** Procedure called; default SM_NULL. */
+  readonly procedure?: "PMAPPROC_GETPORT";
 }
 
 /** Length of a burst, in ms of the flood's rate. */
@@ -24,14 +27,14 @@ const SOL_SOCKET = 1;
 const SO_BROADCAST = 6;
 const MSG_DONTWAIT = 0x40;
 
-const { address, port, perSecond } = JSON.parse(Deno.args[0]!) as FloodOrder;
+const { address, port, perSecond, procedure } = JSON.parse(Deno.args[0]!) as FloodOrder;
 const name = numericAddress(address)!;
 name[2] = port >> 8;
 name[3] = port & 0xff;
 const fd = checked("socket", libc().socket(name[0]!, SOCK_DGRAM, 0));
 const yes = new Int32Array([1]);
 checked("setsockopt", libc().setsockopt(fd, SOL_SOCKET, SO_BROADCAST, yes, yes.byteLength));
-const call = message(nullCall);
+const call = procedure === undefined ? message(nullCall) : getPortCall();
 const length = BigInt(call.length);
 Deno.stdout.writeSync(new TextEncoder().encode("ready\n"));
 let sent = 0;

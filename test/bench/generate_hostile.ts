@@ -4,11 +4,14 @@
  */
 
 import { BlockingSocket } from "./blocking_sockets.ts";
-import { type Message, monCall, notifyCall, nullCall, unmonCall } from "./messages.ts";
+import { getPortCall, type Message, monCall, notifyCall, nullCall, unmonCall } from "./messages.ts";
+
+/** Procedure to be measured. */
+type Procedure = "SM_NULL" | "SM_MON" | "PMAPPROC_GETPORT";
 
 /** Order of a process, as JSON in its first argument. */
 export type HostileOrder =
-  | { do: "measure"; port: number; calls: number; procedure?: "SM_NULL" | "SM_MON" }
+  | { do: "measure"; port: number; calls: number; procedure?: Procedure }
   | { do: "drip"; port: number; address: string; connections: number }
   | { do: "flood"; port: number; address: string; perSecond: number };
 
@@ -21,7 +24,7 @@ const DRIP_MS = 100;
 /** Length of a burst, in ms of the flood's rate. */
 const BURST_MS = 10;
 
-/** Times of SM_NULL, or of SM_MON and SM_UNMON alternately, in ms. */
+/** Times of a procedure, in ms; SM_MON stands for SM_MON and SM_UNMON alternately. */
 function measure(
   { port, calls, procedure = "SM_MON" }: HostileOrder & { do: "measure" },
 ): { p50: number; p99: number; lost: number } {
@@ -42,7 +45,8 @@ function measure(
   return { p50: at(0.5), p99: at(0.99), lost };
 }
 
-function callOf(procedure: "SM_NULL" | "SM_MON", i: number): Message {
+function callOf(procedure: Procedure, i: number): Message {
+  if (procedure === "PMAPPROC_GETPORT") return getPortCall();
   if (procedure === "SM_NULL") return nullCall();
   return i % 2 === 0 ? monCall(i) : unmonCall(i - 1);
 }

@@ -12,7 +12,7 @@ export type Order =
     do: "calls";
     transport: "udp" | "tcp";
     port: number;
-    procedure: "SM_NULL" | "SM_STAT";
+    procedure: "SM_NULL" | "SM_STAT" | "PMAPPROC_GETPORT";
     outstanding: number;
     ms: number;
   }

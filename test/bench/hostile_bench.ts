@@ -2,12 +2,14 @@
  * How long a lock manager waits while strangers are at the monitor, against an idle one; Debian's
  * rpc.statd and ours in turn. Needs root, rpcbind and nfs-common.
  *
- *     deno run -A test/bench/hostile_bench.ts [--rounds=N] [--calls=N] [--only=drip|floods]
+ *     deno run -A test/bench/hostile_bench.ts [--rounds=N] [--calls=N] [--only=drip|floods|rpcbind]
  *
  * - drip: SM_MON while they hold 1,000 dripping TCP connections and flood the UDP port.
  * - floods: SM_NULL and SM_MON while one of them sends 50,000 datagrams a second from another host, to
  *   the unicast address of the monitor, to a broadcast address or to a multicast address; and, for what
  *   the flood costs the system without any monitor, to a port that nobody has.
+ *
+ * - rpcbind: GETPORT while a stranger sends as many of them, Debian's rpcbind and ours.
  *
  * The strangers have the processor of the generator, the monitor has its own.
  */
@@ -18,6 +20,7 @@ import type { FloodOrder } from "./generate_flood.ts";
 import { median } from "./generator_orders.ts";
 import type { HostileOrder } from "./generate_hostile.ts";
 import { say } from "./report.ts";
+import { rpcbindFloods } from "./rpcbind_bench.ts";
 import { ADDRESS, type Candidate, pause, PORT, StatdHost } from "./statd_host.ts";
 
 const PROGRAM = new URL("generate_hostile.ts", import.meta.url).pathname;
@@ -149,7 +152,10 @@ async function drip(rounds: number, calls: number): Promise<void> {
 }
 
 if (import.meta.main) {
+  const only = Deno.args.find((it) => it.startsWith("--only="));
   const [rounds, calls] = [option("rounds", 3), option("calls", 1_000)];
-  if (!Deno.args.includes("--only=floods")) await drip(rounds, calls);
-  if (!Deno.args.includes("--only=drip")) await floods(rounds, calls);
+  const parts = { drip, floods, rpcbind: rpcbindFloods };
+  for (const [name, measure] of Object.entries(parts)) {
+    if (only === undefined || only === `--only=${name}`) await measure(rounds, calls);
+  }
 }

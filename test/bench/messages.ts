@@ -1,7 +1,7 @@
 /** Messages of the generator; constant parts are built once. */
 
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
-import { portmapV2 } from "../../lib/protocol/portmap.ts";
+import { IpProtocol, PMAP_PROG, PMAP_VERS, portmapV2 } from "../../lib/protocol/portmap.ts";
 import { encodeCall } from "../support/rpc_messages.ts";
 import { hostName } from "./generator_orders.ts";
 
@@ -33,6 +33,12 @@ export function nullCall(): Message {
 
 export function statCall(): Message {
   return encodeCall(nsmV1, "SM_STAT", { mon_name: hostName(1) }, ++xid);
+}
+
+/** Asks rpcbind where it listens itself. */
+export function getPortCall(): Message {
+  const mapping = { prog: PMAP_PROG, vers: PMAP_VERS, prot: IpProtocol.UDP, port: 0 };
+  return encodeCall(portmapV2, "PMAPPROC_GETPORT", mapping, ++xid);
 }
 
 export function monCall(host: number): Message {

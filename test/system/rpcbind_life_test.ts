@@ -131,6 +131,20 @@ systemTest("rpcbind is found by its abstract name, and knows who comes there", N
   assertEquals(await others(host), ["300001 1 udp 0.0.0.0.8.1 - 1234"]);
 });
 
+/** Takes the abstract name, which anybody can. */
+const TAKE = `
+import socket, time
+s = socket.socket(socket.AF_UNIX); s.bind(chr(0) + "/run/rpcbind.sock"); s.listen()
+print("ready", flush=True); time.sleep(1000)
+`;
+
+systemTest("rpcbind says that somebody else has its abstract name", NEEDS, async (newHost) => {
+  const host = await newHost();
+  await host.start("python3", "-c", TAKE).line(/^ready$/);
+  const rpcbind = await host.startRpcbind(OUR_RPCBIND, "-w", "-d");
+  await rpcbind.line(/Another program may answer for us at @\/run\/rpcbind\.sock, .*in use/);
+});
+
 systemTest("rpcbind --stand-in ends when its socket is replaced", NEEDS, async (newHost) => {
   const host = await newHost();
   const ours = await host.startRpcbind(OUR_RPCBIND, "-w", "-d", "--stand-in");
