@@ -13,7 +13,7 @@ export type LoopOrder =
    * last. A call is made besides, and its duration printed. One process does both, since the start
    * of a second one on this processor would count as a delay of the monitor.
    */
-  | { do: "probe"; port: number; beside?: OneCall }
+  | { do: "probe"; port: number; pid: number; beside?: OneCall }
   /** Sends a call, and waits for the reply. */
   | ({ do: "call"; port: number } & OneCall);
 
@@ -30,6 +30,8 @@ export interface ProbeFigures {
   readonly calls: number;
   readonly longest: number;
   readonly p50: number;
+  /** Longest processor time of the monitor during one call: the wait on an idle machine. */
+  readonly busiest: number;
 }
 
 /** Interval between probes, in ms. */
@@ -37,25 +39,34 @@ const PROBE_MS = 5;
 /** Probes before the other call is made. */
 const WARM_UP = 100;
 
-async function probe(port: number, beside?: OneCall): Promise<ProbeFigures> {
+async function probe(port: number, pid: number, beside?: OneCall): Promise<ProbeFigures> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const to = { transport: "udp", hostname: "127.0.0.1", port } as const;
   const times: number[] = [];
+  let busiest = 0;
   let isOver = false;
   void Deno.stdin.read(new Uint8Array(1)).then(() => isOver = true);
   const buffer = new Uint8Array(256);
   while (!isOver) {
     if (times.length === WARM_UP && beside !== undefined) void makeBeside(port, beside);
+    const usedBefore = processorMs(pid);
     const since = performance.now();
     await socket.send(nullCall(), to);
     await socket.receive(buffer);
     const took = performance.now() - since;
+    busiest = Math.max(busiest, processorMs(pid) - usedBefore);
     times.push(took);
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, PROBE_MS - took)));
   }
   socket.close();
   times.sort((a, b) => a - b);
-  return { calls: times.length, longest: times.at(-1)!, p50: times[times.length >> 1]! };
+  return { calls: times.length, longest: times.at(-1)!, p50: times[times.length >> 1]!, busiest };
+}
+
+/** Processor time of a process's main thread, in ms. Source: proc(5), /proc/PID/schedstat. */
+function processorMs(pid: number): number {
+  const [ns] = Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ");
+  return Number(ns) / 1_000_000;
 }
 
 /** Makes a call without delaying the probes; prints its duration, or nothing without a reply. */
@@ -84,7 +95,7 @@ if (import.meta.main) {
   const order = JSON.parse(Deno.args[0]!) as LoopOrder;
   if (order.do === "probe") {
     say("ready");
-    say(await probe(order.port, order.beside));
+    say(await probe(order.port, order.pid, order.beside));
   } else say(call(order));
   Deno.exit(0);
 }

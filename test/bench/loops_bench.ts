@@ -135,7 +135,9 @@ async function measure({ files, call, act }: Point): Promise<ProbeFigures> {
     await host.output(...command({ do: "call", port: PORT, ...first }));
     await pause(SETTLE_MS);
     const beside = call === undefined ? {} : { beside: call };
-    const probe = host.start(...command({ do: "probe", port: PORT, ...beside }));
+    const probe = host.start(
+      ...command({ do: "probe", port: PORT, pid: await statd.pid, ...beside }),
+    );
     await probe.line(/ready/);
     if (call !== undefined) say(`  ${JSON.parse(await probe.line(/answered/))}`);
     await act?.(host, await statd.pid);
@@ -156,10 +158,11 @@ if (import.meta.main) {
   const limit = Number(option("limit") ?? Infinity);
   let isWithin = true;
   for (const point of POINTS.filter(({ name }) => name.includes(option("only") ?? ""))) {
-    const { longest, p50, calls } = await measure(point);
+    const { longest, p50, calls, busiest } = await measure(point);
     isWithin &&= longest <= limit;
     say(
       `Beside ${point.name}: longest wait ${longest.toFixed(1)} ms, p50 ${p50.toFixed(2)} ms, ` +
+        `of the monitor's processor time ${busiest.toFixed(1)} ms, ` +
         `${calls} calls`,
     );
   }
