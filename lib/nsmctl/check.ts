@@ -68,7 +68,10 @@ async function examine({ stateDirectoryPath, timeoutMs }: Session): Promise<Chec
     const reached = await reachDaemon(stateDirectoryPath, timeoutMs);
     if (reached.outcome === "failed") {
       const { pid, reason } = reached;
-      return { outcome: pid === undefined ? "UNKNOWN" : "CRITICAL", text: reason };
+      if (pid !== undefined) return { outcome: "CRITICAL", text: reason };
+      const isDenied = Deno.uid() !== 0 && reason.includes("Permission denied");
+      const text = isDenied ? `${reason}: this takes root, or the group of status-group` : reason;
+      return { outcome: "UNKNOWN", text };
     }
     if (reached.outcome === "absent") {
       const text = `no daemon serves ${stateDirectoryPath}`;

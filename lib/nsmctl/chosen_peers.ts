@@ -13,8 +13,13 @@ export interface Chosen {
 }
 
 /** Chooses by name, canonical name, address, or pattern with `*` and `?`; see {@link peerMatcher}. */
-export function choosePeers(operands: readonly string[], peers: readonly Peer[]): Chosen {
+export function choosePeers(
+  operands: readonly string[],
+  peers: readonly Peer[],
+  isAllRead = true,
+): Chosen {
   const chosen = new Set<Peer>();
+  const absence = isAllRead ? "is on no list" : "is on no list, as far as it can be read";
   const unknown: { operand: string; complaint: string }[] = [];
   for (const operand of operands) {
     const found = peers.filter(peerMatcher(operand));
@@ -27,7 +32,7 @@ export function choosePeers(operands: readonly string[], peers: readonly Peer[])
       ...monName.includes(".") ? [monName.slice(0, monName.indexOf("."))] : [],
     ]);
     const guess = fullName(operand, peers) ?? didYouMean(operand, known);
-    unknown.push({ operand, complaint: `${shown(operand)} is on no list${guess}` });
+    unknown.push({ operand, complaint: `${shown(operand)} ${absence}${guess}` });
   }
   return { peers: peers.filter((peer) => chosen.has(peer)), unknown };
 }

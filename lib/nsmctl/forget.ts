@@ -107,7 +107,7 @@ async function choose(
   const isAllRead = tellUnread(unread, session);
   const isNamed = given.operands.length > 0;
   const { peers, unknown } = isNamed
-    ? choosePeers(given.operands, all)
+    ? choosePeers(given.operands, all, isAllRead)
     : { peers: all, unknown: [] };
   for (const { complaint } of unknown) terminal.complain(`${programName}: ${complaint}`);
   const latest = ageMs === undefined ? Infinity : now() - ageMs;

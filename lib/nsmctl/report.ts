@@ -86,6 +86,7 @@ async function readFacts(session: Session, unread: string[]): Promise<ReportFact
     stateDirectory: stateDirectoryPath,
     ...await readStatus(session),
     recovery: recoveryOf(events, peers, progress, now()),
+    unread: unread.length,
     peers,
     events: events.filter(({ program }) => program !== "sm-notify").slice(-OTHER_EVENTS_MAX),
   };
@@ -111,10 +112,10 @@ function writePage(file: string, page: string): void {
 
 /** Text of the report. */
 export function reportText(facts: ReportFacts, session: Pick<Session, "terminal" | "now">): string {
-  const { recovery, peers } = facts;
+  const { recovery, peers, unread = 0 } = facts;
   const { colours, width } = session.terminal;
   const monitored = peers.filter(({ isMonitored }) => isMonitored);
-  const parts = [printable(healthLine(facts)), recoveryLine(recovery)]
+  const parts = [printable(healthLine(facts)), recoveryLine(facts)]
     .map((line) => `${filled(line, width, 0)}\n`);
   if (recovery !== undefined && recovery.told.length > 0) {
     const rows = recovery.told.map(({ peer, at, address = "", transport = "", attempts, ms }) => [
@@ -134,7 +135,8 @@ export function reportText(facts: ReportFacts, session: Pick<Session, "terminal"
     ]);
     parts.push(renderTable(LEFT_COLUMNS, rows, width, colours));
   }
-  parts.push(`Monitored now\n${listText(monitored, session)}`);
+  const nobody = unread > 0 ? { nobody: "Not known." } : {};
+  parts.push(`Monitored now\n${listText(monitored, session, nobody)}`);
   return parts.join("\n");
 }
 

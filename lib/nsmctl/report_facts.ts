@@ -13,6 +13,8 @@ export interface ReportFacts extends StatusFacts {
   readonly at: number;
   readonly stateDirectory: string;
   readonly recovery: Recovery | undefined;
+  /** Read errors of lists and history, in number: what is absent then is not known. */
+  readonly unread?: number;
   readonly peers: readonly Peer[];
   readonly events: readonly DatedEvent[];
 }
@@ -26,7 +28,10 @@ export function healthLine({ status, statusFault = "unknown" }: StatusFacts): st
 }
 
 /** Sentence about the last recovery. */
-export function recoveryLine(recovery: Recovery | undefined): string {
+export function recoveryLine(
+  { recovery, unread = 0 }: Pick<ReportFacts, "recovery" | "unread">,
+): string {
+  if (recovery === undefined && unread > 0) return "Last recovery: not known.";
   if (recovery === undefined) return "The history has no recovery: nobody was told of a reboot.";
   const { startedAt, endedAt, isGoingOn, total, told, left, stateNumber } = recovery;
   const state = stateNumber === undefined ? "" : ` of state ${stateNumber}`;

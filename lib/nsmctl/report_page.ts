@@ -57,7 +57,7 @@ export function html(text: string): string {
 }
 
 export function reportPage(facts: ReportFacts): string {
-  const { host, at, stateDirectory, status, recovery, peers, events } = facts;
+  const { host, at, stateDirectory, status, peers, events } = facts;
   const title = `Lock recovery of ${html(host)}`;
   const monitored = peers.filter(({ isMonitored }) => isMonitored);
   return `<!DOCTYPE html>
@@ -77,7 +77,7 @@ export function reportPage(facts: ReportFacts): string {
 </header>
 <main>
 <p class="${status?.health ?? "unknown"}"><strong>${html(healthLine(facts))}</strong></p>
-${recoveryPart(recovery)}
+${recoveryPart(facts)}
 ${monitoredPart(monitored, at)}
 <h2 id="history">What else happened</h2>
 ${eventList(events.map((event) => [event.at, eventSentence(event)]))}
@@ -87,8 +87,9 @@ ${eventList(events.map((event) => [event.at, eventSentence(event)]))}
 `;
 }
 
-function recoveryPart(recovery: Recovery | undefined): string {
-  const sentence = `<h2>Recovery</h2>\n<p>${html(recoveryLine(recovery))}</p>`;
+function recoveryPart(facts: ReportFacts): string {
+  const { recovery } = facts;
+  const sentence = `<h2>Recovery</h2>\n<p>${html(recoveryLine(facts))}</p>`;
   if (recovery === undefined) return sentence;
   const { told, left } = recovery;
   const leftTable = table(

@@ -94,6 +94,8 @@ function addFiles(files: readonly ReadFile[], add: (record: DatedRecord) => void
   for (const { records } of files) records.forEach(add);
 }
 
+const DENIED = "Permission denied";
+
 /** Prints read errors; returns true if there are none. */
 export function tellUnread(
   unread: readonly string[],
@@ -105,10 +107,9 @@ export function tellUnread(
   }
   const rest = unread.length - UNREAD_SHOWN_MAX;
   const more = rest > 0 ? `${plural(rest, "more fault")} like these. ` : "";
-  terminal.complain(
-    `${programName}: ${more}What cannot be read is left out; ` +
-      "nsmctl repair mends owner and permissions",
-  );
+  const isOfAnother = Deno.uid() !== 0 && unread.some((fault) => fault.includes(DENIED));
+  const advice = isOfAnother ? "this takes root" : "nsmctl repair mends owner and permissions";
+  terminal.complain(`${programName}: ${more}What cannot be read is left out; ${advice}`);
   return false;
 }
 

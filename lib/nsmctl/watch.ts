@@ -40,7 +40,8 @@ export const watch: Command = {
     if (isJson) terminal.print(jsonLine(listJson(roster, session)));
     else {
       if (roster.note !== undefined) terminal.complain(`${programName}: ${roster.note}`);
-      terminal.print(listText(roster.peers, session));
+      const isBare = roster.unread.length > 0 && roster.peers.length === 0;
+      terminal.print(listText(roster.peers, session, { isBare }));
     }
     const unread = new UnreadFiles(session);
     const watched = new WatchedPeers(...unread.listsOf(reader), reader.facts());

@@ -53,3 +53,8 @@ Deno.test(
     assertEquals(unknown.map(({ operand }) => operand), ["nothere"]);
   },
 );
+
+Deno.test("who is on no list that can be read may be on one", () => {
+  const [unknown] = choosePeers(["client9"], [], false).unknown;
+  assertEquals(unknown!.complaint, "client9 is on no list, as far as it can be read");
+});

@@ -6,6 +6,7 @@ import { recoveryOf, toldOverTime } from "../../lib/nsmctl/recovery.ts";
 import { reportText } from "../../lib/nsmctl/report.ts";
 import { recoveryLine } from "../../lib/nsmctl/report_facts.ts";
 import { reportPage } from "../../lib/nsmctl/report_page.ts";
+import { FakeTerminal } from "../support/fake_terminal.ts";
 import { EVIL, sampleReport } from "../support/report_sample.ts";
 
 Deno.test("a recovery is who was told by which way, and who is left and why", () => {
@@ -19,9 +20,18 @@ Deno.test("a recovery is who was told by which way, and who is left and why", ()
   ]);
   assertEquals(recovery!.left.map(({ why }) => why), [`no such host ${EVIL}`, "silent"]);
   assertMatch(
-    recoveryLine(recovery),
+    recoveryLine({ recovery }),
     /over after 15 min 1 s; 40 of 42 peers told of state 7, 2 left/,
   );
+});
+
+Deno.test("what could not be read is not taken for nobody", () => {
+  const terminal = new FakeTerminal();
+  const facts = { ...sampleReport(), recovery: undefined, peers: [], unread: 2 };
+  const text = reportText(facts, { terminal, now: () => facts.at });
+  assertMatch(text, /^Last recovery: not known\.$/m);
+  assertMatch(text, /^Monitored now\nNot known\.$/m);
+  assertMatch(reportPage(facts), /Last recovery: not known\./);
 });
 
 Deno.test("only the last recovery counts, and one that was cut short says so", () => {
@@ -29,7 +39,7 @@ Deno.test("only the last recovery counts, and one that was cut short says so", (
   const again = { ...history[0]!, at: history.at(-1)!.at + 1, count: 1 };
   const recovery = recoveryOf([...history, again], [], undefined, again.at);
   assertEquals([recovery!.total, recovery!.told.length, recovery!.left.length], [1, 0, 0]);
-  assertMatch(recoveryLine(recovery), /cut short; 0 of 1 peers/);
+  assertMatch(recoveryLine({ recovery }), /cut short; 0 of 1 peers/);
   assertEquals(recoveryOf([], [], undefined, 0), undefined);
 });
 
