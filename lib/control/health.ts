@@ -12,7 +12,7 @@ const CALLBACK_PATIENCE_MS = 10_000;
 /** Time for which a past event counts, in ms. */
 const RECENT_MS = 3_600_000;
 
-/** Facts for the verdict. Times are durations in ms; undefined: never. */
+/** Facts for the health verdict. Times are durations in ms; undefined: never. */
 export interface HealthFacts {
   /** Why peers cannot find us through rpcbind. */
   readonly registrationFault: string | undefined;

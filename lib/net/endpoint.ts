@@ -1,4 +1,4 @@
-/** Conversion of Deno's addresses. */
+/** Conversion of Deno's network addresses to endpoints. */
 
 import { isLinkLocal } from "../rpc/address.ts";
 import type { Endpoint } from "../rpc/transport.ts";

@@ -133,7 +133,7 @@ export interface Expectation {
   readonly kept?: bigint;
 }
 
-/** Violations of an expectation; the first thread is the main one. */
+/** Privileges that deviate from an expectation; the first thread is the main one. */
 export function privilegeFaults(
   threads: readonly ThreadStatus[],
   { kind, identity: { uid, gid }, noNewPrivileges, kept = NET_BIND_SERVICE }: Expectation,

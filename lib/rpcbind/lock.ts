@@ -17,7 +17,7 @@ import { RegularFile } from "../platform/regular_file.ts";
 
 const LOCK_FILE = "/run/rpcbind.lock";
 const LOCK_MODE = 0o400;
-/** Process name that may take over. */
+/** Name of processes that may take over the lock. */
 const PROGRAM = "rpcbind";
 
 /** Lock, held until it is disposed of or the process ends. */

@@ -191,7 +191,7 @@ export class GroupCommit {
     }
   }
 
-  /** Step 4 now, for all names. */
+  /** Syncs the directory (step 4) for all names. */
   #syncNames(files: readonly ChangedFile[]): void {
     if (this.#unsynced === "nothing") return;
     const fault = this.#syncDirectory();
