@@ -63,7 +63,7 @@ for (const [fault, bytes] of Object.entries(DAMAGED)) {
   Deno.test(`a file that is damaged is said and replaced: ${fault}`, async () => {
     const { entries, lines, after } = await loaded({ "rpcbind.xdr": bytes, boot_id: BOOT });
     assertEquals([entries, lines.length, after], [[], 1, WHOLE]);
-    assertMatch(lines[0]!, /^warning: Beginning without what was kept in .*rpcbind\.xdr/);
+    assertMatch(lines[0]!, /^warning: Starting without the entries in .*rpcbind\.xdr/);
   });
 }
 
