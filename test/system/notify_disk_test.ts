@@ -35,7 +35,7 @@ const FAULTS: readonly Fault[] = [
     name: "a list that is moved away",
     cause: "mv sm.bak elsewhere",
     mend: "mv elsewhere sm.bak",
-    log: /Cannot take "[\d.]+" off the notify list: .*there is no directory/,
+    log: /Cannot take "[\d.]+" off the notify list: .*(?:there is no directory|No such file)/,
     isLeft: true,
   },
   {
