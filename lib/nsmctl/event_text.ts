@@ -64,6 +64,7 @@ export function eventSentence(event: DatedEvent): string {
   const peer = shown(event.peer ?? "?");
   const why = event.reason === undefined ? "" : `: ${printable(event.reason)}`;
   const by = event.by === undefined ? "" : `, as ${shown(event.by)} asked`;
+  const of = event.identity === undefined ? "" : ` of identity ${shown(event.identity)}`;
   const at = event.address === undefined ? "" : ` at ${shown(event.address)}`;
   const over = event.transport === undefined ? "" : ` over ${event.transport}`;
   const tries = attempts === undefined || attempts < 2 ? "" : ` after ${attempts} attempts`;
@@ -106,7 +107,7 @@ export function eventSentence(event: DatedEvent): string {
     case "notifying":
       return `telling ${plural(count, "peer")} that this host rebooted (state ${state})`;
     case "told":
-      return `${peer} told${at}${over}${tries}`;
+      return `${peer} told${of}${at}${over}${tries}`;
     case "notYetTold":
       return `${peer} not told yet${at}${tries}${why}`;
     case "notTold":

@@ -86,7 +86,7 @@ export function controlActions(
         case "declareRebooted":
           return await declare(facts, request.peer, request.by);
         case "identity":
-          return await actOnIdentity(facts.identities, request);
+          return await actOnIdentity(facts.identities, request, facts.note);
       }
     },
   };

@@ -2,6 +2,7 @@
 
 import { type Identities } from "../cluster/identities.ts";
 import { RefusedError } from "../cluster/refusals.ts";
+import type { NoteEvent } from "../nsm/events.ts";
 import type { IdentityRequest } from "../control/identity_protocol.ts";
 import type { ControlAnswer } from "../control/protocol.ts";
 
@@ -9,6 +10,7 @@ import type { ControlAnswer } from "../control/protocol.ts";
 export async function actOnIdentity(
   identities: Identities,
   request: IdentityRequest,
+  note: NoteEvent,
 ): Promise<ControlAnswer> {
   try {
     switch (request.action) {
@@ -35,6 +37,7 @@ export async function actOnIdentity(
       }
       case "told":
         identities.told(request.id, request.epoch, request.peers);
+        for (const peer of request.peers) note({ event: "told", peer, identity: request.id });
         return { ok: true };
     }
   } catch (error) {

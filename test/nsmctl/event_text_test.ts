@@ -38,6 +38,10 @@ Deno.test("a reboot, its telling and a failure say who, where from and why", () 
     eventSentence(event("lockManagerTold", { peer: "client02", ms: 4 })),
     "lock manager told that client02 rebooted after 4 ms",
   );
+  assertEquals(
+    eventSentence(event("told", { peer: "client02", identity: "vip1" })),
+    "client02 told of identity vip1",
+  );
   const failed = { peer: "dead1", address: "10.77.1.9", attempts: 9, reason: "no route to host" };
   assertEquals(
     eventSentence(event("notTold", failed)),

@@ -9,6 +9,7 @@ import { ManyPeers, monitor, peerAddresses } from "../../support/many_peers_clie
 import { eventually } from "../../support/patience.ts";
 import { STATE_DIRECTORY } from "../../support/namespace.ts";
 import { nullCall } from "../../support/nsm_calls.ts";
+import { OUR_NSMCTL } from "../../support/nsmctl_host.ts";
 import { ask } from "../../support/statd.ts";
 import { type NewHost, OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../../support/system_test.ts";
 
@@ -117,6 +118,11 @@ systemTest(
     ]);
     const { notices } = (await peers.report()).get("127.1.0.1")!;
     assert(notices.some((notice) => notice.startsWith("vip2.example.net ")), String(notices));
+    await eventually("it is in the history", async () => {
+      const { stdout } = await b.host.run(OUR_NSMCTL, "events");
+      return /identity vip2: held by this node/.test(stdout) &&
+        /127\.1\.0\.1 told of identity vip2/.test(stdout);
+    });
     // The client has not returned, and stays on the list for 120 s.
     const { code: again, stdout } = await b.host.run(OUR_SM_NOTIFY, "--identity", "vip2");
     assertMatch(stdout, /^Identity vip2: told 1 of 1 of state \d+ in /);
