@@ -64,7 +64,6 @@ export function eventSentence(event: DatedEvent): string {
   const peer = shown(event.peer ?? "?");
   const why = event.reason === undefined ? "" : `: ${printable(event.reason)}`;
   const by = event.by === undefined ? "" : `, as ${shown(event.by)} asked`;
-  const of = event.identity === undefined ? "" : ` of identity ${shown(event.identity)}`;
   const at = event.address === undefined ? "" : ` at ${shown(event.address)}`;
   const over = event.transport === undefined ? "" : ` over ${event.transport}`;
   const tries = attempts === undefined || attempts < 2 ? "" : ` after ${attempts} attempts`;
@@ -107,7 +106,7 @@ export function eventSentence(event: DatedEvent): string {
     case "notifying":
       return `telling ${plural(count, "peer")} that this host rebooted (state ${state})`;
     case "told":
-      return `${peer} told${of}${at}${over}${tries}`;
+      return `${peer} told${ofIdentity(event)}${at}${over}${tries}`;
     case "notYetTold":
       return `${peer} not told yet${at}${tries}${why}`;
     case "notTold":
@@ -128,6 +127,10 @@ export function eventJson({ at, ...event }: DatedEvent) {
 
 /** List of the kinds, for `nsmctl events --help`. */
 export const KINDS_TEXT = Object.keys(EVENT_KINDS).join(", ");
+
+function ofIdentity({ identity }: DatedEvent): string {
+  return identity === undefined ? "" : ` of identity ${shown(identity)}`;
+}
 
 function msText(ms: number): string {
   return ms < 1_000 ? `${ms} ms` : ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : spanText(ms);

@@ -58,6 +58,8 @@ export class EventProgram {
   readonly note = (event: NsmEvent): void => {
     if (this.#closing.signal.aborted) return;
     if (this.#queue.length >= QUEUE_MAX) return this.#drop(1);
+    // Settled again when the program has taken it, however soon close() is called.
+    if (this.#queue.length === 0) this.#idle = Promise.withResolvers();
     this.#queue.push(this.#lineOf(event));
     this.#arrived.resolve();
   };
@@ -104,7 +106,6 @@ export class EventProgram {
         this.#arrived = Promise.withResolvers();
         this.#idle.resolve();
         isTaking = await Promise.race([over, this.#arrived.promise.then(() => true)]);
-        this.#idle = Promise.withResolvers();
       } else isTaking = await this.#giveSome(program, over);
     }
     // A program that closed its input is useless; left running, such processes would pile up.
