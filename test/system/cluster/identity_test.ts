@@ -69,7 +69,7 @@ systemTest(
     assertEquals(refused, 4);
     assertMatch(stderr, /held by a since .*--fenced if that node is dead/);
     await b.identity("acquire", "vip1", "--fenced");
-    const { code, lines, summary } = await b.notify("vip1", "--deadline", "4");
+    const { code, lines, summary } = await b.notify("vip1", "--deadline", "8");
     assertEquals(code, 6);
     const { total, told, gave_up, superseded, unread, epoch } = summary;
     assertEquals({ total, told, gave_up, superseded, unread, epoch }, {
