@@ -108,7 +108,11 @@ async function examine({ stateDirectoryPath, isDefaultDirectory }: Session): Pro
       bootId: new KernelState().bootId() ?? "",
       remedies: new Remedies(isDefaultDirectory ? undefined : stateDirectoryPath),
     };
-    const found = await Promise.all(CHECKS.map((row) => examineRow(row, examiner)));
+    // Names of peers and records may be many: behind them the own name would seem to get no answer.
+    const ofNames = await examineRow(NAME_CHECKS, examiner);
+    const found = await Promise.all(
+      CHECKS.map((row) => row === NAME_CHECKS ? ofNames : examineRow(row, examiner)),
+    );
     return found.flat();
   } finally {
     await calls.close();
