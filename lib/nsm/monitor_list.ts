@@ -62,6 +62,8 @@ export class MonitorList {
    * all followers are promoted too, where only a full collection (20 ms and more) frees them.
    */
   #leaving = new Map<string, Leaving>();
+  /** Registrations made anew during their removal that the list was emptied of, by key. */
+  readonly #forgotten = new Map<string, MonitorRecord>();
   #size = 0;
   #bytes = 0;
 
@@ -123,8 +125,15 @@ export class MonitorList {
   leave(removed: readonly Monitored[], gone: Promise<void>): void {
     for (const monitored of removed) {
       this.remove(monitored);
-      this.#leaving.set(registrationKey(monitored.record), { monitored, gone });
+      const key = registrationKey(monitored.record);
+      this.#leaving.set(key, { monitored, gone });
+      this.#forgotten.delete(key);
     }
+  }
+
+  /** The record of a registration that was made anew during its removal; the list may have been emptied since. */
+  madeAnew(registration: Registration): MonitorRecord | undefined {
+    return this.find(registration)?.record ?? this.#forgotten.get(registrationKey(registration));
   }
 
   /** Removal in progress of a registration. */
@@ -153,7 +162,10 @@ export class MonitorList {
     const key = registrationKey(monitored.record);
     if (this.#leaving.get(key)?.monitored !== monitored) return;
     this.#leaving.delete(key);
-    if (this.#leaving.size === 0) this.#leaving = new Map();
+    if (this.#leaving.size === 0) {
+      this.#leaving = new Map();
+      this.#forgotten.clear();
+    }
     // A record that never reached the disk is not there now.
     if (isGone || monitored.stored === undefined) return;
     const successor = this.find(monitored.record);
@@ -239,6 +251,10 @@ export class MonitorList {
   }
 
   clear(): void {
+    for (const [key, { monitored }] of this.#leaving) {
+      const anew = this.find(monitored.record);
+      if (anew !== undefined) this.#forgotten.set(key, anew.record);
+    }
     this.#byPeer.clear();
     this.#byRequester.clear();
     this.#size = 0;

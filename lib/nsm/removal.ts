@@ -60,7 +60,7 @@ async function removeTogether(
   try {
     // A registration made again meanwhile keeps its file, unless its spelling names another one.
     const gone = removed.map(({ record }) => record)
-      .filter((record) => !isSpelledAlike(list.find(record)?.record, record));
+      .filter((record) => !isSpelledAlike(list.madeAnew(record), record));
     await store.remove(gone);
   } catch (error) {
     for (const monitored of removed) list.left(monitored, false);

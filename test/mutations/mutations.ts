@@ -221,13 +221,13 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: REMOVAL,
-    from: ".filter((record) => !isSpelledAlike(list.find(record)?.record, record));",
+    from: ".filter((record) => !isSpelledAlike(list.madeAnew(record), record));",
     to: ";",
     reason: "B1: a record is deleted that was made anew during the callout",
   },
   {
     file: REMOVAL,
-    from: "!isSpelledAlike(list.find(record)?.record, record)",
+    from: "!isSpelledAlike(list.madeAnew(record), record)",
     to: "list.find(record) === undefined",
     reason: "a record stays that was made anew in other letters",
   },

@@ -645,4 +645,16 @@ export const FOUND: Readonly<Record<string, History>> = {
         { at: 94_586, turns: 3, kind: "stat" },
       ],
     ),
+  "SM_SIMU_CRASH while the callout of a removal runs behind which SM_MON has come": history(
+    5085093,
+    [
+      { at: 67_971, turns: 14, kind: "mon", peer: "p3.site", by: 0, cookie: 3 },
+      { at: 75_384, turns: 0, kind: "mon", peer: "p2.site", by: 0, cookie: 0 },
+      { at: 122_229, kind: "unmonAll", by: 2 },
+      { at: 122_229, kind: "mon", peer: "p4.site", by: 2, cookie: 3 },
+      { at: 124_695, kind: "mon", peer: "p1.site", by: 0, cookie: 0 },
+      { at: 132_054, turns: 4, kind: "simuCrash" },
+    ],
+    { calloutMs: 5000 },
+  ),
 };
