@@ -50,8 +50,8 @@ const SLOTS = "lib/net/lookup_slots.ts";
 export const MUTATIONS: readonly Mutation[] = [
   {
     file: "lib/cluster/etcd_ledger.ts",
-    from: "fails from here on.\n    await this.#beginTurn();\n",
-    to: "fails from here on.\n",
+    from: "of an earlier process.\n    await this.#beginTurn();\n",
+    to: "of an earlier process.\n",
     reason: "identities: the next process of a node does not keep out what the last one has sent",
   },
   {
@@ -254,7 +254,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: REGISTRATION,
-    from: "    await this.#session?.end();",
+    from: "    else await this.#session.end();\n",
     to: "",
     reason: "the entry with rpcbind stays behind the stop",
   },
@@ -448,8 +448,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: UNDECIDED,
-    from: "      kept.decided.add(peer); // at once",
-    to: "      // at once",
+    from: "      kept.decided.add(peer); // before the await",
+    to: "      // before the await",
     reason: "a peer is judged once for each of its names that is learned",
   },
   {
@@ -496,7 +496,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: STORE,
-    from: "      return true; // whoever is told twice takes no harm\n",
+    from: "      return true; // telling a peer twice does no harm\n",
     to: '      throw new Error("stale");\n',
     reason: "B5: an error of the disk ends the turn of a peer",
   },

@@ -38,7 +38,7 @@ export const REVERSALS: readonly Reversal[] = [
     name: "B5: an error of the disk in the middle of a turn ends sm-notify",
     changes: [{
       file: "lib/store/notify_store.ts",
-      from: "      return true; // whoever is told twice takes no harm\n",
+      from: "      return true; // telling a peer twice does no harm\n",
       to: '      throw new Error("the disk has failed");\n',
     }, {
       file: "lib/nsm/notify/notifier.ts",
