@@ -53,6 +53,8 @@ export class Machine {
     readonly address: string,
     /** Image that the machine's own disk begins as. */
     private readonly image = `${lab.cache}/root.ext4`,
+    /** Disk that other machines have as well, besides its own. */
+    private readonly sharedDisk?: string,
   ) {}
 
   /** Starts the kernel, and waits until its agent answers; all units may not have started yet. */
@@ -65,6 +67,7 @@ export class Machine {
         `${cache}/host/usr/bin/linux.uml`,
         `mem=${MEMORY}`,
         `ubd0=${out}/${this.name}.cow,${this.image}`,
+        ...(this.sharedDisk === undefined ? [] : [`ubd1c=${this.sharedDisk}`]),
         "root=/dev/ubda",
         "rw",
         `uml_dir=${out}/uml`,
