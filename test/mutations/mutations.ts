@@ -244,6 +244,12 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "a removal that failed is one in memory",
   },
   {
+    file: REMOVAL,
+    from: "isSpelledAlike(list.madeAnew(record), record)",
+    to: "isSpelledAlike(list.find(record)?.record, record)",
+    reason: "a removal takes what was registered anew before SM_SIMU_CRASH",
+  },
+  {
     file: REGISTRATION,
     from: "if (this.#session === session) this.#session = undefined;",
     to: "this.#session = undefined;",

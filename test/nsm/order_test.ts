@@ -173,3 +173,17 @@ Deno.test("a declaration is newer than a notice that came before it", async () =
   notices.handle({ mon_name: "nodeb", state: 7 }, caller);
   assertEquals(monitored!.lastState, 7);
 });
+
+Deno.test("SM_SIMU_CRASH during a removal leaves what was registered anew since", async () => {
+  const ended = Promise.withResolvers<void>();
+  const gates = [Promise.resolve(), ended.promise, Promise.resolve()];
+  const { world, respond } = withCallout(() => gates.shift()!);
+  using _world = world;
+  await respond(mon("nodeb"), LOCAL);
+  const removal = respond(unmon("nodeb"), LOCAL);
+  await respond(mon("nodeb", 2), LOCAL);
+  await respond(encodeCall(nsmV1, "SM_SIMU_CRASH", undefined, 1), LOCAL);
+  ended.resolve();
+  await removal;
+  assertEquals(onDisk(world.directory), ["nodeb"]);
+});
