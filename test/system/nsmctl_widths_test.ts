@@ -36,7 +36,7 @@ const ENDLESS = ["watch", "top"];
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 /** A script, a line for Nagios, and a line for each peer or file, as scripts take them. */
-const LINES = ["completion", "check", "notify", "repair"];
+const LINES = ["completion", "ctdb-script", "check", "notify", "repair"];
 /** What people copy, and what programs read, is kept whole. */
 const WHOLE = /^ {6,}|^ *(Boot id|usage:|Example:|nsmctl|Try:)|[{}"]|^\d{4}-/;
 
