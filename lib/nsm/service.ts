@@ -87,14 +87,18 @@ function requester({ my_name, my_prog, my_vers, my_proc }: MyId): Requester {
 type Silence = undefined | typeof NO_REPLY;
 
 class Nsm {
-  /** Local state number, as of the last read. */
-  lastStateNumber: number;
+  #lastStateNumber: number;
   #stateFault = "";
   readonly #enrolment: Enrolment;
 
   constructor(readonly parts: ServiceParts) {
-    this.lastStateNumber = parts.stateNumber ?? FAILED_STATE;
+    this.#lastStateNumber = parts.stateNumber ?? FAILED_STATE;
     this.#enrolment = new Enrolment(parts);
+  }
+
+  /** Local state number, as of the last read. */
+  get lastStateNumber(): number {
+    return this.#lastStateNumber;
   }
 
   /** SM_STAT: whether we would monitor a host, with our own state number in either case. */
@@ -196,7 +200,7 @@ class Nsm {
   /** State number on disk; the last known one if the disk cannot be read. */
   stateNumber(): number {
     try {
-      this.lastStateNumber = this.parts.store.stateNumber();
+      this.#lastStateNumber = this.parts.store.stateNumber();
       this.#stateFault = "";
     } catch (error) {
       const fault = reasonOf(error);
@@ -204,7 +208,7 @@ class Nsm {
       if (fault !== this.#stateFault) this.parts.log.error(fault);
       this.#stateFault = fault;
     }
-    return this.lastStateNumber;
+    return this.#lastStateNumber;
   }
 
   /** Rejects when the disk refuses, which the caller gets as SYSTEM_ERR. */

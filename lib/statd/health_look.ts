@@ -36,8 +36,8 @@ export interface HealthLookParts {
   readonly bootId: string | undefined;
   /** Addresses that the daemon listens on. */
   readonly bound: readonly { readonly address: string }[];
-  /** Counts peers monitored in memory only. */
-  readonly countMissing: () => Promise<number>;
+  /** Counts peers monitored in memory only; undefined if that cannot be told. */
+  readonly countMissing: () => Promise<number | undefined>;
   readonly reviewRegistration: () => Promise<void>;
   readonly registrationFault: () => string | undefined;
 }
@@ -127,9 +127,12 @@ export class HealthLook {
     this.#isRpcbindSilent = !isReviewed;
   }
 
-  /** The result of a stalled disk arrives for a later look. */
+  /**
+   * The result of a stalled disk arrives for a later look. A disk that cannot be listed proves nothing:
+   * the last known count stays.
+   */
   async #lookAtRecords(): Promise<void> {
-    this.#recordsMissing = await this.#parts.countMissing();
+    this.#recordsMissing = await this.#parts.countMissing() ?? this.#recordsMissing;
   }
 
   /** Waits for a question, for LOOK_MS at most. */

@@ -11,6 +11,7 @@
 import type { Log } from "../log.ts";
 import type { Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import { type MonitorStore, reasonOf } from "../nsm/ports.ts";
+import { backgroundFiles } from "../platform/background_files.ts";
 import { systemClock } from "../platform/clock.ts";
 import { lockOfLife } from "../platform/run_once.ts";
 import { watchDirectories } from "../platform/watch.ts";
@@ -47,8 +48,11 @@ export interface KeptRecords {
   readonly ended: Promise<void>;
   /** Writes all records again that are missing on disk, on demand. */
   writeMissing(): Promise<void>;
-  /** Counts monitored peers without a record on disk; 0 if the directory cannot be read. */
-  countMissing(): Promise<number>;
+  /**
+   * Counts monitored peers without a record on disk; undefined if the directory cannot be listed. A
+   * call during another one shares its result: a stalled disk is asked once.
+   */
+  countMissing(): Promise<number | undefined>;
 }
 
 /** Starts the keeper; a no-op for a daemon without a directory. */
@@ -74,6 +78,7 @@ export function keepRecords(
     const keepsLoaded = lockOfLife("/run", "").look().kind === "taken";
     return { ...given, layout, keepsLoaded, clock: systemClock };
   });
+  let counting: Promise<number | undefined> | undefined;
   return {
     ended: whole.then(keepMovedRecords),
     async writeMissing() {
@@ -82,8 +87,9 @@ export function keepRecords(
       for (const { record } of parts.list.all()) names.add(record.monName);
       await writeAgain([...names], parts);
     },
-    async countMissing() {
-      return await countMissing(await whole);
+    countMissing() {
+      counting ??= whole.then(countMissing).finally(() => counting = undefined);
+      return counting;
     },
   };
 }
@@ -92,13 +98,13 @@ export function keepRecords(
  * The directory is listed once; a file missing in the listing may have been written since, and is
  * checked again.
  */
-async function countMissing(parts: MovedRecordsParts): Promise<number> {
+async function countMissing(parts: MovedRecordsParts): Promise<number | undefined> {
   const { layout: { monitorList }, list, store, clock, signal } = parts;
-  const files = new Set<string>();
+  let files = new Set<string>();
   try {
-    for await (const { name } of Deno.readDir(monitorList)) files.add(name);
+    files = new Set(await backgroundFiles.names(monitorList));
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) return 0; // reported by the store
+    if (!(error instanceof Deno.errors.NotFound)) return undefined;
   }
   const absent = new Set<string>();
   let looked = 0;
