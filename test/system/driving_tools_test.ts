@@ -51,8 +51,8 @@ async function compare(
 const UP =
   "timeout 60 sh -c 'until rpcinfo -u 127.0.0.1 100024 >/dev/null 2>&1; do sleep 0.1; done'";
 const DOWN = "timeout 60 sh -c 'while pidof rpc.statd >/dev/null; do sleep 0.1; done'";
-/** Number of processes with a name. */
-const COUNT = (name: string) => `echo "= $(pgrep -cx ${name})"`;
+/** Number of processes with a name that live: a zombie waits only for its parent. */
+const COUNT = (name: string) => `echo "= $(ps -C ${name} -o stat= | grep -cv '^Z')"`;
 
 const agent = (name: string, action: string) =>
   `export OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=it OCF_RESOURCE_TYPE=${name} ` +
@@ -224,11 +224,12 @@ systemTest(
         await run(event("monitor"));
         // The callout creates the client's key, which the next monitor event moves to the database.
         await ask(agent, mon({ monName: client }));
-        await run(until(`[ -e ${key} ]`));
+        await run(until(`[ -s ${key} ]`));
         await run(event("monitor"));
         await run(`[ ! -e ${key} ] && grep -q '@${client}" "[1-9]' /run/ctdb.tdb`);
         // Every second failure restarts the daemon.
         await run("killall -9 rpc.statd");
+        await run(DOWN);
         await run(event("monitor"));
         await run(event("monitor"));
         await run(UP);
