@@ -66,7 +66,10 @@ systemTest(
     }
     assert(await dropped(host) > 0);
     await statd.stop("TERM");
-    assertEquals((await host.run("pgrep", "-x", "sleep")).code, 1, "it is ended with the daemon");
+    await eventually(
+      "it is ended with the daemon",
+      async () => (await host.run("pgrep", "-x", "sleep")).code === 1,
+    );
   },
 );
 
