@@ -1,8 +1,8 @@
 /**
  * Announcements: everything that follows from the decision that a peer has rebooted. The lock
  * manager is called first, since applications wait for its locks. Then the state is written to the
- * peer memory, so that a restart neither repeats nor loses an announcement: `lastState` differs
- * from `passedOn` until all lock managers have been told.
+ * peer memory, so that a restart neither repeats nor loses an announcement: `passedOn` is null until
+ * all lock managers have been told.
  *
  * Three paths end here: a notice, an administrator's declaration, and a start that finds a debt.
  */
@@ -13,9 +13,6 @@ import { nameKey } from "./host_name.ts";
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { PeerMemory } from "./ports.ts";
 import type { Clock } from "../time/clock.ts";
-
-/** Replaced states kept per registration, in number. No host boots so often in half a minute. */
-const REPLACED_MAX = 4;
 
 /** Dependencies of the announcer. */
 export interface AnnouncerParts {
@@ -69,22 +66,21 @@ export class Announcer {
    * next flush() or microtask. `heardAt` is the arrival of the peer's own notice, in ms since 1970.
    */
   readonly announce = (monitored: Monitored, state: number, heardAt?: number): void => {
-    const { memory, counters, clock } = this.#parts;
+    const { list, memory, counters, clock } = this.#parts;
     const key = nameKey(monitored.record.monName);
     counters.callbacks_queued++;
     const untold = this.#untold.get(key) ?? { count: 0, state };
     if (!this.#callbacks.isPending(monitored)) untold.count++;
     untold.state = state;
     this.#untold.set(key, untold);
-    if (monitored.lastState !== 0) {
-      const replaced = { state: monitored.lastState, at: clock.now() };
-      monitored.replaced = [...monitored.replaced?.slice(1 - REPLACED_MAX) ?? [], replaced];
-    }
+    list.replacedStates.note(key, monitored.lastState, state, clock.now());
     monitored.lastState = state;
     if (heardAt !== undefined) monitored.heardAt = heardAt;
     this.#callbacks.add(monitored, state);
     const { lastNotice } = monitored;
-    memory.note(key, { lastState: state, lastNotice, ...(heardAt !== undefined && { heardAt }) });
+    const news = { lastState: state, lastNotice, ...(heardAt !== undefined && { heardAt }) };
+    // The state may be one that was passed on earlier, which must not look like this one's receipt.
+    memory.note(key, { ...news, passedOn: null });
   };
 
   /** Writes pending announcements; a process killed afterwards loses none. */

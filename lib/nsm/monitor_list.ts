@@ -11,6 +11,7 @@
 
 import { nameKey } from "./host_name.ts";
 import type { MonitorRecord } from "./ports.ts";
+import { ReplacedStates } from "./replaced_states.ts";
 
 /** Requester: identifies a lock manager by its callback. */
 export type Requester = Pick<MonitorRecord, "myName" | "myProg" | "myVers" | "myProc">;
@@ -34,8 +35,6 @@ export interface Monitored {
   heardAt: number | undefined;
   /** State of the last SM_NOTIFY believed; 0 before the first. */
   lastState: number;
-  /** Earlier states, latest last, with the monotonic time of their replacement. */
-  replaced?: readonly { readonly state: number; readonly at: number }[];
   /** Ordinal (from 1) of the last notice or declaration accepted, or of the last before registration. */
   lastNotice: number;
   /** Source and monotonic arrival time of the notice that the requester is being told of. */
@@ -53,6 +52,7 @@ export interface Leaving {
 type Registrations = Map<string, Monitored>;
 
 export class MonitorList {
+  readonly replacedStates = new ReplacedStates();
   /** A bare registration where a peer has only one, as nearly always: a map takes more than all the rest. */
   readonly #byPeer = new Map<string, Monitored | Registrations>();
   readonly #byRequester = new Map<string, Set<Monitored>>();

@@ -11,8 +11,12 @@
  * | `warn`    | believed, with a warning | believed, with a warning                                   |
  * | `enforce` | refused, with a warning  | believed if the peer says so itself, else refused          |
  *
- * In any mode, the last state is never announced again, nor are earlier states for {@link COPY_MS}:
- * the network may deliver a copy of a notice behind a newer one.
+ * In any mode, the last state is never announced again, nor are the states before it for
+ * {@link COPY_MS}: the network may deliver a copy of a notice behind a newer one. This holds for
+ * states that were heard here, whether or not the registration is still the same. A lower state that
+ * was not heard before is news in `off` and `warn`, however soon it comes: a reinstalled peer begins
+ * low, and Pacemaker, which draws a random number for each move of a service, may move it back
+ * within seconds. Clients would not reclaim their locks if that notice were taken for a copy.
  *
  * `warn` is the default. It still serves clients whose source addresses are not in the name
  * service, as nfs-utils does, and shows the administrator whether `enforce` is possible.

@@ -8,9 +8,10 @@
 import { quote } from "../quote.ts";
 import type { Caller } from "../rpc/transport.ts";
 import { Turns } from "../time/turns.ts";
+import { nameKey } from "./host_name.ts";
 import { type Heard, what } from "./kept_notices.ts";
 import type { Monitored } from "./monitor_list.ts";
-import { COPY_MS, judgeNotice, type NoticeChecks, type NoticeVerdict } from "./notice_gate.ts";
+import { judgeNotice, type NoticeChecks, type NoticeVerdict } from "./notice_gate.ts";
 import type { NoticeParts } from "./notice_parts.ts";
 
 /**
@@ -223,9 +224,10 @@ export class NoticeJudge {
     // has rebooted before it took these locks.
     if (lastNotice >= heard.ordinal) return { kind: "repeated" };
     const { state, isStated = false } = heard;
-    const since = this.parts.clock.now() - COPY_MS;
-    const isReplaced = monitored.replaced?.some((one) => one.state === state && one.at > since);
-    const known = { state, lastState, isReplaced: isReplaced === true };
+    const { list, clock } = this.parts;
+    const peer = nameKey(monitored.record.monName);
+    const isReplaced = list.replacedStates.has(peer, state, clock.now());
+    const known = { state, lastState, isReplaced };
     return judgeNotice(this.#checks, { ...known, isKnownSource, isStated });
   }
 

@@ -23,6 +23,7 @@ const JUDGE = "lib/nsm/notice_judge.ts";
 const UNDECIDED = "lib/nsm/undecided_notices.ts";
 const NOTICES = "lib/nsm/notices.ts";
 const LIST = "lib/nsm/monitor_list.ts";
+const REPLACED = "lib/nsm/replaced_states.ts";
 const RELEARNING = "lib/nsm/relearning.ts";
 const NEWS = "lib/nsm/remembered_news.ts";
 const NOTICE_FILE = "lib/store/notice_file.ts";
@@ -290,10 +291,27 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ANNOUNCER,
-    from:
-      "    memory.note(key, { lastState: state, lastNotice, ...(heardAt !== undefined && { heardAt }) });\n",
+    from: "    memory.note(key, { ...news, passedOn: null });\n",
     to: "",
     reason: "B3: what is announced is not remembered as owed",
+  },
+  {
+    file: ANNOUNCER,
+    from: "{ ...news, passedOn: null }",
+    to: "news",
+    reason: "a restart forgets a state that was passed on once before",
+  },
+  {
+    file: REPLACED,
+    from: "    for (const [peer, known] of this.#byPeer) {\n",
+    to: "    for (const [peer, known] of [...this.#byPeer].slice(0, 0)) {\n",
+    reason: "the states of every peer that was ever announced stay in memory",
+  },
+  {
+    file: REPLACED,
+    from: "one.at > now - COPY_MS\n",
+    to: "true\n",
+    reason: "a peer that was reinstalled, and has had the state before, is never announced",
   },
   {
     file: COMMIT,

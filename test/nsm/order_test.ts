@@ -187,3 +187,78 @@ Deno.test("SM_SIMU_CRASH during a removal leaves what was registered anew since"
   await removal;
   assertEquals(onDisk(world.directory), ["nodeb"]);
 });
+
+/** Announces these states of a peer, by notices that come `apartMs` apart. */
+async function announced(
+  { monitor, clock }: ReturnType<typeof newMonitor>,
+  states: readonly number[],
+  apartMs = 1000,
+): Promise<void> {
+  const caller = { address: "10.99.0.2", port: 700, netid: "udp", isLocal: false } as const;
+  for (const state of states) {
+    monitor.notices.handle({ mon_name: "nodeb", state }, caller);
+    await clock.run(apartMs);
+  }
+}
+
+/** States of which lock managers were told. */
+function toldStates({ called }: ReturnType<typeof newMonitor>): number[] {
+  return called.filter(({ args }) => args !== undefined && "state" in (args as object))
+    .map(({ args }) => (args as { state: number }).state);
+}
+
+const forgetting = {
+  "SM_UNMON": unmon("nodeb"),
+  "SM_UNMON_ALL": encodeCall(nsmV1, "SM_UNMON_ALL", me, 1),
+  "SM_SIMU_CRASH": encodeCall(nsmV1, "SM_SIMU_CRASH", undefined, 1),
+};
+
+for (const [name, call] of Object.entries(forgetting)) {
+  Deno.test(`a copy of a notice from before ${name} and SM_MON is no news behind a newer one`, async () => {
+    using world = newMonitor();
+    const { respond } = world.monitor;
+    await respond(mon("nodeb"), LOCAL);
+    await announced(world, [15]);
+    await respond(call, LOCAL);
+    await respond(mon("nodeb", 2), LOCAL);
+    await announced(world, [17, 15, 17]);
+    assertEquals(toldStates(world), [15, 17]);
+  });
+}
+
+Deno.test("a copy of a notice is no news to another registration of the peer that came since", async () => {
+  using world = newMonitor();
+  const { respond } = world.monitor;
+  await respond(mon("nodeb"), LOCAL);
+  await announced(world, [15, 17]);
+  const my_id = { ...me, my_vers: 4 };
+  const priv = new Uint8Array(16);
+  const other = { mon_id: { mon_name: "nodeb", my_id }, priv };
+  await respond(encodeCall(nsmV1, "SM_MON", other, 1), LOCAL);
+  await announced(world, [15]);
+  assertEquals(toldStates(world), [15, 17]);
+});
+
+Deno.test("a lower state is news where no copy can be: nobody heard it, or half a minute is over", async () => {
+  using world = newMonitor();
+  await world.monitor.respond(mon("nodeb"), LOCAL);
+  await announced(world, [15, 3]);
+  await announced(world, [17], 31_000);
+  await announced(world, [3]);
+  assertEquals(toldStates(world), [15, 3, 17, 3]);
+});
+
+Deno.test("a restart tells of a state that was passed on once before", async () => {
+  using world = newMonitor({ failsOnceIn: 1 });
+  await world.monitor.respond(mon("nodeb"), LOCAL);
+  const memory = () => {
+    const log = new RecordingLog();
+    return openPeerMemory(world.directory, { log, mayCompact: false });
+  };
+  await announced(world, [15]);
+  memory().note("nodeb", { passedOn: 15 });
+  await announced(world, [17], 31_000);
+  await announced(world, [15]);
+  const { lastState, passedOn } = memory().load().get("nodeb")!;
+  assertEquals([lastState, passedOn], [15, undefined]);
+});

@@ -657,4 +657,18 @@ export const FOUND: Readonly<Record<string, History>> = {
     ],
     { calloutMs: 5000 },
   ),
+  "SM_SIMU_CRASH, a notice, a copy of the one before, and a restart before the callback": history(
+    5090600,
+    [
+      { at: 7023, turns: 1, kind: "mon", peer: "P1.SITE", by: 0, cookie: 0 },
+      { at: 7023, turns: 13, kind: "lockd", ms: 60_478, moves: true },
+      { at: 27_717, kind: "reboots", host: 1, as: "p1.site", from: "10.0.1.11" },
+      { at: 38_540, kind: "simuCrash" },
+      { at: 42_080, kind: "mon", peer: "p1.site", by: 1, cookie: 3 },
+      { at: 42_080, turns: 0, kind: "reboots", host: 1, as: "10.0.0.11", from: "10.0.0.11" },
+      { at: 51_498, kind: "notice", host: 1, as: "10.0.0.11", from: "10.0.0.11", ago: 1 },
+      { at: 57_653, turns: 14, kind: "stopStatd" },
+    ],
+    { sourceCheck: "off" },
+  ),
 };
