@@ -72,7 +72,7 @@ const DIRECTORY_PREFIX = "directory:";
 /** Reason why a text is no identity name; undefined if it is valid. */
 function idFault(id: string): string | undefined {
   if (ID.test(id)) return undefined;
-  return `${quote(id)} is no name of an identity: letters, digits, dots, dashes and underscores, ` +
+  return `${quote(id)} is not an identity name: letters, digits, dots, dashes and underscores, ` +
     "64 at most";
 }
 

@@ -75,7 +75,7 @@ export class EpochDirectory {
     const path = `${this.#pathOf(epoch)}/owner`;
     const own = parseOwnership(await this.files.read(path) ?? "");
     if (own?.epoch === epoch) return own;
-    throw new LedgerError(`${quote(path)} does not say who has made the epoch`);
+    throw new LedgerError(`${quote(path)} does not say which node created the epoch`);
   }
 
   journalOf(epoch: number): string {

@@ -79,7 +79,7 @@ export class EtcdAuthentication {
       return undefined;
     }
     const reason = said === undefined ? `its answer is none, status ${status}` : quote(said);
-    const fault = `user ${quote(user)} gets no token: ${reason}`;
+    const fault = `user ${quote(user)} was given no token: ${reason}`;
     if (said?.includes("authentication failed")) {
       this.#refusal = { password: secret, at: clock.now(), reason: fault };
     }

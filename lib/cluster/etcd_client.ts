@@ -138,7 +138,7 @@ export class EtcdClient {
     const reply = judged(status, text);
     if (!isBinding) return reply;
     if (this.#clusterId !== undefined && this.#clusterId !== reply.clusterId) {
-      throw new EndpointError("it belongs to another cluster than before", false);
+      throw new EndpointError("it now belongs to another cluster", false);
     }
     this.#clusterId = reply.clusterId;
     this.#preferred = this.#parts.settings.endpoints.indexOf(endpoint);
@@ -236,12 +236,12 @@ export function judged(status: number, text: string): Reply {
     const reply = parseReply(text);
     if (reply !== undefined) return reply;
     if (text === "") throw new EndpointError("its answer is empty", false);
-    throw new EndpointError(`it does not answer as etcd does: ${quote(text.slice(0, 60))}`, false);
+    throw new EndpointError(`its answer is not etcd's: ${quote(text.slice(0, 60))}`, false);
   }
   const error = parseError(text);
   if (error === undefined) {
     throw new EndpointError(
-      status === 404 ? GATEWAY_OFF : `it answers with status ${status}`,
+      status === 404 ? GATEWAY_OFF : `it answered with status ${status}`,
       false,
     );
   }
@@ -257,7 +257,7 @@ function advised(message: string): string {
   if (message.includes("permission denied")) {
     return `${said}: the user needs the right to read and write below the prefix`;
   }
-  if (message.includes("user name is empty")) return `${said}: it wants a user and a password`;
+  if (message.includes("user name is empty")) return `${said}: it requires a user and a password`;
   if (message.includes("database space exceeded")) {
     return `${said}: compact and defragment it, then etcdctl alarm disarm`;
   }

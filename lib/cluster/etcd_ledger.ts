@@ -236,7 +236,7 @@ export class EtcdLedger implements Ledger {
     );
     if (!reply.hasSucceeded) {
       this.#requirePresent(reply.found);
-      throw new LedgerError("etcd: it contradicts itself about who holds the identity");
+      throw new LedgerError("etcd: it gives two different holders of the identity");
     }
     return this.#turn = reply.revision;
   }
@@ -271,7 +271,7 @@ export class EtcdLedger implements Ledger {
     if (entry === undefined) return undefined;
     const owner = parseOwner(entry.value, entry.modRevision);
     if (owner !== undefined) return owner;
-    throw new LedgerError(`etcd: ${this.#ownerKey} does not say who has acquired the identity`);
+    throw new LedgerError(`etcd: ${this.#ownerKey} does not say which node acquired the identity`);
   }
 
   async #read() {

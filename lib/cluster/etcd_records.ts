@@ -49,7 +49,9 @@ export class EtcdRecords {
     for (let count = 0; count <= RECORDS_MAX; count += PAGE) {
       const { reply } = await this.client.call(RANGE, rangeBody(start, to, PAGE));
       for (const entry of reply.found) {
-        if (entry.key < start || entry.key >= to) throw new LedgerError("etcd: keys not asked for");
+        if (entry.key < start || entry.key >= to) {
+          throw new LedgerError("etcd: it returned keys that were not requested");
+        }
         yield this.#recordOf(entry);
       }
       const last = reply.found.at(-1);

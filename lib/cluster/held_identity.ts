@@ -176,7 +176,7 @@ export class HeldIdentity {
   stop(): void {
     this.#isStopped = true;
     this.#timers.stop();
-    this.#recordings.refuse(new LedgerError(`identity ${this.#parts.id} is let go`), () => true);
+    this.#recordings.refuse(new LedgerError(`identity ${this.#parts.id} is released`), () => true);
   }
 
   #enqueue(peer: LedgerPeer, isOwed: boolean): Promise<void> {
@@ -264,9 +264,9 @@ export class HeldIdentity {
   #failed(reason: string): void {
     if (this.#fault === undefined && !this.#isStopped) {
       const meanwhile = this.#parts.isLocalEnough
-        ? "new hosts are on record here alone until its ledger works again, and are forgotten if " +
-          "this node dies before"
-        : "new hosts are refused until its ledger works again";
+        ? "until its ledger works again, new hosts are recorded on this node alone, and are lost " +
+          "if it dies before then"
+        : "until its ledger works again, new hosts are refused";
       this.#parts.say("ledgerFailed", this.#parts.id, `${reason}; ${meanwhile}`);
       this.#probeLater();
     }

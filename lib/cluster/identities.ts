@@ -83,7 +83,7 @@ export class Identities {
   start(monitored: MonitoredPeers): void {
     this.#monitored = monitored;
     for (const [id, held] of this.#held) {
-      this.#parts.log.notice(`Identity ${id}: held on as epoch ${held.own.epoch}`);
+      this.#parts.log.notice(`Identity ${id}: still held as epoch ${held.own.epoch}`);
       void held.begin(monitored.all()).catch(() => {}); // logged already
     }
   }

@@ -33,8 +33,8 @@ export function definitionOf(id: string, texts: DefinitionTexts): Definition {
 export function leftBehind(id: string, unreplicated: number, error: unknown): string {
   const owed = unreplicated === 0
     ? ""
-    : `; ${unreplicated} hosts are not on record and will not be told`;
-  return `Identity ${id} was let go by force, its ledger still says that this node holds it: ` +
+    : `; ${unreplicated} hosts are not on record and will not be notified`;
+  return `Identity ${id} was released by force, but its ledger still says that this node holds it: ` +
     `${error instanceof Error ? error.message : error}${owed}. A call that hangs keeps its file ` +
     "system busy until it returns, or until rpc.statd is restarted";
 }

@@ -41,7 +41,9 @@ export async function rpcbind(invocation: Invocation): Promise<number> {
   if (isBackground) leaveTerminal();
   else if (!settings.foreground && !settings.debug) {
     if (handedOver.length > 0) {
-      complain(`${programName}: Sockets of a service manager are taken in the foreground: add -f`);
+      complain(
+        `${programName}: Sockets passed by a service manager work only in the foreground: add -f`,
+      );
       return 1;
     }
     return await startInBackground(selfCommand("rpcbind", args, calledAs));
@@ -51,7 +53,9 @@ export async function rpcbind(invocation: Invocation): Promise<number> {
   const isSeenAtOnce = isLoggedToStderr(isToStderr);
   log.notice(`Version ${project.version} starting`);
   for (const warning of warnings) log.warning(warning.message);
-  if (settings.remoteCalls) log.warning("Option -r: calls are never forwarded here");
+  if (settings.remoteCalls) {
+    log.warning("Option -r has no effect: this rpcbind never forwards calls");
+  }
   try {
     return await serveRpcbind({ settings, isBackground, handedOver, log });
   } catch (error) {

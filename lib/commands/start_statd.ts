@@ -41,7 +41,7 @@ const LOCK_LOOK_MS = 100;
 const USAGE = `usage: start-statd
   -h, --help     Print this help and exit.
   -V, --version  Print the version and exit.
-Starts rpc.statd unless it serves; mount.nfs calls it when a mount needs locks.
+Starts rpc.statd unless it is running; mount.nfs runs this when a mount needs locks.
 `;
 
 /** Starts the daemon unless one serves; returns the exit status. */
@@ -82,7 +82,7 @@ async function takeLock(): Promise<Disposable> {
   while (!file.tryLockSync(true)) {
     if (now() >= end) {
       file.close();
-      throw new Error(`another start-statd has had ${LOCK_FILE} for a minute`);
+      throw new Error(`another start-statd has held ${LOCK_FILE} for a minute`);
     }
     await sleep(startTimer, LOCK_LOOK_MS);
   }

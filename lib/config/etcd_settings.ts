@@ -62,7 +62,7 @@ export function etcdConfig(env: Environment, files: ReadFiles): EtcdConfig | und
   for (const { section, arg, key, source } of conf.assignments) {
     if (section !== SECTION || arg !== undefined) continue;
     const known = ETCD_KEYS.find((name) => name === key);
-    if (known === undefined) throw new Error(`${source}: ${quote(key)} is no setting of etcd`);
+    if (known === undefined) throw new Error(`${source}: ${quote(key)} is not an etcd setting`);
     const value = lookUp(
       conf,
       env,
@@ -80,10 +80,10 @@ function configOf(texts: Texts): EtcdConfig {
   const keyFile = fileOf(texts, "key-file");
   const caFile = fileOf(texts, "ca-file");
   if ((user === undefined) !== (passwordFile === undefined)) {
-    throw new Error("nfs.conf [etcd]: user and password-file belong together");
+    throw new Error("nfs.conf [etcd]: user and password-file must be set together");
   }
   if ((certFile === undefined) !== (keyFile === undefined)) {
-    throw new Error("nfs.conf [etcd]: cert-file and key-file belong together");
+    throw new Error("nfs.conf [etcd]: cert-file and key-file must be set together");
   }
   return {
     endpoints: endpointsOf(texts.endpoints),

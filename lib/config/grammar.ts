@@ -46,7 +46,7 @@ export function toIni(text: string, within?: Section): ConfAsIni {
 
   for (const { line, content, ended } of logicalLines(text)) {
     const report = (reason: string) => faults.push({ line, reason });
-    if (!ended) report("The last line has no line end; it is read all the same");
+    if (!ended) report("The last line has no line end; it is still read");
     if (content === "" || content.startsWith("#") || content.startsWith(";")) continue;
     if (content.includes("\r")) {
       report("Ignored: a carriage return within the line");

@@ -207,7 +207,7 @@ export const systemFiles: ReadFiles = {
 /** Attempts, and the pause between them in ms, before a locked file is read anyway. */
 const LOCK_TRIES = 4;
 const LOCK_PAUSE_MS = 10;
-const LOCKED = "another process has it locked, perhaps to write it: read as it is";
+const LOCKED = "another process has locked it, perhaps to write it; it is read as it is now";
 
 /**
  * Waits for a writer, to avoid reading a half-written file: nfsconf(8) rewrites it under an

@@ -36,7 +36,7 @@ export const STATD = {
   port: setting({
     kind: port,
     default: 0,
-    help: "Port to listen on, for all transports; any without it.",
+    help: "Port to listen on, for all transports; default: any free port.",
     file: { section: "statd", key: "port", flat: "nfs.statd.port" },
     option: {
       short: "p",
@@ -48,7 +48,7 @@ export const STATD = {
   outgoingPort: setting({
     kind: port,
     default: 0,
-    help: "Source port of sm-notify when statd runs it; any reserved port without it.",
+    help: "Source port of sm-notify when statd runs it; default: any reserved port.",
     file: { section: "statd", key: "outgoing-port" },
     option: {
       short: "o",
@@ -60,7 +60,7 @@ export const STATD = {
   name: setting({
     kind: text,
     default: undefined,
-    help: "Own name or address, for sm-notify to send from and to announce.",
+    help: "This host's name or address, for sm-notify to send from and to announce.",
     file: { section: "statd", key: "name" },
     option: { short: "n", long: "name", argument: "NAME" },
   }),
@@ -68,13 +68,13 @@ export const STATD = {
   pidFile: setting({
     kind: text,
     default: undefined,
-    help: "Pid file; without it /run/rpc.statd.pid, or one named after the network namespace.",
+    help: "Pid file; default: /run/rpc.statd.pid, or one named after the network namespace.",
     file: { section: "statd", key: "pid-file" },
   }),
   volatileFallback: setting({
     kind: boolean,
     default: false,
-    help: "Serve from memory, lost at the end, where the state directory is read-only.",
+    help: "Serve from memory, lost at exit, if the state directory is read-only.",
     file: { section: "statd", key: "volatile-fallback" },
   }),
   notifyMode: setting({
@@ -102,27 +102,27 @@ export const STATD = {
   eventsProgram: setting({
     kind: text,
     default: undefined,
-    help: "Program that is started once, and gets events as lines of JSON.",
+    help: "Program that is started once and receives events as lines of JSON.",
     file: { section: "statd", key: "events-program" },
   }),
   haCalloutTimeout: setting({
     isLive: true,
     kind: seconds,
     default: 30,
-    help: "Seconds that the ha-callout program may take before it is killed.",
+    help: "Seconds the ha-callout program may run before it is killed.",
     file: { section: "statd", key: "ha-callout-timeout" },
   }),
   nlmPort: setting({
     kind: port,
     default: 0,
-    help: "TCP port to set for the kernel's lock manager; 0 leaves it alone.",
+    help: "TCP port to set for the kernel's lock manager; 0 leaves it unchanged.",
     file: { section: "lockd", key: "port" },
     option: { short: "T", long: "nlm-port", argument: "PORT", kind: givenPort("nlm port number") },
   }),
   nlmUdpPort: setting({
     kind: port,
     default: 0,
-    help: "UDP port to set for the kernel's lock manager; the TCP port if not given.",
+    help: "UDP port to set for the kernel's lock manager; default: the TCP port.",
     file: { section: "lockd", key: "udp-port" },
     option: {
       short: "U",
@@ -170,13 +170,13 @@ export const STATD = {
     isLive: true,
     kind: choice(CHECK_MODES),
     default: "warn",
-    help: "What to do with an SM_NOTIFY whose state is not to be expected.",
+    help: "What to do with an SM_NOTIFY whose state is implausible.",
     file: { section: "statd", key: "notify-state-check" },
   }),
   listenAddresses: setting({
     kind: addresses,
     default: [],
-    help: "Addresses to listen on besides loopback, also ones that come later; without any, all.",
+    help: "Addresses to listen on besides loopback, also if added later; default: all.",
     file: { section: "statd", key: "listen-addresses" },
   }),
   udp: setting({
@@ -194,19 +194,19 @@ export const STATD = {
   rpcbindMode: setting<"no" | "auto" | "yes">({
     kind: choice(["no", "auto", "yes"]),
     default: "no",
-    help: "Start an rpcbind before registering: never, where there is none, or always.",
+    help: "Start an rpcbind before registering: never, if none is running, or always.",
     file: { section: "rpcbind", key: "mode" },
   }),
   statusGroup: setting({
     kind: text,
     default: undefined,
-    help: "Group whose members may look with nsmctl status, list and check; without it root alone.",
+    help: "Group whose members may run nsmctl status, list and check; default: root only.",
     file: { section: "statd", key: "status-group" },
   }),
   metrics: setting({
     kind: place,
     default: undefined,
-    help: "Where Prometheus can read metrics; nowhere without it.",
+    help: "Where Prometheus can scrape metrics; default: nowhere.",
     file: { section: "statd", key: "metrics" },
   }),
 } satisfies Table;

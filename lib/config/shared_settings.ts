@@ -9,7 +9,7 @@ export const DEFAULT_STATE_DIRECTORY = "/var/lib/nfs";
 export const stateDirectoryPath = setting({
   kind: directory,
   default: DEFAULT_STATE_DIRECTORY,
-  help: "Folder of the monitor list, the notify list and the state number.",
+  help: "Directory of the monitor list, the notify list and the state number.",
   file: { section: "statd", key: "state-directory-path" },
   option: { short: "P", long: "state-directory-path", argument: "DIR" },
 });
@@ -25,14 +25,14 @@ export const verbose = setting({
 export const sendUsingTcp = setting({
   kind: boolean,
   default: false,
-  help: "Send SM_NOTIFY and callbacks over TCP, and over UDP where that fails.",
+  help: "Send SM_NOTIFY and callbacks over TCP, falling back to UDP.",
   file: { section: "statd", key: "send-using-tcp", flat: "nfs.statd.send_using_tcp" },
 });
 
 export const logFormat = setting<"text" | "json">({
   kind: choice(["text", "json"]),
   default: "text",
-  help: "How messages look on standard error: plain text, or a JSON object on each line.",
+  help: "Format of messages on standard error: plain text, or one JSON object per line.",
   file: { section: "statd", key: "log-format" },
 });
 
@@ -42,6 +42,6 @@ const HISTORY_MAX_KIB = 1_048_576;
 export const events = setting({
   kind: number(0, HISTORY_MAX_KIB, "number of KiB"),
   default: 4_096,
-  help: "KiB of history that are kept for nsmctl events and report; 0 is none.",
+  help: "KiB of history kept for nsmctl events and report; 0: none.",
   file: { section: "statd", key: "events" },
 });

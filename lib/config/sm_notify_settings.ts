@@ -25,14 +25,14 @@ export const SM_NOTIFY = {
   force: setting({
     kind: boolean,
     default: false,
-    help: "Notify even if it was done since the system started.",
+    help: "Notify even if peers were already notified since boot.",
     file: { section: "sm-notify", key: "force" },
     option: { short: "f", long: "force", sets: true },
   }),
   retryTime: setting({
     kind: minutes,
     default: 15,
-    help: "Minutes to go on trying; 0 is for ever.",
+    help: "Minutes to keep trying; 0: for ever.",
     file: { section: "sm-notify", key: "retry-time" },
     option: { short: "m", long: "retry-time", argument: "MINUTES", kind: givenMinutes },
   }),
@@ -46,32 +46,32 @@ export const SM_NOTIFY = {
   deadline: setting({
     kind: number(1, DEADLINE_MAX_SECONDS, "number of seconds"),
     default: undefined,
-    help: "Seconds after which to give up, whatever the retry time.",
+    help: "Seconds after which to give up, regardless of the retry time.",
     file: { section: "sm-notify", key: "deadline" },
     option: { long: "deadline", argument: "SECONDS" },
   }),
   only: setting({
     kind: list,
     default: [],
-    help: "Notify these peers only; the others stay on the list. May be given several times.",
+    help: "Notify only these peers; the others stay on the list. May be repeated.",
     option: { long: "only", argument: "PEER", isRepeatable: true },
   }),
   identity: setting({
     kind: text,
     default: undefined,
-    help: "Notify whom this identity has to, as nsmctl identity notify does.",
+    help: "Notify the peers of this identity, as nsmctl identity notify does.",
     option: { long: "identity", argument: "ID" },
   }),
   dryRun: setting({
     kind: boolean,
     default: false,
-    help: "Print what would be announced to whom, and change nothing.",
+    help: "Print which peers would be told what, and change nothing.",
     option: { long: "dry-run", sets: true },
   }),
   json: setting({
     kind: boolean,
     default: false,
-    help: "Stay in the foreground and print what became of each peer, a line of JSON for each.",
+    help: "Stay in the foreground and print the outcome for each peer as a line of JSON.",
     option: { long: "json", sets: true },
   }),
   updateState: setting({
@@ -89,7 +89,7 @@ export const SM_NOTIFY = {
   outgoingPort: setting({
     kind: port,
     default: undefined,
-    help: "Port to send from; 0 is any, and without it any reserved port.",
+    help: "Port to send from; 0: any; default: any reserved port.",
     file: { section: "sm-notify", key: "outgoing-port" },
     option: { short: "p", long: "outgoing-port", argument: "PORT" },
   }),
@@ -97,7 +97,7 @@ export const SM_NOTIFY = {
   outgoingAddr: setting({
     kind: list,
     default: [],
-    help: "Own names or addresses to send from and to announce.",
+    help: "This host's names or addresses, to send from and to announce.",
     file: { section: "sm-notify", key: "outgoing-addr" },
     option: { short: "v", long: "outgoing-addr", argument: "NAME", isRepeatable: true },
   }),
@@ -118,7 +118,7 @@ export const SM_NOTIFY = {
   instanceId: setting({
     kind: text,
     default: "",
-    help: "What tells lives of this host apart that share a boot, as of a restarted container.",
+    help: "Distinguishes lives of this host within one boot, as of a restarted container.",
     file: { section: "sm-notify", key: "instance-id" },
     option: { long: "instance-id", argument: "TEXT" },
   }),

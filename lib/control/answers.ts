@@ -100,7 +100,7 @@ export function readAnswer(line: string): ControlAnswer | readonly ListEntry[] {
       (identities === undefined || isOf([IDENTITY], identities));
     if (isRight) return printableTexts(value) as ControlAnswer;
   }
-  throw new Error("The daemon's answer cannot be understood: is it another program?");
+  throw new Error("The daemon's answer is not valid: is it another program?");
 }
 
 function parse(line: string): unknown {

@@ -78,7 +78,7 @@ async function unseenDaemon(directory: string, timeoutMs: number): Promise<Reach
   const { pid, cwd, isRemoved } = elsewhere;
   const isForUs = isRemoved || await tells(`${cwd}/${CONTROL_SOCKET}`, directory, timeoutMs);
   return isForUs
-    ? unseen(pid, "is not in it: the directory was moved or removed under it")
+    ? unseen(pid, "is not in it: the directory was moved or removed while it ran")
     : { outcome: "absent" };
 }
 
@@ -120,8 +120,8 @@ async function reachAt(path: string, directory: string, timeoutMs: number): Prom
 function ownerFault(path: string, { isSocket, uid }: Deno.FileInfo): string | undefined {
   if (isSocket !== true) return `${quote(path)} is not a socket`;
   if (uid === 0 || uid === Deno.uid()) return undefined;
-  return `${quote(path)} belongs to uid ${uid}, and only root's or one's own is trusted: ` +
-    "where rpc.statd runs as that user, run nsmctl as that user too";
+  return `${quote(path)} belongs to uid ${uid}, and only root's or your own is trusted: ` +
+    "if rpc.statd runs as that user, run nsmctl as that user too";
 }
 
 /** Connects to a daemon at a path that all daemons share, if it serves the directory. */
@@ -221,7 +221,7 @@ export class Daemon {
         yield value;
         if (!isPage(value)) return;
       }
-      if (text.length > LINE_MAX) throw new Error("A line of the daemon's answer has no end");
+      if (text.length > LINE_MAX) throw new Error("The daemon's answer has an overlong line");
     }
   }
 

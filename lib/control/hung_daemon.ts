@@ -25,7 +25,7 @@ function remedyFor(pid: number | undefined): string {
   if (pid === undefined) return "find it with ps, end it with SIGKILL, and start it again";
   switch (processOf(pid)?.state) {
     case "T":
-      return `a signal has stopped it: kill -CONT ${pid} lets it go on`;
+      return `a signal has stopped it: kill -CONT ${pid} resumes it`;
     case "D":
       return "it waits for a disk: see dmesg; what it has acknowledged is in its state directory";
     default:

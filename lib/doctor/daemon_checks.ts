@@ -61,13 +61,13 @@ function checkRunning(examiner: Examiner): Finding[] {
     return [finding("port-taken", {
       what: "No status monitor runs: another program has its port.",
       evidence: `port ${port} of nfs.conf: ${whoIs(holder)}`,
-      fix: "choose another port, or end that program; then start statd",
+      fix: "choose another port or stop that program, then start statd",
       commands: [...set("statd", "port", String(freePort(port))), ...remedies.startStatd()],
     })];
   }
   return [finding("statd-not-running", {
     what: "No status monitor runs; lock requests over NFS 2 and 3 fail.",
-    evidence: "nobody answers at the control socket",
+    evidence: "nothing answers at the control socket",
     fix: "start it",
     commands: remedies.startStatd(),
   })];
@@ -85,7 +85,7 @@ function withoutSocket(one: Process, reason: string, { remedies }: Examiner): Fi
   return finding("statd-silent", {
     what: "The status monitor runs for this directory, but its control socket is missing.",
     evidence: `${reason}; what is not on disk is in its memory`,
-    fix: "mend what keeps it from being made, have statd write what it monitors, and restart it",
+    fix: "fix what prevents its creation, have statd write what it monitors, and restart it",
     commands: [
       ...remedies.reloadStatd(one.pid),
       `sleep ${WRITING_S} # what it monitors may be in its memory alone`,
@@ -122,7 +122,7 @@ function checkAnswering(examiner: Examiner): Checked {
   return [finding("statd-silent", {
     what: one?.state === "D"
       ? "The status monitor waits for a disk that does not answer."
-      : "The status monitor is there and does not answer.",
+      : "The status monitor is running but does not answer.",
     evidence: one === undefined ? daemon.reason : `${whoIs(one)}: ${daemon.reason}`,
     fix: one?.state === "D"
       ? "see dmesg, and the mount of the state directory; a restart would have to wait as well"
@@ -160,8 +160,8 @@ function checkReplaced(examiner: Examiner): Checked {
       ? `process ${report.pid} is version ${report.version}, nsmctl ${project.version}`
       : `the program of process ${report.pid} was replaced or removed since it was started`,
     fix: maySafely
-      ? "restart it: what it monitors is on disk"
-      : "mend what else is wrong first, then restart it",
+      ? "restart it: its records are on disk"
+      : "fix the other findings first, then restart it",
     commands: maySafely ? examiner.remedies.restartStatd(report.pid) : [],
   })];
 }
@@ -175,7 +175,8 @@ function checkPidFile(examiner: Examiner): Checked {
   if (text === undefined) return { skipped: `there is no ${path}` };
   if (text === String(report.pid)) return [];
   return [finding("pid-file-wrong", {
-    what: "The pid file does not name the status monitor; who reads it signals another process.",
+    what:
+      "The pid file does not name the status monitor; whatever reads it signals another process.",
     evidence: `${path} has ${quote(text)}, statd is process ${report.pid}`,
     fix: "write its process id there",
     commands: [`echo ${report.pid} > ${shellWord(path)}`],
@@ -189,9 +190,9 @@ function checkLimits(examiner: Examiner): Checked {
   if (soft === undefined) return NOT_ANSWERED;
   if (Number(soft) >= OPEN_FILES_MIN) return [];
   return [finding("statd-limits", {
-    what: "The status monitor may open few files; calls are put off when it has no more.",
+    what: "The status monitor may open only a few files; calls wait when it has none left.",
     evidence: `${soft} open files (RLIMIT_NOFILE of process ${pid})`,
-    fix: "raise the limit, and in what starts it (LimitNOFILE= of a unit, ulimit -n)",
+    fix: "raise the limit, also where it is started (LimitNOFILE= of a unit, ulimit -n)",
     commands: examiner.remedies.isSystemd
       ? [`prlimit --pid ${pid} --nofile=${OPEN_FILES}`]
       : [`ulimit -n ${OPEN_FILES}`, ...examiner.remedies.restartStatd(pid!)],
@@ -211,7 +212,7 @@ function checkLog(examiner: Examiner): Checked {
   }
   if (stderr !== "/dev/null") return [];
   return [finding("log-nowhere", {
-    what: "What the status monitor has to say is lost.",
+    what: "The messages of the status monitor are lost.",
     evidence: `there is no ${LOG_SOCKET}, and standard error of process ${pid} is ${stderr}`,
     fix: "start a system log (rsyslogd, systemd-journald), or have rpc.statd run with -F, which " +
       "logs to standard error",
@@ -237,7 +238,7 @@ function checkCallouts(examiner: Examiner): Checked {
     evidence: `process ${hanging.pid} (${hanging.command.join(" ")}) has run for ${
       Math.round(hanging.ageMs / 1000)
     } s`,
-    fix: `end it, and see what it waits for; statd does so after ${settings.haCalloutTimeout} s`,
+    fix: `end it, and see what it waits for; statd ends it after ${settings.haCalloutTimeout} s`,
     commands: [`kill -KILL ${hanging.pid}`],
   })];
 }
@@ -249,8 +250,7 @@ function checkNotices(examiner: Examiner): Checked {
   if (doubtful === undefined || examiner.settings?.notifySourceCheck === "enforce") return [];
   const source = report.problems.findLast(({ message }) => message.includes("SM_NOTIFY"))?.message;
   return [finding("notices-doubtful", {
-    what:
-      "Somebody says in place of peers that they have rebooted; lock managers drop their locks.",
+    what: "Something announces reboots in the name of peers; lock managers drop their locks.",
     evidence: doubtful + (source === undefined ? "" : `: ${source}`),
     fix: "refuse such notices; with peers behind NAT see statd(8) first",
     commands: [
@@ -269,9 +269,9 @@ function checkDegraded(examiner: Examiner): Checked {
     .filter((reason) => !TOLD_ELSEWHERE.test(reason) && !reason.includes(state));
   if (reasons.length === 0) return [];
   return [finding("statd-degraded", {
-    what: "The status monitor works less well than it should.",
+    what: "The status monitor is degraded.",
     evidence: reasons.join("; "),
-    fix: "mend what is named; the log says more. A restart loses what could not be written to disk",
+    fix: "fix what is named; the log says more. A restart loses what could not be written to disk",
     commands: examiner.remedies.isSystemd ? ["journalctl -u rpc-statd -n 50"] : [],
   })];
 }

@@ -52,17 +52,17 @@ const CHECKS: readonly (readonly Check[])[] = [
 
 export const doctor: Command = {
   name: "doctor",
-  summary: "Find why locking would fail here, and how to mend it.",
+  summary: "Find out why locking would fail here, and how to fix it.",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
   options: [
     { letter: "j", long: "json", help: "Print JSON." },
-    { letter: "v", long: "verbose", help: "Say of each check what came of it." },
+    { letter: "v", long: "verbose", help: "Print the result of each check." },
   ],
   details: [
-    "Nothing is changed. Of findings that follow from one cause only the cause is told. The command " +
-    "lines below a finding mend it; they are for this host: with systemd and without they differ.",
+    "Nothing is changed. If several findings have one cause, only the cause is printed. The command " +
+    "lines below a finding fix it. They are for this host: they differ with and without systemd.",
     "Exit status: 0 nothing; 1 warnings; 4 errors.",
   ],
   example: "nsmctl doctor",

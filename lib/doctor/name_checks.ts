@@ -14,7 +14,7 @@ const HOSTS = "/etc/hosts";
 const NAMES_MAX = 16;
 
 export const NAME_CHECKS: readonly Check[] = [
-  { about: "the own name has an address of this host", isBasis: true, run: checkOwnName },
+  { about: "this host's name has an address of this host", isBasis: true, run: checkOwnName },
   { about: "forward and reverse name agree, and have a domain", isBasis: true, run: checkReverse },
   { about: "names that peers know us by have addresses", run: checkNames },
 ];
@@ -34,15 +34,15 @@ async function checkOwnName(examiner: Examiner): Promise<Finding[]> {
   const found = await examiner.resolver.addressesOf(name);
   if (found.outcome === "tryLater") {
     return [finding("name-service-silent", {
-      what: "The name service does not answer: neither our name nor those of peers have addresses.",
+      what: "The name service does not answer: neither our name nor the peers' can be resolved.",
       evidence: `${quote(name)}: ${found.reason}`,
-      fix: "see /etc/resolv.conf and whether its servers answer; what is in /etc/hosts needs none",
+      fix: "check /etc/resolv.conf and whether its servers answer; names in /etc/hosts need none",
       commands: [append(`${someAddress()} ${name}`, HOSTS)],
     })];
   }
   if (found.outcome === "notFound") {
     return [finding("name-unresolvable", {
-      what: "The own name has no address.",
+      what: "This host's name has no address.",
       evidence: `${quote(name)}: ${found.reason}`,
       fix: "add it to /etc/hosts or the DNS, or set name= in nfs.conf",
       commands: [append(`${someAddress()} ${name}`, HOSTS)],
@@ -56,8 +56,8 @@ async function checkOwnName(examiner: Examiner): Promise<Finding[]> {
     .map((line) => line.trim().split(/\s+/))
     .filter(([address]) => address !== undefined && addresses.includes(address));
   return [finding("name-elsewhere", {
-    what: "The own name stands for another host: peers take what we say for a forgery.",
-    evidence: `${quote(name)} is ${addresses.join(", ")}, which is none of our addresses`,
+    what: "This host's name belongs to another host: peers take our notices for forgeries.",
+    evidence: `${quote(name)} is ${addresses.join(", ")}, which is not one of our addresses`,
     fix: "correct /etc/hosts or the DNS, or set name= in nfs.conf to the service address",
     commands: [
       ...inFile.map(([address]) =>
@@ -72,7 +72,7 @@ async function checkReverse(examiner: Examiner): Promise<Checked> {
   const name = ownName(examiner);
   const { resolver } = examiner;
   const found = await resolver.addressesOf(name);
-  if (found.outcome !== "found") return { skipped: "it could not be looked up" };
+  if (found.outcome !== "found") return { skipped: "the look-up failed" };
   const { canonicalName, addresses } = found.value;
   if (normaliseAddress(name) !== undefined) return { skipped: "it is set to an address" };
   const outside = addresses.filter((address) => !isLoopback(address));
@@ -98,7 +98,7 @@ async function checkReverse(examiner: Examiner): Promise<Checked> {
   }
   if (canonicalName.includes(".") || canonicalName.includes(":")) return [];
   return [finding("name-not-qualified", {
-    what: "The own name has no domain; peers in other domains do not know it.",
+    what: "This host's name has no domain; peers in other domains do not know it.",
     evidence: `the full name of ${quote(name)} is ${quote(canonicalName)}`,
     fix: `put the full name first in ${HOSTS}, with your domain in place of example.net`,
     commands: [
@@ -121,7 +121,7 @@ async function checkNames({ daemon, resolver, ...examiner }: Examiner): Promise<
     what: "Peers know this host by a name that has no address: they do not recognise us by it.",
     evidence: `${someOf(lost.map(quote))}; it is now ${quote(Deno.hostname())}` +
       (examiner.settings?.name === undefined ? "" : ` (name = ${quote(examiner.settings.name)})`),
-    fix: "keep the old name in the DNS until the peers have mounted anew",
+    fix: "keep the old name in the DNS until the peers have remounted",
     commands: lost.map((name) => append(`${someAddress()} ${name}`, HOSTS)),
   })];
 }

@@ -67,7 +67,7 @@ function checkPeerAccess(examiner: Examiner): Checked {
   return [finding("hosts-deny-peers", {
     what: "Access rules keep monitored peers out: what they say of their reboots is not heard.",
     evidence: `/etc/hosts.deny: ${someOf(denied.map(({ name }) => shown(name)))}`,
-    fix: "let them in; the file is read again at once",
+    fix: "let them in; the file is re-read at once",
     commands: [...lists].map(([daemon, all]) => {
       const clients = all.map(({ address }) => isIpv6(address) ? `[${address}]` : address);
       return append(`${daemon}: ${[...new Set(clients)].join(" ")}`, "/etc/hosts.allow");
@@ -90,7 +90,7 @@ function checkFamilies(examiner: Examiner): Checked {
     what: "Monitored peers have addresses of a protocol that the status monitor does not speak.",
     evidence: `${someOf(lost.map(({ name }) => shown(name)))}; ` +
       (isOff ? `IPv6 is switched off (${NO_IPV6})` : "see Listening in nsmctl status"),
-    fix: "switch it on, and start statd again: it opens its sockets at its start",
+    fix: "enable it, and restart statd: it opens its sockets at start",
     commands: isOff
       ? [
         "sysctl -w net.ipv6.conf.all.disable_ipv6=0",
@@ -119,7 +119,7 @@ async function checkPeersReachable(examiner: Examiner): Promise<Checked> {
   return [finding("peers-unreachable", {
     what: "No monitored peer can be reached: none would learn of our reboot.",
     evidence: `${plural(asked.length, "peer")} called; ${faults[0]}`,
-    fix: `see whether the network is up, and whether a packet filter keeps port ${PMAP_PORT} in; ` +
+    fix: `check whether the network is up, and whether a packet filter blocks port ${PMAP_PORT}; ` +
       "the following tell more",
     commands: ["ip route", `nsmctl test ${shellWord(asked[0]!.name)}`],
   })];

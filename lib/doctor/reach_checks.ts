@@ -156,8 +156,8 @@ async function checkLockManager(examiner: Examiner): Promise<Checked> {
       what: "The lock manager is registered and does not answer: nobody's locks are dropped.",
       evidence: fault + (holder === undefined ? "" : `; there is ${whoIs(holder)}`),
       fix: holder === undefined
-        ? "nobody has that port: start the NFS server or the mounts again; statd tells it again"
-        : "let it go on, or start it again; statd tells it again",
+        ? "no process has that port: restart the NFS server or the mounts; statd then tells it again"
+        : "resume it, or restart it; statd then tells it again",
       commands: holder === undefined
         ? remedies.isSystemd ? ["systemctl restart nfs-server"] : []
         : awaken(holder.pid, []),
@@ -193,8 +193,8 @@ function checkCallbacks(examiner: Examiner): Checked {
   const waiting = report.faults.find((fault) => /\bcallbacks? waiting\b/.test(fault));
   if (waiting === undefined) return [];
   return [finding("callbacks-waiting", {
-    what: "A lock manager was not told of a peer's reboot: its locks are held still.",
+    what: "A lock manager was not told of a peer's reboot: that peer's locks are still held.",
     evidence: waiting,
-    fix: "see what keeps it from answering calls to it from this host; statd tries on",
+    fix: "see what keeps it from answering calls from this host; statd keeps trying",
   })];
 }

@@ -84,10 +84,10 @@ function checkMissing(examiner: Examiner): Checked {
   ].filter((name) => !onDisk.has(nameKey(name)));
   if (missing.length === 0) return [];
   return [finding("records-missing", {
-    what: "Peers are monitored in memory alone; after a restart nobody would know.",
+    what: "Peers are monitored in memory only; a restart would forget them.",
     evidence: `${plural(missing.length, "peer")} not in ${layout.monitorList}: ` +
       someOf(missing.map(shown)),
-    fix: "statd writes them again when it is told to reload; do not restart it before",
+    fix: "statd writes them again when told to reload; do not restart it before that",
     commands: remedies.reloadStatd(report.pid),
   })];
 }
@@ -103,9 +103,9 @@ function checkUnknown(examiner: Examiner): Checked {
     .filter((name) => !known.has(nameKey(name)));
   if (unknown.length === 0) return [];
   return [finding("records-unknown", {
-    what: "There are records that the status monitor does not know: it has not written them.",
+    what: "There are records that the status monitor does not know and did not write.",
     evidence: `in ${layout.monitorList}: ${someOf(unknown.map(shown))}`,
-    fix: "where they are to be monitored, restart statd, which reads them; else remove them",
+    fix: "if they are to be monitored, restart statd, which reads them; otherwise remove them",
     commands: remedies.restartStatd(daemon.report.pid),
   })];
 }
@@ -138,7 +138,7 @@ function checkDamaged(examiner: Examiner): Finding[] {
   return [finding("records-damaged", {
     what: "Some records cannot be read; what they said is lost.",
     evidence: `no records, or not only: ${someOf(damaged.map(shown))}`,
-    fix: "put these files aside; what statd monitors of them it has in memory, and writes it again",
+    fix: "move these files away; statd has the peers it monitors in memory, and writes them again",
     commands: [
       ...damaged.map((path) =>
         `mv ${shellWord(path)} ${shellWord(`${layout.directory}/damaged-${basename(path)}`)}`
@@ -169,7 +169,7 @@ function checkClock(examiner: Examiner): Finding[] {
   return [finding("clock-implausible", {
     what: "The clock was wrong when records were written, or is wrong now; ages mean nothing.",
     evidence: `it is ${isoText(now)}; ${someOf(evidence)}`,
-    fix: "see that the clock is right (timedatectl); then have the records begin today",
+    fix: "check the clock (timedatectl), then date the records today",
     commands: wrong.length === 0
       ? []
       : [`touch -c ${wrong.map(({ path }) => shellWord(path)).join(" ")}`],
@@ -193,7 +193,7 @@ function checkToldOfBoot(examiner: Examiner): Checked {
     what: "This host has booted, and the peers that it monitored before were not told.",
     evidence: `sm-notify has not run since ${isoText(bootedAt)}; ` +
       `${plural(before.length, "peer")}: ${someOf(before.map(({ name }) => shown(name)))}`,
-    fix: "tell them; see that it is done at every boot" +
+    fix: "tell them, and make sure that sm-notify runs at every boot" +
       (remedies.isSystemd ? " (systemctl enable nfs-client.target)" : ""),
     commands: remedies.tellPeers(),
   })];
@@ -217,15 +217,15 @@ function checkNotifyList(examiner: Examiner): Finding[] {
     return [finding("notify-stopped", {
       what: "Peers are not told of our reboot: sm-notify was stopped by a signal.",
       evidence: `process ${stopped.pid}; ${evidence}`,
-      fix: "let it go on",
+      fix: "resume it",
       commands: awaken(stopped.pid, [...endProcess(stopped.pid), telling]),
     })];
   }
   if (new NotifyRun(layout.directory, bootId, SILENT_LOG).isGoingOn) return [];
   return [finding("notify-list-left", {
-    what: "Peers have not been told of a reboot, and nobody is telling them.",
+    what: "Peers have not been told of a reboot, and no sm-notify is running to tell them.",
     evidence,
-    fix: "tell them now; nsmctl forget HOST gives one up that is no more",
+    fix: "tell them now; nsmctl forget HOST gives up a host that no longer exists",
     commands: [telling],
   })];
 }
@@ -246,7 +246,7 @@ async function checkNames(examiner: Examiner): Promise<Checked> {
   const findings: Finding[] = [];
   if (stale.length > 0) {
     findings.push(finding("records-stale", {
-      what: "Peers are monitored that do not exist any more.",
+      what: "Some monitored peers no longer exist.",
       evidence: `${plural(stale.length, "name")} without an address, 30 days old: ` +
         someOf(stale.map(shown)),
       fix: "forget them; you are asked first",
@@ -256,9 +256,9 @@ async function checkNames(examiner: Examiner): Promise<Checked> {
   if (fresh.length > 0) {
     findings.push(finding("peers-without-address", {
       what:
-        "Monitored peers have no address: they are not told of our reboot, nor we known of theirs.",
+        "Monitored peers have no address: they are not told of our reboots, and theirs are not recognised.",
       evidence: someOf(fresh.map(shown)),
-      fix: "put them into the DNS or /etc/hosts",
+      fix: "add them to the DNS or /etc/hosts",
       commands: fresh.slice(0, LOOKUPS_MAX).map((name) => {
         const address = facts.get(nameKey(name))?.addresses[0] ?? "ADDRESS";
         return `echo ${shellWord(`${address} ${name}`)} >> /etc/hosts`;

@@ -68,9 +68,9 @@ async function checkRpcbind(examiner: Examiner): Promise<Finding[]> {
     const isSilent = error instanceof RpcError && error.failure.kind === "timeout";
     if (isSilent) {
       return [finding("rpcbind-silent", {
-        what: "rpcbind is there and does not answer; nobody can find the status monitor.",
+        what: "rpcbind is running but does not answer; the status monitor cannot be found.",
         evidence: `${one === undefined ? RPCBIND_SOCKET : whoIs(one)}: ${reasonOf(error)}`,
-        fix: "let it go on, or start it again",
+        fix: "resume it, or start it again",
         commands: one === undefined
           ? remedies.startRpcbind()
           : awaken(one.pid, [`kill -KILL ${one.pid}`, ...remedies.startRpcbind()]),
@@ -154,7 +154,7 @@ async function checkRegistration(examiner: Examiner): Promise<Checked> {
     return [finding("statd-not-registered", {
       what: registered === undefined
         ? "The status monitor runs, but rpcbind does not know it."
-        : "rpcbind sends everybody elsewhere than to the status monitor.",
+        : "rpcbind gives callers another port than the status monitor's.",
       evidence,
       fix: holder === undefined
         ? "have it register; it does so by itself within minutes"
@@ -184,7 +184,7 @@ async function checkAnswer(
       return [finding("statd-silent", {
         what: "The status monitor does not answer where it is registered.",
         evidence: reasonOf(error),
-        fix: "see whether a packet filter keeps loopback out; else restart it",
+        fix: "check whether a packet filter blocks loopback; if not, restart it",
         commands: remedies.restartStatd(pid),
       })];
     }

@@ -29,8 +29,8 @@ function checkHidden({ daemon, remedies }: Examiner): Finding[] {
   const { pid, point } = daemon;
   return [finding("state-directory-hidden", {
     what: "The status monitor serves a directory that something was mounted over.",
-    evidence: `process ${pid} works in what ${point} has covered`,
-    fix: "take the mount away; what is mounted there belongs before the start of statd" +
+    evidence: `process ${pid} works in the directory that ${point} hides`,
+    fix: "unmount it; what belongs there has to be mounted before statd starts" +
       (remedies.isSystemd ? " (RequiresMountsFor= of the unit)" : ""),
     commands: [`umount ${shellWord(point)}`],
   })];
@@ -47,10 +47,10 @@ function checkComplete({ layout, ...examiner }: Examiner): Finding[] {
     what: "Nothing can be monitored: the state directory is not complete.",
     evidence: `not there, or no directory: ${missing.join(", ")}`,
     fix: missing.includes(layout.directory) && !examiner.isDefaultDirectory
-      ? `see whether ${layout.directory} is the right directory; if it is, make what is missing`
+      ? `check whether ${layout.directory} is the right directory; if so, create what is missing`
       : pid === undefined
-      ? "make what is missing"
-      : "make what is missing; statd has in memory what it monitors, and writes it again",
+      ? "create what is missing"
+      : "create what is missing; statd has its peers in memory, and writes them again",
     commands: [
       ...missing.includes(layout.directory) ? [`mkdir -p ${shellWord(layout.directory)}`] : [],
       `install -d -m 700 -o ${owner} ${lists}`,
@@ -73,7 +73,7 @@ function checkOwner(examiner: Examiner): Finding[] {
   if (wrong.length > 0) {
     return [finding("state-owner-differs", {
       what: wrong[0]!.path === monitorList && report !== undefined && report.uid !== 0
-        ? "Nobody can be monitored: the list is not the daemon's."
+        ? "No peer can be monitored: the list does not belong to the daemon."
         : "Peers that were told of a reboot cannot be taken off the notify list.",
       evidence: report === undefined ? evidence : `${evidence}; statd runs as uid ${report.uid}`,
       fix: "give both lists to the user of statd",
@@ -86,7 +86,7 @@ function checkOwner(examiner: Examiner): Finding[] {
     what: "The daemon stays root, since its directory is root's.",
     evidence,
     fix: owner === "root"
-      ? "make a user for statd, stop it, give both lists to that user, and start it again"
+      ? "create a user for statd, stop it, give both lists to that user, and start it again"
       : "stop statd, give both lists to its user, and start it again",
     commands: owner === "root"
       ? []
@@ -121,7 +121,7 @@ function checkWritable({ layout }: Examiner): Finding[] {
     const octal = (mode! & 0o7777).toString(8);
     return notWritable(
       `${path} has mode ${octal}`,
-      "let its owner write",
+      "give its owner write permission",
       `chmod u+rwx ${shellWord(path)}`,
     );
   }
@@ -134,9 +134,9 @@ function checkSpace({ layout }: Examiner): Finding[] {
   const point = mountOf(layout.monitorList)?.point ?? layout.monitorList;
   const isFull = free.bytes < FREE_MIN_BYTES;
   return [finding("disk-full", {
-    what: "Nobody can be monitored: the disk is full.",
-    evidence: isFull ? `${point} has ${free.bytes} bytes left` : `${point} has no inode left`,
-    fix: `make room on ${point}; the following shows what takes it. statd needs no restart`,
+    what: "No peer can be monitored: the disk is full.",
+    evidence: isFull ? `${point} has ${free.bytes} bytes left` : `${point} has no inodes left`,
+    fix: `free space on ${point}; the following shows what uses it. statd needs no restart`,
     commands: [
       isFull
         ? `du -xak ${shellWord(point)} | sort -rn | head`
@@ -149,7 +149,7 @@ function checkLasting({ layout }: Examiner): Finding[] {
   const mount = mountOf(layout.monitorList);
   if (mount === undefined || !VOLATILE.includes(mount.type)) return [];
   return [finding("state-on-tmpfs", {
-    what: "After a reboot nobody knows which peers have to be told of it.",
+    what: "A reboot erases the list of peers that have to be told of it.",
     evidence: `${mount.point} is a ${mount.type}`,
     fix: "put the state directory on a disk (state-directory-path in nfs.conf, or a volume)",
   })];
@@ -173,7 +173,7 @@ function checkNumber(examiner: Examiner): Finding[] {
   return [finding("state-number-even", {
     what: "The state number says that this host is down.",
     evidence: `${layout.state} has ${stateNumber}; a host that is up has an odd one`,
-    fix: "write the odd number there that statd tells peers; a restart does not",
+    fix: "write the odd number that statd tells peers there; a restart does not fix it",
     commands: [`printf '${octal(right)}' > ${shellWord(layout.state)}`],
   })];
 }

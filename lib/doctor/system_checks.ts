@@ -23,7 +23,7 @@ const CALLOUT_TOLD = /^HA callout .* cannot be run/;
 export const SYSTEM_CHECKS: readonly Check[] = [
   { about: "no unit is masked", run: checkUnits },
   { about: "every setting can be used", isBasis: true, run: checkSettings },
-  { about: "the port of statd is given to nobody at random", run: checkPort },
+  { about: "no other program can be given statd's port at random", run: checkPort },
   { about: "the ha-callout can be run", run: checkCallout },
   { about: "the kernel has our state number", run: checkKernel },
   { about: "everything can be seen", run: checkUser },
@@ -36,9 +36,9 @@ function checkUnits({ remedies }: Examiner): Checked {
   if (masked.length === 0) return [];
   const units = [...new Set(masked.map((path) => path.slice(path.lastIndexOf("/") + 1)))];
   return [finding("unit-masked", {
-    what: "A service that locking needs is kept from starting.",
+    what: "A service that locking needs is masked and cannot start.",
     evidence: `masked: ${masked.join(", ")}`,
-    fix: "let it be started",
+    fix: "unmask it",
     commands: [`systemctl unmask ${units.join(" ")}`],
   })];
 }
@@ -55,11 +55,10 @@ function checkSettings(examiner: Examiner): Finding[] {
     return [`sed -i ${shellWord(edit)} ${shellWord(path)}`];
   });
   return [finding("config-faulty", {
-    what: "Some settings cannot be used, and the defaults count.",
+    what: "Some settings are invalid, and their defaults apply.",
     evidence: settingFaults.map(({ message }) => message).join("; "),
-    fix:
-      "correct them, or have the defaults count as follows; rpc.statd --check-config shows what " +
-      "counts, and some settings take a restart",
+    fix: "correct them, or accept the defaults as follows; rpc.statd --check-config shows what " +
+      "applies, and some settings need a restart",
     commands: [...new Set(edits), ...pid === undefined ? [] : examiner.remedies.reloadStatd(pid)],
   })];
 }
@@ -95,8 +94,8 @@ function checkCallout(examiner: Examiner): Checked {
     what: "The ha-callout program cannot be run: the cluster is not told of peers.",
     evidence: fault === undefined ? told! : `${program}: ${fault}`,
     fix: isThere
-      ? "let the user of statd execute it"
-      : "install it, or take the setting out (-H, where it is on the command line)",
+      ? "let statd's user execute it"
+      : "install it, or remove the setting (-H if it is on the command line)",
     commands: program === undefined
       ? []
       : isThere

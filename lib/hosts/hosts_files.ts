@@ -233,13 +233,13 @@ export class HostsFiles {
     const effect = this.#texts.has(path)
       ? "the rules that were read from it last stay in force"
       : path === this.#denyFile
-      ? "everybody is denied whom no rule lets in"
-      : "no rule of it lets anybody in";
+      ? "callers that no rule lets in are denied"
+      : "none of its rules lets anyone in";
     const fault = `Cannot read ${quote(path)} as uid ${Deno.uid()}: ${reasonOf(error)}; ${effect}`;
     if (this.#faults.get(path) === fault) return;
     this.#faults.set(path, fault);
     const remedy = error instanceof Deno.errors.PermissionDenied
-      ? `. Everybody has to be able to read it: chmod a+r ${path}`
+      ? `. It has to be readable by all: chmod a+r ${path}`
       : "";
     this.#parts.log.warning(fault + remedy);
   }

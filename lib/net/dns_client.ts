@@ -120,7 +120,7 @@ export function encodeQuery(id: number, name: string, type: number): Uint8Array 
   const labels = name.split(".");
   const isName = name.length <= NAME_MAX &&
     labels.every(({ length }) => length > 0 && length <= LABEL_MAX);
-  if (!isName) throw new Error("it is no domain name");
+  if (!isName) throw new Error("it is not a domain name");
   const bytes = new Uint8Array(HEADER_BYTES + name.length + 2 + 4);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, id);
@@ -175,7 +175,7 @@ function addressAt(view: DataView, start: number, end: number): string {
   if (end - start === 4) {
     return Array.from({ length: 4 }, (_, i) => view.getUint8(start + i)).join(".");
   }
-  if (end - start !== 16) throw new RangeError("it is no address");
+  if (end - start !== 16) throw new RangeError("it is not an address");
   return Array.from({ length: 8 }, (_, i) => view.getUint16(start + 2 * i).toString(16)).join(":");
 }
 
@@ -192,7 +192,7 @@ function readName(view: DataView, start: number): { name: string; end: number } 
       if (++pointers > POINTERS_MAX) throw new RangeError("the name refers to itself");
       continue;
     }
-    if (length > LABEL_MAX) throw new RangeError("it is no label");
+    if (length > LABEL_MAX) throw new RangeError("it is not a label");
     let label = "";
     for (let i = 1; i <= length; i++) label += String.fromCharCode(view.getUint8(at + i));
     labels.push(label);

@@ -91,7 +91,7 @@ export function openReservedSocket(
       const code = error instanceof TransportError ? systemCode(error.cause) : undefined;
       if (code === "EADDRINUSE") continue;
       if (code !== "EACCES" && code !== "EPERM") throw error;
-      why = "there is no permission for one";
+      why = "binding one is not permitted";
       break;
     }
   }

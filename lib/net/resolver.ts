@@ -142,7 +142,7 @@ class Questions<T> {
       }
     }, isWanted);
     this.#running.delete(key);
-    if (!slotted.isRun) return tryLater("nobody waited for the look-up any more");
+    if (!slotted.isRun) return tryLater("the look-up was abandoned: no caller was waiting for it");
     const lifeMs = this.limits[`${slotted.value.outcome}Ms`];
     this.#cache.set(key, slotted.value, this.clock.now() + lifeMs);
     return slotted.value;

@@ -44,7 +44,7 @@ export function requireOnly(
   const unknown = settings.only.filter((peer) => !isKnown(peer));
   if (unknown.length === 0) return;
   const names = unknown.map(quote).join(", ");
-  const what = `Nobody to notify is called ${names}; --dry-run lists everybody`;
+  const what = `No peer to notify is named ${names}; --dry-run lists all`;
   if (unknown.length === settings.only.length) throw new Error(what);
   log.warning(what);
 }

@@ -124,7 +124,7 @@ export async function prepareToNotify(
   tellOfMove(moved, settings.force, () => parts.servingMonitor(directory), log);
   const isMoved = store.faults === 0;
   if (records.length === 0) {
-    if (!isMoved) throw new Error("Nobody is told, since not all records could be read");
+    if (!isMoved) throw new Error("No peer is notified, because not all records could be read");
     // A service that moves to this booting node needs the grace period.
     const isForService = parts.asOwner(layout.monitorList, () => identities.mayHaveSome());
     if (settings.liftGrace && made.length === 0 && !isForService) report(kernel.endGrace(), log);
@@ -167,7 +167,7 @@ async function ownSources(
 function requireRights({ monitorList }: Layout): void {
   const [own, { uid }] = [Deno.uid(), ownerOf(monitorList)];
   if (own === 0 || own === uid) return;
-  throw new Error(`It takes root, or the owner of ${quote(monitorList)}, who has uid ${uid}`);
+  throw new Error(`Only root or the owner of ${quote(monitorList)}, uid ${uid}, can do this`);
 }
 
 /** Applies the run-once rule, which concerns only the default state directory; logs its decision once. */
@@ -188,7 +188,7 @@ function mayRun(
   const end = run.end();
   if (end.kind === "unknown") return true;
   if (end.kind === "cutShort") {
-    if (asked === "first") log.notice("Carrying on a run that was cut short");
+    if (asked === "first") log.notice("Continuing an interrupted run");
     return true;
   }
   const when = since === undefined ? "" : ` since ${localTime(since)}`;
@@ -224,7 +224,7 @@ function begin(run: NotifyRun, log: Log): void {
   try {
     run.begin(run.nextStateNumber);
   } catch (error) {
-    log.warning(`A run that is cut short cannot be carried on: ${reasonOf(error)}`);
+    log.warning(`If this run is interrupted, it cannot be continued: ${reasonOf(error)}`);
   }
 }
 
@@ -237,7 +237,7 @@ function beginAnew(run: NotifyRun, log: Log): void {
     try {
       run.forget();
     } catch (error) {
-      log.warning(`A later start may carry on an earlier run: ${reasonOf(error)}`);
+      log.warning(`A later start may continue an earlier run: ${reasonOf(error)}`);
     }
   }
 }
@@ -253,8 +253,8 @@ function newNumber(
     return { stateNumber: advance(), isKept: true };
   } catch (error) {
     log.error(
-      `${reasonOf(error)}; peers are told the number ${next} all the same, and the next boot has ` +
-        "the same one: they may not believe it",
+      `${reasonOf(error)}; peers are still told the number ${next}, and the next boot will have ` +
+        "it again: they may not believe it",
     );
     return { stateNumber: next, isKept: false };
   }

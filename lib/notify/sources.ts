@@ -84,7 +84,9 @@ export async function planSources(
       if (found.outcome === "found") return { name: found.value, addresses };
       // Deviation: nfs-utils exits here. An address is a name too, and may be the one that peers
       // know.
-      log.warning(`${quote(text)} has no name, so it is announced itself: ${found.reason}`);
+      log.warning(
+        `${quote(text)} has no name, so the address itself is announced: ${found.reason}`,
+      );
       return { name: text, addresses };
     }
     if (isAny) return { name: text, addresses: [] };
@@ -214,7 +216,7 @@ function byFamily(ipv4: PeerCalls | undefined, ipv6: PeerCalls | undefined): Cal
     call: (program, name, args, to, transport, timeoutMs) => {
       const calls = isIpv6(to.address) ? ipv6 : ipv4;
       if (calls !== undefined) return calls.call(program, name, args, to, transport, timeoutMs);
-      const reason = "there is no own address of its family";
+      const reason = "this host has no address of its family";
       return Promise.reject(new TransportError("send to", to, reason));
     },
   };

@@ -37,8 +37,7 @@ export const COUNTERS = {
   connections_refused_source: "TCP connections closed at once: their source had too many.",
   connections_refused_local: "TCP connections of this host closed: it had too many.",
   connections_idle: "TCP connections closed because no call came for too long.",
-  connections_unfinished:
-    "TCP connections closed because a record did not come to its end in time.",
+  connections_unfinished: "TCP connections closed because a record was not completed in time.",
   connections_unread: "TCP connections closed because replies were not read in time.",
   records_refused: "TCP connections closed because of a record that was too long or badly cut.",
 } as const;

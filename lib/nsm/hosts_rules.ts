@@ -53,8 +53,8 @@ export function parseAccessFile(
   for (const { line, content, isWhole } of logicalLines(text)) {
     if (!isWhole) {
       // The library stops reading here, and denies if the file is hosts.deny.
-      const effect = whenMatched === "deny" ? "; everybody is denied here" : "";
-      fault(line, `the line has no end, or is too long: the file is read no further${effect}`);
+      const effect = whenMatched === "deny" ? "; every client is denied here" : "";
+      fault(line, `the line has no end or is too long: the rest of the file is not read${effect}`);
       if (whenMatched === "deny") entries.push({ clients: clientsOf(["ALL"]), decision: "deny" });
       break;
     }
@@ -134,7 +134,7 @@ function optionsOf(text: string): [name: string, value: string | undefined][] {
 /** Reason why the options of a rule deny; undefined if they are valid. */
 function faultOfOptions(options: ReturnType<typeof optionsOf>): string | undefined {
   for (const [index, [name, value]] of options.entries()) {
-    const denies = "; whom it is for is denied";
+    const denies = "; the clients it names are denied";
     const isLast = index === options.length - 1;
     if (UNSUPPORTED.has(name)) return `the option "${name}" is not supported${denies}`;
     if (name === "allow" || name === "deny") {
@@ -178,7 +178,7 @@ function patternFault(pattern: string): string | undefined {
   const bytes = bits === undefined ? mask! : address!.map((_, i) => maskByte(bits - 8 * i));
   const isWithin = address!.every((byte, i) => (byte & bytes[i]!) === byte);
   if (bits === undefined ? isWithin : bits > 0 && bits <= 32 && isWithin) return undefined;
-  return `"${pattern}" matches nobody: its address has bits outside of its mask, or the mask is none`;
+  return `"${pattern}" matches no client: its address has bits outside the mask, or the mask is invalid`;
 }
 
 export function words(list: string): string[] {

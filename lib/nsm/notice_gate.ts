@@ -68,7 +68,7 @@ export type NoticeVerdict =
   | { readonly kind: "repeated" };
 
 /** Text of the doubt about a source. */
-export const UNKNOWN_SOURCE = "the source is no known address of it";
+export const UNKNOWN_SOURCE = "the source is not a known address of the peer";
 
 /** Judges a notice for one registration. */
 export function judgeNotice(checks: NoticeChecks, facts: NoticeFacts): NoticeVerdict {
@@ -86,7 +86,7 @@ export function judgeNotice(checks: NoticeChecks, facts: NoticeFacts): NoticeVer
 }
 
 function stateDoubt({ state, lastState }: NoticeFacts): string | undefined {
-  if (state <= 0) return `state ${state} is none that a host has`;
+  if (state <= 0) return `state ${state} is not one that a host can have`;
   const isExpected = state >= lastState && state - lastState <= JUMP_MAX;
   if (lastState !== 0 && !isExpected) return `its state was ${lastState} before`;
   return undefined;

@@ -108,6 +108,6 @@ function askRpcbind(
 function usable(procedure: string, at: Endpoint, port: number, text: string): number | undefined {
   if (port === 0) return undefined;
   if (port > 0 && port <= PORT_MAX) return port;
-  const reason = `${quote(text)} is no port or address`;
+  const reason = `${quote(text)} is not a port or address`;
   throw new RpcError(procedure, at, { kind: "protocol", reason });
 }

@@ -179,7 +179,9 @@ export class RpcbindRegistrar {
     try {
       const fault = await listingFault(callPeer, served);
       if (fault === undefined) return true;
-      log.warning(`Somebody changed our registration with rpcbind: ${fault}; registering again`);
+      log.warning(
+        `Another program changed our registration with rpcbind: ${fault}; registering again`,
+      );
     } catch (error) {
       log.debug(() => `Cannot ask rpcbind whether it lists us: ${reasonOf(error)}`);
     }

@@ -34,16 +34,16 @@ export function limitFault(
   limits: RegistrationLimits = REGISTRATION_LIMITS,
 ): string | undefined {
   if (list.countAbout(record.monName) >= limits.ofPeer) {
-    return `there are ${limits.ofPeer} registrations of this host, which is the most`;
+    return `there are ${limits.ofPeer} registrations of this host, which is the maximum`;
   }
   if (list.peers >= limits.peers && !list.has(record.monName)) {
-    return `${limits.peers} hosts are monitored, which is the most`;
+    return `${limits.peers} hosts are monitored, which is the maximum`;
   }
   if (list.countOf(record) >= limits.ofMyName) {
-    return `there are ${limits.ofMyName} registrations of this my_name, which is the most`;
+    return `there are ${limits.ofMyName} registrations of this my_name, which is the maximum`;
   }
   if (list.bytes >= limits.bytes) {
-    return `the records have ${limits.bytes} bytes, which is the most`;
+    return `the records have ${limits.bytes} bytes, which is the maximum`;
   }
   return undefined;
 }

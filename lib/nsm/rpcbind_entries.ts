@@ -51,7 +51,7 @@ export class RpcbindEntries {
       }
     }
     if (refused.length > 0) {
-      throw new Error(`rpcbind refuses ${refused.join(", ")}; somebody else has it`);
+      throw new Error(`rpcbind refuses ${refused.join(", ")}; another program has registered it`);
     }
   }
 

@@ -134,7 +134,7 @@ export class UndecidedNotices {
   #inquire(kept: Kept): void {
     const [first] = kept.unconfirmed;
     if (first === undefined) return;
-    const doubt = `state ${kept.heard.state} is not to be expected, and the peer itself is asked`;
+    const doubt = `state ${kept.heard.state} is implausible, and the peer itself is asked`;
     this.#judge.tellDoubt(kept.heard, first, doubt, "doubtful");
     for (const peer of kept.unconfirmed) this.#inquiries?.add(kept, peer);
     kept.unconfirmed.clear();
@@ -146,7 +146,7 @@ export class UndecidedNotices {
     const isSame = stated.fault === undefined && stated.state === heard.state;
     if (!isSame) {
       const words = stated.fault ?? `the peer itself says that it is ${stated.state}`;
-      this.#judge.refuse(heard, peer, `state ${heard.state} is not to be expected, and ${words}`);
+      this.#judge.refuse(heard, peer, `state ${heard.state} is implausible, and ${words}`);
     }
     if (stated.fault !== undefined) return this.#endIfOver(kept);
     const { state } = stated;
@@ -263,8 +263,8 @@ export class UndecidedNotices {
     this.#kept.remove(kept);
     if (kept.decided.size > 0) return;
     const why = isOld
-      ? "concerns nobody whose addresses are known"
-      : "concerns nobody monitored here";
+      ? "concerns no peer whose addresses are known"
+      : "concerns no peer monitored here";
     tell("info", "SM_NOTIFY of strangers", () => `${what(kept.heard)} ${why}`);
   }
 

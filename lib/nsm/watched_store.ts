@@ -118,8 +118,9 @@ export class WatchedStore implements MonitorStore {
   /** Logs a refused call, or counts it if the interval's line is used up. */
   refused(message: string, error: unknown): void {
     const { log, tell } = this.#parts;
-    if (!isDiskFault(error)) tell("warning", "calls that no file can hold", () => message);
-    else if (this.#isSpent) {
+    if (!isDiskFault(error)) {
+      tell("warning", "calls that cannot be stored in a file", () => message);
+    } else if (this.#isSpent) {
       this.#untold++;
       this.#lastUntold = message;
     } else {
@@ -173,7 +174,7 @@ export class WatchedStore implements MonitorStore {
     this.#isTold = false;
     const more = this.#untold === 0 ? "" : `, after ${callsText(this.#untold)} refused`;
     this.#untold = 0;
-    this.#parts.log.notice(`Changes of the monitor list are kept again${more}`);
+    this.#parts.log.notice(`Changes of the monitor list are stored again${more}`);
   }
 
   #startTimer(): () => void {

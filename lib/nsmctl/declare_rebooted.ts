@@ -18,7 +18,7 @@ const isMonitored = ({ isMonitored }: Peer) => isMonitored;
 
 export const declareRebooted: Command = {
   name: "declare-rebooted",
-  summary: "Have the locks dropped of a host that will never come back.",
+  summary: "Have the locks of a host that will never come back dropped.",
   operands: "HOST",
   operandsMin: 1,
   operandsMax: 1,
@@ -28,11 +28,11 @@ export const declareRebooted: Command = {
     TIMEOUT_OPTION,
   ],
   details: [
-    "The lock manager is told what it would be told if HOST had rebooted. If HOST still runs, its " +
+    "The lock manager is told that HOST has rebooted. If HOST still runs, its " +
     "locks are lost while it believes to hold them: files may be damaged.",
     "HOST is probed first. One whose status monitor answers is alive, and is left alone.",
-    "Exit status: 0; 1 if it is not monitored, it answers, the lock manager did not take it, or the answer " +
-    "was no; 3 if no daemon runs.",
+    "Exit status: 0; 1 if it is not monitored, it answers, the lock manager refused, or you answered " +
+    "no; 3 if no daemon runs.",
   ],
   example: "nsmctl declare-rebooted old-client.example.net",
   takesPeers: true,
@@ -67,7 +67,7 @@ export const declareRebooted: Command = {
         const state = alive.state === undefined ? "" : ` (state ${alive.state})`;
         return complain(
           `${shown(peer)} ANSWERS at ${alive.address}${state}: it is alive, and files may be ` +
-            "damaged. Nothing was done; --even-if-alive does it all the same",
+            "damaged. Nothing was done; --even-if-alive does it anyway",
           Status.PROBLEM,
         );
       }

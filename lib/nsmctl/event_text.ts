@@ -48,7 +48,7 @@ export function eventText(
 /** Sentences for events of an identity. */
 const OF_IDENTITIES = {
   identityAcquired: "held by this node",
-  identityReleased: "let go by this node",
+  identityReleased: "released by this node",
   identityLost: "LOST",
   ledgerFailed: "ledger does NOT work",
   ledgerWorks: "ledger works",

@@ -13,7 +13,7 @@ import { jsonLine, parseMoment } from "./text.ts";
 
 export const events: Command = {
   name: "events",
-  summary: "Show what happened: reboots, who was told of them, starts, refusals.",
+  summary: "Show what happened: reboots, peers told of them, starts, refusals.",
   operands: "[PATTERN]",
   operandsMin: 0,
   operandsMax: 1,
@@ -25,12 +25,12 @@ export const events: Command = {
       help:
         "From that time on: an age such as 90min, 12h or 7d, or 2026-11-26 or 2026-11-26T13:40.",
     },
-    { letter: "f", long: "follow", help: "Go on with what happens from now on." },
+    { letter: "f", long: "follow", help: "Keep printing events as they happen." },
     { letter: "j", long: "json", help: "Print one JSON object in each line." },
   ],
   details: [
     "PATTERN is compared with names and addresses of peers; it may have * and ?.",
-    "The history is on disk, and as long as the setting events in section [statd] of nfs.conf says.",
+    "The history is on disk; its size is the setting events in section [statd] of nfs.conf.",
     `The kinds of events: ${KINDS_TEXT}.`,
     "Exit status: 0; 1 if there is nothing to show.",
   ],
@@ -43,7 +43,7 @@ export const events: Command = {
     const since = sinceText === undefined ? -Infinity : parseMoment(sinceText, now());
     if (since === undefined) {
       terminal.complain(
-        `${programName}: "${sinceText}" is no time; try 12h, 7d, 2026-11-26 or 2026-11-26T13:40`,
+        `${programName}: "${sinceText}" is not a time; try 12h, 7d, 2026-11-26 or 2026-11-26T13:40`,
       );
       return Status.USAGE;
     }

@@ -30,7 +30,7 @@ const SKEW_MS = 60_000;
 
 export const forget: Command = {
   name: "forget",
-  summary: "Take peers off both lists; nobody is told.",
+  summary: "Remove peers from both lists without telling them.",
   operands: "[HOST...]",
   operandsMin: 0,
   operandsMax: Infinity,
@@ -38,19 +38,18 @@ export const forget: Command = {
     {
       long: "older-than",
       argument: "AGE",
-      help: "Peers that nobody has asked about for so long: 30d, 12h, 90min.",
+      help: "Peers that no lock manager has asked about for this long: 30d, 12h, 90min.",
     },
-    { long: "unresolvable", help: "Peers whose name does not exist any more." },
+    { long: "unresolvable", help: "Peers whose name no longer exists." },
     { letter: "y", long: "yes", help: "Do not ask." },
     TIMEOUT_OPTION,
   ],
   details: [
-    "With both options, peers that fit both.",
-    "A record from before 2000 or from the future is no age: it is named, and kept.",
-    "Locks of a host that was forgotten are kept by the lock manager; declare-rebooted has them " +
-    "dropped.",
+    "With both options, peers that match both.",
+    "A record dated before 2000 or in the future has no usable age: it is named and kept.",
+    "The lock manager keeps the locks of a forgotten host; declare-rebooted has them dropped.",
     "HOST is a name or an address, and may have * and ?.",
-    "Exit status: 0; 1 if there is no such peer, or not for each HOST, or the answer was no.",
+    "Exit status: 0; 1 if no peer matches, or not for each HOST, or you answered no.",
   ],
   example: "nsmctl forget --older-than 30d --unresolvable",
   takesPeers: true,

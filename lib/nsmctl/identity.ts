@@ -49,19 +49,19 @@ export const identity: Command = {
   operandsMin: 1,
   operandsMax: 2,
   options: [
-    { long: "fenced", help: "With acquire: whoever holds it is known to be dead." },
-    { long: "force", help: "With release: also if the ledger does not answer." },
+    { long: "fenced", help: "With acquire: the node that holds it is known to be dead." },
+    { long: "force", help: "With release: even if the ledger does not answer." },
     {
       long: "deadline",
       argument: "SECONDS",
-      help: "When acquire and release give up (8), and notify ends (30, or as it is defined).",
+      help: "Time limit: 8 for acquire and release; 30 or the identity's own for notify.",
     },
-    { long: "names", argument: "NAMES", help: "With add: the names that clients know it by." },
+    { long: "names", argument: "NAMES", help: "With add: the names by which clients know it." },
     { long: "addresses", argument: "ADDRESSES", help: "With add: its addresses." },
     {
       long: "source",
       argument: "ADDRESSES",
-      help: "With add: what notices are sent from, or any.",
+      help: "With add: the address that notices are sent from, or any.",
     },
     { long: "ledger", argument: "LEDGER", help: "With add: directory:/PATH, or etcd." },
     {
@@ -78,7 +78,7 @@ export const identity: Command = {
     TIMEOUT_OPTION,
   ],
   details: [
-    "nsm-cluster(7) says how identities are used. Those of nfs.conf need not be added.",
+    "nsm-cluster(7) explains identities. Those in nfs.conf need not be added.",
     "acquire makes this node the owner, with a new state number; who is monitored here is inherited. " +
     "notify tells everybody whom the owners before have left, and is done when exports and address " +
     "are up. release lets go, so that the file system of the ledger can be unmounted. status is for " +
@@ -251,7 +251,7 @@ async function giveToDaemon(
   const directory = ledger.path;
   try {
     const { uid, isDirectory } = await Deno.lstat(directory);
-    if (!isDirectory) throw new Error("it is no directory");
+    if (!isDirectory) throw new Error("it is not a directory");
     const owner = ownerOf(layoutOf(stateDirectoryPath).monitorList);
     if (Deno.uid() !== 0 || uid === owner.uid) return;
     for await (const _ of Deno.readDir(directory)) return;
@@ -273,7 +273,7 @@ export function listText(
   { terminal: { width, colours } }: Pick<Session, "terminal">,
 ): string {
   if (isJson) return jsonText(reports);
-  if (reports.length === 0) return "There is no identity.\n";
+  if (reports.length === 0) return "There are no identities.\n";
   const columns = [
     { title: "IDENTITY", endsHead: true },
     { title: "STATE" },

@@ -25,7 +25,7 @@ export function openIdentityCalls(sources: readonly string[]): IdentityCalls {
     call(program, name, args, to, transport, timeoutMs) {
       const calls = of(to.address);
       if (calls !== undefined) return calls.call(program, name, args, to, transport, timeoutMs);
-      const reason = "the identity has no source address of its family";
+      const reason = "the identity has no source address of that family";
       return Promise.reject(new TransportError("send to", to, reason));
     },
     async close() {

@@ -145,7 +145,7 @@ class ToldReport {
     if (this.#fault === undefined) return true;
     const { terminal, programName } = this.#run.session;
     terminal.complain(
-      `${programName}: who was told could not be noted, and is told again: ${this.#fault}`,
+      `${programName}: the list of peers told could not be saved; they will be told again: ${this.#fault}`,
     );
     return false;
   }

@@ -26,7 +26,7 @@ export function configuredIdentities(
     for (const [key, { value, source }] of settings) {
       const known = DEFINITION_KEYS.find((name) => name === key);
       if (known === undefined) {
-        throw new DefinitionError(`${source}: ${quote(key)} is no setting of an identity`);
+        throw new DefinitionError(`${source}: ${quote(key)} is not a setting of an identity`);
       }
       texts[known] = value;
     }

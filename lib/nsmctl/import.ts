@@ -35,7 +35,7 @@ export const importRecords: Command = {
       argument: "LIST",
       help: "The list: notify, which is the default, or monitor, while no rpc.statd runs.",
     },
-    { letter: "n", long: "dry-run", help: "Say what would be added, and change nothing." },
+    { letter: "n", long: "dry-run", help: "Print what would be added, and change nothing." },
   ],
   details: [
     "PATH is a state directory of nfs-utils or a folder with its records (sm, sm.bak, sm.ha, a holding " +

@@ -72,14 +72,14 @@ const ORDERS: Readonly<Record<string, (a: Peer, b: Peer) => number>> = {
 
 export const list: Command = {
   name: "list",
-  summary: "Show who is monitored and who is still to be told of our reboot.",
+  summary: "Show monitored peers and peers still to be told of our reboot.",
   operands: "[PATTERN]",
   operandsMin: 0,
   operandsMax: 1,
   options: [
     { letter: "j", long: "json", help: "Print JSON." },
     { letter: "n", long: "pending", help: "Only peers that are still to be told." },
-    { letter: "u", long: "unresolved", help: "Only peers of which no address is known." },
+    { letter: "u", long: "unresolved", help: "Only peers without a known address." },
     {
       letter: "s",
       long: "sort",
@@ -90,19 +90,19 @@ export const list: Command = {
       letter: "o",
       long: "columns",
       argument: "COLUMNS",
-      help: `Which ones, separated by commas: ${WORDS.join(", ")}.`,
+      help: `Columns, separated by commas: ${WORDS.join(", ")}.`,
     },
-    { long: "no-header", help: "Print neither titles nor sums." },
+    { long: "no-header", help: "Print neither titles nor totals." },
     TIMEOUT_OPTION,
   ],
   details: [
     "M: monitored. N: to be notified of our last reboot.",
     "AGE: how long it has been on a list. HEARD: how long ago it last said that it rebooted. " +
-    "TOLD: how long ago we last told it that. WHY NOT: why it was not told yet, or why its reboot " +
+    "TOLD: how long ago we last told it that. WHY NOT: why it has not been told yet, or why its reboot " +
     "may not be recognised.",
     "PATTERN is compared with names and addresses; it may have * and ?.",
-    "Beyond 1000 peers, times that only files tell are left out, but for an order by time.",
-    "Exit status: 0; 1 if there is no such peer, or a record cannot be read.",
+    "Beyond 1000 peers, times known only from files are omitted, except when sorting by time.",
+    "Exit status: 0; 1 if no peer matches, or a record cannot be read.",
   ],
   example: "nsmctl list --pending --sort=age '*.example.net'",
   takesPeers: true,

@@ -117,7 +117,7 @@ export async function listForEver(session: Session): Promise<number> {
   return OK;
 }
 
-/** `-N HOST`: removes a host from the notify list; status 1 if there is no record of that name. */
+/** `-N HOST`: removes a host from the notify list; status 1 if there is not a record of that name. */
 export async function clearHost(session: Session, host: string): Promise<number> {
   const { terminal, programName, stateDirectoryPath } = session;
   const reader = new StateReader(stateDirectoryPath);

@@ -37,7 +37,7 @@ export const notify: Command = {
     { letter: "t", long: "timeout", argument: "SECONDS", help: "How long to try." },
   ],
   details: [
-    "A peer that knows the number does nothing; one that missed it drops or reclaims locks.",
+    "A peer that knows the number does nothing; a peer that missed it drops or reclaims locks.",
     "With --pending, the peers that missed a reboot of ours are told. Unlike sm-notify -f it leaves " +
     "the monitor list alone.",
     "Without --name, the names under which we asked about the peer are announced, or the full name of this host.",
@@ -63,7 +63,7 @@ export const notify: Command = {
     reader.notifyCount(); // fails for a directory that is no state directory
     const stateNumber = reader.stateNumber();
     if (stateNumber === undefined) {
-      throw new Error("There is no state number yet: start statd first");
+      throw new Error("No state number exists yet: start statd first");
     }
     const asked = isPending ? [] : await recordsOf(given.operands, given.get("name"), session);
     const calls = openOwnCalls();

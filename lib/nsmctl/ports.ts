@@ -45,7 +45,7 @@ export const ports: Command = {
   details: [
     "Both sides need them: a client tells the server that it has rebooted, and the server the client. " +
     "Nothing is changed.",
-    "A port that is chosen at random cannot be opened: set it first, as is said then.",
+    "A port chosen at random cannot be opened: set it first; the output says how.",
     "Exit status: 0; 1 if a port is not fixed.",
   ],
   example: "nsmctl ports nft | nft -f -",

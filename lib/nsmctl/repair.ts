@@ -29,17 +29,17 @@ interface Owner {
 
 export const repair: Command = {
   name: "repair",
-  summary: "Give the files of the state directory the owner and permissions that rpc.statd needs.",
+  summary: "Give the files of the state directory the owner and permissions rpc.statd needs.",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
   options: [{
     letter: "n",
     long: "dry-run",
-    help: "Say what would be changed, and change nothing.",
+    help: "Print what would be changed, and change nothing.",
   }],
   details: [
-    "The owner is that of sm; where sm is root's, the user that a package has made for it.",
+    "The owner is that of sm; if sm is root's, the user that a package has created for it.",
     "Links, files with several names and files that rpc.statd does not know are left alone.",
     "Exit status: 0; 1 if something could not be repaired.",
   ],
@@ -108,7 +108,7 @@ function* known(layout: Layout): Generator<Known> {
  * Pins a directory below another pinned one. A link is followed only if root or we made it: another
  * user's link could lead to a directory of root's.
  *
- * @throws {Error} When it is no directory.
+ * @throws {Error} When it is not a directory.
  */
 function holdFolder(path: string, parent: string): PinnedFile {
   const heldPath = `${parent}/${basename(path)}`;

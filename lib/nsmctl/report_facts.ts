@@ -32,7 +32,7 @@ export function recoveryLine(
   { recovery, unread = 0 }: Pick<ReportFacts, "recovery" | "unread">,
 ): string {
   if (recovery === undefined && unread > 0) return "Last recovery: not known.";
-  if (recovery === undefined) return "The history has no recovery: nobody was told of a reboot.";
+  if (recovery === undefined) return "The history has no recovery: no peer was told of a reboot.";
   const { startedAt, endedAt, isGoingOn, total, told, left, stateNumber } = recovery;
   const state = stateNumber === undefined ? "" : ` of state ${stateNumber}`;
   const end = endedAt !== undefined

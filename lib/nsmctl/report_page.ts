@@ -148,7 +148,7 @@ function monitoredPart(peers: readonly Peer[], now: number): string {
   ]);
   const head = ["Peer", "Asked by", "Addresses", "Rebooted", "Note"];
   return `<h2>Monitored now</h2>\n${
-    table("Peers whose reboot would be noticed", head, rows, "Nobody is monitored.")
+    table("Peers whose reboot would be noticed", head, rows, "No peer is monitored.")
   }`;
 }
 

@@ -62,7 +62,7 @@ export async function readRoster(
     if (listFault !== undefined) throw listFault;
     // Members of the status group have the remaining peers from the daemon.
     if (reached.outcome === "reached" && /Permission denied/.test(reasonOf(error))) {
-      hidden = `${reasonOf(error)}: who is still to be told is not shown`;
+      hidden = `${reasonOf(error)}: peers still to be told are not shown`;
     } else unread.push(reasonOf(error));
   }
   const peers = table.sorted();

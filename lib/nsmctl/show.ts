@@ -42,14 +42,14 @@ export interface HostFacts {
 
 export const show: Command = {
   name: "show",
-  summary: "Show everything that is known of a host, and why it was not told.",
+  summary: "Show everything known about a host, and why it was not told.",
   operands: "HOST",
   operandsMin: 1,
   operandsMax: 1,
   options: [{ letter: "j", long: "json", help: "Print JSON." }, TIMEOUT_OPTION],
   details: [
     "HOST is a name or an address, and may have * and ?.",
-    "For each address it says where it is known from. Events are the last ones; nsmctl events HOST " +
+    "Each address is shown with its origin. Events are the last ones; nsmctl events HOST " +
     "has all of them.",
     "Exit status: 0; 1 if HOST is on neither list, or a record cannot be read.",
   ],

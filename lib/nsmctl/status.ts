@@ -23,18 +23,18 @@ const PROBLEM_REST = 4;
 
 export const status: Command = {
   name: "status",
-  summary: "Show how the daemon is.",
+  summary: "Show the state of the daemon.",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
   options: [
     { letter: "j", long: "json", help: "Print JSON." },
-    { letter: "q", long: "quiet", help: "Print nothing; the exit status tells." },
+    { letter: "q", long: "quiet", help: "Print nothing; only set the exit status." },
     TIMEOUT_OPTION,
   ],
   details: [
     "Exit status: 0 all is well; 1 something is not; 3 no daemon runs; 5 it does not answer.",
-    "Do not restart it on 1: a daemon that cannot write its records has them in memory alone.",
+    "Do not restart it on 1: a daemon that cannot write its records has them only in memory.",
   ],
   example: "nsmctl status --quiet; [ $? -ne 3 ] || systemctl start rpc-statd",
   takesPeers: false,

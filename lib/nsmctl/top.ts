@@ -47,7 +47,7 @@ export interface Screen {
 
 export const top: Command = {
   name: "top",
-  summary: "Show health, recovery, who is left and what happened last, live.",
+  summary: "Show health, recovery, peers left and recent events, live.",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
@@ -56,12 +56,12 @@ export const top: Command = {
       letter: "d",
       long: "delay",
       argument: "SECONDS",
-      help: `Pause between two looks; ${PAUSE_S} without it.`,
+      help: `Pause between two updates; ${PAUSE_S} without it.`,
     },
     TIMEOUT_OPTION,
   ],
   details: [
-    "Ctrl-C ends it. Where standard output is no terminal it shows everything once.",
+    "Ctrl-C ends it. If standard output is not a terminal, it prints everything once.",
   ],
   example: "nsmctl top --delay 5",
   takesPeers: false,
@@ -161,7 +161,7 @@ export function screenLines(
     "",
   ];
   const isAllKnown = peersFault === undefined && unread === 0;
-  const nobody = isAllKnown ? ["Nobody is left to be told."] : [];
+  const nobody = isAllKnown ? ["No peer is left to be told."] : [];
   const table = left.length === 0 ? nobody : renderTable(
     LEFT_COLUMNS,
     left.map(({ monName, why = "" }) => [shown(monName), printable(why)]),

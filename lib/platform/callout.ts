@@ -107,7 +107,7 @@ function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => {
     const code = character.charCodeAt(0);
     if (code > 0 && code <= 0xff) return code;
-    throw new TypeError("an argument has a character that is no byte of one");
+    throw new TypeError("an argument has a character that is not a byte of it");
   });
 }
 

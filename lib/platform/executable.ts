@@ -18,7 +18,7 @@ export function executableFault(path: string, uid = Deno.uid()): string | undefi
     if (error instanceof Deno.errors.NotFound) return "there is no such file";
     return (error as Error).message.replace(/ \(os error \d+\).*/, "");
   }
-  if (!facts.isFile) return "it is no file";
+  if (!facts.isFile) return "it is not a file";
   const mode = facts.mode! & 0o7777;
   const isRunnable = uid === 0
     ? (mode & EXECUTE) !== 0

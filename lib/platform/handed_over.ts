@@ -78,7 +78,7 @@ function describe(fd: number): HandedOver {
   const name = new Uint8Array(SOCKADDR_BYTES);
   const length = new Uint32Array([name.length]);
   if (libc().getsockname(fd, name, length) < 0) {
-    throw new Error(`Cannot serve descriptor ${fd}, which was handed over: it is no socket`);
+    throw new Error(`Cannot serve descriptor ${fd}, which was passed on: it is not a socket`);
   }
   libc().fcntl(fd, F_SETFD, FD_CLOEXEC);
   const kind = KINDS[getSocketOption(fd, "SO_TYPE")];

@@ -42,7 +42,7 @@ interface Endpoint {
  */
 function socketAddress({ address, port }: Endpoint): Uint8Array<ArrayBuffer> {
   const bytes = numericAddress(address);
-  if (bytes === undefined) throw new TypeError(`"${address}" is no address here`);
+  if (bytes === undefined) throw new TypeError(`"${address}" is not an address of this host`);
   bytes[2] = port >> 8;
   bytes[3] = port;
   return bytes;

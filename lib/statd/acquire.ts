@@ -204,7 +204,7 @@ function openPidFile(path: string, owner: Identity, log: Log): PidFile | undefin
     return file;
   } catch (error) {
     if (error instanceof AlreadyRunningError) throw error;
-    log.warning(`Going on without a pid file at ${path}: ${reasonOf(error)}`);
+    log.warning(`Continuing without a pid file at ${path}: ${reasonOf(error)}`);
     return undefined;
   }
 }

@@ -52,8 +52,8 @@ export function openMemory({ settings, bootId, clock, log }: MemoryParts): Memor
     const peers = openPeerMemory(stateDirectoryPath, { log, mayCompact: true, clock });
     return { store: files, peers, noticeMemory: openNoticeFile(stateDirectoryPath, { log }) };
   }
-  const volatile = `Volatile: ${fault}; who is monitored is forgotten when rpc.statd ends, ` +
-    "and nobody is told when this host restarts";
+  const volatile = `Volatile: ${fault}; the monitor list is lost when rpc.statd ends, ` +
+    "and no peer is told when this host restarts";
   log.error(volatile);
   const stateNumber = stateNumberOfBoot(bootId ?? crypto.randomUUID());
   const store = new VolatileStore(stateNumber, readable(files));

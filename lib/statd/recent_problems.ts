@@ -11,9 +11,12 @@ const MESSAGE_MAX = 400;
 
 /** Notices that mark a problem as resolved. */
 const ENDS: readonly (readonly [notice: RegExp, problem: RegExp])[] = [
-  [/^Registered with rpcbind/, /^(Not registered with rpcbind|Somebody changed our registration)/],
   [
-    /^Changes of the monitor list are kept again/,
+    /^Registered with rpcbind/,
+    /^(Not registered with rpcbind|Another program changed our registration)/,
+  ],
+  [
+    /^Changes of the monitor list are stored again/,
     /\b(?:No space left|Read-only|Disk quota|I\/O error)/i,
   ],
 ];

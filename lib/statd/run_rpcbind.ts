@@ -47,7 +47,7 @@ export async function runRpcbind(parts: RpcbindChildParts): Promise<void> {
       stderr: "inherit",
     }).spawn();
     const { code } = await child.status;
-    if (code === 0) log.notice("Started rpcbind, as there was none");
+    if (code === 0) log.notice("Started rpcbind, because none was running");
     else log.error(`rpcbind could not be started: it ended with status ${code}`);
   } catch (error) {
     log.error(`Cannot run rpcbind: ${reasonOf(error)}`);

@@ -109,7 +109,7 @@ function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList)
   const tell = limited(log, clock);
   const clientParts = { startTimer: clock.startTimer, randomXid: randomNumbers() };
   whenThreadRefused(() =>
-    tell("warning", "no thread", () => `Doing without a thread: ${NO_THREAD_ADVICE}`)
+    tell("warning", "no thread", () => `Working without a thread: ${NO_THREAD_ADVICE}`)
   );
   return {
     ...parts,

@@ -55,7 +55,9 @@ export function openNsmServer(
     startTimer: clock.startTimer,
     listening: (port) => setSendTimeLimit(port, SEND_TIME_LIMIT_MS),
     awaits: (address) =>
-      log.notice(`listen-addresses: this host has no ${address} now; it is served once it has`),
+      log.notice(
+        `listen-addresses: this host has no ${address} now; it will be served once it has`,
+      ),
     ...(isLimited && { addresses: [...new Set([...loopbackAddresses(), ...listenAddresses])] }),
   });
   for (const { local } of server.datagrams) setReceiveBuffer(local.port, RECEIVE_BUFFER_BYTES);

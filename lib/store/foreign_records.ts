@@ -86,7 +86,7 @@ class Reader {
     const { records } = recordsIn(text.slice(0, FILE_MAX_BYTES));
     if (records.length > 0) return void this.found.records.push(...records);
     const names = namesOfMacos(text) ?? namesOfFreeBsd(text);
-    if (names === undefined) throw new Error("it has records of no kind that is known here");
+    if (names === undefined) throw new Error("it has no records of a known kind");
     for (const name of names) this.#add(name);
   }
 
@@ -99,7 +99,7 @@ class Reader {
     const { records, faultyLines } = recordsIn(text);
     this.found.records.push(...records);
     if (records.length === 0 || faultyLines > 0) {
-      this.found.passedOver.push(`${path} has lines that are no records`);
+      this.found.passedOver.push(`${path} has lines that are not records`);
     }
   }
 
@@ -107,7 +107,7 @@ class Reader {
     for (const [index, line] of text.split("\n").entries()) {
       if (line.trim() === "") continue;
       const record = recordOfJson(line, this.myName);
-      if (record === undefined) this.found.passedOver.push(`line ${index + 1} is no record`);
+      if (record === undefined) this.found.passedOver.push(`line ${index + 1} is not a record`);
       else this.found.records.push(record);
     }
   }

@@ -33,7 +33,7 @@ export class IdentityFile {
       if (text === undefined) return {};
       const value: unknown = JSON.parse(text);
       if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
-      throw new Error("it is no JSON object");
+      throw new Error("it is not a JSON object");
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.log.error(`Cannot read ${quote(path)}: ${reason}; no identity is held`);

@@ -139,7 +139,9 @@ export class NotifyRun {
       for (let pause = 0; file !== undefined; pause++) {
         if (file.tryLock()) return file;
         if (pause === pauses) {
-          this.#log.warning("Another sm-notify has been starting for too long; going on beside it");
+          this.#log.warning(
+            "Another sm-notify has been starting for too long; continuing beside it",
+          );
           return file;
         }
         await sleep(this.#startTimer, START_PAUSE_MS);

@@ -178,7 +178,7 @@ class FilePeerMemory implements PeerMemory {
     if (this.#size > PEERS_MAX_BYTES && this.#mayCompact) this.#shorten();
     // A compaction in progress allows twice the length.
     const limit = this.#shortening === undefined ? PEERS_MAX_BYTES : 2 * PEERS_MAX_BYTES;
-    if (this.#size > limit) throw new Error("it is full until statd starts again");
+    if (this.#size > limit) throw new Error("it is full until statd is restarted");
     const text = start + Array.from(this.#waiting, ([peer, line]) => lineOf(peer, line)).join("");
     this.#fs.append(peers, text, PEERS_MODE);
     this.#size += text.length;

@@ -67,7 +67,7 @@ export function removeLeftOvers(
       if (!isAlone && Date.now() - modifiedAt < LEFT_OVER_AFTER_MS) continue;
       fs.remove(path);
       if (isSpare) continue;
-      log.info(`Removed ${quote(path)}, which was not written to its end`);
+      log.info(`Removed ${quote(path)}, which was not completely written`);
     } catch (error) {
       log.warning(`Cannot remove ${quote(path)}: ${reasonOf(error)}`);
     }

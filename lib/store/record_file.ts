@@ -1,5 +1,5 @@
 /**
- * Text of a file of records: parsing it, and applying changes. A line that is no record is kept
+ * Text of a file of records: parsing it, and applying changes. A line that is not a record is kept
  * unchanged, byte for byte, as long as its file exists.
  *
  * Deviation: nfs-utils refuses to delete from a file with such a line, so that the peer is told of

@@ -47,7 +47,7 @@ export function formatRecord(record: MonitorRecord): string {
   return `${numbers} ${priv} ${monName} ${myName}\n`;
 }
 
-/** Parses a line without its LF; undefined if it is no record. */
+/** Parses a line without its LF; undefined if it is not a record. */
 export function parseRecord(line: string): MonitorRecord | undefined {
   if (line.length < MON_NAME_OFFSET + 1 || line.length > LINE_MAX_BYTES) return undefined;
   // C programs would see the line end there.

@@ -143,7 +143,7 @@ export class StateFile {
   }
 
   #tellRaise(stored: number | undefined, number: number): void {
-    const what = stored === undefined ? "it had no number any more" : `it had ${stored}`;
+    const what = stored === undefined ? "it no longer had a number" : `it had ${stored}`;
     this.log.warning(
       `Raised the state number in ${
         quote(this.layout.state)

@@ -32,7 +32,7 @@ Deno.test("source = any needs no addresses", pure, () => {
 
 for (
   const [id, texts, message] of [
-    ["../x", { ...LEDGER, names: "a" }, "no name of an identity"],
+    ["../x", { ...LEDGER, names: "a" }, "not an identity name"],
     ["vip1", LEDGER, "it needs names or addresses"],
     ["vip1", { ...LEDGER, names: "a" }, "it needs addresses, or source = any"],
     ["vip1", { addresses: "10.0.0.1" }, "it needs a ledger"],

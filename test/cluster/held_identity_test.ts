@@ -195,7 +195,7 @@ Deno.test(
     await world.clock.run(1_500);
     await first;
     assertEquals(held.record(peer("c2")), undefined, "nobody waits once it is known");
-    assertMatch(world.log.of("error").join(), /forgotten if this node dies before/);
+    assertMatch(world.log.of("error").join(), /are lost if it dies before then/);
     assertMatch(held.fault ?? "", /no answer/);
     goOn();
     await world.clock.run(1_000);
@@ -276,14 +276,14 @@ Deno.test("a restart goes on with the epoch, and inherits who came meanwhile", p
   assertEquals(await world.owed(), ["c1", "c2", "c3"]);
 });
 
-Deno.test("whoever waits is answered when an identity is let go", pure, async () => {
+Deno.test("whoever waits is answered when an identity is released", pure, async () => {
   const world = new World();
   const held = await world.acquire("a");
   world.hang();
   const first = held.record(peer("c1"))!;
   const second = held.record(peer("c2"))!;
   held.stop();
-  await assertRejects(() => second, LedgerError, "let go");
+  await assertRejects(() => second, LedgerError, "is released");
   const timed = assertRejects(() => first, LedgerError);
   await world.clock.run(1_500);
   await timed;

@@ -186,7 +186,10 @@ Deno.test(
     assertEquals(await refused, "unreachable");
     assertEquals(a.list()[0]!.state, "held");
     const stuck = await a.release("vip1", true, 1_000);
-    assertMatch(stuck ?? "", /let go by force, its ledger still says that this node holds it: /);
+    assertMatch(
+      stuck ?? "",
+      /released by force, but its ledger still says that this node holds it: /,
+    );
     assertEquals(a.list()[0]!.state, "not held");
     assertEquals(a.record({ monName: "c2" }), undefined, "nobody waits for it");
     assertEquals(world.saved.get("a")?.get("vip1")?.own, undefined);

@@ -38,11 +38,11 @@ const FAULTS: Readonly<Record<string, string>> = {
   "endpoints = https://e1/v3": "is not as https://HOST:2379",
   "prefix = /nsm": "endpoints are 1 to 16",
   "endpoints = http://e\nprefix = nsm": "is not as /nsm",
-  "endpoints = http://e\nuser = nsm": "belong together",
-  "endpoints = http://e\ncert-file = /c": "belong together",
+  "endpoints = http://e\nuser = nsm": "must be set together",
+  "endpoints = http://e\ncert-file = /c": "must be set together",
   "endpoints = http://e\nca-file = ca.pem": "is an absolute path",
   "endpoints = http://e\ntimeout-ms = 5": "timeout-ms is 100 to 10000",
-  "endpoints = http://e\nendpoint = http://f": '"endpoint" is no setting of etcd',
+  "endpoints = http://e\nendpoint = http://f": '"endpoint" is not an etcd setting',
 };
 
 for (const [lines, reason] of Object.entries(FAULTS)) {

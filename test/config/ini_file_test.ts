@@ -42,7 +42,7 @@ Deno.test("readNfsConf() warns once of each bad line, by number", { permissions:
     "/etc/nfs.conf:6: Ignored: no name before =",
     "/etc/nfs.conf:7: Ignored: no closing quote",
     '/etc/nfs.conf:8: No closing " in the section header; read as a section without argument',
-    "/etc/nfs.conf:9: The last line has no line end; it is read all the same",
+    "/etc/nfs.conf:9: The last line has no line end; it is still read",
   ]);
 });
 

@@ -72,7 +72,7 @@ Deno.test("trust 19: an answer of another shape is none", pure, () => {
     [[...ENTRY, 5]],
   ];
   for (const value of wrong) {
-    assertThrows(() => readAnswer(JSON.stringify(value)), Error, "cannot be understood");
+    assertThrows(() => readAnswer(JSON.stringify(value)), Error, "is not valid");
   }
-  assertThrows(() => readAnswer("{"), Error, "cannot be understood");
+  assertThrows(() => readAnswer("{"), Error, "is not valid");
 });

@@ -82,7 +82,7 @@ Deno.test("DnsClient rejects what is no plain answer", pure, async () => {
     const client = world((query) => [{ data: reply(query, [record(1, [1, 2, 3, 4])], flags) }]);
     await assertRejects(() => client.ask("a.b", "A", never), Error);
   }
-  await assertRejects(() => world(() => []).ask("a..b", "A", never), Error, "no domain name");
+  await assertRejects(() => world(() => []).ask("a..b", "A", never), Error, "not a domain name");
 });
 
 Deno.test(

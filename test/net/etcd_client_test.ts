@@ -98,22 +98,22 @@ Deno.test(
 
 const LIES: Readonly<Record<string, readonly [() => Response, RegExp]>> = {
   "an empty answer": [() => new Response(""), /its answer is empty/],
-  "a page of HTML": [() => new Response("<html>ok</html>"), /does not answer as etcd does/],
-  "JSON without a header": [() => new Response('{"kvs":[]}'), /does not answer as etcd does/],
+  "a page of HTML": [() => new Response("<html>ok</html>"), /its answer is not etcd's/],
+  "JSON without a header": [() => new Response('{"kvs":[]}'), /its answer is not etcd's/],
   "a header without a cluster": [
     () => new Response('{"header":{"revision":"1"}}'),
-    /does not answer as etcd does/,
+    /its answer is not etcd's/,
   ],
   "a revision that is no number": [
     () => new Response('{"header":{"cluster_id":"1","revision":"x"}}'),
-    /does not answer as etcd does/,
+    /its answer is not etcd's/,
   ],
   "keys that are no base64": [
     () =>
       new Response(
         '{"header":{"cluster_id":"1","revision":"1"},"kvs":[{"key":"%","mod_revision":"1"}]}',
       ),
-    /does not answer as etcd does/,
+    /its answer is not etcd's/,
   ],
   "no gateway": [
     () => new Response("404 page not found\n", { status: 404 }),
@@ -212,7 +212,7 @@ Deno.test(
     let password = "old";
     const etcd = client([server.endpoint], { user: "nsm", password: () => password });
     for (let i = 0; i < 3; i++) {
-      await assertRejects(() => etcd.call(PATH, BODY), LedgerError, "gets no token");
+      await assertRejects(() => etcd.call(PATH, BODY), LedgerError, "was given no token");
     }
     assertEquals(server.etcd.calls.length, 1);
     password = "new";

@@ -63,7 +63,10 @@ Deno.test("openReservedSocket() takes any port where a reserved one is not permi
   );
   const { socket, note } = run();
   assertEquals(socket.local.port, 40_000);
-  assertMatch(note!, /^Cannot bind a reserved port at 127.0.0.1: .*permission.*using port 40000$/);
+  assertMatch(
+    note!,
+    /^Cannot bind a reserved port at 127.0.0.1: .*not permitted.*using port 40000$/,
+  );
   assertEquals(tried, [612, 0]);
 });
 

@@ -47,7 +47,7 @@ Deno.test("requireOnly() names who is on no list, and throws when nobody is", pu
   assertEquals(log.lines, []);
   requireOnly(settings({ only: ["peer", "10.0.0.1", "other"] }), records, log);
   assertEquals(log.lines, [
-    'warning: Nobody to notify is called "peer", "other"; --dry-run lists everybody',
+    'warning: No peer to notify is named "peer", "other"; --dry-run lists all',
   ]);
   assertThrows(() => requireOnly(settings({ only: ["peer"] }), records, log), Error, '"peer"');
 });

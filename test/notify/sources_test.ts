@@ -36,7 +36,7 @@ Deno.test("planSources() waits 2 s for the name of an address", pure, async () =
   assertEquals(await plan(ADDRESS, {}), {
     source: { name: ADDRESS, addresses: [ADDRESS] },
     atMs: 2_000,
-    warnings: [`warning: "${ADDRESS}" has no name, so it is announced itself: ${reason}`],
+    warnings: [`warning: "${ADDRESS}" has no name, so the address itself is announced: ${reason}`],
   });
 });
 

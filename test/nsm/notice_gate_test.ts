@@ -85,9 +85,9 @@ Deno.test("judgeNotice() says what it doubts", pure, () => {
     const verdict = judgeNotice(both("warn"), { ...genuine, ...change });
     return "doubt" in verdict ? verdict.doubt ?? "" : "";
   };
-  assertMatch(doubt({ isKnownSource: false }), /no known address/);
+  assertMatch(doubt({ isKnownSource: false }), /not a known address/);
   assertMatch(doubt({ state: 3 }), /its state was 5 before/);
-  assertMatch(doubt({ state: -1 }), /state -1 is none/);
+  assertMatch(doubt({ state: -1 }), /state -1 is not one/);
 });
 
 Deno.test("SourceLimits admits a burst, then a few each second, for each address", pure, () => {

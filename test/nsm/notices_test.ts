@@ -117,7 +117,7 @@ Deno.test("take() leaves strangers' notices without consequence", pure, async ()
   assertEquals(notify("nodec\n", "192.0.2.9", 5), true);
   await settle();
   assertEquals(called, []);
-  assertMatch(log.of("info")[0]!, /"nodec\\x0a" state 5 from 192.0.2.9 concerns nobody/);
+  assertMatch(log.of("info")[0]!, /"nodec\\x0a" state 5 from 192.0.2.9 concerns no peer/);
 });
 
 Deno.test("take() warns when nothing is monitored", pure, () => {
@@ -150,7 +150,7 @@ Deno.test(
     assertEquals(counters.notices_doubted, 1);
     assertMatch(
       log.of("warning")[0]!,
-      /is doubtful for peer "nodeb": the source is no known address/,
+      /is doubtful for peer "nodeb": the source is not a known address/,
     );
   },
 );

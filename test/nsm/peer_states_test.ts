@@ -1,4 +1,4 @@
-/** trust 15: a notice whose state is not to be expected is decided by what the peer itself says. */
+/** trust 15: a notice whose state is implausible is decided by what the peer itself says. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { LimitedLog } from "../../lib/log_limits.ts";
@@ -97,7 +97,7 @@ Deno.test(
     assertEquals([told, stats(), notices.kept], [["10.0.0.2 3"], ["SM_STAT tcp 10.0.0.2"], 0]);
     assertMatch(
       log.of("warning")[0]!,
-      /state 3 is not to be expected, and the peer itself is asked/,
+      /state 3 is implausible, and the peer itself is asked/,
     );
   },
 );
@@ -155,7 +155,7 @@ Deno.test("trust 15: a peer that does not answer is not believed in the end", pu
   assertEquals([told, notices.kept, counters.notices_refused], [[], 0, 1]);
   assertMatch(
     log.of("warning").at(-1)!,
-    /is refused .* not to be expected, and connection refused/,
+    /is refused .* is implausible, and connection refused/,
   );
 });
 

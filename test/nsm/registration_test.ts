@@ -123,7 +123,10 @@ Deno.test("register() names the transport that somebody else has", pure, async (
   const { rpcbind, registrar } = setUp();
   rpcbind.refused.add("udp");
   assertEquals(await registrar.register(), false);
-  assertMatch(registrar.fault!, /refuses udp 0\.0\.0\.0\.2\.150; somebody else has it/);
+  assertMatch(
+    registrar.fault!,
+    /refuses udp 0\.0\.0\.0\.2\.150; another program has registered it/,
+  );
   assertEquals(rpcbind.lines, LINES.slice(0, 1));
 });
 
@@ -292,7 +295,7 @@ Deno.test("keep() takes what somebody else had as soon as it is free", pure, asy
   rpcbind.registered.delete("udp");
   rpcbind.refused.add("udp");
   await registrar.review();
-  assertMatch(registrar.fault!, /somebody else has it/);
+  assertMatch(registrar.fault!, /another program has registered it/);
   for (let minute = 0; minute < 3; minute++) {
     clock.advance(5_000);
     await settle();

@@ -16,7 +16,7 @@ const pure = { permissions: "none" } as const;
 
 const FULL = new Error("No space left on device (os error 28)");
 const MINUTE_MS = 60_000;
-const OVER = "notice: Changes of the monitor list are kept again";
+const OVER = "notice: Changes of the monitor list are stored again";
 
 function record(monName: string): MonitorRecord {
   const priv = privOf(1);

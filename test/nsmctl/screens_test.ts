@@ -170,8 +170,7 @@ const SCREENS: Readonly<Record<string, Screen>> = {
     const progress = "running (pid 5), 1 of 3 told";
     const known = screenLines({ ...screen, peers: PEERS, progress }, 24, { terminal });
     terminal.print(`${known.join("\n")}\n--- a daemon that hangs\n`);
-    const peersFault =
-      "rpc.statd (pid 4321) has not answered for 3 s; kill -CONT 4321 lets it go on";
+    const peersFault = "rpc.statd (pid 4321) has not answered for 3 s; kill -CONT 4321 resumes it";
     const hung = {
       status: { statusFault: peersFault },
       peers: [],
@@ -265,9 +264,9 @@ const SCREENS: Readonly<Record<string, Screen>> = {
   doctor: (terminal) =>
     terminal.print(findingsText([
       finding("rpcbind-silent", {
-        what: "rpcbind is there and does not answer; nobody can find the status monitor.",
+        what: "rpcbind is running but does not answer; the status monitor cannot be found.",
         evidence: "process 12 (/usr/sbin/rpcbind): no answer in 2000 ms",
-        fix: "let it go on, or start it again",
+        fix: "resume it, or start it again",
         commands: ["kill -CONT 12"],
       }),
     ], { terminal })),

@@ -11,7 +11,7 @@ Deno.test("executableFault() says why a user cannot run a program", async () => 
       return executableFault(path, uid);
     };
     assertEquals(executableFault(path), "there is no such file");
-    assertEquals(executableFault(folder), "it is no file");
+    assertEquals(executableFault(folder), "it is not a file");
     assertEquals(executableFault("program"), "it is not a path");
     Deno.writeTextFileSync(path, "");
     assertEquals(fault(0o644), `it has mode 644 and belongs to uid ${own}`);

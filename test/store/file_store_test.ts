@@ -34,7 +34,7 @@ function open(disk: FragileDisk): Opened {
   return { store, disk, log, loaded: [...store.load()] };
 }
 
-Deno.test("load() passes over what is no record, one line of the log each", pure, () => {
+Deno.test("load() passes over what is not a record, one line of the log each", pure, () => {
   const disk = diskWith({
     "sm/good": text(record("good")),
     "sm/half": `${text(record("half"))}0100007f half\n\x00\xff\n`,

@@ -146,7 +146,11 @@ Deno.test("readForeignRecords() refuses what it does not know", async () => {
     const fs = new RealFileSystem();
     assertThrows(() => readForeignRecords(fs, `${folder}/absent`, "me"), Error, "no such");
     await Deno.writeTextFile(`${folder}/text`, "some text\n");
-    assertThrows(() => readForeignRecords(fs, `${folder}/text`, "me"), Error, "no kind");
+    assertThrows(
+      () => readForeignRecords(fs, `${folder}/text`, "me"),
+      Error,
+      "no records of a known kind",
+    );
     assert(found(folder).passedOver > 0);
   });
 });

@@ -132,7 +132,7 @@ Deno.test("the file does not grow for ever", pure, async () => {
     await written();
   }
   assertEquals(notify.log.lines, [
-    `warning: Cannot write "${PEERS}": it is full until statd starts again`,
+    `warning: Cannot write "${PEERS}": it is full until statd is restarted`,
   ]);
   statd.memory.note("new", facts("10.0.0.1"));
   statd.memory.load();

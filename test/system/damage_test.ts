@@ -121,7 +121,7 @@ systemTest("a start passes over each damaged file of the list", [OUR_STATD], asy
   }
   await statd.line(/Skipping .*foreign.*Permission denied/);
   await statd.line(/Skipping 1 line of .*half.*not a record/);
-  await statd.line(/Removed .*99\.0\.new.*not written to its end/);
+  await statd.line(/Removed .*99\.0\.new.*not completely written/);
 
   // Readable records are served.
   for (const peer of [GOOD, "half"]) assertEquals(await ask(agent, notify(peer, 5)), "SUCCESS");
@@ -275,7 +275,7 @@ const BESIDES: readonly {
   {
     does: "a directory for a pid file",
     make: "mkdir -p /run/rpc.statd.pid/x",
-    log: /Going on without a pid file/,
+    log: /Continuing without a pid file/,
     state: "00000003",
   },
   {

@@ -132,7 +132,7 @@ for (const { name, cause, mend, ...expected } of FAULTS) {
     const status = JSON.parse((await host.run(OUR_NSMCTL, "status", "--json")).stdout);
     assertEquals(status.degraded, []);
     assert(JSON.stringify(status.problems).includes("STAT_FAIL"), "nsmctl tells of it");
-    await statd.line(/Changes of the monitor list are kept again/);
+    await statd.line(/Changes of the monitor list are stored again/);
     const isKept = expected.unmon !== REMOVED;
     assertEquals(monitored(host), isKept ? [first, second] : [first]);
     // Memory agrees with the disk: no callback for the refused registration, one for the kept one.

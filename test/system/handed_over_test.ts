@@ -73,6 +73,6 @@ systemTest("rpcbind refuses sockets that it cannot serve, in one line", NEEDS, a
   await manager.line(/rpcbind: Cannot serve descriptor 3: .*BindIPv6Only=ipv6-only/);
   await manager.line(/life 2 ended 1/);
   const background = host.start("python3", "-c", MANAGER, "single", OUR_RPCBIND, "-w");
-  await background.line(/taken in the foreground: add -f/);
+  await background.line(/only in the foreground: add -f/);
   await background.line(/life 2 ended 1/);
 });

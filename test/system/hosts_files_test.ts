@@ -108,7 +108,7 @@ systemTest("a hosts.deny that could never be read keeps everybody out", NEEDS, a
   const [said, ...others] = complaints(statd);
   assertMatch(
     said!,
-    /Permission denied.*; everybody is denied whom no rule lets in\. .*: chmod a\+r /,
+    /Permission denied.*; callers that no rule lets in are denied\. .*: chmod a\+r /,
   );
   assertEquals(others, []);
 });
@@ -120,7 +120,7 @@ systemTest("a hosts.deny that is no file is said to be none", NEEDS, async (newH
   const statd = await startStatd(host);
   assertEquals(await askFrom(new Agent(host), STRANGER), DENIED);
   const [said] = complaints(statd);
-  assertMatch(said!, /uid 0: it is not a regular file; everybody is denied whom no rule lets in$/);
+  assertMatch(said!, /uid 0: it is not a regular file; callers that no rule lets in are denied$/);
 });
 
 systemTest("field 6: a netgroup in hosts.allow lets its members in", NEEDS, async (newHost) => {

@@ -192,7 +192,7 @@ export const LIST_DIFFERENCES: readonly Difference[] = [
     ],
   },
   {
-    reason: "what is no record is none: nfs-utils reads cut and overlong lines in its own way",
+    reason: "what is not a record is none: nfs-utils reads cut and overlong lines in its own way",
     seen: [
       sight(
         FOUND,
@@ -227,7 +227,7 @@ export const LIST_DIFFERENCES: readonly Difference[] = [
     ],
   },
   {
-    reason: "a line that is no record stays as it is, and keeps none from being removed",
+    reason: "a line that is not a record stays as it is, and keeps none from being removed",
     seen: [
       sight(
         FOUND,

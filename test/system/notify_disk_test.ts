@@ -87,7 +87,7 @@ for (const { name, cause, mend, log, isLeft } of FAULTS) {
       if (!isLeft) return;
       const { code, stderr } = await host.run(OUR_SM_NOTIFY, "-d", "--deadline", "60");
       assertEquals(code, 0, stderr);
-      assertMatch(stderr, /Carrying on a run that was cut short/);
+      assertMatch(stderr, /Continuing an interrupted run/);
       assertEquals([listed(host, "sm.bak"), stateNumber(host)], [[], number]);
     },
   );

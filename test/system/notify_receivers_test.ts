@@ -170,7 +170,7 @@ systemTest("-v with an address that has no name announces the address", NEEDS, a
   const peer = await BsdPeer.start(other, "udp");
   monitor(host, [PEER.ipv4]);
   const log = await tellAll(host, "-v", FLOATING.ipv4);
-  assertMatch(log, /"10\.98\.0\.7" has no name, so it is announced itself/);
+  assertMatch(log, /"10\.98\.0\.7" has no name, so the address itself is announced/);
   const seen = await peer.seen(2);
   assertEquals(noticesOf(seen), [`${FLOATING.ipv4} 3`]);
   assertEquals(distinct(seen.map(({ from }) => from)), [FLOATING.ipv4]);

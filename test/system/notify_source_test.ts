@@ -123,7 +123,10 @@ for (const { way, options, more } of WAYS) {
     await world.monitor(PEER);
     await world.notice(PEER, 5, FORGER);
     const line = await world.statd.line(/is refused/);
-    assertMatch(line, /from 10\.98\.0\.66 is refused for peer "10\.98\.0\.2": .* no known address/);
+    assertMatch(
+      line,
+      /from 10\.98\.0\.66 is refused for peer "10\.98\.0\.2": .* not a known address/,
+    );
     await world.notice(PEER, 7, PEER);
     await world.told([7]);
     await world.end([7]);
@@ -143,7 +146,7 @@ systemTest("enforce: a replay calls nobody, after a restart neither", NEEDS, asy
     await world.statd.line(/is refused for peer "10\.98\.0\.2": state 0 is none/);
     if (states.length > 1) {
       await world.statd.line(
-        /is refused .*: state \d+ is not to be expected, and the peer itself says/,
+        /is refused .*: state \d+ is implausible, and the peer itself says/,
       );
     }
     await world.notice(PEER, next, PEER);
@@ -260,7 +263,7 @@ for (const mode of ["warn", "off"]) {
       await world.notice(PEER, 9, PEER);
       await world.told([7, 5, 9]);
       if (mode === "warn") {
-        await world.statd.line(/state 7 from 10\.98\.0\.66 is doubtful .*: .* no known address/);
+        await world.statd.line(/state 7 from 10\.98\.0\.66 is doubtful .*: .* not a known address/);
         await world.statd.line(/state 5 from 10\.98\.0\.2 is doubtful .*: its state was 7 before/);
       }
       assertEquals(await world.statd.stop("KILL"), 137);

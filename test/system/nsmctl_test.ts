@@ -234,7 +234,7 @@ nsmctlTest("D7: a daemon that hangs is named by every command that asks it", asy
       assertEquals(
         stderr,
         `nsmctl: rpc.statd (pid ${pid}) has not answered for 0.5 s; ` +
-          `a signal has stopped it: kill -CONT ${pid} lets it go on\n`,
+          `a signal has stopped it: kill -CONT ${pid} resumes it\n`,
       );
     }
     assertMatch((await host.run("status")).stderr, /has not answered for 3 s;/);

@@ -175,7 +175,7 @@ systemTest("D24: sm-notify as another user takes root", [SM_NOTIFY], async (newH
     "-d",
   );
   assertEquals(code, 1);
-  assertMatch(stderr, /It takes root, or the owner of "\/var\/lib\/nfs\/sm"/);
+  assertMatch(stderr, /Only root or the owner of "\/var\/lib\/nfs\/sm"/);
   assertEquals(listed(host, "sm").length, 1);
 });
 
@@ -319,11 +319,11 @@ systemTest(
     monitor(host, peerAddresses("127.1", 3));
     const typo = await host.run(SM_NOTIFY, "-d", "--only", "127.1.0.9");
     assertEquals(typo.code, 1);
-    assert(typo.stderr.includes('Nobody to notify is called "127.1.0.9"'), typo.stderr);
+    assert(typo.stderr.includes('No peer to notify is named "127.1.0.9"'), typo.stderr);
     assertEquals([listed(host, "sm").length, listed(host, "sm.bak").length], [3, 0]);
     const { code, stderr } = await host.run(SM_NOTIFY, "-d", "--only", "127.1.0.2", "--only", "x");
     assertEquals(code, 0, stderr);
-    assert(stderr.includes('Nobody to notify is called "x"'), stderr);
+    assert(stderr.includes('No peer to notify is named "x"'), stderr);
     assertEquals([...(await peers.report()).keys()], ["127.1.0.2"]);
     assertEquals(listed(host, "sm.bak").sort(), ["127.1.0.1", "127.1.0.3"]);
     assertEquals((await host.run(SM_NOTIFY, "-d")).code, 0);

@@ -42,7 +42,7 @@ systemTest("members of status-group may look and change nothing", [
   await host.host.output("chmod", "700", "/var/lib/nfs/sm", "/var/lib/nfs/sm.bak");
   const list = await member("list");
   assertMatch(list.stdout, /10\.99\.0\.9/);
-  assertMatch(list.stderr, /who is still to be told is not shown/);
+  assertMatch(list.stderr, /peers still to be told are not shown/);
   for (
     const args of [
       ["forget", "--yes", "10.99.0.9"],

@@ -107,7 +107,7 @@ for (const [reminder, remind] of Object.entries(REMINDERS)) {
     assertEquals(await registrations(host), []);
     assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), DONE);
     await remind(host, await statd.pid);
-    await statd.line(/Somebody changed our registration .* is gone; registering again/);
+    await statd.line(/Another program changed our registration .* is gone; registering again/);
     await eventually("statd is registered again", async () => {
       return (await registrations(host)).join() === before.join();
     });
@@ -125,14 +125,16 @@ systemTest(
     const before = await registrations(host);
     await agent.serve({ program: 100024, versions: [1], conduct: "silent" });
     await statd.kill("HUP");
-    await statd.line(/Not registered with rpcbind, trying again: .*; somebody else has it/);
+    await statd.line(
+      /Not registered with rpcbind, trying again: .*; another program has registered it/,
+    );
     const others = (await registrations(host)).filter((line) => line.includes(".15.210"));
     assertEquals(others, before.filter((line) => !line.startsWith("1 udp ")));
     const status = await host.run(OUR_NSMCTL, "status");
     assertEquals(status.code, 1);
     assertMatch(
       status.stdout,
-      /Health +failed: not registered: rpcbind refuses udp .*; somebody else has it/,
+      /Health +failed: not registered: rpcbind refuses udp .*; another program has registered it/,
     );
     await host.output("rpcinfo", "-d", "100024", "1");
     await statd.line(/Registered with rpcbind/);

@@ -28,7 +28,7 @@ export class FaultLines {
       this.#log.debug(() => `Cannot notify ${quote(name)} yet: ${fault}`);
     } else if (!this.#saysMore) {
       this.#saysMore = true;
-      this.#log.debug(() => "More peers fail; who is not told is named at the end");
+      this.#log.debug(() => "More peers fail; those not told are named at the end");
     }
   }
 }

@@ -216,7 +216,7 @@ export class Notifier {
     if (++this.#unresolvedPeers <= UNRESOLVED_NAMED_MAX) {
       log.warning(`DNS resolution of ${withoutQuotes(record.fileName)} failed; retrying later`);
     } else if (this.#unresolvedPeers === UNRESOLVED_NAMED_MAX + 1) {
-      log.warning("DNS resolution of more names failed; who is not told is named at the end");
+      log.warning("DNS resolution of more names failed; peers not told are named at the end");
     }
   }
 

@@ -70,7 +70,7 @@ function run(input: Uint8Array): void {
   try {
     answer = readAnswer(toText(input));
   } catch (error) {
-    assert(error instanceof Error && error.message.includes("cannot be understood"), `${error}`);
+    assert(error instanceof Error && error.message.includes("is not valid"), `${error}`);
     return;
   }
   if ("ok" in answer) {

@@ -301,7 +301,7 @@ systemTest(
   async (newHost) => {
     const a = await started(newHost, "a", "");
     assertMatch(await a.mon("127.1.0.1"), SUCCESS);
-    assertEquals(await a.identity("list"), "There is no identity.\n");
+    assertEquals(await a.identity("list"), "There are no identities.\n");
     const names = [...Deno.readDirSync(a.host.path(`${STATE_DIRECTORY}/sm`))].map(({ name }) =>
       name
     );
