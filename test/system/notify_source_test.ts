@@ -143,7 +143,7 @@ systemTest("enforce: a replay calls nobody, after a restart neither", NEEDS, asy
   for (const [next, signal] of [[9, "TERM"], [11, "KILL"], [13, "TERM"]] as const) {
     world.setState(states.at(-1)!);
     for (const old of [...states, -3, 0]) await world.notice(PEER, old, PEER);
-    await world.statd.line(/is refused for peer "10\.98\.0\.2": state 0 is none/);
+    await world.statd.line(/is refused for peer "10\.98\.0\.2": state 0 is not one/);
     if (states.length > 1) {
       await world.statd.line(
         /is refused .*: state \d+ is implausible, and the peer itself says/,

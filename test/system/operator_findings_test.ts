@@ -194,7 +194,7 @@ findingTest("D26: who names no state directory is asked whether it is one", asyn
     assertMatch(stderr, /^nsmctl: Cannot (?:read|repair) .*; is that a state directory\?\n$/, name);
   }
   const doctor = await host.run("doctor", "-P", "/nonexist");
-  assertMatch(doctor.stdout, /see whether \/nonexist is the right directory/);
+  assertMatch(doctor.stdout, /check whether \/nonexist is the right directory/);
   assertEquals(doctor.stdout.includes("config-faulty"), false, doctor.stdout);
   const { code, stdout } = await host.run("list", "nothere");
   assertEquals([code, stdout], [1, "No peer matches nothere.\n"]);
