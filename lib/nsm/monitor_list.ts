@@ -121,14 +121,21 @@ export class MonitorList {
     return monitored;
   }
 
-  /** Takes registrations off the list whose removal from disk has begun. */
-  leave(removed: readonly Monitored[], gone: Promise<void>): void {
+  /**
+   * Takes registrations off the list whose removal from disk has begun; returns their earlier
+   * removals in progress, which have to end first: only the last one is awaited by other calls.
+   */
+  leave(removed: readonly Monitored[], gone: Promise<void>): Promise<void>[] {
+    const earlier: Promise<void>[] = [];
     for (const monitored of removed) {
       this.remove(monitored);
       const key = registrationKey(monitored.record);
+      const before = this.#leaving.get(key);
+      if (before !== undefined) earlier.push(before.gone);
       this.#leaving.set(key, { monitored, gone });
       this.#forgotten.delete(key);
     }
+    return earlier;
   }
 
   /** The record of a registration that was made anew during its removal; the list may have been emptied since. */

@@ -50,7 +50,7 @@ async function removeTogether(
 ): Promise<void> {
   const leaving = Promise.withResolvers<void>();
   leaving.promise.catch(() => {}); // may have no waiter
-  list.leave(removed, leaving.promise);
+  const earlier = list.leave(removed, leaving.promise);
   const program = callout();
   if (program !== undefined) {
     for (const { record } of removed) {
@@ -58,6 +58,8 @@ async function removeTogether(
     }
   }
   try {
+    // An earlier removal may fail and leave the record on disk, perhaps in another letter case.
+    if (earlier.length > 0) await Promise.all(earlier);
     // A registration made again meanwhile keeps its file, unless its spelling names another one.
     const gone = removed.map(({ record }) => record)
       .filter((record) => !isSpelledAlike(list.madeAnew(record), record));

@@ -165,10 +165,8 @@ class Nsm {
     const { list } = this.parts;
     const monitored = list.find(registration);
     const leaving = list.leaving(registration);
-    // An earlier removal, perhaps in another letter case, may fail and leave the record on disk.
-    if (monitored !== undefined) {
-      await Promise.all([this.#remove([monitored], registration.myName), leaving]);
-    } else if (leaving !== undefined) await leaving;
+    if (monitored !== undefined) await this.#remove([monitored], registration.myName);
+    else if (leaving !== undefined) await leaving;
     else {
       const who = `SM_UNMON request from ${quote(registration.myName)}`;
       const why = list.size === 0 ? "while not monitoring any hosts" : "it is not monitored";

@@ -114,15 +114,15 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: SERVICE,
-    from: "await Promise.all([this.#remove([monitored], registration.myName), leaving]);",
+    from: "await this.#remove([monitored], registration.myName);",
     to: "void this.#remove([monitored], registration.myName);",
     reason: "SM_UNMON is acknowledged before the record is gone",
   },
   {
-    file: SERVICE,
-    from: "await Promise.all([this.#remove([monitored], registration.myName), leaving]);",
-    to: "await this.#remove([monitored], registration.myName);",
-    reason: "SM_UNMON is acknowledged while the record in other letters is being removed",
+    file: REMOVAL,
+    from: "    if (earlier.length > 0) await Promise.all(earlier);\n",
+    to: "",
+    reason: "SM_UNMON is acknowledged while earlier removals of the registration go on",
   },
   {
     file: PREPARE,

@@ -113,6 +113,30 @@ Deno.test("SM_UNMON of what is being removed is acknowledged when it is gone", a
   assertEquals(onDisk(world.directory), []);
 });
 
+Deno.test("SM_UNMON is acknowledged when all removals of the registration have ended", async () => {
+  const ended = Promise.withResolvers<void>();
+  const gates = [Promise.resolve(), ended.promise];
+  const { world, respond } = withCallout(() => gates.shift() ?? Promise.resolve());
+  using _world = world;
+  await respond(mon("nodeb"), LOCAL);
+  let acknowledged = 0;
+  const removals: Promise<unknown>[] = [];
+  const remove = () => {
+    removals.push(Promise.resolve(respond(unmon("nodeb"), LOCAL)).then(() => acknowledged++));
+  };
+  remove(); // waits for its callout; the ones behind it need not
+  for (const cookie of [2, 3]) {
+    await respond(mon("nodeb", cookie), LOCAL);
+    remove();
+    remove();
+  }
+  for (let turn = 0; turn < 1000; turn++) await undefined;
+  assertEquals(acknowledged, 0);
+  ended.resolve();
+  await Promise.all(removals);
+  assertEquals([acknowledged, onDisk(world.directory)], [5, []]);
+});
+
 Deno.test("SM_MON under way while SM_SIMU_CRASH forgets everybody is kept", async () => {
   using world = newMonitor();
   const { respond, list } = world.monitor;

@@ -108,17 +108,11 @@ const USUAL: Weights = {
 };
 export const KINDS = Object.keys(USUAL) as Kind[];
 
-/** Weights of the long mode, in which rare kinds are frequent. */
-export const EVEN: Weights = {
-  ...Object.fromEntries(KINDS.map((kind) => [kind, 1])) as Record<Kind, number>,
-  mon: 6,
-  unmon: 2,
-  reboots: 2,
-  powerCut: 2,
-  disk: 2,
-};
-
 const EVENTS_MAX = 40;
+/** Events of a history of the long mode: the end of each history costs as much as 20 events. */
+const SWARM_EVENTS_MAX = 400;
+/** Weight of SM_MON there, without which other events have no effect; that of other kinds is 0 or 2. */
+const SWARM_MON = 4;
 /** Maximum time span of a history, in ms. */
 const LENGTH_MAX_MS = 240_000;
 const OUTAGE_MAX_MS = 120_000;
@@ -139,8 +133,21 @@ const DISK_FAULTS: readonly (readonly [Operation, string])[] = [
 ];
 const DISK_PATHS = ["/sm/", "/sm.bak/", "/.peers", "/state", "/"];
 
+/**
+ * Generates a history of the long mode, by swarm testing: each one has half of the kinds, all equally
+ * frequent. So rare kinds come often, and no kind keeps others from having consequences in all
+ * histories, as reboots of this host do.
+ *
+ * Source: A. Groce et al., Swarm Testing, ISSTA 2012.
+ */
+export function swarm(seed: number): History {
+  const { random } = seededRandom(-1 - seed); // other choices than those of generate()
+  const weights = Object.fromEntries(KINDS.map((kind) => [kind, 2 * random(2)]));
+  return generate(seed, { ...weights as Weights, mon: SWARM_MON }, SWARM_EVENTS_MAX);
+}
+
 /** Generates the history of a seed. */
-export function generate(seed: number, weights = USUAL): History {
+export function generate(seed: number, weights = USUAL, eventsMax = EVENTS_MAX): History {
   const { random } = seededRandom(seed);
   const one = <T>(choices: readonly T[]): T => choices[random(choices.length)]!;
   const once = (times: number) => random(times) === 0;
@@ -205,7 +212,7 @@ export function generate(seed: number, weights = USUAL): History {
     }
   };
   const events: Event[] = [];
-  const length = 1 + random(EVENTS_MAX);
+  const length = 1 + random(eventsMax);
   const pace = one([0, 20, 500, 5_000, LENGTH_MAX_MS / EVENTS_MAX]);
   for (let at = 100; events.length < length;) {
     const event = incident(one(kinds));

@@ -43,10 +43,11 @@ export interface Moved {
   readonly wasAcknowledged: boolean;
 }
 
-/** Contents of the two lists on disk, by {@link registrationKey}. */
+/** Cookies on the two lists on disk, by {@link registrationKey}. */
 export interface Lists {
   readonly monitored: ReadonlyMap<string, string>;
-  readonly notified: ReadonlyMap<string, MonitorRecord>;
+  /** Several cookies per key: records move behind those that are there, perhaps into another file. */
+  readonly notified: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 export class Registrations {
@@ -168,7 +169,7 @@ export class Registrations {
   /** Reads both lists from the files of a state directory. */
   read(files: Iterable<readonly [path: string, text: string]>): Lists {
     const monitored = new Map<string, string>();
-    const notified = new Map<string, MonitorRecord>();
+    const notified = new Map<string, Set<string>>();
     for (const [path, text] of files) {
       const list = this.#listOf(path);
       if (list === undefined) continue;
@@ -181,7 +182,7 @@ export class Registrations {
       for (const record of records) {
         const key = registrationKey(record);
         if (list === "sm") monitored.set(key, record.priv);
-        else notified.set(key, record);
+        else notified.set(key, (notified.get(key) ?? new Set()).add(record.priv));
       }
     }
     return { monitored, notified };
@@ -221,10 +222,10 @@ export class Registrations {
     for (const key of monitored.keys()) {
       if (!this.#known.has(key)) throw new Violation("revived", describe(key));
     }
-    for (const [key, { priv }] of notified) {
+    for (const [key, privs] of notified) {
       if (!this.moved.has(key)) this.#move(key, this.#of(key));
       // The record replaces an earlier one there whose peer is not told yet.
-      else if (mayMove && !monitored.has(key) && noteMove(this.#of(key), priv)) {
+      else if (mayMove && !monitored.has(key) && noteMove(this.#of(key), privs)) {
         this.#apart.add(key);
       }
     }
@@ -362,17 +363,17 @@ function allowed({ changes }: Known): (string | undefined)[] {
 }
 
 /**
- * Marks pending changes as moved to the notify list, all or those with this cookie; returns whether
- * there are any.
+ * Marks pending changes as moved to the notify list, all or those up to the last one with one of
+ * these cookies, which replaced the others on disk; returns whether there are any.
  */
-function noteMove({ changes }: Known, cookie?: string): boolean {
-  let isUnderWay = false;
-  for (const change of changes) {
-    const { priv, status } = change;
-    const isMeant = priv !== undefined && (cookie === undefined || priv === cookie);
-    if (isMeant && status === "outstanding") change.isMoved = isUnderWay = true;
-  }
-  return isUnderWay;
+function noteMove({ changes }: Known, cookies?: ReadonlySet<string>): boolean {
+  const pending = ({ priv, status }: Change) => priv !== undefined && status === "outstanding";
+  const last = changes.findLastIndex((change) =>
+    pending(change) && cookies?.has(change.priv!) !== false
+  );
+  const moved = changes.slice(0, last + 1).filter(pending);
+  for (const change of moved) change.isMoved = true;
+  return moved.length > 0;
 }
 
 /** Whether the list is empty after these changes, although the disk may have a record. */
