@@ -159,7 +159,9 @@ systemTest("nobody answers a broadcast: calls are not forwarded", [...BOTH, RPCI
       { host: client, addresses: ["10.8.0.2/24"] },
     );
     await host.startRpcbind(rpcbind, "-w");
-    await client.output(RPCINFO, "-T", "udp", "10.8.0.1", "100000", "4");
+    await eventually("the client reaches rpcbind", async () => {
+      return (await client.run(RPCINFO, "-T", "udp", "10.8.0.1", "100000", "4")).code === 0;
+    });
     const { stdout } = await client.run(
       "timeout",
       String(BROADCAST_S),
