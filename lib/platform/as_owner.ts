@@ -5,12 +5,10 @@
  * Source: setresuid(2), setgroups(2), credentials(7).
  */
 
-import { setGroups } from "./credentials.ts";
+import { setGroupIds, setGroups, setUserIds, UNCHANGED } from "./credentials.ts";
 import { checked, libc } from "./libc.ts";
 import { ownerOf } from "./privileges.ts";
 
-/** Value that leaves an id unchanged. */
-const UNCHANGED = 0xffffffff;
 const ROOT = 0;
 
 /** Set during {@link asOwner}: nested calls keep the outer identity. */
@@ -48,6 +46,6 @@ export function supplementaryGroups(): number[] {
 }
 
 function setEffective(uid: number, gid: number): void {
-  if (gid !== UNCHANGED) checked("setresgid", libc().setresgid(UNCHANGED, gid, UNCHANGED));
-  if (uid !== UNCHANGED) checked("setresuid", libc().setresuid(UNCHANGED, uid, UNCHANGED));
+  if (gid !== UNCHANGED) setGroupIds(UNCHANGED, gid, UNCHANGED);
+  if (uid !== UNCHANGED) setUserIds(UNCHANGED, uid, UNCHANGED);
 }

@@ -5,21 +5,46 @@
  * Source: setresuid(2), prctl(2), capset(2), credentials(7), capabilities(7).
  */
 
-import { checked, libc } from "./libc.ts";
+import { checked, lastErrno, libc, LibcError } from "./libc.ts";
+import { readThreads } from "./proc.ts";
+
+/** Capabilities that the calls take, by bit. */
+const CAPABILITIES = { CAP_SETGID: 6n, CAP_SETUID: 7n } as const;
+
+/** Value that leaves an id unchanged. */
+export const UNCHANGED = 0xffffffff;
+
+/**
+ * Result of a call that takes a capability. Root lacks it in a container that drops all capabilities, and a
+ * filter of system calls refuses with the same error.
+ *
+ * @throws {Error} When the call failed.
+ */
+function permitted(call: string, capability: keyof typeof CAPABILITIES, result: number): void {
+  if (result >= 0) return;
+  const error = new LibcError(call, lastErrno());
+  const has = ((readThreads()[0].effective >> CAPABILITIES[capability]) & 1n) === 1n;
+  if (error.code !== "EPERM" || has) throw error;
+  throw new Error(
+    `${call}: EPERM (it takes ${capability}, which this process does not have: --cap-add, ` +
+      "CapabilityBoundingSet=; or start it as the owner of the directory sm)",
+  );
+}
 
 /** Sets the supplementary groups of every thread. */
 export function setGroups(gids: readonly number[]): void {
-  checked("setgroups", libc().setgroups(BigInt(gids.length), new Uint32Array(gids)));
+  const result = libc().setgroups(BigInt(gids.length), new Uint32Array(gids));
+  permitted("setgroups", "CAP_SETGID", result);
 }
 
 /** Sets real, effective and saved group id of every thread. */
-export function setGroupId(gid: number): void {
-  checked("setresgid", libc().setresgid(gid, gid, gid));
+export function setGroupIds(real: number, effective: number, saved: number): void {
+  permitted("setresgid", "CAP_SETGID", libc().setresgid(real, effective, saved));
 }
 
 /** Sets real, effective and saved user id of every thread. */
-export function setUserId(uid: number): void {
-  checked("setresuid", libc().setresuid(uid, uid, uid));
+export function setUserIds(real: number, effective: number, saved: number): void {
+  permitted("setresuid", "CAP_SETUID", libc().setresuid(real, effective, saved));
 }
 
 const PR_SET_DUMPABLE = 4;

@@ -17,10 +17,10 @@ import {
   keepCapabilities,
   setCapabilities,
   setDumpable,
-  setGroupId,
+  setGroupIds,
   setGroups,
   setNoNewPrivileges,
-  setUserId,
+  setUserIds,
 } from "./credentials.ts";
 import { readThreads, type ThreadStatus } from "./proc.ts";
 
@@ -77,14 +77,16 @@ export function dropPrivileges(
     keepsReservedPorts = true,
   }: { readonly noNewPrivileges?: boolean; readonly keepsReservedPorts?: boolean } = {},
 ): DropOutcome {
-  const kept = keepsReservedPorts ? NET_BIND_SERVICE : 0n;
   const identity = ownerOf(directory);
   const [before] = readThreads();
+  const kept = keepsReservedPorts ? NET_BIND_SERVICE & before.permitted : 0n;
+  const isBounded = (before.effective & SETPCAP) !== 0n;
+  if (isBounded) emptyBoundingSet();
   const warnings: string[] = [];
   let kind: DropOutcome["kind"];
   if (before.uids[1] !== 0) {
     kind = "unprivileged";
-    limitCapabilities(before, kept);
+    setCapabilities(kept); // a service manager may have given others
     if (before.uids[1] !== identity.uid) {
       warnings.push(
         `Running as uid ${before.uids[1]}, but "${directory}" belongs to uid ${identity.uid}`,
@@ -92,7 +94,6 @@ export function dropPrivileges(
     }
   } else if (identity.uid === 0) {
     kind = "root";
-    emptyBoundingSet();
     warnings.push(`Running as root.  chown "${directory}" to choose different user`);
   } else {
     kind = "dropped";
@@ -102,26 +103,19 @@ export function dropPrivileges(
   if (noNewPrivileges) setNoNewPrivileges();
 
   const threads = readThreads();
-  const faults = privilegeFaults(threads, { kind, identity, noNewPrivileges, kept });
+  const faults = privilegeFaults(threads, { kind, identity, noNewPrivileges, kept, isBounded });
   if (faults.length > 0) throw new Error(`Privileges are not dropped: ${faults.join(", ")}`);
   const unboundedThreads = threads.filter(({ bounding }) => bounding !== 0n).length;
   return { kind, warnings, unboundedThreads };
 }
 
 function become({ uid, gid }: Identity, kept: bigint): void {
-  emptyBoundingSet();
   keepCapabilities(true);
   setGroups([]);
-  setGroupId(gid);
-  setUserId(uid);
+  setGroupIds(gid, gid, gid);
+  setUserIds(uid, uid, uid);
   setCapabilities(kept);
   keepCapabilities(false);
-}
-
-/** Drops capabilities that a service manager may have given to an unprivileged process. */
-function limitCapabilities(thread: ThreadStatus, kept: bigint): void {
-  if ((thread.effective & SETPCAP) !== 0n) emptyBoundingSet();
-  setCapabilities(thread.permitted & kept);
 }
 
 /** Required ids, groups and capabilities of every thread. */
@@ -131,12 +125,20 @@ export interface Expectation {
   readonly noNewPrivileges: boolean;
   /** Capabilities kept; at most the one for reserved ports. */
   readonly kept?: bigint;
+  /** Whether the bounding set can be emptied, which takes CAP_SETPCAP; a container may withhold it. */
+  readonly isBounded?: boolean;
 }
 
 /** Privileges that deviate from an expectation; the first thread is the main one. */
 export function privilegeFaults(
   threads: readonly ThreadStatus[],
-  { kind, identity: { uid, gid }, noNewPrivileges, kept = NET_BIND_SERVICE }: Expectation,
+  {
+    kind,
+    identity: { uid, gid },
+    noNewPrivileges,
+    kept = NET_BIND_SERVICE,
+    isBounded = true,
+  }: Expectation,
 ): string[] {
   const faults: string[] = [];
   threads.forEach((thread, index) => {
@@ -157,7 +159,7 @@ export function privilegeFaults(
       demand((held & ~NET_BIND_SERVICE) === 0n, `has capabilities 0x${held.toString(16)}`);
       demand(thread.inheritable === 0n, "has inheritable capabilities");
     }
-    if (kind !== "unprivileged" && isMain) {
+    if (kind !== "unprivileged" && isBounded && isMain) {
       demand(thread.bounding === 0n, `has bounding set 0x${thread.bounding.toString(16)}`);
     }
     if (noNewPrivileges && isMain) demand(thread.noNewPrivileges, "can gain privileges by exec");

@@ -3,6 +3,8 @@
  * runtime. Python installs the filter through the C library and then executes the command.
  */
 
+import { MACHINE } from "../../lib/platform/machine.ts";
+
 export const PYTHON = "/usr/bin/python3";
 
 const EPERM = 1;
@@ -38,31 +40,41 @@ const NEEDED = {
   unlink: { x86_64: 87, aarch64: 35 },
   getdents64: { x86_64: 217, aarch64: 61 },
 } as const;
+const OPENAT = { x86_64: 257, aarch64: 56 } as const;
 const ALL = { ...NUMBERS, ...NEEDED };
 
 export type RefusableCall = keyof typeof NUMBERS;
 
-/** Arguments: error number, system call number, command. */
+/** Arguments: error number, system call number, flags in its third argument or 0 for any, command. */
 const PROGRAM = `
 import ctypes, os, struct, sys
-error, number = int(sys.argv[1]), int(sys.argv[2])
+error, number, flags = (int(word) for word in sys.argv[1:4])
 libc = ctypes.CDLL(None, use_errno=True)
-LOAD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
+LOAD, JUMP_EQUAL, JUMP_SET, RETURN = 0x20, 0x15, 0x45, 0x06
+THIRD_ARGUMENT = 32
 ALLOW, ERRNO = 0x7fff0000, 0x50000
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, MODE_FILTER = 38, 22, 2
-steps = [(LOAD, 0, 0, 0), (JUMP_EQUAL, 0, 1, number), (RETURN, 0, 0, ERRNO | error), (RETURN, 0, 0, ALLOW)]
+having = [(LOAD, 0, 0, THIRD_ARGUMENT), (JUMP_SET, 0, 1, flags)] if flags else []
+refuse, allow = (RETURN, 0, 0, ERRNO | error), (RETURN, 0, 0, ALLOW)
+steps = [(LOAD, 0, 0, 0), (JUMP_EQUAL, 0, len(having) + 1, number), *having, refuse, allow]
 code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
 program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(code)))
 libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 if libc.prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.byref(program), 0, 0) != 0:
     sys.exit("seccomp: " + os.strerror(ctypes.get_errno()))
-os.execv(sys.argv[3], sys.argv[3:])
+os.execv(sys.argv[4], sys.argv[4:])
 `;
 
 /** The command, with one system call answered by EPERM. */
 export function refusing(call: keyof typeof ALL, ...command: string[]): string[] {
   const number = ALL[call][Deno.build.arch];
-  return [PYTHON, "-c", PROGRAM, String(EPERM), String(number), ...command];
+  return [PYTHON, "-c", PROGRAM, String(EPERM), String(number), "0", ...command];
+}
+
+/** The command, with openat(2) answered by EPERM where it has the flag O_NOFOLLOW. */
+export function refusingNoFollow(...command: string[]): string[] {
+  const number = OPENAT[Deno.build.arch];
+  return [PYTHON, "-c", PROGRAM, `${EPERM}`, `${number}`, `${MACHINE.O_NOFOLLOW}`, ...command];
 }
 
 export const REFUSABLE_CALLS = Object.keys(NUMBERS) as readonly RefusableCall[];

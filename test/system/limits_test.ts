@@ -6,7 +6,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
 import { mon, notify, nullCall, unmon } from "../support/nsm_calls.ts";
-import { PYTHON, REFUSABLE_CALLS, refusing } from "../support/refused_calls.ts";
+import { PYTHON, REFUSABLE_CALLS, refusing, refusingNoFollow } from "../support/refused_calls.ts";
 import { ask, FOREGROUND, READY } from "../support/statd.ts";
 import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
 import { fileIsGone } from "../support/waiting.ts";
@@ -172,6 +172,40 @@ systemTest(
       1,
       line,
     ]);
+  },
+);
+
+systemTest(
+  "as root in a container that drops all capabilities statd serves and sm-notify tells",
+  [OUR_STATD, OUR_SM_NOTIFY, "/usr/bin/setpriv"],
+  async (newHost) => {
+    const host = await newHost();
+    const agent = new Agent(host);
+    await host.startRpcbind();
+    const only = ["setpriv", "--bounding-set", "-all,+net_bind_service"];
+    await host.output("chown", "-R", "root:root", "/var/lib/nfs");
+    const statd = host.start(...only, OUR_STATD, ...FOREGROUND);
+    await statd.line(READY);
+    assertMatch(await ask(agent, mon({ monName: "127.0.0.1" })), /^SUCCESS 00000000/);
+    const told = await host.run(...only, OUR_SM_NOTIFY, "-d", "-f", "--deadline", "20");
+    assertMatch(told.stderr, /Told 1 of 1 peer/);
+    assertEquals([told.code, statd.hasEnded, await statd.stop()], [0, false, 0]);
+  },
+);
+
+systemTest(
+  "field 10: where O_NOFOLLOW is refused, a line says so, records stay and the status is 1",
+  [OUR_SM_NOTIFY, PYTHON],
+  async (newHost) => {
+    const host = await newHost();
+    const line = `0100007f 000186b5 00000003 00000010 ${"0".repeat(32)} 127.0.0.1 me\n`;
+    await host.write("/var/lib/nfs/sm/127.0.0.1", line);
+    await host.output("chown", "--reference=/var/lib/nfs/sm", "/var/lib/nfs/sm/127.0.0.1");
+    const { code, stderr } = await host.run(...refusingNoFollow(OUR_SM_NOTIFY, "-d", "-f"));
+    assertMatch(stderr, /127\.0\.0\.1": open: EPERM \(allow it in the filter of system calls/);
+    assertMatch(stderr, /No peer is notified, because not all records could be read/);
+    assertEquals(code, 1);
+    assertEquals(await Deno.readTextFile(host.path("/var/lib/nfs/sm.bak/127.0.0.1")), line);
   },
 );
 

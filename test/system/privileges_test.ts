@@ -204,12 +204,36 @@ Deno.test("dropPrivileges() and revokePermissions() compiled", { ignore: !isRoot
     });
   });
 
-  await t.step("ends the process where a step fails", () => {
+  await t.step("leaves the bounding set where a container withholds CAP_SETPCAP", () => {
     return withDirectory([UID, GID], async (sm) => {
       const child = setpriv(["--bounding-set", "-setpcap", program.path, "drop", sm]);
-      const { code, stdout, stderr } = await outcomeOf(child);
-      assertEquals([code, stdout], [1, ""]);
-      assertStringIncludes(stderr, "prctl(PR_CAPBSET_DROP): EPERM");
+      const { outcome, threads } = await dropIn(sm, child);
+      assertEquals([outcome.kind, outcome.warnings], ["dropped", []]);
+      assertIdentity(threads[0]!);
+      const { permitted, effective, inheritable, ambient, noNewPrivileges } = threads[0]!;
+      assertEquals({ permitted, effective, inheritable, ambient }, MAIN);
+      assertEquals(noNewPrivileges, true);
+    });
+  });
+
+  await t.step("keeps no right to reserved ports that was not there", () => {
+    return withDirectory([UID, GID], async (sm) => {
+      const child = setpriv(["--bounding-set", "-net_bind_service", program.path, "drop", sm]);
+      const { outcome, threads } = await dropIn(sm, child);
+      const { permitted, bounding } = threads[0]!;
+      assertEquals([outcome.kind, permitted, bounding], ["dropped", "0x0", "0x0"]);
+    });
+  });
+
+  await t.step("ends the process where a step fails, and names the capability", () => {
+    return withDirectory([UID, GID], async (sm) => {
+      for (const name of ["CAP_SETGID", "CAP_SETUID"]) {
+        const without = `-${name.slice("CAP_".length).toLowerCase()}`;
+        const child = setpriv(["--bounding-set", without, program.path, "drop", sm]);
+        const { code, stdout, stderr } = await outcomeOf(child);
+        assertEquals([code, stdout], [1, ""]);
+        assertStringIncludes(stderr, `EPERM (it takes ${name}, which this process does not have`);
+      }
     });
   });
 });
