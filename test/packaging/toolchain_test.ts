@@ -101,3 +101,9 @@ Deno.test("the README names every package that the tests install", () => {
   const named = /that the tests talk to\s+\(([^)]*)\)/.exec(readme)![1]!.split(/[,;]\s+/);
   assertEquals(named, [...peers!, `${browser} for the whole suite`]);
 });
+
+Deno.test("portability 6: the tests have netbase, whose /etc/services tells rpcbind its port", () => {
+  const script = Deno.readTextFileSync(`${PROJECT}install.sh`);
+  const peers = /^peers=\(([^)]*)\)/m.exec(script)![1]!.split(/\s+/);
+  assert(peers.includes("netbase"), peers.join(" "));
+});
