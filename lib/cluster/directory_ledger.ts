@@ -34,6 +34,7 @@ import {
   type LedgerPeer,
   type Ownership,
   type Pending,
+  type PutLimits,
   type Taking,
 } from "./ledger.ts";
 import { firstStateNumber, laterStateNumber } from "./state_numbers.ts";
@@ -46,6 +47,8 @@ export interface DirectoryLedgerParts {
   readonly clock: Clock;
 }
 
+/** One sync serves all peers of a put; more of them would block the event loop for too long. */
+const PUT_LIMITS: PutLimits = { outstanding: 1, peers: 250 };
 /** Attempts of an acquire that lost the race to another node. */
 const TAKE_ATTEMPTS = 10;
 /** Journal length, in characters, from which compaction is considered. */
@@ -54,6 +57,7 @@ const COMPACT_FROM = 1 << 20;
 const COMPACT_FACTOR = 4;
 
 export class DirectoryLedger implements Ledger {
+  readonly putLimits = PUT_LIMITS;
   readonly #epochs: EpochDirectory;
   readonly #clock: Clock;
   #own: Ownership | undefined;

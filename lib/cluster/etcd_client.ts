@@ -57,6 +57,9 @@ export interface Answer {
   readonly isSingle: boolean;
 }
 
+/** Paths of the calls that ledgers make. */
+export const RANGE = "/v3/kv/range";
+export const TXN = "/v3/kv/txn";
 /** Hedging delay: silence of an endpoint before the next one is asked too, in ms. */
 const HEDGE_MS = 300;
 /** Pause before endpoints without a leader are asked again, in ms: an election takes a second. */

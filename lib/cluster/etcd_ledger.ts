@@ -12,14 +12,13 @@
  * told for an older epoch.
  *
  * A write without an answer may be executed late. A late removal would remove a newer registration.
- * So every write also compares a **turn**, and after a removal with an unknown result a new turn is
- * begun, which makes the old removal fail.
+ * So every write also compares a **turn**; etcd_turns.ts has the reason.
  */
 
 import { nameKey } from "../nsm/host_name.ts";
 import { jsonObject } from "../json_object.ts";
 import type { Clock } from "../time/clock.ts";
-import type { Answer, EtcdClient } from "./etcd_client.ts";
+import { type Answer, type EtcdClient, RANGE, TXN } from "./etcd_client.ts";
 import {
   deleting,
   type KeyValue,
@@ -30,12 +29,14 @@ import {
   unchangedSince,
 } from "./etcd_messages.ts";
 import { EtcdRecords } from "./etcd_records.ts";
+import { EtcdTurns } from "./etcd_turns.ts";
 import {
   type Ledger,
   LedgerError,
   type LedgerPeer,
   type Ownership,
   type Pending,
+  type PutLimits,
   SupersededError,
   type Taking,
 } from "./ledger.ts";
@@ -53,21 +54,22 @@ export interface EtcdLedgerParts {
 /** Epochs in which each peer has a key, by {@link nameKey}. */
 type Outstanding = Map<string, readonly number[]>;
 
-export const RANGE = "/v3/kv/range";
-const TXN = "/v3/kv/txn";
-/** Attempts of a write that lost its turn, or of an acquire that lost the race to another node. */
+/** Attempts of an acquire that lost the race to another node. */
 const ATTEMPTS = 10;
 /** Operations per transaction; etcd accepts 128. */
 const TOGETHER_MAX = 100;
+/** etcd syncs its log once for all transactions that arrive meanwhile. */
+const PUT_LIMITS: PutLimits = { outstanding: 4, peers: TOGETHER_MAX };
 
 export class EtcdLedger implements Ledger {
+  readonly putLimits = PUT_LIMITS;
   readonly #parts: EtcdLedgerParts;
   readonly #records: EtcdRecords;
   readonly #ownerKey: string;
   readonly #turnKey: string;
   #own: Ownership | undefined;
-  /** Revision of this process's turn; undefined before one is begun. */
-  #turn: number | undefined;
+  /** Writes under the epoch held. */
+  #turns: EtcdTurns | undefined;
   /** Peers to be told of older epochs; undefined before they were read. */
   #outstanding: Outstanding | undefined;
 
@@ -119,7 +121,7 @@ export class EtcdLedger implements Ledger {
   async adopt(own: Ownership): Promise<readonly LedgerPeer[]> {
     await this.observe(own);
     // Fences off late writes of an earlier process.
-    await this.#beginTurn();
+    await this.#requireTurns().begin();
     const peers: LedgerPeer[] = [];
     for await (const { peer } of this.#records.of(own.epoch)) {
       if (peer !== undefined) peers.push(peer);
@@ -137,22 +139,24 @@ export class EtcdLedger implements Ledger {
   }
 
   async tryWriting(): Promise<void> {
-    await this.#beginTurn();
+    await this.#requireTurns().begin();
   }
 
   async put(peers: readonly LedgerPeer[]): Promise<void> {
-    const { epoch } = this.#requireOwn();
+    const turns = this.#requireTurns();
+    const { epoch } = turns;
     for (let i = 0; i < peers.length; i += TOGETHER_MAX) {
       const some = peers.slice(i, i + TOGETHER_MAX);
-      await this.#write(some.map((peer) => this.#records.putting(epoch, peer)), true);
+      await turns.write(some.map((peer) => this.#records.putting(epoch, peer)), true);
     }
   }
 
   async remove(monNames: readonly string[]): Promise<void> {
-    const { epoch } = this.#requireOwn();
+    const turns = this.#requireTurns();
+    const { epoch } = turns;
     for (let i = 0; i < monNames.length; i += TOGETHER_MAX) {
       const some = monNames.slice(i, i + TOGETHER_MAX);
-      await this.#write(some.map((name) => deleting(this.#records.keyOf(epoch, name))), false);
+      await turns.write(some.map((name) => deleting(this.#records.keyOf(epoch, name))), false);
     }
   }
 
@@ -163,7 +167,7 @@ export class EtcdLedger implements Ledger {
       (outstanding.get(key) ?? []).map((epoch) => this.#records.keyOf(epoch, key))
     );
     for (let i = 0; i < keys.length; i += TOGETHER_MAX) {
-      await this.#write(keys.slice(i, i + TOGETHER_MAX).map(deleting), true);
+      await this.#requireTurns().write(keys.slice(i, i + TOGETHER_MAX).map(deleting), true);
     }
     for (const monName of monNames) outstanding.delete(nameKey(monName));
   }
@@ -206,55 +210,36 @@ export class EtcdLedger implements Ledger {
     this.#own = undefined;
   }
 
-  /** Writes in the present epoch and turn; `mayComeLate`: late execution is harmless. */
-  async #write(operations: readonly unknown[], mayComeLate: boolean): Promise<void> {
-    const { epoch } = this.#requireOwn();
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const turn = this.#turn ?? await this.#beginTurn();
-      if (!mayComeLate) this.#turn = undefined; // restored below if the result is known
-      const { reply, isSingle } = await this.#transaction(
-        [unchangedSince(this.#ownerKey, epoch), unchangedSince(this.#turnKey, turn)],
-        operations,
-        [reading(this.#ownerKey)],
-      );
-      if (reply.hasSucceeded) {
-        if (isSingle) this.#turn = turn;
-        return;
-      }
-      this.#requirePresent(reply.found);
-      this.#turn = undefined;
-    }
-    throw new LedgerError("etcd: another process writes for this node");
-  }
-
-  async #beginTurn(): Promise<number> {
-    const { epoch } = this.#requireOwn();
-    const { reply } = await this.#transaction(
-      [unchangedSince(this.#ownerKey, epoch)],
-      [putting(this.#turnKey, this.#parts.randomName())],
-      [reading(this.#ownerKey)],
-    );
-    if (!reply.hasSucceeded) {
-      this.#requirePresent(reply.found);
-      throw new LedgerError("etcd: it gives two different holders of the identity");
-    }
-    return this.#turn = reply.revision;
-  }
-
   #taken(own: Ownership, previous: Ownership | undefined): Taking {
     this.#begin(own, own.epoch); // the turn was written in the owner's transaction
     return { outcome: "taken", own, previous };
   }
 
   #begin(own: Ownership, turn: number | undefined): void {
+    const { client, randomName } = this.#parts;
     this.#own = own;
-    this.#turn = turn;
+    this.#turns = new EtcdTurns(
+      {
+        client,
+        ownerKey: this.#ownerKey,
+        turnKey: this.#turnKey,
+        randomName,
+        requirePresent: (found) => this.#requirePresent(found),
+      },
+      own.epoch,
+      turn,
+    );
     this.#outstanding = undefined;
   }
 
   #requireOwn(): Ownership {
     if (this.#own === undefined) throw new LedgerError("the identity is not held");
     return this.#own;
+  }
+
+  #requireTurns(): EtcdTurns {
+    this.#requireOwn();
+    return this.#turns!;
   }
 
   /** @throws {SupersededError} When the owner has changed. */

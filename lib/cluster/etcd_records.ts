@@ -2,7 +2,7 @@
 
 import { jsonObject } from "../json_object.ts";
 import { nameKey } from "../nsm/host_name.ts";
-import type { EtcdClient } from "./etcd_client.ts";
+import { type EtcdClient, RANGE } from "./etcd_client.ts";
 import { type KeyValue, putting, rangeBody } from "./etcd_messages.ts";
 import { parsePeer, peerLine } from "./journal.ts";
 import { LedgerError, type LedgerPeer } from "./ledger.ts";
@@ -19,7 +19,6 @@ const EPOCH_DIGITS = 20;
 const PAGE = 500;
 /** Limit of keys per ledger, so that a faulty server cannot exhaust memory. */
 const RECORDS_MAX = 1_000_000;
-const RANGE = "/v3/kv/range";
 
 export class EtcdRecords {
   /** `prefix` ends with a slash. */

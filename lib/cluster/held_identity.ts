@@ -1,19 +1,21 @@
 /**
  * Held identity: peers are recorded in its ledger before they are acknowledged.
  *
- * Calls on the ledger are serialised by {@link HeldIdentity.#work}; changes requested meanwhile are
- * batched into the next call. A ledger that fails, or is too slow, opens the **circuit breaker**:
- * changes are then refused at once, since lockd has one thread that waits for us, until a probe
- * succeeds.
+ * Calls on the ledger are serialised by {@link HeldIdentity.#work}, except that puts may overlap
+ * where the ledger allows it; changes requested meanwhile are batched into the next call. A ledger
+ * that fails, or is too slow, opens the circuit breaker.
  */
 
 import { nameKey } from "../nsm/host_name.ts";
 import { reasonOf } from "../nsm/ports.ts";
+import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { HeldParts } from "./held_parts.ts";
+import { Lanes } from "./lanes.ts";
 import { LedgerError, type LedgerPeer, type Ownership, SupersededError } from "./ledger.ts";
 import { sleep } from "../time/clock.ts";
 import { keysOf } from "./peer_keys.ts";
 import { Recordings } from "./recordings.ts";
+import { Removals } from "./removals.ts";
 import { Settlements } from "./settlements.ts";
 import { Timers, withinBudget } from "./timers.ts";
 
@@ -21,12 +23,8 @@ import { Timers, withinBudget } from "./timers.ts";
 const BUDGET_MS = 1_500;
 /** Longest wait of a status query for the ledger, in ms. */
 const LOOK_MS = 1_000;
-/** Interval of probes of a failing ledger, in ms. */
-const PROBE_MS = 500;
-/** Limit of changes per call, so that the event loop is not blocked. */
+/** Limit of removals and settlements per call, so that the event loop is not blocked. */
 const TOGETHER_MAX = 250;
-/** Delay before unmonitored peers are removed, in ms; a peer told too much ignores it. */
-const REMOVE_AFTER_MS = 10_000;
 
 export class HeldIdentity {
   readonly #parts: HeldParts;
@@ -34,7 +32,9 @@ export class HeldIdentity {
   /** Keys of peers on record under the present epoch. */
   #recorded = new Set<string>();
   readonly #recordings = new Recordings();
-  readonly #removals = new Map<string, string>();
+  /** Puts of recordings. */
+  readonly #puts: Lanes;
+  readonly #removals: Removals;
   /** Keys of peers to be told of older epochs. */
   #older = new Set<string>();
   /** Number of unreadable lines in older epochs. */
@@ -43,7 +43,7 @@ export class HeldIdentity {
   #started = Promise.withResolvers<void>();
   #isWorking = false;
   #working: Promise<void> = Promise.resolve();
-  #fault: string | undefined;
+  readonly #breaker: CircuitBreaker;
   #supersededBy: string | undefined;
   #isToBeVerified = false;
   #isStopped = false;
@@ -55,7 +55,11 @@ export class HeldIdentity {
     this.own = own;
     this.#parts = parts;
     this.#timers = new Timers(parts.clock);
+    this.#removals = new Removals(this.#timers, () => this.#wake());
     this.#settlements = new Settlements(this.#timers, () => this.#wake());
+    this.#breaker = new CircuitBreaker(parts, this.#timers, () => this.#wake());
+    const { outstanding } = parts.ledger.putLimits;
+    this.#puts = new Lanes(outstanding, () => this.#recordings.size > 0, () => this.#recordSome());
     this.#started.promise.catch(() => {}); // awaited by an acquire only
     this.#start = async () => {
       const { ledger } = parts;
@@ -73,7 +77,7 @@ export class HeldIdentity {
 
   /** Why nothing can be recorded; undefined if recording works. */
   get fault(): string | undefined {
-    return this.#fault;
+    return this.#breaker.fault;
   }
 
   /** Numbers of peers on record, and pending from older epochs. */
@@ -90,19 +94,27 @@ export class HeldIdentity {
   async begin(peers: Iterable<LedgerPeer>): Promise<void> {
     this.#wake();
     await this.#started.promise;
+    const { outstanding, peers: perPut } = this.#parts.ledger.putLimits;
     let some: LedgerPeer[] = [];
     let count = 0;
-    const inherit = () => Promise.all(some.map((peer) => this.#enqueue(peer, true)));
     for (const peer of peers) {
       // Yields to the event loop, as many peers may be on record already.
-      if (++count % TOGETHER_MAX === 0) await sleep(this.#parts.clock.startTimer, 0);
+      if (++count % perPut === 0) await sleep(this.#parts.clock.startTimer, 0);
       if (this.#recorded.has(nameKey(peer.monName))) continue;
       some.push(peer);
-      if (some.length < TOGETHER_MAX) continue;
-      await inherit();
+      if (some.length < outstanding * perPut) continue;
+      await this.#enqueue(some, true);
       some = [];
     }
-    await inherit();
+    await this.#enqueue(some, true);
+  }
+
+  /** Why a peer is refused at once; undefined if it is to be recorded. */
+  refusalOf(monName: string): LedgerError | undefined {
+    if (this.fault === undefined || this.#parts.isLocalEnough) return undefined;
+    const key = nameKey(monName);
+    const isKnown = this.#recorded.has(key) || this.#older.has(key);
+    return isKnown || this.#supersededBy !== undefined ? undefined : this.#breaker.refusal;
   }
 
   /**
@@ -116,13 +128,14 @@ export class HeldIdentity {
     if (this.#supersededBy !== undefined || this.#recorded.has(key)) return undefined;
     // On record under an older epoch, so a reclaim must not be refused (rule R7a).
     if (this.#older.has(key)) {
-      void this.#enqueue(peer, true);
+      void this.#enqueue([peer], true);
       return undefined;
     }
-    if (this.#fault !== undefined) return this.#recordLater(peer, this.#refusal());
-    const recording = withinBudget(this.#enqueue(peer, false), this.#parts.clock, BUDGET_MS, () => {
+    if (this.fault !== undefined) return this.#recordLater(peer, this.#breaker.refusal);
+    const enqueued = this.#enqueue([peer], false);
+    const recording = withinBudget(enqueued, this.#parts.clock, BUDGET_MS, () => {
       this.#failed(`no answer for ${BUDGET_MS} ms`);
-      return this.#refusal();
+      return this.#breaker.refusal;
     });
     if (!this.#parts.isLocalEnough) return recording;
     return recording.catch((error) => this.#recordLater(peer, error));
@@ -131,13 +144,13 @@ export class HeldIdentity {
   /** Acknowledges a peer without the ledger, where the definition allows that. */
   #recordLater(peer: LedgerPeer, refusal: Error): Promise<void> | undefined {
     if (!this.#parts.isLocalEnough || this.#isStopped) return Promise.reject(refusal);
-    if (this.#supersededBy === undefined) void this.#enqueue(peer, true);
+    if (this.#supersededBy === undefined) void this.#enqueue([peer], true);
     return undefined;
   }
 
   /** Checks whether the identity is still ours, waiting up to a second. */
   async look(): Promise<void> {
-    if (this.#fault !== undefined || this.#supersededBy !== undefined) return;
+    if (this.fault !== undefined || this.#supersededBy !== undefined) return;
     this.#isToBeVerified = true;
     this.#wake();
     const late = () => new LedgerError("no answer yet");
@@ -148,8 +161,7 @@ export class HeldIdentity {
   drop(monName: string): void {
     const key = nameKey(monName);
     if (!this.#recorded.has(key) && !this.#recordings.has(key)) return;
-    if (this.#removals.size === 0) this.#timers.after(REMOVE_AFTER_MS, () => this.#wake());
-    this.#removals.set(key, monName);
+    this.#removals.add(key, monName);
   }
 
   /** Notes peers told of older epochs. Each is settled when it is on record again, or has not come back. */
@@ -161,7 +173,7 @@ export class HeldIdentity {
   /** Releases the identity, after pending writes. @throws {LedgerError} */
   async release(): Promise<void> {
     if (this.#supersededBy === undefined) {
-      this.#wake();
+      this.#removals.hasten();
       await this.#working;
       try {
         await this.#parts.ledger.release();
@@ -176,47 +188,52 @@ export class HeldIdentity {
   stop(): void {
     this.#isStopped = true;
     this.#timers.stop();
+    this.#breaker.stop();
     this.#recordings.refuse(new LedgerError(`identity ${this.#parts.id} is released`), () => true);
   }
 
-  #enqueue(peer: LedgerPeer, isOwed: boolean): Promise<void> {
-    const isThere = this.#recordings.add(peer, isOwed);
+  #enqueue(peers: readonly LedgerPeer[], isOwed: boolean): Promise<void> {
+    const areThere = this.#recordings.add(peers, isOwed);
     this.#wake();
-    return isThere;
+    return areThere;
   }
 
   #wake(): void {
-    if (this.#isWorking || this.#isStopped || this.#supersededBy !== undefined) return;
+    if (this.#isStopped || this.#supersededBy !== undefined) return;
+    if (this.#isWorking) return this.#puts.more(); // no effect while a call of another kind hangs
     this.#isWorking = true;
     this.#working = this.#work();
   }
 
-  /** Processes all pending work, one call at a time. Never rejects. */
+  /** Processes all pending work, one kind of call at a time. Never rejects. */
   async #work(): Promise<void> {
     try {
       if (this.#start !== undefined) {
         await this.#start();
         this.#start = undefined;
-        this.#succeeded();
+        this.#breaker.close();
         this.#started.resolve();
-      } else if (this.#fault !== undefined) {
+      } else if (this.fault !== undefined) {
         await this.#parts.ledger.tryWriting();
-        this.#succeeded();
+        this.#breaker.close();
       }
-      for (;;) {
-        if (this.#recordings.size > 0) await this.#recordSome();
-        else if (this.#removals.size > 0) await this.#removeAll();
-        else if (this.#settlements.size > 0) await this.#settleSome();
-        else if (this.#isToBeVerified) await this.#verify();
-        else return;
-        this.#succeeded();
+      while (this.#hasWork) {
+        if (this.#recordings.size > 0) await this.#puts.run();
+        if (this.#removals.isDue) await this.#removeSome();
+        if (this.#settlements.size > 0) await this.#settleSome();
+        if (this.#isToBeVerified) await this.#verify();
+        this.#breaker.close();
       }
     } catch (error) {
-      if (error instanceof SupersededError) this.#superseded(error);
-      else this.#failed(reasonOf(error));
+      this.#ended(error);
     } finally {
       this.#isWorking = false; // reset in one step with the last check for work
     }
+  }
+
+  get #hasWork(): boolean {
+    return this.#recordings.size > 0 || this.#removals.isDue || this.#settlements.size > 0 ||
+      this.#isToBeVerified;
   }
 
   async #verify(): Promise<void> {
@@ -225,24 +242,23 @@ export class HeldIdentity {
   }
 
   async #recordSome(): Promise<void> {
-    const some = this.#recordings.take(TOGETHER_MAX);
+    const { ledger } = this.#parts;
+    const some = this.#recordings.take(ledger.putLimits.peers);
     try {
-      await this.#parts.ledger.put(some.map(({ peer }) => peer));
+      await ledger.put(some.map(({ peer }) => peer));
     } catch (error) {
       this.#recordings.restore(some);
+      this.#ended(error); // at once: other puts may still wait
       throw error;
     }
-    for (const { key, waiters } of some) {
-      this.#recorded.add(key);
-      for (const { resolve } of waiters) resolve();
-    }
+    this.#recordings.finish(some);
+    for (const { key } of some) this.#recorded.add(key);
   }
 
-  async #removeAll(): Promise<void> {
-    const names = [...this.#removals.values()];
-    for (const key of this.#removals.keys()) this.#recorded.delete(key);
-    this.#removals.clear();
-    await this.#parts.ledger.remove(names);
+  async #removeSome(): Promise<void> {
+    const some = this.#removals.take(TOGETHER_MAX);
+    for (const [key] of some) this.#recorded.delete(key);
+    await this.#parts.ledger.remove(some.map(([, monName]) => monName));
   }
 
   async #settleSome(): Promise<void> {
@@ -254,28 +270,21 @@ export class HeldIdentity {
     }
   }
 
-  #succeeded(): void {
-    if (this.#fault === undefined) return;
-    this.#fault = undefined;
-    this.#parts.say("ledgerWorks", this.#parts.id, "its ledger works again");
+  /** Notes how a call on the ledger has failed. */
+  #ended(error: unknown): void {
+    if (error instanceof SupersededError) this.#superseded(error);
+    else this.#failed(reasonOf(error));
   }
 
   /** Opens the circuit breaker: rejects waiting changes, and keeps acknowledged ones for retries. */
   #failed(reason: string): void {
-    if (this.#fault === undefined && !this.#isStopped) {
-      const meanwhile = this.#parts.isLocalEnough
-        ? "until its ledger works again, new hosts are recorded on this node alone, and are lost " +
-          "if it dies before then"
-        : "until its ledger works again, new hosts are refused";
-      this.#parts.say("ledgerFailed", this.#parts.id, `${reason}; ${meanwhile}`);
-      this.#probeLater();
-    }
-    this.#fault = reason;
-    this.#recordings.refuse(this.#refusal(), ({ isOwed }) => !isOwed);
+    this.#breaker.open(reason);
+    this.#recordings.refuse(this.#breaker.refusal, ({ isOwed }) => !isOwed);
   }
 
   #superseded(error: SupersededError): void {
     const { id, say } = this.#parts;
+    if (this.#supersededBy !== undefined) return;
     this.#supersededBy = error.by?.node ?? "another node";
     if (!this.#isStopped) {
       say("identityLost", id, `${error.message}; this node does not hold it any more`);
@@ -283,17 +292,5 @@ export class HeldIdentity {
     this.#started.reject(error);
     // Another node is the owner; later requests do not wait for this ledger.
     this.#recordings.refuse(error, () => true);
-  }
-
-  #refusal(): LedgerError {
-    return new LedgerError(`identity ${this.#parts.id}: ${this.#fault}`);
-  }
-
-  #probeLater(): void {
-    this.#timers.after(PROBE_MS, () => {
-      if (this.#fault === undefined) return;
-      this.#wake(); // no effect while a call hangs
-      this.#probeLater();
-    });
   }
 }

@@ -20,7 +20,7 @@ import {
 } from "./refusals.ts";
 import { takeInTime } from "./take_in_time.ts";
 import { withinBudget } from "./timers.ts";
-import { type Ledger, type LedgerPeer, type Ownership } from "./ledger.ts";
+import type { Ledger, LedgerError, LedgerPeer, Ownership } from "./ledger.ts";
 
 /** Limit of identities: each may block a thread, and look-ups need some of the 32. */
 const IDENTITIES_MAX = 16;
@@ -94,6 +94,11 @@ export class Identities {
       if (supersededBy !== undefined) return [`identity ${id} was taken by ${supersededBy}`];
       return fault === undefined ? [] : [`identity ${id}: ${fault}`];
     });
+  }
+
+  /** Why an identity refuses a peer at once; undefined if all are to record it. */
+  refusalOf({ monName }: Pick<MonitorRecord, "monName">): LedgerError | undefined {
+    return this.#held.values().map((held) => held.refusalOf(monName)).find(Boolean);
   }
 
   /**

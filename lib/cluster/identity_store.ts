@@ -4,13 +4,24 @@
  * alone.
  */
 
+import { nameKey } from "../nsm/host_name.ts";
 import type { MonitorRecord, MonitorStore } from "../nsm/ports.ts";
 import type { Identities } from "./identities.ts";
 
+/** Record that waits for disk and ledgers. */
+interface Waiting {
+  readonly record: MonitorRecord;
+  /** Whether nothing that it replaces was acknowledged. */
+  isNew: boolean;
+}
+
 export class IdentityStore implements MonitorStore {
+  /** Last record that waits, for each registration. */
+  readonly #waiting = new Map<string, Waiting>();
+
   constructor(
     readonly disk: MonitorStore,
-    readonly identities: Pick<Identities, "record" | "dropped">,
+    readonly identities: Pick<Identities, "record" | "refusalOf" | "dropped">,
   ) {}
 
   load(): Iterable<MonitorRecord> {
@@ -30,6 +41,9 @@ export class IdentityStore implements MonitorStore {
   }
 
   put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void> {
+    // Nothing is written for a peer that is refused anyway: a lock manager may call without a pause.
+    const refusal = this.identities.refusalOf(record);
+    if (refusal !== undefined) return Promise.reject(refusal);
     const recording = this.identities.record(record);
     const onDisk = this.disk.put(record, replaced);
     return recording === undefined ? onDisk : this.#both(record, replaced, onDisk, recording);
@@ -58,12 +72,27 @@ export class IdentityStore implements MonitorStore {
     onDisk: Promise<void>,
     recording: Promise<unknown>,
   ): Promise<void> {
+    const key = keyOf(record);
+    const before = this.#waiting.get(key);
+    const isNew = replaced === undefined || (before?.record === replaced && before.isNew);
+    const waiting = { record, isNew };
+    this.#waiting.set(key, waiting);
     const [disk, ledger] = await Promise.allSettled([onDisk, recording]);
+    const last = this.#waiting.get(key);
+    if (last === waiting) this.#waiting.delete(key);
     if (disk.status === "rejected") throw disk.reason;
-    if (ledger.status === "fulfilled") return;
-    // Rolled back if possible: a registration that was not acknowledged must not return after a
-    // restart.
-    if (replaced === undefined) await this.disk.remove([record]).catch(() => {});
+    if (ledger.status === "fulfilled") {
+      if (last !== undefined) last.isNew = false;
+      return;
+    }
+    // A registration that was not acknowledged must not return after a restart. A caller that has
+    // repeated its call may still be granted it. The reply does not wait.
+    if (waiting.isNew && last === waiting) void this.disk.remove([record]).catch(() => {});
     throw ledger.reason;
   }
+}
+
+/** Key of a registration's identity. */
+function keyOf({ monName, myName, myProg, myVers, myProc }: MonitorRecord): string {
+  return [nameKey(monName), nameKey(myName), myProg, myVers, myProc].join(" ");
 }

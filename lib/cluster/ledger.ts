@@ -61,12 +61,21 @@ export class LedgerError extends Error {
 /** Thrown when the ledger does not answer at the moment, as during an election. */
 export class SilentLedgerError extends LedgerError {}
 
+/** How peers are best put on record. */
+export interface PutLimits {
+  /** Puts that may be outstanding together. */
+  readonly outstanding: number;
+  /** Peers in one put. */
+  readonly peers: number;
+}
+
 /**
  * Ledger of one identity. Calls reject with {@link LedgerError} when the storage fails, and with
  * {@link SupersededError} when they need the present epoch and it is superseded. Callers have to
- * bound the time of a call, and to make one call at a time.
+ * bound the time of a call, and to make one call at a time; only puts may overlap other puts.
  */
 export interface Ledger {
+  readonly putLimits: PutLimits;
   /** Owner; undefined if there was none yet. */
   owner(): Promise<Ownership | undefined>;
   /**

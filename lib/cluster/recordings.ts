@@ -3,55 +3,95 @@
 import { nameKey } from "../nsm/host_name.ts";
 import type { LedgerPeer } from "./ledger.ts";
 
+/** Who waits for a peer, or for several ones. */
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** Peer that is not on record yet. */
 export interface Recording {
   readonly key: string;
   readonly peer: LedgerPeer;
   /** Whether it was acknowledged because of an older epoch; such a peer is retried until it is on record. */
   readonly isOwed: boolean;
-  readonly waiters: readonly {
-    readonly resolve: () => void;
-    readonly reject: (error: unknown) => void;
-  }[];
+  readonly waiters: readonly Waiter[];
 }
 
 export class Recordings {
   readonly #byKey = new Map<string, Recording>();
+  /** Dequeued peers by key, until they are finished or queued again. */
+  readonly #taken = new Map<string, Recording>();
 
+  /** Number of queued peers. */
   get size(): number {
     return this.#byKey.size;
   }
 
+  /** Whether a peer is queued or dequeued. */
   has(key: string): boolean {
-    return this.#byKey.has(key);
+    return this.#byKey.has(key) || this.#taken.has(key);
   }
 
-  /** Queues a peer; settles when it is on record, or refused. */
-  add(peer: LedgerPeer, isOwed: boolean): Promise<void> {
-    const key = nameKey(peer.monName);
+  /** Queues peers; settles when all are on record, or one is refused. */
+  add(peers: readonly LedgerPeer[], isOwed: boolean): Promise<void> {
+    if (peers.length === 0) return Promise.resolve();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     promise.catch(() => {}); // waiters handle it
-    const before = this.#byKey.get(key);
-    this.#byKey.set(key, {
-      key,
-      peer,
-      isOwed: isOwed || before?.isOwed === true,
-      waiters: [...before?.waiters ?? [], { resolve, reject }],
-    });
+    let left = peers.length;
+    // One for all peers: tens of thousands may be queued.
+    const waiters = [{ resolve: () => --left === 0 && resolve(), reject }];
+    for (const peer of peers) {
+      const key = nameKey(peer.monName);
+      const before = this.#byKey.get(key);
+      this.#byKey.set(
+        key,
+        before === undefined ? { key, peer, isOwed, waiters } : {
+          key,
+          peer,
+          isOwed: isOwed || before.isOwed,
+          waiters: [...before.waiters, ...waiters],
+        },
+      );
+    }
     return promise;
   }
 
   /** Dequeues up to `count` peers. */
   take(count: number): Recording[] {
     const some = this.#byKey.values().take(count).toArray();
-    for (const { key } of some) this.#byKey.delete(key);
+    for (const recording of some) {
+      this.#byKey.delete(recording.key);
+      this.#taken.set(recording.key, recording);
+    }
     return some;
   }
 
-  /** Requeues peers, unless they were queued again. */
+  /** Finishes dequeued peers: they are on record, whoever has queued them meanwhile. */
+  finish(some: readonly Recording[]): void {
+    for (const { key, waiters } of some) {
+      const later = this.#byKey.get(key)?.waiters ?? [];
+      this.#taken.delete(key);
+      this.#byKey.delete(key);
+      for (const { resolve } of [...waiters, ...later]) resolve();
+    }
+  }
+
+  /** Queues dequeued peers again, with who has queued them meanwhile. */
   restore(some: readonly Recording[]): void {
     for (const recording of some) {
-      if (!this.#byKey.has(recording.key)) this.#byKey.set(recording.key, recording);
+      const { key } = recording;
+      this.#taken.delete(key);
+      const later = this.#byKey.get(key);
+      this.#byKey.set(
+        key,
+        later === undefined ? recording : {
+          key,
+          peer: later.peer,
+          isOwed: recording.isOwed || later.isOwed,
+          waiters: [...recording.waiters, ...later.waiters],
+        },
+      );
     }
   }
 

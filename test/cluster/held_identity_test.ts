@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { DirectoryLedger } from "../../lib/cluster/directory_ledger.ts";
 import { HeldIdentity } from "../../lib/cluster/held_identity.ts";
-import { LedgerError, SupersededError } from "../../lib/cluster/ledger.ts";
+import { LedgerError, type LedgerPeer, SupersededError } from "../../lib/cluster/ledger.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { sayingOfIdentities } from "../../lib/cluster/identity_events.ts";
 import type { NsmEvent } from "../../lib/nsm/events.ts";
@@ -13,6 +13,23 @@ const DIRECTORY = "/vip1";
 
 function peer(monName: string) {
   return { monName, addresses: [] };
+}
+
+/** Ledger of which puts overlap, and end when the test says so. */
+class WideLedger extends DirectoryLedger {
+  override readonly putLimits = { outstanding: 2, peers: 2 };
+  readonly puts: { names: string[]; end: PromiseWithResolvers<void> }[] = [];
+
+  override async put(peers: readonly LedgerPeer[]): Promise<void> {
+    const end = Promise.withResolvers<void>();
+    this.puts.push({ names: peers.map(({ monName }) => monName), end });
+    await end.promise;
+    await super.put(peers);
+  }
+
+  get names(): string[][] {
+    return this.puts.map(({ names }) => names);
+  }
 }
 
 /** Nodes with a clock and a storage in common. */
@@ -28,10 +45,20 @@ class World {
     this.storage.mount(DIRECTORY);
   }
 
-  ledger(node: string): DirectoryLedger {
+  ledger(node: string, Kind = DirectoryLedger): DirectoryLedger {
     const randomName = () => `${++this.#names}`;
     const { clock, storage } = this;
-    return new DirectoryLedger(DIRECTORY, { files: storage.filesOf(node), randomName, clock });
+    return new Kind(DIRECTORY, { files: storage.filesOf(node), randomName, clock });
+  }
+
+  /** An identity whose ledger takes several puts at a time. */
+  async acquireWide(): Promise<{ held: HeldIdentity; ledger: WideLedger }> {
+    const ledger = this.ledger("a", WideLedger) as WideLedger;
+    const taking = await ledger.take({ node: "a", life: "a", since: "now" }, () => true);
+    assert(taking.outcome === "taken");
+    const held = new HeldIdentity(taking.own, false, { ...this, id: "vip1", ledger });
+    await held.begin([]);
+    return { held, ledger };
   }
 
   /** Whether new hosts are acknowledged while the ledger does not work. */
@@ -287,4 +314,69 @@ Deno.test("whoever waits is answered when an identity is released", pure, async 
   const timed = assertRejects(() => first, LedgerError);
   await world.clock.run(1_500);
   await timed;
+});
+
+Deno.test(
+  "acceptance 10: several puts are outstanding, and what waits meanwhile shares the next one",
+  pure,
+  async () => {
+    const { held, ledger } = await new World().acquireWide();
+    const waits = ["c1", "c2", "c3", "c4"].map((name) => held.record(peer(name))!);
+    assertEquals(ledger.names, [["c1"], ["c2"]]);
+    ledger.puts[1]!.end.resolve();
+    await waits[1];
+    assertEquals(ledger.names, [["c1"], ["c2"], ["c3", "c4"]]);
+    ledger.puts[0]!.end.resolve();
+    ledger.puts[2]!.end.resolve();
+    await Promise.all(waits);
+    assertEquals(held.counts.recorded, 4);
+  },
+);
+
+Deno.test(
+  "acceptance 11: the first put that fails refuses whoever waits, although another one hangs",
+  pure,
+  async () => {
+    const world = new World();
+    const { held, ledger } = await world.acquireWide();
+    const waits = ["c1", "c2", "c3"].map((name) => held.record(peer(name))!);
+    for (const wait of waits) wait.catch(() => {});
+    ledger.puts[1]!.end.reject(new LedgerError("no leader"));
+    await assertRejects(() => waits[1]!, LedgerError, "no leader");
+    await assertRejects(() => waits[2]!, LedgerError, "no leader");
+    assertEquals(held.refusalOf("c4")?.message, "identity vip1: no leader");
+    await world.clock.run(1_000);
+    assertEquals(ledger.puts.length, 2, "nothing more is put before a probe has succeeded");
+    ledger.puts[0]!.end.resolve();
+    await waits[0];
+    await world.clock.run(500);
+    assertEquals([held.fault, held.refusalOf("c4")], [undefined, undefined]);
+    assertEquals(await world.owed(), ["c1"]);
+  },
+);
+
+Deno.test(
+  "R4: who is let go of while its put is under way is taken off, and told of no longer",
+  pure,
+  async () => {
+    const world = new World();
+    const { held, ledger } = await world.acquireWide();
+    const wait = held.record(peer("c1"))!;
+    held.drop("c1");
+    ledger.puts[0]!.end.resolve();
+    await wait;
+    await world.clock.run(10_000);
+    assertEquals(held.counts.recorded, 0);
+    assertEquals(await world.owed(), []);
+  },
+);
+
+Deno.test("R7a: who is on record is not refused while the ledger is down", pure, async () => {
+  const world = new World();
+  await (await world.acquire("a")).record(peer("old"));
+  const held = await world.acquire("b", "known");
+  world.storage.fault = () => new Error("Input/output error (os error 5)");
+  await assertRejects(() => held.record(peer("c1"))!, LedgerError, "Input/output error");
+  const refused = ["old", "KNOWN", "c1"].map((name) => held.refusalOf(name) !== undefined);
+  assertEquals(refused, [false, false, true]);
 });

@@ -151,6 +151,49 @@ Deno.test(
 );
 
 Deno.test(
+  "acceptance 11: while a ledger is down a new peer is refused without a write to the disk",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.identities("a");
+    const disk = new MemoryMonitorStore();
+    const store = new IdentityStore(disk, a);
+    await a.acquire("vip1", TEXTS, false);
+    world.storage.fault = () => new Error("Input/output error (os error 5)");
+    await assertRejects(() => store.put(record("c1")), LedgerError, "Input/output error");
+    disk.put = () => Promise.reject(new Error("the disk is asked"));
+    await assertRejects(() => store.put(record("c2")), LedgerError, "Input/output error");
+  },
+);
+
+for (
+  const [first, again, left] of [
+    ["refused", "granted", 1],
+    ["granted", "refused", 1],
+    ["refused", "refused", 0],
+  ] as const
+) {
+  Deno.test(`R1: a call ${first}, and its repetition ${again}: ${left} on disk`, pure, async () => {
+    const disk = new MemoryMonitorStore();
+    const waits: PromiseWithResolvers<void>[] = [];
+    const recording = () => {
+      waits.push(Promise.withResolvers());
+      return waits.at(-1)!.promise;
+    };
+    const parts = { record: recording, refusalOf: () => undefined, dropped: () => {} };
+    const store = new IdentityStore(disk, parts);
+    const asked = record("c1");
+    const puts = [store.put(asked), store.put(record("c1"), asked)];
+    for (const [i, outcome] of [first, again].entries()) {
+      if (outcome === "granted") waits[i]!.resolve();
+      else waits[i]!.reject(new LedgerError("no answer"));
+      await puts[i]!.catch(() => {});
+    }
+    assertEquals(disk.records.length, left);
+  });
+}
+
+Deno.test(
   "a peer that nobody asks about any more is taken off the ledger in a while",
   pure,
   async () => {

@@ -164,10 +164,22 @@ class Simulation {
           // All at once as a rule: a peer that is owed twice would hide the loss of one.
           return await this.#settle(node, epoch, random(4) === 0 ? [peer] : PEERS);
         default:
-          await node.ledger.put([{ monName: peer, addresses: [] }]);
-          if (this.nodes.get(name) === node) this.#acknowledge(epoch, peer);
+          return await this.#put(name, node, epoch);
       }
     });
+  }
+
+  /** Puts as many peers at the same time as the ledger allows, or fewer. */
+  async #put(name: string, node: Node, epoch: number): Promise<void> {
+    const { ledger } = node;
+    const count = 1 + this.random(ledger.putLimits.outstanding);
+    const puts = Array.from({ length: count }, async () => {
+      const peer = PEERS[this.random(PEERS.length)]!;
+      await ledger.put([{ monName: peer, addresses: [] }]);
+      if (this.nodes.get(name) === node) this.#acknowledge(epoch, peer);
+    });
+    await Promise.allSettled(puts); // the next call is made when all have ended
+    await Promise.all(puts);
   }
 
   async #settle(node: Node, epoch: number, told: readonly string[]): Promise<void> {

@@ -51,9 +51,22 @@ const SLOTS = "lib/net/lookup_slots.ts";
 export const MUTATIONS: readonly Mutation[] = [
   {
     file: "lib/cluster/etcd_ledger.ts",
-    from: "of an earlier process.\n    await this.#beginTurn();\n",
+    from: "of an earlier process.\n    await this.#requireTurns().begin();\n",
     to: "of an earlier process.\n",
     reason: "identities: the next process of a node does not keep out what the last one has sent",
+  },
+  {
+    file: "lib/cluster/etcd_turns.ts",
+    from:
+      "      if (!mayComeLate) this.#turn = undefined; // restored below if the result is known\n",
+    to: "",
+    reason: "identities: a removal whose answer was lost is done late, and undoes a registration",
+  },
+  {
+    file: "lib/cluster/identity_store.ts",
+    from: "if (waiting.isNew && last === waiting)",
+    to: "if (waiting.isNew)",
+    reason: "identities: a call that is refused takes away what its repetition was granted",
   },
   {
     file: "lib/cluster/directory_ledger.ts",

@@ -1,0 +1,95 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { Lanes } from "../../lib/cluster/lanes.ts";
+
+const pure = { permissions: "none" } as const;
+
+/** Work that is taken one by one, and ends when the test says so. */
+class Work {
+  left = 0;
+  readonly begun: PromiseWithResolvers<void>[] = [];
+  readonly lanes: Lanes;
+
+  constructor(count: number) {
+    this.lanes = new Lanes(count, () => this.left > 0, () => {
+      this.left--;
+      const step = Promise.withResolvers<void>();
+      this.begun.push(step);
+      return step.promise;
+    });
+  }
+}
+
+async function turns(): Promise<void> {
+  for (let i = 0; i < 10; i++) await undefined;
+}
+
+Deno.test(
+  "as many steps overlap as there are lanes, and the next one begins when one ends",
+  pure,
+  async () => {
+    const work = new Work(2);
+    work.left = 3;
+    const running = work.lanes.run();
+    assertEquals([work.begun.length, work.left], [2, 1]);
+    work.begun[1]!.resolve();
+    await turns();
+    assertEquals(work.begun.length, 3);
+    work.begun[0]!.resolve();
+    work.begun[2]!.resolve();
+    await running;
+  },
+);
+
+Deno.test("what arrives during a run begins at once in a lane that is free", pure, async () => {
+  const work = new Work(2);
+  work.left = 1;
+  const running = work.lanes.run();
+  work.left++;
+  work.lanes.more();
+  assertEquals(work.begun.length, 2);
+  for (const step of work.begun) step.resolve();
+  await running;
+});
+
+Deno.test("nothing begins outside of a run", pure, async () => {
+  const work = new Work(2);
+  work.left = 1;
+  work.lanes.more();
+  assertEquals(work.begun.length, 0);
+  const running = work.lanes.run();
+  work.begun[0]!.resolve();
+  await running;
+  work.left = 1;
+  work.lanes.more();
+  assertEquals(work.begun.length, 1);
+});
+
+Deno.test("a failure ends a run when no step is under way any more", pure, async () => {
+  const work = new Work(2);
+  work.left = 9;
+  let isOver = false;
+  const running = work.lanes.run();
+  running.catch(() => {}).finally(() => isOver = true);
+  work.begun[0]!.reject(new Error("first"));
+  await turns();
+  assertEquals([work.begun.length, isOver], [2, false]);
+  work.begun[1]!.reject(new Error("second"));
+  await assertRejects(() => running, Error, "first");
+});
+
+Deno.test(
+  "a run ends although callers never stop, so that other work gets its turn",
+  pure,
+  async () => {
+    const work = new Work(1);
+    work.left = 1_000;
+    let isOver = false;
+    const running = work.lanes.run().finally(() => isOver = true);
+    for (let i = 0; i < 100 && !isOver; i++) {
+      work.begun.at(-1)!.resolve();
+      await turns();
+    }
+    await running;
+    assertEquals(work.left, 980);
+  },
+);
