@@ -24,6 +24,7 @@ import {
   emptySum,
   goneLine,
   type JournalSum,
+  PeerKeys,
   peerLine,
   piecesOf,
   toldLine,
@@ -32,6 +33,7 @@ import {
   type Ledger,
   LedgerError,
   type LedgerPeer,
+  type Owed,
   type Ownership,
   type Pending,
   type PutLimits,
@@ -107,10 +109,10 @@ export class DirectoryLedger implements Ledger {
     });
   }
 
-  async adopt(own: Ownership): Promise<readonly LedgerPeer[]> {
+  async adopt(own: Ownership): Promise<Set<string>> {
     // A killed process may have written lines without a sync: lines that are read must be durable.
     await this.#epochs.guarded(() => this.#epochs.files.sync(this.#epochs.journalOf(own.epoch)));
-    return [...(await this.#resume(own)).peers.values()];
+    return (await this.#resume(own)).peers;
   }
 
   async observe(own: Ownership): Promise<void> {
@@ -136,8 +138,7 @@ export class DirectoryLedger implements Ledger {
   }
 
   async settle(monNames: readonly string[]): Promise<void> {
-    if (this.#outstanding === undefined) await this.pending();
-    const outstanding = this.#outstanding!;
+    const outstanding = this.#outstanding ?? await this.#readOutstanding();
     await this.#append(monNames.map(toldLine));
     for (const key of monNames.map(nameKey)) {
       this.#told.add(key);
@@ -151,10 +152,12 @@ export class DirectoryLedger implements Ledger {
   }
 
   async pending(): Promise<Pending> {
-    // Older epochs no longer change in a way that counts.
-    const pending = await this.#epochs.guarded(() => this.#readOlder());
-    this.#outstanding = new Set(pending.keys());
-    return { peers: [...pending.values()], unread: this.#unread };
+    const peers = await this.#epochs.guarded(() => this.#readOlder(() => new Map()));
+    return { peers: [...peers.values()], unread: this.#unread };
+  }
+
+  async owed(): Promise<Owed> {
+    return { keys: await this.#readOutstanding(), unread: this.#unread };
   }
 
   release(): Promise<void> {
@@ -189,7 +192,8 @@ export class DirectoryLedger implements Ledger {
   /** Compacts the journal if most of it is superseded, or if its end may be broken. */
   async #compact(epoch: number): Promise<void> {
     const { files } = this.#epochs;
-    const sum = await this.#sumOf(await files.read(this.#epochs.journalOf(epoch)) ?? "");
+    const sum = emptySum(new Map<string, LedgerPeer>());
+    await this.#add(await files.read(this.#epochs.journalOf(epoch)) ?? "", sum);
     let text = "";
     await this.#inSlices(function* () {
       for (const piece of piecesOf(sum)) yield text += piece;
@@ -206,12 +210,13 @@ export class DirectoryLedger implements Ledger {
   }
 
   /** Reads the journal of an epoch and resumes it. */
-  #resume(own: Ownership): Promise<JournalSum> {
+  #resume(own: Ownership): Promise<JournalSum<PeerKeys>> {
     return this.#epochs.guarded(async () => {
       await this.#epochs.olderThan(own);
       const text = await this.#epochs.files.read(this.#epochs.journalOf(own.epoch));
       if (text === undefined) throw new LedgerError(`the journal of epoch ${own.epoch} is gone`);
-      const sum = await this.#sumOf(text);
+      const sum = emptySum(new PeerKeys());
+      await this.#add(text, sum);
       this.#begin(own, sum.told, sum.isWhole ? text.length : Infinity);
       return sum;
     });
@@ -225,29 +230,46 @@ export class DirectoryLedger implements Ledger {
     this.#outstanding = undefined;
   }
 
-  async #readOlder(): Promise<Map<string, LedgerPeer>> {
-    const pending = new Map<string, LedgerPeer>();
+  /** Older epochs no longer change in a way that counts. */
+  async #readOutstanding(): Promise<Set<string>> {
+    return this.#outstanding = await this.#epochs.guarded(() =>
+      this.#readOlder(() => new PeerKeys())
+    );
+  }
+
+  /** Peers of older epochs; `none` makes a collection for them. */
+  async #readOlder<P extends Map<string, LedgerPeer> | PeerKeys>(none: () => P): Promise<P> {
+    let pending = none();
     this.#unread = 0;
     for (const epoch of await this.#epochs.olderThan(this.#requireOwn())) {
       const text = await this.#epochs.files.read(this.#epochs.journalOf(epoch));
       // Removed by an earlier owner that has told all its peers; or an operator has removed the
       // journal.
       if (text === undefined && (await this.#epochs.epochs()).includes(epoch)) this.#unread++;
-      const sum = await this.#sumOf(text ?? "");
+      const sum = emptySum(none());
+      await this.#add(text ?? "", sum);
       this.#unread += sum.unread.length;
-      await this.#inSlices(function* () {
-        for (const key of sum.told) yield pending.delete(key);
-        for (const [key, peer] of sum.peers) yield pending.set(key, peer);
-      });
+      pending = await this.#merged(pending, sum);
     }
     for (const key of this.#told) pending.delete(key);
     return pending;
   }
 
-  async #sumOf(text: string): Promise<JournalSum> {
-    const sum = emptySum();
-    await this.#inSlices(() => adding(text, sum));
-    return sum;
+  /** Peers pending before an epoch, and those of the epoch. */
+  async #merged<P extends Map<string, LedgerPeer> | PeerKeys>(
+    pending: P,
+    { told, peers }: JournalSum<P>,
+  ): Promise<P> {
+    if (pending.size === 0) return peers; // as a rule
+    await this.#inSlices(function* () {
+      for (const key of told) yield pending.delete(key);
+      for (const [key, peer] of peers.entries()) yield pending.set(key, peer as LedgerPeer);
+    });
+    return pending;
+  }
+
+  #add(text: string, sum: JournalSum<Map<string, LedgerPeer> | PeerKeys>): Promise<void> {
+    return this.#inSlices(() => adding(text, sum));
   }
 
   async #inSlices(steps: () => Iterable<unknown>): Promise<void> {

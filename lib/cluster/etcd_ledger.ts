@@ -34,6 +34,7 @@ import {
   type Ledger,
   LedgerError,
   type LedgerPeer,
+  type Owed,
   type Ownership,
   type Pending,
   type PutLimits,
@@ -118,15 +119,15 @@ export class EtcdLedger implements Ledger {
     throw new LedgerError("etcd: other nodes take the identity at the same time");
   }
 
-  async adopt(own: Ownership): Promise<readonly LedgerPeer[]> {
+  async adopt(own: Ownership): Promise<Set<string>> {
     await this.observe(own);
     // Fences off late writes of an earlier process.
     await this.#requireTurns().begin();
-    const peers: LedgerPeer[] = [];
+    const keys = new Set<string>();
     for await (const { peer } of this.#records.of(own.epoch)) {
-      if (peer !== undefined) peers.push(peer);
+      if (peer !== undefined) keys.add(nameKey(peer.monName));
     }
-    return peers;
+    return keys;
   }
 
   async observe(own: Ownership): Promise<void> {
@@ -161,8 +162,7 @@ export class EtcdLedger implements Ledger {
   }
 
   async settle(monNames: readonly string[]): Promise<void> {
-    if (this.#outstanding === undefined) await this.pending();
-    const outstanding = this.#outstanding!;
+    const outstanding = this.#outstanding ?? (await this.#readOlder()).outstanding;
     const keys = [...new Set(monNames.map(nameKey))].flatMap((key) =>
       (outstanding.get(key) ?? []).map((epoch) => this.#records.keyOf(epoch, key))
     );
@@ -173,11 +173,23 @@ export class EtcdLedger implements Ledger {
   }
 
   async pending(): Promise<Pending> {
+    const peers = new Map<string, LedgerPeer>();
+    const { unread } = await this.#readOlder((key, peer) => void peers.set(key, peer));
+    return { peers: [...peers.values()], unread };
+  }
+
+  async owed(): Promise<Owed> {
+    const { outstanding: keys, unread } = await this.#readOlder();
+    return { keys, unread };
+  }
+
+  /** Reads older epochs, which no longer change in a way that counts. */
+  async #readOlder(
+    take: (key: string, peer: LedgerPeer) => void = () => {},
+  ): Promise<{ outstanding: Outstanding; unread: number }> {
     const { epoch: present } = this.#requireOwn();
     await this.verify();
-    // Older epochs no longer change in a way that counts.
     const outstanding: Outstanding = new Map();
-    const peers = new Map<string, LedgerPeer>();
     let unread = 0;
     /** Array shared by all peers with a single epoch, the usual case. */
     let alone: readonly number[] = [];
@@ -190,10 +202,10 @@ export class EtcdLedger implements Ledger {
       const before = outstanding.get(key);
       if (alone[0] !== epoch) alone = [epoch];
       outstanding.set(key, before === undefined ? alone : [...before, epoch]);
-      peers.set(key, peer);
+      take(key, peer);
     }
     this.#outstanding = outstanding;
-    return { peers: [...peers.values()], unread };
+    return { outstanding, unread };
   }
 
   async release(): Promise<void> {

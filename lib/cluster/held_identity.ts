@@ -11,9 +11,14 @@ import { reasonOf } from "../nsm/ports.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { HeldParts } from "./held_parts.ts";
 import { Lanes } from "./lanes.ts";
-import { LedgerError, type LedgerPeer, type Ownership, SupersededError } from "./ledger.ts";
+import {
+  LedgerError,
+  type LedgerPeer,
+  type Owed,
+  type Ownership,
+  SupersededError,
+} from "./ledger.ts";
 import { sleep } from "../time/clock.ts";
-import { keysOf } from "./peer_keys.ts";
 import { Recordings } from "./recordings.ts";
 import { Removals } from "./removals.ts";
 import { Settlements } from "./settlements.ts";
@@ -35,10 +40,8 @@ export class HeldIdentity {
   /** Puts of recordings. */
   readonly #puts: Lanes;
   readonly #removals: Removals;
-  /** Keys of peers to be told of older epochs. */
-  #older = new Set<string>();
-  /** Number of unreadable lines in older epochs. */
-  #unread = 0;
+  /** Peers to be told of older epochs. */
+  #owed: Owed = { keys: new Set(), unread: 0 };
   #start: (() => Promise<void>) | undefined;
   #started = Promise.withResolvers<void>();
   #isWorking = false;
@@ -63,10 +66,8 @@ export class HeldIdentity {
     this.#started.promise.catch(() => {}); // awaited by an acquire only
     this.#start = async () => {
       const { ledger } = parts;
-      if (isAdopted) this.#recorded = await keysOf(await ledger.adopt(own), parts.clock);
-      const { peers, unread } = await ledger.pending();
-      this.#older = await keysOf(peers, parts.clock);
-      this.#unread = unread;
+      if (isAdopted) this.#recorded = await ledger.adopt(own);
+      this.#owed = await ledger.owed();
     };
   }
 
@@ -84,8 +85,8 @@ export class HeldIdentity {
   get counts() {
     return {
       recorded: this.#recorded.size,
-      pending: this.#older.size,
-      unread: this.#unread,
+      pending: this.#owed.keys.size,
+      unread: this.#owed.unread,
       unreplicated: this.#recordings.size,
     };
   }
@@ -113,7 +114,7 @@ export class HeldIdentity {
   refusalOf(monName: string): LedgerError | undefined {
     if (this.fault === undefined || this.#parts.isLocalEnough) return undefined;
     const key = nameKey(monName);
-    const isKnown = this.#recorded.has(key) || this.#older.has(key);
+    const isKnown = this.#recorded.has(key) || this.#owed.keys.has(key);
     return isKnown || this.#supersededBy !== undefined ? undefined : this.#breaker.refusal;
   }
 
@@ -127,7 +128,7 @@ export class HeldIdentity {
     this.#removals.delete(key);
     if (this.#supersededBy !== undefined || this.#recorded.has(key)) return undefined;
     // On record under an older epoch, so a reclaim must not be refused (rule R7a).
-    if (this.#older.has(key)) {
+    if (this.#owed.keys.has(key)) {
       void this.#enqueue([peer], true);
       return undefined;
     }
@@ -166,7 +167,7 @@ export class HeldIdentity {
 
   /** Notes peers told of older epochs. Each is settled when it is on record again, or has not come back. */
   told(monNames: readonly string[]): void {
-    const owed = monNames.filter((monName) => this.#older.has(nameKey(monName)));
+    const owed = monNames.filter((monName) => this.#owed.keys.has(nameKey(monName)));
     this.#settlements.add(owed, (key) => this.#recorded.has(key));
   }
 
@@ -264,10 +265,7 @@ export class HeldIdentity {
   async #settleSome(): Promise<void> {
     const some = this.#settlements.first(TOGETHER_MAX);
     await this.#parts.ledger.settle(some.map(([, monName]) => monName));
-    for (const [key] of some) {
-      this.#settlements.delete(key);
-      this.#older.delete(key);
-    }
+    for (const [key] of some) this.#settlements.delete(key);
   }
 
   /** Notes how a call on the ledger has failed. */

@@ -17,10 +17,23 @@ import { hostNameFault, nameKey } from "../nsm/host_name.ts";
 import { asciiJson } from "../quote.ts";
 import type { LedgerPeer } from "./ledger.ts";
 
+/** Peers by {@link nameKey}, or nothing but their keys. */
+interface Peers {
+  set(key: string, peer: LedgerPeer): unknown;
+  delete(key: string): boolean;
+}
+
+/** Keys of peers, where the peers themselves are not needed. */
+export class PeerKeys extends Set<string> implements Peers {
+  set(key: string): void {
+    this.add(key);
+  }
+}
+
 /** Sum of a journal. */
-export interface JournalSum {
-  /** Peers on record, by {@link nameKey}. */
-  readonly peers: Map<string, LedgerPeer>;
+export interface JournalSum<P extends Peers = Map<string, LedgerPeer>> {
+  /** Peers on record. */
+  readonly peers: P;
   /** Keys of peers told of older epochs. */
   readonly told: Set<string>;
   /** Unreadable lines. */
@@ -48,7 +61,7 @@ export function toldLine(monName: string): string {
 const STEP_LINES = 50;
 
 /** Adds a journal to a sum, in steps. */
-export function* adding(text: string, sum: JournalSum): Generator<void> {
+export function* adding(text: string, sum: JournalSum<Peers>): Generator<void> {
   const { peers, told } = sum;
   let start = 0;
   for (let count = 1; start < text.length; count++) {
@@ -86,8 +99,8 @@ function* linesOf({ peers, told, unread }: Pick<JournalSum, "peers" | "told" | "
 }
 
 /** Sum of an empty journal. */
-export function emptySum(): JournalSum {
-  return { peers: new Map(), told: new Set(), unread: [], isWhole: true };
+export function emptySum<P extends Peers>(peers: P): JournalSum<P> {
+  return { peers, told: new Set(), unread: [], isWhole: true };
 }
 
 type Entry = LedgerPeer | { readonly gone: string } | { readonly told: string };

@@ -61,6 +61,13 @@ export class LedgerError extends Error {
 /** Thrown when the ledger does not answer at the moment, as during an election. */
 export class SilentLedgerError extends LedgerError {}
 
+/** Keys of the peers to be told because of older epochs, by {@link nameKey}; {@link Ledger.settle} removes some. */
+export interface Owed {
+  readonly keys: Pick<ReadonlySet<string>, "has" | "size">;
+  /** Number of unreadable lines, each perhaps a peer. */
+  readonly unread: number;
+}
+
 /** How peers are best put on record. */
 export interface PutLimits {
   /** Puts that may be outstanding together. */
@@ -86,8 +93,8 @@ export interface Ledger {
     claim: Pick<Ownership, "node" | "life" | "since">,
     mayTakeFrom: (owner: Ownership) => boolean,
   ): Promise<Taking>;
-  /** Resumes an epoch of an earlier process; returns the peers on record under it. */
-  adopt(own: Ownership): Promise<readonly LedgerPeer[]>;
+  /** Resumes an epoch of an earlier process; returns the keys of the peers on record under it. */
+  adopt(own: Ownership): Promise<Set<string>>;
   /** Reads an epoch that another process writes, only for {@link verify} and {@link pending}. */
   observe(own: Ownership): Promise<void>;
   /** Checks that the epoch is the present one. @throws {SupersededError} */
@@ -102,6 +109,8 @@ export interface Ledger {
   settle(monNames: readonly string[]): Promise<void>;
   /** Peers still to be told of older epochs. */
   pending(): Promise<Pending>;
+  /** Keys of these peers alone, as there may be tens of thousands. */
+  owed(): Promise<Owed>;
   /** Releases the identity, so that the next owner needs no proof that this node is dead. */
   release(): Promise<void>;
 }

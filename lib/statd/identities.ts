@@ -7,7 +7,6 @@ import type { LedgerPeer } from "../cluster/ledger.ts";
 import { sayingOfIdentities } from "../cluster/identity_events.ts";
 import type { Log } from "../log.ts";
 import type { NoteEvent } from "../nsm/events.ts";
-import { nameKey } from "../nsm/host_name.ts";
 import { etcdConfig } from "../config/etcd_settings.ts";
 import { systemFiles } from "../config/ini_file.ts";
 import { openEtcd, openLedger } from "../control/ledgers.ts";
@@ -53,12 +52,11 @@ export function startIdentities(
   identities.start({
     has: (monName) => list.has(monName),
     *all(): Generator<LedgerPeer> {
-      const done = new Set<string>();
-      for (const { record: { monName } } of list.all()) {
-        const key = nameKey(monName);
-        if (done.has(key)) continue;
-        done.add(key);
+      for (const key of list.peerNames()) {
+        const [first] = list.about(key);
+        if (first === undefined) continue;
         worked();
+        const { monName } = first.record;
         const isAddress = (name: string) => normaliseAddress(name) !== undefined;
         yield { monName, addresses: directory.aliasesOf(monName).filter(isAddress) };
       }

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import type { LedgerPeer } from "../../lib/cluster/ledger.ts";
 import {
   adding,
   emptySum,
@@ -11,7 +12,7 @@ import {
 const pure = { permissions: "none" } as const;
 
 function sumOf(text: string): JournalSum {
-  const sum = emptySum();
+  const sum = emptySum(new Map<string, LedgerPeer>());
   for (const _ of adding(text, sum));
   return sum;
 }

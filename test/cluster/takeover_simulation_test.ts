@@ -136,11 +136,11 @@ class Simulation {
     this.nodes.set(name, node);
     if (forgets || own === undefined) return;
     void this.#do(node, async () => {
-      const peers = await node.ledger.adopt(own);
+      const keys = await node.ledger.adopt(own);
       if (this.nodes.get(name) !== node) return;
       node.own = own;
       // Whoever is there is acknowledged from here on without another word to the ledger.
-      for (const { monName } of peers) this.#acknowledge(own.epoch, monName);
+      for (const key of keys) this.#acknowledge(own.epoch, key);
     });
   }
 

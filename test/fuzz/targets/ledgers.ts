@@ -4,6 +4,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import type { LedgerPeer } from "../../../lib/cluster/ledger.ts";
 import { DefinitionError, readDefinition, textsOf } from "../../../lib/cluster/definition.ts";
 import { adding, emptySum, type JournalSum, piecesOf } from "../../../lib/cluster/journal.ts";
 import { parseOwnership } from "../../../lib/cluster/ownership.ts";
@@ -26,7 +27,7 @@ const LIST = toText(toXdr(rpcblist, [
 ]));
 
 function sumOf(text: string): JournalSum {
-  const sum = emptySum();
+  const sum = emptySum(new Map<string, LedgerPeer>());
   for (const _ of adding(text, sum)) continue;
   return sum;
 }
