@@ -7,16 +7,21 @@
 
 import { checked, lastErrno, libc, LibcError } from "./libc.ts";
 import { readThreads } from "./proc.ts";
+import { readableText } from "./small_files.ts";
 
 /** Capabilities that the calls take, by bit. */
 const CAPABILITIES = { CAP_SETGID: 6n, CAP_SETUID: 7n } as const;
+
+/** Whether groups may be set in this user namespace: `allow` or `deny`, user_namespaces(7). */
+const GROUPS_RULE = "/proc/self/setgroups";
 
 /** Value that leaves an id unchanged. */
 export const UNCHANGED = 0xffffffff;
 
 /**
- * Result of a call that takes a capability. Root lacks it in a container that drops all capabilities, and a
- * filter of system calls refuses with the same error.
+ * Checks the result of a call that changes ids. Root may not change them in a container that drops all
+ * capabilities, in a user namespace without the id (EINVAL) or without groups, and behind a filter of
+ * system calls.
  *
  * @throws {Error} When the call failed.
  */
@@ -24,6 +29,13 @@ function permitted(call: string, capability: keyof typeof CAPABILITIES, result: 
   if (result >= 0) return;
   const error = new LibcError(call, lastErrno());
   const has = ((readThreads()[0].effective >> CAPABILITIES[capability]) & 1n) === 1n;
+  const isMapped = error.code !== "EINVAL" && readableText(GROUPS_RULE)?.trim() !== "deny";
+  if (!isMapped) {
+    throw new Error(
+      `${call}: ${error.code} (this user namespace lacks the owner of the directory sm: ` +
+        "map that user, or give sm and sm.bak to the one who starts this)",
+    );
+  }
   if (error.code !== "EPERM" || has) throw error;
   throw new Error(
     `${call}: EPERM (it takes ${capability}, which this process does not have: --cap-add, ` +

@@ -194,6 +194,22 @@ systemTest(
 );
 
 systemTest(
+  "in a user namespace without the owner of sm, one line says so",
+  [OUR_STATD, OUR_SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    await host.write("/var/lib/nfs/sm/10.99.9.1", "a record");
+    const alone = ["unshare", "--user", "--map-root-user"];
+    for (const command of [[OUR_STATD, ...FOREGROUND], [OUR_SM_NOTIFY, "-d"]]) {
+      const { code, stderr } = await host.run(...alone, ...command);
+      assertMatch(stderr, /this user namespace lacks the owner of the directory sm: map that user/);
+      assertEquals([code, stderr.includes("    at ")], [1, false]);
+    }
+    assertEquals(await Deno.readTextFile(host.path("/var/lib/nfs/sm/10.99.9.1")), "a record");
+  },
+);
+
+systemTest(
   "field 10: where O_NOFOLLOW is refused, a line says so, records stay and the status is 1",
   [OUR_SM_NOTIFY, PYTHON],
   async (newHost) => {
