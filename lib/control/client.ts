@@ -5,6 +5,7 @@ import { RefusedError } from "../cluster/refusals.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { LibcError } from "../platform/libc.ts";
 import { PinnedFile } from "../platform/pinned_file.ts";
+import type { Identity } from "../platform/privileges.ts";
 import { quote } from "../quote.ts";
 import { CONTROL_SOCKET, STATUS_SOCKET, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
 import { LINE_MAX, readAnswer } from "./answers.ts";
@@ -36,9 +37,14 @@ export type Reached =
   | { readonly outcome: "absent" }
   /**
    * The daemon cannot be used from here; `pid` is set if it runs without a control socket in the
-   * directory.
+   * directory, `owner` if the socket is of a user who is not trusted.
    */
-  | { readonly outcome: "failed"; readonly reason: string; readonly pid?: number };
+  | {
+    readonly outcome: "failed";
+    readonly reason: string;
+    readonly pid?: number;
+    readonly owner?: Identity;
+  };
 
 type Success = Extract<ControlAnswer, { ok: true }>;
 
@@ -103,8 +109,9 @@ function unseen(pid: number, what: string): Reached {
 async function reachAt(path: string, directory: string, timeoutMs: number): Promise<Reached> {
   try {
     using file = new PinnedFile(path);
-    const fault = ownerFault(path, Deno.statSync(file.path));
-    if (fault !== undefined) return { outcome: "failed", reason: fault };
+    const found = Deno.statSync(file.path);
+    if (!found.isSocket) return { outcome: "failed", reason: `${quote(path)} is not a socket` };
+    if (found.uid !== 0 && found.uid !== Deno.uid()) return untrusted(path, found);
     const connection = await Deno.connect({ transport: "unix", path: file.path });
     return { outcome: "reached", daemon: new Daemon(connection, directory, timeoutMs) };
   } catch (error) {
@@ -117,11 +124,10 @@ async function reachAt(path: string, directory: string, timeoutMs: number): Prom
   }
 }
 
-function ownerFault(path: string, { isSocket, uid }: Deno.FileInfo): string | undefined {
-  if (isSocket !== true) return `${quote(path)} is not a socket`;
-  if (uid === 0 || uid === Deno.uid()) return undefined;
-  return `${quote(path)} belongs to uid ${uid}, and only root's or your own is trusted: ` +
+function untrusted(path: string, { uid, gid }: Deno.FileInfo): Reached {
+  const reason = `${quote(path)} belongs to uid ${uid}, and only root's or your own is trusted: ` +
     "if rpc.statd runs as that user, run nsmctl as that user too";
+  return { outcome: "failed", reason, owner: { uid: uid!, gid: gid! } };
 }
 
 /** Connects to a daemon at a path that all daemons share, if it serves the directory. */

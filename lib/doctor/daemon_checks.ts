@@ -11,6 +11,7 @@ import {
   worksIn,
 } from "../platform/processes.ts";
 import { isOurProgram } from "../control/unseen_daemon.ts";
+import type { Identity } from "../platform/privileges.ts";
 import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/proc.ts";
 import { statdPidFile } from "../platform/pid_file.ts";
 import { exists, readableText } from "../platform/small_files.ts";
@@ -119,6 +120,9 @@ function checkAnswering(examiner: Examiner): Checked {
   const unseen = daemon.pid === undefined ? undefined : processOf(daemon.pid);
   if (unseen !== undefined) return [withoutSocket(unseen, daemon.reason, examiner)];
   const one = processesNamed(PROCESS_NAME).find(({ pid }) => worksIn(pid, layout.directory));
+  if (one !== undefined && daemon.owner !== undefined) {
+    return [ofOtherUser(one, daemon.owner, daemon.reason, examiner)];
+  }
   return [finding("statd-silent", {
     what: one?.state === "D"
       ? "The status monitor waits for a disk that does not answer."
@@ -131,6 +135,24 @@ function checkAnswering(examiner: Examiner): Checked {
       ? []
       : awaken(one.pid, remedies.killStatd(one.pid)),
   })];
+}
+
+/** Finding for a daemon that never was root: its socket could be an impostor's, and root does not ask it. */
+function ofOtherUser(
+  one: Process,
+  { uid, gid }: Identity,
+  reason: string,
+  { remedies }: Examiner,
+): Finding {
+  return finding("statd-other-user", {
+    what: "The status monitor runs as a user whose control socket root does not trust.",
+    evidence: `${whoIs(one)}: ${reason}`,
+    fix: "ask it as that user; it serves, and needs no restart",
+    commands: [
+      `setpriv --reuid=${uid} --regid=${gid} --clear-groups ${remedies.nsmctl("status")}`,
+      `setpriv --reuid=${uid} --regid=${gid} --clear-groups ${remedies.nsmctl("doctor")}`,
+    ],
+  });
 }
 
 function checkNamespace(examiner: Examiner): Checked {

@@ -1,6 +1,7 @@
 /** Context of the checks of `nsmctl doctor`. */
 
 import type { StatdSettings } from "../config/settings.ts";
+import type { Reached } from "../control/client.ts";
 import type { ListEntry } from "../control/protocol.ts";
 import type { Resolver } from "../nsm/ports.ts";
 import { ownNetworkNamespace } from "../platform/proc.ts";
@@ -25,8 +26,8 @@ export type DaemonAnswer =
   | { readonly outcome: "absent" }
   /** Another file system was mounted over the directory that it serves. */
   | { readonly outcome: "hidden"; readonly pid: number; readonly point: string }
-  /** The socket has a listener, which does not answer, or not this user. */
-  | { readonly outcome: "failed"; readonly reason: string; readonly pid?: number };
+  /** The socket has a listener, which does not answer, or not this user; see {@link Reached}. */
+  | Extract<Reached, { outcome: "failed" }>;
 
 /** Setting that cannot be used. */
 export interface SettingFault {

@@ -33,6 +33,7 @@ export const FINDINGS = {
   "statd-other-namespace": "error",
   "statd-not-registered": "error",
   "statd-other-directory": "warning",
+  "statd-other-user": "warning",
   "statd-other-program": "error",
   "statd-degraded": "warning",
   "statd-replaced": "warning",

@@ -461,6 +461,27 @@ const FAULTS: readonly Fault[] = [
     after: ({ sh }) => sh(`rm -r ${STATE}/other`),
   },
   {
+    finding: "statd-other-user",
+    title: "statd never was root, as in a pod",
+    shows: /^Up +\d+ s$/m,
+    plant: async (world) => {
+      await world.stopStatd();
+      await world.sh(
+        `chown -R --reference=${STATE}/sm ${STATE}; user=$(stat -c %u ${STATE}); ` +
+          "setpriv --reuid=$user --regid=$user --clear-groups --inh-caps=+net_bind_service " +
+          "--ambient-caps=+net_bind_service rpc.statd --no-notify",
+      );
+    },
+    after: async (world) => {
+      await world.sh(
+        "pid=$(pgrep -x rpc.statd); kill $pid; tail --pid=$pid -f /dev/null; " +
+          `chown root ${STATE}`,
+      );
+      await world.startStatd();
+    },
+    args: ["-P", STATE],
+  },
+  {
     finding: "statd-other-program",
     title: "Debian's statd runs in place of ours",
     plant: async (world) => {
