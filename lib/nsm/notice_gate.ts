@@ -12,7 +12,8 @@
  * | `enforce` | refused, with a warning  | believed if the peer says so itself, else refused          |
  *
  * In any mode, the last state is never announced again, nor are the states before it for
- * {@link COPY_MS}: the network may deliver a copy of a notice behind a newer one. This holds for
+ * {@link COPY_MS}: the network may deliver a copy of a notice behind a newer one, and a peer that an
+ * administrator declared rebooted says its earlier state when it is asked. This holds for
  * states that were heard here, whether or not the registration is still the same. A lower state that
  * was not heard before is news in `off` and `warn`, however soon it comes: a reinstalled peer begins
  * low, and Pacemaker, which draws a random number for each move of a service, may move it back
@@ -72,8 +73,7 @@ export const UNKNOWN_SOURCE = "the source is not a known address of the peer";
 
 /** Judges a notice for one registration. */
 export function judgeNotice(checks: NoticeChecks, facts: NoticeFacts): NoticeVerdict {
-  const isLateCopy = facts.isReplaced === true && !facts.isStated;
-  if (isLateCopy || facts.state === facts.lastState) return { kind: "repeated" };
+  if (facts.isReplaced || facts.state === facts.lastState) return { kind: "repeated" };
   const ofSource = facts.isKnownSource || checks.source === "off" ? undefined : UNKNOWN_SOURCE;
   const ofState = checks.state === "off" || facts.isStated ? undefined : stateDoubt(facts);
   const doubt = ofSource ?? ofState;

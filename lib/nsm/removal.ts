@@ -16,6 +16,8 @@ export interface RemovalParts {
   readonly callout: () => Callout | undefined;
   /** Called for each registration removed permanently, so that its callbacks are dropped. */
   readonly removed?: (monitored: Monitored) => void;
+  /** Called for each registration whose removal failed and that another SM_MON keeps off the list. */
+  readonly superseded?: (monitored: Monitored) => void;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function removeRegistrations(
 }
 
 async function removeTogether(
-  { list, store, directory, callout, removed: settled }: RemovalParts,
+  { list, store, directory, callout, removed: settled, superseded }: RemovalParts,
   removed: readonly Monitored[],
   myName: string | undefined,
 ): Promise<void> {
@@ -65,7 +67,11 @@ async function removeTogether(
       .filter((record) => !isSpelledAlike(list.madeAnew(record), record));
     await store.remove(gone);
   } catch (error) {
-    for (const monitored of removed) list.left(monitored, false);
+    for (const monitored of removed) {
+      list.left(monitored, false);
+      // Its callbacks would outlive an SM_UNMON of the other one.
+      if (list.find(monitored.record) !== monitored) superseded?.(monitored);
+    }
     leaving.reject(error);
     throw error;
   }

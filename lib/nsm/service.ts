@@ -54,6 +54,8 @@ export interface ServiceParts {
   readonly registered?: (record: MonitorRecord) => void;
   /** Called for each registration removed permanently. */
   readonly removed?: (monitored: Monitored) => void;
+  /** Called for each registration whose removal failed and that another SM_MON keeps off the list. */
+  readonly superseded?: (monitored: Monitored) => void;
   readonly clock: Pick<Clock, "wallClock">;
   readonly log: Pick<Log, "error">;
   /** Rate-limited log, for lines that callers can cause. */

@@ -165,6 +165,7 @@ function makeCore(parts: MonitorParts): Core {
     directory,
     callout,
     removed,
+    superseded: removed,
     announce,
     arrived: () => notices.arrived(),
     log,
@@ -202,6 +203,7 @@ function makeService(parts: MonitorParts, core: Core): Service {
       const { monName: peer, myName: by } = monitored.record;
       note({ event: "unmonitored", peer, by });
     },
+    superseded: announcer.forget,
     refused: (message, error) => store.refused(message, error),
     simulateCrash: parts.notifyPeers,
     stateNumber: parts.stateNumber,

@@ -86,7 +86,10 @@ class FileStore implements MonitorStore {
     const entries = entriesOf(this.#fs, monitorList);
     removeLeftOvers(this.#fs, monitorList, this.#log, entries, { isAlone: true });
     const learn = this.#files.learner();
-    const unread = (name: string) => this.#unread.add(name);
+    const unread = (name: string) => {
+      this.#unread.add(name);
+      this.#files.unread(name);
+    };
     const files = recordFiles(this.#fs, monitorList, this.#log, entries, unread);
     for (const { name, records } of files) {
       for (const record of records) {

@@ -133,6 +133,12 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: REMOVAL,
+    from: "      if (list.find(monitored.record) !== monitored) superseded?.(monitored);\n",
+    to: "",
+    reason: "a removal that failed leaves a callback behind that the next SM_UNMON does not drop",
+  },
+  {
+    file: REMOVAL,
     from: "    if (earlier.length > 0) await Promise.all(earlier);\n",
     to: "",
     reason: "SM_UNMON is acknowledged while earlier removals of the registration go on",
@@ -253,7 +259,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: REMOVAL,
-    from: "    for (const monitored of removed) list.left(monitored, false);\n",
+    from: "      list.left(monitored, false);\n",
     to: "",
     reason: "a removal that failed is one in memory",
   },

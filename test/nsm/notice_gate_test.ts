@@ -136,14 +136,14 @@ Deno.test("trust 7: a source has a budget of work, not of notices", pure, () => 
 });
 
 Deno.test(
-  "a copy that arrives behind a newer notice is no news, unless the peer says so",
+  "a copy that arrives behind a newer notice is no news, whatever the peer says",
   pure,
   () => {
     const facts = { state: 5, lastState: 7, isReplaced: true, isKnownSource: true };
     for (const mode of ["off", "warn", "enforce"] as const) {
       const checks = { source: mode, state: mode };
       assertEquals(judgeNotice(checks, facts).kind, "repeated", mode);
-      assertEquals(judgeNotice(checks, { ...facts, isStated: true }).kind, "believed", mode);
+      assertEquals(judgeNotice(checks, { ...facts, isStated: true }).kind, "repeated", mode);
     }
   },
 );

@@ -28,10 +28,10 @@ interface Registered {
   readonly owed: Map<number, number>;
   /** Largest announced state. */
   newest: number;
-  /** Cookie and state of the last callback sent of those acknowledged. */
-  lastDone: string | undefined;
-  /** Ordinal of the last arrival before that callback was sent. */
-  lastDoneBehind: number;
+  /** Cookie and state of the last callback sent of those acknowledged, and ordinal of its announcement. */
+  lastDone: { readonly what: string; readonly ordinal: number } | undefined;
+  /** Number of that callback in the order of sending. */
+  lastDoneNumber: number;
   /** Ordinal of the newest announcement passed on, and the state passed on last. */
   passedOn: number;
   /** Lower bound of {@link passedOn}, since duplicates of an announcement may have arrived. */
@@ -51,8 +51,9 @@ export interface Sent {
   /** Ordinals of the last and of the first announcement that may have caused the callback. */
   readonly ordinal: number;
   readonly ordinalAtLeast: number;
-  /** Ordinal of the last arrival before the callback was sent. */
+  /** Ordinal of the last arrival before the callback was sent, and its number in the order of sending. */
   readonly sentBehind: number;
+  readonly number: number;
   readonly registered: Registered | undefined;
 }
 
@@ -66,6 +67,7 @@ export function listKey({ monName, myName, myVers }: MonitorRecord): string {
 
 export class CallbackLedger {
   #ordinal = 0;
+  #sent = 0;
   readonly #announced: Announced[] = [];
   readonly #registered = new Map<string, Registered>();
   /** Ordinals of arrival of SM_MON calls and of acknowledged removals, by cookie. */
@@ -126,7 +128,7 @@ export class CallbackLedger {
       owed: new Map(),
       newest: early.state,
       lastDone: undefined,
-      lastDoneBehind: 0,
+      lastDoneNumber: 0,
       passedOn: early.ordinal,
       passedOnAtLeast: 0,
       lastState: 0,
@@ -222,7 +224,7 @@ export class CallbackLedger {
       const isOlder = this.isEnforced() && backing.state === state && state < registered.largest;
       const isOvertaken = backing.ordinal < before && state < registered.lastState;
       if (isOlder || isOvertaken) throw new Violation("older", what);
-      if (registered.lastDone !== `${cookie} ${state}`) registered.lastDone = undefined;
+      if (registered.lastDone?.what !== `${cookie} ${state}`) registered.lastDone = undefined;
     }
     return {
       key,
@@ -231,14 +233,18 @@ export class CallbackLedger {
       ordinal: backing.ordinal,
       ordinalAtLeast: first.ordinal,
       sentBehind: this.#ordinal,
+      number: ++this.#sent,
       registered,
     };
   }
 
   /** Notes the lock manager's reply. @throws {Violation} */
   done({ key, state, cookie, ordinal, ordinalAtLeast, ...sent }: Sent): void {
-    // Removed meanwhile: a present registration was not told.
-    if ((this.#removed.get(key) ?? 0) > sent.sentBehind) return;
+    // Two declarations may give one state, each by the last state of its time.
+    const isDeclared = state % 2 === 0;
+    // Removed or dropped meanwhile: a present registration was not told.
+    const goneAt = Math.max(this.#removed.get(key) ?? 0, this.#crashSimulated);
+    if (goneAt > sent.sentBehind) return;
     // SM_MON may have been acknowledged meanwhile.
     const registered = sent.registered ?? this.#registered.get(key);
     if (registered === undefined) {
@@ -247,11 +253,13 @@ export class CallbackLedger {
       return;
     }
     if (this.#registered.get(key) !== registered) return;
-    const done = `${cookie} ${state}`;
-    if (registered.lastDone === done) throw new Violation("once", `${key}: state ${state}`);
-    if (sent.sentBehind >= registered.lastDoneBehind) {
-      registered.lastDone = done;
-      registered.lastDoneBehind = sent.sentBehind;
+    const what = `${cookie} ${state}`;
+    const { lastDone } = registered;
+    const isSame = !isDeclared || lastDone?.ordinal === ordinal;
+    if (lastDone?.what === what && isSame) throw new Violation("once", `${key}: state ${state}`);
+    if (sent.number > registered.lastDoneNumber) {
+      registered.lastDone = { what, ordinal };
+      registered.lastDoneNumber = sent.number;
     }
     if (state % 2 === 1) registered.newest = Math.max(registered.newest, state);
     registered.passedOn = Math.max(registered.passedOn, ordinal);
@@ -289,6 +297,11 @@ export class CallbackLedger {
     for (const known of this.#registered.values()) {
       if (isOwed(known.monName)) known.mayBeToldAgain = true;
     }
+  }
+
+  /** Notes records that a start may not have read: they are registered when they can be read. */
+  unread(keys: Iterable<string>): void {
+    for (const key of keys) this.#removals.delete(key);
   }
 
   /** Notes a reboot of this host, which empties the list. */

@@ -9,9 +9,6 @@ import type { Clock } from "../../lib/time/clock.ts";
 import { type FragileDisk, PowerCut } from "../support/fragile_disk.ts";
 import type { Agenda } from "./agenda.ts";
 
-/** Start of the simulated wall clock, in ms since 1970. */
-const EPOCH = Date.UTC(2026, 0, 1);
-
 export class Process {
   isDead = false;
   /** True if the process did not exit by itself. */
@@ -31,12 +28,11 @@ export class Process {
     readonly onEnd: (ended: Process) => void,
     /** Called for each uncaught error. */
     readonly uncaught: (error: unknown) => void,
-    /** Present error of the wall clock, in ms. */
-    clockErrorMs: () => number = () => 0,
+    wallClock: () => number,
   ) {
     this.clock = {
       now: () => agenda.now,
-      wallClock: () => EPOCH + Math.floor(agenda.now) + clockErrorMs(),
+      wallClock,
       startTimer: (ms, action) => this.#startTimer(ms, action),
     };
   }

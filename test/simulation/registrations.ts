@@ -74,6 +74,9 @@ export class Registrations {
       const key = registrationKey(record);
       this.#records.set(key, record);
       this.#of(key).changes.push(change);
+      const moved = this.moved.get(key);
+      // An unfinished move may leave the only lasting copy where it is removed.
+      if (priv === undefined && moved) this.moved.set(key, { ...moved, wasAcknowledged: false });
       if (priv === undefined) this.#owed.delete(key);
       else this.#of(key).state = state;
     }
@@ -278,9 +281,10 @@ export class Registrations {
         if (change.status === "outstanding") change.status = "failed";
       }
     }
-    // Moves that were not durable, of records without an acknowledged SM_MON.
-    for (const [key, { wasAcknowledged }] of this.moved) {
-      if (isPowerCut && !wasAcknowledged && !notified.has(key)) this.moved.delete(key);
+    // Moves that were not durable, of records that are back or had no acknowledged SM_MON.
+    for (const [key, { wasAcknowledged }] of isPowerCut ? this.moved : []) {
+      const isUndone = monitored.has(key) || !wasAcknowledged;
+      if (isUndone && !notified.has(key)) this.moved.delete(key);
     }
   }
 
@@ -295,6 +299,7 @@ export class Registrations {
         { priv: undefined, status: "acknowledged" },
         { priv: found, status: "failed" },
       ];
+      known.wasAcknowledged = found !== undefined && wasPromised;
       known.mayComeBack.clear();
       if (found !== undefined) this.#apart.delete(key);
     }
@@ -304,6 +309,14 @@ export class Registrations {
       const other = spellings.get(key.toLowerCase());
       spellings.set(key.toLowerCase(), key);
       if (other !== undefined) this.#apart.add(other).add(key);
+    }
+  }
+
+  /** Notes that a power cut took a number which the disk had refused, back to this one. */
+  numberWentBack(number: number): void {
+    for (const known of this.#known.values()) known.state = Math.min(known.state, number);
+    for (const [key, moved] of this.moved) {
+      this.moved.set(key, { ...moved, state: Math.min(moved.state, number) });
     }
   }
 

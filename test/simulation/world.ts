@@ -31,6 +31,8 @@ import { type Invariant, Violation } from "./violation.ts";
 
 type Rows = typeof nsmV1.procedures;
 
+/** Start of the simulated wall clock, in ms since 1970. */
+const EPOCH = Date.UTC(2026, 0, 1);
 const LOCK_MANAGER = 100021;
 const CALLBACK_PROCEDURE = 16;
 const RPCBIND_PORT = 111;
@@ -133,6 +135,7 @@ export class World {
     this.trace = new Trace(this.agenda, isTraced);
     this.#dice = new Dice(history.seed);
     this.#disk.namesWithFiles = history.settings.syncsNames;
+    this.#disk.now = this.#wallClock;
     this.#names = new NameService(this.#dice);
     this.#callbacks = new CallbackLedger(
       () => history.settings.sourceCheck === "enforce",
@@ -273,6 +276,8 @@ export class World {
     this.agenda.after(ms, action);
   }
 
+  readonly #wallClock = (): number => EPOCH + Math.floor(this.agenda.now) + this.#clockErrorMs;
+
   #spawn(name: string): Process {
     const process = new Process(
       name,
@@ -286,7 +291,7 @@ export class World {
         if (this.#preparing.delete(ended)) this.#hasPrepared = true;
       },
       this.uncaught,
-      () => this.#clockErrorMs,
+      this.#wallClock,
     );
     return process;
   }
@@ -329,6 +334,7 @@ export class World {
     this.#faultyUntil = -Infinity;
     if (this.#mayNumberGoBack) {
       this.#numberTold = Math.min(this.#numberTold, this.#stateNumber ?? 0);
+      this.#registrations.numberWentBack(this.#numberTold);
       this.#mayNumberGoBack = false;
     }
     const lists = this.#registrations.read(this.#disk.texts());
@@ -357,6 +363,9 @@ export class World {
       // Records unreadable at the start stay in place.
       this.#registrations.forgotten();
       this.#callbacks.rebooted();
+      const { monitored } = this.#registrations.read(this.#disk.texts());
+      const records = Array.from(monitored.keys(), (key) => this.#registrations.recordOf(key));
+      this.#callbacks.unread(records.map(listKey));
     }
     try {
       const statd = await Statd.start({
@@ -648,7 +657,9 @@ export class World {
 
   /** Removes registrations by a call, on the list or possibly on disk. */
   #remove(isMeant: (record: MonitorRecord) => boolean) {
-    const keys = this.#registrations.keys;
+    // An interrupted move leaves records on both lists.
+    const { monitored } = this.#registrations.read(this.#disk.texts());
+    const keys = [...new Set([...this.#registrations.keys, ...monitored.keys()])];
     const records = keys.map((key) => this.#registrations.recordOf(key)).filter(isMeant);
     const lists = [...new Set(this.#registrations.all.filter(isMeant).map(listKey))];
     let change: ReturnType<Registrations["arrived"]>;

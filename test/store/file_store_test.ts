@@ -273,3 +273,32 @@ Deno.test(
     assertEquals(named(), [`/nsm/sm/${before.monName}`]);
   },
 );
+
+Deno.test(
+  "a file that cannot be read is its peer's, in whatever letters the peer is changed",
+  pure,
+  async () => {
+    const isUnreadable = { now: true };
+    for (const name of ["nodeb", "NodeB"]) {
+      const disk = diskWith({ [`sm/${name}`]: text(record(name)) });
+      disk.fault = (operation, path) =>
+        isUnreadable.now && operation === "read" && path.endsWith(`/${name}`)
+          ? new Error("Stale file handle (os error 116)")
+          : undefined;
+      isUnreadable.now = true;
+      const { store } = open(disk);
+      assertEquals(store.unread, 1);
+      await assertRejects(() => store.put(record("NODEB", "us", 2)), StoreError);
+      isUnreadable.now = false;
+      await store.put(record("NODEB", "us", 2), record(name));
+      assertEquals(recordsOn(disk), [record("NODEB", "us", 2)]);
+      await store.remove([record("NODEB", "us", 2)]);
+      assertEquals(recordsOn(disk), []);
+    }
+  },
+);
+
+/** Records on disk, as the next start reads them. */
+function recordsOn(disk: FragileDisk): MonitorRecord[] {
+  return open(disk).loaded;
+}

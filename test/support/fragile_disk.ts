@@ -85,6 +85,8 @@ export class FragileDisk implements FileSystem {
    * not torn.
    */
   namesWithFiles = false;
+  /** Time of a change, in ms since 1970; a counter unless a test sets it. */
+  now = (): number => ++this.#time;
   readonly #directories = new Map<string, DirectoryEntry[]>();
   #names = new Map<string, Inode>();
   #lastingNames = new Map<string, Inode>();
@@ -95,7 +97,7 @@ export class FragileDisk implements FileSystem {
   constructor(directories: readonly string[], files: Readonly<Record<string, string>> = {}) {
     for (const directory of directories) this.#directories.set(directory, []);
     for (const [path, text] of Object.entries(files)) {
-      this.#names.set(path, { text, syncedText: text, mode: 0o600, modifiedAt: ++this.#time });
+      this.#names.set(path, { text, syncedText: text, mode: 0o600, modifiedAt: this.now() });
     }
     this.#lastingNames = new Map(this.#names);
   }
@@ -158,6 +160,7 @@ export class FragileDisk implements FileSystem {
     });
     const disk = new FragileDisk([...this.#directories.keys()], Object.fromEntries(files));
     disk.namesWithFiles = this.namesWithFiles;
+    disk.now = this.now;
     return disk;
   }
 
@@ -211,7 +214,7 @@ export class FragileDisk implements FileSystem {
   create(path: string, mode: number): NewFile {
     this.#change("create", path);
     if (this.#names.has(path)) throw new Deno.errors.AlreadyExists("File exists (os error 17)");
-    const inode: Inode = { text: "", syncedText: "", mode, modifiedAt: ++this.#time };
+    const inode: Inode = { text: "", syncedText: "", mode, modifiedAt: this.now() };
     this.#rename(inode, [directoryOf(path)], (names) => names.set(path, inode));
     return this.#newFile(path, inode);
   }
