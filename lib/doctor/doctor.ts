@@ -19,6 +19,7 @@ import {
   type Check,
   type DaemonAnswer,
   type Examiner,
+  type ListFiles,
   LOCAL_TIMEOUT_MS,
   type SettingFault,
 } from "./examiner.ts";
@@ -70,12 +71,18 @@ export const doctor: Command = {
   async run(given, session) {
     const examined = await examine(session);
     const findings = examined.flatMap(({ findings }) => findings);
+    const notLookedAt = examined.flatMap(({ except }) => except ?? []);
     const { terminal } = session;
     const isVerbose = given.has("verbose");
     terminal.print(
       given.has("json")
-        ? jsonText({ findings, ...isVerbose ? { checks: examined.map(checkJson) } : {} })
-        : (isVerbose ? examinedText(examined, session) : "") + findingsText(findings, session),
+        ? jsonText({
+          findings,
+          ...notLookedAt.length > 0 ? { notLookedAt } : {},
+          ...isVerbose ? { checks: examined.map(checkJson) } : {},
+        })
+        : (isVerbose ? examinedText(examined, session) : "") +
+          findingsText(findings, session, notLookedAt),
     );
     const has = (wanted: Severity) => findings.some(({ severity }) => severity === wanted);
     return has("error") ? ERRORS_STATUS : has("warning") ? Status.PROBLEM : Status.OK;
@@ -88,6 +95,8 @@ export interface Examined {
   readonly findings: readonly Finding[];
   /** Reason why it was skipped. */
   readonly skipped?: string;
+  /** What it did not look at. */
+  readonly except?: string;
 }
 
 async function examine({ stateDirectoryPath, isDefaultDirectory }: Session): Promise<Examined[]> {
@@ -99,8 +108,10 @@ async function examine({ stateDirectoryPath, isDefaultDirectory }: Session): Pro
       layout: reader.layout,
       isDefaultDirectory,
       reader,
+      files: readOnce(reader),
       ...readSettings(stateDirectoryPath, daemon),
       daemon,
+      askAgain: () => askDaemon(stateDirectoryPath),
       calls,
       resolver: hostResolver({ addressesOfName, nameOfAddress }, systemClock),
       clock: systemClock,
@@ -117,6 +128,12 @@ async function examine({ stateDirectoryPath, isDefaultDirectory }: Session): Pro
   } finally {
     await calls.close();
   }
+}
+
+/** Reads both lists when they are first asked for: 10,000 files take a second. */
+function readOnce(reader: StateReader): () => ListFiles {
+  let files: ListFiles | undefined;
+  return () => files ??= { monitored: reader.monitorList(), toBeNotified: reader.notifyList() };
 }
 
 /** Runs the checks of a row in order, until a basis check has a finding. */
@@ -144,7 +161,9 @@ async function outcomeOf(
   try {
     const checked = await run(examiner);
     if ("skipped" in checked) return { about, findings: [], skipped: checked.skipped };
-    return { about, findings: checked };
+    if (!("findings" in checked)) return { about, findings: checked };
+    const { findings, except } = checked;
+    return { about, findings, ...except === undefined ? {} : { except } };
   } catch (error) {
     return { about, findings: [], skipped: reasonOf(error) };
   }
@@ -210,6 +229,9 @@ async function askDaemon(stateDirectoryPath: string): Promise<DaemonAnswer> {
 const HEADS = 2;
 const TEXTS = 8;
 
+/** Limit of command lines printed for one finding, so that others stay on the screen. */
+const COMMANDS_SHOWN_MAX = 12;
+
 /** Errors first. */
 const ORDER: readonly Severity[] = ["error", "warning", "note"];
 
@@ -217,17 +239,26 @@ const ORDER: readonly Severity[] = ["error", "warning", "note"];
 export function findingsText(
   findings: readonly Finding[],
   { terminal: { colours, width } }: Pick<Session, "terminal">,
+  notLookedAt: readonly string[] = [],
 ): string {
-  if (findings.length === 0) return `${colours.good("Nothing is wrong.")}\n`;
+  const rest = notLookedAt.length === 0
+    ? ""
+    : `${filled(`Not looked at: ${notLookedAt.join("; ")}.`, width, 0)}\n`;
+  if (findings.length === 0) return `${colours.good("Nothing is wrong.")}\n${rest}`;
   const line = (text: string) => filled(text, width, TEXTS);
   const paint = { error: colours.bad, warning: colours.warning, note: colours.faint };
   const command = (text: string) => `        ${colours.strong(text)}\n`;
+  const commandLines = (commands: readonly string[]) => {
+    const more = commands.length - COMMANDS_SHOWN_MAX;
+    const left = `        … and ${more} more lines like these: nsmctl doctor --json\n`;
+    return commands.slice(0, COMMANDS_SHOWN_MAX).map(command).join("") + (more > 0 ? left : "");
+  };
   return ORDER.flatMap((severity) => findings.filter((one) => one.severity === severity))
     .map(({ name, severity, what, evidence, fix, commands }) =>
       `${paint[severity](severity.toUpperCase())} ${colours.strong(name)}\n` +
       `  ${filled(what, width, HEADS)}\n  seen: ${line(evidence)}\n  mend: ${line(fix)}\n` +
-      commands.map(command).join("")
-    ).join("");
+      commandLines(commands)
+    ).join("") + rest;
 }
 
 /** Width of the results column. */
@@ -238,8 +269,9 @@ function examinedText(
   examined: readonly Examined[],
   { terminal: { colours, width } }: Pick<Session, "terminal">,
 ): string {
-  return examined.map(({ about, findings, skipped }) => {
-    const text = skipped === undefined ? about : `${about} (${skipped})`;
+  return examined.map(({ about, findings, skipped, except }) => {
+    const note = skipped ?? (except === undefined ? undefined : `not looked at: ${except}`);
+    const text = note === undefined ? about : `${about} (${note})`;
     const [word, paint] = skipped !== undefined
       ? ["skipped", colours.faint] as const
       : findings.length === 0
@@ -249,7 +281,12 @@ function examinedText(
   }).join("");
 }
 
-function checkJson({ about, findings, skipped }: Examined) {
+function checkJson({ about, findings, skipped, except }: Examined) {
   const outcome = skipped !== undefined ? "skipped" : findings.length === 0 ? "ok" : "wrong";
-  return { about, outcome, ...skipped === undefined ? {} : { reason: skipped } };
+  return {
+    about,
+    outcome,
+    ...skipped === undefined ? {} : { reason: skipped },
+    ...except === undefined ? {} : { notLookedAt: except },
+  };
 }

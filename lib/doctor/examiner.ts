@@ -8,7 +8,7 @@ import { ownNetworkNamespace } from "../platform/proc.ts";
 import type { Layout } from "../store/layout.ts";
 import type { PeerCalls } from "../net/peer_calls.ts";
 import type { StatusReport } from "../control/status_report.ts";
-import type { StateReader } from "../nsmctl/state_directory.ts";
+import type { ReadFile, StateReader } from "../nsmctl/state_directory.ts";
 import type { Finding } from "./finding.ts";
 import type { Remedies } from "./remedies.ts";
 import type { Clock } from "../time/clock.ts";
@@ -39,11 +39,19 @@ export interface SettingFault {
   readonly meant?: string | undefined;
 }
 
+/** Files of both lists. */
+export interface ListFiles {
+  readonly monitored: readonly ReadFile[];
+  readonly toBeNotified: readonly ReadFile[];
+}
+
 export interface Examiner {
   readonly layout: Layout;
   /** The directory was not named on the command line. */
   readonly isDefaultDirectory: boolean;
   readonly reader: StateReader;
+  /** Files of both lists, read once. @throws {StoreError} */
+  readonly files: () => ListFiles;
   /** Settings that statd would start with; undefined if they are unusable. */
   readonly settings: StatdSettings | undefined;
   /** Faults of the settings. */
@@ -51,6 +59,8 @@ export interface Examiner {
   /** Command lines that restore the default of a setting; empty if no file sets it. */
   readonly unset: (key: string) => string[];
   readonly daemon: DaemonAnswer;
+  /** Asks the daemon once more, for what may have changed meanwhile. */
+  readonly askAgain: () => Promise<DaemonAnswer>;
   readonly calls: PeerCalls;
   readonly resolver: Resolver;
   readonly clock: Clock;
@@ -59,8 +69,11 @@ export interface Examiner {
   readonly remedies: Remedies;
 }
 
-/** Findings of a check, or the reason why it was skipped. */
-export type Checked = readonly Finding[] | { readonly skipped: string };
+/** Findings of a check, without those of what was not looked at; or the reason why it was skipped. */
+export type Checked =
+  | readonly Finding[]
+  | { readonly findings: readonly Finding[]; readonly except: string | undefined }
+  | { readonly skipped: string };
 
 export interface Check {
   /** Statement that is true without findings: `the state directory is complete`. */
@@ -84,6 +97,11 @@ export function reportHere(examiner: Examiner): StatusReport | undefined {
 }
 
 const NAMES_SHOWN = 3;
+
+/** Says how many were not looked at, beyond a limit; undefined if there are none. */
+export function beyond(max: number, count: number, what: string): string | undefined {
+  return count > max ? `${count - max} of ${count} ${what}` : undefined;
+}
 
 /** First few texts, and the number of remaining ones. */
 export function someOf(texts: readonly string[]): string {

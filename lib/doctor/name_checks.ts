@@ -5,7 +5,7 @@ import { nameKey } from "../nsm/host_name.ts";
 import { quote } from "../quote.ts";
 import { reverseOf } from "../nsmctl/reach_host.ts";
 import { readableText } from "../platform/small_files.ts";
-import { type Check, type Checked, type Examiner, someOf } from "./examiner.ts";
+import { beyond, type Check, type Checked, type Examiner, someOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { ownAddresses } from "./reach_checks.ts";
 import { append } from "./remedies.ts";
@@ -112,16 +112,19 @@ async function checkReverse(examiner: Examiner): Promise<Checked> {
 /** Names from registrations: peers know us by these only. */
 async function checkNames({ daemon, resolver, ...examiner }: Examiner): Promise<Checked> {
   if (daemon.outcome !== "answered") return { skipped: "no daemon has answered" };
-  const names = [...new Set(daemon.entries.map(([, myName]) => myName))]
-    .filter((name) => normaliseAddress(name) === undefined).slice(0, NAMES_MAX);
+  const all = [...new Set(daemon.entries.map(([, myName]) => myName))]
+    .filter((name) => normaliseAddress(name) === undefined);
+  const names = all.slice(0, NAMES_MAX);
+  const except = beyond(NAMES_MAX, all.length, "names of this host");
   const found = await Promise.all(names.map((name) => resolver.addressesOf(name)));
   const lost = names.filter((_, at) => found[at]!.outcome === "notFound");
-  if (lost.length === 0) return [];
-  return [finding("name-changed", {
+  if (lost.length === 0) return { findings: [], except };
+  const changed = finding("name-changed", {
     what: "Peers know this host by a name that has no address: they do not recognise us by it.",
     evidence: `${someOf(lost.map(quote))}; it is now ${quote(Deno.hostname())}` +
       (examiner.settings?.name === undefined ? "" : ` (name = ${quote(examiner.settings.name)})`),
     fix: "keep the old name in the DNS until the peers have remounted",
     commands: lost.map((name) => append(`${someAddress()} ${name}`, HOSTS)),
-  })];
+  });
+  return { findings: [changed], except };
 }

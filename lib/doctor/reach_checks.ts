@@ -12,7 +12,7 @@ import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
 import { rpcbindV4 } from "../protocol/rpcbind.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { exists } from "../platform/small_files.ts";
-import { type Check, type Checked, type Examiner, reportHere, someOf } from "./examiner.ts";
+import { beyond, type Check, type Checked, type Examiner, reportHere, someOf } from "./examiner.ts";
 import { LOCAL_TIMEOUT_MS } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { awaken, endProcess, whoIs } from "./remedies.ts";
@@ -60,7 +60,9 @@ function checkAddressesThere(examiner: Examiner): Checked {
 async function checkOwnAddresses(examiner: Examiner): Promise<Checked> {
   const report = reportHere(examiner);
   if (report === undefined) return NOT_ANSWERED;
-  const own = ownAddresses().slice(0, OWN_ADDRESSES_MAX);
+  const all = ownAddresses();
+  const own = all.slice(0, OWN_ADDRESSES_MAX);
+  const except = beyond(OWN_ADDRESSES_MAX, all.length, "addresses of this host");
   const ways = report.transports.flatMap(({ netid, address: bound, port }) => {
     const isV6 = netid.endsWith("6");
     return own.filter((address) => isIpv6(address) === isV6)
@@ -94,7 +96,7 @@ async function checkOwnAddresses(examiner: Examiner): Promise<Checked> {
       ? calls.call(rpcbindV4, "RPCBPROC_NULL", undefined, to, transport, LOCAL_TIMEOUT_MS)
       : calls.call(portmapV2, "PMAPPROC_NULL", undefined, to, transport, LOCAL_TIMEOUT_MS);
   });
-  if (rpcbind.length === 0) return [];
+  if (rpcbind.length === 0) return { findings: [], except };
   const [one] = processesNamed("rpcbind");
   const isBound = one?.command.some((word) => word.startsWith("-h")) === true;
   return [finding("rpcbind-unreachable", {

@@ -7,12 +7,13 @@ import { reasonOf } from "../nsm/ports.ts";
 import { processesNamed } from "../platform/processes.ts";
 import { lockOfLife } from "../platform/run_once.ts";
 import { NotifyRun } from "../store/notify_run.ts";
-import { type ReadFile, SILENT_LOG } from "../nsmctl/state_directory.ts";
+import { LIST_CHECKS, RUN_FOLDER } from "./list_checks.ts";
+import { SILENT_LOG } from "../nsmctl/state_directory.ts";
 import { isoText, shown } from "../nsmctl/text.ts";
 import { readableText } from "../platform/small_files.ts";
-import { type Check, type Checked, type Examiner, reportOf, someOf } from "./examiner.ts";
+import { beyond, type Check, type Checked, type Examiner, reportOf, someOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
-import { awaken, endProcess, shellWord } from "./remedies.ts";
+import { awaken, endProcess, forFiles, shellWord } from "./remedies.ts";
 import { wantedOwner } from "./state_checks.ts";
 
 /** Age at which a record of a peer without addresses is reported, in ms. */
@@ -23,7 +24,8 @@ const LOOKUPS_MAX = 200;
 const EARLIEST_MS = Date.UTC(2000, 0, 1);
 /** Tolerated time in the future, in ms: clocks of file servers differ a little. */
 const SKEW_MS = 60_000;
-const RUN_FOLDER = "/run";
+/** The same times, as conditions of find(1). */
+const WRONG_TIMES = "'(' ! -newermt 2000-01-01 -o -newermt '+1 minute' ')'";
 const SM_NOTIFY = "sm-notify";
 
 export const RECORD_CHECKS: readonly Check[] = [
@@ -34,8 +36,7 @@ export const RECORD_CHECKS: readonly Check[] = [
     run: checkOwners,
   },
   { about: "the records can be read", isBasis: true, run: checkReadable },
-  { about: "what statd monitors is on disk", run: checkMissing },
-  { about: "statd knows what is on disk", run: checkUnknown },
+  ...LIST_CHECKS,
   { about: "every record can be understood", run: checkDamaged },
   { about: "times of records are plausible", run: checkClock },
   { about: "peers were told of this boot", isBasis: true, run: checkToldOfBoot },
@@ -43,14 +44,9 @@ export const RECORD_CHECKS: readonly Check[] = [
   { about: "monitored peers have addresses", run: checkNames },
 ];
 
-/** Files of both lists. */
-function filesOf({ reader }: Examiner) {
-  return { monitored: reader.monitorList(), toBeNotified: reader.notifyList() };
-}
-
 function checkReadable(examiner: Examiner): Checked {
   try {
-    filesOf(examiner);
+    examiner.files();
     return [];
   } catch (error) {
     if (!examiner.isRoot) return { skipped: "takes root" };
@@ -62,58 +58,11 @@ function checkReadable(examiner: Examiner): Checked {
   }
 }
 
-/** Records that the daemon believes to be on disk, as {@link keepRecords} does. */
-function checkMissing(examiner: Examiner): Checked {
-  const { daemon, remedies, layout } = examiner;
-  if (!examiner.isRoot) return { skipped: "takes root" };
-  if (daemon.outcome !== "answered") return { skipped: "no daemon has answered" };
-  const { report, entries } = daemon;
-  const lock = lockOfLife(RUN_FOLDER, "").look();
-  // Records loaded before peers were told of the boot were moved legitimately.
-  const keepsLoaded = lock.kind === "taken" &&
-    (lock.since?.getTime() ?? 0) <= Date.parse(report.startedAt);
-  const onDisk = new Set(
-    filesOf(examiner).monitored.flatMap(({ name, records }) =>
-      [name, ...records.map(({ record }) => record.monName)].map(nameKey)
-    ),
-  );
-  const missing = [
-    ...new Set(
-      entries.filter(([, , , , , since]) => since !== 0 || keepsLoaded).map(([name]) => name),
-    ),
-  ].filter((name) => !onDisk.has(nameKey(name)));
-  if (missing.length === 0) return [];
-  return [finding("records-missing", {
-    what: "Peers are monitored in memory only; a restart would forget them.",
-    evidence: `${plural(missing.length, "peer")} not in ${layout.monitorList}: ` +
-      someOf(missing.map(shown)),
-    fix: "statd writes them again when told to reload; do not restart it before that",
-    commands: remedies.reloadStatd(report.pid),
-  })];
-}
-
-/** Records put there from outside, as from a backup: statd reads them only at start. */
-function checkUnknown(examiner: Examiner): Checked {
-  const { daemon, remedies, layout } = examiner;
-  if (!examiner.isRoot) return { skipped: "takes root" };
-  if (daemon.outcome !== "answered") return { skipped: "no daemon has answered" };
-  const known = new Set(daemon.entries.map(([name]) => nameKey(name)));
-  const unknown = filesOf(examiner).monitored
-    .flatMap(({ records }) => records.map(({ record }) => record.monName))
-    .filter((name) => !known.has(nameKey(name)));
-  if (unknown.length === 0) return [];
-  return [finding("records-unknown", {
-    what: "There are records that the status monitor does not know and did not write.",
-    evidence: `in ${layout.monitorList}: ${someOf(unknown.map(shown))}`,
-    fix: "if they are to be monitored, restart statd, which reads them; otherwise remove them",
-    commands: remedies.restartStatd(daemon.report.pid),
-  })];
-}
-
 function checkOwners(examiner: Examiner): Checked {
-  const uid = reportOf(examiner)?.uid;
-  if (uid === undefined || uid === 0) return { skipped: "no daemon of another user than root" };
   const { layout } = examiner;
+  // Without a daemon: the user whom it becomes at its start.
+  const uid = reportOf(examiner)?.uid ?? ownerOf(layout.monitorList);
+  if (uid === undefined || uid === 0) return { skipped: "the lists are root's" };
   const wrong = [layout.monitorList, layout.notifyList].flatMap((directory) =>
     [...Deno.readDirSync(directory)].map(({ name }) => `${directory}/${name}`)
   ).filter((path) => (ownerOf(path) ?? uid) !== uid);
@@ -122,13 +71,13 @@ function checkOwners(examiner: Examiner): Checked {
     what: "The daemon can neither read nor change some of its records.",
     evidence: `not of uid ${uid}: ${someOf(wrong.map(shown))}`,
     fix: "give them to the user of statd",
-    commands: [`chown ${wantedOwner(examiner)} ${wrong.map(shellWord).join(" ")}`],
+    commands: [forFiles(`chown ${wantedOwner(examiner)}`, wrong, `! -uid ${uid}`)],
   })];
 }
 
 function checkDamaged(examiner: Examiner): Finding[] {
   const { layout } = examiner;
-  const { monitored, toBeNotified } = filesOf(examiner);
+  const { monitored, toBeNotified } = examiner.files();
   const damaged = ([[layout.monitorList, monitored], [layout.notifyList, toBeNotified]] as const)
     .flatMap(([directory, files]) =>
       files.filter(({ records, faultyLines }) => records.length === 0 || faultyLines > 0)
@@ -155,7 +104,7 @@ function reloadOf(examiner: Examiner): string[] {
 
 function checkClock(examiner: Examiner): Finding[] {
   const { clock, layout } = examiner;
-  const { monitored, toBeNotified } = filesOf(examiner);
+  const { monitored, toBeNotified } = examiner.files();
   const now = clock.wallClock();
   const wrong = ([[layout.monitorList, monitored], [layout.notifyList, toBeNotified]] as const)
     .flatMap(([directory, files]) =>
@@ -172,7 +121,7 @@ function checkClock(examiner: Examiner): Finding[] {
     fix: "check the clock (timedatectl), then date the records today",
     commands: wrong.length === 0
       ? []
-      : [`touch -c ${wrong.map(({ path }) => shellWord(path)).join(" ")}`],
+      : [forFiles("touch -c", wrong.map(({ path }) => path), WRONG_TIMES)],
   })];
 }
 
@@ -185,7 +134,7 @@ function checkToldOfBoot(examiner: Examiner): Checked {
   if (bootedAt === undefined) return { skipped: "the kernel does not tell when it was booted" };
   const run = new NotifyRun(layout.directory, bootId, SILENT_LOG);
   if (lock.kind === "taken" || run.markedAt !== undefined || run.isGoingOn) return [];
-  const before = filesOf(examiner).monitored.filter(({ records }) =>
+  const before = examiner.files().monitored.filter(({ records }) =>
     records.some(({ since }) => since < Math.min(bootedAt, clock.wallClock()))
   );
   if (before.length === 0) return [];
@@ -207,7 +156,7 @@ function bootTime(): number | undefined {
 
 function checkNotifyList(examiner: Examiner): Finding[] {
   const { layout, bootId, remedies } = examiner;
-  const { toBeNotified } = filesOf(examiner);
+  const { toBeNotified } = examiner.files();
   if (toBeNotified.length === 0) return [];
   const evidence = `${plural(toBeNotified.length, "peer")} in ${layout.notifyList}: ` +
     someOf(toBeNotified.map(({ name }) => shown(name)));
@@ -232,11 +181,18 @@ function checkNotifyList(examiner: Examiner): Finding[] {
 
 async function checkNames(examiner: Examiner): Promise<Checked> {
   const { resolver, clock, reader, remedies } = examiner;
-  const named = examiner.reader.monitorList().flatMap(({ records }: ReadFile) => records)
+  const named = examiner.files().monitored.flatMap(({ records }) => records)
     .filter(({ record }) => normaliseAddress(record.monName) === undefined);
   const since = new Map(named.map(({ record, since }) => [record.monName, since]));
   const asked = [...since.keys()].slice(0, LOOKUPS_MAX);
   const found = await Promise.all(asked.map((name) => resolver.addressesOf(name)));
+  const silent = found.filter(({ outcome }) => outcome === "tryLater").length;
+  if (silent > 0 && silent === asked.length) {
+    return { skipped: `the name service did not answer for ${plural(silent, "name")}` };
+  }
+  const unasked = beyond(LOOKUPS_MAX, since.size, "names of peers");
+  const unanswered = silent === 0 ? [] : [`${plural(silent, "name")} without an answer`];
+  const except = [...unasked === undefined ? [] : [unasked], ...unanswered].join(", ");
   const lost = asked.filter((_, at) => found[at]!.outcome === "notFound");
   const oldest = clock.wallClock() - STALE_MS;
   const isStale = (name: string) => since.get(name)! < oldest && since.get(name)! >= EARLIEST_MS;
@@ -265,7 +221,7 @@ async function checkNames(examiner: Examiner): Promise<Checked> {
       }),
     }));
   }
-  return findings;
+  return { findings, except: except === "" ? undefined : except };
 }
 
 function ownerOf(path: string): number | undefined {

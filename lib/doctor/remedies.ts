@@ -109,6 +109,17 @@ export function set(section: string, key: string, value: string): string[] {
   ];
 }
 
+/** Limit of paths in a command line; more cannot be read, and in the end not be run. */
+const PATHS_MAX = 16;
+
+/** Command for several files; for many, find(1) looks for them by a condition in their folders. */
+export function forFiles(command: string, paths: readonly string[], condition: string): string {
+  if (paths.length <= PATHS_MAX) return `${command} ${paths.map(shellWord).join(" ")}`;
+  const folders = new Set(paths.map((path) => path.slice(0, path.lastIndexOf("/"))));
+  const where = [...folders].map(shellWord).join(" ");
+  return `find ${where} -maxdepth 1 -type f ${condition} -exec ${command} {} +`;
+}
+
 /** Appends a line to a file. */
 export function append(line: string, path: string): string {
   return `echo ${shellWord(line)} >> ${shellWord(path)}`;

@@ -6,6 +6,7 @@
 import type { Log } from "../log.ts";
 import { type PeerFacts, reasonOf, StoreError } from "../nsm/ports.ts";
 import type { DatedRecord } from "./peers.ts";
+import { asOwner } from "../platform/as_owner.ts";
 import { dropPrivileges } from "../platform/privileges.ts";
 import { watchDirectories } from "../platform/watch.ts";
 import type { FileSystem } from "../store/file_system.ts";
@@ -97,9 +98,19 @@ export class StateReader {
     }
   }
 
+  /** Reads all files as their owner at once: changing the user takes as long as reading a file. */
   #read(directory: string, unread: string[] | undefined): ReadFile[] {
+    const names = recordFileNames(this.#fs, directory, SILENT_LOG);
+    return asOwner(directory, () => this.#readFiles(directory, names, unread));
+  }
+
+  #readFiles(
+    directory: string,
+    names: readonly string[],
+    unread: string[] | undefined,
+  ): ReadFile[] {
     const files: ReadFile[] = [];
-    for (const name of recordFileNames(this.#fs, directory, SILENT_LOG)) {
+    for (const name of names) {
       try {
         const file = this.readFile(directory, name);
         if (file !== undefined) files.push(file);

@@ -9,11 +9,30 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type FindingName, FINDINGS } from "../../lib/doctor/finding.ts";
-import { Agent } from "../support/agent_client.ts";
-import { DatagramListener } from "../support/datagram_listener.ts";
-import { TestHost } from "../support/namespace.ts";
-import { type Call, message, mon, notify, type Registered, unmon } from "../support/nsm_calls.ts";
-import { NsmctlHost, OUR_FOLDER, OUR_NSMCTL } from "../support/nsmctl_host.ts";
+import { notify } from "../support/nsm_calls.ts";
+import { OUR_FOLDER, OUR_NSMCTL } from "../support/nsmctl_host.ts";
+import {
+  DROP_INS,
+  edit,
+  FAKES,
+  type Found,
+  FULL_NAME,
+  healthyHosts,
+  HOSTS,
+  hostsFile,
+  makeWorld,
+  NAME,
+  NEEDS,
+  NOBODY,
+  offMemory,
+  onMemory,
+  OWN,
+  PEERS,
+  statdConf,
+  STATE,
+  type Step,
+  type World,
+} from "../support/doctor_world.ts";
 import { eventually, inTime, PATIENCE_MS } from "../support/patience.ts";
 import {
   DEBIAN_STATD,
@@ -22,37 +41,6 @@ import {
   OUR_STATD,
   systemTest,
 } from "../support/system_test.ts";
-
-const NEEDS = [OUR_NSMCTL, OUR_STATD, DEBIAN_STATD, "/usr/bin/prlimit", "/usr/bin/python3"];
-const STATE = "/var/lib/nfs";
-const FAKES = "/run/fakes";
-const DROP_INS = "/etc/nfs.conf.d";
-/** Peers at addresses of one other host, whose statd answers for all. */
-const PEERS = ["10.99.9.1", "10.99.9.2", "10.99.9.3"];
-/** Address without a host. */
-const NOBODY = "10.99.9.77";
-const NAME = Deno.hostname();
-const FULL_NAME = `${NAME}.example.net`;
-const HOSTS = [...PEERS.map((address, at) => `${address} client${at + 1}.example.net`)];
-
-/** Stand-in of systemctl: only the effects of the units. */
-const SYSTEMCTL = `#!/bin/sh
-verb=$1; shift
-for unit; do
-  case "$verb $unit" in
-  "start rpc-statd") cd / && rpc.statd --no-notify ;;
-  "stop rpc-statd")
-    pid=$(cat /run/rpc.statd.pid); kill "$pid" 2>/dev/null
-    tail --pid="$pid" -f /dev/null ;;
-  "restart rpc-statd") "$0" stop rpc-statd; "$0" start rpc-statd ;;
-  "reload rpc-statd") kill -HUP "$(cat /run/rpc.statd.pid)" ;;
-  "start rpcbind") rpcbind -w ;;
-  "start rpc-statd-notify") sm-notify ;;
-  "unmask "*) rm -f "/etc/systemd/system/$unit" ;;
-  *) echo "no such unit: $verb $unit" >&2; exit 5 ;;
-  esac || exit
-done
-`;
 
 /** Lock manager in the background that answers every call. */
 const LOCK_MANAGER = `
@@ -70,89 +58,6 @@ while True:
     call, sender = s.recvfrom(9000)
     s.sendto(call[:4] + struct.pack(">5I", 1, 0, 0, 0, 0), sender)
 `;
-
-class World {
-  readonly #more: Agent[] = [];
-  syslog: DatagramListener | undefined;
-
-  constructor(readonly it: NsmctlHost, readonly resources: AsyncDisposableStack) {}
-
-  get host(): TestHost {
-    return this.it.host;
-  }
-
-  /** Runs a script that must succeed. */
-  sh = (script: string): Promise<string> =>
-    this.host.output("sh", "-ec", `PATH=${FAKES}:$PATH\nexport PATH\n${script}`);
-
-  pid(): Promise<string> {
-    return this.sh("cat /run/rpc.statd.pid").then((text) => text.trim());
-  }
-
-  startStatd = (...args: string[]) => this.host.output(OUR_STATD, "--no-notify", ...args);
-
-  stopStatd = () =>
-    this.sh("pid=$(cat /run/rpc.statd.pid); kill $pid; tail --pid=$pid -f /dev/null");
-
-  async restartStatd(...args: string[]) {
-    await this.stopStatd();
-    await this.startStatd(...args);
-  }
-
-  async call(call: Call, from = {}) {
-    const to = { address: "127.0.0.1", port: await this.port() };
-    await this.it.agent.datagram(message(call), to, from);
-  }
-
-  monitor = (monName: string, more: Partial<Registered> = {}) =>
-    this.call(mon({ monName, myName: FULL_NAME, version: 4, ...more }));
-  release = (monName: string, more: Partial<Registered> = {}) =>
-    this.call(unmon({ monName, myName: FULL_NAME, version: 4, ...more }));
-
-  async port(): Promise<number> {
-    const { stdout } = await this.it.run("status", "--json");
-    return (JSON.parse(stdout) as { transports: { port: number }[] }).transports[0]!.port;
-  }
-
-  /** Further process that plays servers. */
-  another(): Agent {
-    const agent = new Agent(this.host);
-    this.#more.push(agent);
-    return agent;
-  }
-
-  startLog() {
-    this.syslog = new DatagramListener(this.host, "/dev/log");
-  }
-
-  async stopLog() {
-    this.syslog?.[Symbol.dispose]();
-    await this.sh("rm -f /dev/log");
-  }
-
-  monitoredOnDisk(): number {
-    try {
-      return [...Deno.readDirSync(this.host.path(`${STATE}/sm`))]
-        .filter(({ name, isFile }) => isFile && !name.startsWith(".")).length;
-    } catch {
-      return 0; // that is the fault
-    }
-  }
-
-  async doctor(...args: string[]): Promise<{ code: number; findings: Found[] }> {
-    const { code, stdout, stderr } = await this.it.run("doctor", "--json", ...args);
-    assertEquals(stderr, "");
-    return { code, ...JSON.parse(stdout) as { findings: Found[] } };
-  }
-}
-
-interface Found {
-  readonly name: string;
-  readonly evidence: string;
-  readonly commands: readonly string[];
-}
-
-type Step = (world: World) => Promise<unknown> | unknown;
 
 interface Fault {
   readonly finding: FindingName;
@@ -175,29 +80,6 @@ interface Fault {
   /** Whether the remedy differs with systemd, and is tried there too. */
   readonly isOtherWithSystemd?: true;
 }
-
-const edit = (path: string, text: string | Uint8Array): Step => ({ host }) =>
-  host.write(path, text);
-const statdConf = (text: string) => `[statd]\nport=4050\n${text}`;
-const hostsFile = (own: string, more = HOSTS) =>
-  ["127.0.0.1 localhost", "::1 localhost", own, ...more, ""].join("\n");
-const OWN = `10.99.0.1 ${FULL_NAME} ${NAME}`;
-const healthyHosts = edit("/etc/hosts", hostsFile(OWN));
-
-/** Moves the state directory to a file system in memory, with its contents. */
-const onMemory = (size: string): Step => async (world) => {
-  await world.stopStatd();
-  await world.sh(
-    `mkdir -p /run/copy && cp -a ${STATE}/. /run/copy && mount -t tmpfs -o size=${size} none ${STATE}` +
-      ` && cp -a /run/copy/. ${STATE}`,
-  );
-  await world.startStatd();
-};
-const offMemory: Step = async (world) => {
-  await world.stopStatd();
-  await world.sh(`umount ${STATE}`);
-  await world.startStatd();
-};
 
 const FAULTS: readonly Fault[] = [
   {
@@ -821,36 +703,6 @@ const FAULTS: readonly Fault[] = [
 
 const STATUS = { error: 4, warning: 1, note: 0 } as const;
 
-/** Healthy host with three monitored peers. */
-async function makeWorld(newHost: NewHost, resources: AsyncDisposableStack): Promise<World> {
-  const it = await NsmctlHost.create(newHost, resources, { hosts: HOSTS });
-  const clients = await newHost();
-  await TestHost.join(
-    { host: it.host, addresses: ["10.99.9.254/24", "fd00:99::1/64"] },
-    { host: clients, addresses: PEERS.map((address) => `${address}/24`) },
-  );
-  await clients.startRpcbind();
-  await clients.output(OUR_STATD, "--no-notify");
-  const world = new World(it, resources);
-  await world.sh(
-    "mount -t tmpfs -o mode=755 none /dev\n" +
-      "for d in 'null 1 3' 'zero 1 5' 'random 1 8' 'urandom 1 9'; do\n" +
-      "set -- $d; mknod -m 666 /dev/$1 c $2 $3; done\n" +
-      `mkdir -p /run/rpcbind ${FAKES}; chown _rpc /run/rpcbind 2>/dev/null || :\n` +
-      // In the background: nsenter would stop together with a program stopped by a signal.
-      "pid=$(pgrep -x rpcbind); kill $pid; tail --pid=$pid -f /dev/null; rpcbind -w\n" +
-      `for p in rpc.statd sm-notify nsmctl; do ln -s ${OUR_FOLDER}/$p ${FAKES}; done`,
-  );
-  await it.host.write(`${FAKES}/systemctl`, SYSTEMCTL);
-  await world.sh(`chmod 755 ${FAKES}/systemctl`);
-  world.startLog();
-  resources.defer(() => world.stopLog().catch(() => {}));
-  await world.startStatd();
-  for (const peer of PEERS) await world.monitor(peer);
-  await world.sh("touch /run/sm-notify.pid"); // peers were told of this boot
-  return world;
-}
-
 /** Plants a fault, finds it, runs its remedy, and checks that the host is healthy again. @throws {Error} */
 async function tryFault(fault: Fault, world: World): Promise<string> {
   const { finding, plant, beside = [], filledIn = String, byHand, shows, after, args = [] } = fault;
@@ -1054,6 +906,60 @@ systemTest("doctor -v says of each check what came of it", NEEDS, async (newHost
   assert(lines.length > 40, stdout);
   for (const line of lines) assertMatch(line, /^(?:ok {7}|skipped {2}.* \(.+\)$)/);
 });
+
+systemTest(
+  "doctor looks at 5,000 records, and says what it did not look at",
+  NEEDS,
+  async (newHost) => {
+    await using resources = new AsyncDisposableStack();
+    const world = await makeWorld(newHost, resources);
+    await world.stopStatd();
+    await world.sh(
+      `cd ${STATE}/sm; for i in $(seq 5000); do\n` +
+        `echo "0100007f 000186b5 00000004 00000010 ${
+          "00".repeat(16)
+        } host$i.example.net ${FULL_NAME}"` +
+        " > host$i.example.net; done; chown --reference=. host*; chmod 600 host*; chown root host*9*",
+    );
+    const { findings } = await world.doctor();
+    assertEquals(findings.map(({ name }) => name), ["records-owner", "statd-not-running"]);
+    const [line] = findings[0]!.commands;
+    assert(line!.length < 200, "a line that can be read");
+    await world.sh(line!);
+    await world.startStatd();
+    const { stdout } = await world.it.run("doctor");
+    assertMatch(stdout, /^WARNING peers-without-address$/m);
+    assertMatch(stdout, /^ {8}… and 188 more lines like these: nsmctl doctor --json$/m);
+    assertMatch(stdout, /\nNot looked at: 4800 of 5000 names of peers\.\n$/);
+    assert(stdout.split("\n").length < 24, "a screen");
+  },
+);
+
+systemTest(
+  "doctor takes a peer that comes or goes meanwhile for no fault",
+  NEEDS,
+  async (newHost) => {
+    await using resources = new AsyncDisposableStack();
+    const world = await makeWorld(newHost, resources);
+    let isGoingOn = true;
+    const traffic = (async () => {
+      for (let i = 0; isGoingOn; i = (i + 1) % 200) {
+        await world.monitor(`10.99.9.${i + 20}`);
+        await world.release(`10.99.9.${(i + 190) % 200 + 20}`);
+      }
+    })();
+    try {
+      for (let run = 0; run < 10; run++) {
+        const { findings } = await world.doctor();
+        const ofRecords = findings.filter(({ name }) => name.startsWith("records-"));
+        assertEquals(ofRecords, []);
+      }
+    } finally {
+      isGoingOn = false;
+      await traffic;
+    }
+  },
+);
 
 /** Findings tested elsewhere: they take longer than a row of the table, or are no fault. */
 const ELSEWHERE: readonly FindingName[] = ["not-root", "callbacks-waiting", "callout-hangs"];
