@@ -40,7 +40,7 @@ export interface StatusReport {
   readonly registrationFault?: string;
   readonly peers: number;
   readonly registrations: number;
-  /** Peers whose addresses are not known yet. */
+  /** Peers of which no address is known, as `nsmctl list` counts them. */
   readonly unresolvedPeers: number;
   /** Notices answered that wait for addresses of peers. */
   readonly keptNotices: number;

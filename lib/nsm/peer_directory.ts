@@ -1,7 +1,6 @@
 /**
  * Peer directory: canonical names and addresses of the monitored peers, for matching an SM_NOTIFY
- * to them. Peers are looked up in the background after registration, and results survive restarts.
- * No reply waits for the directory.
+ * to them. Peers are looked up after registration; no reply waits for it. Results survive restarts.
  *
  * Source: nfs-utils' matching rules (a notice concerns a host if its name, an alias that DNS knows,
  * or its source address is one of the host's).
@@ -32,6 +31,8 @@ export class PeerDirectory {
   readonly #unknown = new Set<string>();
   /** Subset of `#unknown` that the name service has denied; it may have them later. */
   readonly #absent = new Set<string>();
+  /** Keys of peers of which no address is known, looked up or not. */
+  readonly #withoutAddress = new Set<string>();
   /** Keys of peers being looked up. */
   readonly #inProgress = new Set<string>();
   /** Aliases that no look-up has to confirm, by peer key. */
@@ -116,6 +117,10 @@ export class PeerDirectory {
     return this.#unknown.size;
   }
 
+  get withoutAddress(): number {
+    return this.#withoutAddress.size;
+  }
+
   /** Whether a peer's look-up is pending or has failed. */
   isUnresolved(monName: string): boolean {
     const key = nameKey(monName);
@@ -152,6 +157,7 @@ export class PeerDirectory {
       this.#index.learn(key, [...otherNames, ...this.#index.aliasesOf(key)]);
     }
     if (isKnown) return;
+    if (normaliseAddress(key) === undefined) this.#withoutAddress.add(key);
     this.#waiting.add(key);
     this.#learnSoon(LEARNING_DELAY_MS);
   }
@@ -200,13 +206,13 @@ export class PeerDirectory {
     const isNew = this.#waiting.has(key) || this.#unknown.has(key);
     const isFinal = "aliases" in learned || learned.isFinal;
     if (this.#isStopped || !isNew && !this.#index.knows(key)) return isFinal;
-    if (!this.#keep(key, learned)) return isFinal;
-    this.#settle(key);
-    return true;
+    if (this.#keep(key, learned)) this.#settle(key);
+    return isFinal;
   }
 
   /** Clears every pending look-up of a peer. */
   #settle(key: string): void {
+    this.#withoutAddress.delete(key);
     for (const keys of [this.#waiting, this.#urgent, this.#unknown, this.#absent]) keys.delete(key);
   }
 
@@ -255,15 +261,10 @@ export class PeerDirectory {
     if (this.#keep(key, learned)) return this.#settle(key);
     if ("fault" in learned && learned.isFinal) this.#absent.add(key);
     else this.#absent.delete(key);
-    if (!wasUnknown && "fault" in learned) {
-      const matched = "notices from it are matched by the name itself";
-      const { fault } = learned;
-      this.#parts.tell(
-        "notice",
-        "Cannot look up peers",
-        () => `Cannot look up peer ${quote(key)}: ${fault}; ${matched}`,
-      );
-    }
+    if (wasUnknown || !("fault" in learned)) return;
+    const rest = `${learned.fault}; notices from it are matched by the name itself`;
+    const text = () => `Cannot look up peer ${quote(key)}: ${rest}`;
+    this.#parts.tell("notice", "Cannot look up peers", text);
   }
 
   /** Stores the result of a look-up; false if it has found nothing. */
@@ -285,9 +286,8 @@ export class PeerDirectory {
   /** Plans a retry: urgent if a notice waits for an unanswered peer, not for one that is denied. */
   #relearnLater(): void {
     if (this.#isStopped || this.#unknown.size === 0) return;
-    this.#relearning.plan(
-      this.#unknown.size > this.#absent.size && this.#watcher?.isUrgent() === true,
-    );
+    const isOpen = this.#unknown.size > this.#absent.size;
+    this.#relearning.plan(isOpen && this.#watcher?.isUrgent() === true);
   }
 
   #relearn(isForAll: boolean): void {

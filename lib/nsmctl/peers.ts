@@ -14,6 +14,7 @@ export interface Peer {
   isToBeNotified: boolean;
   /** Requests from both lists, the monitor list's first. */
   readonly requests: Request[];
+  /** Begin with the name, if that is an address. */
   addresses: readonly string[];
   canonicalName?: string;
   since?: number;
@@ -65,7 +66,7 @@ export class PeerTable {
       peer.isAbsent = true;
       return;
     }
-    peer.addresses = [...new Set(aliases.filter(looksLikeAddress))];
+    peer.addresses = [...new Set([...peer.addresses, ...aliases.filter(looksLikeAddress)])];
     const canonicalName = aliases.find((alias) => !looksLikeAddress(alias));
     if (canonicalName !== undefined) peer.canonicalName = canonicalName;
   }
@@ -91,7 +92,7 @@ export class PeerTable {
         isMonitored: false,
         isToBeNotified: false,
         requests: [],
-        addresses: NO_ADDRESSES,
+        addresses: looksLikeAddress(monName) ? [monName] : NO_ADDRESSES,
       };
       this.#peers.set(key, peer);
     }
@@ -103,7 +104,9 @@ export class PeerTable {
 export function addFacts(peer: Peer, facts: PeerFacts | undefined): void {
   if (facts === undefined) return;
   const { canonicalName, lastState, heardAt, toldAt } = facts;
-  if (peer.addresses.length === 0) peer.addresses = [...new Set(facts.addresses)];
+  if (peer.addresses.every((address) => address === peer.monName)) {
+    peer.addresses = [...new Set([...peer.addresses, ...facts.addresses])];
+  }
   if (canonicalName !== undefined) peer.canonicalName ??= canonicalName;
   if (lastState !== undefined) peer.lastState ??= lastState;
   if (heardAt !== undefined) peer.heardAt ??= heardAt;

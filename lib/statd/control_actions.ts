@@ -136,7 +136,7 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
       ...(fault === undefined ? {} : { registrationFault: fault }),
       peers: list.peers,
       registrations: list.size,
-      unresolvedPeers: directory.unresolved,
+      unresolvedPeers: directory.withoutAddress,
       keptNotices: monitor.notices.kept,
       toBeNotified: facts.healthLook.toBeNotified,
       callbacks: { pending: announcer.pending },

@@ -111,8 +111,8 @@ Deno.test("add() says once that a name does not resolve, and asks again later", 
   const directory = open();
   directory.add("nodeb");
   await settle();
-  const found = () => [directory.absent, directory.unresolved];
-  assertEquals([...found(), log.of("notice").length], [1, 1, 1]);
+  const found = () => [directory.absent, directory.unresolved, directory.withoutAddress];
+  assertEquals([...found(), log.of("notice").length], [1, 1, 1, 1]);
   assertMatch(log.of("notice")[0]!, /Cannot look up peer "nodeb": no record of nodeb/);
   clock.advance(30_000);
   await settle();
@@ -120,7 +120,26 @@ Deno.test("add() says once that a name does not resolve, and asks again later", 
   resolver.addHost("nodeb", ["10.0.0.2"]);
   clock.advance(60_000);
   await settle();
-  assertEquals([...found(), [...directory.known("10.0.0.2")].length], [0, 0, 2]);
+  assertEquals([...found(), [...directory.known("10.0.0.2")].length], [0, 0, 0, 2]);
+});
+
+Deno.test("peers without a known address are counted before they are looked up", pure, async () => {
+  const { resolver, clock, open, settle } = setUp();
+  resolver.addHost("nodeb", ["10.0.0.2"]);
+  resolver.outage = "it is silent";
+  const directory = open();
+  const counts = () => [directory.withoutAddress, directory.unresolved];
+  directory.add("nodeb");
+  directory.add("192.0.2.1");
+  assertEquals(counts(), [1, 0], "an address is known of itself");
+  await settle();
+  assertEquals(counts(), [1, 2]);
+  resolver.outage = undefined;
+  clock.advance(60_000);
+  await settle();
+  assertEquals(counts(), [0, 0]);
+  directory.relearn("nodeb");
+  assertEquals(counts(), [0, 1], "the address that may be outdated is still known");
 });
 
 Deno.test("add() looks up a few peers at a time, and all in the end", pure, async () => {

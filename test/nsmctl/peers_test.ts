@@ -43,6 +43,15 @@ Deno.test("PeerTable puts together what is said of one name, in any letter case"
   assertEquals([c!.lastState, c!.heardAt, c!.since], [7, NOW - 1_000, undefined]);
 });
 
+Deno.test("a peer named by address has that address, whatever the name service says", pure, () => {
+  const table = new PeerTable();
+  for (const name of ["10.0.0.4", "fd00::4"]) table.addEntry([name, "me", 100021, 4, 16, 0, 0, 0]);
+  const [v4, v6] = table.sorted();
+  assertEquals([v4!.addresses, v6!.addresses], [["10.0.0.4"], ["fd00::4"]]);
+  addFacts(v4!, { addresses: ["10.0.0.4", "fd00::4"] });
+  assertEquals(v4!.addresses, ["10.0.0.4", "fd00::4"]);
+});
+
 Deno.test("addFacts() keeps what the daemon knows better", pure, () => {
   const [, , c] = table().sorted();
   addFacts(c!, { addresses: ["1.1.1.1"], lastState: 3, toldAt: 5 });
