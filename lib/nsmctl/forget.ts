@@ -38,14 +38,15 @@ export const forget: Command = {
     {
       long: "older-than",
       argument: "AGE",
-      help: "Peers that no lock manager has asked about for this long: 30d, 12h, 90min.",
+      help: "Peers that could not be told for this long and are not monitored: 30d, 12h, 90min.",
     },
     { long: "unresolvable", help: "Peers whose name no longer exists." },
     { letter: "y", long: "yes", help: "Do not ask." },
     TIMEOUT_OPTION,
   ],
   details: [
-    "With both options, peers that match both.",
+    "With both options, peers that match both, also monitored ones. A monitored peer may hold locks, " +
+    "however old its record is: otherwise name it.",
     "A record dated before 2000 or in the future has no usable age: it is named and kept.",
     "The lock manager keeps the locks of a forgotten host; declare-rebooted has them dropped.",
     "HOST is a name or an address, and may have * and ?.",
@@ -121,8 +122,20 @@ async function choose(
     );
     return false;
   });
-  const chosen = given.has("unresolvable") ? await unresolvable(old) : old;
-  return { chosen, isWhole: isAllRead && unknown.length === 0 };
+  const isWhole = isAllRead && unknown.length === 0;
+  if (given.has("unresolvable")) return { chosen: await unresolvable(old), isWhole };
+  if (ageMs === undefined) return { chosen: old, isWhole };
+  const chosen = old.filter(({ isMonitored }) => !isMonitored);
+  const kept = old.length - chosen.length;
+  if (kept > 0) {
+    terminal.complain(
+      `${programName}: keeping ${
+        plural(kept, "monitored peer")
+      }, which may hold locks: name a HOST ` +
+        "to forget it, or add --unresolvable",
+    );
+  }
+  return { chosen, isWhole };
 }
 
 /** Peers whose names do not exist; a name without an answer counts as existing. */

@@ -95,11 +95,12 @@ export const identity: Command = {
       session.terminal.complain(`${session.programName}: ${fault}`);
       return Status.USAGE;
     }
-    // A daemon that is still loading a long list is given as much time as its ledger.
-    const patience = Math.max(
-      session.timeoutMs,
-      1000 * Number(given.get("deadline") ?? DEADLINE_S),
-    );
+    // Cluster managers call the others, and a daemon that is loading a long list has as much time as
+    // its ledger. A person who lists identities of a hung daemon learns it as soon as elsewhere.
+    const deadlineMs = 1000 * Number(given.get("deadline") ?? DEADLINE_S);
+    const patience = action === "list"
+      ? session.timeoutMs
+      : Math.max(session.timeoutMs, deadlineMs);
     const reached = await reachDaemon(session.stateDirectoryPath, patience);
     if (reached.outcome === "absent" && action === "release") {
       releaseHere(id!, session);

@@ -8,7 +8,7 @@ import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { askersOf, type Peer, peerMatcher } from "./peers.ts";
 import { readRoster, type Roster, tellUnread } from "./roster.ts";
 import type { Session } from "./session.ts";
-import { type Cell, type Column, renderTable } from "./table.ts";
+import { type Cell, type Column, layTable } from "./table.ts";
 import { ageText, isoText, jsonText, shown } from "./text.ts";
 
 /** Column with its name on the command line, and its contents. */
@@ -32,7 +32,6 @@ const COLUMNS: readonly PeerColumn[] = [
   {
     word: "peer",
     title: "PEER",
-    mayShrink: true,
     endsHead: true,
     cell: ({ monName }) => shown(monName),
   },
@@ -40,6 +39,7 @@ const COLUMNS: readonly PeerColumn[] = [
     word: "asked-by",
     title: "ASKED BY",
     mayShrink: true,
+    mayGo: true,
     cell: (peer) => namesText(askersOf(peer)),
   },
   { word: "age", title: "AGE", cell: ({ since }, at) => ageText(since, at) },
@@ -172,7 +172,7 @@ interface ListStyle {
   readonly nobody?: string;
 }
 
-/** Table of the peers, or the text for an empty list. */
+/** Table of the peers, with a note if it is shortened; or the text for an empty list. */
 export function listText(
   peers: readonly Peer[],
   { terminal, now }: Pick<Session, "terminal" | "now">,
@@ -183,7 +183,10 @@ export function listText(
   const at = now();
   const shownColumns = columns.map((word) => COLUMNS.find((column) => column.word === word)!);
   const rows = peers.map((peer) => shownColumns.map(({ cell }) => cell(peer, at, colours)));
-  return renderTable(shownColumns, rows, width, colours, isBare);
+  const { text, isWhole } = layTable(shownColumns, rows, width, colours, isBare);
+  const note =
+    `Shortened to ${width} columns; nsmctl show HOST, or a pipe to less -S, has all of it.`;
+  return isWhole || isBare ? text : `${text}\n${colours.faint(filled(note, width, 0))}\n`;
 }
 
 /** Peers as JSON; `conf/nsmctl.schema.json` describes it. */

@@ -103,7 +103,8 @@ function adviceFor(service: string, transport: string): string {
   return `the ${transport} port of rpc.statd is not fixed: set port in section [statd] of nfs.conf`;
 }
 
-function portsText(found: readonly OpenPort[], width: number): string {
+/** Table of ports for people. */
+export function portsText(found: readonly OpenPort[], width: number): string {
   const rows = found.map(({ transport, port, service }) =>
     `${transport}  ${String(port === 0 ? "any" : port).padStart(5)}  ${service}\n`
   );

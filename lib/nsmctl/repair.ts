@@ -20,6 +20,8 @@ import { statdUser } from "../platform/users.ts";
 /** Mode bits that the owner needs, and bits that are forbidden. */
 const FOLDER = { needed: 0o700, forbidden: 0o7022 } as const;
 const FILE = { needed: 0o600, forbidden: 0o7133 } as const;
+/** The state number, which is written before root is given up: it may be root's as well. */
+const ROOTS_FILE = { ...FILE, mayBeRoots: true } as const;
 const MODE_BITS = 0o7777;
 
 interface Owner {
@@ -40,6 +42,7 @@ export const repair: Command = {
   }],
   details: [
     "The owner is that of sm; if sm is root's, the user that a package has created for it.",
+    "The state number may be root's as well.",
     "Links, files with several names and files that rpc.statd does not know are left alone.",
     "Exit status: 0; 1 if something could not be repaired.",
   ],
@@ -82,7 +85,7 @@ interface Known {
   readonly path: string;
   /** Path below the pinned directory, which cannot be redirected. */
   readonly heldPath: string;
-  readonly rule: typeof FOLDER | typeof FILE;
+  readonly rule: typeof FOLDER | typeof FILE | typeof ROOTS_FILE;
 }
 
 /** Existing paths made by rpc.statd and sm-notify; their directories are pinned meanwhile. */
@@ -91,10 +94,10 @@ function* known(layout: Layout): Generator<Known> {
   const fs = new RealFileSystem();
   const isThere = ({ heldPath }: Known) => fs.facts(heldPath) !== undefined;
   using base = holdFolder(directory, dirname(directory));
-  const fileIn = (folder: PinnedFile, path: string): Known => {
-    return { path, heldPath: `${folder.path}/${basename(path)}`, rule: FILE };
+  const fileIn = (folder: PinnedFile, path: string, rule: Known["rule"] = FILE): Known => {
+    return { path, heldPath: `${folder.path}/${basename(path)}`, rule };
   };
-  yield* [state, stateCopy].map((path) => fileIn(base, path)).filter(isThere);
+  yield* [state, stateCopy].map((path) => fileIn(base, path, ROOTS_FILE)).filter(isThere);
   for (const [list, others] of [[monitorList, [peers, notices]], [notifyList, []]] as const) {
     using folder = holdFolder(list, base.path);
     yield { path: list, heldPath: folder.path, rule: FOLDER };
@@ -137,10 +140,11 @@ function holdFolder(path: string, parent: string): PinnedFile {
 
 /** Corrects one file; returns a description of the change, undefined without one. */
 function repairOne(
-  { heldPath, rule: { needed, forbidden } }: Known,
+  { heldPath, rule }: Known,
   owner: Owner,
   isDryRun: boolean,
 ): string | undefined {
+  const { needed, forbidden } = rule;
   using pinned = new PinnedFile(needed === FOLDER.needed ? `${heldPath}/.` : heldPath);
   const info = Deno.statSync(pinned.path);
   const isExpected = needed === FOLDER.needed ? info.isDirectory : info.isFile;
@@ -149,7 +153,9 @@ function repairOne(
   const before = info.mode! & MODE_BITS;
   const mode = (before | needed) & ~forbidden;
   const changes: string[] = [];
-  if (info.uid !== owner.uid || info.gid !== owner.gid) {
+  const isRight = info.uid === owner.uid && info.gid === owner.gid ||
+    "mayBeRoots" in rule && info.uid === 0;
+  if (!isRight) {
     changes.push(`owner ${info.uid}:${info.gid} to ${owner.uid}:${owner.gid}`);
     if (!isDryRun) Deno.chownSync(pinned.path, owner.uid, owner.gid);
   }

@@ -22,14 +22,14 @@ const OTHER_EVENTS_MAX = 100;
 
 const TOLD_COLUMNS: readonly Column[] = [
   { title: "TOLD" },
-  { title: "PEER", mayShrink: true, endsHead: true },
+  { title: "PEER", endsHead: true },
   { title: "AFTER", align: "right" },
   { title: "AT", mayShrink: true },
   { title: "OVER" },
   { title: "TRIES", align: "right" },
 ];
 const LEFT_COLUMNS: readonly Column[] = [
-  { title: "NOT TOLD", mayShrink: true, endsHead: true },
+  { title: "NOT TOLD", endsHead: true },
   { title: "WHY", mayShrink: true },
 ];
 

@@ -120,7 +120,11 @@ function escaped(name: string): string {
   return name.replaceAll("*", "?");
 }
 
-function hostText({ peer, nameService, keptNotices, events }: HostFacts, session: Session): string {
+/** Text about one host. */
+export function hostText(
+  { peer, nameService, keptNotices, events }: HostFacts,
+  session: Session,
+): string {
   const { terminal: { colours, width }, now } = session;
   const at = now();
   const moment = (time: number | undefined) =>

@@ -9,6 +9,8 @@ export interface Column {
   readonly align?: "right";
   /** May be truncated if the table is too wide; other columns are not. */
   readonly mayShrink?: boolean;
+  /** Left out if the table is still too wide after shrinking. */
+  readonly mayGo?: boolean;
   /** Whether the row's heading ends with this column. */
   readonly endsHead?: boolean;
 }
@@ -20,20 +22,29 @@ export type Cell = string | { readonly text: string; readonly paint: (text: stri
 const GAP = 2;
 /** Least width of a truncated column. */
 const SHRUNK_MIN = 12;
+/** Least terminal width at which columns are left out; on a narrower one paragraphs are readable. */
+const TABLE_MIN = 60;
 const ELLIPSIS = "…";
+
+/** Formatted table. */
+export interface Table {
+  readonly text: string;
+  /** Whether all of it is shown: no cell was truncated, no column left out. */
+  readonly isWhole: boolean;
+}
 
 /**
  * Formats a table; titles come first unless it is bare. Empty columns are omitted. If the terminal
- * is still too narrow, each row becomes a paragraph. Works column by column, which halves the time
- * for 50,000 rows.
+ * is too narrow, columns are truncated, then left out, and at last each row becomes a paragraph.
+ * Works column by column, which halves the time for 50,000 rows.
  */
-export function renderTable(
+export function layTable(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
   width: number,
   { strong }: Pick<Colours, "strong">,
   isBare = false,
-): string {
+): Table {
   const used = columns.map((column, at) => ({ column, at }))
     .filter(({ at }) => rows.some((row) => cellText(row[at] ?? "") !== ""))
     .map(({ column, at }) => {
@@ -41,26 +52,29 @@ export function renderTable(
       if (!isBare) cells.unshift({ text: column.title, paint: strong });
       return { column, cells };
     });
-  const widths = used.map(({ cells }) => {
-    let widest = 0;
-    for (const cell of cells) {
-      const { length } = cellText(cell);
-      if (length > widest) widest = length;
-    }
-    return widest;
-  });
-  const isFit = fit(used.map(({ column }) => column), widths, width);
+  const staying = used.filter(({ column }) => column.mayGo !== true);
+  const mayGo = width >= TABLE_MIN && staying.length < used.length;
+  const tries = [used, ...mayGo ? [staying] : []]
+    .map((shown) => ({ shown, ...fit(shown, width) }));
   const heads = used.findIndex(({ column }) => column.endsHead) + 1;
-  if (!isFit && heads > 0 && !isBare) {
-    return paragraphs(used.slice(0, heads), used.slice(heads), width);
+  const fitting = tries.find(({ isFit }) => isFit);
+  if (fitting === undefined && heads > 0 && !isBare) {
+    return { text: paragraphs(used.slice(0, heads), used.slice(heads), width), isWhole: true };
   }
+  const { shown, widths, isWhole } = fitting ?? tries[0]!;
   let lines: string[] = [];
-  for (const [at, { column, cells }] of used.entries()) {
+  for (const [at, { column, cells }] of shown.entries()) {
     const room = widths[at]!;
     const padded = cells.map((cell) => inRoom(cell, room, column.align === "right"));
     lines = at === 0 ? padded : lines.map((line, row) => `${line}  ${padded[row]}`);
   }
-  return lines.map((line) => `${line.trimEnd()}\n`).join("");
+  const text = lines.map((line) => `${line.trimEnd()}\n`).join("");
+  return { text, isWhole: isWhole && shown.length === used.length };
+}
+
+/** Text of {@link layTable}. */
+export function renderTable(...table: Parameters<typeof layTable>): string {
+  return layTable(...table).text;
 }
 
 interface UsedColumn {
@@ -96,22 +110,34 @@ function paragraphs(
   return rows.join("");
 }
 
-/** Shrinks the widest shrinkable columns; false if the table still does not fit. */
-function fit(columns: readonly Column[], widths: number[], width: number): boolean {
+/** Widths of columns, after shrinking the widest shrinkable ones. `isWhole`: none had to shrink. */
+function fit(
+  columns: readonly UsedColumn[],
+  width: number,
+): { widths: number[]; isFit: boolean; isWhole: boolean } {
+  const widths = columns.map(({ cells }) => {
+    let widest = 0;
+    for (const cell of cells) {
+      const { length } = cellText(cell);
+      if (length > widest) widest = length;
+    }
+    return widest;
+  });
   const gaps = GAP * (widths.filter((column) => column > 0).length - 1);
   let excess = widths.reduce((sum, column) => sum + column, gaps) - width;
+  const isWhole = excess <= 0;
   while (excess > 0) {
     let widest = -1;
-    for (const [at, column] of columns.entries()) {
+    for (const [at, { column }] of columns.entries()) {
       if (column.mayShrink && widths[at]! > SHRUNK_MIN && widths[at]! > (widths[widest] ?? 0)) {
         widest = at;
       }
     }
-    if (widest < 0) return false;
+    if (widest < 0) return { widths, isFit: false, isWhole };
     widths[widest]!--;
     excess--;
   }
-  return true;
+  return { widths, isFit: true, isWhole };
 }
 
 /** Pads or truncates a cell; colours take no space. */

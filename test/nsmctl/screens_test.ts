@@ -20,6 +20,13 @@ import { listText } from "../../lib/nsmctl/list.ts";
 import { reportLine } from "../../lib/nsmctl/notify.ts";
 import type { Peer } from "../../lib/nsmctl/peers.ts";
 import { reportText as hostText } from "../../lib/nsmctl/reach_host.ts";
+import { declareRebooted } from "../../lib/nsmctl/declare_rebooted.ts";
+import { exportRecords } from "../../lib/nsmctl/export.ts";
+import { forget } from "../../lib/nsmctl/forget.ts";
+import { importRecords } from "../../lib/nsmctl/import.ts";
+import type { Command } from "../../lib/nsmctl/command.ts";
+import { linesFor, portsText } from "../../lib/nsmctl/ports.ts";
+import { hostText as showText } from "../../lib/nsmctl/show.ts";
 import { repair } from "../../lib/nsmctl/repair.ts";
 import { reportText } from "../../lib/nsmctl/report.ts";
 import { statusText } from "../../lib/nsmctl/status.ts";
@@ -64,6 +71,7 @@ const PEERS: readonly Peer[] = [
     why: "silent since 12:13, 9 tries, the next at 12:31",
   },
 ];
+const SHORT_PEERS = [PEERS[0]!, PEERS[2]!];
 const EVENTS: readonly DatedEvent[] = [
   { at: NOW - 60_000, program: "sm-notify", event: "notifying", state: 9, count: 3 },
   {
@@ -147,9 +155,54 @@ const session = (terminal: FakeTerminal) => ({
   now: () => NOW,
 });
 
+const RECORD =
+  "0100007f 000186b5 00000004 00000010 000102030405060708090a0b0c0d0e0f old.example.net server\n";
+
+/** State directory with one monitored peer, 40 days old. */
+async function inFolder(use: (folder: string) => Promise<unknown>): Promise<void> {
+  const folder = Deno.makeTempDirSync();
+  try {
+    for (const name of ["sm", "sm.bak"]) Deno.mkdirSync(`${folder}/${name}`);
+    Deno.chmodSync(folder, 0o755);
+    const path = `${folder}/sm/old.example.net`;
+    Deno.writeTextFileSync(path, RECORD);
+    const then = (NOW - 40 * 24 * HOUR_MS) / 1000;
+    Deno.utimeSync(path, then, then);
+    await use(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+function given(operands: readonly string[], options: readonly string[]) {
+  return { operands, has: (name: string) => options.includes(name), get: () => undefined };
+}
+
+/** Runs a command on a state directory without a daemon, or with its path as operand. */
+function ofFolder(
+  terminal: FakeTerminal,
+  command: Command,
+  operands: readonly string[],
+  options: readonly string[] = [],
+): Promise<void> {
+  return inFolder(async (folder) => {
+    const own = new FakeTerminal(terminal.width);
+    const operandsOrPath = command.operandsMin > 0 && operands.length === 0 ? [folder] : operands;
+    await command.run(given(operandsOrPath, options), {
+      ...session(own),
+      stateDirectoryPath: folder,
+    });
+    const complaints = own.complaints.map((line) => `${line}\n`).join("");
+    terminal.print(`${own.printed}${complaints}`.replaceAll(folder, "/var/lib/nfs"));
+  });
+}
+
 /** How each command is made to print. */
 const SCREENS: Readonly<Record<string, Screen>> = {
-  list: (terminal) => terminal.print(listText(PEERS, session(terminal))),
+  list(terminal) {
+    terminal.print(listText(PEERS, session(terminal)));
+    terminal.print(`--- names of usual length\n${listText(SHORT_PEERS, session(terminal))}`);
+  },
   watch(terminal) {
     const printer = new WatchPrinter(session(terminal), false);
     for (const change of ["added", "heard", "told", "changed", "gone"] as const) {
@@ -235,27 +288,52 @@ const SCREENS: Readonly<Record<string, Screen>> = {
     };
     for (const one of [told, left]) terminal.print(reportLine(one, session(terminal)));
   },
+  show: (terminal) =>
+    terminal.print(
+      showText({
+        peer: PEERS[0]!,
+        nameService: { addresses: ["192.0.2.1", "192.0.2.3"] },
+        keptNotices: [{
+          name: "client1",
+          address: "192.0.2.9",
+          state: 9,
+          at: NOW - 1_000,
+          ordinal: 1,
+        }],
+        events: EVENTS.slice(-1),
+      }, session(terminal)) +
+        showText({
+          peer: PEERS[2]!,
+          nameService: { addresses: [], fault: "no such host" },
+          keptNotices: [],
+          events: [],
+        }, session(terminal)),
+    ),
+  forget: (terminal) => ofFolder(terminal, forget, ["old*"]),
+  "declare-rebooted": (terminal) => ofFolder(terminal, declareRebooted, ["old.example.net"]),
+  ports(terminal) {
+    const all = [["rpcbind", 111], ["status", 0], ["nlockmgr", 4051]] as const;
+    const ports = all.map(([service, port]) => ({ transport: "udp" as const, service, port }));
+    terminal.print(portsText(ports, terminal.width));
+    for (const firewall of ["nft", "firewalld", "ufw"] as const) {
+      terminal.print(linesFor(firewall, ports));
+    }
+  },
+  import: (terminal) => ofFolder(terminal, importRecords, [], ["dry-run"]),
+  export: (terminal) => ofFolder(terminal, exportRecords, []),
   async repair(terminal) {
-    const folder = Deno.makeTempDirSync();
-    try {
-      for (const name of ["sm", "sm.bak"]) Deno.mkdirSync(`${folder}/${name}`);
-      Deno.chmodSync(folder, 0o755);
-      Deno.writeTextFileSync(`${folder}/sm/client1.example.net`, "");
+    await inFolder(async (folder) => {
       Deno.chmodSync(`${folder}/sm`, 0o777);
       Deno.chmodSync(`${folder}/sm.bak`, 0o707);
-      Deno.chmodSync(`${folder}/sm/client1.example.net`, 0o666);
-      const given = {
-        operands: [],
-        has: (name: string) => name === "dry-run",
-        get: () => undefined,
-      };
+      Deno.chmodSync(`${folder}/sm/old.example.net`, 0o666);
       const own = new FakeTerminal(terminal.width);
-      await repair.run(given, { ...session(own), stateDirectoryPath: folder });
+      await repair.run(given([], ["dry-run"]), {
+        ...session(own),
+        stateDirectoryPath: folder,
+      });
       const owners = /owner \d+:\d+ to \d+:\d+, /g;
       terminal.print(own.printed.replaceAll(folder, "/var/lib/nfs").replaceAll(owners, ""));
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+    });
   },
   identity(terminal) {
     terminal.print(identityText(IDENTITIES, false, { terminal }));
@@ -271,17 +349,8 @@ const SCREENS: Readonly<Record<string, Screen>> = {
       }),
     ], { terminal })),
 };
-/** They print what they are asked for, a sentence, or what people and programs copy. */
-const OTHERS = [
-  "show",
-  "ctdb-script",
-  "forget",
-  "declare-rebooted",
-  "ports",
-  "import",
-  "export",
-  "completion",
-];
+/** They print a script for programs, which has no width. */
+const OTHERS = ["ctdb-script", "completion"];
 
 /** Local times and distances from UTC, in as many characters: a terminal's layout is the same everywhere. */
 function comparable(text: string): string {

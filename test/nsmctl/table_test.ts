@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { coloursFor } from "../../lib/nsmctl/terminal.ts";
-import { renderTable } from "../../lib/nsmctl/table.ts";
+import { layTable, renderTable } from "../../lib/nsmctl/table.ts";
 
 const pure = { permissions: "none" } as const;
 const plain = coloursFor(false);
@@ -34,6 +34,29 @@ Deno.test("renderTable() never cuts a column to nothing", pure, () => {
   const text = renderTable(COLUMNS, [["x", "a".repeat(60), "12"]], 5, plain);
   assertEquals(text.includes(`${"a".repeat(11)}…`), true);
 });
+
+Deno.test("layTable() leaves out what may go before it makes paragraphs, and says so", pure, () => {
+  const columns = [
+    { title: "NAME", endsHead: true },
+    { title: "FROM", mayShrink: true, mayGo: true },
+    { title: "REMARKS", mayShrink: true },
+  ];
+  const rows = [["a".repeat(40), "b".repeat(20), "c".repeat(20)]];
+  const at = (width: number) => layTable(columns, rows, width, plain);
+  assertEquals(at(84), { text: `${titles(40, 20)}\n${rows[0]!.join("  ")}\n`, isWhole: true });
+  const [, shrunk] = at(68).text.split("\n");
+  assertEquals(shrunk, `${"a".repeat(40)}  ${"b".repeat(11)}…  ${"c".repeat(11)}…`);
+  const left = at(64);
+  assertEquals([left.text.split("\n")[1], left.isWhole], [rows[0]![0] + "  " + rows[0]![2], false]);
+  assertEquals(at(59), {
+    text: `${rows[0]![0]}\n  FROM     ${rows[0]![1]}\n  REMARKS  ${rows[0]![2]}\n`,
+    isWhole: true,
+  });
+});
+
+function titles(name: number, from: number): string {
+  return `${"NAME".padEnd(name)}  ${"FROM".padEnd(from)}  REMARKS`;
+}
 
 Deno.test(
   "renderTable() makes paragraphs where the terminal is too narrow for a table",

@@ -76,6 +76,10 @@ systemTest(
   async (newHost) => {
     await using resources = new AsyncDisposableStack();
     const host = await NsmctlHost.create(newHost, resources);
+    await host.host.output("sh", "-c", "rm /var/lib/nfs/state; $0 --no-notify", OUR_STATD);
+    const fresh = await host.run("repair", "--dry-run");
+    assertEquals(fresh.stdout, "Nothing to repair.\n", "what rpc.statd has made is right");
+    await host.host.output("sh", "-c", "kill $(cat /run/rpc.statd.pid)");
     await host.putRecord("sm", "client.example.net");
     await host.putRecord("sm.bak", "old.example.net");
     await host.host.output(

@@ -227,7 +227,16 @@ nsmctlTest("D7: a daemon that hangs is named by every command that asks it", asy
   await host.host.output("kill", "-STOP", pid);
   try {
     for (
-      const command of ["status", "list", "watch", "forget --yes peer", "declare-rebooted -y peer"]
+      const command of [
+        "status",
+        "list",
+        "show peer",
+        "watch",
+        "ports",
+        "identity list",
+        "forget --yes peer",
+        "declare-rebooted -y peer",
+      ]
     ) {
       const { code, stdout, stderr } = await host.run(...command.split(" "), "--timeout=0.5");
       assertEquals([code, stdout], [5, ""], command);
@@ -315,16 +324,24 @@ nsmctlTest("forget changes memory and disk, or the disk alone", async (host) => 
   const files = () =>
     host.host.output("sh", "-c", `cd ${STATE} && find sm sm.bak -type f ! -name '.*'`);
   for (const withDaemon of [false, true]) {
-    for (const name of [PEER, "peer", "old"]) await host.putRecord("sm", name);
+    for (const name of [PEER, "peer", "live"]) await host.putRecord("sm", name);
     for (const name of ["peer", "old"]) await host.putRecord("sm.bak", name);
-    await host.host.output("touch", "-d", "-40 days", `${STATE}/sm/old`, `${STATE}/sm.bak/old`);
+    await host.host.output("touch", "-d", "-40 days", `${STATE}/sm/live`, `${STATE}/sm.bak/old`);
     if (withDaemon) await host.startStatd();
     assertEquals((await host.run("forget", "PEER")).code, 1); // there is nobody to ask
     assertEquals((await host.run("forget", "--yes", "PEER")).code, 0);
     assertEquals((await host.run("forget", "--yes", "PEER")).code, 1);
-    assertEquals((await listed(host)).peers.map(({ monName }) => monName), [PEER, "old"]);
-    assertEquals((await host.run("forget", "--yes", "--older-than", "30d")).code, 0);
-    assertEquals((await listed(host)).peers.map(({ monName }) => monName), [PEER]);
+    const names = async () => (await listed(host)).peers.map(({ monName }) => monName);
+    assertEquals(await names(), [PEER, "live", "old"]);
+    const aged = await host.run("forget", "--yes", "--older-than", "30d");
+    assertEquals(
+      [aged.code, await names()],
+      [0, [PEER, "live"]],
+      "who is monitored may hold locks",
+    );
+    assertMatch(aged.stderr, /keeping 1 monitored peer, which may hold locks: name a HOST/);
+    assertEquals((await host.run("forget", "--yes", "--older-than", "30d")).code, 1);
+    assertEquals((await host.run("forget", "--yes", "live")).code, 0);
     await host.putRecord("sm.bak", "nowhere.example.net");
     assertEquals((await host.run("forget", "--yes", "--unresolvable")).code, 0);
     assertEquals(await files(), `sm/${PEER}\n`);
@@ -425,9 +442,9 @@ nsmctlTest(
 nsmctlTest(
   "operator D4: forget --older-than takes no implausible time for an age",
   async (host) => {
-    for (const monName of ["old", "clockless", "future"]) await host.putRecord("sm", monName);
+    for (const monName of ["old", "clockless", "future"]) await host.putRecord("sm.bak", monName);
     const date = (monName: string, time: string) =>
-      host.host.output("touch", "-d", time, `${STATE}/sm/${monName}`);
+      host.host.output("touch", "-d", time, `${STATE}/sm.bak/${monName}`);
     await date("old", "2010-01-01");
     await date("clockless", "1970-01-02");
     await date("future", "2090-01-01");
@@ -435,7 +452,7 @@ nsmctlTest(
     assertEquals(code, 0);
     assertMatch(stderr, /skipping clockless: the time of its record, 1970-01-0/);
     assertMatch(stderr, /skipping future: /);
-    assertEquals(await host.host.output("ls", `${STATE}/sm`), "clockless\nfuture\n");
+    assertEquals(await host.host.output("ls", `${STATE}/sm.bak`), "clockless\nfuture\n");
   },
 );
 
@@ -589,7 +606,7 @@ nsmctlTest("output has the colours and the width of the terminal", async (host) 
   assertStringIncludes(await onTerminal(80, "NO_COLOR=", "list"), "\x1b[32mM\x1b[0m");
   for (const variables of ["NO_COLOR=1", "TERM=dumb NO_COLOR="]) {
     const table =
-      /\r\nM +PEER +ASKED BY +AGE +WHY NOT\r\nM +10\.99\.0\.9 +me\.example\.net +\d+ s +no address known\r\n\r\n1 monitored, 1 without a known address\r\n$/;
+      /\r\nM +PEER +ASKED BY +AGE\r\nM +10\.99\.0\.9 +me\.example\.net +\d+ s\r\n\r\n1 monitored\r\n$/;
     assertMatch(await onTerminal(80, variables, "list"), table);
   }
   await host.startStatd();
