@@ -80,10 +80,7 @@ export class DirectoryLedger implements Ledger {
   }
 
   owner(): Promise<Ownership | undefined> {
-    return this.#epochs.guarded(async () => {
-      const [highest] = await this.#epochs.epochs();
-      return highest === undefined ? undefined : await this.#epochs.ownerOf(highest);
-    });
+    return this.#epochs.guarded(() => this.#epochs.owner());
   }
 
   take(
@@ -120,9 +117,7 @@ export class DirectoryLedger implements Ledger {
   }
 
   verify(): Promise<void> {
-    return this.#epochs.guarded(async () => {
-      await this.#epochs.olderThan(this.#requireOwn());
-    });
+    return this.#epochs.guarded(() => this.#epochs.requireHeld(this.#requireOwn()));
   }
 
   async tryWriting(): Promise<void> {
@@ -212,7 +207,7 @@ export class DirectoryLedger implements Ledger {
   /** Reads the journal of an epoch and resumes it. */
   #resume(own: Ownership): Promise<JournalSum<PeerKeys>> {
     return this.#epochs.guarded(async () => {
-      await this.#epochs.olderThan(own);
+      await this.#epochs.requireHeld(own);
       const text = await this.#epochs.files.read(this.#epochs.journalOf(own.epoch));
       if (text === undefined) throw new LedgerError(`the journal of epoch ${own.epoch} is gone`);
       const sum = emptySum(new PeerKeys());

@@ -45,12 +45,7 @@ export class EpochDirectory {
 
   /** All epochs, highest first. */
   async epochs(): Promise<number[]> {
-    const epochs: number[] = [];
-    for (const name of await this.files.names(this.path)) {
-      const [, number] = EPOCH.exec(name) ?? [];
-      if (number !== undefined) epochs.push(Number(number));
-    }
-    return epochs.sort((a, b) => b - a);
+    return epochsIn(await this.files.names(this.path));
   }
 
   /**
@@ -70,6 +65,28 @@ export class EpochDirectory {
     );
   }
 
+  /** Checks that an epoch is the highest, and not released. @throws {SupersededError} */
+  async requireHeld(own: Ownership): Promise<void> {
+    await this.olderThan(own);
+    const owner = await this.ownerOf(own.epoch);
+    if (owner.isReleased) throw new SupersededError(owner);
+  }
+
+  /** Present or last owner; undefined if there was none yet. */
+  async owner(): Promise<Ownership | undefined> {
+    let before: number | undefined;
+    for (;;) {
+      const [highest] = await this.epochs();
+      if (highest === undefined) return undefined;
+      try {
+        return await this.ownerOf(highest);
+      } catch (error) {
+        if (highest === before) throw error; // not because it was superseded, and removed
+        before = highest;
+      }
+    }
+  }
+
   /** Owner of an epoch. @throws {LedgerError} When its file is invalid. */
   async ownerOf(epoch: number): Promise<Ownership> {
     const path = `${this.#pathOf(epoch)}/owner`;
@@ -85,18 +102,21 @@ export class EpochDirectory {
   /** Creates the next epoch with an empty journal; false if another node was first. */
   async make(own: Ownership): Promise<boolean> {
     const { files } = this;
-    const aside = `${this.path}/${NEW_PREFIX}${this.randomName()}`;
-    await files.makeDirectory(aside);
-    for (const [name, text] of [["owner", ownerText(own)], ["journal", ""]] as const) {
-      await files.write(`${aside}/${name}`, text);
-      await files.sync(`${aside}/${name}`);
-    }
-    await files.sync(aside);
+    const aside = `${NEW_PREFIX}${this.randomName()}`;
+    const path = `${this.path}/${aside}`;
+    await files.makeDirectory(path);
     try {
-      await files.rename(aside, this.#pathOf(own.epoch));
+      for (const [name, text] of [["owner", ownerText(own)], ["journal", ""]] as const) {
+        await files.write(`${path}/${name}`, text);
+        await files.sync(`${path}/${name}`);
+      }
+      await files.sync(path);
+      await files.rename(path, this.#pathOf(own.epoch));
     } catch (error) {
-      const [highest = 0] = await this.epochs();
-      if (highest < own.epoch) throw error; // not because another node was first
+      // Another node was first, and may have tidied up.
+      const names = await files.names(this.path);
+      const [highest = 0] = epochsIn(names);
+      if (highest < own.epoch && names.includes(aside)) throw error;
       return false;
     }
     await files.sync(this.path);
@@ -123,17 +143,25 @@ export class EpochDirectory {
 
   /** Removes an epoch without pending peers. */
   async remove(epoch: number): Promise<void> {
-    const old = `${this.path}/${OLD_PREFIX}${this.randomName()}`;
-    await this.files.rename(this.#pathOf(epoch), old);
-    await this.files.removeTree(old);
+    await this.#removeTree(this.#pathOf(epoch));
   }
 
   /** Removes the remains of crashes. A node that is creating an epoch right now retries. */
   async tidy(): Promise<void> {
     for (const name of await this.files.names(this.path)) {
-      if (!name.startsWith(NEW_PREFIX) && !name.startsWith(OLD_PREFIX)) continue;
-      await this.files.removeTree(`${this.path}/${name}`).catch(() => {});
+      const path = `${this.path}/${name}`;
+      if (name.startsWith(NEW_PREFIX)) await this.#removeTree(path).catch(() => {});
+      if (name.startsWith(OLD_PREFIX)) await this.files.removeTree(path).catch(() => {});
     }
+  }
+
+  /** Removes a directory, durably renamed first: nobody may find, or rename, a part of it. */
+  async #removeTree(path: string): Promise<void> {
+    const { files } = this;
+    const old = `${this.path}/${OLD_PREFIX}${this.randomName()}`;
+    await files.rename(path, old);
+    await files.sync(this.path);
+    await files.removeTree(old);
   }
 
   /** Runs an action, and adds the ledger's path to its error. */
@@ -150,6 +178,14 @@ export class EpochDirectory {
   #pathOf(epoch: number): string {
     return `${this.path}/epoch.${epoch}`;
   }
+}
+
+/** Epochs among the names of a ledger directory, highest first. */
+function epochsIn(names: readonly string[]): number[] {
+  return names.flatMap((name) => {
+    const [, number] = EPOCH.exec(name) ?? [];
+    return number === undefined ? [] : [Number(number)];
+  }).sort((a, b) => b - a);
 }
 
 function ownerText(own: Ownership): string {

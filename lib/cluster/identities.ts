@@ -16,23 +16,18 @@ import {
   leftBehind,
   refusalOf,
   RefusedError,
+  sharedLedger,
   unknown,
 } from "./refusals.ts";
+import { KnownIdentities, type KnownIdentity } from "./known_identities.ts";
 import { takeInTime } from "./take_in_time.ts";
 import { withinBudget } from "./timers.ts";
-import type { Ledger, LedgerError, LedgerPeer, Ownership } from "./ledger.ts";
+import type { Ledger, LedgerError, LedgerPeer } from "./ledger.ts";
 
 /** Limit of identities: each may block a thread, and look-ups need some of the 32. */
 const IDENTITIES_MAX = 16;
 /** Default time limit of an acquire or a release, in ms. */
 export const DEADLINE_MS = 8_000;
-
-/** Stored facts about an identity. */
-export interface KnownIdentity {
-  readonly texts: DefinitionTexts;
-  /** Epoch under which it is held, or was held when the daemon ended. */
-  readonly own?: Ownership;
-}
 
 /** Dependencies of the identities. */
 export interface IdentitiesParts {
@@ -56,7 +51,7 @@ export interface MonitoredPeers {
 
 export class Identities {
   readonly #parts: IdentitiesParts;
-  readonly #known: Map<string, KnownIdentity>;
+  readonly #known: KnownIdentities;
   readonly #held = new Map<string, HeldIdentity>();
   /** Identities with a ledger call in progress, which may hang. */
   readonly #busy = new Set<string>();
@@ -65,7 +60,7 @@ export class Identities {
   /** `known` are the stored identities; those of this boot are held from the start. */
   constructor(known: ReadonlyMap<string, KnownIdentity>, parts: IdentitiesParts) {
     this.#parts = parts;
-    this.#known = new Map(known);
+    this.#known = new KnownIdentities(known, parts.save);
     for (const [id, { texts, own }] of known) {
       if (own?.life !== parts.life) continue;
       try {
@@ -125,7 +120,7 @@ export class Identities {
   }
 
   list(): IdentityReport[] {
-    return [...this.#known].map(([id, known]) => this.#report(id, known));
+    return [...this.#known.all()].map(([id, known]) => this.#report(id, known));
   }
 
   /** Adds an identity, or changes one that is not held. @throws {RefusedError} */
@@ -133,22 +128,21 @@ export class Identities {
     if (this.#isHeld(id)) {
       throw new RefusedError("held", `Identity ${id} is held: release it first`);
     }
-    if (!this.#known.has(id) && this.#known.size >= IDENTITIES_MAX) {
+    if (this.#known.get(id) === undefined && this.#known.size >= IDENTITIES_MAX) {
       throw new RefusedError("invalid", `There are ${IDENTITIES_MAX} identities already`);
     }
     definitionOf(id, texts);
-    this.#keep(id, { texts });
+    this.#known.keep(id, { texts });
   }
 
   /** Forgets an identity that is not held. @throws {RefusedError} */
   remove(id: string): void {
-    if (!this.#known.has(id)) throw unknown(id);
+    if (this.#known.get(id) === undefined) throw unknown(id);
     if (this.#isHeld(id)) {
       throw new RefusedError("held", `Identity ${id} is held: release it first`);
     }
     this.#held.delete(id);
-    this.#known.delete(id);
-    this.#parts.save(this.#known);
+    this.#known.forget(id);
   }
 
   /**
@@ -169,6 +163,8 @@ export class Identities {
     const known = this.#known.get(id);
     if (known === undefined) throw unknown(id);
     const definition = definitionOf(id, known.texts);
+    const sharer = this.#known.sharerOf(definition, (other) => this.#isHeld(other));
+    if (sharer !== undefined) throw sharedLedger(id, sharer);
     const { isLocalEnough } = definition;
     const until = this.#parts.clock.now() + deadlineMs;
     await this.#bounded(id, deadlineMs, async (tried) => {
@@ -186,8 +182,14 @@ export class Identities {
       if (this.#parts.clock.now() >= until) return await ledger.release();
       const held = new HeldIdentity(own, false, { ...this.#parts, id, ledger, isLocalEnough });
       this.#held.get(id)?.stop();
+      this.#held.delete(id);
+      try {
+        this.#known.keep(id, { texts: known.texts, own });
+      } catch (error) {
+        await ledger.release(); // as the next process would not hold it
+        throw error;
+      }
       this.#held.set(id, held);
-      this.#keep(id, { texts: known.texts, own });
       await held.begin(monitored.all());
       const { pending, recorded } = held.counts;
       const what = `acquired as epoch ${own.epoch}, state ${own.state}`;
@@ -230,7 +232,7 @@ export class Identities {
   #letGo(id: string, held: HeldIdentity, { texts }: KnownIdentity): void {
     held.stop();
     if (this.#held.get(id) === held) this.#held.delete(id);
-    this.#keep(id, { texts });
+    this.#known.keep(id, { texts });
   }
 
   /** Notes peers told under an epoch. @throws {RefusedError} */
@@ -249,12 +251,6 @@ export class Identities {
   #isHeld(id: string): boolean {
     const held = this.#held.get(id);
     return held !== undefined && held.supersededBy === undefined;
-  }
-
-  /** Stores the identity in memory and, if possible, on disk. */
-  #keep(id: string, known: KnownIdentity): void {
-    this.#known.set(id, known);
-    this.#parts.save(this.#known);
   }
 
   /** Runs one action per ledger at a time, with a time limit; a late action continues in the background. */

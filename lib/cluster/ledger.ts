@@ -44,12 +44,14 @@ export interface Pending {
   readonly unread: number;
 }
 
-/** Thrown when a newer epoch exists: this node may neither write nor notify. */
+/** Thrown when an epoch is over: this node may neither write nor notify. */
 export class SupersededError extends Error {
   override readonly name = "SupersededError";
 
+  /** `by` is the owner of the newer epoch, or the one that has released this epoch. */
   constructor(readonly by: Ownership | undefined) {
-    super(by === undefined ? "another node has taken it" : `${by.node} has taken it`);
+    const node = by?.node ?? "another node";
+    super(`${node} has ${by?.isReleased === true ? "released" : "taken"} it`);
   }
 }
 
@@ -97,7 +99,7 @@ export interface Ledger {
   adopt(own: Ownership): Promise<Set<string>>;
   /** Reads an epoch that another process writes, only for {@link verify} and {@link pending}. */
   observe(own: Ownership): Promise<void>;
-  /** Checks that the epoch is the present one. @throws {SupersededError} */
+  /** Checks that the epoch is the present one, and not released. @throws {SupersededError} */
   verify(): Promise<void>;
   /** Probes a failed ledger by a write without effect. @throws {SupersededError} */
   tryWriting(): Promise<void>;

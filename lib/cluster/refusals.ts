@@ -44,6 +44,13 @@ export function unknown(id: string): RefusedError {
   return new RefusedError("unknown", `There is no identity ${id}: ${advice}`);
 }
 
+export function sharedLedger(id: string, other: string): RefusedError {
+  return new RefusedError(
+    "invalid",
+    `Identity ${id}: its ledger is that of identity ${other}; each needs a directory of its own`,
+  );
+}
+
 export function heldElsewhere(id: string, { node, since }: Ownership): RefusedError {
   return new RefusedError(
     "held",

@@ -1,7 +1,6 @@
 /** `nsmctl identity`: services that move between nodes, with their clients' locks. */
 
 import {
-  type Definition,
   DEFINITION_KEYS,
   DefinitionError,
   type DefinitionKey,
@@ -14,12 +13,11 @@ import type { IdentityReport } from "../cluster/identity_report.ts";
 import { systemFiles } from "../config/ini_file.ts";
 import type { IdentityRequest } from "../control/identity_protocol.ts";
 import { type Daemon, reachDaemon } from "../control/client.ts";
-import { ownerOf } from "../platform/privileges.ts";
-import { layoutOf } from "../store/layout.ts";
 import { type Command, type Given, Status, TIMEOUT_OPTION } from "./command.ts";
 import { notifyIdentity } from "./identity_notify.ts";
 import { configuredIdentities } from "./identity_settings.ts";
 import { HELD_ELSEWHERE, releaseHere, sayStatus } from "./identity_state.ts";
+import { prepareLedger } from "./ledger_directory.ts";
 import { unreachable } from "./state_directory.ts";
 import type { Session } from "./session.ts";
 import { plural } from "../quote.ts";
@@ -171,7 +169,7 @@ async function act(
     case "acquire": {
       const texts = configured().get(id);
       const known = texts ?? (await reportOf(daemon, id))?.texts;
-      if (known !== undefined) await giveToDaemon(readDefinition(id, known), session);
+      if (known !== undefined) await prepareLedger(readDefinition(id, known), session);
       const asked = texts === undefined ? {} : { texts };
       const isFenced = given.has("fenced");
       const { identities } = await ask({ command, action, id, ...asked, isFenced, ...time });
@@ -236,35 +234,6 @@ function textsOfOptions(given: Given): DefinitionTexts {
     if (text !== undefined) texts[key] = text;
   }
   return texts;
-}
-
-/**
- * Gives an empty directory to the daemon's user, who has to write to it. It is never created: if
- * its file system is not mounted, it is missing.
- *
- * @throws {RefusedError} When there is no such directory.
- */
-async function giveToDaemon(
-  { ledger }: Definition,
-  { stateDirectoryPath }: Session,
-): Promise<void> {
-  if (ledger.kind !== "directory") return;
-  const directory = ledger.path;
-  try {
-    const { uid, isDirectory } = await Deno.lstat(directory);
-    if (!isDirectory) throw new Error("it is not a directory");
-    const owner = ownerOf(layoutOf(stateDirectoryPath).monitorList);
-    if (Deno.uid() !== 0 || uid === owner.uid) return;
-    for await (const _ of Deno.readDir(directory)) return;
-    await Deno.chown(directory, owner.uid, owner.gid);
-  } catch (error) {
-    const reason = error instanceof Deno.errors.NotFound
-      ? "it does not exist: is its file system mounted? Make it once, below the mount point"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    throw new RefusedError("unreachable", `The ledger ${directory}: ${reason}`);
-  }
 }
 
 /** The identities as a table, or as JSON. */

@@ -264,7 +264,9 @@ function sayResult(
   if (unread !== 0) {
     lines.push(`${unread} lines of the ledger cannot be read: there may be more.\n`);
   }
-  if (end === "superseded") lines.push("Another node has taken it: the run has stopped.\n");
+  if (end === "superseded") {
+    lines.push("Another node has taken it, or it was released: the run has stopped.\n");
+  }
   if (end === "unreachable") lines.push("Its ledger does not answer: the run has stopped.\n");
   terminal.print(lines.join(""));
 }

@@ -121,7 +121,10 @@ async function withFile(
   if (file < 0) {
     await Deno.lstat(path.slice(0, path.lastIndexOf("/"))); // throws a descriptive error
     if ((flags & O_CREAT_TRUNC) === 0) await Deno.lstat(path);
-    throw new Error(`${path} cannot be opened; uid ${Deno.uid()} has to be its owner`);
+    const who = `uid ${Deno.uid()}`; // errno stays on the thread
+    throw new Error(
+      `${path} cannot be opened: it is on a read-only disk, or ${who} has no right to`,
+    );
   }
   try {
     await action(file);

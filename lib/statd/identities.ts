@@ -1,7 +1,8 @@
 /** Identities of this daemon: opened from their file, and connected with the monitor list. */
 
 import { textsOf } from "../cluster/definition.ts";
-import { Identities, type KnownIdentity } from "../cluster/identities.ts";
+import { Identities } from "../cluster/identities.ts";
+import type { KnownIdentity } from "../cluster/known_identities.ts";
 import { ownershipOf } from "../cluster/ownership.ts";
 import type { LedgerPeer } from "../cluster/ledger.ts";
 import { sayingOfIdentities } from "../cluster/identity_events.ts";

@@ -78,6 +78,36 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "of two nodes that acquire, the second one tidies up what the first is making, which begins anew",
+  pure,
+  async () => {
+    const world = new World();
+    const { storage } = world;
+    const isMaking = Promise.withResolvers<void>();
+    const other = Promise.withResolvers<void>();
+    const slow = storage.filesOf("a");
+    const a = new DirectoryLedger(DIRECTORY, {
+      files: {
+        ...slow,
+        async write(path, text) {
+          isMaking.resolve();
+          await other.promise;
+          await slow.write(path, text);
+        },
+      },
+      randomName: () => `of-a-${storage.calls.length}`,
+      clock: world.clock,
+    });
+    const taking = world.take(a, "a");
+    await isMaking.promise;
+    const b = await world.take(world.ledger("b"), "b");
+    other.resolve();
+    assertEquals([b.epoch, (await taking).epoch], [1, 2]);
+    assertEquals(await slow.names(DIRECTORY), ["epoch.1", "epoch.2"]);
+  },
+);
+
 Deno.test("a line that cannot be read counts as one that may have been a peer", pure, async () => {
   const world = new World();
   const a = world.ledger("a");

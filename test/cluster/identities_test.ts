@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { DirectoryLedger } from "../../lib/cluster/directory_ledger.ts";
-import { Identities, type KnownIdentity } from "../../lib/cluster/identities.ts";
+import { Identities } from "../../lib/cluster/identities.ts";
+import type { KnownIdentity } from "../../lib/cluster/known_identities.ts";
 import { RefusedError } from "../../lib/cluster/refusals.ts";
 import { IdentityStore } from "../../lib/cluster/identity_store.ts";
 import { LedgerError } from "../../lib/cluster/ledger.ts";
@@ -25,6 +26,8 @@ class World {
   readonly log = new RecordingLog();
   readonly saved = new Map<string, ReadonlyMap<string, KnownIdentity>>();
   readonly monitored = new Set<string>();
+  /** Why no node can store its identities. */
+  saveFault: Error | undefined;
   #names = 0;
 
   constructor() {
@@ -40,7 +43,10 @@ class World {
           randomName: () => `${++this.#names}`,
           clock,
         }),
-      save: (known) => void saved.set(node, new Map(known)),
+      save: (known) => {
+        if (this.saveFault !== undefined) throw this.saveFault;
+        saved.set(node, new Map(known));
+      },
       node,
       life,
       clock,
@@ -130,6 +136,43 @@ Deno.test(
     assertEquals(a.list(), []);
   },
 );
+
+Deno.test("two identities that are held have a directory each", pure, async () => {
+  const world = new World();
+  const a = world.identities("a");
+  await a.acquire("vip1", TEXTS, false);
+  assertEquals(await refusal(() => a.acquire("vip2", TEXTS, true)), "invalid");
+  assertEquals(a.list().map(({ state }) => state), ["held", "not held"]);
+  await a.release("vip1", false);
+  assertEquals((await a.acquire("vip2", undefined, false)).epoch, 2);
+  assertEquals(await refusal(() => a.acquire("vip1", undefined, true)), "invalid");
+});
+
+Deno.test(
+  "R3: an acquire that cannot be stored on this node gives the identity back",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.identities("a");
+    world.monitored.add("c1");
+    await a.acquire("vip1", TEXTS, false);
+    world.saveFault = new Error("No space left on device");
+    const error = await assertRejects(() => a.acquire("vip1", undefined, false), RefusedError);
+    assertMatch(error.message, /No space left/);
+    world.saveFault = undefined;
+    assertEquals(a.list()[0]!.state, "not held");
+    const { epoch, pending } = await world.identities("b").acquire("vip1", TEXTS, false);
+    assertEquals([epoch, pending], [3, 1]);
+  },
+);
+
+Deno.test("an identity that cannot be stored is not added", pure, () => {
+  const world = new World();
+  const a = world.identities("a");
+  world.saveFault = new Error("No space left on device");
+  assertThrows(() => a.add("vip1", TEXTS), Error, "No space left");
+  assertEquals(a.list(), []);
+});
 
 Deno.test(
   "R1: a record is there when the disk and the ledger have it, and in neither if one refuses",

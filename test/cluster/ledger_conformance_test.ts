@@ -183,6 +183,20 @@ conforms("an epoch is gone on with after a restart, until it is over", async (wo
 });
 
 conforms(
+  "R5: a release is the end of an epoch, also for a run that tells clients",
+  async (world) => {
+    const { own, ledger } = await world.take("a");
+    const run = world.engine.ledger("a");
+    await run.observe(own);
+    await ledger.release();
+    const error = await assertRejects(() => run.verify(), SupersededError);
+    assertEquals(error.message, "a has released it");
+    await assertRejects(() => world.engine.ledger("a").observe(own), SupersededError);
+    await assertRejects(() => world.engine.ledger("a").adopt(own), SupersededError);
+  },
+);
+
+conforms(
   "of nodes that acquire at the same time each gets an epoch and a number of its own",
   async (world) => {
     const taken = await Promise.all(["a", "b", "c", "d", "e"].map((node) => world.take(node)));

@@ -228,7 +228,9 @@ class Simulation {
     try {
       await action();
     } catch (error) {
-      if (!(error instanceof SupersededError || error instanceof LedgerError)) this.fault ??= error;
+      const isDamaged = error instanceof LedgerError && error.message.includes("does not say");
+      const isExpected = error instanceof SupersededError || error instanceof LedgerError;
+      if (isDamaged || !isExpected) this.fault ??= error;
       if (error instanceof SupersededError) node.own = undefined;
     } finally {
       node.isBusy = false;

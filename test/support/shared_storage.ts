@@ -92,11 +92,18 @@ export class SharedStorage {
           parent.names.set(name, directory());
         }),
       rename: (from, to) => call("rename", to, () => this.#rename(from, to)),
-      removeTree: (path) =>
-        call("removeTree", path, () => {
+      // File by file: others see, and may rename, what is left.
+      removeTree: async (path) => {
+        const names = await call("names", path, () => [...this.#directory(path).names.keys()]);
+        for (const name of names) {
+          await call("unlink", `${path}/${name}`, () => this.#directory(path).names.delete(name));
+        }
+        await call("rmdir", path, () => {
           const { parent, name } = this.#locate(path);
-          if (!parent.names.delete(name)) throw new Deno.errors.NotFound("No such file");
-        }),
+          if (this.#directory(path).names.size > 0) throw new Error("Directory not empty");
+          parent.names.delete(name);
+        });
+      },
       sync: (path) =>
         call("sync", path, () => {
           const { parent, name } = this.#locate(path);

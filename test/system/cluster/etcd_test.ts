@@ -81,7 +81,7 @@ systemTest(
     assertEquals(refused, 4);
     assertMatch(stderr, /held by a since .*--fenced if that node is dead/);
     await b.identity("acquire", "vip1", "--fenced");
-    const { code, summary } = await b.notify("vip1", "--deadline", "10");
+    const { code, summary } = await b.notify("vip1", "--deadline", "40");
     const { total, told, gave_up, superseded, unread } = summary;
     assertEquals([code, total, told, gave_up, superseded, unread], [6, 1000, 950, 50, false, 0]);
     assertEquals((await peers.count()).told, 950);
