@@ -11,7 +11,7 @@
 import { parse } from "@std/ini";
 import { ConfigError } from "./errors.ts";
 import { type Section, sectionOf, toIni } from "./grammar.ts";
-import type { ReadFiles } from "./read_files.ts";
+import type { ReadFiles, ReadOptions } from "./read_files.ts";
 import { versionOrder } from "./version_order.ts";
 
 /** Assignment `key = value`, with its place. */
@@ -32,6 +32,8 @@ export interface Assignment {
 export interface NfsConf {
   readonly assignments: readonly Assignment[];
   readonly warnings: readonly ConfigError[];
+  /** Whether every file that exists could be read. */
+  readonly isWhole: boolean;
 }
 
 /** Environment variables, as in `Deno.env`. */
@@ -48,9 +50,15 @@ const INCLUDE_DEPTH_MAX = 10;
 /** Limit of included files: repeated includes grow exponentially with the depth. */
 const INCLUDES_MAX = 100;
 
+/**
+ * Limit of all files together, in bytes: a thousand identities fit. They are read again while calls wait, some
+ * 15 ms for so many.
+ */
+const CONF_MAX_BYTES = 131_072;
+
 /** Reads the system's settings; an existing main file replaces all earlier ones. */
 export function readNfsConf(files: ReadFiles): NfsConf {
-  let conf: NfsConf = { assignments: [], warnings: [] };
+  let conf: NfsConf = { assignments: [], warnings: [], isWhole: true };
   for (const folder of CONF_FOLDERS) {
     const path = `${folder}/nfs.conf`;
     const next = readConfFile(path, files);
@@ -58,6 +66,7 @@ export function readNfsConf(files: ReadFiles): NfsConf {
     conf = exists ? next : {
       assignments: [...conf.assignments, ...next.assignments],
       warnings: [...conf.warnings, ...next.warnings],
+      isWhole: conf.isWhole && next.isWhole,
     };
   }
   return conf;
@@ -110,19 +119,23 @@ function expand(at: Assignment, conf: NfsConf, env: Environment): Assignment | u
 class Reader implements NfsConf {
   readonly assignments: Assignment[] = [];
   readonly warnings: ConfigError[] = [];
+  isWhole = true;
   private includes = 0;
+  private bytesLeft = CONF_MAX_BYTES;
 
   constructor(private readonly files: ReadFiles) {}
 
   /** Reads a file that may be missing; returns whether it exists. */
   read(path: string, within?: Section, depth = 0): boolean {
-    const file = this.files.readText(path, { waitsForWriter: true });
+    const file = this.files.readText(path, { waitsForWriter: true, maxBytes: this.bytesLeft });
     if (file.kind === "missing") return false;
     if (file.kind === "unreadable") {
+      this.isWhole = false;
       this.warnings.push(new ConfigError(path, "", `Ignored: ${file.reason}`));
       return true;
     }
     if (file.warning !== undefined) this.warnings.push(new ConfigError(path, "", file.warning));
+    this.bytesLeft -= file.text.length;
     const { ini, faults } = toIni(file.text, within);
     for (const { line, reason } of faults) {
       this.warnings.push(new ConfigError(`${path}:${line}`, "", reason));
@@ -172,10 +185,11 @@ class Reader implements NfsConf {
 
 /** Real file system. */
 export const systemFiles: ReadFiles = {
-  readText(path, { waitsForWriter } = { waitsForWriter: false }) {
+  readText(path, { waitsForWriter, maxBytes = Infinity }: ReadOptions = { waitsForWriter: false }) {
     try {
       if (!waitsForWriter) return { kind: "text", text: Deno.readTextFileSync(path) };
       using file = Deno.openSync(path);
+      if (file.statSync().size > maxBytes) return { kind: "unreadable", reason: TOO_LONG };
       const isWhole = waitForWriter(file);
       const text = Deno.readTextFileSync(path);
       return isWhole ? { kind: "text", text } : { kind: "text", text, warning: LOCKED };
@@ -207,6 +221,7 @@ export const systemFiles: ReadFiles = {
 /** Attempts, and the pause between them in ms, before a locked file is read anyway. */
 const LOCK_TRIES = 4;
 const LOCK_PAUSE_MS = 10;
+const TOO_LONG = `longer than ${CONF_MAX_BYTES} bytes, with the files before it`;
 const LOCKED = "another process has locked it, perhaps to write it; it is read as it is now";
 
 /**

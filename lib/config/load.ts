@@ -50,6 +50,8 @@ export interface Run<T extends Table> extends Merged<T> {
   readonly kind: "run";
   /** Unusable lines of nfs.conf and values, to be logged. */
   readonly warnings: readonly ConfigError[];
+  /** Whether every file that exists could be read. */
+  readonly isWhole: boolean;
 }
 
 export function loadStatdSettings(start: Start): Run<typeof STATD> | Exit {
@@ -90,7 +92,7 @@ function load<T extends Table>(commandLine: CommandLine<T>, start: Start): Run<T
       const stdout = checkConfig(table, merged, warnings, conf);
       return exit(warnings.length === 0 ? 0 : 1, { stdout });
     }
-    return { kind: "run", ...merged, warnings };
+    return { kind: "run", ...merged, warnings, isWhole: conf.isWhole };
   } catch (error) {
     if (error instanceof ConfigError) {
       return exit(1, { stderr: `${programName}: ${error.message}\n` });

@@ -6,9 +6,15 @@ export type FileText =
   | { readonly kind: "missing" }
   | { readonly kind: "unreadable"; readonly reason: string };
 
+export interface ReadOptions {
+  /** Waits briefly for a process that rewrites the file under a lock. */
+  readonly waitsForWriter: boolean;
+  /** A longer file is unreadable. */
+  readonly maxBytes?: number;
+}
+
 export interface ReadFiles {
-  /** `waitsForWriter`: waits briefly for a process that rewrites the file under a lock. */
-  readText(path: string, options?: { readonly waitsForWriter: boolean }): FileText;
+  readText(path: string, options?: ReadOptions): FileText;
   /** Names of the regular files and symbolic links in a directory, unordered; empty if it is missing. */
   list(folder: string): readonly string[];
   /** System's reason why a path cannot be reached, such as `No such file or directory`. */

@@ -2,6 +2,9 @@
  * /etc/hosts.allow and /etc/hosts.deny in force: reloaded when they change, with decisions cached
  * per address. This host's own addresses are always admitted.
  *
+ * Files are parsed in slices, since they may have ten thousand lines; until that is over the rules in
+ * force before decide.
+ *
  * A decision that needs the name service is cached for a minute. Without an answer of the name
  * service nothing is cached: the call is left unanswered, and its sender repeats it.
  *
@@ -28,12 +31,13 @@ import {
   PARANOID,
 } from "../nsm/hosts_access.ts";
 import { UNKNOWN } from "../nsm/hosts_patterns.ts";
-import { parseAccessFile } from "../nsm/hosts_rules.ts";
+import { entriesIn } from "../nsm/hosts_rules.ts";
 import { reasonOf, type Resolver } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
 import { sourceNetwork } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
 import type { Clock } from "../time/clock.ts";
+import { inSlices } from "../time/slices.ts";
 
 const ALLOW_FILE = "/etc/hosts.allow";
 const DENY_FILE = "/etc/hosts.deny";
@@ -89,6 +93,7 @@ export class HostsFiles {
   /** Stamps of the files when they were read, by path, including pattern files. */
   readonly #stamps = new Map<string, string>();
   #entries: readonly AccessEntry[] = [];
+  #isParsing = false;
   #own: ReadonlySet<string> = new Set();
   #checkedAt = -Infinity;
 
@@ -98,7 +103,7 @@ export class HostsFiles {
     const directory = parts.directory;
     this.#allowFile = directory === undefined ? ALLOW_FILE : `${directory}/hosts.allow`;
     this.#denyFile = directory === undefined ? DENY_FILE : `${directory}/hosts.deny`;
-    this.#readFiles();
+    for (const _ of this.#reading()); // nobody calls yet
     // Forces another read after the privilege drop, which reports files that the new user cannot
     // read.
     for (const path of this.#stamps.keys()) this.#stamps.set(path, "");
@@ -182,35 +187,42 @@ export class HostsFiles {
   /** Reloads changed files; refreshes own addresses. */
   recheck(): void {
     const now = this.#parts.clock.now();
-    if (now - this.#checkedAt < RECHECK_MS) return;
+    if (now - this.#checkedAt < RECHECK_MS || this.#isParsing) return;
     this.#checkedAt = now;
     const isChanged = [...this.#stamps].some(([path, stamp]) => stampOf(path) !== stamp);
-    if (isChanged) this.#readFiles();
+    if (isChanged) void inSlices(this.#reading(), this.#parts);
     if (this.#entries.length > 0) this.#own = new Set(ownAddresses());
   }
 
-  #readFiles(): void {
+  /** Steps that read the files anew. */
+  *#reading(): Generator<void> {
+    this.#isParsing = true;
     this.#stamps.clear();
-    this.#entries = [
-      ...this.#read(this.#allowFile, "allow"),
-      ...this.#read(this.#denyFile, "deny"),
-    ];
+    const entries: AccessEntry[] = [];
+    yield* this.#parsing(this.#allowFile, "allow", entries);
+    yield* this.#parsing(this.#denyFile, "deny", entries);
+    this.#entries = entries;
     this.#decisions.clear();
+    this.#isParsing = false;
   }
 
-  #read(path: string, whenMatched: Decision): AccessEntry[] {
-    const { log } = this.#parts;
+  *#parsing(path: string, whenMatched: Decision, entries: AccessEntry[]): Generator<void> {
+    const { daemon, log } = this.#parts;
     const known = this.#texts.get(path);
     const text = this.#fileText(path);
     if (text === undefined) {
-      return whenMatched === "deny" ? [{ clients: clientsOf(["ALL"]), decision: "deny" }] : [];
+      if (whenMatched === "deny") entries.push({ clients: clientsOf(["ALL"]), decision: "deny" });
+      return;
     }
     let faults = 0;
-    const entries = parseAccessFile(text, this.#parts.daemon, whenMatched, (line, reason) => {
+    const fault = (line: number, reason: string) => {
       if (text !== known && ++faults <= FAULTS_MAX) log.warning(`${path}:${line}: ${reason}`);
-    });
+    };
+    for (const entry of entriesIn(text, daemon, whenMatched, fault)) {
+      if (entry !== undefined) entries.push(entry);
+      yield;
+    }
     if (faults > FAULTS_MAX) log.warning(`${path}: ${faults - FAULTS_MAX} more lines like these`);
-    return entries;
   }
 
   #patternsIn = (path: string): string | undefined => {

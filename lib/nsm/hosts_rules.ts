@@ -49,20 +49,27 @@ export function parseAccessFile(
   whenMatched: Decision,
   fault: LineFault,
 ): AccessEntry[] {
-  const entries: AccessEntry[] = [];
+  return [...entriesIn(text, daemon, whenMatched, fault)].filter((entry) => entry !== undefined);
+}
+
+/** Steps of {@link parseAccessFile}: the rule of each line, or undefined. */
+export function* entriesIn(
+  text: string,
+  daemon: string,
+  whenMatched: Decision,
+  fault: LineFault,
+): Generator<AccessEntry | undefined> {
   for (const { line, content, isWhole } of logicalLines(text)) {
     if (!isWhole) {
       // The library stops reading here, and denies if the file is hosts.deny.
       const effect = whenMatched === "deny" ? "; every client is denied here" : "";
       fault(line, `the line has no end or is too long: the rest of the file is not read${effect}`);
-      if (whenMatched === "deny") entries.push({ clients: clientsOf(["ALL"]), decision: "deny" });
-      break;
+      if (whenMatched === "deny") yield { clients: clientsOf(["ALL"]), decision: "deny" };
+      return;
     }
-    if (content.startsWith("#") || /^[ \t\r]*$/.test(content)) continue;
-    const entry = parseRule(content, daemon, whenMatched, (reason) => fault(line, reason));
-    if (entry !== undefined) entries.push(entry);
+    if (content.startsWith("#") || /^[ \t\r]*$/.test(content)) yield undefined;
+    else yield parseRule(content, daemon, whenMatched, (reason) => fault(line, reason));
   }
-  return entries;
 }
 
 function parseRule(

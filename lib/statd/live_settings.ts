@@ -38,7 +38,7 @@ export class LiveSettings {
     return this.#current;
   }
 
-  /** Reads command line and files again; after an error the settings stay unchanged. */
+  /** Reads command line and files again; after an error, or if a file cannot be read, the settings stay unchanged. */
   reload(): void {
     const { invocation: { programName, args }, environment: env, folder, mayRunPrograms, log } =
       this.#parts;
@@ -48,6 +48,11 @@ export class LiveSettings {
       return;
     }
     for (const warning of loaded.warnings) log.warning(warning.message);
+    if (!loaded.isWhole) {
+      // The defaults are no substitute: they could believe forged notices.
+      log.error("Settings stay as they were: one of their files cannot be read");
+      return;
+    }
     const isLive = (name: Name) =>
       (STATD as Table)[name]!.isLive === true && (mayRunPrograms || name !== "haCallout");
     const changed = changedSettings(this.#current, loaded.settings);

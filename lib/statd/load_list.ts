@@ -10,6 +10,8 @@ import type { WatchedStore } from "../nsm/watched_store.ts";
 
 /** Sources and targets of a load. */
 export interface LoadParts extends SliceParts {
+  /** Ends the loading early. */
+  readonly signal: AbortSignal;
   readonly store: WatchedStore;
   readonly list: MonitorList;
   readonly directory: PeerDirectory;

@@ -41,9 +41,6 @@ export interface PeerMemoryParts extends Omit<StoreParts, "clock"> {
   readonly clock?: Pick<Clock, "now" | "startTimer">;
 }
 
-/** The steps have no external abort. */
-const NEVER = new AbortController().signal;
-
 type Operation = "read" | "write" | "shorten";
 
 /**
@@ -207,7 +204,7 @@ class FilePeerMemory implements PeerMemory {
     const steps = this.#shortening = this.#shortenInSteps();
     if (this.#clock === undefined) { while (steps.next().done !== true); }
     // The steps report their own failures.
-    else void inSlices(steps, { clock: this.#clock, signal: NEVER });
+    else void inSlices(steps, { clock: this.#clock });
   }
 
   *#shortenInSteps(): Generator<void> {

@@ -5,11 +5,11 @@ import type { Clock } from "./clock.ts";
 /** Length of a slice, in ms: with its last step below the 10 ms that a call may wait. */
 const SLICE_MS = 8;
 
-/** Clock, and the signal that ends the work early. */
+/** Clock, and the signal that ends the work early, if any. */
 export interface SliceParts {
   readonly clock: Pick<Clock, "now" | "startTimer">;
   /** Ends the work early. */
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -33,7 +33,7 @@ export function inSlices(
   const doRest = async () => {
     for (;;) {
       await new Promise<void>((resolve) => clock.startTimer(0, resolve));
-      if (signal.aborted || isDoneWithSlice()) return;
+      if (signal?.aborted || isDoneWithSlice()) return;
     }
   };
   return isDoneWithSlice() ? undefined : doRest();

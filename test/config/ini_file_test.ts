@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { readConfFile, readNfsConf } from "../../lib/config/ini_file.ts";
+import { readConfFile, readNfsConf, systemFiles } from "../../lib/config/ini_file.ts";
 import { MemoryFiles } from "../support/memory_files.ts";
 import { get } from "./get.ts";
 import { NFSCONF_CASES } from "./nfsconf_cases.ts";
@@ -111,3 +111,26 @@ for (const [name, files, a, b] of VENDOR_CASES) {
     assertEquals(get(conf, { key: "b" })?.value, b);
   });
 }
+
+Deno.test("readNfsConf() reads no more than 128 KiB, and tells that it is not whole", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = `${folder}/nfs.conf`;
+    Deno.mkdirSync(`${path}.d`);
+    Deno.writeTextFileSync(path, `[s]\na=1\n${"#\n".repeat(30_000)}`);
+    assertEquals(readConfFile(path, systemFiles).isWhole, true);
+    Deno.writeTextFileSync(`${path}.d/a.conf`, `[s]\na=2\n${"#\n".repeat(60_000)}`);
+    Deno.writeTextFileSync(`${path}.d/b.conf`, "[s]\nb=3\n");
+    const conf = readConfFile(path, systemFiles);
+    assertEquals([get(conf)?.value, get(conf, { key: "b" })?.value, conf.isWhole], [
+      "1",
+      "3",
+      false,
+    ]);
+    assertEquals(conf.warnings.map(({ message }) => message), [
+      `${path}.d/a.conf: Ignored: longer than 131072 bytes, with the files before it`,
+    ]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

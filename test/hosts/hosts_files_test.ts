@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { HostsFiles } from "../../lib/hosts/hosts_files.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeResolver } from "../support/fake_resolver.ts";
@@ -147,4 +147,21 @@ Deno.test("a file with many faulty lines has few warnings, and none again while 
   it.write("hosts.allow", "");
   it.hosts.recheck();
   assertEquals(it.log.of("warning").length, 6);
+});
+
+Deno.test("a long file is read in slices, and the rules before it decide until that is over", async () => {
+  using it = setUp("", "");
+  assertEquals(it.hosts.admits(ADDRESS), "admitted");
+  const names = Array.from({ length: 10_000 }, (_, i) => `statd: host${i}.example.net\n`);
+  // A millisecond passes with each look at the clock.
+  const { now } = it.clock;
+  let looks = 0;
+  it.clock.now = () => now.call(it.clock) + looks++;
+  it.write("hosts.deny", `${names.join("")}ALL: ALL\n`);
+  it.clock.advance(1_000);
+  it.hosts.recheck();
+  assert(looks < 20, `${looks} steps without a turn`);
+  assertEquals(it.hosts.admits(ADDRESS), "admitted");
+  await it.clock.run(3_000);
+  assertEquals(await it.hosts.admits(ADDRESS), "denied");
 });

@@ -133,6 +133,32 @@ for (const { way, options, more } of WAYS) {
   });
 }
 
+systemTest(
+  "enforce: it stays where SIGHUP finds nfs.conf unreadable or too long",
+  NEEDS,
+  async (newHost) => {
+    const world = await World.create(newHost, [], ENFORCE_IN_FILE);
+    await world.monitor(PEER);
+    const faults = [
+      [() => world.host.output("chmod", "600", "/etc/nfs.conf"), /nfs\.conf: Ignored: Permission/],
+      [
+        () => world.host.write("/etc/nfs.conf", "#\n".repeat(100_000)),
+        /nfs\.conf: Ignored: longer than \d+ bytes/,
+      ],
+    ] as const;
+    for (const [spoil, fault] of faults) {
+      await spoil();
+      await world.statd.kill("HUP");
+      await world.statd.line(fault);
+      await world.statd.line(/Settings stay as they were: one of their files cannot be read/);
+      await world.host.output("chmod", "644", "/etc/nfs.conf");
+      await world.notice(PEER, 5, FORGER);
+      await world.statd.line(/from 10\.98\.0\.66 is refused for peer/);
+    }
+    await world.end([]);
+  },
+);
+
 systemTest("enforce: a replay calls nobody, after a restart neither", NEEDS, async (newHost) => {
   const world = await World.create(newHost, ENFORCE, stateCheck("enforce"));
   await world.monitor(PEER);
