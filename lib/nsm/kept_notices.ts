@@ -35,7 +35,9 @@ export const REVIEWED_AT_ONCE = 4;
 /** Null object: keeps nothing over restarts. */
 const NO_MEMORY: NoticeMemory = {
   load: () => ({ notices: [], overtaken: new Map() }),
-  keep: () => true,
+  keep: () => {},
+  flush: () => true,
+  tidy: () => {},
   forget: () => {},
   overtake: () => {},
 };
@@ -109,8 +111,9 @@ export class KeptNotices {
   }
 
   /**
-   * Keeps a notice durably; undefined if impossible. A notice that was announced is kept in memory
-   * alone when the disk refuses, so that its sender need not wait for the disk.
+   * Keeps a notice durably; undefined if impossible. A notice that was announced is on disk after
+   * {@link flush}; when the disk refuses it is kept in memory alone, so that its sender need not wait
+   * for the disk.
    *
    * The notice replaces announced ones with its name and address and no higher state, since a lock
    * manager told of a later state need not hear of an earlier one. So a peer that reboots again and
@@ -127,7 +130,8 @@ export class KeptNotices {
     if (size >= KEPT_MAX && !this.#dropOldest()) return undefined;
     const record = recordOf(heard);
     const wasBelieved = decided.size > unconfirmed.size;
-    if (!this.#memory.keep(record) && !wasBelieved) return undefined;
+    this.#memory.keep(record);
+    if (!wasBelieved && !this.#memory.flush()) return undefined;
     const kept: Kept = {
       heard,
       record,
@@ -167,9 +171,20 @@ export class KeptNotices {
     this.#memory.forget(kept.record);
   }
 
+  /** Writes what was kept and forgotten since the last flush. */
+  flush(): void {
+    this.#memory.flush();
+  }
+
+  /** Leaves nothing on disk if no notice is kept. */
+  tidy(): void {
+    this.#memory.tidy();
+  }
+
   /** Removes a notice of an earlier run from the disk. */
   drop(heard: Heard): void {
     this.#memory.forget(recordOf(heard));
+    this.#memory.tidy();
   }
 
   /** Records durably that a registration is younger than all kept notices. */

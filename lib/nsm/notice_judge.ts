@@ -66,8 +66,8 @@ export class NoticeJudge {
 
   /**
    * Judges a new notice for all peers that `words` are known to stand for; `found` is complete when
-   * judging is. An unknown source is ignored for now, except under `enforce`, where its peer is
-   * left out. `spent` is called with the duration of later slices, in ms.
+   * judging is, and the announcements are on disk after the next flush. An unknown source is ignored
+   * for now, except under `enforce`, where its peer is left out. `spent` is called with the duration of later slices, in ms.
    */
   judgeNew(
     words: readonly string[],
@@ -75,7 +75,7 @@ export class NoticeJudge {
     found: Found,
     spent: (ms: number) => void,
   ): Judging {
-    const steps = this.#flushed(this.#allKnown(words, heard, found));
+    const steps = this.#allKnown(words, heard, found);
     if (this.#turns.begin(steps)) return "done";
     return this.#sliced < SLICED_AT_ONCE ? this.#finish(steps, spent) : "too many";
   }

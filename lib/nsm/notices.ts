@@ -22,6 +22,13 @@ import { UndecidedNotices } from "./undecided_notices.ts";
 /** Charge for a notice that makes us ask peers, in ms of work: equals 64 notices. */
 const INQUIRY_MS = 32;
 
+/** Outcome of a notice's first judging: nothing more can be learned, it is kept, or it is not taken. */
+type Passing = "over" | "kept" | "no room";
+
+function isTaken(passing: Passing): boolean {
+  return passing !== "no room";
+}
+
 export class Notices {
   readonly #sources: SourceLimits;
   readonly #judge: NoticeJudge;
@@ -29,6 +36,8 @@ export class Notices {
   #taken = 0;
   /** Highest ordinal that some registration is younger than. */
   #lastOvertaken = 0;
+  /** The write that is due for the notices of this turn. */
+  #writing: Promise<void> | undefined;
 
   constructor(readonly parts: NoticeParts) {
     this.#sources = new SourceLimits(parts.clock);
@@ -82,7 +91,9 @@ export class Notices {
     for (const it of heard) {
       await this.#judge.turn();
       if (this.#judge.isStopped) return;
-      await this.#pass(it);
+      if (await this.#pass(it) !== "over") continue;
+      this.parts.flush(); // it is announced, and on disk, before it is forgotten
+      this.#undecided.drop(it);
     }
   }
 
@@ -132,7 +143,10 @@ export class Notices {
     return this.#judge.doubtedAt;
   }
 
-  /** Handles a notice; false when there is no room and the sender should repeat it. */
+  /**
+   * Handles a notice; false when there is no room and the sender should repeat it. It is to be answered
+   * after {@link written}.
+   */
   take(
     notice: StatChge,
     caller: Caller,
@@ -145,11 +159,24 @@ export class Notices {
       tell("warning", key, () => `${what({ ...notice, caller })} while not monitoring any hosts`);
       return true;
     }
-    return this.#pass({ ...notice, caller, ordinal, at: clock.wallClock(), wasCalledOut });
+    const passing = this.#pass({ ...notice, caller, ordinal, at: clock.wallClock(), wasCalledOut });
+    return passing instanceof Promise ? passing.then(isTaken) : isTaken(passing);
   }
 
-  /** Judges a notice as far as possible, and keeps it if it is undecided; false if it cannot be kept. */
-  #pass(heard: Heard): boolean | Promise<boolean> {
+  /**
+   * Settles when everything about the notices taken so far is on disk, as it has to be before they
+   * are answered. One write serves all notices of a turn of the event loop, and delays no callback.
+   */
+  written(): Promise<void> {
+    return this.#writing ??= Promise.resolve().then(() => {
+      this.#writing = undefined;
+      this.parts.flush();
+      this.#undecided.flush();
+    });
+  }
+
+  /** Judges a notice as far as possible, and keeps it if it is undecided. */
+  #pass(heard: Heard): Passing | Promise<Passing> {
     const { directory, counters } = this.parts;
     // A host may be monitored under several names that share only its addresses.
     const words = [heard.mon_name, heard.caller.address];
@@ -160,7 +187,7 @@ export class Notices {
     const judging = this.#judge.judgeNew(words, heard, found, spent);
     if (judging === "too many") {
       counters.notices_undecided++;
-      return false;
+      return "no room";
     }
     // Limits how many kept notices one source can cause by implausible states.
     if (found.unconfirmed.size > 0) spent(INQUIRY_MS);
@@ -169,23 +196,23 @@ export class Notices {
       return wasComplete && found.judged.size > 0 && !isOpen;
     };
     const keep = () => this.#keep(heard, found);
-    if (judging === "done") return isOver() ? this.#undecided.drop(heard) : keep();
+    if (judging === "done") return isOver() ? "over" : keep();
     // While something can be learned, the notice has to be kept before the first await.
     const isKept = wasComplete ? undefined : this.#keep(heard, found, judging);
     return judging.then(() => {
-      if (this.#judge.isStopped) return false;
-      return isKept ?? (isOver() ? this.#undecided.drop(heard) : keep());
+      if (this.#judge.isStopped) return "no room";
+      return isKept ?? (isOver() ? "over" : keep());
     });
   }
 
-  #keep(heard: Heard, found: Found, judging?: Promise<void>): boolean {
-    const isKept = this.#undecided.keep(heard, found, judging);
+  #keep(heard: Heard, found: Found, judging?: Promise<void>): Passing {
+    if (!this.#undecided.keep(heard, found, judging)) return "no room";
     // A callout may have delayed this notice beyond later registrations.
-    if (isKept && heard.ordinal <= this.#lastOvertaken) {
+    if (heard.ordinal <= this.#lastOvertaken) {
       for (const monitored of this.parts.list.all()) {
         if (monitored.lastNotice >= heard.ordinal) this.#undecided.overtake(monitored);
       }
     }
-    return isKept;
+    return "kept";
   }
 }

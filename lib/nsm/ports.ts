@@ -218,10 +218,14 @@ export interface NoticesRead {
 /** Storage of kept notices. Failures are reported, not thrown. */
 export interface NoticeMemory {
   load(): NoticesRead;
-  /** Keeps a notice so that it survives the process's death; false on failure. */
-  keep(notice: KeptNotice): boolean;
+  /** Keeps a notice; it survives the process's death after {@link flush}, or after the next microtask. */
+  keep(notice: KeptNotice): void;
   forget(notice: KeptNotice): void;
-  /** Records that a registration is younger than the notices up to an ordinal. */
+  /** Writes what was kept and forgotten; false on failure, after which none of what was kept is. */
+  flush(): boolean;
+  /** Leaves nothing on disk if no notice is kept. */
+  tidy(): void;
+  /** Records at once that a registration is younger than the notices up to an ordinal. */
   overtake(registration: string, ordinal: number): void;
 }
 

@@ -118,10 +118,11 @@ class Nsm {
     if (!notices.admits(notice, caller)) return NO_REPLY;
     // Drawn before the callout, which may take longer than that of a newer notice.
     const ordinal = notices.arrived();
-    const replyTo = (isTaken: boolean): Silence => isTaken ? undefined : NO_REPLY;
-    const take = (wasCalledOut: boolean) => {
+    const take = async (wasCalledOut: boolean): Promise<Silence> => {
       const isTaken = notices.handle(notice, caller, ordinal, wasCalledOut);
-      return typeof isTaken === "boolean" ? replyTo(isTaken) : isTaken.then(replyTo);
+      if (!(typeof isTaken === "boolean" ? isTaken : await isTaken)) return NO_REPLY;
+      await notices.written();
+      return undefined;
     };
     const program = callout();
     if (program === undefined) return take(false);

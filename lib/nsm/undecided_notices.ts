@@ -64,11 +64,11 @@ export class UndecidedNotices {
     return this.#kept.takeRemembered();
   }
 
-  /** Removes a notice of an earlier run from the disk; true, since its sender may be answered. */
-  drop(heard: Heard): true {
-    this.#kept.drop(heard);
-    return true;
-  }
+  /** Removes a notice of an earlier run from the disk. */
+  readonly drop = (heard: Heard): void => this.#kept.drop(heard);
+
+  /** Writes what was kept and forgotten since the last flush. */
+  readonly flush = (): void => this.#kept.flush();
 
   /** Records durably that a registration is younger than all kept notices. */
   overtake(monitored: Monitored): void {
@@ -85,6 +85,7 @@ export class UndecidedNotices {
   /** Stops processing; stop the judge first. */
   stop(): void {
     this.#cancelReview?.();
+    this.#kept.tidy();
     this.#inquiries?.stop();
   }
 
@@ -292,6 +293,7 @@ export class UndecidedNotices {
     this.#cancelReview ??= this.parts.clock.startTimer(REVIEW_MS, () => {
       this.#cancelReview = undefined;
       this.#review();
+      this.#kept.tidy();
       if (this.#kept.size > 0) this.#reviewLater();
     });
   }

@@ -73,6 +73,7 @@ export function notingRefusals(tell: LimitedLog, note: NoteEvent): LimitedLog {
 /** Wraps announce(): a reboot that a peer reported becomes an event. */
 export function notingReboots(announcer: Announcer, note: NoteEvent): Announcer["announce"] {
   return (monitored, state, heardAt) => {
+    announcer.announce(monitored, state, heardAt); // first, since applications wait for it
     note({
       event: "rebooted",
       peer: monitored.record.monName,
@@ -80,7 +81,6 @@ export function notingReboots(announcer: Announcer, note: NoteEvent): Announcer[
       address: monitored.heard?.from,
       by: monitored.record.myName,
     });
-    announcer.announce(monitored, state, heardAt);
   };
 }
 

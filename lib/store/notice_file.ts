@@ -1,7 +1,11 @@
 /**
  * File of kept notices, `sm/.notices`: one line of ASCII JSON per notice. A line with `over` is the
  * tombstone of an otherwise equal line. A line with `registration` says that notices up to the
- * ordinal `behind` do not concern it. The file is removed with the last notice.
+ * ordinal `behind` do not concern it. A file without notices is removed some seconds after the last
+ * one: creating it costs more than all else that a notice has to wait for.
+ *
+ * Lines of one turn of the event loop are written at once; a notice that is forgotten in the turn in
+ * which it came costs none.
  */
 
 import type { Log } from "../log.ts";
@@ -34,11 +38,18 @@ class NoticeFile implements NoticeMemory {
   readonly #log: Log;
   readonly #live = new Map<string, KeptNotice>();
   readonly #overtaken = new Map<string, number>();
+  /** Lines of live notices that are not in the file yet. */
+  readonly #unwritten = new Set<string>();
+  /** Tombstones that are not in the file yet. */
+  #tombstones = "";
+  #isScheduled = false;
   /** Length of the file; undefined if its last line may be incomplete. */
   #size: number | undefined;
   #isFailing = false;
   /** Whether a tombstone could not be written: the notice would come back after a restart. */
   #isStale = false;
+  /** Whether there may be a file. */
+  #isThere = false;
   /** Whether the whole file was read, so that it may be rewritten. */
   #isRead = true;
 
@@ -54,24 +65,25 @@ class NoticeFile implements NoticeMemory {
     this.#isRead = this.#attempt("read", () => {
       text = this.#fs.read(notices, NOTICES_MAX_BYTES) ?? "";
     });
+    this.#isThere = text !== "" || !this.#isRead;
     for (const line of text.split("\n")) learn(this.#live, this.#overtaken, line);
     return { notices: [...this.#live.values()], overtaken: this.#overtaken };
   }
 
-  keep(notice: KeptNotice): boolean {
+  keep(notice: KeptNotice): void {
     const key = lineOf(notice);
-    if (this.#live.has(key)) return true;
-    if (!this.#attempt("write", () => this.#append(key))) return false;
+    if (this.#live.has(key)) return;
     this.#live.set(key, notice);
-    return true;
+    this.#unwritten.add(key);
+    this.#flushSoon();
   }
 
   forget(notice: KeptNotice): void {
-    if (this.#live.size === 0 || !this.#live.delete(lineOf(notice))) return;
-    this.#isStale = !this.#attempt("write", () => {
-      if (this.#isStale || this.#live.size === 0 && this.#isRead) this.#renew();
-      else this.#append(lineOf({ ...notice, over: true }));
-    });
+    if (this.#live.size === 0) return;
+    const key = lineOf(notice);
+    if (!this.#live.delete(key)) return;
+    if (!this.#unwritten.delete(key)) this.#tombstones += lineOf({ ...notice, over: true });
+    this.#flushSoon();
   }
 
   overtake(registration: string, behind: number): void {
@@ -83,25 +95,58 @@ class NoticeFile implements NoticeMemory {
     });
   }
 
+  flush(): boolean {
+    const tombstones = this.#tombstones;
+    const lines = [...this.#unwritten].join("") + tombstones;
+    if (lines === "") return true;
+    const isRenewed = tombstones !== "" && this.#isStale && this.#isRead;
+    const isWritten = this.#attempt("write", () => {
+      if (isRenewed) this.#renew();
+      else this.#append(lines);
+    });
+    if (!isWritten) { for (const key of this.#unwritten) this.#live.delete(key); }
+    this.#unwritten.clear();
+    this.#tombstones = "";
+    if (isWritten && isRenewed) this.#isStale = false;
+    else if (!isWritten && tombstones !== "") this.#isStale = true;
+    return isWritten;
+  }
+
+  tidy(): void {
+    if (this.#live.size > 0 || !this.#isThere || !this.#isRead) return;
+    this.#tombstones = "";
+    if (this.#attempt("write", () => this.#renew())) this.#isStale = false;
+  }
+
+  #flushSoon(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.flush();
+    });
+  }
+
   #append(line: string): void {
     const { notices } = this.#layout;
     // After a failure the last line may be incomplete.
     const text = this.#size === undefined ? `\n${line}` : line;
     this.#size ??= this.#fs.facts(notices)?.size ?? 0;
-    if (this.#size > NOTICES_MAX_BYTES / 2) this.#renew();
+    if (this.#size > NOTICES_MAX_BYTES / 2 && this.#isRead) this.#renew();
     if ((this.#size ?? 0) + text.length > NOTICES_MAX_BYTES) throw new Error("it is full");
+    this.#isThere = true;
     this.#fs.append(notices, text, NOTICES_MODE);
     this.#size = (this.#size ?? 0) + text.length;
   }
 
   /** Rewrites the file with its live lines; removes it if there are none. */
   #renew(): void {
-    if (!this.#isRead) return;
     const { monitorList, notices } = this.#layout;
     if (this.#live.size === 0) {
       this.#overtaken.clear();
       this.#fs.remove(notices);
-      this.#size = undefined;
+      this.#isThere = false;
+      this.#size = 0;
       return;
     }
     const first = Math.min(...Array.from(this.#live.values(), ({ ordinal }) => ordinal));

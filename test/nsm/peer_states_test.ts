@@ -227,7 +227,9 @@ Deno.test(
     const memory: NoticeMemory = {
       load: () => ({ notices: [...kept.values()], overtaken: new Map() }),
       overtake: () => {},
-      keep: (notice) => kept.set(JSON.stringify(notice), notice) !== undefined,
+      keep: (notice) => void kept.set(JSON.stringify(notice), notice),
+      flush: () => true,
+      tidy: () => {},
       forget: (notice) => void kept.delete(JSON.stringify(notice)),
     };
     const first = setUp({}, { memory });

@@ -41,6 +41,8 @@ function setUp(
   const memory = new NoPeerMemory();
   const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
   const called: [string, number][] = [];
+  /** Number of callbacks made before each write. */
+  const written: number[] = [];
   const notices = new Notices({
     list,
     directory,
@@ -53,7 +55,7 @@ function setUp(
       monitored.lastState = state;
       called.push([monitored.record.monName, state]);
     },
-    flush() {},
+    flush: () => void written.push(called.length),
   });
   let crashes = 0;
   const simulateCrash = () => void crashes++;
@@ -90,6 +92,7 @@ function setUp(
     list,
     resolver,
     called,
+    written,
     refused: accessRefusals,
     call,
     directory,
@@ -134,6 +137,22 @@ Deno.test("SM_MON never waits for the name service", pure, async () => {
   assertEquals(await call("SM_NOTIFY", { mon_name: "other", state: 3 }), undefined);
   assertEquals(await call("SM_STAT", { mon_name: "unknown.example" }), { res_stat: 0, state: 7 });
 });
+
+Deno.test(
+  "SM_NOTIFY: one write after the callbacks of a turn, and before its replies",
+  pure,
+  async () => {
+    const { call, called, written } = setUp();
+    const peers = ["nodeb", "nodec", "noded"];
+    for (const peer of peers) await call("SM_MON", mon(peer));
+    const replies = peers.map((mon_name) => call("SM_NOTIFY", { mon_name, state: 5 }));
+    const answered = Promise.race(replies).then(() => written.slice());
+    assertEquals([called.length, written], [3, []]);
+    assertEquals(await answered, [3]);
+    await Promise.all(replies);
+    assertEquals(written[0], 3);
+  },
+);
 
 Deno.test("SM_MON refuses names and callbacks that no lock manager needs", pure, async () => {
   const { store, log, call } = setUp();

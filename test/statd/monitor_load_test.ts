@@ -57,7 +57,9 @@ Deno.test("NULL and STAT are answered while the list is loaded, the rest afterwa
   assertEquals(monitor.list.size, PEERS);
   assert(monitor.list.has("new") && !monitor.list.has(last.mon_name));
   assertEquals(monitor.counters.callbacks_queued, 2);
-  assert(!(call("SM_NOTIFY", { mon_name: "10.99.1.0", state: 7 }) instanceof Promise));
+  const atOnce = call("SM_NOTIFY", { mon_name: "10.99.1.0", state: 7 });
+  assertEquals(monitor.counters.callbacks_queued, 3); // no longer waits for the list
+  await atOnce;
 });
 
 Deno.test("calls that wait for the list are not answered by half of it", async () => {

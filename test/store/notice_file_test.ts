@@ -31,12 +31,19 @@ Deno.test("notices and registrations behind them are read as they were kept", pu
   const file = open();
   file.overtake("nobody", 1); // nothing is kept
   assertEquals(disk.textOf(PATH), undefined);
-  for (const ordinal of [1, 2, 3]) assertEquals(file.keep(notice(ordinal)), true);
+  for (const ordinal of [1, 2, 3]) file.keep(notice(ordinal));
+  assertEquals(file.flush(), true);
   file.overtake("h\xf6st 100021.3.16 us", 2);
   file.overtake("h\xf6st 100021.3.16 us", 3);
   file.forget(notice(2));
+  file.flush();
   assertEquals(read(), [[1, 3], [["h\xf6st 100021.3.16 us", 3]]]);
+  file.tidy();
+  assertEquals(read()[0], [1, 3]);
   for (const ordinal of [1, 3]) file.forget(notice(ordinal));
+  file.flush();
+  assertEquals(read()[0], []);
+  file.tidy();
   assertEquals(disk.textOf(PATH), undefined);
 });
 
@@ -44,11 +51,14 @@ Deno.test("what the disk refused to forget is forgotten with the next", pure, ()
   const { open, refuse, read } = setUp();
   const file = open();
   for (const ordinal of [1, 2, 3]) file.keep(notice(ordinal));
+  file.flush();
   refuse("append");
   file.forget(notice(1));
+  assertEquals(file.flush(), false);
   refuse();
   assertEquals(read(), [[1, 2, 3], []]);
   file.forget(notice(2));
+  file.flush();
   assertEquals(read(), [[3], []]);
 });
 
@@ -56,20 +66,28 @@ Deno.test("a registration behind a notice that the disk did not forget is noted"
   const { open, refuse, read } = setUp();
   const file = open();
   file.keep(notice(1));
-  refuse("remove");
+  file.flush();
+  refuse("append");
   file.forget(notice(1));
+  file.flush();
+  refuse();
   file.overtake("late", 1);
   assertEquals(read(), [[1], [["late", 1]]]);
 });
 
 Deno.test("a file that cannot be read is not removed", pure, () => {
   const { disk, log, open, refuse, read } = setUp();
-  open().keep(notice(1));
+  const earlier = open();
+  earlier.keep(notice(1));
+  earlier.flush();
   refuse("read");
   const file = open();
   assertEquals(file.load().notices, []);
   file.keep(notice(2));
+  file.flush();
   file.forget(notice(2));
+  file.flush();
+  file.tidy();
   refuse();
   assertEquals(read(), [[1], []]);
   assertEquals(log.of("warning").length, 1);
@@ -80,8 +98,31 @@ Deno.test("what the disk refuses is not kept", pure, () => {
   const { open, refuse, read } = setUp();
   const file = open();
   refuse("append");
-  assertEquals(file.keep(notice(1)), false);
+  file.keep(notice(1));
+  assertEquals(file.flush(), false);
   refuse();
-  assertEquals(file.keep(notice(1)), true);
+  file.keep(notice(1));
+  assertEquals(file.flush(), true);
   assertEquals(read(), [[1], []]);
 });
+
+Deno.test(
+  "lines of one turn are one write, and there is none for what came and went in it",
+  pure,
+  async () => {
+    const { disk, open, read } = setUp();
+    const writes: string[] = [];
+    disk.fault = (operation) => void writes.push(operation);
+    const file = open();
+    for (const ordinal of [1, 2, 3]) file.keep(notice(ordinal));
+    file.forget(notice(2));
+    await undefined;
+    assertEquals(writes.filter((operation) => operation === "append").length, 1);
+    assertEquals(read(), [[1, 3], []]);
+    writes.length = 0;
+    file.keep(notice(4));
+    file.forget(notice(4));
+    await undefined;
+    assertEquals(writes, []);
+  },
+);
