@@ -44,7 +44,8 @@ managers=(resource-agents cluster-glue crmsh pacemaker pacemaker-common pacemake
   libpils2 libplumb2 liblrm2 libplumbgpl2 libstonith1 libopenhpi3 libopenipmi0 libsnmp40 libpci3
   libcrmcommon34 libpe-rules26 libcib27 libcrmservice28 libstonithd26 libcrmcluster29 liblrmd28
   libpe-status28 libpacemaker1 libpopt0 liblmdb0 libtalloc2 libtdb1 libtevent0 libldb2 libwbclient0
-  samba-libs python3-lxml python3-parallax python3-dateutil iputils-ping)
+  samba-libs python3-lxml python3-parallax python3-dateutil iputils-ping
+  python3-yaml libyaml-0-2 python3-six libglib2.0-0 libdbus-1-3 libncurses6 libmpfr6 libicu72)
 # Debian packages of NFS servers, which register with rpcbind; only unpacked.
 servers=(nfs-kernel-server quota nfs-ganesha nfs-ganesha-mem libntirpc4.3 liburcu8 libwbclient0
   libldap-2.5-0 libsasl2-2 libnl-3-200 libnl-genl-3-200 libevent-core-2.1-7 libsqlite3-0)

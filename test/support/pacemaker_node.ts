@@ -7,7 +7,9 @@ import type { NewHost } from "./system_test.ts";
 
 /** Longest duration of a step of Pacemaker on a busy machine, in seconds. */
 const PATIENCE_S = 120;
+/** /etc/mtab, which a minimal Debian lacks, is where the agent Filesystem looks for bind mounts. */
 const PREPARE = `
+ln -sfn /proc/mounts /etc/mtab
 groupadd --system haclient
 useradd --system --gid haclient --no-create-home hacluster
 mount -t tmpfs none /dev/shm
@@ -56,8 +58,10 @@ const CIB = `<cib validate-with="pacemaker-3.0" epoch="1" num_updates="0" admin_
 <nvpair id="stonith-enabled" name="stonith-enabled" value="false"/>
 </cluster_property_set></crm_config><nodes/><resources/><constraints/></configuration><status/></cib>
 `;
-const DAEMONS =
-  "corosync -f & sleep 1; PCMK_logfile=/var/log/pacemaker/pacemaker.log pacemakerd -f & wait";
+const LOG = "/var/log/pacemaker/pacemaker.log";
+/** End of the log that a failure shows, in lines. */
+const LOG_LINES = "60";
+const DAEMONS = `corosync -f & sleep 1; PCMK_logfile=${LOG} pacemakerd -f & wait`;
 
 export class PacemakerNode extends ClusterNode {
   /** Waits until crm_mon shows a match of the pattern, for grep -E. */
@@ -65,8 +69,11 @@ export class PacemakerNode extends ClusterNode {
     const look = `until crm_mon -1 | grep -qE '${pattern}'; do sleep 0.3; done`;
     const { code } = await this.host.run("timeout", String(PATIENCE_S), "sh", "-c", look);
     if (code === 0) return;
-    const { stdout } = await this.host.run("crm_mon", "-1");
-    throw new Error(`The cluster is not shown as ${pattern}:\n${stdout}`);
+    const { stdout, stderr } = await this.host.run("crm_mon", "-1");
+    const log = await this.host.run("tail", "-n", LOG_LINES, LOG);
+    throw new Error(
+      `The cluster is not shown as ${pattern}:\n${stdout}${stderr}${log.stdout}${log.stderr}`,
+    );
   }
 
   /** Kills all processes of the node, except those that hold the host and its network. */
