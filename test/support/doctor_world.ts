@@ -160,9 +160,9 @@ export async function makeWorld(newHost: NewHost, resources: AsyncDisposableStac
   await clients.startRpcbind();
   await clients.output(OUR_STATD, "--no-notify");
   const world = new World(it, resources);
+  await it.host.hideDevices();
   await world.sh(
-    "mount -t tmpfs -o mode=755 none /dev\n" +
-      "for d in 'null 1 3' 'zero 1 5' 'random 1 8' 'urandom 1 9'; do\n" +
+    "for d in 'zero 1 5' 'random 1 8' 'urandom 1 9'; do\n" +
       "set -- $d; mknod -m 666 /dev/$1 c $2 $3; done\n" +
       `mkdir -p /run/rpcbind ${FAKES}; chown _rpc /run/rpcbind 2>/dev/null || :\n` +
       // In the background: nsenter would stop together with a program stopped by a signal.

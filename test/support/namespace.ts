@@ -191,6 +191,17 @@ export class TestHost implements AsyncDisposable, Place {
     else await Deno.writeFile(path, content);
   }
 
+  /**
+   * Gives the host a `/dev` of its own, with nothing but `null`. It is moved into place complete: a
+   * shell that opens a missing `/dev/null` makes a file of it.
+   */
+  async hideDevices(): Promise<void> {
+    const aside = "/run/dev";
+    const make = `mkdir ${aside} && mount -t tmpfs -o mode=755 none ${aside} && ` +
+      `mknod -m 666 ${aside}/null c 1 3 && mount --move ${aside} /dev`;
+    await this.output("sh", "-c", make);
+  }
+
   /** Command that runs `command` in the host. */
   inside(command: readonly string[]): readonly string[] {
     // With --root: in a chroot, entering the mounts alone would leave the chroot.

@@ -39,7 +39,7 @@ systemTest(
   NEEDS,
   async (newHost) => {
     const host = await newHost();
-    await host.output("sh", "-c", "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3");
+    await host.hideDevices();
     using syslog = new DatagramListener(host, "/dev/log");
     const quiet = FOREGROUND.filter((option) => option !== "-d");
     const statd = host.start(OUR_STATD, ...quiet);
@@ -59,7 +59,7 @@ systemTest(
 
 systemTest("a daemon in the background logs to the log daemon", NEEDS, async (newHost) => {
   const host = await newHost();
-  await host.output("sh", "-c", "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3");
+  await host.hideDevices();
   using syslog = new DatagramListener(host, "/dev/log");
   await host.output(OUR_STATD, "--no-notify", "-p", String(STATD_PORT));
   const ready = await syslog.message(/Ready\./);
@@ -81,7 +81,7 @@ systemTest("operator D27: the log says what an operator asks for", NEEDS, async 
   const host = await newHost();
   await host.startRpcbind();
   const quiet = FOREGROUND.filter((option) => option !== "-d");
-  await host.output("sh", "-c", "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3");
+  await host.hideDevices();
   using syslog = new DatagramListener(host, "/dev/log");
   const statd = host.start(OUR_STATD, ...quiet);
   await syslog.message(/: Monitoring 0 peers, as 0 requests want$/);

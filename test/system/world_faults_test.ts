@@ -250,7 +250,7 @@ systemTest("names are those of the files that are there now", NEEDS, async (newH
 systemTest("a daemon logs again when the log's socket is back", NEEDS, async (newHost) => {
   const host = await newHost();
   const agent = new Agent(host);
-  await host.output("sh", "-c", "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3");
+  await host.hideDevices();
   const listen = "import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\n" +
     "s.bind('/dev/log')\nimport os\nos.chmod('/dev/log',0o666)\nprint('listening',flush=True)\n" +
     "while True: print(s.recv(4096).decode(),flush=True)";
