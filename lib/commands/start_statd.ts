@@ -57,10 +57,13 @@ export async function startStatd({ programName, calledAs, args }: Invocation): P
   }
   try {
     using _lock = await takeLock();
-    if (await findRunningStatd() !== undefined || await hasRegistered(programName)) return 0;
-    if (exists(SYSTEMD_FOLDER) && await startUnit()) return 0;
-    Deno.chdir("/");
-    return await startInBackground(selfCommand("statd", ARGUMENTS, calledAs));
+    if (await findRunningStatd() !== undefined) return 0;
+    // 0 without a registration too, as with nfs-utils: mounts in the background go on trying.
+    if (await registerRunning(programName) !== "none runs") return 0;
+    const status = exists(SYSTEMD_FOLDER) && await startUnit() ? 0 : await start(calledAs);
+    // 1 has mount.nfs look for the monitor for a while, then name the cause; nfs-utils' statd has ended here.
+    const isFound = status !== 0 || await registerRunning(programName) !== "not registered";
+    return isFound ? status : 1;
   } catch (error) {
     complain(`${programName}: Cannot start statd: ${reasonOf(error)}`);
     return 1;
@@ -89,31 +92,40 @@ async function takeLock(): Promise<Disposable> {
   return file;
 }
 
+/** Starts the daemon from the root directory, so that no mount point is in use; returns the exit status. */
+function start(calledAs: string): Promise<number> {
+  Deno.chdir("/");
+  return startInBackground(selfCommand("statd", ARGUMENTS, calledAs));
+}
+
 /**
  * Makes a running daemon register again, after another program removed its registration: neither
- * systemd nor we could start a second one. Returns whether a daemon did.
+ * systemd nor we could start a second one. A warning says why it cannot.
  */
-async function hasRegistered(programName: string): Promise<boolean> {
+async function registerRunning(
+  programName: string,
+): Promise<"registered" | "not registered" | "none runs"> {
   const loaded = loadStatdSettings({
     programName,
     args: ARGUMENTS,
     env: Deno.env,
     files: systemFiles,
   });
-  if (loaded.kind === "exit") return false; // the daemon that we start reports the reason
+  if (loaded.kind === "exit") return "none runs"; // the daemon that we start reports the reason
   const reached = await reachDaemon(loaded.settings.stateDirectoryPath, REGISTER_TIMEOUT_MS);
-  if (reached.outcome !== "reached") return false;
+  if (reached.outcome !== "reached") return "none runs";
   using daemon = reached.daemon;
   try {
     await daemon.ask({ command: "register" });
+    return "registered";
   } catch (error) {
     // The daemon serves, as requested; but without rpcbind no mount finds the daemon.
     complain(
       `${programName}: rpc.statd runs, but is not registered: ${reasonOf(error)}; ` +
         "start rpcbind (systemctl start rpcbind)",
     );
+    return "not registered";
   }
-  return true;
 }
 
 /** Starts the unit and waits until it is up; returns whether that succeeded. */

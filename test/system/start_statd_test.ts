@@ -30,6 +30,20 @@ systemTest("D23: start-statd beside a statd that rpcbind cannot know says so, wi
   assertEquals(await statd.stop(), 0);
 });
 
+systemTest("start-statd without rpcbind starts statd and ends with 1, as nfs-utils' does", [
+  START_STATD,
+], async (newHost) => {
+  const host = await newHost();
+  const first = await host.run(START_STATD);
+  assertStringIncludes(first.stderr, "rpc.statd runs, but is not registered: Cannot connect to");
+  assertEquals(first.code, 1);
+  await host.startRpcbind();
+  const second = await host.run(START_STATD);
+  assertEquals([second.code, second.stderr], [0, ""]);
+  assertEquals((await registrations(host)).length > 0, true);
+  await host.kill(Number(Deno.readTextFileSync(host.path("/run/rpc.statd.pid"))), "TERM");
+});
+
 systemTest("issue 20: start-statd leaves one process, and starts one for it", [
   START_STATD,
   "/usr/bin/strace",
