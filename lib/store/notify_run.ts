@@ -134,7 +134,7 @@ export class NotifyRun {
     const path = join(this.#layout.notifyList, START_FILE);
     const pauses = Math.ceil(START_MS / START_PAUSE_MS);
     try {
-      this.#own(() => this.#fs.append(path, "", RUN_MODE));
+      this.#makeExist(path);
       const file = this.#open(path);
       for (let pause = 0; file !== undefined; pause++) {
         if (file.tryLock()) return file;
@@ -151,6 +151,15 @@ export class NotifyRun {
       this.#log.debug(() => `Cannot lock ${quote(path)}: ${reasonOf(error)}`);
     }
     return { [Symbol.dispose]() {} };
+  }
+
+  /** Creates a file for locking; one that an earlier run has left can be locked on any disk. */
+  #makeExist(path: string): void {
+    try {
+      this.#own(() => this.#fs.append(path, "", RUN_MODE));
+    } catch (error) {
+      this.#log.debug(() => `Cannot create ${quote(path)}: ${reasonOf(error)}`);
+    }
   }
 
   /** State number that advancing would give. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import "../support/open_libc.ts";
 import { asOwner, supplementaryGroups } from "../../lib/platform/as_owner.ts";
+import { RealFileSystem } from "../../lib/store/file_system.ts";
 import { NotifyRun } from "../../lib/store/notify_run.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
@@ -66,10 +67,17 @@ Deno.test("P1: a run that another one has joined goes by its memory, and leaves 
   });
 });
 
-Deno.test("a start waits for another one", async () => {
+Deno.test("a start waits for another one, on a disk that takes no change, too", async () => {
   await withDirectory(async (directory) => {
     const log = new RecordingLog();
-    const [first, second] = [1, 2].map(() => new NotifyRun(directory, "life", log));
+    const fileSystem = new RealFileSystem();
+    const [before, first, second] = [1, 2, 3].map(() =>
+      new NotifyRun(directory, "life", log, { fileSystem })
+    );
+    (await before!.startAlone())[Symbol.dispose]();
+    fileSystem.append = () => {
+      throw new Error("Read-only file system");
+    };
     const starting = await first!.startAlone();
     let hasStarted = false;
     const waiting = second!.startAlone().then((other) => {
@@ -80,7 +88,8 @@ Deno.test("a start waits for another one", async () => {
     assertEquals(hasStarted, false);
     starting[Symbol.dispose]();
     await waiting;
-    assertEquals(log.lines, []);
+    const line = `debug: Cannot create "${directory}/sm.bak/.start": Read-only file system`;
+    assertEquals(log.lines, [line, line]);
   });
 });
 
