@@ -93,6 +93,15 @@ export class Announcer {
     if (this.#callbacks.forget(monitored)) this.#settled(monitored);
   };
 
+  /** As {@link forget}, for a removal that may fail; returns the function that starts the callback again. */
+  readonly suspend = (monitored: Monitored): () => void => {
+    const isWaiting = this.#callbacks.isPending(monitored);
+    this.forget(monitored);
+    return () => {
+      if (isWaiting) this.announce(monitored, monitored.lastState);
+    };
+  };
+
   /** Subscribes to callback attempts; returns the function that unsubscribes. */
   watch(watcher: CallbackWatcher): () => void {
     this.#watchers.add(watcher);

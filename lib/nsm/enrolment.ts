@@ -74,11 +74,12 @@ export class Enrolment {
   /**
    * Clears the list, for SM_SIMU_CRASH. Unacknowledged registrations are made again, since
    * sm-notify may move their records away; an SM_UNMON from now on finds them. Registrations that
-   * an SM_UNMON removed are not made again.
+   * an SM_UNMON removed, the disk refused or another SM_MON replaced are not made again.
    */
   forgetAll(): void {
     const { list } = this.parts;
-    const unacknowledged = [...this.#underWay].filter(({ record }) => list.find(record));
+    const unacknowledged = [...this.#underWay]
+      .filter(({ record }) => list.find(record)?.record === record);
     list.clear();
     for (const pending of unacknowledged) {
       pending.registering = this.#register(pending.record);

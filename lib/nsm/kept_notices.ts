@@ -115,6 +115,9 @@ export class KeptNotices {
    * {@link flush}; when the disk refuses it is kept in memory alone, so that its sender need not wait
    * for the disk.
    *
+   * Registrations that are `younger` than the notice are noted first, so that a crash in between
+   * leaves no notice that concerns them.
+   *
    * The notice replaces announced ones with its name and address and no higher state, since a lock
    * manager told of a later state need not hear of an earlier one. So a peer that reboots again and
    * again, or a stranger in its name, takes no room from other peers.
@@ -124,6 +127,7 @@ export class KeptNotices {
     decided: Set<string>,
     unconfirmed: Set<string>,
     now: number,
+    younger: readonly Pick<Monitored, "record" | "lastNotice">[] = [],
   ): Kept | undefined {
     const superseded = this.#supersededBy(heard);
     const size = this.#kept.size - superseded.length;
@@ -131,6 +135,7 @@ export class KeptNotices {
     const record = recordOf(heard);
     const wasBelieved = decided.size > unconfirmed.size;
     this.#memory.keep(record);
+    for (const monitored of younger) this.overtake(monitored); // written before the notice is
     if (!wasBelieved && !this.#memory.flush()) return undefined;
     const kept: Kept = {
       heard,

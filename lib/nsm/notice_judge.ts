@@ -30,6 +30,8 @@ export interface Found {
   readonly unverified: string[];
   /** Keys of peers that have to confirm their state themselves. */
   readonly unconfirmed: Set<string>;
+  /** Registrations made since the notice arrived, which a callout may have delayed. */
+  readonly younger?: readonly Monitored[];
 }
 
 /** Progress of judging: complete, complete after the promise, or refused for overload. */

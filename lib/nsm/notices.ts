@@ -206,13 +206,10 @@ export class Notices {
   }
 
   #keep(heard: Heard, found: Found, judging?: Promise<void>): Passing {
-    if (!this.#undecided.keep(heard, found, judging)) return "no room";
-    // A callout may have delayed this notice beyond later registrations.
-    if (heard.ordinal <= this.#lastOvertaken) {
-      for (const monitored of this.parts.list.all()) {
-        if (monitored.lastNotice >= heard.ordinal) this.#undecided.overtake(monitored);
-      }
-    }
-    return "kept";
+    const isOvertaken = heard.ordinal <= this.#lastOvertaken;
+    const younger = [...isOvertaken ? this.parts.list.all() : []]
+      .filter(({ lastNotice }) => lastNotice >= heard.ordinal);
+    const isKept = this.#undecided.keep(heard, { ...found, younger }, judging);
+    return isKept ? "kept" : "no room";
   }
 }

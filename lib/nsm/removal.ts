@@ -1,6 +1,6 @@
 /**
- * Removal: takes registrations off the monitor list in memory, runs the callout, then removes them
- * from disk, in this order.
+ * Removal: takes registrations off the monitor list in memory, drops their callbacks, runs the
+ * callout, then removes them from disk, in this order.
  */
 
 import type { Monitored, MonitorList } from "./monitor_list.ts";
@@ -14,10 +14,13 @@ export interface RemovalParts {
   readonly directory: PeerDirectory;
   /** Callout configured now. */
   readonly callout: () => Callout | undefined;
-  /** Called for each registration removed permanently, so that its callbacks are dropped. */
+  /**
+   * Drops the waiting callback of a registration that leaves the list; returns the function that
+   * starts it again, for a registration that stays because the disk refuses its removal.
+   */
+  readonly suspend?: (monitored: Monitored) => () => void;
+  /** Called for each registration removed permanently. */
   readonly removed?: (monitored: Monitored) => void;
-  /** Called for each registration whose removal failed and that another SM_MON keeps off the list. */
-  readonly superseded?: (monitored: Monitored) => void;
 }
 
 /**
@@ -46,13 +49,14 @@ export async function removeRegistrations(
 }
 
 async function removeTogether(
-  { list, store, directory, callout, removed: settled, superseded }: RemovalParts,
+  { list, store, directory, callout, suspend, removed: settled }: RemovalParts,
   removed: readonly Monitored[],
   myName: string | undefined,
 ): Promise<void> {
   const leaving = Promise.withResolvers<void>();
   leaving.promise.catch(() => {}); // may have no waiter
   const earlier = list.leave(removed, leaving.promise);
+  const suspended = removed.map((monitored) => ({ monitored, resume: suspend?.(monitored) }));
   const program = callout();
   if (program !== undefined) {
     for (const { record } of removed) {
@@ -67,10 +71,10 @@ async function removeTogether(
       .filter((record) => !isSpelledAlike(list.madeAnew(record), record));
     await store.remove(gone);
   } catch (error) {
-    for (const monitored of removed) {
+    for (const { monitored, resume } of suspended) {
       list.left(monitored, false);
-      // Its callbacks would outlive an SM_UNMON of the other one.
-      if (list.find(monitored.record) !== monitored) superseded?.(monitored);
+      // Another SM_MON may have taken its place.
+      if (list.find(monitored.record) === monitored) resume?.();
     }
     leaving.reject(error);
     throw error;

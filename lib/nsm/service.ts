@@ -52,10 +52,10 @@ export interface ServiceParts {
   readonly stateNumber?: number;
   /** Called for each new registration. */
   readonly registered?: (record: MonitorRecord) => void;
+  /** Drops the waiting callback of a registration that leaves the list, until the result is called. */
+  readonly suspend?: (monitored: Monitored) => () => void;
   /** Called for each registration removed permanently. */
   readonly removed?: (monitored: Monitored) => void;
-  /** Called for each registration whose removal failed and that another SM_MON keeps off the list. */
-  readonly superseded?: (monitored: Monitored) => void;
   readonly clock: Pick<Clock, "wallClock">;
   readonly log: Pick<Log, "error">;
   /** Rate-limited log, for lines that callers can cause. */

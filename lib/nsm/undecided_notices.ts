@@ -92,12 +92,12 @@ export class UndecidedNotices {
   /** Keeps a notice and starts the look-ups that it needs; false if there is no room. */
   keep(
     heard: Heard,
-    { judged, unverified, unconfirmed }: Found,
+    { judged, unverified, unconfirmed, younger }: Found,
     judging?: Promise<void>,
   ): boolean {
     const now = this.parts.clock.now();
     const hasRoom = this.#asking < UNDECIDED_MAX;
-    const kept = hasRoom ? this.#kept.add(heard, judged, unconfirmed, now) : undefined;
+    const kept = hasRoom ? this.#kept.add(heard, judged, unconfirmed, now, younger) : undefined;
     if (kept === undefined) this.parts.counters.notices_undecided++;
     else this.#lookInto(kept, unverified, judging);
     return kept !== undefined;

@@ -157,15 +157,14 @@ function makeCore(parts: MonitorParts): Core {
   announcer.watch((monitored, outcome) => {
     if (outcome === "done") tellReboot(monitored, clock, tell);
   });
-  const { announce, forget: removed } = announcer;
+  const { announce, suspend } = announcer;
   const callout = parts.callout ?? noCallout;
   const administration = new Administration({
     list,
     store,
     directory,
     callout,
-    removed,
-    superseded: removed,
+    suspend,
     announce,
     arrived: () => notices.arrived(),
     log,
@@ -203,7 +202,7 @@ function makeService(parts: MonitorParts, core: Core): Service {
       const { monName: peer, myName: by } = monitored.record;
       note({ event: "unmonitored", peer, by });
     },
-    superseded: announcer.forget,
+    suspend: announcer.suspend,
     refused: (message, error) => store.refused(message, error),
     simulateCrash: parts.notifyPeers,
     stateNumber: parts.stateNumber,

@@ -181,9 +181,10 @@ export class NotifyRun {
   /** Locks the note for the life of this process. */
   hold(): void {
     try {
-      this.#note = this.#read(this.#path);
+      // Locked first: another start then waits for this run even if the note cannot be read now.
       this.#file = this.#open(this.#path);
       this.#isShared = this.#file?.tryLock() === false;
+      this.#note = this.#read(this.#path);
     } catch {
       // no note: the state number was not advanced
     }

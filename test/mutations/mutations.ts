@@ -21,6 +21,7 @@ const ENROLMENT = "lib/nsm/enrolment.ts";
 const CALLBACK = "lib/nsm/callback.ts";
 const JUDGE = "lib/nsm/notice_judge.ts";
 const UNDECIDED = "lib/nsm/undecided_notices.ts";
+const KEPT = "lib/nsm/kept_notices.ts";
 const NOTICES = "lib/nsm/notices.ts";
 const LIST = "lib/nsm/monitor_list.ts";
 const REPLACED = "lib/nsm/replaced_states.ts";
@@ -133,8 +134,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: REMOVAL,
-    from: "      if (list.find(monitored.record) !== monitored) superseded?.(monitored);\n",
-    to: "",
+    from: "      if (list.find(monitored.record) === monitored) resume?.();\n",
+    to: "      resume?.();\n",
     reason: "a removal that failed leaves a callback behind that the next SM_UNMON does not drop",
   },
   {
@@ -401,7 +402,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "({ record }) => list.find(record)",
+    from: "({ record }) => list.find(record)?.record === record",
     to: "() => true",
     reason: "SM_SIMU_CRASH makes anew what SM_UNMON has taken off",
   },
@@ -455,14 +456,14 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: NOTICES,
-    from: "      if (this.#judge.isStopped) return false;\n",
+    from: '      if (this.#judge.isStopped) return "no room";\n',
     to: "",
     reason: "a notice is kept or answered behind the stop",
   },
   {
     file: NOTICES,
-    from: "isOver() ? this.#undecided.drop(heard) : keep();",
-    to: "isOver() || keep();",
+    from: "      this.#undecided.drop(it);\n",
+    to: "",
     reason: "a notice that is over comes back with each life",
   },
   {
@@ -521,14 +522,21 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: NOTICE_FILE,
-    from: "      if (this.#isStale || this.#live.size === 0",
-    to: "      if (this.#live.size === 0",
+    from: 'const isRenewed = tombstones !== "" && this.#isStale && this.#isRead;',
+    to: "const isRenewed = false;",
     reason: "what the disk refused to forget comes back",
   },
   {
-    file: NOTICE_FILE,
-    from: '    if (!this.#attempt("write", () => this.#append(key))) return false;\n',
-    to: '    this.#attempt("write", () => this.#append(key));\n',
+    file: KEPT,
+    from:
+      "    for (const monitored of younger) this.overtake(monitored); // written before the notice is\n",
+    to: "",
+    reason: "a notice whose callout has run concerns a registration made since, after a restart",
+  },
+  {
+    file: KEPT,
+    from: "if (!wasBelieved && !this.#memory.flush()) return undefined;",
+    to: "if (!wasBelieved) this.#memory.flush();",
     reason: "a notice is answered that is not on disk",
   },
   {

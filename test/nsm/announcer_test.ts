@@ -61,3 +61,16 @@ Deno.test("a state is passed on when the last who waits for it is removed", pure
   announcer.forget(second);
   assertEquals(notes, [{ passedOn: 7 }]);
 });
+
+Deno.test("a callback that was suspended waits again when it is resumed", pure, () => {
+  const { announcer, notes, watch, tell } = makeAnnouncer();
+  const [waiting, told] = [watch("a"), watch("b")];
+  for (const monitored of [waiting, told]) announcer.announce(monitored, 7);
+  tell(told);
+  const resumptions = [waiting, told].map(announcer.suspend);
+  assertEquals(notes.at(-1), { passedOn: 7 });
+  for (const resume of resumptions) resume();
+  assertEquals(notes.at(-1)?.passedOn, null);
+  tell(waiting);
+  assertEquals(notes.at(-1), { passedOn: 7 });
+});

@@ -89,22 +89,23 @@ Deno.test("a registration made anew while many are removed stays", pure, async (
 });
 
 Deno.test(
-  "a removal that fails is of no more consequence once another SM_MON took its place",
+  "a callback starts again when the removal fails, unless SM_MON came again",
   pure,
   async () => {
     for (const isMadeAnew of [true, false]) {
       const parts = await setUp(1);
       for (const monitored of parts.list.all()) monitored.stored = monitored.record;
-      const superseded: unknown[] = [];
-      const removal = removeRegistrations(
-        { ...parts, superseded: (monitored) => superseded.push(monitored) },
-        [...parts.list.all()],
-      );
+      const called: string[] = [];
+      const suspend = () => {
+        called.push("suspended");
+        return () => void called.push("resumed");
+      };
+      const removal = removeRegistrations({ ...parts, suspend }, [...parts.list.all()]);
       if (isMadeAnew) parts.list.add(recordOf(0, 2));
       await turns();
       parts.store.gate.reject(new Error("No space left on device"));
       await removal.catch(() => {});
-      assertEquals(superseded.length, isMadeAnew ? 1 : 0);
+      assertEquals(called, isMadeAnew ? ["suspended"] : ["suspended", "resumed"]);
       assertEquals(parts.list.find(recordOf(0))?.record.priv, privOf(isMadeAnew ? 2 : 1));
     }
   },

@@ -1,9 +1,12 @@
 /** Agenda of a simulated world: future events by time. It is also the world's clock. */
 
+import { setImmediate } from "node:timers";
 import { Heap } from "../../lib/nsm/heap.ts";
 
-/** Turns of the microtask queue after which all ready code has run. */
-export const TURNS_TO_REST = 90;
+/** Stands for all turns of the microtask queue until no code is ready. */
+export const TURNS_TO_REST = Infinity;
+/** Number of turns counted for them: more than any reply takes. */
+const RESTING_TURNS = 90;
 
 interface Entry {
   readonly at: number;
@@ -48,7 +51,10 @@ export class Agenda {
       // Time passes only while all code is idle.
       const isFollowed = this.#entries.first?.at === this.#now;
       const turns = isFollowed ? entry.turns : TURNS_TO_REST;
-      for (let turn = 0; turn < turns; turn++, this.turns++) await undefined;
+      if (turns === TURNS_TO_REST) {
+        await new Promise((resolve) => setImmediate(resolve));
+        this.turns += RESTING_TURNS;
+      } else for (let turn = 0; turn < turns; turn++, this.turns++) await undefined;
       check();
     }
     this.#now = Math.max(this.#now, end);

@@ -58,8 +58,8 @@ export const REVERSALS: readonly Reversal[] = [
     name: "matching.md: a notice whose peer was not looked up yet concerns nobody",
     changes: [{
       file: "lib/nsm/notices.ts",
-      from: "    const isKept = this.#undecided.keep(heard, found, judging);\n",
-      to: "    const isKept = judging !== undefined || found !== undefined;\n",
+      from: "const isKept = this.#undecided.keep(heard, { ...found, younger }, judging);",
+      to: "const isKept = judging !== undefined || found !== undefined || younger;",
     }],
   },
 ];

@@ -39,8 +39,11 @@ const RPCBIND_PORT = 111;
 const NSM_PORTS = { udp: 900, tcp: 901 } as const;
 const LOCAL = { address: "127.0.0.1", port: 700, netid: "udp", isLocal: true } as const;
 
-/** Longest time until a call is answered, in ms: a callout takes 5 s, a start with a failing disk longer. */
-const ANSWER_MAX_MS = 120_000;
+/**
+ * Longest time until a call is answered, in ms: a callout of 5 s waits for up to 64 others, of which
+ * four run at a time, and SM_UNMON_ALL has one for each registration.
+ */
+const ANSWER_MAX_MS = 600_000;
 /** Longest duration of a stop, in ms. */
 const STOP_MAX_MS = 10_000;
 /** Delay before the unit restarts a program, in ms. */

@@ -51,6 +51,23 @@ Deno.test("a run that is held goes on, and one that was let go of was cut short"
   });
 });
 
+Deno.test("a run that cannot read its note goes on all the same", async () => {
+  await withDirectory((directory) => {
+    const log = new RecordingLog();
+    const fileSystem = new RealFileSystem();
+    const first = new NotifyRun(directory, "life", log, { fileSystem });
+    const second = new NotifyRun(directory, "life", log);
+    first.begin(7);
+    fileSystem.readOwn = () => {
+      throw new Error("Stale file handle");
+    };
+    first.hold();
+    assertEquals(second.end(), { kind: "goingOn" });
+    first.finish();
+    assertEquals(second.end(), { kind: "none" });
+  });
+});
+
 Deno.test("P1: a run that another one has joined goes by its memory, and leaves its note", async () => {
   await withDirectory((directory) => {
     const log = new RecordingLog();
