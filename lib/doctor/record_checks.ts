@@ -64,14 +64,17 @@ function checkOwners(examiner: Examiner): Checked {
   const uid = reportOf(examiner)?.uid ?? ownerOf(layout.monitorList);
   if (uid === undefined || uid === 0) return { skipped: "the lists are root's" };
   const wrong = [layout.monitorList, layout.notifyList].flatMap((directory) =>
-    [...Deno.readDirSync(directory)].map(({ name }) => `${directory}/${name}`)
+    // Only files can be records: lost+found and the like are not the daemon's.
+    [...Deno.readDirSync(directory)].filter(({ isFile }) => isFile)
+      .map(({ name }) => `${directory}/${name}`)
   ).filter((path) => (ownerOf(path) ?? uid) !== uid);
   if (wrong.length === 0) return [];
   return [finding("records-owner", {
     what: "The daemon can neither read nor change some of its records.",
     evidence: `not of uid ${uid}: ${someOf(wrong.map(shown))}`,
     fix: "give them to the user of statd",
-    commands: [forFiles(`chown ${wantedOwner(examiner)}`, wrong, `! -uid ${uid}`)],
+    // -h: the owner of the directory could put a link to root's files in place of one.
+    commands: [forFiles(`chown -h ${wantedOwner(examiner)}`, wrong, `! -uid ${uid}`)],
   })];
 }
 

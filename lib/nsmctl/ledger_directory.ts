@@ -47,7 +47,9 @@ async function hasOtherRecords(directory: string): Promise<boolean> {
   const { monitorList, notifyList } = layoutOf(directory);
   for (const list of [monitorList, notifyList]) {
     try {
-      for await (const { name } of Deno.readDir(list)) if (!name.startsWith(".")) return true;
+      for await (const { name, isFile } of Deno.readDir(list)) {
+        if (isFile && !name.startsWith(".")) return true;
+      }
     } catch {
       // there is none
     }

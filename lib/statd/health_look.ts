@@ -179,8 +179,8 @@ export class HealthLook {
     const { stateDirectoryPath, bootId, log } = this.#parts;
     try {
       let count = 0;
-      for (const { name } of Deno.readDirSync(layoutOf(stateDirectoryPath).notifyList)) {
-        if (!name.startsWith(".")) count++;
+      for (const { name, isFile } of Deno.readDirSync(layoutOf(stateDirectoryPath).notifyList)) {
+        if (isFile && !name.startsWith(".")) count++; // lost+found is no peer
       }
       this.#toBeNotified = count;
       if (count === 0) return 0;

@@ -42,6 +42,10 @@ import {
   systemTest,
 } from "../support/system_test.ts";
 
+/** What each list has where it is a file system of its own, and a whiteout of overlayfs. */
+const NO_RECORDS = [`${STATE}/sm/lost+found`, `${STATE}/sm.bak/lost+found`];
+const DEVICE = `${STATE}/sm/whiteout`;
+
 /** Lock manager in the background that answers every call. */
 const LOCK_MANAGER = `
 import os, socket, struct
@@ -186,8 +190,15 @@ const FAULTS: readonly Fault[] = [
   },
   {
     finding: "records-owner",
-    title: "a record belongs to root",
-    plant: ({ sh }) => sh(`chown root ${STATE}/sm/${PEERS[0]}`),
+    title: "a record belongs to root, beside what is no record",
+    plant: ({ sh }) =>
+      sh(
+        `chown root ${STATE}/sm/${PEERS[0]}; mkdir ${NO_RECORDS.join(" ")}; mknod ${DEVICE} c 0 0`,
+      ),
+    after: async ({ sh }) => {
+      assertEquals(await sh(`stat -c %u ${NO_RECORDS.join(" ")} ${DEVICE} | uniq`), "0\n");
+      await sh(`rmdir ${NO_RECORDS.join(" ")}; rm ${DEVICE}`);
+    },
   },
   {
     finding: "records-damaged",
