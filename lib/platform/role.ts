@@ -39,6 +39,15 @@ export function roleArgument(role: Role): string {
 }
 
 /**
+ * Whether a name is that of a program. A suffix behind a mark leaves it so, as of copies that packages and
+ * people make (`sm-notify.dpkg-new`, `nsmctl-0.2`), and so does the dash of login(1) in front.
+ */
+function isNamed(name: string, program: string): boolean {
+  const bare = name.startsWith("-") ? name.slice(1) : name;
+  return bare.startsWith(program) && /^(?:\W|$)/.test(bare.slice(program.length));
+}
+
+/**
  * Determines the role. An unknown name, as after `cp rpc.statd my-statd`, means statd.
  *
  * @throws {RangeError} When the argument names no role.
@@ -53,7 +62,7 @@ export function parseInvocation(calledAs: string, args: readonly string[]): Invo
   }
   const programName = calledAs.slice(calledAs.lastIndexOf("/") + 1);
   const role = (Object.keys(PROGRAM_NAMES) as Role[])
-    .find((role) => PROGRAM_NAMES[role] === programName) ?? "statd";
+    .find((role) => isNamed(programName, PROGRAM_NAMES[role])) ?? "statd";
   return { role, programName, calledAs, args };
 }
 

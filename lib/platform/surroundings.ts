@@ -29,11 +29,11 @@ const SYMBOLS = {
  *
  * @returns What is missing, with a remedy; undefined if nothing is.
  */
-export function missingSurroundings(proc = "/proc/self/status"): string | undefined {
+export function missingSurroundings(proc = `/proc/self/task/${Deno.pid}`): string | undefined {
   try {
     Deno.statSync(proc);
   } catch {
-    return "/proc is not mounted, which tells about this process: mount -t proc proc /proc";
+    return "/proc is not mounted, or is that of another PID namespace: mount -t proc proc /proc";
   }
   const libc = Deno.dlopen("libc.so.6", SYMBOLS);
   try {

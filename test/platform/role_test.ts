@@ -30,6 +30,21 @@ for (const role of ROLES) {
   });
 }
 
+Deno.test("parseInvocation() knows a program by its name with a suffix or a dash", pure, () => {
+  const names = {
+    "sm-notify.dpkg-new": "sm-notify",
+    "/usr/sbin/sm-notify~": "sm-notify",
+    "-sm-notify": "sm-notify",
+    "nsmctl-0.2": "nsmctl",
+    "rpcbind 2": "rpcbind",
+    "rpcbinder": "statd",
+    "rpc.statd.old": "statd",
+  };
+  for (const [calledAs, role] of Object.entries(names)) {
+    assertEquals(parseInvocation(calledAs, []).role, role, calledAs);
+  }
+});
+
 Deno.test("parseInvocation() takes an unknown name for statd, and keeps the name", pure, () => {
   for (const calledAs of ["my-statd", "/opt/my-statd"]) {
     const { role, programName } = parseInvocation(calledAs, []);

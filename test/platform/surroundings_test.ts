@@ -8,7 +8,7 @@ Deno.test("missingSurroundings() finds nothing here, and raises a low soft limit
 });
 
 Deno.test("missingSurroundings() says what to do without /proc", () => {
-  assertMatch(missingSurroundings("/nowhere/status")!, /mount -t proc/);
+  assertMatch(missingSurroundings("/nowhere/task/1")!, /mount -t proc/);
 });
 
 Deno.test("missingSurroundings() leaves a write beyond RLIMIT_FSIZE to fail with EFBIG", () => {

@@ -194,6 +194,19 @@ systemTest(
 );
 
 systemTest(
+  "with /proc of another PID namespace, one line says so",
+  [OUR_STATD, OUR_SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    for (const command of [[OUR_STATD, ...FOREGROUND], [OUR_SM_NOTIFY, "-d"]]) {
+      const { code, stderr } = await host.run("unshare", "--pid", "--fork", ...command);
+      assertMatch(stderr, /^\S+: \/proc .* of another PID namespace: mount -t proc proc \/proc\n$/);
+      assertEquals(code, 1);
+    }
+  },
+);
+
+systemTest(
   "in a user namespace without the owner of sm, one line says so",
   [OUR_STATD, OUR_SM_NOTIFY],
   async (newHost) => {
