@@ -78,8 +78,10 @@ export class Enrolment {
    */
   forgetAll(): void {
     const { list } = this.parts;
-    const unacknowledged = [...this.#underWay]
-      .filter(({ record }) => list.find(record)?.record === record);
+    const unacknowledged = [...this.#underWay].filter(({ record }) => {
+      const listed = list.find(record)?.record;
+      return listed !== undefined && isSame(listed, record);
+    });
     list.clear();
     for (const pending of unacknowledged) {
       pending.registering = this.#register(pending.record);

@@ -170,7 +170,22 @@ export class NotifyRun {
 
   /** Notes a run; call before advancing the state number to this. @throws {StoreError} */
   begin(stateNumber: number): void {
-    this.#write(RUN_FILE, `${stateNumber} ${this.#life}\n`);
+    const text = `${stateNumber} ${this.#life}\n`;
+    try {
+      this.#write(RUN_FILE, text);
+    } catch (error) {
+      // A full disk still has room in an earlier note, whose absence would end this boot's runs.
+      if (!this.#writeOver(text)) throw error;
+    }
+  }
+
+  #writeOver(text: string): boolean {
+    try {
+      this.#own(() => this.#fs.overwrite(this.#path, text));
+      return true;
+    } catch {
+      return false; // the error of the replacement is reported instead
+    }
   }
 
   /** Removes the note of an earlier run, so that it is not resumed. @throws {Error} */

@@ -402,8 +402,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "({ record }) => list.find(record)?.record === record",
-    to: "() => true",
+    from: "return listed !== undefined && isSame(listed, record);",
+    to: "return listed === undefined || isSame(listed, listed);",
     reason: "SM_SIMU_CRASH makes anew what SM_UNMON has taken off",
   },
   {

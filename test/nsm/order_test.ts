@@ -286,3 +286,16 @@ Deno.test("a restart tells of a state that was passed on once before", async () 
   const { lastState, passedOn } = memory().load().get("nodeb")!;
   assertEquals([lastState, passedOn], [15, undefined]);
 });
+
+Deno.test("SM_MON that waits stays behind SM_SIMU_CRASH, also when a copy of it was acknowledged", async () => {
+  const ended = Promise.withResolvers<void>();
+  const { world, respond } = withCallout(() => ended.promise);
+  using _world = world;
+  const first = respond(mon("nodeb"), LOCAL);
+  for (let turn = 0; turn < 100; turn++) await undefined;
+  assert(await respond(mon("nodeb"), LOCAL) instanceof Uint8Array);
+  await respond(encodeCall(nsmV1, "SM_SIMU_CRASH", undefined, 1), LOCAL);
+  ended.resolve();
+  assert(await first instanceof Uint8Array);
+  assertEquals([world.monitor.list.size, onDisk(world.directory)], [1, ["nodeb"]]);
+});

@@ -1,7 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import "../support/open_libc.ts";
 import { asOwner, supplementaryGroups } from "../../lib/platform/as_owner.ts";
 import { RealFileSystem } from "../../lib/store/file_system.ts";
+import { StoreError } from "../../lib/nsm/ports.ts";
 import { NotifyRun } from "../../lib/store/notify_run.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
@@ -65,6 +66,21 @@ Deno.test("a run that cannot read its note goes on all the same", async () => {
     assertEquals(second.end(), { kind: "goingOn" });
     first.finish();
     assertEquals(second.end(), { kind: "none" });
+  });
+});
+
+Deno.test("a full disk takes the note of a run where there is one already", async () => {
+  await withDirectory((directory) => {
+    const log = new RecordingLog();
+    const fileSystem = new RealFileSystem();
+    const [before, run] = [1, 2].map(() => new NotifyRun(directory, "life", log, { fileSystem }));
+    fileSystem.create = () => {
+      throw new Error("No space left on device");
+    };
+    assertThrows(() => before!.begin(7), StoreError, "No space left on device");
+    Deno.writeTextFileSync(`${directory}/sm.bak/.run`, "7 life\n");
+    run!.begin(11);
+    assertEquals(run!.end(), { kind: "cutShort", stateNumber: 11 });
   });
 });
 

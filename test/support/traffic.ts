@@ -26,6 +26,11 @@ export interface TrafficOrder {
 
 /** Retransmission interval in ms, shorter than a lock manager's. */
 const REPEAT_MS = 300;
+/**
+ * Attempts of an SM_NOTIFY. The daemon does not answer a notice that it cannot keep: one of a peer
+ * that nobody monitors, while the disk is read-only. A sender gives up after some time.
+ */
+const NOTICE_TRIES = 20;
 const BUFFER_BYTES = 65_536;
 
 /** Requester whose registrations are only counted at the end. */
@@ -43,19 +48,24 @@ class Caller {
     this.#receive();
   }
 
-  /** Repeats a call until it is answered. */
-  async call(call: Call): Promise<string> {
+  /** Repeats a call until it is answered, or up to a number of attempts. */
+  async call(call: Call, tries = Infinity): Promise<string> {
     const xid = ++this.#xid;
     const bytes = message({ ...call, xid });
-    const answered = Promise.withResolvers<Uint8Array>();
+    const answered = Promise.withResolvers<Uint8Array | undefined>();
     this.#waiting.set(word(xid), answered.resolve);
     const send = () => this.#socket.send(bytes, this.#to).catch(() => {}); // the daemon may be down
-    const again = setInterval(send, REPEAT_MS);
+    const again = setInterval(() => {
+      if (--tries > 0) void send();
+      else answered.resolve(undefined);
+    }, REPEAT_MS);
     await send();
     try {
-      return describe(await answered.promise);
+      const reply = await answered.promise;
+      return reply === undefined ? "no answer" : describe(reply);
     } finally {
       clearInterval(again);
+      this.#waiting.delete(word(xid));
     }
   }
 
@@ -156,7 +166,7 @@ export class Traffic {
     const kind = this.#order.isMixed ? this.#random(10) : 0;
     if (kind < 5) return await this.#change(worker);
     const peer = this.#peer();
-    if (kind === 5) await this.#caller.call(nsm.notify(peer, this.#serial += 2));
+    if (kind === 5) await this.#caller.call(nsm.notify(peer, this.#serial += 2), NOTICE_TRIES);
     else if (kind === 6) await this.#caller.call(nsm.stat(peer));
     else if (kind === 7) await this.#caller.callByStream(nsm.nullCall);
     else if (kind === 8) {
