@@ -55,8 +55,8 @@ const PUT_LIMITS: PutLimits = { outstanding: 1, peers: 250 };
 const TAKE_ATTEMPTS = 10;
 /** Journal length, in characters, from which compaction is considered. */
 const COMPACT_FROM = 1 << 20;
-/** Factor by which a journal may exceed its live part. */
-const COMPACT_FACTOR = 4;
+/** Factor by which a journal may exceed its live part; the longest one has to be readable. */
+const COMPACT_FACTOR = 2;
 
 export class DirectoryLedger implements Ledger {
   readonly putLimits = PUT_LIMITS;

@@ -33,6 +33,11 @@ const O_APPEND = 0o2000;
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 const CHUNK_BYTES = 1 << 20;
+/**
+ * Longest file read, in bytes: the journal of 100,000 hosts with the longest names, twice. A longer
+ * one, which only a damaged file system has, would take the memory of the daemon.
+ */
+export const READ_MAX_BYTES = 128 << 20;
 
 let opened: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] | undefined;
 
@@ -58,10 +63,12 @@ export const backgroundFiles = {
     try {
       await withFile(path, O_RDONLY, async (file) => {
         const chunk = new Uint8Array(CHUNK_BYTES);
-        for (;;) {
+        for (let read = 0;;) {
           const length = await opened!.read(file, chunk, BigInt(CHUNK_BYTES));
           if (length < 0) throw new Error("it cannot be read");
           if (length === 0) return;
+          read += length;
+          if (read > READ_MAX_BYTES) throw new Error(`${path} is too long to be read`);
           text += decoder.decode(chunk.subarray(0, length), { stream: true });
         }
       });

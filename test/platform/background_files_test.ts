@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import {
   backgroundFiles as files,
   openBackgroundFiles,
+  READ_MAX_BYTES,
 } from "../../lib/platform/background_files.ts";
 import { canStartThread } from "../../lib/platform/threads.ts";
 
@@ -47,6 +48,18 @@ Deno.test("a directory does not take the place of one with files: the swap of an
     await files.rename(`${directory}/a`, `${directory}/epoch.1`);
     await assertRejects(() => files.rename(`${directory}/b`, `${directory}/epoch.1`));
     assertEquals(await files.read(`${directory}/epoch.1/owner`), "a");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("a file without an end, as of a damaged file system, does not take all memory", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const path = `${directory}/journal`;
+    await files.write(path, "");
+    await Deno.truncate(path, READ_MAX_BYTES + 1); // a hole
+    await assertRejects(() => files.read(path), Error, "is too long to be read");
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
