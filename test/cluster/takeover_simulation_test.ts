@@ -17,7 +17,7 @@ import { seededRandom } from "../support/seeded_random.ts";
 const SCHEDULES = 300;
 const STEPS = 800;
 /** Faults of an adoption are noticed in the first dozen schedules; see test/mutations. */
-const ADOPTIONS_MIN = 100;
+const ADOPTIONS_MIN = 50;
 const NODES = ["a", "b", "c"];
 /** Calls that one write takes, and more than that. */
 const CALLS_OF_WRITE = 6;
