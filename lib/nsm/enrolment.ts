@@ -8,12 +8,25 @@ import type { Monitored } from "./monitor_list.ts";
 import type { MonitorRecord } from "./ports.ts";
 import type { ServiceParts } from "./service.ts";
 
+/** Registration in the list and on disk. */
+interface Registered {
+  /** Whether the same record was there before. */
+  readonly wasThere: boolean;
+  /**
+   * Marks a renewed registration as younger than the notices before the renewal. Without a reply,
+   * the lock manager may hold locks of the earlier registration, which they concern.
+   */
+  readonly acknowledged: () => void;
+}
+
 /** Registration that is not acknowledged yet. */
 interface UnderWay {
   readonly record: MonitorRecord;
-  /** Whether the registration existed before. Replaced when SM_SIMU_CRASH clears the list meanwhile. */
-  registering: Promise<boolean>;
+  /** Replaced when SM_SIMU_CRASH clears the list meanwhile. */
+  registering: Promise<Registered>;
 }
+
+const NOTHING = (): void => {};
 
 export class Enrolment {
   /** SM_MON calls waiting for the disk or the callout. */
@@ -26,22 +39,22 @@ export class Enrolment {
     const pending: UnderWay = { record, registering: this.#register(record) };
     this.#underWay.add(pending);
     try {
-      if (!await settled(pending)) {
+      if (!(await settled(pending)).wasThere) {
         this.parts.registered?.(record);
         await this.parts.callout()?.monitored(record.monName, record.myName);
       }
-      await settled(pending);
+      (await settled(pending)).acknowledged();
     } finally {
       this.#underWay.delete(pending);
     }
   }
 
   /**
-   * Puts a registration in the list and on disk; returns whether it existed before.
+   * Puts a registration in the list and on disk.
    *
    * @throws {StoreError} (as a rejection) When the disk refuses; the list then equals the disk.
    */
-  async #register(record: MonitorRecord): Promise<boolean> {
+  async #register(record: MonitorRecord): Promise<Registered> {
     const { list, store, directory, clock, notices } = this.parts;
     let monitored = list.find(record);
     const previous = monitored?.record;
@@ -60,15 +73,16 @@ export class Enrolment {
       throw error;
     }
     // SM_SIMU_CRASH came in between; forgetAll() registers again what is still wanted.
-    if (list.clearings !== clearings) return false;
+    if (list.clearings !== clearings) return { wasThere: false, acknowledged: NOTHING };
     monitored.stored = record;
     monitored.since = clock.wallClock();
     const isRepeated = previous !== undefined && isSame(previous, record);
-    if (isRepeated) return true;
-    if (previous !== undefined) notices.overtaken(monitored, taken);
+    if (isRepeated) return { wasThere: true, acknowledged: NOTHING };
     // SM_UNMON may have come in between.
     if (list.has(record.monName)) directory.add(record.monName);
-    return false;
+    const isRenewed = previous !== undefined;
+    const acknowledged = () => notices.overtaken(monitored, taken);
+    return { wasThere: false, acknowledged: isRenewed ? acknowledged : NOTHING };
   }
 
   /**
@@ -101,15 +115,14 @@ export class Enrolment {
   }
 }
 
-/** Awaits the last registration attempt; returns whether the registration existed before. */
-async function settled(pending: UnderWay): Promise<boolean> {
+/** Awaits the last registration attempt. */
+async function settled(pending: UnderWay): Promise<Registered> {
   for (;;) {
     const { registering } = pending;
-    const wasThere = await registering.catch((error) => {
+    const registered = await registering.catch((error) => {
       if (pending.registering === registering) throw error;
-      return false;
     });
-    if (pending.registering === registering) return wasThere;
+    if (registered !== undefined && pending.registering === registering) return registered;
   }
 }
 

@@ -170,8 +170,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "    if (previous !== undefined) notices.overtaken(monitored, taken);\n",
-    to: "",
+    from: "    const acknowledged = () => notices.overtaken(monitored, taken);\n",
+    to: "    const acknowledged = NOTHING;\n",
     reason: "a registration with a new cookie is concerned by notices from before it",
   },
   {
@@ -408,7 +408,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "      await settled(pending);\n",
+    from: "      (await settled(pending)).acknowledged();\n",
     to: "",
     reason: "SM_MON is acknowledged before it is on disk again behind SM_SIMU_CRASH",
   },

@@ -1043,4 +1043,19 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 273_029, kind: "killNotifier", changes: 7 },
     { at: 311_166, turns: 12, kind: "clock", errorMs: 1000 },
   ], { sourceCheck: "enforce" }),
+  "SM_MON with another cookie waits for its callout, a notice from before it is judged, and a stop":
+    history(6300766, [
+      { at: 27_279, turns: 2, kind: "stopStatd" },
+      { at: 41_402, kind: "stopStatd" },
+      { at: 52_158, turns: 3, kind: "stopStatd" },
+      { at: 61_533, turns: 9, kind: "stopStatd" },
+      { at: 66_055, turns: 8, kind: "stopStatd" },
+      { at: 66_472, kind: "mon", peer: "p3.site", by: 1, cookie: 1 },
+      { at: 67_729, kind: "stopStatd" },
+      { at: 69_063, kind: "stopStatd" },
+      { at: 69_813, turns: 13, kind: "mon", peer: "p3.site", by: 1, cookie: 0 },
+      { at: 70_738, turns: 6, kind: "reboots", host: 3, as: "stranger", from: "10.0.0.13" },
+      { at: 71_785, turns: 13, kind: "stopStatd" },
+      { at: 76_032, kind: "stopStatd" },
+    ], { sourceCheck: "enforce", calloutMs: 5000 }),
 };
