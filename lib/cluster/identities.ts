@@ -263,11 +263,13 @@ export class Identities {
       throw new RefusedError("unreachable", `Identity ${id}: another action is under way`);
     }
     this.#busy.add(id);
-    let last = "";
-    const acting = action((reason) => last = `: ${reason}`).finally(() => this.#busy.delete(id));
+    let last: string | undefined;
+    const acting = action((reason) => last = reason).finally(() => this.#busy.delete(id));
     try {
       await withinBudget(acting, this.#parts.clock, deadlineMs, () => {
-        return new Error(`its ledger has not answered for ${deadlineMs / 1000} s${last}`);
+        const fault = last ?? this.#held.get(id)?.fault;
+        const why = fault === undefined ? "" : `: ${fault}`;
+        return new Error(`its ledger has not answered for ${deadlineMs / 1000} s${why}`);
       });
     } catch (error) {
       throw refusalOf(id, error);

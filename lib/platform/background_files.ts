@@ -58,9 +58,12 @@ export const backgroundFiles = {
 
   /** Text of a file; undefined if there is none. */
   async read(path: string): Promise<string | undefined> {
+    requireThread();
     let text = "";
     const decoder = new TextDecoder();
     try {
+      // Before a byte is read: a failing ledger is tried again each half second.
+      if ((await Deno.lstat(path)).size > READ_MAX_BYTES) throw new Error(tooLong(path));
       await withFile(path, O_RDONLY, async (file) => {
         const chunk = new Uint8Array(CHUNK_BYTES);
         for (let read = 0;;) {
@@ -68,7 +71,7 @@ export const backgroundFiles = {
           if (length < 0) throw new Error("it cannot be read");
           if (length === 0) return;
           read += length;
-          if (read > READ_MAX_BYTES) throw new Error(`${path} is too long to be read`);
+          if (read > READ_MAX_BYTES) throw new Error(tooLong(path));
           text += decoder.decode(chunk.subarray(0, length), { stream: true });
         }
       });
@@ -115,6 +118,10 @@ export const backgroundFiles = {
     });
   },
 };
+
+function tooLong(path: string): string {
+  return `${path} is too long to be read`;
+}
 
 async function withFile(
   path: string,

@@ -137,6 +137,23 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "an acquire that ends with its deadline says why the ledger was not read",
+  pure,
+  async () => {
+    const world = new World();
+    await world.identities("a").acquire("vip1", TEXTS, false);
+    world.storage.fault = (operation, path) =>
+      operation === "read" && path.endsWith("epoch.1/journal")
+        ? new Error("it is too long")
+        : undefined;
+    const b = world.identities("b");
+    const refused = assertRejects(() => b.acquire("vip1", TEXTS, true, 3_000), RefusedError);
+    await world.clock.run(3_000);
+    assertMatch((await refused).message, /has not answered for 3 s: .*it is too long/);
+  },
+);
+
 Deno.test("two identities that are held have a directory each", pure, async () => {
   const world = new World();
   const a = world.identities("a");
