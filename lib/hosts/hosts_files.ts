@@ -38,6 +38,7 @@ import { sourceNetwork } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
 import type { Clock } from "../time/clock.ts";
 import { inSlices } from "../time/slices.ts";
+import { readText, stampOf } from "./text_file.ts";
 
 const ALLOW_FILE = "/etc/hosts.allow";
 const DENY_FILE = "/etc/hosts.deny";
@@ -47,8 +48,6 @@ const RECHECK_MS = 1_000;
 const DECISIONS_MAX = 4096;
 /** Time to live of a decision by name, in ms: that of the resolver's answers. */
 const BY_NAME_MS = 60_000;
-/** Longest file read, in bytes; a longer file is no list of hosts. */
-const FILE_MAX_BYTES = 1_048_576;
 /** Faulty lines logged per file when it is read. */
 const FAULTS_MAX = 5;
 /**
@@ -264,33 +263,6 @@ function partyOf(address: string): string {
 
 function ownAddresses(): string[] {
   return Deno.networkInterfaces().map(({ address }) => address);
-}
-
-/** Stamp of a file, which changes with its contents, owner and mode; the error if it cannot be read. */
-function stampOf(path: string): string {
-  try {
-    const { mtime, size, ino, mode, uid, gid } = Deno.statSync(path);
-    return [mtime?.getTime(), size, ino, mode, uid, gid].join(" ");
-  } catch (error) {
-    return reasonOf(error);
-  }
-}
-
-/**
- * Text of a file, one character per byte; undefined if missing.
- *
- * @throws {Error} When the file cannot be read, or is no list of hosts.
- */
-function readText(path: string): string | undefined {
-  try {
-    const { isFile, size } = Deno.statSync(path);
-    if (!isFile) throw new Error("it is not a regular file");
-    if (size > FILE_MAX_BYTES) throw new Error(`it is longer than ${FILE_MAX_BYTES} bytes`);
-    return new TextDecoder("latin1").decode(Deno.readFileSync(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
 
 /** Log line about a denied caller. */

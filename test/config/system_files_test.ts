@@ -50,3 +50,20 @@ Deno.test("B11: filesFrom() keeps to the folder of the start", () => {
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("systemFiles does not wait for a writer of a FIFO, and takes /dev/null for empty", async () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    await new Deno.Command("mkfifo", { args: [`${folder}/fifo`] }).output();
+    for (const waitsForWriter of [false, true]) {
+      assertEquals(systemFiles.readText(`${folder}/fifo`, { waitsForWriter }), {
+        kind: "unreadable",
+        reason: "it is no file",
+      });
+      const { kind } = systemFiles.readText("/dev/null", { waitsForWriter });
+      assertEquals(kind, "text");
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});

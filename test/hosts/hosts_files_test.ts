@@ -165,3 +165,18 @@ Deno.test("a long file is read in slices, and the rules before it decide until t
   await it.clock.run(3_000);
   assertEquals(await it.hosts.admits(ADDRESS), "denied");
 });
+
+Deno.test("a file that is a link to /dev/null has no rules, as for the TCP wrappers library", async () => {
+  using it = setUp("", "ALL: ALL\n");
+  assertEquals(await it.hosts.admits(ADDRESS), "denied");
+  Deno.removeSync(`${it.directory}/hosts.deny`);
+  Deno.symlinkSync("/dev/null", `${it.directory}/hosts.deny`);
+  it.clock.advance(1_000);
+  it.hosts.recheck();
+  assertEquals(await it.hosts.admits(ADDRESS), "admitted");
+  Deno.removeSync(`${it.directory}/hosts.deny`);
+  Deno.symlinkSync("/dev/zero", `${it.directory}/hosts.deny`);
+  it.clock.advance(1_000);
+  it.hosts.recheck();
+  assertMatch(it.log.lines.at(-1)!, /it is not a regular file; the rules that were read .* stay/);
+});
