@@ -193,7 +193,7 @@ systemTest(
     const root = await tokenOf(etcd, "root", "r");
     await etcd.call(1, "/v3/auth/user/changepw", { name: "nsm", password: "two" }, root);
     assertMatch(await a.mon("127.1.0.3"), FAILURE);
-    assertMatch(String((await a.report("vip1"))["fault"]), /user "nsm" gets no token/);
+    assertMatch(String((await a.report("vip1"))["fault"]), /user "nsm" was given no token/);
     await a.host.write("/etc/etcd.password", "two\n");
     await eventually("works", async () => (await a.report("vip1"))["fault"] === undefined);
     await etcd.call(1, "/v3/auth/role/revoke", {
