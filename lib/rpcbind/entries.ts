@@ -27,8 +27,8 @@ const USERS_ENTRIES_MAX = RPCBIND_ENTRIES_MAX / 2;
 const PEOPLE_UID_MIN = 1000;
 const NOBODY = "65534";
 /**
- * Limit of the length of netid and address together, in characters; a path has 108. All entries are
- * written on each change, and a list is one reply.
+ * Limit of the length of netid, address and owner together, in characters; a path has 108. All entries
+ * are written on each change, and a list is one reply.
  */
 const TEXTS_MAX_CHARACTERS = 512;
 const PORT_MAX = 65535;
@@ -89,12 +89,12 @@ export class Entries {
     return this.#entries;
   }
 
-  /** Adds entries of an earlier run, unless they exist; returns how many were added. */
+  /** Adds entries of an earlier run, unless they exist or are too long; returns how many were added. */
   restore(entries: readonly Entry[]): number {
     const before = this.#entries.length;
     for (const entry of entries) {
       if (this.#entries.length >= RPCBIND_ENTRIES_MAX) break;
-      if (this.#exact(entry) !== undefined) continue;
+      if (isTooLong(entry) || this.#exact(entry) !== undefined) continue;
       this.#add(entry);
     }
     return this.#entries.length - before;
@@ -107,9 +107,9 @@ export class Entries {
   set(given: Entry, owner: string): boolean {
     const present = this.#exact(given);
     if (present !== undefined) return present.r_addr === given.r_addr;
-    const isTooLong = given.r_netid.length + given.r_addr.length > TEXTS_MAX_CHARACTERS;
-    if (isTooLong || !this.#hasRoomFor(owner)) return false;
-    this.#add({ ...given, r_owner: owner });
+    const entry = { ...given, r_owner: owner };
+    if (isTooLong(entry) || !this.#hasRoomFor(owner)) return false;
+    this.#add(entry);
     this.#changed();
     return true;
   }
@@ -185,6 +185,10 @@ export class Entries {
     }
     return users < USERS_ENTRIES_MAX && (!isPeople(owner) || people < PEOPLE_ENTRIES_MAX);
   }
+}
+
+function isTooLong({ r_netid, r_addr, r_owner }: Entry): boolean {
+  return r_netid.length + r_addr.length + r_owner.length > TEXTS_MAX_CHARACTERS;
 }
 
 /** Whether an owner is neither root nor a system user such as statd's. */

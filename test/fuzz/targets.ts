@@ -14,12 +14,14 @@ import { recordMarking } from "./targets/record_marking.ts";
 import { replies } from "./targets/replies.ts";
 import { rpcbindService } from "./targets/rpcbind_service.ts";
 import { stateDirectory } from "./targets/state_directory.ts";
+import { warmStart } from "./targets/warm_start.ts";
 import { xdr } from "./targets/xdr.ts";
 
 export const TARGETS: readonly Target[] = [
   xdr,
   nsmService,
   rpcbindService,
+  warmStart,
   recordMarking,
   replies,
   addresses,
