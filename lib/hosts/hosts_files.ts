@@ -1,9 +1,9 @@
 /**
  * /etc/hosts.allow and /etc/hosts.deny in force: reloaded when they change, with decisions cached
- * per address. This host's own addresses are always admitted.
+ * per address. This host's own addresses are always admitted, if
+ * loopback or a connection proves them.
  *
- * Files are parsed in slices, since they may have ten thousand lines; until that is over the rules in
- * force before decide.
+ * Long files are parsed in slices; until that is over the rules in force before decide.
  *
  * A decision that needs the name service is cached for a minute. Without an answer of the name
  * service nothing is cached: the call is left unanswered, and its sender repeats it.
@@ -35,7 +35,7 @@ import { entriesIn } from "../nsm/hosts_rules.ts";
 import { reasonOf, type Resolver } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
 import { sourceNetwork } from "../rpc/address.ts";
-import { withoutScope } from "../rpc/transport.ts";
+import { type Origin, provesOwn, withoutScope } from "../rpc/transport.ts";
 import type { Clock } from "../time/clock.ts";
 import { inSlices } from "../time/slices.ts";
 import { readText, stampOf } from "./text_file.ts";
@@ -114,11 +114,12 @@ export class HostsFiles {
     return [...this.#faults.values()];
   }
 
-  /** Judges a remote address; a promise if its name has to be looked up. */
-  admits(address: string): Admission | Promise<Admission> {
+  /** Judges a remote caller; a promise if its name has to be looked up. */
+  admits(caller: Pick<Origin, "address" | "interfaceIndex">): Admission | Promise<Admission> {
     this.recheck();
     if (this.#entries.length === 0) return "admitted";
-    if (this.#own.has(withoutScope(address))) return "admitted";
+    const { address } = caller;
+    if (provesOwn(caller) && this.#own.has(withoutScope(address))) return "admitted";
     const decided = this.#decisions.get(address, this.#parts.clock.now());
     if (decided !== undefined) return decided;
     const decision = this.#decide({ address, name: undefined });

@@ -42,8 +42,8 @@ export type Admission = "admitted" | "denied" | "tryLater";
 export interface AccessParts {
   /** Called for each decision, since settings can be reloaded. */
   readonly settings: () => AccessSettings;
-  /** Checks a remote address against hosts.allow and hosts.deny; a promise if a look-up is needed. */
-  readonly admits: (address: string) => Admission | Promise<Admission>;
+  /** Checks a remote caller against hosts.allow and hosts.deny; a promise if a look-up is needed. */
+  readonly admits: (caller: Caller) => Admission | Promise<Admission>;
   /** Called for each call that a procedure refuses. */
   readonly refused: (procedureName: string, caller: Caller, fault: string) => void;
   /** Called for each call from an address that hosts.deny keeps out. */
@@ -64,7 +64,7 @@ export function accessRule({ settings, admits, refused, denied }: AccessParts): 
       refused(name, caller, fault);
       return "refuse";
     };
-    const admission = caller.isLocal ? "admitted" : admits(caller.address);
+    const admission = caller.isLocal ? "admitted" : admits(caller);
     return admission instanceof Promise ? admission.then(decide) : decide(admission);
   };
 }

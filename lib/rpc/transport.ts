@@ -23,6 +23,17 @@ export interface Origin extends Endpoint {
   readonly interfaceIndex?: number;
 }
 
+/** Index of the loopback interface, in every network namespace. */
+const LOOPBACK_INTERFACE = 1;
+
+/**
+ * Whether a source that is an address of this host is proof: over loopback and over connections. In a datagram at
+ * another address others can forge it, and the kernel tells the same interface for both.
+ */
+export function provesOwn({ interfaceIndex }: Pick<Origin, "interfaceIndex">): boolean {
+  return interfaceIndex === undefined || interfaceIndex === LOOPBACK_INTERFACE;
+}
+
 /** Netids: transport and address family in one word (RFC 5665 section 5.1). */
 export const NETIDS = ["udp", "tcp", "udp6", "tcp6"] as const;
 export type Netid = typeof NETIDS[number];

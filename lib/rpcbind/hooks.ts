@@ -67,7 +67,7 @@ export function callHooks(parts: HookParts): DispatchHooks {
       // Dropped like a lost datagram: a genuine caller retries.
       if (!isFromHere(caller) && !sources.admits(caller.address)) return "ignore";
       if (caller.uid !== undefined) return decided(procedure, name, caller);
-      const admission = hosts.admits(caller.address);
+      const admission = hosts.admits(caller);
       return admission instanceof Promise
         ? admission.then((late) => admitted(late, procedure, name, caller))
         : admitted(admission, procedure, name, caller);

@@ -224,7 +224,7 @@ function dispatchHooks(
   loading?.then(() => isLoading = false, () => {});
   const rule = accessRule({
     settings,
-    admits: (address) => hosts.admits(address),
+    admits: (caller) => hosts.admits(caller),
     refused(name, _caller, fault) {
       counters.calls_refused++;
       tell("warning", `${name} refused`, () => `${name} ${fault}`);

@@ -46,6 +46,7 @@ const EVIDENCE: readonly Evidence[] = [
   ["Both cases log a warning", "system/hosts_files_test.ts", "cannot be read any more keeps its"],
   ["A rule by name or netgroup", "hosts/hosts_files_test.ts", "trust 13: a decision by name"],
   ["A call is not answered", "hosts/hosts_files_test.ts", "trust 13: a decision by name"],
+  ["This host's own addresses", "system/forged_source_test.ts", "nor does hosts.deny let in"],
   ["Limits: 100,000 hosts", "nsm/service_test.ts", "trust 11: registrations of a host"],
   ["1,024 notices of one source", "nsm/notice_gate_test.ts", "SourceLimits admits a burst"],
   ["Eight connections for metrics", "statd/metrics_server_test.ts", "trust 2: half a request"],

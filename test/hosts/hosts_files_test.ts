@@ -39,23 +39,23 @@ Deno.test("trust 13, B2: no decision that rests on a silent name service is kept
   using it = setUp(...BY_NAME);
   it.resolver.addHost("nodeb.example.net", [ADDRESS]);
   it.resolver.outage = "silent";
-  assertEquals(await it.hosts.admits(ADDRESS), "tryLater");
+  assertEquals(await it.hosts.admits({ address: ADDRESS }), "tryLater");
   it.resolver.outage = undefined;
-  assertEquals(await it.hosts.admits(ADDRESS), "admitted");
-  assertEquals(it.hosts.admits(ADDRESS), "admitted");
+  assertEquals(await it.hosts.admits({ address: ADDRESS }), "admitted");
+  assertEquals(it.hosts.admits({ address: ADDRESS }), "admitted");
 });
 
 Deno.test("trust 13: a decision by name is found anew after a minute, one by address is not", async () => {
   using it = setUp(...BY_NAME);
-  assertEquals(await it.hosts.admits(ADDRESS), "denied");
+  assertEquals(await it.hosts.admits({ address: ADDRESS }), "denied");
   it.resolver.addHost("nodeb.example.net", [ADDRESS]);
-  assertEquals(it.hosts.admits(ADDRESS), "denied");
+  assertEquals(it.hosts.admits({ address: ADDRESS }), "denied");
   it.clock.advance(60_000);
-  assertEquals(await it.hosts.admits(ADDRESS), "admitted");
+  assertEquals(await it.hosts.admits({ address: ADDRESS }), "admitted");
   it.write("hosts.allow", "statd: 203.0.113.\n");
-  assertEquals(it.hosts.admits(ADDRESS), "admitted");
+  assertEquals(it.hosts.admits({ address: ADDRESS }), "admitted");
   it.clock.advance(600_000);
-  assertEquals(it.hosts.admits(ADDRESS), "admitted");
+  assertEquals(it.hosts.admits({ address: ADDRESS }), "admitted");
 });
 
 Deno.test("field 4: a name that does not lead back is PARANOID, none is UNKNOWN", async () => {
@@ -64,9 +64,9 @@ Deno.test("field 4: a name that does not lead back is PARANOID, none is UNKNOWN"
     it.resolver.names.set(ADDRESS, "liar.example.net");
     it.resolver.addHost("liar.example.net", ["203.0.113.9"]);
     it.resolver.names.set(ADDRESS, "liar.example.net");
-    assertEquals(await it.hosts.admits(ADDRESS), expected, rule);
+    assertEquals(await it.hosts.admits({ address: ADDRESS }), expected, rule);
     const other = expected === "denied" ? "admitted" : "denied";
-    assertEquals(await it.hosts.admits("203.0.113.200"), other, rule);
+    assertEquals(await it.hosts.admits({ address: "203.0.113.200" }), other, rule);
   }
 });
 
@@ -75,12 +75,12 @@ Deno.test("mutation 18: rules that change during a look-up are those that decide
   it.resolver.addHost("nodeb.example.net", [ADDRESS]);
   const { promise, resolve } = Promise.withResolvers<void>();
   it.resolver.gate = promise;
-  const admission = it.hosts.admits(ADDRESS);
+  const admission = it.hosts.admits({ address: ADDRESS });
   it.write("hosts.allow", "");
   it.hosts.recheck();
   resolve();
   assertEquals(await admission, "denied");
-  assertEquals(await it.hosts.admits(ADDRESS), "denied");
+  assertEquals(await it.hosts.admits({ address: ADDRESS }), "denied");
 });
 
 Deno.test("trust 13: outsiders whose names do not answer leave room for others", async () => {
@@ -89,15 +89,15 @@ Deno.test("trust 13: outsiders whose names do not answer leave room for others",
   const nameOf = it.resolver.nameOf.bind(it.resolver);
   it.resolver.nameOf = (address) =>
     address.startsWith("198.51.") ? new Promise(() => {}) : nameOf(address);
-  for (let i = 0; i < 1_000; i++) void it.hosts.admits(`198.51.100.${i % 250}`);
-  assertEquals(await it.hosts.admits(ADDRESS), "admitted");
+  for (let i = 0; i < 1_000; i++) void it.hosts.admits({ address: `198.51.100.${i % 250}` });
+  assertEquals(await it.hosts.admits({ address: ADDRESS }), "admitted");
 });
 
 Deno.test("calls of one address beyond a few are not kept waiting for its name", async () => {
   using it = setUp(...BY_NAME);
   const { promise, resolve } = Promise.withResolvers<void>();
   it.resolver.gate = promise;
-  const admissions = Array.from({ length: 20 }, () => it.hosts.admits(ADDRESS));
+  const admissions = Array.from({ length: 20 }, () => it.hosts.admits({ address: ADDRESS }));
   assertEquals(admissions.filter((one) => one === "tryLater").length, 12);
   resolve();
   await Promise.all(admissions);
@@ -109,7 +109,8 @@ Deno.test("B2: a file of patterns counts as it is now, and keeps its patterns wh
   const patterns = `${it.directory}/patterns`;
   it.write("patterns", "203.0.113.1\n");
   it.write("hosts.deny", `statd: ${patterns}\n`);
-  const now = () => Promise.all([ADDRESS, "203.0.113.2"].map((one) => it.hosts.admits(one)));
+  const now = () =>
+    Promise.all([ADDRESS, "203.0.113.2"].map((address) => it.hosts.admits({ address })));
   // The names of addresses matter where the patterns may be names.
   assertEquals(await now(), ["denied", "admitted"]);
   it.write("patterns", "203.0.113.2\n");
@@ -129,7 +130,10 @@ Deno.test("trust 4: a hosts.deny that could never be read denies, a hosts.allow 
   }
   const { clock, resolver, log, directory } = it;
   const hosts = new HostsFiles({ daemon: "statd", resolver, clock, log, directory });
-  assertEquals([hosts.admits(ADDRESS), hosts.admits("127.0.0.1")], ["denied", "admitted"]);
+  assertEquals([hosts.admits({ address: ADDRESS }), hosts.admits({ address: "127.0.0.1" })], [
+    "denied",
+    "admitted",
+  ]);
   assertEquals(log.of("warning").length, 2);
 });
 
@@ -137,8 +141,8 @@ Deno.test("field 6: netgroups let in and keep out by the confirmed name", async 
   using it = setUp("statd: @clients\n", "ALL: ALL\n");
   it.resolver.addHost("nodeb.example.net", [ADDRESS]);
   it.members.add("clients nodeb.example.net");
-  assertEquals(await it.hosts.admits(ADDRESS), "admitted");
-  assertEquals(await it.hosts.admits("203.0.113.2"), "denied");
+  assertEquals(await it.hosts.admits({ address: ADDRESS }), "admitted");
+  assertEquals(await it.hosts.admits({ address: "203.0.113.2" }), "denied");
 });
 
 Deno.test("a file with many faulty lines has few warnings, and none again while it is as it was", () => {
@@ -151,7 +155,7 @@ Deno.test("a file with many faulty lines has few warnings, and none again while 
 
 Deno.test("a long file is read in slices, and the rules before it decide until that is over", async () => {
   using it = setUp("", "");
-  assertEquals(it.hosts.admits(ADDRESS), "admitted");
+  assertEquals(it.hosts.admits({ address: ADDRESS }), "admitted");
   const names = Array.from({ length: 10_000 }, (_, i) => `statd: host${i}.example.net\n`);
   // A millisecond passes with each look at the clock.
   const { now } = it.clock;
@@ -161,9 +165,17 @@ Deno.test("a long file is read in slices, and the rules before it decide until t
   it.clock.advance(1_000);
   it.hosts.recheck();
   assert(looks < 20, `${looks} steps without a turn`);
-  assertEquals(it.hosts.admits(ADDRESS), "admitted");
+  assertEquals(it.hosts.admits({ address: ADDRESS }), "admitted");
   await it.clock.run(3_000);
-  assertEquals(await it.hosts.admits(ADDRESS), "denied");
+  assertEquals(await it.hosts.admits({ address: ADDRESS }), "denied");
+});
+
+Deno.test("trust 1: an own address is admitted over loopback and connections, not in a datagram from elsewhere", () => {
+  using it = setUp("", "ALL: ALL\n");
+  const { address } = Deno.networkInterfaces()[0]!;
+  const over = (interfaceIndex?: number) =>
+    it.hosts.admits({ address, ...(interfaceIndex !== undefined && { interfaceIndex }) });
+  assertEquals([over(1), over(2), over(), over(1)], ["admitted", "denied", "admitted", "admitted"]);
 });
 
 Deno.test("a file that is a link to /dev/null has no rules, as for the TCP wrappers library", async () => {

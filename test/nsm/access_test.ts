@@ -74,7 +74,7 @@ Deno.test(
     const told: string[] = [];
     const rule = accessRule({
       settings: () => OPEN_SETTINGS,
-      admits(address) {
+      admits({ address }) {
         if (address === "198.51.100.1") return Promise.resolve("denied");
         if (address === "198.51.100.2") return Promise.resolve("tryLater");
         return address === "::2" ? "denied" : "admitted";

@@ -8,10 +8,12 @@ import { Agent } from "../support/agent_client.ts";
 import { type NewHost, OUR_STATD, systemTest } from "../support/system_test.ts";
 import { TestHost } from "../support/namespace.ts";
 import {
+  describe,
   message,
   mon,
   notify,
   nullCall,
+  record,
   simuCrash,
   stat,
   unmon,
@@ -175,5 +177,32 @@ systemTest(
   async (newHost) => {
     const nfsConf = `[statd]\nlisten-addresses = ${OWN}, ${OWN_IPV6}\n`;
     await survive(await pair(newHost, nfsConf), [IPV4, IPV6]);
+  },
+);
+
+systemTest(
+  "trust 1: nor does hosts.deny let in who forges an address of this host",
+  [OUR_STATD],
+  async (newHost) => {
+    const { host, stranger } = await pair(newHost);
+    await host.write("/etc/hosts.deny", "statd: ALL\n");
+    const agent = new Agent(host);
+    await host.startRpcbind();
+    await agent.serve();
+    const statd = await startStatd(host);
+    assertMatch(await ask(agent, mon({ monName: PEER })), /^SUCCESS 00000000 /);
+    await attack(host, stranger);
+    for (const [address, to] of [IPV4, IPV6]) {
+      const server = { address: to, port: STATD_PORT };
+      const denied = await new Agent(stranger).datagram(message(nullCall), server, { address });
+      assertMatch(describe(denied.message), /AUTH/);
+    }
+    for (const address of [OWN, OWN_IPV6]) {
+      const server = { address, port: STATD_PORT };
+      const { records } = await agent.stream([record(message(nullCall))], 1, server, { address });
+      assertEquals(records.map(describe), ["SUCCESS"]);
+    }
+    assertEquals(agent.calls, []);
+    assertEquals(await statd.stop(), 0);
   },
 );
