@@ -5,15 +5,24 @@
 
 import { directoryOf, type Process, processOf } from "../platform/processes.ts";
 import { exists } from "../platform/small_files.ts";
+import { printable } from "../quote.ts";
 
 /** Exists while systemd is the service manager (sd_booted(3)). */
 const SYSTEMD_FOLDER = "/run/systemd/system";
 /** Read after nfs.conf, and so overrides it. */
 const DROP_IN_FOLDER = "/etc/nfs.conf.d";
+/** As in {@link printable}. */
+const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/gu;
 const FOREGROUND = ["-F", "--foreground", "-d", "--no-syslog"];
 
-/** Quotes a word for a shell if needed. */
+/** Quotes a word for a shell if needed; control characters as `$'…'`, since they would reach a terminal. */
 export function shellWord(text: string): string {
+  if (printable(text) !== text) {
+    const escaped = text.replaceAll(/['\\]/g, "\\$&").replaceAll(CONTROLS, (character) => {
+      return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+    });
+    return `$'${escaped}'`;
+  }
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 

@@ -3,7 +3,7 @@
 import { reasonOf } from "../nsm/ports.ts";
 import { writeAll } from "../platform/small_files.ts";
 import { terminalColumns } from "../platform/standard_streams.ts";
-import { withoutErrorNumbers } from "../quote.ts";
+import { printable, withoutErrorNumbers } from "../quote.ts";
 
 /** Width without a terminal, such as for a pipe: nothing is truncated. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER;
@@ -13,11 +13,14 @@ export interface Terminal {
   readonly width: number;
   readonly colours: Colours;
   /**
-   * Prints text on standard output; false when the reader has closed it.
+   * Prints text on standard output; false when the reader has closed it. Control characters are escaped,
+   * whoever wrote them, except line feeds and {@link colours}.
    *
    * @throws {Error} When it cannot be written, as on a full disk.
    */
   print(text: string): boolean;
+  /** Replaces the screen, like {@link print}. */
+  draw(lines: readonly string[]): boolean;
   /** Prints a line on standard error. */
   complain(line: string): void;
   /** Asks a yes/no question; undefined if stdin is no terminal. */
@@ -27,22 +30,25 @@ export interface Terminal {
 /** Terminal of this process, or its pipe or file. */
 export function ownTerminal(): Terminal {
   const isTerminal = Deno.stdout.isTerminal();
+  const print = (text: string) => {
+    try {
+      write(Deno.stdout, withoutErrorNumbers(text));
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) return false;
+      throw new Error(`Cannot write to standard output: ${reasonOf(error)}`, { cause: error });
+    }
+  };
   const noColour = (Deno.env.get("NO_COLOR") ?? "") !== "" || Deno.env.get("TERM") === "dumb";
   return {
     width: isTerminal ? Math.min(terminalColumns(), UNLIMITED) : UNLIMITED,
     colours: coloursFor(isTerminal && !noColour),
-    print(text) {
-      try {
-        write(Deno.stdout, withoutErrorNumbers(text));
-        return true;
-      } catch (error) {
-        if (error instanceof Deno.errors.BrokenPipe) return false;
-        throw new Error(`Cannot write to standard output: ${reasonOf(error)}`, { cause: error });
-      }
-    },
+    print: (text) => print(harmless(text)),
+    draw: (lines) =>
+      print(`\x1b[H${lines.map((line) => `${harmless(line)}\x1b[K\n`).join("")}\x1b[J`),
     complain(line) {
       try {
-        write(Deno.stderr, `${withoutErrorNumbers(line)}\n`);
+        write(Deno.stderr, `${harmless(withoutErrorNumbers(line))}\n`);
       } catch {
         // Nowhere else to report it.
       }
@@ -61,6 +67,11 @@ function write(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): v
   writeAll(stream, new TextEncoder().encode(text));
 }
 
+/** Text without control characters other than line feeds and our colours. */
+export function harmless(text: string): string {
+  return text.split(OURS).map((part, i) => i % 2 === 0 ? printable(part) : part).join("");
+}
+
 /** Colours by meaning. */
 export interface Colours {
   good(text: string): string;
@@ -71,6 +82,7 @@ export interface Colours {
 }
 
 const codes = { good: 32, warning: 33, bad: 31, strong: 1, faint: 2 } as const;
+const OURS = new RegExp(`(\n|\x1b\\[(?:0|${Object.values(codes).join("|")})m)`);
 
 /** Colours as ECMA-48 escape sequences, or none. */
 export function coloursFor(isColoured: boolean): Colours {

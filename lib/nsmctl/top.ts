@@ -87,9 +87,9 @@ export const top: Command = {
       }
       const { rows, columns } = sizeOfScreen();
       const sized = { ...session, terminal: { ...terminal, width: columns } };
-      const lines = screenLines(screen, rows - 1, sized).map((line) => `${line}\x1b[K\n`);
+      const lines = screenLines(screen, rows - 1, sized);
       // Overwritten from the top left corner, which avoids flicker; the rest is cleared.
-      if (!terminal.print(`\x1b[H${lines.join("")}\x1b[J`)) return Status.OK;
+      if (!terminal.draw(lines)) return Status.OK;
       await sleep(systemClock.startTimer, pauseS * 1000);
     }
   },

@@ -27,10 +27,12 @@ const USERS_ENTRIES_MAX = RPCBIND_ENTRIES_MAX / 2;
 const PEOPLE_UID_MIN = 1000;
 const NOBODY = "65534";
 /**
- * Limit of the length of netid, address and owner together, in characters; a path has 108. All entries
- * are written on each change, and a list is one reply.
+ * Limit of the length of netid and address together, in characters; a path has 108. All entries are
+ * written on each change, and a list is one reply.
  */
 const TEXTS_MAX_CHARACTERS = 512;
+/** Longest owner, in characters: a uid, or a word above. */
+const OWNER_MAX_CHARACTERS = 16;
 const PORT_MAX = 65535;
 const NONE: readonly Indexed[] = [];
 
@@ -188,7 +190,8 @@ export class Entries {
 }
 
 function isTooLong({ r_netid, r_addr, r_owner }: Entry): boolean {
-  return r_netid.length + r_addr.length + r_owner.length > TEXTS_MAX_CHARACTERS;
+  return r_netid.length + r_addr.length > TEXTS_MAX_CHARACTERS ||
+    r_owner.length > OWNER_MAX_CHARACTERS;
 }
 
 /** Whether an owner is neither root nor a system user such as statd's. */

@@ -16,6 +16,10 @@ export class FakeTerminal implements Terminal {
     return true;
   }
 
+  draw(lines: readonly string[]): boolean {
+    return this.print(`\x1b[H${lines.map((line) => `${line}\x1b[K\n`).join("")}\x1b[J`);
+  }
+
   complain(line: string): void {
     this.complaints.push(line);
   }

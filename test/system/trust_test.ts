@@ -21,7 +21,7 @@ import { addOtherHosts, countOtherHosts } from "../support/other_hosts.ts";
 import { eventually } from "../support/patience.ts";
 import type { Volley } from "../support/raw_packets.ts";
 import { ask, FOREGROUND, READY, startAll, startStatd, STATD_PORT } from "../support/statd.ts";
-import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
+import { OUR_NSMCTL, OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const NEEDS = [OUR_STATD];
 const SENDER = new URL("../support/raw_packets.ts", import.meta.url).pathname;
@@ -212,5 +212,27 @@ systemTest(
     const { stdout } = await host.run(OUR_SM_NOTIFY, "--dry-run", "--json");
     assertStringIncludes(stdout, "10.98.0.2");
     assertEquals([...stdout].filter((char) => !/[ -~\n]/.test(char)), []);
+  },
+);
+
+systemTest(
+  "trust 19: names of files reach root's terminal without control characters",
+  [OUR_STATD, OUR_NSMCTL],
+  async (newHost) => {
+    const host = await newHost();
+    // As the user of sm can make it.
+    const evil = "x\x1b[2J\x9b31mevil";
+    await host.write(`${STATE_DIRECTORY}/sm/${evil}`, "junk\n");
+    await host.output("chown", "0", `${STATE_DIRECTORY}/sm/${evil}`);
+    for (const words of [["doctor"], ["doctor", "--verbose"], ["list"], ["status"], ["ports"]]) {
+      const { stdout, stderr } = await host.run(OUR_NSMCTL, ...words);
+      assertEquals(
+        [...stdout + stderr].filter((one) => /\p{Cc}/u.test(one) && one !== "\n"),
+        [],
+        words.join(),
+      );
+    }
+    const { stdout } = await host.run(OUR_NSMCTL, "doctor");
+    assertStringIncludes(stdout, "$'/var/lib/nfs/sm/x\\u001b[2J\\u009b31mevil'");
   },
 );

@@ -18,8 +18,9 @@ import { type Field, mutated, name, text, word } from "../wire.ts";
 const BOOT = "f9a1ba12-0d39-4cb6-88ea-2f3a0b8d8d64";
 /** Contents of the file with the boot; undefined: there is none. */
 const BOOTS = [BOOT, `${BOOT}\n`, undefined, "another", "", "\xff\0"];
-/** Longest texts of an entry, together, that a call can register. */
+/** Longest netid and address together, and longest owner, that a call can register. */
 const TEXTS_MAX = 512;
+const OWNER_MAX = 16;
 const OWN = ownEntries(new Set(NETIDS));
 const PROGRAMS = [7, 100_000, 100_003, 100_024, 0, 0xffffffff];
 const ADDRESSES = [
@@ -47,7 +48,8 @@ class Files implements Subject {
     assert(entries.all.length <= RPCBIND_ENTRIES_MAX);
     assertEquals(entries.all.filter(isOwn), OWN, "rpcbind's own entries are others");
     for (const { r_netid, r_addr, r_owner } of entries.all) {
-      assert(r_netid.length + r_addr.length + r_owner.length <= TEXTS_MAX, "an entry is too long");
+      assert(r_netid.length + r_addr.length <= TEXTS_MAX, "an entry is too long");
+      assert(r_owner.length <= OWNER_MAX, "an owner is too long");
     }
     const mappings = Deno.readFileSync(`${this.#directory}/portmap.xdr`);
     assertEquals(fromBytes(pmaplist, mappings), entries.mappings());
