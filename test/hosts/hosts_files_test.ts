@@ -180,12 +180,12 @@ Deno.test("trust 1: an own address is admitted over loopback and connections, no
 
 Deno.test("a file that is a link to /dev/null has no rules, as for the TCP wrappers library", async () => {
   using it = setUp("", "ALL: ALL\n");
-  assertEquals(await it.hosts.admits(ADDRESS), "denied");
+  assertEquals(await it.hosts.admits({ address: ADDRESS }), "denied");
   Deno.removeSync(`${it.directory}/hosts.deny`);
   Deno.symlinkSync("/dev/null", `${it.directory}/hosts.deny`);
   it.clock.advance(1_000);
   it.hosts.recheck();
-  assertEquals(await it.hosts.admits(ADDRESS), "admitted");
+  assertEquals(await it.hosts.admits({ address: ADDRESS }), "admitted");
   Deno.removeSync(`${it.directory}/hosts.deny`);
   Deno.symlinkSync("/dev/zero", `${it.directory}/hosts.deny`);
   it.clock.advance(1_000);
