@@ -40,11 +40,22 @@ function isLocked(file: RegularFile, directory: string): boolean {
     return file.tryLock();
   } catch (error) {
     file[Symbol.dispose]();
-    const { message } = error as Error;
-    throw new Error(`Cannot lock ${quote(join(directory, LOCK_FILE))}: ${message}`, {
-      cause: error,
-    });
+    throw lockFault(directory, error);
   }
+}
+
+/** Error about the lock file; a process that is neither root nor the owner of `sm` learns who is. */
+function lockFault(directory: string, cause: unknown): Error {
+  const { monitorList } = layoutOf(directory);
+  const { uid } = ownerOf(monitorList);
+  const isOther = Deno.uid() !== 0 && Deno.uid() !== uid;
+  const remedy = isOther
+    ? `; start it as root or as uid ${uid}, who owns ${quote(monitorList)}`
+    : "";
+  const reason = (cause as Error).message;
+  return new Error(`Cannot lock ${quote(join(directory, LOCK_FILE))}: ${reason}${remedy}`, {
+    cause,
+  });
 }
 
 /**
@@ -60,5 +71,9 @@ function openLockFile(directory: string): RegularFile | undefined {
     const { uid, gid } = ownerOf(layoutOf(directory).monitorList);
     libc().fchown(made.fd, uid, gid); // unprivileged, the file is ours already
   }
-  return RegularFile.openToRead(path);
+  try {
+    return RegularFile.openToRead(path);
+  } catch (error) {
+    throw lockFault(directory, error);
+  }
 }

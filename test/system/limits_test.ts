@@ -194,6 +194,25 @@ systemTest(
 );
 
 systemTest(
+  "as another user than the one before, as in a pod with a new uid, one line says whose the lists are",
+  [OUR_STATD, OUR_SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    const as = (uid: string) => ["setpriv", "--reuid", uid, "--regid", "0", "--clear-groups"];
+    const [before, now] = ["1000650000", "1000660000"];
+    await host.output("sh", "-c", "rm -r /var/lib/nfs/*; chmod 2775 /var/lib/nfs");
+    const first = host.start(...as(before), OUR_STATD, ...FOREGROUND);
+    await first.line(READY);
+    assertEquals(await first.stop(), 0);
+    for (const command of [[OUR_STATD, ...FOREGROUND], [OUR_SM_NOTIFY, "-d"]]) {
+      const { code, stderr } = await host.run(...as(now), ...command);
+      assertMatch(stderr, new RegExp(`(?:root or as uid ${before}|sm", uid ${before})`));
+      assertEquals(code, 1);
+    }
+  },
+);
+
+systemTest(
   "with /proc of another PID namespace, one line says so",
   [OUR_STATD, OUR_SM_NOTIFY],
   async (newHost) => {
