@@ -163,6 +163,7 @@ export class Callbacks {
   #takeDue(): Monitored | undefined {
     for (const monitored of this.#due) {
       this.#due.delete(monitored);
+      this.#failed.delete(monitored); // an earlier state's retry
       return monitored;
     }
     return this.#failed.take();

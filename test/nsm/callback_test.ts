@@ -317,3 +317,22 @@ Deno.test(
     );
   },
 );
+
+Deno.test("a newer state takes the place of the retry of an earlier one", pure, async () => {
+  const { callbacks, calls, clock } = setUp();
+  const peer = monitored("a");
+  callbacks.add(peer, 5);
+  await settle();
+  // No room is left for the newer state when it comes.
+  for (let other = 0; other < 63; other++) callbacks.add(monitored(`other${other}`), 1);
+  await settle();
+  callbacks.add(peer, 7);
+  await settle();
+  assertEquals(calls.length, 64);
+  calls[0]!.answer(timeout);
+  await settle();
+  calls[1]!.answer();
+  await clock.run(2_000);
+  const states = calls.filter(({ args }) => args.mon_name === "a").map(({ args }) => args.state);
+  assertEquals(states, [5, 7]);
+});

@@ -3,6 +3,7 @@
  * letter case, as in the monitor.
  */
 
+import { COPY_MS } from "../../lib/nsm/notice_gate.ts";
 import { nameKey } from "../../lib/nsm/host_name.ts";
 import type { MonitorRecord } from "../../lib/nsm/ports.ts";
 import { concerns, isSourceOf } from "./names.ts";
@@ -14,6 +15,7 @@ interface Announced {
   readonly monName: string;
   readonly source: string;
   readonly state: number | "declared";
+  readonly at: number;
 }
 
 interface Registered {
@@ -82,8 +84,12 @@ export class CallbackLedger {
   #crashSimulated = 0;
   #crashTurn = -Infinity;
 
-  /** `turn` counts turns of the microtask queue. */
-  constructor(readonly isEnforced: () => boolean, readonly turn: () => number) {}
+  /** `turn` counts turns of the microtask queue; `now` is the time in ms. */
+  constructor(
+    readonly isEnforced: () => boolean,
+    readonly turn: () => number,
+    readonly now: () => number,
+  ) {}
 
   /** Notes the arrival of an SM_MON. */
   monArrived(record: MonitorRecord): number {
@@ -164,7 +170,7 @@ export class CallbackLedger {
 
   /** Notes the arrival of an SM_NOTIFY. */
   noticeArrived(monName: string, source: string, state: number): Announced {
-    const announced = { ordinal: ++this.#ordinal, monName, source, state };
+    const announced = { ordinal: ++this.#ordinal, monName, source, state, at: this.now() };
     this.#announced.push(announced);
     return announced;
   }
@@ -196,7 +202,8 @@ export class CallbackLedger {
 
   /** Notes a declaration of a peer as rebooted. */
   declared(monName: string): void {
-    this.#announced.push({ ordinal: ++this.#ordinal, monName, source: "", state: "declared" });
+    const declared = { monName, source: "", state: "declared", at: this.now() } as const;
+    this.#announced.push({ ordinal: ++this.#ordinal, ...declared });
   }
 
   /** Notes a callback sent. @throws {Violation} */
@@ -256,7 +263,10 @@ export class CallbackLedger {
     const what = `${cookie} ${state}`;
     const { lastDone } = registered;
     const isSame = !isDeclared || lastDone?.ordinal === ordinal;
-    if (lastDone?.what === what && isSame) throw new Violation("once", `${key}: state ${state}`);
+    const isBack = lastDone !== undefined && this.#isBack(registered, lastDone.ordinal, ordinal);
+    if (lastDone?.what === what && isSame && !isBack) {
+      throw new Violation("once", `${key}: state ${state}`);
+    }
     if (sent.number > registered.lastDoneNumber) {
       registered.lastDone = { what, ordinal };
       registered.lastDoneNumber = sent.number;
@@ -269,6 +279,15 @@ export class CallbackLedger {
     for (const [owed, of] of registered.owed) {
       if (of <= ordinal || owed === state) registered.owed.delete(owed);
     }
+  }
+
+  /** Whether a peer had another state between two announcements, too long before the second for a copy. */
+  #isBack({ monName }: Registered, first: number, second: number): boolean {
+    const { state, at } = this.#announced.find(({ ordinal }) => ordinal === second)!;
+    return this.#announced.some((one) =>
+      one.ordinal > first && one.ordinal < second && one.state !== state &&
+      at - one.at >= COPY_MS && concerns(monName, one.monName, one.source)
+    );
   }
 
   /** Notes a kill, or a stop with pending callbacks: states may be told again. */

@@ -143,6 +143,7 @@ export class World {
     this.#callbacks = new CallbackLedger(
       () => history.settings.sourceCheck === "enforce",
       () => this.agenda.turns,
+      () => this.agenda.now,
     );
     this.#registrations.onMoved = (record) => this.#callbacks.moved(listKey(record));
     const clock = () => this.#connecting!.clock;
