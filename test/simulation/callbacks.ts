@@ -180,23 +180,30 @@ export class CallbackLedger {
     if (typeof state !== "number") return;
     for (const known of this.#registered.values()) {
       if (known.since > ordinal || state <= known.newest || known.passedOn >= ordinal) continue;
-      // A duplicate of a notice from before the registration is ignored.
-      const isCopy = this.#announced.some((one) =>
-        one.state === state && one.ordinal < known.since &&
-        concerns(known.monName, one.monName, one.source)
-      );
-      if (isCopy) continue;
+      // A duplicate of a notice from before the registration, or before later news, is ignored.
+      const first = this.#announced.find((one) =>
+        one.state === state && concerns(known.monName, one.monName, one.source)
+      )?.ordinal ?? ordinal;
+      if (first < Math.max(known.since, known.passedOn)) {
+        continue;
+      }
       // With enforce, a state below an earlier one is not believed.
       const isLower = this.isEnforced() &&
         this.#announced.some((one) =>
           typeof one.state === "number" && one.state > state && one.ordinal < ordinal &&
           concerns(known.monName, one.monName, one.source)
         );
-      if (isLower) continue;
-      if (!concerns(known.monName, monName, source)) continue;
-      if (this.isEnforced() && !isSourceOf(known.monName, source)) continue;
+      if (isLower) {
+        continue;
+      }
+      if (!concerns(known.monName, monName, source)) {
+        continue;
+      }
+      if (this.isEnforced() && !isSourceOf(known.monName, source)) {
+        continue;
+      }
       known.newest = state;
-      known.owed.set(state, ordinal);
+      known.owed.set(state, first);
     }
   }
 
