@@ -254,11 +254,19 @@ export class EtcdLedger implements Ledger {
     return this.#turns!;
   }
 
-  /** @throws {SupersededError} When the owner has changed. */
+  /**
+   * Requires the present epoch. An etcd that was restored, or begun anew, has no owner, or an earlier
+   * one of this node: then nobody has superseded it. @throws {SupersededError | LedgerError}
+   */
   #requirePresent(found: readonly KeyValue[]): void {
-    const { epoch, since } = this.#requireOwn();
+    const { epoch, since, node } = this.#requireOwn();
     const owner = this.#ownerIn(found);
-    if (owner?.epoch !== epoch) throw new SupersededError(owner);
+    if (owner === undefined || owner.epoch < epoch && owner.node === node) {
+      throw new LedgerError(
+        `etcd: epoch ${epoch} is gone, as from one restored or begun anew: acquire it again`,
+      );
+    }
+    if (owner.epoch !== epoch) throw new SupersededError(owner);
     if (owner.since !== since) {
       throw new LedgerError("etcd: it is not the cluster in which the identity was acquired");
     }

@@ -100,7 +100,7 @@ interface Message {
   readonly settle: PromiseWithResolvers<HttpAnswer>;
 }
 
-class EtcdEngine implements LedgerEngine {
+export class EtcdEngine implements LedgerEngine {
   readonly etcd = new FakeEtcd();
   readonly clock = new FakeClock(STARTED_AT);
   #messages: Message[] = [];
