@@ -81,7 +81,8 @@ function* readAgain(parts: LoadParts): Generator<void, void> {
 /** Puts a loaded record on the list. */
 function take({ store, list, directory, announce }: LoadParts, record: MonitorRecord): void {
   directory.add(record.monName, store.otherNames(record.monName));
-  if (list.find(record) !== undefined) return;
+  // What an SM_UNMON is removing, of a file read late, is not made anew.
+  if (list.find(record) !== undefined || list.leaving(record) !== undefined) return;
   const known = directory.remembered(record.monName);
   const monitored = list.addStored(record, known);
   if (known?.isOwed) announce(monitored, known.lastState);

@@ -133,6 +133,12 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "SM_UNMON is acknowledged before the record is gone",
   },
   {
+    file: "lib/statd/load_list.ts",
+    from: " || list.leaving(record) !== undefined",
+    to: "",
+    reason: "a file that is read late makes anew what SM_UNMON is removing",
+  },
+  {
     file: REMOVAL,
     from: "      if (list.find(monitored.record) === monitored) resume?.();\n",
     to: "      resume?.();\n",

@@ -1058,4 +1058,20 @@ export const FOUND: Readonly<Record<string, History>> = {
       { at: 71_785, turns: 13, kind: "stopStatd" },
       { at: 76_032, kind: "stopStatd" },
     ], { sourceCheck: "enforce", calloutMs: 5000 }),
+  "SM_UNMON while a file is read that could not be read at the start": history(6501023, [
+    { at: 13_794, turns: 12, kind: "killStatd", changes: 0 },
+    { at: 13_794, kind: "mon", peer: "p0.site", by: 2, cookie: 3 },
+    {
+      at: 24_910,
+      turns: 10,
+      kind: "disk",
+      ms: 3976,
+      operation: "read",
+      reason: "Permission denied (os error 13)",
+      path: "/sm/",
+    },
+    { at: 26_252, turns: 5, kind: "killStatd", changes: 0 },
+    { at: 36_325, turns: 4, kind: "mon", peer: "p0.site", by: 2, cookie: 1 },
+    { at: 36_325, turns: 3, kind: "unmon", peer: "p0.site", by: 0 },
+  ], { calloutMs: 500 }),
 };

@@ -93,6 +93,18 @@ Deno.test("a file of records that cannot be read is read later, and its notice w
   assert(log.lines.some((line) => line.includes("Read a file of records that could not be read")));
 });
 
+Deno.test("a file that is read late does not make anew what SM_UNMON is removing", async () => {
+  const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
+  const record = { ...registration, monName: "10.99.1.1" };
+  const unreadable = new Set([record.monName]);
+  using world = newMonitor({ records: { [record.monName]: formatRecord(record) }, unreadable });
+  const { monitor: { list, store }, clock } = world;
+  list.leave([list.addStored(record)], Promise.resolve());
+  unreadable.clear();
+  await clock.run(30_000);
+  assertEquals([store.unread, list.size], [0, 0]);
+});
+
 Deno.test("what was learned of a peer stays while its record cannot be read", async () => {
   const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
   const unreadable = new Set(["10.99.1.1"]);
