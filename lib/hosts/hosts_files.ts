@@ -33,6 +33,7 @@ import {
 import { UNKNOWN } from "../nsm/hosts_patterns.ts";
 import { entriesIn } from "../nsm/hosts_rules.ts";
 import { reasonOf, type Resolver } from "../nsm/ports.ts";
+import { ownAddresses } from "../net/own_interfaces.ts";
 import { quote } from "../quote.ts";
 import { sourceNetwork } from "../rpc/address.ts";
 import { type Origin, provesOwn, withoutScope } from "../rpc/transport.ts";
@@ -42,6 +43,10 @@ import { readText, stampOf } from "./text_file.ts";
 
 const ALLOW_FILE = "/etc/hosts.allow";
 const DENY_FILE = "/etc/hosts.deny";
+/** Key of the fault that own addresses are unknown. */
+const OWN = "own addresses";
+/** Own addresses as far as they are known without a list. */
+const LOOPBACK = ["127.0.0.1", "::1"];
 /** Interval of checks for changed files and own addresses, in ms. */
 const RECHECK_MS = 1_000;
 /** Limit of cached decisions (LRU). */
@@ -191,7 +196,18 @@ export class HostsFiles {
     this.#checkedAt = now;
     const isChanged = [...this.#stamps].some(([path, stamp]) => stampOf(path) !== stamp);
     if (isChanged) void inSlices(this.#reading(), this.#parts);
-    if (this.#entries.length > 0) this.#own = new Set(ownAddresses());
+    if (this.#entries.length > 0) this.#readOwnAddresses();
+  }
+
+  #readOwnAddresses(): void {
+    const own = ownAddresses();
+    this.#own = new Set(own ?? LOOPBACK);
+    if (own !== undefined || this.#faults.has(OWN)) return;
+    this.#faults.set(OWN, "own addresses cannot be listed");
+    this.#parts.log.warning(
+      "Cannot list own addresses, so that callers from other ones than loopback are judged as remote: " +
+        "allow AF_NETLINK in the filter of system calls (RestrictAddressFamilies=)",
+    );
   }
 
   /** Steps that read the files anew. */
@@ -260,10 +276,6 @@ export class HostsFiles {
 /** Party of an address in the look-up limits. */
 function partyOf(address: string): string {
   return address.includes(":") ? sourceNetwork(address) : address.replace(/\d+$/, "0/24");
-}
-
-function ownAddresses(): string[] {
-  return Deno.networkInterfaces().map(({ address }) => address);
 }
 
 /** Log line about a denied caller. */

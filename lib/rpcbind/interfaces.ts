@@ -1,5 +1,6 @@
 /** Cached interface addresses of this host, with their networks. */
 
+import { ownInterfaces } from "../net/own_interfaces.ts";
 import type { Clock } from "../time/clock.ts";
 import type { InterfaceAddress } from "./merged_address.ts";
 
@@ -14,7 +15,7 @@ export function interfaceAddresses(clock: Pick<Clock, "now">): () => readonly In
     const now = clock.now();
     if (now - readAt < RECHECK_MS) return known;
     readAt = now;
-    known = Deno.networkInterfaces().map(({ address, netmask, name, scopeid }) => ({
+    known = (ownInterfaces() ?? []).map(({ address, netmask, name, scopeid }) => ({
       address,
       netmask,
       name,

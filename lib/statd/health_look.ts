@@ -14,6 +14,7 @@ import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
 import { findPort } from "../nsm/port_lookup.ts";
 import { type CallPeer, reasonOf } from "../nsm/ports.ts";
 import type { Log } from "../log.ts";
+import { ownAddresses } from "../net/own_interfaces.ts";
 import { layoutOf } from "../store/layout.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
@@ -111,7 +112,9 @@ export class HealthLook {
   }
 
   #lookAtAddresses(): string | undefined {
-    const own = new Set(Deno.networkInterfaces().map(({ address }) => address));
+    const addresses = ownAddresses();
+    if (addresses === undefined) return undefined;
+    const own = new Set(addresses);
     const isGone = (address: string) =>
       !isWildcard(address) && !isLoopback(address) && !own.has(address);
     const gone = new Set(

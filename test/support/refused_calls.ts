@@ -8,6 +8,7 @@ import { MACHINE } from "../../lib/platform/machine.ts";
 export const PYTHON = "/usr/bin/python3";
 
 const EPERM = 1;
+const EAFNOSUPPORT = 97;
 
 /** System call numbers for x86-64 and arm64. */
 const NUMBERS = {
@@ -40,21 +41,30 @@ const NEEDED = {
   unlink: { x86_64: 87, aarch64: 35 },
   getdents64: { x86_64: 217, aarch64: 61 },
 } as const;
+const SOCKET = { x86_64: 41, aarch64: 198 } as const;
+const AF_NETLINK = 16;
 const OPENAT = { x86_64: 257, aarch64: 56 } as const;
 const ALL = { ...NUMBERS, ...NEEDED };
 
 export type RefusableCall = keyof typeof NUMBERS;
 
-/** Arguments: error number, system call number, flags in its third argument or 0 for any, command. */
+/**
+ * Arguments: error number, system call number, condition, command. The condition is empty, or says of which
+ * argument of the call it is, and that it `has` bits or `is` a value: `2 has 131072`.
+ */
 const PROGRAM = `
 import ctypes, os, struct, sys
-error, number, flags = (int(word) for word in sys.argv[1:4])
+error, number, condition = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].split()
 libc = ctypes.CDLL(None, use_errno=True)
 LOAD, JUMP_EQUAL, JUMP_SET, RETURN = 0x20, 0x15, 0x45, 0x06
-THIRD_ARGUMENT = 32
+ARGUMENTS, ARGUMENT_BYTES = 16, 8
 ALLOW, ERRNO = 0x7fff0000, 0x50000
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, MODE_FILTER = 38, 22, 2
-having = [(LOAD, 0, 0, THIRD_ARGUMENT), (JUMP_SET, 0, 1, flags)] if flags else []
+having = []
+if condition:
+    jump = JUMP_SET if condition[1] == "has" else JUMP_EQUAL
+    argument = ARGUMENTS + ARGUMENT_BYTES * int(condition[0])
+    having = [(LOAD, 0, 0, argument), (jump, 0, 1, int(condition[2]))]
 refuse, allow = (RETURN, 0, 0, ERRNO | error), (RETURN, 0, 0, ALLOW)
 steps = [(LOAD, 0, 0, 0), (JUMP_EQUAL, 0, len(having) + 1, number), *having, refuse, allow]
 code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
@@ -65,16 +75,23 @@ if libc.prctl(PR_SET_SECCOMP, MODE_FILTER, ctypes.byref(program), 0, 0) != 0:
 os.execv(sys.argv[4], sys.argv[4:])
 `;
 
+function filtered(error: number, number: number, condition: string, command: string[]): string[] {
+  return [PYTHON, "-c", PROGRAM, String(error), String(number), condition, ...command];
+}
+
 /** The command, with one system call answered by EPERM. */
 export function refusing(call: keyof typeof ALL, ...command: string[]): string[] {
-  const number = ALL[call][Deno.build.arch];
-  return [PYTHON, "-c", PROGRAM, String(EPERM), String(number), "0", ...command];
+  return filtered(EPERM, ALL[call][Deno.build.arch], "", command);
 }
 
 /** The command, with openat(2) answered by EPERM where it has the flag O_NOFOLLOW. */
 export function refusingNoFollow(...command: string[]): string[] {
-  const number = OPENAT[Deno.build.arch];
-  return [PYTHON, "-c", PROGRAM, `${EPERM}`, `${number}`, `${MACHINE.O_NOFOLLOW}`, ...command];
+  return filtered(EPERM, OPENAT[Deno.build.arch], `2 has ${MACHINE.O_NOFOLLOW}`, command);
+}
+
+/** The command without netlink(7), as by `RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6`. */
+export function refusingNetlink(...command: string[]): string[] {
+  return filtered(EAFNOSUPPORT, SOCKET[Deno.build.arch], `0 is ${AF_NETLINK}`, command);
 }
 
 export const REFUSABLE_CALLS = Object.keys(NUMBERS) as readonly RefusableCall[];

@@ -6,9 +6,21 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
 import { mon, notify, nullCall, unmon } from "../support/nsm_calls.ts";
-import { PYTHON, REFUSABLE_CALLS, refusing, refusingNoFollow } from "../support/refused_calls.ts";
+import {
+  PYTHON,
+  REFUSABLE_CALLS,
+  refusing,
+  refusingNetlink,
+  refusingNoFollow,
+} from "../support/refused_calls.ts";
 import { ask, FOREGROUND, READY } from "../support/statd.ts";
-import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
+import {
+  OUR_NSMCTL,
+  OUR_RPCBIND,
+  OUR_SM_NOTIFY,
+  OUR_STATD,
+  systemTest,
+} from "../support/system_test.ts";
 import { fileIsGone } from "../support/waiting.ts";
 
 /** Descriptors that suffice for the runtime, but not for a daemon. */
@@ -209,6 +221,26 @@ systemTest(
       assertMatch(stderr, new RegExp(`(?:root or as uid ${before}|sm", uid ${before})`));
       assertEquals(code, 1);
     }
+  },
+);
+
+systemTest(
+  "field 10: where netlink is refused, rpc.statd serves under rules for hosts, and its status answers",
+  [OUR_STATD, OUR_NSMCTL, OUR_RPCBIND, PYTHON],
+  async (newHost) => {
+    const etc = { "hosts.allow": "statd: 10.99.9.1\n", "hosts.deny": "ALL: ALL\n" };
+    const host = await newHost({ etc });
+    const agent = new Agent(host);
+    const rpcbind = host.start(...refusingNetlink(OUR_RPCBIND, "-f", "-d"));
+    await rpcbind.line(/Serving/);
+    const statd = host.start(...refusingNetlink(OUR_STATD, ...FOREGROUND));
+    await statd.line(/Cannot list own addresses, .* allow AF_NETLINK .*RestrictAddressFamilies=/);
+    await statd.line(READY);
+    assertMatch(await ask(agent, mon({ monName: "10.99.9.1" })), /^SUCCESS 00000000/);
+    const { stdout, stderr } = await host.run(OUR_NSMCTL, "status");
+    assertMatch(stdout, /own addresses cannot be listed/, stderr);
+    assertMatch(await host.output("rpcinfo", "-p"), /100024 +1 +udp/);
+    assertEquals([statd.hasEnded, await statd.stop(), await rpcbind.stop()], [false, 0, 0]);
   },
 );
 
