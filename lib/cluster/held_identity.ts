@@ -270,8 +270,13 @@ export class HeldIdentity {
 
   /** Notes how a call on the ledger has failed. */
   #ended(error: unknown): void {
-    if (error instanceof SupersededError) this.#superseded(error);
-    else this.#failed(reasonOf(error));
+    if (!(error instanceof SupersededError)) return this.#failed(reasonOf(error));
+    const { by } = error;
+    const { node, life } = this.own;
+    const isHere = by?.node === node && by.life === life && !by.isReleased;
+    // This node serves it still: nobody is acknowledged before the new epoch is held.
+    if (isHere) this.#failed(`this node has acquired it again, as epoch ${by.epoch}`);
+    else this.#superseded(error);
   }
 
   /** Opens the circuit breaker: rejects waiting changes, and keeps acknowledged ones for retries. */

@@ -290,6 +290,27 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "R1: while this node acquires an identity again, no host is acknowledged without a record",
+  pure,
+  async () => {
+    const world = new World();
+    const before = await world.acquire("a", "c1");
+    const after = await world.acquire("a", "c1");
+    for (const name of ["c2", "c3"]) {
+      await assertRejects(
+        async () => await before.record(peer(name)),
+        LedgerError,
+        "this node has acquired it again, as epoch 2",
+      );
+    }
+    assertEquals(before.supersededBy, undefined);
+    before.stop();
+    await after.record(peer("c2"));
+    assertEquals(await world.owed(), ["c1", "c2"]);
+  },
+);
+
 Deno.test("a restart goes on with the epoch, and inherits who came meanwhile", pure, async () => {
   const world = new World();
   const before = await world.acquire("a", "c1");
