@@ -141,7 +141,9 @@ Deno.test("field 10: a run that cannot be noted is told all the same, and not th
   assertEquals(await world.number(), 7);
   world.monitor("b");
   world.disk.fault = (operation, path) =>
-    operation === "rename" && path.endsWith(".run") ? new Error("EPERM (os error 1)") : undefined;
+    ["rename", "overwrite"].includes(operation) && path.endsWith(".run")
+      ? new Error("EPERM (os error 1)")
+      : undefined;
   assertEquals(await world.number(), 9);
   assertEquals("/nsm/sm.bak/.run" in world.disk.files, false);
   world.disk.fault = (operation, path) => path.endsWith(".run") ? new Error(operation) : undefined;
