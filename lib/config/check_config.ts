@@ -30,6 +30,7 @@ export function checkConfig<T extends Table>(
   const remarks = [
     ...warnings.map(({ message }) => `# warning: ${message}`),
     ...unknownKeys(conf).map(({ error: { message } }) => `# note: ${message}`),
+    ...misspeltSections(conf).map(({ message }) => `# note: ${message}`),
   ];
   const parts = [...Array.from(sections, ([section, lines]) => [section, ...lines]), remarks];
   return parts.filter((part) => part.length > 0).map((part) => `${part.join("\n")}\n`).join("\n");
@@ -70,4 +71,36 @@ export function unknownKeys(conf: NfsConf): readonly UnknownKey[] {
       const reason = `no such setting${where}${keys.includes(key) ? "" : didYouMean(key, keys)}`;
       return { at, meant: nearest(key, keys), error: new ConfigError(source, key, reason) };
     });
+}
+
+/** Our sections. */
+const OURS = ["statd", "sm-notify", "rpcbind", "lockd", "identity"];
+/** Sections of nfs-utils that resemble ours. Source: nfs.conf(5). */
+const OTHERS = ["mountd", "nfsd", "gssd", "svcgssd", "exportd", "nfsdcld"];
+
+/** Section that is none, and the one probably meant. */
+export interface MisspeltSection {
+  readonly section: string;
+  readonly meant: string;
+  /** `FILE:LINE` of its first setting. */
+  readonly source: string;
+  readonly message: string;
+}
+
+/** Sections with settings whose names resemble ours. */
+export function misspeltSections(conf: NfsConf): readonly MisspeltSection[] {
+  const found = new Map<string, MisspeltSection>();
+  for (const { section, source, key } of conf.assignments) {
+    if (section === undefined || found.has(section)) continue;
+    if (OURS.includes(section) || OTHERS.includes(section)) continue;
+    const meant = nearest(section, OURS);
+    if (meant === undefined) continue;
+    const { message } = new ConfigError(
+      source,
+      key,
+      `there is no section [${section}]${didYouMean(section, OURS)}`,
+    );
+    found.set(section, { section, meant, source, message });
+  }
+  return [...found.values()];
 }

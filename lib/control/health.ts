@@ -18,6 +18,8 @@ export interface HealthFacts {
   readonly registrationFault: string | undefined;
   /** Why records or the state number cannot be read or written. */
   readonly storeFaults: readonly string[];
+  /** Why calls over loopback do not reach us. */
+  readonly ownFault: string | undefined;
   /** Why a lock manager with registrations does not answer. */
   readonly lockManagerFault: string | undefined;
   /** Faults of the start that reduce the service. */
@@ -48,9 +50,10 @@ export function judgeHealth(
 }
 
 function failuresOf(facts: HealthFacts): string[] {
-  const { registrationFault, storeFaults, lockManagerFault } = facts;
+  const { registrationFault, ownFault, storeFaults, lockManagerFault } = facts;
   return [
     ...(registrationFault === undefined ? [] : [`not registered: ${registrationFault}`]),
+    ...(ownFault === undefined ? [] : [`lock managers cannot reach us: ${ownFault}`]),
     ...storeFaults,
     ...(lockManagerFault === undefined ? [] : [`no lock manager: ${lockManagerFault}`]),
   ];

@@ -17,6 +17,7 @@ import { statdPidFile } from "../platform/pid_file.ts";
 import { exists, readableText } from "../platform/small_files.ts";
 import { type Check, type Checked, type Examiner, reportOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
+import { isNeeded, NOT_NEEDED } from "./need.ts";
 import { awaken, endProcess, set, shellWord, whoIs } from "./remedies.ts";
 import { quote } from "../quote.ts";
 
@@ -34,7 +35,7 @@ const NOT_ANSWERED = { skipped: "no daemon has answered" };
 
 /** Faults reported by other checks. */
 const TOLD_ELSEWHERE =
-  /^Running as root|^Cannot write |No space left|Read-only file system|^HA callout .* (?:has run for|cannot be run)|^listening at|^records that were taken /;
+  /^Running as root|^Cannot write |^The state number |No space left|Read-only file system|^HA callout .* (?:has run for|cannot be run)|^listening at|^records that were taken /;
 
 export const DAEMON_CHECKS: readonly Check[] = [
   { about: "statd runs", isBasis: true, run: checkRunning },
@@ -49,7 +50,7 @@ export const DAEMON_CHECKS: readonly Check[] = [
   { about: "statd works as well as it should", run: checkDegraded },
 ];
 
-function checkRunning(examiner: Examiner): Finding[] {
+function checkRunning(examiner: Examiner): Checked {
   if (examiner.daemon.outcome !== "absent") return [];
   const { layout: { directory }, settings, remedies } = examiner;
   const others = processesNamed(PROCESS_NAME);
@@ -66,6 +67,7 @@ function checkRunning(examiner: Examiner): Finding[] {
       commands: [...set("statd", "port", String(freePort(port))), ...remedies.startStatd()],
     })];
   }
+  if (!isNeeded(examiner)) return NOT_NEEDED;
   return [finding("statd-not-running", {
     what: "No status monitor runs; lock requests over NFS 2 and 3 fail.",
     evidence: "nothing answers at the control socket",
@@ -286,9 +288,7 @@ function checkNotices(examiner: Examiner): Checked {
 function checkDegraded(examiner: Examiner): Checked {
   const report = reportOf(examiner);
   if (report === undefined) return NOT_ANSWERED;
-  const { state } = examiner.layout;
-  const reasons = report.degraded
-    .filter((reason) => !TOLD_ELSEWHERE.test(reason) && !reason.includes(state));
+  const reasons = report.degraded.filter((reason) => !TOLD_ELSEWHERE.test(reason));
   if (reasons.length === 0) return [];
   return [finding("statd-degraded", {
     what: "The status monitor is degraded.",

@@ -1,6 +1,6 @@
 /** `nsmctl doctor`: diagnoses why locking would fail on this host, with remedies. */
 
-import { unknownKeys } from "../config/check_config.ts";
+import { misspeltSections, unknownKeys } from "../config/check_config.ts";
 import { readNfsConf, systemFiles } from "../config/ini_file.ts";
 import { loadStatdSettings } from "../config/load.ts";
 import { STATD } from "../config/settings.ts";
@@ -18,6 +18,7 @@ import { DAEMON_CHECKS } from "./daemon_checks.ts";
 import {
   type Check,
   type DaemonAnswer,
+  type Examined,
   type Examiner,
   type ListFiles,
   LOCAL_TIMEOUT_MS,
@@ -31,6 +32,7 @@ import { RECORD_CHECKS } from "./record_checks.ts";
 import { Remedies, shellWord } from "./remedies.ts";
 import { RPC_CHECKS } from "./rpc_checks.ts";
 import { STATE_CHECKS } from "./state_checks.ts";
+import { unexplained } from "./unexplained.ts";
 import { SYSTEM_CHECKS } from "./system_checks.ts";
 import { openOwnCalls } from "../nsmctl/own_calls.ts";
 import { StateReader } from "../nsmctl/state_directory.ts";
@@ -89,16 +91,6 @@ export const doctor: Command = {
   },
 };
 
-/** Result of one check. */
-export interface Examined {
-  readonly about: string;
-  readonly findings: readonly Finding[];
-  /** Reason why it was skipped. */
-  readonly skipped?: string;
-  /** What it did not look at. */
-  readonly except?: string;
-}
-
 async function examine({ stateDirectoryPath, isDefaultDirectory }: Session): Promise<Examined[]> {
   const reader = new StateReader(stateDirectoryPath);
   const calls = openOwnCalls();
@@ -124,7 +116,11 @@ async function examine({ stateDirectoryPath, isDefaultDirectory }: Session): Pro
     const found = await Promise.all(
       CHECKS.map((row) => row === NAME_CHECKS ? ofNames : examineRow(row, examiner)),
     );
-    return found.flat();
+    const examined = found.flat();
+    // Its health may be that of an earlier look.
+    const isOpen = unexplained(examined, daemon).length > 0;
+    const now = isOpen ? await askDaemon(stateDirectoryPath, true) : daemon;
+    return [...examined, ...unexplained(examined, now)];
   } finally {
     await calls.close();
   }
@@ -185,9 +181,13 @@ function readSettings(
   const loaded = given.kind === "run"
     ? given
     : loadStatdSettings({ ...start, args: directoryArgs });
-  const unknown: SettingFault[] = unknownKeys(readNfsConf(systemFiles))
-    .filter(({ meant }) => meant !== undefined)
-    .map(({ at: { source, key }, meant, error: { message } }) => ({ source, key, meant, message }));
+  const conf = readNfsConf(systemFiles);
+  const unknown: SettingFault[] = [
+    ...unknownKeys(conf).filter(({ meant }) => meant !== undefined).map((
+      { at: { source, key }, meant, error: { message } },
+    ) => ({ source, key, meant, message })),
+    ...misspeltSections(conf).map((fault) => ({ ...fault, key: "" })),
+  ];
   if (loaded.kind === "exit") {
     const message = loaded.stderr.trim().replace(/^rpc\.statd: /, "");
     const [source = ""] = /^\/\S+:\d+/.exec(message) ?? [];
@@ -207,14 +207,15 @@ function readSettings(
   };
 }
 
-async function askDaemon(stateDirectoryPath: string): Promise<DaemonAnswer> {
+/** `look`: have it look at rpcbind and lock managers first, whereby it registers again if need be. */
+async function askDaemon(stateDirectoryPath: string, look = false): Promise<DaemonAnswer> {
   const hidden = hiddenDirectory(stateDirectoryPath);
   if (hidden !== undefined) return { outcome: "hidden", ...hidden };
   try {
     const reached = await reachDaemon(stateDirectoryPath, LOCAL_TIMEOUT_MS);
     if (reached.outcome !== "reached") return reached;
     using daemon = reached.daemon;
-    const { status } = await daemon.ask({ command: "status" });
+    const { status } = await daemon.ask({ command: "status", ...look ? { look } : {} });
     if (status === undefined) throw new Error("it has another version");
     const again = await reachDaemon(stateDirectoryPath, LOCAL_TIMEOUT_MS);
     if (again.outcome !== "reached") throw new Error("it has ended meanwhile");

@@ -35,8 +35,10 @@ export interface SettingFault {
   /** `FILE:LINE`, if known. */
   readonly source: string;
   readonly key: string;
-  /** Probably intended key, if this one is mistyped. */
+  /** Probably intended key, or section, if this one is mistyped. */
   readonly meant?: string | undefined;
+  /** Section, if its name is mistyped. */
+  readonly section?: string;
 }
 
 /** Files of both lists. */
@@ -74,6 +76,16 @@ export type Checked =
   | readonly Finding[]
   | { readonly findings: readonly Finding[]; readonly except: string | undefined }
   | { readonly skipped: string };
+
+/** Result of one check. */
+export interface Examined {
+  readonly about: string;
+  readonly findings: readonly Finding[];
+  /** Reason why it was skipped. */
+  readonly skipped?: string;
+  /** What it did not look at. */
+  readonly except?: string;
+}
 
 export interface Check {
   /** Statement that is true without findings: `the state directory is complete`. */

@@ -36,6 +36,7 @@ export const FINDINGS = {
   "statd-other-user": "warning",
   "statd-other-program": "error",
   "statd-degraded": "warning",
+  "statd-failed": "error",
   "statd-replaced": "warning",
   "statd-limits": "warning",
   "port-taken": "error",
@@ -63,6 +64,7 @@ export const FINDINGS = {
   "callout-hangs": "warning",
   "unit-masked": "warning",
   "config-faulty": "warning",
+  "settings-not-in-effect": "warning",
   "not-root": "note",
 } as const satisfies Readonly<Record<string, Severity>>;
 

@@ -11,6 +11,7 @@ import { ownAddresses } from "./reach_checks.ts";
 import { append } from "./remedies.ts";
 
 const HOSTS = "/etc/hosts";
+const NSSWITCH = "/etc/nsswitch.conf";
 const NAMES_MAX = 16;
 
 export const NAME_CHECKS: readonly Check[] = [
@@ -29,15 +30,23 @@ function someAddress(): string {
   return own.find((address) => !isIpv6(address)) ?? own[0] ?? "127.0.1.1";
 }
 
+/** Command that has the name service read /etc/hosts, if it does not. Source: nsswitch.conf(5). */
+function readHosts(): string[] {
+  const line = /^\s*hosts:(.*)$/m.exec(readableText(NSSWITCH) ?? "")?.[1];
+  const isRead = line === undefined || line.split(/\s+/).includes("files");
+  return isRead ? [] : [`sed -i 's/^\\s*hosts:/hosts: files/' ${NSSWITCH}`];
+}
+
 async function checkOwnName(examiner: Examiner): Promise<Finding[]> {
   const name = ownName(examiner);
   const found = await examiner.resolver.addressesOf(name);
+  const ownLine = [...readHosts(), append(`${someAddress()} ${name}`, HOSTS)];
   if (found.outcome === "tryLater") {
     return [finding("name-service-silent", {
       what: "The name service does not answer: neither our name nor the peers' can be resolved.",
       evidence: `${quote(name)}: ${found.reason}`,
       fix: "check /etc/resolv.conf and whether its servers answer; names in /etc/hosts need none",
-      commands: [append(`${someAddress()} ${name}`, HOSTS)],
+      commands: ownLine,
     })];
   }
   if (found.outcome === "notFound") {
@@ -45,7 +54,7 @@ async function checkOwnName(examiner: Examiner): Promise<Finding[]> {
       what: "This host's name has no address.",
       evidence: `${quote(name)}: ${found.reason}`,
       fix: "add it to /etc/hosts or the DNS, or set name= in nfs.conf",
-      commands: [append(`${someAddress()} ${name}`, HOSTS)],
+      commands: ownLine,
     })];
   }
   const own = new Set(Deno.networkInterfaces().map(({ address }) => normaliseAddress(address)));

@@ -2,6 +2,7 @@
 
 import { plural } from "../quote.ts";
 import { isIpv6, isLoopback, normaliseAddress } from "../rpc/address.ts";
+import { UNKNOWN } from "../nsm/hosts_patterns.ts";
 import { decideAccess } from "../nsm/hosts_access.ts";
 import { parseAccessFile } from "../nsm/hosts_rules.ts";
 import { nameKey } from "../nsm/host_name.ts";
@@ -33,8 +34,15 @@ export const PEER_CHECKS: readonly Check[] = [
   { about: "some monitored peer answers", run: checkPeersReachable },
 ];
 
+interface KnownPeer {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  /** Name for access rules, which judge a caller by its confirmed name. */
+  readonly hostName: string;
+}
+
 /** Monitored peers with their known addresses. */
-function peersOf({ daemon, reader }: Examiner): { name: string; addresses: readonly string[] }[] {
+function peersOf({ daemon, reader }: Examiner): KnownPeer[] {
   if (daemon.outcome !== "answered") return [];
   const facts = reader.facts();
   return daemon.entries.map(([name, , , , , , , , ...aliases]) => {
@@ -42,7 +50,8 @@ function peersOf({ daemon, reader }: Examiner): { name: string; addresses: reado
     const known = [...own === undefined ? [] : [own], ...aliases]
       .map(normaliseAddress).filter((address) => address !== undefined);
     const addresses = known.length > 0 ? known : facts.get(nameKey(name))?.addresses ?? [];
-    return { name, addresses: [...new Set(addresses)] };
+    const hostName = [name, ...aliases].find((one) => normaliseAddress(one) === undefined);
+    return { name, addresses: [...new Set(addresses)], hostName: hostName ?? UNKNOWN };
   });
 }
 
@@ -55,9 +64,9 @@ function checkPeerAccess(examiner: Examiner): Checked {
     ),
   })).filter(({ entries }) => entries.length > 0);
   const denied = rules.flatMap(({ daemon, entries }) =>
-    peers.flatMap(({ name, addresses }) =>
+    peers.flatMap(({ name, addresses, hostName }) =>
       addresses.filter((address) => {
-        const client = { address, name: normaliseAddress(name) === undefined ? name : undefined };
+        const client = { address, name: hostName };
         return decideAccess(entries, client, (path) => readableText(path) ?? "") === "deny";
       }).map((address) => ({ daemon, name, address }))
     )

@@ -19,6 +19,8 @@ import { awaken, endProcess, whoIs } from "./remedies.ts";
 import { LOCALHOST, registeredPort } from "./rpc_checks.ts";
 
 const OWN_ADDRESSES_MAX = 8;
+/** Version of the lock manager for NFS version 3. */
+const NLM_VERS = 4;
 const LOCKD_FOLDERS = ["/proc/fs/lockd", "/proc/sys/fs/nfs/nsm_local_state"];
 const NOT_ANSWERED = { skipped: "no daemon of this network has answered" };
 
@@ -26,6 +28,7 @@ export const REACH_CHECKS: readonly Check[] = [
   { about: "the addresses that statd listens on are there", run: checkAddressesThere },
   { about: "statd and rpcbind answer at all own addresses", run: checkOwnAddresses },
   { about: "the lock manager answers", isBasis: true, run: checkLockManager },
+  { about: "the lock manager has the ports that are set", run: checkLockPorts },
   { about: "the lock manager takes what it is told", run: checkCallbacks },
 ];
 
@@ -187,6 +190,28 @@ function lockManagerMissing(program: number, version: number, examiner: Examiner
       ? ["systemctl restart nfs-server"]
       : [],
   });
+}
+
+/** The kernel reads its ports when lockd starts, so that an edited nfs.conf may wait for a reboot. */
+async function checkLockPorts(examiner: Examiner): Promise<Checked> {
+  const { settings } = examiner;
+  if (reportHere(examiner) === undefined) return NOT_ANSWERED;
+  const wanted = [["tcp", settings?.nlmPort ?? 0], ["udp", settings?.nlmUdpPort ?? 0]] as const;
+  if (wanted.every(([, port]) => port === 0)) return { skipped: "no port is set" };
+  const others: string[] = [];
+  for (const [transport, port] of wanted) {
+    const found = await registeredPort(examiner, NLM_PROG, NLM_VERS, transport);
+    if (port === 0 || found === undefined || found === port) continue;
+    others.push(`${transport} port ${port} is set in section [lockd], it has ${found}`);
+  }
+  if (others.length === 0) return [];
+  return [finding("settings-not-in-effect", {
+    what: "The lock manager has other ports than nfs.conf says; a firewall may know only these.",
+    evidence: others.join("; "),
+    fix:
+      "the kernel reads them when lockd starts: end all exports and mounts of NFS version 2 and 3 " +
+      "and start them again, or reboot",
+  })];
 }
 
 function checkCallbacks(examiner: Examiner): Checked {

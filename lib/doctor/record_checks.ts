@@ -9,22 +9,18 @@ import { lockOfLife } from "../platform/run_once.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import { LIST_CHECKS, RUN_FOLDER } from "./list_checks.ts";
 import { SILENT_LOG } from "../nsmctl/state_directory.ts";
-import { isoText, shown } from "../nsmctl/text.ts";
+import { EARLIEST_MS, isoText, isPlausible, shown } from "../nsmctl/text.ts";
 import { readableText } from "../platform/small_files.ts";
 import { beyond, type Check, type Checked, type Examiner, reportOf, someOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { awaken, endProcess, forFiles, shellWord } from "./remedies.ts";
-import { wantedOwner } from "./state_checks.ts";
+import { uidOf, wantedOwner } from "./state_checks.ts";
 
 /** Age at which a record of a peer without addresses is reported, in ms. */
 const STALE_MS = 30 * 86_400_000;
 /** Limit of look-ups, in case the name service is slow. */
 const LOOKUPS_MAX = 200;
-/** Earliest plausible time of a record, in ms since 1970: clocks without a battery start there. */
-const EARLIEST_MS = Date.UTC(2000, 0, 1);
-/** Tolerated time in the future, in ms: clocks of file servers differ a little. */
-const SKEW_MS = 60_000;
-/** The same times, as conditions of find(1). */
+/** Implausible times, as conditions of find(1). */
 const WRONG_TIMES = "'(' ! -newermt 2000-01-01 -o -newermt '+1 minute' ')'";
 const SM_NOTIFY = "sm-notify";
 
@@ -61,7 +57,7 @@ function checkReadable(examiner: Examiner): Checked {
 function checkOwners(examiner: Examiner): Checked {
   const { layout } = examiner;
   // Without a daemon: the user whom it becomes at its start.
-  const uid = reportOf(examiner)?.uid ?? ownerOf(layout.monitorList);
+  const uid = reportOf(examiner)?.uid ?? uidOf(layout.monitorList);
   if (uid === undefined || uid === 0) return { skipped: "the lists are root's" };
   const wrong = [layout.monitorList, layout.notifyList].flatMap((directory) =>
     // Only files can be records: lost+found and the like are not the daemon's.
@@ -112,7 +108,7 @@ function checkClock(examiner: Examiner): Finding[] {
   const wrong = ([[layout.monitorList, monitored], [layout.notifyList, toBeNotified]] as const)
     .flatMap(([directory, files]) =>
       files.flatMap(({ name, records }) =>
-        records.slice(0, 1).filter(({ since }) => since < EARLIEST_MS || since > now + SKEW_MS)
+        records.slice(0, 1).filter(({ since }) => !isPlausible(since, now))
           .map(({ since }) => ({ path: `${directory}/${name}`, since }))
       )
     );

@@ -18,6 +18,7 @@ import { exists, readableText } from "../platform/small_files.ts";
 import { type Check, type Checked, type Examiner, reportHere } from "./examiner.ts";
 import { LOCAL_TIMEOUT_MS } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
+import { isNeeded, NOT_NEEDED } from "./need.ts";
 import { append, awaken, endProcess, set, whoIs } from "./remedies.ts";
 
 export const LOCALHOST = "127.0.0.1";
@@ -52,7 +53,8 @@ function checkLoopbackAccess(): Finding[] {
   return [];
 }
 
-async function checkRpcbind(examiner: Examiner): Promise<Finding[]> {
+async function checkRpcbind(examiner: Examiner): Promise<Checked> {
+  if (!isNeeded(examiner)) return NOT_NEEDED;
   const { remedies } = examiner;
   try {
     const parts = { startTimer: examiner.clock.startTimer, randomXid: randomNumbers() };
@@ -95,6 +97,8 @@ async function checkRpcbindPort(examiner: Examiner): Promise<Finding[]> {
     await calls.call(portmapV2, "PMAPPROC_NULL", undefined, at, "tcp", LOCAL_TIMEOUT_MS);
     return [];
   } catch (error) {
+    const isSilent = error instanceof RpcError && error.failure.kind === "timeout";
+    if (isSilent) return [portFiltered(error)];
     if (!(error instanceof TransportError)) return []; // present, but refuses
     const [one] = processesNamed(RPCBIND);
     const pid = reportHere(examiner)?.pid;
@@ -119,6 +123,16 @@ async function checkRpcbindPort(examiner: Examiner): Promise<Finding[]> {
       ],
     })];
   }
+}
+
+function portFiltered(error: Error): Finding {
+  return finding("rpcbind-unreachable", {
+    what:
+      `Something drops calls to port ${PMAP_PORT}: lock managers do not find the status monitor.`,
+    evidence: `${reasonOf(error)}; rpcbind answers at ${RPCBIND_SOCKET}`,
+    fix: "let loopback through the packet filter; the following shows the rules",
+    commands: ["nft list ruleset || iptables-save"],
+  });
 }
 
 function rpcbindMissing(error: unknown, examiner: Examiner): Finding {
@@ -171,7 +185,7 @@ async function checkRegistration(examiner: Examiner): Promise<Checked> {
 
 /** Calls the registered ports at the address that lock managers use. */
 async function checkAnswer(
-  { calls, remedies }: Examiner,
+  { calls }: Examiner,
   { pid, transports }: StatusReport,
 ): Promise<Finding[]> {
   for (const { netid, port } of transports) {
@@ -183,9 +197,11 @@ async function checkAnswer(
     } catch (error) {
       return [finding("statd-silent", {
         what: "The status monitor does not answer where it is registered.",
-        evidence: reasonOf(error),
-        fix: "check whether a packet filter blocks loopback; if not, restart it",
-        commands: remedies.restartStatd(pid),
+        evidence: `${reasonOf(error)}; it answers at its control socket`,
+        fix:
+          "let loopback through the packet filter; the following shows the rules. If none blocks " +
+          `it, restart process ${pid}`,
+        commands: ["nft list ruleset || iptables-save"],
       })];
     }
   }

@@ -1,24 +1,26 @@
 /** Checks of the state directory: existence, ownership, permissions, space, and persistence. */
 
 import { reasonOf } from "../nsm/ports.ts";
-import { freeOf } from "../platform/disk_space.ts";
+import { freeOf, hasRoom } from "../platform/disk_space.ts";
 import { mountOf } from "../platform/proc.ts";
 import { statdUser, userName } from "../platform/users.ts";
 import { type Check, type Examiner, reportOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { shellWord } from "./remedies.ts";
 
+/** Begin of the daemon's words for a state number that it may not read. */
+const NUMBER_UNREAD = "The state number cannot be read";
+/** Part of the daemon's words for a full disk, which another check is about. */
+const NO_ROOM = "No space left";
 const OWNER_WRITE_SEARCH = 0o300;
 /** File systems that do not survive a reboot. */
 const VOLATILE = ["tmpfs", "ramfs"];
-/** Least free space, in bytes; less does not hold the records of a day. */
-const FREE_MIN_BYTES = 65_536;
 
 export const STATE_CHECKS: readonly Check[] = [
   { about: "nothing is mounted over the state directory", isBasis: true, run: checkHidden },
   { about: "the state directory is complete", isBasis: true, run: checkComplete },
   { about: "the lists belong to the user of the daemon", run: checkOwner },
-  { about: "the state directory can be written", run: checkWritable },
+  { about: "the state directory can be written", isBasis: true, run: checkWritable },
   { about: "the disk has room", run: checkSpace },
   { about: "the state directory survives a reboot", run: checkLasting },
   { about: "the state number is that of a host that is up", run: checkNumber },
@@ -61,7 +63,7 @@ function checkComplete({ layout, ...examiner }: Examiner): Finding[] {
 
 function checkOwner(examiner: Examiner): Finding[] {
   const { monitorList, notifyList } = examiner.layout;
-  const lists = [monitorList, notifyList].map((path) => ({ path, uid: Deno.lstatSync(path).uid }));
+  const lists = [monitorList, notifyList].map((path) => ({ path, uid: infoOf(path).uid }));
   const report = reportOf(examiner);
   const owner = wantedOwner(examiner);
   const evidence = lists.map(({ path, uid }) => `${path} belongs to uid ${uid}`).join(", ");
@@ -96,14 +98,16 @@ function checkOwner(examiner: Examiner): Finding[] {
   })];
 }
 
-function checkWritable({ layout }: Examiner): Finding[] {
+function checkWritable(examiner: Examiner): Finding[] {
+  const { layout } = examiner;
+  const lists = [layout.monitorList, layout.notifyList];
   const mount = mountOf(layout.monitorList);
-  const notWritable = (evidence: string, fix: string, command: string) => [
+  const notWritable = (evidence: string, fix: string, ...commands: string[]) => [
     finding("state-not-writable", {
       what: "The daemon cannot write its records.",
       evidence,
       fix,
-      commands: [command],
+      commands,
     }),
   ];
   if (mount?.isReadOnly) {
@@ -115,8 +119,8 @@ function checkWritable({ layout }: Examiner): Finding[] {
       }`,
     );
   }
-  for (const path of [layout.monitorList, layout.notifyList]) {
-    const { mode } = Deno.lstatSync(path);
+  for (const path of lists) {
+    const { mode } = infoOf(path);
     if ((mode! & OWNER_WRITE_SEARCH) === OWNER_WRITE_SEARCH) continue;
     const octal = (mode! & 0o7777).toString(8);
     return notWritable(
@@ -125,14 +129,47 @@ function checkWritable({ layout }: Examiner): Finding[] {
       `chmod u+rwx ${shellWord(path)}`,
     );
   }
-  return [];
+  const closed = closedFolder(layout.directory, infoOf(layout.monitorList).uid ?? 0);
+  if (closed !== undefined) {
+    const { path, mode, uid } = closed;
+    return notWritable(
+      `${path} has mode ${mode.toString(8)} and belongs to uid ${uid}: statd's user cannot pass it`,
+      "let others pass; they see no names in it",
+      `chmod o+x ${shellWord(path)}`,
+    );
+  }
+  const told = reportOf(examiner)?.degraded.find((reason) =>
+    reason.startsWith("Cannot write ") && !reason.includes(NO_ROOM)
+  );
+  if (told === undefined) return [];
+  const paths = lists.map(shellWord).join(" ");
+  return notWritable(
+    told,
+    "the following shows attributes (i and a: chattr -i -a), access lists, and what SELinux or " +
+      "AppArmor has denied",
+    `lsattr -d ${paths}`,
+    `getfacl -p ${paths}`,
+    ...examiner.remedies.isSystemd
+      ? ["journalctl -k --grep=denied -n 10"]
+      : ["dmesg | grep -i denied | tail"],
+  );
+}
+
+/** Folder on the way to the lists that a user cannot pass; a group may let the user pass. */
+function closedFolder(directory: string, uid: number) {
+  for (let path = Deno.realPathSync(directory);; path = path.replace(/\/[^/]*$/, "") || "/") {
+    const { mode, uid: owner } = Deno.statSync(path);
+    const bit = owner === uid ? 0o100 : 0o011;
+    if (uid !== 0 && (mode! & bit) === 0) return { path, mode: mode! & 0o7777, uid: owner };
+    if (path === "/") return undefined;
+  }
 }
 
 function checkSpace({ layout }: Examiner): Finding[] {
   const free = freeOf(layout.monitorList);
-  if (free === undefined || (free.bytes >= FREE_MIN_BYTES && free.files > 0)) return [];
+  if (free === undefined || hasRoom(free)) return [];
   const point = mountOf(layout.monitorList)?.point ?? layout.monitorList;
-  const isFull = free.bytes < FREE_MIN_BYTES;
+  const isFull = free.files > 0;
   return [finding("disk-full", {
     what: "No peer can be monitored: the disk is full.",
     evidence: isFull ? `${point} has ${free.bytes} bytes left` : `${point} has no inodes left`,
@@ -167,9 +204,18 @@ function checkNumber(examiner: Examiner): Finding[] {
       fix: `look at ${layout.state}`,
     })];
   }
+  const told = reportOf(examiner)?.faults.find((fault) => fault.startsWith(NUMBER_UNREAD));
+  if (told !== undefined) {
+    return [finding("state-number-lost", {
+      what: "The daemon cannot read the state number; every SM_MON fails.",
+      evidence: told,
+      fix: "let everybody read it, as it is no secret",
+      commands: [`chmod a+r ${shellWord(layout.state)}`],
+    })];
+  }
   if (stateNumber === undefined || stateNumber % 2 !== 0) return [];
-  const told = reportOf(examiner)?.stateNumber ?? 0;
-  const right = told % 2 === 0 ? stateNumber + 1 : told;
+  const ours = reportOf(examiner)?.stateNumber ?? 0;
+  const right = ours % 2 === 0 ? stateNumber + 1 : ours;
   return [finding("state-number-even", {
     what: "The state number says that this host is down.",
     evidence: `${layout.state} has ${stateNumber}; a host that is up has an odd one`,
@@ -195,9 +241,15 @@ export function wantedOwner({ layout, ...examiner }: Examiner): string {
   return statdUser()?.name ?? "root";
 }
 
-function uidOf(path: string): number | undefined {
+/** Facts about a list; it may be a link of root's, as the daemon accepts it. */
+function infoOf(path: string): Deno.FileInfo {
+  const info = Deno.lstatSync(path);
+  return info.isSymlink && info.uid === 0 ? Deno.statSync(path) : info;
+}
+
+export function uidOf(path: string): number | undefined {
   try {
-    return Deno.lstatSync(path).uid ?? undefined;
+    return infoOf(path).uid ?? undefined;
   } catch {
     return undefined;
   }
@@ -205,7 +257,7 @@ function uidOf(path: string): number | undefined {
 
 function isDirectory(path: string): boolean {
   try {
-    return Deno.lstatSync(path).isDirectory;
+    return infoOf(path).isDirectory;
   } catch {
     return false; // missing, or not visible to this user
   }

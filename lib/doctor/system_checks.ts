@@ -24,6 +24,7 @@ export const SYSTEM_CHECKS: readonly Check[] = [
   { about: "no unit is masked", run: checkUnits },
   { about: "every setting can be used", isBasis: true, run: checkSettings },
   { about: "no other program can be given statd's port at random", run: checkPort },
+  { about: "statd listens on the port that is set", run: checkPortInEffect },
   { about: "the ha-callout can be run", run: checkCallout },
   { about: "the kernel has our state number", run: checkKernel },
   { about: "everything can be seen", run: checkUser },
@@ -48,10 +49,14 @@ function checkSettings(examiner: Examiner): Finding[] {
   const { settingFaults } = examiner;
   if (settingFaults.length === 0) return [];
   const pid = reportHere(examiner)?.pid;
-  const edits = settingFaults.flatMap(({ source, key, meant }) => {
+  const edits = settingFaults.flatMap(({ source, key, meant, section }) => {
     const [, path, line] = /^(\/.*):(\d+)$/.exec(source) ?? [];
     if (path === undefined) return [];
-    const edit = meant === undefined ? `${line}s/^/# /` : `${line}s/${key}/${meant}/i`;
+    const edit = section !== undefined
+      ? `s/^[[:space:]]*\\[[[:space:]]*${section}/[${meant}/i`
+      : meant === undefined
+      ? `${line}s/^/# /`
+      : `${line}s/${key}/${meant}/i`;
     return [`sed -i ${shellWord(edit)} ${shellWord(path)}`];
   });
   return [finding("config-faulty", {
@@ -77,6 +82,26 @@ function checkPort({ settings }: Examiner): Checked {
     evidence: `port ${port} lies in the range ${range.join(" to ")} of ${PORT_RANGE}`,
     fix: "reserve it (and in /etc/sysctl.d), or choose one outside, such as 662",
     commands: [`sysctl -w net.ipv4.ip_local_reserved_ports=${all}`],
+  })];
+}
+
+/** A port is read at the start of statd only, so that an edited nfs.conf waits for the next one. */
+function checkPortInEffect(examiner: Examiner): Checked {
+  const report = reportHere(examiner);
+  const port = examiner.settings?.port ?? 0;
+  if (report === undefined || port === 0) {
+    return { skipped: "no port is set, or no daemon answers" };
+  }
+  const ports = [...new Set(report.transports.map((transport) => transport.port))];
+  if (ports.includes(port)) return [];
+  const maySafely = report.degraded.length === 0;
+  return [finding("settings-not-in-effect", {
+    what: "The port of nfs.conf is not the one that statd listens on; a firewall may know only it.",
+    evidence: `port ${port} is set, process ${report.pid} listens on ${ports.join(", ")}`,
+    fix: maySafely
+      ? "restart it: its records are on disk"
+      : "fix the other findings first, then restart it",
+    commands: maySafely ? examiner.remedies.restartStatd(report.pid) : [],
   })];
 }
 

@@ -19,14 +19,10 @@ import { listText } from "./list.ts";
 import type { Peer } from "./peers.ts";
 import { readRoster, tellUnread } from "./roster.ts";
 import { ownUser, type Session } from "./session.ts";
-import { parseAge, shown } from "./text.ts";
+import { isPlausible, parseAge, shown } from "./text.ts";
 
 /** Names per request to the daemon; the longest ones still fit. */
 const NAMES_PER_REQUEST = 100;
-/** Earliest plausible time of a record, in ms since 1970. */
-const EARLIEST_MS = Date.UTC(2000, 0, 1);
-/** Tolerated time in the future, in ms: clocks of file servers differ a little. */
-const SKEW_MS = 60_000;
 
 export const forget: Command = {
   name: "forget",
@@ -80,11 +76,6 @@ export const forget: Command = {
     return isWhole ? Status.OK : Status.PROBLEM;
   },
 };
-
-/** Whether the time of a file is plausible: a clock without a battery begins at 1970. */
-function isPlausible(since: number, now: number): boolean {
-  return since >= EARLIEST_MS && since <= now + SKEW_MS;
-}
 
 function usageFault(given: Given, isBadAge: boolean): string | undefined {
   if (isBadAge) return "an age is a number and s, min, h, d or w, such as 30d";

@@ -99,7 +99,7 @@ export const list: Command = {
     "M: monitored. N: to be notified of our last reboot.",
     "AGE: how long it has been on a list. HEARD: how long ago it last said that it rebooted. " +
     "TOLD: how long ago we last told it that. WHY NOT: why it has not been told yet, or why its reboot " +
-    "may not be recognised.",
+    "may not be recognised. A time is ? if a clock was wrong when it was noted, or is wrong now.",
     "PATTERN is compared with names and addresses; it may have * and ?.",
     "Beyond 1000 peers, times known only from files are omitted, except when sorting by time.",
     "Exit status: 0; 1 if no peer matches, or a record cannot be read.",

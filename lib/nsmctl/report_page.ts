@@ -10,7 +10,7 @@ import { eventSentence } from "./event_text.ts";
 import { askersOf, type Peer } from "./peers.ts";
 import { type Recovery, toldOverTime } from "./recovery.ts";
 import { healthLine, recoveryLine, type ReportFacts } from "./report_facts.ts";
-import { localText, spanText } from "./text.ts";
+import { ageText, localText, spanText } from "./text.ts";
 
 /** Limit of table rows, for speed; `nsmctl list --json` has all. */
 const ROWS_MAX = 5_000;
@@ -143,7 +143,7 @@ function monitoredPart(peers: readonly Peer[], now: number): string {
     html(peer.monName),
     html(askersOf(peer).join(" ")),
     html(peer.addresses.join(" ")),
-    peer.heardAt === undefined ? "" : html(`${spanText(now - peer.heardAt, 1)} ago`),
+    peer.heardAt === undefined ? "" : html(`${ageText(peer.heardAt, now)} ago`),
     html(peer.why ?? ""),
   ]);
   const head = ["Peer", "Asked by", "Addresses", "Rebooted", "Note"];

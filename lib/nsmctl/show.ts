@@ -17,7 +17,7 @@ import { readRoster, type Roster, tellUnread } from "./roster.ts";
 import { type Row, rowsText } from "./rows.ts";
 import type { Session } from "./session.ts";
 import { filled } from "../config/help_text.ts";
-import { isoText, jsonText, localText, shown, spanText } from "./text.ts";
+import { ageText, isoText, isPlausible, jsonText, localText, shown } from "./text.ts";
 
 /** Limit of hosts shown; for more use list. */
 const SHOWN_MAX = 20;
@@ -128,7 +128,13 @@ export function hostText(
   const { terminal: { colours, width }, now } = session;
   const at = now();
   const moment = (time: number | undefined) =>
-    time === undefined ? "" : `${localText(time)} (${spanText(at - time, 1)} ago)`;
+    time === undefined
+      ? ""
+      : `${localText(time)} (${
+        isPlausible(time, at)
+          ? `${ageText(time, at)} ago`
+          : "a clock was wrong then, or is wrong now"
+      })`;
   const asked = peer.requests.map(({ myName, myProg, myVers, myProc }) =>
     `${shown(myName)} (program ${myProg}, version ${myVers}, procedure ${myProc})`
   );

@@ -41,9 +41,20 @@ export function spanText(ms: number, units = 2): string {
   return parts.join(" ");
 }
 
-/** Age of a time in one unit; empty if unknown. */
+/** Earliest plausible time, in ms since 1970: clocks without a battery start there. */
+export const EARLIEST_MS = Date.UTC(2000, 0, 1);
+/** Tolerated time in the future, in ms: clocks of file servers differ a little. */
+const SKEW_MS = 60_000;
+
+/** Whether a clock was right when it gave a time, as far as the present one tells. */
+export function isPlausible(at: number, now: number): boolean {
+  return at >= EARLIEST_MS && at <= now + SKEW_MS;
+}
+
+/** Age of a time in one unit; empty if unknown, `?` if a clock was wrong then or is wrong now. */
 export function ageText(at: number | undefined, now: number): string {
-  return at === undefined ? "" : spanText(now - at, 1);
+  if (at === undefined) return "";
+  return isPlausible(at, now) ? spanText(now - at, 1) : "?";
 }
 
 /** Time in ISO 8601. */

@@ -11,6 +11,7 @@
  * thread, so errors are less specific than elsewhere.
  */
 
+import { freeIn, hasRoom, STATVFS_WORDS } from "./disk_space.ts";
 import { canStartThread, NO_THREAD_ADVICE } from "./threads.ts";
 import { MACHINE } from "./machine.ts";
 import { isSyncRefused } from "./sync_calls.ts";
@@ -21,6 +22,8 @@ const SYMBOLS = {
   write: { parameters: ["i32", "buffer", "usize"], result: "i32", nonblocking: true },
   fsync: { parameters: ["i32"], result: "i32", nonblocking: true },
   close: { parameters: ["i32"], result: "i32", nonblocking: true },
+  access: { parameters: ["buffer", "i32"], result: "i32", nonblocking: true },
+  statvfs: { parameters: ["buffer", "buffer"], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** open(2) flags on 64-bit Linux: follow no link, and close in started programs. */
@@ -38,6 +41,11 @@ const CHUNK_BYTES = 1 << 20;
  * one, which only a damaged file system has, would take the memory of the daemon.
  */
 export const READ_MAX_BYTES = 128 << 20;
+/** access(2) modes. */
+const W_OK_X_OK = 3;
+
+/** Texts of calls on a thread, protected from the garbage collector. */
+const inUse = new Set<Uint8Array>();
 
 let opened: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] | undefined;
 
@@ -54,6 +62,29 @@ export const backgroundFiles = {
     const names: string[] = [];
     for await (const { name } of Deno.readDir(directory)) names.push(name);
     return names;
+  },
+
+  /**
+   * Why this user cannot write files to a directory; undefined if nothing forbids it. Nothing is
+   * written, so a failing disk is not noticed.
+   */
+  async writingFault(directory: string): Promise<string | undefined> {
+    requireThread();
+    openBackgroundFiles();
+    const path = new TextEncoder().encode(`${directory}\0`);
+    inUse.add(path);
+    try {
+      if (await opened!.access(path, W_OK_X_OK) !== 0) {
+        await Deno.lstat(directory); // throws a descriptive error
+        return `uid ${Deno.uid()} may not: it is read-only, or its owner, mode, attributes or a ` +
+          "security policy forbid it";
+      }
+      const facts = new BigUint64Array(STATVFS_WORDS);
+      const isKnown = await opened!.statvfs(path, facts) === 0;
+      return !isKnown || hasRoom(freeIn(facts)) ? undefined : "No space left on device";
+    } finally {
+      inUse.delete(path);
+    }
   },
 
   /** Text of a file; undefined if there is none. */

@@ -74,7 +74,7 @@ export function controlActions(
       monitor.counters.control_requests++;
       switch (request.command) {
         case "status":
-          if (request.look) await facts.healthLook.look();
+          await (request.look ? facts.healthLook.look() : facts.healthLook.lookAtDisk());
           return { ok: true, status: report() };
         case "register": {
           await facts.reviewRegistration();
@@ -110,12 +110,13 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
     }
     degraded.push(...seenFaults(facts.healthLook), ...outsideFaults(monitor));
     monitor.store.recheck();
-    const storeFaults = monitor.store.fault === undefined ? [] : [monitor.store.fault];
+    const storeFault = monitor.store.fault ?? facts.healthLook.writingFault;
+    const storeFaults = storeFault === undefined ? [] : [storeFault];
     let stateNumber = -1;
     try {
       stateNumber = facts.stateNumber();
     } catch (error) {
-      storeFaults.push(reasonOf(error));
+      storeFaults.push(`The state number cannot be read: ${reasonOf(error)}`);
     }
     const fault = facts.healthLook.registrationFault;
     const verdict = judgeHealth(healthFacts(facts, storeFaults, degraded));
@@ -184,6 +185,7 @@ function healthFacts(
   const ago = (at: number | undefined) => at === undefined ? undefined : clock.now() - at;
   return {
     registrationFault: healthLook.registrationFault,
+    ownFault: healthLook.ownFault,
     storeFaults: [...storeFaults],
     lockManagerFault: healthLook.lockManagerFault,
     degraded: [...degraded],

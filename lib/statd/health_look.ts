@@ -8,6 +8,7 @@ import { isLoopback } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import { nlmNull } from "../protocol/nlm.ts";
+import { nsmV1 } from "../protocol/nsm.ts";
 import { RpcError } from "../rpc/errors.ts";
 import type { MonitorList } from "../nsm/monitor_list.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
@@ -36,9 +37,15 @@ export interface HealthLookParts {
   readonly stateDirectoryPath: string;
   readonly bootId: string | undefined;
   /** Addresses that the daemon listens on. */
-  readonly bound: readonly { readonly address: string }[];
+  readonly bound: readonly {
+    readonly netid: string;
+    readonly address: string;
+    readonly port: number;
+  }[];
   /** Counts peers monitored in memory only; undefined if that cannot be told. */
   readonly countMissing: () => Promise<number | undefined>;
+  /** Why records cannot be written, without writing any; never rejects. */
+  readonly writingFault: () => Promise<string | undefined>;
   readonly reviewRegistration: () => Promise<void>;
   readonly registrationFault: () => string | undefined;
 }
@@ -50,7 +57,10 @@ export class HealthLook {
   #isRpcbindSilent = false;
   #lockManagerFault: string | undefined;
   #addressFault: string | undefined;
+  #ownFault: string | undefined;
   #recordsMissing = 0;
+  #writingFault: string | undefined;
+  #askingDisk: Promise<void> | undefined;
   #peersNotTold = 0;
   #toBeNotified = 0;
 
@@ -74,9 +84,19 @@ export class HealthLook {
     return this.#addressFault;
   }
 
+  /** Why our own calls over loopback are not answered, and so not those of a lock manager. */
+  get ownFault(): string | undefined {
+    return this.#ownFault;
+  }
+
   /** Number of peers whose records were removed from disk; a restart would lose them. */
   get recordsMissing(): number {
     return this.#recordsMissing;
+  }
+
+  /** Why records cannot be written, although no call has tried. */
+  get writingFault(): string | undefined {
+    return this.#writingFault;
   }
 
   /** Peers to be told of our reboot while no sm-notify runs. */
@@ -95,6 +115,12 @@ export class HealthLook {
     return this.#looking;
   }
 
+  /** Asks the disk alone, which takes no time unless it stalls; never rejects. */
+  lookAtDisk(): Promise<void> {
+    this.#askingDisk ??= this.#lookAtWriting().finally(() => this.#askingDisk = undefined);
+    return this.#within(this.#askingDisk);
+  }
+
   /** Starts a run, unless one has started recently. */
   lookSoon(): void {
     if (this.#parts.clock.now() - this.#lookedAt >= LOOK_AGAIN_MS) void this.look();
@@ -106,8 +132,10 @@ export class HealthLook {
     this.#addressFault = this.#lookAtAddresses();
     await Promise.all([
       this.#lookAtRpcbind(),
+      this.#lookAtSelf(),
       this.#lookAtLockManagers(),
       this.#within(this.#lookAtRecords()),
+      this.lookAtDisk(),
     ]);
   }
 
@@ -124,6 +152,19 @@ export class HealthLook {
     return `listening at ${[...gone].join(", ")}, which this host does not have`;
   }
 
+  /** Calls ourselves as a lock manager does: a packet filter or an access rule may stop it. */
+  async #lookAtSelf(): Promise<void> {
+    const { bound, callPeer } = this.#parts;
+    const faults = await Promise.all((["udp", "tcp"] as const).map(async (transport) => {
+      const port = bound.find(({ netid }) => netid === transport)?.port;
+      if (port === undefined) return undefined;
+      const to = { address: LOCK_MANAGER_ADDRESS, port };
+      return await callPeer.call(nsmV1, "SM_NULL", undefined, to, transport, LOOK_MS)
+        .then(() => undefined, reasonOf);
+    }));
+    this.#ownFault = faults.find((fault) => fault !== undefined);
+  }
+
   async #lookAtRpcbind(): Promise<void> {
     let isReviewed = false;
     await this.#within(this.#parts.reviewRegistration().then(() => isReviewed = true));
@@ -136,6 +177,10 @@ export class HealthLook {
    */
   async #lookAtRecords(): Promise<void> {
     this.#recordsMissing = await this.#parts.countMissing() ?? this.#recordsMissing;
+  }
+
+  async #lookAtWriting(): Promise<void> {
+    this.#writingFault = await this.#parts.writingFault();
   }
 
   /** Waits for a question, for LOOK_MS at most. */

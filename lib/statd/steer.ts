@@ -1,10 +1,12 @@
 /** Assembles the daemon's facts and actions for the control socket and the metrics. */
 
+import { backgroundFiles } from "../platform/background_files.ts";
+import { layoutOf } from "../store/layout.ts";
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { LimitedLog } from "../log_limits.ts";
 import type { RpcbindRegistrar } from "../nsm/registration.ts";
-import type { CallPeer } from "../nsm/ports.ts";
+import { type CallPeer, reasonOf } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { DatagramDrops } from "../platform/datagram_drops.ts";
 import type { Acquired } from "./acquire.ts";
@@ -56,9 +58,18 @@ export function steer(parts: SteeringParts) {
       bootId: acquired.bootId,
       bound: acquired.server.bound,
       countMissing: kept.countMissing,
+      writingFault: () => writingFault(acquired.volatile, settings.stateDirectoryPath),
       reviewRegistration: () => registrar.review(),
       registrationFault: () => registrar.fault,
     }),
   };
   return startSteering(facts, acquired, settings.metrics, log, tell);
+}
+
+/** Why records cannot be written; never rejects. A daemon without a directory says so from its start. */
+async function writingFault(volatile: string | undefined, directory: string) {
+  if (volatile !== undefined) return undefined;
+  const { monitorList } = layoutOf(directory);
+  const reason = await backgroundFiles.writingFault(monitorList).catch(reasonOf);
+  return reason === undefined ? undefined : `Cannot write "${monitorList}": ${reason}`;
 }

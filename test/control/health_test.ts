@@ -5,6 +5,7 @@ const pure = { permissions: "none" } as const;
 
 const GOOD: HealthFacts = {
   registrationFault: undefined,
+  ownFault: undefined,
   storeFaults: [],
   lockManagerFault: undefined,
   degraded: [],

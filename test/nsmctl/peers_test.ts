@@ -4,7 +4,7 @@ import { addFacts, peerMatcher, PeerTable } from "../../lib/nsmctl/peers.ts";
 import { FakeTerminal } from "../support/fake_terminal.ts";
 
 const pure = { permissions: "none" } as const;
-const NOW = 100_000_000;
+const NOW = Date.UTC(2026, 10, 26);
 
 function record(monName: string, myName = "me") {
   return { monName, myName, myProg: 100021, myVers: 3, myProc: 16 };

@@ -18,9 +18,13 @@ Deno.test("spanText() shows the two largest units", pure, () => {
   for (const [ms, text] of spans) assertEquals(spanText(ms), text);
 });
 
-Deno.test("ageText() is empty for a time that is not known", pure, () => {
-  assertEquals(ageText(undefined, 5), "");
-  assertEquals(ageText(1_000, 62_000), "1 min");
+Deno.test("operator D4: ageText() tells no age by a clock that was wrong", pure, () => {
+  const now = Date.UTC(2026, 10, 26);
+  assertEquals(ageText(undefined, now), "");
+  assertEquals(ageText(now - 61_000, now), "1 min");
+  assertEquals(ageText(now + 59_000, now), "0 s", "clocks of file servers differ a little");
+  assertEquals(ageText(now + 61_000, now), "?");
+  assertEquals(ageText(1_000, now), "?", "a board without a battery");
 });
 
 Deno.test("filled() breaks lines between words, and begins them below each other", pure, () => {

@@ -139,6 +139,18 @@ const FAULTS: readonly Fault[] = [
     plant: ({ sh }) => sh(`chmod 500 ${STATE}/sm`),
   },
   {
+    finding: "state-not-writable",
+    title: "the monitor list is immutable",
+    plant: ({ sh }) => sh(`chattr +i ${STATE}/sm`),
+    shows: /^[^ ]*i[^ ]* .*\/sm$/m,
+    byHand: ({ sh }) => sh(`chattr -i ${STATE}/sm`),
+  },
+  {
+    finding: "state-not-writable",
+    title: "nobody but root may pass the state directory",
+    plant: ({ sh }) => sh(`chmod 700 ${STATE}`),
+  },
+  {
     finding: "state-on-tmpfs",
     title: "the state directory is in memory",
     plant: onMemory("8m"),
@@ -183,6 +195,11 @@ const FAULTS: readonly Fault[] = [
     byHand: ({ sh }) => sh(`rmdir ${STATE}/state && cp -a /run/state ${STATE}/state`),
   },
   {
+    finding: "state-number-lost",
+    title: "the daemon may not read the state number",
+    plant: ({ sh }) => sh(`chmod 000 ${STATE}/state`),
+  },
+  {
     finding: "records-missing",
     title: "a record is deleted under a running daemon",
     plant: ({ sh }) => sh(`rm ${STATE}/sm/${PEERS[0]}`),
@@ -199,6 +216,15 @@ const FAULTS: readonly Fault[] = [
       assertEquals(await sh(`stat -c %u ${NO_RECORDS.join(" ")} ${DEVICE} | uniq`), "0\n");
       await sh(`rmdir ${NO_RECORDS.join(" ")}; rm ${DEVICE}`);
     },
+  },
+  {
+    finding: "records-owner",
+    title: "a record was restored as root while no daemon ran",
+    plant: async (world) => {
+      await world.stopStatd();
+      await world.sh(`chown root ${STATE}/sm/${PEERS[0]}`);
+    },
+    beside: ["statd-not-running"],
   },
   {
     finding: "records-damaged",
@@ -274,6 +300,17 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    finding: "rpcbind-unreachable",
+    title: "a packet filter keeps loopback from rpcbind",
+    plant: ({ sh }) =>
+      sh(
+        "nft add table inet rules; nft add chain inet rules in '{ type filter hook input priority 0; }'\n" +
+          "nft add rule inet rules in iifname lo meta l4proto '{ tcp, udp }' th dport 111 drop",
+      ),
+    shows: /dport 111 drop/,
+    byHand: ({ sh }) => sh("nft delete table inet rules"),
+  },
+  {
     finding: "hosts-deny-loopback",
     title: "everybody is kept from rpcbind",
     beside: ["hosts-deny-peers"],
@@ -287,6 +324,15 @@ const FAULTS: readonly Fault[] = [
     finding: "hosts-deny-peers",
     title: "the network of the peers is kept out",
     plant: edit("/etc/hosts.deny", "statd: 10.99.9.\n"),
+    after: async (world) => {
+      await edit("/etc/hosts.deny", "")(world);
+      await edit("/etc/hosts.allow", "")(world);
+    },
+  },
+  {
+    finding: "hosts-deny-peers",
+    title: "everybody but this host is kept out, by name",
+    plant: edit("/etc/hosts.deny", "statd: ALL EXCEPT localhost\n"),
     after: async (world) => {
       await edit("/etc/hosts.deny", "")(world);
       await edit("/etc/hosts.allow", "")(world);
@@ -322,6 +368,17 @@ const FAULTS: readonly Fault[] = [
     plant: ({ sh }) => sh(`rm -rf ${STATE}/* ${STATE}/.statd.sock`),
     beside: ["statd-silent"],
     isOtherWithSystemd: true,
+  },
+  {
+    finding: "statd-silent",
+    title: "a packet filter keeps loopback out",
+    plant: ({ sh }) =>
+      sh(
+        "nft add table inet rules; nft add chain inet rules in '{ type filter hook input priority 0; }'\n" +
+          "nft add rule inet rules in iifname lo udp dport 4050 drop",
+      ),
+    shows: /udp dport 4050 drop/,
+    byHand: ({ sh }) => sh("nft delete table inet rules"),
   },
   {
     finding: "statd-other-namespace",
@@ -551,6 +608,12 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    finding: "name-service-silent",
+    title: "the name service does not read /etc/hosts",
+    plant: edit("/etc/nsswitch.conf", "hosts: nosuchmodule\npasswd: files\ngroup: files\n"),
+    after: edit("/etc/nsswitch.conf", "hosts: files\npasswd: files\ngroup: files\n"),
+  },
+  {
     finding: "name-not-qualified",
     title: "the own name has no domain",
     plant: edit("/etc/hosts", hostsFile(`10.99.0.1 ${NAME} ${FULL_NAME}`)),
@@ -695,6 +758,28 @@ const FAULTS: readonly Fault[] = [
   },
   {
     finding: "config-faulty",
+    title: "a section is mistyped",
+    plant: edit("/etc/nfs.conf", "[stat]\nport=4050\n"),
+    after: edit("/etc/nfs.conf", statdConf("")),
+  },
+  {
+    finding: "settings-not-in-effect",
+    title: "the port was changed, and statd not restarted",
+    plant: edit("/etc/nfs.conf", "[statd]\nport=4055\n"),
+    after: async (world) => {
+      await edit("/etc/nfs.conf", statdConf(""))(world);
+      await world.restartStatd();
+    },
+    isOtherWithSystemd: true,
+  },
+  {
+    finding: "settings-not-in-effect",
+    title: "the ports of lockd were changed, and lockd runs on",
+    plant: edit("/etc/nfs.conf", statdConf("[lockd]\nport=4051\nudp-port=4052\n")),
+    byHand: edit("/etc/nfs.conf", statdConf("")), // a kernel's lockd is started again by a reboot
+  },
+  {
+    finding: "config-faulty",
     title: "the state directory in nfs.conf is not there, and a key is mistyped",
     plant: edit("/etc/nfs.conf", statdConf("state-directory-path=/nonexist\nprot=4050\n")),
     args: ["-P", STATE],
@@ -719,6 +804,7 @@ async function tryFault(fault: Fault, world: World): Promise<string> {
   const { finding, plant, beside = [], filledIn = String, byHand, shows, after, args = [] } = fault;
   await plant(world);
   const before = world.monitoredOnDisk() || PEERS.length;
+  const health = await world.it.run("status", "-q");
   const { code, findings } = await world.doctor(...args);
   const names = findings.map(({ name }) => name).filter((name) =>
     !beside.includes(name as FindingName)
@@ -747,7 +833,7 @@ async function tryFault(fault: Fault, world: World): Promise<string> {
   const expected = Math.max(before, PEERS.length) - (fault.forgotten ?? 0);
   assertEquals(left, expected, "peers monitored on disk");
   await after?.(world);
-  return byHand === undefined ? "remedy run" : "mended by hand";
+  return `${byHand === undefined ? "remedy run" : "mended by hand"}, status ${health.code}`;
 }
 
 /** Time limit for one fault, in ms: restarts and several runs of doctor, each with its own timeout. */
@@ -877,6 +963,105 @@ const HEALTHY: readonly Healthy[] = [
     notes: ["not-root"],
   },
   {
+    title: "lists on file systems of their own",
+    setUp: ({ sh }) => sh(`mkdir -m 700 ${STATE}/sm/lost+found ${STATE}/sm.bak/lost+found`),
+    after: ({ sh }) => sh(`rmdir ${STATE}/sm*/lost+found`),
+  },
+  {
+    title: "lists that are links of root's to another disk",
+    setUp: ({ sh }) =>
+      sh(`mv ${STATE}/sm ${STATE}/elsewhere; ln -s ${STATE}/elsewhere ${STATE}/sm`),
+    after: async (world) => {
+      await world.stopStatd();
+      await world.sh(`rm ${STATE}/sm; mv ${STATE}/elsewhere ${STATE}/sm`);
+      await world.startStatd();
+    },
+  },
+  {
+    title: "the name on 127.0.1.1, as Debian's installer puts it",
+    setUp: edit("/etc/hosts", hostsFile(`127.0.1.1 ${FULL_NAME} ${NAME}`)),
+    after: healthyHosts,
+  },
+  {
+    title: "everybody is kept out but this host and the networks that are named",
+    setUp: async (world) => {
+      await edit("/etc/hosts.deny", "ALL: ALL\n")(world);
+      const networks = "127. [::1] 10.99. [fd00:99::]/32";
+      await edit("/etc/hosts.allow", `statd rpcbind: ${networks}\n`)(world);
+    },
+    after: async (world) => {
+      await edit("/etc/hosts.deny", "")(world);
+      await edit("/etc/hosts.allow", "")(world);
+    },
+  },
+  {
+    title: "a port on the command line",
+    start: (world) => world.startStatd("-p", "4060", "-o", "4061"),
+  },
+  {
+    title: "settings of all programs of nfs-utils in one file",
+    conf:
+      "[general]\npipefs-directory=/run/rpc_pipefs\n[exportfs]\ndebug=0\n[nfsd]\nvers3=y\nport=2049\n" +
+      "udp=y\n[mountd]\nmanage-gids=y\n[gssd]\nuse-memcache=0\n[lockd]\ndebug=0\n" +
+      "[statd]\nport=4050\noutgoing-port=4053\n[sm-notify]\nretry-time=900\n[svcgssd]\nprincipal=\n",
+  },
+  {
+    title: "the directory of Fedora",
+    setUp: ({ sh }) =>
+      sh(
+        `mkdir -p /var/lib/nfs/statd && cp -a ${STATE}/sm ${STATE}/sm.bak /var/lib/nfs/statd`,
+      ),
+    conf: statdConf("state-directory-path=/var/lib/nfs/statd\n"),
+    after: async (world) => {
+      await world.stopStatd();
+      await world.sh("rm -r /var/lib/nfs/statd");
+      await edit("/etc/nfs.conf", statdConf(""))(world);
+      await world.startStatd();
+    },
+  },
+  {
+    title: "metrics, a group that may look, and both checks of notices enforced",
+    conf: statdConf(
+      "metrics=127.0.0.1:9632\nstatus-group=adm\nnotify-source-check=enforce\nnotify-state-check=enforce\n",
+    ),
+  },
+  {
+    title: "a callout that works",
+    setUp: async (world) => {
+      await edit("/run/callout", "#!/bin/sh\n")(world);
+      await world.sh("chmod 755 /run/callout");
+    },
+    conf: statdConf("ha-callout=/run/callout\n"),
+  },
+  {
+    title: "an identity that another node holds",
+    conf: statdConf("") +
+      '[identity "vip1"]\nnames = nfs1.example.net\naddresses = 10.99.0.50\nledger = directory:/srv/none\n',
+  },
+  {
+    title: "one of the peers is switched off",
+    setUp: ({ it }) => it.putRecord("sm", NOBODY, FULL_NAME),
+    after: (world) => world.release(NOBODY, { version: 3 }),
+  },
+  {
+    title: "a network that is prepared and has no cable",
+    setUp: ({ sh }) =>
+      sh(
+        "ip link add spare type veth peer name loose; ip address add 10.97.0.1/24 dev spare; ip link set spare down",
+      ),
+    after: ({ sh }) => sh("ip link del spare"),
+  },
+  {
+    title: "NFS version 4 alone: neither a status monitor nor rpcbind runs",
+    setUp: ({ sh }) =>
+      sh(`rm -f ${STATE}/sm/*; pid=$(pgrep -x rpcbind); kill $pid; tail --pid=$pid -f /dev/null`),
+    start: () => {},
+    after: async (world) => {
+      await world.sh("rpcbind -w");
+      await world.startStatd();
+    },
+  },
+  {
     title: "an idle host before its first mount",
     setUp: ({ sh }) =>
       sh(
@@ -973,7 +1158,12 @@ systemTest(
 );
 
 /** Findings tested elsewhere: they take longer than a row of the table, or are no fault. */
-const ELSEWHERE: readonly FindingName[] = ["not-root", "callbacks-waiting", "callout-hangs"];
+const ELSEWHERE: readonly FindingName[] = [
+  "not-root",
+  "callbacks-waiting",
+  "callout-hangs",
+  "statd-failed",
+];
 
 Deno.test("every finding of doctor has a row in the table", { permissions: "none" }, () => {
   const tested = new Set<string>([...FAULTS.map(({ finding }) => finding), ...ELSEWHERE]);
