@@ -9,9 +9,10 @@ import project from "../../deno.json" with { type: "json" };
 import { systemFiles } from "../config/ini_file.ts";
 import { loadStatdSettings } from "../config/load.ts";
 import { reasonOf } from "../nsm/ports.ts";
-import { startInBackground } from "../platform/daemonize.ts";
-import type { Invocation } from "../platform/role.ts";
-import { selfCommand } from "../platform/self_command.ts";
+import { forkToBackground, startInBackground } from "../platform/daemonize.ts";
+import { takeName } from "../platform/process_name.ts";
+import { type Invocation, parseInvocation } from "../platform/role.ts";
+import { type SelfCommand, selfCommand } from "../platform/self_command.ts";
 import { reachDaemon } from "../control/client.ts";
 import { findRunningStatd } from "../control/running_statd.ts";
 import { systemClock } from "../platform/clock.ts";
@@ -56,14 +57,12 @@ export async function startStatd({ programName, calledAs, args }: Invocation): P
     return 1;
   }
   try {
-    using _lock = await takeLock();
+    using lock = await takeLock();
     if (await findRunningStatd() !== undefined) return 0;
     // 0 without a registration too, as with nfs-utils: mounts in the background go on trying.
     if (await registerRunning(programName) !== "none runs") return 0;
-    const status = exists(SYSTEMD_FOLDER) && await startUnit() ? 0 : await start(calledAs);
-    // 1 has mount.nfs look for the monitor for a while, then name the cause; nfs-utils' statd has ended here.
-    const isFound = status !== 0 || await registerRunning(programName) !== "not registered";
-    return isFound ? status : 1;
+    if (exists(SYSTEMD_FOLDER) && await startUnit()) return await statusOfRunning(programName);
+    return await start(programName, calledAs, lock);
   } catch (error) {
     complain(`${programName}: Cannot start statd: ${reasonOf(error)}`);
     return 1;
@@ -92,10 +91,46 @@ async function takeLock(): Promise<Disposable> {
   return file;
 }
 
-/** Starts the daemon from the root directory, so that no mount point is in use; returns the exit status. */
-function start(calledAs: string): Promise<number> {
+/**
+ * Becomes the daemon in a forked process, or starts it; returns the exit status. It works in the root
+ * directory, so that no mount point is in use.
+ */
+async function start(programName: string, calledAs: string, lock: Disposable): Promise<number> {
   Deno.chdir("/");
-  return startInBackground(selfCommand("statd", ARGUMENTS, calledAs));
+  const command = selfCommand("statd", ARGUMENTS, calledAs);
+  const forked = forkToBackground();
+  if (forked === undefined) {
+    const status = await startInBackground(command);
+    return status === 0 ? await statusOfRunning(programName) : status;
+  }
+  if (forked === "background") {
+    lock[Symbol.dispose](); // the parent has it until it ends
+    return await serve(command);
+  }
+  if (forked.fault !== "") complain(unregistered(programName, forked.fault));
+  return forked.status === 0 && forked.fault !== "" ? 1 : forked.status;
+}
+
+/** The daemon in this process, with its name. */
+async function serve({ program, args }: SelfCommand): Promise<number> {
+  const invocation = parseInvocation(program, args);
+  takeName(invocation.programName, invocation.args);
+  // Imported lazily, since mostly a daemon is running.
+  return await (await import("./statd.ts")).statd(invocation);
+}
+
+/**
+ * Exit status beside a daemon that was started now. 1 has mount.nfs look for the monitor for a while, then
+ * name the cause; nfs-utils' statd has ended here.
+ */
+async function statusOfRunning(programName: string): Promise<number> {
+  return await registerRunning(programName) === "not registered" ? 1 : 0;
+}
+
+/** Warning of a daemon that serves, as requested; but without rpcbind no mount finds it. */
+function unregistered(programName: string, reason: string): string {
+  return `${programName}: rpc.statd runs, but is not registered: ${reason}; ` +
+    "start rpcbind (systemctl start rpcbind)";
 }
 
 /**
@@ -119,11 +154,7 @@ async function registerRunning(
     await daemon.ask({ command: "register" });
     return "registered";
   } catch (error) {
-    // The daemon serves, as requested; but without rpcbind no mount finds the daemon.
-    complain(
-      `${programName}: rpc.statd runs, but is not registered: ${reasonOf(error)}; ` +
-        "start rpcbind (systemctl start rpcbind)",
-    );
+    complain(unregistered(programName, reasonOf(error)));
     return "not registered";
   }
 }

@@ -8,10 +8,15 @@ import project from "../../deno.json" with { type: "json" };
 import { systemFiles } from "../config/ini_file.ts";
 import { loadStatdSettings } from "../config/load.ts";
 import { reasonOf } from "../nsm/ports.ts";
-import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
+import {
+  forkToBackground,
+  isInBackground,
+  leaveTerminal,
+  startInBackground,
+} from "../platform/daemonize.ts";
 import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import type { Invocation } from "../platform/role.ts";
-import { selfCommand } from "../platform/self_command.ts";
+import { type SelfCommand, selfCommand } from "../platform/self_command.ts";
 import { releaseSignals } from "../platform/signals.ts";
 import { openLog } from "./logging.ts";
 import { notifyArguments } from "../statd/run_sm_notify.ts";
@@ -42,7 +47,7 @@ export async function statd(invocation: Invocation): Promise<number> {
   if (loaded.kind === "exit") return print(loaded);
   closeInheritedDescriptors();
   const { settings, warnings } = loaded;
-  const isBackground = isInBackground();
+  let isBackground = isInBackground();
   if (isBackground) leaveTerminal();
   else {
     const running = await findRunningStatd();
@@ -60,10 +65,10 @@ export async function statd(invocation: Invocation): Promise<number> {
     if (!settings.foreground) {
       const advice = calloutAdvice(settings.haCallout);
       if (advice !== undefined) complain(`${programName}: ${advice}`);
-      return await begin(
-        programName,
-        () => startInBackground(selfCommand("statd", args, calledAs)),
-      );
+      const status = await begin(programName, () => selfCommand("statd", args, calledAs));
+      if (status !== undefined) return status;
+      isBackground = true;
+      leaveTerminal();
     }
   }
   const isToStderr = settings.foreground && settings.noSyslog;
@@ -81,10 +86,15 @@ export async function statd(invocation: Invocation): Promise<number> {
   }
 }
 
-/** Starts the daemon; a failure is reported in one line. */
-async function begin(programName: string, start: () => Promise<number>): Promise<number> {
+/**
+ * Becomes the daemon in a forked process, or starts it; a failure is reported in one line. Returns the exit
+ * status; undefined in the daemon.
+ */
+async function begin(programName: string, command: () => SelfCommand): Promise<number | undefined> {
   try {
-    return await start();
+    const forked = forkToBackground();
+    if (forked === "background") return undefined;
+    return forked?.status ?? await startInBackground(command());
   } catch (error) {
     complain(`${programName}: ${reasonOf(error)}`);
     return 1;

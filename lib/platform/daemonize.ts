@@ -1,5 +1,5 @@
 /**
- * Daemonizing. A multi-threaded runtime cannot fork, so the program starts itself again in a new
+ * Daemonizing: the program forks, or starts itself again where the runtime cannot fork, in a new
  * session, and waits until the new process is ready:
  *
  *     starter                                  daemon
@@ -9,19 +9,42 @@
  *           | <──────────── "ready" ────────── tellReady(): from here on stdio is /dev/null
  *        exit 0
  *
- * Standard error is shared until then, so that errors appear where the program was started.
+ * Standard error is shared until then, so that errors appear where the program was started. A forked
+ * daemon has a pipe of its own instead of the environment variable and standard output.
  */
 
+import { closeDescriptor } from "./descriptors.ts";
+import { fork, INCOMPLETE_STATUS, openPipe, statusOf } from "./fork.ts";
+import { libc } from "./libc.ts";
 import { stdioToNull } from "./process_stdio.ts";
 import type { SelfCommand } from "./self_command.ts";
-import { onSignals } from "./signals.ts";
+import { holdSignals, isStopPending, onSignals } from "./signals.ts";
 import { complain } from "./standard_streams.ts";
 
 const BACKGROUND_VARIABLE = "NSM_BACKGROUND";
 const READY = "ready\n";
 const NULL = "/dev/null";
+/** Limit of a message to a forked starter, in bytes: a pipe takes as many at once (PIPE_BUF). */
+const MESSAGE_MAX_BYTES = 4096;
+const POLLIN = 1;
+/** Interval of looks for a held stop signal, in ms. */
+const LOOK_MS = 50;
+const SIGTERM = 15;
+const SIGSEGV = 11;
+/** Parts of a wait status, and the exit status of a shell for a signal. Source: wait(2). */
+const SIGNAL_MASK = 0x7f;
+const STATUS_SHIFT = 8;
+const SIGNALLED = 128;
 /** Variable `LEVEL:FORMAT` that makes a background program log to its starter's standard error. */
 export const LOG_VARIABLE = "NSM_LOG";
+
+/** What the parent of a fork learns. */
+export interface ForkOutcome {
+  /** 0 when the child is ready, else its exit status. */
+  readonly status: number;
+  /** Fault that the child serves in spite of; empty if there is none. */
+  readonly fault: string;
+}
 
 /** Started program that is not ready yet. */
 interface Starting {
@@ -108,9 +131,60 @@ async function saysReady(output: ReadableStream<Uint8Array>): Promise<boolean> {
   return false;
 }
 
+/**
+ * Forks. In the child it returns "background"; in the parent, the outcome when the child is ready or has
+ * ended; undefined where a fork is impossible. Stop signals are held, and passed to the child. The
+ * parent must not await anything but settled promises from then on, see fork.ts.
+ *
+ * @throws {Error} When there is no /dev/null.
+ */
+export function forkToBackground(): ForkOutcome | "background" | undefined {
+  requireNull();
+  const [reading, writing] = openPipe();
+  holdSignals();
+  const pid = fork();
+  if (pid === 0) {
+    closeDescriptor(reading);
+    readyPipe = writing;
+    isMarked = true;
+    return "background";
+  }
+  closeDescriptor(writing);
+  const outcome = pid === undefined ? undefined : outcomeOfChild(pid, reading);
+  closeDescriptor(reading);
+  // The child lacks memory: rather start anew.
+  const isIncomplete = outcome?.status === INCOMPLETE_STATUS ||
+    outcome?.status === SIGNALLED + SIGSEGV;
+  return isIncomplete ? undefined : outcome;
+}
+
+/** Waits without the event loop, which the child uses. */
+function outcomeOfChild(pid: number, reading: number): ForkOutcome {
+  const polled = new Int32Array([reading, POLLIN]);
+  let isStopped = false;
+  while (libc().poll(polled, 1n, LOOK_MS) <= 0) {
+    if (isStopped || !isStopPending()) continue;
+    isStopped = true;
+    Deno.kill(pid, "SIGTERM");
+  }
+  const bytes = new Uint8Array(MESSAGE_MAX_BYTES);
+  const length = libc().read(reading, bytes, BigInt(bytes.length)); // written at once
+  if (length > 0) {
+    return { status: 0, fault: new TextDecoder().decode(bytes.subarray(READY.length, length)) };
+  }
+  const status = statusOf(pid);
+  const signal = status & SIGNAL_MASK;
+  if (signal === 0) return { status: status >> STATUS_SHIFT, fault: "" };
+  if (signal !== SIGTERM && signal !== SIGSEGV) {
+    complain(`It was ended by signal ${signal} before it was ready`);
+  }
+  return { status: SIGNALLED + signal, fault: "" };
+}
+
+let readyPipe: number | undefined;
 let isMarked: boolean | undefined;
 
-/** Whether this process was started by {@link startInBackground}. */
+/** Whether this process is one that {@link startInBackground} or {@link forkToBackground} has made. */
 export function isInBackground(): boolean {
   if (isMarked === undefined) {
     isMarked = Deno.env.get(BACKGROUND_VARIABLE) !== undefined;
@@ -124,14 +198,26 @@ export function leaveTerminal(): void {
   Deno.chdir("/");
 }
 
-/** Reports readiness to the starter, which exits with success, and detaches from its terminal. */
-export function tellReady(): void {
+/**
+ * Reports readiness to the starter, which exits, and detaches from its terminal. A forked starter learns
+ * of the fault that we serve in spite of.
+ */
+export function tellReady(fault = ""): void {
+  const text = new TextEncoder().encode(READY);
+  const detach = () => stdioToNull({ keepsErrors: inheritedLog !== undefined });
+  if (readyPipe !== undefined) {
+    detach();
+    const message = new TextEncoder().encode(READY + fault).subarray(0, MESSAGE_MAX_BYTES);
+    libc().write(readyPipe, message, BigInt(message.length)); // fails if the starter was killed
+    closeDescriptor(readyPipe);
+    return;
+  }
   try {
-    Deno.stdout.writeSync(new TextEncoder().encode(READY));
+    Deno.stdout.writeSync(text);
   } catch {
     // the starter was killed; the daemon goes on
   }
-  stdioToNull({ keepsErrors: inheritedLog !== undefined });
+  detach();
 }
 
 let inheritedLog: string | undefined;

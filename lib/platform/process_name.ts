@@ -10,15 +10,20 @@
 const ARG_START_FIELD = 48 - 3;
 const ARG_END_FIELD = 49 - 3;
 
-/** Sets the name and keeps the arguments; if the kernel refuses, the old name stays. */
+/**
+ * Sets the name and the arguments; only the name where they do not fit. If the kernel refuses, the old
+ * name stays.
+ */
 export function takeName(name: string, args: readonly string[]): void {
   try {
     Deno.writeTextFileSync("/proc/self/comm", name);
     const stat = Deno.readTextFileSync("/proc/self/stat");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
     const [start = 0, end = 0] = [fields[ARG_START_FIELD], fields[ARG_END_FIELD]];
-    const text = new TextEncoder().encode([name, ...args, ""].join("\0"));
-    if (start === 0 || text.length > end - start) return;
+    const text = [[name, ...args], [name]]
+      .map((words) => new TextEncoder().encode(`${words.join("\0")}\0`))
+      .find(({ length }) => length <= end - start);
+    if (start === 0 || text === undefined) return;
     const area = new Uint8Array(end - start); // zeros after the text
     area.set(text);
     using memory = Deno.openSync("/proc/self/mem", { write: true });

@@ -192,7 +192,7 @@ async function serve(
   );
   stops.add("the control socket and metrics", async () => (await steering).close());
 
-  announce(daemon, acquired, stop, () => {
+  announce(daemon, acquired, registrar.fault, stop, () => {
     live.reload();
     void registrar.review();
     void kept.writeMissing();
@@ -230,6 +230,7 @@ function monitorOf(
 function announce(
   { environment, stopping, stops, settings, isBackground, history, log }: Daemon,
   { server, notifyPeers, volatile }: Acquired,
+  unregistered: string | undefined,
   stop: () => void,
   reload: () => void,
 ): void {
@@ -257,5 +258,5 @@ function announce(
   });
   manager.ready(status);
   log.notice(`Ready. ${serves}; state directory ${settings.stateDirectoryPath}`);
-  if (isBackground) tellReady();
+  if (isBackground) tellReady(unregistered);
 }

@@ -5,6 +5,7 @@
 
 import { makeLog, stderrSink } from "../../lib/log.ts";
 import {
+  forkToBackground,
   isInBackground,
   leaveTerminal,
   startInBackground,
@@ -24,6 +25,8 @@ import { readThreads } from "../../lib/platform/proc.ts";
 import { readInvocation } from "../../lib/platform/role.ts";
 import { selfCommand } from "../../lib/platform/self_command.ts";
 import { holdSignals, onSignals } from "../../lib/platform/signals.ts";
+
+const CANNOT_FORK = 99;
 
 function print(value: unknown): void {
   const text = JSON.stringify(
@@ -137,6 +140,13 @@ async function daemon(behaviour: string, report: string): Promise<number> {
   return 0;
 }
 
+/** {@link daemon} in a forked process; a status of its own where that is impossible. */
+async function forkedDaemon(behaviour: string, report: string): Promise<number> {
+  const forked = forkToBackground();
+  if (forked === "background") return await daemon(behaviour, report);
+  return forked?.status ?? CANNOT_FORK;
+}
+
 /** Receives signals while they are held, then installs handlers; prints the signals delivered. */
 async function heldSignals(): Promise<void> {
   holdSignals();
@@ -187,6 +197,9 @@ switch (what) {
     break;
   case "daemon":
     Deno.exit(await daemon(rest[0]!, rest[1]!));
+    break;
+  case "forked daemon":
+    Deno.exit(await forkedDaemon(rest[0]!, rest[1]!));
     break;
   case "invocation":
     print(readInvocation());

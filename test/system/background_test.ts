@@ -122,6 +122,13 @@ Deno.test("startInBackground() compiled", async (t) => {
     () => testStopWhileStarting(program),
   );
   for (const [name, test] of cases) await t.step(name, () => test(program));
+  const forked: TestProgram = {
+    name: "forked",
+    spawn: ([_daemon, ...args], options) => program.spawn(["forked daemon", ...args], options),
+  };
+  for (const [name, test] of cases) {
+    await t.step(`forkToBackground() ${name}`, () => test(forked));
+  }
 
   await t.step("starts the link that has the role's name", () =>
     withFolder(async (folder) => {
