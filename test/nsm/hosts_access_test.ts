@@ -133,7 +133,7 @@ Deno.test("parseAccessFile() joins lines, skips comments and tells what is no ru
   assertEquals(faults.map(([line]) => line), [5, 6, 7]);
 });
 
-Deno.test("trust 4, field 5: what cannot be judged denies, behind EXCEPT as well", pure, () => {
+Deno.test("trust 4: what cannot be judged denies, behind EXCEPT as well (field 5)", pure, () => {
   const here = { address: "192.0.2.1" };
   for (
     const list of ["root@192.0.2.1", "ALL EXCEPT ALL EXCEPT root@ALL", "ALL EXCEPT root@10.0.0.1"]
