@@ -83,13 +83,15 @@ async function measure(
   await a.kill();
   await b.shows(MOVING, 1);
   const moved = Date.now() - since;
-  const lost = LIVING.length + SILENT.length - await recordedAt(b);
+  let recorded = 0;
   let last = await peers.count();
   while (last.told < LIVING.length && Date.now() - since < LIMIT_MS) {
     await pause(POLL_MS);
+    recorded = Math.max(recorded, await recordedAt(b)); // of an event that is under way
     last = await peers.count();
   }
   const told = last.told < LIVING.length ? LIMIT_MS : last.at - since;
+  const lost = LIVING.length + SILENT.length - recorded;
   return { moved, told, living: last.told, lost, mon: perCall };
 }
 
