@@ -61,14 +61,16 @@ class SinkHandler extends BaseHandler {
 /** Suffix that Deno appends to the system's error text. */
 const ERROR_NUMBERS = / \(os error \d+\)/g;
 
+/** Characters that control a terminal or reorder text, as in quote.ts. */
+const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/gu;
+
 /**
  * Joins the lines of a stack trace by bars, removes error numbers, and replaces other control
  * characters by `?`.
  */
 function oneLine(message: string): string {
   const words = message.replace(ERROR_NUMBERS, "").trimEnd();
-  // deno-lint-ignore no-control-regex
-  return words.replace(/\s*\n\s*/g, " | ").replace(/[\0-\x1f\x7f]/g, "?");
+  return words.replace(/\s*\n\s*/g, " | ").replace(CONTROLS, "?");
 }
 
 /** Makes a log that writes to every sink. */

@@ -35,12 +35,15 @@ export function asciiJson(value: unknown, indent = 0): string {
   );
 }
 
+/** Characters that control a terminal or reorder text: also DEL, C1, line separators and direction marks. */
+export const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/gu;
+
 /**
  * Text in any language without terminal control: control characters, DEL, C1, line separators and
  * direction marks are escaped like in {@link quote}.
  */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/gu, (character) => {
+  return text.replace(CONTROLS, (character) => {
     const code = character.codePointAt(0)!;
     return code > 0xff ? `\\u{${code.toString(16)}}` : `\\x${code.toString(16).padStart(2, "0")}`;
   });

@@ -57,10 +57,12 @@ Deno.test("makeLog() makes one line of a message, whatever it is", pure, () => {
   const { log, lines } = recorded("notice");
   log.error("Error: no\n    at a (b.ts:1)\n    at c\n");
   log.error("colour \x1b[31m, bell \x07, \ttab, return\r");
+  log.error("colour \x9b31m, reversed \u202e");
   log.error("100% of ${this} {is} plain");
   assertEquals(lines, [
     "error: Error: no | at a (b.ts:1) | at c",
     "error: colour ?[31m, bell ?, ?tab, return",
+    "error: colour ?31m, reversed ?",
     "error: 100% of ${this} {is} plain",
   ]);
 });

@@ -5,14 +5,12 @@
 
 import { directoryOf, type Process, processOf } from "../platform/processes.ts";
 import { exists } from "../platform/small_files.ts";
-import { printable } from "../quote.ts";
+import { CONTROLS, printable } from "../quote.ts";
 
 /** Exists while systemd is the service manager (sd_booted(3)). */
 const SYSTEMD_FOLDER = "/run/systemd/system";
 /** Read after nfs.conf, and so overrides it. */
 const DROP_IN_FOLDER = "/etc/nfs.conf.d";
-/** As in {@link printable}. */
-const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/gu;
 const FOREGROUND = ["-F", "--foreground", "-d", "--no-syslog"];
 
 /** Quotes a word for a shell if needed; control characters as `$'…'`, since they would reach a terminal. */

@@ -14,6 +14,7 @@
 import { freeIn, hasRoom, STATVFS_WORDS } from "./disk_space.ts";
 import { canStartThread, NO_THREAD_ADVICE } from "./threads.ts";
 import { MACHINE } from "./machine.ts";
+import { ENTRIES_BYTES, entriesIn, type NamedEntry } from "./regular_file.ts";
 import { isSyncRefused } from "./sync_calls.ts";
 
 const SYMBOLS = {
@@ -24,10 +25,18 @@ const SYMBOLS = {
   close: { parameters: ["i32"], result: "i32", nonblocking: true },
   access: { parameters: ["buffer", "i32"], result: "i32", nonblocking: true },
   statvfs: { parameters: ["buffer", "buffer"], result: "i32", nonblocking: true },
+  // getdents64(2), missing in older C libraries.
+  getdents64: {
+    name: "syscall",
+    parameters: ["i64", "i64", "buffer", "i64"],
+    result: "i64",
+    nonblocking: true,
+  },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** open(2) flags on 64-bit Linux: follow no link, and close in started programs. */
 const O_NOFOLLOW_CLOEXEC = 0o2000000 | MACHINE.O_NOFOLLOW;
+const { O_DIRECTORY } = MACHINE;
 const O_RDONLY = 0;
 const O_WRONLY = 1;
 const O_CREAT_TRUNC = 0o1100;
@@ -58,10 +67,26 @@ export function openBackgroundFiles(): void {
 export const backgroundFiles = {
   /** Names in a directory. */
   async names(directory: string): Promise<string[]> {
-    requireThread();
-    const names: string[] = [];
-    for await (const { name } of Deno.readDir(directory)) names.push(name);
-    return names;
+    return (await backgroundFiles.entries(directory)).map(({ name }) => name);
+  },
+
+  /**
+   * Entries of a directory, read a thousand at a time: Deno's own call delivers all at once, which takes a quarter
+   * of a second for 50,000.
+   */
+  async entries(directory: string): Promise<NamedEntry[]> {
+    const entries: NamedEntry[] = [];
+    const bytes = new Uint8Array(ENTRIES_BYTES);
+    const { getdents64: call } = MACHINE.systemCalls;
+    await withFile(`${directory}/.`, O_DIRECTORY, async (file) => {
+      for (;;) {
+        const read = await opened!.getdents64(call, BigInt(file), bytes, BigInt(bytes.length));
+        if (read < 0n) throw new Error(`${directory} cannot be listed`);
+        if (read === 0n) return;
+        entries.push(...entriesIn(bytes.subarray(0, Number(read))));
+      }
+    });
+    return entries;
   },
 
   /**

@@ -230,20 +230,27 @@ export class OpenDirectory implements Disposable {
       );
       if (length < 0) throw lastSystemError();
       if (length === 0) return found;
-      for (let at = 0; at < length;) {
-        const end = at + entryView.getUint16(at + ENTRY_LENGTH_OFFSET, true);
-        const name = entryBuffer.subarray(at + ENTRY_NAME_OFFSET, end);
-        const text = decoder.decode(name.subarray(0, name.indexOf(0)));
-        const type = entryBuffer[at + ENTRY_TYPE_OFFSET]!;
-        if (text !== "." && text !== "..") found.push({ name: text, type });
-        at = end;
-      }
+      found.push(...entriesIn(entryBuffer.subarray(0, length)));
     }
   }
 
   [Symbol.dispose](): void {
     libc().close(this.fd);
   }
+}
+
+/** Entries in the result of one getdents64(2), without `.` and `..`. */
+export function entriesIn(bytes: Uint8Array<ArrayBuffer>): NamedEntry[] {
+  const found: NamedEntry[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const end = at + (bytes[at + ENTRY_LENGTH_OFFSET]! | bytes[at + ENTRY_LENGTH_OFFSET + 1]! << 8);
+    const name = bytes.subarray(at + ENTRY_NAME_OFFSET, end);
+    const text = decoder.decode(name.subarray(0, name.indexOf(0)));
+    const type = bytes[at + ENTRY_TYPE_OFFSET]!;
+    if (text !== "." && text !== "..") found.push({ name: text, type });
+    at = end;
+  }
+  return found;
 }
 
 /** Directory entry with its type from getdents64(2), a `DT_` number. */
@@ -264,8 +271,8 @@ const ENTRY_LENGTH_OFFSET = 16;
 const ENTRY_TYPE_OFFSET = 18;
 const ENTRY_NAME_OFFSET = 19;
 /** Size of one read of a directory, in bytes, as in the C library. */
-const entryBuffer = new Uint8Array(32_768);
-const entryView = new DataView(entryBuffer.buffer);
+export const ENTRIES_BYTES = 32_768;
+const entryBuffer = new Uint8Array(ENTRIES_BYTES);
 const decoder = new TextDecoder();
 
 /** Renames a file atomically; false on failure. */

@@ -16,6 +16,8 @@ import { findPort } from "../nsm/port_lookup.ts";
 import { type CallPeer, reasonOf } from "../nsm/ports.ts";
 import type { Log } from "../log.ts";
 import { ownAddresses } from "../net/own_interfaces.ts";
+import { backgroundFiles } from "../platform/background_files.ts";
+import { DT_REGULAR, DT_UNKNOWN, type NamedEntry } from "../platform/regular_file.ts";
 import { layoutOf } from "../store/layout.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
@@ -54,6 +56,7 @@ export class HealthLook {
   readonly #parts: HealthLookParts;
   #looking: Promise<void> | undefined;
   #lookedAt = -Infinity;
+  #listing: Promise<void> | undefined;
   #isRpcbindSilent = false;
   #lockManagerFault: string | undefined;
   #addressFault: string | undefined;
@@ -128,7 +131,6 @@ export class HealthLook {
 
   async #lookAtAll(): Promise<void> {
     this.#lookedAt = this.#parts.clock.now();
-    this.#peersNotTold = this.#lookAtNotifyList();
     this.#addressFault = this.#lookAtAddresses();
     await Promise.all([
       this.#lookAtRpcbind(),
@@ -136,6 +138,7 @@ export class HealthLook {
       this.#lookAtLockManagers(),
       this.#within(this.#lookAtRecords()),
       this.lookAtDisk(),
+      this.#within(this.#listing ??= this.#lookAtNotifyList()),
     ]);
   }
 
@@ -223,18 +226,21 @@ export class HealthLook {
     }
   }
 
-  #lookAtNotifyList(): number {
+  /** Never rejects. The list of a stalled disk arrives for a later look, too. */
+  async #lookAtNotifyList(): Promise<void> {
     const { stateDirectoryPath, bootId, log } = this.#parts;
     try {
-      let count = 0;
-      for (const { name, isFile } of Deno.readDirSync(layoutOf(stateDirectoryPath).notifyList)) {
-        if (isFile && !name.startsWith(".")) count++; // lost+found is no peer
-      }
+      const entries = await backgroundFiles.entries(layoutOf(stateDirectoryPath).notifyList);
+      const isPeer = ({ name, type }: NamedEntry) =>
+        !name.startsWith(".") && (type === DT_REGULAR || type === DT_UNKNOWN); // not lost+found
+      const count = entries.filter(isPeer).length;
       this.#toBeNotified = count;
-      if (count === 0) return 0;
-      return new NotifyRun(stateDirectoryPath, bootId ?? "", log).isGoingOn ? 0 : count;
+      const isGoingOn = count > 0 && new NotifyRun(stateDirectoryPath, bootId ?? "", log).isGoingOn;
+      this.#peersNotTold = isGoingOn ? 0 : count;
     } catch {
-      return 0; // unreadable: sm-notify and doctor report that
+      this.#peersNotTold = 0; // unreadable: sm-notify and doctor report that
+    } finally {
+      this.#listing = undefined;
     }
   }
 }

@@ -10,7 +10,7 @@
 import { formatRecord } from "../../lib/store/record_format.ts";
 import { STATE_DIRECTORY, TestHost } from "../support/namespace.ts";
 import { message, notify, unmonAll } from "../support/nsm_calls.ts";
-import { OUR_STATD } from "../support/system_test.ts";
+import { OUR_NSMCTL, OUR_STATD } from "../support/system_test.ts";
 import { hostAddress } from "./generator_orders.ts";
 import type { LoopOrder, OneCall, ProbeFigures } from "./generate_loops.ts";
 import { say } from "./report.ts";
@@ -80,6 +80,13 @@ const POINTS: readonly Point[] = [
       return { [PEER]: lines.join("") };
     },
     call: callOf(message(notify(PEER, 5)), PEER),
+  },
+  {
+    name: `nsmctl status with ${HOSTS} hosts`,
+    files: manyHosts,
+    async act(host) {
+      await host.output(OUR_NSMCTL, "status");
+    },
   },
   {
     name: `SIGHUP with ${HOSTS} hosts and long files`,

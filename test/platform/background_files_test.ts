@@ -82,3 +82,20 @@ Deno.test("storage that hangs keeps nobody else waiting (R9)", async () => {
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+Deno.test("a long directory is read in parts, and a link to it is followed", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const names = Array.from({ length: 3_000 }, (_, i) => `host${i}.example.net`).sort();
+    Deno.mkdirSync(`${directory}/sm`);
+    for (const name of names) Deno.writeTextFileSync(`${directory}/sm/${name}`, "");
+    Deno.symlinkSync("sm", `${directory}/link`);
+    for (const path of ["sm", "link"]) {
+      assertEquals((await files.names(`${directory}/${path}`)).sort(), names);
+    }
+    await assertRejects(() => files.names(`${directory}/none`), Deno.errors.NotFound);
+    await assertRejects(() => files.names(`${directory}/sm/${names[0]}`));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});

@@ -1,10 +1,14 @@
 import "../support/open_libc.ts";
 import { assert, assertEquals } from "@std/assert";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
+import { openBackgroundFiles } from "../../lib/platform/background_files.ts";
 import { keepRecords } from "../../lib/statd/moved_records.ts";
 import { MemoryMonitorStore } from "../support/memory_store.ts";
 import { privOf } from "../support/priv.ts";
 import { RecordingLog } from "../support/recording_log.ts";
+
+// The library stays open for the process, and is none of a test's.
+openBackgroundFiles();
 
 const REQUESTER = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
 
