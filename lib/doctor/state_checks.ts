@@ -138,10 +138,13 @@ function checkWritable(examiner: Examiner): Finding[] {
       `chmod o+x ${shellWord(path)}`,
     );
   }
-  const told = reportOf(examiner)?.degraded.find((reason) =>
+  const report = reportOf(examiner);
+  const told = report?.degraded.find((reason) =>
     reason.startsWith("Cannot write ") && !reason.includes(NO_ROOM)
   );
-  if (told === undefined) return [];
+  // Another check is about lists of another user.
+  const isOwner = infoOf(layout.monitorList).uid === report?.uid;
+  if (told === undefined || !isOwner) return [];
   const paths = lists.map(shellWord).join(" ");
   return notWritable(
     told,
