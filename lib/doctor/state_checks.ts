@@ -134,8 +134,9 @@ function checkWritable(examiner: Examiner): Finding[] {
     const { path, mode, uid } = closed;
     return notWritable(
       `${path} has mode ${mode.toString(8)} and belongs to uid ${uid}: statd's user cannot pass it`,
-      "let others pass; they see no names in it",
-      `chmod o+x ${shellWord(path)}`,
+      // For all: the folder may be of statd's group, and then the permissions for others do not count.
+      "let everyone pass; they see no names in it",
+      `chmod a+x ${shellWord(path)}`,
     );
   }
   const report = reportOf(examiner);
