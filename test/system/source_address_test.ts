@@ -26,10 +26,11 @@ function mustIp(command: string): void {
 /** Why the test cannot be run here, if that is so. */
 function obstacle(): string | undefined {
   if (Deno.uid() !== 0) return "only root can make network namespaces";
-  const { ok, text } = ip("netns", "add", SERVER);
-  if (!ok) return text;
+  const made = ip("netns", "add", SERVER);
+  if (!made.ok) return made.text;
+  const entered = ip("netns", "exec", SERVER, "true"); // not in a plain chroot
   ip("netns", "del", SERVER);
-  return undefined;
+  return entered.ok ? undefined : entered.text;
 }
 
 const why = obstacle();
