@@ -203,7 +203,6 @@ export function leaveTerminal(): void {
  * of the fault that we serve in spite of.
  */
 export function tellReady(fault = ""): void {
-  const text = new TextEncoder().encode(READY);
   const detach = () => stdioToNull({ keepsErrors: inheritedLog !== undefined });
   if (readyPipe !== undefined) {
     detach();
@@ -213,7 +212,7 @@ export function tellReady(fault = ""): void {
     return;
   }
   try {
-    Deno.stdout.writeSync(text);
+    Deno.stdout.writeSync(new TextEncoder().encode(READY));
   } catch {
     // the starter was killed; the daemon goes on
   }

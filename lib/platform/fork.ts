@@ -11,7 +11,7 @@
  * Source: fork(2), madvise(2), proc_pid_maps(5), epoll(7).
  */
 
-import { checked, cString, libc } from "./libc.ts";
+import { checked, cString, lastErrno, libc, LibcError } from "./libc.ts";
 
 const SYMBOLS = {
   fork: { parameters: [], result: "i32" },
@@ -127,16 +127,23 @@ function rangesIn(maps: Uint8Array): [bigint, bigint][] {
     });
 }
 
-/** Opens a pipe, not inherited by started programs: its ends for reading and for writing. */
+/**
+ * Opens a pipe, not inherited by started programs: its ends for reading and for writing.
+ *
+ * @throws {LibcError} When no descriptor is free.
+ */
 export function openPipe(): [number, number] {
   const ends = new Int32Array(2);
   checked("pipe2", library().pipe2(new Uint8Array(ends.buffer), O_CLOEXEC));
   return [ends[0]!, ends[1]!];
 }
 
-/** Waits for the end of a child; its wait status. */
+/** Waits for the end of a child; its wait status, as in wait(2). @throws {LibcError} When there is none. */
 export function statusOf(pid: number): number {
   const status = new Int32Array(1);
-  library().waitpid(pid, new Uint8Array(status.buffer), 0);
+  while (library().waitpid(pid, new Uint8Array(status.buffer), 0) !== pid) {
+    const error = new LibcError("waitpid", lastErrno());
+    if (error.code !== "EINTR") throw error;
+  }
   return status[0]!;
 }
