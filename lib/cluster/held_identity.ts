@@ -10,7 +10,7 @@ import { nameKey } from "../nsm/host_name.ts";
 import { reasonOf } from "../nsm/ports.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { HeldParts } from "./held_parts.ts";
-import { Lanes } from "./lanes.ts";
+import { WorkerPool } from "./worker_pool.ts";
 import {
   LedgerError,
   type LedgerPeer,
@@ -38,7 +38,7 @@ export class HeldIdentity {
   #recorded = new Set<string>();
   readonly #recordings = new Recordings();
   /** Puts of recordings. */
-  readonly #puts: Lanes;
+  readonly #puts: WorkerPool;
   readonly #removals: Removals;
   /** Peers to be told of older epochs. */
   #owed: Owed = { keys: new Set(), unread: 0 };
@@ -62,7 +62,7 @@ export class HeldIdentity {
     this.#settlements = new Settlements(this.#timers, () => this.#wake());
     this.#breaker = new CircuitBreaker(parts, this.#timers, () => this.#wake());
     const { outstanding } = parts.ledger.putLimits;
-    this.#puts = new Lanes(outstanding, () => this.#recordings.size > 0, () => this.#recordSome());
+    this.#puts = new WorkerPool(outstanding, () => this.#recordings.size > 0, () => this.#recordSome());
     this.#started.promise.catch(() => {}); // awaited by an acquire only
     this.#start = async () => {
       const { ledger } = parts;

@@ -2,6 +2,7 @@
 
 import type { Definition } from "../cluster/definition.ts";
 import { RefusedError } from "../cluster/refusals.ts";
+import { reasonOf } from "../nsm/ports.ts";
 import { ownerOf } from "../platform/privileges.ts";
 import { layoutOf } from "../store/layout.ts";
 import type { Session } from "./session.ts";
@@ -35,9 +36,7 @@ export async function prepareLedger(
   } catch (error) {
     const reason = error instanceof Deno.errors.NotFound
       ? "it does not exist: is its file system mounted? Make it once, below the mount point"
-      : error instanceof Error
-      ? error.message
-      : String(error);
+      : reasonOf(error);
     throw new RefusedError("unreachable", `The ledger ${directory}: ${reason}`);
   }
 }
@@ -50,8 +49,8 @@ async function hasOtherRecords(directory: string): Promise<boolean> {
       for await (const { name, isFile } of Deno.readDir(list)) {
         if (isFile && !name.startsWith(".")) return true;
       }
-    } catch {
-      // there is none
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
   return false;

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Lanes } from "../../lib/cluster/lanes.ts";
+import { WorkerPool } from "../../lib/cluster/worker_pool.ts";
 
 const pure = { permissions: "none" } as const;
 
@@ -7,10 +7,10 @@ const pure = { permissions: "none" } as const;
 class Work {
   left = 0;
   readonly begun: PromiseWithResolvers<void>[] = [];
-  readonly lanes: Lanes;
+  readonly pool: WorkerPool;
 
   constructor(count: number) {
-    this.lanes = new Lanes(count, () => this.left > 0, () => {
+    this.pool = new WorkerPool(count, () => this.left > 0, () => {
       this.left--;
       const step = Promise.withResolvers<void>();
       this.begun.push(step);
@@ -24,12 +24,12 @@ async function turns(): Promise<void> {
 }
 
 Deno.test(
-  "as many steps overlap as there are lanes, and the next one begins when one ends",
+  "as many steps overlap as the pool has workers, and the next one begins when one ends",
   pure,
   async () => {
     const work = new Work(2);
     work.left = 3;
-    const running = work.lanes.run();
+    const running = work.pool.run();
     assertEquals([work.begun.length, work.left], [2, 1]);
     work.begun[1]!.resolve();
     await turns();
@@ -40,12 +40,12 @@ Deno.test(
   },
 );
 
-Deno.test("what arrives during a run begins at once in a lane that is free", pure, async () => {
+Deno.test("what arrives during a run is begun at once by a worker that is free", pure, async () => {
   const work = new Work(2);
   work.left = 1;
-  const running = work.lanes.run();
+  const running = work.pool.run();
   work.left++;
-  work.lanes.more();
+  work.pool.more();
   assertEquals(work.begun.length, 2);
   for (const step of work.begun) step.resolve();
   await running;
@@ -54,13 +54,13 @@ Deno.test("what arrives during a run begins at once in a lane that is free", pur
 Deno.test("nothing begins outside of a run", pure, async () => {
   const work = new Work(2);
   work.left = 1;
-  work.lanes.more();
+  work.pool.more();
   assertEquals(work.begun.length, 0);
-  const running = work.lanes.run();
+  const running = work.pool.run();
   work.begun[0]!.resolve();
   await running;
   work.left = 1;
-  work.lanes.more();
+  work.pool.more();
   assertEquals(work.begun.length, 1);
 });
 
@@ -68,7 +68,7 @@ Deno.test("a failure ends a run when no step is under way any more", pure, async
   const work = new Work(2);
   work.left = 9;
   let isOver = false;
-  const running = work.lanes.run();
+  const running = work.pool.run();
   running.catch(() => {}).finally(() => isOver = true);
   work.begun[0]!.reject(new Error("first"));
   await turns();
@@ -84,7 +84,7 @@ Deno.test(
     const work = new Work(1);
     work.left = 1_000;
     let isOver = false;
-    const running = work.lanes.run().finally(() => isOver = true);
+    const running = work.pool.run().finally(() => isOver = true);
     for (let i = 0; i < 100 && !isOver; i++) {
       work.begun.at(-1)!.resolve();
       await turns();

@@ -1,9 +1,9 @@
-/** Lanes: overlapping steps of one kind of work, as long as there is some. */
+/** Worker pool: overlapping steps of one kind of work, as long as there is some. */
 
 /** Steps in one run, so that other work gets its turn while callers never stop. */
 const STEPS_MAX = 20;
 
-export class Lanes {
+export class WorkerPool {
   #running = 0;
   #stepsLeft = 0;
   readonly #failures: unknown[] = [];
@@ -11,7 +11,7 @@ export class Lanes {
 
   /** A step takes its part of the work before it waits for anything. */
   constructor(
-    readonly count: number,
+    readonly workers: number,
     readonly hasWork: () => boolean,
     readonly step: () => Promise<void>,
   ) {}
@@ -29,10 +29,10 @@ export class Lanes {
 
   /** Begins work that has arrived during a run. */
   more(): void {
-    while (this.#running < this.count && this.#isDue()) void this.#lane();
+    while (this.#running < this.workers && this.#isDue()) void this.#worker();
   }
 
-  async #lane(): Promise<void> {
+  async #worker(): Promise<void> {
     this.#running++;
     try {
       while (this.#isDue()) {
