@@ -11,8 +11,8 @@
  * and a new one would be empty: no peer would be told.
  */
 
-import { reasonOf } from "../nsm/ports.ts";
 import { asciiJson, quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { LedgerError, type Ownership, SupersededError } from "./ledger.ts";
 import { parseOwnership } from "./ownership.ts";
 

@@ -9,8 +9,8 @@
  * Only well-formed answers from the expected cluster count.
  */
 
-import { reasonOf } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import type { Clock } from "../time/clock.ts";
 import { EtcdAuthentication } from "./etcd_authentication.ts";
 import { parseError, parseReply, type Reply } from "./etcd_messages.ts";

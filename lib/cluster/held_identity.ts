@@ -7,7 +7,7 @@
  */
 
 import { nameKey } from "../nsm/host_name.ts";
-import { reasonOf } from "../nsm/ports.ts";
+import { reasonOf } from "../reason.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { HeldParts } from "./held_parts.ts";
 import { WorkerPool } from "./worker_pool.ts";
@@ -62,7 +62,8 @@ export class HeldIdentity {
     this.#settlements = new Settlements(this.#timers, () => this.#wake());
     this.#breaker = new CircuitBreaker(parts, this.#timers, () => this.#wake());
     const { outstanding } = parts.ledger.putLimits;
-    this.#puts = new WorkerPool(outstanding, () => this.#recordings.size > 0, () => this.#recordSome());
+    const hasWork = () => this.#recordings.size > 0;
+    this.#puts = new WorkerPool(outstanding, hasWork, () => this.#recordSome());
     this.#started.promise.catch(() => {}); // awaited by an acquire only
     this.#start = async () => {
       const { ledger } = parts;

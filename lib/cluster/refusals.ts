@@ -1,5 +1,6 @@
 /** Refusals of actions on identities. */
 
+import { messageOf } from "../reason.ts";
 import {
   type Definition,
   DefinitionError,
@@ -35,7 +36,7 @@ export function leftBehind(id: string, unreplicated: number, error: unknown): st
     ? ""
     : `; ${unreplicated} hosts are not on record and will not be notified`;
   return `Identity ${id} was released by force, but its ledger still says that this node holds it: ` +
-    `${error instanceof Error ? error.message : error}${owed}. A call that hangs keeps its file ` +
+    `${messageOf(error)}${owed}. A call that hangs keeps its file ` +
     "system busy until it returns, or until rpc.statd is restarted";
 }
 
@@ -63,6 +64,5 @@ export function heldElsewhere(id: string, { node, since }: Ownership): RefusedEr
 export function refusalOf(id: string, error: unknown): RefusedError {
   if (error instanceof RefusedError) return error;
   const code = error instanceof SupersededError ? "superseded" : "unreachable";
-  const reason = error instanceof Error ? error.message : String(error);
-  return new RefusedError(code, `Identity ${id}: ${reason}`);
+  return new RefusedError(code, `Identity ${id}: ${messageOf(error)}`);
 }

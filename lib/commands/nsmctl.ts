@@ -10,7 +10,6 @@ import { systemFiles } from "../config/ini_file.ts";
 import { didYouMean } from "../config/nearest.ts";
 import { ANSWER_TIMEOUT_MS } from "../control/client.ts";
 import { HungDaemonError } from "../control/hung_daemon.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import type { Invocation } from "../platform/role.ts";
 import {
   type Command,
@@ -47,6 +46,7 @@ import { ownTerminal, type Terminal } from "../nsmctl/terminal.ts";
 import { testHost } from "../nsmctl/reach_host.ts";
 import { top } from "../nsmctl/top.ts";
 import { watch } from "../nsmctl/watch.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Commands in the order of the overview; `completion` needs the list of the others. */
 const STEERING = [

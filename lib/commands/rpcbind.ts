@@ -7,13 +7,13 @@
 import project from "../../deno.json" with { type: "json" };
 import { systemFiles } from "../config/ini_file.ts";
 import { loadRpcbindSettings } from "../config/load.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
 import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import { type HandedOver, takeHandedOver } from "../platform/handed_over.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { complain, print, terminalColumns } from "../platform/standard_streams.ts";
+import { reasonOf } from "../reason.ts";
 import { serveRpcbind } from "../rpcbind/serve.ts";
 import { isLoggedToStderr, openLog } from "./logging.ts";
 

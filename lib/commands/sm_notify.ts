@@ -9,7 +9,6 @@ import project from "../../deno.json" with { type: "json" };
 import { systemFiles } from "../config/ini_file.ts";
 import { loadSmNotifySettings } from "../config/load.ts";
 import type { SmNotifySettings } from "../config/settings.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
 import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import type { Invocation } from "../platform/role.ts";
@@ -20,6 +19,7 @@ import { notifyPeers, type Prepared } from "../notify/run.ts";
 import { prepareToNotify } from "../notify/prepare.ts";
 import { totalMsOf } from "../notify/plan.ts";
 import { complain, print, terminalColumns } from "../platform/standard_streams.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Variable that passes the preparation to the background, as JSON. */
 const PREPARED_VARIABLE = "NSM_PREPARED";

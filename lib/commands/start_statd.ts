@@ -8,7 +8,6 @@
 import project from "../../deno.json" with { type: "json" };
 import { systemFiles } from "../config/ini_file.ts";
 import { loadStatdSettings } from "../config/load.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { forkToBackground, startInBackground } from "../platform/daemonize.ts";
 import { takeName } from "../platform/process_name.ts";
 import { type Invocation, parseInvocation } from "../platform/role.ts";
@@ -20,6 +19,7 @@ import { complain, print } from "../platform/standard_streams.ts";
 import { quote } from "../quote.ts";
 import { sleep } from "../time/clock.ts";
 import { exists } from "../platform/small_files.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Lock, so that concurrent mounts start one daemon. */
 const LOCK_FILE = "/run/rpc.statd.lock";

@@ -7,7 +7,6 @@
 import project from "../../deno.json" with { type: "json" };
 import { systemFiles } from "../config/ini_file.ts";
 import { loadStatdSettings } from "../config/load.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import {
   forkToBackground,
   isInBackground,
@@ -25,6 +24,7 @@ import { findRunningStatd } from "../control/running_statd.ts";
 import { calloutAdvice } from "../statd/ha_callout.ts";
 import { serveNsm } from "../statd/serve.ts";
 import { complain, print, terminalColumns } from "../platform/standard_streams.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Runs the daemon to its end; returns the exit status. */
 export async function statd(invocation: Invocation): Promise<number> {

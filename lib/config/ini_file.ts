@@ -9,6 +9,7 @@
  */
 
 import { parse } from "@std/ini";
+import { messageOf } from "../reason.ts";
 import { ConfigError } from "./errors.ts";
 import { type Section, sectionOf, toIni } from "./grammar.ts";
 import type { ReadFiles, ReadOptions } from "./read_files.ts";
@@ -247,8 +248,7 @@ function waitForWriter(file: Deno.FsFile): boolean {
 
 /** System's error text at the start of Deno's message, such as `Permission denied`. */
 function systemWords(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/ \(os error.*$/s, "");
+  return messageOf(error).replace(/ \(os error.*$/s, "");
 }
 
 /** Real file system with relative paths based on a directory, whatever the working directory becomes. */

@@ -2,11 +2,11 @@
 
 import { resolve } from "@std/path/resolve";
 import { RefusedError } from "../cluster/refusals.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { LibcError } from "../platform/libc.ts";
 import { PinnedFile } from "../platform/pinned_file.ts";
 import type { Identity } from "../platform/privileges.ts";
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { CONTROL_SOCKET, STATUS_SOCKET, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
 import { LINE_MAX, readAnswer } from "./answers.ts";
 import type { ControlAnswer, ControlRequest, ListEntry } from "./protocol.ts";

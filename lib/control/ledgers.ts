@@ -10,10 +10,10 @@ import { EtcdLedger } from "../cluster/etcd_ledger.ts";
 import { type Ledger, LedgerError } from "../cluster/ledger.ts";
 import type { EtcdConfig } from "../config/etcd_settings.ts";
 import { etcdTransport } from "../net/etcd_transport.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { backgroundFiles } from "../platform/background_files.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 
 /** etcd client, or the reason why there is none. */
 export type Etcd =

@@ -5,7 +5,6 @@ import { readNfsConf, systemFiles } from "../config/ini_file.ts";
 import { loadStatdSettings } from "../config/load.ts";
 import { STATD } from "../config/settings.ts";
 import { hostResolver } from "../net/resolver.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { systemClock } from "../platform/clock.ts";
 import { processOf } from "../platform/processes.ts";
 import { exists } from "../platform/small_files.ts";
@@ -39,6 +38,7 @@ import { StateReader } from "../nsmctl/state_directory.ts";
 import type { Session } from "../nsmctl/session.ts";
 import { filled } from "../config/help_text.ts";
 import { jsonText } from "../nsmctl/text.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Exit status for errors; warnings alone are {@link Status.PROBLEM}. */
 const ERRORS_STATUS = 4;

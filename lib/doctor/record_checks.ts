@@ -3,7 +3,6 @@
 import { plural } from "../quote.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { nameKey } from "../nsm/host_name.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { processesNamed } from "../platform/processes.ts";
 import { lockOfLife } from "../platform/run_once.ts";
 import { NotifyRun } from "../store/notify_run.ts";
@@ -11,6 +10,7 @@ import { LIST_CHECKS, RUN_FOLDER } from "./list_checks.ts";
 import { SILENT_LOG } from "../nsmctl/state_directory.ts";
 import { EARLIEST_MS, isoText, isPlausible, shown } from "../nsmctl/text.ts";
 import { readableText } from "../platform/small_files.ts";
+import { reasonOf } from "../reason.ts";
 import { beyond, type Check, type Checked, type Examiner, reportOf, someOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { awaken, endProcess, forFiles, shellWord } from "./remedies.ts";

@@ -1,9 +1,9 @@
 /** Checks of the state directory: existence, ownership, permissions, space, and persistence. */
 
-import { reasonOf } from "../nsm/ports.ts";
 import { freeOf, hasRoom } from "../platform/disk_space.ts";
 import { mountOf } from "../platform/proc.ts";
 import { statdUser, userName } from "../platform/users.ts";
+import { reasonOf } from "../reason.ts";
 import { type Check, type Examiner, reportOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { shellWord } from "./remedies.ts";

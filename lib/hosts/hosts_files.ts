@@ -32,9 +32,10 @@ import {
 } from "../nsm/hosts_access.ts";
 import { UNKNOWN } from "../nsm/hosts_patterns.ts";
 import { entriesIn } from "../nsm/hosts_rules.ts";
-import { reasonOf, type Resolver } from "../nsm/ports.ts";
+import type { Resolver } from "../nsm/ports.ts";
 import { ownAddresses } from "../net/own_interfaces.ts";
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { sourceNetwork } from "../rpc/address.ts";
 import { type Origin, provesOwn, withoutScope } from "../rpc/transport.ts";
 import type { Clock } from "../time/clock.ts";

@@ -1,6 +1,6 @@
 /** Files of hosts_access(5) on disk: their text, and a stamp by which a change is noticed. */
 
-import { reasonOf } from "../nsm/ports.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Longest file read, in bytes; a longer file is no list of hosts. */
 const FILE_MAX_BYTES = 1_048_576;

@@ -5,6 +5,7 @@
 
 import { quote } from "../quote.ts";
 import { canStartThread, NO_THREAD_ADVICE } from "../platform/threads.ts";
+import { messageOf } from "../reason.ts";
 
 /** TLS credentials, in PEM. */
 export interface TlsTexts {
@@ -87,7 +88,7 @@ async function bodyOf(response: Response): Promise<string> {
 
 /** Reason of a failure, without the address, which the caller knows, and without error numbers. */
 function plainReason(error: unknown): string {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   const system =
     /(?:tcp connect error|dns error|client error \(\w+\)|error sending request): (.*)$/s;
   let text = reason;

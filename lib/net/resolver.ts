@@ -7,6 +7,7 @@
  */
 
 import type { HostAddresses, Lookup, Resolver } from "../nsm/ports.ts";
+import { messageOf } from "../reason.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { ExpiringCache } from "./expiring_cache.ts";
 import { LookupSlots } from "./lookup_slots.ts";
@@ -138,7 +139,7 @@ class Questions<T> {
       try {
         return await this.find(key);
       } catch (error) {
-        return tryLater(`the look-up failed: ${error instanceof Error ? error.message : error}`);
+        return tryLater(`the look-up failed: ${messageOf(error)}`);
       }
     }, isWanted);
     this.#running.delete(key);

@@ -4,6 +4,7 @@
  */
 
 import type { Log } from "../log.ts";
+import { messageOf } from "../reason.ts";
 import { sourceNetwork } from "../rpc/address.ts";
 import { RecordError } from "../rpc/record.ts";
 import type { Netid, Respond, StreamConnection } from "../rpc/transport.ts";
@@ -46,10 +47,6 @@ class Group {
   held = 0;
 
   constructor(readonly mayIdle: boolean) {}
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 class StreamServer {

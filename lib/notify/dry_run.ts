@@ -4,7 +4,7 @@ import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { announcementsOf } from "../nsm/notify/notify_list.ts";
 import { nameKey } from "../nsm/host_name.ts";
-import { type NotifyRecord, type PeerFacts, reasonOf } from "../nsm/ports.ts";
+import type { NotifyRecord, PeerFacts } from "../nsm/ports.ts";
 import { asOwner } from "../platform/as_owner.ts";
 import { asciiJson, quote } from "../quote.ts";
 import { type DirectoryEntry, RealFileSystem } from "../store/file_system.ts";
@@ -15,6 +15,7 @@ import { notifyRecordsIn } from "../store/notify_store.ts";
 import { entriesOf } from "../store/record_directory.ts";
 import { isSelected, requireOnly } from "./plan.ts";
 import { printOut } from "../platform/standard_streams.ts";
+import { reasonOf } from "../reason.ts";
 
 /**
  * Prints which peers a run would notify, in order, and what it would announce. Returns the exit

@@ -12,7 +12,7 @@ import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { isIpv6, normaliseAddress } from "../rpc/address.ts";
 import { coarseTimers } from "../time/coarse_timers.ts";
-import { type CallPeer, reasonOf, type Resolver } from "../nsm/ports.ts";
+import type { CallPeer, Resolver } from "../nsm/ports.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
 import { setReceiveBuffer } from "../platform/socket_options.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
@@ -21,6 +21,7 @@ import type { ClientParts } from "../rpc/client.ts";
 import { type Connect, type DatagramSocket, TransportError } from "../rpc/transport.ts";
 import { PeerCalls } from "../net/peer_calls.ts";
 import { openUdpSocket } from "../net/udp.ts";
+import { reasonOf } from "../reason.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
 /** Plan of a source, passed from the starting process to the background. */

@@ -14,9 +14,10 @@ import type { Log } from "../log.ts";
 import type { LimitedLog } from "../log_limits.ts";
 import { nlmCallback } from "../protocol/nlm.ts";
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { ATTEMPT_TIMEOUT_MS, type FindLockManager, type LockManager } from "./lock_manager.ts";
 import type { Monitored } from "./monitor_list.ts";
-import { type CallPeer, type MonitorRecord, reasonOf } from "./ports.ts";
+import type { CallPeer, MonitorRecord } from "./ports.ts";
 import type { Clock } from "../time/clock.ts";
 import { DelayLines } from "../time/delay_lines.ts";
 

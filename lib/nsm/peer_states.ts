@@ -11,9 +11,10 @@
  */
 
 import { nsmV1, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
+import { reasonOf } from "../reason.ts";
 import type { Clock } from "../time/clock.ts";
 import { findPort } from "./port_lookup.ts";
-import { type CallPeer, reasonOf } from "./ports.ts";
+import type { CallPeer } from "./ports.ts";
 
 /** Limit of peers being asked. */
 const ASKED_AT_ONCE = 16;

@@ -4,6 +4,7 @@
  */
 
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import type { Args, Procedures, Program, Result } from "../rpc/program.ts";
 import type { Endpoint } from "../rpc/transport.ts";
 
@@ -56,12 +57,6 @@ export class StoreError extends Error {
 /** Thrown for a record that no file can hold, because of its name or text; the disk is not at fault. */
 export class UnstorableRecordError extends StoreError {
   override readonly name = "UnstorableRecordError";
-}
-
-/** Message of an error, without the system call and path that Deno appends. */
-export function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return /^.*? \(os error \d+\)/s.exec(message)?.[0] ?? message;
 }
 
 /** Monitor list on disk (directory `sm`) and state number, as statd uses them. */

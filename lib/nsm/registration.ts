@@ -12,9 +12,10 @@
 import type { Log } from "../log.ts";
 import { SM_PROG, SM_VERS } from "../protocol/nsm.ts";
 import { IpProtocol, portmapV2 } from "../protocol/portmap.ts";
+import { reasonOf } from "../reason.ts";
 import type { StreamClient } from "../rpc/stream_client.ts";
 import { type Endpoint, type TransportAddress, TransportError } from "../rpc/transport.ts";
-import { type CallPeer, reasonOf } from "./ports.ts";
+import type { CallPeer } from "./ports.ts";
 import {
   type CallRpcbind,
   isVersionMissing,

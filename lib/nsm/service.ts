@@ -18,6 +18,7 @@ import {
   type StatChge,
 } from "../protocol/nsm.ts";
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { type Service, service as serve } from "../rpc/dispatch.ts";
 import { NO_REPLY } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
@@ -26,7 +27,7 @@ import { hostNameFault, looksLikePath, storableMyName } from "./host_name.ts";
 import type { Monitored, MonitorList, Registration, Requester } from "./monitor_list.ts";
 import type { Notices } from "./notices.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
-import { type Callout, type MonitorRecord, type MonitorStore, reasonOf } from "./ports.ts";
+import type { Callout, MonitorRecord, MonitorStore } from "./ports.ts";
 import { limitFault, type RegistrationLimits } from "./registration_limits.ts";
 import { removeRegistrations } from "./removal.ts";
 import type { Clock } from "../time/clock.ts";

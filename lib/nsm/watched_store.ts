@@ -7,10 +7,10 @@
 
 import type { Log } from "../log.ts";
 import type { LimitedLog } from "../log_limits.ts";
+import { reasonOf } from "../reason.ts";
 import {
   type MonitorRecord,
   type MonitorStore,
-  reasonOf,
   StoreError,
   UnstorableRecordError,
 } from "./ports.ts";

@@ -9,7 +9,7 @@ import { reachDaemon } from "../control/client.ts";
 import type { Health } from "../control/health.ts";
 import { HungDaemonError } from "../control/hung_daemon.ts";
 import type { StatusReport } from "../control/status_report.ts";
-import { reasonOf } from "../nsm/ports.ts";
+import { reasonOf } from "../reason.ts";
 import { type Command, TIMEOUT_OPTION } from "./command.ts";
 import type { Session } from "./session.ts";
 

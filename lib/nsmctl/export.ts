@@ -3,7 +3,8 @@
 import { plural } from "../quote.ts";
 import { join } from "@std/path/join";
 import { makeLog, stderrSink } from "../log.ts";
-import { type MonitorRecord, reasonOf } from "../nsm/ports.ts";
+import type { MonitorRecord } from "../nsm/ports.ts";
+import { reasonOf } from "../reason.ts";
 import { RealFileSystem } from "../store/file_system.ts";
 import { OwnersFiles } from "../store/owners_files.ts";
 import { layoutOf } from "../store/layout.ts";

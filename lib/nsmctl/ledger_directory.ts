@@ -2,8 +2,8 @@
 
 import type { Definition } from "../cluster/definition.ts";
 import { RefusedError } from "../cluster/refusals.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { ownerOf } from "../platform/privileges.ts";
+import { reasonOf } from "../reason.ts";
 import { layoutOf } from "../store/layout.ts";
 import type { Session } from "./session.ts";
 

@@ -5,7 +5,7 @@
  * Source: behaviour of the Apple NFS project's rpc.statd, rpc.statd(8).
  */
 
-import { reasonOf } from "../nsm/ports.ts";
+import { reasonOf } from "../reason.ts";
 import type { Session } from "./session.ts";
 import {
   dropToOwner,

@@ -1,8 +1,9 @@
 /** Stepwise probe of a host's NSM at an address over a transport. */
 
 import { findPort } from "../nsm/port_lookup.ts";
-import { type CallPeer, reasonOf } from "../nsm/ports.ts";
+import type { CallPeer } from "../nsm/ports.ts";
 import { nsmV1, Res, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
+import { reasonOf } from "../reason.ts";
 import type { Clock } from "../time/clock.ts";
 
 /** Result for one address and transport; steps after a failed one are absent. */

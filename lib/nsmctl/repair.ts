@@ -6,7 +6,6 @@
 import { basename } from "@std/path/basename";
 import { dirname } from "@std/path/dirname";
 import { join } from "@std/path/join";
-import { reasonOf } from "../nsm/ports.ts";
 import { LibcError } from "../platform/libc.ts";
 import { PinnedFile } from "../platform/pinned_file.ts";
 import { RealFileSystem } from "../store/file_system.ts";
@@ -16,6 +15,7 @@ import { type Command, Status } from "./command.ts";
 import { SILENT_LOG } from "./state_directory.ts";
 import { shown } from "./text.ts";
 import { statdUser } from "../platform/users.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Mode bits that the owner needs, and bits that are forbidden. */
 const FOLDER = { needed: 0o700, forbidden: 0o7022 } as const;

@@ -1,6 +1,5 @@
 /** `nsmctl report`: the last recovery: peers told, when and how, and remaining peers with reasons. */
 
-import { reasonOf } from "../nsm/ports.ts";
 import { type DatedEvent, EventReader } from "../store/event_file.ts";
 import { readProgress } from "../store/notify_progress.ts";
 import { printable } from "../quote.ts";
@@ -15,6 +14,7 @@ import { readRoster, tellUnread } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { type Column, renderTable } from "./table.ts";
 import { filled } from "../config/help_text.ts";
+import { reasonOf } from "../reason.ts";
 import { isoText, jsonText, localText, shown, spanText } from "./text.ts";
 
 /** Limit of other events shown. */

@@ -2,7 +2,7 @@
 
 import { reachDaemon } from "../control/client.ts";
 import type { StatusReport } from "../control/status_report.ts";
-import { reasonOf } from "../nsm/ports.ts";
+import { reasonOf } from "../reason.ts";
 import type { Session } from "./session.ts";
 
 /** Status report, or the reason why there is none. */

@@ -1,9 +1,9 @@
 /** Source of the peers for commands: the daemon if it runs, else the state directory. */
 
 import { nameKey } from "../nsm/host_name.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { ANSWER_TIMEOUT_MS, reachDaemon } from "../control/client.ts";
 import { plural } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { addFacts, type DatedRecord, type Peer, PeerTable } from "./peers.ts";
 import type { Session } from "./session.ts";
 import { readProgress } from "../store/notify_progress.ts";

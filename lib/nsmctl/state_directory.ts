@@ -4,11 +4,12 @@
  */
 
 import type { Log } from "../log.ts";
-import { type PeerFacts, reasonOf, StoreError } from "../nsm/ports.ts";
+import { type PeerFacts, StoreError } from "../nsm/ports.ts";
 import type { DatedRecord } from "./peers.ts";
 import { asOwner } from "../platform/as_owner.ts";
 import { dropPrivileges } from "../platform/privileges.ts";
 import { watchDirectories } from "../platform/watch.ts";
+import { reasonOf } from "../reason.ts";
 import type { FileSystem } from "../store/file_system.ts";
 import { CONTROL_SOCKET, type Layout, layoutOf } from "../store/layout.ts";
 import { OwnersFiles } from "../store/owners_files.ts";

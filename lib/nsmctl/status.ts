@@ -8,7 +8,6 @@ import { findRunningStatd } from "../control/running_statd.ts";
 import type { StatusReport } from "../control/status_report.ts";
 import { readProgress } from "../store/notify_progress.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { tellUnread } from "./roster.ts";
 import { StateReader, unreachable } from "./state_directory.ts";
 import { type Session, userText } from "./session.ts";
@@ -16,6 +15,7 @@ import type { Terminal } from "./terminal.ts";
 import { progressJson, progressText } from "./why.ts";
 import { type Row, rowsText } from "./rows.ts";
 import { filled } from "../config/help_text.ts";
+import { reasonOf } from "../reason.ts";
 import { jsonText, shown, spanText } from "./text.ts";
 
 /** Hanging indentation of a problem. */

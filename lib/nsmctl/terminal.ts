@@ -1,9 +1,9 @@
 /** Terminal: width, colours, output, and questions to the user. */
 
-import { reasonOf } from "../nsm/ports.ts";
 import { writeAll } from "../platform/small_files.ts";
 import { terminalColumns } from "../platform/standard_streams.ts";
 import { printable, withoutErrorNumbers } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Width without a terminal, such as for a pipe: nothing is truncated. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER;

@@ -1,8 +1,8 @@
 /** `nsmctl top`: live screen with health, recovery, remaining peers and last events. */
 
-import { reasonOf } from "../nsm/ports.ts";
 import { systemClock } from "../platform/clock.ts";
 import { plural, printable } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { type DatedEvent, EventReader } from "../store/event_file.ts";
 import { readProgress } from "../store/notify_progress.ts";
 import { sleep } from "../time/clock.ts";

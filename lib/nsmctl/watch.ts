@@ -1,6 +1,6 @@
 /** `nsmctl watch`: the list, then every change as the kernel reports it. */
 
-import { reasonOf } from "../nsm/ports.ts";
+import { reasonOf } from "../reason.ts";
 import { type NotifyProgress, readProgress } from "../store/notify_progress.ts";
 import type { Session } from "./session.ts";
 import { progressJson, progressText } from "./why.ts";

@@ -14,7 +14,6 @@ import { serveStreams } from "../net/stream_server.ts";
 import type { StreamListener } from "../net/tcp.ts";
 import { serveDatagrams } from "../net/udp.ts";
 import { ABSTRACT, listenUnix } from "../net/unix_listener.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import type { HandedOver } from "../platform/handed_over.ts";
 import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
@@ -24,6 +23,7 @@ import type { Caller, DatagramSocket, Netid, Respond } from "../rpc/transport.ts
 import { RPCBIND_SOCKET } from "./netconfig.ts";
 import { identityOf } from "./stand_in.ts";
 import { removeIfThere } from "../platform/small_files.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Always listened on: local services register there. */
 const LOOPBACK = ["127.0.0.1", "::1"];

@@ -14,13 +14,13 @@
 
 import { join } from "@std/path/join";
 import type { Log } from "../log.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { pmaplist } from "../protocol/portmap.ts";
 import { rpcblist } from "../protocol/rpcbind.ts";
 import { quote } from "../quote.ts";
 import { fromBytes, toBytes } from "../xdr/types.ts";
 import { type Entries, type Entry, isOwn } from "./entries.ts";
 import { removeIfThere, unlessMissing, writeAll } from "../platform/small_files.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Directory of the files, whose owner rpcbind becomes. */
 export const RPCBIND_DIRECTORY = "/run/rpcbind";

@@ -13,13 +13,7 @@ import { ACCESS_LIMITS, hostResolver } from "../net/resolver.ts";
 import { servicePort } from "../net/services.ts";
 import { openUdpSocket } from "../net/udp.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
-import {
-  type MonitorStore,
-  type NoticeMemory,
-  type PeerMemory,
-  reasonOf,
-  type Resolver,
-} from "../nsm/ports.ts";
+import type { MonitorStore, NoticeMemory, PeerMemory, Resolver } from "../nsm/ports.ts";
 import type { NoteEvent } from "../nsm/events.ts";
 import { removeOldRegistrations } from "../nsm/registration.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
@@ -42,6 +36,7 @@ import {
 import { makeMissingLists } from "../store/missing_lists.ts";
 import { removeControlSocket } from "./control_server.ts";
 import { HostsFiles } from "../hosts/hosts_files.ts";
+import { reasonOf } from "../reason.ts";
 import { openIdentities } from "./identities.ts";
 import { firstStateNumber, openMemory } from "./open_state.ts";
 import { openControl, openForGroup } from "./operations.ts";

@@ -3,7 +3,6 @@
 import project from "../../deno.json" with { type: "json" };
 import type { NoteEvent } from "../nsm/events.ts";
 import type { Monitored } from "../nsm/monitor_list.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import type { TransportAddress } from "../rpc/transport.ts";
 import { type HealthFacts, judgeHealth } from "../control/health.ts";
 import type { Identities } from "../cluster/identities.ts";
@@ -15,6 +14,7 @@ import { actOnIdentity } from "./identity_actions.ts";
 import type { Monitor } from "./monitor.ts";
 import type { RecentProblems } from "./recent_problems.ts";
 import type { StatusReport } from "../control/status_report.ts";
+import { reasonOf } from "../reason.ts";
 import type { Clock } from "../time/clock.ts";
 
 /**

@@ -4,7 +4,6 @@
  */
 
 import type { Log } from "../log.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import {
   type ControlAnswer,
   type ControlRequest,
@@ -14,6 +13,7 @@ import {
 } from "../control/protocol.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 import { removeIfThere } from "../platform/small_files.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Limit of clients. People need no more, and each may hold a request. */
 const CLIENTS_MAX = 8;

@@ -7,9 +7,9 @@
 
 import type { Log } from "../log.ts";
 import type { NsmEvent } from "../nsm/events.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { type FedProgram, startFedProgram } from "../platform/fed_program.ts";
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { eventLine } from "../store/event_file.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 

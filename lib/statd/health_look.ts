@@ -13,11 +13,12 @@ import { RpcError } from "../rpc/errors.ts";
 import type { MonitorList } from "../nsm/monitor_list.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
 import { findPort } from "../nsm/port_lookup.ts";
-import { type CallPeer, reasonOf } from "../nsm/ports.ts";
+import type { CallPeer } from "../nsm/ports.ts";
 import type { Log } from "../log.ts";
 import { ownAddresses } from "../net/own_interfaces.ts";
 import { backgroundFiles } from "../platform/background_files.ts";
 import { DT_REGULAR, DT_UNKNOWN, type NamedEntry } from "../platform/regular_file.ts";
+import { reasonOf } from "../reason.ts";
 import { layoutOf } from "../store/layout.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 

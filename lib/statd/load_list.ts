@@ -2,11 +2,12 @@
 
 import type { Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import type { PeerDirectory } from "../nsm/peer_directory.ts";
-import { type MonitorRecord, reasonOf } from "../nsm/ports.ts";
+import type { MonitorRecord } from "../nsm/ports.ts";
 import type { Log } from "../log.ts";
 import { sleep } from "../time/clock.ts";
 import { inSlices, type SliceParts } from "../time/slices.ts";
 import type { WatchedStore } from "../nsm/watched_store.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Sources and targets of a load. */
 export interface LoadParts extends SliceParts {

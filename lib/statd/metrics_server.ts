@@ -8,10 +8,10 @@
 
 import type { Log } from "../log.ts";
 import type { LimitedLog } from "../log_limits.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 import { METRICS_TYPE } from "./metrics.ts";
 import { removeIfThere, unlessMissing } from "../platform/small_files.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Limit of connections: two of Prometheus and some of people, few enough to spare descriptors. */
 const CLIENTS_MAX = 8;

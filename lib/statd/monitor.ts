@@ -19,7 +19,6 @@ import {
   type MonitorStore,
   type NoticeMemory,
   type PeerMemory,
-  reasonOf,
   type Resolver,
   StoreError,
 } from "../nsm/ports.ts";
@@ -30,6 +29,7 @@ import { quote } from "../quote.ts";
 import { dispatcher, type DispatchHooks, type Service } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";
 import { denialOf, type HostsFiles } from "../hosts/hosts_files.ts";
+import { reasonOf } from "../reason.ts";
 import { noteCallbacks, notingReboots, notingRefusals } from "./history.ts";
 import { loadList, readUnreadFiles } from "./load_list.ts";
 import type { Clock } from "../time/clock.ts";

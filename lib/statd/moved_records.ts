@@ -10,12 +10,13 @@
 
 import type { Log } from "../log.ts";
 import type { Monitored, MonitorList } from "../nsm/monitor_list.ts";
-import { type MonitorStore, reasonOf } from "../nsm/ports.ts";
+import type { MonitorStore } from "../nsm/ports.ts";
 import { backgroundFiles } from "../platform/background_files.ts";
 import { systemClock } from "../platform/clock.ts";
 import { lockOfLife } from "../platform/run_once.ts";
 import { watchDirectories } from "../platform/watch.ts";
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { fileNameFault, type Layout, layoutOf } from "../store/layout.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 

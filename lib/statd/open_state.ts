@@ -11,10 +11,10 @@ import {
   type MonitorStore,
   type NoticeMemory,
   type PeerMemory,
-  reasonOf,
   StoreError,
 } from "../nsm/ports.ts";
 import { stateNumberOfBoot } from "../nsm/state_number.ts";
+import { reasonOf } from "../reason.ts";
 import { openMonitorStore } from "../store/file_store.ts";
 import { openNoticeFile } from "../store/notice_file.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";

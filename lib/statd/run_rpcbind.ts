@@ -8,10 +8,10 @@ import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { openServer } from "../net/server_sockets.ts";
 import { connectUnix } from "../net/tcp.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { selfCommand } from "../platform/self_command.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Arguments of a start. */
 export interface RpcbindChildParts {

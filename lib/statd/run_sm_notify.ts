@@ -2,9 +2,9 @@
 
 import { DEFAULT_STATE_DIRECTORY, type StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { runInBackground } from "../platform/daemonize.ts";
 import { selfCommand } from "../platform/self_command.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Arguments of a start. */
 export interface NotifyChildParts {

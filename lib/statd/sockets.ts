@@ -11,9 +11,9 @@ import { openServer, type ServerSockets } from "../net/server_sockets.ts";
 import { type ClosingLimit, sharedLimits } from "../net/stream_limits.ts";
 import { serveStreams } from "../net/stream_server.ts";
 import { serveDatagrams } from "../net/udp.ts";
-import { reasonOf } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
+import { reasonOf } from "../reason.ts";
 import { isLoopback, netidFor } from "../rpc/address.ts";
 import type { Caller, DatagramSocket, Netid, Respond, TransportAddress } from "../rpc/transport.ts";
 

@@ -1,7 +1,7 @@
 /** Start faults: reduce the service without preventing it. */
 
 import type { Log } from "../log.ts";
-import { reasonOf } from "../nsm/ports.ts";
+import { reasonOf } from "../reason.ts";
 
 /** Collects faults. Each is logged as a warning, and shown in the status until the daemon ends. */
 export class StartFaults {

@@ -4,7 +4,7 @@
  */
 
 import type { Log } from "../log.ts";
-import { reasonOf } from "../nsm/ports.ts";
+import { reasonOf } from "../reason.ts";
 import type { Clock } from "../time/clock.ts";
 
 /** Timeout of one stop, in ms. Service managers wait 90 s for all of them, people less. */

@@ -8,8 +8,9 @@
 import { jsonObject } from "../json_object.ts";
 import type { Log } from "../log.ts";
 import { EVENT_KINDS, type EventKind, type NsmEvent } from "../nsm/events.ts";
-import { reasonOf, StoreError } from "../nsm/ports.ts";
+import { StoreError } from "../nsm/ports.ts";
 import { asciiJson, quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import type { Clock } from "../time/clock.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { layoutOf, OLD_SUFFIX } from "./layout.ts";

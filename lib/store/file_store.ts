@@ -11,10 +11,10 @@ import type { Log } from "../log.ts";
 import {
   type MonitorRecord,
   type MonitorStore,
-  reasonOf,
   StoreError,
   UnstorableRecordError,
 } from "../nsm/ports.ts";
+import { reasonOf } from "../reason.ts";
 import type { Clock, StartTimer } from "../time/clock.ts";
 import { AsideFile, readText, syncDirectory } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";

@@ -19,6 +19,7 @@
 import { jsonObject } from "../json_object.ts";
 import { join } from "@std/path/join";
 import type { MonitorRecord } from "../nsm/ports.ts";
+import { messageOf } from "../reason.ts";
 import type { DirectoryEntry, FileSystem } from "./file_system.ts";
 import { FILE_MAX_BYTES, recordsIn } from "./record_file.ts";
 
@@ -120,8 +121,7 @@ class Reader {
     try {
       read();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.found.passedOver.push(`${path}: ${reason}`);
+      this.found.passedOver.push(`${path}: ${messageOf(error)}`);
     }
   }
 }

@@ -5,6 +5,7 @@
 
 import type { Log } from "../log.ts";
 import { asciiJson, quote } from "../quote.ts";
+import { messageOf } from "../reason.ts";
 import { readText, replaceFile } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { IDENTITIES_FILE, layoutOf } from "./layout.ts";
@@ -35,8 +36,7 @@ export class IdentityFile {
       if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
       throw new Error("it is not a JSON object");
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.log.error(`Cannot read ${quote(path)}: ${reason}; no identity is held`);
+      this.log.error(`Cannot read ${quote(path)}: ${messageOf(error)}; no identity is held`);
       return {};
     }
   }

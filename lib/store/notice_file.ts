@@ -9,9 +9,10 @@
  */
 
 import type { Log } from "../log.ts";
-import { type KeptNotice, type NoticeMemory, type NoticesRead, reasonOf } from "../nsm/ports.ts";
+import type { KeptNotice, NoticeMemory, NoticesRead } from "../nsm/ports.ts";
 import { jsonObject } from "../json_object.ts";
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { replaceFile } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { type Layout, layoutOf, NOTICES_FILE } from "./layout.ts";

@@ -5,8 +5,9 @@
 
 import { join } from "@std/path/join";
 import type { Log } from "../log.ts";
-import { type MonitorRecord, type NotifyRecord, type NotifyStore, reasonOf } from "../nsm/ports.ts";
+import type { MonitorRecord, NotifyRecord, NotifyStore } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { moveIntoPlace, readText } from "./atomic_file.ts";
 import { type DirectoryEntry, type FileSystem, RealFileSystem } from "./file_system.ts";
 import type { StoreParts } from "./file_store.ts";

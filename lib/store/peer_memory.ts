@@ -7,8 +7,9 @@
  */
 
 import type { Log } from "../log.ts";
-import { type PeerFacts, type PeerMemory, reasonOf, StoreError } from "../nsm/ports.ts";
+import { type PeerFacts, type PeerMemory, StoreError } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import type { StoreParts } from "./file_store.ts";
 import { type Layout, layoutOf } from "./layout.ts";

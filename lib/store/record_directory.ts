@@ -5,8 +5,9 @@
 
 import { join } from "@std/path/join";
 import type { Log } from "../log.ts";
-import { type MonitorRecord, reasonOf, StoreError } from "../nsm/ports.ts";
+import { type MonitorRecord, StoreError } from "../nsm/ports.ts";
 import { plural, quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { syncDirectory } from "./atomic_file.ts";
 import type { DirectoryEntry, FileSystem } from "./file_system.ts";
 import { isAsideName, isSpareName } from "./layout.ts";

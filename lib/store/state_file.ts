@@ -12,9 +12,10 @@
 
 import { basename } from "@std/path/basename";
 import type { Log } from "../log.ts";
-import { reasonOf, StoreError } from "../nsm/ports.ts";
+import { StoreError } from "../nsm/ports.ts";
 import { INITIAL_STATE_NUMBER, nextStateNumber, upStateNumber } from "../nsm/state_number.ts";
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { replaceFile } from "./atomic_file.ts";
 import type { FileSystem } from "./file_system.ts";
 import { isOurAsideName, type Layout, STATE_FILE } from "./layout.ts";

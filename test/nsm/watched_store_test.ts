@@ -1,11 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import {
-  type MonitorRecord,
-  type MonitorStore,
-  reasonOf,
-  StoreError,
-} from "../../lib/nsm/ports.ts";
+import { type MonitorRecord, type MonitorStore, StoreError } from "../../lib/nsm/ports.ts";
 import { WatchedStore } from "../../lib/nsm/watched_store.ts";
+import { reasonOf } from "../../lib/reason.ts";
 import { openMonitorStore } from "../../lib/store/file_store.ts";
 import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
 import { RecordingLog } from "../support/recording_log.ts";

@@ -53,7 +53,9 @@ const BASE = [
   "xdr",
   "time",
 ];
-const FILES = ["log.ts", "log_limits.ts", "quote.ts", "json_object.ts", "deno.json"];
+/** What makes lines of text: of received text, and of an error. */
+const TEXTS = ["quote.ts", "reason.ts"];
+const FILES = ["log.ts", "log_limits.ts", ...TEXTS, "json_object.ts", "deno.json"];
 
 const PARTS: Readonly<Record<string, Part>> = {
   xdr: { values: [], isPure: true },
@@ -61,12 +63,12 @@ const PARTS: Readonly<Record<string, Part>> = {
   protocol: { values: ["rpc", "xdr"], isPure: true },
   time: { values: [], isPure: true },
   nsm: {
-    values: ["protocol", "rpc", "xdr", "time", "quote.ts"],
+    values: ["protocol", "rpc", "xdr", "time", ...TEXTS],
     types: ["log.ts", "log_limits.ts"],
     isPure: true,
   },
   "nsm/notify": {
-    values: ["nsm", "protocol", "rpc", "xdr", "time", "quote.ts"],
+    values: ["nsm", "protocol", "rpc", "xdr", "time", ...TEXTS],
     types: ["log.ts", "log_limits.ts"],
     isPure: true,
   },
@@ -80,7 +82,7 @@ const PARTS: Readonly<Record<string, Part>> = {
       "nsm/events.ts",
       "platform",
       "time",
-      "quote.ts",
+      ...TEXTS,
       "json_object.ts",
     ],
     types: [...INTERFACES, "nsm/notify/notify_outcome.ts"],
@@ -94,27 +96,50 @@ const PARTS: Readonly<Record<string, Part>> = {
       "nsm/state_number.ts",
       "rpc/address.ts",
       "time",
-      "quote.ts",
+      ...TEXTS,
       "json_object.ts",
     ],
     types: INTERFACES,
     isPure: true,
   },
-  net: { values: ["rpc", "platform", "time", "quote.ts"], types: INTERFACES, deno: true },
+  net: {
+    values: ["rpc", "platform", "time", ...TEXTS],
+    types: INTERFACES,
+    deno: true,
+  },
   // Retry schedules have one grammar.
   config: {
-    values: ["quote.ts", "deno.json", "nsm/notify/retry_schedule.ts"],
+    values: [...TEXTS, "deno.json", "nsm/notify/retry_schedule.ts"],
     types: INTERFACES,
     deno: ["ini_file.ts"],
   },
-  platform: { values: ["time", "quote.ts"], types: [...INTERFACES, "config/load.ts"], deno: true },
+  platform: {
+    values: ["time", ...TEXTS],
+    types: [...INTERFACES, "config/load.ts"],
+    deno: true,
+  },
   "log.ts": { values: [], deno: true },
   "log_limits.ts": { values: [], types: ["log.ts", "time"], isPure: true },
   "quote.ts": { values: [], isPure: true },
+  "reason.ts": { values: [], isPure: true },
   "json_object.ts": { values: [], isPure: true },
-  hosts: { values: ["net", "nsm", "rpc", "time", "quote.ts"], types: INTERFACES, deno: true },
+  hosts: {
+    values: ["net", "nsm", "rpc", "time", ...TEXTS],
+    types: INTERFACES,
+    deno: true,
+  },
   control: {
-    values: ["cluster", "store", "net", "platform", "nsm", "protocol", "rpc", "time", "quote.ts"],
+    values: [
+      "cluster",
+      "store",
+      "net",
+      "platform",
+      "nsm",
+      "protocol",
+      "rpc",
+      "time",
+      ...TEXTS,
+    ],
     types: [...INTERFACES, "config/etcd_settings.ts"],
     deno: true,
   },

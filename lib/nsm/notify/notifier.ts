@@ -10,16 +10,10 @@
 
 import type { Log } from "../../log.ts";
 import { plural, quote } from "../../quote.ts";
+import { reasonOf } from "../../reason.ts";
 import type { Clock } from "../../time/clock.ts";
 import { nameKey } from "../host_name.ts";
-import {
-  type CallPeer,
-  type NotifyRecord,
-  type NotifyStore,
-  type PeerMemory,
-  reasonOf,
-  type Resolver,
-} from "../ports.ts";
+import type { CallPeer, NotifyRecord, NotifyStore, PeerMemory, Resolver } from "../ports.ts";
 import { Alarm } from "./alarm.ts";
 import { FaultLines } from "./fault_lines.ts";
 import { type Announcement, isAddress, NotifyList, type NotifyPeer } from "./notify_list.ts";

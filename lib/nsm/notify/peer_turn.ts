@@ -17,12 +17,13 @@
  */
 
 import { nsmV1, SM_PROG, SM_VERS } from "../../protocol/nsm.ts";
+import { reasonOf } from "../../reason.ts";
 import type { Args } from "../../rpc/program.ts";
 import { TransportError } from "../../rpc/transport.ts";
 import { type Clock, sleep } from "../../time/clock.ts";
 import { nameKey } from "../host_name.ts";
 import { findPort } from "../port_lookup.ts";
-import { type CallPeer, reasonOf, type Resolver } from "../ports.ts";
+import type { CallPeer, Resolver } from "../ports.ts";
 import {
   type Announcement,
   isAddress,

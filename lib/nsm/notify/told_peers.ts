@@ -5,9 +5,10 @@
 
 import type { Log } from "../../log.ts";
 import { quote } from "../../quote.ts";
+import { reasonOf } from "../../reason.ts";
 import { nameKey } from "../host_name.ts";
 import type { NotifyPeer } from "./notify_list.ts";
-import { type NotifyRecord, type NotifyStore, type PeerMemory, reasonOf } from "../ports.ts";
+import type { NotifyRecord, NotifyStore, PeerMemory } from "../ports.ts";
 import type { Clock } from "../../time/clock.ts";
 
 /**
