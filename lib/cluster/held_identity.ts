@@ -19,6 +19,7 @@ import {
   SupersededError,
 } from "./ledger.ts";
 import { sleep } from "../time/clock.ts";
+import { lossOf } from "./refusals.ts";
 import { Recordings } from "./recordings.ts";
 import { Removals } from "./removals.ts";
 import { Settlements } from "./settlements.ts";
@@ -289,10 +290,9 @@ export class HeldIdentity {
   #superseded(error: SupersededError): void {
     const { id, say } = this.#parts;
     if (this.#supersededBy !== undefined) return;
-    this.#supersededBy = error.by?.node ?? "another node";
-    if (!this.#isStopped) {
-      say("identityLost", id, `${error.message}; this node does not hold it any more`);
-    }
+    const { by, text } = lossOf(this.own, error);
+    this.#supersededBy = by;
+    if (!this.#isStopped) say("identityLost", id, text);
     this.#started.reject(error);
     // Another node is the owner; later requests do not wait for this ledger.
     this.#recordings.refuse(error, () => true);

@@ -22,7 +22,8 @@ import {
 import { KnownIdentities, type KnownIdentity } from "./known_identities.ts";
 import { takeInTime } from "./take_in_time.ts";
 import { withinBudget } from "./timers.ts";
-import type { Ledger, LedgerError, LedgerPeer } from "./ledger.ts";
+import type { Ledger, LedgerError, LedgerPeer, Ownership } from "./ledger.ts";
+import { isThisNode } from "./ownership.ts";
 
 /** Limit of identities: each may block a thread, and look-ups need some of the 32. */
 const IDENTITIES_MAX = 16;
@@ -62,7 +63,7 @@ export class Identities {
     this.#parts = parts;
     this.#known = new KnownIdentities(known, parts.save);
     for (const [id, { texts, own }] of known) {
-      if (own?.life !== parts.life) continue;
+      if (own?.life !== parts.life || own.isReleased) continue;
       try {
         const definition = readDefinition(id, texts);
         const { isLocalEnough } = definition;
@@ -132,7 +133,7 @@ export class Identities {
       throw new RefusedError("invalid", `There are ${IDENTITIES_MAX} identities already`);
     }
     definitionOf(id, texts);
-    this.#known.keep(id, { texts });
+    this.#known.release(id, texts);
   }
 
   /** Forgets an identity that is not held. @throws {RefusedError} */
@@ -171,12 +172,10 @@ export class Identities {
       const ledger = this.#parts.openLedger(definition);
       const { node, life, clock } = this.#parts;
       const since = new Date(clock.wallClock()).toISOString();
-      const taking = await takeInTime(ledger, { node, life, since }, isFenced, {
-        clock,
-        until,
-        tried,
-      });
-      if (taking.outcome === "held") throw heldElsewhere(id, taking.by);
+      const claim = { node, life, since };
+      const mayTakeFrom = (owner: Ownership) => isFenced || isThisNode(owner, claim, known.own);
+      const taking = await takeInTime(ledger, claim, mayTakeFrom, { clock, until, tried });
+      if (taking.outcome === "held") throw heldElsewhere(id, taking.by, node);
       const { own } = taking;
       // the caller has given up
       if (this.#parts.clock.now() >= until) return await ledger.release();
@@ -232,7 +231,7 @@ export class Identities {
   #letGo(id: string, held: HeldIdentity, { texts }: KnownIdentity): void {
     held.stop();
     if (this.#held.get(id) === held) this.#held.delete(id);
-    this.#known.keep(id, { texts });
+    this.#known.release(id, texts);
   }
 
   /** Notes peers told under an epoch. @throws {RefusedError} */
@@ -287,7 +286,9 @@ export class Identities {
       id,
       texts: { ...texts },
       state,
-      ...(own === undefined ? {} : { epoch: own.epoch, number: own.state, since: own.since }),
+      ...(own?.isReleased !== false
+        ? {}
+        : { epoch: own.epoch, number: own.state, since: own.since }),
       ...(held?.supersededBy === undefined ? {} : { supersededBy: held.supersededBy }),
       ...(held?.counts ?? { recorded: 0, pending: 0, unread: 0, unreplicated: 0 }),
       ...(held?.fault === undefined ? {} : { fault: held.fault }),

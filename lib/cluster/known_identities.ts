@@ -6,7 +6,7 @@ import type { Ownership } from "./ledger.ts";
 /** Stored facts about an identity. */
 export interface KnownIdentity {
   readonly texts: DefinitionTexts;
-  /** Epoch under which it is held, or was held when the daemon ended. */
+  /** Last epoch acquired here; held by later processes of its life, unless marked as released. */
   readonly own?: Ownership;
 }
 
@@ -36,6 +36,12 @@ export class KnownIdentities {
   /** Adds or replaces one. @throws {Error} When it cannot be stored; then nothing is changed. */
   keep(id: string, known: KnownIdentity): void {
     this.#replace(new Map(this.#byId).set(id, known));
+  }
+
+  /** Adds or replaces one that is not held: its last epoch is remembered, as the ledger may name it. @throws {Error} */
+  release(id: string, texts: DefinitionTexts): void {
+    const own = this.get(id)?.own;
+    this.keep(id, { texts, ...(own === undefined ? {} : { own: { ...own, isReleased: true } }) });
   }
 
   /** Removes one. @throws {Error} When that cannot be stored; then nothing is changed. */

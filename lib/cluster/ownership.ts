@@ -10,6 +10,18 @@ export function ownerText(value: Omit<Ownership, "epoch"> & { readonly token: st
   return asciiJson(value);
 }
 
+/**
+ * Whether an owner is this node: another host may have its name, so its life has to be the present one,
+ * or that of the last owner that this node remembers to have been.
+ */
+export function isThisNode(
+  owner: Ownership,
+  { node, life }: Pick<Ownership, "node" | "life">,
+  last: Ownership | undefined,
+): boolean {
+  return owner.node === node && (owner.life === life || owner.life === last?.life);
+}
+
 /** Owner in a text without an epoch; undefined if invalid. */
 export function parseOwner(text: string, epoch: number): Ownership | undefined {
   return ownershipOf({ ...jsonObject(text), epoch });

@@ -52,12 +52,29 @@ export function sharedLedger(id: string, other: string): RefusedError {
   );
 }
 
-export function heldElsewhere(id: string, { node, since }: Ownership): RefusedError {
-  return new RefusedError(
-    "held",
-    `Identity ${id} is held by ${node} since ${since}: release it there, ` +
-      "or say --fenced if that node is dead",
-  );
+/** Refusal to take an identity from its owner; `ownName` is the name of this node. */
+export function heldElsewhere(
+  id: string,
+  { node, since }: Ownership,
+  ownName: string,
+): RefusedError {
+  const [by, advice] = node === ownName
+    ? [
+      `another host called ${node}`,
+      `give each node a host name of its own, or say --fenced if that host is dead, or was this one ` +
+      "with another state directory",
+    ]
+    : [node, "release it there, or say --fenced if that node is dead"];
+  return new RefusedError("held", `Identity ${id} is held by ${by} since ${since}: ${advice}`);
+}
+
+/** Node that has superseded an owner, and a line about that. */
+export function lossOf(own: Ownership, { by }: SupersededError): { by: string; text: string } {
+  const isNamesake = by?.node === own.node && by.life !== own.life;
+  const node = isNamesake ? `another host called ${by.node}` : by?.node ?? "another node";
+  const how = by?.isReleased === true ? "released" : "taken";
+  const advice = isNamesake ? ": give each node a host name of its own" : "";
+  return { by: node, text: `${node} has ${how} it; this node does not hold it any more${advice}` };
 }
 
 /** Converts an action's error to a refusal. */

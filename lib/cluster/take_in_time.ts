@@ -15,20 +15,17 @@ interface Patience {
   readonly tried: (reason: string) => void;
 }
 
-/** Takes an identity from a dead owner, or from an earlier process of this node. */
+/** Takes an identity, unless its owner is one that `mayTakeFrom` protects. */
 export async function takeInTime(
   ledger: Ledger,
   claim: Pick<Ownership, "node" | "life" | "since">,
-  isFenced: boolean,
+  mayTakeFrom: (owner: Ownership) => boolean,
   { clock, until, tried }: Patience,
 ): Promise<Taking> {
   for (;;) {
     try {
       // Not after the limit: the caller was told of a failure, and another node may hold it.
-      return await ledger.take(
-        claim,
-        (owner) => clock.now() < until && (isFenced || owner.node === claim.node),
-      );
+      return await ledger.take(claim, (owner) => clock.now() < until && mayTakeFrom(owner));
     } catch (error) {
       if (!(error instanceof SilentLedgerError) || clock.now() >= until) throw error;
       tried(error.message);

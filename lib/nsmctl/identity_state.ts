@@ -56,6 +56,7 @@ export function releaseHere(id: string, { stateDirectoryPath, programName }: Ses
     makeLog("warning", [stderrSink("plain", programName)]),
   );
   const known = file.load();
-  const { own, ...kept } = { own: undefined, ...(known[id] as object | undefined) };
-  if (own !== undefined) file.save({ ...known, [id]: kept });
+  const { own } = { own: undefined, ...(known[id] as object | undefined) };
+  const released = { ...own as object | undefined, isReleased: true };
+  if (own !== undefined) file.save({ ...known, [id]: { ...known[id] as object, own: released } });
 }

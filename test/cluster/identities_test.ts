@@ -34,9 +34,10 @@ class World {
     this.storage.mount("/vip1");
   }
 
-  identities(node: string, life = "1"): Identities {
+  /** Identities of a host with a name, in one of its lives, with its own state directory. */
+  identities(node: string, life = "1", directory = node): Identities {
     const { storage, clock, log, saved, monitored } = this;
-    const identities = new Identities(saved.get(node) ?? new Map(), {
+    const identities = new Identities(saved.get(directory) ?? new Map(), {
       openLedger: ({ ledger }) =>
         new DirectoryLedger(ledger.kind === "directory" ? ledger.path : "/none", {
           files: storage.filesOf(node),
@@ -45,7 +46,7 @@ class World {
         }),
       save: (known) => {
         if (this.saveFault !== undefined) throw this.saveFault;
-        saved.set(node, new Map(known));
+        saved.set(directory, new Map(known));
       },
       node,
       life,
@@ -64,6 +65,44 @@ class World {
 async function refusal(action: () => Promise<unknown>): Promise<string> {
   return (await assertRejects(action, RefusedError)).code;
 }
+
+Deno.test("a host takes nothing from another one because they have one name", pure, async () => {
+  const world = new World();
+  const [a, namesake] = [world.identities("a"), world.identities("a", "2", "other")];
+  await a.acquire("vip1", TEXTS, false);
+  await assertRejects(
+    () => namesake.acquire("vip1", TEXTS, false),
+    RefusedError,
+    "Identity vip1 is held by another host called a since 2023-11-14T22:13:20.000Z: " +
+      "give each node a host name of its own, or say --fenced if that host is dead",
+  );
+  assertEquals((await namesake.acquire("vip1", TEXTS, true)).epoch, 2);
+  await a.look();
+  assertEquals(a.list()[0]?.supersededBy, "another host called a");
+  assertMatch(
+    world.log.of("error").join(),
+    /another host called a has taken it; .*: give each node a host name of its own/,
+  );
+  await namesake.release("vip1", false);
+  assertEquals((await a.acquire("vip1", TEXTS, false)).epoch, 3);
+});
+
+Deno.test(
+  "what a host has acquired it may acquire again in a later life, whatever was done to it meanwhile",
+  pure,
+  async () => {
+    const world = new World();
+    const a = world.identities("a");
+    await a.acquire("vip1", TEXTS, false);
+    world.storage.fault = () => new Error("Input/output error (os error 5)");
+    assertMatch(await a.release("vip1", true) ?? "", /still says that this node holds it/);
+    world.storage.fault = () => undefined;
+    a.add("vip1", { ...TEXTS, names: "nfs" });
+    assertEquals(world.identities("a").list()[0]?.state, "not held", "in this life");
+    const rebooted = world.identities("a", "2");
+    assertEquals((await rebooted.acquire("vip1", undefined, false)).epoch, 2);
+  },
+);
 
 Deno.test(
   "another node's identity is taken when it was released, or its node is said to be dead",
@@ -295,7 +334,7 @@ Deno.test(
     );
     assertEquals(a.list()[0]!.state, "not held");
     assertEquals(a.record({ monName: "c2" }), undefined, "nobody waits for it");
-    assertEquals(world.saved.get("a")?.get("vip1")?.own, undefined);
+    assertEquals(world.identities("a").list()[0]!.state, "not held", "nor by the next process");
   },
 );
 
