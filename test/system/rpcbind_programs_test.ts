@@ -4,6 +4,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { GANESHA, ganeshaConfig, ganeshaEnvironment, startGanesha } from "../support/ganesha.ts";
 import { SERVERS } from "../support/layered_usr.ts";
 import { type Ended, TestHost } from "../support/namespace.ts";
 import { eventually } from "../support/patience.ts";
@@ -11,7 +12,6 @@ import { DEBIAN_RPCBIND, type NewHost, OUR_RPCBIND, systemTest } from "../suppor
 
 const MOUNTD = `${SERVERS}/usr/sbin/rpc.mountd`;
 const RQUOTAD = `${SERVERS}/usr/sbin/rpc.rquotad`;
-const GANESHA = `${SERVERS}/usr/bin/ganesha.nfsd`;
 const RPCINFO = "/usr/sbin/rpcinfo";
 const SHOWMOUNT = "/usr/sbin/showmount";
 const BOTH = [DEBIAN_RPCBIND, OUR_RPCBIND];
@@ -19,41 +19,23 @@ const BOTH = [DEBIAN_RPCBIND, OUR_RPCBIND];
 const ETAB = "/srv\t10.0.0.0/8(ro,sync,secure,root_squash,no_subtree_check,sec=sys,ro)\n";
 const RMTAB = "10.9.0.9:/srv:0x00000001\n";
 
-/** Exports a directory in memory, by NFS version 3 with locking and quotas. */
-function ganeshaConfig(plugins: string): string {
-  return `
-NFS_CORE_PARAM {
-  Protocols = 3; Plugins_Dir = "${plugins}"; Enable_RQUOTA = true;
-  NFS_Port = 2049; MNT_Port = 20048; NLM_Port = 32803; Rquota_Port = 875;
-}
-NFSv4 { Graceless = true; RecoveryBackend = fs; }
-EXPORT { Export_Id = 1; Path = /x; Pseudo = /x; Access_Type = RW; Protocols = 3; FSAL { Name = MEM; } }
-`;
-}
-
 /** A host with an rpcbind, and what was run in it. */
 class Stage {
   readonly transcript: [command: string, ended: Ended][] = [];
-  readonly #libraries: string;
 
-  constructor(readonly host: TestHost, readonly folder: string) {
-    this.#libraries = `LD_LIBRARY_PATH=${folder}:${SERVERS}/usr/lib/ganesha`;
-  }
+  constructor(readonly host: TestHost) {}
 
   static async open(newHost: NewHost, rpcbind: string): Promise<Stage> {
-    const folders = [...Deno.readDirSync(`${SERVERS}/usr/lib`)];
-    const { name } = folders.find(({ name }) => name.endsWith("-linux-gnu"))!;
-    const folder = `${SERVERS}/usr/lib/${name}`;
-    const etc = { "ganesha.conf": ganeshaConfig(`${folder}/ganesha`) };
+    const etc = { "ganesha.conf": ganeshaConfig() };
     const host = await newHost({ addresses: ["10.9.0.1/24", "fd99::1/64"], etc });
     await host.write("/var/lib/nfs/etab", ETAB);
     await host.write("/var/lib/nfs/rmtab", RMTAB);
     await host.startRpcbind(rpcbind, "-w");
-    return new Stage(host, folder);
+    return new Stage(host);
   }
 
   start(...command: string[]) {
-    return this.host.start("env", this.#libraries, ...command);
+    return this.host.start("env", ganeshaEnvironment(), ...command);
   }
 
   /** Waits until a service has registered all that it serves, of which this comes last. */
@@ -128,9 +110,8 @@ systemTest("rpc.mountd, rpc.rquotad and showmount work with our rpcbind", [
 systemTest("ganesha works with our rpcbind", [...BOTH, GANESHA, RPCINFO, SHOWMOUNT], async (
   newHost,
 ) => {
-  const files = ["-f", "/etc/ganesha.conf", "-p", "/run/ganesha.pid", "-L", "STDERR"];
   const transcript = await played(newHost, async (stage) => {
-    const ganesha = stage.start(GANESHA, "-F", ...files);
+    const ganesha = startGanesha(stage.host);
     for (const [program, version] of [[100003, 3], [100005, 3], [100021, 4], [100011, 2]]) {
       await stage.isServed(program!, version!);
     }
