@@ -24,6 +24,7 @@ import {
   type SettingFault,
 } from "./examiner.ts";
 import type { Finding, Severity } from "./finding.ts";
+import { IDENTITY_CHECKS } from "./identity_checks.ts";
 import { NAME_CHECKS } from "./name_checks.ts";
 import { PEER_CHECKS } from "./peer_checks.ts";
 import { REACH_CHECKS } from "./reach_checks.ts";
@@ -48,6 +49,7 @@ const CHECKS: readonly (readonly Check[])[] = [
   [...STATE_CHECKS, ...RECORD_CHECKS],
   DAEMON_CHECKS,
   [...RPC_CHECKS, ...REACH_CHECKS],
+  IDENTITY_CHECKS,
   PEER_CHECKS,
   NAME_CHECKS,
   SYSTEM_CHECKS,

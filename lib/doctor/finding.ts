@@ -44,6 +44,7 @@ export const FINDINGS = {
   "log-nowhere": "warning",
   "own-address-filtered": "warning",
   "own-address-gone": "error",
+  "identity-not-held": "warning",
   "port-ephemeral": "warning",
   "lockd-not-registered": "error",
   "lockd-silent": "error",

@@ -157,12 +157,14 @@ async function act(
   switch (action) {
     case "list": {
       const { identities = [] } = await ask({ command, action });
-      terminal.print(listText(withConfigured(identities), given.has("json"), session));
+      terminal.print(
+        listText(withConfigured(identities, configured()), given.has("json"), session),
+      );
       return Status.OK;
     }
     case "status": {
       const { identities = [] } = await ask({ command, action: "list" });
-      const report = withConfigured(identities).find((each) => each.id === id);
+      const report = withConfigured(identities, configured()).find((each) => each.id === id);
       if (report === undefined) throw new RefusedError("unknown", `There is no identity ${id}`);
       return sayStatus(report, given.has("json"), session);
     }
@@ -211,8 +213,11 @@ function configured(): Map<string, DefinitionTexts> {
 }
 
 /** Identities of the daemon, and those of nfs.conf that it does not know yet. */
-function withConfigured(reports: readonly IdentityReport[]): IdentityReport[] {
-  const others = [...configured()].filter(([id]) => !reports.some((report) => report.id === id));
+export function withConfigured(
+  reports: readonly IdentityReport[],
+  inNfsConf: ReadonlyMap<string, DefinitionTexts>,
+): IdentityReport[] {
+  const others = [...inNfsConf].filter(([id]) => !reports.some((report) => report.id === id));
   return [
     ...reports,
     ...others.map(([id, texts]) => ({

@@ -536,6 +536,21 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    finding: "identity-not-held",
+    title: "an address came without its identity",
+    plant: async (world) => {
+      await world.sh(`mkdir /run/ledger; chown statd /run/ledger`);
+      const identity = '[identity "vip1"]\naddresses=10.99.0.8\nledger=directory:/run/ledger\n';
+      await edit("/etc/nfs.conf", `${statdConf("")}${identity}`)(world);
+      await world.sh("ip address add 10.99.0.8/32 dev lo");
+    },
+    after: async (world) => {
+      await world.sh("nsmctl identity release vip1; nsmctl identity remove vip1");
+      await edit("/etc/nfs.conf", statdConf(""))(world);
+      await world.sh("ip address del 10.99.0.8/32 dev lo; rm -r /run/ledger");
+    },
+  },
+  {
     finding: "port-ephemeral",
     title: "the port is in the range of random ones",
     plant: async (world) => {
@@ -922,6 +937,24 @@ const HEALTHY: readonly Healthy[] = [
     setUp: ({ sh }) => sh("ip address add 10.99.0.20/32 dev lo"),
     conf: statdConf("name=10.99.0.20\n"),
     after: ({ sh }) => sh("ip address del 10.99.0.20/32 dev lo"),
+  },
+  {
+    title: "an identity that is held with its address, and one that is neither here",
+    setUp: ({ sh }) =>
+      sh("mkdir /run/ledger; chown statd /run/ledger; ip address add 10.99.0.20/32 dev lo"),
+    conf: statdConf(
+      '[identity "here"]\naddresses=10.99.0.20\nledger=directory:/run/ledger\n' +
+        '[identity "there"]\naddresses=10.99.0.21\nledger=directory:/run/other\n',
+    ),
+    start: async (world) => {
+      await world.startStatd();
+      await world.sh("nsmctl identity acquire here");
+    },
+    after: ({ sh }) =>
+      sh(
+        "nsmctl identity release here; nsmctl identity remove here; rm -r /run/ledger; " +
+          "ip address del 10.99.0.20/32 dev lo",
+      ),
   },
   { title: "any port", conf: "" },
   { title: "another port", conf: "[statd]\nport=662\n" },
