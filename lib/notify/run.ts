@@ -125,6 +125,8 @@ async function runNotifier(
   const line = parts.isInBackground ? undefined : liveLine();
   const log = line !== undefined && settings.noSyslog ? logAbove(line, parts.log) : parts.log;
   const store = openNotifyStore(settings.stateDirectoryPath, { log });
+  // Loaded again where some could not be moved, so that this store knows which ones stay in `sm`.
+  const records = unmovedSince === undefined ? parts.records : undefined;
   const onSettled = (report: NotifyReport) => {
     progress.settled(report);
     watcher.settled(report);
@@ -141,7 +143,7 @@ async function runNotifier(
     sources,
     onSettled,
     onFailed: (failure) => watcher.failed(failure),
-  }, parts.records ?? store.load(unmovedSince));
+  }, records ?? store.load(unmovedSince));
   const progress = new ProgressReport({
     counts: () => notifier.counts,
     clock,
