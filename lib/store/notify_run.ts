@@ -193,8 +193,10 @@ export class NotifyRun {
     this.#own(() => this.#fs.remove(this.#path));
   }
 
-  /** Locks the note for the life of this process. */
+  /** Locks the note for the life of this process; an empty one where it could not be written. */
   hold(): void {
+    // Without a file to lock nobody could see this run: a full disk has room for an empty one.
+    this.#makeExist(this.#path);
     try {
       // Locked first: another start then waits for this run even if the note cannot be read now.
       this.#file = this.#open(this.#path);

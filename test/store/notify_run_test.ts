@@ -69,6 +69,23 @@ Deno.test("a run that cannot read its note goes on all the same", async () => {
   });
 });
 
+Deno.test("a run whose note finds no room on the disk is seen to go on, and leaves nothing", async () => {
+  await withDirectory((directory) => {
+    const log = new RecordingLog();
+    const fileSystem = new RealFileSystem();
+    const [run, other] = [1, 2].map(() => new NotifyRun(directory, "life", log, { fileSystem }));
+    fileSystem.create = () => {
+      throw new Error("No space left on device");
+    };
+    assertThrows(() => run!.begin(7), StoreError, "No space left on device");
+    run!.hold();
+    assertEquals([other!.isGoingOn, run!.isAlone], [true, true]);
+    run!.finish();
+    assertEquals([other!.isGoingOn, other!.end()], [false, { kind: "none" }]);
+    assertEquals([...Deno.readDirSync(`${directory}/sm.bak`)], []);
+  });
+});
+
 Deno.test("a full disk takes the note of a run where there is one already", async () => {
   await withDirectory((directory) => {
     const log = new RecordingLog();
