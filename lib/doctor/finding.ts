@@ -23,6 +23,7 @@ export const FINDINGS = {
   "reboot-not-told": "error",
   "notify-list-left": "warning",
   "notify-stopped": "error",
+  "loopback-missing": "error",
   "rpcbind-missing": "error",
   "rpcbind-silent": "error",
   "rpcbind-unreachable": "error",

@@ -13,6 +13,8 @@ import { append } from "./remedies.ts";
 const HOSTS = "/etc/hosts";
 const NSSWITCH = "/etc/nsswitch.conf";
 const NAMES_MAX = 16;
+/** Host name, or numeric address, that /etc/hosts can hold; `(none)` is the kernel's where none was set. */
+const USABLE_NAME = /^[\w:.-]+$/;
 
 export const NAME_CHECKS: readonly Check[] = [
   { about: "this host's name has an address of this host", isBasis: true, run: checkOwnName },
@@ -39,6 +41,13 @@ function readHosts(): string[] {
 
 async function checkOwnName(examiner: Examiner): Promise<Finding[]> {
   const name = ownName(examiner);
+  if (!USABLE_NAME.test(name)) {
+    return [finding("name-unresolvable", {
+      what: "This host has no name that peers could look up.",
+      evidence: `its name is ${quote(name)}`,
+      fix: "give it one (hostnamectl set-hostname, /etc/hostname), or set name= in nfs.conf",
+    })];
+  }
   const found = await examiner.resolver.addressesOf(name);
   const ownLine = [...readHosts(), append(`${someAddress()} ${name}`, HOSTS)];
   if (found.outcome === "tryLater") {

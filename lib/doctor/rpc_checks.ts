@@ -3,9 +3,11 @@
 import { decideAccess } from "../nsm/hosts_access.ts";
 import { parseAccessFile } from "../nsm/hosts_rules.ts";
 import type { StatusReport } from "../control/status_report.ts";
+import { ownInterfaces } from "../net/own_interfaces.ts";
 import { connectUnix } from "../net/tcp.ts";
 import { findPort } from "../nsm/port_lookup.ts";
 import { randomNumbers } from "../platform/clock.ts";
+import { isInterfaceUp } from "../platform/interface_flags.ts";
 import { holderOfPort, processesNamed } from "../platform/processes.ts";
 import { nsmV1, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
 import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
@@ -22,6 +24,7 @@ import { isNeeded, NOT_NEEDED } from "./need.ts";
 import { append, awaken, endProcess, set, whoIs } from "./remedies.ts";
 
 export const LOCALHOST = "127.0.0.1";
+const LOOPBACK = "lo";
 /** Exists where a package of rpcbind is installed. */
 const RPCBIND_UNIT = "/lib/systemd/system/rpcbind.socket";
 const RPCBIND_PROGRAMS = ["/sbin/rpcbind", "/usr/sbin/rpcbind", "/usr/local/sbin/rpcbind"];
@@ -30,10 +33,28 @@ const RPCBIND = "rpcbind";
 const SERVICES = "/etc/services";
 
 export const RPC_CHECKS: readonly Check[] = [
+  { about: "the loopback interface has its address", isBasis: true, run: checkLoopback },
   { about: "access rules let this host in", isBasis: true, run: checkLoopbackAccess },
   { about: "rpcbind answers", isBasis: true, run: checkRpcbind },
   { about: "rpcbind knows statd", isBasis: true, run: checkRegistration },
 ];
+
+/** Loopback, which lock managers and rpcbind use: down in a new network namespace, and in an initramfs. */
+function checkLoopback(): Checked {
+  const own = ownInterfaces();
+  if (own === undefined) return { skipped: "the interfaces cannot be listed" };
+  const isDown = isInterfaceUp(LOOPBACK) === false;
+  if (!isDown && own.some(({ address }) => address === LOCALHOST)) return [];
+  return [finding("loopback-missing", {
+    what: `Nothing reaches ${LOCALHOST}, where lock managers ask for the status monitor.`,
+    evidence: isDown ? `${LOOPBACK} is down` : `no interface has the address ${LOCALHOST}`,
+    fix: "bring up the loopback interface",
+    commands: [
+      `ip link set ${LOOPBACK} up`,
+      `ip address replace ${LOCALHOST}/8 dev ${LOOPBACK}`,
+    ],
+  })];
+}
 
 /** Access rules that deny this host itself: rpcbind applies them to loopback too. */
 function checkLoopbackAccess(): Finding[] {

@@ -583,6 +583,17 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    finding: "loopback-missing",
+    title: "the loopback interface is down",
+    plant: ({ sh }) => sh("ip link set lo down"),
+    beside: ["name-elsewhere"], // the own address is one of it in this host
+  },
+  {
+    finding: "loopback-missing",
+    title: "the loopback interface has lost its address",
+    plant: ({ sh }) => sh("ip address del 127.0.0.1/8 dev lo"),
+  },
+  {
     finding: "lockd-silent",
     title: "the lock manager is stopped",
     plant: async ({ host, sh }) => {
@@ -610,6 +621,12 @@ const FAULTS: readonly Fault[] = [
     plant: edit("/etc/hosts", hostsFile("")),
     filledIn: (command) => command.replace(/ (\S+)' >>/, ` ${FULL_NAME} $1' >>`),
     after: healthyHosts,
+  },
+  {
+    finding: "name-unresolvable",
+    title: "the own name is that of a kernel that was given none",
+    plant: edit("/etc/nfs.conf", statdConf("name=(none)\n")),
+    byHand: edit("/etc/nfs.conf", statdConf("")),
   },
   {
     finding: "name-service-silent",
