@@ -7,8 +7,8 @@
 
 /** RLIMIT_NOFILE, on x86-64 and arm64. */
 const RLIMIT_NOFILE = 7;
-/** Descriptors needed to start: 14 of Deno, 12 of ours, a few for calls. */
-const DESCRIPTORS_MIN = 32;
+/** Descriptors needed to serve: 30 of an idle daemon, and as many for calls, files and health probes. */
+const DESCRIPTORS_MIN = 64;
 /** Descriptors requested if the limit is lower: select(2) in callouts handles no more. */
 const DESCRIPTORS_WANTED = 1024;
 

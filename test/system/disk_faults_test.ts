@@ -148,7 +148,7 @@ for (const { name, cause, mend, ...expected } of FAULTS) {
 }
 
 /** Descriptor limit of the daemon: a few more than it needs when idle. */
-const DESCRIPTORS = 48;
+const DESCRIPTORS = 64;
 const CONNECTIONS = `
 for i in $(seq ${2 * DESCRIPTORS}); do exec {fd}<>/dev/tcp/127.0.0.1/${STATD_PORT} || break; done
 echo connected

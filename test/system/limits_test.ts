@@ -23,8 +23,8 @@ import {
 } from "../support/system_test.ts";
 import { fileIsGone } from "../support/waiting.ts";
 
-/** Descriptors that suffice for the runtime, but not for a daemon. */
-const TOO_FEW = 20;
+/** Descriptors that suffice for the runtime, and for starting, but not for a daemon that serves. */
+const TOO_FEW = 32;
 
 systemTest(
   "portability 13: too few descriptors are an error of one line",
@@ -34,7 +34,7 @@ systemTest(
     for (const program of [OUR_STATD, OUR_SM_NOTIFY]) {
       const limited = `ulimit -n ${TOO_FEW}; exec "$@"`;
       const started = host.start("sh", "-c", limited, "sh", program, "-F", "-d");
-      await started.line(/: Only 20 files may be open, .*LimitNOFILE=/);
+      await started.line(/: Only 32 files may be open, .*LimitNOFILE=/);
       assertEquals(await started.ended, 1);
     }
   },
@@ -184,6 +184,28 @@ systemTest(
       1,
       line,
     ]);
+  },
+);
+
+systemTest(
+  "field 10: where nothing can be written a peer that is silent at first is told as well",
+  [OUR_STATD, OUR_SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    await host.startRpcbind();
+    await host.write("/var/lib/nfs/state", "\x05\0\0\0");
+    await host.write(
+      "/var/lib/nfs/sm/127.0.0.1",
+      `0100007f 000186b5 00000003 00000010 ${"0".repeat(32)} 127.0.0.1 me\n`,
+    );
+    await host.output("mount", "-o", "remount,ro", "/var/lib/nfs");
+    const notifier = host.start(OUR_SM_NOTIFY, "-d", "-f");
+    await notifier.line(/Cannot notify "127\.0\.0\.1" yet/);
+    await host.output("mkdir", "-p", "/run/peer/sm", "/run/peer/sm.bak");
+    const peer = host.start(OUR_STATD, ...FOREGROUND, "-P", "/run/peer");
+    await peer.line(READY);
+    await notifier.line(/Told 1 of 1 peer/);
+    assertEquals(await notifier.ended, 1);
   },
 );
 
