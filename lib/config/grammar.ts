@@ -32,6 +32,9 @@ export interface ConfAsIni {
   readonly faults: readonly Fault[];
 }
 
+/** What some editors put before the first line; nfs-utils then does not see a section there either. */
+const BYTE_ORDER_MARK = "\ufeff";
+
 /**
  * Rewrites nfs.conf text as INI.
  *
@@ -50,6 +53,10 @@ export function toIni(text: string, within?: Section): ConfAsIni {
     if (content === "" || content.startsWith("#") || content.startsWith(";")) continue;
     if (content.includes("\r")) {
       report("Ignored: a carriage return within the line");
+      continue;
+    }
+    if (line === 1 && content.startsWith(BYTE_ORDER_MARK)) {
+      report("Ignored: a byte order mark stands before it; save the file without one");
       continue;
     }
     if (content.startsWith("[")) {

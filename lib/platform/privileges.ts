@@ -41,12 +41,13 @@ const SETPCAP = 1n << 8n;
  * @throws {Error} When it does not exist, or is no directory.
  */
 export function ownerOf(directory: string): Identity {
-  let found: Deno.FileInfo;
+  let found: Deno.FileInfo | undefined;
   try {
     found = Deno.lstatSync(directory);
     if (found.isSymlink && found.uid === 0) found = Deno.statSync(directory);
   } catch (cause) {
-    throw new Error(`Cannot use "${directory}": ${(cause as Error).message}`, { cause });
+    const link = found === undefined ? "" : "it is a symbolic link: ";
+    throw new Error(`Cannot use "${directory}": ${link}${(cause as Error).message}`, { cause });
   }
   if (found.isSymlink) {
     throw new Error(`Cannot use "${directory}": it is a symbolic link that is not root's`);

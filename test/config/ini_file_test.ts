@@ -46,6 +46,17 @@ Deno.test("readNfsConf() warns once of each bad line, by number", { permissions:
   ]);
 });
 
+Deno.test(
+  "readNfsConf() names a byte order mark, which hides a section",
+  { permissions: "none" },
+  () => {
+    assertEquals(warnings({ "/etc/nfs.conf": "\ufeff[s]\r\na=1\r\n[s]\r\nb=\ufeff\r\n" }), [
+      "/etc/nfs.conf:1: Ignored: a byte order mark stands before it; save the file without one",
+      "/etc/nfs.conf:2: Ignored: the line is in no section",
+    ]);
+  },
+);
+
 Deno.test("readNfsConf() warns of a file it cannot include", { permissions: "none" }, () => {
   const text = "[s]\ninclude=none\ninclude=-none\n";
   assertEquals(warnings({ "/etc/nfs.conf": text }), [

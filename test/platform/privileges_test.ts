@@ -89,6 +89,8 @@ Deno.test("ownerOf() takes a directory only, and of links none but root's (porta
     assertEquals(ownerOf(`${folder}/sm`), { uid: uid!, gid: gid! });
     if (Deno.uid() === 0) {
       assertEquals(ownerOf(`${folder}/link`), { uid: uid!, gid: gid! });
+      Deno.symlinkSync(`${folder}/none`, `${folder}/astray`);
+      assertThrows(() => ownerOf(`${folder}/astray`), Error, "it is a symbolic link: No such file");
       new Deno.Command("chown", { args: ["-h", "65534", `${folder}/link`] }).outputSync();
     }
     assertThrows(() => ownerOf(`${folder}/link`), Error, "a symbolic link that is not root's");
