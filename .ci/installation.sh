@@ -292,9 +292,21 @@ tell_of_old_program() {
   fi
 }
 
+# Status of a shell and of the loader, where the C library is another one (musl) or a library is missing.
+no_library=127
+
 # Hardened systems may refuse what Deno needs; Deno then dies by a trap before our first instruction.
 tell_of_no_start() {
-  if "$prefix/sbin/rpc.statd" -v >/dev/null 2>&1; then return; fi
+  local status=0
+  "$prefix/sbin/rpc.statd" -v >/dev/null 2>&1 || status=$?
+  case $status in
+    0) return ;;
+    "$no_library")
+      say "rpc.statd does not start on this system: it needs glibc 2.27 or later, and libgcc_s. Without" \
+        "them (musl) take the image of the release"
+      return
+      ;;
+  esac
   say "rpc.statd does not start on this system: try $prefix/sbin/rpc.statd -v. Where memory may not be both" \
     "writable and executable, or 0.6 GB may not be committed, install the archive whose name ends in -jitless"
 }

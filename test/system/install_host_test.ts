@@ -67,3 +67,14 @@ systemTest("install and uninstall say that an older program runs on", NEEDS, asy
   assertStringIncludes(await install(host), said);
   assertStringIncludes(await install(host, "uninstall"), said);
 });
+
+systemTest(
+  "install says what is missing where the program finds no library",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    const library = (await host.output("ldd", OUR_STATD)).match(/=> (\S+\/libgcc_s\S+)/)![1]!;
+    await host.output("mount", "--bind", "/dev/null", library);
+    assertStringIncludes(await install(host), "it needs glibc 2.27 or later, and libgcc_s");
+  },
+);
