@@ -75,6 +75,11 @@ export class ArrivalSocket implements DatagramSocket {
     this.#addresses = new SocketAddresses(isIpv6(address));
   }
 
+  /** Descriptor, valid until {@link close}. */
+  get fd(): number {
+    return this.#socket.fd;
+  }
+
   send(data: Uint8Array, to: Endpoint & Partial<Origin>): Promise<void> | undefined {
     const name = this.#addresses.of(to, to.interfaceIndex);
     const isSent = !this.#closing.signal.aborted && name !== undefined &&

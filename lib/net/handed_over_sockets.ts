@@ -6,14 +6,16 @@
 import { isIpv6 } from "../rpc/address.ts";
 import { type HandedOver, listenerOn } from "../platform/handed_over.ts";
 import { MessageSocket } from "../platform/message_socket.ts";
-import { interfaceName } from "../platform/socket_options.ts";
+import { interfaceName, setReceiveBuffer } from "../platform/socket_options.ts";
 import type { DatagramSocket } from "../rpc/transport.ts";
 import type { StartTimer } from "../time/clock.ts";
 import { ArrivalSocket } from "./arrival_socket.ts";
 import type { Openers } from "./server_sockets.ts";
 import { endpointIn } from "./socket_address.ts";
 import { type StreamListener, streamListenerOn } from "./tcp.ts";
-import { RECEIVE_BUFFER_BYTES } from "./udp_server.ts";
+import { systemListeners } from "./tcp_server.ts";
+import { DATAGRAM_MAX_BYTES } from "./udp.ts";
+import { SERVER_BUFFER_BYTES } from "./udp_server.ts";
 import { ABSTRACT, unixListener } from "./unix_listener.ts";
 
 /** Offset of sun_path in struct sockaddr_un, in bytes. */
@@ -51,7 +53,8 @@ export function handedOverSockets(
 function datagramSocket({ fd, name }: HandedOver, startTimer: StartTimer): DatagramSocket {
   const { address } = endpointIn(name, "")!;
   const family = isIpv6(address) ? "ipv6" : "ipv4";
-  const socket = MessageSocket.adopt(fd, { family, maxBytes: RECEIVE_BUFFER_BYTES });
+  const socket = MessageSocket.adopt(fd, { family, maxBytes: DATAGRAM_MAX_BYTES });
+  setReceiveBuffer(fd, SERVER_BUFFER_BYTES);
   return new ArrivalSocket(socket, address, {
     startTimer,
     interfaceName,
@@ -61,12 +64,14 @@ function datagramSocket({ fd, name }: HandedOver, startTimer: StartTimer): Datag
 }
 
 function tcpListener({ fd, name }: HandedOver): StreamListener {
-  return streamListenerOn(fd, endpointIn(name, "")!);
+  const listener = streamListenerOn(fd, endpointIn(name, "")!);
+  systemListeners.limitSending(listener);
+  return listener;
 }
 
 function listenerAtPath({ fd, name }: HandedOver): StreamListener {
   const path = new TextDecoder().decode(name.subarray(SUN_PATH_AT)).replace(/(?!^)\0.*$/s, "");
   const aside = `${ABSTRACT}nsm-${Deno.pid}-${fd}`;
-  const listener = listenerOn(fd, () => Deno.listen({ transport: "unix", path: aside }));
+  const { listener } = listenerOn(fd, () => Deno.listen({ transport: "unix", path: aside }));
   return unixListener(listener, path, path.startsWith(ABSTRACT) ? `@${path.slice(1)}` : path);
 }

@@ -6,7 +6,7 @@
  * Source: bindresvport(3): a random start, then one port after another.
  */
 
-import { type DatagramSocket, TransportError } from "../rpc/transport.ts";
+import { type DatagramSocket, type Endpoint, TransportError } from "../rpc/transport.ts";
 import { systemCode } from "./errors.ts";
 import { openUdpSocket } from "./udp.ts";
 import type { StartTimer } from "../time/clock.ts";
@@ -81,7 +81,7 @@ export interface ReservedSocket {
  */
 export function openReservedSocket(
   { address, givenAway, randomNumber, startTimer }: ReservedOptions,
-  open: typeof openUdpSocket = openUdpSocket,
+  open: (at: Endpoint, startTimer: StartTimer) => DatagramSocket = openUdpSocket,
 ): ReservedSocket {
   let why = `all ports from ${FIRST_PORT} to ${LAST_PORT} are in use`;
   for (const port of reservedPorts(givenAway, randomNumber())) {

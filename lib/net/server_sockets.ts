@@ -36,8 +36,6 @@ export interface ServerOptions {
   /** Numeric addresses to bind; absent: all of this host. */
   readonly addresses?: readonly string[];
   readonly startTimer: StartTimer;
-  /** Called with the port of the TCP sockets when one was opened. */
-  readonly listening?: (port: number) => void;
   /** Called for each address that this host lacks, and that is bound when it appears. */
   readonly awaits?: (address: string) => void;
 }
@@ -81,13 +79,10 @@ export function openServer(
 
 /** Openers of new sockets on this host. */
 export function systemOpeners(options: ServerOptions): Openers {
-  const parts = {
-    opened: ({ port }: Endpoint) => options.listening?.(port),
-    awaits: (address: string) => options.awaits?.(address),
-  };
+  const { startTimer, awaits = () => {} } = options;
   return {
-    datagrams: (port, addresses) => openUdpServer(port, addresses, options.startTimer),
-    streams: (port, addresses) => openTcpServer(port, addresses, parts),
+    datagrams: (port, addresses) => openUdpServer(port, addresses, startTimer),
+    streams: (port, addresses) => openTcpServer(port, addresses, awaits),
   };
 }
 

@@ -17,6 +17,7 @@ import {
 } from "../rpc/transport.ts";
 import { listenEarly } from "../platform/early_listener.ts";
 import { listenerOn } from "../platform/handed_over.ts";
+import { withDescriptor } from "../platform/opened_socket.ts";
 import { interfaceOfPeer } from "../platform/socket_options.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
 import { addressBytes, isLinkLocal, isLoopback } from "../rpc/address.ts";
@@ -30,6 +31,11 @@ export interface StreamListener {
   close(): void;
 }
 
+/** TCP listener; its descriptor is for options that Deno lacks. */
+export interface TcpListener extends StreamListener {
+  readonly fd: number;
+}
+
 /**
  * Opens a TCP listener at a numeric address. `isShared`: shares its port with an overlapping
  * listener of ours (platform/socket_options.ts).
@@ -37,15 +43,15 @@ export interface StreamListener {
  * @throws {TransportError} When the address or port cannot be bound; `cause` is the error of
  * `Deno`.
  */
-export function listenStream({ address, port }: Endpoint, isShared = false): StreamListener {
-  let listener: Deno.TcpListener;
+export function listenStream({ address, port }: Endpoint, isShared = false): TcpListener {
+  const scope = scopeOf(address);
   try {
-    listener = Deno.listen({ hostname: address, port, reusePort: isShared });
+    const options = { hostname: address, port, reusePort: isShared };
+    const { opened, fd } = withDescriptor(() => Deno.listen(options));
+    return tcpListener(opened, fd, endpointOf(opened.addr, scope), scope);
   } catch (error) {
     throw new TransportError("listen for TCP at", { address, port }, error);
   }
-  const scope = scopeOf(address);
-  return streamListener(listener, endpointOf(listener.addr, scope), scope);
 }
 
 /**
@@ -54,7 +60,7 @@ export function listenStream({ address, port }: Endpoint, isShared = false): Str
  *
  * @throws {TransportError} When the port cannot be had.
  */
-export function listenStreamEarly(at: Endpoint): StreamListener {
+export function listenStreamEarly(at: Endpoint): TcpListener {
   try {
     return streamListenerOn(listenEarly(streamCalls.socketAddress(at)), at);
   } catch (error) {
@@ -63,19 +69,21 @@ export function listenStreamEarly(at: Endpoint): StreamListener {
 }
 
 /** Listener on a listening descriptor, of which it takes ownership. @throws {Error} */
-export function streamListenerOn(fd: number, local: Endpoint): StreamListener {
-  const listener = listenerOn(fd, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  return streamListener(listener, local, scopeOf(local.address));
+export function streamListenerOn(fd: number, local: Endpoint): TcpListener {
+  const own = listenerOn(fd, () => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  return tcpListener(own.listener, own.fd, local, scopeOf(local.address));
 }
 
-/** StreamListener of the runtime's listener; `scope` is the scope of a link-local address. */
-function streamListener(
+/** TcpListener of Deno's listener; `scope` is the scope of a link-local address. */
+function tcpListener(
   listener: Deno.TcpListener,
+  fd: number,
   local: Endpoint,
-  scope = "",
-): StreamListener {
+  scope: string,
+): TcpListener {
   let isClosed = false;
   return {
+    fd,
     local,
     async accept() {
       for (;;) {

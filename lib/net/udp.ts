@@ -8,7 +8,8 @@
  * Source: RFC 3493 section 3.7 (mapped addresses).
  */
 
-import { type DatagramCalls, withDatagramCalls } from "../platform/datagram_calls.ts";
+import { type DatagramCalls, DescriptorCalls } from "../platform/datagram_calls.ts";
+import { withDescriptor } from "../platform/opened_socket.ts";
 import { isIpv6, isLoopback } from "../rpc/address.ts";
 import {
   type Caller,
@@ -25,10 +26,10 @@ import { endpointIn, SOCKET_ADDRESS_BYTES, SocketAddresses } from "./socket_addr
 import { sleep, type StartTimer } from "../time/clock.ts";
 
 /**
- * Receive buffer, in bytes: as in other RPC implementations, and several times our largest call.
- * The rest of a longer datagram is cut off; bytes after the arguments are ignored anyway.
+ * Longest datagram received whole, in bytes: as in other RPC implementations, and several times our
+ * largest call. The rest of a longer one is cut off; bytes after the arguments are ignored anyway.
  */
-const RECEIVE_BUFFER_BYTES = 9_000;
+export const DATAGRAM_MAX_BYTES = 9_000;
 /**
  * Consecutive errors of receive() that may concern single datagrams. After more of them the socket
  * itself is faulty, and the loop pauses instead of spinning.
@@ -48,9 +49,6 @@ const DRAINED_MAX = 1024;
  */
 const TURN_MS = 1;
 
-/** Opens a Deno socket together with system calls for its descriptor. */
-export type WithDatagramCalls = typeof withDatagramCalls;
-
 /** Address of a socket. */
 export interface DatagramOptions {
   /** Numeric address, `::` for both families; a link-local one with its scope. */
@@ -68,12 +66,11 @@ export interface DatagramOptions {
 export function openUdpSocket(
   { address, port }: DatagramOptions,
   startTimer: StartTimer,
-  withCalls: WithDatagramCalls = withDatagramCalls,
-): DatagramSocket {
+): UdpSocket {
   try {
     const options = { transport: "udp", hostname: address, port } as const;
-    const { opened, calls } = withCalls(() => Deno.listenDatagram(options));
-    return new UdpSocket(opened, startTimer, scopeOf(address), calls);
+    const { opened, fd } = withDescriptor(() => Deno.listenDatagram(options));
+    return new UdpSocket(opened, new DescriptorCalls(fd), startTimer, scopeOf(address));
   } catch (error) {
     throw new TransportError("open UDP socket", { address, port }, error);
   }
@@ -85,7 +82,7 @@ export class UdpSocket implements DatagramSocket {
   readonly #socket: Deno.DatagramConn;
   readonly #startTimer: StartTimer;
   readonly #scope: string;
-  readonly #calls: DatagramCalls | undefined;
+  readonly #calls: DatagramCalls;
   readonly #addresses: SocketAddresses;
   readonly #closing = new AbortController();
   /** Set by {@link receive}. */
@@ -94,26 +91,31 @@ export class UdpSocket implements DatagramSocket {
   readonly #isLoopback: boolean;
   readonly #isDual: boolean;
   /** Separate buffer, since Deno may be filling the other one. */
-  readonly #polled = new Uint8Array(RECEIVE_BUFFER_BYTES);
+  readonly #polled = new Uint8Array(DATAGRAM_MAX_BYTES);
 
   constructor(
     socket: Deno.DatagramConn,
+    calls: DatagramCalls,
     startTimer: StartTimer,
     scope = "",
-    calls?: DatagramCalls,
   ) {
     this.#socket = socket;
+    this.#calls = calls;
     this.#startTimer = startTimer;
     this.#scope = scope;
-    this.#calls = calls;
     this.local = endpointOf(socket.addr, scope);
     this.#isLoopback = isLoopback(this.local.address);
     this.#isDual = this.local.address === "::";
     this.#addresses = new SocketAddresses(isIpv6(this.local.address));
   }
 
+  /** Descriptor, valid until {@link close}. */
+  get fd(): number {
+    return this.#calls.fd;
+  }
+
   send(data: Uint8Array, to: Endpoint): Promise<void> | undefined {
-    if (this.#calls !== undefined && !this.#closing.signal.aborted) {
+    if (!this.#closing.signal.aborted) {
       const address = this.#addresses.of(to);
       const isSent = address !== undefined &&
         this.#calls.send(data as Uint8Array<ArrayBuffer>, address);
@@ -123,7 +125,7 @@ export class UdpSocket implements DatagramSocket {
   }
 
   async receive(deliver: (data: Uint8Array, from: Origin) => void): Promise<void> {
-    const buffer = new Uint8Array(RECEIVE_BUFFER_BYTES);
+    const buffer = new Uint8Array(DATAGRAM_MAX_BYTES);
     this.#deliver = deliver;
     let errorsInARow = 0;
     while (!this.#closing.signal.aborted) {
@@ -153,7 +155,6 @@ export class UdpSocket implements DatagramSocket {
    * plus `taken`.
    */
   #drain(buffer: Uint8Array<ArrayBuffer>, taken: number): number {
-    if (this.#calls === undefined) return taken;
     const source = new Uint8Array(SOCKET_ADDRESS_BYTES);
     for (; taken < DRAINED_MAX && !this.#closing.signal.aborted; taken++) {
       const length = this.#calls.receive(buffer, source);

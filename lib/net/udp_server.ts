@@ -12,24 +12,22 @@
  * priority.
  */
 
-import { MessageSocket } from "../platform/message_socket.ts";
-import {
-  endSharing,
-  interfaceName,
-  keepToLoopback,
-  sharePort,
-} from "../platform/socket_options.ts";
+import { bindToLoopback, MessageSocket } from "../platform/message_socket.ts";
+import { interfaceName, setPortSharing, setReceiveBuffer } from "../platform/socket_options.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
 import { isIpv6, isLoopback } from "../rpc/address.ts";
-import { type DatagramSocket, type Endpoint, TransportError } from "../rpc/transport.ts";
+import { type DatagramSocket, TransportError } from "../rpc/transport.ts";
 import type { StartTimer } from "../time/clock.ts";
 import { ArrivalSocket } from "./arrival_socket.ts";
 import { systemCode } from "./errors.ts";
 import { ANY_IPV4, ANY_IPV6, isWildcard } from "./wildcards.ts";
-import { openUdpSocket } from "./udp.ts";
+import { DATAGRAM_MAX_BYTES, openUdpSocket, type UdpSocket } from "./udp.ts";
 
-/** Longest datagram read whole, in bytes, as in other RPC implementations. */
-export const RECEIVE_BUFFER_BYTES = 9_000;
+/**
+ * Receive buffer of a socket, in bytes. The kernel charges about 800 for a small datagram, so this
+ * holds the notices of 5,000 peers that regain power at one moment.
+ */
+export const SERVER_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** Addresses that local lock managers call. */
 const LOOPBACK = ["127.0.0.1", "::1"];
@@ -53,7 +51,7 @@ export function openUdpServer(
 
 class UdpOpener {
   readonly #startTimer: StartTimer;
-  readonly #loopback: DatagramSocket[] = [];
+  readonly #loopback: UdpSocket[] = [];
   readonly #ofThisHost: ArrivalSocket[] = [];
   readonly #others: ArrivalSocket[] = [];
   #port: number;
@@ -73,21 +71,22 @@ class UdpOpener {
         if (isWildcard(address)) this.#openWildcards(address);
         else if (!isLoopback(address)) this.#others.push(this.#openArrival(address));
       }
+      for (const { fd } of all()) setPortSharing(fd, false);
+      return all();
     } catch (error) {
       for (const socket of all()) socket.close();
       throw error;
-    } finally {
-      if (this.#port !== 0) endSharing("udp", this.#port);
     }
-    return all();
   }
 
   #openLoopback(address: string): void {
     const at = { address, port: this.#port };
     try {
       const socket = openUdpSocket(at, this.#startTimer);
-      this.#opened(socket.local);
-      if (keepToLoopback(this.#port)) {
+      this.#opened(socket);
+      // A router may forward datagrams to loopback addresses, and a host with `route_localnet`
+      // accepts them.
+      if (bindToLoopback(socket.fd)) {
         this.#loopback.push(socket);
         return;
       }
@@ -119,7 +118,7 @@ class UdpOpener {
       socket = MessageSocket.open({
         family: isIpv6(address) ? "ipv6" : "ipv4",
         name: streamCalls.socketAddress(at),
-        maxBytes: RECEIVE_BUFFER_BYTES,
+        maxBytes: DATAGRAM_MAX_BYTES,
         isLoopbackOnly,
         sharesPort: this.#isOpen,
       });
@@ -132,17 +131,18 @@ class UdpOpener {
       first: () => this.#poll(isLoopbackOnly),
       now: () => performance.now(),
     });
-    this.#opened(opened.local);
+    this.#opened(opened);
     return opened;
   }
 
   /** Whether a socket is open whose port further sockets share. */
   #isOpen = false;
 
-  #opened({ port }: Endpoint): void {
+  #opened({ fd, local }: UdpSocket | ArrivalSocket): void {
     this.#isOpen = true;
-    this.#port = port;
-    sharePort("udp", port);
+    this.#port = local.port;
+    setPortSharing(fd, true);
+    setReceiveBuffer(fd, SERVER_BUFFER_BYTES);
   }
 
   #poll(isFromThisHost: boolean): void {

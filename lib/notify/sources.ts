@@ -164,7 +164,6 @@ export class SourceOpener {
     let calls = this.#calls.get(address);
     if (calls === undefined) {
       const socket = this.#socket(address);
-      this.#enlargeBuffer(socket.local.port);
       calls = new PeerCalls(socket, this.#connectFrom(address), this.#parts);
       this.#calls.set(address, calls);
     }
@@ -188,27 +187,27 @@ export class SourceOpener {
 
   #socket(address: string): DatagramSocket {
     const { startTimer } = systemClock;
-    if (this.#port !== undefined) {
-      return openUdpSocket({ address, port: this.#port }, startTimer);
-    }
+    if (this.#port !== undefined) return this.#open({ address, port: this.#port }, startTimer);
     const randomNumber = this.#parts.randomXid;
     const { socket, note } = openReservedSocket({
       address,
       givenAway: this.#givenAwayPorts(),
       randomNumber,
       startTimer,
-    }, openUdpSocket);
+    }, this.#open);
     if (note !== undefined) this.#log.warning(note);
     return socket;
   }
 
-  #enlargeBuffer(port: number): void {
+  #open: typeof openUdpSocket = (at, startTimer) => {
+    const socket = openUdpSocket(at, startTimer);
     try {
-      setReceiveBuffer(port, RECEIVE_BUFFER_BYTES);
+      setReceiveBuffer(socket.fd, RECEIVE_BUFFER_BYTES);
     } catch (error) {
       this.#log.debug(() => `Cannot enlarge the receive buffer: ${reasonOf(error)}`);
     }
-  }
+    return socket;
+  };
 }
 
 /** Calls from our own address of the peer's family. */

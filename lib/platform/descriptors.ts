@@ -138,8 +138,6 @@ export interface BoundSocket {
   readonly family: "ipv4" | "ipv6";
   readonly transport: "udp" | "tcp";
   readonly port: number;
-  /** Bound to a loopback address. */
-  readonly isLoopback: boolean;
 }
 
 const FAMILIES: Readonly<Record<number, BoundSocket["family"]>> = { 2: "ipv4", 10: "ipv6" };
@@ -153,12 +151,7 @@ export function boundSocket(fd: number): BoundSocket | undefined {
   if (family === undefined) return undefined;
   const transport = TRANSPORTS[getSocketOption(fd, "SO_TYPE")];
   if (transport === undefined) return undefined;
-  const isLoopback = family === "ipv4" ? name[4] === 127 : isIpv6Loopback(name.subarray(8, 24));
-  return { family, transport, port: name[2]! << 8 | name[3]!, isLoopback };
-}
-
-function isIpv6Loopback(address: Uint8Array): boolean {
-  return address.every((byte, i) => byte === (i === 15 ? 1 : 0));
+  return { family, transport, port: name[2]! << 8 | name[3]! };
 }
 
 /** Level and number of options with an int value. */
@@ -166,6 +159,7 @@ const OPTIONS = {
   SO_REUSEADDR: [SOL_SOCKET, 2],
   SO_REUSEPORT: [SOL_SOCKET, 15],
   SO_TYPE: [SOL_SOCKET, 3],
+  SO_ACCEPTCONN: [SOL_SOCKET, 30],
   SO_RCVBUF: [SOL_SOCKET, 8],
   SO_RCVBUFFORCE: [SOL_SOCKET, 33],
   IP_PKTINFO: [0, 8],

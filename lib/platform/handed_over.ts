@@ -15,15 +15,10 @@
  * Source: sd_listen_fds(3), epoll_ctl(2), proc(5).
  */
 
-import {
-  closeDescriptor,
-  duplicate,
-  getSocketOption,
-  openDescriptors,
-  openNumbers,
-} from "./descriptors.ts";
+import { closeDescriptor, duplicate, getSocketOption, openNumbers } from "./descriptors.ts";
 import { checked, libc } from "./libc.ts";
 import { MACHINE } from "./machine.ts";
+import { withDescriptor } from "./opened_socket.ts";
 import { readableText } from "./small_files.ts";
 
 /** First descriptor handed over (SD_LISTEN_FDS_START). */
@@ -100,28 +95,27 @@ const SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
- * Makes a Deno listener accept from a handed-over socket; `fd` is closed.
+ * Makes a Deno listener accept from a handed-over socket; `fd` is closed, and a duplicate returned.
  *
  * @param listen Opens a listener of its family, at any address.
  * @throws {Error} When Deno does not poll it as expected.
  */
-export function listenerOn<L extends { close(): void }>(fd: number, listen: () => L): L {
-  const before = new Set(openDescriptors().map(({ target }) => target));
-  const listener = listen();
+export function listenerOn<L extends Deno.Listener>(
+  fd: number,
+  listen: () => L,
+): { readonly listener: L; readonly fd: number } {
+  const { opened: listener, fd: own } = withDescriptor(listen);
   try {
-    const isNew = ({ target }: { target: string }) =>
-      target.startsWith("socket:") && !before.has(target);
-    const own = openDescriptors().find(isNew);
-    const found = own === undefined ? undefined : registrationOf(own.fd);
-    if (own === undefined || found === undefined) throw new Error("the runtime does not poll it");
+    const found = registrationOf(own);
+    if (found === undefined) throw new Error("the runtime does not poll it");
     checked("fcntl", libc().fcntl(fd, F_SETFL, O_NONBLOCK));
-    duplicate(fd, own.fd, false);
+    duplicate(fd, own, false);
     const { epoll, event } = found;
     const library = Deno.dlopen("libc.so.6", SYMBOLS);
-    checked("epoll_ctl", library.symbols.epoll_ctl(epoll, EPOLL_CTL_ADD, own.fd, event));
+    checked("epoll_ctl", library.symbols.epoll_ctl(epoll, EPOLL_CTL_ADD, own, event));
     library.close();
     closeDescriptor(fd);
-    return listener;
+    return { listener, fd: own };
   } catch (error) {
     listener.close();
     throw new Error(`Cannot take the socket of descriptor ${fd}`, { cause: error });

@@ -1,82 +1,37 @@
-/** Socket options that Deno lacks, for sockets that it opened. Their descriptors are found by port. */
+/** Socket options that Deno lacks, and names of interfaces. */
 
-import {
-  type BoundSocket,
-  boundSocket,
-  getSocketOption,
-  openNumbers,
-  setSocketOption,
-} from "./descriptors.ts";
+import { getSocketOption, openNumbers, setSocketOption } from "./descriptors.ts";
 import { libc, LibcError } from "./libc.ts";
-import { bindToLoopback } from "./message_socket.ts";
 
 /**
- * Sets the receive buffer of every UDP socket bound to `port`, unless it is larger already. Without
- * privileges it is limited by `net.core.rmem_max`.
- *
- * @returns Number of sockets found.
+ * Sets the receive buffer of a UDP socket, unless it is larger already. Without privileges it is
+ * limited by `net.core.rmem_max`.
  */
-export function setReceiveBuffer(port: number, bytes: number): number {
-  let found = 0;
-  for (const fd of openNumbers()) {
-    const socket = boundSocket(fd);
-    if (socket?.transport !== "udp" || socket.port !== port) continue;
-    found++;
-    // The kernel doubles the value for its overhead. A second call may come after the privilege
-    // drop.
-    if (getSocketOption(fd, "SO_RCVBUF") >= 2 * bytes) continue;
-    try {
-      setSocketOption(fd, "SO_RCVBUFFORCE", bytes);
-    } catch (error) {
-      if (!(error instanceof LibcError && error.code === "EPERM")) throw error;
-      setSocketOption(fd, "SO_RCVBUF", bytes);
-    }
-  }
-  return found;
-}
-
-/**
- * Sets TCP_USER_TIMEOUT for connections accepted on `port`: the kernel drops a peer that accepts no
- * data for `ms`. Listening sockets pass the option on (tcp(7)).
- */
-export function setSendTimeLimit(port: number, ms: number): void {
-  for (const fd of openNumbers()) {
-    const socket = boundSocket(fd);
-    if (socket?.transport === "tcp" && socket.port === port) {
-      setSocketOption(fd, "TCP_USER_TIMEOUT", ms);
-    }
+export function setReceiveBuffer(fd: number, bytes: number): void {
+  // The kernel doubles the value for its overhead.
+  if (getSocketOption(fd, "SO_RCVBUF") >= 2 * bytes) return;
+  try {
+    setSocketOption(fd, "SO_RCVBUFFORCE", bytes);
+  } catch (error) {
+    if (!(error instanceof LibcError && error.code === "EPERM")) throw error;
+    setSocketOption(fd, "SO_RCVBUF", bytes);
   }
 }
 
 /**
- * Lets this user open further sockets on our port, until {@link endSharing}. SO_REUSEPORT requires
- * the option on all sockets, and one user; SO_REUSEADDR would admit any user.
+ * Sets TCP_USER_TIMEOUT for connections accepted by a listener: the kernel drops a peer that
+ * accepts no data for `ms`. Listening sockets pass the option on (tcp(7)).
  */
-export function sharePort(transport: BoundSocket["transport"], port: number): void {
-  for (const fd of descriptorsOf(transport, port)) setSocketOption(fd, "SO_REUSEPORT", 1);
-}
-
-/** Makes our port exclusive again. */
-export function endSharing(transport: BoundSocket["transport"], port: number): void {
-  for (const fd of descriptorsOf(transport, port)) setSocketOption(fd, "SO_REUSEPORT", 0);
+export function setSendTimeLimit(fd: number, ms: number): void {
+  setSocketOption(fd, "TCP_USER_TIMEOUT", ms);
 }
 
 /**
- * Restricts our UDP sockets at loopback addresses to the loopback interface: a router may forward
- * datagrams to such addresses, and a host with `route_localnet` accepts them. False if not
- * permitted; see {@link bindToLoopback}.
+ * Lets this user open further sockets on the port of a socket, or makes the port exclusive again.
+ * SO_REUSEPORT requires the option on all sockets, and one user; SO_REUSEADDR would admit any user.
  */
-export function keepToLoopback(port: number): boolean {
-  return descriptorsOf("udp", port).every((fd) =>
-    !boundSocket(fd)!.isLoopback || bindToLoopback(fd)
-  );
-}
-
-function descriptorsOf(transport: BoundSocket["transport"], port: number): number[] {
-  return openNumbers().filter((fd) => {
-    const socket = boundSocket(fd);
-    return socket?.transport === transport && socket.port === port;
-  });
+export function setPortSharing(fd: number, isShared: boolean): void {
+  setSocketOption(fd, "SO_REUSEPORT", isShared ? 1 : 0);
 }
 
 /** Longest interface name, in bytes, with its NUL (IF_NAMESIZE). */

@@ -16,7 +16,6 @@ import { serveDatagrams } from "../net/udp.ts";
 import { ABSTRACT, listenUnix } from "../net/unix_listener.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import type { HandedOver } from "../platform/handed_over.ts";
-import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 import { quote } from "../quote.ts";
 import type { Caller, DatagramSocket, Netid, Respond } from "../rpc/transport.ts";
@@ -27,10 +26,6 @@ import { reasonOf } from "../reason.ts";
 
 /** Always listened on: local services register there. */
 const LOOPBACK = ["127.0.0.1", "::1"];
-/** Receive buffer of a UDP socket, in bytes: 5,000 small datagrams. */
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-/** Time for which the kernel retries sending to a caller that is gone or does not read, in ms. */
-const SEND_TIME_LIMIT_MS = 10_000;
 /** Mode of the UNIX socket: any user may connect, and access is decided per call. */
 const SOCKET_MODE = 0o666;
 
@@ -63,11 +58,9 @@ export function openRpcbindSockets(
     udp: true,
     tcp: true,
     startTimer: clock.startTimer,
-    listening: (port) => setSendTimeLimit(port, SEND_TIME_LIMIT_MS),
     ...(isLimited && { addresses: [...new Set([...LOOPBACK, ...addresses])] }),
   };
   const server = openServer(options, taken.openers(systemOpeners(options)));
-  setReceiveBuffer(PMAP_PORT, RECEIVE_BUFFER_BYTES);
   const { listeners: unix, ownSocket } = openUnixListeners(taken.unix, log);
   return {
     datagrams: server.datagrams,

@@ -12,7 +12,6 @@ import { type ClosingLimit, sharedLimits } from "../net/stream_limits.ts";
 import { serveStreams } from "../net/stream_server.ts";
 import { serveDatagrams } from "../net/udp.ts";
 import { systemClock as clock } from "../platform/clock.ts";
-import { setReceiveBuffer, setSendTimeLimit } from "../platform/socket_options.ts";
 import { reasonOf } from "../reason.ts";
 import { isLoopback, netidFor } from "../rpc/address.ts";
 import type { Caller, DatagramSocket, Netid, Respond, TransportAddress } from "../rpc/transport.ts";
@@ -27,17 +26,6 @@ function loopbackAddresses(): string[] {
 }
 
 /**
- * Receive buffer of a UDP socket, in bytes. The kernel charges about 800 for a small datagram, so
- * this holds the notices of 5,000 peers that regain power at one moment.
- */
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-/**
- * Time for which the kernel retries sending to a peer that is gone or does not read, in ms. Deno
- * cannot cancel a write, so the connection would count against the limits forever.
- */
-const SEND_TIME_LIMIT_MS = 10_000;
-
-/**
  * Opens the sockets. `defaultPort` applies where no port is configured; 0: any.
  *
  * @throws {TransportError} When a socket cannot be opened, for example because its port is in use.
@@ -48,20 +36,17 @@ export function openNsmServer(
   log: Log,
 ): ServerSockets {
   const isLimited = listenAddresses.length > 0;
-  const server = openServer({
+  return openServer({
     port: port || defaultPort,
     udp,
     tcp,
     startTimer: clock.startTimer,
-    listening: (port) => setSendTimeLimit(port, SEND_TIME_LIMIT_MS),
     awaits: (address) =>
       log.notice(
         `listen-addresses: this host has no ${address} now; it will be served once it has`,
       ),
     ...(isLimited && { addresses: [...new Set([...loopbackAddresses(), ...listenAddresses])] }),
   });
-  for (const { local } of server.datagrams) setReceiveBuffer(local.port, RECEIVE_BUFFER_BYTES);
-  return server;
 }
 
 /**

@@ -4,8 +4,7 @@ import {
   type ReservedOptions,
   reservedPorts,
 } from "../../lib/net/reserved_port.ts";
-import type { openUdpSocket } from "../../lib/net/udp.ts";
-import { type DatagramSocket, TransportError } from "../../lib/rpc/transport.ts";
+import { type DatagramSocket, type Endpoint, TransportError } from "../../lib/rpc/transport.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 const pure = { permissions: "none" } as const;
@@ -30,7 +29,7 @@ Deno.test("reservedPorts() names given away ports last, blacklisted ones at the 
 /** Opens nothing: a port fails with the code that `fault` gives it. */
 function setUp(fault: (port: number) => [new (message: string) => Error, string] | undefined) {
   const tried: number[] = [];
-  const open: typeof openUdpSocket = ({ address, port }) => {
+  const open = ({ address, port }: Endpoint) => {
     tried.push(port);
     const found = fault(port);
     if (found !== undefined) {

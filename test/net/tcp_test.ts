@@ -6,6 +6,7 @@ import { connectStream, connectUnix, listenStream } from "../../lib/net/tcp.ts";
 import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
 import { type Respond, type StreamConnection, TransportError } from "../../lib/rpc/transport.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import "../support/open_libc.ts";
 import { leakChecked } from "../support/leak_checked.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 

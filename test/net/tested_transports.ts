@@ -1,13 +1,12 @@
-/** UDP and TCP behind one face, each by the runtime alone and with system calls, for the same cases. */
+/** UDP, and TCP by Deno and by our own system calls, behind one interface for one set of cases. */
 
 import { netidFor } from "../../lib/rpc/address.ts";
 import { connectFrom } from "../../lib/net/bound_stream.ts";
 import { openServer } from "../../lib/net/server_sockets.ts";
 import { serveStreams } from "../../lib/net/stream_server.ts";
 import { connectStream, listenStream } from "../../lib/net/tcp.ts";
-import { openUdpSocket, serveDatagrams, type WithDatagramCalls } from "../../lib/net/udp.ts";
+import { openUdpSocket, serveDatagrams } from "../../lib/net/udp.ts";
 import { systemClock } from "../../lib/platform/clock.ts";
-import { withDatagramCalls } from "../../lib/platform/datagram_calls.ts";
 import { streamCalls } from "../../lib/platform/stream_calls.ts";
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
 import type { ClientParts } from "../../lib/rpc/client.ts";
@@ -65,9 +64,9 @@ function clientParts(clock: FakeClock): ClientParts {
   return { startTimer: clock.startTimer, randomXid: () => xid++ };
 }
 
-const udp = (label: string, withCalls: WithDatagramCalls): TestedTransport => ({
+const udp: TestedTransport = {
   name: "udp",
-  label,
+  label: "udp",
   serve: (respond) => {
     const server = openServer({ port: 0, udp: true, tcp: false, startTimer });
     const log = new RecordingLog();
@@ -88,7 +87,7 @@ const udp = (label: string, withCalls: WithDatagramCalls): TestedTransport => ({
     };
   },
   improvise: (address, receive) => {
-    const socket = openUdpSocket({ address, port: 0 }, startTimer, withCalls);
+    const socket = openUdpSocket({ address, port: 0 }, startTimer);
     const ended = socket.receive((call, from) =>
       receive(call.slice(), async (message) => await socket.send(message, from), from)
     );
@@ -101,7 +100,7 @@ const udp = (label: string, withCalls: WithDatagramCalls): TestedTransport => ({
     };
   },
   client: (clock) => {
-    const socket = openUdpSocket({ address: "::", port: 0 }, startTimer, withCalls);
+    const socket = openUdpSocket({ address: "::", port: 0 }, startTimer);
     const client = new DatagramClient(socket, clientParts(clock));
     return {
       call: (name, args, to, timeoutMs = TIMEOUT_MS) =>
@@ -110,11 +109,11 @@ const udp = (label: string, withCalls: WithDatagramCalls): TestedTransport => ({
     };
   },
   sendOnly: async (message, to) => {
-    const socket = openUdpSocket({ address: "::", port: 0 }, startTimer, withCalls);
+    const socket = openUdpSocket({ address: "::", port: 0 }, startTimer);
     await socket.send(message, to);
     socket.close();
   },
-});
+};
 
 /** Connections that leave from a port of our choice, with time of their own. */
 const connectFromPort = connectFrom({
@@ -196,12 +195,8 @@ const tcp = (label: string, connect: Connect): TestedTransport => ({
   },
 });
 
-/** Without system calls of our own. */
-const byRuntime: WithDatagramCalls = (open) => ({ opened: open(), calls: undefined });
-
 export const testedTransports = [
-  udp("udp", byRuntime),
+  udp,
   tcp("tcp", connectStream),
-  udp("udp with system calls", withDatagramCalls),
   tcp("tcp with system calls", connectFromPort),
 ];

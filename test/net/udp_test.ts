@@ -49,14 +49,14 @@ class StubConn {
 
 const from = (hostname: string): Deno.NetAddr => ({ transport: "udp", hostname, port: 9 });
 
-function setUp(scope = "", calls?: DatagramCalls) {
+function setUp(scope = "", calls: DatagramCalls = new StubCalls()) {
   const clock = new FakeClock();
   const conn = new StubConn();
   const socket = new UdpSocket(
     conn as unknown as Deno.DatagramConn,
+    calls,
     clock.startTimer,
     scope,
-    calls,
   );
   const sources: string[] = [];
   const ended = socket.receive((_, { address, port }) => void sources.push(`${address} ${port}`));
@@ -116,6 +116,7 @@ Deno.test("receive() ends when the socket is closed", pure, async () => {
 
 /** System calls on a socket in which so many datagrams wait, all from 192.0.2.1. */
 class StubCalls implements DatagramCalls {
+  readonly fd = -1;
   waiting = 0;
   maySend = true;
   readonly sent: string[] = [];
@@ -164,9 +165,8 @@ Deno.test("poll() leaves what has arrived to receive(), before that is called", 
   calls.waiting = 1;
   const socket = new UdpSocket(
     new StubConn() as unknown as Deno.DatagramConn,
-    startTimer,
-    "",
     calls,
+    startTimer,
   );
   socket.poll();
   assertEquals(calls.waiting, 1);
@@ -176,7 +176,7 @@ Deno.test("poll() leaves what has arrived to receive(), before that is called", 
 Deno.test("receive() drains no more when it is closed meanwhile", pure, async () => {
   const calls = new StubCalls();
   const conn = new StubConn();
-  const socket = new UdpSocket(conn as unknown as Deno.DatagramConn, startTimer, "", calls);
+  const socket = new UdpSocket(conn as unknown as Deno.DatagramConn, calls, startTimer);
   calls.waiting = 10;
   conn.add(from("192.0.2.2"));
   let received = 0;

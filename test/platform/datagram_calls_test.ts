@@ -1,18 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
 import "../support/open_libc.ts";
-import { withDatagramCalls } from "../../lib/platform/datagram_calls.ts";
+import { DescriptorCalls } from "../../lib/platform/datagram_calls.ts";
+import { withDescriptor } from "../../lib/platform/opened_socket.ts";
 
 const LOCAL = { transport: "udp", hostname: "127.0.0.1" } as const;
 
 function open(reusedPort?: number) {
   const options = { ...LOCAL, port: reusedPort ?? 0, reuseAddress: true };
-  const { opened, calls } = withDatagramCalls(() => Deno.listenDatagram(options));
+  const { opened, fd } = withDescriptor(() => Deno.listenDatagram(options));
   const { port } = opened.addr as Deno.NetAddr;
   const address = new Uint8Array([2, 0, port >> 8, port & 0xff, 127, 0, 0, 1, ...new Array(8)]);
-  return { socket: opened, calls: calls!, port, address };
+  return { socket: opened, calls: new DescriptorCalls(fd), port, address };
 }
 
-Deno.test("withDatagramCalls() takes what has arrived, and its source, and does not wait", () => {
+Deno.test("receive() takes what has arrived, and its source, and does not wait", () => {
   const [one, other] = [open(), open()];
   const [buffer, source] = [new Uint8Array(10), new Uint8Array(28)];
   assert(one.calls.receive(buffer, source) < 0);
@@ -26,7 +27,7 @@ Deno.test("withDatagramCalls() takes what has arrived, and its source, and does 
   for (const { socket } of [one, other]) socket.close();
 });
 
-Deno.test("withDatagramCalls() finds the new one of two sockets on a port", () => {
+Deno.test("withDescriptor() finds the new one of two sockets on a port", () => {
   const first = open();
   const second = open(first.port);
   // Of two that share an address, the kernel gives a datagram to the one that was bound last.
@@ -37,13 +38,9 @@ Deno.test("withDatagramCalls() finds the new one of two sockets on a port", () =
   for (const { socket } of [first, second]) socket.close();
 });
 
-Deno.test("send() leaves what fails to others", () => {
+Deno.test("send() answers false where the kernel takes nothing", () => {
   const { socket, calls, address } = open();
   assertEquals(calls.send(new Uint8Array(70_000), address), false);
   assertEquals(calls.send(new Uint8Array(1), new Uint8Array(16)), false);
   socket.close();
-});
-
-Deno.test("withDatagramCalls() has no calls where no UDP socket was opened", () => {
-  assertEquals(withDatagramCalls(() => 1), { opened: 1, calls: undefined });
 });

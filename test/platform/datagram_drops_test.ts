@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import "../support/open_libc.ts";
-import { withDatagramCalls } from "../../lib/platform/datagram_calls.ts";
+import { DescriptorCalls } from "../../lib/platform/datagram_calls.ts";
 import { DatagramDrops } from "../../lib/platform/datagram_drops.ts";
+import { withDescriptor } from "../../lib/platform/opened_socket.ts";
 
 const LOCAL = { transport: "udp", hostname: "127.0.0.1", port: 0 } as const;
 /** Near the longest datagram, so that few of them fill a buffer. */
@@ -9,8 +10,8 @@ const DATAGRAM_BYTES = 60_000;
 const ENDLESS = 10_000;
 
 function open() {
-  const { opened, calls } = withDatagramCalls(() => Deno.listenDatagram(LOCAL));
-  return { socket: opened, calls: calls!, at: opened.addr as Deno.NetAddr };
+  const { opened: socket, fd } = withDescriptor(() => Deno.listenDatagram(LOCAL));
+  return { socket, calls: new DescriptorCalls(fd), at: socket.addr as Deno.NetAddr };
 }
 
 Deno.test("DatagramDrops tells what found no room, also after the end of the socket", async () => {
