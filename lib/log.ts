@@ -3,6 +3,7 @@
  * uses @std/log.
  */
 
+import { CONTROLS, withoutErrorNumbers } from "./quote.ts";
 import { BaseHandler } from "@std/log/base-handler";
 import { type LevelName, LogLevels } from "@std/log/levels";
 import { Logger, type LogRecord } from "@std/log/logger";
@@ -58,18 +59,12 @@ class SinkHandler extends BaseHandler {
   log(): void {} // called by the base class's handle(), which is overridden
 }
 
-/** Suffix that Deno appends to the system's error text. */
-const ERROR_NUMBERS = / \(os error \d+\)/g;
-
-/** Characters that control a terminal or reorder text, as in quote.ts. */
-const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Cs}]/gu;
-
 /**
  * Joins the lines of a stack trace by bars, removes error numbers, and replaces other control
  * characters by `?`.
  */
 function oneLine(message: string): string {
-  const words = message.replace(ERROR_NUMBERS, "").trimEnd();
+  const words = withoutErrorNumbers(message).trimEnd();
   return words.replace(/\s*\n\s*/g, " | ").replace(CONTROLS, "?");
 }
 

@@ -55,11 +55,6 @@ export function openLog(programName: string, settings: PlaceSettings): OpenLog {
   }) as OpenLog;
 }
 
-/** Whether the log goes to stderr, so that errors need not be printed there too. */
-export function isLoggedToStderr(isToStderr: boolean): boolean {
-  return placeOf({ isToStderr, logFormat: "text", verbose: 0, debug: [] }).format !== undefined;
-}
-
 /** Threshold, and the line format on standard error; undefined: system log. */
 function placeOf(settings: PlaceSettings): { threshold: LogLevel; format: LineFormat | undefined } {
   const threshold = logThreshold(settings);

@@ -4,29 +4,23 @@
  * Source: rpcbind(8).
  */
 
+import { startOf } from "./start_of.ts";
 import project from "../../deno.json" with { type: "json" };
-import { systemFiles } from "../config/ini_file.ts";
 import { loadRpcbindSettings } from "../config/load.ts";
 import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
 import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import { type HandedOver, takeHandedOver } from "../platform/handed_over.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
-import { complain, print, terminalColumns } from "../platform/standard_streams.ts";
+import { complain, print } from "../platform/standard_streams.ts";
 import { reasonOf } from "../reason.ts";
 import { serveRpcbind } from "../rpcbind/serve.ts";
-import { isLoggedToStderr, openLog } from "./logging.ts";
+import { openLog } from "./logging.ts";
 
 /** Runs the daemon to its end; returns the exit status. */
 export async function rpcbind(invocation: Invocation): Promise<number> {
   const { programName, args, calledAs } = invocation;
-  const loaded = loadRpcbindSettings({
-    programName,
-    args,
-    env: Deno.env,
-    files: systemFiles,
-    width: terminalColumns(),
-  });
+  const loaded = loadRpcbindSettings(startOf(invocation));
   if (loaded.kind === "exit") return print(loaded);
   const { settings, warnings } = loaded;
   const isBackground = isInBackground();
@@ -50,7 +44,6 @@ export async function rpcbind(invocation: Invocation): Promise<number> {
   }
   const isToStderr = settings.debug;
   const log = openLog(programName, { ...settings, debug: [], isToStderr });
-  const isSeenAtOnce = isLoggedToStderr(isToStderr);
   log.notice(`Version ${project.version} starting`);
   for (const warning of warnings) log.warning(warning.message);
   if (settings.remoteCalls) {
@@ -60,7 +53,7 @@ export async function rpcbind(invocation: Invocation): Promise<number> {
     return await serveRpcbind({ settings, isBackground, handedOver, log });
   } catch (error) {
     log.error(reasonOf(error));
-    if (!isSeenAtOnce) complain(`${programName}: ${reasonOf(error)}`);
+    if (!log.isOnStderr) complain(`${programName}: ${reasonOf(error)}`);
     return 1;
   }
 }

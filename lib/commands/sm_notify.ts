@@ -5,20 +5,20 @@
  * Source: sm-notify(8); the order of visible effects is nfs-utils'.
  */
 
+import { startOf } from "./start_of.ts";
 import project from "../../deno.json" with { type: "json" };
-import { systemFiles } from "../config/ini_file.ts";
 import { loadSmNotifySettings } from "../config/load.ts";
 import type { SmNotifySettings } from "../config/settings.ts";
 import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
 import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import type { Invocation } from "../platform/role.ts";
 import { selfCommand } from "../platform/self_command.ts";
-import { isLoggedToStderr, openLog } from "./logging.ts";
+import { openLog } from "./logging.ts";
 import { showWhatWouldBeNotified } from "../notify/dry_run.ts";
 import { notifyPeers, type Prepared } from "../notify/run.ts";
 import { prepareToNotify } from "../notify/prepare.ts";
 import { totalMsOf } from "../notify/plan.ts";
-import { complain, print, terminalColumns } from "../platform/standard_streams.ts";
+import { complain, print } from "../platform/standard_streams.ts";
 import { reasonOf } from "../reason.ts";
 
 /** Variable that passes the preparation to the background, as JSON. */
@@ -29,13 +29,7 @@ const ROOT_UMASK = 0o022;
 /** Runs the program to its end; returns the exit status. */
 export async function smNotify(invocation: Invocation): Promise<number> {
   const { programName, args, calledAs } = invocation;
-  const loaded = loadSmNotifySettings({
-    programName,
-    args,
-    env: Deno.env,
-    files: systemFiles,
-    width: terminalColumns(),
-  });
+  const loaded = loadSmNotifySettings(startOf(invocation));
   if (loaded.kind === "exit") return print(loaded);
   closeInheritedDescriptors();
   const { settings, origins, warnings } = loaded;
@@ -50,7 +44,6 @@ export async function smNotify(invocation: Invocation): Promise<number> {
   const isToStderr = settings.noSyslog || settings.dryRun;
   const log = openLog(programName, { ...settings, isToStderr });
   const parts = { settings, totalMs, isTransportSet, log };
-  const isSeenAtOnce = isLoggedToStderr(isToStderr);
   try {
     const prepared = preparedInForeground();
     if (isInBackground() && prepared !== undefined) {
@@ -83,7 +76,7 @@ export async function smNotify(invocation: Invocation): Promise<number> {
     return status === 0 && outcome.prepared.unmovedSince !== undefined ? 1 : status;
   } catch (error) {
     log.error(reasonOf(error));
-    if (!isSeenAtOnce) complain(`${programName}: ${reasonOf(error)}`);
+    if (!log.isOnStderr) complain(`${programName}: ${reasonOf(error)}`);
     return 1;
   }
 }

@@ -5,6 +5,7 @@
  * Source: behaviour of nfs-utils' script of that name.
  */
 
+import { isSystemdBooted } from "../platform/sd_notify.ts";
 import project from "../../deno.json" with { type: "json" };
 import { systemFiles } from "../config/ini_file.ts";
 import { loadStatdSettings } from "../config/load.ts";
@@ -23,8 +24,6 @@ import { reasonOf } from "../reason.ts";
 
 /** Lock, so that concurrent mounts start one daemon. */
 const LOCK_FILE = "/run/rpc.statd.lock";
-/** Exists while systemd is the service manager (sd_booted(3)). */
-const SYSTEMD_FOLDER = "/run/systemd/system";
 /** Paths of systemctl; mount.nfs passes no PATH. */
 const SYSTEMCTL = ["/usr/bin/systemctl", "/bin/systemctl"];
 const UNIT = "rpc-statd.service";
@@ -61,7 +60,7 @@ export async function startStatd({ programName, calledAs, args }: Invocation): P
     if (await findRunningStatd() !== undefined) return 0;
     // 0 without a registration too, as with nfs-utils: mounts in the background go on trying.
     if (await registerRunning(programName) !== "none runs") return 0;
-    if (exists(SYSTEMD_FOLDER) && await startUnit()) return await statusOfRunning(programName);
+    if (isSystemdBooted() && await startUnit()) return await statusOfRunning(programName);
     return await start(programName, calledAs, lock);
   } catch (error) {
     complain(`${programName}: Cannot start statd: ${reasonOf(error)}`);

@@ -4,8 +4,8 @@
  * Source: rpc.statd(8).
  */
 
+import { startOf } from "./start_of.ts";
 import project from "../../deno.json" with { type: "json" };
-import { systemFiles } from "../config/ini_file.ts";
 import { loadStatdSettings } from "../config/load.ts";
 import {
   forkToBackground,
@@ -23,7 +23,7 @@ import { listingArguments } from "../nsmctl/macos_arguments.ts";
 import { findRunningStatd } from "../control/running_statd.ts";
 import { calloutAdvice } from "../statd/ha_callout.ts";
 import { serveNsm } from "../statd/serve.ts";
-import { complain, print, terminalColumns } from "../platform/standard_streams.ts";
+import { complain, print } from "../platform/standard_streams.ts";
 import { reasonOf } from "../reason.ts";
 
 /** Runs the daemon to its end; returns the exit status. */
@@ -37,13 +37,7 @@ export async function statd(invocation: Invocation): Promise<number> {
     return await nsmctl({ ...invocation, args: listing });
   }
   const folder = workingDirectory();
-  const loaded = loadStatdSettings({
-    programName,
-    args,
-    env: Deno.env,
-    files: systemFiles,
-    width: terminalColumns(),
-  });
+  const loaded = loadStatdSettings(startOf(invocation));
   if (loaded.kind === "exit") return print(loaded);
   closeInheritedDescriptors();
   const { settings, warnings } = loaded;

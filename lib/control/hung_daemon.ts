@@ -1,9 +1,6 @@
 /** Hung daemon: finds its process, and advises what to do. Its working directory is the state directory. */
 
-import { processesNamed, processOf, worksIn } from "../platform/processes.ts";
-
-/** Process name of the daemon in /proc/PID/comm. */
-export const PROCESS_NAME = "rpc.statd";
+import { processesNamed, processOf, STATD_PROCESS, worksIn } from "../platform/processes.ts";
 
 /** Thrown when the daemon does not answer within the timeout. */
 export class HungDaemonError extends Error {
@@ -11,7 +8,7 @@ export class HungDaemonError extends Error {
 
   /** `pid` is undefined if unknown. */
   constructor(readonly seconds: number, readonly pid: number | undefined) {
-    const who = pid === undefined ? PROCESS_NAME : `${PROCESS_NAME} (pid ${pid})`;
+    const who = pid === undefined ? STATD_PROCESS : `${STATD_PROCESS} (pid ${pid})`;
     super(`${who} has not answered for ${seconds} s; ${remedyFor(pid)}`);
   }
 }
@@ -35,5 +32,5 @@ function remedyFor(pid: number | undefined): string {
 
 /** Process whose working directory is the state directory; undefined if none is visible. */
 export function servingProcess(stateDirectoryPath: string): number | undefined {
-  return processesNamed(PROCESS_NAME).find(({ pid }) => worksIn(pid, stateDirectoryPath))?.pid;
+  return processesNamed(STATD_PROCESS).find(({ pid }) => worksIn(pid, stateDirectoryPath))?.pid;
 }

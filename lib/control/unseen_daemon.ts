@@ -14,10 +14,10 @@ import {
   type Process,
   processesNamed,
   processOf,
+  STATD_PROCESS,
   worksIn,
 } from "../platform/processes.ts";
 import { readableText } from "../platform/small_files.ts";
-import { PROCESS_NAME } from "./hung_daemon.ts";
 
 /** True for a process of this executable. An unreadable or since replaced executable counts as ours. */
 export function isOurProgram({ program, isProgramReplaced }: Process): boolean {
@@ -26,7 +26,7 @@ export function isOurProgram({ program, isProgramReplaced }: Process): boolean {
 
 /** Daemon whose working directory is this one; undefined if none is visible. */
 export function workingDaemon(directory: string): Process | undefined {
-  return processesNamed(PROCESS_NAME).find((one) =>
+  return processesNamed(STATD_PROCESS).find((one) =>
     isOurProgram(one) && worksIn(one.pid, directory)
   );
 }
@@ -40,7 +40,7 @@ export function elsewhereDaemon(
 ): { readonly pid: number; readonly cwd: string; readonly isRemoved: boolean } | undefined {
   const text = readableText(statdPidFile(ownNetworkNamespace(), hostNetworkNamespace()))?.trim();
   const one = /^\d+$/.test(text ?? "") ? processOf(Number(text)) : undefined;
-  if (one?.name !== PROCESS_NAME || !isOurProgram(one)) return undefined;
+  if (one?.name !== STATD_PROCESS || !isOurProgram(one)) return undefined;
   const isRemoved = directoryOf(one.pid) === `${realPath(directory)}${DELETED}`;
   return { pid: one.pid, cwd: `/proc/${one.pid}/cwd`, isRemoved };
 }

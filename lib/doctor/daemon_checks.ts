@@ -8,6 +8,7 @@ import {
   type Process,
   processesNamed,
   processOf,
+  STATD_PROCESS,
   worksIn,
 } from "../platform/processes.ts";
 import { isOurProgram } from "../control/unseen_daemon.ts";
@@ -15,13 +16,12 @@ import type { Identity } from "../platform/privileges.ts";
 import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/proc.ts";
 import { statdPidFile } from "../platform/pid_file.ts";
 import { exists, readableText } from "../platform/small_files.ts";
-import { type Check, type Checked, type Examiner, reportOf } from "./examiner.ts";
+import { type Check, type Checked, type Examiner, reportOf, restartOnceSafe } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { isNeeded, NOT_NEEDED } from "./need.ts";
 import { awaken, endProcess, set, shellWord, whoIs } from "./remedies.ts";
 import { quote } from "../quote.ts";
 
-const PROCESS_NAME = "rpc.statd";
 const LOG_SOCKET = "/dev/log";
 /** Limit of open files below which TCP calls and look-ups compete for them. */
 const OPEN_FILES_MIN = 256;
@@ -53,7 +53,7 @@ export const DAEMON_CHECKS: readonly Check[] = [
 function checkRunning(examiner: Examiner): Checked {
   if (examiner.daemon.outcome !== "absent") return [];
   const { layout: { directory }, settings, remedies } = examiner;
-  const others = processesNamed(PROCESS_NAME);
+  const others = processesNamed(STATD_PROCESS);
   const same = others.find(({ pid }) => worksIn(pid, directory));
   const other = same ?? others.find(({ pid }) => directoryOf(pid) !== undefined);
   if (other !== undefined) return [someoneElse(other, examiner)];
@@ -121,7 +121,7 @@ function checkAnswering(examiner: Examiner): Checked {
   if (!isRoot) return { skipped: "takes root" };
   const unseen = daemon.pid === undefined ? undefined : processOf(daemon.pid);
   if (unseen !== undefined) return [withoutSocket(unseen, daemon.reason, examiner)];
-  const one = processesNamed(PROCESS_NAME).find(({ pid }) => worksIn(pid, layout.directory));
+  const one = processesNamed(STATD_PROCESS).find(({ pid }) => worksIn(pid, layout.directory));
   if (one !== undefined && daemon.owner !== undefined) {
     return [ofOtherUser(one, daemon.owner, daemon.reason, examiner)];
   }
@@ -176,17 +176,12 @@ function checkReplaced(examiner: Examiner): Checked {
   const one = processOf(report.pid);
   const isOld = report.version !== project.version;
   if (!isOld && one?.isProgramReplaced !== true) return [];
-  // Records that could not be written are only in its memory.
-  const maySafely = report.degraded.length === 0;
   return [finding("statd-replaced", {
     what: "The status monitor that runs is not the one that is installed.",
     evidence: isOld
       ? `process ${report.pid} is version ${report.version}, nsmctl ${project.version}`
       : `the program of process ${report.pid} was replaced or removed since it was started`,
-    fix: maySafely
-      ? "restart it: its records are on disk"
-      : "fix the other findings first, then restart it",
-    commands: maySafely ? examiner.remedies.restartStatd(report.pid) : [],
+    ...restartOnceSafe(report, examiner),
   })];
 }
 

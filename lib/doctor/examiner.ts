@@ -108,6 +108,16 @@ export function reportHere(examiner: Examiner): StatusReport | undefined {
   return isElsewhere ? undefined : report;
 }
 
+/** Remedy by a restart. Records that could not be written are only in the daemon's memory. */
+export function restartOnceSafe({ degraded, pid }: StatusReport, { remedies }: Examiner) {
+  return degraded.length === 0
+    ? { fix: "restart it: its records are on disk", commands: remedies.restartStatd(pid) }
+    : { fix: "fix the other findings first, then restart it", commands: [] };
+}
+
+/** Result of a check that needs {@link reportHere}. */
+export const NOT_ANSWERED_HERE = { skipped: "no daemon of this network has answered" };
+
 const NAMES_SHOWN = 3;
 
 /** Says how many were not looked at, beyond a limit; undefined if there are none. */

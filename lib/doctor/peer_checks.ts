@@ -15,6 +15,7 @@ import {
   type Checked,
   type Examiner,
   LOCAL_TIMEOUT_MS,
+  NOT_ANSWERED_HERE,
   reportHere,
   someOf,
 } from "./examiner.ts";
@@ -26,7 +27,6 @@ import { append, shellWord } from "./remedies.ts";
 const PEERS_CALLED_MAX = 16;
 const PEERS_CALLED_MIN = 3;
 const NO_IPV6 = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
-const NOT_ANSWERED = { skipped: "no daemon of this network has answered" };
 
 export const PEER_CHECKS: readonly Check[] = [
   { about: "access rules let the peers in", isBasis: true, run: checkPeerAccess },
@@ -86,7 +86,7 @@ function checkPeerAccess(examiner: Examiner): Checked {
 
 function checkFamilies(examiner: Examiner): Checked {
   const report = reportHere(examiner);
-  if (report === undefined) return NOT_ANSWERED;
+  if (report === undefined) return NOT_ANSWERED_HERE;
   const peers = peersOf(examiner).filter(({ addresses }) => addresses.length > 0);
   const isOff = readableText(NO_IPV6)?.trim() === "1";
   const serves = (isV6: boolean) =>

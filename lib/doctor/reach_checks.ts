@@ -12,7 +12,15 @@ import { rpcbindV4 } from "../protocol/rpcbind.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { exists } from "../platform/small_files.ts";
 import { reasonOf } from "../reason.ts";
-import { beyond, type Check, type Checked, type Examiner, reportHere, someOf } from "./examiner.ts";
+import {
+  beyond,
+  type Check,
+  type Checked,
+  type Examiner,
+  NOT_ANSWERED_HERE,
+  reportHere,
+  someOf,
+} from "./examiner.ts";
 import { LOCAL_TIMEOUT_MS } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { awaken, endProcess, whoIs } from "./remedies.ts";
@@ -22,7 +30,6 @@ const OWN_ADDRESSES_MAX = 8;
 /** Version of the lock manager for NFS version 3. */
 const NLM_VERS = 4;
 const LOCKD_FOLDERS = ["/proc/fs/lockd", "/proc/sys/fs/nfs/nsm_local_state"];
-const NOT_ANSWERED = { skipped: "no daemon of this network has answered" };
 
 export const REACH_CHECKS: readonly Check[] = [
   { about: "the addresses that statd listens on are there", run: checkAddressesThere },
@@ -42,7 +49,7 @@ export function ownAddresses(): string[] {
 
 function checkAddressesThere(examiner: Examiner): Checked {
   const report = reportHere(examiner);
-  if (report === undefined) return NOT_ANSWERED;
+  if (report === undefined) return NOT_ANSWERED_HERE;
   const own = new Set(Deno.networkInterfaces().map(({ address }) => address));
   const gone = [...new Set(report.transports.map(({ address }) => withoutScope(address)))]
     .filter((address) => !isWildcard(address) && !isLoopback(address) && !own.has(address));
@@ -62,7 +69,7 @@ function checkAddressesThere(examiner: Examiner): Checked {
 /** Calls our own external addresses: a filter that stops us stops peers too. */
 async function checkOwnAddresses(examiner: Examiner): Promise<Checked> {
   const report = reportHere(examiner);
-  if (report === undefined) return NOT_ANSWERED;
+  if (report === undefined) return NOT_ANSWERED_HERE;
   const all = ownAddresses();
   const own = all.slice(0, OWN_ADDRESSES_MAX);
   const except = beyond(OWN_ADDRESSES_MAX, all.length, "addresses of this host");
@@ -131,7 +138,7 @@ export async function faultsOf<Way>(
 /** Without registrations no lock manager is required. */
 async function checkLockManager(examiner: Examiner): Promise<Checked> {
   const { daemon, calls, remedies } = examiner;
-  if (daemon.outcome !== "answered" || reportHere(examiner) === undefined) return NOT_ANSWERED;
+  if (daemon.outcome !== "answered" || reportHere(examiner) === undefined) return NOT_ANSWERED_HERE;
   const { entries } = daemon;
   if (entries.length === 0) return { skipped: "nobody is monitored" };
   const kinds = new Map(
@@ -195,7 +202,7 @@ function lockManagerMissing(program: number, version: number, examiner: Examiner
 /** The kernel reads its ports when lockd starts, so that an edited nfs.conf may wait for a reboot. */
 async function checkLockPorts(examiner: Examiner): Promise<Checked> {
   const { settings } = examiner;
-  if (reportHere(examiner) === undefined) return NOT_ANSWERED;
+  if (reportHere(examiner) === undefined) return NOT_ANSWERED_HERE;
   const wanted = [["tcp", settings?.nlmPort ?? 0], ["udp", settings?.nlmUdpPort ?? 0]] as const;
   if (wanted.every(([, port]) => port === 0)) return { skipped: "no port is set" };
   const others: string[] = [];
@@ -216,7 +223,7 @@ async function checkLockPorts(examiner: Examiner): Promise<Checked> {
 
 function checkCallbacks(examiner: Examiner): Checked {
   const report = reportHere(examiner);
-  if (report === undefined) return NOT_ANSWERED;
+  if (report === undefined) return NOT_ANSWERED_HERE;
   const waiting = report.faults.find((fault) => /\bcallbacks? waiting\b/.test(fault));
   if (waiting === undefined) return [];
   return [finding("callbacks-waiting", {

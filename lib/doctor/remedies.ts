@@ -3,12 +3,10 @@
  * through it.
  */
 
+import { isSystemdBooted } from "../platform/sd_notify.ts";
 import { directoryOf, type Process, processOf } from "../platform/processes.ts";
-import { exists } from "../platform/small_files.ts";
 import { CONTROLS, printable } from "../quote.ts";
 
-/** Exists while systemd is the service manager (sd_booted(3)). */
-const SYSTEMD_FOLDER = "/run/systemd/system";
 /** Read after nfs.conf, and so overrides it. */
 const DROP_IN_FOLDER = "/etc/nfs.conf.d";
 const FOREGROUND = ["-F", "--foreground", "-d", "--no-syslog"];
@@ -25,7 +23,7 @@ export function shellWord(text: string): string {
 }
 
 export class Remedies {
-  readonly isSystemd = exists(SYSTEMD_FOLDER);
+  readonly isSystemd = isSystemdBooted();
 
   /** `directory`: the state directory, unless the settings name it. */
   constructor(private readonly directory?: string) {}

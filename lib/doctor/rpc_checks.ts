@@ -11,7 +11,7 @@ import { isInterfaceUp } from "../platform/interface_flags.ts";
 import { holderOfPort, processesNamed } from "../platform/processes.ts";
 import { nsmV1, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
 import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
-import { rpcbindV4 } from "../protocol/rpcbind.ts";
+import { RPCBIND_SOCKET, rpcbindV4 } from "../protocol/rpcbind.ts";
 import { RpcError } from "../rpc/errors.ts";
 import { StreamClient } from "../rpc/stream_client.ts";
 import { TransportError } from "../rpc/transport.ts";
@@ -28,7 +28,6 @@ const LOOPBACK = "lo";
 /** Exists where a package of rpcbind is installed. */
 const RPCBIND_UNIT = "/lib/systemd/system/rpcbind.socket";
 const RPCBIND_PROGRAMS = ["/sbin/rpcbind", "/usr/sbin/rpcbind", "/usr/local/sbin/rpcbind"];
-const RPCBIND_SOCKET = "/run/rpcbind.sock";
 const RPCBIND = "rpcbind";
 const SERVICES = "/etc/services";
 

@@ -3,7 +3,13 @@
 import { quote } from "../quote.ts";
 import { executableFault } from "../platform/executable.ts";
 import { exists, readableText } from "../platform/small_files.ts";
-import { type Check, type Checked, type Examiner, reportHere } from "./examiner.ts";
+import {
+  type Check,
+  type Checked,
+  type Examiner,
+  reportHere,
+  restartOnceSafe,
+} from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { shellWord } from "./remedies.ts";
 
@@ -94,14 +100,10 @@ function checkPortInEffect(examiner: Examiner): Checked {
   }
   const ports = [...new Set(report.transports.map((transport) => transport.port))];
   if (ports.includes(port)) return [];
-  const maySafely = report.degraded.length === 0;
   return [finding("settings-not-in-effect", {
     what: "The port of nfs.conf is not the one that statd listens on; a firewall may know only it.",
     evidence: `port ${port} is set, process ${report.pid} listens on ${ports.join(", ")}`,
-    fix: maySafely
-      ? "restart it: its records are on disk"
-      : "fix the other findings first, then restart it",
-    commands: maySafely ? examiner.remedies.restartStatd(report.pid) : [],
+    ...restartOnceSafe(report, examiner),
   })];
 }
 

@@ -36,7 +36,7 @@ import type { Resolver } from "../nsm/ports.ts";
 import { ownAddresses } from "../net/own_interfaces.ts";
 import { quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
-import { sourceNetwork } from "../rpc/address.ts";
+import { LOOPBACK_ADDRESSES, sourceNetwork } from "../rpc/address.ts";
 import { type Origin, provesOwn, withoutScope } from "../rpc/transport.ts";
 import type { Clock } from "../time/clock.ts";
 import { inSlices } from "../time/slices.ts";
@@ -46,8 +46,6 @@ const ALLOW_FILE = "/etc/hosts.allow";
 const DENY_FILE = "/etc/hosts.deny";
 /** Key of the fault that own addresses are unknown. */
 const OWN = "own addresses";
-/** Own addresses as far as they are known without a list. */
-const LOOPBACK = ["127.0.0.1", "::1"];
 /** Interval of checks for changed files and own addresses, in ms. */
 const RECHECK_MS = 1_000;
 /** Limit of cached decisions (LRU). */
@@ -202,7 +200,7 @@ export class HostsFiles {
 
   #readOwnAddresses(): void {
     const own = ownAddresses();
-    this.#own = new Set(own ?? LOOPBACK);
+    this.#own = new Set(own ?? LOOPBACK_ADDRESSES);
     if (own !== undefined || this.#faults.has(OWN)) return;
     this.#faults.set(OWN, "own addresses cannot be listed");
     this.#parts.log.warning(

@@ -21,6 +21,7 @@
  * Source: RFC 1122 section 3.2.1.3, RFC 4291 sections 2.5 and 2.7, RFC 6890; RFC 3493 section 5.3.
  */
 
+import { AF_INET, AF_INET6 } from "../platform/c_numbers.ts";
 import { isIpv6 } from "../rpc/address.ts";
 import { onArrivals } from "../platform/arrivals.ts";
 import type { MessageSocket } from "../platform/message_socket.ts";
@@ -33,8 +34,6 @@ import {
 import { sleep, type StartTimer } from "../time/clock.ts";
 import { endpointIn, isMapped, SocketAddresses } from "./socket_address.ts";
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 /** Index of the loopback interface, in every network namespace. */
 const LOOPBACK_INTERFACE = 1;
 /** Datagrams received before sockets with priority are polled. */

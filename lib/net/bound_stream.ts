@@ -6,6 +6,7 @@
  * Source: bindresvport(3) for the choice of the port.
  */
 
+import { ANY_IPV4, ANY_IPV6 } from "./wildcards.ts";
 import { isIpv6 } from "../rpc/address.ts";
 import {
   type Connect,
@@ -23,8 +24,6 @@ const PAUSE_MAX_MS = 50;
 
 /** Ephemeral port. */
 const ANY_PORT = 0;
-const EVERY_ADDRESS = "::";
-const EVERY_IPV4_ADDRESS = "0.0.0.0";
 
 /** Non-blocking TCP system calls; their errors have a `code` such as `EADDRINUSE`. */
 export interface StreamCalls {
@@ -72,8 +71,8 @@ export function connectFrom(source: StreamSource): Connect {
 
 /** Starts to connect from the first usable port; returns the socket. */
 function begin({ address, ports, calls }: StreamSource, to: Endpoint): number {
-  const isFromEverywhere = address === EVERY_ADDRESS && !isIpv6(to.address);
-  const own = isFromEverywhere ? EVERY_IPV4_ADDRESS : address;
+  const isFromEverywhere = address === ANY_IPV6 && !isIpv6(to.address);
+  const own = isFromEverywhere ? ANY_IPV4 : address;
   let refusal: unknown;
   for (const port of [...ports(), ANY_PORT]) {
     let fd: number | undefined;

@@ -6,6 +6,7 @@
  * names).
  */
 
+import { NUMERIC_END } from "./resolver_rules.ts";
 import type { HostAddresses, Lookup, Resolver } from "../nsm/ports.ts";
 import { messageOf } from "../reason.ts";
 import { normaliseAddress } from "../rpc/address.ts";
@@ -77,8 +78,6 @@ const ASKABLE = /^[\x21-\x7e]{1,255}$/;
  * names, logs and arguments. The underscore is not allowed in host names, but occurs.
  */
 const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/;
-/** Numeric last label, which makes programs parse the name as an address: `127.2`, `0x7f000001`. */
-const NUMERIC_END = /(^|\.)(\d+|0x[0-9a-f]*)\.?$/i;
 
 /** Whether a text is a host name, and cannot be parsed as an address. */
 function isHostName(name: string): boolean {

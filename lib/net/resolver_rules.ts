@@ -36,9 +36,10 @@ const NDOTS_MAX = 15;
 /** Name service switch with the hosts file first and DNS next. */
 const FILES_THEN_DNS = /^(?:files )?(mdns[46]?_minimal \[notfound=return\] )?dns(?: |$)/;
 
-/** Host name syntax; a numeric last label makes it an address. */
+/** Host name syntax. */
 const NAME = /^(?!-)[A-Za-z0-9_-]{1,63}(\.(?!-)[A-Za-z0-9_-]{1,63})*\.?$/;
-const NUMERIC_END = /(^|\.)(\d+|0x[0-9a-f]*)\.?$/i;
+/** Numeric last label, which makes programs parse a name as an address: `127.2`, `0x7f000001`. */
+export const NUMERIC_END = /(^|\.)(\d+|0x[0-9a-f]*)\.?$/i;
 
 /** Rules of this host; undefined if every name has to go through the C library. */
 export function resolverRules(files: ResolverFiles): ResolverRules | undefined {

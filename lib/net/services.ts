@@ -9,6 +9,8 @@
  * Source: services(5); bindresvport(3) as glibc and libtirpc have it.
  */
 
+import { PORT_MAX } from "../rpc/address.ts";
+
 /** Line of /etc/services. */
 export interface ServiceEntry {
   readonly name: string;
@@ -17,8 +19,6 @@ export interface ServiceEntry {
   /** `udp`, `tcp` or something else. */
   readonly protocol: string;
 }
-
-const PORT_MAX = 65_535;
 
 /** Words of each non-empty line, without its comment. */
 function wordsOfLines(text: string): string[][] {

@@ -12,11 +12,10 @@
  * Source: ip(7), ipv6(7), RFC 3493 section 3.3.
  */
 
+import { AF_INET, AF_INET6 } from "../platform/c_numbers.ts";
 import { addressBytes, isLinkLocal, normaliseAddress, putDotted } from "../rpc/address.ts";
 import type { Endpoint } from "../rpc/transport.ts";
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const IPV4_BYTES = 16;
 /** Length of the longest address, in bytes. */
 export const SOCKET_ADDRESS_BYTES = 28;

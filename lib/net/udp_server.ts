@@ -15,7 +15,7 @@
 import { bindToLoopback, MessageSocket } from "../platform/message_socket.ts";
 import { interfaceName, setPortSharing, setReceiveBuffer } from "../platform/socket_options.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
-import { isIpv6, isLoopback } from "../rpc/address.ts";
+import { isIpv6, isLoopback, LOOPBACK_ADDRESSES } from "../rpc/address.ts";
 import { type DatagramSocket, TransportError } from "../rpc/transport.ts";
 import type { StartTimer } from "../time/clock.ts";
 import { ArrivalSocket } from "./arrival_socket.ts";
@@ -29,8 +29,6 @@ import { DATAGRAM_MAX_BYTES, openUdpSocket, type UdpSocket } from "./udp.ts";
  */
 export const SERVER_BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** Addresses that local lock managers call. */
-const LOOPBACK = ["127.0.0.1", "::1"];
 /** Errors of a kernel without IPv6, of a host with IPv6 disabled, and of one without loopback. */
 const NO_ADDRESS = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL"]);
 
@@ -64,7 +62,7 @@ class UdpOpener {
   open(addresses: readonly string[]): DatagramSocket[] {
     const all = () => [...this.#loopback, ...this.#ofThisHost, ...this.#others];
     try {
-      for (const address of new Set([...LOOPBACK, ...addresses.filter(isLoopback)])) {
+      for (const address of new Set([...LOOPBACK_ADDRESSES, ...addresses.filter(isLoopback)])) {
         this.#openLoopback(address);
       }
       for (const address of addresses) {

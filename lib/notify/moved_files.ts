@@ -5,11 +5,8 @@
  */
 
 import type { Log } from "../log.ts";
-import { processesNamed, worksIn } from "../platform/processes.ts";
+import { processesNamed, STATD_PROCESS, worksIn } from "../platform/processes.ts";
 import { CONTROL_SOCKET, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
-
-/** Process name of both implementations. */
-const PROCESS_NAME = "rpc.statd";
 
 /** Status monitor that serves a directory. */
 export interface ServingMonitor {
@@ -20,7 +17,7 @@ export interface ServingMonitor {
 
 /** Finds the status monitor that serves a directory; undefined if none is visible. */
 export function servingMonitor(directory: string): ServingMonitor | undefined {
-  const one = processesNamed(PROCESS_NAME).find(({ pid }) => worksIn(pid, directory));
+  const one = processesNamed(STATD_PROCESS).find(({ pid }) => worksIn(pid, directory));
   if (one === undefined) return undefined;
   const sockets = [`${directory}/${CONTROL_SOCKET}`, VOLATILE_CONTROL_SOCKET];
   return { pid: one.pid, isOurs: sockets.some(isThere) };

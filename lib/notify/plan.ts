@@ -6,13 +6,12 @@ import { nameKey } from "../nsm/host_name.ts";
 import type { NotifyRecord } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
 import {
+  MINUTE_MS,
   readRetrySchedule,
   RETRY_SCHEDULES,
   type RetrySchedule,
+  SECOND_MS,
 } from "../nsm/notify/retry_schedule.ts";
-
-const SECOND_MS = 1000;
-const MINUTE_MS = 60 * SECOND_MS;
 
 export function scheduleOf({ retrySchedule }: SmNotifySettings): RetrySchedule {
   return readRetrySchedule(retrySchedule) ?? RETRY_SCHEDULES["linux"]!;

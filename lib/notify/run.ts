@@ -17,7 +17,7 @@ import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { revokePermissions } from "../platform/permissions.ts";
-import { dropPrivileges } from "../platform/privileges.ts";
+import { DAEMON_UMASK, dropPrivileges } from "../platform/privileges.ts";
 import { onSignals } from "../platform/signals.ts";
 import { layoutOf } from "../store/layout.ts";
 import { NotifyRun } from "../store/notify_run.ts";
@@ -59,9 +59,6 @@ export interface RunParts {
   readonly log: Log;
 }
 
-/** Umask, as in nfs-utils: no access for others. */
-const UMASK = 0o007;
-
 /**
  * Look-up queue: its length, and the longest wait in it, in ms. A peer with a slow name has nothing
  * better to do.
@@ -81,7 +78,7 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
   parts.starting?.[Symbol.dispose]();
   const opener = new SourceOpener(settings.outgoingPort, log);
   const sources = opener.open(prepared.sources);
-  Deno.umask(UMASK);
+  Deno.umask(DAEMON_UMASK);
   const isResolverSet = ["LOCALDOMAIN", "RES_OPTIONS", "HOSTALIASES"].some((name) =>
     Deno.env.get(name) !== undefined
   );

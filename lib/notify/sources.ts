@@ -1,5 +1,6 @@
 /** Source sockets of sm-notify, and the names that belong to them. */
 
+import { ANY_IPV4, ANY_IPV6 } from "../net/wildcards.ts";
 import { connectFrom } from "../net/bound_stream.ts";
 import { hostResolver, type NameFunctions } from "../net/resolver.ts";
 import {
@@ -31,10 +32,6 @@ export interface SourcePlan {
   /** Addresses to bind, at most one per family. */
   readonly addresses: readonly string[];
 }
-
-/** Wildcard of both families; the IPv4 one is used without IPv6. */
-const EVERY_ADDRESS = "::";
-const EVERY_IPV4_ADDRESS = "0.0.0.0";
 
 /**
  * Receive buffer, in bytes: replies of some thousand peers while this process is busy; the system's
@@ -153,10 +150,10 @@ export class SourceOpener {
 
   #callsFromEverywhere(): CallPeer {
     try {
-      return this.#callsFrom(EVERY_ADDRESS);
+      return this.#callsFrom(ANY_IPV6);
     } catch (error) {
       this.#log.debug(() => `Without IPv6: ${reasonOf(error)}`);
-      return this.#callsFrom(EVERY_IPV4_ADDRESS);
+      return this.#callsFrom(ANY_IPV4);
     }
   }
 

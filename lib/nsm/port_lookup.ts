@@ -12,7 +12,7 @@
  * Source: RFC 1833 sections 2 and 3; RFC 5531 section 9 (PROG_MISMATCH).
  */
 
-import { isIpv6, netidFor } from "../rpc/address.ts";
+import { isIpv6, netidFor, PORT_MAX } from "../rpc/address.ts";
 import { IpProtocol, PMAP_PORT, PMAP_VERS, portmapV2 } from "../protocol/portmap.ts";
 import { RPCB_VERS_3, RPCB_VERS_4, rpcbindV3, rpcbindV4 } from "../protocol/rpcbind.ts";
 import { fromUniversalAddress, toUniversalAddress } from "../protocol/universal_address.ts";
@@ -21,8 +21,6 @@ import { RpcError } from "../rpc/errors.ts";
 import { AcceptStat } from "../rpc/message.ts";
 import type { Endpoint } from "../rpc/transport.ts";
 import type { CallPeer } from "./ports.ts";
-
-const PORT_MAX = 65535;
 
 /** Program and transport whose port is wanted. */
 export interface Wanted {

@@ -7,7 +7,7 @@ import type { Log } from "../log.ts";
 import { type PeerFacts, StoreError } from "../nsm/ports.ts";
 import type { DatedRecord } from "./peers.ts";
 import { asOwner } from "../platform/as_owner.ts";
-import { dropPrivileges } from "../platform/privileges.ts";
+import { DAEMON_UMASK, dropPrivileges } from "../platform/privileges.ts";
 import { watchDirectories } from "../platform/watch.ts";
 import { reasonOf } from "../reason.ts";
 import type { FileSystem } from "../store/file_system.ts";
@@ -145,9 +145,6 @@ export class StateReader {
   }
 }
 
-/** Umask, as in the daemon. */
-const UMASK = 0o007;
-
 /**
  * Becomes the owner of the monitor list permanently, so that new files belong to that user, and
  * links lead only where that user may go.
@@ -155,7 +152,7 @@ const UMASK = 0o007;
  * @throws {Error} When this user may not.
  */
 export function dropToOwner({ monitorList }: Layout): void {
-  Deno.umask(UMASK);
+  Deno.umask(DAEMON_UMASK);
   dropPrivileges(monitorList);
 }
 

@@ -7,11 +7,10 @@
  * Source: unix(7) on SO_PEERCRED; socket(7) on SO_COOKIE and SO_ACCEPTCONN.
  */
 
+import { AF_UNIX, SOL_SOCKET } from "./c_numbers.ts";
 import { openNumbers } from "./descriptors.ts";
 import { libc } from "./libc.ts";
 
-const AF_UNIX = 1;
-const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_ACCEPTCONN = 30;
 const SO_COOKIE = 57;

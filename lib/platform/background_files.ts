@@ -11,6 +11,7 @@
  * thread, so errors are less specific than elsewhere.
  */
 
+import { O_APPEND, O_CLOEXEC, O_RDONLY, O_WRONLY } from "./c_numbers.ts";
 import { freeIn, hasRoom, STATVFS_WORDS } from "./disk_space.ts";
 import { canStartThread, NO_THREAD_ADVICE } from "./threads.ts";
 import { MACHINE } from "./machine.ts";
@@ -35,12 +36,9 @@ const SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** open(2) flags on 64-bit Linux: follow no link, and close in started programs. */
-const O_NOFOLLOW_CLOEXEC = 0o2000000 | MACHINE.O_NOFOLLOW;
+const O_NOFOLLOW_CLOEXEC = O_CLOEXEC | MACHINE.O_NOFOLLOW;
 const { O_DIRECTORY } = MACHINE;
-const O_RDONLY = 0;
-const O_WRONLY = 1;
 const O_CREAT_TRUNC = 0o1100;
-const O_APPEND = 0o2000;
 /** Files are private to the daemon's user. */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;

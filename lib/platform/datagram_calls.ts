@@ -5,10 +5,8 @@
  * Source: recv(2), send(2), udp(7).
  */
 
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from "./c_numbers.ts";
 import { libc } from "./libc.ts";
-
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
 
 /** Calls of one socket; not to be used after it is closed. */
 export interface DatagramCalls {

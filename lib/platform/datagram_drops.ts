@@ -4,10 +4,10 @@
  * Source: udp(7); SO_MEMINFO of linux/socket.h, SK_MEMINFO_DROPS of linux/sock_diag.h.
  */
 
+import { SOL_SOCKET } from "./c_numbers.ts";
 import { boundSocket, openDescriptors } from "./descriptors.ts";
 import { libc } from "./libc.ts";
 
-const SOL_SOCKET = 1;
 const SO_MEMINFO = 55;
 /** Index of the drop counter in the array of SO_MEMINFO. */
 const SK_MEMINFO_DROPS = 8;

@@ -5,10 +5,17 @@
  * Source: open(2), dup(2), unix(7), socket(7), ipv6(7).
  */
 
+import {
+  AF_UNIX,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  O_CLOEXEC,
+  O_RDWR,
+  SOCK_DGRAM,
+  SOL_SOCKET,
+} from "./c_numbers.ts";
 import { checked, cString, libc, LibcError } from "./libc.ts";
 
-const O_RDWR = 2;
-const O_CLOEXEC = 0o2000000; // also SOCK_CLOEXEC
 /** Returns 0, or 1 if FD_CLOEXEC is set. */
 const F_GETFD = 1;
 
@@ -83,12 +90,9 @@ export function closeInheritedDescriptors(): void {
   }
 }
 
-const AF_UNIX = 1;
-const SOCK_DGRAM = 2;
 const SUN_PATH_MAX_BYTES = 107;
 const ENAMETOOLONG = 36;
 
-const SOL_SOCKET = 1;
 const SO_SNDTIMEO = 21;
 
 /**
@@ -119,9 +123,6 @@ export function connectUnixDatagram(address: string, sendLimitMs: number): numbe
     throw error;
   }
 }
-
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
 
 /**
  * Sends one datagram on a connected socket, waiting for room if `mayWait`.

@@ -5,13 +5,10 @@
  * Source: ip(7), listen(2).
  */
 
+import { AF_INET6, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./c_numbers.ts";
 import { closeDescriptor, setSocketOption } from "./descriptors.ts";
 import { checked, libc } from "./libc.ts";
 
-const AF_INET6 = 10;
-const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
 /** Backlog of listen(2) in connections, as in the runtime. */
 const BACKLOG = 128;
 

@@ -11,6 +11,7 @@
  * Source: fork(2), madvise(2), proc_pid_maps(5), epoll(7).
  */
 
+import { O_CLOEXEC } from "./c_numbers.ts";
 import { checked, cString, lastErrno, libc, LibcError } from "./libc.ts";
 
 const SYMBOLS = {
@@ -30,7 +31,6 @@ function library() {
   return opened ??= Deno.dlopen("libc.so.6", SYMBOLS).symbols;
 }
 
-const O_CLOEXEC = 0o2000000;
 /** Source: asm-generic/mman-common.h. */
 const MADV_DOFORK = 11;
 const TASKS = "/proc/self/task";

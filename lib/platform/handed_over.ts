@@ -15,6 +15,7 @@
  * Source: sd_listen_fds(3), epoll_ctl(2), proc(5).
  */
 
+import { AF_INET6, AF_UNIX, F_SETFL, O_NONBLOCK } from "./c_numbers.ts";
 import { closeDescriptor, duplicate, getSocketOption, openNumbers } from "./descriptors.ts";
 import { checked, libc } from "./libc.ts";
 import { MACHINE } from "./machine.ts";
@@ -26,16 +27,12 @@ const FIRST = 3;
 /** Limit of descriptors; rpcbind's socket unit has six. */
 const TAKEN_MAX = 64;
 
-const AF_UNIX = 1;
-const AF_INET6 = 10;
 /** Kinds by SO_TYPE. */
 const KINDS: Readonly<Record<number, "stream" | "datagram">> = { 1: "stream", 2: "datagram" };
 const SOCKADDR_BYTES = 128; // sockaddr_storage
 
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
-const F_SETFL = 4;
-const O_NONBLOCK = 0o4000;
 
 const EPOLL_CTL_ADD = 1;
 const DATA_AT = MACHINE.epollData;

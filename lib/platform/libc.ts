@@ -10,6 +10,7 @@
  * open and fcntl get their arguments in the registers of a normal call on both machines.
  */
 
+import { SOCK_DGRAM } from "./c_numbers.ts";
 import { canStartThread, openThreads } from "./threads.ts";
 
 const SYMBOLS = {
@@ -179,7 +180,6 @@ const AI_NUMERICHOST = 4;
 const NI_NUMERICHOST = 1;
 const NI_NAMEREQD = 8;
 const NI_MAXHOST_BYTES = 1025;
-const SOCK_DGRAM = 2;
 
 /** Names that can be looked up: printable ASCII without blanks. A NUL would truncate a name. */
 const LOOKABLE = /^[\x21-\x7e]+$/;

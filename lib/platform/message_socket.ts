@@ -14,21 +14,23 @@
  * fcntl(2) F_SETOWN; layouts of 64-bit Linux on x86-64 and arm64.
  */
 
+import {
+  AF_INET,
+  AF_INET6,
+  F_SETFL,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  O_NONBLOCK,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOL_SOCKET,
+} from "./c_numbers.ts";
 import { closeDescriptor, setSocketOption } from "./descriptors.ts";
 import { lastErrno, lastSystemError, libc, LibcError } from "./libc.ts";
 
-const AF_INET = 2;
-const AF_INET6 = 10;
-const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
-const F_SETFL = 4;
 const F_SETOWN = 8;
-const O_NONBLOCK = 0o4000;
 const O_ASYNC = 0o20000;
-const SOL_SOCKET = 1;
 const SO_BINDTODEVICE = 25;
 const IPPROTO_IP = 0;
 const IPPROTO_IPV6 = 41;

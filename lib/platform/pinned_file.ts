@@ -5,11 +5,11 @@
  * Source: open(2), O_PATH; proc(5), /proc/PID/fd.
  */
 
+import { O_CLOEXEC } from "./c_numbers.ts";
 import { checked, cString, libc } from "./libc.ts";
 import { MACHINE } from "./machine.ts";
 
 const { O_NOFOLLOW } = MACHINE;
-const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
 
 export class PinnedFile implements Disposable {

@@ -24,6 +24,9 @@ import {
 } from "./credentials.ts";
 import { readThreads, type ThreadStatus } from "./proc.ts";
 
+/** Umask of a daemon that is no longer root, as in nfs-utils: no access for others. */
+export const DAEMON_UMASK = 0o007;
+
 /** Uid and gid. */
 export interface Identity {
   readonly uid: number;

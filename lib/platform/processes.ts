@@ -24,6 +24,9 @@ export interface Process {
   readonly command: readonly string[];
 }
 
+/** Process name of the status monitor in /proc/PID/comm, with nfs-utils too. */
+export const STATD_PROCESS = "rpc.statd";
+
 /** Suffix that the kernel appends to the path of a removed or replaced file. */
 export const DELETED = " (deleted)";
 

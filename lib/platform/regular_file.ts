@@ -10,18 +10,14 @@
  * on x86-64 and arm64.
  */
 
+import { O_APPEND, O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_WRONLY } from "./c_numbers.ts";
 import { cString, lastErrno, lastSystemError, libc, LibcError } from "./libc.ts";
 import { MACHINE } from "./machine.ts";
 import { syncBy } from "./sync_calls.ts";
 
 const { O_DIRECTORY, O_NOFOLLOW } = MACHINE;
-const O_RDONLY = 0;
-const O_WRONLY = 1;
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
-const O_APPEND = 0o2000;
-const O_NONBLOCK = 0o4000;
-const O_CLOEXEC = 0o2000000;
 
 /**
  * fstat as a raw system call: old container runtimes refuse statx(2), and glibc has the function

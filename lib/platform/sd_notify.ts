@@ -1,13 +1,19 @@
 /**
  * Service manager notifications, one datagram per message.
  *
- * Source: sd_notify(3), systemd.service(5) on Type=notify and Type=notify-reload.
+ * Source: sd_notify(3), sd_booted(3), systemd.service(5) on Type=notify and Type=notify-reload.
  */
 
+import { exists } from "./small_files.ts";
 import { checked, libc } from "./libc.ts";
 import { closeDescriptor, connectUnixDatagram, sendDatagram } from "./descriptors.ts";
 
 const CLOCK_MONOTONIC = 1;
+
+/** Whether systemd is the service manager of this host. */
+export function isSystemdBooted(): boolean {
+  return exists("/run/systemd/system");
+}
 
 /** Longest wait for room in the service manager's queue, in ms; the queue is long. */
 const SEND_LIMIT_MS = 5000;

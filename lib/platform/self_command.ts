@@ -3,6 +3,7 @@
  * starts. So a link with the right name is used if found, and a role argument otherwise.
  */
 
+import { DELETED } from "./processes.ts";
 import { isSteering } from "./environment.ts";
 import { parseInvocation, programNameOf, type Role, roleArgument } from "./role.ts";
 
@@ -13,9 +14,6 @@ export interface SelfCommand {
   /** Complete environment: ours, without variables that steer Deno or the dynamic linker. */
   readonly env: Readonly<Record<string, string>>;
 }
-
-/** Suffix of execPath() after the file was replaced or removed, as by an upgrade. */
-const DELETED = " (deleted)";
 
 /**
  * `calledAs` is argv[0] of this process, `environment` its environment at start.

@@ -19,6 +19,16 @@ export function exists(path: string): boolean {
   }
 }
 
+/** Whether nothing has a path, not even a dangling link; false if that cannot be told. */
+export function isMissing(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
+  }
+}
+
 /** Removes a file or socket, if it exists. @throws {Error} */
 export function removeIfThere(path: string): void {
   unlessMissing(() => Deno.removeSync(path));

@@ -1,5 +1,6 @@
 /** Socket options that Deno lacks, and names of interfaces. */
 
+import { AF_INET6 } from "./c_numbers.ts";
 import { getSocketOption, openNumbers, setSocketOption } from "./descriptors.ts";
 import { libc, LibcError } from "./libc.ts";
 
@@ -45,7 +46,6 @@ export function interfaceName(index: number): string | undefined {
 }
 
 const SOCKADDR_BYTES = 28;
-const AF_INET6 = 10;
 const SCOPE_AT = 24;
 
 /**

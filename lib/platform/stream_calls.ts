@@ -8,15 +8,10 @@
  * Source: socket(7), tcp(7), connect(2); struct sockaddr as in sockaddr(3type).
  */
 
+import { MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "./c_numbers.ts";
 import { closeDescriptor } from "./descriptors.ts";
 import { checked, libc, LibcError, numericAddress } from "./libc.ts";
 
-const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const MSG_NOSIGNAL = 0x4000;
-
-const SOL_SOCKET = 1;
 /** Numbers and values of the options of each socket. */
 const OPTIONS = {
   /** Lets connections share a port; a listener's port stays taken. */

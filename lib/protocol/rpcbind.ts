@@ -13,6 +13,8 @@ import { PMAP_PROG, RPCBIND_ENTRIES_MAX } from "./portmap.ts";
 
 export const RPCB_VERS_3 = 3;
 export const RPCB_VERS_4 = 4;
+/** UNIX socket of rpcbind on Linux, for local callers. */
+export const RPCBIND_SOCKET = "/run/rpcbind.sock";
 
 /** Limit of r_netid, r_addr and r_owner, in bytes; the specification has none. */
 const RPCB_STRING_MAX_BYTES = 1024;

@@ -7,6 +7,12 @@
 
 import { type Netid, withoutScope } from "./transport.ts";
 
+/** Addresses of the loopback interface that local programs call. */
+export const LOOPBACK_ADDRESSES = ["127.0.0.1", "::1"];
+
+/** Highest port number. */
+export const PORT_MAX = 65_535;
+
 const QUAD = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const GROUP = /^[0-9a-f]{1,4}$/;
 /** Interface name or number: at most 15 bytes, without blank or slash. */

@@ -13,12 +13,9 @@
  * Source: rpcbind(8); US-CERT TA14-017A (amplification by UDP services).
  */
 
-import { isLinkLocal } from "../rpc/address.ts";
+import { isLinkLocal, LOOPBACK_ADDRESSES } from "../rpc/address.ts";
 import type { Procedure } from "../rpc/program.ts";
 import type { Caller } from "../rpc/transport.ts";
-
-/** Source addresses that may register, as with Debian's rpcbind. */
-const LOOPBACK = ["127.0.0.1", "::1"];
 
 /** Access settings. */
 export interface RpcbindAccess {
@@ -42,7 +39,7 @@ export function rpcbindAccessFault(
   if (from === "any") return undefined;
   if (from === "local") {
     const mayRegister = insecure || caller.uid !== undefined ||
-      caller.isLocal && LOOPBACK.includes(caller.address);
+      caller.isLocal && LOOPBACK_ADDRESSES.includes(caller.address);
     return mayRegister ? undefined : "only programs of this host may register";
   }
   // A link-local address may belong to another host on another link. A reply to an own address

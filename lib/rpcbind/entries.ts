@@ -6,6 +6,7 @@
  * seen to follow.
  */
 
+import { PORT_MAX } from "../rpc/address.ts";
 import { IpProtocol, type Mapping, PMAP_PROG, RPCBIND_ENTRIES_MAX } from "../protocol/portmap.ts";
 import type { Rpcb } from "../protocol/rpcbind.ts";
 
@@ -33,7 +34,6 @@ const NOBODY = "65534";
 const TEXTS_MAX_CHARACTERS = 512;
 /** Longest owner, in characters: a uid, or a word above. */
 const OWNER_MAX_CHARACTERS = 16;
-const PORT_MAX = 65535;
 const NONE: readonly Indexed[] = [];
 
 export type Entry = Readonly<Rpcb>;

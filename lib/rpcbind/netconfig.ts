@@ -6,9 +6,7 @@
 
 import { Semantics } from "../protocol/rpcbind.ts";
 
-/** UNIX socket for local callers. */
-export const RPCBIND_SOCKET = "/run/rpcbind.sock";
-/** Netid of {@link RPCBIND_SOCKET}. */
+/** Netid of rpcbind's UNIX socket. */
 export const LOCAL_NETID = "local";
 
 export interface Transport {

@@ -1,11 +1,11 @@
 /** rpcbind's own entries, in the order in which rpcbind 1.2.6 has them. */
 
 import { PMAP_PORT, PMAP_PROG, PMAP_VERS } from "../protocol/portmap.ts";
-import { RPCB_VERS_3, RPCB_VERS_4 } from "../protocol/rpcbind.ts";
+import { RPCB_VERS_3, RPCB_VERS_4, RPCBIND_SOCKET } from "../protocol/rpcbind.ts";
 import { toUniversalAddress } from "../protocol/universal_address.ts";
 import type { Netid } from "../rpc/transport.ts";
 import { type Entry, SUPERUSER } from "./entries.ts";
-import { LOCAL_NETID, RPCBIND_SOCKET } from "./netconfig.ts";
+import { LOCAL_NETID } from "./netconfig.ts";
 
 const ANY_IPV4 = toUniversalAddress({ address: "0.0.0.0", port: PMAP_PORT });
 const ANY_IPV6 = toUniversalAddress({ address: "::", port: PMAP_PORT });

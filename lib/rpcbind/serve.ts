@@ -5,6 +5,7 @@
  * Source: rpcbind(8).
  */
 
+import { RPCBIND_SOCKET } from "../protocol/rpcbind.ts";
 import type { RpcbindSettings } from "../config/settings.ts";
 import type { AdjustableLog } from "../log.ts";
 import { HostsFiles } from "../hosts/hosts_files.ts";
@@ -28,7 +29,6 @@ import { Entries } from "./entries.ts";
 import { callHooks } from "./hooks.ts";
 import { interfaceAddresses } from "./interfaces.ts";
 import { RpcbindLock } from "./lock.ts";
-import { RPCBIND_SOCKET } from "./netconfig.ts";
 import { watchSocket } from "./stand_in.ts";
 import { ownEntries } from "./own_entries.ts";
 import { rpcbindServices } from "./service.ts";

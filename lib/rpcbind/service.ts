@@ -8,6 +8,7 @@
  * Source: RFC 1833 sections 2 and 3.
  */
 
+import { RESERVED_PORT_END } from "../nsm/access.ts";
 import { type Mapping, portmapV2 } from "../protocol/portmap.ts";
 import { type Rpcb, type RpcbEntry, rpcbindV3, rpcbindV4 } from "../protocol/rpcbind.ts";
 import { type Service, service } from "../rpc/dispatch.ts";
@@ -18,9 +19,6 @@ import { type InterfaceAddress, mergedAddress } from "./merged_address.ts";
 import { LOCAL_NETID, type Transport, transportOf, TRANSPORTS } from "./netconfig.ts";
 import type { Statistics } from "./statistics.ts";
 import { fromTransportAddress, toTransportAddress } from "./transport_address.ts";
-
-/** End of the reserved ports: only privileged processes can bind a port below this one. */
-const RESERVED_PORT_END = 1024;
 
 /** Objects behind the procedures. */
 export interface ServiceParts {

@@ -5,7 +5,8 @@
  * Source: RFC 1833 section 2.2; Linux 6.4 for the abstract name.
  */
 
-import { netidFor } from "../rpc/address.ts";
+import { RPCBIND_SOCKET } from "../protocol/rpcbind.ts";
+import { LOOPBACK_ADDRESSES, netidFor } from "../rpc/address.ts";
 import type { Log } from "../log.ts";
 import { handedOverSockets } from "../net/handed_over_sockets.ts";
 import { openServer, type ServerOptions, systemOpeners } from "../net/server_sockets.ts";
@@ -19,13 +20,10 @@ import type { HandedOver } from "../platform/handed_over.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
 import { quote } from "../quote.ts";
 import type { Caller, DatagramSocket, Netid, Respond } from "../rpc/transport.ts";
-import { RPCBIND_SOCKET } from "./netconfig.ts";
 import { identityOf } from "./stand_in.ts";
 import { removeIfThere } from "../platform/small_files.ts";
 import { reasonOf } from "../reason.ts";
 
-/** Always listened on: local services register there. */
-const LOOPBACK = ["127.0.0.1", "::1"];
 /** Mode of the UNIX socket: any user may connect, and access is decided per call. */
 const SOCKET_MODE = 0o666;
 
@@ -58,7 +56,7 @@ export function openRpcbindSockets(
     udp: true,
     tcp: true,
     startTimer: clock.startTimer,
-    ...(isLimited && { addresses: [...new Set([...LOOPBACK, ...addresses])] }),
+    ...(isLimited && { addresses: [...new Set([...LOOPBACK_ADDRESSES, ...addresses])] }),
   };
   const server = openServer(options, taken.openers(systemOpeners(options)));
   const { listeners: unix, ownSocket } = openUnixListeners(taken.unix, log);

@@ -5,14 +5,12 @@
  * Source: RFC 1833 section 2.2.1; RFC 5665 section 5.2.3; sockaddr(3type), unix(7).
  */
 
+import { AF_INET, AF_INET6, AF_UNIX } from "../platform/c_numbers.ts";
 import type { Netbuf } from "../protocol/rpcbind.ts";
 import { fromUniversalAddress, toUniversalAddress } from "../protocol/universal_address.ts";
 import { addressBytes, normaliseAddress } from "../rpc/address.ts";
 import type { Transport } from "./netconfig.ts";
 
-const AF_UNIX = 1;
-const AF_INET = 2;
-const AF_INET6 = 10;
 const SOCKADDR_IN_BYTES = 16;
 const SOCKADDR_IN6_BYTES = 28;
 const SOCKADDR_UN_BYTES = 110;

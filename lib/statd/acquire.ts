@@ -22,7 +22,7 @@ import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { hostNetworkNamespace, mountOf, ownNetworkNamespace } from "../platform/proc.ts";
 import { netgroups } from "../platform/netgroup.ts";
 import { AlreadyRunningError, PidFile, statdPidFile } from "../platform/pid_file.ts";
-import { type Identity, ownerOf } from "../platform/privileges.ts";
+import { DAEMON_UMASK, type Identity, ownerOf } from "../platform/privileges.ts";
 import { refusedSyncs } from "../platform/sync_calls.ts";
 import { quote } from "../quote.ts";
 import type { DatagramSocket } from "../rpc/transport.ts";
@@ -46,8 +46,6 @@ import type { StopList } from "./stop_list.ts";
 
 /** Umask while root: the file `state` has to be world-readable. */
 const ROOT_UMASK = 0o022;
-/** Umask after the privilege drop, as in nfs-utils: no access for others. */
-const UMASK = 0o007;
 
 /** Dependencies of the acquisition. */
 export interface AcquireParts {
@@ -124,7 +122,7 @@ export async function acquire(parts: AcquireParts): Promise<Acquired> {
   await unlessStopped(parts.runRpcbind());
   await unlessStopped(removeOldRegistrations(parts.connectRpcbind, log));
   Deno.chdir(stateDirectoryPath);
-  Deno.umask(UMASK);
+  Deno.umask(DAEMON_UMASK);
   return {
     ...keeping,
     store: new IdentityStore(keeping.store, identities),

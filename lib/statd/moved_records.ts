@@ -8,6 +8,7 @@
  * idle daemon nor one that serves calls is woken.
  */
 
+import { isMissing } from "../platform/small_files.ts";
 import type { Log } from "../log.ts";
 import type { Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import type { MonitorStore } from "../nsm/ports.ts";
@@ -116,7 +117,7 @@ async function countMissing(parts: MovedRecordsParts): Promise<number | undefine
   }
   let count = Math.max(0, absent.size - LOOKED_FOR_MAX);
   for (const name of [...absent].slice(0, LOOKED_FOR_MAX)) {
-    const isStillMissing = [name, ...store.otherNames(name)].every((one) => isMissing(one, parts));
+    const isStillMissing = [name, ...store.otherNames(name)].every((one) => hasNoFile(one, parts));
     if (isStillMissing && [...list.about(name)].some((it) => isKept(it, parts))) count++;
   }
   return count;
@@ -175,7 +176,7 @@ async function writeAgain(
     if (at > 0) await sleep(clock.startTimer, 0, signal); // answers callers in between
     if (signal.aborted && at > 0) break;
     const missing = names.slice(at, at + TOGETHER_MAX)
-      .filter((name) => [name, ...store.otherNames(name)].every((one) => isMissing(one, parts)))
+      .filter((name) => [name, ...store.otherNames(name)].every((one) => hasNoFile(one, parts)))
       .flatMap((name) => [...list.about(name)])
       .filter((monitored) => isKept(monitored, parts));
     const results = await Promise.allSettled(missing.map(({ record }) => store.put(record)));
@@ -202,12 +203,6 @@ function namesIn(directory: string): string[] {
   }
 }
 
-function isMissing(name: string, { layout: { monitorList } }: MovedRecordsParts): boolean {
-  if (fileNameFault(name) !== undefined) return false;
-  try {
-    Deno.lstatSync(`${monitorList}/${name}`);
-    return false;
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound;
-  }
+function hasNoFile(name: string, { layout: { monitorList } }: MovedRecordsParts): boolean {
+  return fileNameFault(name) === undefined && isMissing(`${monitorList}/${name}`);
 }

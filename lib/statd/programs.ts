@@ -1,10 +1,8 @@
 /** Programs that the daemon starts. */
 
+import { RPCBIND_SOCKET } from "../protocol/rpcbind.ts";
 import { runRpcbind } from "./run_rpcbind.ts";
 import { type NotifyChildParts, runSmNotify } from "./run_sm_notify.ts";
-
-/** Path of rpcbind's socket. */
-export const RPCBIND_SOCKET = "/run/rpcbind.sock";
 
 /** Functions that start rpcbind and sm-notify, as configured. */
 export function programsOf(parts: NotifyChildParts) {

@@ -6,6 +6,7 @@
  * Source: rpc.statd(8); the order of visible effects is nfs-utils'.
  */
 
+import { RPCBIND_SOCKET } from "../protocol/rpcbind.ts";
 import type { StatdSettings } from "../config/settings.ts";
 import type { AdjustableLog } from "../log.ts";
 import { limited, type LimitedLog } from "../log_limits.ts";
@@ -36,7 +37,7 @@ import { fileNames } from "./file_names.ts";
 import { keepRecords } from "./moved_records.ts";
 import { steer } from "./steer.ts";
 import { History } from "./history.ts";
-import { programsOf, RPCBIND_SOCKET } from "./programs.ts";
+import { programsOf } from "./programs.ts";
 import { type RecentProblems, remembering } from "./recent_problems.ts";
 import { serveCalls, toBeRegistered } from "./sockets.ts";
 import { StopList } from "./stop_list.ts";

@@ -13,16 +13,13 @@ import { serveStreams } from "../net/stream_server.ts";
 import { serveDatagrams } from "../net/udp.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import { reasonOf } from "../reason.ts";
-import { isLoopback, netidFor } from "../rpc/address.ts";
+import { isLoopback, LOOPBACK_ADDRESSES, netidFor } from "../rpc/address.ts";
 import type { Caller, DatagramSocket, Netid, Respond, TransportAddress } from "../rpc/transport.ts";
-
-/** Always listened on: lock managers call from there. */
-const LOOPBACK = ["127.0.0.1", "::1"];
 
 /** Loopback addresses, with the one of this host's name in /etc/hosts: Debian's 127.0.1.1. */
 function loopbackAddresses(): string[] {
   const own = parseHosts(systemNameFiles.hosts().text).get(Deno.hostname().toLowerCase());
-  return [...LOOPBACK, ...own?.addresses.filter(isLoopback) ?? []];
+  return [...LOOPBACK_ADDRESSES, ...own?.addresses.filter(isLoopback) ?? []];
 }
 
 /**

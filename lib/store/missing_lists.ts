@@ -3,6 +3,7 @@
  * them loses nothing.
  */
 
+import { isMissing } from "../platform/small_files.ts";
 import { asOwner } from "../platform/as_owner.ts";
 import { ownerOf } from "../platform/privileges.ts";
 import { StoreError } from "../nsm/ports.ts";
@@ -34,14 +35,4 @@ export function makeMissingLists({ directory, monitorList, notifyList }: Layout)
     }
   }
   return missing;
-}
-
-function isMissing(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return false;
-  } catch (error) {
-    // any other error shows when the directory is used
-    return error instanceof Deno.errors.NotFound;
-  }
 }

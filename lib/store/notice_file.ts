@@ -11,7 +11,7 @@
 import type { Log } from "../log.ts";
 import type { KeptNotice, NoticeMemory, NoticesRead } from "../nsm/ports.ts";
 import { jsonObject } from "../json_object.ts";
-import { quote } from "../quote.ts";
+import { asciiJson, quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
 import { replaceFile } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
@@ -178,16 +178,11 @@ class NoticeFile implements NoticeMemory {
 function lineOf(
   { name, state, address, at, ordinal, over }: KeptNotice & { over?: true },
 ): string {
-  return asciiLine({ name, state, address, at, ordinal, over });
+  return `${asciiJson({ name, state, address, at, ordinal, over })}\n`;
 }
 
 function overtakingLine([registration, behind]: readonly [string, number]): string {
-  return asciiLine({ registration, behind });
-}
-
-function asciiLine(value: unknown): string {
-  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return `${JSON.stringify(value).replaceAll(/[^ -~]/g, escape)}\n`;
+  return `${asciiJson({ registration, behind })}\n`;
 }
 
 function learn(

@@ -4,6 +4,7 @@
  * leads no further than that user may go, and root opens no device.
  */
 
+import { isMissing } from "../platform/small_files.ts";
 import { dirname } from "@std/path/dirname";
 import { asOwner } from "../platform/as_owner.ts";
 import {
@@ -42,13 +43,4 @@ export class OwnersFiles extends RealFileSystem {
 function inFolderOf<T>(path: string, action: () => T): T | undefined {
   const folder = dirname(path);
   return isMissing(folder) ? undefined : asOwner(folder, action);
-}
-
-function isMissing(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return false;
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound; // any other error shows when the folder is used
-  }
 }

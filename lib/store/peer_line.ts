@@ -16,6 +16,7 @@
  * ```
  */
 
+import { asciiJson } from "../quote.ts";
 import { jsonObject } from "../json_object.ts";
 import type { PeerFacts } from "../nsm/ports.ts";
 
@@ -26,9 +27,7 @@ export type LineFacts = Partial<PeerFacts> & { readonly also?: true };
 
 /** Formats a line. */
 export function lineOf(peer: string, facts: LineFacts): string {
-  const line = JSON.stringify({ peer, ...facts });
-  const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return `${line.replaceAll(/[^ -~]/g, escape)}\n`;
+  return `${asciiJson({ peer, ...facts })}\n`;
 }
 
 /** Applies a line; the newest peer is last in the map. */

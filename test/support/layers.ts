@@ -118,7 +118,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     types: [...INTERFACES, "config/load.ts"],
     deno: true,
   },
-  "log.ts": { values: [], deno: true },
+  "log.ts": { values: ["quote.ts"], deno: true },
   "log_limits.ts": { values: [], types: ["log.ts", "time"], isPure: true },
   "quote.ts": { values: [], isPure: true },
   "reason.ts": { values: [], isPure: true },

@@ -5,8 +5,8 @@
  * and macOS (seconds for a start, minutes for ten minutes, then hourly for a day).
  */
 
-const SECOND_MS = 1000;
-const MINUTE_MS = 60 * SECOND_MS;
+export const SECOND_MS = 1000;
+export const MINUTE_MS = 60 * SECOND_MS;
 
 /** Pauses and total time of attempts. */
 export interface RetrySchedule {
