@@ -5,6 +5,7 @@
 
 import type { Definition } from "../cluster/definition.ts";
 import { DirectoryLedger } from "../cluster/directory_ledger.ts";
+import type { LedgerFiles } from "../cluster/epoch_directory.ts";
 import { EtcdClient } from "../cluster/etcd_client.ts";
 import { EtcdLedger } from "../cluster/etcd_ledger.ts";
 import { type Ledger, LedgerError } from "../cluster/ledger.ts";
@@ -49,11 +50,25 @@ export function openEtcd(readConfig: () => EtcdConfig | undefined): Etcd {
   }
 }
 
+/** Files of a ledger whose directory is on a file system that may not be mounted. */
+const ledgerFiles: LedgerFiles = {
+  ...backgroundFiles,
+  async names(directory) {
+    try {
+      return await backgroundFiles.names(directory);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      const reason = `the ledger ${quote(directory)} does not exist: is its file system mounted?`;
+      throw new LedgerError(reason, { cause: error });
+    }
+  },
+};
+
 /** Opens the ledger of an identity. @throws {LedgerError} When nfs.conf does not configure it. */
 export function openLedger({ id, ledger }: Definition, etcd: () => Etcd): Ledger {
   const randomName = () => crypto.randomUUID();
   if (ledger.kind === "directory") {
-    return new DirectoryLedger(ledger.path, { files: backgroundFiles, randomName, clock });
+    return new DirectoryLedger(ledger.path, { files: ledgerFiles, randomName, clock });
   }
   const opened = etcd();
   if (opened.kind === "fault") throw new LedgerError(opened.reason);

@@ -8,6 +8,7 @@ import type { CallPeer } from "../nsm/ports.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
 import { TransportError } from "../rpc/transport.ts";
+import { RefusedError } from "../cluster/refusals.ts";
 import { openOwnCalls } from "./own_calls.ts";
 
 /** Client for these calls, to be closed. */
@@ -15,7 +16,7 @@ export interface IdentityCalls extends CallPeer {
   close(): Promise<void>;
 }
 
-/** Opens the source addresses; none: any. @throws {TransportError} */
+/** Opens the source addresses; none: any. @throws {TransportError | RefusedError} */
 export function openIdentityCalls(sources: readonly string[]): IdentityCalls {
   if (sources.length === 0) return openOwnCalls();
   const opened = sources.map((address) => ({ address, calls: openCallsFrom(address) }));
@@ -37,13 +38,28 @@ export function openIdentityCalls(sources: readonly string[]): IdentityCalls {
 function openCallsFrom(address: string): PeerCalls {
   const { startTimer } = systemClock;
   const randomNumber = randomNumbers();
-  const { socket } = openReservedSocket({
+  const socket = openedAt(
     address,
-    givenAway: NOTHING_GIVEN_AWAY,
-    randomNumber,
-    startTimer,
-  });
+    () =>
+      openReservedSocket({ address, givenAway: NOTHING_GIVEN_AWAY, randomNumber, startTimer })
+        .socket,
+  );
   const ports = () => reservedPorts(NOTHING_GIVEN_AWAY, randomNumber());
   const connect = connectFrom({ address, ports, calls: streamCalls, startTimer });
   return new PeerCalls(socket, connect, { startTimer, randomXid: randomNumber });
+}
+
+/** Opens a socket at an address, which comes with the service. @throws {RefusedError} When it is not here. */
+function openedAt<T>(address: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    const isHere = !(error instanceof TransportError) ||
+      !(error.cause instanceof Deno.errors.AddrNotAvailable);
+    if (isHere) throw error;
+    throw new RefusedError(
+      "invalid",
+      `${address} is no address of this host: bring up the address of the identity before its clients are told`,
+    );
+  }
 }

@@ -301,6 +301,33 @@ systemTest(
 );
 
 systemTest(
+  "what is missing is said: the address before clients are told, the file system of the ledger",
+  NEEDS,
+  async (newHost, newFolder) => {
+    const disk = await newFolder();
+    const a = await node(newHost, "a", section("vip1", "10.99.0.77", "/srv/vip1/nsm"));
+    await a.host.output("sh", "-ec", "mount -t tmpfs none /srv; mkdir /srv/vip1");
+    await a.start();
+    const missing = /"?\/srv\/vip1\/nsm"?:? (?:it )?does not exist: is its file system mounted\?/;
+    assertMatch((await a.nsmctl("acquire", "vip1")).stderr, missing);
+    await a.host.output("mount", "--bind", disk, "/srv/vip1");
+    await a.host.output("mkdir", "/srv/vip1/nsm");
+    await a.identity("acquire", "vip1");
+    const early = await a.nsmctl("notify", "vip1");
+    assertEquals(early.code, 1);
+    assertMatch(early.stderr, /^nsmctl: 10\.99\.0\.77 is no address of this host: bring up .*\n$/);
+    await a.host.output("ip", "address", "add", "10.99.0.77/32", "dev", "lo");
+    await a.identity("notify", "vip1");
+    await a.host.output("umount", "/srv/vip1");
+    const { code, stderr } = await a.nsmctl("release", "vip1");
+    assertEquals(code, 5);
+    assertMatch(stderr, missing);
+    await a.host.output("mount", "--bind", disk, "/srv/vip1");
+    await a.identity("release", "vip1");
+  },
+);
+
+systemTest(
   "records of nfs-utils where a ledger is to be are in no ledger, and acquire says so",
   NEEDS,
   async (newHost, newFolder) => {
