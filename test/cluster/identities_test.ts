@@ -1,65 +1,17 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { DirectoryLedger } from "../../lib/cluster/directory_ledger.ts";
-import { Identities } from "../../lib/cluster/identities.ts";
-import type { KnownIdentity } from "../../lib/cluster/known_identities.ts";
 import { RefusedError } from "../../lib/cluster/refusals.ts";
 import { IdentityStore } from "../../lib/cluster/identity_store.ts";
 import { LedgerError } from "../../lib/cluster/ledger.ts";
 import type { MonitorRecord } from "../../lib/nsm/ports.ts";
-import { FakeClock } from "../support/fake_clock.ts";
+import { IdentityWorld as World } from "../support/identity_world.ts";
 import { MemoryMonitorStore } from "../support/memory_store.ts";
 import { privOf } from "../support/priv.ts";
-import { sayingOfIdentities } from "../../lib/cluster/identity_events.ts";
-import { RecordingLog } from "../support/recording_log.ts";
-import { SharedStorage } from "../support/shared_storage.ts";
 
 const pure = { permissions: "none" } as const;
 const TEXTS = { addresses: "10.0.0.50", ledger: "directory:/vip1" };
 
 function record(monName: string): MonitorRecord {
   return { monName, myName: "us", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
-}
-
-class World {
-  readonly storage = new SharedStorage();
-  readonly clock = new FakeClock(1_700_000_000_000);
-  readonly log = new RecordingLog();
-  readonly saved = new Map<string, ReadonlyMap<string, KnownIdentity>>();
-  readonly monitored = new Set<string>();
-  /** Why no node can store its identities. */
-  saveFault: Error | undefined;
-  #names = 0;
-
-  constructor() {
-    this.storage.mount("/vip1");
-  }
-
-  /** Identities of a host with a name, in one of its lives, with its own state directory. */
-  identities(node: string, life = "1", directory = node): Identities {
-    const { storage, clock, log, saved, monitored } = this;
-    const identities = new Identities(saved.get(directory) ?? new Map(), {
-      openLedger: ({ ledger }) =>
-        new DirectoryLedger(ledger.kind === "directory" ? ledger.path : "/none", {
-          files: storage.filesOf(node),
-          randomName: () => `${++this.#names}`,
-          clock,
-        }),
-      save: (known) => {
-        if (this.saveFault !== undefined) throw this.saveFault;
-        saved.set(directory, new Map(known));
-      },
-      node,
-      life,
-      clock,
-      log,
-      say: sayingOfIdentities(log, () => {}),
-    });
-    identities.start({
-      has: (monName) => monitored.has(monName),
-      all: () => [...monitored].map((monName) => ({ monName, addresses: [] })),
-    });
-    return identities;
-  }
 }
 
 async function refusal(action: () => Promise<unknown>): Promise<string> {

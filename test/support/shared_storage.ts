@@ -28,6 +28,8 @@ export class SharedStorage {
   isStepped = false;
   /** Fault injection: a call fails with the error returned. */
   fault: (operation: string, path: string) => Error | undefined = () => undefined;
+  /** The same for a call that was carried out: a network file system may lose the answer. */
+  lateFault: typeof this.fault = () => undefined;
   /** Completed calls, as `node operation path`. */
   readonly calls: string[] = [];
   #waiting: Waiting[] = [];
@@ -69,7 +71,10 @@ export class SharedStorage {
       this.calls.push(`${node} ${operation} ${path}`);
       const fault = this.fault(operation, path);
       if (fault !== undefined) throw fault;
-      return action();
+      const result = action();
+      const late = this.lateFault(operation, path);
+      if (late !== undefined) throw late;
+      return result;
     };
     return {
       names: (path) => call("names", path, () => [...this.#directory(path).names.keys()]),
