@@ -3,10 +3,15 @@
  * measured times. A call costs 1 to 2 µs besides the system call.
  */
 
-const AF_INET = 2;
-const SOCK_STREAM = 1;
-const SOCK_DGRAM = 2;
-const SOL_SOCKET = 1;
+import {
+  AF_INET,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "../../lib/platform/c_numbers.ts";
+
 const SO_RCVTIMEO = 20;
 const SO_RCVBUFFORCE = 33;
 const IPPROTO_TCP = 6;
@@ -15,8 +20,6 @@ const IPPROTO_IP = 0;
 const IP_PKTINFO = 8;
 /** Offset in the control message. */
 const OWN_ADDRESS = 20;
-const MSG_DONTWAIT = 0x40;
-const MSG_NOSIGNAL = 0x4000;
 const POLLIN = 1;
 /** Room for ten thousand datagrams, so that losses happen on the other side only. */
 const RECEIVE_BUFFER_BYTES = 64 << 20;

@@ -9,6 +9,8 @@
 
 // deno-lint-ignore-file no-console -- it prints
 
+import { pause } from "./statd_host.ts";
+import { median } from "./generator_orders.ts";
 import { Agent } from "../support/agent_client.ts";
 import { type CtdbNode, ctdbPair } from "../support/ctdb_node.ts";
 import { literalBlocks } from "../support/manual_commands.ts";
@@ -139,14 +141,6 @@ async function debians(hosts: AsyncDisposableStack, shared: string): Promise<Res
     const { stdout } = await b.host.run("sh", "-c", count);
     return Number(stdout);
   });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
 const CASES = { "our event script": ours, "CTDB's callout, Debian's statd": debians } as const;

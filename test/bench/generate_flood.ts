@@ -3,6 +3,7 @@
  * address, until ended. The argument is a {@link FloodOrder} as JSON; `ready` is printed at the start.
  */
 
+import { MSG_DONTWAIT, SOCK_DGRAM, SOL_SOCKET } from "../../lib/platform/c_numbers.ts";
 import { checked, libc, numericAddress } from "../../lib/platform/libc.ts";
 import { message, nullCall } from "../support/nsm_calls.ts";
 import { getPortCall } from "./messages.ts";
@@ -22,10 +23,7 @@ const BURST_MS = 2;
 /** Maximum number of datagrams per burst: lost processor time is not made up for. */
 const BURST_MAX = 2_000;
 
-const SOCK_DGRAM = 2;
-const SOL_SOCKET = 1;
 const SO_BROADCAST = 6;
-const MSG_DONTWAIT = 0x40;
 
 const { address, port, perSecond, procedure } = JSON.parse(Deno.args[0]!) as FloodOrder;
 const name = numericAddress(address)!;

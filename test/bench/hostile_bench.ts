@@ -20,8 +20,8 @@ import type { FloodOrder } from "./generate_flood.ts";
 import { median } from "./generator_orders.ts";
 import type { HostileOrder } from "./generate_hostile.ts";
 import { say } from "./report.ts";
-import { rpcbindFloods } from "./rpcbind_bench.ts";
-import { ADDRESS, type Candidate, pause, PORT, StatdHost } from "./statd_host.ts";
+import { CABLE, FLOOD_MS, FLOODS_PER_SECOND, rpcbindFloods } from "./rpcbind_bench.ts";
+import { ADDRESS, type Candidate, pause, PORT, STATD_ARGUMENTS, StatdHost } from "./statd_host.ts";
 
 const PROGRAM = new URL("generate_hostile.ts", import.meta.url).pathname;
 const PROCESSOR = "0";
@@ -31,18 +31,13 @@ const FLOOD_PER_SECOND = 10_000;
 /** Time for strangers to connect, in ms. */
 const GATHER_MS = 3_000;
 
-const ARGUMENTS = ["-F", "--no-notify", "-p", String(PORT)];
 const CANDIDATES: readonly Candidate[] = [
-  { name: "Debian", command: [DEBIAN_STATD, ...ARGUMENTS] },
-  { name: "ours", command: [OUR_STATD, ...ARGUMENTS] },
+  { name: "Debian", command: [DEBIAN_STATD, ...STATD_ARGUMENTS] },
+  { name: "ours", command: [OUR_STATD, ...STATD_ARGUMENTS] },
 ];
 
 const FLOOD_PROGRAM = new URL("generate_flood.ts", import.meta.url).pathname;
-const FLOODS_PER_SECOND = 50_000;
 const NOBODYS_PORT = 9;
-/** Time for a flood to fill all queues, in ms. */
-const FLOOD_MS = 1_000;
-const CABLE = { own: ["10.88.0.1/24", "fd88::1/64"], other: ["10.88.0.2/24", "fd88::2/64"] };
 const FLOODS: readonly (readonly [name: string, address: string, port: number])[] = [
   ["nobody's port", "10.88.0.1", NOBODYS_PORT],
   ["unicast", "10.88.0.1", PORT],

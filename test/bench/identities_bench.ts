@@ -7,6 +7,7 @@
  * Prints the time of an acquire, memory before and after, and the slowest SM_NULL meanwhile.
  */
 
+import { pause } from "./statd_host.ts";
 import { ClusterNode } from "../support/cluster_node.ts";
 import { EtcdCluster } from "../support/etcd_cluster.ts";
 import { TestHost } from "../support/namespace.ts";
@@ -107,10 +108,6 @@ async function run(kind: "directory" | "etcd", hosts: number): Promise<void> {
   await measure(b, `${kind}, ${hosts} pending`);
   await b.signal("KILL");
   await Deno.remove(folder, { recursive: true });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function print(line: string): void {

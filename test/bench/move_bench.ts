@@ -11,6 +11,7 @@
 
 // deno-lint-ignore-file no-console -- it prints
 
+import { median } from "./generator_orders.ts";
 import { ClusterNode } from "../support/cluster_node.ts";
 import { listed, ManyPeers, monitor, peerAddresses } from "../support/many_peers_client.ts";
 import { TestHost } from "../support/namespace.ts";
@@ -103,10 +104,6 @@ const CASES: Readonly<Record<string, () => Promise<Result>>> = {
   "nfs-utils, as CTDB's helper": () =>
     debians(`exec timeout 10 /sbin/sm-notify -d -f -m 0 -n -P /run/list -v ${VIP}`, true),
 };
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
-}
 
 const rounds = Number(Deno.args[0] ?? 3);
 const results = new Map<string, Result[]>();

@@ -13,6 +13,7 @@
 
 // deno-lint-ignore-file no-console -- it prints
 
+import { median } from "./generator_orders.ts";
 import { TestHost } from "../support/namespace.ts";
 import { BareProgram } from "./bare.ts";
 import { listed, ManyPeers, monitor, peerAddresses } from "../support/many_peers_client.ts";
@@ -115,10 +116,6 @@ function peakOf(host: TestHost, pid: number): number {
   } catch {
     return 0;
   }
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }
 
 const [rounds = "3", ...names] = Deno.args;

@@ -5,6 +5,7 @@
  *     deno run -A test/bench/nsmctl_bench.ts [PEERS]
  */
 
+import { median } from "./generator_orders.ts";
 import type { NewHost } from "../support/system_test.ts";
 import { TestHost } from "../support/namespace.ts";
 import { NsmctlHost, OUR_NSMCTL, recordLine, STATD_PORT } from "../support/nsmctl_host.ts";
@@ -91,10 +92,6 @@ async function latency({ host }: NsmctlHost): Promise<Latency> {
   const run = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A", LATENCY];
   const args = [String(STATD_PORT), String(LATENCY_MS)];
   return JSON.parse(await host.output(Deno.execPath(), ...run, ...args));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 function say(line: string): void {

@@ -14,21 +14,20 @@ import type { FloodOrder } from "./generate_flood.ts";
 import type { HostileOrder } from "./generate_hostile.ts";
 import { type Figures, median, type Order } from "./generator_orders.ts";
 import { Report, say } from "./report.ts";
-import { pause } from "./statd_host.ts";
+import { GENERATOR_PROCESSOR, pause } from "./statd_host.ts";
 
 const PORT = 111;
 const PROCESSOR = "1";
-const GENERATOR_PROCESSOR = "0";
 const CANDIDATES = [
   { name: "Debian", program: DEBIAN_RPCBIND },
   { name: "ours", program: OUR_RPCBIND },
 ] as const;
 const WAYS = [["udp", 1], ["udp", 32], ["tcp", 1], ["tcp", 32]] as const;
 
-const FLOODS_PER_SECOND = 50_000;
+export const FLOODS_PER_SECOND = 50_000;
 /** Time until a flood has filled its queues, in ms. */
-const FLOOD_MS = 1_000;
-const CABLE = { own: ["10.88.0.1/24", "fd88::1/64"], other: ["10.88.0.2/24", "fd88::2/64"] };
+export const FLOOD_MS = 1_000;
+export const CABLE = { own: ["10.88.0.1/24", "fd88::1/64"], other: ["10.88.0.2/24", "fd88::2/64"] };
 const FLOODED: readonly (readonly [name: string, address: string, port: number])[] = [
   ["nobody's port", "10.88.0.1", 9],
   ["unicast", "10.88.0.1", PORT],

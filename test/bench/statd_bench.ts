@@ -21,7 +21,7 @@ import { measureStart } from "./measure_start.ts";
 import { DEBIAN_STATD, OUR_STATD } from "../support/system_test.ts";
 import { naming } from "./generator_orders.ts";
 import { Report, say } from "./report.ts";
-import { type Candidate, PORT, StatdHost } from "./statd_host.ts";
+import { type Candidate, STATD_ARGUMENTS, StatdHost } from "./statd_host.ts";
 
 /** How much is measured. */
 export interface Effort {
@@ -60,8 +60,6 @@ const PARTS = {
   idle: measureIdle,
 };
 
-const ARGUMENTS = ["-F", "--no-notify", "-p", String(PORT)];
-
 /** What follows `--NAME=` among the arguments. */
 function option(name: string): string | undefined {
   const start = `--${name}=`;
@@ -83,8 +81,11 @@ if (import.meta.main) {
   const sizes = option("sizes")?.split(",").map(Number) ?? full.sizes;
   const effort = { ...full, sizes, rounds: Number(option("rounds") ?? full.rounds) };
   const only = option("only")?.split(",");
-  const ours: Candidate = { name: "ours", command: [option("ours") ?? OUR_STATD, ...ARGUMENTS] };
-  const debian: Candidate = { name: "Debian", command: [DEBIAN_STATD, ...ARGUMENTS] };
+  const ours: Candidate = {
+    name: "ours",
+    command: [option("ours") ?? OUR_STATD, ...STATD_ARGUMENTS],
+  };
+  const debian: Candidate = { name: "Debian", command: [DEBIAN_STATD, ...STATD_ARGUMENTS] };
   const candidates = Deno.args.includes("--alone") ? [ours] : [debian, ours];
   const report = new Report();
   say(`${navigator.hardwareConcurrency} processors, Linux ${Deno.osRelease()}, load ${load()}`);

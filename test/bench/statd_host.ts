@@ -14,6 +14,7 @@ import { STATE_DIRECTORY, TestHost } from "../support/namespace.ts";
 import { type Figures, hostName, naming, type Order } from "./generator_orders.ts";
 
 export const PORT = 4000;
+export const STATD_ARGUMENTS = ["-F", "--no-notify", "-p", String(PORT)];
 /** Another address than loopback, for callers that are strangers. */
 export const ADDRESS = "10.99.0.1";
 
@@ -23,7 +24,7 @@ const PEERS = "10.64.0.0/10";
 /** On a disk, not in memory: what is measured is durable. */
 const STATE_PARENT = "/var/tmp";
 const STATD_PROCESSOR = "1";
-const GENERATOR_PROCESSOR = "0";
+export const GENERATOR_PROCESSOR = "0";
 /**
  * That of the monitor, which is free while nfs-utils waits for an answer: it comes within 15 µs. From
  * the other processor, which would have to be woken up, it takes 53 µs.

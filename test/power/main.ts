@@ -5,6 +5,7 @@
  * does it in a kernel that has more.
  */
 
+import { DENO_RUN } from "../support/deno_run.ts";
 import { TestHost } from "../support/namespace.ts";
 import { seededRandom } from "../support/seeded_random.ts";
 import { FOREGROUND, READY, STATD_PORT } from "../support/statd.ts";
@@ -31,7 +32,6 @@ export const TYPES: Readonly<Record<string, FileSystemType>> = {
 const UNMOUNTABLE_MAX = 0.05;
 const CUTS = 200;
 const PROGRAM = new URL("cuts.ts", import.meta.url).pathname;
-const RUN = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A"];
 
 // deno-lint-ignore no-console -- the figures are what this is for
 const say = console.log;
@@ -66,7 +66,7 @@ async function cutPower(type: string, cuts: number, seed: number): Promise<Findi
       ready: READY.source,
       port: STATD_PORT,
     };
-    const output = await host.output(Deno.execPath(), ...RUN, PROGRAM, JSON.stringify(order));
+    const output = await host.output(...DENO_RUN, PROGRAM, JSON.stringify(order));
     return JSON.parse(output) as Findings;
   } finally {
     await Deno.remove(image);

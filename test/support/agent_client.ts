@@ -1,5 +1,6 @@
 /** Client of the agent in a host: calls from the host, and stand-in servers in it. */
 
+import { DENO_RUN } from "./deno_run.ts";
 import type { Endpoint } from "../../lib/rpc/transport.ts";
 import type { Answer, Called, Conduct, Order, Source } from "./agent_orders.ts";
 import { BackgroundProgram } from "./background_program.ts";
@@ -7,7 +8,6 @@ import type { TestHost } from "./namespace.ts";
 import { inTime } from "./patience.ts";
 
 const AGENT = new URL("agent.ts", import.meta.url).pathname;
-const RUN = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A"];
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -53,7 +53,7 @@ export class Agent {
 
   /** Starts an agent, which ends with its host. */
   constructor(host: TestHost) {
-    const command = [Deno.execPath(), ...RUN, AGENT];
+    const command = [...DENO_RUN, AGENT];
     this.#program = host.follow(new BackgroundProgram(host, command, (line) => this.#take(line)));
     this.#program.ended.then(() => {
       const gone = new Error(`The agent has ended: ${this.#program.lines.join(" ")}`);

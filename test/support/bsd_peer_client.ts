@@ -1,11 +1,11 @@
 /** Client of bsd_peer.ts. */
 
+import { DENO_RUN } from "./deno_run.ts";
 import { BackgroundProgram } from "./background_program.ts";
 import type { Seen } from "./bsd_peer.ts";
 import type { TestHost } from "./namespace.ts";
 
 const PEER = new URL("bsd_peer.ts", import.meta.url).pathname;
-const RUN = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A"];
 
 /** Peer like FreeBSD, in a host of its own. */
 export class BsdPeer {
@@ -17,7 +17,7 @@ export class BsdPeer {
 
   /** Starts the peer over these transports; waits until it answers. */
   static async start(host: TestHost, ...transports: Seen["transport"][]): Promise<BsdPeer> {
-    const program = host.start(Deno.execPath(), ...RUN, PEER, ...transports);
+    const program = host.start(...DENO_RUN, PEER, ...transports);
     await program.line(/^ready$/);
     return new BsdPeer(program);
   }

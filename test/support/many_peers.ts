@@ -23,18 +23,16 @@
  * large enough for ten thousand datagrams, so that what is lost was lost on the other side.
  */
 
+import { AF_INET, MSG_DONTWAIT, SOCK_DGRAM, SOL_SOCKET } from "../../lib/platform/c_numbers.ts";
+
 const PORTMAP_PORT = 111;
 const NSM_PORT = 900;
 const DNS_PORT = 53;
 const RECEIVE_BUFFER_BYTES = 64 << 20;
 
-const AF_INET = 2;
-const SOCK_DGRAM = 2;
-const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const IPPROTO_IP = 0;
 const IP_PKTINFO = 8;
-const MSG_DONTWAIT = 0x40;
 const POLLIN = 1;
 
 const PMAP_PROG = 100000;

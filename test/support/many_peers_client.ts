@@ -1,11 +1,11 @@
 /** Client of many_peers.ts: fills the lists of a host, and queries what the peers received. */
 
+import { DENO_RUN } from "./deno_run.ts";
 import { BackgroundProgram } from "./background_program.ts";
 import { STATE_DIRECTORY, type TestHost } from "./namespace.ts";
 import { inTime } from "./patience.ts";
 
 const RESPONDER = new URL("many_peers.ts", import.meta.url).pathname;
-const RUN = ["run", "--quiet", "--no-check", "--no-lock", "-A"];
 
 /** Name under which every peer knows the host. */
 export const MY_NAME = "nodeb.example.net";
@@ -61,7 +61,7 @@ export class ManyPeers {
 
   constructor(host: TestHost) {
     this.#ready = new Promise((resolve) => this.#waiting.push(resolve));
-    const command = [Deno.execPath(), ...RUN, RESPONDER];
+    const command = [...DENO_RUN, RESPONDER];
     const take = (line: string) => this.#waiting.shift()?.(line);
     this.#program = host.follow(new BackgroundProgram(host, command, take));
   }

@@ -4,12 +4,12 @@
  * addresses, separated by commas, and ports. Prints the sockets it could open.
  */
 
+import { SOL_SOCKET } from "../../lib/platform/c_numbers.ts";
 import { closeDescriptor, setSocketOption } from "../../lib/platform/descriptors.ts";
 import { checked, libc } from "../../lib/platform/libc.ts";
 import { streamCalls } from "../../lib/platform/stream_calls.ts";
 
 const NOBODY = 65534;
-const SOL_SOCKET = 1;
 const SHARING: Readonly<Record<string, readonly number[]>> = {
   "nothing": [],
   "SO_REUSEADDR": [2],

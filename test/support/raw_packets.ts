@@ -5,6 +5,7 @@
  * Source: packet(7), struct sockaddr_ll; RFC 768, RFC 791 section 3.1, RFC 8200 sections 3 and 8.1.
  */
 
+import { SOCK_DGRAM } from "../../lib/platform/c_numbers.ts";
 import { closeDescriptor } from "../../lib/platform/descriptors.ts";
 import { checked, libc, numericAddress } from "../../lib/platform/libc.ts";
 
@@ -22,7 +23,6 @@ export interface Volley {
 }
 
 const AF_PACKET = 17;
-const SOCK_DGRAM = 2;
 const ETHERNET_BYTES = 6;
 const ETH_P_IP = 0x0800;
 const ETH_P_IPV6 = 0x86dd;

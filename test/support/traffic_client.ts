@@ -1,5 +1,6 @@
 /** Client of the traffic in a host: acknowledged changes so far, and orders. */
 
+import { DENO_RUN } from "./deno_run.ts";
 import { BackgroundProgram } from "./background_program.ts";
 import { Ledger } from "./ledger.ts";
 import { STATE_DIRECTORY, type TestHost } from "./namespace.ts";
@@ -8,7 +9,6 @@ import { STATD_PORT } from "./statd.ts";
 import type { TrafficOrder } from "./traffic.ts";
 
 const PROGRAM = new URL("traffic.ts", import.meta.url).pathname;
-const RUN = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A"];
 
 export class Traffic {
   readonly ledger = new Ledger();
@@ -26,7 +26,7 @@ export class Traffic {
 
   constructor(host: TestHost, order: Partial<TrafficOrder> & { readonly seed: number }) {
     const whole = { port: STATD_PORT, width: 8, peers: 20, isMixed: false, ...order };
-    const command = [Deno.execPath(), ...RUN, PROGRAM, JSON.stringify(whole)];
+    const command = [...DENO_RUN, PROGRAM, JSON.stringify(whole)];
     this.#program = host.follow(new BackgroundProgram(host, command, (line) => this.#take(line)));
   }
 

@@ -3,6 +3,7 @@
  * other end of a cable sends them, and the kernel is set to be as permissive as possible.
  */
 
+import { DENO_RUN } from "../support/deno_run.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
 import { type NewHost, OUR_STATD, systemTest } from "../support/system_test.ts";
@@ -24,7 +25,6 @@ import { changes, takeSnapshot } from "../support/state_snapshot.ts";
 import { ask, FOREGROUND, startStatd, STATD_PORT } from "../support/statd.ts";
 
 const SENDER = new URL("../support/raw_packets.ts", import.meta.url).pathname;
-const RUN = ["run", "--quiet", "--no-check", "--no-lock", "-A", SENDER];
 
 const OWN = "10.98.0.1";
 const OWN_IPV6 = "fd98::1";
@@ -115,7 +115,7 @@ async function attack(host: TestHost, stranger: TestHost): Promise<void> {
     routes: routes(),
     messages: CALLS.map((call) => message(call).toHex()),
   };
-  await stranger.output(Deno.execPath(), ...RUN, JSON.stringify(volley));
+  await stranger.output(...DENO_RUN, SENDER, JSON.stringify(volley));
 }
 
 /** Attacks, and waits until all packets are processed: sockets deliver in order. */

@@ -3,6 +3,7 @@
  * TEST_SEED in the environment repeats a run.
  */
 
+import { DENO_RUN } from "../support/deno_run.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { BackgroundProgram } from "../support/background_program.ts";
 import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
@@ -24,13 +25,12 @@ const LINES_MAX = 1_000;
 const PEERS_MAX_BYTES = 1_000_000;
 
 const ATTACKER = new URL("../support/attacker.ts", import.meta.url).pathname;
-const RUN = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A", ATTACKER];
 
 const { seed } = seededRandom();
 
 /** Attacks with this many inputs. */
 async function attack(host: TestHost, own: number, inputs: number): Promise<void> {
-  const said = await host.output(Deno.execPath(), ...RUN, String(own), String(inputs));
+  const said = await host.output(...DENO_RUN, ATTACKER, String(own), String(inputs));
   assertEquals(said, `sent ${inputs}\n`, `seed ${seed}`);
 }
 

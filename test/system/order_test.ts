@@ -6,6 +6,7 @@
  * the name service; the figures are printed.
  */
 
+import { DENO_RUN } from "../support/deno_run.ts";
 import { assertEquals } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
 import type { TestHost } from "../support/namespace.ts";
@@ -32,7 +33,6 @@ const PAIRS = GIVEN === undefined ? { plain: 400, withCallout: 12 } : {
   withCallout: Number(GIVEN),
 };
 const NEEDS = [OUR_STATD];
-const RUN = [Deno.execPath(), "run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A"];
 const PAIRS_CLIENT = new URL("../support/pairs_client.ts", import.meta.url).pathname;
 const NAME_SERVER = new URL("../support/name_server.ts", import.meta.url).pathname;
 
@@ -45,7 +45,7 @@ async function runPairs(host: TestHost, pairs: number, atOnce: number): Promise<
     String(atOnce),
     `${STATE_DIRECTORY}/sm`,
   ];
-  const client = host.start(...RUN, PAIRS_CLIENT, ...args);
+  const client = host.start(...DENO_RUN, PAIRS_CLIENT, ...args);
   assertEquals(await client.ended, 0); // every wait of it has a bound
   const done: PairsDone = JSON.parse(await client.line(/^\{/));
   // deno-lint-ignore no-console -- the figures are what a long run is for
@@ -124,7 +124,9 @@ async function assertToldOnce(
     address: SILENT,
   });
   const serveNames = async () => {
-    await host.start(...RUN, NAME_SERVER, SERVED, `${PEER.name}=${PEER.address}`).line(/^ready$/);
+    await host.start(...DENO_RUN, NAME_SERVER, SERVED, `${PEER.name}=${PEER.address}`).line(
+      /^ready$/,
+    );
     await host.write("/etc/resolv.conf", `nameserver ${SERVED}\n`);
   };
   if (names === 0) await serveNames();

@@ -3,6 +3,7 @@
  * forged one is a raw packet with the peer's own address.
  */
 
+import { DENO_RUN } from "../support/deno_run.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
 import { STATE_DIRECTORY, TestHost } from "../support/namespace.ts";
@@ -13,7 +14,6 @@ import { ask, FOREGROUND, startStatd, STATD_PORT } from "../support/statd.ts";
 import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const SENDER = new URL("../support/raw_packets.ts", import.meta.url).pathname;
-const RUN = ["run", "--quiet", "--no-check", "--no-lock", "-A", SENDER];
 const ADDRESSES = [
   { own: "10.98.0.1", peer: "10.98.0.2", bits: 24 },
   { own: "fd98::1", peer: "fd98::2", bits: 64 },
@@ -37,7 +37,7 @@ async function forge(host: TestHost, peer: TestHost, address: typeof ADDRESSES[n
     routes: [{ source: address.peer, destination: address.own }],
     messages: [message(notify(address.peer, FORGED)).toHex()],
   };
-  await peer.output(Deno.execPath(), ...RUN, JSON.stringify(volley));
+  await peer.output(...DENO_RUN, SENDER, JSON.stringify(volley));
 }
 
 for (const address of ADDRESSES) {

@@ -1,11 +1,11 @@
 /** The port is ours: no other user can open a socket on it (trust 3). */
 
+import { DENO_RUN } from "../support/deno_run.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { FOREGROUND, registrations, startStatd, STATD_PORT } from "../support/statd.ts";
 import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const THIEF = new URL("../support/port_thief.ts", import.meta.url).pathname;
-const RUN = ["run", "--quiet", "--no-check", "--no-lock", "-A", THIEF];
 const OWN = ["10.99.0.1", "fd99::1"];
 /** Addresses that this host has later. */
 const LATER = ["10.99.0.7", "fd99::7"];
@@ -52,7 +52,7 @@ for (const { label, options, nfsConf = "", addresses } of CASES) {
         return String(high! << 8 | low!);
       }));
       assertEquals(ports.size, 1);
-      const steal = [Deno.execPath(), ...RUN, addresses.join()];
+      const steal = [...DENO_RUN, THIEF, addresses.join()];
       assertEquals(await host.output(...steal, ...ports), "");
       assertMatch(await host.output(...steal, "4051"), /^udp 0.0.0.0 4051 with/);
       assertEquals(await statd.stop(), 0);

@@ -5,12 +5,12 @@
  * differ is an error too.
  */
 
+import { DENO_RUN } from "../support/deno_run.ts";
 import { assertEquals } from "@std/assert";
 import type { TestHost } from "../support/namespace.ts";
 import { DEBIAN_RPCBIND, type NewHost, OUR_RPCBIND, systemTest } from "../support/system_test.ts";
 
 const PROBER = new URL("../support/rpcbind_prober.ts", import.meta.url).pathname;
-const RUN = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A", PROBER];
 
 /** One reason, and what can be seen of it: the call, Debian's answer and ours. */
 interface Difference {
@@ -111,7 +111,7 @@ async function start(newHost: NewHost, program: string): Promise<TestHost> {
 }
 
 async function probed(host: TestHost): Promise<string[]> {
-  const output = await host.output(Deno.execPath(), ...RUN);
+  const output = await host.output(...DENO_RUN, PROBER);
   return output.trimEnd().split("\n");
 }
 

@@ -3,6 +3,7 @@
  * others is seen by the order of replies: a call that is sent behind it is answered before it.
  */
 
+import { DENO_RUN } from "../support/deno_run.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
 import { STATE_DIRECTORY, TestHost } from "../support/namespace.ts";
@@ -25,7 +26,6 @@ import { OUR_NSMCTL, OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/sys
 
 const NEEDS = [OUR_STATD];
 const SENDER = new URL("../support/raw_packets.ts", import.meta.url).pathname;
-const RUN = ["run", "--quiet", "--no-check", "--no-lock", "-A", SENDER];
 const MONITOR_LIST = `${STATE_DIRECTORY}/sm`;
 const NOTIFY_LIST = `${STATE_DIRECTORY}/sm.bak`;
 const ID = "0100007f 000186b5 00000003 00000010";
@@ -180,7 +180,7 @@ systemTest(
       routes,
       messages: [message(notify("stranger", 5)).toHex()],
     };
-    await stranger.output(Deno.execPath(), ...RUN, JSON.stringify(volley));
+    await stranger.output(...DENO_RUN, SENDER, JSON.stringify(volley));
     await statd.line(/too many/);
     assertEquals(await statd.stop(), 0);
   },
