@@ -1,8 +1,10 @@
 /**
- * A node of CTDB ends without a word, with 1,000 clients of which 50 are silent: how long it takes until the
- * last living client was told by the other node, and how many are on no record there. Ours by the event script of
- * `nsmctl ctdb-script` and a directory that both nodes see; Debian's rpc.statd with the callout that is part
- * of Debian's CTDB. The last clients are acknowledged right before the end.
+ * Crash of a CTDB node with 1,000 clients, of which 50 are silent: time until the other node has
+ * notified the last living client, and number of clients without a record there. The last clients are
+ * acknowledged right before the crash. Two ways are compared:
+ *
+ * - ours, by the event script of `nsmctl ctdb-script` and a directory shared by the nodes;
+ * - Debian's rpc.statd, with the callout of Debian's CTDB.
  *
  *     deno run -A test/bench/ctdb_bench.ts [ROUNDS [CLIENTS]]      as root, after ./install.sh test
  */
@@ -22,11 +24,14 @@ import { DEBIAN_STATD } from "../support/system_test.ts";
 
 const [ROUNDS = 1, CLIENTS = 1_000] = Deno.args.map(Number);
 const SILENT = peerAddresses("127.2", CLIENTS / 20);
-/** Living clients whose addresses are below and above those of the silent ones: CTDB tells them in order. */
+/**
+ * Living clients, with addresses below and above those of the silent clients: CTDB notifies in the
+ * order of addresses.
+ */
 const LIVING = ["127.1", "127.5"].flatMap((net) =>
   peerAddresses(net, (CLIENTS - SILENT.length) / 2)
 );
-/** Living clients that are acknowledged last. */
+/** Number of living clients acknowledged right before the end of the node. */
 const LATE = 50;
 const MOVING = "10.0.0.50";
 const STAYING = "10.0.0.51";
@@ -37,12 +42,14 @@ const POLL_MS = 100;
 const ATTEMPTS = 20;
 
 interface Result {
-  /** Time from the end of the node until the address was on the other one, in ms. */
+  /** Time until the other node has the address, in ms since the end of the node. */
   readonly moved: number;
-  /** Time from the end of the node until the last living client was told, or the limit, in ms. */
+  /**
+   * Time until the last living client is notified, or the limit, in ms since the end of the node.
+   */
   readonly told: number;
   readonly living: number;
-  /** Number of acknowledged clients that the other node does not find on record. */
+  /** Number of acknowledged clients without a record on the other node. */
   readonly lost: number;
   /** Time of an SM_MON, in ms. */
   readonly mon: number;
@@ -53,7 +60,7 @@ async function register(agent: Agent, port: number, clients: readonly string[]):
   const started = performance.now();
   for (const monName of clients) {
     let answer = "";
-    // Refused while an identity is acquired again, as CTDB still settles.
+    // SM_MON is refused while CTDB settles and the identity is acquired again.
     for (let i = 0; i < ATTEMPTS && !answer.startsWith("SUCCESS 00000000"); i++) {
       if (i > 0) await pause(1_000);
       const reply = await agent.datagram(message(mon({ monName })), { ...STATD, port });
@@ -64,7 +71,10 @@ async function register(agent: Agent, port: number, clients: readonly string[]):
   return (performance.now() - started) / clients.length;
 }
 
-/** Ends node a, and follows what node b tells; `recordedAt` counts the clients that b finds on record. */
+/**
+ * Kills node a, and follows the notices of node b; `recordedAt` counts the clients with a record on
+ * b.
+ */
 async function measure(
   [a, b]: readonly [CtdbNode, CtdbNode],
   port: number,
@@ -134,7 +144,7 @@ async function debians(hosts: AsyncDisposableStack, shared: string): Promise<Res
     const listens = `until : </dev/tcp/127.0.0.1/${port}; do sleep 0.2; done`;
     await host.output("timeout", "60", "bash", "-c", listens);
   }
-  // The peers have the port of the portmapper.
+  // The portmapper's port belongs to the peers.
   await nodes[1].host.output("pkill", "rpcbind");
   return await measure(nodes, port, async (b) => {
     const count = `ctdb catdb ctdb.tdb | grep -c 'statd-state@${MOVING}@'`;

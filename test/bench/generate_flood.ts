@@ -20,7 +20,7 @@ export interface FloodOrder {
 
 /** Length of a burst, in ms of the flood's rate. */
 const BURST_MS = 2;
-/** Maximum number of datagrams per burst: lost processor time is not made up for. */
+/** Maximum number of datagrams per burst, so that lost CPU time is not made up for. */
 const BURST_MAX = 2_000;
 
 const SO_BROADCAST = 6;

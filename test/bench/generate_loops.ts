@@ -10,8 +10,8 @@ import { nullCall } from "./messages.ts";
 export type LoopOrder =
   /**
    * Probes with SM_NULL over loopback until standard input ends; prints `ready` first and figures
-   * last. A call is made besides, and its duration printed. One process does both, since the start
-   * of a second one on this processor would count as a delay of the monitor.
+   * last. The call `beside` is made as well, and its duration printed. One process does both: the
+   * start of a second process on this processor would count as a delay of the monitor.
    */
   | { do: "probe"; port: number; pid: number; beside?: OneCall }
   /** Sends a call, and waits for the reply. */
@@ -30,7 +30,7 @@ export interface ProbeFigures {
   readonly calls: number;
   readonly longest: number;
   readonly p50: number;
-  /** Longest processor time of the monitor during one call: the wait on an idle machine. */
+  /** Longest CPU time of the monitor during one call: the wait on an idle machine. */
   readonly busiest: number;
 }
 
@@ -63,7 +63,7 @@ async function probe(port: number, pid: number, beside?: OneCall): Promise<Probe
   return { calls: times.length, longest: times.at(-1)!, p50: times[times.length >> 1]!, busiest };
 }
 
-/** Processor time of a process's main thread, in ms. Source: proc(5), /proc/PID/schedstat. */
+/** CPU time of a process's main thread, in ms. Source: proc(5), /proc/PID/schedstat. */
 function processorMs(pid: number): number {
   const [ns] = Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ");
   return Number(ns) / 1_000_000;

@@ -1,4 +1,7 @@
-/** SM_MON of new hosts and SM_UNMON of the oldest ones, alternately, so that the list keeps its length. */
+/**
+ * SM_MON of new hosts and SM_UNMON of the oldest ones, alternately, so that the list keeps its
+ * length.
+ */
 
 import { BlockingSocket } from "./blocking_sockets.ts";
 import { type Figures, median, type Order } from "./generator_orders.ts";
@@ -34,7 +37,7 @@ export function monitorRates(order: MonitorOrder): Figures {
   };
 }
 
-/** Milliseconds until all calls are answered. */
+/** Time until all calls are answered, in ms. */
 function callAll(socket: BlockingSocket, calls: readonly Message[]): number {
   const open = new Set(calls.map(xidOf));
   const since = performance.now();

@@ -52,7 +52,7 @@ export function notify(order: NotifyOrder): Figures {
   peer.connect("127.0.0.1", port);
   const taken: number[] = [];
   const end = performance.now() + ms;
-  // A host's known state would not be passed on.
+  // A notice with a known state is not passed on.
   let last = atOnce * STATES_OF_A_RUN;
   for (let i = 0; i < notices; i++) {
     if (i > 0 && performance.now() > end) break;
@@ -73,7 +73,7 @@ export function notify(order: NotifyOrder): Figures {
       while (lockd.receiveFrom(false) > 0) lockd.reply(successTo(lockd.buffer));
     } while (poll([peer, lockd], BETWEEN_NOTICES_MS) > 0);
   }
-  // Without the first one, which includes the look-up of the port.
+  // The first callback includes the look-up of the port, and is left out.
   return {
     medianMs: median(taken.length > 1 ? taken.slice(1) : taken),
     firstMs: taken[0]!,

@@ -1,17 +1,16 @@
 /**
- * How long a lock manager waits while strangers are at the monitor, against an idle one; Debian's
+ * Waits of a lock manager while strangers attack the monitor, compared to an idle monitor; Debian's
  * rpc.statd and ours in turn. Needs root, rpcbind and nfs-common.
  *
  *     deno run -A test/bench/hostile_bench.ts [--rounds=N] [--calls=N] [--only=drip|floods|rpcbind]
  *
- * - drip: SM_MON while they hold 1,000 dripping TCP connections and flood the UDP port.
- * - floods: SM_NULL and SM_MON while one of them sends 50,000 datagrams a second from another host, to
- *   the unicast address of the monitor, to a broadcast address or to a multicast address; and, for what
- *   the flood costs the system without any monitor, to a port that nobody has.
+ * - drip: SM_MON while strangers hold 1,000 dripping TCP connections and flood the UDP port.
+ * - floods: SM_NULL and SM_MON while another host sends 50,000 datagrams a second to the monitor's
+ *   unicast address, a broadcast address or a multicast address. A flood to an unused port shows what
+ *   it costs the system without a monitor.
+ * - rpcbind: GETPORT while a stranger sends as many GETPORT; Debian's rpcbind and ours.
  *
- * - rpcbind: GETPORT while a stranger sends as many of them, Debian's rpcbind and ours.
- *
- * The strangers have the processor of the generator, the monitor has its own.
+ * Strangers share the processor of the generator; the monitor has its own.
  */
 
 import { TestHost } from "../support/namespace.ts";
@@ -69,7 +68,10 @@ async function measureOne(candidate: Candidate, calls: number): Promise<[Times, 
   return [idle, await take()];
 }
 
-/** p99 of each procedure in ms, idle and under each flood; after a comma, the number of unanswered calls. */
+/**
+ * p99 of each procedure in ms, idle and under each flood, with the number of unanswered calls after
+ * a comma.
+ */
 async function measureFloods(candidate: Candidate, calls: number): Promise<Map<string, Times[]>> {
   await using statd = await StatdHost.create(candidate, 0);
   await using stranger = await TestHost.create();

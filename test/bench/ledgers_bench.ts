@@ -1,8 +1,8 @@
 /**
- * What a slow, full, hung, lying or absent ledger does to a daemon that holds an identity: the table in
- * docs/ledgers.md.
+ * Effects of a slow, full, hung, lying or absent ledger on a daemon that holds an identity: the table
+ * in docs/ledgers.md.
  *
- *   deno run -A test/bench/ledgers_bench.ts [FAULT…]      as root
+ *     deno run -A test/bench/ledgers_bench.ts [FAULT…]      as root
  */
 
 import { Agent } from "../support/agent_client.ts";
@@ -87,7 +87,7 @@ const FAULTS: readonly Fault[] = [
   { kind: "directory", name: "absent", begin: ({ host }) => host.output("umount", "-l", "/srv") },
 ];
 
-/** An answered call, and its duration in ms. */
+/** Makes a call; returns the reply, and its duration in ms. */
 async function timed(agent: Agent, call: Call, address = "127.0.0.1") {
   const started = performance.now();
   const said = describe((await agent.datagram(message(call), STATD, { address })).message);
@@ -141,7 +141,7 @@ async function measure({ kind, name, begin }: Fault): Promise<string> {
   const first = await timed(agent, mon({ monName: "127.2.0.1" }));
   const others = await several(
     agent,
-    // Long names, so that a full disk has no room for any of them.
+    // With long names, a full disk has no room for any record.
     Array.from({ length: CALLS }, (_, i) => mon({ monName: `${"x".repeat(200)}${i}` })),
   );
   const known = await several(agent, KNOWN.slice(0, CALLS).map((monName) => mon({ monName })));

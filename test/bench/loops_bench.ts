@@ -1,10 +1,10 @@
 /**
- * How long a lock manager waits for SM_NULL while the monitor does work whose length others decide:
- * beside each piece of it, loopback is asked every 5 ms. Prints the longest wait. Needs root.
+ * Longest wait of a lock manager for SM_NULL while the monitor does work of a length that others
+ * determine. During each piece of work SM_NULL is called over loopback every 5 ms. Needs root.
  *
  *     deno run -A test/bench/loops_bench.ts [--limit=MS] [--only=TEXT]
  *
- * With a limit it ends with status 1 if a wait was longer.
+ * With a limit, the exit status is 1 if a wait was longer.
  */
 
 import { formatRecord } from "../../lib/store/record_format.ts";
@@ -126,7 +126,7 @@ function makeDirectory(files: Files): string {
   return directory;
 }
 
-/** Waits beside a piece of work. */
+/** Measures the waits during a piece of work. */
 async function measure({ files, call, act }: Point): Promise<ProbeFigures> {
   const directory = makeDirectory(files());
   try {

@@ -6,7 +6,7 @@ import type { Effort } from "./statd_bench.ts";
 import { type Candidate, pause, PORT, StatdHost } from "./statd_host.ts";
 
 const LOADS = 4;
-/** Time after which the runtime has handled all timers of the start, in ms. */
+/** Time after which all timers of the start have run, in ms. */
 const START_MS = 8_000;
 
 export async function measureIdle(

@@ -4,7 +4,7 @@ import { type Report, say } from "./report.ts";
 import type { Effort } from "./statd_bench.ts";
 import { ADDRESS, type Candidate, StatdHost } from "./statd_host.ts";
 
-/** List length from which few calls suffice, since each takes Debian's program long. */
+/** List length from which few calls are made: each takes Debian's program long. */
 const FEW_FROM = 1_000;
 const CALLERS = [1, 32];
 const NOTICES_AT_ONCE = [1, 32];
@@ -100,7 +100,7 @@ class Measured {
 
   async storm(): Promise<void> {
     const { statd, effort } = this;
-    await statd.settle(); // look-ups of the hosts just monitored are pending
+    await statd.settle(); // look-ups of the newly monitored hosts are pending
     const figures = await statd.generate({
       do: "storm",
       first: statd.first,

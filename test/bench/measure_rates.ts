@@ -1,4 +1,4 @@
-/** Rates of NULL and STAT over both transports, and the generator's maximum. */
+/** Rates of NULL and STAT over both transports, and the maximum rate of the generator. */
 
 import { type Report, say } from "./report.ts";
 import type { Effort } from "./statd_bench.ts";

@@ -1,5 +1,6 @@
 /**
- * Registers and unregisters hosts one after the other for a time, and prints how long SM_MON took:
+ * Registers and unregisters hosts one after the other for a time, and prints percentiles of the
+ * duration of SM_MON:
  *
  *     deno run -A --unstable-net mon_latency.ts PORT MILLISECONDS
  */

@@ -1,8 +1,11 @@
 /**
- * One address moves: how long it takes until the last living client was told, and who is forgotten. Ours
- * by an identity whose node is killed; nfs-utils as Pacemaker's nfsnotify runs it, on a list that is there;
- * nfs-utils as CTDB's helper runs it since Samba 4.21, with 10 seconds for an address and the records
- * deleted before. Of 1,000 clients 50 are silent. Each run is on hosts of its own.
+ * Move of one address: time until the last living client is notified, and number of forgotten clients.
+ * Of 1,000 clients 50 are silent. Each run has hosts of its own. Three ways are compared:
+ *
+ * - ours, an identity whose node is killed;
+ * - nfs-utils as run by Pacemaker's nfsnotify, on an existing list;
+ * - nfs-utils as run by CTDB's helper since Samba 4.21, with 10 seconds per address and the records
+ *   deleted before.
  *
  *     deno run -A test/bench/move_bench.ts [ROUNDS]
  *
@@ -25,10 +28,10 @@ const LIMIT_MS = 120_000;
 const POLL_MS = 20;
 
 interface Result {
-  /** Time until the last living client was told. */
+  /** Time until the last living client was notified. */
   readonly ms: number;
   readonly told: number;
-  /** Number of clients that were not told and are on no list. */
+  /** Number of clients that were not notified and are on no list. */
   readonly forgotten: number;
   /** Number of acknowledged records missing after the node was killed; undefined without a kill. */
   readonly lost: number | undefined;
@@ -42,7 +45,7 @@ function newHost(conf = ""): Promise<TestHost> {
   });
 }
 
-/** Waits until all living clients are told, or the program has ended. */
+/** Waits until all living clients are notified, or the program has ended. */
 async function timeOf(
   peers: ManyPeers,
   since: number,
@@ -80,11 +83,11 @@ async function ours(): Promise<Result> {
   const [ms, told] = await timeOf(peers, since, run);
   const { summary } = await run;
   await Deno.remove(ledger, { recursive: true });
-  const left = Number(summary["gave_up"]); // these stay on record
+  const left = Number(summary["gave_up"]); // the silent clients stay on record
   return { ms, told, forgotten: ALL.length - told - left, lost };
 }
 
-/** nfs-utils' sm-notify, with a prepared directory. */
+/** sm-notify of nfs-utils, with a prepared directory. */
 async function debians(command: string, isDeleted: boolean): Promise<Result> {
   await using host = await newHost();
   const peers = new ManyPeers(host);

@@ -1,6 +1,6 @@
 /**
- * Name server of the bench's hosts, with minimal latency. It has the hosts' names, if they have
- * names, and no others.
+ * Name server of the benchmark's hosts, with minimal latency. If the hosts have names, it knows
+ * only these names.
  *
  * Source: RFC 1035 section 4 (messages).
  */
@@ -18,7 +18,10 @@ import {
 
 const ADDRESS = "127.0.0.1";
 const PORT = 53;
-/** Longer than any measurement, in ms, so that an idle name server uses no CPU time. */
+/**
+ * Timeout of an idle wait, in ms. It is longer than any measurement, so that an idle name server
+ * uses no CPU time.
+ */
 const WAIT_MS = 24 * 3600 * 1000;
 /** Offsets in a message: flags, number of answers, first question. */
 const FLAGS = 2;

@@ -1,10 +1,11 @@
 /**
- * sm-notify beside Debian's: how long it takes until every healthy peer has been told, in a network
- * namespace where one process answers for all addresses. Both run in turn on hosts of their own; the
- * medians and their ratios are printed. What is measured begins when the program is started. Where few
- * peers are told, the start of the runtime is most of it: a bare program, compiled as ours is, tells one
- * peer in the same rounds, and the ratio is printed without its time as well, and from the moment on at
- * which the first peer hears anything.
+ * Time of sm-notify, ours and Debian's, until every healthy peer is notified. One process in a network
+ * namespace answers for all addresses. Both programs run in turn, each on hosts of its own; medians and
+ * their ratios are printed.
+ *
+ * The time begins when the program is started. With few peers it is mostly the start of the runtime.
+ * So a bare program, compiled like ours, notifies one peer in each round. The ratio is also printed
+ * without that program's time, and from the first query of a peer on.
  *
  *     deno run -A test/bench/notify_bench.ts [ROUNDS [CASE…]]
  *
@@ -20,20 +21,23 @@ import { listed, ManyPeers, monitor, peerAddresses } from "../support/many_peers
 
 const OURS = Deno.env.get("SM_NOTIFY") ?? new URL("../../dist/sm-notify", import.meta.url).pathname;
 const DEBIAN = "/sbin/sm-notify";
-/** The peers note themselves when the last one was told; looking often would only take the time of a core. */
+/**
+ * Polling interval, in ms. The peers note the time of the last notice themselves, so frequent
+ * polling would only take CPU time.
+ */
 const POLL_MS = 50;
 
-/** A list to be notified. */
+/** List of peers to be notified. */
 interface Case {
   readonly name: string;
   readonly healthy: number;
   readonly silent?: number;
   readonly refusing?: number;
-  /** Names that no name server answers for. */
+  /** Number of names without an answer of a name server. */
   readonly dark?: number;
-  /** Whether the healthy peers have names, which a name server knows. */
+  /** Whether the healthy peers have names known to a name server. */
   readonly haveNames?: boolean;
-  /** How long to wait, in ms. */
+  /** Time limit, in ms. */
   readonly limitMs: number;
   /** Whether the start of the runtime is measured too. */
   readonly isShort?: boolean;
@@ -48,15 +52,15 @@ const CASES: readonly Case[] = [
   { name: "100-dark", healthy: 90, dark: 10, limitMs: 30_000 },
 ];
 
-/** What one run came to. */
+/** Result of one run. */
 interface Result {
   readonly ms: number;
-  /** From the moment on at which the first peer was asked anything. */
+  /** Time from the first query of a peer to the last notice, in ms. */
   readonly tellingMs: number;
   readonly told: number;
-  /** Packets to healthy peers, for each of them and each of the two forms of the name. */
+  /** Packets to healthy peers, per peer and form of the name. */
   readonly packets: number;
-  /** Healthy peers that got a first query. */
+  /** Number of healthy peers that received a first query. */
   readonly asked: number;
   readonly peakBytes: number;
 }
@@ -98,7 +102,7 @@ async function measure(program: string, one: Case): Promise<Result> {
   };
 }
 
-/** From the start of the bare program until a peer has its notice, in ms. */
+/** Time from the start of the bare program to the notice, in ms. */
 async function measureBare(bare: BareProgram): Promise<number> {
   await using host = await TestHost.create();
   const peers = new ManyPeers(host);
@@ -108,7 +112,7 @@ async function measureBare(bare: BareProgram): Promise<number> {
   return Math.round((await peers.count()).at - startedAt);
 }
 
-/** Most memory that a process has held so far, in bytes; 0 when it is gone. */
+/** Peak resident memory of a process, in bytes; 0 if it has ended. */
 function peakOf(host: TestHost, pid: number): number {
   try {
     const status = Deno.readTextFileSync(host.path(`/proc/${pid}/status`));
@@ -153,7 +157,7 @@ for (const one of chosen) {
   }
 }
 
-/** Prints a ratio of two medians, as far as both were measured. */
+/** Prints a ratio of two medians, if both were measured. */
 function ratio(what: string, over: string, under: string): void {
   const [a, b] = [medians.get(over), medians.get(under)];
   if (a !== undefined && b !== undefined) console.log(`${what}: ${(a / b).toFixed(3)}`);

@@ -1,6 +1,6 @@
 /**
- * Measures `nsmctl list` and `nsmctl status` with many monitored peers: against `ls` and `cat` of the same
- * directory, and what they do to SM_MON. Needs root and rpcbind.
+ * Duration of `nsmctl list` and `nsmctl status` with many monitored peers, compared to `ls` and `cat`
+ * of the state directory, and their effect on SM_MON. Needs root and rpcbind.
  *
  *     deno run -A test/bench/nsmctl_bench.ts [PEERS]
  */

@@ -1,14 +1,14 @@
-/** The table that the bench prints. */
+/** Table that the benchmark prints. */
 
 import { median } from "./generator_orders.ts";
 
-/** What was measured at one point, by program; several times. */
+/** Values measured at one point, by program. */
 export interface Row {
   readonly point: string;
   readonly unit: string;
   readonly debian: number[];
   readonly ours: number[];
-  /** More is better; otherwise less is. */
+  /** True if more is better. */
   readonly isRate: boolean;
   readonly goal: string;
 }
@@ -18,7 +18,7 @@ const WIDTHS = [46, 12, 12, 9] as const;
 export class Report {
   readonly #rows = new Map<string, Row>();
 
-  /** Notes one measurement; those of one point are one row. */
+  /** Records a measurement; measurements of one point share a row. */
   note(row: Omit<Row, "debian" | "ours">, program: string, value: number): void {
     let known = this.#rows.get(row.point);
     if (known === undefined) {
@@ -27,7 +27,7 @@ export class Report {
     (program === "Debian" ? known.debian : known.ours).push(value);
   }
 
-  /** Prints the medians, and how many times better ours is. */
+  /** Prints the medians, and the ratio by which ours is better. */
   print(): void {
     say(line(["", "Debian", "ours", "ratio"], "goal"));
     for (const { point, unit, debian, ours, isRate, goal } of this.#rows.values()) {

@@ -1,11 +1,11 @@
 /**
  * GETPORT of Debian's rpcbind and ours, alternately, in throw-away hosts: rates, and the latency for a
- * program of the host while a stranger floods. Needs root and rpcbind.
+ * local program while a stranger floods. Needs root and rpcbind.
  *
  *     deno run -A test/bench/rpcbind_bench.ts [--rounds=N] [--ms=N] [--calls=N]
  *
- * Rates are given twice: as calls a second, and as calls a second of the program's processor time, which
- * stays the same while other programs are busy. The flood comes from another host over a cable.
+ * Rates are given as calls per second, and as calls per second of the program's CPU time, which is
+ * independent of other programs. The flood comes from another host over a cable.
  */
 
 import { TestHost } from "../support/namespace.ts";
@@ -53,7 +53,7 @@ class RpcbindHost implements AsyncDisposable {
     return new RpcbindHost(host, stranger, pid);
   }
 
-  /** Processor time used, in ms. */
+  /** CPU time used, in ms. */
   get processorMs(): number {
     const text = Deno.readTextFileSync(this.host.path(`/proc/${this.pid}/schedstat`));
     return Number(text.split(" ")[0]) / 1e6;
@@ -104,7 +104,7 @@ async function rates(rounds: number, ms: number): Promise<void> {
       await using rpcbind = await RpcbindHost.open(program);
       for (const [transport, outstanding] of WAYS) {
         const point = `GETPORT ${transport}, ${outstanding} outstanding`;
-        await rpcbind.rate(transport, outstanding, ms); // its compiler is through after that
+        await rpcbind.rate(transport, outstanding, ms); // the JIT compiler has finished by then
         const before = rpcbind.processorMs;
         const { rate, calls } = await rpcbind.rate(transport, outstanding, ms);
         const used = rpcbind.processorMs - before;

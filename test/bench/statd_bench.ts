@@ -1,17 +1,20 @@
 /**
- * Measures Debian's rpc.statd and ours, alternately, in throw-away hosts, and prints a table of medians
- * and of how many times better ours is. Needs root, rpcbind, and nfs-common for Debian's program.
+ * Measures Debian's rpc.statd and ours, alternately, in throw-away hosts. Prints a table of medians
+ * and ratios. Needs root, rpcbind, and nfs-common for Debian's program.
  *
  *     deno task bench [--quick] [--alone] [--names] [--only=WORD,…] [--sizes=N,…] [--rounds=N] [--ours=PROGRAM]
  *
- * `--quick` leaves out the long lists and measures each point for a shorter time; it takes less than
- * two minutes. `--alone` leaves out Debian's program, which takes minutes for a long list. WORD selects
- * parts: rates, lists, start, idle; `--sizes` gives the numbers of monitored hosts, `--rounds` how often
- * each point is measured. With `--names` the hosts have names, by which lockd registers them as with
- * `nsm_use_hostnames`; else they are addresses without names. `--ours` measures another build of ours than that in dist/.
+ * - `--quick`: no long lists, and shorter measurements; takes less than two minutes.
+ * - `--alone`: without Debian's program, which takes minutes for a long list.
+ * - `--names`: hosts have names, and lockd registers them by name as with `nsm_use_hostnames`.
+ *   Otherwise they are addresses without names.
+ * - `--only`: the parts to measure: rates, lists, start, idle.
+ * - `--sizes`: numbers of monitored hosts.
+ * - `--rounds`: number of measurements of each point.
+ * - `--ours`: another build of our program than that in dist/.
  *
- * Rates over UDP and TCP are given twice: as calls a second, and as calls a second of the monitor's
- * processor time, which stays the same while other programs are busy.
+ * Rates over UDP and TCP are given as calls per second, and as calls per second of the monitor's CPU
+ * time, which is independent of other programs.
  */
 
 import { measureIdle } from "./measure_idle.ts";
@@ -23,11 +26,11 @@ import { naming } from "./generator_orders.ts";
 import { Report, say } from "./report.ts";
 import { type Candidate, STATD_ARGUMENTS, StatdHost } from "./statd_host.ts";
 
-/** How much is measured. */
+/** Extent of the measurements. */
 export interface Effort {
-  /** Times that each program is measured. */
+  /** Number of measurements of each program. */
   readonly rounds: number;
-  /** Time of one measurement. */
+  /** Duration of one measurement, in ms. */
   readonly ms: number;
   /** Numbers of monitored hosts. */
   readonly sizes: readonly number[];
@@ -60,7 +63,7 @@ const PARTS = {
   idle: measureIdle,
 };
 
-/** What follows `--NAME=` among the arguments. */
+/** Value of the argument `--NAME=VALUE`. */
 function option(name: string): string | undefined {
   const start = `--${name}=`;
   return Deno.args.find((it) => it.startsWith(start))?.slice(start.length);

@@ -1,11 +1,10 @@
 /**
- * A status monitor in a throw-away host, ready to be measured: with rpcbind, a name server, hosts that are
- * monitored already, and a state directory that lasts. The monitor has one processor, the generator
- * another.
+ * Status monitor in a throw-away host, ready to be measured, with rpcbind, a name server, monitored
+ * hosts, and a state directory on disk. The monitor has one processor, the generator the other.
  *
- * The monitored hosts are addresses, which is what kernels register, and have no names. That suits
- * nfs-utils best: it takes one query to find out, and three where there is a name. They can have names,
- * by which they are registered then.
+ * By default the monitored hosts are addresses without names, which is what kernels register. That
+ * favours nfs-utils: it needs one query for such a host, and three for a host with a name. On request
+ * the hosts have names, and are registered by them.
  */
 
 import { formatRecord } from "../../lib/store/record_format.ts";
@@ -15,19 +14,20 @@ import { type Figures, hostName, naming, type Order } from "./generator_orders.t
 
 export const PORT = 4000;
 export const STATD_ARGUMENTS = ["-F", "--no-notify", "-p", String(PORT)];
-/** Another address than loopback, for callers that are strangers. */
+/** Address other than loopback, for callers from other hosts. */
 export const ADDRESS = "10.99.0.1";
 
-/** The addresses of all hosts, which are to reach the generator. */
+/** Addresses of all monitored hosts, routed to the generator. */
 const PEERS = "10.64.0.0/10";
 
-/** On a disk, not in memory: what is measured is durable. */
+/** Parent of the state directory: on a disk, not in memory, since durable writes are measured. */
 const STATE_PARENT = "/var/tmp";
 const STATD_PROCESSOR = "1";
 export const GENERATOR_PROCESSOR = "0";
 /**
- * That of the monitor, which is free while nfs-utils waits for an answer: it comes within 15 µs. From
- * the other processor, which would have to be woken up, it takes 53 µs.
+ * Processor of the name server: that of the monitor, which is idle while nfs-utils waits for an
+ * answer. The answer comes within 15 µs. From the other processor, which would have to be woken up,
+ * it takes 53 µs.
  */
 const NAME_SERVER_PROCESSOR = STATD_PROCESSOR;
 const NAME_SERVICE = {
@@ -37,29 +37,29 @@ const NAME_SERVICE = {
 const GENERATOR = new URL("generator.ts", import.meta.url).pathname;
 
 /**
- * A monitor is at rest when it needs less than this of its processor, in ms of each `SETTLE_MS`. Ours gives
- * back memory some 0.4 s after it had a lot to do.
+ * CPU time below which a monitor counts as idle, in ms per `SETTLE_MS`. Ours gives back memory
+ * about 0.4 s after much work.
  */
 const REST_MS = 2;
 const SETTLE_MS = 600;
 const SETTLE_MAX_MS = 180_000;
 
-/** A command that has a processor to itself. */
+/** Command that runs on a processor of its own. */
 export function onItsProcessor(command: readonly string[]): string[] {
   return ["taskset", "--cpu-list", STATD_PROCESSOR, ...command];
 }
 
-/** A program to be measured; it is started with its arguments. */
+/** Program to be measured, with its arguments. */
 export interface Candidate {
   readonly name: string;
   readonly command: readonly string[];
 }
 
-/** To the monitor, unless the order names another port. */
+/** Order about the monitor, unless it names another port. */
 type OrderToMonitor<O = Order> = O extends Order ? Omit<O, "port"> & { port?: number } : never;
 
 export class StatdHost implements AsyncDisposable {
-  /** Number of the oldest monitored host; there are {@link hosts} from there on. */
+  /** Number of the oldest monitored host, the first of {@link hosts}. */
   first = 0;
 
   private constructor(
@@ -69,7 +69,10 @@ export class StatdHost implements AsyncDisposable {
     readonly pid: number,
   ) {}
 
-  /** Starts a monitor of so many hosts, and waits until it rests; without one, only what it needs. */
+  /**
+   * Starts a monitor with a number of monitored hosts, and waits until it is idle. Without a
+   * candidate, only its surroundings are started.
+   */
   static async create(candidate: Candidate | undefined, hosts: number): Promise<StatdHost> {
     const host = await TestHost.create({ addresses: [`${ADDRESS}/32`], etc: NAME_SERVICE });
     await host.output("ip", "route", "add", "local", PEERS, "dev", "lo");
@@ -85,34 +88,34 @@ export class StatdHost implements AsyncDisposable {
     return statd;
   }
 
-  /** Has the generator carry out an order. */
+  /** Makes the generator execute an order. */
   async generate(order: OrderToMonitor, processor = GENERATOR_PROCESSOR): Promise<Figures> {
     const command = generator({ port: PORT, ...order } as Order, processor);
     return JSON.parse(await this.host.output(...command)) as Figures;
   }
 
-  /** How long the monitor waits for the name server, in µs, measured for some time. */
+  /** Mean latency of the name server as the monitor sees it, in µs, measured for `ms`. */
   async nameServerUs(ms: number): Promise<number> {
     const { medianMs } = await this.generate({ do: "look up", ms }, STATD_PROCESSOR);
     return medianMs! * 1000;
   }
 
-  /** Starts a responder in place of a monitor, on its processor. */
+  /** Starts a responder in place of a monitor, on the monitor's processor. */
   startResponder(port: number): BackgroundProgram {
     return this.host.start(...generator({ do: "respond", port }, STATD_PROCESSOR));
   }
 
-  /** Time of its processor that the monitor has used, in ms. */
+  /** CPU time that the monitor has used, in ms. */
   get processorMs(): number {
     return Number(this.#status("schedstat").split(" ")[0]) / 1e6;
   }
 
-  /** Memory that it holds, in MB. */
+  /** Resident memory of the monitor, in MB. */
   get residentMb(): number {
     return Number(/VmRSS:\s+(\d+)/.exec(this.#status("status"))?.[1]) / 1024;
   }
 
-  /** How often its threads were given a processor. */
+  /** Number of context switches of the monitor's threads. */
   get switches(): number {
     const tasks = this.host.path(`/proc/${this.pid}/task`);
     let switches = 0;
@@ -123,7 +126,7 @@ export class StatdHost implements AsyncDisposable {
     return switches;
   }
 
-  /** Waits until it rests. */
+  /** Waits until the monitor is idle. */
   async settle(): Promise<void> {
     for (let waited = 0; waited < SETTLE_MAX_MS; waited += SETTLE_MS) {
       const before = this.processorMs;
@@ -151,7 +154,7 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** A state directory as Debian ships it, with records of so many hosts. */
+/** State directory as shipped by Debian, with records of a number of hosts. */
 function makeStateDirectory(hosts: number): string {
   const directory = Deno.makeTempDirSync({ dir: STATE_PARENT, prefix: "nsm-bench-" });
   Deno.chmodSync(directory, 0o755);

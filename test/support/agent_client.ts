@@ -140,7 +140,7 @@ export class Agent {
   #take(line: string): void {
     const answer = JSON.parse(line) as Answer | Called;
     if (answer.answers !== "called") return this.#waiting.shift()!.resolve(answer);
-    if (isNull(answer.message)) return; // a ping: rpcinfo and others probe the server
+    if (isNull(answer.message)) return; // a ping, such as rpcinfo's
     this.calls.push(answer);
     this.#news.resolve();
     this.#news = Promise.withResolvers();

@@ -6,7 +6,7 @@ import { TestHost } from "./namespace.ts";
 import { STATD_PORT } from "./statd.ts";
 import type { NewHost } from "./system_test.ts";
 
-/** Longest time that CTDB takes for a step on a busy machine, in seconds. */
+/** Longest duration of a step of CTDB on a busy machine, in seconds. */
 const PATIENCE_S = 120;
 const BASE = "/etc/ctdb";
 const LOG = "/var/log/ctdb/log.ctdb";
@@ -18,25 +18,30 @@ printf '#!/bin/sh\\necho "Link detected: yes"\\n' >/usr/sbin/ethtool
 chmod 755 /usr/sbin/ethtool
 rm ${BASE}/nfs-checks.d/*.check
 `;
-/** Of the services of NFS only the status monitor is there; what is asked of the lock manager is written down. */
+/**
+ * Callout for NFS services: only the status monitor exists; calls for the lock manager are
+ * recorded.
+ */
 const NFS_CALLOUT = `#!/bin/sh
 echo "$1 $2" >>/run/nfs-callout
 `;
-/** CTDB's check of the status monitor, without a portmapper: its port belongs to the peers of the test. */
+/**
+ * CTDB's check of the status monitor, without a portmapper: the peers of the test need its port.
+ */
 const STATUS_CHECK = `service_check_cmd="bash -c ': </dev/tcp/127.0.0.1/${STATD_PORT}'"\n`;
 
 export class CtdbNode extends ClusterNode {
-  /** Waits until a node is the one that has an address. */
+  /** Waits until an address is on a node. */
   async shows(address: string, node: number): Promise<void> {
     await this.#until(`ctdb ip all | grep -qx '${address} ${node}'`);
   }
 
-  /** Waits until all nodes are as they should be. */
+  /** Waits until all nodes are healthy. */
   async isHealthy(nodes: number): Promise<void> {
     await this.#until(`ctdb status | grep -c ' OK' | grep -qx ${nodes}`);
   }
 
-  /** The addresses of each node, by its number. */
+  /** Addresses of each node, by its number. */
   async addresses(): Promise<readonly [string[], string[]]> {
     const lines = (await this.ctdb("ip", "all")).trim().split("\n").slice(1);
     const of = (node: number) =>
@@ -44,7 +49,7 @@ export class CtdbNode extends ClusterNode {
     return [of(0), of(1)];
   }
 
-  /** Moves an address, as soon as CTDB is ready for that. */
+  /** Moves an address once CTDB permits it. */
   async move(address: string, node: number): Promise<void> {
     await this.#until(`ctdb moveip ${address} ${node}`);
     await this.shows(address, node);
@@ -54,14 +59,14 @@ export class CtdbNode extends ClusterNode {
     return await this.host.output("ctdb", ...args);
   }
 
-  /** Ends every process of the node at once, but those that the host itself lasts by, and its network. */
+  /** Kills all processes of the node, except those that hold the host and its network. */
   async kill(): Promise<void> {
     await this.host.output("ip", "link", "set", "cable", "down");
     const others = "ps -eo pid=,comm= | awk '$1 != 1 && $2 != \"cat\" { print $1 }'";
     await this.host.run("sh", "-c", `kill -9 $(${others})`);
   }
 
-  /** What event scripts have written. */
+  /** Log of the event scripts. */
   async log(): Promise<string> {
     return await this.host.output("cat", LOG);
   }
@@ -80,20 +85,23 @@ export class CtdbNode extends ClusterNode {
   }
 }
 
-/** What a cluster of CTDB is made of. */
+/** Configuration of a CTDB cluster. */
 export interface CtdbOptions {
   /** Lines of /etc/ctdb/public_addresses. */
   readonly publicAddresses: readonly string[];
   /** Lines of /etc/ctdb/script.options. */
   readonly scriptOptions: readonly string[];
-  /** A folder that all nodes see. */
+  /** Folder shared by all nodes. */
   readonly shared: string;
-  /** Shell commands that set up our part, as somebody would type them. */
+  /** Shell commands that set up our part, as an operator would type them. */
   readonly setUp: string;
   readonly nfsConf?: string;
 }
 
-/** Makes the nodes a (10.0.0.1, number 0) and b (10.0.0.2, number 1) on one cable, with CTDB and statd on both. */
+/**
+ * Creates nodes a (10.0.0.1, number 0) and b (10.0.0.2, number 1) on one cable, with CTDB and
+ * statd.
+ */
 export async function ctdbPair(
   newHost: NewHost,
   options: CtdbOptions,

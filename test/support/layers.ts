@@ -53,7 +53,7 @@ const BASE = [
   "xdr",
   "time",
 ];
-/** What makes lines of text: of received text, and of an error. */
+/** Formatting of received text, and of errors. */
 const TEXTS = ["quote.ts", "reason.ts"];
 const FILES = ["log.ts", "log_limits.ts", ...TEXTS, "json_object.ts", "deno.json"];
 
@@ -165,7 +165,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   "main.ts": { values: ["commands", "config", "platform"], deno: true },
 };
 
-/** The only files that may import an outside package. */
+/** Files that may import an outside package. */
 const DOORS: Readonly<Record<string, RegExp>> = {
   "@std/ini": /^lib\/config\/ini_file\.ts$/,
   "@std/cli": /^lib\/nsmctl\/command\.ts$/,

@@ -33,8 +33,8 @@ export interface LedgerEngine {
   /** Ends all processes and machines at once. */
   cutPower(): void;
   /**
-   * What processes that were killed have left under way comes to its worst end, long after that; whether all
-   * machines have to end for it.
+   * Brings calls of killed processes to their worst end, long after the kill. Returns whether all
+   * machines have to fail for that.
    */
   finishKilled(): "power cut" | "done";
 }
@@ -81,7 +81,7 @@ class DirectoryEngine implements LedgerEngine {
   }
 
   finishKilled(): "power cut" {
-    return "power cut"; // of what was written, and not synced
+    return "power cut"; // of unsynced writes
   }
 }
 

@@ -1,12 +1,12 @@
 /**
- * Plays any number of IPv4 peers: one process answers for all addresses that are routed to it, as
- * portmapper (port 111) and NSM, over UDP, each from the address that it was asked at. A third socket
- * plays a DNS server that knows `hN.`, whatever follows, as 127.4.0.0 and N more, and swallows every other
- * question. Run in a network namespace of its own:
+ * Plays any number of IPv4 peers. One process answers for all addresses routed to it, each datagram
+ * from the address that was asked: as portmapper (port 111) and as NSM, over UDP. A third socket plays
+ * a DNS server. It knows `hN.`, with any suffix, as the address N behind 127.4.0.0, and ignores all
+ * other questions. Run it in a network namespace:
  *
  *     deno run -A many_peers.ts
  *
- * It prints `ready` when it answers. How a peer behaves is said by its address:
+ * It prints `ready` once it answers. The address of a peer determines its behaviour:
  *
  * | address      | behaviour                                        |
  * | ------------ | ------------------------------------------------ |
@@ -14,13 +14,16 @@
  * | 127.3.0.0/16 | has no NSM: GETPORT answers 0                    |
  * | any other    | healthy                                          |
  *
- * Lines on standard input are answered with one line: `count` with the number of peers that were told the
- * last form of a name, one without a dot, when the last of them was, and when anything came for the first
- * time (ms since 1970, with three decimals); `report` with what each peer has received, as JSON; `forget` with `forgotten`, after which it begins anew.
+ * Commands on standard input get one line as an answer:
  *
- * It is not the bottleneck of a measurement: system calls are made without the event loop, in batches
- * until the sockets are empty, at 3 to 4 µs for a datagram and its answer; its receive buffers are
- * large enough for ten thousand datagrams, so that what is lost was lost on the other side.
+ * - `count`: number of peers that received the last form of a name (the form without a dot), time of
+ *   the last such notice, and time of the first datagram; times are ms since 1970 with three decimals.
+ * - `report`: what each peer has received, as JSON.
+ * - `forget`: `forgotten`; all counts begin anew.
+ *
+ * It is not the bottleneck of a measurement. System calls are made without the event loop, in batches
+ * until the sockets are empty, and take 3 to 4 µs per datagram and answer. The receive buffers hold ten
+ * thousand datagrams, so that losses happen on the other side.
  */
 
 import { AF_INET, MSG_DONTWAIT, SOCK_DGRAM, SOL_SOCKET } from "../../lib/platform/c_numbers.ts";

@@ -165,12 +165,12 @@ export class TestHost implements AsyncDisposable, Place {
     const { success, stderr } = await new Deno.Command("ip", { args }).output();
     if (!success) throw new Error(`Cannot join hosts: ${new TextDecoder().decode(stderr)}`);
     for (const { host, addresses } of ends) {
-      // An address of the kernel's own would be the source of calls as often as the given one.
+      // With a second address, of the kernel's choice, a call may have that address as its source.
       if (addresses.some((address) => address.startsWith("fe80:"))) {
         await host.output("ip", "link", "set", "cable", "addrgenmode", "none");
       }
       for (const address of addresses) {
-        // Without duplicate address detection, which takes seconds.
+        // Duplicate address detection takes seconds.
         const more = address.includes(":") ? ["nodad"] : [];
         await host.output("ip", "address", "add", address, "dev", "cable", ...more);
       }

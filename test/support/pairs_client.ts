@@ -67,7 +67,7 @@ class Pairs {
       answered.resolve(reply);
     });
     const to = { transport: "udp", hostname: "127.0.0.1", port: this.port } as const;
-    // Sent in sequence: the runtime does not guarantee the order of concurrent sends.
+    // The two are sent in sequence: the runtime does not guarantee the order of concurrent sends.
     this.#sent = this.#sent.then(() => this.#socket.send(message({ ...call, xid }), to));
     return answered.promise;
   }

@@ -140,7 +140,7 @@ async function daemon(behaviour: string, report: string): Promise<number> {
   return 0;
 }
 
-/** {@link daemon} in a forked process; a status of its own where that is impossible. */
+/** {@link daemon} in a forked process; exits with a distinct status if a fork is impossible. */
 async function forkedDaemon(behaviour: string, report: string): Promise<number> {
   const forked = forkToBackground();
   if (forked === "background") return await daemon(behaviour, report);
@@ -169,7 +169,7 @@ async function heldSignals(): Promise<void> {
   print({ seen: seen.sort(), child: new TextDecoder().decode(stdout).trim() });
 }
 
-/** Starts for ever; a signal to stop is pending meanwhile. */
+/** Never ends its start; a signal to stop is pending meanwhile. */
 async function stopsWhileStarting(): Promise<void> {
   holdSignals();
   Deno.kill(Deno.pid, "SIGTERM");

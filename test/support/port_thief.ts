@@ -1,7 +1,7 @@
 /**
- * Another user who tries to open sockets on ports in use: with each option that shares a port, at
+ * Another user's attempt to open sockets on ports in use: with each option that shares a port, at
  * each address, also before this host has the address. Runs as root in a host. Arguments are
- * addresses, separated by commas, and ports. Prints the sockets it could open.
+ * addresses, separated by commas, and ports. Prints the sockets that could be opened.
  */
 
 import { SOL_SOCKET } from "../../lib/platform/c_numbers.ts";

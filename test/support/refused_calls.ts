@@ -79,17 +79,17 @@ function filtered(error: number, number: number, condition: string, command: str
   return [PYTHON, "-c", PROGRAM, String(error), String(number), condition, ...command];
 }
 
-/** The command, with one system call answered by EPERM. */
+/** Command in which a system call fails with EPERM. */
 export function refusing(call: keyof typeof ALL, ...command: string[]): string[] {
   return filtered(EPERM, ALL[call][Deno.build.arch], "", command);
 }
 
-/** The command, with openat(2) answered by EPERM where it has the flag O_NOFOLLOW. */
+/** Command in which openat(2) fails with EPERM if it has the flag O_NOFOLLOW. */
 export function refusingNoFollow(...command: string[]): string[] {
   return filtered(EPERM, OPENAT[Deno.build.arch], `2 has ${MACHINE.O_NOFOLLOW}`, command);
 }
 
-/** The command without netlink(7), as by `RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6`. */
+/** Command without netlink(7), as under `RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6`. */
 export function refusingNetlink(...command: string[]): string[] {
   return filtered(EAFNOSUPPORT, SOCKET[Deno.build.arch], `0 is ${AF_NETLINK}`, command);
 }

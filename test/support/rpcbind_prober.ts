@@ -1,6 +1,6 @@
 /**
- * Probes an rpcbind from inside a test's host, with all questions in all ways, and prints each call
- * with its answer on a line. Equal output means equal behaviour.
+ * Probes an rpcbind from inside a test's host, with all questions in all ways, and prints a line
+ * for each call with its answer. Equal output means equal behaviour.
  */
 
 import { type Mapping, portmapV2 } from "../../lib/protocol/portmap.ts";
