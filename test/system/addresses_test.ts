@@ -1,6 +1,6 @@
 /**
- * Addresses of this host that appear, vanish, or are only routed here: which are served, and from
- * which replies are sent.
+ * Addresses of this host that appear, vanish, or are only routed here: which of them are served,
+ * and which one replies come from.
  */
 
 import { assertEquals } from "@std/assert";

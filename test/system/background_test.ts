@@ -1,4 +1,4 @@
-/** Going to the background with real processes, from source and compiled. */
+/** Daemonizing with real processes, from source and compiled. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
@@ -73,7 +73,7 @@ async function testHeldPipe(program: TestProgram): Promise<void> {
     new Deno.Command("mkfifo", { args: [`${folder}/fifo`] }).outputSync();
     const starter = program.spawn(["daemon", "hold", `${folder}/fifo`]);
     assertEquals((await starter.status).code, 3);
-    Deno.writeTextFileSync(`${folder}/fifo`, "\n"); // the program reads it and ends
+    Deno.writeTextFileSync(`${folder}/fifo`, "\n"); // the program reads standard input to its end
     await outcomeOf(starter);
   });
 }

@@ -95,7 +95,7 @@ for (const [jump, offset] of Object.entries(JUMPS)) {
     const attempts = world.calls(early);
     assert(attempts <= 2 + uptimeSeconds / CALLBACK_PAUSE, `${attempts} in ${uptimeSeconds} s`);
 
-    // Neither is an old state taken for news, nor a new one for old.
+    // Old states are not taken for new ones, nor new ones for old.
     const known = world.calls(late);
     await world.ask(notify(late, 5), late);
     await world.ask(notify(late, 7), late);

@@ -42,7 +42,7 @@ import {
   systemTest,
 } from "../support/system_test.ts";
 
-/** What each list has where it is a file system of its own, and a whiteout of overlayfs. */
+/** Entries besides records in each list: the root of a file system, and a whiteout of overlayfs. */
 const NO_RECORDS = [`${STATE}/sm/lost+found`, `${STATE}/sm.bak/lost+found`];
 const DEVICE = `${STATE}/sm/whiteout`;
 
@@ -193,7 +193,7 @@ const FAULTS: readonly Fault[] = [
     title: "the state number is even",
     plant: async (world) => {
       await edit(`${STATE}/state`, new Uint8Array(Int32Array.of(4).buffer))(world);
-      await edit("/proc/sys/fs/nfs/nsm_local_state", "5")(world); // statd does not believe the file
+      await edit("/proc/sys/fs/nfs/nsm_local_state", "5")(world); // statd ignores the file
     },
   },
   {
@@ -249,7 +249,7 @@ const FAULTS: readonly Fault[] = [
       await world.sh(`touch -d '-40 days' ${STATE}/sm/gone.example.net`);
       await world.startStatd();
     },
-    filledIn: (command) => `${command} --yes`, // there is nobody to ask
+    filledIn: (command) => `${command} --yes`, // no terminal to ask on
     forgotten: 1,
   },
   {
@@ -586,7 +586,7 @@ const FAULTS: readonly Fault[] = [
     finding: "loopback-missing",
     title: "the loopback interface is down",
     plant: ({ sh }) => sh("ip link set lo down"),
-    beside: ["name-elsewhere"], // the own address is one of it in this host
+    beside: ["name-elsewhere"], // the own address belongs to it in this host
   },
   {
     finding: "loopback-missing",
@@ -817,7 +817,7 @@ const FAULTS: readonly Fault[] = [
     finding: "settings-not-in-effect",
     title: "the ports of lockd were changed, and lockd runs on",
     plant: edit("/etc/nfs.conf", statdConf("[lockd]\nport=4051\nudp-port=4052\n")),
-    byHand: edit("/etc/nfs.conf", statdConf("")), // a kernel's lockd is started again by a reboot
+    byHand: edit("/etc/nfs.conf", statdConf("")), // a reboot restarts the kernel's lockd
   },
   {
     finding: "config-faulty",

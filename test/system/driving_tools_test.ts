@@ -1,8 +1,8 @@
 /**
- * Programs that others wrote to drive nfs-utils drive ours, with the same exit statuses (realworld F2,
- * field 1): Pacemaker's agents nfsnotify and nfsserver, CTDB's 60.nfs and statd-callout, Debian's init
- * script, start-stop-daemon, pidof.
- * Each runs start, monitor and stop three times, on a host with Debian's programs and on one with ours.
+ * Foreign programs that drive nfs-utils drive ours, with equal exit statuses (realworld F2, field
+ * 1): Pacemaker's agents nfsnotify and nfsserver, CTDB's 60.nfs and statd-callout, Debian's init
+ * script, start-stop-daemon, pidof. Each runs start, monitor and stop three times, on a host with
+ * Debian's programs and on one with ours.
  */
 
 import { assertEquals } from "@std/assert";
@@ -51,7 +51,7 @@ async function compare(
 const UP =
   "timeout 60 sh -c 'until rpcinfo -u 127.0.0.1 100024 >/dev/null 2>&1; do sleep 0.1; done'";
 const DOWN = "timeout 60 sh -c 'while pidof rpc.statd >/dev/null; do sleep 0.1; done'";
-/** Number of processes with a name that live: a zombie waits only for its parent. */
+/** Number of living processes with a name; a zombie only waits for its parent. */
 const COUNT = (name: string) => `echo "= $(ps -C ${name} -o stat= | grep -cv '^Z')"`;
 
 const agent = (name: string, action: string) =>

@@ -1,9 +1,9 @@
 /**
- * trust 20: the environment of another user, handed over to root as by `sudo -E`, steers nothing. Every file
- * that a variable can name is a FIFO: whoever opens it waits for ever.
+ * trust 20: environment variables of another user, passed on to root as by `sudo -E`, have no
+ * effect. Every file named by a variable is a FIFO, so that a program which opens it hangs.
  *
- * Not among them are LD_* and TZ: the dynamic linker and the C library heed them before the first instruction
- * of any program, and sudo drops LD_* as it is set-user-id.
+ * LD_* and TZ are left out: the dynamic linker and the C library read them before a program's first
+ * instruction, and sudo drops LD_*, as it is set-user-id.
  */
 
 import { assertEquals } from "@std/assert";

@@ -1,6 +1,6 @@
 /**
- * Errors and rejections that nothing in a program foresees, in each program as it is compiled: one line
- * with the stack where its log is, the starter that waits is told, and the status is 1.
+ * Unexpected errors and rejections in each compiled program: the log has one line with the stack, a
+ * waiting starter is informed, and the status is 1.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
@@ -25,7 +25,7 @@ function linesOf({ lines }: BackgroundProgram): string[] {
   return lines.filter((line) => LINE.test(line));
 }
 
-/** Program with the fault, under all of its names. */
+/** Compiles the program with the fault, under all of its names. */
 function compile() {
   const program = new CompiledProgram(SOURCE);
   const [smNotify, nsmctl, startStatd, rpcbind] = LINKS.map((link) => {
@@ -64,7 +64,7 @@ systemTest("what nothing foresees ends each program with a line and status 1", [
   const { statd, smNotify, nsmctl, startStatd, rpcbind } = programs;
   const host = await make();
   await addPeer(host);
-  // start-statd waits for another one.
+  // start-statd waits for another program.
   const hold = ["flock", "/run/rpc.statd.lock", "sh", "-c", "echo held; exec sleep 600"];
   await host.start(...hold).line(/held/);
   const cases: [command: string[], ready: RegExp | undefined][] = [

@@ -1,4 +1,4 @@
-/** The table of faults in faults.md is complete, and names tests that exist. */
+/** Table of faults in faults.md: complete, and every test named there exists. */
 
 import { assert, assertEquals } from "@std/assert";
 
@@ -7,7 +7,7 @@ const COLUMNS = 6;
 const TABLE = new URL("faults.md", import.meta.url);
 const TESTS = new URL("../", import.meta.url);
 
-/** The cells of each row, without heads and rules. */
+/** Cells of each row, without heads and rules. */
 function rows(): string[][] {
   const lines = Deno.readTextFileSync(TABLE).split("\n").filter((line) => line.startsWith("| "));
   return lines.filter((line) => !/^\| (fault|---) /.test(line))

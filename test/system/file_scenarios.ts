@@ -42,7 +42,7 @@ const ADVANCED: Scenario = {
 
 const USUAL = "0100007f 000186b5 00000003 00000010 000102030405060708090a0b0c0d0e0f";
 
-/** Files as left by other versions, crashes and people. */
+/** Files left by other versions, crashes and users. */
 const FILES: Readonly<Record<string, string>> = {
   "10.99.9.1": `${USUAL} 10.99.9.1 thishost\n`,
   "10.99.9.2": `${USUAL} 10.99.9.2 thishost`,

@@ -1,6 +1,6 @@
 /**
  * Packets with impossible source addresses: only this host is local (trust 1). A raw socket at the
- * other end of a cable sends them, and the kernel is set to be as permissive as possible.
+ * other end of a cable sends them, and the kernel is configured as permissively as possible.
  */
 
 import { DENO_RUN } from "../support/deno_run.ts";
@@ -80,7 +80,7 @@ function routes(): Volley["routes"] {
   );
 }
 
-/** Lets the kernel pass on packets that a well configured one drops. */
+/** Makes the kernel accept packets that it drops by default. */
 const TRUSTING = `
 for name in all default lo cable; do
   for setting in rp_filter=0 accept_local=1 route_localnet=1 bc_forwarding=0; do

@@ -1,4 +1,4 @@
-/** Sockets of rpcbind that a service manager opens and hands over, sd_listen_fds(3). */
+/** Socket activation of rpcbind, sd_listen_fds(3). */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { READY } from "../support/statd.ts";
@@ -7,8 +7,8 @@ import { OUR_RPCBIND, systemTest } from "../support/system_test.ts";
 const NEEDS = [OUR_RPCBIND, "/usr/sbin/rpcinfo", "/usr/bin/python3"];
 
 /**
- * A service manager that opens what conf/rpcbind.socket lists, starts the program twice, and keeps the
- * sockets open in between. Arguments: `dual` or `single`, then the program.
+ * Service manager: opens the sockets of conf/rpcbind.socket, starts the program twice, and keeps
+ * the sockets open in between. Arguments: `dual` or `single`, then the program.
  */
 const MANAGER = `
 import os, socket as s, struct, sys
@@ -49,7 +49,7 @@ systemTest("rpcbind serves sockets that were handed over, and leaves them open",
 ) => {
   const host = await newHost();
   const manager = host.start("python3", "-c", MANAGER, "single", OUR_RPCBIND, "-w", "-d");
-  await manager.line(/early answered/); // it was sent before rpcbind ran
+  await manager.line(/early answered/); // the call was sent before rpcbind ran
   for (const life of [1, 2]) {
     await manager.line(READY);
     const ways = ["udp 127.0.0.1", "tcp 127.0.0.1", "udp6 ::1", "tcp6 ::1"];

@@ -1,6 +1,6 @@
 /**
- * Operator, section B: status says why all is not well, within seconds, where somebody else is the cause:
- * the health in the text, the exit status and the metrics follow from one verdict.
+ * Operator, section B: status names a cause outside of the daemon within seconds. Text, exit status
+ * and metrics follow from one verdict.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";

@@ -1,6 +1,6 @@
 /**
- * hosts.allow and hosts.deny unreadable for the daemon's user: which rules are in force, and where
- * the fault shows.
+ * hosts.allow and hosts.deny unreadable for the daemon's user: rules in force, and reports of the
+ * fault.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";

@@ -26,7 +26,7 @@ systemTest(
     const host = await newHost({
       etc: { "nfs.conf": "[statd]\nstate-directory-path = /run/user/1/nsm\n" },
     });
-    await host.output("mkdir", "-p", "/run/user/1/nsm"); // where ProtectHome= hides it too
+    await host.output("mkdir", "-p", "/run/user/1/nsm"); // a folder hidden by ProtectHome= too
     assertStringIncludes(await install(host), "The units may write to /run/user/1/nsm");
     for (const unit of ["rpc-statd.service", "rpc-statd-notify.service"]) {
       const dropIn = read(host, `${UNITS}/${unit}.d/state-directory.conf`);

@@ -1,9 +1,9 @@
 /**
- * Sudden death, again and again, while registrations come and go: whatever was acknowledged is so in the
- * next life, and there is no half of anything. The state directory is on a real file system.
+ * Repeated kills while registrations come and go: after each start, every acknowledged change is
+ * there, whole. The state directory is on a real file system.
  *
- * With KILL_TEST=10000,200 in the environment it is so many changes and deaths, of Debian's daemon too,
- * and the figures are printed.
+ * KILL_TEST=10000,200 in the environment sets the numbers of changes and kills, includes Debian's
+ * daemon, and prints the figures.
  */
 
 import { assertEquals } from "@std/assert";
@@ -25,7 +25,7 @@ const WIDTH = 8;
 /** Folder for temporary files on a disk. */
 const REAL_FOLDER = "/var/tmp";
 
-/** Kind and number of deaths, the calls among them, and what happens right before each. */
+/** Kind and number of kills, the calls between them, and the action before each kill. */
 interface Death {
   readonly signal: "KILL" | "TERM";
   readonly kills: number;
@@ -73,7 +73,7 @@ async function underKills(
   await agent.serve();
   let statd = await start();
   const traffic = new Traffic(host, { seed, width: WIDTH });
-  /** Counted once each, across all deaths. */
+  /** Sums over all kills. */
   const total = {
     lost: new Set<string>(),
     resurrected: new Set<string>(),
@@ -161,7 +161,7 @@ systemTest(
   },
 );
 
-/** Signals, a second daemon, and a stop, all at once. */
+/** Sends signals, starts a second daemon, and stops the daemon, all at once. */
 async function disturb(host: TestHost, statd: BackgroundProgram): Promise<void> {
   const second = host.start(OUR_STATD, ...FOREGROUND);
   for (const signal of ["HUP", "USR2", "HUP", "USR1"]) await statd.kill(signal);

@@ -23,7 +23,7 @@ import {
 } from "../support/system_test.ts";
 import { fileIsGone } from "../support/waiting.ts";
 
-/** Descriptors that suffice for the runtime, and for starting, but not for a daemon that serves. */
+/** Number of descriptors that suffices to start, but not to serve. */
 const TOO_FEW = 32;
 
 systemTest(

@@ -1,4 +1,4 @@
-/** trust 16: a link-local address is one of an interface, over UDP and over TCP. */
+/** trust 16: a link-local address belongs to one interface, over UDP and over TCP. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";

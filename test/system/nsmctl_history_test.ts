@@ -1,4 +1,4 @@
-/** Issue 19, why, since when, who told whom: the history, against the compiled programs. */
+/** History: cause, time, and acting user of each event, with the compiled programs. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import schema from "../../conf/nsmctl.schema.json" with { type: "json" };
@@ -22,7 +22,7 @@ function historyTest(name: string, body: (host: NsmctlHost) => Promise<void>): v
   );
 }
 
-/** Output that has to fit the schema. */
+/** Output, checked against the schema. */
 function checked<T>(json: string, definition: string): T {
   const value = JSON.parse(json);
   assertEquals(faultsOf(value, { $ref: `#/$defs/${definition}` }, schema as Schema), []);

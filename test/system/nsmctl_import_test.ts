@@ -107,7 +107,7 @@ systemTest(
   async (newHost) => {
     await using resources = new AsyncDisposableStack();
     const host = await NsmctlHost.create(newHost, resources);
-    // Whoever is that user would have had a file of root given to it.
+    // Otherwise that user would become the owner of a file of root.
     await host.host.output(
       "sh",
       "-c",

@@ -1,4 +1,6 @@
-/** Operator D18 and D22: `nsmctl list` shows who has no address, selects, orders and adds up. */
+/**
+ * Operator D18 and D22: `nsmctl list` shows peers without an address, selects, sorts and adds up.
+ */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { message, mon } from "../support/nsm_calls.ts";
@@ -21,7 +23,7 @@ systemTest(
     await host.putRecord("sm.bak", "old.example.net");
     await host.host.output("touch", "-d", "-3 days", "/var/lib/nfs/sm.bak/old.example.net");
     await host.startStatd();
-    const myName = "me.example.net"; // what putRecord has: one request on both lists
+    const myName = "me.example.net"; // putRecord makes one request on each list
     for (const monName of [KNOWN, NOWHERE]) {
       await host.agent.datagram(message(mon({ monName, myName })), STATD);
     }

@@ -1,4 +1,4 @@
-/** `nsmctl ports`: what it prints opens the ports, as nft sees it. */
+/** `nsmctl ports`: its output opens the ports, as checked by nft. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import schema from "../../conf/nsmctl.schema.json" with { type: "json" };

@@ -1,4 +1,4 @@
-/** Every command of nsmctl against the compiled daemon, with it and without it. */
+/** Every command of nsmctl, with and without the compiled daemon. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import project from "../../deno.json" with { type: "json" };
@@ -24,7 +24,7 @@ const STATE = "/var/lib/nfs";
 const STATD = { address: "127.0.0.1", port: STATD_PORT };
 const PEER = "10.99.0.9";
 
-/** Declares a test that gets a healthy host, without statd. */
+/** Declares a test on a healthy host without statd. */
 function nsmctlTest(
   name: string,
   body: (host: NsmctlHost) => Promise<void>,
@@ -37,7 +37,7 @@ function nsmctlTest(
   });
 }
 
-/** Output that has to fit the schema of a command. */
+/** Output, checked against the schema of a command. */
 function checked<T>(stdout: string, definition: string): T {
   const value = JSON.parse(stdout);
   assertEquals(faultsOf(value, { $ref: `#/$defs/${definition}` }, schema as Schema), []);
@@ -131,11 +131,11 @@ nsmctlTest("status is a health check", async (host) => {
 nsmctlTest("status and metrics tell which limits were reached", async ({ host, agent, run }) => {
   const conf = `[statd]\nport=${STATD_PORT}\nmetrics=127.0.0.1:9199\n`;
   await host.write("/etc/nfs.conf", conf);
-  await host.output(OUR_STATD, "--no-notify"); // stopping one in the foreground would stop nsenter too
+  await host.output(OUR_STATD, "--no-notify"); // in the foreground, a stopped program would stop nsenter too
   assertMatch((await run("status")).stdout, /^Limits reached +none$/m);
 
   await agent.stream([Uint8Array.of(0x80, 0xff, 0xff, 0xff)], 0, STATD);
-  // 32 may come from one source that is not loopback.
+  // A source other than loopback may send 32 notices at once.
   const connect = `exec {fd}<>/dev/tcp/${OWN_ADDRESS}/${STATD_PORT}`;
   const crowd = host.start("bash", "-c", `for i in {1..40}; do ${connect}; done; echo all; read`);
   await crowd.line(/all/);
@@ -172,7 +172,7 @@ nsmctlTest("check speaks Nagios", async (host) => {
     assertMatch(ended.stdout, pattern);
   };
   await line(2, /^NSM CRITICAL - no daemon serves \/var\/lib\/nfs\n$/);
-  await host.host.output(OUR_STATD, "--no-notify"); // stopping one in the foreground stops nsenter too
+  await host.host.output(OUR_STATD, "--no-notify"); // in the foreground, a stopped program would stop nsenter too
   await line(0, /^NSM OK - 0 monitored, registered with rpcbind, state \d+ \| peers=0 .*\n$/);
   await line(3, /^NSM UNKNOWN - .*\n$/, "setpriv", "--reuid=65534", "--clear-groups");
   await host.putRecord("sm.bak", "old.example.net");
@@ -220,7 +220,7 @@ nsmctlTest("D8, D10, D11: health is what rpcbind, lockd and sm-notify are now", 
 });
 
 nsmctlTest("D7: a daemon that hangs is named by every command that asks it", async (host) => {
-  // Stopping one in the foreground would stop nsenter too.
+  // In the foreground, a stopped program would stop nsenter too.
   await host.host.output(OUR_STATD, "--no-notify");
   await host.agent.datagram(message(mon({ monName: PEER })), STATD);
   const pid = (await host.host.output("cat", "/run/rpc.statd.pid")).trim();
@@ -328,7 +328,7 @@ nsmctlTest("forget changes memory and disk, or the disk alone", async (host) => 
     for (const name of ["peer", "old"]) await host.putRecord("sm.bak", name);
     await host.host.output("touch", "-d", "-40 days", `${STATE}/sm/live`, `${STATE}/sm.bak/old`);
     if (withDaemon) await host.startStatd();
-    assertEquals((await host.run("forget", "PEER")).code, 1); // there is nobody to ask
+    assertEquals((await host.run("forget", "PEER")).code, 1); // no terminal to ask on
     assertEquals((await host.run("forget", "--yes", "PEER")).code, 0);
     assertEquals((await host.run("forget", "--yes", "PEER")).code, 1);
     const names = async () => (await listed(host)).peers.map(({ monName }) => monName);
@@ -488,7 +488,7 @@ nsmctlTest("metrics can be read over TCP and from a Unix socket", async (host) =
   }
 });
 
-/** Prometheus' own reader for Python (package python3-prometheus-client). */
+/** Prometheus' parser for Python (package python3-prometheus-client). */
 const PROMETHEUS = "/usr/lib/python3/dist-packages/prometheus_client/parser.py";
 const PYTHON = "/usr/bin/python3";
 /** Prints the type of each family and the number of its samples. */
@@ -545,7 +545,7 @@ nsmctlTest("the control socket bears whatever is sent to it", async (host) => {
   );
 });
 
-/** Typed lines, and what comes of them where completion works. */
+/** Typed lines, and the expected completions. */
 const TYPED: readonly (readonly [line: string, answer: RegExp])[] = [
   [`nsmctl decl${TAB}--he${TAB}`, /usage: nsmctl declare-rebooted/],
   [`nsmctl status --qui${TAB}|| echo un''healthy`, /unhealthy/],
@@ -568,7 +568,7 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
     await using resources = new AsyncDisposableStack();
     const host = await NsmctlHost.create(newHost, resources);
     await host.putRecord("sm", "peer.example.net");
-    await host.putRecord("sm", "$(touch${IFS}owned)"); // any user on the host can have this put there
+    await host.putRecord("sm", "$(touch${IFS}owned)"); // any user can create this file
     const scripts: Record<string, string> = {};
     for (const program of ["nsmctl", ...COMPLETED_PROGRAMS]) {
       scripts[program] = (await host.run("completion", shell, program)).stdout;
@@ -614,7 +614,7 @@ nsmctlTest("output has the colours and the width of the terminal", async (host) 
     for (const command of ["list", "status", "--help", "forget --help"]) {
       const lines = (await onTerminal(columns, "NO_COLOR=1", command)).split("\r\n");
       const tooLong = lines.filter((line) => line.length > columns);
-      // What people copy is kept whole.
+      // Text to be copied is not wrapped.
       assertEquals(tooLong.filter((line) => !/^(Boot id|usage:|Example:|nsmctl) /.test(line)), []);
       assert(lines.length > 1);
     }

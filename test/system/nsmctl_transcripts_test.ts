@@ -1,6 +1,6 @@
 /**
- * The transcripts in the manual page of nsmctl: each command is run, and has to print what stands there,
- * but for times, process ids and the like. With NSMCTL_TRANSCRIPTS=write they are written anew:
+ * Transcripts in nsmctl's manual page: each command is run, and its output must equal the transcript,
+ * except for times, process ids and the like. NSMCTL_TRANSCRIPTS=write rewrites the transcripts:
  *
  *     NSMCTL_TRANSCRIPTS=write ./install.sh deno test -A test/system/nsmctl_transcripts_test.ts
  */
@@ -18,7 +18,7 @@ const END = '.\\" end of transcripts\n';
 const STATD = { address: "127.0.0.1", port: STATD_PORT };
 const CLIENT = { address: "10.99.0.9", port: 0 };
 
-/** One command, and what it is good for. */
+/** Commands, each with its purpose. */
 const COMMANDS: readonly (readonly [text: string, ...args: string[]])[] = [
   ["Who is monitored, and who is still to be told of the last reboot:", "list"],
   ["How the daemon is:", "status"],
@@ -94,7 +94,7 @@ function transcript(text: string, args: readonly string[], output: string): stri
   return `${text}\n.Bd -literal -offset 2n\n${lines}.Ed\n`;
 }
 
-/** What has to be the same each time. */
+/** Text without parts that vary. */
 function comparable(text: string): string {
   return text
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")

@@ -1,10 +1,13 @@
-/** nsmctl where some records cannot be read: the others are there, the fault is said, the status is not 0. */
+/**
+ * nsmctl with unreadable records: it shows the others, names the fault, and exits with a status
+ * other than 0.
+ */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { NsmctlHost, OUR_NSMCTL } from "../support/nsmctl_host.ts";
 import { systemTest } from "../support/system_test.ts";
 
-/** A record that root copied by hand: its reader is the owner of the folder. */
+/** Record copied by root: the folder's owner cannot read it. */
 const FOREIGN = "foreign.example.net";
 const KNOWN = "known.example.net";
 const FAULT = new RegExp(`Cannot read "/var/lib/nfs/sm/${FOREIGN}": Permission denied`);

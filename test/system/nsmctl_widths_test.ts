@@ -1,7 +1,6 @@
 /**
- * Issue 19, done when 3: every command of nsmctl on terminals of 40, 80 and 200 columns. A terminal shows
- * the same as a pipe, line by line within its width, and nothing that it could take for a command but
- * colours.
+ * Every command of nsmctl on terminals of 40, 80 and 200 columns. The output equals that to a pipe,
+ * wrapped to the width, and has no terminal control sequences but colours.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -15,7 +14,7 @@ import { SCRIPT } from "../support/typed_shell.ts";
 const WIDTHS = [40, 80, 200];
 const STATD = { address: "127.0.0.1", port: STATD_PORT };
 
-/** How each command is run; the others need nothing. What ends by itself only. */
+/** Arguments of the commands that need some; only commands that end by themselves. */
 const ARGUMENTS: Readonly<Record<string, string>> = {
   show: "client.example.net",
   test: "client.example.net",
@@ -31,13 +30,13 @@ const ARGUMENTS: Readonly<Record<string, string>> = {
   repair: "--dry-run",
   identity: "list",
 };
-/** They go on until they are stopped: a screen of top is in top_test.ts, a line of watch in the manual. */
+/** Commands without an end: top_test.ts has a screen of top, the manual a line of watch. */
 const ENDLESS = ["watch", "top"];
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
-/** A script, a line for Nagios, and a line for each peer or file, as scripts take them. */
+/** Commands whose lines are read by programs, and not wrapped. */
 const LINES = ["completion", "ctdb-script", "check", "notify", "repair"];
-/** What people copy, and what programs read, is kept whole. */
+/** Lines that are copied, or read by programs, and not wrapped. */
 const WHOLE = /^ {6,}|^ *(Boot id|usage:|Example:|nsmctl|Try:)|[{}"]|^\d{4}-/;
 
 function isTooLong(line: string, width: number): boolean {

@@ -1,6 +1,6 @@
 /**
- * A C library as old as README promises (glibc 2.27): a copy of the one here in which what came later has
- * other names, mounted in its place for one program.
+ * Oldest C library that README promises (glibc 2.27): a copy of the present one in which later
+ * functions are renamed, mounted in its place for one program.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
@@ -10,7 +10,7 @@ import { ask, FOREGROUND, READY } from "../support/statd.ts";
 import { OUR_NSMCTL } from "../support/nsmctl_host.ts";
 import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
 
-/** Functions of later versions (ld.so(8), abilist files of glibc), as far as somebody could use them. */
+/** Functions of later versions (ld.so(8), abilist files of glibc), as far as they could be used. */
 const LATER = [
   "statx", // 2.28
   "fcntl64",
@@ -27,7 +27,7 @@ const LATER = [
 const LIBRARY = `/lib/${Deno.build.arch}-linux-gnu/libc.so.6`;
 const OLD = "/run/libc-2.27.so";
 
-/** The library with names that nobody asks for in place of these, behind and before a zero byte. */
+/** The library with these names replaced by unused ones; a name lies between zero bytes. */
 function without(names: readonly string[]): Uint8Array<ArrayBuffer> {
   const bytes = Deno.readFileSync(LIBRARY);
   let text = "";

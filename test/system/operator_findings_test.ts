@@ -1,6 +1,6 @@
 /**
- * Findings of an administrator that no test of one command covers: what the health says, what an example
- * does when it is run, and what somebody is told who names the wrong thing.
+ * Findings of an administrator that concern more than one command: words of the health, examples
+ * when they are run, and messages about wrong operands.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
@@ -60,7 +60,7 @@ findingTest("D2: the example of status starts a daemon, and never restarts one",
     return await Deno.readTextFile(host.host.path("/run/asked"));
   };
   assertEquals(await asked(), "start rpc-statd\n", "none runs");
-  await host.host.output(OUR_STATD, "--no-notify"); // stopping one in the foreground stops nsenter too
+  await host.host.output(OUR_STATD, "--no-notify"); // in the foreground, a stopped program would stop nsenter too
   assertEquals(await asked(), "", "all is well");
   await host.host.output("pkill", "-x", "rpcbind");
   await statusSays(host, /^Health +failed/m);
@@ -109,7 +109,7 @@ findingTest("D21: status names addresses, and says when one is gone", async (hos
 });
 
 findingTest("B: records that were taken from the disk are in the health", async (host) => {
-  await host.host.output(OUR_STATD, "--no-notify"); // stopping one in the foreground stops nsenter too
+  await host.host.output(OUR_STATD, "--no-notify"); // in the foreground, a stopped program would stop nsenter too
   await host.agent.datagram(message(mon({ monName: PEER })), STATD);
   await statusSays(host, /^Health +good$/m);
   await host.host.output("rm", `/var/lib/nfs/sm/${PEER}`);
@@ -149,7 +149,7 @@ for (const how of ["moved", "removed"] as const) {
   });
 }
 
-/** Runs scripts where our programs are found. */
+/** Runs scripts with our programs in PATH. */
 function shellOf({ host }: NsmctlHost) {
   const path = `PATH=${OUR_FOLDER}:$PATH; export PATH; cd /`;
   return {
@@ -159,7 +159,7 @@ function shellOf({ host }: NsmctlHost) {
   };
 }
 
-/** Commands that look at a state directory, with the operands that they need. */
+/** Commands that read a state directory, with the operands that they need. */
 const LOOKING: Readonly<Record<string, readonly string[]>> = {
   list: [],
   show: [PEER],
@@ -173,7 +173,7 @@ const LOOKING: Readonly<Record<string, readonly string[]>> = {
   export: [],
   repair: [],
 };
-/** They take none, answer without one, or say what is missing themselves. */
+/** Commands without operands, or that work without one, or that say what is missing. */
 const OTHERS = [
   "check",
   "ctdb-script",

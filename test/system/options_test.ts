@@ -1,8 +1,9 @@
 /**
- * Runs each case of `test/config/option_cases.ts` as a command: with Debian's programs and with ours.
+ * Runs each case of `test/config/option_cases.ts` as a command, with Debian's programs and with
+ * ours.
  *
- * Every command has mounts and a network of its own, with an empty /run and /var/lib/nfs, so that a
- * program which starts after all reaches nothing of the machine.
+ * Each command has its own mounts and network, with empty /run and /var/lib/nfs, so that a program
+ * that starts unexpectedly reaches nothing of the machine.
  */
 
 import { assertEquals } from "@std/assert";
@@ -17,7 +18,7 @@ import {
 } from "../config/option_cases.ts";
 import { canUnshare, OUR_STATD } from "../support/system_test.ts";
 
-/** A program that does not end at once has failed its case. */
+/** Time limit of a case, in s; a program still running has failed it. */
 const RUN_MAX_SECONDS = 5;
 
 /** Private mounts; $1 is nfs.conf, the rest the command. */

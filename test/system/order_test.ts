@@ -1,9 +1,9 @@
 /**
- * Whatever the order of events, on the program as it is compiled: what was acknowledged is on disk, and a
- * notice that was answered leads to one callback, whenever the name service answers.
+ * Order of events, in the compiled program: acknowledged registrations are on disk, and an answered
+ * notice leads to one callback, whenever the name service answers.
  *
- * With ORDER_TEST=2000 in the environment it is so many pairs of SM_UNMON and SM_MON, and every delay of
- * the name service; the figures are printed.
+ * ORDER_TEST=2000 in the environment sets the number of pairs of SM_UNMON and SM_MON, tries every
+ * delay of the name service, and prints the figures.
  */
 
 import { DENO_RUN } from "../support/deno_run.ts";
@@ -36,7 +36,7 @@ const NEEDS = [OUR_STATD];
 const PAIRS_CLIENT = new URL("../support/pairs_client.ts", import.meta.url).pathname;
 const NAME_SERVER = new URL("../support/name_server.ts", import.meta.url).pathname;
 
-/** Runs pairs to their end, with so many at one time. */
+/** Runs pairs to their end, `atOnce` of them at a time. */
 async function runPairs(host: TestHost, pairs: number, atOnce: number): Promise<PairsDone> {
   const args = [
     String(STATD_PORT),
@@ -46,7 +46,7 @@ async function runPairs(host: TestHost, pairs: number, atOnce: number): Promise<
     `${STATE_DIRECTORY}/sm`,
   ];
   const client = host.start(...DENO_RUN, PAIRS_CLIENT, ...args);
-  assertEquals(await client.ended, 0); // every wait of it has a bound
+  assertEquals(await client.ended, 0); // every wait in it has a limit
   const done: PairsDone = JSON.parse(await client.line(/^\{/));
   // deno-lint-ignore no-console -- the figures are what a long run is for
   if (GIVEN !== undefined) console.log(`${pairs} pairs, ${atOnce} at once:`, JSON.stringify(done));
@@ -82,9 +82,9 @@ const PEER = { name: "h7.nsm.test", address: "10.98.0.7" };
 const OTHER = "10.98.0.9";
 const [SILENT, SERVED] = ["127.0.0.53", "127.0.0.54"];
 
-/** How long after SM_MON a stranger's notice comes, in ms. */
+/** Delays of a stranger's notice after SM_MON, in ms. */
 const NOTICES_AFTER_MS = [0, 50, 300];
-/** When the name service answers, in ms; "restart" is when the daemon was started again. */
+/** Delays of the name service, in ms; "restart": it answers after a restart of the daemon. */
 const NAMES_AFTER: readonly (number | "restart")[] = GIVEN === undefined
   ? [0, 2_000, "restart"]
   : [0, 2_000, 30_000, "restart"];
@@ -132,7 +132,7 @@ async function assertToldOnce(
   if (names === 0) await serveNames();
   let statd = await startStatd(host);
   for (const monName of [PEER.name, OTHER]) await ask(agent, mon({ monName }));
-  await after(noticeMs); // the delay is what is tried
+  await after(noticeMs); // the delay is what is tested
   const to = { address: OWN_ADDRESS, port: STATD_PORT };
   await agent.datagram(message(notify("stranger", 5)), to, { address: PEER.address });
   if (names === "restart") {
@@ -144,7 +144,7 @@ async function assertToldOnce(
     await serveNames();
   }
   await agent.called(1);
-  // Another peer's news is told behind any further callback.
+  // A further callback would come before the next peer's callback.
   await agent.datagram(message(notify(OTHER, 7)), to, { address: OTHER });
   const calls = await agent.called(2);
   assertEquals(calls.map(({ message }) => monNameIn(message)), [PEER.name, OTHER]);
@@ -156,14 +156,14 @@ function after(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** The mon_name in a callback, in hexadecimal: the first of its arguments, behind 10 words (RFC 5531). */
+/** mon_name in a callback, in hexadecimal: its first argument, behind 10 words (RFC 5531). */
 function monNameIn(call: string): string {
   const [lengthAt, textAt] = [80, 88];
   const length = parseInt(call.slice(lengthAt, textAt), 16);
   return new TextDecoder().decode(Uint8Array.fromHex(call.slice(textAt, textAt + 2 * length)));
 }
 
-/** What SM_SIMU_CRASH is taken from. */
+/** Port from which SM_SIMU_CRASH is accepted. */
 const RESERVED_PORT = 1001;
 
 systemTest(
@@ -195,7 +195,7 @@ systemTest(
       await statd.kill("HUP");
     }
     assertEquals(await ask(agent, nullCall), "SUCCESS");
-    // Each callout is ended in the end; then nothing is outstanding any more.
+    // Every callout ends; then no call is outstanding.
     await eventually("list and disk agree", async () => {
       const { stdout } = await host.run(`${DIST}/nsmctl`, "list", "--json");
       const listed = (JSON.parse(stdout).peers as { monName: string; monitored: boolean }[])

@@ -1,4 +1,4 @@
-/** -n: the name or address that the daemon goes by. */
+/** -n: own name or address of the daemon. */
 
 import { assertEquals } from "@std/assert";
 import { FOREGROUND, registrations, startStatd, STATD_PORT } from "../support/statd.ts";

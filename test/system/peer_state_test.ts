@@ -1,6 +1,6 @@
 /**
- * trust 15: a notice with a state that its peer cannot be expected to have is decided by the peer itself. The
- * forged one is a raw packet with the peer's own address.
+ * trust 15: a notice with an implausible state is confirmed by the peer itself. The forged notice
+ * is a raw packet with the peer's own address.
  */
 
 import { DENO_RUN } from "../support/deno_run.ts";
@@ -20,13 +20,13 @@ const ADDRESSES = [
 ];
 const FORGED = 0x7fffffff;
 
-/** A new installation has no second copy. */
+/** Sets the state number; a new installation has no second copy of it. */
 async function setState(host: TestHost, state: number): Promise<void> {
   await host.output("rm", "-f", `${STATE_DIRECTORY}/.state`);
   Deno.writeFileSync(host.path(`${STATE_DIRECTORY}/state`), new Uint8Array([state, 0, 0, 0]));
 }
 
-/** Where the forged notices come from: the peer's end of the cable. */
+/** Sends forged notices, from the peer's end of the cable. */
 async function forge(host: TestHost, peer: TestHost, address: typeof ADDRESSES[number]) {
   const link = await host.output("ip", "-o", "link", "show", "cable");
   const volley: Volley = {

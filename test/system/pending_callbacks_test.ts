@@ -1,4 +1,4 @@
-/** Callbacks that were promised to a peer survive the end of the daemon that promised them. */
+/** Pending callbacks survive the end of the daemon. */
 
 import { assertEquals } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -37,7 +37,7 @@ systemTest("a callback that nobody took is made by the next statd", NEEDS, async
 
 const PEERS = "/var/lib/nfs/sm/.peers";
 
-/** Whether the peer memory says that a state was passed on. */
+/** Whether the peer memory records that a state was passed on. */
 function noted(path: string): boolean {
   return Deno.readTextFileSync(path).includes('"passedOn":5');
 }

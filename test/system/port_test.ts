@@ -1,4 +1,4 @@
-/** The port is ours: no other user can open a socket on it (trust 3). */
+/** Exclusive port: no other user can open a socket on it (trust 3). */
 
 import { DENO_RUN } from "../support/deno_run.ts";
 import { assertEquals, assertMatch } from "@std/assert";
@@ -7,7 +7,7 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const THIEF = new URL("../support/port_thief.ts", import.meta.url).pathname;
 const OWN = ["10.99.0.1", "fd99::1"];
-/** Addresses that this host has later. */
+/** Addresses added to this host later. */
 const LATER = ["10.99.0.7", "fd99::7"];
 const EVERYWHERE = ["0.0.0.0", "127.0.0.1", "127.0.1.1", "::", "::1", ...OWN];
 const SYSTEMS_CHOICE = FOREGROUND.filter((each) => each !== "-p" && each !== String(STATD_PORT));

@@ -1,4 +1,6 @@
-/** What programs print, where that is not possible, and the name of a program whose starter gives it none. */
+/**
+ * Output of programs when it cannot be written, and the name of a program started without argv[0].
+ */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";

@@ -1,4 +1,4 @@
-/** Privileges and permissions that a real process drops, from source and compiled. It takes root. */
+/** Drop of privileges and permissions by a real process, from source and compiled. Needs root. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
@@ -15,7 +15,7 @@ if (!isRoot) console.log("skipped: privileges can only be dropped by root");
 const UID = 105;
 const GID = 65534;
 
-/** As JSON has it: capability sets are hexadecimal text. */
+/** Status of a thread as JSON: capability sets are hexadecimal text. */
 interface Thread {
   id: number;
   uids: number[];
@@ -36,13 +36,13 @@ interface Report {
   childStatus: string;
 }
 
-/** Starts a program with the credentials that util-linux' setpriv is told. */
+/** Starts a program with the credentials given to setpriv of util-linux. */
 function setpriv(args: string[]): Deno.ChildProcess {
   const pipes = { cwd: "/", stdin: "piped", stdout: "piped", stderr: "piped" } as const;
   return new Deno.Command("setpriv", { args, ...pipes }).spawn();
 }
 
-/** Runs a test with a directory that has the owner. */
+/** Runs a test with a directory of a given owner. */
 async function withDirectory(
   [uid, gid]: [number, number],
   test: (sm: string) => Promise<void>,
@@ -104,7 +104,7 @@ function testDrop(program: TestProgram): Promise<void> {
   });
 }
 
-/** What the runtime refuses after {@link revokePermissions}, and what goes on. */
+/** Checks what the runtime refuses and permits after {@link revokePermissions}. */
 async function testRevocation(program: TestProgram): Promise<void> {
   for (const kept of [[], ["keep run"]]) {
     const { stdout, stderr } = await outcomeOf(program.spawn(["revoke", ...kept]));

@@ -1,7 +1,7 @@
 /**
- * realworld F2, F3, field 1: tools that know a process by its file, its comm or its argv tell rpc.statd and
- * sm-notify apart where sm-notify is a file of its own, as `install` makes it, and whoever copies by the README. The host has process ids of
- * its own, so that no other rpc.statd is hit.
+ * realworld F2, F3, field 1: tools that identify a process by its file, comm or argv distinguish
+ * rpc.statd from sm-notify. This holds if sm-notify is a file of its own, as made by `install` and
+ * by the copy in README. The host has its own process ids, so that no other rpc.statd is hit.
  */
 
 import { assertEquals } from "@std/assert";
@@ -12,11 +12,11 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 const FOLDER = "/run/sbin";
 const STATD = `${FOLDER}/rpc.statd`;
 const SM_NOTIFY = `${FOLDER}/sm-notify`;
-/** Nobody answers there: sm-notify stays. */
+/** Silent address, which keeps sm-notify running. */
 const SILENT_PEER = "10.254.254.254";
 const RECORD = `0100007f 000186b5 00000003 00000010 ${"0".repeat(32)} ${SILENT_PEER} me\n`;
 
-/** Tools by their path, each of which is to end or to find sm-notify alone. */
+/** Tools, by path, that must end or find sm-notify only. */
 const ENDING: Readonly<Record<string, readonly string[]>> = {
   "/usr/bin/killall": ["killall", "-TERM", SM_NOTIFY],
   "/bin/fuser": ["fuser", "-k", SM_NOTIFY],
@@ -50,7 +50,7 @@ async function startNotifier(host: TestHost): Promise<number> {
   return await pidOf(host, "sm-notify");
 }
 
-/** The process of a name in comm. */
+/** Id of the process with a name in comm. */
 async function pidOf(host: TestHost, comm: string): Promise<number> {
   const script = `grep -lx ${comm} /proc/[0-9]*/comm | cut -d/ -f3`;
   const pids = (await host.output("sh", "-c", script)).trim().split("\n").filter((line) => line);
@@ -91,7 +91,7 @@ systemTest(
 systemTest("F3: sm-notify that statd starts is called sm-notify", [OUR_STATD], async (newHost) => {
   const host = await newHost();
   await host.output("sh", "-c", `mkdir ${FOLDER} && cp ${OUR_STATD} ${STATD}`);
-  await host.write(SM_NOTIFY, "#!/bin/sh\nexit 1\n"); // another program of that name beside it
+  await host.write(SM_NOTIFY, "#!/bin/sh\nexit 1\n"); // another program with this name beside it
   await host.write(`${STATE_DIRECTORY}/sm/${SILENT_PEER}`, RECORD);
   await host.output("sh", "-c", `chown --reference=${STATE_DIRECTORY}/sm ${STATE_DIRECTORY}/sm/*`);
   assertEquals((await host.run(STATD)).code, 0);

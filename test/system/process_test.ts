@@ -1,6 +1,6 @@
 /**
- * What the programs are once they serve: ids, capabilities, threads and open files are those of
- * process.md, no more and no less.
+ * Properties of serving processes: ids, capabilities, threads and open files are exactly those in
+ * process.md.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -16,12 +16,12 @@ const NETWORK = {
   addresses: ["10.99.0.1/32", "fd99::1/128"],
   hosts: ["10.99.9.1 peer.example"],
 };
-/** Runs a program with a file open that only root may read. */
+/** Runs a program with an open file that only root may read. */
 const WITH_OPEN_FILE = ["sh", "-c", 'exec "$@" 9</etc/shadow', "sh"];
 
 type Row = readonly [what: string, value: string];
 
-/** The first two columns of a table, by the program's chapter and the head of the first column. */
+/** First two columns of a table, by the program's chapter and the head of the first column. */
 function documented(program: string, head: string): Row[] {
   const chapter = Deno.readTextFileSync(DOCUMENT).split(/^## /m)
     .find((text) => text.startsWith(`${program}\n`));
@@ -32,7 +32,7 @@ function documented(program: string, head: string): Row[] {
     .map(([, what, value]) => [what!, value!]);
 }
 
-/** A process in a host, as the kernel shows it. */
+/** Process in a host, as shown by the kernel. */
 class Process {
   readonly #path: string;
 
@@ -40,14 +40,14 @@ class Process {
     this.#path = host.path(`/proc/${pid}`);
   }
 
-  /** The status of every thread. */
+  /** Status of each thread. */
   get threads(): string[] {
     const status: string[] = [];
     for (const { name } of Deno.readDirSync(`${this.#path}/task`)) {
       try {
         status.push(Deno.readTextFileSync(`${this.#path}/task/${name}/status`));
       } catch {
-        // a thread that has ended since
+        // the thread has ended
       }
     }
     return status;
@@ -62,7 +62,7 @@ class Process {
     ];
   }
 
-  /** What is open, and how often. */
+  /** Open files by kind, with their numbers. */
   get open(): Row[] {
     const sockets = this.#sockets();
     const targets = new Map<string, string>();
@@ -70,7 +70,7 @@ class Process {
       try {
         targets.set(name, Deno.readLinkSync(`${this.#path}/fd/${name}`));
       } catch {
-        // it was closed since
+        // the file was closed
       }
     }
     const standard = ["0", "1", "2"].map((fd) => targets.get(fd));
@@ -81,7 +81,7 @@ class Process {
     }));
   }
 
-  /** What is known of the sockets of the host, by inode. */
+  /** Descriptions of the host's sockets, by inode. */
   #sockets(): Map<string, string> {
     const lines = (table: string) =>
       Deno.readTextFileSync(`${this.#path}/net/${table}`).trim().split("\n").slice(1)
@@ -111,10 +111,10 @@ function unixKind(flags: string, type: string, path: string | undefined): string
   return path ?? "nameless";
 }
 
-/** The first port that is not reserved. */
+/** First unreserved port. */
 const RESERVED_END = 1024;
 
-/** An address and port as /proc has them: words of hexadecimal digits, lowest byte first. */
+/** Address and port in the form of /proc: words of hexadecimal digits, lowest byte first. */
 function place(text: string): string {
   const [address, digits] = text.split(":") as [string, string];
   const number = parseInt(digits, 16);
@@ -138,7 +138,7 @@ const CAPABILITIES: Readonly<Record<string, string>> = {
   "0000000000000400": "NET_BIND_SERVICE",
 };
 
-/** A field of a thread's status in the words of the document. */
+/** Field of a thread's status in the document's words. */
 function shown(host: TestHost, status: string, field: string): string {
   const text = new RegExp(`^${field}:[ \\t]*(.*?) *$`, "m").exec(status)?.[1] ?? "absent";
   const { uid, gid } = Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`));
@@ -149,7 +149,7 @@ function shown(host: TestHost, status: string, field: string): string {
   return field.startsWith("Cap") ? CAPABILITIES[text] ?? text : text;
 }
 
-/** What of a table does not hold; numbers of the document may be `2` or `0 to 32`. */
+/** Differences from a table; numbers of the document have the form `2` or `0 to 32`. */
 function differences(table: readonly Row[], actual: readonly Row[]): string[] {
   const counts = new Map(actual);
   const wrong = table.flatMap(([what, number]) => {
@@ -176,7 +176,7 @@ async function assertDocumented(host: TestHost, program: string, process: Proces
       ...differences(documented(program, "open"), process.open),
     ];
   };
-  // A file that is just being read, or a look-up, does not count.
+  // Files being read, and look-ups, do not count.
   await eventually(`${program} is as documented`, () => atRest().length === 0)
     .catch((error) => assertEquals(atRest(), [], error.message));
 }
@@ -188,7 +188,8 @@ systemTest("rpc.statd is what process.md says", [OUR_STATD], async (newHost) => 
   await agent.serve();
   const statd = host.start(...WITH_OPEN_FILE, OUR_STATD, ...FOREGROUND);
   await statd.line(READY);
-  // Files, look-ups of names and addresses, calls and a callback: whatever could start a thread.
+  // Uses everything that could start a thread: files, look-ups of names and addresses, calls, a
+  // callback.
   for (const monName of ["peer.example", "10.99.9.1", "nobody.example", "fd99::9"]) {
     assertEquals(await ask(agent, mon({ monName })), "SUCCESS 00000000 00000003");
   }
@@ -238,7 +239,7 @@ systemTest("sm-notify is what process.md says", [OUR_SM_NOTIFY], async (newHost)
   await assertDocumented(host, "sm-notify", new Process(host, pid));
 });
 
-/** The name of a process; nothing if it is gone. */
+/** Name of a process; empty if it has ended. */
 function nameOf(host: TestHost, pid: number): string | undefined {
   try {
     return Deno.readTextFileSync(host.path(`/proc/${pid}/comm`)).trim();

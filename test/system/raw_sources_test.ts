@@ -1,4 +1,6 @@
-/** Datagrams at the sockets of our own: over a link-local address, and where the starter blocked SIGIO. */
+/**
+ * Datagrams at our own sockets: over a link-local address, and with SIGIO blocked by the starter.
+ */
 
 import { assertEquals } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -11,7 +13,7 @@ const NEEDS = [OUR_STATD];
 const OWN = "fd98::1";
 const PEER = "fd98::2";
 
-/** Runs its arguments with SIGIO blocked, as a starter may have it. */
+/** Runs its arguments with SIGIO blocked, as a starter may do. */
 const BLOCK_SIGIO = "import os, signal, sys; " +
   "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO]); os.execv(sys.argv[1], sys.argv[1:])";
 

@@ -1,7 +1,7 @@
 /**
- * README and manual pages against the programs: every command that they show is run, here or by the test
- * that {@link ELSEWHERE} names, and the transcript on top of README is what is printed. With
- * README_TRANSCRIPT=write it is written anew:
+ * README and manual pages against the programs: every command in them is run, here or by the test named
+ * in {@link ELSEWHERE}, and the transcript at the top of README must equal the output.
+ * README_TRANSCRIPT=write rewrites the transcript:
  *
  *     README_TRANSCRIPT=write ./install.sh deno test -A --no-check test/system/readme_test.ts
  */
@@ -22,7 +22,7 @@ const OURS = /^(nsmctl|rpc\.statd|sm-notify)\b/;
 const NEEDS = [OUR_NSMCTL, OUR_STATD, OUR_SM_NOTIFY];
 const HOSTS = ["10.99.0.9 client.example.net client1 client2", "10.99.0.1 nfs.example.net"];
 
-/** Commands that are run by other tests, or take a machine that no test has. */
+/** Commands run by other tests, or that need a machine no test has. */
 const ELSEWHERE: readonly (readonly [command: RegExp, test: string])[] = [
   [/^\.\/install\.sh (run|test)/, "test/newcomer"],
   [/^(sudo )?\.\/install\.sh (build|install|uninstall)/, "test/system/install_test.ts"],
@@ -39,7 +39,7 @@ function readmeCommands(): string[] {
     .filter((line) => OURS.test(line) || ELSEWHERE.some(([command]) => command.test(line)));
 }
 
-/** Commands that the manual page of nsmctl gives as examples, up to a pipe or the like. */
+/** Examples in nsmctl's manual page, up to a pipe. */
 function manualCommands(): string[] {
   const page = Deno.readTextFileSync(new URL("conf/nsmctl.8", PROJECT));
   return [...page.matchAll(/^\.Dl (nsmctl .*)$/gm)].map(([, line]) =>
@@ -47,7 +47,7 @@ function manualCommands(): string[] {
   );
 }
 
-/** A host that serves, with a peer that was never told. */
+/** Serving host with a peer that was never notified. */
 async function serving(
   newHost: Parameters<typeof NsmctlHost.create>[0],
   resources: AsyncDisposableStack,
@@ -61,7 +61,7 @@ async function serving(
   return host;
 }
 
-/** Has a client monitored, and waits until its address is known. */
+/** Monitors a client, and waits until its address is known. */
 async function monitorClient(host: NsmctlHost): Promise<void> {
   const registration = { monName: "client.example.net", myName: "server.example.net" };
   await host.agent.datagram(message(mon(registration)), STATD);
@@ -106,7 +106,7 @@ systemTest("every command of README and of nsmctl(8) works", NEEDS, async (newHo
   const run = async (line: string) => {
     const [program = "", ...args] = inFolder(line);
     const { code, stdout, stderr } = await host.host.run(program, ...args);
-    // 2 is nsmctl's for a command line that is wrong; nothing here is a program that is not there.
+    // 2: wrong command line; 126 and above: no such program.
     assert(code !== 2 && code < 126, `${line}: ${code}\n${stdout}${stderr}`);
     return code;
   };
@@ -121,7 +121,7 @@ systemTest("every command of README and of nsmctl(8) works", NEEDS, async (newHo
     } else await run(line.replace("declare-rebooted", "declare-rebooted --yes"));
   }
   for (const line of manualCommands()) {
-    if (/ (watch|identity|import|repair) ?/.test(line)) continue; // nsmctl_test.ts and their own
+    if (/ (watch|identity|import|repair) ?/.test(line)) continue; // tested in nsmctl_test.ts and in files of their own
     await run(line.replace("declare-rebooted", "declare-rebooted --yes"));
   }
   await host.statd!.stop();
@@ -166,7 +166,7 @@ Deno.test("README links to files that are there", () => {
   for (const path of links) Deno.statSync(new URL(path, PROJECT));
 });
 
-/** What has to be the same each time; events of one moment may change places. */
+/** Text without parts that vary; simultaneous events may change places. */
 function comparable(text: string): string {
   return text
     .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d/g, "TIME")

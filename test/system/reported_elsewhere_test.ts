@@ -1,4 +1,4 @@
-/** What was reported by users of other programs, and of ours on other machines, where no other file has it. */
+/** Reports by users of other programs, and of ours on other machines, that no other file covers. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -15,7 +15,7 @@ import {
 
 const SYSTEMCTL = "/usr/bin/systemctl";
 
-/** What is monitored, what the notice at once behind it names, and where that comes from. */
+/** Monitored name, and name and source of the next notice. */
 const NOTICES = [
   ["realworld F1", "10.66.0.2 nodeb.example.net nodeb", "nodeb", "nodeb.example.net", "10.66.0.2"],
   ["field 3", "127.0.1.1 server1.example.com server1", "server1", "server1.example.com"],
@@ -62,7 +62,7 @@ systemTest(
   [OUR_STATD, OUR_NSMCTL, DEBIAN_RPCBIND],
   async (newHost) => {
     const host = await newHost();
-    // What netbase brings is not there on a minimal system.
+    // A minimal system lacks the files of netbase.
     for (const path of ["/etc/services", "/etc/protocols"]) await host.output("rm", "-f", path);
     await host.output(DEBIAN_RPCBIND, "-w");
     const statd = await startStatd(host);

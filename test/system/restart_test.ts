@@ -1,6 +1,6 @@
 /**
- * statd and rpcbind are restarted in every order while a lock manager goes on calling: to callers it is
- * a moment without answers, to peers nothing at all. sm-notify is run at each start, as in service.
+ * Restarts of statd and rpcbind in every order while a lock manager makes calls: callers see a
+ * pause, and peers nothing at all. sm-notify runs at each start, as in production.
  */
 
 import { assertEquals } from "@std/assert";
@@ -12,10 +12,10 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 import { monitorList, Traffic } from "../support/traffic_client.ts";
 
 const NEEDS = [OUR_STATD, "/usr/sbin/rpcinfo"];
-/** Calls between two restarts at least, in number. */
+/** Minimum number of calls between two restarts. */
 const CALLS = 60;
 
-/** The two programs, each stopped and started at will. */
+/** Both programs, each stopped and started on request. */
 class Services {
   readonly #host: TestHost;
   #statd!: BackgroundProgram;
@@ -43,7 +43,7 @@ class Services {
   }
 }
 
-/** Every order in which two programs can go and come back. */
+/** Every order in which two programs can stop and start. */
 const ORDERS: Record<string, (on: Services, signal: string) => Promise<unknown>> = {
   "statd alone": async (on, signal) => {
     await on.stopStatd(signal);
@@ -125,7 +125,7 @@ for (const signal of ["TERM", "KILL"]) {
   );
 }
 
-/** Nobody was put on the notify list, the state number is the first one, and nothing is lost. */
+/** Checks that the notify list is empty, the state number is the first one, and nothing is lost. */
 function assertNoReboot(host: TestHost, traffic: Traffic, when: string): void {
   const { ledger, stateNumbers } = traffic;
   const notifyList = [...Deno.readDirSync(host.path(`${STATE_DIRECTORY}/sm.bak`))]

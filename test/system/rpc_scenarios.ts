@@ -1,10 +1,13 @@
-/** Differential scenarios about what goes wrong before a procedure is reached, and only just does not. */
+/**
+ * Differential scenarios about errors before a procedure is called, and about calls just short of
+ * an error.
+ */
 
 import { type Call, message, mon, nullCall, PRIV, stat, text } from "../support/nsm_calls.ts";
 import { unmon, unmonAll, word } from "../support/nsm_calls.ts";
 import { NETWORK, type Scenario, type Step } from "../support/scenario.ts";
 
-/** A peer without a name. */
+/** Peer without a name. */
 const PEER = "10.99.0.9";
 
 const authSys = (...words: readonly number[]) => {
@@ -12,7 +15,7 @@ const authSys = (...words: readonly number[]) => {
   return [1, word(body.length / 2) + body] as const;
 };
 
-/** Calls that go wrong before any procedure sees them, and those that only just do not. */
+/** Calls that fail before a procedure is called, and calls just short of that. */
 const RPC_CALLS: readonly (readonly [string, Call, maybeSilent?: true])[] = [
   ["NULL", nullCall],
   ["NULL with surplus bytes", { procedure: 0, args: "ffffffff" }],
@@ -65,7 +68,7 @@ const RPC_CALLS: readonly (readonly [string, Call, maybeSilent?: true])[] = [
 
 const MON_ARGS = mon({ monName: PEER }).args!;
 
-/** Arguments that do not decode, and those that only just do. */
+/** Arguments that do not decode, and arguments that just do. */
 const ARGUMENTS: readonly (readonly [string, Call])[] = [
   ["STAT of 1024 bytes", stat("a".repeat(1024))],
   ["STAT of 1025 bytes", stat("a".repeat(1025))],
@@ -88,7 +91,7 @@ const ARGUMENTS: readonly (readonly [string, Call])[] = [
   ["NOTIFY without a state", { procedure: 6, args: text(PEER) }],
 ];
 
-/** Those of a caller that is not local: what is looked at first, the caller or the arguments? */
+/** Arguments of a remote caller: are caller or arguments checked first? */
 const FOREIGN_ARGUMENTS = ARGUMENTS.filter(([name]) => !/^(STAT|NOTIFY)/.test(name));
 
 function rpcSteps(over: "udp" | "tcp", to: string): Step[] {

@@ -1,8 +1,8 @@
 /**
- * Debian's rpcbind and ours get the same calls, over UDP, TCP, both families and the UNIX socket, from this
- * host and from others, by several users and from reserved ports and others. They have to give the same
- * answers and refusals; where we differ on purpose, the list says how and why. What is listed and does not
- * differ is an error too.
+ * Debian's rpcbind and ours get identical calls, over UDP, TCP, both families and the UNIX socket,
+ * from this host and from others, by several users and from reserved and unreserved ports. Answers
+ * and refusals must be equal, except for listed intended differences with their reasons. A listed
+ * difference that does not occur is an error, too.
  */
 
 import { DENO_RUN } from "../support/deno_run.ts";
@@ -12,13 +12,13 @@ import { DEBIAN_RPCBIND, type NewHost, OUR_RPCBIND, systemTest } from "../suppor
 
 const PROBER = new URL("../support/rpcbind_prober.ts", import.meta.url).pathname;
 
-/** One reason, and what can be seen of it: the call, Debian's answer and ours. */
+/** A reason, and its observations: call, Debian's answer, our answer. */
 interface Difference {
   readonly reason: string;
   readonly call: RegExp;
   readonly debian: RegExp;
   readonly ours: RegExp;
-  /** Not of every version of libtirpc. */
+  /** True if only some versions of libtirpc behave so. */
   readonly isRare?: boolean;
 }
 
@@ -103,7 +103,7 @@ const OPTIONS = {
   strangers: ["10.98.0.0/24", "fd98::/64"],
 };
 
-/** Starts an rpcbind on a host of its own. */
+/** Starts an rpcbind on a new host. */
 async function start(newHost: NewHost, program: string): Promise<TestHost> {
   const host = await newHost(OPTIONS);
   await host.startRpcbind(program, "-w");
@@ -141,7 +141,7 @@ systemTest("rpcbind answers and refuses as Debian's", [DEBIAN_RPCBIND, OUR_RPCBI
   );
 });
 
-/** What libtirpc's program is asked: the same is to be printed on both hosts, with the same status. */
+/** Commands of libtirpc's program: output and status must be equal on both hosts. */
 const COMMANDS: readonly (readonly string[])[] = [
   ["-p"],
   ["-p", "127.0.0.1"],

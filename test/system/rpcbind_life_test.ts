@@ -8,8 +8,8 @@ import { DEBIAN_RPCBIND, OUR_RPCBIND, OUR_STATD, systemTest } from "../support/s
 
 const NEEDS = [DEBIAN_RPCBIND, OUR_RPCBIND, "/usr/sbin/rpcinfo", "/usr/bin/python3"];
 /**
- * Registers program 300001 version 1 at UDP port 2049, over the UNIX socket, as a user; prints 1. An @ in
- * front of the path is the abstract name.
+ * Registers program 300001 version 1 at UDP port 2049, over the UNIX socket, as a user; prints 1. A
+ * leading @ makes the path an abstract name.
  */
 const REGISTER = `
 import os, socket, struct, sys
@@ -28,7 +28,7 @@ async function register(host: TestHost, path = SOCKET, uid = 0): Promise<void> {
   assertEquals(await host.output("python3", "-c", REGISTER, path, String(uid)), "1\n");
 }
 
-/** What is registered besides rpcbind itself. */
+/** Registrations other than rpcbind's own. */
 async function others(host: TestHost): Promise<string[]> {
   const { stdout } = await host.run("rpcinfo");
   return stdout.split("\n").map((line) => line.trim().split(/\s+/).join(" "))
@@ -84,7 +84,7 @@ systemTest("rpcbind --stand-in ends with 0 for another rpcbind, which gets the p
   const host = await newHost();
   const ours = await host.startRpcbind(OUR_RPCBIND, "-w", "-d", "--stand-in");
   await register(host);
-  await host.output("cat", "/run/rpcbind.lock"); // who is no rpcbind changes nothing
+  await host.output("cat", "/run/rpcbind.lock"); // a reader that is no rpcbind has no effect
   await eventually("it has the lease again", async () => {
     return (await host.output("cat", "/proc/locks")).includes("LEASE");
   });
@@ -101,7 +101,7 @@ systemTest("rpcbind --stand-in steps aside where it sees no process of root", NE
   const host = await newHost();
   await host.output("mount", "-o", "remount,hidepid=2", "/proc");
   const ours = await host.startRpcbind(OUR_RPCBIND, "-w", "-d", "--stand-in");
-  for (let call = 0; call < 2; call++) { // a datagram is announced by the same signal
+  for (let call = 0; call < 2; call++) { // datagrams raise the same signal as the lease
     await host.output("rpcinfo", "-T", "udp", "127.0.0.1", "100000", "4");
   }
   assertEquals(ours.hasEnded, false);
@@ -131,7 +131,7 @@ systemTest("rpcbind is found by its abstract name, and knows who comes there", N
   assertEquals(await others(host), ["300001 1 udp 0.0.0.0.8.1 - 1234"]);
 });
 
-/** Takes the abstract name, which anybody can. */
+/** Takes the abstract name, as any user can. */
 const TAKE = `
 import socket, time
 s = socket.socket(socket.AF_UNIX); s.bind(chr(0) + "/run/rpcbind.sock"); s.listen()
@@ -181,7 +181,7 @@ systemTest("statd with mode = auto starts rpcbind where there is none", NEEDS, a
   const again = host.start(OUR_STATD, ...FOREGROUND);
   await eventually("statd is registered", () => isRegistered(host));
   await again.stop();
-  await host.output("rpcinfo", "-T", "udp", "127.0.0.1", "100000", "4"); // it stays
+  await host.output("rpcinfo", "-T", "udp", "127.0.0.1", "100000", "4"); // rpcbind is still there
 });
 
 systemTest("statd with mode = auto leaves Debian's rpcbind alone", NEEDS, async (newHost) => {

@@ -1,6 +1,6 @@
 /**
- * Programs that know nothing of us: NFS servers register with Debian's rpcbind and with ours, clients ask,
- * and everything that they print and how they end is the same.
+ * Foreign programs: NFS servers register with Debian's rpcbind and with ours, and clients ask. All
+ * output and all exit statuses must be equal.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -19,7 +19,7 @@ const BOTH = [DEBIAN_RPCBIND, OUR_RPCBIND];
 const ETAB = "/srv\t10.0.0.0/8(ro,sync,secure,root_squash,no_subtree_check,sec=sys,ro)\n";
 const RMTAB = "10.9.0.9:/srv:0x00000001\n";
 
-/** A host with an rpcbind, and what was run in it. */
+/** Host with an rpcbind, and a transcript of the commands run in it. */
 class Stage {
   readonly transcript: [command: string, ended: Ended][] = [];
 
@@ -38,7 +38,7 @@ class Stage {
     return this.host.start("env", ganeshaEnvironment(), ...command);
   }
 
-  /** Waits until a service has registered all that it serves, of which this comes last. */
+  /** Waits until a service has made its last registration. */
   async isServed(program: number, version: number): Promise<void> {
     await eventually(`${program} is served`, async () => {
       for (const [netid, address] of [["udp", "127.0.0.1"], ["tcp6", "::1"]]) {
@@ -49,7 +49,7 @@ class Stage {
     });
   }
 
-  /** Runs commands; the order of the entries of services that start together is none of ours. */
+  /** Runs commands; entries of services that start together may come in any order. */
   async run(...commands: readonly (readonly string[])[]): Promise<void> {
     for (const command of commands) {
       const ended = await this.host.run(...command);
@@ -59,7 +59,7 @@ class Stage {
   }
 }
 
-/** Plays a scene with each of the rpcbinds; the transcripts have to be the same. Returns ours. */
+/** Plays a scene with both programs, whose transcripts must be equal. Returns ours. */
 async function played(
   newHost: NewHost,
   play: (stage: Stage) => Promise<void>,
@@ -127,7 +127,7 @@ systemTest("ganesha works with our rpcbind", [...BOTH, GANESHA, RPCINFO, SHOWMOU
   assert(transcript.get(`${SHOWMOUNT} -e 127.0.0.1`)?.stdout.includes("/x"));
 });
 
-/** Long enough for an answer, in s; rpcinfo itself waits four times as long. */
+/** Time for answers, in s; rpcinfo itself waits four times as long. */
 const BROADCAST_S = 3;
 
 systemTest("nobody answers a broadcast: calls are not forwarded", [...BOTH, RPCINFO], async (

@@ -1,6 +1,6 @@
 /**
- * Services that know nothing of a restart of rpcbind: what they registered once is there afterwards, and
- * clients find it and get answers.
+ * Services during a restart of rpcbind: their registrations are kept, and clients find and reach
+ * them.
  */
 
 import { assertEquals } from "@std/assert";
@@ -16,14 +16,14 @@ interface Service {
   readonly needs: string;
   readonly program: number;
   readonly version: number;
-  /** How many entries it has. */
+  /** Number of its entries. */
   readonly entries: number;
 }
 
 const STATD = { program: 100024, version: 1, entries: 4 };
 const MOUNTD = `${SERVERS}/usr/sbin/rpc.mountd`;
 
-/** Where the libraries are that come with MOUNTD. */
+/** Folder of the libraries of MOUNTD. */
 function libraries(): string {
   const folders = [...Deno.readDirSync(`${SERVERS}/usr/lib`)];
   return `${SERVERS}/usr/lib/${folders.find(({ name }) => name.endsWith("-linux-gnu"))?.name}`;
@@ -52,7 +52,7 @@ const WAYS = [["udp", "127.0.0.1"], ["tcp", "127.0.0.1"], ["udp6", "::1"], [
   "::1",
 ]] as const;
 
-/** Entries of a service, all of which were found and called. */
+/** Entries of a service; each is found and called. */
 async function found(host: TestHost, { program, version }: Service): Promise<string[]> {
   for (const [netid, address] of WAYS) {
     await host.output("rpcinfo", "-T", netid, address, String(program), String(version));

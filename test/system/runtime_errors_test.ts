@@ -1,6 +1,6 @@
 /**
- * Errors of the runtime before our first instruction: each program ends, touches no record, and the table of
- * symptoms in README has the words that the runtime says.
+ * Errors of the runtime before our first instruction: each program ends, changes no record, and the
+ * symptom table in README has the runtime's words.
  */
 
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
@@ -9,7 +9,9 @@ import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts"
 
 const README = Deno.readTextFileSync(new URL("../../README.md", import.meta.url));
 
-/** Condition: commands of sh(1) before the program, words of the runtime, and words of README's remedy. */
+/**
+ * Condition: shell commands before the program, the runtime's words, and words of README's remedy.
+ */
 interface Condition {
   readonly name: string;
   readonly commands: string;
@@ -47,7 +49,7 @@ const CONDITIONS: readonly Condition[] = [
 
 const PROGRAMS = [[OUR_STATD, "-F", "-d"], [OUR_SM_NOTIFY, "-d"], [OUR_NSMCTL, "status"]];
 
-/** Rows of README's table of symptoms: the symptom, and the cause with its remedy. */
+/** Rows of README's symptom table: symptom, and cause with remedy. */
 const ROWS = [...README.matchAll(/^\| (.*?) +\| (.*?) +\|$/gm)].map(([, symptom, cause]) => ({
   symptom: symptom!,
   cause: cause!,

@@ -1,6 +1,6 @@
 /**
- * What went wrong in status monitors before, one test each, as far as it takes a process: the rest is in
- * test/nsm/security_history_test.ts.
+ * Past vulnerabilities of status monitors, a test each, as far as a test needs a process;
+ * test/nsm/security_history_test.ts has the others.
  *
  * Source: the CVE entries named; the change log of nfs-utils.
  */
@@ -16,12 +16,12 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const DONE = "SUCCESS 00000000 00000003";
 const LINE = `0100007f 000186b5 00000003 00000010 ${PRIV}`;
-/** Process ids that a program in a new host may have. */
+/** Possible process ids of a program in a new host. */
 const PIDS = Array.from({ length: 200 }, (_, i) => i + 2);
 /** CAP_NET_BIND_SERVICE alone. */
 const BIND_SERVICE = 1n << 10n;
 
-/** The credentials of every thread of a process in a host. */
+/** Credentials of every thread of a process in a host. */
 async function threadsOf(host: TestHost, process: BackgroundProgram) {
   const statuses = await host.output("sh", "-c", `cat /proc/${await process.pid}/task/*/status`);
   return statuses.split(/^(?=Name:)/m).map(parseThreadStatus);
@@ -35,7 +35,7 @@ systemTest(
     const { statd, agent } = await startAll(host);
     const calls = Array.from({ length: 300 }, () => record(message(nullCall)));
     for (let times = 0; times < 20; times++) {
-      // The agent goes after the first of the replies, which makes a reset of the others.
+      // The agent closes after the first reply, which resets the connection.
       await agent.stream(calls, 1, STATD);
     }
     assertEquals(await ask(agent, nullCall), "SUCCESS");
@@ -51,13 +51,13 @@ systemTest(
     const host = await newHost();
     const inside = (name: string) => host.path(`${STATE_DIRECTORY}/${name}`);
     const { uid } = Deno.statSync(inside("sm"));
-    // The faulty installation: the base directory, too, is that user's, who prepares it.
+    // The faulty installation: the user of sm owns the base directory too, and prepares it.
     Deno.chownSync(host.path(STATE_DIRECTORY), uid, null);
     await host.write("/run/victim", "untouched");
     await host.write("/run/record", `${LINE} evil thishost\n`);
     Deno.chmodSync(host.path("/run/victim"), 0o600);
     Deno.removeSync(inside("state"));
-    // The names of files that are being written: nfs-utils', and ours for any likely process.
+    // Names of temporary files: those of nfs-utils, and ours for any likely process id.
     const aside = PIDS.flatMap((pid) => ["", "sm.bak/"].map((at) => `${at}.${pid}.0.new`));
     for (const name of ["state", ".state.new", "sm.bak/.run", "sm.bak/both", ...aside]) {
       Deno.symlinkSync("/run/victim", inside(name));
@@ -67,7 +67,7 @@ systemTest(
       Deno.writeTextFileSync(inside(name), `${LINE} ${name.slice(3)} thishost\n`);
       Deno.chownSync(inside(name), uid, null);
     }
-    // With sm-notify, which moves the records and advances the state number as root.
+    // sm-notify moves the records and advances the state number as root.
     const statd = await startStatd(host, FOREGROUND.filter((option) => option !== "--no-notify"));
     const victim = Deno.statSync(host.path("/run/victim"));
     assertEquals(Deno.readTextFileSync(host.path("/run/victim")), "untouched");
@@ -171,7 +171,7 @@ systemTest(
     const bound = await host.output("cat", "/proc/net/udp", "/proc/net/udp6");
     const hex = port.toString(16).padStart(4, "0").toUpperCase();
     assertEquals(bound.match(new RegExp(`[0-9A-F]+:${hex} `, "g")), [`0100007F:${hex} `]);
-    // Success, with the right xid, from the wrong port and to the wrong address.
+    // A reply of success with the right xid, from the wrong port and to the wrong address.
     const reply = `${call!.message.slice(0, 8)}00000001${"00000000".repeat(4)}`;
     const bytes = reply.replaceAll(/../g, (byte) => `\\x${byte}`);
     for (const to of ["127.0.0.1", "10.99.0.1"]) {

@@ -1,7 +1,8 @@
 /**
- * Signals at any moment of a life, for each program as it is compiled: whatever asks for something is done
- * later or not at all, and whatever asks to stop ends it with a status of its own or by that signal, never
- * by a crash. With SIGNAL_TEST=100 in the environment it is so many starts of each.
+ * Signals at any moment, for each compiled program. Signals that request an action are handled
+ * later or ignored. Signals that request a stop end the program with its own status or by the
+ * signal, never by a crash. SIGNAL_TEST=100 in the environment sets the number of starts of each
+ * program.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -11,13 +12,16 @@ import { FOREGROUND, READY } from "../support/statd.ts";
 import { DIST, OUR_RPCBIND, OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const STARTS = Number(Deno.env.get("SIGNAL_TEST") ?? 4);
-/** Latest moment of a signal, in ms: a start takes less. */
+/** Maximum delay of a signal, in ms; a start takes less. */
 const LATEST_MS = 300;
 const SIGNAL_BASE = 128;
 const NUMBERS: Readonly<Record<string, number>> = { HUP: 1, INT: 2, USR1: 10, USR2: 12, TERM: 15 };
 const STOPS = ["TERM", "INT"];
 
-/** A program, its first line, which says that signals are held, and whether it goes on until it is stopped. */
+/**
+ * Program, its first line, which shows that signals are held, and its ready line if it runs until
+ * stopped.
+ */
 const PROGRAMS: readonly {
   readonly command: readonly string[];
   readonly first?: RegExp;
@@ -38,15 +42,15 @@ for (const { command, first, ready } of PROGRAMS) {
     async (make) => {
       const { seed, random } = seededRandom();
       const host = await make();
-      await host.write(`${STATE_DIRECTORY}/sm/127.9.0.1`, "x\n"); // sm-notify has somebody to tell
+      await host.write(`${STATE_DIRECTORY}/sm/127.9.0.1`, "x\n"); // sm-notify needs a peer
       if (ready === undefined) await host.startRpcbind();
       for (let start = 0; start < STARTS; start++) {
         const signal = Object.keys(NUMBERS)[random(5)]!;
         const program = host.start(...command);
         if (first !== undefined) await program.line(first);
-        await new Promise((resolve) => setTimeout(resolve, random(LATEST_MS))); // the moment is what is tried
+        await new Promise((resolve) => setTimeout(resolve, random(LATEST_MS))); // the moment is what is tested
         const what = `${name}, SIG${signal}, TEST_SEED=${seed}`;
-        if (!program.hasEnded) await program.kill(signal).catch(() => {}); // it may have ended
+        if (!program.hasEnded) await program.kill(signal).catch(() => {}); // the program may have ended
         if (ready !== undefined && !STOPS.includes(signal)) {
           await program.line(ready);
           assertEquals(await program.stop(), 0, what);

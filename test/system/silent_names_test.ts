@@ -1,4 +1,4 @@
-/** What a name service that does not answer for a while may cost: time, and nothing else. */
+/** Costs of a silent name service: time, and nothing else. */
 
 import { assert, assertEquals } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -11,9 +11,9 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 const NEEDS = [OUR_STATD];
 const PEER = { name: "h7.nsm.test", address: "10.98.0.7" };
 const SERVER = { address: "10.99.0.1", port: STATD_PORT };
-/** Nobody answers there. */
+/** Silent address. */
 const SILENT = "127.0.0.53";
-/** In which the name service has failed for everybody who has asked it, in ms. */
+/** Time after which every look-up has failed, in ms. */
 const OUTAGE_MS = 5_000;
 
 const OUTAGE = {
@@ -33,7 +33,7 @@ async function silence(host: TestHost): Promise<void> {
   });
 }
 
-/** The names are there from now on. */
+/** Makes the names known. */
 async function endOutage(host: TestHost): Promise<void> {
   const before = await host.output("cat", "/etc/hosts");
   await host.write("/etc/hosts", `${before}\n${PEER.address} ${PEER.name}\n`);
@@ -92,7 +92,7 @@ systemTest(
   },
 );
 
-/** Spellings of one name, and what they may cost, in KiB. */
+/** Number of spellings of one name, and the memory permitted for them, in KiB. */
 const SPELLINGS = 1_500;
 const COST_MAX_KIB = 8_192;
 

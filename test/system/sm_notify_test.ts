@@ -1,6 +1,7 @@
 /**
- * sm-notify as a whole, on hosts of its own whose peers are played by one process. What it announces,
- * when records go, the run-once lock, the state number and the kernel's files are as with nfs-utils.
+ * Complete sm-notify, on hosts of its own; one process plays all peers. Announced names and states,
+ * removal of records, the run-once lock, the state number and the kernel's files are as with
+ * nfs-utils.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -199,7 +200,7 @@ systemTest(
   },
 );
 
-/** Has some system calls about one file fail, in what follows. */
+/** Makes some system calls on one file fail. */
 function failing(error: string, calls: string, path: string): string[] {
   return ["strace", "-f", "-qq", "-o", "/dev/null", "-P", path].concat(
     ["-e", `trace=${calls}`, "-e", `inject=${calls}:error=${error}`],
@@ -233,7 +234,7 @@ systemTest(
     const peers = await peersOf(host);
     const late = peerAddresses("127.2", 1);
     monitor(host, [...peerAddresses("127.1", 3), ...late]);
-    // It is looked at again at the second turn only.
+    // The record is read again only at the second turn.
     const faulty = failing(
       "ESTALE",
       "statx,stat,lstat,newfstatat",
@@ -331,7 +332,7 @@ systemTest(
   },
 );
 
-/** What a program is started with that makes a terminal of its own for another one. */
+/** Runs a program on a new terminal. */
 const SCRIPT = "/usr/bin/script";
 const EMPTY_LINE = "\r\x1b[K";
 
@@ -357,7 +358,7 @@ for (const option of ["-d", "--json"]) {
         /^\d of 6 peers told, \d waiting, \d failing, ([\d.]+\/s|next try in \d\.\d s), \d\.\d s left to try$/,
       );
     }
-    // Without the live line it is what it would be elsewhere, line by line.
+    // Without the live line, the output equals that without a terminal, line by line.
     const lines = [first!, ...shown.filter((text) => !live.includes(text))].join("").split("\r\n");
     assertEquals(lines.pop(), "");
     for (const line of lines) assertMatch(line, option === "-d" ? /^sm-notify: / : /^\{.*\}$/);
@@ -377,14 +378,14 @@ systemTest("a run that is killed loses nobody, whenever it is", [SM_NOTIFY], asy
     monitor(host, addresses);
     await peers.forget();
     const left = random(PEERS);
-    // Every fourth time in the middle of the move to sm.bak, else in the middle of notifying.
+    // Every fourth kill happens during the move to sm.bak, the others during the notices.
     const isEarly = kill % 4 === 0;
     const first = host.start(SM_NOTIFY, "-f", "--json");
     await eventually("it is time to kill", () => {
       const isThere = listed(host, "sm").length <= (isEarly ? left : 0);
       return first.hasEnded || isThere && (isEarly || listed(host, "sm.bak").length <= left);
     });
-    if (!first.hasEnded) await first.kill("KILL").catch(() => {}); // it may end this very moment
+    if (!first.hasEnded) await first.kill("KILL").catch(() => {}); // the run may just have ended
     if (await inTime("end of the first run", first.ended) !== 0) killed++;
     const { code, stderr } = await host.run(SM_NOTIFY, "-f", "--json");
     const where = `seed ${seed}, kill ${kill}`;

@@ -1,10 +1,10 @@
 /**
- * Everything at once for a while: calls of all kinds, nonsense, connections, restarts of others, a full
- * disk, lock managers that keep silent. Afterwards nothing is lost, and the daemon needs as much memory,
- * descriptors and threads as after its warm-up.
+ * Everything at once: calls of all kinds, nonsense, connections, restarts of other programs, a full
+ * disk, silent lock managers. Afterwards nothing is lost, and the daemon uses as much memory, and
+ * as many descriptors and threads, as after its warm-up.
  *
- * SOAK_ROUNDS in the environment is how many rounds of all faults there are after the first; by hand,
- * some hundreds.
+ * SOAK_ROUNDS in the environment is the number of rounds of all faults after the first; some
+ * hundreds by hand.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -22,14 +22,14 @@ import { monitorList, Traffic } from "../support/traffic_client.ts";
 const NEEDS = [OUR_STATD, "/usr/sbin/rpcinfo"];
 const GIVEN_ROUNDS = Deno.env.get("SOAK_ROUNDS");
 const ROUNDS = Number(GIVEN_ROUNDS ?? 2);
-/** Calls of one fault, while it lasts. */
+/** Number of calls during one fault. */
 const CALLS = 400;
-/** What memory may grow by after the warm-up, in KiB: V8 sizes its heap by what it has seen. */
+/** Tolerated growth of memory after the warm-up, in KiB: V8 sizes its heap by past use. */
 const GROWTH_MAX_KIB = 65_536;
-/** The runtime's own, and those that sync files; they come and go. */
+/** Maximum number of threads: those of the runtime, and those that sync files. */
 const THREADS_MAX = 24;
 
-/** What the daemon has of each. */
+/** Resources of the daemon. */
 interface Use {
   readonly rssKib: number;
   readonly threads: number;
@@ -43,7 +43,7 @@ function useOf(host: TestHost, pid: number): Use {
   return { rssKib: field("VmRSS"), threads: field("Threads"), descriptors };
 }
 
-/** The others, and the ways in which they fail; each comes back well. */
+/** Other programs, and their faults; each recovers. */
 class Surroundings {
   readonly #host: TestHost;
   readonly #agent: Agent;
@@ -117,7 +117,7 @@ systemTest("a mixed load with faults leaves nothing behind", NEEDS, async (newHo
         assertEquals(traffic.answered, answered + CALLS, name);
       });
     }
-    // Without a fault everything is accepted again, and what waited for the world is done.
+    // Without a fault all calls are accepted again, and pending work is done.
     const { refused } = traffic.ledger;
     await traffic.run(CALLS);
     await traffic.finish();

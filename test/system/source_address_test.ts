@@ -1,6 +1,6 @@
 /**
- * A host with several addresses replies from the one that was asked: two network namespaces joined by a
- * virtual cable. It takes root.
+ * Replies of a host with several addresses come from the address that was asked: two network
+ * namespaces joined by a virtual cable. Needs root.
  */
 
 import { assertEquals } from "@std/assert";
@@ -23,12 +23,12 @@ function mustIp(command: string): void {
   if (!ok) throw new Error(`ip ${command}: ${text}`);
 }
 
-/** Why the test cannot be run here, if that is so. */
+/** Reason why the test cannot run here; undefined if it can. */
 function obstacle(): string | undefined {
   if (Deno.uid() !== 0) return "only root can make network namespaces";
   const made = ip("netns", "add", SERVER);
   if (!made.ok) return made.text;
-  const entered = ip("netns", "exec", SERVER, "true"); // not in a plain chroot
+  const entered = ip("netns", "exec", SERVER, "true"); // impossible in a plain chroot
   ip("netns", "del", SERVER);
   return entered.ok ? undefined : entered.text;
 }
@@ -47,7 +47,7 @@ function program(namespace: string, ...args: string[]): Deno.Command {
   });
 }
 
-/** The sources of the replies to a client that asks until the right one is among them. */
+/** Sources of the replies to a client that asks until the right source appears. */
 async function sources(address: string, port: string): Promise<string[]> {
   const { stdout } = await program(CLIENT, "ask", address, port).output();
   return new TextDecoder().decode(stdout).trim().split("\n");
@@ -59,7 +59,7 @@ function plug(): void {
     mustIp(`-n ${namespace} link set lo up`);
   }
   mustIp(`-n ${SERVER} link add s0 type veth peer name c0 netns ${CLIENT}`);
-  // The kernel's own link-local address would have to be waited for.
+  // The kernel's own link-local address takes a while to become usable.
   mustIp(`-n ${SERVER} link set s0 addrgenmode none`);
   mustIp(`-n ${CLIENT} link set c0 addrgenmode none`);
   for (
@@ -97,7 +97,7 @@ Deno.test({
       }
       for (const address of ["10.77.0.3", "fd77::3"]) {
         addAddress(SERVER, "s0", `${address}/${address.includes(":") ? 64 : 24}`);
-        // The first reply may have gone out before the address was known.
+        // The first reply may precede the discovery of the address.
         assertEquals((await sources(address, port)).at(-1), address);
         assertEquals(await sources(address, port), [address]);
       }

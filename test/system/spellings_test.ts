@@ -1,4 +1,6 @@
-/** A notice finds its peer in whatever way a lock manager and the peer spell a name or an address. */
+/**
+ * Match of a notice and its peer for all spellings of names and addresses by lock manager and peer.
+ */
 
 import { assertEquals } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -8,7 +10,7 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const OWN = { "4": "10.99.0.1", "6": "fd99::1" } as const;
 
-/** How a peer is monitored, and the name and source of its notice. */
+/** Monitored name of a peer, and name and source of its notice. */
 const SPELLINGS: readonly (readonly [monName: string, name: string, source: string])[] = [
   ["H1.NSM.TEST", "h1.nsm.test", "10.98.0.99"],
   ["h2.nsm.test.", "h2.nsm.test", "10.98.0.99"],
@@ -62,7 +64,7 @@ systemTest(
     await reboot(5);
     await agent.called(registrations.length);
     assertEquals(cookies(agent), registrations.map(({ priv }) => priv).sort());
-    // One leaves, and then all of one name and version, in other letters.
+    // One registration is removed, then all of one name and version, in another letter case.
     await ask(agent, unmon(registrations[0]!));
     await ask(agent, unmonAll({ myName: "a.B", version: 4 }));
     agent.calls.length = 0;
@@ -91,7 +93,7 @@ function cookies(agent: Agent): string[] {
   return agent.calls.map(({ message }) => message.slice(-32)).sort();
 }
 
-/** The mon_name in a callback, in hexadecimal: the first of its arguments, behind 10 words (RFC 5531). */
+/** mon_name in a callback, in hexadecimal: its first argument, behind 10 words (RFC 5531). */
 function monNameIn(call: string): string {
   const [lengthAt, textAt] = [80, 88];
   const length = parseInt(call.slice(lengthAt, textAt), 16);

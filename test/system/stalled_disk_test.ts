@@ -1,8 +1,8 @@
 /**
- * A disk that takes nothing and gives no error, as one on a network does whose server is away: the daemon
- * waits for it in the kernel, where no signal reaches it, and everybody who asks is told why.
+ * Stalled disk, which reports no error, as when its file server is away. The daemon waits for it in
+ * the kernel, where no signal reaches it, and every command says why.
  *
- * Source: fsfreeze(8), in place of such a disk.
+ * Source: fsfreeze(8), which plays such a disk.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
@@ -16,7 +16,7 @@ const NEEDS = [OUR_NSMCTL, OUR_STATD, FREEZE, "/usr/sbin/mkfs.ext4", "/dev/loop-
 const STATD = { address: "127.0.0.1", port: STATD_PORT };
 const DISK = "/run/disk";
 const DIRECTORY = `${DISK}/nfs`;
-/** Longest time for which the disk stands still, in s, whatever becomes of the test. */
+/** Maximum time of the freeze, in s, however the test ends. */
 const FROZEN_MAX_S = 120;
 
 systemTest("a disk that stalls is named by every command that asks", NEEDS, async (newHost) => {
@@ -40,7 +40,7 @@ systemTest("a disk that stalls is named by every command that asks", NEEDS, asyn
   );
   const pid = (await host.host.output("cat", "/run/rpc.statd.pid")).trim();
   const thaw = () => host.host.run(FREEZE, "-u", DISK);
-  // From outside of the host: whoever waits for a disk outlasts the end of its process 1.
+  // Run outside of the host: a process that waits for a disk outlasts the host's process 1.
   const seen = host.host.path(DISK);
   const watchdog = new Deno.Command("setsid", {
     args: ["sh", "-c", `sleep ${FROZEN_MAX_S}; exec ${FREEZE} -u ${seen}`],

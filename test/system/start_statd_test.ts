@@ -1,4 +1,4 @@
-/** start-statd on a host without systemd: its command line, its lock, and a statd that rpcbind lost. */
+/** start-statd without systemd: command line, lock, and a statd that rpcbind has lost. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { eventually } from "../support/patience.ts";

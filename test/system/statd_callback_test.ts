@@ -1,4 +1,4 @@
-/** From SM_NOTIFY to the lock manager: the whole way, with a stand-in that answers, errs, moves or not. */
+/** Path from SM_NOTIFY to the lock manager, with a stand-in that answers, fails, moves or stays. */
 
 import { assert, assertEquals } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -12,7 +12,7 @@ const PEER = "10.99.0.3";
 const NETWORK = { addresses: ["10.99.0.1/32", `${PEER}/32`, "fd99::1/128", "fd99::3/128"] };
 const MONITORED = "SUCCESS 00000000 00000003";
 
-/** A callback's message without its xid. */
+/** Callback message without its xid. */
 function status(monName: string, state: number, priv = PRIV, version = 3, procedure = 16): string {
   const header = [0, 2, 100021, version, procedure, 0, 0, 0, 0].map(word).join("");
   return header + text(monName) + word(state) + priv;
@@ -26,7 +26,7 @@ function withoutXid(called: Called): string {
   return called.message.slice(8);
 }
 
-/** Has a peer at one of the host's addresses send a notice to another one. */
+/** Sends a notice of a peer from one of the host's addresses to another one. */
 async function notice(agent: Agent, monName: string, state: number, from = PEER): Promise<void> {
   const to = { address: from.includes(":") ? "fd99::1" : "10.99.0.1", port: STATD_PORT };
   await agent.datagram(message(notify(monName, state)), to, { address: from });
@@ -41,7 +41,7 @@ systemTest("a peer's notice reaches the lock manager, byte for byte", NEEDS, asy
   await notice(agent, PEER, 0x7fffffff);
   await agent.called(1);
   await notice(agent, "some.name.EXAMPLE", -3);
-  // The name is the second one's, the source address the first one's.
+  // The name is that of the second registration, the source address that of the first.
   const calls = await agent.called(3);
   for (const { from } of calls) {
     assertEquals(from.address, "127.0.0.1");
@@ -140,7 +140,7 @@ systemTest("one silent lock manager does not hold up another one", NEEDS, async 
   const host = await newHost(NETWORK);
   const { agent } = await startAll(host);
   await agent.serve({ conduct: "silent", versions: [4] });
-  // Version 3 stays registered where nobody listens any more.
+  // Version 3 stays registered at a port without a listener.
   assertEquals(await ask(agent, mon({ monName: PEER, version: 3 })), MONITORED);
   assertEquals(await ask(agent, mon({ monName: PEER, version: 4 })), MONITORED);
   await notice(agent, PEER, 5);

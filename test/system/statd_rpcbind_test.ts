@@ -1,4 +1,4 @@
-/** statd and Debian's rpcbind: four transports, an rpcbind that is late, one that is restarted. */
+/** statd with Debian's rpcbind: four transports, a late rpcbind, a restarted one. */
 
 import { assertEquals } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -10,7 +10,7 @@ import { OUR_NSMCTL, OUR_RPCBIND, OUR_STATD, systemTest } from "../support/syste
 
 const NEEDS = [OUR_STATD, "/usr/sbin/rpcinfo"];
 
-/** The lines of rpcinfo while statd serves on port 4050 as the given user. */
+/** Lines of rpcinfo while statd serves on port 4050 as the given user. */
 function all(owner: number): string[] {
   return [
     `1 tcp 0.0.0.0.15.210 ${owner}`,
@@ -20,7 +20,7 @@ function all(owner: number): string[] {
   ];
 }
 
-/** The user that statd becomes. */
+/** User that statd becomes. */
 function ownerOf(host: TestHost): number {
   return Deno.statSync(host.path("/var/lib/nfs/sm")).uid!;
 }
@@ -141,7 +141,7 @@ systemTest(
   },
 );
 
-/** A list of transports as an administrator leaves it who wants no IPv6. */
+/** List of transports of an administrator without IPv6. */
 const IPV4_ALONE = `udp tpi_clts v inet udp - -
 tcp tpi_cots_ord v inet tcp - -
 local tpi_cots_ord - loopback - - -

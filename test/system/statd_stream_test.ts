@@ -1,4 +1,4 @@
-/** Record marking as a stranger may use it: pieces, fragments, several calls, and abuse. */
+/** Record marking of a stranger: pieces, fragments, several calls, and abuse. */
 
 import { assertEquals } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -29,7 +29,7 @@ async function start(newHost: () => Promise<TestHost>): Promise<{ host: TestHost
   return { host, agent };
 }
 
-/** A message in fragments of so many bytes. */
+/** Message in fragments of `size` bytes. */
 function inFragments(call: Bytes, size: number): Bytes {
   let stream = "";
   for (let at = 0; at < call.length; at += size) {
@@ -101,12 +101,12 @@ systemTest("one call and half of the next are one reply", NEEDS, async (newHost)
   const next = record(message(unmon({ monName: "10.99.9.1" }))).slice(0, -4);
   const { records, isClosed } = await agent.stream([record(MON), next], 1, STATD);
   assertEquals([records.map(describe), isClosed], [[MONITORED], false]);
-  // The connection was ended in the middle of a record; the next one is served.
+  // The connection ended in the middle of a record; the next one is served.
   const again = await agent.stream([record(MON)], 1, STATD);
   assertEquals(again.records.map(describe), [MONITORED]);
 });
 
-/** Streams that are no records anybody would send. */
+/** Streams that are no sensible records. */
 const ABUSES: readonly (readonly [string, string])[] = [
   ["a record of 2 GiB", "ffffffff"],
   ["a fragment of 1 GiB", "40000000"],

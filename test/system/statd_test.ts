@@ -1,4 +1,4 @@
-/** The life of the compiled statd on a host of its own: start, privileges, signals, sudden death. */
+/** Life of the compiled statd on a host of its own: start, privileges, signals, sudden death. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -22,7 +22,7 @@ const PID_FILE = "/run/rpc.statd.pid";
 const BACKGROUND = ["--no-notify", "-p", String(STATD_PORT)];
 const MONITORED = "SUCCESS 00000000 00000003";
 
-/** What the pid file holds. */
+/** Process id in the pid file. */
 function pidIn(host: TestHost): number {
   const text = Deno.readTextFileSync(host.path(PID_FILE));
   assertMatch(text, /^[1-9][0-9]*\n$/);
@@ -48,7 +48,7 @@ systemTest(
     const statd = await startStatd(host);
     assertEquals(pidIn(host), await statd.pid);
     const { mode, uid } = Deno.statSync(host.path(PID_FILE));
-    assertEquals(mode! & 0o7777, 0o600); // trust 9: nobody else can lock it
+    assertEquals(mode! & 0o7777, 0o600); // trust 9: no other user can lock it
     assertEquals(uid, Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`)).uid);
     assertEquals(await statd.stop(), 0);
     assertEquals(Deno.readTextFileSync(host.path(PID_FILE)), "");
@@ -133,7 +133,7 @@ systemTest("a second statd is refused where there is no rpcbind to ask", NEEDS, 
   assertEquals(await ask(new Agent(host), nullCall), "SUCCESS");
 });
 
-/** The fields of one kind in the status of every thread. */
+/** Values of one field in the status of all threads. */
 function threads(host: TestHost, pid: number, field: string): string[] {
   const tasks = host.path(`/proc/${pid}/task`);
   return [...Deno.readDirSync(tasks)].flatMap(({ name }) => {
@@ -144,7 +144,7 @@ function threads(host: TestHost, pid: number, field: string): string[] {
   });
 }
 
-/** The status of a thread; undefined where it has ended meanwhile. */
+/** Status of a thread; undefined if it has ended. */
 function statusOf(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
@@ -161,7 +161,8 @@ const CAP_NET_BIND_SERVICE = 1n << 10n;
 systemTest("no thread keeps uid 0 or another capability than one", NEEDS, async (newHost) => {
   const host = await newHost({ hosts: ["10.99.9.1 peer.example"] });
   const { statd, agent } = await startAll(host);
-  // Files, look-ups of names and addresses, connections and a callback: whatever could start a thread.
+  // Uses everything that could start a thread: files, look-ups of names and addresses, connections,
+  // a callback.
   for (const monName of ["peer.example", "10.99.9.1", "nobody.example", "fd99::9"]) {
     assertEquals(await ask(agent, mon({ monName })), MONITORED);
   }

@@ -1,4 +1,4 @@
-/** `[statd] status-group`: its members may look, nobody else, and they change nothing. */
+/** `[statd] status-group`: only its members may look, and they can change nothing. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { message, mon } from "../support/nsm_calls.ts";

@@ -1,6 +1,6 @@
 /**
- * One state directory in the hands of Debian's programs and of ours, by turns: everything that can be
- * seen has to be as if Debian's had been there all the time.
+ * One state directory, used by Debian's programs and ours in turn: the result must be as if
+ * Debian's had run all the time.
  */
 
 import { assertEquals } from "@std/assert";
@@ -24,7 +24,7 @@ import {
 
 const NEEDS = [DEBIAN_STATD, DEBIAN_SM_NOTIFY, OUR_STATD, OUR_SM_NOTIFY];
 
-/** Every shape that a file can have, and each of the things that can be done with it later. */
+/** Every form of a file, and every later operation on it. */
 const MONITOR_LIST: Scenario = {
   name: "the monitor list",
   host: NETWORK,
@@ -77,7 +77,7 @@ const MONITOR_LIST: Scenario = {
   ],
 };
 
-/** The notify list: sm-notify tells the one peer that is there, and statd goes on with the rest. */
+/** The notify list: sm-notify notifies the one reachable peer, and statd keeps the others. */
 const NOTIFY_LIST: Scenario = {
   name: "the notify list",
   host: NETWORK,

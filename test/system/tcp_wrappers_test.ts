@@ -1,7 +1,7 @@
 /**
- * hosts.allow and hosts.deny beside the TCP wrappers library: what tcpdmatch(8) of Debian prints for given
- * and generated files has to be what we decide. Where the two differ the reason is listed, and none lets
- * in a caller that the library denies.
+ * hosts.allow and hosts.deny compared to the TCP wrappers library: our decisions must equal those
+ * of Debian's tcpdmatch(8), for given and generated files. Differences are listed with their
+ * reasons; none admits a caller that the library denies.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -14,15 +14,15 @@ import { systemTest } from "../support/system_test.ts";
 
 const TCPDMATCH = "/usr/sbin/tcpdmatch";
 
-/** The files and the caller; the last line of a file has its line feed already. */
+/** Files and caller; the last line of a file ends with a line feed. */
 interface Case {
   readonly allow: string;
   readonly deny: string;
-  /** What tcpdmatch is asked for. */
+  /** Client argument of tcpdmatch. */
   readonly client: string;
 }
 
-/** Callers by what tcpdmatch is asked for; a name is looked up, an address has none. */
+/** Callers by client argument of tcpdmatch; names are looked up, addresses have no name. */
 const CLIENTS: Readonly<Record<string, Pick<Client, "address" | "name">>> = {
   "10.0.0.1": { address: "10.0.0.1", name: UNKNOWN },
   "10.88.0.2": { address: "10.88.0.2", name: UNKNOWN },
@@ -31,7 +31,7 @@ const CLIENTS: Readonly<Record<string, Pick<Client, "address" | "name">>> = {
   "good.example": { address: "10.0.0.4", name: "good.example" },
   "HOST.Example": { address: "10.0.0.6", name: "HOST.Example" },
   "loc": { address: "10.0.0.7", name: "loc" },
-  // Its address has the name of another one.
+  // The address has another host's name.
   "liar": { address: "10.0.0.5", name: PARANOID },
 };
 const HOSTS = [
@@ -53,7 +53,7 @@ const FILES: Readonly<Record<string, string>> = {
   "/etc/nsm-bytes": "10.0.0.1\0x\floc\vHOST.Example,",
 };
 
-/** Why we deny where the library lets in. */
+/** Reasons why we deny callers that the library admits. */
 const DIFFERENCES: readonly { readonly reason: string; readonly seenIn: RegExp }[] = [
   {
     reason: "a call over RPC has no user: user@host counts by its host where that denies",
@@ -211,7 +211,7 @@ const PATTERNS = [
     "x@",
     "@x@y",
   ],
-  // What isspace(3), inet_addr(3) and getaddrinfo(3) make of it.
+  // Cases of isspace(3), inet_addr(3) and getaddrinfo(3).
   ...[
     "10.1\f.2.3/32",
     "10.0.0.1\f/32",
@@ -320,7 +320,7 @@ const OPTIONS = [
   ],
   ...["umask 0777", "umask 7777", "umask +22", "umask 00000022", "keepalive \f \r", "setenv \f"],
 ];
-/** Whole files: about lines rather than what is in them. */
+/** Complete files, about lines rather than their contents. */
 const FILE_TEXTS = [
   ...[
     "",
@@ -384,7 +384,7 @@ const FILE_TEXTS = [
     "[a:b] statd: ALL : allow\n",
     "statd\\: ALL\n",
   ],
-  // The library's strings end at a zero byte.
+  // In the library, a zero byte ends a string.
   ...["\0", "\\\n", "x\\\\\n\n", "\0\nstatd: ALL\n", "statd: A\0x\nLL\n", "statd: ALL\n\0"],
   ...["statd: 10.9.9.9 \0\nALL: allow x\n", "statd: ALL\0 : deny\n", "statd: ALL\\\0\n\n"],
   `statd: A\0${"x".repeat(2100)}\nLL\n`,
@@ -399,7 +399,7 @@ const FILE_TEXTS = [
 
 const DENY_ALL = "ALL: ALL\n";
 
-/** Each part by itself, in the file where it opens and in the one where it closes. */
+/** Each part alone, in the file that it admits by and in the file that it denies by. */
 function givenCases(): Case[] {
   const cases: Case[] = [];
   const [address, named] = ["10.0.0.1", "good.example"];
@@ -422,7 +422,7 @@ function givenCases(): Case[] {
   return cases;
 }
 
-/** Files of several rules put together from the parts. */
+/** Files of several rules, combined from the parts. */
 function generatedCases(count: number, random: (below: number) => number): Case[] {
   const one = <T>(from: readonly T[]) => from[random(from.length)]!;
   const keyword = () => one(["EXCEPT", "except", "Except"]);
@@ -452,7 +452,7 @@ function generatedCases(count: number, random: (below: number) => number): Case[
   });
 }
 
-/** What we decide. */
+/** Our decision. */
 function ours({ allow, deny, client }: Case): Decision {
   const parse = (text: string, whenMatched: Decision) =>
     parseAccessFile(text, "statd", whenMatched, () => {});
@@ -469,7 +469,7 @@ function ours({ allow, deny, client }: Case): Decision {
   }
 }
 
-/** Whether the library lets in a client for its netgroup. */
+/** Whether the library admits a client by its netgroup. */
 async function knowsNetgroups(host: TestHost): Promise<boolean> {
   await host.write("/run/hosts.allow", "statd: @broad\n");
   await host.write("/run/hosts.deny", DENY_ALL);
@@ -486,7 +486,7 @@ systemTest(
     for (const [path, text] of Object.entries(FILES)) await host.write(path, text);
     const { seed, random } = seededRandom();
     const all = [...givenCases(), ...generatedCases(500, random)];
-    // Debian 13 builds the library without netgroups, of which hosts_access(5) tells all the same.
+    // Debian 13 builds the library without netgroups, although hosts_access(5) describes them.
     const hasNetgroups = await knowsNetgroups(host);
     const cases = hasNetgroups
       ? all

@@ -1,6 +1,6 @@
 /**
- * Trust boundaries of the compiled program that have no file of their own. That something does not hold up
- * others is seen by the order of replies: a call that is sent behind it is answered before it.
+ * Trust boundaries of the compiled program that have no file of their own. The order of replies
+ * shows that work does not block callers: a later call is answered first.
  */
 
 import { DENO_RUN } from "../support/deno_run.ts";
@@ -34,7 +34,7 @@ const HOSTS = 6_000;
 const NAMES = 10_000;
 const PEER = "10.98.0.2";
 const STRANGERS = { addresses: ["10.99.0.1/32"], strangers: ["10.98.0.0/24"] };
-/** Registrations of one host that there can be. */
+/** Limit of registrations of one host. */
 const REGISTRATIONS_MAX = 256;
 
 systemTest("trust 4: hosts.deny keeps out whom the library keeps out", NEEDS, async (newHost) => {
@@ -79,7 +79,7 @@ systemTest(
     await host.write(`${MONITOR_LIST}/.peers`, `${facts.join("\n")}\n`);
     await host.output("chown", "-R", `--reference=${MONITOR_LIST}`, MONITOR_LIST);
     const { statd, agent } = await startAll(host);
-    await ask(agent, unmon({ monName: "nobody" })); // is answered when the list is whole
+    await ask(agent, unmon({ monName: "nobody" })); // the reply shows that the list is loaded
     const server = { address: "10.99.0.1", port: STATD_PORT };
     const notice = message(notify("somebody", 5));
     const source = { address: PEER };
@@ -123,7 +123,7 @@ systemTest(
         "-c",
         "echo held; exec sleep 600",
       );
-      // Where nobody may open it there is nothing to hold.
+      // Without permission to open the file, there is no lock to hold.
       await Promise.race([holder.line(/held/), holder.ended]);
     }
     const statd = host.start(OUR_STATD, ...FOREGROUND);
@@ -192,11 +192,11 @@ systemTest("trust 18: a link at sm.bak/.run is not followed", NEEDS, async (newH
   await host.write(`${MONITOR_LIST}/10.98.0.2`, `${ID} ${PRIV} 10.98.0.2 thishost\n`);
   const own = [`${NOTIFY_LIST}/.run`, `${MONITOR_LIST}/10.98.0.2`];
   await host.output("chown", "-h", `--reference=${NOTIFY_LIST}`, ...own);
-  // It goes on when somebody opens the FIFO to read.
+  // The writer continues once the FIFO is opened for reading.
   const writer = host.start("sh", "-c", "echo >/run/lure; echo opened");
   await writer.pid;
   const { code } = await host.run("timeout", "5", OUR_SM_NOTIFY, "-d");
-  assertEquals(code, 124); // goes on telling a peer that does not answer
+  assertEquals(code, 124); // the program still notifies a silent peer
   assertEquals(writer.lines, []);
 });
 
@@ -220,7 +220,7 @@ systemTest(
   [OUR_STATD, OUR_NSMCTL],
   async (newHost) => {
     const host = await newHost();
-    // As the user of sm can make it.
+    // A file that the user of sm can make.
     const evil = "x\x1b[2J\x9b31mevil";
     await host.write(`${STATE_DIRECTORY}/sm/${evil}`, "junk\n");
     await host.output("chown", "0", `${STATE_DIRECTORY}/sm/${evil}`);

@@ -1,6 +1,6 @@
 /**
- * The program file is replaced under a daemon that is being called, as a package manager does it, and
- * the daemon is restarted: to callers a moment without answers, to peers nothing at all.
+ * Upgrade during calls: the program file is replaced as by a package manager, and the daemon
+ * restarted. Callers see a pause, and peers nothing at all.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -16,16 +16,18 @@ import { monitorList, Traffic } from "../support/traffic_client.ts";
 
 const NEEDS = [OUR_STATD, "/usr/bin/python3"];
 const REPLACEMENTS = 3;
-/** Calls before each replacement, and again before each restart: more than are made meanwhile. */
+/**
+ * Number of calls before each replacement and before each restart; more than are made meanwhile.
+ */
 const CALLS = 600;
-/** Calls that show that it goes on, in number. */
+/** Number of calls that show progress. */
 const SOME = 50;
-/** With sm-notify at each start, as in service. */
+/** Options with sm-notify at each start, as in production. */
 const OPTIONS = FOREGROUND.filter((option) => option !== "--no-notify");
-/** Where the peers are. */
+/** Networks of the peers. */
 const PEERS = ["10.77.0.0/24", "10.99.9.0/24"];
 
-/** Prints each address to which anything is sent, over whatever transport, once. */
+/** Prints each destination address once, for any transport. */
 const WATCHER = `
 import socket
 s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
@@ -37,7 +39,7 @@ while True:
   seen.add(to)
 `;
 
-/** A program folder like that of an installation. */
+/** Program folder as made by an installation. */
 class Installation implements AsyncDisposable {
   private constructor(readonly folder: string) {}
 
@@ -53,7 +55,7 @@ class Installation implements AsyncDisposable {
     return `${this.folder}/rpc.statd`;
   }
 
-  /** Puts a new file in the place of the old one, which goes on existing as long as it runs. */
+  /** Replaces the file; the old one exists while it runs. */
   async replace(): Promise<void> {
     await Deno.copyFile(OUR_STATD, `${this.statd}.new`);
     await Deno.rename(`${this.statd}.new`, this.statd);
@@ -64,7 +66,7 @@ class Installation implements AsyncDisposable {
   }
 }
 
-/** What file a program runs from. */
+/** File that a program runs from. */
 async function fileOf(host: TestHost, program: BackgroundProgram): Promise<string> {
   return (await host.output("readlink", `/proc/${await program.pid}/exe`)).trim();
 }
@@ -86,7 +88,7 @@ systemTest(
     const agent = new Agent(host);
     let statd = await start();
 
-    // A callback that waits: there is no lock manager yet.
+    // This callback waits, since there is no lock manager yet.
     const waiting = { monName: "10.99.9.1", myName: "waiting" };
     const traffic = new Traffic(host, { seed: 1, width: 4, isMixed: true });
     traffic.ledger.begin(`${waiting.monName}/${waiting.myName}`, PRIV);
@@ -111,7 +113,7 @@ systemTest(
     }
 
     await agent.serve();
-    // The log need not have a line of it: other peers have used up the minute's.
+    // The log may lack a line about it: the limit per minute is used up by other peers.
     const told = () => agent.calls.filter(({ message }) => message.includes(text(waiting.monName)));
     await eventually("the lock manager is told", () => told().length > 0);
     assertEquals(await statd.stop(), 0);
@@ -128,7 +130,7 @@ systemTest(
     assertEquals([...Deno.readFileSync(host.path(`${STATE_DIRECTORY}/state`))], [3, 0, 0, 0]);
     const notifyList = [...Deno.readDirSync(host.path(`${STATE_DIRECTORY}/sm.bak`))];
     assertEquals(notifyList.map(({ name }) => name).filter((name) => !name.startsWith(".")), []);
-    // Nothing was sent to a peer until now that there is a reboot for one of them.
+    // Until this reboot, nothing was sent to a peer.
     const reboot = ["-d", "--force", "--deadline", "1", "--only", waiting.monName];
     await host.run(`${installation.folder}/sm-notify`, ...reboot);
     await watcher.line(new RegExp(`to ${waiting.monName}$`));

@@ -1,6 +1,6 @@
 /**
- * A state directory that can never be written, as on a read-only appliance: statd refuses to start, or
- * serves from memory where it is allowed to, and says so wherever somebody may look.
+ * Read-only state directory, as on an appliance: statd refuses to start or, if permitted, serves
+ * from memory and says so everywhere.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -18,7 +18,7 @@ const NOTIFY_SOCKET = "/run/notify.sock";
 const METRICS = "127.0.0.1:9199";
 const READ_ONLY = /Volatile: Cannot write "\/var\/lib\/nfs\/sm": Read-only file system/;
 
-/** The record of a peer that was monitored when the directory could still be written. */
+/** Record of a peer that was monitored when the directory was writable. */
 function recordOf(peer: string): string {
   return `0100007f 000186b5 00000003 00000010 ${"00".repeat(16)} ${peer} localhost\n`;
 }
@@ -27,7 +27,7 @@ async function makeReadOnly(host: TestHost): Promise<void> {
   await host.output("mount", "-o", "remount,ro", STATE_DIRECTORY);
 }
 
-/** What `nsmctl list` says: the peers that are monitored. */
+/** Monitored peers in `nsmctl list`. */
 async function listed(host: TestHost): Promise<string[]> {
   const { peers } = JSON.parse(await host.output(OUR_NSMCTL, "list", "--json"));
   return peers.map(({ monName }: { monName: string }) => monName).sort();
@@ -60,7 +60,7 @@ systemTest("statd serves from memory where it can never write", NEEDS, async (ne
   const statd = host.start(...withManager.filter((word) => word !== "--no-notify"));
   await statd.line(READY);
 
-  // The log, the service manager, people and Prometheus are told.
+  // Log, service manager, operator and Prometheus are informed.
   await statd.line(READ_ONLY);
   await statd.line(/Not running sm-notify/);
   assertMatch(await manager.message(/READY=1/), READ_ONLY);
@@ -69,7 +69,7 @@ systemTest("statd serves from memory where it can never write", NEEDS, async (ne
   assertMatch(stdout, READ_ONLY);
   assertMatch(await host.output("curl", "-sS", `http://${METRICS}/metrics`), /^nsm_degraded 1$/m);
 
-  // What was on the disk counts, and so does what comes and goes.
+  // Records on disk are served, and so are later registrations and removals.
   const [old, kept, gone] = ["10.99.9.1", "10.99.9.2", "10.99.9.3"] as const;
   const [, word] = /^SUCCESS 00000000 (\w+)$/.exec(await ask(agent, mon({ monName: kept })))!;
   const stateNumber = parseInt(word!, 16);
@@ -83,7 +83,7 @@ systemTest("statd serves from memory where it can never write", NEEDS, async (ne
   assertEquals(await statd.stop(), 0);
   assertEquals(agent.calls.length, 2);
 
-  // Another one forgets what was in memory; it is the same life of the host.
+  // The next daemon has lost the list in memory; the life of the host is the same one.
   const next = await startStatd(host);
   assertEquals(await listed(host), [old]);
   assertEquals(await ask(agent, mon({ monName: kept })), `SUCCESS 00000000 ${word}`);

@@ -1,4 +1,4 @@
-/** What the world around may do to a daemon that serves: it goes on, and finds its way back by itself. */
+/** Faults of the surroundings of a serving daemon: it continues, and recovers by itself. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
@@ -23,8 +23,8 @@ const REMOVED = "SUCCESS 00000003";
 const QUIET = [...FOREGROUND, "--check-notify-source", "off"];
 
 /**
- * Runs a program as the child of a shell, and gives its process id: nsenter(1) stops itself where its own
- * child is stopped, and does not go on with it.
+ * Runs a program as the child of a shell, and returns its process id. nsenter(1) stops itself when
+ * its child is stopped, and does not continue with it.
  */
 async function startAside(host: TestHost, ...command: string[]): Promise<number> {
   const shell = host.start("sh", "-c", '"$@" & echo "pid $!"; wait', "sh", ...command);
@@ -68,7 +68,7 @@ systemTest("an rpcbind that does not answer holds up no call", NEEDS, async (new
 systemTest("registrations that a stranger removed are made by the next", NEEDS, async (newHost) => {
   const host = await newHost();
   const { statd, agent } = await startAll(host);
-  // Somebody else's now, on a port where nobody answers as we do.
+  // The registration now belongs to another program, at a port that gives no answer.
   await agent.serve({ program: 100024, versions: [1], conduct: "silent" });
   assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), DONE);
   await statd.stop("KILL");
@@ -92,7 +92,7 @@ systemTest("an rpcbind that hangs at the start delays statd only", NEEDS, async 
   assertEquals(await statd.stop(), 0);
 });
 
-/** What brings back a registration that root took from a living rpcbind. */
+/** Events that restore a registration removed by root from a running rpcbind. */
 const REMINDERS: Readonly<Record<string, (host: TestHost, statd: number) => Promise<unknown>>> = {
   "SIGHUP": (host, statd) => host.kill(statd, "HUP"),
   "a mount's start-statd": (host) => host.output(OUR_START_STATD),
@@ -146,7 +146,7 @@ systemTest(
 systemTest("addresses may come, go and come back", NEEDS, async (newHost) => {
   const host = await newHost({ addresses: ["10.99.0.1/32"] });
   const { statd, agent } = await startAll(host);
-  // Of another host, as far as statd can tell.
+  // To statd, this address may belong to another host.
   const source = { address: "10.99.0.1" };
   const from = async (address: string) => {
     const to = { address, port: STATD_PORT };
@@ -202,7 +202,7 @@ systemTest("a lock manager that unregistered is told when it is back", NEEDS, as
   assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), DONE);
   assertEquals(await ask(agent, notify("10.99.9.1", 5)), "SUCCESS");
   await agent.called(1);
-  // As when the last file system was unmounted: nobody is where it was, and rpcbind knows nothing.
+  // As after the last unmount: the lock manager's port is silent, and rpcbind has no entry.
   await agent.serve({ isRegistered: false, conduct: "silent" });
   for (const version of ["1", "3", "4"]) await host.output("rpcinfo", "-d", "100021", version);
   assertEquals(await ask(agent, notify("10.99.9.1", 7)), "SUCCESS");
@@ -237,7 +237,7 @@ systemTest("names are those of the files that are there now", NEEDS, async (newH
   const statd = await startStatd(host);
   assertEquals(await ask(agent, mon({ monName: "early.example" })), DONE);
   await statd.line(/Cannot look up peer "early\.example"/);
-  // As when a network comes up: both files are new ones.
+  // As when a network comes up: both files are new.
   await host.write("/etc/resolv.conf", "# no name server\n");
   await host.write("/etc/hosts", "127.0.0.1 localhost\n127.0.0.9 late.example late\n");
   assertEquals(await ask(agent, mon({ monName: "late.example" })), DONE);

@@ -1,6 +1,6 @@
 /**
- * `deno task ctdb`: what nsm-cluster(7) says about CTDB, copied from the page to a cluster of two nodes with
- * Debian's ctdbd. Names begin with the number of the acceptance test that they are.
+ * `deno task ctdb`: instructions of nsm-cluster(7) about CTDB, copied from the page to a cluster of two
+ * nodes with Debian's ctdbd. Names begin with the number of the acceptance test.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -24,7 +24,10 @@ const SUCCESS = /^SUCCESS 00000000/;
 const IPV6 = "fd00::50";
 const PUBLIC = ["10.0.0.50", "10.0.0.51", "10.0.0.52", "10.0.0.53", IPV6];
 
-/** Two nodes as in the manual page, with further lines in script.options; and the folder of the ledgers. */
+/**
+ * Two nodes as in the manual page, with further lines in script.options; and the folder of the
+ * ledgers.
+ */
 async function cluster(
   newHost: NewHost,
   newFolder: NewFolder,
@@ -63,7 +66,7 @@ function idOf(address: string): string {
   return `ip-${address.replaceAll(":", "-")}`;
 }
 
-/** Moves addresses so that each node has two of those that are not IPv6. */
+/** Moves addresses so that each node has two IPv4 addresses. */
 async function deal(nodes: readonly [CtdbNode, CtdbNode]): Promise<readonly [string[], string[]]> {
   const [ofA] = await dealt(nodes);
   for (const [i, address] of PUBLIC.filter((address) => address !== IPV6).entries()) {
@@ -73,7 +76,7 @@ async function deal(nodes: readonly [CtdbNode, CtdbNode]): Promise<readonly [str
   return await dealt(nodes);
 }
 
-/** Addresses of each node, once each node holds the identities, too. */
+/** Addresses of each node, once the nodes hold the identities too. */
 async function dealt(
   [a, b]: readonly [CtdbNode, CtdbNode],
 ): Promise<readonly [string[], string[]]> {
@@ -117,7 +120,8 @@ systemTest(
     for (const client of clients) assertMatch(await a.mon(client), SUCCESS);
     assertMatch(await b.mon("127.1.9.1"), SUCCESS);
 
-    // Moved: told from the address, by the names of the cluster; node b's own client lost nothing.
+    // The move notifies clients from the address, by the cluster's names; clients of node b's own
+    // address lose nothing.
     const [moved, ...left] = ofA.filter((address) => address !== IPV6);
     await onB.forget();
     await b.move(moved!, 1);
@@ -133,8 +137,8 @@ systemTest(
     assertEquals((await onB.report()).get("127.1.9.1"), undefined);
     assertEquals((await onA.report()).get(clients[0]!), undefined);
 
-    // The node ends without a word, and nobody sees the ledgers: the address comes all the same. What it
-    // had left is told when they are back.
+    // The node crashes, and no node sees the ledgers: the address moves all the same. Clients left
+    // over are notified once the ledgers are back.
     assertMatch(await a.mon("127.1.9.2"), SUCCESS);
     await Deno.rename(ledgers, `${ledgers}.away`);
     await a.kill();
@@ -176,11 +180,13 @@ systemTest(
   },
 );
 
-/** Hosts that CTDB's callout is run for, by each program. */
+/** Number of hosts for which CTDB's callout runs, per program. */
 const CALLOUTS = 100;
-/** Between two looks at the health, in ms: many more than CTDB's, and too few to slow anything down. */
+/**
+ * Interval of health checks, in ms: much shorter than CTDB's, and long enough to slow nothing down.
+ */
 const HEALTH_MS = 100;
-/** How much longer it may take with ours than with Debian's, one run of each. */
+/** Tolerated ratio of durations, ours to Debian's, with one run of each. */
 const SLOWER_MAX = 2;
 
 systemTest(
@@ -188,7 +194,7 @@ systemTest(
   [...NEEDS, DEBIAN_STATD],
   async (newHost, newFolder) => {
     const shared = await newFolder();
-    // Its place has ours in the hosts.
+    // That path has our program in the hosts.
     await Deno.copyFile(DEBIAN_STATD, `${shared}/debian`);
     const [{ host }] = await ctdbPair(newHost, {
       publicAddresses: [`${PUBLIC[0]}/24`, `${PUBLIC[1]}/24`],

@@ -1,4 +1,4 @@
-/** Acceptance test 10 of identities: three members of etcd, whose leader is killed again and again. */
+/** Acceptance test 10 of identities: three members of etcd, whose leader is killed repeatedly. */
 
 import { assert, assertEquals } from "@std/assert";
 import { Agent } from "../../support/agent_client.ts";
@@ -11,15 +11,15 @@ import { OUR_STATD, systemTest } from "../../support/system_test.ts";
 
 /** The long form is a task of its own. */
 const KILLS = Deno.env.has("LONG") ? 30 : 2;
-/** Between two kills, in ms. */
+/** Interval of kills, in ms. */
 const PERIOD_MS = Deno.env.has("LONG") ? 10_000 : 4_000;
 /**
- * Lock managers that ask at the same time, and the time between two calls of each, in ms: 100 calls a
- * second. Who was kept waiting catches up.
+ * Number of concurrent lock managers, and interval of calls of each, in ms: 100 calls per second. A
+ * delayed caller catches up.
  */
 const CALLERS = 4;
 const EVERY_MS = 40;
-/** Replies that should be there at the latest, in ms: nfs-ganesha gives up after 3 s. */
+/** Time after which a reply counts as late, in ms: nfs-ganesha gives up after 3 s. */
 const LATE_MS = 2_000;
 
 systemTest(
@@ -82,7 +82,7 @@ systemTest(
   },
 );
 
-/** Who is on record with etcd itself, under any epoch. */
+/** Names recorded in etcd, under any epoch. */
 async function recordedNames(etcd: EtcdCluster): Promise<string[]> {
   const range = { key: btoa("/nsm/mon/vip1/"), range_end: btoa("/nsm/mon/vip10"), keys_only: true };
   const { kvs = [] } = await etcd.call(1, "/v3/kv/range", range) as { kvs?: { key: string }[] };

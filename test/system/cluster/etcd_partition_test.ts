@@ -1,6 +1,6 @@
 /**
- * Acceptance test 11 of identities: etcd has lost its majority for a while. What callers notice is printed;
- * times are held to nothing but the limits of a reply, since other work shares the machine.
+ * Acceptance test 11 of identities: etcd loses its majority for a while. Waits of callers are
+ * printed; only the limit of a reply is asserted, since other work shares the machine.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -12,7 +12,7 @@ import { ask } from "../../support/statd.ts";
 import { OUR_NSMCTL } from "../../support/nsmctl_host.ts";
 import { OUR_STATD, systemTest } from "../../support/system_test.ts";
 
-/** How long the majority is away, in ms; the long form is a task of its own. */
+/** Duration of the loss of the majority, in ms; the long form is a task of its own. */
 const AWAY_MS = Deno.env.has("LONG") ? 60_000 : 2_000;
 const SUCCESS = /^SUCCESS 00000000/;
 const FAILURE = /^SUCCESS 00000001/;
@@ -61,7 +61,7 @@ for (const mode of ["refuse", "local"] as const) {
         return answer;
       };
       let asked = 0;
-      /** Calls of each kind for some time; who was new, and the times of the three kinds. */
+      /** Makes calls of each kind for some time; returns the new names, and times by kind. */
       const callFor = async (ms: number, isNewGranted: boolean) => {
         const times = { null: new Times(), notify: new Times(), mon: new Times() };
         for (const until = performance.now() + ms; performance.now() < until;) {

@@ -1,6 +1,6 @@
 /**
- * Identities with etcd as ledger, beside Debian's etcd-server. Names begin with the number of the
- * acceptance test that they are. The programs are those of ETCD, or in /usr/bin.
+ * Identities with etcd as ledger, from Debian's etcd-server. Names begin with the number of the
+ * acceptance test. The programs are those of ETCD, or in /usr/bin.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -21,7 +21,7 @@ const B = "10.98.0.2";
 const SUCCESS = /^SUCCESS 00000000/;
 const FAILURE = /^SUCCESS 00000001/;
 
-/** What a test makes its world with. */
+/** Functions with which a test makes its world. */
 type Made = readonly [NewHost, NewFolder];
 
 interface World {
@@ -40,7 +40,7 @@ interface Options {
   readonly timeoutMs?: number;
 }
 
-/** Two nodes with one cluster, which runs beside the first node. */
+/** Two nodes and one etcd cluster, which runs beside the first node. */
 async function world([newHost, newFolder]: Made, options: Options = {}): Promise<World> {
   const { members = 1, flags = [], identity = "", etcd: more = "", timeoutMs = 1500 } = options;
   const endpoints = Array.from({ length: members }, (_, i) => `http://${A}:${23791 + i}`);
@@ -187,7 +187,7 @@ systemTest(
     await a.start();
     await a.identity("acquire", "vip1");
     assertMatch(await a.mon("127.1.0.1"), SUCCESS);
-    // Longer than the token's lifetime: the next call finds the token expired.
+    // This is longer than the token's lifetime: the next call finds the token expired.
     await a.host.output("sleep", "3");
     assertMatch(await a.mon("127.1.0.2"), SUCCESS);
     const root = await tokenOf(etcd, "root", "r");

@@ -1,6 +1,6 @@
 /**
- * What cluster managers do with nfs-utils' own means, and without identities. Names begin with the number
- * of the acceptance test that they are; driving_tools_test.ts has the agents themselves.
+ * Cluster managers with nfs-utils' own means, without identities. Names begin with the number of
+ * the acceptance test; driving_tools_test.ts has the agents themselves.
  */
 
 import { assert, assertEquals } from "@std/assert";

@@ -1,6 +1,6 @@
 /**
- * Acceptance test 18 of identities: nfs-ganesha, whose lock manager asks one thing at a time and gives up
- * after 3 s, beside a ledger that is slow. A stand-in of etcd delays its answers.
+ * Acceptance test 18 of identities: nfs-ganesha, whose lock manager makes one call at a time and
+ * gives up after 3 s, with a slow ledger. A stand-in of etcd delays its answers.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -27,7 +27,7 @@ const CONF = `[identity "vip1"]\naddresses = ${VIP}\nledger = etcd\n` +
 interface World {
   readonly etcd: BackgroundProgram;
   readonly ganesha: BackgroundProgram;
-  /** Two that call at a time. */
+  /** Two agents, which call concurrently. */
   readonly agents: readonly [Agent, Agent];
   readonly node: ClusterNode;
 }
@@ -52,7 +52,7 @@ async function conduct(etcd: BackgroundProgram, name: string): Promise<void> {
   await etcd.line(new RegExp(`conduct ${name}`));
 }
 
-/** Lines of ganesha's log that say that a client is not monitored. */
+/** Lines of ganesha's log about clients that are not monitored. */
 function refusals(ganesha: BackgroundProgram): string[] {
   return ganesha.lines.filter((line) => /Monitor .* failed/i.test(line));
 }
@@ -81,7 +81,7 @@ systemTest(
     for (const known of ["127.1.0.1", "127.2.0.1", "127.2.0.2"]) {
       assertEquals(await locks(known, other), LOCK.GRANTED, known);
     }
-    // Its registration waits behind the other one.
+    // Its registration waits for the other one.
     assertEquals(await locks("127.2.0.8", other), LOCK.DENIED_NOLOCKS);
     assertEquals(await refused, LOCK.DENIED_NOLOCKS);
     assert(refusals(ganesha).length > 0);

@@ -1,6 +1,6 @@
 /**
- * Identities with a directory as ledger, on nodes that see the same storage. Names begin with the number
- * of the acceptance test that they are.
+ * Identities with a directory as ledger, on nodes with shared storage. Names begin with the number
+ * of the acceptance test.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -25,7 +25,7 @@ function section(id: string, vip: string, ledger: string): string {
     `ledger = directory:${ledger}\n`;
 }
 
-/** A node with peers of its own network. */
+/** Node with peers of its own network. */
 async function node(
   newHost: NewHost,
   name: string,
@@ -69,7 +69,8 @@ systemTest(
     assertEquals(refused, 4);
     assertMatch(stderr, /held by a since .*--fenced if that node is dead/);
     await b.identity("acquire", "vip1", "--fenced");
-    // A run with silent peers lasts as long as it may; a busy machine needs more time for the others.
+    // A run with silent peers lasts until its time limit; a busy machine needs more time for the
+    // other peers.
     let run = await b.notify("vip1", "--deadline", "8");
     for (let attempt = 0; attempt < 3 && run.summary["told"] !== 950; attempt++) {
       run = await b.notify("vip1", "--deadline", "40");
@@ -96,7 +97,7 @@ systemTest(
     await c.start();
     await peersOf(c);
     await c.identity("acquire", "vip1", "--fenced");
-    const next = await c.notify("vip1", "--deadline", "300"); // it ends when all were told
+    const next = await c.notify("vip1", "--deadline", "300"); // it ends once all are notified
     assertEquals([next.code, next.summary["told"]], [0, 1000]);
     assert(Number(next.summary["state"]) > Number(summary["state"]));
   },
@@ -206,7 +207,7 @@ systemTest(
     const conf = section("vip1", VIPS[0]!, await newFolder());
     const [a, b] = [await started(newHost, "a", conf), await started(newHost, "b", conf)];
     await a.identity("acquire", "vip1");
-    assertMatch(await a.mon("10.200.0.1"), SUCCESS); // nobody there
+    assertMatch(await a.mon("10.200.0.1"), SUCCESS); // a silent address
     await a.identity("acquire", "vip1");
     const running = a.notify("vip1", "--deadline", "60");
     await eventually("it has begun", async () => (await a.host.run("pgrep", "nsmctl")).code === 0);
@@ -252,7 +253,7 @@ systemTest(
     assertMatch(await a.mon("127.1.0.1"), SUCCESS);
     const journal = `${ledger}/epoch.1/journal`;
     await Deno.rename(journal, `${journal}.away`);
-    await a.host.output("mkfifo", journal); // whoever opens it waits
+    await a.host.output("mkfifo", journal); // opening a FIFO blocks
     await a.host.output("chown", `--reference=${journal}.away`, journal);
     const hanging = a.mon("127.1.0.2");
     assertMatch(await ask(a.agent, nullCall), /^SUCCESS/);
@@ -354,7 +355,7 @@ systemTest(
     const a = await started(newHost, "a", section("vip1", VIPS[0]!, await newFolder()));
     const peers = await peersOf(a);
     await a.identity("acquire", "vip1");
-    assertMatch(await a.mon("10.200.0.1"), SUCCESS); // nobody there
+    assertMatch(await a.mon("10.200.0.1"), SUCCESS); // a silent address
     assertMatch(await a.mon("127.1.0.1"), SUCCESS);
     await a.identity("acquire", "vip1");
     const running = a.notify("vip1", "--deadline", "60");

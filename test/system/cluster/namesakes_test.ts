@@ -1,4 +1,7 @@
-/** Two nodes with one host name: neither takes an identity from the other unless it is said to be dead. */
+/**
+ * Two nodes with one host name: neither takes an identity from the other unless the other is
+ * declared dead.
+ */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { ClusterNode } from "../../support/cluster_node.ts";
@@ -7,7 +10,7 @@ import { type NewHost, OUR_STATD, systemTest } from "../../support/system_test.t
 
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 
-/** A host in a boot of its own, with the settings of an identity. */
+/** Host in a boot of its own, with the settings of an identity. */
 async function bootedHost(newHost: NewHost, ledger: string) {
   const conf = `[identity "vip1"]\naddresses = 10.99.0.1\nledger = directory:${ledger}\n`;
   const host = await newHost({ addresses: ["10.99.0.1/32"], etc: { "nfs.conf": conf } });
@@ -37,7 +40,7 @@ systemTest(
     assertEquals((await a.report("vip1"))["state"], "held");
     await namesake.signal("TERM");
 
-    // The first remedy: a name of its own.
+    // First remedy: a name of its own.
     const b = new ClusterNode(second, "nfs2");
     await b.start();
     const { stderr: named } = await b.nsmctl("acquire", "vip1");
@@ -47,7 +50,7 @@ systemTest(
     await b.identity("release", "vip1");
     await b.signal("TERM");
 
-    // The second one, where the other host is not dead: it learns why it has lost the identity.
+    // Second remedy, if the other host is alive: that host learns why it has lost the identity.
     await a.identity("acquire", "vip1");
     await namesake.start();
     await namesake.identity("acquire", "vip1", "--fenced");

@@ -1,6 +1,6 @@
 /**
- * What nsm-cluster(7) says about Pacemaker, copied from the page to a cluster of two nodes with Debian's
- * corosync and Pacemaker. Names begin with the number of the acceptance test that they are.
+ * Instructions of nsm-cluster(7) about Pacemaker, copied from the page to a cluster of two nodes
+ * with Debian's corosync and Pacemaker. Names begin with the number of the acceptance test.
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -72,7 +72,8 @@ systemTest(
     assertEquals((await a.host.run("mountpoint", "-q", "/srv/vip1")).code !== 0, true);
     assertMatch(await a.mon("127.1.2.1"), SUCCESS);
 
-    // Its ledger is gone: who is new is refused, the monitor action sees it, and the service moves.
+    // The ledger is lost: new clients are refused, the monitor action reports it, and the service
+    // moves.
     assertMatch(await b.mon("127.1.1.1"), SUCCESS);
     const onA = await clientsOf(a);
     await b.host.output("umount", "--lazy", "/srv/vip1");

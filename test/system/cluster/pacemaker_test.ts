@@ -1,6 +1,6 @@
 /**
- * The resource agent for Pacemaker, with Debian's shell functions for agents, its ocf-tester, and its
- * Pacemaker. Names begin with the number of the acceptance test that they are.
+ * Resource agent for Pacemaker, with Debian's shell functions for agents, its ocf-tester, and its
+ * Pacemaker. Names begin with the number of the acceptance test.
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -57,7 +57,7 @@ function agent(
   );
 }
 
-/** The same, as a status. */
+/** Exit status of {@link agent}. */
 async function status(...args: globalThis.Parameters<typeof agent>): Promise<number> {
   return (await agent(...args)).code;
 }
@@ -82,7 +82,7 @@ systemTest(
       );
       assertEquals(code, 0, stdout + stderr);
       assertStringIncludes(stdout, "passed all tests");
-      // It asks for optional actions too, and says what it thinks of the meta-data.
+      // ocf-tester also calls optional actions, and comments on the meta-data.
       assertEquals(/\* (?!Your agent does not support)/.exec(stdout)?.input, undefined);
     }
   },

@@ -1,6 +1,7 @@
 /**
- * What nsm-cluster(7) says, copied from the page to two hosts that have nothing: a service whose ledger is a
- * directory, and one whose ledger is in an etcd with TLS and users, each to the take-over that is tried.
+ * Instructions of nsm-cluster(7), copied from the page to two bare hosts: a service with a
+ * directory as ledger, and one with an etcd with TLS and users, each up to the test of the
+ * take-over.
  */
 
 import { assertEquals, assertMatch } from "@std/assert";
@@ -15,11 +16,11 @@ import { type NewHost, OUR_STATD, systemTest } from "../../support/system_test.t
 const ETCDCTL = Deno.env.get("ETCDCTL") ?? "/usr/bin/etcdctl";
 const OPENSSL = "/usr/bin/openssl";
 const SUCCESS = /^SUCCESS 00000000/;
-/** The address of the service on the page, and of the members of etcd. */
+/** Address of the service on the page, and addresses of the members of etcd. */
 const VIP = "10.0.0.50";
 const MEMBERS = ["e1", "e2", "e3"].map((name, i) => `10.0.0.${11 + i} ${name}`);
 
-/** Two hosts on a cable, as the page has their settings. */
+/** Two hosts on a cable, configured as on the page. */
 async function pair(
   newHost: NewHost,
   nfsConf: string,
@@ -37,7 +38,7 @@ async function pair(
   return nodes;
 }
 
-/** Has the service begin on node a, which dies then, and be taken over by node b. */
+/** Starts the service on node a, kills node a, and lets node b take over. */
 async function takeOver([a, b]: readonly [ClusterNode, ClusterNode]): Promise<void> {
   const page = (await Deno.readTextFile(new URL("../../../conf/nsm-cluster.7", import.meta.url)))
     .replaceAll("\\-", "-");
@@ -82,7 +83,7 @@ systemTest(
   },
 );
 
-/** An authority, and the certificate of the members. */
+/** Certificate authority, and certificate of the members. */
 const CERTIFICATES = `
 mkdir -m 755 /etc/nsm && cd /etc/nsm
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \\
@@ -95,7 +96,7 @@ openssl x509 -req -in etcd.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 36
 `;
 const PASSWORD = "secret of nsm";
 
-/** Three members on the host of the first node, with users, of which root is one. */
+/** Three members on the first node's host, with users, one of them root. */
 async function startEtcd(host: TestHost, folder: string): Promise<void> {
   await host.output("sh", "-ec", CERTIFICATES);
   const names = MEMBERS.map((line) => line.split(" ") as [string, string]);

@@ -1,6 +1,7 @@
 /**
- * Acceptance test 21 of identities: a service in a pod as Kubernetes runs one, with the settings of the page. The pod has a network behind
- * masquerading, a root that is read-only, and a user without privileges; its ledger is a volume.
+ * Acceptance test 21 of identities: a service in a pod of Kubernetes, with the settings of the
+ * page. The pod has a network behind masquerading, a read-only root, and an unprivileged user; its
+ * ledger is a volume.
  */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -94,7 +95,7 @@ systemTest(
       { host: client, addresses: [`${CLIENT}/24`] },
     );
 
-    // The client is of nfs-utils, and has mounted the service by its name.
+    // The client is nfs-utils', and has mounted the service by its name.
     await client.startRpcbind();
     const lockd = new Agent(client);
     await lockd.serve();
