@@ -7,7 +7,7 @@
 import { startOf } from "./start_of.ts";
 import project from "../../deno.json" with { type: "json" };
 import { loadRpcbindSettings } from "../config/load.ts";
-import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
+import { goToBackground, isInBackground, leaveTerminal } from "../platform/daemonize.ts";
 import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import { type HandedOver, takeHandedOver } from "../platform/handed_over.ts";
 import type { Invocation } from "../platform/role.ts";
@@ -23,7 +23,7 @@ export async function rpcbind(invocation: Invocation): Promise<number> {
   const loaded = loadRpcbindSettings(startOf(invocation));
   if (loaded.kind === "exit") return print(loaded);
   const { settings, warnings } = loaded;
-  const isBackground = isInBackground();
+  let isBackground = isInBackground();
   let handedOver: readonly HandedOver[];
   try {
     handedOver = takeHandedOver(Deno.env);
@@ -40,7 +40,9 @@ export async function rpcbind(invocation: Invocation): Promise<number> {
       );
       return 1;
     }
-    return await startInBackground(selfCommand("rpcbind", args, calledAs));
+    const status = await goToBackground(() => selfCommand("rpcbind", args, calledAs));
+    if (status !== undefined) return status;
+    isBackground = true;
   }
   const isToStderr = settings.debug;
   const log = openLog(programName, { ...settings, debug: [], isToStderr });

@@ -9,14 +9,14 @@ import { startOf } from "./start_of.ts";
 import project from "../../deno.json" with { type: "json" };
 import { loadSmNotifySettings } from "../config/load.ts";
 import type { SmNotifySettings } from "../config/settings.ts";
-import { isInBackground, leaveTerminal, startInBackground } from "../platform/daemonize.ts";
+import { goToBackground, isInBackground, leaveTerminal } from "../platform/daemonize.ts";
 import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import type { Invocation } from "../platform/role.ts";
-import { selfCommand } from "../platform/self_command.ts";
-import { openLog } from "./logging.ts";
+import { type SelfCommand, selfCommand } from "../platform/self_command.ts";
+import { type OpenLog, openLog } from "./logging.ts";
 import { showWhatWouldBeNotified } from "../notify/dry_run.ts";
 import { notifyPeers, type Prepared } from "../notify/run.ts";
-import { prepareToNotify } from "../notify/prepare.ts";
+import { prepareToNotify, type ReadyToNotify } from "../notify/prepare.ts";
 import { totalMsOf } from "../notify/plan.ts";
 import { complain, print } from "../platform/standard_streams.ts";
 import { reasonOf } from "../reason.ts";
@@ -41,14 +41,13 @@ export async function smNotify(invocation: Invocation): Promise<number> {
   }
   const totalMs = totalMsOf(settings, origins.retryTime !== "default");
   const isTransportSet = origins.sendUsingTcp !== "default";
-  const isToStderr = settings.noSyslog || settings.dryRun;
-  const log = openLog(programName, { ...settings, isToStderr });
-  const parts = { settings, totalMs, isTransportSet, log };
-  try {
+  const parts = { settings, totalMs, isTransportSet };
+  const open = () => openOwnLog(programName, settings);
+  return await reporting(programName, open(), async (log) => {
     const prepared = preparedInForeground();
     if (isInBackground() && prepared !== undefined) {
       leaveTerminal();
-      return await notifyPeers({ ...parts, prepared, isInBackground: true });
+      return await notifyPeers({ ...parts, log, prepared, isInBackground: true });
     }
     for (const warning of warnings) log.warning(warning.message);
     if (settings.dryRun) return showWhatWouldBeNotified(settings, log);
@@ -58,27 +57,57 @@ export async function smNotify(invocation: Invocation): Promise<number> {
     if (typeof outcome === "number") return outcome;
     if (isInBackground()) { // started there by rpc.statd
       leaveTerminal();
-      return await notifyPeers({ ...parts, ...outcome, isInBackground: true });
+      return await notifyPeers({ ...parts, ...outcome, log, isInBackground: true });
     }
     if (settings.noSyslog || settings.json) {
-      return await notifyPeers({ ...parts, ...outcome, isInBackground: false });
+      return await notifyPeers({ ...parts, ...outcome, log, isInBackground: false });
     }
     log.notice("Backgrounding to notify hosts...");
-    const command = selfCommand("sm-notify", args, calledAs);
-    const env = {
-      ...command.env,
-      ...log.forChildren,
-      [PREPARED_VARIABLE]: JSON.stringify(outcome.prepared),
-    };
-    using _starting = outcome.starting;
-    const status = await startInBackground({ ...command, env });
-    // The background goes on; the exit status says that some peers cannot be told.
-    return status === 0 && outcome.prepared.unmovedSince !== undefined ? 1 : status;
+    const status = await begin(selfCommand("sm-notify", args, calledAs), outcome, log);
+    if (status !== undefined) return status;
+    // The log of a process in the background is another one.
+    return await reporting(
+      programName,
+      open(),
+      (log) => notifyPeers({ ...parts, ...outcome, log, isInBackground: true }),
+    );
+  });
+}
+
+/** Log of a run or a dry run. */
+function openOwnLog(programName: string, settings: SmNotifySettings): OpenLog {
+  return openLog(programName, { ...settings, isToStderr: settings.noSyslog || settings.dryRun });
+}
+
+/** Exit status of an action; an error is logged, and also printed unless the log is on standard error. */
+async function reporting(
+  programName: string,
+  log: OpenLog,
+  action: (log: OpenLog) => Promise<number> | number,
+): Promise<number> {
+  try {
+    return await action(log);
   } catch (error) {
     log.error(reasonOf(error));
     if (!log.isOnStderr) complain(`${programName}: ${reasonOf(error)}`);
     return 1;
   }
+}
+
+/** Goes to the background; returns the exit status of this process, undefined in the background. */
+async function begin(
+  command: SelfCommand,
+  { prepared, starting }: ReadyToNotify,
+  log: OpenLog,
+): Promise<number | undefined> {
+  const status = await goToBackground(() => ({
+    ...command,
+    env: { ...command.env, ...log.forChildren, [PREPARED_VARIABLE]: JSON.stringify(prepared) },
+  }));
+  if (status === undefined) return undefined;
+  starting[Symbol.dispose]();
+  // The background goes on; the exit status says that some peers cannot be told.
+  return status === 0 && prepared.unmovedSince !== undefined ? 1 : status;
 }
 
 function preparedInForeground(): Prepared | undefined {

@@ -7,12 +7,7 @@
 import { startOf } from "./start_of.ts";
 import project from "../../deno.json" with { type: "json" };
 import { loadStatdSettings } from "../config/load.ts";
-import {
-  forkToBackground,
-  isInBackground,
-  leaveTerminal,
-  startInBackground,
-} from "../platform/daemonize.ts";
+import { goToBackground, isInBackground, leaveTerminal } from "../platform/daemonize.ts";
 import { closeInheritedDescriptors } from "../platform/descriptors.ts";
 import type { Invocation } from "../platform/role.ts";
 import { type SelfCommand, selfCommand } from "../platform/self_command.ts";
@@ -62,7 +57,6 @@ export async function statd(invocation: Invocation): Promise<number> {
       const status = await begin(programName, () => selfCommand("statd", args, calledAs));
       if (status !== undefined) return status;
       isBackground = true;
-      leaveTerminal();
     }
   }
   const isToStderr = settings.foreground && settings.noSyslog;
@@ -86,9 +80,7 @@ export async function statd(invocation: Invocation): Promise<number> {
  */
 async function begin(programName: string, command: () => SelfCommand): Promise<number | undefined> {
   try {
-    const forked = forkToBackground();
-    if (forked === "background") return undefined;
-    return forked?.status ?? await startInBackground(command());
+    return await goToBackground(command);
   } catch (error) {
     complain(`${programName}: ${reasonOf(error)}`);
     return 1;

@@ -94,7 +94,7 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
   const output = new JsonOutput(settings.json);
   const running = { ...parts, output };
   const { counts, isWhole } = await runNotifier(running, run, sources, isResolverSet, stop.signal);
-  output.print(summaryLine(counts, prepared.stateNumber));
+  output.print(() => summaryLine(counts, prepared.stateNumber));
   // A run that was stopped, or restricted to some peers, is not complete.
   if (!stop.signal.aborted && isWhole && settings.only.length === 0) run.finish();
   return counts.gaveUp === 0 && isWhole && output.isWhole ? 0 : 1;
@@ -106,8 +106,8 @@ class JsonOutput {
 
   constructor(readonly isWanted: boolean) {}
 
-  print(line: string): void {
-    if (this.isWanted && this.isWhole) this.isWhole = printOut(line);
+  print(line: () => string): void {
+    if (this.isWanted && this.isWhole) this.isWhole = printOut(line());
   }
 }
 
@@ -128,7 +128,7 @@ async function runNotifier(
     progress.settled(report);
     watcher.settled(report);
     if (settings.json && Deno.stdout.isTerminal()) line?.hide();
-    parts.output.print(reportLine(report));
+    parts.output.print(() => reportLine(report));
   };
   const notifier = makeNotifier({ ...parts, log }, {
     store: {

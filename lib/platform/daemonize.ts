@@ -158,6 +158,17 @@ export function forkToBackground(): ForkOutcome | "background" | undefined {
   return isIncomplete ? undefined : outcome;
 }
 
+/**
+ * Goes on in a forked process, or starts the program again in the background. Returns the exit status of
+ * this process; undefined in the forked one, which has left the working directory.
+ */
+export async function goToBackground(command: () => SelfCommand): Promise<number | undefined> {
+  const forked = forkToBackground();
+  if (forked !== "background") return forked?.status ?? await startInBackground(command());
+  leaveTerminal();
+  return undefined;
+}
+
 /** Waits without the event loop, which the child uses. */
 function outcomeOfChild(pid: number, reading: number): ForkOutcome {
   const polled = new Int32Array([reading, POLLIN]);

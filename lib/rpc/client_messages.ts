@@ -10,7 +10,6 @@ import type { XdrWriter } from "../xdr/writer.ts";
 import type { RpcFailure } from "./errors.ts";
 import {
   AcceptStat,
-  message_start,
   MsgType,
   RejectStat,
   reply_body,
@@ -18,6 +17,9 @@ import {
   writeCallHeader,
 } from "./message.ts";
 import type { Args, Procedure, Procedures, Program, Result } from "./program.ts";
+
+/** Length of the usual reply_body, all zeros: MSG_ACCEPTED, AUTH_NONE without a body, SUCCESS. */
+const SUCCESS_BYTES = 16;
 
 /**
  * Encodes one call message.
@@ -44,8 +46,8 @@ export type Reply<T> =
 /** Decodes a reply message up to its xid; undefined if the bytes are no reply. */
 export function readXid(reader: XdrReader): number | undefined {
   try {
-    const { xid, mtype } = message_start.decode(reader);
-    return mtype === MsgType.REPLY ? xid : undefined;
+    const xid = reader.uint("rpc_msg");
+    return reader.int("rpc_msg") === MsgType.REPLY ? xid : undefined;
   } catch (error) {
     if (error instanceof XdrError) return undefined;
     throw error;
@@ -56,6 +58,9 @@ export function readXid(reader: XdrReader): number | undefined {
 export function readReply<R extends Procedure>(procedure: R, reader: XdrReader): Reply<Result<R>> {
   const failed = (failure: RpcFailure) => ({ ok: false, failure }) as const;
   try {
+    if (reader.skipZeros(SUCCESS_BYTES)) {
+      return { ok: true, result: procedure.result.decode(reader) as Result<R> };
+    }
     const reply = reply_body.decode(reader);
     if (reply.stat === ReplyStat.MSG_DENIED) {
       const { stat, body } = reply.body;

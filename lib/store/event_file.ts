@@ -191,11 +191,11 @@ function parseEvent(line: string): DatedEvent | undefined {
 
 /** Event as a line of JSON. */
 export function eventLine({ at, program, event, ...details }: DatedEvent): string {
-  const shortened = Object.entries(details).map(([name, value]) =>
-    [name, typeof value === "string" ? value.slice(0, TEXT_MAX) : value] as const
-  );
-  const rest = Object.fromEntries(shortened);
-  return `${asciiJson({ at: new Date(at).toISOString(), program, event, ...rest })}\n`;
+  const shown: Record<string, unknown> = { at: new Date(at).toISOString(), program, event };
+  for (const [name, value] of Object.entries(details)) {
+    shown[name] = typeof value === "string" ? value.slice(0, TEXT_MAX) : value;
+  }
+  return `${asciiJson(shown)}\n`;
 }
 
 function limitOf(kind: EventKind): number {

@@ -83,6 +83,17 @@ export class XdrReader {
     return text;
   }
 
+  /** Skips the next `length` bytes if all of them are zero; returns whether they are. */
+  skipZeros(length: number): boolean {
+    const end = this.#offset + length;
+    if (end > this.#bytes.length) return false;
+    for (let at = this.#offset; at < end; at++) {
+      if (this.#bytes[at] !== 0) return false;
+    }
+    this.#offset = end;
+    return true;
+  }
+
   #take(length: number, type: string): number {
     const at = this.#offset;
     const left = this.#bytes.length - at;

@@ -43,6 +43,8 @@ const NEEDED = {
 } as const;
 const SOCKET = { x86_64: 41, aarch64: 198 } as const;
 const AF_NETLINK = 16;
+const MADVISE = { x86_64: 28, aarch64: 233 } as const;
+const MADV_DOFORK = 11;
 const OPENAT = { x86_64: 257, aarch64: 56 } as const;
 const ALL = { ...NUMBERS, ...NEEDED };
 
@@ -92,6 +94,11 @@ export function refusingNoFollow(...command: string[]): string[] {
 /** Command without netlink(7), as under `RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6`. */
 export function refusingNetlink(...command: string[]): string[] {
   return filtered(EAFNOSUPPORT, SOCKET[Deno.build.arch], `0 is ${AF_NETLINK}`, command);
+}
+
+/** The command, whose forked children get no memory that was withheld from them before. */
+export function withholdingMemory(...command: string[]): string[] {
+  return filtered(EPERM, MADVISE[Deno.build.arch], `2 is ${MADV_DOFORK}`, command);
 }
 
 export const REFUSABLE_CALLS = Object.keys(NUMBERS) as readonly RefusableCall[];

@@ -93,6 +93,23 @@ for (const { name, cause, mend, log, isLeft } of FAULTS) {
   );
 }
 
+systemTest(
+  "a disk that is read-only from the start: who answers late is told, and not forgotten",
+  [OUR_SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    const peers = new ManyPeers(host);
+    await peers.ready();
+    monitor(host, LATE);
+    await shell(host, "mount -o remount,ro .");
+    const run = host.start(OUR_SM_NOTIFY, "--json", "-d", "--deadline", "60");
+    await run.line(/Cannot notify "10\.99\.9\.\d" yet/);
+    for (const address of LATE) await host.output("ip", "address", "add", address, "dev", "lo");
+    await run.line(/"told":2,"forgotten":0,"gave_up":0/);
+    assertEquals([await run.ended, (await peers.count()).told], [1, 2]);
+  },
+);
+
 /** Errors of calls about one record, and their texts. */
 const ERRORS = {
   ENOSPC: "No space left on device",

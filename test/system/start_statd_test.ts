@@ -1,7 +1,6 @@
 /** start-statd without systemd: command line, lock, and a statd that rpcbind has lost. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { eventually } from "../support/patience.ts";
 import { registrations, startStatd } from "../support/statd.ts";
 import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
@@ -42,29 +41,4 @@ systemTest("start-statd without rpcbind starts statd and ends with 1, as nfs-uti
   assertEquals([second.code, second.stderr], [0, ""]);
   assertEquals((await registrations(host)).length > 0, true);
   await host.kill(Number(Deno.readTextFileSync(host.path("/run/rpc.statd.pid"))), "TERM");
-});
-
-systemTest("issue 20: start-statd leaves one process, and starts no program for it", [
-  START_STATD,
-  "/usr/bin/strace",
-], async (newHost) => {
-  const host = await newHost();
-  await host.startRpcbind();
-  const pidFile = host.path("/run/rpc.statd.pid");
-  const traced = host.start(
-    "strace",
-    "-f",
-    "-qq",
-    "-e",
-    "trace=execve",
-    "-o",
-    "/run/trace",
-    START_STATD,
-  );
-  await eventually("statd serves", async () => (await registrations(host)).length > 0);
-  const started = (await host.output("cat", "/run/trace")).split("\n")
-    .filter((line) => /execve\("[^"]*\/(?:start-statd|rpc\.statd|sm-notify)".* = 0/.test(line));
-  assertEquals(started.length, 1, started.join("\n"));
-  await host.kill(Number(Deno.readTextFileSync(pidFile)), "TERM");
-  await traced.ended;
 });

@@ -30,6 +30,14 @@ Deno.test("XdrReader reads a view from its first byte on", { permissions: "none"
   assertEquals(reader.remaining, 0);
 });
 
+Deno.test("XdrReader.skipZeros() skips all or nothing", { permissions: "none" }, () => {
+  const reader = new XdrReader(hex("00000000 00000000 00000001 0000"));
+  const skipped = [8, 4, 12].map((length) => [reader.skipZeros(length), reader.offset]);
+  assertEquals(skipped, [[true, 8], [false, 8], [false, 8]]);
+  reader.int("int");
+  assertEquals([reader.skipZeros(4), reader.skipZeros(2), reader.remaining], [false, true, 0]);
+});
+
 Deno.test("XdrReader refuses short input and stays where it was", { permissions: "none" }, () => {
   const short = new XdrReader(hex("00000001 000002"));
   short.int("int");

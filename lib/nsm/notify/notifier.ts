@@ -9,7 +9,7 @@
  */
 
 import type { Log } from "../../log.ts";
-import { plural, quote } from "../../quote.ts";
+import { plural } from "../../quote.ts";
 import { reasonOf } from "../../reason.ts";
 import type { Clock } from "../../time/clock.ts";
 import { nameKey } from "../host_name.ts";
@@ -215,16 +215,10 @@ export class Notifier {
   }
 
   #settle(peer: NotifyPeer, outcome: "told" | "forgotten"): void {
-    const { record, way } = peer;
     this.#list.settle(peer);
     this.#counts[outcome]++;
     if (peer.lastFault !== undefined) this.#counts.failing--;
-    if (outcome === "told") {
-      this.#told.add(peer);
-      this.#parts.log.debug(() =>
-        `Notified ${quote(record.fileName)} at ${way?.address} over ${way?.transport}`
-      );
-    }
+    if (outcome === "told") this.#told.add(peer);
     this.#report(peer, outcome);
     this.#beginTurns();
   }

@@ -1,6 +1,6 @@
 /**
- * Told peers: notes how each was reached, and removes its record. Both are batched, so that the
- * disk does not delay the telling of other peers.
+ * Told peers: logs and notes how each was reached, and removes its record. All of it is batched, so
+ * that neither the log nor the disk delays the telling of other peers.
  */
 
 import type { Log } from "../../log.ts";
@@ -56,6 +56,9 @@ export class ToldPeers {
     for (const { peer: { record, way, addresses }, toldAt } of this.#waiting) {
       if (way !== undefined) {
         const { transport, port, address } = way;
+        this.#parts.log.debug(() =>
+          `Notified ${quote(record.fileName)} at ${address} over ${transport}`
+        );
         const others = addresses.filter((other) => other !== address);
         const facts = { addresses: [address, ...others], transport, port, toldAt };
         // Merged with what statd may have noted meanwhile.

@@ -37,8 +37,10 @@ Deno.test(
     const record = world.tell("a.example");
     const toldAt = world.clock.wallClock();
     world.clock.jump(500);
-    assertEquals([...world.store.records], [record]);
+    // No peer waits for the log of another one.
+    assertEquals([...world.store.records, ...world.log.of("debug")], [record]);
     await world.told.removeAll();
+    assertEquals(world.log.of("debug"), ['debug: Notified "a.example" at 10.0.0.2 over tcp']);
     assertEquals(world.store.records.size, 0);
     assertEquals(Object.fromEntries(world.memory.facts), {
       "a.example": { addresses: ["10.0.0.2", "10.0.0.1"], transport: "tcp", port: 900, toldAt },
