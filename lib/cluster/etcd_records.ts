@@ -4,7 +4,7 @@ import { jsonObject } from "../json_object.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { type EtcdClient, RANGE } from "./etcd_client.ts";
 import { type KeyValue, putting, rangeBody } from "./etcd_messages.ts";
-import { parsePeer, peerLine } from "./journal.ts";
+import { parsePeer, peerText } from "./journal.ts";
 import { LedgerError, type LedgerPeer } from "./ledger.ts";
 
 /** Record read. */
@@ -21,6 +21,9 @@ const PAGE = 500;
 const RECORDS_MAX = 1_000_000;
 
 export class EtcdRecords {
+  /** Last epoch whose folder was asked for, and the folder: tens of thousands of keys are in one. */
+  #last = { epoch: 0, folder: "" };
+
   /** `prefix` ends with a slash. */
   constructor(readonly client: EtcdClient, readonly prefix: string) {}
 
@@ -29,7 +32,7 @@ export class EtcdRecords {
   }
 
   putting(epoch: number, peer: LedgerPeer): unknown {
-    return putting(this.keyOf(epoch, peer.monName), peerLine(peer).trimEnd());
+    return putting(this.keyOf(epoch, peer.monName), peerText(peer));
   }
 
   /** Records of one epoch. */
@@ -68,6 +71,10 @@ export class EtcdRecords {
   }
 
   #folderOf(epoch: number): string {
-    return `${this.prefix}${`${epoch}`.padStart(EPOCH_DIGITS, "0")}/`;
+    if (this.#last.epoch !== epoch) {
+      const folder = `${this.prefix}${`${epoch}`.padStart(EPOCH_DIGITS, "0")}/`;
+      this.#last = { epoch, folder };
+    }
+    return this.#last.folder;
   }
 }

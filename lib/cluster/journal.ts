@@ -42,9 +42,14 @@ export interface JournalSum<P extends Peers = Map<string, LedgerPeer>> {
   isWhole: boolean;
 }
 
+/** Text that records a peer. */
+export function peerText({ monName, addresses }: LedgerPeer): string {
+  return asciiJson({ peer: monName, addresses });
+}
+
 /** Line that records a peer. */
-export function peerLine({ monName, addresses }: LedgerPeer): string {
-  return `${asciiJson({ peer: monName, addresses })}\n`;
+export function peerLine(peer: LedgerPeer): string {
+  return `${peerText(peer)}\n`;
 }
 
 /** Line that removes a peer. */

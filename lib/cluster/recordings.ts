@@ -19,9 +19,9 @@ export interface Recording {
 }
 
 export class Recordings {
-  readonly #byKey = new Map<string, Recording>();
+  #byKey = new Map<string, Recording>();
   /** Dequeued peers by key, until they are finished or queued again. */
-  readonly #taken = new Map<string, Recording>();
+  #taken = new Map<string, Recording>();
 
   /** Number of queued peers. */
   get size(): number {
@@ -70,11 +70,22 @@ export class Recordings {
   /** Finishes dequeued peers: they are on record, whoever has queued them meanwhile. */
   finish(some: readonly Recording[]): void {
     for (const { key, waiters } of some) {
-      const later = this.#byKey.get(key)?.waiters ?? [];
+      const later = this.#byKey.get(key);
       this.#taken.delete(key);
       this.#byKey.delete(key);
-      for (const { resolve } of [...waiters, ...later]) resolve();
+      waiters.forEach(resolved);
+      later?.waiters.forEach(resolved);
     }
+    this.#renew();
+  }
+
+  /**
+   * Replaces empty maps. V8 allocates each new table of a map that is old in old space, which only a full
+   * collection frees: 15 MB for 50,000 peers.
+   */
+  #renew(): void {
+    if (this.#byKey.size === 0) this.#byKey = new Map();
+    if (this.#taken.size === 0) this.#taken = new Map();
   }
 
   /** Queues dequeued peers again, with who has queued them meanwhile. */
@@ -102,4 +113,8 @@ export class Recordings {
       for (const { reject } of recording.waiters) reject(error);
     }
   }
+}
+
+function resolved({ resolve }: Waiter): void {
+  resolve();
 }
