@@ -121,6 +121,8 @@ list_contents() {
 release() {
   local arch
   ((!$#)) || die "unknown argument \"$1\": release takes none"
+  export LC_ALL=C # the order of sort and of file names
+  umask 022
   version=$(sed -n 's/^ *"version": "\(.*\)",$/\1/p' deno.json)
   epoch=$(release_time)
   rm -f dist/nsm[-_]* dist/Containerfile dist/SHA256SUMS
