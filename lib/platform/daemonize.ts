@@ -13,6 +13,7 @@
  * daemon has a pipe of its own instead of the environment variable and standard output.
  */
 
+import { reasonOf } from "../reason.ts";
 import { closeDescriptor } from "./descriptors.ts";
 import { fork, INCOMPLETE_STATUS, openPipe, statusOf } from "./fork.ts";
 import { libc } from "./libc.ts";
@@ -109,15 +110,17 @@ async function endOf(status: Promise<Deno.CommandStatus>, program: string): Prom
   return code;
 }
 
-/** Checks /dev/null, which Deno opens to start a program, and does not name if it is missing. */
+/**
+ * Checks /dev/null, which Deno opens to start a program, and does not name if it is missing. The user that
+ * the daemon becomes may not be able to open what root could, such as a file in its place.
+ */
 function requireNull(): void {
   try {
     Deno.openSync(NULL, { read: true, write: true }).close();
   } catch (error) {
     throw new Error(
-      `Cannot open "${NULL}", which going to the background needs: ${
-        (error as Error).message.replace(/ \(os error .*/s, "")
-      }`,
+      `Cannot open "${NULL}", which going to the background needs: ` +
+        `${reasonOf(error).replace(/ \(os error .*/s, "")}; mknod -m 666 ${NULL} c 1 3 makes it`,
     );
   }
 }
@@ -214,6 +217,7 @@ export function leaveTerminal(): void {
  * of the fault that we serve in spite of.
  */
 export function tellReady(fault = ""): void {
+  requireNull();
   const detach = () => stdioToNull({ keepsErrors: inheritedLog !== undefined });
   if (readyPipe !== undefined) {
     detach();

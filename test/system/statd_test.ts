@@ -366,9 +366,13 @@ systemTest(
     await host.output("mount", "-t", "tmpfs", "none", "/dev");
     const { code, stderr } = await host.run(OUR_STATD, "-L");
     assertEquals(code, 1);
-    assertMatch(
-      stderr,
-      /^rpc.statd: Cannot open "\/dev\/null", which going to the background needs: [^\n]*\n$/,
-    );
+    const needed = 'Cannot open "/dev/null", which going to the background needs: ';
+    assertEquals(stderr.split(needed).length, 2, stderr);
+    assertMatch(stderr, /^[^\n]*; mknod -m 666 \/dev\/null c 1 3 makes it\n$/);
+    // A file in its place, as root's shell makes one, cannot be opened by another user.
+    await host.output("sh", "-c", "umask 022; : >/dev/null");
+    const file = await host.run(OUR_STATD, "-L");
+    assertEquals(file.code, 1);
+    assertEquals(file.stderr.split(needed).length, 2, file.stderr);
   },
 );
