@@ -30,7 +30,8 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
 embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
 peers=(rpcbind nfs-common tcpd iproute2 mandoc libfaketime zsh fish python3-prometheus-client
-  netbase curl busybox psmisc procps nftables strace kmod)
+  netbase curl busybox psmisc procps nftables strace kmod
+  e2fsprogs)
 # Browser (0.3 GB) for one test file: fetched for the whole suite and for that file only.
 browser=(chromium)
 browser_tests=test/nsmctl/report_browser_test.ts

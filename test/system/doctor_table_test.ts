@@ -911,7 +911,7 @@ async function tryAll(faults: readonly Fault[], isSystemd: boolean, newHost: New
 for (const isSystemd of [false, true]) {
   const where = isSystemd ? "with systemd" : "without systemd";
   const title = `doctor finds every planted fault, and its remedy mends it, ${where}`;
-  systemTest(title, NEEDS, async (newHost) => {
+  systemTest(title, [...NEEDS, "/usr/bin/chattr"], async (newHost) => {
     const only = Deno.env.get("FAULT");
     const faults = FAULTS.filter((one) => !isSystemd || one.isOtherWithSystemd)
       .filter(({ finding }) => only === undefined || finding === only);
