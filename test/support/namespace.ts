@@ -64,8 +64,10 @@ for given; do
   esac
 done
 cd /
+# Opened before the test goes on, which may take /dev away: the shell would make a file of that name.
+exec 3>/dev/null
 echo "$pid"
-cat >/dev/null
+cat >&3
 :
 `;
 
@@ -110,6 +112,7 @@ export class TestHost implements AsyncDisposable, Place {
   readonly #holderInput: WritableStreamDefaultWriter<Uint8Array>;
   readonly #holderPid: number;
   readonly #programs: BackgroundProgram[] = [];
+  #disposed: Promise<void> | undefined;
 
   private constructor(
     holder: Deno.ChildProcess,
@@ -260,7 +263,12 @@ export class TestHost implements AsyncDisposable, Place {
   }
 
   /** Ends all processes in the host. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends all programs; a second call waits for the first. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#disposed ??= this.#dispose();
+  }
+
+  async #dispose(): Promise<void> {
     await this.#holderInput.close(); // ends process 1, whereupon the kernel kills the rest
     await this.#holder.status;
     for (const program of this.#programs) await program.ended;

@@ -33,10 +33,9 @@ export class NsmctlHost {
       hosts: [own, ...hosts],
       etc: { "nfs.conf": `[statd]\nport=${STATD_PORT}\n`, ...options.etc },
     });
-    const made: { host?: NsmctlHost } = {};
     const disk = await Deno.makeTempDir({ dir: "/var/tmp" });
     resources.defer(async () => {
-      await made.host?.statd?.stop("KILL"); // events are written with a short delay
+      await host[Symbol.asyncDispose](); // no program writes to the disk any more
       await Deno.remove(disk, { recursive: true });
     });
     await host.output("chmod", "755", disk);
@@ -46,8 +45,7 @@ export class NsmctlHost {
     await host.startRpcbind();
     const agent = new Agent(host);
     await agent.serve();
-    made.host = new NsmctlHost(host, agent);
-    return made.host;
+    return new NsmctlHost(host, agent);
   }
 
   /** Starts statd without sm-notify; waits until it serves. */
