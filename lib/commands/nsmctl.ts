@@ -76,6 +76,9 @@ export const COMMANDS: readonly Command[] = [...STEERING, completion(STEERING)];
 const TIMEOUT_MAX_S = 3_600;
 const STATE_DIRECTORY = "state-directory-path";
 
+/** Word that stands for the option of the same name. */
+const HELP = "help";
+
 /** Options before the name of a command: the common ones, and those of macOS. */
 const BEFORE_COMMAND: readonly CommandOption[] = [
   ...COMMON_OPTIONS,
@@ -140,12 +143,30 @@ async function run({ programName, args }: Invocation, terminal: Terminal): Promi
   if (general.has("version")) return printVersion(own);
   if (general.fault !== undefined) return refuse(general.fault, own);
   if (name === undefined) return refuse("a command is missing", own);
-  const command = COMMANDS.find((command) => command.name === name);
-  if (command === undefined) {
-    const names = COMMANDS.map(({ name }) => name);
-    return refuse(`there is no command "${name}"${didYouMean(name, names)}`, own);
-  }
+  if (name === HELP) return help(after, own);
+  const command = commandNamed(name);
+  if (typeof command === "string") return refuse(command, own);
   return await runCommand(command, after, general.get(STATE_DIRECTORY), own);
+}
+
+/** Command of that name; otherwise the fault. */
+function commandNamed(name: string): Command | string {
+  return COMMANDS.find((command) => command.name === name) ??
+    `there is no command "${name}"${didYouMean(name, COMMANDS.map(({ name }) => name))}`;
+}
+
+/** `nsmctl help [COMMAND]`, as with git(1) and others: the same as the option. */
+function help([name, ...more]: readonly string[], own: Run): number {
+  if (more.length > 0) return refuse("there are too many operands", own);
+  const { programName, terminal } = own;
+  const command = name === undefined || name === HELP ? undefined : commandNamed(name);
+  if (typeof command === "string") return refuse(command, own);
+  terminal.print(
+    command === undefined
+      ? overview(programName, COMMANDS, terminal.width)
+      : commandHelp(programName, command, terminal.width),
+  );
+  return Status.OK;
 }
 
 /** Runs a command with its arguments; `directory` is the one given before the command, if any. */

@@ -53,7 +53,9 @@ export async function smNotify(invocation: Invocation): Promise<number> {
     if (settings.dryRun) return showWhatWouldBeNotified(settings, log);
     Deno.umask(ROOT_UMASK);
     log.notice(`Version ${project.version} starting`);
-    const outcome = await prepareToNotify(settings, log);
+    const isSeen = log.isOnStderr || isInBackground();
+    const tell = (message: string) => isSeen ? undefined : complain(`${programName}: ${message}`);
+    const outcome = await prepareToNotify(settings, log, tell);
     if (typeof outcome === "number") return outcome;
     if (isInBackground()) { // started there by rpc.statd
       leaveTerminal();

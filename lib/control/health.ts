@@ -33,6 +33,8 @@ export interface HealthFacts {
   readonly keptNotices: number;
   /** Peers to be told of our reboot while no sm-notify runs. */
   readonly peersNotTold: number;
+  /** Peers from before the boot were not told of it, and no sm-notify has run in it. */
+  readonly isBootUntold: boolean;
   /** Doubtful notices announced: number, and age of the last one. */
   readonly doubted: { readonly count: number; readonly agoMs: number | undefined };
   /** Calls denied by hosts.allow and hosts.deny: number, and age of the last one. */
@@ -53,7 +55,10 @@ function failuresOf(facts: HealthFacts): string[] {
   const { registrationFault, ownFault, storeFaults, lockManagerFault } = facts;
   return [
     ...(registrationFault === undefined ? [] : [`not registered: ${registrationFault}`]),
-    ...(ownFault === undefined ? [] : [`lock managers cannot reach us: ${ownFault}`]),
+    // Without rpcbind nobody is looked for.
+    ...(ownFault === undefined || registrationFault !== undefined
+      ? []
+      : [`lock managers cannot reach us: ${ownFault}`]),
     ...storeFaults,
     ...(lockManagerFault === undefined ? [] : [`no lock manager: ${lockManagerFault}`]),
   ];
@@ -72,6 +77,9 @@ function weaknessesOf(facts: HealthFacts): string[] {
     faults.push(
       `${plural(peersNotTold, "peer")} not told of our reboot, and no sm-notify is running`,
     );
+  }
+  if (facts.isBootUntold) {
+    faults.push("peers from before this boot were not told of it: sm-notify has not run");
   }
   if (isRecent(doubted)) {
     faults.push(`${plural(doubted.count, "doubtful notice")} passed on, the last within an hour`);

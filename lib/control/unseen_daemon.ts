@@ -11,6 +11,7 @@ import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/proc.ts";
 import {
   DELETED,
   directoryOf,
+  innerId,
   type Process,
   processesNamed,
   processOf,
@@ -43,6 +44,15 @@ export function elsewhereDaemon(
   if (one?.name !== STATD_PROCESS || !isOurProgram(one)) return undefined;
   const isRemoved = directoryOf(one.pid) === `${realPath(directory)}${DELETED}`;
   return { pid: one.pid, cwd: `/proc/${one.pid}/cwd`, isRemoved };
+}
+
+/**
+ * Id of a daemon's process in our namespace of process ids; its own account is of its namespace, which
+ * is another one in a container. Undefined if the process is not visible.
+ */
+export function visiblePid(inner: number): number | undefined {
+  const found = processesNamed(STATD_PROCESS).filter(({ pid }) => (innerId(pid) ?? pid) === inner);
+  return found.find(({ pid }) => pid === inner)?.pid ?? found[0]?.pid;
 }
 
 function realPath(path: string): string {

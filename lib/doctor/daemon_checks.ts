@@ -4,13 +4,15 @@ import project from "../../deno.json" with { type: "json" };
 import {
   childrenOf,
   directoryOf,
+  freePort,
   holderOfPort,
+  neighboursNamed,
   type Process,
-  processesNamed,
   processOf,
   STATD_PROCESS,
   worksIn,
 } from "../platform/processes.ts";
+import { servingProcess } from "../control/hung_daemon.ts";
 import { isOurProgram } from "../control/unseen_daemon.ts";
 import type { Identity } from "../platform/privileges.ts";
 import { hostNetworkNamespace, ownNetworkNamespace } from "../platform/proc.ts";
@@ -32,7 +34,6 @@ const CALLOUT_PATIENCE_MS = 10_000;
 /** Time that a daemon needs to write its records again, in s. */
 const WRITING_S = 2;
 const NOT_ANSWERED = { skipped: "no daemon has answered" };
-
 /** Faults reported by other checks. */
 const TOLD_ELSEWHERE =
   /^Running as root|^Cannot write |^The state number |No space left|Read-only file system|^HA callout .* (?:has run for|cannot be run)|^listening at|^records that were taken /;
@@ -53,9 +54,9 @@ export const DAEMON_CHECKS: readonly Check[] = [
 function checkRunning(examiner: Examiner): Checked {
   if (examiner.daemon.outcome !== "absent") return [];
   const { layout: { directory }, settings, remedies } = examiner;
-  const others = processesNamed(STATD_PROCESS);
-  const same = others.find(({ pid }) => worksIn(pid, directory));
-  const other = same ?? others.find(({ pid }) => directoryOf(pid) !== undefined);
+  const others = neighboursNamed(STATD_PROCESS);
+  const other = others.find(({ pid }) => worksIn(pid, directory)) ??
+    others.find(({ pid }) => directoryOf(pid) !== undefined);
   if (other !== undefined) return [someoneElse(other, examiner)];
   const port = settings?.port ?? 0;
   const holder = port === 0 ? undefined : holderOfPort("udp", port) ?? holderOfPort("tcp", port);
@@ -74,13 +75,6 @@ function checkRunning(examiner: Examiner): Checked {
     fix: "start it",
     commands: remedies.startStatd(),
   })];
-}
-
-/** Free port near a taken one, below the ephemeral range. */
-function freePort(taken: number): number {
-  let port = taken + 1;
-  while (holderOfPort("udp", port) !== undefined || holderOfPort("tcp", port) !== undefined) port++;
-  return port;
 }
 
 /** Finding for a daemon without a control socket: its list is in memory, and on disk as far as writable. */
@@ -117,11 +111,19 @@ function someoneElse(other: Process, { layout: { directory }, remedies }: Examin
 
 function checkAnswering(examiner: Examiner): Checked {
   const { daemon, isRoot, layout, remedies } = examiner;
+  if (daemon.outcome === "elsewhere") {
+    return [finding("statd-other-namespace", {
+      what: "The status monitor runs in a container whose processes cannot be seen from here.",
+      evidence: `it answers as process ${daemon.pid}, which is another program or none here`,
+      fix: "run nsmctl doctor in that container",
+    })];
+  }
   if (daemon.outcome !== "failed") return [];
   if (!isRoot) return { skipped: "takes root" };
   const unseen = daemon.pid === undefined ? undefined : processOf(daemon.pid);
   if (unseen !== undefined) return [withoutSocket(unseen, daemon.reason, examiner)];
-  const one = processesNamed(STATD_PROCESS).find(({ pid }) => worksIn(pid, layout.directory));
+  const servingPid = servingProcess(layout.directory);
+  const one = servingPid === undefined ? undefined : processOf(servingPid);
   if (one !== undefined && daemon.owner !== undefined) {
     return [ofOtherUser(one, daemon.owner, daemon.reason, examiner)];
   }

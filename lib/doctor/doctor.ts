@@ -12,6 +12,7 @@ import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { reachDaemon } from "../control/client.ts";
 import { hiddenDirectory } from "../control/hidden_directory.ts";
+import { visiblePid } from "../control/unseen_daemon.ts";
 import { type Command, Status } from "../nsmctl/command.ts";
 import { DAEMON_CHECKS } from "./daemon_checks.ts";
 import {
@@ -68,7 +69,8 @@ export const doctor: Command = {
   details: [
     "Nothing is changed. If several findings have one cause, only the cause is printed. The command " +
     "lines below a finding fix it. They are for this host: they differ with and without systemd.",
-    "Exit status: 0 nothing; 1 warnings; 4 errors.",
+    "Exit status: 0 nothing; 1 warnings; 4 errors. Errors of a running daemon make status end with " +
+    "1, too; warnings are of what may go wrong later, and status looks for few of them.",
   ],
   example: "nsmctl doctor",
   takesPeers: false,
@@ -222,7 +224,10 @@ async function askDaemon(stateDirectoryPath: string, look = false): Promise<Daem
     const again = await reachDaemon(stateDirectoryPath, LOCAL_TIMEOUT_MS);
     if (again.outcome !== "reached") throw new Error("it has ended meanwhile");
     using lister = again.daemon;
-    return { outcome: "answered", report: status, entries: await lister.list() };
+    const entries = await lister.list();
+    const pid = visiblePid(status.pid);
+    if (pid === undefined) return { outcome: "elsewhere", pid: status.pid };
+    return { outcome: "answered", report: { ...status, pid }, entries };
   } catch (error) {
     return { outcome: "failed", reason: reasonOf(error) };
   }

@@ -26,6 +26,8 @@ export type DaemonAnswer =
   | { readonly outcome: "absent" }
   /** Another file system was mounted over the directory that it serves. */
   | { readonly outcome: "hidden"; readonly pid: number; readonly point: string }
+  /** It answers, and its process is not visible: `pid` is that of its own namespace. */
+  | { readonly outcome: "elsewhere"; readonly pid: number }
   /** The socket has a listener, which does not answer, or not this user; see {@link Reached}. */
   | Extract<Reached, { outcome: "failed" }>;
 

@@ -1,6 +1,9 @@
 /** Findings of `nsmctl doctor`: what is wrong, the evidence, and the remedy. */
 
-/** `error`: locking fails. `warning`: it will, or something is lost. `note`: worth knowing. */
+/**
+ * `error`: locking fails, and `nsmctl status` says so as well where a daemon answers. `warning`: it
+ * may fail later, or something is lost; only doctor looks for most of these. `note`: worth knowing.
+ */
 export type Severity = "error" | "warning" | "note";
 
 /** All findings with their severity. The names are an interface: scripts depend on them. */
@@ -12,6 +15,7 @@ export const FINDINGS = {
   "state-owner-root": "warning",
   "state-on-tmpfs": "warning",
   "state-number-even": "warning",
+  "state-number-doubtful": "warning",
   "state-number-lost": "error",
   "disk-full": "error",
   "records-missing": "error",
@@ -28,7 +32,7 @@ export const FINDINGS = {
   "rpcbind-silent": "error",
   "rpcbind-unreachable": "error",
   "hosts-deny-loopback": "error",
-  "hosts-deny-peers": "error",
+  "hosts-deny-peers": "warning",
   "statd-not-running": "error",
   "statd-silent": "error",
   "statd-other-namespace": "error",
@@ -52,15 +56,15 @@ export const FINDINGS = {
   "lockd-no-module": "error",
   "callbacks-waiting": "error",
   "local-state-differs": "warning",
-  "name-unresolvable": "error",
-  "name-service-silent": "error",
+  "name-unresolvable": "warning",
+  "name-service-silent": "warning",
   "name-not-qualified": "warning",
   "name-reverse-mismatch": "warning",
-  "name-elsewhere": "error",
+  "name-elsewhere": "warning",
   "name-changed": "warning",
   "peers-without-address": "warning",
   "peers-unreachable": "warning",
-  "peers-other-family": "error",
+  "peers-other-family": "warning",
   "notices-doubtful": "warning",
   "callout-unusable": "error",
   "callout-hangs": "warning",

@@ -4,13 +4,10 @@ import type { ListEntry } from "../control/protocol.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import type { ReadFile } from "../nsmctl/state_directory.ts";
 import { shown } from "../nsmctl/text.ts";
-import { lockOfLife } from "../platform/run_once.ts";
+import { lockOfLife, RUN_FOLDER } from "../platform/run_once.ts";
 import { plural } from "../quote.ts";
 import { type Check, type Checked, type Examiner, someOf } from "./examiner.ts";
 import { finding } from "./finding.ts";
-
-/** Folder of the mark of sm-notify. */
-export const RUN_FOLDER = "/run";
 
 export const LIST_CHECKS: readonly Check[] = [
   { about: "what statd monitors is on disk", run: checkMissing },

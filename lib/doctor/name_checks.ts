@@ -8,9 +8,11 @@ import { readableText } from "../platform/small_files.ts";
 import { beyond, type Check, type Checked, type Examiner, someOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
 import { ownAddresses } from "./reach_checks.ts";
-import { append } from "./remedies.ts";
+import { append, replaceLine } from "./remedies.ts";
 
 const HOSTS = "/etc/hosts";
+/** Routes of IPv4, by device and destination. Source: proc_pid_net(5). */
+const ROUTES = "/proc/net/route";
 const NSSWITCH = "/etc/nsswitch.conf";
 const NAMES_MAX = 16;
 /** Host name, or numeric address, that /etc/hosts can hold; `(none)` is the kernel's where none was set. */
@@ -26,9 +28,12 @@ function ownName({ settings }: Examiner): string {
   return settings?.name ?? Deno.hostname();
 }
 
-/** Address for an entry in /etc/hosts, or a placeholder. */
+/** Address for an entry in /etc/hosts, first one of the device of the default route; or a placeholder. */
 function someAddress(): string {
-  const own = ownAddresses();
+  const device = /^(\S+)\t0{8}\t/m.exec(readableText(ROUTES) ?? "")?.[1];
+  const ofDevice = Deno.networkInterfaces().filter(({ name }) => name === device);
+  const first = ofDevice.map(({ address }) => address);
+  const own = ownAddresses().toSorted((a, b) => +first.includes(b) - +first.includes(a));
   return own.find((address) => !isIpv6(address)) ?? own[0] ?? "127.0.1.1";
 }
 
@@ -49,7 +54,7 @@ async function checkOwnName(examiner: Examiner): Promise<Finding[]> {
     })];
   }
   const found = await examiner.resolver.addressesOf(name);
-  const ownLine = [...readHosts(), append(`${someAddress()} ${name}`, HOSTS)];
+  const ownLine = [...readHosts(), ...append(`${someAddress()} ${name}`, HOSTS)];
   if (found.outcome === "tryLater") {
     return [finding("name-service-silent", {
       what: "The name service does not answer: neither our name nor the peers' can be resolved.",
@@ -70,20 +75,34 @@ async function checkOwnName(examiner: Examiner): Promise<Finding[]> {
   const { addresses } = found.value;
   const isOurs = (address: string) => isLoopback(address) || own.has(normaliseAddress(address));
   if (addresses.some(isOurs)) return [];
-  const inFile = (readableText(HOSTS) ?? "").split("\n").map((line) => line.replace(/#.*/, ""))
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([address]) => address !== undefined && addresses.includes(address));
+  const wrong = wrongLines(name, addresses);
+  const names = wrong.flatMap(({ own }) => own);
   return [finding("name-elsewhere", {
     what: "This host's name belongs to another host: peers take our notices for forgeries.",
     evidence: `${quote(name)} is ${addresses.join(", ")}, which is not one of our addresses`,
     fix: "correct /etc/hosts or the DNS, or set name= in nfs.conf to the service address",
     commands: [
-      ...inFile.map(([address]) =>
-        `sed -i '/^${address!.replaceAll(".", "\\.")}[[:space:]]/d' ${HOSTS}`
-      ),
-      append([someAddress(), ...inFile[0]?.slice(1) ?? [name]].join(" "), HOSTS),
+      ...wrong.map(({ line, right }) => replaceLine(line, right, HOSTS)),
+      ...append([someAddress(), ...new Set([...names, name])].join(" "), HOSTS),
     ],
   })];
+}
+
+/** Lines of /etc/hosts that give our names an address of another host, and these lines without our names. */
+function wrongLines(name: string, addresses: readonly string[]) {
+  const [label] = name.split(".");
+  const isOwn = (word: string) => nameKey(word.split(".")[0]!) === nameKey(label!);
+  return (readableText(HOSTS) ?? "").split("\n").flatMap((line) => {
+    const [text = "", ...comment] = line.split("#");
+    const [address = "", ...names] = text.trim().split(/\s+/);
+    const own = names.filter(isOwn);
+    if (own.length === 0 || !addresses.includes(address)) return [];
+    const others = names.filter((word) => !isOwn(word));
+    const right = others.length === 0
+      ? `# ${line}`
+      : [[address, ...others].join(" "), ...comment].join(" #");
+    return [{ line, own, right }];
+  });
 }
 
 async function checkReverse(examiner: Examiner): Promise<Checked> {
@@ -142,7 +161,7 @@ async function checkNames({ daemon, resolver, ...examiner }: Examiner): Promise<
     evidence: `${someOf(lost.map(quote))}; it is now ${quote(Deno.hostname())}` +
       (examiner.settings?.name === undefined ? "" : ` (name = ${quote(examiner.settings.name)})`),
     fix: "keep the old name in the DNS until the peers have remounted",
-    commands: lost.map((name) => append(`${someAddress()} ${name}`, HOSTS)),
+    commands: lost.flatMap((name) => append(`${someAddress()} ${name}`, HOSTS)),
   });
   return { findings: [changed], except };
 }

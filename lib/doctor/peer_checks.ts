@@ -77,7 +77,7 @@ function checkPeerAccess(examiner: Examiner): Checked {
     what: "Access rules keep monitored peers out: what they say of their reboots is not heard.",
     evidence: `/etc/hosts.deny: ${someOf(denied.map(({ name }) => shown(name)))}`,
     fix: "let them in; the file is re-read at once",
-    commands: [...lists].map(([daemon, all]) => {
+    commands: [...lists].flatMap(([daemon, all]) => {
       const clients = all.map(({ address }) => isIpv6(address) ? `[${address}]` : address);
       return append(`${daemon}: ${[...new Set(clients)].join(" ")}`, "/etc/hosts.allow");
     }),

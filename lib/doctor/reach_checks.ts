@@ -4,7 +4,7 @@ import { isWildcard } from "../net/wildcards.ts";
 import { plural } from "../quote.ts";
 import { isIpv6, isLinkLocal, isLoopback } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
-import { holderOfPort, processesNamed } from "../platform/processes.ts";
+import { holderOfPort, neighboursNamed } from "../platform/processes.ts";
 import { NLM_PROG, nlmNull } from "../protocol/nlm.ts";
 import { nsmV1 } from "../protocol/nsm.ts";
 import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
@@ -58,10 +58,12 @@ function checkAddressesThere(examiner: Examiner): Checked {
   return [finding("own-address-gone", {
     what: "The status monitor listens on an address that this host does not have.",
     evidence: gone.join(", "),
-    fix: "bring the service address back, or let the host that has it now serve it (-n, " +
+    fix: "bring the service address back, unless another host has it now and is to serve it (-n, " +
       "listen-addresses)",
     commands: gone.map((address) =>
-      `ip address add ${address}/${isIpv6(address) ? 128 : 32} dev ${device}`
+      `nsmctl test ${address} || ip address add ${address}/${
+        isIpv6(address) ? 128 : 32
+      } dev ${device}`
     ),
   })];
 }
@@ -107,7 +109,7 @@ async function checkOwnAddresses(examiner: Examiner): Promise<Checked> {
       : calls.call(portmapV2, "PMAPPROC_NULL", undefined, to, transport, LOCAL_TIMEOUT_MS);
   });
   if (rpcbind.length === 0) return { findings: [], except };
-  const [one] = processesNamed("rpcbind");
+  const [one] = neighboursNamed("rpcbind");
   const isBound = one?.command.some((word) => word.startsWith("-h")) === true;
   return [finding("rpcbind-unreachable", {
     what: "Peers cannot find the status monitor: rpcbind answers on this host alone.",

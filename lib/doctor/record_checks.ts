@@ -3,17 +3,18 @@
 import { plural } from "../quote.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { nameKey } from "../nsm/host_name.ts";
-import { processesNamed } from "../platform/processes.ts";
-import { lockOfLife } from "../platform/run_once.ts";
+import { neighboursNamed } from "../platform/processes.ts";
+import { lockOfLife, RUN_FOLDER } from "../platform/run_once.ts";
 import { NotifyRun } from "../store/notify_run.ts";
-import { LIST_CHECKS, RUN_FOLDER } from "./list_checks.ts";
+import { LIST_CHECKS } from "./list_checks.ts";
 import { SILENT_LOG } from "../nsmctl/state_directory.ts";
 import { EARLIEST_MS, isoText, isPlausible, shown } from "../nsmctl/text.ts";
-import { readableText } from "../platform/small_files.ts";
+import { bootTime } from "../platform/boot_time.ts";
+import { exists } from "../platform/small_files.ts";
 import { reasonOf } from "../reason.ts";
 import { beyond, type Check, type Checked, type Examiner, reportOf, someOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
-import { awaken, endProcess, forFiles, shellWord } from "./remedies.ts";
+import { append, awaken, endProcess, forFiles, shellWord } from "./remedies.ts";
 import { uidOf, wantedOwner } from "./state_checks.ts";
 
 /** Age at which a record of a peer without addresses is reported, in ms. */
@@ -80,20 +81,40 @@ function checkDamaged(examiner: Examiner): Finding[] {
   const damaged = ([[layout.monitorList, monitored], [layout.notifyList, toBeNotified]] as const)
     .flatMap(([directory, files]) =>
       files.filter(({ records, faultyLines }) => records.length === 0 || faultyLines > 0)
-        .map(({ name }) => `${directory}/${name}`)
+        .map(({ name, records }) => ({
+          path: `${directory}/${name}`,
+          isPartly: records.length > 0,
+        }))
     );
   if (damaged.length === 0) return [];
   return [finding("records-damaged", {
     what: "Some records cannot be read; what they said is lost.",
-    evidence: `no records, or not only: ${someOf(damaged.map(shown))}`,
-    fix: "move these files away; statd has the peers it monitors in memory, and writes them again",
+    evidence: `no records, or not only: ${someOf(damaged.map(({ path }) => shown(path)))}`,
+    fix:
+      "move away the files without any record, and take the other lines out of the rest; statd " +
+      "has the peers it monitors in memory, and writes them again",
     commands: [
-      ...damaged.map((path) =>
-        `mv ${shellWord(path)} ${shellWord(`${layout.directory}/damaged-${basename(path)}`)}`
-      ),
+      ...damaged.flatMap(({ path, isPartly }) => {
+        const [from, aside] = [path, asideFor(path, layout.directory)].map(shellWord);
+        return isPartly
+          ? [`cp -p ${from} ${aside}`, `sed -i ${shellWord(`/${RECORD}/!d`)} ${from}`]
+          : [`mv ${from} ${aside}`];
+      }),
       ...reloadOf(examiner),
     ],
   })];
+}
+
+/** Pattern of grep(1) for the start of a record: four numbers, 16 private bytes, and a name. */
+const RECORD = "^\\([[:xdigit:]]\\{8\\} \\)\\{4\\}[[:xdigit:]]\\{32\\} [^ ]";
+
+/** Path for a damaged file, which no earlier one has. */
+function asideFor(path: string, directory: string): string {
+  const [list, name] = path.split("/").slice(-2);
+  const first = `${directory}/damaged-${list}-${name}`;
+  let aside = first;
+  for (let copy = 2; exists(aside); copy++) aside = `${first}.${copy}`;
+  return aside;
 }
 
 function reloadOf(examiner: Examiner): string[] {
@@ -147,12 +168,6 @@ function checkToldOfBoot(examiner: Examiner): Checked {
   })];
 }
 
-/** Boot time of the kernel, in ms since 1970. Source: proc_stat(5). */
-function bootTime(): number | undefined {
-  const seconds = /^btime (\d+)$/m.exec(readableText("/proc/stat") ?? "")?.[1];
-  return seconds === undefined ? undefined : Number(seconds) * 1000;
-}
-
 function checkNotifyList(examiner: Examiner): Finding[] {
   const { layout, bootId, remedies } = examiner;
   const { toBeNotified } = examiner.files();
@@ -160,7 +175,7 @@ function checkNotifyList(examiner: Examiner): Finding[] {
   const evidence = `${plural(toBeNotified.length, "peer")} in ${layout.notifyList}: ` +
     someOf(toBeNotified.map(({ name }) => shown(name)));
   const telling = remedies.nsmctl("notify", "--pending");
-  const stopped = processesNamed(SM_NOTIFY).find(({ state }) => state === "T");
+  const stopped = neighboursNamed(SM_NOTIFY).find(({ state }) => state === "T");
   if (stopped !== undefined) {
     return [finding("notify-stopped", {
       what: "Peers are not told of our reboot: sm-notify was stopped by a signal.",
@@ -214,9 +229,9 @@ async function checkNames(examiner: Examiner): Promise<Checked> {
         "Monitored peers have no address: they are not told of our reboots, and theirs are not recognised.",
       evidence: someOf(fresh.map(shown)),
       fix: "add them to the DNS or /etc/hosts",
-      commands: fresh.slice(0, LOOKUPS_MAX).map((name) => {
+      commands: fresh.slice(0, LOOKUPS_MAX).flatMap((name) => {
         const address = facts.get(nameKey(name))?.addresses[0] ?? "ADDRESS";
-        return `echo ${shellWord(`${address} ${name}`)} >> /etc/hosts`;
+        return append(`${address} ${name}`, "/etc/hosts");
       }),
     }));
   }
@@ -229,8 +244,4 @@ function ownerOf(path: string): number | undefined {
   } catch {
     return undefined; // removed meanwhile
   }
-}
-
-function basename(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }

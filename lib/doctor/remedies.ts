@@ -4,9 +4,17 @@
  */
 
 import { isSystemdBooted } from "../platform/sd_notify.ts";
-import { directoryOf, type Process, processOf } from "../platform/processes.ts";
+import {
+  directoryOf,
+  isContained,
+  type Process,
+  processOf,
+  unitOf,
+} from "../platform/processes.ts";
+import { readableText } from "../platform/small_files.ts";
 import { CONTROLS, printable } from "../quote.ts";
 
+const UNIT = "rpc-statd.service";
 /** Read after nfs.conf, and so overrides it. */
 const DROP_IN_FOLDER = "/etc/nfs.conf.d";
 const FOREGROUND = ["-F", "--foreground", "-d", "--no-syslog"];
@@ -38,8 +46,8 @@ export class Remedies {
    * daemon would undo: as root it writes files of root's until its end.
    */
   restartStatd(pid: number, meanwhile: readonly string[] = []): string[] {
-    if (!this.isSystemd) {
-      return [...endProcess(pid), ...meanwhile, this.#commandOf(processOf(pid))];
+    if (!this.#isOfUnit(pid)) {
+      return [...endProcess(pid), ...meanwhile, this.#commandOf(pid)];
     }
     if (meanwhile.length === 0) return ["systemctl restart rpc-statd"];
     return ["systemctl stop rpc-statd", ...meanwhile, "systemctl start rpc-statd"];
@@ -47,16 +55,16 @@ export class Remedies {
 
   /** Kills a daemon that ignores other signals, and starts statd. */
   killStatd(pid: number): string[] {
-    const start = this.isSystemd ? ["systemctl restart rpc-statd"] : [
+    const start = this.#isOfUnit(pid) ? ["systemctl restart rpc-statd"] : [
       waitFor(pid),
-      this.#commandOf(processOf(pid)),
+      this.#commandOf(pid),
     ];
     return [`kill -KILL ${pid}`, ...start];
   }
 
   /** Makes statd reload its settings and register. */
   reloadStatd(pid: number): string[] {
-    return [this.isSystemd ? "systemctl reload rpc-statd" : `kill -HUP ${pid}`];
+    return [this.#isOfUnit(pid) ? "systemctl reload rpc-statd" : `kill -HUP ${pid}`];
   }
 
   /** Starts rpcbind with its last registrations. */
@@ -80,8 +88,15 @@ export class Remedies {
     return this.directory === undefined ? "" : ` -P ${shellWord(this.directory)}`;
   }
 
+  /** Whether systemd runs a daemon: one that was started by hand is not its service's. */
+  #isOfUnit(pid: number): boolean {
+    return this.isSystemd && [undefined, UNIT].includes(unitOf(pid)) && !isContained(pid);
+  }
+
   /** Command line of a daemon, without options that would keep it in the foreground. */
-  #commandOf(process: Process | undefined): string {
+  #commandOf(pid: number): string {
+    if (isContained(pid)) return "# and start its container, unless it starts again by itself";
+    const process = processOf(pid);
     const [, ...args] = process?.command ?? [];
     if (process === undefined || args.length === 0) return this.startStatd()[0]!;
     const isForeground = args.some((arg) => FOREGROUND.includes(arg));
@@ -125,9 +140,21 @@ export function forFiles(command: string, paths: readonly string[], condition: s
   return `find ${where} -maxdepth 1 -type f ${condition} -exec ${command} {} +`;
 }
 
-/** Appends a line to a file. */
-export function append(line: string, path: string): string {
-  return `echo ${shellWord(line)} >> ${shellWord(path)}`;
+/** Appends a line to a file, whose last line may have no end. */
+export function append(line: string, path: string): string[] {
+  const isOpen = /[^\n]$/.test(readableText(path) ?? "");
+  const to = shellWord(path);
+  return [...isOpen ? [`echo >> ${to}`] : [], `echo ${shellWord(line)} >> ${to}`];
+}
+
+/** Characters with a meaning in a pattern of sed(1), and in its replacement. */
+const IN_PATTERN = /[.[\]*^$\\/]/g;
+const IN_REPLACEMENT = /[&\\/]/g;
+
+/** Replaces a whole line of a file; the command does nothing if that line is not there. */
+export function replaceLine(line: string, by: string, path: string): string {
+  const [from, to] = [line.replace(IN_PATTERN, "\\$&"), by.replace(IN_REPLACEMENT, "\\$&")];
+  return `sed -i ${shellWord(`s/^${from}$/${to}/`)} ${shellWord(path)}`;
 }
 
 /** Describes a process, with its working directory. */

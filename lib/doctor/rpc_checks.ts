@@ -8,7 +8,7 @@ import { connectUnix } from "../net/tcp.ts";
 import { findPort } from "../nsm/port_lookup.ts";
 import { randomNumbers } from "../platform/clock.ts";
 import { isInterfaceUp } from "../platform/interface_flags.ts";
-import { holderOfPort, processesNamed } from "../platform/processes.ts";
+import { holderOfPort, neighboursNamed } from "../platform/processes.ts";
 import { nsmV1, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
 import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
 import { RPCBIND_SOCKET, rpcbindV4 } from "../protocol/rpcbind.ts";
@@ -67,7 +67,7 @@ function checkLoopbackAccess(): Finding[] {
       what: `The access rules keep this host itself from ${daemon}.`,
       evidence: `/etc/hosts.deny, and nothing for ${daemon} and ${LOCALHOST} in /etc/hosts.allow`,
       fix: "let it in",
-      commands: [append(`${daemon}: 127.0.0.1 [::1]`, "/etc/hosts.allow")],
+      commands: append(`${daemon}: 127.0.0.1 [::1]`, "/etc/hosts.allow"),
     })];
   }
   return [];
@@ -86,7 +86,7 @@ async function checkRpcbind(examiner: Examiner): Promise<Checked> {
       await client.close();
     }
   } catch (error) {
-    const [one] = processesNamed(RPCBIND);
+    const [one] = neighboursNamed(RPCBIND);
     const isSilent = error instanceof RpcError && error.failure.kind === "timeout";
     if (isSilent) {
       return [finding("rpcbind-silent", {
@@ -120,10 +120,10 @@ async function checkRpcbindPort(examiner: Examiner): Promise<Finding[]> {
     const isSilent = error instanceof RpcError && error.failure.kind === "timeout";
     if (isSilent) return [portFiltered(error)];
     if (!(error instanceof TransportError)) return []; // present, but refuses
-    const [one] = processesNamed(RPCBIND);
+    const [one] = neighboursNamed(RPCBIND);
     const pid = reportHere(examiner)?.pid;
     const isNamed = /^\s*[^#\n]*\s111\/(tcp|udp)/m.test(readableText(SERVICES) ?? "");
-    const lines = ["tcp", "udp"].map((way) => append(`sunrpc 111/${way} portmapper`, SERVICES));
+    const lines = ["tcp", "udp"].flatMap((way) => append(`sunrpc 111/${way} portmapper`, SERVICES));
     return [finding("rpcbind-unreachable", {
       what: `rpcbind answers at ${RPCBIND_SOCKET} and not at port ${PMAP_PORT}: no peer and no ` +
         "mount finds the status monitor.",

@@ -6,6 +6,7 @@ import { statdUser, userName } from "../platform/users.ts";
 import { reasonOf } from "../reason.ts";
 import { type Check, type Examiner, reportOf } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
+import type { Layout } from "../store/layout.ts";
 import { shellWord } from "./remedies.ts";
 
 /** Begin of the daemon's words for a state number that it may not read. */
@@ -217,15 +218,34 @@ function checkNumber(examiner: Examiner): Finding[] {
       commands: [`chmod a+r ${shellWord(layout.state)}`],
     })];
   }
-  if (stateNumber === undefined || stateNumber % 2 !== 0) return [];
+  if (stateNumber === undefined) return [];
   const ours = reportOf(examiner)?.stateNumber ?? 0;
-  const right = ours % 2 === 0 ? stateNumber + 1 : ours;
+  const right = ours % 2 === 0 ? stateNumber | 1 : ours;
+  const doubt = reader.stateDoubt();
+  if (doubt !== undefined) {
+    return [finding("state-number-doubtful", {
+      what: "The state number may be damaged; peers are told it all the same.",
+      evidence: `${layout.state}: ${doubt}`,
+      fix: "write the number that was used last; without a backup it is this one, and peers only " +
+        "compare it with the one before",
+      commands: writeNumber(right, layout),
+    })];
+  }
+  if (stateNumber % 2 !== 0) return [];
   return [finding("state-number-even", {
     what: "The state number says that this host is down.",
     evidence: `${layout.state} has ${stateNumber}; a host that is up has an odd one`,
     fix: "write the odd number that statd tells peers there; a restart does not fix it",
     commands: [`printf '${octal(right)}' > ${shellWord(layout.state)}`],
   })];
+}
+
+/** Writes the number, and the copy that makes it the one that was used before. */
+function writeNumber(stateNumber: number, { state, stateCopy }: Layout): string[] {
+  return [
+    `printf '${octal(stateNumber)}' > ${shellWord(state)}`,
+    `echo ${stateNumber} > ${shellWord(stateCopy)}`,
+  ];
 }
 
 /** Number in host byte order, as octal escapes for printf(1). */

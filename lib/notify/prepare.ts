@@ -18,7 +18,7 @@ import { systemClock } from "../platform/clock.ts";
 import { KernelState, type KernelWrite } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { ownerOf } from "../platform/privileges.ts";
-import { type LockOfLife, lockOfLife } from "../platform/run_once.ts";
+import { type LockOfLife, lockOfLife, RUN_FOLDER } from "../platform/run_once.ts";
 import { quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
 import { IdentityFile } from "../store/identity_file.ts";
@@ -32,9 +32,6 @@ import { lifeOf, requireOnly } from "./plan.ts";
 import { identityNames, withoutIdentities } from "./identity_names.ts";
 import { servingMonitor, tellOfMove } from "./moved_files.ts";
 import { ownNames, planSources, type SourcePlan } from "./sources.ts";
-
-/** Directory of the run-once lock, on most systems a tmpfs. */
-const RUN_DIRECTORY = "/run";
 
 /** Result of the preparation; a background process loads the records itself. */
 export interface ReadyToNotify {
@@ -70,7 +67,7 @@ export interface PreparationParts extends NotifyRunParts {
 function thisMachine(): PreparationParts {
   return {
     kernel: new KernelState(),
-    lockOfLife: (life) => lockOfLife(RUN_DIRECTORY, life),
+    lockOfLife: (life) => lockOfLife(RUN_FOLDER, life),
     resolver: ownNames({ addressesOfName, nameOfAddress }, systemClock),
     asOwner,
     clock: systemClock,
@@ -85,32 +82,35 @@ function thisMachine(): PreparationParts {
   };
 }
 
-/** Prepares a run; returns an exit status if there is no peer to notify. */
+/**
+ * Prepares a run; returns an exit status if there is no peer to notify. `tell` shows why nothing is
+ * done to the person who started the program.
+ */
 export async function prepareToNotify(
   settings: SmNotifySettings,
   log: Log,
+  tell: (message: string) => void,
   parts: PreparationParts = thisMachine(),
 ): Promise<ReadyToNotify | number> {
   const { kernel, clock } = parts;
   const { directory = settings.stateDirectoryPath } = parts;
-  const isDefault = settings.stateDirectoryPath === DEFAULT_STATE_DIRECTORY;
   const layout = layoutOf(directory);
   const made = parts.makeMissingLists(layout);
   if (made.length > 0) log.notice(`Created missing directories: ${made.map(quote).join(", ")}`);
   parts.requireRights(layout);
   const life = lifeOf(settings, kernel.bootId());
+  const isDefault = settings.stateDirectoryPath === DEFAULT_STATE_DIRECTORY;
   const lock = isDefault ? parts.lockOfLife(life) : undefined;
   const run = new NotifyRun(directory, life, log, parts);
   const starting = await run.startAlone();
-  if (!mayRun(settings, run, lock, log)) return 0;
+  if (!mayRun(settings, run, lock, log, tell)) return 0;
   if (settings.only.length > 0) {
-    const records = parts.asOwner(layout.monitorList, () => recordsOf(directory, log));
-    requireOnly(settings, records, log);
+    requireOnly(settings, parts.asOwner(layout.monitorList, () => recordsOf(directory, log)), log);
   }
   const identities = new IdentityFile(directory, log, parts.fileSystem);
   const sources = await ownSources(settings, identities, layout, parts, log);
   // Another starting process may have told peers while own names were resolved.
-  if (!mayRun(settings, run, lock, log, "again")) return 0;
+  if (!mayRun(settings, run, lock, log, tell, "again")) return 0;
 
   const end = run.end();
   const carriedOn = end.kind === "cutShort" && !run.hasNewPeers ? end.stateNumber : undefined;
@@ -143,8 +143,8 @@ export async function prepareToNotify(
   report(kernel.setLocalState(stateNumber), log);
   takeLock(lock, run, life, log);
   const unmovedSince = isMoved && isKept ? undefined : preparedAt;
-  const isBeside = end.kind === "goingOn";
-  return { prepared: { stateNumber, sources, life, unmovedSince, isBeside }, records, starting };
+  const how = { unmovedSince, isBeside: end.kind === "goingOn" };
+  return { prepared: { stateNumber, sources, life, ...how }, records, starting };
 }
 
 /** Sources, without the names of configured or stored identities. */
@@ -171,12 +171,13 @@ function requireRights({ monitorList }: Layout): void {
   throw new Error(`Only root or the owner of ${quote(monitorList)}, uid ${uid}, can do this`);
 }
 
-/** Applies the run-once rule, which concerns only the default state directory; logs its decision once. */
+/** Applies the run-once rule, which concerns only the default state directory; says its decision once. */
 function mayRun(
   settings: SmNotifySettings,
   run: NotifyRun,
   lock: LockOfLife | undefined,
   log: Log,
+  tell: (message: string) => void,
   asked: "first" | "again" = "first",
 ): boolean {
   if (lock === undefined || settings.force || !settings.updateState) return true;
@@ -193,12 +194,12 @@ function mayRun(
     return true;
   }
   const when = since === undefined ? "" : ` since ${localTime(since)}`;
-  log.notice(
-    "Already notifying clients; Exiting! " +
-      (end.kind === "goingOn"
-        ? `A run goes on${when}`
-        : `Peers were told in this boot${when.replace("since", "at")}; -f tells them again`),
-  );
+  const reason = "Already notifying clients; Exiting! " +
+    (end.kind === "goingOn"
+      ? `A run goes on${when}`
+      : `Peers were told in this boot${when.replace("since", "at")}; -f tells them again`);
+  log.notice(reason);
+  tell(reason);
   return false;
 }
 
@@ -210,7 +211,7 @@ function takeLock(lock: LockOfLife | undefined, run: NotifyRun, life: string, lo
     if (life === "") throw new Error("the kernel's boot id cannot be read");
     run.mark();
     log.warning(
-      `Cannot note in ${RUN_DIRECTORY} that peers are told: ${fault}; sm.bak has the note`,
+      `Cannot note in ${RUN_FOLDER} that peers are told: ${fault}; sm.bak has the note`,
     );
   } catch (error) {
     log.warning(

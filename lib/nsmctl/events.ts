@@ -9,7 +9,7 @@ import { peerMatcher } from "./peers.ts";
 import { StateReader } from "./state_directory.ts";
 import type { Session } from "./session.ts";
 import { waitForChange } from "./state_directory.ts";
-import { jsonLine, parseMoment } from "./text.ts";
+import { jsonLine, parseMoment, shown } from "./text.ts";
 
 export const events: Command = {
   name: "events",
@@ -31,6 +31,7 @@ export const events: Command = {
   details: [
     "PATTERN is compared with names and addresses of peers; it may have * and ?.",
     "The history is on disk; its size is the setting events in section [statd] of nfs.conf.",
+    "What is in its place and is no history is put aside as sm.bak/.events.damaged.",
     `The kinds of events: ${KINDS_TEXT}.`,
     "Exit status: 0; 1 if there is nothing to show.",
   ],
@@ -61,11 +62,21 @@ export const events: Command = {
       return await follow(session, reader, (it) => print(it.filter(isWanted)));
     }
     const found = reader.next().filter(isWanted);
+    tellDamage(reader, session);
     if (found.length === 0 && !isJson) terminal.print("No events.\n");
     print(found);
     return found.length === 0 ? Status.PROBLEM : Status.OK;
   },
 };
+
+/** Says why the file is no history, and where an earlier one of that kind was put. */
+function tellDamage(reader: EventReader, { terminal, programName }: Session): void {
+  const fault = reader.fault();
+  if (fault !== undefined) terminal.complain(`${programName}: ${fault}`);
+  const aside = reader.putAside();
+  if (aside === undefined) return;
+  terminal.complain(`${programName}: ${shown(aside)} was put aside, as it is no history`);
+}
 
 /** Prints events as they come, until the reader closes the output. */
 async function follow(

@@ -23,7 +23,7 @@ export function overview(
       definitions([...rows, ...compatible], width, TEXTS)
     }\n` +
     `${definitions(COMMON_OPTIONS.map(explained), width, TEXTS)}\n` +
-    `${programName} COMMAND --help tells more of each.\n`;
+    `${programName} help COMMAND, or COMMAND --help, tells more of each.\n`;
 }
 
 /** Help of one command. */

@@ -1,6 +1,7 @@
 /** Peers for display: the two lists and the peer memory, joined by name. */
 
 import { nameKey } from "../nsm/host_name.ts";
+import { normaliseAddress } from "../rpc/address.ts";
 import type { MonitorRecord, PeerFacts } from "../nsm/ports.ts";
 import { type ListEntry, NO_SUCH_HOST } from "../control/protocol.ts";
 
@@ -119,8 +120,16 @@ export function askersOf({ requests }: Peer): string[] {
   return [...new Set(requests.map(({ myName }) => myName))];
 }
 
-/** Matcher of a peer's name, canonical name or address against a pattern with `*` and `?`. */
+/**
+ * Matcher of a peer's name, canonical name or address against a pattern with `*` and `?`, or against
+ * an address in any spelling, also in brackets.
+ */
 export function peerMatcher(pattern: string): (peer: Peer) => boolean {
+  const wanted = normaliseAddress(pattern.replace(/^\[(.*)\]$/, "$1"));
+  if (wanted !== undefined) {
+    return ({ monName, addresses }) =>
+      [monName, ...addresses].some((name) => normaliseAddress(name) === wanted);
+  }
   const source = nameKey(pattern).replace(
     /[^a-z0-9]/g,
     (character) => character === "*" ? ".*" : character === "?" ? "." : `\\${character}`,

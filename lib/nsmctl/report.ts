@@ -93,7 +93,10 @@ async function readFacts(session: Session, unread: string[]): Promise<ReportFact
 
 function readHistory(stateDirectoryPath: string, unread: string[]): DatedEvent[] {
   try {
-    return new EventReader(stateDirectoryPath).next();
+    const reader = new EventReader(stateDirectoryPath);
+    const fault = reader.fault();
+    if (fault !== undefined) unread.push(fault);
+    return reader.next();
   } catch (error) {
     unread.push(reasonOf(error));
     return [];

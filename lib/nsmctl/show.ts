@@ -17,6 +17,7 @@ import { readRoster, type Roster, tellUnread } from "./roster.ts";
 import { type Row, rowsText } from "./rows.ts";
 import type { Session } from "./session.ts";
 import { filled } from "../config/help_text.ts";
+import { reasonOf } from "../reason.ts";
 import { ageText, isoText, isPlausible, jsonText, localText, shown } from "./text.ts";
 
 /** Limit of hosts shown; for more use list. */
@@ -82,11 +83,15 @@ export const show: Command = {
   },
 };
 
-/** Whole history; empty if it cannot be read, which `nsmctl events` reports. */
-function readHistory({ stateDirectoryPath }: Session): DatedEvent[] {
+/** Whole history; empty, with a line on standard error, if it cannot be read. */
+function readHistory({ stateDirectoryPath, terminal, programName }: Session): DatedEvent[] {
   try {
-    return new EventReader(stateDirectoryPath).next();
-  } catch {
+    const reader = new EventReader(stateDirectoryPath);
+    const fault = reader.fault();
+    if (fault !== undefined) terminal.complain(`${programName}: ${fault}`);
+    return reader.next();
+  } catch (error) {
+    terminal.complain(`${programName}: ${reasonOf(error)}`);
     return [];
   }
 }

@@ -16,7 +16,13 @@ import { OwnersFiles } from "../store/owners_files.ts";
 import { openPeerMemory } from "../store/peer_memory.ts";
 import { recordFileNames } from "../store/record_directory.ts";
 import { FILE_MAX_BYTES, recordsIn } from "../store/record_file.ts";
-import { STATE_BYTES, storedNumber } from "../store/state_file.ts";
+import {
+  copiedNumber,
+  COPY_MAX_BYTES,
+  STATE_READ_BYTES,
+  stateDoubt,
+  storedNumber,
+} from "../store/state_file.ts";
 
 /** Null log: file faults are logged by the daemon, and found by `doctor`. */
 export const SILENT_LOG: Log = {
@@ -83,8 +89,18 @@ export class StateReader {
 
   /** Number in the file `state`, unmodified; undefined if there is none. */
   stateNumber(): number | undefined {
+    return storedNumber(this.#stateText());
+  }
+
+  /** Why the file `state` may hold no number, as the end of a sentence. @throws {StoreError} */
+  stateDoubt(): string | undefined {
+    const copy = this.#fs.readOwn(this.layout.stateCopy, COPY_MAX_BYTES) ?? "";
+    return stateDoubt(this.#stateText(), copiedNumber(copy));
+  }
+
+  #stateText(): string | undefined {
     try {
-      return storedNumber(this.#fs.read(this.layout.state, STATE_BYTES));
+      return this.#fs.read(this.layout.state, STATE_READ_BYTES);
     } catch (error) {
       throw new StoreError("read", this.layout.state, error);
     }

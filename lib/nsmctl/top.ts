@@ -6,6 +6,7 @@ import { reasonOf } from "../reason.ts";
 import { type DatedEvent, EventReader } from "../store/event_file.ts";
 import { readProgress } from "../store/notify_progress.ts";
 import { sleep } from "../time/clock.ts";
+import { filled } from "../config/help_text.ts";
 import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { eventSentence } from "./event_text.ts";
 import type { Peer } from "./peers.ts";
@@ -26,8 +27,12 @@ const PAUSE_MAX_S = 3_600;
 const LINES = 24;
 /** Limit of events kept for the screen. */
 const EVENTS_MAX = 200;
+/** Begin of a colour; such a line is of the table's titles, which are short. */
+const ESCAPE = "\x1b";
+/** Indentation of the further lines of a wrapped text. */
+const EVENT_REST = 2;
 const LEFT_COLUMNS: readonly Column[] = [
-  { title: "NOT TOLD", mayShrink: true, endsHead: true },
+  { title: "NOT TOLD", endsHead: true },
   { title: "WHY NOT", mayShrink: true },
 ];
 
@@ -139,7 +144,7 @@ function countsText({ peers, peersFault, unread = 0, status }: Screen): string {
     (unread === 0 ? "" : `, ${unread} not readable: nsmctl list`);
 }
 
-/** Lines of a screen, at most `linesMax`; events get the remaining room. */
+/** Lines of a screen, at most `linesMax`; events get the remaining room. No name is truncated. */
 export function screenLines(
   screen: Screen,
   linesMax: number,
@@ -153,11 +158,13 @@ export function screenLines(
     failed: colours.bad,
     unknown: colours.bad,
   }[status.status?.health ?? "unknown"];
+  const wrapped = (text: string) =>
+    filled(text, width, EVENT_REST).split("\n").flatMap((line) => broken(line, width));
   const head = [
-    cut(`${shown(host)}  ${localText(at)}`, width),
-    paint(cut(printable(healthLine(status)), width)),
-    cut(countsText(screen), width),
-    cut(`sm-notify ${progress ?? "has not run"}`, width),
+    ...wrapped(`${shown(host)}  ${localText(at)}`),
+    ...wrapped(printable(healthLine(status))).map(paint),
+    ...wrapped(countsText(screen)),
+    ...wrapped(`sm-notify ${progress ?? "has not run"}`),
     "",
   ];
   const isAllKnown = peersFault === undefined && unread === 0;
@@ -167,7 +174,7 @@ export function screenLines(
     left.map(({ monName, why = "" }) => [shown(monName), printable(why)]),
     width,
     colours,
-  ).trimEnd().split("\n");
+  ).trimEnd().split("\n").flatMap((line) => line.includes(ESCAPE) ? line : broken(line, width));
   const room = Math.max(0, linesMax - head.length);
   // At most half, so that events are visible.
   const tableMax = Math.max(2, Math.floor(room / 2));
@@ -175,14 +182,18 @@ export function screenLines(
     ? table
     : [...table.slice(0, tableMax - 1), `${table.length - tableMax + 1} more lines: nsmctl list`];
   const eventRoom = Math.max(0, room - shownTable.length - 2);
-  const last = eventRoom === 0 ? [] : events.slice(eventRoom === Infinity ? 0 : -eventRoom);
-  const lines = last.map((event) =>
-    cut(`${clockText(event.at, at)} ${eventSentence(event)}`, width)
-  );
-  return [...head, ...shownTable, "", colours.strong("LAST EVENTS"), ...lines]
+  let last: string[] = [];
+  for (const event of events.toReversed()) {
+    const more = wrapped(`${clockText(event.at, at)} ${eventSentence(event)}`);
+    if (last.length + more.length > eventRoom) break;
+    last = [...more, ...last];
+  }
+  return [...head, ...shownTable, "", colours.strong("LAST EVENTS"), ...last]
     .slice(0, linesMax === Infinity ? undefined : linesMax);
 }
 
-function cut(line: string, width: number): string {
-  return line.length <= width ? line : `${line.slice(0, width - 1)}…`;
+/** Pieces of a line that a word makes longer than the terminal, where it would count as one. */
+function broken(line: string, width: number): string[] {
+  if (line.length <= width) return [line];
+  return [line.slice(0, width), ...broken(line.slice(width), width)];
 }

@@ -61,6 +61,33 @@ export function processesNamed(name: string): Process[] {
     .map(processOf).filter((one) => one !== undefined);
 }
 
+/** {@link processesNamed}, without those of other network namespaces: of containers, say. */
+export function neighboursNamed(name: string): Process[] {
+  const own = linkOf("/proc/self/ns/net");
+  return processesNamed(name).filter(({ pid }) => {
+    const network = linkOf(`/proc/${pid}/ns/net`);
+    return own === undefined || network === undefined || network === own;
+  });
+}
+
+/** Whether a process is in another namespace of process ids than this one, as in a container. */
+export function isContained(pid: number): boolean {
+  const [own, other] = ["self", pid].map((process) => linkOf(`/proc/${process}/ns/pid`));
+  return own !== undefined && other !== undefined && own !== other;
+}
+
+/** Id of a process in its own namespace of process ids; undefined before Linux 4.1. */
+export function innerId(pid: number): number | undefined {
+  const ids = /^NSpid:\t(.*)$/m.exec(readableText(`/proc/${pid}/status`) ?? "")?.[1]?.split("\t");
+  return ids === undefined ? undefined : Number(ids.at(-1));
+}
+
+/** Unit of systemd that a process belongs to, from its control group; undefined if there is none. */
+export function unitOf(pid: number): string | undefined {
+  const group = readableText(`/proc/${pid}/cgroup`) ?? "";
+  return /\/([^/\n]+\.(?:service|scope))(?:\/[^\n]*)?$/m.exec(group)?.[1];
+}
+
 /** Running children of a process. */
 export function childrenOf(parent: number): Process[] {
   return processIds().filter((pid) => parentOf(pid) === parent)
@@ -88,6 +115,13 @@ export function holderOfPort(transport: "udp" | "tcp", port: number): Process | 
   if (sockets.size === 0) return undefined;
   const pid = processIds().find((pid) => hasOneOf(pid, sockets));
   return pid === undefined ? undefined : processOf(pid);
+}
+
+/** Free port near a taken one, below the ephemeral range. */
+export function freePort(taken: number): number {
+  let port = taken + 1;
+  while (holderOfPort("udp", port) !== undefined || holderOfPort("tcp", port) !== undefined) port++;
+  return port;
 }
 
 /** Columns in /proc/net/udp and tcp, from 0. */

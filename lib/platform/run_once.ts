@@ -9,12 +9,24 @@
 
 import { unlessMissing } from "./small_files.ts";
 
+/** Folder of the lock file, on most systems a tmpfs. */
+export const RUN_FOLDER = "/run";
 /** Names of the lock file and of the file with its life. */
 const LOCK = "sm-notify.pid";
 const LIFE = "sm-notify.boot";
 const MODE = 0o600;
 /** Longest life, in bytes. */
 const LIFE_MAX_BYTES = 1024;
+
+/** Whether there is a lock of any life, also for users who may not read it; true if unknown. */
+export async function isLockThere(directory = RUN_FOLDER): Promise<boolean> {
+  try {
+    await Deno.lstat(`${directory}/${LOCK}`);
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
+  }
+}
 
 /** State of the lock. */
 export type LockState =

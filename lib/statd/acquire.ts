@@ -17,6 +17,7 @@ import type { MonitorStore, NoticeMemory, PeerMemory, Resolver } from "../nsm/po
 import type { NoteEvent } from "../nsm/events.ts";
 import { removeOldRegistrations } from "../nsm/registration.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
+import { bootTime } from "../platform/boot_time.ts";
 import { KernelState } from "../platform/kernel_state.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { hostNetworkNamespace, mountOf, ownNetworkNamespace } from "../platform/proc.ts";
@@ -67,6 +68,8 @@ export interface Acquired extends Keeping {
   readonly notifyPeers: () => Promise<void>;
   readonly identities: Identities;
   readonly bootId: string | undefined;
+  /** Time of the boot, in ms since 1970; undefined if unknown. */
+  readonly bootedAt: number | undefined;
   readonly networkNamespace: string | undefined;
   readonly stateNumber: number;
   readonly resolver: Resolver;
@@ -131,6 +134,7 @@ export async function acquire(parts: AcquireParts): Promise<Acquired> {
     ...controlOf(keeping, parts),
     notifyPeers,
     bootId,
+    bootedAt: bootTime(),
     networkNamespace,
     stateNumber,
   };

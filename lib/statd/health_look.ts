@@ -8,19 +8,19 @@ import { isLoopback } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import { nlmNull } from "../protocol/nlm.ts";
-import { nsmV1 } from "../protocol/nsm.ts";
+import { nsmV1, SM_PROG, SM_VERS } from "../protocol/nsm.ts";
 import { RpcError } from "../rpc/errors.ts";
 import type { MonitorList } from "../nsm/monitor_list.ts";
 import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
 import { findPort } from "../nsm/port_lookup.ts";
 import type { CallPeer } from "../nsm/ports.ts";
-import type { Log } from "../log.ts";
 import { ownAddresses } from "../net/own_interfaces.ts";
 import { backgroundFiles } from "../platform/background_files.ts";
 import { DT_REGULAR, DT_UNKNOWN, type NamedEntry } from "../platform/regular_file.ts";
 import { reasonOf } from "../reason.ts";
 import { layoutOf } from "../store/layout.ts";
 import { type Clock, sleep } from "../time/clock.ts";
+import { type BootLookParts, isBootUntold } from "./boot_look.ts";
 
 /** Timeout of one probe, in ms; nsmctl waits for 3 s. */
 const LOOK_MS = 1_000;
@@ -32,13 +32,10 @@ const MANAGERS_MAX = 4;
 const SEARCHED_MAX = 1_000;
 
 /** Dependencies of the probe. */
-export interface HealthLookParts {
+export interface HealthLookParts extends BootLookParts {
   readonly callPeer: CallPeer;
   readonly list: MonitorList;
   readonly clock: Clock;
-  readonly log: Log;
-  readonly stateDirectoryPath: string;
-  readonly bootId: string | undefined;
   /** Addresses that the daemon listens on. */
   readonly bound: readonly {
     readonly netid: string;
@@ -67,6 +64,8 @@ export class HealthLook {
   #askingDisk: Promise<void> | undefined;
   #peersNotTold = 0;
   #toBeNotified = 0;
+  #isBootUntold = false;
+  #lookingAtBoot: Promise<void> | undefined;
 
   constructor(parts: HealthLookParts) {
     this.#parts = parts;
@@ -108,6 +107,11 @@ export class HealthLook {
     return this.#peersNotTold;
   }
 
+  /** Whether peers from before the boot were not told of it, and no sm-notify has run. */
+  get isBootUntold(): boolean {
+    return this.#isBootUntold;
+  }
+
   /** Number of peers on the notify list. */
   get toBeNotified(): number {
     return this.#toBeNotified;
@@ -140,6 +144,7 @@ export class HealthLook {
       this.#within(this.#lookAtRecords()),
       this.lookAtDisk(),
       this.#within(this.#listing ??= this.#lookAtNotifyList()),
+      this.#within(this.#lookingAtBoot ??= this.#lookAtBoot()),
     ]);
   }
 
@@ -156,17 +161,45 @@ export class HealthLook {
     return `listening at ${[...gone].join(", ")}, which this host does not have`;
   }
 
-  /** Calls ourselves as a lock manager does: a packet filter or an access rule may stop it. */
+  /** Never rejects; a list that cannot be read leaves the last known answer. */
+  async #lookAtBoot(): Promise<void> {
+    try {
+      this.#isBootUntold = await isBootUntold(this.#parts);
+    } catch {
+      // Other faults of the directory are reported by what reads and writes it.
+    } finally {
+      this.#lookingAtBoot = undefined;
+    }
+  }
+
+  /**
+   * Looks for ourselves and calls ourselves as a lock manager does: a packet filter or an access rule
+   * of rpcbind or ours may stop it.
+   */
   async #lookAtSelf(): Promise<void> {
     const { bound, callPeer } = this.#parts;
-    const faults = await Promise.all((["udp", "tcp"] as const).map(async (transport) => {
+    const address = LOCK_MANAGER_ADDRESS;
+    const ways = (["udp", "tcp"] as const).flatMap((transport) => {
       const port = bound.find(({ netid }) => netid === transport)?.port;
-      if (port === undefined) return undefined;
-      const to = { address: LOCK_MANAGER_ADDRESS, port };
-      return await callPeer.call(nsmV1, "SM_NULL", undefined, to, transport, LOOK_MS)
-        .then(() => undefined, reasonOf);
-    }));
-    this.#ownFault = faults.find((fault) => fault !== undefined);
+      return port === undefined ? [] : [{ transport, port }];
+    });
+    const faultsOf = (calls: readonly Promise<unknown>[]) =>
+      Promise.all(calls.map((call) => call.then(() => undefined, reasonOf)));
+    const [lookUps, calls] = await Promise.all([
+      faultsOf(ways.map(({ transport }) => {
+        const wanted = { program: SM_PROG, version: SM_VERS, transport };
+        return findPort(callPeer, wanted, address, LOOK_MS);
+      })),
+      faultsOf(
+        ways.map(({ transport, port }) =>
+          callPeer.call(nsmV1, "SM_NULL", undefined, { address, port }, transport, LOOK_MS)
+        ),
+      ),
+    ]);
+    // A lock manager looks for us by one transport, and calls us by any.
+    const isFound = lookUps.some((fault) => fault === undefined);
+    this.#ownFault = calls.find((fault) => fault !== undefined) ??
+      (isFound ? undefined : lookUps[0]);
   }
 
   async #lookAtRpcbind(): Promise<void> {

@@ -57,6 +57,7 @@ export function steer(parts: SteeringParts) {
       log,
       stateDirectoryPath: settings.stateDirectoryPath,
       bootId: acquired.bootId,
+      bootedAt: acquired.bootedAt,
       bound: acquired.server.bound,
       countMissing: kept.countMissing,
       writingFault: () => writingFault(acquired.volatile, settings.stateDirectoryPath),

@@ -2,7 +2,7 @@
  * Event history on disk: `sm.bak/.events`, one line of ASCII JSON per event, appended by rpc.statd
  * and sm-notify. At half of the size limit the file is renamed to `sm.bak/.events.old`, replacing
  * the previous one. Writes are delayed and never synced: a power cut may lose events, or leave half
- * a line, and no more.
+ * a line, and no more. A file without any event is put aside as `sm.bak/.events.damaged`.
  */
 
 import { jsonObject } from "../json_object.ts";
@@ -13,7 +13,7 @@ import { asciiJson, quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
 import type { Clock } from "../time/clock.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
-import { layoutOf, OLD_SUFFIX } from "./layout.ts";
+import { DAMAGED_SUFFIX, layoutOf, OLD_SUFFIX } from "./layout.ts";
 import { OwnersFiles } from "./owners_files.ts";
 
 /** Batching delay of writes, in ms. */
@@ -32,6 +32,9 @@ const TEXT_MAX = 1_024;
 const EVENTS_MODE = 0o640;
 /** Largest file that is read, in bytes: half of the largest size that can be configured. */
 const READ_MAX_BYTES = 512 * 1_048_576;
+
+/** Bytes at the start of a file that are searched for an event; half a line is much shorter. */
+const SEARCHED_BYTES = 65_536;
 
 /** Event with its time, in ms since 1970, and the program that noted it. */
 export interface DatedEvent extends NsmEvent {
@@ -113,6 +116,7 @@ export class EventFile {
     this.#collected = [];
     if (lines === "") return;
     try {
+      if (this.#isTorn) this.#putAside();
       const size = this.#fs.facts(this.#path)?.size ?? 0;
       if (size + lines.length > this.#parts.maxBytes / 2 && size > 0) {
         this.#fs.rename(this.#path, this.#path + OLD_SUFFIX);
@@ -127,6 +131,28 @@ export class EventFile {
       this.#parts.log.warning(`Cannot keep the history in ${quote(this.#path)}: ${reason}`);
     }
   }
+
+  /** Renames what can never be a history: a folder, a device, or a file without any event. */
+  #putAside(): void {
+    const facts = this.#fs.facts(this.#path);
+    if (facts === undefined) return;
+    if (facts.isFile && !isNoHistory(this.#fs.readOwn(this.#path, SEARCHED_BYTES) ?? "")) return;
+    const aside = this.#path + DAMAGED_SUFFIX;
+    this.#fs.rename(this.#path, aside);
+    const what = facts.isFile ? "none of its lines is an event" : "it is not a regular file";
+    this.#parts.log.warning(
+      `Renamed the history ${quote(this.#path)} to ${quote(aside)}: ${what}`,
+    );
+  }
+}
+
+/** First characters of every line. */
+const LINE_START = '{"at":"';
+
+/** Whether the start of a file is neither empty, nor an event, nor the half of one that a crash left. */
+function isNoHistory(text: string): boolean {
+  const start = text.trim().slice(0, LINE_START.length);
+  return !LINE_START.startsWith(start) && parseEvents(text).length === 0;
 }
 
 /** Incremental reader of the history. */
@@ -156,9 +182,25 @@ export class EventReader {
     return parseEvents(`${older}\n${text.slice(before, end)}`);
   }
 
-  #text(path: string): string {
+  /** Why the file cannot be read as history, for display. @throws {StoreError} */
+  fault(): string | undefined {
+    if (!isNoHistory(this.#text(this.#path, SEARCHED_BYTES))) return undefined;
+    return `${quote(this.#path)} cannot be read as history: none of its lines is an event; ` +
+      `rpc.statd and sm-notify put it aside as ${quote(this.#aside)} at their next event`;
+  }
+
+  /** Path of what was put aside because it is no history; undefined if there is none. */
+  putAside(): string | undefined {
+    return this.#fs.facts(this.#aside) === undefined ? undefined : this.#aside;
+  }
+
+  get #aside(): string {
+    return this.#path + DAMAGED_SUFFIX;
+  }
+
+  #text(path: string, maxBytes = READ_MAX_BYTES): string {
     try {
-      return this.#fs.readOwn(path, READ_MAX_BYTES) ?? "";
+      return this.#fs.readOwn(path, maxBytes) ?? "";
     } catch (error) {
       throw new StoreError("read", path, error);
     }

@@ -10,7 +10,8 @@
  * sm/.peers          peer memory
  * sm/.identities     identities that move between nodes, and which of them are held here
  * sm/.notices        kept notices
- * sm.bak/.events     event history of both programs; .events.old is its older part
+ * sm.bak/.events     event history of both programs; .events.old is its older part, and
+ *                    .events.damaged what was there and is no history
  * sm.bak/HOST        notify list: records from before the last start, in the format of sm
  * sm.bak/.run        note of the run of sm-notify in progress, or cut short
  * sm.bak/.progress   progress or result of a run of sm-notify
@@ -33,6 +34,8 @@ export const NOTICES_FILE = ".notices";
 const EVENTS_FILE = ".events";
 /** Suffix of the older part of the history. */
 export const OLD_SUFFIX = ".old";
+/** Suffix of a file that was put aside because it can never be what its name says. */
+export const DAMAGED_SUFFIX = ".damaged";
 /** Name of the progress file, in the directory of the notify list. */
 const PROGRESS_FILE = ".progress";
 /** Name of the identity file, in the directory of the monitor list. */

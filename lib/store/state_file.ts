@@ -6,6 +6,8 @@
  * The file `.state` is our own copy, in decimal. Packages of nfs-utils ship an empty `state`, which
  * resets the number at each upgrade, and peers ignore a number that they know already. So a `state`
  * behind the copy is raised to the copy. Both wrap; they are compared as serial numbers (RFC 1982).
+ * Any other contents are believed, as nfs-utils does, and contents that are no plausible number are
+ * reported: see {@link stateDoubt}.
  *
  * Source: files written and read by nfs-utils 2.6.2.
  */
@@ -18,21 +20,24 @@ import { quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
 import { replaceFile } from "./atomic_file.ts";
 import type { FileSystem } from "./file_system.ts";
-import { isOurAsideName, type Layout, STATE_FILE } from "./layout.ts";
+import { DAMAGED_SUFFIX, isOurAsideName, type Layout, STATE_FILE } from "./layout.ts";
 import { entriesOf, removeLeftOvers } from "./record_directory.ts";
 
 /** Length of the number. */
 export const STATE_BYTES = 4;
+/** Bytes that are read: more than the number's, to see whether the file has more. */
+export const STATE_READ_BYTES = 64;
+/** Distance that boots do not cover: each adds 2, and a boot a minute takes 8 years for it. */
+const FAR = 2 ** 23;
 const STATE_MODE = 0o644;
 const COPY_MODE = 0o644;
-const COPY_MAX_BYTES = 16;
-/** Suffix for renaming something that is no regular file. */
-const DAMAGED_SUFFIX = ".damaged";
+export const COPY_MAX_BYTES = 16;
 
 export class StateFile {
   #lastRead: number | undefined;
   #hasCopyFailed = false;
   #hasRaiseFailed = false;
+  #isDoubtTold = false;
 
   constructor(readonly fs: FileSystem, readonly layout: Layout, readonly log: Log) {}
 
@@ -45,13 +50,17 @@ export class StateFile {
    * @throws {StoreError} When the file cannot be read or, without a number, not written.
    */
   read(): number {
-    const stored = this.#stored();
+    const text = this.#text();
+    const stored = storedNumber(text);
     if (stored !== undefined && upStateNumber(stored) === this.#lastRead) return this.#lastRead;
     const copied = this.#copy();
     const number = latest(stored, latest(copied, this.#lastRead));
     if (number === undefined) return this.#initialise();
     if (stored === undefined || upStateNumber(stored) !== number) this.#raise(number);
-    else if (copied !== number) this.#writeCopy(number);
+    else {
+      this.#tellDoubt(text, copied);
+      if (copied !== number) this.#writeCopy(number);
+    }
     return this.#lastRead = number;
   }
 
@@ -62,10 +71,13 @@ export class StateFile {
    * @throws {StoreError}
    */
   advance(): number {
-    const stored = this.#stored();
-    const number = latest(stored, this.#copy());
+    const text = this.#text();
+    const stored = storedNumber(text);
+    const copied = this.#copy();
+    const number = latest(stored, copied);
     if (number === undefined) return this.#initialise();
     if (stored === undefined || upStateNumber(stored) !== number) this.#tellRaise(stored, number);
+    else this.#tellDoubt(text, copied);
     return this.#lastRead = this.#write(nextStateNumber(number));
   }
 
@@ -74,7 +86,7 @@ export class StateFile {
     const { fs, layout: { state } } = this;
     let stored: number | undefined;
     try {
-      stored = storedNumber(fs.read(state, STATE_BYTES));
+      stored = storedNumber(fs.read(state, STATE_READ_BYTES));
     } catch (error) {
       if (fs.facts(state)?.isFile !== false) throw new StoreError("read", state, error);
     }
@@ -82,14 +94,23 @@ export class StateFile {
     return number === undefined ? INITIAL_STATE_NUMBER : nextStateNumber(number);
   }
 
-  #stored(): number | undefined {
+  #text(): string | undefined {
     const { fs, layout } = this;
     try {
-      return storedNumber(fs.read(layout.state, STATE_BYTES));
+      return fs.read(layout.state, STATE_READ_BYTES);
     } catch (error) {
       this.#putAside(error);
       return undefined;
     }
+  }
+
+  /** Says once that the contents are believed, although they may be no number. */
+  #tellDoubt(text: string | undefined, copied: number | undefined): void {
+    const doubt = this.#isDoubtTold ? undefined : stateDoubt(text, copied);
+    if (doubt === undefined) return;
+    this.#isDoubtTold = true;
+    const { log, layout: { state } } = this;
+    log.warning(`The state number in ${quote(state)} may be damaged: ${doubt}`);
   }
 
   /** Renames something that can never hold a number, if permitted. */
@@ -109,9 +130,7 @@ export class StateFile {
   #copy(): number | undefined {
     const { fs, layout: { stateCopy }, log } = this;
     try {
-      const text = fs.readOwn(stateCopy, COPY_MAX_BYTES) ?? "";
-      const number = /^-?\d{1,10}\n$/.test(text) ? Number(text) | 0 : undefined;
-      return number === undefined ? undefined : upStateNumber(number);
+      return copiedNumber(fs.readOwn(stateCopy, COPY_MAX_BYTES) ?? "");
     } catch (error) {
       if (!this.#hasCopyFailed) log.warning(`Cannot read ${quote(stateCopy)}: ${reasonOf(error)}`);
       this.#hasCopyFailed = true;
@@ -132,7 +151,7 @@ export class StateFile {
   /** Writes a number that only the copy has. After a failure the number is still valid. */
   #raise(number: number): void {
     // Another process may have advanced both files between the two reads.
-    const stored = this.#stored();
+    const stored = storedNumber(this.#text());
     if (stored !== undefined && upStateNumber(stored) === number) return;
     try {
       this.#write(number);
@@ -208,6 +227,31 @@ function swapped(number: number): number {
   const view = new DataView(new ArrayBuffer(STATE_BYTES));
   view.setInt32(0, number);
   return view.getInt32(0, true);
+}
+
+/**
+ * Why the file's text may be no state number, as the end of a sentence; undefined if it is plausible,
+ * or there is none. `copied` is the number of our copy.
+ */
+export function stateDoubt(
+  text: string | undefined,
+  copied: number | undefined,
+): string | undefined {
+  const number = storedNumber(text);
+  if (text === undefined || number === undefined) return undefined;
+  const used = `its first ${STATE_BYTES} bytes are taken for the number ${number}`;
+  if (text.length > STATE_BYTES) {
+    return `it has more than the ${STATE_BYTES} bytes of a number; ${used}`;
+  }
+  if (Math.abs(upStateNumber(number) - (copied ?? 0) | 0) < FAR) return undefined;
+  return `no host has been booted so often; ${used}` +
+    (copied === undefined ? "" : `, and ${copied} was used before`);
+}
+
+/** Number in our copy's text; undefined if there is none. */
+export function copiedNumber(text: string): number | undefined {
+  const number = /^-?\d{1,10}\n$/.test(text) ? Number(text) | 0 : undefined;
+  return number === undefined ? undefined : upStateNumber(number);
 }
 
 /** Number in the file's text; undefined if there is none. Typed arrays use host byte order. */

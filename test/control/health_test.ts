@@ -12,6 +12,7 @@ const GOOD: HealthFacts = {
   callbacks: { pending: 0, waitingMs: undefined, fault: "" },
   keptNotices: 0,
   peersNotTold: 0,
+  isBootUntold: false,
   doubted: { count: 0, agoMs: undefined },
   denied: { count: 0, agoMs: undefined },
 };
@@ -48,6 +49,13 @@ Deno.test("operator D8 to D11: each fault has its verdict and its reason", pure,
     ],
     [{ denied: { count: 3, agoMs: 3_600_000 } }, "good"],
     [{ keptNotices: 1 }, "degraded", "1 notice kept until names of peers are known"],
+    [
+      { isBootUntold: true },
+      "degraded",
+      "peers from before this boot were not told of it: sm-notify has not run",
+    ],
+    [{ ownFault: "denied" }, "failed", "lock managers cannot reach us: denied"],
+    [{ registrationFault: "gone", ownFault: "refused" }, "failed", "not registered: gone"],
   ];
   for (const [change, health, ...faults] of rows) {
     assertEquals(judged(change), { health, faults } as ReturnType<typeof judgeHealth>);

@@ -152,7 +152,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: PREPARE,
-    from: '  if (!mayRun(settings, run, lock, log, "again")) return 0;\n',
+    from: '  if (!mayRun(settings, run, lock, log, tell, "again")) return 0;\n',
     to: "",
     reason: "two starts at once tell peers two numbers, the older one last",
   },

@@ -23,6 +23,7 @@ class World {
   readonly log = new RecordingLog();
   readonly resolver = new FakeResolver();
   readonly written: string[] = [];
+  readonly told: string[] = [];
   lock: LockState = { kind: "free" };
   takeFault: string | undefined;
   taken = 0;
@@ -83,7 +84,8 @@ class World {
       ...loaded.settings,
       stateDirectoryPath: DEFAULT_STATE_DIRECTORY,
     };
-    return prepareToNotify(settings, this.log, { ...this.parts, directory: "/nsm" });
+    const tell = (message: string) => this.told.push(message);
+    return prepareToNotify(settings, this.log, tell, { ...this.parts, directory: "/nsm" });
   }
 
   /** The number that a run would announce. */
@@ -184,6 +186,7 @@ Deno.test("already: the lock of this life was seen, and no run was cut short", a
     "notice: Already notifying clients; Exiting! Peers were told in this boot at 2026-11-26 12:59:03; " +
     "-f tells them again",
   ]);
+  assertEquals(world.told, world.log.of("notice").map((line) => line.replace("notice: ", "")));
   assert("/nsm/sm/a" in world.disk.files);
   for (const option of ["-f", "-n"]) {
     const forced = new World(["a"]);

@@ -69,6 +69,22 @@ Deno.test("peerMatcher() knows * and ?, names and addresses", pure, () => {
   assertEquals(matching("(a|b)+"), []);
 });
 
+Deno.test("peerMatcher() knows an address in any spelling", pure, () => {
+  const named = new PeerTable();
+  for (const monName of ["2001:db8::5", "fe80::1%eth0", "192.0.2.1"]) {
+    named.addMonitored({ record: record(monName), since: 0 });
+  }
+  const matching = (pattern: string) =>
+    named.sorted().filter(peerMatcher(pattern)).map(({ monName }) => monName);
+  for (const spelling of ["2001:DB8:0:0::5", "[2001:db8::5]", "2001:db8:0:0:0:0:0:5"]) {
+    assertEquals(matching(spelling), ["2001:db8::5"], spelling);
+  }
+  assertEquals(matching("FE80:0::1%eth0"), ["fe80::1%eth0"]);
+  assertEquals(matching("fe80::1%eth1"), []);
+  assertEquals(matching("::ffff:192.0.2.1"), ["192.0.2.1"]);
+  assertEquals(matching("2001:*"), ["2001:db8::5"]);
+});
+
 Deno.test("listText() is a table, or a word", pure, () => {
   const terminal = new FakeTerminal();
   const session = { terminal, now: () => NOW };

@@ -50,8 +50,9 @@ export const REVERSALS: readonly Reversal[] = [
     name: "B9: a start of sm-notify that fails uses up the run of the boot",
     changes: [{
       file: "lib/notify/prepare.ts",
-      from: "  if (!mayRun(settings, run, lock, log)) return 0;\n",
-      to: "  if (!mayRun(settings, run, lock, log)) return 0;\n  takeLock(lock, run, life, log);\n",
+      from: "  if (!mayRun(settings, run, lock, log, tell)) return 0;\n",
+      to:
+        "  if (!mayRun(settings, run, lock, log, tell)) return 0;\n  takeLock(lock, run, life, log);\n",
     }],
   },
   {

@@ -77,7 +77,7 @@ export async function prepare(
     servingMonitor: () => undefined,
     ...runParts(process, disk, locks),
   };
-  return await prepareToNotify(settings, log, parts);
+  return await prepareToNotify(settings, log, () => {}, parts);
 }
 
 /** Outcome of a run in the background. */

@@ -122,6 +122,38 @@ inDirectory("nothing is kept where the setting events is 0", (directory) => {
   assertEquals(clock.pending, 0);
 });
 
+for (const kind of ["garbage", "zeros", "a folder"] as const) {
+  inDirectory(`what is no history is put aside, and said: ${kind}`, (directory) => {
+    const aside = `${path(directory)}.damaged`;
+    if (kind === "a folder") Deno.mkdirSync(path(directory));
+    else Deno.writeTextFileSync(path(directory), kind === "zeros" ? "\0".repeat(4096) : "so\nit\n");
+    const { log, file, reader } = historyIn(directory);
+    if (kind !== "a folder") {
+      assertMatch(reader.fault()!, /cannot be read as history: .* put it aside as ".*\.damaged"/);
+      assertEquals(reader.putAside(), undefined);
+    }
+    file.note({ event: "told", peer: "a" });
+    file.close();
+    assertEquals(log.lines.length, 1);
+    assertMatch(log.lines[0]!, /^warning: Renamed the history ".*\.events" to ".*\.damaged": /);
+    assertEquals(Deno.lstatSync(aside).isDirectory, kind === "a folder");
+    assertEquals([reader.fault(), reader.putAside()], [undefined, aside]);
+    assertEquals(reader.next().map(({ peer }) => peer), ["a"]);
+  });
+}
+
+inDirectory("half of the first line is no damage", (directory) => {
+  const line = '\n{"at":"2024-01-01T00:00:00.000Z","program":"rpc.statd","event":"told"}';
+  for (let length = 0; length < line.length; length++) {
+    Deno.writeTextFileSync(path(directory), line.slice(0, length));
+    const { log, file, reader } = historyIn(directory);
+    assertEquals(reader.fault(), undefined);
+    file.note({ event: "told", peer: "a" });
+    file.close();
+    assertEquals([log.lines.length, reader.next().length], [0, 1], `${length}`);
+  }
+});
+
 Deno.test("what is no event is passed over", () => {
   const good = { at: "2024-01-01T00:00:00.000Z", program: "rpc.statd", event: "told", peer: "a" };
   const bad = [

@@ -197,6 +197,16 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    finding: "state-number-doubtful",
+    title: "the state number is a text",
+    plant: edit(`${STATE}/state`, "         7\n"),
+    beside: ["local-state-differs"],
+    after: async (world) => {
+      await world.sh(`rm -f ${STATE}/state ${STATE}/.state`);
+      await world.restartStatd();
+    },
+  },
+  {
     finding: "state-number-lost",
     title: "a directory is in the place of the state number",
     plant: ({ sh }) => sh(`mv ${STATE}/state /run/state && mkdir ${STATE}/state`),
@@ -239,6 +249,28 @@ const FAULTS: readonly Fault[] = [
     title: "a record holds something else",
     plant: ({ sh }) => sh(`echo garbage > ${STATE}/sm/${PEERS[0]}`),
     isOtherWithSystemd: true,
+  },
+  {
+    finding: "records-damaged",
+    title: "a file of the monitor list has other lines too, and no daemon knows the record",
+    plant: async (world) => {
+      await world.stopStatd();
+      await world.sh(`echo garbage >> ${STATE}/sm/${PEERS[0]}`);
+    },
+    beside: ["statd-not-running"],
+  },
+  {
+    finding: "records-damaged",
+    title: "a file of the notify list has other lines too",
+    plant: async ({ it, sh }) => {
+      await it.putRecord("sm.bak", PEERS[0]!, FULL_NAME);
+      await sh(
+        `cd ${STATE}/sm.bak && { echo garbage; cat ${PEERS[0]}; } > /run/both && cat /run/both > ${
+          PEERS[0]
+        }`,
+      );
+    },
+    beside: ["notify-list-left"],
   },
   {
     finding: "records-stale",
@@ -324,6 +356,20 @@ const FAULTS: readonly Fault[] = [
     beside: ["hosts-deny-peers"],
     plant: edit("/etc/hosts.deny", "rpcbind: ALL\n"),
     after: async (world) => {
+      await edit("/etc/hosts.deny", "")(world);
+      await edit("/etc/hosts.allow", "")(world);
+    },
+  },
+  {
+    finding: "hosts-deny-loopback",
+    title: "everybody is kept from rpcbind, and the last line of hosts.allow has no end",
+    beside: ["hosts-deny-peers"],
+    plant: async (world) => {
+      await edit("/etc/hosts.deny", "rpcbind: ALL\n")(world);
+      await edit("/etc/hosts.allow", "sshd: 10.")(world);
+    },
+    after: async (world) => {
+      assertMatch(await world.sh("cat /etc/hosts.allow"), /^sshd: 10\.\n/);
       await edit("/etc/hosts.deny", "")(world);
       await edit("/etc/hosts.allow", "")(world);
     },
@@ -448,6 +494,34 @@ const FAULTS: readonly Fault[] = [
       await world.host.output(DEBIAN_STATD, "--no-notify");
     },
     isOtherWithSystemd: true,
+  },
+  {
+    finding: "statd-not-running",
+    title: "no statd runs, but Debian's in a container with a network of its own",
+    plant: async (world) => {
+      await world.stopStatd();
+      await world.sh(
+        "unshare --net --mount sh -c 'ip link set lo up; mount -t tmpfs none /run\n" +
+          `mount -t tmpfs none ${STATE}; mkdir ${STATE}/sm ${STATE}/sm.bak\n` +
+          `rpcbind -w; ${DEBIAN_STATD} --no-notify; cat /run/rpc.statd.pid' > /run/other`,
+      );
+    },
+    after: ({ sh }) => sh("kill -0 $(cat /run/other); kill -KILL $(cat /run/other)"),
+  },
+  {
+    finding: "statd-limits",
+    title: "statd in a container may open few files, and its process has another id here",
+    beside: ["pid-file-wrong"], // the folder of pid files is shared
+    plant: async (world) => {
+      await world.stopStatd();
+      await world.sh(
+        "unshare --pid --fork --mount sh -c 'mount -t proc none /proc\n" +
+          "exec prlimit --nofile=100 rpc.statd -F --no-notify' > /dev/null 2>&1 &\n" +
+          "until rpcinfo -t 127.0.0.1 100024 > /dev/null 2>&1; do :; done",
+      );
+    },
+    byHand: (world) =>
+      world.sh("pkill -x rpc.statd; until ! pgrep -x rpc.statd; do :; done; rpc.statd --no-notify"),
   },
   {
     finding: "statd-degraded",
@@ -673,6 +747,21 @@ const FAULTS: readonly Fault[] = [
     after: healthyHosts,
   },
   {
+    finding: "name-elsewhere",
+    title: "the own name stands in the line of another host, in a file without a last end of line",
+    plant: edit(
+      "/etc/hosts",
+      hostsFile(`192.0.2.7 files\n192.0.2.7 srv.example.net ${FULL_NAME} ${NAME} # of us`)
+        .trimEnd(),
+    ),
+    after: async (world) => {
+      const hosts = await world.sh("cat /etc/hosts");
+      assertMatch(hosts, /^192\.0\.2\.7 files$/m);
+      assertMatch(hosts, /^192\.0\.2\.7 srv\.example\.net # of us$/m);
+      await healthyHosts(world);
+    },
+  },
+  {
     finding: "name-changed",
     title: "the host was renamed",
     plant: (world) => world.monitor(PEERS[0]!, { myName: "before.example.net" }),
@@ -838,6 +927,15 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
+/** Planted errors that only doctor looks for: the daemon has no part in them, or works without. */
+const SEEN_BY_DOCTOR: readonly string[] = [
+  "the notify list is removed",
+  "the notify list is given to root",
+  "a record belongs to root, beside what is no record",
+  "sm-notify is stopped by a signal",
+  "rpcbind listens on loopback alone",
+];
+
 const STATUS = { error: 4, warning: 1, note: 0 } as const;
 
 /** Plants a fault, finds it, runs its remedy, and checks that the host is healthy again. @throws {Error} */
@@ -847,11 +945,14 @@ async function tryFault(fault: Fault, world: World): Promise<string> {
   const before = world.monitoredOnDisk() || PEERS.length;
   const health = fault.isMendedByStatus ? undefined : await world.it.run("status", "-q");
   const { code, findings } = await world.doctor(...args);
+  const isFailing = FINDINGS[finding] === "error" && !SEEN_BY_DOCTOR.includes(fault.title);
+  if (isFailing && health !== undefined) assert(health.code !== 0, "status says it as well");
   const names = findings.map(({ name }) => name).filter((name) =>
     !beside.includes(name as FindingName)
   );
   assertEquals(names, [finding], JSON.stringify(findings, null, 1));
-  assertEquals(code, STATUS[FINDINGS[finding]]);
+  const statuses = findings.map(({ name }) => STATUS[FINDINGS[name as FindingName]]);
+  assertEquals(code, Math.max(...statuses));
   const commands = findings.filter(({ name }) => byHand === undefined || name === finding)
     .flatMap(({ commands }) => commands);
   assert(commands.length > 0 || byHand !== undefined, "there is no remedy");
@@ -912,9 +1013,9 @@ for (const isSystemd of [false, true]) {
   const where = isSystemd ? "with systemd" : "without systemd";
   const title = `doctor finds every planted fault, and its remedy mends it, ${where}`;
   systemTest(title, [...NEEDS, "/usr/bin/chattr"], async (newHost) => {
-    const only = Deno.env.get("FAULT");
+    const only = Deno.env.get("FAULT")?.split(",");
     const faults = FAULTS.filter((one) => !isSystemd || one.isOtherWithSystemd)
-      .filter(({ finding }) => only === undefined || finding === only);
+      .filter(({ finding }) => only === undefined || only.includes(finding));
     const { table, failures } = await tryAll(faults, isSystemd, newHost);
     const run = table.filter((row) => row.includes("remedy run")).length;
     // deno-lint-ignore no-console -- the table is what the test is for

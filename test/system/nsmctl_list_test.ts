@@ -48,6 +48,15 @@ systemTest(
     const wrong = await host.run("list", "--sort=agee");
     assertEquals(wrong.code, 2);
     assertStringIncludes(wrong.stderr, 'did you mean "age"?\nTry: nsmctl list --help\n');
+    for (
+      const [asked, option] of [[["help", "list"], ["list", "--help"]], [["help"], ["--help"]]]
+    ) {
+      const { code, stdout } = await host.run(...asked!);
+      assertEquals([code, stdout], [0, (await host.run(...option!)).stdout]);
+    }
+    const unknown = await host.run("help", "lsit");
+    assertEquals(unknown.code, 2);
+    assertStringIncludes(unknown.stderr, 'no command "lsit"; did you mean "list"?');
     const line = `stty cols 80 rows 24; NO_COLOR= TERM=linux ${OUR_NSMCTL} list ${NOWHERE}`;
     const painted = await host.host.run(SCRIPT, "-qec", line, "/dev/null");
     // deno-lint-ignore no-control-regex

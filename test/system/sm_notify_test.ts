@@ -70,6 +70,12 @@ systemTest("sm-notify goes to the background, and runs once", [SM_NOTIFY], async
   const again = await host.run(SM_NOTIFY, "-d");
   assertEquals(again.code, 0);
   assert(again.stderr.includes("Already notifying clients; Exiting!"), again.stderr);
+  const unseen = await host.run(SM_NOTIFY); // logs to the system log
+  assertEquals(unseen.code, 0);
+  assertMatch(
+    unseen.stderr,
+    /^sm-notify: Already notifying clients; Exiting! Peers were told .*\n$/,
+  );
   assertEquals(listed(host, "sm").length, 5);
   assertEquals(stateNumber(host), 3);
 
