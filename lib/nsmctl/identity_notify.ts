@@ -27,7 +27,7 @@ import { Status } from "./command.ts";
 import { dropToOwner, SILENT_LOG } from "./state_directory.ts";
 import { EpochWatch, type RunEnd } from "./epoch_watch.ts";
 import { graceMs } from "./grace.ts";
-import { openIdentityCalls } from "./identity_calls.ts";
+import { type IdentityCalls, notHere, openIdentityCalls } from "./identity_calls.ts";
 import { HELD_ELSEWHERE, LEFT_TO_BE_TOLD } from "./identity_state.ts";
 import type { Session } from "./session.ts";
 import { jsonLine, shown } from "./text.ts";
@@ -59,7 +59,11 @@ export async function notifyIdentity(run: IdentityRun): Promise<number> {
   const deadlineMs = (run.deadlineS ?? definition.deadlineS) * 1000;
   const startedAt = clock.now();
   await runHook(definition);
-  const calls = openIdentityCalls(definition.sources);
+  const calls = await openIdentityCalls(definition.sources);
+  if (calls.missing.length > 0) {
+    const said = `${notHere(calls.missing)}: clients of that family are not told`;
+    session.terminal.complain(`${session.programName}: ${said}`);
+  }
   const ledger = openLedger(
     definition,
     () => openEtcd(() => etcdConfig(Deno.env, systemFiles)),
@@ -163,7 +167,7 @@ class ToldReport {
 }
 
 interface RunParts {
-  readonly calls: ReturnType<typeof openIdentityCalls>;
+  readonly calls: IdentityCalls;
   readonly deadlineMs: number;
   readonly watch: EpochWatch;
   readonly told: ToldReport;

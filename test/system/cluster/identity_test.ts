@@ -316,7 +316,10 @@ systemTest(
     await a.identity("acquire", "vip1");
     const early = await a.nsmctl("notify", "vip1");
     assertEquals(early.code, 1);
-    assertMatch(early.stderr, /^nsmctl: 10\.99\.0\.77 is no address of this host: bring up .*\n$/);
+    assertMatch(
+      early.stderr,
+      /^nsmctl: The address .* is not on this host \(10\.99\.0\.77\): bring /,
+    );
     await a.host.output("ip", "address", "add", "10.99.0.77/32", "dev", "lo");
     await a.identity("notify", "vip1");
     await a.host.output("umount", "/srv/vip1");
