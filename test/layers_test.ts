@@ -15,7 +15,7 @@ function* modules(folder: string): Generator<string> {
   }
 }
 
-Deno.test("every module keeps to the layout and the import rule", {
+Deno.test("every module follows the layout and the import rule", {
   permissions: { read: [ROOT] },
 }, () => {
   const paths = ["main.ts", ...modules("lib/"), ...modules("test/")].sort();

@@ -12,7 +12,7 @@ function limitedTo(lines: number, intervalMs: number, total = Infinity) {
 }
 
 Deno.test(
-  "limited() lets some through, and tells at the end how many were left out",
+  "limited() passes some messages, and reports at the end how many were left out",
   pure,
   async () => {
     const { log, clock, say } = limitedTo(2, 10_000);
@@ -24,7 +24,7 @@ Deno.test(
 );
 
 Deno.test(
-  "limited() begins anew after an interval, silently if nothing was left out",
+  "limited() starts over after an interval, silently if nothing was left out",
   pure,
   async () => {
     const { log, clock, say } = limitedTo(1, 10_000);
@@ -42,7 +42,7 @@ Deno.test("limited() counts each key by itself", pure, () => {
   assertEquals(log.lines, ["notice: a", "notice: b"]);
 });
 
-Deno.test("limited() does not make a text that nobody reads", pure, () => {
+Deno.test("limited() does not build a text that is left out", pure, () => {
   const { say } = limitedTo(0, 10_000);
   say("notice", "a", () => {
     throw new Error("made without need");

@@ -15,7 +15,7 @@ function recorded(threshold: LogLevel) {
 }
 
 for (const [index, threshold] of LEVELS.entries()) {
-  Deno.test(`makeLog() with threshold ${threshold} drops what is less important`, pure, () => {
+  Deno.test(`makeLog() with threshold ${threshold} drops less important messages`, pure, () => {
     const { log, lines } = recorded(threshold);
     log.error("a");
     log.warning("b");
@@ -34,7 +34,7 @@ Deno.test("a line has the system's words without the runtime's error numbers", p
   assertEquals(lines, ["error: Cannot open /run/a: No such file or directory: open '/run/a'"]);
 });
 
-Deno.test("makeLog() makes the text of a debug message only when it is wanted", pure, () => {
+Deno.test("makeLog() builds the text of a debug message only when it is logged", pure, () => {
   const { log, lines } = recorded("info");
   log.debug(() => {
     throw new Error("made without need");
@@ -53,7 +53,7 @@ Deno.test("makeLog() writes to every sink", pure, () => {
   assertEquals(seen, [1, 2]);
 });
 
-Deno.test("makeLog() makes one line of a message, whatever it is", pure, () => {
+Deno.test("makeLog() writes any message on one line", pure, () => {
   const { log, lines } = recorded("notice");
   log.error("Error: no\n    at a (b.ts:1)\n    at c\n");
   log.error("colour \x1b[31m, bell \x07, \ttab, return\r");
@@ -95,7 +95,7 @@ Deno.test("isJournal() knows whether stderr is the stream that the variable name
   assertEquals(isJournal(""), false);
 });
 
-Deno.test("stderrSink() survives a reader that went away", async () => {
+Deno.test("stderrSink() survives the end of its reader", async () => {
   const child = sourceProgram.spawn(["log"]);
   await child.stderr.cancel();
   await child.stdin.close();

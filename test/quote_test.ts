@@ -3,12 +3,12 @@ import { asciiJson, quote } from "../lib/quote.ts";
 
 const pure = { permissions: "none" } as const;
 
-Deno.test("quote() shows printable text as it is, in quotes", pure, () => {
+Deno.test("quote() puts printable text in quotes, unchanged", pure, () => {
   assertEquals(quote("nodeb.example.net"), '"nodeb.example.net"');
 });
 
 Deno.test(
-  "quote() escapes what could forge a line, a colour or the end of the quotes",
+  "quote() escapes characters that could forge a line, a colour or the end of the quotes",
   pure,
   () => {
     assertEquals(quote('a\nb\x1b[31m"\\\x00\xe9'), '"a\\x0ab\\x1b[31m\\x22\\x5c\\x00\\xe9"');
@@ -16,7 +16,7 @@ Deno.test(
   },
 );
 
-Deno.test("quote() cuts long text and says so", pure, () => {
+Deno.test("quote() cuts long text, and marks the cut", pure, () => {
   assertEquals(quote("x".repeat(1024)), `"${"x".repeat(256)}"…`);
 });
 

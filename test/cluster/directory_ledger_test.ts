@@ -59,7 +59,7 @@ Deno.test(
 );
 
 Deno.test(
-  "an epoch is gone on with after a restart, and half a line of a crash is cut off",
+  "an epoch continues after a restart, and half a line of a crash is cut off",
   pure,
   async () => {
     const world = new World();
@@ -79,7 +79,7 @@ Deno.test(
 );
 
 Deno.test(
-  "of two nodes that acquire, the second one tidies up what the first is making, which begins anew",
+  "of two nodes that acquire, the second one removes what the first is creating, and the first begins again",
   pure,
   async () => {
     const world = new World();
@@ -144,7 +144,7 @@ Deno.test("a file system that was unmounted under a held identity is an error", 
 });
 
 Deno.test(
-  "what was refused by a full disk is not on record, and the next one is",
+  "a record refused by a full disk is not there, and the next one is",
   pure,
   async () => {
     const world = new World();
@@ -163,7 +163,7 @@ Deno.test(
   },
 );
 
-Deno.test("a journal that is written anew keeps what cannot be read", pure, async () => {
+Deno.test("a rewritten journal keeps unreadable lines", pure, async () => {
   const world = new World();
   const a = world.ledger("a");
   await world.take(a, "a");
@@ -180,7 +180,7 @@ Deno.test("a journal that is written anew keeps what cannot be read", pure, asyn
   assertEquals([peers.map(({ monName }) => monName), unread], [["c1", "c3"], 1]);
 });
 
-Deno.test("a journal of which little counts is written anew", pure, async () => {
+Deno.test("a journal that is mostly superseded is rewritten", pure, async () => {
   const world = new World();
   const a = world.ledger("a");
   await world.take(a, "a");

@@ -11,7 +11,7 @@ async function taken(engine: EtcdEngine, node: string) {
   return { ledger, own: taking.own };
 }
 
-Deno.test("an etcd that was begun anew is a fault, and no other node's doing", pure, async () => {
+Deno.test("a newly created etcd is a fault, and not blamed on another node", pure, async () => {
   const engine = new EtcdEngine();
   const { ledger } = await taken(engine, "a");
   engine.etcd.keys.clear();
@@ -38,7 +38,7 @@ Deno.test(
   },
 );
 
-Deno.test("whoever takes an etcd that was begun anew is the owner", pure, async () => {
+Deno.test("the node that takes a newly created etcd is the owner", pure, async () => {
   const engine = new EtcdEngine();
   await taken(engine, "a");
   const { ledger } = await taken(engine, "a");

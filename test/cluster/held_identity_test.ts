@@ -95,14 +95,14 @@ class World {
   }
 }
 
-Deno.test("R3: whoever is monitored is inherited before an acquire is done", pure, async () => {
+Deno.test("R3: monitored hosts are inherited before an acquire is done", pure, async () => {
   const world = new World();
   await world.acquire("a", "c1", "c2");
   assertEquals(await world.owed(), ["c1", "c2"]);
 });
 
 Deno.test(
-  "R1: a peer is acknowledged when it is on record, and at once where it was before",
+  "R1: a peer is acknowledged once it is on record, and immediately if it was before",
   pure,
   async () => {
     const world = new World();
@@ -116,7 +116,7 @@ Deno.test(
 );
 
 Deno.test(
-  "R1, R9: a ledger that hangs costs a refusal in 1.5 s, and then none waits",
+  "R1, R9: a hung ledger causes a refusal after 1.5 s, and immediate ones afterwards",
   pure,
   async () => {
     const world = new World();
@@ -140,7 +140,7 @@ Deno.test(
   },
 );
 
-Deno.test("a ledger that fails is tried each half second, and no faster", pure, async () => {
+Deno.test("a failing ledger is tried every half second, and no faster", pure, async () => {
   const world = new World();
   const held = await world.acquire("a");
   world.storage.fault = () => new Error("Input/output error (os error 5)");
@@ -155,7 +155,7 @@ Deno.test("a ledger that fails is tried each half second, and no faster", pure, 
 });
 
 Deno.test(
-  "acceptance 7: who asks is told that another node has taken it, without a new host",
+  "acceptance 7: a query shows that another node has taken the identity, without a new host",
   pure,
   async () => {
     const world = new World();
@@ -168,7 +168,7 @@ Deno.test(
   },
 );
 
-Deno.test("R9: who asks for the state does not wait for a ledger that hangs", pure, async () => {
+Deno.test("R9: a query of the state does not wait for a hung ledger", pure, async () => {
   const world = new World();
   const a = await world.acquire("a");
   world.hang();
@@ -177,7 +177,7 @@ Deno.test("R9: who asks for the state does not wait for a ledger that hangs", pu
   await looking;
 });
 
-Deno.test("a full disk is said once, not each time that it is tried", pure, async () => {
+Deno.test("a full disk is logged once, not at each attempt", pure, async () => {
   const world = new World();
   const held = await world.acquire("a");
   world.storage.fault = (operation) =>
@@ -195,7 +195,7 @@ Deno.test("a full disk is said once, not each time that it is tried", pure, asyn
 });
 
 Deno.test(
-  "R7a: who is pending already may reclaim while the ledger is down, and is put on record later",
+  "R7a: a pending client may reclaim while the ledger is down, and is recorded later",
   pure,
   async () => {
     const world = new World();
@@ -211,7 +211,7 @@ Deno.test(
 );
 
 Deno.test(
-  "acceptance 11: with when-unreachable = local new hosts are acknowledged meanwhile, and put on record later",
+  "acceptance 11: with when-unreachable = local new hosts are acknowledged without the ledger, and recorded later",
   pure,
   async () => {
     const world = new World();
@@ -232,7 +232,7 @@ Deno.test(
 );
 
 Deno.test(
-  "acceptance 11: local ends where another node has taken the identity",
+  "acceptance 11: local ends once another node has taken the identity",
   pure,
   async () => {
     const world = new World();
@@ -246,7 +246,7 @@ Deno.test(
 );
 
 Deno.test(
-  "R7: who was told is settled when it is on record again, or after 120 s",
+  "R7: a notified client is settled once it is on record again, or after 120 s",
   pure,
   async () => {
     const world = new World();
@@ -263,7 +263,7 @@ Deno.test(
 );
 
 Deno.test(
-  "R4: who is not monitored any more is taken off later; the last intent wins",
+  "R4: a host no longer monitored is removed later; the last intent wins",
   pure,
   async () => {
     const world = new World();
@@ -277,7 +277,7 @@ Deno.test(
 );
 
 Deno.test(
-  "R10: an identity that was taken is told of once, and keeps nobody else from locking",
+  "R10: a taken identity is reported once, and does not keep other identities from working",
   pure,
   async () => {
     const world = new World();
@@ -311,20 +311,24 @@ Deno.test(
   },
 );
 
-Deno.test("a restart goes on with the epoch, and inherits who came meanwhile", pure, async () => {
-  const world = new World();
-  const before = await world.acquire("a", "c1");
-  before.stop();
-  const parts = { ...world, id: "vip1", ledger: world.ledger("a"), isLocalEnough: false };
-  const after = new HeldIdentity(before.own, true, parts);
-  const early = after.record(peer("c2"));
-  await after.begin([peer("c1"), peer("c3")]);
-  await early;
-  assertEquals(after.counts.recorded, 3);
-  assertEquals(await world.owed(), ["c1", "c2", "c3"]);
-});
+Deno.test(
+  "a restart continues the epoch, and inherits hosts registered meanwhile",
+  pure,
+  async () => {
+    const world = new World();
+    const before = await world.acquire("a", "c1");
+    before.stop();
+    const parts = { ...world, id: "vip1", ledger: world.ledger("a"), isLocalEnough: false };
+    const after = new HeldIdentity(before.own, true, parts);
+    const early = after.record(peer("c2"));
+    await after.begin([peer("c1"), peer("c3")]);
+    await early;
+    assertEquals(after.counts.recorded, 3);
+    assertEquals(await world.owed(), ["c1", "c2", "c3"]);
+  },
+);
 
-Deno.test("whoever waits is answered when an identity is released", pure, async () => {
+Deno.test("waiting calls are answered when an identity is released", pure, async () => {
   const world = new World();
   const held = await world.acquire("a");
   world.hang();
@@ -338,7 +342,7 @@ Deno.test("whoever waits is answered when an identity is released", pure, async 
 });
 
 Deno.test(
-  "acceptance 10: several puts are outstanding, and what waits meanwhile shares the next one",
+  "acceptance 10: several puts are outstanding, and records that wait share the next one",
   pure,
   async () => {
     const { held, ledger } = await new World().acquireWide();
@@ -355,7 +359,7 @@ Deno.test(
 );
 
 Deno.test(
-  "acceptance 11: the first put that fails refuses whoever waits, although another one hangs",
+  "acceptance 11: the first failed put refuses all waiting calls, although another put hangs",
   pure,
   async () => {
     const world = new World();
@@ -377,7 +381,7 @@ Deno.test(
 );
 
 Deno.test(
-  "R4: who is let go of while its put is under way is taken off, and told of no longer",
+  "R4: a host dropped during its put is removed, and no longer reported",
   pure,
   async () => {
     const world = new World();
@@ -392,7 +396,7 @@ Deno.test(
   },
 );
 
-Deno.test("R7a: who is on record is not refused while the ledger is down", pure, async () => {
+Deno.test("R7a: a recorded host is not refused while the ledger is down", pure, async () => {
   const world = new World();
   await (await world.acquire("a")).record(peer("old"));
   const held = await world.acquire("b", "known");

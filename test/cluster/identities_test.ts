@@ -18,7 +18,7 @@ async function refusal(action: () => Promise<unknown>): Promise<string> {
   return (await assertRejects(action, RefusedError)).code;
 }
 
-Deno.test("a host takes nothing from another one because they have one name", pure, async () => {
+Deno.test("equal host names let no host take another one's identity", pure, async () => {
   const world = new World();
   const [a, namesake] = [world.identities("a"), world.identities("a", "2", "other")];
   await a.acquire("vip1", TEXTS, false);
@@ -40,7 +40,7 @@ Deno.test("a host takes nothing from another one because they have one name", pu
 });
 
 Deno.test(
-  "what a host has acquired it may acquire again in a later life, whatever was done to it meanwhile",
+  "a host may acquire its identity again in a later life, whatever happened to it meanwhile",
   pure,
   async () => {
     const world = new World();
@@ -57,7 +57,7 @@ Deno.test(
 );
 
 Deno.test(
-  "another node's identity is taken when it was released, or its node is said to be dead",
+  "another node's identity is taken if it was released, or its node is declared dead",
   pure,
   async () => {
     const world = new World();
@@ -72,7 +72,7 @@ Deno.test(
 );
 
 Deno.test(
-  "who holds it may acquire it again: its lock manager has lost all locks",
+  "the holder may acquire its identity again: its lock manager has lost all locks",
   pure,
   async () => {
     const world = new World();
@@ -84,7 +84,7 @@ Deno.test(
   },
 );
 
-Deno.test("what is held outlives the daemon, and not the life of the node", pure, async () => {
+Deno.test("held identities survive the daemon, but not the life of the node", pure, async () => {
   const world = new World();
   await world.identities("a").acquire("vip1", TEXTS, false);
   const [again] = world.identities("a").list();
@@ -95,7 +95,7 @@ Deno.test("what is held outlives the daemon, and not the life of the node", pure
 });
 
 Deno.test(
-  "a ledger that hangs bounds an acquire, and a second one is not begun",
+  "with a hung ledger an acquire has a time limit, and a second one is not begun",
   pure,
   async () => {
     const world = new World();
@@ -110,7 +110,7 @@ Deno.test(
 );
 
 Deno.test(
-  "identities that are not there, are held, or are told of another epoch are refused",
+  "unknown identities, held ones, and wrong epochs are refused",
   pure,
   async () => {
     const world = new World();
@@ -129,7 +129,7 @@ Deno.test(
 );
 
 Deno.test(
-  "an acquire that ends with its deadline says why the ledger was not read",
+  "an acquire that reaches its deadline says why the ledger was not read",
   pure,
   async () => {
     const world = new World();
@@ -145,7 +145,7 @@ Deno.test(
   },
 );
 
-Deno.test("two identities that are held have a directory each", pure, async () => {
+Deno.test("two held identities have a directory each", pure, async () => {
   const world = new World();
   const a = world.identities("a");
   await a.acquire("vip1", TEXTS, false);
@@ -183,7 +183,7 @@ Deno.test("an identity that cannot be stored is not added", pure, () => {
 });
 
 Deno.test(
-  "R1: a record is there when the disk and the ledger have it, and in neither if one refuses",
+  "R1: a record is on disk and in the ledger, or in neither if one refuses",
   pure,
   async () => {
     const world = new World();
@@ -202,7 +202,7 @@ Deno.test(
 );
 
 Deno.test(
-  "acceptance 11: while a ledger is down a new peer is refused without a write to the disk",
+  "acceptance 11: while a ledger is down, a new peer is refused without a disk write",
   pure,
   async () => {
     const world = new World();
@@ -245,7 +245,7 @@ for (
 }
 
 Deno.test(
-  "a peer that nobody asks about any more is taken off the ledger in a while",
+  "a peer that is no longer monitored leaves the ledger after a while",
   pure,
   async () => {
     const world = new World();
@@ -266,7 +266,7 @@ Deno.test(
 );
 
 Deno.test(
-  "acceptance 13: a release by force lets go of an identity whose ledger hangs, and says what is stuck",
+  "acceptance 13: a forced release drops an identity whose ledger hangs, and says what is stuck",
   pure,
   async () => {
     const world = new World();
@@ -291,7 +291,7 @@ Deno.test(
 );
 
 Deno.test(
-  "an acquire that was given up takes the identity from nobody when its ledger answers at last",
+  "an abandoned acquire takes no identity when its ledger answers at last",
   pure,
   async () => {
     const world = new World();

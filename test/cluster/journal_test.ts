@@ -40,7 +40,7 @@ Deno.test("names are judged again when they are read", pure, () => {
   assertEquals([peers.size, unread.length], [0, 4]);
 });
 
-Deno.test("a last line without its end is none", pure, () => {
+Deno.test("a last line without a line feed is ignored", pure, () => {
   const line = peerLine({ monName: "c1", addresses: [] });
   const { peers, unread, isWhole } = sumOf(line + line.slice(0, -1).replace("c1", "c2"));
   assertEquals([[...peers.keys()], unread, isWhole], [["c1"], [], false]);

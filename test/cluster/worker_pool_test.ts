@@ -40,7 +40,7 @@ Deno.test(
   },
 );
 
-Deno.test("what arrives during a run is begun at once by a worker that is free", pure, async () => {
+Deno.test("work that arrives during a run is begun at once by a free worker", pure, async () => {
   const work = new Work(2);
   work.left = 1;
   const running = work.pool.run();
@@ -64,7 +64,7 @@ Deno.test("nothing begins outside of a run", pure, async () => {
   assertEquals(work.begun.length, 1);
 });
 
-Deno.test("a failure ends a run when no step is under way any more", pure, async () => {
+Deno.test("a failure ends a run once no step is in progress", pure, async () => {
   const work = new Work(2);
   work.left = 9;
   let isOver = false;

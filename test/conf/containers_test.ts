@@ -45,7 +45,7 @@ Deno.test("containers: every argument is one that the program takes", () => {
   assertEquals(loaded.settings.instanceId, "$(POD_UID)");
 });
 
-Deno.test("containers: nothing has more than a port below 1024 takes, once it serves", () => {
+Deno.test("containers: a serving program has no capability but that for ports below 1024", () => {
   const quadlet = textOf("nsm.container");
   assertEquals(valuesOf(quadlet, "DropCapability="), ["all"]);
   assertEquals(valuesOf(quadlet, "AddCapability="), ["CAP_NET_BIND_SERVICE"]);

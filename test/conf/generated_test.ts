@@ -21,7 +21,7 @@ b
 <!-- end of two -->
 `;
 
-Deno.test("fillIn() replaces what stands between the marks", { permissions: "none" }, () => {
+Deno.test("fillIn() replaces the text between the marks", { permissions: "none" }, () => {
   const filled = PLACES.replace("old", "1\n2").replace("<!-- end", "3\n<!-- end");
   assertEquals(fillIn(PLACES, parts), filled);
   assertEquals(fillIn(filled, parts), filled);

@@ -125,7 +125,7 @@ for (const [program, args] of RENDERERS) {
   // deno-lint-ignore no-console -- a skipped test says why
   if (!isThere) console.log(`skipped: tests of manual pages by ${program}, which is missing`);
   for (const name of Object.keys(PAGES)) {
-    Deno.test(`${name} gives ${program} nothing to complain of`, { ignore: !isThere }, async () => {
+    Deno.test(`${program} finds no fault in ${name}`, { ignore: !isThere }, async () => {
       const { success, stdout, stderr } = await new Deno.Command(program, {
         args: [...args, new URL(name, FOLDER).pathname],
       }).output();

@@ -63,7 +63,7 @@ Deno.test("alerts and dashboard use metrics that exist", async () => {
   }
 });
 
-Deno.test("each panel has a title, a place of its own and says what it shows", () => {
+Deno.test("each panel has a title, a place of its own and a description", () => {
   const places = dashboard.panels.map(({ gridPos: { x, y } }) => `${x} ${y}`);
   assertEquals(new Set(places).size, places.length);
   assertEquals(new Set(dashboard.panels.map(({ id }) => id)).size, places.length);
@@ -125,7 +125,7 @@ Deno.test("every alert has a test, and says what to do", async () => {
 
 const reason = promtool === undefined ? " (skipped: no promtool)" : "";
 
-Deno.test(`promtool takes the alerts and their tests${reason}`, {
+Deno.test(`promtool accepts the alerts and their tests${reason}`, {
   ignore: promtool === undefined,
 }, async () => {
   const run = async (...args: string[]) => {

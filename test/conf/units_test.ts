@@ -34,7 +34,7 @@ for (const name of UNITS) {
     }
   });
 
-  Deno.test(`${name} leaves writable what the program writes`, reading, () => {
+  Deno.test(`${name} leaves the files writable that the program writes`, reading, () => {
     const writable = settingsOf(name).get("ReadWritePaths")!.join(" ").split(" ");
     const wanted = ["/run", ...(name === "rpcbind.service" ? [] : STATE_PATHS)];
     assertEquals(wanted.filter((path) => !writable.includes(path)), []);
@@ -154,7 +154,7 @@ async function onSystem(
 }
 
 Deno.test(
-  "a new system gets the user statd and its folders",
+  "a new system gets a user statd and its folders",
   { ignore: !makesFolders },
   async () => {
     await onSystem(async () => {}, async (root) => {

@@ -21,7 +21,7 @@ threads = 8
 `;
 
 Deno.test(
-  "checkConfig() shows settings, origins and what is wrong",
+  "checkConfig() shows settings, origins and faults",
   { permissions: "none" },
   () => {
     const args = ["-F", "-P/srv/nsm", "--check-config", "-n", "nodeb"];

@@ -8,7 +8,7 @@ function read(section: string) {
   return etcdConfig(NO_ENV, new MemoryFiles({ "/etc/nfs.conf": section }));
 }
 
-Deno.test("without a section there is no etcd, and its defaults are few", () => {
+Deno.test("without a section there is no etcd, and a section has a few defaults", () => {
   assertEquals(read("[statd]\nport=1\n"), undefined);
   assertEquals(read("[etcd]\nendpoints = http://e1:2379/, https://[fd00::1]:2379\n"), {
     endpoints: ["http://e1:2379", "https://[fd00::1]:2379"],

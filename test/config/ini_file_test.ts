@@ -80,7 +80,7 @@ Deno.test("readNfsConf() warns of a circle of includes once", { permissions: "no
   ]);
 });
 
-Deno.test("readNfsConf() goes on without a file it may not read", { permissions: "none" }, () => {
+Deno.test("readNfsConf() skips a file that it may not read", { permissions: "none" }, () => {
   const files = { "/etc/nfs.conf.d/x.conf": "[s]\na=1\n" };
   const unreadable = { "/etc/nfs.conf": "Permission denied" };
   assertEquals(warnings(files, unreadable), ["/etc/nfs.conf: Ignored: Permission denied"]);
@@ -123,7 +123,7 @@ for (const [name, files, a, b] of VENDOR_CASES) {
   });
 }
 
-Deno.test("readNfsConf() reads no more than 128 KiB, and tells that it is not whole", () => {
+Deno.test("readNfsConf() reads at most 128 KiB, and reports that the file was cut", () => {
   const folder = Deno.makeTempDirSync();
   try {
     const path = `${folder}/nfs.conf`;

@@ -51,7 +51,7 @@ Deno.test("trust 19: texts of an answer cannot steer a terminal", pure, () => {
   assertEquals(answer({ ok: true, status: kept }), { ok: true, status: kept });
 });
 
-Deno.test("trust 19: an answer of another shape is none", pure, () => {
+Deno.test("trust 19: an answer of another shape is rejected", pure, () => {
   const wrong: unknown[] = [
     null,
     1,

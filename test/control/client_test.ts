@@ -43,7 +43,7 @@ async function asked(directory: string): Promise<string> {
   }
 }
 
-Deno.test("a daemon is asked over a socket of ours", async () => {
+Deno.test("a daemon is asked over our own socket", async () => {
   await withServer('{"ok":true,"count":1}\n', async (directory) => {
     assertEquals(await asked(directory), '{"ok":true,"count":1}');
   });
@@ -55,14 +55,14 @@ Deno.test("trust 19: the text of a refusal cannot steer the terminal", async () 
   });
 });
 
-Deno.test("trust 19: an answer without an end is no answer", async () => {
+Deno.test("trust 19: an unfinished answer is rejected", async () => {
   await withServer("x".repeat(100), async (directory) => {
     assertMatch(await asked(directory), /has closed the connection/);
   });
 });
 
 Deno.test({
-  name: "trust 19: a socket of another user than root and ourselves is not asked",
+  name: "trust 19: a socket of another user than root and ourselves is not used",
   ignore: Deno.uid() !== 0,
   async fn() {
     await withServer('{"ok":true}\n', async (directory) => {
@@ -71,14 +71,14 @@ Deno.test({
   },
 });
 
-Deno.test("trust 19: what is no socket is not asked", async () => {
+Deno.test("trust 19: a file that is no socket is not used", async () => {
   const directory = Deno.makeTempDirSync();
   Deno.symlinkSync("/run/nowhere", `${directory}/${CONTROL_SOCKET}`);
   assertMatch(await asked(directory), /^failed .*is not a socket/);
   Deno.removeSync(directory, { recursive: true });
 });
 
-Deno.test("operator D7: a daemon that does not answer is named within the bound", async () => {
+Deno.test("operator D7: a silent daemon is reported within the time limit", async () => {
   const directory = Deno.makeTempDirSync();
   using _listener = Deno.listen({ transport: "unix", path: `${directory}/${CONTROL_SOCKET}` });
   try {

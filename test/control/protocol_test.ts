@@ -19,7 +19,7 @@ Deno.test("parseRequest() takes the five commands", pure, () => {
   });
 });
 
-Deno.test("parseRequest() says what is wrong with anything else", pure, () => {
+Deno.test("parseRequest() names the fault of anything else", pure, () => {
   const bad = [
     "",
     "{",

@@ -10,7 +10,7 @@ function answered(health: string, ...faults: string[]): DaemonAnswer {
   return { outcome: "answered", entries: [], report } as unknown as DaemonAnswer;
 }
 
-Deno.test("a daemon that has failed is never nothing", pure, () => {
+Deno.test("a failed daemon is never left unexplained", pure, () => {
   const names = (...args: Parameters<typeof unexplained>) =>
     unexplained(...args).flatMap(({ findings }) => findings)
       .map(({ name, evidence }) => `${name}: ${evidence}`);

@@ -35,7 +35,7 @@ function setUp(allow: string, deny: string) {
 const BY_NAME = ["statd: .example.net\n", "ALL: ALL\n"] as const;
 const ADDRESS = "203.0.113.1";
 
-Deno.test("trust 13, B2: no decision that rests on a silent name service is kept", async () => {
+Deno.test("trust 13, B2: no decision caused by a silent name service is cached", async () => {
   using it = setUp(...BY_NAME);
   it.resolver.addHost("nodeb.example.net", [ADDRESS]);
   it.resolver.outage = "silent";
@@ -45,7 +45,7 @@ Deno.test("trust 13, B2: no decision that rests on a silent name service is kept
   assertEquals(it.hosts.admits({ address: ADDRESS }), "admitted");
 });
 
-Deno.test("trust 13: a decision by name is found anew after a minute, one by address is not", async () => {
+Deno.test("trust 13: a decision by name expires after a minute, one by address does not", async () => {
   using it = setUp(...BY_NAME);
   assertEquals(await it.hosts.admits({ address: ADDRESS }), "denied");
   it.resolver.addHost("nodeb.example.net", [ADDRESS]);
@@ -58,7 +58,7 @@ Deno.test("trust 13: a decision by name is found anew after a minute, one by add
   assertEquals(it.hosts.admits({ address: ADDRESS }), "admitted");
 });
 
-Deno.test("field 4: a name that does not lead back is PARANOID, none is UNKNOWN", async () => {
+Deno.test("field 4: a name without matching forward look-up is PARANOID, a missing name is UNKNOWN", async () => {
   for (const [rule, expected] of [["PARANOID", "denied"], ["UNKNOWN", "admitted"]] as const) {
     using it = setUp("", `ALL: ${rule}\n`);
     it.resolver.names.set(ADDRESS, "liar.example.net");
@@ -70,7 +70,7 @@ Deno.test("field 4: a name that does not lead back is PARANOID, none is UNKNOWN"
   }
 });
 
-Deno.test("mutation 18: rules that change during a look-up are those that decide", async () => {
+Deno.test("mutation 18: if rules change during a look-up, the new rules decide", async () => {
   using it = setUp(...BY_NAME);
   it.resolver.addHost("nodeb.example.net", [ADDRESS]);
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -83,7 +83,7 @@ Deno.test("mutation 18: rules that change during a look-up are those that decide
   assertEquals(await it.hosts.admits({ address: ADDRESS }), "denied");
 });
 
-Deno.test("trust 13: outsiders whose names do not answer leave room for others", async () => {
+Deno.test("trust 13: outsiders with silent name servers leave room for other callers", async () => {
   using it = setUp(...BY_NAME);
   it.resolver.addHost("nodeb.example.net", [ADDRESS]);
   const nameOf = it.resolver.nameOf.bind(it.resolver);
@@ -93,7 +93,7 @@ Deno.test("trust 13: outsiders whose names do not answer leave room for others",
   assertEquals(await it.hosts.admits({ address: ADDRESS }), "admitted");
 });
 
-Deno.test("calls of one address beyond a few are not kept waiting for its name", async () => {
+Deno.test("only a few calls of one address wait for its name", async () => {
   using it = setUp(...BY_NAME);
   const { promise, resolve } = Promise.withResolvers<void>();
   it.resolver.gate = promise;
@@ -104,7 +104,7 @@ Deno.test("calls of one address beyond a few are not kept waiting for its name",
   assertEquals(it.resolver.asked, [ADDRESS]);
 });
 
-Deno.test("B2: a file of patterns counts as it is now, and keeps its patterns while unreadable", async () => {
+Deno.test("B2: a file of patterns is reread on changes, and keeps its patterns while unreadable", async () => {
   using it = setUp("", "");
   const patterns = `${it.directory}/patterns`;
   it.write("patterns", "203.0.113.1\n");
@@ -122,7 +122,7 @@ Deno.test("B2: a file of patterns counts as it is now, and keeps its patterns wh
   assertMatch(it.hosts.checked().join(), /patterns.*it is not a regular file/);
 });
 
-Deno.test("trust 4: a hosts.deny that could never be read denies, a hosts.allow lets nobody in", () => {
+Deno.test("trust 4: a hosts.deny that was never readable denies, such a hosts.allow admits no caller", () => {
   using it = setUp("", "");
   for (const name of ["hosts.allow", "hosts.deny"]) {
     Deno.removeSync(`${it.directory}/${name}`);
@@ -137,7 +137,7 @@ Deno.test("trust 4: a hosts.deny that could never be read denies, a hosts.allow 
   assertEquals(log.of("warning").length, 2);
 });
 
-Deno.test("field 6: netgroups let in and keep out by the confirmed name", async () => {
+Deno.test("field 6: netgroups admit and refuse by the confirmed name", async () => {
   using it = setUp("statd: @clients\n", "ALL: ALL\n");
   it.resolver.addHost("nodeb.example.net", [ADDRESS]);
   it.members.add("clients nodeb.example.net");
@@ -145,7 +145,7 @@ Deno.test("field 6: netgroups let in and keep out by the confirmed name", async 
   assertEquals(await it.hosts.admits({ address: "203.0.113.2" }), "denied");
 });
 
-Deno.test("a file with many faulty lines has few warnings, and none again while it is as it was", () => {
+Deno.test("a file with many faulty lines causes few warnings, and none again while it is unchanged", () => {
   using it = setUp("", "statd: ALL: foo\n".repeat(100));
   assertEquals(it.log.of("warning").length, 6);
   it.write("hosts.allow", "");
@@ -153,7 +153,7 @@ Deno.test("a file with many faulty lines has few warnings, and none again while 
   assertEquals(it.log.of("warning").length, 6);
 });
 
-Deno.test("a long file is read in slices, and the rules before it decide until that is over", async () => {
+Deno.test("a long file is read in slices, and the old rules apply until then", async () => {
   using it = setUp("", "");
   assertEquals(it.hosts.admits({ address: ADDRESS }), "admitted");
   const names = Array.from({ length: 10_000 }, (_, i) => `statd: host${i}.example.net\n`);

@@ -24,7 +24,7 @@ function socketWith(datagrams: number): MessageSocket {
 }
 
 Deno.test(
-  "trust 7: a datagram that costs much is the last one before callers of this host",
+  "trust 7: after an expensive datagram local callers come first",
   listens,
   async () => {
     const clock = new FakeClock();

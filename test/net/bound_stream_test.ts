@@ -129,7 +129,7 @@ Deno.test("connectFrom() looks again after pauses that double", pure, async () =
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("connectFrom() gives up when it is told to", pure, async () => {
+Deno.test("connectFrom() gives up when its signal is aborted", pure, async () => {
   const { calls, clock, connect } = setUp();
   calls.isConnected = false;
   await assertRejects(() => connect("10.0.0.9", [], AbortSignal.abort()), TransportError);
@@ -140,7 +140,7 @@ Deno.test("connectFrom() gives up when it is told to", pure, async () => {
   assertEquals([calls.closed, clock.pending], [[1, 2], 0]);
 });
 
-Deno.test("a write goes on where there was no room, and a read waits", pure, async () => {
+Deno.test("a write continues once there is room, and a read waits", pure, async () => {
   const { calls, clock, connect } = setUp();
   const connection = await connect("10.0.0.9", []);
   calls.room = [2, undefined, 1, 2];

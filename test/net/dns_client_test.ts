@@ -69,7 +69,7 @@ Deno.test("DnsClient gives the addresses of a name, through its aliases", pure, 
   assertEquals(await client.ask("i.j", "A", never), []);
 });
 
-Deno.test("DnsClient gives IPv6 addresses, and nothing for a name that is none", pure, async () => {
+Deno.test("DnsClient gives IPv6 addresses, and nothing for an invalid name", pure, async () => {
   const data = [0xfd, ...new Array(14).fill(0), 1];
   const client = world((query) => [{ data: reply(query, [record(28, data)]) }]);
   assertEquals(await client.ask("a.b", "AAAA", never), ["fd00:0:0:0:0:0:0:1"]);
@@ -77,7 +77,7 @@ Deno.test("DnsClient gives IPv6 addresses, and nothing for a name that is none",
   assertEquals(await nobody.ask("a.b", "A", never), []);
 });
 
-Deno.test("DnsClient rejects what is no plain answer", pure, async () => {
+Deno.test("DnsClient rejects answers that are not plain", pure, async () => {
   for (const flags of [0x8182, 0x8185, 0x8380]) { // SERVFAIL, REFUSED, truncated
     const client = world((query) => [{ data: reply(query, [record(1, [1, 2, 3, 4])], flags) }]);
     await assertRejects(() => client.ask("a.b", "A", never), Error);
@@ -86,7 +86,7 @@ Deno.test("DnsClient rejects what is no plain answer", pure, async () => {
 });
 
 Deno.test(
-  "DnsClient believes nobody but the server, about nothing but the question",
+  "DnsClient accepts only the server's answers to its question",
   pure,
   async () => {
     const forged = record(1, [6, 6, 6, 6]);

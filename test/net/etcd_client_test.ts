@@ -67,7 +67,7 @@ function nowhere(): string {
 const net = { permissions: "inherit", sanitizeResources: false, sanitizeOps: false } as const;
 
 Deno.test(
-  "an answer of etcd is read, and the next endpoint is asked where one is gone",
+  "an answer of etcd is read, and the next endpoint is asked if one is gone",
   net,
   async () => {
     await using server = new Server();
@@ -78,7 +78,7 @@ Deno.test(
 );
 
 Deno.test(
-  "an endpoint that hangs is overtaken by the next one, and the call is known as twofold",
+  "a hung endpoint is overtaken by the next one, and the call is known to be duplicated",
   net,
   async () => {
     await using slow = new Server();
@@ -139,7 +139,7 @@ const LIES: Readonly<Record<string, readonly [() => Response, RegExp]>> = {
 };
 
 for (const [lie, [says, reason]] of Object.entries(LIES)) {
-  Deno.test(`acceptance 12: ${lie} is a fault, in words`, net, async () => {
+  Deno.test(`acceptance 12: ${lie} is reported as a fault`, net, async () => {
     await using server = new Server();
     server.lie = says;
     const error = await assertRejects(
@@ -150,7 +150,7 @@ for (const [lie, [says, reason]] of Object.entries(LIES)) {
   });
 }
 
-Deno.test("acceptance 12: an endpoint of another cluster is none of ours", net, async () => {
+Deno.test("acceptance 12: an endpoint of another cluster is rejected", net, async () => {
   await using server = new Server();
   const etcd = client([server.endpoint]);
   await etcd.call(PATH, BODY);
@@ -171,7 +171,7 @@ Deno.test("a cluster without a leader is asked again until it has one", net, asy
   assert(server.requests > 2);
 });
 
-Deno.test("acceptance 12: the budget ends a call that nobody answers", net, async () => {
+Deno.test("acceptance 12: the time budget ends an unanswered call", net, async () => {
   await using server = new Server();
   const hung = Promise.withResolvers<Response>();
   server.lie = () => hung.promise;
@@ -181,7 +181,7 @@ Deno.test("acceptance 12: the budget ends a call that nobody answers", net, asyn
 });
 
 Deno.test(
-  "acceptance 12: a token that is old, or answered with nothing, is replaced by a new one",
+  "acceptance 12: an expired or empty token is replaced",
   net,
   async () => {
     await using server = new Server();
@@ -204,7 +204,7 @@ Deno.test(
 );
 
 Deno.test(
-  "acceptance 12: a password that is refused is not tried again and again; a new one is",
+  "acceptance 12: a refused password is not retried; a new one is",
   net,
   async () => {
     await using server = new Server();
@@ -221,7 +221,7 @@ Deno.test(
 );
 
 Deno.test(
-  "acceptance 12: a user is not needed where there are none, until there are",
+  "acceptance 12: no user is needed until authentication is enabled",
   net,
   async () => {
     await using server = new Server();

@@ -5,7 +5,7 @@ import "../support/open_libc.ts";
 // A transport keeps its connections for as long as the process lives.
 const kept = { sanitizeResources: false } as const;
 
-Deno.test("trust 20: a proxy of the environment does not stand before a ledger", kept, async () => {
+Deno.test("trust 20: a proxy in the environment is not used for a ledger", kept, async () => {
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     () => new Response("etcd"),
@@ -26,7 +26,7 @@ Deno.test("trust 20: a proxy of the environment does not stand before a ledger",
 });
 
 Deno.test({
-  name: "a transport works when the environment was given up after it was made",
+  name: "a transport still works after access to the environment was revoked",
   ...kept,
   permissions: { env: true, net: true },
   async fn() {

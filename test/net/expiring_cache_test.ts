@@ -4,7 +4,7 @@ import { seededRandom } from "../support/seeded_random.ts";
 
 const pure = { permissions: "none" } as const;
 
-Deno.test("get() gives what was set until it expires", pure, () => {
+Deno.test("get() returns a value until it expires", pure, () => {
   const cache = new ExpiringCache<number>(10);
   cache.set("a", 1, 100);
   assertEquals([cache.get("a", 99), cache.get("a", 100), cache.get("b", 0)], [
@@ -15,7 +15,7 @@ Deno.test("get() gives what was set until it expires", pure, () => {
   assertEquals(cache.size, 0);
 });
 
-Deno.test("the cache keeps what was used last, as a list that is searched would", pure, () => {
+Deno.test("the cache keeps the most recently used values, like a linear list", pure, () => {
   const { random, seed } = seededRandom();
   const cache = new ExpiringCache<number>(5);
   let list: { key: string; value: number; expiresAt: number }[] = [];

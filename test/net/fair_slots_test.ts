@@ -21,7 +21,7 @@ function setUp() {
 }
 
 Deno.test(
-  "a party has a few slots and places in line, and leaves room for others",
+  "a party has a few slots and places in the queue, and leaves room for other parties",
   pure,
   async () => {
     const { started, run, end } = setUp();
@@ -41,7 +41,7 @@ Deno.test(
 );
 
 Deno.test(
-  "in a flood the oldest in line give up, and the one that asked last is next",
+  "in a flood the oldest waiting task gives up, and the newest is next",
   pure,
   async () => {
     const { started, run, end } = setUp();

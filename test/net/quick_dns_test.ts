@@ -25,7 +25,7 @@ function world() {
   return { clock, resolver, dns: new QuickDns(resolver, RULES, ask, clock) };
 }
 
-Deno.test("QuickDns gives both families, each address in its one spelling", pure, async () => {
+Deno.test("QuickDns gives both families, each address in canonical spelling", pure, async () => {
   const { clock, dns, resolver } = world();
   assertEquals(await clock.until(dns.addressesOf("peer.known")), {
     outcome: "found",
@@ -34,7 +34,7 @@ Deno.test("QuickDns gives both families, each address in its one spelling", pure
   assertEquals(resolver.asked, []);
 });
 
-Deno.test("QuickDns leaves to the resolver what it cannot find", pure, async () => {
+Deno.test("QuickDns leaves names that it cannot find to the resolver", pure, async () => {
   const { clock, dns, resolver } = world();
   for (const name of ["peer.none", "peer.half", "peer.dark", "peer", "10.0.0.1"]) {
     await clock.until(dns.addressesOf(name));
@@ -43,7 +43,7 @@ Deno.test("QuickDns leaves to the resolver what it cannot find", pure, async () 
   assertEquals(clock.now(), 1500);
 });
 
-Deno.test("names without an answer hold up others for seconds only", pure, async () => {
+Deno.test("names without an answer delay other names for seconds only", pure, async () => {
   const { clock, dns } = world();
   const dark = Array.from({ length: 1000 }, (_, i) => dns.addressesOf(`peer${i}.dark`));
   const found = await clock.until(dns.addressesOf("peer.known"));

@@ -18,13 +18,17 @@ Deno.test("reservedPorts() names each port from 512 to 1023 once, from any start
   }
 });
 
-Deno.test("reservedPorts() names given away ports last, blacklisted ones at the end", pure, () => {
-  const givenAway = { services: new Set([600, 601, 2049]), blacklist: new Set([601, 602]) };
-  const ports = reservedPorts(givenAway, 600 - 512);
-  assertEquals(ports[0], 603);
-  assertEquals(ports.slice(-3), [600, 601, 602]);
-  assertEquals(ports.length, 512);
-});
+Deno.test(
+  "reservedPorts() puts ports of services last, and blacklisted ones at the very end",
+  pure,
+  () => {
+    const givenAway = { services: new Set([600, 601, 2049]), blacklist: new Set([601, 602]) };
+    const ports = reservedPorts(givenAway, 600 - 512);
+    assertEquals(ports[0], 603);
+    assertEquals(ports.slice(-3), [600, 601, 602]);
+    assertEquals(ports.length, 512);
+  },
+);
 
 /** Opens nothing: a port fails with the code that `fault` gives it. */
 function setUp(fault: (port: number) => [new (message: string) => Error, string] | undefined) {
@@ -47,7 +51,7 @@ function setUp(fault: (port: number) => [new (message: string) => Error, string]
   return { tried, run: () => openReservedSocket(options, open) };
 }
 
-Deno.test("openReservedSocket() goes on to the next port while one is in use", pure, () => {
+Deno.test("openReservedSocket() tries the next port while one is in use", pure, () => {
   const { tried, run } = setUp((port) =>
     port < 615 ? [Deno.errors.AddrInUse, "EADDRINUSE"] : undefined
   );

@@ -51,7 +51,7 @@ Deno.test("field 15: the first server is asked, as the C library reads it", pure
   assertEquals(rules(undefined), undefined);
 });
 
-Deno.test("field 15: what these rules do not know is the C library's", pure, () => {
+Deno.test("field 15: names outside of these rules are left to the C library", pure, () => {
   const server = "nameserver 10.0.0.53\n";
   for (const option of ["no-aaaa", "use-vc", "rotate", "what-comes-next", "ndots", "ndots:x"]) {
     assertEquals(isAsked("a.b", `${server}options ${option}\n`), false, option);

@@ -111,7 +111,7 @@ Deno.test("a function that throws is a reason to try later", pure, async () => {
   }
 });
 
-Deno.test("what cannot be a host name is not asked for", pure, async () => {
+Deno.test("a text that cannot be a host name is not looked up", pure, async () => {
   const { names, resolver } = setUp();
   const bad = ["", "a b", "a\0b", "a\nb", "n\u00e4me", "a".repeat(256), "a\x7fb"];
   for (const name of bad) assertEquals(told(await resolver.addressesOf(name)), "notFound", name);
@@ -121,7 +121,7 @@ Deno.test("what cannot be a host name is not asked for", pure, async () => {
   assertEquals(names.asked, []);
 });
 
-Deno.test("answers that are no host names are not believed", pure, async () => {
+Deno.test("answers that are no host names are rejected", pure, async () => {
   const { names, resolver } = setUp();
   const bad = [
     "../x",
@@ -158,7 +158,7 @@ Deno.test("answers that are no host names are not believed", pure, async () => {
 });
 
 Deno.test(
-  "what the C library reads as an address keeps the name it was asked by",
+  "a name that the C library reads as an address is kept as the name",
   pure,
   async () => {
     const { names, resolver } = setUp();
@@ -168,7 +168,7 @@ Deno.test(
   },
 );
 
-Deno.test("answers are kept as long as their outcome deserves", pure, async () => {
+Deno.test("answers are cached for a time that depends on their outcome", pure, async () => {
   const { clock, names, resolver } = setUp();
   names.forward.set("found", { code: 0, addresses: ["192.0.2.1"] });
   names.forward.set("later", { code: -3 });
@@ -185,7 +185,7 @@ Deno.test("answers are kept as long as their outcome deserves", pure, async () =
   }
 });
 
-Deno.test("the same question is asked once at a time", pure, async () => {
+Deno.test("concurrent equal questions are asked once", pure, async () => {
   const { names, resolver } = setUp();
   names.isHolding = true;
   names.forward.set("nodeb", { code: 0, addresses: ["192.0.2.1"] });
@@ -196,7 +196,7 @@ Deno.test("the same question is asked once at a time", pure, async () => {
   assertEquals((await Promise.all(asking)).map(({ outcome }) => outcome), Array(3).fill("found"));
 });
 
-Deno.test("few look-ups run at a time, and the others wait in line", pure, async () => {
+Deno.test("few look-ups run at a time, and the rest are queued", pure, async () => {
   const { clock, names, resolver } = setUp();
   names.isHolding = true;
   const answers = ["a", "b", "c", "d", "e"].map((name) => resolver.addressesOf(name));
@@ -247,7 +247,7 @@ Deno.test("a slot stays taken until the C library returns", pure, async () => {
   assertEquals((await Promise.all(again)).map(told), ["notFound", "notFound"]);
 });
 
-Deno.test("a question that nobody waits for any more is not asked", pure, async () => {
+Deno.test("a question without a waiting caller is not asked", pure, async () => {
   const { clock, names, resolver } = setUp();
   names.isHolding = true;
   const asking = ["a", "b", "c"].map((name) => resolver.addressesOf(name));
@@ -265,7 +265,7 @@ Deno.test("a question that nobody waits for any more is not asked", pure, async 
   assertEquals(told(await resolver.addressesOf("c")), "notFound");
 });
 
-Deno.test("the line goes on for ever", pure, async () => {
+Deno.test("the queue never stops", pure, async () => {
   const { names, resolver } = setUp({ cacheMax: 2 });
   for (let round = 0; round < 100; round++) {
     const asking = [0, 1, 2, 3, 4].map((n) => resolver.addressesOf(`name${round}-${n}`));

@@ -53,7 +53,7 @@ function setUp(
 const texts = (bound: readonly { netid: string; address: string; port: number }[]) =>
   bound.map(({ netid, address, port }) => `${netid} ${address} ${port}`);
 
-Deno.test("openServer() says what is served, each address once", pure, () => {
+Deno.test("openServer() lists the addresses served, each once", pure, () => {
   const everything = ["127.0.0.1", "::1", "0.0.0.0", "0.0.0.0", "::"];
   const { open, run } = setUp({ everything }, { port: 700 });
   const server = run();
@@ -63,7 +63,7 @@ Deno.test("openServer() says what is served, each address once", pure, () => {
   assertEquals(open.size, 0);
 });
 
-Deno.test("openServer() does with IPv4 alone", pure, () => {
+Deno.test("openServer() works with IPv4 alone", pure, () => {
   const { run } = setUp({ everything: ["127.0.0.1", "0.0.0.0"] }, { port: 700 });
   assertEquals(texts(run().bound), ["udp 0.0.0.0 700", "tcp 0.0.0.0 700"]);
 });
@@ -75,7 +75,7 @@ Deno.test("openServer() finds a port that is free for both transports", pure, ()
   assertEquals(open.size, 4);
 });
 
-Deno.test("openServer() takes different ports when the same cannot be had", pure, () => {
+Deno.test("openServer() uses different ports if no port is free for both", pure, () => {
   let udpPort = 0;
   const { run } = setUp({
     busyUdp: (port) => (udpPort = port, false),
@@ -84,13 +84,13 @@ Deno.test("openServer() takes different ports when the same cannot be had", pure
   assertEquals(new Set(run().bound.map(({ port }) => port)).size, 2);
 });
 
-Deno.test("openServer() leaves nothing open when one socket cannot be had", pure, () => {
+Deno.test("openServer() leaves nothing open if a socket cannot be opened", pure, () => {
   const { open, run } = setUp({ busyTcp: (port) => port === 700 }, { port: 700 });
   assertThrows(run, TransportError, "port 700");
   assertEquals(open.size, 0);
 });
 
-Deno.test("openServer() opens only the transports and addresses that are asked for", pure, () => {
+Deno.test("openServer() opens only the requested transports and addresses", pure, () => {
   const addresses = ["127.0.0.1", "::1"];
   assertEquals(texts(setUp({}, { udp: false, addresses }).run().bound), [
     "tcp 127.0.0.1 40000",
@@ -119,7 +119,7 @@ Deno.test("openServer() refuses a port that another instance has", opensLibrary,
 for (const addresses of [undefined, ["127.0.0.1", "::1"], ["0.0.0.0"], ["127.0.0.1", "::"]]) {
   const label = addresses?.join(" and ") ?? "all addresses";
   Deno.test(
-    `openServer() lets nobody share the port with ${label} (trust 3)`,
+    `openServer() lets no other socket share the port with ${label} (trust 3)`,
     opensLibrary,
     () => {
       const options = { udp: true, tcp: true, startTimer };

@@ -17,7 +17,7 @@ broken 12
 sctp-thing 20/sctp
 last 999/udp`;
 
-Deno.test("parseServices() reads names, aliases and ports, and passes over the rest", pure, () => {
+Deno.test("parseServices() reads names, aliases and ports, and skips other lines", pure, () => {
   assertEquals(parseServices(SERVICES), [
     { name: "tcpmux", aliases: [], port: 1, protocol: "tcp" },
     { name: "sunrpc", aliases: ["portmapper", "rpcbind"], port: 111, protocol: "udp" },

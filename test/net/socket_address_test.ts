@@ -33,7 +33,7 @@ Deno.test(
 );
 
 Deno.test(
-  "endpointIn() takes a mapped address for none on a socket of IPv6 (trust 1)",
+  "endpointIn() rejects a mapped address on an IPv6 socket (trust 1)",
   pure,
   () => {
     assertEquals(endpointIn(Uint8Array.fromHex(MAPPED), ""), undefined);
@@ -55,14 +55,14 @@ Deno.test("SocketAddresses writes what endpointIn() reads", pure, () => {
   assertEquals(hex(six, "::1", 0x1234), LOOPBACK.replace("02bc", "1234"));
 });
 
-Deno.test("SocketAddresses leaves to the runtime what it cannot write", pure, () => {
+Deno.test("SocketAddresses leaves addresses that it cannot write to the runtime", pure, () => {
   assertEquals(new SocketAddresses(false).of({ address: "::1", port: PORT }), undefined);
   for (const address of ["fe80::1%eth0", "localhost", ""]) {
     assertEquals(new SocketAddresses(true).of({ address, port: PORT }), undefined);
   }
 });
 
-Deno.test("SocketAddresses knows an interface that was made anew by its index", pure, () => {
+Deno.test("SocketAddresses notices a recreated interface by its index", pure, () => {
   const addresses = new SocketAddresses(true);
   const of = (index: number) =>
     addresses.of({ address: "fe80::1%eth0", port: PORT }, index)?.at(24);

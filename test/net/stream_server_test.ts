@@ -104,7 +104,7 @@ Deno.test("a call is answered, and the caller is named", pure, async () => {
   assertEquals(callers, [{ address: "2001:db8::1", port: 1_023, netid: "tcp6", isLocal: false }]);
 });
 
-Deno.test("calls that come in one piece are all answered, in one write", pure, async () => {
+Deno.test("calls that arrive in one piece are all answered, in one write", pure, async () => {
   await using server = new Server();
   const connection = await server.connect();
   connection.arrive(concat(...[1, 2, 3, 4, 5].map((n) => toRecord(call(n)))));
@@ -165,7 +165,7 @@ Deno.test("replies that become ready together leave in one write", pure, async (
   assertEquals([replies(connection), connection.written.length], [[[0], [1], [2]], 1]);
 });
 
-Deno.test("calls beyond the limit wait until others are answered", pure, async () => {
+Deno.test("calls beyond the limit wait until earlier ones are answered", pure, async () => {
   const answers = new Answers();
   await using server = new Server(answers.respond);
   const connection = await server.connect();
@@ -244,22 +244,26 @@ Deno.test("a failing write closes the connection", pure, async () => {
   assertEquals(connection.isClosed, true);
 });
 
-Deno.test("a remote that does not read its replies is closed in time", pure, async () => {
-  await using server = new Server();
-  for (const address of [STRANGER, "127.0.0.1"]) {
-    const connection = await server.connect(address);
-    connection.holdWrites();
-    connection.arrive(toRecord(call(1)));
-    await settle();
-    server.clock.advance(LIMITS.writeTimeoutMs - 1);
-    assertEquals(connection.isClosed, false);
-    server.clock.advance(1);
-    assertEquals(connection.isClosed, true);
-    connection.releaseWrites();
-    await settle();
-  }
-  assertEquals(server.reached, ["writeTimeoutMs", "writeTimeoutMs"]);
-});
+Deno.test(
+  "a remote that does not read its replies is closed after a time limit",
+  pure,
+  async () => {
+    await using server = new Server();
+    for (const address of [STRANGER, "127.0.0.1"]) {
+      const connection = await server.connect(address);
+      connection.holdWrites();
+      connection.arrive(toRecord(call(1)));
+      await settle();
+      server.clock.advance(LIMITS.writeTimeoutMs - 1);
+      assertEquals(connection.isClosed, false);
+      server.clock.advance(1);
+      assertEquals(connection.isClosed, true);
+      connection.releaseWrites();
+      await settle();
+    }
+    assertEquals(server.reached, ["writeTimeoutMs", "writeTimeoutMs"]);
+  },
+);
 
 Deno.test("calls of a remote that does not read are left unread", pure, async () => {
   let answered = 0;
@@ -277,7 +281,7 @@ Deno.test("calls of a remote that does not read are left unread", pure, async ()
   assertEquals([answered, replies(connection).length], [40, 40]);
 });
 
-Deno.test("a record that never ends is given up, whoever sends it", pure, async () => {
+Deno.test("an endless record is abandoned, whoever sends it", pure, async () => {
   await using server = new Server();
   for (const address of [STRANGER, "127.0.0.1"]) {
     const connection = await server.connect(address);
@@ -311,7 +315,7 @@ Deno.test("a record that ends in time leaves the connection open", pure, async (
   assertEquals([replies(connection).length, connection.isClosed], [2, false]);
 });
 
-Deno.test("an idle stranger is closed, a caller on this host never", pure, async () => {
+Deno.test("an idle remote connection is closed, a local one never", pure, async () => {
   await using server = new Server();
   const stranger = await server.connect();
   const local = await server.connect("::1");
@@ -365,7 +369,7 @@ Deno.test("the addresses of one IPv6 network count together", pure, async () => 
   assertEquals((await server.connect("2001:db8:0:1::1")).isClosed, false);
 });
 
-Deno.test("strangers have a limit that does not concern callers on this host", pure, async () => {
+Deno.test("remote callers have a limit that does not affect local callers", pure, async () => {
   await using server = new Server();
   const strangers = [];
   for (let i = 0; i < 4; i++) strangers.push(await server.connect(`192.0.2.${i}`));
@@ -387,7 +391,7 @@ Deno.test("many refused connections make one warning a minute", pure, async () =
   assertEquals(server.log.of("warning").length, 2);
 });
 
-Deno.test("too many callers on this host: the one silent longest makes room", pure, async () => {
+Deno.test("too many local callers: the longest idle one makes room", pure, async () => {
   await using server = new Server();
   const [first, second] = [await server.connect("127.0.0.1"), await server.connect("127.0.0.1")];
   server.clock.advance(1);
@@ -418,7 +422,7 @@ Deno.test("connections that the system still holds count", pure, async () => {
   stuck[1]!.releaseWrites();
 });
 
-Deno.test("want of descriptors is waited out, with one line", pure, async () => {
+Deno.test("a lack of descriptors is waited out, with one log line", pure, async () => {
   await using server = new Server();
   for (let i = 0; i < 10; i++) {
     server.listener.fail(Object.assign(new Error("Too many open files"), { code: "EMFILE" }));
@@ -437,7 +441,7 @@ Deno.test("want of descriptors is waited out, with one line", pure, async () => 
   assertEquals(server.log.of("warning"), [line]);
 });
 
-Deno.test("connections that are reset before they are accepted hold up nobody", pure, async () => {
+Deno.test("connections reset before they are accepted delay no caller", pure, async () => {
   await using server = new Server();
   for (const code of ["ENOTCONN", "ECONNABORTED", "ECONNRESET", "EPROTO", "ENOTCONN"]) {
     server.listener.fail(Object.assign(new Error("gone"), { code }));
@@ -450,7 +454,7 @@ Deno.test("connections that are reset before they are accepted hold up nobody", 
   assertEquals(server.log.of("warning"), []);
 });
 
-Deno.test("stopping closes everything, a write that waits included", pure, async () => {
+Deno.test("stopping closes everything, including a waiting write", pure, async () => {
   const answers = new Answers();
   const server = new Server(answers.respond);
   const [idle, busy, stuck] = [

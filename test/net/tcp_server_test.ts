@@ -76,7 +76,7 @@ Deno.test("openTcpServer() leaves nothing open if a port is in use", pure, () =>
   assertEquals(listening, []);
 });
 
-Deno.test("an address that comes later is listened on at once (realworld F4)", pure, () => {
+Deno.test("a missing address is listened on in advance (realworld F4)", pure, () => {
   const { listening, limited, awaited, open } = host({ "10.0.0.1": "EADDRNOTAVAIL" });
   const listeners = open(["127.0.0.1", "10.0.0.1"]);
   assertEquals(locals(listeners), ["127.0.0.1 7", "10.0.0.1 7"]);

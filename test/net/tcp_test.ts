@@ -105,30 +105,34 @@ Deno.test("a remote may finish writing and then read its replies", leakChecked, 
   connection.close();
 });
 
-Deno.test("a remote that resets its connection does not disturb others", leakChecked, async () => {
-  const answers: ((reply: Uint8Array) => void)[] = [];
-  const arrived = Promise.withResolvers<void>();
-  await using server = new Server((call) => {
-    if (call[0] !== 1) return call;
-    arrived.resolve();
-    return new Promise((resolve) => answers.push(resolve));
-  });
-  const rude = await server.connect();
-  await rude.write(toRecord(bytes(10, 2)));
-  await rude.write(toRecord(bytes(10, 1)));
-  await arrived.promise;
-  // It has an unread reply, so that closing it is a reset.
-  rude.close();
-  for (let i = 0; i < 3; i++) {
-    answers[0]!(bytes(60_000, 1));
-    const polite = await server.connect();
-    await polite.write(toRecord(bytes(10, 3)));
-    assertEquals(await records(polite, 1), [bytes(10, 3)]);
-    polite.close();
-  }
-});
+Deno.test(
+  "a remote that resets its connection does not disturb other connections",
+  leakChecked,
+  async () => {
+    const answers: ((reply: Uint8Array) => void)[] = [];
+    const arrived = Promise.withResolvers<void>();
+    await using server = new Server((call) => {
+      if (call[0] !== 1) return call;
+      arrived.resolve();
+      return new Promise((resolve) => answers.push(resolve));
+    });
+    const rude = await server.connect();
+    await rude.write(toRecord(bytes(10, 2)));
+    await rude.write(toRecord(bytes(10, 1)));
+    await arrived.promise;
+    // It has an unread reply, so that closing it is a reset.
+    rude.close();
+    for (let i = 0; i < 3; i++) {
+      answers[0]!(bytes(60_000, 1));
+      const polite = await server.connect();
+      await polite.write(toRecord(bytes(10, 3)));
+      assertEquals(await records(polite, 1), [bytes(10, 3)]);
+      polite.close();
+    }
+  },
+);
 
-Deno.test("a remote that does not read its replies is given up", leakChecked, async () => {
+Deno.test("a remote that does not read its replies is closed", leakChecked, async () => {
   const large = bytes(1_000_000, 7);
   const stuck = Promise.withResolvers<void>();
   let answered = 0;
@@ -169,17 +173,21 @@ Deno.test("stopping the server ends its connections", leakChecked, async () => {
   await assertRejects(() => server.connect(), TransportError, "Connection refused");
 });
 
-Deno.test("a listener of IPv6 closes what has a mapped source (trust 1)", leakChecked, async () => {
-  const listener = listenStream({ address: "::", port: 0 });
-  const { port } = listener.local;
-  const accepted = listener.accept();
-  const mapped = await connectStream({ address: "127.0.0.1", port }, never);
-  assertEquals(await mapped.read(new Uint8Array(1)), null);
-  const genuine = await connectStream({ address: "::1", port }, never);
-  const { remote, isLocal } = await accepted;
-  assertEquals([remote.address, isLocal], ["::1", true]);
-  for (const one of [mapped, genuine, await accepted, listener]) one.close();
-});
+Deno.test(
+  "an IPv6 listener closes connections from mapped addresses (trust 1)",
+  leakChecked,
+  async () => {
+    const listener = listenStream({ address: "::", port: 0 });
+    const { port } = listener.local;
+    const accepted = listener.accept();
+    const mapped = await connectStream({ address: "127.0.0.1", port }, never);
+    assertEquals(await mapped.read(new Uint8Array(1)), null);
+    const genuine = await connectStream({ address: "::1", port }, never);
+    const { remote, isLocal } = await accepted;
+    assertEquals([remote.address, isLocal], ["::1", true]);
+    for (const one of [mapped, genuine, await accepted, listener]) one.close();
+  },
+);
 
 Deno.test("listenStream() refuses a port that is in use", leakChecked, () => {
   const first = listenStream({ address: "127.0.0.1", port: 0 });
@@ -197,7 +205,7 @@ Deno.test("connectStream() gives up when the signal is aborted", leakChecked, as
   listener.close();
 });
 
-Deno.test("a connection that is closed twice is closed", leakChecked, async () => {
+Deno.test("closing a connection twice is harmless", leakChecked, async () => {
   await using server = new Server();
   const connection = await server.connect();
   const reading = assertRejects(() => connection.read(new Uint8Array(1)), TransportError);

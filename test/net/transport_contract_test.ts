@@ -224,7 +224,7 @@ Deno.test("udp: a reply from another address or port does not count", leakChecke
   for (const forger of forgers) forger.close();
 });
 
-Deno.test("tcp: nobody there is a transport error", leakChecked, async () => {
+Deno.test("tcp: an address without a listener is a transport error", leakChecked, async () => {
   const tcp = testedTransports[1]!;
   let port: number;
   {

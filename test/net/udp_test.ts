@@ -64,7 +64,7 @@ function setUp(scope = "", calls: DatagramCalls = new StubCalls()) {
 }
 
 Deno.test(
-  "receive() drops mapped sources and shows others as they are (trust 1)",
+  "receive() drops mapped sources, and shows other sources unchanged (trust 1)",
   pure,
   async () => {
     const { conn, socket, sources, ended } = setUp();
@@ -86,7 +86,7 @@ Deno.test("a scoped socket gives its scope to link-local addresses only", pure, 
   await ended;
 });
 
-Deno.test("receive() survives errors and does not spin when they do not end", pure, async () => {
+Deno.test("receive() survives errors, and does not spin on endless ones", pure, async () => {
   const { clock, conn, socket, sources, ended } = setUp();
   const errors = (count: number) => Array.from({ length: count }, () => new Error("refused"));
   conn.add(...errors(10), from("192.0.2.1"), ...errors(1_000));
@@ -134,7 +134,7 @@ class StubCalls implements DatagramCalls {
   }
 }
 
-Deno.test("receive() drains what has arrived", pure, async () => {
+Deno.test("receive() drains queued datagrams", pure, async () => {
   const calls = new StubCalls();
   const { conn, socket, sources, ended } = setUp("", calls);
   calls.waiting = 10;
@@ -146,7 +146,7 @@ Deno.test("receive() drains what has arrived", pure, async () => {
   await ended;
 });
 
-Deno.test("receive() and poll() let others have their turn", pure, async () => {
+Deno.test("receive() and poll() yield to other work", pure, async () => {
   const calls = new StubCalls();
   const { conn, clock, socket, sources, ended } = setUp("", calls);
   calls.waiting = 3_000;
@@ -160,7 +160,7 @@ Deno.test("receive() and poll() let others have their turn", pure, async () => {
   await ended;
 });
 
-Deno.test("poll() leaves what has arrived to receive(), before that is called", pure, () => {
+Deno.test("poll() delivers nothing before receive() is called", pure, () => {
   const calls = new StubCalls();
   calls.waiting = 1;
   const socket = new UdpSocket(
@@ -173,7 +173,7 @@ Deno.test("poll() leaves what has arrived to receive(), before that is called", 
   socket.close();
 });
 
-Deno.test("receive() drains no more when it is closed meanwhile", pure, async () => {
+Deno.test("receive() stops draining when the socket is closed", pure, async () => {
   const calls = new StubCalls();
   const conn = new StubConn();
   const socket = new UdpSocket(conn as unknown as Deno.DatagramConn, calls, startTimer);
@@ -186,21 +186,25 @@ Deno.test("receive() drains no more when it is closed meanwhile", pure, async ()
   assertEquals([received, calls.waiting], [3, 8]);
 });
 
-Deno.test("send() leaves to the runtime what the system does not take at once", pure, async () => {
-  const calls = new StubCalls();
-  const { conn, socket, ended } = setUp("", calls);
-  await socket.send(new Uint8Array(1), { address: "192.0.2.1", port: 9 });
-  assertEquals([calls.sent.length, conn.sent], [1, 0]);
-  calls.maySend = false;
-  await socket.send(new Uint8Array(1), { address: "192.0.2.1", port: 9 });
-  calls.maySend = true;
-  await socket.send(new Uint8Array(1), { address: "fe80::1%eth0", port: 9 });
-  assertEquals([calls.sent.length, conn.sent], [1, 2]);
-  socket.close();
-  await socket.send(new Uint8Array(1), { address: "192.0.2.1", port: 9 });
-  assertEquals([calls.sent.length, conn.sent], [1, 3]);
-  await ended;
-});
+Deno.test(
+  "send() passes to the runtime what the kernel does not accept at once",
+  pure,
+  async () => {
+    const calls = new StubCalls();
+    const { conn, socket, ended } = setUp("", calls);
+    await socket.send(new Uint8Array(1), { address: "192.0.2.1", port: 9 });
+    assertEquals([calls.sent.length, conn.sent], [1, 0]);
+    calls.maySend = false;
+    await socket.send(new Uint8Array(1), { address: "192.0.2.1", port: 9 });
+    calls.maySend = true;
+    await socket.send(new Uint8Array(1), { address: "fe80::1%eth0", port: 9 });
+    assertEquals([calls.sent.length, conn.sent], [1, 2]);
+    socket.close();
+    await socket.send(new Uint8Array(1), { address: "192.0.2.1", port: 9 });
+    assertEquals([calls.sent.length, conn.sent], [1, 3]);
+    await ended;
+  },
+);
 
 /** Serves a socket without a network. */
 function serve(respond: Respond) {
@@ -243,7 +247,7 @@ Deno.test(
   },
 );
 
-Deno.test("serveDatagrams() survives what respond and the network do", pure, async () => {
+Deno.test("serveDatagrams() survives errors of respond and of the network", pure, async () => {
   const { socket, events, ended } = serve((call) => {
     if (call[0] === 1) throw new Error("a bug");
     return call[0] === 2 ? Promise.reject(new Error("a slow bug")) : call.slice();
@@ -261,7 +265,7 @@ Deno.test("serveDatagrams() survives what respond and the network do", pure, asy
 });
 
 Deno.test(
-  "serveDatagrams() drops calls of strangers when too many are under way",
+  "serveDatagrams() drops remote calls if too many are in progress",
   pure,
   async () => {
     let answer = () => {};
@@ -281,7 +285,7 @@ Deno.test(
   },
 );
 
-Deno.test("openUdpSocket() says what it cannot open", leakChecked, () => {
+Deno.test("openUdpSocket() names the socket that it cannot open", leakChecked, () => {
   const first = openUdpSocket({ address: "127.0.0.1", port: 0 }, startTimer);
   const { port } = first.local;
   const error = assertThrows(

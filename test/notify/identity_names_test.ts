@@ -12,7 +12,7 @@ const NAMES = identityNames([
   ["none", null],
 ]);
 
-Deno.test("R5: the name of an identity is not announced by the host, whose own name takes its place", () => {
+Deno.test("R5: the host announces its own name in place of an identity's", () => {
   const log = new RecordingLog();
   const sources = withoutIdentities(
     [

@@ -39,7 +39,7 @@ Deno.test("isSelected() knows a peer by its file or its name, in any letter case
   assertEquals(isSelected(settings({ only: ["peer"] }), record), false);
 });
 
-Deno.test("requireOnly() names who is on no list, and throws when nobody is", pure, () => {
+Deno.test("requireOnly() names unknown peers, and throws if none is known", pure, () => {
   const records = [{ fileName: "peer.example", monName: "10.0.0.1", myName: "", modifiedAt: 0 }];
   const log = new RecordingLog();
   requireOnly(settings({}), [], log);

@@ -101,7 +101,7 @@ function line(monName: string): string {
   return formatRecord({ monName, myName: "us", myProg: 100021, myVers: 3, myProc: 16, priv });
 }
 
-Deno.test("mutation 30: a cut-short run is carried on with its number, new peers get a new one", async () => {
+Deno.test("mutation 30: a cut-short run continues with its number, and new peers get a new one", async () => {
   const world = new World(["a"]);
   assertEquals(await world.number(), 7);
   world.lock = { kind: "taken", since: undefined };
@@ -111,7 +111,7 @@ Deno.test("mutation 30: a cut-short run is carried on with its number, new peers
   assertEquals(await world.number(), 9);
 });
 
-Deno.test("a run of another or an unknown life is not carried on", async () => {
+Deno.test("a run of another or an unknown life is not continued", async () => {
   const world = new World(["a"]);
   assertEquals(await world.number(), 7);
   world.life = "next-boot";
@@ -121,7 +121,7 @@ Deno.test("a run of another or an unknown life is not carried on", async () => {
   assertEquals(await world.number(), 13);
 });
 
-Deno.test("field 10: a number that cannot be kept is told all the same, and nothing is moved", async () => {
+Deno.test("field 10: a number that cannot be stored is announced all the same, and no record is moved", async () => {
   const world = new World(["a"]);
   world.disk.fault = (operation) =>
     ["create", "rename", "overwrite"].includes(operation)
@@ -138,7 +138,7 @@ Deno.test("field 10: a number that cannot be kept is told all the same, and noth
   assertMatch(world.log.of("error").join("\n"), /peers are still told the number 7/);
 });
 
-Deno.test("field 10: a run that cannot be noted is told all the same, and not the one before", async () => {
+Deno.test("field 10: a run that cannot be recorded notifies all the same, with a number of its own", async () => {
   const world = new World(["a"]);
   assertEquals(await world.number(), 7);
   world.monitor("b");
@@ -153,7 +153,7 @@ Deno.test("field 10: a run that cannot be noted is told all the same, and not th
   assertEquals(await world.number(), 11);
 });
 
-Deno.test("whether anybody is new that cannot be told: a new number", async () => {
+Deno.test("if it is unknown whether a peer is new, the run gets a new number", async () => {
   const world = new World(["a"]);
   assertEquals(await world.number(), 7);
   world.disk.fault = (operation, path) =>
@@ -161,7 +161,7 @@ Deno.test("whether anybody is new that cannot be told: a new number", async () =
   assertEquals(await world.number(), 9);
 });
 
-Deno.test("operator D1: a run says which files it moved, and whether they are written again", async () => {
+Deno.test("operator D1: a run reports the files that it moved, and whether they are written again", async () => {
   const said = async (args: readonly string[], serving?: ServingMonitor) => {
     const world = new World(["a", "b"]);
     world.serving = serving;
@@ -178,7 +178,7 @@ Deno.test("operator D1: a run says which files it moved, and whether they are wr
   assertMatch(other, /^warning: Moved .* of another make and does not write them again: /);
 });
 
-Deno.test("already: the lock of this life was seen, and no run was cut short", async () => {
+Deno.test("a run of this life is refused if its lock exists, and no run was cut short", async () => {
   const world = new World(["a"]);
   world.lock = { kind: "taken", since: new Date(2026, 10, 26, 12, 59, 3) };
   assertEquals(await world.prepare(), 0);
@@ -195,7 +195,7 @@ Deno.test("already: the lock of this life was seen, and no run was cut short", a
   }
 });
 
-Deno.test("already: a run that goes on is said to go on", async () => {
+Deno.test("a second run reports that the first one is still going on", async () => {
   const world = new World(["a"]);
   await world.number();
   world.lock = { kind: "taken", since: undefined };
@@ -206,7 +206,7 @@ Deno.test("already: a run that goes on is said to go on", async () => {
   assert(typeof beside !== "number" && beside.prepared.isBeside, "P1");
 });
 
-Deno.test("portability 1: a lock that cannot be looked at or taken keeps nobody from being told", async () => {
+Deno.test("portability 1: a lock that cannot be read or taken keeps no peer from being notified", async () => {
   const world = new World(["a"]);
   world.lock = { kind: "unknown", reason: "/run/sm-notify.pid: I/O error" };
   world.takeFault = "Read-only file system (os error 30): open '/run/sm-notify.pid'";
@@ -222,7 +222,7 @@ Deno.test("portability 1: a lock that cannot be looked at or taken keeps nobody 
   assertEquals(await world.number(), 9);
 });
 
-Deno.test("portability 1: without a boot id and a lock each start tells", async () => {
+Deno.test("portability 1: without a boot id and a lock, each start notifies", async () => {
   const world = new World(["a"]);
   world.life = undefined;
   world.takeFault = "there is no /run";
@@ -232,13 +232,13 @@ Deno.test("portability 1: without a boot id and a lock each start tells", async 
   assertMatch(world.log.of("warning").at(-1)!, /another start tells them again/);
 });
 
-Deno.test("grace is lifted when both lists were read, and nobody is on them", async () => {
+Deno.test("the grace period ends if both lists were read and are empty", async () => {
   const world = new World([]);
   assertEquals(await world.prepare(), 0);
   assertEquals([world.written, world.taken], [["grace over"], 1]);
 });
 
-Deno.test("field 10: grace is not lifted for a list that was not read, and the run is not used up", async () => {
+Deno.test("field 10: an unreadable list neither ends the grace period nor uses up the run", async () => {
   for (const what of ["sm", "sm.bak", "sm.bak/a"]) {
     const world = new World([], { "sm.bak/a": line("a") });
     world.disk.fault = (operation, path) =>
@@ -253,7 +253,7 @@ Deno.test("field 10: grace is not lifted for a list that was not read, and the r
   }
 });
 
-Deno.test("R5: grace is not lifted on a node that has identities, or may have", async () => {
+Deno.test("R5: the grace period is kept on a node that has or may have identities", async () => {
   for (
     const [text, isLifted] of [["{}\n", true], ['{"vip1":{}}\n', false], ["junk", false]] as const
   ) {
@@ -263,14 +263,14 @@ Deno.test("R5: grace is not lifted on a node that has identities, or may have", 
   }
 });
 
-Deno.test("grace is not lifted for lists that were missing", async () => {
+Deno.test("the grace period is kept if a list was missing", async () => {
   const world = new World([]);
   world.made = ["/nsm/sm"];
   assertEquals(await world.prepare(), 0);
   assertEquals(world.written, []);
 });
 
-Deno.test("B9: a start that fails does not use up the run of a boot", async () => {
+Deno.test("B9: a failed start does not use up the run of a boot", async () => {
   const world = new World(["a"]);
   await assertRejects(() => world.prepare(["-v", "nowhere.example"]), Error, "nowhere.example");
   assertEquals(world.taken, 0);
@@ -278,7 +278,7 @@ Deno.test("B9: a start that fails does not use up the run of a boot", async () =
   assertEquals(await world.number(), 7);
 });
 
-Deno.test("a run that cannot be noted is told all the same", async () => {
+Deno.test("a run that cannot be recorded notifies all the same", async () => {
   const world = new World(["a"]);
   world.disk.fault = (operation, path) =>
     operation === "create" && path.startsWith("/nsm/sm.bak/.")

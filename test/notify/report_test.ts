@@ -55,7 +55,7 @@ Deno.test("ProgressReport logs the start, a milestone and the end", pure, () => 
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("D16: the end has a table of who was not told, by the reason", pure, () => {
+Deno.test("D16: the end has a table of peers not notified, by reason", pure, () => {
   const { log, counts, report } = world(60);
   report.start(5);
   for (let i = 0; i < 50; i++) {
@@ -94,16 +94,20 @@ Deno.test("ProgressReport draws a live line on a terminal, and clears it", pure,
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("D16: once everybody was tried the live line says when the next try is", pure, () => {
-  const { clock, counts, shown, report } = world(4, true);
-  report.start(5);
-  counts.told = 3;
-  counts.failing = 1;
-  clock.advance(200);
-  report.end();
-  const text = "3 of 4 peers told, 0 waiting, 1 failing, next try in 7.6 s, 15 min left to try";
-  assertEquals(shown[0], `\r\x1b[K${text}`);
-});
+Deno.test(
+  "D16: once every peer was tried, the live line has the time of the next try",
+  pure,
+  () => {
+    const { clock, counts, shown, report } = world(4, true);
+    report.start(5);
+    counts.told = 3;
+    counts.failing = 1;
+    clock.advance(200);
+    report.end();
+    const text = "3 of 4 peers told, 0 waiting, 1 failing, next try in 7.6 s, 15 min left to try";
+    assertEquals(shown[0], `\r\x1b[K${text}`);
+  },
+);
 
 Deno.test("D15: the live line is never wider than the terminal", pure, () => {
   const long = "x".repeat(78);
@@ -121,7 +125,7 @@ Deno.test("D15: the live line is never wider than the terminal", pure, () => {
   }
 });
 
-Deno.test("logAbove() takes the live line away once for the lines of the log", pure, () => {
+Deno.test("logAbove() clears the live line once for several log lines", pure, () => {
   const shown: string[] = [];
   const line = new LiveLine((text) => shown.push(text));
   const recording = new RecordingLog();
@@ -137,7 +141,7 @@ Deno.test("logAbove() takes the live line away once for the lines of the log", p
   assertEquals(recording.lines, ["error: a", "warning: b", "notice: c", "info: d", "debug: e"]);
 });
 
-Deno.test("results are lines of JSON, whatever a name is made of", pure, () => {
+Deno.test("results are lines of JSON for any name", pure, () => {
   const record = { fileName: 'a"\n\xff', monName: "a", myName: "me", modifiedAt: 0 };
   const line = reportLine({
     record,

@@ -50,14 +50,18 @@ Deno.test("planSources() does not look up the name of a name", pure, async () =>
   });
 });
 
-Deno.test("B9: planSources() asks a name service that has no answer yet again", pure, async () => {
-  let asked = 0;
-  const addressesOfName = () =>
-    Promise.resolve(++asked < 3 ? { code: -3 } : { code: 0, addresses: [ADDRESS] });
-  const { source, atMs } = await plan("nodeb", { addressesOfName });
-  assertEquals(source, { name: "nodeb", addresses: [ADDRESS] });
-  assertEquals(atMs, 5_000);
-});
+Deno.test(
+  "B9: planSources() repeats the question to a name service that has no answer yet",
+  pure,
+  async () => {
+    let asked = 0;
+    const addressesOfName = () =>
+      Promise.resolve(++asked < 3 ? { code: -3 } : { code: 0, addresses: [ADDRESS] });
+    const { source, atMs } = await plan("nodeb", { addressesOfName });
+    assertEquals(source, { name: "nodeb", addresses: [ADDRESS] });
+    assertEquals(atMs, 5_000);
+  },
+);
 
 Deno.test("B9: planSources() gives up a name service in a bounded time", pure, async () => {
   const addressesOfName = () => Promise.resolve({ code: -3 });
@@ -65,7 +69,7 @@ Deno.test("B9: planSources() gives up a name service in a bounded time", pure, a
 });
 
 Deno.test(
-  "source = any announces names that need not be ours, from any address",
+  "source = any announces names that need not be local, from any address",
   pure,
   async () => {
     const unasked = await plan("vip.example", {}, "any");

@@ -39,14 +39,14 @@ Deno.test("accessFault() lets only loopback call the rest", pure, () => {
   }
 });
 
-Deno.test("accessFault() wants a reserved port for SM_SIMU_CRASH only", pure, () => {
+Deno.test("accessFault() requires a reserved port for SM_SIMU_CRASH only", pure, () => {
   const port = caller("127.0.0.1", 1024);
   const faults = GUARDED.map((name) => fault(nsmV1.procedures[name], port));
   assertEquals(faults, [undefined, undefined, undefined, "call from unprivileged port 1024"]);
 });
 
 Deno.test(
-  "accessFault() wants a reserved port for everything guarded where that is set",
+  "accessFault() requires a reserved port for every guarded procedure if configured",
   pure,
   () => {
     const strict = { ...OPEN_SETTINGS, monReservedPort: true };
@@ -59,7 +59,7 @@ Deno.test(
   },
 );
 
-Deno.test("accessFault() refuses SM_SIMU_CRASH to everybody where it is not allowed", pure, () => {
+Deno.test("accessFault() refuses SM_SIMU_CRASH to every caller unless it is allowed", pure, () => {
   const found = fault(nsmV1.procedures.SM_SIMU_CRASH, caller("127.0.0.1", 800), {
     ...OPEN_SETTINGS,
     simuCrashAllowed: false,

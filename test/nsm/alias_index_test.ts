@@ -12,7 +12,7 @@ Deno.test("peersOf() leads from a name or address to every peer it may stand for
   assertEquals([...index.peersOf("10.0.0.3")], []);
 });
 
-Deno.test("learn() replaces what was known of a peer", pure, () => {
+Deno.test("learn() replaces earlier facts about a peer", pure, () => {
   const index = new AliasIndex();
   assertEquals(index.learn("nodeb", ["10.0.0.2"]), true);
   assertEquals(index.learn("nodeb", ["10.0.0.3"]), true);

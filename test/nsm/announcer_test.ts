@@ -39,7 +39,7 @@ function makeAnnouncer() {
   return { announcer, list, notes, watch, tell };
 }
 
-Deno.test("a state is passed on when the last who waits for it is told", pure, () => {
+Deno.test("a state counts as passed on once the last waiting lock manager is told", pure, () => {
   const { announcer, notes, watch, tell } = makeAnnouncer();
   const [first, second] = [watch("a"), watch("b")];
   for (const monitored of [first, second]) announcer.announce(monitored, 7);
@@ -50,7 +50,7 @@ Deno.test("a state is passed on when the last who waits for it is told", pure, (
   assertEquals(notes, [{ passedOn: 7 }]);
 });
 
-Deno.test("a state is passed on when the last who waits for it is removed", pure, () => {
+Deno.test("a state counts as passed on once the last waiting registration is removed", pure, () => {
   const { announcer, list, notes, watch, tell } = makeAnnouncer();
   const [first, second] = [watch("a"), watch("b")];
   for (const monitored of [first, second]) announcer.announce(monitored, 7);

@@ -70,7 +70,7 @@ async function settle(): Promise<void> {
 }
 
 Deno.test(
-  "add() calls what was registered, with its name and cookie, at loopback",
+  "add() calls the registered procedure, with name and cookie, at loopback",
   pure,
   async () => {
     const { callbacks, calls } = setUp();
@@ -119,7 +119,7 @@ Deno.test("add() keeps to a number of calls in flight, and goes on as they end",
   assertEquals(calls.length, 66);
 });
 
-Deno.test("a failed call is made again, to wherever the lock manager is then", pure, async () => {
+Deno.test("a failed call is repeated, to the lock manager's present port", pure, async () => {
   const { callbacks, calls, state, clock, log } = setUp();
   callbacks.add(monitored("nodeb"), 5);
   await settle();
@@ -135,7 +135,7 @@ Deno.test("a failed call is made again, to wherever the lock manager is then", p
   assertMatch(log.of("notice")[0]!, /Told .* after 1 failed attempts/);
 });
 
-Deno.test("a lock manager that is not registered is waited for", pure, async () => {
+Deno.test("a callback waits for a lock manager that is not registered", pure, async () => {
   const { callbacks, calls, state, clock, log } = setUp();
   state.lockManager = undefined;
   callbacks.add(monitored("nodeb"), 5);
@@ -149,7 +149,7 @@ Deno.test("a lock manager that is not registered is waited for", pure, async () 
 
 const statesOf = (calls: readonly Call[]) => calls.map(({ args }) => args.state);
 
-Deno.test("a newer state takes the place of the one that waits", pure, async () => {
+Deno.test("a newer state replaces the waiting one", pure, async () => {
   const { callbacks, calls, clock } = setUp();
   const entry = monitored("nodeb");
   callbacks.add(entry, 5);
@@ -180,7 +180,7 @@ Deno.test("a newer state leaves while a call is out, and decides", pure, async (
   assertEquals(callbacks.pending, 0);
 });
 
-Deno.test("where all states under way fail, the newest is tried again", pure, async () => {
+Deno.test("if all states in progress fail, the newest is retried", pure, async () => {
   const { callbacks, calls, clock } = setUp();
   const entry = monitored("nodeb");
   for (const state of [5, 7]) {
@@ -200,7 +200,7 @@ Deno.test("where all states under way fail, the newest is tried again", pure, as
 });
 
 Deno.test(
-  "states of one registration leave room for others, and the newest is told",
+  "states of one registration leave room for other registrations, and the newest is told",
   pure,
   async () => {
     const { callbacks, calls } = setUp();
@@ -248,7 +248,7 @@ Deno.test("stop() leaves no timer behind", pure, async () => {
   assertEquals([calls.length, callbacks.pending, log.of("error")], [1, 0, []]);
 });
 
-Deno.test("what is called off while its call is out is not tried again", pure, async () => {
+Deno.test("a callback cancelled during its call is not retried", pure, async () => {
   const { callbacks, calls, clock, log } = setUp();
   const peer = monitored("nodeb");
   callbacks.add(peer, 5);
@@ -289,7 +289,7 @@ Deno.test(
 );
 
 Deno.test(
-  "many callbacks that fail are tried again in their order, behind news, with a few lines",
+  "many failed callbacks are retried in order, after news, with a few log lines",
   pure,
   async () => {
     const { callbacks, calls, clock, log, state } = setUp();

@@ -13,7 +13,7 @@ async function rest(): Promise<void> {
 }
 
 Deno.test(
-  "what SM_SIMU_CRASH finds at its callout is acknowledged when it is on disk again",
+  "an SM_MON whose callout runs during SM_SIMU_CRASH is acknowledged once it is on disk again",
   { permissions: "none" },
   async () => {
     const [again, callout] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];

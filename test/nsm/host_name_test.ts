@@ -25,7 +25,7 @@ Deno.test("hostNameFault() accepts names and addresses as lock managers send the
 });
 
 Deno.test(
-  "hostNameFault() refuses what is no name or could be meant as something else",
+  "hostNameFault() refuses text that is no name, or that is ambiguous",
   pure,
   () => {
     const refused: [string, RegExp][] = [

@@ -34,7 +34,7 @@ function denies(clients: string, client: Partial<Client>): boolean | string {
 }
 
 Deno.test(
-  "decideAccess() lets in who is allowed, keeps out who is denied, lets in the rest",
+  "decideAccess() admits allowed hosts, refuses denied ones, and admits the rest",
   pure,
   () => {
     assertEquals(decide("", "", {}), "allow");
@@ -46,7 +46,7 @@ Deno.test(
   },
 );
 
-Deno.test("decideAccess() knows addresses, prefixes and networks", pure, () => {
+Deno.test("decideAccess() matches addresses, prefixes and networks", pure, () => {
   const client = { address: "192.0.2.1", name: undefined };
   const cases: [string, boolean][] = [
     ["192.0.2.1", true],
@@ -71,7 +71,7 @@ Deno.test("decideAccess() knows addresses, prefixes and networks", pure, () => {
   for (const [clients, isDenied] of cases) assertEquals(denies(clients, client), isDenied, clients);
 });
 
-Deno.test("decideAccess() knows IPv6 addresses and networks in brackets", pure, () => {
+Deno.test("decideAccess() matches IPv6 addresses and networks in brackets", pure, () => {
   const client = { address: "2001:db8::1", name: undefined };
   assertEquals(denies("[2001:db8::]/32", client), true);
   assertEquals(denies("[2001:db8:0::1]", client), true);
@@ -79,7 +79,7 @@ Deno.test("decideAccess() knows IPv6 addresses and networks in brackets", pure, 
   assertEquals(denies("192.0.2.0/24 [2001:db8::]/127", client), true);
 });
 
-Deno.test("decideAccess() knows names only when it has to, and says so", pure, () => {
+Deno.test("decideAccess() asks for a name only if a rule needs it", pure, () => {
   const named = { name: "NodeB.example.net" };
   assertEquals(denies(".example.net", named), true);
   assertEquals(denies(".ample.net", named), false);
@@ -104,7 +104,7 @@ Deno.test("decideAccess() knows names only when it has to, and says so", pure, (
   assertEquals(denies("192.0.2.1 .example.net", { name: undefined }), true);
 });
 
-Deno.test("decideAccess() takes EXCEPT as it nests", pure, () => {
+Deno.test("decideAccess() nests EXCEPT", pure, () => {
   const list = "ALL EXCEPT 192.0.2. EXCEPT 192.0.2.7";
   assertEquals(denies(list, { address: "192.0.2.1" }), false);
   assertEquals(denies(list, { address: "192.0.2.7" }), true);
@@ -112,46 +112,54 @@ Deno.test("decideAccess() takes EXCEPT as it nests", pure, () => {
   assertEquals(decide("", "ALL EXCEPT statd: ALL\n", {}), "allow");
 });
 
-Deno.test("decideAccess() reads patterns from files, which may lead to others", pure, () => {
+Deno.test("decideAccess() reads patterns from files, which may name further files", pure, () => {
   assertEquals(denies("/etc/clients", { address: "192.0.2.77" }), true);
   assertEquals(denies("/etc/clients", { name: "a.example.org" }), true);
   assertEquals(denies("/etc/clients", { address: "192.0.2.78" }), true);
   assertEquals(denies("/etc/missing", {}), false);
 });
 
-Deno.test("parseAccessFile() takes allow and deny from the options, and runs nothing", pure, () => {
+Deno.test("parseAccessFile() obeys the options allow and deny, and runs no command", pure, () => {
   assertEquals(decide("statd: 192.0.2.1: deny\n", "", {}), "deny");
   assertEquals(decide("", "statd: ALL : severity notice : allow\n", {}), "allow");
   assertEquals(decide("", "statd: ALL: spawn (echo %h | mail root) & : deny\n", {}), "deny");
 });
 
-Deno.test("parseAccessFile() joins lines, skips comments and tells what is no rule", pure, () => {
-  const faults: [number, string][] = [];
-  const text = "# statd: ALL\n\nstatd: 10.0.0.1 \\\n 192.0.2.1\nstatd\nstatd:\nALL: 1.2.3.4";
-  const entries = parseAccessFile(text, "statd", "deny", (...fault) => faults.push(fault));
-  assertEquals(entries.map(({ clients }) => clients.included.length), [2, 0, 1]);
-  assertEquals(faults.map(([line]) => line), [5, 6, 7]);
-});
+Deno.test(
+  "parseAccessFile() joins lines, skips comments and reports lines that are no rules",
+  pure,
+  () => {
+    const faults: [number, string][] = [];
+    const text = "# statd: ALL\n\nstatd: 10.0.0.1 \\\n 192.0.2.1\nstatd\nstatd:\nALL: 1.2.3.4";
+    const entries = parseAccessFile(text, "statd", "deny", (...fault) => faults.push(fault));
+    assertEquals(entries.map(({ clients }) => clients.included.length), [2, 0, 1]);
+    assertEquals(faults.map(([line]) => line), [5, 6, 7]);
+  },
+);
 
-Deno.test("trust 4: what cannot be judged denies, behind EXCEPT as well (field 5)", pure, () => {
-  const here = { address: "192.0.2.1" };
-  for (
-    const list of ["root@192.0.2.1", "ALL EXCEPT ALL EXCEPT root@ALL", "ALL EXCEPT root@10.0.0.1"]
-  ) {
-    assertEquals(decide("", `statd: ${list}\n`, here), "deny", list);
-  }
-  for (const list of ["root@192.0.2.1", "ALL@ALL", "ALL EXCEPT root@192.0.2.1"]) {
-    assertEquals(decide(`statd: ${list}\n`, "ALL: ALL\n", here), "deny", list);
-  }
-  assertEquals(decide("", "statd@10.0.0.1: ALL\n", here), "deny");
-  assertEquals(decide("statd@10.0.0.1: ALL\n", "ALL: ALL\n", here), "deny");
-  assertEquals(decide("statd: /unreadable\n", "ALL: ALL\n", here), "deny");
-  for (const option of ["dney", "aclexec true", "twist x", "user nobody", "allow: deny", ""]) {
-    assertEquals(decide(`statd: ALL: ${option}\n`, "ALL: ALL\n", here), "deny", option);
-  }
-});
+Deno.test(
+  "trust 4: a pattern that cannot be judged denies, after EXCEPT too (field 5)",
+  pure,
+  () => {
+    const here = { address: "192.0.2.1" };
+    for (
+      const list of ["root@192.0.2.1", "ALL EXCEPT ALL EXCEPT root@ALL", "ALL EXCEPT root@10.0.0.1"]
+    ) {
+      assertEquals(decide("", `statd: ${list}\n`, here), "deny", list);
+    }
+    for (const list of ["root@192.0.2.1", "ALL@ALL", "ALL EXCEPT root@192.0.2.1"]) {
+      assertEquals(decide(`statd: ${list}\n`, "ALL: ALL\n", here), "deny", list);
+    }
+    assertEquals(decide("", "statd@10.0.0.1: ALL\n", here), "deny");
+    assertEquals(decide("statd@10.0.0.1: ALL\n", "ALL: ALL\n", here), "deny");
+    assertEquals(decide("statd: /unreadable\n", "ALL: ALL\n", here), "deny");
+    for (const option of ["dney", "aclexec true", "twist x", "user nobody", "allow: deny", ""]) {
+      assertEquals(decide(`statd: ALL: ${option}\n`, "ALL: ALL\n", here), "deny", option);
+    }
+  },
+);
 
-Deno.test("field 6: a netgroup is asked for by the client's name", pure, () => {
+Deno.test("field 6: a netgroup is asked about the client's name", pure, () => {
   assertEquals(denies("@group", { name: undefined }), "nameNeeded");
   const named = { name: "nodeb.example.net" };
   assertEquals(denies("@group", named), "netgroupNeeded");
@@ -159,7 +167,7 @@ Deno.test("field 6: a netgroup is asked for by the client's name", pure, () => {
   assertEquals(denies("@group", { ...named, netgroups: new Map([["group", false]]) }), false);
 });
 
-Deno.test("trust 4: each line that cannot be followed to the letter has one warning", pure, () => {
+Deno.test("trust 4: each line that cannot be obeyed literally causes one warning", pure, () => {
   const told = (text: string) => {
     const faults: string[] = [];
     parseAccessFile(text, "statd", "deny", (line, reason) => faults.push(`${line} ${reason}`));
@@ -178,7 +186,7 @@ Deno.test("trust 4: each line that cannot be followed to the letter has one warn
   assertEquals(told("statd: ALL").length, 1);
 });
 
-Deno.test("files of patterns that name each other are looked into once", pure, () => {
+Deno.test("files of patterns that name each other are read once", pure, () => {
   assertEquals(denies("/etc/circle", { address: "192.0.2.9" }), true);
   assertEquals(denies("/etc/circle", { address: "192.0.2.1" }), false);
   assertEquals(denies("ALL EXCEPT /etc/circle", { address: "192.0.2.9" }), false);

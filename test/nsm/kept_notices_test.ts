@@ -167,18 +167,22 @@ Deno.test("F1: the peers of a notice are looked up before thousands of others", 
   assertEquals(called, ["node2999 5"]);
 });
 
-Deno.test("trust 14: enforce with a silent name service tells later", pure, async () => {
-  const { clock, notices, called, watch, notify } = life({ answersAt: 300_000, mode: "enforce" });
-  watch("h7.nsm.test");
-  notify("h7.nsm.test", "10.0.1.7", 5);
-  notify("h7.nsm.test", "192.0.2.66", 7);
-  await clock.run(200_000);
-  assertEquals([called, notices.kept], [[], 2]);
-  await clock.run(LEARNED_MS * 2);
-  assertEquals([called, notices.kept], [["h7.nsm.test 5"], 0]);
-});
+Deno.test(
+  "trust 14: enforce with a silent name service makes the callback later",
+  pure,
+  async () => {
+    const { clock, notices, called, watch, notify } = life({ answersAt: 300_000, mode: "enforce" });
+    watch("h7.nsm.test");
+    notify("h7.nsm.test", "10.0.1.7", 5);
+    notify("h7.nsm.test", "192.0.2.66", 7);
+    await clock.run(200_000);
+    assertEquals([called, notices.kept], [[], 2]);
+    await clock.run(LEARNED_MS * 2);
+    assertEquals([called, notices.kept], [["h7.nsm.test 5"], 0]);
+  },
+);
 
-Deno.test("a kept notice survives the daemon, and is told once", pure, async () => {
+Deno.test("a kept notice survives the daemon, and causes one callback", pure, async () => {
   const disk = new FragileDisk(["/nsm/sm"]);
   const file = () => openNoticeFile("/nsm", { log: new RecordingLog(), fileSystem: disk });
   const first = life({ answersAt: Infinity, memory: file() });
@@ -197,28 +201,32 @@ Deno.test("a kept notice survives the daemon, and is told once", pure, async () 
   }
 });
 
-Deno.test("what cannot be kept is not answered, and old notices go", pure, async () => {
-  let last = "";
-  const memory = {
-    load: () => ({ notices: [], overtaken: new Map() }),
-    keep: ({ name }: { name: string }) => void (last = name),
-    flush: () => last !== "x",
-    tidy() {},
-    forget() {},
-    overtake() {},
-  };
-  const { clock, notices, watch, notify } = life({ answersAt: Infinity, memory });
-  watch("h7.nsm.test");
-  assertEquals([notify("x", "10.0.1.7", 5), notify("y", "10.0.1.7", 5)], [false, true]);
-  clock.wallOffset += 20 * 365 * 24 * KEPT_MS; // time was set right, as where there is no battery
-  await clock.runFar(KEPT_MS - 10_000);
-  assertEquals(notices.kept, 1);
-  await clock.runFar(20_000);
-  assertEquals([notices.kept, clock.pending <= 1], [0, true]);
-});
+Deno.test(
+  "a notice that cannot be kept is not answered, and old notices expire",
+  pure,
+  async () => {
+    let last = "";
+    const memory = {
+      load: () => ({ notices: [], overtaken: new Map() }),
+      keep: ({ name }: { name: string }) => void (last = name),
+      flush: () => last !== "x",
+      tidy() {},
+      forget() {},
+      overtake() {},
+    };
+    const { clock, notices, watch, notify } = life({ answersAt: Infinity, memory });
+    watch("h7.nsm.test");
+    assertEquals([notify("x", "10.0.1.7", 5), notify("y", "10.0.1.7", 5)], [false, true]);
+    clock.wallOffset += 20 * 365 * 24 * KEPT_MS; // time was set right, as where there is no battery
+    await clock.runFar(KEPT_MS - 10_000);
+    assertEquals(notices.kept, 1);
+    await clock.runFar(20_000);
+    assertEquals([notices.kept, clock.pending <= 1], [0, true]);
+  },
+);
 
 Deno.test(
-  "a kept notice of an earlier life spares registrations made behind it",
+  "a kept notice of an earlier life does not affect later registrations",
   pure,
   async () => {
     const disk = new FragileDisk(["/nsm/sm"]);
@@ -239,7 +247,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a peer that the name service does not have holds up strangers' notices only",
+  "an unresolvable peer delays strangers' notices only",
   pure,
   async () => {
     const { clock, directory, notices, called, watch, notify } = life();
@@ -257,7 +265,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a peer that the name service gets later is told of a notice from before",
+  "a peer that resolves later gets an earlier notice",
   pure,
   async () => {
     const hosts: Record<string, string> = {};
@@ -272,19 +280,23 @@ Deno.test(
   },
 );
 
-Deno.test("what nobody has is asked for in its own time, whatever is kept", pure, async () => {
-  const asked: string[] = [];
-  const { clock, watch, notify } = life({ asked });
-  for (const name of ["h7.nsm.test", "nowhere"]) watch(name);
-  await clock.run(1_000);
-  notify("stranger", "192.0.2.66", 5);
-  await clock.runFar(600_000);
-  const times = asked.filter((name) => name === "nowhere").length;
-  assert(times >= 4 && times <= 8, `${times} times`);
-});
+Deno.test(
+  "an unknown name is retried on its own schedule, whatever notices are kept",
+  pure,
+  async () => {
+    const asked: string[] = [];
+    const { clock, watch, notify } = life({ asked });
+    for (const name of ["h7.nsm.test", "nowhere"]) watch(name);
+    await clock.run(1_000);
+    notify("stranger", "192.0.2.66", 5);
+    await clock.runFar(600_000);
+    const times = asked.filter((name) => name === "nowhere").length;
+    assert(times >= 4 && times <= 8, `${times} times`);
+  },
+);
 
 Deno.test(
-  "where notices are many, the oldest of those that somebody was told of goes",
+  "with many notices, the oldest one that caused a callback is dropped",
   pure,
   async () => {
     const hosts = { "h7.nsm.test": "10.0.1.7", "h8.nsm.test": "10.0.1.8" };
@@ -303,7 +315,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a peer that reboots again and again takes the room of one notice, and every notice is answered",
+  "a peer that reboots repeatedly takes the room of one notice, and every notice is answered",
   pure,
   async () => {
     const { clock, notices, called, watch, notify } = life({ answersAt: Infinity });
@@ -322,7 +334,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a notice under the name of a peer that nobody has is not asked for in a loop",
+  "a notice under an unknown name causes no loop of look-ups",
   pure,
   async () => {
     const asked: string[] = [];
@@ -353,7 +365,7 @@ function recordingCallout(told: string[]) {
 }
 
 Deno.test(
-  "a notice that is news when names are known runs the callout, once and first",
+  "a notice found to be news once names are known runs the callout, once and first",
   pure,
   async () => {
     const told: string[] = [];
@@ -382,7 +394,7 @@ Deno.test("a notice of strangers runs no callout later either", pure, async () =
   assertEquals([told, notices.kept], [[], 0]);
 });
 
-Deno.test("a late notice waits until there is room for its callout", pure, async () => {
+Deno.test("a late notice waits until its callout can run", pure, async () => {
   const told: string[] = [];
   const { callout, room, end } = recordingCallout(told);
   room.left = 0;
@@ -397,7 +409,7 @@ Deno.test("a late notice waits until there is room for its callout", pure, async
   assertEquals([told.length, called], [1, ["h7.nsm.test 5"]]);
 });
 
-Deno.test("a stop leaves what is kept to the next life", pure, async () => {
+Deno.test("a stop leaves kept notices to the next life", pure, async () => {
   const disk = new FragileDisk(["/nsm/sm"]);
   const file = () => openNoticeFile("/nsm", { log: new RecordingLog(), fileSystem: disk });
   const first = life({ answersAt: Infinity, memory: file() });
@@ -433,7 +445,7 @@ Deno.test("a stop leaves what is kept to the next life", pure, async () => {
 });
 
 Deno.test(
-  "a name without an answer is asked for in its own time, whatever is learned",
+  "a name without an answer is retried on its own schedule, whatever is learned",
   pure,
   async () => {
     const asked: string[] = [];
@@ -446,7 +458,7 @@ Deno.test(
   },
 );
 
-Deno.test("a look-up that ends behind the stop has nobody told", pure, async () => {
+Deno.test("a look-up that ends after the stop causes no callback", pure, async () => {
   const answered = Promise.withResolvers<void>();
   const { clock, notices, directory, called, watch, notify } = life({ gate: answered.promise });
   watch("h7.nsm.test");
@@ -460,7 +472,7 @@ Deno.test("a look-up that ends behind the stop has nobody told", pure, async () 
 });
 
 Deno.test(
-  "a peer with a new address is told of a notice that takes long to judge for others before it",
+  "a peer with a new address gets a notice that takes long to judge for earlier peers",
   pure,
   async () => {
     const hosts = { "h7.nsm.test": "10.0.1.7", "p": "10.0.1.8" };
@@ -481,7 +493,7 @@ Deno.test(
   },
 );
 
-Deno.test("what comes now is newer than what an earlier life has kept", pure, async () => {
+Deno.test("a new notice is newer than one kept by an earlier life", pure, async () => {
   const disk = new FragileDisk(["/nsm/sm"]);
   const file = () => openNoticeFile("/nsm", { log: new RecordingLog(), fileSystem: disk });
   const first = life({ answersAt: Infinity, memory: file() });
@@ -501,7 +513,7 @@ Deno.test("what comes now is newer than what an earlier life has kept", pure, as
   assertEquals(next.called, ["h7.nsm.test 7"]);
 });
 
-Deno.test("names that are learned behind the stop have nobody told", pure, async () => {
+Deno.test("names learned after the stop cause no callback", pure, async () => {
   const hosts = { "h7.nsm.test": "10.0.1.7", other: "10.0.1.7" };
   const told = [false, true].map(async (isStopped) => {
     const { clock, notices, called, watch, notify } = life({ hosts });

@@ -11,7 +11,7 @@ function record(monName: string, change: Partial<MonitorRecord> = {}): MonitorRe
 }
 
 Deno.test(
-  "find() knows a registration by both names in any letter case and by its numbers",
+  "find() matches a registration by both names in any letter case, and by its numbers",
   pure,
   () => {
     const list = new MonitorList();
@@ -33,7 +33,7 @@ Deno.test("about() gives a peer's registrations, oldest first", pure, () => {
   assertEquals([list.size, list.peers], [3, 2]);
 });
 
-Deno.test("of() gives what one requester asked for, and nothing of others", pure, () => {
+Deno.test("of() gives the registrations of one requester only", pure, () => {
   const list = new MonitorList();
   const first = list.add(record("nodeb"));
   const second = list.add(record("nodec"));
@@ -42,18 +42,22 @@ Deno.test("of() gives what one requester asked for, and nothing of others", pure
   assertEquals(list.of(record("anything", { myName: "NFS NLM", myProg: 0 })), []);
 });
 
-Deno.test("remove() takes one registration and says whether it was the peer's last", pure, () => {
-  const list = new MonitorList();
-  const first = list.add(record("nodeb"));
-  const second = list.add(record("nodeb", { myVers: 4 }));
-  assertEquals(list.remove(first), false);
-  assertEquals(list.has("nodeb"), true);
-  assertEquals(list.remove(second), true);
-  assertEquals(list.remove(second), false);
-  assertEquals([list.size, list.has("nodeb"), [...list.about("nodeb")]], [0, false, []]);
-});
+Deno.test(
+  "remove() removes one registration, and tells whether it was the peer's last",
+  pure,
+  () => {
+    const list = new MonitorList();
+    const first = list.add(record("nodeb"));
+    const second = list.add(record("nodeb", { myVers: 4 }));
+    assertEquals(list.remove(first), false);
+    assertEquals(list.has("nodeb"), true);
+    assertEquals(list.remove(second), true);
+    assertEquals(list.remove(second), false);
+    assertEquals([list.size, list.has("nodeb"), [...list.about("nodeb")]], [0, false, []]);
+  },
+);
 
-Deno.test("restore() gives way to a registration that came meanwhile", pure, () => {
+Deno.test("restore() yields to a registration made meanwhile", pure, () => {
   const list = new MonitorList();
   const removed = list.add(record("nodeb"));
   list.remove(removed);
@@ -66,7 +70,7 @@ Deno.test("restore() gives way to a registration that came meanwhile", pure, () 
   assertEquals(list.size, 1);
 });
 
-Deno.test("left() brings back nothing that a later call has removed", pure, () => {
+Deno.test("left() restores no registration that a later call has removed", pure, () => {
   const list = new MonitorList();
   const first = list.addStored(record("nodeb"));
   const never = new Promise<void>(() => {});
@@ -79,7 +83,7 @@ Deno.test("left() brings back nothing that a later call has removed", pure, () =
   assertEquals([list.find(record("nodeb")), list.leaving(record("nodeb"))], [undefined, undefined]);
 });
 
-Deno.test("left() leaves the record on disk to the registration that came meanwhile", pure, () => {
+Deno.test("left() leaves the record on disk to a registration made meanwhile", pure, () => {
   const list = new MonitorList();
   const first = list.addStored(record("nodeb"));
   list.leave([first], new Promise<void>(() => {}));
@@ -89,7 +93,7 @@ Deno.test("left() leaves the record on disk to the registration that came meanwh
   assertStrictEquals(second.stored, first.record);
 });
 
-Deno.test("add() takes over what is known of a peer that somebody else asked about", pure, () => {
+Deno.test("add() takes over the facts about a peer from another registration", pure, () => {
   const list = new MonitorList();
   const first = list.add(record("nodeb"));
   Object.assign(first, { lastState: 5, lastNotice: 7, heardAt: 9 });

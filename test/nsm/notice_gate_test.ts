@@ -29,13 +29,13 @@ Deno.test("judgeNotice() believes a new state from a known address in every mode
   }
 });
 
-Deno.test("judgeNotice() passes no state on twice, in any mode", pure, () => {
+Deno.test("judgeNotice() passes on no state twice, in any mode", pure, () => {
   assertEquals(kinds({ state: 5 }), ["repeated", "repeated", "repeated"]);
   assertEquals(kinds({ state: 5, isKnownSource: false }), ["repeated", "repeated", "repeated"]);
 });
 
 Deno.test(
-  "judgeNotice() refuses unknown sources and old or impossible states to enforce",
+  "judgeNotice() with enforce refuses unknown sources and old or impossible states",
   pure,
   () => {
     assertEquals(kinds({ isKnownSource: false }), ["believed", "believed", "refused"]);
@@ -80,7 +80,7 @@ Deno.test(
   },
 );
 
-Deno.test("judgeNotice() says what it doubts", pure, () => {
+Deno.test("judgeNotice() gives the reason of a doubt", pure, () => {
   const doubt = (change: Partial<NoticeFacts>) => {
     const verdict = judgeNotice(both("warn"), { ...genuine, ...change });
     return "doubt" in verdict ? verdict.doubt ?? "" : "";
@@ -118,7 +118,7 @@ Deno.test("trust 17: the addresses of one IPv6 /64 are one source", pure, () => 
   assertEquals([from(1, 1), from(2, 1), limits.admits("10.0.0.1")], [false, true, true]);
 });
 
-Deno.test("trust 7: a source has a budget of work, not of notices", pure, () => {
+Deno.test("trust 7: the budget of a source counts work, not notices", pure, () => {
   let now = 0;
   const limits = new SourceLimits({ now: () => now });
   const work = (address: string, ms: number) =>
@@ -136,7 +136,7 @@ Deno.test("trust 7: a source has a budget of work, not of notices", pure, () => 
 });
 
 Deno.test(
-  "a copy that arrives behind a newer notice is no news, whatever the peer says",
+  "a copy that arrives after a newer notice is no news, whatever the peer says",
   pure,
   () => {
     const facts = { state: 5, lastState: 7, isReplaced: true, isKnownSource: true };

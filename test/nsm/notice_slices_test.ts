@@ -98,7 +98,7 @@ function setUp(sourceCheck: SourceCheck = "warn") {
 }
 
 Deno.test(
-  "trust 7: 10,000 names at one address are told in slices, and then it is answered",
+  "trust 7: a notice for 10,000 names at one address is judged in slices, and then answered",
   pure,
   async () => {
     const { directory, told, flushed, add, notify, run, worth } = setUp();
@@ -117,7 +117,7 @@ Deno.test(
 );
 
 Deno.test(
-  "trust 7: of 1,000 registrations of a peer those told are there, and older than the notice",
+  "trust 7: of 1,000 registrations, callbacks go to those that exist and are older than the notice",
   pure,
   async () => {
     const { list, told, add, notify, run } = setUp();
@@ -133,7 +133,7 @@ Deno.test(
   },
 );
 
-Deno.test("trust 7: SM_SIMU_CRASH ends the judging of what it forgets", pure, async () => {
+Deno.test("trust 7: SM_SIMU_CRASH ends the judging of forgotten registrations", pure, async () => {
   const { list, told, add, notify, run } = setUp();
   for (let i = 0; i < 1_000; i++) add("10.0.0.2", `m${i}`);
   void notify("10.0.0.2", 5);
@@ -170,7 +170,7 @@ Deno.test("trust 7: a notice that a stop cuts short stays unanswered", pure, asy
 });
 
 Deno.test(
-  "trust 7: what is not judged to its end is kept, also while a peer is learned",
+  "trust 7: a notice not judged to its end is kept, also while a peer is learned",
   pure,
   async () => {
     const { clock, directory, told, onDisk, add, notify, run } = setUp();
@@ -187,7 +187,7 @@ Deno.test(
 );
 
 Deno.test(
-  "trust 7: more long notices than can be judged at one time are left unanswered",
+  "trust 7: long notices beyond a limit are left unanswered",
   pure,
   async () => {
     const { notices, add, notify, run } = setUp();

@@ -66,7 +66,7 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
   return { resolver, clock, log, list, directory, called, counters, notify, watch, settle };
 }
 
-Deno.test("take() finds a peer by the same name in any letter case, at once", pure, () => {
+Deno.test("take() finds a peer by its name in any letter case, at once", pure, () => {
   const { called, notify } = setUp("NodeB");
   assertEquals(notify("nodeb", "192.0.2.9", 5), true);
   assertEquals(called, ["NodeB 5"]);
@@ -95,7 +95,7 @@ Deno.test(
   },
 );
 
-Deno.test("take() asks the name service where what is known does not decide", pure, async () => {
+Deno.test("take() asks the name service if known facts do not decide", pure, async () => {
   const { resolver, called, notify, settle } = setUp("10.0.0.2");
   await settle();
   resolver.addHost("nodeb.example.net", ["10.0.0.3", "10.0.0.2"]);
@@ -111,7 +111,7 @@ Deno.test("take() passes a state on once, and any other state again", pure, () =
   assertEquals(called, ["nodeb 5", "nodeb 4", "nodeb -1"]);
 });
 
-Deno.test("take() leaves strangers' notices without consequence", pure, async () => {
+Deno.test("take() ignores notices of strangers", pure, async () => {
   const { resolver, called, notify, log, settle } = setUp("nodeb");
   resolver.addHost("nodeb", ["10.0.0.2"]);
   assertEquals(notify("nodec\n", "192.0.2.9", 5), true);
@@ -126,7 +126,7 @@ Deno.test("take() warns when nothing is monitored", pure, () => {
   assertMatch(log.of("warning")[0]!, /SM_NOTIFY of "nodeb".*while not monitoring any hosts/);
 });
 
-Deno.test("take() asks for a repetition when too many wait for the name service", pure, () => {
+Deno.test("take() leaves a notice unanswered if too many wait for the name service", pure, () => {
   const { resolver, called, notify } = setUp("nodeb");
   resolver.gate = new Promise(() => {});
   const taken = Array.from({ length: 300 }, (_, i) => notify(`n${i}`, `192.0.2.${i % 250}`, 5));
@@ -137,7 +137,7 @@ Deno.test("take() asks for a repetition when too many wait for the name service"
 });
 
 Deno.test(
-  "take() believes a name from anywhere to warn, and warns when DNS does not know it",
+  "take() with warn believes a name from anywhere, and warns if DNS does not confirm it",
   pure,
   async () => {
     const { resolver, called, counters, notify, watch, log, settle } = setUpWith("warn");
@@ -156,7 +156,7 @@ Deno.test(
 );
 
 Deno.test(
-  "take() refuses a name from elsewhere to enforce, and believes each of its addresses",
+  "take() with enforce refuses a name from elsewhere, and believes each of its addresses",
   pure,
   async () => {
     const { resolver, called, counters, notify, watch, settle } = setUpWith("enforce");
@@ -173,7 +173,7 @@ Deno.test(
 );
 
 Deno.test(
-  "take() believes a peer to enforce that nothing was learned of yet, by its address",
+  "take() with enforce believes a peer by its address before anything was learned of it",
   pure,
   async () => {
     const { resolver, directory, called, notify, watch, settle } = setUpWith("enforce");
@@ -188,7 +188,7 @@ Deno.test(
   },
 );
 
-Deno.test("take() refuses once while there is something to be learned", pure, async () => {
+Deno.test("take() logs one refusal while a look-up is outstanding", pure, async () => {
   const { log, counters, notify, settle } = setUpWith("enforce", "10.0.0.2");
   notify("10.0.0.2", "10.0.0.2", 5);
   notify("10.0.0.2", "10.0.0.2", 3);
@@ -197,7 +197,7 @@ Deno.test("take() refuses once while there is something to be learned", pure, as
 });
 
 Deno.test(
-  "take() asks again for the addresses of a peer before it refuses to enforce",
+  "take() with enforce asks again for a peer's addresses before it refuses",
   pure,
   async () => {
     const { resolver, called, notify, watch, settle } = setUpWith("enforce");
@@ -212,7 +212,7 @@ Deno.test(
 );
 
 Deno.test(
-  "take() does not trust the name that a source gives itself to enforce",
+  "take() with enforce does not trust the name that a source has by its own DNS",
   pure,
   async () => {
     const { resolver, called, counters, notify, watch, settle } = setUpWith("enforce");
@@ -226,7 +226,7 @@ Deno.test(
   },
 );
 
-Deno.test("take() passes on no replay of an older state to enforce", pure, () => {
+Deno.test("take() with enforce passes on no replay of an older state", pure, () => {
   const { called, counters, notify } = setUpWith("enforce", "10.0.0.2");
   for (const state of [9, 5, 9, 0, -1, 11]) notify("x", "10.0.0.2", state);
   assertEquals([called, counters.notices_refused], [["10.0.0.2 9", "10.0.0.2 11"], 3]);
@@ -246,7 +246,7 @@ Deno.test(
 );
 
 Deno.test(
-  "take() does not hold a notice against a registration that is younger",
+  "take() does not apply a notice to a later registration",
   pure,
   async () => {
     const { resolver, called, notify, watch, settle } = setUp("nodeb");

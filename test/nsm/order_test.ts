@@ -81,7 +81,7 @@ for (const again of ["nodeb", "NodeB"]) {
     }
   });
 
-  Deno.test(`B1: SM_MON of ${again} while the callout of SM_UNMON runs stays`, async () => {
+  Deno.test(`B1: SM_MON of ${again} during the callout of SM_UNMON is kept`, async () => {
     let gate = Promise.resolve();
     const { world, respond } = withCallout(() => gate);
     using _world = world;
@@ -96,7 +96,7 @@ for (const again of ["nodeb", "NodeB"]) {
   });
 }
 
-Deno.test("SM_UNMON of what is being removed is acknowledged when it is gone", async () => {
+Deno.test("SM_UNMON of a registration in removal is acknowledged once it is gone", async () => {
   let gate = Promise.resolve();
   const { world, respond } = withCallout(() => gate);
   using _world = world;
@@ -113,7 +113,7 @@ Deno.test("SM_UNMON of what is being removed is acknowledged when it is gone", a
   assertEquals(onDisk(world.directory), []);
 });
 
-Deno.test("SM_UNMON is acknowledged when all removals of the registration have ended", async () => {
+Deno.test("SM_UNMON is acknowledged once all removals of the registration have ended", async () => {
   const ended = Promise.withResolvers<void>();
   const gates = [Promise.resolve(), ended.promise];
   const { world, respond } = withCallout(() => gates.shift() ?? Promise.resolve());
@@ -137,7 +137,7 @@ Deno.test("SM_UNMON is acknowledged when all removals of the registration have e
   assertEquals([acknowledged, onDisk(world.directory)], [5, []]);
 });
 
-Deno.test("SM_MON under way while SM_SIMU_CRASH forgets everybody is kept", async () => {
+Deno.test("an SM_MON in progress during SM_SIMU_CRASH is kept", async () => {
   using world = newMonitor();
   const { respond, list } = world.monitor;
   const reply = respond(mon("nodeb"), LOCAL);
@@ -146,7 +146,7 @@ Deno.test("SM_MON under way while SM_SIMU_CRASH forgets everybody is kept", asyn
   assertEquals([list.size, onDisk(world.directory)], [1, ["nodeb"]]);
 });
 
-Deno.test("SM_MON under way that SM_UNMON has taken off is not made anew by SM_SIMU_CRASH", async () => {
+Deno.test("SM_SIMU_CRASH does not restore an SM_MON in progress that SM_UNMON has removed", async () => {
   using world = newMonitor();
   const { respond, list } = world.monitor;
   const replies = [respond(mon("nodeb"), LOCAL), respond(unmon("nodeb"), LOCAL)];
@@ -155,7 +155,7 @@ Deno.test("SM_MON under way that SM_UNMON has taken off is not made anew by SM_S
   assertEquals([list.size, onDisk(world.directory)], [0, []]);
 });
 
-Deno.test("B3: a peer that was declared rebooted is not told of again by a restart", async () => {
+Deno.test("B3: a restart does not repeat the callback of a declared reboot", async () => {
   using world = newMonitor();
   const { respond, administration } = world.monitor;
   await respond(mon("nodeb"), LOCAL);
@@ -167,7 +167,7 @@ Deno.test("B3: a peer that was declared rebooted is not told of again by a resta
   assertEquals([lastState, passedOn], [2, 2]);
 });
 
-Deno.test("23: SM_UNMON drops the callback that waits, and nothing is noted of the peer", async () => {
+Deno.test("23: SM_UNMON drops the waiting callback, and nothing is recorded about the peer", async () => {
   using world = newMonitor({ failsOnceIn: 1 });
   const { respond, administration, announcer } = world.monitor;
   await respond(mon("nodeb"), LOCAL);
@@ -198,7 +198,7 @@ Deno.test("a declaration is newer than a notice that came before it", async () =
   assertEquals(monitored!.lastState, 7);
 });
 
-Deno.test("SM_SIMU_CRASH during a removal leaves what was registered anew since", async () => {
+Deno.test("SM_SIMU_CRASH during a removal keeps registrations made since", async () => {
   const ended = Promise.withResolvers<void>();
   const gates = [Promise.resolve(), ended.promise, Promise.resolve()];
   const { world, respond } = withCallout(() => gates.shift()!);
@@ -238,7 +238,7 @@ const forgetting = {
 };
 
 for (const [name, call] of Object.entries(forgetting)) {
-  Deno.test(`a copy of a notice from before ${name} and SM_MON is no news behind a newer one`, async () => {
+  Deno.test(`a copy of a notice from before ${name} and SM_MON is no news after a newer one`, async () => {
     using world = newMonitor();
     const { respond } = world.monitor;
     await respond(mon("nodeb"), LOCAL);
@@ -250,7 +250,7 @@ for (const [name, call] of Object.entries(forgetting)) {
   });
 }
 
-Deno.test("a copy of a notice is no news to another registration of the peer that came since", async () => {
+Deno.test("a copy of a notice is no news to a later registration of the peer", async () => {
   using world = newMonitor();
   const { respond } = world.monitor;
   await respond(mon("nodeb"), LOCAL);
@@ -263,7 +263,7 @@ Deno.test("a copy of a notice is no news to another registration of the peer tha
   assertEquals(toldStates(world), [15, 17]);
 });
 
-Deno.test("a lower state is news where no copy can be: nobody heard it, or half a minute is over", async () => {
+Deno.test("a lower state is news if it cannot be a copy: it is unheard, or half a minute has passed", async () => {
   using world = newMonitor();
   await world.monitor.respond(mon("nodeb"), LOCAL);
   await announced(world, [15, 3]);
@@ -272,7 +272,7 @@ Deno.test("a lower state is news where no copy can be: nobody heard it, or half 
   assertEquals(toldStates(world), [15, 3, 17, 3]);
 });
 
-Deno.test("a restart tells of a state that was passed on once before", async () => {
+Deno.test("a restart passes on a returning state again", async () => {
   using world = newMonitor({ failsOnceIn: 1 });
   await world.monitor.respond(mon("nodeb"), LOCAL);
   const memory = () => {
@@ -287,7 +287,7 @@ Deno.test("a restart tells of a state that was passed on once before", async () 
   assertEquals([lastState, passedOn], [15, undefined]);
 });
 
-Deno.test("SM_MON that waits stays behind SM_SIMU_CRASH, also when a copy of it was acknowledged", async () => {
+Deno.test("a waiting SM_MON survives SM_SIMU_CRASH, even if a copy of it was acknowledged", async () => {
   const ended = Promise.withResolvers<void>();
   const { world, respond } = withCallout(() => ended.promise);
   using _world = world;

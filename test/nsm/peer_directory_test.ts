@@ -62,7 +62,7 @@ Deno.test("add() learns official name and addresses, and remembers them", pure, 
   });
 });
 
-Deno.test("what the name service says again is not remembered again", pure, async () => {
+Deno.test("a repeated answer of the name service is not stored again", pure, async () => {
   const { resolver, memory, open, settle } = setUp();
   resolver.addHost("nodeb", ["10.0.0.2"]);
   const directory = open();
@@ -93,7 +93,7 @@ Deno.test("add() of an address without a name is complete", pure, async () => {
   assertEquals([directory.isComplete, log.of("notice")], [true, []]);
 });
 
-Deno.test("a new life knows what the last one learned, without asking", pure, async () => {
+Deno.test("a new life knows the facts of the last one, without look-ups", pure, async () => {
   const { resolver, open, settle } = setUp();
   resolver.addHost("nodeb", ["10.0.0.2"]);
   open().add("nodeb");
@@ -166,7 +166,7 @@ Deno.test("remove() forgets a peer, also while it is looked up", pure, async () 
   assertEquals([...directory.known("10.0.0.2")], ["10.0.0.2"]);
 });
 
-Deno.test("remove() forgets a peer whose look-up is out", pure, async () => {
+Deno.test("remove() forgets a peer whose look-up is outstanding", pure, async () => {
   const { resolver, memory, open, settle } = setUp();
   resolver.addHost("nodeb", ["10.0.0.2"]);
   const answered = Promise.withResolvers<void>();
@@ -185,7 +185,7 @@ Deno.test("remove() forgets a peer whose look-up is out", pure, async () => {
   assertEquals([...directory.known("10.0.0.2")], ["10.0.0.2"]);
 });
 
-Deno.test("stop() ends the asking again", pure, async () => {
+Deno.test("stop() ends repeated look-ups", pure, async () => {
   const { resolver, clock, open, settle } = setUp();
   resolver.outage = "Temporary failure in name resolution";
   const directory = open();
@@ -197,7 +197,7 @@ Deno.test("stop() ends the asking again", pure, async () => {
   assertEquals(resolver.asked.length, 1);
 });
 
-Deno.test("remembered() tells what an earlier life left undone", pure, () => {
+Deno.test("remembered() returns the unfinished work of an earlier life", pure, () => {
   const { memory, open } = setUp();
   memory.facts.set("told", { addresses: [], lastState: 5, passedOn: 5 });
   memory.facts.set("owed", { addresses: [], lastState: 7, passedOn: 5 });
@@ -215,7 +215,7 @@ Deno.test("remembered() tells what an earlier life left undone", pure, () => {
   ]);
 });
 
-Deno.test("retain() settles news that nobody on the list waits for", pure, () => {
+Deno.test("retain() settles news that no registration waits for", pure, () => {
   const { memory, open } = setUp();
   memory.facts.set("owed", { addresses: [], lastState: 7, passedOn: 5 });
   memory.facts.set("gone", { addresses: [], lastState: 9, passedOn: 5 });
@@ -225,7 +225,7 @@ Deno.test("retain() settles news that nobody on the list waits for", pure, () =>
   assertEquals(owed, [["owed", 5], ["gone", 9]]);
 });
 
-Deno.test("relearn() asks soon about a peer that the name service did not have", pure, async () => {
+Deno.test("relearn() soon repeats the look-up of an unknown peer", pure, async () => {
   const { resolver, clock, open, settle } = setUp();
   const directory = open();
   directory.add("nodeb");
@@ -239,7 +239,7 @@ Deno.test("relearn() asks soon about a peer that the name service did not have",
 });
 
 Deno.test(
-  "trust 16: isAddressOf() knows learned addresses, with the scope of link-local ones",
+  "trust 16: isAddressOf() matches learned addresses, with the scope of link-local ones",
   pure,
   async () => {
     const { resolver, open, settle } = setUp();
@@ -257,7 +257,7 @@ Deno.test(
 );
 
 Deno.test(
-  "add() believes the names that it is given, before and after look-ups",
+  "add() keeps the given names, before and after look-ups",
   pure,
   async () => {
     const { resolver, open, settle } = setUp();
@@ -274,7 +274,7 @@ Deno.test(
   },
 );
 
-Deno.test("thousands of peers without a name service take a few lines", pure, async () => {
+Deno.test("thousands of peers without a name service cause a few log lines", pure, async () => {
   const { resolver, clock, log, open } = setUp();
   resolver.outage = "Temporary failure in name resolution";
   const directory = open();

@@ -86,7 +86,7 @@ function setUp(states: Record<string, number>, more: { memory?: NoticeMemory } =
 }
 
 Deno.test(
-  "trust 15: a peer that was installed anew is believed when it says so itself",
+  "trust 15: a reinstalled peer is believed once it confirms its state",
   pure,
   async () => {
     const { clock, log, notices, told, stats, watch, notify } = setUp({ "10.0.0.2": 3 });
@@ -103,7 +103,7 @@ Deno.test(
 );
 
 Deno.test(
-  "trust 15: a forged high state does not silence its peer, and calls nobody",
+  "trust 15: a forged high state does not silence its peer, and causes no callback",
   pure,
   async () => {
     const states = { "10.0.0.2": 5 };
@@ -119,7 +119,7 @@ Deno.test(
   },
 );
 
-Deno.test("trust 15: a forged high state of before is overcome", pure, async () => {
+Deno.test("trust 15: a peer recovers from an earlier forged high state", pure, async () => {
   const { clock, told, watch, notify } = setUp({ "10.0.0.2": 7 });
   watch("10.0.0.2", 0x7fffffff);
   notify("10.0.0.2", "10.0.0.2", 7);
@@ -127,7 +127,7 @@ Deno.test("trust 15: a forged high state of before is overcome", pure, async () 
   assertEquals(told, ["10.0.0.2 7"]);
 });
 
-Deno.test("trust 15: what the peer says counts, whatever the notice said", pure, async () => {
+Deno.test("trust 15: the peer's answer counts, whatever the notice said", pure, async () => {
   const { clock, told, watch, notify } = setUp({ "10.0.0.2": 9 });
   watch("10.0.0.2", 5);
   notify("10.0.0.2", "10.0.0.2", 3);
@@ -147,7 +147,7 @@ Deno.test("trust 15: a peer is asked again for a minute, until it is up", pure, 
   assertEquals(told, ["10.0.0.2 3"]);
 });
 
-Deno.test("trust 15: a peer that does not answer is not believed in the end", pure, async () => {
+Deno.test("trust 15: a notice of a silent peer is finally rejected", pure, async () => {
   const { clock, log, notices, told, counters, watch, notify } = setUp({});
   watch("10.0.0.2", 21);
   notify("10.0.0.2", "10.0.0.2", 3);
@@ -179,7 +179,7 @@ Deno.test(
 );
 
 Deno.test(
-  "trust 15: a flood has its peer asked once in five seconds, and loses no genuine notice",
+  "trust 15: in a flood the peer is asked once in five seconds, and no genuine notice is lost",
   pure,
   async () => {
     const states = { "10.0.0.2": 5 };
@@ -199,7 +199,7 @@ Deno.test(
 );
 
 Deno.test(
-  "trust 15: few peers are asked at one time, and silent ones keep nobody out",
+  "trust 15: few peers are asked at a time, and silent ones do not block the rest",
   pure,
   async () => {
     const states: Record<string, number> = { "10.0.9.9": 3 };
@@ -220,7 +220,7 @@ Deno.test(
 );
 
 Deno.test(
-  "trust 15: a notice that waits for what its peer says is kept over a restart",
+  "trust 15: a notice that waits for its peer's answer survives a restart",
   pure,
   async () => {
     const kept = new Map<string, KeptNotice>();
@@ -246,7 +246,7 @@ Deno.test(
 );
 
 Deno.test(
-  "trust 15: a registration that is gone when the peer answers is not told",
+  "trust 15: a registration removed before the peer's answer gets no callback",
   pure,
   async () => {
     const { clock, list, notices, told, gate, watch, notify } = setUp({ "10.0.0.2": 3 });
@@ -261,7 +261,7 @@ Deno.test(
   },
 );
 
-Deno.test("trust 15: one source can have few notices wait for what peers say", pure, () => {
+Deno.test("trust 15: one source can make few notices wait for peers' answers", pure, () => {
   const { notices, watch } = setUp({});
   watch("10.0.0.2", 5);
   const caller = { address: "10.0.0.2", port: 700, netid: "udp", isLocal: false } as const;
@@ -273,7 +273,7 @@ Deno.test("trust 15: one source can have few notices wait for what peers say", p
 });
 
 Deno.test(
-  "trust 15: a thousand names of one host are asked about a few at a time",
+  "trust 15: for a thousand names of one host, a few peers are asked at a time",
   pure,
   async () => {
     const { clock, notices, directory, stats, told, watch, notify } = setUp({ "10.0.0.2": 3 });

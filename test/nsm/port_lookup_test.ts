@@ -45,7 +45,7 @@ Deno.test("findPort() asks rpcbind of an IPv6 address, without the scope", pure,
   });
 });
 
-Deno.test("findPort() is undefined where the program is not registered", pure, async () => {
+Deno.test("findPort() is undefined if the program is not registered", pure, async () => {
   const { peers, find } = world();
   peers.add("10.0.0.1", { udpPort: 0 });
   peers.add("fd00::1", { udpPort: 0 });
@@ -101,7 +101,7 @@ Deno.test("findPort() escapes an unusable answer and cuts it short", pure, async
   assert(message.length < 500 && !/[^ -~…]/.test(message), message);
 });
 
-Deno.test("findPort() takes the port only, not another host's address", pure, async () => {
+Deno.test("findPort() uses the port only, not another host's address", pure, async () => {
   const wanted = { program: SM_PROG, version: 1, transport: "udp" } as const;
   assertEquals(await findPort(answering("192.0.2.66.3.132"), wanted, "fd00::1", 1), 900);
 });

@@ -79,27 +79,27 @@ Deno.test(
   },
 );
 
-Deno.test("register() takes version 3 where 4 is not spoken", pure, async () => {
+Deno.test("register() uses version 3 if version 4 is not supported", pure, async () => {
   const { rpcbind, registrar } = setUp([rpcbindV3]);
   await registrar.register();
   assertEquals(rpcbind.lines, LINES);
 });
 
-Deno.test("register() replaces what an earlier life has left", pure, async () => {
+Deno.test("register() replaces registrations of an earlier life", pure, async () => {
   const { rpcbind, registrar } = setUp();
   rpcbind.registered.set("udp", "100024 1 udp 0.0.0.0.9.9 105");
   await registrar.register();
   assertEquals(rpcbind.lines, LINES);
 });
 
-Deno.test("register() removes what an earlier life served besides", pure, async () => {
+Deno.test("register() removes transports that only an earlier life served", pure, async () => {
   const { rpcbind, registrar } = setUp();
   rpcbind.registered.set("tcp", "100024 1 tcp 0.0.0.0.2.150 105");
   await registrar.register();
   assertEquals(rpcbind.lines, LINES);
 });
 
-Deno.test("register() never takes away what is registered already", pure, async () => {
+Deno.test("register() never removes a present registration", pure, async () => {
   const { rpcbind, registrar } = setUp();
   await registrar.register();
   rpcbind.changes = 0;
@@ -107,7 +107,7 @@ Deno.test("register() never takes away what is registered already", pure, async 
   assertEquals([rpcbind.changes, rpcbind.lines], [0, LINES]);
 });
 
-Deno.test("register() says once why it fails, and that it has come right", pure, async () => {
+Deno.test("register() logs a failure once, and its end", pure, async () => {
   const { rpcbind, registrar, log } = setUp();
   rpcbind.isUp = false;
   for (let i = 0; i < 3; i++) assertEquals(await registrar.register(), false);
@@ -119,7 +119,7 @@ Deno.test("register() says once why it fails, and that it has come right", pure,
   assertEquals(log.lines[1], "notice: Registered with rpcbind");
 });
 
-Deno.test("register() names the transport that somebody else has", pure, async () => {
+Deno.test("register() names the transport that another program has", pure, async () => {
   const { rpcbind, registrar } = setUp();
   rpcbind.refused.add("udp");
   assertEquals(await registrar.register(), false);
@@ -131,7 +131,7 @@ Deno.test("register() names the transport that somebody else has", pure, async (
 });
 
 Deno.test(
-  "register() falls back to the port mapper where there is no Unix socket",
+  "register() falls back to the port mapper without a UNIX socket",
   pure,
   async () => {
     const { rpcbind, registrar, portmap, state } = setUp();
@@ -172,7 +172,7 @@ for (const spoken of [[rpcbindV3, rpcbindV4], [rpcbindV3]]) {
 }
 
 Deno.test(
-  "register() takes the Unix socket that is there by the time rpcbind answers",
+  "register() uses a UNIX socket that appears before rpcbind answers",
   pure,
   async () => {
     const { rpcbind, registrar, portmap, state } = setUp();
@@ -213,7 +213,7 @@ Deno.test(
 for (const isNoticed of [true, false]) {
   const when = isNoticed ? "before it registered again" : "before it noticed";
   Deno.test(
-    `keep() takes back what a restarted rpcbind has kept, at an end ${when}`,
+    `keep() removes registrations that a restarted rpcbind has kept, at an end ${when}`,
     pure,
     async () => {
       const { rpcbind, registrar } = setUp();
@@ -245,25 +245,29 @@ const CHANGES: readonly [string, (rpcbind: FakeRpcbind) => void, RegExp][] = [
 for (const [change, make, message] of CHANGES) {
   for (const isAsked of [true, false]) {
     const when = isAsked ? "when somebody asks for it" : "by itself after five minutes";
-    Deno.test(`keep() makes again what somebody has ${change}, ${when}`, pure, async () => {
-      const { rpcbind, registrar, clock, log } = setUp();
-      const stop = new AbortController();
-      const kept = registrar.keep(stop.signal);
-      await settle();
-      make(rpcbind);
-      clock.advance(299_000);
-      await settle();
-      assertEquals(log.lines, []);
-      if (isAsked) await registrar.review();
-      else clock.advance(1_000);
-      await settle();
-      assertEquals([rpcbind.lines, rpcbind.connections], [LINES, 1]);
-      assertEquals(log.lines.length, 1);
-      assertMatch(log.of("warning")[0]!, message);
-      stop.abort();
-      await kept;
-      assertEquals([rpcbind.lines, rpcbind.connections, clock.pending], [[], 0, 0]);
-    });
+    Deno.test(
+      `keep() restores a registration that another program has ${change}, ${when}`,
+      pure,
+      async () => {
+        const { rpcbind, registrar, clock, log } = setUp();
+        const stop = new AbortController();
+        const kept = registrar.keep(stop.signal);
+        await settle();
+        make(rpcbind);
+        clock.advance(299_000);
+        await settle();
+        assertEquals(log.lines, []);
+        if (isAsked) await registrar.review();
+        else clock.advance(1_000);
+        await settle();
+        assertEquals([rpcbind.lines, rpcbind.connections], [LINES, 1]);
+        assertEquals(log.lines.length, 1);
+        assertMatch(log.of("warning")[0]!, message);
+        stop.abort();
+        await kept;
+        assertEquals([rpcbind.lines, rpcbind.connections, clock.pending], [[], 0, 0]);
+      },
+    );
   }
 }
 
@@ -287,31 +291,35 @@ for (const hasIpv6 of [true, false]) {
   });
 }
 
-Deno.test("keep() takes what somebody else had as soon as it is free", pure, async () => {
-  const { rpcbind, registrar, clock, log } = setUp();
-  const stop = new AbortController();
-  const kept = registrar.keep(stop.signal);
-  await settle();
-  rpcbind.registered.delete("udp");
-  rpcbind.refused.add("udp");
-  await registrar.review();
-  assertMatch(registrar.fault!, /another program has registered it/);
-  for (let minute = 0; minute < 3; minute++) {
+Deno.test(
+  "keep() makes a registration of another program as soon as it is free",
+  pure,
+  async () => {
+    const { rpcbind, registrar, clock, log } = setUp();
+    const stop = new AbortController();
+    const kept = registrar.keep(stop.signal);
+    await settle();
+    rpcbind.registered.delete("udp");
+    rpcbind.refused.add("udp");
+    await registrar.review();
+    assertMatch(registrar.fault!, /another program has registered it/);
+    for (let minute = 0; minute < 3; minute++) {
+      clock.advance(5_000);
+      await settle();
+    }
+    rpcbind.refused.clear();
     clock.advance(5_000);
     await settle();
-  }
-  rpcbind.refused.clear();
-  clock.advance(5_000);
-  await settle();
-  assertEquals([registrar.fault, rpcbind.lines], [undefined, LINES]);
-  assertEquals(log.of("warning").length, 2, log.lines.join("\n"));
-  assertEquals(log.of("notice"), ["notice: Registered with rpcbind"]);
-  stop.abort();
-  await kept;
-});
+    assertEquals([registrar.fault, rpcbind.lines], [undefined, LINES]);
+    assertEquals(log.of("warning").length, 2, log.lines.join("\n"));
+    assertEquals(log.of("notice"), ["notice: Registered with rpcbind"]);
+    stop.abort();
+    await kept;
+  },
+);
 
 Deno.test(
-  "keep() asks a port mapper every minute, which tells nobody of its end",
+  "keep() polls a port mapper every minute, since its end is not signalled",
   pure,
   async () => {
     const { rpcbind, registrar, clock, portmap, state } = setUp();
@@ -334,7 +342,7 @@ Deno.test(
 );
 
 Deno.test(
-  "removeOldRegistrations() clears what anybody has registered, or passes",
+  "removeOldRegistrations() removes any owner's registrations, or gives up silently",
   pure,
   async () => {
     const { rpcbind, log } = setUp();

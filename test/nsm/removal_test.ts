@@ -67,7 +67,7 @@ Deno.test("trust 6: many registrations are removed in groups", pure, async () =>
   assertEquals([parts.list.size, parts.store.load()], [0, []]);
 });
 
-Deno.test("a registration made anew while many are removed stays", pure, async () => {
+Deno.test("a registration made during the removal of many is kept", pure, async () => {
   const parts = await setUp(300);
   const removal = removeRegistrations(parts, [...parts.list.all()]);
   // One that the disk is about to lose, one that is on the list still, and one made anew twice.
@@ -89,7 +89,7 @@ Deno.test("a registration made anew while many are removed stays", pure, async (
 });
 
 Deno.test(
-  "a callback starts again when the removal fails, unless SM_MON came again",
+  "a callback resumes if the removal fails, unless SM_MON was repeated",
   pure,
   async () => {
     for (const isMadeAnew of [true, false]) {

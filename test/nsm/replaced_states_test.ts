@@ -4,7 +4,7 @@ import { ReplacedStates } from "../../lib/nsm/replaced_states.ts";
 
 const pure = { permissions: "none" } as const;
 
-Deno.test("a state counts as replaced from the next one on, for a while", pure, () => {
+Deno.test("a state counts as replaced for a while after the next one", pure, () => {
   const states = new ReplacedStates();
   states.note("a", 0, 5, 1000);
   assertEquals(states.has("a", 5, 1000), false);
@@ -15,14 +15,14 @@ Deno.test("a state counts as replaced from the next one on, for a while", pure, 
   assertEquals(states.has("a", 5, 2000 + COPY_MS), false);
 });
 
-Deno.test("a state is replaced that only another registration of the peer knew", pure, () => {
+Deno.test("a state known only to another registration of the peer is replaced too", pure, () => {
   const states = new ReplacedStates();
   states.note("a", 5, 9, 1000);
   states.note("a", 7, 9, 1000);
   assertEquals([5, 7, 9].map((state) => states.has("a", state, 1000)), [true, true, false]);
 });
 
-Deno.test("a state that comes back is the present one", pure, () => {
+Deno.test("a returning state is the present one", pure, () => {
   const states = new ReplacedStates();
   for (const [before, state] of [[0, 5], [5, 7], [7, 5]]) states.note("a", before!, state!, 1000);
   assertEquals([5, 7].map((state) => states.has("a", state, 1000)), [false, true]);

@@ -82,7 +82,7 @@ Deno.test("CERT CA-1996-09, CVE-1999-0019: no mon_name makes or removes a file e
   assertEquals(statd.log.of("error").length, STRANGERS_LIMITS.lines);
 });
 
-Deno.test("CERT CA-1996-09, CVE-1999-0019: each of two layers refuses by itself", async () => {
+Deno.test("CERT CA-1996-09, CVE-1999-0019: each of two layers refuses alone", async () => {
   const log = new RecordingLog();
   const disk = diskWith({ "victim": `${LINE} ../victim thishost\n` });
   const store = openMonitorStore(STATE_DIRECTORY, { log, fileSystem: disk });
@@ -153,7 +153,7 @@ Deno.test("CVE-2000-0666: text of strangers is no format and ends no line of the
   assertMatch(lines.join("\n"), /SM_NOTIFY of "%s%n%x \$\{1\} \\x1b\[2J\\x9b\\x22\\x0a<0>forged"/);
 });
 
-Deno.test("CVE-2008-4552: rules are for the daemon statd and the caller's address", () => {
+Deno.test("CVE-2008-4552: rules apply to the daemon statd and the caller's address", () => {
   const decide = (deny: string) => {
     const entries = parseAccessFile(deny, "statd", "deny", () => {});
     return decideAccess(entries, { address: PEER.address, name: UNKNOWN }, () => undefined);
@@ -174,7 +174,7 @@ const RECORD: MonitorRecord = {
   priv: PRIV,
 };
 
-Deno.test("list bug, cookie: SM_MON again puts the new cookie in memory and on disk", async () => {
+Deno.test("list bug, cookie: a repeated SM_MON puts the new cookie in memory and on disk", async () => {
   using statd = setUp();
   await statd.call(mon({ monName: "nodeb" }));
   assertEquals(await statd.call(mon({ monName: "nodeb", priv: OTHER_PRIV })), DONE);
@@ -185,7 +185,7 @@ Deno.test("list bug, cookie: SM_MON again puts the new cookie in memory and on d
   assertEquals(told.map(({ args }) => (args as { priv: Uint8Array }).priv.toHex()), [OTHER_PRIV]);
 });
 
-Deno.test("list bug, use after free: what did not reach the disk is not in memory", async () => {
+Deno.test("list bug, use after free: a record that did not reach the disk is not in memory", async () => {
   using statd = setUp();
   await statd.call(mon({ monName: "nodeb" }));
   Deno.mkdirSync(`${statd.directory}/sm/nodec`); // no file can have the name
@@ -197,7 +197,7 @@ Deno.test("list bug, use after free: what did not reach the disk is not in memor
   assertEquals(told.filter(({ args }) => (args as { mon_name: string }).mon_name === "nodec"), []);
 });
 
-Deno.test("temporary names: what is being written is never taken for a host", async () => {
+Deno.test("temporary names: a file being written is never taken for a host", async () => {
   const disk = diskWith({ "sm/nodeb": `${LINE} nodeb thishost\n`, "state": "\x03\0\0\0" });
   const parts = { log: new RecordingLog(), fileSystem: disk };
   const store = openMonitorStore(STATE_DIRECTORY, parts);
@@ -222,7 +222,7 @@ Deno.test("temporary names: what is being written is never taken for a host", as
   assertEquals(notifyStore.load(), []);
 });
 
-Deno.test("SIMU_CRASH with two entries or more clears the list and goes on", async () => {
+Deno.test("SIMU_CRASH with two entries or more clears the list, and the daemon continues", async () => {
   using statd = setUp();
   for (const monName of ["a", "b", "c"]) assertEquals(await statd.call(mon({ monName })), DONE);
   assertEquals(await statd.call(simuCrash, { ...LOCAL, port: 1024 }), "SUCCESS");

@@ -196,7 +196,7 @@ Deno.test(
 );
 
 Deno.test(
-  "SM_MON repeated goes to the disk again, where sm-notify may have moved it",
+  "a repeated SM_MON is written again, since sm-notify may have moved the record",
   pure,
   async () => {
     const { disk, store, call } = setUp();
@@ -207,7 +207,7 @@ Deno.test(
   },
 );
 
-Deno.test("SM_MON fails when the disk does, and leaves memory as the disk is", pure, async () => {
+Deno.test("SM_MON fails if the disk does, and memory equals the disk", pure, async () => {
   const { disk, list, log, call } = setUp();
   await call("SM_MON", mon("nodeb", {}, 1));
   disk.fault = "No space left on device";
@@ -219,7 +219,7 @@ Deno.test("SM_MON fails when the disk does, and leaves memory as the disk is", p
 });
 
 Deno.test(
-  "SM_MON and the rest are refused to strangers in the procedure's own words",
+  "SM_MON and the other guarded procedures are refused to strangers by the procedure's own reply",
   pure,
   async () => {
     const { call, store, refused } = setUp();
@@ -253,7 +253,7 @@ Deno.test(
 );
 
 Deno.test(
-  "SM_UNMON that does not reach the disk is SYSTEM_ERR and changes nothing",
+  "an SM_UNMON that does not reach the disk gets SYSTEM_ERR, and changes nothing",
   pure,
   async () => {
     const { disk, store, list, call } = setUp();
@@ -267,7 +267,7 @@ Deno.test(
   },
 );
 
-Deno.test("SM_UNMON_ALL removes what one requester asked for", pure, async () => {
+Deno.test("SM_UNMON_ALL removes the registrations of one requester", pure, async () => {
   const { store, call } = setUp();
   for (const name of ["a", "b", "c"]) await call("SM_MON", mon(name));
   await call("SM_MON", mon("a", { my_vers: 4 }));
@@ -286,18 +286,22 @@ Deno.test("SM_STAT judges the name by syntax and always gives the local state", 
   assertEquals(await stat("../x"), { res_stat: 1, state: 7 });
 });
 
-Deno.test("the state number is the last one known while the disk does not tell", pure, async () => {
-  const { disk, log, call } = setUp();
-  await call("SM_STAT", { mon_name: "a" });
-  disk.fault = "Input/output error";
-  assertEquals(await call("SM_STAT", { mon_name: "a" }), { res_stat: 0, state: 7 });
-  await call("SM_STAT", { mon_name: "a" });
-  assertEquals(log.of("error").length, 1);
-  assertMatch(log.of("error")[0]!, /Input\/output error/);
-});
+Deno.test(
+  "the state number is the last known one while the disk cannot be read",
+  pure,
+  async () => {
+    const { disk, log, call } = setUp();
+    await call("SM_STAT", { mon_name: "a" });
+    disk.fault = "Input/output error";
+    assertEquals(await call("SM_STAT", { mon_name: "a" }), { res_stat: 0, state: 7 });
+    await call("SM_STAT", { mon_name: "a" });
+    assertEquals(log.of("error").length, 1);
+    assertMatch(log.of("error")[0]!, /Input\/output error/);
+  },
+);
 
 Deno.test(
-  "SM_SIMU_CRASH forgets memory, keeps the disk and has the peers notified",
+  "SM_SIMU_CRASH clears the memory, keeps the disk and notifies the peers",
   pure,
   async () => {
     const { store, list, call, crashes } = setUp();
@@ -309,7 +313,7 @@ Deno.test(
   },
 );
 
-Deno.test("a callout is waited for, in the order in which nfs-utils makes them", pure, async () => {
+Deno.test("callouts are awaited, in nfs-utils' order", pure, async () => {
   const events: string[] = [];
   const record = (...event: unknown[]) => Promise.resolve(void events.push(event.join(" ")));
   const { store, call } = setUp({
@@ -363,7 +367,7 @@ Deno.test(
 );
 
 Deno.test(
-  "trust 12: what a caller on loopback gets wrong is logged within limits",
+  "trust 12: errors of loopback callers are logged within limits",
   pure,
   async () => {
     const clock = new FakeClock();
@@ -418,7 +422,7 @@ Deno.test(
   },
 );
 
-Deno.test("trust 5: a call that no callout can be run for is not answered", pure, async () => {
+Deno.test("trust 5: a call whose callout cannot be run is not answered", pure, async () => {
   const { call, list, called } = setUp({
     isFull: true,
     monitored: () => Promise.resolve(),
@@ -432,7 +436,7 @@ Deno.test("trust 5: a call that no callout can be run for is not answered", pure
   assertEquals([list.size, called], [0, []]);
 });
 
-Deno.test("SM_MON begins with the notices that come after it", pure, async () => {
+Deno.test("notices before an SM_MON do not affect it", pure, async () => {
   const { list, call } = setUp();
   await call("SM_MON", mon("nodeb"));
   await call("SM_NOTIFY", { mon_name: "x", state: 5 }, { address: "10.0.0.2" });
@@ -444,7 +448,7 @@ Deno.test("SM_MON begins with the notices that come after it", pure, async () =>
   assertEquals(since("nodeb"), [1]);
 });
 
-Deno.test("SM_MON that fails leaves the one behind it alone (review 17)", pure, async () => {
+Deno.test("a failed SM_MON leaves the next one alone (review 17)", pure, async () => {
   const { disk, store, list, call } = setUp();
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const replies: Promise<unknown>[] = [];
@@ -462,7 +466,7 @@ Deno.test("SM_MON that fails leaves the one behind it alone (review 17)", pure, 
   assertEquals(store.records.map(({ priv }) => priv), [privOf(2)]);
 });
 
-Deno.test("a peer is not looked up whose SM_UNMON was quicker than its SM_MON", pure, async () => {
+Deno.test("a peer whose SM_UNMON overtook its SM_MON is not looked up", pure, async () => {
   const { disk, directory, call } = setUp();
   const [slow, quick] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   disk.gate = slow.promise;
@@ -476,7 +480,7 @@ Deno.test("a peer is not looked up whose SM_UNMON was quicker than its SM_MON", 
   assertEquals([directory.isUnresolved("nodeb"), directory.isComplete], [false, true]);
 });
 
-Deno.test("SM_MON is answered when its callout has ended", pure, async () => {
+Deno.test("SM_MON is answered after its callout", pure, async () => {
   const ended = Promise.withResolvers<void>();
   const { call } = setUp({
     isFull: false,

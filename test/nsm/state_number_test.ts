@@ -20,7 +20,7 @@ Deno.test("nextStateNumber() goes to the next odd number and wraps", pure, () =>
   assertEquals(nextStateNumber(-1), 1);
 });
 
-Deno.test("isOdd() says so of negative numbers too", pure, () => {
+Deno.test("isOdd() works for negative numbers too", pure, () => {
   assertEquals([3, -1, 0x80000001 | 0, 2, 0, -2].map(isOdd), [
     true,
     true,
@@ -31,7 +31,7 @@ Deno.test("isOdd() says so of negative numbers too", pure, () => {
   ]);
 });
 
-Deno.test("stateNumberOfBoot() is odd, positive and another one for another boot", pure, () => {
+Deno.test("stateNumberOfBoot() is odd, positive and different for each boot", pure, () => {
   const cases = [
     ["6f6b1c2e-27a5-4a34-9f0e-2d1f6f1f9a11", 0x6f6b1c2f],
     ["ffffffff-27a5-4a34-9f0e-2d1f6f1f9a11", 0x7fffffff],

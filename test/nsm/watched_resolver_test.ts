@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { HostAddresses, Lookup } from "../../lib/nsm/ports.ts";
 import { WatchedResolver } from "../../lib/nsm/watched_resolver.ts";
 
-Deno.test("operator B: a name service that does not answer is a fault until it has answered", async () => {
+Deno.test("operator B: a silent name service is a fault until it answers", async () => {
   let answer: Lookup<HostAddresses> = { outcome: "tryLater", reason: "no answer in 2000 ms" };
   let lookups = 0;
   const resolver = new WatchedResolver({

@@ -74,7 +74,7 @@ Deno.test(
   },
 );
 
-Deno.test("the end of a fault is found without a call", pure, async () => {
+Deno.test("the end of a fault is detected without a call", pure, async () => {
   const { clock, log, store, mon, fill, free } = setUp();
   fill();
   await mon("a");
@@ -87,7 +87,7 @@ Deno.test("the end of a fault is found without a call", pure, async () => {
   store.stop();
 });
 
-Deno.test("calls that need no room do not end a fault", pure, async () => {
+Deno.test("calls that need no disk space do not end a fault", pure, async () => {
   const { log, store, mon, fill } = setUp();
   await mon("a");
   fill();
@@ -101,7 +101,7 @@ Deno.test("calls that need no room do not end a fault", pure, async () => {
   store.stop();
 });
 
-Deno.test("a fault that comes and goes does not fill the log", pure, async () => {
+Deno.test("an intermittent fault does not fill the log", pure, async () => {
   const { clock, log, store, mon, fill, free } = setUp();
   for (let i = 0; i < 600; i++) {
     fill();
@@ -124,7 +124,7 @@ Deno.test("a fault that comes and goes does not fill the log", pure, async () =>
   store.stop();
 });
 
-Deno.test("a record that no file may hold says nothing of the disk", pure, async () => {
+Deno.test("an invalid record is no fault of the disk", pure, async () => {
   const { clock, log, store } = setUp();
   const error = await assertRejects(() => store.put(record("../a")), StoreError);
   for (let i = 0; i < 2; i++) store.refused(reasonOf(error), error);
@@ -134,7 +134,7 @@ Deno.test("a record that no file may hold says nothing of the disk", pure, async
   assertEquals(log.lines.length, 2);
 });
 
-Deno.test("check() finds a disk that takes nothing, and leaves nothing behind", pure, () => {
+Deno.test("check() detects an unwritable disk, and leaves no file behind", pure, () => {
   const { disk, store, fill, free } = setUp();
   const before = disk.files;
   store.check();
@@ -154,7 +154,7 @@ Deno.test("check() finds a disk that takes nothing, and leaves nothing behind", 
   store.stop();
 });
 
-Deno.test("it is tidied up a moment after the last host went", pure, async () => {
+Deno.test("spare files are removed a moment after the last host left", pure, async () => {
   const { disk, clock, store, monitored } = setUp();
   const spares = () => Object.keys(disk.files).filter((path) => path.endsWith(".old")).length;
   const add = async (monName: string) => {
@@ -188,7 +188,7 @@ Deno.test("it is tidied up a moment after the last host went", pure, async () =>
   assertEquals(spares(), 0);
 });
 
-Deno.test("operator B: a disk that takes no change is a fault within seconds", pure, async () => {
+Deno.test("operator B: an unwritable disk is a fault within seconds", pure, async () => {
   const clock = new SimulatedClock();
   const flushed = Promise.withResolvers<void>();
   const log = new RecordingLog();

@@ -36,7 +36,7 @@ function report(health: Health, faults: readonly string[]): StatusReport {
 const DATA = "peers=30 registrations=31 unresolved=1 to_be_notified=4 callbacks_pending=2 " +
   "notices=5c notices_doubted=0c calls_denied=3c";
 
-Deno.test("check is one line with performance data, as plugins of Nagios print it", pure, () => {
+Deno.test("check prints one line with performance data, like a Nagios plugin", pure, () => {
   const line = (health: Health, ...faults: string[]) => checkLine(judged(report(health, faults)));
   assertEquals(
     line("good"),
@@ -46,7 +46,7 @@ Deno.test("check is one line with performance data, as plugins of Nagios print i
   assertEquals(line("failed", "a|b\nc"), `NSM CRITICAL - a/b c | ${DATA}\n`);
 });
 
-Deno.test("check is critical where no daemon runs", async () => {
+Deno.test("check is critical if no daemon runs", async () => {
   const directory = Deno.makeTempDirSync();
   const terminal = new FakeTerminal();
   try {

@@ -54,7 +54,7 @@ Deno.test(
   },
 );
 
-Deno.test("who is on no list that can be read may be on one", () => {
+Deno.test("a peer on no readable list may be on an unreadable one", () => {
   const [unknown] = choosePeers(["client9"], [], false).unknown;
   assertEquals(unknown!.complaint, "client9 is on no list, as far as it can be read");
 });

@@ -28,7 +28,7 @@ Deno.test("every kind of event is one line of printable text", () => {
   }
 });
 
-Deno.test("a reboot, its telling and a failure say who, where from and why", () => {
+Deno.test("events of a reboot, a callback and a failure have peer, source and reason", () => {
   const heard = { peer: "client02", state: 23, address: "10.77.1.2" };
   assertEquals(
     eventSentence(event("rebooted", heard)),
@@ -60,7 +60,7 @@ Deno.test("events are chosen by time, and by name or address of their peer", () 
   assertEquals(eventFilter("client0", 0)(refusal), false);
 });
 
-Deno.test("parseMoment() takes ages, and dates where this host is", () => {
+Deno.test("parseMoment() reads ages, and dates in local time", () => {
   assertEquals(parseMoment("90min", AT), AT - 90 * 60_000);
   assertEquals(parseMoment("2026-11-26T12:40:02Z", 0), AT);
   assertEquals(parseMoment("2026-11-26", 0), new Date(2026, 10, 26).getTime());

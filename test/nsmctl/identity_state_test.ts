@@ -21,7 +21,7 @@ const REPORTS: readonly (readonly [status: number, report: IdentityReport])[] = 
   [5, { id: "vip1", texts: {}, state: "held", fault: "no answer", ...COUNTS }],
 ];
 
-Deno.test("identity status: the JSON fits its schema, the exit status says the state", () => {
+Deno.test("identity status: the JSON fits its schema, and the exit status reflects the state", () => {
   for (const [status, report] of REPORTS) {
     const terminal = new FakeTerminal();
     assertEquals(sayStatus(report, true, { terminal }), status);

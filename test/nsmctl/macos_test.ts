@@ -41,7 +41,7 @@ Deno.test("a name that could steer the terminal is escaped", pure, () => {
   assertEquals(text.includes("\x1b"), false);
 });
 
-Deno.test("readMacosArguments() takes one of -l, -L and -N", pure, () => {
+Deno.test("readMacosArguments() accepts one of -l, -L and -N", pure, () => {
   assertEquals(readMacosArguments(["-l"]), { mode: { kind: "list" } });
   assertEquals(readMacosArguments(["-d", "-L"]), { mode: { kind: "watch" } });
   assertEquals(readMacosArguments(["-dl"]), { mode: { kind: "list" } });
@@ -64,7 +64,7 @@ Deno.test("readMacosArguments() leaves other command lines alone", pure, () => {
   assertEquals(readMacosArguments(["-P", "/x"]), undefined);
 });
 
-Deno.test("listingArguments() takes the words that rpc.statd has free", pure, () => {
+Deno.test("listingArguments() accepts options that rpc.statd does not use", pure, () => {
   assertEquals(listingArguments(["--list"]), ["-l"]);
   assertEquals(listingArguments(["-l"]), ["-l"]);
   assertEquals(listingArguments(["-P", "/x", "--clear", "h"]), ["-P", "/x", "-N", "h"]);

@@ -33,7 +33,7 @@ function table() {
   return table;
 }
 
-Deno.test("PeerTable puts together what is said of one name, in any letter case", pure, () => {
+Deno.test("PeerTable merges facts about one name, in any letter case", pure, () => {
   const peers = table().sorted();
   assertEquals(peers.map(({ monName }) => monName), ["a", "b.example", "c"]);
   const [, b, c] = peers;
@@ -52,13 +52,13 @@ Deno.test("a peer named by address has that address, whatever the name service s
   assertEquals(v4!.addresses, ["10.0.0.4", "fd00::4"]);
 });
 
-Deno.test("addFacts() keeps what the daemon knows better", pure, () => {
+Deno.test("addFacts() keeps facts of the daemon", pure, () => {
   const [, , c] = table().sorted();
   addFacts(c!, { addresses: ["1.1.1.1"], lastState: 3, toldAt: 5 });
   assertEquals([c!.addresses[0], c!.lastState, c!.toldAt], ["10.0.0.3", 7, 5]);
 });
 
-Deno.test("peerMatcher() knows * and ?, names and addresses", pure, () => {
+Deno.test("peerMatcher() matches * and ?, names and addresses", pure, () => {
   const matching = (pattern: string) =>
     table().sorted().filter(peerMatcher(pattern)).map(({ monName }) => monName);
   assertEquals(matching("*"), ["a", "b.example", "c"]);
@@ -69,7 +69,7 @@ Deno.test("peerMatcher() knows * and ?, names and addresses", pure, () => {
   assertEquals(matching("(a|b)+"), []);
 });
 
-Deno.test("peerMatcher() knows an address in any spelling", pure, () => {
+Deno.test("peerMatcher() matches an address in any spelling", pure, () => {
   const named = new PeerTable();
   for (const monName of ["2001:db8::5", "fe80::1%eth0", "192.0.2.1"]) {
     named.addMonitored({ record: record(monName), since: 0 });
@@ -85,7 +85,7 @@ Deno.test("peerMatcher() knows an address in any spelling", pure, () => {
   assertEquals(matching("2001:*"), ["2001:db8::5"]);
 });
 
-Deno.test("listText() is a table, or a word", pure, () => {
+Deno.test("listText() is a table, or a word for an empty list", pure, () => {
   const terminal = new FakeTerminal();
   const session = { terminal, now: () => NOW };
   assertEquals(
@@ -115,7 +115,7 @@ M     c          me               c.example 10.0.0.3 fd00::3  1 s
   assertEquals(listText([], session, { isBare: true }), "");
 });
 
-Deno.test("listJson() leaves out what is not known", pure, () => {
+Deno.test("listJson() leaves out unknown values", pure, () => {
   const peers = table().sorted().slice(0, 1);
   assertEquals(listJson({ peers, isLive: true, unread: [] }, { stateDirectoryPath: "/s" }), {
     stateDirectory: "/s",

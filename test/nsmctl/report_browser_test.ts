@@ -24,7 +24,7 @@ interface Seen {
 
 for (const scheme of ["light", "dark"] as const) {
   const reason = missing.length === 0 ? "" : ` (skipped: no ${missing.join(", ")})`;
-  Deno.test(`a phone in ${scheme} mode shows the report to everybody${reason}`, {
+  Deno.test(`the report is accessible on a phone in ${scheme} mode${reason}`, {
     ignore: missing.length > 0,
   }, async () => {
     const seen = await look(reportPage(sampleReport()), scheme);
@@ -36,7 +36,7 @@ for (const scheme of ["light", "dark"] as const) {
 }
 
 Deno.test(
-  "the check of the report finds what is wrong",
+  "the accessibility check finds planted faults",
   { ignore: missing.length > 0 },
   async () => {
     const page = reportPage(sampleReport()).replace('lang="en"', "").replace(

@@ -9,7 +9,7 @@ import { reportPage } from "../../lib/nsmctl/report_page.ts";
 import { FakeTerminal } from "../support/fake_terminal.ts";
 import { EVIL, sampleReport } from "../support/report_sample.ts";
 
-Deno.test("a recovery is who was told by which way, and who is left and why", () => {
+Deno.test("a recovery lists notified peers with their transport, and remaining peers with the reason", () => {
   const { recovery } = sampleReport();
   assertEquals([recovery!.total, recovery!.told.length, recovery!.stateNumber], [42, 40, 7]);
   const [first] = recovery!.told;
@@ -25,7 +25,7 @@ Deno.test("a recovery is who was told by which way, and who is left and why", ()
   );
 });
 
-Deno.test("what could not be read is not taken for nobody", () => {
+Deno.test("unreadable lists are not taken for empty ones", () => {
   const terminal = new FakeTerminal();
   const facts = { ...sampleReport(), recovery: undefined, peers: [], unread: 2 };
   const text = reportText(facts, { terminal, now: () => facts.at });
@@ -43,7 +43,7 @@ Deno.test("only the last recovery counts, and one that was cut short says so", (
   assertEquals(recoveryOf([], [], undefined, 0), undefined);
 });
 
-Deno.test("a curve has a bound on its points, and ends with everybody", () => {
+Deno.test("a curve has a limited number of points, and ends with all peers", () => {
   const points = toldOverTime(sampleReport(1_000).recovery!, 200);
   assert(points.length <= 202);
   assertEquals([points[0], points.at(-1)], [{ ms: 0, count: 0 }, { ms: 999_000, count: 1_000 }]);

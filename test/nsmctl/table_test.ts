@@ -19,11 +19,11 @@ Deno.test("renderTable() aligns columns and leaves no blanks at the end of lines
   );
 });
 
-Deno.test("renderTable() leaves out columns in which nothing is", pure, () => {
+Deno.test("renderTable() leaves out empty columns", pure, () => {
   assertEquals(renderTable(COLUMNS, [["", "b", ""]], WIDE, plain), "NAME\nb\n");
 });
 
-Deno.test("renderTable() cuts what may shrink to the width of the terminal", pure, () => {
+Deno.test("renderTable() shrinks shrinkable columns to the width of the terminal", pure, () => {
   const text = renderTable(COLUMNS, [["x", "a".repeat(60), "12"]], 40, plain);
   const lines = text.trimEnd().split("\n");
   assertEquals(lines[1], `x  ${"a".repeat(29)}…     12`);
@@ -35,31 +35,38 @@ Deno.test("renderTable() never cuts a column to nothing", pure, () => {
   assertEquals(text.includes(`${"a".repeat(11)}…`), true);
 });
 
-Deno.test("layTable() leaves out what may go before it makes paragraphs, and says so", pure, () => {
-  const columns = [
-    { title: "NAME", endsHead: true },
-    { title: "FROM", mayShrink: true, mayGo: true },
-    { title: "REMARKS", mayShrink: true },
-  ];
-  const rows = [["a".repeat(40), "b".repeat(20), "c".repeat(20)]];
-  const at = (width: number) => layTable(columns, rows, width, plain);
-  assertEquals(at(84), { text: `${titles(40, 20)}\n${rows[0]!.join("  ")}\n`, isWhole: true });
-  const [, shrunk] = at(68).text.split("\n");
-  assertEquals(shrunk, `${"a".repeat(40)}  ${"b".repeat(11)}…  ${"c".repeat(11)}…`);
-  const left = at(64);
-  assertEquals([left.text.split("\n")[1], left.isWhole], [rows[0]![0] + "  " + rows[0]![2], false]);
-  assertEquals(at(59), {
-    text: `${rows[0]![0]}\n  FROM     ${rows[0]![1]}\n  REMARKS  ${rows[0]![2]}\n`,
-    isWhole: true,
-  });
-});
+Deno.test(
+  "layTable() leaves out optional columns before it makes paragraphs, and says so",
+  pure,
+  () => {
+    const columns = [
+      { title: "NAME", endsHead: true },
+      { title: "FROM", mayShrink: true, mayGo: true },
+      { title: "REMARKS", mayShrink: true },
+    ];
+    const rows = [["a".repeat(40), "b".repeat(20), "c".repeat(20)]];
+    const at = (width: number) => layTable(columns, rows, width, plain);
+    assertEquals(at(84), { text: `${titles(40, 20)}\n${rows[0]!.join("  ")}\n`, isWhole: true });
+    const [, shrunk] = at(68).text.split("\n");
+    assertEquals(shrunk, `${"a".repeat(40)}  ${"b".repeat(11)}…  ${"c".repeat(11)}…`);
+    const left = at(64);
+    assertEquals([left.text.split("\n")[1], left.isWhole], [
+      rows[0]![0] + "  " + rows[0]![2],
+      false,
+    ]);
+    assertEquals(at(59), {
+      text: `${rows[0]![0]}\n  FROM     ${rows[0]![1]}\n  REMARKS  ${rows[0]![2]}\n`,
+      isWhole: true,
+    });
+  },
+);
 
 function titles(name: number, from: number): string {
   return `${"NAME".padEnd(name)}  ${"FROM".padEnd(from)}  REMARKS`;
 }
 
 Deno.test(
-  "renderTable() makes paragraphs where the terminal is too narrow for a table",
+  "renderTable() makes paragraphs if the terminal is too narrow for a table",
   pure,
   () => {
     const columns = [

@@ -18,7 +18,7 @@ Deno.test("spanText() shows the two largest units", pure, () => {
   for (const [ms, text] of spans) assertEquals(spanText(ms), text);
 });
 
-Deno.test("operator D4: ageText() tells no age by a clock that was wrong", pure, () => {
+Deno.test("operator D4: ageText() shows no age for an implausible time", pure, () => {
   const now = Date.UTC(2026, 10, 26);
   assertEquals(ageText(undefined, now), "");
   assertEquals(ageText(now - 61_000, now), "1 min");
@@ -49,7 +49,7 @@ Deno.test("parseAge() reads numbers with a unit, and nothing else", pure, () => 
   }
 });
 
-Deno.test("shown() quotes only what could deceive", pure, () => {
+Deno.test("shown() quotes only deceptive text", pure, () => {
   assertEquals(shown("host.example.net"), "host.example.net");
   assertEquals(shown("fe80::1%eth0"), "fe80::1%eth0");
   assertEquals(shown(""), '""');

@@ -16,7 +16,7 @@ const screen = {
   events: facts.recovery!.events,
 };
 
-Deno.test("a screen fits its size, and shows who is left and the newest events", () => {
+Deno.test("a screen fits its size, and shows remaining peers and the newest events", () => {
   for (const width of [40, 80, 200]) {
     for (const lines of [5, 24, 60]) {
       const terminal = { width, colours: coloursFor(false) } as unknown as Terminal;

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { WatchPrinter } from "../../lib/nsmctl/watch.ts";
 import { FakeTerminal } from "../support/fake_terminal.ts";
 
-Deno.test("operator D19: watch says what day it is, how far from UTC, and when that changes", () => {
+Deno.test("operator D19: watch prints date and UTC offset, and their changes", () => {
   const terminal = new FakeTerminal();
   const evening = new Date(2026, 10, 26, 23, 59, 58).getTime();
   let at = evening;

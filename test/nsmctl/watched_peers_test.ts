@@ -14,7 +14,7 @@ function file(name: string, ...monNames: string[]): ReadFile {
 
 const flags = (monitored: boolean, toBeNotified: boolean) => ({ monitored, toBeNotified });
 
-Deno.test("WatchedPeers tells who is added, changed and gone", pure, () => {
+Deno.test("WatchedPeers reports added, changed and removed peers", pure, () => {
   const watched = new WatchedPeers([file("a", "a")], [], new Map());
   assertEquals(watched.replace("monitored", "b", file("b", "b")), [
     { change: "added", peer: "b", ...flags(true, false) },
@@ -31,19 +31,19 @@ Deno.test("WatchedPeers tells who is added, changed and gone", pure, () => {
   ]);
 });
 
-Deno.test("WatchedPeers knows a peer that is in two files", pure, () => {
+Deno.test("WatchedPeers recognises a peer in two files", pure, () => {
   const watched = new WatchedPeers([file("x", "a"), file("y", "A")], [], new Map());
   assertEquals(watched.replace("monitored", "x", undefined), []);
   assertEquals(watched.replace("monitored", "y", undefined).map(({ change }) => change), ["gone"]);
 });
 
-Deno.test("WatchedPeers compares everything when the kernel lost track", pure, () => {
+Deno.test("WatchedPeers compares everything after an overflow of inotify", pure, () => {
   const watched = new WatchedPeers([file("a", "a"), file("b", "b")], [], new Map());
   const changes = watched.replaceAll([file("b", "b"), file("c", "c")], []);
   assertEquals(changes.map(({ change, peer }) => [change, peer]), [["gone", "a"], ["added", "c"]]);
 });
 
-Deno.test("WatchedPeers tells who was told and who was heard", pure, () => {
+Deno.test("WatchedPeers reports callbacks and notices", pure, () => {
   const watched = new WatchedPeers([file("a", "a")], [], new Map([["a", { addresses: [] }]]));
   const facts = { addresses: [], toldAt: 5, heardAt: 6, lastState: 7 };
   assertEquals(watched.learn(new Map([["a", facts]])), [

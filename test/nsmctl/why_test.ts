@@ -33,14 +33,14 @@ const PROGRESS: NotifyProgress = {
   }],
 };
 
-Deno.test("operator D17: a peer that fails says why, since when, and when it is tried next", () => {
+Deno.test("operator D17: a failing peer has a reason, a begin, and the time of the next try", () => {
   assertEquals(
     whyJudge(PROGRESS, NOW)(PEER),
     "no answer\\x1b[2J, since 13:27:00, 9 tries, next 13:31:00",
   );
 });
 
-Deno.test("a peer that nobody is telling says so, during a run it waits, after it it is given up", () => {
+Deno.test("a peer is shown as not being notified, waiting during a run, or given up after it", () => {
   const other = { ...PEER, monName: "other" };
   assertEquals(whyJudge(undefined, NOW)(PEER), "no sm-notify is running");
   assertEquals(whyJudge(PROGRESS, NOW)(other), "being told");
@@ -48,7 +48,7 @@ Deno.test("a peer that nobody is telling says so, during a run it waits, after i
   assertEquals(whyJudge(PROGRESS, NOW + 3_600_000)(other), "no sm-notify is running");
 });
 
-Deno.test("operator D18: a monitored peer without an address says so, a healthy one nothing", () => {
+Deno.test("operator D18: a monitored peer without an address is marked, a healthy one is not", () => {
   const monitored = { ...PEER, isMonitored: true, isToBeNotified: false };
   assertEquals(whyJudge(undefined, NOW)(monitored), undefined);
   assertEquals(whyJudge(undefined, NOW)({ ...monitored, addresses: [] }), "no address known");
@@ -56,7 +56,7 @@ Deno.test("operator D18: a monitored peer without an address says so, a healthy 
   assertEquals(whyJudge(undefined, NOW)(absent), "no such host");
 });
 
-Deno.test("the state of a run is a line: going on, ended, cut short", () => {
+Deno.test("the state of a run is one line: in progress, ended, cut short", () => {
   assertEquals(
     progressText(PROGRESS, NOW),
     "running (pid 237), 24 of 30 told, 1 failing, until 13:42:00 at most",

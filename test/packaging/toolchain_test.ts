@@ -61,14 +61,14 @@ for (const [name, text] of Object.entries(FORGERS)) {
   });
 }
 
-Deno.test("portability 7: who has neither curl nor npm is told to install one", {
+Deno.test("portability 7: without curl and npm a message says to install one", {
   ignore: !isX64,
 }, async () => {
   const said = await fetchWith({});
   assertStringIncludes(said, "neither curl nor npm is there; install curl, or npm");
 });
 
-Deno.test("a way that fails is followed by the next one", { ignore: !isX64 }, async () => {
+Deno.test("a failed source is followed by the next one", { ignore: !isX64 }, async () => {
   const npm = '#!/bin/sh\necho "npm error code EAI_AGAIN" >&2\nexit 1\n';
   assertStringIncludes(await fetchWith({ npm }), "npm cannot fetch @deno/linux-x64-glibc@");
   assertStringIncludes(await fetchWith({ npm }), "(EAI_AGAIN)");

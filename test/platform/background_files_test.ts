@@ -10,7 +10,7 @@ import { canStartThread } from "../../lib/platform/threads.ts";
 openBackgroundFiles();
 canStartThread();
 
-Deno.test("files are written, synced and read on threads, and nothing stays open", async () => {
+Deno.test("files are written, synced and read on threads, and no descriptor stays open", async () => {
   const directory = await Deno.makeTempDir();
   try {
     const path = `${directory}/journal`;
@@ -38,7 +38,7 @@ Deno.test("files are written, synced and read on threads, and nothing stays open
   }
 });
 
-Deno.test("a directory does not take the place of one with files: the swap of an epoch", async () => {
+Deno.test("a directory does not replace one with files: the swap of an epoch", async () => {
   const directory = await Deno.makeTempDir();
   try {
     for (const name of ["a", "b"]) {
@@ -53,7 +53,7 @@ Deno.test("a directory does not take the place of one with files: the swap of an
   }
 });
 
-Deno.test("a file without an end, as of a damaged file system, does not take all memory", async () => {
+Deno.test("an endless file, as of a damaged file system, does not exhaust the memory", async () => {
   const directory = await Deno.makeTempDir();
   try {
     const path = `${directory}/journal`;
@@ -65,7 +65,7 @@ Deno.test("a file without an end, as of a damaged file system, does not take all
   }
 });
 
-Deno.test("storage that hangs keeps nobody else waiting (R9)", async () => {
+Deno.test("hung storage delays no other call (R9)", async () => {
   const directory = await Deno.makeTempDir();
   const path = `${directory}/journal`;
   try {

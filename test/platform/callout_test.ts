@@ -18,7 +18,7 @@ async function withScript(
   }
 }
 
-Deno.test("runCallout() hands arguments over byte by byte, meaning nothing", async () => {
+Deno.test("runCallout() passes arguments byte by byte, without interpretation", async () => {
   const show = `#!/bin/sh\nprintf '%s\\0' "$@" >"$(dirname "$0")/args"\n`;
   await withScript(show, async (script, folder) => {
     const utf8AsBytes = "h\xc3\xb4te";
@@ -29,7 +29,7 @@ Deno.test("runCallout() hands arguments over byte by byte, meaning nothing", asy
   });
 });
 
-Deno.test("trust 5: runCallout() hands over bytes that are no UTF-8, and only bytes", async () => {
+Deno.test("trust 5: runCallout() passes bytes that are no UTF-8, and refuses other characters", async () => {
   const show = `#!/bin/sh\nprintf '%s\\0' "$@" >"$(dirname "$0")/args"\n`;
   await withScript(show, async (script, folder) => {
     const every = Array.from({ length: 255 }, (_, i) => String.fromCharCode(i + 1)).join("");
@@ -40,7 +40,7 @@ Deno.test("trust 5: runCallout() hands over bytes that are no UTF-8, and only by
   });
 });
 
-Deno.test("runCallout() gives a clean environment and nothing to read or write", async () => {
+Deno.test("runCallout() gives a clean environment, and no standard input or output", async () => {
   const show = `#!/bin/sh
 tr '\\0' '\\n' </proc/$$/environ >"$(dirname "$0")/env"
 fds=$(readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2)
@@ -61,7 +61,7 @@ echo "$fds" >"$(dirname "$0")/fds"
   });
 });
 
-Deno.test("runCallout() tells how the program ended", async () => {
+Deno.test("runCallout() returns the end of the program", async () => {
   await withScript("#!/bin/sh\nexit 3\n", async (script) => {
     assertEquals(await runCallout(script, [], NO_LIMIT_MS), { outcome: "exited", status: 3 });
   });

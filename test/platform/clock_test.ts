@@ -4,7 +4,7 @@ import { randomNumbers, systemClock } from "../../lib/platform/clock.ts";
 const pure = { permissions: "none" } as const;
 
 Deno.test(
-  "systemClock.startTimer() keeps waiting beyond what setTimeout can count",
+  "systemClock.startTimer() waits longer than setTimeout can",
   pure,
   async () => {
     const order: string[] = [];

@@ -13,7 +13,7 @@ function open(reusedPort?: number) {
   return { socket: opened, calls: new DescriptorCalls(fd), port, address };
 }
 
-Deno.test("receive() takes what has arrived, and its source, and does not wait", () => {
+Deno.test("receive() takes a queued datagram with its source, without waiting", () => {
   const [one, other] = [open(), open()];
   const [buffer, source] = [new Uint8Array(10), new Uint8Array(28)];
   assert(one.calls.receive(buffer, source) < 0);
@@ -27,7 +27,7 @@ Deno.test("receive() takes what has arrived, and its source, and does not wait",
   for (const { socket } of [one, other]) socket.close();
 });
 
-Deno.test("withDescriptor() finds the new one of two sockets on a port", () => {
+Deno.test("withDescriptor() finds the newer of two sockets on a port", () => {
   const first = open();
   const second = open(first.port);
   // Of two that share an address, the kernel gives a datagram to the one that was bound last.
@@ -38,7 +38,7 @@ Deno.test("withDescriptor() finds the new one of two sockets on a port", () => {
   for (const { socket } of [first, second]) socket.close();
 });
 
-Deno.test("send() answers false where the kernel takes nothing", () => {
+Deno.test("send() returns false if the kernel refuses a datagram", () => {
   const { socket, calls, address } = open();
   assertEquals(calls.send(new Uint8Array(70_000), address), false);
   assertEquals(calls.send(new Uint8Array(1), new Uint8Array(16)), false);

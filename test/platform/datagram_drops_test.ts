@@ -14,7 +14,7 @@ function open() {
   return { socket, calls: new DescriptorCalls(fd), at: socket.addr as Deno.NetAddr };
 }
 
-Deno.test("DatagramDrops tells what found no room, also after the end of the socket", async () => {
+Deno.test("DatagramDrops counts dropped datagrams, also those of a closed socket", async () => {
   const [full, other] = [open(), open()];
   const drops = new DatagramDrops([full.at.port]);
   const ofOther = new DatagramDrops([other.at.port]);

@@ -26,7 +26,7 @@ Deno.test("boundSocket() tells UDP from TCP on the same port, and IPv4 from IPv6
   udp.close();
 });
 
-Deno.test("boundSocket() knows that other descriptors are no Internet sockets", () => {
+Deno.test("boundSocket() is undefined for other descriptors", () => {
   const fd = openDescriptor("/dev/null");
   assertEquals(boundSocket(fd), undefined);
   closeDescriptor(fd);
@@ -53,7 +53,7 @@ Deno.test("setReceiveBuffer() enlarges the buffer of a UDP socket, and never red
   opened.close();
 });
 
-Deno.test("connectUnixDatagram() tells why nobody is there, and leaves nothing open", () => {
+Deno.test("connectUnixDatagram() gives the reason of a failure, and leaves nothing open", () => {
   const before = openDescriptors().length;
   assertThrows(() => connectUnixDatagram("/nonexistent", 10), LibcError, "connect: ENOENT");
   assertThrows(() => connectUnixDatagram("@nsm-nobody", 10), LibcError, "connect: ECONNREFUSED");

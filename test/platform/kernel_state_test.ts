@@ -47,7 +47,7 @@ Deno.test("KernelState ends the grace period with one byte", () => {
   });
 });
 
-Deno.test("KernelState tells absent files, which it does not make, from failures", () => {
+Deno.test("KernelState distinguishes missing files, which it does not create, from failures", () => {
   withRoot(false, (root) => {
     const kernel = new KernelState(root, never);
     assertEquals(kernel.setLocalState(3), {
@@ -88,7 +88,7 @@ Deno.test("KernelState.setLockManagerPorts() tries to load once, and reports eac
   }
 });
 
-Deno.test("KernelState.bootId() is the kernel's, or nothing", () => {
+Deno.test("KernelState.bootId() is the kernel's, or undefined", () => {
   withRoot(false, (root) => {
     assertEquals(new KernelState(root).bootId(), "f00-ba");
     assertEquals(new KernelState(`${root}/none`).bootId(), undefined);

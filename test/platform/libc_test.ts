@@ -15,16 +15,20 @@ Deno.test("LibcError names the call and the error", { permissions: "none" }, () 
   assertEquals(new LibcError("read", 999).message, "read: errno 999");
 });
 
-Deno.test("checked() throws what errno says", () => {
+Deno.test("checked() throws the error in errno", () => {
   const error = assertThrows(() => openDescriptor("/nonexistent"), LibcError);
   assertEquals((error as LibcError).message, 'open "/nonexistent": ENOENT');
   assertThrows(() => openDescriptor("/"), LibcError, 'open "/": EISDIR');
 });
 
-Deno.test("cString() refuses a NUL, at which C would stop", { permissions: "none" }, () => {
-  assertThrows(() => cString("a\0b"), TypeError);
-  assertEquals([...cString("é")], [0xc3, 0xa9, 0]);
-});
+Deno.test(
+  "cString() refuses a NUL, which would end the string in C",
+  { permissions: "none" },
+  () => {
+    assertThrows(() => cString("a\0b"), TypeError);
+    assertEquals([...cString("é")], [0xc3, 0xa9, 0]);
+  },
+);
 
 Deno.test("addressesOfName() finds localhost, each address once", async () => {
   const { code, canonicalName, addresses } = await addressesOfName("localhost");
@@ -54,18 +58,18 @@ for (const [text, address] of numeric) {
 }
 
 for (const name of ["", "a\0b", "a b", "h\xe9", "\u4e00", " localhost", "localhost\n"]) {
-  Deno.test(`addressesOfName() does not ask for ${JSON.stringify(name)}`, async () => {
+  Deno.test(`addressesOfName() does not look up ${JSON.stringify(name)}`, async () => {
     assertEquals(await addressesOfName(name), { code: EAI.NONAME });
     assertEquals(await nameOfAddress(name), { code: EAI.NONAME });
   });
 }
 
-Deno.test("nameOfAddress() takes numeric addresses only", async () => {
+Deno.test("nameOfAddress() accepts numeric addresses only", async () => {
   assertEquals(await nameOfAddress("localhost"), { code: EAI.NONAME });
   assertEquals(await nameOfAddress("fe80::1%nosuchinterface"), { code: EAI.NONAME });
 });
 
-Deno.test("nameOfAddress() finds what the hosts file says of 127.0.0.1", async () => {
+Deno.test("nameOfAddress() finds the name of 127.0.0.1 in the hosts file", async () => {
   const line = Deno.readTextFileSync("/etc/hosts").split("\n")
     .find((line) => line.startsWith("127.0.0.1"));
   const { code, name } = await nameOfAddress("127.0.0.1");
@@ -73,7 +77,7 @@ Deno.test("nameOfAddress() finds what the hosts file says of 127.0.0.1", async (
   assertEquals([code, name], [0, line.split(/\s+/)[1]]);
 });
 
-Deno.test("look-ups at one time do not mix their buffers", async () => {
+Deno.test("concurrent look-ups do not mix their buffers", async () => {
   const names = Array.from({ length: 64 }, (_, i) => `192.0.2.${i}`);
   const found = await Promise.all(names.map(addressesOfName));
   assertEquals(found.map(({ addresses }) => addresses?.[0]), names);

@@ -8,7 +8,7 @@ const GARBAGE_MAX_BYTES = 1_500_000;
 /** Of 50,000 peers through a queue; 20 MB where its maps are kept. */
 const QUEUE_MAX_BYTES = 6_000_000;
 
-Deno.test("giveBackMemory() collects what nothing refers to any more", {
+Deno.test("giveBackMemory() collects unreferenced objects", {
   ignore: !("gc" in globalThis),
 }, () => {
   let garbage: Uint8Array[] | undefined = Array.from(
@@ -34,7 +34,7 @@ async function grownBy(name: string): Promise<readonly number[]> {
   return new TextDecoder().decode(stdout).split(" ").map(Number);
 }
 
-Deno.test("records that are garbage at once are not collected only by a full collection, whatever the start has kept", async () => {
+Deno.test("short-lived records do not need a full collection, however many objects are kept", async () => {
   const [grown, kept] = await grownBy("old_space_program.ts");
   assertEquals(kept, 50_000);
   assert(grown! < GARBAGE_MAX_BYTES, `${grown} bytes of garbage are left`);

@@ -21,7 +21,7 @@ function withUmask(mask: number, test: () => void): void {
   }
 }
 
-Deno.test("PidFile holds the process id, in a file that its owner alone can open (trust 9)", () => {
+Deno.test("PidFile holds the process id, in a file that only its owner can open (trust 9)", () => {
   withFolder((folder) => {
     withUmask(0, () => {
       const file = PidFile.create(`${folder}/pid`, 4242);
@@ -39,7 +39,7 @@ Deno.test("PidFile is emptied at the end, and stays", () => {
   });
 });
 
-Deno.test("PidFile is not taken from a process that lives", () => {
+Deno.test("PidFile of a living process is not replaced", () => {
   withFolder((folder) => {
     const file = PidFile.create(`${folder}/pid`, 4242);
     const error = assertThrows(() => PidFile.create(`${folder}/pid`, 1), AlreadyRunningError);
@@ -50,7 +50,7 @@ Deno.test("PidFile is not taken from a process that lives", () => {
   });
 });
 
-Deno.test("PidFile takes the place of what was left behind, and writes through nothing", () => {
+Deno.test("PidFile replaces a stale file, and follows no link", () => {
   withFolder((folder) => {
     const [path, target] = [`${folder}/pid`, `${folder}/target`];
     Deno.writeTextFileSync(target, "keep");
@@ -73,7 +73,7 @@ Deno.test("PidFile takes the place of what was left behind, and writes through n
   });
 });
 
-Deno.test("trust 9: a lock on a pid file that others can open does not block the start", () => {
+Deno.test("trust 9: a lock on a pid file that other users can open does not block the start", () => {
   withFolder((folder) => {
     const path = `${folder}/pid`;
     Deno.writeTextFileSync(path, "1\n");
@@ -84,7 +84,7 @@ Deno.test("trust 9: a lock on a pid file that others can open does not block the
   });
 });
 
-Deno.test("trust 19: of a pid file only digits are shown", () => {
+Deno.test("trust 19: only digits of a pid file are shown", () => {
   withFolder((folder) => {
     const file = PidFile.create(`${folder}/pid`, 4242);
     Deno.writeTextFileSync(`${folder}/pid`, "\x1b[31m1\n");
@@ -105,7 +105,7 @@ Deno.test(
   },
 );
 
-Deno.test("PidFile leaves no descriptor open when it cannot be made", () => {
+Deno.test("PidFile leaves no descriptor open if it cannot be created", () => {
   withFolder((folder) => {
     const file = PidFile.create(`${folder}/pid`, 4242);
     const before = openDescriptors().length;

@@ -62,7 +62,7 @@ Deno.test("privilegeFaults() finds ids, groups and capabilities in other threads
 });
 
 Deno.test(
-  "privilegeFaults() wants an empty bounding set of a process that stays root",
+  "privilegeFaults() requires an empty bounding set if a process stays root",
   pure,
   () => {
     const root = { ...dropped, uids: [0, 0, 0, 0], permitted: 0x1ffffffffffn };
@@ -72,14 +72,14 @@ Deno.test(
   },
 );
 
-Deno.test("privilegeFaults() lets a process that never was root be who it is", pure, () => {
+Deno.test("privilegeFaults() accepts the ids of a process that never was root", pure, () => {
   const user = { ...other, uids: [1000, 1000, 1000, 1000], groups: [27], noNewPrivileges: true };
   const asUser = { ...expectation, kind: "unprivileged" } as const;
   assertEquals(privilegeFaults([user], asUser), []);
   assertEquals(privilegeFaults([{ ...user, permitted: 0x2n }], asUser).length, 1);
 });
 
-Deno.test("ownerOf() takes a directory only, and of links none but root's (portability 15)", () => {
+Deno.test("ownerOf() accepts directories only, and follows only links of root (portability 15)", () => {
   const folder = Deno.makeTempDirSync();
   try {
     Deno.mkdirSync(`${folder}/sm`);

@@ -8,7 +8,7 @@ const MOUNTINFO = [
   "4 3 0:9 / /mnt rw - tmpfs tmpfs rw",
 ].join("\n");
 
-Deno.test("findMount() tells a sandbox from a file system that is read-only", {
+Deno.test("findMount() distinguishes a sandbox from a read-only file system", {
   permissions: "none",
 }, () => {
   const of = (path: string) => {
@@ -77,7 +77,7 @@ Deno.test("parseThreadStatus() is not deceived by a thread's name", pure, () => 
   assertEquals(status.uids, [105, 105, 105, 105]);
 });
 
-Deno.test("parseThreadStatus() refuses a text without a field that is needed", pure, () => {
+Deno.test("parseThreadStatus() refuses a text without a required field", pure, () => {
   for (
     const name of ["Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "NoNewPrivs"]
   ) {

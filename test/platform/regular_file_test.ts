@@ -12,7 +12,7 @@ function within(run: (directory: string) => void): void {
   }
 }
 
-Deno.test("a RegularFile reads on to its end", () =>
+Deno.test("a RegularFile is read to its end", () =>
   within((directory) => {
     Deno.writeTextFileSync(`${directory}/a`, "12345");
     using file = RegularFile.openToRead(`${directory}/a`)!;
@@ -22,7 +22,7 @@ Deno.test("a RegularFile reads on to its end", () =>
     assertEquals(file.read(buffer), 0);
   }));
 
-Deno.test("RegularFile.openToRead() follows a symbolic link only if told so", () =>
+Deno.test("RegularFile.openToRead() follows a symbolic link only on request", () =>
   within((directory) => {
     Deno.writeTextFileSync(`${directory}/a`, "1");
     Deno.symlinkSync("a", `${directory}/link`);
@@ -33,7 +33,7 @@ Deno.test("RegularFile.openToRead() follows a symbolic link only if told so", ()
     assertEquals(RegularFile.openToRead(`${directory}/broken`, { followsLinks: true }), undefined);
   }));
 
-Deno.test("RegularFile.openToRead() tells what is no file from what is missing or out of reach", () =>
+Deno.test("RegularFile.openToRead() distinguishes other kinds of files from missing and inaccessible ones", () =>
   within((directory) => {
     new Deno.Command("mkfifo", { args: [`${directory}/pipe`] }).outputSync();
     using _ = Deno.listen({ transport: "unix", path: `${directory}/socket` });
@@ -49,7 +49,7 @@ Deno.test("RegularFile.openToRead() tells what is no file from what is missing o
     assertThrows(() => RegularFile.openToRead(`${directory}/a\0b`), TypeError, "NUL");
   }));
 
-Deno.test("RegularFile.openToAppend() makes a file or writes behind its end, through no link", () =>
+Deno.test("RegularFile.openToAppend() creates a file or appends to it, and follows no link", () =>
   within((directory) => {
     const umask = Deno.umask(0o022);
     for (const text of ["12", "3"]) {

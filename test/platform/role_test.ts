@@ -23,27 +23,31 @@ for (const role of ROLES) {
     }
   });
 
-  Deno.test(`parseInvocation() takes the argument for ${role} before the name`, pure, () => {
+  Deno.test(`parseInvocation() prefers the argument for ${role} to the name`, pure, () => {
     const { args, ...rest } = parseInvocation("/bin/sm-notify", [roleArgument(role), "-d"]);
     assertEquals(rest, { role, programName: name, calledAs: "/bin/sm-notify" });
     assertEquals(args, ["-d"]);
   });
 }
 
-Deno.test("parseInvocation() knows a program by its name with a suffix or a dash", pure, () => {
-  const names = {
-    "sm-notify.dpkg-new": "sm-notify",
-    "/usr/sbin/sm-notify~": "sm-notify",
-    "-sm-notify": "sm-notify",
-    "nsmctl-0.2": "nsmctl",
-    "rpcbind 2": "rpcbind",
-    "rpcbinder": "statd",
-    "rpc.statd.old": "statd",
-  };
-  for (const [calledAs, role] of Object.entries(names)) {
-    assertEquals(parseInvocation(calledAs, []).role, role, calledAs);
-  }
-});
+Deno.test(
+  "parseInvocation() recognises a program by its name with a suffix or a dash",
+  pure,
+  () => {
+    const names = {
+      "sm-notify.dpkg-new": "sm-notify",
+      "/usr/sbin/sm-notify~": "sm-notify",
+      "-sm-notify": "sm-notify",
+      "nsmctl-0.2": "nsmctl",
+      "rpcbind 2": "rpcbind",
+      "rpcbinder": "statd",
+      "rpc.statd.old": "statd",
+    };
+    for (const [calledAs, role] of Object.entries(names)) {
+      assertEquals(parseInvocation(calledAs, []).role, role, calledAs);
+    }
+  },
+);
 
 Deno.test("parseInvocation() takes an unknown name for statd, and keeps the name", pure, () => {
   for (const calledAs of ["my-statd", "/opt/my-statd"]) {
@@ -59,7 +63,7 @@ Deno.test("parseInvocation() looks for the role in the first argument only", pur
   assertEquals(parseInvocation("rpc.statd", args).args, args);
 });
 
-Deno.test("parseInvocation() refuses a role that there is not", pure, () => {
+Deno.test("parseInvocation() refuses an unknown role", pure, () => {
   for (const name of ["", "lockd", "constructor"]) {
     assertThrows(() => parseInvocation("rpc.statd", [`--role=${name}`]), RangeError);
   }

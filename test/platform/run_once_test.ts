@@ -10,7 +10,7 @@ function withFolder(action: (folder: string) => void): void {
   }
 }
 
-Deno.test("the lock of a life is free once, and holds the process id", () => {
+Deno.test("the lock of a life can be taken once, and holds the process id", () => {
   withFolder((folder) => {
     const lock = lockOfLife(folder, "life");
     assertEquals(lock.look(), { kind: "free" });
@@ -29,7 +29,7 @@ Deno.test("a lock without a life beside it is nfs-utils' own, and counts", () =>
   });
 });
 
-Deno.test("portability 1: what cannot be looked at is no lock", () => {
+Deno.test("portability 1: a lock that cannot be read does not count", () => {
   const makers: Readonly<Record<string, (folder: string) => void>> = {
     "a directory in its place": (folder) => Deno.mkdirSync(`${folder}/sm-notify.pid`),
     "a link in its place": (folder) => Deno.symlinkSync("/nowhere", `${folder}/sm-notify.pid`),
@@ -47,7 +47,7 @@ Deno.test("portability 1: what cannot be looked at is no lock", () => {
   }
 });
 
-Deno.test("portability 1: a folder that is missing or none keeps nobody from being told", () => {
+Deno.test("portability 1: a missing or unusable folder keeps no peer from being notified", () => {
   withFolder((folder) => {
     Deno.symlinkSync("/nowhere", `${folder}/run`);
     Deno.writeTextFileSync(`${folder}/file`, "");
@@ -60,7 +60,7 @@ Deno.test("portability 1: a folder that is missing or none keeps nobody from bei
   });
 });
 
-Deno.test("a lock of an earlier life does not come back when the life cannot be written", () => {
+Deno.test("a lock of an earlier life is not restored if the life cannot be written", () => {
   withFolder((folder) => {
     assertEquals(lockOfLife(folder, "before").take(), undefined);
     Deno.removeSync(`${folder}/sm-notify.boot`);

@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import "../support/open_libc.ts";
 import { ServiceManager } from "../../lib/platform/sd_notify.ts";
 
-Deno.test("ServiceManager says how far the service is", async () => {
+Deno.test("ServiceManager reports the state of the service", async () => {
   const folder = Deno.makeTempDirSync();
   const manager = Deno.listenDatagram({ transport: "unixpacket", path: `${folder}/notify` });
   const service = new ServiceManager(`${folder}/notify`);
@@ -50,7 +50,7 @@ function bindAbstract(name: string): () => string {
   };
 }
 
-Deno.test("ServiceManager is silent where nobody wants to know", () => {
+Deno.test("ServiceManager is silent without NOTIFY_SOCKET", () => {
   new ServiceManager(undefined).ready("Serving");
   new ServiceManager("/nonexistent").ready("Serving");
   new ServiceManager("vsock:2:1234").reloading();

@@ -38,7 +38,7 @@ Deno.test("onSignals() calls the action of each signal, until it is aborted", as
 });
 
 Deno.test(
-  "onSignals() does nothing where it is over before it began",
+  "onSignals() does nothing if it is aborted already",
   { permissions: "none" },
   () => {
     onSignals({ stop() {} }, AbortSignal.abort());

@@ -19,7 +19,7 @@ async function connected() {
   return { fd, to, accepted };
 }
 
-Deno.test("streamCalls carry bytes from the address that was bound", async () => {
+Deno.test("streamCalls send bytes from the bound address", async () => {
   const { fd, to, accepted } = await connected();
   assertEquals((accepted.remoteAddr as Deno.NetAddr).hostname, "127.0.0.2");
   assert(connect(fd, to), "a connection that is there is there");
@@ -36,7 +36,7 @@ Deno.test("streamCalls carry bytes from the address that was bound", async () =>
   close(fd);
 });
 
-Deno.test("streamCalls do not wait for room", async () => {
+Deno.test("streamCalls do not block on a full buffer", async () => {
   const { fd, accepted } = await connected();
   const data = new Uint8Array(1 << 20);
   await eventually("there is no room", () => send(fd, data) === undefined);
@@ -44,7 +44,7 @@ Deno.test("streamCalls do not wait for room", async () => {
   accepted.close();
 });
 
-Deno.test("open() shares a port, from which there is one connection to each place", async () => {
+Deno.test("open() shares a port, with one connection per destination", async () => {
   const { fd, to, accepted } = await connected();
   const { port } = accepted.remoteAddr as Deno.NetAddr;
   const second = open({ address: "127.0.0.2", port });
@@ -55,7 +55,7 @@ Deno.test("open() shares a port, from which there is one connection to each plac
   accepted.close();
 });
 
-Deno.test("a port is free for the same place as soon as its connection is closed", async () => {
+Deno.test("a port can be used for a destination again as soon as its connection is closed", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const to = socketAddress({ address: "127.0.0.1", port: (listener.addr as Deno.NetAddr).port });
   let port = 0;
@@ -70,7 +70,7 @@ Deno.test("a port is free for the same place as soon as its connection is closed
   listener.close();
 });
 
-Deno.test("open() and connect() say what is wrong", () => {
+Deno.test("open() and connect() give the reason of a failure", () => {
   const code = (act: () => unknown) => assertThrows(act, LibcError).code;
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
@@ -87,7 +87,7 @@ Deno.test("open() and connect() say what is wrong", () => {
   );
 });
 
-Deno.test("connect() to a port where nobody listens is refused", async () => {
+Deno.test("connect() to a port without a listener is refused", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   listener.close();

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import "../support/open_libc.ts";
 import { Syslog, syslogLine } from "../../lib/platform/syslog.ts";
 
-Deno.test("syslogLine() is what syslog(3) would send", { permissions: "none" }, () => {
+Deno.test("syslogLine() equals the line of syslog(3)", { permissions: "none" }, () => {
   const line = syslogLine("notice", "rpc.statd", 12, new Date(2025, 10, 3, 5, 6, 7), "Version 1");
   assertEquals(line, "<29>Nov  3 05:06:07 rpc.statd[12]: Version 1");
 });
@@ -32,7 +32,7 @@ async function withPath(test: (path: string) => Promise<void>): Promise<void> {
   }
 }
 
-Deno.test("Syslog finds the log daemon again after it was gone, and says what is lost", async () => {
+Deno.test("Syslog reconnects to a restarted log daemon, and reports lost messages", async () => {
   await withPath(async (path) => {
     const log = new Syslog("rpc.statd", path);
     log.write("error", "nobody there yet");
@@ -68,7 +68,7 @@ Deno.test("Syslog goes to the new log daemon at once when only the socket was re
   });
 });
 
-Deno.test("Syslog does not wait long for a log daemon that does not read", async () => {
+Deno.test("Syslog waits only briefly for a log daemon that does not read", async () => {
   await withPath(async (path) => {
     const log = new Syslog("rpc.statd", path);
     const written = 2000; // more than any queue of datagrams has room for

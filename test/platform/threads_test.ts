@@ -3,13 +3,12 @@ import "../support/open_libc.ts";
 import { CompiledProgram, outcomeOf } from "../support/test_programs.ts";
 import { canStartThread } from "../../lib/platform/threads.ts";
 
-Deno.test("canStartThread() says yes where nothing is in the way", () => {
+Deno.test("canStartThread() is true without obstacles", () => {
   assertEquals(canStartThread(), true);
 });
 
 Deno.test({
-  name:
-    "field 10: a look-up for which there is no thread is to be tried later, and the process lives",
+  name: "field 10: a look-up without a thread is to be tried later, and the process survives",
   ignore: Deno.uid() !== 0,
   async fn() {
     using program = new CompiledProgram();

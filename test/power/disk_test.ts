@@ -4,7 +4,7 @@ import { Disk } from "./disk.ts";
 
 const SECTOR = 512;
 
-Deno.test("a power cut keeps what was flushed, and any sectors of the rest", async () => {
+Deno.test("a power cut keeps flushed data, and any sectors of the rest", async () => {
   const image = await Deno.makeTempFile();
   await Deno.truncate(image, 1 << 20);
   const before = await Disk.load(image);
@@ -30,7 +30,7 @@ Deno.test("a power cut keeps what was flushed, and any sectors of the rest", asy
   assertEquals(sectors(3, [true, false]), [1, 2, 0]);
 });
 
-Deno.test("a removal may be undone for a second, and what was removed since is no loss", () => {
+Deno.test("a removal may be undone for a second, and then is no loss", () => {
   const priv = "1".repeat(32);
   const files = new Map([["a", `0100007f 000186b5 00000003 00000010 ${priv} a us\n`]]);
   const ledger = new Ledger();

@@ -3,7 +3,7 @@ import { isCallbackProcedure, NLM_PROG, nlmCallback } from "../../lib/protocol/n
 
 const pure = { permissions: "none" } as const;
 
-Deno.test("isCallbackProcedure() takes the callbacks of known lock managers", pure, () => {
+Deno.test("isCallbackProcedure() accepts the callbacks of known lock managers", pure, () => {
   const known = [
     ["Linux lockd", 3, 16],
     ["Linux lockd, NLM 4", 4, 16],

@@ -4,7 +4,7 @@ import { fromUniversalAddress, toUniversalAddress } from "../../lib/protocol/uni
 
 const pure = { permissions: "none" } as const;
 
-Deno.test("toUniversalAddress() puts the port's two bytes behind the address", pure, () => {
+Deno.test("toUniversalAddress() appends the port's two bytes to the address", pure, () => {
   const cases = [
     ["0.0.0.0", 111, "0.0.0.0.0.111"],
     ["192.0.2.1", 662, "192.0.2.1.2.150"],
@@ -23,7 +23,7 @@ Deno.test("toUniversalAddress() leaves a link-local scope out", pure, () => {
   assertEquals(toUniversalAddress({ address: "fe80::1%eth0", port: 111 }), "fe80::1.0.111");
 });
 
-Deno.test("fromUniversalAddress() reads what implementations send", pure, () => {
+Deno.test("fromUniversalAddress() reads the addresses that implementations send", pure, () => {
   const cases = [
     // rpcbind 1.2.6, see test/golden/rpcbind.ts.
     ["127.0.0.1.157.202", "127.0.0.1", 40394],
@@ -39,7 +39,7 @@ Deno.test("fromUniversalAddress() reads what implementations send", pure, () => 
   }
 });
 
-Deno.test("fromUniversalAddress() refuses what is no universal address", pure, () => {
+Deno.test("fromUniversalAddress() refuses other text", pure, () => {
   const texts = [
     "",
     ".",
@@ -72,7 +72,7 @@ Deno.test("fromUniversalAddress() leaves the host part as it is", pure, () => {
   });
 });
 
-Deno.test("isIpv6() and netidFor() go by the colon", pure, () => {
+Deno.test("isIpv6() and netidFor() look for a colon", pure, () => {
   assertEquals(["127.0.0.1", "::1", "::ffff:127.0.0.1"].map(isIpv6), [false, true, true]);
   assertEquals(netidFor("udp", "192.0.2.1"), "udp");
   assertEquals(netidFor("tcp", "192.0.2.1"), "tcp");

@@ -86,7 +86,7 @@ const examples: readonly (readonly [string, string | undefined])[] = [
   ["%eth0", undefined],
 ];
 
-Deno.test("putDotted() writes what normaliseAddress() takes for an IPv4 address", pure, () => {
+Deno.test("putDotted() accepts the same IPv4 addresses as normaliseAddress()", pure, () => {
   for (const [text, normal] of examples) {
     const bytes = new Uint8Array(6);
     const isIpv4 = normal === SAME && !text.includes(":");
@@ -108,7 +108,7 @@ Deno.test("normaliseAddress() has one spelling for each address", pure, () => {
   }
 });
 
-Deno.test("normaliseAddress() leaves what it has made unchanged", pure, () => {
+Deno.test("normaliseAddress() is idempotent", pure, () => {
   for (const [text] of examples) {
     const normal = normaliseAddress(text);
     if (normal !== undefined) assertEquals(normaliseAddress(normal), normal, text);
@@ -182,7 +182,7 @@ Deno.test("normaliseAddress() refuses the damaged addresses that URL refuses", p
 });
 
 Deno.test(
-  "isLoopback() takes 127.0.0.0/8, ::1 and the mapped forms, and nothing else",
+  "isLoopback() accepts 127.0.0.0/8, ::1 and the mapped forms only",
   pure,
   () => {
     const loopback = ["127.0.0.1", "127.0.0.2", "127.255.255.255", "::1", "0:0:0:0:0:0:0:1"];
@@ -195,7 +195,7 @@ Deno.test(
   },
 );
 
-Deno.test("isLinkLocal() takes fe80::/10 only", pure, () => {
+Deno.test("isLinkLocal() accepts fe80::/10 only", pure, () => {
   for (const address of ["fe80::1", "febf::1", "fe80::1%eth0", "FE90::1"]) {
     assertEquals(isLinkLocal(address), true, address);
   }

@@ -24,7 +24,7 @@ Deno.test("encodeCall() writes header and arguments, without authentication", pu
   );
 });
 
-Deno.test("a call that is sent again names its own version of the program", pure, async () => {
+Deno.test("a repeated call has its own version of the program", pure, async () => {
   const mark = struct("mark", { value: int });
   const procedures = { MARK: { number: 1, args: mark, result: nothing, from: "any" } } as const;
   const [three, four] = [program("test", 9, 3, procedures), program("test", 9, 4, procedures)];
@@ -46,18 +46,18 @@ Deno.test("encodeCall() refuses arguments that have no encoding", pure, () => {
   assertThrows(() => encodeCall(table, "LENGTH", "a".repeat(9), 1), XdrError, "string<8>");
 });
 
-Deno.test("replyXid() tells the xid of a reply, zero too", pure, () => {
+Deno.test("replyXid() returns the xid of a reply, including zero", pure, () => {
   assertEquals(replyXid(hex("00000000 00000001")), 0);
   assertEquals(replyXid(hex("ffffffff 00000001 00000000")), 0xffffffff);
 });
 
-Deno.test("replyXid() passes over what is no reply", pure, () => {
+Deno.test("replyXid() ignores other messages", pure, () => {
   for (const digits of ["", "00000001", "00000001 000000", "00000001 00000000", "01 00000002"]) {
     assertEquals(replyXid(hex(digits)), undefined, digits);
   }
 });
 
-Deno.test("decodeReply() gives the result, whatever the verifier and what follows", pure, () => {
+Deno.test("decodeReply() returns the result, with any verifier and trailing bytes", pure, () => {
   const accepted = "00000001 00000001 00000000";
   const verifier = "00000006 00000005 01020304 05000000";
   const cases = [
@@ -86,7 +86,7 @@ const failures: [string, string, RpcFailure, string][] = [
 ];
 
 for (const [name, digits, failure, suffix] of failures) {
-  Deno.test(`decodeReply() tells ${name}`, pure, () => {
+  Deno.test(`decodeReply() reports ${name}`, pure, () => {
     const reply = decodeReply(LENGTH, hex("00000001 00000001", digits));
     assertEquals(reply, { ok: false, failure });
     assertEquals(
@@ -96,7 +96,7 @@ for (const [name, digits, failure, suffix] of failures) {
   });
 }
 
-Deno.test("decodeReply() tells why a call was denied", pure, () => {
+Deno.test("decodeReply() reports why a call was denied", pure, () => {
   const denied = "00000001 00000001 00000001";
   assertEquals(decodeReply(LENGTH, hex(denied, "00000000 00000002 00000003")), {
     ok: false,
@@ -108,7 +108,7 @@ Deno.test("decodeReply() tells why a call was denied", pure, () => {
   });
 });
 
-Deno.test("decodeReply() calls a reply that breaks off malformed", pure, () => {
+Deno.test("decodeReply() reports a truncated reply as malformed", pure, () => {
   const whole = hex("00000001 00000001 00000000 00000000 00000000 00000000 fffffffe");
   for (let length = 0; length < whole.length; length++) {
     const reply = decodeReply(LENGTH, whole.subarray(0, length));
@@ -117,7 +117,7 @@ Deno.test("decodeReply() calls a reply that breaks off malformed", pure, () => {
   assertEquals(decodeReply(LENGTH, whole).ok, true);
 });
 
-Deno.test("decodeReply() lets errors that are not XDR's through", pure, () => {
+Deno.test("decodeReply() passes on other errors than XDR's", pure, () => {
   const bug = new TypeError("a bug");
   const broken = {
     label: "broken",
@@ -131,7 +131,7 @@ Deno.test("decodeReply() lets errors that are not XDR's through", pure, () => {
   assertStrictEquals(error, bug);
 });
 
-Deno.test("RpcError tells kinds of failure in words", pure, () => {
+Deno.test("RpcError describes each kind of failure", pure, () => {
   const to = { address: "fd77::1", port: 700 };
   const message = (failure: RpcFailure) => new RpcError("SM_MON", to, failure).message;
   const start = "Cannot call SM_MON at fd77::1 port 700: ";

@@ -63,7 +63,7 @@ Deno.test("DatagramClient sends a call and returns its result", pure, async () =
   await client.close();
 });
 
-Deno.test("DatagramClient sends arguments that cannot change as they are", pure, async () => {
+Deno.test("DatagramClient caches the encoding of frozen arguments", pure, async () => {
   const pair = struct("pair", { name: string(8) });
   const pairs = program("pairs", 200_000, 3, {
     ONE: { number: 1, args: pair, result: string(8), from: "any" },
@@ -95,7 +95,7 @@ Deno.test("DatagramClient sends arguments that cannot change as they are", pure,
   ]);
 });
 
-Deno.test("DatagramClient takes xid 0 like any other", pure, async () => {
+Deno.test("DatagramClient treats xid 0 like any other", pure, async () => {
   const bench = new Bench(0);
   const call = bench.call();
   bench.socket.arrive(reply("00000000"), to);
@@ -103,7 +103,7 @@ Deno.test("DatagramClient takes xid 0 like any other", pure, async () => {
   await bench.client.close();
 });
 
-Deno.test("DatagramClient passes over a reply from another address or port", pure, async () => {
+Deno.test("DatagramClient ignores a reply from another address or port", pure, async () => {
   const bench = new Bench(7);
   const call = bench.call();
   for (const from of [{ ...to, port: 701 }, { ...to, address: "192.0.2.2" }]) {
@@ -121,7 +121,7 @@ Deno.test("DatagramClient compares addresses without their scope", pure, async (
   await bench.client.close();
 });
 
-Deno.test("DatagramClient passes over what is no reply to its call", pure, async () => {
+Deno.test("DatagramClient ignores messages that are no reply to its call", pure, async () => {
   const bench = new Bench(7);
   const call = bench.call();
   const strangers = [
@@ -136,7 +136,7 @@ Deno.test("DatagramClient passes over what is no reply to its call", pure, async
   await bench.client.close();
 });
 
-Deno.test("DatagramClient passes over a reply that comes too late or twice", pure, async () => {
+Deno.test("DatagramClient ignores a late or repeated reply", pure, async () => {
   const bench = new Bench(7, 8);
   const late = bench.call();
   await bench.assertTimesOut(late);
@@ -148,7 +148,7 @@ Deno.test("DatagramClient passes over a reply that comes too late or twice", pur
   await bench.client.close();
 });
 
-Deno.test("DatagramClient matches replies to calls in whatever order they come", pure, async () => {
+Deno.test("DatagramClient matches replies to calls in any order", pure, async () => {
   const bench = new Bench(1, 2, 3);
   const calls = [bench.call(), bench.call("ask", { ...to, port: 111 }), bench.call()];
   bench.socket.arrive(reply("00000003", "63636363"), to);
@@ -171,7 +171,7 @@ Deno.test("DatagramClient does not use the xid of an outstanding call", pure, as
   await bench.client.close();
 });
 
-Deno.test("DatagramClient throws what a reply other than SUCCESS says", pure, async () => {
+Deno.test("DatagramClient throws the status of a reply other than SUCCESS", pure, async () => {
   const bench = new Bench(1, 2, 3);
   const cases = [
     ["00000001 00000001 00000001 00000001 00000001", "denied"],
@@ -192,7 +192,7 @@ Deno.test("DatagramClient throws what a reply other than SUCCESS says", pure, as
   await bench.client.close();
 });
 
-Deno.test("DatagramClient throws what sending failed with, and frees the xid", pure, async () => {
+Deno.test("DatagramClient throws the error of sending, and frees the xid", pure, async () => {
   const bench = new Bench(7, 7);
   const unreachable = new TransportError("send to", to, "Network is unreachable");
   bench.socket.sendError = unreachable;
@@ -225,7 +225,7 @@ Deno.test(
   },
 );
 
-Deno.test("DatagramClient sends nothing where the arguments have no encoding", pure, async () => {
+Deno.test("DatagramClient sends nothing if the arguments have no encoding", pure, async () => {
   const bench = new Bench(7);
   await assertRejects(() => bench.call("a".repeat(9)), XdrError);
   assertEquals([bench.socket.sent.length, bench.clock.pending], [0, 0]);

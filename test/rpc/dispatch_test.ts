@@ -71,7 +71,7 @@ const DENIED = `${XID} 00000001 00000001`;
 
 // One test for each outcome, in the order of decision. Each call is also wrong in what is decided later.
 
-Deno.test("dispatch is silent on what is no call", pure, () => {
+Deno.test("dispatch does not answer messages that are no calls", pure, () => {
   const bench = new Bench();
   assertEquals(bench.reply(""), "silence");
   assertEquals(bench.reply(XID), "silence");
@@ -80,7 +80,7 @@ Deno.test("dispatch is silent on what is no call", pure, () => {
   assertEquals(bench.events, []);
 });
 
-Deno.test("dispatch is silent on a call with a broken header", pure, () => {
+Deno.test("dispatch does not answer a call with a broken header", pure, () => {
   const bench = new Bench();
   const header = [XID, CALL, RPC, PROG, VERS, "00000000", NONE].join("").replaceAll(" ", "");
   for (let length = 0; length < header.length; length += 2) {
@@ -186,14 +186,18 @@ Deno.test("dispatch answers arguments that do not decode with GARBAGE_ARGS", pur
   }
 });
 
-Deno.test("dispatch hands arguments and caller to the handler and encodes its result", pure, () => {
-  const bench = new Bench();
-  assertEquals(
-    bench.reply(XID, CALL, RPC, PROG, VERS, "00000001", NONE, ECHO_ARGS),
-    `${ACCEPTED} 00000000 ${ECHO_ARGS}`,
-  );
-  assertEquals(bench.events[1], ["ECHO", { name: "ab", number: 5 }, caller]);
-});
+Deno.test(
+  "dispatch passes arguments and caller to the handler, and encodes its result",
+  pure,
+  () => {
+    const bench = new Bench();
+    assertEquals(
+      bench.reply(XID, CALL, RPC, PROG, VERS, "00000001", NONE, ECHO_ARGS),
+      `${ACCEPTED} 00000000 ${ECHO_ARGS}`,
+    );
+    assertEquals(bench.events[1], ["ECHO", { name: "ab", number: 5 }, caller]);
+  },
+);
 
 Deno.test("dispatch ignores bytes after the arguments", pure, () => {
   const surplus = "00112233 44556677 8899aabb ccddeeff";
@@ -208,14 +212,14 @@ Deno.test("dispatch ignores bytes after the arguments", pure, () => {
   );
 });
 
-Deno.test("dispatch takes AUTH_SYS, and whatever verifier comes with it", pure, () => {
+Deno.test("dispatch accepts AUTH_SYS, with any verifier", pure, () => {
   const parms = "00000020 0000000a 636c6965 6e742e6c 61620000 00000000 00000000 00000000";
   const cred = `00000001 00000020 ${parms} 00000063 00000004 01020304`;
   const reply = new Bench().reply(XID, CALL, RPC, PROG, VERS, "00000000", cred);
   assertEquals(reply, `${ACCEPTED} 00000000`);
 });
 
-Deno.test("dispatch answers with the xid of the call, zero too", pure, () => {
+Deno.test("dispatch answers with the xid of the call, including zero", pure, () => {
   for (const xid of ["00000000", "ffffffff", "80000001"]) {
     const reply = new Bench().reply(xid, CALL, RPC, PROG, VERS, "00000000", NONE);
     assertEquals(reply, `${xid} 00000001 00000000 00000000 00000000 00000000`);
@@ -241,7 +245,7 @@ Deno.test("dispatch answers at once unless the handler returns a promise", pure,
   assertEquals(toHex((await later)!), `${ACCEPTED} 00000000 0000004d`);
 });
 
-Deno.test("dispatch sends no reply where the handler returns NO_REPLY", pure, async () => {
+Deno.test("dispatch sends no reply if the handler returns NO_REPLY", pure, async () => {
   const bench = new Bench();
   bench.count = () => NO_REPLY;
   const call = [XID, CALL, RPC, PROG, VERS, "00000007", NONE, "00000004"];
@@ -298,7 +302,7 @@ Deno.test("dispatch replies do not share memory", pure, () => {
   assertEquals(toHex(first), `${ACCEPTED} 00000000 00000005`);
 });
 
-Deno.test("dispatch waits for an access rule that has to find something out", pure, async () => {
+Deno.test("dispatch waits for an asynchronous access rule", pure, async () => {
   const bench = new Bench();
   const call = hex(XID, CALL, RPC, PROG, VERS, "00000007", NONE, "00000004");
   let decide: (verdict: Verdict) => void = () => {};

@@ -41,13 +41,13 @@ Deno.test("Refusals demands one function for each row that is not for any", pure
   void [good, missing, surplus];
 });
 
-Deno.test("service() joins a table with what fits it only", pure, () => {
+Deno.test("service() accepts only handlers that fit the table", pure, () => {
   service(table, { NULL: () => {}, LENGTH: (args) => args.length }, { LENGTH: () => -1 });
   // @ts-expect-error: a handler is missing
   service(table, { NULL: () => {} }, { LENGTH: () => -1 });
 });
 
-Deno.test("encodeCall() takes a row's own arguments only", pure, () => {
+Deno.test("encodeCall() accepts only the row's own arguments", pure, () => {
   encodeCall(table, "LENGTH", "abc", 1);
   encodeCall(table, "NULL", undefined, 1);
   // @ts-expect-error: there is no such row

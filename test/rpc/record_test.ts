@@ -30,7 +30,7 @@ Deno.test("toRecord() puts a message into one last fragment", pure, () => {
   assertEquals(toHex(toRecord(hex(""))), "80000000");
 });
 
-Deno.test("RecordParser gives back the messages of a stream", pure, () => {
+Deno.test("RecordParser returns the messages of a stream", pure, () => {
   const stream = hex("80000002 0102", "80000000", "80000003 030405");
   assertEquals(parse([stream]), ["0102", "", "030405"]);
   assertEquals(parse(bytewise(stream)), ["0102", "", "030405"]);
@@ -42,11 +42,11 @@ Deno.test("RecordParser joins the fragments of a record", pure, () => {
   assertEquals(parse(bytewise(stream)), ["01020304 05", "06"]);
 });
 
-Deno.test("RecordParser takes an empty last fragment", pure, () => {
+Deno.test("RecordParser accepts an empty last fragment", pure, () => {
   assertEquals(parse([hex("00000002 0102 80000000")]), ["0102"]);
 });
 
-Deno.test("RecordParser takes a record of very many fragments", pure, () => {
+Deno.test("RecordParser accepts a record of very many fragments", pure, () => {
   const fragments = Array.from({ length: MAX_BYTES - 1 }, () => "00000001 aa").join("");
   const [record] = parse([hex(fragments, "80000001 bb")]);
   assertEquals(record, toHex(new Uint8Array(MAX_BYTES).fill(0xaa, 0, -1).fill(0xbb, -1)));
@@ -60,7 +60,7 @@ Deno.test("RecordParser refuses an empty fragment that is not the last", pure, (
   }
 });
 
-Deno.test("RecordParser takes a record of the greatest length", pure, () => {
+Deno.test("RecordParser accepts a record of the maximum length", pure, () => {
   const message = new Uint8Array(MAX_BYTES).fill(7);
   assertEquals(parse([toRecord(message)]), [toHex(message)]);
 });
@@ -72,7 +72,7 @@ Deno.test("RecordParser refuses a longer record by its header alone", pure, () =
   assertThrows(() => parse(bytewise(hex("ffffffff"))), RecordError, "longer than 2000 bytes");
 });
 
-Deno.test("RecordParser adds fragments up for the greatest length", pure, () => {
+Deno.test("RecordParser adds up fragments for the maximum length", pure, () => {
   const fragment = hex("00000400", "aa".repeat(0x400));
   assertThrows(
     () => parse([fragment, hex("800003d1")]),
@@ -87,7 +87,7 @@ Deno.test("RecordParser starts each record at length zero", pure, () => {
   assertEquals(parse([record, record, record]).length, 3);
 });
 
-Deno.test("RecordParser hands over copies", pure, () => {
+Deno.test("RecordParser passes copies", pure, () => {
   const stream = hex("80000002 0102 80000002 0304");
   const records: Uint8Array[] = [];
   new RecordParser(MAX_BYTES).push(stream, (record) => records.push(record));

@@ -63,7 +63,7 @@ Deno.test("StreamClient writes a call as a record and returns its result", pure,
   await client.close();
 });
 
-Deno.test("StreamClient takes replies in any order and in any pieces", pure, async () => {
+Deno.test("StreamClient accepts replies in any order and in any pieces", pure, async () => {
   const bench = new Bench(1, 0);
   const client = bench.client();
   const calls = [ask(client), ask(client)];
@@ -78,7 +78,7 @@ Deno.test("StreamClient takes replies in any order and in any pieces", pure, asy
   await client.close();
 });
 
-Deno.test("StreamClient gives a call up when its time is over, and stays open", pure, async () => {
+Deno.test("StreamClient times out a call, and stays open", pure, async () => {
   const bench = new Bench(1, 2);
   const client = bench.client();
   const late = ask(client);
@@ -106,7 +106,7 @@ Deno.test("StreamClient.closed settles when the other side ends the connection",
   assertEquals(bench.clock.pending, 0);
 });
 
-Deno.test("StreamClient fails its calls with what broke the connection", pure, async () => {
+Deno.test("StreamClient fails its calls with the error of the connection", pure, async () => {
   const bench = new Bench(1);
   const client = bench.client();
   const call = assertRejects(() => ask(client), TransportError, "port 111: reset by peer");
@@ -116,7 +116,7 @@ Deno.test("StreamClient fails its calls with what broke the connection", pure, a
   await client.closed;
 });
 
-Deno.test("StreamClient closes a connection over which no records come", pure, async () => {
+Deno.test("StreamClient closes a connection with bytes that are no records", pure, async () => {
   const bench = new Bench(1);
   const client = bench.client();
   const call = assertRejects(() => ask(client), TransportError, "a record is longer than 65536");
@@ -126,7 +126,7 @@ Deno.test("StreamClient closes a connection over which no records come", pure, a
   assert(bench.connection.isClosed);
 });
 
-Deno.test("StreamClient throws what writing failed with", pure, async () => {
+Deno.test("StreamClient throws the error of writing", pure, async () => {
   const bench = new Bench(1);
   const client = bench.client();
   bench.connection.writeError = new TransportError("write to", to, "broken pipe");
@@ -168,7 +168,7 @@ Deno.test("callOverStream() throws a refused call, and closes", pure, async () =
   assertEquals([bench.clock.pending, bench.connection.isClosed], [0, true]);
 });
 
-Deno.test("callOverStream() throws why there is no connection", pure, async () => {
+Deno.test("callOverStream() throws the reason of a failed connection", pure, async () => {
   const bench = new Bench();
   const refused = new TransportError("connect to", to, "Connection refused");
   assertStrictEquals(
@@ -178,7 +178,7 @@ Deno.test("callOverStream() throws why there is no connection", pure, async () =
   assertEquals(bench.clock.pending, 0);
 });
 
-Deno.test("callOverStream() throws that the connection broke", pure, async () => {
+Deno.test("callOverStream() throws the error of a broken connection", pure, async () => {
   const bench = new Bench(7);
   const call = assertRejects(() => bench.callOnce(), TransportError, "the connection was closed");
   await settled();
@@ -187,7 +187,7 @@ Deno.test("callOverStream() throws that the connection broke", pure, async () =>
   assertEquals([bench.clock.pending, bench.connection.isClosed], [0, true]);
 });
 
-Deno.test("callOverStream() gives up connecting when its time is over", pure, async () => {
+Deno.test("callOverStream() times out while connecting", pure, async () => {
   const bench = new Bench();
   const connect: Connect = (_, signal) =>
     new Promise((_, reject) => {
@@ -201,7 +201,7 @@ Deno.test("callOverStream() gives up connecting when its time is over", pure, as
   await call;
 });
 
-Deno.test("callOverStream() gives up waiting when its time is over", pure, async () => {
+Deno.test("callOverStream() times out while waiting", pure, async () => {
   const bench = new Bench(7);
   const call = assertRejects(() => bench.callOnce(), RpcError, "no answer in 1000 ms");
   await settled();
@@ -210,7 +210,7 @@ Deno.test("callOverStream() gives up waiting when its time is over", pure, async
   assertEquals([bench.clock.pending, bench.connection.isClosed], [0, true]);
 });
 
-Deno.test("callOverStream() counts the time that connecting took", pure, async () => {
+Deno.test("callOverStream() counts the time of connecting", pure, async () => {
   const bench = new Bench(7);
   const connecting = Promise.withResolvers<FakeConnection>();
   const call = assertRejects(

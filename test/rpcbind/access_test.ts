@@ -33,29 +33,37 @@ function isLetIn(
   return rpcbindAccessFault(procedure, from, { insecure, dump, isOwnAddress }) === undefined;
 }
 
-Deno.test("SET is for the UNIX socket and loopback, for others with -i only", pure, () => {
-  assertEquals(isLetIn(RPCBPROC_SET, SOCKET), true);
-  assertEquals(isLetIn(RPCBPROC_SET, caller("127.0.0.1")), true);
-  assertEquals(isLetIn(RPCBPROC_SET, caller("::1")), true);
-  assertEquals(isLetIn(RPCBPROC_SET, caller("127.0.0.2")), false);
-  assertEquals(isLetIn(RPCBPROC_SET, STRANGER), false);
-  assertEquals(isLetIn(RPCBPROC_SET, STRANGER, true), true);
-  const { PMAPPROC_SET } = portmapV2.procedures;
-  assertEquals(PMAPPROC_SET.from, RPCBPROC_SET.from);
-});
+Deno.test(
+  "SET is permitted over the UNIX socket and loopback, and for other callers with -i",
+  pure,
+  () => {
+    assertEquals(isLetIn(RPCBPROC_SET, SOCKET), true);
+    assertEquals(isLetIn(RPCBPROC_SET, caller("127.0.0.1")), true);
+    assertEquals(isLetIn(RPCBPROC_SET, caller("::1")), true);
+    assertEquals(isLetIn(RPCBPROC_SET, caller("127.0.0.2")), false);
+    assertEquals(isLetIn(RPCBPROC_SET, STRANGER), false);
+    assertEquals(isLetIn(RPCBPROC_SET, STRANGER, true), true);
+    const { PMAPPROC_SET } = portmapV2.procedures;
+    assertEquals(PMAPPROC_SET.from, RPCBPROC_SET.from);
+  },
+);
 
-Deno.test("DUMP is for this host, for others over TCP and with dump = all only", pure, () => {
-  assertEquals(isLetIn(RPCBPROC_DUMP, SOCKET), true);
-  assertEquals(isLetIn(RPCBPROC_DUMP, caller("127.0.0.9")), true);
-  assertEquals(isLetIn(RPCBPROC_DUMP, caller("192.0.2.7")), true, "asked at its own address");
-  assertEquals(isLetIn(RPCBPROC_DUMP, caller("fe80::7")), false, "on some link");
-  assertEquals(isLetIn(RPCBPROC_SET, caller("192.0.2.7", 700)), false);
-  assertEquals(isLetIn(RPCBPROC_DUMP, STREAM), false);
-  assertEquals(isLetIn(RPCBPROC_DUMP, STREAM, false, "all"), true);
-  assertEquals(isLetIn(RPCBPROC_DUMP, STRANGER, false, "all"), false);
-});
+Deno.test(
+  "DUMP is permitted for local callers, and for other callers over TCP with dump = all",
+  pure,
+  () => {
+    assertEquals(isLetIn(RPCBPROC_DUMP, SOCKET), true);
+    assertEquals(isLetIn(RPCBPROC_DUMP, caller("127.0.0.9")), true);
+    assertEquals(isLetIn(RPCBPROC_DUMP, caller("192.0.2.7")), true, "asked at its own address");
+    assertEquals(isLetIn(RPCBPROC_DUMP, caller("fe80::7")), false, "on some link");
+    assertEquals(isLetIn(RPCBPROC_SET, caller("192.0.2.7", 700)), false);
+    assertEquals(isLetIn(RPCBPROC_DUMP, STREAM), false);
+    assertEquals(isLetIn(RPCBPROC_DUMP, STREAM, false, "all"), true);
+    assertEquals(isLetIn(RPCBPROC_DUMP, STRANGER, false, "all"), false);
+  },
+);
 
-Deno.test("everybody may ask where a service is", pure, () => {
+Deno.test("any caller may ask for the address of a service", pure, () => {
   assertEquals(isLetIn(RPCBPROC_GETADDR, STRANGER), true);
 });
 

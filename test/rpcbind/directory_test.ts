@@ -11,7 +11,7 @@ Deno.test("the user is that of the packages, else nobody", pure, () => {
   assertEquals(rpcUser("_rpc:x:0:0:::"), { uid: 65534, gid: 65534 }, "never root");
 });
 
-Deno.test("the directory is made by every user, and one that cannot be had is named", () => {
+Deno.test("any user creates the directory, and a failure names it", () => {
   const folder = Deno.makeTempDirSync();
   try {
     prepareDirectory(`${folder}/rpcbind`);

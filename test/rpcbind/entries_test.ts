@@ -23,25 +23,29 @@ Deno.test("set() keeps the address of an entry until it is removed", pure, () =>
   assertEquals(entries.all, [entry(1, 1, "udp", "0.0.0.0.1.1", "superuser")]);
 });
 
-Deno.test("set() enters the caller as owner, whatever it says itself", pure, () => {
+Deno.test("set() records the caller as owner, whatever owner it names", pure, () => {
   const { entries } = make();
   entries.set(entry(1, 1, "udp", "x", "superuser"), "1000");
   assertEquals(entries.all[0]!.r_owner, "1000");
 });
 
-Deno.test("unset() is for the owner and root; it stops at a stranger's entry", pure, () => {
-  const { entries } = make(
-    entry(1, 1, "udp", "a", "1000"),
-    entry(1, 1, "tcp", "a", "superuser"),
-    entry(1, 1, "udp6", "a", "1000"),
-  );
-  assertEquals(entries.unset(entry(1, 1, "tcp", ""), "1000"), false);
-  assertEquals(entries.unset(entry(1, 1, "", ""), "1000"), false);
-  assertEquals(entries.all.map(({ r_netid }) => r_netid), ["tcp", "udp6"]);
-  assertEquals(entries.unset(entry(1, 1, "", ""), "superuser"), true);
-  assertEquals(entries.all, []);
-  assertEquals(entries.unset(entry(1, 1, "", ""), "1000"), true, "nothing is left of it");
-});
+Deno.test(
+  "unset() is permitted for the owner and root, and stops at another owner's entry",
+  pure,
+  () => {
+    const { entries } = make(
+      entry(1, 1, "udp", "a", "1000"),
+      entry(1, 1, "tcp", "a", "superuser"),
+      entry(1, 1, "udp6", "a", "1000"),
+    );
+    assertEquals(entries.unset(entry(1, 1, "tcp", ""), "1000"), false);
+    assertEquals(entries.unset(entry(1, 1, "", ""), "1000"), false);
+    assertEquals(entries.all.map(({ r_netid }) => r_netid), ["tcp", "udp6"]);
+    assertEquals(entries.unset(entry(1, 1, "", ""), "superuser"), true);
+    assertEquals(entries.all, []);
+    assertEquals(entries.unset(entry(1, 1, "", ""), "1000"), true, "nothing is left of it");
+  },
+);
 
 Deno.test("find() prefers the version, else takes the last of the program and netid", pure, () => {
   const { entries } = make(
@@ -54,7 +58,7 @@ Deno.test("find() prefers the version, else takes the last of the program and ne
   assertEquals(entries.find(1, 1, "udp6"), undefined);
 });
 
-Deno.test("version 2 sees what has an IPv4 address and netid udp or tcp", pure, () => {
+Deno.test("version 2 shows entries with an IPv4 address and netid udp or tcp", pure, () => {
   const { entries } = make(
     entry(1, 1, "udp", "0.0.0.0.8.1"),
     entry(1, 3, "udp", "junk"),
@@ -77,7 +81,7 @@ function room(entries: Entries, owner: string): number {
   return made;
 }
 
-Deno.test("no user fills the room of others, nor people that of the system's users", pure, () => {
+Deno.test("no user fills the room of other users, nor people that of system users", pure, () => {
   const { entries } = make();
   assertEquals(["1000", "1001", "1002"].map((owner) => room(entries, owner)), [256, 256, 256]);
   entries.unset(entry(7, 1000, "udp", ""), "1000");
@@ -93,13 +97,13 @@ Deno.test("users cannot fill the room of root's services", pure, () => {
   assertEquals(room(entries, "superuser"), 4096);
 });
 
-Deno.test("set() takes no texts that no service has", pure, () => {
+Deno.test("set() refuses implausible texts", pure, () => {
   const { entries } = make();
   assertEquals(entries.set(entry(1, 1, "n".repeat(400), "a".repeat(112)), "superuser"), true);
   assertEquals(entries.set(entry(2, 1, "n".repeat(400), "a".repeat(113)), "superuser"), false);
 });
 
-Deno.test("each change is told, and only a change", pure, () => {
+Deno.test("each change is reported, and nothing else", pure, () => {
   const made = make();
   made.entries.set(entry(1, 1, "udp", "x"), "1");
   made.entries.set(entry(1, 1, "udp", "x"), "1");
@@ -109,7 +113,7 @@ Deno.test("each change is told, and only a change", pure, () => {
   assertEquals(made.changes, 2);
 });
 
-Deno.test("restore() passes over what is registered already", pure, () => {
+Deno.test("restore() skips entries that are registered already", pure, () => {
   const own = ownEntries(new Set(["udp"]));
   const { entries } = make(...own);
   assertEquals(entries.restore([...own, entry(1, 1, "udp", "x", "1")]), 1);

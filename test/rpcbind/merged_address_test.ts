@@ -21,31 +21,31 @@ function merged(registered: string, address: string, hint = ""): string | undefi
   return mergedAddress(registered, { address, hint }, HOST);
 }
 
-Deno.test("who asks gets the address on his network", pure, () => {
+Deno.test("a caller gets the address on its own network", pure, () => {
   assertEquals(merged("0.0.0.0.8.1", "192.168.7.99"), "192.168.7.5.8.1");
   assertEquals(merged("0.0.0.0.8.1", "10.1.200.1"), "10.1.0.5.8.1");
   assertEquals(merged("0.0.0.0.8.1", "127.0.0.1"), "127.0.0.1.8.1");
   assertEquals(merged("::.8.1", "fd00:1::99"), "fd00:1::5.8.1");
 });
 
-Deno.test("who asks from elsewhere gets the first address, but not one of loopback", pure, () => {
+Deno.test("a caller of another network gets the first address that is not loopback", pure, () => {
   assertEquals(merged("0.0.0.0.8.1", "203.0.113.1"), "10.1.0.5.8.1");
   assertEquals(merged("::.8.1", "2001:db8::1"), "fd00:1::5.8.1");
 });
 
-Deno.test("the address that was asked counts before the one that asks", pure, () => {
+Deno.test("the called address takes precedence over the caller's", pure, () => {
   assertEquals(merged("0.0.0.0.8.1", "203.0.113.1", "192.168.7.5.0.111"), "192.168.7.5.8.1");
   assertEquals(merged("::.8.1", "2001:db8::1", "192.168.7.5.0.111"), undefined);
   assertEquals(merged("0.0.0.0.8.1", "203.0.113.1", "junk"), undefined);
 });
 
-Deno.test("a link-local asker gets the address of its link", pure, () => {
+Deno.test("a link-local caller gets the address of its link", pure, () => {
   assertEquals(merged("::.8.1", "fe80::99%eth1"), "fe80::6.8.1");
   assertEquals(merged("::.8.1", "fe80::99%3"), "fe80::6.8.1");
   assertEquals(merged("::.8.1", "fe80::99"), "fe80::5.8.1");
 });
 
-Deno.test("a service at one address is there for everybody", pure, () => {
+Deno.test("a service bound to one address is shown to every caller", pure, () => {
   assertEquals(merged("10.1.0.5.8.1", "192.168.7.99"), "10.1.0.5.8.1");
   for (const none of ["junk", "", "0.0.0.0.8", "0.0.0.0.8.1.1", "0.0.0.0.256.1", "..8.1"]) {
     assertEquals(merged(none, "192.168.7.99"), undefined, none);

@@ -12,7 +12,7 @@ function entry(r_prog: number, r_netid: string, r_addr: string) {
 }
 
 Deno.test(
-  "a service that falls silent is shown once, stays, and is shown when it is back",
+  "a service that falls silent is logged once, stays registered, and is logged when it is back",
   pure,
   async () => {
     const entries = new Entries([

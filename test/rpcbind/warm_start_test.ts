@@ -40,14 +40,14 @@ async function loaded(
 
 const WHOLE = toBytes(rpcblist, [ENTRY]);
 
-Deno.test("what was kept is there again, also from files of Debian's, which have no boot", async () => {
+Deno.test("kept entries are restored, also from Debian's files, which have no boot id", async () => {
   for (const files of [{ boot_id: BOOT }, { boot_id: `${BOOT}\n` }, {}]) {
     const { entries, lines } = await loaded({ "rpcbind.xdr": WHOLE, ...files });
     assertEquals([entries, lines], [[ENTRY], []]);
   }
 });
 
-Deno.test("what was kept in another boot is not used", async () => {
+Deno.test("entries kept in another boot are not restored", async () => {
   const { entries, lines } = await loaded({ "rpcbind.xdr": WHOLE, boot_id: "another" });
   assertEquals(entries, []);
   assertMatch(lines[0]!, /^notice: .*it is of an earlier boot/);
@@ -60,14 +60,14 @@ const DAMAGED: Readonly<Record<string, Uint8Array>> = {
   "too long": new Uint8Array(9 * 1024 * 1024),
 };
 for (const [fault, bytes] of Object.entries(DAMAGED)) {
-  Deno.test(`a file that is damaged is said and replaced: ${fault}`, async () => {
+  Deno.test(`a damaged file is reported and replaced: ${fault}`, async () => {
     const { entries, lines, after } = await loaded({ "rpcbind.xdr": bytes, boot_id: BOOT });
     assertEquals([entries, lines.length, after], [[], 1, WHOLE]);
     assertMatch(lines[0]!, /^warning: Starting without the entries in .*rpcbind\.xdr/);
   });
 }
 
-Deno.test("no link is followed, and none is written through", async () => {
+Deno.test("no link is followed, neither for reading nor for writing", async () => {
   const target = await Deno.makeTempFile();
   try {
     await Deno.writeFile(target, WHOLE);
@@ -83,7 +83,7 @@ Deno.test("no link is followed, and none is written through", async () => {
   }
 });
 
-Deno.test("what cannot be written is said once", async () => {
+Deno.test("a file that cannot be written is reported once", async () => {
   const { lines } = await loaded({}, (path) => Deno.mkdirSync(path));
   assertEquals(lines.length, 2);
   assertMatch(lines[1]!, /^warning: Cannot keep what is registered in /);

@@ -36,7 +36,7 @@ function daemonWith(registrations: readonly object[]) {
   return { clock, watchers, answers, settle };
 }
 
-Deno.test("declareRebooted is answered when every lock manager has said something", async () => {
+Deno.test("declareRebooted is answered once every lock manager has replied", async () => {
   const [first, second] = [{ lastState: 7 }, { lastState: 7 }];
   const { clock, watchers, answers, settle } = daemonWith([first, second]);
   await clock.run(1);
@@ -50,7 +50,7 @@ Deno.test("declareRebooted is answered when every lock manager has said somethin
   assertEquals([watchers.size, clock.pending], [0, 0]);
 });
 
-Deno.test("declareRebooted waits for silent lock managers to its limit", async () => {
+Deno.test("declareRebooted waits for silent lock managers until its limit", async () => {
   const { clock, watchers, answers } = daemonWith([{ lastState: 7 }]);
   await clock.run(LIMIT_MS - 1);
   assertEquals(answers, []);
@@ -59,7 +59,7 @@ Deno.test("declareRebooted waits for silent lock managers to its limit", async (
   assertEquals([watchers.size, clock.pending], [0, 0]);
 });
 
-Deno.test("declareRebooted of a peer that nobody monitors is answered at once", async () => {
+Deno.test("declareRebooted of an unmonitored peer is answered at once", async () => {
   const { clock, answers } = daemonWith([]);
   await clock.run(1);
   assertEquals(answers, [{ ok: true, count: 0, told: 0, failed: [] }]);

@@ -23,7 +23,7 @@ function mon(mon_name: string): Mon {
   return { mon_id: { mon_name, my_id: me }, priv: new Uint8Array(16) };
 }
 
-Deno.test("statd serves on with a quota that is used up", async () => {
+Deno.test("statd keeps serving with an exhausted quota", async () => {
   using world = newMonitor();
   const { monitor, clock, log, files, directory, called } = world;
   const call = async <K extends keyof Rows & string>(name: K, args: Args<Rows[K]>) => {

@@ -87,7 +87,7 @@ Deno.test("22: events arrive as lines of JSON, in order", pure, async () => {
 });
 
 Deno.test(
-  "22: a program that does not read costs a queue, and is told what it has missed",
+  "22: a program that does not read fills a queue, and is told how many events it has missed",
   pure,
   async () => {
     const { program, takers, settled } = setUp(false);
@@ -113,7 +113,7 @@ Deno.test(
 );
 
 Deno.test(
-  "22: a program that ends or closes its input is started again, ever later",
+  "22: a program that ends or closes its input is restarted with back-off",
   pure,
   async () => {
     const { program, takers, clock, log, settled } = setUp(false);

@@ -46,7 +46,7 @@ Deno.test("trust 5: few callouts run at a time, in order, and few notices wait",
 });
 
 Deno.test(
-  "operator B: a callout that hangs or fails is a fault until one succeeds",
+  "operator B: a hung or failed callout is a fault until one succeeds",
   pure,
   async () => {
     const { clock, running, callout } = setUp();
@@ -64,7 +64,7 @@ Deno.test(
   },
 );
 
-Deno.test("a callout that failed is no fault for ever", pure, async () => {
+Deno.test("the fault of a failed callout expires", pure, async () => {
   const { clock, running, set, current } = setUp();
   const failed = current()!.monitored("nodeb", "here");
   running[0]!.end({ outcome: "exited", status: 3 });
@@ -92,18 +92,22 @@ Deno.test("a callout that cannot be run is a fault until it can", pure, async ()
   assertEquals(current()!.fault, undefined);
 });
 
-Deno.test("a notice whose callout is under way is left to be repeated", pure, async () => {
-  const { running, callout } = setUp();
-  const first = callout.notified("nodeb", "10.0.0.2", -5);
-  assertEquals(callout.notified("nodeb", "10.0.0.2", -5), undefined);
-  assertEquals(running.map(({ args }) => args), [["sm-notify", "nodeb", "10.0.0.2"]]);
-  running[0]!.end(SUCCESS);
-  await first;
-  assertEquals(callout.notified("nodeb", "10.0.0.2", -5) !== undefined, true);
-});
+Deno.test(
+  "a notice whose callout is running is left unanswered, to be repeated",
+  pure,
+  async () => {
+    const { running, callout } = setUp();
+    const first = callout.notified("nodeb", "10.0.0.2", -5);
+    assertEquals(callout.notified("nodeb", "10.0.0.2", -5), undefined);
+    assertEquals(running.map(({ args }) => args), [["sm-notify", "nodeb", "10.0.0.2"]]);
+    running[0]!.end(SUCCESS);
+    await first;
+    assertEquals(callout.notified("nodeb", "10.0.0.2", -5) !== undefined, true);
+  },
+);
 
 Deno.test(
-  "realworld F6: a callout that fails leaves a line with all that is known",
+  "realworld F6: a failed callout leaves a log line with all known facts",
   pure,
   async () => {
     const { running, log, callout } = setUp();

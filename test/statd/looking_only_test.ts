@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { ControlRequest } from "../../lib/control/protocol.ts";
 import { type ControlActions, lookingOnly } from "../../lib/statd/control_server.ts";
 
-Deno.test("lookingOnly() passes status and list on, and refuses whatever else there is", async () => {
+Deno.test("lookingOnly() passes on status and list, and refuses all other commands", async () => {
   const asked: string[] = [];
   const actions: ControlActions = {
     list: () => [[]],

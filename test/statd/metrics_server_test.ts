@@ -62,7 +62,7 @@ Deno.test("a request is answered, and the connection closed", async () => {
   assertEquals(it.clock.pending, 0);
 });
 
-Deno.test("trust 2: half a request has 5 s, and its place is given to the next one", async () => {
+Deno.test("trust 2: a partial request times out after 5 s, and its place is given to the next one", async () => {
   using it = setUp();
   const halves: Deno.Conn[] = [];
   for (let i = 0; i < 20; i++) {
@@ -78,7 +78,7 @@ Deno.test("trust 2: half a request has 5 s, and its place is given to the next o
   assertEquals(await replies, new Array(20).fill(""));
 });
 
-Deno.test("B7: close() does not wait for anybody", async () => {
+Deno.test("B7: close() does not wait for clients", async () => {
   using it = setUp();
   const half = await it.connect();
   await send(half, GET);
@@ -89,7 +89,7 @@ Deno.test("B7: close() does not wait for anybody", async () => {
   assertEquals(await received(other), "");
 });
 
-Deno.test("trust 2: a text that cannot be made is an error in the log, and no end", async () => {
+Deno.test("trust 2: a metrics text that cannot be built is logged as an error, and the endpoint continues", async () => {
   let isBroken = true;
   using it = setUp(() => {
     if (isBroken) throw new Error("no such counter");
@@ -112,7 +112,7 @@ Deno.test("a request that is too long is refused", async () => {
   assertMatch(await received(connection), /^(HTTP\/1\.1 431 |$)/);
 });
 
-Deno.test("judge() takes GET and HEAD of the two paths, with one right Host", pure, () => {
+Deno.test("judge() accepts GET and HEAD of the two paths, with one valid Host", pure, () => {
   const status = (line: string, ...fields: string[]) => judge([line, ...fields].join("\r\n"))[0];
   const host = "Host: [::1]:9100";
   for (const path of ["/", "/metrics", "/metrics?a=b", "http://server1/metrics"]) {
@@ -138,7 +138,7 @@ Deno.test("judge() takes GET and HEAD of the two paths, with one right Host", pu
   assertEquals(status("GET / HTTP/1.1", host, "Transfer-Encoding: chunked"), 400);
 });
 
-Deno.test("trust 7: a field of blanks takes no longer than another one", pure, () => {
+Deno.test("trust 7: a field of blanks takes no longer to parse than another field", pure, () => {
   // Each of them took 0.3 s, in which nobody was answered.
   const head = `GET / HTTP/1.1\r\nHost: a\r\nX: a${" ".repeat(8_000)}b`;
   for (let i = 0; i < 1_000; i++) assertEquals(judge(head), [200, false]);

@@ -31,7 +31,7 @@ const REPORT: StatusReport = {
   problems: [],
 };
 
-Deno.test("metricsText() is what Prometheus reads", pure, () => {
+Deno.test("metricsText() is valid for Prometheus", pure, () => {
   const families = readMetrics(metricsText(REPORT));
   const value = (name: string, labels = "") => families.get(name)?.samples.get(labels);
   assertEquals(value("nsm_info", '{version="1.0\\"\\\\"}'), 1);

@@ -62,7 +62,7 @@ Deno.test("NULL and STAT are answered while the list is loaded, the rest afterwa
   await atOnce;
 });
 
-Deno.test("calls that wait for the list are not answered by half of it", async () => {
+Deno.test("calls that wait for the list are answered by the whole list", async () => {
   const { world, monitor, stopping, clock, call } = startLoading();
   using _world = world;
   const reply = call("SM_UNMON", { mon_name: `10.99.1.${PEERS - 1}`, my_id: me });
@@ -72,7 +72,7 @@ Deno.test("calls that wait for the list are not answered by half of it", async (
   assert(monitor.list.size < PEERS);
 });
 
-Deno.test("a file of records that cannot be read is read later, and its notice waits", async () => {
+Deno.test("an unreadable record file is read later, and its notice waits", async () => {
   const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
   const record = (monName: string) => formatRecord({ ...registration, monName });
   const unreadable = new Set(["10.99.1.1"]);
@@ -93,7 +93,7 @@ Deno.test("a file of records that cannot be read is read later, and its notice w
   assert(log.lines.some((line) => line.includes("Read a file of records that could not be read")));
 });
 
-Deno.test("a file that is read late does not make anew what SM_UNMON is removing", async () => {
+Deno.test("a file read late does not restore a registration that SM_UNMON is removing", async () => {
   const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
   const record = { ...registration, monName: "10.99.1.1" };
   const unreadable = new Set([record.monName]);
@@ -105,7 +105,7 @@ Deno.test("a file that is read late does not make anew what SM_UNMON is removing
   assertEquals([store.unread, list.size], [0, 0]);
 });
 
-Deno.test("what was learned of a peer stays while its record cannot be read", async () => {
+Deno.test("facts about a peer are kept while its record cannot be read", async () => {
   const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
   const unreadable = new Set(["10.99.1.1"]);
   const records = {

@@ -12,7 +12,7 @@ openBackgroundFiles();
 
 const REQUESTER = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
 
-Deno.test("countMissing() asks the disk once at a time, and says where it cannot tell", async () => {
+Deno.test("countMissing() reads the disk once at a time, and reports failures", async () => {
   const directory = await Deno.makeTempDir();
   const stop = new AbortController();
   await Deno.mkdir(`${directory}/sm`);

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import "../support/open_libc.ts";
 import { lockDirectory } from "../../lib/store/directory_lock.ts";
 
-Deno.test("lockDirectory() lets one in, and the next when it is gone", () => {
+Deno.test("lockDirectory() admits one process, and the next after its end", () => {
   const path = Deno.makeTempDirSync();
   Deno.mkdirSync(`${path}/sm`);
   try {
@@ -20,7 +20,7 @@ Deno.test("lockDirectory() says which directory is missing", () => {
   assertThrows(() => lockDirectory("/no/such/directory"), Deno.errors.NotFound);
 });
 
-Deno.test("trust 9: a lock on the directory, which anybody can take, does not keep us out", () => {
+Deno.test("trust 9: a lock on the directory itself, which any user can take, does not block the start", () => {
   const path = Deno.makeTempDirSync();
   Deno.mkdirSync(`${path}/sm`);
   try {
@@ -33,7 +33,7 @@ Deno.test("trust 9: a lock on the directory, which anybody can take, does not ke
   }
 });
 
-Deno.test("trust 9: what is no file in the place of the lock does not keep us out", async () => {
+Deno.test("trust 9: another kind of file in place of the lock does not block the start", async () => {
   const path = Deno.makeTempDirSync();
   const lock = `${path}/.statd.lock`;
   Deno.mkdirSync(`${path}/sm`);

@@ -123,7 +123,7 @@ inDirectory("nothing is kept where the setting events is 0", (directory) => {
 });
 
 for (const kind of ["garbage", "zeros", "a folder"] as const) {
-  inDirectory(`what is no history is put aside, and said: ${kind}`, (directory) => {
+  inDirectory(`a damaged history is put aside and reported: ${kind}`, (directory) => {
     const aside = `${path(directory)}.damaged`;
     if (kind === "a folder") Deno.mkdirSync(path(directory));
     else Deno.writeTextFileSync(path(directory), kind === "zeros" ? "\0".repeat(4096) : "so\nit\n");
@@ -142,7 +142,7 @@ for (const kind of ["garbage", "zeros", "a folder"] as const) {
   });
 }
 
-inDirectory("half of the first line is no damage", (directory) => {
+inDirectory("a partial first line is no damage", (directory) => {
   const line = '\n{"at":"2024-01-01T00:00:00.000Z","program":"rpc.statd","event":"told"}';
   for (let length = 0; length < line.length; length++) {
     Deno.writeTextFileSync(path(directory), line.slice(0, length));
@@ -154,7 +154,7 @@ inDirectory("half of the first line is no damage", (directory) => {
   }
 });
 
-Deno.test("what is no event is passed over", () => {
+Deno.test("lines that are no events are skipped", () => {
   const good = { at: "2024-01-01T00:00:00.000Z", program: "rpc.statd", event: "told", peer: "a" };
   const bad = [
     "",

@@ -34,7 +34,7 @@ function open(disk: FragileDisk): Opened {
   return { store, disk, log, loaded: [...store.load()] };
 }
 
-Deno.test("load() passes over what is not a record, one line of the log each", pure, () => {
+Deno.test("load() skips lines that are no records, with a log line each", pure, () => {
   const disk = diskWith({
     "sm/good": text(record("good")),
     "sm/half": `${text(record("half"))}0100007f half\n\x00\xff\n`,
@@ -70,7 +70,7 @@ Deno.test("load() passes over what is not a record, one line of the log each", p
   assertEquals(disk.files, before);
 });
 
-Deno.test("load() removes what was not written to its end, and nothing else", pure, () => {
+Deno.test("load() removes unfinished files only", pure, () => {
   const disk = diskWith({
     "sm/.0.new": "half",
     "sm/.a.new": "left by nfs-utils 2.8",
@@ -84,7 +84,7 @@ Deno.test("load() removes what was not written to its end, and nothing else", pu
   assertEquals(log.of("info").length, 3);
 });
 
-Deno.test("load() removes what was half written a moment ago, as the directory is locked", () => {
+Deno.test("load() removes recent unfinished files, since the directory is locked", () => {
   const directory = Deno.makeTempDirSync();
   try {
     Deno.mkdirSync(`${directory}/sm`);
@@ -96,7 +96,7 @@ Deno.test("load() removes what was half written a moment ago, as the directory i
   }
 });
 
-Deno.test("load() goes on where it may not remove or sync anything", pure, () => {
+Deno.test("load() continues if it may not remove or sync anything", pure, () => {
   const disk = diskWith({ "sm/.0.new": "half", "sm/a": text(record("a")) });
   disk.fault = (operation) =>
     operation === "remove" || operation === "syncDirectory"
@@ -107,12 +107,12 @@ Deno.test("load() goes on where it may not remove or sync anything", pure, () =>
   assertEquals(log.lines.length, 2);
 });
 
-Deno.test("load() fails where there is no directory", pure, () => {
+Deno.test("load() fails without a directory", pure, () => {
   const error = assertThrows(() => open(new FragileDisk([STATE_DIRECTORY])), StoreError);
   assertEquals(error.message, 'Cannot read "/nsm/sm": No such directory (os error 2)');
 });
 
-Deno.test("otherNames() tells under which names nfs-utils has a peer", pure, () => {
+Deno.test("otherNames() returns the names under which nfs-utils files a peer", pure, () => {
   const { store } = open(diskWith({
     "sm/host.example": text(record("10.0.0.1"), record("alias")),
     "sm/second.example": text(record("alias", "them")),
@@ -125,7 +125,7 @@ Deno.test("otherNames() tells under which names nfs-utils has a peer", pure, () 
   assertEquals(store.otherNames("unknown"), []);
 });
 
-Deno.test("put() goes on in the file in which nfs-utils has the peer", pure, async () => {
+Deno.test("put() uses the file in which nfs-utils has the peer", pure, async () => {
   const official = `${text(record("10.0.0.1"))}junk\n${text(record("alias"))}`;
   const { store, disk } = open(diskWith({ "sm/host.example": official }));
   await store.put(record("10.0.0.1", "us", 2), record("10.0.0.1"));
@@ -141,7 +141,7 @@ Deno.test("put() goes on in the file in which nfs-utils has the peer", pure, asy
   assertEquals(disk.files["/nsm/sm/host.example"], "junk\n");
 });
 
-Deno.test("put() adds to a file that came since load()", pure, async () => {
+Deno.test("put() adds to a file created since load()", pure, async () => {
   const { store, disk } = open(diskWith({}));
   await store.put(record("a"));
   disk.rename("/nsm/sm/a", "/nsm/sm.bak/a");
@@ -153,7 +153,7 @@ Deno.test("put() adds to a file that came since load()", pure, async () => {
   assertEquals(other.disk.files["/nsm/sm/a"], text(record("a", "them"), record("a")));
 });
 
-Deno.test("put() writes nothing where the record is there already", pure, async () => {
+Deno.test("put() writes nothing if the record exists already", pure, async () => {
   const { store, disk } = open(diskWith({ "sm/a": text(record("a"), record("a", "them")) }));
   const before = [...disk.journal];
   await store.put(record("a"), record("a"));
@@ -167,7 +167,7 @@ Deno.test("put() does not follow a symbolic link", pure, async () => {
   await assertRejects(() => store.put(record("a")), StoreError, "it is not a regular file");
 });
 
-Deno.test("put() says what is wrong with a record", pure, async () => {
+Deno.test("put() names the fault of a record", pure, async () => {
   const { store, disk } = open(diskWith({}));
   const faults: [MonitorRecord, string][] = [
     [record("../../etc/cron.d/x"), "the name begins with a dot"],
@@ -206,7 +206,7 @@ Deno.test("remove() rewrites a file once for all of its records", pure, async ()
   assertEquals(disk.journal.filter((line) => line.startsWith("create")).length, 1);
 });
 
-Deno.test("remove() removes what it can and tells of what it cannot", pure, async () => {
+Deno.test("remove() removes what it can, and reports the rest", pure, async () => {
   const { store, disk } = open(diskWith({ "sm/a": text(record("a")), "sm/b": text(record("b")) }));
   disk.fault = (operation, path) =>
     /^(remove|rename)$/.test(operation) && /\/a( |$)/.test(path)
@@ -275,7 +275,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a file that cannot be read is its peer's, in whatever letters the peer is changed",
+  "an unreadable file belongs to its peer, in any letter case",
   pure,
   async () => {
     const isUnreadable = { now: true };

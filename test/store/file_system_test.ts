@@ -29,7 +29,7 @@ Deno.test("read() and write() keep every byte", () =>
     assertEquals(fs.read(path, 1000)!.slice(-2), "\xff\xff");
   }));
 
-Deno.test("read() reads as much as is there or wanted", () =>
+Deno.test("read() reads to the end or to the limit", () =>
   within((directory) => {
     const path = `${directory}/a`;
     for (const length of [0, 1, 8191, 8192, 8193, 16384, 100_000]) {
@@ -43,7 +43,7 @@ Deno.test("read() reads as much as is there or wanted", () =>
     }
   }));
 
-Deno.test("read() and append() wait for nobody at a pipe", () =>
+Deno.test("read() and append() do not block on a FIFO", () =>
   within((directory) => {
     const path = `${directory}/pipe`;
     new Deno.Command("mkfifo", { args: [path] }).outputSync();
@@ -51,7 +51,7 @@ Deno.test("read() and append() wait for nobody at a pipe", () =>
     assertThrows(() => fs.append(path, "a", 0o600), Error, "not a regular file");
   }));
 
-Deno.test("read() and facts() tell what is missing from what cannot be had", () =>
+Deno.test("read() and facts() distinguish missing files from inaccessible ones", () =>
   within((directory) => {
     assertEquals(fs.read(`${directory}/missing`, 10), undefined);
     assertEquals(fs.facts(`${directory}/missing`), undefined);
@@ -90,7 +90,7 @@ Deno.test("create() makes a new file with the given mode or fails", () =>
     }
   }));
 
-Deno.test("directories can be synced, and what is none or missing fails", () =>
+Deno.test("directories can be synced, and a sync of a file or of a missing directory fails", () =>
   within((directory) => {
     const handle = fs.openDirectory(directory);
     handle.sync();
@@ -98,7 +98,7 @@ Deno.test("directories can be synced, and what is none or missing fails", () =>
     assertThrows(() => fs.openDirectory(`${directory}/missing`), Deno.errors.NotFound);
   }));
 
-Deno.test("reuse() writes a file anew, shorter or longer", () =>
+Deno.test("reuse() rewrites a file, shorter or longer", () =>
   within((directory) => {
     const path = `${directory}/a`;
     for (const text of ["12345", "1", EVERY_BYTE, ""]) {
@@ -111,7 +111,7 @@ Deno.test("reuse() writes a file anew, shorter or longer", () =>
     }
   }));
 
-Deno.test("reuse() leaves alone what is not ours alone", () =>
+Deno.test("reuse() leaves a file with further links or another owner alone", () =>
   within((directory) => {
     const path = `${directory}/a`;
     assertEquals(fs.reuse(path, 0o600), undefined);
@@ -130,7 +130,7 @@ Deno.test("reuse() leaves alone what is not ours alone", () =>
     assertEquals(fs.reuse(directory, 0o755), undefined, "a directory");
   }));
 
-Deno.test("overwrite() puts a text in place of the first bytes of a file that is there", () =>
+Deno.test("overwrite() replaces the first bytes of an existing file", () =>
   within((directory) => {
     const path = `${directory}/a`;
     assertThrows(() => fs.overwrite(path, "1"), Deno.errors.NotFound);

@@ -141,7 +141,7 @@ Deno.test("readForeignRecords() reads lines of JSON, and names those that are no
   });
 });
 
-Deno.test("readForeignRecords() refuses what it does not know", async () => {
+Deno.test("readForeignRecords() refuses unknown formats", async () => {
   await inFolder(async (folder) => {
     const fs = new RealFileSystem();
     assertThrows(() => readForeignRecords(fs, `${folder}/absent`, "me"), Error, "no such");

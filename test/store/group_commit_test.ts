@@ -22,7 +22,7 @@ function count(disk: FragileDisk, operation: string): number {
   return disk.journal.filter((line) => line.startsWith(`${operation} `)).length;
 }
 
-Deno.test("change() takes the fewest steps that make one file lasting", pure, async () => {
+Deno.test("change() makes one file durable in the fewest steps", pure, async () => {
   const { disk, commit } = open();
   await commit.change("a", () => "1\n");
   assertEquals(disk.journal, [
@@ -41,14 +41,14 @@ Deno.test("change() removes a file without writing", pure, async () => {
   assertEquals(disk.journal, ["remove /d/a", "syncDirectory /d"]);
 });
 
-Deno.test("change() does nothing where nothing changes", pure, async () => {
+Deno.test("change() does nothing without a difference", pure, async () => {
   const { disk, commit } = open({ "/d/a": "1\n" });
   await commit.change("a", (text) => text);
   await commit.change("b", (text) => text);
   assertEquals(disk.journal, []);
 });
 
-Deno.test("change() syncs a directory of which it is not known whether it is", pure, async () => {
+Deno.test("change() syncs a directory that may not be synced yet", pure, async () => {
   const disk = new FragileDisk(["/d"], { "/d/a": "1\n" });
   const commit = new GroupCommit(disk, "/d");
   await commit.change("a", (text) => text);
@@ -73,7 +73,7 @@ Deno.test("changes of one turn share the sync of the directory", pure, async () 
   assertEquals(Object.keys(disk.files).length, 32);
 });
 
-Deno.test("changes that take some microtasks to arrive are waited for", pure, async () => {
+Deno.test("changes that arrive within a few microtasks join the group", pure, async () => {
   const { disk, commit } = open();
   const arrive = async (name: string, turns: number) => {
     for (let i = 0; i < turns; i++) await undefined;
@@ -110,7 +110,7 @@ Deno.test("changes to one file take effect in their order and are one write", pu
   assertEquals(disk.files, { "/d/a": "123" });
 });
 
-Deno.test("any number of changes is taken, some at a time", pure, async () => {
+Deno.test("any number of changes is made, some at a time", pure, async () => {
   const { disk, commit } = open();
   await Promise.all(
     Array.from({ length: 1000 }, (_, i) => commit.change(`host${i}`, () => `${i}`)),
@@ -119,7 +119,7 @@ Deno.test("any number of changes is taken, some at a time", pure, async () => {
   assertEquals(count(disk, "syncDirectory"), Math.ceil(1000 / 128));
 });
 
-Deno.test("change() passes on what a change throws, to that one alone", pure, async () => {
+Deno.test("an exception of one change rejects that change only", pure, async () => {
   const { disk, commit } = open({ "/d/a": "1" });
   const results = await Promise.allSettled([
     commit.change("a", (text) => `${text}2`),
@@ -135,7 +135,7 @@ Deno.test("change() passes on what a change throws, to that one alone", pure, as
 const FULL = new Error("No space left on device (os error 28)");
 
 for (const operation of ["read", "create", "write", "sync", "rename"] as const) {
-  Deno.test(`a ${operation} that fails is the failure of that file alone`, pure, async () => {
+  Deno.test(`a failed ${operation} fails that file only`, pure, async () => {
     const { disk, commit } = open({ "/d/a": "old", "/d/b": "old" });
     // Files aside are numbered in the order of the calls.
     disk.fault = (failing, path) =>
@@ -153,7 +153,7 @@ for (const operation of ["read", "create", "write", "sync", "rename"] as const) 
   });
 }
 
-Deno.test("a failure says what could not be written and why", pure, async () => {
+Deno.test("a failure names the file and the reason", pure, async () => {
   const { disk, commit } = open();
   disk.fault = (operation) => operation === "write" ? FULL : undefined;
   const error = await assertRejects(() => commit.change("a", () => "1"), StoreError);
@@ -163,7 +163,7 @@ Deno.test("a failure says what could not be written and why", pure, async () => 
 });
 
 Deno.test(
-  "a directory that cannot be synced fails all, and is synced next time",
+  "a failed sync of the directory fails all changes, and is repeated next time",
   pure,
   async () => {
     for (const names of [["a"], ["a", "b"]]) {
@@ -181,13 +181,13 @@ Deno.test(
   },
 );
 
-Deno.test("change() removes what lies where it writes aside", pure, async () => {
+Deno.test("change() removes an obstacle in place of the temporary file", pure, async () => {
   const { disk, commit } = open({ [ASIDE]: "left by somebody with our number" });
   await commit.change("a", () => "1");
   assertEquals(disk.files, { "/d/a": "1" });
 });
 
-Deno.test("change() takes a file that another program removed for removed", pure, async () => {
+Deno.test("change() accepts that another program removed a file", pure, async () => {
   const { disk, commit } = open({ "/d/a": "1" });
   disk.fault = (operation) =>
     operation === "remove" ? new Deno.errors.NotFound("No such file (os error 2)") : undefined;
@@ -195,7 +195,7 @@ Deno.test("change() takes a file that another program removed for removed", pure
   assertEquals(count(disk, "syncDirectory"), 1);
 });
 
-Deno.test("change() changes nothing that is not a regular file", pure, async () => {
+Deno.test("change() changes regular files only", pure, async () => {
   const { disk, commit } = open();
   disk.addOther("/d", "link", "isSymlink");
   const error = await assertRejects(() => commit.change("link", () => "1"), StoreError);
@@ -203,7 +203,7 @@ Deno.test("change() changes nothing that is not a regular file", pure, async () 
   assertEquals(disk.journal, []);
 });
 
-Deno.test("change() does not take a file for removed with its whole directory", pure, async () => {
+Deno.test("change() fails if the whole directory is gone", pure, async () => {
   const commit = new GroupCommit(new FragileDisk([]), "/d");
   commit.markSynced();
   const error = await assertRejects(() => commit.change("a", () => undefined), StoreError);
@@ -219,7 +219,7 @@ function openKeeping(files: Record<string, string> = {}): ReturnType<typeof open
 
 const SPARE = `/d/${spareName(1)}`;
 
-Deno.test("a file that goes is kept aside, and is the next new one", pure, async () => {
+Deno.test("a removed file is kept aside, and becomes the next new one", pure, async () => {
   const { disk, commit } = openKeeping({ "/d/a": "longer than the next\n" });
   await commit.change("a", () => undefined);
   await commit.change("b", () => "1\n");
@@ -234,7 +234,7 @@ Deno.test("a file that goes is kept aside, and is the next new one", pure, async
   assertEquals(disk.files, { "/d/b": "1\n" });
 });
 
-Deno.test("a file with other permissions than the next one is not used for it", pure, async () => {
+Deno.test("a spare file with other permissions is not reused", pure, async () => {
   const { disk, commit } = openKeeping({ "/d/a": "1\n", "/d/b": "1\n" });
   await commit.change("a", () => undefined);
   await commit.change("b", () => "2\n");
@@ -243,7 +243,7 @@ Deno.test("a file with other permissions than the next one is not used for it", 
 });
 
 Deno.test(
-  "a file is not kept whose removal may not be on disk, or which is long",
+  "a file that is long, or whose removal may not be durable, is not kept",
   pure,
   async () => {
     const { disk, commit } = openKeeping({ "/d/a": "1\n", "/d/long": "x".repeat(5000) });
@@ -255,14 +255,14 @@ Deno.test(
   },
 );
 
-Deno.test("a file is removed where there is no room for another name", pure, async () => {
+Deno.test("a file is removed if the directory has no room for another name", pure, async () => {
   const { disk, commit } = openKeeping({ "/d/a": "1\n" });
   disk.fault = (operation) => operation === "rename" ? FULL : undefined;
   await commit.change("a", () => undefined);
   assertEquals(disk.files, {});
 });
 
-Deno.test("only some files are kept, and none in the end", pure, async () => {
+Deno.test("a limited number of files is kept, and none at the end", pure, async () => {
   const names = Array.from({ length: 100 }, (_, i) => `host${i}`);
   const { disk, commit } = openKeeping(Object.fromEntries(names.map((it) => [`/d/${it}`, "1\n"])));
   await Promise.all(names.map((name) => commit.change(name, () => undefined)));
@@ -348,14 +348,14 @@ Deno.test("a removal is acknowledged before the directory is synced", pure, asyn
   assertEquals(timers.size, 0);
 });
 
-Deno.test("no more than 32 removals are behind the disk", pure, async () => {
+Deno.test("at most 32 removals are not yet durable", pure, async () => {
   const names = Array.from({ length: 32 }, (_, i) => `host${i}`);
   const { commit, timers } = openLater(names);
   for (const name of names) await commit.change(name, () => undefined);
   assertEquals([...timers.values()], [0]);
 });
 
-Deno.test("a removal whose directory cannot be synced is tried again, and said", pure, async () => {
+Deno.test("a removal whose directory cannot be synced is retried and reported", pure, async () => {
   const { disk, commit, runTimers, failures } = openLater(["a"]);
   disk.fault = (operation) => operation === "syncDirectory" ? FULL : undefined;
   await commit.change("a", () => undefined);
@@ -399,7 +399,7 @@ Deno.test("a file is blank before it is named and then synced", pure, async () =
   ]);
 });
 
-Deno.test("trust 6: commits give way to the event loop, and none takes long", pure, async () => {
+Deno.test("trust 6: commits yield to the event loop, and none takes long", pure, async () => {
   const names = Array.from({ length: 200 }, (_, i) => `host${i}`);
   const disk = new FragileDisk(
     ["/d"],

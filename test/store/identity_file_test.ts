@@ -6,7 +6,7 @@ import { RecordingLog } from "../support/recording_log.ts";
 const pure = { permissions: "none" } as const;
 
 Deno.test(
-  "identities are kept whole, and none may be there where that cannot be read",
+  "identities are stored whole, and an unreadable file is an error",
   pure,
   () => {
     const disk = diskWith({});
@@ -25,7 +25,7 @@ Deno.test(
   },
 );
 
-Deno.test("what is no JSON object holds no identity, and says so", pure, () => {
+Deno.test("a file that is no JSON object is reported", pure, () => {
   for (const text of ["[]\n", "junk", '"a"', "null\n"]) {
     const log = new RecordingLog();
     const file = new IdentityFile(STATE_DIRECTORY, log, diskWith({ "sm/.identities": text }));

@@ -26,7 +26,7 @@ function setUp() {
   return { disk, log, open, refuse, read };
 }
 
-Deno.test("notices and registrations behind them are read as they were kept", pure, () => {
+Deno.test("notices and later registrations are read as they were stored", pure, () => {
   const { disk, open, read } = setUp();
   const file = open();
   file.overtake("nobody", 1); // nothing is kept
@@ -47,7 +47,7 @@ Deno.test("notices and registrations behind them are read as they were kept", pu
   assertEquals(disk.textOf(PATH), undefined);
 });
 
-Deno.test("what the disk refused to forget is forgotten with the next", pure, () => {
+Deno.test("a removal refused by the disk is made with the next one", pure, () => {
   const { open, refuse, read } = setUp();
   const file = open();
   for (const ordinal of [1, 2, 3]) file.keep(notice(ordinal));
@@ -62,7 +62,7 @@ Deno.test("what the disk refused to forget is forgotten with the next", pure, ()
   assertEquals(read(), [[3], []]);
 });
 
-Deno.test("a registration behind a notice that the disk did not forget is noted", pure, () => {
+Deno.test("a registration after a notice whose removal failed is recorded", pure, () => {
   const { open, refuse, read } = setUp();
   const file = open();
   file.keep(notice(1));
@@ -75,7 +75,7 @@ Deno.test("a registration behind a notice that the disk did not forget is noted"
   assertEquals(read(), [[1], [["late", 1]]]);
 });
 
-Deno.test("a file that cannot be read is not removed", pure, () => {
+Deno.test("an unreadable file is not removed", pure, () => {
   const { disk, log, open, refuse, read } = setUp();
   const earlier = open();
   earlier.keep(notice(1));
@@ -94,7 +94,7 @@ Deno.test("a file that cannot be read is not removed", pure, () => {
   assertEquals(disk.textOf(PATH)?.includes("host1"), true);
 });
 
-Deno.test("what the disk refuses is not kept", pure, () => {
+Deno.test("a notice refused by the disk is not kept", pure, () => {
   const { open, refuse, read } = setUp();
   const file = open();
   refuse("append");
@@ -107,7 +107,7 @@ Deno.test("what the disk refuses is not kept", pure, () => {
 });
 
 Deno.test(
-  "lines of one turn are one write, and there is none for what came and went in it",
+  "lines of one turn are one write, without notices added and removed in it",
   pure,
   async () => {
     const { disk, open, read } = setUp();

@@ -16,7 +16,7 @@ async function withDirectory(action: (directory: string) => Promise<void> | void
   }
 }
 
-Deno.test("trust 18: what lies in the place of .run is neither followed nor waited for", async () => {
+Deno.test("trust 18: a link or FIFO in place of .run is neither followed nor waited for", async () => {
   await withDirectory(async (directory) => {
     const path = `${directory}/sm.bak/.run`;
     const makers: readonly (() => unknown)[] = [
@@ -37,7 +37,7 @@ Deno.test("trust 18: what lies in the place of .run is neither followed nor wait
   });
 });
 
-Deno.test("a run that is held goes on, and one that was let go of was cut short", async () => {
+Deno.test("a held run is in progress, and a released one was cut short", async () => {
   await withDirectory((directory) => {
     const log = new RecordingLog();
     const [first, second] = [1, 2].map(() => new NotifyRun(directory, "life", log));
@@ -52,7 +52,7 @@ Deno.test("a run that is held goes on, and one that was let go of was cut short"
   });
 });
 
-Deno.test("a run that cannot read its note goes on all the same", async () => {
+Deno.test("a run that cannot read its note continues", async () => {
   await withDirectory((directory) => {
     const log = new RecordingLog();
     const fileSystem = new RealFileSystem();
@@ -69,7 +69,7 @@ Deno.test("a run that cannot read its note goes on all the same", async () => {
   });
 });
 
-Deno.test("a run whose note finds no room on the disk is seen to go on, and leaves nothing", async () => {
+Deno.test("a run without disk space for its note is seen to be in progress, and leaves no file", async () => {
   await withDirectory((directory) => {
     const log = new RecordingLog();
     const fileSystem = new RealFileSystem();
@@ -86,7 +86,7 @@ Deno.test("a run whose note finds no room on the disk is seen to go on, and leav
   });
 });
 
-Deno.test("a full disk takes the note of a run where there is one already", async () => {
+Deno.test("a full disk accepts the note of a run in place of an earlier one", async () => {
   await withDirectory((directory) => {
     const log = new RecordingLog();
     const fileSystem = new RealFileSystem();
@@ -101,7 +101,7 @@ Deno.test("a full disk takes the note of a run where there is one already", asyn
   });
 });
 
-Deno.test("P1: a run that another one has joined goes by its memory, and leaves its note", async () => {
+Deno.test("P1: a run that another one has joined uses its memory, and leaves the note", async () => {
   await withDirectory((directory) => {
     const log = new RecordingLog();
     const [first, second] = [1, 2].map(() => new NotifyRun(directory, "life", log));
@@ -117,7 +117,7 @@ Deno.test("P1: a run that another one has joined goes by its memory, and leaves 
   });
 });
 
-Deno.test("a start waits for another one, on a disk that takes no change, too", async () => {
+Deno.test("a start waits for another one, on an unwritable disk too", async () => {
   await withDirectory(async (directory) => {
     const log = new RecordingLog();
     const fileSystem = new RealFileSystem();
@@ -144,7 +144,7 @@ Deno.test("a start waits for another one, on a disk that takes no change, too", 
 });
 
 Deno.test({
-  name: "asOwner() has neither root's groups nor root's rights, and gives both back",
+  name: "asOwner() drops root's groups and rights, and restores both",
   ignore: Deno.uid() !== 0,
   fn: () =>
     withDirectory((directory) => {

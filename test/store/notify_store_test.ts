@@ -21,7 +21,7 @@ function open(disk: FragileDisk): { store: NotifyStore; log: RecordingLog } {
   return { store: openNotifyStore(STATE_DIRECTORY, { log, fileSystem: disk }), log };
 }
 
-Deno.test("retire() moves files as they are, whatever they hold", pure, () => {
+Deno.test("retire() moves files unchanged, whatever their contents", pure, () => {
   const disk = diskWith({ "sm/a": line("a"), "sm/b": "junk", "sm/empty": "", "sm/.peers": "{}\n" });
   disk.addOther("/nsm/sm", "link", "isSymlink");
   const { store, log } = open(disk);
@@ -97,7 +97,7 @@ function retired(disk: FragileDisk) {
   return { names, faults: store.faults, log, store };
 }
 
-Deno.test("field 10: a directory that is missing is not an empty one", pure, () => {
+Deno.test("field 10: a missing directory is not an empty one", pure, () => {
   for (const missing of ["sm", "sm.bak"]) {
     const there = ["/nsm/sm", "/nsm/sm.bak"].filter((it) => it !== `/nsm/${missing}`);
     const { names, faults, log } = retired(new FragileDisk(["/nsm", ...there]));
@@ -107,7 +107,7 @@ Deno.test("field 10: a directory that is missing is not an empty one", pure, () 
   }
 });
 
-Deno.test("field 10: a list that cannot be read leaves the other one to be told", pure, () => {
+Deno.test("field 10: with one unreadable list, peers of the other one are notified", pure, () => {
   for (const unreadable of ["sm", "sm.bak"]) {
     const disk = diskWith({ "sm/new": line("new"), "sm.bak/old": line("old") });
     disk.fault = (operation, path) =>
@@ -120,7 +120,7 @@ Deno.test("field 10: a list that cannot be read leaves the other one to be told"
   }
 });
 
-Deno.test("field 10: a record that cannot be read is kept, and the others are told", pure, () => {
+Deno.test("field 10: an unreadable record is kept, and the other peers are notified", pure, () => {
   const disk = diskWith({ "sm/a": line("a"), "sm/b": line("b"), "sm.bak/c": line("c") });
   disk.fault = (operation, path) =>
     operation === "read" && /[ac]$/.test(path) ? refused : undefined;
@@ -132,7 +132,7 @@ Deno.test("field 10: a record that cannot be read is kept, and the others are to
   ]);
 });
 
-Deno.test("field 10: what cannot be moved is told where it is", pure, () => {
+Deno.test("field 10: peers whose records cannot be moved are notified too", pure, () => {
   const disk = diskWith({ "sm/a": line("a"), "sm/b": line("b") });
   disk.fault = (operation, path) =>
     operation === "rename" && path.endsWith("/a") ? refused : undefined;
@@ -146,16 +146,20 @@ Deno.test("field 10: what cannot be moved is told where it is", pure, () => {
   assert(store.load().every((record) => store.has(record)));
 });
 
-Deno.test("field 10: what cannot be renamed is copied, as onto another file system", pure, () => {
-  const disk = diskWith({ "sm/a": line("a"), "sm/b": line("b"), "sm.bak/b": line("b", "old") });
-  disk.fault = (operation, path) =>
-    operation === "rename" && path.startsWith("/nsm/sm/")
-      ? new Error("Invalid cross-device link (os error 18)")
-      : undefined;
-  const { names, faults } = retired(disk);
-  assertEquals([names, faults], [["a", "b", "b"], 0]);
-  assertEquals(Object.keys(disk.files).sort(), ["/nsm/sm.bak/a", "/nsm/sm.bak/b"]);
-});
+Deno.test(
+  "field 10: a file that cannot be renamed is copied, as onto another file system",
+  pure,
+  () => {
+    const disk = diskWith({ "sm/a": line("a"), "sm/b": line("b"), "sm.bak/b": line("b", "old") });
+    disk.fault = (operation, path) =>
+      operation === "rename" && path.startsWith("/nsm/sm/")
+        ? new Error("Invalid cross-device link (os error 18)")
+        : undefined;
+    const { names, faults } = retired(disk);
+    assertEquals([names, faults], [["a", "b", "b"], 0]);
+    assertEquals(Object.keys(disk.files).sort(), ["/nsm/sm.bak/a", "/nsm/sm.bak/b"]);
+  },
+);
 
 Deno.test("field 11: a file system that cannot sync a directory is named once", pure, async () => {
   const disk = diskWith({ "sm/a": line("a"), "sm.bak/a": line("a", "old"), "sm/b": line("b") });
@@ -170,7 +174,7 @@ Deno.test("field 11: a file system that cannot sync a directory is named once", 
   assertEquals(log.of("error"), []);
 });
 
-Deno.test("a directory whose sync fails keeps nobody from being told", pure, () => {
+Deno.test("a failed sync of a directory keeps no peer from being notified", pure, () => {
   const disk = diskWith({ "sm/a": line("a"), "sm.bak/a": line("a", "old") });
   disk.fault = (operation) =>
     operation === "syncDirectory" ? new Error("I/O error (os error 5)") : undefined;
@@ -179,7 +183,7 @@ Deno.test("a directory whose sync fails keeps nobody from being told", pure, () 
   assert("/nsm/sm/a" in disk.files, "the source stays while the merged file may be lost");
 });
 
-Deno.test("B5: has() is true where it cannot tell", pure, () => {
+Deno.test("B5: has() is true in case of doubt", pure, () => {
   const disk = diskWith({ "sm.bak/a": line("a") });
   const { store } = open(disk);
   const [record] = store.load();
@@ -207,13 +211,13 @@ Deno.test("load() gives each peer with its file's name and time", pure, () => {
   assertEquals(log.lines, ['warning: Skipping "/nsm/sm.bak/b": no line in it is a record']);
 });
 
-Deno.test("load() removes what was not written to its end", pure, () => {
+Deno.test("load() removes unfinished files", pure, () => {
   const disk = diskWith({ "sm.bak/.0.new": "half", "sm.bak/a": line("a") });
   assertEquals(open(disk).store.load().length, 1);
   assertEquals(Object.keys(disk.files), ["/nsm/sm.bak/a"]);
 });
 
-Deno.test("load() leaves alone what another process is writing", () => {
+Deno.test("load() leaves files alone that another process is writing", () => {
   const directory = Deno.makeTempDirSync();
   try {
     Deno.mkdirSync(`${directory}/sm.bak`);
@@ -229,7 +233,7 @@ Deno.test("load() leaves alone what another process is writing", () => {
   }
 });
 
-Deno.test("remove() of thousands of peers shares the way to the disk", pure, async () => {
+Deno.test("remove() of thousands of peers shares writes and syncs", pure, async () => {
   const files: Record<string, string> = {};
   for (let i = 0; i < 2000; i++) files[`sm.bak/host${i}`] = line(`host${i}`);
   const disk = diskWith(files);
@@ -239,7 +243,7 @@ Deno.test("remove() of thousands of peers shares the way to the disk", pure, asy
   assertEquals(disk.journal.filter((it) => it.startsWith("syncDirectory")).length, 17);
 });
 
-Deno.test("remove() tells of a peer that may be told again", pure, async () => {
+Deno.test("remove() reports peers that may be notified again", pure, async () => {
   const disk = diskWith({ "sm.bak/a": line("a") });
   const { store } = open(disk);
   const [peer] = store.load();

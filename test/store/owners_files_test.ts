@@ -3,7 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { OwnersFiles } from "../../lib/store/owners_files.ts";
 
 Deno.test({
-  name: "trust 18: root reads a state directory as the user that it belongs to",
+  name: "trust 18: root reads a state directory as its owner",
   ignore: Deno.uid() !== 0,
   fn() {
     const directory = Deno.makeTempDirSync();

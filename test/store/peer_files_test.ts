@@ -5,7 +5,7 @@ const pure = { permissions: "none" } as const;
 
 const NONE: Set<string> = new Set();
 
-Deno.test("nothing is kept for a peer whose file is named after it", pure, () => {
+Deno.test("no name is kept for a peer whose file is named after it", pure, () => {
   const files = new PeerFiles();
   assertEquals(files.begin("host", "host"), ["host"]);
   assertEquals(files.begin("host"), ["host"]);
@@ -31,7 +31,7 @@ Deno.test(
   },
 );
 
-Deno.test("plain files of one peer in two letter cases are both known to a removal", pure, () => {
+Deno.test("a removal finds both plain files of one peer in two letter cases", pure, () => {
   const files = new PeerFiles();
   for (const spelling of ["host", "HOST"]) {
     files.begin(spelling, spelling);

@@ -31,7 +31,7 @@ async function written(): Promise<void> {
   await undefined;
 }
 
-Deno.test("load() gives what was saved last of each peer", pure, async () => {
+Deno.test("load() returns the last facts of each peer", pure, async () => {
   const disk = diskWith({});
   const { memory } = open(disk);
   const known: PeerFacts = {
@@ -49,7 +49,7 @@ Deno.test("load() gives what was saved last of each peer", pure, async () => {
   assertEquals(open(disk).memory.load(), new Map([["a", facts("10.0.0.1")], ["b", known]]));
 });
 
-Deno.test("forget() lasts", pure, async () => {
+Deno.test("forget() is durable", pure, async () => {
   const disk = diskWith({});
   const { memory } = open(disk);
   memory.note("a", facts("10.0.0.1"));
@@ -60,7 +60,7 @@ Deno.test("forget() lasts", pure, async () => {
   assertEquals([...open(disk).memory.load().keys()], ["b"]);
 });
 
-Deno.test("note() waits for nothing and makes one write of one turn", pure, async () => {
+Deno.test("note() does not wait, and makes one write per turn", pure, async () => {
   const disk = diskWith({});
   const { memory } = open(disk);
   for (let i = 0; i < 100; i++) memory.note(`host${i}`, facts(`10.0.0.${i}`));
@@ -82,7 +82,7 @@ Deno.test("statd and sm-notify write the same file", pure, async () => {
   assertEquals(open(disk, false).memory.load(), expected);
 });
 
-Deno.test("load() survives whatever the file holds", pure, () => {
+Deno.test("load() survives any contents of the file", pure, () => {
   const lines = [
     '{"peer":"good","addresses":["10.0.0.1"]}',
     '{"peer":"odd","addresses":["10.0.0.2"],"port":0,"transport":"sctp","lastState":1.5,"x":[]}',
@@ -104,7 +104,7 @@ Deno.test("load() survives whatever the file holds", pure, () => {
   assertEquals(log.lines, []);
 });
 
-Deno.test("note() is not lost behind half a line", pure, async () => {
+Deno.test("note() is not lost after half a line", pure, async () => {
   const disk = diskWith({ "sm/.peers": '{"peer":"a","addresses":["10.0.0.1"]}\n{"peer":"b' });
   const { memory } = open(disk);
   memory.load();
@@ -113,7 +113,7 @@ Deno.test("note() is not lost behind half a line", pure, async () => {
   assertEquals([...open(disk).memory.load().keys()], ["a", "c"]);
 });
 
-Deno.test("load() writes a file anew that is mostly superseded, for statd only", pure, () => {
+Deno.test("load() rewrites a file that is mostly superseded, for statd only", pure, () => {
   const line = '{"peer":"a","addresses":["10.0.0.1"]}\n';
   const text = line.repeat(1200);
   const disk = diskWith({ "sm/.peers": text });
@@ -144,7 +144,7 @@ Deno.test("the file does not grow for ever", pure, async () => {
   assertEquals(open(disk).memory.load().get("new"), facts("10.0.0.1"));
 });
 
-Deno.test("the file goes when statd has nobody to remember", pure, async () => {
+Deno.test("the file is removed once statd has no facts", pure, async () => {
   const disk = diskWith({});
   const { memory } = open(disk);
   memory.note("a", facts("10.0.0.1"));
@@ -157,7 +157,7 @@ Deno.test("the file goes when statd has nobody to remember", pure, async () => {
   assertEquals([...open(disk).memory.load().keys()], ["b"]);
 });
 
-Deno.test("what goes wrong is told once and kept from everybody else", pure, async () => {
+Deno.test("a failure is logged once, and not thrown to callers", pure, async () => {
   const disk = diskWith({ "sm/.peers": "{}\n" });
   disk.fault = () => new Deno.errors.PermissionDenied("Permission denied (os error 13)");
   const { memory, log } = open(disk);
@@ -172,7 +172,7 @@ Deno.test("what goes wrong is told once and kept from everybody else", pure, asy
   ]);
 });
 
-Deno.test("what a full disk refuses is written when it has room again", pure, async () => {
+Deno.test("lines refused by a full disk are written once there is room", pure, async () => {
   const disk = diskWith({ "sm/.peers": '{"peer":"gone","addresses":["10.0.0.9"]}\n' });
   const clock = new SimulatedClock();
   const { memory, log } = open(disk, true, clock);
@@ -211,7 +211,7 @@ Deno.test("what a full disk refuses is written when it has room again", pure, as
 });
 
 Deno.test(
-  "the oldest goes where more waits for the disk than memory should hold",
+  "the oldest waiting lines are dropped beyond a memory limit",
   pure,
   async () => {
     const disk = diskWith({});
@@ -228,7 +228,7 @@ Deno.test(
   },
 );
 
-Deno.test("a running statd writes the file anew when most of it is superseded", pure, async () => {
+Deno.test("a running statd rewrites the file once most of it is superseded", pure, async () => {
   const disk = diskWith({});
   const [statd, notify] = [open(disk), open(disk, false)];
   const longest = 2 + 2 * 1000 + 3;
@@ -244,7 +244,7 @@ Deno.test("a running statd writes the file anew when most of it is superseded", 
   assertEquals([...statd.log.lines, ...notify.log.lines], []);
 });
 
-Deno.test("a storm of notices is over before the file is written anew", pure, async () => {
+Deno.test("the file is rewritten only after a storm of notices", pure, async () => {
   const disk = diskWith({});
   const clock = new SimulatedClock();
   const { memory } = open(disk, true, clock);
@@ -259,7 +259,7 @@ Deno.test("a storm of notices is over before the file is written anew", pure, as
   assertEquals(open(disk).memory.load().get("a")?.lastState, 2_999);
 });
 
-Deno.test("a file that cannot be written anew is still appended to", pure, async () => {
+Deno.test("a file that cannot be rewritten is still appended to", pure, async () => {
   const disk = diskWith({});
   const { memory, log } = open(disk);
   disk.fault = (operation) => operation === "rename" ? new Error(FULL) : undefined;
@@ -301,7 +301,7 @@ class SlowClock extends SimulatedClock {
 }
 
 Deno.test(
-  "trust 7: the file is written anew in slices, and keeps what is added meanwhile",
+  "trust 7: the file is rewritten in slices, and keeps lines added meanwhile",
   pure,
   async () => {
     const line = (i: number) => `{"peer":"a","addresses":["10.0.0.${i}"]}\n`;
@@ -333,7 +333,7 @@ Deno.test(
   },
 );
 
-Deno.test("a file that has gone while it is written anew stays away", pure, async () => {
+Deno.test("a file removed during its rewriting stays removed", pure, async () => {
   const line = '{"peer":"a","addresses":["10.0.0.1"]}\n';
   const disk = diskWith({ "sm/.peers": line.repeat(5_000) });
   const clock = new SlowClock();

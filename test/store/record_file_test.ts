@@ -28,13 +28,13 @@ function keys(...records: MonitorRecord[]): Set<string> {
 
 const JUNK = "0100007f half a record\n\xff\x00\x80\n";
 
-Deno.test("recordsIn() counts the lines that are none and not the empty ones", pure, () => {
+Deno.test("recordsIn() counts invalid lines, except empty ones", pure, () => {
   const read = recordsIn(`\n${text(record("x"))}${JUNK}\n${text(record("y")).trimEnd()}`);
   assertEquals(read, { records: [record("x"), record("y")], faultyLines: 2 });
   assertEquals(recordsIn(""), { records: [], faultyLines: 0 });
 });
 
-Deno.test("withRecord() makes the first line of a file, and adds to the others", pure, () => {
+Deno.test("withRecord() creates a file's first line, and appends to existing ones", pure, () => {
   assertEquals(withRecord(undefined, record("x")), text(record("x")));
   assertEquals(withRecord("", record("x")), text(record("x")));
   assertEquals(withRecord(text(record("x")), record("y")), text(record("x"), record("y")));
@@ -47,7 +47,7 @@ Deno.test("withRecord() puts the successor of a record at the end", pure, () => 
   assertEquals(renamed, text(record("y", 1), record("X", 2)));
 });
 
-Deno.test("withRecord() leaves a text alone that has the record", pure, () => {
+Deno.test("withRecord() leaves a text with the record unchanged", pure, () => {
   const before = JUNK + text(record("x"), record("y"));
   for (const myName of ["x", "y"]) assertEquals(withRecord(before, record(myName)), before);
 });
@@ -63,7 +63,7 @@ Deno.test("withRecord() keeps every other line byte for byte", pure, () => {
   assertEquals(withRecord(before, record("x", 2)), after);
 });
 
-Deno.test("withRecord() ends a last line that has no end", pure, () => {
+Deno.test("withRecord() completes a last line without a line feed", pure, () => {
   const before = text(record("x")).trimEnd();
   assertEquals(withRecord(before, record("y")), text(record("x"), record("y")));
   assertEquals(withRecord("torn", record("y")), `torn\n${text(record("y"))}`);
@@ -88,7 +88,7 @@ Deno.test("withoutRegistrations() leaves no file without lines", pure, () => {
   assertEquals(withoutRegistrations("", keys(record("x"))), "");
 });
 
-Deno.test("withoutTold() removes all lines of one peer and one of our names", pure, () => {
+Deno.test("withoutTold() removes all lines with one peer and one of our names", pure, () => {
   const other = { ...record("x"), monName: "b" };
   const procedure = { ...record("x"), myProc: 24 };
   const before = text(record("x"), other, procedure, record("y"));

@@ -23,12 +23,12 @@ const RECORD: MonitorRecord = {
 
 const LINE = CAPTURED.slice(0, -1);
 
-Deno.test("formatRecord() writes what nfs-utils writes, byte for byte", pure, () => {
+Deno.test("formatRecord() writes nfs-utils' format, byte for byte", pure, () => {
   assertEquals(CAPTURED.length, 91);
   assertEquals(formatRecord(RECORD), CAPTURED);
 });
 
-Deno.test("parseRecord() reads what nfs-utils writes", pure, () => {
+Deno.test("parseRecord() reads nfs-utils' format", pure, () => {
   assertEquals(parseRecord(LINE), RECORD);
 });
 
@@ -72,7 +72,7 @@ Deno.test(
   },
 );
 
-Deno.test("parseRecord() takes no part of a line for a record", pure, () => {
+Deno.test("parseRecord() refuses parts of a line", pure, () => {
   for (let length = 0; length < 70; length++) {
     assertEquals(parseRecord(LINE.slice(0, length)), undefined, `${length} bytes`);
   }
@@ -94,7 +94,7 @@ Deno.test("parseRecord() refuses lines that are no records", pure, () => {
   }
 });
 
-Deno.test("recordFault() accepts exactly what is read back as it was", pure, () => {
+Deno.test("recordFault() accepts exactly the records that are read back unchanged", pure, () => {
   const faulty: Record<string, Partial<MonitorRecord>> = {
     "LF in my_name": { myName: "a\nb" },
     "LF at the end of my_name": { myName: "a\n" },

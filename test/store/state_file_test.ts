@@ -80,7 +80,7 @@ Deno.test(
   },
 );
 
-Deno.test("read() does not go back where the number is lost in the meantime", pure, () => {
+Deno.test("read() does not go back if the number is lost meanwhile", pure, () => {
   const { state, disk, log } = open(stored(57));
   assertEquals(state.read(), 57);
   disk.remove("/nsm/state");
@@ -89,7 +89,7 @@ Deno.test("read() does not go back where the number is lost in the meantime", pu
   assertMatch(log.of("warning").join(), /Raised the state number in "\/nsm\/state"/);
 });
 
-Deno.test("read() and advance() begin with 3 where there is no number", pure, () => {
+Deno.test("read() and advance() begin with 3 without a number", pure, () => {
   for (const text of [undefined, "", "\x05\0\0"]) {
     for (const what of ["read", "advance"] as const) {
       const { state, disk, log } = open(text);
@@ -120,34 +120,38 @@ Deno.test("advance() writes the next odd number, and wraps", pure, () => {
   }
 });
 
-Deno.test("read() sees that another process has advanced the number", pure, () => {
+Deno.test("read() notices that another process has advanced the number", pure, () => {
   const { state, disk } = open(stored(5));
   assertEquals(state.read(), 5);
   new StateFile(disk, layoutOf(STATE_DIRECTORY), new RecordingLog()).advance();
   assertEquals(state.read(), 7);
 });
 
-Deno.test("advance() replaces the file in one step, and what a killed process left", pure, () => {
-  const { state, disk } = open(stored(5));
-  disk.append("/nsm/.1.0.new", "half", 0o600);
-  disk.append("/nsm/.other.new", "not ours", 0o600);
-  disk.journal.length = 0;
-  state.advance();
-  const aside = `/nsm/${asideName(0)}`;
-  assertEquals(disk.journal.slice(0, 6), [
-    "remove /nsm/.1.0.new",
-    `create ${aside}`,
-    `write ${aside}`,
-    `sync ${aside}`,
-    `rename ${aside} -> /nsm/state`,
-    "syncDirectory /nsm",
-  ]);
-  assertEquals(Object.keys(disk.files).toSorted(), [
-    "/nsm/.other.new",
-    "/nsm/.state",
-    "/nsm/state",
-  ]);
-});
+Deno.test(
+  "advance() replaces the file atomically, and the leftovers of a killed process",
+  pure,
+  () => {
+    const { state, disk } = open(stored(5));
+    disk.append("/nsm/.1.0.new", "half", 0o600);
+    disk.append("/nsm/.other.new", "not ours", 0o600);
+    disk.journal.length = 0;
+    state.advance();
+    const aside = `/nsm/${asideName(0)}`;
+    assertEquals(disk.journal.slice(0, 6), [
+      "remove /nsm/.1.0.new",
+      `create ${aside}`,
+      `write ${aside}`,
+      `sync ${aside}`,
+      `rename ${aside} -> /nsm/state`,
+      "syncDirectory /nsm",
+    ]);
+    assertEquals(Object.keys(disk.files).toSorted(), [
+      "/nsm/.other.new",
+      "/nsm/.state",
+      "/nsm/state",
+    ]);
+  },
+);
 
 Deno.test("a number that cannot be read or written is a failure", pure, () => {
   const { state, disk } = open(stored(5));
@@ -198,7 +202,7 @@ Deno.test("portability 16: the number does not go below one that was used", pure
   }
 });
 
-Deno.test("a number that comes after our copy is believed, over the wrap too", pure, () => {
+Deno.test("a number after our copy is believed, across the wrap too", pure, () => {
   for (const [copied, number] of [[57, 59], [57, 58], [0x7fffffff, -0x7fffffff], [3, 1 << 30]]) {
     const { state, log, disk } = opened(copied!, stored(number!));
     assertEquals(state.read(), number! | 1);
@@ -209,21 +213,25 @@ Deno.test("a number that comes after our copy is believed, over the wrap too", p
   }
 });
 
-Deno.test("a copy that holds no number is none", pure, () => {
+Deno.test("a copy without a number is ignored", pure, () => {
   for (const copied of ["", "x\n", "57", "99999999999\n"]) {
     assertEquals(opened(copied, stored(5)).state.read(), 5, copied);
   }
 });
 
-Deno.test("a copy that cannot be read or written is said once, and in nobody's way", pure, () => {
-  const { state, disk, log } = opened(57, stored(5));
-  disk.fault = (_, path) =>
-    path.endsWith("/.state") ? new Error("I/O error (os error 5)") : undefined;
-  assertEquals([state.read(), state.read(), state.advance()], [5, 5, 7]);
-  assertEquals(log.of("warning"), [
-    'warning: Cannot read "/nsm/.state": I/O error (os error 5)',
-  ]);
-});
+Deno.test(
+  "a copy that cannot be read or written is logged once, and has no other effect",
+  pure,
+  () => {
+    const { state, disk, log } = opened(57, stored(5));
+    disk.fault = (_, path) =>
+      path.endsWith("/.state") ? new Error("I/O error (os error 5)") : undefined;
+    assertEquals([state.read(), state.read(), state.advance()], [5, 5, 7]);
+    assertEquals(log.of("warning"), [
+      'warning: Cannot read "/nsm/.state": I/O error (os error 5)',
+    ]);
+  },
+);
 
 Deno.test("a number that cannot be raised is used all the same", pure, () => {
   const { state, disk, log } = opened(57, "");
@@ -236,7 +244,7 @@ Deno.test("a number that cannot be raised is used all the same", pure, () => {
 });
 
 Deno.test(
-  "field 10: a number is written over the one before where no file can replace it",
+  "field 10: a number is written in place if the file cannot be replaced",
   pure,
   () => {
     for (const refused of ["list", "create", "write", "rename"]) {
@@ -252,7 +260,7 @@ Deno.test(
   },
 );
 
-Deno.test("a name that may not be on disk is a failure, whatever the file holds", pure, () => {
+Deno.test("a name that may not be durable is a failure, whatever the file's contents", pure, () => {
   const { state, disk } = open(stored(5));
   disk.fault = (operation) =>
     operation === "syncDirectory" ? new Error("I/O error (os error 5)") : undefined;

@@ -24,7 +24,7 @@ async function addAddress(host: TestHost, address: string): Promise<void> {
 }
 
 systemTest(
-  "field 7: a reply over UDP leaves from the address that was asked",
+  "field 7: a reply over UDP comes from the address that was asked",
   NEEDS,
   async (newHost) => {
     const host = await newHost({ addresses: ["10.99.0.1/32", "fd99::1/128"] });
@@ -50,7 +50,7 @@ systemTest(
 );
 
 systemTest(
-  "realworld F4: an address of listen-addresses is served from when it comes, again and again",
+  "realworld F4: an address of listen-addresses is served whenever it appears",
   NEEDS,
   async (newHost) => {
     const listen = "10.99.0.1, 10.99.0.7, fd99::7";

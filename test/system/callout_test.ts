@@ -29,7 +29,7 @@ function runs(host: TestHost): string[] {
 }
 
 systemTest(
-  "trust 5: strangers start no callout, and bytes are passed on",
+  "trust 5: strangers start no callout, and arguments are passed on byte by byte",
   [OUR_STATD],
   async (newHost) => {
     const host = await newHost(NETWORK);
@@ -54,7 +54,7 @@ systemTest(
 );
 
 systemTest(
-  "realworld F6: a callout that fails leaves its last words",
+  "realworld F6: the end of a failed callout's output is logged",
   [OUR_STATD],
   async (newHost) => {
     const host = await newHost();

@@ -74,7 +74,7 @@ interface Listed {
 }
 
 for (const [jump, offset] of Object.entries(JUMPS)) {
-  systemTest(`a jump ${jump} holds up and hurries no callback`, NEEDS, async (newHost) => {
+  systemTest(`a jump ${jump} neither delays nor hastens a callback`, NEEDS, async (newHost) => {
     const world = await World.create(await newHost({ strangers: [PEERS] }));
     const { clock, agent } = world;
     const statd = await world.startStatd();
@@ -110,25 +110,29 @@ for (const [jump, offset] of Object.entries(JUMPS)) {
   });
 }
 
-systemTest("a callback waits for the next statd, whatever its clock", NEEDS, async (newHost) => {
-  const world = await World.create(await newHost({ strangers: [PEERS] }));
-  const { clock, agent } = world;
-  await clock.set(JUMPS["by a year"]);
-  const first = await world.startStatd();
-  await world.reboots("10.98.0.1", 5);
-  await first.line(/Cannot tell lock manager/);
-  await first.stop("KILL");
-  await clock.set(JUMPS.backward);
-  await agent.serve();
-  const second = await world.startStatd();
-  await second.line(/Told lock manager/);
-  await world.reboots("10.98.0.1", 7);
-  await eventually("the new state is passed on", () => world.calls("10.98.0.1", 7) === 1);
-  assertEquals(world.calls("10.98.0.1"), 2);
-  assertEquals(await second.stop(), 0);
-});
+systemTest(
+  "a pending callback is made by the next statd, whatever its clock",
+  NEEDS,
+  async (newHost) => {
+    const world = await World.create(await newHost({ strangers: [PEERS] }));
+    const { clock, agent } = world;
+    await clock.set(JUMPS["by a year"]);
+    const first = await world.startStatd();
+    await world.reboots("10.98.0.1", 5);
+    await first.line(/Cannot tell lock manager/);
+    await first.stop("KILL");
+    await clock.set(JUMPS.backward);
+    await agent.serve();
+    const second = await world.startStatd();
+    await second.line(/Told lock manager/);
+    await world.reboots("10.98.0.1", 7);
+    await eventually("the new state is passed on", () => world.calls("10.98.0.1", 7) === 1);
+    assertEquals(world.calls("10.98.0.1"), 2);
+    assertEquals(await second.stop(), 0);
+  },
+);
 
-systemTest("sm-notify gives up neither early nor late by a jump", NEEDS, async (newHost) => {
+systemTest("a jump makes sm-notify give up neither early nor late", NEEDS, async (newHost) => {
   const host = await newHost();
   const clock = await FakeTime.create(host);
   const peers = new ManyPeers(host);

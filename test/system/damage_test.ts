@@ -100,7 +100,7 @@ const IN_LIST: readonly Damaged[] = [
   },
 ];
 
-systemTest("a start passes over each damaged file of the list", [OUR_STATD], async (newHost) => {
+systemTest("a start skips each damaged file of the list", [OUR_STATD], async (newHost) => {
   const host = await newHost();
   const agent = new Agent(host);
   await host.startRpcbind();
@@ -152,7 +152,7 @@ systemTest("a start passes over each damaged file of the list", [OUR_STATD], asy
 });
 
 systemTest(
-  "sm-notify passes over each damaged file of the notify list",
+  "sm-notify skips each damaged file of the notify list",
   [OUR_SM_NOTIFY],
   async (newHost) => {
     const host = await newHost();

@@ -109,14 +109,14 @@ function without(steps: readonly string[], seen: Seen): Seen {
   );
 }
 
-Deno.test("each step that is left out is one that there is", () => {
+Deno.test("each step that is left out exists", () => {
   for (const [name, steps] of Object.entries(DEADLY)) {
     const known = SCENARIOS.find((scenario) => scenario.name === name)?.steps ?? [];
     assertEquals(steps.filter((step) => !known.some(({ does }) => does === step)), [], name);
   }
 });
 
-Deno.test("each difference is of a scenario that there is, and is listed once", () => {
+Deno.test("each difference belongs to an existing scenario, and is listed once", () => {
   const places = INTENDED.map(([place]) => place);
   assertEquals(new Set(places).size, places.length);
   const prefixes = SCENARIOS.map(({ name }) => `${name}: `);

@@ -104,7 +104,7 @@ async function shell(host: TestHost, command: string): Promise<void> {
 }
 
 for (const { name, cause, mend, ...expected } of FAULTS) {
-  systemTest(`statd serves on with ${name}`, [OUR_STATD], async (newHost) => {
+  systemTest(`statd keeps serving with ${name}`, [OUR_STATD], async (newHost) => {
     const host = await newHost();
     const { statd, agent } = await startAll(host);
     const replies = async (...calls: Call[]) => {
@@ -154,7 +154,7 @@ for i in $(seq ${2 * DESCRIPTORS}); do exec {fd}<>/dev/tcp/127.0.0.1/${STATD_POR
 echo connected
 cat`;
 
-systemTest("statd serves on without a free file descriptor", [OUR_STATD], async (newHost) => {
+systemTest("statd keeps serving without a free file descriptor", [OUR_STATD], async (newHost) => {
   const host = await newHost();
   const agent = new Agent(host);
   await host.startRpcbind();

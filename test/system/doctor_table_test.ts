@@ -1254,7 +1254,7 @@ systemTest("doctor is silent on healthy set-ups", NEEDS, async (newHost) => {
   assertEquals(alarms, []);
 });
 
-systemTest("doctor -v says of each check what came of it", NEEDS, async (newHost) => {
+systemTest("doctor -v prints the result of each check", NEEDS, async (newHost) => {
   await using resources = new AsyncDisposableStack();
   const world = await makeWorld(newHost, resources);
   const { code, stdout } = await world.it.run("doctor", "-v");
@@ -1266,7 +1266,7 @@ systemTest("doctor -v says of each check what came of it", NEEDS, async (newHost
 });
 
 systemTest(
-  "doctor looks at 5,000 records, and says what it did not look at",
+  "doctor checks 5,000 records, and reports how many it skipped",
   NEEDS,
   async (newHost) => {
     await using resources = new AsyncDisposableStack();
@@ -1294,7 +1294,7 @@ systemTest(
 );
 
 systemTest(
-  "doctor takes a peer that comes or goes meanwhile for no fault",
+  "doctor reports no fault for a peer that comes or goes meanwhile",
   NEEDS,
   async (newHost) => {
     await using resources = new AsyncDisposableStack();

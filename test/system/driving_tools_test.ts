@@ -88,7 +88,7 @@ systemTest(
 );
 
 systemTest(
-  "realworld F2: what is known by its file is stopped alone",
+  "realworld F2: a program identified by its file is stopped alone",
   NEEDS,
   async (newHost) => {
     await compare(newHost, async (run) => {

@@ -109,7 +109,7 @@ const COMMANDS = [
 ];
 
 systemTest(
-  "trust 20: programs say the same, and open no file that the environment names",
+  "trust 20: the environment changes no output, and no file named in it is opened",
   [OUR_STATD],
   async (newHost) => {
     const host = await newHost();
@@ -126,7 +126,7 @@ systemTest(
 );
 
 systemTest(
-  "trust 20: the daemon listens where it is told, and writes where it is told",
+  "trust 20: the environment moves neither the daemon's sockets nor its files",
   [OUR_STATD],
   async (newHost) => {
     const etc = { "nfs.conf": "[statd]\nmetrics = 127.0.0.1:9999\n" };

@@ -55,7 +55,7 @@ systemTest("acceptance 22: events arrive as they happen", NEEDS, async (newHost)
 });
 
 systemTest(
-  "acceptance 22: one that hangs costs events, and nothing else",
+  "acceptance 22: a program that hangs loses events, and has no other effect",
   NEEDS,
   async (newHost) => {
     const host = await newHost();
@@ -73,7 +73,7 @@ systemTest(
   },
 );
 
-systemTest("acceptance 22: one that dies is started again", NEEDS, async (newHost) => {
+systemTest("acceptance 22: a program that dies is restarted", NEEDS, async (newHost) => {
   const host = await newHost();
   const { statd, agent } = await setUp(
     host,

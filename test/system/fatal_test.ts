@@ -57,7 +57,7 @@ async function catches(
   return (mask >> BigInt(signal - 1) & 1n) === 1n;
 }
 
-systemTest("what nothing foresees ends each program with a line and status 1", [
+systemTest("an unexpected error ends each program with a log line and status 1", [
   "/usr/bin/flock",
 ], async (make) => {
   using programs = compile();
@@ -86,7 +86,7 @@ systemTest("what nothing foresees ends each program with a line and status 1", [
   }
 });
 
-systemTest("what nothing foresees in the background is in the system log", [
+systemTest("an unexpected error in the background is in the system log", [
   "/usr/bin/python3",
   "/usr/bin/pkill",
 ], async (make) => {

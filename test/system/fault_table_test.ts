@@ -14,7 +14,7 @@ function rows(): string[][] {
     .map((line) => line.slice(1, -1).split("|").map((cell) => cell.trim()));
 }
 
-Deno.test("the table of faults has enough rows, each of them whole and once", () => {
+Deno.test("the table of faults has enough rows, complete and without duplicates", () => {
   const table = rows();
   assert(table.length >= FEWEST_ROWS, `${table.length} rows`);
   for (const row of table) {

@@ -150,7 +150,7 @@ systemTest(
 );
 
 systemTest(
-  "trust 1: nor where the families are apart by default",
+  "trust 1: no forged packet has an effect if IPv6 sockets are IPv6-only by default",
   [OUR_STATD],
   async (newHost) => {
     const hosts = await pair(newHost);
@@ -160,7 +160,7 @@ systemTest(
 );
 
 systemTest(
-  "trust 1: nor where IPv6 is switched off, and statd serves IPv4",
+  "trust 1: no forged packet has an effect without IPv6, and statd serves IPv4",
   [OUR_STATD],
   async (newHost) => {
     const hosts = await pair(newHost);
@@ -172,7 +172,7 @@ systemTest(
 );
 
 systemTest(
-  "trust 1: nor where statd listens at chosen addresses",
+  "trust 1: no forged packet has an effect if statd listens at chosen addresses",
   [OUR_STATD],
   async (newHost) => {
     const nfsConf = `[statd]\nlisten-addresses = ${OWN}, ${OWN_IPV6}\n`;
@@ -181,7 +181,7 @@ systemTest(
 );
 
 systemTest(
-  "trust 1: nor does hosts.deny let in who forges an address of this host",
+  "trust 1: hosts.deny refuses callers that forge an address of this host",
   [OUR_STATD],
   async (newHost) => {
     const { host, stranger } = await pair(newHost);

@@ -44,7 +44,7 @@ for life in (1, 2):
     print("life", life, "ended", os.waitstatus_to_exitcode(status), flush=True)
 `;
 
-systemTest("rpcbind serves sockets that were handed over, and leaves them open", NEEDS, async (
+systemTest("rpcbind serves sockets of a service manager, and leaves them open", NEEDS, async (
   newHost,
 ) => {
   const host = await newHost();

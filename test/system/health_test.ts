@@ -29,7 +29,7 @@ async function isTold(host: NsmctlHost, fault: RegExp): Promise<void> {
   assertEquals(readMetrics(text).get("nsm_health")!.samples.get(""), 1);
 }
 
-systemTest("a callout that hangs shows in the health", NEEDS, async (newHost) => {
+systemTest("a hung callout shows in the health", NEEDS, async (newHost) => {
   await using resources = new AsyncDisposableStack();
   const host = await NsmctlHost.create(newHost, resources, {
     etc: { "nfs.conf": `[statd]\nport=${STATD_PORT}\nmetrics=${METRICS}\nha-callout=/run/ha\n` },
@@ -41,7 +41,7 @@ systemTest("a callout that hangs shows in the health", NEEDS, async (newHost) =>
   await isTold(host, /^Health +degraded: HA callout "\/run\/ha" has run for \d+ s/m);
 });
 
-systemTest("a name service that does not answer shows in the health", NEEDS, async (newHost) => {
+systemTest("a silent name service shows in the health", NEEDS, async (newHost) => {
   await using resources = new AsyncDisposableStack();
   const host = await NsmctlHost.create(newHost, resources, {
     etc: {

@@ -45,7 +45,7 @@ function complaints({ lines }: BackgroundProgram): string[] {
 }
 
 systemTest(
-  "a hosts.deny that only root can read is in force all the same",
+  "a hosts.deny readable only for root is in force",
   NEEDS,
   async (newHost) => {
     const host = await newHost(NETWORK);
@@ -72,7 +72,7 @@ systemTest(
   },
 );
 
-systemTest("a hosts.deny that cannot be read any more keeps its rules", NEEDS, async (newHost) => {
+systemTest("a hosts.deny that becomes unreadable keeps its rules", NEEDS, async (newHost) => {
   const host = await newHost(NETWORK);
   await deny(host, RULE, 0o644);
   const statd = await startStatd(host);
@@ -91,7 +91,7 @@ systemTest("a hosts.deny that cannot be read any more keeps its rules", NEEDS, a
   assertEquals([complaints(statd).length, await degraded(host)], [1, []]);
 });
 
-systemTest("a hosts.deny that could never be read keeps everybody out", NEEDS, async (newHost) => {
+systemTest("a hosts.deny that was never readable refuses all callers", NEEDS, async (newHost) => {
   const host = await newHost(NETWORK);
   await deny(host, RULE, 0o600);
   const { uid, gid } = Deno.statSync(host.path(`${STATE_DIRECTORY}/sm`));
@@ -113,7 +113,7 @@ systemTest("a hosts.deny that could never be read keeps everybody out", NEEDS, a
   assertEquals(others, []);
 });
 
-systemTest("a hosts.deny that is no file is said to be none", NEEDS, async (newHost) => {
+systemTest("a hosts.deny that is no regular file is reported", NEEDS, async (newHost) => {
   const host = await newHost(NETWORK);
   Deno.removeSync(host.path(DENY));
   Deno.mkdirSync(host.path(DENY));
@@ -123,7 +123,7 @@ systemTest("a hosts.deny that is no file is said to be none", NEEDS, async (newH
   assertMatch(said!, /uid 0: it is not a regular file; callers that no rule lets in are denied$/);
 });
 
-systemTest("field 6: a netgroup in hosts.allow lets its members in", NEEDS, async (newHost) => {
+systemTest("field 6: a netgroup in hosts.allow admits its members", NEEDS, async (newHost) => {
   const host = await newHost({ ...NETWORK, hosts: [`${STRANGER} client7`, "10.98.0.8 client8"] });
   await host.write("/etc/netgroup", "clients (client7,,)\n");
   await host.write("/etc/hosts.allow", "statd: @clients\n");

@@ -45,7 +45,7 @@ systemTest(
 );
 
 systemTest(
-  "portability 11: install and uninstall make no group where there is the user statd",
+  "portability 11: install and uninstall create no group if the user statd exists",
   NEEDS,
   async (newHost) => {
     const passwd = "root:x:0:0::/root:/bin/sh\nstatd:x:103:65534::/var/lib/nfs:/bin/false\n";
@@ -60,7 +60,7 @@ systemTest(
   },
 );
 
-systemTest("install and uninstall say that an older program runs on", NEEDS, async (newHost) => {
+systemTest("install and uninstall report a running older program", NEEDS, async (newHost) => {
   const host = await newHost();
   await startStatd(host);
   const said = `still runs ${OUR_STATD}: systemctl restart rpc-statd`;
@@ -69,7 +69,7 @@ systemTest("install and uninstall say that an older program runs on", NEEDS, asy
 });
 
 systemTest(
-  "install says what is missing where the program finds no library",
+  "install reports a missing library of the program",
   NEEDS,
   async (newHost) => {
     const host = await newHost();

@@ -90,7 +90,7 @@ class Site {
   }
 }
 
-Deno.test("install links the agent to where a Pacemaker that is there looks for it", async () => {
+Deno.test("install links the agent into the folder of an installed Pacemaker", async () => {
   await using site = await Site.make();
   await Deno.mkdir(`${site.root}/usr/lib/ocf/resource.d`, { recursive: true });
   const before = site.tree();
@@ -181,7 +181,7 @@ Deno.test("install keeps what it replaces, and uninstall puts it back", async ()
   assertEquals(site.tree(), before);
 });
 
-Deno.test("an rpcbind that is not ours is left alone, of whatever package it is", async () => {
+Deno.test("an rpcbind of any other package is left alone", async () => {
   await using site = await Site.make();
   await site.put("/usr/sbin/rpcbind", "another distribution's\n");
   const before = site.tree();
@@ -193,7 +193,7 @@ Deno.test("an rpcbind that is not ours is left alone, of whatever package it is"
   assertEquals(site.tree(), before);
 });
 
-Deno.test("install twice is install once, also with another program", async () => {
+Deno.test("a second install equals a single one, also with another program", async () => {
   await using site = await Site.make();
   await site.put("/usr/sbin/rpc.statd", "the other program\n");
   const before = site.tree();
@@ -215,7 +215,7 @@ Deno.test("install twice is install once, also with another program", async () =
   assertEquals(site.tree(), before);
 });
 
-Deno.test("uninstall leaves alone what somebody has changed", async () => {
+Deno.test("uninstall leaves changed files alone", async () => {
   await using site = await Site.make();
   await site.do("install");
   const unit = "/usr/local/lib/systemd/system/rpc-statd.service";
@@ -227,7 +227,7 @@ Deno.test("uninstall leaves alone what somebody has changed", async () => {
   assert(!site.tree().has("/usr/local/sbin/rpc.statd"));
 });
 
-Deno.test("install and uninstall say what is wrong", async () => {
+Deno.test("install and uninstall report errors", async () => {
   await using site = await Site.make();
   for (
     const [args, message] of [
@@ -308,7 +308,7 @@ const SHELLCHECK = "/usr/bin/shellcheck";
 // deno-lint-ignore no-console -- a skipped test says why
 if (!isThere(SHELLCHECK)) console.log(`skipped: install_test.ts wants ${SHELLCHECK}`);
 
-Deno.test("shellcheck has nothing to say", { ignore: !isThere(SHELLCHECK) }, async () => {
+Deno.test("shellcheck finds no fault", { ignore: !isThere(SHELLCHECK) }, async () => {
   const below = (folder: string) =>
     Array.from(Deno.readDirSync(PROJECT + folder), ({ name }) => `${folder}/${name}`);
   const scripts = [

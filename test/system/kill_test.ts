@@ -125,7 +125,7 @@ async function assertKnown(statd: BackgroundProgram, agent: Agent, { registered 
   assertEquals(told, [...registered.values()].sort());
 }
 
-Deno.test("the ledger sees what is lost, revived or torn", { permissions: "none" }, () => {
+Deno.test("the ledger detects lost, resurrected and torn records", { permissions: "none" }, () => {
   const ledger = new Ledger();
   const line = (priv: string) => `0100007f 000186b5 00000003 00000010 ${priv} a us\n`;
   const [first, second] = ["1".repeat(32), "2".repeat(32)];
@@ -148,7 +148,7 @@ Deno.test("the ledger sees what is lost, revived or torn", { permissions: "none"
 const WITHOUT_FAULT = { lost: [], resurrected: [], torn: [], stateNumbers: [3] };
 
 systemTest(
-  "kill -9 at random loses and revives nothing acknowledged",
+  "random kill -9 neither loses nor resurrects an acknowledged change",
   [OUR_STATD],
   async (make) => {
     const dice = seededRandom();
@@ -173,7 +173,7 @@ async function disturb(host: TestHost, statd: BackgroundProgram): Promise<void> 
 }
 
 systemTest(
-  "stops among other signals, and a second daemon, lose and revive nothing",
+  "stops, other signals and a second daemon neither lose nor resurrect a change",
   [OUR_STATD],
   async (make) => {
     const dice = seededRandom();
@@ -200,7 +200,7 @@ async function hang(host: TestHost, statd: BackgroundProgram): Promise<void> {
 
 for (const signal of ["KILL", "TERM"] as const) {
   systemTest(
-    `SIG${signal} while the disk hangs ends the daemon, and loses and revives nothing`,
+    `SIG${signal} while the disk hangs ends the daemon, and neither loses nor resurrects a change`,
     [OUR_STATD, "/usr/bin/strace"],
     async (make) => {
       const dice = seededRandom();

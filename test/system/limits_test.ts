@@ -27,7 +27,7 @@ import { fileIsGone } from "../support/waiting.ts";
 const TOO_FEW = 32;
 
 systemTest(
-  "portability 13: too few descriptors are an error of one line",
+  "portability 13: too few descriptors are reported in one line",
   [OUR_STATD, OUR_SM_NOTIFY],
   async (newHost) => {
     const host = await newHost();
@@ -56,7 +56,7 @@ systemTest(
   },
 );
 
-systemTest("portability 3: statd makes lists that are missing", [OUR_STATD], async (newHost) => {
+systemTest("portability 3: statd creates missing lists", [OUR_STATD], async (newHost) => {
   const host = await newHost();
   const agent = new Agent(host);
   await host.output("rm", "-r", "/var/lib/nfs/sm", "/var/lib/nfs/sm.bak");
@@ -69,7 +69,7 @@ systemTest("portability 3: statd makes lists that are missing", [OUR_STATD], asy
 });
 
 systemTest(
-  "portability 3: a directory that is read-only in a sandbox alone is said to be so",
+  "portability 3: a directory that is read-only in the sandbox only is reported as such",
   [OUR_STATD],
   async (newHost) => {
     const host = await newHost();
@@ -91,7 +91,7 @@ const REFUSALS = {
 
 for (const [call, line] of Object.entries(REFUSALS) as [keyof typeof REFUSALS, RegExp][]) {
   systemTest(
-    `field 10: where ${call} is refused, one line says what to do`,
+    `field 10: if ${call} is refused, one line says what to do`,
     [OUR_STATD, PYTHON],
     async (newHost) => {
       const host = await newHost();
@@ -103,7 +103,7 @@ for (const [call, line] of Object.entries(REFUSALS) as [keyof typeof REFUSALS, R
 }
 
 systemTest(
-  "field 11: where fsync is refused peers are told, and it is said what a power cut may take",
+  "field 11: if fsync is refused, peers are notified, and a line says what a power cut may lose",
   [OUR_SM_NOTIFY, PYTHON],
   async (newHost) => {
     const host = await newHost();
@@ -143,7 +143,7 @@ const UNFINISHED = {
 
 for (const [call, { lines, state, left }] of Object.entries(UNFINISHED)) {
   systemTest(
-    `field 10: where ${call} is refused, records stay and the status is 1`,
+    `field 10: if ${call} is refused, records stay and the status is 1`,
     [OUR_STATD, OUR_SM_NOTIFY, PYTHON],
     async (newHost) => {
       const host = await newHost();
@@ -165,7 +165,7 @@ for (const [call, { lines, state, left }] of Object.entries(UNFINISHED)) {
 }
 
 systemTest(
-  "field 10: where nothing can be written peers are told, and the status is 1",
+  "field 10: if nothing can be written, peers are notified, and the status is 1",
   [OUR_STATD, OUR_SM_NOTIFY],
   async (newHost) => {
     const host = await newHost();
@@ -188,7 +188,7 @@ systemTest(
 );
 
 systemTest(
-  "field 10: where nothing can be written a peer that is silent at first is told as well",
+  "field 10: if nothing can be written, a peer that is silent at first is notified too",
   [OUR_STATD, OUR_SM_NOTIFY],
   async (newHost) => {
     const host = await newHost();
@@ -210,7 +210,7 @@ systemTest(
 );
 
 systemTest(
-  "as root in a container that drops all capabilities statd serves and sm-notify tells",
+  "as root in a container without capabilities statd serves and sm-notify notifies",
   [OUR_STATD, OUR_SM_NOTIFY, "/usr/bin/setpriv"],
   async (newHost) => {
     const host = await newHost();
@@ -228,7 +228,7 @@ systemTest(
 );
 
 systemTest(
-  "as another user than the one before, as in a pod with a new uid, one line says whose the lists are",
+  "under another user than before, as in a pod with a new uid, one line names the owner of the lists",
   [OUR_STATD, OUR_SM_NOTIFY],
   async (newHost) => {
     const host = await newHost();
@@ -247,7 +247,7 @@ systemTest(
 );
 
 systemTest(
-  "field 10: where netlink is refused, rpc.statd serves under rules for hosts, and its status answers",
+  "field 10: if netlink is refused, rpc.statd serves under rules for hosts, and its status answers",
   [OUR_STATD, OUR_NSMCTL, OUR_RPCBIND, PYTHON],
   async (newHost) => {
     const etc = { "hosts.allow": "statd: 10.99.9.1\n", "hosts.deny": "ALL: ALL\n" };
@@ -296,7 +296,7 @@ systemTest(
 );
 
 systemTest(
-  "field 10: where O_NOFOLLOW is refused, a line says so, records stay and the status is 1",
+  "field 10: if O_NOFOLLOW is refused, a line says so, records stay and the status is 1",
   [OUR_SM_NOTIFY, PYTHON],
   async (newHost) => {
     const host = await newHost();
@@ -313,7 +313,7 @@ systemTest(
 
 for (const call of REFUSABLE_CALLS) {
   systemTest(
-    `field 10: where ${call} is refused, rpc.statd serves and sm-notify tells`,
+    `field 10: if ${call} is refused, rpc.statd serves and sm-notify notifies`,
     [OUR_STATD, OUR_SM_NOTIFY, PYTHON],
     async (newHost) => {
       const host = await newHost();

@@ -11,7 +11,7 @@ const NEEDS = [OUR_STATD];
 const NOTIFY_SOCKET = "/run/notify.sock";
 const MONITORED = "SUCCESS 00000000 00000003";
 
-systemTest("the service manager hears of start, reload and stop", NEEDS, async (newHost) => {
+systemTest("the service manager is informed of start, reload and stop", NEEDS, async (newHost) => {
   const host = await newHost();
   using manager = new DatagramListener(host, NOTIFY_SOCKET);
   const variable = `NOTIFY_SOCKET=${NOTIFY_SOCKET}`;
@@ -67,7 +67,7 @@ systemTest("a daemon in the background logs to the log daemon", NEEDS, async (ne
   assertEquals(LINE.exec(ready)![2], pid);
 });
 
-systemTest("messages are JSON where that is asked for", NEEDS, async (newHost) => {
+systemTest("messages are JSON on request", NEEDS, async (newHost) => {
   const host = await newHost();
   await host.write("/etc/nfs.conf", "[statd]\nlog-format = json\n");
   const statd = host.start(OUR_STATD, ...FOREGROUND);
@@ -77,7 +77,7 @@ systemTest("messages are JSON where that is asked for", NEEDS, async (newHost) =
   assertEquals(await statd.stop(), 0);
 });
 
-systemTest("operator D27: the log says what an operator asks for", NEEDS, async (newHost) => {
+systemTest("operator D27: the log answers an operator's questions", NEEDS, async (newHost) => {
   const host = await newHost();
   await host.startRpcbind();
   const quiet = FOREGROUND.filter((option) => option !== "-d");

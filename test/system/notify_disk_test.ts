@@ -66,7 +66,7 @@ function shell(host: TestHost, command: string): Promise<string> {
 
 for (const { name, cause, mend, log, isLeft } of FAULTS) {
   systemTest(
-    `${name} in the middle of a run keeps nobody from being told`,
+    `${name} during a run keeps no peer from being notified`,
     [OUR_SM_NOTIFY],
     async (newHost) => {
       const host = await newHost();
@@ -122,7 +122,7 @@ const ERRORS = {
 const REMOVALS = "unlink,unlinkat,rename,renameat,renameat2";
 
 systemTest(
-  "whatever error keeps a told peer's record on the list keeps nobody else's, and is named",
+  "any error that keeps a told peer's record on the list is named, and keeps no other record",
   [OUR_SM_NOTIFY, "/usr/bin/strace"],
   async (newHost) => {
     const host = await newHost();

@@ -65,7 +65,7 @@ const LOOK_UPS = [["ipv4", "100000.2.3"], ["ipv6", "100000.3.3"]] as const;
 for (const [family, lookUp] of LOOK_UPS) {
   for (const transport of ["udp", "tcp"] as const) {
     systemTest(
-      `a peer without rpcbind version 4 is told over ${transport} and ${family}`,
+      `a peer without rpcbind version 4 is notified over ${transport} and ${family}`,
       NEEDS,
       async (newHost) => {
         const [host, other] = await twoHosts(newHost);
@@ -96,7 +96,7 @@ systemTest("the stand-in refuses rpcbind version 4, as FreeBSD's does", NEEDS, a
   assertEquals(message.toHex().slice(-24), "00000002" + "00000002" + "00000003");
 });
 
-systemTest("Debian's rpc.statd takes our notices, over IPv4 and IPv6", [
+systemTest("Debian's rpc.statd accepts our notices, over IPv4 and IPv6", [
   ...NEEDS,
   DEBIAN_STATD,
 ], async (newHost) => {
@@ -146,7 +146,7 @@ const SOURCES: readonly {
 ];
 for (const { what, options, from, isPort, notices } of SOURCES) {
   systemTest(
-    `a peer that UDP does not reach is told over TCP from ${what}`,
+    `a peer that UDP does not reach is notified over TCP from ${what}`,
     NEEDS,
     async (newHost) => {
       const [host, other] = await twoHosts(newHost);
@@ -177,7 +177,7 @@ systemTest("-v with an address that has no name announces the address", NEEDS, a
 });
 
 systemTest(
-  "-v with an address does not wait long for a name server that is silent",
+  "-v with an address does not wait long for a silent name server",
   NEEDS,
   async (newHost) => {
     const etc = { "resolv.conf": "nameserver 127.0.0.53\n", "nsswitch.conf": "hosts: files dns\n" };
@@ -206,7 +206,7 @@ const SOURCE = [
 ];
 
 systemTest(
-  "names come from the files as they are at the time of the look-up",
+  "a look-up uses the present contents of the files",
   NEEDS,
   async (newHost) => {
     const silent = "nameserver 127.0.0.53\noptions timeout:1 attempts:1\n";

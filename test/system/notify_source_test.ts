@@ -118,7 +118,7 @@ const WAYS = [
 ];
 
 for (const { way, options, more } of WAYS) {
-  systemTest(`enforce (${way}): a forged notice calls nobody`, NEEDS, async (newHost) => {
+  systemTest(`enforce (${way}): a forged notice causes no callback`, NEEDS, async (newHost) => {
     const world = await World.create(newHost, options, more);
     await world.monitor(PEER);
     await world.notice(PEER, 5, FORGER);
@@ -134,7 +134,7 @@ for (const { way, options, more } of WAYS) {
 }
 
 systemTest(
-  "enforce: it stays where SIGHUP finds nfs.conf unreadable or too long",
+  "enforce: it stays in force if SIGHUP finds nfs.conf unreadable or too long",
   NEEDS,
   async (newHost) => {
     const world = await World.create(newHost, [], ENFORCE_IN_FILE);
@@ -159,7 +159,7 @@ systemTest(
   },
 );
 
-systemTest("enforce: a replay calls nobody, after a restart neither", NEEDS, async (newHost) => {
+systemTest("enforce: a replay causes no callback, nor after a restart", NEEDS, async (newHost) => {
   const world = await World.create(newHost, ENFORCE, stateCheck("enforce"));
   await world.monitor(PEER);
   await world.notice(PEER, 7, PEER);
@@ -184,23 +184,27 @@ systemTest("enforce: a replay calls nobody, after a restart neither", NEEDS, asy
   await world.end(states);
 });
 
-systemTest("enforce: a flood calls nobody, and delays nobody here", NEEDS, async (newHost) => {
-  const world = await World.create(newHost, ENFORCE);
-  await world.monitor(PEER);
-  const forged = Array.from({ length: FLOOD }, (_, i) => message(notify(PEER, 2 * i + 101)));
-  const flood = new Agent(world.host).flood(forged, placeFor(FORGER), { address: FORGER });
-  for (let times = 0; times < 20; times++) {
+systemTest(
+  "enforce: a flood causes no callback, and delays no local caller",
+  NEEDS,
+  async (newHost) => {
+    const world = await World.create(newHost, ENFORCE);
+    await world.monitor(PEER);
+    const forged = Array.from({ length: FLOOD }, (_, i) => message(notify(PEER, 2 * i + 101)));
+    const flood = new Agent(world.host).flood(forged, placeFor(FORGER), { address: FORGER });
+    for (let times = 0; times < 20; times++) {
+      assertEquals(await ask(world.agent, nullCall), "SUCCESS");
+      await world.monitor(`10.98.0.${100 + times}`);
+    }
+    await flood;
+    assertMatch(await world.statd.line(/too many/), /from 10\.98\.0\.66: too many from there/);
+    await world.statd.line(/from 10\.98\.0\.66 is refused for peer/);
     assertEquals(await ask(world.agent, nullCall), "SUCCESS");
-    await world.monitor(`10.98.0.${100 + times}`);
-  }
-  await flood;
-  assertMatch(await world.statd.line(/too many/), /from 10\.98\.0\.66: too many from there/);
-  await world.statd.line(/from 10\.98\.0\.66 is refused for peer/);
-  assertEquals(await ask(world.agent, nullCall), "SUCCESS");
-  await world.notice(PEER, 7, PEER);
-  await world.told([7]);
-  await world.end([7]);
-});
+    await world.notice(PEER, 7, PEER);
+    await world.told([7]);
+    await world.end([7]);
+  },
+);
 
 /** Peers by monitored name, and their possible addresses. */
 const PEERS: Readonly<Record<string, readonly string[]>> = {
@@ -216,7 +220,7 @@ const NAMES = [
 ];
 
 systemTest(
-  "enforce: a genuine notice from each address is one callback",
+  "enforce: a genuine notice from each address causes one callback",
   NEEDS,
   async (newHost) => {
     const etc = { "host.conf": "multi on\n" };

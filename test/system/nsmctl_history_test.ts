@@ -41,7 +41,7 @@ async function eventsOf({ run }: NsmctlHost, ...args: string[]): Promise<Event[]
   return stdout.split("\n").filter((line) => line !== "").map((line) => checked(line, "event"));
 }
 
-historyTest("events tells of a reboot, who was told, and what was refused", async (host) => {
+historyTest("events shows a reboot, the notified lock managers, and refusals", async (host) => {
   const statd = await host.startStatd();
   const follow = host.host.start(OUR_NSMCTL, "events", "--json", "--follow");
   checked(await follow.line(/"started"/), "event");
@@ -66,7 +66,7 @@ historyTest("events tells of a reboot, who was told, and what was refused", asyn
   assertEquals((await host.run("events", "nobody")).code, 1);
 });
 
-historyTest("events outlives a kill, and has what sm-notify did", async (host) => {
+historyTest("events survives a kill, and includes those of sm-notify", async (host) => {
   const statd = await host.startStatd();
   await host.agent.datagram(message(mon({ monName: PEER })), STATD);
   await eventually("it is noted", async () => (await eventsOf(host, PEER)).length === 1);
@@ -86,7 +86,7 @@ historyTest("events outlives a kill, and has what sm-notify did", async (host) =
 });
 
 historyTest(
-  "show, list and status say why a peer was not told, and metrics how many",
+  "show, list and status say why a peer was not notified, and metrics count such peers",
   async (host) => {
     await host.putRecord("sm.bak", "nowhere.invalid");
     await host.host.write("/etc/nfs.conf", `[statd]\nport=${STATD_PORT}\nmetrics=127.0.0.1:9123\n`);

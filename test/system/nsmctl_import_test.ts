@@ -45,7 +45,7 @@ systemTest(
 );
 
 systemTest(
-  "cluster 19: import touches nothing outside, whatever names say",
+  "cluster 19: import writes nothing outside of the directory, whatever the names",
   NEEDS,
   async (newHost) => {
     await using resources = new AsyncDisposableStack();
@@ -71,7 +71,7 @@ systemTest(
 );
 
 systemTest(
-  "cluster 19: repair mends owner and permissions, and nothing else",
+  "cluster 19: repair fixes owner and permissions only",
   NEEDS,
   async (newHost) => {
     await using resources = new AsyncDisposableStack();
@@ -102,7 +102,7 @@ systemTest(
 );
 
 systemTest(
-  "trust 18: repair follows no link of the user that the files belong to",
+  "trust 18: repair follows no link of the files' owner",
   NEEDS,
   async (newHost) => {
     await using resources = new AsyncDisposableStack();

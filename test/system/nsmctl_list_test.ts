@@ -14,7 +14,7 @@ const KNOWN = "known.example.net";
 const NOWHERE = "nowhere.example.net";
 
 systemTest(
-  "nsmctl list: who has no address, who is to be told, in which order, how many",
+  "nsmctl list: peers without an address, peers to be told, order and sums",
   [OUR_NSMCTL, OUR_STATD, SCRIPT],
   async (newHost) => {
     await using resources = new AsyncDisposableStack();

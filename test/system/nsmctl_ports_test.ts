@@ -10,20 +10,26 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 const NFT = "/usr/sbin/nft";
 const CONF = `[statd]\nport=${STATD_PORT}\n[lockd]\nport=4051\nudp-port=4052\n`;
 
-systemTest("nft takes the lines of nsmctl ports", [OUR_NSMCTL, OUR_STATD, NFT], async (newHost) => {
-  await using resources = new AsyncDisposableStack();
-  const { host, run } = await NsmctlHost.create(newHost, resources, { etc: { "nfs.conf": CONF } });
-  const { code, stdout, stderr } = await run("ports", "nft");
-  assertEquals([code, stderr], [0, ""]);
-  assertMatch(stdout, /udp dport \{ 111, 4050, 4052 \} accept/);
-  assertMatch(stdout, /tcp dport \{ 111, 4050, 4051 \} accept/);
-  const chain =
-    "table inet filter { chain input { type filter hook input priority 0; policy drop; }; }";
-  await host.write("/run/rules.nft", `${chain}\n${stdout}`);
-  await host.output(NFT, "-c", "-f", "/run/rules.nft");
-});
+systemTest(
+  "nft accepts the lines of nsmctl ports",
+  [OUR_NSMCTL, OUR_STATD, NFT],
+  async (newHost) => {
+    await using resources = new AsyncDisposableStack();
+    const { host, run } = await NsmctlHost.create(newHost, resources, {
+      etc: { "nfs.conf": CONF },
+    });
+    const { code, stdout, stderr } = await run("ports", "nft");
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, /udp dport \{ 111, 4050, 4052 \} accept/);
+    assertMatch(stdout, /tcp dport \{ 111, 4050, 4051 \} accept/);
+    const chain =
+      "table inet filter { chain input { type filter hook input priority 0; policy drop; }; }";
+    await host.write("/run/rules.nft", `${chain}\n${stdout}`);
+    await host.output(NFT, "-c", "-f", "/run/rules.nft");
+  },
+);
 
-systemTest("ports are those of the daemon that runs, and loose ones are said", [
+systemTest("ports are those of the running daemon, and unfixed ones are reported", [
   OUR_NSMCTL,
   OUR_STATD,
 ], async (newHost) => {

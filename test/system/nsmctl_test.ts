@@ -62,7 +62,7 @@ async function listed({ run }: NsmctlHost, ...args: string[]): Promise<List> {
   return checked<List>(stdout, "list");
 }
 
-nsmctlTest("list tells the same with the daemon and without it", async (host) => {
+nsmctlTest("list is equal with and without the daemon", async (host) => {
   await host.putRecord("sm", PEER);
   await host.putRecord("sm", "peer");
   await host.putRecord("sm.bak", "peer");
@@ -89,7 +89,7 @@ nsmctlTest("list tells the same with the daemon and without it", async (host) =>
   assertEquals((await host.run("list", "a", "b")).code, 2);
 });
 
-nsmctlTest("list shows what was registered with the daemon, and what was heard", async (host) => {
+nsmctlTest("list shows registrations and received notices", async (host) => {
   await host.startStatd();
   await host.agent.datagram(message(mon({ monName: PEER })), STATD);
   await host.agent.datagram(message(notify(PEER, 7)), STATD);
@@ -165,7 +165,7 @@ nsmctlTest("status and metrics tell which limits were reached", async ({ host, a
   assertEquals(metric("nsm_records_refused_total"), 1);
 });
 
-nsmctlTest("check speaks Nagios", async (host) => {
+nsmctlTest("check prints the format of Nagios", async (host) => {
   const line = async (code: number, pattern: RegExp, ...command: string[]) => {
     const ended = await host.host.run(...command, OUR_NSMCTL, "check", "--timeout=1");
     assertEquals([ended.code, ended.stderr], [code, ""]);
@@ -191,35 +191,38 @@ nsmctlTest("check speaks Nagios", async (host) => {
   );
 });
 
-nsmctlTest("D8, D10, D11: health is what rpcbind, lockd and sm-notify are now", async (host) => {
-  await host.startStatd();
-  const health = async () => {
-    const { code, stdout } = await host.run("status", "--json");
-    const { health, faults } = checked<{ health: string; faults: string[] }>(stdout, "status");
-    return `${code} ${health} ${faults.join("; ")}`;
-  };
-  assertEquals(await health(), "0 good ");
-  await host.host.output("rpcinfo", "-d", "100024", "1");
-  assertEquals(await health(), "0 good ");
-  assertStringIncludes(await host.host.output("rpcinfo", "-p"), "100024");
+nsmctlTest(
+  "D8, D10, D11: health reflects the present rpcbind, lockd and sm-notify",
+  async (host) => {
+    await host.startStatd();
+    const health = async () => {
+      const { code, stdout } = await host.run("status", "--json");
+      const { health, faults } = checked<{ health: string; faults: string[] }>(stdout, "status");
+      return `${code} ${health} ${faults.join("; ")}`;
+    };
+    assertEquals(await health(), "0 good ");
+    await host.host.output("rpcinfo", "-d", "100024", "1");
+    assertEquals(await health(), "0 good ");
+    assertStringIncludes(await host.host.output("rpcinfo", "-p"), "100024");
 
-  await host.putRecord("sm.bak", "old.example.net");
-  assertEquals(
-    await health(),
-    "1 degraded 1 peer not told of our reboot, and no sm-notify is running",
-  );
-  await host.run("forget", "--yes", "old.example.net");
+    await host.putRecord("sm.bak", "old.example.net");
+    assertEquals(
+      await health(),
+      "1 degraded 1 peer not told of our reboot, and no sm-notify is running",
+    );
+    await host.run("forget", "--yes", "old.example.net");
 
-  await host.agent.datagram(message(mon({ monName: PEER })), STATD);
-  assertEquals(await health(), "0 good ");
-  for (const version of ["1", "3", "4"]) {
-    await host.host.output("rpcinfo", "-d", "100021", version);
-  }
-  assertMatch(await health(), /^1 failed no lock manager: program 100021 version \d is not reg/);
-  assertMatch((await host.run("status")).stdout, /^Health +failed: no lock manager: /m);
-});
+    await host.agent.datagram(message(mon({ monName: PEER })), STATD);
+    assertEquals(await health(), "0 good ");
+    for (const version of ["1", "3", "4"]) {
+      await host.host.output("rpcinfo", "-d", "100021", version);
+    }
+    assertMatch(await health(), /^1 failed no lock manager: program 100021 version \d is not reg/);
+    assertMatch((await host.run("status")).stdout, /^Health +failed: no lock manager: /m);
+  },
+);
 
-nsmctlTest("D7: a daemon that hangs is named by every command that asks it", async (host) => {
+nsmctlTest("D7: every command that asks the daemon reports that it hangs", async (host) => {
   // In the foreground, a stopped program would stop nsenter too.
   await host.host.output(OUR_STATD, "--no-notify");
   await host.agent.datagram(message(mon({ monName: PEER })), STATD);
@@ -258,7 +261,7 @@ nsmctlTest("D7: a daemon that hangs is named by every command that asks it", asy
   );
 });
 
-nsmctlTest("status works where nobody but root may look", async (host) => {
+nsmctlTest("status works in a directory that only root may read", async (host) => {
   await host.startStatd();
   const socket = await host.host.output("stat", "-c", "%a %u", `${STATE}/.statd.sock`);
   assertEquals(socket, "600 0\n");
@@ -281,7 +284,7 @@ nsmctlTest("status finds the daemon behind a long path", async (host) => {
   assertEquals((await host.run("status", "-q")).code, 3);
 });
 
-nsmctlTest("watch and -L tell of changes as they happen", async (host) => {
+nsmctlTest("watch and -L print changes as they happen", async (host) => {
   await host.putRecord("sm.bak", "late");
   await host.startStatd();
   const watch = host.host.start(OUR_NSMCTL, "watch", "--json");
@@ -354,7 +357,7 @@ nsmctlTest("forget changes memory and disk, or the disk alone", async (host) => 
 });
 
 nsmctlTest(
-  "declare-rebooted has the lock manager told, and the log says who wanted it",
+  "declare-rebooted tells the lock manager, and the log names the user",
   async (host) => {
     assertEquals((await host.run("declare-rebooted", "--yes", PEER)).code, 3);
     await host.startStatd();
@@ -403,7 +406,7 @@ nsmctlTest("notify tells a peer now, and takes it off the notify list", async (h
 });
 
 nsmctlTest(
-  "operator D1: what doctor advises tells the peers left, and moves no record",
+  "operator D1: doctor's advice notifies the remaining peers, and moves no record",
   async (host) => {
     await host.startStatd();
     await host.agent.datagram(message(mon({ monName: PEER })), STATD);
@@ -440,7 +443,7 @@ nsmctlTest(
 );
 
 nsmctlTest(
-  "operator D4: forget --older-than takes no implausible time for an age",
+  "operator D4: forget --older-than ignores implausible times",
   async (host) => {
     for (const monName of ["old", "clockless", "future"]) await host.putRecord("sm.bak", monName);
     const date = (monName: string, time: string) =>
@@ -456,7 +459,7 @@ nsmctlTest(
   },
 );
 
-nsmctlTest("operator D5: declare-rebooted leaves a host alone that answers", async (host) => {
+nsmctlTest("operator D5: declare-rebooted leaves an answering host alone", async (host) => {
   await host.startStatd();
   await host.agent.datagram(message(mon({ monName: OWN_ADDRESS })), STATD);
   const { code, stderr } = await host.run("declare-rebooted", "--yes", OWN_ADDRESS);
@@ -497,7 +500,7 @@ from prometheus_client.parser import text_string_to_metric_families as families
 print(json.dumps({f.name: [f.type, len(f.samples)] for f in families(sys.stdin.read())}))`;
 
 systemTest(
-  "metrics are what Prometheus' own reader takes",
+  "Prometheus' own parser accepts the metrics",
   [...NEEDS, PYTHON, PROMETHEUS],
   async (newHost) => {
     await using resources = new AsyncDisposableStack();
@@ -518,7 +521,7 @@ systemTest(
   },
 );
 
-nsmctlTest("the control socket bears whatever is sent to it", async (host) => {
+nsmctlTest("the control socket survives any input", async (host) => {
   await host.startStatd();
   const connect = () =>
     Deno.connect({ transport: "unix", path: host.host.path(`${STATE}/.statd.sock`) });
@@ -580,7 +583,7 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
   });
 }
 
-nsmctlTest("help is there for each command, with an example", async (host) => {
+nsmctlTest("each command has help with an example", async (host) => {
   assertEquals((await host.run("completion", "csh")).code, 2);
   const help = await host.run("--help");
   assertEquals(help.code, 0);
@@ -622,7 +625,7 @@ nsmctlTest("output has the colours and the width of the terminal", async (host) 
 }, SCRIPT);
 
 nsmctlTest(
-  "output that cannot be written is an error, unless nobody reads it",
+  "output that cannot be written is an error, unless its reader has gone",
   async ({ host }) => {
     const ended = (line: string) =>
       host.run("bash", "-c", `set -o pipefail; ${line}`, "bash", OUR_NSMCTL);

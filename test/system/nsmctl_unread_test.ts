@@ -23,7 +23,7 @@ async function prepared(newHost: Parameters<Parameters<typeof systemTest>[2]>[0]
   return { host, resources };
 }
 
-systemTest("nsmctl passes over what it cannot read, and says so", [OUR_NSMCTL], async (newHost) => {
+systemTest("nsmctl skips unreadable records, and says so", [OUR_NSMCTL], async (newHost) => {
   const { host, resources } = await prepared(newHost);
   await using _resources = resources;
   const said = async (code: number, ...args: string[]) => {
@@ -46,7 +46,7 @@ systemTest("nsmctl passes over what it cannot read, and says so", [OUR_NSMCTL], 
 });
 
 systemTest(
-  "nsmctl goes on where one of the two lists is missing",
+  "nsmctl works if one of the two lists is missing",
   [OUR_NSMCTL],
   async (newHost) => {
     const { host, resources } = await prepared(newHost);
@@ -61,7 +61,7 @@ systemTest(
   },
 );
 
-systemTest("nsmctl status and -l go on without the state number", [OUR_NSMCTL], async (newHost) => {
+systemTest("nsmctl status and -l work without the state number", [OUR_NSMCTL], async (newHost) => {
   const { host, resources } = await prepared(newHost);
   await using _resources = resources;
   await host.host.output("rm", "-f", "/var/lib/nfs/state");

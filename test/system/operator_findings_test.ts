@@ -86,7 +86,7 @@ findingTest("D9: doubtful notices and denied calls are in the health", async (ho
   assertMatch((await host.run("check")).stdout, /^NSM WARNING - .*notices_doubted=\d+c /);
 });
 
-findingTest("D21: status names addresses, and says when one is gone", async (host) => {
+findingTest("D21: status names addresses, and reports one that is gone", async (host) => {
   await host.host.output("ip", "address", "add", `${SERVICE}/32`, "dev", "lo");
   await host.host.write(
     "/etc/nfs.conf",
@@ -108,7 +108,7 @@ findingTest("D21: status names addresses, and says when one is gone", async (hos
   await statusSays(host, /^State number +cannot be read$/m);
 });
 
-findingTest("B: records that were taken from the disk are in the health", async (host) => {
+findingTest("B: records removed from the disk show in the health", async (host) => {
   await host.host.output(OUR_STATD, "--no-notify"); // in the foreground, a stopped program would stop nsenter too
   await host.agent.datagram(message(mon({ monName: PEER })), STATD);
   await statusSays(host, /^Health +good$/m);
@@ -185,7 +185,7 @@ const OTHERS = [
   "import",
 ];
 
-findingTest("D26: who names no state directory is asked whether it is one", async (host) => {
+findingTest("D26: a directory that is no state directory is reported as such", async (host) => {
   const names = COMMANDS.map(({ name }) => name).filter((name) => name !== "completion");
   assertEquals(names.toSorted(), [...Object.keys(LOOKING), ...OTHERS].toSorted());
   for (const [name, operands] of Object.entries(LOOKING)) {

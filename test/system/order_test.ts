@@ -55,7 +55,7 @@ async function runPairs(host: TestHost, pairs: number, atOnce: number): Promise<
 
 for (const atOnce of [1, 20]) {
   systemTest(
-    `B1: SM_UNMON and SM_MON, ${atOnce} pairs at once, lose nothing`,
+    `B1: ${atOnce} concurrent pairs of SM_UNMON and SM_MON lose no registration`,
     NEEDS,
     async (make) => {
       const host = await make();
@@ -67,7 +67,7 @@ for (const atOnce of [1, 20]) {
   );
 }
 
-systemTest("B1: pairs lose nothing while a callout of 0.5 s runs for each", NEEDS, async (make) => {
+systemTest("B1: pairs with a callout of 0.5 s each lose no registration", NEEDS, async (make) => {
   const host = await make();
   await host.write("/run/ha", "#!/bin/sh\nsleep 0.5\n");
   Deno.chmodSync(host.path("/run/ha"), 0o755);
@@ -167,7 +167,7 @@ function monNameIn(call: string): string {
 const RESERVED_PORT = 1001;
 
 systemTest(
-  "callouts that hang, SM_UNMON_ALL, SM_SIMU_CRASH, notices and SIGHUP at once: list and disk agree",
+  "hung callouts, SM_UNMON_ALL, SM_SIMU_CRASH, notices and SIGHUP at once: list and disk agree",
   [OUR_STATD, `${DIST}/nsmctl`],
   async (newHost) => {
     const host = await newHost({ etc: { "nfs.conf": "[statd]\nha-callout-timeout=1\n" } });

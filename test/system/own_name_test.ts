@@ -7,7 +7,7 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 const NEEDS = [OUR_STATD];
 
 systemTest(
-  "acceptance 2: -n does not narrow what is listened on, and addresses that come later are served (realworld F4, field 2)",
+  "acceptance 2: -n does not restrict the addresses served, and later addresses are served too (realworld F4, field 2)",
   NEEDS,
   async (newHost) => {
     const host = await newHost({ hosts: ["10.99.0.1 10.99.0.7 floating.example"] });

@@ -10,7 +10,7 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 const NEEDS = [OUR_STATD];
 const QUIET = [...FOREGROUND, "--check-notify-source", "off"];
 
-systemTest("a callback that nobody took is made by the next statd", NEEDS, async (newHost) => {
+systemTest("a callback without an answer is made by the next statd", NEEDS, async (newHost) => {
   const host = await newHost();
   const agent = new Agent(host);
   await host.startRpcbind();

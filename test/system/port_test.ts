@@ -36,7 +36,7 @@ const CASES: readonly Case[] = [
 
 for (const { label, options, nfsConf = "", addresses } of CASES) {
   systemTest(
-    `trust 3: nobody else gets a port of statd that is ${label}`,
+    `trust 3: no other user gets a port of statd that is ${label}`,
     [OUR_STATD],
     async (newHost) => {
       const host = await newHost({

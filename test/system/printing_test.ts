@@ -8,7 +8,7 @@ import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts"
 const BASH = "/usr/bin/bash";
 
 systemTest(
-  "what cannot be printed is said, and no success",
+  "output that cannot be written is reported, and the status is not 0",
   [OUR_STATD, OUR_SM_NOTIFY],
   async (newHost) => {
     const host = await newHost();
@@ -31,7 +31,7 @@ systemTest(
   },
 );
 
-systemTest("a program without a name in argv is what its file is", [
+systemTest("a program without argv[0] takes its role from its file's name", [
   OUR_STATD,
   BASH,
 ], async (newHost) => {

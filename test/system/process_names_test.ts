@@ -67,7 +67,7 @@ function isThere(path: string): boolean {
 }
 
 systemTest(
-  "F2: what is meant for sm-notify does not reach rpc.statd",
+  "F2: signals meant for sm-notify do not reach rpc.statd",
   [OUR_STATD],
   async (newHost) => {
     const host = await newHost();
@@ -88,7 +88,7 @@ systemTest(
   },
 );
 
-systemTest("F3: sm-notify that statd starts is called sm-notify", [OUR_STATD], async (newHost) => {
+systemTest("F3: an sm-notify started by statd is named sm-notify", [OUR_STATD], async (newHost) => {
   const host = await newHost();
   await host.output("sh", "-c", `mkdir ${FOLDER} && cp ${OUR_STATD} ${STATD}`);
   await host.write(SM_NOTIFY, "#!/bin/sh\nexit 1\n"); // another program with this name beside it

@@ -181,7 +181,7 @@ async function assertDocumented(host: TestHost, program: string, process: Proces
     .catch((error) => assertEquals(atRest(), [], error.message));
 }
 
-systemTest("rpc.statd is what process.md says", [OUR_STATD], async (newHost) => {
+systemTest("rpc.statd has the properties in process.md", [OUR_STATD], async (newHost) => {
   const host = await newHost(NETWORK);
   const agent = new Agent(host);
   await host.startRpcbind();
@@ -199,13 +199,17 @@ systemTest("rpc.statd is what process.md says", [OUR_STATD], async (newHost) => 
   await assertDocumented(host, "rpc.statd", new Process(host, await statd.pid));
 });
 
-systemTest("rpc.statd in the background is what process.md says", [OUR_STATD], async (newHost) => {
-  const host = await newHost(NETWORK);
-  await host.startRpcbind();
-  await host.output(...WITH_OPEN_FILE, OUR_STATD, "--no-notify", "-p", "4050");
-  const pid = Number(await Deno.readTextFile(host.path("/run/rpc.statd.pid")));
-  await assertDocumented(host, "rpc.statd", new Process(host, pid));
-});
+systemTest(
+  "rpc.statd in the background has the properties in process.md",
+  [OUR_STATD],
+  async (newHost) => {
+    const host = await newHost(NETWORK);
+    await host.startRpcbind();
+    await host.output(...WITH_OPEN_FILE, OUR_STATD, "--no-notify", "-p", "4050");
+    const pid = Number(await Deno.readTextFile(host.path("/run/rpc.statd.pid")));
+    await assertDocumented(host, "rpc.statd", new Process(host, pid));
+  },
+);
 
 systemTest("every UDP socket has a large buffer, and new addresses are served", [
   OUR_STATD,
@@ -224,7 +228,7 @@ systemTest("every UDP socket has a large buffer, and new addresses are served", 
   assert(buffers.length >= 2 && buffers.every((bytes) => bytes > usual), sockets);
 });
 
-systemTest("sm-notify is what process.md says", [OUR_SM_NOTIFY], async (newHost) => {
+systemTest("sm-notify has the properties in process.md", [OUR_SM_NOTIFY], async (newHost) => {
   const host = await newHost(NETWORK);
   await host.write(
     `${STATE_DIRECTORY}/sm/10.99.9.1`,

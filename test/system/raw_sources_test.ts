@@ -37,7 +37,7 @@ systemTest(
 );
 
 systemTest(
-  "trust 8: an address other than 127.0.0.1 is served also where the starter had SIGIO blocked",
+  "trust 8: an address other than 127.0.0.1 is served even if the starter blocked SIGIO",
   NEEDS,
   async (newHost) => {
     const host = await newHost({ addresses: ["10.99.0.1/32"] });

@@ -135,7 +135,7 @@ systemTest("every command of README and of nsmctl(8) works", NEEDS, async (newHo
   }
 });
 
-Deno.test("every command of README is run by a test that is there", () => {
+Deno.test("every command of README is run by an existing test", () => {
   for (const line of readmeCommands().filter((line) => !OURS.test(line))) {
     const [, test] = ELSEWHERE.find(([command]) => command.test(line))!;
     assert(
@@ -145,7 +145,7 @@ Deno.test("every command of README is run by a test that is there", () => {
   }
 });
 
-Deno.test("README answers ten questions by links to sections that are there", () => {
+Deno.test("README answers ten questions by links to existing sections", () => {
   const text = Deno.readTextFileSync(PAGE);
   const anchors = new Set(
     [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
@@ -159,7 +159,7 @@ Deno.test("README answers ten questions by links to sections that are there", ()
   for (const anchor of questions) assert(anchors.has(anchor), anchor);
 });
 
-Deno.test("README links to files that are there", () => {
+Deno.test("README links to existing files", () => {
   const text = Deno.readTextFileSync(PAGE);
   const links = [...text.matchAll(/\]\((?!#|http)([^)#]+)\)/g)].map(([, path]) => path!);
   assertNotEquals(links.length, 0);

@@ -23,7 +23,7 @@ const NOTICES = [
 
 for (const [number, hosts, monName, announced, from] of NOTICES) {
   systemTest(
-    `${number}: a notice right behind SM_MON is matched when the names are known`,
+    `${number}: a notice right after SM_MON is matched once the names are known`,
     [OUR_STATD],
     async (newHost) => {
       const host = await newHost({ hosts: [hosts] });
@@ -41,7 +41,7 @@ for (const [number, hosts, monName, announced, from] of NOTICES) {
 }
 
 systemTest(
-  "field 9: start-statd has an isolate leave the unit alone, as that of nfs-utils",
+  "field 9: systemctl isolate leaves a unit started by start-statd alone, as with nfs-utils",
   [OUR_START_STATD, SYSTEMCTL],
   async (newHost) => {
     const host = await newHost();
@@ -58,7 +58,7 @@ systemTest(
 );
 
 systemTest(
-  "portability 8: an rpcbind that has no port is named, and /etc/services with it",
+  "portability 8: an rpcbind without a port is reported, and so is /etc/services",
   [OUR_STATD, OUR_NSMCTL, DEBIAN_RPCBIND],
   async (newHost) => {
     const host = await newHost();

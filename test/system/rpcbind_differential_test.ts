@@ -166,7 +166,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["-m", "127.0.0.1"],
 ];
 
-systemTest("rpcinfo prints of our rpcbind what it prints of Debian's", [
+systemTest("rpcinfo prints equal output for our rpcbind and Debian's", [
   DEBIAN_RPCBIND,
   OUR_RPCBIND,
   "/usr/sbin/rpcinfo",

@@ -46,7 +46,7 @@ async function isRegistered(host: TestHost): Promise<boolean> {
 const REGISTERED = ["300001 1 udp 0.0.0.0.8.1 - superuser"];
 
 systemTest(
-  "rpcbind -w keeps what is registered over SIGTERM and kill -9",
+  "rpcbind -w keeps registrations over SIGTERM and kill -9",
   NEEDS,
   async (newHost) => {
     const host = await newHost();
@@ -95,7 +95,7 @@ systemTest("rpcbind --stand-in ends with 0 for another rpcbind, which gets the p
   await host.output("rpcinfo", "-T", "udp", "127.0.0.1", "100000", "4");
 });
 
-systemTest("rpcbind --stand-in steps aside where it sees no process of root", NEEDS, async (
+systemTest("rpcbind --stand-in steps aside even if it sees no process of root", NEEDS, async (
   newHost,
 ) => {
   const host = await newHost();
@@ -109,20 +109,24 @@ systemTest("rpcbind --stand-in steps aside where it sees no process of root", NE
   assertEquals(await ours.ended, 0);
 });
 
-systemTest("statd is registered wherever its stand-in rpcbind went", NEEDS, async (newHost) => {
-  const host = await newHost({ etc: { "nfs.conf": "[rpcbind]\nmode = auto\n" } });
-  const statd = host.start(OUR_STATD, ...FOREGROUND);
-  await eventually("statd is registered", () => isRegistered(host));
-  const debian = await host.startRpcbind(DEBIAN_RPCBIND, "-w");
-  await eventually("statd is registered with Debian's", () => isRegistered(host));
-  await debian.stop();
-  await statd.line(/Not registered with rpcbind, trying again/);
-  await host.startRpcbind(OUR_RPCBIND, "-w");
-  await eventually("statd is registered again", () => isRegistered(host));
-  assertEquals(await statd.stop(), 0);
-});
+systemTest(
+  "statd is registered with every successor of its stand-in rpcbind",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost({ etc: { "nfs.conf": "[rpcbind]\nmode = auto\n" } });
+    const statd = host.start(OUR_STATD, ...FOREGROUND);
+    await eventually("statd is registered", () => isRegistered(host));
+    const debian = await host.startRpcbind(DEBIAN_RPCBIND, "-w");
+    await eventually("statd is registered with Debian's", () => isRegistered(host));
+    await debian.stop();
+    await statd.line(/Not registered with rpcbind, trying again/);
+    await host.startRpcbind(OUR_RPCBIND, "-w");
+    await eventually("statd is registered again", () => isRegistered(host));
+    assertEquals(await statd.stop(), 0);
+  },
+);
 
-systemTest("rpcbind is found by its abstract name, and knows who comes there", NEEDS, async (
+systemTest("rpcbind is found by its abstract name, and knows its callers there", NEEDS, async (
   newHost,
 ) => {
   const host = await newHost();
@@ -138,7 +142,7 @@ s = socket.socket(socket.AF_UNIX); s.bind(chr(0) + "/run/rpcbind.sock"); s.liste
 print("ready", flush=True); time.sleep(1000)
 `;
 
-systemTest("rpcbind says that somebody else has its abstract name", NEEDS, async (newHost) => {
+systemTest("rpcbind reports that another program has its abstract name", NEEDS, async (newHost) => {
   const host = await newHost();
   await host.start("python3", "-c", TAKE).line(/^ready$/);
   const rpcbind = await host.startRpcbind(OUR_RPCBIND, "-w", "-d");
@@ -173,7 +177,7 @@ systemTest(
   },
 );
 
-systemTest("statd with mode = auto starts rpcbind where there is none", NEEDS, async (newHost) => {
+systemTest("statd with mode = auto starts rpcbind if none runs", NEEDS, async (newHost) => {
   const host = await newHost({ etc: { "nfs.conf": "[rpcbind]\nmode = auto\n" } });
   const statd = host.start(OUR_STATD, ...FOREGROUND);
   await eventually("statd is registered", () => isRegistered(host));
@@ -194,7 +198,7 @@ systemTest("statd with mode = auto leaves Debian's rpcbind alone", NEEDS, async 
   await debian.stop();
 });
 
-systemTest("rpcbind goes by hosts.deny under its own name", NEEDS, async (newHost) => {
+systemTest("rpcbind applies the rules of hosts.deny for its own name", NEEDS, async (newHost) => {
   const host = await newHost({
     addresses: ["10.9.0.1/24"],
     strangers: ["10.98.0.0/24"],

@@ -57,7 +57,7 @@ const ROWS = [...README.matchAll(/^\| (.*?) +\| (.*?) +\|$/gm)].map(([, symptom,
 
 for (const { name, commands, says, remedy } of CONDITIONS) {
   systemTest(
-    `${name} every program ends with words that README has`,
+    `${name} every program ends with a message that README explains`,
     [OUR_STATD, OUR_SM_NOTIFY, OUR_NSMCTL],
     async (newHost) => {
       const [row, ...others] = ROWS.filter(({ symptom }) => symptom.includes(says));

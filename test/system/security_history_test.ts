@@ -45,7 +45,7 @@ systemTest(
 );
 
 systemTest(
-  "CVE-2019-3689: root follows nothing that the user of sm has put there",
+  "CVE-2019-3689: root follows no link made by the user of sm",
   [OUR_STATD],
   async (newHost) => {
     const host = await newHost();
@@ -81,7 +81,7 @@ systemTest(
 );
 
 systemTest(
-  "CVE-2019-3689: nobody waits at a pipe of the user of sm",
+  "CVE-2019-3689: no program waits at a FIFO of the user of sm",
   [OUR_STATD],
   async (newHost) => {
     const host = await newHost();
@@ -98,7 +98,7 @@ systemTest(
 );
 
 systemTest(
-  "CVE-2019-3689: the owner of sm is who the daemon becomes",
+  "CVE-2019-3689: the daemon becomes the owner of sm",
   [OUR_STATD],
   async (newHost) => {
     const host = await newHost();
@@ -114,7 +114,7 @@ systemTest(
   },
 );
 
-systemTest("bounding set: no program can get a right back", [OUR_STATD], async (newHost) => {
+systemTest("bounding set: no program can regain a capability", [OUR_STATD], async (newHost) => {
   const host = await newHost();
   const script = "#!/bin/sh\ncat /proc/self/status >/run/callout/status.new\n" +
     "mv /run/callout/status.new /run/callout/status\n";
@@ -137,7 +137,7 @@ systemTest("bounding set: no program can get a right back", [OUR_STATD], async (
   assertEquals([callout.groups, callout.noNewPrivileges], [[], true]);
 });
 
-systemTest("a callout that is set while none could be run waits for a restart", [
+systemTest("a callout configured while none could be run waits for a restart", [
   OUR_STATD,
 ], async (newHost) => {
   const host = await newHost();
@@ -157,7 +157,7 @@ systemTest("a callout that is set while none could be run waits for a restart", 
 });
 
 systemTest(
-  "downcall socket: on loopback, and deaf to others than the lock manager",
+  "downcall socket: on loopback, and for replies of the lock manager only",
   [OUR_STATD],
   async (newHost) => {
     const host = await newHost({ addresses: ["10.99.0.1/32"] });

@@ -37,7 +37,7 @@ const PROGRAMS: readonly {
 for (const { command, first, ready } of PROGRAMS) {
   const name = command[0]!.split("/").at(-1)!;
   systemTest(
-    `signals at any moment end ${name} in order, or not at all`,
+    `signals at any moment end ${name} cleanly, or not at all`,
     [command[0]!],
     async (make) => {
       const { seed, random } = seededRandom();

@@ -40,7 +40,7 @@ async function endOutage(host: TestHost): Promise<void> {
 }
 
 systemTest(
-  "trust 13: who is denied by a failure of the name service is let in when it is over",
+  "trust 13: a host denied by a failure of the name service is admitted afterwards",
   NEEDS,
   async (newHost) => {
     const host = await newHost({

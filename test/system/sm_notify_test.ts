@@ -85,7 +85,7 @@ systemTest("sm-notify goes to the background, and runs once", [SM_NOTIFY], async
 });
 
 systemTest(
-  "sm-notify lifts grace when nobody is to be told, and only then",
+  "sm-notify ends the grace period only if there is no peer to notify",
   [SM_NOTIFY],
   async (newHost) => {
     const host = await newHost();
@@ -97,7 +97,7 @@ systemTest(
 );
 
 systemTest(
-  "a lock file from another boot does not count, nfs-utils' own does",
+  "a lock file of another boot is ignored, and nfs-utils' own is respected",
   [SM_NOTIFY],
   async (newHost) => {
     const host = await newHost();
@@ -113,7 +113,7 @@ systemTest(
 );
 
 systemTest(
-  "portability 1: where /run cannot be written peers are told, once in a boot",
+  "portability 1: if /run cannot be written, peers are notified once per boot",
   [SM_NOTIFY],
   async (newHost) => {
     for (const shape of ["read-only", "a directory in place of the lock"] as const) {
@@ -142,7 +142,7 @@ systemTest(
 );
 
 systemTest(
-  "D16: of 50 dead peers among 500, sm-notify -d says no more than peers plus 20 lines",
+  "D16: with 50 dead peers among 500, sm-notify -d prints at most a line per peer and 20 more",
   [SM_NOTIFY],
   async (newHost) => {
     const host = await newHost();
@@ -170,7 +170,7 @@ systemTest(
   },
 );
 
-systemTest("D24: sm-notify as another user takes root", [SM_NOTIFY], async (newHost) => {
+systemTest("D24: sm-notify as another user than root is refused", [SM_NOTIFY], async (newHost) => {
   const host = await newHost();
   monitor(host, peerAddresses("127.1", 1));
   const { code, stderr } = await host.run(
@@ -187,7 +187,7 @@ systemTest("D24: sm-notify as another user takes root", [SM_NOTIFY], async (newH
 });
 
 systemTest(
-  "issue 14: a list that nobody may read in the middle of a run keeps nobody from being told",
+  "issue 14: a list that becomes unreadable during a run keeps no peer from being notified",
   [SM_NOTIFY],
   async (newHost) => {
     const host = await newHost();
@@ -214,7 +214,7 @@ function failing(error: string, calls: string, path: string): string[] {
 }
 
 systemTest(
-  "issue 14: a disk that keeps a told peer's record keeps nobody else's, and is named",
+  "issue 14: a record that cannot be removed is named, and all other records go",
   [SM_NOTIFY, "/usr/bin/strace"],
   async (newHost) => {
     const host = await newHost();
@@ -233,7 +233,7 @@ systemTest(
 );
 
 systemTest(
-  "issue 14: a stale handle in the middle of a run keeps nobody from being told",
+  "issue 14: a stale handle during a run keeps no peer from being notified",
   [SM_NOTIFY, "/usr/bin/strace"],
   async (newHost) => {
     const host = await newHost();
@@ -264,7 +264,7 @@ systemTest("another --instance-id is another life", [SM_NOTIFY], async (newHost)
   }
 });
 
-systemTest("a peer that is forgotten meanwhile is dropped", [SM_NOTIFY], async (newHost) => {
+systemTest("a peer that is forgotten during a run is dropped", [SM_NOTIFY], async (newHost) => {
   const host = await newHost();
   await peersOf(host);
   monitor(host, [...peerAddresses("127.1", 1), "127.2.0.1"]);
@@ -277,7 +277,7 @@ systemTest("a peer that is forgotten meanwhile is dropped", [SM_NOTIFY], async (
 });
 
 systemTest(
-  "sm-notify gives up with status 1, and keeps whom it could not tell",
+  "sm-notify gives up with status 1, and keeps the peers that it could not notify",
   [SM_NOTIFY],
   async (newHost) => {
     const host = await newHost({ etc: { "resolv.conf": "nameserver 127.0.0.53\n" } });
@@ -308,7 +308,7 @@ systemTest("--dry-run changes nothing", [SM_NOTIFY], async (newHost) => {
   assertEquals([...Deno.readDirSync(host.path("/run"))].filter(({ isFile }) => isFile), []);
 });
 
-systemTest("--dry-run lists who is on both lists once", [SM_NOTIFY], async (newHost) => {
+systemTest("--dry-run lists a peer on both lists once", [SM_NOTIFY], async (newHost) => {
   const host = await newHost();
   monitor(host, ["127.1.0.1", "127.1.0.2"]);
   await host.output("sh", "-c", `cp -p ${STATE_DIRECTORY}/sm/127.1.0.1 ${STATE_DIRECTORY}/sm.bak`);
@@ -318,7 +318,7 @@ systemTest("--dry-run lists who is on both lists once", [SM_NOTIFY], async (newH
 });
 
 systemTest(
-  "--only tells these peers, and does nothing for a typo",
+  "--only notifies the named peers, and does nothing for a typo",
   [SM_NOTIFY],
   async (newHost) => {
     const host = await newHost();
@@ -343,7 +343,7 @@ const SCRIPT = "/usr/bin/script";
 const EMPTY_LINE = "\r\x1b[K";
 
 for (const option of ["-d", "--json"]) {
-  systemTest(`on a terminal ${option} has a live line at its foot`, [
+  systemTest(`on a terminal ${option} shows a live line at the bottom`, [
     SM_NOTIFY,
     SCRIPT,
   ], async (newHost) => {
@@ -371,7 +371,7 @@ for (const option of ["-d", "--json"]) {
   });
 }
 
-systemTest("a run that is killed loses nobody, whenever it is", [SM_NOTIFY], async (newHost) => {
+systemTest("a run that is killed at any moment loses no peer", [SM_NOTIFY], async (newHost) => {
   const KILLS = 20;
   const PEERS = 2000;
   const host = await newHost();

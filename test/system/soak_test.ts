@@ -100,51 +100,55 @@ class Surroundings {
   }
 }
 
-systemTest("a mixed load with faults leaves nothing behind", NEEDS, async (newHost) => {
-  const host = await newHost();
-  const agent = new Agent(host);
-  const surroundings = new Surroundings(host, agent);
-  await surroundings.start();
-  const statd = await startStatd(host, [...FOREGROUND, "--check-notify-source", "off"]);
-  const { seed } = seededRandom();
-  const traffic = new Traffic(host, { seed, isMixed: true });
-  const round = async () => {
-    for (const [name, fault] of Object.entries(surroundings.faults)) {
-      await fault(async () => {
-        const answered = traffic.answered;
-        await traffic.run(CALLS);
-        await traffic.finish();
-        assertEquals(traffic.answered, answered + CALLS, name);
-      });
-    }
-    // Without a fault all calls are accepted again, and pending work is done.
-    const { refused } = traffic.ledger;
-    await traffic.run(CALLS);
-    await traffic.finish();
-    assertEquals(traffic.ledger.refused, refused, `TEST_SEED=${seed}`);
-    agent.calls.length = 0;
-    const found = traffic.ledger.compare(monitorList(host), { others: LEAVER });
-    assertEquals(found, { lost: [], resurrected: [], torn: [] }, `TEST_SEED=${seed}`);
-  };
-  await round();
-  const pid = await statd.pid;
-  const before = useOf(host, pid);
-  report(`after the warm-up of ${traffic.answered} calls`, before);
-  for (let rounds = 0; rounds < ROUNDS; rounds++) {
+systemTest(
+  "a mixed load with faults loses nothing, and leaks no resources",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    const agent = new Agent(host);
+    const surroundings = new Surroundings(host, agent);
+    await surroundings.start();
+    const statd = await startStatd(host, [...FOREGROUND, "--check-notify-source", "off"]);
+    const { seed } = seededRandom();
+    const traffic = new Traffic(host, { seed, isMixed: true });
+    const round = async () => {
+      for (const [name, fault] of Object.entries(surroundings.faults)) {
+        await fault(async () => {
+          const answered = traffic.answered;
+          await traffic.run(CALLS);
+          await traffic.finish();
+          assertEquals(traffic.answered, answered + CALLS, name);
+        });
+      }
+      // Without a fault all calls are accepted again, and pending work is done.
+      const { refused } = traffic.ledger;
+      await traffic.run(CALLS);
+      await traffic.finish();
+      assertEquals(traffic.ledger.refused, refused, `TEST_SEED=${seed}`);
+      agent.calls.length = 0;
+      const found = traffic.ledger.compare(monitorList(host), { others: LEAVER });
+      assertEquals(found, { lost: [], resurrected: [], torn: [] }, `TEST_SEED=${seed}`);
+    };
     await round();
-    if (rounds % 20 === 19) report(`after ${traffic.answered} calls`, useOf(host, pid));
-  }
-  await eventually("descriptors are given back", () => {
-    return useOf(host, pid).descriptors <= before.descriptors;
-  });
-  const after = useOf(host, pid);
-  report(`after ${traffic.answered} calls, ${traffic.ledger.refused} of them refused`, after);
-  assert(after.threads <= THREADS_MAX, `${after.threads} threads`);
-  const growth = after.rssKib - before.rssKib;
-  assert(growth <= GROWTH_MAX_KIB, `memory grew by ${growth} KiB`);
-  assertEquals([...traffic.stateNumbers], [3]);
-  assertEquals(await statd.stop(), 0);
-});
+    const pid = await statd.pid;
+    const before = useOf(host, pid);
+    report(`after the warm-up of ${traffic.answered} calls`, before);
+    for (let rounds = 0; rounds < ROUNDS; rounds++) {
+      await round();
+      if (rounds % 20 === 19) report(`after ${traffic.answered} calls`, useOf(host, pid));
+    }
+    await eventually("descriptors are given back", () => {
+      return useOf(host, pid).descriptors <= before.descriptors;
+    });
+    const after = useOf(host, pid);
+    report(`after ${traffic.answered} calls, ${traffic.ledger.refused} of them refused`, after);
+    assert(after.threads <= THREADS_MAX, `${after.threads} threads`);
+    const growth = after.rssKib - before.rssKib;
+    assert(growth <= GROWTH_MAX_KIB, `memory grew by ${growth} KiB`);
+    assertEquals([...traffic.stateNumbers], [3]);
+    assertEquals(await statd.stop(), 0);
+  },
+);
 
 function report(when: string, { rssKib, threads, descriptors }: Use): void {
   if (GIVEN_ROUNDS === undefined) return;

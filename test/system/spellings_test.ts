@@ -24,7 +24,7 @@ const SPELLINGS: readonly (readonly [monName: string, name: string, source: stri
   ["h10.nsm.test", "stranger", "fd98::10"],
 ];
 
-systemTest("a notice finds its peer under whatever spelling", [OUR_STATD], async (newHost) => {
+systemTest("a notice matches its peer in every spelling", [OUR_STATD], async (newHost) => {
   const host = await newHost({
     addresses: [`${OWN["4"]}/32`, `${OWN["6"]}/128`],
     strangers: ["10.98.0.0/24", "fd98::/64"],

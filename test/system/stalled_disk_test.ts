@@ -19,7 +19,7 @@ const DIRECTORY = `${DISK}/nfs`;
 /** Maximum time of the freeze, in s, however the test ends. */
 const FROZEN_MAX_S = 120;
 
-systemTest("a disk that stalls is named by every command that asks", NEEDS, async (newHost) => {
+systemTest("every command that asks the daemon reports a stalled disk", NEEDS, async (newHost) => {
   await using resources = new AsyncDisposableStack();
   const host = await NsmctlHost.create(newHost, resources);
   const made = await host.host.run(

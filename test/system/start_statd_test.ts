@@ -6,7 +6,7 @@ import { OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const START_STATD = OUR_STATD.replace(/rpc\.statd$/, "start-statd");
 
-systemTest("D3: start-statd starts nothing for --help, --version, or what it does not know", [
+systemTest("D3: start-statd starts nothing for --help, --version, or an unknown argument", [
   START_STATD,
 ], async (newHost) => {
   const host = await newHost();
@@ -18,7 +18,7 @@ systemTest("D3: start-statd starts nothing for --help, --version, or what it doe
   assertEquals((await host.run("test", "-e", "/run/rpc.statd.pid")).code, 1);
 });
 
-systemTest("D23: start-statd beside a statd that rpcbind cannot know says so, with status 0", [
+systemTest("D23: start-statd reports a statd that cannot register with rpcbind, with status 0", [
   START_STATD,
 ], async (newHost) => {
   const host = await newHost();

@@ -55,7 +55,7 @@ systemTest("a peer's notice reaches the lock manager, byte for byte", NEEDS, asy
   assertEquals(new Set(calls.map(xid)).size, 3);
 });
 
-systemTest("a notice over IPv6 is known by its source", NEEDS, async (newHost) => {
+systemTest("a notice over IPv6 is matched by its source", NEEDS, async (newHost) => {
   const host = await newHost(NETWORK);
   const { agent } = await startAll(host);
   assertEquals(await ask(agent, mon({ monName: "fd99::3" })), MONITORED);
@@ -64,19 +64,23 @@ systemTest("a notice over IPv6 is known by its source", NEEDS, async (newHost) =
   assertEquals(withoutXid(called!), status("fd99::3", 5));
 });
 
-systemTest("the same state is told once, the next one again", NEEDS, async (newHost) => {
-  const host = await newHost(NETWORK);
-  const { statd, agent } = await startAll(host);
-  assertEquals(await ask(agent, mon({ monName: PEER })), MONITORED);
-  for (const state of [5, 5, 7, 7]) {
-    await notice(agent, PEER, state);
-    await agent.called(state === 5 ? 1 : 2);
-  }
-  assertEquals(await statd.stop(), 0);
-  assertEquals(agent.calls.map(withoutXid), [status(PEER, 5), status(PEER, 7)]);
-});
+systemTest(
+  "a repeated state causes one callback, the next state another one",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost(NETWORK);
+    const { statd, agent } = await startAll(host);
+    assertEquals(await ask(agent, mon({ monName: PEER })), MONITORED);
+    for (const state of [5, 5, 7, 7]) {
+      await notice(agent, PEER, state);
+      await agent.called(state === 5 ? 1 : 2);
+    }
+    assertEquals(await statd.stop(), 0);
+    assertEquals(agent.calls.map(withoutXid), [status(PEER, 5), status(PEER, 7)]);
+  },
+);
 
-systemTest("who was unmonitored is not told", NEEDS, async (newHost) => {
+systemTest("a peer that is no longer monitored causes no callback", NEEDS, async (newHost) => {
   const host = await newHost(NETWORK);
   const { statd, agent } = await startAll(host);
   assertEquals(await ask(agent, mon({ monName: PEER })), MONITORED);
@@ -105,7 +109,7 @@ for (const conduct of ["system error", "denied"] as const) {
 }
 
 systemTest(
-  "a silent lock manager is called again, where it has moved to",
+  "a silent lock manager is called again, at its new port",
   NEEDS,
   async (newHost) => {
     const host = await newHost(NETWORK);
@@ -123,7 +127,7 @@ systemTest(
   },
 );
 
-systemTest("a lock manager that comes later is told then", NEEDS, async (newHost) => {
+systemTest("a lock manager that starts later is told then", NEEDS, async (newHost) => {
   const host = await newHost(NETWORK);
   const agent = new Agent(host);
   await host.startRpcbind();
@@ -136,7 +140,7 @@ systemTest("a lock manager that comes later is told then", NEEDS, async (newHost
   assertEquals(withoutXid(called!), status(PEER, 5));
 });
 
-systemTest("one silent lock manager does not hold up another one", NEEDS, async (newHost) => {
+systemTest("a silent lock manager does not delay another one", NEEDS, async (newHost) => {
   const host = await newHost(NETWORK);
   const { agent } = await startAll(host);
   await agent.serve({ conduct: "silent", versions: [4] });

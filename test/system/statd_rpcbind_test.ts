@@ -59,7 +59,7 @@ systemTest(
   },
 );
 
-systemTest("statd leaves the registrations of others alone", NEEDS, async (newHost) => {
+systemTest("statd leaves other programs' registrations alone", NEEDS, async (newHost) => {
   const host = await newHost();
   await host.startRpcbind();
   await new Agent(host).serve();
@@ -71,7 +71,7 @@ systemTest("statd leaves the registrations of others alone", NEEDS, async (newHo
 });
 
 systemTest(
-  "without rpcbind statd serves, says so once, and registers when it comes",
+  "without rpcbind statd serves, says so once, and registers once rpcbind runs",
   NEEDS,
   async (newHost) => {
     const host = await newHost();
@@ -105,7 +105,7 @@ for (const signal of ["TERM", "KILL"]) {
   );
 }
 
-systemTest("statd stops cleanly when rpcbind has gone", NEEDS, async (newHost) => {
+systemTest("statd stops cleanly without rpcbind", NEEDS, async (newHost) => {
   const host = await newHost();
   const rpcbind = await host.startRpcbind();
   const statd = await startStatd(host);
@@ -113,7 +113,7 @@ systemTest("statd stops cleanly when rpcbind has gone", NEEDS, async (newHost) =
   assertEquals(await statd.stop(), 0);
 });
 
-systemTest("statd takes the place of one that was killed", NEEDS, async (newHost) => {
+systemTest("statd replaces a killed one's registrations", NEEDS, async (newHost) => {
   const host = await newHost();
   await host.startRpcbind();
   const killed = await startStatd(host, [...FOREGROUND, "-p", "4051"]);
@@ -124,7 +124,7 @@ systemTest("statd takes the place of one that was killed", NEEDS, async (newHost
 });
 
 systemTest(
-  "field 13: where only loopback leads to rpcbind, IPv6 is registered as well",
+  "field 13: if rpcbind is reachable over loopback only, IPv6 is registered too",
   NEEDS,
   async (newHost) => {
     const host = await newHost();

@@ -116,7 +116,7 @@ const ABUSES: readonly (readonly [string, string])[] = [
 ];
 
 for (const [name, stream] of ABUSES) {
-  systemTest(`${name}: the connection ends, statd serves on`, NEEDS, async (newHost) => {
+  systemTest(`${name}: the connection ends, and statd keeps serving`, NEEDS, async (newHost) => {
     const { agent } = await start(newHost);
     const { records, isClosed } = await agent.stream([Uint8Array.fromHex(stream)], 0, STATD);
     assertEquals([records, isClosed], [[], true]);

@@ -41,7 +41,7 @@ systemTest("the ready line names transports, ports and state directory", NEEDS, 
 });
 
 systemTest(
-  "the pid file is there while statd serves, and empty afterwards",
+  "the pid file is filled while statd serves, and empty afterwards",
   NEEDS,
   async (newHost) => {
     const host = await newHost();
@@ -96,7 +96,7 @@ systemTest("a start in the background ends with 0 when statd answers", NEEDS, as
 });
 
 systemTest(
-  "a start in the background that fails says why and ends with 1",
+  "a failed start in the background prints the reason, and ends with 1",
   NEEDS,
   async (newHost) => {
     const host = await newHost();
@@ -121,7 +121,7 @@ systemTest("a second statd is refused and does not disturb the first", NEEDS, as
   assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), MONITORED);
 });
 
-systemTest("a second statd is refused where there is no rpcbind to ask", NEEDS, async (newHost) => {
+systemTest("a second statd is refused without rpcbind, too", NEEDS, async (newHost) => {
   const host = await newHost();
   const first = await startStatd(host);
   for (const options of [FOREGROUND, ["-F", "-d", "-p", "4051"]]) {
@@ -158,7 +158,7 @@ function statusOf(path: string): string | undefined {
 
 const CAP_NET_BIND_SERVICE = 1n << 10n;
 
-systemTest("no thread keeps uid 0 or another capability than one", NEEDS, async (newHost) => {
+systemTest("no thread keeps uid 0, or more than one capability", NEEDS, async (newHost) => {
   const host = await newHost({ hosts: ["10.99.9.1 peer.example"] });
   const { statd, agent } = await startAll(host);
   // Uses everything that could start a thread: files, look-ups of names and addresses, connections,
@@ -188,7 +188,7 @@ function assertUnprivileged(host: TestHost, pid: number): void {
   }
 }
 
-systemTest("what was acknowledged survives kill -9", NEEDS, async (newHost) => {
+systemTest("acknowledged registrations survive kill -9", NEEDS, async (newHost) => {
   const host = await newHost();
   const { statd, agent } = await startAll(host);
   for (const monName of ["10.99.9.1", "10.99.9.2", "10.99.9.3"]) {
@@ -234,7 +234,7 @@ systemTest("statd works for another user than root", NEEDS, async (newHost) => {
 });
 
 systemTest(
-  "a state directory elsewhere is used, and nothing of the usual one",
+  "with another state directory, the default one is not touched",
   NEEDS,
   async (newHost) => {
     const host = await newHost();
@@ -271,7 +271,7 @@ systemTest(
 );
 
 systemTest(
-  "field 16: signals right after the start do what they do later",
+  "field 16: signals right after the start have their usual effect",
   NEEDS,
   async (newHost) => {
     const host = await newHost();
@@ -307,7 +307,7 @@ systemTest("B11, portability 15: a relative -P, and sm as root's link", NEEDS, a
 });
 
 systemTest(
-  "F5: nothing is left of the control socket where statd never was root",
+  "F5: a statd that never was root leaves no control socket behind",
   NEEDS,
   async (newHost) => {
     const host = await newHost();
@@ -326,7 +326,7 @@ systemTest(
 );
 
 systemTest(
-  "D28: without a system log statd says all in the foreground on stderr",
+  "D28: without a system log statd logs to stderr in the foreground",
   NEEDS,
   async (newHost) => {
     const host = await newHost();
@@ -339,7 +339,7 @@ systemTest(
 );
 
 systemTest(
-  "portability 10: sm-notify logs where the statd that starts it does",
+  "portability 10: sm-notify logs to the destination of the statd that starts it",
   NEEDS,
   async (newHost) => {
     const host = await newHost();
@@ -359,7 +359,7 @@ systemTest(
 );
 
 systemTest(
-  "portability 9: without /dev/null a start in the background says what is missing",
+  "portability 9: without /dev/null a start in the background reports what is missing",
   NEEDS,
   async (newHost) => {
     const host = await newHost();

@@ -60,7 +60,7 @@ systemTest("members of status-group may look and change nothing", [
   assertEquals((await member("status")).code === 0, false);
 });
 
-systemTest("a status-group that is not there is a warning, and statd serves", [
+systemTest("an unknown status-group is a warning, and statd serves", [
   OUR_NSMCTL,
   OUR_STATD,
 ], async (newHost) => {

@@ -37,16 +37,20 @@ const STRANGERS = { addresses: ["10.99.0.1/32"], strangers: ["10.98.0.0/24"] };
 /** Limit of registrations of one host. */
 const REGISTRATIONS_MAX = 256;
 
-systemTest("trust 4: hosts.deny keeps out whom the library keeps out", NEEDS, async (newHost) => {
-  for (const rule of ["all: all", "ALL: all", "statd: ALL@ALL", "statd: all except 10.98.0.9"]) {
-    const host = await newHost({ ...STRANGERS, etc: { "hosts.deny": `${rule}\n` } });
-    const statd = await startStatd(host);
-    const server = { address: "10.99.0.1", port: STATD_PORT };
-    const reply = await new Agent(host).datagram(message(nullCall), server, { address: PEER });
-    assertStringIncludes(describe(reply.message), "AUTH_ERROR", rule);
-    assertEquals(await statd.stop(), 0, rule);
-  }
-});
+systemTest(
+  "trust 4: hosts.deny refuses the callers that the library refuses",
+  NEEDS,
+  async (newHost) => {
+    for (const rule of ["all: all", "ALL: all", "statd: ALL@ALL", "statd: all except 10.98.0.9"]) {
+      const host = await newHost({ ...STRANGERS, etc: { "hosts.deny": `${rule}\n` } });
+      const statd = await startStatd(host);
+      const server = { address: "10.99.0.1", port: STATD_PORT };
+      const reply = await new Agent(host).datagram(message(nullCall), server, { address: PEER });
+      assertStringIncludes(describe(reply.message), "AUTH_ERROR", rule);
+      assertEquals(await statd.stop(), 0, rule);
+    }
+  },
+);
 
 systemTest(
   "trust 6: a call is answered while thousands of hosts are removed",
@@ -105,7 +109,7 @@ systemTest("trust 8: loopback has sockets of its own", NEEDS, async (newHost) =>
 });
 
 systemTest(
-  "trust 9: locks of another user hold up neither the start nor a reload",
+  "trust 9: another user's locks delay neither the start nor a reload",
   NEEDS,
   async (newHost) => {
     const host = await newHost({ etc: { "nfs.conf": "[statd]\nverbose = 2\n" } });
@@ -147,7 +151,7 @@ systemTest("trust 11: the registrations of one host have a limit", NEEDS, async 
   assertEquals(await statd.stop(), 0);
 });
 
-systemTest("trust 12: what callers here get wrong is a few lines", NEEDS, async (newHost) => {
+systemTest("trust 12: errors of local callers take a few log lines", NEEDS, async (newHost) => {
   const host = await newHost();
   const { statd, agent } = await startAll(host);
   for (let i = 0; i < 200; i++) {

@@ -34,7 +34,7 @@ async function listed(host: TestHost): Promise<string[]> {
 }
 
 systemTest(
-  "statd does not start where it can never write, and says why",
+  "statd does not start in a directory that it can never write, and says why",
   [OUR_STATD],
   async (newHost) => {
     const host = await newHost();
@@ -46,51 +46,67 @@ systemTest(
   },
 );
 
-systemTest("statd serves from memory where it can never write", NEEDS, async (newHost) => {
-  const metrics = `metrics = ${METRICS}\n`;
-  const host = await newHost({ etc: { "nfs.conf": ALLOWED["nfs.conf"] + metrics } });
-  await host.write(`${STATE_DIRECTORY}/sm/10.99.9.1`, recordOf("10.99.9.1"));
-  await host.output("chown", "--reference=/var/lib/nfs/sm", "/var/lib/nfs/sm/10.99.9.1");
-  await makeReadOnly(host);
-  using manager = new DatagramListener(host, NOTIFY_SOCKET);
-  const agent = new Agent(host);
-  await host.startRpcbind();
-  await agent.serve();
-  const withManager = ["env", `NOTIFY_SOCKET=${NOTIFY_SOCKET}`, OUR_STATD, ...FOREGROUND];
-  const statd = host.start(...withManager.filter((word) => word !== "--no-notify"));
-  await statd.line(READY);
+systemTest(
+  "statd serves from memory in a directory that it can never write",
+  NEEDS,
+  async (newHost) => {
+    const metrics = `metrics = ${METRICS}\n`;
+    const host = await newHost({ etc: { "nfs.conf": ALLOWED["nfs.conf"] + metrics } });
+    await host.write(`${STATE_DIRECTORY}/sm/10.99.9.1`, recordOf("10.99.9.1"));
+    await host.output("chown", "--reference=/var/lib/nfs/sm", "/var/lib/nfs/sm/10.99.9.1");
+    await makeReadOnly(host);
+    using manager = new DatagramListener(host, NOTIFY_SOCKET);
+    const agent = new Agent(host);
+    await host.startRpcbind();
+    await agent.serve();
+    const withManager = ["env", `NOTIFY_SOCKET=${NOTIFY_SOCKET}`, OUR_STATD, ...FOREGROUND];
+    const statd = host.start(...withManager.filter((word) => word !== "--no-notify"));
+    await statd.line(READY);
 
-  // Log, service manager, operator and Prometheus are informed.
-  await statd.line(READ_ONLY);
-  await statd.line(/Not running sm-notify/);
-  assertMatch(await manager.message(/READY=1/), READ_ONLY);
-  const { code, stdout } = await host.run(OUR_NSMCTL, "status");
-  assertEquals(code, 1);
-  assertMatch(stdout, READ_ONLY);
-  assertMatch(await host.output("curl", "-sS", `http://${METRICS}/metrics`), /^nsm_degraded 1$/m);
+    // Log, service manager, operator and Prometheus are informed.
+    await statd.line(READ_ONLY);
+    await statd.line(/Not running sm-notify/);
+    assertMatch(await manager.message(/READY=1/), READ_ONLY);
+    const { code, stdout } = await host.run(OUR_NSMCTL, "status");
+    assertEquals(code, 1);
+    assertMatch(stdout, READ_ONLY);
+    assertMatch(await host.output("curl", "-sS", `http://${METRICS}/metrics`), /^nsm_degraded 1$/m);
 
-  // Records on disk are served, and so are later registrations and removals.
-  const [old, kept, gone] = ["10.99.9.1", "10.99.9.2", "10.99.9.3"] as const;
-  const [, word] = /^SUCCESS 00000000 (\w+)$/.exec(await ask(agent, mon({ monName: kept })))!;
-  const stateNumber = parseInt(word!, 16);
-  assert(stateNumber % 2 === 1 && stateNumber <= 0x7fffffff, word);
-  assertEquals(await ask(agent, mon({ monName: gone })), `SUCCESS 00000000 ${word}`);
-  assertEquals(await ask(agent, unmon({ monName: gone })), `SUCCESS ${word}`);
-  assertEquals(await listed(host), [old, kept]);
-  for (const peer of [gone, old, kept]) assertEquals(await ask(agent, notify(peer, 5)), "SUCCESS");
-  await agent.called(2);
-  assertEquals(monitored(host), [old]);
-  assertEquals(await statd.stop(), 0);
-  assertEquals(agent.calls.length, 2);
+    // Records on disk are served, and so are later registrations and removals.
+    const [old, kept, gone] = ["10.99.9.1", "10.99.9.2", "10.99.9.3"] as const;
+    const [, word] = /^SUCCESS 00000000 (\w+)$/.exec(await ask(agent, mon({ monName: kept })))!;
+    const stateNumber = parseInt(word!, 16);
+    assert(stateNumber % 2 === 1 && stateNumber <= 0x7fffffff, word);
+    assertEquals(await ask(agent, mon({ monName: gone })), `SUCCESS 00000000 ${word}`);
+    assertEquals(await ask(agent, unmon({ monName: gone })), `SUCCESS ${word}`);
+    assertEquals(await listed(host), [old, kept]);
+    for (const peer of [gone, old, kept]) {
+      assertEquals(
+        await ask(agent, notify(peer, 5)),
+        "SUCCESS",
+      );
+    }
+    await agent.called(2);
+    assertEquals(monitored(host), [old]);
+    assertEquals(await statd.stop(), 0);
+    assertEquals(agent.calls.length, 2);
 
-  // The next daemon has lost the list in memory; the life of the host is the same one.
-  const next = await startStatd(host);
-  assertEquals(await listed(host), [old]);
-  assertEquals(await ask(agent, mon({ monName: kept })), `SUCCESS 00000000 ${word}`);
-  const elsewhere = await host.run(OUR_NSMCTL, "-P", "/var/lib", "declare-rebooted", "--yes", kept);
-  assertEquals(elsewhere.code, 3, "no daemon of another state directory is taken for it");
-  assertEquals(await next.stop(), 0);
-});
+    // The next daemon has lost the list in memory; the life of the host is the same one.
+    const next = await startStatd(host);
+    assertEquals(await listed(host), [old]);
+    assertEquals(await ask(agent, mon({ monName: kept })), `SUCCESS 00000000 ${word}`);
+    const elsewhere = await host.run(
+      OUR_NSMCTL,
+      "-P",
+      "/var/lib",
+      "declare-rebooted",
+      "--yes",
+      kept,
+    );
+    assertEquals(elsewhere.code, 3, "no daemon of another state directory is taken for it");
+    assertEquals(await next.stop(), 0);
+  },
+);
 
 systemTest("a full disk is no reason to serve from memory", [OUR_STATD], async (newHost) => {
   const host = await newHost({ etc: ALLOWED });

@@ -31,22 +31,26 @@ async function startAside(host: TestHost, ...command: string[]): Promise<number>
   return Number((await shell.line(/^pid /)).slice("pid ".length));
 }
 
-systemTest("a daemon that was suspended answers what came meanwhile", NEEDS, async (newHost) => {
-  const host = await newHost();
-  const agent = new Agent(host);
-  await host.startRpcbind();
-  const pid = await startAside(host, OUR_STATD, ...FOREGROUND);
-  await eventually("statd is registered", async () => (await registrations(host)).length === 4);
-  await host.kill(pid, "STOP");
-  const asked = [ask(agent, mon({ monName: "10.99.9.1" })), ask(agent, nullCall)];
-  await host.kill(pid, "CONT");
-  assertEquals(await Promise.all(asked), [DONE, "SUCCESS"]);
-  assertEquals((await registrations(host)).length, 4);
-  await host.kill(pid, "TERM");
-  await eventually("statd has ended", async () => !await host.isAlive(pid));
-});
+systemTest(
+  "a daemon that was suspended answers calls received meanwhile",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    const agent = new Agent(host);
+    await host.startRpcbind();
+    const pid = await startAside(host, OUR_STATD, ...FOREGROUND);
+    await eventually("statd is registered", async () => (await registrations(host)).length === 4);
+    await host.kill(pid, "STOP");
+    const asked = [ask(agent, mon({ monName: "10.99.9.1" })), ask(agent, nullCall)];
+    await host.kill(pid, "CONT");
+    assertEquals(await Promise.all(asked), [DONE, "SUCCESS"]);
+    assertEquals((await registrations(host)).length, 4);
+    await host.kill(pid, "TERM");
+    await eventually("statd has ended", async () => !await host.isAlive(pid));
+  },
+);
 
-systemTest("an rpcbind that does not answer holds up no call", NEEDS, async (newHost) => {
+systemTest("a silent rpcbind delays no call", NEEDS, async (newHost) => {
   const host = await newHost();
   const agent = new Agent(host);
   const rpcbind = await startAside(host, "/sbin/rpcbind", "-f");
@@ -65,7 +69,7 @@ systemTest("an rpcbind that does not answer holds up no call", NEEDS, async (new
   assertEquals(await statd.stop(), 0);
 });
 
-systemTest("registrations that a stranger removed are made by the next", NEEDS, async (newHost) => {
+systemTest("the next statd replaces another program's registrations", NEEDS, async (newHost) => {
   const host = await newHost();
   const { statd, agent } = await startAll(host);
   // The registration now belongs to another program, at a port that gives no answer.
@@ -77,7 +81,7 @@ systemTest("registrations that a stranger removed are made by the next", NEEDS, 
   assertEquals(ours.filter((line) => line.includes(".15.210")).length, 4, ours.join("\n"));
 });
 
-systemTest("an rpcbind that hangs at the start delays statd only", NEEDS, async (newHost) => {
+systemTest("a hung rpcbind delays only the start of statd", NEEDS, async (newHost) => {
   const host = await newHost();
   const agent = new Agent(host);
   const rpcbind = await startAside(host, "/sbin/rpcbind", "-f");
@@ -117,7 +121,7 @@ for (const [reminder, remind] of Object.entries(REMINDERS)) {
 }
 
 systemTest(
-  "a registration that somebody replaced is ours when it is free",
+  "a registration replaced by another program is made again once it is free",
   NEEDS,
   async (newHost) => {
     const host = await newHost();
@@ -193,7 +197,7 @@ systemTest("a state directory may be moved away and back", NEEDS, async (newHost
   assertEquals(await statd.stop(), 0);
 });
 
-systemTest("a lock manager that unregistered is told when it is back", NEEDS, async (newHost) => {
+systemTest("a lock manager that unregistered is told once it is back", NEEDS, async (newHost) => {
   const host = await newHost();
   const agent = new Agent(host);
   await host.startRpcbind();
@@ -229,7 +233,7 @@ systemTest("a lock manager is found wherever it is now", NEEDS, async (newHost) 
   assertEquals(await statd.stop(), 0);
 });
 
-systemTest("names are those of the files that are there now", NEEDS, async (newHost) => {
+systemTest("names come from the present files", NEEDS, async (newHost) => {
   const host = await newHost();
   const agent = new Agent(host);
   await host.startRpcbind();
@@ -247,7 +251,7 @@ systemTest("names are those of the files that are there now", NEEDS, async (newH
   assertEquals(await statd.stop(), 0);
 });
 
-systemTest("a daemon logs again when the log's socket is back", NEEDS, async (newHost) => {
+systemTest("a daemon logs again once the log's socket is back", NEEDS, async (newHost) => {
   const host = await newHost();
   const agent = new Agent(host);
   await host.hideDevices();

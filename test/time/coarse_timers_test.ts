@@ -21,7 +21,7 @@ Deno.test("coarseTimers() runs actions late by less than 20 ms, never early", pu
 });
 
 Deno.test(
-  "coarseTimers() leaves out what was cancelled, also by another one's action",
+  "coarseTimers() skips cancelled actions, also if another action cancelled them",
   pure,
   () => {
     const clock = new FakeClock();

@@ -4,7 +4,7 @@ import { FakeClock } from "../support/fake_clock.ts";
 
 const pure = { permissions: "none" } as const;
 
-Deno.test("DelayLines give out what is due, the longest due first, with one timer", pure, () => {
+Deno.test("DelayLines return due items, the longest due first, with one timer", pure, () => {
   const clock = new FakeClock();
   const taken: string[] = [];
   const lines = new DelayLines<string>(clock, () => {
@@ -24,7 +24,7 @@ Deno.test("DelayLines give out what is due, the longest due first, with one time
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("DelayLines keep what is due until there is room for it", pure, () => {
+Deno.test("DelayLines keep due items until there is room", pure, () => {
   const clock = new FakeClock();
   let calls = 0;
   const lines = new DelayLines<string>(clock, () => calls++);

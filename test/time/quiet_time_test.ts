@@ -14,7 +14,7 @@ function setUp() {
   return { clock, work, tidied: () => tidied };
 }
 
-Deno.test("a little work is not worth tidying up, and starts no timer", pure, () => {
+Deno.test("little work starts no garbage collection and no timer", pure, () => {
   const { clock, work, tidied } = setUp();
   work(1_999);
   assertEquals(clock.pending, 0);
@@ -22,7 +22,7 @@ Deno.test("a little work is not worth tidying up, and starts no timer", pure, ()
   assertEquals(tidied(), 0);
 });
 
-Deno.test("after a lot of work it is tidied up as soon as no more comes, once", pure, () => {
+Deno.test("after much work garbage is collected once, as soon as work stops", pure, () => {
   const { clock, work, tidied } = setUp();
   work(2_000);
   for (let i = 0; i < 100; i++) {

@@ -20,13 +20,13 @@ function setUp(count: number, msEach: number) {
   return { fake, taken, stopping, rest };
 }
 
-Deno.test("inSlices() takes at once what takes no time", pure, () => {
+Deno.test("inSlices() handles quick items at once", pure, () => {
   const { taken, rest } = setUp(1000, 0);
   assertEquals([taken.length, rest], [1000, undefined]);
 });
 
 Deno.test(
-  "inSlices() lets others have their turn, and takes everything in order",
+  "inSlices() yields to other work, and keeps the order",
   pure,
   async () => {
     const { fake, taken, rest } = setUp(100, 1);
@@ -47,7 +47,7 @@ Deno.test("inSlices() ends when it is stopped", pure, async () => {
   assertEquals(taken.length, 8);
 });
 
-Deno.test("inSlices() passes on what is thrown", pure, async () => {
+Deno.test("inSlices() passes on exceptions", pure, async () => {
   const clock = new FakeClock();
   function* work() {
     for (let i = 0; i < 50; i++) {

@@ -22,7 +22,7 @@ function setUp() {
   return { clock, turns, taken, steps };
 }
 
-Deno.test("begin() does what is short at once, also behind long work", pure, () => {
+Deno.test("begin() does short work at once, even behind long work", pure, () => {
   const { turns, taken, steps } = setUp();
   turns.begin(steps("long", 100));
   const begun = taken.length;
@@ -32,7 +32,7 @@ Deno.test("begin() does what is short at once, also behind long work", pure, () 
 });
 
 Deno.test(
-  "finish() lets others have their turn in the order of their beginning",
+  "finish() alternates between jobs in the order of their begin",
   pure,
   async () => {
     const { clock, turns, taken, steps } = setUp();
@@ -57,7 +57,7 @@ Deno.test(
   },
 );
 
-Deno.test("finish() leaves the rest undone when it is over", pure, async () => {
+Deno.test("finish() leaves the rest undone when it is stopped", pure, async () => {
   const { clock, turns, taken, steps } = setUp();
   let isOver = false;
   const rest = turns.finish(steps("a", 100), { isOver: () => isOver });
@@ -67,7 +67,7 @@ Deno.test("finish() leaves the rest undone when it is over", pure, async () => {
   assert(taken.length < 20);
 });
 
-Deno.test("finish() passes on what a step throws", pure, async () => {
+Deno.test("finish() passes on exceptions of a step", pure, async () => {
   const { clock, turns, steps } = setUp();
   function* failing() {
     yield* steps("a", 30);

@@ -1,7 +1,7 @@
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { inside, XdrError } from "../../lib/xdr/errors.ts";
 
-Deno.test("XdrError tells what failed, where and why", { permissions: "none" }, () => {
+Deno.test("XdrError names type, path and reason", { permissions: "none" }, () => {
   const error = new XdrError("decode", "string<8>", 12, "length 9 is above the maximum 8");
   assertInstanceOf(error, RangeError);
   assertEquals(error.name, "XdrError");
@@ -23,7 +23,7 @@ Deno.test(
   },
 );
 
-Deno.test("inside() leaves errors that are not XDR's alone", { permissions: "none" }, () => {
+Deno.test("inside() leaves other errors than XDR's alone", { permissions: "none" }, () => {
   const bug = new TypeError("a bug");
   assertStrictEquals(inside("field", bug), bug);
   assertEquals(bug.message, "a bug");

@@ -73,7 +73,7 @@ Deno.test("XdrReader.opaque() returns a copy", { permissions: "none" }, () => {
 });
 
 Deno.test(
-  "XdrReader.opaque() passes over padding, whatever is in it",
+  "XdrReader.opaque() skips padding with any contents",
   { permissions: "none" },
   () => {
     const reader = new XdrReader(hex("0102aabb 00000007"));

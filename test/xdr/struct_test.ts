@@ -50,7 +50,7 @@ Deno.test(
   },
 );
 
-Deno.test("struct() lets errors that are not XDR's through", { permissions: "none" }, () => {
+Deno.test("struct() passes on other errors than XDR's", { permissions: "none" }, () => {
   const broken: XdrType<void> = {
     label: "broken",
     decode() {

@@ -24,7 +24,7 @@ function assertBothWays<T>(type: XdrType<T>, value: T, digits: string): void {
   assertEquals(fromBytes(type, hex(digits)), value);
 }
 
-Deno.test("int takes every signed word", { permissions: "none" }, () => {
+Deno.test("int accepts every signed word", { permissions: "none" }, () => {
   assertBothWays(int, 0, "00000000");
   assertBothWays(int, 259, "00000103");
   assertBothWays(int, -1, "ffffffff");
@@ -32,19 +32,19 @@ Deno.test("int takes every signed word", { permissions: "none" }, () => {
   assertBothWays(int, -0x80000000, "80000000");
 });
 
-Deno.test("int refuses to encode what is no signed word", { permissions: "none" }, () => {
+Deno.test("int refuses to encode other values", { permissions: "none" }, () => {
   for (const value of [0x80000000, -0x80000001, 1.5, NaN, Infinity]) {
     assertThrows(() => toBytes(int, value), XdrError, "is not in -2147483648..2147483647");
   }
 });
 
-Deno.test("uint takes every unsigned word", { permissions: "none" }, () => {
+Deno.test("uint accepts every unsigned word", { permissions: "none" }, () => {
   assertBothWays(uint, 0, "00000000");
   assertBothWays(uint, 0x80000000, "80000000");
   assertBothWays(uint, 0xffffffff, "ffffffff");
 });
 
-Deno.test("uint refuses to encode what is no unsigned word", { permissions: "none" }, () => {
+Deno.test("uint refuses to encode other values", { permissions: "none" }, () => {
   for (const value of [-1, 0x100000000, 0.5, NaN]) {
     assertThrows(() => toBytes(uint, value), XdrError, "is not in 0..4294967295");
   }
@@ -66,7 +66,7 @@ Deno.test("nothing takes no bytes", { permissions: "none" }, () => {
   assertEquals(fromBytes(nothing, hex("00000001")), undefined);
 });
 
-Deno.test("enumeration() takes the listed values", { permissions: "none" }, () => {
+Deno.test("enumeration() accepts the listed values", { permissions: "none" }, () => {
   assertBothWays(enumeration("color", Color), 2, "00000002");
   assertBothWays(enumeration("color", Color), -5, "fffffffb");
 });
@@ -90,7 +90,7 @@ Deno.test("opaque() refuses another length", { permissions: "none" }, () => {
   assertThrows(() => fromBytes(opaque(5), hex("01020304 05")), XdrError, "8 bytes needed, 5 left");
 });
 
-Deno.test("varOpaque() takes up to its maximum", { permissions: "none" }, () => {
+Deno.test("varOpaque() accepts lengths up to its maximum", { permissions: "none" }, () => {
   assertBothWays(varOpaque(5), hex(""), "00000000");
   assertBothWays(varOpaque(5), hex("0102"), "00000002 01020000");
   assertBothWays(varOpaque(5), hex("0102030405"), "00000005 01020304 05000000");
@@ -104,7 +104,7 @@ Deno.test("varOpaque() refuses a length above its maximum", { permissions: "none
   assertThrows(() => fromBytes(varOpaque(5), encoded), XdrError, `Cannot decode ${reason}`);
 });
 
-Deno.test("varOpaque() looks at the maximum before the bytes", { permissions: "none" }, () => {
+Deno.test("varOpaque() checks the maximum before the bytes", { permissions: "none" }, () => {
   assertThrows(
     () => fromBytes(varOpaque(400), hex("ffffffff")),
     XdrError,
@@ -112,13 +112,13 @@ Deno.test("varOpaque() looks at the maximum before the bytes", { permissions: "n
   );
 });
 
-Deno.test("string() takes up to its maximum", { permissions: "none" }, () => {
+Deno.test("string() accepts lengths up to its maximum", { permissions: "none" }, () => {
   assertBothWays(string(8), "", "00000000");
   assertBothWays(string(8), "sillypro", "00000008 73696c6c 7970726f");
   assertBothWays(string(8), "lisp", "00000004 6c697370");
 });
 
-Deno.test("string() gives every byte back as it came", { permissions: "none" }, () => {
+Deno.test("string() returns every byte unchanged", { permissions: "none" }, () => {
   const every = String.fromCharCode(...Array.from({ length: 256 }, (_, i) => i));
   const bytes = toBytes(string(256), every);
   assertEquals(bytes, new Uint8Array([0, 0, 1, 0, ...Array.from({ length: 256 }, (_, i) => i)]));
@@ -135,7 +135,7 @@ Deno.test("string() refuses a length above its maximum", { permissions: "none" }
   );
 });
 
-Deno.test("string() refuses to encode what is not one byte", { permissions: "none" }, () => {
+Deno.test("string() refuses to encode characters above U+00FF", { permissions: "none" }, () => {
   assertThrows(() => toBytes(string(8), "a\u0100"), XdrError, "character 1 is above U+00FF");
   assertThrows(() => toBytes(string(8), "\u{1f600}"), XdrError, "character 0 is above U+00FF");
 });
@@ -146,7 +146,7 @@ Deno.test("string() refuses a length without its bytes", { permissions: "none" }
   assertThrows(() => fromBytes(string(8), hex("0000")), XdrError, "4 bytes needed, 2 left");
 });
 
-Deno.test("varArray() takes up to its maximum", { permissions: "none" }, () => {
+Deno.test("varArray() accepts lengths up to its maximum", { permissions: "none" }, () => {
   assertBothWays(varArray(uint, 3), [], "00000000");
   assertBothWays(varArray(uint, 3), [7, 8, 9], "00000003 00000007 00000008 00000009");
   assertBothWays(varArray(string(4), 3), ["a", ""], "00000002 00000001 61000000 00000000");
@@ -167,6 +167,6 @@ Deno.test("varArray() names the element at fault", { permissions: "none" }, () =
   assertEquals([error.path, error.offset], [["[1]"], 8]);
 });
 
-Deno.test("fromBytes() ignores what follows the value", { permissions: "none" }, () => {
+Deno.test("fromBytes() ignores trailing bytes", { permissions: "none" }, () => {
   assertEquals(fromBytes(int, hex("00000001 ffffffff")), 1);
 });

@@ -12,7 +12,7 @@ Deno.test("XdrWriter.word() writes big-endian, modulo 2^32", { permissions: "non
 });
 
 Deno.test(
-  "XdrWriter pads with zeros, over what was written before",
+  "XdrWriter pads with zeros, over earlier bytes",
   { permissions: "none" },
   () => {
     const writer = new XdrWriter();
@@ -51,7 +51,7 @@ Deno.test("XdrWriter grows without losing anything", { permissions: "none" }, ()
 });
 
 Deno.test(
-  "XdrWriter.bytes() stays the same when the writer goes on",
+  "XdrWriter.bytes() is unaffected by later writes",
   { permissions: "none" },
   () => {
     const writer = new XdrWriter();
@@ -64,17 +64,21 @@ Deno.test(
   },
 );
 
-Deno.test("XdrWriter.view() shows what was written without a copy", { permissions: "none" }, () => {
-  const writer = new XdrWriter();
-  writer.word(1);
-  const view = writer.view();
-  assertEquals(toHex(view), "00000001");
-  writer.reset();
-  writer.word(2);
-  assertEquals(toHex(view), "00000002");
-});
+Deno.test(
+  "XdrWriter.view() shows the written bytes without a copy",
+  { permissions: "none" },
+  () => {
+    const writer = new XdrWriter();
+    writer.word(1);
+    const view = writer.view();
+    assertEquals(toHex(view), "00000001");
+    writer.reset();
+    writer.word(2);
+    assertEquals(toHex(view), "00000002");
+  },
+);
 
-Deno.test("putWord() writes over four bytes and no more", { permissions: "none" }, () => {
+Deno.test("putWord() overwrites exactly four bytes", { permissions: "none" }, () => {
   const bytes = hex("01020304 05060708");
   putWord(bytes, 2, 0xfedcba98);
   assertEquals(toHex(bytes), "0102fedc ba980708");

@@ -22,7 +22,7 @@ Deno.test("Alarm rings once at its time", pure, () => {
   assertEquals([rung.times, clock.pending], [1, 0]);
 });
 
-Deno.test("Alarm.set() moves it, and leaves it alone where the time is the same", pure, () => {
+Deno.test("Alarm.set() moves the alarm, and does nothing if the time is unchanged", pure, () => {
   const { clock, rung, set } = alarmed();
   for (const ms of [100, 100, 200, 200, 50]) set(ms);
   assertEquals(clock.pending, 1);
@@ -31,7 +31,7 @@ Deno.test("Alarm.set() moves it, and leaves it alone where the time is the same"
   assertEquals(rung.times, 1);
 });
 
-Deno.test("Alarm.set() to Infinity ends it, and it can be set anew", pure, () => {
+Deno.test("Alarm.set() to Infinity stops the alarm, which can be set again", pure, () => {
   const { clock, rung, set } = alarmed();
   set(100);
   set(Infinity);

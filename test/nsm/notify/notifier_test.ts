@@ -84,7 +84,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a silent peer is tried at nfs-utils' times and kept when time is over",
+  "a silent peer is tried at nfs-utils' times, and kept after the time limit",
   pure,
   async () => {
     const world = new World();
@@ -107,7 +107,7 @@ Deno.test(
   },
 );
 
-Deno.test("a retry time of 0 is for ever", pure, async () => {
+Deno.test("a retry time of 0 means no limit", pure, async () => {
   const world = new World();
   world.store.add("10.0.0.1");
   const abort = new AbortController();
@@ -148,7 +148,7 @@ for (const { text, seconds, end } of SCHEDULES) {
   );
 }
 
-Deno.test("a peer that wakes up is told at its next turn", pure, async () => {
+Deno.test("a peer that comes up is notified at its next turn", pure, async () => {
   const world = new World();
   world.store.add("10.0.0.1");
   world.peers.add("10.0.0.1", { losses: 3, tcpPort: 0 });
@@ -211,7 +211,7 @@ Deno.test("a peer without an NSM is asked again until it has one", pure, async (
   assertEquals(world.store.records.size, 0);
 });
 
-Deno.test("the next address has its turn when one is silent", pure, async () => {
+Deno.test("a silent address is followed by the next one", pure, async () => {
   const world = new World();
   world.store.add("peer.example");
   world.resolver.addHost("peer.example", ["10.0.0.1", "10.0.0.2", "fd00::3"]);
@@ -228,7 +228,7 @@ Deno.test("the next address has its turn when one is silent", pure, async () => 
   });
 });
 
-Deno.test("the next address has its turn at once when nothing can be sent", pure, async () => {
+Deno.test("an unreachable address is followed by the next one at once", pure, async () => {
   const world = new World();
   world.store.add("peer.example");
   world.resolver.addHost("peer.example", ["fd00::1", "10.0.0.2"]);
@@ -254,7 +254,7 @@ Deno.test("TCP is tried beside UDP from the second turn on, and remembered", pur
   assertEquals(world.clock.now(), before + 2);
 });
 
-Deno.test("UDP is tried when a preferred TCP brings nothing", pure, async () => {
+Deno.test("UDP is tried if a preferred TCP fails", pure, async () => {
   const world = new World();
   world.store.add("10.0.0.1");
   world.peers.add("10.0.0.1", { tcpPort: 0 });
@@ -283,7 +283,7 @@ for (
   });
 }
 
-Deno.test("remembered addresses come first, the name's own when they fail", pure, async () => {
+Deno.test("remembered addresses come first, the name's own if they fail", pure, async () => {
   const world = new World();
   world.store.add("peer.example");
   world.memory.facts.set("peer.example", { addresses: ["10.0.0.9"] });
@@ -295,7 +295,7 @@ Deno.test("remembered addresses come first, the name's own when they fail", pure
   assertEquals(world.clock.now(), 2002);
 });
 
-Deno.test("a name service that swallows questions delays only who needs it", pure, async () => {
+Deno.test("a silent name service delays only peers that need it", pure, async () => {
   const world = new World();
   const answer = Promise.withResolvers<void>();
   world.resolver.gate = answer.promise;
@@ -316,7 +316,7 @@ Deno.test("a name service that swallows questions delays only who needs it", pur
   assertEquals(warnings.filter((line) => line.includes("giving up")).length, 50);
 });
 
-Deno.test("who is given up in the first turn has a reason too", pure, async () => {
+Deno.test("a peer given up in the first turn has a reason too", pure, async () => {
   const world = new World();
   world.resolver.gate = Promise.withResolvers<void>().promise;
   world.store.add("dark.example");
@@ -341,7 +341,7 @@ Deno.test("a name that was not known is looked up again by the schedule", pure, 
 });
 
 Deno.test(
-  "a peer that an operator took off the list is dropped at its next turn",
+  "a peer removed from the list by an operator is dropped at its next turn",
   pure,
   async () => {
     const world = new World();
@@ -381,7 +381,7 @@ Deno.test("a jump of the wall clock changes nothing", pure, async () => {
   assertEquals(world.peers.sent("10.0.0.1").length, NFS_UTILS_TIMES.length);
 });
 
-Deno.test("after a standstill what was due is tried once, at the usual pace", pure, async () => {
+Deno.test("after a standstill overdue peers are tried once, at the usual pace", pure, async () => {
   const world = new World();
   for (let i = 0; i < 1000; i++) world.store.add(`10.0.${i >> 8}.${i & 255}`);
   const run = world.notifier({ totalMs: Infinity }).run();
@@ -397,7 +397,7 @@ Deno.test("after a standstill what was due is tried once, at the usual pace", pu
 });
 
 Deno.test(
-  "a step of ten thousand peers keeps to the places, the silent ones aside",
+  "ten thousand peers due at once keep to the limit of outstanding calls, not counting silent ones",
   pure,
   async () => {
     const world = new World();
@@ -429,7 +429,7 @@ Deno.test(
   },
 );
 
-Deno.test("records are removed when nobody waits for an answer", pure, async () => {
+Deno.test("records are removed once no answer is outstanding", pure, async () => {
   const world = new World();
   for (let i = 0; i < 2 * PLACES; i++) {
     const address = `10.0.${i >> 8}.${i & 255}`;
@@ -448,7 +448,7 @@ Deno.test("records are removed when nobody waits for an answer", pure, async () 
   assertEquals(world.memory.facts.size, 2 * PLACES);
 });
 
-Deno.test("records do not wait for answers that are not likely to come", pure, async () => {
+Deno.test("removal of records does not wait for unlikely answers", pure, async () => {
   const world = new World();
   world.store.add("10.0.0.1");
   world.peers.add("10.0.0.1");
@@ -471,7 +471,7 @@ Deno.test("several own names are announced, each in both forms, none twice", pur
 });
 
 Deno.test(
-  "B5: a fault in the middle of a run keeps nobody else from being told",
+  "B5: a fault during a run keeps no other peer from being notified",
   pure,
   async () => {
     const world = new World();
@@ -490,7 +490,7 @@ Deno.test(
   },
 );
 
-Deno.test("B5: a name service that fails is one that has no answer", pure, async () => {
+Deno.test("B5: a failing name service counts as one without an answer", pure, async () => {
   const world = new World();
   world.store.add("a.example");
   world.store.add("10.0.0.2");
@@ -500,7 +500,7 @@ Deno.test("B5: a name service that fails is one that has no answer", pure, async
   assertEquals([counts.told, counts.gaveUp], [1, 1]);
 });
 
-Deno.test("issue 14: records that stay are counted, and one line says why", pure, async () => {
+Deno.test("issue 14: remaining records are counted, and one line says why", pure, async () => {
   const world = new World();
   for (const address of ["10.0.0.1", "10.0.0.2", "10.0.0.3"]) {
     world.store.add(address);
@@ -550,7 +550,7 @@ Deno.test("F7: a transport that was set decides before the one remembered", pure
 });
 
 Deno.test(
-  "field 12: the address in a record serves where its file's name is unknown",
+  "field 12: the address in a record is used if its file's name is unknown",
   pure,
   async () => {
     const world = new World();
@@ -566,7 +566,7 @@ Deno.test(
 );
 
 Deno.test(
-  "field 12: a file's name that is known comes before the address in the record",
+  "field 12: a known name of the file precedes the address in the record",
   pure,
   async () => {
     const world = new World();
@@ -579,7 +579,7 @@ Deno.test(
 );
 
 Deno.test(
-  "D16: of 50 dead peers among 500 there are no more lines than peers plus 20",
+  "D16: 50 dead peers among 500 cause at most a line per peer and 20 more",
   pure,
   async () => {
     for (const kind of ["silent", "unreachable", "unknown"]) {

@@ -16,7 +16,7 @@ function listOf(count: number, random = () => 0.5, addresses = ["10.0.0.1"]): No
   return list;
 }
 
-Deno.test("Heap gives the first of many, whatever the order they came in", pure, () => {
+Deno.test("Heap gives the first of many elements, in any order of insertion", pure, () => {
   const seed = Math.floor(Math.random() * 2 ** 31);
   let state = seed;
   const random = () => (state = (state * 48271 + 1) % 2147483647) % 1000;
@@ -36,7 +36,7 @@ Deno.test("Heap gives the first of many, whatever the order they came in", pure,
   }
 });
 
-Deno.test("take() gives nobody before it is due, and nobody twice", pure, () => {
+Deno.test("take() gives no peer early or twice", pure, () => {
   const list = listOf(2);
   assertEquals(list.nextDue, 0);
   const [first, second] = [list.take(0)!, list.take(0)!];
@@ -82,7 +82,7 @@ Deno.test("pauses vary by a twentieth at most", pure, () => {
   }
 });
 
-Deno.test("the first port and each answer begin the pauses anew", pure, () => {
+Deno.test("the first port and each answer reset the pauses", pure, () => {
   const list = listOf(1);
   for (const now of [0, 2000, 6000]) list.failed(list.take(now)!, now, "silence", "10.0.0.1");
   const peer = list.take(14_000)!;
@@ -113,19 +113,23 @@ Deno.test("addressesFound() keeps the address in use, then takes the name's own"
   assertEquals(peer.addresses, ["10.0.0.4", "10.0.0.1", "10.0.0.3", "10.0.0.2"]);
 });
 
-Deno.test("a failed address goes to the end; after all of them the name is asked for", pure, () => {
-  const list = listOf(1, () => 0.5, ["10.0.0.1", "10.0.0.2"]);
-  const peer = list.take(0)!;
-  assertEquals(list.unreachable(peer, "10.0.0.1", 1), true);
-  assertEquals(peer.addresses, ["10.0.0.2", "10.0.0.1"]);
-  assertEquals(peer.needsLookup, false);
-  assertEquals(list.unreachable(peer, "10.0.0.2", 2), false);
-  list.failed(peer, 0, "unreachable", "10.0.0.2");
-  assertEquals(peer.addresses, ["10.0.0.1", "10.0.0.2"]);
-  assertEquals(peer.needsLookup, true);
-});
+Deno.test(
+  "a failed address goes to the end; after all of them the name is looked up again",
+  pure,
+  () => {
+    const list = listOf(1, () => 0.5, ["10.0.0.1", "10.0.0.2"]);
+    const peer = list.take(0)!;
+    assertEquals(list.unreachable(peer, "10.0.0.1", 1), true);
+    assertEquals(peer.addresses, ["10.0.0.2", "10.0.0.1"]);
+    assertEquals(peer.needsLookup, false);
+    assertEquals(list.unreachable(peer, "10.0.0.2", 2), false);
+    list.failed(peer, 0, "unreachable", "10.0.0.2");
+    assertEquals(peer.addresses, ["10.0.0.1", "10.0.0.2"]);
+    assertEquals(peer.needsLookup, true);
+  },
+);
 
-Deno.test("giveUp() returns everybody left, in the order in which they were added", pure, () => {
+Deno.test("giveUp() returns the remaining peers, in order of insertion", pure, () => {
   const list = listOf(4);
   const peer = list.take(0)!;
   list.settle(list.take(0)!);
@@ -145,7 +149,7 @@ Deno.test("announcementsOf() cuts names at the first dot, addresses not at all",
   assertEquals(announcementsOf(["a.x", "b"]).map(({ source }) => source), [0, 0, 1]);
 });
 
-Deno.test("readRetrySchedule() knows names and lists of seconds", pure, () => {
+Deno.test("readRetrySchedule() accepts names and lists of seconds", pure, () => {
   assertEquals(readRetrySchedule("Linux"), linux);
   assertEquals(readRetrySchedule("bsd"), readRetrySchedule("macos"));
   assertEquals(readRetrySchedule("1, 2.5,60"), { pausesMs: [1000, 2500, 60_000], totalMs: 63_500 });

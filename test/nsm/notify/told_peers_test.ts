@@ -30,7 +30,7 @@ class World {
 }
 
 Deno.test(
-  "ToldPeers notes how a peer was told, and when, and removes its record",
+  "ToldPeers records how and when a peer was notified, and removes its record",
   pure,
   async () => {
     const world = new World();
@@ -62,7 +62,7 @@ Deno.test("ToldPeers.removeAll() waits for removals that were begun before", pur
   await removed;
 });
 
-Deno.test("ToldPeers reports a record that cannot be removed, and goes on", pure, async () => {
+Deno.test("ToldPeers reports a record that cannot be removed, and continues", pure, async () => {
   const world = new World();
   world.tell("a.example");
   world.store.remove = () => Promise.reject(new Error("disk full"));
@@ -72,7 +72,7 @@ Deno.test("ToldPeers reports a record that cannot be removed, and goes on", pure
   ]);
 });
 
-Deno.test("ToldPeers.isFull bounds how many are told again after a crash", pure, async () => {
+Deno.test("ToldPeers.isFull limits repeated notices after a crash", pure, async () => {
   const world = new World();
   for (let i = 0; i < 1023; i++) world.tell(`${i}.example`);
   assert(!world.told.isFull);

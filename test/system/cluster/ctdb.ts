@@ -109,7 +109,7 @@ async function areTold(
 }
 
 systemTest(
-  "acceptance 15: addresses that move by CTDB's word take the locks of their clients along",
+  "acceptance 15: when CTDB moves addresses, their clients keep their locks",
   NEEDS,
   async (newHost, newFolder) => {
     const { nodes, ledgers } = await cluster(newHost, newFolder, ["CTDB_NSM_RESTART_LOCKD=no"]);
@@ -157,7 +157,7 @@ systemTest(
 );
 
 systemTest(
-  "acceptance 15: where the lock manager is started again, all clients of both nodes are told",
+  "acceptance 15: after a restart of the lock manager, all clients of both nodes are notified",
   NEEDS,
   async (newHost, newFolder) => {
     const { nodes } = await cluster(newHost, newFolder);
@@ -190,7 +190,7 @@ const HEALTH_MS = 100;
 const SLOWER_MAX = 2;
 
 systemTest(
-  "acceptance 15: CTDB's own callout runs as with Debian's statd, and the health is answered meanwhile",
+  "acceptance 15: CTDB's own callout runs as with Debian's statd, and health checks are answered meanwhile",
   [...NEEDS, DEBIAN_STATD],
   async (newHost, newFolder) => {
     const shared = await newFolder();

@@ -36,7 +36,7 @@ class Times {
 
 for (const mode of ["refuse", "local"] as const) {
   systemTest(
-    `acceptance 11: the majority of etcd is away for a while: ${mode}`,
+    `acceptance 11: etcd loses its majority for a while: ${mode}`,
     [OUR_STATD, OUR_NSMCTL, ETCD, "/usr/bin/curl"],
     async (newHost, newFolder) => {
       const address = "127.0.0.1";

@@ -64,7 +64,7 @@ async function peersOf({ host }: ClusterNode): Promise<ManyPeers> {
 }
 
 systemTest(
-  "acceptance 4 with etcd: a node dies with 1,000 peers: the living are told at once, the dead stay",
+  "acceptance 4 with etcd: a node with 1,000 peers dies: living peers are notified at once, dead ones stay on record",
   NEEDS,
   async (...made) => {
     const { a, b } = await world(made);
@@ -90,7 +90,7 @@ systemTest(
 );
 
 systemTest(
-  "acceptance 7 with etcd: a node that was stopped and wakes up changes nothing and knows it",
+  "acceptance 7 with etcd: a node that was suspended changes nothing when it resumes, and reports why",
   NEEDS,
   async (...made) => {
     const { a, b } = await world(made);
@@ -109,7 +109,7 @@ systemTest(
 );
 
 systemTest(
-  "a restart of the daemon goes on with the epoch in etcd: nobody has to be told",
+  "a restarted daemon continues the epoch in etcd, and no peer is notified",
   NEEDS,
   async (...made) => {
     const { a, b } = await world(made);
@@ -130,7 +130,7 @@ systemTest(
 );
 
 systemTest(
-  "acceptance 11: a quorum that is lost: a new client is refused, a reclaim is not, all else goes on",
+  "acceptance 11: without a quorum a new client is refused, a reclaim is granted, and all other calls work",
   NEEDS,
   async (...made) => {
     const { a, b, etcd } = await world(made, { members: 3 });
@@ -157,7 +157,7 @@ systemTest(
 );
 
 systemTest(
-  "acceptance 11: local: acknowledged meanwhile, and in etcd when it is back",
+  "acceptance 11: local: acknowledged without a quorum, and recorded in etcd once it is back",
   NEEDS,
   async (...made) => {
     const { a, b, etcd } = await world(made, { identity: "when-unreachable = local" });
@@ -175,7 +175,7 @@ systemTest(
 );
 
 systemTest(
-  "acceptance 12: users: a token that ends, a password that changes, a user without the prefix",
+  "acceptance 12: users: an expired token, a changed password, a user without rights to the prefix",
   NEEDS,
   async (...made) => {
     const { a, etcd } = await world(made, {
@@ -207,7 +207,7 @@ systemTest(
 );
 
 systemTest(
-  "acceptance 12: JWT: a token that ends, and one that any change of users makes old",
+  "acceptance 12: JWT: an expired token, and one invalidated by a change of users",
   [...NEEDS, "/usr/bin/openssl"],
   async (...made) => {
     const keys = await made[1]();
@@ -238,7 +238,7 @@ systemTest(
 );
 
 systemTest(
-  "acceptance 12: an etcd without its gateway is told what it lacks",
+  "acceptance 12: an etcd without its gateway is reported",
   NEEDS,
   async (...made) => {
     const { a } = await world(made, { flags: ["--enable-grpc-gateway=false"] });

@@ -34,7 +34,7 @@ function conf(ca: string, more: string): string {
 }
 
 systemTest(
-  "acceptance 12: TLS with a client's certificate; a wrong authority and no certificate are said",
+  "acceptance 12: TLS with a client certificate; a wrong authority and a missing certificate are reported",
   [OUR_STATD, ETCD, OPENSSL],
   async (newHost) => {
     const host = await newHost({ addresses: ["10.99.0.1/32"] });

@@ -11,7 +11,7 @@ import { OUR_SM_NOTIFY, systemTest } from "../../support/system_test.ts";
 const CLIENT = "127.1.0.1";
 
 systemTest(
-  "acceptance 1: a client that comes up late is told of both floating addresses of a node",
+  "acceptance 1: a client that comes up late is notified of both floating addresses of a node",
   [OUR_SM_NOTIFY],
   async (newHost) => {
     const vips = ["10.99.0.1", "10.99.0.2"];

@@ -58,7 +58,7 @@ function refusals(ganesha: BackgroundProgram): string[] {
 }
 
 systemTest(
-  "acceptance 18: ganesha's locks beside a slow ledger: late, or refused, and none waits for another's",
+  "acceptance 18: with a slow ledger ganesha's locks are late or refused, and none waits for another",
   [OUR_STATD, GANESHA, "/usr/sbin/rpcinfo"],
   async (newHost: NewHost) => {
     const etc = { "nfs.conf": CONF, "ganesha.conf": ganeshaConfig() };

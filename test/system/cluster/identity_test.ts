@@ -50,7 +50,7 @@ async function peersOf({ host }: ClusterNode): Promise<ManyPeers> {
 }
 
 systemTest(
-  "acceptance 4: a node dies with 1,000 peers: the living are told at once, the dead stay for the next move",
+  "acceptance 4: a node with 1,000 peers dies: living peers are notified at once, dead ones stay for the next move",
   NEEDS,
   async (newHost, newFolder) => {
     const conf = section("vip1", VIPS[0]!, await newFolder());
@@ -104,7 +104,7 @@ systemTest(
 );
 
 systemTest(
-  "acceptance 5: a client that was monitored before an address arrived is told when that address moves",
+  "acceptance 5: a client monitored before an address arrived is notified when the address moves",
   NEEDS,
   async (newHost, newFolder) => {
     const conf = section("vip1", VIPS[0]!, await newFolder()) +
@@ -137,7 +137,7 @@ systemTest(
 );
 
 systemTest(
-  "acceptance 6: three identities, added and removed while the daemon runs, each from its own address",
+  "acceptance 6: three identities are added and removed while the daemon runs, each with its own address",
   NEEDS,
   async (newHost, newFolder) => {
     const ledgers = [await newFolder(), await newFolder(), await newFolder()];
@@ -176,7 +176,7 @@ systemTest(
 );
 
 systemTest(
-  "acceptance 7: a node that was stopped and taken over writes nothing, and serves those who are left",
+  "acceptance 7: a node that was suspended and taken over writes nothing, and serves its other identities",
   NEEDS,
   async (newHost, newFolder) => {
     const ledger = await newFolder();
@@ -201,7 +201,7 @@ systemTest(
 );
 
 systemTest(
-  "R6: a run whose identity is taken meanwhile stops, with status 4",
+  "R6: a run stops with status 4 when its identity is taken",
   NEEDS,
   async (newHost, newFolder) => {
     const conf = section("vip1", VIPS[0]!, await newFolder());
@@ -218,7 +218,7 @@ systemTest(
 );
 
 systemTest(
-  "acceptance 9: a pending client that registers again is told once, and its new record survives",
+  "acceptance 9: a pending client that registers again is notified once, and its new record survives",
   NEEDS,
   async (newHost, newFolder) => {
     const conf = section("vip1", VIPS[0]!, await newFolder()) +
@@ -269,7 +269,7 @@ systemTest(
 );
 
 systemTest(
-  "a restart of the daemon goes on with the epoch: nobody has to be told",
+  "a restarted daemon continues the epoch, and no peer is notified",
   NEEDS,
   async (newHost, newFolder) => {
     const a = await started(newHost, "a", section("vip1", VIPS[0]!, await newFolder()));
@@ -332,7 +332,7 @@ systemTest(
 );
 
 systemTest(
-  "records of nfs-utils where a ledger is to be are in no ledger, and acquire says so",
+  "acquire reports nfs-utils records in a ledger's directory, and ignores them",
   NEEDS,
   async (newHost, newFolder) => {
     const ledger = await newFolder();
@@ -370,7 +370,7 @@ systemTest(
 );
 
 systemTest(
-  "without an identity nothing is made and nothing is told of one",
+  "without an identity no file of identities is made, and no output mentions them",
   NEEDS,
   async (newHost) => {
     const a = await started(newHost, "a", "");

@@ -20,7 +20,7 @@ async function bootedHost(newHost: NewHost, ledger: string) {
 }
 
 systemTest(
-  "two nodes with one host name: the second is refused in one line, whose remedies work",
+  "two nodes with one host name: the second is refused in one line, and its remedies work",
   [OUR_STATD],
   async (newHost, newFolder) => {
     const ledger = await newFolder();

@@ -40,7 +40,7 @@ async function clientsOf({ host }: PacemakerNode): Promise<ManyPeers> {
 }
 
 systemTest(
-  "acceptance 16: with the page's commands Pacemaker moves a service, and its clients are told",
+  "acceptance 16: with the page's commands Pacemaker moves a service, and its clients are notified",
   NEEDS,
   async (newHost, newFolder) => {
     const storage = await newFolder();

@@ -63,7 +63,7 @@ async function status(...args: globalThis.Parameters<typeof agent>): Promise<num
 }
 
 systemTest(
-  "acceptance 16: ocf-tester has nothing to say about either phase",
+  "acceptance 16: ocf-tester finds no fault in either phase",
   NEEDS,
   async (newHost, newFolder) => {
     const ledger = await newFolder();
@@ -89,7 +89,7 @@ systemTest(
 );
 
 systemTest(
-  "acceptance 16: the agent moves an identity from a node that is killed, and its clients are told",
+  "acceptance 16: the agent moves an identity from a killed node, and its clients are notified",
   NEEDS,
   async (newHost, newFolder) => {
     const given = {
@@ -156,7 +156,7 @@ systemTest(
 );
 
 systemTest(
-  "the agent says what is wrong, by the statuses of the OCF standard",
+  "the agent reports faults by the exit statuses of the OCF standard",
   NEEDS,
   async (newHost, newFolder) => {
     const ledger = await newFolder();

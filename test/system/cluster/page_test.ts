@@ -66,7 +66,7 @@ async function takeOver([a, b]: readonly [ClusterNode, ClusterNode]): Promise<vo
 }
 
 systemTest(
-  "the page, from two hosts with nothing to a take-over: a directory",
+  "the page, from two bare hosts to a take-over: a directory",
   [OUR_STATD],
   async (newHost, newFolder) => {
     const settings = (await literalBlocks("nsm-cluster.7", "Setting up")).join("");
@@ -115,7 +115,7 @@ async function startEtcd(host: TestHost, folder: string): Promise<void> {
 }
 
 systemTest(
-  "the page, from two hosts with nothing to a take-over: etcd with TLS and users",
+  "the page, from two bare hosts to a take-over: etcd with TLS and users",
   [OUR_STATD, ETCD, ETCDCTL, OPENSSL],
   async (newHost, newFolder) => {
     const settings = (await literalBlocks("nsm-cluster.7", "Setting up")).join("");

@@ -81,7 +81,7 @@ async function podOn(node: TestHost, newHost: NewHost, number: number, ledger: s
 }
 
 systemTest(
-  "acceptance 21: a pod is killed and comes again elsewhere: its client is told by the service's name",
+  "acceptance 21: a killed pod restarts elsewhere, and its client is notified under the service's name",
   NEEDS,
   async (newHost, newFolder) => {
     const ledger = await newFolder();
