@@ -4,8 +4,8 @@
  * alone.
  */
 
-import { nameKey } from "../nsm/host_name.ts";
 import type { MonitorRecord, MonitorStore } from "../nsm/ports.ts";
+import { registrationKey } from "../nsm/registration_key.ts";
 import type { Identities } from "./identities.ts";
 
 /** Record that waits for disk and ledgers. */
@@ -49,9 +49,9 @@ export class IdentityStore implements MonitorStore {
     return recording === undefined ? onDisk : this.#both(record, replaced, onDisk, recording);
   }
 
-  async remove(records: readonly MonitorRecord[]): Promise<void> {
-    await this.disk.remove(records);
-    for (const record of records) this.identities.dropped(record);
+  async remove(...removal: Parameters<MonitorStore["remove"]>): Promise<void> {
+    await this.disk.remove(...removal);
+    for (const record of removal[0]) this.identities.dropped(record);
   }
 
   stateNumber(): number {
@@ -72,7 +72,7 @@ export class IdentityStore implements MonitorStore {
     onDisk: Promise<void>,
     recording: Promise<unknown>,
   ): Promise<void> {
-    const key = keyOf(record);
+    const key = registrationKey(record);
     const before = this.#waiting.get(key);
     const isNew = replaced === undefined || (before?.record === replaced && before.isNew);
     const waiting = { record, isNew };
@@ -90,9 +90,4 @@ export class IdentityStore implements MonitorStore {
     if (waiting.isNew && last === waiting) void this.disk.remove([record]).catch(() => {});
     throw ledger.reason;
   }
-}
-
-/** Key of a registration's identity. */
-function keyOf({ monName, myName, myProg, myVers, myProc }: MonitorRecord): string {
-  return [nameKey(monName), nameKey(myName), myProg, myVers, myProc].join(" ");
 }

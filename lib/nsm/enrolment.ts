@@ -4,7 +4,7 @@
  * hold.
  */
 
-import type { Monitored } from "./monitor_list.ts";
+import { isSame, type Monitored } from "./monitor_list.ts";
 import type { MonitorRecord } from "./ports.ts";
 import type { ServiceParts } from "./service.ts";
 
@@ -124,8 +124,4 @@ async function settled(pending: UnderWay): Promise<Registered> {
     });
     if (registered !== undefined && pending.registering === registering) return registered;
   }
-}
-
-function isSame(a: MonitorRecord, b: MonitorRecord): boolean {
-  return a.monName === b.monName && a.myName === b.myName && a.priv === b.priv;
 }

@@ -16,7 +16,8 @@ import type { StatChge } from "../protocol/nsm.ts";
 import type { Caller } from "../rpc/transport.ts";
 import { quote } from "../quote.ts";
 import { nameKey } from "./host_name.ts";
-import { type Monitored, registrationKey } from "./monitor_list.ts";
+import type { Monitored } from "./monitor_list.ts";
+import { registrationKey } from "./registration_key.ts";
 import type { KeptNotice, NoticeMemory, NoticesRead } from "./ports.ts";
 
 /** Limit of kept notices. Each takes some hundred bytes, in memory and on disk. */
@@ -32,9 +33,10 @@ export const REVIEW_MS = 5_000;
 /** Limit of kept notices whose own names are looked up at once; other look-ups need the resolver too. */
 export const REVIEWED_AT_ONCE = 4;
 
+const NONE: NoticesRead = { isWhole: true, notices: [], overtaken: new Map() };
 /** Null object: keeps nothing over restarts. */
 const NO_MEMORY: NoticeMemory = {
-  load: () => ({ notices: [], overtaken: new Map() }),
+  load: () => NONE,
   keep: () => {},
   flush: () => true,
   tidy: () => {},
@@ -106,7 +108,7 @@ export class KeptNotices {
   /** Takes the notices kept by earlier runs of the daemon; empty when called again. */
   takeRemembered(): NoticesRead {
     const remembered = this.#remembered;
-    this.#remembered = { notices: [], overtaken: new Map() };
+    this.#remembered = NONE;
     return remembered;
   }
 

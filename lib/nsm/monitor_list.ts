@@ -2,21 +2,18 @@
  * Monitor list in memory: which peers are monitored, and for whom. Every query of a call is a map
  * look-up; none takes time in proportion to the number of hosts.
  *
- * A registration is identified by mon_name and my_name in any letter case, and by program, version
- * and procedure.
- *
- * Source: XNFS chapter 11; nfs-utils' matching rules for SM_MON, SM_UNMON and SM_UNMON_ALL, without
- * their look-ups.
+ * Source: XNFS chapter 11.
  */
 
 import { nameKey } from "./host_name.ts";
 import type { MonitorRecord } from "./ports.ts";
+import {
+  type Registration,
+  registrationKey,
+  type Requester,
+  requesterKey,
+} from "./registration_key.ts";
 import { ReplacedStates } from "./replaced_states.ts";
-
-/** Requester: identifies a lock manager by its callback. */
-export type Requester = Pick<MonitorRecord, "myName" | "myProg" | "myVers" | "myProc">;
-/** Identity of a registration. */
-export type Registration = Requester & Pick<MonitorRecord, "monName">;
 
 /** Last news of a peer. */
 export type LastNews = Pick<Monitored, "lastState" | "lastNotice" | "heardAt">;
@@ -63,7 +60,7 @@ export class MonitorList {
    */
   #leaving = new Map<string, Leaving>();
   /** Registrations made anew during their removal that the list was emptied of, by key. */
-  readonly #forgotten = new Map<string, MonitorRecord>();
+  readonly #forgotten = new Map<string, Monitored>();
   #size = 0;
   #bytes = 0;
 
@@ -138,9 +135,13 @@ export class MonitorList {
     return earlier;
   }
 
-  /** The record of a registration that was made anew during its removal; the list may have been emptied since. */
-  madeAnew(registration: Registration): MonitorRecord | undefined {
-    return this.find(registration)?.record ?? this.#forgotten.get(registrationKey(registration));
+  /**
+   * Whether a record on disk is of a registration made anew, as it is acknowledged or about to be;
+   * the list may have been emptied since.
+   */
+  isMadeAnew(record: MonitorRecord): boolean {
+    const anew = this.find(record) ?? this.#forgotten.get(registrationKey(record));
+    return anew !== undefined && (isSame(record, anew.record) || isSame(record, anew.stored));
   }
 
   /** Removal in progress of a registration. */
@@ -260,7 +261,7 @@ export class MonitorList {
   clear(): void {
     for (const [key, { monitored }] of this.#leaving) {
       const anew = this.find(monitored.record);
-      if (anew !== undefined) this.#forgotten.set(key, anew.record);
+      if (anew !== undefined) this.#forgotten.set(key, anew);
     }
     this.#byPeer.clear();
     this.#byRequester.clear();
@@ -281,11 +282,7 @@ function isOf(requester: Requester, { record }: Monitored): boolean {
     requester.myProg === record.myProg && nameKey(requester.myName) === nameKey(record.myName);
 }
 
-/** Key of a registration's identity. */
-export function registrationKey(registration: Registration): string {
-  return `${nameKey(registration.monName)} ${requesterKey(registration)}`;
-}
-
-function requesterKey({ myName, myProg, myVers, myProc }: Requester): string {
-  return `${myProg}.${myVers}.${myProc} ${nameKey(myName)}`;
+/** Whether two records of one registration have the same line on disk. */
+export function isSame(a: MonitorRecord, b: MonitorRecord | undefined): boolean {
+  return a.monName === b?.monName && a.myName === b.myName && a.priv === b.priv;
 }

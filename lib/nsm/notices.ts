@@ -13,7 +13,8 @@ import type { StatChge } from "../protocol/nsm.ts";
 import { sourceNetwork } from "../rpc/address.ts";
 import type { Caller } from "../rpc/transport.ts";
 import { type Heard, what } from "./kept_notices.ts";
-import { type Monitored, registrationKey } from "./monitor_list.ts";
+import type { Monitored } from "./monitor_list.ts";
+import { registrationKey } from "./registration_key.ts";
 import { type Found, NoticeJudge } from "./notice_judge.ts";
 import type { NoticeParts } from "./notice_parts.ts";
 import { SourceLimits } from "./source_limits.ts";
@@ -72,8 +73,10 @@ export class Notices {
 
   /** Resumes the notices kept by an earlier run; call when the monitor list is complete. */
   restore(): void {
-    const { notices, overtaken } = this.#undecided.takeRemembered();
+    const { isWhole, notices, overtaken } = this.#undecided.takeRemembered();
     this.#taken = Math.max(this.#taken, this.parts.directory.news.latestNotice);
+    // Behind every ordinal of notices that only a later start can read: those began with 1.
+    if (!isWhole) this.#taken = Math.max(this.#taken, this.parts.clock.wallClock());
     for (const ordinal of overtaken.values()) this.#taken = Math.max(this.#taken, ordinal);
     for (const monitored of overtaken.size > 0 ? this.parts.list.all() : []) {
       const ordinal = overtaken.get(registrationKey(monitored.record)) ?? 0;

@@ -79,8 +79,8 @@ export interface MonitorStore {
    */
   otherNames(monName: string): readonly string[];
   /**
-   * Makes a record durable. `replaced` is an older record of its identity, with another priv or
-   * spelling. A crash leaves the old or the new record.
+   * Makes a record durable, in place of all others of its registration. `replaced` is an older one,
+   * with another priv or spelling. A crash leaves the old or the new record.
    *
    * Calls of put() and remove() in one turn of the event loop share one group commit; they take
    * effect in order.
@@ -90,12 +90,16 @@ export interface MonitorStore {
    */
   put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void>;
   /**
-   * Removes records; missing ones are ignored. A removal survives the process's death. A power cut
-   * within the next second may undo it, so that the peer is told of that reboot.
+   * Removes all records of these registrations, in any letter case, but those that `isKept` names
+   * when the disk is changed; missing ones are ignored. A removal survives the process's death. A
+   * power cut within the next second may undo it, so that the peer is told of that reboot.
    *
    * @throws {StoreError} (as a rejection) When some of the records may still be there.
    */
-  remove(records: readonly MonitorRecord[]): Promise<void>;
+  remove(
+    records: readonly MonitorRecord[],
+    isKept?: (record: MonitorRecord) => boolean,
+  ): Promise<void>;
   /**
    * Number in the file `state`, made odd; another process may have advanced it.
    *
@@ -205,6 +209,8 @@ export interface KeptNotice {
 
 /** Kept notices of earlier runs. */
 export interface NoticesRead {
+  /** False if they could not be read: their ordinals are unknown. */
+  readonly isWhole: boolean;
   readonly notices: readonly KeptNotice[];
   /** Ordinal up to which notices do not concern a registration, by registration key. */
   readonly overtaken: ReadonlyMap<string, number>;

@@ -5,7 +5,7 @@
 
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
-import type { Callout, MonitorRecord, MonitorStore } from "./ports.ts";
+import type { Callout, MonitorStore } from "./ports.ts";
 
 /** Dependencies of a removal. */
 export interface RemovalParts {
@@ -64,12 +64,10 @@ async function removeTogether(
     }
   }
   try {
-    // An earlier removal may fail and leave the record on disk, perhaps in another letter case.
+    // An earlier removal may fail and leave the record on disk.
     if (earlier.length > 0) await Promise.all(earlier);
-    // A registration made again meanwhile keeps its file, unless its spelling names another one.
-    const gone = removed.map(({ record }) => record)
-      .filter((record) => !isSpelledAlike(list.madeAnew(record), record));
-    await store.remove(gone);
+    const records = removed.map(({ record }) => record);
+    await store.remove(records, (record) => list.isMadeAnew(record));
   } catch (error) {
     for (const { monitored, resume } of suspended) {
       list.left(monitored, false);
@@ -87,9 +85,4 @@ async function removeTogether(
     const { monName } = monitored.record;
     if (!list.has(monName)) directory.remove(monName);
   }
-}
-
-/** Whether two records of one registration share a file, whose name is case-sensitive. */
-function isSpelledAlike(a: MonitorRecord | undefined, b: MonitorRecord): boolean {
-  return a?.monName === b.monName && a.myName === b.myName;
 }

@@ -87,8 +87,8 @@ export class WatchedStore implements MonitorStore {
     return this.#watch(this.#store.put(record, replaced));
   }
 
-  remove(records: readonly MonitorRecord[]): Promise<void> {
-    return this.#watch(this.#store.remove(records));
+  remove(...removal: Parameters<MonitorStore["remove"]>): Promise<void> {
+    return this.#watch(this.#store.remove(...removal));
   }
 
   stateNumber(): number {

@@ -15,6 +15,7 @@ import {
   UnstorableRecordError,
 } from "../nsm/ports.ts";
 import { reasonOf } from "../reason.ts";
+import { registrationKey } from "../nsm/registration_key.ts";
 import type { Clock, StartTimer } from "../time/clock.ts";
 import { AsideFile, readText, syncDirectory } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
@@ -23,7 +24,7 @@ import { asideName, fileNameFault, type Layout, layoutOf } from "./layout.ts";
 import { entriesOf, recordFiles, removeLeftOvers, trySyncDirectory } from "./record_directory.ts";
 import { PeerFiles } from "./peer_files.ts";
 import { FILE_MAX_BYTES, recordsIn, withoutRegistrations, withRecord } from "./record_file.ts";
-import { recordFault, registrationKey } from "./record_format.ts";
+import { recordFault } from "./record_format.ts";
 import { StateFile } from "./state_file.ts";
 
 /** Test contents: as long as a usual record. */
@@ -139,40 +140,38 @@ class FileStore implements MonitorStore {
     }
     const { monName } = record;
     const files = this.#files.begin(monName, replaced.monName);
-    try {
+    await this.#changing([record], () => {
       const home = this.#homeOf(replaced, files);
       const inPlace = this.#commit.change(home, (text) => {
         this.#emptied.delete(home);
-        return withRecord(text, record, replaced);
+        return withRecord(text, record);
       });
       // Other files can hold only copies, which have to be removed together.
       const others = files.filter((name) => name !== home);
-      if (others.length === 0) return await inPlace;
-      const keys = new Set([record, replaced].map(registrationKey));
-      await settleAll([inPlace, ...others.map((name) => this.#removeFrom(name, keys))]);
-    } finally {
-      this.#files.end(monName, this.#emptied);
-    }
+      if (others.length === 0) return inPlace;
+      return settleAll([inPlace, ...others.map((name) => this.#removeFrom(name, [record]))]);
+    });
   }
 
-  async remove(records: readonly MonitorRecord[]): Promise<void> {
-    const byFile = new Map<string, Set<string>>();
+  async remove(
+    records: readonly MonitorRecord[],
+    isKept?: (record: MonitorRecord) => boolean,
+  ): Promise<void> {
+    const byFile = new Map<string, MonitorRecord[]>();
     for (const record of records) {
       // The file of that very name is included: nothing is tracked about a peer whose records are
       // all there.
       for (const name of new Set([...this.#files.begin(record.monName), record.monName])) {
         if (fileNameFault(name) !== undefined) continue;
-        let keys = byFile.get(name);
-        if (keys === undefined) byFile.set(name, keys = new Set());
-        keys.add(registrationKey(record));
+        const own = byFile.get(name);
+        if (own === undefined) byFile.set(name, [record]);
+        else own.push(record);
       }
     }
-    try {
-      await settleAll([...byFile].map(([name, keys]) => this.#removeFrom(name, keys)));
-    } finally {
-      for (const { monName } of records) this.#files.end(monName, this.#emptied);
-      if (this.#emptied.size === 0) this.#emptied = new Set();
-    }
+    await this.#changing(
+      records,
+      () => settleAll([...byFile].map((own) => this.#removeFrom(...own, isKept))),
+    );
   }
 
   stateNumber(): number {
@@ -199,9 +198,25 @@ class FileStore implements MonitorStore {
     this.#commit.tidy();
   }
 
-  #removeFrom(name: string, keys: ReadonlySet<string>): Promise<void> {
+  /** Makes a change that was begun for the peers of some records. */
+  async #changing(records: readonly MonitorRecord[], change: () => Promise<void>): Promise<void> {
+    let isDone = false;
+    try {
+      await change();
+      isDone = true;
+    } finally {
+      for (const { monName } of records) this.#files.end(monName, this.#emptied, isDone);
+      if (this.#emptied.size === 0) this.#emptied = new Set();
+    }
+  }
+
+  #removeFrom(
+    name: string,
+    records: readonly MonitorRecord[],
+    isKept?: (record: MonitorRecord) => boolean,
+  ): Promise<void> {
     return this.#commit.change(name, (text) => {
-      const after = withoutRegistrations(text, keys);
+      const after = withoutRegistrations(text, records, isKept);
       if (after === undefined) this.#emptied.add(name);
       return after;
     });

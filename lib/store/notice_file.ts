@@ -68,7 +68,11 @@ class NoticeFile implements NoticeMemory {
     });
     this.#isThere = text !== "" || !this.#isRead;
     for (const line of text.split("\n")) learn(this.#live, this.#overtaken, line);
-    return { notices: [...this.#live.values()], overtaken: this.#overtaken };
+    return {
+      isWhole: this.#isRead,
+      notices: [...this.#live.values()],
+      overtaken: this.#overtaken,
+    };
   }
 
   keep(notice: KeptNotice): void {

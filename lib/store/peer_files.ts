@@ -2,7 +2,7 @@
  * Files of `sm` that hold the records of a peer. Only exceptions are tracked: usually the file has
  * the peer's mon_name. Exceptions are files that nfs-utils named after a canonical name, and peers
  * registered in another letter case, whose records stay in their file; and files that could not be
- * read. An exception is forgotten with its peer's last record.
+ * read or changed. An exception is forgotten with its peer's last record.
  */
 
 import { nameKey } from "../nsm/host_name.ts";
@@ -38,7 +38,7 @@ export class PeerFiles {
    * no change came before it.
    */
   learner(isWhole = true): (monName: string, name: string) => void {
-    const own = new Map<string, string[]>();
+    const own = new Map<string, string>();
     return (monName, name) => {
       const key = nameKey(monName);
       const entry = this.#entries.get(key);
@@ -47,8 +47,9 @@ export class PeerFiles {
         if (name !== monName) entry.isPlain = false;
         return;
       }
-      if (monName === name) return void own.set(key, [...own.get(key) ?? [], name]);
-      const names = [name, ...own.get(key) ?? []];
+      const before = own.get(key);
+      if (monName === name && (before ?? name) === name) return void own.set(key, name);
+      const names = before === undefined ? [name] : [name, before];
       this.#entries.set(key, { names, isPlain: false, isWhole, pending: 0 });
     };
   }
@@ -78,13 +79,15 @@ export class PeerFiles {
 
   /**
    * Ends a change. `emptied` are files known to hold no record now; the last change in progress
-   * removes its peer's files from it.
+   * removes its peer's files from it. After a failure, any of the files may hold a record still.
    */
-  end(monName: string, emptied: Set<string>): void {
+  end(monName: string, emptied: Set<string>, isDone: boolean): void {
     const key = nameKey(monName);
     const entry = this.#entries.get(key);
     // Another change may refill a file that was just emptied.
-    if (entry === undefined || --entry.pending > 0) return;
+    if (entry === undefined) return;
+    if (!isDone) entry.isPlain = false;
+    if (--entry.pending > 0) return;
     entry.names = entry.names.filter((name) => !emptied.delete(name));
     emptied.delete(monName);
     if (entry.isPlain || entry.names.length === 0) this.#entries.delete(key);

@@ -6,8 +6,10 @@
  * a reboot that it no longer wants to hear of.
  */
 
+import { nameKey } from "../nsm/host_name.ts";
 import type { MonitorRecord } from "../nsm/ports.ts";
-import { formatRecord, parseRecord, registrationKey } from "./record_format.ts";
+import { type Registration, registrationKey } from "../nsm/registration_key.ts";
+import { formatRecord, parseRecord } from "./record_format.ts";
 
 /** Contents, one character per byte; undefined: no file. */
 export type FileText = string | undefined;
@@ -18,8 +20,8 @@ export type FileText = string | undefined;
  */
 export const FILE_MAX_BYTES = 4_194_304;
 
-/** Limit of registrations whose lines are found by text search; for more, all lines are parsed. */
-const KEYS_SEARCHED_MAX = 4;
+/** Limit of my_names whose lines are found by text search; for more, all lines are parsed. */
+const NAMES_SEARCHED_MAX = 4;
 
 /** Records in a text, and the number of faulty lines. */
 export function recordsIn(text: string): { records: MonitorRecord[]; faultyLines: number } {
@@ -34,30 +36,38 @@ export function recordsIn(text: string): { records: MonitorRecord[]; faultyLines
 }
 
 /**
- * Puts a record into a text, replacing the lines of its registration and of `replaced`. A new
- * record becomes the last line.
+ * Puts a record into a text, replacing the lines of its registration. A new record becomes the last
+ * line.
  *
  * @throws {Error} When the text would be too long to be read again.
  */
-export function withRecord(text: FileText, record: MonitorRecord, replaced = record): string {
+export function withRecord(text: FileText, record: MonitorRecord): string {
   const line = formatRecord(record);
   if (text === undefined) return line;
-  const others = withoutRegistrations(text, new Set([record, replaced].map(registrationKey))) ?? "";
+  const others = withoutRegistrations(text, [record]) ?? "";
   const isThere = `\n${text}`.includes(`\n${line}`) &&
     text.length === others.length + line.length;
   return isThere ? text : withLine(others, line);
 }
 
-/** Removes the lines of some registrations; undefined if nothing is left. */
-export function withoutRegistrations(text: FileText, keys: ReadonlySet<string>): FileText {
-  const isGone = (record: MonitorRecord) => keys.has(registrationKey(record));
-  const ends = [...keys].map(myNameOf);
+/**
+ * Removes the lines of some registrations, in any letter case, but those of records to be kept;
+ * undefined if nothing is left.
+ */
+export function withoutRegistrations(
+  text: FileText,
+  registrations: readonly Registration[],
+  isKept: (record: MonitorRecord) => boolean = () => false,
+): FileText {
+  const keys = new Set(registrations.map(registrationKey));
+  const isGone = (record: MonitorRecord) => keys.has(registrationKey(record)) && !isKept(record);
+  const myNames = [...new Set(registrations.map(({ myName }) => nameKey(myName)))];
   // A line ends in its my_name: searching a long text for it is faster than parsing all lines.
-  const isSearched = keys.size <= KEYS_SEARCHED_MAX && !ends.includes(" ");
+  const isSearched = myNames.length <= NAMES_SEARCHED_MAX && !myNames.includes("");
   if (text === undefined || !isSearched) return without(text, isGone);
   let kept = "";
   let from = 0;
-  for (const start of linesEndingIn(ends, text)) {
+  for (const start of linesEndingIn(myNames, text)) {
     const end = text.indexOf("\n", start);
     const record = parseRecord(text.slice(start, end < 0 ? text.length : end));
     if (record === undefined || !isGone(record)) continue;
@@ -69,17 +79,14 @@ export function withoutRegistrations(text: FileText, keys: ReadonlySet<string>):
   return isBlank(kept) ? undefined : kept;
 }
 
-/** my_name in a {@link registrationKey}, with the blank before it in a line. */
-function myNameOf(key: string): string {
-  return ` ${key.slice(key.lastIndexOf("\n") + 1)}`;
-}
-
-/** Offsets of the lines that end in one of some texts, in order. */
-function linesEndingIn(ends: readonly string[], text: string): number[] {
+/** Offsets of the lines that may end in one of some names, given as keys, in order. */
+function linesEndingIn(keys: readonly string[], text: string): number[] {
   const starts = new Set<number>();
-  for (const end of ends) {
-    for (let at = text.indexOf(end); at >= 0; at = text.indexOf(end, at + 1)) {
-      const behind = text[at + end.length];
+  const lower = text.toLowerCase(); // as long as the text: its characters are bytes
+  for (const end of keys.map((key) => ` ${key}`)) {
+    for (let at = lower.indexOf(end); at >= 0; at = lower.indexOf(end, at + 1)) {
+      const dot = lower[at + end.length] === "." ? 1 : 0; // not part of a key
+      const behind = lower[at + end.length + dot];
       if (behind === "\n" || behind === undefined) starts.add(text.lastIndexOf("\n", at) + 1);
     }
   }

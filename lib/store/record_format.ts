@@ -94,12 +94,6 @@ export function recordFault({ monName, myName, priv }: MonitorRecord): string | 
   return undefined;
 }
 
-/** Key of a registration: all fields but priv, separated by LF, which no name contains. */
-export function registrationKey(record: MonitorRecord): string {
-  const { monName, myName, myProg, myVers, myProc } = record;
-  return [myProg, myVers, myProc, monName, myName].join("\n");
-}
-
 function hexWord(word: number): string {
   return (word >>> 0).toString(16).padStart(8, "0");
 }

@@ -7,8 +7,9 @@ import {
   type PeerMemory,
   UnstorableRecordError,
 } from "../nsm/ports.ts";
+import { registrationKey } from "../nsm/registration_key.ts";
 import { fileNameFault } from "./layout.ts";
-import { recordFault, registrationKey } from "./record_format.ts";
+import { recordFault } from "./record_format.ts";
 
 /**
  * Monitor list in memory. It refuses the records that the one on disk refuses, but never for lack
@@ -38,18 +39,24 @@ export class VolatileStore implements MonitorStore {
     return [];
   }
 
-  put(record: MonitorRecord, replaced: MonitorRecord = record): Promise<void> {
+  put(record: MonitorRecord): Promise<void> {
     const fault = fileNameFault(record.monName) ?? recordFault(record);
     if (fault !== undefined) {
       return Promise.reject(new UnstorableRecordError("keep", record.monName, fault));
     }
-    this.#records.delete(registrationKey(replaced));
+    this.#records.delete(registrationKey(record));
     this.#records.set(registrationKey(record), record);
     return Promise.resolve();
   }
 
-  remove(records: readonly MonitorRecord[]): Promise<void> {
-    for (const record of records) this.#records.delete(registrationKey(record));
+  remove(
+    records: readonly MonitorRecord[],
+    isKept: (record: MonitorRecord) => boolean = () => false,
+  ): Promise<void> {
+    for (const key of records.map(registrationKey)) {
+      const record = this.#records.get(key);
+      if (record !== undefined && !isKept(record)) this.#records.delete(key);
+    }
     return Promise.resolve();
   }
 

@@ -207,7 +207,7 @@ Deno.test(
   async () => {
     let last = "";
     const memory = {
-      load: () => ({ notices: [], overtaken: new Map() }),
+      load: () => ({ isWhole: true, notices: [], overtaken: new Map() }),
       keep: ({ name }: { name: string }) => void (last = name),
       flush: () => last !== "x",
       tidy() {},

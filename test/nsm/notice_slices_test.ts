@@ -46,7 +46,7 @@ function setUp(sourceCheck: SourceCheck = "warn") {
     counters,
     tell,
     memory: {
-      load: () => ({ notices: [], overtaken: new Map() }),
+      load: () => ({ isWhole: true, notices: [], overtaken: new Map() }),
       overtake() {},
       keep: (notice) => void onDisk.add(notice),
       flush: () => true,

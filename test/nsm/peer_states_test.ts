@@ -225,7 +225,7 @@ Deno.test(
   async () => {
     const kept = new Map<string, KeptNotice>();
     const memory: NoticeMemory = {
-      load: () => ({ notices: [...kept.values()], overtaken: new Map() }),
+      load: () => ({ isWhole: true, notices: [...kept.values()], overtaken: new Map() }),
       overtake: () => {},
       keep: (notice) => void kept.set(JSON.stringify(notice), notice),
       flush: () => true,

@@ -12,7 +12,6 @@
 
 import type { MonitorRecord } from "../../lib/nsm/ports.ts";
 import { recordsIn } from "../../lib/store/record_file.ts";
-import { registrationKey } from "../../lib/store/record_format.ts";
 import { Violation } from "./violation.ts";
 
 /** A change requested; undefined is a removal. */
@@ -43,7 +42,7 @@ export interface Moved {
   readonly wasAcknowledged: boolean;
 }
 
-/** Cookies on the two lists on disk, by {@link registrationKey}. */
+/** Cookies on the two lists on disk, by {@link recordKey}. */
 export interface Lists {
   readonly monitored: ReadonlyMap<string, string>;
   /** Several cookies per key: records move behind those that are there, perhaps into another file. */
@@ -60,6 +59,8 @@ export class Registrations {
   onMoved: (record: MonitorRecord) => void = () => {};
   /** Keys that may differ between memory and disk: moved, or dropped by SM_SIMU_CRASH. */
   readonly #apart = new Set<string>();
+  /** Keys whose removal was refused: they are back on the list, whatever the disk has. */
+  readonly #refused = new Set<string>();
   readonly #parsed = new Map<string, readonly MonitorRecord[]>();
   readonly #paths = new Map<string, string | undefined>();
   readonly #records = new Map<string, MonitorRecord>();
@@ -71,7 +72,7 @@ export class Registrations {
   arrived(records: readonly MonitorRecord[], priv?: string, state = 0): Change {
     const change: Change = { priv, status: "outstanding" };
     for (const record of records) {
-      const key = registrationKey(record);
+      const key = recordKey(record);
       this.#records.set(key, record);
       this.#of(key).changes.push(change);
       const moved = this.moved.get(key);
@@ -83,6 +84,13 @@ export class Registrations {
     return change;
   }
 
+  /** Notes that the disk may lose these records, if their files are known. */
+  mayGo(records: readonly MonitorRecord[]): void {
+    for (const record of records) {
+      this.#of(recordKey(record)).changes.push({ priv: undefined, status: "failed" });
+    }
+  }
+
   /** Notes the reply to a call: an acknowledgement or a failure. */
   replied(
     records: readonly MonitorRecord[],
@@ -92,19 +100,19 @@ export class Registrations {
     change.status = isAcknowledged ? "acknowledged" : "failed";
     if (!isAcknowledged) {
       for (const record of records) {
-        // A registration whose removal failed is back on the list, whatever the disk has.
-        if (change.priv === undefined) this.#apart.add(registrationKey(record));
-        else this.#settleRemovals(this.#of(registrationKey(record)));
+        if (change.priv === undefined) this.#refused.add(recordKey(record));
+        else this.#settleRemovals(this.#of(recordKey(record)));
       }
       return;
     }
     for (const record of records) {
-      const key = registrationKey(record);
+      const key = recordKey(record);
       const known = this.#of(key);
       // A superseded change has no effect.
       if (!known.changes.includes(change)) continue;
       this.#acknowledged(known, change);
       this.#settleRemovals(known);
+      if (known.changes[0] === change) this.#refused.delete(key);
       if (change.priv === undefined) continue;
       known.wasAcknowledged = true;
       if (change.isMoved) {
@@ -183,7 +191,7 @@ export class Registrations {
         this.#parsed.set(text, records = parsed.records);
       }
       for (const record of records) {
-        const key = registrationKey(record);
+        const key = recordKey(record);
         if (list === "sm") monitored.set(key, record.priv);
         else notified.set(key, (notified.get(key) ?? new Set()).add(record.priv));
       }
@@ -246,9 +254,9 @@ export class Registrations {
 
   /** Compares the list in memory with the disk, when no call is pending. @throws {Violation} */
   checkAgreement(listed: Iterable<MonitorRecord>, { monitored }: Lists): void {
-    const inMemory = new Map([...listed].map((record) => [registrationKey(record), record.priv]));
+    const inMemory = new Map([...listed].map((record) => [recordKey(record), record.priv]));
     for (const key of new Set([...inMemory.keys(), ...monitored.keys()])) {
-      if (this.#apart.has(key) || this.moved.has(key)) continue;
+      if (this.#apart.has(key) || this.#refused.has(key) || this.moved.has(key)) continue;
       const known = this.#known.get(key);
       if (known !== undefined && allowed(known).length > 1) continue;
       if (inMemory.get(key) === monitored.get(key)) continue;
@@ -405,4 +413,9 @@ function describe(key: string): string {
 
 function brief(priv: string | undefined): string {
   return priv === undefined ? "nothing" : priv.slice(0, 8);
+}
+
+/** Key of a record, in the letters of its file: all fields but priv. */
+export function recordKey({ monName, myName, myProg, myVers, myProc }: MonitorRecord): string {
+  return [myProg, myVers, myProc, monName, myName].join("\n");
 }

@@ -12,7 +12,6 @@ import type { MonitorRecord } from "../../lib/nsm/ports.ts";
 import { nameKey } from "../../lib/nsm/host_name.ts";
 import { announcementsOf } from "../../lib/nsm/notify/notify_list.ts";
 import type { CalloutResult } from "../../lib/platform/callout.ts";
-import { registrationKey } from "../../lib/store/record_format.ts";
 import { storedNumber } from "../../lib/store/state_file.ts";
 import { FakeRpcbind } from "../support/fake_rpcbind.ts";
 import { FragileDisk, PowerCut } from "../support/fragile_disk.ts";
@@ -23,7 +22,7 @@ import { type Event, type History, REQUESTERS } from "./history.ts";
 import { HOSTS, NameService, OWN_NAME, synonymsOf } from "./names.ts";
 import { type Arrived, callsFrom, type Reaction } from "./network.ts";
 import { FileLocks, Process } from "./process.ts";
-import { type Moved, Registrations } from "./registrations.ts";
+import { type Moved, recordKey, Registrations } from "./registrations.ts";
 import { notify, prepare, type SmNotifyParts, smNotifySettings } from "./sm_notify.ts";
 import { Statd, statdSettings, STATE_DIRECTORY } from "./statd.ts";
 import { Trace, tracedLog } from "./trace.ts";
@@ -610,16 +609,20 @@ export class World {
           const before = this.#listed(key);
           isRepeated = before?.priv === priv && before.monName === peer &&
             before.myName === record.myName;
+          const stored = this.#storable((one) => listKey(one) === key);
           const { monitored } = this.#registrations.read(this.#disk.texts());
-          const isOnDisk = [...monitored.keys()]
-            .some((stored) => listKey(this.#registrations.recordOf(stored)) === key);
-          isNew = before === undefined && !isOnDisk;
+          isNew = before === undefined && !stored.some((one) => monitored.has(recordKey(one)));
           // Replaces a registration in another spelling.
           const replaced = before !== undefined &&
-            registrationKey(before) !== registrationKey(record);
+            recordKey(before) !== recordKey(record);
           if (replaced) this.#replaced = this.#registrations.arrived([before]);
           // A record in this spelling, dropped by SM_SIMU_CRASH, is a copy that is removed first.
           copy = replaced ? this.#registrations.arrived([record]) : undefined;
+          // So are those in spellings that neither this call nor the list has.
+          const spellings = [before, record].map((one) => one && recordKey(one));
+          this.#registrations.mayGo(
+            stored.filter((one) => !spellings.includes(recordKey(one))),
+          );
           change = this.#registrations.arrived([record], priv, this.#stateNumber ?? 0);
           arrived = this.#callbacks.monArrived(record);
           const other = this.#replaced;
@@ -659,12 +662,16 @@ export class World {
     return undefined;
   }
 
-  /** Removes registrations by a call, on the list or possibly on disk. */
-  #remove(isMeant: (record: MonitorRecord) => boolean) {
-    // An interrupted move leaves records on both lists.
+  /** Records that are on disk, or may be soon. An interrupted move leaves records on both lists. */
+  #storable(isMeant: (record: MonitorRecord) => boolean): MonitorRecord[] {
     const { monitored } = this.#registrations.read(this.#disk.texts());
     const keys = [...new Set([...this.#registrations.keys, ...monitored.keys()])];
-    const records = keys.map((key) => this.#registrations.recordOf(key)).filter(isMeant);
+    return keys.map((key) => this.#registrations.recordOf(key)).filter(isMeant);
+  }
+
+  /** Removes registrations by a call, on the list or possibly on disk. */
+  #remove(isMeant: (record: MonitorRecord) => boolean) {
+    const records = this.#storable(isMeant);
     const lists = [...new Set(this.#registrations.all.filter(isMeant).map(listKey))];
     let change: ReturnType<Registrations["arrived"]>;
     let ordinals: number[];
@@ -839,7 +846,7 @@ export class World {
     if (this.#faultyUntil === -Infinity) this.#numberSeen(state);
     return () => {
       const host = HOSTS.findIndex(({ addresses }) => addresses.includes(to.address));
-      const key = `${host} ${mon_name}`;
+      const key = `${host} ${nameKey(mon_name)}`;
       this.trace.note(`${to.address} was told of ${mon_name} state ${state}`);
       this.#told.set(key, Math.max(state, this.#told.get(key) ?? 0));
     };
@@ -929,7 +936,7 @@ export class World {
   readonly #isTold = ({ monName, myName, state }: Moved): boolean => {
     const host = hostOf(monName);
     const names = announcementsOf(this.#history.settings.hasOwnName ? [OWN_NAME] : [myName]);
-    const numbers = names.map(({ name }) => this.#told.get(`${host} ${name}`) ?? 0);
+    const numbers = names.map(({ name }) => this.#told.get(`${host} ${nameKey(name)}`) ?? 0);
     if (numbers.some((number) => number === 0)) return false;
     if (numbers.some((number) => number <= state)) {
       throw new Violation("newNumber", `${monName} was told ${numbers}, and knows ${state}`);

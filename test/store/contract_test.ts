@@ -78,7 +78,6 @@ const MONITOR_CASES: Record<string, (subject: Pick<Subject, "monitor">) => Promi
   "put() keeps a record for each different registration": async ({ monitor }) => {
     const records = [
       record("a"),
-      record("A"),
       record("b"),
       record("a", { myName: "them" }),
       record("a", { myName: "" }),
@@ -111,6 +110,26 @@ const MONITOR_CASES: Record<string, (subject: Pick<Subject, "monitor">) => Promi
     assertEquals(sorted([...monitor().load()]), sorted([record("A", { myName: "US" })]));
     await store.remove([record("A", { myName: "US" })]);
     assertEquals([...monitor().load()], []);
+  },
+
+  "remove() removes a record in any letter case": async ({ monitor }) => {
+    const spelt = [record("a"), record("A", { myName: "US" })];
+    for (const [at, other] of [[0, 1], [1, 0]] as const) {
+      const store = monitor();
+      await store.put(spelt[at]!);
+      await store.put(spelt[other]!, spelt[at]!);
+      await store.remove([spelt[at]!]);
+      assertEquals([...monitor().load()], []);
+    }
+  },
+
+  "remove() leaves the records that are to be kept": async ({ monitor }) => {
+    const store = monitor();
+    const kept = record("a", { priv: privOf(2) });
+    await store.put(kept);
+    await store.put(record("b"));
+    await store.remove([record("a"), record("b")], ({ priv }) => priv === kept.priv);
+    assertEquals([...monitor().load()], [kept]);
   },
 
   "put() refuses what cannot be a file name or a line": async ({ monitor }) => {

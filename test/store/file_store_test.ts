@@ -298,6 +298,27 @@ Deno.test(
   },
 );
 
+Deno.test("remove() asks what is to be kept when it changes the file", pure, async () => {
+  const { store, disk } = open(diskWith({ "sm/a": text(record("a")) }));
+  const kept = new Set<string>();
+  const removal = store.remove([record("a")], ({ priv }) => kept.has(priv));
+  kept.add(privOf(1));
+  await removal;
+  assertEquals(recordsOn(disk), [record("a")]);
+});
+
+Deno.test("files of one peer in two letter cases are both found at a start", pure, async () => {
+  for (const isReplaced of [true, false]) {
+    const files = { "sm/nodeb": text(record("nodeb")), "sm/NodeB": text(record("NodeB", "US", 2)) };
+    const disk = diskWith(files);
+    const { store } = open(disk);
+    if (isReplaced) await store.put(record("nodeb", "us", 3), record("nodeb"));
+    assertEquals(recordsOn(disk).length, isReplaced ? 1 : 2);
+    await store.remove([record("nodeb")]);
+    assertEquals(recordsOn(disk), []);
+  }
+});
+
 /** Records on disk, as the next start reads them. */
 function recordsOn(disk: FragileDisk): MonitorRecord[] {
   return open(disk).loaded;

@@ -9,8 +9,8 @@ Deno.test("no name is kept for a peer whose file is named after it", pure, () =>
   const files = new PeerFiles();
   assertEquals(files.begin("host", "host"), ["host"]);
   assertEquals(files.begin("host"), ["host"]);
-  files.end("host", NONE);
-  files.end("host", NONE);
+  files.end("host", NONE, true);
+  files.end("host", NONE, true);
   assertEquals(files.size, 0);
 });
 
@@ -22,11 +22,11 @@ Deno.test(
     let before = "host";
     for (const spelling of ["Host", "hOst", "HOST", "host", "hosT"]) {
       assertEquals(files.begin(spelling, before)[0], "host");
-      files.end(spelling, new Set([spelling, before].filter((name) => name !== "host")));
+      files.end(spelling, new Set([spelling, before].filter((name) => name !== "host")), true);
       before = spelling;
     }
     assertEquals(files.begin("hosT")[0], "host");
-    files.end("hosT", new Set(["host", "hosT"]));
+    files.end("hosT", new Set(["host", "hosT"]), true);
     assertEquals(files.size, 0);
   },
 );
@@ -35,7 +35,7 @@ Deno.test("a removal finds both plain files of one peer in two letter cases", pu
   const files = new PeerFiles();
   for (const spelling of ["host", "HOST"]) {
     files.begin(spelling, spelling);
-    files.end(spelling, NONE);
+    files.end(spelling, NONE, true);
   }
   files.begin("host");
   assertEquals(files.begin("HOST"), ["host", "HOST"]);
@@ -46,10 +46,10 @@ Deno.test("a file that is about to be written again is not forgotten", pure, () 
   files.learner()("alias", "official");
   files.begin("alias");
   files.begin("alias", "alias");
-  files.end("alias", new Set(["official"]));
+  files.end("alias", new Set(["official"]), true);
   assertEquals(files.begin("alias"), ["official"]);
-  files.end("alias", NONE);
-  files.end("alias", NONE);
+  files.end("alias", NONE, true);
+  files.end("alias", NONE, true);
   assertEquals(files.othersOf("alias"), ["official"]);
 });
 
@@ -62,4 +62,13 @@ Deno.test("the learner finds every file of a peer, in any order", pure, () => {
   assertEquals([...files.othersOf("alias")].sort(), ["official", "second"]);
   assertEquals([...files.begin("alias")].sort(), ["alias", "official", "second"]);
   assertEquals([files.size, files.othersOf("plain")], [1, []]);
+});
+
+Deno.test("plain files of one peer are known behind a change that failed", pure, () => {
+  const files = new PeerFiles();
+  files.begin("host");
+  files.end("host", NONE, false);
+  assertEquals(files.begin("HOST"), ["host", "HOST"]);
+  files.end("HOST", new Set(["host", "HOST"]), true);
+  assertEquals(files.size, 0);
 });

@@ -8,7 +8,7 @@ import {
   withoutTold,
   withRecord,
 } from "../../lib/store/record_file.ts";
-import { formatRecord, registrationKey } from "../../lib/store/record_format.ts";
+import { formatRecord } from "../../lib/store/record_format.ts";
 import { privOf } from "../support/priv.ts";
 
 const pure = { permissions: "none" } as const;
@@ -20,10 +20,6 @@ function record(myName: string, cookie = 1): MonitorRecord {
 
 function text(...records: MonitorRecord[]): string {
   return records.map(formatRecord).join("");
-}
-
-function keys(...records: MonitorRecord[]): Set<string> {
-  return new Set(records.map(registrationKey));
 }
 
 const JUNK = "0100007f half a record\n\xff\x00\x80\n";
@@ -43,7 +39,7 @@ Deno.test("withRecord() creates a file's first line, and appends to existing one
 Deno.test("withRecord() puts the successor of a record at the end", pure, () => {
   const before = text(record("x", 1), record("y", 1));
   assertEquals(withRecord(before, record("x", 2)), text(record("y", 1), record("x", 2)));
-  const renamed = withRecord(before, record("X", 2), record("x", 1));
+  const renamed = withRecord(before, record("X", 2));
   assertEquals(renamed, text(record("y", 1), record("X", 2)));
 });
 
@@ -77,15 +73,23 @@ Deno.test("withRecord() refuses to make a file too long to be read", pure, () =>
 Deno.test("withoutRegistrations() keeps every other line byte for byte", pure, () => {
   const before = `${JUNK}${text(record("x"), record("y"), record("x", 2))}${JUNK}torn`;
   const after = `${JUNK}${text(record("y"))}${JUNK}torn`;
-  assertEquals(withoutRegistrations(before, keys(record("x"))), after);
-  assertEquals(withoutRegistrations(before, keys(record("z"))), before);
+  assertEquals(withoutRegistrations(before, [record("x")]), after);
+  assertEquals(withoutRegistrations(before, [record("z")]), before);
+});
+
+Deno.test("withoutRegistrations() removes every spelling but what is to be kept", pure, () => {
+  const [x, other] = [record("x"), { ...record("X", 2), monName: "A" }];
+  const before = text(x, other, record("y"));
+  assertEquals(withoutRegistrations(before, [x]), text(record("y")));
+  const isKept = ({ monName }: MonitorRecord) => monName === "A";
+  assertEquals(withoutRegistrations(before, [x], isKept), text(other, record("y")));
 });
 
 Deno.test("withoutRegistrations() leaves no file without lines", pure, () => {
   const before = `\n${text(record("x"), record("y"))}\n`;
-  assertEquals(withoutRegistrations(before, keys(record("x"), record("y"))), undefined);
-  assertEquals(withoutRegistrations(undefined, keys(record("x"))), undefined);
-  assertEquals(withoutRegistrations("", keys(record("x"))), "");
+  assertEquals(withoutRegistrations(before, [record("x"), record("y")]), undefined);
+  assertEquals(withoutRegistrations(undefined, [record("x")]), undefined);
+  assertEquals(withoutRegistrations("", [record("x")]), "");
 });
 
 Deno.test("withoutTold() removes all lines with one peer and one of our names", pure, () => {
@@ -124,7 +128,7 @@ Deno.test("changes of random texts touch only the lines they are about", pure, (
       /^\n*$/.test(others) && others !== before ? text(own) : others + text(own),
       `round ${i}`,
     );
-    const without = withoutRegistrations(before, keys(own)) ?? "";
+    const without = withoutRegistrations(before, [own]) ?? "";
     assert(without === others || /^\n*$/.test(others), `round ${i}`);
   }
 });
@@ -147,23 +151,26 @@ Deno.test(
       priv: "0".repeat(32),
     });
     const text = lines.join("");
-    const keys = (...records: ReturnType<typeof record>[]) => new Set(records.map(registrationKey));
     assertEquals(
-      withoutRegistrations(text, keys(record("m7"), record("m39999"))),
+      withoutRegistrations(text, [record("m7"), record("m39999")]),
       lines.filter((_, i) => i !== 7 && i !== 39_999).join(""),
     );
     // A name that ends in another one, another program, no such line, a last line without its end.
-    assertEquals(withoutRegistrations(line("am") + line("m"), keys(record("m"))), line("am"));
-    assertEquals(withoutRegistrations(line("m", 1), keys(record("m"))), line("m", 1));
-    assertEquals(withoutRegistrations(text, keys(record("m"))), text);
+    assertEquals(withoutRegistrations(line("am") + line("m"), [record("m")]), line("am"));
+    assertEquals(withoutRegistrations(line("m", 1), [record("m")]), line("m", 1));
+    for (const name of ["M", "m.", "M."]) {
+      assertEquals(withoutRegistrations(line("a") + line(name), [record("m")]), line("a"));
+      assertEquals(withoutRegistrations(line("a") + line("m"), [record(name)]), line("a"));
+    }
+    assertEquals(withoutRegistrations(text, [record("m")]), text);
     assertEquals(
-      withoutRegistrations(line("a") + line("m").trimEnd(), keys(record("m"))),
+      withoutRegistrations(line("a") + line("m").trimEnd(), [record("m")]),
       line("a"),
     );
-    assertEquals(withoutRegistrations(line(""), keys(record(""))), undefined);
-    assertEquals(withoutRegistrations(line("").replace(/ \n/, "\n"), keys(record(""))), undefined);
+    assertEquals(withoutRegistrations(line(""), [record("")]), undefined);
+    assertEquals(withoutRegistrations(line("").replace(/ \n/, "\n"), [record("")]), undefined);
     // Many at a time are found by reading all lines: the result is the same.
     const many = Array.from({ length: 9 }, (_, i) => record(`m${i}`));
-    assertEquals(withoutRegistrations(text, keys(...many)), lines.slice(9).join(""));
+    assertEquals(withoutRegistrations(text, many), lines.slice(9).join(""));
   },
 );

@@ -78,6 +78,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     values: [
       "nsm/ports.ts",
       "nsm/host_name.ts",
+      "nsm/registration_key.ts",
       "nsm/state_number.ts",
       "nsm/events.ts",
       "platform",
@@ -93,6 +94,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     values: [
       "nsm/ports.ts",
       "nsm/host_name.ts",
+      "nsm/registration_key.ts",
       "nsm/state_number.ts",
       "rpc/address.ts",
       "time",

@@ -13,8 +13,9 @@ import {
   nextStateNumber,
   upStateNumber,
 } from "../../lib/nsm/state_number.ts";
+import { registrationKey } from "../../lib/nsm/registration_key.ts";
 import { fileNameFault } from "../../lib/store/layout.ts";
-import { recordFault, registrationKey } from "../../lib/store/record_format.ts";
+import { recordFault } from "../../lib/store/record_format.ts";
 
 /** State shared by the two stores; tests may inspect and change it. */
 export class MemoryStateDirectory {
@@ -60,21 +61,27 @@ export class MemoryMonitorStore implements MonitorStore {
     return this.load();
   }
 
-  put(record: MonitorRecord, replaced = record): Promise<void> {
+  put(record: MonitorRecord, _replaced?: MonitorRecord): Promise<void> {
     return this.#change(() => {
       const fault = fileNameFault(record.monName) ?? recordFault(record);
       if (fault !== undefined) throw new UnstorableRecordError("write", record.monName, fault);
       this.directory.check("write");
-      this.directory.monitored.delete(registrationKey(replaced));
       this.directory.monitored.delete(registrationKey(record));
       this.directory.monitored.set(registrationKey(record), record);
     });
   }
 
-  remove(records: readonly MonitorRecord[]): Promise<void> {
+  remove(
+    records: readonly MonitorRecord[],
+    isKept: (record: MonitorRecord) => boolean = () => false,
+  ): Promise<void> {
     return this.#change(() => {
       this.directory.check("write");
-      for (const record of records) this.directory.monitored.delete(registrationKey(record));
+      const { monitored } = this.directory;
+      for (const key of records.map(registrationKey)) {
+        const record = monitored.get(key);
+        if (record !== undefined && !isKept(record)) monitored.delete(key);
+      }
     });
   }
 

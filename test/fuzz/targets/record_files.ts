@@ -5,15 +5,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { type MonitorRecord, StoreError } from "../../../lib/nsm/ports.ts";
+import { registrationKey } from "../../../lib/nsm/registration_key.ts";
 import { openMonitorStore } from "../../../lib/store/file_store.ts";
 import { openNotifyStore } from "../../../lib/store/notify_store.ts";
 import { isBlank } from "../../../lib/store/record_file.ts";
-import {
-  formatRecord,
-  parseRecord,
-  recordFault,
-  registrationKey,
-} from "../../../lib/store/record_format.ts";
+import { formatRecord, parseRecord, recordFault } from "../../../lib/store/record_format.ts";
 import { FragileDisk } from "../../support/fragile_disk.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 import { mutateBytes, mutateText } from "../mutate.ts";
