@@ -137,8 +137,8 @@ export class Notices {
    */
   isNews(notice: StatChge, caller: Caller, ordinal: number): boolean | Promise<boolean> {
     if (caller.isLocal) return true;
-    const known = this.parts.directory.known(notice.mon_name, caller.address);
-    return this.#judge.isNews(known, { ...notice, caller, ordinal, at: 0 });
+    const heard = { ...notice, caller, ordinal, at: 0 };
+    return this.#judge.isNews(this.parts.directory.known(...this.#wordsOf(heard)), heard);
   }
 
   /** Time of the last doubtful notice announced, on the monotonic clock. */
@@ -178,12 +178,22 @@ export class Notices {
     });
   }
 
+  /**
+   * Names and addresses for which a notice is known to stand. A host may be monitored under several
+   * names that share only its addresses, so those of a peer that the notice names are included.
+   */
+  #wordsOf({ mon_name, caller: { address } }: Heard): string[] {
+    const { directory } = this.parts;
+    const [name, named = name] = directory.known(mon_name);
+    const hosts = new Set([mon_name, address, named!]);
+    const aliases = [...hosts].flatMap((host) => directory.aliasesOf(host));
+    return [...new Set([mon_name, address, ...aliases])];
+  }
+
   /** Judges a notice as far as possible, and keeps it if it is undecided. */
   #pass(heard: Heard): Passing | Promise<Passing> {
     const { directory, counters } = this.parts;
-    // A host may be monitored under several names that share only its addresses.
-    const words = [heard.mon_name, heard.caller.address];
-    words.push(...words.flatMap((word) => directory.aliasesOf(word)));
+    const words = this.#wordsOf(heard);
     const found: Found = { judged: new Set(), unverified: [], unconfirmed: new Set() };
     const wasComplete = directory.isComplete;
     const spent = (ms: number) => this.#sources.charge(heard.caller.address, ms);

@@ -1104,4 +1104,14 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 541_979, turns: 7, kind: "mon", peer: "10.0.0.14", by: 0, cookie: 1 },
     { at: 561_674, kind: "stopStatd" },
   ]),
+  "a notice by the canonical name of a peer that is also monitored by its address": history(
+    100001406,
+    [
+      { at: 100, turns: 3, kind: "mon", peer: "p3", by: 2, cookie: 1 },
+      { at: 100, turns: 11, kind: "mon", peer: "10.0.0.13", by: 2, cookie: 0 },
+      { at: 100, turns: 4, kind: "rpcbind", ms: 1897 },
+      { at: 100, kind: "reboots", host: 3, as: "p3.site", from: "10.9.9.9" },
+    ],
+    { sourceCheck: "off", syncsNames: true },
+  ),
 };

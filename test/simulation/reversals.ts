@@ -18,8 +18,8 @@ export const REVERSALS: readonly Reversal[] = [
     name: "B1: SM_UNMON deletes the record of the SM_MON behind it",
     changes: [{
       file: "lib/nsm/removal.ts",
-      from: ".filter((record) => !isSpelledAlike(list.madeAnew(record), record));",
-      to: ".filter(() => true || isSpelledAlike);",
+      from: "(record) => list.isMadeAnew(record)",
+      to: "() => false",
     }],
   },
   {

@@ -289,9 +289,17 @@ export class FragileDisk implements FileSystem {
     const sync = () => {
       this.#change("syncDirectory", path);
       if (this.ignored === "syncDirectory") return;
-      const isOf = ({ directories }: PendingChange) => directories.includes(path);
-      for (const { apply } of this.#pending.filter(isOf)) apply(this.#lastingNames);
-      this.#pending = this.#pending.filter((change) => !isOf(change));
+      // A file that was moved on is no longer where it was moved to before.
+      const inodes = new Set<Inode>();
+      const left: PendingChange[] = [];
+      const lasting = this.#pending.toReversed().filter((change) => {
+        const isOf = change.directories.includes(path) || inodes.has(change.inode);
+        if (isOf) inodes.add(change.inode);
+        else left.unshift(change);
+        return isOf;
+      });
+      for (const { apply } of lasting.toReversed()) apply(this.#lastingNames);
+      this.#pending = left;
     };
     return { sync, close: () => {} };
   }
