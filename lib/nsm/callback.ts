@@ -5,7 +5,8 @@
  * Callbacks run in parallel up to a limit. A failed callback asks rpcbind for the port again, since
  * the lock manager may have restarted, and is retried until {@link CALLBACK_TOTAL_MS} is over. A
  * newer state replaces a waiting one of its registration, and does not wait for a call already
- * sent.
+ * sent. There is one exception: a lock manager ignores the state that it was told last, so when a
+ * peer comes back to that state, the waiting one is told first.
  *
  * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils' order of events, with other limits.
  */
@@ -65,6 +66,8 @@ export type CallbackOutcome = "done" | "failed" | "given up";
 interface Pending {
   /** Newest state to be delivered. */
   state: number;
+  /** State to be delivered before it. */
+  first?: number;
   /** State of the latest call sent; undefined while one is due or paused. Earlier calls may be in flight. */
   sent: number | undefined;
   /** Number of calls in flight. */
@@ -123,6 +126,8 @@ export class Callbacks {
     const waiting = this.#pending.get(monitored);
     const since = this.#parts.clock.now();
     if (waiting !== undefined) {
+      if (state !== monitored.told) delete waiting.first;
+      else if (state !== waiting.state) waiting.first ??= waiting.state;
       Object.assign(waiting, { state, since });
       this.#sendNewest(monitored, waiting);
     } else {
@@ -133,9 +138,10 @@ export class Callbacks {
     this.#startDue();
   }
 
-  /** Queues the newest state if only older ones are in flight, within the limit per registration. */
-  #sendNewest(monitored: Monitored, { state, sent, inFlight }: Pending): void {
-    const isBehind = sent !== undefined && sent !== state;
+  /** Queues the next state if only older ones are in flight, within the limit per registration. */
+  #sendNewest(monitored: Monitored, pending: Pending): void {
+    const { sent, inFlight } = pending;
+    const isBehind = sent !== undefined && sent !== nextOf(pending);
     if (isBehind && inFlight < CALLBACKS_OF_ONE) this.#due.add(monitored);
   }
 
@@ -173,7 +179,7 @@ export class Callbacks {
   /** Makes one attempt and schedules the next step. */
   async #deliver(monitored: Monitored, pending: Pending): Promise<void> {
     const { clock, log, tell } = this.#parts;
-    const { state } = pending;
+    const state = nextOf(pending);
     const isWanted = () => !this.#isStopped && this.#pending.get(monitored) === pending;
     pending.sent = state;
     pending.inFlight++;
@@ -191,6 +197,8 @@ export class Callbacks {
         tell("notice", key, () => `Told ${news()} after ${attempts} failed attempts`);
       } else log.debug(() => `Told ${news()}`);
       pending.attempts = 0;
+      monitored.told = state;
+      if (pending.first === state) delete pending.first;
       if (pending.state === state) this.forget(monitored);
       else this.#sendNewest(monitored, pending);
       this.#parts.attempted?.(monitored, "done", "");
@@ -256,6 +264,10 @@ export class Callbacks {
       last.procedures.NLM_SM_NOTIFY.number === myProc;
     return isSame ? last : this.#lastTable = nlmCallback(myProg, myVers, myProc);
   }
+}
+
+function nextOf({ first, state }: Pending): number {
+  return first ?? state;
 }
 
 function who({ record }: Monitored): string {

@@ -336,3 +336,38 @@ Deno.test("a newer state takes the place of the retry of an earlier one", pure, 
   const states = calls.filter(({ args }) => args.mon_name === "a").map(({ args }) => args.state);
   assertEquals(states, [5, 7]);
 });
+
+Deno.test(
+  "a state that waits is told before the one that the lock manager was told last comes again",
+  pure,
+  async () => {
+    for (const isInFlight of [true, false]) {
+      const { callbacks, calls, clock } = setUp();
+      const peer = monitored("a");
+      const answer = async (fault?: Error) => {
+        calls.at(-1)!.answer(fault);
+        await settle();
+      };
+      callbacks.add(peer, 5);
+      await settle();
+      await answer();
+      callbacks.add(peer, 7);
+      if (!isInFlight) await answer(timeout);
+      callbacks.add(peer, 5);
+      if (isInFlight) await answer(timeout);
+      assertEquals(statesOf(calls), [5, 7]);
+      await clock.run(2_000);
+      await answer();
+      assertEquals(statesOf(calls), [5, 7, 7, 5]);
+      await answer();
+      assertEquals(callbacks.pending, 0);
+      // A state that the lock manager does not ignore takes the place of both.
+      callbacks.add(peer, 7);
+      await answer(timeout);
+      callbacks.add(peer, 5);
+      callbacks.add(peer, 9);
+      await clock.run(2_000);
+      assertEquals(statesOf(calls).at(-1), 9);
+    }
+  },
+);

@@ -34,6 +34,8 @@ interface Registered {
   lastDone: { readonly what: string; readonly ordinal: number } | undefined;
   /** Number of that callback in the order of sending. */
   lastDoneNumber: number;
+  /** State that the lock manager was told last; it ignores another callback with that state. */
+  told: number | undefined;
   /** Ordinal of the newest announcement passed on, and the state passed on last. */
   passedOn: number;
   /** Lower bound of {@link passedOn}, since duplicates of an announcement may have arrived. */
@@ -135,6 +137,7 @@ export class CallbackLedger {
       newest: early.state,
       lastDone: undefined,
       lastDoneNumber: 0,
+      told: undefined,
       passedOn: early.ordinal,
       passedOnAtLeast: 0,
       lastState: 0,
@@ -283,8 +286,10 @@ export class CallbackLedger {
     registered.passedOnAtLeast = Math.max(registered.passedOnAtLeast, ordinalAtLeast);
     registered.lastState = state;
     if (state % 2 === 1) registered.largest = Math.max(registered.largest, state);
+    const isIgnored = registered.told === state;
+    registered.told = state;
     for (const [owed, of] of registered.owed) {
-      if (of <= ordinal || owed === state) registered.owed.delete(owed);
+      if (owed === state || of <= ordinal && !isIgnored) registered.owed.delete(owed);
     }
   }
 
@@ -299,7 +304,9 @@ export class CallbackLedger {
 
   /** Notes a kill, or a stop with pending callbacks: states may be told again. */
   crashed(): void {
-    for (const registered of this.#registered.values()) registered.lastDone = undefined;
+    for (const registered of this.#registered.values()) {
+      registered.lastDone = registered.told = undefined;
+    }
   }
 
   /** Notes the loss of learned facts that the disk refused. */

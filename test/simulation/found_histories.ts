@@ -1114,4 +1114,11 @@ export const FOUND: Readonly<Record<string, History>> = {
     ],
     { sourceCheck: "off", syncsNames: true },
   ),
+  "a peer comes back to the state told last, while the lock manager is away": history(1, [
+    { at: 100, kind: "mon", peer, by: 0, cookie: 1 },
+    { at: 2000, kind: "reboots", host, as: peer, from },
+    { at: 5000, kind: "lockd", ms: 90_000, moves: false },
+    { at: 10_000, kind: "reboots", host, as: peer, from },
+    { at: 60_000, kind: "notice", host, as: peer, from, ago: 1 },
+  ]),
 };
