@@ -7,7 +7,7 @@
 import { COPY_MS } from "./notice_gate.ts";
 
 /** States kept per peer, in number. No host boots so often in half a minute. */
-const STATES_MAX = 5;
+export const STATES_MAX = 5;
 
 /** A state, and the monotonic time of its last announcement or its replacement, in ms. */
 interface Announced {

@@ -4,6 +4,7 @@
  */
 
 import { COPY_MS } from "../../lib/nsm/notice_gate.ts";
+import { STATES_MAX } from "../../lib/nsm/replaced_states.ts";
 import { nameKey } from "../../lib/nsm/host_name.ts";
 import type { MonitorRecord } from "../../lib/nsm/ports.ts";
 import { concerns, isSourceOf } from "./names.ts";
@@ -293,13 +294,17 @@ export class CallbackLedger {
     }
   }
 
-  /** Whether a peer had another state between two announcements, too long before the second for a copy. */
+  /**
+   * Whether a peer had another state between two announcements, too long before the second for a
+   * copy, or more states than are remembered.
+   */
   #isBack({ monName }: Registered, first: number, second: number): boolean {
     const { state, at } = this.#announced.find(({ ordinal }) => ordinal === second)!;
-    return this.#announced.some((one) =>
+    const between = this.#announced.filter((one) =>
       one.ordinal > first && one.ordinal < second && one.state !== state &&
-      at - one.at >= COPY_MS && concerns(monName, one.monName, one.source)
+      concerns(monName, one.monName, one.source)
     );
+    return between.length >= STATES_MAX - 1 || between.some((one) => at - one.at >= COPY_MS);
   }
 
   /** Notes a kill, or a stop with pending callbacks: states may be told again. */
