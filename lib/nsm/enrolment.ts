@@ -22,6 +22,8 @@ interface Registered {
 /** Registration that is not acknowledged yet. */
 interface UnderWay {
   readonly record: MonitorRecord;
+  /** Its entry of the list, which a later SM_MON may share. */
+  monitored: Monitored;
   /** Replaced when SM_SIMU_CRASH clears the list meanwhile. */
   registering: Promise<Registered>;
 }
@@ -36,7 +38,7 @@ export class Enrolment {
 
   /** Registers, and runs the callout if the registration is new. @throws {StoreError} (as a rejection) */
   async enrol(record: MonitorRecord): Promise<void> {
-    const pending: UnderWay = { record, registering: this.#register(record) };
+    const pending: UnderWay = { record, ...this.#begin(record) };
     this.#underWay.add(pending);
     try {
       if (!(await settled(pending)).wasThere) {
@@ -49,22 +51,30 @@ export class Enrolment {
     }
   }
 
+  /** Puts a registration in the list, and begins to put it on disk. */
+  #begin(record: MonitorRecord): Pick<UnderWay, "monitored" | "registering"> {
+    const { list, notices } = this.parts;
+    const known = list.find(record);
+    const previous = known?.record;
+    const monitored = known ?? list.add(record);
+    monitored.record = record;
+    if (known === undefined) notices.overtaken(monitored, notices.taken);
+    return { monitored, registering: this.#register(monitored, record, previous) };
+  }
+
   /**
-   * Puts a registration in the list and on disk.
+   * Puts a registration on disk.
    *
    * @throws {StoreError} (as a rejection) When the disk refuses; the list then equals the disk.
    */
-  async #register(record: MonitorRecord): Promise<Registered> {
+  async #register(
+    monitored: Monitored,
+    record: MonitorRecord,
+    previous: MonitorRecord | undefined,
+  ): Promise<Registered> {
     const { list, store, directory, clock, notices } = this.parts;
-    let monitored = list.find(record);
-    const previous = monitored?.record;
     const { clearings } = list;
     const { taken } = notices;
-    if (monitored !== undefined) monitored.record = record;
-    else {
-      monitored = list.add(record);
-      notices.overtaken(monitored, taken);
-    }
     try {
       // Repeated requests are written too: sm-notify may have moved the record away since.
       await store.put(record, previous);
@@ -88,17 +98,16 @@ export class Enrolment {
   /**
    * Clears the list, for SM_SIMU_CRASH. Unacknowledged registrations are made again, since
    * sm-notify may move their records away; an SM_UNMON from now on finds them. Registrations that
-   * an SM_UNMON removed, the disk refused or another SM_MON replaced are not made again.
+   * an SM_UNMON removed or the disk refused are not made again; those that another SM_MON replaced
+   * are, since that may fail.
    */
   forgetAll(): void {
     const { list } = this.parts;
-    const unacknowledged = [...this.#underWay].filter(({ record }) => {
-      const listed = list.find(record)?.record;
-      return listed !== undefined && isSame(listed, record);
-    });
+    const unacknowledged = [...this.#underWay]
+      .filter(({ record, monitored }) => list.find(record) === monitored);
     list.clear();
     for (const pending of unacknowledged) {
-      pending.registering = this.#register(pending.record);
+      Object.assign(pending, this.#begin(pending.record));
       pending.registering.catch(() => {}); // enrol() awaits it
     }
   }

@@ -176,7 +176,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "      pending.registering = this.#register(pending.record);\n",
+    from: "      Object.assign(pending, this.#begin(pending.record));\n",
     to: "",
     reason: "SM_MON is acknowledged although SM_SIMU_CRASH has emptied the list",
   },
@@ -438,9 +438,15 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "return listed !== undefined && isSame(listed, record);",
-    to: "return listed === undefined || isSame(listed, listed);",
+    from: "list.find(record) === monitored);",
+    to: "list.find(record) === monitored || true);",
     reason: "SM_SIMU_CRASH makes anew what SM_UNMON has taken off",
+  },
+  {
+    file: ENROLMENT,
+    from: "list.find(record) === monitored)",
+    to: "list.find(record) === monitored && monitored.record === record)",
+    reason: "SM_SIMU_CRASH forgets an SM_MON whose successor then fails",
   },
   {
     file: ENROLMENT,
@@ -462,8 +468,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "      notices.overtaken(monitored, taken);\n    }",
-    to: "    }",
+    from: "    if (known === undefined) notices.overtaken(monitored, notices.taken);\n",
+    to: "",
     reason: "a registration is told of a notice from before it",
   },
   {

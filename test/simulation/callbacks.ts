@@ -274,7 +274,8 @@ export class CallbackLedger {
     const what = `${cookie} ${state}`;
     const { lastDone } = registered;
     const isSame = !isDeclared || lastDone?.ordinal === ordinal;
-    const isBack = lastDone !== undefined && this.#isBack(registered, lastDone.ordinal, ordinal);
+    const isBack = lastDone !== undefined &&
+      this.#isBack(registered, lastDone.ordinal, ordinal, ordinalAtLeast);
     if (lastDone?.what === what && isSame && !isBack) {
       throw new Violation("once", `${key}: state ${state}`);
     }
@@ -298,7 +299,8 @@ export class CallbackLedger {
    * Whether a peer had another state between two announcements, too long before the second for a
    * copy, or more states than are remembered.
    */
-  #isBack({ monName }: Registered, first: number, second: number): boolean {
+  #isBack({ monName }: Registered, ...ordinals: readonly number[]): boolean {
+    const [first, second] = [Math.min(...ordinals), Math.max(...ordinals)];
     const { state, at } = this.#announced.find(({ ordinal }) => ordinal === second)!;
     const between = this.#announced.filter((one) =>
       one.ordinal > first && one.ordinal < second && one.state !== state &&
