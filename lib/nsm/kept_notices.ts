@@ -183,8 +183,9 @@ export class KeptNotices {
     this.#memory.flush();
   }
 
-  /** Leaves nothing on disk if no notice is kept. */
+  /** Writes what the disk has refused so far, and leaves nothing on disk if no notice is kept. */
   tidy(): void {
+    this.#memory.flush();
     this.#memory.tidy();
   }
 

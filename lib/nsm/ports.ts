@@ -226,7 +226,10 @@ export interface NoticeMemory {
   flush(): boolean;
   /** Leaves nothing on disk if no notice is kept. */
   tidy(): void;
-  /** Records at once that a registration is younger than the notices up to an ordinal. */
+  /**
+   * Records that a registration is younger than the notices up to an ordinal: at once, or with the
+   * next flush that the disk takes.
+   */
   overtake(registration: string, ordinal: number): void;
 }
 

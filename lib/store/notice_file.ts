@@ -41,6 +41,8 @@ class NoticeFile implements NoticeMemory {
   readonly #overtaken = new Map<string, number>();
   /** Lines of live notices that are not in the file yet. */
   readonly #unwritten = new Set<string>();
+  /** Registrations whose lines are not in the file yet. */
+  readonly #unwrittenOvertaken = new Set<string>();
   /** Tombstones that are not in the file yet. */
   #tombstones = "";
   #isScheduled = false;
@@ -94,18 +96,18 @@ class NoticeFile implements NoticeMemory {
   overtake(registration: string, behind: number): void {
     if (this.#live.size === 0 && !this.#isStale && this.#isRead) return;
     if (this.#overtaken.get(registration) === behind) return;
-    this.#attempt("write", () => {
-      this.#append(overtakingLine([registration, behind]));
-      this.#overtaken.set(registration, behind);
-    });
+    this.#overtaken.set(registration, behind);
+    this.#unwrittenOvertaken.add(registration);
+    this.#writeOvertaken();
   }
 
   flush(): boolean {
     const tombstones = this.#tombstones;
     const lines = [...this.#unwritten].join("") + tombstones;
-    if (lines === "") return true;
+    const isOvertakenWritten = this.#writeOvertaken();
+    if (lines === "") return isOvertakenWritten;
     const isRenewed = tombstones !== "" && this.#isStale && this.#isRead;
-    const isWritten = this.#attempt("write", () => {
+    const isWritten = isOvertakenWritten && this.#attempt("write", () => {
       if (isRenewed) this.#renew();
       else this.#append(lines);
     });
@@ -121,6 +123,16 @@ class NoticeFile implements NoticeMemory {
     if (this.#live.size > 0 || !this.#isThere || !this.#isRead) return;
     this.#tombstones = "";
     if (this.#attempt("write", () => this.#renew())) this.#isStale = false;
+  }
+
+  /** Writes what registrations have overtaken, or leaves it to the next flush. */
+  #writeOvertaken(): boolean {
+    if (this.#unwrittenOvertaken.size === 0) return true;
+    const lineFor = (key: string) => overtakingLine([key, this.#overtaken.get(key)!]);
+    return this.#attempt("write", () => {
+      this.#append(Array.from(this.#unwrittenOvertaken, lineFor).join(""));
+      this.#unwrittenOvertaken.clear();
+    });
   }
 
   #flushSoon(): void {
@@ -149,6 +161,7 @@ class NoticeFile implements NoticeMemory {
     const { monitorList, notices } = this.#layout;
     if (this.#live.size === 0) {
       this.#overtaken.clear();
+      this.#unwrittenOvertaken.clear();
       this.#fs.remove(notices);
       this.#isThere = false;
       this.#size = 0;
@@ -160,6 +173,7 @@ class NoticeFile implements NoticeMemory {
     }
     const lines = [...this.#live.keys(), ...Array.from(this.#overtaken, overtakingLine)].join("");
     replaceFile(this.#fs, monitorList, NOTICES_FILE, lines, NOTICES_MODE);
+    this.#unwrittenOvertaken.clear();
     this.#size = lines.length;
   }
 

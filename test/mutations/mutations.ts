@@ -301,6 +301,12 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "a notice by its canonical name is over before a peer monitored by its address has it",
   },
   {
+    file: KEPT,
+    from: "    this.#memory.flush();\n    this.#memory.tidy();",
+    to: "    this.#memory.tidy();",
+    reason: "a registration made while the disk fails is told of notices from before it",
+  },
+  {
     file: NOTICES,
     from: "    if (!isWhole) this.#taken = Math.max(this.#taken, this.parts.clock.wallClock());\n",
     to: "",

@@ -1151,4 +1151,20 @@ export const FOUND: Readonly<Record<string, History>> = {
     ],
     { calloutMs: 1 },
   ),
+  "a registration behind a kept notice, while the disk fails": history(220002354, [
+    { at: 19_090, kind: "mon", peer: "P4.SITE", by: 0, cookie: 3 },
+    { at: 95_112, kind: "reboots", host: 2, as: "p2.site", from: "10.0.0.12" },
+    { at: 155_436, kind: "names", mode: "silent", ms: 7349 },
+    {
+      at: 155_436,
+      turns: 4,
+      kind: "disk",
+      ms: 5734,
+      operation: "append",
+      reason: "Input/output error (os error 5)",
+      path: "/",
+    },
+    { at: 159_871, turns: 15, kind: "mon", peer: "p2.site", by: 2, cookie: 1 },
+    { at: 187_753, kind: "killStatd", changes: 0 },
+  ]),
 };

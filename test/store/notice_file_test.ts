@@ -75,6 +75,20 @@ Deno.test("a registration after a notice whose removal failed is recorded", pure
   assertEquals(read(), [[1], [["late", 1]]]);
 });
 
+Deno.test("what a registration has overtaken is written as soon as the disk takes it", pure, () => {
+  const { open, refuse, read } = setUp();
+  const file = open();
+  file.keep(notice(1));
+  file.flush();
+  refuse("append");
+  file.overtake("late", 1);
+  assertEquals(file.flush(), false);
+  refuse();
+  assertEquals(read(), [[1], []]);
+  assertEquals(file.flush(), true);
+  assertEquals(read(), [[1], [["late", 1]]]);
+});
+
 Deno.test("an unreadable file is not removed", pure, () => {
   const { disk, log, open, refuse, read } = setUp();
   const earlier = open();
