@@ -130,6 +130,10 @@ const DISK_FAULTS: readonly (readonly [Operation, string])[] = [
   ["append", "Input/output error (os error 5)"],
   ["facts", "Stale file handle (os error 116)"],
   ["read", "Permission denied (os error 13)"],
+  ["syncWithName", "Input/output error (os error 5)"],
+  ["list", "Input/output error (os error 5)"],
+  ["reuse", "Input/output error (os error 5)"],
+  ["overwrite", "Read-only file system (os error 30)"],
 ];
 const DISK_PATHS = ["/sm/", "/sm.bak/", "/.peers", "/state", "/"];
 

@@ -48,6 +48,15 @@ const STOP_MAX_MS = 10_000;
 /** Delay before the unit restarts a program, in ms. */
 const RESTART_MS = 2_000;
 const NOTIFIER_RESTART_MS = 30_000;
+/** Ends of a callout. */
+const CALLOUT_RESULTS: readonly CalloutResult[] = [
+  { outcome: "exited", status: 0 },
+  { outcome: "exited", status: 0 },
+  { outcome: "exited", status: 1 },
+  { outcome: "killed", signal: "SIGKILL" },
+  { outcome: "timeLimit", timeoutMs: 10_000 },
+  { outcome: "notStarted", reason: "Resource temporarily unavailable (os error 11)" },
+];
 /** Time without faults at the end, in ms: longer than every back-off and every run of sm-notify. */
 const CALM_MS = 45 * 60_000;
 /** Time for the last removals, in ms. */
@@ -459,7 +468,7 @@ export class World {
   #callout(process: Process): Promise<CalloutResult> {
     const { calloutMs = 0 } = this.#history.settings;
     const ms = this.#dice.delay("callout", calloutMs / 2, calloutMs);
-    return process.receive(ms, () => ({ outcome: "exited", status: 0 }));
+    return process.receive(ms, () => this.#dice.one("callout", CALLOUT_RESULTS));
   }
 
   /** Runs sm-notify; resolves to the exit status of its foreground. */
