@@ -21,7 +21,8 @@ interface Registered {
 
 /** Registration that is not acknowledged yet. */
 interface UnderWay {
-  readonly record: MonitorRecord;
+  /** Replaced when a later SM_MON of the registration is acknowledged sooner. */
+  record: MonitorRecord;
   /** Its entry of the list, which a later SM_MON may share. */
   monitored: Monitored;
   /** Replaced when SM_SIMU_CRASH clears the list meanwhile. */
@@ -31,7 +32,7 @@ interface UnderWay {
 const NOTHING = (): void => {};
 
 export class Enrolment {
-  /** SM_MON calls waiting for the disk or the callout. */
+  /** SM_MON calls waiting for the disk or the callout, in order of arrival. */
   readonly #underWay = new Set<UnderWay>();
 
   constructor(readonly parts: ServiceParts) {}
@@ -46,8 +47,17 @@ export class Enrolment {
         await this.parts.callout()?.monitored(record.monName, record.myName);
       }
       (await settled(pending)).acknowledged();
+      this.#supersede(pending);
     } finally {
       this.#underWay.delete(pending);
+    }
+  }
+
+  /** Gives earlier SM_MON calls of a registration the record of one that is acknowledged sooner. */
+  #supersede({ record, monitored }: UnderWay): void {
+    for (const earlier of this.#underWay) {
+      if (earlier.record === record) return;
+      if (earlier.monitored === monitored) earlier.record = record;
     }
   }
 
@@ -98,8 +108,7 @@ export class Enrolment {
   /**
    * Clears the list, for SM_SIMU_CRASH. Unacknowledged registrations are made again, since
    * sm-notify may move their records away; an SM_UNMON from now on finds them. Registrations that
-   * an SM_UNMON removed or the disk refused are not made again; those that another SM_MON replaced
-   * are, since that may fail.
+   * an SM_UNMON removed or the disk refused are not made again.
    */
   forgetAll(): void {
     const { list } = this.parts;

@@ -456,6 +456,13 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
+    from: "      this.#supersede(pending);\n",
+    to: "",
+    reason:
+      "SM_SIMU_CRASH puts an earlier SM_MON in the place of a later one that was acknowledged",
+  },
+  {
+    file: ENROLMENT,
     from: "      (await settled(pending)).acknowledged();\n",
     to: "",
     reason: "SM_MON is acknowledged before it is on disk again behind SM_SIMU_CRASH",

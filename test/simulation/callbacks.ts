@@ -83,6 +83,9 @@ export class CallbackLedger {
   /** Ordinals of arrived removals. */
   readonly #removed = new Map<string, number>();
 
+  /** Set once notices have been believed that are not believed now. */
+  #wasUnchecked = false;
+
   /** Ordinal of the last SM_SIMU_CRASH, and its microtask turn. */
   #crashSimulated = 0;
   #crashTurn = -Infinity;
@@ -239,7 +242,8 @@ export class CallbackLedger {
     if (registered !== undefined) {
       const isFromBefore = backing.ordinal < registered.madeAt && !registered.mayBeToldAgain;
       if (isFromBefore) throw new Violation("older", `${what}, which was registered behind it`);
-      const isOlder = this.isEnforced() && backing.state === state && state < registered.largest;
+      const isOlder = this.isEnforced() && !this.#wasUnchecked && backing.state === state &&
+        state < registered.largest;
       const isOvertaken = backing.ordinal < before && state < registered.lastState;
       if (isOlder || isOvertaken) throw new Violation("older", what);
       if (registered.lastDone?.what !== `${cookie} ${state}`) registered.lastDone = undefined;
@@ -307,6 +311,12 @@ export class CallbackLedger {
       concerns(monName, one.monName, one.source)
     );
     return between.length >= STATES_MAX - 1 || between.some((one) => at - one.at >= COPY_MS);
+  }
+
+  /** Notes that notices are checked from now on, also those that were answered and not decided. */
+  enforced(): void {
+    this.#wasUnchecked = true;
+    for (const registered of this.#registered.values()) registered.owed.clear();
   }
 
   /** Notes a kill, or a stop with pending callbacks: states may be told again. */

@@ -1167,4 +1167,14 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 159_871, turns: 15, kind: "mon", peer: "p2.site", by: 2, cookie: 1 },
     { at: 187_753, kind: "killStatd", changes: 0 },
   ]),
+  "SM_SIMU_CRASH while a callout runs for an SM_MON, of which a copy in other letters is answered":
+    history(36001673, [
+      { at: 100, turns: 2, kind: "reload", sourceCheck: "off", calloutMs: 500 },
+      { at: 100, turns: 3, kind: "mon", peer: "P0.SITE", by: 2, cookie: 3 },
+      { at: 100, kind: "reboots", host: 0, as: "p0", from: "10.0.0.10" },
+      { at: 100, turns: 4, kind: "mon", peer: "p0.site", by: 0, cookie: 3 },
+      { at: 100, turns: 7, kind: "reload", sourceCheck: "enforce", calloutMs: undefined },
+      { at: 100, kind: "killNotifier", changes: 2 },
+      { at: 100, kind: "simuCrash" },
+    ], { sourceCheck: "enforce" }),
 };

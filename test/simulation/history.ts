@@ -4,11 +4,15 @@ import { seededRandom } from "../support/seeded_random.ts";
 import type { Operation } from "../support/fragile_disk.ts";
 import { HOSTS, type NameServiceMode, namesOf } from "./names.ts";
 
-/** Constant properties of a world. */
-export interface Settings {
+/** Settings of the daemon that SIGHUP can change. */
+export interface LiveSettings {
   readonly sourceCheck: "off" | "warn" | "enforce";
   /** Duration of the HA callout in ms; undefined without a callout. */
   readonly calloutMs: number | undefined;
+}
+
+/** Properties of a world at its beginning. */
+export interface Settings extends LiveSettings {
   /** Whether sm-notify gets a name by `-v`. */
   readonly hasOwnName: boolean;
   /** Whether a sync of a file makes its name durable, as on ext4. */
@@ -47,6 +51,8 @@ export type Incident =
   | { readonly kind: "killStatd"; readonly changes: number }
   | { readonly kind: "stopStatd" }
   | { readonly kind: "user1" }
+  /** SIGHUP, behind a change of the settings. */
+  | { readonly kind: "reload" } & LiveSettings
   /** The wall clock gets an offset, or is corrected. */
   | { readonly kind: "clock"; readonly errorMs: number }
   | { readonly kind: "killNotifier"; readonly changes: number }
@@ -97,6 +103,7 @@ const USUAL: Weights = {
   killStatd: 3,
   stopStatd: 3,
   user1: 1,
+  reload: 1,
   clock: 1,
   killNotifier: 3,
   powerCut: 3,
@@ -155,9 +162,12 @@ export function generate(seed: number, weights = USUAL, eventsMax = EVENTS_MAX):
   const { random } = seededRandom(seed);
   const one = <T>(choices: readonly T[]): T => choices[random(choices.length)]!;
   const once = (times: number) => random(times) === 0;
-  const settings: Settings = {
+  const live = (): LiveSettings => ({
     sourceCheck: one(["off", "warn", "warn", "enforce"]),
     calloutMs: once(3) ? one([1, 30, 500, 5_000]) : undefined,
+  });
+  const settings: Settings = {
+    ...live(),
     hasOwnName: once(3),
     syncsNames: once(2),
     loss: once(2) ? 0 : 0.05,
@@ -201,6 +211,8 @@ export function generate(seed: number, weights = USUAL, eventsMax = EVENTS_MAX):
         return { kind, mode: one(["slow", "failing", "silent"]), ms: ms() };
       case "clock":
         return { kind, errorMs: one([0, -1, 1]) * one([1_000, 3_600_000, 10 * YEAR_MS]) };
+      case "reload":
+        return { kind, ...live() };
       case "rpcbind":
         return { kind, ms: ms() };
       case "lockd":

@@ -243,8 +243,8 @@ export class Registrations {
     for (const [key, moved] of this.moved) {
       if (notified.has(key)) continue;
       if (!isTold(moved)) {
-        // The move was not durable.
-        if (monitored.has(key)) continue;
+        // The move was not durable; the record may have been renewed in other letters since.
+        if (hasSpelling(monitored, key)) continue;
         throw new Violation("untold", describe(key));
       }
       this.moved.delete(key);
@@ -291,7 +291,7 @@ export class Registrations {
     }
     // Moves that were not durable, of records that are back or had no acknowledged SM_MON.
     for (const [key, { wasAcknowledged }] of isPowerCut ? this.moved : []) {
-      const isUndone = monitored.has(key) || !wasAcknowledged;
+      const isUndone = hasSpelling(monitored, key) || !wasAcknowledged;
       if (isUndone && !notified.has(key)) this.moved.delete(key);
     }
   }
@@ -404,6 +404,11 @@ function isUnlisted(changes: readonly Change[]): boolean {
   const wasListed = changes.some(({ priv, status }) => priv !== undefined && status !== "failed");
   return changes[at]?.status === "failed" && !wasListed ||
     removals.some(({ status }) => status === "outstanding");
+}
+
+/** Whether a list has the registration of a record, in any letters. */
+function hasSpelling(list: ReadonlyMap<string, string>, key: string): boolean {
+  return list.has(key) || [...list.keys()].some((one) => one.toLowerCase() === key.toLowerCase());
 }
 
 function describe(key: string): string {

@@ -53,7 +53,8 @@ export function statdSettings(...args: string[]): StatdSettings {
 export interface StatdParts {
   readonly process: Process;
   readonly disk: FragileDisk;
-  readonly settings: StatdSettings;
+  /** Settings in effect; called for each use. */
+  readonly settings: () => StatdSettings;
   readonly names: NameService;
   readonly callPeer: CallPeer;
   readonly connectRpcbind: () => Promise<StreamClient>;
@@ -105,7 +106,7 @@ export class Statd {
     const stopping = new AbortController();
     const tell = limited(log, clock);
     const monitor = makeMonitor({
-      settings: () => settings,
+      settings,
       store,
       memory,
       noticeMemory: openNoticeFile(STATE_DIRECTORY, { log, fileSystem }),
@@ -117,7 +118,7 @@ export class Statd {
       hosts: { admits: () => "admitted" },
       isToBeNotified: (peer) => toBeNotified.has(peer),
       callout: haCallout({
-        settings: () => settings,
+        settings,
         clock,
         log,
         tell,

@@ -8,6 +8,7 @@
 import { nsmV1 } from "../../lib/protocol/nsm.ts";
 import { decodeReply, encodeCall } from "../support/rpc_messages.ts";
 import type { Args, Result } from "../../lib/rpc/program.ts";
+import type { StatdSettings } from "../../lib/config/settings.ts";
 import type { MonitorRecord } from "../../lib/nsm/ports.ts";
 import { nameKey } from "../../lib/nsm/host_name.ts";
 import { announcementsOf } from "../../lib/nsm/notify/notify_list.ts";
@@ -18,7 +19,7 @@ import { FragileDisk, PowerCut } from "../support/fragile_disk.ts";
 import { Agenda, TURNS_TO_REST } from "./agenda.ts";
 import { CallbackLedger, listKey, type Sent } from "./callbacks.ts";
 import { Dice } from "./dice.ts";
-import { type Event, type History, REQUESTERS } from "./history.ts";
+import { type Event, type History, type LiveSettings, REQUESTERS } from "./history.ts";
 import { HOSTS, NameService, OWN_NAME, synonymsOf } from "./names.ts";
 import { type Arrived, callsFrom, type Reaction } from "./network.ts";
 import { FileLocks, Process } from "./process.ts";
@@ -88,6 +89,9 @@ export class World {
   readonly trace: Trace;
   readonly #history: History;
   readonly #dice: Dice;
+  /** Settings in effect. */
+  #live: LiveSettings;
+  #settings: StatdSettings;
   readonly #names: NameService;
   readonly #registrations = new Registrations();
   readonly #callbacks: CallbackLedger;
@@ -143,13 +147,15 @@ export class World {
 
   constructor(history: History, isTraced = false) {
     this.#history = history;
+    this.#live = history.settings;
+    this.#settings = settingsOf(history.settings);
     this.trace = new Trace(this.agenda, isTraced);
     this.#dice = new Dice(history.seed);
     this.#disk.namesWithFiles = history.settings.syncsNames;
     this.#disk.now = this.#wallClock;
     this.#names = new NameService(this.#dice);
     this.#callbacks = new CallbackLedger(
-      () => history.settings.sourceCheck === "enforce",
+      () => this.#live.sourceCheck === "enforce",
       () => this.agenda.turns,
       () => this.agenda.now,
     );
@@ -243,6 +249,11 @@ export class World {
         return this.#stopStatd();
       case "user1":
         return void this.#statd?.notifyPeers();
+      case "reload":
+        this.#live = event;
+        this.#settings = settingsOf(event);
+        if (event.sourceCheck === "enforce") this.#callbacks.enforced();
+        return;
       case "clock":
         this.#clockErrorMs = event.errorMs;
         return;
@@ -369,7 +380,6 @@ export class World {
     const process = this.#spawn("rpc.statd");
     this.#running.add(process);
     this.#statdProcess = process;
-    const { settings } = this.#history;
     const log = tracedLog(this.trace, process);
     if (this.agenda.now < this.#faultyUntil) {
       // Records unreadable at the start stay in place.
@@ -383,14 +393,7 @@ export class World {
       const statd = await Statd.start({
         process,
         disk: this.#disk,
-        settings: {
-          ...statdSettings(
-            "--check-notify-source",
-            settings.sourceCheck,
-            ...(settings.calloutMs === undefined ? [] : ["--ha-callout", "/callout"]),
-          ),
-          notifyStateCheck: settings.sourceCheck,
-        },
+        settings: () => this.#settings,
         names: this.#names,
         callPeer: this.#callsFrom(process),
         connectRpcbind: () => {
@@ -466,7 +469,7 @@ export class World {
 
   /** Runs the HA callout. */
   #callout(process: Process): Promise<CalloutResult> {
-    const { calloutMs = 0 } = this.#history.settings;
+    const { calloutMs = 0 } = this.#live;
     const ms = this.#dice.delay("callout", calloutMs / 2, calloutMs);
     return process.receive(ms, () => this.#dice.one("callout", CALLOUT_RESULTS));
   }
@@ -1031,6 +1034,13 @@ function kill(process: Process | undefined, changes: number): void {
   process.wasKilled = true;
   if (changes === 0) process.end();
   else process.changesLeft = changes;
+}
+
+/** Settings of the daemon. */
+function settingsOf({ sourceCheck, calloutMs }: LiveSettings): StatdSettings {
+  const callout = calloutMs === undefined ? [] : ["--ha-callout", "/callout"];
+  const settings = statdSettings("--check-notify-source", sourceCheck, ...callout);
+  return { ...settings, notifyStateCheck: sourceCheck };
 }
 
 /** Whether an error is one that only a dead process sees. */
