@@ -5,6 +5,7 @@
 
 import type { Log } from "../log.ts";
 import { quote } from "../quote.ts";
+import { nameKey } from "./host_name.ts";
 import type { Monitored } from "./monitor_list.ts";
 import { type RemovalParts, removeRegistrations } from "./removal.ts";
 
@@ -31,7 +32,9 @@ export class Administration {
    */
   async forget(monNames: readonly string[], by: string): Promise<number> {
     const { list, log } = this.parts;
-    const removed = monNames.flatMap((monName) => [...list.about(monName)]);
+    // A peer may be named in several letter cases, and a removal never ends that waits for itself.
+    const peers = new Set(monNames.map(nameKey));
+    const removed = [...peers].flatMap((peer) => [...list.about(peer)]);
     const leaving = list.leavingAbout(monNames);
     const count = removed.length + leaving.length;
     if (count === 0) return 0;

@@ -115,6 +115,12 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   // New ones, on lines that wait or start something.
   {
+    file: "lib/nsm/administration.ts",
+    from: "const removed = [...peers].flatMap",
+    to: "const removed = monNames.flatMap",
+    reason: "nsmctl forget never ends when a peer is named in two letter cases",
+  },
+  {
     file: CALLBACK,
     from: "      else if (state !== waiting.state) waiting.first ??= waiting.state;\n",
     to: "",

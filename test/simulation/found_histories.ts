@@ -1177,4 +1177,8 @@ export const FOUND: Readonly<Record<string, History>> = {
       { at: 100, kind: "killNotifier", changes: 2 },
       { at: 100, kind: "simuCrash" },
     ], { sourceCheck: "enforce" }),
+  "nsmctl forget of a peer in two letter cases": history(38000009, [
+    { at: 100, kind: "mon", peer: "p1.site", by: 0, cookie: 1 },
+    { at: 5000, kind: "forget", peer: "p1.site", also: "P1.SITE" },
+  ]),
 };

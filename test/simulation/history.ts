@@ -45,7 +45,8 @@ export type Incident =
     readonly from: string;
     readonly ago: number;
   }
-  | { readonly kind: "forget"; readonly peer: string }
+  /** `also`: the peer is named twice in the request. */
+  | { readonly kind: "forget"; readonly peer: string; readonly also?: string }
   | { readonly kind: "declare"; readonly peer: string }
   | { readonly kind: "register" }
   | { readonly kind: "killStatd"; readonly changes: number }
@@ -201,6 +202,7 @@ export function generate(seed: number, weights = USUAL, eventsMax = EVENTS_MAX):
       case "notice":
         return { kind, ...notice(), ago: random(3) };
       case "forget":
+        return once(3) ? { kind, peer: peerName(), also: peerName() } : { kind, peer: peerName() };
       case "declare":
         return { kind, peer: peerName() };
       case "killStatd":

@@ -238,7 +238,7 @@ export class World {
         return this.#notice(event.as, event.from, state, () => {});
       }
       case "forget":
-        return this.#forget([event.peer]);
+        return this.#forget(event.also === undefined ? [event.peer] : [event.peer, event.also]);
       case "declare":
         return this.#declare(event.peer);
       case "register":
