@@ -4,8 +4,9 @@
  * hold.
  */
 
-import { isSame, type Monitored } from "./monitor_list.ts";
+import type { Monitored } from "./monitor_list.ts";
 import type { MonitorRecord } from "./ports.ts";
+import { isSame } from "./registration_key.ts";
 import type { ServiceParts } from "./service.ts";
 
 /** Registration in the list and on disk. */

@@ -8,6 +8,7 @@
 import { nameKey } from "./host_name.ts";
 import type { MonitorRecord } from "./ports.ts";
 import {
+  isSame,
   type Registration,
   registrationKey,
   type Requester,
@@ -282,9 +283,4 @@ function bytesOf({ record: { monName, myName } }: Monitored): number {
 function isOf(requester: Requester, { record }: Monitored): boolean {
   return requester.myProc === record.myProc && requester.myVers === record.myVers &&
     requester.myProg === record.myProg && nameKey(requester.myName) === nameKey(record.myName);
-}
-
-/** Whether two records of one registration have the same line on disk. */
-export function isSame(a: MonitorRecord, b: MonitorRecord | undefined): boolean {
-  return a.monName === b?.monName && a.myName === b.myName && a.priv === b.priv;
 }

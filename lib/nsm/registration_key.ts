@@ -21,3 +21,8 @@ export function registrationKey(registration: Registration): string {
 export function requesterKey({ myName, myProg, myVers, myProc }: Requester): string {
   return `${myProg}.${myVers}.${myProc} ${nameKey(myName)}`;
 }
+
+/** Whether two records of one registration are equal, with their spelling and priv. */
+export function isSame(a: MonitorRecord, b: MonitorRecord | undefined): boolean {
+  return a.monName === b?.monName && a.myName === b.myName && a.priv === b.priv;
+}

@@ -14,8 +14,8 @@ import {
   StoreError,
   UnstorableRecordError,
 } from "../nsm/ports.ts";
+import { isSame, registrationKey } from "../nsm/registration_key.ts";
 import { reasonOf } from "../reason.ts";
-import { registrationKey } from "../nsm/registration_key.ts";
 import type { Clock, StartTimer } from "../time/clock.ts";
 import { AsideFile, readText, syncDirectory } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
@@ -222,20 +222,31 @@ class FileStore implements MonitorStore {
     });
   }
 
-  /** File in which a record is replaced atomically. */
+  /**
+   * File in which a record is replaced atomically: the one that has it, else one that has a copy of
+   * another priv or spelling.
+   */
   #homeOf(record: MonitorRecord, files: readonly string[]): string {
     const first = files[0]!;
     if (files.length === 1) return first;
     const key = registrationKey(record);
-    const holdsIt = (name: string) => {
-      try {
-        const text = readText(this.#fs, `${this.#layout.monitorList}/${name}`) ?? "";
-        return recordsIn(text).records.some((other) => registrationKey(other) === key);
-      } catch {
-        return false; // not a file that could be changed
-      }
-    };
-    return files.find(holdsIt) ?? first;
+    const copies = files.map((name) => ({
+      name,
+      records: this.#recordsIn(name).filter((other) => registrationKey(other) === key),
+    }));
+    const home = copies.find(({ records }) => records.some((other) => isSame(other, record))) ??
+      copies.find(({ records }) => records.length > 0);
+    return home?.name ?? first;
+  }
+
+  /** Records of a file; none if it could not be changed either. */
+  #recordsIn(name: string): readonly MonitorRecord[] {
+    try {
+      const text = readText(this.#fs, `${this.#layout.monitorList}/${name}`) ?? "";
+      return recordsIn(text).records;
+    } catch {
+      return [];
+    }
   }
 }
 

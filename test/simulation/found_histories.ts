@@ -1181,4 +1181,24 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 100, kind: "mon", peer: "p1.site", by: 0, cookie: 1 },
     { at: 5000, kind: "forget", peer: "p1.site", also: "P1.SITE" },
   ]),
+  "SM_MON that the disk refuses, of a registration with a copy in other letters": history(
+    39000621,
+    [
+      { at: 4051, turns: 1, kind: "mon", peer: "P3.SITE", by: 1, cookie: 2 },
+      { at: 4808, turns: 15, kind: "simuCrash" },
+      { at: 15_943, turns: 13, kind: "mon", peer: "P3.SITE", by: 0, cookie: 3 },
+      { at: 16_655, kind: "mon", peer: "p3.site", by: 1, cookie: 1 },
+      { at: 16_781, turns: 14, kind: "mon", peer: "p3.site", by: 2, cookie: 1 },
+      {
+        at: 17_426,
+        kind: "disk",
+        ms: 66_624,
+        operation: "write",
+        reason: "No space left on device (os error 28)",
+        path: "/sm/",
+      },
+      { at: 17_426, kind: "mon", peer: "p3.site", by: 1, cookie: 2 },
+    ],
+    { sourceCheck: "enforce" },
+  ),
 };

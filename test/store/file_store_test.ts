@@ -298,6 +298,19 @@ Deno.test(
   },
 );
 
+Deno.test("put() replaces the record itself, not a copy in other letters", pure, async () => {
+  const { store, disk } = open(diskWith({
+    "sm/NODEB": text(record("NODEB", "us", 1)),
+    "sm/nodeb": text(record("nodeb", "us", 2)),
+  }));
+  disk.fault = (operation) => operation === "write" ? new Error("No space left") : undefined;
+  await assertRejects(
+    () => store.put(record("nodeb", "us", 3), record("nodeb", "us", 2)),
+    StoreError,
+  );
+  assertEquals(recordsOn(disk), [record("nodeb", "us", 2)]);
+});
+
 Deno.test("remove() asks what is to be kept when it changes the file", pure, async () => {
   const { store, disk } = open(diskWith({ "sm/a": text(record("a")) }));
   const kept = new Set<string>();
