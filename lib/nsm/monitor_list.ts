@@ -35,7 +35,7 @@ export interface Monitored {
   lastState: number;
   /** Ordinal (from 1) of the last notice or declaration accepted, or of the last before registration. */
   lastNotice: number;
-  /** State that the requester was told last; undefined before this process has told it one. */
+  /** State that the requester was told last, also by an earlier process; undefined if none is known. */
   told?: number;
   /** Source and monotonic arrival time of the notice that the requester is being told of. */
   heard?: { readonly from: string; readonly at: number };

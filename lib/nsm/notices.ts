@@ -12,11 +12,13 @@
 import type { StatChge } from "../protocol/nsm.ts";
 import { sourceNetwork } from "../rpc/address.ts";
 import type { Caller } from "../rpc/transport.ts";
+import { nameKey } from "./host_name.ts";
 import { type Heard, what } from "./kept_notices.ts";
 import type { Monitored } from "./monitor_list.ts";
 import { registrationKey } from "./registration_key.ts";
 import { type Found, NoticeJudge } from "./notice_judge.ts";
 import type { NoticeParts } from "./notice_parts.ts";
+import type { NoticesRead } from "./ports.ts";
 import { SourceLimits } from "./source_limits.ts";
 import { UndecidedNotices } from "./undecided_notices.ts";
 
@@ -35,6 +37,8 @@ export class Notices {
   readonly #judge: NoticeJudge;
   readonly #undecided: UndecidedNotices;
   #taken = 0;
+  /** Ordinals up to which notices do not concern registrations, from earlier runs, by key. */
+  #remembered: NoticesRead["overtaken"] = new Map();
   /** Highest ordinal that some registration is younger than. */
   #lastOvertaken = 0;
   /** The write that is due for the notices of this turn. */
@@ -78,9 +82,9 @@ export class Notices {
     // Behind every ordinal of notices that only a later start can read: those began with 1.
     if (!isWhole) this.#taken = Math.max(this.#taken, this.parts.clock.wallClock());
     for (const ordinal of overtaken.values()) this.#taken = Math.max(this.#taken, ordinal);
+    this.#remembered = overtaken;
     for (const monitored of overtaken.size > 0 ? this.parts.list.all() : []) {
-      const ordinal = overtaken.get(registrationKey(monitored.record)) ?? 0;
-      monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
+      this.#recall(monitored);
     }
     // New notices get higher ordinals, whichever is judged first.
     for (const { ordinal } of notices) this.#taken = Math.max(this.#taken, ordinal);
@@ -88,6 +92,21 @@ export class Notices {
       return { mon_name: name, state, caller: { address }, ordinal, at };
     });
     this.#restore(heard).catch((error) => this.#judge.failed(error));
+  }
+
+  /** Takes in a registration from disk, perhaps of a file that could not be read at the start. */
+  loaded(monitored: Monitored): void {
+    this.#recall(monitored);
+    const { directory, sourceCheck } = this.parts;
+    const peer = nameKey(monitored.record.monName);
+    // `enforce` has to wait for the peer's addresses.
+    const isToBeLearned = sourceCheck() === "enforce" && directory.isUnresolved(peer);
+    if (!isToBeLearned) this.#undecided.learned(peer);
+  }
+
+  #recall(monitored: Monitored): void {
+    const ordinal = this.#remembered.get(registrationKey(monitored.record)) ?? 0;
+    monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
   }
 
   async #restore(heard: readonly Heard[]): Promise<void> {

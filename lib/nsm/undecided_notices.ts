@@ -50,7 +50,7 @@ export class UndecidedNotices {
     });
     parts.directory.watch({
       isUrgent: () => this.#kept.size > 0,
-      learned: (peer) => this.#learned(peer),
+      learned: (peer) => this.learned(peer),
       completed: () => this.#endAllOver(),
     });
   }
@@ -240,8 +240,8 @@ export class UndecidedNotices {
     }
   }
 
-  /** Judges kept notices for a peer whose addresses were just learned. */
-  #learned(peer: string): void {
+  /** Judges kept notices for a peer whose addresses, or registrations, were just learned. */
+  learned(peer: string): void {
     const { list, directory } = this.parts;
     if (this.#kept.size === 0 || !list.has(peer)) return;
     for (const kept of this.#kept.of([peer, ...directory.aliasesOf(peer)])) {

@@ -19,6 +19,8 @@ export interface LoadParts extends SliceParts {
   readonly log: Log;
   /** Announces a state whose callbacks an earlier run still owed. */
   readonly announce: (monitored: Monitored, state: number) => void;
+  /** Called for each registration that is put on the list. */
+  readonly listed: (monitored: Monitored) => void;
   /** Called when the list is complete. */
   readonly loaded: () => void;
   /** Whether a peer is on the notify list, so that its facts are still needed. */
@@ -80,12 +82,17 @@ function* readAgain(parts: LoadParts): Generator<void, void> {
 }
 
 /** Puts a loaded record on the list. */
-function take({ store, list, directory, announce }: LoadParts, record: MonitorRecord): void {
+function take(
+  { store, list, directory, announce, listed }: LoadParts,
+  record: MonitorRecord,
+): void {
   directory.add(record.monName, store.otherNames(record.monName));
   // What an SM_UNMON is removing, of a file read late, is not made anew.
   if (list.find(record) !== undefined || list.leaving(record) !== undefined) return;
   const known = directory.remembered(record.monName);
   const monitored = list.addStored(record, known);
+  if (known?.isOwed === false) monitored.told = known.lastState;
+  listed(monitored);
   if (known?.isOwed) announce(monitored, known.lastState);
 }
 

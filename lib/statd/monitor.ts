@@ -108,6 +108,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     list,
     directory,
     announce: announcer.announce,
+    listed: (monitored: Monitored) => notices.loaded(monitored),
     loaded() {
       parts.log.notice(`Monitoring ${list.peers} peers, as ${list.size} requests want`);
       notices.restore();

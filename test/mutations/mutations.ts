@@ -314,6 +314,18 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: NOTICES,
+    from: "    if (!isToBeLearned) this.#undecided.learned(peer);\n",
+    to: "",
+    reason: "a notice is lost whose peer's record could not be read when it came",
+  },
+  {
+    file: NOTICES,
+    from: "    this.#recall(monitored);\n    const",
+    to: "    const",
+    reason: "a registration whose record is read late is told of notices from before it",
+  },
+  {
+    file: NOTICES,
     from: "    if (!isWhole) this.#taken = Math.max(this.#taken, this.parts.clock.wallClock());\n",
     to: "",
     reason: "notices that could not be read at the start concern registrations made since",

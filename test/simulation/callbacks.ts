@@ -209,9 +209,24 @@ export class CallbackLedger {
       if (this.isEnforced() && !isSourceOf(known.monName, source)) {
         continue;
       }
+      if (this.isEnforced() && this.#bootsOften(known.monName)) {
+        continue;
+      }
       known.newest = state;
       known.owed.set(state, first);
     }
+  }
+
+  /**
+   * Whether a peer has announced more states lately than are remembered: what it says when it is
+   * asked about one of them may come before a notice of an earlier one is judged.
+   */
+  #bootsOften(peer: string): boolean {
+    const states = new Set<unknown>();
+    for (const { monName, source, state, at } of this.#announced) {
+      if (this.now() - at < 2 * COPY_MS && concerns(peer, monName, source)) states.add(state);
+    }
+    return states.size >= STATES_MAX;
   }
 
   /** Notes a declaration of a peer as rebooted. */
@@ -349,9 +364,17 @@ export class CallbackLedger {
     }
   }
 
-  /** Notes records that a start may not have read: they are registered when they can be read. */
-  unread(keys: Iterable<string>): void {
+  /**
+   * Notes the records on disk before a start that may not read them: they are registered when they
+   * can be read. `isForgetful`: what was passed on may not be read either.
+   */
+  unread(keys: ReadonlySet<string>, isForgetful: boolean): void {
     for (const key of keys) this.#removals.delete(key);
+    for (const [key, registered] of this.#registered) {
+      if (isForgetful) registered.mayBeToldAgain = true;
+      if (!keys.has(key)) this.#registered.delete(key);
+    }
+    this.forgotten();
   }
 
   /** Notes a reboot of this host, which empties the list. */

@@ -1201,4 +1201,48 @@ export const FOUND: Readonly<Record<string, History>> = {
     ],
     { sourceCheck: "enforce" },
   ),
+  "a notice while the record of its peer cannot be read": history(1, [
+    { at: 100, kind: "mon", peer, by: 0, cookie: 1 },
+    {
+      at: 20_000,
+      kind: "disk",
+      ms: 15_000,
+      operation: "read",
+      reason: "Permission denied (os error 13)",
+      path: "/sm/p",
+    },
+    { at: 20_001, kind: "stopStatd" },
+    { at: 25_000, kind: "reboots", host, as: peer, from },
+    { at: 60_000, kind: "stat" },
+  ]),
+  "a notice while the record of its peer cannot be read, which the name service does not have":
+    history(1, [
+      { at: 100, kind: "mon", peer: "p4.site", by: 0, cookie: 1 },
+      {
+        at: 20_000,
+        kind: "disk",
+        ms: 15_000,
+        operation: "read",
+        reason: "Permission denied (os error 13)",
+        path: "/sm/p",
+      },
+      { at: 20_001, kind: "stopStatd" },
+      { at: 25_000, kind: "reboots", host: 4, as: "p4.site", from: "10.0.0.14" },
+      { at: 60_000, kind: "stat" },
+    ]),
+  "a record that is read late, of a registration behind a kept notice": history(1, [
+    { at: 100, kind: "mon", peer: "p4.site", by: 0, cookie: 1 },
+    { at: 5000, kind: "notice", host, as: peer, from, ago: 0 },
+    { at: 19_900, kind: "mon", peer, by: 0, cookie: 1 },
+    {
+      at: 20_000,
+      kind: "disk",
+      ms: 15_000,
+      operation: "read",
+      reason: "Permission denied (os error 13)",
+      path: "/sm/p",
+    },
+    { at: 20_001, kind: "stopStatd" },
+    { at: 60_000, kind: "stat" },
+  ]),
 };

@@ -143,7 +143,7 @@ const DISK_FAULTS: readonly (readonly [Operation, string])[] = [
   ["reuse", "Input/output error (os error 5)"],
   ["overwrite", "Read-only file system (os error 30)"],
 ];
-const DISK_PATHS = ["/sm/", "/sm.bak/", "/.peers", "/state", "/"];
+const DISK_PATHS = ["/sm/", "/sm/p", "/sm.bak/", "/.notices", "/.peers", "/state", "/"];
 
 /**
  * Generates a history of the long mode, by swarm testing: each one has half of the kinds, all equally

@@ -68,6 +68,8 @@ const ANNOUNCEMENT_PAUSE_MS = 2_000;
 /** Attempts of a lock manager's call. */
 const CALLS = 3;
 const CALL_PAUSE_MS = 2_000;
+/** Files with what is known about peers. */
+const MEMORY_FILES = [`${STATE_DIRECTORY}/sm/.peers`, `${STATE_DIRECTORY}/sm/.notices`];
 /** Maximum time for which learned facts that the disk refused are in memory only, in ms. */
 const MEMORY_RETRY_MS = 15_000;
 
@@ -122,6 +124,8 @@ export class World {
   #lockManagerDownUntil = 0;
   /** End of the last period in which the disk may have refused an operation. */
   #faultyUntil = -Infinity;
+  /** End of the last one that may have concerned what is known about peers. */
+  #forgetfulUntil = -Infinity;
   readonly #outstanding = new Set<Outstanding>();
   /** Largest number acknowledged, by host and name. */
   readonly #told = new Map<string, number>();
@@ -287,6 +291,8 @@ export class World {
         const { operation, reason, path } = event;
         const until = this.agenda.now + event.ms;
         this.#faultyUntil = Math.max(this.#faultyUntil, until + MEMORY_RETRY_MS);
+        const isForgetful = MEMORY_FILES.some((file) => file.includes(path));
+        if (isForgetful) this.#forgetfulUntil = this.#faultyUntil;
         this.#disk.fault = (tried, where) =>
           this.agenda.now < until && tried === operation && where.includes(path)
             ? new Error(reason)
@@ -354,7 +360,7 @@ export class World {
     this.#running.clear();
     this.#rpcbind.stop();
     this.#disk = this.#disk.afterPowerCut(() => this.#dice.chance("power cut", 0.5));
-    this.#faultyUntil = -Infinity;
+    this.#faultyUntil = this.#forgetfulUntil = -Infinity;
     if (this.#mayNumberGoBack) {
       this.#numberTold = Math.min(this.#numberTold, this.#stateNumber ?? 0);
       this.#registrations.numberWentBack(this.#numberTold);
@@ -384,10 +390,7 @@ export class World {
     if (this.agenda.now < this.#faultyUntil) {
       // Records unreadable at the start stay in place.
       this.#registrations.forgotten();
-      this.#callbacks.rebooted();
-      const { monitored } = this.#registrations.read(this.#disk.texts());
-      const records = Array.from(monitored.keys(), (key) => this.#registrations.recordOf(key));
-      this.#callbacks.unread(records.map(listKey));
+      this.#callbacks.unread(this.#keysOnDisk, this.agenda.now < this.#forgetfulUntil);
     }
     try {
       const statd = await Statd.start({
@@ -409,16 +412,14 @@ export class World {
       this.#statd = statd;
       const listed = Array.from(statd.monitor.list.all(), ({ record }) => listKey(record));
       const { directory } = statd.monitor;
+      const unread = this.agenda.now < this.#faultyUntil ? this.#keysOnDisk : [];
       this.#callbacks.loaded(
-        new Set(listed),
+        new Set([...listed, ...unread]),
         (name) => directory.remembered(name)?.isOwed === true,
       );
       if (this.agenda.now >= this.#faultyUntil) {
         this.#registrations.loaded(this.#registrations.read(this.#disk.texts()));
-      } else {
-        this.#registrations.forgotten();
-        this.#callbacks.rebooted();
-      }
+      } else this.#registrations.forgotten();
       this.trace.note(`rpc.statd serves ${statd.monitor.list.size} registrations`);
     } catch (error) {
       if (error instanceof Violation) return this.#failed(error);
@@ -427,9 +428,18 @@ export class World {
     }
   }
 
+  /** Keys of the registrations whose records are on disk. */
+  get #keysOnDisk(): Set<string> {
+    const { monitored } = this.#registrations.read(this.#disk.texts());
+    return new Set(
+      Array.from(monitored.keys(), (key) => listKey(this.#registrations.recordOf(key))),
+    );
+  }
+
   #statdEnded(): void {
+    const wasKilled = this.#statdProcess?.wasKilled === true;
     this.#statdProcess = undefined;
-    const isStopped = this.#statd?.isStopping === true;
+    const isStopped = this.#statd?.isStopping === true && !wasKilled;
     this.#statd = undefined;
     this.#outstanding.clear();
     if (this.#disk.powerLasts < 0) return; // the power cut settles it
