@@ -131,7 +131,10 @@ export class MonitorList {
       this.remove(monitored);
       const key = registrationKey(monitored.record);
       const before = this.#leaving.get(key);
-      if (before !== undefined) earlier.push(before.gone);
+      if (before !== undefined) {
+        earlier.push(before.gone);
+        monitored.stored ??= before.monitored.stored;
+      }
       this.#leaving.set(key, { monitored, gone });
       this.#forgotten.delete(key);
     }
@@ -171,7 +174,11 @@ export class MonitorList {
   /** Ends a removal. A removal that the disk has refused is undone, unless a later call replaced it. */
   left(monitored: Monitored, isGone: boolean): void {
     const key = registrationKey(monitored.record);
-    if (this.#leaving.get(key)?.monitored !== monitored) return;
+    const last = this.#leaving.get(key)?.monitored;
+    if (last !== monitored) {
+      if (isGone && last?.stored === monitored.stored) last!.stored = undefined;
+      return;
+    }
     this.#leaving.delete(key);
     if (this.#leaving.size === 0) {
       this.#leaving = new Map();

@@ -290,6 +290,12 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: LIST,
+    from: "        monitored.stored ??= before.monitored.stored;\n",
+    to: "",
+    reason: "two removals that fail leave a record on disk that no SM_UNMON finds",
+  },
+  {
+    file: LIST,
     from: " || isSame(record, anew.stored)",
     to: "",
     reason: "a removal takes an acknowledged record while its successor waits for the disk",
@@ -505,8 +511,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: LIST,
-    from: "    if (this.#leaving.get(key)?.monitored !== monitored) return;\n",
-    to: "",
+    from: "    if (last !== monitored) {\n",
+    to: "    if (last === undefined) {\n",
     reason: "a removal that failed brings back what a later call has removed",
   },
   {

@@ -70,17 +70,22 @@ Deno.test("restore() yields to a registration made meanwhile", pure, () => {
   assertEquals(list.size, 1);
 });
 
-Deno.test("left() restores no registration that a later call has removed", pure, () => {
-  const list = new MonitorList();
-  const first = list.addStored(record("nodeb"));
-  const never = new Promise<void>(() => {});
-  list.leave([first], never);
-  const second = list.add(record("nodeb", { priv: privOf(2) }));
-  list.leave([second], never);
-  list.left(first, false);
-  assertEquals(list.find(record("nodeb")), undefined);
-  list.left(second, false); // it never reached the disk
-  assertEquals([list.find(record("nodeb")), list.leaving(record("nodeb"))], [undefined, undefined]);
+Deno.test("left() brings back what is on disk when all removals have failed", pure, () => {
+  for (const isFirstGone of [false, true]) {
+    const list = new MonitorList();
+    const first = list.addStored(record("nodeb"));
+    const never = new Promise<void>(() => {});
+    list.leave([first], never);
+    const second = list.add(record("nodeb", { priv: privOf(2) }));
+    list.leave([second], never);
+    list.left(first, isFirstGone);
+    assertEquals(list.find(record("nodeb")), undefined);
+    list.left(second, false); // it never reached the disk
+    const left = isFirstGone ? undefined : second;
+    assertStrictEquals(list.find(record("nodeb")), left);
+    assertStrictEquals(left?.stored, left && first.record);
+    assertEquals(list.leaving(record("nodeb")), undefined);
+  }
 });
 
 Deno.test("left() leaves the record on disk to a registration made meanwhile", pure, () => {

@@ -1245,4 +1245,19 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 20_001, kind: "stopStatd" },
     { at: 60_000, kind: "stat" },
   ]),
+  "two refused removals, and between them an SM_MON that is refused": history(44001552, [
+    { at: 5951, turns: 9, kind: "mon", peer, by: 2, cookie: 1 },
+    {
+      at: 6630,
+      kind: "disk",
+      ms: 74_827,
+      operation: "write",
+      reason: "No space left on device (os error 28)",
+      path: "/",
+    },
+    { at: 6630, turns: 1, kind: "unmon", peer, by: 2 },
+    { at: 6630, turns: 3, kind: "mon", peer, by: 2, cookie: 3 },
+    { at: 6630, kind: "forget", peer },
+    { at: 8354, kind: "unmon", peer, by: 0 },
+  ], { sourceCheck: "off" }),
 };
