@@ -371,7 +371,8 @@ export class CallbackLedger {
   unread(keys: ReadonlySet<string>, isForgetful: boolean): void {
     for (const key of keys) this.#removals.delete(key);
     for (const [key, registered] of this.#registered) {
-      if (isForgetful) registered.mayBeToldAgain = true;
+      const forgotten = { mayBeToldAgain: true, largest: 0, lastState: 0 };
+      if (isForgetful) Object.assign(registered, forgotten);
       if (!keys.has(key)) this.#registered.delete(key);
     }
     this.forgotten();
