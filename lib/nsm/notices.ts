@@ -203,8 +203,8 @@ export class Notices {
    */
   #wordsOf({ mon_name, caller: { address } }: Heard): string[] {
     const { directory } = this.parts;
-    const [name, named = name] = directory.known(mon_name);
-    const hosts = new Set([mon_name, address, named!]);
+    const [, named = mon_name] = directory.known(mon_name);
+    const hosts = new Set([mon_name, address, named]);
     const aliases = [...hosts].flatMap((host) => directory.aliasesOf(host));
     return [...new Set([mon_name, address, ...aliases])];
   }

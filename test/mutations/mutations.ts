@@ -308,7 +308,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: NOTICES,
-    from: "new Set([mon_name, address, named!])",
+    from: "new Set([mon_name, address, named])",
     to: "new Set([mon_name, address])",
     reason: "a notice by its canonical name is over before a peer monitored by its address has it",
   },
