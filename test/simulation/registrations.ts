@@ -88,6 +88,7 @@ export class Registrations {
   mayGo(records: readonly MonitorRecord[]): void {
     for (const record of records) {
       this.#of(recordKey(record)).changes.push({ priv: undefined, status: "failed" });
+      this.#owed.delete(recordKey(record));
     }
   }
 
@@ -242,9 +243,11 @@ export class Registrations {
     }
     for (const [key, moved] of this.moved) {
       if (notified.has(key)) continue;
-      if (!isTold(moved)) {
-        // The move was not durable; the record may have been renewed in other letters since.
-        if (hasSpelling(monitored, key)) continue;
+      // After a move that was not durable, the record was renewed in other letters.
+      const isRenewed = !monitored.has(key) && hasSpelling(monitored, key);
+      if (!isRenewed && !isTold(moved)) {
+        // The move was not durable.
+        if (monitored.has(key)) continue;
         throw new Violation("untold", describe(key));
       }
       this.moved.delete(key);
