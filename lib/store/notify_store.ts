@@ -8,7 +8,7 @@ import type { Log } from "../log.ts";
 import type { MonitorRecord, NotifyRecord, NotifyStore } from "../nsm/ports.ts";
 import { quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
-import { moveIntoPlace, readText } from "./atomic_file.ts";
+import { moveIntoPlace, readText, syncFile } from "./atomic_file.ts";
 import { type DirectoryEntry, type FileSystem, RealFileSystem } from "./file_system.ts";
 import type { StoreParts } from "./file_store.ts";
 import { GroupCommit } from "./group_commit.ts";
@@ -167,9 +167,11 @@ class FileNotifyStore implements NotifyStore {
   /** Merges a file into its namesake on the notify list. */
   #merge(source: string, name: string): void {
     const { notifyList } = this.#layout;
-    const before = readText(this.#fs, join(notifyList, name)) ?? "";
+    const path = join(notifyList, name);
+    const before = readText(this.#fs, path) ?? "";
     const after = mergeTexts(before, readText(this.#fs, source) ?? "");
-    if (after === before) return;
+    // A killed daemon may have named the file that an earlier run moved, and not synced it.
+    if (after === before) return syncFile(this.#fs, path);
     moveIntoPlace(this.#fs, notifyList, name, after, MERGED_FILE_MODE);
   }
 

@@ -115,6 +115,12 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   // New ones, on lines that wait or start something.
   {
+    file: STORE,
+    from: "if (after === before) return syncFile(this.#fs, path);",
+    to: "if (after === before) return;",
+    reason: "a record goes from sm whose copy in sm.bak a power cut takes",
+  },
+  {
     file: "lib/nsm/administration.ts",
     from: "const removed = [...peers].flatMap",
     to: "const removed = monNames.flatMap",

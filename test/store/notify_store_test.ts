@@ -57,6 +57,22 @@ Deno.test("retire() merges a file into one of the same name", pure, () => {
   assertEquals(disk.modeOf("/nsm/sm.bak/a"), 0o640);
 });
 
+Deno.test(
+  "retire() keeps a record over a power cut that an earlier run moved unsynced",
+  pure,
+  () => {
+    const disk = new FragileDisk(["/nsm", "/nsm/sm", "/nsm/sm.bak"]);
+    disk.namesWithFiles = true;
+    for (const name of ["sm/a", "sm.bak/a"]) {
+      const file = disk.create(`/nsm/${name}`, 0o600);
+      file.write(line("a"));
+      if (name === "sm/a") file.syncWithName();
+    }
+    open(disk).store.retire();
+    for (const left of disk.remains()) assertEquals(left.files["/nsm/sm.bak/a"], line("a"));
+  },
+);
+
 Deno.test("retire() leaves what cannot be moved and moves the rest", pure, () => {
   const disk = diskWith({
     "sm/a": line("a"),
