@@ -6,15 +6,23 @@ import type { Clock } from "./clock.ts";
 const WORTHWHILE_AFTER = 2_000;
 /** Idle time before garbage is collected, in ms: the calls of one burst are much closer together. */
 const QUIET_MS = 200;
+/**
+ * Interval between two collections, as a multiple of the duration of the first. Callers wait for a
+ * collection, its duration grows with the number of hosts, and strangers can cause it by calls and a
+ * pause.
+ */
+const INTERVAL_FACTOR = 100;
 
 export class QuietTime {
-  readonly #clock: Pick<Clock, "startTimer">;
+  readonly #clock: Pick<Clock, "now" | "startTimer">;
   readonly #tidy: () => void;
   /** Units of work since the last collection. */
   #done = 0;
+  /** Time of the clock before which nothing is collected. */
+  #notBefore = -Infinity;
 
   /** `tidy` may take some ms. No timer runs while there is no work. */
-  constructor(clock: Pick<Clock, "startTimer">, tidy: () => void) {
+  constructor(clock: Pick<Clock, "now" | "startTimer">, tidy: () => void) {
     this.#clock = clock;
     this.#tidy = tidy;
   }
@@ -25,10 +33,18 @@ export class QuietTime {
   }
 
   #waitForQuiet(before: number): void {
-    this.#clock.startTimer(QUIET_MS, () => {
+    const ms = Math.max(QUIET_MS, this.#notBefore - this.#clock.now());
+    this.#clock.startTimer(ms, () => {
       if (this.#done !== before) return this.#waitForQuiet(this.#done);
       this.#done = 0;
-      this.#tidy();
+      this.#tidyUp();
     });
+  }
+
+  #tidyUp(): void {
+    const began = this.#clock.now();
+    this.#tidy();
+    const ended = this.#clock.now();
+    this.#notBefore = ended + INTERVAL_FACTOR * (ended - began);
   }
 }

@@ -25,48 +25,66 @@ export interface OneCall {
   readonly waitMs: number;
 }
 
-/** Times of SM_NULL, in ms. */
+/**
+ * Wait for one reply, without the time that the probe itself waited for a processor: a reply that
+ * has arrived is no work of the monitor. All times in ms.
+ */
+export interface Wait {
+  readonly ms: number;
+  /** CPU time of the monitor during the wait. */
+  readonly ran: number;
+  /** Time that the monitor waited for a processor, which other programs had. */
+  readonly queued: number;
+}
+
+/** Waits for SM_NULL. */
 export interface ProbeFigures {
   readonly calls: number;
-  readonly longest: number;
+  readonly longest: Wait;
+  /** Median, in ms. */
   readonly p50: number;
-  /** Longest CPU time of the monitor during one call: the wait on an idle machine. */
-  readonly busiest: number;
 }
 
 /** Interval between probes, in ms. */
 const PROBE_MS = 5;
 /** Probes before the other call is made. */
 const WARM_UP = 100;
+const NS_PER_MS = 1_000_000;
 
 async function probe(port: number, pid: number, beside?: OneCall): Promise<ProbeFigures> {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const to = { transport: "udp", hostname: "127.0.0.1", port } as const;
-  const times: number[] = [];
-  let busiest = 0;
+  const waits: Wait[] = [];
   let isOver = false;
   void Deno.stdin.read(new Uint8Array(1)).then(() => isOver = true);
   const buffer = new Uint8Array(256);
   while (!isOver) {
-    if (times.length === WARM_UP && beside !== undefined) void makeBeside(port, beside);
-    const usedBefore = processorMs(pid);
+    if (waits.length === WARM_UP && beside !== undefined) void makeBeside(port, beside);
+    const [monitorBefore, ownBefore] = [scheduled(pid), scheduled(Deno.pid)];
     const since = performance.now();
     await socket.send(nullCall(), to);
     await socket.receive(buffer);
     const took = performance.now() - since;
-    busiest = Math.max(busiest, processorMs(pid) - usedBefore);
-    times.push(took);
+    const [monitor, own] = [scheduled(pid), scheduled(Deno.pid)];
+    waits.push({
+      ms: Math.max(0, took - (own.queued - ownBefore.queued)),
+      ran: monitor.ran - monitorBefore.ran,
+      queued: monitor.queued - monitorBefore.queued,
+    });
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, PROBE_MS - took)));
   }
   socket.close();
-  times.sort((a, b) => a - b);
-  return { calls: times.length, longest: times.at(-1)!, p50: times[times.length >> 1]!, busiest };
+  waits.sort((a, b) => a.ms - b.ms);
+  return { calls: waits.length, longest: waits.at(-1)!, p50: waits[waits.length >> 1]!.ms };
 }
 
-/** CPU time of a process's main thread, in ms. Source: proc(5), /proc/PID/schedstat. */
-function processorMs(pid: number): number {
-  const [ns] = Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ");
-  return Number(ns) / 1_000_000;
+/**
+ * CPU time of a process's main thread, and the time that it waited for a processor, in ms.
+ * Source: proc(5), /proc/PID/schedstat.
+ */
+function scheduled(pid: number): Pick<Wait, "ran" | "queued"> {
+  const [ran, queued] = Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ");
+  return { ran: Number(ran) / NS_PER_MS, queued: Number(queued) / NS_PER_MS };
 }
 
 /** Makes a call without delaying the probes; prints its duration, or nothing without a reply. */
