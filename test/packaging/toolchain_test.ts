@@ -17,6 +17,11 @@ const FORGERS = {
   npm: '#!/bin/sh\necho forged >"forged.tgz"\n',
   curl: '#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho forged >"$2"\n',
 };
+/** Deno of another maker, which passes for the pinned version, and an archive that has it. */
+const FORGED_DENO = '#!/bin/sh\n: >"$EXECUTED"\necho "deno 2.7.11 (stable)"\n';
+const FORGED_ARCHIVE = {
+  unzip: '#!/bin/sh\nwhile [ "$1" != -d ]; do shift; done\ncp "$FORGED_DENO" "$2/deno"\n',
+};
 
 /** Fetches the toolchain with no other programs than TOOLS and these. */
 async function fetchWith(programs: Readonly<Record<string, string>>): Promise<string> {
@@ -34,11 +39,14 @@ async function fetchWith(programs: Readonly<Record<string, string>>): Promise<st
     for (const [name, text] of Object.entries(programs)) {
       await Deno.writeTextFile(`${bin}/${name}`, text, { mode: 0o755 });
     }
+    const [forged, executed] = [`${folder}/forged-deno`, `${folder}/executed`];
+    await Deno.writeTextFile(forged, FORGED_DENO, { mode: 0o755 });
     const { code, stderr } = await new Deno.Command("/bin/bash", {
       args: [`${folder}/install.sh`, "toolchain"],
       clearEnv: true,
-      env: { PATH: bin, LC_ALL: "C" },
+      env: { PATH: bin, LC_ALL: "C", FORGED_DENO: forged, EXECUTED: executed },
     }).output();
+    assertEquals(isThere(executed), false, "a forged program was executed");
     assertEquals(code, 1);
     const left = Array.from(Deno.readDirSync(`${folder}/.toolchain`), ({ name }) => name);
     assertEquals(left, ["lock"], "something was left for a later run to trust");
@@ -55,7 +63,7 @@ for (const [name, text] of Object.entries(FORGERS)) {
     ignore: !isX64,
   }, async () => {
     assertMatch(
-      await fetchWith({ [name]: text }),
+      await fetchWith({ [name]: text, ...FORGED_ARCHIVE }),
       /@deno\/linux-x64-glibc@\S+ has a wrong SHA-512/,
     );
   });
