@@ -152,7 +152,7 @@ async function examineRow(row: readonly Check[], examiner: Examiner): Promise<Ex
   return examined;
 }
 
-/** Runs a check; an error of the check itself counts as skipped, not as passed. */
+/** Runs a check; an error of the check itself counts as skipped, and is told as something not looked at. */
 async function outcomeOf(
   about: string,
   run: Check["run"],
@@ -165,7 +165,8 @@ async function outcomeOf(
     const { findings, except } = checked;
     return { about, findings, ...except === undefined ? {} : { except } };
   } catch (error) {
-    return { about, findings: [], skipped: reasonOf(error) };
+    const skipped = reasonOf(error);
+    return { about, findings: [], skipped, except: `whether ${about} (${skipped})` };
   }
 }
 

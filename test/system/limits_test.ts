@@ -262,6 +262,10 @@ systemTest(
     const { stdout, stderr } = await host.run(OUR_NSMCTL, "status");
     assertMatch(stdout, /own addresses cannot be listed/, stderr);
     assertMatch(await host.output("rpcinfo", "-p"), /100024 +1 +udp/);
+    const doctor = (await host.run(...refusingNetlink(OUR_NSMCTL, "doctor"))).stdout;
+    const rest = doctor.replaceAll(/\s+/g, " ").replace(/^.*Not looked at: /, "");
+    assertMatch(rest, /whether the loopback interface has its address \(the interfaces cannot be/);
+    assertMatch(rest, /whether statd and rpcbind answer at all own addresses \(Address family/);
     assertEquals([statd.hasEnded, await statd.stop(), await rpcbind.stop()], [false, 0, 0]);
   },
 );
