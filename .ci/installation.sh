@@ -26,6 +26,10 @@ parse_prefix() {
     /*) ;;
     *) die "prefix \"$prefix\" is not an absolute path: give --prefix /a/folder" ;;
   esac
+  # Units and scripts hold the path as it is.
+  case $prefix in
+    *[!-A-Za-z0-9/._+@:]*) die "prefix \"$prefix\" may have letters, digits and -/._+@: only" ;;
+  esac
   prefix=${prefix%/} root=${DESTDIR-}
   record=$root$prefix/lib/nsm/installed
   replaced=$prefix/lib/nsm/replaced
@@ -122,7 +126,10 @@ place() {
     link:*) ln -s "$source" "$new" ;;
     *:-) cat >"$new" ;;
     *) cp --reflink=auto "$source" "$new" 2>/dev/null || cp "$source" "$new" ;;
-  esac
+  esac || {
+    rm -f "$new"
+    die "cannot write $root$path: what was installed before it can be removed by uninstall"
+  }
   if [ "$mode" != link ]; then chmod "$mode" "$new"; fi
   if is_there "$root$path" && ! is_ours "$path"; then keep "$path"; fi
   path=$path awk 'substr($0, index($0, " ") + 1) != ENVIRON["path"]' "$record" >"$record.new"
@@ -292,7 +299,9 @@ tell_of_old_program() {
   fi
 }
 
-# Status of a shell and of the loader, where the C library is another one (musl) or a library is missing.
+# Statuses of a shell for a program that may not be executed; and of a shell and the loader, where the C
+# library is another one (musl) or a library is missing.
+no_execution=126
 no_library=127
 
 # Hardened systems may refuse what Deno needs; Deno then dies by a trap before our first instruction.
@@ -301,6 +310,10 @@ tell_of_no_start() {
   "$prefix/sbin/rpc.statd" -v >/dev/null 2>&1 || status=$?
   case $status in
     0) return ;;
+    "$no_execution")
+      say "$prefix/sbin/rpc.statd may not be executed: is that file system mounted with noexec?"
+      return
+      ;;
     "$no_library")
       say "rpc.statd does not start on this system: it needs glibc 2.27 or later, and libgcc_s. Without" \
         "them (musl) take the image of the release"

@@ -78,3 +78,34 @@ systemTest(
     assertStringIncludes(await install(host), "it needs glibc 2.27 or later, and libgcc_s");
   },
 );
+
+systemTest("install says that its folder is mounted noexec", NEEDS, async (newHost) => {
+  const host = await newHost();
+  await host.output("mkdir", PREFIX);
+  await host.output("mount", "-t", "tmpfs", "-o", "noexec", "none", PREFIX);
+  assertStringIncludes(await install(host), "mounted with noexec?");
+});
+
+systemTest(
+  "install on a full disk says so, and uninstall leaves nothing of it",
+  NEEDS,
+  async (newHost) => {
+    const host = await newHost();
+    const { size } = await Deno.stat(OUR_STATD);
+    await host.output("mkdir", PREFIX);
+    await host.output(
+      "mount",
+      "-t",
+      "tmpfs",
+      "-o",
+      `size=${Math.floor(size * 1.5)}`,
+      "none",
+      PREFIX,
+    );
+    const { code, stderr } = await host.run(INSTALL, "install", "--prefix", PREFIX);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, `install.sh: cannot write ${PREFIX}/sbin/sm-notify: `);
+    await install(host, "uninstall");
+    assertEquals(await host.output("find", PREFIX, "-mindepth", "1"), "");
+  },
+);

@@ -233,6 +233,7 @@ Deno.test("install and uninstall report errors", async () => {
     const [args, message] of [
       [["install", "--prefix", "here"], '"here" is not an absolute path'],
       [["install", "/usr"], 'unknown argument "/usr"'],
+      [["install", "--prefix", "/opt/a b"], 'prefix "/opt/a b" may have letters'],
       [["uninstall"], "nothing to uninstall"],
     ] as const
   ) {
