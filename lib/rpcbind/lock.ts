@@ -10,6 +10,7 @@
  */
 
 import { quote } from "../quote.ts";
+import { reasonOf } from "../reason.ts";
 import { Lease } from "../platform/lease.ts";
 import type { Identity } from "../platform/privileges.ts";
 import { mayRunAsRoot } from "../platform/process_names.ts";
@@ -33,11 +34,11 @@ export class RpcbindLock {
   /**
    * Takes the lock; undefined for users other than root, who do without.
    *
-   * @throws {Error} When another rpcbind holds it.
+   * @throws {Error} When another rpcbind holds it, or it cannot be opened.
    */
   static take(path = LOCK_FILE): RpcbindLock | undefined {
     if (Deno.uid() !== 0) return undefined;
-    const file = RegularFile.openToAppend(path, LOCK_MODE);
+    const file = opened(path);
     if (file === undefined) return undefined;
     if (!file.tryLock()) {
       file[Symbol.dispose]();
@@ -66,5 +67,13 @@ export class RpcbindLock {
 
   release(): void {
     this.#file[Symbol.dispose]();
+  }
+}
+
+function opened(path: string): RegularFile | undefined {
+  try {
+    return RegularFile.openToAppend(path, LOCK_MODE);
+  } catch (cause) {
+    throw new Error(`Cannot open ${quote(path)}: ${reasonOf(cause)}`, { cause });
   }
 }
