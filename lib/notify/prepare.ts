@@ -142,9 +142,14 @@ export async function prepareToNotify(
   if (stateNumber === 0) throw new Error("The state number is 0, which peers take for none");
   report(kernel.setLocalState(stateNumber), log);
   takeLock(lock, run, life, log);
-  const unmovedSince = isMoved && isKept ? undefined : preparedAt;
+  const unmovedSince = isMoved && isKept ? undefined : latest(preparedAt, records);
   const how = { unmovedSince, isBeside: end.kind === "goingOn" };
   return { prepared: { stateNumber, sources, life, ...how }, records, starting };
+}
+
+/** Time at which no record is newer, even if the clock without a battery is behind their times. */
+function latest(now: number, records: readonly NotifyRecord[]): number {
+  return records.reduce((time, { modifiedAt }) => Math.max(time, modifiedAt), now);
 }
 
 /** Sources, without the names of configured or stored identities. */

@@ -6,6 +6,7 @@ import { type PreparationParts, prepareToNotify } from "../../lib/notify/prepare
 import type { LockState } from "../../lib/platform/run_once.ts";
 import { formatRecord } from "../../lib/store/record_format.ts";
 import { NotifyRun } from "../../lib/store/notify_run.ts";
+import { openNotifyStore } from "../../lib/store/notify_store.ts";
 import { makeMissingLists } from "../../lib/store/missing_lists.ts";
 import { smNotify } from "../config/starts.ts";
 import { diskWith } from "../support/crash_scenario.ts";
@@ -31,6 +32,7 @@ class World {
   isHeld = false;
   made: string[] = [];
   serving: ServingMonitor | undefined;
+  readonly clock = new SimulatedClock();
 
   constructor(monitored: readonly string[], files: Readonly<Record<string, string>> = {}) {
     const sm = Object.fromEntries(monitored.map((name) => [`sm/${name}`, line(name)]));
@@ -63,7 +65,7 @@ class World {
       },
       requireRights() {},
       servingMonitor: () => this.serving,
-      clock: new SimulatedClock(),
+      clock: this.clock,
     };
   }
 
@@ -136,6 +138,16 @@ Deno.test("field 10: a number that cannot be stored is announced all the same, a
     assertEquals(Object.keys(world.disk.files).sort(), ["/nsm/sm/a", "/nsm/state"]);
   }
   assertMatch(world.log.of("error").join("\n"), /peers are still told the number 7/);
+});
+
+Deno.test("field 10: records that cannot be moved are told where the clock is behind their times", async () => {
+  const world = new World(["a"]);
+  world.clock.wallOffset = -1; // before the time of every file
+  world.disk.fault = (operation) => operation === "rename" ? new Error("EROFS") : undefined;
+  const ready = await world.prepare();
+  assert(typeof ready !== "number");
+  const store = openNotifyStore("/nsm", { log: world.log, fileSystem: world.disk });
+  assertEquals(store.load(ready.prepared.unmovedSince).map(({ monName }) => monName), ["a"]);
 });
 
 Deno.test("field 10: a run that cannot be recorded notifies all the same, with a number of its own", async () => {
