@@ -26,6 +26,7 @@ Own tools instead of fetched ones: DENO=program DENORT_BIN=file JSR_URL=url ./in
 END
 }
 
+unset CDPATH # cd would go elsewhere, and print where
 here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
 embedded=(main.ts deno.json lib LICENSE conf/NOTICES)

@@ -122,6 +122,7 @@ release() {
   local arch
   ((!$#)) || die "unknown argument \"$1\": release takes none"
   export LC_ALL=C # the order of sort and of file names
+  unset TAR_OPTIONS GZIP
   umask 022
   version=$(sed -n 's/^ *"version": "\(.*\)",$/\1/p' deno.json)
   epoch=$(release_time)

@@ -3,6 +3,7 @@
 # Commands of the install.sh in a release.
 
 built=.
+unset CDPATH # cd would go elsewhere
 cd "$(dirname "$0")" || exit
 case ${1-install} in
   install) [ $# = 0 ] || shift; install_all "$@" ;;

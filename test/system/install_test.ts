@@ -244,6 +244,21 @@ Deno.test("install and uninstall report errors", async () => {
   assertEquals(site.tree(), new Map());
 });
 
+Deno.test("the script finds its own folder, whatever CDPATH says", async () => {
+  await using site = await Site.make();
+  const [, parent, name] = /^(.*)\/([^/]+)\/$/.exec(
+    new URL("../..", import.meta.url).pathname,
+  )!;
+  await Deno.mkdir(`${site.folder}/${name}`);
+  const { success, stdout } = await new Deno.Command("bash", {
+    args: [`${name}/install.sh`, "--help"],
+    cwd: parent!,
+    env: { CDPATH: site.folder },
+  }).output();
+  assert(success);
+  assertStringIncludes(new TextDecoder().decode(stdout), "usage: ./install.sh COMMAND");
+});
+
 /** Builds a package and installs it in a site's system. */
 async function addPackage(
   site: Site,
