@@ -35,6 +35,8 @@ export interface HealthFacts {
   readonly peersNotTold: number;
   /** Peers from before the boot were not told of it, and no sm-notify has run in it. */
   readonly isBootUntold: boolean;
+  /** Why it is not known who has to be told. */
+  readonly notifyListFault: string | undefined;
   /** Doubtful notices announced: number, and age of the last one. */
   readonly doubted: { readonly count: number; readonly agoMs: number | undefined };
   /** Calls denied by hosts.allow and hosts.deny: number, and age of the last one. */
@@ -65,7 +67,7 @@ function failuresOf(facts: HealthFacts): string[] {
 }
 
 function weaknessesOf(facts: HealthFacts): string[] {
-  const { callbacks, keptNotices, peersNotTold, doubted, denied } = facts;
+  const { callbacks, keptNotices, peersNotTold, notifyListFault, doubted, denied } = facts;
   const faults = [...facts.degraded];
   const waitingMs = callbacks.waitingMs ?? 0;
   if (callbacks.pending > 0 && waitingMs > CALLBACK_PATIENCE_MS) {
@@ -80,6 +82,9 @@ function weaknessesOf(facts: HealthFacts): string[] {
   }
   if (facts.isBootUntold) {
     faults.push("peers from before this boot were not told of it: sm-notify has not run");
+  }
+  if (notifyListFault !== undefined) {
+    faults.push(`who has to be told of our reboot cannot be read: ${notifyListFault}`);
   }
   if (isRecent(doubted)) {
     faults.push(`${plural(doubted.count, "doubtful notice")} passed on, the last within an hour`);

@@ -197,6 +197,7 @@ function healthFacts(
     keptNotices: monitor.notices.unanswered,
     peersNotTold: healthLook.peersNotTold,
     isBootUntold: healthLook.isBootUntold,
+    notifyListFault: healthLook.notifyListFault,
     doubted: { count: counters.notices_doubted, agoMs: ago(monitor.notices.doubtedAt) },
     denied: { count: counters.calls_denied, agoMs: ago(lastTimes.denied) },
   };

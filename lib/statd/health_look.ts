@@ -63,6 +63,7 @@ export class HealthLook {
   #writingFault: string | undefined;
   #askingDisk: Promise<void> | undefined;
   #peersNotTold = 0;
+  #notifyListFault: string | undefined;
   #toBeNotified = 0;
   #isBootUntold = false;
   #lookingAtBoot: Promise<void> | undefined;
@@ -110,6 +111,11 @@ export class HealthLook {
   /** Whether peers from before the boot were not told of it, and no sm-notify has run. */
   get isBootUntold(): boolean {
     return this.#isBootUntold;
+  }
+
+  /** Why it is not known who has to be told of our reboot. */
+  get notifyListFault(): string | undefined {
+    return this.#notifyListFault;
   }
 
   /** Number of peers on the notify list. */
@@ -271,8 +277,11 @@ export class HealthLook {
       this.#toBeNotified = count;
       const isGoingOn = count > 0 && new NotifyRun(stateDirectoryPath, bootId ?? "", log).isGoingOn;
       this.#peersNotTold = isGoingOn ? 0 : count;
-    } catch {
-      this.#peersNotTold = 0; // unreadable: sm-notify and doctor report that
+      this.#notifyListFault = undefined;
+    } catch (error) {
+      this.#peersNotTold = 0;
+      const isMissing = error instanceof Deno.errors.NotFound;
+      this.#notifyListFault = isMissing ? undefined : reasonOf(error);
     } finally {
       this.#listing = undefined;
     }

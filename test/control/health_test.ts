@@ -13,6 +13,7 @@ const GOOD: HealthFacts = {
   keptNotices: 0,
   peersNotTold: 0,
   isBootUntold: false,
+  notifyListFault: undefined,
   doubted: { count: 0, agoMs: undefined },
   denied: { count: 0, agoMs: undefined },
 };
@@ -36,6 +37,11 @@ Deno.test("operator D8 to D11: each fault has its verdict and its reason", pure,
       { peersNotTold: 29 },
       "degraded",
       "29 peers not told of our reboot, and no sm-notify is running",
+    ],
+    [
+      { notifyListFault: "Permission denied" },
+      "degraded",
+      "who has to be told of our reboot cannot be read: Permission denied",
     ],
     [
       { doubted: { count: 5380, agoMs: 1_000 } },

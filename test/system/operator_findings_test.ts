@@ -118,6 +118,17 @@ findingTest("B: records removed from the disk show in the health", async (host) 
   await statusSays(host, /^Health +good$/m);
 });
 
+findingTest("B: a notify list that cannot be read any more is in the health", async (host) => {
+  const { sh } = shellOf(host);
+  await host.putRecord("sm.bak", PEER);
+  await host.startStatd();
+  await statusSays(host, /^Health +degraded: 1 peer not told of our reboot, /m);
+  await sh("chown root /var/lib/nfs/sm.bak && chmod 700 /var/lib/nfs/sm.bak");
+  await statusSays(host, /^Health +degraded: who has to be told of our reboot cannot be read: /m);
+  await sh("chown --reference=/var/lib/nfs/sm /var/lib/nfs/sm.bak; rm /var/lib/nfs/sm.bak/*");
+  await statusSays(host, /^Health +good$/m);
+});
+
 for (const how of ["moved", "removed"] as const) {
   findingTest(`B: a state directory that is ${how} under the daemon`, async (host) => {
     const { sh, asked } = shellOf(host);
