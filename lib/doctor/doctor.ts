@@ -234,9 +234,8 @@ async function askDaemon(stateDirectoryPath: string, look = false): Promise<Daem
   }
 }
 
-/** Indentation of a finding's parts. */
-const HEADS = 2;
-const TEXTS = 8;
+/** Indentation of a finding's heads, and of their texts. */
+const [HEADS, TEXTS] = [2, 8];
 
 /** Limit of command lines printed for one finding, so that others stay on the screen. */
 const COMMANDS_SHOWN_MAX = 12;
