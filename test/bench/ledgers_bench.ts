@@ -24,6 +24,30 @@ interface Fault {
   readonly kind: "etcd" | "directory";
   readonly name: string;
   readonly begin: (world: World) => Promise<unknown>;
+  /** Whether etcd is reached by TLS. */
+  readonly isTls?: boolean;
+}
+
+/** Two authorities, and a certificate of each for etcd. */
+const CERTIFICATES = `
+mkdir -m 755 /run/tls && cd /run/tls
+for ca in own other; do
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \\
+    -subj "/O=$ca" -keyout $ca-ca.key -out $ca-ca.pem
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /O=etcd \\
+    -keyout $ca.key -out $ca.csr
+  echo subjectAltName=IP:127.0.0.1 >ext
+  openssl x509 -req -in $ca.csr -CA $ca-ca.pem -CAkey $ca-ca.key -CAcreateserial -days 3650 \\
+    -extfile ext -out $ca.pem
+done
+`;
+const ETCD = new URL("../support/fake_etcd_program.ts", import.meta.url).pathname;
+
+/** Starts the stand-in of etcd. */
+async function startEtcd(host: TestHost, ...pair: string[]): Promise<BackgroundProgram> {
+  const etcd = host.start(Deno.execPath(), "run", "-A", "--no-check", ETCD, ...pair);
+  await etcd.line(/^ready/);
+  return etcd;
 }
 
 interface World {
@@ -57,6 +81,15 @@ const FAULTS: readonly Fault[] = [
     },
   })),
   { kind: "etcd", name: "absent", begin: ({ etcd }) => etcd.stop("KILL") },
+  {
+    kind: "etcd",
+    name: "wrong authority",
+    isTls: true,
+    begin: async ({ etcd, host }) => {
+      await etcd.stop("KILL");
+      await startEtcd(host, "/run/tls/other");
+    },
+  },
   { kind: "directory", name: "well", begin: () => Promise.resolve() },
   {
     kind: "directory",
@@ -112,12 +145,11 @@ async function residentMb(host: TestHost, pid: number): Promise<number> {
   return Number(/VmRSS:\s*(\d+)/.exec(status)?.[1]) / 1024;
 }
 
-async function worldOf(kind: Fault["kind"], host: TestHost): Promise<World> {
+async function worldOf({ kind, isTls = false }: Fault, host: TestHost): Promise<World> {
   await host.startRpcbind();
   await host.output("sh", "-c", "mount -t tmpfs -o size=1m,mode=755 none /srv && mkdir /srv/nsm");
-  const program = new URL("../support/fake_etcd_program.ts", import.meta.url).pathname;
-  const etcd = host.start(Deno.execPath(), "run", "-A", "--no-check", program);
-  await etcd.line(/^ready/);
+  if (isTls) await host.output("sh", "-ec", CERTIFICATES);
+  const etcd = await startEtcd(host, ...(isTls ? ["/run/tls/own"] : []));
   monitor(host, KNOWN);
   const node = new ClusterNode(host, "a");
   await node.agent.serve();
@@ -128,12 +160,16 @@ async function worldOf(kind: Fault["kind"], host: TestHost): Promise<World> {
   return { host, node, agent: node.agent, etcd };
 }
 
-async function measure({ kind, name, begin }: Fault): Promise<string> {
+async function measure(fault: Fault): Promise<string> {
+  const { kind, name, begin, isTls = false } = fault;
+  const section = isTls
+    ? "[etcd]\nendpoints = https://127.0.0.1:23791\nca-file = /run/tls/own-ca.pem\n"
+    : "[etcd]\nendpoints = http://127.0.0.1:23791\n";
   await using host = await TestHost.create({
     addresses: [`${VIP}/32`],
-    etc: { "nfs.conf": "[etcd]\nendpoints = http://127.0.0.1:23791\n" },
+    etc: { "nfs.conf": section },
   });
-  const world = await worldOf(kind, host);
+  const world = await worldOf(fault, host);
   const { node, agent } = world;
   const pid = await node.pid();
   const before = await residentMb(host, pid);

@@ -1,4 +1,7 @@
-/** An etcd on port 23791 whose conduct the last line on stdin selects, see {@link CONDUCTS}. */
+/**
+ * An etcd on port 23791 whose conduct the last line on stdin selects, see {@link CONDUCTS}. An argument is the
+ * path of a certificate and its key, without `.pem` and `.key`: it serves HTTPS then.
+ */
 
 import { failure, FakeEtcd } from "./fake_etcd.ts";
 
@@ -31,7 +34,12 @@ async function serve(): Promise<void> {
   const etcd = new FakeEtcd();
   let conduct = "well";
   let delayMs = 0;
-  Deno.serve({ port: PORT, hostname: "127.0.0.1", onListen() {} }, async (request) => {
+  const [pair] = Deno.args;
+  const tls = pair === undefined ? {} : {
+    cert: await Deno.readTextFile(`${pair}.pem`),
+    key: await Deno.readTextFile(`${pair}.key`),
+  };
+  Deno.serve({ port: PORT, hostname: "127.0.0.1", ...tls, onListen() {} }, async (request) => {
     const body = await request.text();
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     const say = CONDUCTS[conduct];
