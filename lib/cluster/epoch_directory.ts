@@ -116,8 +116,10 @@ export class EpochDirectory {
       // Another node was first, and may have tidied up.
       const names = await files.names(this.path);
       const [highest = 0] = epochsIn(names);
-      if (highest < own.epoch && names.includes(aside)) throw error;
-      return false;
+      if (highest >= own.epoch || !names.includes(aside)) return false;
+      // On a full disk each attempt would leave one.
+      await files.removeTree(path).catch(() => {});
+      throw error;
     }
     await files.sync(this.path);
     // The epoch may have been superseded, settled and removed meanwhile.
@@ -135,9 +137,15 @@ export class EpochDirectory {
     const { files } = this;
     const directory = this.#pathOf(epoch);
     const aside = `${directory}/.${name}.new`;
-    await files.write(aside, text);
-    await files.sync(aside);
-    await files.rename(aside, `${directory}/${name}`);
+    try {
+      await files.write(aside, text);
+      await files.sync(aside);
+      await files.rename(aside, `${directory}/${name}`);
+    } catch (error) {
+      // On a full disk it would take the rest of the space.
+      await files.removeTree(aside).catch(() => {});
+      throw error;
+    }
     await files.sync(directory);
   }
 

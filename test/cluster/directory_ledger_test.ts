@@ -180,6 +180,37 @@ Deno.test("a rewritten journal keeps unreadable lines", pure, async () => {
   assertEquals([peers.map(({ monName }) => monName), unread], [["c1", "c3"], 1]);
 });
 
+Deno.test("a full disk gets back what an attempt has written", pure, async () => {
+  const world = new World();
+  const files = world.storage.filesOf("x");
+  const full = () => {
+    // The disk takes a part of a file, and fails.
+    world.storage.lateFault = (operation) =>
+      operation === "write" || operation === "append"
+        ? new Error("No space left on device (os error 28)")
+        : undefined;
+  };
+  const a = world.ledger("a");
+  full();
+  for (let attempt = 0; attempt < 3; attempt++) {
+    await assertRejects(() => world.take(a, "a"), LedgerError, "No space left");
+  }
+  assertEquals(await files.names(DIRECTORY), []);
+  world.storage.lateFault = () => undefined;
+  await world.take(a, "a");
+  full();
+  // The first one may leave half a line, so that the second one writes the journal anew.
+  for (let attempt = 0; attempt < 2; attempt++) {
+    await assertRejects(() => a.put([peer("c1")]), LedgerError, "No space left");
+  }
+  assertEquals((await files.names(`${DIRECTORY}/epoch.1`)).sort(), ["journal", "owner"]);
+  world.storage.lateFault = () => undefined;
+  await a.put([peer("c1")]);
+  const b = world.ledger("b");
+  await world.take(b, "b");
+  assertEquals(await pendingNames(b), ["c1"]);
+});
+
 Deno.test("a journal that is mostly superseded is rewritten", pure, async () => {
   const world = new World();
   const a = world.ledger("a");

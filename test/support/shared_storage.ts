@@ -99,6 +99,12 @@ export class SharedStorage {
       rename: (from, to) => call("rename", to, () => this.#rename(from, to)),
       // File by file: others see, and may rename, what is left.
       removeTree: async (path) => {
+        if (this.#file(path) !== undefined) {
+          return await call("unlink", path, () => {
+            const { parent, name } = this.#locate(path);
+            parent.names.delete(name);
+          });
+        }
         const names = await call("names", path, () => [...this.#directory(path).names.keys()]);
         for (const name of names) {
           await call("unlink", `${path}/${name}`, () => this.#directory(path).names.delete(name));
