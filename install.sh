@@ -162,8 +162,11 @@ build() {
   folder=$(folder_of "$arch")
   toolchain "$arch"
   say "Building $folder/rpc.statd"
-  (flock 9; compile "$folder" "$arch") 9>"$tools/build-lock"
-  if [[ $arch == "$machine" ]]; then make_completion; fi
+  (
+    flock 9
+    compile "$folder" "$arch"
+    if [[ $arch == "$machine" ]]; then make_completion; fi
+  ) 9>"$tools/build-lock"
 }
 
 make_completion() {
