@@ -223,11 +223,16 @@ export class Notices {
     }
     // Limits how many kept notices one source can cause by implausible states.
     if (found.unconfirmed.size > 0) spent(INQUIRY_MS);
-    const isOver = () => {
+    const isDecided = () => {
       const isOpen = found.unverified.length + found.unconfirmed.size > 0;
       return wasComplete && found.judged.size > 0 && !isOpen;
     };
-    const keep = () => this.#keep(heard, found);
+    // A host with several addresses may be monitored by others than the source's: its name tells which.
+    const isOver = () => isDecided() && this.#isKnown(heard.mon_name);
+    const keep = () => {
+      const passing = this.#keep(heard, found);
+      return passing === "no room" && isDecided() ? "over" : passing;
+    };
     if (judging === "done") return isOver() ? "over" : keep();
     // While something can be learned, the notice has to be kept before the first await.
     const isKept = wasComplete ? undefined : this.#keep(heard, found, judging);
@@ -235,6 +240,13 @@ export class Notices {
       if (this.#judge.isStopped) return "no room";
       return isKept ?? (isOver() ? "over" : keep());
     });
+  }
+
+  /** Whether a name or address is that of a monitored peer, and so all its addresses are known. */
+  #isKnown(name: string): boolean {
+    const { directory, list } = this.parts;
+    for (const peer of directory.known(name)) if (list.has(peer)) return true;
+    return false;
   }
 
   #keep(heard: Heard, found: Found, judging?: Promise<void>): Passing {

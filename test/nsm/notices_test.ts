@@ -88,7 +88,7 @@ Deno.test(
     await settle();
     const asked = resolver.asked.length;
     notify("nodeb.example.net", "10.0.0.2", 5);
-    notify("whatever", "fd77::2", 7);
+    notify("NODEB", "fd77::2", 7);
     await settle();
     assertEquals(called, ["nodeb 5", "nodeb 7"]);
     assertEquals(resolver.asked.length, asked);
@@ -104,6 +104,33 @@ Deno.test("take() asks the name service if known facts do not decide", pure, asy
   await settle();
   assertEquals(called, ["10.0.0.2 5"]);
 });
+
+Deno.test("matching: a name that is new stands for all addresses of its host", pure, async () => {
+  const { resolver, called, notify, settle } = setUp("10.0.0.2", "10.0.0.3");
+  resolver.addHost("srv-a.example.net", ["10.0.0.2"]);
+  resolver.addHost("srv-b.example.net", ["10.0.0.3"]);
+  await settle();
+  resolver.addHost("srv.example.net", ["10.0.0.2", "10.0.0.3"]);
+  notify("srv.example.net", "10.0.0.2", 5);
+  assertEquals(called, ["10.0.0.2 5"], "nobody waits for the name service");
+  await settle();
+  assertEquals(called, ["10.0.0.2 5", "10.0.0.3 5"]);
+  notify("srv", "10.0.0.2", 5);
+  await settle();
+  assertEquals(called.length, 2);
+});
+
+Deno.test(
+  "matching: beyond the limit, a notice that its source decides is taken",
+  pure,
+  async () => {
+    const addresses = Array.from({ length: 300 }, (_, i) => `10.0.${i >> 8}.${i & 0xff}`);
+    const { called, notify, settle, directory } = setUp(...addresses);
+    while (!directory.isComplete) await settle();
+    for (const address of addresses) assertEquals(notify(`name of ${address}`, address, 5), true);
+    assertEquals(called.length, 300);
+  },
+);
 
 Deno.test("take() passes a state on once, and any other state again", pure, () => {
   const { called, notify } = setUp("nodeb");
