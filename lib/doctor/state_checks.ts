@@ -11,6 +11,8 @@ import { shellWord } from "./remedies.ts";
 
 /** Begin of the daemon's words for a state number that it may not read. */
 const NUMBER_UNREAD = "The state number cannot be read";
+/** Begin of the daemon's words for a list that it cannot write. */
+const CANNOT_WRITE = /^(?:told peers stay on the notify list: )?Cannot write /;
 /** Part of the daemon's words for a full disk, which another check is about. */
 const NO_ROOM = "No space left";
 const OWNER_WRITE_SEARCH = 0o300;
@@ -142,10 +144,10 @@ function checkWritable(examiner: Examiner): Finding[] {
   }
   const report = reportOf(examiner);
   const told = report?.degraded.find((reason) =>
-    reason.startsWith("Cannot write ") && !reason.includes(NO_ROOM)
+    CANNOT_WRITE.test(reason) && !reason.includes(NO_ROOM)
   );
   // Another check is about lists of another user.
-  const isOwner = infoOf(layout.monitorList).uid === report?.uid;
+  const isOwner = lists.every((path) => infoOf(path).uid === report?.uid);
   if (told === undefined || !isOwner) return [];
   const paths = lists.map(shellWord).join(" ");
   return notWritable(

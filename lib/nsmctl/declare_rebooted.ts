@@ -6,7 +6,7 @@ import { type Command, Status, TIMEOUT_OPTION } from "./command.ts";
 import { choosePeers } from "./chosen_peers.ts";
 import type { Peer } from "./peers.ts";
 import { unreachable } from "./state_directory.ts";
-import { examineHost } from "./reach_host.ts";
+import { signOfLife } from "./reach_host.ts";
 import { readRoster } from "./roster.ts";
 import { shown } from "./text.ts";
 import { ownUser } from "./session.ts";
@@ -30,7 +30,8 @@ export const declareRebooted: Command = {
   details: [
     "The lock manager is told that HOST has rebooted. If HOST still runs, its " +
     "locks are lost while it believes to hold them: files may be damaged.",
-    "HOST is probed first. One whose status monitor answers is alive, and is left alone.",
+    "HOST is probed first, at the addresses of its name and those it is known by. One whose rpcbind or " +
+    "status monitor answers is alive, and is left alone; so is one of which that cannot be told.",
     "Exit status: 0; 1 if it is not monitored, it answers, the lock manager refused, or you answered " +
     "no; 3 if no daemon runs.",
   ],
@@ -59,10 +60,19 @@ export const declareRebooted: Command = {
       const names = peers.map(({ monName }) => shown(monName)).join(", ");
       return complain(`${shown(given.operands[0]!)} is several hosts: ${names}`, Status.PROBLEM);
     }
-    const peer = peers[0]?.monName ?? given.operands[0]!;
+    const chosen = peers[0]!;
+    const peer = chosen.monName;
     if (!given.has("even-if-alive")) {
-      const { probes } = await examineHost(peer, PROBE_TIMEOUT_MS);
-      const alive = probes.find(({ nullMs }) => nullMs !== undefined);
+      const alive = await signOfLife(chosen, PROBE_TIMEOUT_MS);
+      if (typeof alive === "string") {
+        return complain(
+          `whether ${
+            shown(peer)
+          } is alive cannot be told, since it has no known address: ${alive}. ` +
+            "Nothing was done; --even-if-alive does it anyway",
+          Status.PROBLEM,
+        );
+      }
       if (alive !== undefined) {
         const state = alive.state === undefined ? "" : ` (state ${alive.state})`;
         return complain(

@@ -43,6 +43,7 @@ export const forget: Command = {
   details: [
     "With both options, peers that match both, also monitored ones. A monitored peer may hold locks, " +
     "however old its record is: otherwise name it.",
+    "Where no name of several exists, the name service is not believed, and nobody is forgotten.",
     "A record dated before 2000 or in the future has no usable age: it is named and kept.",
     "The lock manager keeps the locks of a forgotten host; declare-rebooted has them dropped.",
     "HOST is a name or an address, and may have * and ?.",
@@ -114,7 +115,7 @@ async function choose(
     return false;
   });
   const isWhole = isAllRead && unknown.length === 0;
-  if (given.has("unresolvable")) return { chosen: await unresolvable(old), isWhole };
+  if (given.has("unresolvable")) return { chosen: await unresolvable(old, all), isWhole };
   if (ageMs === undefined) return { chosen: old, isWhole };
   const chosen = old.filter(({ isMonitored }) => !isMonitored);
   const kept = old.length - chosen.length;
@@ -129,15 +130,28 @@ async function choose(
   return { chosen, isWhole };
 }
 
-/** Peers whose names do not exist; a name without an answer counts as existing. */
-async function unresolvable(peers: readonly Peer[]): Promise<Peer[]> {
+/**
+ * Those of the peers whose names do not exist; a name without an answer counts as existing.
+ *
+ * @throws {Error} When none of several names exists: a name service without its zones says so of all.
+ */
+async function unresolvable(peers: readonly Peer[], all: readonly Peer[]): Promise<Peer[]> {
   const resolver = hostResolver({ addressesOfName, nameOfAddress }, systemClock);
-  const found = await Promise.all(peers.map(async (peer) => {
-    if (normaliseAddress(peer.monName) !== undefined) return undefined;
-    const { outcome } = await resolver.addressesOf(peer.monName);
-    return outcome === "notFound" ? peer : undefined;
-  }));
-  return found.filter((peer) => peer !== undefined);
+  const isNamed = ({ monName }: Peer) => normaliseAddress(monName) === undefined;
+  const isGone = async ({ monName }: Peer) =>
+    (await resolver.addressesOf(monName)).outcome === "notFound";
+  const named = peers.filter(isNamed);
+  const gone = await Promise.all(named.map(isGone));
+  const lost = named.filter((_, at) => gone[at]);
+  if (lost.length === 0) return lost;
+  const others = all.filter((peer) => isNamed(peer) && !named.includes(peer));
+  const isTrusted = gone.includes(false) || (await Promise.all(others.map(isGone))).includes(false);
+  const asked = named.length + others.length;
+  if (isTrusted || asked === 1) return lost;
+  throw new Error(
+    `None of ${plural(asked, "name")} has an address, as if the name service did not work: ` +
+      "getent hosts NAME asks it. Name a HOST to forget it all the same",
+  );
 }
 
 /** Removes peers from both lists; through the daemon if one runs, so that it forgets them too. */

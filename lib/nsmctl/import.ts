@@ -57,6 +57,12 @@ export const importRecords: Command = {
       return Status.USAGE;
     }
     const path = given.operands[0]!;
+    if (list === "notify" && isOwn(path, session.stateDirectoryPath)) {
+      complain(
+        `${shown(path)} is our own: its peers would be told of a reboot that did not happen`,
+      );
+      return Status.PROBLEM;
+    }
     let found: ForeignRecords;
     try {
       found = readForeignRecords(new RealFileSystem(), path, ownName());
@@ -80,6 +86,21 @@ export const importRecords: Command = {
 
 function isList(text: string): text is List {
   return (LISTS as readonly string[]).includes(text);
+}
+
+/** Whether a path leads to our state directory or one of its lists. */
+function isOwn(path: string, stateDirectory: string): boolean {
+  const { directory, monitorList, notifyList } = layoutOf(stateDirectory);
+  const inode = (folder: string) => {
+    try {
+      const { dev, ino } = Deno.statSync(folder);
+      return `${dev} ${ino}`;
+    } catch {
+      return undefined; // the import reports it
+    }
+  };
+  const own = inode(path);
+  return own !== undefined && [directory, monitorList, notifyList].map(inode).includes(own);
 }
 
 /** Name of this host, for records without a my_name. */

@@ -61,8 +61,7 @@ export const notify: Command = {
     }
     const reader = new StateReader(stateDirectoryPath);
     reader.notifyCount(); // fails for a directory that is no state directory
-    const stateNumber = reader.stateNumber();
-    if (stateNumber === undefined) {
+    if (reader.stateNumber() === undefined) {
       throw new Error("No state number exists yet: start statd first");
     }
     const asked = isPending ? [] : await recordsOf(given.operands, given.get("name"), session);
@@ -71,6 +70,8 @@ export const notify: Command = {
     // Read errors of the list are reported with --pending only, where the list decides who is told.
     const log = isPending ? makeLog("warning", [stderrSink("plain", programName)]) : SILENT_LOG;
     const store = openNotifyStore(stateDirectoryPath, { log });
+    // What the daemon tells: odd, and not below a number that was used before.
+    const stateNumber = store.stateNumber();
     const waiting = store.load();
     const records = isPending ? waiting : asked;
     if (records.length === 0) terminal.print("No peer is to be notified.\n");

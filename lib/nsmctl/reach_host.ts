@@ -10,6 +10,7 @@ import { systemClock } from "../platform/clock.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { type Command, Status } from "./command.ts";
 import { openOwnCalls } from "./own_calls.ts";
+import type { Peer } from "./peers.ts";
 import { type Probe, probe, type Verdict, verdictOf } from "./probe.ts";
 import type { Session } from "./session.ts";
 import { type Column, renderTable } from "./table.ts";
@@ -88,21 +89,44 @@ export async function examineHost(host: string, timeoutMs: number): Promise<Host
     return { host, verdict: "unreachable", lookupFault, probes: [], reverse: [] };
   }
   const { canonicalName, addresses } = found.value;
+  const probes = await probeAll(addresses, timeoutMs);
+  const reverse = await Promise.all(addresses.map((address) => reverseOf(resolver, address)));
+  return { host, verdict: verdictOf(probes), canonicalName, probes, reverse };
+}
+
+/** Probes addresses over UDP and TCP. */
+async function probeAll(addresses: readonly string[], timeoutMs: number): Promise<Probe[]> {
   const calls = openOwnCalls();
   try {
     const routes = addresses.flatMap((address) =>
       (["udp", "tcp"] as const).map((transport) => ({ address, transport }))
     );
-    const probes = await Promise.all(
+    return await Promise.all(
       routes.map(({ address, transport }) =>
         probe(calls, systemClock, address, transport, Deno.hostname(), timeoutMs)
       ),
     );
-    const reverse = await Promise.all(addresses.map((address) => reverseOf(resolver, address)));
-    return { host, verdict: verdictOf(probes), canonicalName, probes, reverse };
   } finally {
     await calls.close();
   }
+}
+
+/**
+ * Sign of life of a peer at an address that its name has now, or that it is known by: an answer of its
+ * rpcbind or its status monitor. A text: why that cannot be told.
+ */
+export async function signOfLife(
+  { monName, addresses: known }: Pick<Peer, "monName" | "addresses">,
+  timeoutMs: number,
+): Promise<Probe | string | undefined> {
+  const resolver = hostResolver({ addressesOfName, nameOfAddress }, systemClock);
+  const found = await resolver.addressesOf(monName);
+  const named = found.outcome === "found" ? found.value.addresses : [];
+  const addresses = [...new Set([...named, ...known])];
+  if (addresses.length === 0 && found.outcome === "tryLater") return found.reason;
+  const probes = await probeAll(addresses, timeoutMs);
+  return probes.find(({ nullMs }) => nullMs !== undefined) ??
+    probes.find(({ rpcbindMs }) => rpcbindMs !== undefined);
 }
 
 /** Name of an address, and whether it resolves back. */

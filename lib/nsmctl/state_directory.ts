@@ -7,6 +7,8 @@ import type { Log } from "../log.ts";
 import { type PeerFacts, StoreError } from "../nsm/ports.ts";
 import type { DatedRecord } from "./peers.ts";
 import { asOwner } from "../platform/as_owner.ts";
+import { systemClock } from "../platform/clock.ts";
+import { isReaderGone, STDOUT } from "../platform/descriptors.ts";
 import { DAEMON_UMASK, dropPrivileges } from "../platform/privileges.ts";
 import { watchDirectories } from "../platform/watch.ts";
 import { reasonOf } from "../reason.ts";
@@ -178,15 +180,29 @@ export interface StateChange {
   readonly paths: readonly string[];
 }
 
+/** Interval of looks whether somebody still reads standard output, in ms. */
+const READER_LOOK_MS = 1_000;
+
+/** Ends the watching when nobody reads standard output any more, as `head` after some lines. */
+function endWithReader(watcher: Deno.FsWatcher): Disposable {
+  const look = () => {
+    if (isReaderGone(STDOUT)) watcher.close();
+    else cancel = systemClock.startTimer(READER_LOOK_MS, look);
+  };
+  let cancel = systemClock.startTimer(READER_LOOK_MS, look);
+  return { [Symbol.dispose]: () => cancel() };
+}
+
 /**
  * Changes of both lists and of the state number, from the first call of the iterator's `next` on;
- * changes are queued while the caller is busy.
+ * changes are queued while the caller is busy. They end when nobody reads standard output any more.
  *
  * @throws {Error} When a directory is missing, or no thread can be started.
  */
 export async function* waitForChange(layout: Layout): AsyncGenerator<StateChange> {
   const { directory, monitorList, notifyList } = layout;
   using watcher = watchDirectories([directory, monitorList, notifyList]);
+  using _reader = endWithReader(watcher);
   for await (const event of watcher) {
     if (event.kind === "access") continue;
     if (event.flag === "rescan") yield { paths: [] };

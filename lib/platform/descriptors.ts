@@ -25,6 +25,7 @@ const PATH_MAX_BYTES = 4096;
 /** Usual limit of open files: INR_OPEN_CUR of Linux. */
 const USUAL_OPEN_MAX = 1024;
 /** Highest standard descriptor. */
+export const STDOUT = 1;
 export const STDERR = 2;
 
 /** Opens a file for reading and writing. */
@@ -43,6 +44,14 @@ export function duplicate(fd: number, onto: number, isInherited: boolean): void 
 }
 
 const POLLOUT = 4;
+/** Events that poll(2) reports without being asked: POLLERR, POLLHUP, POLLNVAL. */
+const GONE = 0x38;
+
+/** Whether nobody can read what is written to a descriptor: its pipe, socket or terminal was closed. */
+export function isReaderGone(fd: number): boolean {
+  const polled = new Int32Array([fd, 0]);
+  return libc().poll(polled, 1n, 0) > 0 && ((polled[1]! >> 16) & GONE) !== 0;
+}
 
 /** Polls for writing, for at most `waitMs`; a writable pipe takes at least 4096 bytes. */
 export function isWritable(fd: number, waitMs: number): boolean {

@@ -108,9 +108,9 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
     if (unread > 0) {
       degraded.push(`files of records that cannot be read, peers not monitored: ${unread}`);
     }
-    degraded.push(...seenFaults(facts.healthLook), ...outsideFaults(monitor));
     monitor.store.recheck();
     const storeFault = monitor.store.fault ?? facts.healthLook.writingFault;
+    degraded.push(...seenFaults(facts.healthLook, storeFault), ...outsideFaults(monitor));
     const storeFaults = storeFault === undefined ? [] : [storeFault];
     let stateNumber = -1;
     try {
@@ -155,8 +155,12 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
 }
 
 /** Faults found by the periodic look at this host. */
-function seenFaults({ addressFault, recordsMissing }: HealthLook): string[] {
+function seenFaults(look: HealthLook, storeFault: string | undefined): string[] {
+  const { addressFault, recordsMissing, notifyListFault } = look;
   return [
+    ...(notifyListFault === undefined || storeFault !== undefined
+      ? []
+      : [`told peers stay on the notify list: ${notifyListFault}`]),
     ...(addressFault === undefined ? [] : [addressFault]),
     ...(recordsMissing === 0
       ? []

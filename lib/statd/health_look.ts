@@ -46,6 +46,8 @@ export interface HealthLookParts extends BootLookParts {
   readonly countMissing: () => Promise<number | undefined>;
   /** Why records cannot be written, without writing any; never rejects. */
   readonly writingFault: () => Promise<string | undefined>;
+  /** Why told peers cannot be removed from the notify list; never rejects. */
+  readonly notifyListFault: () => Promise<string | undefined>;
   readonly reviewRegistration: () => Promise<void>;
   readonly registrationFault: () => string | undefined;
 }
@@ -61,6 +63,7 @@ export class HealthLook {
   #ownFault: string | undefined;
   #recordsMissing = 0;
   #writingFault: string | undefined;
+  #notifyListFault: string | undefined;
   #askingDisk: Promise<void> | undefined;
   #peersNotTold = 0;
   #notifyListFault: string | undefined;
@@ -101,6 +104,11 @@ export class HealthLook {
   /** Why records cannot be written, although no call has tried. */
   get writingFault(): string | undefined {
     return this.#writingFault;
+  }
+
+  /** Why told peers cannot be removed from the notify list. */
+  get notifyListFault(): string | undefined {
+    return this.#notifyListFault;
   }
 
   /** Peers to be told of our reboot while no sm-notify runs. */
@@ -224,6 +232,7 @@ export class HealthLook {
 
   async #lookAtWriting(): Promise<void> {
     this.#writingFault = await this.#parts.writingFault();
+    this.#notifyListFault = await this.#parts.notifyListFault();
   }
 
   /** Waits for a question, for LOOK_MS at most. */

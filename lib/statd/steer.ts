@@ -36,6 +36,7 @@ interface SteeringParts {
 export function steer(parts: SteeringParts) {
   const { acquired, monitor, registrar, callPeer, kept, settings, recent, log, tell, history } =
     parts;
+  const layout = layoutOf(settings.stateDirectoryPath);
   const drops = new DatagramDrops(acquired.server.datagrams.map(({ local }) => local.port));
   const facts = {
     ...acquired,
@@ -60,7 +61,8 @@ export function steer(parts: SteeringParts) {
       bootedAt: acquired.bootedAt,
       bound: acquired.server.bound,
       countMissing: kept.countMissing,
-      writingFault: () => writingFault(acquired.volatile, settings.stateDirectoryPath),
+      writingFault: () => writingFault(acquired.volatile, layout.monitorList),
+      notifyListFault: () => writingFault(acquired.volatile, layout.notifyList),
       reviewRegistration: () => registrar.review(),
       registrationFault: () => registrar.fault,
     }),
@@ -69,9 +71,8 @@ export function steer(parts: SteeringParts) {
 }
 
 /** Why records cannot be written; never rejects. A daemon without a directory says so from its start. */
-async function writingFault(volatile: string | undefined, directory: string) {
+async function writingFault(volatile: string | undefined, list: string) {
   if (volatile !== undefined) return undefined;
-  const { monitorList } = layoutOf(directory);
-  const reason = await backgroundFiles.writingFault(monitorList).catch(reasonOf);
-  return reason === undefined ? undefined : `Cannot write "${monitorList}": ${reason}`;
+  const reason = await backgroundFiles.writingFault(list).catch(reasonOf);
+  return reason === undefined ? undefined : `Cannot write "${list}": ${reason}`;
 }

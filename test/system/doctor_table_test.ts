@@ -149,6 +149,13 @@ const FAULTS: readonly Fault[] = [
   },
   {
     finding: "state-not-writable",
+    title: "the notify list is immutable",
+    plant: ({ sh }) => sh(`chattr +i ${STATE}/sm.bak`),
+    shows: /^[^ ]*i[^ ]* .*\/sm\.bak$/m,
+    byHand: ({ sh }) => sh(`chattr -i ${STATE}/sm.bak`),
+  },
+  {
+    finding: "state-not-writable",
     title: "nobody but root may pass the state directory",
     plant: ({ sh }) => sh(`chmod 700 ${STATE}`),
   },
@@ -929,8 +936,6 @@ const FAULTS: readonly Fault[] = [
 
 /** Planted errors that only doctor looks for: the daemon has no part in them, or works without. */
 const SEEN_BY_DOCTOR: readonly string[] = [
-  "the notify list is removed",
-  "the notify list is given to root",
   "a record belongs to root, beside what is no record",
   "sm-notify is stopped by a signal",
   "rpcbind listens on loopback alone",

@@ -38,6 +38,11 @@ systemTest(
     assertEquals((await host.run("import", "--as", "monitor", "/run/lists.jsonl")).code, 0);
     assertEquals(await names("sm"), ["client.example.net", "old.example.net"]);
     await host.startStatd();
+    for (const own of ["/var/lib/nfs", "/var/lib/nfs/sm", "/proc/self/root/var/lib/nfs/sm.bak/."]) {
+      const { code, stderr } = await host.run("import", own);
+      assertEquals(code, 1);
+      assertMatch(stderr, /is our own: its peers would be told of a reboot that did not happen/);
+    }
     const refused = await host.run("import", "--as", "monitor", "/run/lists.jsonl");
     assertEquals(refused.code, 1);
     assertMatch(refused.stderr, /stop it first, or import with --as notify/);

@@ -14,7 +14,7 @@ import {
   OWN_ADDRESS,
   STATD_PORT,
 } from "../support/nsmctl_host.ts";
-import { eventually } from "../support/patience.ts";
+import { eventually, inTime } from "../support/patience.ts";
 import { readMetrics } from "../support/prometheus_text.ts";
 import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
 import { pathOf, SCRIPT, TAB, TypedShell } from "../support/typed_shell.ts";
@@ -346,7 +346,20 @@ nsmctlTest("forget changes memory and disk, or the disk alone", async (host) => 
     assertEquals((await host.run("forget", "--yes", "--older-than", "30d")).code, 1);
     assertEquals((await host.run("forget", "--yes", "live")).code, 0);
     await host.putRecord("sm.bak", "nowhere.example.net");
+    await host.putRecord("sm.bak", "gone.example.net");
+    const doubted = await host.run("forget", "--yes", "--unresolvable");
+    assertEquals(doubted.code, 1);
+    assertMatch(
+      doubted.stderr,
+      /None of 2 names has an address, as if the name service did not work/,
+    );
+    await host.putRecord("sm.bak", "peer");
     assertEquals((await host.run("forget", "--yes", "--unresolvable")).code, 0);
+    assertEquals(await names(), [PEER, "peer"]);
+    await host.putRecord("sm.bak", "nowhere.example.net");
+    assertEquals((await host.run("forget", "--yes", "peer")).code, 0);
+    const last = await host.run("forget", "--yes", "--unresolvable");
+    assertEquals(last.code, 0, "one name alone may be that of a host that is gone");
     assertEquals(await files(), `sm/${PEER}\n`);
     assertEquals((await host.run("forget", "--yes")).code, 2);
     assertEquals((await host.run("forget", "--yes", "--older-than", "soon")).code, 2);
@@ -403,6 +416,19 @@ nsmctlTest("notify tells a peer now, and takes it off the notify list", async (h
   assertEquals((await listed(host)).peers, []);
   const failed = await host.run("notify", "--timeout", "0.5", "nowhere.example.net");
   assertEquals(failed.code, 1);
+
+  await host.host.write(`${STATE}/state`, new Uint8Array(Int32Array.of(6).buffer));
+  assertEquals((await host.run("notify", OWN_ADDRESS)).code, 0);
+  await host.statd!.line(/SM_NOTIFY of "me.example.net" state 7 /); // as the daemon tells it
+});
+
+nsmctlTest("what follows changes ends when nobody reads them any more", async (host) => {
+  await host.startStatd();
+  for (const command of ["watch", "events --follow", "-L"]) {
+    const script = `${OUR_NSMCTL} ${command} | head -n 1`;
+    const { code, stdout } = await inTime(command, host.host.run("sh", "-c", script));
+    assertEquals([code, stdout.split("\n").length], [0, 2], command);
+  }
 });
 
 nsmctlTest(
@@ -467,6 +493,18 @@ nsmctlTest("operator D5: declare-rebooted leaves an answering host alone", async
   assertMatch(stderr, /10\.99\.0\.1 ANSWERS at 10\.99\.0\.1 .*--even-if-alive/);
   const forced = await host.run("declare-rebooted", "--yes", "--even-if-alive", OWN_ADDRESS);
   assertMatch(forced.stdout, /monitored still; nsmctl forget 10\.99\.0\.1/);
+
+  // A name that has gone meanwhile proves nothing about a host whose address is known.
+  const name = `${Deno.hostname()}.example.net`;
+  await host.agent.datagram(message(mon({ monName: name })), STATD);
+  await eventually(
+    "its address is known",
+    async () => (await host.run("list", name)).stdout.includes(OWN_ADDRESS),
+  );
+  await host.host.write("/etc/hosts", "127.0.0.1 localhost\n");
+  const nameless = await host.run("declare-rebooted", "--yes", name);
+  assertEquals(nameless.code, 1);
+  assertMatch(nameless.stderr, /ANSWERS at 10\.99\.0\.1 /);
 });
 
 nsmctlTest("metrics can be read over TCP and from a Unix socket", async (host) => {
