@@ -82,9 +82,13 @@ export function innerId(pid: number): number | undefined {
   return ids === undefined ? undefined : Number(ids.at(-1));
 }
 
-/** Unit of systemd that a process belongs to, from its control group; undefined if there is none. */
+/** Unit of systemd that a process belongs to; undefined if there is none. */
 export function unitOf(pid: number): string | undefined {
-  const group = readableText(`/proc/${pid}/cgroup`) ?? "";
+  return unitIn(readableText(`/proc/${pid}/cgroup`) ?? "");
+}
+
+/** {@link unitOf} in the text of /proc/PID/cgroup: the outermost service or scope of a control group. */
+export function unitIn(group: string): string | undefined {
   return /\/([^/\n]+\.(?:service|scope))(?:\/[^\n]*)?$/m.exec(group)?.[1];
 }
 
