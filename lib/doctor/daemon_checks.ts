@@ -6,6 +6,7 @@ import {
   directoryOf,
   freePort,
   holderOfPort,
+  isContained,
   neighboursNamed,
   type Process,
   processOf,
@@ -168,7 +169,10 @@ function checkNamespace(examiner: Examiner): Checked {
     what: "The status monitor runs in another network namespace.",
     evidence: `process ${report.pid} is in ${report.networkNamespace}, we are in ${own}`,
     fix: "start statd where the mounts and exports are, or use another state directory there",
-    commands: [...endProcess(report.pid), ...examiner.remedies.startStatd()],
+    // The daemon of a container is the container's.
+    commands: isContained(report.pid)
+      ? []
+      : [...endProcess(report.pid), ...examiner.remedies.startStatd()],
   })];
 }
 
