@@ -62,26 +62,8 @@ export const declareRebooted: Command = {
     }
     const chosen = peers[0]!;
     const peer = chosen.monName;
-    if (!given.has("even-if-alive")) {
-      const alive = await signOfLife(chosen, PROBE_TIMEOUT_MS);
-      if (typeof alive === "string") {
-        return complain(
-          `whether ${
-            shown(peer)
-          } is alive cannot be told, since it has no known address: ${alive}. ` +
-            "Nothing was done; --even-if-alive does it anyway",
-          Status.PROBLEM,
-        );
-      }
-      if (alive !== undefined) {
-        const state = alive.state === undefined ? "" : ` (state ${alive.state})`;
-        return complain(
-          `${shown(peer)} ANSWERS at ${alive.address}${state}: it is alive, and files may be ` +
-            "damaged. Nothing was done; --even-if-alive does it anyway",
-          Status.PROBLEM,
-        );
-      }
-    }
+    const objection = given.has("even-if-alive") ? undefined : await objectionTo(chosen);
+    if (objection !== undefined) return complain(objection, Status.PROBLEM);
     if (!given.has("yes")) {
       const question = `Have all locks of ${shown(peer)} dropped, as if it had rebooted?`;
       const answer = terminal.confirm(question);
@@ -104,3 +86,16 @@ export const declareRebooted: Command = {
     return told === count ? Status.OK : Status.PROBLEM;
   },
 };
+
+/** Why nothing is done: the peer is alive, or it cannot be told whether it is. */
+async function objectionTo(peer: Peer): Promise<string | undefined> {
+  const alive = await signOfLife(peer, PROBE_TIMEOUT_MS);
+  if (alive === undefined) return undefined;
+  const name = shown(peer.monName);
+  const how = "Nothing was done; --even-if-alive does it anyway";
+  if (typeof alive === "string") {
+    return `whether ${name} is alive cannot be told, since it has no known address: ${alive}. ${how}`;
+  }
+  const state = alive.state === undefined ? "" : ` (state ${alive.state})`;
+  return `${name} ANSWERS at ${alive.address}${state}: it is alive, and files may be damaged. ${how}`;
+}

@@ -319,7 +319,8 @@ const SCREENS: Readonly<Record<string, Screen>> = {
       terminal.print(linesFor(firewall, ports));
     }
   },
-  import: (terminal) => ofFolder(terminal, importRecords, [], ["dry-run"]),
+  import: (terminal) =>
+    inFolder((other) => ofFolder(terminal, importRecords, [other], ["dry-run"])),
   export: (terminal) => ofFolder(terminal, exportRecords, []),
   async repair(terminal) {
     await inFolder(async (folder) => {
