@@ -156,11 +156,11 @@ export function statusReporter(facts: DaemonFacts): () => StatusReport {
 
 /** Faults found by the periodic look at this host. */
 function seenFaults(look: HealthLook, storeFault: string | undefined): string[] {
-  const { addressFault, recordsMissing, notifyListFault } = look;
+  const { addressFault, recordsMissing, notifyListFault, notifyWritingFault } = look;
   return [
-    ...(notifyListFault === undefined || storeFault !== undefined
+    ...(notifyWritingFault === undefined || (notifyListFault ?? storeFault) !== undefined
       ? []
-      : [`told peers stay on the notify list: ${notifyListFault}`]),
+      : [`told peers stay on the notify list: ${notifyWritingFault}`]),
     ...(addressFault === undefined ? [] : [addressFault]),
     ...(recordsMissing === 0
       ? []

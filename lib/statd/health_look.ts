@@ -47,7 +47,7 @@ export interface HealthLookParts extends BootLookParts {
   /** Why records cannot be written, without writing any; never rejects. */
   readonly writingFault: () => Promise<string | undefined>;
   /** Why told peers cannot be removed from the notify list; never rejects. */
-  readonly notifyListFault: () => Promise<string | undefined>;
+  readonly notifyWritingFault: () => Promise<string | undefined>;
   readonly reviewRegistration: () => Promise<void>;
   readonly registrationFault: () => string | undefined;
 }
@@ -63,7 +63,7 @@ export class HealthLook {
   #ownFault: string | undefined;
   #recordsMissing = 0;
   #writingFault: string | undefined;
-  #notifyListFault: string | undefined;
+  #notifyWritingFault: string | undefined;
   #askingDisk: Promise<void> | undefined;
   #peersNotTold = 0;
   #notifyListFault: string | undefined;
@@ -107,8 +107,8 @@ export class HealthLook {
   }
 
   /** Why told peers cannot be removed from the notify list. */
-  get notifyListFault(): string | undefined {
-    return this.#notifyListFault;
+  get notifyWritingFault(): string | undefined {
+    return this.#notifyWritingFault;
   }
 
   /** Peers to be told of our reboot while no sm-notify runs. */
@@ -232,7 +232,7 @@ export class HealthLook {
 
   async #lookAtWriting(): Promise<void> {
     this.#writingFault = await this.#parts.writingFault();
-    this.#notifyListFault = await this.#parts.notifyListFault();
+    this.#notifyWritingFault = await this.#parts.notifyWritingFault();
   }
 
   /** Waits for a question, for LOOK_MS at most. */

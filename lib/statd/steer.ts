@@ -62,7 +62,7 @@ export function steer(parts: SteeringParts) {
       bound: acquired.server.bound,
       countMissing: kept.countMissing,
       writingFault: () => writingFault(acquired.volatile, layout.monitorList),
-      notifyListFault: () => writingFault(acquired.volatile, layout.notifyList),
+      notifyWritingFault: () => writingFault(acquired.volatile, layout.notifyList),
       reviewRegistration: () => registrar.review(),
       registrationFault: () => registrar.fault,
     }),
