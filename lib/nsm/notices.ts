@@ -101,10 +101,11 @@ export class Notices {
     const peer = nameKey(monitored.record.monName);
     // `enforce` has to wait for the peer's addresses.
     const isToBeLearned = sourceCheck() === "enforce" && directory.isUnresolved(peer);
-    if (!isToBeLearned) this.#undecided.learned(peer);
+    if (!isToBeLearned) this.#undecided.learned(peer, true);
   }
 
   #recall(monitored: Monitored): void {
+    if (this.#remembered.size === 0) return; // nearly always: a key costs time
     const ordinal = this.#remembered.get(registrationKey(monitored.record)) ?? 0;
     monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
   }

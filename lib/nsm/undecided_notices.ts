@@ -240,12 +240,12 @@ export class UndecidedNotices {
     }
   }
 
-  /** Judges kept notices for a peer whose addresses, or registrations, were just learned. */
-  learned(peer: string): void {
+  /** Judges kept notices for a peer whose addresses were just learned, or anew for one more registration. */
+  learned(peer: string, isAnew = false): void {
     const { list, directory } = this.parts;
     if (this.#kept.size === 0 || !list.has(peer)) return;
     for (const kept of this.#kept.of([peer, ...directory.aliasesOf(peer)])) {
-      if (kept.decided.has(peer)) continue;
+      if (kept.decided.has(peer) && !isAnew) continue;
       kept.decided.add(peer); // before the await, since this may be called again
       this.#work(kept, () => this.#judgeLate(kept, [peer]));
     }

@@ -326,9 +326,15 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: NOTICES,
-    from: "    if (!isToBeLearned) this.#undecided.learned(peer);\n",
+    from: "    if (!isToBeLearned) this.#undecided.learned(peer, true);\n",
     to: "",
     reason: "a notice is lost whose peer's record could not be read when it came",
+  },
+  {
+    file: NOTICES,
+    from: "this.#undecided.learned(peer, true);",
+    to: "this.#undecided.learned(peer);",
+    reason: "of several records of a peer that are read late, only the first one's notice is kept",
   },
   {
     file: NOTICES,

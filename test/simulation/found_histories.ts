@@ -1279,4 +1279,18 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 997965, turns: 13, kind: "forget", peer: "p4.site", also: "10.0.0.14" },
     { at: 1003141, kind: "register" },
   ], { syncsNames: true }),
+  "a notice while two records of its peer cannot be read": history(170006360, [
+    { at: 2569, kind: "mon", peer, by: 1, cookie: 0 },
+    { at: 20_950, kind: "mon", peer, by: 0, cookie: 2 },
+    {
+      at: 20_950,
+      kind: "disk",
+      ms: 47_023,
+      operation: "read",
+      reason: "Permission denied (os error 13)",
+      path: "/sm/",
+    },
+    { at: 34_391, kind: "killStatd", changes: 0 },
+    { at: 53_585, kind: "reboots", host, as: peer, from },
+  ], { sourceCheck: "off" }),
 };
