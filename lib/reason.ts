@@ -1,4 +1,4 @@
-/** Text of an error, for a line that says on what and why. */
+/** Text of an error, for a line that names the subject and the reason. */
 
 /** Message of an error, or the text of any other value that was thrown. */
 export function messageOf(error: unknown): string {

@@ -163,7 +163,7 @@ export class EpochDirectory {
     }
   }
 
-  /** Removes a directory, durably renamed first: nobody may find, or rename, a part of it. */
+  /** Removes a directory, durably renamed first, so that no node finds or renames a part of it. */
   async #removeTree(path: string): Promise<void> {
     const { files } = this;
     const old = `${this.path}/${OLD_PREFIX}${this.randomName()}`;

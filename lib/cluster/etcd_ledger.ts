@@ -255,8 +255,8 @@ export class EtcdLedger implements Ledger {
   }
 
   /**
-   * Requires the present epoch. An etcd that was restored, or begun anew, has no owner, or an earlier
-   * one of this node: then nobody has superseded it. @throws {SupersededError | LedgerError}
+   * Requires the present epoch. A restored or newly created etcd has no owner, or an earlier one of
+   * this node; then no other node has superseded it. @throws {SupersededError | LedgerError}
    */
   #requirePresent(found: readonly KeyValue[]): void {
     const { epoch, since, node } = this.#requireOwn();

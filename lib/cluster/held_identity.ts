@@ -276,7 +276,7 @@ export class HeldIdentity {
     const { by } = error;
     const { node, life } = this.own;
     const isHere = by?.node === node && by.life === life && !by.isReleased;
-    // This node serves it still: nobody is acknowledged before the new epoch is held.
+    // This node still serves the identity: no peer is acknowledged before the new epoch is held.
     if (isHere) this.#failed(`this node has acquired it again, as epoch ${by.epoch}`);
     else this.#superseded(error);
   }

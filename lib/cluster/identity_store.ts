@@ -41,7 +41,8 @@ export class IdentityStore implements MonitorStore {
   }
 
   put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void> {
-    // Nothing is written for a peer that is refused anyway: a lock manager may call without a pause.
+    // Nothing is written for a refused peer, since a lock manager may repeat the call without a
+    // pause.
     const refusal = this.identities.refusalOf(record);
     if (refusal !== undefined) return Promise.reject(refusal);
     const recording = this.identities.record(record);

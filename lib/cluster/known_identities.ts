@@ -49,7 +49,7 @@ export class KnownIdentities {
     this.#replace(new Map([...this.#byId].filter(([other]) => other !== id)));
   }
 
-  /** Another identity that is held with the same ledger directory; each needs its own. */
+  /** Another held identity with the same ledger directory; each identity needs its own. */
   sharerOf({ id, ledger }: Definition, isHeld: (id: string) => boolean): string | undefined {
     if (ledger.kind !== "directory") return undefined;
     return [...this.#byId].find(([other, { texts }]) =>

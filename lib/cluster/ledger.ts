@@ -70,7 +70,7 @@ export interface Owed {
   readonly unread: number;
 }
 
-/** How peers are best put on record. */
+/** Preferred sizes of puts. */
 export interface PutLimits {
   /** Puts that may be outstanding together. */
   readonly outstanding: number;

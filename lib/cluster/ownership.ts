@@ -11,8 +11,8 @@ export function ownerText(value: Omit<Ownership, "epoch"> & { readonly token: st
 }
 
 /**
- * Whether an owner is this node: another host may have its name, so its life has to be the present one,
- * or that of the last owner that this node remembers to have been.
+ * Whether an owner is this node. Another host may have its name, so the owner's life has to be the
+ * present one, or that of the last owner that this node remembers.
  */
 export function isThisNode(
   owner: Ownership,

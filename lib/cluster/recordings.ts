@@ -3,7 +3,7 @@
 import { nameKey } from "../nsm/host_name.ts";
 import type { LedgerPeer } from "./ledger.ts";
 
-/** Who waits for a peer, or for several ones. */
+/** Caller that waits for one or more peers. */
 interface Waiter {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -13,7 +13,10 @@ interface Waiter {
 export interface Recording {
   readonly key: string;
   readonly peer: LedgerPeer;
-  /** Whether it was acknowledged because of an older epoch; such a peer is retried until it is on record. */
+  /**
+   * Whether the peer was acknowledged because of an older epoch; it is retried until it is on
+   * record.
+   */
   readonly isOwed: boolean;
   readonly waiters: readonly Waiter[];
 }
@@ -67,7 +70,7 @@ export class Recordings {
     return some;
   }
 
-  /** Finishes dequeued peers: they are on record, whoever has queued them meanwhile. */
+  /** Finishes dequeued peers, which are on record, including those queued again meanwhile. */
   finish(some: readonly Recording[]): void {
     for (const { key, waiters } of some) {
       const later = this.#byKey.get(key);
@@ -88,7 +91,7 @@ export class Recordings {
     if (this.#taken.size === 0) this.#taken = new Map();
   }
 
-  /** Queues dequeued peers again, with who has queued them meanwhile. */
+  /** Queues dequeued peers again, merged with those queued meanwhile. */
   restore(some: readonly Recording[]): void {
     for (const recording of some) {
       const { key } = recording;

@@ -48,7 +48,7 @@ import { top } from "../nsmctl/top.ts";
 import { watch } from "../nsmctl/watch.ts";
 import { reasonOf } from "../reason.ts";
 
-/** Commands in the order of the overview; `completion` needs the list of the others. */
+/** Commands in the order of the overview; `completion` needs the list of the other commands. */
 const STEERING = [
   list,
   show,
@@ -76,10 +76,10 @@ export const COMMANDS: readonly Command[] = [...STEERING, completion(STEERING)];
 const TIMEOUT_MAX_S = 3_600;
 const STATE_DIRECTORY = "state-directory-path";
 
-/** Word that stands for the option of the same name. */
+/** Word equivalent to the option `--help`. */
 const HELP = "help";
 
-/** Options before the name of a command: the common ones, and those of macOS. */
+/** Options before the name of a command: the common options, and those of macOS. */
 const BEFORE_COMMAND: readonly CommandOption[] = [
   ...COMMON_OPTIONS,
   ...MACOS_OPTIONS.map(({ letter, argument, help }) => ({
@@ -93,7 +93,7 @@ const BEFORE_COMMAND: readonly CommandOption[] = [
 
 /** Error of missing permission. */
 const DENIED = /Permission denied/;
-/** Error of root, who reads the files of a user as that user. */
+/** Error of root, which reads the files of a user as that user. */
 const DENIED_TO_ROOT = /^Cannot read .*Permission denied/;
 const OWNER_ADVICE =
   "it has to belong to the user of its folder: chown --reference=FOLDER FILE gives it to that user";
@@ -155,7 +155,7 @@ function commandNamed(name: string): Command | string {
     `there is no command "${name}"${didYouMean(name, COMMANDS.map(({ name }) => name))}`;
 }
 
-/** `nsmctl help [COMMAND]`, as with git(1) and others: the same as the option. */
+/** `nsmctl help [COMMAND]`, as in git(1): equivalent to the option. */
 function help([name, ...more]: readonly string[], own: Run): number {
   if (more.length > 0) return refuse("there are too many operands", own);
   const { programName, terminal } = own;

@@ -108,7 +108,7 @@ async function begin(
   }));
   if (status === undefined) return undefined;
   starting[Symbol.dispose]();
-  // The background goes on; the exit status says that some peers cannot be told.
+  // The background process continues; the exit status says that some peers cannot be notified.
   return status === 0 && prepared.unmovedSince !== undefined ? 1 : status;
 }
 

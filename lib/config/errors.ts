@@ -1,8 +1,8 @@
 /**
  * Error in a setting, an option or a line of nfs.conf.
  *
- * Returned in lists, as warnings, where the program goes on with the default; thrown only inside
- * `lib/config/`, where it ends the program before any socket opens.
+ * It is returned in lists, as a warning, if the program uses the default instead. It is thrown only
+ * inside `lib/config/`, and ends the program before any socket opens.
  */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";

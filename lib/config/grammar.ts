@@ -32,7 +32,10 @@ export interface ConfAsIni {
   readonly faults: readonly Fault[];
 }
 
-/** What some editors put before the first line; nfs-utils then does not see a section there either. */
+/**
+ * Byte order mark, which some editors put before the first line; nfs-utils then does not see a
+ * section there either.
+ */
 const BYTE_ORDER_MARK = "\ufeff";
 
 /**

@@ -21,9 +21,9 @@ export interface Assignment {
   readonly section: string | undefined;
   /** Quoted text of `[section "arg"]`. */
   readonly arg: string | undefined;
-  /** Lower case. */
+  /** Key in lower case. */
   readonly key: string;
-  /** As written, with `$NAME` not replaced; never empty. */
+  /** Text as written, with `$NAME` not replaced; never empty. */
   readonly value: string;
   /** `FILE:LINE`. */
   readonly source: string;
@@ -251,7 +251,10 @@ function systemWords(error: unknown): string {
   return messageOf(error).replace(/ \(os error.*$/s, "");
 }
 
-/** Real file system with relative paths based on a directory, whatever the working directory becomes. */
+/**
+ * Real file system, with relative paths based on a directory, independently of the working
+ * directory.
+ */
 export function filesFrom(folder: string): ReadFiles {
   const absolute = (path: string) => path.startsWith("/") ? path : `${folder}/${path}`;
   return { ...systemFiles, absolute, statFault: (path) => systemFiles.statFault(absolute(path)) };

@@ -57,7 +57,7 @@ function failuresOf(facts: HealthFacts): string[] {
   const { registrationFault, ownFault, storeFaults, lockManagerFault } = facts;
   return [
     ...(registrationFault === undefined ? [] : [`not registered: ${registrationFault}`]),
-    // Without rpcbind nobody is looked for.
+    // Without rpcbind no lock manager is looked for.
     ...(ownFault === undefined || registrationFault !== undefined
       ? []
       : [`lock managers cannot reach us: ${ownFault}`]),

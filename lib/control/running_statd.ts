@@ -32,7 +32,7 @@ export async function findRunningStatd(): Promise<string | undefined> {
       return `Program ${SM_PROG} answers on ${transport} port ${port} of ${LOCALHOST}`;
     }
   } catch {
-    // No socket, no rpcbind, or a stale registration: the start may go on.
+    // There is no socket, no rpcbind, or a stale registration: the start may continue.
   } finally {
     await calls?.close();
   }

@@ -237,7 +237,7 @@ async function askDaemon(stateDirectoryPath: string, look = false): Promise<Daem
 /** Indentation of a finding's heads, and of their texts. */
 const [HEADS, TEXTS] = [2, 8];
 
-/** Limit of command lines printed for one finding, so that others stay on the screen. */
+/** Limit of command lines printed for one finding, so that other findings stay on the screen. */
 const COMMANDS_SHOWN_MAX = 12;
 
 /** Errors first. */

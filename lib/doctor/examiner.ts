@@ -26,7 +26,7 @@ export type DaemonAnswer =
   | { readonly outcome: "absent" }
   /** Another file system was mounted over the directory that it serves. */
   | { readonly outcome: "hidden"; readonly pid: number; readonly point: string }
-  /** It answers, and its process is not visible: `pid` is that of its own namespace. */
+  /** The daemon answers, and its process is not visible: `pid` is that of its own namespace. */
   | { readonly outcome: "elsewhere"; readonly pid: number }
   /** The socket has a listener, which does not answer, or not this user; see {@link Reached}. */
   | Extract<Reached, { outcome: "failed" }>;
@@ -63,7 +63,7 @@ export interface Examiner {
   /** Command lines that restore the default of a setting; empty if no file sets it. */
   readonly unset: (key: string) => string[];
   readonly daemon: DaemonAnswer;
-  /** Asks the daemon once more, for what may have changed meanwhile. */
+  /** Asks the daemon once more, for changes meanwhile. */
   readonly askAgain: () => Promise<DaemonAnswer>;
   readonly calls: PeerCalls;
   readonly resolver: Resolver;
@@ -73,7 +73,7 @@ export interface Examiner {
   readonly remedies: Remedies;
 }
 
-/** Findings of a check, without those of what was not looked at; or the reason why it was skipped. */
+/** Findings of a check, as far as it was made; or the reason why it was skipped. */
 export type Checked =
   | readonly Finding[]
   | { readonly findings: readonly Finding[]; readonly except: string | undefined }
@@ -85,7 +85,7 @@ export interface Examined {
   readonly findings: readonly Finding[];
   /** Reason why it was skipped. */
   readonly skipped?: string;
-  /** What it did not look at. */
+  /** Subjects that were not checked. */
   readonly except?: string;
 }
 
@@ -122,7 +122,7 @@ export const NOT_ANSWERED_HERE = { skipped: "no daemon of this network has answe
 
 const NAMES_SHOWN = 3;
 
-/** Says how many were not looked at, beyond a limit; undefined if there are none. */
+/** Number of unchecked subjects beyond a limit, as text; undefined if there are none. */
 export function beyond(max: number, count: number, what: string): string | undefined {
   return count > max ? `${count - max} of ${count} ${what}` : undefined;
 }

@@ -14,7 +14,7 @@ export const LIST_CHECKS: readonly Check[] = [
   { about: "statd knows what is on disk", run: checkUnknown },
 ];
 
-/** Names of a list of registrations that the files do not have. */
+/** Names in a list of registrations without a file. */
 function missingFrom(
   files: readonly ReadFile[],
   entries: readonly ListEntry[],
@@ -27,7 +27,7 @@ function missingFrom(
   return new Set(entries.map(([name]) => name).filter((name) => !onDisk.has(nameKey(name))));
 }
 
-/** Names in files that a list of registrations does not have. */
+/** Names of files that a list of registrations lacks. */
 function unknownTo(
   entries: readonly ListEntry[],
   files: readonly ReadFile[],
@@ -40,8 +40,8 @@ function unknownTo(
 }
 
 /**
- * Names that are on one side alone in two looks. In a single look a peer seems to be that whenever
- * its registration begins or ends between the question to the daemon and the reading of its file.
+ * Names found on one side only in two comparisons. A single comparison also finds peers registered
+ * or removed between the question to the daemon and the reading of the file.
  */
 async function twice(
   examiner: Examiner,

@@ -15,7 +15,7 @@ export const NOT_NEEDED = {
   skipped: "no daemon runs, and nothing here uses NFS version 2 or 3",
 } as const;
 
-/** Whether a daemon that does not run is missed. */
+/** Whether a daemon is needed on this host. */
 export function isNeeded({ daemon, files }: Examiner): boolean {
   if (daemon.outcome !== "absent") return true;
   try {

@@ -88,7 +88,7 @@ export class Remedies {
     return this.directory === undefined ? "" : ` -P ${shellWord(this.directory)}`;
   }
 
-  /** Whether systemd runs a daemon: one that was started by hand is not its service's. */
+  /** Whether a daemon belongs to systemd's service; one started by hand does not. */
   #isOfUnit(pid: number): boolean {
     return this.isSystemd && [undefined, UNIT].includes(unitOf(pid)) && !isContained(pid);
   }
@@ -129,7 +129,7 @@ export function set(section: string, key: string, value: string): string[] {
   ];
 }
 
-/** Limit of paths in a command line; more cannot be read, and in the end not be run. */
+/** Limit of paths in a command line: a longer line cannot be read, and finally not be run. */
 const PATHS_MAX = 16;
 
 /** Command for several files; for many, find(1) looks for them by a condition in their folders. */
@@ -140,18 +140,18 @@ export function forFiles(command: string, paths: readonly string[], condition: s
   return `find ${where} -maxdepth 1 -type f ${condition} -exec ${command} {} +`;
 }
 
-/** Appends a line to a file, whose last line may have no end. */
+/** Appends a line to a file, whose last line may lack a line feed. */
 export function append(line: string, path: string): string[] {
   const isOpen = /[^\n]$/.test(readableText(path) ?? "");
   const to = shellWord(path);
   return [...isOpen ? [`echo >> ${to}`] : [], `echo ${shellWord(line)} >> ${to}`];
 }
 
-/** Characters with a meaning in a pattern of sed(1), and in its replacement. */
+/** Special characters in a pattern of sed(1), and in its replacement. */
 const IN_PATTERN = /[.[\]*^$\\/]/g;
 const IN_REPLACEMENT = /[&\\/]/g;
 
-/** Replaces a whole line of a file; the command does nothing if that line is not there. */
+/** Replaces a whole line of a file; the command does nothing without that line. */
 export function replaceLine(line: string, by: string, path: string): string {
   const [from, to] = [line.replace(IN_PATTERN, "\\$&"), by.replace(IN_REPLACEMENT, "\\$&")];
   return `sed -i ${shellWord(`s/^${from}$/${to}/`)} ${shellWord(path)}`;

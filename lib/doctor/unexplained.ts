@@ -1,9 +1,9 @@
-/** Findings of last resort: what the daemon says of itself, where no check has an explanation. */
+/** Finding of last resort: the daemon's own words about a failure that no check explains. */
 
 import type { DaemonAnswer, Examined } from "./examiner.ts";
 import { finding } from "./finding.ts";
 
-/** A daemon that has failed is never "nothing": what no check explains is told in its own words. */
+/** Adds a finding if the daemon has failed and no check has a finding. */
 export function unexplained(examined: readonly Examined[], daemon: DaemonAnswer): Examined[] {
   const isExplained = examined.some(({ findings }) => findings.length > 0);
   if (daemon.outcome !== "answered" || daemon.report.health !== "failed" || isExplained) return [];

@@ -66,7 +66,7 @@ const QUESTIONS_MAX = 32;
 
 /** Dependencies of the rules. */
 export interface HostsFilesParts {
-  /** Name of the daemon in the files, whatever the program is called. */
+  /** Name of the daemon in the files, independent of the program's file name. */
   readonly daemon: "statd" | "rpcbind";
   /** Resolver with slots of its own. */
   readonly resolver: Resolver;
@@ -106,7 +106,7 @@ export class HostsFiles {
     const directory = parts.directory;
     this.#allowFile = directory === undefined ? ALLOW_FILE : `${directory}/hosts.allow`;
     this.#denyFile = directory === undefined ? DENY_FILE : `${directory}/hosts.deny`;
-    for (const _ of this.#reading()); // nobody calls yet
+    for (const _ of this.#reading()); // before the first call
     // Forces another read after the privilege drop, which reports files that the new user cannot
     // read.
     for (const path of this.#stamps.keys()) this.#stamps.set(path, "");
@@ -209,7 +209,7 @@ export class HostsFiles {
     );
   }
 
-  /** Steps that read the files anew. */
+  /** Steps that reread the files. */
   *#reading(): Generator<void> {
     this.#isParsing = true;
     this.#stamps.clear();

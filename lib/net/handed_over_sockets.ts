@@ -24,7 +24,7 @@ const SUN_PATH_AT = 2;
 /** Sockets handed over: UNIX listeners, and openers for the network. */
 export interface HandedOverSockets {
   readonly unix: readonly StreamListener[];
-  /** Openers that return handed-over sockets, or else use `others`. */
+  /** Openers that return handed-over sockets, or else use the given openers. */
   openers(others: Openers): Openers;
 }
 

@@ -39,7 +39,9 @@ const RESOLVER_LIMITS: ResolverLimits = {
    * when no name server answers.
    */
   slots: 16,
-  /** Queue length: what the slots can serve within the timeout, at 100 ms per look-up. */
+  /**
+   * Queue length: the number of look-ups that the slots serve within the timeout, at 100 ms each.
+   */
   lineMax: 1_024,
   /** Timeout of an answer, in ms: longer than the 5 s after which the C library asks a second server. */
   timeLimitMs: 8_000,

@@ -32,7 +32,10 @@ export const STREAM_LIMITS: StreamLimits = {
   callsInFlightMax: 64,
   /** Queued replies of a connection, in bytes, beyond which its calls are not read. */
   unsentMaxBytes: 16 * 1024,
-  /** Timeout of one write, in ms: what nfs-utils gives a peer that does not read its replies. */
+  /**
+   * Timeout of one write, in ms: as long as nfs-utils waits for a peer that does not read its
+   * replies.
+   */
   writeTimeoutMs: 2_000,
   /** Timeout from the first to the last byte of a record, in ms: a genuine record is sent in one go. */
   recordTimeoutMs: 30_000,
@@ -46,8 +49,8 @@ export const STREAM_LIMITS: StreamLimits = {
   /** Connections per remote source (IPv4 address or IPv6 /64): a few hosts behind one address. */
   perSourceMax: 32,
   /**
-   * Local connections; beyond, the one that was silent longest is closed. Up to as many again may
-   * be closed and still held by the system.
+   * Limit of local connections; beyond it, the longest idle one is closed. As many again may be
+   * closed and still held by the system.
    */
   localMax: 200,
   /** Pause after accept() failed for lack of descriptors or memory, in ms, in which some may be freed. */

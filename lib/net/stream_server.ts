@@ -14,7 +14,9 @@ import { type ClosingLimit, STREAM_LIMITS, type StreamLimits } from "./stream_li
 import type { StreamListener } from "./tcp.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
-/** Rate limit of warnings that remote hosts can cause, in ms; the others are logged for debugging. */
+/**
+ * Rate limit of warnings that remote hosts can cause, in ms; further ones are logged for debugging.
+ */
 const WARNING_INTERVAL_MS = 60_000;
 
 /** Dependencies of the server. */
@@ -94,7 +96,7 @@ class StreamServer {
         this.#admit(await this.#listener.accept());
       } catch (error) {
         if (isClosed(error)) return;
-        // A client that connects and resets must not delay others.
+        // A client that connects and resets must not delay other clients.
         if (isLostConnection(error)) continue;
         this.#warn(`Cannot accept a TCP connection: ${messageOf(error)}`);
         await sleep(clock.startTimer, this.#limits.acceptPauseMs, signal);
@@ -185,7 +187,7 @@ class StreamServer {
     this.#parts.limitReached("localMax");
   }
 
-  /** Rate-limited, since anybody can cause it. */
+  /** Logs a warning, rate-limited since any remote host can cause it. */
   #warn(message: string): void {
     const { clock, log } = this.#parts;
     const now = clock.now();

@@ -197,7 +197,7 @@ class Stream implements StreamConnection {
 
   /**
    * Closes the connection. A pending read fails at once. A write blocked by a remote that does not
-   * read goes on, and Deno keeps the connection until the system or the remote gives up.
+   * read continues, and Deno keeps the connection until the system or the remote gives up.
    */
   close(): void {
     if (!this.#isClosed) this.connection.close();

@@ -83,8 +83,8 @@ function thisMachine(): PreparationParts {
 }
 
 /**
- * Prepares a run; returns an exit status if there is no peer to notify. `tell` shows why nothing is
- * done to the person who started the program.
+ * Prepares a run; returns an exit status if there is no peer to notify. `tell` shows the reason to
+ * the user who started the program.
  */
 export async function prepareToNotify(
   settings: SmNotifySettings,
@@ -237,7 +237,7 @@ function begin(run: NotifyRun, log: Log): void {
 
 /** Replaces the note of an earlier run, or at least removes it. @throws {StoreError} No number is known. */
 function beginAnew(run: NotifyRun, log: Log): void {
-  const next = run.nextStateNumber; // without one nobody can be told, and the earlier note stays
+  const next = run.nextStateNumber; // without a number no peer can be notified, and the earlier note stays
   try {
     run.begin(next);
   } catch {

@@ -93,7 +93,7 @@ export class Enrolment {
       this.#undo(monitored, record);
       throw error;
     }
-    // SM_SIMU_CRASH came in between; forgetAll() registers again what is still wanted.
+    // SM_SIMU_CRASH came in between; forgetAll() registers again the hosts still wanted.
     if (list.clearings !== clearings) return { wasThere: false, acknowledged: NOTHING };
     monitored.stored = record;
     monitored.since = clock.wallClock();

@@ -43,7 +43,7 @@ export interface NsmEvent {
   readonly identity?: string | undefined;
   readonly address?: string | undefined;
   readonly transport?: "udp" | "tcp" | undefined;
-  /** State from the peer's notice, or our state in what peers are told. */
+  /** State from the peer's notice, or our state in a notice to the peer. */
   readonly state?: number | undefined;
   /** Requester: the my_name of a lock manager, or a user of this host. */
   readonly by?: string | undefined;

@@ -37,8 +37,8 @@ export const PARANOID = "paranoid";
 export interface Client {
   readonly address: string;
   /**
-   * Name from a reverse look-up, confirmed by a forward one; {@link UNKNOWN} or {@link PARANOID}
-   * where there is none; undefined before the look-up.
+   * Name from a reverse look-up, confirmed by a forward one; {@link UNKNOWN} or {@link PARANOID} if
+   * there is none; undefined before the look-up.
    */
   readonly name: string | undefined;
   /** Netgroup memberships found so far, by group name. */
@@ -86,13 +86,13 @@ export function decideAccess(
   }
 }
 
-/** A list with EXCEPT: `a b EXCEPT c EXCEPT d` is `a b EXCEPT (c EXCEPT d)`. */
+/** List with EXCEPT: `a b EXCEPT c EXCEPT d` means `a b EXCEPT (c EXCEPT d)`. */
 export interface List<T> {
   readonly included: readonly T[];
   readonly except: List<T> | undefined;
 }
 
-/** Reads the words of a list, each as `read` does. */
+/** Parses the words of a list; `read` parses one word. */
 export function listOf<T>(words: readonly string[], read: (word: string) => T): List<T> {
   const except = words.findIndex((word) => word.toUpperCase() === "EXCEPT");
   return except < 0 ? { included: words.map(read), except: undefined } : {
@@ -102,8 +102,8 @@ export function listOf<T>(words: readonly string[], read: (word: string) => T): 
 }
 
 /**
- * Whether a list matches. `whenUnsure` is what a pattern has to be taken for that nobody can judge, so that
- * the list denies rather than lets in: behind each EXCEPT it is the opposite.
+ * Whether a list matches. `whenUnsure` is the result of a pattern that cannot be judged, chosen so
+ * that the list denies. It is inverted after each EXCEPT.
  */
 export function matchesList<T>(
   { included, except }: List<T>,
@@ -114,7 +114,7 @@ export function matchesList<T>(
   return except === undefined || !matchesList(except, !whenUnsure, matches);
 }
 
-/** Reads a list of clients. */
+/** Parses a list of clients. */
 export function clientsOf(words: readonly string[]): List<HostPattern> {
   return listOf(words, (pattern) => {
     const [, behind] = splitAt("@", pattern, 1);
@@ -124,17 +124,19 @@ export function clientsOf(words: readonly string[]): List<HostPattern> {
   });
 }
 
-/** A client as its patterns want it. */
+/** Client in the forms that patterns are compared with. */
 interface Host {
   readonly address: Given;
-  /** Of {@link address}. */
+  /** Bytes of {@link address}. */
   readonly bytes: readonly number[] | undefined;
   readonly name: Given | undefined;
   readonly netgroups: Client["netgroups"] | undefined;
   readonly readPatterns: ReadPatterns;
 }
 
-/** `files` are the files of patterns that were looked into already: they may name each other. */
+/**
+ * Pattern of clients. `files` are pattern files being evaluated, since files may name each other.
+ */
 type HostPattern = (host: Host, whenUnsure: boolean, files?: Set<string>) => boolean;
 
 function hostPattern(pattern: string): HostPattern {
@@ -155,7 +157,7 @@ function hostPattern(pattern: string): HostPattern {
   return (host, whenUnsure) => matches(host.address, whenUnsure) || matches(nameOf(host), false);
 }
 
-/** The patterns in a file, which are read anew when the file has another text. */
+/** Patterns of a file, parsed again when its text has changed. */
 function filePattern(path: string): HostPattern {
   let [known, patterns]: [string | undefined, HostPattern[]] = [undefined, []];
   return (host, whenUnsure, files = new Set()) => {

@@ -1,13 +1,14 @@
 /**
- * Patterns of hosts.allow and hosts.deny for addresses, networks and names. Each is read once, when its file
- * is: a decision looks at all of them, and strangers decide how many decisions there are.
+ * Patterns of hosts.allow and hosts.deny for addresses, networks and names. They are parsed when
+ * their file is read, since each decision evaluates all patterns, and remote hosts determine the
+ * number of decisions.
  *
- * Source: hosts_access(5); Debian's libwrap 7.6.q, by what tcpdmatch(8) prints.
+ * Source: hosts_access(5); Debian's libwrap 7.6.q, by the output of tcpdmatch(8).
  */
 
 import { addressBytes, isLinkLocal } from "../rpc/address.ts";
 
-/** Runs of what isspace(3) has for white space. */
+/** White space of isspace(3). */
 export const SPACES = /[\t-\r ]+/;
 const IPV4_BYTES = 4;
 const IPV6_BYTES = 16;
@@ -15,7 +16,7 @@ const IPV6_BYTES = 16;
 /** Name of a client without a name. */
 export const UNKNOWN = "unknown";
 
-/** A text of a client or daemon, in the forms that patterns are compared with. */
+/** Text of a client or daemon, in the forms that patterns are compared with. */
 export class Given {
   readonly lower: string;
   #ipv6: string | undefined;
@@ -24,16 +25,16 @@ export class Given {
     this.lower = lower(text);
   }
 
-  /** The bytes of an IPv6 address; empty for another text. */
+  /** Bytes of an IPv6 address; empty for other text. */
   get ipv6(): string {
     return this.#ipv6 ??= this.lower.includes(":") ? addressBytes(this.lower)?.join() ?? "" : "";
   }
 }
 
-/** Whether a text is what a pattern describes; `whenUnsure` where nobody can tell. */
+/** Whether a text matches a pattern; `whenUnsure` if that cannot be judged. */
 export type TextPattern = (given: Given, whenUnsure: boolean) => boolean;
 
-/** Reads a pattern for texts, which are compared without regard to letter case. */
+/** Parses a pattern for texts, which are compared without regard to letter case. */
 export function textPattern(pattern: string): TextPattern {
   const wanted = lower(pattern);
   if (/[*?]/.test(wanted)) return (given) => matchesWildcards(wanted, given.lower);
@@ -50,13 +51,13 @@ export function textPattern(pattern: string): TextPattern {
   return (given, whenUnsure) => given.ipv6 === bytes && (address.isSure || whenUnsure);
 }
 
-/** Whether the bytes of an address are in a network; `whenUnsure` where nobody can tell. */
+/** Whether an address is in a network; `whenUnsure` if that cannot be judged. */
 export type NetworkPattern = (
   address: readonly number[] | undefined,
   whenUnsure: boolean,
 ) => boolean;
 
-/** Reads `network/bits` or `network/mask`, as the library does. */
+/** Parses `network/bits` or `network/mask`, like the library. */
 export function networkPattern(network: string, mask: string): NetworkPattern {
   const bits = Number(/^[\t-\r ]*([+-]?\d+)/.exec(mask)?.[1] ?? NaN);
   return network.startsWith("[") ? ipv6Network(network, bits) : ipv4Network(network, mask, bits);
@@ -68,7 +69,7 @@ function ipv4Network(network: string, mask: string, bits: number): NetworkPatter
   if (wanted === undefined || masked === undefined) return () => false;
   return (address) => {
     if (address?.length !== IPV4_BYTES || address.every((byte) => byte === 255)) return false;
-    // The network as it is written: with bits outside of the mask it has nobody.
+    // The network is not masked: with bits outside of the mask it has no address.
     return address.every((byte, i) => (byte & masked[i]!) === wanted[i]);
   };
 }
@@ -88,14 +89,15 @@ function maskOf(bits: number, bytes: number): number[] {
   return Array.from({ length: bytes }, (_, i) => maskByte(bits - 8 * i));
 }
 
-/** A byte whose first `bits` bits are set; all for 8 and above, none for 0 and below. */
+/** Byte whose first `bits` bits are set; all for 8 and above, none for 0 and below. */
 export function maskByte(bits: number): number {
   return 0xff << (8 - Math.max(0, Math.min(8, bits))) & 0xff;
 }
 
 /**
- * Four numbers that inet_addr(3) can read. White space is the end for it, and before that there may be
- * fewer than four, of which the last has the bytes that are left. Not 255.255.255.255, its failure.
+ * Address in the forms of inet_addr(3), which stops at white space. Of fewer than four numbers, the
+ * last one fills the remaining bytes. 255.255.255.255 is refused, since inet_addr(3) returns it on
+ * failure.
  */
 function dotQuad(text: string): number[] | undefined {
   if (text.split(".").filter((run) => run !== "").length !== IPV4_BYTES) return undefined;
@@ -111,8 +113,9 @@ function dotQuad(text: string): number[] | undefined {
 }
 
 /**
- * The 16 bytes of an IPv6 address in brackets, as getaddrinfo(3) reads it. Its scope does not count, but
- * has to be a number, or an interface of this host for a link-local address: whether it is, nobody knows.
+ * The 16 bytes of an IPv6 address in brackets, as read by getaddrinfo(3). The scope is ignored, but
+ * must be a number or, for a link-local address, an interface. `isSure` is false for an interface,
+ * which is not looked up.
  */
 function ipv6In(text: string): { bytes: readonly number[]; isSure: boolean } | undefined {
   const [, address, scope] = /^\[([^%]*)(?:%(.*))?\]$/s.exec(text) ?? [];
@@ -123,8 +126,8 @@ function ipv6In(text: string): { bytes: readonly number[]; isSure: boolean } | u
 }
 
 /**
- * What is before a delimiter and what is behind it, from a place on. Within brackets it does not count:
- * there are as many `[` as `]` before one that does.
+ * Splits a text at the first delimiter outside of brackets, searching from an offset. Outside of
+ * brackets means behind as many `[` as `]`.
  */
 export function splitAt(
   delimiter: string,
@@ -144,7 +147,7 @@ export function splitAt(
   return [text, undefined];
 }
 
-/** Letter case of ASCII alone, as the C library has it for a daemon. */
+/** Lower case for ASCII only, like the C library in a daemon. */
 function lower(text: string): string {
   return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
@@ -158,5 +161,5 @@ function matchesWildcards(wanted: string, given: string): boolean {
     else if (star >= 0) [at, from, starFrom] = [star + 1, starFrom + 1, starFrom + 1];
     else return false;
   }
-  return /^\*?$/.test(wanted.slice(at)); // of several * the last ones want a character
+  return /^\*?$/.test(wanted.slice(at)); // all but the first of several * match at least one character
 }

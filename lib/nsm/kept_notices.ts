@@ -178,7 +178,7 @@ export class KeptNotices {
     this.#memory.forget(kept.record);
   }
 
-  /** Writes what was kept and forgotten since the last flush. */
+  /** Writes the notices kept and forgotten since the last flush. */
   flush(): void {
     this.#memory.flush();
   }

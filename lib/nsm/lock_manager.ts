@@ -4,7 +4,7 @@ import type { Endpoint } from "../rpc/transport.ts";
 import { findPort } from "./port_lookup.ts";
 import type { CallPeer } from "./ports.ts";
 
-/** Loopback: the lock manager is on this host, whatever my_name says (CERT CA-99-05). */
+/** Loopback: the lock manager is on this host, independently of my_name (CERT CA-99-05). */
 export const LOCK_MANAGER_ADDRESS = "127.0.0.1";
 
 /** Timeout of one attempt, in ms. lockd replies before it starts to reclaim. */

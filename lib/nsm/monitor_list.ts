@@ -62,7 +62,7 @@ export class MonitorList {
    * all followers are promoted too, where only a full collection (20 ms and more) frees them.
    */
   #leaving = new Map<string, Leaving>();
-  /** Registrations made anew during their removal that the list was emptied of, by key. */
+  /** Registrations repeated during their removal and then forgotten by SM_SIMU_CRASH, by key. */
   readonly #forgotten = new Map<string, Monitored>();
   #size = 0;
   #bytes = 0;
@@ -142,8 +142,8 @@ export class MonitorList {
   }
 
   /**
-   * Whether a record on disk is of a registration made anew, as it is acknowledged or about to be;
-   * the list may have been emptied since.
+   * Whether a record on disk is of a registration that was repeated during its removal, acknowledged
+   * or about to be, even if the list was emptied since.
    */
   isMadeAnew(record: MonitorRecord): boolean {
     const anew = this.find(record) ?? this.#forgotten.get(registrationKey(record));

@@ -58,7 +58,7 @@ export class PeerDirectory {
   }
 
   /**
-   * Looks up queued peers now, starting with those that a notice's name (or its short form) may
+   * Looks up queued peers now, starting with peers that a notice's name (or its short form) may
    * stand for. Peers without an answer are queued again, debounced by {@link HURRY_MS}.
    */
   hurry(name: string): void {

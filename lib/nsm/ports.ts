@@ -222,7 +222,10 @@ export interface NoticeMemory {
   /** Keeps a notice; it survives the process's death after {@link flush}, or after the next microtask. */
   keep(notice: KeptNotice): void;
   forget(notice: KeptNotice): void;
-  /** Writes what was kept and forgotten; false on failure, after which none of what was kept is. */
+  /**
+   * Writes the notices kept and forgotten; false on failure, after which none of the kept ones is
+   * on disk.
+   */
   flush(): boolean;
   /** Leaves nothing on disk if no notice is kept. */
   tidy(): void;

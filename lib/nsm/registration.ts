@@ -43,7 +43,7 @@ export interface RegistrationParts {
   /** Connects to rpcbind's Unix socket, where it knows our uid. */
   readonly connect: () => Promise<StreamClient>;
   /**
-   * Client for a portmapper without a Unix socket, and for checking what rpcbind answers in both
+   * Client for a portmapper without a UNIX socket, and for a check of rpcbind's answers in both
    * families.
    */
   readonly callPeer: CallPeer;

@@ -34,8 +34,8 @@ export class RpcbindEntries {
   }
 
   /**
-   * Makes the entries equal to what is served. Entries that are correct already are never removed,
-   * since a client may ask at any moment.
+   * Makes the entries equal to the served transports. Correct entries are never removed, since a
+   * client may ask at any moment.
    *
    * @throws {Error} Another program owns a transport; the remaining transports are registered.
    */

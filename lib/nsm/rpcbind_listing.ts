@@ -15,10 +15,12 @@ import type { CallPeer } from "./ports.ts";
 import { RPCBIND_TIMEOUT_MS } from "./rpcbind_entries.ts";
 
 /**
- * First difference between rpcbind's list and what is served, for a log line; undefined if equal.
+ * First difference between rpcbind's list and the served transports, for a log line; undefined if
+ * equal.
  *
  * @throws {RpcError} (as a rejection) rpcbind does not answer.
- * @throws {TransportError} (as a rejection) rpcbind is not there.
+ *
+ * @throws {TransportError} (as a rejection) rpcbind does not run.
  */
 export async function listingFault(
   callPeer: CallPeer,

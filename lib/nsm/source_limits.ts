@@ -12,7 +12,10 @@ import type { Clock } from "../time/clock.ts";
  * hosts behind one address may reboot together.
  */
 const BURST = 1024;
-/** Refill rate, in notices per second: what a name server can be asked in the worst case. */
+/**
+ * Refill rate, in notices per second: the rate of look-ups that a name server serves in the worst
+ * case.
+ */
 const PER_SECOND = 64;
 /** Limit of buckets (LRU). */
 const SOURCES_MAX = 4096;

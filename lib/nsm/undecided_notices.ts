@@ -67,7 +67,7 @@ export class UndecidedNotices {
   /** Removes a notice of an earlier run from the disk. */
   readonly drop = (heard: Heard): void => this.#kept.drop(heard);
 
-  /** Writes what was kept and forgotten since the last flush. */
+  /** Writes the notices kept and forgotten since the last flush. */
   readonly flush = (): void => this.#kept.flush();
 
   /** Records durably that a registration is younger than all kept notices. */
@@ -257,7 +257,7 @@ export class UndecidedNotices {
     const isAtWork = kept.working > 0 || this.#inquiries?.has(kept) === true;
     if (this.#judge.isStopped || isAtWork || !this.#kept.has(kept)) return;
     const isOld = clock.now() - kept.keptAt >= KEPT_MS;
-    // A notice that matched nobody may mean a peer that the name service does not have yet.
+    // A notice without a match may mean a peer that the name service does not know yet.
     const isToBeMatched = kept.decided.size === 0 && directory.absent > 0;
     const isMonitoring = list.size > 0 || !directory.isComplete;
     if (!isOld && isMonitoring && (!this.#isAnswered(kept) || isToBeMatched)) return;

@@ -28,7 +28,7 @@ export function choosePeers(
     const known = peers.flatMap(({ monName, canonicalName }) => [
       monName,
       ...canonicalName === undefined ? [] : [canonicalName],
-      // The first label is what people usually type.
+      // Users usually type the first label.
       ...monName.includes(".") ? [monName.slice(0, monName.indexOf("."))] : [],
     ]);
     const guess = fullName(operand, peers) ?? didYouMean(operand, known);

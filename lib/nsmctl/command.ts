@@ -98,7 +98,7 @@ export interface SplitLine {
   readonly after: readonly string[];
 }
 
-/** Splits a command line at its first operand; `options` are those allowed before it. */
+/** Splits a command line at its first operand; `options` are permitted before it. */
 export function splitAtCommand(
   args: readonly string[],
   options: readonly CommandOption[],

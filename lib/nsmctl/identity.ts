@@ -93,8 +93,9 @@ export const identity: Command = {
       session.terminal.complain(`${session.programName}: ${fault}`);
       return Status.USAGE;
     }
-    // Cluster managers call the others, and a daemon that is loading a long list has as much time as
-    // its ledger. A person who lists identities of a hung daemon learns it as soon as elsewhere.
+    // The other actions are for cluster managers, and a daemon that loads a long list may take as
+    // long as its ledger. A user who lists the identities of a hung daemon is informed as soon as
+    // by other commands.
     const deadlineMs = 1000 * Number(given.get("deadline") ?? DEADLINE_S);
     const patience = action === "list"
       ? session.timeoutMs
@@ -212,7 +213,7 @@ function configured(): Map<string, DefinitionTexts> {
   return configuredIdentities(Deno.env, systemFiles);
 }
 
-/** Identities of the daemon, and those of nfs.conf that it does not know yet. */
+/** Identities of the daemon, and further ones in nfs.conf. */
 export function withConfigured(
   reports: readonly IdentityReport[],
   inNfsConf: ReadonlyMap<string, DefinitionTexts>,
@@ -241,7 +242,7 @@ function textsOfOptions(given: Given): DefinitionTexts {
   return texts;
 }
 
-/** The identities as a table, or as JSON. */
+/** Identities as a table, or as JSON. */
 export function listText(
   reports: readonly IdentityReport[],
   isJson: boolean,

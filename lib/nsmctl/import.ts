@@ -108,7 +108,7 @@ function ownName(): string {
   return Deno.hostname();
 }
 
-/** Valid records without duplicates, and the reasons against the others. */
+/** Valid records without duplicates, and the reasons against the remaining ones. */
 function judged({ records, passedOver }: ForeignRecords) {
   const accepted = new Map<string, MonitorRecord>();
   const refused = [...passedOver];

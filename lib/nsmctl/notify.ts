@@ -67,7 +67,8 @@ export const notify: Command = {
     const asked = isPending ? [] : await recordsOf(given.operands, given.get("name"), session);
     const calls = openOwnCalls();
     dropToOwner(reader.layout);
-    // Read errors of the list are reported with --pending only, where the list decides who is told.
+    // Read errors of the list are reported with --pending only, where the list determines the
+    // peers.
     const log = isPending ? makeLog("warning", [stderrSink("plain", programName)]) : SILENT_LOG;
     const store = openNotifyStore(stateDirectoryPath, { log });
     // What the daemon tells: odd, and not below a number that was used before.
@@ -148,7 +149,7 @@ function onTheFly(store: NotifyStore, waiting: readonly NotifyRecord[]): NotifyS
   };
 }
 
-/** What became of one peer, as a line. */
+/** Result for one peer, as a line. */
 export function reportLine(report: NotifyReport, { terminal: { colours } }: Session): string {
   const { record, outcome, address, transport, elapsedMs, fault } = report;
   const who = `${shown(record.fileName)} (as ${shown(record.myName)})`;

@@ -13,7 +13,7 @@ export interface ReportFacts extends StatusFacts {
   readonly at: number;
   readonly stateDirectory: string;
   readonly recovery: Recovery | undefined;
-  /** Read errors of lists and history, in number: what is absent then is not known. */
+  /** Number of read errors of lists and history; absent values are unknown then. */
   readonly unread?: number;
   readonly peers: readonly Peer[];
   readonly events: readonly DatedEvent[];

@@ -163,7 +163,7 @@ interface StoppedReport {
   /** Absent where the list cannot be read. */
   readonly peers?: number;
   readonly toBeNotified?: number;
-  /** Read errors: what they concern is absent. */
+  /** Read errors; the values concerned are absent. */
   readonly unread?: readonly string[];
   readonly smNotify?: ReturnType<typeof progressJson>["smNotify"];
   readonly note?: string;

@@ -42,7 +42,7 @@ export interface Screen {
   readonly at: number;
   readonly status: StatusFacts;
   readonly peers: readonly Peer[];
-  /** Why they are not known. */
+  /** Reason why they are unknown. */
   readonly peersFault?: string;
   /** Number of unreadable files or whole lists. */
   readonly unread?: number;

@@ -93,7 +93,7 @@ export class WatchPrinter {
   }
 }
 
-/** Reports each unreadable file once, while watching goes on. */
+/** Reports each unreadable file once during a watch. */
 class UnreadFiles {
   readonly #told = new Set<string>();
 

@@ -39,7 +39,7 @@ const SIGNALLED = 128;
 /** Variable `LEVEL:FORMAT` that makes a background program log to its starter's standard error. */
 export const LOG_VARIABLE = "NSM_LOG";
 
-/** What the parent of a fork learns. */
+/** Result for the parent of a fork. */
 export interface ForkOutcome {
   /** 0 when the child is ready, else its exit status. */
   readonly status: number;
@@ -111,8 +111,8 @@ async function endOf(status: Promise<Deno.CommandStatus>, program: string): Prom
 }
 
 /**
- * Checks /dev/null, which Deno opens to start a program, and does not name if it is missing. The user that
- * the daemon becomes may not be able to open what root could, such as a file in its place.
+ * Checks /dev/null, which Deno opens to start a program, and does not name if it is missing. The
+ * daemon's user may not be able to open a file in its place that root could open.
  */
 function requireNull(): void {
   try {
@@ -155,15 +155,15 @@ export function forkToBackground(): ForkOutcome | "background" | undefined {
   closeDescriptor(writing);
   const outcome = pid === undefined ? undefined : outcomeOfChild(pid, reading);
   closeDescriptor(reading);
-  // The child lacks memory: rather start anew.
+  // The child lacks memory: start the program again instead.
   const isIncomplete = outcome?.status === INCOMPLETE_STATUS ||
     outcome?.status === SIGNALLED + SIGSEGV;
   return isIncomplete ? undefined : outcome;
 }
 
 /**
- * Goes on in a forked process, or starts the program again in the background. Returns the exit status of
- * this process; undefined in the forked one, which has left the working directory.
+ * Continues in a forked process, or starts the program again in the background. Returns the exit
+ * status of this process; undefined in the forked one, which has left the working directory.
  */
 export async function goToBackground(command: () => SelfCommand): Promise<number | undefined> {
   const forked = forkToBackground();
@@ -229,7 +229,7 @@ export function tellReady(fault = ""): void {
   try {
     Deno.stdout.writeSync(new TextEncoder().encode(READY));
   } catch {
-    // the starter was killed; the daemon goes on
+    // the starter was killed; the daemon continues
   }
   detach();
 }

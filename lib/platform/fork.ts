@@ -34,17 +34,17 @@ function library() {
 /** Source: asm-generic/mman-common.h. */
 const MADV_DOFORK = 11;
 const TASKS = "/proc/self/task";
-/** Limit of a list of mappings, in bytes: ten times what the runtime has. */
+/** Limit of a list of mappings, in bytes: ten times that of the runtime. */
 const MAPS_MAX_BYTES = 131_072;
-/** Limit of looks until two of them find the same mappings. */
+/** Limit of readings until two of them have equal mappings. */
 const LOOKS_MAX = 16;
 
 /** Status of a child that lacks memory of its parent. */
 export const INCOMPLETE_STATUS = 70;
 
 /**
- * 0 in the child, which has a session of its own; its pid in the parent; undefined where no fork is
- * possible.
+ * Returns 0 in the child, which has a session of its own; the child's pid in the parent; undefined
+ * if a fork is impossible.
  */
 export function fork(): number | undefined {
   if (!Deno.build.standalone) return undefined; // from source it has several threads
@@ -59,7 +59,7 @@ export function fork(): number | undefined {
   return 0;
 }
 
-/** Grants all mappings to children, and forks when a look finds no new one. */
+/** Grants all mappings to children, and forks once a reading finds no new mapping. */
 function forkWithMemory(): number | undefined {
   const { fork, memcmp } = library();
   let [known, found] = [new Uint8Array(MAPS_MAX_BYTES), new Uint8Array(MAPS_MAX_BYTES)];
@@ -69,7 +69,7 @@ function forkWithMemory(): number | undefined {
   for (let look = 0; look < LOOKS_MAX; look++) {
     const bytes = readInto(found, path);
     if (bytes === MAPS_MAX_BYTES) return undefined;
-    // Nothing in between: it could need memory.
+    // No call in between, since it could need memory.
     if (bytes === knownBytes && memcmp(known, found, size) === 0) return fork();
     grant(found.subarray(0, bytes));
     [known, found, knownBytes] = [found, known.fill(0), bytes];
@@ -107,7 +107,7 @@ function hasMemoryOf(parent: number): boolean {
   const [wanted, own] = lists as [[bigint, bigint][], [bigint, bigint][]];
   let at = 0;
   for (const [start, end] of wanted) {
-    // Adjacent mappings may be one in the other process.
+    // Adjacent mappings may be merged in the other process.
     for (let reached = start; reached < end;) {
       while (at < own.length && own[at]![1] <= reached) at++;
       const range = own[at];
@@ -138,7 +138,10 @@ export function openPipe(): [number, number] {
   return [ends[0]!, ends[1]!];
 }
 
-/** Waits for the end of a child; its wait status, as in wait(2). @throws {LibcError} When there is none. */
+/**
+ * Waits for the end of a child; returns its wait status, as in wait(2). @throws {LibcError} When
+ * there is none.
+ */
 export function statusOf(pid: number): number {
   const status = new Int32Array(1);
   while (library().waitpid(pid, new Uint8Array(status.buffer), 0) !== pid) {

@@ -13,7 +13,7 @@ type Collect = (options: { type: "major"; execution: "sync"; flavor: "last-resor
 /** Collects all garbage and returns free memory; takes some ms per 10 MB in use. */
 export function giveBackMemory(): void {
   const { gc } = globalThis as { gc?: Collect };
-  // As on memory exhaustion: also drops compiled code that has not run recently.
+  // Like on memory exhaustion, this also drops compiled code that has not run recently.
   gc?.({ type: "major", execution: "sync", flavor: "last-resort" });
   libc().malloc_trim(0n);
 }

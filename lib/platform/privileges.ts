@@ -90,7 +90,7 @@ export function dropPrivileges(
   let kind: DropOutcome["kind"];
   if (before.uids[1] !== 0) {
     kind = "unprivileged";
-    setCapabilities(kept); // a service manager may have given others
+    setCapabilities(kept); // a service manager may have granted others
     if (before.uids[1] !== identity.uid) {
       warnings.push(
         `Running as uid ${before.uids[1]}, but "${directory}" belongs to uid ${identity.uid}`,

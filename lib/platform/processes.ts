@@ -61,7 +61,7 @@ export function processesNamed(name: string): Process[] {
     .map(processOf).filter((one) => one !== undefined);
 }
 
-/** {@link processesNamed}, without those of other network namespaces: of containers, say. */
+/** {@link processesNamed} without processes of other network namespaces, such as containers. */
 export function neighboursNamed(name: string): Process[] {
   const own = linkOf("/proc/self/ns/net");
   return processesNamed(name).filter(({ pid }) => {

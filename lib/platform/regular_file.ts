@@ -214,7 +214,7 @@ export class OpenDirectory implements Disposable {
   }
 
   /**
-   * Names in it, without `.` and `..`. Deno's listing silently skips what it cannot read.
+   * Names in the directory, without `.` and `..`. Deno's listing silently skips unreadable entries.
    *
    * @throws {Error} When it cannot be read completely.
    */

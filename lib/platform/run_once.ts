@@ -18,7 +18,7 @@ const MODE = 0o600;
 /** Longest life, in bytes. */
 const LIFE_MAX_BYTES = 1024;
 
-/** Whether there is a lock of any life, also for users who may not read it; true if unknown. */
+/** Whether a lock of any life exists, also for users who may not read it; true if unknown. */
 export async function isLockThere(directory = RUN_FOLDER): Promise<boolean> {
   try {
     await Deno.lstat(`${directory}/${LOCK}`);

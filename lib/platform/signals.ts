@@ -108,7 +108,7 @@ export function isStopPending(): boolean {
  * Calls the actions until `until` is aborted, and ignores signals from then on. Listeners do not
  * keep the process alive.
  *
- * @returns Function that removes the listeners, for a process that goes on.
+ * @returns Function that removes the listeners, for a process that continues.
  */
 export function onSignals(actions: SignalActions, until: AbortSignal): () => void {
   if (until.aborted) return () => {};

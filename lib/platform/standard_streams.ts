@@ -1,4 +1,4 @@
-/** Standard output and error for what programs print, as opposed to the log. They may be closed. */
+/** Standard output and error for output of programs, as opposed to the log. They may be closed. */
 
 import type { Exit } from "../config/load.ts";
 import { withoutErrorNumbers } from "../quote.ts";

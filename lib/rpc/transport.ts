@@ -27,8 +27,9 @@ export interface Origin extends Endpoint {
 const LOOPBACK_INTERFACE = 1;
 
 /**
- * Whether a source that is an address of this host is proof: over loopback and over connections. In a datagram at
- * another address others can forge it, and the kernel tells the same interface for both.
+ * Whether a source address of this host is proof of a local sender: over loopback and over
+ * connections. In datagrams at other addresses remote hosts can forge it, and the kernel reports
+ * one interface for both.
  */
 export function provesOwn({ interfaceIndex }: Pick<Origin, "interfaceIndex">): boolean {
   return interfaceIndex === undefined || interfaceIndex === LOOPBACK_INTERFACE;

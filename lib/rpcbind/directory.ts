@@ -30,7 +30,7 @@ export function prepareDirectory(path = RPCBIND_DIRECTORY): void {
   if (Deno.uid() !== 0) return;
   const user = rpcUser();
   if (owner.uid === 0) Deno.chownSync(path, user.uid, user.gid);
-  // As in Debian, so that rpcbind does not keep the group root.
+  // As in Debian, to drop the group root.
   else if (owner.gid === 0) Deno.chownSync(path, owner.uid, user.gid);
 }
 

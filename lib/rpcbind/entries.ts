@@ -18,13 +18,15 @@ export const UNKNOWN = "unknown";
 /** Limit of entries of one owner other than root; a host has a few dozen. */
 const OWNER_ENTRIES_MAX = 256;
 /**
- * Limit of entries of all owners but root and the system's users: statd runs as one of these, and has
- * room whatever people register.
+ * Limit of entries of all owners but root and the system's users: statd runs as a system user, and
+ * has room whatever other users register.
  */
 const PEOPLE_ENTRIES_MAX = 1024;
 /** Limit of entries that are not root's; the rest is reserved for system services. */
 const USERS_ENTRIES_MAX = RPCBIND_ENTRIES_MAX / 2;
-/** First uid of people (login.defs(5), UID_MIN); the uid of nobody is none of theirs. */
+/**
+ * First uid of human users (login.defs(5), UID_MIN); the uid of nobody is not counted among them.
+ */
 const PEOPLE_UID_MIN = 1000;
 const NOBODY = "65534";
 /**

@@ -32,7 +32,7 @@ export class RpcbindLock {
   }
 
   /**
-   * Takes the lock; undefined for users other than root, who do without.
+   * Takes the lock; undefined for users other than root, which work without it.
    *
    * @throws {Error} When another rpcbind holds it, or it cannot be opened.
    */

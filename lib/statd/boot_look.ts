@@ -1,6 +1,6 @@
 /**
- * Look for records from before the boot, of which no sm-notify has told the peers: these peers hold
- * locks here that no longer exist, and nobody tells them.
+ * Check for records older than the boot without a run of sm-notify since: the peers may hold locks
+ * that no longer exist here, and do not know that.
  */
 
 import { DT_REGULAR, DT_UNKNOWN } from "../platform/regular_file.ts";
@@ -10,7 +10,7 @@ import { layoutOf } from "../store/layout.ts";
 import { NotifyRun } from "../store/notify_run.ts";
 import type { Log } from "../log.ts";
 
-/** Records whose times are looked at, at most: at a boot without sm-notify nearly all are older. */
+/** Limit of records whose times are read: at a boot without sm-notify nearly all are older. */
 const LOOKED_AT_MAX = 100;
 
 export interface BootLookParts {
@@ -21,7 +21,10 @@ export interface BootLookParts {
   readonly log: Log;
 }
 
-/** Whether a peer was not told of this boot, and no sm-notify has run in it. Rejects if it cannot be told. */
+/**
+ * Whether a peer was not notified of this boot, and no sm-notify has run in it. Rejects if that
+ * cannot be determined.
+ */
 export async function isBootUntold(
   { stateDirectoryPath, bootId, bootedAt, log }: BootLookParts,
 ): Promise<boolean> {

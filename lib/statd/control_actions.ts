@@ -22,7 +22,7 @@ import type { Clock } from "../time/clock.ts";
  * loop runs freely between pages, which takes two milliseconds.
  */
 const PAGE_ENTRIES = 384;
-/** Longest wait for callbacks after a declaration, in ms; callbacks go on after that. */
+/** Longest wait for callbacks after a declaration, in ms; callbacks continue after that. */
 const DECLARATION_MS = 10_000;
 
 /** Sources of the status report beside the monitor. */

@@ -35,7 +35,7 @@ export class EventProgram {
   readonly #path: string;
   readonly #parts: EventProgramParts;
   #queue: string[] = [];
-  /** Number of dropped events, and of those not yet reported to the program. */
+  /** Number of dropped events, and of dropped events not yet reported to the program. */
   #dropped = 0;
   #unsaid = 0;
   #arrived = Promise.withResolvers<void>();

@@ -91,7 +91,7 @@ export class HealthLook {
     return this.#addressFault;
   }
 
-  /** Why our own calls over loopback are not answered, and so not those of a lock manager. */
+  /** Reason why our own calls over loopback, and so a lock manager's calls, get no answer. */
   get ownFault(): string | undefined {
     return this.#ownFault;
   }
@@ -180,7 +180,7 @@ export class HealthLook {
     try {
       this.#isBootUntold = await isBootUntold(this.#parts);
     } catch {
-      // Other faults of the directory are reported by what reads and writes it.
+      // Other faults of the directory are reported by its readers and writers.
     } finally {
       this.#lookingAtBoot = undefined;
     }

@@ -33,7 +33,7 @@ export class LiveSettings {
     this.#parts = parts;
   }
 
-  /** Settings in effect; read them anew for each use. */
+  /** Settings in effect; read them again for each use. */
   get current(): StatdSettings {
     return this.#current;
   }

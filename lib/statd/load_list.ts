@@ -87,7 +87,7 @@ function take(
   record: MonitorRecord,
 ): void {
   directory.add(record.monName, store.otherNames(record.monName));
-  // What an SM_UNMON is removing, of a file read late, is not made anew.
+  // A record of a file read late is not restored while an SM_UNMON removes it.
   if (list.find(record) !== undefined || list.leaving(record) !== undefined) return;
   const known = directory.remembered(record.monName);
   const monitored = list.addStored(record, known);

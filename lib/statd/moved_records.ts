@@ -65,7 +65,7 @@ export function keepRecords(
       "layout" | "keepsLoaded" | "clock"
     >
     & {
-      /** Settles when the list is complete; earlier the list cannot tell what is missing. */
+      /** Settles when the list is complete; before that, missing records cannot be determined. */
       readonly loaded: Promise<void>;
       readonly settings: { readonly stateDirectoryPath: string };
       readonly volatile?: string;

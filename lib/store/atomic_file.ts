@@ -80,7 +80,7 @@ export class AsideFile {
     this.#isOpen = false;
   }
 
-  /** Removes the file, if possible; a start removes what stays. */
+  /** Removes the file, if possible; otherwise the next start removes it. */
   discard(): void {
     this.close();
     try {

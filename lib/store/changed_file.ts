@@ -45,7 +45,7 @@ export function isNewAndShort({ aside, size }: ChangedFile): boolean {
   return aside !== undefined && size === undefined && aside.length <= SECTOR_BYTES;
 }
 
-/** Applies all changes of a file; those that throw are rejected. */
+/** Applies all changes of a file; a change that throws is rejected. */
 export function applyAll(file: ChangedFile, before: FileText): FileText {
   let text = before;
   file.changes = file.changes.filter(({ change, reject }) => {

@@ -44,7 +44,10 @@ function isLocked(file: RegularFile, directory: string): boolean {
   }
 }
 
-/** Error about the lock file; a process that is neither root nor the owner of `sm` learns who is. */
+/**
+ * Error about the lock file, with its owner for a process that is neither root nor the owner of
+ * `sm`.
+ */
 function lockFault(directory: string, cause: unknown): Error {
   const { monitorList } = layoutOf(directory);
   const { uid } = ownerOf(monitorList);

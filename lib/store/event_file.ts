@@ -132,7 +132,9 @@ export class EventFile {
     }
   }
 
-  /** Renames what can never be a history: a folder, a device, or a file without any event. */
+  /**
+   * Renames a file that can never be a history: a folder, a device, or a file without any event.
+   */
   #putAside(): void {
     const facts = this.#fs.facts(this.#path);
     if (facts === undefined) return;
@@ -149,7 +151,7 @@ export class EventFile {
 /** First characters of every line. */
 const LINE_START = '{"at":"';
 
-/** Whether the start of a file is neither empty, nor an event, nor the half of one that a crash left. */
+/** Whether the start of a file is neither empty, nor an event, nor a half event left by a crash. */
 function isNoHistory(text: string): boolean {
   const start = text.trim().slice(0, LINE_START.length);
   return !LINE_START.startsWith(start) && parseEvents(text).length === 0;
@@ -182,14 +184,14 @@ export class EventReader {
     return parseEvents(`${older}\n${text.slice(before, end)}`);
   }
 
-  /** Why the file cannot be read as history, for display. @throws {StoreError} */
+  /** Reason why the file cannot be read as history, for display. @throws {StoreError} */
   fault(): string | undefined {
     if (!isNoHistory(this.#text(this.#path, SEARCHED_BYTES))) return undefined;
     return `${quote(this.#path)} cannot be read as history: none of its lines is an event; ` +
       `rpc.statd and sm-notify put it aside as ${quote(this.#aside)} at their next event`;
   }
 
-  /** Path of what was put aside because it is no history; undefined if there is none. */
+  /** Path of a file that was put aside because it is no history; undefined if there is none. */
   putAside(): string | undefined {
     return this.#fs.facts(this.#aside) === undefined ? undefined : this.#aside;
   }

@@ -250,7 +250,10 @@ class FileStore implements MonitorStore {
   }
 }
 
-/** Awaits all promises, so that no change goes on after a failure; then rejects with the first failure. */
+/**
+ * Awaits all promises, so that no change continues after a failure; then rejects with the first
+ * failure.
+ */
 async function settleAll(promises: readonly Promise<void>[]): Promise<void> {
   const results = await Promise.allSettled(promises);
   for (const result of results) {

@@ -133,7 +133,7 @@ export class GroupCommit {
     this.#unsynced = "nothing";
   }
 
-  /** Syncs pending removals and deletes the spare files; a start deletes what stays. */
+  /** Syncs pending removals and deletes the spare files; the next start deletes remaining ones. */
   tidy(): void {
     this.#cancelLater?.();
     this.#cancelLater = undefined;

@@ -34,7 +34,7 @@ export const NOTICES_FILE = ".notices";
 const EVENTS_FILE = ".events";
 /** Suffix of the older part of the history. */
 export const OLD_SUFFIX = ".old";
-/** Suffix of a file that was put aside because it can never be what its name says. */
+/** Suffix of a file put aside because its contents can never be those of its name. */
 export const DAMAGED_SUFFIX = ".damaged";
 /** Name of the progress file, in the directory of the notify list. */
 const PROGRESS_FILE = ".progress";

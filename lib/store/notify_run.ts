@@ -46,7 +46,7 @@ export interface NotifyRunParts {
   readonly asOwner?: typeof asOwner;
 }
 
-/** How the last run of this life ended. */
+/** End of the last run of this life. */
 export type RunEnd =
   /** Completed, or there was none. */
   | { readonly kind: "none" }
@@ -195,7 +195,8 @@ export class NotifyRun {
 
   /** Locks the note for the life of this process; an empty one where it could not be written. */
   hold(): void {
-    // Without a file to lock nobody could see this run: a full disk has room for an empty one.
+    // Without a file to lock, no process could see this run: a full disk has room for an empty
+    // file.
     this.#makeExist(this.#path);
     try {
       // Locked first: another start then waits for this run even if the note cannot be read now.

@@ -100,7 +100,7 @@ export class SpareFiles {
     return this.#rewrite(this.#blank.pop(), text, mode);
   }
 
-  /** Deletes all spare files, if possible; a start deletes what stays. */
+  /** Deletes all spare files, if possible; the next start deletes remaining ones. */
   removeAll(): void {
     for (const path of [...this.#held, ...this.#settled, ...this.#blank]) this.#remove(path);
     this.#held = [];

@@ -12,8 +12,8 @@ const WORTH_A_TURN_MS = UNTURNED_MAX_MS / 2;
 /** Duration of a turn, in ms: the shortest timer. Only a timer lets the event loop poll. */
 const TURN_MS = 1;
 /**
- * Time for the first steps of a piece, in ms, whatever came before it: enough for nearly every
- * piece to complete, so that it need not queue behind a long one.
+ * Time for the first steps of a job, in ms, independent of earlier jobs: enough for nearly every
+ * job to complete, so that it need not queue behind a long one.
  */
 const AT_ONCE_MS = 0.5;
 

@@ -115,7 +115,7 @@ export class NotifyList {
     return this.#idle.first?.dueAt;
   }
 
-  /** Time of the next attempt, including peers whose turn is under way; undefined if no peer is left. */
+  /** Time of the next attempt, including peers in their turn; undefined if no peer is left. */
   get nextAttempt(): number | undefined {
     let first = this.nextDue ?? Infinity;
     for (const { startedAt, pauseMs } of this.#busy) first = Math.min(first, startedAt + pauseMs);
@@ -175,8 +175,8 @@ export class NotifyList {
   }
 
   /**
-   * Notes that nothing could be sent to an address. Returns whether the turn goes on with another
-   * address that it has not tried.
+   * Records that an address is unreachable. Returns whether the turn continues with another address
+   * that it has not tried.
    */
   unreachable(peer: NotifyPeer, address: string | undefined, tried: number): boolean {
     if (tried >= peer.addresses.length) return false;

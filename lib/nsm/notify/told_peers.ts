@@ -61,7 +61,7 @@ export class ToldPeers {
         );
         const others = addresses.filter((other) => other !== address);
         const facts = { addresses: [address, ...others], transport, port, toldAt };
-        // Merged with what statd may have noted meanwhile.
+        // Merged with facts that statd may have written meanwhile.
         this.#parts.memory.note(nameKey(record.monName), facts);
       }
       void this.#remove(record);
