@@ -135,7 +135,7 @@ const EVIDENCE: readonly Evidence[] = [
   ["Permissions for the network", "system/privileges_test.ts", "revokePermissions() compiled"],
   ["The permission for files", "system/privileges_test.ts", "revokePermissions() compiled"],
   ["Functions of the C library", { none: "how the runtime works" }],
-  ["The first fence is the kernel's", "conf/units_test.ts", "the units have the same sandbox"],
+  ["The first one is the kernel's", "conf/units_test.ts", "the units have the same sandbox"],
 ];
 
 /** The sentences of a chapter, a table as one; without what makes words bold. */
