@@ -1,11 +1,15 @@
 /**
- * Users of this host. Only /etc/passwd is read, since a directory service could block the start.
- * Source: passwd(5).
+ * Users and groups of this host. Only /etc/passwd and /etc/group are read, since a directory service
+ * could block the start.
+ *
+ * Source: passwd(5), group(5).
  */
 
+import { quote } from "../quote.ts";
 import { readableText } from "./small_files.ts";
 
 const PASSWD = "/etc/passwd";
+const GROUP = "/etc/group";
 
 export interface User {
   readonly name: string;
@@ -42,4 +46,20 @@ function usersIn(passwd = ""): User[] {
     const isWhole = /^\d{1,10}$/.test(uid) && /^\d{1,10}$/.test(gid);
     return isWhole ? [{ name, uid: Number(uid), gid: Number(gid) }] : [];
   });
+}
+
+/**
+ * Id of a group given by name or number.
+ *
+ * @throws {Error} When it is not in /etc/group.
+ */
+export function gidOf(group: string, text: string = Deno.readTextFileSync(GROUP)): number {
+  if (/^\d{1,9}$/.test(group)) return Number(group);
+  for (const line of text.split("\n")) {
+    const [name, , gid = ""] = line.split(":");
+    if (name === group && /^\d+$/.test(gid)) return Number(gid);
+  }
+  throw new Error(
+    `there is no group ${quote(group)} in ${GROUP}: groupadd -r it, or give its number`,
+  );
 }

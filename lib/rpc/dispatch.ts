@@ -11,11 +11,23 @@
 
 import { XdrError } from "../xdr/errors.ts";
 import { XdrReader } from "../xdr/reader.ts";
-import { fromBytes, type Static, uint } from "../xdr/types.ts";
-import { acceptedCredentials, type OpaqueAuth } from "./auth.ts";
-import { AcceptStat, AuthStat, call_body, message_start, MsgType, RPC_VERSION } from "./message.ts";
+import { fromBytes, type Static, uint, type XdrType } from "../xdr/types.ts";
+import { XdrWriter } from "../xdr/writer.ts";
+import { acceptedCredentials, authNone, type OpaqueAuth } from "./auth.ts";
+import {
+  AcceptStat,
+  AuthStat,
+  call_body,
+  message_start,
+  MsgType,
+  RejectStat,
+  reply_header,
+  type ReplyBody,
+  type ReplyData,
+  ReplyStat,
+  RPC_VERSION,
+} from "./message.ts";
 import { type Handlers, NO_REPLY, type Procedure, type Program, type Refusals } from "./program.ts";
-import { ReplyEncoder } from "./reply.ts";
 import type { Caller, Respond } from "./transport.ts";
 
 /**
@@ -199,3 +211,67 @@ function credentialFault(cred: OpaqueAuth): number | undefined {
     throw error;
   }
 }
+
+/** Encoder of reply messages. All share one buffer; each result is a copy. */
+class ReplyEncoder {
+  readonly #writer = new XdrWriter();
+
+  /**
+   * SUCCESS, with the result.
+   *
+   * @throws {XdrError} When the result has no encoding in its type.
+   */
+  success<T>(xid: number, type: XdrType<T>, result: T): Uint8Array<ArrayBuffer> {
+    this.#header(xid, SUCCESS);
+    type.encode(this.#writer, result);
+    return this.#writer.bytes();
+  }
+
+  /** PROG_MISMATCH, with the lowest and the highest version served. */
+  versionMismatch(xid: number, low: number, high: number): Uint8Array<ArrayBuffer> {
+    this.#header(xid, accepted({ stat: AcceptStat.PROG_MISMATCH, body: { low, high } }));
+    return this.#writer.bytes();
+  }
+
+  /** Any other failure of an accepted call. */
+  failure(xid: number, stat: FailureStat): Uint8Array<ArrayBuffer> {
+    this.#header(xid, accepted({ stat, body: undefined }));
+    return this.#writer.bytes();
+  }
+
+  /** RPC_MISMATCH, with the only RPC version that we speak. */
+  rpcMismatch(xid: number): Uint8Array<ArrayBuffer> {
+    const body = { low: RPC_VERSION, high: RPC_VERSION };
+    this.#header(xid, {
+      stat: ReplyStat.MSG_DENIED,
+      body: { stat: RejectStat.RPC_MISMATCH, body },
+    });
+    return this.#writer.bytes();
+  }
+
+  /** AUTH_ERROR, with an `auth_stat`. */
+  authError(xid: number, stat: number): Uint8Array<ArrayBuffer> {
+    this.#header(xid, {
+      stat: ReplyStat.MSG_DENIED,
+      body: { stat: RejectStat.AUTH_ERROR, body: stat },
+    });
+    return this.#writer.bytes();
+  }
+
+  #header(xid: number, body: ReplyBody): void {
+    this.#writer.reset();
+    reply_header.encode(this.#writer, { xid, mtype: MsgType.REPLY, body });
+  }
+}
+
+/** Failures without a body. */
+type FailureStat = Exclude<
+  ReplyData["stat"],
+  typeof AcceptStat.SUCCESS | typeof AcceptStat.PROG_MISMATCH
+>;
+
+function accepted(reply_data: ReplyData): ReplyBody {
+  return { stat: ReplyStat.MSG_ACCEPTED, body: { verf: authNone, reply_data } };
+}
+
+const SUCCESS = accepted({ stat: AcceptStat.SUCCESS, body: undefined });

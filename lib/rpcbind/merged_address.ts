@@ -6,9 +6,14 @@
  * rpcbind 1.2.6.
  */
 
+import type { Clock } from "../time/clock.ts";
+import { ownInterfaces } from "../net/own_interfaces.ts";
 import { fromUniversalAddress, toUniversalAddress } from "../protocol/universal_address.ts";
 import { addressBytes, isLinkLocal, isLoopback } from "../rpc/address.ts";
 import { withoutScope } from "../rpc/transport.ts";
+
+/** Time to live of cached interface addresses, in ms; there may be many callers per second. */
+const RECHECK_MS = 1_000;
 
 /** Interface whose addresses are the last choice. */
 const LOOPBACK_INTERFACE = "lo";
@@ -93,4 +98,22 @@ function isSameNetwork(own: InterfaceAddress, bytes: readonly number[]): boolean
   const mask = addressBytes(own.netmask);
   if (ownBytes?.length !== bytes.length || mask?.length !== bytes.length) return false;
   return mask.every((bits, i) => (ownBytes[i]! & bits) === (bytes[i]! & bits));
+}
+
+/** Makes the function that returns the addresses of this host, cached, in the order of the interfaces. */
+export function interfaceAddresses(clock: Pick<Clock, "now">): () => readonly InterfaceAddress[] {
+  let readAt = -Infinity;
+  let known: readonly InterfaceAddress[] = [];
+  return () => {
+    const now = clock.now();
+    if (now - readAt < RECHECK_MS) return known;
+    readAt = now;
+    known = (ownInterfaces() ?? []).map(({ address, netmask, name, scopeid }) => ({
+      address,
+      netmask,
+      name,
+      scopeid: scopeid ?? 0,
+    }));
+    return known;
+  };
 }

@@ -27,7 +27,7 @@ import { dispatcher } from "../rpc/dispatch.ts";
 import { prepareDirectory } from "./directory.ts";
 import { Entries } from "./entries.ts";
 import { callHooks } from "./hooks.ts";
-import { interfaceAddresses } from "./interfaces.ts";
+import { interfaceAddresses } from "./merged_address.ts";
 import { RpcbindLock } from "./lock.ts";
 import { watchSocket } from "./stand_in.ts";
 import { ownEntries } from "./own_entries.ts";

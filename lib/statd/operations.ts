@@ -7,7 +7,7 @@ import type { Log } from "../log.ts";
 import { controlActions, type DaemonFacts, statusReporter } from "./control_actions.ts";
 import { listenForControl, listenForGroup, lookingOnly, serveControl } from "./control_server.ts";
 import type { LimitedLog } from "../log_limits.ts";
-import { gidOf } from "../platform/groups.ts";
+import { gidOf } from "../platform/users.ts";
 import { readProgress } from "../store/notify_progress.ts";
 import { metricsText } from "./metrics.ts";
 import { serveMetrics } from "./metrics_server.ts";

@@ -6,6 +6,7 @@
  * Source: rpc.statd(8); the order of visible effects is nfs-utils'.
  */
 
+import { nameKey } from "../nsm/host_name.ts";
 import { RPCBIND_SOCKET } from "../protocol/rpcbind.ts";
 import type { StatdSettings } from "../config/settings.ts";
 import type { AdjustableLog } from "../log.ts";
@@ -33,11 +34,11 @@ import { haCallout } from "./ha_callout.ts";
 import { LiveSettings } from "./live_settings.ts";
 import { makeMonitor, type Monitor } from "./monitor.ts";
 import { startIdentities } from "./identities.ts";
-import { fileNames } from "./file_names.ts";
 import { keepRecords } from "./moved_records.ts";
 import { steer } from "./steer.ts";
 import { History } from "./history.ts";
-import { programsOf } from "./programs.ts";
+import { runRpcbind } from "./run_rpcbind.ts";
+import { runSmNotify } from "./run_sm_notify.ts";
 import { type RecentProblems, remembering } from "./recent_problems.ts";
 import { serveCalls, toBeRegistered } from "./sockets.ts";
 import { StopList } from "./stop_list.ts";
@@ -107,6 +108,7 @@ export async function serveNsm(parts: DaemonParts): Promise<void> {
 function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList): Daemon {
   const { settings, invocation: { calledAs }, logVariables, log } = parts;
   const environment = Deno.env.toObject();
+  const children = { settings, calledAs, environment, logVariables, log };
   const tell = limited(log, clock);
   const clientParts = { startTimer: clock.startTimer, randomXid: randomNumbers() };
   whenThreadRefused(() =>
@@ -124,7 +126,11 @@ function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList)
       settings.eventsProgram !== undefined,
     clientParts,
     connectRpcbind: async () => new StreamClient(await connectUnix(RPCBIND_SOCKET), clientParts),
-    ...programsOf({ settings, calledAs, environment, logVariables, log }),
+    runRpcbind: () =>
+      runRpcbind({ ...children, mode: settings.rpcbindMode, socketPath: RPCBIND_SOCKET }),
+    async notifyPeers() {
+      if (!settings.noNotify) await runSmNotify(children);
+    },
   };
 }
 
@@ -260,4 +266,13 @@ function announce(
   manager.ready(status);
   log.notice(`Ready. ${serves}; state directory ${settings.stateDirectoryPath}`);
   if (isBackground) tellReady(unregistered);
+}
+
+/** Comparison keys of the file names in a directory; empty if it cannot be read. */
+function fileNames(directory: string): Set<string> {
+  try {
+    return new Set([...Deno.readDirSync(directory)].map(({ name }) => nameKey(name)));
+  } catch {
+    return new Set(); // sm-notify reports the reason
+  }
 }
