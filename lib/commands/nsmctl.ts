@@ -102,7 +102,7 @@ const NOT_CONNECTED = /^Cannot connect to /;
 const NO_DIRECTORY = /^Cannot (?:read|repair) .* No such file or directory/;
 
 function adviceAbout(reason: string, args: readonly string[]): string {
-  if (Deno.uid() !== 0 && DENIED.test(reason)) return "; this takes root";
+  if (Deno.uid() !== 0 && DENIED.test(reason)) return "; this needs root";
   if (DENIED_TO_ROOT.test(reason)) return `; ${OWNER_ADVICE}`;
   if (NOT_CONNECTED.test(reason)) return "; nsmctl doctor says more";
   if (!NO_DIRECTORY.test(reason)) return "";

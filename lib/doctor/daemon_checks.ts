@@ -120,7 +120,7 @@ function checkAnswering(examiner: Examiner): Checked {
     })];
   }
   if (daemon.outcome !== "failed") return [];
-  if (!isRoot) return { skipped: "takes root" };
+  if (!isRoot) return { skipped: "needs root" };
   const unseen = daemon.pid === undefined ? undefined : processOf(daemon.pid);
   if (unseen !== undefined) return [withoutSocket(unseen, daemon.reason, examiner)];
   const servingPid = servingProcess(layout.directory);
@@ -233,7 +233,7 @@ function checkLog(examiner: Examiner): Checked {
   try {
     stderr = Deno.readLinkSync(`/proc/${pid}/fd/2`);
   } catch {
-    return { skipped: "takes root" };
+    return { skipped: "needs root" };
   }
   if (stderr !== "/dev/null") return [];
   return [finding("log-nowhere", {

@@ -61,7 +61,7 @@ async function twice(
 /** Records that the daemon believes to be on disk, as {@link keepRecords} does. */
 async function checkMissing(examiner: Examiner): Promise<Checked> {
   const { daemon, remedies, layout } = examiner;
-  if (!examiner.isRoot) return { skipped: "takes root" };
+  if (!examiner.isRoot) return { skipped: "needs root" };
   if (daemon.outcome !== "answered") return { skipped: "no daemon has answered" };
   const { report, entries } = daemon;
   const lock = lockOfLife(RUN_FOLDER, "").look();
@@ -87,7 +87,7 @@ async function checkMissing(examiner: Examiner): Promise<Checked> {
 /** Records put there from outside, as from a backup: statd reads them only at start. */
 async function checkUnknown(examiner: Examiner): Promise<Checked> {
   const { daemon, remedies, layout } = examiner;
-  if (!examiner.isRoot) return { skipped: "takes root" };
+  if (!examiner.isRoot) return { skipped: "needs root" };
   if (daemon.outcome !== "answered") return { skipped: "no daemon has answered" };
   const unknown = await twice(examiner, daemon.entries, unknownTo);
   if (unknown.length === 0) return [];

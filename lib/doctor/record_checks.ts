@@ -46,7 +46,7 @@ function checkReadable(examiner: Examiner): Checked {
     examiner.files();
     return [];
   } catch (error) {
-    if (!examiner.isRoot) return { skipped: "takes root" };
+    if (!examiner.isRoot) return { skipped: "needs root" };
     return [finding("state-not-writable", {
       what: "The records cannot be read.",
       evidence: reasonOf(error),

@@ -141,7 +141,7 @@ function reload(examiner: Examiner): string[] {
 function checkKernel(examiner: Examiner): Checked {
   const report = reportHere(examiner);
   if (report === undefined) return { skipped: "no daemon of this network has answered" };
-  if (!examiner.isRoot) return { skipped: "takes root" };
+  if (!examiner.isRoot) return { skipped: "needs root" };
   const kernel = readableText(LOCAL_STATE)?.trim() ?? "";
   const { stateNumber } = report;
   if (kernel === "" || stateNumber < 0 || Number(kernel) === stateNumber) return [];

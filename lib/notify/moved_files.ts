@@ -39,7 +39,9 @@ export function tellOfMove(
   const what = `Moved ${files} to sm.bak, until told`;
   if (serving === undefined) log.info(what);
   else if (serving.isOurs) {
-    log.notice(`${what}; rpc.statd (pid ${serving.pid}) monitors on and writes its files again`);
+    log.notice(
+      `${what}; rpc.statd (pid ${serving.pid}) keeps monitoring them, and writes their files again`,
+    );
   } else {
     log.warning(
       `${what}; rpc.statd (pid ${serving.pid}) is of another make and does not write them again: ` +

@@ -201,7 +201,7 @@ function mayRun(
   const when = since === undefined ? "" : ` since ${localTime(since)}`;
   const reason = "Already notifying clients; Exiting! " +
     (end.kind === "goingOn"
-      ? `A run goes on${when}`
+      ? `A run is in progress${when}`
       : `Peers were told in this boot${when.replace("since", "at")}; -f tells them again`);
   log.notice(reason);
   tell(reason);

@@ -70,7 +70,7 @@ async function examine({ stateDirectoryPath, timeoutMs }: Session): Promise<Chec
       const { pid, reason } = reached;
       if (pid !== undefined) return { outcome: "CRITICAL", text: reason };
       const isDenied = Deno.uid() !== 0 && reason.includes("Permission denied");
-      const text = isDenied ? `${reason}: this takes root, or the group of status-group` : reason;
+      const text = isDenied ? `${reason}: this needs root, or the group of status-group` : reason;
       return { outcome: "UNKNOWN", text };
     }
     if (reached.outcome === "absent") {

@@ -24,7 +24,7 @@ export const declareRebooted: Command = {
   operandsMax: 1,
   options: [
     { letter: "y", long: "yes", help: "Do not ask." },
-    { long: "even-if-alive", help: "Do it although HOST answers." },
+    { long: "even-if-alive", help: "Proceed even if HOST answers." },
     TIMEOUT_OPTION,
   ],
   details: [

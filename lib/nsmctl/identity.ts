@@ -70,7 +70,7 @@ export const identity: Command = {
     {
       long: "before-notify",
       argument: "PROGRAM",
-      help: "With add: run before anybody is notified.",
+      help: "With add: program to run before the first notice.",
     },
     { letter: "j", long: "json", help: "Print JSON, with notify one line for each peer." },
     TIMEOUT_OPTION,

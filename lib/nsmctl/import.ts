@@ -71,8 +71,8 @@ export const importRecords: Command = {
       return Status.PROBLEM;
     }
     const { accepted, refused } = judged(found);
-    for (const line of refused.slice(0, NAMED_MAX)) complain(`Passed over: ${line}`);
-    if (refused.length > NAMED_MAX) complain(`Passed over: ${refused.length - NAMED_MAX} more`);
+    for (const line of refused.slice(0, NAMED_MAX)) complain(`Skipped: ${line}`);
+    if (refused.length > NAMED_MAX) complain(`Skipped: ${refused.length - NAMED_MAX} more`);
     if (accepted.length === 0) {
       complain(`No records in ${shown(path)}`);
       return Status.PROBLEM;

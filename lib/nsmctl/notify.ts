@@ -33,7 +33,7 @@ export const notify: Command = {
   operandsMax: Infinity,
   options: [
     { letter: "p", long: "pending", help: "All peers of the notify list." },
-    { letter: "n", long: "name", argument: "NAME", help: "The own name to announce." },
+    { letter: "n", long: "name", argument: "NAME", help: "Own name to announce." },
     { letter: "t", long: "timeout", argument: "SECONDS", help: "How long to try." },
   ],
   details: [

@@ -108,8 +108,8 @@ export function tellUnread(
   const rest = unread.length - UNREAD_SHOWN_MAX;
   const more = rest > 0 ? `${plural(rest, "more fault")} like these. ` : "";
   const isOfAnother = Deno.uid() !== 0 && unread.some((fault) => fault.includes(DENIED));
-  const advice = isOfAnother ? "this takes root" : "nsmctl repair mends owner and permissions";
-  terminal.complain(`${programName}: ${more}What cannot be read is left out; ${advice}`);
+  const advice = isOfAnother ? "this needs root" : "nsmctl repair mends owner and permissions";
+  terminal.complain(`${programName}: ${more}Unreadable records are left out; ${advice}`);
   return false;
 }
 

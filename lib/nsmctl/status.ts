@@ -33,7 +33,7 @@ export const status: Command = {
     TIMEOUT_OPTION,
   ],
   details: [
-    "Exit status: 0 all is well; 1 something is not; 3 no daemon runs; 5 it does not answer.",
+    "Exit status: 0 good; 1 a fault; 3 no daemon runs; 5 no answer.",
     "Do not restart it on 1: a daemon that cannot write its records has them only in memory.",
   ],
   example: "nsmctl status --quiet; [ $? -ne 3 ] || systemctl start rpc-statd",

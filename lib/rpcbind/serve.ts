@@ -87,7 +87,7 @@ export async function serveRpcbind(parts: RpcbindParts): Promise<number> {
   // These signals do nothing, as in Debian's rpcbind.
   onSignals({ stop, hangUp() {}, user1() {}, user2() {} }, signal);
   const stepAside = () => {
-    log.notice(`Stepping aside for another rpcbind; what is registered is in ${RPCBIND_DIRECTORY}`);
+    log.notice(`Stepping aside for another rpcbind; registrations are in ${RPCBIND_DIRECTORY}`);
     stop();
   };
   if (isLeased) lock?.onTakeOver(stepAside, signal);

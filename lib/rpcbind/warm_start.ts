@@ -81,8 +81,7 @@ export class WarmStart {
       this.#write(MAPPINGS_FILE, toBytes(pmaplist, entries.mappings()));
       this.#fault = undefined;
     } catch (error) {
-      const fault =
-        `Cannot keep what is registered in ${quote(this.#directory)}: ${reasonOf(error)}; ` +
+      const fault = `Cannot keep registrations in ${quote(this.#directory)}: ${reasonOf(error)}; ` +
         "an rpcbind that is started again will not know it";
       this.#isBootWritten = false; // the directory may be another one by now
       if (fault !== this.#fault) this.#log.warning(fault);

@@ -80,7 +80,7 @@ export function lookingOnly(actions: ControlActions): ControlActions {
     list: () => actions.list(),
     answer(request) {
       if (request.command === "status") return actions.answer(request);
-      return Promise.reject(new Error("That takes root: members of status-group may only look"));
+      return Promise.reject(new Error("This needs root: members of status-group may only look"));
     },
   };
 }

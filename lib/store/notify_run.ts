@@ -140,7 +140,7 @@ export class NotifyRun {
         if (file.tryLock()) return file;
         if (pause === pauses) {
           this.#log.warning(
-            "Another sm-notify has been starting for too long; continuing beside it",
+            "Another sm-notify has been starting for too long; continuing without waiting",
           );
           return file;
         }

@@ -184,7 +184,7 @@ Deno.test("operator D1: a run reports the files that it moved, and whether they 
   assertEquals(await said([]), []);
   assertEquals(await said(["-f"]), [`info: ${what}`]);
   assertEquals(await said(["-f"], { pid: 7, isOurs: true }), [
-    `notice: ${what}; rpc.statd (pid 7) monitors on and writes its files again`,
+    `notice: ${what}; rpc.statd (pid 7) keeps monitoring them, and writes their files again`,
   ]);
   const [other = ""] = await said([], { pid: 7, isOurs: false });
   assertMatch(other, /^warning: Moved .* of another make and does not write them again: /);
@@ -213,7 +213,10 @@ Deno.test("a second run reports that the first one is still going on", async () 
   world.lock = { kind: "taken", since: undefined };
   world.isHeld = true;
   assertEquals(await world.prepare(), 0);
-  assertMatch(world.log.of("notice").at(-1)!, /Already notifying clients; Exiting! A run goes on/);
+  assertMatch(
+    world.log.of("notice").at(-1)!,
+    /Already notifying clients; Exiting! A run is in progress/,
+  );
   const beside = await world.prepare(["-f"]);
   assert(typeof beside !== "number" && beside.prepared.isBeside, "P1");
 });

@@ -86,5 +86,5 @@ Deno.test("no link is followed, neither for reading nor for writing", async () =
 Deno.test("a file that cannot be written is reported once", async () => {
   const { lines } = await loaded({}, (path) => Deno.mkdirSync(path));
   assertEquals(lines.length, 2);
-  assertMatch(lines[1]!, /^warning: Cannot keep what is registered in /);
+  assertMatch(lines[1]!, /^warning: Cannot keep registrations in /);
 });

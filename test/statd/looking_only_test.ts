@@ -23,7 +23,7 @@ Deno.test("lookingOnly() passes on status and list, and refuses all other comman
     { command: "identity" },
   ] as unknown as Exclude<ControlRequest, { command: "list" }>[];
   for (const request of others) {
-    await assertRejects(() => looking.answer(request), Error, "takes root");
+    await assertRejects(() => looking.answer(request), Error, "needs root");
   }
   assertEquals(asked, ["status"]);
 });

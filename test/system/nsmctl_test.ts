@@ -270,7 +270,7 @@ nsmctlTest("status works in a directory that only root may read", async (host) =
   assertEquals([code, stdout], [1, ""]);
   assertMatch(
     stderr,
-    /^nsmctl: Cannot connect to ".*\/\.statd\.sock": Permission denied.*; this takes root\n$/,
+    /^nsmctl: Cannot connect to ".*\/\.statd\.sock": Permission denied.*; this needs root\n$/,
   );
   const quiet = await host.host.run(...asNobody, "--quiet");
   assertEquals(quiet, { code: 1, stdout: "", stderr: "" });
