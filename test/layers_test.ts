@@ -1,4 +1,4 @@
-/** The import rule, enforced: every file of the program is held against the layout. */
+/** Import rule: every file of the program is checked against the layout. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { breachesOf, FOLDER_SHARE_MAX } from "./support/layers.ts";
@@ -7,7 +7,7 @@ import { codeOf, functionsOf, importsOf } from "./support/module_text.ts";
 const pure = { permissions: "none" } as const;
 const ROOT = new URL("..", import.meta.url);
 
-/** The paths of all modules under a folder, relative to the project. */
+/** Paths of all modules below a folder, relative to the project. */
 function* modules(folder: string): Generator<string> {
   for (const { name, isDirectory } of Deno.readDirSync(new URL(folder, ROOT))) {
     if (isDirectory) yield* modules(`${folder}${name}/`);
@@ -41,12 +41,12 @@ Deno.test("no folder holds more than 18 % of the lines of lib/", {
   assertEquals(large, [], `of ${all} lines`);
 });
 
-/** A function of 61 lines. */
+/** Function of 61 lines. */
 function longFunction(head: string): string {
   return `${head}\n${"  ++c;\n".repeat(59)}}\n`;
 }
 
-/** File, text, and a part of the one message that is expected. */
+/** File, text, and part of the one expected message. */
 const bad: readonly (readonly [path: string, text: string, message: string])[] = [
   // Direction
   ["lib/xdr/a.ts", `import { b } from "../rpc/b.ts";`, 'a.ts:1 imports "../rpc/b.ts": xdr imports'],
@@ -158,7 +158,7 @@ const good: readonly (readonly [path: string, text: string])[] = [
   ["lib/commands/a.ts", `import { b } from "../nsm/b.ts";\nimport { c } from "../log.ts";`],
   ["main.ts", `const a = await import("./lib/commands/a.ts");\nDeno.exit(await a.run());`],
   ["test/nsm/a_test.ts", `import { assert } from "@std/assert";\nimport dns from "node:dns";`],
-  // Said, not done.
+  // Texts without an effect.
   ["lib/nsm/a.ts", `/** Unlike {@link Deno.listen}. */\n// import { b } from "../net/b.ts";`],
   ["lib/nsm/a.ts", `export const text = 'import { b } from "../net/b.ts"; Deno.exit()';`],
   ["lib/nsm/a.ts", "export const text = `\nDeno.exit() ${1 + 1} \nimport '../net/b.ts'`;"],

@@ -5,7 +5,7 @@ import { sourceProgram } from "./support/test_programs.ts";
 const pure = { permissions: "none" } as const;
 const LEVELS: LogLevel[] = ["error", "warning", "notice", "info", "debug"];
 
-/** A log, and what got through it. */
+/** Log, and the messages that passed it. */
 function recorded(threshold: LogLevel) {
   const lines: string[] = [];
   const sink = {

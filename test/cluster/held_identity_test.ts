@@ -15,7 +15,7 @@ function peer(monName: string) {
   return { monName, addresses: [] };
 }
 
-/** Ledger of which puts overlap, and end when the test says so. */
+/** Ledger whose puts overlap, and end at the request of the test. */
 class WideLedger extends DirectoryLedger {
   override readonly putLimits = { outstanding: 2, peers: 2 };
   readonly puts: { names: string[]; end: PromiseWithResolvers<void> }[] = [];
@@ -32,7 +32,7 @@ class WideLedger extends DirectoryLedger {
   }
 }
 
-/** Nodes with a clock and a storage in common. */
+/** Nodes with a common clock and storage. */
 class World {
   readonly storage = new SharedStorage();
   readonly clock = new FakeClock(1_700_000_000_000);
@@ -51,7 +51,7 @@ class World {
     return new Kind(DIRECTORY, { files: storage.filesOf(node), randomName, clock });
   }
 
-  /** An identity whose ledger takes several puts at a time. */
+  /** Acquires an identity whose ledger takes several puts at a time. */
   async acquireWide(): Promise<{ held: HeldIdentity; ledger: WideLedger }> {
     const ledger = this.ledger("a", WideLedger) as WideLedger;
     const taking = await ledger.take({ node: "a", life: "a", since: "now" }, () => true);
@@ -61,7 +61,7 @@ class World {
     return { held, ledger };
   }
 
-  /** Whether new hosts are acknowledged while the ledger does not work. */
+  /** Whether new hosts are acknowledged while the ledger fails. */
   isLocalEnough = false;
 
   async acquire(node: string, ...monitored: string[]): Promise<HeldIdentity> {
@@ -77,7 +77,7 @@ class World {
     return held;
   }
 
-  /** Who is to be told if the identity moves now. */
+  /** Peers to be notified if the identity moves now. */
   async owed(): Promise<string[]> {
     const ledger = this.ledger("oracle");
     await ledger.take({ node: "oracle", life: "", since: "" }, () => true);
@@ -85,7 +85,7 @@ class World {
     return peers.map(({ monName }) => monName).sort();
   }
 
-  /** Storage that does not answer, until the function that is returned is called. */
+  /** Makes the storage hang, until the returned function is called. */
   hang(): () => void {
     this.storage.isStepped = true;
     return () => {

@@ -1,4 +1,4 @@
-/** What holds for every kind of ledger. */
+/** Requirements on every kind of ledger. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
@@ -13,7 +13,7 @@ import { ENGINES, type LedgerEngine } from "../support/ledger_engines.ts";
 
 const pure = { permissions: "none" } as const;
 
-/** One engine with nodes that take from it. */
+/** Engine with nodes that use it. */
 class World {
   constructor(readonly engine: LedgerEngine) {}
 

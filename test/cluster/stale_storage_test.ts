@@ -11,12 +11,12 @@ import { IdentityWorld } from "../support/identity_world.ts";
 const pure = { permissions: "none" } as const;
 const TEXTS = { addresses: "10.0.0.50", ledger: "directory:/vip1" };
 const STALE = "Stale file handle (os error 116)";
-/** Attempts of whoever is refused; each is far behind the interval in which a ledger is tried. */
+/** Attempts after a refusal, with pauses much longer than the probing interval of a ledger. */
 const ATTEMPTS = 5;
 const PAUSE_MS = 1_000;
-/** Limit of the pauses that time passes by. */
+/** Limit of simulated pauses. */
 const TURNS_MAX = 100;
-/** Longer than a told peer stays on the list, and a removal waits. */
+/** Time longer than a told peer stays on the list, and than a removal waits, in ms. */
 const SETTLED_MS = 200_000;
 
 /** Tries again after a refusal, as lock managers and cluster managers do, while time passes. */
@@ -83,7 +83,7 @@ for (const when of ["fault", "lateFault"] as const) {
       let count = 0;
       world.storage[when] = () => count++ === at ? new Error(STALE) : undefined;
       const { pending } = await moved(world);
-      // A peer that was told may be told again.
+      // A notified peer may be notified again.
       assert(pending >= 1, `call ${at}: ${world.storage.calls[at]}`);
       assertEquals(world.log.lines.filter((line) => /taken|lost/.test(line)), [], `call ${at}`);
     }

@@ -3,7 +3,7 @@ import { WorkerPool } from "../../lib/cluster/worker_pool.ts";
 
 const pure = { permissions: "none" } as const;
 
-/** Work that is taken one by one, and ends when the test says so. */
+/** Work taken item by item, which ends at the request of the test. */
 class Work {
   left = 0;
   readonly begun: PromiseWithResolvers<void>[] = [];

@@ -1,11 +1,17 @@
-/** Each sentence of the README's chapter Security is shown by a test that there is, or says why none can. */
+/**
+ * Evidence for README's chapter Security: each sentence has an existing test, or a reason why it
+ * has none.
+ */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 
 const README = new URL("../../README.md", import.meta.url);
 const TESTS = new URL("../", import.meta.url);
 
-/** How a sentence begins, and what shows it: a file below test/ and words of its name there, or a reason. */
+/**
+ * Start of a sentence, with its evidence: a file below test/ and words of a test's name in it, or a
+ * reason.
+ */
 type Evidence =
   | readonly [start: string, file: string, words: string]
   | readonly [
@@ -138,7 +144,7 @@ const EVIDENCE: readonly Evidence[] = [
   ["The first one is the kernel's", "conf/units_test.ts", "the units have the same sandbox"],
 ];
 
-/** The sentences of a chapter, a table as one; without what makes words bold. */
+/** Sentences of a chapter without bold marks; a table counts as one sentence. */
 function sentencesOf(text: string): string[] {
   return text.split(/\n\n|\n(?=- )/)
     .map((block) => block.replace(/^\s*- /, "").replaceAll("**", "").replaceAll(/\s+/g, " ").trim())

@@ -1,9 +1,9 @@
-/** The units are valid, have a tight sandbox, and nothing in it that the program cannot live with. */
+/** Units: valid, with a tight sandbox that has everything the program needs. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 
 const FOLDER = new URL("../../conf/", import.meta.url);
-/** The units, and what `systemd-analyze security` of systemd 252 gives them; higher is worse. */
+/** Units, and their exposure by `systemd-analyze security` of systemd 252; higher is worse. */
 const EXPOSURE = {
   "rpc-statd.service": 2.8,
   "rpc-statd-notify.service": 2.6,
@@ -12,7 +12,7 @@ const EXPOSURE = {
 const UNITS = Object.keys(EXPOSURE) as (keyof typeof EXPOSURE)[];
 const reading = { permissions: { read: [FOLDER] } };
 
-/** Paths that the status monitor writes to besides /run. */
+/** Paths written by the status monitor, besides /run. */
 const STATE_PATHS = ["-/var/lib/nfs", "-/proc/sys/fs/nfs"];
 
 /** Values of each setting of a unit, in order. */
@@ -112,7 +112,7 @@ for (const name of UNITS) {
       const text = await Deno.readTextFile(new URL(name, FOLDER));
       await Deno.writeTextFile(path, text.replaceAll("@sbindir@/", "/bin/true # "));
       const verified = await analyze("verify", "--man=no", path);
-      // It reads the units that this one names as well, and complains of those too.
+      // The command also reads and checks the units named in this one.
       assertEquals(verified.split("\n").filter((line) => line.includes(name)), []);
       const security = await analyze("security", "--offline=yes", path);
       const exposure = /level for .*: ([0-9.]+)/.exec(security)?.[1];
@@ -136,7 +136,7 @@ function ownerOf(root: string, folder: string): string {
   return `${uid}:${gid} ${(mode! & 0o7777).toString(8)}`;
 }
 
-/** Runs a test with the root folder of another system in which user and folders were made. */
+/** Runs a test with the root folder of another system with user and folders. */
 async function onSystem(
   prepare: (root: string) => Promise<void>,
   test: (root: string) => Promise<void>,

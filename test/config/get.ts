@@ -1,12 +1,12 @@
-/** Asks for one key, as `nfsconf --get [--arg ARG] SECTION KEY` does. */
+/** Looks up one key, like `nfsconf --get [--arg ARG] SECTION KEY`. */
 
 import { type Assignment, lookUp, type NfsConf } from "../../lib/config/ini_file.ts";
 import type { NfsConfCase } from "./nfsconf_cases.ts";
 
-/** What to ask for; key `a` of section `s` unless given. */
+/** Key to look up; by default `a` of section `s`. */
 export type Question = Pick<NfsConfCase, "section" | "arg" | "key" | "env">;
 
-/** The assignment in effect. */
+/** Assignment in effect. */
 export function get(conf: NfsConf, question: Question = {}): Assignment | undefined {
   const { section = "s", arg, key = "a", env = {} } = question;
   return lookUp(

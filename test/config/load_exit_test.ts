@@ -20,7 +20,7 @@ for (const each of OPTION_CASES) {
 
 type Load = typeof statd | typeof smNotify | typeof rpcbind;
 
-/** What is printed for some arguments. */
+/** Output for some arguments. */
 function printed(load: Load, given: Given): readonly string[] {
   const outcome = load(given);
   assert(outcome.kind === "exit");

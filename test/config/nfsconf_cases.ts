@@ -6,7 +6,7 @@
  * otherwise.
  */
 
-/** One text and one question about it. */
+/** Text of nfs.conf with one question about it. */
 export interface NfsConfCase {
   /** Behaviour in plain words. */
   readonly name: string;
@@ -23,8 +23,8 @@ export interface NfsConfCase {
   readonly files?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
   /**
-   * Where we differ on purpose: what nfsconf answers (null: it does not end well), and why. Where it is
-   * mended, later versions answer as we do.
+   * Intended difference: nfsconf's answer (null: a crash or hang), and the reason. Later versions
+   * with a fix answer like us.
    */
   readonly real?: {
     readonly value: string | undefined | null;

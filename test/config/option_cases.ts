@@ -6,7 +6,7 @@
  * on purpose.
  */
 
-/** How a program ends: exit status and what it prints. */
+/** End of a program: exit status and output. */
 export interface End {
   readonly status: number;
   /** Standard output, with `V` for the version number. */
@@ -15,21 +15,21 @@ export interface End {
   readonly stderr?: string;
   /** Whether the usage follows. */
   readonly usage?: boolean;
-  /** Whether it is the hint that follows. */
+  /** Whether the hint follows. */
   readonly isHint?: boolean;
 }
 
-/** One command line. */
+/** Command line and its expected end. */
 export interface OptionCase extends End {
   readonly program: "rpc.statd" | "sm-notify";
   readonly args: readonly string[];
   /** Text of nfs.conf. */
   readonly conf?: string;
-  /** Our end, and why it is another. */
+  /** Our end, and the reason of the difference. */
   readonly ours?: End & { readonly why: string };
 }
 
-/** An end in the form of the cases, whatever the program's path and version. */
+/** End in the form of the cases, without the program's path and version. */
 export function toEnd(status: number, stdout: string, stderr: string): Required<End> {
   const at = stderr.search(/^(?:usage|Try): /im);
   const message = (at < 0 ? stderr : stderr.slice(0, at)).replace(/^\S*\//, "").replace(/\n$/, "");
@@ -42,14 +42,17 @@ export function toEnd(status: number, stdout: string, stderr: string): Required<
   };
 }
 
-/** An end of the table, spelled out. */
+/** End of the table with all members. */
 export function inFull(
   { status, stdout = "", stderr = "", usage = false, isHint = false }: End,
 ): Required<End> {
   return { status, stdout, stderr, usage, isHint };
 }
 
-/** Our end: where nfs-utils prints the whole usage below a fault, one line says how to see it (D25). */
+/**
+ * Our end. nfs-utils prints the whole usage after a fault; we print one line that says how to see
+ * it (D25).
+ */
 export function ourEnd({ ours, ...end }: OptionCase): Required<End> {
   if (ours !== undefined) return inFull(ours);
   const whole = inFull(end);
@@ -67,12 +70,12 @@ function smNotify(args: readonly string[], rest: Rest): OptionCase {
   return { program: "sm-notify", args, ...rest };
 }
 
-/** statd takes the options if it comes to the version behind them. */
+/** Options that statd accepts: it reaches the version option after them. */
 function statdTakes(...args: readonly string[]): OptionCase {
   return statd([...args, "-v"], VERSION);
 }
 
-/** sm-notify takes the options if it comes to the bad directory behind them. */
+/** Options that sm-notify accepts: it reaches the bad directory after them. */
 function smNotifyTakes(...args: readonly string[]): OptionCase {
   return smNotify([...args, "-P", "/none"], NO_DIRECTORY);
 }
@@ -88,12 +91,12 @@ const NO_DIRECTORY: End = {
   stderr: "sm-notify: Failed to stat /none: No such file or directory\n",
 };
 
-/** statd complains of an option, and shows how it is used. */
+/** Option that statd refuses, followed by the usage. */
 function statdRefuses(status: number, fault: string, ...args: readonly string[]): OptionCase {
   return statd(args, { status, stderr: `rpc.statd: ${fault}\n`, usage: true });
 }
 
-/** A port that statd refuses; ours says which ones it takes. */
+/** Port that statd refuses; our message names the valid ones. */
 function badPort(fault: string, ...args: readonly string[]): OptionCase {
   const ours: End = { status: 1, stderr: `rpc.statd: ${fault} (1 to 65535)\n`, isHint: true };
   return statd(args, {
@@ -104,7 +107,7 @@ function badPort(fault: string, ...args: readonly string[]): OptionCase {
   });
 }
 
-/** An operand, which sm-notify has none of; ours names it. */
+/** Operand, which sm-notify does not take; our message names it. */
 function operandRefused(operand: string, ...args: readonly string[]): OptionCase {
   const ours: End = {
     status: 1,

@@ -9,7 +9,7 @@ import {
 import { optionForms } from "../../lib/config/flags.ts";
 import { SM_NOTIFY_COMMAND_LINE, STATD_COMMAND_LINE } from "../../lib/config/command_lines.ts";
 
-/** True if the compiler holds the two for one type. */
+/** True if the compiler takes the two for one type. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true
   : false;
 

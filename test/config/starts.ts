@@ -1,4 +1,4 @@
-/** Starts both programs' loading of settings on made-up files, arguments and environment. */
+/** Loads settings of both programs from made-up files, arguments and environment. */
 
 import {
   loadRpcbindSettings,
@@ -7,7 +7,7 @@ import {
 } from "../../lib/config/load.ts";
 import { MemoryFiles } from "../support/memory_files.ts";
 
-/** What a program is started with; nfs.conf is a text, or several files. */
+/** Inputs of a start; nfs.conf is a text, or several files. */
 export interface Given {
   readonly args?: readonly string[];
   readonly conf?: string | Readonly<Record<string, string>>;
@@ -15,7 +15,7 @@ export interface Given {
   readonly width?: number;
 }
 
-/** Folders exist as far as something is in them. */
+/** Files whose folders have to exist. */
 const FOLDERS = { "/srv/nsm/state": "", "/var/lib/nfs/state": "", "/tmp/x": "", "./x": "" };
 
 function start({ args = [], conf = {}, env = {}, width }: Given, programName: string) {

@@ -12,7 +12,7 @@ Deno.test("versionOrder() puts 9.conf before 10.conf", { permissions: "none" }, 
   assertEquals(["10.conf", "9.conf"].sort(versionOrder), ["9.conf", "10.conf"]);
 });
 
-/** Answers of the C library's strverscmp, found by comparing random names. */
+/** Results of the C library's strverscmp for random names. */
 const OBSERVED: readonly [string, string, number][] = [
   ["009", "00", -1],
   ["0019", "00.a", -1],

@@ -18,7 +18,7 @@ import { manCommands } from "../support/nsmctl_page.ts";
 
 const PROJECT = new URL("../../", import.meta.url);
 
-/** The generated parts of each document, by the document's path in the project. */
+/** Generated parts of each document, by the document's path in the project. */
 export const GENERATED: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   "conf/statd.8": {
     "synopsis": () => manSynopsis(STATD_COMMAND_LINE),
@@ -52,7 +52,7 @@ export const GENERATED: Readonly<Record<string, Readonly<Record<string, () => st
 };
 
 /**
- * A document with its generated parts as they are to be.
+ * Fills in a document's generated parts.
  *
  * @throws {RangeError} If a part has no place in the document.
  */
@@ -71,7 +71,7 @@ function isMark(line: string, mark: string): boolean {
   return line === `.\\" ${mark}` || line === `<!-- ${mark} -->`;
 }
 
-/** Writes all of it. */
+/** Writes all documents. */
 export function writeDocuments(): void {
   Deno.writeTextFileSync(new URL("conf/nfs.conf", PROJECT), sampleConf());
   for (const [path, parts] of Object.entries(GENERATED)) {

@@ -1,4 +1,4 @@
-/** The parts of the manual pages that list options and keys, in mdoc(7). */
+/** Parts of the manual pages that list options and keys, in mdoc(7). */
 
 import { type Action, ACTION_HELP, type CommandLine } from "../../lib/config/command_lines.ts";
 import { optionForms, options } from "../../lib/config/flags.ts";
@@ -7,7 +7,7 @@ import { mdocArgument as argument, mdocText as text } from "./mdoc.ts";
 import { type FileSetting, settingsBySection } from "./sections.ts";
 import type { FileKey, Option, Setting, Table } from "../../lib/config/settings.ts";
 
-/** The lines of a SYNOPSIS: what runs the program, then what it can do instead. */
+/** Lines of a SYNOPSIS: first the run, then the actions instead of a run. */
 export function manSynopsis<T extends Table>({ table, actions }: CommandLine<T>): string {
   const all = options(table).map(([, , option]) => option);
   const switches = all.flatMap((option) => "sets" in option ? option.short ?? [] : []).sort();
@@ -22,7 +22,7 @@ export function manSynopsis<T extends Table>({ table, actions }: CommandLine<T>)
   ].join("\n");
 }
 
-/** The list of a program's options: what it can do instead of running comes last. */
+/** List of a program's options, with the actions instead of a run at the end. */
 export function manOptions<T extends Table>(commandLine: CommandLine<T>): string {
   const settings = options(commandLine.table).map(([, row, option]) => [
     manItem(option.short ?? "", option.long, "argument" in option ? option.argument : ""),
@@ -39,12 +39,12 @@ export function manOptions<T extends Table>(commandLine: CommandLine<T>): string
   return manList([...settings, ...actions]);
 }
 
-/** The keys of one section of nfs.conf. */
+/** Keys of one section of nfs.conf. */
 export function manKeys(section: FileKey["section"]): string {
   return manList((settingsBySection().get(section) ?? []).map(keyEntry));
 }
 
-/** The keys of one section that both programs read, as the end of a sentence. */
+/** Keys of one section read by both programs, as the end of a sentence. */
 export function manSharedKeys(section: FileKey["section"]): string {
   const shared = (settingsBySection().get(section) ?? [])
     .filter(({ programs }) => programs.length > 1)
@@ -54,7 +54,7 @@ export function manSharedKeys(section: FileKey["section"]): string {
   );
 }
 
-/** The keys of macOS: their spelling there, and here. */
+/** Keys of macOS, with their spelling there and here. */
 export function manMacosKeys(): string {
   const rows = [...settingsBySection().values()].flat().filter(({ file }) => file.flat);
   return [
@@ -86,7 +86,7 @@ function of(programs: FileSetting["programs"]): string {
   }).join("\n");
 }
 
-/** Where else a setting can be given. */
+/** Other places where a setting can be given. */
 function inFile({ file, environment }: Setting<unknown>, option: Option<unknown>): string[] {
   const lines: string[] = [];
   if (file !== undefined) {
@@ -99,7 +99,7 @@ function inFile({ file, environment }: Setting<unknown>, option: Option<unknown>
   return lines;
 }
 
-/** The head of an option in a list; `value` names its argument. */
+/** Head of an option in a list; `value` names its argument. */
 export function manItem(letters: string, long: string, value: string): string {
   const given = value === "" ? "" : ` Ar ${value}`;
   const short = Array.from(letters, (letter) => `Fl ${argument(letter)}${given} , `).join("");
@@ -116,7 +116,7 @@ function spelling({ short, long }: Option<unknown>): string {
   return short ?? `-${long}`;
 }
 
-/** A list with a head for each item. */
+/** List with a head for each item. */
 export function manList(items: readonly (readonly string[])[]): string {
   return [".Bl -tag -width Ds", ...items.flat(), ".El"].join("\n");
 }

@@ -1,10 +1,10 @@
 /**
- * Text as mdoc(7), the language of the manual pages, needs it.
+ * Conversion of text to mdoc(7), the language of the manual pages.
  *
  * Source: mdoc(7), roff(7) of mandoc.
  */
 
-/** Longest line that mandoc does not complain of. */
+/** Longest line that mandoc accepts without a warning. */
 const LINE_MAX = 80;
 
 /** Sentences of plain text, each on lines of its own; `--name` keeps its signs. */
@@ -28,7 +28,7 @@ function lines(sentence: string): string[] {
   return found;
 }
 
-/** One argument of a macro: no part of it is taken for a macro or for punctuation. */
+/** One argument of a macro, without meaning as a macro or punctuation. */
 export function mdocArgument(text: string): string {
   const escaped = text.replaceAll("\\", "\\e").replaceAll('"', "\\(dq");
   if (/^[A-Z][a-z]$|^[()[\].,:;?!|]$/.test(text)) return `\\&${escaped}`;

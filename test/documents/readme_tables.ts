@@ -1,10 +1,10 @@
-/** The tables of the README that list settings, in Markdown as `deno fmt` has it. */
+/** Tables of settings in README, in Markdown as formatted by `deno fmt`. */
 
 import { quoteValue } from "../../lib/config/grammar.ts";
 import { type ProgramName, settingsBySection, TABLES } from "./sections.ts";
 import type { Setting } from "../../lib/config/settings.ts";
 
-/** Every setting of a program, in the order of its table. */
+/** All settings of a program, in the order of its table. */
 export function readmeSettings(program: ProgramName): string {
   const rows = Object.values(TABLES[program]).map(({ file, option, help, ...row }) => [
     file === undefined ? "" : code(`[${file.section}] ${file.key}`),
@@ -17,7 +17,7 @@ export function readmeSettings(program: ProgramName): string {
   return table(["nfs.conf", "option", "default", "meaning"], rows);
 }
 
-/** The keys of macOS and what they are called here. */
+/** Keys of macOS, and the names here. */
 export function readmeMacosKeys(): string {
   const rows = [...settingsBySection()].flatMap(([section, settings]) =>
     settings.flatMap(({ file, row }) =>

@@ -1,4 +1,4 @@
-/** The sample nfs.conf, `conf/nfs.conf`. */
+/** Sample nfs.conf, `conf/nfs.conf`. */
 
 import { quoteValue } from "../../lib/config/grammar.ts";
 import { type FileSetting, settingsBySection } from "./sections.ts";

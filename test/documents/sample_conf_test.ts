@@ -26,7 +26,7 @@ Deno.test("sampleConf() shows the defaults", { permissions: "none" }, () => {
   assertEquals(statd?.origins["port"], "/etc/nfs.conf:12");
 });
 
-/** Both programs' settings; neither has anything to warn of. */
+/** Settings of both programs; neither may have a warning. */
 function load(conf: string) {
   const files = new MemoryFiles({ "/etc/nfs.conf": conf, "/var/lib/nfs/state": "" });
   const start = { programName: "x", args: [], env: new Map(), files };

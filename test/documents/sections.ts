@@ -1,4 +1,4 @@
-/** The settings as nfs.conf has them: by section, each once, with the programs that read it. */
+/** Settings in the order of nfs.conf: by section, each once, with the programs that read it. */
 
 import {
   type FileKey,
@@ -9,17 +9,17 @@ import {
   type Table,
 } from "../../lib/config/settings.ts";
 
-/** The programs that have settings. */
+/** Programs with settings. */
 export type ProgramName = "rpc.statd" | "sm-notify" | "rpcbind";
 
-/** The table of each program. */
+/** Table of each program. */
 export const TABLES: Readonly<Record<ProgramName, Table>> = {
   "rpc.statd": STATD,
   "sm-notify": SM_NOTIFY,
   "rpcbind": RPCBIND,
 };
 
-/** A setting that nfs.conf can have. */
+/** Setting with a key in nfs.conf. */
 export interface FileSetting {
   readonly file: FileKey;
   readonly row: Setting<unknown>;

@@ -1,7 +1,7 @@
 /**
- * What a golden exchange is: the bytes of a call and of the reply to it, as another implementation
- * sent them, beside the values that they stand for. The other modules here hold them; golden_test.ts
- * says what must be true of each.
+ * Golden exchanges: the bytes of a call and of its reply, as sent by another implementation, with
+ * the values that they mean. The other modules of this folder have the exchanges; golden_test.ts
+ * has the assertions.
  */
 
 import type { authsys_parms } from "../../lib/rpc/auth.ts";
@@ -9,10 +9,10 @@ import type { RpcFailure } from "../../lib/rpc/errors.ts";
 import type { Args, Procedures, Program, Result } from "../../lib/rpc/program.ts";
 import type { Static } from "../../lib/xdr/types.ts";
 
-/** The bytes of a call and its reply. */
+/** Bytes of a call and of its reply. */
 interface Packets {
   readonly name: string;
-  /** Whose bytes these are, and how they were had. */
+  /** Implementation that sent the bytes, and how they were recorded. */
   readonly source: string;
   /** `record`: the bytes begin with a record mark (TCP). `datagram`: the message alone (UDP). */
   readonly framing: "record" | "datagram";
@@ -20,31 +20,31 @@ interface Packets {
   readonly reply: Uint8Array;
 }
 
-/** What a call and its reply say. */
+/** Values of a call and its reply. */
 interface Meaning<A, R> {
   readonly xid: number;
-  /** The body of an AUTH_SYS credential; AUTH_NONE where there is none. */
+  /** Body of an AUTH_SYS credential; absent for AUTH_NONE. */
   readonly credential?: Static<typeof authsys_parms>;
   readonly args: A;
-  /** How many bytes follow the arguments, to be ignored. */
+  /** Number of bytes after the arguments, to be ignored. */
   readonly surplus?: number;
   readonly result: R;
 }
 
-/** A call that brought its result. */
+/** Successful call. */
 export interface Exchange extends Packets, Meaning<unknown, unknown> {
   readonly program: Program;
   readonly procedure: string;
 }
 
-/** A call that was not served. */
+/** Failed call. */
 export interface Failure extends Packets {
-  /** What the server has to do for it where nothing is wrong with the call. */
+  /** Behaviour of the server that causes the failure of a valid call. */
   readonly server?: "denies" | "throws";
   readonly failure: RpcFailure;
 }
 
-/** An exchange whose values the compiler has compared with the row of the table. */
+/** Exchange whose values the compiler compares with the row of the table. */
 export function exchange<P extends Procedures, K extends keyof P & string>(
   program: Program<P>,
   procedure: K,

@@ -7,7 +7,7 @@
 import { claimMonitored, claimSuccess, LOCKS, type Scenarios, type World } from "./claims.ts";
 
 const CONFIG = "/etc/nfs.conf";
-/** Files of the root but for libraries and modules. */
+/** Files of the root, except libraries and modules. */
 const FILES = "find / -xdev -type f ! -path '/lib/*' ! -path '/lost+found/*' | sort | tr '\\n' ' '";
 /** rpcbind's port in /proc/net, which says ports in hexadecimal digits. */
 const ANSWERS_AT_111 = "cat /proc/net/udp /proc/net/udp6 | grep -q ':006F '";
@@ -23,7 +23,7 @@ async function mountAndLock(world: World): Promise<void> {
     client,
     "grep ' /mnt nfs .*vers=3' /proc/mounts && ! grep -q 'nolock\\|local_lock=all' /proc/mounts",
   );
-  // Open for writing, without which NFS has no exclusive lock.
+  // Opened for writing: NFS requires that for an exclusive lock.
   await client.run(
     "rm -f /run/held; setsid sh -c 'exec 9>>/mnt/file; flock 9 && echo $$ >/run/held; exec sleep 100000' >/dev/null 2>&1 &",
   );
@@ -79,7 +79,7 @@ async function startedByStatd(world: World): Promise<void> {
   await claimSuccess(world, "rpcbind serves", client, ANSWERS_AT_111);
 }
 
-/** The server's notice reaches a status monitor that only our rpcbind names. */
+/** The server's notice reaches a status monitor that is registered only with our rpcbind. */
 async function serverLosesPower(world: World): Promise<void> {
   const { server, client, claim } = world;
   await server.cutPower();

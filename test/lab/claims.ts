@@ -1,8 +1,8 @@
-/** What scenarios of the lab claim about its two machines, and what several of them do there. */
+/** Claims of the lab's scenarios about its two machines, and shared actions. */
 
 import type { Machine } from "./machine.ts";
 
-/** Scenarios by what they are about, in their order. */
+/** Scenarios by subject, in order. */
 export type Scenarios = Readonly<Record<string, (world: World) => Promise<void>>>;
 
 export interface World {
@@ -14,7 +14,7 @@ export interface World {
 const FOLDER = "/var/lib/nfs";
 
 export const isActive = (unit: string) => `systemctl is-active --quiet ${unit}`;
-/** The unit runs our program: none of Debian's is so large. `$p` is its process then. */
+/** Whether the unit runs our program: none of Debian's is so large. `$p` is its process then. */
 export const isOurs = (unit: string) =>
   `p=$(systemctl show -p MainPID --value ${unit}); [ $(stat -Lc %s /proc/$p/exe) -gt 50000000 ]`;
 /** Lines of /proc/locks on the server for the file that the client locks. */
@@ -30,7 +30,7 @@ export async function claimSuccess(
   claim(`${machine.name}: ${what}`, code === 0, text.split("\n").slice(-6).join("; "));
 }
 
-/** The number in the state file. */
+/** Number in the state file. */
 export async function stateOf(machine: Machine, folder = FOLDER): Promise<number> {
   return Number(await machine.run(`od -An -td4 -N4 ${folder}/state`));
 }
@@ -54,7 +54,7 @@ export async function mount({ client }: World): Promise<void> {
   await client.run("mount -t nfs -o vers=3,hard,timeo=20,noac server.lab:/export /mnt");
 }
 
-/** Takes a lock on the client, as a unit of its own that goes on. */
+/** Takes a lock on the client, as a unit of its own that keeps running. */
 export async function lock({ client }: World): Promise<void> {
   await client.run(
     "systemctl reset-failed lock.service 2>/dev/null; " +
@@ -93,7 +93,7 @@ export async function claimNoFailure(world: World, machine: Machine): Promise<vo
   await claimSuccess(world, "no unit failed", machine, command);
 }
 
-/** What has to hold after the server was started anew, while the client held a lock. */
+/** Claims after a restart of the server while the client held a lock. */
 export async function claimReclaimed(world: World, before: number, folder = FOLDER): Promise<void> {
   const { server, client, claim } = world;
   const lock = await server.until("the lock is back", LOCKS);

@@ -1,24 +1,24 @@
-/** A machine of the lab: a user-mode-linux kernel, and commands that an agent runs in it. */
+/** Machine of the lab: a user-mode-linux kernel, and commands executed in it by an agent. */
 
-/** What the machines of one lab have in common. */
+/** Common properties of a lab's machines. */
 export interface Lab {
-  /** Folder that `prepare` has filled. */
+  /** Folder filled by `prepare`. */
   readonly cache: string;
   /** Folder of this run, for consoles, disks and the switch; `/host` in the guests, read-only. */
   readonly out: string;
 }
 
-/** Longest time for a boot. */
+/** Timeout of a boot, in ms. */
 const BOOT_MS_MAX = 300_000;
 const COMMAND_MS_MAX = 300_000;
-/** Longest wait for something that a machine does by itself, and the pause between two looks. */
+/** Timeout of events in a machine, in ms, and the polling interval. */
 const PATIENCE_MS = 240_000;
 const LOOK_PAUSE_MS = 250;
 const MEMORY = "1G";
 const READY = "agent ready ";
 const DONE = "agent done ";
 
-/** The exit status and the output, standard error included, of a command. */
+/** Exit status and output of a command, including standard error. */
 export interface Result {
   readonly code: number;
   readonly text: string;
@@ -44,16 +44,16 @@ export class Machine {
   #kernel: Deno.ChildProcess | undefined;
   #input: WritableStreamDefaultWriter<Uint8Array> | undefined;
   #waiting: Waiting | undefined;
-  /** Lines that came before somebody waited for them. */
+  /** Lines that arrived before they were awaited. */
   #early: string[] = [];
 
   constructor(
     private readonly lab: Lab,
     readonly name: string,
     readonly address: string,
-    /** Image that the machine's own disk begins as. */
+    /** Initial image of the machine's own disk. */
     private readonly image = `${lab.cache}/root.ext4`,
-    /** Disk that other machines have as well, besides its own. */
+    /** Disk shared with other machines, besides its own disk. */
     private readonly sharedDisk?: string,
   ) {}
 
@@ -83,7 +83,7 @@ export class Machine {
         `lab_address=${this.address}`,
         `lab_name=${this.name}`,
       ],
-      // Memory of the guest is a file there.
+      // The guest's memory is a file there.
       env: { TMPDIR: "/dev/shm" },
       stdin: "piped",
       stdout: "piped",
@@ -121,7 +121,7 @@ export class Machine {
     }
   }
 
-  /** What follows in the next line that begins so. */
+  /** Rest of the next line with this start. */
   #line(start: string, timeout: number): Promise<string> {
     const early = this.#early.findIndex((line) => line.startsWith(start));
     if (early >= 0) return Promise.resolve(this.#early.splice(early, 1)[0]!.slice(start.length));
@@ -146,7 +146,7 @@ export class Machine {
     return { code: Number(code), text: fromBase64(text).trim() };
   }
 
-  /** The output of a command; throws Error when it fails. */
+  /** Output of a command. @throws {Error} When it fails. */
   async run(command: string, timeout?: number): Promise<string> {
     const { code, text } = await this.result(command, timeout);
     if (code !== 0) throw new Error(`${this.name}: "${command}" ended with ${code}: ${text}`);
@@ -166,12 +166,12 @@ export class Machine {
     }
   }
 
-  /** What systemd was told to start has started, or failed. */
+  /** Waits until all jobs of systemd have ended. */
   async settled(): Promise<void> {
     await this.until("has booted", "systemctl is-system-running | grep -Ex 'running|degraded'");
   }
 
-  /** systemd stops everything; the kernel starts again. */
+  /** Reboots by systemd. */
   async reboot(): Promise<void> {
     const ready = this.#line(READY, BOOT_MS_MAX);
     const number = ++this.#commands;
@@ -182,12 +182,12 @@ export class Machine {
     await this.run(`mount -t hostfs -o ${this.lab.out},ro none /host`);
   }
 
-  /** Cuts the power: what was not written to the disk is lost. */
+  /** Cuts the power: unsynced data is lost. */
   async cutPower(): Promise<void> {
     const kernel = this.#kernel;
     this.#kernel = undefined;
     if (!kernel) return;
-    // A process of this machine for each one of the guest, all of one group.
+    // The kernel has a process for each of the guest's, all in one group.
     await new Deno.Command("kill", { args: ["-KILL", "--", `-${kernel.pid}`], stderr: "null" })
       .output();
     await kernel.status;

@@ -21,17 +21,17 @@ const DIST = new URL("../../dist/", import.meta.url).pathname;
 const CONF = new URL("../../conf/", import.meta.url).pathname;
 const BARE_IMAGE = "bare.ext4";
 
-/** Longest wait for the journal of a machine that is not well. */
+/** Timeout of reading the journal of a faulty machine, in ms. */
 const JOURNAL_MS_MAX = 30_000;
 
 // deno-lint-ignore no-console -- the figures are what this is for
 const say = console.log;
 
-/** What scenarios are about, and what they find in the folder of their run. */
+/** Subject of scenarios, and the contents of the run's folder. */
 interface Subject {
   readonly scenarios: Scenarios;
   provide(out: string): Promise<void>;
-  /** File in that folder that the client's disk begins as. */
+  /** File in that folder that is the client's initial disk. */
   readonly clientImage?: string;
 }
 
@@ -81,7 +81,7 @@ async function succeed(program: string, ...args: string[]): Promise<void> {
   if (code !== 0) throw new Error(`${program} ended with ${code}`);
 }
 
-/** The switch that both machines are plugged into. */
+/** Switch that connects both machines. */
 function startSwitch({ cache, out }: Lab): Deno.ChildProcess {
   return new Deno.Command(`${cache}/host/usr/bin/uml_switch`, {
     args: ["-unix", `${out}/switch`],
@@ -93,7 +93,7 @@ function startSwitch({ cache, out }: Lab): Deno.ChildProcess {
 
 type Claim = (what: string, isSo: boolean, evidence?: string) => void;
 
-/** What is left of a run: journals of machines that did not do as they should. */
+/** Keeps the results of a run: journals of machines with failed claims. */
 async function keepJournals(out: string, machines: readonly Machine[]): Promise<void> {
   for (const machine of machines) {
     const { text } = await machine.result("journalctl -b -o short-monotonic", JOURNAL_MS_MAX)
@@ -115,7 +115,7 @@ async function tryScenarios(
   const server = new Machine(lab, "server", "10.78.0.1");
   const client = new Machine(lab, "client", "10.78.0.2", clientImage && `${out}/${clientImage}`);
   const machines = [server, client];
-  // The kernels are process groups of their own, and would go on.
+  // The kernels are process groups of their own, and would keep running.
   const stop = async () => {
     await Promise.all(machines.map((machine) => machine.cutPower()));
     plug.kill();

@@ -22,7 +22,7 @@ ledger = directory:/export/nsm
 [sm-notify]
 lift-grace = no
 `;
-/** In place of Debian's status monitor, whose unit and folders stay; nfsd waits for its address. */
+/** Replaces Debian's status monitor, keeping its unit and folders; nfsd waits for its address. */
 const INSTALL = `set -e
 systemctl stop nfs-server rpc-statd rpc-statd-notify
 cp /host/rpc.statd /usr/sbin/rpc.statd
@@ -30,7 +30,7 @@ ln -sf rpc.statd /usr/sbin/sm-notify
 ln -sf rpc.statd /usr/sbin/nsmctl
 cp /host/identity.conf /etc/nfs.conf.d/
 systemctl start rpc-statd`;
-/** What nsm-cluster(7) has a cluster manager do on the node that takes over. */
+/** Steps of nsm-cluster(7) for the node that takes over. */
 const TAKE_OVER = `set -e
 mount /dev/ubdb /export
 mkdir -p /export/nsm
@@ -40,7 +40,7 @@ systemctl start nfs-server
 ip address add ${VIP}/24 dev eth0`;
 const MOUNT =
   `ip neighbour flush dev eth0; mount -t nfs -o vers=3,hard,timeo=20,noac ${VIP}:/export /mnt`;
-/** Takes a lock, as a unit of its own that goes on. */
+/** Takes a lock, as a unit of its own that keeps running. */
 const LOCK =
   "systemd-run --quiet --unit=lock flock /mnt/file sh -c 'echo held >/run/held; exec sleep infinity'";
 const LOCKS = 'i=$(stat -c %i /export/file) && grep -E "POSIX.*:$i " /proc/locks';
@@ -125,7 +125,7 @@ async function main(): Promise<boolean> {
     await plug.status;
     await Deno.remove(out, { recursive: true });
   };
-  // The kernels are process groups of their own, and would go on.
+  // The kernels are process groups of their own, and would keep running.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => void stop().finally(() => Deno.exit(1)));
   }

@@ -1,4 +1,6 @@
-/** Scenarios with systemd and the product's package, in their order: each goes on from the one before it. */
+/**
+ * Scenarios with systemd and the product's package, in order: each continues from the previous one.
+ */
 
 import {
   claimMonitored,
@@ -94,7 +96,7 @@ async function clientLosesPower(world: World): Promise<void> {
     world,
     "a mount that starts the status monitor has mounts want it, so that an isolate leaves it",
     client,
-    // Started by something else, as by nfs-server.service here, it is wanted by that.
+    // Another unit starts it and depends on it, as nfs-server.service does here.
     "umount /mnt; systemctl stop rpc-statd; mount /mnt; " +
       "systemctl show -p Wants --value remote-fs.target | tr ' ' '\\n' | grep -x rpc-statd.service",
   );
@@ -221,7 +223,7 @@ async function ownRpcbind(world: World): Promise<void> {
   await claimNoFailure(world, client);
 }
 
-/** vm.overcommit_memory=2, which hardened hosts have: the archive -jitless commits little. */
+/** vm.overcommit_memory=2, as on hardened hosts: the archive -jitless commits little memory. */
 async function littleMemory(world: World): Promise<void> {
   const { client } = world;
   const serves = (program: string) =>

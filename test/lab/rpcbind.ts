@@ -1,6 +1,6 @@
 /**
- * Scenarios with rpcbind of the product below a kernel's nfsd and lockd, which register once and never look
- * again; first beside Debian's nfs-utils, then beside the product's package.
+ * Scenarios with the product's rpcbind under a kernel's nfsd and lockd, which register only once;
+ * first with Debian's nfs-utils, then with the product's package.
  */
 
 import {
@@ -18,22 +18,22 @@ import {
 } from "./claims.ts";
 import type { Machine } from "./machine.ts";
 
-/** Registrations but for rpcbind's own, each on a line. */
+/** Registrations other than rpcbind's own, one per line. */
 const ENTRIES = "rpcinfo | awk 'NR > 1 && $1 != 100000 { print $1, $2, $3, $4, $NF }' | sort";
 const MAIN = "systemctl show -p MainPID --value rpcbind";
-/** Programs that a kernel registers itself: nfsd, and lockd. */
+/** Programs registered by a kernel itself: nfsd, and lockd. */
 const OF_KERNEL = ["100003", "100021"];
 
 const STATUS_MONITOR = "100024";
 
-/** How an rpcbind ends, and another one comes. */
+/** Ways in which an rpcbind ends, and another one starts. */
 const ENDS: Readonly<Record<string, string>> = {
   "kill -9": `kill -KILL $(${MAIN})`,
   restart: "systemctl restart rpcbind.service",
   "stop and start": "systemctl stop rpcbind.service; systemctl start rpcbind.service",
 };
 
-/** Ours in the place of Debian's, which has entries by then. */
+/** Replaces Debian's rpcbind, which has entries by then, by ours. */
 async function takesOver(world: World): Promise<void> {
   const { server, client } = world;
   await Promise.all([server.boot(), client.boot()]);
@@ -41,7 +41,7 @@ async function takesOver(world: World): Promise<void> {
   await mount(world);
   await lock(world);
   for (const machine of [server, client]) {
-    // rpc-statd requires the socket, so it is stopped with it, and registers anew.
+    // rpc-statd requires the socket, so it is stopped with it, and registers again.
     const others = `${ENTRIES} | grep -v "^${STATUS_MONITOR} "`;
     const before = await machine.run(others);
     await machine.run(
@@ -78,7 +78,7 @@ function claimEntries(
   );
 }
 
-/** Each end of rpcbind on both sides, and a new mount with a lock behind it. */
+/** Tries each end of rpcbind on both sides, followed by a new mount with a lock. */
 async function endsInEachWay(world: World): Promise<void> {
   const { server, client } = world;
   for (const [how, command] of Object.entries(ENDS)) {
@@ -104,7 +104,7 @@ async function endsInEachWay(world: World): Promise<void> {
   }
 }
 
-/** What is announced after a reboot goes by ports that rpcbind names. */
+/** Notices after a reboot use ports from rpcbind. */
 async function serverLosesPower(world: World): Promise<void> {
   const { server, client, claim } = world;
   await server.cutPower();

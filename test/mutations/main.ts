@@ -1,7 +1,7 @@
 /**
- * `deno task mutate [WORD…]`: puts one fault at a time into a copy of the sources and runs the tests of
- * its part, then the simulation, until one notices. Words select by file or reason. The exit status is 1
- * when a fault lives that is not known to be harmless.
+ * Mutation testing, `deno task mutate [WORD…]`: plants one fault at a time in a copy of the sources,
+ * and runs the tests of its part, then the simulation, until one fails. Words select by file or reason.
+ * The exit status is 1 if a fault survives that is not known to be harmless.
  */
 
 import { existsSync } from "node:fs";
@@ -25,7 +25,7 @@ const COPIED = [
  */
 const PROCESSOR_MAX_S = 300;
 
-/** The tests of a part, those that are nearest first. */
+/** Tests of a part, nearest first. */
 function testsOf({ file }: Mutation): string[] {
   const part = file.split("/")[1]!;
   const near: Readonly<Record<string, string[]>> = {
@@ -40,7 +40,7 @@ function testsOf({ file }: Mutation): string[] {
   return all.filter((path) => existsSync(`${ROOT}/${path}`));
 }
 
-/** A copy of the sources that faults are put into. */
+/** Copy of the sources, in which faults are planted. */
 class Tree {
   /** Tests that pass without a fault. */
   readonly #passing = new Set<string>();

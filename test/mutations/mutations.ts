@@ -1,7 +1,7 @@
 /**
- * Faults that are put into the program one at a time, to see whether the tests notice: lines that wait,
- * start something, or ask again what was known before a wait. A number is that of the review which has
- * tried it first.
+ * Faults planted in the program one at a time, to check whether the tests notice: in lines that wait,
+ * start something, or check again after a wait what was known before. A number is that of the review
+ * that tried the fault first.
  */
 
 /** One fault. */

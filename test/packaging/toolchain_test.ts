@@ -1,18 +1,18 @@
 /**
- * The toolchain is pinned: whatever way a tarball comes, it has to have the SHA-512 that
- * `.ci/toolchain.sh` names (trust 21), and the cut-out runtime its SHA-256.
+ * Pinned toolchain: from any source, a tarball needs the SHA-512 in `.ci/toolchain.sh` (trust 21),
+ * and the extracted runtime its SHA-256.
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
-/** Programs that `install.sh` needs; none of them fetches anything. */
+/** Programs that `install.sh` needs; none of them downloads anything. */
 const TOOLS = [
   ...["bash", "base64", "basename", "chmod", "cp", "dirname", "env", "flock", "head", "install"],
   ...["mkdir", "mktemp", "mv", "od", "rm", "sed", "sha256sum", "sha512sum", "tail", "tar"],
   ...["touch", "uname"],
 ];
-/** Stand-ins that bring something else than was asked for. */
+/** Stand-ins that deliver a wrong file. */
 const FORGERS = {
   npm: '#!/bin/sh\necho forged >"forged.tgz"\n',
   curl: '#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho forged >"$2"\n',
@@ -23,7 +23,7 @@ const FORGED_ARCHIVE = {
   unzip: '#!/bin/sh\nwhile [ "$1" != -d ]; do shift; done\ncp "$FORGED_DENO" "$2/deno"\n',
 };
 
-/** Fetches the toolchain with no other programs than TOOLS and these. */
+/** Fetches the toolchain with TOOLS and these programs only. */
 async function fetchWith(programs: Readonly<Record<string, string>>): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "nsm-toolchain." });
   try {

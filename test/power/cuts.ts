@@ -1,9 +1,9 @@
 /**
- * The part of the power cuts that runs inside a throw-away host: statd keeps its state on a disk of ours
- * while lock managers call it; then the disk is made as power cuts may have left it, mounted, and what
- * is found there is held against what was acknowledged by then.
+ * Power cuts inside a throw-away host. statd keeps its state on our disk while lock managers call it.
+ * Then the disk is brought to a state that power cuts may leave, and mounted, and its contents are
+ * compared with the changes acknowledged by then.
  *
- * statd goes on from what one of the cuts has left, so that cuts follow one another.
+ * statd continues from the state after one of the cuts, so that cuts follow one another.
  */
 
 import { Ledger } from "../support/ledger.ts";
@@ -12,11 +12,11 @@ import { Traffic } from "../support/traffic.ts";
 import { Disk, type Logged } from "./disk.ts";
 import { serveDisk } from "./fuse_file.ts";
 
-/** What is to be cut, as the only argument. */
+/** Order of a run, as the only argument. */
 export interface Order {
-  /** Type of the file system, as mount(8) knows it. */
+  /** Type of the file system, as in mount(8). */
   readonly type: string;
-  /** An image of it, empty. */
+  /** Image of an empty file system. */
   readonly image: string;
   readonly cuts: number;
   readonly seed: number;
@@ -25,17 +25,17 @@ export interface Order {
   readonly port: number;
 }
 
-/** What came of it. */
+/** Findings of a run. */
 export interface Findings {
   readonly cuts: number;
   readonly acknowledged: number;
   readonly flushes: number;
-  /** Why the file system could not be mounted behind further cuts, of which the state knows nothing. */
+  /** Reasons why the file system could not be mounted after further cuts. */
   readonly unmountable: string[];
-  /** Files that a cut has left without a record; none was acknowledged there. */
+  /** Number of files without a record after a cut; none of them was acknowledged. */
   readonly blank: number;
   readonly lost: string[];
-  /** What came back and had been removed a second ago or more, or was never there. */
+  /** Records that were removed a second ago or more, or never existed. */
   readonly resurrected: string[];
   readonly torn: string[];
 }
@@ -43,14 +43,16 @@ export interface Findings {
 const CUTS_OF_A_ROUND = 20;
 const CALLS_OF_A_ROUND = 600;
 const WIDTH = 8;
-/** Time after the last call in which removals reach the disk, in ms. */
+/** Time after the last call in which removals become durable, in ms. */
 const REST_MS = 1200;
-/** A removal that was acknowledged so long ago is on the disk, in ms: SM_UNMON promises it. */
+/** Time after which an acknowledged removal is durable, in ms: SM_UNMON promises it. */
 const GRACE_MS = 1000;
 const PEERS = 64;
 const STATE_DIRECTORY = "/var/lib/nfs";
 const FOLDER = "/run/power";
-/** A copy of what a cut has left: the program that serves the disk cannot wait for it. */
+/**
+ * Copy of the state after a cut, since the program that serves the disk cannot wait for that disk.
+ */
 const FOUND = `${FOLDER}/found`;
 /**
  * Blocks of a file system that has no remedy for one that is half of before and half of after: btrfs,
@@ -109,12 +111,12 @@ class Rounds {
     }
   }
 
-  /** Gives the disk the directories that a package would have made. */
+  /** Makes the directories of a package on the disk. */
   async #prepare(disk: Disk): Promise<void> {
     await this.#mounted(disk, "/mnt", () => run("cp", "-a", `${STATE_DIRECTORY}/.`, "/mnt"));
   }
 
-  /** Lets statd work on the disk, and logs. */
+  /** Runs statd on the disk, and logs. */
   async #live(disk: Disk, registered: ReadonlyMap<string, string>, round: number): Promise<void> {
     disk.isLogged = true;
     await this.#mounted(disk, STATE_DIRECTORY, async () => {
@@ -140,7 +142,7 @@ class Rounds {
       else if (word === "end") disk.happen({ kind: "end", key });
       else if (word === "refused") disk.happen({ kind: "refused", key, reply: value });
     }, registered.keys());
-    // Several at a time and one at a time take different ways to the disk.
+    // Concurrent calls and single calls take different paths to the disk.
     for (const width of [WIDTH, 1, WIDTH]) {
       traffic.obey("width", String(width));
       traffic.obey("run", String(Math.ceil(CALLS_OF_A_ROUND / (width === 1 ? 6 : 2))));
@@ -152,7 +154,7 @@ class Rounds {
     traffic.close();
   }
 
-  /** Cuts the power somewhere and looks; what was found if it could be mounted. */
+  /** Cuts the power at some point; returns the findings if the disk could be mounted. */
   async #cut(before: Disk, log: readonly Logged[], known: Ledger) {
     const events = this.#moment(log);
     const chance = this.#random(5);
@@ -178,7 +180,7 @@ class Rounds {
       else files.set(name, records);
     }
     const ledger = ledgerAt(log, events, known);
-    // The cut may have been as late as just before the next event.
+    // The cut may have come just before the next event.
     const now = log[events]?.at ?? log.at(-1)!.at;
     const damage = ledger.compare(files, { now, graceMs: GRACE_MS });
     for (const kind of ["lost", "resurrected", "torn"] as const) {
@@ -187,14 +189,14 @@ class Rounds {
     return { disk, registered: recordsIn(files) };
   }
 
-  /** A moment right behind an acknowledgement, or any, as the number of events before it. */
+  /** Moment right after an acknowledgement, or any moment, as the number of events before it. */
   #moment(log: readonly Logged[]): number {
     const ends = log.flatMap(({ kind }, index) => kind === "end" ? [index + 1] : []);
     if (this.#random(2) === 0) return ends[this.#random(ends.length)]!;
     return this.#random(log.length + 1);
   }
 
-  /** Does something while the disk is mounted. */
+  /** Runs an action while the disk is mounted. */
   async #mounted(disk: Disk, directory: string, work: () => Promise<void>): Promise<void> {
     const file = `${FOLDER}/disk${++this.#mounts}`;
     await Deno.mkdir(FOLDER, { recursive: true });
@@ -213,7 +215,7 @@ class Rounds {
   }
 }
 
-/** What was asked for and acknowledged before so many events of the log. */
+/** Requested and acknowledged changes before a number of events of the log. */
 function ledgerAt(log: readonly Logged[], events: number, known: Ledger): Ledger {
   const ledger = known.copy();
   for (const event of log.slice(0, events)) {
@@ -226,7 +228,7 @@ function ledgerAt(log: readonly Logged[], events: number, known: Ledger): Ledger
   return ledger;
 }
 
-/** The values of the records in files, by key. */
+/** Values of the records in files, by key. */
 function recordsIn(files: ReadonlyMap<string, string>): Map<string, string> {
   const found = new Map<string, string>();
   for (const line of [...files.values()].flatMap((text) => text.split("\n"))) {

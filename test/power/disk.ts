@@ -1,15 +1,15 @@
 /**
- * A disk with a write cache, in memory, and the log of everything that was done to it: from the log, the
- * disk can be made as a power cut at any moment may have left it. Whatever was written before the last
- * flush is there. Of what was written since, each sector is there or not, whatever the order.
+ * In-memory disk with a write cache, and the log of all its operations. From the log, the disk can be
+ * brought to a state that a power cut at any moment may leave: everything before the last flush is
+ * there, and each sector written since is there or not, in any combination.
  *
- * The same log has what lock managers asked for and were told, so that it is known what had to be there.
+ * The log also has the requests of lock managers and the replies, and so the required contents.
  */
 
-/** What a disk writes whole or not at all, in bytes. */
+/** Unit that a disk writes atomically, in bytes. */
 const SECTOR_BYTES = 512;
 
-/** One event of the log, with its time in ms. */
+/** Event of the log, with its time in ms. */
 export type Logged =
   & { readonly at: number }
   & (
@@ -19,7 +19,7 @@ export type Logged =
     | { readonly kind: "begin"; readonly key: string; readonly value: string }
     | { readonly kind: "end"; readonly key: string }
     | { readonly kind: "refused"; readonly key: string; readonly reply: string }
-    /** Nothing else happens for a while. */
+    /** A pause without other events. */
     | { readonly kind: "rest" }
   );
 
@@ -28,7 +28,7 @@ export type Happening = Logged extends infer Each ? Each extends Logged ? Omit<E
 
 export class Disk {
   readonly log: Logged[] = [];
-  /** Whether what is done is logged. */
+  /** Whether operations are logged. */
   isLogged = false;
   readonly #sectors: Map<number, Uint8Array>;
 
@@ -36,7 +36,7 @@ export class Disk {
     this.#sectors = sectors;
   }
 
-  /** A disk with the contents of a file. */
+  /** Disk with the contents of a file. */
   static async load(path: string): Promise<Disk> {
     using file = await Deno.open(path);
     const { size } = await file.stat();
@@ -68,14 +68,14 @@ export class Disk {
     }
   }
 
-  /** The disk as it is now, with a log of its own. */
+  /** Copy of the present disk, with a log of its own. */
   copy(): Disk {
     return new Disk(this.size, new Map(this.#sectors));
   }
 
   /**
-   * The disk after a power cut behind so many events of `log`, which began with this disk. `isKept` says
-   * of each piece of `pieceBytes` that was not flushed whether it had reached the medium.
+   * Disk after a power cut behind a number of events of `log`, which began with this disk. `isKept`
+   * decides for each unflushed piece of `pieceBytes` whether it reached the medium.
    */
   after(
     log: readonly Logged[],

@@ -22,7 +22,7 @@ const BUFFER_BYTES = MAX_WRITE_BYTES + 8192;
 const FLAGS = 1 | 1 << 5;
 const FOPEN_DIRECT_IO = 1;
 const REGULAR_FILE = 0o100600;
-/** Time that a flush takes, in ms; that of a cheap disk. */
+/** Duration of a flush, in ms, as on a cheap disk. */
 const FLUSH_MS = 2;
 
 const LIBC = {
@@ -50,9 +50,9 @@ function text(value: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Opens /dev/fuse, and tells by which descriptor: the one that was not there before. The newest is not
- * the greatest, as a disk that is still being unmounted may hold a greater one; and nothing is closed
- * meanwhile, as nothing is awaited.
+ * Opens /dev/fuse; returns its descriptor, which is the one that did not exist before. The newest
+ * is not always the greatest, since a disk being unmounted may hold a greater one. No descriptor is
+ * closed meanwhile, since no promise is awaited.
  */
 function openDevice(): { device: Deno.FsFile; descriptor: number } {
   const before = descriptorsOf("/dev/fuse");
@@ -61,14 +61,14 @@ function openDevice(): { device: Deno.FsFile; descriptor: number } {
   return { device, descriptor: descriptor! };
 }
 
-/** The descriptors of a file. */
+/** Descriptors of a file. */
 function descriptorsOf(path: string): number[] {
   const all = [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => Number(name));
   return all.filter((fd) => {
     try {
       return Deno.readLinkSync(`/proc/self/fd/${fd}`) === path;
     } catch {
-      return false; // that of the directory, closed since
+      return false; // the directory's, closed by now
     }
   });
 }
@@ -81,8 +81,8 @@ async function serve(disk: Disk, device: Deno.FsFile): Promise<void> {
       if (length === null || length === 0) break;
       answer(disk, device, buffer.slice(0, length));
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) continue; // a request that was interrupted
-      break; // it was unmounted
+      if (error instanceof Deno.errors.NotFound) continue; // an interrupted request
+      break; // the disk was unmounted
     }
   }
   device.close();
@@ -143,7 +143,7 @@ function answer(disk: Disk, device: Deno.FsFile, request: Uint8Array<ArrayBuffer
   }
 }
 
-/** A structure of zeros but for some 32-bit words, given with their offsets. */
+/** Structure with some 32-bit words at given offsets, else zeros. */
 function words(length: number, values: readonly (readonly [number, number])[]) {
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);

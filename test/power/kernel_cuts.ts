@@ -17,11 +17,11 @@ import { STATD_PORT } from "../support/statd.ts";
 import { TYPES } from "./main.ts";
 
 const CUTS = 200;
-/** A removal that was acknowledged so long ago is on the disk, in ms: SM_UNMON promises it. */
+/** Time after which an acknowledged removal is durable, in ms: SM_UNMON promises it. */
 const GRACE_MS = 1000;
-/** Longest time from the first call to the cut, in ms. */
+/** Maximum time from the first call to the cut, in ms. */
 const LIFE_MS_MAX = 2500;
-/** Longest time for a boot, with statd's start, on a busy machine. */
+/** Timeout of a boot with the start of statd on a busy machine, in ms. */
 const BOOT_MS_MAX = 120_000;
 const UML = Deno.env.get("UML_ROOT") ?? "";
 const GUEST = new URL("kernel_guest", import.meta.url).pathname;
@@ -29,7 +29,7 @@ const GUEST = new URL("kernel_guest", import.meta.url).pathname;
 // deno-lint-ignore no-console -- the figures are what this is for
 const say = console.log;
 
-/** What was found on the disk behind a cut, and the kernel that goes on from there. */
+/** Findings on the disk after a cut, and the kernel that continues from there. */
 interface Life {
   readonly files: ReadonlyMap<string, string>;
   readonly kernel: Deno.ChildProcess;
@@ -45,7 +45,7 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   }
 }
 
-/** Starts a kernel on the disk; it says what is there, and that statd serves. */
+/** Starts a kernel on the disk; it prints the contents, and when statd serves. */
 async function boot(type: string, image: string, order: TrafficOrder): Promise<Life> {
   const kernel = new Deno.Command("setsid", {
     args: [
@@ -93,12 +93,12 @@ async function boot(type: string, image: string, order: TrafficOrder): Promise<L
   }
 }
 
-/** A process of this machine for each one of the guest, all of one group. */
+/** Kills the kernel, which has a process for each of the guest's, all in one group. */
 function cut(kernel: Deno.ChildProcess): void {
   Deno.kill(-kernel.pid, "SIGKILL");
 }
 
-/** Takes down what is asked and acknowledged, cuts the power, and what came before that. */
+/** Records requests and replies, cuts the power, and reads earlier lines. */
 async function live({ kernel, lines }: Life, ledger: Ledger, lifeMs: number): Promise<number> {
   let at = Infinity;
   let timer: number | undefined;
@@ -115,7 +115,7 @@ async function live({ kernel, lines }: Life, ledger: Ledger, lifeMs: number): Pr
   return at;
 }
 
-/** Holds what is found against the ledger, which then knows that instead. */
+/** Compares the findings with the ledger; returns a ledger with the findings. */
 function known(files: ReadonlyMap<string, string>): Ledger {
   const ledger = new Ledger();
   for (const line of [...files.values()].flatMap((text) => text.split("\n"))) {

@@ -1,8 +1,8 @@
 /**
- * Power cuts: `deno task power [--cuts N] [TYPE…]`, 200 on each of ext4, XFS, Btrfs and F2FS where nothing
- * else is said. It needs root, /dev/fuse, loop devices, and mkfs for each type: what is missing is said
- * before the first cut. A type that the kernel does not have is passed over, and said; `test/power/in_uml`
- * does it in a kernel that has more.
+ * Power cuts: `deno task power [--cuts N] [TYPE…]`, by default 200 on each of ext4, XFS, Btrfs and F2FS.
+ * Needs root, /dev/fuse, loop devices, and mkfs for each type; missing programs are reported before the
+ * first cut. Types that the kernel lacks are skipped with a message; `test/power/in_uml` runs a kernel
+ * that has more types.
  */
 
 import { DENO_RUN } from "../support/deno_run.ts";
@@ -13,11 +13,11 @@ import { OUR_STATD } from "../support/system_test.ts";
 import type { Findings, Order } from "./cuts.ts";
 
 interface FileSystemType {
-  /** Makes one in an image. */
+  /** Command that makes a file system in an image. */
   readonly mkfs: readonly string[];
-  /** Debian's package that has it. */
+  /** Debian's package with the command. */
   readonly package: string;
-  /** The least size. */
+  /** Minimum size. */
   readonly mib: number;
 }
 
@@ -28,7 +28,10 @@ export const TYPES: Readonly<Record<string, FileSystemType>> = {
   btrfs: { mkfs: ["mkfs.btrfs", "-q", "-m", "single"], package: "btrfs-progs", mib: 128 },
   f2fs: { mkfs: ["mkfs.f2fs", "-q"], package: "f2fs-tools", mib: 128 },
 };
-/** Part of the cuts behind which the file system may not mount: those tell nothing of the records. */
+/**
+ * Tolerated share of cuts after which the file system does not mount: such cuts show nothing about
+ * records.
+ */
 const UNMOUNTABLE_MAX = 0.05;
 const CUTS = 200;
 const PROGRAM = new URL("cuts.ts", import.meta.url).pathname;
@@ -41,7 +44,7 @@ function isKnownToTheKernel(type: string): boolean {
     .some((line) => line.trim() === type);
 }
 
-/** Packages of which the programs are missing that make these file systems. */
+/** Packages with missing programs for these file systems. */
 function missingPackages(types: readonly string[]): string[] {
   return types.map((type) => TYPES[type]!).filter(({ mkfs: [program = ""] }) => {
     const { success } = new Deno.Command("which", { args: [program], stdout: "null" }).outputSync();
