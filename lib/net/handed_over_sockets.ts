@@ -7,7 +7,6 @@ import { isIpv6 } from "../rpc/address.ts";
 import { type HandedOver, listenerOn } from "../platform/handed_over.ts";
 import { MessageSocket } from "../platform/message_socket.ts";
 import { interfaceName, setReceiveBuffer } from "../platform/socket_options.ts";
-import type { DatagramSocket } from "../rpc/transport.ts";
 import type { StartTimer } from "../time/clock.ts";
 import { ArrivalSocket } from "./arrival_socket.ts";
 import type { Openers } from "./server_sockets.ts";
@@ -50,7 +49,7 @@ export function handedOverSockets(
   };
 }
 
-function datagramSocket({ fd, name }: HandedOver, startTimer: StartTimer): DatagramSocket {
+function datagramSocket({ fd, name }: HandedOver, startTimer: StartTimer): ArrivalSocket {
   const { address } = endpointIn(name, "")!;
   const family = isIpv6(address) ? "ipv6" : "ipv4";
   const socket = MessageSocket.adopt(fd, { family, maxBytes: DATAGRAM_MAX_BYTES });

@@ -40,8 +40,13 @@ export interface ServerOptions {
   readonly awaits?: (address: string) => void;
 }
 
+/** UDP socket of a server, with its descriptor. */
+export interface ServerDatagrams extends DatagramSocket {
+  readonly fd: number;
+}
+
 export interface ServerSockets {
-  readonly datagrams: readonly DatagramSocket[];
+  readonly datagrams: readonly ServerDatagrams[];
   readonly listeners: readonly StreamListener[];
   readonly bound: readonly TransportAddress[];
   /** Closes all sockets. */
@@ -52,7 +57,7 @@ type Addresses = readonly string[] | undefined;
 
 /** Functions that open the sockets of one transport, all or none. */
 export interface Openers {
-  datagrams(port: number, addresses: Addresses): DatagramSocket[];
+  datagrams(port: number, addresses: Addresses): ServerDatagrams[];
   streams(port: number, addresses: Addresses): StreamListener[];
 }
 

@@ -16,7 +16,7 @@ import { bindToLoopback, MessageSocket } from "../platform/message_socket.ts";
 import { interfaceName, setPortSharing, setReceiveBuffer } from "../platform/socket_options.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
 import { isIpv6, isLoopback, LOOPBACK_ADDRESSES } from "../rpc/address.ts";
-import { type DatagramSocket, TransportError } from "../rpc/transport.ts";
+import { TransportError } from "../rpc/transport.ts";
 import type { StartTimer } from "../time/clock.ts";
 import { ArrivalSocket } from "./arrival_socket.ts";
 import { systemCode } from "./errors.ts";
@@ -43,7 +43,7 @@ export function openUdpServer(
   port: number,
   addresses: readonly string[] = [ANY_IPV4, ANY_IPV6],
   startTimer: StartTimer,
-): DatagramSocket[] {
+): (UdpSocket | ArrivalSocket)[] {
   return new UdpOpener(port, startTimer).open(addresses);
 }
 
@@ -59,7 +59,7 @@ class UdpOpener {
     this.#startTimer = startTimer;
   }
 
-  open(addresses: readonly string[]): DatagramSocket[] {
+  open(addresses: readonly string[]): (UdpSocket | ArrivalSocket)[] {
     const all = () => [...this.#loopback, ...this.#ofThisHost, ...this.#others];
     try {
       for (const address of new Set([...LOOPBACK_ADDRESSES, ...addresses.filter(isLoopback)])) {

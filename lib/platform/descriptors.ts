@@ -6,6 +6,8 @@
  */
 
 import {
+  AF_INET,
+  AF_INET6,
   AF_UNIX,
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
@@ -145,23 +147,20 @@ export function sendDatagram(fd: number, bytes: Uint8Array<ArrayBuffer>, mayWait
 
 /** Local end of an Internet socket. */
 export interface BoundSocket {
-  readonly family: "ipv4" | "ipv6";
   readonly transport: "udp" | "tcp";
   readonly port: number;
 }
 
-const FAMILIES: Readonly<Record<number, BoundSocket["family"]>> = { 2: "ipv4", 10: "ipv6" };
 const TRANSPORTS: Readonly<Record<number, BoundSocket["transport"]>> = { 1: "tcp", 2: "udp" };
 
 /** Local end of a descriptor; undefined if it is no Internet socket. */
 export function boundSocket(fd: number): BoundSocket | undefined {
   const name = new Uint8Array(128); // sockaddr_storage
   if (libc().getsockname(fd, name, new Uint32Array([name.length])) < 0) return undefined;
-  const family = FAMILIES[name[0]!];
-  if (family === undefined) return undefined;
+  if (name[0] !== AF_INET && name[0] !== AF_INET6) return undefined;
   const transport = TRANSPORTS[getSocketOption(fd, "SO_TYPE")];
   if (transport === undefined) return undefined;
-  return { family, transport, port: name[2]! << 8 | name[3]! };
+  return { transport, port: name[2]! << 8 | name[3]! };
 }
 
 /** Level and number of options with an int value. */

@@ -8,7 +8,7 @@ import type { LimitedLog } from "../log_limits.ts";
 import type { RpcbindRegistrar } from "../nsm/registration.ts";
 import type { CallPeer } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
-import { DatagramDrops } from "../platform/datagram_drops.ts";
+import { droppedBy } from "../platform/datagram_drops.ts";
 import { reasonOf } from "../reason.ts";
 import type { Acquired } from "./acquire.ts";
 import type { History } from "./history.ts";
@@ -37,7 +37,6 @@ export function steer(parts: SteeringParts) {
   const { acquired, monitor, registrar, callPeer, kept, settings, recent, log, tell, history } =
     parts;
   const layout = layoutOf(settings.stateDirectoryPath);
-  const drops = new DatagramDrops(acquired.server.datagrams.map(({ local }) => local.port));
   const facts = {
     ...acquired,
     monitor,
@@ -45,7 +44,8 @@ export function steer(parts: SteeringParts) {
     stateDirectoryPath: settings.stateDirectoryPath,
     stateNumber: () => acquired.store.stateNumber(),
     bound: acquired.server.bound,
-    droppedDatagrams: () => drops.count(),
+    droppedDatagrams: () =>
+      acquired.server.datagrams.reduce((sum, { fd }) => sum + droppedBy(fd), 0),
     droppedEvents: history.dropped,
     registrationFault: () => registrar.fault,
     reviewRegistration: () => registrar.review(),

@@ -1,7 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Openers, openServer, type ServerOptions } from "../../lib/net/server_sockets.ts";
+import {
+  type Openers,
+  openServer,
+  type ServerDatagrams,
+  type ServerOptions,
+} from "../../lib/net/server_sockets.ts";
 import type { StreamListener } from "../../lib/net/tcp.ts";
-import { type DatagramSocket, TransportError } from "../../lib/rpc/transport.ts";
+import { TransportError } from "../../lib/rpc/transport.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 const pure = { permissions: "none" } as const;
@@ -42,7 +47,7 @@ function setUp(
   };
   const openers: Openers = {
     datagrams: (port, addresses) =>
-      opener("udp", busyUdp)(port, addresses) as unknown as DatagramSocket[],
+      opener("udp", busyUdp)(port, addresses) as unknown as ServerDatagrams[],
     streams: (port, addresses) =>
       opener("tcp", busyTcp)(port, addresses) as unknown as StreamListener[],
   };
