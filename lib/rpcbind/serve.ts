@@ -5,6 +5,7 @@
  * Source: rpcbind(8).
  */
 
+import { serveCalls } from "../net/serve_calls.ts";
 import { RPCBIND_SOCKET } from "../protocol/rpcbind.ts";
 import type { RpcbindSettings } from "../config/settings.ts";
 import type { AdjustableLog } from "../log.ts";
@@ -32,7 +33,7 @@ import { RpcbindLock } from "./lock.ts";
 import { watchSocket } from "./stand_in.ts";
 import { ownEntries } from "./own_entries.ts";
 import { rpcbindServices } from "./service.ts";
-import { openRpcbindSockets, type RpcbindSockets, serveRpcbindCalls } from "./sockets.ts";
+import { openRpcbindSockets, type RpcbindSockets } from "./sockets.ts";
 import { watchServices } from "./silent_services.ts";
 import { Statistics } from "./statistics.ts";
 import { RPCBIND_DIRECTORY, WarmStart } from "./warm_start.ts";
@@ -83,7 +84,7 @@ export async function serveRpcbind(parts: RpcbindParts): Promise<number> {
     services,
     callHooks({ settings, hosts, statistics, interfaces, log, failed }),
   );
-  const serving = serveRpcbindCalls(sockets, respond, log, signal);
+  const serving = serveCalls(sockets, { respond, log, signal });
   // These signals do nothing, as in Debian's rpcbind.
   onSignals({ stop, hangUp() {}, user1() {}, user2() {} }, signal);
   const stepAside = () => {

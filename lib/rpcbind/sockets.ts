@@ -6,20 +6,16 @@
  */
 
 import { RPCBIND_SOCKET } from "../protocol/rpcbind.ts";
-import { LOOPBACK_ADDRESSES, netidFor } from "../rpc/address.ts";
+import { LOOPBACK_ADDRESSES } from "../rpc/address.ts";
 import type { Log } from "../log.ts";
 import { handedOverSockets } from "../net/handed_over_sockets.ts";
 import { openServer, type ServerOptions, systemOpeners } from "../net/server_sockets.ts";
-import { sharedLimits } from "../net/stream_limits.ts";
-import { serveStreams } from "../net/stream_server.ts";
 import type { StreamListener } from "../net/tcp.ts";
-import { serveDatagrams } from "../net/udp.ts";
 import { ABSTRACT, listenUnix } from "../net/unix_listener.ts";
 import { systemClock as clock } from "../platform/clock.ts";
 import type { HandedOver } from "../platform/handed_over.ts";
 import { PMAP_PORT } from "../protocol/portmap.ts";
-import { quote } from "../quote.ts";
-import type { Caller, DatagramSocket, Netid, Respond } from "../rpc/transport.ts";
+import type { DatagramSocket, Netid } from "../rpc/transport.ts";
 import { identityOf } from "./stand_in.ts";
 import { removeIfThere } from "../platform/small_files.ts";
 import { reasonOf } from "../reason.ts";
@@ -102,30 +98,4 @@ function listenAtPath(): StreamListener {
   const listener = listenUnix(RPCBIND_SOCKET);
   Deno.chmodSync(RPCBIND_SOCKET, SOCKET_MODE);
   return listener;
-}
-
-/** Serves calls on all sockets until the signal is aborted. */
-export async function serveRpcbindCalls(
-  { datagrams, listeners, close }: RpcbindSockets,
-  respond: Respond,
-  log: Log,
-  signal: AbortSignal,
-): Promise<void> {
-  signal.addEventListener("abort", close);
-  const hooks = {
-    respondFailed: ({ address }: Caller, error: unknown) =>
-      log.error(`Cannot answer a call from ${quote(address)}: ${reasonOf(error)}`),
-    replyFailed: ({ address }: Caller, error: unknown) =>
-      log.debug(() => `Cannot reply to ${address}: ${reasonOf(error)}`),
-    dropped: ({ address }: Caller) =>
-      log.debug(() => `Dropped a call from ${address}: too many are under way`),
-  };
-  const netidOf = (transport: "udp" | "tcp") => (address: string) => netidFor(transport, address);
-  const serve = (socket: DatagramSocket) => serveDatagrams(socket, netidOf("udp"), respond, hooks);
-  const limits = sharedLimits(listeners);
-  const streams = { netidOf: netidOf("tcp"), clock, log, limitReached() {}, limits, signal };
-  await Promise.all([
-    ...listeners.map((listener) => serveStreams(listener, respond, streams)),
-    ...datagrams.map(serve),
-  ]);
 }

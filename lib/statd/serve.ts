@@ -6,6 +6,7 @@
  * Source: rpc.statd(8); the order of visible effects is nfs-utils'.
  */
 
+import { serveCalls } from "../net/serve_calls.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { RPCBIND_SOCKET } from "../protocol/rpcbind.ts";
 import type { StatdSettings } from "../config/settings.ts";
@@ -40,7 +41,7 @@ import { History } from "./history.ts";
 import { runRpcbind } from "./run_rpcbind.ts";
 import { runSmNotify } from "./run_sm_notify.ts";
 import { type RecentProblems, remembering } from "./recent_problems.ts";
-import { serveCalls, toBeRegistered } from "./sockets.ts";
+import { limitHooks, toBeRegistered } from "./sockets.ts";
 import { StopList } from "./stop_list.ts";
 
 /** Delay before the first garbage collection, in ms: start-up work is done and first callers are answered. */
@@ -174,7 +175,8 @@ async function serve(
   void monitor.loaded.then(() => startIdentities(acquired.identities, monitor, worked));
   const kept = keepRecords({ ...acquired, ...monitor, settings, log, signal });
   stops.add("the records that were moved", () => kept.ended);
-  const serving = serveCalls(server, { ...monitor, log, signal });
+  const { respond, counters } = monitor;
+  const serving = serveCalls(server, { respond, log, signal, ...limitHooks(counters) });
   stops.add("calls under way", () => {
     daemon.stopping.abort(); // done already, unless the start is cut short
     return serving;

@@ -8,13 +8,10 @@ import type { Log } from "../log.ts";
 import type { CounterName, Counters } from "../nsm/counters.ts";
 import { parseHosts, systemNameFiles } from "../net/hosts_file.ts";
 import { openServer, type ServerSockets } from "../net/server_sockets.ts";
-import { type ClosingLimit, sharedLimits } from "../net/stream_limits.ts";
-import { serveStreams } from "../net/stream_server.ts";
-import { serveDatagrams } from "../net/udp.ts";
+import type { ClosingLimit } from "../net/stream_limits.ts";
 import { systemClock as clock } from "../platform/clock.ts";
-import { reasonOf } from "../reason.ts";
-import { isLoopback, LOOPBACK_ADDRESSES, netidFor } from "../rpc/address.ts";
-import type { Caller, DatagramSocket, Netid, Respond, TransportAddress } from "../rpc/transport.ts";
+import { isLoopback, LOOPBACK_ADDRESSES } from "../rpc/address.ts";
+import type { Netid, TransportAddress } from "../rpc/transport.ts";
 
 /** Loopback addresses, with the one of this host's name in /etc/hosts: Debian's 127.0.1.1. */
 function loopbackAddresses(): string[] {
@@ -69,37 +66,10 @@ const CLOSED: Readonly<Record<ClosingLimit, CounterName>> = {
   localMax: "connections_refused_local",
 };
 
-/** Dependencies of serving. */
-export interface CallParts {
-  readonly respond: Respond;
-  readonly counters: Counters;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-}
-
-/** Serves calls on all sockets until the signal is aborted. */
-export async function serveCalls(
-  { datagrams, listeners, close }: ServerSockets,
-  { respond, counters, log, signal }: CallParts,
-): Promise<void> {
-  signal.addEventListener("abort", close);
-  const hooks = {
-    respondFailed: ({ address }: Caller, error: unknown) =>
-      log.error(`Cannot answer a call from ${address}: ${reasonOf(error)}`),
-    replyFailed: ({ address }: Caller, error: unknown) =>
-      log.debug(() => `Cannot reply to ${address}: ${reasonOf(error)}`),
-    dropped({ address }: Caller) {
-      counters.calls_dropped++;
-      log.debug(() => `Dropped a call from ${address}: too many are under way`);
-    },
+/** Hooks that count dropped calls, and connections closed because of a limit. */
+export function limitHooks(counters: Counters) {
+  return {
+    dropped: () => void counters.calls_dropped++,
+    limitReached: (limit: ClosingLimit) => void counters[CLOSED[limit]]++,
   };
-  const netidOf = (transport: "udp" | "tcp") => (address: string) => netidFor(transport, address);
-  const serve = (socket: DatagramSocket) => serveDatagrams(socket, netidOf("udp"), respond, hooks);
-  const limitReached = (limit: ClosingLimit) => void counters[CLOSED[limit]]++;
-  const limits = sharedLimits(listeners);
-  const streams = { netidOf: netidOf("tcp"), clock, log, limitReached, limits, signal };
-  await Promise.all([
-    ...listeners.map((listener) => serveStreams(listener, respond, streams)),
-    ...datagrams.map(serve),
-  ]);
 }
