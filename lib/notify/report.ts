@@ -4,7 +4,7 @@
  */
 
 import type { Log } from "../log.ts";
-import type { NotifyCounts, NotifyReport } from "../nsm/notify/notify_outcome.ts";
+import { type NotifyCounts, type NotifyReport, reportJson } from "../nsm/notify/notify_outcome.ts";
 import { asciiJson, plural } from "../quote.ts";
 import { FailureTable } from "./failure_table.ts";
 import type { LiveLine } from "./live_line.ts";
@@ -141,19 +141,8 @@ function duration(seconds: number): string {
 
 /** Result of one peer as a JSON line. */
 export function reportLine(report: NotifyReport): string {
-  const { record, outcome, address, transport, attempts, elapsedMs, fault } = report;
-  return `${
-    asciiJson({
-      name: record.fileName,
-      my_name: record.myName,
-      outcome,
-      address: address ?? null,
-      transport: transport ?? null,
-      attempts,
-      elapsed_ms: Math.round(elapsedMs),
-      last_error: fault ?? null,
-    })
-  }\n`;
+  const { record: { fileName, myName }, outcome } = report;
+  return `${asciiJson({ name: fileName, my_name: myName, outcome, ...reportJson(report) })}\n`;
 }
 
 /** Result of a run as a JSON line. */

@@ -15,7 +15,7 @@ import { openEtcd, openLedger } from "../control/ledgers.ts";
 import { hostResolver } from "../net/resolver.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { Notifier } from "../nsm/notify/notifier.ts";
-import type { NotifyReport } from "../nsm/notify/notify_outcome.ts";
+import { type NotifyReport, reportJson } from "../nsm/notify/notify_outcome.ts";
 import { RETRY_SCHEDULES } from "../nsm/notify/retry_schedule.ts";
 import type { PeerMemory } from "../nsm/ports.ts";
 import { systemClock as clock } from "../platform/clock.ts";
@@ -122,7 +122,7 @@ class ToldReport {
   }
 
   settled(report: NotifyReport): void {
-    const { record, outcome, address, transport, attempts, elapsedMs, fault } = report;
+    const { record, outcome, elapsedMs, fault } = report;
     const isLate = outcome === "told" && elapsedMs > this.#graceMs;
     if (isLate) this.late++;
     if (outcome === "told") this.#names.push(record.monName);
@@ -132,11 +132,7 @@ class ToldReport {
       terminal.print(jsonLine({
         name: record.monName,
         outcome: isLate ? "told_late" : outcome === "gave up" ? "gave_up" : outcome,
-        address: address ?? null,
-        transport: transport ?? null,
-        attempts,
-        elapsed_ms: Math.round(elapsedMs),
-        last_error: fault ?? null,
+        ...reportJson(report),
       }));
     } else if (outcome !== "told") {
       terminal.print(`${shown(record.monName)}: not told: ${fault ?? "no answer"}\n`);

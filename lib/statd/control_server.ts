@@ -3,6 +3,7 @@
  * long answers are paged, with other events in between.
  */
 
+import { type ClientServer, closeQuietly, serveClients, writeAll } from "./clients.ts";
 import type { Log } from "../log.ts";
 import {
   type ControlAnswer,
@@ -15,12 +16,8 @@ import { type Clock, sleep } from "../time/clock.ts";
 import { removeIfThere } from "../platform/small_files.ts";
 import { reasonOf } from "../reason.ts";
 
-/** Limit of clients. People need no more, and each may hold a request. */
-const CLIENTS_MAX = 8;
 /** Idle timeout of a client, in ms. */
 const IDLE_MS = 60_000;
-/** Pause after a failed accept(), as without a free file descriptor, in ms. */
-const ACCEPT_PAUSE_MS = 1_000;
 /** Pause between pages, in ms: the shortest timer. Only a timer lets the event loop poll its sockets. */
 const PAGE_PAUSE_MS = 1;
 /** Umask for the socket: access for its owner only. */
@@ -33,10 +30,6 @@ export interface ControlActions {
   list(): Iterable<readonly ListEntry[]>;
   /** Answers any other request. @throws {Error} The message is sent to the client. */
   answer(request: Exclude<ControlRequest, { command: "list" }>): Promise<ControlAnswer>;
-}
-
-export interface ControlSocket {
-  close(): void;
 }
 
 /**
@@ -90,40 +83,13 @@ export function serveControl(
   listener: Deno.UnixListener,
   actions: ControlActions,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
-): ControlSocket {
-  const clients = new Set<Deno.Conn>();
-  let isClosed = false;
-  const accept = async () => {
-    while (!isClosed) {
-      try {
-        const client = await listener.accept();
-        if (clients.size >= CLIENTS_MAX) client.close();
-        else void serve(client);
-      } catch {
-        if (!isClosed) await sleep(clock.startTimer, ACCEPT_PAUSE_MS);
-      }
-    }
-  };
-  const serve = async (client: Deno.Conn) => {
-    clients.add(client);
-    try {
-      await new ControlClient(client, actions, clock).serve();
-    } catch (error) {
-      // The client closed in the middle of a request, which is no fault of ours.
-      log.debug(() => `Control connection ended: ${reasonOf(error)}`);
-    } finally {
-      clients.delete(client);
-      closeQuietly(client);
-    }
-  };
-  void accept();
-  return {
-    close() {
-      isClosed = true;
-      listener.close();
-      for (const client of clients) closeQuietly(client);
-    },
-  };
+): ClientServer {
+  return serveClients(listener, {
+    serve: (client) => new ControlClient(client, actions, clock).serve(),
+    closed: "newest",
+    ended: (error) => log.debug(() => `Control connection ended: ${reasonOf(error)}`),
+    startTimer: clock.startTimer,
+  });
 }
 
 /** Removes the control socket at the end. */
@@ -192,19 +158,9 @@ class ControlClient {
     // A client that does not read is disconnected, as its page would be kept forever.
     const cancel = this.clock.startTimer(IDLE_MS, () => closeQuietly(this.connection));
     try {
-      for (let at = 0; at < bytes.length;) {
-        at += await this.connection.write(bytes.subarray(at));
-      }
+      await writeAll(this.connection, bytes);
     } finally {
       cancel();
     }
-  }
-}
-
-function closeQuietly(connection: Deno.Conn): void {
-  try {
-    connection.close();
-  } catch {
-    // closed already
   }
 }

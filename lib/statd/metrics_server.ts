@@ -6,21 +6,18 @@
  * Source: RFC 9112 (message syntax), RFC 9110 section 7.2 (Host).
  */
 
+import { type ClientServer, closeQuietly, serveClients, writeAll } from "./clients.ts";
 import type { Log } from "../log.ts";
 import type { LimitedLog } from "../log_limits.ts";
-import { type Clock, sleep } from "../time/clock.ts";
+import type { Clock } from "../time/clock.ts";
 import { METRICS_TYPE } from "./metrics.ts";
 import { removeIfThere, unlessMissing } from "../platform/small_files.ts";
 import { reasonOf } from "../reason.ts";
 
-/** Limit of connections: two of Prometheus and some of people, few enough to spare descriptors. */
-const CLIENTS_MAX = 8;
 /** Time limit of a connection, in ms: Prometheus itself gives up after 10 s. */
 const CLIENT_MS = 5_000;
 /** Longest request, in bytes, with all header fields. */
 const REQUEST_MAX_BYTES = 8_192;
-/** Pause after a failed accept(), as without a free file descriptor, in ms. */
-const ACCEPT_PAUSE_MS = 1_000;
 
 const REASONS = {
   200: "OK",
@@ -52,63 +49,32 @@ export interface MetricsParts {
   readonly tell: LimitedLog;
 }
 
-export interface MetricsServer {
-  /** Closes the endpoint and its connections at once. */
-  close(): void;
-}
-
 /**
  * Opens the endpoint at `ADDRESS:PORT`, or at the path of a Unix socket.
  *
  * @throws {Error} When the socket cannot be opened.
  */
-export function serveMetrics(address: string, parts: MetricsParts): MetricsServer {
+export function serveMetrics(address: string, parts: MetricsParts): ClientServer {
   const listener = listen(address);
-  const { clock, log, tell } = parts;
+  const { clock: { startTimer }, log, tell } = parts;
   log.info(`Metrics at ${address}`);
-  const clients = new Set<Deno.Conn>();
-  let isClosed = false;
-  const accept = async () => {
-    while (!isClosed) {
+  return serveClients(listener, {
+    async serve(client) {
+      const cancel = startTimer(CLIENT_MS, () => closeQuietly(client));
       try {
-        const client = await listener.accept();
-        for (const oldest of clients.size >= CLIENTS_MAX ? clients : []) {
-          closeQuietly(oldest);
-          clients.delete(oldest);
-          break;
-        }
-        clients.add(client);
-        void serve(client);
-      } catch (error) {
-        if (isClosed) return;
-        const what = "Cannot take a connection for metrics";
-        tell("warning", what, () => `${what}: ${reasonOf(error)}`);
-        await sleep(clock.startTimer, ACCEPT_PAUSE_MS);
+        await answer(client, parts);
+      } finally {
+        cancel();
       }
-    }
-  };
-  const serve = async (client: Deno.Conn) => {
-    const cancel = clock.startTimer(CLIENT_MS, () => closeQuietly(client));
-    try {
-      await answer(client, parts);
-    } catch (error) {
-      // The client closed early, or was disconnected.
-      log.debug(() => `Connection for metrics ended: ${reasonOf(error)}`);
-    } finally {
-      cancel();
-      clients.delete(client);
-      closeQuietly(client);
-    }
-  };
-  void accept();
-  return {
-    close() {
-      if (isClosed) return;
-      isClosed = true;
-      listener.close();
-      for (const client of clients) closeQuietly(client);
     },
-  };
+    closed: "oldest",
+    ended: (error) => log.debug(() => `Connection for metrics ended: ${reasonOf(error)}`),
+    failed(error) {
+      const what = "Cannot take a connection for metrics";
+      tell("warning", what, () => `${what}: ${reasonOf(error)}`);
+    },
+    startTimer,
+  });
 }
 
 function listen(address: string): Deno.Listener<Deno.Conn> {
@@ -189,16 +155,4 @@ export function judge(head: string): [status: Status, isHead: boolean] {
   if (method !== "GET" && !isHead) return [405, isHead];
   const path = target!.replace(/^http:\/\/[^/?#]*/i, "").replace(/[?#].*$/, "");
   return [PATHS.has(path === "" ? "/" : path) ? 200 : 404, isHead];
-}
-
-async function writeAll(client: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await client.write(bytes.subarray(at));
-}
-
-function closeQuietly(client: Deno.Conn): void {
-  try {
-    client.close();
-  } catch {
-    // closed already
-  }
 }

@@ -42,3 +42,16 @@ export interface NotifyCounts {
 export function withoutQuotes(name: string): string {
   return quote(name).replace(/^"(.*)"(…?)$/, "$1$2");
 }
+
+/** Members of a report's JSON that sm-notify and nsmctl share. */
+export function reportJson(
+  { address, transport, attempts, elapsedMs, fault }: NotifyReport,
+) {
+  return {
+    address: address ?? null,
+    transport: transport ?? null,
+    attempts,
+    elapsed_ms: Math.round(elapsedMs),
+    last_error: fault ?? null,
+  };
+}
