@@ -10,7 +10,7 @@ function setUp(allow: string, deny: string) {
   const [clock, resolver, log] = [new FakeClock(), new FakeResolver(), new RecordingLog()];
   let written = 0;
   const write = (name: string, text: string) => {
-    // Another length, as the time may be the same.
+    // Another length, since the time may be equal.
     Deno.writeTextFileSync(`${directory}/${name}`, `${"#".repeat(++written)}\n${text}`);
     clock.advance(1_000);
   };
@@ -157,7 +157,7 @@ Deno.test("a long file is read in slices, and the old rules apply until then", a
   using it = setUp("", "");
   assertEquals(it.hosts.admits({ address: ADDRESS }), "admitted");
   const names = Array.from({ length: 10_000 }, (_, i) => `statd: host${i}.example.net\n`);
-  // A millisecond passes with each look at the clock.
+  // Each reading of the clock takes a millisecond.
   const { now } = it.clock;
   let looks = 0;
   it.clock.now = () => now.call(it.clock) + looks++;

@@ -8,7 +8,7 @@ import "../support/open_libc.ts";
 /** The runtime listens to SIGIO as long as it serves a socket. */
 const listens = { sanitizeOps: false, sanitizeResources: false };
 
-/** A socket at which so many datagrams of a stranger have arrived. */
+/** Socket with a number of queued datagrams of a stranger. */
 function socketWith(datagrams: number): MessageSocket {
   const source = Uint8Array.of(2, 0, 3, 0, 10, 98, 0, 2);
   const arrival = { destination: Uint8Array.of(10, 98, 0, 1), isUnicast: true, interfaceIndex: 2 };

@@ -11,12 +11,12 @@ function failure(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-/** A system without a network: `fault` is what stands in the way of a connection from an endpoint. */
+/** System calls without a network: `fault` gives the error of a connection from an endpoint. */
 class FakeCalls implements StreamCalls {
   readonly opened: Endpoint[] = [];
   readonly closed: number[] = [];
   isConnected = true;
-  /** What has arrived, and what there is room for. */
+  /** Queued bytes, and room for bytes. */
   arrived: (number | undefined)[] = [];
   room: (number | undefined)[] = [];
   sent: number[] = [];

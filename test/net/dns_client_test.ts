@@ -38,7 +38,7 @@ function reply(query: Uint8Array, records: readonly number[][], flags = 0x8180):
   return Uint8Array.from(bytes);
 }
 
-/** A record; the owner is the name asked for, unless it is given. */
+/** Record; its owner is the queried name by default. */
 function record(type: number, data: readonly number[], owner: readonly number[] = [0xc0, 12]) {
   return [...owner, 0, type, 0, 1, 0, 0, 0, 60, data.length >> 8, data.length & 255, ...data];
 }

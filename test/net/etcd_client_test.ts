@@ -1,4 +1,4 @@
-/** Calls to etcd over HTTP: a server with its answers, and servers that are none. */
+/** Calls to etcd over HTTP, with servers that answer rightly or wrongly. */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { EtcdClient } from "../../lib/cluster/etcd_client.ts";
@@ -10,7 +10,7 @@ import { failure, FakeEtcd } from "../support/fake_etcd.ts";
 const PATH = "/v3/kv/range";
 const BODY = '{"key":"YQ=="}';
 
-/** A server, and what it says; undefined is etcd. */
+/** Server with its answers; undefined: those of etcd. */
 class Server implements AsyncDisposable {
   readonly etcd = new FakeEtcd();
   lie: (() => Response | Promise<Response>) | undefined;
@@ -56,7 +56,7 @@ function client(endpoints: readonly string[], options: Options = {}): EtcdClient
   });
 }
 
-/** An endpoint at which nothing listens. */
+/** Endpoint without a listener. */
 function nowhere(): string {
   const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const { port } = listener.addr;

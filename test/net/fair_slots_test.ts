@@ -3,7 +3,7 @@ import { FairSlots } from "../../lib/net/fair_slots.ts";
 
 const pure = { permissions: "none" } as const;
 
-/** Slots, and tasks that end when they are told to. */
+/** Slots, and tasks that end at the request of the test. */
 function setUp() {
   const slots = new FairSlots({ slots: 3, slotsOfOne: 2, lineMax: 4, lineOfOne: 2 });
   const started: string[] = [];
@@ -32,7 +32,7 @@ Deno.test(
     assertEquals(started, ["a1", "a2", "b1"]);
     void run("b", "b2");
     await end("a1");
-    // b asked last, and has a slot left.
+    // b came last, and has a slot left.
     assertEquals(started, ["a1", "a2", "b1", "b2"]);
     await end("b1");
     assertEquals(started.at(-1), "a3");

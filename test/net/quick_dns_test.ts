@@ -5,7 +5,9 @@ import { SimulatedClock } from "../support/simulated_clock.ts";
 
 const pure = { permissions: "none" } as const;
 
-/** Answers for names below `known`, says no for those below `none`, and is silent for the others. */
+/**
+ * Answers for names below `known`, denies names below `none`, and is silent for all other names.
+ */
 const ask: AskDns = (name, type, signal) => {
   if (name.endsWith(".known")) return Promise.resolve(type === "A" ? ["10.0.0.1"] : ["FD00::1"]);
   if (name.endsWith(".none")) return Promise.resolve([]);

@@ -8,7 +8,7 @@ function rules(resolvConf: string | undefined, nsswitch: string | undefined = NS
   return resolverRules({ nsswitch, resolvConf, isChangedByEnvironment: false });
 }
 
-/** Whether a name is asked of the server, and not left to the C library. */
+/** Whether a name is looked up at the server, and not left to the C library. */
 function isAsked(name: string, resolvConf: string, nsswitch = NSSWITCH): boolean {
   const found = rules(resolvConf, nsswitch);
   return found !== undefined && mayAsk(name, found);

@@ -21,9 +21,9 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 50; i++) await Promise.resolve();
 }
 
-/** A name service that answers at once from tables, or when the test says so. */
+/** Name service that answers at once from tables, or at the request of the test. */
 class FakeNames implements NameFunctions {
-  /** What was asked, in order. */
+  /** Questions, in order. */
   readonly asked: string[] = [];
   readonly forward = new Map<string, Forward>();
   readonly reverse = new Map<string, { code: number; name?: string }>();
@@ -53,7 +53,7 @@ function setUp(changes: Partial<ResolverLimits> = {}) {
   return { clock, names, resolver };
 }
 
-/** What an answer comes to. */
+/** Outcome of a look-up. */
 function told(lookup: Lookup<unknown>): unknown {
   return lookup.outcome === "found" ? lookup.value : lookup.outcome;
 }

@@ -14,11 +14,11 @@ const pure = { permissions: "none" } as const;
 const opensLibrary = { sanitizeResources: false };
 const { startTimer } = new FakeClock();
 
-/** How the system at hand behaves. */
+/** Behaviour of the system. */
 interface System {
-  /** What it has addresses of, besides those that are asked for. */
+  /** Addresses of the host, besides the requested ones. */
   readonly everything?: readonly string[];
-  /** Ports that other programs have. */
+  /** Ports used by other programs. */
   readonly busyTcp?: (port: number) => boolean;
   readonly busyUdp?: (port: number) => boolean;
 }
@@ -135,7 +135,7 @@ for (const addresses of [undefined, ["127.0.0.1", "::1"], ["0.0.0.0"], ["127.0.0
       for (const hostname of [...served, "::"]) {
         const udp = { transport: "udp", hostname, port, reuseAddress: true } as const;
         assertThrows(() => Deno.listenDatagram(udp).close(), Deno.errors.AddrInUse);
-        // It sets SO_REUSEADDR as well.
+        // Deno.listen() sets SO_REUSEADDR too.
         assertThrows(() => Deno.listen({ hostname, port }).close(), Deno.errors.AddrInUse);
       }
       own.close();

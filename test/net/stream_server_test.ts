@@ -30,7 +30,7 @@ const LIMITS: StreamLimits = {
   acceptPauseMs: 50,
 };
 
-/** Runs everything that waits for nothing but promises. */
+/** Runs all code that waits for promises only. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 50; i++) await Promise.resolve();
 }
@@ -43,7 +43,7 @@ function concat(...pieces: Uint8Array[]): Uint8Array {
   return new Uint8Array(pieces.flatMap((piece) => [...piece]));
 }
 
-/** The replies in what was written to a connection. */
+/** Replies in the bytes written to a connection. */
 function replies({ written }: HeldConnection): number[][] {
   const parser = new RecordParser(10_000);
   const found: number[][] = [];
@@ -55,7 +55,7 @@ class Server {
   readonly listener = new FakeListener();
   readonly clock = new FakeClock();
   readonly log = new RecordingLog();
-  /** Why connections were closed. */
+  /** Limits for which connections were closed. */
   readonly reached: ClosingLimit[] = [];
   readonly #stop = new AbortController();
   readonly #ended: Promise<void>;
@@ -85,7 +85,7 @@ class Server {
   }
 }
 
-/** Answers each call when the test says so. */
+/** Answers calls at the request of the test. */
 class Answers {
   readonly pending: ((reply: Uint8Array | undefined) => void)[] = [];
   readonly respond: Respond = () => new Promise((resolve) => this.pending.push(resolve));

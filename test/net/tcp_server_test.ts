@@ -6,7 +6,7 @@ import { type Endpoint, type StreamConnection, TransportError } from "../../lib/
 const pure = { permissions: "none" } as const;
 const CONNECTION = {} as StreamConnection;
 
-/** A host on which listening at some addresses fails with a code. */
+/** Host on which listening at some addresses fails with a code. */
 function host(faults: Record<string, string>) {
   const listening: string[] = [];
   const limited: string[] = [];
@@ -33,7 +33,7 @@ function host(faults: Record<string, string>) {
   const awaits = (address: string) => void awaited.push(address);
   const system = {
     listen(at: Endpoint, isShared = false) {
-      assertEquals(sharing.size > 0, isShared); // the kernel wants the option on both sockets
+      assertEquals(sharing.size > 0, isShared); // the kernel requires the option on both sockets
       return listen(at, isShared);
     },
     listenEarly: (at: Endpoint) => listener(at, " early"),

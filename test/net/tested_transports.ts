@@ -25,14 +25,14 @@ export interface Running extends AsyncDisposable {
   readonly port: number;
 }
 
-/** A server or a bad imitation of one, and a client, on one transport. */
+/** Server, or a bad imitation of one, and a client, on one transport. */
 export interface TestedTransport {
   readonly name: "udp" | "tcp";
-  /** How it is to be told from others of the name. */
+  /** Distinguishes variants of a transport. */
   readonly label: string;
-  /** The real server, for all addresses of this host. */
+  /** Starts the real server, for all addresses of this host. */
   serve(respond: Respond): Running & { readonly log: RecordingLog };
-  /** Hands each call to `receive`, which may send whatever messages it likes to the caller. */
+  /** Passes each call to `receive`, which may send any messages to the caller. */
   improvise(
     address: string,
     receive: (
@@ -41,9 +41,9 @@ export interface TestedTransport {
       from: Endpoint,
     ) => void,
   ): Running;
-  /** A client whose time-outs are a matter of `clock`. */
+  /** Creates a client whose timeouts follow `clock`. */
   client(clock: FakeClock): Client;
-  /** Sends a message in the transport's way and asks for nothing. */
+  /** Sends a message without waiting for a reply. */
   sendOnly(message: Uint8Array<ArrayBuffer>, to: Endpoint): Promise<void>;
 }
 
@@ -115,7 +115,7 @@ const udp: TestedTransport = {
   },
 };
 
-/** Connections that leave from a port of our choice, with time of their own. */
+/** Connections from a chosen port, with the system's clock. */
 const connectFromPort = connectFrom({
   address: "::",
   ports: () => [],

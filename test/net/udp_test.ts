@@ -15,7 +15,7 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 50; i++) await Promise.resolve();
 }
 
-/** A socket of the runtime whose receive does what a test says, one step for each time. */
+/** Deno socket whose receive() does one step of the test each time. */
 class StubConn {
   readonly addr: Deno.NetAddr = { transport: "udp", hostname: "fe80::9", port: 700 };
   received = 0;
@@ -114,7 +114,7 @@ Deno.test("receive() ends when the socket is closed", pure, async () => {
   }
 });
 
-/** System calls on a socket in which so many datagrams wait, all from 192.0.2.1. */
+/** System calls on a socket with a number of queued datagrams, all from 192.0.2.1. */
 class StubCalls implements DatagramCalls {
   readonly fd = -1;
   waiting = 0;

@@ -18,7 +18,7 @@ import { RecordingLog } from "../support/recording_log.ts";
 
 const LIFE = "this-boot";
 
-/** A host with a state directory in memory, at the default path. */
+/** Host with an in-memory state directory, at the default path. */
 class World {
   disk: FragileDisk;
   readonly log = new RecordingLog();
@@ -90,7 +90,7 @@ class World {
     return prepareToNotify(settings, this.log, tell, { ...this.parts, directory: "/nsm" });
   }
 
-  /** The number that a run would announce. */
+  /** Number that a run would announce. */
   async number(args: readonly string[] = []): Promise<number> {
     const ready = await this.prepare(args);
     assert(typeof ready !== "number");
@@ -229,7 +229,7 @@ Deno.test("portability 1: a lock that cannot be read or taken keeps no peer from
   assertEquals(world.log.of("warning").length, 2);
   assert(world.log.of("warning")[1]!.includes(world.takeFault));
 
-  // The note in the state directory is this life's lock from now on, once the run has ended.
+  // From now on the note in the state directory is this life's lock, once the run has ended.
   new NotifyRun("/nsm", LIFE, world.log, world.parts).finish();
   assertEquals(await world.prepare(), 0);
   assertMatch(world.log.of("notice").at(-1)!, /^notice: Already notifying clients; Exiting!/);

@@ -7,7 +7,7 @@ import { SimulatedClock } from "../support/simulated_clock.ts";
 const pure = { permissions: "none" } as const;
 const ADDRESS = "192.0.2.1";
 
-/** What is made of a `-v`, when, and what is logged about it. */
+/** Result of a `-v`, its duration, and the log lines. */
 async function plan(
   text: string,
   functions: Partial<NameFunctions>,

@@ -10,7 +10,7 @@ import { privOf } from "../support/priv.ts";
 
 const pure = { permissions: "none" } as const;
 
-/** An announcer whose callbacks end when they are told to. */
+/** Announcer whose callbacks end at the request of the test. */
 function makeAnnouncer() {
   const list = new MonitorList();
   const pending = new Set<Monitored>();

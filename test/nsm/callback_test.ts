@@ -29,7 +29,7 @@ interface Call {
   answer(outcome?: Error): void;
 }
 
-/** A lock manager that answers when the test says so, at a port that the test sets. */
+/** Lock manager that answers at the request of the test, at a port chosen by the test. */
 function setUp() {
   const clock = new FakeClock();
   const log = new RecordingLog();
@@ -299,7 +299,7 @@ Deno.test(
     for (const peer of peers) callbacks.add(peer, 5);
     await clock.run(500);
     assertEquals([callbacks.pending, log.of("warning").length], [500, STRANGERS_LIMITS.lines]);
-    // One timer for all of them, and that of the log.
+    // One timer for all callbacks, and that of the log.
     assertEquals(clock.pending, 2);
     state.lockManager = found;
     callbacks.forget(peers[3]!);

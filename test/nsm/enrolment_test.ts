@@ -5,7 +5,7 @@ import type { ServiceParts } from "../../lib/nsm/service.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { privOf } from "../support/priv.ts";
 
-/** Turns of the microtask queue after which whatever can go on has done so. */
+/** Turns of the microtask queue after which all code waits. */
 const TURNS = 50;
 
 async function rest(): Promise<void> {

@@ -1,4 +1,4 @@
-/** matching.md, trust 14, F1: notices that come before it is known whom they concern. */
+/** matching.md, trust 14, F1: notices that arrive before the names of their peers are known. */
 
 import "../support/open_libc.ts";
 import { assert, assertEquals } from "@std/assert";
@@ -26,12 +26,12 @@ import { privOf } from "../support/priv.ts";
 const pure = { permissions: "none" } as const;
 const TRY_LATER: Lookup<never> = { outcome: "tryLater", reason: "silent" };
 const NOT_FOUND: Lookup<never> = { outcome: "notFound", reason: "no such name" };
-/** Time after which whatever can be learned of a few peers has been learned, in ms. */
+/** Time after which all facts about a few peers are known, in ms. */
 const LEARNED_MS = 120_000;
-/** Registrations of one peer for which judging takes longer than look-ups, a millisecond each. */
+/** Registrations of one peer whose judging takes longer than look-ups, at a millisecond each. */
 const REGISTRATIONS = 1_000;
 
-/** A name service without names of addresses that begins to answer at some time. */
+/** Name service without reverse names that begins to answer at some time. */
 function names(
   clock: FakeClock,
   { answersAt, hosts, asked, silent, gate }: {
@@ -56,7 +56,7 @@ function names(
   };
 }
 
-/** A clock that goes forward by work as well. */
+/** Clock that also advances by work. */
 class WorkingClock extends FakeClock {
   worked = 0;
 
@@ -81,14 +81,14 @@ function life(
     readonly mode?: SourceCheck;
     readonly memory?: NoticeMemory;
     readonly hosts?: Record<string, string>;
-    /** Names that were asked for, in order. */
+    /** Names looked up, in order. */
     readonly asked?: string[];
-    /** A name that there is never an answer for. */
+    /** Name without an answer. */
     readonly silent?: string;
     readonly callout?: Callout;
-    /** What answers wait for. */
+    /** Answers wait for this promise. */
     readonly gate?: Promise<void>;
-    /** How long it takes to have one lock manager told. */
+    /** Time to tell one lock manager, in ms. */
     readonly announcingMs?: number;
   } = {},
 ) {
@@ -217,7 +217,7 @@ Deno.test(
     const { clock, notices, watch, notify } = life({ answersAt: Infinity, memory });
     watch("h7.nsm.test");
     assertEquals([notify("x", "10.0.1.7", 5), notify("y", "10.0.1.7", 5)], [false, true]);
-    clock.wallOffset += 20 * 365 * 24 * KEPT_MS; // time was set right, as where there is no battery
+    clock.wallOffset += 20 * 365 * 24 * KEPT_MS; // the clock was set, as on a machine without a battery
     await clock.runFar(KEPT_MS - 10_000);
     assertEquals(notices.kept, 1);
     await clock.runFar(20_000);
@@ -326,7 +326,7 @@ Deno.test(
     }
     assertEquals(called.at(-1), `h7.nsm.test ${2 * KEPT_MAX}`);
     assertEquals(notices.kept, 1);
-    // A notice that matched nobody is kept beside it.
+    // A notice without a match is kept beside it.
     assertEquals(notify("stranger", "10.0.1.7", 1), true);
     assertEquals(notices.kept, 2);
     notices.stop();
@@ -347,7 +347,7 @@ Deno.test(
   },
 );
 
-/** A callout that notes what it is told, and ends when it is let. */
+/** Callout that records its arguments, and ends at the request of the test. */
 function recordingCallout(told: string[]) {
   const ended = Promise.withResolvers<void>();
   const room = { left: Infinity };
@@ -418,7 +418,7 @@ Deno.test("a stop leaves kept notices to the next life", pure, async () => {
   await first.clock.run(LEARNED_MS);
   first.notices.stop();
 
-  // While the name service is asked.
+  // During a look-up.
   const second = life({ answersAt: 1_000, memory: file() });
   second.load("h7.nsm.test");
   second.notices.restore();
@@ -426,7 +426,7 @@ Deno.test("a stop leaves kept notices to the next life", pure, async () => {
   await second.clock.run(LEARNED_MS);
   assertEquals(second.called, []);
 
-  // Before the first is judged, where all is known.
+  // Before the first notice is judged, when all is known.
   const third = life({ memory: file() });
   third.load("h7.nsm.test");
   await third.clock.run(LEARNED_MS);
@@ -486,7 +486,7 @@ Deno.test(
     watch("p");
     await clock.run(LEARNED_MS);
     hosts.p = "10.0.1.7";
-    watch("p2"); // while something is to be learned a notice is kept before it is judged
+    watch("p2"); // while a look-up is outstanding, a notice is kept before it is judged
     const answer = notify("h7.nsm.test", "10.0.1.7", 5);
     await clock.run(2 * REGISTRATIONS);
     assertEquals([await answer, called.length, called.at(-1)], [true, REGISTRATIONS + 1, "p 5"]);

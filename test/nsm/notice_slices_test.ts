@@ -1,4 +1,7 @@
-/** trust 6 and 7: a notice for very many registrations is judged in slices, and the world goes on meanwhile. */
+/**
+ * trust 6 and 7: a notice for very many registrations is judged in slices, with other work in
+ * between.
+ */
 
 import { assert, assertEquals } from "@std/assert";
 import { makeCounters } from "../../lib/nsm/counters.ts";
@@ -14,9 +17,9 @@ import { privOf } from "../support/priv.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
 const pure = { permissions: "none" } as const;
-/** What telling of one registration takes, in ms. */
+/** Time to tell of one registration, in ms. */
 const STEP_MS = 0.1;
-/** No more at one time, in ms: half of what the loop may be kept for. */
+/** Maximum length of a slice, in ms: half of the permitted time of the event loop. */
 const SLICE_MAX_MS = 5;
 
 function setUp(sourceCheck: SourceCheck = "warn") {
@@ -70,7 +73,7 @@ function setUp(sourceCheck: SourceCheck = "warn") {
     const caller = { address, port: 700, netid: "udp", isLocal: false } as const;
     return notices.take({ mon_name, state }, caller);
   };
-  /** Lets time pass turn by turn; the longest that the loop was kept in one, in ms. */
+  /** Lets time pass turn by turn; returns the longest turn of the loop, in ms. */
   const run = async (turns: number) => {
     let longest = 0;
     for (let turn = 0; turn < turns; turn++) {
@@ -196,7 +199,7 @@ Deno.test(
     const answers = Array.from({ length: 100 }, (_, i) => notify("10.0.0.2", 5 + 2 * i));
     const unanswered = answers.filter((answer) => answer === false).length;
     assertEquals(unanswered, 36);
-    // A short one passes them all.
+    // A short notice overtakes them.
     assertEquals(notify("10.0.0.3", 9, "10.0.0.3"), true);
     await run(20_000);
     assertEquals(notices.kept, 0);

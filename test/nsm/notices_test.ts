@@ -15,7 +15,7 @@ import { privOf } from "../support/priv.ts";
 const pure = { permissions: "none" } as const;
 /** Time for the look-ups of some peers, one after the other, with the pause before the first. */
 const SETTLING_MS = 300;
-/** Turns of the microtask queue after which nothing is ready any more, without any time passing. */
+/** Turns of the microtask queue after which all code waits for time. */
 const PROMISE_TURNS = 50;
 
 function setUp(...monitored: string[]) {
@@ -158,7 +158,7 @@ Deno.test("take() leaves a notice unanswered if too many wait for the name servi
   resolver.gate = new Promise(() => {});
   const taken = Array.from({ length: 300 }, (_, i) => notify(`n${i}`, `192.0.2.${i % 250}`, 5));
   assertEquals(taken.filter(Boolean).length, 256);
-  // Told at once, and not over: another peer may have this address.
+  // Told at once, but not complete: another peer may have this address.
   assertEquals(notify("nodeb", "192.0.2.9", 5), false);
   assertEquals(called, ["nodeb 5"]);
 });

@@ -1,4 +1,4 @@
-/** Orders of events: what comes while something else waits for the disk or a program. */
+/** Orders of events: calls that arrive while another one waits for the disk or a program. */
 
 import "../support/open_libc.ts";
 import { assert, assertEquals } from "@std/assert";
@@ -23,13 +23,13 @@ const mon = (name: string, cookie = 1) =>
   }, 1);
 const unmon = (name: string) => encodeCall(nsmV1, "SM_UNMON", monId(name), 1);
 
-/** The mon_names on disk, as the next start reads them. */
+/** mon_names on disk, as read by the next start. */
 function onDisk(directory: string): string[] {
   const store = openMonitorStore(directory, { log: new RecordingLog() });
   return [...store.load()].map(({ monName }) => monName).sort();
 }
 
-/** A monitor whose callout ends when `gate` does. */
+/** Monitor whose callout ends when `gate` does. */
 function withCallout(gate: () => Promise<void>) {
   const world = newMonitor();
   const { monitor, log } = world;
@@ -124,7 +124,7 @@ Deno.test("SM_UNMON is acknowledged once all removals of the registration have e
   const remove = () => {
     removals.push(Promise.resolve(respond(unmon("nodeb"), LOCAL)).then(() => acknowledged++));
   };
-  remove(); // waits for its callout; the ones behind it need not
+  remove(); // waits for its callout, unlike the calls after it
   for (const cookie of [2, 3]) {
     await respond(mon("nodeb", cookie), LOCAL);
     remove();
@@ -225,7 +225,7 @@ async function announced(
   }
 }
 
-/** States of which lock managers were told. */
+/** States told to lock managers. */
 function toldStates({ called }: ReturnType<typeof newMonitor>): number[] {
   return called.filter(({ args }) => args !== undefined && "state" in (args as object))
     .map(({ args }) => (args as { state: number }).state);

@@ -1,4 +1,4 @@
-/** trust 15: a notice whose state is implausible is decided by what the peer itself says. */
+/** trust 15: the peer itself confirms or rejects a notice with an implausible state. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { LimitedLog } from "../../lib/log_limits.ts";
@@ -16,7 +16,7 @@ import { RecordingLog } from "../support/recording_log.ts";
 const pure = { permissions: "none" } as const;
 const PORT = 4050;
 
-/** `states` are those of the status monitors that can be asked, by address. */
+/** `states` are those of the peers' status monitors, by address. */
 function setUp(states: Record<string, number>, more: { memory?: NoticeMemory } = {}) {
   const clock = new FakeClock();
   const log = new RecordingLog();

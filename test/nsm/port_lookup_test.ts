@@ -16,7 +16,7 @@ function world() {
   return { peers, find };
 }
 
-/** A peer that gives one answer to everything. */
+/** Peer with one answer to every call. */
 function answering(result: unknown): CallPeer {
   return { call: () => Promise.resolve(result as never) };
 }

@@ -160,7 +160,7 @@ for (const spoken of [[rpcbindV3, rpcbindV4], [rpcbindV3]]) {
       await settle();
       assertEquals(rpcbind.lines, LINES);
       assertEquals(portmap, ["PMAPPROC_NULL undefined 127.0.0.1:111 tcp"]);
-      rpcbind.registered.delete("tcp6"); // by somebody
+      rpcbind.registered.delete("tcp6"); // by another program
       clock.advance(60_000);
       await settle();
       assertEquals(rpcbind.lines, LINES);
@@ -232,7 +232,7 @@ for (const isNoticed of [true, false]) {
   );
 }
 
-/** What somebody does to our entries, and what the log says of it. */
+/** Changes of our entries by another program, and the log lines. */
 const CHANGES: readonly [string, (rpcbind: FakeRpcbind) => void, RegExp][] = [
   ["removed", (rpcbind) => rpcbind.registered.clear(), /udp port 662 is gone; registering again/],
   [

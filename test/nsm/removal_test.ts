@@ -12,7 +12,7 @@ import { RecordingLog } from "../support/recording_log.ts";
 
 const pure = { permissions: "none" } as const;
 
-/** A store whose changes wait until they are let through, with so many monitored hosts. */
+/** Store with a number of monitored hosts, whose changes wait for the test. */
 class HeldStore extends MemoryMonitorStore {
   readonly removals: number[] = [];
   gate = Promise.withResolvers<void>();
@@ -70,7 +70,7 @@ Deno.test("trust 6: many registrations are removed in groups", pure, async () =>
 Deno.test("a registration made during the removal of many is kept", pure, async () => {
   const parts = await setUp(300);
   const removal = removeRegistrations(parts, [...parts.list.all()]);
-  // One that the disk is about to lose, one that is on the list still, and one made anew twice.
+  // Records being removed from disk, still on the list, and registered again twice.
   const renew = async (i: number) => {
     const record = recordOf(i, 2);
     const known = parts.list.find(record);

@@ -1,6 +1,6 @@
 /**
- * What went wrong in status monitors before, one test each, as far as no process of its own is needed:
- * the rest is in test/system/security_history_test.ts.
+ * Past vulnerabilities of status monitors, a test each, as far as a test needs no process;
+ * test/system/security_history_test.ts has the others.
  *
  * Source: the CERT advisories and CVE entries named; the change log of nfs-utils.
  */
@@ -41,14 +41,14 @@ const PEER = { address: "10.99.0.2", port: 700, netid: "udp", isLocal: false } a
 const FAILED = "SUCCESS 00000001 ffffffff";
 const DONE = "SUCCESS 00000000 00000003";
 
-/** A monitor, and a way to call it as the network does. */
+/** Monitor, and a function that calls it like the network. */
 function setUp() {
   const world = newMonitor();
   const call = async (call: Call, caller: { address: string; port: number } = LOCAL) => {
     const reply = await world.monitor.respond(message(call), { ...LOCAL, ...caller });
     return reply === undefined ? "silence" : describe(reply);
   };
-  /** The callbacks, once everything that waits for promises has run. */
+  /** Callbacks, once all promises have settled. */
   const callbacks = async () => {
     for (let turns = 0; turns < 100; turns++) await null;
     return world.called.filter(({ program }) => program === 100021);
@@ -56,7 +56,7 @@ function setUp() {
   return { ...world, call, callbacks, [Symbol.dispose]: () => world[Symbol.dispose]() };
 }
 
-/** Every path below a directory, with what the files hold. */
+/** Every path below a directory, with the contents of files. */
 function tree(directory: string): string[] {
   return [...Deno.readDirSync(directory)].flatMap(({ name, isDirectory }) => {
     const path = `${directory}/${name}`;
@@ -78,7 +78,7 @@ Deno.test("CERT CA-1996-09, CVE-1999-0019: no mon_name makes or removes a file e
     await statd.call(unmon({ monName }));
   }
   assertEquals(tree(statd.directory), before);
-  // One for each, within the limit of its kind.
+  // One line for each, within the limit of its kind.
   assertEquals(statd.log.of("error").length, STRANGERS_LIMITS.lines);
 });
 
@@ -160,7 +160,7 @@ Deno.test("CVE-2008-4552: rules apply to the daemon statd and the caller's addre
   };
   assertEquals(decide(`statd: ${PEER.address}\n`), "deny");
   assertEquals(decide(`rpc.statd: ${PEER.address}\n`), "allow");
-  // The two in each other's place, as they were handed to the library.
+  // The two are swapped, as passed to the library.
   assertEquals(decide(`${PEER.address}: statd\n`), "allow");
   assertEquals(decide("statd: statd\n"), "allow");
 });
@@ -207,7 +207,7 @@ Deno.test("temporary names: a file being written is never taken for a host", asy
   const made = disk.journal.filter((line) => line.startsWith("create "));
   assert(made.length >= 4);
   for (const line of made) assertMatch(line, /\/\.[^/]*$/, "another program would read this file");
-  // Left over from a process that was killed, ours and that of nfs-utils 2.8.2 and later.
+  // Leftovers of a killed process, ours and that of nfs-utils 2.8.2 and later.
   const left = `${LINE} nodeb thishost\n`;
   const other = diskWith({
     "sm/.nodeb.new": left,

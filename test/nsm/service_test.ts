@@ -24,7 +24,7 @@ const pure = { permissions: "none" } as const;
 
 type Rows = typeof nsmV1.procedures;
 
-/** The service behind real dispatch, so that what is compared is what goes over the wire. */
+/** Service behind the real dispatcher, so that replies are compared as bytes. */
 function setUp(
   callout?: Callout,
   lines?: (log: RecordingLog) => LimitedLog,

@@ -19,7 +19,7 @@ function record(monName: string): MonitorRecord {
   return { monName, myName: "us", myProg: 100021, myVers: 3, myProc: 16, priv };
 }
 
-/** A watched store on a disk, and a caller who says of each refused call that it was. */
+/** Watched store on a disk, and a caller that reports each refused call. */
 function setUp() {
   const disk = diskWith({ "sm/known": "" });
   const clock = new SimulatedClock();
@@ -92,7 +92,7 @@ Deno.test("calls that need no disk space do not end a fault", pure, async () => 
   await mon("a");
   fill();
   await mon("b");
-  // Nothing is written for what is there, nor for what goes.
+  // Existing and removed records need no write.
   await mon("a");
   await store.remove([record("a")]);
   await store.remove([]);
@@ -116,7 +116,7 @@ Deno.test("an intermittent fault does not fill the log", pure, async () => {
     "warning: 59 more calls were refused in 60 s, the last one: refused a",
   ]);
   assertEquals(log.lines.length, 2 + 10);
-  // After a quiet minute, and one to see that it was quiet, a fault is news again.
+  // After a quiet minute, and another one to notice it, a fault is news again.
   await clock.pass(3 * MINUTE_MS);
   fill();
   await mon("c");

@@ -1,4 +1,4 @@
-/** Events for people: one line each, whatever strangers wrote into them. */
+/** Events for display: one line each, whatever text strangers put into them. */
 
 import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { EVENT_KINDS, type EventKind } from "../../lib/nsm/events.ts";

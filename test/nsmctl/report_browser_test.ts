@@ -9,7 +9,7 @@ import { sampleReport } from "../support/report_sample.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 const AXE = new URL("../../.toolchain/axe-core/axe.min.js", import.meta.url);
-/** How long the browser may take, in ms. */
+/** Timeout of the browser, in ms. */
 const LIMIT_MS = 60_000;
 
 const missing = [CHROMIUM, AXE].filter((path) => !isThere(path)).map(String);
@@ -47,7 +47,7 @@ Deno.test(
   },
 );
 
-/** Opens a page in a browser and has axe-core look at it. */
+/** Opens a page in a browser, and checks it by axe-core. */
 async function look(page: string, scheme: "light" | "dark"): Promise<Seen> {
   const folder = await Deno.makeTempDir();
   try {

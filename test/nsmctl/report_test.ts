@@ -1,4 +1,4 @@
-/** The report: what it says of a recovery, and that it is safe whatever strangers call themselves. */
+/** Report: its contents about a recovery, and its safety against hostile names. */
 
 import { assert, assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { coloursFor, type Terminal } from "../../lib/nsmctl/terminal.ts";
@@ -57,7 +57,7 @@ Deno.test("the page escapes everything, loads nothing and runs nothing", () => {
   assertNotMatch(page, /\b(?:src|href|action)\s*=\s*"|url\(|@import|<link|<iframe|<object|<form/);
   assertEquals([...page.matchAll(/https?:/g)], []);
   assertMatch(page, /Content-Security-Policy" content="default-src 'none'/);
-  // Every tag is one of ours: what came from outside made none.
+  // Every tag is one of ours: foreign text made none.
   const tags = new Set([...page.matchAll(/<\/?([a-z0-9]+)/g)].map(([, tag]) => tag));
   assertEquals(
     [...tags].filter((tag) =>

@@ -197,7 +197,7 @@ function ofFolder(
   });
 }
 
-/** How each command is made to print. */
+/** How to make each command print. */
 const SCREENS: Readonly<Record<string, Screen>> = {
   list(terminal) {
     terminal.print(listText(PEERS, session(terminal)));
@@ -350,10 +350,13 @@ const SCREENS: Readonly<Record<string, Screen>> = {
       }),
     ], { terminal })),
 };
-/** They print a script for programs, which has no width. */
+/** Commands that print a script for programs, which has no width. */
 const OTHERS = ["ctdb-script", "completion"];
 
-/** Local times and distances from UTC, in as many characters: a terminal's layout is the same everywhere. */
+/**
+ * Replaces local times and UTC offsets by texts of equal length, so that the layout is the same
+ * everywhere.
+ */
 function comparable(text: string): string {
   return text.replaceAll(/\d\d:\d\d:\d\d/g, "hh:mm:ss").replaceAll(/\d{4}-\d\d-\d\d/g, "YYYY-MM-DD")
     .replaceAll(/(?<=ss|UTC)[+-]\d\d:\d\d/g, "+hh:mm");

@@ -1,4 +1,4 @@
-/** `nsmctl top`: a screen is never wider nor longer than it is, whatever it has to show. */
+/** `nsmctl top`: a screen never exceeds its size, whatever its contents. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { coloursFor, type Terminal } from "../../lib/nsmctl/terminal.ts";

@@ -1,4 +1,4 @@
-/** Operator D17 and D18: why a peer was not told is where people look. */
+/** Operator D17 and D18: the reason why a peer was not told is where operators look. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Peer } from "../../lib/nsmctl/peers.ts";

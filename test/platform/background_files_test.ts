@@ -73,7 +73,7 @@ Deno.test("hung storage delays no other call (R9)", async () => {
     assertEquals(made.success, true);
     let isDone = false;
     const hanging = files.append(path, "a\n").finally(() => isDone = true);
-    // The event loop goes on, and so does a call on other files.
+    // The event loop continues, and so does a call on other files.
     await files.write(`${directory}/other`, "b");
     assertEquals([await files.read(`${directory}/other`), isDone], ["b", false]);
     assertEquals(await files.read(path), "a\n");

@@ -55,7 +55,7 @@ echo "$fds" >"$(dirname "$0")/fds"
       "PATH=/usr/sbin:/usr/bin:/sbin:/bin\n",
     );
     const fds = Deno.readTextFileSync(`${folder}/fds`).trim().split("\n");
-    // What a shell itself has open besides, as the script, is its own affair.
+    // Descriptors of the shell itself, such as the script, are not counted.
     assertEquals(fds.slice(0, 2), ["/dev/null", "/dev/null"]);
     assertMatch(fds[2]!, /^pipe:/);
   });

@@ -30,7 +30,7 @@ Deno.test("receive() takes a queued datagram with its source, without waiting", 
 Deno.test("withDescriptor() finds the newer of two sockets on a port", () => {
   const first = open();
   const second = open(first.port);
-  // Of two that share an address, the kernel gives a datagram to the one that was bound last.
+  // Of two sockets with one address, the kernel gives a datagram to the one bound last.
   assert(first.calls.send(new Uint8Array([1]), second.address));
   const [buffer, source] = [new Uint8Array(1), new Uint8Array(28)];
   assert(first.calls.receive(buffer, source) < 0);

@@ -3,9 +3,12 @@ import { assert, assertEquals } from "@std/assert";
 import { giveBackMemory } from "../../lib/platform/memory.ts";
 import { v8Flags } from "../support/v8_flags.ts";
 
-/** Of 50,000 short-lived records, which take some 17 MB: what was in use when the last minor collection came. */
+/**
+ * Garbage of 50,000 short-lived records, which take some 17 MB: the amount in use at the last minor
+ * collection.
+ */
 const GARBAGE_MAX_BYTES = 1_500_000;
-/** Of 50,000 peers through a queue; 20 MB where its maps are kept. */
+/** Garbage of 50,000 queued peers; 20 MB if the queue's maps are kept. */
 const QUEUE_MAX_BYTES = 6_000_000;
 
 Deno.test("giveBackMemory() collects unreferenced objects", {
@@ -24,7 +27,10 @@ Deno.test("giveBackMemory() collects unreferenced objects", {
   assert(after.external < before.external, `${before.external} ${after.external}`);
 });
 
-/** Heap that a program of test/support has not got back, with the product's flags, and its second number. */
+/**
+ * Heap growth that a program of test/support prints, with the product's flags, and its second
+ * number.
+ */
 async function grownBy(name: string): Promise<readonly number[]> {
   const program = new URL(`../support/${name}`, import.meta.url).pathname;
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {

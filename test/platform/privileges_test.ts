@@ -17,7 +17,7 @@ const dropped: ThreadStatus = {
   ambient: 0n,
   noNewPrivileges: true,
 };
-/** As a thread is that was there before the drop. */
+/** Status of a thread started before the drop. */
 const other: ThreadStatus = {
   ...dropped,
   id: 11,

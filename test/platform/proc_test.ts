@@ -27,7 +27,7 @@ Deno.test("findMount() distinguishes a sandbox from a read-only file system", {
 
 const pure = { permissions: "none" } as const;
 
-/** As Linux 6 writes it, shortened. */
+/** Status in the format of Linux 6, shortened. */
 const STATUS = `Name:\trpc.statd
 Umask:\t0007
 State:\tR (running)

@@ -78,7 +78,7 @@ Deno.test("RegularFile leaves no descriptor open", () =>
       try {
         RegularFile.openToRead(directory);
       } catch {
-        // It is no file: that is the point.
+        // The path is no regular file, as intended.
       }
     }
     assertEquals(count(), before);

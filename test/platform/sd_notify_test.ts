@@ -29,7 +29,10 @@ Deno.test("ServiceManager reaches an abstract address", () => {
   assertEquals(receive(), "STOPPING=1");
 });
 
-/** Deno has no sockets with abstract addresses. What is returned takes the next datagram. */
+/**
+ * Binds an abstract socket address, which Deno lacks; the returned function takes the next
+ * datagram.
+ */
 function bindAbstract(name: string): () => string {
   const library = Deno.dlopen("libc.so.6", {
     socket: { parameters: ["i32", "i32", "i32"], result: "i32" },

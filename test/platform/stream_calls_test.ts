@@ -7,7 +7,7 @@ import { eventually } from "../support/patience.ts";
 const { socketAddress, open, connect, receive, send, close } = streamCalls;
 const ANY = { address: "127.0.0.1", port: 0 };
 
-/** A listener, a connection to it that leaves from 127.0.0.2, and what the listener has of it. */
+/** Listener, a connection to it from 127.0.0.2, and the listener's end of it. */
 async function connected() {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;

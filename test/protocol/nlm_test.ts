@@ -25,7 +25,7 @@ Deno.test("isCallbackProcedure() refuses every other procedure of the lock manag
       assertEquals(isCallbackProcedure(NLM_PROG, vers, proc), expected, `${vers} ${proc}`);
     }
   }
-  // NLM_LOCK, NLM_UNLOCK, NLM_FREE_ALL: what a stranger would have us call.
+  // NLM_LOCK, NLM_UNLOCK, NLM_FREE_ALL: procedures that an attacker would want called.
   for (const proc of [2, 4, 23]) assertEquals(isCallbackProcedure(NLM_PROG, 4, proc), false);
 });
 

@@ -17,7 +17,7 @@ const table = program("test", 200_000, 3, {
   ECHO: { number: 5, args: string(8), result: string(8), from: "any" },
 });
 
-/** A client, the socket and clock under it, and the xids that it will use. */
+/** Client with its socket, clock and xids. */
 class Bench {
   readonly clock = new FakeClock();
   readonly socket = new FakeDatagramSocket();
@@ -32,7 +32,7 @@ class Bench {
     return this.client.call(table, "ECHO", text, at, timeoutMs);
   }
 
-  /** Lets time run out, and asserts that the call has waited until then. */
+  /** Lets the timeout pass, and asserts that the call has waited until then. */
   async assertTimesOut(call: Promise<string>): Promise<void> {
     this.clock.advance(999);
     assertEquals(this.clock.pending, 1);

@@ -22,7 +22,7 @@ const other = program("other", 200_001, 9, { NULL: procedures.NULL });
 
 type Count = Answer<typeof procedures.COUNT>;
 
-/** A dispatcher of the three programs, and what it tells its surroundings. */
+/** Dispatcher of the three programs, and the calls of its hooks. */
 class Bench {
   verdict: Verdict | (() => Verdict | Promise<Verdict>) = "accept";
   count: (args: number) => Count | Promise<Count> = (args) => args + 1;
@@ -69,7 +69,8 @@ const ACCEPTED = `${XID} 00000001 00000000 00000000 00000000`;
 /** xid, REPLY, MSG_DENIED. */
 const DENIED = `${XID} 00000001 00000001`;
 
-// One test for each outcome, in the order of decision. Each call is also wrong in what is decided later.
+// One test for each outcome, in the order of decision. Each call also has the errors that are
+// checked later.
 
 Deno.test("dispatch does not answer messages that are no calls", pure, () => {
   const bench = new Bench();
@@ -234,7 +235,7 @@ Deno.test("dispatch answers at once unless the handler returns a promise", pure,
   bench.count = (args) => args === 4 ? first.promise : args;
   const later = bench.respond(call, caller);
   assertInstanceOf(later, Promise);
-  // Another call is served meanwhile, and its receive buffer used again.
+  // Another call is served meanwhile, and overwrites the receive buffer.
   const between = hex(XID, CALL, RPC, PROG, VERS, "00000007", NONE, "00000009");
   assertEquals(
     toHex(bench.respond(between, caller) as Uint8Array),
@@ -316,7 +317,7 @@ Deno.test("dispatch waits for an asynchronous access rule", pure, async () => {
     const received = call.slice();
     const answered = bench.respond(received, caller);
     assertInstanceOf(answered, Promise);
-    received.fill(0xff); // the buffer is used again meanwhile
+    received.fill(0xff); // the buffer is overwritten meanwhile
     decide(verdict);
     assertEquals(toHex((await answered)!), reply);
   }

@@ -1,6 +1,6 @@
 /**
- * What the compiler demands of those who use a program's table. That these lines compile, and that
- * those marked do not, is the test.
+ * Requirements of the compiler on users of a program's table. The test is that these lines compile,
+ * and that the marked ones do not.
  */
 
 import { encodeCall } from "../support/rpc_messages.ts";

@@ -6,14 +6,14 @@ import { seededRandom } from "../support/seeded_random.ts";
 const pure = { permissions: "none" } as const;
 const MAX_BYTES = 2000;
 
-/** The records that a parser hands over, as hex, for a stream that arrives in the given pieces. */
+/** Records of a parser as hex, for a stream that arrives in the given pieces. */
 function parse(pieces: readonly Uint8Array[], parser = new RecordParser(MAX_BYTES)): string[] {
   const records: string[] = [];
   for (const piece of pieces) parser.push(piece, (record) => records.push(toHex(record)));
   return records;
 }
 
-/** A stream cut into pieces of the given lengths, the last one taking what is left. */
+/** Cuts a stream into pieces of the given lengths, and a last one with the rest. */
 function cut(stream: Uint8Array, lengths: readonly number[]): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   let at = 0;

@@ -43,7 +43,7 @@ function reply(xid: string, text = "54657874"): Uint8Array {
   );
 }
 
-/** Lets everything go on that does not wait for the clock or the other side. */
+/** Runs all code that does not wait for the clock or the other side. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await null;
 }

@@ -74,7 +74,7 @@ Deno.test("version 2 shows entries with an IPv4 address and netid udp or tcp", p
   assertEquals(entries.portOf(2, 1, UDP), undefined);
 });
 
-/** How many entries an owner can make. */
+/** Number of entries that an owner can make. */
 function room(entries: Entries, owner: string): number {
   let made = 0;
   while (entries.set(entry(made, Number(owner) || 0, "udp", "x"), owner)) made++;

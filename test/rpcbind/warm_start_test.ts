@@ -14,7 +14,7 @@ const ENTRY: Entry = {
 };
 const BOOT = "f9a1ba12-0d39-4cb6-88ea-2f3a0b8d8d64";
 
-/** A directory with files, and what is loaded from there and said of it. */
+/** Loads a directory with files; returns the entries and the log lines. */
 async function loaded(
   files: Readonly<Record<string, Uint8Array | string>>,
   prepare: (path: string) => void = () => {},

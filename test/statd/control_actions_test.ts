@@ -6,10 +6,10 @@ import { FakeClock } from "../support/fake_clock.ts";
 type Outcome = ["done"] | ["failed", string];
 type Settled = (monitored: object, ...outcome: Outcome) => void;
 
-/** Longest wait for lock managers, in ms, as nsmctl(8) has it. */
+/** Longest wait for lock managers, in ms, as in nsmctl(8). */
 const LIMIT_MS = 10_000;
 
-/** A daemon with registrations of one peer, whose lock managers answer when they are told to. */
+/** Daemon with registrations of one peer, whose lock managers answer at the request of the test. */
 function daemonWith(registrations: readonly object[]) {
   const clock = new FakeClock();
   const watchers = new Set<Settled>();

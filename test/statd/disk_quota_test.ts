@@ -1,6 +1,6 @@
 /**
- * A disk quota that is used up, with the whole monitor on real files. It is made by the file system of the
- * test: the kernels that this runs on have no quotas.
+ * Exhausted disk quota, with the whole monitor on real files. The test's file system plays the
+ * quota, since the kernels at hand have none.
  */
 
 import "../support/open_libc.ts";
@@ -43,7 +43,7 @@ Deno.test("statd keeps serving with an exhausted quota", async () => {
   files.fault = QUOTA;
   assertEquals(await call("SM_MON", mon("10.99.0.4")), { res_stat: 1, state: -1 });
   assertEquals(await call("SM_MON", mon("10.99.0.5")), { res_stat: 1, state: -1 });
-  // What is there already needs no room, and removing gives room back.
+  // Existing records need no room, and removing gives room back.
   assertEquals(await call("SM_MON", mon("10.99.0.2")), DONE);
   const gone = { mon_name: "10.99.0.3", my_id: me };
   assertEquals(await call("SM_UNMON", gone), { state: 3 });
@@ -64,7 +64,7 @@ Deno.test("statd keeps serving with an exhausted quota", async () => {
   assertEquals(monitor.store.fault, undefined);
   assertEquals(await call("SM_MON", mon("10.99.0.4")), DONE);
   assertEquals([inMemory(), onDisk()], [["10.99.0.2", "10.99.0.4"], ["10.99.0.2", "10.99.0.4"]]);
-  // What was learned meanwhile is on the disk, too.
+  // Facts learned meanwhile are on disk, too.
   const learned = Deno.readTextFileSync(`${directory}/sm/.peers`);
   assertMatch(learned, /"peer":"10\.99\.0\.2".*"lastState":5/);
 });

@@ -4,11 +4,11 @@ import { EventProgram } from "../../lib/statd/event_program.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
-/** Turns of the microtask queue after which nothing is ready any more. */
+/** Turns of the microtask queue after which all code waits. */
 const PROMISE_TURNS = 50;
 const pure = { permissions: "none" } as const;
 
-/** A program that takes what it is given when the test says so. */
+/** Program that reads at the request of the test. */
 class Taker implements FedProgram {
   readonly lines: string[] = [];
   isFinished = false;
@@ -93,7 +93,7 @@ Deno.test(
     const { program, takers, settled } = setUp(false);
     for (let i = 0; i < 3_000; i++) program.note({ event: "told", peer: `p${i}` });
     await settled();
-    // Noted before the first write, up to the limit: 100 of them are under way.
+    // Events before the first write, up to the limit: 100 of them are being written.
     assertEquals(program.dropped, 2_000);
     for (let i = 0; i < 10; i++) {
       takers[0]!.take();

@@ -34,7 +34,7 @@ Deno.test("trust 5: few callouts run at a time, in order, and few notices wait",
   const taken = Array.from({ length: 100 }, (_, i) => callout.notified(`n${i}`, "10.0.0.2", 5));
   assertEquals(taken.filter((one) => one !== undefined).length, 32);
   assertEquals([running.length, callout.isFull], [4, false]);
-  // There is room for lock managers still.
+  // Lock managers still have room.
   void callout.monitored("peer", "here");
   for (let i = 0; i < running.length; i++) {
     running[i]!.end(SUCCESS);

@@ -1,4 +1,4 @@
-/** What members of status-group may have the daemon do: look. */
+/** Requests that members of status-group may make: looking only. */
 
 import { assertEquals, assertRejects } from "@std/assert";
 import type { ControlRequest } from "../../lib/control/protocol.ts";

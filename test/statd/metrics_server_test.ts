@@ -7,7 +7,7 @@ const pure = { permissions: "none" } as const;
 
 const GET = "GET /metrics HTTP/1.1\r\nHost: server1:9100\r\n\r\n";
 
-/** An endpoint on a Unix socket of its own. */
+/** Endpoint on a UNIX socket of its own. */
 function setUp(text = () => "nsm_peers 1\n") {
   const folder = Deno.makeTempDirSync();
   const path = `${folder}/metrics`;
@@ -34,7 +34,7 @@ async function send(connection: Deno.Conn, text: string): Promise<void> {
   await connection.write(new TextEncoder().encode(text));
 }
 
-/** Everything until the connection is closed. */
+/** All bytes until the connection is closed. */
 async function received(connection: Deno.Conn): Promise<string> {
   let text = "";
   const chunk = new Uint8Array(4096);
@@ -139,7 +139,7 @@ Deno.test("judge() accepts GET and HEAD of the two paths, with one valid Host", 
 });
 
 Deno.test("trust 7: a field of blanks takes no longer to parse than another field", pure, () => {
-  // Each of them took 0.3 s, in which nobody was answered.
+  // Each of them took 0.3 s, in which no caller was answered.
   const head = `GET / HTTP/1.1\r\nHost: a\r\nX: a${" ".repeat(8_000)}b`;
   for (let i = 0; i < 1_000; i++) assertEquals(judge(head), [200, false]);
 });

@@ -1,4 +1,4 @@
-/** A start with more peers than are loaded at once. */
+/** Start with more peers than are loaded at once. */
 
 import "../support/open_libc.ts";
 import { assert, assertEquals } from "@std/assert";
@@ -14,7 +14,7 @@ type Rows = typeof nsmV1.procedures;
 const me = { my_name: "here", my_prog: 100021, my_vers: 3, my_proc: 16 };
 const LOCAL = { address: "127.0.0.1", port: 800, netid: "udp", isLocal: true } as const;
 const PEERS = 100;
-/** So that a fraction of the peers is loaded at once. */
+/** Duration of a read, in ms, so that a fraction of the peers is loaded at once. */
 const READ_MS = 1;
 
 function startLoading() {

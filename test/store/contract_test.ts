@@ -1,4 +1,4 @@
-/** What both stores promise to those who use them, whatever they are made of. */
+/** Contract of both stores, for every implementation. */
 
 import "../support/open_libc.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
@@ -20,7 +20,7 @@ import {
 import { RecordingLog } from "../support/recording_log.ts";
 import { privOf } from "../support/priv.ts";
 
-/** A state directory of one kind, which can be opened again and again. */
+/** State directory of one kind, which can be opened repeatedly. */
 interface Subject {
   readonly monitor: () => MonitorStore;
   readonly notify: () => NotifyStore;
@@ -73,7 +73,7 @@ function sorted(records: readonly MonitorRecord[]): string[] {
   return records.map((it) => JSON.stringify({ ...it, priv: it.priv })).toSorted();
 }
 
-/** What a monitor list does for statd alone. */
+/** Contract of a monitor list, for statd. */
 const MONITOR_CASES: Record<string, (subject: Pick<Subject, "monitor">) => Promise<void>> = {
   "put() keeps a record for each different registration": async ({ monitor }) => {
     const records = [
@@ -197,7 +197,7 @@ const MONITOR_CASES: Record<string, (subject: Pick<Subject, "monitor">) => Promi
   },
 };
 
-/** What a monitor list and a notify list do together. */
+/** Contract of a monitor list and a notify list together. */
 const CASES: Record<string, (subject: Subject) => Promise<void>> = {
   ...MONITOR_CASES,
 

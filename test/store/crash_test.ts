@@ -207,13 +207,13 @@ Deno.test("a crash at any point of a callback keeps it owed until it is made", p
     memory.note("a", { passedOn: 7 });
     memory.flush();
     isWhole = disk.powerLasts >= 0;
-    // Killed: the disk is as it was left. SM_NOTIFY was answered behind the first of the two.
+    // After a kill the disk is unchanged. SM_NOTIFY was answered after the first of the two.
     disk.powerLasts = Infinity;
     const facts = open(disk).load().get("a");
     assertEquals(facts?.addresses, ["192.0.2.1"]);
     if (isAcknowledged) assertEquals(facts?.lastState, 7);
     if (isWhole) assertEquals(facts?.passedOn, 7);
-    // Without power, what was noted last may be gone; nothing is made up, and nothing stops a start.
+    // After a power cut the latest facts may be lost; none is invented, and no start fails.
     for (const remains of disk.remains()) {
       const { addresses, lastState, passedOn } = open(remains).load().get("a")!;
       assertEquals(addresses, ["192.0.2.1"]);
@@ -223,10 +223,10 @@ Deno.test("a crash at any point of a callback keeps it owed until it is made", p
   }
 });
 
-/** Crashes at every point of a callback behind which the peer memory is written anew. */
+/** Crashes at every point of a callback after which the peer memory is rewritten. */
 function crashWhereShortened(ignored?: FragileDisk["ignored"]): void {
   const kept = '{"peer":"b","addresses":["192.0.2.2"],"lastState":3}\n';
-  // As many lines of two peers as are borne; one more is too many.
+  // Maximum number of superseded lines for two peers; one more triggers a rewrite.
   const borne = '{"peer":"a","addresses":["192.0.2.1"]}\n'.repeat(1003);
   for (let operations = 0, isWhole = false; !isWhole; operations++) {
     const disk = diskWith({ "sm/.peers": kept + borne });
@@ -243,13 +243,13 @@ function crashWhereShortened(ignored?: FragileDisk["ignored"]): void {
     isWhole = disk.powerLasts >= 0;
     const steps = disk.journal.join(", ");
     assertEquals(steps.includes("rename"), operations > 4, steps);
-    // Without power, what was there before is there.
+    // After a power cut the earlier facts are there.
     for (const remains of disk.remains()) {
       const known = open(remains).load();
       assertEquals(known.get("a")?.addresses, ["192.0.2.1"], steps);
       assertEquals(known.get("b")?.lastState, 3, steps);
     }
-    // Killed: what was appended is there, too.
+    // After a kill the appended facts are there, too.
     disk.powerLasts = Infinity;
     const appended = disk.journal.filter((step) => step.startsWith("append")).length;
     assertEquals(open(disk).load().get("a")?.lastState, [undefined, 7, 9][appended], steps);

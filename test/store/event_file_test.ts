@@ -1,4 +1,4 @@
-/** The history on disk: bounded, of ASCII, and readable whatever a crash left of it. */
+/** History on disk: bounded, ASCII, and readable after any crash. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import "../support/open_libc.ts";

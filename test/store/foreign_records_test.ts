@@ -14,7 +14,7 @@ const RECORD: MonitorRecord = {
   priv: "00112233445566778899aabbccddeeff",
 };
 
-/** Peers that are found in a folder or file, `mon_name my_name` each, and how many things are passed over. */
+/** Peers found in a folder or file, as `mon_name my_name`, and the number of skipped entries. */
 function found(path: string): { peers: string[]; passedOver: number } {
   const { records, passedOver } = readForeignRecords(new RealFileSystem(), path, "me");
   const peers = records.map(({ monName, myName }) => `${monName} ${myName}`).sort();
@@ -98,7 +98,7 @@ Deno.test("readForeignRecords() reads databases of FreeBSD and macOS", async () 
     const records = [nsm1("a", 1, 0), nsm1("gone", 0, 0), nsm1(long, 0, 1)];
     await Deno.writeFile(path, joined(header, ...records));
     assertEquals(found(path), { peers: ["a me", `${long} me`], passedOver: 0 });
-    // Cut short, or with a length that leads nowhere.
+    // Truncated, or with an invalid length.
     await Deno.writeFile(path, joined(header, ...records).subarray(0, 300));
     assertEquals(found(path).peers.length, 0);
     await Deno.writeFile(path, joined(header, new Uint8Array(500)));

@@ -7,7 +7,7 @@ import { FragileDisk } from "../support/fragile_disk.ts";
 
 const pure = { permissions: "none" } as const;
 
-/** The first file that is written aside. */
+/** First temporary file. */
 const ASIDE = `/d/${asideName(1)}`;
 
 function open(files: Record<string, string> = {}): { disk: FragileDisk; commit: GroupCommit } {
@@ -17,7 +17,7 @@ function open(files: Record<string, string> = {}): { disk: FragileDisk; commit: 
   return { disk, commit };
 }
 
-/** How often the disk did something. */
+/** Number of operations of one kind. */
 function count(disk: FragileDisk, operation: string): number {
   return disk.journal.filter((line) => line.startsWith(`${operation} `)).length;
 }
@@ -310,7 +310,7 @@ Deno.test("a new file whose sync fails loses its name", pure, async () => {
   assertEquals(disk.files, {});
 });
 
-/** A group commit whose disk follows later, by timers that the test runs. */
+/** Group commit whose removals become durable later, by timers run by the test. */
 function openLater(names: readonly string[], syncsNames = false) {
   const disk = new FragileDisk(["/d"], Object.fromEntries(names.map((it) => [`/d/${it}`, "1\n"])));
   disk.namesWithFiles = syncsNames;
@@ -406,7 +406,7 @@ Deno.test("trust 6: commits yield to the event loop, and none takes long", pure,
     Object.fromEntries(names.map((name) => [`/d/${name}`, "1"])),
   );
   const clock = new FakeClock();
-  // Each look at the clock is a millisecond later.
+  // Each reading of the clock takes a millisecond.
   const now = () => {
     clock.advance(0);
     return clock.now() + looks++;

@@ -18,7 +18,7 @@ function setUp() {
   const refuse = (operation?: string) => {
     disk.fault = (tried) => tried === operation ? new Error("no space") : undefined;
   };
-  /** What a next life reads. */
+  /** Notices read by the next life. */
   const read = () => {
     const { notices, overtaken } = open().load();
     return [notices.map(({ ordinal }) => ordinal), [...overtaken]];

@@ -1,4 +1,4 @@
-/** How far sm-notify is: written in one step, read only if it is whole, and old ones are no run. */
+/** Progress of sm-notify: written atomically, read only if whole, and ignored if old. */
 
 import { assert, assertEquals } from "@std/assert";
 import "../support/open_libc.ts";

@@ -105,7 +105,9 @@ Deno.test("retire() leaves what cannot be moved and moves the rest", pure, () =>
 
 const refused = new Error("Operation not permitted (os error 1)");
 
-/** Everything in `sm` and `sm.bak` that a run would tell, and how much of it could not be read. */
+/**
+ * All records in `sm` and `sm.bak` that a run would announce, and the number of unreadable ones.
+ */
 function retired(disk: FragileDisk) {
   const { store, log } = open(disk);
   store.retire();
@@ -154,7 +156,7 @@ Deno.test("field 10: peers whose records cannot be moved are notified too", pure
     operation === "rename" && path.endsWith("/a") ? refused : undefined;
   const { names, faults, store } = retired(disk);
   assertEquals([names, faults], [["a", "b"], 1]);
-  // Another process, which goes on in the background, finds it too, but nobody who is monitored later.
+  // A background process also finds the record, but no peer monitored later.
   const later = open(disk).store;
   const movedAt = disk.facts("/nsm/sm/a")!.modifiedAt;
   assertEquals(later.load(movedAt).map(({ fileName }) => fileName).sort(), ["a", "b"]);

@@ -26,7 +26,7 @@ function facts(...addresses: string[]): PeerFacts {
   return { addresses };
 }
 
-/** Lets the memory write what was saved in this turn. */
+/** Lets the memory write the facts of this turn. */
 async function written(): Promise<void> {
   await undefined;
 }
@@ -177,7 +177,7 @@ Deno.test("lines refused by a full disk are written once there is room", pure, a
   const clock = new SimulatedClock();
   const { memory, log } = open(disk, true, clock);
   memory.load();
-  // Half of what is appended is there before it fails, as on a real disk.
+  // Half of an append is on disk before it fails, as on a real disk.
   disk.fault = (operation, path) => {
     if (operation !== "append") return undefined;
     disk.fault = (operation) => operation === "append" ? new Error(FULL) : undefined;
@@ -292,7 +292,7 @@ Deno.test("loadInSteps() keeps what another process adds meanwhile", pure, async
   assertEquals(log.lines, []);
 });
 
-/** A clock by which everything takes a while. */
+/** Clock that advances with each reading. */
 class SlowClock extends SimulatedClock {
   override now(): number {
     return super.now() + this.#asked++;

@@ -8,7 +8,7 @@ import { RecordingLog } from "../support/recording_log.ts";
 
 const pure = { permissions: "none" } as const;
 
-/** The number as the processor has it in memory. */
+/** Number in the processor's byte order. */
 function stored(number: number): string {
   return String.fromCharCode(...new Uint8Array(Int32Array.of(number).buffer));
 }
@@ -166,7 +166,7 @@ Deno.test("a number that cannot be read or written is a failure", pure, () => {
   assertEquals(state.advance(), 7);
 });
 
-/** A disk on which `copied` was used before, and `state` holds this text now. */
+/** Disk with a copy `copied` and the present text of `state`. */
 function opened(copied: number | string, text: string | undefined) {
   const log = new RecordingLog();
   const copy = typeof copied === "number" ? `${copied}\n` : copied;

@@ -8,7 +8,7 @@ const OPTIONS = { isOver: () => false };
 function setUp() {
   const clock = new FakeClock();
   let worked = 0;
-  // No timer ends while something is done.
+  // No timer ends during work.
   const turns = new Turns({ now: () => clock.now() + worked, startTimer: clock.startTimer });
   const taken: string[] = [];
   /** Steps of a quarter of a millisecond each. */
@@ -50,7 +50,7 @@ Deno.test(
       await clock.run(1);
       beforeTurn.push(taken.length - before);
     }
-    // A slice of 2 ms, and what was begun before it was known to be one.
+    // A slice of 2 ms, and the work before it was known to be long.
     assert(beforeTurn.every((steps) => steps <= 2 * 8 + 1), String(beforeTurn));
     assertEquals(taken, [...Array(100).fill("a"), ...Array(100).fill("b")]);
     assert(spent.length > 5 && spent.every((ms) => ms <= 2.25), String(spent));

@@ -1,6 +1,6 @@
 /**
- * The static types that are read from XDR types. That these lines compile, and that those marked do
- * not, is the test; `deno check` and `deno test` both look.
+ * Static types derived from XDR types. The test is that these lines compile, and that the marked
+ * ones do not; `deno check` and `deno test` both check that.
  */
 
 import { struct } from "../../lib/xdr/struct.ts";
@@ -18,7 +18,7 @@ import {
 } from "../../lib/xdr/types.ts";
 import { union } from "../../lib/xdr/union.ts";
 
-/** Compiles only where both types are the same. */
+/** Compiles only if both types are equal. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true
   : false;
 function same<A, B>(_: Same<A, B>): void {}

@@ -4,7 +4,7 @@ import { FakeClock } from "../../support/fake_clock.ts";
 
 const pure = { permissions: "none" } as const;
 
-/** An alarm, its clock, and how often it has rung. */
+/** Alarm, its clock, and the number of its rings. */
 function alarmed() {
   const clock = new FakeClock();
   const rung = { times: 0 };

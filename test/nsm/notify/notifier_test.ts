@@ -13,7 +13,7 @@ import { SimulatedClock } from "../../support/simulated_clock.ts";
 
 const pure = { permissions: "none" } as const;
 const MINUTE_MS = 60_000;
-/** nfs-utils' times of sending to a silent peer, in seconds. */
+/** Times at which nfs-utils sends to a silent peer, in seconds. */
 const NFS_UTILS_TIMES = [0, 2, 6, 14, 30, 62, 126, 246, 366, 486, 606, 726, 846];
 
 class World {
@@ -170,7 +170,7 @@ Deno.test("a lost notice is repeated to the same port after 2 s", pure, async ()
   const peer = world.peers.add("10.0.0.1", { tcpPort: 0 });
   const run = world.notifier().run();
   await world.clock.pass(1.5);
-  peer.losses = 1; // the answer to the first notice is on its way: it is the second one
+  peer.losses = 1; // the answer to the first notice is in flight: this is the second one
   await world.clock.until(run);
   assertEquals(world.peers.sent("10.0.0.1"), [
     "0 PMAPPROC_GETPORT",
@@ -187,7 +187,7 @@ Deno.test("a port that does not answer is asked for again", pure, async () => {
   const peer = world.peers.add("10.0.0.1", { nsm: "silent", tcpPort: 0 });
   const run = world.notifier().run();
   await world.clock.pass(5000);
-  peer.udpPort = 910; // its NSM was started again
+  peer.udpPort = 910; // its NSM was restarted
   peer.nsm = "up";
   await world.clock.until(run);
   assertEquals(world.peers.sent("10.0.0.1"), [

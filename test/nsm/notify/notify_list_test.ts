@@ -92,12 +92,12 @@ Deno.test("the first port and each answer reset the pauses", pure, () => {
   list.failed(peer, 16_100, "silence", "10.0.0.1", way);
   assertEquals(list.take(16_100), peer);
   assertEquals(peer.pauseMs, 4000);
-  assertEquals(peer.way, way); // the datagram may have been lost: the port gets a second one
-  list.portFound(peer, 16_200); // no progress: it was known before
+  assertEquals(peer.way, way); // the datagram may have been lost: the port is tried once more
+  list.portFound(peer, 16_200); // no progress: the port was known before
   assertEquals(peer.pauseMs, 4000);
   assertEquals(list.told(peer, 0, way, 16_300), false);
   assertEquals(peer.pauseMs, 2000);
-  assertEquals(list.told(peer, 0, way, 16_301), false); // the same one, over another route
+  assertEquals(list.told(peer, 0, way, 16_301), false); // the notice, over another route
   assertEquals(peer.told, 1);
   assertEquals(list.told(peer, 1, way, 16_302), true);
   list.settle(peer);

@@ -17,7 +17,7 @@ class World {
   readonly told = new ToldPeers(this);
   readonly #list = new NotifyList(RETRY_SCHEDULES["linux"]!, () => 0.5);
 
-  /** Tells a peer that has one more address than the one that answers. */
+  /** Notifies a peer with one address besides the one that answers. */
   tell(fileName: string): NotifyRecord {
     const record = this.store.add(fileName, { monName: fileName.toUpperCase() });
     this.#list.add(record, [{ name: "me", source: 0 }], ["10.0.0.1", "10.0.0.2"], 0);
@@ -37,7 +37,7 @@ Deno.test(
     const record = world.tell("a.example");
     const toldAt = world.clock.wallClock();
     world.clock.jump(500);
-    // No peer waits for the log of another one.
+    // No peer waits for the log line of another one.
     assertEquals([...world.store.records, ...world.log.of("debug")], [record]);
     await world.told.removeAll();
     assertEquals(world.log.of("debug"), ['debug: Notified "a.example" at 10.0.0.2 over tcp']);
