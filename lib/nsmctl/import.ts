@@ -65,7 +65,7 @@ export const importRecords: Command = {
     }
     let found: ForeignRecords;
     try {
-      found = readForeignRecords(new RealFileSystem(), path, ownName());
+      found = readForeignRecords(new RealFileSystem(), path, Deno.hostname());
     } catch (error) {
       complain(`Cannot import ${shown(path)}: ${reasonOf(error)}`);
       return Status.PROBLEM;
@@ -101,11 +101,6 @@ function isOwn(path: string, stateDirectory: string): boolean {
   };
   const own = inode(path);
   return own !== undefined && [directory, monitorList, notifyList].map(inode).includes(own);
-}
-
-/** Name of this host, for records without a my_name. */
-function ownName(): string {
-  return Deno.hostname();
 }
 
 /** Valid records without duplicates, and the reasons against the remaining ones. */
