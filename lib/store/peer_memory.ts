@@ -13,7 +13,7 @@ import { reasonOf } from "../reason.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import type { StoreParts } from "./file_store.ts";
 import { type Layout, layoutOf } from "./layout.ts";
-import { compaction, Lines } from "./peer_compaction.ts";
+import { compaction, Lines, READ_MAX_BYTES } from "./peer_compaction.ts";
 import { learn, type LineFacts, lineOf } from "./peer_line.ts";
 import type { Clock } from "../time/clock.ts";
 import { inSlices } from "../time/slices.ts";
@@ -127,6 +127,7 @@ class FilePeerMemory implements PeerMemory {
         yield;
       }
       learn(facts, lines.rest);
+      if (lines.isCut) throw new Error(`the rest behind ${READ_MAX_BYTES} bytes is ignored`);
     } finally {
       file.close();
     }

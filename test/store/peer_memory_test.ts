@@ -4,6 +4,7 @@ import { openPeerMemory } from "../../lib/store/peer_memory.ts";
 import { diskWith, STATE_DIRECTORY } from "../support/crash_scenario.ts";
 import type { FragileDisk } from "../support/fragile_disk.ts";
 import { RecordingLog } from "../support/recording_log.ts";
+import "../support/open_libc.ts";
 import { SimulatedClock } from "../support/simulated_clock.ts";
 
 const pure = { permissions: "none" } as const;
@@ -345,4 +346,30 @@ Deno.test("a file removed during its rewriting stays removed", pure, async () =>
   await clock.pass(60_000);
   assertEquals(disk.files, {});
   assertEquals(log.lines, []);
+});
+
+/** Length of a file that nobody of ours wrote, in bytes. */
+const ENDLESS_BYTES = 2 ** 34;
+
+Deno.test("an endless file is read to a limit, with a warning, and replaced when it is written", async () => {
+  const directory = Deno.makeTempDirSync();
+  const peers = `${directory}/sm/.peers`;
+  Deno.mkdirSync(`${directory}/sm`);
+  Deno.writeTextFileSync(peers, '{"peer":"a","addresses":["10.0.0.1"]}\n');
+  Deno.truncateSync(peers, ENDLESS_BYTES);
+  try {
+    const log = new RecordingLog();
+    const memory = openPeerMemory(directory, { log, mayCompact: true });
+    assertEquals([...memory.load()], [["a", facts("10.0.0.1")]]);
+    const ignored = `warning: Cannot read "${peers}": the rest behind 67108864 bytes is ignored`;
+    assertEquals(log.lines, [ignored]);
+    memory.note("b", facts("10.0.0.2"));
+    await written();
+    assert(Deno.statSync(peers).size < 1_000);
+    const next = openPeerMemory(directory, { log, mayCompact: true });
+    assertEquals([...next.load().keys()], ["a", "b"]);
+    assertEquals(log.lines, [ignored]);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
 });
