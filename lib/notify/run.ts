@@ -122,8 +122,6 @@ async function runNotifier(
   const line = parts.isInBackground ? undefined : liveLine();
   const log = line !== undefined && settings.noSyslog ? logAbove(line, parts.log) : parts.log;
   const store = openNotifyStore(settings.stateDirectoryPath, { log });
-  // Loaded again where some could not be moved, so that this store knows which ones stay in `sm`.
-  const records = unmovedSince === undefined ? parts.records : undefined;
   const onSettled = (report: NotifyReport) => {
     progress.settled(report);
     watcher.settled(report);
@@ -140,7 +138,7 @@ async function runNotifier(
     sources,
     onSettled,
     onFailed: (failure) => watcher.failed(failure),
-  }, records ?? store.load(unmovedSince));
+  }, parts.records ?? store.load(unmovedSince));
   const progress = new ProgressReport({
     counts: () => notifier.counts,
     clock,

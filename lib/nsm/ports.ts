@@ -127,6 +127,8 @@ export interface NotifyRecord {
   readonly myName: string;
   /** Modification time of the file, in ms since 1970: newer records are told first. */
   readonly modifiedAt: number;
+  /** Whether the file is in `sm` still, since it could not be moved. */
+  readonly isUnmoved?: true;
 }
 
 /** Notify list on disk (directory `sm.bak`), as sm-notify uses it. */

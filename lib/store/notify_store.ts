@@ -119,8 +119,7 @@ class FileNotifyStore implements NotifyStore {
     );
     for (const record of this.#recordsIn(monitorList, left)) {
       if (record.modifiedAt > (unmovedSince ?? Infinity)) continue;
-      this.#unmoved.add(record.fileName);
-      loaded.push(record);
+      loaded.push({ ...record, isUnmoved: true });
     }
     return loaded;
   }
@@ -129,8 +128,8 @@ class FileNotifyStore implements NotifyStore {
     return this.#commit.change(fileName, (text) => withoutTold(text, monName, myName));
   }
 
-  has({ fileName }: NotifyRecord): boolean {
-    if (this.#unmoved.has(fileName)) return true;
+  has({ fileName, isUnmoved }: NotifyRecord): boolean {
+    if (isUnmoved) return true;
     try {
       return this.#fs.facts(join(this.#layout.notifyList, fileName)) !== undefined;
     } catch {
