@@ -64,8 +64,8 @@ async function removeTogether(
     }
   }
   try {
-    // An earlier removal may fail and leave the record on disk.
-    if (earlier.length > 0) await Promise.all(earlier);
+    // An earlier removal may fail and leave the record on disk, where this one finds it.
+    if (earlier.length > 0) await Promise.allSettled(earlier);
     const records = removed.map(({ record }) => record);
     await store.remove(records, (record) => list.isMadeAnew(record));
   } catch (error) {

@@ -164,7 +164,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: REMOVAL,
-    from: "    if (earlier.length > 0) await Promise.all(earlier);\n",
+    from: "    if (earlier.length > 0) await Promise.allSettled(earlier);\n",
     to: "",
     reason: "SM_UNMON is acknowledged while earlier removals of the registration go on",
   },

@@ -1293,4 +1293,23 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 34_391, kind: "killStatd", changes: 0 },
     { at: 53_585, kind: "reboots", host, as: peer, from },
   ], { sourceCheck: "off" }),
+  "a removal behind one that the disk refused removes the line in other letters too": history(
+    190005031,
+    [
+      { at: 100, turns: 1, kind: "mon", peer: "p4.site", by: 0, cookie: 3 },
+      { at: 100, kind: "forget", peer: "p4.site" },
+      { at: 100, kind: "mon", peer: "P4.SITE", by: 2, cookie: 2 },
+      { at: 100, turns: 1, kind: "forget", peer: "p4.site" },
+      { at: 100, turns: 13, kind: "mon", peer: "p4.site", by: 2, cookie: 3 },
+      {
+        at: 100,
+        kind: "disk",
+        ms: 1993,
+        operation: "facts",
+        reason: "Stale file handle (os error 116)",
+        path: "/",
+      },
+    ],
+    { calloutMs: 1 },
+  ),
 };
