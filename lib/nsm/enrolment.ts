@@ -96,6 +96,7 @@ export class Enrolment {
     // SM_SIMU_CRASH came in between; forgetAll() registers again the hosts still wanted.
     if (list.clearings !== clearings) return { wasThere: false, acknowledged: NOTHING };
     monitored.stored = record;
+    if (monitored.isUncertain) monitored.isUncertain = false;
     monitored.since = clock.wallClock();
     const isRepeated = previous !== undefined && isSame(previous, record);
     if (isRepeated) return { wasThere: true, acknowledged: NOTHING };
@@ -124,6 +125,7 @@ export class Enrolment {
 
   /** Rolls back a registration that did not reach the disk, unless a later call has replaced it. */
   #undo(monitored: Monitored, record: MonitorRecord): void {
+    monitored.isUncertain = true;
     if (monitored.record !== record) return;
     const { list, directory } = this.parts;
     if (monitored.stored !== undefined) monitored.record = monitored.stored;

@@ -35,6 +35,8 @@ export interface Monitored {
   lastState: number;
   /** Ordinal (from 1) of the last notice or declaration accepted, or of the last before registration. */
   lastNotice: number;
+  /** Whether the disk refused the latest record, which may be there in place of `stored`. */
+  isUncertain?: boolean;
   /** State that the requester was told last, also by an earlier process; undefined if none is known. */
   told?: number;
   /** Source and monotonic arrival time of the notice that the requester is being told of. */
@@ -147,7 +149,9 @@ export class MonitorList {
    */
   isMadeAnew(record: MonitorRecord): boolean {
     const anew = this.find(record) ?? this.#forgotten.get(registrationKey(record));
-    return anew !== undefined && (isSame(record, anew.record) || isSame(record, anew.stored));
+    if (anew === undefined) return false;
+    // Without the refused record, nothing might be left on disk.
+    return anew.isUncertain === true || isSame(record, anew.record) || isSame(record, anew.stored);
   }
 
   /** Removal in progress of a registration. */

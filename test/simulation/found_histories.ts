@@ -1312,4 +1312,20 @@ export const FOUND: Readonly<Record<string, History>> = {
     ],
     { calloutMs: 1 },
   ),
+  "a removal during whose callout an SM_MON is repeated, and refused": history(400003935, [
+    { at: 100, kind: "mon", peer, by: 1, cookie: 2 },
+    { at: 100, turns: 6, kind: "reload", sourceCheck: "off", calloutMs: 30 },
+    { at: 100, kind: "forget", peer },
+    { at: 100, turns: 6, kind: "mon", peer, by: 1, cookie: 1 },
+    { at: 100, kind: "mon", peer, by: 2, cookie: 0 },
+    {
+      at: 100,
+      kind: "disk",
+      ms: 2396,
+      operation: "syncDirectory",
+      reason: "Input/output error (os error 5)",
+      path: "/",
+    },
+    { at: 100, kind: "mon", peer, by: 1, cookie: 0 },
+  ]),
 };
