@@ -1,9 +1,8 @@
 /** State of a network interface. Source: netdevice(7). */
 
+import { AF_INET, SOCK_DGRAM } from "./c_numbers.ts";
 import { cString, libc } from "./libc.ts";
 
-const AF_INET = 2;
-const SOCK_DGRAM = 2;
 const SIOCGIFFLAGS = 0x8913n;
 /** struct ifreq: the name, and flags behind it. */
 const IFREQ_BYTES = 40;

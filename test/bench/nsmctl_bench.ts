@@ -6,6 +6,7 @@
  */
 
 import { median } from "./generator_orders.ts";
+import { DENO_RUN } from "../support/deno_run.ts";
 import type { NewHost } from "../support/system_test.ts";
 import { TestHost } from "../support/namespace.ts";
 import { NsmctlHost, OUR_NSMCTL, recordLine, STATD_PORT } from "../support/nsmctl_host.ts";
@@ -89,9 +90,8 @@ async function measure(peers: number): Promise<void> {
 }
 
 async function latency({ host }: NsmctlHost): Promise<Latency> {
-  const run = ["run", "--quiet", "--no-check", "--no-lock", "--unstable-net", "-A", LATENCY];
   const args = [String(STATD_PORT), String(LATENCY_MS)];
-  return JSON.parse(await host.output(Deno.execPath(), ...run, ...args));
+  return JSON.parse(await host.output(...DENO_RUN, LATENCY, ...args));
 }
 
 function say(line: string): void {

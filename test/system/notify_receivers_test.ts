@@ -7,6 +7,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../support/agent_client.ts";
 import type { Seen } from "../support/bsd_peer.ts";
 import { BsdPeer } from "../support/bsd_peer_client.ts";
+import { DENO_RUN } from "../support/deno_run.ts";
 import { listed, monitor, MY_NAME } from "../support/many_peers_client.ts";
 import { type HostOptions, TestHost } from "../support/namespace.ts";
 import { eventually } from "../support/patience.ts";
@@ -195,16 +196,6 @@ systemTest(
 
 /** Name server. */
 const NAME_SERVER = new URL("../support/name_server.ts", import.meta.url).pathname;
-const SOURCE = [
-  Deno.execPath(),
-  "run",
-  "--quiet",
-  "--no-check",
-  "--no-lock",
-  "--unstable-net",
-  "-A",
-];
-
 systemTest(
   "a look-up uses the present contents of the files",
   NEEDS,
@@ -222,7 +213,7 @@ systemTest(
     await run.line(/"listed.example".*"told"/);
     await nameServer.called(1);
     const known = `served.example=${PEER.ipv4}`;
-    await host.start(...SOURCE, NAME_SERVER, "127.0.0.54", known).line(/^ready$/);
+    await host.start(...DENO_RUN, NAME_SERVER, "127.0.0.54", known).line(/^ready$/);
     await host.write("/etc/resolv.conf", "nameserver 127.0.0.54\n");
     await run.line(/"served.example".*"told"/);
     await host.write("/etc/hosts", `${hosts}${PEER.ipv4} late.example\n`);
