@@ -30,7 +30,8 @@ export const COUNTERS = {
   callbacks_failed: "Attempts of callbacks that failed.",
   callbacks_given_up: "Callbacks that were given up.",
   control_requests: "Requests on the control socket.",
-  datagrams_dropped: "Datagrams that the kernel dropped because a socket's buffer was full.",
+  datagrams_dropped:
+    "Datagrams that the kernel dropped: a socket's buffer was full, or they were broadcast.",
   events_dropped: "Events that events-program did not get.",
   calls_dropped: "Calls over UDP left unanswered because too many were under way.",
   connections_refused: "TCP connections of other hosts closed at once: there were too many.",

@@ -1,5 +1,6 @@
 /**
- * Count of datagrams that the kernel dropped.
+ * Count of datagrams that the kernel dropped, because a buffer was full or a packet filter refused
+ * them.
  *
  * Source: udp(7); SO_MEMINFO of linux/socket.h, SK_MEMINFO_DROPS of linux/sock_diag.h.
  */

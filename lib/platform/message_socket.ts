@@ -28,6 +28,7 @@ import {
 } from "./c_numbers.ts";
 import { closeDescriptor, setSocketOption } from "./descriptors.ts";
 import { lastErrno, lastSystemError, libc, LibcError } from "./libc.ts";
+import { refuseBroadcasts } from "./packet_filter.ts";
 
 const F_SETOWN = 8;
 const O_ASYNC = 0o20000;
@@ -116,6 +117,7 @@ export class MessageSocket {
       setSocketOption(fd, options.family === "ipv6" ? "IPV6_FREEBIND" : "IP_FREEBIND", 1);
       askForDestinations(fd, options.family);
       if (options.isLoopbackOnly && !bindToLoopback(fd)) throw errorWithCode("setsockopt");
+      if (options.family === "ipv4") refuseBroadcasts(fd);
       if (options.sharesPort) setSocketOption(fd, "SO_REUSEPORT", 1);
       if (libc().bind(fd, options.name, options.name.length) < 0) throw errorWithCode("bind");
       return new MessageSocket(fd, options);

@@ -35,7 +35,7 @@ export interface DaemonFacts {
   readonly bootId: string | undefined;
   readonly networkNamespace: string | undefined;
   readonly bound: readonly TransportAddress[];
-  /** Datagrams dropped by the kernel because our socket buffers were full. */
+  /** Datagrams dropped by the kernel: our socket buffers were full, or they were broadcast. */
   readonly droppedDatagrams: () => number;
   /** Number of events dropped for the events program. */
   readonly droppedEvents: () => number;

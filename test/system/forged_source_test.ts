@@ -107,15 +107,31 @@ async function pair(
 async function attack(host: TestHost, stranger: TestHost): Promise<void> {
   const link = await host.output("ip", "-o", "link", "show", "cable");
   const to = /link\/ether (\S+)/.exec(link)![1]!.replaceAll(":", "");
+  await sendCalls(stranger, to, routes());
+}
+
+/** Sends all calls on each route to one link-layer address. */
+async function sendCalls(stranger: TestHost, to: string, routes: Volley["routes"]) {
   const volley: Volley = {
     device: "cable",
     to,
     sourcePort: RESERVED_PORT,
     port: STATD_PORT,
-    routes: routes(),
+    routes,
     messages: CALLS.map((call) => message(call).toHex()),
   };
   await stranger.output(...DENO_RUN, SENDER, JSON.stringify(volley));
+}
+
+/** Link-layer broadcast address. */
+const EVERYBODY = "ffffffffffff";
+
+/** Sum of the drops of all UDP sockets over IPv4 at statd's port: the last column of /proc/net/udp. */
+async function drops(host: TestHost): Promise<number> {
+  const port = STATD_PORT.toString(16).toUpperCase().padStart(4, "0");
+  const lines = (await host.output("cat", "/proc/net/udp")).split("\n");
+  const ofStatd = lines.filter((line) => line.trim().split(/\s+/)[1]?.endsWith(`:${port}`));
+  return ofStatd.reduce((sum, line) => sum + Number(line.trim().split(/\s+/).at(-1)), 0);
 }
 
 /** Attacks, and waits until all packets are processed: sockets deliver in order. */
@@ -177,6 +193,24 @@ systemTest(
   async (newHost) => {
     const nfsConf = `[statd]\nlisten-addresses = ${OWN}, ${OWN_IPV6}\n`;
     await survive(await pair(newHost, nfsConf), [IPV4, IPV6]);
+  },
+);
+
+systemTest(
+  "trust 7: the kernel drops a broadcast at the socket, so that a flood of them wakes nobody",
+  [OUR_STATD],
+  async (newHost) => {
+    const { host, stranger } = await pair(newHost);
+    const agent = new Agent(host);
+    await host.startRpcbind();
+    const statd = await startStatd(host);
+    assertEquals(await drops(host), 0);
+    const destinations = ["10.98.0.255", "255.255.255.255", OWN];
+    const routes = destinations.map((destination) => ({ source: STRANGER, destination }));
+    await sendCalls(stranger, EVERYBODY, routes);
+    assertEquals(await ask(agent, nullCall), "SUCCESS");
+    assertEquals(await drops(host), destinations.length * CALLS.length);
+    assertEquals(await statd.stop(), 0);
   },
 );
 
