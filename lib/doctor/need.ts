@@ -24,7 +24,9 @@ export function isNeeded({ daemon, files }: Examiner): boolean {
   } catch {
     return true; // there are records, which cannot be read
   }
-  const mounts = (readableText(MOUNTS) ?? "").split("\n").map((line) => line.split(" "));
+  const mountTable = readableText(MOUNTS);
+  if (mountTable === undefined) return true; // without /proc, mounts are unknown
+  const mounts = mountTable.split("\n").map((line) => line.split(" "));
   const isMounted = mounts.some(([, , type, options]) =>
     type === "nfs" && !/(?:^|,)(?:vers=4|nolock)/.test(options ?? "")
   );

@@ -3,13 +3,12 @@
 import { plural } from "../quote.ts";
 import { isIpv6, isLoopback, normaliseAddress } from "../rpc/address.ts";
 import { UNKNOWN } from "../nsm/hosts_patterns.ts";
-import { decideAccess } from "../nsm/hosts_access.ts";
-import { parseAccessFile } from "../nsm/hosts_rules.ts";
 import { nameKey } from "../nsm/host_name.ts";
 import { PMAP_PORT, portmapV2 } from "../protocol/portmap.ts";
 import { rpcbindV4 } from "../protocol/rpcbind.ts";
 import { shown } from "../nsmctl/text.ts";
 import { readableText } from "../platform/small_files.ts";
+import { denies, rulesFor } from "./access_rules.ts";
 import {
   type Check,
   type Checked,
@@ -59,16 +58,13 @@ function checkPeerAccess(examiner: Examiner): Checked {
   const peers = peersOf(examiner);
   const rules = (["statd", "rpcbind"] as const).map((daemon) => ({
     daemon,
-    entries: (["allow", "deny"] as const).flatMap((kind) =>
-      parseAccessFile(readableText(`/etc/hosts.${kind}`) ?? "", daemon, kind, () => {})
-    ),
+    entries: rulesFor(daemon),
   })).filter(({ entries }) => entries.length > 0);
   const denied = rules.flatMap(({ daemon, entries }) =>
     peers.flatMap(({ name, addresses, hostName }) =>
-      addresses.filter((address) => {
-        const client = { address, name: hostName };
-        return decideAccess(entries, client, (path) => readableText(path) ?? "") === "deny";
-      }).map((address) => ({ daemon, name, address }))
+      addresses.filter((address) => denies(entries, { address, name: hostName })).map((
+        address,
+      ) => ({ daemon, name, address }))
     )
   );
   if (denied.length === 0) return [];

@@ -1,7 +1,5 @@
 /** Checks of rpcbind and of our registration. */
 
-import { decideAccess } from "../nsm/hosts_access.ts";
-import { parseAccessFile } from "../nsm/hosts_rules.ts";
 import type { StatusReport } from "../control/status_report.ts";
 import { ownInterfaces } from "../net/own_interfaces.ts";
 import { connectUnix } from "../net/tcp.ts";
@@ -16,6 +14,7 @@ import { RpcError } from "../rpc/errors.ts";
 import { StreamClient } from "../rpc/stream_client.ts";
 import { TransportError } from "../rpc/transport.ts";
 import { exists, readableText } from "../platform/small_files.ts";
+import { denies, rulesFor } from "./access_rules.ts";
 import { reasonOf } from "../reason.ts";
 import { type Check, type Checked, type Examiner, reportHere } from "./examiner.ts";
 import { LOCAL_TIMEOUT_MS } from "./examiner.ts";
@@ -57,12 +56,8 @@ function checkLoopback(): Finding[] {
 
 /** Access rules that deny this host itself: rpcbind applies them to loopback too. */
 function checkLoopbackAccess(): Finding[] {
-  for (const daemon of [RPCBIND, "statd"]) {
-    const entries = (["allow", "deny"] as const).flatMap((kind) =>
-      parseAccessFile(readableText(`/etc/hosts.${kind}`) ?? "", daemon, kind, () => {})
-    );
-    const client = { address: LOCALHOST, name: "localhost" };
-    if (decideAccess(entries, client, (path) => readableText(path) ?? "") !== "deny") continue;
+  for (const daemon of [RPCBIND, "statd"] as const) {
+    if (!denies(rulesFor(daemon), { address: LOCALHOST, name: "localhost" })) continue;
     return [finding("hosts-deny-loopback", {
       what: `The access rules keep this host itself from ${daemon}.`,
       evidence: `/etc/hosts.deny, and nothing for ${daemon} and ${LOCALHOST} in /etc/hosts.allow`,

@@ -113,6 +113,18 @@ systemTest("a hosts.deny that was never readable refuses all callers", NEEDS, as
   assertEquals(others, []);
 });
 
+systemTest("doctor without privileges says that it cannot read hosts.deny", NEEDS, async (
+  newHost,
+) => {
+  const host = await newHost(NETWORK);
+  await deny(host, RULE, 0o600);
+  const asNobody = ["setpriv", "--reuid=65534", "--clear-groups", OUR_NSMCTL, "doctor"];
+  const refused = /whether access rules let .*\/etc\/hosts\.deny cannot be read: Permission denied/;
+  assertMatch((await host.run(...asNobody)).stdout, refused);
+  Deno.chmodSync(host.path(DENY), 0o644);
+  assertEquals(refused.test((await host.run(...asNobody)).stdout), false);
+});
+
 systemTest("a hosts.deny that is no regular file is reported", NEEDS, async (newHost) => {
   const host = await newHost(NETWORK);
   Deno.removeSync(host.path(DENY));
