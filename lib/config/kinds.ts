@@ -97,7 +97,7 @@ export function choice<const Word extends string>(words: readonly Word[]): Kind<
 
 /** Numeric addresses, separated by commas. */
 export const addresses: Kind<readonly string[]> = {
-  hint: "comma separated list of numeric addresses",
+  hint: "comma-separated list of numeric addresses",
   read(text) {
     const given = words(text);
     const wrong = given.filter((word) => !/^(?:[\d.]+|[\da-f]*:[\da-f:.]+(?:%.+)?)$/i.test(word));
@@ -110,7 +110,7 @@ export const addresses: Kind<readonly string[]> = {
 
 /** Comma-separated words, without surrounding blanks and empty words. */
 export const list: Kind<readonly string[]> = {
-  hint: "comma separated list",
+  hint: "comma-separated list",
   read: (value) => ({ value: words(value) }),
   write: (value) => value.join(", "),
 };
@@ -137,7 +137,7 @@ export type DebugFacility = typeof DEBUG_FACILITIES[number];
 
 /** List of debug facilities; `all` and `1` mean all of them, `0` none. */
 export const debug: Kind<readonly DebugFacility[]> = {
-  hint: `comma separated list of ${DEBUG_FACILITIES.join(", ")}, all; 0 is none, 1 is all`,
+  hint: `comma-separated list of ${DEBUG_FACILITIES.join(", ")}, all; 0 is none, 1 is all`,
   read(text) {
     const given = words(text.toLowerCase());
     const all = given.includes("all") || given.includes("1");

@@ -67,7 +67,7 @@ export const RPCBIND = {
   standIn: setting({
     kind: boolean,
     default: false,
-    help: "Exit with success as soon as another rpcbind wants to take over.",
+    help: "Exit with status 0 as soon as another rpcbind is started.",
     option: { long: "stand-in", sets: true },
   }),
   dump: setting<"local" | "all">({
@@ -80,7 +80,7 @@ export const RPCBIND = {
   verbose: setting({
     kind: number(0, 9, "level"),
     default: 1,
-    help: "Least important messages to log: 0 warnings, 1 notices, 2 information, 3 and up debug.",
+    help: "Log level: 0 warnings, 1 notices, 2 information, 3 and up debug.",
     file: { section: "rpcbind", key: "verbose" },
   }),
   logFormat: setting<"text" | "json">({

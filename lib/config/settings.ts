@@ -60,7 +60,7 @@ export const STATD = {
   name: setting({
     kind: text,
     default: undefined,
-    help: "This host's name or address, for sm-notify to send from and to announce.",
+    help: "Own name or address that sm-notify sends from and announces.",
     file: { section: "statd", key: "name" },
     option: { short: "n", long: "name", argument: "NAME" },
   }),
@@ -74,7 +74,7 @@ export const STATD = {
   volatileFallback: setting({
     kind: boolean,
     default: false,
-    help: "Serve from memory, lost at exit, if the state directory is read-only.",
+    help: "Keep lists in memory, lost at exit, if the state directory is read-only.",
     file: { section: "statd", key: "volatile-fallback" },
   }),
   notifyMode: setting({
@@ -95,7 +95,7 @@ export const STATD = {
     isLive: true,
     kind: text,
     default: undefined,
-    help: "Program to run when a peer is added, removed or has restarted.",
+    help: "Program to run when a peer is added, is removed or has rebooted.",
     file: { section: "statd", key: "ha-callout" },
     option: { short: "H", long: "ha-callout", argument: "PROGRAM" },
   }),
@@ -147,7 +147,7 @@ export const STATD = {
     isLive: true,
     kind: boolean,
     default: true,
-    help: "Accept SM_SIMU_CRASH, from 127.0.0.1 and a reserved port only.",
+    help: "Accept SM_SIMU_CRASH, only from a loopback address and a reserved port.",
     file: { section: "statd", key: "simu-crash-allowed", flat: "nfs.statd.simu_crash_allowed" },
   }),
   monReservedPort: setting({
@@ -161,7 +161,7 @@ export const STATD = {
     isLive: true,
     kind: choice(CHECK_MODES),
     default: "warn",
-    help: "What to do with an SM_NOTIFY from an unknown address.",
+    help: "If an SM_NOTIFY is not from an address of its peer: accept, warn or refuse.",
     file: { section: "statd", key: "notify-source-check" },
     // Different from the key's name, since --not is an abbreviation of --notify-mode in nfs-utils.
     option: { long: "check-notify-source", argument: "MODE" },
@@ -170,13 +170,13 @@ export const STATD = {
     isLive: true,
     kind: choice(CHECK_MODES),
     default: "warn",
-    help: "What to do with an SM_NOTIFY whose state is implausible.",
+    help: "If the state in an SM_NOTIFY is implausible: accept, warn or refuse.",
     file: { section: "statd", key: "notify-state-check" },
   }),
   listenAddresses: setting({
     kind: addresses,
     default: [],
-    help: "Addresses to listen on besides loopback, also if added later; default: all.",
+    help: "Addresses to listen on besides loopback, now or once they exist; default: all.",
     file: { section: "statd", key: "listen-addresses" },
   }),
   udp: setting({
@@ -206,7 +206,7 @@ export const STATD = {
   metrics: setting({
     kind: place,
     default: undefined,
-    help: "Where Prometheus can scrape metrics; default: nowhere.",
+    help: "Address that Prometheus scrapes metrics from; default: no metrics.",
     file: { section: "statd", key: "metrics" },
   }),
 } satisfies Table;

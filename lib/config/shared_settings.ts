@@ -18,7 +18,7 @@ export const verbose = setting({
   isLive: true,
   kind: number(0, 9, "level"),
   default: 1,
-  help: "Least important messages to log: 0 warnings, 1 notices, 2 information, 3 and up debug.",
+  help: "Log level: 0 warnings, 1 notices, 2 information, 3 and up debug.",
   file: { section: "statd", key: "verbose", flat: "nfs.statd.verbose" },
 });
 
@@ -42,6 +42,6 @@ const HISTORY_MAX_KIB = 1_048_576;
 export const events = setting({
   kind: number(0, HISTORY_MAX_KIB, "number of KiB"),
   default: 4_096,
-  help: "KiB of history kept for nsmctl events and report; 0: none.",
+  help: "Size limit of the event history in KiB; 0: no history.",
   file: { section: "statd", key: "events" },
 });

@@ -32,14 +32,15 @@ export const SM_NOTIFY = {
   retryTime: setting({
     kind: minutes,
     default: 15,
-    help: "Minutes to keep trying; 0: for ever.",
+    help: "Minutes to keep trying; 0: without limit.",
     file: { section: "sm-notify", key: "retry-time" },
     option: { short: "m", long: "retry-time", argument: "MINUTES", kind: givenMinutes },
   }),
   retrySchedule: setting({
     kind: retrySchedule,
     default: "linux",
-    help: "When to try again: 2 s doubling to 120 s; or as BSD and macOS do, for a day; or pauses.",
+    help:
+      "Pauses between attempts; linux: 2 s doubling to 120 s; bsd, macos: 5 s to 1 h, for a day.",
     file: { section: "sm-notify", key: "retry-schedule" },
     option: { long: "retry-schedule", argument: "SCHEDULE" },
   }),
@@ -53,7 +54,7 @@ export const SM_NOTIFY = {
   only: setting({
     kind: list,
     default: [],
-    help: "Notify only these peers; the others stay on the list. May be repeated.",
+    help: "Notify only these peers; other peers stay on the list. May be repeated.",
     option: { long: "only", argument: "PEER", isRepeatable: true },
   }),
   identity: setting({
@@ -65,7 +66,7 @@ export const SM_NOTIFY = {
   dryRun: setting({
     kind: boolean,
     default: false,
-    help: "Print which peers would be told what, and change nothing.",
+    help: "Print the notices that would be sent, and change nothing.",
     option: { long: "dry-run", sets: true },
   }),
   json: setting({
@@ -97,28 +98,28 @@ export const SM_NOTIFY = {
   outgoingAddr: setting({
     kind: list,
     default: [],
-    help: "This host's names or addresses, to send from and to announce.",
+    help: "Own names or addresses, to send from and to announce.",
     file: { section: "sm-notify", key: "outgoing-addr" },
     option: { short: "v", long: "outgoing-addr", argument: "NAME", isRepeatable: true },
   }),
   source: setting({
     kind: choice(["own", "any"]),
     default: "own",
-    help: "Whether to send from the addresses of -v, or from any while announcing its names (NAT).",
+    help: "Send from the addresses of -v, or, behind NAT, from any address.",
     file: { section: "sm-notify", key: "source" },
     option: { long: "source", argument: "SOURCE" },
   }),
   peerPort: setting({
     kind: port,
     default: 0,
-    help: "Port of peers' status monitors, tried where their rpcbind is silent; 0 is none.",
+    help: "Port of a peer's status monitor, tried if its rpcbind is silent; 0: none.",
     file: { section: "sm-notify", key: "peer-port" },
     option: { long: "peer-port", argument: "PORT" },
   }),
   instanceId: setting({
     kind: text,
     default: "",
-    help: "Distinguishes lives of this host within one boot, as of a restarted container.",
+    help: "Identifies one life of this host within a boot, such as a start of a container.",
     file: { section: "sm-notify", key: "instance-id" },
     option: { long: "instance-id", argument: "TEXT" },
   }),

@@ -68,9 +68,9 @@ export const doctor: Command = {
   ],
   details: [
     "Nothing is changed. If several findings have one cause, only the cause is printed. The command " +
-    "lines below a finding fix it. They are for this host: they differ with and without systemd.",
-    "Exit status: 0 nothing; 1 warnings; 4 errors. Errors of a running daemon make status end with " +
-    "1, too; warnings are of what may go wrong later, and status looks for few of them.",
+    "lines below a finding fix it on this host; they differ with and without systemd.",
+    "Exit status: 0 no errors or warnings; 1 warnings; 4 errors. Errors of a running daemon also make " +
+    "status exit with 1. A warning is about a possible later fault; status has few of them.",
   ],
   example: "nsmctl doctor",
   takesPeers: false,

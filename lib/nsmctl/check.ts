@@ -37,15 +37,15 @@ interface Checked {
 
 export const check: Command = {
   name: "check",
-  summary: "Check the health of the daemon, as a plugin of Nagios.",
+  summary: "Check the health of the daemon, as a Nagios plugin.",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
   options: [TIMEOUT_OPTION],
   details: [
-    "One line, with performance data.",
-    "Exit status: 0 OK; 1 WARNING, degraded; 2 CRITICAL: failed, not running or silent; 3 UNKNOWN, " +
-    "as without the right to ask.",
+    "Prints one line, with performance data.",
+    "Exit status: 0 OK; 1 WARNING: degraded; 2 CRITICAL: failed, not running or silent; 3 UNKNOWN: " +
+    "for example, no permission to ask.",
   ],
   example: "nsmctl check --timeout 5",
   takesPeers: false,

@@ -60,7 +60,7 @@ export const TIMEOUT_OPTION: CommandOption = {
   letter: "t",
   long: "timeout",
   argument: "SECONDS",
-  help: "How long the daemon may be silent; 3 without it.",
+  help: "Seconds to wait for an answer of the daemon; default: 3.",
 };
 
 /** Options of all commands. */
@@ -69,7 +69,7 @@ export const COMMON_OPTIONS: readonly CommandOption[] = [
     letter: "P",
     long: "state-directory-path",
     argument: "DIR",
-    help: "The state directory, in place of the one that nfs.conf names.",
+    help: "State directory; default: that of nfs.conf.",
   },
   { letter: "h", long: "help", help: "Print this help." },
   { letter: "V", long: "version", help: "Print the version." },
@@ -79,7 +79,7 @@ export const COMMON_OPTIONS: readonly CommandOption[] = [
 export const MACOS_OPTIONS: readonly Required<Omit<CommandOption, "long">>[] = [
   { letter: "l", argument: "", help: "List once, as on macOS." },
   { letter: "L", argument: "", help: "List, then print changes, as on macOS." },
-  { letter: "N", argument: "HOST", help: "Forget that HOST is to be notified, as on macOS." },
+  { letter: "N", argument: "HOST", help: "Remove HOST from the notify list, as on macOS." },
 ];
 
 /** Parses arguments; `fault` describes the first error. */

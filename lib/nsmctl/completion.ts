@@ -36,9 +36,9 @@ export function completion(commands: readonly Command[]): Command {
     operandsMax: 2,
     options: [],
     details: [
-      `PROGRAM is ${NAMES.join(", ")}; nsmctl without it.`,
-      "For all users: bash takes it from /etc/bash_completion.d/nsmctl, zsh from " +
-      "/usr/local/share/zsh/site-functions/_nsmctl, fish from /etc/fish/completions/nsmctl.fish.",
+      `PROGRAM is ${NAMES.join(", ")}; default: ${OWN}.`,
+      "Files for all users: /etc/bash_completion.d/nsmctl for bash, " +
+      "/usr/local/share/zsh/site-functions/_nsmctl for zsh, /etc/fish/completions/nsmctl.fish for fish.",
     ],
     example: "nsmctl completion bash > /etc/bash_completion.d/nsmctl",
     takesPeers: false,

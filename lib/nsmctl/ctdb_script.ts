@@ -145,12 +145,12 @@ exit 0
 
 export const ctdbScript: Command = {
   name: "ctdb-script",
-  summary: "Print the event script for CTDB, by which locks go with public addresses.",
+  summary: "Print an event script for CTDB that moves locks with public addresses.",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
   options: [],
-  details: ["nsm-cluster(7) says under which names it is installed, and what it can be told."],
+  details: ["nsm-cluster(7) has its file names and its options."],
   example: "nsmctl ctdb-script > /etc/ctdb/events/legacy/09.nsm.script",
   takesPeers: false,
   run(_given, { terminal }) {

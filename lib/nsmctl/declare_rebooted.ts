@@ -18,7 +18,7 @@ const isMonitored = ({ isMonitored }: Peer) => isMonitored;
 
 export const declareRebooted: Command = {
   name: "declare-rebooted",
-  summary: "Have the locks of a host that will never come back dropped.",
+  summary: "Drop the locks of a host that will never come back.",
   operands: "HOST",
   operandsMin: 1,
   operandsMax: 1,
@@ -28,12 +28,12 @@ export const declareRebooted: Command = {
     TIMEOUT_OPTION,
   ],
   details: [
-    "The lock manager is told that HOST has rebooted. If HOST still runs, its " +
-    "locks are lost while it believes to hold them: files may be damaged.",
-    "HOST is probed first, at the addresses of its name and those it is known by. One whose rpcbind or " +
-    "status monitor answers is alive, and is left alone; so is one of which that cannot be told.",
-    "Exit status: 0; 1 if it is not monitored, it answers, the lock manager refused, or you answered " +
-    "no; 3 if no daemon runs.",
+    "The lock manager is told that HOST has rebooted. If HOST still runs, it loses its locks without " +
+    "noticing, and files may be damaged.",
+    "HOST is probed first, at every known address. Nothing is done if its rpcbind or its status " +
+    "monitor answers, or if no address is known and the name service fails.",
+    "Exit status: 0; 1 if HOST is not monitored, HOST answers, the lock manager was not told, or you " +
+    "answered no; 3 if no daemon runs.",
   ],
   example: "nsmctl declare-rebooted old-client.example.net",
   takesPeers: true,

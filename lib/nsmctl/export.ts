@@ -21,7 +21,7 @@ const FILE_MODE = 0o600;
 
 export const exportRecords: Command = {
   name: "export",
-  summary: "Print both lists, or write them to a folder that nfs-utils understands.",
+  summary: "Print both lists, or write them as a state directory of nfs-utils.",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
@@ -29,11 +29,11 @@ export const exportRecords: Command = {
     {
       long: "directory",
       argument: "DIR",
-      help: "Write sm, sm.bak and state to DIR, which must not be there or be empty.",
+      help: "Write sm, sm.bak and state to DIR, which must be empty or not exist.",
     },
   ],
   details: [
-    "A line of JSON for each record; import reads such lines.",
+    "Prints a line of JSON for each record; import reads such lines.",
     "Exit status: 0; 1 if a list cannot be read or DIR cannot be written.",
   ],
   example: "nsmctl export > lists.jsonl",

@@ -34,20 +34,20 @@ export const forget: Command = {
     {
       long: "older-than",
       argument: "AGE",
-      help: "Peers that could not be told for this long and are not monitored: 30d, 12h, 90min.",
+      help: "Peers on the notify list for this long that are not monitored: 30d, 12h, 90min.",
     },
     { long: "unresolvable", help: "Peers whose name no longer exists." },
     { letter: "y", long: "yes", help: "Do not ask." },
     TIMEOUT_OPTION,
   ],
   details: [
-    "With both options, peers that match both, also monitored ones. A monitored peer may hold locks, " +
-    "however old its record is: otherwise name it.",
-    "Where no name of several exists, the name service is not believed, and nobody is forgotten.",
-    "A record dated before 2000 or in the future has no usable age: it is named and kept.",
-    "The lock manager keeps the locks of a forgotten host; declare-rebooted has them dropped.",
-    "HOST is a name or an address, and may have * and ?.",
-    "Exit status: 0; 1 if no peer matches, or not for each HOST, or you answered no.",
+    "With both options, a peer has to match both. --older-than alone keeps monitored peers, which may " +
+    "hold locks: name a HOST, or add --unresolvable.",
+    "If none of several names exists, the name service is taken to be faulty, and no peer is removed.",
+    "--older-than keeps a record dated before 2000 or in the future, with a message.",
+    "The lock manager keeps the locks of a forgotten host: run declare-rebooted first to drop them.",
+    "HOST is a name or an address; * and ? are wildcards.",
+    "Exit status: 0; 1 if no peer matches, a HOST matches none, or you answered no.",
   ],
   example: "nsmctl forget --older-than 30d --unresolvable",
   takesPeers: true,

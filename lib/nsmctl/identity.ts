@@ -52,7 +52,7 @@ export const identity: Command = {
     {
       long: "deadline",
       argument: "SECONDS",
-      help: "Time limit: 8 for acquire and release; 30 or the identity's own for notify.",
+      help: "Time limit; default: 8, with notify that of the identity or 30.",
     },
     { long: "names", argument: "NAMES", help: "With add: the names by which clients know it." },
     { long: "addresses", argument: "ADDRESSES", help: "With add: its addresses." },
@@ -65,7 +65,7 @@ export const identity: Command = {
     {
       long: "when-unreachable",
       argument: "WORD",
-      help: "With add: refuse new hosts while the ledger does not work (default), or local.",
+      help: "With add: for new hosts while the ledger fails: refuse (default), or local.",
     },
     {
       long: "before-notify",
@@ -76,13 +76,13 @@ export const identity: Command = {
     TIMEOUT_OPTION,
   ],
   details: [
-    "nsm-cluster(7) explains identities. Those in nfs.conf need not be added.",
-    "acquire makes this node the owner, with a new state number; who is monitored here is inherited. " +
-    "notify tells everybody whom the owners before have left, and is done when exports and address " +
-    "are up. release lets go, so that the file system of the ledger can be unmounted. status is for " +
-    "scripts: one line, and an exit status.",
-    "Exit status: 0, with status if it is held; 1 if there is no such identity, or it is not held; 4 if " +
-    "another node holds it; 5 if its ledger cannot be reached; 6 if notify has left peers untold.",
+    "nsm-cluster(7) explains identities. An identity in nfs.conf need not be added.",
+    "acquire makes this node the owner, with a new state number and the hosts on the ledger. notify " +
+    "tells the hosts of earlier owners; run it when exports and address are up. release ends the " +
+    "ownership, so that the file system of the ledger can be unmounted. status prints one line for " +
+    "scripts.",
+    "Exit status: 0; 1 if the identity does not exist or is not held; 3 if no daemon runs, except " +
+    "with release; 4 if another node holds it; 5 if its ledger does not answer; 6 if notify has not told every peer.",
   ],
   example: "nsmctl identity acquire vip1 --fenced",
   takesPeers: false,

@@ -27,7 +27,7 @@ type List = typeof LISTS[number];
 
 export const importRecords: Command = {
   name: "import",
-  summary: "Add records of another status monitor to a list of ours.",
+  summary: "Add records of another status monitor to one of our lists.",
   operands: "PATH",
   operandsMin: 1,
   operandsMax: 1,
@@ -35,16 +35,16 @@ export const importRecords: Command = {
     {
       long: "as",
       argument: "LIST",
-      help: "The list: notify, which is the default, or monitor, while no rpc.statd runs.",
+      help: "List: notify (default), or monitor, which requires that no rpc.statd runs.",
     },
     { letter: "n", long: "dry-run", help: "Print what would be added, and change nothing." },
   ],
   details: [
     "PATH is a state directory of nfs-utils or a folder with its records (sm, sm.bak, sm.ha, a holding " +
     "directory), the database statd.status of FreeBSD or macOS, a folder statmon of illumos, a folder " +
-    "of CTDB with files statd-state@SERVER@CLIENT, or lines of JSON that export has printed.",
-    "Nothing is changed in PATH, and no link in it is followed.",
-    "Exit status: 0; 1 if there is nothing to import, or something was passed over.",
+    "of CTDB with files statd-state@SERVER@CLIENT, or a file with the output of export.",
+    "PATH is not changed, and no link in it is followed.",
+    "Exit status: 0; 1 if there is nothing to import, or a record was skipped.",
   ],
   example: "nsmctl import /mnt/old/var/lib/nfs",
   takesPeers: false,

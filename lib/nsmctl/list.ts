@@ -78,13 +78,13 @@ export const list: Command = {
   operandsMax: 1,
   options: [
     { letter: "j", long: "json", help: "Print JSON." },
-    { letter: "n", long: "pending", help: "Only peers that are still to be told." },
-    { letter: "u", long: "unresolved", help: "Only peers without a known address." },
+    { letter: "n", long: "pending", help: "Only peers still to be told." },
+    { letter: "u", long: "unresolved", help: "Only monitored peers without a known address." },
     {
       letter: "s",
       long: "sort",
       argument: "ORDER",
-      help: "name; age, the longest on a list first; heard or told, the latest first.",
+      help: "name; age: longest on a list first; heard or told: latest first.",
     },
     {
       letter: "o",
@@ -97,11 +97,12 @@ export const list: Command = {
   ],
   details: [
     "M: monitored. N: to be notified of our last reboot.",
-    "AGE: how long it has been on a list. HEARD: how long ago it last said that it rebooted. " +
-    "TOLD: how long ago we last told it that. WHY NOT: why it has not been told yet, or why its reboot " +
-    "may not be recognised. A time is ? if a clock was wrong when it was noted, or is wrong now.",
-    "PATTERN is compared with names and addresses; it may have * and ?.",
-    "Beyond 1000 peers, times known only from files are omitted, except when sorting by time.",
+    "AGE: time on a list. HEARD: time since its last notice of a reboot. TOLD: time since our last " +
+    "notice to it. WHY NOT: why it has not been told yet, or why its reboot may not be recognised.",
+    "A time is ? if the clock was wrong when it was noted, or is wrong now.",
+    "PATTERN is matched with names and addresses; * and ? are wildcards.",
+    "Beyond 1000 peers of a running daemon, times and addresses known only from files are omitted, " +
+    "except when sorting by a time.",
     "Exit status: 0; 1 if no peer matches, or a record cannot be read.",
   ],
   example: "nsmctl list --pending --sort=age '*.example.net'",

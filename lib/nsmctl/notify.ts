@@ -21,7 +21,7 @@ import { readRoster, tellUnread } from "./roster.ts";
 import type { Session } from "./session.ts";
 import { shown } from "./text.ts";
 
-/** Default time limit per peer, in seconds: four attempts. */
+/** Default time limit of the run, in seconds: four attempts per peer. */
 const TIMEOUT_S = 15;
 const TIMEOUT_MAX_S = 3_600;
 
@@ -32,16 +32,21 @@ export const notify: Command = {
   operandsMin: 0,
   operandsMax: Infinity,
   options: [
-    { letter: "p", long: "pending", help: "All peers of the notify list." },
-    { letter: "n", long: "name", argument: "NAME", help: "Own name to announce." },
-    { letter: "t", long: "timeout", argument: "SECONDS", help: "How long to try." },
+    { letter: "p", long: "pending", help: "Tell all peers on the notify list." },
+    { letter: "n", long: "name", argument: "NAME", help: "Announce this own name." },
+    {
+      letter: "t",
+      long: "timeout",
+      argument: "SECONDS",
+      help: `Seconds to keep trying; default: ${TIMEOUT_S}.`,
+    },
   ],
   details: [
     "A peer that knows the number does nothing; a peer that missed it drops or reclaims locks.",
-    "With --pending, the peers that missed a reboot of ours are told. Unlike sm-notify -f it leaves " +
-    "the monitor list alone.",
-    "Without --name, the names under which we asked about the peer are announced, or the full name of this host.",
-    "Exit status: 0 if all were told; 1 if not.",
+    "The monitor list is left alone, unlike by sm-notify -f.",
+    "Without --name, a peer on a list is told the names in its records, and another host the full name " +
+    "of this host.",
+    "Exit status: 0 if all were told; otherwise 1.",
   ],
   example: "nsmctl notify client1 client2",
   takesPeers: true,

@@ -37,15 +37,15 @@ export interface OpenPort {
 
 export const ports: Command = {
   name: "ports",
-  summary: "Print the ports to open in a firewall, and lines that do.",
+  summary: "Print the ports to open in a firewall, or commands that open them.",
   operands: "[nft|firewalld|ufw]",
   operandsMin: 0,
   operandsMax: 1,
   options: [{ letter: "j", long: "json", help: "Print JSON." }, TIMEOUT_OPTION],
   details: [
-    "Both sides need them: a client tells the server that it has rebooted, and the server the client. " +
+    "Both sides need open ports: a client notifies its server of a reboot, and a server its clients. " +
     "Nothing is changed.",
-    "A port chosen at random cannot be opened: set it first; the output says how.",
+    "A random port cannot be opened; the output says how to fix the port.",
     "Exit status: 0; 1 if a port is not fixed.",
   ],
   example: "nsmctl ports nft | nft -f -",

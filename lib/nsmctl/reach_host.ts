@@ -51,17 +51,22 @@ export interface HostReport {
 
 export const testHost: Command = {
   name: "test",
-  summary: "Find out whether a host's status monitor can be reached.",
+  summary: "Test whether a host's status monitor can be reached.",
   operands: "HOST",
   operandsMin: 1,
   operandsMax: 1,
   options: [
     { letter: "j", long: "json", help: "Print JSON." },
-    { letter: "t", long: "timeout", argument: "SECONDS", help: "How long each call may take." },
+    {
+      letter: "t",
+      long: "timeout",
+      argument: "SECONDS",
+      help: `Seconds to wait for each answer; default: ${TIMEOUT_S}.`,
+    },
   ],
   details: [
-    "NULL, RPCBIND: round trips in milliseconds. STAT: whether it would monitor us.",
-    "Exit status: 0 if all went well; 1 if not.",
+    "RPCBIND, NULL: round-trip times. STAT: whether it would monitor us.",
+    "Exit status: 0 if all results are good; otherwise 1.",
   ],
   example: "nsmctl test server.example.net",
   takesPeers: true,

@@ -35,7 +35,7 @@ const LEFT_COLUMNS: readonly Column[] = [
 
 export const report: Command = {
   name: "report",
-  summary: "Report on the last recovery: peers told and when, peers left and why.",
+  summary: "Report on the last recovery: peers told and when, peers not told and why.",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
@@ -44,14 +44,14 @@ export const report: Command = {
       letter: "H",
       long: "html",
       argument: "FILE",
-      help: "Write a page for a browser instead; it needs no network. --html=- is standard output.",
+      help: "Write an HTML page instead, which needs no network; - is standard output.",
     },
     { letter: "j", long: "json", help: "Print JSON." },
     TIMEOUT_OPTION,
   ],
   details: [
-    "Includes the health of the daemon, the monitored peers and what else happened.",
-    "Exit status: 0; 1 if peers are left that were not told.",
+    "Includes the health of the daemon, the monitored peers and other events.",
+    "Exit status: 0; 1 if a peer was not told, or a record cannot be read.",
   ],
   example: "nsmctl report --html /tmp/recovery.html",
   takesPeers: false,

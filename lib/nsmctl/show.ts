@@ -43,15 +43,15 @@ export interface HostFacts {
 
 export const show: Command = {
   name: "show",
-  summary: "Show everything known about a host, and why it was not told.",
+  summary: "Show everything known about a host, and why it has not been told.",
   operands: "HOST",
   operandsMin: 1,
   operandsMax: 1,
   options: [{ letter: "j", long: "json", help: "Print JSON." }, TIMEOUT_OPTION],
   details: [
-    "HOST is a name or an address, and may have * and ?.",
-    "Each address is shown with its origin. Events are the last ones; nsmctl events HOST " +
-    "has all of them.",
+    `HOST is a name or an address; * and ? are wildcards. At most ${SHOWN_MAX} hosts are shown.`,
+    "An address that only rpc.statd or only the name service knows is marked. The last " +
+    `${EVENTS_MAX} events are shown; nsmctl events HOST prints all.`,
     "Exit status: 0; 1 if HOST is on neither list, or a record cannot be read.",
   ],
   example: "nsmctl show client02.example.net",

@@ -34,7 +34,7 @@ export const status: Command = {
   ],
   details: [
     "Exit status: 0 good; 1 a fault; 3 no daemon runs; 5 no answer.",
-    "Do not restart it on 1: a daemon that cannot write its records has them only in memory.",
+    "Do not restart the daemon on 1: records that it cannot write are only in its memory.",
   ],
   example: "nsmctl status --quiet; [ $? -ne 3 ] || systemctl start rpc-statd",
   takesPeers: false,

@@ -52,7 +52,7 @@ export interface Screen {
 
 export const top: Command = {
   name: "top",
-  summary: "Show health, recovery, peers left and recent events, live.",
+  summary: "Show health, recovery, peers not told and recent events, live.",
   operands: "",
   operandsMin: 0,
   operandsMax: 0,
@@ -61,12 +61,12 @@ export const top: Command = {
       letter: "d",
       long: "delay",
       argument: "SECONDS",
-      help: `Pause between two updates; ${PAUSE_S} without it.`,
+      help: `Seconds between updates; default: ${PAUSE_S}.`,
     },
     TIMEOUT_OPTION,
   ],
   details: [
-    "Ctrl-C ends it. If standard output is not a terminal, it prints everything once.",
+    "Ctrl-C ends it. If standard output is not a terminal, everything is printed once.",
   ],
   example: "nsmctl top --delay 5",
   takesPeers: false,

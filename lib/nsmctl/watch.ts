@@ -22,9 +22,10 @@ export const watch: Command = {
     TIMEOUT_OPTION,
   ],
   details: [
-    "added, gone: of the list altogether. changed: other flags than before.",
-    "told: it was told of our reboot. heard: it said that it rebooted. sm-notify: how far it is.",
-    "Times are those of this host, below the date and how far they are from UTC.",
+    "added: it is on a list now. gone: it is on no list now. changed: it joined or left one of two " +
+    "lists. told: it was told of our reboot. heard: it announced a reboot. sm-notify: progress of " +
+    "the run.",
+    "Times are local; a line before them has the date and the offset from UTC.",
   ],
   example: "nsmctl watch --json | jq .peer",
   takesPeers: false,

@@ -88,7 +88,8 @@ export async function serveRpcbind(parts: RpcbindParts): Promise<number> {
   // These signals do nothing, as in Debian's rpcbind.
   onSignals({ stop, hangUp() {}, user1() {}, user2() {} }, signal);
   const stepAside = () => {
-    log.notice(`Stepping aside for another rpcbind; registrations are in ${RPCBIND_DIRECTORY}`);
+    const kept = settings.warmStart ? `; registrations are in ${RPCBIND_DIRECTORY}` : "";
+    log.notice(`Stepping aside for another rpcbind${kept}`);
     stop();
   };
   if (isLeased) lock?.onTakeOver(stepAside, signal);

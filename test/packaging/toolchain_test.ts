@@ -100,6 +100,19 @@ function isThere(path: string): boolean {
   }
 }
 
+const DENORT = `${PROJECT}.toolchain/denort`;
+
+Deno.test("a built program begins with the pinned runtime, as docs/toolchain.md shows", {
+  ignore: !isX64 || !isThere(DENORT) || !isThere(`${PROJECT}dist/rpc.statd`),
+}, async () => {
+  const page = await Deno.readTextFile(`${PROJECT}docs/toolchain.md`);
+  const [, command = ""] = /`(head -c [^`]+ \| sha256sum)`/.exec(page) ?? [];
+  const pins = await Deno.readTextFile(`${PROJECT}.ci/toolchain.sh`);
+  const [, pinned = ""] = /^ {2}\[x86_64\]=([0-9a-f]{64})$/m.exec(pins) ?? [];
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", command], cwd: PROJECT }).output();
+  assertEquals(new TextDecoder().decode(stdout), `${pinned}  -\n`);
+});
+
 Deno.test("the README names every package that the tests install", () => {
   const script = Deno.readTextFileSync(`${PROJECT}install.sh`);
   const [peers, browser] = ["peers", "browser"].map((list) =>

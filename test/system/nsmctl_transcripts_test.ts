@@ -20,20 +20,20 @@ const CLIENT = { address: "10.99.0.9", port: 0 };
 
 /** Commands, each with its purpose. */
 const COMMANDS: readonly (readonly [text: string, ...args: string[]])[] = [
-  ["Who is monitored, and who is still to be told of the last reboot:", "list"],
-  ["How the daemon is:", "status"],
-  ["Whether the status monitor of a client can be reached:", "test", "client.example.net"],
-  ["Telling a client that missed our reboot:", "notify", "client.example.net"],
-  ["Why locks do not work:", "doctor"],
-  ["Giving up hosts that are gone for good:", "forget", "--yes", "--older-than", "30d"],
+  ["Monitored peers, and peers still to be told of the last reboot:", "list"],
+  ["State of the daemon:", "status"],
+  ["Test of the status monitor of a client:", "test", "client.example.net"],
+  ["Notice to a client that missed our reboot:", "notify", "client.example.net"],
+  ["Diagnosis of locks that do not work:", "doctor"],
+  ["Removal of hosts that will not come back:", "forget", "--yes", "--older-than", "30d"],
   [
-    "Having the locks of a client dropped that will never come back:",
+    "Dropping the locks of a client that will not come back:",
     "declare-rebooted",
     "--yes",
     "--even-if-alive",
     "client.example.net",
   ],
-  ["For scripts that know macOS:", "-l"],
+  ["Output for scripts written for macOS:", "-l"],
 ];
 
 const NEEDS = [OUR_NSMCTL, OUR_STATD, SCRIPT];
@@ -65,7 +65,7 @@ systemTest("nsmctl prints what its manual page shows", NEEDS, async (newHost) =>
     transcripts.push(transcript(text, args, stdout));
   }
   await watch.line(/ gone .*old\.example/);
-  const text = "What has happened meanwhile:";
+  const text = "Changes as they happen:";
   transcripts.push(transcript(text, ["watch"], `${watch.lines.join("\n")}\n`));
 
   const { stdout: completion } = await host.run("completion", "bash");
@@ -73,7 +73,7 @@ systemTest("nsmctl prints what its manual page shows", NEEDS, async (newHost) =>
   const candidates = await shell.type(`nsmctl d${TAB}${TAB}${KILL_LINE}`, /doctor/);
   const place = "/etc/bash_completion.d/nsmctl";
   transcripts.push(transcript(
-    "What can be typed, by pressing TAB:",
+    "Completion with the TAB key:",
     ["completion", "bash", ">", place],
     `# . ${place}\n# nsmctl d<TAB><TAB>\n${candidates}\n`,
   ));
