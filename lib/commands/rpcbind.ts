@@ -4,7 +4,7 @@
  * Source: rpcbind(8).
  */
 
-import { startOf } from "./start_of.ts";
+import { loaderInputs } from "./loader_inputs.ts";
 import project from "../../deno.json" with { type: "json" };
 import { loadRpcbindSettings } from "../config/load.ts";
 import { goToBackground, isInBackground, leaveTerminal } from "../platform/daemonize.ts";
@@ -20,7 +20,7 @@ import { openLog } from "./logging.ts";
 /** Runs the daemon to its end; returns the exit status. */
 export async function rpcbind(invocation: Invocation): Promise<number> {
   const { programName, args, calledAs } = invocation;
-  const loaded = loadRpcbindSettings(startOf(invocation));
+  const loaded = loadRpcbindSettings(loaderInputs(invocation));
   if (loaded.kind === "exit") return print(loaded);
   const { settings, warnings } = loaded;
   let isBackground = isInBackground();

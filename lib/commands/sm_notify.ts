@@ -5,7 +5,7 @@
  * Source: sm-notify(8); the order of visible effects is nfs-utils'.
  */
 
-import { startOf } from "./start_of.ts";
+import { loaderInputs } from "./loader_inputs.ts";
 import project from "../../deno.json" with { type: "json" };
 import { loadSmNotifySettings } from "../config/load.ts";
 import type { SmNotifySettings } from "../config/settings.ts";
@@ -29,7 +29,7 @@ const ROOT_UMASK = 0o022;
 /** Runs the program to its end; returns the exit status. */
 export async function smNotify(invocation: Invocation): Promise<number> {
   const { programName, args, calledAs } = invocation;
-  const loaded = loadSmNotifySettings(startOf(invocation));
+  const loaded = loadSmNotifySettings(loaderInputs(invocation));
   if (loaded.kind === "exit") return print(loaded);
   closeInheritedDescriptors();
   const { settings, origins, warnings } = loaded;

@@ -4,7 +4,7 @@
  * Source: rpc.statd(8).
  */
 
-import { startOf } from "./start_of.ts";
+import { loaderInputs } from "./loader_inputs.ts";
 import project from "../../deno.json" with { type: "json" };
 import { loadStatdSettings } from "../config/load.ts";
 import { goToBackground, isInBackground, leaveTerminal } from "../platform/daemonize.ts";
@@ -32,7 +32,7 @@ export async function statd(invocation: Invocation): Promise<number> {
     return await nsmctl({ ...invocation, args: listing });
   }
   const folder = workingDirectory();
-  const loaded = loadStatdSettings(startOf(invocation));
+  const loaded = loadStatdSettings(loaderInputs(invocation));
   if (loaded.kind === "exit") return print(loaded);
   closeInheritedDescriptors();
   const { settings, warnings } = loaded;

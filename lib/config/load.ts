@@ -25,8 +25,8 @@ import type { ReadFiles } from "./read_files.ts";
 import type { RPCBIND, SM_NOTIFY, STATD, Table } from "./settings.ts";
 import { usage } from "./usage.ts";
 
-/** Inputs of a start. */
-export interface Start {
+/** Inputs of a loader. */
+export interface LoaderInputs {
   /** Base name of the command, for messages and usage. */
   readonly programName: string;
   readonly args: readonly string[];
@@ -54,28 +54,28 @@ export interface Run<T extends Table> extends Merged<T> {
   readonly isWhole: boolean;
 }
 
-export function loadStatdSettings(start: Start): Run<typeof STATD> | Exit {
-  return load(STATD_COMMAND_LINE, start);
+export function loadStatdSettings(inputs: LoaderInputs): Run<typeof STATD> | Exit {
+  return load(STATD_COMMAND_LINE, inputs);
 }
 
-export function loadSmNotifySettings(start: Start): Run<typeof SM_NOTIFY> | Exit {
-  return load(SM_NOTIFY_COMMAND_LINE, start);
+export function loadSmNotifySettings(inputs: LoaderInputs): Run<typeof SM_NOTIFY> | Exit {
+  return load(SM_NOTIFY_COMMAND_LINE, inputs);
 }
 
-export function loadRpcbindSettings(start: Start): Run<typeof RPCBIND> | Exit {
-  return load(RPCBIND_COMMAND_LINE, start);
+export function loadRpcbindSettings(inputs: LoaderInputs): Run<typeof RPCBIND> | Exit {
+  return load(RPCBIND_COMMAND_LINE, inputs);
 }
 
-function load<T extends Table>(commandLine: CommandLine<T>, start: Start): Run<T> | Exit {
+function load<T extends Table>(commandLine: CommandLine<T>, inputs: LoaderInputs): Run<T> | Exit {
   const { table } = commandLine;
-  const { programName, args, env, files } = start;
+  const { programName, args, env, files } = inputs;
   const conf = readNfsConf(files);
   try {
     const file = fileLayer(table, conf, env, files);
     const flags = readFlags(commandLine, args, files);
     switch (flags.kind) {
       case "help":
-        return exit(0, { stderr: usage(commandLine, programName, start.width ?? HELP_WIDTH_MAX) });
+        return exit(0, { stderr: usage(commandLine, programName, inputs.width ?? HELP_WIDTH_MAX) });
       case "version":
         return exit(0, { stdout: `${programName} version ${project.version}\n` });
       case "wrong": {

@@ -1,11 +1,11 @@
-/** Start of a program, as the loaders of settings need it. */
+/** Inputs of the loaders of settings, from this process. */
 
 import { systemFiles } from "../config/ini_file.ts";
-import type { Start } from "../config/load.ts";
+import type { LoaderInputs } from "../config/load.ts";
 import type { Invocation } from "../platform/role.ts";
 import { terminalColumns } from "../platform/standard_streams.ts";
 
-/** Start of this process. */
-export function startOf({ programName, args }: Invocation): Start {
+/** Command line, environment, files and terminal width of this process. */
+export function loaderInputs({ programName, args }: Invocation): LoaderInputs {
   return { programName, args, env: Deno.env, files: systemFiles, width: terminalColumns() };
 }
