@@ -72,6 +72,10 @@ const DIFFERENCES: readonly { readonly reason: string; readonly seenIn: RegExp }
     reason: "a prefix that is no number is none, and not 0",
     seenIn: /\]\/[^\d+-]/,
   },
+  {
+    reason: "a number that an int cannot hold is none, and not its low bits",
+    seenIn: /\d{10}/,
+  },
 ];
 
 const DAEMONS = [
@@ -316,6 +320,7 @@ const OPTIONS = [
     "linger 4294967295",
     "linger \v5",
     "rfc931 4294967296",
+    "rfc931 4294967297",
     "rfc931 \f5",
   ],
   ...["umask 0777", "umask 7777", "umask +22", "umask 00000022", "keepalive \f \r", "setenv \f"],
@@ -469,6 +474,43 @@ function ours({ allow, deny, client }: Case): Decision {
   }
 }
 
+/** Pieces that mean something in the files: separators, quotes, keywords and parts of addresses. */
+const PIECES = [
+  ..." \t,:@.\\\n#/*?[]%=!-\r",
+  ..."01f",
+  "ALL",
+  " EXCEPT ",
+  "LOCAL",
+  "KNOWN",
+  "PARANOID",
+  "statd",
+  "10.",
+  "::",
+  "/24",
+  ": allow",
+  ": deny",
+  "\\\n",
+];
+
+/** Cases with some pieces put in, taken out or doubled. */
+function mutatedCases(cases: readonly Case[], count: number, random: (below: number) => number) {
+  const mutate = (text: string) => {
+    for (let changes = 1 + random(3); changes > 0; changes--) {
+      const [at, piece] = [random(text.length + 1), PIECES[random(PIECES.length)]!];
+      const taken = [0, 1, 1 + random(4)][random(3)]!;
+      const put = [piece, "", text.slice(at, at + 1 + random(12))][random(3)]!;
+      text = text.slice(0, at) + put + text.slice(at + taken);
+    }
+    return text;
+  };
+  return Array.from({ length: count }, (): Case => {
+    const { allow, deny, client } = cases[random(cases.length)]!;
+    return random(2) === 0
+      ? { allow: mutate(allow), deny, client }
+      : { allow, deny: mutate(deny), client };
+  });
+}
+
 /** Whether the library admits a client by its netgroup. */
 async function knowsNetgroups(host: TestHost): Promise<boolean> {
   await host.write("/run/hosts.allow", "statd: @broad\n");
@@ -485,7 +527,8 @@ systemTest(
     await host.write("/etc/netgroup", NETGROUP);
     for (const [path, text] of Object.entries(FILES)) await host.write(path, text);
     const { seed, random } = seededRandom();
-    const all = [...givenCases(), ...generatedCases(500, random)];
+    const written = [...givenCases(), ...generatedCases(500, random)];
+    const all = [...written, ...mutatedCases(written, 500, random)];
     // Debian 13 builds the library without netgroups, although hosts_access(5) describes them.
     const hasNetgroups = await knowsNetgroups(host);
     const cases = hasNetgroups
