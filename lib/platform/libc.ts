@@ -25,8 +25,15 @@ const SYMBOLS = {
   // ssize_t, but never larger here.
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  // For system calls without a function in every glibc: fstat has one only from 2.33 on.
+  // For system calls without a function in every glibc: fstat has one only from 2.33 on. The two
+  // further ones are getdents64(2) and statx(2).
   syscall: { parameters: ["i64", "i64", "buffer"], result: "i32" },
+  getdents64: { name: "syscall", parameters: ["i64", "i64", "buffer", "i64"], result: "i64" },
+  statx: {
+    name: "syscall",
+    parameters: ["i64", "i32", "buffer", "i32", "u32", "buffer"],
+    result: "i32",
+  },
   poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
   execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
@@ -37,8 +44,6 @@ const SYMBOLS = {
   flock: { parameters: ["i32", "i32"], result: "i32" },
   rename: { parameters: ["buffer", "buffer"], result: "i32" },
   getgroups: { parameters: ["i32", "buffer"], result: "i32" },
-  // getdents64(2), missing in older C libraries.
-  getdents64: { name: "syscall", parameters: ["i64", "i64", "buffer", "i64"], result: "i64" },
   malloc_trim: { parameters: ["usize"], result: "i32" },
   unlink: { parameters: ["buffer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -63,33 +68,26 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+const GETADDRINFO = {
+  parameters: ["buffer", "buffer", "buffer", "buffer"],
+  result: "i32",
+} as const;
+const GETNAMEINFO = {
+  parameters: ["buffer", "u32", "buffer", "u32", "buffer", "u32", "i32"],
+  result: "i32",
+} as const;
+
 /** Functions that take or return addresses, and functions that run on a thread. */
 const ADDRESS_SYMBOLS = {
   __errno_location: { parameters: [], result: "u64" },
   memcpy: { parameters: ["buffer", "u64", "usize"], result: "void" },
   strlen: { parameters: ["u64"], result: "usize" },
   strerror: { parameters: ["i32"], result: "u64" },
-  getaddrinfo: {
-    parameters: ["buffer", "buffer", "buffer", "buffer"],
-    result: "i32",
-    nonblocking: true,
-  },
-  getaddrinfo_numeric: {
-    name: "getaddrinfo",
-    parameters: ["buffer", "buffer", "buffer", "buffer"],
-    result: "i32",
-  },
+  getaddrinfo: { ...GETADDRINFO, nonblocking: true },
+  getaddrinfo_numeric: { ...GETADDRINFO, name: "getaddrinfo" },
   freeaddrinfo: { parameters: ["u64"], result: "void" },
-  getnameinfo: {
-    parameters: ["buffer", "u32", "buffer", "u32", "buffer", "u32", "i32"],
-    result: "i32",
-    nonblocking: true,
-  },
-  getnameinfo_numeric: {
-    name: "getnameinfo",
-    parameters: ["buffer", "u32", "buffer", "u32", "buffer", "u32", "i32"],
-    result: "i32",
-  },
+  getnameinfo: { ...GETNAMEINFO, nonblocking: true },
+  getnameinfo_numeric: { ...GETNAMEINFO, name: "getnameinfo" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 type Library = Deno.DynamicLibrary<typeof SYMBOLS & typeof ADDRESS_SYMBOLS>["symbols"];

@@ -6,7 +6,7 @@
  */
 
 export interface Machine {
-  readonly systemCalls: { readonly fstat: bigint; readonly getdents64: bigint };
+  readonly systemCalls: Readonly<Record<"fstat" | "getdents64" | "statx", bigint>>;
   readonly O_DIRECTORY: number;
   readonly O_NOFOLLOW: number;
   /** Offsets in struct stat, in bytes. */
@@ -22,14 +22,14 @@ export interface Machine {
 
 export const MACHINES: Readonly<Record<typeof Deno.build.arch, Machine>> = {
   x86_64: {
-    systemCalls: { fstat: 5n, getdents64: 217n },
+    systemCalls: { fstat: 5n, getdents64: 217n, statx: 332n },
     O_DIRECTORY: 0o200000,
     O_NOFOLLOW: 0o400000,
     stat: { nlink: 16, mode: 24, uid: 28, size: 48 },
     epollData: 4,
   },
   aarch64: {
-    systemCalls: { fstat: 80n, getdents64: 61n },
+    systemCalls: { fstat: 80n, getdents64: 61n, statx: 291n },
     O_DIRECTORY: 0o40000,
     O_NOFOLLOW: 0o100000,
     stat: { mode: 16, nlink: 20, uid: 24, size: 48 },

@@ -11,6 +11,7 @@
  */
 
 import { toBytes, toText } from "./byte_text.ts";
+import { keepFile, type KeptFile } from "./kept_file.ts";
 import { LibcError } from "../platform/libc.ts";
 import { syncsNames } from "../platform/file_system_promises.ts";
 import {
@@ -77,6 +78,8 @@ export interface FileSystem {
   read(path: string, maxBytes: number): string | undefined;
   /** read() that does not follow a symbolic link. */
   readOwn(path: string, maxBytes: number): string | undefined;
+  /** read() for a file that is asked for often and seldom changes; one system call if it did not. */
+  keep(path: string, maxBytes: number): KeptFile;
   /** Opens a file for {@link FollowedFile.next}; undefined if there is none. */
   follow(path: string): FollowedFile | undefined;
   /** Creates a file (O_EXCL), not following a symbolic link. `mode` is subject to the umask. */
@@ -136,6 +139,10 @@ export class RealFileSystem implements FileSystem {
 
   readOwn(path: string, maxBytes: number): string | undefined {
     return this.#read(path, maxBytes, false);
+  }
+
+  keep(path: string, maxBytes: number): KeptFile {
+    return keepFile(path, () => this.read(path, maxBytes));
   }
 
   follow(path: string): FollowedFile | undefined {

@@ -20,6 +20,7 @@ import { quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
 import { replaceFile } from "./atomic_file.ts";
 import type { FileSystem } from "./file_system.ts";
+import type { KeptFile } from "./kept_file.ts";
 import { DAMAGED_SUFFIX, isOurAsideName, type Layout, STATE_FILE } from "./layout.ts";
 import { entriesOf, removeLeftOvers } from "./record_directory.ts";
 
@@ -34,34 +35,42 @@ const COPY_MODE = 0o644;
 export const COPY_MAX_BYTES = 16;
 
 export class StateFile {
+  readonly #file: KeptFile;
   #lastRead: number | undefined;
+  /** Text of the file that has {@link #lastRead}; undefined if that is not known. */
+  #lastText: string | undefined;
   #hasCopyFailed = false;
   #hasRaiseFailed = false;
   #isDoubtTold = false;
 
-  constructor(readonly fs: FileSystem, readonly layout: Layout, readonly log: Log) {}
+  constructor(readonly fs: FileSystem, readonly layout: Layout, readonly log: Log) {
+    this.#file = fs.keep(layout.state, STATE_READ_BYTES);
+  }
 
   /**
    * State number now, made odd; the file keeps an even one. If the file is missing since the last
-   * read, it is written again, as the number must not decrease. It is read on every call, since
-   * another process may have advanced it: a read takes 5 µs, and checking the modification time
-   * first would take 2 µs.
+   * read, it is written again, as the number must not decrease. Every call sees a change by another
+   * process: sm-notify advances the number, and an upgrade of nfs-common empties the file.
    *
    * @throws {StoreError} When the file cannot be read or, without a number, not written.
    */
   read(): number {
     const text = this.#text();
+    if (text !== undefined && text === this.#lastText) return this.#lastRead!;
     const stored = storedNumber(text);
-    if (stored !== undefined && upStateNumber(stored) === this.#lastRead) return this.#lastRead;
+    if (stored !== undefined && upStateNumber(stored) === this.#lastRead) {
+      return this.#use(this.#lastRead, text);
+    }
     const copied = this.#copy();
     const number = latest(stored, latest(copied, this.#lastRead));
     if (number === undefined) return this.#initialise();
-    if (stored === undefined || upStateNumber(stored) !== number) this.#raise(number);
-    else {
-      this.#tellDoubt(text, copied);
-      if (copied !== number) this.#writeCopy(number);
+    if (stored === undefined || upStateNumber(stored) !== number) {
+      this.#raise(number);
+      return this.#use(number);
     }
-    return this.#lastRead = number;
+    this.#tellDoubt(text, copied);
+    if (copied !== number) this.#writeCopy(number);
+    return this.#use(number, text);
   }
 
   /**
@@ -78,7 +87,7 @@ export class StateFile {
     if (number === undefined) return this.#initialise();
     if (stored === undefined || upStateNumber(stored) !== number) this.#tellRaise(stored, number);
     else this.#tellDoubt(text, copied);
-    return this.#lastRead = this.#write(nextStateNumber(number));
+    return this.#use(this.#write(nextStateNumber(number)));
   }
 
   /** Number that {@link advance} would give, without changing anything. @throws {StoreError} */
@@ -95,9 +104,8 @@ export class StateFile {
   }
 
   #text(): string | undefined {
-    const { fs, layout } = this;
     try {
-      return fs.read(layout.state, STATE_READ_BYTES);
+      return this.#file.read();
     } catch (error) {
       this.#putAside(error);
       return undefined;
@@ -173,7 +181,12 @@ export class StateFile {
 
   #initialise(): number {
     this.log.notice("Initializing NSM state");
-    return this.#lastRead = this.#write(INITIAL_STATE_NUMBER);
+    return this.#use(this.#write(INITIAL_STATE_NUMBER));
+  }
+
+  #use(number: number, text?: string): number {
+    this.#lastText = text;
+    return this.#lastRead = number;
   }
 
   #write(number: number): number {

@@ -64,9 +64,9 @@ Deno.test("flags and numbers of system calls are those of the kernel's headers",
   ]);
   assertEquals<unknown>(facts, [
     // asm-generic/fcntl.h; arch/x86/entry/syscalls/syscall_64.tbl
-    ["x86_64", 0o200000, 0o400000, { fstat: 5n, getdents64: 217n }],
+    ["x86_64", 0o200000, 0o400000, { fstat: 5n, getdents64: 217n, statx: 332n }],
     // arch/arm64/include/uapi/asm/fcntl.h; asm-generic/unistd.h
-    ["aarch64", 0o40000, 0o100000, { fstat: 80n, getdents64: 61n }],
+    ["aarch64", 0o40000, 0o100000, { fstat: 80n, getdents64: 61n, statx: 291n }],
   ]);
 });
 

@@ -109,6 +109,7 @@ export class Process {
       facts: (path) => guarded(() => disk.facts(path)),
       read: (path, max) => guarded(() => disk.read(path, max)),
       readOwn: (path, max) => guarded(() => disk.readOwn(path, max)),
+      keep: (path, max) => ({ read: () => guarded(() => disk.read(path, max)) }),
       follow: (path) => {
         const file = guarded(() => disk.follow(path));
         if (file === undefined) return undefined;

@@ -12,6 +12,7 @@ import type {
   NewFile,
   Syncable,
 } from "../../lib/store/file_system.ts";
+import type { KeptFile } from "../../lib/store/kept_file.ts";
 
 /** Operations of the disk. */
 export type Operation =
@@ -196,6 +197,10 @@ export class FragileDisk implements FileSystem {
   readOwn(path: string, maxBytes: number): string | undefined {
     if (this.facts(path)?.isFile === false) throw new Error("it is not a regular file");
     return this.read(path, maxBytes);
+  }
+
+  keep(path: string, maxBytes: number): KeptFile {
+    return { read: () => this.read(path, maxBytes) };
   }
 
   follow(path: string): FollowedFile | undefined {

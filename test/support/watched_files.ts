@@ -18,6 +18,7 @@ export class WatchedFiles implements FileSystem {
     this.beforeRead(path);
     return this.#fs.readOwn(path, maxBytes);
   };
+  keep: FileSystem["keep"] = (path, maxBytes) => this.#fs.keep(path, maxBytes);
   follow: FileSystem["follow"] = (path) => this.#fs.follow(path);
   openDirectory: FileSystem["openDirectory"] = (path) => this.#fs.openDirectory(path);
 
