@@ -40,6 +40,10 @@ export class IdentityStore implements MonitorStore {
     return this.disk.otherNames(monName);
   }
 
+  dropped(monNames: Iterable<string>): void {
+    this.disk.dropped(monNames);
+  }
+
   put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void> {
     // Nothing is written for a refused peer, since a lock manager may repeat the call without a
     // pause.

@@ -113,9 +113,10 @@ export class Enrolment {
    * an SM_UNMON removed or the disk refused are not made again.
    */
   forgetAll(): void {
-    const { list } = this.parts;
+    const { list, store } = this.parts;
     const unacknowledged = [...this.#underWay]
       .filter(({ record, monitored }) => list.find(record) === monitored);
+    store.dropped(Array.from(list.all(), ({ record }) => record.monName));
     list.clear();
     for (const pending of unacknowledged) {
       Object.assign(pending, this.#begin(pending.record));

@@ -79,6 +79,11 @@ export interface MonitorStore {
    */
   otherNames(monName: string): readonly string[];
   /**
+   * Notes mon_names whose records the list drops and the disk keeps, at SM_SIMU_CRASH or until a
+   * removal: a put() in other letters replaces them.
+   */
+  dropped(monNames: Iterable<string>): void;
+  /**
    * Makes a record durable, in place of all others of its registration. `replaced` is an older one,
    * with another priv or spelling. A crash leaves the old or the new record.
    *

@@ -58,6 +58,10 @@ async function removeTogether(
   const earlier = list.leave(removed, leaving.promise);
   const suspended = removed.map((monitored) => ({ monitored, resume: suspend?.(monitored) }));
   const program = callout();
+  // The disk keeps the records until the waiting is over.
+  if (program !== undefined || earlier.length > 0) {
+    store.dropped(removed.map(({ record }) => record.monName));
+  }
   if (program !== undefined) {
     for (const { record } of removed) {
       await program.unmonitored(record.monName, myName ?? record.myName);

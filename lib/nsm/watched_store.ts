@@ -83,6 +83,10 @@ export class WatchedStore implements MonitorStore {
     return this.#store.otherNames(monName);
   }
 
+  dropped(monNames: Iterable<string>): void {
+    this.#store.dropped(monNames);
+  }
+
   put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void> {
     return this.#watch(this.#store.put(record, replaced));
   }

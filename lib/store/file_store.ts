@@ -89,7 +89,7 @@ class FileStore implements MonitorStore {
     const learn = this.#files.learner();
     const unread = (name: string) => {
       this.#unread.add(name);
-      this.#files.unread(name);
+      this.#files.note(name); // it is named after its peer, in some letter case
     };
     const files = recordFiles(this.#fs, monitorList, this.#log, entries, unread);
     for (const { name, records } of files) {
@@ -127,6 +127,10 @@ class FileStore implements MonitorStore {
 
   otherNames(monName: string): readonly string[] {
     return this.#files.othersOf(monName);
+  }
+
+  dropped(monNames: Iterable<string>): void {
+    for (const monName of monNames) this.#files.note(monName);
   }
 
   async put(record: MonitorRecord, replaced: MonitorRecord = record): Promise<void> {

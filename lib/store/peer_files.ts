@@ -1,8 +1,8 @@
 /**
  * Files of `sm` that hold the records of a peer. Only exceptions are tracked: usually the file has
  * the peer's mon_name. Exceptions are files that nfs-utils named after a canonical name, and peers
- * registered in another letter case, whose records stay in their file; and files that could not be
- * read or changed. An exception is forgotten with its peer's last record.
+ * registered in another letter case, whose records stay in their file; files that could not be
+ * read or changed; and files of records that the list has dropped. An exception is forgotten with its peer's last record.
  */
 
 import { nameKey } from "../nsm/host_name.ts";
@@ -54,12 +54,16 @@ export class PeerFiles {
     };
   }
 
-  /** Notes a file that could not be read: its name is its peer's, in some letter case. */
-  unread(name: string): void {
+  /** Notes a file with records of a peer that later changes may know in other letters. */
+  note(name: string): void {
     const key = nameKey(name);
     const entry = this.#entries.get(key);
-    if (entry !== undefined) return addTo(entry, [name]);
-    this.#entries.set(key, { names: [name], isPlain: false, isWhole: false, pending: 0 });
+    if (entry === undefined) {
+      this.#entries.set(key, { names: [name], isPlain: false, isWhole: false, pending: 0 });
+      return;
+    }
+    addTo(entry, [name]);
+    entry.isPlain = false;
   }
 
   /** Begins a change of a peer's records, under each of these spellings; returns the files concerned. */

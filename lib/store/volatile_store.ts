@@ -39,6 +39,8 @@ export class VolatileStore implements MonitorStore {
     return [];
   }
 
+  dropped(): void {}
+
   put(record: MonitorRecord): Promise<void> {
     const fault = fileNameFault(record.monName) ?? recordFault(record);
     if (fault !== undefined) {

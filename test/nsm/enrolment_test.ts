@@ -21,7 +21,7 @@ Deno.test(
     const list = new MonitorList();
     const parts = {
       list,
-      store: { put: () => puts.shift() },
+      store: { put: () => puts.shift(), dropped() {} },
       directory: { add() {}, remove() {} },
       notices: { taken: 0, overtaken() {} },
       clock: new FakeClock(),

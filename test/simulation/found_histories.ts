@@ -1328,4 +1328,25 @@ export const FOUND: Readonly<Record<string, History>> = {
     },
     { at: 100, kind: "mon", peer, by: 1, cookie: 0 },
   ]),
+  "an SM_MON in other letters behind an SM_SIMU_CRASH whose sm-notify does not run": history(
+    300042657,
+    [
+      { at: 91_635, turns: 1, kind: "mon", peer: "P3.SITE", by: 1, cookie: 3 },
+      { at: 148_030, turns: 0, kind: "simuCrash" },
+      { at: 148_030, turns: 3, kind: "mon", peer: "p3.site", by: 1, cookie: 0 },
+      { at: 344_976, kind: "mon", peer: "p3.site", by: 0, cookie: 1 },
+      { at: 407_270, kind: "killStatd", changes: 0 },
+      { at: 424_511, turns: 9, kind: "killStatd", changes: 7 },
+      { at: 431_156, kind: "mon", peer: "p3.site", by: 1, cookie: 2 },
+    ],
+    { sourceCheck: "enforce" },
+  ),
+  "a power cut behind an SM_UNMON_ALL that finds an SM_MON with a callout": history(700006267, [
+    { at: 100, kind: "mon", peer: "p4.site", by: 0, cookie: 3 },
+    { at: 100, kind: "reload", sourceCheck: "warn", calloutMs: undefined },
+    { at: 100, kind: "mon", peer, by: 0, cookie: 2 },
+    { at: 100, turns: 6, kind: "unmonAll", by: 2 },
+    { at: 100, kind: "notice", host: 0, as: "p0", from: "10.0.0.10", ago: 2 },
+    { at: 100, turns: 7, kind: "powerCut", changes: 0 },
+  ], { calloutMs: 5_000 }),
 };

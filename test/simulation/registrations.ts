@@ -25,6 +25,9 @@ interface Change {
   isMoved?: true;
 }
 
+/** The changes of one call, in the order of its registrations. */
+type Changes = readonly Change[];
+
 interface Known {
   changes: Change[];
   /** Privs that a power cut may bring back. */
@@ -67,11 +70,11 @@ export class Registrations {
 
   /**
    * Notes the arrival of a call that changes these registrations; `priv` for SM_MON, `state` is our
-   * number.
+   * number. Each registration has a change of its own: the call may find one listed, and not another.
    */
-  arrived(records: readonly MonitorRecord[], priv?: string, state = 0): Change {
-    const change: Change = { priv, status: "outstanding" };
-    for (const record of records) {
+  arrived(records: readonly MonitorRecord[], priv?: string, state = 0): Changes {
+    return records.map((record) => {
+      const change: Change = { priv, status: "outstanding" };
       const key = recordKey(record);
       this.#records.set(key, record);
       this.#of(key).changes.push(change);
@@ -80,35 +83,31 @@ export class Registrations {
       if (priv === undefined && moved) this.moved.set(key, { ...moved, wasAcknowledged: false });
       if (priv === undefined) this.#owed.delete(key);
       else this.#of(key).state = state;
-    }
-    return change;
+      return change;
+    });
   }
 
-  /** Notes that the disk may lose these records, if their files are known. */
-  mayGo(records: readonly MonitorRecord[]): void {
-    for (const record of records) {
-      this.#of(recordKey(record)).changes.push({ priv: undefined, status: "failed" });
-      this.#owed.delete(recordKey(record));
-    }
+  /** Notes that an acknowledged SM_MON in other letters has replaced these records, for good. */
+  replaced(records: readonly MonitorRecord[]): void {
+    for (const record of records) this.#apart.delete(recordKey(record));
   }
 
   /** Notes the reply to a call: an acknowledgement or a failure. */
   replied(
     records: readonly MonitorRecord[],
-    change: Change,
+    changes: Changes,
     isAcknowledged: boolean,
   ): void {
-    change.status = isAcknowledged ? "acknowledged" : "failed";
-    if (!isAcknowledged) {
-      for (const record of records) {
-        if (change.priv === undefined) this.#refused.add(recordKey(record));
-        else this.#settleRemovals(this.#of(recordKey(record)));
-      }
-      return;
-    }
-    for (const record of records) {
+    for (const [i, record] of records.entries()) {
       const key = recordKey(record);
       const known = this.#of(key);
+      const change = changes[i]!;
+      change.status = isAcknowledged ? "acknowledged" : "failed";
+      if (!isAcknowledged) {
+        if (change.priv === undefined) this.#refused.add(key);
+        else this.#settleRemovals(known);
+        continue;
+      }
       // A superseded change has no effect.
       if (!known.changes.includes(change)) continue;
       this.#acknowledged(known, change);

@@ -622,6 +622,8 @@ export class World {
     this.#local((received) => {
       let change: ReturnType<Registrations["arrived"]>;
       let copy: ReturnType<Registrations["arrived"]> | undefined;
+      let others: readonly MonitorRecord[];
+      let removals: ReturnType<Registrations["arrived"]>;
       let arrived = 0;
       let isRepeated = false;
       let isNew = false;
@@ -642,9 +644,8 @@ export class World {
           copy = replaced ? this.#registrations.arrived([record]) : undefined;
           // So are those in spellings that neither this call nor the list has.
           const spellings = [before, record].map((one) => one && recordKey(one));
-          this.#registrations.mayGo(
-            stored.filter((one) => !spellings.includes(recordKey(one))),
-          );
+          others = stored.filter((one) => !spellings.includes(recordKey(one)));
+          removals = this.#registrations.arrived(others);
           change = this.#registrations.arrived([record], priv, this.#stateNumber ?? 0);
           arrived = this.#callbacks.monArrived(record);
           const other = this.#replaced;
@@ -661,6 +662,8 @@ export class World {
           }
           if (result !== undefined && isDone) this.#numberSeen(result.state);
           if (copy !== undefined) this.#registrations.replied([record], copy, false);
+          this.#registrations.replied(others, removals, isDone);
+          if (isDone) this.#registrations.replaced(others);
           this.#registrations.replied([record], change, isDone);
           if (!isDone) return;
           this.#callbacks.monAcknowledged(record, arrived, { isRepeated, isNew });

@@ -112,6 +112,20 @@ const MONITOR_CASES: Record<string, (subject: Pick<Subject, "monitor">) => Promi
     assertEquals([...monitor().load()], []);
   },
 
+  "put() replaces a record that the list has dropped and that was spelt otherwise": async (
+    { monitor },
+  ) => {
+    const store = monitor();
+    const kept = record("A", { myVers: 4 });
+    await store.put(record("A"));
+    await store.put(kept);
+    store.dropped(["A", "A"]);
+    await store.put(record("a", { priv: privOf(2) }));
+    const expected = sorted([kept, record("a", { priv: privOf(2) })]);
+    assertEquals(sorted([...monitor().load()]), expected);
+    assertEquals(sorted([...store.load()]), expected);
+  },
+
   "remove() removes a record in any letter case": async ({ monitor }) => {
     const spelt = [record("a"), record("A", { myName: "US" })];
     for (const [at, other] of [[0, 1], [1, 0]] as const) {

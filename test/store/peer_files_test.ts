@@ -64,6 +64,21 @@ Deno.test("the learner finds every file of a peer, in any order", pure, () => {
   assertEquals([files.size, files.othersOf("plain")], [1, []]);
 });
 
+Deno.test("a file that SM_SIMU_CRASH has dropped is known until its peer is removed", pure, () => {
+  const files = new PeerFiles();
+  files.note("host");
+  files.begin("other", "other");
+  files.note("other"); // another registration of that peer
+  files.end("other", NONE, true);
+  assertEquals(files.begin("OTHER"), ["other", "OTHER"]);
+  files.end("OTHER", new Set(["other", "OTHER"]), true);
+  assertEquals(files.begin("HOST"), ["host", "HOST"]);
+  files.end("HOST", new Set(["HOST"]), true);
+  assertEquals([files.size, files.begin("HOST")[0]], [1, "host"]);
+  files.end("HOST", new Set(["host", "HOST"]), true);
+  assertEquals(files.size, 0);
+});
+
 Deno.test("plain files of one peer are known behind a change that failed", pure, () => {
   const files = new PeerFiles();
   files.begin("host");

@@ -56,6 +56,8 @@ export class MemoryMonitorStore implements MonitorStore {
     return [];
   }
 
+  dropped(): void {}
+
   /** Records on the list, in order of arrival. */
   get records(): MonitorRecord[] {
     return this.load();
