@@ -49,10 +49,11 @@ export class Administration {
     const { list, log, announce, arrived } = this.parts;
     const ordinal = arrived();
     const concerned = [...list.about(monName)];
+    const state = declaredState(concerned[0]?.lastState ?? 0);
     for (const monitored of concerned) {
       // Overtakes kept notices: one received earlier and judged later is older news.
       monitored.lastNotice = ordinal;
-      announce(monitored, declaredState(monitored.lastState));
+      announce(monitored, state);
       const what = `peer ${quote(monitored.record.monName)} is declared rebooted`;
       log.notice(`${what}, state ${monitored.lastState}, as ${quote(by)} wanted`);
     }

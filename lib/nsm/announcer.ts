@@ -12,6 +12,7 @@ import type { Counters } from "./counters.ts";
 import { nameKey } from "./host_name.ts";
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { PeerMemory } from "./ports.ts";
+import type { News } from "./remembered_news.ts";
 import type { Clock } from "../time/clock.ts";
 
 /** Dependencies of the announcer. */
@@ -32,13 +33,20 @@ export type CallbackWatcher = (
   fault: string,
 ) => void;
 
+interface Untold {
+  count: number;
+  state: number;
+  /** State that some requester has to be told before `state`, which it was told last. */
+  first?: number | undefined;
+}
+
 export class Announcer {
   readonly #parts: AnnouncerParts;
   readonly #callbacks: Callbacks;
   readonly #watchers = new Set<CallbackWatcher>();
   #lastFault = "";
-  /** Pending registrations of each peer (count) and the peer's state, by key. */
-  readonly #untold = new Map<string, { count: number; state: number }>();
+  /** Pending registrations of each peer (count), the peer's state, and the one before it, by key. */
+  readonly #untold = new Map<string, Untold>();
 
   /** `callbacksFor` creates the callbacks, which report each attempt to its argument. */
   constructor(parts: AnnouncerParts, callbacksFor: (attempted: CallbackWatcher) => Callbacks) {
@@ -69,18 +77,48 @@ export class Announcer {
     const { list, memory, counters, clock } = this.#parts;
     const key = nameKey(monitored.record.monName);
     counters.callbacks_queued++;
-    const untold = this.#untold.get(key) ?? { count: 0, state };
+    const untold: Untold = this.#untold.get(key) ?? { count: 0, state };
     if (!this.#callbacks.isPending(monitored)) untold.count++;
+    if (untold.state !== state) delete untold.first;
     untold.state = state;
     this.#untold.set(key, untold);
     list.replacedStates.note(key, monitored.lastState, state, clock.now());
     monitored.lastState = state;
     if (heardAt !== undefined) monitored.heardAt = heardAt;
-    this.#callbacks.add(monitored, state);
+    untold.first = this.#callbacks.add(monitored, state) ?? untold.first;
     const { lastNotice } = monitored;
     const news = { lastState: state, lastNotice, ...(heardAt !== undefined && { heardAt }) };
     // The state may be one that was passed on earlier, which must not look like this one's receipt.
-    memory.note(key, { ...news, passedOn: null });
+    memory.note(key, { ...news, passedOn: untold.first === undefined ? null : [untold.first] });
+  };
+
+  /** Announces what an earlier run still owed to a requester. */
+  announceOwed(
+    monitored: Monitored,
+    { lastState, first }: Pick<News, "lastState" | "first">,
+  ): void {
+    if (first !== undefined) {
+      this.announce(monitored, first);
+      monitored.told = lastState;
+    }
+    this.announce(monitored, lastState);
+  }
+
+  /**
+   * Brings a registration that comes to others of its peer, or comes back, up to their news; returns
+   * whether its requester is told. All registrations of a peer know one state, as after a restart.
+   */
+  readonly catchUp = (monitored: Monitored): boolean => {
+    for (const other of this.#parts.list.about(monitored.record.monName)) {
+      if (other === monitored) continue;
+      const { lastState, lastNotice, heardAt } = other;
+      if (lastNotice <= monitored.lastNotice) return false;
+      const isNews = lastState !== monitored.lastState && monitored.behind < lastNotice;
+      Object.assign(monitored, { lastState, lastNotice, heardAt });
+      if (isNews) this.announce(monitored, lastState, heardAt);
+      return isNews;
+    }
+    return false;
   };
 
   /** Writes pending announcements; a process killed afterwards loses none. */
@@ -98,7 +136,8 @@ export class Announcer {
     const isWaiting = this.#callbacks.isPending(monitored);
     this.forget(monitored);
     return () => {
-      if (isWaiting) this.announce(monitored, monitored.lastState);
+      const isTold = this.catchUp(monitored);
+      if (isWaiting && !isTold) this.announce(monitored, monitored.lastState);
     };
   };
 

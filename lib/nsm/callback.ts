@@ -121,8 +121,11 @@ export class Callbacks {
     return this.#pending.delete(monitored);
   }
 
-  /** Queues a callback. Where the lock manager's port is cached, the call has been sent on return. */
-  add(monitored: Monitored, state: number): void {
+  /**
+   * Queues a callback. Where the lock manager's port is cached, the call has been sent on return.
+   * Returns the state that has to be told before this one, if there is one.
+   */
+  add(monitored: Monitored, state: number): number | undefined {
     const waiting = this.#pending.get(monitored);
     const since = this.#parts.clock.now();
     if (waiting !== undefined) {
@@ -136,6 +139,7 @@ export class Callbacks {
       this.#due.add(monitored);
     }
     this.#startDue();
+    return waiting?.first;
   }
 
   /** Queues the next state if only older ones are in flight, within the limit per registration. */

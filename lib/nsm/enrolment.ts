@@ -64,10 +64,10 @@ export class Enrolment {
 
   /** Puts a registration in the list, and begins to put it on disk. */
   #begin(record: MonitorRecord): Pick<UnderWay, "monitored" | "registering"> {
-    const { list, notices } = this.parts;
+    const { list, notices, directory } = this.parts;
     const known = list.find(record);
     const previous = known?.record;
-    const monitored = known ?? list.add(record);
+    const monitored = known ?? list.add(record, directory.remembered(record.monName));
     monitored.record = record;
     if (known === undefined) notices.overtaken(monitored, notices.taken);
     return { monitored, registering: this.#register(monitored, record, previous) };

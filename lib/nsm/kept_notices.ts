@@ -129,7 +129,7 @@ export class KeptNotices {
     decided: Set<string>,
     unconfirmed: Set<string>,
     now: number,
-    younger: readonly Pick<Monitored, "record" | "lastNotice">[] = [],
+    younger: readonly Pick<Monitored, "record" | "behind">[] = [],
   ): Kept | undefined {
     const superseded = this.#supersededBy(heard);
     const size = this.#kept.size - superseded.length;
@@ -171,6 +171,14 @@ export class KeptNotices {
     }
   }
 
+  /**
+   * Opens all notices again for a peer: what is decided holds for the registrations of its time, and
+   * what the directory knew of the peer then may be forgotten.
+   */
+  reopen(peer: string): void {
+    for (const kept of this.#kept) kept.decided.delete(peer);
+  }
+
   /** Removes a notice that has ended. */
   remove(kept: Kept): void {
     if (!this.#kept.delete(kept)) return;
@@ -196,8 +204,8 @@ export class KeptNotices {
   }
 
   /** Records durably that a registration is younger than all kept notices. */
-  overtake({ record, lastNotice }: Pick<Monitored, "record" | "lastNotice">): void {
-    this.#memory.overtake(registrationKey(record), lastNotice);
+  overtake({ record, behind }: Pick<Monitored, "record" | "behind">): void {
+    this.#memory.overtake(registrationKey(record), behind);
   }
 
   #supersededBy({ mon_name, state, caller: { address } }: Heard): Kept[] {

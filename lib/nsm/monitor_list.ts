@@ -33,8 +33,10 @@ export interface Monitored {
   heardAt: number | undefined;
   /** State of the last SM_NOTIFY believed; 0 before the first. */
   lastState: number;
-  /** Ordinal (from 1) of the last notice or declaration accepted, or of the last before registration. */
+  /** Ordinal (from 1) of the notice or declaration that gave `lastState`; 0 before the first. */
   lastNotice: number;
+  /** Ordinal up to which notices came before the registration: it knows their states, and is not told. */
+  behind: number;
   /** Whether the disk refused the latest record, which may be there in place of `stored`. */
   isUncertain?: boolean;
   /** State that the requester was told last, also by an earlier process; undefined if none is known. */
@@ -97,10 +99,10 @@ export class MonitorList {
 
   /**
    * Adds a registration that is neither on the list nor on disk. It inherits the last news of its
-   * peer, so that a repeated notice is no news.
+   * peer, so that a repeated notice is no news; `remembered` ones if no other registration has any.
    */
-  add(record: MonitorRecord): Monitored {
-    const [other] = this.about(record.monName);
+  add(record: MonitorRecord, remembered?: LastNews): Monitored {
+    const [other = remembered] = this.about(record.monName);
     return this.#add(record, undefined, other);
   }
 
@@ -118,6 +120,7 @@ export class MonitorList {
       heardAt,
       lastState,
       lastNotice,
+      behind: 0,
     };
     this.restore(monitored);
     return monitored;

@@ -212,7 +212,8 @@ export class NoticeJudge {
     for (const peer of peers) {
       const isKnownSource = directory.isAddressOf(peer, heard.caller.address);
       for (const monitored of list.about(peer)) {
-        search.isFound = this.#verdict(monitored, heard, isKnownSource).kind === "believed";
+        search.isFound = monitored.behind < heard.ordinal &&
+          this.#verdict(monitored, heard, isKnownSource).kind === "believed";
         if (search.isFound) return;
         yield;
       }
@@ -222,8 +223,7 @@ export class NoticeJudge {
 
   #verdict(monitored: Monitored, heard: Heard, isKnownSource: boolean): NoticeVerdict {
     const { lastState, lastNotice } = monitored;
-    // A newer notice was decided sooner, or the registration is younger than the notice: its peer
-    // has rebooted before it took these locks.
+    // A newer notice was decided sooner.
     if (lastNotice >= heard.ordinal) return { kind: "repeated" };
     const { state, isStated = false } = heard;
     const { list, clock } = this.parts;
@@ -255,6 +255,13 @@ export class NoticeJudge {
     const { announce, tell, clock, callPeer } = this.parts;
     const verdict = this.#verdict(monitored, heard, isKnownSource);
     if (verdict.kind === "repeated") return;
+    if (monitored.behind >= heard.ordinal) {
+      // The peer has rebooted before it took these locks. All its registrations know one state.
+      if (verdict.kind === "believed") {
+        Object.assign(monitored, { lastState: heard.state, lastNotice: heard.ordinal });
+      }
+      return;
+    }
     if (verdict.kind === "refused") {
       if (verdict.isOfState && callPeer !== undefined) unconfirmed.add(peer);
       else this.refuse(heard, peer, verdict.doubt);

@@ -12,6 +12,8 @@ export interface NoticeParts {
   readonly directory: PeerDirectory;
   /** Announces a state to the requester of one registration, and remembers it. */
   readonly announce: (monitored: Monitored, state: number, heardAt: number) => void;
+  /** Brings a registration that was read late up to the last news of its peer. */
+  readonly catchUp: (monitored: Monitored) => void;
   /** Makes announcements durable. */
   readonly flush: () => void;
   /** Storage of kept notices; without it none survive a restart. */

@@ -70,7 +70,7 @@ export class Notices {
 
   /** Marks a registration as younger than the notices up to an ordinal, durably if any are kept. */
   overtaken(monitored: Monitored, ordinal: number): void {
-    monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
+    monitored.behind = Math.max(monitored.behind, ordinal);
     this.#lastOvertaken = Math.max(this.#lastOvertaken, ordinal);
     this.#undecided.overtake(monitored);
   }
@@ -97,17 +97,19 @@ export class Notices {
   /** Takes in a registration from disk, perhaps of a file that could not be read at the start. */
   loaded(monitored: Monitored): void {
     this.#recall(monitored);
-    const { directory, sourceCheck } = this.parts;
+    const { directory, sourceCheck, catchUp } = this.parts;
+    catchUp(monitored);
     const peer = nameKey(monitored.record.monName);
     // `enforce` has to wait for the peer's addresses.
     const isToBeLearned = sourceCheck() === "enforce" && directory.isUnresolved(peer);
-    if (!isToBeLearned) this.#undecided.learned(peer, true);
+    this.#undecided.reopen(peer);
+    if (!isToBeLearned) this.#undecided.learned(peer);
   }
 
   #recall(monitored: Monitored): void {
     if (this.#remembered.size === 0) return; // nearly always: a key costs time
     const ordinal = this.#remembered.get(registrationKey(monitored.record)) ?? 0;
-    monitored.lastNotice = Math.max(monitored.lastNotice, ordinal);
+    monitored.behind = Math.max(monitored.behind, ordinal);
   }
 
   async #restore(heard: readonly Heard[]): Promise<void> {
@@ -253,7 +255,7 @@ export class Notices {
   #keep(heard: Heard, found: Found, judging?: Promise<void>): Passing {
     const isOvertaken = heard.ordinal <= this.#lastOvertaken;
     const younger = [...isOvertaken ? this.parts.list.all() : []]
-      .filter(({ lastNotice }) => lastNotice >= heard.ordinal);
+      .filter(({ behind }) => behind >= heard.ordinal);
     const isKept = this.#undecided.keep(heard, { ...found, younger }, judging);
     return isKept ? "kept" : "no room";
   }

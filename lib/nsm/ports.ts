@@ -180,8 +180,11 @@ export interface PeerFacts {
   readonly heardAt?: number;
   /** Ordinal of that notice, or of a later declaration by an administrator. */
   readonly lastNotice?: number;
-  /** State that all requesters have been told, or whose callbacks were given up; null if `lastState` is owed. */
-  readonly passedOn?: number | null;
+  /**
+   * State that all requesters have been told, or whose callbacks were given up; null if `lastState`
+   * is owed, and `[first]` if that state is owed before it.
+   */
+  readonly passedOn?: number | null | readonly [first: number];
   /** Transport and port of the peer's NSM when it was told last. */
   readonly transport?: "udp" | "tcp";
   readonly port?: number;

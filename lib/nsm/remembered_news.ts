@@ -4,9 +4,11 @@ import type { LastNews } from "./monitor_list.ts";
 import type { PeerFacts, PeerMemory } from "./ports.ts";
 
 /** Last news of one peer. */
-interface News extends LastNews {
+export interface News extends LastNews {
   /** Whether the earlier run ended before all its callbacks were made. */
   readonly isOwed: boolean;
+  /** Owed state that a requester has to be told before `lastState`, which it was told last. */
+  readonly first: number | undefined;
 }
 
 export class RememberedNews {
@@ -22,7 +24,8 @@ export class RememberedNews {
   learn(peer: string, { lastState, lastNotice = 0, heardAt, passedOn }: PeerFacts): void {
     this.#latestNotice = Math.max(this.#latestNotice, lastNotice);
     if (lastState === undefined) return;
-    this.#news.set(peer, { lastState, lastNotice, heardAt, isOwed: lastState !== passedOn });
+    const first = typeof passedOn === "object" ? passedOn?.[0] : undefined;
+    this.#news.set(peer, { lastState, lastNotice, heardAt, isOwed: lastState !== passedOn, first });
   }
 
   /** Ordinal of the latest notice or declaration; 0 if there was none. */

@@ -60,9 +60,7 @@ export class UndecidedNotices {
   }
 
   /** Takes the notices kept by an earlier run; empty when called again. */
-  takeRemembered(): NoticesRead {
-    return this.#kept.takeRemembered();
-  }
+  readonly takeRemembered = (): NoticesRead => this.#kept.takeRemembered();
 
   /** Removes a notice of an earlier run from the disk. */
   readonly drop = (heard: Heard): void => this.#kept.drop(heard);
@@ -71,9 +69,10 @@ export class UndecidedNotices {
   readonly flush = (): void => this.#kept.flush();
 
   /** Records durably that a registration is younger than all kept notices. */
-  overtake(monitored: Monitored): void {
-    this.#kept.overtake(monitored);
-  }
+  readonly overtake = (monitored: Monitored): void => this.#kept.overtake(monitored);
+
+  /** Opens all kept notices again for a peer of which a registration was read late. */
+  readonly reopen = (peer: string): void => this.#kept.reopen(peer);
 
   /** Number of kept notices that wait for the name service. */
   get unanswered(): number {
@@ -240,12 +239,12 @@ export class UndecidedNotices {
     }
   }
 
-  /** Judges kept notices for a peer whose addresses were just learned, or anew for one more registration. */
-  learned(peer: string, isAnew = false): void {
+  /** Judges kept notices for a peer whose addresses were just learned. */
+  learned(peer: string): void {
     const { list, directory } = this.parts;
     if (this.#kept.size === 0 || !list.has(peer)) return;
     for (const kept of this.#kept.of([peer, ...directory.aliasesOf(peer)])) {
-      if (kept.decided.has(peer) && !isAnew) continue;
+      if (kept.decided.has(peer)) continue;
       kept.decided.add(peer); // before the await, since this may be called again
       this.#work(kept, () => this.#judgeLate(kept, [peer]));
     }

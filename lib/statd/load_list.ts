@@ -1,5 +1,6 @@
 /** Loading of the monitor list, and of the peers' facts from an earlier run. */
 
+import type { Announcer } from "../nsm/announcer.ts";
 import type { Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import type { PeerDirectory } from "../nsm/peer_directory.ts";
 import type { MonitorRecord } from "../nsm/ports.ts";
@@ -17,8 +18,7 @@ export interface LoadParts extends SliceParts {
   readonly list: MonitorList;
   readonly directory: PeerDirectory;
   readonly log: Log;
-  /** Announces a state whose callbacks an earlier run still owed. */
-  readonly announce: (monitored: Monitored, state: number) => void;
+  readonly announcer: Pick<Announcer, "announceOwed">;
   /** Called for each registration that is put on the list. */
   readonly listed: (monitored: Monitored) => void;
   /** Called when the list is complete. */
@@ -83,7 +83,7 @@ function* readAgain(parts: LoadParts): Generator<void, void> {
 
 /** Puts a loaded record on the list. */
 function take(
-  { store, list, directory, announce, listed }: LoadParts,
+  { store, list, directory, announcer, listed }: LoadParts,
   record: MonitorRecord,
 ): void {
   directory.add(record.monName, store.otherNames(record.monName));
@@ -92,8 +92,8 @@ function take(
   const known = directory.remembered(record.monName);
   const monitored = list.addStored(record, known);
   if (known?.isOwed === false) monitored.told = known.lastState;
+  if (known?.isOwed) announcer.announceOwed(monitored, known); // before what came since
   listed(monitored);
-  if (known?.isOwed) announce(monitored, known.lastState);
 }
 
 /** Loads everything in small steps. */

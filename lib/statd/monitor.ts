@@ -107,7 +107,7 @@ export function makeMonitor(parts: MonitorParts): Monitor {
     store,
     list,
     directory,
-    announce: announcer.announce,
+    announcer,
     listed: (monitored: Monitored) => notices.loaded(monitored),
     loaded() {
       parts.log.notice(`Monitoring ${list.peers} peers, as ${list.size} requests want`);
@@ -174,6 +174,7 @@ function makeCore(parts: MonitorParts): Core {
     list,
     directory,
     announce: notingReboots(announcer, note),
+    catchUp: announcer.catchUp,
     flush: () => announcer.flush(),
     callPeer,
     callout,

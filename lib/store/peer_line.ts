@@ -54,14 +54,21 @@ function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
   return {
     addresses,
     ...(typeof canonicalName === "string" ? { canonicalName } : {}),
-    ...(isIntegerWithin(lastState, -0x80000000, 0x7fffffff) ? { lastState } : {}),
-    ...(isIntegerWithin(passedOn, -0x80000000, 0x7fffffff) ? { passedOn } : {}),
+    ...(isState(lastState) ? { lastState } : {}),
+    ...(isState(passedOn) ? { passedOn } : {}),
+    ...(Array.isArray(passedOn) && isState(passedOn[0])
+      ? { passedOn: [passedOn[0]] as const }
+      : {}),
     ...(isIntegerWithin(heardAt, 0, Number.MAX_SAFE_INTEGER) ? { heardAt } : {}),
     ...(isIntegerWithin(lastNotice, 1, Number.MAX_SAFE_INTEGER) ? { lastNotice } : {}),
     ...(transport === "udp" || transport === "tcp" ? { transport } : {}),
     ...(isIntegerWithin(port, 1, 0xffff) ? { port } : {}),
     ...(isIntegerWithin(toldAt, 0, Number.MAX_SAFE_INTEGER) ? { toldAt } : {}),
   };
+}
+
+function isState(value: unknown): value is number {
+  return isIntegerWithin(value, -0x80000000, 0x7fffffff);
 }
 
 function isIntegerWithin(value: unknown, min: number, max: number): value is number {

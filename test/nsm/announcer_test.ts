@@ -10,12 +10,22 @@ import { privOf } from "../support/priv.ts";
 
 const pure = { permissions: "none" } as const;
 
+/** State that a callback says is to be told first. */
+const FIRST = 5;
+
 /** Announcer whose callbacks end at the request of the test. */
 function makeAnnouncer() {
   const list = new MonitorList();
   const pending = new Set<Monitored>();
+  const added: string[] = [];
   const callbacks = {
-    add: (monitored: Monitored) => void pending.add(monitored),
+    add(monitored: Monitored, state: number) {
+      const { told, record: { myName } } = monitored;
+      const first = pending.has(monitored) && state === told ? FIRST : undefined;
+      pending.add(monitored);
+      added.push(`${myName} ${state}`);
+      return first;
+    },
     isPending: (monitored: Monitored) => pending.has(monitored),
     forget: (monitored: Monitored) => pending.delete(monitored),
   };
@@ -36,7 +46,7 @@ function makeAnnouncer() {
     pending.delete(monitored);
     attempted(monitored, "done", "");
   };
-  return { announcer, list, notes, watch, tell };
+  return { announcer, list, added, notes, watch, tell };
 }
 
 Deno.test("a state counts as passed on once the last waiting lock manager is told", pure, () => {
@@ -74,3 +84,59 @@ Deno.test("a callback that was suspended waits again when it is resumed", pure, 
   tell(waiting);
   assertEquals(notes.at(-1), { passedOn: 7 });
 });
+
+Deno.test("a state that has to be told before the last one is remembered with it", pure, () => {
+  const { announcer, notes, watch, tell } = makeAnnouncer();
+  const [back, other] = [watch("a"), watch("b")];
+  tell(back);
+  back.told = 7;
+  for (const state of [FIRST, 7]) {
+    for (const monitored of [back, other]) announcer.announce(monitored, state);
+  }
+  assertEquals(notes.at(-1), { lastState: 7, lastNotice: 0, passedOn: [FIRST] });
+  announcer.announce(back, 9);
+  assertEquals(notes.at(-1)?.passedOn, null);
+});
+
+Deno.test("a restart tells both states again", pure, () => {
+  const { announcer, added, notes, watch } = makeAnnouncer();
+  const monitored = watch("a");
+  announcer.announceOwed(monitored, { lastState: 7, first: FIRST });
+  assertEquals(added, ["a 5", "a 7"]);
+  assertEquals([monitored.lastState, notes.at(-1)?.passedOn], [7, [FIRST]]);
+});
+
+Deno.test(
+  "a registration that comes late is told the last news of its peer, unless it is younger",
+  pure,
+  () => {
+    const { announcer, added, watch } = makeAnnouncer();
+    const [first, late, younger] = [watch("a"), watch("b"), watch("c")];
+    announcer.catchUp(late);
+    assertEquals(added, []);
+    Object.assign(first, { lastNotice: 3 });
+    announcer.announce(first, 7);
+    younger.behind = 3;
+    for (const monitored of [late, younger, late]) announcer.catchUp(monitored);
+    assertEquals(added, ["a 7", "b 7"]);
+    const news = [late, younger].map(({ lastState, lastNotice }) => [lastState, lastNotice]);
+    assertEquals(news, [[7, 3], [7, 3]]);
+  },
+);
+
+Deno.test(
+  "a registration whose removal failed is told what its peer has announced meanwhile",
+  pure,
+  () => {
+    const { announcer, list, added, watch } = makeAnnouncer();
+    const [stays, back] = [watch("a"), watch("b")];
+    announcer.announce(back, 7);
+    const resume = announcer.suspend(back);
+    list.remove(back);
+    Object.assign(stays, { lastNotice: 3 });
+    announcer.announce(stays, 9);
+    list.restore(back);
+    resume();
+    assertEquals(added, ["b 7", "a 9", "b 9"]);
+  },
+);

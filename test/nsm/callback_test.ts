@@ -18,7 +18,7 @@ function monitored(monName: string): Monitored {
   const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
   const record = { monName, ...requester, priv: priv.toHex() };
   const times = { since: undefined, heardAt: undefined };
-  return { record, stored: record, ...times, lastState: 0, lastNotice: 0 };
+  return { record, stored: record, ...times, lastState: 0, lastNotice: 0, behind: 0 };
 }
 
 interface Call {

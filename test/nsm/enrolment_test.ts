@@ -22,7 +22,7 @@ Deno.test(
     const parts = {
       list,
       store: { put: () => puts.shift(), dropped() {} },
-      directory: { add() {}, remove() {} },
+      directory: { add() {}, remove() {}, remembered() {} },
       notices: { taken: 0, overtaken() {} },
       clock: new FakeClock(),
       callout: () => ({ monitored: () => callout.promise }),

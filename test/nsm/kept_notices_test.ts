@@ -114,6 +114,7 @@ function life(
       monitored.lastState = state;
       called.push(`${monitored.record.monName} ${state}`);
     },
+    catchUp() {},
     flush() {},
   });
   const watch = (monName: string, myName = "here") => {

@@ -61,12 +61,13 @@ function setUp(sourceCheck: SourceCheck = "warn") {
       told.push(`${monitored.record.monName} ${monitored.record.myName} ${state}`);
       worked += STEP_MS;
     },
+    catchUp() {},
     flush: () => void (flushed = told.length),
   });
   const add = (monName: string, myName = "here") => {
     const requester = { myName, myProg: 100021, myVers: 3, myProc: 16 };
     const monitored = list.add({ monName, ...requester, priv: privOf(0) });
-    monitored.lastNotice = notices.taken;
+    notices.overtaken(monitored, notices.taken);
     return monitored;
   };
   const notify = (mon_name: string, state: number, address = "10.0.0.2") => {

@@ -45,12 +45,13 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
       monitored.lastState = state;
       called.push(`${monitored.record.monName} ${state}`);
     },
+    catchUp() {},
     flush() {},
   });
   const watch = (monName: string) => {
     const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
     const monitored = list.add({ monName, ...requester, priv: privOf(0) });
-    monitored.lastNotice = notices.taken;
+    notices.overtaken(monitored, notices.taken);
     directory.add(monName);
   };
   monitored.forEach(watch);

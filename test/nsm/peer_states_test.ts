@@ -55,6 +55,7 @@ function setUp(states: Record<string, number>, more: { memory?: NoticeMemory } =
       monitored.lastState = state;
       told.push(`${monitored.record.monName} ${state}`);
     },
+    catchUp() {},
     flush() {},
   });
   const watch = (monName: string, lastState: number) => {

@@ -55,6 +55,7 @@ function setUp(
       monitored.lastState = state;
       called.push([monitored.record.monName, state]);
     },
+    catchUp() {},
     flush: () => void written.push(called.length),
   });
   let crashes = 0;
@@ -442,7 +443,7 @@ Deno.test("notices before an SM_MON do not affect it", pure, async () => {
   await call("SM_NOTIFY", { mon_name: "x", state: 5 }, { address: "10.0.0.2" });
   await call("SM_MON", mon("nodec"));
   await call("SM_MON", mon("nodeb"));
-  const since = (name: string) => [...list.about(name)].map(({ lastNotice }) => lastNotice);
+  const since = (name: string) => [...list.about(name)].map(({ behind }) => behind);
   assertEquals([since("nodeb"), since("nodec")], [[0], [1]]);
   await call("SM_MON", mon("nodeb", {}, 2));
   assertEquals(since("nodeb"), [1]);

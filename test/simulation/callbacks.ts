@@ -35,7 +35,7 @@ interface Registered {
   lastDone: { readonly what: string; readonly ordinal: number } | undefined;
   /** Number of that callback in the order of sending. */
   lastDoneNumber: number;
-  /** State that the lock manager was told last; it ignores another callback with that state. */
+  /** State that the lock manager was told last, by any daemon; it ignores another callback with that state. */
   told: number | undefined;
   /** Ordinal of the newest announcement passed on, and the state passed on last. */
   passedOn: number;
@@ -307,6 +307,13 @@ export class CallbackLedger {
     registered.passedOnAtLeast = Math.max(registered.passedOnAtLeast, ordinalAtLeast);
     registered.lastState = state;
     if (state % 2 === 1) registered.largest = Math.max(registered.largest, state);
+  }
+
+  /** Notes the arrival of a callback at the lock manager, which outlives the daemon. */
+  received({ key, state, ordinal, ...sent }: Sent): void {
+    const registered = sent.registered ?? this.#registered.get(key);
+    if (registered === undefined || this.#registered.get(key) !== registered) return;
+    if (Math.max(this.#removed.get(key) ?? 0, this.#crashSimulated) > sent.sentBehind) return;
     const isIgnored = registered.told === state;
     registered.told = state;
     for (const [owed, of] of registered.owed) {
@@ -336,9 +343,7 @@ export class CallbackLedger {
 
   /** Notes a kill, or a stop with pending callbacks: states may be told again. */
   crashed(): void {
-    for (const registered of this.#registered.values()) {
-      registered.lastDone = registered.told = undefined;
-    }
+    for (const registered of this.#registered.values()) registered.lastDone = undefined;
   }
 
   /** Notes the loss of learned facts that the disk refused. */

@@ -842,7 +842,8 @@ export class World {
 
   // Servers.
 
-  #leaves(process: Process, { procedure, version, args, to }: Arrived): () => void {
+  #leaves(process: Process, call: Arrived): () => void {
+    const { procedure, version, args, to } = call;
     if (procedure === "NLM_SM_NOTIFY") {
       const { mon_name, state, priv } = args as {
         mon_name: string;
@@ -853,6 +854,7 @@ export class World {
       let sent: Sent | undefined;
       try {
         sent = this.#callbacks.sent(mon_name, version, priv.toHex(), state);
+        this.#sent.set(call, sent);
       } catch (error) {
         this.#failed(error);
       }
@@ -877,11 +879,15 @@ export class World {
     };
   }
 
+  /** Callbacks by their calls. */
+  readonly #sent = new WeakMap<Arrived, Sent>();
+
   #serve(call: Arrived): Reaction {
     return call.to.address === "127.0.0.1" ? this.#serveLocal(call) : this.#servePeer(call);
   }
 
-  #serveLocal({ procedure, program, args, to, transport }: Arrived): Reaction {
+  #serveLocal(call: Arrived): Reaction {
+    const { procedure, program, args, to, transport } = call;
     const isLockManagerUp = this.agenda.now >= this.#lockManagerDownUntil;
     if (to.port === RPCBIND_PORT) {
       if (!this.#rpcbind.isUp) return transport === "tcp" ? "unreachable" : "silence";
@@ -892,7 +898,10 @@ export class World {
       return { result: isLockManagerUp && transport === "udp" ? this.#lockManagerPort : 0 };
     }
     const isThere = program === LOCK_MANAGER && to.port === this.#lockManagerPort;
-    return isThere && isLockManagerUp ? { result: undefined } : "silence";
+    if (!isThere || !isLockManagerUp) return "silence";
+    const sent = this.#sent.get(call);
+    if (sent !== undefined) this.#callbacks.received(sent);
+    return { result: undefined };
   }
 
   #servePeer({ procedure, to, transport }: Arrived): Reaction {
