@@ -89,7 +89,8 @@ export class Announcer {
     const { lastNotice } = monitored;
     const news = { lastState: state, lastNotice, ...(heardAt !== undefined && { heardAt }) };
     // The state may be one that was passed on earlier, which must not look like this one's receipt.
-    memory.note(key, { ...news, passedOn: untold.first === undefined ? null : [untold.first] });
+    const passedOn = untold.first === undefined ? null : [untold.first] as const;
+    memory.note(key, { ...news, passedOn });
   };
 
   /** Announces what an earlier run still owed to a requester. */

@@ -326,14 +326,14 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: NOTICES,
-    from: "    if (!isToBeLearned) this.#undecided.learned(peer, true);\n",
+    from: "    if (!isToBeLearned) this.#undecided.learned(peer);\n",
     to: "",
     reason: "a notice is lost whose peer's record could not be read when it came",
   },
   {
     file: NOTICES,
-    from: "this.#undecided.learned(peer, true);",
-    to: "this.#undecided.learned(peer);",
+    from: "    this.#undecided.reopen(peer);\n",
+    to: "",
     reason: "of several records of a peer that are read late, only the first one's notice is kept",
   },
   {
@@ -389,13 +389,13 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ANNOUNCER,
-    from: "    memory.note(key, { ...news, passedOn: null });\n",
+    from: "    memory.note(key, { ...news, passedOn });\n",
     to: "",
     reason: "B3: what is announced is not remembered as owed",
   },
   {
     file: ANNOUNCER,
-    from: "{ ...news, passedOn: null }",
+    from: "{ ...news, passedOn }",
     to: "news",
     reason: "a restart forgets a state that was passed on once before",
   },
@@ -535,9 +535,59 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: LIST,
-    from: "    const [other] = this.about(record.monName);\n",
-    to: "    const other = undefined;\n",
+    from: "    const [other = remembered] = this.about(record.monName);\n",
+    to: "    const other = remembered;\n",
     reason: "a notice that is sent again is news to a registration made in between",
+  },
+  {
+    file: ENROLMENT,
+    from: "list.add(record, directory.remembered(record.monName))",
+    to: "list.add(record)",
+    reason:
+      "a notice that is sent again is news to a registration made while its peer's record is unread",
+  },
+  {
+    file: ENROLMENT,
+    from: "    store.dropped(Array.from(list.all(), ({ record }) => record.monName));\n",
+    to: "",
+    reason: "an SM_MON in other letters behind SM_SIMU_CRASH leaves two records of a registration",
+  },
+  {
+    file: REMOVAL,
+    from: "    store.dropped(removed.map(({ record }) => record.monName));\n",
+    to: "",
+    reason: "an SM_MON in other letters during a callout for SM_UNMON leaves two records",
+  },
+  {
+    file: NOTICES,
+    from: "    catchUp(monitored);\n",
+    to: "",
+    reason: "a record that is read late does not hear of what its peer's other registrations heard",
+  },
+  {
+    file: JUDGE,
+    from: '      if (verdict.kind === "believed") {\n        Object',
+    to: "      if (false) {\n        Object",
+    reason: "registrations behind and before a notice know different states of their peer",
+  },
+  {
+    file: "lib/nsm/administration.ts",
+    from: "      announce(monitored, state);\n",
+    to: "      announce(monitored, declaredState(monitored.lastState));\n",
+    reason: "a declaration tells each requester another state",
+    isHarmless: "all registrations of a peer know one state",
+  },
+  {
+    file: ANNOUNCER,
+    from: "      const isTold = this.catchUp(monitored);\n",
+    to: "      const isTold = false;\n",
+    reason: "a registration whose removal failed misses what its peer announced meanwhile",
+  },
+  {
+    file: ANNOUNCER,
+    from: "      monitored.told = lastState;\n",
+    to: "",
+    reason: "a state that waited before the one told last is not told before it after a kill",
   },
   {
     file: NOTICES,

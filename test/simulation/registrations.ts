@@ -88,8 +88,13 @@ export class Registrations {
   }
 
   /** Notes that an acknowledged SM_MON in other letters has replaced these records, for good. */
-  replaced(records: readonly MonitorRecord[]): void {
-    for (const record of records) this.#apart.delete(recordKey(record));
+  replaced(records: readonly MonitorRecord[], removals: Changes): void {
+    for (const [i, record] of records.entries()) {
+      const key = recordKey(record);
+      const removal = removals[i]!;
+      const isLast = this.#of(key).changes[0] === removal && !removal.isForgotten;
+      if (isLast) this.#apart.delete(key);
+    }
   }
 
   /** Notes the reply to a call: an acknowledgement or a failure. */

@@ -26,8 +26,8 @@ export const REVERSALS: readonly Reversal[] = [
     name: "B3: a restart tells lock managers of state 0 after a declaration",
     changes: [{
       file: "lib/nsm/announcer.ts",
-      from: "    memory.note(key, { ...news, passedOn: null });",
-      to: "    if (heardAt !== undefined) memory.note(key, { ...news, passedOn: null });",
+      from: "    memory.note(key, { ...news, passedOn });",
+      to: "    if (heardAt !== undefined) memory.note(key, { ...news, passedOn });",
     }, {
       file: "lib/nsm/remembered_news.ts",
       from: "    if (lastState === undefined) return;\n",

@@ -663,7 +663,7 @@ export class World {
           if (result !== undefined && isDone) this.#numberSeen(result.state);
           if (copy !== undefined) this.#registrations.replied([record], copy, false);
           this.#registrations.replied(others, removals, isDone);
-          if (isDone) this.#registrations.replaced(others);
+          if (isDone) this.#registrations.replaced(others, removals);
           this.#registrations.replied([record], change, isDone);
           if (!isDone) return;
           this.#callbacks.monAcknowledged(record, arrived, { isRepeated, isNew });
