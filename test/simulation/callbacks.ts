@@ -46,6 +46,8 @@ interface Registered {
   largest: number;
   /** Set if a restart found an untold requester of the peer: then all requesters are told again. */
   mayBeToldAgain: boolean;
+  /** States that the last restart found untold: they are told again, in the same order. */
+  toldAgain: readonly number[];
 }
 
 /** A callback in flight. */
@@ -147,6 +149,7 @@ export class CallbackLedger {
       lastState: 0,
       largest: 0,
       mayBeToldAgain: false,
+      toldAgain: [],
     });
   }
 
@@ -253,7 +256,9 @@ export class CallbackLedger {
     if (backing === undefined) throw new Violation("announced", what);
     const registered = this.#registered.get(key);
     const before = registered?.passedOnAtLeast ?? 0;
-    const first = this.#announced.find((one) => one.ordinal > before && isBacking(one)) ?? backing;
+    const isAgain = registered?.toldAgain.includes(state) === true;
+    const first =
+      this.#announced.find((one) => (one.ordinal > before || isAgain) && isBacking(one)) ?? backing;
     if (registered !== undefined) {
       const isFromBefore = backing.ordinal < registered.madeAt && !registered.mayBeToldAgain;
       if (isFromBefore) throw new Violation("older", `${what}, which was registered behind it`);
@@ -358,14 +363,15 @@ export class CallbackLedger {
   }
 
   /**
-   * Notes the list of a new life: `keys` are registered, and registrations with an owed peer may be
-   * told again.
+   * Notes the list of a new life: `keys` are registered, and registrations may be told again what is
+   * owed to others of their peer.
    */
-  loaded(keys: ReadonlySet<string>, isOwed: (monName: string) => boolean): void {
+  loaded(keys: ReadonlySet<string>, owedOf: (monName: string) => readonly number[]): void {
     for (const key of keys) this.#removals.delete(key);
     for (const key of this.#registered.keys()) if (!keys.has(key)) this.#registered.delete(key);
     for (const known of this.#registered.values()) {
-      if (isOwed(known.monName)) known.mayBeToldAgain = true;
+      known.toldAgain = owedOf(known.monName);
+      if (known.toldAgain.length > 0) known.mayBeToldAgain = true;
     }
   }
 

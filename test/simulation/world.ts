@@ -415,7 +415,12 @@ export class World {
       const unread = this.agenda.now < this.#faultyUntil ? this.#keysOnDisk : [];
       this.#callbacks.loaded(
         new Set([...listed, ...unread]),
-        (name) => directory.remembered(name)?.isOwed === true,
+        (name) => {
+          const news = directory.remembered(name);
+          return news?.isOwed
+            ? [news.lastState, ...news.first === undefined ? [] : [news.first]]
+            : [];
+        },
       );
       if (this.agenda.now >= this.#faultyUntil) {
         this.#registrations.loaded(this.#registrations.read(this.#disk.texts()));
