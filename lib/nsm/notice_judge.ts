@@ -258,7 +258,8 @@ export class NoticeJudge {
     if (monitored.behind >= heard.ordinal) {
       // The peer has rebooted before it took these locks. All its registrations know one state.
       if (verdict.kind === "believed") {
-        Object.assign(monitored, { lastState: heard.state, lastNotice: heard.ordinal });
+        const { state: lastState, ordinal: lastNotice, at: heardAt } = heard;
+        Object.assign(monitored, { lastState, lastNotice, heardAt });
       }
       return;
     }

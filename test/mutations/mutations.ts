@@ -566,8 +566,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: JUDGE,
-    from: '      if (verdict.kind === "believed") {\n        Object',
-    to: "      if (false) {\n        Object",
+    from: '      if (verdict.kind === "believed") {\n        const',
+    to: "      if (false) {\n        const",
     reason: "registrations behind and before a notice know different states of their peer",
   },
   {
