@@ -12,6 +12,8 @@ import { systemTest } from "../../support/system_test.ts";
 
 const NEEDS = [`${MANAGERS}/usr/sbin/crm`, `${MANAGERS}/usr/sbin/pacemakerd`];
 const SUCCESS = /^SUCCESS 00000000/;
+/** Address on the cable that no node has. */
+const SILENT = "10.0.0.99";
 const FAILURE = /^SUCCESS 00000001/;
 
 /** Commands of the page, adapted to a host without a disk, systemd and the kernel's NFS server. */
@@ -19,6 +21,7 @@ function fitted(commands: string, storage: string): string {
   const replacements: readonly (readonly [string, string])[] = [
     ["# crm configure\n", ""],
     ["systemd:rpc-statd", "ocf:heartbeat:Dummy"],
+    ["systemd:nfs-server", "ocf:heartbeat:Dummy"],
     [
       "device=/dev/drbd0 directory=/srv/vip1 fstype=ext4",
       `device=${storage} directory=/srv/vip1 fstype=none options=bind`,
@@ -83,8 +86,9 @@ systemTest(
     await a.host.output("crm_resource", "--cleanup");
     await a.shows("vip1-notify.*Started b");
 
-    // The node ends abruptly.
+    // The node ends abruptly. A silent client does not fail the start of the service.
     assertMatch(await b.mon("127.1.1.3"), SUCCESS);
+    assertMatch(await b.mon(SILENT), SUCCESS);
     await onA.forget();
     await b.kill();
     await a.shows("vip1-notify.*Started a");
@@ -92,5 +96,7 @@ systemTest(
     for (const client of [...clients, "127.1.1.1", "127.1.1.3"]) {
       assertEquals(told.get(client)?.notices.length, 3, client);
     }
+    const failures = await a.host.output("crm_mon", "-1f");
+    assertEquals(/vip1-notify: .*/.exec(failures)?.[0], undefined);
   },
 );

@@ -150,6 +150,16 @@ systemTest(
     assertEquals(await status(a, "start", brief), OCF.success);
     assertMatch(await a.host.output("cat", "/run/agent.log"), /10\.200\.0\.1: not told/);
     assertEquals(await status(a, "stop", notify), OCF.success);
+
+    // A start ends before its timeout, in ms, would fail it.
+    const short = { ...notify, CRM_meta_timeout: "5000" };
+    assertEquals(await status(a, "start", short), OCF.success);
+    assertStringIncludes(
+      await a.host.output("cat", "/run/agent.log"),
+      "Clients were tried for 1 s, not for 25 s: the start has to end within 5 s. " +
+        "Set op start timeout=40s",
+    );
+    assertEquals(await status(a, "stop", notify), OCF.success);
     assertEquals(await status(a, "stop", acquire), OCF.success);
     assertEquals(await status(a, "stop", acquire), OCF.success);
   },
