@@ -29,7 +29,7 @@ END
 unset CDPATH # cd would go elsewhere, and print where
 here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
-embedded=(main.ts deno.json lib LICENSE conf/NOTICES)
+embedded=(main.ts deno.json lib LICENSE conf/NOTICES .ci/{as_scripts,load_scripts,make_code_caches}.mjs)
 peers=(rpcbind nfs-common tcpd iproute2 mandoc libfaketime zsh fish python3-prometheus-client
   netbase curl busybox psmisc procps nftables strace kmod
   e2fsprogs)
@@ -116,34 +116,60 @@ without_variables() { # DENORT
   LC_ALL=C sed 's/SSLKEYLOGFILE/\x00SLKEYLOGFILE/g; s/DENO_\(LOG\|TOKIO\)/\x00ENO_\1/g' "$1"
 }
 
-# Modules are bundled: a file for each command, and one for their common parts. 150 separate modules take
-# 20 ms and 2 MB more to load. For reproducible builds they are compiled in a temporary folder with fixed
-# times, since the program's file table holds times and relative paths. Not minified: the minifier drops
-# "using" of variables used once, and with it the disposal.
-compile() { # FOLDER ARCH
-  local stage=$tools/stage name
-  rm -rf "$stage"
-  mkdir -p "$stage" "$1"
-  touch "$tools/build-began"
-  "$DENO" bundle --quiet --code-splitting --outdir "$stage" main.ts
-  cp --parents LICENSE conf/NOTICES "$stage"
-  find "$stage" -exec touch -d "@${SOURCE_DATE_EPOCH:-0}" {} +
-  # no code cache: the program would execute bytecode from a file in $TMPDIR, whoever owns it
+# Compiles an entry below $tools/stage with the runtime and the flags of the product.
+compile_entry() { # ENTRY OUTPUT ARCH DENORT OPTION…
+  local entry=$1 output=$2 arch=$3 denort=$4
+  shift 4
+  # no code cache of Deno: the program would execute bytecode from a file in $TMPDIR, whoever owns it
   # no prompt: a missing permission must fail, not ask a terminal
-  local denort=
+  (cd "$tools/stage" && DENORT_BIN=$denort "$DENO" compile --quiet -A --unstable-net --no-config --no-prompt --no-code-cache \
+    --target "$arch-unknown-linux-gnu" --v8-flags="$(IFS=,; echo "${v8_flags[*]}")" "$@" --output "$output" "$entry")
+  [[ $(machine_of "$output") == "$arch" ]] || die "DENORT_BIN is not for $arch: correct or unset it"
+}
+
+# Code caches, made by the runtime itself, and so only for an architecture that runs here.
+make_code_caches() { # ARCH DENORT
+  local maker=$tools/make-code-caches scripts=$tools/stage/scripts
+  compile_entry make_code_caches.mjs "$maker" "$1" "$2"
+  if [[ $1 == "$machine" ]] || "$maker" "$scripts" none 2>/dev/null; then
+    "$maker" "$scripts" make
+    "$maker" "$scripts" check
+  else
+    say "Programs for $1 do not run here, so that this one starts without code caches: 20 ms later"
+    find "$scripts" -name '*.script' | while IFS= read -r script; do : >"${script%script}cache"; done
+  fi
+  rm "$maker"
+}
+
+# Modules are bundled: a file for each command, and one for their common parts. 150 separate modules take
+# 20 ms and 2 MB more to load. Each file becomes a script with a code cache, which saves another 8 to 15 ms;
+# without its blanks, since V8 keeps the text. More is not minified: that drops "using" of variables used
+# once, and with it the disposal. For reproducible builds all are compiled in a temporary folder with fixed
+# times, since the program's file table holds times and relative paths.
+compile() { # FOLDER ARCH
+  local stage=$tools/stage scripts=$tools/stage/scripts name denort= made=$tools/rpc.statd
+  rm -rf "$stage"
+  mkdir -p "$scripts" "$1"
+  touch "$tools/build-began"
+  "$DENO" bundle --quiet --code-splitting --outdir "$scripts" main.ts
+  "$DENO" run --quiet --no-config --allow-read="$scripts" --allow-write="$scripts" .ci/as_scripts.mjs "$scripts"
+  "$(bundler)" "$scripts"/*.js --minify-whitespace --line-limit=120 --outdir="$scripts" --allow-overwrite --log-level=warning
+  for name in "$scripts"/*.js; do mv "$name" "${name%js}script"; done
+  cp --parents LICENSE conf/NOTICES "$stage"
+  cp .ci/load_scripts.mjs "$stage/main.js"
+  cp .ci/make_code_caches.mjs "$stage"
   if [[ ${DENORT_BIN-} ]]; then
     denort=$tools/denort-in-use
     without_variables "$DENORT_BIN" >"$denort"
   else
     say "The runtime that is fetched now heeds SSLKEYLOGFILE and DENO_LOG as it starts"
   fi
-  (cd "$stage" && DENORT_BIN=$denort "$DENO" compile --quiet -A --unstable-net --no-config --no-prompt --no-code-cache \
-    --target "$2-unknown-linux-gnu" --v8-flags="$(IFS=,; echo "${v8_flags[*]}")" \
-    --include LICENSE --include conf/NOTICES --output "$tools/rpc.statd" main.js)
-  [[ $(machine_of "$tools/rpc.statd") == "$2" ]] || die "DENORT_BIN is not for $2: correct or unset it"
+  make_code_caches "$2" "$denort"
+  find "$stage" -exec touch -d "@${SOURCE_DATE_EPOCH:-0}" {} +
+  compile_entry main.js "$made" "$2" "$denort" --include LICENSE --include conf/NOTICES --include scripts
   rm -f "$tools/denort-in-use"
-  touch -r "$tools/build-began" "$tools/rpc.statd"
-  mv "$tools/rpc.statd" "$1/rpc.statd" # never strip it: the payload lies behind the last section
+  touch -r "$tools/build-began" "$made"
+  mv "$made" "$1/rpc.statd" # never strip it: the payload lies behind the last section
   for name in $links; do ln -sfn rpc.statd "$1/$name"; done
 }
 
