@@ -70,7 +70,9 @@ export class Identities {
         const ledger = parts.openLedger(definition);
         this.#held.set(id, new HeldIdentity(own, true, { ...parts, id, ledger, isLocalEnough }));
       } catch (error) {
-        parts.log.error(`${error instanceof Error ? error.message : error}; it is not held`);
+        parts.log.error(
+          `${error instanceof Error ? error.message : error}; the identity is not held`,
+        );
       }
     }
   }
@@ -92,7 +94,7 @@ export class Identities {
     });
   }
 
-  /** Why an identity refuses a peer at once; undefined if all are to record it. */
+  /** Reason why an identity refuses a peer at once; undefined if all ledgers may record the peer. */
   refusalOf({ monName }: Pick<MonitorRecord, "monName">): LedgerError | undefined {
     return this.#held.values().map((held) => held.refusalOf(monName)).find(Boolean);
   }
@@ -130,7 +132,7 @@ export class Identities {
       throw new RefusedError("held", `Identity ${id} is held: release it first`);
     }
     if (this.#known.get(id) === undefined && this.#known.size >= IDENTITIES_MAX) {
-      throw new RefusedError("invalid", `There are ${IDENTITIES_MAX} identities already`);
+      throw new RefusedError("invalid", `The limit of ${IDENTITIES_MAX} identities is reached`);
     }
     definitionOf(id, texts);
     this.#known.release(id, texts);

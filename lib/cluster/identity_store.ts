@@ -1,7 +1,7 @@
 /**
  * Wrapper around the monitor list on disk that includes the ledgers of held identities: a record is
- * durable when the disk and every ledger have it (rule R1). Without identities it is the disk
- * alone.
+ * durable when the disk and every ledger have it (rule R1). Without identities, the disk alone
+ * counts.
  */
 
 import type { MonitorRecord, MonitorStore } from "../nsm/ports.ts";

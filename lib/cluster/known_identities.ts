@@ -33,18 +33,23 @@ export class KnownIdentities {
     return this.#byId.entries();
   }
 
-  /** Adds or replaces one. @throws {Error} When it cannot be stored; then nothing is changed. */
+  /** Adds or replaces an identity. @throws {Error} When it cannot be stored; nothing is changed then. */
   keep(id: string, known: KnownIdentity): void {
     this.#replace(new Map(this.#byId).set(id, known));
   }
 
-  /** Adds or replaces one that is not held: its last epoch is remembered, as the ledger may name it. @throws {Error} */
+  /**
+   * Adds or replaces an identity that is not held. Its last epoch is kept, since the ledger may name
+   * it.
+   *
+   * @throws {Error} When it cannot be stored; nothing is changed then.
+   */
   release(id: string, texts: DefinitionTexts): void {
     const own = this.get(id)?.own;
     this.keep(id, { texts, ...(own === undefined ? {} : { own: { ...own, isReleased: true } }) });
   }
 
-  /** Removes one. @throws {Error} When that cannot be stored; then nothing is changed. */
+  /** Removes an identity. @throws {Error} When that cannot be stored; nothing is changed then. */
   forget(id: string): void {
     this.#replace(new Map([...this.#byId].filter(([other]) => other !== id)));
   }

@@ -60,7 +60,7 @@ export class LedgerError extends Error {
   override readonly name = "LedgerError";
 }
 
-/** Thrown when the ledger does not answer at the moment, as during an election. */
+/** Error: the ledger does not answer now, for example during an election. */
 export class SilentLedgerError extends LedgerError {}
 
 /** Keys of the peers to be told because of older epochs, by {@link nameKey}; {@link Ledger.settle} removes some. */

@@ -37,9 +37,13 @@ export function hiddenDirectoryFault(stateDirectoryPath: string): string | undef
   const hidden = hiddenDirectory(stateDirectoryPath);
   if (hidden === undefined) return undefined;
   const { pid, point } = hidden;
-  return `Process ${pid} serves what was at ${quote(stateDirectoryPath)} before something was ` +
-    `mounted over it: umount ${quote(point)} brings it back into sight. A restart of rpc.statd ` +
-    "would use what is there now, and forget whom it monitors";
+  return `Process ${pid} serves the folder that ${
+    quote(stateDirectoryPath)
+  } was before something ` +
+    `was mounted over it: umount ${
+      quote(point)
+    } uncovers the folder. A restarted rpc.statd would ` +
+    "use the new folder, and lose its monitor list";
 }
 
 function isSame(a: string, b: string): boolean {

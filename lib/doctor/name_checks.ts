@@ -15,7 +15,7 @@ const HOSTS = "/etc/hosts";
 const ROUTES = "/proc/net/route";
 const NSSWITCH = "/etc/nsswitch.conf";
 const NAMES_MAX = 16;
-/** Host name, or numeric address, that /etc/hosts can hold; `(none)` is the kernel's where none was set. */
+/** Host name or numeric address that /etc/hosts can hold; `(none)` is the kernel's unset host name. */
 const USABLE_NAME = /^[\w:.-]+$/;
 
 export const NAME_CHECKS: readonly Check[] = [

@@ -184,7 +184,7 @@ export class ArrivalSocket implements DatagramSocket {
   }
 }
 
-/** Whether a struct sockaddr can be the source of one host, see the table above. */
+/** Whether a struct sockaddr can be the address of one host; see the table above. */
 function isOfOneHost(source: Uint8Array, isOverLoopback: boolean): boolean {
   if (source[2] === 0 && source[3] === 0) return false; // port 0
   if (source[0] === AF_INET) {

@@ -67,7 +67,7 @@ export function resolverRules(files: ResolverFiles): ResolverRules | undefined {
   return { server, dots, isLocalElsewhere: match[1] !== undefined };
 }
 
-/** Whether a server may be asked about a name as it stands. */
+/** Whether a server may be asked for a name without trying a search domain first. */
 export function mayAsk(name: string, { dots, isLocalElsewhere }: ResolverRules): boolean {
   if (!NAME.test(name) || NUMERIC_END.test(name)) return false;
   if (isLocalElsewhere && /\.local\.?$/i.test(name)) return false;

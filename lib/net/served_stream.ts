@@ -28,7 +28,7 @@ export class ServedStream {
   readonly #connection: StreamConnection;
   readonly #parts: ServedStreamParts;
   readonly #parser: RecordParser;
-  /** Calls read and not started, because too many are in flight. */
+  /** Calls read but not started, since too many are in flight. */
   readonly #waiting: Uint8Array[] = [];
   #inFlight = 0;
   /** Replies queued as records, while a second buffer is being written. */

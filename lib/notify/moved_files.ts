@@ -44,8 +44,8 @@ export function tellOfMove(
     );
   } else {
     log.warning(
-      `${what}; rpc.statd (pid ${serving.pid}) is of another make and does not write them again: ` +
-        "after its next restart these peers are told of no reboot until they lock again",
+      `${what}; rpc.statd (pid ${serving.pid}) is another program and does not restore the records: ` +
+        "after its next restart, it tells these peers of no reboot until they lock again",
     );
   }
 }

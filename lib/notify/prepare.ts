@@ -139,7 +139,7 @@ export async function prepareToNotify(
   const { stateNumber, isKept } = isNew
     ? newNumber(run, () => parts.asOwner(layout.directory, () => store.advanceStateNumber()), log)
     : { stateNumber: now(), isKept: true };
-  if (stateNumber === 0) throw new Error("The state number is 0, which peers take for none");
+  if (stateNumber === 0) throw new Error("The state number is 0, which peers treat as unknown");
   report(kernel.setLocalState(stateNumber), log);
   takeLock(lock, run, life, log);
   const unmovedSince = isMoved && isKept ? undefined : latest(preparedAt, records);
@@ -220,7 +220,7 @@ function takeLock(lock: LockOfLife | undefined, run: NotifyRun, life: string, lo
     );
   } catch (error) {
     log.warning(
-      `Cannot note that peers are told, so that another start tells them again: ${fault}; ` +
+      `Cannot note that peers are told; another start would tell them again: ${fault}; ` +
         reasonOf(error),
     );
   }

@@ -40,7 +40,7 @@ export class Administration {
     if (count === 0) return 0;
     await Promise.all([removeRegistrations(this.parts, removed), ...leaving]);
     const names = monNames.map(quote).join(" ");
-    log.notice(`Forgot ${count} registrations, as ${quote(by)} wanted: ${names}`);
+    log.notice(`Forgot ${count} registrations, as ${quote(by)} asked: ${names}`);
     return count;
   }
 
@@ -55,7 +55,7 @@ export class Administration {
       monitored.lastNotice = ordinal;
       announce(monitored, state);
       const what = `peer ${quote(monitored.record.monName)} is declared rebooted`;
-      log.notice(`${what}, state ${monitored.lastState}, as ${quote(by)} wanted`);
+      log.notice(`${what}, state ${monitored.lastState}, as ${quote(by)} asked`);
     }
     return concerned;
   }

@@ -36,7 +36,7 @@ const HARMLESS: Readonly<Record<string, RegExp | undefined>> = {
   spawn: /./,
   umask: /^[\t-\r ]*\+?0*[0-7]{1,3}$/,
 };
-/** Options that decide, or change our identity, by means that we lack. */
+/** Options that run a program, or change user or group, to decide; they are not supported. */
 const UNSUPPORTED = new Set(["aclexec", "group", "twist", "user"]);
 
 /**

@@ -245,7 +245,7 @@ export class Notices {
     });
   }
 
-  /** Whether a name or address is that of a monitored peer, and so all its addresses are known. */
+  /** Whether a name or address belongs to a monitored peer, whose addresses are all known then. */
   #isKnown(name: string): boolean {
     const { directory, list } = this.parts;
     for (const peer of directory.known(name)) if (list.has(peer)) return true;

@@ -90,7 +90,7 @@ export interface MonitorStore {
    * Calls of put() and remove() in one turn of the event loop share one group commit; they take
    * effect in order.
    *
-   * @throws {StoreError} (as a rejection) When the record may not be on disk; the old or the new
+   * @throws {StoreError} (as a rejection) When the new record may not be on disk; then the old or the new
    * one is.
    */
   put(record: MonitorRecord, replaced?: MonitorRecord): Promise<void>;

@@ -58,7 +58,10 @@ export const declareRebooted: Command = {
     if (unknown.length > 0) return complain(unknown[0]!.complaint, Status.PROBLEM);
     if (peers.length > 1) {
       const names = peers.map(({ monName }) => shown(monName)).join(", ");
-      return complain(`${shown(given.operands[0]!)} is several hosts: ${names}`, Status.PROBLEM);
+      return complain(
+        `${shown(given.operands[0]!)} matches several hosts; name one: ${names}`,
+        Status.PROBLEM,
+      );
     }
     const chosen = peers[0]!;
     const peer = chosen.monName;
@@ -79,7 +82,7 @@ export const declareRebooted: Command = {
     });
     if (count === 0) return complain(`${shown(peer)} is not monitored`, Status.PROBLEM);
     for (const reason of failed) {
-      complain(`the lock manager was not told yet, it is tried again: ${reason}`, Status.PROBLEM);
+      complain(`the lock manager was not told yet, and is tried again: ${reason}`, Status.PROBLEM);
     }
     terminal.print(`Told the lock manager for ${told} of ${plural(count, "request")}.\n`);
     terminal.print(`It is monitored still; nsmctl forget ${shown(peer)} ends that.\n`);

@@ -108,9 +108,7 @@ async function choose(
     if (since === undefined || isPlausible(since, now())) return (since ?? Infinity) <= latest;
     const time = new Date(since).toISOString();
     terminal.complain(
-      `${programName}: skipping ${
-        shown(monName)
-      }: the time of its record, ${time}, cannot be right`,
+      `${programName}: skipping ${shown(monName)}: its record has an implausible time, ${time}`,
     );
     return false;
   });

@@ -26,7 +26,7 @@ export async function prepareLedger(
     if (await hasOtherRecords(directory)) {
       terminal.complain(
         `${programName}: ${directory} has records of nfs-utils, which are not in the ledger: ` +
-          "no node tells these clients",
+          "no node will tell these clients",
       );
     }
     const owner = ownerOf(layoutOf(stateDirectoryPath).monitorList);

@@ -36,10 +36,10 @@ export function recoveryLine(
   const { startedAt, endedAt, isGoingOn, total, told, left, stateNumber } = recovery;
   const state = stateNumber === undefined ? "" : ` of state ${stateNumber}`;
   const end = endedAt !== undefined
-    ? `, over after ${spanText(endedAt - startedAt)}`
+    ? `, ended after ${spanText(endedAt - startedAt)}`
     : isGoingOn
-    ? ", going on"
+    ? ", in progress"
     : ", cut short";
-  return `Last recovery: begun ${localText(startedAt)}${end}; ` +
-    `${told.length} of ${total} peers told${state}, ${left.length} left.`;
+  return `Last recovery: started ${localText(startedAt)}${end}; ` +
+    `${told.length} of ${total} peers told${state}, ${left.length} not told.`;
 }

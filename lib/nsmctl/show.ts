@@ -72,7 +72,9 @@ export const show: Command = {
       if (roster.note !== undefined) terminal.complain(`${programName}: ${roster.note}`);
       terminal.print(hosts.map((host) => hostText(host, session)).join("\n"));
       if (roster.peers.length > SHOWN_MAX) {
-        terminal.complain(`${programName}: ${roster.peers.length} match; these are ${SHOWN_MAX}`);
+        terminal.complain(
+          `${programName}: ${roster.peers.length} hosts match; the first ${SHOWN_MAX} are shown`,
+        );
       }
       if (hosts.length === 0 && roster.unread.length === 0) {
         terminal.print(unknownText(pattern, history, session));

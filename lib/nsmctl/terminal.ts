@@ -14,7 +14,7 @@ export interface Terminal {
   readonly colours: Colours;
   /**
    * Prints text on standard output; false when the reader has closed it. Control characters are escaped,
-   * whoever wrote them, except line feeds and {@link colours}.
+   * whatever their origin, except line feeds and {@link colours}.
    *
    * @throws {Error} When it cannot be written, as on a full disk.
    */

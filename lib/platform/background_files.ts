@@ -191,7 +191,7 @@ async function withFile(
     if ((flags & O_CREAT_TRUNC) === 0) await Deno.lstat(path);
     const who = `uid ${Deno.uid()}`; // errno stays on the thread
     throw new Error(
-      `${path} cannot be opened: it is on a read-only disk, or ${who} has no right to`,
+      `${path} cannot be opened: it is on a read-only disk, or ${who} has no permission`,
     );
   }
   try {

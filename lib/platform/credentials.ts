@@ -38,7 +38,7 @@ function permitted(call: string, capability: keyof typeof CAPABILITIES, result: 
   }
   if (error.code !== "EPERM" || has) throw error;
   throw new Error(
-    `${call}: EPERM (it takes ${capability}, which this process does not have: --cap-add, ` +
+    `${call}: EPERM (it needs ${capability}, which this process does not have: --cap-add, ` +
       "CapabilityBoundingSet=; or start it as the user that it becomes)",
   );
 }

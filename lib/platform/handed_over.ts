@@ -75,7 +75,7 @@ function describe(fd: number): HandedOver {
   libc().fcntl(fd, F_SETFD, FD_CLOEXEC);
   const kind = KINDS[getSocketOption(fd, "SO_TYPE")];
   if (kind === undefined) {
-    throw new Error(`Cannot serve descriptor ${fd}: ListenStream= and ListenDatagram= are served`);
+    throw new Error(`Cannot serve descriptor ${fd}: only ListenStream= and ListenDatagram= are`);
   }
   if (name[0] === AF_INET6 && getSocketOption(fd, "IPV6_V6ONLY") === 0) {
     throw new Error(

@@ -89,7 +89,7 @@ const procedures = {
   /** Returns a universal address; empty for an unregistered program. */
   RPCBPROC_GETADDR: { number: 3, args: rpcb, result: text, from: "any" },
   RPCBPROC_DUMP: { number: 4, args: nothing, result: rpcblist, from: "dump" },
-  /** Forwards a call. Arguments and results are not declared, since we neither send nor answer it. */
+  /** Forwards a call. Arguments and results are not declared, since this call is neither sent nor answered. */
   RPCBPROC_CALLIT: { number: 5, args: nothing, result: nothing, from: "any" },
   RPCBPROC_GETTIME: { number: 6, args: nothing, result: uint, from: "any" },
   RPCBPROC_UADDR2TADDR: { number: 7, args: text, result: netbuf, from: "any" },

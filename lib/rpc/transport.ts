@@ -60,7 +60,7 @@ export interface DatagramSocket {
   /** Address and port that the socket is bound to. */
   readonly local: Endpoint;
   /**
-   * Sends one datagram, whose bytes are valid only during the call. Undefined if the kernel has
+   * Sends one datagram, whose bytes are valid only during the call. Returns undefined if the kernel has
    * accepted it already.
    *
    * @throws {TransportError} (as a rejection) When the kernel refuses it.

@@ -6,8 +6,7 @@
  * - `rpcbind.xdr`: all entries, as an XDR `rpcblist`.
  * - `portmap.xdr`: entries visible to version 2, as an XDR `pmaplist`.
  * - `boot_id`: the kernel's boot id. If missing, the files count as written in this boot, since
- *   /run is empty after
- *   a reboot nearly everywhere.
+ *   /run is empty after a reboot nearly everywhere.
  *
  * Source: RFC 1833 sections 2.1 and 3.1; rpcbind 1.2.6 for the names.
  */
@@ -82,7 +81,7 @@ export class WarmStart {
       this.#fault = undefined;
     } catch (error) {
       const fault = `Cannot keep registrations in ${quote(this.#directory)}: ${reasonOf(error)}; ` +
-        "an rpcbind that is started again will not know it";
+        "a restarted rpcbind will not have them";
       this.#isBootWritten = false; // the directory may be another one by now
       if (fault !== this.#fault) this.#log.warning(fault);
       this.#fault = fault;

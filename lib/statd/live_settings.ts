@@ -50,7 +50,7 @@ export class LiveSettings {
     for (const warning of loaded.warnings) log.warning(warning.message);
     if (!loaded.isWhole) {
       // The defaults are no substitute: they could believe forged notices.
-      log.error("Settings stay as they were: one of their files cannot be read");
+      log.error("Settings are unchanged: a file of settings cannot be read");
       return;
     }
     const isLive = (name: Name) =>

@@ -147,7 +147,7 @@ async function keepMovedRecords(parts: MovedRecordsParts): Promise<void> {
       });
     }
   } catch (error) {
-    log.warning(`Moved records are not written again: ${reasonOf(error)}`);
+    log.warning(`Removed records are not restored from now on: ${reasonOf(error)}`);
   }
   await writing;
 }
@@ -186,7 +186,7 @@ async function writeAgain(
     }
   }
   if (count > 0) {
-    log.notice(`Wrote ${count} records again that were removed from ${quote(monitorList)}`);
+    log.notice(`Restored ${count} records that were removed from ${quote(monitorList)}`);
   }
 }
 

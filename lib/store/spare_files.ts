@@ -6,12 +6,10 @@
  *
  * 1. held: renamed away, and a power cut may bring its old name back. It must not be written.
  * 2. settled: its directory was synced since. It may be rewritten if the new contents are synced
- *    before they
- *    get a name.
+ *    before they get a name.
  * 3. blank: filled with NUL bytes, durably. Only a blank file may get a name before its new
- *    contents are
- *    synced: a power cut in between leaves a file without a record, instead of an old record under a new
- *    name, or a new one cut to the length of the old one.
+ *    contents are synced. A power cut in between leaves a file without a record, instead of an old
+ *    record under a new name, or a new record cut to the length of the old one.
  */
 
 import type { FileSystem } from "./file_system.ts";

@@ -187,7 +187,7 @@ Deno.test("operator D1: a run reports the files that it moved, and whether they 
     `notice: ${what}; rpc.statd (pid 7) keeps monitoring them, and writes their files again`,
   ]);
   const [other = ""] = await said([], { pid: 7, isOurs: false });
-  assertMatch(other, /^warning: Moved .* of another make and does not write them again: /);
+  assertMatch(other, /^warning: Moved .* another program and does not restore the records: /);
 });
 
 Deno.test("a run of this life is refused if its lock exists, and no run was cut short", async () => {
@@ -244,7 +244,7 @@ Deno.test("portability 1: without a boot id and a lock, each start notifies", as
   await world.number();
   new NotifyRun("/nsm", "", world.log, world.parts).finish();
   assert(typeof await world.prepare() !== "number");
-  assertMatch(world.log.of("warning").at(-1)!, /another start tells them again/);
+  assertMatch(world.log.of("warning").at(-1)!, /another start would tell them again/);
 });
 
 Deno.test("the grace period ends if both lists were read and are empty", async () => {

@@ -21,7 +21,7 @@ Deno.test("a recovery lists notified peers with their transport, and remaining p
   assertEquals(recovery!.left.map(({ why }) => why), [`no such host ${EVIL}`, "silent"]);
   assertMatch(
     recoveryLine({ recovery }),
-    /over after 15 min 1 s; 40 of 42 peers told of state 7, 2 left/,
+    /ended after 15 min 1 s; 40 of 42 peers told of state 7, 2 not told/,
   );
 });
 

@@ -150,7 +150,7 @@ systemTest(
       await spoil();
       await world.statd.kill("HUP");
       await world.statd.line(fault);
-      await world.statd.line(/Settings stay as they were: one of their files cannot be read/);
+      await world.statd.line(/Settings are unchanged: a file of settings cannot be read/);
       await world.host.output("chmod", "644", "/etc/nfs.conf");
       await world.notice(PEER, 5, FORGER);
       await world.statd.line(/from 10\.98\.0\.66 is refused for peer/);

@@ -364,7 +364,7 @@ nsmctlTest("forget changes memory and disk, or the disk alone", async (host) => 
     assertEquals((await host.run("forget", "--yes")).code, 2);
     assertEquals((await host.run("forget", "--yes", "--older-than", "soon")).code, 2);
   }
-  await host.statd!.line(/Forgot 1 registrations, as "uid 0" wanted: "peer"/);
+  await host.statd!.line(/Forgot 1 registrations, as "uid 0" asked: "peer"/);
   const owners = await host.host.output("stat", "-c", "%U", `${STATE}/sm/${PEER}`);
   assertEquals(owners, await host.host.output("stat", "-c", "%U", `${STATE}/sm`));
 });
@@ -385,7 +385,7 @@ nsmctlTest(
     ]);
     const [call] = await host.agent.called(1);
     assertStringIncludes(call!.message, "0000000931302e39392e302e39000000" + "00000002");
-    await host.statd!.line(/peer "10\.99\.0\.9" is declared rebooted, state 2, as "uid 0" wanted/);
+    await host.statd!.line(/peer "10\.99\.0\.9" is declared rebooted, state 2, as "uid 0" asked/);
     await host.run("declare-rebooted", "--yes", PEER);
     assertStringIncludes((await host.agent.called(2))[1]!.message, "00000004");
   },

@@ -232,7 +232,7 @@ Deno.test("dropPrivileges() and revokePermissions() compiled", { ignore: !isRoot
         const child = setpriv(["--bounding-set", without, program.path, "drop", sm]);
         const { code, stdout, stderr } = await outcomeOf(child);
         assertEquals([code, stdout], [1, ""]);
-        assertStringIncludes(stderr, `EPERM (it takes ${name}, which this process does not have`);
+        assertStringIncludes(stderr, `EPERM (it needs ${name}, which this process does not have`);
       }
     });
   });
