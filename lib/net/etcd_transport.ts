@@ -6,13 +6,7 @@
 import { quote } from "../quote.ts";
 import { canStartThread, NO_THREAD_ADVICE } from "../platform/threads.ts";
 import { messageOf } from "../reason.ts";
-
-/** TLS credentials, in PEM. */
-export interface TlsTexts {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-}
+import { requireUsable, type TlsTexts } from "./tls_texts.ts";
 
 /** One call; lib/cluster/etcd_client.ts defines its meaning. */
 interface Request {
@@ -37,8 +31,11 @@ const PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 /**
  * Makes the function that calls etcd; its first call opens the connections. The environment has to be
  * permitted here, and not any more when it is called.
+ *
+ * @throws {Error} When a certificate or key cannot be used.
  */
 export function etcdTransport(tls: TlsTexts) {
+  requireUsable(tls);
   for (const name of PROXY_VARIABLES) {
     Deno.env.delete(name);
     Deno.env.delete(name.toLowerCase());
@@ -60,7 +57,6 @@ export function etcdTransport(tls: TlsTexts) {
   };
 }
 
-/** @throws {Error} When a certificate or key cannot be used. */
 function httpClient({ ca, cert, key }: TlsTexts): Deno.HttpClient {
   return Deno.createHttpClient({
     http1: true,

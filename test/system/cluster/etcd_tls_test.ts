@@ -51,6 +51,7 @@ systemTest(
     const wrong: readonly (readonly [string, string, RegExp])[] = [
       ["other", own, /certificate/i],
       ["ca", "", /certificate|alert/i],
+      ["ca", own.replace("client.key", "server.key"), /is not the key of the first certificate/],
       ["missing", own, /"\/run\/tls\/missing.pem" of \[etcd\] cannot be read: No such file/],
     ];
     for (const [ca, more, reason] of wrong) {
