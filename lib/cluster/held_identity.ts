@@ -173,16 +173,15 @@ export class HeldIdentity {
     this.#settlements.add(owed, (key) => this.#recorded.has(key));
   }
 
-  /** Releases the identity, after pending writes. @throws {LedgerError} */
+  /** Releases the identity, after pending writes; its ledger was read before. @throws {LedgerError} */
   async release(): Promise<void> {
     if (this.#supersededBy === undefined) {
       this.#removals.hasten();
       await this.#working;
-      try {
-        await this.#parts.ledger.release();
-      } catch (error) {
+      if (this.#start !== undefined && this.fault !== undefined) throw new LedgerError(this.fault);
+      await this.#parts.ledger.release().catch((error) => {
         if (!(error instanceof SupersededError)) throw error;
-      }
+      });
     }
     this.stop();
   }
@@ -256,6 +255,7 @@ export class HeldIdentity {
     }
     this.#recordings.finish(some);
     for (const { key } of some) this.#recorded.add(key);
+    this.#settlements.returned(some.map(({ key }) => key));
   }
 
   async #removeSome(): Promise<void> {

@@ -221,7 +221,7 @@ export class Identities {
     } catch (error) {
       if (!isForced) throw error;
       this.#letGo(id, held, known);
-      const stuck = leftBehind(id, unreplicated, error);
+      const stuck = leftBehind(definitionOf(id, known.texts), unreplicated, error);
       this.#parts.log.warning(stuck);
       return stuck;
     }

@@ -30,14 +30,21 @@ export function definitionOf(id: string, texts: DefinitionTexts): Definition {
   }
 }
 
-/** Warning about a forced release. */
-export function leftBehind(id: string, unreplicated: number, error: unknown): string {
+/** Warning about a forced release; `error`: why the ledger could not be written. */
+export function leftBehind(
+  { id, ledger }: Pick<Definition, "id" | "ledger">,
+  unreplicated: number,
+  error: unknown,
+): string {
   const owed = unreplicated === 0
     ? ""
     : `; ${unreplicated} hosts are not on record and will not be notified`;
-  return `Identity ${id} was released by force, but its ledger still says that this node holds it: ` +
-    `${messageOf(error)}${owed}. A call that hangs keeps its file ` +
-    "system busy until it returns, or until rpc.statd is restarted";
+  const reason = messageOf(error).replace(`Identity ${id}: `, "");
+  const hanging = ledger.kind === "directory"
+    ? ". A call that hangs keeps its file system busy until it returns, or until rpc.statd is restarted"
+    : "";
+  return `Identity ${id} was released by force, but its ledger still says that this node ` +
+    `holds it: ${reason}${owed}${hanging}`;
 }
 
 export function unknown(id: string): RefusedError {

@@ -12,6 +12,8 @@ const SETTLE_AFTER_MS = 120_000;
 export class Settlements {
   /** Names to be settled now, by {@link nameKey}. */
   readonly #due = new Map<string, string>();
+  /** Names of told peers that are not on record again yet, by {@link nameKey}. */
+  readonly #awaited = new Map<string, string>();
 
   /** `wake` is called when names are due. */
   constructor(readonly timers: Timers, readonly wake: () => void) {}
@@ -24,15 +26,28 @@ export class Settlements {
   add(monNames: readonly string[], isRecorded: (key: string) => boolean): void {
     const later: string[] = [];
     for (const monName of monNames) {
-      if (isRecorded(nameKey(monName))) this.#due.set(nameKey(monName), monName);
-      else later.push(monName);
+      const key = nameKey(monName);
+      if (isRecorded(key)) this.#due.set(key, monName);
+      else {
+        later.push(key);
+        this.#awaited.set(key, monName);
+      }
     }
     this.wake();
     if (later.length === 0) return;
-    this.timers.after(SETTLE_AFTER_MS, () => {
-      for (const monName of later) this.#due.set(nameKey(monName), monName);
-      this.wake();
-    });
+    this.timers.after(SETTLE_AFTER_MS, () => this.returned(later));
+  }
+
+  /** Notes peers, by key, that need not be awaited any more; other ones are ignored. */
+  returned(keys: readonly string[]): void {
+    if (this.#awaited.size === 0) return;
+    for (const key of keys) {
+      const monName = this.#awaited.get(key);
+      if (monName === undefined) continue;
+      this.#awaited.delete(key);
+      this.#due.set(key, monName);
+    }
+    this.wake();
   }
 
   /** First names that are due. */

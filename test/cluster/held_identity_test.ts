@@ -263,6 +263,24 @@ Deno.test(
 );
 
 Deno.test(
+  "R7: a notified client that registers again is settled at once",
+  pure,
+  async () => {
+    const world = new World();
+    const a = await world.acquire("a");
+    await Promise.all(["c1", "c2"].map((name) => a.record(peer(name))));
+    const b = await world.acquire("b");
+    b.told(["c1", "c2"]);
+    await b.record(peer("c1"));
+    await world.clock.run(1_000);
+    assertEquals(b.counts, { recorded: 1, pending: 1, unread: 0, unreplicated: 0 });
+    await world.clock.run(120_000);
+    assertEquals(b.counts.pending, 0);
+    assertEquals(await world.owed(), ["c1"]);
+  },
+);
+
+Deno.test(
   "R4: a host no longer monitored is removed later; the last intent wins",
   pure,
   async () => {
