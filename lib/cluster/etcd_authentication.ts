@@ -6,7 +6,7 @@
 
 import { quote } from "../quote.ts";
 import type { EtcdParts, HttpAnswer } from "./etcd_client.ts";
-import { parseError, parseReply } from "./etcd_messages.ts";
+import { otherError, parseError, parseReply } from "./etcd_messages.ts";
 import { LedgerError } from "./ledger.ts";
 
 const PATH = "/v3/auth/authenticate";
@@ -78,7 +78,7 @@ export class EtcdAuthentication {
       this.#noneUntil = clock.now() + NO_USERS_MS;
       return undefined;
     }
-    const reason = said === undefined ? `its answer is none, status ${status}` : quote(said);
+    const reason = said === undefined ? otherError(status, text) : quote(said);
     const fault = `user ${quote(user)} was given no token: ${reason}`;
     if (said?.includes("authentication failed")) {
       this.#refusal = { password: secret, at: clock.now(), reason: fault };
@@ -95,6 +95,9 @@ export class EtcdAuthentication {
       const body = JSON.stringify({ name, password });
       const { signal } = controller;
       return await transport({ url: `${endpoint}${PATH}`, body, token: undefined, signal });
+    } catch (error) {
+      if (!controller.signal.aborted) throw error;
+      throw new LedgerError(`no answer for ${timeoutMs} ms`, { cause: error });
     } finally {
       cancel();
     }

@@ -13,7 +13,7 @@ import { quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
 import type { Clock } from "../time/clock.ts";
 import { EtcdAuthentication } from "./etcd_authentication.ts";
-import { parseError, parseReply, type Reply } from "./etcd_messages.ts";
+import { otherError, parseError, parseReply, type Reply } from "./etcd_messages.ts";
 import { LedgerError, SilentLedgerError } from "./ledger.ts";
 
 /** HTTP request. */
@@ -244,7 +244,7 @@ export function judged(status: number, text: string): Reply {
   const error = parseError(text);
   if (error === undefined) {
     throw new EndpointError(
-      status === 404 ? GATEWAY_OFF : `it answered with status ${status}`,
+      status === 404 ? GATEWAY_OFF : otherError(status, text),
       false,
     );
   }

@@ -6,6 +6,7 @@
  */
 
 import { jsonObject } from "../json_object.ts";
+import { quote } from "../quote.ts";
 
 /** Key and value. */
 export interface KeyValue {
@@ -108,6 +109,19 @@ export function parseError(text: string): EtcdError | undefined {
   const said = typeof message === "string" ? message : error;
   if (typeof code !== "number" || typeof said !== "string") return undefined;
   return { code, message: said };
+}
+
+/** Longest part shown of an answer that is not etcd's, in characters. */
+const SHOWN_MAX = 60;
+
+/** Description of an error reply that {@link parseError} cannot read. */
+export function otherError(status: number, text: string): string {
+  if (text.startsWith("CommonName of client")) {
+    return "the client certificate has a common name, which the JSON gateway of etcd refuses: make " +
+      "one without";
+  }
+  const shown = text.trim().slice(0, SHOWN_MAX);
+  return `it answered with status ${status}${shown === "" ? "" : `: ${quote(shown)}`}`;
 }
 
 function keyValuesOf(value: unknown): KeyValue[] | undefined {

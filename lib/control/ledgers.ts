@@ -21,6 +21,9 @@ export type Etcd =
   | { readonly kind: "client"; readonly client: EtcdClient; readonly prefix: string }
   | { readonly kind: "fault"; readonly reason: string };
 
+/** Advice for a fault that an administrator has mended meanwhile. */
+const READ_AT_START = "rpc.statd reads the section when it starts: restart it after a change";
+
 /** Makes the client configured in nfs.conf. Never throws, since a daemon starts without etcd too. */
 export function openEtcd(readConfig: () => EtcdConfig | undefined): Etcd {
   try {
@@ -71,7 +74,7 @@ export function openLedger({ id, ledger }: Definition, etcd: () => Etcd): Ledger
     return new DirectoryLedger(ledger.path, { files: ledgerFiles, randomName, clock });
   }
   const opened = etcd();
-  if (opened.kind === "fault") throw new LedgerError(opened.reason);
+  if (opened.kind === "fault") throw new LedgerError(`${opened.reason}; ${READ_AT_START}`);
   const { client, prefix } = opened;
   return new EtcdLedger(id, { client, prefix, randomName, clock });
 }
