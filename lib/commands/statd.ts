@@ -17,6 +17,8 @@ import { notifyArguments } from "../statd/run_sm_notify.ts";
 import { listingArguments } from "../nsmctl/macos_arguments.ts";
 import { findRunningStatd } from "../control/running_statd.ts";
 import { calloutAdvice } from "../statd/ha_callout.ts";
+import { systemFiles } from "../config/ini_file.ts";
+import { identityFaults, identityReport } from "../nsmctl/identity_settings.ts";
 import { serveNsm } from "../statd/serve.ts";
 import { complain, print } from "../platform/standard_streams.ts";
 import { reasonOf } from "../reason.ts";
@@ -32,7 +34,8 @@ export async function statd(invocation: Invocation): Promise<number> {
     return await nsmctl({ ...invocation, args: listing });
   }
   const folder = workingDirectory();
-  const loaded = loadStatdSettings(loaderInputs(invocation));
+  const more = () => identityReport(Deno.env, systemFiles);
+  const loaded = loadStatdSettings({ ...loaderInputs(invocation), more });
   if (loaded.kind === "exit") return print(loaded);
   closeInheritedDescriptors();
   const { settings, warnings } = loaded;
@@ -63,6 +66,7 @@ export async function statd(invocation: Invocation): Promise<number> {
   const log = openLog(programName, { ...settings, isToStderr });
   log.notice(`Version ${project.version} starting`);
   for (const warning of warnings) log.warning(warning.message);
+  for (const { message } of identityFaults(Deno.env, systemFiles)) log.warning(message);
   try {
     const logVariables = log.forChildren;
     await serveNsm({ invocation, settings, folder, isBackground, log, logVariables });

@@ -74,7 +74,7 @@ export function unknownKeys(conf: NfsConf): readonly UnknownKey[] {
 }
 
 /** Our sections. */
-const OURS = ["statd", "sm-notify", "rpcbind", "lockd", "identity"];
+const OURS = ["statd", "sm-notify", "rpcbind", "lockd", "identity", "etcd"];
 /** Sections of nfs-utils that resemble ours. Source: nfs.conf(5). */
 const OTHERS = ["mountd", "nfsd", "gssd", "svcgssd", "exportd", "nfsdcld"];
 

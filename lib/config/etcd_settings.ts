@@ -14,6 +14,8 @@
 
 import { quote } from "../quote.ts";
 import { type Environment, lookUp, readNfsConf } from "./ini_file.ts";
+import type { WrittenSetting } from "./identity_sections.ts";
+import { didYouMean } from "./nearest.ts";
 import type { ReadFiles } from "./read_files.ts";
 
 /** Parsed section. */
@@ -51,24 +53,36 @@ const TIMEOUT_MIN_MS = 100;
 const TIMEOUT_MAX_MS = 10_000;
 const ENDPOINTS_MAX = 16;
 
+/** Settings of the section as written, by key. */
+export function etcdSection(env: Environment, files: ReadFiles): Map<string, WrittenSetting> {
+  const conf = readNfsConf(files);
+  const found = new Map<string, WrittenSetting>();
+  for (const { section, arg, key } of conf.assignments) {
+    if (section !== SECTION || arg !== undefined) continue;
+    const last = lookUp(
+      conf,
+      env,
+      (at) => at.section === SECTION && at.arg === undefined && at.key === key,
+    );
+    if (last !== undefined) found.set(key, last);
+  }
+  return found;
+}
+
 /**
  * Parses the section; undefined if there is none.
  *
  * @throws {Error} When a value is invalid: one line with the place.
  */
 export function etcdConfig(env: Environment, files: ReadFiles): EtcdConfig | undefined {
-  const conf = readNfsConf(files);
   const texts: Texts = {};
-  for (const { section, arg, key, source } of conf.assignments) {
-    if (section !== SECTION || arg !== undefined) continue;
+  for (const [key, { value, source }] of etcdSection(env, files)) {
     const known = ETCD_KEYS.find((name) => name === key);
-    if (known === undefined) throw new Error(`${source}: ${quote(key)} is not an etcd setting`);
-    const value = lookUp(
-      conf,
-      env,
-      (at) => at.section === SECTION && at.arg === undefined && at.key === key,
-    )?.value;
-    if (value !== undefined) texts[known] = value;
+    if (known === undefined) {
+      const advice = didYouMean(key, ETCD_KEYS);
+      throw new Error(`${source}: ${quote(key)} is not an etcd setting${advice}`);
+    }
+    texts[known] = value;
   }
   return Object.keys(texts).length === 0 ? undefined : configOf(texts);
 }

@@ -35,6 +35,8 @@ export interface LoaderInputs {
   readonly files: ReadFiles;
   /** Width of the terminal; absent: that of a help text. */
   readonly width?: number;
+  /** Report of --check-config on sections that the tables do not have. */
+  readonly more?: () => { readonly text: string; readonly isFaulty: boolean };
 }
 
 /** Result: print this and exit. */
@@ -89,8 +91,10 @@ function load<T extends Table>(commandLine: CommandLine<T>, inputs: LoaderInputs
     if (conflict !== undefined) return exit(CONFLICT_STATUS, { stderr: `${conflict}\n` });
     const warnings = [...conf.warnings, ...file.warnings];
     if (flags.checkConfig) {
-      const stdout = checkConfig(table, merged, warnings, conf);
-      return exit(warnings.length === 0 ? 0 : 1, { stdout });
+      const { text, isFaulty } = inputs.more?.() ?? { text: "", isFaulty: false };
+      const report = checkConfig(table, merged, warnings, conf);
+      const stdout = text === "" ? report : `${report}\n${text}`;
+      return exit(warnings.length === 0 && !isFaulty ? 0 : 1, { stdout });
     }
     return { kind: "run", ...merged, warnings, isWhole: conf.isWhole };
   } catch (error) {

@@ -37,7 +37,7 @@ const WRITING_S = 2;
 const NOT_ANSWERED = { skipped: "no daemon has answered" };
 /** Faults reported by other checks. */
 const TOLD_ELSEWHERE =
-  /^Running as root|^Cannot write |^The state number |No space left|Read-only file system|^HA callout .* (?:has run for|cannot be run)|^listening at|^records that were taken |^told peers stay on /;
+  /^Running as root|^Cannot write |^The state number |No space left|Read-only file system|^HA callout .* (?:has run for|cannot be run)|^listening at|^records that were taken |^told peers stay on |^identity \S+ was taken by /;
 
 export const DAEMON_CHECKS: readonly Check[] = [
   { about: "statd runs", isBasis: true, run: checkRunning },

@@ -1,12 +1,18 @@
-/** Check of identities: clients of an address lock here, and are recorded only if its identity is held. */
+/**
+ * Checks of identities. Clients of an address lock here, and are recorded only if its identity is
+ * held. A node that does not hold an identity has to be able to take it at any time.
+ */
 
-import { readDefinition } from "../cluster/definition.ts";
+import { type Definition, readDefinition } from "../cluster/definition.ts";
 import type { IdentityReport } from "../cluster/identity_report.ts";
+import { etcdConfig } from "../config/etcd_settings.ts";
 import { systemFiles } from "../config/ini_file.ts";
 import { reachDaemon } from "../control/client.ts";
+import { openEtcd, openLedger } from "../control/ledgers.ts";
 import { ownAddresses } from "../net/own_interfaces.ts";
 import { withConfigured } from "../nsmctl/identity.ts";
-import { configuredIdentities } from "../nsmctl/identity_settings.ts";
+import { configuredIdentities, identityFaults } from "../nsmctl/identity_settings.ts";
+import { messageOf } from "../reason.ts";
 import {
   type Check,
   type Checked,
@@ -14,11 +20,32 @@ import {
   LOCAL_TIMEOUT_MS,
   reportHere,
 } from "./examiner.ts";
-import { finding } from "./finding.ts";
+import { type Finding, finding } from "./finding.ts";
+import { shellWord } from "./remedies.ts";
 
 export const IDENTITY_CHECKS: readonly Check[] = [
+  { about: "the sections [identity] and [etcd] of nfs.conf are valid", run: checkSections },
   { about: "the identities of our addresses are held here", run: checkHeld },
+  { about: "no other node has taken an identity of this node", run: checkTaken },
+  { about: "etcd answers for the ledgers of our identities", run: checkEtcd },
 ];
+
+function checkSections(): Finding[] {
+  const faults = identityFaults(Deno.env, systemFiles);
+  if (faults.length === 0) return [];
+  return [finding("identity-faulty", {
+    what: "An identity in nfs.conf has an invalid setting: this node cannot acquire it.",
+    evidence: faults.map(({ message }) => message).join("; "),
+    fix:
+      "correct it; rpc.statd --check-config shows what applies. rpc.statd reads [etcd] when it " +
+      "starts, and has to be restarted after a change there",
+    commands: faults.flatMap(({ source, key, meant }) => {
+      const [, path, line] = /^(\/.*):(\d+)$/.exec(source) ?? [];
+      if (path === undefined || meant === undefined) return [];
+      return [`sed -i ${shellWord(`${line}s/${key}/${meant}/i`)} ${shellWord(path)}`];
+    }),
+  })];
+}
 
 async function checkHeld(examiner: Examiner): Promise<Checked> {
   if (reportHere(examiner) === undefined) {
@@ -43,6 +70,58 @@ async function checkHeld(examiner: Examiner): Promise<Checked> {
       "has brought up the address without it",
     commands: here.map(({ id }) => examiner.remedies.nsmctl("identity", "acquire", id)),
   })];
+}
+
+/** An old owner that was not rebooted after its loss; one that was does not hold the identity. */
+async function checkTaken(examiner: Examiner): Promise<Checked> {
+  if (reportHere(examiner) === undefined) {
+    return { skipped: "no daemon of this network has answered" };
+  }
+  const own = ownAddresses() ?? [];
+  const taken = (await identitiesOf(examiner)).filter((report) =>
+    report.state === "superseded" && addressesAmong(own, report).length === 0
+  );
+  if (taken.length === 0) return [];
+  return [finding("identity-taken", {
+    what: "Another node has taken an identity that this node held, and has not released.",
+    evidence: taken.map(({ id, supersededBy = "another node" }) => `${id}, by ${supersededBy}`)
+      .join("; "),
+    fix: "if that node is to serve it, release it here",
+    commands: taken.map(({ id }) => examiner.remedies.nsmctl("identity", "release", id)),
+  })];
+}
+
+/** Reads each owner in etcd with the settings that nfs.conf has now. */
+async function checkEtcd({ isRoot }: Examiner): Promise<Checked> {
+  const configured = configuredIdentities(Deno.env, systemFiles);
+  const definitions = [...configured].flatMap(([id, { texts, fault }]) =>
+    fault === undefined ? [readDefinition(id, texts)] : []
+  ).filter(({ ledger }) => ledger.kind === "etcd");
+  if (definitions.length === 0) return { skipped: "no identity has its ledger in etcd" };
+  if (!isRoot) return { skipped: "only root can read the files of [etcd]" };
+  if (identityFaults(Deno.env, systemFiles).length > 0) {
+    return { skipped: "the sections of nfs.conf are invalid" };
+  }
+  const reason = await etcdFault(definitions);
+  if (reason === undefined) return [];
+  return [finding("ledger-unreachable", {
+    what: "The ledgers of identities do not answer: this node cannot acquire them.",
+    evidence: reason,
+    fix: "mend what is named, and restart rpc.statd after a change of [etcd] or its files; " +
+      "nsm-cluster(7) describes the access",
+  })];
+}
+
+/** Why the owners of identities cannot be read; undefined if they can. */
+async function etcdFault(definitions: readonly Definition[]): Promise<string | undefined> {
+  const etcd = openEtcd(() => etcdConfig(Deno.env, systemFiles));
+  if (etcd.kind === "fault") return etcd.reason;
+  try {
+    for (const definition of definitions) await openLedger(definition, () => etcd).owner();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /** Identities that the daemon knows, and those of nfs.conf. */

@@ -15,7 +15,7 @@ import type { IdentityRequest } from "../control/identity_protocol.ts";
 import { type Daemon, reachDaemon } from "../control/client.ts";
 import { type Command, type Given, Status, TIMEOUT_OPTION } from "./command.ts";
 import { notifyIdentity } from "./identity_notify.ts";
-import { configuredIdentities } from "./identity_settings.ts";
+import { configuredIdentities, type ConfiguredIdentity } from "./identity_settings.ts";
 import { HELD_ELSEWHERE, releaseHere, sayStatus } from "./identity_state.ts";
 import { prepareLedger } from "./ledger_directory.ts";
 import { unreachable } from "./state_directory.ts";
@@ -170,7 +170,7 @@ async function act(
       return sayStatus(report, given.has("json"), session);
     }
     case "acquire": {
-      const texts = configured().get(id);
+      const texts = configuredTexts(id);
       const known = texts ?? (await reportOf(daemon, id))?.texts;
       if (known !== undefined) await prepareLedger(readDefinition(id, known), session);
       const asked = texts === undefined ? {} : { texts };
@@ -209,19 +209,26 @@ async function reportOf(daemon: Daemon, id: string): Promise<IdentityReport | un
   return identities.find((report) => report.id === id);
 }
 
-function configured(): Map<string, DefinitionTexts> {
+function configured(): Map<string, ConfiguredIdentity> {
   return configuredIdentities(Deno.env, systemFiles);
+}
+
+/** @throws {DefinitionError} When its section is faulty. */
+function configuredTexts(id: string): DefinitionTexts | undefined {
+  const { texts, fault } = configured().get(id) ?? {};
+  if (fault !== undefined) throw new DefinitionError(fault.message);
+  return texts;
 }
 
 /** Identities of the daemon, and further ones in nfs.conf. */
 export function withConfigured(
   reports: readonly IdentityReport[],
-  inNfsConf: ReadonlyMap<string, DefinitionTexts>,
+  inNfsConf: ReadonlyMap<string, ConfiguredIdentity>,
 ): IdentityReport[] {
   const others = [...inNfsConf].filter(([id]) => !reports.some((report) => report.id === id));
   return [
     ...reports,
-    ...others.map(([id, texts]) => ({
+    ...others.map(([id, { texts, fault }]) => ({
       id,
       texts: { ...texts },
       state: "not held" as const,
@@ -229,6 +236,7 @@ export function withConfigured(
       pending: 0,
       unread: 0,
       unreplicated: 0,
+      ...(fault === undefined ? {} : { fault: fault.message }),
     })),
   ];
 }

@@ -632,6 +632,44 @@ const FAULTS: readonly Fault[] = [
     },
   },
   {
+    finding: "identity-taken",
+    title: "another node took an identity, and this one was not rebooted",
+    plant: async (world) => {
+      await world.sh(`mkdir /run/ledger; chown statd /run/ledger`);
+      const identity = '[identity "vip1"]\naddresses=10.99.0.8\nledger=directory:/run/ledger\n';
+      await edit("/etc/nfs.conf", `${statdConf("")}${identity}`)(world);
+      await world.sh(
+        "nsmctl identity acquire vip1; cp -a /run/ledger/epoch.1 /run/ledger/epoch.2; " +
+          `sed -i 's/"node":"[^"]*"/"node":"other"/; s/"epoch":1/"epoch":2/' /run/ledger/epoch.2/owner`,
+      );
+    },
+    after: async (world) => {
+      await world.sh("nsmctl identity remove vip1; rm -r /run/ledger");
+      await edit("/etc/nfs.conf", statdConf(""))(world);
+    },
+  },
+  {
+    finding: "identity-faulty",
+    title: "a key of an identity is mistyped",
+    plant: edit(
+      "/etc/nfs.conf",
+      `${
+        statdConf("")
+      }[identity "vip1"]\nnames=vip1\nadresses=10.99.0.8\nledger=directory:/run/none\n`,
+    ),
+    after: edit("/etc/nfs.conf", statdConf("")),
+  },
+  {
+    finding: "ledger-unreachable",
+    title: "no member of etcd answers",
+    plant: edit(
+      "/etc/nfs.conf",
+      `${statdConf("")}[identity "vip1"]\naddresses=10.99.0.8\nledger=etcd\n` +
+        "[etcd]\nendpoints=http://127.0.0.1:1\n",
+    ),
+    byHand: edit("/etc/nfs.conf", statdConf("")),
+  },
+  {
     finding: "port-ephemeral",
     title: "the port is in the range of random ones",
     plant: async (world) => {
