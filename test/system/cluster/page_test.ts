@@ -119,7 +119,7 @@ systemTest(
   [OUR_STATD, ETCD, ETCDCTL, OPENSSL],
   async (newHost, newFolder) => {
     const settings = (await literalBlocks("nsm-cluster.7", "Setting up")).join("");
-    const [section, users] = await literalBlocks("nsm-cluster.7", "A ledger in etcd");
+    const [section, users, enabling] = await literalBlocks("nsm-cluster.7", "A ledger in etcd");
     const identity = settings.replace(/^ledger = .*$/m, "ledger = etcd");
     const nodes = await pair(newHost, `${identity}${section}`);
     const [a, b] = nodes;
@@ -127,15 +127,13 @@ systemTest(
       await a.host.output("ip", "address", "add", `${line.split(" ")[0]}/24`, "dev", "cable");
     }
     await startEtcd(a.host, await newFolder());
-    const etcdctl =
-      `export ETCDCTL_API=3 ETCDCTL_CACERT=/etc/nsm/ca.pem ETCDCTL_ENDPOINTS=https://e1:2379\n` +
-      `etcdctl() { ${ETCDCTL} "$@"; }\n`;
-    const commands = users!.replaceAll(/^# /gm, "")
-      .replace("user add nsm", `user add nsm:'${PASSWORD}'`);
-    await a.host.output("sh", "-ec", `${etcdctl}${commands}`);
-    const enable =
-      "etcdctl user add root:r; etcdctl user grant-role root root; etcdctl auth enable";
-    await a.host.output("sh", "-ec", `${etcdctl}${enable}`);
+    const passwords = [["nsm", PASSWORD], ["root", "secret of root"]] as const;
+    const commands = passwords.reduce(
+      (text, [user, password]) =>
+        text.replace(`user add ${user}`, `user add ${user}:'${password}'`),
+      `${users}${enabling}`.replaceAll(/^# /gm, ""),
+    );
+    await a.host.output("sh", "-ec", `etcdctl() { ${ETCDCTL} "$@"; }\n${commands}`);
     await b.host.output("mkdir", "/etc/nsm");
     await b.host.write("/etc/nsm/ca.pem", await Deno.readFile(a.host.path("/etc/nsm/ca.pem")));
     for (const node of nodes) {
