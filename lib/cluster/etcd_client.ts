@@ -228,7 +228,10 @@ class Call {
   }
 
   #text(what: string): string {
-    const faults = [...this.#faults].map(([endpoint, fault]) => `${endpoint}: ${fault}`);
+    const byFault = Map.groupBy(this.#faults, ([, fault]) => fault);
+    const faults = [...byFault].map(([fault, entries]) =>
+      `${entries.map(([endpoint]) => endpoint).join(", ")}: ${fault}`
+    );
     return `etcd: ${[what, ...faults].join("; ")}`;
   }
 }

@@ -107,7 +107,7 @@ async function checkEtcd({ isRoot }: Examiner): Promise<Checked> {
   return [finding("ledger-unreachable", {
     what: "The ledgers of identities do not answer: this node cannot acquire them.",
     evidence: reason,
-    fix: "mend what is named, and restart rpc.statd after a change of [etcd] or its files; " +
+    fix: "fix what is named, and restart rpc.statd after a change of [etcd] or its files; " +
       "nsm-cluster(7) describes the access",
   })];
 }
@@ -124,13 +124,15 @@ async function etcdFault(definitions: readonly Definition[]): Promise<string | u
   }
 }
 
-/** Identities that the daemon knows, and those of nfs.conf. */
+/** Identities that the daemon knows, and the valid ones of nfs.conf. */
 async function identitiesOf({ layout }: Examiner): Promise<readonly IdentityReport[]> {
   const reached = await reachDaemon(layout.directory, LOCAL_TIMEOUT_MS);
   if (reached.outcome !== "reached") throw new Error("the daemon has ended meanwhile");
   using daemon = reached.daemon;
   const { identities = [] } = await daemon.ask({ command: "identity", action: "list" });
-  return withConfigured(identities, configuredIdentities(Deno.env, systemFiles));
+  const valid = [...configuredIdentities(Deno.env, systemFiles)]
+    .filter(([, { fault }]) => fault === undefined);
+  return withConfigured(identities, new Map(valid));
 }
 
 function addressesAmong(

@@ -9,7 +9,7 @@ import {
 import { type EtcdConfig, etcdConfig, etcdSection } from "../config/etcd_settings.ts";
 import { quoteValue } from "../config/grammar.ts";
 import { identitySections, type WrittenSetting } from "../config/identity_sections.ts";
-import type { Environment } from "../config/ini_file.ts";
+import { type Environment, readNfsConf } from "../config/ini_file.ts";
 import { didYouMean, nearest } from "../config/nearest.ts";
 import type { ReadFiles } from "../config/read_files.ts";
 import { quote } from "../quote.ts";
@@ -74,7 +74,7 @@ function unknownKey(key: string, source: string): IdentityFault {
 /** Faults of all sections `[identity]`, and of `[etcd]`. */
 export function identityFaults(env: Environment, files: ReadFiles): readonly IdentityFault[] {
   const identities = [...configuredIdentities(env, files).values()];
-  const faults = identities.flatMap(({ fault }) => fault ?? []);
+  const faults = [...nameless(files), ...identities.flatMap(({ fault }) => fault ?? [])];
   const etcd = configuredEtcd(env, files);
   if (typeof etcd === "string") {
     const [source = ""] = /^\/\S+:\d+/.exec(etcd) ?? [];
@@ -84,6 +84,18 @@ export function identityFaults(env: Environment, files: ReadFiles): readonly Ide
   if (etcd !== undefined || !isWanted) return faults;
   const message = "nfs.conf has identities with ledger = etcd, and no section [etcd]";
   return [...faults, { message, source: "", key: "" }];
+}
+
+/** Sections without a quoted name, which define no identity. */
+function nameless(files: ReadFiles): IdentityFault[] {
+  const sections = new Map<string, IdentityFault>();
+  for (const { section = "", arg, source } of readNfsConf(files).assignments) {
+    const [word, name = "NAME"] = section.split(/[\s:]+/);
+    if (word !== "identity" || arg !== undefined || sections.has(section)) continue;
+    const message = `${source}: section [${section}] has no name in quotes: [identity "${name}"]`;
+    sections.set(section, { message, source, key: "" });
+  }
+  return [...sections.values()];
 }
 
 /** Access to etcd; undefined if there is no section, a text if it is faulty. */

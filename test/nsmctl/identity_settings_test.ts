@@ -48,6 +48,14 @@ Deno.test("faults of [identity] and [etcd] are found before a take-over", () => 
       ['Identity vip4: "10.0.0.300" is no numeric address'],
     ],
     [
+      "[identity vip5]\nnames = vip5\naddresses = 10.0.0.55\n",
+      ['/etc/nfs.conf:2: section [identity vip5] has no name in quotes: [identity "vip5"]'],
+    ],
+    [
+      "[identity]\nnames = vip5\n",
+      ['/etc/nfs.conf:2: section [identity] has no name in quotes: [identity "NAME"]'],
+    ],
+    [
       `${GOOD}[etcd]\nendpoint = https://e1:2379\n`,
       ['/etc/nfs.conf:6: "endpoint" is not an etcd setting; did you mean "endpoints"?'],
     ],
