@@ -9,7 +9,7 @@ const NOTICE = "000000010000000000000002000186b800000001000000060000000000000000
 
 if (import.meta.main) {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "::", port: 0 });
-  const peer = { transport: "udp", hostname: "127.1.0.1", port: 900 } as const;
+  const peer = { transport: "udp", hostname: "127.1.0.1", port: 4_900 } as const;
   await socket.send(Uint8Array.fromHex(NOTICE), peer);
   await socket.receive();
 }

@@ -29,7 +29,8 @@
 import { AF_INET, MSG_DONTWAIT, SOCK_DGRAM, SOL_SOCKET } from "../../lib/platform/c_numbers.ts";
 
 const PORTMAP_PORT = 111;
-const NSM_PORT = 900;
+/** Above the reserved ports, since programs on this host send from those. */
+const NSM_PORT = 4_900;
 const DNS_PORT = 53;
 const RECEIVE_BUFFER_BYTES = 64 << 20;
 
