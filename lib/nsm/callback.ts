@@ -5,7 +5,8 @@
  * Callbacks run in parallel up to a limit. A failed callback asks rpcbind for the port again, since
  * the lock manager may have restarted, and is retried until {@link CALLBACK_TOTAL_MS} is over. A
  * newer state replaces a waiting one of its registration, and does not wait for a call already
- * sent. There is one exception: a lock manager ignores the state that it was told last, so when a
+ * sent. States that arrive in one turn of the event loop cost a registration two calls: the first
+ * state leaves at once, the newest at the end of the turn. There is one exception: a lock manager ignores the state that it was told last, so when a
  * peer comes back to that state, the waiting one is told first.
  *
  * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils' order of events, with other limits.
@@ -82,6 +83,9 @@ export class Callbacks {
   readonly #pending = new Map<Monitored, Pending>();
   /** Registrations due now, in FIFO order. */
   readonly #due = new Set<Monitored>();
+  /** Registrations called in this turn of the event loop, and subset of those with a newer state. */
+  readonly #calledInTurn = new Set<Monitored>();
+  readonly #newer = new Set<Monitored>();
   /** Registrations waiting for a retry. */
   readonly #failed: DelayLines<Monitored>;
   /** Cache of lock managers, by program and version; a promise while rpcbind is asked. */
@@ -117,13 +121,14 @@ export class Callbacks {
   /** Drops the callback of a registration; returns whether one was pending. */
   forget(monitored: Monitored): boolean {
     this.#due.delete(monitored);
+    this.#newer.delete(monitored);
     this.#failed.delete(monitored);
     return this.#pending.delete(monitored);
   }
 
   /**
-   * Queues a callback. Where the lock manager's port is cached, the call has been sent on return.
-   * Returns the state that has to be told before this one, if there is one.
+   * Queues a callback. Where the lock manager's port is cached, the call has been sent on return, or
+   * is sent at the end of the turn if an earlier state was sent in it. Returns the state that has to be told before this one, if there is one.
    */
   add(monitored: Monitored, state: number): number | undefined {
     const waiting = this.#pending.get(monitored);
@@ -132,7 +137,8 @@ export class Callbacks {
       if (state !== monitored.told) delete waiting.first;
       else if (state !== waiting.state) waiting.first ??= waiting.state;
       Object.assign(waiting, { state, since });
-      this.#sendNewest(monitored, waiting);
+      if (this.#calledInTurn.has(monitored)) this.#newer.add(monitored);
+      else this.#sendNewest(monitored, waiting);
     } else {
       const pending = { state, sent: undefined, inFlight: 0, attempts: 0, since };
       this.#pending.set(monitored, pending);
@@ -149,9 +155,23 @@ export class Callbacks {
     if (isBehind && inFlight < CALLBACKS_OF_ONE) this.#due.add(monitored);
   }
 
+  /** Notes a call of this turn. Microtasks run when all datagrams that were queued have been judged. */
+  #noteCalled(monitored: Monitored): void {
+    if (this.#calledInTurn.size === 0) queueMicrotask(() => this.#endTurn());
+    this.#calledInTurn.add(monitored);
+  }
+
+  #endTurn(): void {
+    this.#calledInTurn.clear();
+    for (const monitored of this.#newer) this.#sendNewest(monitored, this.#pending.get(monitored)!);
+    this.#newer.clear();
+    this.#startDue();
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#due.clear();
+    this.#newer.clear();
     this.#failed.clear();
     this.#pending.clear();
   }
@@ -187,6 +207,7 @@ export class Callbacks {
     const isWanted = () => !this.#isStopped && this.#pending.get(monitored) === pending;
     pending.sent = state;
     pending.inFlight++;
+    this.#noteCalled(monitored);
     const fault = await this.#attempt(monitored, state, pending.attempts, isWanted);
     pending.inFlight--;
     // Forgotten during the call.
@@ -211,7 +232,7 @@ export class Callbacks {
     } else if (clock.now() - pending.since >= CALLBACK_TOTAL_MS) {
       const key = "lock managers that were not told";
       tell("error", key, () => `Cannot tell ${news()}, giving up: ${fault}`);
-      this.#pending.delete(monitored);
+      this.forget(monitored);
       this.#parts.attempted?.(monitored, "given up", fault);
     } else {
       if (pending.attempts === 0) {

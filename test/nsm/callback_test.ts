@@ -180,6 +180,31 @@ Deno.test("a newer state leaves while a call is out, and decides", pure, async (
   assertEquals(callbacks.pending, 0);
 });
 
+Deno.test("of many states in one turn the first and the newest are told", pure, async () => {
+  const { callbacks, calls } = setUp();
+  const [entry, other] = [monitored("nodeb"), monitored("nodec")];
+  callbacks.add(entry, 1);
+  await settle();
+  calls[0]!.answer();
+  await settle();
+  for (let state = 2; state <= 33; state++) callbacks.add(entry, state);
+  callbacks.add(other, 5);
+  assertEquals(
+    statesOf(calls),
+    [1, 2, 5],
+    "nothing waits for the end of the turn but later states",
+  );
+  await Promise.resolve();
+  assertEquals(statesOf(calls), [1, 2, 5, 33], "the next microtask ends the turn");
+  for (let state = 34; state <= 40; state++) callbacks.add(entry, state);
+  callbacks.forget(entry);
+  await settle();
+  assertEquals(statesOf(calls), [1, 2, 5, 33], "a forgotten registration is not told");
+  for (const call of calls) call.answer();
+  await settle();
+  assertEquals(callbacks.pending, 0);
+});
+
 Deno.test("if all states in progress fail, the newest is retried", pure, async () => {
   const { callbacks, calls, clock } = setUp();
   const entry = monitored("nodeb");
