@@ -16,7 +16,7 @@ import { type Daemon, reachDaemon } from "../control/client.ts";
 import { type Command, type Given, Status, TIMEOUT_OPTION } from "./command.ts";
 import { notifyIdentity } from "./identity_notify.ts";
 import { configuredIdentities, type ConfiguredIdentity } from "./identity_settings.ts";
-import { HELD_ELSEWHERE, releaseHere, sayStatus } from "./identity_state.ts";
+import { HELD_ELSEWHERE, releaseHere, sayOldSettings, sayStatus } from "./identity_state.ts";
 import { prepareLedger } from "./ledger_directory.ts";
 import { unreachable } from "./state_directory.ts";
 import type { Session } from "./session.ts";
@@ -173,10 +173,10 @@ async function act(
       const texts = configuredTexts(id);
       const known = texts ?? (await reportOf(daemon, id))?.texts;
       if (known !== undefined) await prepareLedger(readDefinition(id, known), session);
-      const asked = texts === undefined ? {} : { texts };
-      const isFenced = given.has("fenced");
-      const { identities } = await ask({ command, action, id, ...asked, isFenced, ...time });
-      terminal.print(listText(identities ?? [], given.has("json"), session));
+      const asked = { id, ...texts && { texts }, isFenced: given.has("fenced"), ...time };
+      const { identities = [] } = await ask({ command, action, ...asked });
+      if (texts !== undefined) sayOldSettings(texts, identities, session);
+      terminal.print(listText(identities, given.has("json"), session));
       return Status.OK;
     }
     case "notify": {

@@ -1,5 +1,6 @@
 /** State of one identity for scripts, and its release without a daemon. */
 
+import { DEFINITION_KEYS, type DefinitionTexts } from "../cluster/definition.ts";
 import type { IdentityReport } from "../cluster/identity_report.ts";
 import { makeLog, stderrSink } from "../log.ts";
 import { lockDirectory } from "../store/directory_lock.ts";
@@ -39,6 +40,22 @@ export function sayStatus(
       return HELD_ELSEWHERE;
     case "not held":
       return Status.PROBLEM;
+  }
+}
+
+/** Says which settings of nfs.conf an identity does not have that was held before. */
+export function sayOldSettings(
+  configured: DefinitionTexts,
+  acquired: readonly IdentityReport[],
+  { terminal, programName }: Pick<Session, "terminal" | "programName">,
+): void {
+  for (const { id, texts } of acquired) {
+    const changed = DEFINITION_KEYS.filter((key) => configured[key] !== texts[key]);
+    if (changed.length === 0) continue;
+    terminal.complain(
+      `${programName}: Identity ${id} was held already, with another setting of ` +
+        `${changed.join(", ")} than in nfs.conf: release it first, and acquire it again`,
+    );
   }
 }
 

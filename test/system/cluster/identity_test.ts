@@ -322,12 +322,18 @@ systemTest(
     );
     await a.host.output("ip", "address", "add", "10.99.0.77/32", "dev", "lo");
     await a.identity("notify", "vip1");
+    await a.host.write("/etc/nfs.conf", section("vip1", "10.99.0.78", "/srv/vip1/nsm"));
+    assertMatch(
+      (await a.nsmctl("acquire", "vip1")).stderr,
+      /^nsmctl: Identity vip1 was held already, with another setting of addresses than in nfs\.conf: /,
+    );
     await a.host.output("umount", "/srv/vip1");
     const { code, stderr } = await a.nsmctl("release", "vip1");
     assertEquals(code, 5);
     assertMatch(stderr, missing);
     await a.host.output("mount", "--bind", disk, "/srv/vip1");
     await a.identity("release", "vip1");
+    assertEquals((await a.nsmctl("acquire", "vip1")).stderr, "");
   },
 );
 
@@ -344,7 +350,7 @@ systemTest(
     );
     const { code, stderr } = await a.nsmctl("acquire", "vip1");
     assertEquals(code, 0);
-    assertMatch(stderr, /has records of nfs-utils, which are not in the ledger: no node tells/);
+    assertMatch(stderr, /has records of nfs-utils, which are not in the ledger: no node will tell/);
     await a.host.output("rm", "-r", `${ledger}/sm`);
     await a.identity("release", "vip1");
     assertEquals((await a.nsmctl("acquire", "vip1")).stderr, "");
