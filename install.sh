@@ -29,7 +29,7 @@ END
 unset CDPATH # cd would go elsewhere, and print where
 here=$(cd "$(dirname "$0")" && pwd -P)
 tools=$here/.toolchain
-embedded=(main.ts deno.json lib LICENSE conf/NOTICES .ci/{as_scripts,load_scripts,make_code_caches}.mjs)
+embedded=(main.ts deno.json lib LICENSE conf/NOTICES .ci/{as_scripts.mjs,load_scripts.mjs,make_code_caches.mjs,rehearsal.ts})
 peers=(rpcbind nfs-common tcpd iproute2 mandoc libfaketime zsh fish python3-prometheus-client
   netbase curl busybox psmisc procps nftables strace kmod
   e2fsprogs)
@@ -137,6 +137,7 @@ make_code_caches() { # ARCH DENORT
   else
     say "Programs for $1 do not run here, so that this one starts without code caches: 20 ms later"
     find "$scripts" -name '*.script' | while IFS= read -r script; do : >"${script%script}cache"; done
+    rm "$scripts"/rehearsal.*
   fi
   rm "$maker"
 }
@@ -151,7 +152,9 @@ compile() { # FOLDER ARCH
   rm -rf "$stage"
   mkdir -p "$scripts" "$1"
   touch "$tools/build-began"
-  "$DENO" bundle --quiet --code-splitting --outdir "$scripts" main.ts
+  "$DENO" bundle --quiet --code-splitting --outdir "$scripts" main.ts .ci/rehearsal.ts
+  sed 's|"\.\./chunk-|"./chunk-|' "$scripts/.ci/rehearsal.js" >"$scripts/rehearsal.js"
+  rm -r "$scripts/.ci"
   "$DENO" run --quiet --no-config --allow-read="$scripts" --allow-write="$scripts" .ci/as_scripts.mjs "$scripts"
   "$(bundler)" "$scripts"/*.js --minify-whitespace --line-limit=120 --outdir="$scripts" --allow-overwrite --log-level=warning
   for name in "$scripts"/*.js; do mv "$name" "${name%js}script"; done

@@ -5,8 +5,8 @@
 //   make_code_caches FOLDER check    fails unless V8 takes all of them
 //   make_code_caches FOLDER none     does nothing, and so tells whether this program runs here
 //
-// Reproducible: of the functions, a cache has those that have run here, and here run all scripts but the
-// entry, whose functions only define things.
+// Of the functions, a cache has those that have run here: each script but the entry defines its things, and
+// rehearsal.script, which is removed, runs what the programs do at their start.
 
 import { Script } from "node:vm";
 
@@ -35,6 +35,9 @@ for (const name of names) {
 }
 if (order === "make") {
   for (const name of names) if (name !== "main") load(name);
+  await load("rehearsal").rehearse();
+  Deno.removeSync(`${folder}/rehearsal.script`);
+  scripts.delete("rehearsal");
   for (const [name, script] of scripts) {
     Deno.writeFileSync(`${folder}/${name}.cache`, script.createCachedData());
   }
