@@ -1,6 +1,6 @@
 /** Hung daemon: finds its process, and advises what to do. Its working directory is the state directory. */
 
-import { processesNamed, processOf, STATD_PROCESS, worksIn } from "../platform/processes.ts";
+import { processesIn, processOf, STATD_PROCESS } from "../platform/processes.ts";
 
 /** Thrown when the daemon does not answer within the timeout. */
 export class HungDaemonError extends Error {
@@ -32,5 +32,5 @@ function remedyFor(pid: number | undefined): string {
 
 /** Process whose working directory is the state directory; undefined if none is visible. */
 export function servingProcess(stateDirectoryPath: string): number | undefined {
-  return processesNamed(STATD_PROCESS).find(({ pid }) => worksIn(pid, stateDirectoryPath))?.pid;
+  return processesIn(stateDirectoryPath, STATD_PROCESS)[0]?.pid;
 }

@@ -13,10 +13,10 @@ import {
   directoryOf,
   innerId,
   type Process,
+  processesIn,
   processesNamed,
   processOf,
   STATD_PROCESS,
-  worksIn,
 } from "../platform/processes.ts";
 import { readableText } from "../platform/small_files.ts";
 
@@ -27,9 +27,7 @@ export function isOurProgram({ program, isProgramReplaced }: Process): boolean {
 
 /** Daemon whose working directory is this one; undefined if none is visible. */
 export function workingDaemon(directory: string): Process | undefined {
-  return processesNamed(STATD_PROCESS).find((one) =>
-    isOurProgram(one) && worksIn(one.pid, directory)
-  );
+  return processesIn(directory, STATD_PROCESS).find(isOurProgram);
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import type { Log } from "../log.ts";
-import { processesNamed, STATD_PROCESS, worksIn } from "../platform/processes.ts";
+import { processesIn, STATD_PROCESS } from "../platform/processes.ts";
 import { CONTROL_SOCKET, VOLATILE_CONTROL_SOCKET } from "../store/layout.ts";
 
 /** Status monitor that serves a directory. */
@@ -17,7 +17,7 @@ export interface ServingMonitor {
 
 /** Finds the status monitor that serves a directory; undefined if none is visible. */
 export function servingMonitor(directory: string): ServingMonitor | undefined {
-  const one = processesNamed(STATD_PROCESS).find(({ pid }) => worksIn(pid, directory));
+  const [one] = processesIn(directory, STATD_PROCESS);
   if (one === undefined) return undefined;
   const sockets = [`${directory}/${CONTROL_SOCKET}`, VOLATILE_CONTROL_SOCKET];
   return { pid: one.pid, isOurs: sockets.some(isThere) };

@@ -57,7 +57,18 @@ export function processOf(pid: number): Process | undefined {
 
 /** Processes with a name. */
 export function processesNamed(name: string): Process[] {
-  return processIds().filter((pid) => readableText(`/proc/${pid}/comm`)?.trim() === name)
+  return processIds().filter((pid) => hasName(pid, name))
+    .map(processOf).filter((one) => one !== undefined);
+}
+
+/**
+ * Processes with a name that work in a directory. The directory is asked first: one system call tells it,
+ * the name takes nine, and a host has hundreds of processes.
+ */
+export function processesIn(directory: string, name: string): Process[] {
+  const wanted = factsOf(directory);
+  if (wanted === undefined) return [];
+  return processIds().filter((pid) => isAt(`/proc/${pid}/cwd`, wanted) && hasName(pid, name))
     .map(processOf).filter((one) => one !== undefined);
 }
 
@@ -100,12 +111,8 @@ export function childrenOf(parent: number): Process[] {
 
 /** Whether a directory is the working directory of a process. */
 export function worksIn(pid: number, directory: string): boolean {
-  try {
-    const [served, wanted] = [Deno.statSync(`/proc/${pid}/cwd`), Deno.statSync(directory)];
-    return served.dev === wanted.dev && served.ino === wanted.ino;
-  } catch {
-    return false; // has ended, or no permission
-  }
+  const wanted = factsOf(directory);
+  return wanted !== undefined && isAt(`/proc/${pid}/cwd`, wanted);
 }
 
 /** Working directory of a process; undefined without permission. */
@@ -169,6 +176,24 @@ function processIds(): number[] {
   } catch {
     return []; // no /proc
   }
+}
+
+function hasName(pid: number, name: string): boolean {
+  return readableText(`/proc/${pid}/comm`)?.trim() === name;
+}
+
+/** Facts about a path; undefined if nothing is there, or without permission. */
+function factsOf(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function isAt(path: string, { dev, ino }: Deno.FileInfo): boolean {
+  const facts = factsOf(path);
+  return facts !== undefined && facts.dev === dev && facts.ino === ino;
 }
 
 function linkOf(path: string): string | undefined {

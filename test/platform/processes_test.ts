@@ -1,5 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { innerId, isContained, unitIn } from "../../lib/platform/processes.ts";
+import {
+  innerId,
+  isContained,
+  processesIn,
+  processOf,
+  unitIn,
+} from "../../lib/platform/processes.ts";
 
 Deno.test("unitIn() is the service or scope of systemd that has a process", () => {
   const groups: readonly (readonly [string, string | undefined])[] = [
@@ -18,4 +24,14 @@ Deno.test("this process is in its own namespace of process ids, and has its id t
   assertEquals(isContained(Deno.pid), false);
   assertEquals(innerId(Deno.pid), Deno.pid);
   assertEquals(innerId(0), undefined);
+});
+
+Deno.test("processesIn() finds a process by its working directory and name", () => {
+  const { name } = processOf(Deno.pid)!;
+  const pids = (directory: string, name: string) =>
+    processesIn(directory, name).map(({ pid }) => pid);
+  assertEquals(pids(Deno.cwd(), name).includes(Deno.pid), true);
+  assertEquals(pids(Deno.cwd(), `not-${name}`), []);
+  assertEquals(pids("/proc/self/task", name), []);
+  assertEquals(pids("/no/such/directory", name), []);
 });
