@@ -137,14 +137,12 @@ async function ownFullName(): Promise<string> {
 }
 
 /** Store for peers without a file; peers with a record lose it once told. */
-function onTheFly(store: NotifyStore, waiting: readonly NotifyRecord[]): NotifyStore {
+function onTheFly(
+  store: Pick<NotifyStore, "remove">,
+  waiting: readonly NotifyRecord[],
+): Pick<NotifyStore, "has" | "remove"> {
   return {
-    retire: () => 0,
-    load: () => [],
-    faults: 0,
     has: () => true,
-    stateNumber: () => store.stateNumber(),
-    advanceStateNumber: () => store.advanceStateNumber(),
     async remove({ monName, myName }) {
       for (const record of waiting) {
         const isTold = nameKey(record.monName) === nameKey(monName) && record.myName === myName;

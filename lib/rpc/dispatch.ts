@@ -67,18 +67,21 @@ export interface Service {
   readonly entries: ReadonlyMap<number, Entry>;
 }
 
-/** Joins a program's table with its handlers; the compiler demands one per row. */
+/**
+ * Joins a program's table with its handlers; the compiler demands one per row. Without `refusals`, a
+ * refused caller gets AUTH_FAILED.
+ */
 export function service<T extends Program>(
   served: T,
   handlers: Handlers<T>,
-  refusals: Refusals<T>,
+  refusals?: Refusals<T>,
 ): Service {
   const handlerOf = handlers as Readonly<Record<string, Handler>>;
-  const refusalOf = refusals as Readonly<Record<string, () => unknown>>;
+  const refusalOf = refusals as Readonly<Record<string, () => unknown>> | undefined;
   const entries = new Map<number, Entry>();
   for (const [name, procedure] of Object.entries(served.procedures)) {
     const handler = handlerOf[name]!;
-    entries.set(procedure.number, { name, procedure, handler, refusal: refusalOf[name] });
+    entries.set(procedure.number, { name, procedure, handler, refusal: refusalOf?.[name] });
   }
   return { program: served, entries };
 }

@@ -30,12 +30,11 @@ export interface ServiceParts {
   readonly time: () => number;
 }
 
-/** Services of the three versions. */
+/** Services of the three versions. Refused callers get AUTH_TOOWEAK or AUTH_FAILED, not a result. */
 export function rpcbindServices(parts: ServiceParts): Service[] {
   const { entries, statistics } = parts;
   const three = procedures(3, parts);
   const four = procedures(4, parts);
-  const refusals = { RPCBPROC_SET: no, RPCBPROC_UNSET: no, RPCBPROC_DUMP: () => [] };
   return [
     service(portmapV2, {
       PMAPPROC_NULL() {},
@@ -62,19 +61,17 @@ export function rpcbindServices(parts: ServiceParts): Service[] {
       },
       PMAPPROC_DUMP: () => entries.mappings(),
       PMAPPROC_CALLIT: () => NO_REPLY,
-    }, { PMAPPROC_SET: no, PMAPPROC_UNSET: no, PMAPPROC_DUMP: () => [] }),
-    service(rpcbindV3, three, refusals),
+    }),
+    service(rpcbindV3, three),
     service(rpcbindV4, {
       ...four,
       RPCBPROC_GETVERSADDR: (asked, caller) => addressFor(4, asked, caller, "exact", parts),
       RPCBPROC_INDIRECT: () => NO_REPLY,
       RPCBPROC_GETADDRLIST: (asked, caller) => addressesFor(asked, caller, parts),
       RPCBPROC_GETSTAT: () => statistics.all(),
-    }, { ...refusals, RPCBPROC_GETSTAT: () => [] }),
+    }),
   ];
 }
-
-const no = () => false;
 
 /** Handlers shared by versions 3 and 4. */
 function procedures(version: 3 | 4, parts: ServiceParts) {

@@ -48,6 +48,11 @@ for (
       "one address of each",
     ],
     ["vip1", { ...LEDGER, addresses: "10.0.0.1", deadline: "0" }, "a deadline is 1 to 3600"],
+    [
+      "vip1",
+      { ...LEDGER, addresses: "10.0.0.1", "when-unreachable": "never" },
+      "when-unreachable is refuse or local",
+    ],
     ["vip1", { ...LEDGER, addresses: "10.0.0.1", "before-notify": "grace" }, "absolute path"],
   ] as readonly (readonly [string, DefinitionTexts, string])[]
 ) {

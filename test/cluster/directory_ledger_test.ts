@@ -227,3 +227,20 @@ Deno.test("a journal that is mostly superseded is rewritten", pure, async () => 
   await world.take(b, "b");
   assertEquals(await pendingNames(b), ["last"]);
 });
+
+Deno.test(
+  "an epoch whose owner file is damaged is a fault, and is not replaced",
+  pure,
+  async () => {
+    const world = new World();
+    await world.take(world.ledger("a"), "a");
+    const files = world.storage.filesOf("b");
+    await files.write(`${DIRECTORY}/epoch.1/owner`, "no JSON");
+    await assertRejects(() => world.ledger("b").owner(), LedgerError, "does not say which node");
+    await assertRejects(
+      () => world.take(world.ledger("b"), "b"),
+      LedgerError,
+      "does not say which",
+    );
+  },
+);

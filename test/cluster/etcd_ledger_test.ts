@@ -47,3 +47,57 @@ Deno.test("the node that takes a newly created etcd is the owner", pure, async (
   await taken(engine, "b");
   await assertRejects(() => ledger.verify(), SupersededError, "b has taken it");
 });
+
+Deno.test("an etcd with a foreign value under the key of the owner is a fault", pure, async () => {
+  const engine = new EtcdEngine();
+  const { ledger } = await taken(engine, "a");
+  const owner = [...engine.etcd.keys.keys()].find((key) => key.includes("/owner/"))!;
+  engine.etcd.keys.get(owner)!.value = btoa("no JSON");
+  await assertRejects(() => ledger.verify(), LedgerError, "does not say which node");
+});
+
+Deno.test(
+  "an epoch of an equal number in another etcd is a fault, not another node",
+  pure,
+  async () => {
+    const engine = new EtcdEngine();
+    const { ledger } = await taken(engine, "a");
+    const [key, entry] = [...engine.etcd.keys].find(([key]) => key.includes("/owner/"))!;
+    const other = { ...JSON.parse(atob(entry.value)), since: "another time" };
+    engine.etcd.keys.set(key, { ...entry, value: btoa(JSON.stringify(other)) });
+    await assertRejects(() => ledger.verify(), LedgerError, "not the cluster in which");
+  },
+);
+
+Deno.test("a node that is always overtaken by other nodes gives up", pure, async () => {
+  const engine = new EtcdEngine();
+  await taken(engine, "a");
+  const owner = [...engine.etcd.keys].find(([key]) => key.includes("/owner/"))![1];
+  const claim = { node: "b", life: "b", since: "now" };
+  let asked = 0;
+  const overtaken = () => {
+    owner.modRevision++;
+    return ++asked > 0;
+  };
+  await assertRejects(
+    () => engine.ledger("b").take(claim, overtaken),
+    LedgerError,
+    "other nodes take the identity at the same time",
+  );
+  assert(asked > 1);
+});
+
+Deno.test(
+  "a record that cannot be read is counted, and the remaining ones are told",
+  pure,
+  async () => {
+    const engine = new EtcdEngine();
+    const { ledger } = await taken(engine, "a");
+    await ledger.put(["c1", "c2"].map((monName) => ({ monName, addresses: [] })));
+    const record = [...engine.etcd.keys.keys()].find((key) => key.includes("c1"))!;
+    engine.etcd.keys.get(record)!.value = btoa("no JSON");
+    const { ledger: next } = await taken(engine, "b");
+    const { peers, unread } = await next.pending();
+    assertEquals([peers.map(({ monName }) => monName), unread], [["c2"], 1]);
+  },
+);

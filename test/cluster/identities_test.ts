@@ -315,3 +315,35 @@ Deno.test(
     assertEquals(a.list().map(({ state }) => state), ["held"]);
   },
 );
+
+Deno.test("at most 16 identities are added, and known ones can still be changed", pure, () => {
+  const a = new World().identities("a");
+  for (let at = 1; at <= 16; at++) a.add(`vip${at}`, TEXTS);
+  const error = assertThrows(() => a.add("vip17", TEXTS), RefusedError);
+  assertEquals([error.code, error.message], ["invalid", "The limit of 16 identities is reached"]);
+  a.add("vip16", { ...TEXTS, names: "nfs" });
+});
+
+Deno.test(
+  "a stored identity whose definition is invalid is not held, and does not stop the start",
+  pure,
+  async () => {
+    const world = new World();
+    await world.identities("a").acquire("vip1", TEXTS, false);
+    const saved = world.saved.get("a")!;
+    world.saved.set("a", new Map([["vip1", { ...saved.get("vip1")!, texts: { ledger: "none" } }]]));
+    const later = world.identities("a");
+    assertEquals(later.list()[0]?.state, "not held");
+    assertMatch(world.log.of("error").join(), /vip1.*; the identity is not held$/);
+  },
+);
+
+Deno.test("faults has a text for an identity that another node has taken", pure, async () => {
+  const world = new World();
+  const [a, b] = [world.identities("a"), world.identities("b")];
+  await a.acquire("vip1", TEXTS, false);
+  assertEquals(a.faults, []);
+  await b.acquire("vip1", TEXTS, true);
+  await a.look();
+  assertEquals([a.faults, b.faults], [["identity vip1 was taken by b"], []]);
+});

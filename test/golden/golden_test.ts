@@ -5,7 +5,7 @@ import { authNone, authsys_parms, type OpaqueAuth } from "../../lib/rpc/auth.ts"
 import { decodeReply, encodeCall, type Reply, replyXid } from "../support/rpc_messages.ts";
 import { dispatcher, service, type Verdict } from "../../lib/rpc/dispatch.ts";
 import { call_header, reply_header } from "../../lib/rpc/message.ts";
-import type { Handlers, Procedure, Program, Refusals } from "../../lib/rpc/program.ts";
+import type { Handlers, Procedure, Program } from "../../lib/rpc/program.ts";
 import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
 import type { Caller } from "../../lib/rpc/transport.ts";
 import { XdrError } from "../../lib/xdr/errors.ts";
@@ -79,7 +79,7 @@ function server(
   const handlers = Object.fromEntries(
     Object.keys(table.procedures).map((name) => [name, name === procedure ? handle : broken]),
   ) as Handlers<Program>;
-  return dispatcher([service(table, handlers, {} as Refusals<Program>)], {
+  return dispatcher([service(table, handlers)], {
     access: () => verdict,
     handlerFailed() {},
     garbage() {},

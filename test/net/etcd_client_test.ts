@@ -234,6 +234,36 @@ Deno.test(
   },
 );
 
+Deno.test("an etcd with users says so to a client without one", net, async () => {
+  await using server = new Server();
+  server.etcd.users = new Map([["nsm", "secret"]]);
+  const etcd = client([server.endpoint]);
+  await assertRejects(
+    () => etcd.call(PATH, BODY),
+    LedgerError,
+    "it requires a user and a password",
+  );
+});
+
+Deno.test("a token is not used again after a call that failed", net, async () => {
+  await using server = new Server();
+  server.etcd.users = new Map([["nsm", "secret"]]);
+  const send = etcdTransport({});
+  let isClosed = false;
+  const etcd = new EtcdClient({
+    settings: { endpoints: [server.endpoint], timeoutMs: 1_000, user: "nsm" },
+    password: () => "secret",
+    transport: (request) => isClosed ? Promise.reject(new Error("closed")) : send(request),
+    clock,
+  });
+  await etcd.call(PATH, BODY);
+  isClosed = true;
+  await assertRejects(() => etcd.call(PATH, BODY), LedgerError, "closed");
+  isClosed = false;
+  await etcd.call(PATH, BODY);
+  assertEquals(server.etcd.calls.filter((path) => path.endsWith("authenticate")).length, 2);
+});
+
 function answer({ status, text }: { status: number; text: string }): Response {
   return new Response(text, { status });
 }

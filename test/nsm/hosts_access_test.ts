@@ -191,3 +191,25 @@ Deno.test("files of patterns that name each other are read once", pure, () => {
   assertEquals(denies("/etc/circle", { address: "192.0.2.1" }), false);
   assertEquals(denies("ALL EXCEPT /etc/circle", { address: "192.0.2.9" }), false);
 });
+
+Deno.test(
+  "an option with a value that it does not take denies its clients, with a message",
+  pure,
+  () => {
+    for (const option of ["keepalive 5", "umask 999", "linger x", "nice much"]) {
+      const faults: string[] = [];
+      const entries = parseAccessFile(
+        `statd: ALL: ${option}\n`,
+        "statd",
+        "allow",
+        (_line, reason) => void faults.push(reason),
+      );
+      const client = { address: "192.0.2.1", name: UNKNOWN };
+      assertEquals(decideAccess(entries, client, () => undefined), "deny", option);
+      const [name] = option.split(" ");
+      assertEquals(faults, [
+        `the option "${name}" does not take this value; the clients it names are denied`,
+      ]);
+    }
+  },
+);

@@ -52,7 +52,7 @@ function setUp(versions?: Program[]) {
       }
       if (state.isStarting) rpcbind.isUp = true;
       portmap.push(`${name} ${JSON.stringify(args)} ${to.address}:${to.port} ${transport}`);
-      return Promise.resolve(true as never);
+      return Promise.resolve((name !== "PMAPPROC_SET" || !rpcbind.refused.has("udp")) as never);
     },
   };
   const { connect } = rpcbind;
@@ -145,6 +145,15 @@ Deno.test(
     ]);
   },
 );
+
+Deno.test("register() fails if the port mapper refuses a port", pure, async () => {
+  const { rpcbind, registrar, state } = setUp();
+  rpcbind.isUp = false;
+  rpcbind.refused.add("udp");
+  state.portmapAnswers = true;
+  assertEquals(await registrar.register(), false);
+  assertMatch(registrar.fault ?? "", /^Cannot connect to .*rpcbind\.sock/, "of the usual way");
+});
 
 for (const spoken of [[rpcbindV3, rpcbindV4], [rpcbindV3]]) {
   Deno.test(

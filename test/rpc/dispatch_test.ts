@@ -38,8 +38,8 @@ class Bench {
       },
       COUNT: (args) => this.count(args),
     }, { ECHO: () => this.refusal() }),
-    service(fourth, { NULL: () => {} }, {}),
-    service(other, { NULL: () => {} }, {}),
+    service(fourth, { NULL: () => {} }),
+    service(other, { NULL: () => {} }),
   ], {
     access: (procedure, name, caller) => {
       this.events.push(["access", procedure.from, name, caller]);

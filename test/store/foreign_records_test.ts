@@ -154,3 +154,19 @@ Deno.test("readForeignRecords() refuses unknown formats", async () => {
     assert(found(folder).passedOver > 0);
   });
 });
+
+Deno.test("a file that cannot be read is named, and the remaining ones are imported", () =>
+  inFolder(async (folder) => {
+    for (const name of ["a", "b"]) {
+      await Deno.writeTextFile(`${folder}/${name}`, formatRecord({ ...RECORD, monName: name }));
+    }
+    const fs = new RealFileSystem();
+    const read = fs.readOwn.bind(fs);
+    fs.readOwn = (path, maxBytes) => {
+      if (path.endsWith("/a")) throw new Error("Input/output error");
+      return read(path, maxBytes);
+    };
+    const { records, passedOver } = readForeignRecords(fs, folder, "me");
+    assertEquals(records.map(({ monName }) => monName), ["b"]);
+    assertEquals(passedOver, [`${folder}/a: Input/output error`]);
+  }));

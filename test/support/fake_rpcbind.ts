@@ -4,7 +4,7 @@ import { portmapV2 } from "../../lib/protocol/portmap.ts";
 import { type Rpcb, rpcbindV3, rpcbindV4 } from "../../lib/protocol/rpcbind.ts";
 import { dispatcher, type Service, service } from "../../lib/rpc/dispatch.ts";
 import { fromUniversalAddress } from "../../lib/protocol/universal_address.ts";
-import type { Handlers, Program, Refusals } from "../../lib/rpc/program.ts";
+import type { Handlers, Program } from "../../lib/rpc/program.ts";
 import { RecordParser, toRecord } from "../../lib/rpc/record.ts";
 import { StreamClient } from "../../lib/rpc/stream_client.ts";
 import {
@@ -128,7 +128,7 @@ export class FakeRpcbind {
     };
     // Tests call no other procedure.
     const served = handlers as unknown as Handlers<typeof rpcbindV4>;
-    return service(version as typeof rpcbindV4, served, {} as Refusals<typeof rpcbindV4>);
+    return service(version as typeof rpcbindV4, served);
   }
 
   /** Makes an entry, like SET. */

@@ -25,7 +25,10 @@ class World {
   readonly log = new RecordingLog();
   readonly reports: NotifyReport[] = [];
 
-  notifier(settings: Partial<NotifierSettings> = {}): Notifier {
+  notifier(
+    settings: Partial<NotifierSettings> = {},
+    onFailed?: (failure: unknown) => void,
+  ): Notifier {
     const parts = {
       clock: this.clock,
       resolver: this.resolver,
@@ -35,6 +38,7 @@ class World {
       log: this.log,
       random: () => 0.5,
       onSettled: (report: NotifyReport) => void this.reports.push(report),
+      ...(onFailed === undefined ? {} : { onFailed }),
     };
     const schedule = RETRY_SCHEDULES["linux"]!;
     return new Notifier(parts, {
@@ -599,5 +603,28 @@ Deno.test(
       assertEquals(lines.filter((line) => line.includes("giving up")).length, 50);
       for (const line of lines) assert(!/\d\.\d+ ms/.test(line), line);
     }
+  },
+);
+
+Deno.test(
+  "onFailed reports each failed turn, with its reason and the next attempt",
+  pure,
+  async () => {
+    const world = new World();
+    const record = world.store.add("10.0.0.1");
+    world.peers.add("10.0.0.1", { udpPort: 0, tcpPort: 0 });
+    const failures: unknown[] = [];
+    const notifier = world.notifier({ totalMs: 10_000 }, (failure) => failures.push(failure));
+    const run = notifier.run();
+    assertEquals(notifier.nextTryMs, 2_000, "the peer is busy");
+    await world.clock.until(run);
+    const failure = { record, address: "10.0.0.1" };
+    const udp = "no NSM is registered for udp at 10.0.0.1";
+    const both = `${udp}; no NSM is registered for tcp at 10.0.0.1`;
+    assertEquals(failures, [
+      { ...failure, attempts: 1, reason: udp, nextMs: 1_999, isNew: true },
+      { ...failure, attempts: 2, reason: both, nextMs: 3_998, isNew: true },
+      { ...failure, attempts: 3, reason: both, nextMs: 7_998, isNew: false },
+    ]);
   },
 );

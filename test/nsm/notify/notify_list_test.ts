@@ -170,3 +170,19 @@ Deno.test("ten thousand peers take O(log n) steps each", pure, () => {
   }
   assertEquals(list.size, 10_000);
 });
+
+Deno.test(
+  "nextAttempt is the next time at which anything is tried, also for busy peers",
+  pure,
+  () => {
+    const list = listOf(2);
+    assertEquals(list.nextAttempt, 0);
+    const first = list.take(0);
+    assertEquals(list.nextAttempt, 0, "the second peer is due");
+    list.failed(first!, 0, "no answer", undefined, undefined);
+    const second = list.take(0);
+    assertEquals(list.nextAttempt, 2_000);
+    list.failed(second!, 500, "no answer", undefined, undefined);
+    assertEquals(list.nextAttempt, 2_000);
+  },
+);
