@@ -31,9 +31,12 @@ declare -A denort_sha256=(
 carriers=(keep-a-changelog@2.8.0 windmill-cli@1.596.0 veryfront@0.1.1031)
 
 machine=$(uname -m)
+# Tools of a clone that an install.sh around this one exported: for its own architecture, and with paths
+# that would get into the bundle.
+for name in DENORT_BIN JSR_URL DENO_DIR; do
+  if [[ ${!name-} == */.toolchain/* ]]; then unset "$name"; fi
+done
 own_denort=${DENORT_BIN-}
-# One of a clone's own tools: an install.sh around this one exported it, for its own architecture.
-if [[ $own_denort == */.toolchain/denort* ]]; then own_denort=; fi
 in_npm() { sed 's/x86_64/x64/; s/aarch64/arm64/' <<<"$1"; }
 
 is_pinned() { [[ $("$1" --version 2>/dev/null) == "deno $deno_version "* ]]; }
