@@ -1,10 +1,12 @@
 /**
  * SM_MON of new hosts and SM_UNMON of the oldest ones, alternately, so that the list keeps its
- * length.
+ * length. After each answer, and outside of the measured time, the state directory has to show what
+ * was acknowledged.
  */
 
+import { STATE_DIRECTORY } from "../support/namespace.ts";
 import { BlockingSocket } from "./blocking_sockets.ts";
-import { type Figures, median, type Order } from "./generator_orders.ts";
+import { type Figures, hostName, median, type Order } from "./generator_orders.ts";
 import { type Message, monCall, unmonCall, xidOf } from "./messages.ts";
 
 type MonitorOrder = Extract<Order, { do: "monitor" }>;
@@ -28,7 +30,10 @@ export function monitorRates(order: MonitorOrder): Figures {
       unmons.push(unmonCall(oldest));
     }
     monitored.push(callAll(socket, mons));
+    const oldest = first + round * callers;
+    for (let i = 0; i < callers; i++) checkRecord(hostName(oldest + hosts + i), true);
     unmonitored.push(callAll(socket, unmons));
+    for (let i = 0; i < callers; i++) checkRecord(hostName(oldest + i), false);
   }
   return {
     mon: callers / median(monitored) * 1000,
@@ -47,4 +52,17 @@ function callAll(socket: BlockingSocket, calls: readonly Message[]): number {
     open.delete(xidOf(socket.buffer));
   }
   return performance.now() - since;
+}
+
+/** Fails unless a host has a record, or has none: a fast answer counts only if it is true. */
+function checkRecord(host: string, isExpected: boolean): void {
+  let length = 0;
+  try {
+    length = Deno.statSync(`${STATE_DIRECTORY}/sm/${host}`).size;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  if (length > 0 === isExpected) return;
+  const call = isExpected ? "SM_MON" : "SM_UNMON";
+  throw new Error(`${call} of ${host} was answered, and its record has ${length} bytes`);
 }
