@@ -98,6 +98,20 @@ Deno.test("left() leaves the record on disk to a registration made meanwhile", p
   assertStrictEquals(second.stored, first.record);
 });
 
+Deno.test(
+  "a removal keeps what was acknowledged behind it, while the successor waits",
+  pure,
+  () => {
+    const list = new MonitorList();
+    const removed = list.add(record("a"));
+    list.leave([removed], new Promise(() => {}));
+    const [acknowledged, waiting] = [2, 3].map((cookie) => record("a", { priv: privOf(cookie) }));
+    Object.assign(list.add(acknowledged!), { stored: acknowledged, record: waiting });
+    const kept = [removed.record, acknowledged!, waiting!].map((it) => list.isMadeAnew(it));
+    assertEquals(kept, [false, true, true]);
+  },
+);
+
 Deno.test("add() takes over the facts about a peer from another registration", pure, () => {
   const list = new MonitorList();
   const first = list.add(record("nodeb"));
