@@ -1,13 +1,14 @@
 /**
  * Announcements: everything that follows from the decision that a peer has rebooted. The lock
  * manager is called first, since applications wait for its locks. Then the state is written to the
- * peer memory, so that a restart neither repeats nor loses an announcement: `passedOn` is null until
- * all lock managers have been told.
+ * peer memory, so that a restart neither repeats nor loses an announcement: `passedOn` is a state
+ * once all lock managers have been told of it.
  *
  * Three paths end here: a notice, an administrator's declaration, and a start that finds a debt.
  */
 
-import type { CallbackOutcome, Callbacks } from "./callback.ts";
+import type { Callbacks } from "./callback.ts";
+import { type CallbackOutcome, withState } from "./callback_parts.ts";
 import type { Counters } from "./counters.ts";
 import { nameKey } from "./host_name.ts";
 import type { Monitored, MonitorList } from "./monitor_list.ts";
@@ -36,8 +37,10 @@ export type CallbackWatcher = (
 interface Untold {
   count: number;
   state: number;
-  /** State that some requester has to be told before `state`, which it was told last. */
+  /** State that some requester has to be told before `state`, which it may have been told last. */
   first?: number | undefined;
+  /** States that some requester may have been told last. */
+  tried: readonly number[];
 }
 
 export class Announcer {
@@ -72,37 +75,45 @@ export class Announcer {
   /**
    * Announces a peer's state to the requester of a registration. The state is on disk after the
    * next flush() or microtask. `heardAt` is the arrival of the peer's own notice, in ms since 1970.
+   * `tried`: states that an earlier run may have told.
    */
-  readonly announce = (monitored: Monitored, state: number, heardAt?: number): void => {
+  readonly announce = (
+    monitored: Monitored,
+    state: number,
+    heardAt?: number,
+    tried: readonly number[] = [],
+  ): void => {
     const { list, memory, counters, clock } = this.#parts;
     const key = nameKey(monitored.record.monName);
     counters.callbacks_queued++;
-    const untold: Untold = this.#untold.get(key) ?? { count: 0, state };
+    const untold: Untold = this.#untold.get(key) ?? { count: 0, state, tried };
     if (!this.#callbacks.isPending(monitored)) untold.count++;
-    if (untold.state !== state) delete untold.first;
+    if (monitored.told !== undefined) untold.tried = withState(untold.tried, monitored.told);
+    if (untold.state !== state) {
+      untold.tried = withState(untold.tried, untold.state);
+      delete untold.first;
+    }
     untold.state = state;
     this.#untold.set(key, untold);
     list.replacedStates.note(key, monitored.lastState, state, clock.now());
     monitored.lastState = state;
     if (heardAt !== undefined) monitored.heardAt = heardAt;
-    untold.first = this.#callbacks.add(monitored, state) ?? untold.first;
+    untold.first = this.#callbacks.add(monitored, state, tried) ?? untold.first;
     const { lastNotice } = monitored;
     const news = { lastState: state, lastNotice, ...(heardAt !== undefined && { heardAt }) };
     // The state may be one that was passed on earlier, which must not look like this one's receipt.
-    const passedOn = untold.first === undefined ? null : [untold.first] as const;
+    const passedOn = [untold.first ?? null, ...untold.tried] as const;
     memory.note(key, { ...news, passedOn });
   };
 
   /** Announces what an earlier run still owed to a requester. */
   announceOwed(
     monitored: Monitored,
-    { lastState, first }: Pick<News, "lastState" | "first">,
+    { lastState, first, tried }: Pick<News, "lastState" | "first" | "tried">,
   ): void {
-    if (first !== undefined) {
-      this.announce(monitored, first);
-      monitored.told = lastState;
-    }
-    this.announce(monitored, lastState);
+    const all = withState(tried, lastState);
+    if (first !== undefined) this.announce(monitored, first, undefined, all);
+    this.announce(monitored, lastState, undefined, all);
   }
 
   /**

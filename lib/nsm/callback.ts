@@ -6,21 +6,20 @@
  * the lock manager may have restarted, and is retried until {@link CALLBACK_TOTAL_MS} is over. A
  * newer state replaces a waiting one of its registration, and does not wait for a call already
  * sent. States that arrive in one turn of the event loop cost a registration two calls: the first
- * state leaves at once, the newest at the end of the turn. There is one exception: a lock manager ignores the state that it was told last, so when a
- * peer comes back to that state, the waiting one is told first.
+ * state leaves at once, the newest at the end of the turn. There is one exception: a lock manager
+ * ignores the state that it was told last, so when a peer comes back to a state that may be that
+ * one, the waiting one is told first.
  *
  * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils' order of events, with other limits.
  */
 
-import type { Log } from "../log.ts";
-import type { LimitedLog } from "../log_limits.ts";
 import { nlmCallback } from "../protocol/nlm.ts";
 import { quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
-import { ATTEMPT_TIMEOUT_MS, type FindLockManager, type LockManager } from "./lock_manager.ts";
+import { type CallbackParts, withState } from "./callback_parts.ts";
+import { ATTEMPT_TIMEOUT_MS, type LockManager } from "./lock_manager.ts";
 import type { Monitored } from "./monitor_list.ts";
-import type { CallPeer, MonitorRecord } from "./ports.ts";
-import type { Clock } from "../time/clock.ts";
+import type { MonitorRecord } from "./ports.ts";
 import { DelayLines } from "../time/delay_lines.ts";
 
 /**
@@ -48,22 +47,6 @@ const RETRY_PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
  */
 export const CALLBACK_TOTAL_MS = 15 * 60_000;
 
-/** Dependencies of callbacks. */
-export interface CallbackParts {
-  readonly callPeer: CallPeer;
-  /** Looks the lock manager up; rejects when rpcbind does not answer. */
-  readonly findLockManager: FindLockManager;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Rate-limited log, for lines that remote hosts can cause. */
-  readonly tell: LimitedLog;
-  /** Called with the outcome of each attempt. */
-  readonly attempted?: (monitored: Monitored, outcome: CallbackOutcome, fault: string) => void;
-}
-
-/** Outcome of an attempt: `failed` is retried, the other outcomes end the callback. */
-export type CallbackOutcome = "done" | "failed" | "given up";
-
 interface Pending {
   /** Newest state to be delivered. */
   state: number;
@@ -71,6 +54,8 @@ interface Pending {
   first?: number;
   /** State of the latest call sent; undefined while one is due or paused. Earlier calls may be in flight. */
   sent: number | undefined;
+  /** States that the lock manager may have been told: sent without an answer, perhaps by an earlier run. */
+  tried: readonly number[];
   /** Number of calls in flight. */
   inFlight: number;
   attempts: number;
@@ -128,19 +113,25 @@ export class Callbacks {
 
   /**
    * Queues a callback. Where the lock manager's port is cached, the call has been sent on return, or
-   * is sent at the end of the turn if an earlier state was sent in it. Returns the state that has to be told before this one, if there is one.
+   * is sent at the end of the turn if an earlier state was sent in it. Returns the state that has to
+   * be told before this one, if there is one. `tried`: states that an earlier run may have told.
    */
-  add(monitored: Monitored, state: number): number | undefined {
+  add(
+    monitored: Monitored,
+    state: number,
+    tried: readonly number[] = [],
+  ): number | undefined {
     const waiting = this.#pending.get(monitored);
     const since = this.#parts.clock.now();
     if (waiting !== undefined) {
-      if (state !== monitored.told) delete waiting.first;
-      else if (state !== waiting.state) waiting.first ??= waiting.state;
+      const mayBeIgnored = state === monitored.told || waiting.tried.includes(state);
+      if (!mayBeIgnored) delete waiting.first;
+      else if (state !== waiting.state) waiting.first = waiting.state;
       Object.assign(waiting, { state, since });
       if (this.#calledInTurn.has(monitored)) this.#newer.add(monitored);
       else this.#sendNewest(monitored, waiting);
     } else {
-      const pending = { state, sent: undefined, inFlight: 0, attempts: 0, since };
+      const pending = { state, sent: undefined, tried, inFlight: 0, attempts: 0, since };
       this.#pending.set(monitored, pending);
       this.#due.add(monitored);
     }
@@ -208,7 +199,7 @@ export class Callbacks {
     pending.sent = state;
     pending.inFlight++;
     this.#noteCalled(monitored);
-    const fault = await this.#attempt(monitored, state, pending.attempts, isWanted);
+    const fault = await this.#attempt(monitored, state, pending, isWanted);
     pending.inFlight--;
     // Forgotten during the call.
     if (!isWanted()) return;
@@ -251,14 +242,14 @@ export class Callbacks {
   async #attempt(
     { record }: Monitored,
     state: number,
-    attempt: number,
+    pending: Pending,
     isWanted: () => boolean,
   ): Promise<string | undefined> {
     const { myProg, myVers, monName, priv } = record;
     const key = `${myProg} ${myVers}`;
     let found = this.#found.get(key);
     if (found === undefined) {
-      found = this.#parts.findLockManager(myProg, myVers, attempt);
+      found = this.#parts.findLockManager(myProg, myVers, pending.attempts);
       this.#found.set(key, found);
     }
     let to: LockManager | undefined;
@@ -273,6 +264,7 @@ export class Callbacks {
       const table = this.#tableOf(record);
       const args = { mon_name: monName, state, priv: Uint8Array.fromHex(priv) };
       const { callPeer } = this.#parts;
+      pending.tried = withState(pending.tried, state);
       await callPeer.call(table, "NLM_SM_NOTIFY", args, to, to.transport, ATTEMPT_TIMEOUT_MS);
       return undefined;
     } catch (error) {

@@ -181,10 +181,10 @@ export interface PeerFacts {
   /** Ordinal of that notice, or of a later declaration by an administrator. */
   readonly lastNotice?: number;
   /**
-   * State that all requesters have been told, or whose callbacks were given up; null if `lastState`
-   * is owed, and `[first]` if that state is owed before it.
+   * State that all requesters have been told, or whose callbacks were given up. If `lastState` is
+   * owed: the state that is owed before it, or null, and states that requesters may have been told.
    */
-  readonly passedOn?: number | null | readonly [first: number];
+  readonly passedOn?: number | readonly [first: number | null, ...tried: number[]];
   /** Transport and port of the peer's NSM when it was told last. */
   readonly transport?: "udp" | "tcp";
   readonly port?: number;

@@ -7,8 +7,10 @@ import type { PeerFacts, PeerMemory } from "./ports.ts";
 export interface News extends LastNews {
   /** Whether the earlier run ended before all its callbacks were made. */
   readonly isOwed: boolean;
-  /** Owed state that a requester has to be told before `lastState`, which it was told last. */
+  /** Owed state that a requester has to be told before `lastState`, which it may have been told last. */
   readonly first: number | undefined;
+  /** States that requesters may have been told last. */
+  readonly tried: readonly number[];
 }
 
 export class RememberedNews {
@@ -24,8 +26,10 @@ export class RememberedNews {
   learn(peer: string, { lastState, lastNotice = 0, heardAt, passedOn }: PeerFacts): void {
     this.#latestNotice = Math.max(this.#latestNotice, lastNotice);
     if (lastState === undefined) return;
-    const first = typeof passedOn === "object" ? passedOn?.[0] : undefined;
-    this.#news.set(peer, { lastState, lastNotice, heardAt, isOwed: lastState !== passedOn, first });
+    const isOwed = lastState !== passedOn;
+    const [first, ...tried] = typeof passedOn === "number" ? [null, passedOn] : passedOn ?? [];
+    const owed = { isOwed, first: first ?? undefined, tried };
+    this.#news.set(peer, { lastState, lastNotice, heardAt, ...owed });
   }
 
   /** Ordinal of the latest notice or declaration; 0 if there was none. */

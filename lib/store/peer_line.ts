@@ -56,15 +56,19 @@ function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
     ...(typeof canonicalName === "string" ? { canonicalName } : {}),
     ...(isState(lastState) ? { lastState } : {}),
     ...(isState(passedOn) ? { passedOn } : {}),
-    ...(Array.isArray(passedOn) && isState(passedOn[0])
-      ? { passedOn: [passedOn[0]] as const }
-      : {}),
+    ...(isOwed(passedOn) ? { passedOn } : {}),
     ...(isIntegerWithin(heardAt, 0, Number.MAX_SAFE_INTEGER) ? { heardAt } : {}),
     ...(isIntegerWithin(lastNotice, 1, Number.MAX_SAFE_INTEGER) ? { lastNotice } : {}),
     ...(transport === "udp" || transport === "tcp" ? { transport } : {}),
     ...(isIntegerWithin(port, 1, 0xffff) ? { port } : {}),
     ...(isIntegerWithin(toldAt, 0, Number.MAX_SAFE_INTEGER) ? { toldAt } : {}),
   };
+}
+
+function isOwed(value: unknown): value is readonly [number | null, ...number[]] {
+  if (!Array.isArray(value)) return false;
+  const [first, ...tried] = value;
+  return (first === null || isState(first)) && tried.every(isState);
 }
 
 function isState(value: unknown): value is number {

@@ -128,7 +128,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: CALLBACK,
-    from: "      else if (state !== waiting.state) waiting.first ??= waiting.state;\n",
+    from: "      else if (state !== waiting.state) waiting.first = waiting.state;\n",
     to: "",
     reason: "a lock manager is told only of a state that it was told before, and ignores it",
   },
@@ -585,8 +585,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ANNOUNCER,
-    from: "      monitored.told = lastState;\n",
-    to: "",
+    from: "    this.announce(monitored, lastState, undefined, all);\n",
+    to: "    this.announce(monitored, lastState);\n",
     reason: "a state that waited before the one told last is not told before it after a kill",
   },
   {

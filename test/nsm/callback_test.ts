@@ -396,3 +396,33 @@ Deno.test(
     }
   },
 );
+
+Deno.test(
+  "a state that waits is told before one that the lock manager may have been told last",
+  pure,
+  async () => {
+    for (const isOfEarlierRun of [true, false]) {
+      const { callbacks, calls, clock } = setUp();
+      const peer = monitored("a");
+      if (isOfEarlierRun) callbacks.add(peer, 9, [7, 9]);
+      else {
+        callbacks.add(peer, 7);
+        await settle();
+        calls.at(-1)!.answer(timeout); // it may have arrived
+        await settle();
+        callbacks.add(peer, 9);
+      }
+      await settle();
+      calls.at(-1)!.answer(timeout);
+      await settle();
+      assertEquals(callbacks.add(peer, 7), 9);
+      await clock.run(4_000);
+      for (let i = 0; i < 2; i++) {
+        calls.at(-1)!.answer();
+        await settle();
+      }
+      assertEquals(statesOf(calls).slice(-2), [9, 7]);
+      assertEquals(callbacks.pending, 0);
+    }
+  },
+);

@@ -96,6 +96,19 @@ Deno.test(
   },
 );
 
+Deno.test("a registration behind a notice knows its state, and is not told", pure, async () => {
+  const { resolver, list, called, notify, watch, settle } = setUp("other");
+  resolver.addHost("nodeb.example.net", ["10.0.0.2"], ["nodeb"]);
+  notify("nodeb.example.net", "10.0.0.2", 5);
+  watch("nodeb");
+  await settle();
+  assertEquals([...list.about("nodeb")].map(({ lastState }) => lastState), [5]);
+  notify("nodeb.example.net", "10.0.0.2", 5);
+  assertEquals(called, []);
+  notify("nodeb.example.net", "10.0.0.2", 7);
+  assertEquals(called, ["nodeb 7"]);
+});
+
 Deno.test("take() asks the name service if known facts do not decide", pure, async () => {
   const { resolver, called, notify, settle } = setUp("10.0.0.2");
   await settle();

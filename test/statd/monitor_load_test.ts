@@ -93,6 +93,24 @@ Deno.test("an unreadable record file is read later, and its notice waits", async
   assert(log.lines.some((line) => line.includes("Read a file of records that could not be read")));
 });
 
+Deno.test("a record that is read late hears what its peer's other registrations have heard", async () => {
+  const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
+  const monName = "10.99.1.1";
+  const unreadable = new Set([monName]);
+  const records = { [monName]: formatRecord({ ...registration, monName }) };
+  using world = newMonitor({ records, unreadable });
+  const { monitor, clock } = world;
+  unreadable.clear();
+  const other = { mon_id: { mon_name: monName, my_id: { ...me, my_vers: 4 } } };
+  const call = encodeCall(nsmV1, "SM_MON", { ...other, priv: new Uint8Array(16) }, 1);
+  await monitor.respond(call, LOCAL);
+  assertEquals(monitor.administration.declareRebooted(monName, "root").length, 1);
+  await clock.run(30_000);
+  await monitor.whole;
+  const states = [...monitor.list.about(monName)].map(({ lastState }) => lastState);
+  assertEquals([states, monitor.counters.callbacks_queued], [[2, 2], 2]);
+});
+
 Deno.test("a file read late does not restore a registration that SM_UNMON is removing", async () => {
   const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
   const record = { ...registration, monName: "10.99.1.1" };

@@ -39,7 +39,7 @@ Deno.test("load() returns the last facts of each peer", pure, async () => {
     addresses: ["10.0.0.2", "fe80::1%eth0"],
     canonicalName: "b\xe9ta.example",
     lastState: -7,
-    passedOn: [5],
+    passedOn: [null, 5],
     transport: "tcp",
     port: 111,
   };
