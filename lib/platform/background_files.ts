@@ -13,6 +13,7 @@
 
 import { O_APPEND, O_CLOEXEC, O_RDONLY, O_WRONLY } from "./c_numbers.ts";
 import { freeIn, hasRoom, STATVFS_WORDS } from "./disk_space.ts";
+import { openLibrary } from "./library.ts";
 import { canStartThread, NO_THREAD_ADVICE } from "./threads.ts";
 import { MACHINE } from "./machine.ts";
 import { ENTRIES_BYTES, entriesIn, type NamedEntry } from "./regular_file.ts";
@@ -58,7 +59,7 @@ let opened: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] | undefined;
 
 /** Opens libc, which needs a permission that the daemon gives up later. */
 export function openBackgroundFiles(): void {
-  opened ??= Deno.dlopen("libc.so.6", SYMBOLS).symbols;
+  opened ??= openLibrary("libc.so.6", SYMBOLS).symbols;
 }
 
 /** File calls on threads; they reject with descriptive errors. */

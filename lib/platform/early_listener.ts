@@ -8,6 +8,7 @@
 import { AF_INET6, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "./c_numbers.ts";
 import { closeDescriptor, setSocketOption } from "./descriptors.ts";
 import { checked, libc } from "./libc.ts";
+import { openLibrary } from "./library.ts";
 
 /** Backlog of listen(2) in connections, as in the runtime. */
 const BACKLOG = 128;
@@ -32,7 +33,7 @@ export function listenEarly(name: Uint8Array<ArrayBuffer>): number {
     setSocketOption(fd, isIpv6 ? "IPV6_FREEBIND" : "IP_FREEBIND", 1);
     setSocketOption(fd, "SO_REUSEADDR", 1); // old connections may be in TIME_WAIT
     checked("bind", libc().bind(fd, name, name.length));
-    const library = Deno.dlopen("libc.so.6", SYMBOLS);
+    const library = openLibrary("libc.so.6", SYMBOLS);
     checked("listen", library.symbols.listen(fd, BACKLOG));
     library.close();
     return fd;

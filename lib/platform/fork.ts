@@ -13,6 +13,7 @@
 
 import { O_CLOEXEC } from "./c_numbers.ts";
 import { checked, cString, lastErrno, libc, LibcError } from "./libc.ts";
+import { openLibrary } from "./library.ts";
 
 const SYMBOLS = {
   fork: { parameters: [], result: "i32" },
@@ -28,7 +29,7 @@ const SYMBOLS = {
 let opened: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] | undefined;
 
 function library() {
-  return opened ??= Deno.dlopen("libc.so.6", SYMBOLS).symbols;
+  return opened ??= openLibrary("libc.so.6", SYMBOLS).symbols;
 }
 
 /** Source: asm-generic/mman-common.h. */

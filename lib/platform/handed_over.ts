@@ -18,6 +18,7 @@
 import { AF_INET6, AF_UNIX, F_SETFL, O_NONBLOCK } from "./c_numbers.ts";
 import { closeDescriptor, duplicate, getSocketOption, openNumbers } from "./descriptors.ts";
 import { checked, libc } from "./libc.ts";
+import { openLibrary } from "./library.ts";
 import { MACHINE } from "./machine.ts";
 import { withDescriptor } from "./opened_socket.ts";
 import { readableText } from "./small_files.ts";
@@ -108,7 +109,7 @@ export function listenerOn<L extends Deno.Listener>(
     checked("fcntl", libc().fcntl(fd, F_SETFL, O_NONBLOCK));
     duplicate(fd, own, false);
     const { epoll, event } = found;
-    const library = Deno.dlopen("libc.so.6", SYMBOLS);
+    const library = openLibrary("libc.so.6", SYMBOLS);
     checked("epoll_ctl", library.symbols.epoll_ctl(epoll, EPOLL_CTL_ADD, own, event));
     library.close();
     closeDescriptor(fd);

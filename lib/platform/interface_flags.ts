@@ -2,6 +2,7 @@
 
 import { AF_INET, SOCK_DGRAM } from "./c_numbers.ts";
 import { cString, libc } from "./libc.ts";
+import { openLibrary } from "./library.ts";
 
 const SIOCGIFFLAGS = 0x8913n;
 /** struct ifreq: the name, and flags behind it. */
@@ -18,7 +19,7 @@ const SYMBOLS = {
 export function isInterfaceUp(name: string): boolean | undefined {
   const request = new Uint8Array(IFREQ_BYTES);
   request.set(cString(name).subarray(0, FLAGS_AT - 1));
-  const library = Deno.dlopen("libc.so.6", SYMBOLS);
+  const library = openLibrary("libc.so.6", SYMBOLS);
   const fd = libc().socket(AF_INET, SOCK_DGRAM, 0);
   try {
     if (library.symbols.ioctl(fd, SIOCGIFFLAGS, request) !== 0) return undefined;

@@ -11,6 +11,8 @@
  */
 
 import { SOCK_DGRAM } from "./c_numbers.ts";
+import { ERRNO_NAMES } from "./errno_names.ts";
+import { openLibrary } from "./library.ts";
 import { canStartThread, openThreads } from "./threads.ts";
 
 const SYMBOLS = {
@@ -90,13 +92,20 @@ const ADDRESS_SYMBOLS = {
   getnameinfo_numeric: { ...GETNAMEINFO, name: "getnameinfo" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+/** Functions called for each message, or for each file of a long list. */
+// deno-fmt-ignore
+const QUICK = [
+  "open", "close", "read", "write", "syscall", "statx", "send", "recv", "recvfrom", "sendto",
+  "recvmsg", "sendmsg",
+] as const;
+
 type Library = Deno.DynamicLibrary<typeof SYMBOLS & typeof ADDRESS_SYMBOLS>["symbols"];
 
 let opened: Library | undefined;
 
 function library(): Library {
   if (opened === undefined) {
-    opened = Deno.dlopen("libc.so.6", { ...SYMBOLS, ...ADDRESS_SYMBOLS }).symbols;
+    opened = openLibrary("libc.so.6", { ...SYMBOLS, ...ADDRESS_SYMBOLS }, { quick: QUICK }).symbols;
     openThreads(); // while the permission is still held
   }
   return opened;
@@ -106,18 +115,6 @@ function library(): Library {
 export function libc(): Deno.DynamicLibrary<typeof SYMBOLS>["symbols"] {
   return library();
 }
-
-// deno-fmt-ignore
-const ERRNO_NAMES: Readonly<Record<number, string>> = {
-  1: "EPERM", 2: "ENOENT", 3: "ESRCH", 4: "EINTR", 5: "EIO", 6: "ENXIO", 9: "EBADF", 11: "EAGAIN",
-  12: "ENOMEM", 13: "EACCES", 14: "EFAULT", 16: "EBUSY", 17: "EEXIST", 19: "ENODEV", 20: "ENOTDIR",
-  21: "EISDIR", 22: "EINVAL", 23: "ENFILE", 24: "EMFILE", 30: "EROFS", 32: "EPIPE",
-  36: "ENAMETOOLONG", 38: "ENOSYS", 40: "ELOOP", 88: "ENOTSOCK", 89: "EDESTADDRREQ", 90: "EMSGSIZE",
-  91: "EPROTOTYPE", 92: "ENOPROTOOPT", 95: "EOPNOTSUPP", 97: "EAFNOSUPPORT", 98: "EADDRINUSE",
-  99: "EADDRNOTAVAIL", 100: "ENETDOWN", 101: "ENETUNREACH", 103: "ECONNABORTED", 104: "ECONNRESET",
-  105: "ENOBUFS", 106: "EISCONN", 107: "ENOTCONN", 110: "ETIMEDOUT", 111: "ECONNREFUSED",
-  112: "EHOSTDOWN", 113: "EHOSTUNREACH", 114: "EALREADY", 115: "EINPROGRESS",
-};
 
 const PERMISSION_HELP =
   " (allow it in the filter of system calls, SystemCallFilter= or seccomp(2))";

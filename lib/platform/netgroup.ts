@@ -5,6 +5,7 @@
  */
 
 import { cString } from "./libc.ts";
+import { openLibrary } from "./library.ts";
 
 const SYMBOLS = {
   innetgr: {
@@ -23,7 +24,7 @@ const NO_DOMAIN = "(none)";
  * innetgr(3) is not thread-safe. The C library also answers "no" on failure.
  */
 export function netgroups(): (group: string, host: string) => Promise<boolean> {
-  const { symbols } = Deno.dlopen("libc.so.6", SYMBOLS);
+  const { symbols } = openLibrary("libc.so.6", SYMBOLS);
   const domain = nisDomain();
   /** Texts of calls in progress on a thread, protected from the garbage collector. */
   const inUse = new Set<readonly unknown[]>();

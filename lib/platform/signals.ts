@@ -18,6 +18,7 @@
  * Source: sigprocmask(2), sigpending(2), sigtimedwait(2), signal(7).
  */
 
+import { openLibrary } from "./library.ts";
 import { canStartThread } from "./threads.ts";
 
 /** Actions by signal; a signal without an action keeps its default. */
@@ -173,7 +174,7 @@ function setOf(numbers: readonly number[]): Uint8Array<ArrayBuffer> {
 }
 
 function library() {
-  return opened ??= Deno.dlopen("libc.so.6", SYMBOLS).symbols;
+  return opened ??= openLibrary("libc.so.6", SYMBOLS).symbols;
 }
 
 /** Signal N is bit N - 1, on a little-endian machine. */

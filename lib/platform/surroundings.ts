@@ -5,6 +5,8 @@
  * Source: getrlimit(2), signal(7).
  */
 
+import { openLibrary } from "./library.ts";
+
 /** RLIMIT_NOFILE, on x86-64 and arm64. */
 const RLIMIT_NOFILE = 7;
 /** Descriptors needed to serve: 30 of an idle daemon, and as many for calls, files and health probes. */
@@ -35,7 +37,7 @@ export function missingSurroundings(proc = `/proc/self/task/${Deno.pid}`): strin
   } catch {
     return "/proc is not mounted, or is that of another PID namespace: mount -t proc proc /proc";
   }
-  const libc = Deno.dlopen("libc.so.6", SYMBOLS);
+  const libc = openLibrary("libc.so.6", SYMBOLS);
   try {
     libc.symbols.signal(SIGXFSZ, SIG_IGN);
     return descriptorsFault(libc.symbols);

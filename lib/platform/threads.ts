@@ -7,6 +7,8 @@
  * before; the executable is linked to both.
  */
 
+import { openLibrary } from "./library.ts";
+
 const THREAD_SYMBOLS = {
   pthread_create: { parameters: ["buffer", "usize", "u64", "usize"], result: "i32" },
   pthread_join: { parameters: ["u64", "usize"], result: "i32" },
@@ -31,8 +33,8 @@ let onRefused: (() => void) | undefined;
 
 /** Opens the libraries, which needs a permission. */
 export function openThreads(): void {
-  threads = Deno.dlopen("libpthread.so.0", THREAD_SYMBOLS).symbols;
-  const { dlsym } = Deno.dlopen("libdl.so.2", LINKER_SYMBOLS).symbols;
+  threads = openLibrary("libpthread.so.0", THREAD_SYMBOLS).symbols;
+  const { dlsym } = openLibrary("libdl.so.2", LINKER_SYMBOLS).symbols;
   harmless = dlsym(RTLD_DEFAULT, new TextEncoder().encode(`${HARMLESS_FUNCTION}\0`));
 }
 
