@@ -19,7 +19,6 @@
  */
 
 import type { Log } from "../log.ts";
-import type { Admission } from "../nsm/access.ts";
 import { ExpiringCache } from "../net/expiring_cache.ts";
 import { FairSlots } from "../net/fair_slots.ts";
 import {
@@ -37,6 +36,7 @@ import { ownAddresses } from "../net/own_interfaces.ts";
 import { quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
 import { LOOPBACK_ADDRESSES, sourceNetwork } from "../rpc/address.ts";
+import type { Admission } from "../rpc/dispatch.ts";
 import { type Origin, provesOwn, withoutScope } from "../rpc/transport.ts";
 import type { Clock } from "../time/clock.ts";
 import { inSlices } from "../time/slices.ts";

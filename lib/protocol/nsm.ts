@@ -1,5 +1,5 @@
 /**
- * Network Status Monitor protocol, program 100024 version 1.
+ * Network Status Monitor protocol, program 100024 version 1: its procedures, and who may call them.
  *
  * ```
  * #0 SM_NULL        void      -> void          #4 SM_UNMON_ALL   my_id     -> sm_stat
@@ -8,10 +8,13 @@
  * #3 SM_UNMON       mon_id    -> sm_stat
  * ```
  *
- * Source: X/Open XNFS (C702) chapter 11.
+ * Source: X/Open XNFS (C702) chapter 11. Access: rpc.statd(8); CERT CA-99-05 (calls relayed for
+ * strangers).
  */
 
-import { program } from "../rpc/program.ts";
+import type { Admission, DispatchHooks, Verdict } from "../rpc/dispatch.ts";
+import { type Procedure, program } from "../rpc/program.ts";
+import { type Caller, RESERVED_PORT_END } from "../rpc/transport.ts";
 import { struct } from "../xdr/struct.ts";
 import { enumeration, int, nothing, opaque, type Static, string } from "../xdr/types.ts";
 
@@ -57,7 +60,7 @@ export type SmStatRes = Static<typeof sm_stat_res>;
 
 /**
  * Procedures. `from` is `any`, `local` (a loopback address) or `local-reserved` (a loopback address
- * and a port below 1024); lib/nsm/access.ts enforces it.
+ * and a port below 1024); {@link accessRule} enforces it.
  */
 export const nsmV1 = program("nsm", SM_PROG, SM_VERS, {
   SM_NULL: { number: 0, args: nothing, result: nothing, from: "any" },
@@ -68,3 +71,61 @@ export const nsmV1 = program("nsm", SM_PROG, SM_VERS, {
   SM_SIMU_CRASH: { number: 5, args: nothing, result: nothing, from: "local-reserved" },
   SM_NOTIFY: { number: 6, args: stat_chge, result: nothing, from: "any" },
 });
+
+/** Access settings of the administrator. */
+export interface AccessSettings {
+  /** Whether SM_SIMU_CRASH is allowed at all. */
+  readonly simuCrashAllowed: boolean;
+  /** Whether lock managers' procedures require a reserved port. */
+  readonly monReservedPort: boolean;
+}
+
+/** Reason why a caller may not call a procedure, as the end of a log line; undefined if it may. */
+export function accessFault(
+  { from }: Procedure,
+  { address, port, isLocal }: Caller,
+  { simuCrashAllowed, monReservedPort }: AccessSettings,
+): string | undefined {
+  if (from === "any") return undefined;
+  if (!isLocal) return `call from non-local host ${address}`;
+  const needsReservedPort = monReservedPort || from === "local-reserved";
+  if (needsReservedPort && port >= RESERVED_PORT_END) return `call from unprivileged port ${port}`;
+  const isForbidden = from === "local-reserved" && !simuCrashAllowed;
+  return isForbidden ? `call from ${address} is not allowed by the settings` : undefined;
+}
+
+/** Dependencies of the access rule. */
+export interface AccessParts {
+  /** Called for each decision, since settings can be reloaded. */
+  readonly settings: () => AccessSettings;
+  /** Checks a remote caller against hosts.allow and hosts.deny; a promise if a look-up is needed. */
+  readonly admits: (caller: Caller) => Admission | Promise<Admission>;
+  /** Called for each call that a procedure refuses. */
+  readonly refused: (procedureName: string, caller: Caller, fault: string) => void;
+  /** Called for each call from an address that hosts.deny keeps out. */
+  readonly denied: (caller: Caller) => void;
+}
+
+/**
+ * Makes the access rule for dispatch. A refused caller gets the procedure's own failure result, as with
+ * nfs-utils.
+ */
+export function accessRule({ settings, admits, refused, denied }: AccessParts): AccessRule {
+  return (procedure, name, caller) => {
+    const decide = (admission: Admission): Verdict => {
+      if (admission === "tryLater") return "ignore";
+      if (admission === "denied") {
+        denied(caller);
+        return "deny";
+      }
+      const fault = accessFault(procedure, caller, settings());
+      if (fault === undefined) return "accept";
+      refused(name, caller, fault);
+      return "refuse";
+    };
+    const admission = caller.isLocal ? "admitted" : admits(caller);
+    return admission instanceof Promise ? admission.then(decide) : decide(admission);
+  };
+}
+
+type AccessRule = DispatchHooks["access"];

@@ -37,6 +37,9 @@ import type { Caller, Respond } from "./transport.ts";
  */
 export type Verdict = "accept" | "refuse" | "deny" | "tooWeak" | "ignore";
 
+/** Verdict on an address; `tryLater` when the name service has no answer yet. */
+export type Admission = "admitted" | "denied" | "tryLater";
+
 /** Hooks for decisions and events outside of dispatch. */
 export interface DispatchHooks {
   /** Access rule for a procedure and a caller; a promise only if a look-up is needed. */

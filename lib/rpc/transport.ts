@@ -10,6 +10,9 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** End of the reserved ports: only privileged processes can bind a port below this one. */
+export const RESERVED_PORT_END = 1024;
+
 /** Origin of a message. Only its socket decides whether it is local; an address alone does not tell. */
 export interface Origin extends Endpoint {
   /**

@@ -8,12 +8,11 @@
  * Source: RFC 1833 sections 2 and 3.
  */
 
-import { RESERVED_PORT_END } from "../nsm/access.ts";
 import { type Mapping, portmapV2 } from "../protocol/portmap.ts";
 import { type Rpcb, type RpcbEntry, rpcbindV3, rpcbindV4 } from "../protocol/rpcbind.ts";
 import { type Service, service } from "../rpc/dispatch.ts";
 import { NO_REPLY } from "../rpc/program.ts";
-import type { Caller } from "../rpc/transport.ts";
+import { type Caller, RESERVED_PORT_END } from "../rpc/transport.ts";
 import { type Entries, netidOfProtocol, SUPERUSER, UNKNOWN } from "./entries.ts";
 import { type InterfaceAddress, mergedAddress } from "./merged_address.ts";
 import { LOCAL_NETID, type Transport, transportOf, TRANSPORTS } from "./netconfig.ts";

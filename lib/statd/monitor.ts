@@ -3,7 +3,6 @@
 import type { StatdSettings } from "../config/settings.ts";
 import { limited, type LimitedLog } from "../log_limits.ts";
 import type { Log } from "../log.ts";
-import { accessRule } from "../nsm/access.ts";
 import { Administration } from "../nsm/administration.ts";
 import { Announcer } from "../nsm/announcer.ts";
 import { Callbacks } from "../nsm/callback.ts";
@@ -25,6 +24,7 @@ import {
 import { nsmService } from "../nsm/service.ts";
 import { WatchedResolver } from "../nsm/watched_resolver.ts";
 import { WatchedStore } from "../nsm/watched_store.ts";
+import { accessRule } from "../protocol/nsm.ts";
 import { quote } from "../quote.ts";
 import { dispatcher, type DispatchHooks, type Service } from "../rpc/dispatch.ts";
 import type { Respond } from "../rpc/transport.ts";

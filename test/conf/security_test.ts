@@ -25,7 +25,7 @@ const SUMMARY: { readonly none: string } = { none: "sums up what follows" };
 const EVIDENCE: readonly Evidence[] = [
   ["The protocol has no authentication", FACT],
   ["A host is protected by", SUMMARY],
-  ["| procedure", "nsm/access_test.ts", "accessFault() lets only loopback call the rest"],
+  ["| procedure", "protocol/nsm_test.ts", "accessFault() lets only loopback call the rest"],
   ["Local callers are recognised once", "system/forged_source_test.ts", "trust 1: no packet"],
   ["A message is local", "system/forged_source_test.ts", "trust 1: no packet"],
   ["No socket that serves is dual-stack", "system/forged_source_test.ts", "::ffff:127.0.0.1"],

@@ -1,7 +1,6 @@
 import { isLoopback } from "../../lib/rpc/address.ts";
 import { assertEquals } from "@std/assert";
-import { accessFault, accessRule } from "../../lib/nsm/access.ts";
-import { nsmV1 } from "../../lib/protocol/nsm.ts";
+import { accessFault, accessRule, nsmV1 } from "../../lib/protocol/nsm.ts";
 import type { Procedure } from "../../lib/rpc/program.ts";
 import type { Caller, Netid } from "../../lib/rpc/transport.ts";
 
