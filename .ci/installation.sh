@@ -346,7 +346,11 @@ install_all() {
   touch "$record"
   place_all
   settle install
-  say "Installed rpc.statd, $(echo "$links" | sed 's/ /, /g') in $root$prefix/sbin"
+  local name installed=rpc.statd
+  for name in $links; do
+    if [ "$name" != rpcbind ] || ! has_rpcbind; then installed="$installed, $name"; fi
+  done
+  say "Installed $installed in $root$prefix/sbin"
 }
 
 # Removes the recorded files. Prints the recorded folders, innermost first.

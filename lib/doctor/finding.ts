@@ -53,6 +53,7 @@ export const FINDINGS = {
   "identity-taken": "warning",
   "identity-faulty": "warning",
   "ledger-unreachable": "warning",
+  "ledger-not-usable": "warning",
   "port-ephemeral": "warning",
   "lockd-not-registered": "error",
   "lockd-silent": "error",

@@ -1,6 +1,7 @@
 /**
  * Checks of identities. Clients of an address lock here, and are recorded only if its identity is
- * held. A node that does not hold an identity has to be able to take it at any time.
+ * held, and if the daemon can use the ledger. A node that does not hold an identity has to be able
+ * to take it at any time.
  */
 
 import { type Definition, readDefinition } from "../cluster/definition.ts";
@@ -12,12 +13,17 @@ import { openEtcd, openLedger } from "../control/ledgers.ts";
 import { ownAddresses } from "../net/own_interfaces.ts";
 import { withConfigured } from "../nsmctl/identity.ts";
 import { configuredIdentities, identityFaults } from "../nsmctl/identity_settings.ts";
+import { ledgerAdvice } from "../nsmctl/ledger_directory.ts";
+import { foreignView } from "../platform/foreign_view.ts";
+import { mountOf } from "../platform/proc.ts";
 import { messageOf } from "../reason.ts";
+import type { Clock } from "../time/clock.ts";
 import {
   type Check,
   type Checked,
   type Examiner,
   LOCAL_TIMEOUT_MS,
+  NOT_ANSWERED_HERE,
   reportHere,
 } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
@@ -28,6 +34,7 @@ export const IDENTITY_CHECKS: readonly Check[] = [
   { about: "the identities of our addresses are held here", run: checkHeld },
   { about: "no other node has taken an identity of this node", run: checkTaken },
   { about: "etcd answers for the ledgers of our identities", run: checkEtcd },
+  { about: "the daemon can write to the ledgers that are mounted here", run: checkLedgers },
 ];
 
 function checkSections(): Finding[] {
@@ -121,6 +128,45 @@ async function etcdFault(definitions: readonly Definition[]): Promise<string | u
     return undefined;
   } catch (error) {
     return messageOf(error);
+  }
+}
+
+async function checkLedgers(examiner: Examiner): Promise<Checked> {
+  const report = reportHere(examiner);
+  if (report === undefined) return NOT_ANSWERED_HERE;
+  const found = [];
+  for (const { id, texts } of await identitiesOf(examiner)) {
+    const { ledger } = readDefinition(id, texts);
+    if (ledger.kind !== "directory") continue;
+    const path = await presentPath(ledger.path, examiner.clock);
+    if (path === undefined) continue;
+    const view = foreignView(report.pid, path);
+    const advice = ledgerAdvice(view, path);
+    if (advice === undefined) continue;
+    const isReadOnly = view === "read-only";
+    found.push(finding("ledger-not-usable", {
+      what: `The daemon cannot use the ledger of identity ${id}: with it, new hosts get no lock.`,
+      evidence: `${path} is ${isReadOnly ? "read-only" : "another directory, or none,"} in the ` +
+        `mount namespace of process ${report.pid}`,
+      fix: advice,
+      commands: isReadOnly
+        ? examiner.remedies.letStatdWrite(report.pid, mountOf(path)?.point ?? path)
+        : examiner.remedies.restartStatd(report.pid, ["mount --make-rshared /"]),
+    }));
+  }
+  return found;
+}
+
+/** Path of a directory without links; undefined if it is not here, or if its file system hangs. */
+async function presentPath(directory: string, clock: Clock): Promise<string | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const cancel = clock.startTimer(LOCAL_TIMEOUT_MS, () => resolve(undefined));
+  try {
+    return await Promise.race([Deno.realPath(directory), late]);
+  } catch {
+    return undefined;
+  } finally {
+    cancel();
   }
 }
 

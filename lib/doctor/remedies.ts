@@ -53,6 +53,21 @@ export class Remedies {
     return ["systemctl stop rpc-statd", ...meanwhile, "systemctl start rpc-statd"];
   }
 
+  /** Lets the unit of statd write below a path. A daemon of no unit is restarted, and sees our mounts. */
+  letStatdWrite(pid: number, path: string): string[] {
+    if (!this.#isOfUnit(pid)) return this.restartStatd(pid);
+    const folder = `/etc/systemd/system/${UNIT}.d`;
+    // Percent signs are specifiers there.
+    const line = `ReadWritePaths="-${path.replaceAll("%", "%%")}"`;
+    return [
+      `mkdir -p ${folder}`,
+      `echo '[Service]' >> ${folder}/90-ledgers.conf`,
+      `echo ${shellWord(line)} >> ${folder}/90-ledgers.conf`,
+      "systemctl daemon-reload",
+      ...this.restartStatd(pid),
+    ];
+  }
+
   /** Kills a daemon that ignores other signals, and starts statd. */
   killStatd(pid: number): string[] {
     const start = this.#isOfUnit(pid) ? ["systemctl restart rpc-statd"] : [

@@ -17,7 +17,7 @@ import { type Command, type Given, Status, TIMEOUT_OPTION } from "./command.ts";
 import { notifyIdentity } from "./identity_notify.ts";
 import { configuredIdentities, type ConfiguredIdentity } from "./identity_settings.ts";
 import { HELD_ELSEWHERE, releaseHere, sayOldSettings, sayStatus } from "./identity_state.ts";
-import { prepareLedger } from "./ledger_directory.ts";
+import { prepareLedger, withView } from "./ledger_directory.ts";
 import { unreachable } from "./state_directory.ts";
 import type { Session } from "./session.ts";
 import { plural } from "../quote.ts";
@@ -107,7 +107,7 @@ export const identity: Command = {
     }
     if (reached.outcome === "absent") {
       session.terminal.complain(
-        `${session.programName}: no daemon runs that could hold an identity`,
+        `${session.programName}: rpc.statd does not run: start it; it holds the identities of this node`,
       );
       return Status.NOT_RUNNING;
     }
@@ -169,16 +169,8 @@ async function act(
       if (report === undefined) throw new RefusedError("unknown", `There is no identity ${id}`);
       return sayStatus(report, given.has("json"), session);
     }
-    case "acquire": {
-      const texts = configuredTexts(id);
-      const known = texts ?? (await reportOf(daemon, id))?.texts;
-      if (known !== undefined) await prepareLedger(readDefinition(id, known), session);
-      const asked = { id, ...texts && { texts }, isFenced: given.has("fenced"), ...time };
-      const { identities = [] } = await ask({ command, action, ...asked });
-      if (texts !== undefined) sayOldSettings(texts, identities, session);
-      terminal.print(listText(identities, given.has("json"), session));
-      return Status.OK;
-    }
+    case "acquire":
+      return await acquire({ id, isFenced: given.has("fenced"), ...time }, given, session, daemon);
     case "notify": {
       const report = await reportOf(daemon, id);
       if (report === undefined) throw new RefusedError("unknown", `Identity ${id} is not held`);
@@ -202,6 +194,32 @@ async function act(
       return Status.OK;
     }
   }
+}
+
+async function acquire(
+  asked: { readonly id: string; readonly isFenced: boolean; readonly deadlineMs?: number },
+  given: Given,
+  session: Session,
+  daemon: Daemon,
+): Promise<number> {
+  const { id } = asked;
+  const texts = configuredTexts(id);
+  const known = texts ?? (await reportOf(daemon, id))?.texts;
+  const definition = known === undefined ? undefined : readDefinition(id, known);
+  if (definition !== undefined) await prepareLedger(definition, session);
+  const request = {
+    command: "identity",
+    action: "acquire",
+    ...asked,
+    ...texts && { texts },
+  } as const;
+  const { identities = [] } = await daemon.ask(request).catch(async (error) => {
+    const isRefusal = definition !== undefined && error instanceof RefusedError;
+    throw isRefusal ? await withView(error, definition, daemon) : error;
+  });
+  if (texts !== undefined) sayOldSettings(texts, identities, session);
+  session.terminal.print(listText(identities, given.has("json"), session));
+  return Status.OK;
 }
 
 async function reportOf(daemon: Daemon, id: string): Promise<IdentityReport | undefined> {

@@ -2,6 +2,10 @@
 
 import type { Definition } from "../cluster/definition.ts";
 import { RefusedError } from "../cluster/refusals.ts";
+import type { Daemon } from "../control/client.ts";
+import { visiblePid } from "../control/unseen_daemon.ts";
+import { type ForeignView, foreignView } from "../platform/foreign_view.ts";
+import { mountOf } from "../platform/proc.ts";
 import { ownerOf } from "../platform/privileges.ts";
 import { reasonOf } from "../reason.ts";
 import { layoutOf } from "../store/layout.ts";
@@ -38,6 +42,43 @@ export async function prepareLedger(
       ? "it does not exist: is its file system mounted? Make it once, below the mount point"
       : reasonOf(error);
     throw new RefusedError("unreachable", `The ledger ${directory}: ${reason}`);
+  }
+}
+
+/**
+ * Refusal of the daemon for its ledger directory, with the cause if its mounts differ from those of
+ * nsmctl.
+ */
+export async function withView(
+  refusal: RefusedError,
+  { ledger }: Definition,
+  daemon: Daemon,
+): Promise<RefusedError> {
+  if (refusal.code !== "unreachable" || ledger.kind !== "directory") return refusal;
+  const { status } = await daemon.ask({ command: "status" });
+  const pid = status === undefined ? undefined : visiblePid(status.pid);
+  const path = await Deno.realPath(ledger.path);
+  const advice = pid === undefined ? undefined : ledgerAdvice(foreignView(pid, path), path);
+  if (advice === undefined) return refusal;
+  return new RefusedError(refusal.code, `${refusal.message}: ${advice}`);
+}
+
+/** Remedy where rpc.statd cannot use a directory that nsmctl can. */
+export function ledgerAdvice(view: ForeignView | undefined, directory: string): string | undefined {
+  switch (view) {
+    case "read-only":
+      return "it is read-only for rpc.statd alone: under systemd, systemctl edit rpc-statd, [Service], " +
+        `ReadWritePaths=-${
+          mountOf(directory)?.point ?? directory
+        }, then systemctl restart rpc-statd; ` +
+        "in a container, a writable volume";
+    case "other":
+      return "rpc.statd has mounts of its own, and does not see this directory: restart it; under " +
+        "systemd, mount --make-rshared / before, and no ledger below /home, /root or /tmp; in a " +
+        "container, a volume";
+    case "same":
+    case undefined:
+      return undefined;
   }
 }
 

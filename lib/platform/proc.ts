@@ -7,6 +7,10 @@
 
 /** Mounted file system. */
 export interface Mount {
+  /** Device of the file system, `MAJOR:MINOR`. */
+  readonly device: string;
+  /** Directory of the file system that is mounted. */
+  readonly root: string;
   readonly point: string;
   /** `ext4`, `tmpfs`… */
   readonly type: string;
@@ -34,7 +38,7 @@ export function findMount(mountinfo: string, path: string): Mount | undefined {
   let found: Mount | undefined;
   for (const line of mountinfo.split("\n")) {
     const [before = "", after = ""] = line.split(" - ");
-    const [, , , , escaped, options] = before.split(" ");
+    const [, , device = "", root = "", escaped, options] = before.split(" ");
     const [type, , superOptions] = after.split(" ");
     if (escaped === undefined || type === undefined) continue;
     const point = unescape(escaped);
@@ -42,7 +46,8 @@ export function findMount(mountinfo: string, path: string): Mount | undefined {
     if (!isAbove || (found !== undefined && point.length < found.point.length)) continue;
     const isRo = (list: string | undefined) => list?.split(",").includes("ro") ?? false;
     const isReadOnlyHere = isRo(options) && !isRo(superOptions);
-    found = { point, type, isReadOnly: isRo(options) || isRo(superOptions), isReadOnlyHere };
+    const isReadOnly = isRo(options) || isRo(superOptions);
+    found = { device, root: unescape(root), point, type, isReadOnly, isReadOnlyHere };
   }
   return found;
 }

@@ -87,6 +87,17 @@ interface Fault {
   readonly isMendedByStatus?: true;
 }
 
+/** Defines an identity with a directory as its ledger. */
+const plantLedger: Step = async (world) => {
+  await world.sh("mkdir -p /run/ledger; chown statd /run/ledger");
+  const identity = '[identity "vip1"]\naddresses=10.99.0.8\nledger=directory:/run/ledger\n';
+  await edit("/etc/nfs.conf", `${statdConf("")}${identity}`)(world);
+};
+const removeLedger: Step = async (world) => {
+  await edit("/etc/nfs.conf", statdConf(""))(world);
+  await world.sh("rm -r /run/ledger");
+};
+
 const FAULTS: readonly Fault[] = [
   {
     finding: "reboot-not-told",
@@ -668,6 +679,31 @@ const FAULTS: readonly Fault[] = [
         "[etcd]\nendpoints=http://127.0.0.1:1\n",
     ),
     byHand: edit("/etc/nfs.conf", statdConf("")),
+  },
+  {
+    finding: "ledger-not-usable",
+    title: "the ledger is read-only for the daemon",
+    plant: async (world) => {
+      await plantLedger(world);
+      await world.stopStatd();
+      const mounts = "mount --bind /run/ledger /run/ledger; mount -o remount,bind,ro /run/ledger";
+      await world.sh(`unshare -m sh -c '${mounts}; rpc.statd --no-notify'`);
+    },
+    after: removeLedger,
+  },
+  {
+    finding: "ledger-not-usable",
+    title: "the daemon does not see the file system of the ledger",
+    plant: async (world) => {
+      await world.stopStatd();
+      await world.sh("unshare -m --propagation private rpc.statd --no-notify");
+      await world.sh("mkdir /run/ledger && mount -t tmpfs none /run/ledger");
+      await plantLedger(world);
+    },
+    after: async (world) => {
+      await world.sh("umount /run/ledger");
+      await removeLedger(world);
+    },
   },
   {
     finding: "port-ephemeral",

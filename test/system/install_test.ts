@@ -187,6 +187,7 @@ Deno.test("an rpcbind of any other package is left alone", async () => {
   const before = site.tree();
   const said = await site.do("install", "--prefix", "/usr");
   assertStringIncludes(said, "Leaving the system's /usr/sbin/rpcbind alone");
+  assertMatch(said, /^Installed rpc\.statd, sm-notify, nsmctl, start-statd in /m);
   assertEquals(site.read("/usr/sbin/rpcbind"), "another distribution's\n");
   assert(!site.tree().has("/usr/lib/systemd/system/rpcbind.service"));
   await site.do("uninstall", "--prefix", "/usr");

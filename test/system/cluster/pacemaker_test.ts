@@ -192,7 +192,7 @@ systemTest(
     await a.host.output("ip", "address", "del", `${VIP}/32`, "dev", "lo");
     await ends(OCF.generic, "start", { id: "vip1", phase: "notify" });
     assertEquals(reasons, [
-      "nsmctl: no daemon runs that could hold an identity",
+      "nsmctl: rpc.statd does not run: start it; it holds the identities of this node",
       "The parameter id is missing",
       'id "../x" has characters that no identity has',
       'phase "both" is neither acquire nor notify',
