@@ -155,7 +155,7 @@ export class PeerTurns {
       address = peer.addresses[0];
       const results = await this.#followAll(peer, routesOf(peer, settings));
       if (this.#isDone(peer)) return undefined;
-      fault = results.map((result) => result.fault).join("; ");
+      fault = [...new Set(results.map((result) => result.fault))].join("; ");
       way = results[0]!.way;
       const isUnreachable = results.every((result) => result.isUnreachable);
       if (!isUnreachable || !list.unreachable(peer, address, tried)) break;

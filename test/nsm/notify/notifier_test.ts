@@ -4,6 +4,7 @@ import type { NotifyReport } from "../../../lib/nsm/notify/notify_outcome.ts";
 import { announcementsOf } from "../../../lib/nsm/notify/notify_list.ts";
 import { PLACES } from "../../../lib/nsm/notify/pacer.ts";
 import type { NotifyRecord } from "../../../lib/nsm/ports.ts";
+import { TransportError } from "../../../lib/rpc/transport.ts";
 import { readRetrySchedule, RETRY_SCHEDULES } from "../../../lib/nsm/notify/retry_schedule.ts";
 import { FakePeers } from "../../support/fake_peers.ts";
 import { FakeResolver } from "../../support/fake_resolver.ts";
@@ -330,6 +331,16 @@ Deno.test("a peer given up in the first turn has a reason too", pure, async () =
     ["gave up", "no address was found yet"],
     ["gave up", "no answer came yet from 10.0.0.1"],
   ]);
+});
+
+Deno.test("a fault of both transports is reported once", pure, async () => {
+  const world = new World();
+  world.store.add("10.0.0.1");
+  world.peers.call = (_program, _name, _args, to) =>
+    Promise.reject(new TransportError("send to", to, "there is no source address"));
+  await world.run();
+  const fault = "Cannot send to 10.0.0.1 port 111: there is no source address";
+  assertEquals(world.reports.map((report) => report.fault), [fault]);
 });
 
 Deno.test("a name that was not known is looked up again by the schedule", pure, async () => {
