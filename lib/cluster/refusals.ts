@@ -41,7 +41,7 @@ export function leftBehind(
     : `; ${unreplicated} hosts are not on record and will not be notified`;
   const reason = messageOf(error).replace(`Identity ${id}: `, "");
   const hanging = ledger.kind === "directory"
-    ? ". A call that hangs keeps its file system busy until it returns, or until rpc.statd is restarted"
+    ? "; a call that hangs keeps its file system busy until it returns, or until rpc.statd is restarted"
     : "";
   return `Identity ${id} was released by force, but its ledger still says that this node ` +
     `holds it: ${reason}${owed}${hanging}`;
