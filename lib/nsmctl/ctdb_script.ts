@@ -69,17 +69,49 @@ release() { # ID
   : >.changed
 }
 
-# The kernel has one grace period for all addresses of a node, which begins when its lock manager does:
-# all clients of this node lose their locks, and reclaim them.
-restart_lockd() {
-  local id
-  nfs_callout_init "$script_state_dir"
-  "$CTDB_NFS_CALLOUT" stop nlockmgr >/dev/null 2>&1 9>&-
-  for id in ip-*; do
-    if [ -e "$id" ]; then take "$id"; fi
+# Ends in a moment, also after rpc.statd was started.
+statd_answers() {
+  local tries=10
+  until identity list >/dev/null 2>&1; do
+    tries=$((tries - 1))
+    if [ $tries -eq 0 ]; then return 1; fi
+    sleep 1
   done
-  sleep 2 # right after its end it is not itself, says CTDB's own callout
-  "$CTDB_NFS_CALLOUT" start nlockmgr >/dev/null 2>&1 9>&-
+}
+
+# Y if the lock manager of the kernel's NFS server is in no grace period, N if it is in one.
+grace_is_over() {
+  head -c 1 /proc/fs/lockd/nlm_end_grace 2>/dev/null
+}
+
+# The kernel has one grace period for all addresses of a node, which begins when its lock manager does:
+# all clients of this node lose their locks, and reclaim them. CTDB's callout for systemd restarts
+# rpc.statd when it is asked for the lock manager, which then is in no grace period and refuses what is
+# reclaimed. The lock manager ends and begins with the NFS server, so that is restarted next.
+restart_lockd() {
+  local id service late before services=nlockmgr
+  nfs_callout_init "$script_state_dir"
+  case $(cat /proc/fs/nfsd/threads 2>/dev/null) in [1-9]*) services="nlockmgr nfs" ;; esac
+  for service in $services; do
+    "$CTDB_NFS_CALLOUT" stop $service >/dev/null 2>&1 9>&-
+    before=$(grace_is_over)
+    late=
+    for id in ip-*; do
+      if [ -e "$id" ] && ! take "$id" 2>/dev/null; then late="$late $id"; fi
+    done
+    sleep 2 # right after its end it is not itself, says CTDB's own callout
+    "$CTDB_NFS_CALLOUT" start $service >/dev/null 2>&1 9>&-
+    if [ "$before" != N ] && [ "$(grace_is_over)" != Y ]; then break; fi
+  done
+  if [ "$services" != nlockmgr ] && [ "$(grace_is_over)" = Y ]; then
+    echo "the kernel's lock manager has begun no grace period: clients cannot reclaim their locks. It" \\
+      "runs on while this node mounts NFS version 3 itself, or if the callout for NFS does not restart it"
+  fi
+  # The callout has stopped rpc.statd meanwhile.
+  if [ "$late" ]; then statd_answers; fi
+  for id in $late; do
+    take "$id" || echo "$id: clients of this node are not told that the lock manager was restarted"
+  done
 }
 
 # Whoever was not reached stays on record.
@@ -126,6 +158,12 @@ case $0:$1 in
     if [ -e .changed ]; then background_with_logging tell; fi
     ;;
   *:monitor)
+    # An identity that was released by hand, or that a node took by mistake, is acquired again.
+    if listed=$(identity list 2>/dev/null); then
+      for id in ip-*; do
+        if [ -e "$id" ] && ! echo "$listed" | grep -q "^$id  *held"; then rm -f "$id"; fi
+      done
+    fi
     own=$(ctdb_get_pnn)
     # shellcheck disable=SC2034
     $CTDB ip -X | while IFS="|" read -r none address node rest; do

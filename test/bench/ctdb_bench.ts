@@ -108,7 +108,7 @@ async function measure(
 }
 
 async function ours(hosts: AsyncDisposableStack, shared: string): Promise<Result> {
-  const [setUp, makeFolder, options] = await literalBlocks("nsm-cluster.7", "CTDB");
+  const [makeFolder, options, setUp] = await literalBlocks("nsm-cluster.7", "CTDB");
   const fitted = (text: string) => text.replaceAll(/^# /gm, "").replaceAll("/cluster", shared);
   await new Deno.Command("sh", { args: ["-ec", fitted(makeFolder!)] }).output();
   const nodes = await ctdbPair(async (given) => hosts.use(await TestHost.create(given)), {

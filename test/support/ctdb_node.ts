@@ -3,11 +3,13 @@
 import { ClusterNode } from "./cluster_node.ts";
 import { layerUsr, layerVar, MANAGERS } from "./layered_usr.ts";
 import { TestHost } from "./namespace.ts";
-import { STATD_PORT } from "./statd.ts";
-import type { NewHost } from "./system_test.ts";
+import { FOREGROUND, STATD_PORT } from "./statd.ts";
+import { type NewHost, OUR_STATD } from "./system_test.ts";
 
 /** Longest duration of a step of CTDB on a busy machine, in seconds. */
 const PATIENCE_S = 120;
+/** Options of a status monitor that leaves the foreground. */
+const BACKGROUND = FOREGROUND.filter((option) => !["-F", "-d"].includes(option));
 const BASE = "/etc/ctdb";
 const LOG = "/var/log/ctdb/log.ctdb";
 const PREPARE = `
@@ -26,9 +28,27 @@ const NFS_CALLOUT = `#!/bin/sh
 echo "$1 $2" >>/run/nfs-callout
 `;
 /**
- * CTDB's check of the status monitor, without a portmapper: the peers of the test need its port.
+ * Callout like Debian's, beside a kernel with NFS server: a call for the lock manager restarts the status monitor,
+ * and only the NFS server begins a grace period.
  */
-const STATUS_CHECK = `service_check_cmd="bash -c ': </dev/tcp/127.0.0.1/${STATD_PORT}'"\n`;
+export const DEBIAN_CALLOUT = `${NFS_CALLOUT}
+case "$1 $2" in
+  "stop nlockmgr" | "stop nfs")
+    statd=$(cat /run/rpc.statd.pid) && kill $statd && timeout 60 tail --pid=$statd -f /dev/null
+    [ $2 = nlockmgr ] || echo Y >/proc/fs/lockd/nlm_end_grace
+    ;;
+  "start nlockmgr" | "start nfs")
+    unshare --uts sh -c "hostname $(cat /run/node) && ${OUR_STATD} ${BACKGROUND.join(" ")}"
+    [ $2 = nlockmgr ] || echo N >/proc/fs/lockd/nlm_end_grace
+    ;;
+esac
+`;
+/**
+ * CTDB's check of the status monitor, as tolerant as Debian's, and without a portmapper: the peers of
+ * the test need its port.
+ */
+const STATUS_CHECK =
+  `service_check_cmd="bash -c ': </dev/tcp/127.0.0.1/${STATD_PORT}'"\nunhealthy_after=6\n`;
 
 export class CtdbNode extends ClusterNode {
   /** Waits until an address is on a node. */
@@ -96,6 +116,8 @@ export interface CtdbOptions {
   /** Shell commands that set up our part, as an operator would type them. */
   readonly setUp: string;
   readonly nfsConf?: string;
+  /** Callout for NFS services, in place of one that only records its calls. */
+  readonly nfsCallout?: string;
 }
 
 /**
@@ -124,7 +146,8 @@ export async function ctdbPair(
 }
 
 async function newNode(newHost: NewHost, name: string, options: CtdbOptions): Promise<CtdbNode> {
-  const { publicAddresses, scriptOptions, shared, setUp, nfsConf = "" } = options;
+  const { publicAddresses, scriptOptions, shared, setUp, nfsConf = "", nfsCallout = NFS_CALLOUT } =
+    options;
   const host = await newHost({
     hosts: ["10.0.0.1 a", "10.0.0.2 b"],
     etc: { "nfs.conf": nfsConf },
@@ -143,11 +166,12 @@ async function newNode(newHost: NewHost, name: string, options: CtdbOptions): Pr
       ...scriptOptions,
     ].map((line) => `${line}\n`).join(""),
     "ctdb.tunables": "MonitorInterval=2\nReRecoveryTimeout=1\nNoIPFailback=1\n",
-    "test-callout": NFS_CALLOUT,
+    "test-callout": nfsCallout,
     "nfs-checks.d/10.status.check": STATUS_CHECK,
   };
   for (const [file, text] of Object.entries(texts)) await host.write(`${BASE}/${file}`, text);
   await host.output("chmod", "755", `${BASE}/test-callout`);
+  await host.write("/run/node", name);
   await host.output("ctdb", "event", "script", "enable", "legacy", "60.nfs");
   await host.output("sh", "-ec", setUp);
   return new CtdbNode(host, name);

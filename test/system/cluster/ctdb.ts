@@ -5,7 +5,12 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Agent } from "../../support/agent_client.ts";
-import { type CtdbNode, ctdbPair } from "../../support/ctdb_node.ts";
+import {
+  type CtdbNode,
+  type CtdbOptions,
+  ctdbPair,
+  DEBIAN_CALLOUT,
+} from "../../support/ctdb_node.ts";
 import { MANAGERS } from "../../support/layered_usr.ts";
 import { literalBlocks } from "../../support/manual_commands.ts";
 import { ManyPeers, peerAddresses } from "../../support/many_peers_client.ts";
@@ -32,9 +37,10 @@ async function cluster(
   newHost: NewHost,
   newFolder: NewFolder,
   more: readonly string[] = [],
+  parts: Partial<CtdbOptions> = {},
 ): Promise<{ nodes: readonly [CtdbNode, CtdbNode]; ledgers: string }> {
   const shared = await newFolder();
-  const [setUp, makeFolder, options] = await literalBlocks("nsm-cluster.7", "CTDB");
+  const [makeFolder, options, setUp] = await literalBlocks("nsm-cluster.7", "CTDB");
   const fitted = (text: string) => text.replaceAll(/^# /gm, "").replaceAll("/cluster", shared);
   const { success } = await new Deno.Command("sh", { args: ["-ec", fitted(makeFolder!)] }).output();
   assert(success);
@@ -43,6 +49,7 @@ async function cluster(
     scriptOptions: [...fitted(options!).trim().split("\n"), ...more],
     shared,
     setUp: fitted(setUp!),
+    ...parts,
   });
   return { nodes, ledgers: `${shared}/nsm` };
 }
@@ -53,7 +60,7 @@ async function peersOf({ host }: CtdbNode): Promise<ManyPeers> {
   return peers;
 }
 
-/** Identities held by a node. */
+/** Identities held by a node. @throws {Error} If its rpc.statd does not answer. */
 async function heldBy(node: CtdbNode): Promise<string[]> {
   const reports: { id: string; state: string }[] = JSON.parse(
     await node.identity("list", "--json"),
@@ -83,7 +90,8 @@ async function dealt(
   let addresses: readonly [string[], string[]] = [[], []];
   await eventually("each address has its identity", async () => {
     addresses = await a.addresses();
-    const held = [await heldBy(a), await heldBy(b)];
+    // A callout may be restarting rpc.statd.
+    const held = await Promise.all([a, b].map((node) => heldBy(node).catch(() => [])));
     return held.every((ids, i) => ids.join() === addresses[i]!.map(idOf).sort().join()) &&
       addresses.flat().length === PUBLIC.length;
   });
@@ -177,6 +185,66 @@ systemTest(
       const ofLockd = asked.filter((line) => line.includes("nlockmgr"));
       assertEquals(ofLockd.slice(-2), ["stop nlockmgr", "start nlockmgr"]);
     }
+  },
+);
+
+systemTest(
+  "acceptance 15: where the callout restarts rpc.statd, the NFS server is restarted for a grace period",
+  NEEDS,
+  async (newHost, newFolder) => {
+    const { nodes } = await cluster(newHost, newFolder, [], { nfsCallout: DEBIAN_CALLOUT });
+    const [a, b] = nodes;
+    for (const { host } of nodes) {
+      await host.output("sh", "-c", "echo Y >/proc/fs/lockd/nlm_end_grace");
+      await host.output("sh", "-c", "mkdir /proc/fs/nfsd && echo 8 >/proc/fs/nfsd/threads");
+    }
+    const [ofA, ofB] = (await deal(nodes)).map((addresses) =>
+      addresses.filter((address) => address !== IPV6)
+    );
+    const onB = await peersOf(b);
+    const granted = (node: CtdbNode, client: string) =>
+      eventually(
+        `${client} is granted`,
+        async () => SUCCESS.test(await node.mon(client).catch(() => "")),
+      );
+    await granted(a, "127.1.0.1");
+    await granted(b, "127.1.0.2");
+
+    // The lock manager of node b loses the locks of its own client, too.
+    await a.kill();
+    await areTold(onB, ["127.1.0.1"], ofA!);
+    await areTold(onB, ["127.1.0.2"], [...ofA!, ...ofB!]);
+    assertEquals(await b.host.output("cat", "/proc/fs/lockd/nlm_end_grace"), "N\n");
+    const asked = (await b.host.output("cat", "/run/nfs-callout")).split("\n")
+      .filter((line) => /^(stop|start) n/.test(line));
+    assertEquals(asked.slice(-2), ["stop nfs", "start nfs"]);
+  },
+);
+
+systemTest(
+  "acceptance 15: an identity that was released by hand is acquired again, and the way back leaves none",
+  NEEDS,
+  async (newHost, newFolder) => {
+    const { nodes } = await cluster(newHost, newFolder, ["CTDB_NSM_RESTART_LOCKD=no"]);
+    const owner = async () => {
+      const addresses = await dealt(nodes);
+      const i = addresses[0].length > 0 ? 0 : 1;
+      return { node: nodes[i], other: nodes[1 - i]!, ids: addresses[i].map(idOf) };
+    };
+    const first = await owner();
+    await first.node.identity("release", first.ids[0]!);
+    await first.node.identity("remove", first.ids[0]!);
+    const { node, other, ids } = await owner();
+
+    const back = (await literalBlocks("nsm-cluster.7", "CTDB")).at(-1)!.replaceAll(/^# /gm, "");
+    const [shutdown, takeOut, remove, switchOn] = back.trim().split("\n");
+    const removals = ids.map((id) => remove!.replace(/ip-\S+/, id));
+    await node.host.output("sh", "-ec", [shutdown, takeOut, ...removals, switchOn].join("\n"));
+    assertEquals(await heldBy(node), []);
+    assertEquals(await node.report(ids[0]!), {});
+    assertMatch(await node.host.output("ls", "-l", "/etc/ctdb/statd-callout"), /^-rwx/);
+    await node.host.output("ctdbd");
+    await other.isHealthy(2);
   },
 );
 

@@ -43,7 +43,7 @@ async function masqueradingNode(newHost: NewHost): Promise<TestHost> {
 
 /** Pod on that node; only mounts are writable. */
 async function podOn(node: TestHost, newHost: NewHost, number: number, ledger: string) {
-  const [settings] = await literalBlocks("nsm-cluster.7", "In a pod");
+  const [settings] = await literalBlocks("nsm-cluster.7", "A server in a pod");
   const nfsConf = settings!.replace("/srv/nsm", ledger);
   const pod = await newHost({ etc: { "nfs.conf": nfsConf } });
   await TestHost.join(
