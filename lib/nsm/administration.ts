@@ -6,6 +6,7 @@
 import type { Log } from "../log.ts";
 import { quote } from "../quote.ts";
 import { nameKey } from "./host_name.ts";
+import { lastStateOf } from "./last_state.ts";
 import type { Monitored } from "./monitor_list.ts";
 import { type RemovalParts, removeRegistrations } from "./removal.ts";
 
@@ -49,7 +50,7 @@ export class Administration {
     const { list, log, announce, arrived } = this.parts;
     const ordinal = arrived();
     const concerned = [...list.about(monName)];
-    const state = declaredState(concerned[0]?.lastState ?? 0);
+    const state = declaredState(lastStateOf(concerned));
     for (const monitored of concerned) {
       // Overtakes kept notices: one received earlier and judged later is older news.
       monitored.lastNotice = ordinal;

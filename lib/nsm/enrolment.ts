@@ -64,13 +64,15 @@ export class Enrolment {
 
   /** Puts a registration in the list, and begins to put it on disk. */
   #begin(record: MonitorRecord): Pick<UnderWay, "monitored" | "registering"> {
-    const { list, notices, directory } = this.parts;
+    const { list, notices, directory, store } = this.parts;
     const known = list.find(record);
     const previous = known?.record;
     const monitored = known ?? list.add(record, directory.remembered(record.monName));
     monitored.record = record;
-    if (known === undefined) notices.overtaken(monitored, notices.taken);
-    return { monitored, registering: this.#register(monitored, record, previous) };
+    // An unread file may have an earlier record of it, which stays if the disk refuses this one.
+    const isNew = known === undefined && store.unread === 0;
+    if (isNew) notices.overtaken(monitored, notices.taken);
+    return { monitored, registering: this.#register(monitored, record, previous, isNew) };
   }
 
   /**
@@ -82,6 +84,7 @@ export class Enrolment {
     monitored: Monitored,
     record: MonitorRecord,
     previous: MonitorRecord | undefined,
+    isNew: boolean,
   ): Promise<Registered> {
     const { list, store, directory, clock, notices } = this.parts;
     const { clearings } = list;
@@ -102,9 +105,8 @@ export class Enrolment {
     if (isRepeated) return { wasThere: true, acknowledged: NOTHING };
     // SM_UNMON may have come in between.
     if (list.has(record.monName)) directory.add(record.monName);
-    const isRenewed = previous !== undefined;
     const acknowledged = () => notices.overtaken(monitored, taken);
-    return { wasThere: false, acknowledged: isRenewed ? acknowledged : NOTHING };
+    return { wasThere: false, acknowledged: isNew ? NOTHING : acknowledged };
   }
 
   /**

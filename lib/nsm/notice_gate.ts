@@ -50,9 +50,11 @@ export interface NoticeChecks {
 
 /** Facts for judging a notice for one registration. */
 export interface NoticeFacts {
-  /** State announced, and the last state believed (0 if none). */
+  /** State announced, and the last state believed for the registration (0 if none). */
   readonly state: number;
   readonly lastState: number;
+  /** Last state of the peer, believed for another registration; absent if it is `lastState`. */
+  readonly peerState?: number;
   /** Whether a newer state has replaced this one within {@link COPY_MS}. */
   readonly isReplaced?: boolean;
   /** Whether the source is a known address of the peer. */
@@ -85,9 +87,11 @@ export function judgeNotice(checks: NoticeChecks, facts: NoticeFacts): NoticeVer
   return { kind: "refused", doubt: ofState, isOfState: facts.state > 0 };
 }
 
-function stateDoubt({ state, lastState }: NoticeFacts): string | undefined {
+function stateDoubt(
+  { state, lastState, peerState = lastState }: NoticeFacts,
+): string | undefined {
   if (state <= 0) return `state ${state} is not one that a host can have`;
-  const isExpected = state >= lastState && state - lastState <= JUMP_MAX;
-  if (lastState !== 0 && !isExpected) return `its state was ${lastState} before`;
+  const isExpected = state >= peerState && state - peerState <= JUMP_MAX;
+  if (peerState !== 0 && !isExpected) return `its state was ${peerState} before`;
   return undefined;
 }

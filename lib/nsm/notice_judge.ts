@@ -10,8 +10,14 @@ import type { Caller } from "../rpc/transport.ts";
 import { Turns } from "../time/turns.ts";
 import { nameKey } from "./host_name.ts";
 import { type Heard, what } from "./kept_notices.ts";
+import { lastStateOf } from "./last_state.ts";
 import type { Monitored } from "./monitor_list.ts";
-import { judgeNotice, type NoticeChecks, type NoticeVerdict } from "./notice_gate.ts";
+import {
+  judgeNotice,
+  type NoticeChecks,
+  type NoticeFacts,
+  type NoticeVerdict,
+} from "./notice_gate.ts";
 import type { NoticeParts } from "./notice_parts.ts";
 
 /**
@@ -33,6 +39,9 @@ export interface Found {
   /** Registrations made since the notice arrived, which a callout may have delayed. */
   readonly younger?: readonly Monitored[];
 }
+
+/** Facts for judging a notice for all registrations of a peer. */
+type FactsOfPeer = Pick<NoticeFacts, "isKnownSource" | "peerState">;
 
 /** Progress of judging: complete, complete after the promise, or refused for overload. */
 export type Judging = "done" | Promise<void> | "too many";
@@ -199,9 +208,10 @@ export class NoticeJudge {
   ): Generator<void> {
     const { list, directory } = this.parts;
     const { clearings } = list;
+    const peerState = lastStateOf(list.about(peer));
     const isKnownSource = isAssumed || directory.isAddressOf(peer, heard.caller.address);
     for (const monitored of list.about(peer)) {
-      this.#judgeOne(monitored, peer, heard, isKnownSource, unconfirmed);
+      this.#judgeOne(monitored, peer, heard, { isKnownSource, peerState }, unconfirmed);
       yield;
       if (list.clearings !== clearings) return;
     }
@@ -211,9 +221,10 @@ export class NoticeJudge {
     const { list, directory } = this.parts;
     for (const peer of peers) {
       const isKnownSource = directory.isAddressOf(peer, heard.caller.address);
+      const peerState = lastStateOf(list.about(peer));
       for (const monitored of list.about(peer)) {
         search.isFound = monitored.behind < heard.ordinal &&
-          this.#verdict(monitored, heard, isKnownSource).kind === "believed";
+          this.#verdict(monitored, heard, { isKnownSource, peerState }).kind === "believed";
         if (search.isFound) return;
         yield;
       }
@@ -221,7 +232,7 @@ export class NoticeJudge {
     }
   }
 
-  #verdict(monitored: Monitored, heard: Heard, isKnownSource: boolean): NoticeVerdict {
+  #verdict(monitored: Monitored, heard: Heard, of: FactsOfPeer): NoticeVerdict {
     const { lastState, lastNotice } = monitored;
     // A newer notice was decided sooner.
     if (lastNotice >= heard.ordinal) return { kind: "repeated" };
@@ -230,7 +241,7 @@ export class NoticeJudge {
     const peer = nameKey(monitored.record.monName);
     const isReplaced = list.replacedStates.has(peer, state, clock.now());
     const known = { state, lastState, isReplaced };
-    return judgeNotice(this.#checks, { ...known, isKnownSource, isStated });
+    return judgeNotice(this.#checks, { ...known, ...of, isStated });
   }
 
   get #checks(): NoticeChecks {
@@ -249,15 +260,15 @@ export class NoticeJudge {
     monitored: Monitored,
     peer: string,
     heard: Heard,
-    isKnownSource: boolean,
+    of: FactsOfPeer,
     unconfirmed: Set<string>,
   ): void {
     const { announce, tell, clock, callPeer } = this.parts;
-    const verdict = this.#verdict(monitored, heard, isKnownSource);
+    const verdict = this.#verdict(monitored, heard, of);
     if (verdict.kind === "repeated") return;
     if (monitored.behind >= heard.ordinal) {
-      // The peer has rebooted before it took these locks. All its registrations know one state.
-      if (verdict.kind === "believed") {
+      // The peer has rebooted before it took these locks, unless it said so itself, and later.
+      if (verdict.kind === "believed" && !heard.isStated) {
         const { state: lastState, ordinal: lastNotice, at: heardAt } = heard;
         Object.assign(monitored, { lastState, lastNotice, heardAt });
       }

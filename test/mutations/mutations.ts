@@ -517,7 +517,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "    if (known === undefined) notices.overtaken(monitored, notices.taken);\n",
+    from: "    if (isNew) notices.overtaken(monitored, notices.taken);\n",
     to: "",
     reason: "a registration is told of a notice from before it",
   },
@@ -538,6 +538,12 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "    const [other = remembered] = this.about(record.monName);\n",
     to: "    const other = remembered;\n",
     reason: "a notice that is sent again is news to a registration made in between",
+  },
+  {
+    file: ENROLMENT,
+    from: " && store.unread === 0",
+    to: "",
+    reason: "an SM_MON that fails takes a notice from the registration whose record is unread",
   },
   {
     file: ENROLMENT,
@@ -566,7 +572,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: JUDGE,
-    from: '      if (verdict.kind === "believed") {\n        const',
+    from: '      if (verdict.kind === "believed" && !heard.isStated) {\n        const',
     to: "      if (false) {\n        const",
     reason: "registrations behind and before a notice know different states of their peer",
   },
@@ -575,7 +581,6 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "      announce(monitored, state);\n",
     to: "      announce(monitored, declaredState(monitored.lastState));\n",
     reason: "a declaration tells each requester another state",
-    isHarmless: "all registrations of a peer know one state",
   },
   {
     file: ANNOUNCER,

@@ -21,7 +21,7 @@ Deno.test(
     const list = new MonitorList();
     const parts = {
       list,
-      store: { put: () => puts.shift(), dropped() {} },
+      store: { put: () => puts.shift(), dropped() {}, unread: 0 },
       directory: { add() {}, remove() {}, remembered() {} },
       notices: { taken: 0, overtaken() {} },
       clock: new FakeClock(),

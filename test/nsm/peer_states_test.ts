@@ -104,6 +104,27 @@ Deno.test(
 );
 
 Deno.test(
+  "trust 15: a registration that is younger than the question is told by the peer's own notice",
+  pure,
+  async () => {
+    const { clock, list, notices, told, stats, watch, notify } = setUp({ "10.0.0.2": 21 });
+    watch("10.0.0.2", 19);
+    notify("10.0.0.2", "10.0.0.2", 17);
+    const requester = { myName: "younger", myProg: 100021, myVers: 3, myProc: 16 };
+    const younger = list.add({ monName: "10.0.0.2", ...requester, priv: privOf(0) });
+    notices.overtaken(younger, notices.taken);
+    await clock.run(10_000);
+    assertEquals([told, younger.lastState], [["10.0.0.2 21"], 19]);
+    // What the other registration knows is doubted for this one too.
+    younger.lastState = 0;
+    notify("10.0.0.2", "10.0.0.2", 15);
+    assertEquals([told.length, stats().length], [1, 1]);
+    notify("10.0.0.2", "10.0.0.2", 21);
+    assertEquals(told, ["10.0.0.2 21", "10.0.0.2 21"]);
+  },
+);
+
+Deno.test(
   "trust 15: a forged high state does not silence its peer, and causes no callback",
   pure,
   async () => {

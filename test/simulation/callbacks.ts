@@ -37,6 +37,8 @@ interface Registered {
   lastDoneNumber: number;
   /** State that the lock manager was told last, by any daemon; it ignores another callback with that state. */
   told: number | undefined;
+  /** Ordinal of the newest announcement whose callback has arrived there and was not ignored. */
+  heeded: number;
   /** Ordinal of the newest announcement passed on, and the state passed on last. */
   passedOn: number;
   /** Lower bound of {@link passedOn}, since duplicates of an announcement may have arrived. */
@@ -144,6 +146,7 @@ export class CallbackLedger {
       lastDone: undefined,
       lastDoneNumber: 0,
       told: undefined,
+      heeded: 0,
       passedOn: early.ordinal,
       passedOnAtLeast: 0,
       lastState: 0,
@@ -189,7 +192,8 @@ export class CallbackLedger {
   noticeAnswered({ ordinal, monName, source, state }: Announced): void {
     if (typeof state !== "number") return;
     for (const known of this.#registered.values()) {
-      if (known.since > ordinal || state <= known.newest || known.passedOn >= ordinal) continue;
+      const isOver = Math.max(known.passedOn, known.heeded) >= ordinal;
+      if (known.since > ordinal || state <= known.newest || isOver) continue;
       // A duplicate of a notice from before the registration, or before later news, is ignored.
       const first = this.#announced.find((one) =>
         one.state === state && concerns(known.monName, one.monName, one.source)
@@ -321,6 +325,7 @@ export class CallbackLedger {
     if (Math.max(this.#removed.get(key) ?? 0, this.#crashSimulated) > sent.sentBehind) return;
     const isIgnored = registered.told === state;
     registered.told = state;
+    if (!isIgnored) registered.heeded = Math.max(registered.heeded, ordinal);
     for (const [owed, of] of registered.owed) {
       if (owed === state || of <= ordinal && !isIgnored) registered.owed.delete(owed);
     }
