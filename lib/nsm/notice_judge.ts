@@ -263,13 +263,14 @@ export class NoticeJudge {
     of: FactsOfPeer,
     unconfirmed: Set<string>,
   ): void {
-    const { announce, tell, clock, callPeer } = this.parts;
+    const { announce, tell, clock, callPeer, list } = this.parts;
     const verdict = this.#verdict(monitored, heard, of);
     if (verdict.kind === "repeated") return;
     if (monitored.behind >= heard.ordinal) {
       // The peer has rebooted before it took these locks, unless it said so itself, and later.
       if (verdict.kind === "believed" && !heard.isStated) {
         const { state: lastState, ordinal: lastNotice, at: heardAt } = heard;
+        list.replacedStates.note(peer, monitored.lastState, lastState, clock.now());
         Object.assign(monitored, { lastState, lastNotice, heardAt });
       }
       return;

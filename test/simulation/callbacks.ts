@@ -323,7 +323,8 @@ export class CallbackLedger {
     const registered = sent.registered ?? this.#registered.get(key);
     if (registered === undefined || this.#registered.get(key) !== registered) return;
     if (Math.max(this.#removed.get(key) ?? 0, this.#crashSimulated) > sent.sentBehind) return;
-    const isIgnored = registered.told === state;
+    // A copy among many states counts as the newest, although it came behind them.
+    const isIgnored = registered.told === state && !this.#bootsOften(registered.monName);
     registered.told = state;
     if (!isIgnored) registered.heeded = Math.max(registered.heeded, ordinal);
     for (const [owed, of] of registered.owed) {
