@@ -50,8 +50,8 @@ export interface Heard extends StatChge {
   readonly ordinal: number;
   /** Arrival, in ms since 1970. */
   readonly at: number;
-  /** The state was confirmed by asking the peer. */
-  readonly isStated?: true;
+  /** Ordinal of the question that the peer has answered by the state; absent if it was not asked. */
+  readonly asked?: number;
   /** The callout was run for this notice. */
   readonly wasCalledOut?: boolean;
 }

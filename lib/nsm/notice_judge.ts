@@ -234,9 +234,10 @@ export class NoticeJudge {
 
   #verdict(monitored: Monitored, heard: Heard, of: FactsOfPeer): NoticeVerdict {
     const { lastState, lastNotice } = monitored;
+    const { state, ordinal, asked } = heard;
     // A newer notice was decided sooner.
-    if (lastNotice >= heard.ordinal) return { kind: "repeated" };
-    const { state, isStated = false } = heard;
+    if (lastNotice >= (asked ?? ordinal)) return { kind: "repeated" };
+    const isStated = asked !== undefined;
     const { list, clock } = this.parts;
     const peer = nameKey(monitored.record.monName);
     const isReplaced = list.replacedStates.has(peer, state, clock.now());
@@ -268,7 +269,7 @@ export class NoticeJudge {
     if (verdict.kind === "repeated") return;
     if (monitored.behind >= heard.ordinal) {
       // The peer has rebooted before it took these locks, unless it said so itself, and later.
-      if (verdict.kind === "believed" && !heard.isStated) {
+      if (verdict.kind === "believed" && heard.asked === undefined) {
         const { state: lastState, ordinal: lastNotice, at: heardAt } = heard;
         list.replacedStates.note(peer, monitored.lastState, lastState, clock.now());
         Object.assign(monitored, { lastState, lastNotice, heardAt });
@@ -283,7 +284,7 @@ export class NoticeJudge {
     if (verdict.doubt !== undefined) {
       this.doubted(heard, peer, verdict.doubt);
     }
-    monitored.lastNotice = heard.ordinal;
+    monitored.lastNotice = heard.asked ?? heard.ordinal; // an answer is newer than all notices before
     monitored.heard = { from: heard.caller.address, at: clock.now() };
     announce(monitored, heard.state, heard.at);
     tell("info", "SM_NOTIFY", () => `${what(heard)} is passed on`);

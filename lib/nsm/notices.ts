@@ -47,7 +47,7 @@ export class Notices {
   constructor(readonly parts: NoticeParts) {
     this.#sources = new SourceLimits(parts.clock);
     this.#judge = new NoticeJudge(parts);
-    this.#undecided = new UndecidedNotices(parts, this.#judge);
+    this.#undecided = new UndecidedNotices(parts, this.#judge, this.arrived);
   }
 
   /** Ordinal of the latest notice or declaration. A registration made now ignores notices up to it. */

@@ -23,8 +23,10 @@ export interface InquiryParts {
   readonly clock: Pick<Clock, "startTimer">;
   /** Whether a notice is still undecided. */
   readonly isWanted: (kept: Kept) => boolean;
-  /** Judges a notice by the peer's answer. */
-  readonly judge: (kept: Kept, peer: string, stated: StatedState) => void;
+  /** Draws an ordinal, in the sequence of notices. */
+  readonly arrived: () => number;
+  /** Judges a notice by the peer's answer to a question with this ordinal. */
+  readonly judge: (kept: Kept, peer: string, stated: StatedState, asked: number) => void;
 }
 
 export class StateInquiries {
@@ -74,7 +76,8 @@ export class StateInquiries {
   }
 
   async #ask(peer: string, source?: string): Promise<void> {
-    const { states, directory, isWanted, judge } = this.#parts;
+    const { states, directory, isWanted, judge, arrived } = this.#parts;
+    const ordinal = arrived();
     const asked = [...this.#waiting.get(peer) ?? []];
     const known = [peer, ...directory.aliasesOf(peer)]
       .filter((name) => normaliseAddress(name) !== undefined);
@@ -92,7 +95,7 @@ export class StateInquiries {
         waiting.set(kept, questions + 1);
       } else {
         this.#remove(kept, peer);
-        judge(kept, peer, stated);
+        judge(kept, peer, stated, ordinal);
       }
     }
   }

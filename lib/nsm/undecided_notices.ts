@@ -38,12 +38,13 @@ export class UndecidedNotices {
   #asking = 0;
   #cancelReview: (() => void) | undefined;
 
-  constructor(readonly parts: NoticeParts, judge: NoticeJudge) {
+  constructor(readonly parts: NoticeParts, judge: NoticeJudge, arrived: () => number) {
     this.#judge = judge;
     this.#kept = new KeptNotices(parts.memory);
     const { callPeer, clock } = parts;
     this.#inquiries = callPeer && new StateInquiries({
       ...parts,
+      arrived,
       states: new PeerStates(callPeer, clock),
       isWanted: (kept) => this.#kept.has(kept),
       judge: (...statement) => this.#judgeStated(...statement),
@@ -141,7 +142,7 @@ export class UndecidedNotices {
   }
 
   /** Judges a notice by the peer's own answer. */
-  #judgeStated(kept: Kept, peer: string, stated: StatedState): void {
+  #judgeStated(kept: Kept, peer: string, stated: StatedState, asked: number): void {
     const { heard } = kept;
     const isSame = stated.fault === undefined && stated.state === heard.state;
     if (!isSame) {
@@ -150,7 +151,7 @@ export class UndecidedNotices {
     }
     if (stated.fault !== undefined) return this.#endIfOver(kept);
     const { state } = stated;
-    this.#work(kept, () => this.#judgeLate(kept, [peer], { ...heard, state, isStated: true }));
+    this.#work(kept, () => this.#judgeLate(kept, [peer], { ...heard, state, asked }));
   }
 
   async #askNameService(kept: Kept, given?: readonly string[]): Promise<void> {

@@ -95,7 +95,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: JUDGE,
-    from: 'if (lastNotice >= heard.ordinal) return { kind: "repeated" };',
+    from: 'if (lastNotice >= (asked ?? ordinal)) return { kind: "repeated" };',
     to: "",
     reason: "20: a notice overtakes a newer one that was decided before",
   },
@@ -572,7 +572,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: JUDGE,
-    from: '      if (verdict.kind === "believed" && !heard.isStated) {\n        const',
+    from: '      if (verdict.kind === "believed" && heard.asked === undefined) {\n        const',
     to: "      if (false) {\n        const",
     reason: "registrations behind and before a notice know different states of their peer",
   },
