@@ -401,6 +401,10 @@ function noteMove({ changes }: Known, cookies?: ReadonlySet<string>): boolean {
   );
   const moved = changes.slice(0, last + 1).filter(pending);
   for (const change of moved) change.isMoved = true;
+  // What a pending removal would remove is on the other list now, and may be in memory still.
+  for (const change of changes) {
+    if (change.priv === undefined && change.status === "outstanding") change.isForgotten = true;
+  }
   return moved.length > 0;
 }
 
