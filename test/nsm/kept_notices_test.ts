@@ -247,6 +247,24 @@ Deno.test(
   },
 );
 
+Deno.test("a notice of an earlier life that is over is off the disk", pure, async () => {
+  const disk = new FragileDisk(["/nsm/sm"]);
+  const file = () => openNoticeFile("/nsm", { log: new RecordingLog(), fileSystem: disk });
+  const address = "10.0.1.7";
+  const first = life({ answersAt: Infinity, memory: file() });
+  first.watch(address);
+  assertEquals(first.notify(address, address, 5), true);
+  first.notices.stop();
+  assertEquals(file().load().notices.length, 1);
+  const next = life({ memory: file() });
+  next.load(address);
+  await next.clock.run(LEARNED_MS);
+  next.notices.restore();
+  await next.clock.run(10);
+  assertEquals([next.called, next.notices.kept], [[`${address} 5`], 0]);
+  assertEquals(file().load().notices, []);
+});
+
 Deno.test(
   "an unresolvable peer delays strangers' notices only",
   pure,

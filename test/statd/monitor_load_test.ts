@@ -141,10 +141,17 @@ Deno.test("facts about a peer are kept while its record cannot be read", async (
   using world = newMonitor({ records, unreadable });
   const { monitor, clock } = world;
   unreadable.clear();
+  // A registration that is made meanwhile has them too.
+  const other = { mon_id: { mon_name: "10.99.1.1", my_id: { ...me, my_vers: 4 } } };
+  await monitor.respond(
+    encodeCall(nsmV1, "SM_MON", { ...other, priv: new Uint8Array(16) }, 1),
+    LOCAL,
+  );
+  assertEquals([...monitor.list.all()].map(({ lastState }) => lastState), [7]);
   await clock.run(30_000);
   const known = [...monitor.list.all()].map(({ lastState, lastNotice }) => [lastState, lastNotice]);
-  assertEquals(known, [[7, 9]]);
+  assertEquals(known, [[7, 9], [7, 9]]);
   const notice = encodeCall(nsmV1, "SM_NOTIFY", { mon_name: "10.99.1.1", state: 9 }, 1);
   await monitor.respond(notice, LOCAL);
-  assertEquals(monitor.counters.callbacks_queued, 1, "an ordinal of this life is a later one");
+  assertEquals(monitor.counters.callbacks_queued, 2, "an ordinal of this life is a later one");
 });
