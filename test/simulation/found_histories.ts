@@ -7,9 +7,9 @@
  *
  * | what was wrong                                                          | seed | after | invariant |
  * | ----------------------------------------------------------------------- | ---- | ----- | --------- |
- * | B1: SM_UNMON deletes the record of the SM_MON behind it                 | 7    | 1.1 s | 1         |
- * | B3: a restart tells lock managers of state 0 after a declaration        | 2    | 0.6 s | 2         |
- * | B5: an error of the disk in the middle of a turn ends sm-notify         | 58   | 2.7 s | 4         |
+ * | B1: SM_UNMON deletes the record of the SM_MON behind it                 | 1    | 1.0 s | 1         |
+ * | B3: a restart tells lock managers of state 0 after a declaration        | 1    | 0.8 s | 2         |
+ * | B5: an error of the disk in the middle of a turn ends sm-notify         | 171  | 5.6 s | 4         |
  * | B9: a start of sm-notify that fails uses up the run of the boot         | 1    | 1.1 s | 3         |
  * | a notice whose peer was not looked up yet concerns nobody (matching.md) | 0    | 0.4 s | 2         |
  */
