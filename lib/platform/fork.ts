@@ -17,7 +17,6 @@ import { openLibrary } from "./library.ts";
 
 const SYMBOLS = {
   fork: { parameters: [], result: "i32" },
-  madvise: { parameters: ["usize", "usize", "i32"], result: "i32" },
   memcmp: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
   getpid: { parameters: [], result: "i32" },
   getppid: { parameters: [], result: "i32" },
@@ -95,7 +94,7 @@ function readInto(buffer: Uint8Array<ArrayBuffer>, path: Uint8Array<ArrayBuffer>
 function grant(maps: Uint8Array<ArrayBuffer>): void {
   for (const [start, end] of rangesIn(maps)) {
     // Fails for mappings of the kernel, which children get anyway.
-    library().madvise(start, end - start, MADV_DOFORK);
+    libc().madvise(start, end - start, MADV_DOFORK);
   }
 }
 

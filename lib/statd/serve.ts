@@ -18,7 +18,7 @@ import { LOCK_MANAGER_ADDRESS } from "../nsm/lock_manager.ts";
 import { RpcbindRegistrar } from "../nsm/registration.ts";
 import { randomNumbers, systemClock as clock } from "../platform/clock.ts";
 import { tellReady } from "../platform/daemonize.ts";
-import { giveBackMemory } from "../platform/memory.ts";
+import { giveBackMemory, unmapperOfCode } from "../platform/memory.ts";
 import { revokePermissions } from "../platform/permissions.ts";
 import { dropPrivileges } from "../platform/privileges.ts";
 import type { Invocation } from "../platform/role.ts";
@@ -70,6 +70,7 @@ interface Daemon extends DaemonParts {
   /** Aborted when the stop begins. */
   readonly stopping: AbortController;
   readonly mayRunPrograms: boolean;
+  readonly unmapCode: () => void;
   readonly runRpcbind: () => Promise<void>;
   readonly notifyPeers: () => Promise<void>;
   readonly clientParts: { startTimer: typeof clock.startTimer; randomXid: () => number };
@@ -125,6 +126,7 @@ function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList)
     stopping: new AbortController(),
     mayRunPrograms: !settings.noNotify || settings.haCallout !== undefined ||
       settings.eventsProgram !== undefined,
+    unmapCode: unmapperOfCode(),
     clientParts,
     connectRpcbind: async () => new StreamClient(await connectUnix(RPCBIND_SOCKET), clientParts),
     runRpcbind: () =>
@@ -206,7 +208,12 @@ async function serve(
     void registrar.review();
     void kept.writeMissing();
   });
-  void monitor.loaded.then(() => clock.startTimer(SETTLING_MS, giveBackMemory));
+  void monitor.loaded.then(() =>
+    clock.startTimer(SETTLING_MS, () => {
+      giveBackMemory();
+      daemon.unmapCode();
+    })
+  );
 }
 
 function monitorOf(

@@ -1,6 +1,6 @@
 import "../support/open_libc.ts";
 import { assert, assertEquals } from "@std/assert";
-import { giveBackMemory } from "../../lib/platform/memory.ts";
+import { giveBackMemory, unmapperOfCode } from "../../lib/platform/memory.ts";
 import { v8Flags } from "../support/v8_flags.ts";
 
 /**
@@ -26,6 +26,21 @@ Deno.test("giveBackMemory() collects unreferenced objects", {
   const after = Deno.memoryUsage();
   assert(after.external < before.external, `${before.external} ${after.external}`);
 });
+
+Deno.test("unmapperOfCode() unmaps code, and the program goes on", () => {
+  const unmap = unmapperOfCode();
+  const before = residentCode();
+  unmap();
+  const after = residentCode();
+  assert(after < before, `${before} ${after}`);
+});
+
+/** Resident pages of executable mappings, in KiB, from proc_pid_smaps(5). */
+function residentCode(): number {
+  const smaps = Deno.readTextFileSync("/proc/self/smaps");
+  const ofCode = smaps.matchAll(/^\S+ r-xp .*\n(?:[A-Z].*\n)*?Rss: +(\d+) kB$/gm);
+  return ofCode.reduce((sum, [, kib]) => sum + Number(kib), 0);
+}
 
 /**
  * Heap growth that a program of test/support prints, with the product's flags, and its second
