@@ -3,7 +3,10 @@
  * younger than the peer's answer to a question knows an earlier one, until the peer's own notice.
  */
 
-import type { Monitored } from "./monitor_list.ts";
+import { nameKey } from "./host_name.ts";
+import type { Heard } from "./kept_notices.ts";
+import type { Monitored, MonitorList } from "./monitor_list.ts";
+import type { Clock } from "../time/clock.ts";
 
 /** Returns 0 if no registration has heard of a state. */
 export function lastStateOf(registrations: Iterable<Monitored>): number {
@@ -12,4 +15,19 @@ export function lastStateOf(registrations: Iterable<Monitored>): number {
     if (last === undefined || one.lastNotice > last.lastNotice) last = one;
   }
   return last?.lastState ?? 0;
+}
+
+/** Gives a registration the state of a notice from before it: its peer has rebooted before it took these locks. */
+export function learnState(
+  monitored: Monitored,
+  { state, ordinal, at }: Pick<Heard, "state" | "ordinal" | "at">,
+  { list, clock }: { readonly list: MonitorList; readonly clock: Pick<Clock, "now"> },
+): void {
+  list.replacedStates.note(
+    nameKey(monitored.record.monName),
+    monitored.lastState,
+    state,
+    clock.now(),
+  );
+  Object.assign(monitored, { lastState: state, lastNotice: ordinal, heardAt: at });
 }

@@ -10,7 +10,7 @@ import type { Caller } from "../rpc/transport.ts";
 import { Turns } from "../time/turns.ts";
 import { nameKey } from "./host_name.ts";
 import { type Heard, what } from "./kept_notices.ts";
-import { lastStateOf } from "./last_state.ts";
+import { lastStateOf, learnState } from "./last_state.ts";
 import type { Monitored } from "./monitor_list.ts";
 import {
   judgeNotice,
@@ -210,10 +210,17 @@ export class NoticeJudge {
     const { clearings } = list;
     const peerState = lastStateOf(list.about(peer));
     const isKnownSource = isAssumed || directory.isAddressOf(peer, heard.caller.address);
-    for (const monitored of list.about(peer)) {
-      this.#judgeOne(monitored, peer, heard, { isKnownSource, peerState }, unconfirmed);
-      yield;
-      if (list.clearings !== clearings) return;
+    const of = { isKnownSource, peerState };
+    let isOfOlder = false;
+    for (const isLearning of [false, true]) {
+      for (const monitored of list.about(peer)) {
+        if (isLearning) this.#learnOne(monitored, heard, of);
+        else this.#judgeOne(monitored, peer, heard, of, unconfirmed);
+        isOfOlder ||= monitored.behind < heard.ordinal;
+        yield;
+        if (list.clearings !== clearings) return;
+      }
+      if (!isOfOlder) return; // nobody knows its state, also after a restart
     }
   }
 
@@ -257,6 +264,13 @@ export class NoticeJudge {
     this.tellDoubt(heard, peer, doubt, "doubtful");
   }
 
+  /** Has a registration that is younger than a notice know its state, as older ones of its peer do. */
+  #learnOne(monitored: Monitored, heard: Heard, of: FactsOfPeer): void {
+    if (monitored.behind < heard.ordinal || heard.asked !== undefined) return; // the answer came later
+    if (this.#verdict(monitored, heard, of).kind !== "believed") return;
+    learnState(monitored, heard, this.parts);
+  }
+
   #judgeOne(
     monitored: Monitored,
     peer: string,
@@ -264,26 +278,15 @@ export class NoticeJudge {
     of: FactsOfPeer,
     unconfirmed: Set<string>,
   ): void {
-    const { announce, tell, clock, callPeer, list } = this.parts;
+    const { announce, tell, clock, callPeer } = this.parts;
     const verdict = this.#verdict(monitored, heard, of);
-    if (verdict.kind === "repeated") return;
-    if (monitored.behind >= heard.ordinal) {
-      // The peer has rebooted before it took these locks, unless it said so itself, and later.
-      if (verdict.kind === "believed" && heard.asked === undefined) {
-        const { state: lastState, ordinal: lastNotice, at: heardAt } = heard;
-        list.replacedStates.note(peer, monitored.lastState, lastState, clock.now());
-        Object.assign(monitored, { lastState, lastNotice, heardAt });
-      }
-      return;
-    }
+    if (verdict.kind === "repeated" || monitored.behind >= heard.ordinal) return;
     if (verdict.kind === "refused") {
       if (verdict.isOfState && callPeer !== undefined) unconfirmed.add(peer);
       else this.refuse(heard, peer, verdict.doubt);
       return;
     }
-    if (verdict.doubt !== undefined) {
-      this.doubted(heard, peer, verdict.doubt);
-    }
+    if (verdict.doubt !== undefined) this.doubted(heard, peer, verdict.doubt);
     monitored.lastNotice = heard.asked ?? heard.ordinal; // an answer is newer than all notices before
     monitored.heard = { from: heard.caller.address, at: clock.now() };
     announce(monitored, heard.state, heard.at);

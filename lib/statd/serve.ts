@@ -208,12 +208,15 @@ async function serve(
     void registrar.review();
     void kept.writeMissing();
   });
-  void monitor.loaded.then(() =>
-    clock.startTimer(SETTLING_MS, () => {
-      giveBackMemory();
-      daemon.unmapCode();
-    })
-  );
+  void monitor.loaded.then(() => settleIn(daemon));
+}
+
+/** Gives back the memory that the start alone needed. */
+function settleIn({ unmapCode }: Daemon): void {
+  clock.startTimer(SETTLING_MS, () => {
+    giveBackMemory();
+    unmapCode();
+  });
 }
 
 function monitorOf(

@@ -84,7 +84,8 @@ const FAULTS: readonly DiskFault[] = [
     mon: REFUSED,
     unmon: SYSTEM_ERR,
     log: /STAT_FAIL .*10\.99\.9\.3.*No such file or directory/,
-    status: /Process \d+ serves what was at "\/var\/lib\/nfs" .*: umount "\/var\/lib\/nfs" brings/,
+    status:
+      /Process \d+ serves the folder that "\/var\/lib\/nfs" was .*: umount "\/var\/lib\/nfs" uncovers/,
     list: 1,
   },
   {
