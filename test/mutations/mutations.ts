@@ -572,8 +572,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: JUDGE,
-    from: '      if (verdict.kind === "believed" && heard.asked === undefined) {\n        const',
-    to: "      if (false) {\n        const",
+    from: "    learnState(monitored, heard, this.parts);\n",
+    to: "",
     reason: "registrations behind and before a notice know different states of their peer",
   },
   {
