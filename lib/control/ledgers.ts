@@ -13,6 +13,7 @@ import type { EtcdConfig } from "../config/etcd_settings.ts";
 import { etcdTransport } from "../net/etcd_transport.ts";
 import { backgroundFiles } from "../platform/background_files.ts";
 import { systemClock as clock } from "../platform/clock.ts";
+import { shortText } from "../platform/small_files.ts";
 import { quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
 
@@ -21,6 +22,8 @@ export type Etcd =
   | { readonly kind: "client"; readonly client: EtcdClient; readonly prefix: string }
   | { readonly kind: "fault"; readonly reason: string };
 
+/** Longest file of [etcd], in bytes: several times the authorities of a system, with comments. */
+const FILE_MAX_BYTES = 4 << 20;
 /** Advice for a fault that an administrator has mended meanwhile. */
 const READ_AT_START = "rpc.statd reads the section when it starts: restart it after a change";
 
@@ -82,7 +85,7 @@ export function openLedger({ id, ledger }: Definition, etcd: () => Etcd): Ledger
 /** @throws {Error} */
 function contentOf(path: string): string {
   try {
-    return Deno.readTextFileSync(path);
+    return shortText(path, FILE_MAX_BYTES);
   } catch (error) {
     throw new Error(`${quote(path)} of [etcd] cannot be read: ${reasonOf(error)}`);
   }
@@ -90,7 +93,7 @@ function contentOf(path: string): string {
 
 function lineIfReadable(path: string): string | undefined {
   try {
-    return firstLineOf(Deno.readTextFileSync(path));
+    return firstLineOf(shortText(path, FILE_MAX_BYTES));
   } catch {
     return undefined;
   }

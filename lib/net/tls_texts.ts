@@ -26,7 +26,10 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
     /failed to parse private key/,
     "key-file has a key of an unsupported kind or length: use ECDSA with P-256, or RSA with 2048 bits",
   ],
-  [/No keys found/, "key-file has no private key without a passphrase, in PEM"],
+  [
+    /No keys found|Unable to decode key/,
+    "key-file has no private key without a passphrase, in PEM",
+  ],
   [/No certificates found/, "cert-file has no certificate in PEM"],
 ];
 

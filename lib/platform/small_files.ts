@@ -9,6 +9,18 @@ export function readableText(path: string): string | undefined {
   }
 }
 
+/**
+ * Text of a file that an administrator names. A pipe would be waited for, and a huge file not fit into memory.
+ *
+ * @throws {Error} When it cannot be read, is no regular file, or is longer than `maxBytes`.
+ */
+export function shortText(path: string, maxBytes: number): string {
+  const { isFile, size } = Deno.statSync(path);
+  if (!isFile) throw new Error("it is not a regular file");
+  if (size > maxBytes) throw new Error(`it is longer than ${maxBytes} bytes`);
+  return Deno.readTextFileSync(path);
+}
+
 /** Whether a path exists, following links: a dangling link does not. */
 export function exists(path: string): boolean {
   try {

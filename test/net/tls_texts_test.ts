@@ -42,6 +42,14 @@ oUQDQgAEhySHQvzBUzsYiBpbX+me6j2f927d668R32fqXhMhdjWy10SadAp1CGw6
 uiyYQ1OHf+N/UEm+igi8U3mQhSRaRA==
 -----END EC PRIVATE KEY-----
 `;
+/** Key with a passphrase in the older form, as `openssl rsa -aes256 -traditional` writes it. */
+const WITH_PASSPHRASE = `-----BEGIN EC PRIVATE KEY-----
+Proc-Type: 4,ENCRYPTED
+DEK-Info: AES-256-CBC,5A3CD6E8B6E8B5E9E43B7C0E2A9B4D11
+
+MHQCAQEEIEonK76WY7L6MC/H4CfrEgCmHgvY9AeJjLJlm16RcJRQoAcGBSuBBAAK
+-----END EC PRIVATE KEY-----
+`;
 
 function faultOf(texts: TlsTexts): string | undefined {
   try {
@@ -71,6 +79,10 @@ Deno.test("a client certificate that would abort the process is refused with its
       "key-file has a key of an unsupported kind or length: use ECDSA with P-256, or RSA with 2048 bits",
     ],
     [{ cert: CERT, key: CERT }, "key-file has no private key without a passphrase, in PEM"],
+    [
+      { cert: CERT, key: WITH_PASSPHRASE },
+      "key-file has no private key without a passphrase, in PEM",
+    ],
     [{ cert: KEY, key: KEY }, "cert-file has no certificate in PEM"],
     [
       { cert: junk, key: KEY },
