@@ -123,11 +123,15 @@ tell_of() { # ID
   case $code in 0 | 6) if [ -e "$1" ]; then echo "$epoch" >"$1"; fi ;; esac
 }
 
-# One run at a time: what changes meanwhile is told by the next one.
+# One run at a time: what changes meanwhile is told by the next one. Only one waits, as a callout may hang
+# for hours.
 tell() {
   local id
+  exec 8>.next
+  flock -n 8 || return 0
   exec 9>.lock
   flock 9
+  exec 8>&-
   if [ ! -e .changed ]; then return; fi
   rm -f .changed .seen
   if [ "$CTDB_NSM_RESTART_LOCKD" = yes ]; then restart_lockd; fi
