@@ -130,11 +130,12 @@ export class Enrolment {
   #undo(monitored: Monitored, record: MonitorRecord): void {
     monitored.isUncertain = true;
     if (monitored.record !== record) return;
-    const { list, directory } = this.parts;
+    const { list, directory, store } = this.parts;
     if (monitored.stored !== undefined) monitored.record = monitored.stored;
     else {
       this.parts.removed?.(monitored);
-      if (list.remove(monitored)) directory.remove(record.monName);
+      // An unread file may have another registration, which may be owed a callback.
+      if (list.remove(monitored) && store.unread === 0) directory.remove(record.monName);
     }
   }
 }

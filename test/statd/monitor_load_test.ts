@@ -155,3 +155,23 @@ Deno.test("facts about a peer are kept while its record cannot be read", async (
   await monitor.respond(notice, LOCAL);
   assertEquals(monitor.counters.callbacks_queued, 2, "an ordinal of this life is a later one");
 });
+
+Deno.test("an SM_MON that the disk refuses costs no callback owed to an unread record", async () => {
+  const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
+  const monName = "10.99.1.1";
+  const unreadable = new Set([monName]);
+  const owed = { peer: monName, addresses: [monName], lastState: 7, lastNotice: 9 };
+  const records = {
+    [monName]: formatRecord({ ...registration, monName }),
+    ".peers": `${JSON.stringify(owed)}\n`,
+  };
+  using world = newMonitor({ records, unreadable });
+  const { monitor, clock } = world;
+  const again = { mon_id: { mon_name: monName, my_id: me }, priv: new Uint8Array(16) };
+  await monitor.respond(encodeCall(nsmV1, "SM_MON", again, 1), LOCAL);
+  assertEquals(monitor.list.size, 0);
+  unreadable.clear();
+  await clock.run(30_000);
+  await monitor.whole;
+  assertEquals([monitor.list.size, monitor.counters.callbacks_queued], [1, 1]);
+});
