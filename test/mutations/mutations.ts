@@ -511,8 +511,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "      this.parts.removed?.(monitored);\n      if (list.remove(monitored))",
-    to: "      if (list.remove(monitored))",
+    from: "      this.parts.removed?.(monitored);\n",
+    to: "",
     reason: "a lock manager is called whose SM_MON has failed",
   },
   {
@@ -535,15 +535,21 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: LIST,
-    from: "    const [other = remembered] = this.about(record.monName);\n",
-    to: "    const other = remembered;\n",
+    from: "latestOf(this.about(record.monName)) ?? remembered",
+    to: "remembered",
     reason: "a notice that is sent again is news to a registration made in between",
   },
   {
     file: ENROLMENT,
-    from: " && store.unread === 0",
-    to: "",
+    from: "known === undefined && store.unread === 0",
+    to: "known === undefined",
     reason: "an SM_MON that fails takes a notice from the registration whose record is unread",
+  },
+  {
+    file: ENROLMENT,
+    from: "list.remove(monitored) && store.unread === 0",
+    to: "list.remove(monitored)",
+    reason: "an SM_MON that fails forgets what is owed to a registration whose record is unread",
   },
   {
     file: ENROLMENT,
