@@ -11,6 +11,7 @@ import type { Callbacks } from "./callback.ts";
 import { type CallbackOutcome, withState } from "./callback_parts.ts";
 import type { Counters } from "./counters.ts";
 import { nameKey } from "./host_name.ts";
+import { latestOf } from "./last_state.ts";
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { PeerMemory } from "./ports.ts";
 import type { News } from "./remembered_news.ts";
@@ -121,16 +122,13 @@ export class Announcer {
    * whether its requester is told. All registrations of a peer know one state, as after a restart.
    */
   readonly catchUp = (monitored: Monitored): boolean => {
-    for (const other of this.#parts.list.about(monitored.record.monName)) {
-      if (other === monitored) continue;
-      const { lastState, lastNotice, heardAt } = other;
-      if (lastNotice <= monitored.lastNotice) return false;
-      const isNews = lastState !== monitored.lastState && monitored.behind < lastNotice;
-      Object.assign(monitored, { lastState, lastNotice, heardAt });
-      if (isNews) this.announce(monitored, lastState, heardAt);
-      return isNews;
-    }
-    return false;
+    const latest = latestOf(this.#parts.list.about(monitored.record.monName));
+    if (latest === undefined || latest.lastNotice <= monitored.lastNotice) return false;
+    const { lastState, lastNotice, heardAt } = latest;
+    const isNews = lastState !== monitored.lastState && monitored.behind < lastNotice;
+    Object.assign(monitored, { lastState, lastNotice, heardAt });
+    if (isNews) this.announce(monitored, lastState, heardAt);
+    return isNews;
   };
 
   /** Writes pending announcements; a process killed afterwards loses none. */

@@ -8,13 +8,18 @@ import type { Heard } from "./kept_notices.ts";
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { Clock } from "../time/clock.ts";
 
-/** Returns 0 if no registration has heard of a state. */
-export function lastStateOf(registrations: Iterable<Monitored>): number {
+/** Registration with the latest news, the oldest one of several; undefined if there is none. */
+export function latestOf(registrations: Iterable<Monitored>): Monitored | undefined {
   let last: Monitored | undefined;
   for (const one of registrations) {
     if (last === undefined || one.lastNotice > last.lastNotice) last = one;
   }
-  return last?.lastState ?? 0;
+  return last;
+}
+
+/** Returns 0 if no registration has heard of a state. */
+export function lastStateOf(registrations: Iterable<Monitored>): number {
+  return latestOf(registrations)?.lastState ?? 0;
 }
 
 /** Gives a registration the state of a notice from before it: its peer has rebooted before it took these locks. */

@@ -6,6 +6,7 @@
  */
 
 import { nameKey } from "./host_name.ts";
+import { latestOf } from "./last_state.ts";
 import type { MonitorRecord } from "./ports.ts";
 import {
   isSame,
@@ -102,8 +103,7 @@ export class MonitorList {
    * peer, so that a repeated notice is no news; `remembered` ones if no other registration has any.
    */
   add(record: MonitorRecord, remembered?: LastNews): Monitored {
-    const [other = remembered] = this.about(record.monName);
-    return this.#add(record, undefined, other);
+    return this.#add(record, undefined, latestOf(this.about(record.monName)) ?? remembered);
   }
 
   /** Adds a registration loaded from disk, with the peer's news from an earlier run. */

@@ -125,6 +125,15 @@ Deno.test(
   },
 );
 
+Deno.test("a registration that comes late is told the latest news, whoever has it", pure, () => {
+  const { announcer, added, watch } = makeAnnouncer();
+  const [_renewed, other, late] = [watch("a"), watch("b"), watch("c")];
+  Object.assign(other, { lastNotice: 3 });
+  announcer.announce(other, 7);
+  announcer.catchUp(late);
+  assertEquals(added, ["b 7", "c 7"]);
+});
+
 Deno.test(
   "a registration whose removal failed is told what its peer has announced meanwhile",
   pure,
