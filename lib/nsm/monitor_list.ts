@@ -113,15 +113,8 @@ export class MonitorList {
 
   #add(record: MonitorRecord, stored: MonitorRecord | undefined, known?: LastNews): Monitored {
     const { lastState = 0, lastNotice = 0, heardAt } = known ?? {};
-    const monitored: Monitored = {
-      record,
-      stored,
-      since: undefined,
-      heardAt,
-      lastState,
-      lastNotice,
-      behind: 0,
-    };
+    const since = undefined;
+    const monitored = { record, stored, since, heardAt, lastState, lastNotice, behind: 0 };
     this.restore(monitored);
     return monitored;
   }
@@ -176,6 +169,11 @@ export class MonitorList {
     return [...this.#leaving.values()]
       .filter(({ monitored }) => peers.has(nameKey(monitored.record.monName)))
       .map(({ gone }) => gone);
+  }
+
+  /** Whether a registration of one of these peers (keys) may come back, as its removal may fail. */
+  mayComeBack(peers: Iterable<string>): boolean {
+    return this.#leaving.size > 0 && this.leavingAbout([...peers]).length > 0;
   }
 
   /** Ends a removal. A removal that the disk has refused is undone, unless a later call replaced it. */

@@ -94,7 +94,10 @@ export class Notices {
     this.#restore(heard).catch((error) => this.#judge.failed(error));
   }
 
-  /** Takes in a registration from disk, perhaps of a file that could not be read at the start. */
+  /**
+   * Takes in a registration from disk, perhaps of a file that could not be read at the start, or one
+   * that comes back because its removal has failed.
+   */
   loaded(monitored: Monitored): void {
     this.#recall(monitored);
     const { directory, sourceCheck, catchUp } = this.parts;
@@ -179,7 +182,8 @@ export class Notices {
     wasCalledOut = false,
   ): boolean | Promise<boolean> {
     const { list, directory, tell, clock } = this.parts;
-    if (list.size === 0 && directory.isComplete) {
+    const mayConcern = () => list.mayComeBack(directory.known(notice.mon_name, caller.address));
+    if (list.size === 0 && directory.isComplete && !mayConcern()) {
       const key = "SM_NOTIFY while not monitoring any hosts";
       tell("warning", key, () => `${what({ ...notice, caller })} while not monitoring any hosts`);
       return true;
@@ -214,7 +218,7 @@ export class Notices {
 
   /** Judges a notice as far as possible, and keeps it if it is undecided. */
   #pass(heard: Heard): Passing | Promise<Passing> {
-    const { directory, counters } = this.parts;
+    const { list, directory, counters } = this.parts;
     const words = this.#wordsOf(heard);
     const found: Found = { judged: new Set(), unverified: [], unconfirmed: new Set() };
     const wasComplete = directory.isComplete;
@@ -231,7 +235,8 @@ export class Notices {
       return wasComplete && found.judged.size > 0 && !isOpen;
     };
     // A host with several addresses may be monitored by others than the source's: its name tells which.
-    const isOver = () => isDecided() && this.#isKnown(heard.mon_name);
+    const isOver = () =>
+      isDecided() && this.#isKnown(heard.mon_name) && !list.mayComeBack(directory.known(...words));
     const keep = () => {
       const passing = this.#keep(heard, found);
       return passing === "no room" && isDecided() ? "over" : passing;

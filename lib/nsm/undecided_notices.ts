@@ -77,9 +77,7 @@ export class UndecidedNotices {
 
   /** Number of kept notices that wait for the name service. */
   get unanswered(): number {
-    let count = 0;
-    for (const kept of this.#kept.all()) if (!this.#isAnswered(kept)) count++;
-    return count;
+    return [...this.#kept.all()].filter((kept) => !this.#isAnswered(kept)).length;
   }
 
   /** Stops processing; stop the judge first. */
@@ -261,6 +259,7 @@ export class UndecidedNotices {
     const isToBeMatched = kept.decided.size === 0 && directory.absent > 0;
     const isMonitoring = list.size > 0 || !directory.isComplete;
     if (!isOld && isMonitoring && (!this.#isAnswered(kept) || isToBeMatched)) return;
+    if (list.mayComeBack(directory.known(...kept.aliases))) return;
     this.#kept.remove(kept);
     if (kept.decided.size > 0) return;
     const why = isOld

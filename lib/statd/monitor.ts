@@ -92,7 +92,10 @@ export interface Monitor {
 }
 
 /** Objects behind the procedures. */
-type Core = Omit<Monitor, "respond" | "loaded" | "whole" | "stop"> & { readonly tell: LimitedLog };
+interface Core extends Omit<Monitor, "respond" | "loaded" | "whole" | "stop"> {
+  readonly tell: LimitedLog;
+  readonly suspend: Announcer["suspend"];
+}
 
 /**
  * Assembles the monitor and loads the list.
@@ -158,7 +161,8 @@ function makeCore(parts: MonitorParts): Core {
   announcer.watch((monitored, outcome) => {
     if (outcome === "done") tellReboot(monitored, clock, tell);
   });
-  const { announce, suspend } = announcer;
+  const { announce } = announcer;
+  const suspend = suspending(announcer, (monitored) => notices.loaded(monitored));
   const callout = parts.callout ?? noCallout;
   const administration = new Administration({
     list,
@@ -186,12 +190,26 @@ function makeCore(parts: MonitorParts): Core {
     tell: refuse,
   });
   const judges = { list, store, directory, resolver, callout, announcer, notices, administration };
-  return { ...judges, counters, lastTimes, tell: refuse };
+  return { ...judges, counters, lastTimes, tell: refuse, suspend };
+}
+
+/** {@link Announcer.suspend}; `stays` is called for a registration whose removal has failed. */
+function suspending(
+  announcer: Announcer,
+  stays: (monitored: Monitored) => void,
+): Announcer["suspend"] {
+  return (monitored) => {
+    const resume = announcer.suspend(monitored);
+    return () => {
+      resume();
+      stays(monitored);
+    };
+  };
 }
 
 function makeService(parts: MonitorParts, core: Core): Service {
   const { clock, log, note = noHistory } = parts;
-  const { list, store, directory, announcer, notices, counters, tell } = core;
+  const { list, store, directory, announcer, suspend, notices, counters, tell } = core;
   const service = nsmService({
     list,
     store,
@@ -204,7 +222,7 @@ function makeService(parts: MonitorParts, core: Core): Service {
       const { monName: peer, myName: by } = monitored.record;
       note({ event: "unmonitored", peer, by });
     },
-    suspend: announcer.suspend,
+    suspend,
     refused: (message, error) => store.refused(message, error),
     simulateCrash: parts.notifyPeers,
     stateNumber: parts.stateNumber,

@@ -546,6 +546,19 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "an SM_MON that fails takes a notice from the registration whose record is unread",
   },
   {
+    file: NOTICES,
+    from: " && !mayConcern()",
+    to: "",
+    reason: "a notice is lost that comes while the only registration is removed, which then stays",
+  },
+  {
+    file: NOTICES,
+    from: " && !list.mayComeBack(directory.known(...words))",
+    to: "",
+    reason:
+      "a notice is lost to one name of a host while its registration is removed, which then stays",
+  },
+  {
     file: ENROLMENT,
     from: "list.remove(monitored) && store.unread === 0",
     to: "list.remove(monitored)",

@@ -33,13 +33,17 @@ Deno.test("about() gives a peer's registrations, oldest first", pure, () => {
   assertEquals([list.size, list.peers], [3, 2]);
 });
 
-Deno.test("add() passes on the latest news of the peer, whichever registration has it", pure, () => {
-  const list = new MonitorList();
-  list.add(record("nodeb")); // renewed while its peer was asked: it does not know the answer
-  Object.assign(list.add(record("nodeb", { myVers: 4 })), { lastState: 7, lastNotice: 3 });
-  const { lastState, lastNotice } = list.add(record("nodeb", { myVers: 1 }));
-  assertEquals([lastState, lastNotice], [7, 3]);
-});
+Deno.test(
+  "add() passes on the latest news of the peer, whichever registration has it",
+  pure,
+  () => {
+    const list = new MonitorList();
+    list.add(record("nodeb")); // renewed while its peer was asked: it does not know the answer
+    Object.assign(list.add(record("nodeb", { myVers: 4 })), { lastState: 7, lastNotice: 3 });
+    const { lastState, lastNotice } = list.add(record("nodeb", { myVers: 1 }));
+    assertEquals([lastState, lastNotice], [7, 3]);
+  },
+);
 
 Deno.test("of() gives the registrations of one requester only", pure, () => {
   const list = new MonitorList();
