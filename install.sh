@@ -148,6 +148,7 @@ make_code_caches() { # ARCH DENORT
 # once, and with it the disposal. For reproducible builds all are compiled in a temporary folder with fixed
 # times, since the program's file table holds times and relative paths.
 compile() { # FOLDER ARCH
+  say "Building $1/rpc.statd"
   local stage=$tools/stage scripts=$tools/stage/scripts name denort= made=$tools/rpc.statd
   rm -rf "$stage"
   mkdir -p "$scripts" "$1"
@@ -171,6 +172,7 @@ compile() { # FOLDER ARCH
   find "$stage" -exec touch -d "@${SOURCE_DATE_EPOCH:-0}" {} +
   compile_entry main.js "$made" "$2" "$denort" --include LICENSE --include conf/NOTICES --include scripts
   rm -f "$tools/denort-in-use"
+  if [[ $2 == "$machine" ]]; then make_completion "$made"; fi
   touch -r "$tools/build-began" "$made"
   mv "$made" "$1/rpc.statd" # never strip it: the payload lies behind the last section
   for name in $links; do ln -sfn rpc.statd "$1/$name"; done
@@ -190,29 +192,34 @@ build() {
   [[ -n ${denort_sha256[$arch]-} ]] || die "architecture \"$arch\" is not x86_64 or aarch64"
   folder=$(folder_of "$arch")
   toolchain "$arch"
-  say "Building $folder/rpc.statd"
-  (
-    flock 9
-    compile "$folder" "$arch"
-    if [[ $arch == "$machine" ]]; then make_completion; fi
-  ) 9>"$tools/build-lock"
+  (flock 9; compile "$folder" "$arch") 9>"$tools/build-lock"
 }
 
-make_completion() {
-  local shell program
-  rm -rf dist/completion
+# One build is enough for several runs at once.
+build_if_stale() {
+  stale || return 0
+  toolchain
+  (flock 9; if stale; then compile dist "$machine"; fi) 9>"$tools/build-lock"
+}
+
+# Each script is put in its place at once: an install may be copying it.
+make_completion() { # PROGRAM
+  local shell program new=$tools/completion-new
+  ln -sfn "$1" "$tools/nsmctl"
   for shell in bash zsh fish; do
     mkdir -p "dist/completion/$shell"
     for program in rpc.statd $links; do
-      dist/nsmctl completion "$shell" "$program" >"dist/completion/$shell/$program"
+      "$tools/nsmctl" completion "$shell" "$program" >"$new"
+      mv "$new" "dist/completion/$shell/$program"
     done
   done
+  rm "$tools/nsmctl"
 }
 
 # ---- run -----------------------------------------------------------------------------------------
 
 run() {
-  if stale; then build; fi
+  build_if_stale
   local state
   state=$(mktemp -d /tmp/nsm.XXXXXX)
   mkdir "$state/sm" "$state/sm.bak"
@@ -345,7 +352,7 @@ case $command in
   test) run_all "$@" ;;
   build) build "$@" ;;
   install)
-    if stale; then build; fi
+    build_if_stale
     install_all "$@"
     ;;
   uninstall) uninstall_all "$@" ;;

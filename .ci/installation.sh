@@ -338,8 +338,20 @@ settle() { # install or uninstall
   tell_of_old_program
 }
 
+# Waits for another install or uninstall. An appliance may have no flock(1).
+one_at_a_time() {
+  if ! have flock || [ ! -d "$root/" ]; then return 0; fi
+  exec 9<"$root/"
+  if flock -n 9; then return 0; fi
+  say "Waiting until another install has ended, which has locked $root/"
+  flock 9
+}
+
 install_all() {
   parse_prefix "$@"
+  umask 022 # all users may enter the folders
+  mkdir -p "$root/" 2>/dev/null || true
+  one_at_a_time
   if ! make_folder "$prefix/lib/nsm" 2>/dev/null || [ ! -w "$root$prefix/lib/nsm" ]; then
     die "cannot write below $root$prefix: run as root or choose another --prefix"
   fi
@@ -373,6 +385,7 @@ take_all_away() {
 uninstall_all() {
   local folders path
   parse_prefix "$@"
+  one_at_a_time
   [ -f "$record" ] || die "nothing to uninstall below $root$prefix: was another --prefix used?"
   folders=$(take_all_away)
   settle uninstall

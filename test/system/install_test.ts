@@ -4,6 +4,7 @@
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { eventually } from "../support/patience.ts";
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
 const COMPLETED = ["nsmctl", "rpc.statd", "rpcbind", "sm-notify", "start-statd"];
@@ -214,6 +215,91 @@ Deno.test("a second install equals a single one, also with another program", asy
   assertEquals(site.read("/usr/sbin/rpc.statd"), "a newer program\n");
   await site.do("uninstall", "--prefix", "/usr");
   assertEquals(site.tree(), before);
+});
+
+Deno.test("two installs at once do not disturb each other", async () => {
+  await using site = await Site.make();
+  const before = site.tree();
+  await site.do("install");
+  const once = site.tree();
+  await site.do("uninstall");
+  await Promise.all([site.do("install"), site.do("install")]);
+  const lines = (tree: Map<string, string>) =>
+    tree.get("/usr/local/lib/nsm/installed")!.split("\n").sort();
+  assertEquals(lines(site.tree()), lines(once));
+  await site.do("uninstall");
+  assertEquals(site.tree(), before);
+});
+
+Deno.test("all users may enter the folders that install makes, whatever the umask", async () => {
+  await using site = await Site.make();
+  const umask = Deno.umask(0o077);
+  try {
+    await site.do("install");
+  } finally {
+    Deno.umask(umask);
+  }
+  const kinds = [...site.tree().values()].filter((what) => what.startsWith("folder"));
+  assertEquals(new Set(kinds), new Set(["folder 755"]));
+});
+
+/** Stand-ins for the toolchain: the build waits in the bundler, and each waiter for a lock is recorded. */
+const DENO_STAND_IN = `#!/bin/bash
+while (($#)); do
+  case $1 in
+    bundle) is_bundle=1 ;;
+    --outdir) scripts=$2 ;;
+    --output) cp /usr/bin/true "$2" ;;
+  esac
+  shift
+done
+[[ \${is_bundle-} ]] || exit 0
+echo >>"$RECORDS/bundles"
+mkdir -p "$scripts/.ci"
+: >"$scripts/main.js"
+: >"$scripts/.ci/rehearsal.js"
+read -r word <"$RECORDS/pipe"
+`;
+
+Deno.test("several installs with an old program build it once", async () => {
+  await using site = await Site.make();
+  const bin = `${site.folder}/bin`;
+  const cache = `${site.folder}/cache`;
+  const toolchain = Deno.readTextFileSync(`${PROJECT}.ci/toolchain.sh`);
+  const [, version] = /^esbuild_version=(.*)$/m.exec(toolchain)!;
+  const machine = Deno.build.arch === "x86_64" ? "x64" : "arm64";
+  const programs = {
+    [`${bin}/deno`]: DENO_STAND_IN,
+    [`${bin}/flock`]: `#!/bin/sh\necho >>"$RECORDS/waits"\nexec /usr/bin/flock "$@"\n`,
+    [`${cache}/dl/esbuild-${version}/esbuild-linux-${machine}`]: "#!/bin/sh\n",
+    [`${bin}/denort`]: "SSLKEYLOGFILE DENO_LOG DENO_TOKIO\n",
+  };
+  for (const [path, text] of Object.entries(programs)) {
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.writeTextFile(path, text, { mode: 0o755 });
+  }
+  await succeed("mkfifo", `${site.folder}/pipe`);
+  // Open for reading, too: then writing never waits for a build.
+  using pipe = await Deno.open(`${site.folder}/pipe`, { read: true, write: true });
+  await Deno.utime(`${site.project}/dist/rpc.statd`, 0, 0);
+  const records = (name: string) =>
+    isThere(`${site.folder}/${name}`) ? Deno.readTextFileSync(`${site.folder}/${name}`).length : 0;
+  const environment = {
+    ...{ RECORDS: site.folder, DENO: `${bin}/deno`, DENORT_BIN: `${bin}/denort` },
+    ...{ JSR_URL: "file:///none/", DENO_DIR: cache, PATH: `${bin}:${Deno.env.get("PATH")}` },
+  };
+  const installs = ["/one", "/two"].map((prefix) =>
+    new Deno.Command(`${site.project}/install.sh`, {
+      args: ["install", "--prefix", prefix],
+      env: { ...environment, DESTDIR: site.root },
+    }).output()
+  );
+  await eventually("both wait", () => records("waits") >= 2 && records("bundles") === 1);
+  await pipe.write(new TextEncoder().encode("on\non\n"));
+  for (const { code, stderr } of await Promise.all(installs)) {
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+  }
+  assertEquals(records("bundles"), 1);
 });
 
 Deno.test("uninstall leaves changed files alone", async () => {
