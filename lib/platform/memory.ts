@@ -27,8 +27,8 @@ export function giveBackMemory(): void {
  * a time, as they are executed. To be called before a change of the user, after which a process may
  * not read its mappings.
  *
- * Only executable mappings of the program's file are unmapped: nobody writes to them, so nothing is
- * lost.
+ * Only executable mappings of the program's file are unmapped. The program does not write to them, so
+ * nothing is lost but breakpoints that a debugger or a uprobe has set before: set them afterwards.
  */
 export function unmapperOfCode(): () => void {
   const program = Deno.execPath();

@@ -30,17 +30,18 @@ const SOCK_FPROG_BYTES = 16;
  * gets no filter, since the next program that inherits it may need broadcasts.
  */
 export function refuseBroadcasts(fd: number): void {
-  const filter = new Uint8Array(UNLESS_BROADCAST.length * SOCK_FILTER_BYTES);
-  const instructions = new DataView(filter.buffer);
-  UNLESS_BROADCAST.forEach(([code, ifTrue, ifFalse, operand], i) => {
-    instructions.setUint16(i * SOCK_FILTER_BYTES, code, true);
-    instructions.setUint8(i * SOCK_FILTER_BYTES + 2, ifTrue);
-    instructions.setUint8(i * SOCK_FILTER_BYTES + 3, ifFalse);
-    instructions.setUint32(i * SOCK_FILTER_BYTES + 4, operand, true);
-  });
-  const program = new Uint8Array(SOCK_FPROG_BYTES);
+  // The instructions lie behind the structure that points to them, so that both live as long.
+  const program = new Uint8Array(SOCK_FPROG_BYTES + UNLESS_BROADCAST.length * SOCK_FILTER_BYTES);
   const view = new DataView(program.buffer);
+  const address = BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(program)));
   view.setUint16(0, UNLESS_BROADCAST.length, true);
-  view.setBigUint64(8, BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(filter))), true);
-  libc().setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length);
+  view.setBigUint64(8, address + BigInt(SOCK_FPROG_BYTES), true);
+  UNLESS_BROADCAST.forEach(([code, ifTrue, ifFalse, operand], i) => {
+    const at = SOCK_FPROG_BYTES + i * SOCK_FILTER_BYTES;
+    view.setUint16(at, code, true);
+    view.setUint8(at + 2, ifTrue);
+    view.setUint8(at + 3, ifFalse);
+    view.setUint32(at + 4, operand, true);
+  });
+  libc().setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, SOCK_FPROG_BYTES);
 }
