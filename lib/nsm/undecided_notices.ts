@@ -259,7 +259,7 @@ export class UndecidedNotices {
     const isToBeMatched = kept.decided.size === 0 && directory.absent > 0;
     const isMonitoring = list.size > 0 || !directory.isComplete;
     if (!isOld && isMonitoring && (!this.#isAnswered(kept) || isToBeMatched)) return;
-    if (list.mayComeBack(directory.known(...kept.aliases))) return;
+    if (!isOld && list.mayComeBack(directory.known(...kept.aliases))) return;
     this.#kept.remove(kept);
     if (kept.decided.size > 0) return;
     const why = isOld

@@ -546,6 +546,13 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "an SM_MON that fails takes a notice from the registration whose record is unread",
   },
   {
+    file: UNDECIDED,
+    from: "    if (!isOld && list.mayComeBack(directory.known(...kept.aliases))) return;\n",
+    to: "",
+    reason:
+      "a notice ends before a long removal has failed, and the registration that stays is not told",
+  },
+  {
     file: NOTICES,
     from: " && !mayConcern()",
     to: "",

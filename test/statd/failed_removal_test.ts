@@ -8,7 +8,7 @@ import { newMonitor } from "../support/monitor_world.ts";
 import { privOf } from "../support/priv.ts";
 import { encodeCall } from "../support/rpc_messages.ts";
 
-const LOCAL = { address: "127.0.0.1", port: 800, netid: "udp", isLocal: true } as const;
+const CALLER = { address: "10.99.0.3", port: 800, netid: "udp", isLocal: false } as const;
 const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
 
 /** Peers that are monitored, and the peer of each that the notice concerns; host1 has 10.99.0.3. */
@@ -31,7 +31,7 @@ for (const [what, { names, told }] of Object.entries(CASES)) {
     const forgetting = monitor.administration.forget([names[0]!], "root");
     const refused = assertRejects(() => forgetting, Error, "Stale file handle");
     const notice = { mon_name: names.at(-1) === "host1" ? "host1" : names[0]!, state: 5 };
-    await monitor.respond(encodeCall(nsmV1, "SM_NOTIFY", notice, 1), LOCAL);
+    await monitor.respond(encodeCall(nsmV1, "SM_NOTIFY", notice, 1), CALLER);
     await refused;
     await clock.run(30_000);
     assertEquals([monitor.list.size, monitor.counters.callbacks_queued], [names.length, told]);
@@ -45,8 +45,27 @@ Deno.test("a notice of the time of a removal is over when the removal is", async
   const { monitor, clock } = world;
   await clock.run(60_000);
   const forgetting = monitor.administration.forget([monName], "root");
-  await monitor.respond(encodeCall(nsmV1, "SM_NOTIFY", { mon_name: monName, state: 5 }, 1), LOCAL);
+  await monitor.respond(encodeCall(nsmV1, "SM_NOTIFY", { mon_name: monName, state: 5 }, 1), CALLER);
   assertEquals(await forgetting, 1);
   await clock.run(30_000);
   assertEquals([monitor.notices.kept, monitor.counters.callbacks_queued], [0, 0]);
+});
+
+Deno.test("a notice waits for a removal, however long it takes", async () => {
+  const monName = "10.99.0.3";
+  const records = Object.fromEntries(
+    [monName, "10.99.1.2"].map((name) => [name, formatRecord({ ...registration, monName: name })]),
+  );
+  using world = newMonitor({ records });
+  const { monitor: { list, notices, respond, counters }, clock } = world;
+  await clock.run(60_000);
+  const [monitored] = list.about(monName);
+  list.leave([monitored!], new Promise(() => {}));
+  await respond(encodeCall(nsmV1, "SM_NOTIFY", { mon_name: monName, state: 5 }, 1), CALLER);
+  await clock.run(60_000);
+  assertEquals([notices.kept, counters.callbacks_queued], [1, 0]);
+  list.left(monitored!, false);
+  notices.loaded(monitored!);
+  await clock.run(10_000);
+  assertEquals([notices.kept, counters.callbacks_queued], [0, 1]);
 });
