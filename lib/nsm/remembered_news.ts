@@ -17,6 +17,8 @@ export class RememberedNews {
   readonly #memory: Pick<PeerMemory, "note">;
   /** News by peer key. */
   readonly #news = new Map<string, News>();
+  /** Keys of peers whose owed news was announced to registrations from disk. */
+  readonly #announced = new Set<string>();
   #latestNotice = 0;
 
   constructor(memory: Pick<PeerMemory, "note">) {
@@ -47,6 +49,21 @@ export class RememberedNews {
 
   forget(peer: string): void {
     this.#news.delete(peer);
+    this.#announced.delete(peer);
+  }
+
+  /** Notes that a peer's owed news is announced to a registration from disk. */
+  announced(peer: string): void {
+    this.#announced.add(peer);
+  }
+
+  /**
+   * Marks owed news as passed on if the peer's registrations, whose latest notice is given, were all
+   * made in this run and have heard nothing since. To be called once the list is whole.
+   */
+  settleYounger(peer: string, latestNotice: number | undefined): void {
+    const isTheirs = this.#news.get(peer)?.lastNotice === latestNotice;
+    if (isTheirs && !this.#announced.has(peer)) this.settle(peer);
   }
 
   /**

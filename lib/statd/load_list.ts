@@ -1,6 +1,8 @@
 /** Loading of the monitor list, and of the peers' facts from an earlier run. */
 
 import type { Announcer } from "../nsm/announcer.ts";
+import { nameKey } from "../nsm/host_name.ts";
+import { latestOf } from "../nsm/last_state.ts";
 import type { Monitored, MonitorList } from "../nsm/monitor_list.ts";
 import type { PeerDirectory } from "../nsm/peer_directory.ts";
 import type { MonitorRecord } from "../nsm/ports.ts";
@@ -65,8 +67,18 @@ async function keepReading(parts: LoadParts): Promise<void> {
     const read = before - store.unread;
     const files = read === 1 ? "a file" : `${read} files`;
     if (read > 0) log.notice(`Read ${files} of records that could not be read at the start`);
-    if (store.unread === 0) await inSlices(retain(parts), parts);
+    if (store.unread === 0) await inSlices(settleAll(parts), parts);
   }
+}
+
+/** Settles what concerns no registration of the whole list, of which some were made before it was whole. */
+function* settleAll(parts: LoadParts): Iterable<void> {
+  const { directory: { news }, list } = parts;
+  for (const peer of list.peerNames()) {
+    news.settleYounger(peer, latestOf(list.about(peer))?.lastNotice);
+    yield;
+  }
+  yield* retain(parts);
 }
 
 /** Forgets the facts of peers that are neither monitored nor to be notified. */
@@ -92,7 +104,10 @@ function take(
   const known = directory.remembered(record.monName);
   const monitored = list.addStored(record, known);
   if (known?.isOwed === false) monitored.told = known.lastState;
-  if (known?.isOwed) announcer.announceOwed(monitored, known); // before what came since
+  if (known?.isOwed) {
+    directory.news.announced(nameKey(record.monName));
+    announcer.announceOwed(monitored, known); // before what came since
+  }
   listed(monitored);
 }
 

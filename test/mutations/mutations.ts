@@ -546,6 +546,19 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "an SM_MON that fails takes a notice from the registration whose record is unread",
   },
   {
+    file: "lib/nsm/remembered_news.ts",
+    from: "isTheirs && !this.#announced.has(peer)",
+    to: "false",
+    reason:
+      "a registration made while a file is unread is told after a restart what an earlier life owed",
+  },
+  {
+    file: "lib/nsm/remembered_news.ts",
+    from: "isTheirs && !this.#announced.has(peer)",
+    to: "!this.#announced.has(peer)",
+    reason: "a state that was passed on is owed again once all files are read",
+  },
+  {
     file: UNDECIDED,
     from: "    if (!isOld && list.mayComeBack(directory.known(...kept.aliases))) return;\n",
     to: "",

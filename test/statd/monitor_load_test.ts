@@ -175,3 +175,59 @@ Deno.test("an SM_MON that the disk refuses costs no callback owed to an unread r
   await monitor.whole;
   assertEquals([monitor.list.size, monitor.counters.callbacks_queued], [1, 1]);
 });
+
+Deno.test("what an earlier life owed is not told to a registration made while a file is unread", async () => {
+  const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
+  const [monName, other] = ["10.99.1.1", "10.99.1.2"];
+  const owed = { peer: monName, addresses: [monName], lastState: 7, lastNotice: 9 };
+  const call = { mon_id: { mon_name: monName, my_id: me }, priv: new Uint8Array(16) };
+  const notice = { mon_name: monName, state: 9 };
+  // Reboots that the peer has announced since, and callbacks due after a restart.
+  for (const isHeard of [false, true]) {
+    const unreadable = new Set([other]);
+    const records: Record<string, string> = {
+      [other]: formatRecord({ ...registration, monName: other }),
+      ".peers": `${JSON.stringify(owed)}\n`,
+    };
+    {
+      using world = newMonitor({ records, unreadable });
+      const { monitor, clock, directory } = world;
+      await monitor.respond(encodeCall(nsmV1, "SM_MON", call, 1), LOCAL);
+      if (isHeard) await monitor.respond(encodeCall(nsmV1, "SM_NOTIFY", notice, 1), LOCAL);
+      await clock.run(5_000);
+      unreadable.clear();
+      await clock.run(60_000);
+      await monitor.whole;
+      assertEquals(monitor.counters.callbacks_queued, isHeard ? 1 : 0);
+      for (const { name } of Deno.readDirSync(`${directory}/sm`)) {
+        records[name] = Deno.readTextFileSync(`${directory}/sm/${name}`);
+      }
+    }
+    using restarted = newMonitor({ records });
+    await restarted.clock.run(10_000);
+    const { list, counters } = restarted.monitor;
+    assertEquals([list.size, counters.callbacks_queued], [2, 0]);
+  }
+});
+
+Deno.test("a record that is read late is still owed its callback after a restart", async () => {
+  const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
+  const monName = "10.99.1.1";
+  const owed = { peer: monName, addresses: [monName], lastState: 7, lastNotice: 9 };
+  const records: Record<string, string> = {
+    [monName]: formatRecord({ ...registration, monName }),
+    ".peers": `${JSON.stringify(owed)}\n`,
+  };
+  const unreadable = new Set([monName]);
+  {
+    using world = newMonitor({ records, unreadable, failsOnceIn: 1 });
+    unreadable.clear();
+    await world.clock.run(60_000);
+    await world.monitor.whole;
+    assertEquals(world.monitor.announcer.pending, 1);
+    records[".peers"] = Deno.readTextFileSync(`${world.directory}/sm/.peers`);
+  }
+  using restarted = newMonitor({ records });
+  await restarted.clock.run(10_000);
+  assertEquals(restarted.monitor.counters.callbacks_queued, 1);
+});
