@@ -16,6 +16,7 @@ import { configuredIdentities, identityFaults } from "../nsmctl/identity_setting
 import { ledgerAdvice } from "../nsmctl/ledger_directory.ts";
 import { foreignView } from "../platform/foreign_view.ts";
 import { mountOf } from "../platform/proc.ts";
+import { isContained } from "../platform/processes.ts";
 import { messageOf } from "../reason.ts";
 import type { Clock } from "../time/clock.ts";
 import {
@@ -27,7 +28,7 @@ import {
   reportHere,
 } from "./examiner.ts";
 import { type Finding, finding } from "./finding.ts";
-import { shellWord } from "./remedies.ts";
+import { replaceWord } from "./remedies.ts";
 
 export const IDENTITY_CHECKS: readonly Check[] = [
   { about: "the sections [identity] and [etcd] of nfs.conf are valid", run: checkSections },
@@ -49,7 +50,7 @@ function checkSections(): Finding[] {
     commands: faults.flatMap(({ source, key, meant }) => {
       const [, path, line] = /^(\/.*):(\d+)$/.exec(source) ?? [];
       if (path === undefined || meant === undefined) return [];
-      return [`sed -i ${shellWord(`${line}s/${key}/${meant}/i`)} ${shellWord(path)}`];
+      return [replaceWord(line!, key, meant, path)];
     }),
   })];
 }
@@ -149,12 +150,23 @@ async function checkLedgers(examiner: Examiner): Promise<Checked> {
       evidence: `${path} is ${isReadOnly ? "read-only" : "another directory, or none,"} in the ` +
         `mount namespace of process ${report.pid}`,
       fix: advice,
-      commands: isReadOnly
-        ? examiner.remedies.letStatdWrite(report.pid, mountOf(path)?.point ?? path)
-        : examiner.remedies.restartStatd(report.pid, ["mount --make-rshared /"]),
+      commands: commandsToUse(path, isReadOnly, report.pid, examiner),
     }));
   }
   return found;
+}
+
+/** Remedy for a ledger that the daemon cannot use; none in a container, whose volumes are made outside. */
+function commandsToUse(
+  path: string,
+  isReadOnly: boolean,
+  pid: number,
+  { remedies }: Examiner,
+): string[] {
+  if (isContained(pid)) return [];
+  return isReadOnly
+    ? remedies.letStatdWrite(pid, mountOf(path)?.point ?? path)
+    : remedies.showMounts(pid);
 }
 
 /** Path of a directory without links; undefined if it is not here, or if its file system hangs. */

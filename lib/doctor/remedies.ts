@@ -68,6 +68,11 @@ export class Remedies {
     ];
   }
 
+  /** Restarts statd so that it sees the mounts of this shell; a unit gets later ones from a shared root. */
+  showMounts(pid: number): string[] {
+    return this.restartStatd(pid, this.#isOfUnit(pid) ? ["mount --make-rshared /"] : []);
+  }
+
   /** Kills a daemon that ignores other signals, and starts statd. */
   killStatd(pid: number): string[] {
     const start = this.#isOfUnit(pid) ? ["systemctl restart rpc-statd"] : [
@@ -170,6 +175,12 @@ const IN_REPLACEMENT = /[&\\/]/g;
 export function replaceLine(line: string, by: string, path: string): string {
   const [from, to] = [line.replace(IN_PATTERN, "\\$&"), by.replace(IN_REPLACEMENT, "\\$&")];
   return `sed -i ${shellWord(`s/^${from}$/${to}/`)} ${shellWord(path)}`;
+}
+
+/** Replaces the first occurrence of a word, in any letter case, on a line of this number. */
+export function replaceWord(line: string, word: string, by: string, path: string): string {
+  const [from, to] = [word.replace(IN_PATTERN, "\\$&"), by.replace(IN_REPLACEMENT, "\\$&")];
+  return `sed -i ${shellWord(`${line}s/${from}/${to}/i`)} ${shellWord(path)}`;
 }
 
 /** Describes a process, with its working directory. */

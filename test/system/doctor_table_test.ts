@@ -74,6 +74,8 @@ interface Fault {
   readonly filledIn?: (command: string) => string;
   /** Action of a person where doctor has words only. */
   readonly byHand?: Step;
+  /** Whether doctor has no command lines, as for what is outside of this host's shell. */
+  readonly hasWordsOnly?: true;
   /** Lines that only show something; run before. */
   readonly shows?: RegExp;
   /** Restores what planting the fault changed. */
@@ -671,6 +673,17 @@ const FAULTS: readonly Fault[] = [
     after: edit("/etc/nfs.conf", statdConf("")),
   },
   {
+    finding: "identity-faulty",
+    title: "a key of an identity has a character that is special in a command line",
+    plant: edit(
+      "/etc/nfs.conf",
+      `${
+        statdConf("")
+      }[identity "vip1"]\nnames=vip1\naddresses/=10.99.0.8\nledger=directory:/run/none\n`,
+    ),
+    after: edit("/etc/nfs.conf", statdConf("")),
+  },
+  {
     finding: "ledger-unreachable",
     title: "no member of etcd answers",
     plant: edit(
@@ -689,6 +702,25 @@ const FAULTS: readonly Fault[] = [
       const mounts = "mount --bind /run/ledger /run/ledger; mount -o remount,bind,ro /run/ledger";
       await world.sh(`unshare -m sh -c '${mounts}; rpc.statd --no-notify'`);
     },
+    after: removeLedger,
+  },
+  {
+    finding: "ledger-not-usable",
+    title: "the ledger is read-only in the container of the daemon",
+    beside: ["pid-file-wrong"], // the folder of pid files is shared
+    hasWordsOnly: true,
+    plant: async (world) => {
+      await plantLedger(world);
+      await world.stopStatd();
+      await world.sh(
+        "unshare --pid --fork --mount sh -c 'mount -t proc none /proc\n" +
+          "mount --bind /run/ledger /run/ledger; mount -o remount,bind,ro /run/ledger\n" +
+          "exec rpc.statd -F --no-notify' > /dev/null 2>&1 &\n" +
+          "until rpcinfo -t 127.0.0.1 100024 > /dev/null 2>&1; do :; done",
+      );
+    },
+    byHand: (world) =>
+      world.sh("pkill -x rpc.statd; until ! pgrep -x rpc.statd; do :; done; rpc.statd --no-notify"),
     after: removeLedger,
   },
   {
@@ -1035,6 +1067,7 @@ async function tryFault(fault: Fault, world: World): Promise<string> {
   const commands = findings.filter(({ name }) => byHand === undefined || name === finding)
     .flatMap(({ commands }) => commands);
   assert(commands.length > 0 || byHand !== undefined, "there is no remedy");
+  if (fault.hasWordsOnly) assertEquals(commands, []);
   let printed = "";
   if (shows !== undefined) printed = await world.sh(`set +e\n${commands.join("\n")}\ntrue`);
   else if (byHand === undefined) await world.sh(commands.map(filledIn).join("\n"));
