@@ -114,13 +114,25 @@ restart_lockd() {
   done
 }
 
-# Whoever was not reached stays on record.
+# Whoever was not reached stays on record. Where nobody could be told, the next monitor event tries again.
 tell_of() { # ID
   local epoch code=0
   epoch=$(identity status "$1" | sed -n 's/.*epoch=\\([0-9]*\\).*/\\1/p')
-  if [ -z "$epoch" ] || [ "$epoch" = "$(cat "$1")" ]; then return; fi
-  identity notify "$1" --deadline=20 || code=$?
-  case $code in 0 | 6) if [ -e "$1" ]; then echo "$epoch" >"$1"; fi ;; esac
+  if [ "$epoch" ]; then
+    if [ "$epoch" = "$(cat "$1")" ]; then return; fi
+    identity notify "$1" --deadline=20 || code=$?
+    case $code in 0 | 6) ;; *) epoch= ;; esac
+  fi
+  if [ -e "$1" ]; then echo $epoch >"$1"; fi
+}
+
+# An identity whose clients have to be told: its file has no epoch.
+is_untold() {
+  local id
+  for id in ip-*; do
+    if [ -e "$id" ] && ! grep -q . "$id"; then return; fi
+  done
+  return 1
 }
 
 # One run at a time: what changes meanwhile is told by the next one. Only one waits, as a callout may hang
@@ -132,9 +144,10 @@ tell() {
   exec 9>.lock
   flock 9
   exec 8>&-
-  if [ ! -e .changed ]; then return; fi
-  rm -f .changed .seen
-  if [ "$CTDB_NSM_RESTART_LOCKD" = yes ]; then restart_lockd; fi
+  if [ -e .changed ]; then
+    rm -f .changed .seen
+    if [ "$CTDB_NSM_RESTART_LOCKD" = yes ]; then restart_lockd; fi
+  fi
   for id in ip-*; do
     if [ -e "$id" ]; then tell_of "$id" & fi
   done
@@ -179,6 +192,8 @@ case $0:$1 in
       background_with_logging tell
     elif [ -e .changed ]; then
       : >.seen
+    elif is_untold; then
+      background_with_logging tell
     fi
     ;;
 esac

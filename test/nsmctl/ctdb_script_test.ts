@@ -19,7 +19,11 @@ background_with_logging() { ("$@"; echo >>"$CTDB_BASE/ended") </dev/null >/dev/n
 const PROGRAMS = {
   nsmctl: `
     if [ "$2" = list ]; then for id in "$CTDB_BASE"/state/ip-*; do echo "\${id##*/}  held"; done; fi
-    if [ "$2" = status ]; then echo "held epoch=3"; fi`,
+    if [ "$2" = status ]; then echo "held epoch=3"; fi
+    if [ "$2" = notify ]; then
+      echo >>"$CTDB_BASE/notified"
+      if [ -e "$CTDB_BASE/fails" ]; then exit 5; fi
+    fi`,
   // hangs until the test writes to the pipe
   callout: `
     echo "$*" >>"$CTDB_BASE/called"
@@ -27,7 +31,8 @@ const PROGRAMS = {
   sleep: "",
 };
 
-Deno.test("while CTDB's callout hangs, its events leave one process that waits, not one each", async () => {
+/** Folder of CTDB, with the scripts in it. */
+async function makeBase() {
   const base = await Deno.makeTempDir({ prefix: "nsm-ctdb." });
   const lines = (file: string) => {
     try {
@@ -56,6 +61,29 @@ Deno.test("while CTDB's callout hangs, its events leave one process that waits, 
     },
   };
   await ctdbScript.run({} as never, { terminal } as never);
+  return { base, lines, event };
+}
+
+Deno.test("clients that could not be told, as nobody answered, are told by a later monitor event", async () => {
+  const { base, event, lines } = await makeBase();
+  const marker = `${base}/state/ip-${ADDRESSES[0]}`;
+  await Deno.writeTextFile(`${base}/fails`, "");
+  await Deno.writeTextFile(`${base}/pipe`, "");
+  await event("09.nsm.script", "takeip", "eth0", ADDRESSES[0]!, "24");
+  await event("61.nsm.script", "ipreallocated");
+  await eventually("the first attempt has ended", () => lines("ended") === 1);
+  assertEquals(Deno.readTextFileSync(marker).trim(), "");
+  await Deno.remove(`${base}/fails`);
+  await event("61.nsm.script", "monitor");
+  await eventually("the second one has ended", () => lines("ended") === 2);
+  assertEquals(Deno.readTextFileSync(marker), "3\n");
+  await event("61.nsm.script", "monitor");
+  assertEquals([lines("notified"), lines("called")], [2, 2], "nobody is told, or restarted, again");
+  await Deno.remove(base, { recursive: true });
+});
+
+Deno.test("while CTDB's callout hangs, its events leave one process that waits, not one each", async () => {
+  const { base, event, lines } = await makeBase();
   await new Deno.Command("mkfifo", { args: [`${base}/pipe`] }).output();
   // Open for reading, too: then writing never waits for a callout.
   using pipe = await Deno.open(`${base}/pipe`, { read: true, write: true });
