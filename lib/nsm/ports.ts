@@ -119,9 +119,9 @@ export interface MonitorStore {
   check(): void;
   /**
    * Makes removals durable and deletes spare files. Called when no peer is monitored, so that the
-   * directory looks empty.
+   * directory looks empty; `isAtOnce`: before the call that removed them is answered.
    */
-  tidy(): void;
+  tidy(isAtOnce?: boolean): void;
 }
 
 /** Record in `sm.bak`: a peer to be told, and the name under which it knows us. */

@@ -83,7 +83,7 @@ async function removeTogether(
   }
   for (const monitored of removed) list.left(monitored, true);
   leaving.resolve();
-  if (list.size === 0) store.tidy();
+  if (list.size === 0) store.tidy(removed.length > 1);
   for (const monitored of removed) {
     settled?.(monitored);
     const { monName } = monitored.record;

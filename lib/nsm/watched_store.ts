@@ -135,10 +135,14 @@ export class WatchedStore implements MonitorStore {
   }
 
   /**
-   * Tidies up after a delay, if no peer is monitored then. One timer serves many calls, since
-   * starting one is costly.
+   * Tidies up after a delay, if no peer is monitored then; at once behind the removal of several hosts,
+   * whose lock manager ends. One timer serves many calls, since starting one is costly.
    */
-  tidy(): void {
+  tidy(isAtOnce = false): void {
+    if (isAtOnce) {
+      this.#store.tidy();
+      return;
+    }
     this.#cancelTidying ??= this.#parts.clock.startTimer(TIDY_AFTER_MS, () => {
       this.#cancelTidying = undefined;
       if (this.#parts.isUnused()) this.#store.tidy();

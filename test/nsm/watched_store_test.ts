@@ -178,6 +178,11 @@ Deno.test("spare files are removed a moment after the last host left", pure, asy
   assertEquals(spares(), 0, "each time");
   await add("a");
   await removeLast("a");
+  assertEquals(spares(), 1);
+  store.tidy(true);
+  assertEquals(spares(), 0, "at once");
+  await add("a");
+  await removeLast("a");
   await add("b");
   await add("c");
   await store.remove([record("b")]);
