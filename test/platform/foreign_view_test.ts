@@ -40,6 +40,7 @@ Deno.test(
 );
 
 Deno.test("foreignView() of this process is its own", () => {
-  assertEquals(foreignView(Deno.pid, "/"), "same");
-  assertEquals(foreignView(2 ** 30, "/"), undefined);
+  // In a chroot, the table of mounts has none for "/".
+  assertEquals(foreignView(Deno.pid, "/proc"), "same");
+  assertEquals(foreignView(2 ** 30, "/proc"), undefined);
 });
