@@ -53,7 +53,7 @@ export interface EtcdParts {
 /** Result of a call. */
 export interface Answer {
   readonly reply: Reply;
-  /** Whether the call was sent only once; a second copy could still be executed later. */
+  /** Whether the call was sent only once, so that no second copy of it can be executed later. */
   readonly isSingle: boolean;
 }
 

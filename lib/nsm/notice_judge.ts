@@ -211,16 +211,19 @@ export class NoticeJudge {
     const peerState = lastStateOf(list.about(peer));
     const isKnownSource = isAssumed || directory.isAddressOf(peer, heard.caller.address);
     const of = { isKnownSource, peerState };
-    let isOfOlder = false;
+    let [hasOlder, hasYounger] = [false, false];
     for (const isLearning of [false, true]) {
       for (const monitored of list.about(peer)) {
         if (isLearning) this.#learnOne(monitored, heard, of);
         else this.#judgeOne(monitored, peer, heard, of, unconfirmed);
-        isOfOlder ||= monitored.behind < heard.ordinal;
+        const isYounger = monitored.behind >= heard.ordinal;
+        hasOlder ||= !isYounger;
+        hasYounger ||= isYounger;
         yield;
         if (list.clearings !== clearings) return;
       }
-      if (!isOfOlder) return; // nobody knows its state, also after a restart
+      // Without older ones nobody knows its state, also after a restart.
+      if (!hasOlder || !hasYounger) return;
     }
   }
 

@@ -9,7 +9,7 @@ import {
 import { type EtcdConfig, etcdConfig, etcdSection } from "../config/etcd_settings.ts";
 import { quoteValue } from "../config/grammar.ts";
 import { identitySections, type WrittenSetting } from "../config/identity_sections.ts";
-import { type Environment, readNfsConf } from "../config/ini_file.ts";
+import { type Environment, type NfsConf, readNfsConf } from "../config/ini_file.ts";
 import { didYouMean, nearest } from "../config/nearest.ts";
 import type { ReadFiles } from "../config/read_files.ts";
 import { quote } from "../quote.ts";
@@ -30,6 +30,8 @@ export interface IdentityFault {
   readonly meant?: string;
 }
 
+/** Section of an identity, also without a quoted name, or that of etcd. */
+const OWN_SECTION = /^(?:identity|etcd)\b/;
 /** Column of the places in a report. */
 const PLACE_COLUMN = 40;
 
@@ -71,10 +73,12 @@ function unknownKey(key: string, source: string): IdentityFault {
   return { message, source, key, ...(meant === undefined ? {} : { meant }) };
 }
 
-/** Faults of all sections `[identity]`, and of `[etcd]`. */
+/** Faults of all sections `[identity]`, and of `[etcd]`. Hosts without such sections read nfs.conf once. */
 export function identityFaults(env: Environment, files: ReadFiles): readonly IdentityFault[] {
+  const conf = readNfsConf(files);
+  if (!conf.assignments.some(({ section = "" }) => OWN_SECTION.test(section))) return [];
   const identities = [...configuredIdentities(env, files).values()];
-  const faults = [...nameless(files), ...identities.flatMap(({ fault }) => fault ?? [])];
+  const faults = [...nameless(conf), ...identities.flatMap(({ fault }) => fault ?? [])];
   const etcd = configuredEtcd(env, files);
   if (typeof etcd === "string") {
     const [source = ""] = /^\/\S+:\d+/.exec(etcd) ?? [];
@@ -87,9 +91,9 @@ export function identityFaults(env: Environment, files: ReadFiles): readonly Ide
 }
 
 /** Sections without a quoted name, which define no identity. */
-function nameless(files: ReadFiles): IdentityFault[] {
+function nameless({ assignments }: NfsConf): IdentityFault[] {
   const sections = new Map<string, IdentityFault>();
-  for (const { section = "", arg, source } of readNfsConf(files).assignments) {
+  for (const { section = "", arg, source } of assignments) {
     const [word, name = "NAME"] = section.split(/[\s:]+/);
     if (word !== "identity" || arg !== undefined || sections.has(section)) continue;
     const message = `${source}: section [${section}] has no name in quotes: [identity "${name}"]`;
