@@ -228,7 +228,9 @@ class FileStore implements MonitorStore {
 
   /**
    * File in which a record is replaced atomically: the one that has it, else one that has a copy of
-   * another priv or spelling.
+   * another priv or spelling. Beside an unreadable file nothing is changed, since it may be that one.
+   *
+   * @throws {StoreError} When a file cannot be read.
    */
   #homeOf(record: MonitorRecord, files: readonly string[]): string {
     const first = files[0]!;
@@ -243,13 +245,13 @@ class FileStore implements MonitorStore {
     return home?.name ?? first;
   }
 
-  /** Records of a file; none if it could not be changed either. */
+  /** Records of a file. @throws {StoreError} When it cannot be read. */
   #recordsIn(name: string): readonly MonitorRecord[] {
+    const path = `${this.#layout.monitorList}/${name}`;
     try {
-      const text = readText(this.#fs, `${this.#layout.monitorList}/${name}`) ?? "";
-      return recordsIn(text).records;
-    } catch {
-      return [];
+      return recordsIn(readText(this.#fs, path) ?? "").records;
+    } catch (error) {
+      throw new StoreError("read", path, error);
     }
   }
 }

@@ -311,6 +311,22 @@ Deno.test("put() replaces the record itself, not a copy in other letters", pure,
   assertEquals(recordsOn(disk), [record("nodeb", "us", 2)]);
 });
 
+Deno.test("put() writes no second line beside a file that cannot be read", pure, async () => {
+  const { store, disk } = open(diskWith({
+    "sm/NODEB": text(record("NODEB", "them", 1)),
+    "sm/nodeb": text(record("nodeb", "us", 2)),
+  }));
+  const before = disk.files;
+  disk.fault = (operation, path) =>
+    operation === "read" && path.endsWith("/nodeb") ? new Error("Stale file handle") : undefined;
+  await assertRejects(
+    () => store.put(record("nodeb", "us", 3), record("nodeb", "us", 2)),
+    StoreError,
+    'Cannot read "/nsm/sm/nodeb": Stale file handle',
+  );
+  assertEquals(disk.files, before);
+});
+
 Deno.test("remove() asks what is to be kept when it changes the file", pure, async () => {
   const { store, disk } = open(diskWith({ "sm/a": text(record("a")) }));
   const kept = new Set<string>();
