@@ -52,6 +52,9 @@ interface Registered {
   toldAgain: readonly number[];
 }
 
+/** What the lock manager of a registration was told before its SM_MON was acknowledged. */
+type Early = Pick<Registered, "newest" | "passedOn" | "told" | "heeded">;
+
 /** A callback in flight. */
 export interface Sent {
   readonly key: string;
@@ -82,8 +85,8 @@ export class CallbackLedger {
   /** Ordinals of arrival of SM_MON calls and of acknowledged removals, by cookie. */
   readonly #arrivals = new Map<string, number>();
   readonly #removals = new Map<string, number>();
-  /** States passed on before SM_MON was acknowledged, and ordinals of their announcements. */
-  readonly #early = new Map<string, { readonly state: number; readonly ordinal: number }>();
+  /** What was passed on before SM_MON was acknowledged. */
+  readonly #early = new Map<string, Early>();
   /** Ordinals of arrived removals. */
   readonly #removed = new Map<string, number>();
 
@@ -135,25 +138,31 @@ export class CallbackLedger {
       }
       return;
     }
-    const early = this.#early.get(key) ?? { state: 0, ordinal: 0 };
     this.#registered.set(key, {
       monName: record.monName,
       priv: record.priv,
       madeAt: isNew && arrived === called ? arrived : 0,
       since: arrived,
       owed: new Map(),
-      newest: early.state,
       lastDone: undefined,
       lastDoneNumber: 0,
-      told: undefined,
-      heeded: 0,
-      passedOn: early.ordinal,
       passedOnAtLeast: 0,
       lastState: 0,
       largest: 0,
       mayBeToldAgain: false,
       toldAgain: [],
+      ...this.#earlyOf(key),
     });
+    this.#early.delete(key);
+  }
+
+  #earlyOf(key: string): Early {
+    let early = this.#early.get(key);
+    if (early === undefined) {
+      early = { newest: 0, passedOn: 0, told: undefined, heeded: 0 };
+      this.#early.set(key, early);
+    }
+    return early;
   }
 
   /** Notes the arrival of a removal, after which nothing is owed. */
@@ -198,7 +207,9 @@ export class CallbackLedger {
       const first = this.#announced.find((one) =>
         one.state === state && concerns(known.monName, one.monName, one.source)
       )?.ordinal ?? ordinal;
-      if (first < Math.max(known.since, known.passedOn)) {
+      // So is one of a state that the lock manager was told last, perhaps as the peer's own answer.
+      const isTold = known.told === state && first <= known.heeded;
+      if (first < Math.max(known.since, known.passedOn) || isTold) {
         continue;
       }
       // With enforce, a state below an earlier one is not believed.
@@ -295,7 +306,7 @@ export class CallbackLedger {
     const registered = sent.registered ?? this.#registered.get(key);
     if (registered === undefined) {
       // SM_MON still waits for its callout.
-      this.#early.set(key, { state, ordinal });
+      Object.assign(this.#earlyOf(key), { newest: state, passedOn: ordinal });
       return;
     }
     if (this.#registered.get(key) !== registered) return;
@@ -320,9 +331,15 @@ export class CallbackLedger {
 
   /** Notes the arrival of a callback at the lock manager, which outlives the daemon. */
   received({ key, state, ordinal, ...sent }: Sent): void {
-    const registered = sent.registered ?? this.#registered.get(key);
-    if (registered === undefined || this.#registered.get(key) !== registered) return;
     if (Math.max(this.#removed.get(key) ?? 0, this.#crashSimulated) > sent.sentBehind) return;
+    const registered = sent.registered ?? this.#registered.get(key);
+    if (registered === undefined) {
+      const early = this.#earlyOf(key);
+      if (early.told !== state) early.heeded = Math.max(early.heeded, ordinal);
+      early.told = state;
+      return;
+    }
+    if (this.#registered.get(key) !== registered) return;
     // A copy among many states counts as the newest, although it came behind them.
     const isIgnored = registered.told === state && !this.#bootsOften(registered.monName);
     registered.told = state;
@@ -375,6 +392,7 @@ export class CallbackLedger {
   loaded(keys: ReadonlySet<string>, owedOf: (monName: string) => readonly number[]): void {
     for (const key of keys) this.#removals.delete(key);
     for (const key of this.#registered.keys()) if (!keys.has(key)) this.#registered.delete(key);
+    for (const key of this.#early.keys()) if (!keys.has(key)) this.#early.delete(key);
     for (const known of this.#registered.values()) {
       known.toldAgain = owedOf(known.monName);
       if (known.toldAgain.length > 0) known.mayBeToldAgain = true;
@@ -398,6 +416,7 @@ export class CallbackLedger {
   /** Notes a reboot of this host, which empties the list. */
   rebooted(): void {
     this.#registered.clear();
+    this.#early.clear();
   }
 
   /** Checks that nothing is owed. @throws {Violation} */

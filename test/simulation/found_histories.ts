@@ -1585,4 +1585,23 @@ export const FOUND: Readonly<Record<string, History>> = {
     ],
     { calloutMs: 5000, duplicates: 0.05 },
   ),
+  "a notice whose state the peer has just told when it was asked about an earlier one": history(
+    11,
+    [
+      { at: 1000, kind: "mon", peer, by: 0, cookie: 1 },
+      { at: 20000, kind: "reboots", host, as: from, from },
+      { at: 90000, kind: "stopStatd" },
+      { at: 90000, kind: "reboots", host, as: peer, from },
+      { at: 91800, kind: "notice", host, as: peer, from, ago: 2 },
+    ],
+    { sourceCheck: "enforce" },
+  ),
+  "a declaration behind a notice, told while SM_MON waits for its callout": history(553402, [
+    { at: 207400, kind: "mon", peer: "p3.site", by: 0, cookie: 3 },
+    { at: 236898, kind: "declare", peer: "p3.site" },
+    { at: 246059, kind: "reload", sourceCheck: "warn", calloutMs: 500 },
+    { at: 260285, turns: 1, kind: "mon", peer: "p3.site", by: 1, cookie: 3 },
+    { at: 260285, kind: "reboots", host: 3, as: "p3", from: "10.0.0.13" },
+    { at: 260285, kind: "declare", peer: "P3.SITE" },
+  ], { duplicates: 0.05 }),
 };
