@@ -71,7 +71,7 @@ export class Enrolment {
     monitored.record = record;
     // An unread file may have an earlier record of it, which stays if the disk refuses this one.
     const isNew = known === undefined && store.unread === 0;
-    if (isNew) notices.overtaken(monitored, notices.taken);
+    if (known === undefined) notices.overtaken(monitored, notices.taken, !isNew);
     return { monitored, registering: this.#register(monitored, record, previous, isNew) };
   }
 
@@ -102,7 +102,10 @@ export class Enrolment {
     if (monitored.isUncertain) monitored.isUncertain = false;
     monitored.since = clock.wallClock();
     const isRepeated = previous !== undefined && isSame(previous, record);
-    if (isRepeated) return { wasThere: true, acknowledged: NOTHING };
+    if (isRepeated) {
+      const confirmed = () => notices.overtaken(monitored, monitored.behind);
+      return { wasThere: true, acknowledged: monitored.isTentative ? confirmed : NOTHING };
+    }
     // SM_UNMON may have come in between.
     if (list.has(record.monName)) directory.add(record.monName);
     const acknowledged = () => notices.overtaken(monitored, taken);

@@ -38,6 +38,8 @@ export interface Monitored {
   lastNotice: number;
   /** Ordinal up to which notices came before the registration: it knows their states, and is not told. */
   behind: number;
+  /** Whether `behind` holds only for an SM_MON under way, and not for an earlier record in an unread file. */
+  isTentative?: boolean;
   /** Whether the disk refused the latest record, which may be there in place of `stored`. */
   isUncertain?: boolean;
   /** State that the requester was told last, also by an earlier process; undefined if none is known. */

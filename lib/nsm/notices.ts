@@ -68,9 +68,14 @@ export class Notices {
     return this.#undecided.unanswered;
   }
 
-  /** Marks a registration as younger than the notices up to an ordinal, durably if any are kept. */
-  overtaken(monitored: Monitored, ordinal: number): void {
+  /**
+   * Marks a registration as younger than the notices up to an ordinal, durably if any are kept. A
+   * tentative mark is in memory only, until another call confirms it.
+   */
+  overtaken(monitored: Monitored, ordinal: number, isTentative = false): void {
     monitored.behind = Math.max(monitored.behind, ordinal);
+    if (isTentative || monitored.isTentative) monitored.isTentative = isTentative;
+    if (isTentative) return;
     this.#lastOvertaken = Math.max(this.#lastOvertaken, ordinal);
     this.#undecided.overtake(monitored);
   }
@@ -260,7 +265,7 @@ export class Notices {
   #keep(heard: Heard, found: Found, judging?: Promise<void>): Passing {
     const isOvertaken = heard.ordinal <= this.#lastOvertaken;
     const younger = [...isOvertaken ? this.parts.list.all() : []]
-      .filter(({ behind }) => behind >= heard.ordinal);
+      .filter(({ behind, isTentative }) => behind >= heard.ordinal && isTentative !== true);
     const isKept = this.#undecided.keep(heard, { ...found, younger }, judging);
     return isKept ? "kept" : "no room";
   }

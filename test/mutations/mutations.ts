@@ -517,9 +517,22 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "    if (isNew) notices.overtaken(monitored, notices.taken);\n",
+    from: "    if (known === undefined) notices.overtaken(monitored, notices.taken, !isNew);\n",
     to: "",
     reason: "a registration is told of a notice from before it",
+  },
+  {
+    file: ENROLMENT,
+    from: "notices.taken, !isNew);",
+    to: "notices.taken);",
+    reason:
+      "a notice is lost to a record in an unread file, beside which the disk refuses an SM_MON",
+  },
+  {
+    file: FILES,
+    from: '      throw new StoreError("read", path, error);\n',
+    to: "      return [];\n",
+    reason: "an SM_MON that the disk refuses leaves a second line of its registration",
   },
   {
     file: LIST,

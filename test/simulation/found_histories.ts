@@ -1604,4 +1604,33 @@ export const FOUND: Readonly<Record<string, History>> = {
     { at: 260285, kind: "reboots", host: 3, as: "p3", from: "10.0.0.13" },
     { at: 260285, kind: "declare", peer: "P3.SITE" },
   ], { duplicates: 0.05 }),
+  "a notice that waits for its callout, and an SM_MON made meanwhile beside an unread file":
+    history(
+      364790,
+      [
+        { at: 9910, kind: "mon", peer: "p1.site", by: 0, cookie: 3 },
+        {
+          at: 26991,
+          kind: "disk",
+          ms: 72837,
+          operation: "read",
+          reason: "Permission denied (os error 13)",
+          path: "/sm/p",
+        },
+        { at: 29771, kind: "killStatd", changes: 0 },
+        {
+          at: 33591,
+          kind: "disk",
+          ms: 30550,
+          operation: "remove",
+          reason: "Permission denied (os error 13)",
+          path: "/sm.bak/",
+        },
+        { at: 35620, kind: "notice", host: 0, as: "10.0.0.10", from: "10.9.9.9", ago: 1 },
+        { at: 37545, kind: "reload", sourceCheck: "off", calloutMs: 500 },
+        { at: 38534, kind: "mon", peer: "p2.site", by: 1, cookie: 3 },
+        { at: 38606, kind: "notice", host: 3, as: "stranger", from: "10.0.0.13", ago: 1 },
+        { at: 38606, kind: "mon", peer: "p0.site", by: 1, cookie: 0 },
+      ],
+    ),
 };
