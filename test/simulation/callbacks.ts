@@ -48,7 +48,7 @@ interface Registered {
   largest: number;
   /** Set if a restart found an untold requester of the peer: then all requesters are told again. */
   mayBeToldAgain: boolean;
-  /** States that the last restart found untold: they are told again, in the same order. */
+  /** States that the last restart found untold, until the first of these is told again behind the others. */
   toldAgain: readonly number[];
 }
 
@@ -279,7 +279,7 @@ export class CallbackLedger {
       if (isFromBefore) throw new Violation("older", `${what}, which was registered behind it`);
       const isOlder = this.isEnforced() && !this.#wasUnchecked && backing.state === state &&
         state < registered.largest;
-      const isOvertaken = backing.ordinal < before && state < registered.lastState;
+      const isOvertaken = backing.ordinal < before && state < registered.lastState && !isAgain;
       if (isOlder || isOvertaken) throw new Violation("older", what);
       if (registered.lastDone?.what !== `${cookie} ${state}`) registered.lastDone = undefined;
     }
@@ -326,6 +326,7 @@ export class CallbackLedger {
     registered.passedOn = Math.max(registered.passedOn, ordinal);
     registered.passedOnAtLeast = Math.max(registered.passedOnAtLeast, ordinalAtLeast);
     registered.lastState = state;
+    if (registered.toldAgain[0] === state) registered.toldAgain = [];
     if (state % 2 === 1) registered.largest = Math.max(registered.largest, state);
   }
 

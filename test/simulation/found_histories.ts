@@ -1633,4 +1633,22 @@ export const FOUND: Readonly<Record<string, History>> = {
         { at: 38606, kind: "mon", peer: "p0.site", by: 1, cookie: 0 },
       ],
     ),
+  "a restart tells all requesters again in order, also one that was told of the last state":
+    history(34448, [
+      { at: 60645, kind: "mon", peer: "p2.site", by: 1, cookie: 1 },
+      { at: 92147, kind: "notice", host: 2, as: "P2.SITE", from: "10.0.0.12", ago: 1 },
+      { at: 92147, kind: "mon", peer: "10.0.0.12", by: 2, cookie: 0 },
+      { at: 106798, kind: "stopStatd" },
+      { at: 139663, kind: "register" },
+      { at: 231468, kind: "lockd", ms: 8700, moves: true },
+      { at: 232149, kind: "notice", host: 2, as: "10.0.0.12", from: "10.0.0.12", ago: 0 },
+      { at: 232149, kind: "killStatd", changes: 0 },
+      { at: 237691, kind: "mon", peer: "p2.site", by: 0, cookie: 3 },
+      { at: 246363, kind: "killStatd", changes: 6 },
+      { at: 246363, kind: "mon", peer: "10.0.0.12", by: 2, cookie: 2 },
+      { at: 249552, kind: "notice", host: 2, as: "p2.site", from: "10.0.0.12", ago: 2 },
+      { at: 249552, kind: "lockd", ms: 2020, moves: false },
+      { at: 257416, kind: "notice", host: 2, as: "10.0.0.12", from: "10.0.0.12", ago: 0 },
+      { at: 261420, kind: "stopStatd" },
+    ], { sourceCheck: "off", loss: 0.05 }),
 };
