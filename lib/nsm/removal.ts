@@ -87,6 +87,7 @@ async function removeTogether(
   for (const monitored of removed) {
     settled?.(monitored);
     const { monName } = monitored.record;
-    if (!list.has(monName)) directory.remove(monName);
+    // An unread file may have another registration, which may be owed a callback.
+    if (!list.has(monName) && store.unread === 0) directory.remove(monName);
   }
 }

@@ -231,3 +231,27 @@ Deno.test("a record that is read late is still owed its callback after a restart
   await restarted.clock.run(10_000);
   assertEquals(restarted.monitor.counters.callbacks_queued, 1);
 });
+
+Deno.test("SM_UNMON of another requester costs a record that is read late no callback", async () => {
+  const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
+  const monName = "10.99.1.1";
+  const unreadable = new Set([monName]);
+  const owed = { peer: monName, addresses: [monName], lastState: 7, lastNotice: 9 };
+  const records = {
+    [monName]: formatRecord({ ...registration, monName }),
+    ".peers": `${JSON.stringify(owed)}\n`,
+  };
+  using world = newMonitor({ records, unreadable });
+  const { monitor, clock } = world;
+  unreadable.clear();
+  const mon_id = { mon_name: monName, my_id: { ...me, my_vers: 4 } };
+  await monitor.respond(
+    encodeCall(nsmV1, "SM_MON", { mon_id, priv: new Uint8Array(16) }, 1),
+    LOCAL,
+  );
+  await monitor.respond(encodeCall(nsmV1, "SM_UNMON", mon_id, 1), LOCAL);
+  assertEquals([monitor.list.size, monitor.store.unread], [0, 1]);
+  await clock.run(30_000);
+  await monitor.whole;
+  assertEquals([monitor.list.size, monitor.counters.callbacks_queued], [1, 1]);
+});
