@@ -32,6 +32,10 @@ export class IdentityStore implements MonitorStore {
     return this.disk.unread;
   }
 
+  isUnread(monName: string): boolean {
+    return this.disk.isUnread(monName);
+  }
+
   loadUnread(): Iterable<readonly MonitorRecord[]> {
     return this.disk.loadUnread();
   }

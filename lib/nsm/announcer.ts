@@ -22,6 +22,8 @@ export interface AnnouncerParts {
   readonly list: MonitorList;
   readonly memory: PeerMemory;
   readonly clock: Pick<Clock, "now">;
+  /** Whether an unread file may have registrations of a peer. */
+  readonly isUnread: (peer: string) => boolean;
   readonly counters: Pick<
     Counters,
     "callbacks_queued" | "callbacks_done" | "callbacks_failed" | "callbacks_given_up"
@@ -51,6 +53,8 @@ export class Announcer {
   #lastFault = "";
   /** Pending registrations of each peer (count), the peer's state, and the one before it, by key. */
   readonly #untold = new Map<string, Untold>();
+  /** States that all requesters were told but those in an unread file, by peer key. */
+  readonly #unsettled = new Map<string, number>();
 
   /** `callbacksFor` creates the callbacks, which report each attempt to its argument. */
   constructor(parts: AnnouncerParts, callbacksFor: (attempted: CallbackWatcher) => Callbacks) {
@@ -151,6 +155,16 @@ export class Announcer {
     };
   };
 
+  /** Notes what was passed on to peers whose last unread file has been read since. */
+  settleRead(): void {
+    const { list, memory, isUnread } = this.#parts;
+    for (const [key, passedOn] of this.#unsettled) {
+      if (isUnread(key)) continue;
+      this.#unsettled.delete(key);
+      if (list.has(key) && !this.#untold.has(key)) memory.note(key, { passedOn });
+    }
+  }
+
   /** Subscribes to callback attempts; returns the function that unsubscribes. */
   watch(watcher: CallbackWatcher): () => void {
     this.#watchers.add(watcher);
@@ -173,11 +187,14 @@ export class Announcer {
 
   /** Notes `passedOn` after the last pending callback of a peer, so that a restart does not repeat it. */
   #settled(monitored: Monitored): void {
-    const { list, memory } = this.#parts;
+    const { list, memory, isUnread } = this.#parts;
     const key = nameKey(monitored.record.monName);
     const untold = this.#untold.get(key);
     if (untold === undefined || --untold.count > 0) return;
     this.#untold.delete(key);
-    if (list.has(key)) memory.note(key, { passedOn: untold.state });
+    this.#unsettled.delete(key);
+    // Requesters in an unread file may have to be told after a restart.
+    if (isUnread(key)) this.#unsettled.set(key, untold.state);
+    else if (list.has(key)) memory.note(key, { passedOn: untold.state });
   }
 }

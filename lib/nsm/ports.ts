@@ -71,6 +71,8 @@ export interface MonitorStore {
   load(): Iterable<MonitorRecord>;
   /** Number of files that load() could not read; some may be readable later. */
   readonly unread: number;
+  /** Whether such a file may have records of a peer. */
+  isUnread(monName: string): boolean;
   /** Retries the unread files: yields per file, with the records of one that can be read now. */
   loadUnread(): Iterable<readonly MonitorRecord[]>;
   /**

@@ -75,6 +75,10 @@ export class WatchedStore implements MonitorStore {
     return this.#store.unread;
   }
 
+  isUnread(monName: string): boolean {
+    return this.#store.isUnread(monName);
+  }
+
   loadUnread(): Iterable<readonly MonitorRecord[]> {
     return this.#store.loadUnread();
   }

@@ -20,7 +20,7 @@ export interface LoadParts extends SliceParts {
   readonly list: MonitorList;
   readonly directory: PeerDirectory;
   readonly log: Log;
-  readonly announcer: Pick<Announcer, "announceOwed">;
+  readonly announcer: Pick<Announcer, "announceOwed" | "settleRead">;
   /** Called for each registration that is put on the list. */
   readonly listed: (monitored: Monitored) => void;
   /** Called when the list is complete. */
@@ -64,6 +64,7 @@ async function keepReading(parts: LoadParts): Promise<void> {
     if (signal.aborted) return;
     const before = store.unread;
     await inSlices(readAgain(parts), parts);
+    parts.announcer.settleRead();
     const read = before - store.unread;
     const files = read === 1 ? "a file" : `${read} files`;
     if (read > 0) log.notice(`Read ${files} of records that could not be read at the start`);

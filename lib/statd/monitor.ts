@@ -154,7 +154,7 @@ function makeCore(parts: MonitorParts): Core {
   });
   const findLockManager = lockManagerFinder(callPeer, () => settings().sendUsingTcp);
   const announcer = new Announcer(
-    { list, memory, counters, clock },
+    { list, memory, counters, clock, isUnread: (peer) => store.isUnread(peer) },
     (attempted) => new Callbacks({ callPeer, findLockManager, clock, log, tell, attempted }),
   );
   noteCallbacks(announcer, clock, note);

@@ -104,6 +104,11 @@ class FileStore implements MonitorStore {
     return this.#unread.size;
   }
 
+  isUnread(monName: string): boolean {
+    if (this.#unread.size === 0) return false;
+    return [monName, ...this.otherNames(monName)].some((name) => this.#unread.has(name));
+  }
+
   *loadUnread(): Iterable<readonly MonitorRecord[]> {
     const learn = this.#files.learner(false);
     for (const name of [...this.#unread]) {

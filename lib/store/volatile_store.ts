@@ -31,6 +31,10 @@ export class VolatileStore implements MonitorStore {
 
   readonly unread = 0;
 
+  isUnread(): boolean {
+    return false;
+  }
+
   loadUnread(): [] {
     return [];
   }

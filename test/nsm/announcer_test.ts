@@ -34,7 +34,9 @@ function makeAnnouncer() {
   const notes: Partial<PeerFacts>[] = [];
   memory.note = (_peer, facts) => void notes.push(facts);
   let attempted: CallbackWatcher = () => {};
-  const parts = { list, memory, clock: new FakeClock(), counters: makeCounters() };
+  const unread = new Set<string>();
+  const isUnread = (peer: string) => unread.has(peer);
+  const parts = { list, memory, clock: new FakeClock(), counters: makeCounters(), isUnread };
   const announcer = new Announcer(parts, (told) => {
     attempted = told;
     return callbacks as unknown as Callbacks;
@@ -47,7 +49,7 @@ function makeAnnouncer() {
     pending.delete(monitored);
     attempted(monitored, "done", "");
   };
-  return { announcer, list, added, notes, watch, tell };
+  return { announcer, list, added, notes, unread, watch, tell };
 }
 
 Deno.test("a state counts as passed on once the last waiting lock manager is told", pure, () => {
@@ -72,6 +74,40 @@ Deno.test("a state counts as passed on once the last waiting registration is rem
   announcer.forget(second);
   assertEquals(notes, [{ passedOn: 7 }]);
 });
+
+Deno.test("a state counts as passed on only after an unread file of its peer is read", pure, () => {
+  const { announcer, notes, unread, watch, tell } = makeAnnouncer();
+  const [first, second] = [watch("a"), watch("b")];
+  unread.add("h7");
+  announcer.announce(first, 7);
+  notes.length = 0;
+  tell(first);
+  announcer.settleRead();
+  assertEquals(notes, []);
+  unread.clear();
+  announcer.announce(second, 9);
+  notes.length = 0;
+  tell(second);
+  announcer.settleRead();
+  assertEquals(notes, [{ passedOn: 9 }]);
+});
+
+Deno.test(
+  "a state counts as passed on once nobody in a file read late has to be told",
+  pure,
+  () => {
+    const { announcer, notes, unread, watch, tell } = makeAnnouncer();
+    unread.add("h7");
+    const monitored = watch("a");
+    announcer.announce(monitored, 7);
+    tell(monitored);
+    unread.clear();
+    notes.length = 0;
+    announcer.settleRead();
+    announcer.settleRead();
+    assertEquals(notes, [{ passedOn: 7 }]);
+  },
+);
 
 Deno.test("a callback that was suspended waits again when it is resumed", pure, () => {
   const { announcer, notes, watch, tell } = makeAnnouncer();

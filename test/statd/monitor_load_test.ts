@@ -255,3 +255,22 @@ Deno.test("SM_UNMON of another requester costs a record that is read late no cal
   await monitor.whole;
   assertEquals([monitor.list.size, monitor.counters.callbacks_queued], [1, 1]);
 });
+
+Deno.test("a state is not passed on while another file of its peer is unread", async () => {
+  const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
+  const owed = { peer: "host1", addresses: ["10.99.0.3"], lastState: 7, lastNotice: 9 };
+  const records: Record<string, string> = {
+    host1: formatRecord({ ...registration, monName: "host1" }),
+    HOST1: formatRecord({ ...registration, monName: "HOST1", myVers: 4 }),
+    ".peers": `${JSON.stringify(owed)}\n`,
+  };
+  {
+    using world = newMonitor({ records, unreadable: new Set(["HOST1"]) });
+    await world.clock.run(5_000);
+    assertEquals([world.monitor.list.size, world.monitor.announcer.pending], [1, 0]);
+    records[".peers"] = Deno.readTextFileSync(`${world.directory}/sm/.peers`);
+  }
+  using restarted = newMonitor({ records });
+  await restarted.clock.run(10_000);
+  assertEquals(restarted.monitor.counters.callbacks_queued, 2);
+});

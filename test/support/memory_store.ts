@@ -48,6 +48,10 @@ export class MemoryMonitorStore implements MonitorStore {
 
   readonly unread = 0;
 
+  isUnread(): boolean {
+    return false;
+  }
+
   loadUnread(): [] {
     return [];
   }
