@@ -28,6 +28,11 @@ export const SECTOR_BYTES = 512;
 const BLANK = "\0".repeat(SECTOR_BYTES);
 /** Time budget for blanking in one go, in ms: callers wait for so long. */
 const BLANKING_MS = 4;
+/**
+ * Least number of blank files. More are made if more were asked for since the last time: a blank
+ * file costs a write and a sync, which changes in company do not save again.
+ */
+const BLANK_MIN = 1;
 
 export class SpareFiles {
   readonly #fs: FileSystem;
@@ -37,6 +42,8 @@ export class SpareFiles {
   #held: string[] = [];
   #settled: string[] = [];
   #blank: string[] = [];
+  /** Blank files asked for since the last blanking. */
+  #asked = 0;
 
   /** `mode` is required of files to be blanked. */
   constructor(fs: FileSystem, directory: string, mode: number) {
@@ -68,14 +75,16 @@ export class SpareFiles {
     for (const path of this.#held.splice(0)) this.#remove(path);
   }
 
-  /** Blanks settled files within the time budget; returns whether none is left. */
+  /** Blanks settled files, as demand requires, within the time budget; returns whether all were. */
   blank(): boolean {
     const end = performance.now() + BLANKING_MS;
     const batch: { aside: AsideFile; path: string }[] = [];
-    for (const path of this.#settled.splice(0)) {
-      if (performance.now() > end) this.#settled.push(path);
-      else this.#beginBlanking(path, batch);
+    const wanted = Math.max(BLANK_MIN, this.#asked) - this.#blank.length;
+    while (batch.length < wanted && this.#settled.length > 0 && performance.now() <= end) {
+      this.#beginBlanking(this.#settled.pop()!, batch);
     }
+    const isDone = batch.length >= wanted || this.#settled.length === 0;
+    if (isDone) this.#asked = 0;
     for (const { aside, path } of batch) {
       try {
         aside.sync();
@@ -85,7 +94,7 @@ export class SpareFiles {
         aside.discard(); // the disk is failing, which the next change reports
       }
     }
-    return this.#settled.length === 0;
+    return isDone;
   }
 
   /** Takes a spare for contents that are synced before they are named; undefined if there is none. */
@@ -95,6 +104,7 @@ export class SpareFiles {
 
   /** Takes a spare for contents that are synced after they are named; undefined if there is none. */
   takeBlank(text: string, mode: number): AsideFile | undefined {
+    this.#asked++;
     return this.#rewrite(this.#blank.pop(), text, mode);
   }
 

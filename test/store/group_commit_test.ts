@@ -399,6 +399,23 @@ Deno.test("a file is blank before it is named and then synced", pure, async () =
   ]);
 });
 
+Deno.test("as many files are blanked as new files came alone, and one at least", pure, async () => {
+  const names = ["a", "b", "c", "d"];
+  const { disk, commit, runTimers } = openLater(names, true);
+  const blanks = () => Object.values(disk.files).filter((text) => text.startsWith("\0")).length;
+  await Promise.all(names.map((name) => commit.change(name, () => undefined)));
+  runTimers();
+  assertEquals(blanks(), 1);
+  await Promise.all(names.map((name) => commit.change(name, () => "1\n")));
+  await Promise.all(names.map((name) => commit.change(name, () => undefined)));
+  runTimers();
+  assertEquals(blanks(), 1);
+  for (const name of ["e", "f", "g"]) await commit.change(name, () => "1\n");
+  await commit.change("e", () => undefined);
+  runTimers();
+  assertEquals(blanks(), 3);
+});
+
 Deno.test("trust 6: commits yield to the event loop, and none takes long", pure, async () => {
   const names = Array.from({ length: 200 }, (_, i) => `host${i}`);
   const disk = new FragileDisk(
