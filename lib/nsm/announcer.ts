@@ -7,7 +7,7 @@
  * Three paths end here: a notice, an administrator's declaration, and a start that finds a debt.
  */
 
-import type { Callbacks } from "./callback.ts";
+import type { Callbacks, Dropped } from "./callback.ts";
 import { type CallbackOutcome, withState } from "./callback_parts.ts";
 import type { Counters } from "./counters.ts";
 import { nameKey } from "./host_name.ts";
@@ -124,15 +124,21 @@ export class Announcer {
   /**
    * Brings a registration that comes to others of its peer, or comes back, up to their news; returns
    * whether its requester is told. All registrations of a peer know one state, as after a restart.
+   * `dropped`: callback that waited until its registration left.
    */
-  readonly catchUp = (monitored: Monitored): boolean => {
+  readonly catchUp = (monitored: Monitored, dropped?: Dropped): boolean => {
     const latest = latestOf(this.#parts.list.about(monitored.record.monName));
     if (latest === undefined || latest.lastNotice <= monitored.lastNotice) return false;
     const { lastState, lastNotice, heardAt } = latest;
     const isNews = lastState !== monitored.lastState && monitored.behind < lastNotice;
     Object.assign(monitored, { lastState, lastNotice, heardAt });
-    if (isNews) this.announce(monitored, lastState, heardAt);
-    return isNews;
+    if (!isNews) return false;
+    // A state that the requester may have been told last is told behind the one that waited.
+    if (dropped !== undefined && [monitored.told, ...dropped.tried].includes(lastState)) {
+      this.announce(monitored, dropped.state, undefined, dropped.tried);
+    }
+    this.announce(monitored, lastState, heardAt, dropped?.tried);
+    return true;
   };
 
   /** Writes pending announcements; a process killed afterwards loses none. */
@@ -142,16 +148,19 @@ export class Announcer {
 
   /** Drops the callback of a removed registration. */
   readonly forget = (monitored: Monitored): void => {
-    if (this.#callbacks.forget(monitored)) this.#settled(monitored);
+    if (this.#callbacks.forget(monitored) !== undefined) this.#settled(monitored);
   };
 
   /** As {@link forget}, for a removal that may fail; returns the function that starts the callback again. */
   readonly suspend = (monitored: Monitored): () => void => {
-    const isWaiting = this.#callbacks.isPending(monitored);
-    this.forget(monitored);
+    const dropped = this.#callbacks.forget(monitored);
+    if (dropped !== undefined) this.#settled(monitored);
     return () => {
-      const isTold = this.catchUp(monitored);
-      if (isWaiting && !isTold) this.announce(monitored, monitored.lastState);
+      if (this.catchUp(monitored, dropped) || dropped === undefined) return;
+      const { lastState } = monitored;
+      const { first, tried } = dropped;
+      if (first !== undefined) this.announce(monitored, first, undefined, tried);
+      this.announce(monitored, lastState, undefined, tried);
     };
   };
 

@@ -63,6 +63,9 @@ interface Pending {
   since: number;
 }
 
+/** States of a dropped callback. */
+export type Dropped = Readonly<Pick<Pending, "state" | "first" | "tried">>;
+
 export class Callbacks {
   readonly #parts: CallbackParts;
   readonly #pending = new Map<Monitored, Pending>();
@@ -103,12 +106,14 @@ export class Callbacks {
     return this.#pending.has(monitored);
   }
 
-  /** Drops the callback of a registration; returns whether one was pending. */
-  forget(monitored: Monitored): boolean {
+  /** Drops the callback of a registration, and returns it; undefined if none was pending. */
+  forget(monitored: Monitored): Dropped | undefined {
+    const pending = this.#pending.get(monitored);
     this.#due.delete(monitored);
     this.#newer.delete(monitored);
     this.#failed.delete(monitored);
-    return this.#pending.delete(monitored);
+    this.#pending.delete(monitored);
+    return pending;
   }
 
   /**

@@ -383,7 +383,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ANNOUNCER,
-    from: "if (this.#callbacks.forget(monitored)) this.#settled(monitored);",
+    from: "if (this.#callbacks.forget(monitored) !== undefined) this.#settled(monitored);",
     to: "this.#callbacks.forget(monitored);",
     reason: "lock managers are told again after a restart",
   },
@@ -636,9 +636,21 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ANNOUNCER,
-    from: "      const isTold = this.catchUp(monitored);\n",
-    to: "      const isTold = false;\n",
+    from: "if (this.catchUp(monitored, dropped) || dropped === undefined) return;",
+    to: "if (dropped === undefined) return;",
     reason: "a registration whose removal failed misses what its peer announced meanwhile",
+  },
+  {
+    file: ANNOUNCER,
+    from: "    if (isUnread(key)) this.#unsettled.set(key, untold.state);\n    else if",
+    to: "    if",
+    reason: "a registration in an unread file is not told after a kill",
+  },
+  {
+    file: REMOVAL,
+    from: " && store.unread === 0) directory",
+    to: ") directory",
+    reason: "an SM_UNMON forgets what is owed to another registration in an unread file",
   },
   {
     file: ANNOUNCER,

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Announcer, type CallbackWatcher } from "../../lib/nsm/announcer.ts";
-import type { Callbacks } from "../../lib/nsm/callback.ts";
+import type { Callbacks, Dropped } from "../../lib/nsm/callback.ts";
 import { makeCounters } from "../../lib/nsm/counters.ts";
 import { type Monitored, MonitorList } from "../../lib/nsm/monitor_list.ts";
 import type { PeerFacts } from "../../lib/nsm/ports.ts";
@@ -16,19 +16,23 @@ const FIRST = 5;
 /** Announcer whose callbacks end at the request of the test. */
 function makeAnnouncer() {
   const list = new MonitorList();
-  const pending = new Set<Monitored>();
+  const pending = new Map<Monitored, Dropped>();
   const added: string[] = [];
   const callbacks = {
     add(monitored: Monitored, state: number, tried: readonly number[] = []) {
       const { told, record: { myName } } = monitored;
       const mayBeTold = state === told || tried.includes(state);
       const first = pending.has(monitored) && mayBeTold ? FIRST : undefined;
-      pending.add(monitored);
+      pending.set(monitored, { state, tried, ...first !== undefined && { first } });
       added.push(`${myName} ${state}`);
       return first;
     },
     isPending: (monitored: Monitored) => pending.has(monitored),
-    forget: (monitored: Monitored) => pending.delete(monitored),
+    forget(monitored: Monitored) {
+      const dropped = pending.get(monitored);
+      pending.delete(monitored);
+      return dropped;
+    },
   };
   const memory = new MemoryPeerMemory();
   const notes: Partial<PeerFacts>[] = [];
@@ -121,6 +125,31 @@ Deno.test("a callback that was suspended waits again when it is resumed", pure, 
   tell(waiting);
   assertEquals(notes.at(-1), { passedOn: 7 });
 });
+
+Deno.test(
+  "a callback that was suspended keeps the state that has to be told before it",
+  pure,
+  () => {
+    const { announcer, list, added, notes, watch } = makeAnnouncer();
+    const [stays, back] = [watch("a"), watch("b")];
+    back.told = 7;
+    for (const state of [FIRST, 7]) announcer.announce(back, state);
+    added.length = 0;
+    announcer.suspend(back)();
+    assertEquals(added, ["b 5", "b 7"]);
+    assertEquals(notes.at(-1)?.passedOn, [FIRST, 7, FIRST]);
+    // Also where the peer comes back to that state during the removal.
+    announcer.announce(back, 9);
+    added.length = 0;
+    const resume = announcer.suspend(back);
+    list.remove(back);
+    Object.assign(stays, { lastNotice: 3 });
+    announcer.announce(stays, 7);
+    list.restore(back);
+    resume();
+    assertEquals(added, ["a 7", "b 9", "b 7"]);
+  },
+);
 
 Deno.test("a state that has to be told before the last one is remembered with it", pure, () => {
   const { announcer, notes, watch, tell } = makeAnnouncer();
