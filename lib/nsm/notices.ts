@@ -105,6 +105,9 @@ export class Notices {
    */
   loaded(monitored: Monitored): void {
     this.#recall(monitored);
+    // Before the first notice nothing is to be caught up with, which takes time in proportion to the
+    // registrations of the peer.
+    if (this.#taken === 0) return;
     const { directory, sourceCheck, catchUp } = this.parts;
     catchUp(monitored);
     const peer = nameKey(monitored.record.monName);

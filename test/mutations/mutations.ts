@@ -338,8 +338,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: NOTICES,
-    from: "    this.#recall(monitored);\n    const",
-    to: "    const",
+    from: "    this.#recall(monitored);\n    // Before",
+    to: "    // Before",
     reason: "a registration whose record is read late is told of notices from before it",
   },
   {

@@ -32,6 +32,7 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
   const memory = new NoPeerMemory();
   const directory = new PeerDirectory({ resolver, memory, clock, log, tell });
   const called: string[] = [];
+  const caughtUp: string[] = [];
   const counters = makeCounters();
   const notices = new Notices({
     list,
@@ -45,7 +46,7 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
       monitored.lastState = state;
       called.push(`${monitored.record.monName} ${state}`);
     },
-    catchUp() {},
+    catchUp: ({ record }) => void caughtUp.push(record.monName),
     flush() {},
   });
   const watch = (monName: string, myVers = 3) => {
@@ -64,8 +65,19 @@ function setUpWith(sourceCheck: SourceCheck, ...monitored: string[]) {
     }] as const;
     return notices.admits(...heard) && notices.take(...heard);
   };
-  return { resolver, clock, log, list, directory, called, counters, notify, watch, settle };
+  const given = { resolver, clock, log, list, directory, counters };
+  return { ...given, notices, called, caughtUp, notify, watch, settle };
 }
+
+Deno.test("loaded() compares a registration with others only behind a notice", pure, () => {
+  const { list, notices, caughtUp } = setUp("nodeb");
+  const [monitored] = list.about("nodeb");
+  notices.loaded(monitored!);
+  assertEquals(caughtUp, []);
+  notices.arrived();
+  notices.loaded(monitored!);
+  assertEquals(caughtUp, ["nodeb"]);
+});
 
 Deno.test("take() finds a peer by its name in any letter case, at once", pure, () => {
   const { called, notify } = setUp("NodeB");
