@@ -18,7 +18,7 @@ const FIRST_PORT = 512;
 const LAST_PORT = 1023;
 const PORT_COUNT = LAST_PORT - FIRST_PORT + 1;
 
-/** Ports reserved for other services (/etc/services, bindresvport.blacklist). */
+/** Ports of other services (nfs.conf, /etc/services, bindresvport.blacklist). */
 export interface GivenAwayPorts {
   /** Ports of services that may start later: used only when all other ports are in use. */
   readonly services: ReadonlySet<number>;
@@ -26,18 +26,23 @@ export interface GivenAwayPorts {
   readonly blacklist: ReadonlySet<number>;
 }
 
-/** No ports to avoid, for a single call that an operator waits for. */
-export const NOTHING_GIVEN_AWAY: GivenAwayPorts = { services: new Set(), blacklist: new Set() };
+/** Ports to avoid for a single call that an operator waits for: those that nfs.conf gives to services. */
+export function configuredPorts(inConf: readonly number[]): GivenAwayPorts {
+  return { services: new Set(inConf), blacklist: new Set() };
+}
 
 /** Entries of /etc/services; empty if it cannot be read. */
 export function readServices(): ServiceEntry[] {
   return parseServices(readableText("/etc/services") ?? "");
 }
 
-/** Ports to avoid on this host; most systems have no blacklist. */
-export function givenAwayPorts(services: readonly ServiceEntry[] = readServices()): GivenAwayPorts {
+/** Ports to avoid on this host, with those in nfs.conf; most systems have no blacklist. */
+export function givenAwayPorts(
+  inConf: readonly number[],
+  services: readonly ServiceEntry[] = readServices(),
+): GivenAwayPorts {
   return {
-    services: new Set(services.map(({ port }) => port)),
+    services: new Set([...inConf, ...services.map(({ port }) => port)]),
     blacklist: parsePortBlacklist(readableText("/etc/bindresvport.blacklist") ?? ""),
   };
 }

@@ -9,6 +9,8 @@ import {
   openReservedSocket,
   reservedPorts,
 } from "../net/reserved_port.ts";
+import { systemFiles } from "../config/ini_file.ts";
+import { portsInConf } from "../config/ports_in_conf.ts";
 import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { isIpv6, normaliseAddress } from "../rpc/address.ts";
@@ -179,7 +181,7 @@ export class SourceOpener {
   }
 
   #givenAwayPorts(): GivenAwayPorts {
-    return this.#givenAway ??= givenAwayPorts();
+    return this.#givenAway ??= givenAwayPorts(portsInConf(Deno.env, systemFiles));
   }
 
   #socket(address: string): DatagramSocket {

@@ -3,14 +3,14 @@
 import { isIpv6 } from "../rpc/address.ts";
 import { connectFrom } from "../net/bound_stream.ts";
 import { PeerCalls } from "../net/peer_calls.ts";
-import { NOTHING_GIVEN_AWAY, openReservedSocket, reservedPorts } from "../net/reserved_port.ts";
+import { openReservedSocket, reservedPorts } from "../net/reserved_port.ts";
 import type { CallPeer } from "../nsm/ports.ts";
 import { randomNumbers, systemClock } from "../platform/clock.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
 import { TransportError } from "../rpc/transport.ts";
 import { RefusedError } from "../cluster/refusals.ts";
 import { sleep } from "../time/clock.ts";
-import { openOwnCalls } from "./own_calls.ts";
+import { avoidedPorts, openOwnCalls } from "./own_calls.ts";
 
 /** Client for these calls, to be closed. */
 export interface IdentityCalls extends CallPeer {
@@ -84,13 +84,9 @@ async function openedInTime(address: string): Promise<PeerCalls | undefined> {
 function openCallsFrom(address: string): PeerCalls {
   const { startTimer } = systemClock;
   const randomNumber = randomNumbers();
-  const { socket } = openReservedSocket({
-    address,
-    givenAway: NOTHING_GIVEN_AWAY,
-    randomNumber,
-    startTimer,
-  });
-  const ports = () => reservedPorts(NOTHING_GIVEN_AWAY, randomNumber());
+  const givenAway = avoidedPorts();
+  const { socket } = openReservedSocket({ address, givenAway, randomNumber, startTimer });
+  const ports = () => reservedPorts(givenAway, randomNumber());
   const connect = connectFrom({ address, ports, calls: streamCalls, startTimer });
   return new PeerCalls(socket, connect, { startTimer, randomXid: randomNumber });
 }

@@ -5,6 +5,8 @@
 
 import type { Identities } from "../cluster/identities.ts";
 import { IdentityStore } from "../cluster/identity_store.ts";
+import { systemFiles } from "../config/ini_file.ts";
+import { portsInConf } from "../config/ports_in_conf.ts";
 import type { StatdSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { givenAwayPorts, openReservedSocket, readServices } from "../net/reserved_port.ts";
@@ -155,16 +157,17 @@ function noPeersToNotify(log: Log): () => Promise<void> {
 
 function acquireSockets({ settings, log }: AcquireParts) {
   const services = readServices();
+  const resolver = hostResolver({ addressesOfName, nameOfAddress }, clock);
+  const defaultPort = servicePort(services, ["status"], "udp") ?? 0;
+  // Before the socket for callbacks, whose random port may be the one that is configured.
+  const server = openNsmServer(settings, defaultPort, log);
   const { socket, note } = openReservedSocket({
     address: LOCK_MANAGER_ADDRESS,
-    givenAway: givenAwayPorts(services),
+    givenAway: givenAwayPorts(portsInConf(Deno.env, systemFiles), services),
     randomNumber: randomNumbers(),
     startTimer: clock.startTimer,
   }, openUdpSocket);
   if (note !== undefined) log.warning(`Callbacks may be refused by lockd: ${note}`);
-  const resolver = hostResolver({ addressesOfName, nameOfAddress }, clock);
-  const defaultPort = servicePort(services, ["status"], "udp") ?? 0;
-  const server = openNsmServer(settings, defaultPort, log);
   const hosts = new HostsFiles({
     daemon: "statd",
     // Own slots, so that callers are still admitted when the name service is silent about peers.

@@ -1345,21 +1345,32 @@ const HEALTHY: readonly Healthy[] = [
   },
 ];
 
+/** Takes a step of a set-up; a failure names the set-up. */
+async function named(title: string, step: () => Promise<unknown>): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    throw new Error(`${title}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
 systemTest("doctor is silent on healthy set-ups", NEEDS, async (newHost) => {
   await using resources = new AsyncDisposableStack();
   const world = await makeWorld(newHost, resources);
   const alarms: string[] = [];
   for (const { title, setUp, conf = statdConf(""), start, after, as = [], notes = [] } of HEALTHY) {
-    await world.stopStatd();
-    await setUp?.(world);
-    await edit("/etc/nfs.conf", conf)(world);
-    await (start ?? (() => world.startStatd()))(world);
+    await named(title, async () => {
+      await world.stopStatd();
+      await setUp?.(world);
+      await edit("/etc/nfs.conf", conf)(world);
+      await (start ?? (() => world.startStatd()))(world);
+    });
     const { stdout, stderr, code } = await world.host.run(...as, OUR_NSMCTL, "doctor", "--json");
     assertEquals([stderr, code], ["", 0], `${title}: ${stdout}`);
     const { findings } = JSON.parse(stdout) as { findings: Found[] };
     const found = findings.filter(({ name }) => !notes.includes(name as FindingName));
     if (found.length > 0) alarms.push(`${title}: ${JSON.stringify(found)}`);
-    await after?.(world);
+    await named(title, async () => await after?.(world));
   }
   // deno-lint-ignore no-console -- the figure is what the test is for
   console.log(`${HEALTHY.length - alarms.length} of ${HEALTHY.length} healthy set-ups silent`);

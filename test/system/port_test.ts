@@ -1,9 +1,13 @@
-/** Exclusive port: no other user can open a socket on it (trust 3). */
+/**
+ * Exclusive port: no other user can open a socket on it (trust 3), and none of our own programs that
+ * need any reserved port.
+ */
 
 import { DENO_RUN } from "../support/deno_run.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { FOREGROUND, registrations, startStatd, STATD_PORT } from "../support/statd.ts";
-import { OUR_STATD, systemTest } from "../support/system_test.ts";
+import { recordLine } from "../support/nsmctl_host.ts";
+import { OUR_SM_NOTIFY, OUR_STATD, systemTest } from "../support/system_test.ts";
 
 const THIEF = new URL("../support/port_thief.ts", import.meta.url).pathname;
 const OWN = ["10.99.0.1", "fd99::1"];
@@ -56,6 +60,44 @@ for (const { label, options, nfsConf = "", addresses } of CASES) {
       assertEquals(await host.output(...steal, ...ports), "");
       assertMatch(await host.output(...steal, "4051"), /^udp 0.0.0.0 4051 with/);
       assertEquals(await statd.stop(), 0);
+    },
+  );
+}
+
+/** Port that firewalls know, and the only other reserved ones that are free for UDP. */
+const WELL_KNOWN = 662;
+const FREE = [WELL_KNOWN, 663, 664];
+const HOLDER = `
+import signal, socket
+held = []
+for port in range(512, 1024):
+    if port in ${JSON.stringify(FREE)}: continue
+    held.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    held[-1].bind(("0.0.0.0", port))
+print("held", flush=True)
+signal.pause()
+`;
+
+for (
+  const { how, options, nfsConf } of [
+    { how: "given", options: ["--no-notify", "-p", String(WELL_KNOWN)], nfsConf: "" },
+    { how: "configured", options: [], nfsConf: `[statd]\nport=${WELL_KNOWN}\n` },
+  ]
+) {
+  systemTest(
+    `calls to lock managers and notices leave the port that is ${how} to statd`,
+    [OUR_STATD, OUR_SM_NOTIFY, "/usr/bin/python3"],
+    async (newHost) => {
+      const silent = "10.99.9.77"; // keeps sm-notify running
+      const host = await newHost({ etc: { "nfs.conf": nfsConf } });
+      await host.write(`/var/lib/nfs/sm/${silent}`, recordLine(silent, "me"));
+      await host.output("chown", "--reference=/var/lib/nfs/sm", `/var/lib/nfs/sm/${silent}`);
+      await host.startRpcbind();
+      await host.start("python3", "-c", HOLDER).line(/held/);
+      const statd = await startStatd(host, ["-F", "-d", ...options]);
+      assertEquals(statd.lines.filter((line) => line.includes("Cannot bind a reserved port")), []);
+      const [udp] = (await registrations(host)).filter((line) => line.startsWith("1 udp "));
+      assertEquals(udp?.split(" ")[2], `0.0.0.0.${WELL_KNOWN >> 8}.${WELL_KNOWN & 255}`);
     },
   );
 }
