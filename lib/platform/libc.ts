@@ -13,7 +13,7 @@
 import { SOCK_DGRAM } from "./c_numbers.ts";
 import { ERRNO_NAMES } from "./errno_names.ts";
 import { openLibrary } from "./library.ts";
-import { canStartThread, openThreads } from "./threads.ts";
+import { canUsePool, openThreads } from "./threads.ts";
 
 const SYMBOLS = {
   setgroups: { parameters: ["usize", "buffer"], result: "i32" },
@@ -243,7 +243,7 @@ export async function addressesOfName(
   name: string,
 ): Promise<{ code: number; canonicalName?: string; addresses?: string[] }> {
   if (!LOOKABLE.test(name)) return { code: EAI.NONAME };
-  if (!canStartThread()) return { code: EAI.AGAIN };
+  if (!canUsePool()) return { code: EAI.AGAIN };
   const list = new BigUint64Array(1);
   const buffers = [cString(name), hints(AI_CANONNAME), list] as const;
   inUse.add(buffers);
@@ -285,7 +285,7 @@ export function numericAddress(address: string): Uint8Array<ArrayBuffer> | undef
 export async function nameOfAddress(address: string): Promise<{ code: number; name?: string }> {
   const sockaddr = numericAddress(address);
   if (sockaddr === undefined) return { code: EAI.NONAME };
-  if (!canStartThread()) return { code: EAI.AGAIN };
+  if (!canUsePool()) return { code: EAI.AGAIN };
   const host = new Uint8Array(NI_MAXHOST_BYTES);
   const buffers = [sockaddr, host] as const;
   inUse.add(buffers);

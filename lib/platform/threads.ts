@@ -1,7 +1,7 @@
 /**
  * Thread probe. If the kernel refuses a thread (RLIMIT_NPROC, which counts all processes of a user
  * on the host; TasksMax of a unit; a seccomp filter), Deno would abort the process. So a
- * short-lived thread is tried before each use of Deno's threads.
+ * short-lived thread is tried before Deno may need its first one.
  *
  * Source: pthread_create(3). Debian's glibc has it in libc.so.6 since 2.34, in libpthread.so.0
  * before; the executable is linked to both.
@@ -27,8 +27,16 @@ export const NO_THREAD_ADVICE =
   "the kernel refuses a thread; look at RLIMIT_NPROC (ulimit -u, LimitNPROC=), TasksMax= and " +
   "system call filters";
 
+/**
+ * Time after a use of Deno's thread pool for which the pool surely has a thread, in ms. It keeps an
+ * idle thread for 10 s (tokio::runtime::Builder::thread_keep_alive). While it has one, a call for
+ * which the kernel refuses another thread waits for that one, and nothing is aborted.
+ */
+const POOL_ALIVE_MS = 5_000;
+
 let threads: Deno.DynamicLibrary<typeof THREAD_SYMBOLS>["symbols"] | undefined;
 let harmless = 0n;
+let poolUsedAt = -Infinity;
 let onRefused: (() => void) | undefined;
 
 /** Opens the libraries, which needs a permission. */
@@ -51,4 +59,15 @@ export function canStartThread(): boolean {
   if (isStarted) threads!.pthread_join(thread[0]!, 0n);
   else onRefused?.();
   return isStarted;
+}
+
+/**
+ * Whether Deno's thread pool can take a call: ask right before each. A probe costs as much as a
+ * look-up in the hosts file, so a pool that was used recently is not probed.
+ */
+export function canUsePool(): boolean {
+  const now = performance.now();
+  if (now - poolUsedAt > POOL_ALIVE_MS && !canStartThread()) return false;
+  poolUsedAt = now;
+  return true;
 }
