@@ -25,16 +25,14 @@ import { RememberedNews } from "./remembered_news.ts";
 export class PeerDirectory {
   readonly #parts: DirectoryParts;
   readonly #index = new AliasIndex();
-  /** Keys of peers queued for a look-up. */
-  readonly #waiting = new Set<string>();
+  readonly #waiting = new Set<string>(); // keys of peers queued for a look-up
   /** Keys of peers whose look-ups have found nothing so far. */
   readonly #unknown = new Set<string>();
   /** Subset of `#unknown` that the name service has denied; it may have them later. */
   readonly #absent = new Set<string>();
   /** Keys of peers of which no address is known, looked up or not. */
   readonly #withoutAddress = new Set<string>();
-  /** Keys of peers being looked up. */
-  readonly #inProgress = new Set<string>();
+  readonly #inProgress = new Set<string>(); // keys of peers being looked up
   /** Aliases that no look-up has to confirm, by peer key. */
   readonly #givenNames = new Map<string, readonly string[]>();
   readonly news: RememberedNews; // news from earlier runs of the daemon
@@ -43,7 +41,8 @@ export class PeerDirectory {
   #watcher: DirectoryWatcher | undefined;
   #hurriedAt = -Infinity;
   #learning = 0;
-  #cancelLearning: (() => void) | undefined;
+  /** Timer of the next look-up, and its due time on the monotonic clock. */
+  #next: { readonly due: number; readonly cancel: () => void } | undefined;
   readonly #relearning: Relearning;
   #isStopped = false;
 
@@ -78,8 +77,9 @@ export class PeerDirectory {
       if (this.#inProgress.has(urgent)) this.#urgent.delete(urgent);
       else this.#waiting.add(urgent);
     }
-    this.#cancelLearning?.();
-    this.#cancelLearning = undefined;
+    if (this.#next !== undefined && this.#next.due <= now) return; // never put off by notices
+    this.#next?.cancel();
+    this.#next = undefined;
     this.#learnSoon(0);
   }
 
@@ -219,19 +219,20 @@ export class PeerDirectory {
   stop(): void {
     this.#isStopped = true;
     this.#waiting.clear();
-    this.#cancelLearning?.();
+    this.#next?.cancel();
     this.#relearning.stop();
   }
 
   /** Starts the one timer of the queue, if peers are queued and a look-up slot is free. */
   #learnSoon(pauseMs = LEARNING_PAUSE_MS): void {
-    if (this.#cancelLearning !== undefined || this.#waiting.size === 0) return;
+    if (this.#next !== undefined || this.#waiting.size === 0) return;
     if (this.#learning >= LEARNING_AT_ONCE || this.#isStopped) return;
-    this.#cancelLearning = this.#parts.clock.startTimer(pauseMs, () => {
-      this.#cancelLearning = undefined;
+    const cancel = this.#parts.clock.startTimer(pauseMs, () => {
+      this.#next = undefined;
       this.#learnNext();
       this.#learnSoon();
     });
+    this.#next = { due: this.#parts.clock.now() + pauseMs, cancel };
   }
 
   #learnNext(): void {
@@ -256,8 +257,7 @@ export class PeerDirectory {
     const wasUnknown = this.#unknown.has(key);
     this.#unknown.add(key);
     const learned = await namesOfHost(this.#parts.resolver, key);
-    // Removed during the look-up.
-    if (this.#isStopped || !this.#unknown.has(key)) return;
+    if (this.#isStopped || !this.#unknown.has(key)) return; // removed during the look-up
     if (this.#keep(key, learned)) return this.#settle(key);
     if ("fault" in learned && learned.isFinal) this.#absent.add(key);
     else this.#absent.delete(key);

@@ -225,6 +225,22 @@ Deno.test("retain() settles news that no registration waits for", pure, () => {
   assertEquals(owed, [["owed", 5], ["gone", 9]]);
 });
 
+Deno.test("many notices put off no look-up, since only the first starts a timer", pure, () => {
+  const { resolver, memory, clock, log } = setUp();
+  const pauses: number[] = [];
+  const startTimer = (ms: number, action: () => void) => {
+    pauses.push(ms);
+    return clock.startTimer(ms, action);
+  };
+  const counted = { now: () => clock.now(), wallClock: () => clock.wallClock(), startTimer };
+  const parts = { resolver, memory, clock: counted, log, tell: () => {} };
+  const directory = new PeerDirectory(parts);
+  directory.add("nodeb");
+  for (let i = 0; i < 3; i++) directory.hurry("nodeb");
+  assertEquals(pauses, [250, 0]);
+  directory.stop();
+});
+
 Deno.test("relearn() soon repeats the look-up of an unknown peer", pure, async () => {
   const { resolver, clock, open, settle } = setUp();
   const directory = open();
