@@ -254,7 +254,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: DIRECTORY,
-    from: "      this.#cancelLearning = undefined;\n",
+    from: "      this.#next = undefined;\n",
     to: "",
     reason: "the second peer is never looked up",
   },
