@@ -47,6 +47,7 @@ const NO_MEMORY: NoticeMemory = {
 /** A notice in processing; later notices have higher ordinals. */
 export interface Heard extends StatChge {
   readonly caller: Pick<Caller, "address">;
+  /** Ordinal of the notice, or of the question if the peer says another state than its notice. */
   readonly ordinal: number;
   /** Arrival, in ms since 1970. */
   readonly at: number;

@@ -1,6 +1,6 @@
 /**
- * Last state of a peer: that of its registration with the latest news. A registration that is
- * younger than the peer's answer to a question knows an earlier one, until the peer's own notice.
+ * Last state of a peer: that of its registration with the latest news. Others know an earlier one
+ * while a notice is judged in slices.
  */
 
 import { nameKey } from "./host_name.ts";
@@ -25,7 +25,7 @@ export function lastStateOf(registrations: Iterable<Monitored>): number {
 /** Gives a registration the state of a notice from before it: its peer has rebooted before it took these locks. */
 export function learnState(
   monitored: Monitored,
-  { state, ordinal, at }: Pick<Heard, "state" | "ordinal" | "at">,
+  { state, ordinal, asked, at }: Pick<Heard, "state" | "ordinal" | "asked" | "at">,
   { list, clock }: { readonly list: MonitorList; readonly clock: Pick<Clock, "now"> },
 ): void {
   list.replacedStates.note(
@@ -34,5 +34,5 @@ export function learnState(
     state,
     clock.now(),
   );
-  Object.assign(monitored, { lastState: state, lastNotice: ordinal, heardAt: at });
+  Object.assign(monitored, { lastState: state, lastNotice: asked ?? ordinal, heardAt: at });
 }

@@ -269,7 +269,7 @@ export class NoticeJudge {
 
   /** Has a registration that is younger than a notice know its state, as older ones of its peer do. */
   #learnOne(monitored: Monitored, heard: Heard, of: FactsOfPeer): void {
-    if (monitored.behind < heard.ordinal || heard.asked !== undefined) return; // the answer came later
+    if (monitored.behind < heard.ordinal) return;
     if (this.#verdict(monitored, heard, of).kind !== "believed") return;
     learnState(monitored, heard, this.parts);
   }

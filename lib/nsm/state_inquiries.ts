@@ -2,11 +2,16 @@
  * State inquiries: a notice with an implausible state number waits until the peer itself has been
  * asked. The answer decides that notice and all earlier ones. So a reinstalled peer is believed,
  * and a forged number does not silence the peer.
+ *
+ * An answer that differs from the notice is news to registrations that are older than the question.
+ * To a younger one it may be old, so the peer is asked again: all registrations of a peer know one
+ * state, as after a restart.
  */
 
 import { normaliseAddress } from "../rpc/address.ts";
 import type { Clock } from "../time/clock.ts";
 import type { Kept } from "./kept_notices.ts";
+import type { MonitorList } from "./monitor_list.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
 import { PAUSE_MS, type PeerStates, type StatedState } from "./peer_states.ts";
 
@@ -16,9 +21,13 @@ import { PAUSE_MS, type PeerStates, type StatedState } from "./peer_states.ts";
  */
 const QUESTIONS_MAX = 12;
 
+/** Answer that may be older than a registration of its peer. */
+const OLD: StatedState = { fault: "the peer was monitored anew while it was asked" };
+
 /** Dependencies of inquiries. */
 export interface InquiryParts {
   readonly states: PeerStates;
+  readonly list: Pick<MonitorList, "about">;
   readonly directory: Pick<PeerDirectory, "aliasesOf">;
   readonly clock: Pick<Clock, "startTimer">;
   /** Whether a notice is still undecided. */
@@ -83,13 +92,14 @@ export class StateInquiries {
       .filter((name) => normaliseAddress(name) !== undefined);
     // The source of the notice, if it is a known address, is up.
     const addresses = known.toSorted((a, b) => Number(b === source) - Number(a === source));
-    const stated = await states.ask(peer, addresses);
+    const answer = await states.ask(peer, addresses);
     const waiting = this.#waiting.get(peer);
-    if (stated === "later" || this.#isStopped || waiting === undefined) return;
+    if (answer === "later" || this.#isStopped || waiting === undefined) return;
     // Moved to the end (round robin), so that silent peers do not use up all questions.
     this.#waiting.delete(peer);
     this.#waiting.set(peer, waiting);
     for (const [kept, questions] of asked) {
+      const stated = this.#isOld(answer, kept, peer, ordinal) ? OLD : answer;
       if (!isWanted(kept)) this.#remove(kept, peer);
       else if (stated.fault !== undefined && questions + 1 < QUESTIONS_MAX) {
         waiting.set(kept, questions + 1);
@@ -98,6 +108,13 @@ export class StateInquiries {
         judge(kept, peer, stated, ordinal);
       }
     }
+  }
+
+  /** Whether an answer that differs from the notice may be older than a registration of its peer. */
+  #isOld(answer: StatedState, kept: Kept, peer: string, asked: number): boolean {
+    if (answer.fault !== undefined || answer.state === kept.heard.state) return false;
+    for (const { behind } of this.#parts.list.about(peer)) if (behind >= asked) return true;
+    return false;
   }
 
   #remove(kept: Kept, peer: string): void {

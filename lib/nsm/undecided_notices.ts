@@ -148,8 +148,8 @@ export class UndecidedNotices {
       this.#judge.refuse(heard, peer, `state ${heard.state} is implausible, and ${words}`);
     }
     if (stated.fault !== undefined) return this.#endIfOver(kept);
-    const { state } = stated;
-    this.#work(kept, () => this.#judgeLate(kept, [peer], { ...heard, state, asked }));
+    const answer = { ...heard, ...stated, asked, ordinal: isSame ? heard.ordinal : asked };
+    this.#work(kept, () => this.#judgeLate(kept, [peer], answer));
   }
 
   async #askNameService(kept: Kept, given?: readonly string[]): Promise<void> {

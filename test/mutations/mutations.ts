@@ -629,6 +629,24 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "registrations behind and before a notice know different states of their peer",
   },
   {
+    file: "lib/nsm/state_inquiries.ts",
+    from: "if (behind >= asked) return true;",
+    to: "if (behind >= asked) return false;",
+    reason: "a restart hides the peer's own notice from a registration made while it was asked",
+  },
+  {
+    file: UNDECIDED,
+    from: "ordinal: isSame ? heard.ordinal : asked };",
+    to: "};",
+    reason: "a registration made between a notice and the question is not told what the peer says",
+  },
+  {
+    file: UNDECIDED,
+    from: "ordinal: isSame ? heard.ordinal : asked };",
+    to: "ordinal: asked };",
+    reason: "a registration is told of a notice from before it, as its peer has confirmed it",
+  },
+  {
     file: "lib/nsm/administration.ts",
     from: "      announce(monitored, state);\n",
     to: "      announce(monitored, declaredState(monitored.lastState));\n",

@@ -103,24 +103,90 @@ Deno.test(
   },
 );
 
+/** Adds a registration behind all notices so far. */
+function addYounger({ list, notices }: Pick<ReturnType<typeof setUp>, "list" | "notices">) {
+  const requester = { myName: "younger", myProg: 100021, myVers: 3, myProc: 16 };
+  const younger = list.add({ monName: "10.0.0.2", ...requester, priv: privOf(0) });
+  notices.overtaken(younger, notices.taken);
+  return younger;
+}
+
 Deno.test(
   "trust 15: a registration that is younger than the question is told by the peer's own notice",
   pure,
   async () => {
-    const { clock, list, notices, told, stats, watch, notify } = setUp({ "10.0.0.2": 21 });
+    const world = setUp({ "10.0.0.2": 21 });
+    const { clock, told, stats, gate, watch, notify } = world;
     watch("10.0.0.2", 19);
     notify("10.0.0.2", "10.0.0.2", 17);
-    const requester = { myName: "younger", myProg: 100021, myVers: 3, myProc: 16 };
-    const younger = list.add({ monName: "10.0.0.2", ...requester, priv: privOf(0) });
-    notices.overtaken(younger, notices.taken);
-    await clock.run(10_000);
-    assertEquals([told, younger.lastState], [["10.0.0.2 21"], 19]);
+    gate.isOpen = false;
+    await clock.run(10);
+    const younger = addYounger(world);
+    gate.wait.resolve();
+    await clock.run(1_000);
+    assertEquals([told, stats().length, younger.lastState], [[], 1, 19]);
     // What the other registration knows is doubted for this one too.
     younger.lastState = 0;
     notify("10.0.0.2", "10.0.0.2", 15);
-    assertEquals([told.length, stats().length], [1, 1]);
+    assertEquals(told, []);
     notify("10.0.0.2", "10.0.0.2", 21);
     assertEquals(told, ["10.0.0.2 21", "10.0.0.2 21"]);
+    await clock.run(20_000);
+    assertEquals([told.length, stats().length], [2, 2]);
+  },
+);
+
+Deno.test(
+  "trust 15: without that notice, the peer is asked again, and all registrations know one state",
+  pure,
+  async () => {
+    const world = setUp({ "10.0.0.2": 21 });
+    const { clock, list, notices, told, stats, gate, watch, notify } = world;
+    watch("10.0.0.2", 19);
+    notify("10.0.0.2", "10.0.0.2", 17);
+    gate.isOpen = false;
+    await clock.run(10);
+    addYounger(world);
+    gate.wait.resolve();
+    await clock.run(20_000);
+    assertEquals([told, notices.kept], [["10.0.0.2 21", "10.0.0.2 21"], 0]);
+    assertEquals(Array.from(list.all(), ({ lastState }) => lastState), [21, 21]);
+    assertEquals(stats().length, 2);
+    notify("10.0.0.2", "10.0.0.2", 21);
+    assertEquals(told.length, 2);
+  },
+);
+
+Deno.test(
+  "trust 15: a registration that is younger than the notice and older than the question is told of another state",
+  pure,
+  async () => {
+    const world = setUp({ "10.0.0.2": 21 });
+    const { clock, list, told, watch, notify } = world;
+    watch("10.0.0.2", 19);
+    notify("10.0.0.2", "10.0.0.2", 17);
+    addYounger(world);
+    await clock.run(10_000);
+    assertEquals(told, ["10.0.0.2 21", "10.0.0.2 21"]);
+    assertEquals(Array.from(list.all(), ({ lastState }) => lastState), [21, 21]);
+  },
+);
+
+Deno.test(
+  "trust 15: a registration that is younger than a notice knows its state once the peer confirms it",
+  pure,
+  async () => {
+    const world = setUp({ "10.0.0.2": 3 });
+    const { clock, list, told, watch, notify } = world;
+    watch("10.0.0.2", 21);
+    notify("10.0.0.2", "10.0.0.2", 3);
+    addYounger(world);
+    await clock.run(10_000);
+    assertEquals(told, ["10.0.0.2 3"]);
+    const known = Array.from(list.all(), ({ lastState, lastNotice }) => [lastState, lastNotice]);
+    assertEquals(known, [[3, 2], [3, 2]]);
+    notify("10.0.0.2", "10.0.0.2", 3);
+    assertEquals(told.length, 1);
   },
 );
 
