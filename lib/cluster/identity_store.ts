@@ -36,8 +36,10 @@ export class IdentityStore implements MonitorStore {
     return this.disk.isUnread(monName);
   }
 
-  loadUnread(): Iterable<readonly MonitorRecord[]> {
-    return this.disk.loadUnread();
+  loadUnread(
+    ...wanted: Parameters<MonitorStore["loadUnread"]>
+  ): Iterable<readonly MonitorRecord[]> {
+    return this.disk.loadUnread(...wanted);
   }
 
   otherNames(monName: string): readonly string[] {

@@ -73,8 +73,11 @@ export interface MonitorStore {
   readonly unread: number;
   /** Whether such a file may have records of a peer. */
   isUnread(monName: string): boolean;
-  /** Retries the unread files: yields per file, with the records of one that can be read now. */
-  loadUnread(): Iterable<readonly MonitorRecord[]>;
+  /**
+   * Retries the unread files: yields per file, with the records of one that can be read now. A file
+   * with a record that is not wanted yet stays unread.
+   */
+  loadUnread(wanted: (record: MonitorRecord) => boolean): Iterable<readonly MonitorRecord[]>;
   /**
    * Names other than its mon_name under which load() has found a peer's records: nfs-utils names
    * the file after the canonical name.

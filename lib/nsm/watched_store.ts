@@ -79,8 +79,10 @@ export class WatchedStore implements MonitorStore {
     return this.#store.isUnread(monName);
   }
 
-  loadUnread(): Iterable<readonly MonitorRecord[]> {
-    return this.#store.loadUnread();
+  loadUnread(
+    ...wanted: Parameters<MonitorStore["loadUnread"]>
+  ): Iterable<readonly MonitorRecord[]> {
+    return this.#store.loadUnread(...wanted);
   }
 
   otherNames(monName: string): readonly string[] {

@@ -88,7 +88,13 @@ function* retain({ directory, list, isToBeNotified }: LoadParts): Iterable<void>
 }
 
 function* readAgain(parts: LoadParts): Generator<void, void> {
-  for (const records of parts.store.loadUnread()) {
+  const { list, store } = parts;
+  // The disk may refuse an SM_MON that is under way, and keep the record of the file.
+  const isDecided = (record: MonitorRecord) => {
+    const known = list.find(record);
+    return known === undefined || known.stored !== undefined;
+  };
+  for (const records of store.loadUnread(isDecided)) {
     for (const record of records) take(parts, record);
     yield;
   }

@@ -109,24 +109,27 @@ class FileStore implements MonitorStore {
     return [monName, ...this.otherNames(monName)].some((name) => this.#unread.has(name));
   }
 
-  *loadUnread(): Iterable<readonly MonitorRecord[]> {
+  *loadUnread(
+    wanted: (record: MonitorRecord) => boolean,
+  ): Iterable<readonly MonitorRecord[]> {
     const learn = this.#files.learner(false);
     for (const name of [...this.#unread]) {
       const records = this.#readAgain(name);
-      for (const { monName } of records) learn(monName, name);
-      yield records;
+      const isRead = records?.every(wanted) === true;
+      if (isRead) this.#unread.delete(name);
+      for (const { monName } of isRead ? records : []) learn(monName, name);
+      yield isRead ? records : [];
     }
   }
 
-  /** Records of a file that could not be read before; empty if it still cannot be, or is gone. */
-  #readAgain(name: string): readonly MonitorRecord[] {
+  /** Records of a file that could not be read before, none if it is gone; undefined if it still cannot be. */
+  #readAgain(name: string): readonly MonitorRecord[] | undefined {
     try {
       const text = this.#fs.readOwn(`${this.#layout.monitorList}/${name}`, FILE_MAX_BYTES + 1);
-      this.#unread.delete(name);
       const isTooLong = text !== undefined && text.length > FILE_MAX_BYTES;
       return isTooLong ? [] : recordsIn(text ?? "").records;
     } catch {
-      return []; // logged at the start
+      return undefined; // logged at the start
     }
   }
 

@@ -635,6 +635,13 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "a restart hides the peer's own notice from a registration made while it was asked",
   },
   {
+    file: "lib/statd/load_list.ts",
+    from: "return known === undefined || known.stored !== undefined;",
+    to: "return true;",
+    reason:
+      "a record that is read while the disk refuses its SM_MON is off the list until a restart",
+  },
+  {
     file: UNDECIDED,
     from: "ordinal: isSame ? heard.ordinal : asked };",
     to: "};",

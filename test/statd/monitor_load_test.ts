@@ -176,6 +176,30 @@ Deno.test("an SM_MON that the disk refuses costs no callback owed to an unread r
   assertEquals([monitor.list.size, monitor.counters.callbacks_queued], [1, 1]);
 });
 
+Deno.test("a record that is read while the disk refuses its SM_MON stays on the list", async () => {
+  const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
+  const monName = "10.99.1.1";
+  const owed = { peer: monName, addresses: [monName], lastState: 7, lastNotice: 9 };
+  const records = {
+    [monName]: formatRecord({ ...registration, monName }),
+    ".peers": `${JSON.stringify(owed)}\n`,
+  };
+  // The start and the group commit cannot read the file.
+  const reads: string[] = [];
+  const unreadable = { has: (name: string) => name === monName && reads.push(name) % 2 === 1 };
+  using world = newMonitor({ records, unreadable: unreadable as ReadonlySet<string> });
+  const { monitor, clock } = world;
+  await clock.run(10_000);
+  const again = { mon_id: { mon_name: monName, my_id: me }, priv: new Uint8Array(16) };
+  clock.advance(1);
+  await monitor.respond(encodeCall(nsmV1, "SM_MON", again, 1), LOCAL);
+  assertEquals(reads.length, 3, "the file is read before the disk refuses the SM_MON");
+  await clock.run(30_000);
+  await monitor.whole;
+  assertEquals(Array.from(monitor.list.all(), ({ record }) => record.priv), [privOf(1)]);
+  assertEquals(monitor.counters.callbacks_queued, 1);
+});
+
 Deno.test("what an earlier life owed is not told to a registration made while a file is unread", async () => {
   const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
   const [monName, other] = ["10.99.1.1", "10.99.1.2"];
