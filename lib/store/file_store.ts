@@ -138,7 +138,18 @@ class FileStore implements MonitorStore {
   }
 
   dropped(monNames: Iterable<string>): void {
+    if (this.#files.isFull) this.#forgetMoved();
     for (const monName of monNames) this.#files.note(monName);
+  }
+
+  /** Forgets files of dropped records that sm-notify has moved away since. */
+  #forgetMoved(): void {
+    try {
+      const there = entriesOf(this.#fs, this.#layout.monitorList);
+      this.#files.retain(new Set(there.map(({ name }) => name)));
+    } catch {
+      // Entries of files that are not there only take memory.
+    }
   }
 
   async put(record: MonitorRecord, replaced: MonitorRecord = record): Promise<void> {

@@ -7,6 +7,9 @@
 
 import { nameKey } from "../nsm/host_name.ts";
 
+/** Entries kept without a look at the directory. */
+const SIZE_MAX = 1000;
+
 interface Entry {
   /** File names; the first one is for new records. */
   names: string[];
@@ -21,10 +24,27 @@ interface Entry {
 export class PeerFiles {
   /** Recreated when empty, as in nsm/monitor_list.ts: fewer full collections. */
   #entries = new Map<string, Entry>();
+  /** Number of entries from which on {@link retain} is worth its time. */
+  #sizeMax = SIZE_MAX;
 
   /** Number of peers with an entry. */
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Whether there are many more entries than after the last {@link retain}. */
+  get isFull(): boolean {
+    return this.size > this.#sizeMax;
+  }
+
+  /** Forgets files that are not there, as another process has moved them, and peers without others. */
+  retain(there: ReadonlySet<string>): void {
+    for (const [key, entry] of this.#entries) {
+      if (entry.pending > 0) continue;
+      entry.names = entry.names.filter((name) => there.has(name));
+      if (entry.names.length === 0) this.#entries.delete(key);
+    }
+    this.#sizeMax = Math.max(SIZE_MAX, 2 * this.size);
   }
 
   /** Files of a peer other than its namesake. */

@@ -308,6 +308,12 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: "lib/store/peer_files.ts",
+    from: "      if (entry.pending > 0) continue;\n",
+    to: "",
+    reason: "a change in other letters forgets the file that it began with",
+  },
+  {
+    file: "lib/store/peer_files.ts",
     from: "    if (!isDone) entry.isPlain = false;\n",
     to: "",
     reason: "a removal that failed leaves a record in other letters than the next one removes",

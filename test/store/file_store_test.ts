@@ -298,6 +298,20 @@ Deno.test(
   },
 );
 
+Deno.test("files of dropped records are forgotten once they are moved away", pure, async () => {
+  const { store, disk } = open(diskWith({}));
+  await store.put(record("kept"));
+  store.dropped(["kept"]);
+  let listings = 0;
+  disk.fault = (operation) => void (listings += operation === "list" ? 1 : 0);
+  for (let round = 0; round < 10; round++) {
+    store.dropped(Array.from({ length: 1000 }, (_, i) => `h${round}x${i}`));
+  }
+  const known = ["H0x1", "H4x1", "H9x1", "KEPT"].map((name) => store.otherNames(name));
+  assertEquals(known, [[], [], ["h9x1"], ["kept"]]);
+  assertEquals(listings, 9);
+});
+
 Deno.test("put() replaces the record itself, not a copy in other letters", pure, async () => {
   const { store, disk } = open(diskWith({
     "sm/NODEB": text(record("NODEB", "us", 1)),

@@ -87,3 +87,17 @@ Deno.test("plain files of one peer are known behind a change that failed", pure,
   files.end("HOST", new Set(["host", "HOST"]), true);
   assertEquals(files.size, 0);
 });
+
+Deno.test(
+  "files that are not there are forgotten, but not while their peer is changed",
+  pure,
+  () => {
+    const files = new PeerFiles();
+    for (const name of ["gone", "changing", "there"]) files.note(name);
+    files.begin("CHANGING");
+    files.retain(new Set(["there"]));
+    assertEquals(files.size, 2);
+    assertEquals(files.othersOf("CHANGING"), ["changing"]);
+    assertEquals(files.othersOf("THERE"), ["there"]);
+  },
+);
