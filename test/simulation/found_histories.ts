@@ -1666,4 +1666,16 @@ export const FOUND: Readonly<Record<string, History>> = {
         { at: 217634, kind: "stopStatd" },
       ],
     ),
+  "a peer that is asked about a notice says another state, and a registration before it says so":
+    history(1200034207, [
+      { at: 112038, kind: "mon", peer: "p3.site", by: 1, cookie: 1 },
+      { at: 162670, kind: "names", mode: "silent", ms: 107899 },
+      { at: 179718, kind: "reboots", host: 3, as: "p3", from: "10.0.0.13" },
+      { at: 182815, kind: "reload", sourceCheck: "enforce", calloutMs: undefined },
+      { at: 190216, kind: "rpcbind", ms: 109428 },
+      { at: 197115, kind: "notice", host: 3, as: "stranger", from: "10.0.0.13", ago: 2 },
+      { at: 197115, kind: "reboots", host: 3, as: "10.0.0.13", from: "10.0.0.13" },
+      { at: 205155, kind: "mon", peer: "p3.site", by: 0, cookie: 0 },
+      { at: 205555, kind: "stopStatd" },
+    ]),
 };
