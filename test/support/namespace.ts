@@ -8,7 +8,8 @@
  */
 
 import { BackgroundProgram, type Place } from "./background_program.ts";
-import { eventually, inTime } from "./patience.ts";
+import { eventually } from "./patience.ts";
+import { isServingRpcbind } from "./rpcbind_socket.ts";
 
 /** Options of a host. */
 export interface HostOptions {
@@ -84,28 +85,6 @@ const LOCALHOST = ["127.0.0.1 localhost", "::1 localhost ip6-localhost"];
 
 /** State directory of a host. */
 export const STATE_DIRECTORY = "/var/lib/nfs";
-
-/**
- * NULL call of rpcbind with its record mark (RFC 5531 sections 9 and 11), in words: xid, CALL, RPC version,
- * program, version, procedure, and two empty authenticators.
- */
-const RPCBIND_NULL = [0x8000_0028, 1, 0, 2, 100_000, 4, 0, 0, 0, 0, 0];
-
-/**
- * Whether rpcbind answers at its UNIX socket. Debian's opens that socket before those of the network, so
- * only an answer means that it has all of them; a stale one of an earlier rpcbind has no listener.
- */
-async function isRpcbindServing(path: string): Promise<boolean> {
-  try {
-    using connection = await Deno.connect({ transport: "unix", path });
-    const call = new DataView(new ArrayBuffer(RPCBIND_NULL.length * 4));
-    RPCBIND_NULL.forEach((word, at) => call.setUint32(at * 4, word));
-    await connection.write(new Uint8Array(call.buffer));
-    return await inTime("answer of rpcbind", connection.read(new Uint8Array(4))) !== null;
-  } catch {
-    return false;
-  }
-}
 
 export class TestHost implements AsyncDisposable, Place {
   readonly #holder: Deno.ChildProcess;
@@ -239,11 +218,11 @@ export class TestHost implements AsyncDisposable, Place {
     return program;
   }
 
-  /** Starts an rpcbind, by default Debian's, and waits until it serves. */
+  /** Starts an rpcbind, by default Debian's, and waits until it serves, and no earlier one. */
   async startRpcbind(program = "/sbin/rpcbind", ...args: string[]): Promise<BackgroundProgram> {
     const rpcbind = this.start(program, "-f", ...args);
-    const path = this.path("/run/rpcbind.sock");
-    await eventually("rpcbind serves", () => isRpcbindServing(path));
+    const pid = await rpcbind.pid;
+    await eventually("rpcbind serves", () => isServingRpcbind(this.path("/"), pid));
     return rpcbind;
   }
 

@@ -30,8 +30,8 @@ async function register(host: TestHost, path = SOCKET, uid = 0): Promise<void> {
 
 /** Registrations other than rpcbind's own. */
 async function others(host: TestHost): Promise<string[]> {
-  const { stdout } = await host.run("rpcinfo");
-  return stdout.split("\n").map((line) => line.trim().split(/\s+/).join(" "))
+  const listed = await host.output("rpcinfo");
+  return listed.split("\n").map((line) => line.trim().split(/\s+/).join(" "))
     .filter((line) => /^\d/.test(line) && !line.startsWith("100000"));
 }
 
