@@ -98,8 +98,8 @@ make_image() {
   local image=$work/image one other index
   say "Packing the image"
   mkdir -p "$image/blobs/sha256"
-  one=$(image_for x86_64)
-  other=$(image_for aarch64)
+  one=$(set -e; image_for x86_64)
+  other=$(set -e; image_for aarch64)
   index_of "$one,$other" >"$work/index"
   read -ra index < <(blob "$work/index")
   printf '{"imageLayoutVersion":"1.0.0"}' >"$image/oci-layout"
