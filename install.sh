@@ -127,19 +127,20 @@ compile_entry() { # ENTRY OUTPUT ARCH DENORT OPTION…
   [[ $(machine_of "$output") == "$arch" ]] || die "DENORT_BIN is not for $arch: correct or unset it"
 }
 
-# Code caches, made by the runtime itself, and so only for an architecture that runs here.
+# Code caches, made by the runtime itself, and so only for this machine's architecture: an emulator that some
+# machines have (binfmt_misc) must not change the bytes of a release.
 make_code_caches() { # ARCH DENORT
   local maker=$tools/make-code-caches scripts=$tools/stage/scripts
-  compile_entry make_code_caches.mjs "$maker" "$1" "$2"
-  if [[ $1 == "$machine" ]] || "$maker" "$scripts" none 2>/dev/null; then
+  if [[ $1 == "$machine" ]]; then
+    compile_entry make_code_caches.mjs "$maker" "$1" "$2"
     "$maker" "$scripts" make
     "$maker" "$scripts" check
+    rm "$maker"
   else
-    say "Programs for $1 do not run here, so that this one starts without code caches: 20 ms later"
+    say "This machine is not $1, so that the program starts without code caches: 20 ms later"
     find "$scripts" -name '*.script' | while IFS= read -r script; do : >"${script%script}cache"; done
     rm "$scripts"/rehearsal.*
   fi
-  rm "$maker"
 }
 
 # Modules are bundled: a file for each command, and one for their common parts. 150 separate modules take

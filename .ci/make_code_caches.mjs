@@ -3,7 +3,6 @@
 //
 //   make_code_caches FOLDER make     NAME.script in FOLDER gets NAME.cache
 //   make_code_caches FOLDER check    fails unless V8 takes all of them
-//   make_code_caches FOLDER none     does nothing, and so tells whether this program runs here
 //
 // Of the functions, a cache has those that have run here: each script but the entry defines its things, and
 // rehearsal.script, which is removed, runs what the programs do at their start.
@@ -11,7 +10,6 @@
 import { Script } from "node:vm";
 
 const [folder, order] = Deno.args;
-if (order === "none") Deno.exit();
 const scripts = new Map();
 const loaded = new Map();
 
