@@ -1678,4 +1678,24 @@ export const FOUND: Readonly<Record<string, History>> = {
       { at: 205155, kind: "mon", peer: "p3.site", by: 0, cookie: 0 },
       { at: 205555, kind: "stopStatd" },
     ]),
+  "a removal of several peers that fails for one of them, and an SM_MON of another that fails behind it":
+    history(1300026227, [
+      { at: 100, kind: "reload", sourceCheck: "enforce", calloutMs: 1 },
+      { at: 100, turns: 1, kind: "mon", peer: "p1.site", by: 0, cookie: 2 },
+      { at: 100, turns: 7, kind: "forget", peer: "p1.site" },
+      { at: 100, kind: "reload", sourceCheck: "off", calloutMs: undefined },
+      { at: 100, kind: "mon", peer: "p1", by: 0, cookie: 3 },
+      { at: 100, kind: "forget", peer: "p1.site", also: "p1" },
+      { at: 100, kind: "mon", peer: "p1", by: 1, cookie: 3 },
+      {
+        at: 100,
+        turns: 9,
+        kind: "disk",
+        ms: 765,
+        operation: "syncDirectory",
+        reason: "Input/output error (os error 5)",
+        path: "/",
+      },
+      { at: 100, turns: 1, kind: "mon", peer: "p1", by: 0, cookie: 0 },
+    ], { sourceCheck: "enforce" }),
 };

@@ -23,6 +23,8 @@ interface Change {
   isForgotten?: true;
   /** True if the record was moved to the notify list before the reply. */
   isMoved?: true;
+  /** True if the list in memory had no such registration when the removal arrived. */
+  isUnlisted?: true;
 }
 
 /** The changes of one call, in the order of its registrations. */
@@ -87,6 +89,18 @@ export class Registrations {
     });
   }
 
+  /** Notes the arrival of a removal; `isListed` tells what the list in memory has. */
+  removalArrived(
+    records: readonly MonitorRecord[],
+    isListed: (record: MonitorRecord) => boolean,
+  ): Changes {
+    const changes = this.arrived(records);
+    for (const [i, record] of records.entries()) {
+      if (!isListed(record)) changes[i]!.isUnlisted = true;
+    }
+    return changes;
+  }
+
   /** Notes that an acknowledged SM_MON in other letters has replaced these records, for good. */
   replaced(records: readonly MonitorRecord[], removals: Changes): void {
     for (const [i, record] of records.entries()) {
@@ -139,7 +153,7 @@ export class Registrations {
         change.status = "found nothing";
         return;
       }
-      if (isUnlisted(before)) {
+      if (isUnlisted(before) || change.isUnlisted && mayBeUnlisted(before)) {
         // The removal found nothing on the list: another removal is pending, or the SM_MON before
         // has failed.
         known.changes.splice(at, 1);
@@ -415,6 +429,17 @@ function isUnlisted(changes: readonly Change[]): boolean {
   const wasListed = changes.some(({ priv, status }) => priv !== undefined && status !== "failed");
   return changes[at]?.status === "failed" && !wasListed ||
     removals.some(({ status }) => status === "outstanding");
+}
+
+/**
+ * Whether the list may be empty after these changes, although the disk may have a record: a removal
+ * of several registrations, which waits for another one or has failed for it, and a failed SM_MON
+ * behind it.
+ */
+function mayBeUnlisted(changes: readonly Change[]): boolean {
+  const at = changes.findLastIndex(({ priv }) => priv !== undefined);
+  const isRemoval = ({ priv, status }: Change) => priv === undefined && status !== "acknowledged";
+  return changes[at]?.status === "failed" && changes.slice(0, at).some(isRemoval);
 }
 
 /** Whether a list has the registration of a record, in any letters. */

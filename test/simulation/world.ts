@@ -709,7 +709,8 @@ export class World {
     return {
       arrives: () => {
         listed = lists.map((key) => this.#listed(key) !== undefined);
-        change = this.#registrations.arrived(records);
+        const isListed = (record: MonitorRecord) => this.#listed(listKey(record)) !== undefined;
+        change = this.#registrations.removalArrived(records, isListed);
         ordinals = lists.map((key) => this.#callbacks.removalArrived(key));
       },
       replied: (isDone: boolean) => {
