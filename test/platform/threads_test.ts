@@ -31,6 +31,7 @@ async function outputAsNobody(order: string, before = ""): Promise<string> {
     `${before}exec setpriv --reuid 64211 --regid 64211 --clear-groups "$0" "${order}"`;
   const child = new Deno.Command("/bin/bash", {
     args: ["-c", command, program.path],
+    cwd: "/", // the folder of the tests may be root's alone
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
