@@ -26,11 +26,6 @@ export interface GivenAwayPorts {
   readonly blacklist: ReadonlySet<number>;
 }
 
-/** Ports to avoid for a single call that an operator waits for: those that nfs.conf gives to services. */
-export function configuredPorts(inConf: readonly number[]): GivenAwayPorts {
-  return { services: new Set(inConf), blacklist: new Set() };
-}
-
 /** Entries of /etc/services; empty if it cannot be read. */
 export function readServices(): ServiceEntry[] {
   return parseServices(readableText("/etc/services") ?? "");

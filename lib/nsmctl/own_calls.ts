@@ -1,6 +1,6 @@
 /** Calls to other hosts from nsmctl, from a reserved port if possible, as peers may require. */
 
-import { configuredPorts, type GivenAwayPorts, openReservedSocket } from "../net/reserved_port.ts";
+import { type GivenAwayPorts, givenAwayPorts, openReservedSocket } from "../net/reserved_port.ts";
 import { connectStream } from "../net/tcp.ts";
 import { systemFiles } from "../config/ini_file.ts";
 import { portsInConf } from "../config/ports_in_conf.ts";
@@ -9,7 +9,7 @@ import { PeerCalls } from "../net/peer_calls.ts";
 
 /** Ports that our calls avoid. */
 export function avoidedPorts(): GivenAwayPorts {
-  return configuredPorts(portsInConf(Deno.env, systemFiles));
+  return givenAwayPorts(portsInConf(Deno.env, systemFiles));
 }
 
 /** Wildcards: of both families, or of IPv4 without IPv6. */

@@ -264,7 +264,11 @@ class FileStore implements MonitorStore {
     return home?.name ?? first;
   }
 
-  /** Records of a file. @throws {StoreError} When it cannot be read. */
+  /**
+   * Records of a file.
+   *
+   * @throws {StoreError} When it cannot be read.
+   */
   #recordsIn(name: string): readonly MonitorRecord[] {
     const path = `${this.#layout.monitorList}/${name}`;
     try {
