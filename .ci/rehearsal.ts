@@ -72,7 +72,11 @@ async function tellPeers(settings: SmNotifySettings, clock: SimulatedClock): Pro
       setLocalState: () => ({ outcome: "written" }),
       endGrace: () => ({ outcome: "written" }),
     },
-    lockOfLife: () => ({ look: () => ({ kind: "free" }), take: () => undefined }),
+    lockOfLife: () => ({
+      look: () => ({ kind: "free" }),
+      take: () => undefined,
+      hold: () => undefined,
+    }),
     resolver: new FakeResolver(),
     configuredIdentities: () => [],
     hostName: () => "host",

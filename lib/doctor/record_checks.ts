@@ -153,7 +153,7 @@ function checkToldOfBoot(examiner: Examiner): Checked {
   const bootedAt = bootTime();
   if (bootedAt === undefined) return { skipped: "the kernel does not tell when it was booted" };
   const run = new NotifyRun(layout.directory, bootId, SILENT_LOG);
-  if (lock.kind === "taken" || run.markedAt !== undefined || run.isGoingOn) return [];
+  if (lock.kind === "taken" || run.marked !== undefined || run.isGoingOn) return [];
   const before = examiner.files().monitored.filter(({ records }) =>
     records.some(({ since }) => since < Math.min(bootedAt, clock.wallClock()))
   );

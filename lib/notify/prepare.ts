@@ -4,7 +4,8 @@
  * use up the boot's one run.
  *
  * "Nobody is to be told" requires that both lists were read completely, and "already" that a lock
- * of this life was seen. In any other case peers are told, or the start fails.
+ * of this life was seen whose run is in progress or has finished. In any other case peers are told,
+ * or the start fails.
  */
 
 import { identitySections } from "../config/identity_sections.ts";
@@ -28,6 +29,7 @@ import { NotifyRun, type NotifyRunParts } from "../store/notify_run.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 import { recordsOf } from "./dry_run.ts";
 import type { Prepared } from "./run.ts";
+import { isFinished, isPartial, mayRun, takeLock } from "./once_per_boot.ts";
 import { lifeOf, requireOnly } from "./plan.ts";
 import { identityNames, withoutIdentities } from "./identity_names.ts";
 import { servingMonitor, tellOfMove } from "./moved_files.ts";
@@ -129,7 +131,7 @@ export async function prepareToNotify(
     // A service that moves to this booting node needs the grace period.
     const isForService = parts.asOwner(layout.monitorList, () => identities.mayHaveSome());
     if (settings.liftGrace && made.length === 0 && !isForService) report(kernel.endGrace(), log);
-    takeLock(lock, run, life, log);
+    takeLock(lock, run, life, true, log);
     run.finish();
     return 0;
   }
@@ -141,7 +143,7 @@ export async function prepareToNotify(
     : { stateNumber: now(), isKept: true };
   if (stateNumber === 0) throw new Error("The state number is 0, which peers treat as unknown");
   report(kernel.setLocalState(stateNumber), log);
-  takeLock(lock, run, life, log);
+  takeLock(lock, run, life, isPartial(settings) && isFinished(lock, run), log);
   const unmovedSince = isMoved && isKept ? undefined : latest(preparedAt, records);
   const how = { unmovedSince, isBeside: end.kind === "goingOn" };
   return { prepared: { stateNumber, sources, life, ...how }, records, starting };
@@ -174,56 +176,6 @@ function requireRights({ monitorList }: Layout): void {
   const [own, { uid }] = [Deno.uid(), ownerOf(monitorList)];
   if (own === 0 || own === uid) return;
   throw new Error(`Only root or the owner of ${quote(monitorList)}, uid ${uid}, can do this`);
-}
-
-/** Applies the run-once rule, which concerns only the default state directory; says its decision once. */
-function mayRun(
-  settings: SmNotifySettings,
-  run: NotifyRun,
-  lock: LockOfLife | undefined,
-  log: Log,
-  tell: (message: string) => void,
-  asked: "first" | "again" = "first",
-): boolean {
-  if (lock === undefined || settings.force || !settings.updateState) return true;
-  const found = lock.look();
-  if (found.kind === "unknown" && asked === "first") {
-    log.warning(`Cannot tell from the lock whether peers were told in this boot: ${found.reason}`);
-  }
-  const since = found.kind === "taken" ? found.since : run.markedAt;
-  if (found.kind !== "taken" && since === undefined) return true;
-  const end = run.end();
-  if (end.kind === "unknown") return true;
-  if (end.kind === "cutShort") {
-    if (asked === "first") log.notice("Continuing an interrupted run");
-    return true;
-  }
-  const when = since === undefined ? "" : ` since ${localTime(since)}`;
-  const reason = "Already notifying clients; Exiting! " +
-    (end.kind === "goingOn"
-      ? `A run is in progress${when}`
-      : `Peers were told in this boot${when.replace("since", "at")}; -f tells them again`);
-  log.notice(reason);
-  tell(reason);
-  return false;
-}
-
-/** Notes that this life has had its run; if that fails, another start tells peers again. */
-function takeLock(lock: LockOfLife | undefined, run: NotifyRun, life: string, log: Log): void {
-  const fault = lock?.take();
-  if (fault === undefined) return;
-  try {
-    if (life === "") throw new Error("the kernel's boot id cannot be read");
-    run.mark();
-    log.warning(
-      `Cannot note in ${RUN_FOLDER} that peers are told: ${fault}; sm.bak has the note`,
-    );
-  } catch (error) {
-    log.warning(
-      `Cannot note that peers are told; another start would tell them again: ${fault}; ` +
-        reasonOf(error),
-    );
-  }
 }
 
 /** Notes the run, so that it can be resumed with its number. */
@@ -271,11 +223,4 @@ function newNumber(
 function report(write: KernelWrite, log: Log): void {
   if (write.outcome === "failed") log.warning(`Cannot write "${write.path}": ${write.reason}`);
   if (write.outcome === "absent") log.debug(() => `There is no "${write.path}"`);
-}
-
-/** Local time for display: 2026-11-26 12:59:03. */
-function localTime(time: Date): string {
-  const two = (value: number) => String(value).padStart(2, "0");
-  const date = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");
-  return `${date} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(":")}`;
 }

@@ -1,7 +1,7 @@
 /** Run of sm-notify, possibly in the background: sockets, the privilege drop, and the notifier. */
 
 import { isIpv6 } from "../rpc/address.ts";
-import type { SmNotifySettings } from "../config/settings.ts";
+import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { hostsFileFirst, systemNameFiles } from "../net/hosts_file.ts";
 import { DnsClient } from "../net/dns_client.ts";
@@ -18,6 +18,7 @@ import { tellReady } from "../platform/daemonize.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { revokePermissions } from "../platform/permissions.ts";
 import { DAEMON_UMASK, dropPrivileges } from "../platform/privileges.ts";
+import { lockOfLife, RUN_FOLDER } from "../platform/run_once.ts";
 import { onSignals } from "../platform/signals.ts";
 import { layoutOf } from "../store/layout.ts";
 import { NotifyRun } from "../store/notify_run.ts";
@@ -75,6 +76,9 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
   const { stateDirectoryPath } = settings;
   const run = new NotifyRun(stateDirectoryPath, prepared.life, log);
   run.hold();
+  // Opened as root; a run of another directory has no lock.
+  const isDefault = stateDirectoryPath === DEFAULT_STATE_DIRECTORY;
+  const held = isDefault ? lockOfLife(RUN_FOLDER, prepared.life).hold() : undefined;
   parts.starting?.[Symbol.dispose]();
   const opener = new SourceOpener(settings.outgoingPort, log);
   const sources = opener.open(prepared.sources);
@@ -96,7 +100,11 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
   const { counts, isWhole } = await runNotifier(running, run, sources, isResolverSet, stop.signal);
   output.print(() => summaryLine(counts, prepared.stateNumber));
   // A run that was stopped, or restricted to some peers, is not complete.
-  if (!stop.signal.aborted && isWhole && settings.only.length === 0) run.finish();
+  if (!stop.signal.aborted && isWhole && settings.only.length === 0) {
+    const fault = held?.finish();
+    if (fault !== undefined) log.warning(`A later start tells the peers again: ${fault}`);
+    run.finish();
+  }
   return counts.gaveUp === 0 && isWhole && output.isWhole ? 0 : 1;
 }
 

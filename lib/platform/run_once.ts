@@ -1,10 +1,13 @@
 /**
  * Run-once lock of sm-notify: nfs-utils' lock file, and beside it the life of the host in which it
- * was created, because the file survives its boot where /run is not a tmpfs.
+ * was created, because the file survives its boot where /run is not a tmpfs. A second line of the
+ * file with the life says that the run is not finished; the process of the run holds a lock on that
+ * file. So a killed run is noticed also where the disk had no room for the note of `sm.bak`. The
+ * lock file itself stays as nfs-utils writes it, and so does its time.
  *
  * Source: behaviour of nfs-utils for the lock file. Deviations: a lock file from another life is
- * ignored; one without a life is believed, as it may be nfs-utils' own. An unreadable file is no
- * lock (nfs-utils takes any failure for one).
+ * ignored; one without a life is believed, as it may be nfs-utils' own; one of a killed run does not
+ * end the runs of this boot. An unreadable file is no lock (nfs-utils takes any failure for one).
  */
 
 import { unlessMissing } from "./small_files.ts";
@@ -14,6 +17,8 @@ export const RUN_FOLDER = "/run";
 /** Names of the lock file and of the file with its life. */
 const LOCK = "sm-notify.pid";
 const LIFE = "sm-notify.boot";
+/** Second line of the file with the life of a run that is not finished. */
+const UNFINISHED = "unfinished";
 const MODE = 0o600;
 /** Longest life, in bytes. */
 const LIFE_MAX_BYTES = 1024;
@@ -28,10 +33,13 @@ export async function isLockThere(directory = RUN_FOLDER): Promise<boolean> {
   }
 }
 
+/** How the run of a lock stands: told all that it had to tell, in progress, or dead before that. */
+export type RunOfLock = "finished" | "goingOn" | "cutShort";
+
 /** State of the lock. */
 export type LockState =
-  /** Peers were told in this life, or a run is in progress. */
-  | { readonly kind: "taken"; readonly since: Date | undefined }
+  /** A run of this life was started. */
+  | { readonly kind: "taken"; readonly since: Date | undefined; readonly run: RunOfLock }
   | { readonly kind: "free" }
   /** Unknown: `reason` names the file. */
   | { readonly kind: "unknown"; readonly reason: string };
@@ -41,7 +49,15 @@ export interface LockOfLife {
   /** Reads the state of the lock. */
   look(): LockState;
   /** Takes the lock, replacing an earlier one; returns the error on failure, with the file's name. */
-  take(): string | undefined;
+  take(isFinished: boolean): string | undefined;
+  /** Locks the mark of an unfinished run for the life of this process; undefined if there is none. */
+  hold(): HeldLock | undefined;
+}
+
+/** Lock of a life, held by the process of its run. */
+export interface HeldLock {
+  /** Marks the run as finished, also without root; returns the error on failure. */
+  finish(): string | undefined;
 }
 
 /** Lock of a life in `directory` (/run). The life is a one-line text; empty: unknown. */
@@ -53,18 +69,19 @@ export function lockOfLife(directory: string, life: string): LockOfLife {
         const facts = unlessMissing(() => Deno.lstatSync(lock));
         if (facts === undefined) return { kind: "free" };
         if (!facts.isFile) return { kind: "unknown", reason: `"${lock}" is not a regular file` };
-        const before = life === "" ? "" : readLife(lifePath);
-        const isOurs = before === "" || before === life;
-        return isOurs ? { kind: "taken", since: facts.mtime ?? undefined } : { kind: "free" };
+        const before = life === "" ? NO_LIFE : readLife(lifePath);
+        if (before.life !== "" && before.life !== life) return { kind: "free" };
+        const run = before.isFinished ? "finished" : isHeld(lifePath) ? "goingOn" : "cutShort";
+        return { kind: "taken", since: facts.mtime ?? undefined, run };
       } catch (error) {
         return { kind: "unknown", reason: (error as Error).message };
       }
     },
-    take() {
+    take(isFinished) {
       try {
         unlessMissing(() => Deno.removeSync(lock));
         // The life first: a lock without it would count forever where /run survives a boot.
-        if (life !== "") writeLife(lifePath, life);
+        if (life !== "") writeLife(lifePath, { life, isFinished });
         using file = Deno.openSync(lock, { write: true, createNew: true, mode: MODE });
         file.writeSync(new TextEncoder().encode(`${Deno.pid}\n`));
         return undefined;
@@ -72,22 +89,67 @@ export function lockOfLife(directory: string, life: string): LockOfLife {
         return (error as Error).message;
       }
     },
+    hold: () => holdLife(lifePath, life),
   };
 }
 
-function readLife(path: string): string {
-  const facts = unlessMissing(() => Deno.lstatSync(path));
-  if (facts === undefined) return "";
-  if (!facts.isFile) throw new Error(`"${path}" is not a regular file`);
-  return Deno.readTextFileSync(path).slice(0, LIFE_MAX_BYTES).trim();
+/** Contents of the file with the life. */
+interface LifeOfRun {
+  /** Empty: none. */
+  readonly life: string;
+  readonly isFinished: boolean;
 }
 
-function writeLife(path: string, life: string): void {
+const NO_LIFE: LifeOfRun = { life: "", isFinished: true };
+
+function readLife(path: string): LifeOfRun {
   const facts = unlessMissing(() => Deno.lstatSync(path));
-  if (facts?.isFile && readLife(path) === life) return;
-  if (facts !== undefined) Deno.removeSync(path);
+  if (facts === undefined) return NO_LIFE;
+  if (!facts.isFile) throw new Error(`"${path}" is not a regular file`);
+  const [life = "", mark] = Deno.readTextFileSync(path).slice(0, LIFE_MAX_BYTES).split("\n");
+  return { life: life.trim(), isFinished: mark !== UNFINISHED };
+}
+
+/** Whether the process of a run holds the file; false if that cannot be told. */
+function isHeld(path: string): boolean {
   try {
-    Deno.writeTextFileSync(path, `${life}\n`, { createNew: true, mode: MODE });
+    using file = Deno.openSync(path);
+    return !file.tryLockSync(false);
+  } catch {
+    return false;
+  }
+}
+
+/** The open file can still be shortened once the process is not root any more. */
+function holdLife(path: string, life: string): HeldLock | undefined {
+  let file: Deno.FsFile;
+  try {
+    const found = readLife(path);
+    if (found.isFinished || found.life !== life) return undefined;
+    file = Deno.openSync(path, { read: true, write: true });
+    file.tryLockSync(true);
+  } catch {
+    return undefined; // the run cannot be marked as finished: a later start tells peers again
+  }
+  return {
+    finish() {
+      try {
+        file.truncateSync(new TextEncoder().encode(`${life}\n`).length);
+        file.close();
+        return undefined;
+      } catch (error) {
+        return `"${path}": ${(error as Error).message}`;
+      }
+    },
+  };
+}
+
+/** A new file each time: a run that holds the old one does not mark this one. */
+function writeLife(path: string, { life, isFinished }: LifeOfRun): void {
+  unlessMissing(() => Deno.removeSync(path));
+  const text = isFinished ? `${life}\n` : `${life}\n${UNFINISHED}\n`;
+  try {
+    Deno.writeTextFileSync(path, text, { createNew: true, mode: MODE });
   } catch (error) {
     unlessMissing(() => Deno.removeSync(path)); // half a life is invalid
     throw error;

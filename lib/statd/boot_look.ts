@@ -38,7 +38,7 @@ export async function isBootUntold(
     const { isFile, mtime } = await Deno.lstat(`${monitorList}/${name}`);
     if (!isFile || mtime === null || mtime.getTime() >= bootedAt) continue;
     const run = new NotifyRun(stateDirectoryPath, bootId ?? "", log);
-    return run.markedAt === undefined && !run.isGoingOn;
+    return run.marked === undefined && !run.isGoingOn;
   }
   return false;
 }

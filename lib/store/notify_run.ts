@@ -22,8 +22,9 @@ import { StateFile } from "./state_file.ts";
 const RUN_FILE = ".run";
 /** Lock of a starting run. */
 const START_FILE = ".start";
-/** Life in which peers were told, if /run is not writable. */
+/** Life in which peers were told, if /run is not writable, and its second line until they all were. */
 const MARK_FILE = ".life";
+const UNFINISHED = "unfinished\n";
 /** Longest wait for another starting process, and its polling interval, in ms. */
 const START_MS = 10_000;
 const START_PAUSE_MS = 50;
@@ -54,6 +55,12 @@ export type RunEnd =
   | { readonly kind: "cutShort"; readonly stateNumber: number }
   /** The note is unreadable. */
   | { readonly kind: "unknown" };
+
+/** Mark of a life in the state directory. */
+export interface RunMark {
+  readonly since: Date;
+  readonly isFinished: boolean;
+}
 
 export class NotifyRun {
   readonly #fs: FileSystem;
@@ -224,6 +231,11 @@ export class NotifyRun {
   finish(): void {
     if (this.#note !== undefined && !this.isAlone) return;
     try {
+      if (this.marked?.isFinished === false) this.mark(true);
+    } catch (error) {
+      this.#log.warning(`A later start tells the peers again: ${reasonOf(error)}`);
+    }
+    try {
       this.#file?.[Symbol.dispose]();
       this.#own(() => this.#fs.remove(this.#path));
     } catch (error) {
@@ -232,22 +244,25 @@ export class NotifyRun {
     }
   }
 
-  /**
-   * Time at which peers were told in this life, from the state directory; undefined if they were
-   * not, or on an error.
-   */
-  get markedAt(): Date | undefined {
+  /** Mark of this life in the state directory; undefined if there is none, or on an error. */
+  get marked(): RunMark | undefined {
     try {
-      if (this.#life === "" || this.#read(this.#markPath) !== `${this.#life}\n`) return undefined;
-      return new Date(this.#fs.facts(this.#markPath)?.modifiedAt ?? 0);
+      const text = this.#read(this.#markPath);
+      const isFinished = text === this.#markOf(true);
+      if (this.#life === "" || !isFinished && text !== this.#markOf(false)) return undefined;
+      return { since: new Date(this.#fs.facts(this.#markPath)?.modifiedAt ?? 0), isFinished };
     } catch {
       return undefined;
     }
   }
 
   /** Notes in the state directory that peers are told in this life. @throws {StoreError} */
-  mark(): void {
-    this.#write(MARK_FILE, `${this.#life}\n`);
+  mark(isFinished: boolean): void {
+    this.#write(MARK_FILE, this.#markOf(isFinished));
+  }
+
+  #markOf(isFinished: boolean): string {
+    return `${this.#life}\n${isFinished ? "" : UNFINISHED}`;
   }
 
   #own<T>(action: () => T): T {

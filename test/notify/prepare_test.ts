@@ -53,10 +53,17 @@ class World {
       resolver: this.resolver,
       lockOfLife: () => ({
         look: () => this.lock,
-        take: () => {
-          if (this.takeFault === undefined) this.taken++;
-          return this.takeFault;
+        take: (isFinished) => {
+          if (this.takeFault !== undefined) return this.takeFault;
+          this.taken++;
+          this.lock = {
+            kind: "taken",
+            since: undefined,
+            run: isFinished ? "finished" : "cutShort",
+          };
+          return undefined;
         },
+        hold: () => undefined,
       }),
       kernel: {
         bootId: () => this.life,
@@ -106,7 +113,7 @@ function line(monName: string): string {
 Deno.test("mutation 30: a cut-short run continues with its number, and new peers get a new one", async () => {
   const world = new World(["a"]);
   assertEquals(await world.number(), 7);
-  world.lock = { kind: "taken", since: undefined };
+  assertEquals(world.lock, { kind: "taken", since: undefined, run: "cutShort" });
   assertEquals(await world.number(), 7);
   world.monitor("b");
   assertEquals(await world.number(), 9);
@@ -192,7 +199,7 @@ Deno.test("operator D1: a run reports the files that it moved, and whether they 
 
 Deno.test("a run of this life is refused if its lock exists, and no run was cut short", async () => {
   const world = new World(["a"]);
-  world.lock = { kind: "taken", since: new Date(2026, 10, 26, 12, 59, 3) };
+  world.lock = { kind: "taken", since: new Date(2026, 10, 26, 12, 59, 3), run: "finished" };
   assertEquals(await world.prepare(), 0);
   assertEquals(world.log.of("notice"), [
     "notice: Already notifying clients; Exiting! Peers were told in this boot at 2026-11-26 12:59:03; " +
@@ -210,7 +217,6 @@ Deno.test("a run of this life is refused if its lock exists, and no run was cut 
 Deno.test("a second run reports that the first one is still going on", async () => {
   const world = new World(["a"]);
   await world.number();
-  world.lock = { kind: "taken", since: undefined };
   world.isHeld = true;
   assertEquals(await world.prepare(), 0);
   assertMatch(
@@ -235,6 +241,52 @@ Deno.test("portability 1: a lock that cannot be read or taken keeps no peer from
   assertMatch(world.log.of("notice").at(-1)!, /^notice: Already notifying clients; Exiting!/);
   world.life = "next-boot";
   assertEquals(await world.number(), 9);
+});
+
+Deno.test("a killed run without a note on the disk does not end the runs of this boot", async () => {
+  const world = new World(["a"]);
+  world.disk.fault = (operation, path) =>
+    operation === "create" && path.startsWith("/nsm/sm.bak/.") ? new Error("ENOSPC") : undefined;
+  assertEquals(await world.number(), 7);
+  world.disk.fault = () => undefined;
+  const killed = await world.prepare();
+  assert(typeof killed !== "number");
+  assertEquals(killed.records.map(({ monName }) => monName), ["a"]);
+  assertMatch(world.log.of("notice").at(-1)!, /Continuing an interrupted run/);
+
+  world.disk.remove("/nsm/sm.bak/.run");
+  for (
+    const [run, reason] of [["goingOn", /A run is in progress/], ["finished", /were told/]] as const
+  ) {
+    world.lock = { kind: "taken", since: undefined, run };
+    assertEquals(await world.prepare(), 0);
+    assertMatch(world.log.of("notice").at(-1)!, reason);
+  }
+});
+
+Deno.test("a killed run without a note on the disk is noticed where /run cannot be written", async () => {
+  const world = new World(["a"]);
+  world.takeFault = "Read-only file system (os error 30): open '/run/sm-notify.pid'";
+  assertEquals(await world.number(), 7);
+  world.disk.remove("/nsm/sm.bak/.run");
+  assertEquals(await world.number(), 9);
+  new NotifyRun("/nsm", LIFE, world.log, world.parts).finish();
+  assertEquals(await world.prepare(), 0);
+});
+
+Deno.test("a finished run stays finished behind one that keeps the number, and is none behind -f", async () => {
+  for (
+    const [option, run, then] of [
+      ["-n", "finished", "finished"],
+      ["-n", "cutShort", "cutShort"],
+      ["-f", "finished", "cutShort"],
+    ] as const
+  ) {
+    const world = new World(["a"]);
+    world.lock = { kind: "taken", since: undefined, run };
+    await world.number([option]);
+    assertEquals(world.lock, { kind: "taken", since: undefined, run: then }, option);
+  }
 });
 
 Deno.test("portability 1: without a boot id and a lock, each start notifies", async () => {

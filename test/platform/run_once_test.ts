@@ -14,11 +14,46 @@ Deno.test("the lock of a life can be taken once, and holds the process id", () =
   withFolder((folder) => {
     const lock = lockOfLife(folder, "life");
     assertEquals(lock.look(), { kind: "free" });
-    assertEquals(lock.take(), undefined);
+    assertEquals(lock.take(true), undefined);
     assertEquals(lock.look().kind, "taken");
     assertEquals(Deno.readTextFileSync(`${folder}/sm-notify.pid`), `${Deno.pid}\n`);
     assertEquals(Deno.statSync(`${folder}/sm-notify.pid`).mode! & 0o7777, 0o600);
     assertEquals(lockOfLife(folder, "another life").look(), { kind: "free" });
+  });
+});
+
+Deno.test("a run is in progress while its process holds the lock, and cut short unless it finished", () => {
+  withFolder((folder) => {
+    const [pid, boot] = [`${folder}/sm-notify.pid`, `${folder}/sm-notify.boot`];
+    const runOf = (life = "life") => {
+      const found = lockOfLife(folder, life).look();
+      return found.kind === "taken" ? found.run : found.kind;
+    };
+    const lock = lockOfLife(folder, "life");
+    assertEquals(lock.hold(), undefined);
+    assertEquals(lock.take(false), undefined);
+    assertEquals(runOf(), "cutShort");
+    assertEquals(Deno.readTextFileSync(pid), `${Deno.pid}\n`);
+    assertEquals(Deno.readTextFileSync(boot), "life\nunfinished\n");
+    assertEquals(lockOfLife(folder, "another life").hold(), undefined);
+    const { mtime } = Deno.statSync(pid);
+    const held = lock.hold()!;
+    assertEquals([runOf(), runOf("another life"), runOf("")], ["goingOn", "free", "finished"]);
+    assertEquals(held.finish(), undefined);
+    assertEquals(runOf(), "finished");
+    assertEquals(Deno.readTextFileSync(boot), "life\n");
+    assertEquals(Deno.statSync(pid).mtime, mtime);
+  });
+});
+
+Deno.test("a run does not finish a later one", () => {
+  withFolder((folder) => {
+    const lock = lockOfLife(folder, "life");
+    assertEquals(lock.take(false), undefined);
+    const held = lock.hold()!;
+    assertEquals(lock.take(false), undefined);
+    assertEquals(held.finish(), undefined);
+    assertEquals(Deno.readTextFileSync(`${folder}/sm-notify.boot`), "life\nunfinished\n");
   });
 });
 
@@ -54,7 +89,7 @@ Deno.test("portability 1: a missing or unusable folder keeps no peer from being 
     for (const path of [`${folder}/none`, `${folder}/run`, `${folder}/file`]) {
       const lock = lockOfLife(path, "life");
       assert(lock.look().kind !== "taken", path);
-      assert(lock.take()?.includes(path), path);
+      assert(lock.take(true)?.includes(path), path);
       assert(lock.look().kind !== "taken", path);
     }
   });
@@ -62,11 +97,11 @@ Deno.test("portability 1: a missing or unusable folder keeps no peer from being 
 
 Deno.test("a lock of an earlier life is not restored if the life cannot be written", () => {
   withFolder((folder) => {
-    assertEquals(lockOfLife(folder, "before").take(), undefined);
+    assertEquals(lockOfLife(folder, "before").take(true), undefined);
     Deno.removeSync(`${folder}/sm-notify.boot`);
     Deno.mkdirSync(`${folder}/sm-notify.boot/full`, { recursive: true });
     const lock = lockOfLife(folder, "now");
-    assert(lock.take() !== undefined);
+    assert(lock.take(true) !== undefined);
     Deno.removeSync(`${folder}/sm-notify.boot`, { recursive: true });
     assertEquals(lock.look(), { kind: "free" });
   });

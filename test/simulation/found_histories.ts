@@ -1698,4 +1698,31 @@ export const FOUND: Readonly<Record<string, History>> = {
       },
       { at: 100, turns: 1, kind: "mon", peer: "p1", by: 0, cookie: 0 },
     ], { sourceCheck: "enforce" }),
+  "a run of sm-notify that a full disk did not note is killed, and another start carries it on":
+    history(1500001914, [
+      { "at": 2637, "kind": "powerCut", "changes": 9 },
+      { "at": 3275, "kind": "killNotifier", "changes": 7 },
+      { "at": 5635, "kind": "mon", "peer": "P2.SITE", "by": 0, "cookie": 2 },
+      { "at": 5635, "turns": 4, "kind": "mon", "peer": "p2.site", "by": 2, "cookie": 3 },
+      { "at": 9014, "turns": 11, "kind": "stopStatd" },
+      { "at": 9280, "turns": 8, "kind": "killNotifier", "changes": 11 },
+      {
+        "at": 9280,
+        "turns": 14,
+        "kind": "disk",
+        "ms": 8461,
+        "operation": "create",
+        "reason": "No space left on device (os error 28)",
+        "path": "/",
+      },
+      {
+        "at": 21337,
+        "turns": 4,
+        "kind": "disk",
+        "ms": 6841,
+        "operation": "syncWithName",
+        "reason": "Input/output error (os error 5)",
+        "path": "/",
+      },
+    ]),
 };

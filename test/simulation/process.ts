@@ -4,6 +4,7 @@
  */
 
 import type { FileSystem, NewFile, Syncable } from "../../lib/store/file_system.ts";
+import type { HeldLock, LockOfLife, LockState } from "../../lib/platform/run_once.ts";
 import type { LockableFile } from "../../lib/store/notify_run.ts";
 import type { Clock } from "../../lib/time/clock.ts";
 import { type FragileDisk, PowerCut } from "../support/fragile_disk.ts";
@@ -76,6 +77,7 @@ export class Process {
       if (this.isDead) throw new PowerCut();
       this.changesLeft -= changes;
       if (this.changesLeft < 0) {
+        this.wasKilled = true;
         this.end();
         throw new PowerCut();
       }
@@ -171,6 +173,43 @@ export class FileLocks {
         },
         [Symbol.dispose]: close,
       };
+    };
+  }
+}
+
+/** Run-once lock of a boot, in /run, which no fault of the disk concerns. */
+export class RunOnceLock {
+  #run: { isFinished: boolean; holder?: Process } | undefined;
+
+  /** The lock as seen by a process. */
+  lockFor(process: Process): LockOfLife {
+    return {
+      look: () => this.#look(),
+      take: (isFinished) => {
+        if (!process.isDead) this.#run = { isFinished };
+        return undefined;
+      },
+      hold: () => this.#hold(process),
+    };
+  }
+
+  #look(): LockState {
+    const run = this.#run;
+    if (run === undefined) return { kind: "free" };
+    const isHeld = run.holder?.isDead === false;
+    const how = run.isFinished ? "finished" : isHeld ? "goingOn" : "cutShort";
+    return { kind: "taken", since: undefined, run: how };
+  }
+
+  #hold(process: Process): HeldLock | undefined {
+    const run = this.#run;
+    if (run === undefined || run.isFinished) return undefined;
+    run.holder = process;
+    return {
+      finish() {
+        if (!process.isDead) run.isFinished = true;
+        return undefined;
+      },
     };
   }
 }

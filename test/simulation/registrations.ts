@@ -359,11 +359,6 @@ export class Registrations {
     return [...this.#owed.values()];
   }
 
-  /** Drops what is owed to peers of earlier boots. */
-  stayUntold(): void {
-    this.#owed.clear();
-  }
-
   #movedOf(key: string): Moved {
     const { monName, myName } = this.recordOf(key);
     const { state, wasAcknowledged } = this.#of(key);

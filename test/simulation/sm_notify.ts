@@ -91,13 +91,14 @@ export interface Ended {
 export async function notify(
   process: Process,
   { prepared, starting }: ReadyToNotify,
-  { disk, settings, names, locks, callPeer, random, log }: SmNotifyParts,
+  { disk, settings, names, locks, callPeer, lock, random, log }: SmNotifyParts,
 ): Promise<Ended> {
   const { clock } = process;
   await new Promise<void>((resolve) => clock.startTimer(FORK_MS, resolve));
   const fileSystem = process.files(disk);
   const run = new NotifyRun(STATE_DIRECTORY, prepared.life, log, runParts(process, disk, locks));
   run.hold();
+  const held = lock.hold();
   starting[Symbol.dispose]();
   const store = openNotifyStore(STATE_DIRECTORY, { log, fileSystem });
   const own = prepared.sources.flatMap(({ name }) => name === undefined ? [] : [name]);
@@ -127,7 +128,10 @@ export async function notify(
   const { gaveUp } = await notifier.run();
   const isWhole = prepared.unmovedSince === undefined && store.faults === 0 &&
     notifier.unremoved === 0;
-  if (isWhole) run.finish();
+  if (isWhole) {
+    held?.finish();
+    run.finish();
+  }
   return { status: gaveUp === 0 && isWhole ? 0 : 1, isWhole };
 }
 

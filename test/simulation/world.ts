@@ -22,7 +22,7 @@ import { Dice } from "./dice.ts";
 import { type Event, type History, type LiveSettings, REQUESTERS } from "./history.ts";
 import { HOSTS, NameService, OWN_NAME, synonymsOf } from "./names.ts";
 import { type Arrived, callsFrom, type Reaction } from "./network.ts";
-import { FileLocks, Process } from "./process.ts";
+import { FileLocks, Process, RunOnceLock } from "./process.ts";
 import { type Moved, recordKey, Registrations } from "./registrations.ts";
 import { notify, prepare, type SmNotifyParts, smNotifySettings } from "./sm_notify.ts";
 import { Statd, statdSettings, STATE_DIRECTORY } from "./statd.ts";
@@ -111,7 +111,7 @@ export class World {
   );
   #boot = 0;
   #isOff = true;
-  #isRunOnceLockTaken = false;
+  #runOnce = new RunOnceLock();
   #statd: Statd | undefined;
   #statdProcess: Process | undefined;
   readonly #notifiers = new Set<Process>();
@@ -341,7 +341,7 @@ export class World {
   #bootUp(): void {
     this.#isOff = false;
     this.#boot++;
-    this.#isRunOnceLockTaken = false;
+    this.#runOnce = new RunOnceLock();
     this.#rpcbind.isUp = true;
     this.trace.note(`BOOT ${this.#boot}`);
     this.#startStatd();
@@ -506,14 +506,7 @@ export class World {
       locks: this.#locks,
       callPeer: this.#callsFrom(process),
       bootId: `boot-${boot}`,
-      lock: {
-        look: () =>
-          this.#isRunOnceLockTaken ? { kind: "taken", since: undefined } : { kind: "free" },
-        take: () => {
-          if (!process.isDead) this.#isRunOnceLockTaken = true;
-          return undefined;
-        },
-      },
+      lock: this.#runOnce.lockFor(process),
       random: () => this.#dice.roll("notifier"),
       log: tracedLog(this.trace, process),
     };
@@ -540,11 +533,6 @@ export class World {
     }
     const { stateNumber } = prepared.prepared;
     this.#numberIsTold(stateNumber);
-    // After a kill, a run that the disk did not note cannot be known to be incomplete.
-    const note = this.#disk.textOf(`${STATE_DIRECTORY}/sm.bak/.run`);
-    if (note?.startsWith(`${stateNumber} `) !== true) {
-      void process.ended.then(() => process.wasKilled && this.#registrations.stayUntold());
-    }
     // Records that could not be read or removed are left to the next start.
     let hasToRunAgain = false;
     void notify(process, prepared, parts).then(({ status, isWhole }) => {
