@@ -32,7 +32,14 @@ interface Registered {
   /** Largest announced state. */
   newest: number;
   /** Cookie and state of the last callback sent of those acknowledged, and ordinal of its announcement. */
-  lastDone: { readonly what: string; readonly ordinal: number } | undefined;
+  lastDone:
+    | {
+      readonly what: string;
+      readonly ordinal: number;
+      /** How often it was acknowledged for that announcement. */
+      readonly times: number;
+    }
+    | undefined;
   /** Number of that callback in the order of sending. */
   lastDoneNumber: number;
   /** State that the lock manager was told last, by any daemon; it ignores another callback with that state. */
@@ -297,8 +304,6 @@ export class CallbackLedger {
 
   /** Notes the lock manager's reply. @throws {Violation} */
   done({ key, state, cookie, ordinal, ordinalAtLeast, ...sent }: Sent): void {
-    // Two declarations may give one state, each by the last state of its time.
-    const isDeclared = state % 2 === 0;
     // Removed or dropped meanwhile: a present registration was not told.
     const goneAt = Math.max(this.#removed.get(key) ?? 0, this.#crashSimulated);
     if (goneAt > sent.sentBehind) return;
@@ -312,14 +317,15 @@ export class CallbackLedger {
     if (this.#registered.get(key) !== registered) return;
     const what = `${cookie} ${state}`;
     const { lastDone } = registered;
-    const isSame = !isDeclared || lastDone?.ordinal === ordinal;
+    const isRepeated = lastDone?.what === what;
     const isBack = lastDone !== undefined &&
       this.#isBack(registered, lastDone.ordinal, ordinal, ordinalAtLeast);
-    if (lastDone?.what === what && isSame && !isBack) {
-      throw new Violation("once", `${key}: state ${state}`);
-    }
+    const times = isRepeated && lastDone.ordinal === ordinal ? lastDone.times + 1 : 1;
+    const isDue = state % 2 === 0 &&
+      times <= this.#declarations(registered.monName, ordinalAtLeast, ordinal);
+    if (isRepeated && !isDue && !isBack) throw new Violation("once", `${key}: state ${state}`);
     if (sent.number > registered.lastDoneNumber) {
-      registered.lastDone = { what, ordinal };
+      registered.lastDone = { what, ordinal, times };
       registered.lastDoneNumber = sent.number;
     }
     if (state % 2 === 1) registered.newest = Math.max(registered.newest, state);
@@ -362,6 +368,24 @@ export class CallbackLedger {
       concerns(monName, one.monName, one.source)
     );
     return between.length >= STATES_MAX - 1 || between.some((one) => at - one.at >= COPY_MS);
+  }
+
+  /**
+   * Number of declarations of a peer in a range of ordinals that may have given one state, each by the
+   * last state of its time: those with a notice between them. The callbacks of all may be in flight.
+   */
+  #declarations(monName: string, first: number, last: number): number {
+    let count = 0;
+    let isNext = true;
+    for (const one of this.#announced) {
+      if (one.ordinal < first || one.ordinal > last) continue;
+      if (one.state !== "declared") isNext ||= concerns(monName, one.monName, one.source);
+      else if (isNext && nameKey(one.monName) === nameKey(monName)) {
+        isNext = false;
+        count++;
+      }
+    }
+    return count;
   }
 
   /** Notes that notices are checked from now on, also those that were answered and not decided. */

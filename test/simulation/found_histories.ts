@@ -1725,4 +1725,28 @@ export const FOUND: Readonly<Record<string, History>> = {
         "path": "/",
       },
     ]),
+  "a peer is declared rebooted twice with one state and a notice between, and all three callbacks are in flight":
+    history(1500013714, [
+      { "at": 6418, "turns": 7, "kind": "mon", "peer": "p1.site", "by": 2, "cookie": 3 },
+      {
+        "at": 16238,
+        "kind": "notice",
+        "host": 1,
+        "as": "10.0.1.11",
+        "from": "10.0.1.11",
+        "ago": 0,
+      },
+      { "at": 63002, "turns": 2, "kind": "declare", "peer": "p1.site" },
+      { "at": 67872, "kind": "stopStatd" },
+      { "at": 76335, "turns": 2, "kind": "declare", "peer": "p1.site" },
+      {
+        "at": 76335,
+        "turns": 15,
+        "kind": "reboots",
+        "host": 1,
+        "as": "stranger",
+        "from": "10.0.1.11",
+      },
+      { "at": 76335, "turns": 12, "kind": "declare", "peer": "p1.site" },
+    ]),
 };
