@@ -5,19 +5,22 @@ import type { LimitedLog } from "../log_limits.ts";
 import type { Clock } from "../time/clock.ts";
 import type { PeerMemory, Resolver } from "./ports.ts";
 
-/** Limit of concurrent look-ups for new peers; the resolver's other slots stay free for notices. */
-export const LEARNING_AT_ONCE = 4;
-/**
- * Delay before the first look-up for new peers, in ms. A lock manager sends registrations in
- * bursts, and many peers are monitored only for the moment of one lock. A notice that arrives
- * earlier triggers the look-up itself.
- */
-export const LEARNING_DELAY_MS = 250;
-/**
- * Pause between look-ups, in ms. Look-ups use threads: at full speed after a start with 50,000
- * peers, an SM_MON took 20 ms for half a minute.
- */
-export const LEARNING_PAUSE_MS = 1;
+/** Pace of look-ups for new peers. */
+export const LEARNING = {
+  /** Limit of concurrent look-ups; the resolver's other slots stay free for notices. */
+  atOnce: 4,
+  /**
+   * Delay before the first look-up, in ms. A lock manager sends registrations in bursts, and many
+   * peers are monitored only for the moment of one lock. A notice that arrives earlier triggers the
+   * look-up itself.
+   */
+  delayMs: 250,
+  /**
+   * Pause between look-ups, in ms. Look-ups use threads: at full speed after a start with 50,000
+   * peers, an SM_MON took 20 ms for half a minute.
+   */
+  pauseMs: 1,
+} as const;
 /** First pause before unanswered names are retried, in ms; doubles each time. */
 export const RELEARN_MIN_MS = 30_000;
 /** Pause while a notice waits for the answer, in ms. */

@@ -10,13 +10,7 @@ import { quote } from "../quote.ts";
 import { AliasIndex } from "./alias_index.ts";
 import { normaliseAddress } from "../rpc/address.ts";
 import { nameKey } from "./host_name.ts";
-import {
-  type DirectoryParts,
-  HURRY_MS,
-  LEARNING_AT_ONCE,
-  LEARNING_DELAY_MS,
-  LEARNING_PAUSE_MS,
-} from "./directory_parts.ts";
+import { type DirectoryParts, HURRY_MS, LEARNING } from "./directory_parts.ts";
 import { aliasesOfAll, type Learned, namesOfHost, withCanonical } from "./host_names.ts";
 import type { DirectoryWatcher } from "./ports.ts";
 import { Relearning } from "./relearning.ts";
@@ -159,15 +153,21 @@ export class PeerDirectory {
     if (isKnown) return;
     if (normaliseAddress(key) === undefined) this.#withoutAddress.add(key);
     this.#waiting.add(key);
-    this.#learnSoon(LEARNING_DELAY_MS);
+    this.#learnSoon(LEARNING.delayMs);
   }
 
-  /** Forgets all peers that are no longer needed, in small steps; both callbacks take keys. */
+  /**
+   * Forgets all peers that are no longer needed, in small steps; both callbacks take keys. Only those
+   * that are monitored are still looked up.
+   */
   *retain(isMonitored: (peer: string) => boolean, isNeeded = isMonitored): Iterable<void> {
-    for (const peers of [this.news.peers(), this.#index.peers()]) {
+    for (const peers of [this.news.peers(), this.#index.peers(), this.#waiting, this.#unknown]) {
       for (const peer of peers) {
-        if (!isMonitored(peer)) this.news.settle(peer);
-        if (!isMonitored(peer) && !isNeeded(peer)) this.remove(peer);
+        if (!isMonitored(peer)) {
+          this.news.settle(peer);
+          this.#settle(peer);
+          if (!isNeeded(peer)) this.remove(peer);
+        }
         yield;
       }
     }
@@ -224,9 +224,9 @@ export class PeerDirectory {
   }
 
   /** Starts the one timer of the queue, if peers are queued and a look-up slot is free. */
-  #learnSoon(pauseMs = LEARNING_PAUSE_MS): void {
+  #learnSoon(pauseMs: number = LEARNING.pauseMs): void {
     if (this.#next !== undefined || this.#waiting.size === 0) return;
-    if (this.#learning >= LEARNING_AT_ONCE || this.#isStopped) return;
+    if (this.#learning >= LEARNING.atOnce || this.#isStopped) return;
     const cancel = this.#parts.clock.startTimer(pauseMs, () => {
       this.#next = undefined;
       this.#learnNext();

@@ -225,6 +225,25 @@ Deno.test("retain() settles news that no registration waits for", pure, () => {
   assertEquals(owed, [["owed", 5], ["gone", 9]]);
 });
 
+Deno.test("retain() ends the look-ups of peers that are not monitored", pure, async () => {
+  const { resolver, clock, open, settle } = setUp();
+  const directory = open();
+  for (const peer of ["kept", "needed", "gone"]) directory.add(peer);
+  await settle();
+  for (const peer of ["late", "kept-too"]) directory.add(peer);
+  assertEquals(directory.unresolved, 3);
+  const kept = ["kept", "kept-too"];
+  Array.from(directory.retain((peer) => kept.includes(peer), (peer) => peer !== "gone"));
+  const peers = ["kept", "needed", "gone", "late", "kept-too"];
+  assertEquals(peers.filter((peer) => directory.isUnresolved(peer)), kept);
+  await settle();
+  assertEquals([directory.unresolved, directory.withoutAddress], [2, 2]);
+  const before = resolver.asked.length;
+  await clock.run(2 * 3_600_000);
+  const asked = new Set(resolver.asked.slice(before));
+  assertEquals([...asked].sort(), [...kept].sort());
+});
+
 Deno.test("many notices put off no look-up, since only the first starts a timer", pure, () => {
   const { resolver, memory, clock, log } = setUp();
   const pauses: number[] = [];

@@ -1749,4 +1749,23 @@ export const FOUND: Readonly<Record<string, History>> = {
       },
       { "at": 76335, "turns": 12, "kind": "declare", "peer": "p1.site" },
     ]),
+  "a peer whose look-up has failed is removed while a file of records cannot be read": history(
+    1400030515,
+    [
+      { "at": 352, "turns": 3, "kind": "stopStatd" },
+      { "at": 352, "kind": "mon", "peer": "p4.site", "by": 1, "cookie": 0 },
+      { "at": 560, "kind": "mon", "peer": "p2.site", "by": 1, "cookie": 3 },
+      { "at": 599, "kind": "stopStatd" },
+      { "at": 599, "kind": "unmon", "peer": "P4.SITE", "by": 1 },
+      {
+        "at": 709,
+        "kind": "disk",
+        "ms": 36803,
+        "operation": "facts",
+        "reason": "Stale file handle (os error 116)",
+        "path": "/sm/",
+      },
+      { "at": 910, "turns": 13, "kind": "rpcbind", "ms": 5576 },
+    ],
+  ),
 };
