@@ -110,6 +110,29 @@ systemTest(
   },
 );
 
+systemTest(
+  "without its note on the disk, a run is neither started beside nor, once it is killed, taken for done",
+  [OUR_SM_NOTIFY],
+  async (newHost) => {
+    const host = await newHost();
+    const peers = new ManyPeers(host);
+    await peers.ready();
+    monitor(host, LATE);
+    const first = host.start(OUR_SM_NOTIFY, "-d", "--deadline", "60");
+    await first.line(/Cannot notify "10\.99\.9\.\d" yet/);
+    await shell(host, "rm sm.bak/.run");
+    const again = () => host.run(OUR_SM_NOTIFY, "-d", "--deadline", "60");
+    assertMatch((await again()).stderr, /Already notifying clients; Exiting! A run is in progress/);
+    await first.kill("KILL");
+    await first.ended.catch(() => {});
+    for (const address of LATE) await host.output("ip", "address", "add", address, "dev", "lo");
+    const { code, stderr } = await again();
+    assertMatch(stderr, /Continuing an interrupted run/);
+    assertEquals([code, listed(host, "sm.bak"), (await peers.count()).told], [0, [], 2], stderr);
+    assertMatch((await again()).stderr, /Already notifying clients; Exiting! Peers were told/);
+  },
+);
+
 /** Errors of calls about one record, and their texts. */
 const ERRORS = {
   ENOSPC: "No space left on device",
