@@ -49,6 +49,8 @@ export class WatchedStore implements MonitorStore {
   #lastUntold = "";
   /** Number of changes in progress; they settle in FIFO order. */
   #changes = 0;
+  /** Changes begun since the start. */
+  #begun = 0;
   /** Start of the oldest change, or the end of the one before it, on the monotonic clock. */
   #waitingSince = 0;
   #cancelTimer: (() => void) | undefined;
@@ -141,17 +143,20 @@ export class WatchedStore implements MonitorStore {
   }
 
   /**
-   * Tidies up after a delay, if no peer is monitored then; at once behind the removal of several hosts,
-   * whose lock manager ends. One timer serves many calls, since starting one is costly.
+   * Tidies up after a delay without a change, if no peer is monitored then; at once behind the removal of
+   * several hosts, whose lock manager ends. One timer serves many calls, since starting one is costly.
    */
   tidy(isAtOnce = false): void {
     if (isAtOnce) {
       this.#store.tidy();
       return;
     }
+    const begun = this.#begun;
     this.#cancelTidying ??= this.#parts.clock.startTimer(TIDY_AFTER_MS, () => {
       this.#cancelTidying = undefined;
-      if (this.#parts.isUnused()) this.#store.tidy();
+      if (!this.#parts.isUnused()) return;
+      if (this.#begun === begun) this.#store.tidy();
+      else this.tidy();
     });
   }
 
@@ -163,6 +168,7 @@ export class WatchedStore implements MonitorStore {
 
   async #watch(change: Promise<void>): Promise<void> {
     const { clock } = this.#parts;
+    this.#begun++;
     if (this.#changes++ === 0) this.#waitingSince = clock.now();
     try {
       await change;

@@ -68,13 +68,8 @@ const LATER_MS = 900;
  */
 const QUIET_TURNS = 12;
 
-/** Names in the directory that are not durable. */
-type Unsynced =
-  | "nothing"
-  /** Removed names may come back. */
-  | "removals"
-  /** Changed names may be missing. */
-  | "names";
+/** Names in the directory that are not durable: removed names may come back, changed names may be missing. */
+type Unsynced = "nothing" | "removals" | "names";
 
 /** Options of a directory. */
 export interface GroupCommitOptions {
@@ -103,6 +98,8 @@ export class GroupCommit {
   /** Removals since the last sync of the directory. */
   #removals = 0;
   #cancelLater: (() => void) | undefined;
+  /** Whether the timer behind {@link #cancelLater} is one of {@link LATER_MS}. */
+  #isLater = false;
   readonly #turns: Turns | undefined;
 
   constructor(fs: FileSystem, directory: string, options: GroupCommitOptions = {}) {
@@ -204,11 +201,14 @@ export class GroupCommit {
   #syncLater(): void {
     if (this.#removals >= GROUP_MAX) return this.#catchUp();
     const isDue = this.#removals >= REMOVALS_MAX;
-    if (this.#cancelLater === undefined || isDue) this.#startCatchingUp(isDue ? 0 : LATER_MS);
+    // A timer that is due at once is not restarted, since changes that follow closely would put it off.
+    if (this.#cancelLater === undefined || isDue && this.#isLater) this.#startCatchingUp(isDue);
   }
 
-  #startCatchingUp(ms: number): void {
+  #startCatchingUp(isDue = false): void {
     this.#cancelLater?.();
+    this.#isLater = !isDue;
+    const ms = isDue ? 0 : LATER_MS;
     this.#cancelLater = this.#options.later!.startTimer(ms, () => this.#catchUp());
   }
 
@@ -218,7 +218,7 @@ export class GroupCommit {
     const isDone = this.#syncRemovals() &&
       (!this.#options.syncsNames || (this.#spares?.blank() ?? true));
     // Not sooner: the disk may be failing.
-    if (!isDone) this.#startCatchingUp(LATER_MS);
+    if (!isDone) this.#startCatchingUp();
   }
 
   #syncRemovals(): boolean {

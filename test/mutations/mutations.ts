@@ -425,7 +425,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: COMMIT,
-    from: "    if (!isDone) this.#startCatchingUp(LATER_MS);",
+    from: "    if (!isDone) this.#startCatchingUp();",
     to: "",
     reason: "a removal is never made durable when the disk has failed once",
   },

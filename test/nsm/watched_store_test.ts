@@ -178,6 +178,15 @@ Deno.test("spare files are removed a moment after the last host left", pure, asy
   assertEquals(spares(), 0, "each time");
   await add("a");
   await removeLast("a");
+  await clock.pass(19);
+  await add("b");
+  await removeLast("b");
+  await clock.pass(20);
+  assertEquals(spares(), 1, "hosts come and go");
+  await clock.pass(1);
+  assertEquals(spares(), 0);
+  await add("a");
+  await removeLast("a");
   assertEquals(spares(), 1);
   store.tidy(true);
   assertEquals(spares(), 0, "at once");

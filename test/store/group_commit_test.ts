@@ -355,6 +355,15 @@ Deno.test("at most 32 removals are not yet durable", pure, async () => {
   assertEquals([...timers.values()], [0]);
 });
 
+Deno.test("changes that follow closely do not put a due sync off", pure, async () => {
+  const names = Array.from({ length: 33 }, (_, i) => `host${i}`);
+  const { commit, timers } = openLater(names, true);
+  for (const name of names.slice(1)) await commit.change(name, () => undefined);
+  const [due] = timers.keys();
+  await commit.change("host0", () => undefined);
+  assertEquals([...timers], [[due!, 0]]);
+});
+
 Deno.test("a removal whose directory cannot be synced is retried and reported", pure, async () => {
   const { disk, commit, runTimers, failures } = openLater(["a"]);
   disk.fault = (operation) => operation === "syncDirectory" ? FULL : undefined;
