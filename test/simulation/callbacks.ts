@@ -405,9 +405,13 @@ export class CallbackLedger {
     for (const registered of this.#registered.values()) registered.owed.clear();
   }
 
-  /** Notes that a registration's record was moved from the disk: the next life does not have it. */
-  moved(key: string): void {
+  /**
+   * Notes that a registration's record was moved from the disk: the next life does not have it.
+   * `isListed`: this life does. A daemon that could not read the record before does not either.
+   */
+  moved(key: string, isListed: boolean): void {
     this.#registered.get(key)?.owed.clear();
+    if (!isListed) this.#registered.delete(key);
   }
 
   /**

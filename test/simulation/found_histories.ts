@@ -1768,4 +1768,31 @@ export const FOUND: Readonly<Record<string, History>> = {
       { "at": 910, "turns": 13, "kind": "rpcbind", "ms": 5576 },
     ],
   ),
+  "the first run of sm-notify in a boot moves a record of this boot that a restarted daemon could not read yet":
+    history(1700013028, [
+      { "at": 10001, "turns": 15, "kind": "killNotifier", "changes": 0 },
+      { "at": 10186, "turns": 9, "kind": "stopStatd" },
+      { "at": 11924, "turns": 7, "kind": "powerCut", "changes": 0 },
+      { "at": 18157, "turns": 9, "kind": "mon", "peer": "10.0.0.12", "by": 2, "cookie": 1 },
+      {
+        "at": 24044,
+        "turns": 12,
+        "kind": "disk",
+        "ms": 16140,
+        "operation": "read",
+        "reason": "Permission denied (os error 13)",
+        "path": "/sm/",
+      },
+      { "at": 28554, "kind": "killNotifier", "changes": 0 },
+      { "at": 36676, "kind": "stopStatd" },
+      { "at": 36833, "turns": 2, "kind": "rpcbind", "ms": 7538 },
+      {
+        "at": 44538,
+        "turns": 11,
+        "kind": "reboots",
+        "host": 2,
+        "as": "stranger",
+        "from": "10.0.0.12",
+      },
+    ]),
 };

@@ -163,7 +163,10 @@ export class World {
       () => this.agenda.turns,
       () => this.agenda.now,
     );
-    this.#registrations.onMoved = (record) => this.#callbacks.moved(listKey(record));
+    this.#registrations.onMoved = (record) => {
+      const key = listKey(record);
+      this.#callbacks.moved(key, this.#statd === undefined || this.#listed(key) !== undefined);
+    };
     const clock = () => this.#connecting!.clock;
     this.#rpcbind = new FakeRpcbind({
       now: () => this.agenda.now,
