@@ -131,9 +131,9 @@ export class Enrolment {
 
   /** Rolls back a registration that did not reach the disk, unless a later call has replaced it. */
   #undo(monitored: Monitored, record: MonitorRecord): void {
-    monitored.isUncertain = true;
-    if (monitored.record !== record) return;
     const { list, directory, store } = this.parts;
+    list.doubtStored(monitored);
+    if (monitored.record !== record) return;
     if (monitored.stored !== undefined) monitored.record = monitored.stored;
     else {
       this.parts.removed?.(monitored);

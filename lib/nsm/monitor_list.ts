@@ -9,6 +9,7 @@ import { nameKey } from "./host_name.ts";
 import { latestOf } from "./last_state.ts";
 import type { MonitorRecord } from "./ports.ts";
 import {
+  isOf,
   isSame,
   type Registration,
   registrationKey,
@@ -97,7 +98,7 @@ export class MonitorList {
   find(registration: Registration): Monitored | undefined {
     const known = this.#byPeer.get(nameKey(registration.monName));
     if (known instanceof Map) return known.get(requesterKey(registration));
-    return known !== undefined && isOf(registration, known) ? known : undefined;
+    return known !== undefined && isOf(registration, known.record) ? known : undefined;
   }
 
   /**
@@ -152,6 +153,12 @@ export class MonitorList {
     return anew.isUncertain === true || isSame(record, anew.record) || isSame(record, anew.stored);
   }
 
+  /** Notes that the record of a registration on disk may be a refused one, also behind SM_SIMU_CRASH. */
+  doubtStored(monitored: Monitored): void {
+    const forgotten = this.#forgotten.get(registrationKey(monitored.record));
+    for (const it of [monitored, forgotten ?? monitored]) it.isUncertain = true;
+  }
+
   /** Removal in progress of a registration. */
   leaving(registration: Registration): Promise<void> | undefined {
     return this.#leaving.get(registrationKey(registration))?.gone;
@@ -195,8 +202,7 @@ export class MonitorList {
     if (isGone || monitored.stored === undefined) return;
     const successor = this.find(monitored.record);
     if (successor === undefined) this.restore(monitored);
-    // on disk again if the disk refuses the successor's record
-    else successor.stored ??= monitored.stored;
+    else successor.stored ??= monitored.stored; // on disk again if the disk refuses the new one
   }
 
   /** Puts a removed registration back, unless a new one has taken its place. */
@@ -291,10 +297,4 @@ export class MonitorList {
 /** Line length of a record; it does not change with letter case (store/record_format.ts). */
 function bytesOf({ record: { monName, myName } }: Monitored): number {
   return monName.length + myName.length + LINE_BYTES;
-}
-
-/** Whether a registration, known to be of the right peer, belongs to this requester. */
-function isOf(requester: Requester, { record }: Monitored): boolean {
-  return requester.myProc === record.myProc && requester.myVers === record.myVers &&
-    requester.myProg === record.myProg && nameKey(requester.myName) === nameKey(record.myName);
 }

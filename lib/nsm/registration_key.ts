@@ -22,6 +22,12 @@ export function requesterKey({ myName, myProg, myVers, myProc }: Requester): str
   return `${myProg}.${myVers}.${myProc} ${nameKey(myName)}`;
 }
 
+/** Whether a record, known to be of the right peer, belongs to a requester. */
+export function isOf(requester: Requester, record: MonitorRecord): boolean {
+  return requester.myProc === record.myProc && requester.myVers === record.myVers &&
+    requester.myProg === record.myProg && nameKey(requester.myName) === nameKey(record.myName);
+}
+
 /** Whether two records of one registration are equal, with their spelling and priv. */
 export function isSame(a: MonitorRecord, b: MonitorRecord | undefined): boolean {
   return a.monName === b?.monName && a.myName === b.myName && a.priv === b.priv;

@@ -1795,4 +1795,31 @@ export const FOUND: Readonly<Record<string, History>> = {
         "from": "10.0.0.12",
       },
     ]),
+  "a refused SM_MON behind SM_SIMU_CRASH has replaced the record of an SM_MON that is acknowledged later":
+    history(1900019255, [
+      { "at": 100, "turns": 1, "kind": "mon", "peer": "p0.site", "by": 1, "cookie": 2 },
+      { "at": 100, "turns": 13, "kind": "reload", "sourceCheck": "off", "calloutMs": 1 },
+      { "at": 100, "turns": 9, "kind": "forget", "peer": "p0.site" },
+      { "at": 100, "turns": 10, "kind": "reload", "sourceCheck": "warn", "calloutMs": undefined },
+      { "at": 100, "turns": 12, "kind": "mon", "peer": "p0.site", "by": 1, "cookie": 1 },
+      {
+        "at": 100,
+        "turns": 1,
+        "kind": "disk",
+        "ms": 113258,
+        "operation": "remove",
+        "reason": "Permission denied (os error 13)",
+        "path": "/sm/p",
+      },
+      {
+        "at": 100,
+        "kind": "disk",
+        "ms": 5089,
+        "operation": "syncDirectory",
+        "reason": "Input/output error (os error 5)",
+        "path": "/",
+      },
+      { "at": 100, "turns": 8, "kind": "simuCrash" },
+      { "at": 100, "kind": "mon", "peer": "p0.site", "by": 1, "cookie": 0 },
+    ], { syncsNames: false }),
 };
