@@ -38,6 +38,7 @@ const NONE: NoticesRead = { isWhole: true, notices: [], overtaken: new Map() };
 const NO_MEMORY: NoticeMemory = {
   load: () => NONE,
   keep: () => {},
+  doubt: () => {},
   flush: () => true,
   tidy: () => {},
   forget: () => {},
@@ -53,6 +54,8 @@ export interface Heard extends StatChge {
   readonly at: number;
   /** Ordinal of the question that the peer has answered by the state; absent if it was not asked. */
   readonly asked?: number;
+  /** An earlier run doubted it under `enforce`: the peer itself decides, whatever the mode is now. */
+  readonly isDoubted?: boolean | undefined;
   /** The callout was run for this notice. */
   readonly wasCalledOut?: boolean;
 }
@@ -138,6 +141,7 @@ export class KeptNotices {
     const record = recordOf(heard);
     const wasBelieved = decided.size > unconfirmed.size;
     this.#memory.keep(record);
+    if (unconfirmed.size > 0) this.#memory.doubt(record);
     for (const monitored of younger) this.overtake(monitored); // written before the notice is
     if (!wasBelieved && !this.#memory.flush()) return undefined;
     const kept: Kept = {
@@ -159,6 +163,11 @@ export class KeptNotices {
 
   has(kept: Kept): boolean {
     return this.#kept.has(kept);
+  }
+
+  /** Notes durably that a peer has to confirm the state of a notice itself. */
+  doubt({ record }: Kept): void {
+    this.#memory.doubt(record);
   }
 
   /** Sets the names and addresses for which a notice may stand. */

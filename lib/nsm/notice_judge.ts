@@ -252,12 +252,14 @@ export class NoticeJudge {
     const peer = nameKey(monitored.record.monName);
     const isReplaced = list.replacedStates.has(peer, state, clock.now());
     const known = { state, lastState, isReplaced };
-    return judgeNotice(this.#checks, { ...known, ...of, isStated });
+    return judgeNotice(this.#checksOf(heard), { ...known, ...of, isStated });
   }
 
-  get #checks(): NoticeChecks {
-    const { sourceCheck, stateCheck } = this.parts;
-    return { source: sourceCheck(), state: stateCheck() };
+  #checksOf({ isDoubted }: Heard): NoticeChecks {
+    const { sourceCheck, stateCheck, callPeer } = this.parts;
+    // A restart does not settle a doubt: the peer may have told us a later state meanwhile.
+    const isToBeAsked = isDoubted === true && callPeer !== undefined;
+    return { source: sourceCheck(), state: isToBeAsked ? "enforce" : stateCheck() };
   }
 
   /** Counts and logs a doubtful notice that was announced. */

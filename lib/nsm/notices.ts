@@ -93,8 +93,8 @@ export class Notices {
     }
     // New notices get higher ordinals, whichever is judged first.
     for (const { ordinal } of notices) this.#taken = Math.max(this.#taken, ordinal);
-    const heard = notices.map(({ name, address, state, at, ordinal }): Heard => {
-      return { mon_name: name, state, caller: { address }, ordinal, at };
+    const heard = notices.map(({ name, address, ...of }): Heard => {
+      return { mon_name: name, caller: { address }, ...of };
     });
     this.#restore(heard).catch((error) => this.#judge.failed(error));
   }

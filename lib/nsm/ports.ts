@@ -220,6 +220,8 @@ export interface KeptNotice {
   readonly at: number;
   /** Ordinal (from 1) in the sequence of notices, declarations and registrations. */
   readonly ordinal: number;
+  /** Whether a peer was to confirm the state itself, as it has to in later runs too. */
+  readonly isDoubted?: boolean;
 }
 
 /** Kept notices of earlier runs. */
@@ -236,6 +238,8 @@ export interface NoticeMemory {
   load(): NoticesRead;
   /** Keeps a notice; it survives the process's death after {@link flush}, or after the next microtask. */
   keep(notice: KeptNotice): void;
+  /** Marks a kept notice as doubted: at once, or with the next flush that the disk takes. */
+  doubt(notice: KeptNotice): void;
   forget(notice: KeptNotice): void;
   /**
    * Writes the notices kept and forgotten; false on failure, after which none of the kept ones is
@@ -244,10 +248,7 @@ export interface NoticeMemory {
   flush(): boolean;
   /** Leaves nothing on disk if no notice is kept. */
   tidy(): void;
-  /**
-   * Records that a registration is younger than the notices up to an ordinal: at once, or with the
-   * next flush that the disk takes.
-   */
+  /** Records that a registration is younger than the notices up to an ordinal; written like a doubt. */
   overtake(registration: string, ordinal: number): void;
 }
 

@@ -136,6 +136,7 @@ export class UndecidedNotices {
     const doubt = `state ${kept.heard.state} is implausible, and the peer itself is asked`;
     this.#judge.tellDoubt(kept.heard, first, doubt, "doubtful");
     for (const peer of kept.unconfirmed) this.#inquiries?.add(kept, peer);
+    this.#kept.doubt(kept);
     kept.unconfirmed.clear();
   }
 

@@ -1,6 +1,7 @@
 /**
  * File of kept notices, `sm/.notices`: one line of ASCII JSON per notice. A line with `over` is the
- * tombstone of an otherwise equal line. A line with `registration` says that notices up to the
+ * tombstone of an otherwise equal line. A line with `doubted` takes the place of one without: the
+ * peer has to confirm the state itself. A line with `registration` says that notices up to the
  * ordinal `behind` do not concern it. A file without notices is removed some seconds after the last
  * one: creating it costs more than all else that a notice has to wait for.
  *
@@ -37,10 +38,13 @@ class NoticeFile implements NoticeMemory {
   readonly #layout: Layout;
   readonly #fs: FileSystem;
   readonly #log: Log;
+  /** Kept notices by their lines without `doubted`. */
   readonly #live = new Map<string, KeptNotice>();
   readonly #overtaken = new Map<string, number>();
-  /** Lines of live notices that are not in the file yet. */
+  /** Keys of live notices that are not in the file yet. */
   readonly #unwritten = new Set<string>();
+  /** Keys of live notices whose doubt is not in the file yet. */
+  readonly #unwrittenDoubts = new Set<string>();
   /** Registrations whose lines are not in the file yet. */
   readonly #unwrittenOvertaken = new Set<string>();
   /** Tombstones that are not in the file yet. */
@@ -78,17 +82,27 @@ class NoticeFile implements NoticeMemory {
   }
 
   keep(notice: KeptNotice): void {
-    const key = lineOf(notice);
+    const key = keyOf(notice);
     if (this.#live.has(key)) return;
     this.#live.set(key, notice);
     this.#unwritten.add(key);
     this.#flushSoon();
   }
 
+  doubt(notice: KeptNotice): void {
+    const key = keyOf(notice);
+    const live = this.#live.get(key);
+    if (live === undefined || live.isDoubted) return;
+    this.#live.set(key, { ...live, isDoubted: true });
+    this.#unwrittenDoubts.add(key);
+    this.#flushSoon();
+  }
+
   forget(notice: KeptNotice): void {
     if (this.#live.size === 0) return;
-    const key = lineOf(notice);
+    const key = keyOf(notice);
     if (!this.#live.delete(key)) return;
+    this.#unwrittenDoubts.delete(key);
     if (!this.#unwritten.delete(key)) this.#tombstones += lineOf({ ...notice, over: true });
     this.#flushSoon();
   }
@@ -103,7 +117,8 @@ class NoticeFile implements NoticeMemory {
 
   flush(): boolean {
     const tombstones = this.#tombstones;
-    const lines = [...this.#unwritten].join("") + tombstones;
+    const keys = new Set([...this.#unwritten, ...this.#unwrittenDoubts]);
+    const lines = Array.from(keys, (key) => lineOf(this.#live.get(key)!)).join("") + tombstones;
     const isOvertakenWritten = this.#writeOvertaken();
     if (lines === "") return isOvertakenWritten;
     const isRenewed = tombstones !== "" && this.#isStale && this.#isRead;
@@ -111,9 +126,10 @@ class NoticeFile implements NoticeMemory {
       if (isRenewed) this.#renew();
       else this.#append(lines);
     });
-    if (!isWritten) { for (const key of this.#unwritten) this.#live.delete(key); }
+    if (!isWritten) { for (const key of this.#unwritten) this.#lose(key); }
     this.#unwritten.clear();
     this.#tombstones = "";
+    if (isWritten) this.#unwrittenDoubts.clear();
     if (isWritten && isRenewed) this.#isStale = false;
     else if (!isWritten && tombstones !== "") this.#isStale = true;
     return isWritten;
@@ -123,6 +139,11 @@ class NoticeFile implements NoticeMemory {
     if (this.#live.size > 0 || !this.#isThere || !this.#isRead) return;
     this.#tombstones = "";
     if (this.#attempt("write", () => this.#renew())) this.#isStale = false;
+  }
+
+  #lose(key: string): void {
+    this.#live.delete(key);
+    this.#unwrittenDoubts.delete(key);
   }
 
   /** Writes what registrations have overtaken, or leaves it to the next flush. */
@@ -171,9 +192,13 @@ class NoticeFile implements NoticeMemory {
     for (const [registration, behind] of this.#overtaken) {
       if (behind < first) this.#overtaken.delete(registration);
     }
-    const lines = [...this.#live.keys(), ...Array.from(this.#overtaken, overtakingLine)].join("");
+    const lines = [
+      ...Array.from(this.#live.values(), lineOf),
+      ...Array.from(this.#overtaken, overtakingLine),
+    ].join("");
     replaceFile(this.#fs, monitorList, NOTICES_FILE, lines, NOTICES_MODE);
     this.#unwrittenOvertaken.clear();
+    this.#unwrittenDoubts.clear();
     this.#size = lines.length;
   }
 
@@ -194,9 +219,14 @@ class NoticeFile implements NoticeMemory {
 }
 
 function lineOf(
-  { name, state, address, at, ordinal, over }: KeptNotice & { over?: true },
+  { name, state, address, at, ordinal, isDoubted, over }: KeptNotice & { readonly over?: true },
 ): string {
-  return `${asciiJson({ name, state, address, at, ordinal, over })}\n`;
+  const doubted = isDoubted || undefined;
+  return `${asciiJson({ name, state, address, at, ordinal, doubted, over })}\n`;
+}
+
+function keyOf(notice: KeptNotice): string {
+  return lineOf({ ...notice, isDoubted: false });
 }
 
 function overtakingLine([registration, behind]: readonly [string, number]): string {
@@ -210,7 +240,7 @@ function learn(
 ): void {
   const fields = jsonObject(line);
   if (fields === undefined) return; // half a line, or another program's
-  const { name, state, address, at, ordinal, over, registration, behind } = fields;
+  const { name, state, address, at, ordinal, doubted, over, registration, behind } = fields;
   if (typeof registration === "string" && isOrdinal(behind)) {
     overtaken.set(registration, behind);
     return;
@@ -218,8 +248,9 @@ function learn(
   if (typeof name !== "string" || typeof address !== "string") return;
   if (!Number.isInteger(state) || !Number.isSafeInteger(at) || !isOrdinal(ordinal)) return;
   const notice = { name, state: state as number, address, at: at as number, ordinal };
-  if (over === true) live.delete(lineOf(notice));
-  else live.set(lineOf(notice), notice);
+  const key = keyOf(notice);
+  if (over === true) live.delete(key);
+  else live.set(key, doubted === true ? { ...notice, isDoubted: true } : notice);
 }
 
 function isOrdinal(value: unknown): value is number {

@@ -210,6 +210,7 @@ Deno.test(
     const memory = {
       load: () => ({ isWhole: true, notices: [], overtaken: new Map() }),
       keep: ({ name }: { name: string }) => void (last = name),
+      doubt() {},
       flush: () => last !== "x",
       tidy() {},
       forget() {},

@@ -54,6 +54,7 @@ function setUp(sourceCheck: SourceCheck = "warn") {
       keep: (notice) => void onDisk.add(notice),
       flush: () => true,
       tidy: () => {},
+      doubt: () => {},
       forget: (notice) => void onDisk.delete(notice),
     },
     announce(monitored, state) {

@@ -6,6 +6,7 @@ import { makeCounters } from "../../lib/nsm/counters.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
 import { Notices } from "../../lib/nsm/notices.ts";
 import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
+import type { SourceCheck } from "../../lib/nsm/notice_gate.ts";
 import type { CallPeer, KeptNotice, NoticeMemory } from "../../lib/nsm/ports.ts";
 import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -17,7 +18,10 @@ const pure = { permissions: "none" } as const;
 const PORT = 4050;
 
 /** `states` are those of the peers' status monitors, by address. */
-function setUp(states: Record<string, number>, more: { memory?: NoticeMemory } = {}) {
+function setUp(
+  states: Record<string, number>,
+  more: { memory?: NoticeMemory; stateCheck?: () => SourceCheck } = {},
+) {
   const clock = new FakeClock();
   const log = new RecordingLog();
   const list = new MonitorList();
@@ -44,9 +48,9 @@ function setUp(states: Record<string, number>, more: { memory?: NoticeMemory } =
   const notices = new Notices({
     list,
     directory,
-    ...more,
     sourceCheck: () => "warn",
     stateCheck: () => "enforce",
+    ...more,
     callPeer,
     clock,
     counters,
@@ -307,19 +311,63 @@ Deno.test(
   },
 );
 
+/** Storage of kept notices that outlives a run. */
+function memoryOfNotices() {
+  const kept = new Map<number, KeptNotice>();
+  const memory: NoticeMemory = {
+    load: () => ({ isWhole: true, notices: [...kept.values()], overtaken: new Map() }),
+    overtake: () => {},
+    keep: (notice) => void kept.set(notice.ordinal, { ...kept.get(notice.ordinal), ...notice }),
+    doubt: (notice) => void kept.set(notice.ordinal, { ...notice, isDoubted: true }),
+    flush: () => true,
+    tidy: () => {},
+    forget: ({ ordinal }) => void kept.delete(ordinal),
+  };
+  return { kept, memory };
+}
+
+for (const [says, told] of [[3, "10.0.0.2 3"], [23, "10.0.0.2 23"]] as const) {
+  Deno.test(
+    `trust 15: a restart with warn leaves a doubted notice to its peer, which says ${says}`,
+    pure,
+    async () => {
+      const { kept, memory } = memoryOfNotices();
+      const first = setUp({}, { memory });
+      first.watch("10.0.0.2", 21);
+      first.notify("10.0.0.2", "10.0.0.2", 3);
+      await first.clock.run(1_000);
+      first.notices.stop();
+      const second = setUp({ "10.0.0.2": says }, { memory, stateCheck: () => "warn" });
+      second.watch("10.0.0.2", 21);
+      second.notices.restore();
+      await second.clock.run(10_000);
+      assertEquals([second.told, kept.size], [[told], 0]);
+    },
+  );
+}
+
+Deno.test(
+  "trust 15: a notice that was not doubted is believed by a run with warn",
+  pure,
+  async () => {
+    const { memory } = memoryOfNotices();
+    memory.keep({ name: "10.0.0.2", address: "10.0.0.2", state: 3, at: 0, ordinal: 1 });
+    const { clock, notices, told, watch } = setUp({ "10.0.0.2": 23 }, {
+      memory,
+      stateCheck: () => "warn",
+    });
+    watch("10.0.0.2", 21);
+    notices.restore();
+    await clock.run(10_000);
+    assertEquals(told, ["10.0.0.2 3"]);
+  },
+);
+
 Deno.test(
   "trust 15: a notice that waits for its peer's answer survives a restart",
   pure,
   async () => {
-    const kept = new Map<string, KeptNotice>();
-    const memory: NoticeMemory = {
-      load: () => ({ isWhole: true, notices: [...kept.values()], overtaken: new Map() }),
-      overtake: () => {},
-      keep: (notice) => void kept.set(JSON.stringify(notice), notice),
-      flush: () => true,
-      tidy: () => {},
-      forget: (notice) => void kept.delete(JSON.stringify(notice)),
-    };
+    const { kept, memory } = memoryOfNotices();
     const first = setUp({}, { memory });
     first.watch("10.0.0.2", 21);
     first.notify("10.0.0.2", "10.0.0.2", 3);

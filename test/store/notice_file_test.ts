@@ -47,6 +47,36 @@ Deno.test("notices and later registrations are read as they were stored", pure, 
   assertEquals(disk.textOf(PATH), undefined);
 });
 
+Deno.test("a doubt is read with its notice, and goes with it", pure, () => {
+  const { disk, open, refuse, read } = setUp();
+  const doubted = (of = open()) => of.load().notices.map(({ isDoubted = false }) => isDoubted);
+  const file = open();
+  file.doubt(notice(1)); // it is not kept
+  for (const ordinal of [1, 2, 3]) file.keep(notice(ordinal));
+  file.doubt(notice(1));
+  file.flush();
+  assertEquals(doubted(), [true, false, false]);
+  refuse("append");
+  file.doubt(notice(2));
+  assertEquals(file.flush(), false);
+  refuse();
+  assertEquals(doubted(), [true, false, false]);
+  file.flush(); // what the disk has refused
+  assertEquals([doubted(), read()], [[true, true, false], [[1, 2, 3], []]]);
+  const size = disk.textOf(PATH)!.length;
+  const next = open();
+  next.load();
+  for (const ordinal of [1, 2]) next.doubt(notice(ordinal));
+  next.keep(notice(1));
+  next.flush();
+  assertEquals(disk.textOf(PATH)!.length, size);
+  next.forget(notice(1));
+  next.doubt(notice(3));
+  next.forget(notice(3));
+  next.flush();
+  assertEquals([doubted(), read()], [[true], [[2], []]]);
+});
+
 Deno.test("a removal refused by the disk is made with the next one", pure, () => {
   const { open, refuse, read } = setUp();
   const file = open();
