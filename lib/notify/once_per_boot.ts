@@ -1,13 +1,18 @@
 /**
  * Run-once rule: one run of sm-notify in each life of the host, which may be continued if it was cut
- * short. It concerns only the default state directory.
+ * short.
  */
 
-import type { SmNotifySettings } from "../config/settings.ts";
+import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
-import { type LockOfLife, RUN_FOLDER } from "../platform/run_once.ts";
+import { type LockOfLife, type LockState, RUN_FOLDER } from "../platform/run_once.ts";
 import { reasonOf } from "../reason.ts";
 import type { NotifyRun } from "../store/notify_run.ts";
+
+/** Whether the rule concerns a run: one of the default state directory, as in nfs-utils. */
+export function isOncePerBoot({ stateDirectoryPath }: SmNotifySettings): boolean {
+  return stateDirectoryPath === DEFAULT_STATE_DIRECTORY;
+}
 
 /** Applies the run-once rule; says its decision once. */
 export function mayRun(
@@ -29,7 +34,7 @@ export function mayRun(
   if (end.kind === "unknown") return true;
   const isGoingOn = end.kind === "goingOn" || found.kind === "taken" && found.run === "goingOn";
   // The disk may have had no room for the note of the run.
-  if (!isGoingOn && (end.kind === "cutShort" || !isFinished(lock, run))) {
+  if (!isGoingOn && (end.kind === "cutShort" || !isFinished(found, run))) {
     if (asked === "first") log.notice("Continuing an interrupted run");
     return true;
   }
@@ -50,8 +55,7 @@ export function isPartial({ updateState, only }: SmNotifySettings): boolean {
 }
 
 /** Whether a finished run of this life was noted. */
-export function isFinished(lock: LockOfLife | undefined, run: NotifyRun): boolean {
-  const found = lock?.look();
+export function isFinished(found: LockState | undefined, run: NotifyRun): boolean {
   return found?.kind === "taken" ? found.run === "finished" : run.marked?.isFinished === true;
 }
 

@@ -10,7 +10,7 @@
 
 import { identitySections } from "../config/identity_sections.ts";
 import { systemFiles } from "../config/ini_file.ts";
-import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../config/settings.ts";
+import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import type { NotifyRecord, Resolver } from "../nsm/ports.ts";
 import type { Clock } from "../time/clock.ts";
@@ -29,7 +29,7 @@ import { NotifyRun, type NotifyRunParts } from "../store/notify_run.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 import { recordsOf } from "./dry_run.ts";
 import type { Prepared } from "./run.ts";
-import { isFinished, isPartial, mayRun, takeLock } from "./once_per_boot.ts";
+import { isFinished, isOncePerBoot, isPartial, mayRun, takeLock } from "./once_per_boot.ts";
 import { lifeOf, requireOnly } from "./plan.ts";
 import { identityNames, withoutIdentities } from "./identity_names.ts";
 import { servingMonitor, tellOfMove } from "./moved_files.ts";
@@ -101,8 +101,7 @@ export async function prepareToNotify(
   if (made.length > 0) log.notice(`Created missing directories: ${made.map(quote).join(", ")}`);
   parts.requireRights(layout);
   const life = lifeOf(settings, kernel.bootId());
-  const isDefault = settings.stateDirectoryPath === DEFAULT_STATE_DIRECTORY;
-  const lock = isDefault ? parts.lockOfLife(life) : undefined;
+  const lock = isOncePerBoot(settings) ? parts.lockOfLife(life) : undefined;
   const run = new NotifyRun(directory, life, log, parts);
   const starting = await run.startAlone();
   if (!mayRun(settings, run, lock, log, tell)) return 0;
@@ -143,7 +142,7 @@ export async function prepareToNotify(
     : { stateNumber: now(), isKept: true };
   if (stateNumber === 0) throw new Error("The state number is 0, which peers treat as unknown");
   report(kernel.setLocalState(stateNumber), log);
-  takeLock(lock, run, life, isPartial(settings) && isFinished(lock, run), log);
+  takeLock(lock, run, life, isPartial(settings) && isFinished(lock?.look(), run), log);
   const unmovedSince = isMoved && isKept ? undefined : latest(preparedAt, records);
   const how = { unmovedSince, isBeside: end.kind === "goingOn" };
   return { prepared: { stateNumber, sources, life, ...how }, records, starting };

@@ -1,7 +1,7 @@
 /** Run of sm-notify, possibly in the background: sockets, the privilege drop, and the notifier. */
 
 import { isIpv6 } from "../rpc/address.ts";
-import { DEFAULT_STATE_DIRECTORY, type SmNotifySettings } from "../config/settings.ts";
+import type { SmNotifySettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { hostsFileFirst, systemNameFiles } from "../net/hosts_file.ts";
 import { DnsClient } from "../net/dns_client.ts";
@@ -18,6 +18,7 @@ import { tellReady } from "../platform/daemonize.ts";
 import { addressesOfName, nameOfAddress } from "../platform/libc.ts";
 import { revokePermissions } from "../platform/permissions.ts";
 import { DAEMON_UMASK, dropPrivileges } from "../platform/privileges.ts";
+import { isOncePerBoot } from "./once_per_boot.ts";
 import { lockOfLife, RUN_FOLDER } from "../platform/run_once.ts";
 import { onSignals } from "../platform/signals.ts";
 import { layoutOf } from "../store/layout.ts";
@@ -76,9 +77,9 @@ export async function notifyPeers(parts: RunParts): Promise<number> {
   const { stateDirectoryPath } = settings;
   const run = new NotifyRun(stateDirectoryPath, prepared.life, log);
   run.hold();
-  // Opened as root; a run of another directory has no lock.
-  const isDefault = stateDirectoryPath === DEFAULT_STATE_DIRECTORY;
-  const held = isDefault ? lockOfLife(RUN_FOLDER, prepared.life).hold() : undefined;
+  // Opened as root.
+  const lock = isOncePerBoot(settings) ? lockOfLife(RUN_FOLDER, prepared.life) : undefined;
+  const held = lock?.hold();
   parts.starting?.[Symbol.dispose]();
   const opener = new SourceOpener(settings.outgoingPort, log);
   const sources = opener.open(prepared.sources);

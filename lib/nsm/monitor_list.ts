@@ -9,7 +9,7 @@ import { nameKey } from "./host_name.ts";
 import { latestOf } from "./last_state.ts";
 import type { MonitorRecord } from "./ports.ts";
 import {
-  isOf,
+  isOfRequester,
   isSame,
   type Registration,
   registrationKey,
@@ -98,7 +98,7 @@ export class MonitorList {
   find(registration: Registration): Monitored | undefined {
     const known = this.#byPeer.get(nameKey(registration.monName));
     if (known instanceof Map) return known.get(requesterKey(registration));
-    return known !== undefined && isOf(registration, known.record) ? known : undefined;
+    return known !== undefined && isOfRequester(registration, known.record) ? known : undefined;
   }
 
   /**

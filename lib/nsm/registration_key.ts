@@ -23,7 +23,7 @@ export function requesterKey({ myName, myProg, myVers, myProc }: Requester): str
 }
 
 /** Whether a record, known to be of the right peer, belongs to a requester. */
-export function isOf(requester: Requester, record: MonitorRecord): boolean {
+export function isOfRequester(requester: Requester, record: MonitorRecord): boolean {
   return requester.myProc === record.myProc && requester.myVers === record.myVers &&
     requester.myProg === record.myProg && nameKey(requester.myName) === nameKey(record.myName);
 }

@@ -10,6 +10,7 @@
  * end the runs of this boot. An unreadable file is no lock (nfs-utils takes any failure for one).
  */
 
+import { reasonOf } from "../reason.ts";
 import { unlessMissing } from "./small_files.ts";
 
 /** Folder of the lock file, on most systems a tmpfs. */
@@ -19,6 +20,7 @@ const LOCK = "sm-notify.pid";
 const LIFE = "sm-notify.boot";
 /** Second line of the file with the life of a run that is not finished. */
 const UNFINISHED = "unfinished";
+/** Permissions of both files: flock(2) needs no more than reading, and nobody else may hold the lock. */
 const MODE = 0o600;
 /** Longest life, in bytes. */
 const LIFE_MAX_BYTES = 1024;
@@ -50,7 +52,10 @@ export interface LockOfLife {
   look(): LockState;
   /** Takes the lock, replacing an earlier one; returns the error on failure, with the file's name. */
   take(isFinished: boolean): string | undefined;
-  /** Locks the mark of an unfinished run for the life of this process; undefined if there is none. */
+  /**
+   * Locks the mark of an unfinished run for the life of this process; undefined if there is none. A
+   * failure is returned by {@link HeldLock.finish}.
+   */
   hold(): HeldLock | undefined;
 }
 
@@ -93,8 +98,8 @@ export function lockOfLife(directory: string, life: string): LockOfLife {
   };
 }
 
-/** Contents of the file with the life. */
-interface LifeOfRun {
+/** A life, and whether its run has ended. */
+export interface LifeOfRun {
   /** Empty: none. */
   readonly life: string;
   readonly isFinished: boolean;
@@ -102,12 +107,22 @@ interface LifeOfRun {
 
 const NO_LIFE: LifeOfRun = { life: "", isFinished: true };
 
+/** Contents of a file with a life: one line, and `unfinished` on a second one until its run has ended. */
+export function textOfLife({ life, isFinished }: LifeOfRun): string {
+  return `${life}\n${isFinished ? "" : `${UNFINISHED}\n`}`;
+}
+
+/** Reads what {@link textOfLife} wrote; with any other second line the run has not ended. */
+export function lifeIn(text: string): LifeOfRun {
+  const [life = "", mark = ""] = text.split("\n");
+  return { life: life.trim(), isFinished: mark === "" };
+}
+
 function readLife(path: string): LifeOfRun {
   const facts = unlessMissing(() => Deno.lstatSync(path));
   if (facts === undefined) return NO_LIFE;
   if (!facts.isFile) throw new Error(`"${path}" is not a regular file`);
-  const [life = "", mark] = Deno.readTextFileSync(path).slice(0, LIFE_MAX_BYTES).split("\n");
-  return { life: life.trim(), isFinished: mark !== UNFINISHED };
+  return lifeIn(Deno.readTextFileSync(path).slice(0, LIFE_MAX_BYTES));
 }
 
 /** Whether the process of a run holds the file; false if that cannot be told. */
@@ -122,34 +137,34 @@ function isHeld(path: string): boolean {
 
 /** The open file can still be shortened once the process is not root any more. */
 function holdLife(path: string, life: string): HeldLock | undefined {
+  const fault = (error: unknown) => `"${path}": ${reasonOf(error)}`;
   let file: Deno.FsFile;
   try {
     const found = readLife(path);
     if (found.isFinished || found.life !== life) return undefined;
     file = Deno.openSync(path, { read: true, write: true });
-    file.tryLockSync(true);
-  } catch {
-    return undefined; // the run cannot be marked as finished: a later start tells peers again
+    file.tryLockSync(true); // in vain only while another process looks
+  } catch (error) {
+    return { finish: () => fault(error) };
   }
   return {
     finish() {
       try {
-        file.truncateSync(new TextEncoder().encode(`${life}\n`).length);
+        file.truncateSync(new TextEncoder().encode(textOfLife({ life, isFinished: true })).length);
         file.close();
         return undefined;
       } catch (error) {
-        return `"${path}": ${(error as Error).message}`;
+        return fault(error);
       }
     },
   };
 }
 
 /** A new file each time: a run that holds the old one does not mark this one. */
-function writeLife(path: string, { life, isFinished }: LifeOfRun): void {
+function writeLife(path: string, run: LifeOfRun): void {
   unlessMissing(() => Deno.removeSync(path));
-  const text = isFinished ? `${life}\n` : `${life}\n${UNFINISHED}\n`;
   try {
-    Deno.writeTextFileSync(path, text, { createNew: true, mode: MODE });
+    Deno.writeTextFileSync(path, textOfLife(run), { createNew: true, mode: MODE });
   } catch (error) {
     unlessMissing(() => Deno.removeSync(path)); // half a life is invalid
     throw error;

@@ -118,7 +118,7 @@ class NoticeFile implements NoticeMemory {
   flush(): boolean {
     const tombstones = this.#tombstones;
     const keys = new Set([...this.#unwritten, ...this.#unwrittenDoubts]);
-    const lines = Array.from(keys, (key) => lineOf(this.#live.get(key)!)).join("") + tombstones;
+    const lines = Array.from(keys, (key) => this.#lineAt(key)).join("") + tombstones;
     const isOvertakenWritten = this.#writeOvertaken();
     if (lines === "") return isOvertakenWritten;
     const isRenewed = tombstones !== "" && this.#isStale && this.#isRead;
@@ -139,6 +139,12 @@ class NoticeFile implements NoticeMemory {
     if (this.#live.size > 0 || !this.#isThere || !this.#isRead) return;
     this.#tombstones = "";
     if (this.#attempt("write", () => this.#renew())) this.#isStale = false;
+  }
+
+  /** Line of a live notice: its key, as nearly always, unless it is doubted. */
+  #lineAt(key: string): string {
+    const notice = this.#live.get(key)!;
+    return notice.isDoubted ? lineOf(notice) : key;
   }
 
   #lose(key: string): void {
@@ -193,7 +199,7 @@ class NoticeFile implements NoticeMemory {
       if (behind < first) this.#overtaken.delete(registration);
     }
     const lines = [
-      ...Array.from(this.#live.values(), lineOf),
+      ...Array.from(this.#live.keys(), (key) => this.#lineAt(key)),
       ...Array.from(this.#overtaken, overtakingLine),
     ].join("");
     replaceFile(this.#fs, monitorList, NOTICES_FILE, lines, NOTICES_MODE);

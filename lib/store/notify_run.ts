@@ -11,6 +11,7 @@ import type { Log } from "../log.ts";
 import { asOwner } from "../platform/as_owner.ts";
 import { systemClock } from "../platform/clock.ts";
 import { RegularFile } from "../platform/regular_file.ts";
+import { lifeIn, textOfLife } from "../platform/run_once.ts";
 import { sleep, type StartTimer } from "../time/clock.ts";
 import { quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
@@ -22,9 +23,8 @@ import { StateFile } from "./state_file.ts";
 const RUN_FILE = ".run";
 /** Lock of a starting run. */
 const START_FILE = ".start";
-/** Life in which peers were told, if /run is not writable, and its second line until they all were. */
+/** Life in which peers were told, if /run is not writable; as `/run/sm-notify.boot`. */
 const MARK_FILE = ".life";
-const UNFINISHED = "unfinished\n";
 /** Longest wait for another starting process, and its polling interval, in ms. */
 const START_MS = 10_000;
 const START_PAUSE_MS = 50;
@@ -247,9 +247,8 @@ export class NotifyRun {
   /** Mark of this life in the state directory; undefined if there is none, or on an error. */
   get marked(): RunMark | undefined {
     try {
-      const text = this.#read(this.#markPath);
-      const isFinished = text === this.#markOf(true);
-      if (this.#life === "" || !isFinished && text !== this.#markOf(false)) return undefined;
+      const { life, isFinished } = lifeIn(this.#read(this.#markPath) ?? "");
+      if (this.#life === "" || life !== this.#life) return undefined;
       return { since: new Date(this.#fs.facts(this.#markPath)?.modifiedAt ?? 0), isFinished };
     } catch {
       return undefined;
@@ -258,11 +257,7 @@ export class NotifyRun {
 
   /** Notes in the state directory that peers are told in this life. @throws {StoreError} */
   mark(isFinished: boolean): void {
-    this.#write(MARK_FILE, this.#markOf(isFinished));
-  }
-
-  #markOf(isFinished: boolean): string {
-    return `${this.#life}\n${isFinished ? "" : UNFINISHED}`;
+    this.#write(MARK_FILE, textOfLife({ life: this.#life, isFinished }));
   }
 
   #own<T>(action: () => T): T {

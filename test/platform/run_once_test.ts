@@ -22,6 +22,21 @@ Deno.test("the lock of a life can be taken once, and holds the process id", () =
   });
 });
 
+Deno.test("a mark that cannot be held, or is not understood, is of a run that has not ended", () => {
+  withFolder((folder) => {
+    const boot = `${folder}/sm-notify.boot`;
+    const lock = lockOfLife(folder, "life");
+    lock.take(false);
+    Deno.removeSync(boot);
+    Deno.mkdirSync(boot);
+    assertEquals(lock.hold()!.finish(), `"${boot}": "${boot}" is not a regular file`);
+    Deno.removeSync(boot);
+    Deno.writeTextFileSync(boot, "life\nunfin");
+    const found = lock.look();
+    assertEquals(found.kind === "taken" && found.run, "cutShort");
+  });
+});
+
 Deno.test("a run is in progress while its process holds the lock, and cut short unless it finished", () => {
   withFolder((folder) => {
     const [pid, boot] = [`${folder}/sm-notify.pid`, `${folder}/sm-notify.boot`];

@@ -13,7 +13,7 @@ import {
 } from "../support/many_peers_client.ts";
 import { STATE_DIRECTORY, type TestHost } from "../support/namespace.ts";
 import { eventually } from "../support/patience.ts";
-import { OUR_SM_NOTIFY, systemTest } from "../support/system_test.ts";
+import { type NewHost, OUR_SM_NOTIFY, systemTest } from "../support/system_test.ts";
 
 const EARLY = peerAddresses("127.1", 3);
 /** Peers that answer once these addresses are ours. */
@@ -60,6 +60,15 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
+/** Host with some monitored peers, which answer at their addresses. */
+async function hostOf(newHost: NewHost, monitored: readonly string[]) {
+  const host = await newHost();
+  const peers = new ManyPeers(host);
+  await peers.ready();
+  monitor(host, monitored);
+  return { host, peers };
+}
+
 function shell(host: TestHost, command: string): Promise<string> {
   return host.output("sh", "-c", `cd ${STATE_DIRECTORY} && ${command}`);
 }
@@ -69,10 +78,7 @@ for (const { name, cause, mend, log, isLeft } of FAULTS) {
     `${name} during a run keeps no peer from being notified`,
     [OUR_SM_NOTIFY],
     async (newHost) => {
-      const host = await newHost();
-      const peers = new ManyPeers(host);
-      await peers.ready();
-      monitor(host, [...EARLY, ...LATE]);
+      const { host, peers } = await hostOf(newHost, [...EARLY, ...LATE]);
       const run = host.start(OUR_SM_NOTIFY, "--json", "-d", "--deadline", "60");
       await eventually("who answers is off the list", () => listed(host, "sm.bak").length === 2);
       const number = stateNumber(host);
@@ -97,10 +103,7 @@ systemTest(
   "a disk that is read-only from the start: who answers late is told, and not forgotten",
   [OUR_SM_NOTIFY],
   async (newHost) => {
-    const host = await newHost();
-    const peers = new ManyPeers(host);
-    await peers.ready();
-    monitor(host, LATE);
+    const { host, peers } = await hostOf(newHost, LATE);
     await shell(host, "mount -o remount,ro .");
     const run = host.start(OUR_SM_NOTIFY, "--json", "-d", "--deadline", "60");
     await run.line(/Cannot notify "10\.99\.9\.\d" yet/);
@@ -114,10 +117,7 @@ systemTest(
   "without its note on the disk, a run is neither started beside nor, once it is killed, taken for done",
   [OUR_SM_NOTIFY],
   async (newHost) => {
-    const host = await newHost();
-    const peers = new ManyPeers(host);
-    await peers.ready();
-    monitor(host, LATE);
+    const { host, peers } = await hostOf(newHost, LATE);
     const first = host.start(OUR_SM_NOTIFY, "-d", "--deadline", "60");
     await first.line(/Cannot notify "10\.99\.9\.\d" yet/);
     await shell(host, "rm sm.bak/.run");
