@@ -1880,4 +1880,17 @@ export const FOUND: Readonly<Record<string, History>> = {
       { "at": 59458, "kind": "stopStatd" },
       { "at": 60034, "kind": "reload", "sourceCheck": "off", "calloutMs": undefined },
     ], { "duplicates": 0.05 }),
+  // The removal takes the file in sm. The power cut takes the merged file in sm.bak, which the killed
+  // sm-notify had not synced, and leaves the one of the earlier boot. Nobody wants the record any more.
+  "an SM_UNMON under way while a killed sm-notify merges its record into a file of an earlier boot":
+    history(1, [
+      { "at": 100, "kind": "mon", "peer": "10.0.0.12", "by": 1, "cookie": 1 },
+      { "at": 1000, "kind": "killNotifier", "changes": 10 },
+      { "at": 1000, "kind": "powerCut", "changes": 0 },
+      { "at": 9000, "kind": "mon", "peer": "10.0.0.12", "by": 0, "cookie": 2 },
+      { "at": 9600, "kind": "unmon", "peer": "10.0.0.12", "by": 0 },
+      { "at": 9600, "kind": "killNotifier", "changes": 10 },
+      { "at": 9600, "kind": "simuCrash" },
+      { "at": 10300, "kind": "powerCut", "changes": 0 },
+    ], { "calloutMs": 500 }),
 };

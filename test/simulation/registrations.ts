@@ -361,8 +361,10 @@ export class Registrations {
 
   #movedOf(key: string): Moved {
     const { monName, myName } = this.recordOf(key);
-    const { state, wasAcknowledged } = this.#of(key);
-    return { monName, myName, state, wasAcknowledged };
+    const { state, wasAcknowledged, changes } = this.#of(key);
+    // An unfinished move may leave the only lasting copy where a removal under way removes it.
+    const isWanted = wasAcknowledged && !isBeingRemoved(changes);
+    return { monName, myName, state, wasAcknowledged: isWanted };
   }
 
   #move(key: string, known: Known): void {
@@ -397,6 +399,14 @@ export class Registrations {
 function allowed({ changes }: Known): (string | undefined)[] {
   const last = changes.findLastIndex(({ status }) => status === "acknowledged");
   return [...new Set(changes.slice(Math.max(last, 0)).map(({ priv }) => priv))];
+}
+
+/** Whether a removal is under way behind the last acknowledged change, or waits for a pending SM_MON. */
+function isBeingRemoved(changes: readonly Change[]): boolean {
+  const last = changes.findLastIndex(({ status }) => status === "acknowledged");
+  return changes.slice(last + 1).some(({ priv, status }) =>
+    priv === undefined && status !== "failed"
+  );
 }
 
 /**
