@@ -52,7 +52,7 @@ export const REVERSALS: readonly Reversal[] = [
       file: "lib/notify/prepare.ts",
       from: "  if (!mayRun(settings, run, lock, log, tell)) return 0;\n",
       to:
-        "  if (!mayRun(settings, run, lock, log, tell)) return 0;\n  takeLock(lock, run, life, log);\n",
+        "  if (!mayRun(settings, run, lock, log, tell)) return 0;\n  takeLock(lock, run, life, true, log);\n",
     }],
   },
   {
