@@ -135,6 +135,12 @@ export class Registrations {
       if (change.priv === undefined) continue;
       known.wasAcknowledged = true;
       if (change.isMoved) {
+        // What is acknowledged behind the move has to stay, too.
+        const moved = this.moved.get(key);
+        const isWanted = !isBeingRemoved(known.changes);
+        if (moved !== undefined && isWanted) {
+          this.moved.set(key, { ...moved, wasAcknowledged: true });
+        }
         known.changes[0] = { priv: undefined, status: "acknowledged" };
         continue;
       }
