@@ -1893,4 +1893,51 @@ export const FOUND: Readonly<Record<string, History>> = {
       { "at": 9600, "kind": "simuCrash" },
       { "at": 10300, "kind": "powerCut", "changes": 0 },
     ], { "calloutMs": 500 }),
+  // The peer is asked, and announces 21 and then 23 before it answers 23: the answer may be older than both
+  // notices, so that the one of 21 is passed on once its callout has ended.
+  "a notice behind a question to its peer is judged behind the answer, which is a higher state":
+    history(2100083313, [
+      { "at": 1312, "turns": 7, "kind": "mon", "peer": "p1", "by": 0, "cookie": 3 },
+      { "at": 1461, "kind": "reboots", "host": 1, "as": "p1.site", "from": "10.0.1.11" },
+      { "at": 1714, "kind": "reboots", "host": 1, "as": "stranger", "from": "10.0.0.11" },
+      { "at": 2337, "turns": 6, "kind": "mon", "peer": "10.0.1.11", "by": 2, "cookie": 2 },
+      {
+        "at": 2461,
+        "turns": 11,
+        "kind": "notice",
+        "host": 1,
+        "as": "stranger",
+        "from": "10.0.1.11",
+        "ago": 0,
+      },
+      { "at": 2779, "turns": 7, "kind": "reload", "sourceCheck": "enforce", "calloutMs": 5000 },
+      {
+        "at": 2795,
+        "turns": 15,
+        "kind": "reboots",
+        "host": 1,
+        "as": "p1.site",
+        "from": "10.0.0.11",
+      },
+      {
+        "at": 2828,
+        "turns": 5,
+        "kind": "notice",
+        "host": 1,
+        "as": "p1",
+        "from": "10.0.0.11",
+        "ago": 2,
+      },
+      { "at": 2828, "turns": 14, "kind": "forget", "peer": "p1.site", "also": "P2.SITE" },
+      {
+        "at": 2828,
+        "turns": 4,
+        "kind": "reboots",
+        "host": 1,
+        "as": "p1.site",
+        "from": "10.0.0.11",
+      },
+      { "at": 2917, "kind": "reboots", "host": 1, "as": "stranger", "from": "10.0.1.11" },
+      { "at": 3034, "turns": 7, "kind": "reload", "sourceCheck": "warn", "calloutMs": undefined },
+    ]),
 };
