@@ -26,7 +26,7 @@ export interface NoticeParts {
   readonly callout?: () => Callout | undefined;
   /** Client for SM_STAT to peers; without it no peer is asked. */
   readonly callPeer?: CallPeer;
-  readonly clock: Pick<Clock, "now" | "wallClock" | "startTimer">;
+  readonly clock: Clock;
   readonly counters: Pick<Counters, "notices_doubted" | "notices_refused" | "notices_undecided">;
   /** Rate-limited log, for lines that remote hosts can cause. */
   readonly tell: LimitedLog;

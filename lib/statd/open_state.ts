@@ -46,7 +46,7 @@ export interface MemoryParts {
 /** Opens the state directory, or its replacement in memory. */
 export function openMemory({ settings, bootId, clock, log }: MemoryParts): Memory {
   const { stateDirectoryPath, volatileFallback } = settings;
-  const files = openMonitorStore(stateDirectoryPath, { log, ...clock });
+  const files = openMonitorStore(stateDirectoryPath, { log, clock });
   const fault = volatileFallback ? lastingFault(files) : undefined;
   if (fault === undefined) {
     const peers = openPeerMemory(stateDirectoryPath, { log, mayCompact: true, clock });

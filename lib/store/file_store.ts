@@ -16,7 +16,7 @@ import {
 } from "../nsm/ports.ts";
 import { isSame, registrationKey } from "../nsm/registration_key.ts";
 import { reasonOf } from "../reason.ts";
-import type { Clock, StartTimer } from "../time/clock.ts";
+import type { Clock } from "../time/clock.ts";
 import { AsideFile, readText, syncDirectory } from "./atomic_file.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import { GroupCommit } from "./group_commit.ts";
@@ -36,10 +36,11 @@ export interface StoreParts {
   readonly log: Log;
   /** Real file system, unless a test replaces it. */
   readonly fileSystem?: FileSystem;
-  /** Enables delayed syncs of removals, by up to a second; without it every removal is synced. */
-  readonly startTimer?: StartTimer;
-  /** With {@link startTimer}, lets the event loop run between groups. */
-  readonly now?: Clock["now"];
+  /**
+   * Enables delayed syncs of removals, by up to a second, and turns of the event loop between
+   * groups; without it every removal is synced.
+   */
+  readonly clock?: Clock;
 }
 
 /**
@@ -64,7 +65,7 @@ class FileStore implements MonitorStore {
 
   constructor(
     layout: Layout,
-    { fileSystem: fs = new RealFileSystem(), log, startTimer, now }: StoreParts,
+    { fileSystem: fs = new RealFileSystem(), log, clock }: StoreParts,
   ) {
     this.#layout = layout;
     this.#fs = fs;
@@ -74,8 +75,7 @@ class FileStore implements MonitorStore {
     this.#commit = new GroupCommit(fs, layout.monitorList, {
       keepsSpares: true,
       syncsNames: fs.syncsNames(layout.monitorList),
-      ...(startTimer && { later: { startTimer, failed } }),
-      ...(startTimer && now && { clock: { now, startTimer } }),
+      ...(clock && { clock, later: { startTimer: clock.startTimer, failed } }),
     });
   }
 

@@ -16,8 +16,8 @@ import type { FileSystem } from "./file_system.ts";
 import { AsideFile } from "./atomic_file.ts";
 import { spareName } from "./layout.ts";
 
-/** Limit of spare files: twice the removals per sync of the directory. */
-const SPARES_MAX = 64;
+/** Limit of spare files: three times the removals per sync of the directory, for held, settled and blank ones. */
+const SPARES_MAX = 96;
 /** Longest file kept, in bytes: one block, which nearly all files have. */
 const SPARE_MAX_BYTES = 4096;
 /**
@@ -99,7 +99,7 @@ export class SpareFiles {
 
   /** Takes a spare for contents that are synced before they are named; undefined if there is none. */
   takeSettled(text: string, mode: number): AsideFile | undefined {
-    return this.#rewrite(this.#settled.pop() ?? this.#blank.pop(), text, mode);
+    return this.#rewrite(this.#settled.pop(), text, mode);
   }
 
   /** Takes a spare for contents that are synced after they are named; undefined if there is none. */

@@ -9,6 +9,8 @@ export interface Clock {
   /** Wall clock, in ms since 1970; it may jump. Only for display. */
   wallClock(): number;
   readonly startTimer: StartTimer;
+  /** Runs `action` once the event loop has polled since: what was ready by then has been delivered. */
+  afterTurn(action: () => void): void;
 }
 
 /** Settles after `ms` milliseconds, or when the signal is aborted; never rejects. */

@@ -2,15 +2,8 @@
 
 import type { Clock } from "./clock.ts";
 
-/** Longest total of work without a turn, in ms. */
+/** Longest total of work without a turn, in ms. Unknown turns in between make the total too high. */
 const UNTURNED_MAX_MS = 2;
-/**
- * Total of work that requests a turn, in ms: less is not worth a timer, which wakes the program.
- * Other turns in between are not known, so the total may be too high.
- */
-const WORTH_A_TURN_MS = UNTURNED_MAX_MS / 2;
-/** Duration of a turn, in ms: the shortest timer. Only a timer lets the event loop poll. */
-const TURN_MS = 1;
 /**
  * Time for the first steps of a job, in ms, independent of earlier jobs: enough for nearly every
  * job to complete, so that it need not queue behind a long one.
@@ -27,11 +20,11 @@ export interface TurnsOptions {
 
 /** Scheduler that tracks the work done since the last turn of the event loop. */
 export class Turns {
-  readonly #clock: Pick<Clock, "now" | "startTimer">;
+  readonly #clock: Pick<Clock, "now" | "afterTurn">;
   #unturnedMs = 0;
   #turn: Promise<void> | undefined;
 
-  constructor(clock: Pick<Clock, "now" | "startTimer">) {
+  constructor(clock: Pick<Clock, "now" | "afterTurn">) {
     this.#clock = clock;
   }
 
@@ -46,13 +39,13 @@ export class Turns {
     piece();
     const took = this.#clock.now() - began;
     this.#unturnedMs += took;
-    if (this.#unturnedMs > WORTH_A_TURN_MS) this.#askForTurn();
+    if (this.#unturnedMs > UNTURNED_MAX_MS) this.#askForTurn();
     return took;
   }
 
   #askForTurn(): void {
     this.#turn ??= new Promise((resolve) =>
-      this.#clock.startTimer(TURN_MS, () => {
+      this.#clock.afterTurn(() => {
         this.#unturnedMs = 0;
         this.#turn = undefined;
         resolve();

@@ -29,6 +29,7 @@ function setUp(sourceCheck: SourceCheck = "warn") {
     now: () => clock.now() + worked,
     wallClock: () => clock.wallClock(),
     startTimer: clock.startTimer,
+    afterTurn: clock.afterTurn,
   };
   const log = new RecordingLog();
   const list = new MonitorList();

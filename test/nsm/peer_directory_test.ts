@@ -251,7 +251,7 @@ Deno.test("many notices put off no look-up, since only the first starts a timer"
     pauses.push(ms);
     return clock.startTimer(ms, action);
   };
-  const counted = { now: () => clock.now(), wallClock: () => clock.wallClock(), startTimer };
+  const counted = Object.assign(new FakeClock(), { startTimer });
   const parts = { resolver, memory, clock: counted, log, tell: () => {} };
   const directory = new PeerDirectory(parts);
   directory.add("nodeb");

@@ -29,6 +29,23 @@ Deno.test("systemClock.startTimer() does nothing once it is cancelled", pure, as
   assertEquals(order, []);
 });
 
+Deno.test("systemClock.afterTurn() lets the event loop deliver a datagram", async () => {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  await socket.send(new Uint8Array([1]), socket.addr);
+  let isDelivered = false;
+  const received = socket.receive().then(() => isDelivered = true);
+  for (let turns = 0; turns < 10 && !isDelivered; turns++) {
+    await new Promise<void>((resolve) => systemClock.afterTurn(resolve));
+  }
+  assertEquals(isDelivered, true);
+  await received;
+  socket.close();
+});
+
+Deno.test("systemClock.afterTurn() runs its action without a thread pool too", pure, async () => {
+  await new Promise<void>((resolve) => systemClock.afterTurn(resolve));
+});
+
 Deno.test("systemClock.now() does not go back", pure, () => {
   const first = systemClock.now();
   assertEquals(systemClock.now() >= first, true);

@@ -7,6 +7,7 @@ import type { FileSystem, NewFile, Syncable } from "../../lib/store/file_system.
 import type { HeldLock, LockOfLife, LockState } from "../../lib/platform/run_once.ts";
 import type { LockableFile } from "../../lib/store/notify_run.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import { TURN_MS } from "../support/fake_clock.ts";
 import { type FragileDisk, PowerCut } from "../support/fragile_disk.ts";
 import type { Agenda } from "./agenda.ts";
 
@@ -35,6 +36,7 @@ export class Process {
       now: () => agenda.now,
       wallClock,
       startTimer: (ms, action) => this.#startTimer(ms, action),
+      afterTurn: (action) => void this.#startTimer(TURN_MS, action),
     };
   }
 

@@ -95,8 +95,7 @@ export class Statd {
     const { process, disk, settings, names, callPeer, log } = parts;
     const { clock } = process;
     const fileSystem = process.files(disk);
-    const { startTimer } = clock;
-    const store = openMonitorStore(STATE_DIRECTORY, { log, fileSystem, startTimer });
+    const store = openMonitorStore(STATE_DIRECTORY, { log, fileSystem, clock });
     const memory = openPeerMemory(STATE_DIRECTORY, { log, mayCompact: true, clock, fileSystem });
     await parts.notifyPeers();
     const stateNumber = store.stateNumber();

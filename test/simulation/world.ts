@@ -174,6 +174,7 @@ export class World {
       get startTimer() {
         return clock().startTimer;
       },
+      afterTurn: (action) => clock().afterTurn(action),
     });
   }
 

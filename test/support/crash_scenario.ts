@@ -10,6 +10,7 @@ import { openMonitorStore } from "../../lib/store/file_store.ts";
 import { openNotifyStore } from "../../lib/store/notify_store.ts";
 import { isBlank } from "../../lib/store/record_file.ts";
 import type { StartTimer } from "../../lib/time/clock.ts";
+import { FakeClock } from "./fake_clock.ts";
 import { FragileDisk } from "./fragile_disk.ts";
 import { RecordingLog } from "./recording_log.ts";
 
@@ -62,7 +63,7 @@ export function startOn(
   const monitor = openMonitorStore(STATE_DIRECTORY, {
     log,
     fileSystem,
-    ...(timers && { startTimer }),
+    ...(timers && { clock: Object.assign(new FakeClock(), { startTimer }) }),
   });
   const notify = openNotifyStore(STATE_DIRECTORY, { log, fileSystem });
   Array.from(monitor.load());

@@ -5,6 +5,9 @@ import type { Clock } from "../../lib/time/clock.ts";
 /** Turns of the microtask queue after which our fakes have nothing left to do. */
 const PROMISE_TURNS = 50;
 
+/** Duration of a turn of the event loop, in ms. */
+export const TURN_MS = 1;
+
 interface Timer {
   readonly at: number;
   readonly action: () => void;
@@ -34,6 +37,8 @@ export class FakeClock implements Clock {
     this.#timers.add(timer);
     return () => void this.#timers.delete(timer);
   };
+
+  readonly afterTurn = (action: () => void): void => void this.startTimer(TURN_MS, action);
 
   /** Number of waiting timers. */
   get pending(): number {

@@ -86,6 +86,7 @@ export function newMonitor(
       now: () => clock.now(),
       wallClock: () => clock.wallClock(),
       startTimer: clock.startTimer,
+      afterTurn: clock.afterTurn,
     },
     log,
     hosts: { admits: () => "admitted" },

@@ -2,6 +2,7 @@
 
 import { Heap } from "../../lib/nsm/heap.ts";
 import type { Clock } from "../../lib/time/clock.ts";
+import { TURN_MS } from "./fake_clock.ts";
 
 /** Turns of the microtask queue after which code that waits for the clock only is idle. */
 const TURNS_TO_REST = 40;
@@ -32,6 +33,8 @@ export class SimulatedClock implements Clock {
     this.#timers.push(timer);
     return () => timer.action = undefined;
   };
+
+  readonly afterTurn = (action: () => void): void => void this.startTimer(TURN_MS, action);
 
   /** Lets time pass without running timers, as if the process had been stopped: due timers are late. */
   jump(ms: number): void {

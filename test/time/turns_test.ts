@@ -8,8 +8,8 @@ const OPTIONS = { isOver: () => false };
 function setUp() {
   const clock = new FakeClock();
   let worked = 0;
-  // No timer ends during work.
-  const turns = new Turns({ now: () => clock.now() + worked, startTimer: clock.startTimer });
+  // No turn ends during work.
+  const turns = new Turns({ now: () => clock.now() + worked, afterTurn: clock.afterTurn });
   const taken: string[] = [];
   /** Steps of a quarter of a millisecond each. */
   function* steps(name: string, count: number) {
@@ -21,6 +21,18 @@ function setUp() {
   }
   return { clock, turns, taken, steps };
 }
+
+Deno.test("a turn is requested behind 2 ms of work, and not before", pure, async () => {
+  const { clock, turns, steps } = setUp();
+  turns.work(() => Array.from(steps("a", 8)));
+  assertEquals([turns.due, clock.pending], [undefined, 0]);
+  turns.work(() => Array.from(steps("a", 1)));
+  assertEquals(clock.pending, 1);
+  const { due } = turns;
+  await clock.run(1);
+  await due;
+  assertEquals(turns.due, undefined);
+});
 
 Deno.test("begin() does short work at once, even behind long work", pure, () => {
   const { turns, taken, steps } = setUp();
