@@ -261,7 +261,11 @@ export class Notices {
   /** Whether a name or address belongs to a monitored peer, whose addresses are all known then. */
   #isKnown(name: string): boolean {
     const { directory, list } = this.parts;
-    for (const peer of directory.known(name)) if (list.has(peer)) return true;
+    for (const peer of directory.known(name)) {
+      // A registration may be on the list before its peer is queued for a look-up.
+      const isLookedUp = directory.aliasesOf(peer).length > 0 || directory.isAbsent(peer);
+      if (list.has(peer) && isLookedUp) return true;
+    }
     return false;
   }
 

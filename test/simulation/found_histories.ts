@@ -1940,4 +1940,18 @@ export const FOUND: Readonly<Record<string, History>> = {
       { "at": 2917, "kind": "reboots", "host": 1, "as": "stranger", "from": "10.0.1.11" },
       { "at": 3034, "turns": 7, "kind": "reload", "sourceCheck": "warn", "calloutMs": undefined },
     ]),
+  "a notice by the name of a peer whose SM_MON is under way, from a strange address, and another registration by the peer's own":
+    history(2000120851, [
+      { "at": 60728, "turns": 14, "kind": "mon", "peer": "10.0.0.13", "by": 1, "cookie": 2 },
+      { "at": 68885, "turns": 1, "kind": "mon", "peer": "P3.SITE", "by": 2, "cookie": 3 },
+      {
+        "at": 68885,
+        "turns": 10,
+        "kind": "notice",
+        "host": 3,
+        "as": "P3.SITE",
+        "from": "10.9.9.9",
+        "ago": 1,
+      },
+    ], { "sourceCheck": "off" }),
 };
