@@ -30,11 +30,16 @@ interface UnderWay {
   registering: Promise<Registered>;
 }
 
+/** Record of a registration on its way to the disk. */
+type Write = Readonly<Pick<UnderWay, "record" | "monitored">>;
+
 const NOTHING = (): void => {};
 
 export class Enrolment {
   /** SM_MON calls waiting for the disk or the callout, in order of arrival. */
   readonly #underWay = new Set<UnderWay>();
+  /** Records that the disk has neither taken nor refused yet, in order of arrival. */
+  readonly #writes = new Set<Write>();
 
   constructor(readonly parts: ServiceParts) {}
 
@@ -89,13 +94,16 @@ export class Enrolment {
     const { list, store, directory, clock, notices } = this.parts;
     const { clearings } = list;
     const { taken } = notices;
+    const write = { monitored, record };
+    this.#writes.add(write);
     try {
       // Repeated requests are written too: sm-notify may have moved the record away since.
       await store.put(record, previous);
     } catch (error) {
-      this.#undo(monitored, record);
+      this.#undo(write);
       throw error;
     }
+    this.#writes.delete(write);
     // SM_SIMU_CRASH came in between; forgetAll() registers again the hosts still wanted.
     if (list.clearings !== clearings) return { wasThere: false, acknowledged: NOTHING };
     monitored.stored = record;
@@ -129,12 +137,19 @@ export class Enrolment {
     }
   }
 
-  /** Rolls back a registration that did not reach the disk, unless a later call has replaced it. */
-  #undo(monitored: Monitored, record: MonitorRecord): void {
+  /**
+   * Rolls back a registration that did not reach the disk, unless a later call has replaced it. An
+   * earlier call may still reach the disk: a file that cannot be read refuses a record at once.
+   */
+  #undo(write: Write): void {
+    const { monitored, record } = write;
     const { list, directory, store } = this.parts;
+    this.#writes.delete(write);
     list.doubtStored(monitored);
     if (monitored.record !== record) return;
-    if (monitored.stored !== undefined) monitored.record = monitored.stored;
+    const earlier = [...this.#writes].findLast((other) => other.monitored === monitored);
+    const before = earlier?.record ?? monitored.stored;
+    if (before !== undefined) monitored.record = before;
     else {
       this.parts.removed?.(monitored);
       // An unread file may have another registration, which may be owed a callback.

@@ -85,6 +85,18 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "17: SM_MON that fails undoes the one behind it",
   },
   {
+    file: ENROLMENT,
+    from: "earlier?.record ?? monitored.stored;",
+    to: "monitored.stored;",
+    reason: "SM_MON that fails undoes the one before it, which is not on disk yet",
+  },
+  {
+    file: ENROLMENT,
+    from: "    this.#writes.delete(write);\n    list.doubtStored(monitored);\n",
+    to: "    list.doubtStored(monitored);\n",
+    reason: "SM_MON that fails stays on the list",
+  },
+  {
     file: CALLBACK,
     from: "if (this.#found.get(key) === found) this.#found.set(key, to);",
     to: "this.#found.set(key, to);",

@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { Enrolment } from "../../lib/nsm/enrolment.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
+import type { MonitorRecord } from "../../lib/nsm/ports.ts";
 import type { ServiceParts } from "../../lib/nsm/service.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { privOf } from "../support/priv.ts";
@@ -12,26 +13,35 @@ async function rest(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) await undefined;
 }
 
+/** Record of one registration. */
+function recordOf(cookie: number): MonitorRecord {
+  const requester = { myName: "here", myProg: 100021, myVers: 4, myProc: 16 };
+  return { monName: "h7", ...requester, priv: privOf(cookie) };
+}
+
+/** Enrolment whose records reach the disk, one after the other, as these promises say. */
+function setUp(puts: Promise<void>[], called = Promise.resolve()) {
+  const list = new MonitorList();
+  const parts = {
+    list,
+    store: { put: () => puts.shift(), dropped() {}, unread: 0 },
+    directory: { add() {}, remove() {}, remembered() {} },
+    notices: { taken: 0, overtaken() {} },
+    clock: new FakeClock(),
+    callout: () => ({ monitored: () => called }),
+  };
+  return { list, enrolment: new Enrolment(parts as unknown as ServiceParts) };
+}
+
 Deno.test(
   "an SM_MON whose callout runs during SM_SIMU_CRASH is acknowledged once it is on disk again",
   { permissions: "none" },
   async () => {
     const [again, callout] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const puts = [Promise.resolve(), again.promise];
-    const list = new MonitorList();
-    const parts = {
-      list,
-      store: { put: () => puts.shift(), dropped() {}, unread: 0 },
-      directory: { add() {}, remove() {}, remembered() {} },
-      notices: { taken: 0, overtaken() {} },
-      clock: new FakeClock(),
-      callout: () => ({ monitored: () => callout.promise }),
-    };
-    const enrolment = new Enrolment(parts as unknown as ServiceParts);
-    const requester = { myName: "here", myProg: 100021, myVers: 4, myProc: 16 };
+    const { list, enrolment } = setUp(puts, callout.promise);
     let isAcknowledged = false;
-    const enrolled = enrolment.enrol({ monName: "h7", ...requester, priv: privOf(1) })
-      .then(() => isAcknowledged = true);
+    const enrolled = enrolment.enrol(recordOf(1)).then(() => isAcknowledged = true);
     await rest();
     enrolment.forgetAll();
     callout.resolve();
@@ -39,5 +49,43 @@ Deno.test(
     assertEquals([puts.length, list.size, isAcknowledged], [0, 1, false]);
     again.resolve();
     await enrolled;
+  },
+);
+
+Deno.test(
+  "an SM_MON that is refused leaves the list with the last record that may still reach the disk",
+  { permissions: "none" },
+  async () => {
+    const refusal = new Error("Permission denied");
+    for (const wasThere of [false, true]) {
+      for (const isTaken of [false, true]) {
+        const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+        const before = wasThere ? [Promise.resolve()] : [];
+        const { list, enrolment } = setUp([...before, first.promise, second.promise]);
+        const listed = () => Array.from(list.all(), ({ record }) => record.priv);
+        if (wasThere) await enrolment.enrol(recordOf(1));
+        const outcome = enrolment.enrol(recordOf(2)).then(() => true, () => false);
+        const refused = enrolment.enrol(recordOf(3));
+        assertEquals(listed(), [privOf(3)]);
+        second.reject(refusal);
+        await assertRejects(() => refused, Error, refusal.message);
+        assertEquals(listed(), [privOf(2)]);
+        if (isTaken) first.resolve();
+        else first.reject(refusal);
+        assertEquals(await outcome, isTaken);
+        assertEquals(listed(), isTaken ? [privOf(2)] : wasThere ? [privOf(1)] : []);
+      }
+    }
+  },
+);
+
+Deno.test(
+  "of two SM_MON that are refused together none stays",
+  { permissions: "none" },
+  async () => {
+    const both = Promise.reject(new Error("No space left on device"));
+    const { list, enrolment } = setUp([both, both]);
+    await Promise.allSettled([enrolment.enrol(recordOf(1)), enrolment.enrol(recordOf(2))]);
+    assertEquals(list.size, 0);
   },
 );

@@ -1954,4 +1954,20 @@ export const FOUND: Readonly<Record<string, History>> = {
         "ago": 1,
       },
     ], { "sourceCheck": "off" }),
+  "an SM_MON that an unreadable file refuses at once takes an earlier one off the list, whose record is on its way":
+    history(2000110427, [
+      {
+        "at": 551003,
+        "turns": 11,
+        "kind": "disk",
+        "ms": 20210,
+        "operation": "read",
+        "reason": "Permission denied (os error 13)",
+        "path": "/sm/p",
+      },
+      { "at": 558727, "turns": 5, "kind": "mon", "peer": "P2.SITE", "by": 2, "cookie": 0 },
+      { "at": 558727, "turns": 0, "kind": "mon", "peer": "p2.site", "by": 0, "cookie": 2 },
+      { "at": 558727, "kind": "unmon", "peer": "10.0.0.12", "by": 0 },
+      { "at": 558727, "turns": 10, "kind": "unmonAll", "by": 0 },
+    ]),
 };
