@@ -19,6 +19,7 @@ import { nameKey } from "./host_name.ts";
 import type { Monitored } from "./monitor_list.ts";
 import { registrationKey } from "./registration_key.ts";
 import type { KeptNotice, NoticeMemory, NoticesRead } from "./ports.ts";
+import { STATES_MAX } from "./replaced_states.ts";
 
 /** Limit of kept notices. Each takes some hundred bytes, in memory and on disk. */
 export const KEPT_MAX = 1024;
@@ -126,7 +127,10 @@ export class KeptNotices {
    *
    * The notice replaces announced ones with its name and address and no higher state, since a lock
    * manager told of a later state need not hear of an earlier one. So a peer that reboots again and
-   * again, or a stranger in its name, takes no room from other peers.
+   * again, or a stranger in its name, takes little room from other peers.
+   *
+   * The latest with {@link STATES_MAX} lower states stay: each notice behind them may be a copy to a
+   * registration that has heard of its state before, and is not passed on there.
    */
   add(
     heard: Heard,
@@ -220,10 +224,12 @@ export class KeptNotices {
 
   #supersededBy({ mon_name, state, caller: { address } }: Heard): Kept[] {
     const key = nameKey(mon_name);
-    return [...this.#byAlias.get(key) ?? []].filter(({ heard, isPassedOn }) =>
-      isPassedOn && heard.state <= state && heard.caller.address === address &&
-      nameKey(heard.mon_name) === key
+    const announced = [...this.#byAlias.get(key) ?? []].filter(({ heard, isPassedOn }) =>
+      isPassedOn && heard.caller.address === address && nameKey(heard.mon_name) === key
     );
+    const lower = announced.filter(({ heard }) => heard.state < state)
+      .sort((a, b) => b.heard.ordinal - a.heard.ordinal);
+    return [...announced.filter(({ heard }) => heard.state === state), ...lower.slice(STATES_MAX)];
   }
 
   #dropOldest(): boolean {

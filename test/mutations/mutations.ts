@@ -788,6 +788,12 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: KEPT,
+    from: "...lower.slice(STATES_MAX)];",
+    to: "...lower];",
+    reason: "a copy of an earlier notice replaces one that a registration has to be told of",
+  },
+  {
+    file: KEPT,
     from: "if (!wasBelieved && !this.#memory.flush()) return undefined;",
     to: "if (!wasBelieved) this.#memory.flush();",
     reason: "a notice is answered that is not on disk",

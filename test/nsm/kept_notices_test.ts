@@ -5,6 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { LimitedLog } from "../../lib/log_limits.ts";
 import { makeCounters } from "../../lib/nsm/counters.ts";
 import { KEPT_MAX, KEPT_MS } from "../../lib/nsm/kept_notices.ts";
+import { nameKey } from "../../lib/nsm/host_name.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
 import type { SourceCheck } from "../../lib/nsm/notice_gate.ts";
 import { Notices } from "../../lib/nsm/notices.ts";
@@ -16,6 +17,7 @@ import type {
   NoticeMemory,
   Resolver,
 } from "../../lib/nsm/ports.ts";
+import { STATES_MAX } from "../../lib/nsm/replaced_states.ts";
 import { openNoticeFile } from "../../lib/store/notice_file.ts";
 import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -111,6 +113,8 @@ function life(
     tell,
     announce(monitored, state) {
       clock.worked += announcingMs;
+      const { lastState, record } = monitored;
+      list.replacedStates.note(nameKey(record.monName), lastState, state, clock.now());
       monitored.lastState = state;
       called.push(`${monitored.record.monName} ${state}`);
     },
@@ -335,7 +339,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a peer that reboots repeatedly takes the room of one notice, and every notice is answered",
+  "a peer that reboots repeatedly takes the room of few notices, and every notice is answered",
   pure,
   async () => {
     const { clock, notices, called, watch, notify } = life({ answersAt: Infinity });
@@ -345,13 +349,33 @@ Deno.test(
       if (state % 100 === 0) await clock.run(50);
     }
     assertEquals(called.at(-1), `h7.nsm.test ${2 * KEPT_MAX}`);
-    assertEquals(notices.kept, 1);
-    // A notice without a match is kept beside it.
+    assertEquals(notices.kept, STATES_MAX + 1);
+    // A notice without a match is kept beside them.
     assertEquals(notify("stranger", "10.0.1.7", 1), true);
-    assertEquals(notices.kept, 2);
+    assertEquals(notices.kept, STATES_MAX + 2);
     notices.stop();
   },
 );
+
+for (const copies of [1, STATES_MAX]) {
+  Deno.test(
+    `a registration is told of a notice behind which ${copies} copies of earlier ones arrive`,
+    pure,
+    async () => {
+      const { clock, called, watch, notify } = life({ answersAt: 2_000 });
+      for (const name of ["h7.nsm.test", "10.0.1.7"]) watch(name);
+      const states = Array.from({ length: copies }, (_, i) => 11 + 2 * i);
+      for (const state of states) notify("h7.nsm.test", "192.0.2.9", state);
+      // The peer was reinstalled.
+      for (const state of [3, ...states]) notify("stranger", "10.0.1.7", state);
+      await clock.run(LEARNED_MS);
+      assertEquals(
+        called.filter((one) => one.startsWith("h7")).slice(0, copies + 1),
+        [...states, 3].map((state) => `h7.nsm.test ${state}`),
+      );
+    },
+  );
+}
 
 Deno.test(
   "a notice under an unknown name causes no loop of look-ups",

@@ -1970,4 +1970,22 @@ export const FOUND: Readonly<Record<string, History>> = {
       { "at": 558727, "kind": "unmon", "peer": "10.0.0.12", "by": 0 },
       { "at": 558727, "turns": 10, "kind": "unmonAll", "by": 0 },
     ]),
+  // p3.site is known by its name alone, and both are kept for it. It has heard the copy's state before.
+  "a lower state, and behind it a copy of an earlier notice": history(2000104839, [
+    { "at": 197, "kind": "names", "mode": "failing", "ms": 38873 },
+    { "at": 284, "turns": 15, "kind": "mon", "peer": "p3.site", "by": 2, "cookie": 2 },
+    { "at": 1432, "kind": "notice", "host": 3, "as": "p3", "from": "10.0.0.13", "ago": 0 },
+    { "at": 1561, "kind": "mon", "peer": "10.0.0.13", "by": 0, "cookie": 0 },
+    { "at": 2700, "turns": 7, "kind": "mon", "peer": "p3.site", "by": 1, "cookie": 2 },
+    {
+      "at": 3245,
+      "turns": 10,
+      "kind": "notice",
+      "host": 3,
+      "as": "stranger",
+      "from": "10.0.0.13",
+      "ago": 2,
+    },
+    { "at": 3377, "kind": "notice", "host": 3, "as": "stranger", "from": "10.0.0.13", "ago": 0 },
+  ]),
 };
