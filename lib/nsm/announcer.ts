@@ -104,8 +104,9 @@ export class Announcer {
     monitored.lastState = state;
     if (heardAt !== undefined) monitored.heardAt = heardAt;
     untold.first = this.#callbacks.add(monitored, state, tried) ?? untold.first;
-    const { lastNotice } = monitored;
-    const news = { lastState: state, lastNotice, ...(heardAt !== undefined && { heardAt }) };
+    const { lastNotice, lastAnswer } = monitored;
+    const ordinals = { lastNotice, ...(lastAnswer !== undefined && { lastAnswer }) };
+    const news = { lastState: state, ...ordinals, ...(heardAt !== undefined && { heardAt }) };
     // The state may be one that was passed on earlier, which must not look like this one's receipt.
     const passedOn = [untold.first ?? null, ...untold.tried] as const;
     memory.note(key, { ...news, passedOn });
@@ -129,9 +130,9 @@ export class Announcer {
   readonly catchUp = (monitored: Monitored, dropped?: Dropped): boolean => {
     const latest = latestOf(this.#parts.list.about(monitored.record.monName));
     if (latest === undefined || latest.lastNotice <= monitored.lastNotice) return false;
-    const { lastState, lastNotice, heardAt } = latest;
+    const { lastState, lastNotice, lastAnswer, heardAt } = latest;
     const isNews = lastState !== monitored.lastState && monitored.behind < lastNotice;
-    Object.assign(monitored, { lastState, lastNotice, heardAt });
+    Object.assign(monitored, { lastState, lastNotice, lastAnswer, heardAt });
     if (!isNews) return false;
     // A state that the requester may have been told last is told behind the one that waited.
     if (dropped !== undefined && [monitored.told, ...dropped.tried].includes(lastState)) {

@@ -55,6 +55,8 @@ export interface Heard extends StatChge {
   readonly at: number;
   /** Ordinal of the question that the peer has answered by the state; absent if it was not asked. */
   readonly asked?: number;
+  /** Ordinal of the answer. */
+  readonly answered?: number;
   /** An earlier run doubted it under `enforce`: the peer itself decides, whatever the mode is now. */
   readonly isDoubted?: boolean | undefined;
   /** The callout was run for this notice. */

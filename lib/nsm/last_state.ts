@@ -25,14 +25,27 @@ export function lastStateOf(registrations: Iterable<Monitored>): number {
 /** Gives a registration the state of a notice from before it: its peer has rebooted before it took these locks. */
 export function learnState(
   monitored: Monitored,
-  { state, ordinal, asked, at }: Pick<Heard, "state" | "ordinal" | "asked" | "at">,
+  heard: Pick<Heard, "state" | "ordinal" | "asked" | "answered" | "at">,
   { list, clock }: { readonly list: MonitorList; readonly clock: Pick<Clock, "now"> },
 ): void {
   list.replacedStates.note(
     nameKey(monitored.record.monName),
     monitored.lastState,
-    state,
+    heard.state,
     clock.now(),
   );
-  Object.assign(monitored, { lastState: state, lastNotice: asked ?? ordinal, heardAt: at });
+  Object.assign(monitored, { lastState: heard.state, heardAt: heard.at });
+  noteOrdinals(monitored, heard);
+}
+
+/**
+ * Notes the place of a believed notice in the order of news. An answer is newer than all notices from
+ * before the question. Those between question and answer may be newer or older.
+ */
+export function noteOrdinals(
+  monitored: Monitored,
+  { ordinal, asked, answered }: Pick<Heard, "ordinal" | "asked" | "answered">,
+): void {
+  monitored.lastNotice = asked ?? ordinal;
+  monitored.lastAnswer = answered ?? monitored.lastAnswer;
 }

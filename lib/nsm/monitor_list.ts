@@ -19,7 +19,7 @@ import {
 import { ReplacedStates } from "./replaced_states.ts";
 
 /** Last news of a peer. */
-export type LastNews = Pick<Monitored, "lastState" | "lastNotice" | "heardAt">;
+export type LastNews = Pick<Monitored, "lastState" | "lastNotice" | "lastAnswer" | "heardAt">;
 
 /** Bytes of a record's line besides the two names. */
 const LINE_BYTES = 71;
@@ -37,6 +37,8 @@ export interface Monitored {
   lastState: number;
   /** Ordinal (from 1) of the notice or declaration that gave `lastState`; 0 before the first. */
   lastNotice: number;
+  /** Ordinal of the last answer of the peer itself that was believed; absent before the first. */
+  lastAnswer?: number | undefined;
   /** Ordinal up to which notices came before the registration: it knows their states, and is not told. */
   behind: number;
   /** Whether `behind` holds only for an SM_MON under way, and not for an earlier record in an unread file. */
@@ -115,9 +117,9 @@ export class MonitorList {
   }
 
   #add(record: MonitorRecord, stored: MonitorRecord | undefined, known?: LastNews): Monitored {
-    const { lastState = 0, lastNotice = 0, heardAt } = known ?? {};
-    const since = undefined;
-    const monitored = { record, stored, since, heardAt, lastState, lastNotice, behind: 0 };
+    const { lastState = 0, lastNotice = 0, lastAnswer, heardAt } = known ?? {};
+    const news = { heardAt, lastState, lastNotice, lastAnswer };
+    const monitored = { record, stored, since: undefined, ...news, behind: 0 };
     this.restore(monitored);
     return monitored;
   }
@@ -217,9 +219,8 @@ export class MonitorList {
       const both = [[requesterKey(known.record), known], [requester, monitored]] as const;
       this.#byPeer.set(peer, new Map(both));
     }
-    let requested = this.#byRequester.get(requester);
-    if (requested === undefined) this.#byRequester.set(requester, requested = new Set());
-    requested.add(monitored);
+    const requested = this.#byRequester.get(requester) ?? new Set();
+    this.#byRequester.set(requester, requested.add(monitored));
     this.#size++;
     this.#bytes += bytesOf(monitored);
   }
@@ -288,8 +289,7 @@ export class MonitorList {
     }
     this.#byPeer.clear();
     this.#byRequester.clear();
-    this.#size = 0;
-    this.#bytes = 0;
+    [this.#size, this.#bytes] = [0, 0];
     this.#clearings++;
   }
 }

@@ -17,7 +17,9 @@
  * states that were heard here, whether or not the registration is still the same. A lower state that
  * was not heard before is news in `off` and `warn`, however soon it comes: a reinstalled peer begins
  * low, and Pacemaker, which draws a random number for each move of a service, may move it back
- * within seconds. Clients would not reclaim their locks if that notice were taken for a copy.
+ * within seconds. Clients would not reclaim their locks if that notice were taken for a copy. Only
+ * where the peer itself has told us a state since the notice arrived, it is asked again, as with
+ * `enforce`: the notice may be from before its answer.
  *
  * `warn` is the default. It still serves clients whose source addresses are not in the name
  * service, as nfs-utils does, and shows the administrator whether `enforce` is possible.

@@ -10,7 +10,7 @@ import type { Caller } from "../rpc/transport.ts";
 import { Turns } from "../time/turns.ts";
 import { nameKey } from "./host_name.ts";
 import { type Heard, what } from "./kept_notices.ts";
-import { lastStateOf, learnState } from "./last_state.ts";
+import { lastStateOf, learnState, noteOrdinals } from "./last_state.ts";
 import type { Monitored } from "./monitor_list.ts";
 import {
   judgeNotice,
@@ -243,7 +243,7 @@ export class NoticeJudge {
   }
 
   #verdict(monitored: Monitored, heard: Heard, of: FactsOfPeer): NoticeVerdict {
-    const { lastState, lastNotice } = monitored;
+    const { lastState, lastNotice, lastAnswer } = monitored;
     const { state, ordinal, asked } = heard;
     // A newer notice was decided sooner.
     if (lastNotice >= (asked ?? ordinal)) return { kind: "repeated" };
@@ -252,13 +252,13 @@ export class NoticeJudge {
     const peer = nameKey(monitored.record.monName);
     const isReplaced = list.replacedStates.has(peer, state, clock.now());
     const known = { state, lastState, isReplaced };
-    return judgeNotice(this.#checksOf(heard), { ...known, ...of, isStated });
+    return judgeNotice(this.#checksOf(heard, lastAnswer), { ...known, ...of, isStated });
   }
 
-  #checksOf({ isDoubted }: Heard): NoticeChecks {
+  #checksOf({ isDoubted, ordinal }: Heard, lastAnswer = 0): NoticeChecks {
     const { sourceCheck, stateCheck, callPeer } = this.parts;
-    // A restart does not settle a doubt: the peer may have told us a later state meanwhile.
-    const isToBeAsked = isDoubted === true && callPeer !== undefined;
+    // The peer has told us a state since, or may have before a restart: only it knows the later one.
+    const isToBeAsked = (isDoubted === true || ordinal < lastAnswer) && callPeer !== undefined;
     return { source: sourceCheck(), state: isToBeAsked ? "enforce" : stateCheck() };
   }
 
@@ -292,7 +292,7 @@ export class NoticeJudge {
       return;
     }
     if (verdict.doubt !== undefined) this.doubted(heard, peer, verdict.doubt);
-    monitored.lastNotice = heard.asked ?? heard.ordinal; // an answer is newer than all notices before
+    noteOrdinals(monitored, heard);
     monitored.heard = { from: heard.caller.address, at: clock.now() };
     announce(monitored, heard.state, heard.at);
     tell("info", "SM_NOTIFY", () => `${what(heard)} is passed on`);

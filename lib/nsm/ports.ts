@@ -183,8 +183,9 @@ export interface PeerFacts {
   readonly lastState?: number;
   /** Arrival of that notice, in ms since 1970. */
   readonly heardAt?: number;
-  /** Ordinal of that notice, or of a later declaration by an administrator. */
+  /** Ordinals of that notice or a later declaration, and of the peer's last own answer believed. */
   readonly lastNotice?: number;
+  readonly lastAnswer?: number;
   /**
    * State that all requesters have been told, or whose callbacks were given up. If `lastState` is
    * owed: the state that is owed before it, or null, and states that requesters may have been told.

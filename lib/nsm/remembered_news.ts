@@ -25,16 +25,19 @@ export class RememberedNews {
     this.#memory = memory;
   }
 
-  learn(peer: string, { lastState, lastNotice = 0, heardAt, passedOn }: PeerFacts): void {
-    this.#latestNotice = Math.max(this.#latestNotice, lastNotice);
+  learn(
+    peer: string,
+    { lastState, lastNotice = 0, lastAnswer, heardAt, passedOn }: PeerFacts,
+  ): void {
+    this.#latestNotice = Math.max(this.#latestNotice, lastNotice, lastAnswer ?? 0);
     if (lastState === undefined) return;
     const isOwed = lastState !== passedOn;
     const [first, ...tried] = typeof passedOn === "number" ? [null, passedOn] : passedOn ?? [];
     const owed = { isOwed, first: first ?? undefined, tried };
-    this.#news.set(peer, { lastState, lastNotice, heardAt, ...owed });
+    this.#news.set(peer, { lastState, lastNotice, lastAnswer, heardAt, ...owed });
   }
 
-  /** Ordinal of the latest notice or declaration; 0 if there was none. */
+  /** Ordinal of the latest notice, declaration or answer; 0 if there was none. */
   get latestNotice(): number {
     return this.#latestNotice;
   }

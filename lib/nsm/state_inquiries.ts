@@ -24,6 +24,12 @@ const QUESTIONS_MAX = 12;
 /** Answer that may be older than a registration of its peer. */
 const OLD: StatedState = { fault: "the peer was monitored anew while it was asked" };
 
+/** Ordinals of a question and of its answer, in the sequence of notices. */
+export interface Asked {
+  readonly asked: number;
+  readonly answered: number;
+}
+
 /** Dependencies of inquiries. */
 export interface InquiryParts {
   readonly states: PeerStates;
@@ -34,8 +40,8 @@ export interface InquiryParts {
   readonly isWanted: (kept: Kept) => boolean;
   /** Draws an ordinal, in the sequence of notices. */
   readonly arrived: () => number;
-  /** Judges a notice by the peer's answer to a question with this ordinal. */
-  readonly judge: (kept: Kept, peer: string, stated: StatedState, asked: number) => void;
+  /** Judges a notice by the peer's answer. */
+  readonly judge: (kept: Kept, peer: string, stated: StatedState, when: Asked) => void;
 }
 
 export class StateInquiries {
@@ -95,6 +101,7 @@ export class StateInquiries {
     const answer = await states.ask(peer, addresses);
     const waiting = this.#waiting.get(peer);
     if (answer === "later" || this.#isStopped || waiting === undefined) return;
+    const when = { asked: ordinal, answered: arrived() };
     // Moved to the end (round robin), so that silent peers do not use up all questions.
     this.#waiting.delete(peer);
     this.#waiting.set(peer, waiting);
@@ -105,7 +112,7 @@ export class StateInquiries {
         waiting.set(kept, questions + 1);
       } else {
         this.#remove(kept, peer);
-        judge(kept, peer, stated, ordinal);
+        judge(kept, peer, stated, when);
       }
     }
   }

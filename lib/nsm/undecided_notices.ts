@@ -19,7 +19,7 @@ import type { NoticeParts } from "./notice_parts.ts";
 import type { Monitored } from "./monitor_list.ts";
 import { PeerStates, type StatedState } from "./peer_states.ts";
 import type { NoticesRead } from "./ports.ts";
-import { StateInquiries } from "./state_inquiries.ts";
+import { type Asked, StateInquiries } from "./state_inquiries.ts";
 import { sleep } from "../time/clock.ts";
 
 /**
@@ -141,7 +141,7 @@ export class UndecidedNotices {
   }
 
   /** Judges a notice by the peer's own answer. */
-  #judgeStated(kept: Kept, peer: string, stated: StatedState, asked: number): void {
+  #judgeStated(kept: Kept, peer: string, stated: StatedState, when: Asked): void {
     const { heard } = kept;
     const isSame = stated.fault === undefined && stated.state === heard.state;
     if (!isSame) {
@@ -149,7 +149,7 @@ export class UndecidedNotices {
       this.#judge.refuse(heard, peer, `state ${heard.state} is implausible, and ${words}`);
     }
     if (stated.fault !== undefined) return this.#endIfOver(kept);
-    const answer = { ...heard, ...stated, asked, ordinal: isSame ? heard.ordinal : asked };
+    const answer = { ...heard, ...stated, ...when, ordinal: isSame ? heard.ordinal : when.asked };
     this.#work(kept, () => this.#judgeLate(kept, [peer], answer));
   }
 

@@ -11,6 +11,7 @@
  * toldAt
  * heardAt
  * lastNotice
+ * lastAnswer
  * passedOn
  * also           true: the line is merged into earlier ones, instead of replacing them
  * ```
@@ -46,8 +47,8 @@ function fieldsOf(line: string): Readonly<Record<string, unknown>> | undefined {
 }
 
 function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
-  const { addresses, canonicalName, lastState, heardAt, lastNotice, passedOn } = fields;
-  const { transport, port, toldAt } = fields;
+  const { addresses, canonicalName, lastState, heardAt, passedOn } = fields;
+  const { lastNotice, lastAnswer, transport, port, toldAt } = fields;
   if (!Array.isArray(addresses) || !addresses.every((it) => typeof it === "string")) {
     return undefined;
   }
@@ -59,6 +60,7 @@ function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
     ...(isOwed(passedOn) ? { passedOn } : {}),
     ...(isIntegerWithin(heardAt, 0, Number.MAX_SAFE_INTEGER) ? { heardAt } : {}),
     ...(isIntegerWithin(lastNotice, 1, Number.MAX_SAFE_INTEGER) ? { lastNotice } : {}),
+    ...(isIntegerWithin(lastAnswer, 1, Number.MAX_SAFE_INTEGER) ? { lastAnswer } : {}),
     ...(transport === "udp" || transport === "tcp" ? { transport } : {}),
     ...(isIntegerWithin(port, 1, 0xffff) ? { port } : {}),
     ...(isIntegerWithin(toldAt, 0, Number.MAX_SAFE_INTEGER) ? { toldAt } : {}),

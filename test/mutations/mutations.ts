@@ -112,6 +112,12 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "20: a notice overtakes a newer one that was decided before",
   },
   {
+    file: JUDGE,
+    from: "(isDoubted === true || ordinal < lastAnswer) && callPeer !== undefined",
+    to: "isDoubted === true && callPeer !== undefined",
+    reason: "20: a notice overtakes the later state that its peer has told us itself",
+  },
+  {
     file: ANNOUNCER,
     from: "if (list.has(key)) memory.note(key, { passedOn: untold.state });",
     to: "memory.note(key, { passedOn: untold.state });",
@@ -661,14 +667,14 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: UNDECIDED,
-    from: "ordinal: isSame ? heard.ordinal : asked };",
+    from: "ordinal: isSame ? heard.ordinal : when.asked };",
     to: "};",
     reason: "a registration made between a notice and the question is not told what the peer says",
   },
   {
     file: UNDECIDED,
-    from: "ordinal: isSame ? heard.ordinal : asked };",
-    to: "ordinal: asked };",
+    from: "ordinal: isSame ? heard.ordinal : when.asked };",
+    to: "ordinal: when.asked };",
     reason: "a registration is told of a notice from before it, as its peer has confirmed it",
   },
   {

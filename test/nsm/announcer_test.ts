@@ -176,17 +176,20 @@ Deno.test(
   "a registration that comes late is told the last news of its peer, unless it is younger",
   pure,
   () => {
-    const { announcer, added, watch } = makeAnnouncer();
+    const { announcer, added, notes, watch } = makeAnnouncer();
     const [first, late, younger] = [watch("a"), watch("b"), watch("c")];
     announcer.catchUp(late);
     assertEquals(added, []);
-    Object.assign(first, { lastNotice: 3 });
+    const ordinals = { lastNotice: 3, lastAnswer: 5 };
+    Object.assign(first, ordinals);
     announcer.announce(first, 7);
+    assertEquals(notes.at(-1), { ...notes.at(-1), ...ordinals });
     younger.behind = 3;
     for (const monitored of [late, younger, late]) announcer.catchUp(monitored);
     assertEquals(added, ["a 7", "b 7"]);
-    const news = [late, younger].map(({ lastState, lastNotice }) => [lastState, lastNotice]);
-    assertEquals(news, [[7, 3], [7, 3]]);
+    for (const { lastState, lastNotice, lastAnswer } of [late, younger]) {
+      assertEquals([lastState, lastNotice, lastAnswer], [7, 3, 5]);
+    }
   },
 );
 

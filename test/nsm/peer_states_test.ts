@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { LimitedLog } from "../../lib/log_limits.ts";
 import { makeCounters } from "../../lib/nsm/counters.ts";
-import { MonitorList } from "../../lib/nsm/monitor_list.ts";
+import { type LastNews, MonitorList } from "../../lib/nsm/monitor_list.ts";
 import { Notices } from "../../lib/nsm/notices.ts";
 import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
 import type { SourceCheck } from "../../lib/nsm/notice_gate.ts";
@@ -62,12 +62,13 @@ function setUp(
     catchUp() {},
     flush() {},
   });
-  const watch = (monName: string, lastState: number) => {
+  const watch = (monName: string, lastState: number, ordinals: Partial<LastNews> = {}) => {
     const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
     list.addStored({ monName, ...requester, priv: privOf(0) }, {
       lastState,
       lastNotice: 0,
       heardAt: undefined,
+      ...ordinals,
     });
     directory.add(monName);
   };
@@ -345,6 +346,74 @@ for (const [stateCheck, says] of [["enforce", 3], ["warn", 3], ["warn", 23]] as 
     },
   );
 }
+
+for (const stateCheck of ["warn", "off"] as const) {
+  for (
+    const [later, told] of [[23, ["10.0.0.2 23"]], [21, ["10.0.0.2 23", "10.0.0.2 21"]]] as const
+  ) {
+    Deno.test(
+      `trust 15: with ${stateCheck} too, a notice from before the peer's answer is left to the peer, which says ${later}`,
+      pure,
+      async () => {
+        let mode: SourceCheck = "enforce";
+        const states = { "10.0.0.2": 23 };
+        const world = setUp(states, { stateCheck: () => mode });
+        world.watch("10.0.0.2", 17);
+        world.notify("10.0.0.2", "10.0.0.2", 15);
+        world.gate.isOpen = false;
+        await world.clock.run(10);
+        const arrived = world.notices.arrived(); // its callout runs meanwhile
+        world.gate.wait.resolve();
+        await world.clock.run(1_000);
+        assertEquals(world.told, ["10.0.0.2 23"]);
+        mode = stateCheck;
+        states["10.0.0.2"] = later;
+        const caller = { address: "10.0.0.2", port: 700, netid: "udp", isLocal: false } as const;
+        await world.notices.take({ mon_name: "10.0.0.2", state: 21 }, caller, arrived, true);
+        assertEquals(world.told, ["10.0.0.2 23"]);
+        await world.clock.run(10_000);
+        assertEquals([world.told, world.notices.kept], [[...told], 0]);
+        world.notify("10.0.0.2", "10.0.0.2", 3);
+        assertEquals(world.told.at(-1), "10.0.0.2 3");
+      },
+    );
+  }
+}
+
+Deno.test(
+  "trust 15: a notice that came between question and answer and is newer than both is believed",
+  pure,
+  async () => {
+    const { clock, notices, told, gate, watch, notify } = setUp({ "10.0.0.2": 23 });
+    watch("10.0.0.2", 17);
+    notify("10.0.0.2", "10.0.0.2", 15);
+    gate.isOpen = false;
+    await clock.run(10);
+    const arrived = notices.arrived();
+    gate.wait.resolve();
+    await clock.run(1_000);
+    const caller = { address: "10.0.0.2", port: 700, netid: "udp", isLocal: false } as const;
+    await notices.take({ mon_name: "10.0.0.2", state: 25 }, caller, arrived, true);
+    assertEquals(told, ["10.0.0.2 23", "10.0.0.2 25"]);
+  },
+);
+
+Deno.test(
+  "trust 15: a notice from before the peer's answer is left to the peer after a restart too",
+  pure,
+  async () => {
+    const { memory } = memoryOfNotices();
+    memory.keep({ name: "10.0.0.2", address: "10.0.0.2", state: 21, at: 0, ordinal: 3 });
+    const { clock, notices, told, stats, watch } = setUp({ "10.0.0.2": 23 }, {
+      memory,
+      stateCheck: () => "warn",
+    });
+    watch("10.0.0.2", 23, { lastNotice: 2, lastAnswer: 4 });
+    notices.restore();
+    await clock.run(10_000);
+    assertEquals([told, stats().length, notices.kept], [[], 1, 0]);
+  },
+);
 
 Deno.test(
   "trust 15: a notice that was not doubted is believed by a run with warn",

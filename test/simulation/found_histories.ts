@@ -1894,7 +1894,7 @@ export const FOUND: Readonly<Record<string, History>> = {
       { "at": 10300, "kind": "powerCut", "changes": 0 },
     ], { "calloutMs": 500 }),
   // The peer is asked, and announces 21 and then 23 before it answers 23: the answer may be older than both
-  // notices, so that the one of 21 is passed on once its callout has ended.
+  // notices, so that the peer is asked again once the callout of the one of 21 has ended.
   "a notice behind a question to its peer is judged behind the answer, which is a higher state":
     history(2100083313, [
       { "at": 1312, "turns": 7, "kind": "mon", "peer": "p1", "by": 0, "cookie": 3 },

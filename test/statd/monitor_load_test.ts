@@ -134,6 +134,7 @@ Deno.test("facts about a peer are kept while its record cannot be read", async (
         addresses: ["10.99.1.1"],
         lastState: 7,
         lastNotice: 9,
+        lastAnswer: 12,
         passedOn: 7,
       })
     }\n`,
@@ -149,9 +150,13 @@ Deno.test("facts about a peer are kept while its record cannot be read", async (
   );
   assertEquals([...monitor.list.all()].map(({ lastState }) => lastState), [7]);
   await clock.run(30_000);
-  const known = [...monitor.list.all()].map(({ lastState, lastNotice }) => [lastState, lastNotice]);
-  assertEquals(known, [[7, 9], [7, 9]]);
-  const notice = encodeCall(nsmV1, "SM_NOTIFY", { mon_name: "10.99.1.1", state: 9 }, 1);
+  const known = Array.from(
+    monitor.list.all(),
+    ({ lastState, lastNotice, lastAnswer }) => [lastState, lastNotice, lastAnswer],
+  );
+  assertEquals(known, [[7, 9, 12], [7, 9, 12]]);
+  // A lower state: one from before the peer's answer would be left to the peer.
+  const notice = encodeCall(nsmV1, "SM_NOTIFY", { mon_name: "10.99.1.1", state: 5 }, 1);
   await monitor.respond(notice, LOCAL);
   assertEquals(monitor.counters.callbacks_queued, 2, "an ordinal of this life is a later one");
 });

@@ -40,6 +40,8 @@ Deno.test("load() returns the last facts of each peer", pure, async () => {
     canonicalName: "b\xe9ta.example",
     lastState: -7,
     passedOn: [null, 5],
+    lastNotice: 2,
+    lastAnswer: 4,
     transport: "tcp",
     port: 111,
   };
