@@ -47,8 +47,10 @@ export class Enrolment {
   async enrol(record: MonitorRecord): Promise<void> {
     const pending: UnderWay = { record, ...this.#begin(record) };
     this.#underWay.add(pending);
+    const decided = settled(pending);
+    this.parts.list.renewals.note(record, decided);
     try {
-      if (!(await settled(pending)).wasThere) {
+      if (!(await decided).wasThere) {
         this.parts.registered?.(record);
         await this.parts.callout()?.monitored(record.monName, record.myName);
       }
@@ -106,10 +108,12 @@ export class Enrolment {
     this.#writes.delete(write);
     // SM_SIMU_CRASH came in between; forgetAll() registers again the hosts still wanted.
     if (list.clearings !== clearings) return { wasThere: false, acknowledged: NOTHING };
+    // The record that the call found may have been refused since.
+    const { stored } = monitored;
+    const isRepeated = previous !== undefined && stored !== undefined && isSame(stored, record);
     monitored.stored = record;
     if (monitored.isUncertain) monitored.isUncertain = false;
     monitored.since = clock.wallClock();
-    const isRepeated = previous !== undefined && isSame(previous, record);
     if (isRepeated) {
       const confirmed = () => notices.overtaken(monitored, monitored.behind);
       return { wasThere: true, acknowledged: monitored.isTentative ? confirmed : NOTHING };

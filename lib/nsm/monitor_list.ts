@@ -16,6 +16,7 @@ import {
   type Requester,
   requesterKey,
 } from "./registration_key.ts";
+import { Renewals } from "./renewals.ts";
 import { ReplacedStates } from "./replaced_states.ts";
 
 /** Last news of a peer. */
@@ -58,13 +59,11 @@ export interface Leaving {
   readonly gone: Promise<void>;
 }
 
-/** Registrations of one peer, by requester key. */
-type Registrations = Map<string, Monitored>;
-
 export class MonitorList {
   readonly replacedStates = new ReplacedStates();
-  /** A bare registration where a peer has only one, as nearly always: a map takes more than all the rest. */
-  readonly #byPeer = new Map<string, Monitored | Registrations>();
+  readonly renewals = new Renewals();
+  /** Map by requester key; a bare registration where a peer has only one, as nearly always: a map takes more. */
+  readonly #byPeer = new Map<string, Monitored | Map<string, Monitored>>();
   readonly #byRequester = new Map<string, Set<Monitored>>();
   /**
    * Removals in progress, by registration key; the last one counts. Each time the map is empty, a

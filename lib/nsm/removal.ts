@@ -6,6 +6,7 @@
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { PeerDirectory } from "./peer_directory.ts";
 import type { Callout, MonitorStore } from "./ports.ts";
+import type { Renewed } from "./renewals.ts";
 
 /** Dependencies of a removal. */
 export interface RemovalParts {
@@ -40,11 +41,30 @@ export async function removeRegistrations(
   removed: readonly Monitored[],
   myName?: string,
 ): Promise<void> {
-  const records = removed.map(({ record }) => record);
+  if (removed.length > TOGETHER_MAX) {
+    const { renewals } = parts.list;
+    await renewals.during((renewed) => removeMany(parts, removed, renewed, myName));
+  } else if (removed.length > 0) await removeTogether(parts, removed, myName);
+}
+
+async function removeMany(
+  parts: RemovalParts,
+  removed: readonly Monitored[],
+  renewed: Renewed,
+  myName: string | undefined,
+): Promise<void> {
   for (let at = 0; at < removed.length; at += TOGETHER_MAX) {
-    const together = removed.slice(at, at + TOGETHER_MAX)
-      .filter(({ record }, i) => record === records[at + i]);
-    await removeTogether(parts, together, myName);
+    const batch = removed.slice(at, at + TOGETHER_MAX);
+    for (;;) {
+      // SM_SIMU_CRASH or SM_UNMON and SM_MON may have replaced an entry.
+      const listed = batch.map((monitored) => parts.list.find(monitored.record) ?? monitored);
+      const undecided = listed.flatMap(({ record }) => renewed.get(record) ?? []);
+      if (undecided.length === 0) {
+        await removeTogether(parts, listed.filter(({ record }) => !renewed.has(record)), myName);
+        break;
+      }
+      await Promise.all(undecided);
+    }
   }
 }
 

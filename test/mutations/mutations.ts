@@ -86,6 +86,12 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
+    from: "stored !== undefined && isSame(stored, record);",
+    to: "isSame(previous, record);",
+    reason: "a repeated SM_MON has no callout when the first one fails",
+  },
+  {
+    file: ENROLMENT,
     from: "earlier?.record ?? monitored.stored;",
     to: "monitored.stored;",
     reason: "SM_MON that fails undoes the one before it, which is not on disk yet",
@@ -293,6 +299,18 @@ export const MUTATIONS: readonly Mutation[] = [
     from: "(record) => list.isMadeAnew(record)",
     to: "(record) => list.has(record.monName)",
     reason: "a record stays that was made anew in other letters",
+  },
+  {
+    file: REMOVAL,
+    from: "      if (undecided.length === 0) {",
+    to: "      if (undecided.length >= 0) {",
+    reason: "SM_UNMON_ALL leaves a registration whose new SM_MON the disk then refuses",
+  },
+  {
+    file: REMOVAL,
+    from: "parts.list.find(monitored.record) ?? monitored);",
+    to: "monitored);",
+    reason: "SM_UNMON_ALL leaves what SM_SIMU_CRASH has made again meanwhile",
   },
   {
     file: REMOVAL,

@@ -22,15 +22,19 @@ function recordOf(cookie: number): MonitorRecord {
 /** Enrolment whose records reach the disk, one after the other, as these promises say. */
 function setUp(puts: Promise<void>[], called = Promise.resolve()) {
   const list = new MonitorList();
+  const registered: MonitorRecord[] = [];
+  const lookedUp: string[] = [];
   const parts = {
     list,
     store: { put: () => puts.shift(), dropped() {}, unread: 0 },
-    directory: { add() {}, remove() {}, remembered() {} },
+    directory: { add: (monName: string) => lookedUp.push(monName), remove() {}, remembered() {} },
     notices: { taken: 0, overtaken() {} },
     clock: new FakeClock(),
     callout: () => ({ monitored: () => called }),
+    registered: (record: MonitorRecord) => registered.push(record),
   };
-  return { list, enrolment: new Enrolment(parts as unknown as ServiceParts) };
+  const enrolment = new Enrolment(parts as unknown as ServiceParts);
+  return { list, registered, lookedUp, enrolment };
 }
 
 Deno.test(
@@ -87,5 +91,42 @@ Deno.test(
     const { list, enrolment } = setUp([both, both]);
     await Promise.allSettled([enrolment.enrol(recordOf(1)), enrolment.enrol(recordOf(2))]);
     assertEquals(list.size, 0);
+  },
+);
+
+Deno.test(
+  "a repeated SM_MON whose first attempt is refused counts as new",
+  { permissions: "none" },
+  async () => {
+    for (const isRefused of [true, false]) {
+      const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const { enrolment, registered, lookedUp } = setUp([first.promise, second.promise]);
+      const attempts = [enrolment.enrol(recordOf(1)), enrolment.enrol(recordOf(1))];
+      if (isRefused) first.reject(new Error("Permission denied"));
+      else first.resolve();
+      await rest();
+      second.resolve();
+      const outcomes = await Promise.allSettled(attempts);
+      const status = isRefused ? "rejected" : "fulfilled";
+      assertEquals(outcomes.map((outcome) => outcome.status), [status, "fulfilled"]);
+      assertEquals([registered.length, lookedUp.length], [1, 1]);
+    }
+  },
+);
+
+Deno.test(
+  "an SM_MON that repeats what is on disk counts as repeated behind one that is refused",
+  { permissions: "none" },
+  async () => {
+    const [second, third] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { enrolment, registered } = setUp([Promise.resolve(), second.promise, third.promise]);
+    await enrolment.enrol(recordOf(1));
+    const refused = enrolment.enrol(recordOf(2)).then(() => true, () => false);
+    const repeated = enrolment.enrol(recordOf(1));
+    second.reject(new Error("Permission denied"));
+    assertEquals(await refused, false);
+    third.resolve();
+    await repeated;
+    assertEquals(registered, [recordOf(1)]);
   },
 );

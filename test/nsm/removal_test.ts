@@ -1,8 +1,10 @@
 import { assertEquals } from "@std/assert";
+import { Enrolment } from "../../lib/nsm/enrolment.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
 import type { MonitorRecord } from "../../lib/nsm/ports.ts";
 import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
 import { removeRegistrations } from "../../lib/nsm/removal.ts";
+import type { ServiceParts } from "../../lib/nsm/service.ts";
 import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FakeResolver } from "../support/fake_resolver.ts";
@@ -21,6 +23,14 @@ class HeldStore extends MemoryMonitorStore {
     this.removals.push(records.length);
     await this.gate.promise;
     await super.remove(records);
+  }
+
+  /** What the disk says to the SM_MON calls of the test; at once if undefined. */
+  readonly puts: Promise<void>[] = [];
+
+  override async put(record: MonitorRecord): Promise<void> {
+    await this.puts.shift();
+    await super.put(record);
   }
 
   letThrough(): void {
@@ -44,10 +54,16 @@ async function setUp(hosts: number) {
   const parts = { resolver: new FakeResolver(), memory: new NoPeerMemory(), clock, log };
   const directory = new PeerDirectory({ ...parts, tell: () => {} });
   for (let i = 0; i < hosts; i++) {
-    list.add(recordOf(i));
+    list.addStored(recordOf(i));
     await store.put(recordOf(i));
   }
-  return { list, store, directory, callout: () => undefined };
+  return { list, store, directory, clock, callout: () => undefined };
+}
+
+/** SM_MON calls beside the removals. */
+function enrolmentOf(parts: Awaited<ReturnType<typeof setUp>>): Enrolment {
+  const notices = { taken: 0, overtaken() {} };
+  return new Enrolment({ ...parts, notices } as unknown as ServiceParts);
 }
 
 async function turns(): Promise<void> {
@@ -67,26 +83,69 @@ Deno.test("trust 6: many registrations are removed in groups", pure, async () =>
   assertEquals([parts.list.size, parts.store.load()], [0, []]);
 });
 
-Deno.test("a registration made during the removal of many is kept", pure, async () => {
-  const parts = await setUp(300);
-  const removal = removeRegistrations(parts, [...parts.list.all()]);
-  // Records being removed from disk, still on the list, and registered again twice.
-  const renew = async (i: number) => {
-    const record = recordOf(i, 2);
-    const known = parts.list.find(record);
-    if (known === undefined) parts.list.add(record);
-    else known.record = record;
-    await parts.store.put(record);
-  };
-  await renew(299);
+/** Waits for a removal of many, whose changes the disk takes. */
+async function finish(removal: Promise<void>, { store }: { store: HeldStore }): Promise<void> {
   for (let group = 0; group < 10; group++) {
     await turns();
-    parts.store.letThrough();
+    store.letThrough();
   }
   await removal;
-  assertEquals([...parts.list.all()].map(({ record }) => record), [recordOf(299, 2)]);
-  assertEquals(parts.store.load(), [recordOf(299, 2)]);
+}
+
+/** Number of the host whose turn in a removal of 300 comes last. */
+const LAST = 299;
+
+Deno.test("a registration made during the removal of many is kept", pure, async () => {
+  const parts = await setUp(LAST + 1);
+  const removal = removeRegistrations(parts, [...parts.list.all()]);
+  await enrolmentOf(parts).enrol(recordOf(LAST, 2));
+  await finish(removal, parts);
+  assertEquals([...parts.list.all()].map(({ record }) => record), [recordOf(LAST, 2)]);
+  assertEquals(parts.store.load(), [recordOf(LAST, 2)]);
 });
+
+Deno.test("an SM_MON that is refused during the removal of many keeps nothing", pure, async () => {
+  for (const isOlder of [true, false]) {
+    for (const isLate of [true, false]) {
+      const parts = await setUp(LAST + 1);
+      const put = Promise.withResolvers<void>();
+      parts.store.puts.push(put.promise);
+      const enrol = () => enrolmentOf(parts).enrol(recordOf(LAST, 2)).then(() => true, () => false);
+      let outcome = isOlder ? enrol() : undefined;
+      const removal = removeRegistrations(parts, [...parts.list.all()]);
+      outcome ??= enrol();
+      const refuse = () => put.reject(new Error("No space left on device"));
+      if (!isLate) refuse();
+      // The last group may wait for the disk to decide.
+      for (let group = 0; group < 9; group++) {
+        await turns();
+        parts.store.letThrough();
+      }
+      await turns();
+      refuse();
+      await finish(removal, parts);
+      assertEquals([await outcome, parts.list.size, parts.store.load()], [false, 0, []]);
+    }
+  }
+});
+
+Deno.test(
+  "what SM_SIMU_CRASH makes again during the removal of many is removed",
+  pure,
+  async () => {
+    const parts = await setUp(LAST + 1);
+    const put = Promise.withResolvers<void>();
+    parts.store.puts.push(put.promise);
+    const enrolment = enrolmentOf(parts);
+    const enrolled = enrolment.enrol(recordOf(LAST, 2));
+    const removal = removeRegistrations(parts, [...parts.list.all()]);
+    enrolment.forgetAll();
+    put.resolve();
+    await finish(removal, parts);
+    await enrolled;
+    assertEquals([parts.list.size, parts.store.load()], [0, []]);
+  },
+);
 
 Deno.test(
   "a callback resumes if the removal fails, unless SM_MON was repeated",
@@ -94,7 +153,6 @@ Deno.test(
   async () => {
     for (const isMadeAnew of [true, false]) {
       const parts = await setUp(1);
-      for (const monitored of parts.list.all()) monitored.stored = monitored.record;
       const called: string[] = [];
       const suspend = () => {
         called.push("suspended");
