@@ -1,6 +1,7 @@
 /** System clock and random numbers. */
 
 import type { Clock } from "../time/clock.ts";
+import { answerOfPool } from "./threads.ts";
 
 /** Longest timeout of setTimeout; a longer one fires at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
@@ -16,23 +17,24 @@ function startTimer(ms: number, action: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Limit of a wait for a turn, in ms: the thread pool may be busy. A timer wakes within two. */
+/** Limit of a wait for the thread pool, in ms: a timer of so little takes two. */
 const TURN_MAX_MS = 1;
 
 /**
- * Turn of the event loop by an answer of the thread pool, behind which the loop polls: 0.05 ms,
- * where the shortest timer takes 2 ms. An immediate would let it poll in one turn of 61.
+ * Turn of the event loop by an answer of the thread pool, before which the loop polls: 0.05 ms,
+ * where the shortest timer takes 2 ms. With immediates the loop would poll in one turn of 61.
  */
 function afterTurn(action: () => void): void {
   let isOver = false;
   const end = () => {
     if (isOver) return;
     isOver = true;
-    clearTimeout(timer);
+    cancel();
     action();
   };
-  const timer = setTimeout(end, TURN_MAX_MS);
-  Deno.stat("/").then(end, end);
+  // Hanging look-ups and hanging storage may hold every thread.
+  const cancel = startTimer(TURN_MAX_MS, end);
+  void answerOfPool()?.then(end);
 }
 
 /** Clock of this host. A running timer keeps the process alive. */

@@ -12,6 +12,8 @@ import { openLibrary } from "./library.ts";
 const THREAD_SYMBOLS = {
   pthread_create: { parameters: ["buffer", "usize", "u64", "usize"], result: "i32" },
   pthread_join: { parameters: ["u64", "usize"], result: "i32" },
+  // Runs on a thread of Deno's pool, and has no effect there.
+  sched_yield: { parameters: [], result: "i32", nonblocking: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 const LINKER_SYMBOLS = {
   dlsym: { parameters: ["usize", "buffer"], result: "u64" },
@@ -70,4 +72,9 @@ export function canUsePool(): boolean {
   if (now - poolUsedAt > POOL_ALIVE_MS && !canStartThread()) return false;
   poolUsedAt = now;
   return true;
+}
+
+/** Settles once a thread of Deno's pool has answered; undefined if the pool takes no call. */
+export function answerOfPool(): Promise<unknown> | undefined {
+  return canUsePool() ? threads!.sched_yield() : undefined;
 }

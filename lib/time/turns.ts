@@ -28,9 +28,9 @@ export class Turns {
     this.#clock = clock;
   }
 
-  /** Wait before the next piece of work; undefined if it may start at once. */
+  /** Turn to be awaited before the next piece of work; undefined if it may start at once. */
   get due(): Promise<void> | undefined {
-    return this.#unturnedMs > UNTURNED_MAX_MS ? this.#turn : undefined;
+    return this.#unturnedMs > UNTURNED_MAX_MS ? this.#turn ??= this.#nextTurn() : undefined;
   }
 
   /** Runs a piece of work, and returns its duration in ms. */
@@ -39,12 +39,11 @@ export class Turns {
     piece();
     const took = this.#clock.now() - began;
     this.#unturnedMs += took;
-    if (this.#unturnedMs > UNTURNED_MAX_MS) this.#askForTurn();
     return took;
   }
 
-  #askForTurn(): void {
-    this.#turn ??= new Promise((resolve) =>
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) =>
       this.#clock.afterTurn(() => {
         this.#unturnedMs = 0;
         this.#turn = undefined;
