@@ -17,8 +17,6 @@ interface Announced {
   readonly source: string;
   readonly state: number | "declared";
   readonly at: number;
-  /** Ordinal of the question, of a state that the peer itself said. */
-  readonly asked?: number | undefined;
 }
 
 interface Registered {
@@ -72,8 +70,6 @@ export interface Sent {
   /** Ordinals of the last and of the first announcement that may have caused the callback. */
   readonly ordinal: number;
   readonly ordinalAtLeast: number;
-  /** Ordinal up to which notices are certainly older: a peer's own answer is as old as the question. */
-  readonly overtakes: number;
   /** Ordinal of the last arrival before the callback was sent, and its number in the order of sending. */
   readonly sentBehind: number;
   readonly number: number;
@@ -82,9 +78,6 @@ export interface Sent {
 
 /** Turns of the microtask queue between the completion of a call and its reply. */
 const TURNS_OF_A_REPLY = 6;
-
-/** Longest time from a question to its answer, in ms: addresses are tried for 5 s, in calls of 3 s. */
-const QUESTION_MS = 11_000;
 
 /** Key of a registration on the list in memory. */
 export function listKey({ monName, myName, myVers }: MonitorRecord): string {
@@ -95,9 +88,6 @@ export class CallbackLedger {
   #ordinal = 0;
   #sent = 0;
   readonly #announced: Announced[] = [];
-  /** Questions to peers for their states. */
-  readonly #questions: { readonly host: number; readonly ordinal: number; readonly at: number }[] =
-    [];
   readonly #registered = new Map<string, Registered>();
   /** Ordinals of arrival of SM_MON calls and of acknowledged removals, by cookie. */
   readonly #arrivals = new Map<string, number>();
@@ -214,20 +204,6 @@ export class CallbackLedger {
     return announced;
   }
 
-  /** Notes that a host is going to be asked for its state. */
-  questionLeaves(host: number): void {
-    this.#questions.push({ host, ordinal: ++this.#ordinal, at: this.now() });
-  }
-
-  /** Notes a host's answer, which may be passed on as if it were a notice. */
-  hostAnswers(host: number, address: string, state: number): void {
-    const at = this.now();
-    const asked = this.#questions.find((one) => one.host === host && at - one.at <= QUESTION_MS)
-      ?.ordinal;
-    const said = { monName: address, source: address, state, at, asked };
-    this.#announced.push({ ordinal: ++this.#ordinal, ...said });
-  }
-
   /** Notes the reply to an SM_NOTIFY: all registrations concerned are owed its state. */
   noticeAnswered({ ordinal, monName, source, state }: Announced): void {
     if (typeof state !== "number") return;
@@ -303,10 +279,8 @@ export class CallbackLedger {
     const registered = this.#registered.get(key);
     const before = registered?.passedOnAtLeast ?? 0;
     const isAgain = registered?.toldAgain.includes(state) === true;
-    const causes = this.#announced.filter((one) =>
-      (one.ordinal > before || isAgain) && isBacking(one)
-    );
-    const [first = backing] = causes;
+    const first =
+      this.#announced.find((one) => (one.ordinal > before || isAgain) && isBacking(one)) ?? backing;
     if (registered !== undefined) {
       const isFromBefore = backing.ordinal < registered.madeAt && !registered.mayBeToldAgain;
       if (isFromBefore) throw new Violation("older", `${what}, which was registered behind it`);
@@ -322,7 +296,6 @@ export class CallbackLedger {
       cookie,
       ordinal: backing.ordinal,
       ordinalAtLeast: first.ordinal,
-      overtakes: Math.min(first.ordinal, ...causes.map(({ asked }) => asked ?? Infinity)),
       sentBehind: this.#ordinal,
       number: ++this.#sent,
       registered,
@@ -330,7 +303,7 @@ export class CallbackLedger {
   }
 
   /** Notes the lock manager's reply. @throws {Violation} */
-  done({ key, state, cookie, ordinal, ordinalAtLeast, overtakes, ...sent }: Sent): void {
+  done({ key, state, cookie, ordinal, ordinalAtLeast, ...sent }: Sent): void {
     // Removed or dropped meanwhile: a present registration was not told.
     const goneAt = Math.max(this.#removed.get(key) ?? 0, this.#crashSimulated);
     if (goneAt > sent.sentBehind) return;
@@ -357,7 +330,7 @@ export class CallbackLedger {
     }
     if (state % 2 === 1) registered.newest = Math.max(registered.newest, state);
     registered.passedOn = Math.max(registered.passedOn, ordinal);
-    registered.passedOnAtLeast = Math.max(registered.passedOnAtLeast, overtakes);
+    registered.passedOnAtLeast = Math.max(registered.passedOnAtLeast, ordinalAtLeast);
     registered.lastState = state;
     if (registered.toldAgain[0] === state) registered.toldAgain = [];
     if (state % 2 === 1) registered.largest = Math.max(registered.largest, state);

@@ -865,15 +865,12 @@ export class World {
         }
       };
     }
-    const host = HOSTS.findIndex(({ addresses }) => addresses.includes(to.address));
-    if (procedure === "PMAPPROC_GETPORT" && process.name === "rpc.statd" && host >= 0) {
-      this.#callbacks.questionLeaves(host);
-    }
     if (procedure !== "SM_NOTIFY" || process.name !== "sm-notify") return () => {};
     const { mon_name, state } = args as { mon_name: string; state: number };
     // If the note of a run is unreadable, a second run may be active with its own number.
     if (this.#faultyUntil === -Infinity) this.#numberSeen(state);
     return () => {
+      const host = HOSTS.findIndex(({ addresses }) => addresses.includes(to.address));
       const key = `${host} ${nameKey(mon_name)}`;
       this.trace.note(`${to.address} was told of ${mon_name} state ${state}`);
       this.#told.set(key, Math.max(state, this.#told.get(key) ?? 0));
@@ -917,7 +914,7 @@ export class World {
     }
     if (fault === "nsm" || to.port !== NSM_PORTS[transport]) return "silence";
     if (procedure !== "SM_STAT") return { result: undefined };
-    this.#callbacks.hostAnswers(host, to.address, peer.state);
+    this.#callbacks.noticeArrived(to.address, to.address, peer.state); // who asks may pass it on
     return { result: { res_stat: 0, state: peer.state } };
   }
 
