@@ -1988,4 +1988,24 @@ export const FOUND: Readonly<Record<string, History>> = {
     },
     { "at": 3377, "kind": "notice", "host": 3, "as": "stranger", "from": "10.0.0.13", "ago": 0 },
   ]),
+  // sm-notify is killed before it syncs its move, and a record gets the old name. Journals commit in order: the
+  // disk never has the new record there without the move, and so never loses the moved one.
+  "the power fails while a new record gets the name that a killed sm-notify moved a record from":
+    history(1, [
+      { "at": 100, "kind": "mon", "peer": "p1.site", "by": 2, "cookie": 3 },
+      { "at": 1000, "kind": "killNotifier", "changes": 0 },
+      { "at": 1000, "kind": "powerCut", "changes": 0 },
+      { "at": 9000, "kind": "killNotifier", "changes": 2 },
+      { "at": 40000, "kind": "powerCut", "changes": 3 },
+      { "at": 41000, "kind": "mon", "peer": "p1.site", "by": 2, "cookie": 0 },
+    ], { "syncsNames": true }),
+  "… of two registrations, one of which is made anew": history(1, [
+    { "at": 100, "kind": "mon", "peer": "p1.site", "by": 2, "cookie": 3 },
+    { "at": 200, "kind": "mon", "peer": "p1.site", "by": 1, "cookie": 3 },
+    { "at": 1000, "kind": "killNotifier", "changes": 0 },
+    { "at": 1000, "kind": "powerCut", "changes": 0 },
+    { "at": 9000, "kind": "killNotifier", "changes": 2 },
+    { "at": 40000, "kind": "powerCut", "changes": 4 },
+    { "at": 41000, "kind": "mon", "peer": "p1.site", "by": 2, "cookie": 0 },
+  ]),
 };

@@ -164,6 +164,19 @@ Deno.test("crashEverywhere() finds a directory that is not synced", pure, async 
   }
 });
 
+Deno.test("a power cut leaves a moved file, although another one got its old name", pure, () => {
+  const disk = diskWith({ "sm/a": text(a) });
+  const path = `${STATE_DIRECTORY}/sm/a`;
+  disk.rename(path, `${STATE_DIRECTORY}/sm.bak/a`);
+  disk.create(path, 0o600).write(text(again));
+  const found = new Set<string>();
+  for (const { files } of disk.remains()) {
+    assert(Object.values(files).includes(text(a)), JSON.stringify(files));
+    found.add(Object.keys(files).join(" and "));
+  }
+  assertEquals(found, new Set(["/nsm/sm/a", "/nsm/sm.bak/a", "/nsm/sm.bak/a and /nsm/sm/a"]));
+});
+
 Deno.test(
   "a crash at any point of advanceStateNumber() leaves the old or the new number",
   pure,
