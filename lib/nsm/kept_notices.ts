@@ -18,6 +18,7 @@ import { quote } from "../quote.ts";
 import { nameKey } from "./host_name.ts";
 import type { Monitored } from "./monitor_list.ts";
 import { registrationKey } from "./registration_key.ts";
+import { COPY_MS } from "./notice_gate.ts";
 import type { KeptNotice, NoticeMemory, NoticesRead } from "./ports.ts";
 import { STATES_MAX } from "./replaced_states.ts";
 
@@ -69,12 +70,12 @@ export interface Kept {
   readonly record: KeptNotice;
   /** Time of keeping, on the monotonic clock; the wall clock may be corrected by years. */
   readonly keptAt: number;
-  /** Announced on arrival, and no peer has to confirm its state. */
-  readonly isPassedOn: boolean;
-  /** Keys of peers for which the notice is decided. */
-  readonly decided: Set<string>;
+  /** Announced when it or a repeat of it arrived, and no peer has to confirm its state. */
+  isPassedOn: boolean;
+  /** Keys of peers for which the notice, or its last repeat, is decided. */
+  decided: Set<string>;
   /** Keys of peers to be asked for their state before the notice is decided. */
-  readonly unconfirmed: Set<string>;
+  unconfirmed: Set<string>;
   /** Keys of all names and addresses for which the notice may stand. */
   aliases: ReadonlySet<string>;
   /** Number of tasks in progress for the notice: look-ups, judging in slices. */
@@ -133,6 +134,9 @@ export class KeptNotices {
    *
    * The latest with {@link STATES_MAX} lower states stay: each notice behind them may be a copy to a
    * registration that has heard of its state before, and is not passed on there.
+   *
+   * A repeat of a kept notice leaves that one in its place, with its age, and has it decided anew: to
+   * registrations made between them the repeat is no news either.
    */
   add(
     heard: Heard,
@@ -141,6 +145,13 @@ export class KeptNotices {
     now: number,
     younger: readonly Pick<Monitored, "record" | "behind">[] = [],
   ): Kept | undefined {
+    // A state that is implausible now was not the last one: another came between them.
+    const first = unconfirmed.size === 0 ? this.#repeatedBy(heard, now) : undefined;
+    if (first !== undefined) {
+      this.#memory.forget(recordOf(heard)); // an earlier run may have kept both
+      const isPassedOn = first.isPassedOn || decided.size > 0;
+      return Object.assign(first, { isPassedOn, decided, unconfirmed });
+    }
     const superseded = this.#supersededBy(heard);
     const size = this.#kept.size - superseded.length;
     if (size >= KEPT_MAX && !this.#dropOldest()) return undefined;
@@ -224,11 +235,33 @@ export class KeptNotices {
     this.#memory.overtake(registrationKey(record), behind);
   }
 
-  #supersededBy({ mon_name, state, caller: { address } }: Heard): Kept[] {
+  /** Kept notices with the name and address of a notice. */
+  #ofSender({ mon_name, caller: { address } }: Heard): Kept[] {
     const key = nameKey(mon_name);
-    const announced = [...this.#byAlias.get(key) ?? []].filter(({ heard, isPassedOn }) =>
-      isPassedOn && heard.caller.address === address && nameKey(heard.mon_name) === key
+    return [...this.#byAlias.get(key) ?? []].filter(({ heard }) =>
+      heard.caller.address === address && nameKey(heard.mon_name) === key
     );
+  }
+
+  /**
+   * Earlier kept notice that a notice repeats. Behind another state, the notice is a new one, unless
+   * it comes so soon that it may be a copy.
+   */
+  #repeatedBy(heard: Heard, now: number): Kept | undefined {
+    const { state, ordinal } = heard;
+    const known = this.#ofSender(heard);
+    const isNews = (first: Heard) =>
+      known.some(({ heard: other, keptAt }) =>
+        other.state !== state && other.ordinal > first.ordinal && now - keptAt >= COPY_MS
+      );
+    return known.find(({ heard: first }) =>
+      first.state === state && first.ordinal < ordinal && !isNews(first)
+    );
+  }
+
+  #supersededBy(heard: Heard): Kept[] {
+    const { state } = heard;
+    const announced = this.#ofSender(heard).filter(({ isPassedOn }) => isPassedOn);
     const lower = announced.filter(({ heard }) => heard.state < state)
       .sort((a, b) => b.heard.ordinal - a.heard.ordinal);
     return [...announced.filter(({ heard }) => heard.state === state), ...lower.slice(STATES_MAX)];

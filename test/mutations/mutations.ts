@@ -818,6 +818,18 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: KEPT,
+    from: "first.state === state && first.ordinal < ordinal && !isNews(first)",
+    to: "false && first.state === state && first.ordinal < ordinal && !isNews(first)",
+    reason: "a repeat of a kept notice is passed on to registrations made since",
+  },
+  {
+    file: KEPT,
+    from: "other.ordinal > first.ordinal && now - keptAt >= COPY_MS",
+    to: "other.ordinal > first.ordinal && now < keptAt",
+    reason: "a state that a peer has again is taken for a repeat",
+  },
+  {
+    file: KEPT,
     from: "if (!wasBelieved && !this.#memory.flush()) return undefined;",
     to: "if (!wasBelieved) this.#memory.flush();",
     reason: "a notice is answered that is not on disk",

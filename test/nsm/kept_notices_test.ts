@@ -7,7 +7,7 @@ import { makeCounters } from "../../lib/nsm/counters.ts";
 import { KEPT_MAX, KEPT_MS } from "../../lib/nsm/kept_notices.ts";
 import { nameKey } from "../../lib/nsm/host_name.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
-import type { SourceCheck } from "../../lib/nsm/notice_gate.ts";
+import { COPY_MS, type SourceCheck } from "../../lib/nsm/notice_gate.ts";
 import { Notices } from "../../lib/nsm/notices.ts";
 import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
 import type {
@@ -376,6 +376,79 @@ for (const copies of [1, STATES_MAX]) {
     },
   );
 }
+
+for (const announcedTo of ["10.0.1.7", "10.0.1.8"]) {
+  Deno.test(
+    `a repeat of a kept notice is no news to registrations since, with ${announcedTo} monitored`,
+    pure,
+    async () => {
+      const { clock, notices, called, watch, notify } = life({ answersAt: 2_000 });
+      watch(announcedTo);
+      watch("h7.nsm.test", "before");
+      notify("stranger", "10.0.1.7", 17);
+      watch("h7.nsm.test", "behind");
+      for (let i = 0; i < KEPT_MAX; i++) notify("Stranger", "10.0.1.7", 17);
+      assertEquals(notices.kept, 1);
+      await clock.run(LEARNED_MS);
+      assertEquals(called.filter((one) => one.startsWith("h7")), ["h7.nsm.test 17"]);
+      assertEquals(notices.kept, 0);
+    },
+  );
+}
+
+for (const ms of [COPY_MS - 1, COPY_MS]) {
+  const told = ms < COPY_MS ? [] : ["h7.nsm.test 17"];
+  for (const between of [13, 19]) {
+    Deno.test(
+      `a state that comes again ${ms} ms behind ${between}: ${told.length} callbacks`,
+      pure,
+      async () => {
+        const { clock, called, watch, notify } = life({ answersAt: LEARNED_MS });
+        watch("10.0.1.7");
+        for (const state of [17, between]) notify("stranger", "10.0.1.7", state);
+        watch("h7.nsm.test");
+        await clock.run(ms);
+        notify("stranger", "10.0.1.7", 17);
+        await clock.runFar(4 * LEARNED_MS);
+        assertEquals(called.filter((one) => one.startsWith("h7")), told);
+      },
+    );
+  }
+}
+
+Deno.test("a repeat of a kept notice is decided anew, and does not prolong it", pure, async () => {
+  const hosts = { "h7.nsm.test": "10.0.1.8" };
+  const { clock, notices, called, watch, notify } = life({ mode: "enforce", hosts, silent: "p" });
+  for (const name of ["10.0.1.7", "h7.nsm.test", "p"]) watch(name);
+  await clock.run(1_000);
+  notify("h7.nsm.test", "10.0.1.7", 17);
+  await clock.runFar(KEPT_MS - LEARNED_MS);
+  assertEquals([called, notices.kept], [["10.0.1.7 17"], 1]);
+  hosts["h7.nsm.test"] = "10.0.1.7";
+  notify("h7.nsm.test", "10.0.1.7", 17);
+  await clock.run(1_000);
+  assertEquals([called, notices.kept], [["10.0.1.7 17", "h7.nsm.test 17"], 1]);
+  await clock.runFar(2 * LEARNED_MS);
+  assertEquals(notices.kept, 0);
+});
+
+Deno.test("a repeat that an earlier life has kept beside its notice", pure, async () => {
+  const disk = new FragileDisk(["/nsm/sm"]);
+  const file = () => openNoticeFile("/nsm", { log: new RecordingLog(), fileSystem: disk });
+  const before = file();
+  before.load();
+  const notice = { name: "stranger", address: "10.0.1.7", state: 17, at: 0 };
+  for (const ordinal of [1, 2]) before.keep({ ...notice, ordinal });
+  before.flush();
+  const { clock, called, notices, load } = life({ answersAt: 2_000, memory: file() });
+  load("h7.nsm.test");
+  notices.restore();
+  await clock.run(1_000);
+  assertEquals(file().load().notices.map(({ ordinal }) => ordinal), [1]);
+  await clock.run(LEARNED_MS);
+  assertEquals([called, notices.kept], [["h7.nsm.test 17"], 0]);
+  assertEquals(disk.textOf("/nsm/sm/.notices"), undefined);
+});
 
 Deno.test(
   "a notice under an unknown name causes no loop of look-ups",
