@@ -7,7 +7,7 @@ import { COPY_MS } from "../../lib/nsm/notice_gate.ts";
 import { STATES_MAX } from "../../lib/nsm/replaced_states.ts";
 import { nameKey } from "../../lib/nsm/host_name.ts";
 import type { MonitorRecord } from "../../lib/nsm/ports.ts";
-import { concerns, isSourceOf } from "./names.ts";
+import { concerns, isSourceOf, isStranger } from "./names.ts";
 import { Violation } from "./violation.ts";
 
 /** A received SM_NOTIFY, or an administrator's declaration. */
@@ -17,6 +17,10 @@ interface Announced {
   readonly source: string;
   readonly state: number | "declared";
   readonly at: number;
+  /** Number of answers of the name service before it. */
+  readonly answers: number;
+  /** Ordinal of the last arrival before the reply. */
+  answeredBehind?: number;
 }
 
 interface Registered {
@@ -25,6 +29,8 @@ interface Registered {
   priv: string;
   /** Ordinal of the last announcement before the registration; 0 if the registration may be older. */
   readonly madeAt: number;
+  /** Ordinal of the last arrival before its first acknowledgement. */
+  readonly acknowledgedBehind: number;
   /** Ordinal of the last announcement before the registration or its last renewal. */
   since: number;
   /** States owed to the lock manager, with their ordinals. */
@@ -104,11 +110,18 @@ export class CallbackLedger {
   #crashSimulated = 0;
   #crashTurn = -Infinity;
 
-  /** `turn` counts turns of the microtask queue; `now` is the time in ms. */
+  /** Ordinal of the last arrival before the present life of the daemon. */
+  #livesSince = 0;
+
+  /**
+   * `turn` counts turns of the microtask queue; `now` is the time in ms; `answers` counts those of the
+   * name service.
+   */
   constructor(
     readonly isEnforced: () => boolean,
     readonly turn: () => number,
     readonly now: () => number,
+    readonly answers: () => number,
   ) {}
 
   /** Notes the arrival of an SM_MON. */
@@ -149,6 +162,7 @@ export class CallbackLedger {
       monName: record.monName,
       priv: record.priv,
       madeAt: isNew && arrived === called ? arrived : 0,
+      acknowledgedBehind: this.#ordinal,
       since: arrived,
       owed: new Map(),
       lastDone: undefined,
@@ -199,13 +213,20 @@ export class CallbackLedger {
 
   /** Notes the arrival of an SM_NOTIFY. */
   noticeArrived(monName: string, source: string, state: number): Announced {
-    const announced = { ordinal: ++this.#ordinal, monName, source, state, at: this.now() };
+    return this.#announce({ monName, source, state });
+  }
+
+  #announce(what: Pick<Announced, "monName" | "source" | "state">): Announced {
+    const [at, answers] = [this.now(), this.answers()];
+    const announced = { ordinal: ++this.#ordinal, at, answers, ...what };
     this.#announced.push(announced);
     return announced;
   }
 
   /** Notes the reply to an SM_NOTIFY: all registrations concerned are owed its state. */
-  noticeAnswered({ ordinal, monName, source, state }: Announced): void {
+  noticeAnswered(announced: Announced): void {
+    const { ordinal, monName, source, state } = announced;
+    announced.answeredBehind = this.#ordinal;
     if (typeof state !== "number") return;
     for (const known of this.#registered.values()) {
       const isOver = Math.max(known.passedOn, known.heeded) >= ordinal;
@@ -256,8 +277,7 @@ export class CallbackLedger {
 
   /** Notes a declaration of a peer as rebooted. */
   declared(monName: string): void {
-    const declared = { monName, source: "", state: "declared", at: this.now() } as const;
-    this.#announced.push({ ordinal: ++this.#ordinal, ...declared });
+    this.#announce({ monName, source: "", state: "declared" });
   }
 
   /** Notes a callback sent. @throws {Violation} */
@@ -282,7 +302,8 @@ export class CallbackLedger {
     const first =
       this.#announced.find((one) => (one.ordinal > before || isAgain) && isBacking(one)) ?? backing;
     if (registered !== undefined) {
-      const isFromBefore = backing.ordinal < registered.madeAt && !registered.mayBeToldAgain;
+      const { ordinal } = this.#firstOf(backing, monName);
+      const isFromBefore = ordinal < registered.madeAt && !registered.mayBeToldAgain;
       if (isFromBefore) throw new Violation("older", `${what}, which was registered behind it`);
       const isOlder = this.isEnforced() && !this.#wasUnchecked && backing.state === state &&
         state < registered.largest;
@@ -300,6 +321,27 @@ export class CallbackLedger {
       number: ++this.#sent,
       registered,
     };
+  }
+
+  /**
+   * First of the notices that a notice repeats, as far as the daemon can tell: it keeps one by an
+   * unknown name until the name service answers, and knows the states of a peer that it monitors.
+   */
+  #firstOf(last: Announced, peer: string): Announced {
+    const { state, monName, source, answers, ordinal } = last;
+    if (this.#wasUnchecked || this.isEnforced() || !isStranger(monName)) return last;
+    let first = last;
+    for (const one of this.#announced.slice(0, this.#announced.indexOf(last)).reverse()) {
+      if (one.ordinal <= this.#livesSince || one.answers !== answers) break;
+      if (!concerns(peer, one.monName, one.source)) continue;
+      if (one.state !== state) break;
+      const isKept = one.answeredBehind !== undefined && one.answeredBehind < ordinal &&
+        this.#registered.values().some((known) =>
+          known.acknowledgedBehind < one.ordinal && nameKey(known.monName) === nameKey(peer)
+        );
+      if (one.monName === monName && one.source === source && isKept) first = one;
+    }
+    return first;
   }
 
   /** Notes the lock manager's reply. @throws {Violation} */
@@ -419,6 +461,7 @@ export class CallbackLedger {
    * owed to others of their peer.
    */
   loaded(keys: ReadonlySet<string>, owedOf: (monName: string) => readonly number[]): void {
+    this.#livesSince = this.#ordinal;
     for (const key of keys) this.#removals.delete(key);
     for (const key of this.#registered.keys()) if (!keys.has(key)) this.#registered.delete(key);
     for (const key of this.#early.keys()) if (!keys.has(key)) this.#early.delete(key);

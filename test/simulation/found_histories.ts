@@ -2008,4 +2008,13 @@ export const FOUND: Readonly<Record<string, History>> = {
     { "at": 40000, "kind": "powerCut", "changes": 4 },
     { "at": 41000, "kind": "mon", "peer": "p1.site", "by": 2, "cookie": 0 },
   ]),
+  // Found by reading, since the simulation took the last of equal notices for the age of all.
+  "a repeat of a kept notice behind a registration": history(2700000001, [
+    { "at": 100, "kind": "names", "mode": "failing", "ms": 20000 },
+    { "at": 200, "kind": "mon", "peer": "10.0.0.13", "by": 0, "cookie": 0 },
+    { "at": 300, "kind": "mon", "peer": "p3.site", "by": 2, "cookie": 2 },
+    { "at": 1000, "kind": "notice", "host": 3, "as": "stranger", "from": "10.0.0.13", "ago": 0 },
+    { "at": 2000, "kind": "mon", "peer": "p3.site", "by": 1, "cookie": 2 },
+    { "at": 3000, "kind": "notice", "host": 3, "as": "stranger", "from": "10.0.0.13", "ago": 0 },
+  ]),
 };

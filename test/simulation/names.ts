@@ -65,6 +65,11 @@ export function concerns(monName: string, name: string, source: string): boolean
   return [...synonymsOf(name), ...synonymsOf(source)].some((word) => monitored.has(word));
 }
 
+/** Whether a name is that of no host. */
+export function isStranger(name: string): boolean {
+  return !HOSTS.some((host) => [...namesOf(host), ...host.addresses].includes(name));
+}
+
 /** Whether an address is a known one of the peer `monName`. */
 export function isSourceOf(monName: string, address: string): boolean {
   return synonymsOf(monName).has(address);
@@ -72,6 +77,8 @@ export function isSourceOf(monName: string, address: string): boolean {
 
 export class NameService {
   mode: NameServiceMode = "quick";
+  /** Number of questions answered, failures left out. */
+  answers = 0;
 
   constructor(readonly dice: Dice) {}
 
@@ -104,11 +111,15 @@ export class NameService {
   #answer<T extends { code: number }>(process: Process, question: string, find: () => T) {
     const { mode, dice } = this;
     const label = `name service ${question}`;
+    const answer = () => {
+      this.answers++;
+      return find();
+    };
     switch (mode) {
       case "quick":
-        return process.receive(dice.delay(label, 0.1, 60), find);
+        return process.receive(dice.delay(label, 0.1, 60), answer);
       case "slow":
-        return process.receive(dice.delay(label, 500, 12_000), find);
+        return process.receive(dice.delay(label, 500, 12_000), answer);
       case "failing":
         return process.receive(dice.delay(label, 0.1, 5_000), () => ({ code: EAI_AGAIN }));
       case "silent":

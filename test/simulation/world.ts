@@ -162,6 +162,7 @@ export class World {
       () => this.#live.sourceCheck === "enforce",
       () => this.agenda.turns,
       () => this.agenda.now,
+      () => this.#names.answers,
     );
     this.#registrations.onMoved = (record) => {
       const key = listKey(record);
