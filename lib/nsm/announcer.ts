@@ -8,13 +8,14 @@
  */
 
 import type { Callbacks, Dropped } from "./callback.ts";
-import { type CallbackOutcome, withState } from "./callback_parts.ts";
+import type { CallbackOutcome } from "./callback_parts.ts";
 import type { Counters } from "./counters.ts";
 import { nameKey } from "./host_name.ts";
 import { latestOf } from "./last_state.ts";
 import type { Monitored, MonitorList } from "./monitor_list.ts";
 import type { PeerMemory } from "./ports.ts";
 import type { News } from "./remembered_news.ts";
+import { ToldStates, withState } from "./told_states.ts";
 import type { Clock } from "../time/clock.ts";
 
 /** Dependencies of the announcer. */
@@ -80,20 +81,14 @@ export class Announcer {
   /**
    * Announces a peer's state to the requester of a registration. The state is on disk after the
    * next flush() or microtask. `heardAt` is the arrival of the peer's own notice, in ms since 1970.
-   * `tried`: states that an earlier run may have told.
    */
-  readonly announce = (
-    monitored: Monitored,
-    state: number,
-    heardAt?: number,
-    tried: readonly number[] = [],
-  ): void => {
+  readonly announce = (monitored: Monitored, state: number, heardAt?: number): void => {
     const { list, memory, counters, clock } = this.#parts;
     const key = nameKey(monitored.record.monName);
     counters.callbacks_queued++;
-    const untold: Untold = this.#untold.get(key) ?? { count: 0, state, tried };
+    const untold: Untold = this.#untold.get(key) ?? { count: 0, state, tried: [] };
     if (!this.#callbacks.isPending(monitored)) untold.count++;
-    if (monitored.told !== undefined) untold.tried = withState(untold.tried, monitored.told);
+    untold.tried = (monitored.told?.all ?? []).reduce(withState, untold.tried);
     if (untold.state !== state) {
       untold.tried = withState(untold.tried, untold.state);
       delete untold.first;
@@ -103,7 +98,7 @@ export class Announcer {
     list.replacedStates.note(key, monitored.lastState, state, clock.now());
     monitored.lastState = state;
     if (heardAt !== undefined) monitored.heardAt = heardAt;
-    untold.first = this.#callbacks.add(monitored, state, tried) ?? untold.first;
+    untold.first = this.#callbacks.add(monitored, state) ?? untold.first;
     const { lastNotice, lastAnswer } = monitored;
     const ordinals = { lastNotice, ...(lastAnswer !== undefined && { lastAnswer }) };
     const news = { lastState: state, ...ordinals, ...(heardAt !== undefined && { heardAt }) };
@@ -117,9 +112,11 @@ export class Announcer {
     monitored: Monitored,
     { lastState, first, tried }: Pick<News, "lastState" | "first" | "tried">,
   ): void {
-    const all = withState(tried, lastState);
-    if (first !== undefined) this.announce(monitored, first, undefined, all);
-    this.announce(monitored, lastState, undefined, all);
+    const next = first ?? lastState;
+    const others = withState(tried, lastState).filter((state) => state !== next);
+    monitored.told = new ToldStates([...others, next]);
+    if (first !== undefined) this.announce(monitored, first);
+    this.announce(monitored, lastState);
   }
 
   /**
@@ -135,10 +132,10 @@ export class Announcer {
     Object.assign(monitored, { lastState, lastNotice, lastAnswer, heardAt });
     if (!isNews) return false;
     // A state that the requester may have been told last is told behind the one that waited.
-    if (dropped !== undefined && [monitored.told, ...dropped.tried].includes(lastState)) {
-      this.announce(monitored, dropped.state, undefined, dropped.tried);
+    if (dropped !== undefined && monitored.told?.has(lastState)) {
+      this.announce(monitored, dropped.state);
     }
-    this.announce(monitored, lastState, heardAt, dropped?.tried);
+    this.announce(monitored, lastState, heardAt);
     return true;
   };
 
@@ -159,9 +156,8 @@ export class Announcer {
     return () => {
       if (this.catchUp(monitored, dropped) || dropped === undefined) return;
       const { lastState } = monitored;
-      const { first, tried } = dropped;
-      if (first !== undefined) this.announce(monitored, first, undefined, tried);
-      this.announce(monitored, lastState, undefined, tried);
+      if (dropped.first !== undefined) this.announce(monitored, dropped.first);
+      this.announce(monitored, lastState);
     };
   };
 

@@ -8,7 +8,7 @@
  * sent. States that arrive in one turn of the event loop cost a registration two calls: the first
  * state leaves at once, the newest at the end of the turn. There is one exception: a lock manager
  * ignores the state that it was told last, so when a peer comes back to a state that may be that
- * one, the waiting one is told first.
+ * one, the waiting one is told first. If none waits, the one sent last is told again first.
  *
  * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils' order of events, with other limits.
  */
@@ -16,10 +16,11 @@
 import { nlmCallback } from "../protocol/nlm.ts";
 import { quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
-import { type CallbackParts, withState } from "./callback_parts.ts";
+import type { CallbackParts } from "./callback_parts.ts";
 import { ATTEMPT_TIMEOUT_MS, type LockManager } from "./lock_manager.ts";
 import type { Monitored } from "./monitor_list.ts";
 import type { MonitorRecord } from "./ports.ts";
+import { ToldStates } from "./told_states.ts";
 import { DelayLines } from "../time/delay_lines.ts";
 
 /**
@@ -54,8 +55,6 @@ interface Pending {
   first?: number;
   /** State of the latest call sent; undefined while one is due or paused. Earlier calls may be in flight. */
   sent: number | undefined;
-  /** States that the lock manager may have been told: sent without an answer, perhaps by an earlier run. */
-  tried: readonly number[];
   /** Number of calls in flight. */
   inFlight: number;
   attempts: number;
@@ -64,7 +63,7 @@ interface Pending {
 }
 
 /** States of a dropped callback. */
-export type Dropped = Readonly<Pick<Pending, "state" | "first" | "tried">>;
+export type Dropped = Readonly<Pick<Pending, "state" | "first">>;
 
 export class Callbacks {
   readonly #parts: CallbackParts;
@@ -119,29 +118,24 @@ export class Callbacks {
   /**
    * Queues a callback. Where the lock manager's port is cached, the call has been sent on return, or
    * is sent at the end of the turn if an earlier state was sent in it. Returns the state that has to
-   * be told before this one, if there is one. `tried`: states that an earlier run may have told.
+   * be told before this one, if there is one.
    */
-  add(
-    monitored: Monitored,
-    state: number,
-    tried: readonly number[] = [],
-  ): number | undefined {
+  add(monitored: Monitored, state: number): number | undefined {
+    const { told } = monitored;
     const waiting = this.#pending.get(monitored);
     const since = this.#parts.clock.now();
-    if (waiting !== undefined) {
-      const mayBeIgnored = state === monitored.told || waiting.tried.includes(state);
-      if (!mayBeIgnored) delete waiting.first;
-      else if (state !== waiting.state) waiting.first = waiting.state;
-      Object.assign(waiting, { state, since });
-      if (this.#calledInTurn.has(monitored)) this.#newer.add(monitored);
-      else this.#sendNewest(monitored, waiting);
-    } else {
-      const pending = { state, sent: undefined, tried, inFlight: 0, attempts: 0, since };
+    const pending: Pending = waiting ?? { state, sent: undefined, inFlight: 0, attempts: 0, since };
+    const before = waiting?.state ?? told?.latest;
+    if (!told?.has(state)) delete pending.first;
+    else if (before !== undefined && before !== state) pending.first = before;
+    Object.assign(pending, { state, since });
+    if (waiting === undefined) {
       this.#pending.set(monitored, pending);
       this.#due.add(monitored);
-    }
+    } else if (this.#calledInTurn.has(monitored)) this.#newer.add(monitored);
+    else this.#sendNewest(monitored, waiting);
     this.#startDue();
-    return waiting?.first;
+    return pending.first;
   }
 
   /** Queues the next state if only older ones are in flight, within the limit per registration. */
@@ -218,7 +212,6 @@ export class Callbacks {
         tell("notice", key, () => `Told ${news()} after ${attempts} failed attempts`);
       } else log.debug(() => `Told ${news()}`);
       pending.attempts = 0;
-      monitored.told = state;
       if (pending.first === state) delete pending.first;
       if (pending.state === state) this.forget(monitored);
       else this.#sendNewest(monitored, pending);
@@ -245,11 +238,12 @@ export class Callbacks {
 
   /** Makes one call; returns its fault, or undefined. */
   async #attempt(
-    { record }: Monitored,
+    monitored: Monitored,
     state: number,
     pending: Pending,
     isWanted: () => boolean,
   ): Promise<string | undefined> {
+    const { record } = monitored;
     const { myProg, myVers, monName, priv } = record;
     const key = `${myProg} ${myVers}`;
     let found = this.#found.get(key);
@@ -269,8 +263,8 @@ export class Callbacks {
       const table = this.#tableOf(record);
       const args = { mon_name: monName, state, priv: Uint8Array.fromHex(priv) };
       const { callPeer } = this.#parts;
-      pending.tried = withState(pending.tried, state);
-      await callPeer.call(table, "NLM_SM_NOTIFY", args, to, to.transport, ATTEMPT_TIMEOUT_MS);
+      const call = [table, "NLM_SM_NOTIFY", args, to, to.transport, ATTEMPT_TIMEOUT_MS] as const;
+      await (monitored.told ??= new ToldStates()).during(state, callPeer.call(...call));
       return undefined;
     } catch (error) {
       // Another attempt may have cached a newer location.

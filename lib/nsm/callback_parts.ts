@@ -1,4 +1,4 @@
-/** Dependencies and outcomes of callbacks, and the states that a lock manager may have been told. */
+/** Dependencies and outcomes of callbacks. */
 
 import type { Log } from "../log.ts";
 import type { LimitedLog } from "../log_limits.ts";
@@ -22,11 +22,3 @@ export interface CallbackParts {
 
 /** Outcome of an attempt: `failed` is retried, the other outcomes end the callback. */
 export type CallbackOutcome = "done" | "failed" | "given up";
-
-/** Limit of states remembered as tried, in number. Peers seldom boot twice while a lock manager is away. */
-const TRIED_MAX = 8;
-
-/** Adds a state to those tried; the oldest one of too many goes. */
-export function withState(tried: readonly number[], state: number): readonly number[] {
-  return tried.includes(state) ? tried : [...tried, state].slice(-TRIED_MAX);
-}

@@ -18,6 +18,7 @@ import {
 } from "./registration_key.ts";
 import { Renewals } from "./renewals.ts";
 import { ReplacedStates } from "./replaced_states.ts";
+import type { ToldStates } from "./told_states.ts";
 
 /** Last news of a peer. */
 export type LastNews = Pick<Monitored, "lastState" | "lastNotice" | "lastAnswer" | "heardAt">;
@@ -46,8 +47,8 @@ export interface Monitored {
   isTentative?: boolean;
   /** Whether the disk refused the latest record, which may be there in place of `stored`. */
   isUncertain?: boolean;
-  /** State that the requester was told last, also by an earlier process; undefined if none is known. */
-  told?: number;
+  /** States that the requester may have been told last, also by an earlier process. */
+  told?: ToldStates;
   /** Source and monotonic arrival time of the notice that the requester is being told of. */
   heard?: { readonly from: string; readonly at: number };
 }

@@ -11,6 +11,7 @@ import { sleep } from "../time/clock.ts";
 import { inSlices, type SliceParts } from "../time/slices.ts";
 import type { WatchedStore } from "../nsm/watched_store.ts";
 import { reasonOf } from "../reason.ts";
+import { ToldStates } from "../nsm/told_states.ts";
 
 /** Sources and targets of a load. */
 export interface LoadParts extends SliceParts {
@@ -110,7 +111,7 @@ function take(
   if (list.find(record) !== undefined || list.leaving(record) !== undefined) return;
   const known = directory.remembered(record.monName);
   const monitored = list.addStored(record, known);
-  if (known?.isOwed === false) monitored.told = known.lastState;
+  if (known?.isOwed === false) monitored.told = new ToldStates([known.lastState]);
   if (known?.isOwed) {
     directory.news.announced(nameKey(record.monName));
     announcer.announceOwed(monitored, known); // before what came since

@@ -38,6 +38,7 @@ const REMOVAL = "lib/nsm/removal.ts";
 const REGISTRATION = "lib/nsm/registration.ts";
 const WATCHED = "lib/nsm/watched_store.ts";
 const ANNOUNCER = "lib/nsm/announcer.ts";
+const TOLD_STATES = "lib/nsm/told_states.ts";
 const MONITOR = "lib/statd/monitor.ts";
 const COMMIT = "lib/store/group_commit.ts";
 const FILES = "lib/store/file_store.ts";
@@ -152,7 +153,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: CALLBACK,
-    from: "      else if (state !== waiting.state) waiting.first = waiting.state;\n",
+    from: "    else if (before !== undefined && before !== state) pending.first = before;\n",
     to: "",
     reason: "a lock manager is told only of a state that it was told before, and ignores it",
   },
@@ -721,9 +722,33 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ANNOUNCER,
-    from: "    this.announce(monitored, lastState, undefined, all);\n",
-    to: "    this.announce(monitored, lastState);\n",
+    from: "    monitored.told = new ToldStates([...others, next]);\n",
+    to: "",
     reason: "a state that waited before the one told last is not told before it after a kill",
+  },
+  {
+    file: ANNOUNCER,
+    from: "new ToldStates([...others, next])",
+    to: "new ToldStates([next, ...others])",
+    reason: "a restart repeats a state before what it owes",
+  },
+  {
+    file: TOLD_STATES,
+    from: "this.#calls.filter(({ isOver }) => isOver);",
+    to: "this.#calls;",
+    reason: "of two callbacks that crossed, the state of the first is ignored when it comes again",
+  },
+  {
+    file: TOLD_STATES,
+    from: "      this.#calls = this.#calls.filter((one) => !overtaken.includes(one));\n",
+    to: "",
+    reason: "a state told long ago has another one told again before it",
+  },
+  {
+    file: CALLBACK,
+    from: "waiting?.state ?? told?.latest;",
+    to: "waiting?.state;",
+    reason: "a state that may have been told last is ignored if no other one waits",
   },
   {
     file: NOTICES,

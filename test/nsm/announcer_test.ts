@@ -4,6 +4,7 @@ import type { Callbacks, Dropped } from "../../lib/nsm/callback.ts";
 import { makeCounters } from "../../lib/nsm/counters.ts";
 import { type Monitored, MonitorList } from "../../lib/nsm/monitor_list.ts";
 import type { PeerFacts } from "../../lib/nsm/ports.ts";
+import { ToldStates } from "../../lib/nsm/told_states.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { MemoryPeerMemory } from "../support/memory_notify_store.ts";
 import { privOf } from "../support/priv.ts";
@@ -19,11 +20,10 @@ function makeAnnouncer() {
   const pending = new Map<Monitored, Dropped>();
   const added: string[] = [];
   const callbacks = {
-    add(monitored: Monitored, state: number, tried: readonly number[] = []) {
+    add(monitored: Monitored, state: number) {
       const { told, record: { myName } } = monitored;
-      const mayBeTold = state === told || tried.includes(state);
-      const first = pending.has(monitored) && mayBeTold ? FIRST : undefined;
-      pending.set(monitored, { state, tried, ...first !== undefined && { first } });
+      const first = pending.has(monitored) && told?.has(state) ? FIRST : undefined;
+      pending.set(monitored, { state, ...first !== undefined && { first } });
       added.push(`${myName} ${state}`);
       return first;
     },
@@ -132,7 +132,7 @@ Deno.test(
   () => {
     const { announcer, list, added, notes, watch } = makeAnnouncer();
     const [stays, back] = [watch("a"), watch("b")];
-    back.told = 7;
+    back.told = new ToldStates([7]);
     for (const state of [FIRST, 7]) announcer.announce(back, state);
     added.length = 0;
     announcer.suspend(back)();
@@ -155,7 +155,7 @@ Deno.test("a state that has to be told before the last one is remembered with it
   const { announcer, notes, watch, tell } = makeAnnouncer();
   const [back, other] = [watch("a"), watch("b")];
   tell(back);
-  back.told = 7;
+  back.told = new ToldStates([7]);
   for (const state of [FIRST, 7]) {
     for (const monitored of [back, other]) announcer.announce(monitored, state);
   }
@@ -170,6 +170,7 @@ Deno.test("a restart tells both states again", pure, () => {
   announcer.announceOwed(monitored, { lastState: 7, first: FIRST, tried: [3] });
   assertEquals(added, ["a 5", "a 7"]);
   assertEquals([monitored.lastState, notes.at(-1)?.passedOn], [7, [FIRST, 3, 7, FIRST]]);
+  assertEquals(monitored.told?.all, [3, 7, FIRST], "no third one is told before both");
 });
 
 Deno.test(

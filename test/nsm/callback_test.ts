@@ -7,6 +7,7 @@ import type { CallPeer } from "../../lib/nsm/ports.ts";
 import type { Status } from "../../lib/protocol/nlm.ts";
 import { RpcError } from "../../lib/rpc/errors.ts";
 import type { Endpoint } from "../../lib/rpc/transport.ts";
+import { ToldStates } from "../../lib/nsm/told_states.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 
@@ -404,8 +405,10 @@ Deno.test(
     for (const isOfEarlierRun of [true, false]) {
       const { callbacks, calls, clock } = setUp();
       const peer = monitored("a");
-      if (isOfEarlierRun) callbacks.add(peer, 9, [7, 9]);
-      else {
+      if (isOfEarlierRun) {
+        peer.told = new ToldStates([7, 9]);
+        callbacks.add(peer, 9);
+      } else {
         callbacks.add(peer, 7);
         await settle();
         calls.at(-1)!.answer(timeout); // it may have arrived
@@ -423,6 +426,40 @@ Deno.test(
       }
       assertEquals(statesOf(calls).slice(-2), [9, 7]);
       assertEquals(callbacks.pending, 0);
+    }
+  },
+);
+
+Deno.test(
+  "a state is told behind another if their calls were in flight together, whoever answered last",
+  pure,
+  async () => {
+    for (const isOtherWaiting of [true, false]) {
+      const { callbacks, calls, clock } = setUp();
+      const peer = monitored("a");
+      const answer = async (number: number, fault?: Error) => {
+        calls.at(number)!.answer(fault);
+        await settle();
+      };
+      for (const state of [7, 5]) {
+        callbacks.add(peer, state);
+        await settle();
+      }
+      for (const number of [0, 1]) await answer(number);
+      assertEquals([statesOf(calls), callbacks.pending], [[7, 5], 0]);
+      if (isOtherWaiting) {
+        callbacks.add(peer, 9);
+        await settle();
+        await answer(-1, timeout);
+      }
+      const before = isOtherWaiting ? 9 : 5;
+      assertEquals(callbacks.add(peer, 7), before);
+      await clock.run(2_000);
+      await answer(-1);
+      await answer(-1);
+      assertEquals([statesOf(calls).slice(-2), callbacks.pending], [[before, 7], 0]);
+      // The answer to a call that crossed no other leaves no doubt.
+      assertEquals([callbacks.add(peer, 5), peer.told?.all], [undefined, [7, 5]]);
     }
   },
 );

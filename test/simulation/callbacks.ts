@@ -3,6 +3,7 @@
  * letter case, as in the monitor.
  */
 
+import { ATTEMPT_TIMEOUT_MS } from "../../lib/nsm/lock_manager.ts";
 import { COPY_MS } from "../../lib/nsm/notice_gate.ts";
 import { STATES_MAX } from "../../lib/nsm/replaced_states.ts";
 import { nameKey } from "../../lib/nsm/host_name.ts";
@@ -80,6 +81,9 @@ export interface Sent {
   readonly sentBehind: number;
   readonly number: number;
   readonly registered: Registered | undefined;
+  readonly at: number;
+  /** Time of the answer; until then, the time at which the call is given up. */
+  endsAt: number;
 }
 
 /** Turns of the microtask queue between the completion of a call and its reply. */
@@ -92,7 +96,7 @@ export function listKey({ monName, myName, myVers }: MonitorRecord): string {
 
 export class CallbackLedger {
   #ordinal = 0;
-  #sent = 0;
+  readonly #sent: Sent[] = [];
   readonly #announced: Announced[] = [];
   readonly #registered = new Map<string, Registered>();
   /** Ordinals of arrival of SM_MON calls and of acknowledged removals, by cookie. */
@@ -311,16 +315,20 @@ export class CallbackLedger {
       if (isOlder || isOvertaken) throw new Violation("older", what);
       if (registered.lastDone?.what !== `${cookie} ${state}`) registered.lastDone = undefined;
     }
-    return {
+    const sent: Sent = {
       key,
       state,
       cookie,
       ordinal: backing.ordinal,
       ordinalAtLeast: first.ordinal,
       sentBehind: this.#ordinal,
-      number: ++this.#sent,
+      number: this.#sent.length + 1,
       registered,
+      at: this.now(),
+      endsAt: this.now() + ATTEMPT_TIMEOUT_MS,
     };
+    this.#sent.push(sent);
+    return sent;
   }
 
   /**
@@ -345,7 +353,9 @@ export class CallbackLedger {
   }
 
   /** Notes the lock manager's reply. @throws {Violation} */
-  done({ key, state, cookie, ordinal, ordinalAtLeast, ...sent }: Sent): void {
+  done(sent: Sent): void {
+    sent.endsAt = this.now();
+    const { key, state, cookie, ordinal, ordinalAtLeast } = sent;
     // Removed or dropped meanwhile: a present registration was not told.
     const goneAt = Math.max(this.#removed.get(key) ?? 0, this.#crashSimulated);
     if (goneAt > sent.sentBehind) return;
@@ -365,7 +375,10 @@ export class CallbackLedger {
     const times = isRepeated && lastDone.ordinal === ordinal ? lastDone.times + 1 : 1;
     const isDue = state % 2 === 0 &&
       times <= this.#declarations(registered.monName, ordinalAtLeast, ordinal);
-    if (isRepeated && !isDue && !isBack) throw new Violation("once", `${key}: state ${state}`);
+    const isOrdered = !this.#isCrossed(registered);
+    if (isRepeated && !isDue && !isBack && isOrdered) {
+      throw new Violation("once", `${key}: state ${state}`);
+    }
     if (sent.number > registered.lastDoneNumber) {
       registered.lastDone = { what, ordinal, times };
       registered.lastDoneNumber = sent.number;
@@ -396,6 +409,19 @@ export class CallbackLedger {
     for (const [owed, of] of registered.owed) {
       if (owed === state || of <= ordinal && !isIgnored) registered.owed.delete(owed);
     }
+  }
+
+  /**
+   * Whether a callback with another state was in flight when the last one left. Either may have
+   * arrived behind the other, so that the last state may be told again before the other one comes again.
+   */
+  #isCrossed({ lastDone, lastDoneNumber }: Registered): boolean {
+    const last = this.#sent[lastDoneNumber - 1];
+    return lastDone !== undefined && last !== undefined &&
+      this.#sent.some((one) =>
+        one.number < last.number && one.key === last.key && one.state !== last.state &&
+        one.endsAt >= last.at
+      );
   }
 
   /**

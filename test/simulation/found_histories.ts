@@ -2017,4 +2017,36 @@ export const FOUND: Readonly<Record<string, History>> = {
     { "at": 2000, "kind": "mon", "peer": "p3.site", "by": 1, "cookie": 2 },
     { "at": 3000, "kind": "notice", "host": 3, "as": "stranger", "from": "10.0.0.13", "ago": 0 },
   ]),
+  "two callbacks cross on their way, and a declaration repeats the state that arrived last":
+    history(2500019458, [
+      { "at": 26407, "turns": 13, "kind": "mon", "peer": "p3.site", "by": 1, "cookie": 2 },
+      { "at": 36947, "kind": "reboots", "host": 3, "as": "p3", "from": "10.0.0.13" },
+      { "at": 50962, "turns": 9, "kind": "declare", "peer": "p3.site" },
+      { "at": 67120, "kind": "declare", "peer": "p3.site" },
+      { "at": 94078, "turns": 12, "kind": "lockd", "ms": 2622, "moves": false },
+      { "at": 96535, "turns": 5, "kind": "declare", "peer": "p3.site" },
+      { "at": 108975, "turns": 5, "kind": "declare", "peer": "p3.site" },
+      { "at": 108975, "kind": "reboots", "host": 3, "as": "p3.site", "from": "10.0.0.13" },
+      { "at": 116787, "kind": "lockd", "ms": 115036, "moves": true },
+      { "at": 137914, "kind": "reboots", "host": 3, "as": "10.0.0.13", "from": "10.0.0.13" },
+      { "at": 137914, "turns": 3, "kind": "declare", "peer": "p3.site" },
+      { "at": 158772, "kind": "declare", "peer": "p3.site" },
+    ]),
+  // Which of the two came last is not known to the daemon, so the other one is told again before it.
+  "two callbacks cross on their way, and a notice repeats the state of the first": history(
+    2500018315,
+    [
+      { "at": 463630, "kind": "mon", "peer": "p3.site", "by": 0, "cookie": 0 },
+      { "at": 492329, "kind": "reboots", "host": 3, "as": "P3.SITE", "from": "10.0.0.13" },
+      {
+        "at": 492329,
+        "kind": "notice",
+        "host": 3,
+        "as": "10.0.0.13",
+        "from": "10.0.0.13",
+        "ago": 1,
+      },
+      { "at": 529583, "kind": "notice", "host": 3, "as": "p3.site", "from": "10.0.0.13", "ago": 0 },
+    ],
+  ),
 };
