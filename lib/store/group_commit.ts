@@ -104,8 +104,9 @@ export class GroupCommit {
     this.#fs = fs;
     this.#directory = directory;
     this.#options = options;
-    if (options.clock !== undefined) this.#turns = new Turns(options.clock);
-    if (options.keepsSpares) this.#spares = new SpareFiles(fs, directory, NEW_FILE_MODE);
+    const { clock, keepsSpares } = options;
+    if (clock !== undefined) this.#turns = new Turns(clock);
+    if (keepsSpares) this.#spares = new SpareFiles(fs, directory, NEW_FILE_MODE, clock);
   }
 
   /**

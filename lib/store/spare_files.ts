@@ -12,6 +12,7 @@
  *    record under a new name, or a new record cut to the length of the old one.
  */
 
+import type { Clock } from "../time/clock.ts";
 import type { FileSystem } from "./file_system.ts";
 import { AsideFile } from "./atomic_file.ts";
 import { spareName } from "./layout.ts";
@@ -38,6 +39,7 @@ export class SpareFiles {
   readonly #fs: FileSystem;
   readonly #directory: string;
   readonly #mode: number;
+  readonly #now: Clock["now"];
   #made = 0;
   #held: string[] = [];
   #settled: string[] = [];
@@ -45,8 +47,9 @@ export class SpareFiles {
   /** Blank files asked for since the last blanking. */
   #asked = 0;
 
-  /** `mode` is required of files to be blanked. */
-  constructor(fs: FileSystem, directory: string, mode: number) {
+  /** `mode` is required of files to be blanked. Without a clock, blanking has no time budget. */
+  constructor(fs: FileSystem, directory: string, mode: number, clock?: Pick<Clock, "now">) {
+    this.#now = () => clock?.now() ?? 0;
     this.#fs = fs;
     this.#directory = directory;
     this.#mode = mode;
@@ -77,10 +80,10 @@ export class SpareFiles {
 
   /** Blanks settled files, as demand requires, within the time budget; returns whether all were. */
   blank(): boolean {
-    const end = performance.now() + BLANKING_MS;
+    const end = this.#now() + BLANKING_MS;
     const batch: { aside: AsideFile; path: string }[] = [];
     const wanted = Math.max(BLANK_MIN, this.#asked) - this.#blank.length;
-    while (batch.length < wanted && this.#settled.length > 0 && performance.now() <= end) {
+    while (batch.length < wanted && this.#settled.length > 0 && this.#now() <= end) {
       this.#beginBlanking(this.#settled.pop()!, batch);
     }
     const isDone = batch.length >= wanted || this.#settled.length === 0;
