@@ -73,15 +73,14 @@ class FileNotifyStore implements NotifyStore {
       return 0;
     }
     const existing = new Set(others.map(({ name }) => name));
-    const merged: string[] = [];
+    /** Merged texts by their sources. */
+    const merged = new Map<string, string>();
     const unmoved: string[] = [];
     for (const name of names) {
       const source = `${monitorList}/${name}`;
       try {
-        if (existing.has(name)) {
-          this.#merge(source, name);
-          merged.push(source);
-        } else if (!this.#move(source, name)) merged.push(source);
+        const text = existing.has(name) ? this.#merge(source, name) : this.#move(source, name);
+        if (text !== undefined) merged.set(source, text);
       } catch (error) {
         unmoved.push(name);
         this.#log.error(`Cannot move ${quote(source)} to the notify list: ${reasonOf(error)}`);
@@ -91,9 +90,10 @@ class FileNotifyStore implements NotifyStore {
     const moved = names.length - unmoved.length;
     // A source stays until the merged file is durable.
     if (!this.#sync(notifyList)) return moved;
-    for (const source of merged) {
+    for (const [source, text] of merged) {
       try {
-        this.#fs.remove(source);
+        // The monitor may have replaced it by another record since, which has to stay.
+        if (readText(this.#fs, source) === text) this.#fs.remove(source);
       } catch (error) {
         this.faults++;
         this.#log.error(`Cannot remove ${quote(source)}: ${reasonOf(error)}`);
@@ -146,32 +146,33 @@ class FileNotifyStore implements NotifyStore {
   }
 
   /**
-   * Moves a file to the notify list, or copies it there, as to another file system. Returns whether
-   * its source is gone. @throws {Error} When neither is possible: the error of the rename.
+   * Moves a file to the notify list, or copies it there, as to another file system. Returns the text of
+   * a copy. @throws {Error} When neither is possible: the error of the rename.
    */
-  #move(source: string, name: string): boolean {
+  #move(source: string, name: string): string | undefined {
     try {
       this.#fs.rename(source, join(this.#layout.notifyList, name));
-      return true;
+      return undefined;
     } catch (error) {
       try {
-        this.#merge(source, name);
-        return false;
+        return this.#merge(source, name);
       } catch {
         throw error;
       }
     }
   }
 
-  /** Merges a file into its namesake on the notify list. */
-  #merge(source: string, name: string): void {
+  /** Merges a file into its namesake on the notify list; returns its text. */
+  #merge(source: string, name: string): string {
     const { notifyList } = this.#layout;
     const path = join(notifyList, name);
     const before = readText(this.#fs, path) ?? "";
-    const after = mergeTexts(before, readText(this.#fs, source) ?? "");
+    const text = readText(this.#fs, source) ?? "";
+    const after = mergeTexts(before, text);
     // A killed daemon may have named the file that an earlier run moved, and not synced it.
-    if (after === before) return syncFile(this.#fs, path);
-    moveIntoPlace(this.#fs, notifyList, name, after, MERGED_FILE_MODE);
+    if (after === before) syncFile(this.#fs, path);
+    else moveIntoPlace(this.#fs, notifyList, name, after, MERGED_FILE_MODE);
+    return text;
   }
 
   #sync(directory: string): boolean {

@@ -141,9 +141,15 @@ export const MUTATIONS: readonly Mutation[] = [
   // New ones, on lines that wait or start something.
   {
     file: STORE,
-    from: "if (after === before) return syncFile(this.#fs, path);",
-    to: "if (after === before) return;",
+    from: "if (after === before) syncFile(this.#fs, path);",
+    to: "if (after === before) return text;",
     reason: "a record goes from sm whose copy in sm.bak a power cut takes",
+  },
+  {
+    file: STORE,
+    from: "if (readText(this.#fs, source) === text) this.#fs.remove(source);",
+    to: "this.#fs.remove(source);",
+    reason: "an acknowledged record goes that the monitor wrote during a sync",
   },
   {
     file: "lib/nsm/administration.ts",

@@ -39,6 +39,29 @@ Deno.test("retire() moves files unchanged, whatever their contents", pure, () =>
   ]);
 });
 
+Deno.test(
+  "retire() leaves a record that the monitor writes while the merged file is synced",
+  pure,
+  () => {
+    const disk = diskWith({ "sm/a": line("a"), "sm.bak/a": line("a", "old") });
+    const { store } = open(disk);
+    disk.fault = (operation, path) => {
+      if (operation !== "syncDirectory" || path !== "/nsm/sm.bak") return undefined;
+      disk.fault = () => undefined;
+      const file = disk.create("/nsm/sm/.new", 0o600);
+      file.write(line("a", "new"));
+      file.close();
+      disk.rename("/nsm/sm/.new", "/nsm/sm/a");
+      return undefined;
+    };
+    store.retire();
+    assertEquals(disk.files, {
+      "/nsm/sm/a": line("a", "new"),
+      "/nsm/sm.bak/a": line("a", "old") + line("a"),
+    });
+  },
+);
+
 Deno.test("retire() merges a file into one of the same name", pure, () => {
   const disk = diskWith({
     "sm/a": line("a") + line("a", "new"),
