@@ -294,17 +294,22 @@ export class CallbackLedger {
     if (text === undefined) throw new Violation("announced", `${what} was never registered`);
     const key = text.slice(0, text.lastIndexOf(" "));
     if ((this.#removals.get(key) ?? 0) > arrived!) throw new Violation("unmonitored", what);
-    const isBacking = (one: Announced) =>
-      one.state === state && concerns(monName, one.monName, one.source) ||
-      one.state === "declared" && state % 2 === 0 && state > 0 &&
+    const isBacking = (one: Announced, of = state) =>
+      one.state === of && concerns(monName, one.monName, one.source) ||
+      one.state === "declared" && of % 2 === 0 && of > 0 &&
         nameKey(one.monName) === nameKey(monName);
-    const backing = this.#announced.findLast(isBacking);
+    const backing = this.#announced.findLast((one) => isBacking(one));
     if (backing === undefined) throw new Violation("announced", what);
     const registered = this.#registered.get(key);
     const before = registered?.passedOnAtLeast ?? 0;
     const isAgain = registered?.toldAgain.includes(state) === true;
     const first =
       this.#announced.find((one) => (one.ordinal > before || isAgain) && isBacking(one)) ?? backing;
+    // The last state may be told again only to make way for one that crossed it, as no news of its own.
+    const mayMakeWay = registered?.lastDone?.what === `${cookie} ${state}` &&
+      this.#crossed(registered).some(({ state: of }) =>
+        this.#announced.some((one) => one.ordinal > before && isBacking(one, of))
+      );
     if (registered !== undefined) {
       const { ordinal } = this.#firstOf(backing, monName);
       const isFromBefore = ordinal < registered.madeAt && !registered.mayBeToldAgain;
@@ -320,7 +325,7 @@ export class CallbackLedger {
       state,
       cookie,
       ordinal: backing.ordinal,
-      ordinalAtLeast: first.ordinal,
+      ordinalAtLeast: mayMakeWay ? Math.min(before, first.ordinal) : first.ordinal,
       sentBehind: this.#ordinal,
       number: this.#sent.length + 1,
       registered,
@@ -375,7 +380,7 @@ export class CallbackLedger {
     const times = isRepeated && lastDone.ordinal === ordinal ? lastDone.times + 1 : 1;
     const isDue = state % 2 === 0 &&
       times <= this.#declarations(registered.monName, ordinalAtLeast, ordinal);
-    const isOrdered = !this.#isCrossed(registered);
+    const isOrdered = this.#crossed(registered).length === 0;
     if (isRepeated && !isDue && !isBack && isOrdered) {
       throw new Violation("once", `${key}: state ${state}`);
     }
@@ -412,16 +417,16 @@ export class CallbackLedger {
   }
 
   /**
-   * Whether a callback with another state was in flight when the last one left. Either may have
-   * arrived behind the other, so that the last state may be told again before the other one comes again.
+   * Callbacks with another state that were in flight when the last one left. Either may have arrived
+   * behind the other, so that the last state may be told again before the other one comes again.
    */
-  #isCrossed({ lastDone, lastDoneNumber }: Registered): boolean {
+  #crossed({ lastDone, lastDoneNumber }: Registered): Sent[] {
     const last = this.#sent[lastDoneNumber - 1];
-    return lastDone !== undefined && last !== undefined &&
-      this.#sent.some((one) =>
-        one.number < last.number && one.key === last.key && one.state !== last.state &&
-        one.endsAt >= last.at
-      );
+    if (lastDone === undefined || last === undefined) return [];
+    return this.#sent.filter((one) =>
+      one.number < last.number && one.key === last.key && one.state !== last.state &&
+      one.endsAt >= last.at
+    );
   }
 
   /**

@@ -2049,4 +2049,46 @@ export const FOUND: Readonly<Record<string, History>> = {
       { "at": 529583, "kind": "notice", "host": 3, "as": "p3.site", "from": "10.0.0.13", "ago": 0 },
     ],
   ),
+  // The last state is no news, and does not drop the lower one that waits: a reinstalled peer begins
+  // low. It is told again only to make way for that one.
+  "two callbacks cross on their way, and a repeat of the second overtakes one of the first":
+    history(3100010495, [
+      { "at": 267226, "turns": 5, "kind": "mon", "peer": "p3.site", "by": 0, "cookie": 1 },
+      {
+        "at": 289425,
+        "kind": "notice",
+        "host": 3,
+        "as": "stranger",
+        "from": "10.0.0.13",
+        "ago": 2,
+      },
+      {
+        "at": 289425,
+        "turns": 1,
+        "kind": "notice",
+        "host": 3,
+        "as": "stranger",
+        "from": "10.0.0.13",
+        "ago": 1,
+      },
+      { "at": 305696, "turns": 7, "kind": "reload", "sourceCheck": "warn", "calloutMs": 30 },
+      {
+        "at": 357087,
+        "turns": 15,
+        "kind": "notice",
+        "host": 3,
+        "as": "P3.SITE",
+        "from": "10.0.0.13",
+        "ago": 2,
+      },
+      {
+        "at": 357087,
+        "turns": 1,
+        "kind": "notice",
+        "host": 3,
+        "as": "p3.site",
+        "from": "10.0.0.13",
+        "ago": 1,
+      },
+    ]),
 };
