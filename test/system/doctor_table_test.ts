@@ -741,7 +741,11 @@ const FAULTS: readonly Fault[] = [
     finding: "port-ephemeral",
     title: "the port is in the range of random ones",
     plant: async (world) => {
-      await edit("/etc/nfs.conf", "[statd]\nport=40000\n")(world);
+      // A connection or a server of this host may have drawn one of these ports.
+      await world.sh(
+        'for port in 40000 41000 42000; do ss -Htuan "sport = :$port" | grep -q . || break; done; ' +
+          'printf "[statd]\\nport=%s\\n" $port >/etc/nfs.conf',
+      );
       await world.restartStatd();
     },
     after: async (world) => {
