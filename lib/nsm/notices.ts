@@ -262,9 +262,9 @@ export class Notices {
   #isKnown(name: string): boolean {
     const { directory, list } = this.parts;
     for (const peer of directory.known(name)) {
-      // A registration may be on the list before its peer is queued for a look-up.
-      const isLookedUp = directory.aliasesOf(peer).length > 0 || directory.isAbsent(peer);
-      if (list.has(peer) && isLookedUp) return true;
+      if (!list.has(peer)) continue;
+      // A registration is on the list before its peer is queued for a look-up.
+      if (directory.aliasesOf(peer).length > 0 || directory.isAbsent(peer)) return true;
     }
     return false;
   }

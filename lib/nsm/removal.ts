@@ -53,14 +53,17 @@ async function removeMany(
   renewed: Renewed,
   myName: string | undefined,
 ): Promise<void> {
+  // An entry stays once the disk has taken an SM_MON, whatever SM_MON calls come behind that one.
+  const isRenewed = ({ stored }: Monitored) => stored !== undefined && renewed.has(stored);
   for (let at = 0; at < removed.length; at += TOGETHER_MAX) {
     const batch = removed.slice(at, at + TOGETHER_MAX);
     for (;;) {
       // SM_SIMU_CRASH or SM_UNMON and SM_MON may have replaced an entry.
-      const listed = batch.map((monitored) => parts.list.find(monitored.record) ?? monitored);
+      const listed = batch.map((monitored) => parts.list.find(monitored.record) ?? monitored)
+        .filter((monitored) => !isRenewed(monitored));
       const undecided = listed.flatMap(({ record }) => renewed.get(record) ?? []);
       if (undecided.length === 0) {
-        await removeTogether(parts, listed.filter(({ record }) => !renewed.has(record)), myName);
+        await removeTogether(parts, listed, myName);
         break;
       }
       await Promise.all(undecided);

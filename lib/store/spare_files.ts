@@ -17,7 +17,7 @@ import type { FileSystem } from "./file_system.ts";
 import { AsideFile } from "./atomic_file.ts";
 import { spareName } from "./layout.ts";
 
-/** Limit of spare files: three times the removals per sync of the directory, for held, settled and blank ones. */
+/** Limit of spare files: the removals per sync of the directory, for each of the three states. */
 const SPARES_MAX = 96;
 /** Longest file kept, in bytes: one block, which nearly all files have. */
 const SPARE_MAX_BYTES = 4096;

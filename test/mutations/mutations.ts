@@ -311,12 +311,12 @@ export const MUTATIONS: readonly Mutation[] = [
     file: REMOVAL,
     from: "      if (undecided.length === 0) {",
     to: "      if (undecided.length >= 0) {",
-    reason: "SM_UNMON_ALL leaves a registration whose new SM_MON the disk then refuses",
+    reason: "SM_UNMON_ALL removes what an SM_MON under way registers",
   },
   {
     file: REMOVAL,
-    from: "parts.list.find(monitored.record) ?? monitored);",
-    to: "monitored);",
+    from: "parts.list.find(monitored.record) ?? monitored)",
+    to: "monitored)",
     reason: "SM_UNMON_ALL leaves what SM_SIMU_CRASH has made again meanwhile",
   },
   {

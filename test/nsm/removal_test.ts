@@ -104,6 +104,43 @@ Deno.test("a registration made during the removal of many is kept", pure, async 
   assertEquals(parts.store.load(), [recordOf(LAST, 2)]);
 });
 
+Deno.test(
+  "the removal of many waits for no SM_MON behind one that the disk has taken",
+  pure,
+  async () => {
+    const parts = await setUp(LAST + 1);
+    const removal = removeRegistrations(parts, [...parts.list.all()]);
+    const enrolment = enrolmentOf(parts);
+    await enrolment.enrol(recordOf(LAST, 2));
+    const put = Promise.withResolvers<void>();
+    parts.store.puts.push(put.promise);
+    const second = enrolment.enrol(recordOf(LAST, 3));
+    await finish(removal, parts);
+    put.resolve();
+    await second;
+    assertEquals([...parts.list.all()].map(({ record }) => record), [recordOf(LAST, 3)]);
+    assertEquals(parts.store.load(), [recordOf(LAST, 3)]);
+  },
+);
+
+Deno.test("an SM_MON that the disk takes late in the removal of many is kept", pure, async () => {
+  const parts = await setUp(LAST + 1);
+  const put = Promise.withResolvers<void>();
+  parts.store.puts.push(put.promise);
+  const removal = removeRegistrations(parts, [...parts.list.all()]);
+  const enrolled = enrolmentOf(parts).enrol(recordOf(LAST, 2));
+  for (let group = 0; group < 9; group++) {
+    await turns();
+    parts.store.letThrough();
+  }
+  await turns();
+  put.resolve();
+  await enrolled;
+  await finish(removal, parts);
+  assertEquals([...parts.list.all()].map(({ record }) => record), [recordOf(LAST, 2)]);
+  assertEquals(parts.store.load(), [recordOf(LAST, 2)]);
+});
+
 Deno.test("an SM_MON that is refused during the removal of many keeps nothing", pure, async () => {
   for (const isOlder of [true, false]) {
     for (const isLate of [true, false]) {
