@@ -239,8 +239,10 @@ export class CallbackLedger {
       const first = this.#announced.find((one) =>
         one.state === state && concerns(known.monName, one.monName, one.source)
       )?.ordinal ?? ordinal;
-      // So is one of a state that the lock manager was told last, perhaps as the peer's own answer.
-      const isTold = known.told === state && first <= known.heeded;
+      // So is one of a state that the lock manager was told last, perhaps as the peer's own answer,
+      // or before an older state that it has overtaken on its way.
+      const isTold = [known.told, this.#stateOf(known.heeded)].includes(state) &&
+        first <= known.heeded;
       if (first < Math.max(known.since, known.passedOn) || isTold) {
         continue;
       }
@@ -265,6 +267,11 @@ export class CallbackLedger {
       known.newest = state;
       known.owed.set(state, first);
     }
+  }
+
+  /** State of the announcement with this ordinal. */
+  #stateOf(wanted: number): Announced["state"] | undefined {
+    return this.#announced.find(({ ordinal }) => ordinal === wanted)?.state;
   }
 
   /**

@@ -2091,4 +2091,20 @@ export const FOUND: Readonly<Record<string, History>> = {
         "ago": 1,
       },
     ]),
+  // The lock manager hears of the peer's own answer before the notice that it has overtaken. A repeat
+  // of the answered state is no news, although another state has arrived last.
+  "a peer's own answer overtakes a callback on its way, and its notice comes before the reply":
+    history(
+      53,
+      [
+        { at: 100, kind: "mon", peer: "p1.site", by: 0, cookie: 0 },
+        { at: 1000, kind: "notice", host: 1, as: "p1.site", from: "10.0.0.11", ago: 1 },
+        { at: 5000, kind: "rpcbind", ms: 1000 },
+        { at: 5001, kind: "notice", host: 1, as: "p1.site", from: "10.0.0.11", ago: 0 },
+        { at: 5002, kind: "reboots", host: 1, as: "p1.site", from: "10.0.0.11" },
+        { at: 5003, kind: "notice", host: 1, as: "p1.site", from: "10.0.0.11", ago: 3 },
+        { at: 5203, kind: "notice", host: 1, as: "p1.site", from: "10.0.0.11", ago: 0 },
+      ],
+      { sourceCheck: "enforce" },
+    ),
 };
