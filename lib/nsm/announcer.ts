@@ -85,10 +85,14 @@ export class Announcer {
   readonly announce = (monitored: Monitored, state: number, heardAt?: number): void => {
     const { list, memory, counters, clock } = this.#parts;
     const key = nameKey(monitored.record.monName);
+    const wasPending = this.#callbacks.isPending(monitored);
+    const tried = monitored.told?.all ?? [];
+    // The call leaves here, in front of all that is only noted.
+    const first = this.#callbacks.add(monitored, state);
     counters.callbacks_queued++;
     const untold: Untold = this.#untold.get(key) ?? { count: 0, state, tried: [] };
-    if (!this.#callbacks.isPending(monitored)) untold.count++;
-    untold.tried = (monitored.told?.all ?? []).reduce(withState, untold.tried);
+    if (!wasPending) untold.count++;
+    untold.tried = tried.reduce(withState, untold.tried);
     if (untold.state !== state) {
       untold.tried = withState(untold.tried, untold.state);
       delete untold.first;
@@ -98,7 +102,7 @@ export class Announcer {
     list.replacedStates.note(key, monitored.lastState, state, clock.now());
     monitored.lastState = state;
     if (heardAt !== undefined) monitored.heardAt = heardAt;
-    untold.first = this.#callbacks.add(monitored, state) ?? untold.first;
+    untold.first = first ?? untold.first;
     const { lastNotice, lastAnswer } = monitored;
     const ordinals = { lastNotice, ...(lastAnswer !== undefined && { lastAnswer }) };
     const news = { lastState: state, ...ordinals, ...(heardAt !== undefined && { heardAt }) };

@@ -219,9 +219,11 @@ export class Notices {
   #wordsOf({ mon_name, caller: { address } }: Heard): string[] {
     const { directory } = this.parts;
     const [, named = mon_name] = directory.known(mon_name);
-    const hosts = new Set([mon_name, address, named]);
-    const aliases = [...hosts].flatMap((host) => directory.aliasesOf(host));
-    return [...new Set([mon_name, address, ...aliases])];
+    const words = new Set([mon_name, address]);
+    for (const host of new Set([mon_name, address, named])) {
+      for (const alias of directory.aliasesOf(host)) words.add(alias);
+    }
+    return [...words];
   }
 
   /** Judges a notice as far as possible, and keeps it if it is undecided. */

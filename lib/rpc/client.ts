@@ -80,7 +80,8 @@ export class OutstandingCalls {
   ): Promise<Result<P[K]>> {
     return new Promise((resolve, reject) => {
       const xid = this.#freeXid();
-      const message = this.#encode(program, name, args, xid);
+      // Sent before anything else is done: a lock manager may wait for it.
+      const sending = this.#send(this.#encode(program, name, args, xid), to);
       const cancelTimer = this.#parts.startTimer(timeoutMs, () => {
         this.#fail(xid, call, new RpcError(name, to, { kind: "timeout", elapsedMs: timeoutMs }));
       });
@@ -94,7 +95,7 @@ export class OutstandingCalls {
         cancelTimer,
       };
       this.#calls.set(xid, call);
-      this.#send(message, to)?.catch((error) => this.#fail(xid, call, error));
+      sending?.catch((error) => this.#fail(xid, call, error));
     });
   }
 
