@@ -4,11 +4,12 @@
  *
  * Callbacks run in parallel up to a limit. A failed callback asks rpcbind for the port again, since
  * the lock manager may have restarted, and is retried until {@link CALLBACK_TOTAL_MS} is over. A
- * newer state replaces a waiting one of its registration, and does not wait for a call already
- * sent. States that arrive in one turn of the event loop cost a registration two calls: the first
- * state leaves at once, the newest at the end of the turn. There is one exception: a lock manager
- * ignores the state that it was told last, so when a peer comes back to a state that may be that
- * one, the waiting one is told first. If none waits, the one sent last is told again first.
+ * newer state replaces a waiting one of its registration, also while the port is asked for, and does
+ * not wait for a call already sent. States that arrive in one turn of the event loop cost a
+ * registration two calls: the first state leaves at once, the newest at the end of the turn. There
+ * is one exception: a lock manager ignores the state that it was told last, so when a peer comes
+ * back to a state that may be that one, the waiting one is told first. If none waits, the one sent
+ * last is told again first.
  *
  * Source: XNFS chapter 11 (SM_NOTIFY); nfs-utils' order of events, with other limits.
  */
@@ -243,8 +244,7 @@ export class Callbacks {
     pending: Pending,
     isWanted: () => boolean,
   ): Promise<string | undefined> {
-    const { record } = monitored;
-    const { myProg, myVers, monName, priv } = record;
+    const { myProg, myVers } = monitored.record;
     const key = `${myProg} ${myVers}`;
     let found = this.#found.get(key);
     if (found === undefined) {
@@ -260,6 +260,9 @@ export class Callbacks {
       }
       if (this.#found.get(key) === found) this.#found.set(key, to);
       if (!isWanted()) return undefined;
+      if (pending.sent !== state) return "a newer state came meanwhile";
+      const { record } = monitored; // perhaps of an SM_MON that came meanwhile
+      const { monName, priv } = record;
       const table = this.#tableOf(record);
       const args = { mon_name: monName, state, priv: Uint8Array.fromHex(priv) };
       const { callPeer } = this.#parts;

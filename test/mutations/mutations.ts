@@ -243,6 +243,12 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: CALLBACK,
+    from: 'if (pending.sent !== state) return "a newer state came meanwhile";',
+    to: "",
+    reason: "a state leaves beside the one that has replaced it while rpcbind was asked",
+  },
+  {
+    file: CALLBACK,
     from: "      if (pending.state === state) this.forget(monitored);\n      else ",
     to: "      this.forget(monitored);\n      if (pending.state !== state) ",
     reason: "a state is lost that came while the one before was told",

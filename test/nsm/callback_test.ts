@@ -35,7 +35,11 @@ function setUp() {
   const clock = new FakeClock();
   const log = new RecordingLog();
   const calls: Call[] = [];
-  const state = { lockManager: undefined as LockManager | undefined, lookUps: 0 };
+  const state = {
+    lockManager: undefined as LockManager | undefined,
+    lookUps: 0,
+    answering: Promise.resolve(),
+  };
   state.lockManager = { address: "127.0.0.1", port: 4045, transport: "udp" };
   const callPeer: CallPeer = {
     call(program, name, args, to, transport) {
@@ -54,7 +58,7 @@ function setUp() {
   };
   const findLockManager = () => {
     state.lookUps++;
-    return Promise.resolve(state.lockManager);
+    return state.answering.then(() => state.lockManager);
   };
   const tell = limited(log, clock);
   const callbacks = new Callbacks({ callPeer, findLockManager, clock, log, tell });
@@ -179,6 +183,36 @@ Deno.test("a newer state leaves while a call is out, and decides", pure, async (
   calls[1]!.answer();
   await settle();
   assertEquals(callbacks.pending, 0);
+});
+
+Deno.test(
+  "of states that wait for the port of their lock manager the newest is told",
+  pure,
+  async () => {
+    const { callbacks, calls, state } = setUp();
+    const entry = monitored("nodeb");
+    const answer = Promise.withResolvers<void>();
+    state.answering = answer.promise;
+    for (const state of [5, 7]) {
+      callbacks.add(entry, state);
+      await settle();
+    }
+    answer.resolve();
+    await settle();
+    assertEquals([statesOf(calls), state.lookUps], [[7], 1]);
+    calls[0]!.answer();
+    await settle();
+    assertEquals(callbacks.pending, 0);
+  },
+);
+
+Deno.test("a cookie that comes while the port is asked for is told", pure, async () => {
+  const { callbacks, calls } = setUp();
+  const entry = monitored("nodeb");
+  callbacks.add(entry, 5);
+  entry.record = { ...entry.record, priv: "ff".repeat(16) };
+  await settle();
+  assertEquals(calls.map(({ args }) => args.priv.toHex()), ["ff".repeat(16)]);
 });
 
 Deno.test("of many states in one turn the first and the newest are told", pure, async () => {
