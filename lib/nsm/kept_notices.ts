@@ -106,11 +106,11 @@ export class KeptNotices {
     return this.#kept;
   }
 
-  /** Kept notices that may stand for one of these names and addresses. */
-  of(aliases: Iterable<string>): Set<Kept> {
+  /** Kept notices that may stand for one of these names and addresses, in the order of arrival. */
+  of(aliases: Iterable<string>): Kept[] {
     const found = new Set<Kept>();
     for (const alias of aliases) for (const kept of this.#byAlias.get(alias) ?? []) found.add(kept);
-    return found;
+    return [...found].sort((a, b) => a.heard.ordinal - b.heard.ordinal);
   }
 
   /** Takes the notices kept by earlier runs of the daemon; empty when called again. */

@@ -93,7 +93,9 @@ export class Notices {
     }
     // New notices get higher ordinals, whichever is judged first.
     for (const { ordinal } of notices) this.#taken = Math.max(this.#taken, ordinal);
-    const heard = notices.map(({ name, address, ...of }): Heard => {
+    // The file has them as their callouts ended.
+    const inOrder = notices.toSorted((a, b) => a.ordinal - b.ordinal);
+    const heard = inOrder.map(({ name, address, ...of }): Heard => {
       return { mon_name: name, caller: { address }, ...of };
     });
     this.#restore(heard).catch((error) => this.#judge.failed(error));

@@ -239,14 +239,16 @@ export class UndecidedNotices {
     }
   }
 
-  /** Judges kept notices for a peer whose addresses were just learned. */
+  /** Judges kept notices for a peer whose addresses were just learned, one after the other. */
   learned(peer: string): void {
     const { list, directory } = this.parts;
     if (this.#kept.size === 0 || !list.has(peer)) return;
+    let judging: Promise<void> | undefined;
     for (const kept of this.#kept.of([peer, ...directory.aliasesOf(peer)])) {
       if (kept.decided.has(peer)) continue;
       kept.decided.add(peer); // before the await, since this may be called again
-      this.#work(kept, () => this.#judgeLate(kept, [peer]));
+      const judge = () => this.#judge.isStopped ? undefined : this.#judgeLate(kept, [peer]);
+      this.#work(kept, () => judging = judging?.then(judge, judge) ?? judge());
     }
   }
 
@@ -263,10 +265,8 @@ export class UndecidedNotices {
     if (!isOld && list.mayComeBack(directory.known(...kept.aliases))) return;
     this.#kept.remove(kept);
     if (kept.decided.size > 0) return;
-    const why = isOld
-      ? "concerns no peer whose addresses are known"
-      : "concerns no peer monitored here";
-    tell("info", "SM_NOTIFY of strangers", () => `${what(kept.heard)} ${why}`);
+    const peer = isOld ? "peer whose addresses are known" : "peer monitored here";
+    tell("info", "SM_NOTIFY of strangers", () => `${what(kept.heard)} concerns no ${peer}`);
   }
 
   /** Whether the name service has answered everything that a notice needs. */

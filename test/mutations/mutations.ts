@@ -855,6 +855,18 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: KEPT,
+    from: "return [...found].sort((a, b) => a.heard.ordinal - b.heard.ordinal);",
+    to: "return [...found];",
+    reason: "of two kept notices the later is judged first, so that younger registrations are told",
+  },
+  {
+    file: UNDECIDED,
+    from: "judging = judging?.then(judge, judge) ?? judge()",
+    to: "judging = judge()",
+    reason: "of two kept notices the one whose callout ends first is judged first",
+  },
+  {
+    file: KEPT,
     from: "first.state === state && first.ordinal < ordinal && !isNews(first)",
     to: "false && first.state === state && first.ordinal < ordinal && !isNews(first)",
     reason: "a repeat of a kept notice is passed on to registrations made since",

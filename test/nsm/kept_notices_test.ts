@@ -17,6 +17,7 @@ import type {
   NoticeMemory,
   Resolver,
 } from "../../lib/nsm/ports.ts";
+import { registrationKey } from "../../lib/nsm/registration_key.ts";
 import { STATES_MAX } from "../../lib/nsm/replaced_states.ts";
 import { openNoticeFile } from "../../lib/store/notice_file.ts";
 import { NoPeerMemory } from "../../lib/store/volatile_store.ts";
@@ -126,8 +127,8 @@ function life(
     notices.overtaken(list.add({ monName, ...requester, priv: privOf(0) }), notices.taken);
     directory.add(monName);
   };
-  const load = (monName: string) => {
-    const requester = { myName: "here", myProg: 100021, myVers: 3, myProc: 16 };
+  const load = (monName: string, myName = "here") => {
+    const requester = { myName, myProg: 100021, myVers: 3, myProc: 16 };
     list.addStored({ monName, ...requester, priv: privOf(0) });
     directory.add(monName);
   };
@@ -396,6 +397,21 @@ for (const announcedTo of ["10.0.1.7", "10.0.1.8"]) {
   );
 }
 
+Deno.test(
+  "kept notices by two names are judged as they arrived, whichever look-up ended last",
+  pure,
+  async () => {
+    // With a gate, names are answered behind addresses.
+    const { clock, called, watch, notify } = life({ answersAt: 2_000, gate: Promise.resolve() });
+    watch("h7.nsm.test", "before");
+    notify("stranger", "10.0.1.7", 17);
+    watch("h7.nsm.test", "behind");
+    notify("10.0.1.7", "10.0.1.7", 17);
+    await clock.run(LEARNED_MS);
+    assertEquals(called, ["h7.nsm.test 17"]);
+  },
+);
+
 for (const ms of [COPY_MS - 1, COPY_MS]) {
   const told = ms < COPY_MS ? [] : ["h7.nsm.test 17"];
   for (const between of [13, 19]) {
@@ -500,6 +516,38 @@ Deno.test(
     assertEquals([told.length, notices.kept], [1, 0]);
   },
 );
+
+for (const isStopped of [false, true]) {
+  Deno.test(
+    `kept notices by two names are judged as they arrived, whichever callout ends first${
+      isStopped ? ", and not behind a stop" : ""
+    }`,
+    pure,
+    async () => {
+      const told: string[] = [];
+      const { callout, end } = recordingCallout(told);
+      const isLong = (name: string) => name === "stranger";
+      const notified: Callout["notified"] = (name, ...of) => {
+        const running = callout.notified(name, ...of);
+        return isLong(name) ? running : Promise.resolve();
+      };
+      const { clock, notices, called, watch, notify } = life({
+        answersAt: 2_000,
+        callout: { ...callout, notified },
+      });
+      watch("h7.nsm.test", "before");
+      notify("stranger", "10.0.1.7", 17);
+      watch("h7.nsm.test", "behind");
+      notify("10.0.1.7", "10.0.1.7", 17);
+      await clock.run(LEARNED_MS);
+      assertEquals([told, called], [["stranger 10.0.1.7 17"], []]);
+      if (isStopped) notices.stop();
+      end();
+      await clock.run(1_000);
+      assertEquals([told.length, called], [1, isStopped ? [] : ["h7.nsm.test 17"]]);
+    },
+  );
+}
 
 Deno.test("a notice of strangers runs no callout later either", pure, async () => {
   const told: string[] = [];
@@ -609,6 +657,24 @@ Deno.test(
     assertEquals([await answer, called.length, called.at(-1)], [true, REGISTRATIONS + 1, "p 5"]);
   },
 );
+
+Deno.test("kept notices of an earlier life are judged as they arrived", pure, async () => {
+  const disk = new FragileDisk(["/nsm/sm"]);
+  const file = () => openNoticeFile("/nsm", { log: new RecordingLog(), fileSystem: disk });
+  const before = file();
+  before.load();
+  const notice = { address: "10.0.1.7", state: 17, at: 0 };
+  before.keep({ ...notice, name: "short", ordinal: 2 }); // its callout took less time
+  before.keep({ ...notice, name: "short.site", ordinal: 1 });
+  const younger = { monName: "10.0.1.7", myName: "behind", myProg: 100021, myVers: 3 };
+  before.overtake(registrationKey({ ...younger, myProc: 16 }), 1);
+  before.flush();
+  const { clock, notices, called, load } = life({ memory: file() });
+  for (const myName of ["before", "behind"]) load("10.0.1.7", myName);
+  notices.restore();
+  await clock.run(LEARNED_MS);
+  assertEquals(called, ["10.0.1.7 17"]);
+});
 
 Deno.test("a new notice is newer than one kept by an earlier life", pure, async () => {
   const disk = new FragileDisk(["/nsm/sm"]);

@@ -2107,4 +2107,13 @@ export const FOUND: Readonly<Record<string, History>> = {
       ],
       { sourceCheck: "enforce" },
     ),
+  // 3000227577, shortened: the look-up for the second notice's name ended before that of the first.
+  "kept notices of one reboot by two names, and a registration between them": history(3, [
+    { "at": 100, "kind": "names", "mode": "failing", "ms": 60000 },
+    { "at": 200, "kind": "mon", "peer": "p0.site", "by": 0, "cookie": 0 },
+    { "at": 1000, "kind": "notice", "host": 0, "as": "stranger", "from": "10.0.0.10", "ago": 0 },
+    { "at": 2000, "kind": "mon", "peer": "p0.site", "by": 1, "cookie": 2 },
+    { "at": 3000, "kind": "notice", "host": 0, "as": "10.0.0.10", "from": "10.0.0.10", "ago": 0 },
+    { "at": 4000, "kind": "notice", "host": 0, "as": "stranger", "from": "10.0.0.10", "ago": 0 },
+  ]),
 };
