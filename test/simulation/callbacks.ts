@@ -345,7 +345,8 @@ export class CallbackLedger {
 
   /**
    * First of the notices that a notice repeats, as far as the daemon can tell: it keeps one by an
-   * unknown name until the name service answers, and knows the states of a peer that it monitors.
+   * unknown name until the name service answers, and knows the states of a peer of which some
+   * registration is older than the notice. A registration that is renewed with another cookie is not.
    */
   #firstOf(last: Announced, peer: string): Announced {
     const { state, monName, source, answers, ordinal } = last;
@@ -357,11 +358,24 @@ export class CallbackLedger {
       if (one.state !== state) break;
       const isKept = one.answeredBehind !== undefined && one.answeredBehind < ordinal &&
         this.#registered.values().some((known) =>
-          known.acknowledgedBehind < one.ordinal && nameKey(known.monName) === nameKey(peer)
+          Math.max(known.acknowledgedBehind, known.since) < one.ordinal &&
+          nameKey(known.monName) === nameKey(peer)
         );
-      if (one.monName === monName && one.source === source && isKept) first = one;
+      const isRepeated = one.monName === monName && one.source === source && isKept;
+      // The daemon passes on no copy, and believes the first notice that is none.
+      if (isRepeated && !this.#mayBeCopy(one, peer)) first = one;
     }
     return first;
+  }
+
+  /** Whether a notice may be a copy of one from before another state, which came in this life. */
+  #mayBeCopy({ state, at, ordinal }: Announced, peer: string): boolean {
+    const before = this.#announced.filter((one) =>
+      one.ordinal < ordinal && concerns(peer, one.monName, one.source)
+    );
+    const other = before.findLast((one) => one.state !== state);
+    return other !== undefined && other.ordinal > this.#livesSince && at - other.at < COPY_MS &&
+      before.some((one) => one.state === state && one.ordinal < other.ordinal);
   }
 
   /** Notes the lock manager's reply. @throws {Violation} */

@@ -2116,4 +2116,27 @@ export const FOUND: Readonly<Record<string, History>> = {
     { "at": 3000, "kind": "notice", "host": 0, "as": "10.0.0.10", "from": "10.0.0.10", "ago": 0 },
     { "at": 4000, "kind": "notice", "host": 0, "as": "stranger", "from": "10.0.0.10", "ago": 0 },
   ]),
+  // 3000227577 as it was: false alarm, since the renewed registration was none of before the notice.
+  "kept notices of one reboot by two names, and all registrations between them": history(3, [
+    { "at": 100, "kind": "names", "mode": "failing", "ms": 60000 },
+    { "at": 200, "kind": "mon", "peer": "p0.site", "by": 0, "cookie": 0 },
+    { "at": 1000, "kind": "notice", "host": 0, "as": "stranger", "from": "10.0.0.10", "ago": 0 },
+    { "at": 2000, "kind": "mon", "peer": "p0.site", "by": 1, "cookie": 2 },
+    { "at": 2500, "kind": "mon", "peer": "p0.site", "by": 0, "cookie": 1 },
+    { "at": 3000, "kind": "notice", "host": 0, "as": "10.0.0.10", "from": "10.0.0.10", "ago": 0 },
+    { "at": 4000, "kind": "notice", "host": 0, "as": "stranger", "from": "10.0.0.10", "ago": 0 },
+  ]),
+  // 3000137655: false alarm, since the first notice of the stranger was taken for a copy.
+  "a state that is back, first within the time of a copy, and a registration behind that": history(
+    1,
+    [
+      { "at": 900, "kind": "mon", "peer": "p3", "by": 2, "cookie": 3 },
+      { "at": 20000, "kind": "notice", "host": 3, "as": "p3.site", "from": "10.0.0.13", "ago": 1 },
+      { "at": 25000, "kind": "notice", "host": 3, "as": "p3.site", "from": "10.0.0.13", "ago": 2 },
+      { "at": 50000, "kind": "names", "mode": "silent", "ms": 8423 },
+      { "at": 50100, "kind": "notice", "host": 3, "as": "stranger", "from": "10.0.0.13", "ago": 1 },
+      { "at": 51000, "kind": "mon", "peer": "p3", "by": 1, "cookie": 2 },
+      { "at": 56000, "kind": "notice", "host": 3, "as": "stranger", "from": "10.0.0.13", "ago": 1 },
+    ],
+  ),
 };
