@@ -204,8 +204,11 @@ export interface PeerMemory {
   load(): Map<string, PeerFacts>;
   /** load() in small steps, returning the result at the end. */
   loadInSteps(): Generator<void, Map<string, PeerFacts>>;
-  /** Merges facts into earlier ones, written asynchronously; failures are only reported. */
-  note(monName: string, facts: Partial<PeerFacts>): void;
+  /**
+   * Merges facts into earlier ones, written asynchronously; failures are only reported. `reached`:
+   * addresses that go ahead of the known ones, which another process may have learned meanwhile.
+   */
+  note(monName: string, facts: Partial<PeerFacts>, reached?: readonly string[]): void;
   forget(monName: string): void;
   /** Writes pending facts now; a process killed afterwards loses none. */
   flush(): void;
@@ -242,10 +245,7 @@ export interface NoticeMemory {
   /** Marks a kept notice as doubted: at once, or with the next flush that the disk takes. */
   doubt(notice: KeptNotice): void;
   forget(notice: KeptNotice): void;
-  /**
-   * Writes the notices kept and forgotten; false on failure, after which none of the kept ones is
-   * on disk.
-   */
+  /** Writes the notices kept and forgotten; on failure, false, none of the kept ones is on disk. */
   flush(): boolean;
   /** Leaves nothing on disk if no notice is kept. */
   tidy(): void;

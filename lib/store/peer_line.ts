@@ -3,7 +3,8 @@
  *
  * ```
  * peer           mon_name in lower case
- * addresses      as in PeerFacts, like all following fields; a line without addresses is a tombstone
+ * addresses      as in PeerFacts, like most following fields; a line without addresses is a tombstone
+ * reached        addresses that go ahead of the earlier ones, from sm-notify
  * canonicalName
  * lastState
  * transport
@@ -23,8 +24,14 @@ import type { PeerFacts } from "../nsm/ports.ts";
 
 /** Longest line that is read. */
 const LINE_MAX_BYTES = 8192;
+/** Limit of addresses per peer, as of its aliases in memory: merged ones must not grow without end. */
+const ADDRESSES_MAX = 32;
+
 /** Facts in a line, without the peer's name. */
-export type LineFacts = Partial<PeerFacts> & { readonly also?: true };
+export type LineFacts = Partial<PeerFacts> & {
+  readonly also?: true;
+  readonly reached?: readonly string[];
+};
 
 /** Formats a line. */
 export function lineOf(peer: string, facts: LineFacts): string {
@@ -37,7 +44,7 @@ export function learn(known: Map<string, PeerFacts>, line: string): void {
   if (typeof fields?.peer !== "string") return;
   const before = fields.also === true ? known.get(fields.peer) ?? { addresses: [] } : {};
   known.delete(fields.peer);
-  const facts = factsOf({ ...before, ...fields });
+  const facts = factsOf(withReached({ ...before, ...fields }));
   if (facts !== undefined) known.set(fields.peer, facts);
 }
 
@@ -46,12 +53,20 @@ function fieldsOf(line: string): Readonly<Record<string, unknown>> | undefined {
   return line.length > LINE_MAX_BYTES ? undefined : jsonObject(line);
 }
 
+function withReached(fields: Record<string, unknown>): Record<string, unknown> {
+  const { reached, addresses } = fields;
+  if (!areTexts(reached) || !areTexts(addresses)) return fields;
+  return { ...fields, addresses: [...new Set([...reached, ...addresses])].slice(0, ADDRESSES_MAX) };
+}
+
+function areTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((it) => typeof it === "string");
+}
+
 function factsOf(fields: Record<string, unknown>): PeerFacts | undefined {
   const { addresses, canonicalName, lastState, heardAt, passedOn } = fields;
   const { lastNotice, lastAnswer, transport, port, toldAt } = fields;
-  if (!Array.isArray(addresses) || !addresses.every((it) => typeof it === "string")) {
-    return undefined;
-  }
+  if (!areTexts(addresses)) return undefined;
   return {
     addresses,
     ...(typeof canonicalName === "string" ? { canonicalName } : {}),

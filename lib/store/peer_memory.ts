@@ -101,13 +101,14 @@ class FilePeerMemory implements PeerMemory {
     return facts;
   }
 
-  note(monName: string, facts: Partial<PeerFacts>): void {
+  note(monName: string, facts: Partial<PeerFacts>, reached?: readonly string[]): void {
     const peer = monName.toLowerCase();
     this.#remembered.add(peer);
     const before = this.#waiting.get(peer) ?? { also: true };
     // After a tombstone there is nothing to merge with.
     const start = before.also === true ? before : { addresses: [], ...before };
-    this.#append(peer, { ...start, ...facts });
+    const line: LineFacts = { ...start, ...facts };
+    this.#append(peer, reached === undefined ? line : { ...line, reached });
   }
 
   forget(monName: string): void {

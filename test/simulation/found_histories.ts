@@ -2139,4 +2139,17 @@ export const FOUND: Readonly<Record<string, History>> = {
       { "at": 56000, "kind": "notice", "host": 3, "as": "stranger", "from": "10.0.0.13", "ago": 1 },
     ],
   ),
+  // 4000005831: what sm-notify knew at its start replaced what rpc.statd had learned since.
+  "a peer that sm-notify reaches behind the look-up that finds its other addresses": history(
+    4000005831,
+    [
+      { "at": 384611, "kind": "powerCut", "changes": 0 },
+      { "at": 392335, "kind": "peer", "host": 1, "ms": 98130, "fault": "nsm" },
+      { "at": 483238, "kind": "mon", "peer": "10.0.0.11", "by": 2, "cookie": 3 },
+      { "at": 483238, "turns": 11, "kind": "powerCut", "changes": 0 },
+      { "at": 508777, "kind": "stopStatd" },
+      { "at": 535158, "kind": "reboots", "host": 1, "as": "stranger", "from": "10.0.1.11" },
+    ],
+    { sourceCheck: "enforce", calloutMs: 5000 },
+  ),
 };

@@ -86,10 +86,45 @@ Deno.test("statd and sm-notify write the same file", pure, async () => {
   assertEquals(open(disk, false).memory.load(), expected);
 });
 
+Deno.test(
+  "addresses that sm-notify has reached leave what statd has learned meanwhile",
+  pure,
+  async () => {
+    const disk = diskWith({});
+    const [statd, notify] = [open(disk).memory, open(disk, false).memory];
+    statd.note("a", facts("10.0.0.1", "10.0.1.1"));
+    await written();
+    notify.note("a", { port: 900 }, ["10.0.1.1", "10.0.2.1"]);
+    notify.note("b", { port: 901 }, ["10.0.0.2"]);
+    await written();
+    const expected = new Map([
+      ["a", { ...facts("10.0.1.1", "10.0.2.1", "10.0.0.1"), port: 900 }],
+      ["b", { ...facts("10.0.0.2"), port: 901 }],
+    ]);
+    assertEquals(open(disk).memory.load(), expected);
+    statd.note("a", facts("10.0.0.1"));
+    await written();
+    assertEquals(open(disk).memory.load().get("a"), { ...facts("10.0.0.1"), port: 900 });
+  },
+);
+
+Deno.test("reached addresses of any run have a limit", pure, async () => {
+  const disk = diskWith({});
+  const { memory } = open(disk, false);
+  for (let i = 0; i < 100; i++) {
+    memory.note("a", {}, [`10.0.0.${i}`]);
+    await written();
+  }
+  const { addresses } = memory.load().get("a")!;
+  assertEquals([addresses.length, addresses[0], addresses[31]], [32, "10.0.0.99", "10.0.0.68"]);
+});
+
 Deno.test("load() survives any contents of the file", pure, () => {
   const lines = [
     '{"peer":"good","addresses":["10.0.0.1"]}',
     '{"peer":"odd","addresses":["10.0.0.2"],"port":0,"transport":"sctp","lastState":1.5,"x":[]}',
+    '{"peer":"odd","also":true,"reached":[1]}',
+    '{"peer":"odd","also":true,"reached":"10.0.0.9"}',
     '{"peer":"good","addresses":"none"}',
     '{"peer":"numbers","addresses":[1]}',
     '{"peer":1,"addresses":[]}',

@@ -29,8 +29,10 @@ export class MemoryPeerMemory implements PeerMemory {
     yield;
     return this.load();
   }
-  note(monName: string, facts: Partial<PeerFacts>): void {
-    this.facts.set(monName, { addresses: [], ...this.facts.get(monName), ...facts });
+  note(monName: string, facts: Partial<PeerFacts>, reached: readonly string[] = []): void {
+    const merged = { addresses: [], ...this.facts.get(monName), ...facts };
+    const addresses = [...new Set([...reached, ...merged.addresses])];
+    this.facts.set(monName, { ...merged, addresses });
   }
   flush(): void {}
   forget(monName: string): void {

@@ -60,9 +60,9 @@ export class ToldPeers {
           `Notified ${quote(record.fileName)} at ${address} over ${transport}`
         );
         const others = addresses.filter((other) => other !== address);
-        const facts = { addresses: [address, ...others], transport, port, toldAt };
         // Merged with facts that statd may have written meanwhile.
-        this.#parts.memory.note(nameKey(record.monName), facts);
+        const peer = nameKey(record.monName);
+        this.#parts.memory.note(peer, { transport, port, toldAt }, [address, ...others]);
       }
       void this.#remove(record);
     }

@@ -82,6 +82,7 @@ const FIELDS = [
   "transport",
   "port",
   "toldAt",
+  "reached",
   "__proto__",
 ];
 
