@@ -154,7 +154,7 @@ export class Enrolment {
     const earlier = [...this.#writes].findLast((other) => other.monitored === monitored);
     const before = earlier?.record ?? monitored.stored;
     if (before !== undefined) monitored.record = before;
-    else {
+    else if (list.find(record) === monitored) {
       this.parts.removed?.(monitored);
       // An unread file may have another registration, which may be owed a callback.
       if (list.remove(monitored) && store.unread === 0) directory.remove(record.monName);

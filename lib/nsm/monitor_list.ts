@@ -7,6 +7,7 @@
 
 import { nameKey } from "./host_name.ts";
 import { latestOf } from "./last_state.ts";
+import { inherit, type Leaving } from "./leaving.ts";
 import type { MonitorRecord } from "./ports.ts";
 import {
   isOfRequester,
@@ -51,13 +52,6 @@ export interface Monitored {
   told?: ToldStates;
   /** Source and monotonic arrival time of the notice that the requester is being told of. */
   heard?: { readonly from: string; readonly at: number };
-}
-
-/** Registration taken off the list that may still be on disk. */
-export interface Leaving {
-  readonly monitored: Monitored;
-  /** Settles when the removal is on disk; rejects when the disk refuses. */
-  readonly gone: Promise<void>;
 }
 
 export class MonitorList {
@@ -125,8 +119,8 @@ export class MonitorList {
   }
 
   /**
-   * Takes registrations off the list whose removal from disk has begun; returns their earlier
-   * removals in progress, which have to end first: only the last one is awaited by other calls.
+   * Takes registrations off the list whose removal from disk has begun. The promises returned settle
+   * when earlier removals of them have ended, as they have to first: other calls await the last one.
    */
   leave(removed: readonly Monitored[], gone: Promise<void>): Promise<void>[] {
     const earlier: Promise<void>[] = [];
@@ -135,8 +129,7 @@ export class MonitorList {
       const key = registrationKey(monitored.record);
       const before = this.#leaving.get(key);
       if (before !== undefined) {
-        earlier.push(before.gone);
-        monitored.stored ??= before.monitored.stored;
+        earlier.push(before.gone.catch(() => inherit(monitored, before.monitored)));
       }
       this.#leaving.set(key, { monitored, gone });
       this.#forgotten.delete(key);
@@ -146,13 +139,17 @@ export class MonitorList {
 
   /**
    * Whether a record on disk is of a registration that was repeated during its removal, acknowledged
-   * or about to be, even if the list was emptied since.
+   * or about to be, even if the list was emptied since. A record that a later removal has taken off
+   * the list is left to that removal, which may fail.
    */
-  isMadeAnew(record: MonitorRecord): boolean {
-    const anew = this.find(record) ?? this.#forgotten.get(registrationKey(record));
-    if (anew === undefined) return false;
+  isMadeAnew(record: MonitorRecord, removed: readonly Monitored[]): boolean {
+    const key = registrationKey(record);
+    const anew = this.find(record) ?? this.#forgotten.get(key);
     // Without the refused record, nothing might be left on disk.
-    return anew.isUncertain === true || isSame(record, anew.record) || isSame(record, anew.stored);
+    if (anew?.isUncertain === true) return true;
+    const last = anew ?? this.#leaving.get(key)?.monitored;
+    if (last === undefined || removed.includes(last)) return false;
+    return isSame(record, last.record) || isSame(record, last.stored);
   }
 
   /** Notes that the record of a registration on disk may be a refused one, also behind SM_SIMU_CRASH. */
@@ -190,11 +187,7 @@ export class MonitorList {
   /** Ends a removal. A removal that the disk has refused is undone, unless a later call replaced it. */
   left(monitored: Monitored, isGone: boolean): void {
     const key = registrationKey(monitored.record);
-    const last = this.#leaving.get(key)?.monitored;
-    if (last !== monitored) {
-      if (isGone && last?.stored === monitored.stored) last!.stored = undefined;
-      return;
-    }
+    if (this.#leaving.get(key)?.monitored !== monitored) return;
     this.#leaving.delete(key);
     if (this.#leaving.size === 0) {
       this.#leaving = new Map();
@@ -204,7 +197,7 @@ export class MonitorList {
     if (isGone || monitored.stored === undefined) return;
     const successor = this.find(monitored.record);
     if (successor === undefined) this.restore(monitored);
-    else successor.stored ??= monitored.stored; // on disk again if the disk refuses the new one
+    else inherit(successor, monitored);
   }
 
   /** Puts a removed registration back, unless a new one has taken its place. */

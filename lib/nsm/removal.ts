@@ -92,9 +92,9 @@ async function removeTogether(
   }
   try {
     // An earlier removal may fail and leave the record on disk, where this one finds it.
-    if (earlier.length > 0) await Promise.allSettled(earlier);
+    if (earlier.length > 0) await Promise.all(earlier);
     const records = removed.map(({ record }) => record);
-    await store.remove(records, (record) => list.isMadeAnew(record));
+    await store.remove(records, (record) => list.isMadeAnew(record, removed));
   } catch (error) {
     for (const { monitored, resume } of suspended) {
       list.left(monitored, false);

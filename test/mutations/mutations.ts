@@ -195,7 +195,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: REMOVAL,
-    from: "    if (earlier.length > 0) await Promise.allSettled(earlier);\n",
+    from: "    if (earlier.length > 0) await Promise.all(earlier);\n",
     to: "",
     reason: "SM_UNMON is acknowledged while earlier removals of the registration go on",
   },
@@ -303,13 +303,13 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: REMOVAL,
-    from: "(record) => list.isMadeAnew(record)",
+    from: "(record) => list.isMadeAnew(record, removed)",
     to: "() => false",
     reason: "B1: a record is deleted that was made anew during the callout",
   },
   {
     file: REMOVAL,
-    from: "(record) => list.isMadeAnew(record)",
+    from: "(record) => list.isMadeAnew(record, removed)",
     to: "(record) => list.has(record.monName)",
     reason: "a record stays that was made anew in other letters",
   },
@@ -339,19 +339,31 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: LIST,
-    from: "const anew = this.find(record) ?? this.#forgotten.get(registrationKey(record));",
+    from: "const anew = this.find(record) ?? this.#forgotten.get(key);",
     to: "const anew = this.find(record);",
     reason: "a removal takes what was registered anew before SM_SIMU_CRASH",
   },
   {
     file: LIST,
-    from: "        monitored.stored ??= before.monitored.stored;\n",
+    from: "const last = anew ?? this.#leaving.get(key)?.monitored;",
+    to: "const last = anew;",
+    reason: "a removal takes the record of an SM_MON behind it, whose own removal then fails",
+  },
+  {
+    file: "lib/nsm/leaving.ts",
+    from: "  if (monitored.isUncertain) monitored.record = stored;\n",
     to: "",
+    reason: "two removals that fail leave a refused record on the list",
+  },
+  {
+    file: LIST,
+    from: "inherit(monitored, before.monitored)",
+    to: "{}",
     reason: "two removals that fail leave a record on disk that no SM_UNMON finds",
   },
   {
     file: LIST,
-    from: " || isSame(record, anew.stored)",
+    from: " || isSame(record, last.stored)",
     to: "",
     reason: "a removal takes an acknowledged record while its successor waits for the disk",
   },
@@ -541,8 +553,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "list.find(record) === monitored)",
-    to: "list.find(record) === monitored && monitored.record === record)",
+    from: "=> list.find(record) === monitored)",
+    to: "=> list.find(record) === monitored && monitored.record === record)",
     reason: "SM_SIMU_CRASH forgets an SM_MON whose successor then fails",
   },
   {
@@ -591,14 +603,14 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: LIST,
-    from: "    if (last !== monitored) {\n",
-    to: "    if (last === undefined) {\n",
+    from: "    if (this.#leaving.get(key)?.monitored !== monitored) return;\n",
+    to: "",
     reason: "a removal that failed brings back what a later call has removed",
   },
   {
     file: LIST,
-    from: "    else successor.stored ??= monitored.stored;",
-    to: "    // nothing",
+    from: "    else inherit(successor, monitored);\n",
+    to: "",
     reason: "an SM_MON that fails behind a removal that failed takes the record off the list",
   },
   {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { MonitorList } from "../../lib/nsm/monitor_list.ts";
+import { type Monitored, MonitorList } from "../../lib/nsm/monitor_list.ts";
 import type { MonitorRecord } from "../../lib/nsm/ports.ts";
 import { privOf } from "../support/priv.ts";
 
@@ -82,22 +82,72 @@ Deno.test("restore() yields to a registration made meanwhile", pure, () => {
   assertEquals(list.size, 1);
 });
 
-Deno.test("left() brings back what is on disk when all removals have failed", pure, () => {
+type Leaving = ReturnType<typeof Promise.withResolvers<void>>;
+
+/** Ends a removal that was begun with leave(). */
+async function end(list: MonitorList, removed: Monitored, leaving: Leaving, isGone: boolean) {
+  list.left(removed, isGone);
+  if (isGone) leaving.resolve();
+  else leaving.reject(new Error("No space left on device"));
+  await leaving.promise.catch(() => {});
+}
+
+/** Two removals of a registration, and the entry of an SM_MON between them. */
+function removedTwice(list: MonitorList, first: Monitored) {
+  const [one, other] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  list.leave([first], one.promise);
+  const second = list.add(record("nodeb", { priv: privOf(2) }));
+  const earlier = list.leave([second], other.promise);
+  const endFirst = async (isGone: boolean) => {
+    await end(list, first, one, isGone);
+    await Promise.allSettled(earlier);
+  };
+  return { second, endFirst, endSecond: (isGone: boolean) => end(list, second, other, isGone) };
+}
+
+Deno.test("left() brings back what is on disk when all removals have failed", pure, async () => {
   for (const isFirstGone of [false, true]) {
     const list = new MonitorList();
     const first = list.addStored(record("nodeb"));
-    const never = new Promise<void>(() => {});
-    list.leave([first], never);
-    const second = list.add(record("nodeb", { priv: privOf(2) }));
-    list.leave([second], never);
-    list.left(first, isFirstGone);
+    const { second, endFirst, endSecond } = removedTwice(list, first);
+    await endFirst(isFirstGone);
     assertEquals(list.find(record("nodeb")), undefined);
-    list.left(second, false); // it never reached the disk
+    await endSecond(false); // its SM_MON never reached the disk
     const left = isFirstGone ? undefined : second;
     assertStrictEquals(list.find(record("nodeb")), left);
     assertStrictEquals(left?.stored, left && first.record);
     assertEquals(list.leaving(record("nodeb")), undefined);
   }
+});
+
+Deno.test(
+  "left() brings back the record of an SM_MON that the disk took after the second removal began",
+  pure,
+  async () => {
+    for (const wasStored of [false, true]) {
+      for (const isFirstGone of [false, true]) {
+        const list = new MonitorList();
+        const first = wasStored ? list.addStored(record("nodeb")) : list.add(record("nodeb"));
+        const { second, endFirst, endSecond } = removedTwice(list, first);
+        first.stored = record("nodeb", { priv: privOf(1) });
+        list.doubtStored(second); // the disk refuses the SM_MON between the removals
+        await endFirst(isFirstGone);
+        await endSecond(false);
+        const left = list.find(record("nodeb"));
+        assertEquals(left?.stored, isFirstGone ? undefined : first.stored);
+        assertEquals(left?.record, left?.stored);
+      }
+    }
+  },
+);
+
+Deno.test("a removal leaves the record of a later SM_MON to the removal behind that", pure, () => {
+  const list = new MonitorList();
+  const first = list.addStored(record("nodeb"));
+  const { second } = removedTwice(list, first);
+  const isKept = (of: Monitored, removed: Monitored) => list.isMadeAnew(of.record, [removed]);
+  assertEquals([isKept(first, first), isKept(second, first)], [false, true]);
+  assertEquals([isKept(first, second), isKept(second, second)], [false, false]);
 });
 
 Deno.test("left() leaves the record on disk to a registration made meanwhile", pure, () => {
@@ -119,7 +169,8 @@ Deno.test(
     list.leave([removed], new Promise(() => {}));
     const [acknowledged, waiting] = [2, 3].map((cookie) => record("a", { priv: privOf(cookie) }));
     Object.assign(list.add(acknowledged!), { stored: acknowledged, record: waiting });
-    const kept = [removed.record, acknowledged!, waiting!].map((it) => list.isMadeAnew(it));
+    const kept = [removed.record, acknowledged!, waiting!]
+      .map((it) => list.isMadeAnew(it, [removed]));
     assertEquals(kept, [false, true, true]);
   },
 );

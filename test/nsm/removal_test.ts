@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Enrolment } from "../../lib/nsm/enrolment.ts";
 import { MonitorList } from "../../lib/nsm/monitor_list.ts";
-import type { MonitorRecord } from "../../lib/nsm/ports.ts";
+import type { MonitorRecord, MonitorStore } from "../../lib/nsm/ports.ts";
 import { PeerDirectory } from "../../lib/nsm/peer_directory.ts";
 import { removeRegistrations } from "../../lib/nsm/removal.ts";
 import type { ServiceParts } from "../../lib/nsm/service.ts";
@@ -19,10 +19,10 @@ class HeldStore extends MemoryMonitorStore {
   readonly removals: number[] = [];
   gate = Promise.withResolvers<void>();
 
-  override async remove(records: readonly MonitorRecord[]): Promise<void> {
-    this.removals.push(records.length);
+  override async remove(...removal: Parameters<MonitorStore["remove"]>): Promise<void> {
+    this.removals.push(removal[0].length);
     await this.gate.promise;
-    await super.remove(records);
+    await super.remove(...removal);
   }
 
   /** What the disk says to the SM_MON calls of the test; at once if undefined. */
@@ -203,5 +203,25 @@ Deno.test(
       assertEquals(called, isMadeAnew ? ["suspended"] : ["suspended", "resumed"]);
       assertEquals(parts.list.find(recordOf(0))?.record.priv, privOf(isMadeAnew ? 2 : 1));
     }
+  },
+);
+
+Deno.test(
+  "of two removals and an SM_MON between them that the disk takes, the second may fail",
+  pure,
+  async () => {
+    const parts = await setUp(1);
+    const remove = () => removeRegistrations(parts, [...parts.list.all()]);
+    const first = remove();
+    await enrolmentOf(parts).enrol(recordOf(0, 2));
+    const second = remove().then(() => "gone", () => "refused");
+    await turns();
+    parts.store.letThrough();
+    await first;
+    await turns();
+    parts.store.gate.reject(new Error("No space left on device"));
+    assertEquals(await second, "refused");
+    assertEquals([...parts.list.all()].map(({ record }) => record), [recordOf(0, 2)]);
+    assertEquals(parts.store.load(), [recordOf(0, 2)]);
   },
 );

@@ -18,7 +18,7 @@ export const REVERSALS: readonly Reversal[] = [
     name: "B1: SM_UNMON deletes the record of the SM_MON behind it",
     changes: [{
       file: "lib/nsm/removal.ts",
-      from: "(record) => list.isMadeAnew(record)",
+      from: "(record) => list.isMadeAnew(record, removed)",
       to: "() => false",
     }],
   },
