@@ -1,6 +1,7 @@
 /** Names and addresses of a host, as the name service has them. */
 
 import { normaliseAddress } from "../rpc/address.ts";
+import { nameKey } from "./host_name.ts";
 import type { Resolver } from "./ports.ts";
 
 /** Aliases of a host, or the reason why there are none yet. */
@@ -30,21 +31,18 @@ export async function namesOfHost(resolver: Resolver, host: string): Promise<Lea
 }
 
 /**
- * Looks up the aliases of several names and addresses, themselves included. `isFinal`: the name
- * service has answered for all of them.
+ * Looks up the aliases of several names and addresses. `hosts` has the keys of each and its aliases;
+ * `isFinal`: the name service has answered for all of them.
  */
 export async function aliasesOfAll(
   resolver: Resolver,
-  hosts: readonly string[],
-): Promise<{ aliases: string[]; isFinal: boolean }> {
-  const looked = await Promise.all(hosts.map((host) => namesOfHost(resolver, host)));
-  const aliases = [...hosts];
-  let isFinal = true;
-  for (const learned of looked) {
-    if ("aliases" in learned) aliases.push(...learned.aliases);
-    else if (!learned.isFinal) isFinal = false;
-  }
-  return { aliases, isFinal };
+  names: readonly string[],
+): Promise<{ hosts: string[][]; isFinal: boolean }> {
+  const looked = await Promise.all(names.map((name) => namesOfHost(resolver, name)));
+  const hosts = looked.map((learned, i) => {
+    return [names[i]!, ..."aliases" in learned ? learned.aliases : []].map(nameKey);
+  });
+  return { hosts, isFinal: looked.every((learned) => "aliases" in learned || learned.isFinal) };
 }
 
 /** Addresses, preceded by the canonical name if there is one. */

@@ -154,14 +154,17 @@ export class UndecidedNotices {
   }
 
   async #askNameService(kept: Kept, given?: readonly string[]): Promise<void> {
-    const { heard, aliases: before } = kept;
+    const { heard } = kept;
     const { directory, sourceCheck } = this.parts;
-    const open = () => this.#undecided(kept, before);
-    const unverified = given ?? await this.#judge.unverified(open(), heard.caller);
+    const unverified = given ?? await this.#judge.unverified(this.#undecided(kept), heard.caller);
     const refreshed = await Promise.all(unverified.map((peer) => directory.refresh(peer)));
-    const { aliases, isFinal } = await directory.lookUp(heard.mon_name, heard.caller.address);
+    const { hosts, isFinal } = await directory.lookUp(heard.mon_name, heard.caller.address);
     if (this.#judge.isStopped || !this.#kept.has(kept)) return;
-    this.#kept.learn(kept, aliases);
+    this.#kept.learn(kept, hosts.flat());
+    // Earlier notices may concern a peer that only this look-up has found.
+    for (const host of sourceCheck() === "enforce" ? [] : hosts) {
+      for (const peer of host) if (!kept.decided.has(peer)) this.learned(peer, host);
+    }
     const asked = new Set(unverified);
     const isSilent = new Set(unverified.filter((_, i) => !refreshed[i]));
     // `enforce` refuses a peer after the name service has answered, not before.
@@ -178,17 +181,14 @@ export class UndecidedNotices {
   }
 
   /** Peers that a kept notice may concern and for which it is not judged yet. */
-  *#undecided({ decided }: Kept, aliases: Iterable<string>): Generator<string | undefined> {
+  *#undecided({ decided, aliases }: Kept): Generator<string | undefined> {
     for (const peer of this.parts.directory.known(...aliases)) {
       yield decided.has(peer) || !this.parts.list.has(peer) ? undefined : peer;
     }
   }
 
-  *#decidable(
-    kept: Kept,
-    isToBeLearned: (peer: string) => boolean,
-  ): Generator<string | undefined> {
-    for (const peer of this.#undecided(kept, kept.aliases)) {
+  *#decidable(kept: Kept, isToBeLearned: (peer: string) => boolean): Generator<string | undefined> {
+    for (const peer of this.#undecided(kept)) {
       const isLeft = peer !== undefined && isToBeLearned(peer);
       if (isLeft) this.parts.directory.relearn(peer);
       yield isLeft ? undefined : peer;
@@ -239,12 +239,11 @@ export class UndecidedNotices {
     }
   }
 
-  /** Judges kept notices for a peer whose addresses were just learned, one after the other. */
-  learned(peer: string): void {
-    const { list, directory } = this.parts;
-    if (this.#kept.size === 0 || !list.has(peer)) return;
+  /** Judges kept notices for a peer whose aliases were just learned, one after the other; all are keys. */
+  learned(peer: string, aliases = this.parts.directory.aliasesOf(peer)): void {
+    if (this.#kept.size === 0 || !this.parts.list.has(peer)) return;
     let judging: Promise<void> | undefined;
-    for (const kept of this.#kept.of([peer, ...directory.aliasesOf(peer)])) {
+    for (const kept of this.#kept.of([peer, ...aliases])) {
       if (kept.decided.has(peer)) continue;
       kept.decided.add(peer); // before the await, since this may be called again
       const judge = () => this.#judge.isStopped ? undefined : this.#judgeLate(kept, [peer]);

@@ -873,6 +873,18 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: UNDECIDED,
+    from: "if (!kept.decided.has(peer)) this.learned(peer, host);",
+    to: "kept.decided.has(peer);",
+    reason: "a later notice whose look-up finds a peer is judged for it before an earlier one",
+  },
+  {
+    file: UNDECIDED,
+    from: 'for (const host of sourceCheck() === "enforce" ? [] : hosts) {',
+    to: "for (const host of hosts) {",
+    reason: "enforce refuses earlier notices of a peer whose addresses are not known yet",
+  },
+  {
+    file: UNDECIDED,
     from: "judging = judging?.then(judge, judge) ?? judge()",
     to: "judging = judge()",
     reason: "of two kept notices the one whose callout ends first is judged first",

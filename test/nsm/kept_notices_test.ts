@@ -37,9 +37,10 @@ const REGISTRATIONS = 1_000;
 /** Name service without reverse names that begins to answer at some time. */
 function names(
   clock: FakeClock,
-  { answersAt, hosts, asked, silent, gate }: {
+  { answersAt, hosts, official, asked, silent, gate }: {
     readonly answersAt: number;
     readonly hosts: Record<string, string>;
+    readonly official: Record<string, string>;
     readonly asked: string[];
     readonly silent: string | undefined;
     readonly gate: Promise<void> | undefined;
@@ -52,8 +53,8 @@ function names(
       const address = hosts[name.toLowerCase()];
       if (clock.now() < answersAt || name === silent) return TRY_LATER;
       if (address === undefined) return NOT_FOUND;
-      const value = { canonicalName: name.toLowerCase(), addresses: [address] };
-      return { outcome: "found", value };
+      const canonicalName = official[name] ?? name.toLowerCase();
+      return { outcome: "found", value: { canonicalName, addresses: [address] } };
     },
     nameOf: () => Promise.resolve(clock.now() < answersAt ? TRY_LATER : NOT_FOUND),
   };
@@ -74,6 +75,7 @@ function life(
     mode = "warn",
     memory,
     hosts = { "h7.nsm.test": "10.0.1.7" },
+    official = {},
     asked = [],
     silent,
     callout,
@@ -84,6 +86,8 @@ function life(
     readonly mode?: SourceCheck;
     readonly memory?: NoticeMemory;
     readonly hosts?: Record<string, string>;
+    /** Official names, by aliases. */
+    readonly official?: Record<string, string>;
     /** Names looked up, in order. */
     readonly asked?: string[];
     /** Name without an answer. */
@@ -99,7 +103,7 @@ function life(
   const log = new RecordingLog();
   const list = new MonitorList();
   const tell: LimitedLog = (level, _key, message) => log[level](message());
-  const resolver = names(clock, { answersAt, hosts, asked, silent, gate });
+  const resolver = names(clock, { answersAt, hosts, official, asked, silent, gate });
   const directory = new PeerDirectory({ resolver, memory: new NoPeerMemory(), clock, log, tell });
   const called: string[] = [];
   const notices = new Notices({
@@ -516,6 +520,28 @@ Deno.test(
     assertEquals([told.length, notices.kept], [1, 0]);
   },
 );
+
+for (const mode of ["off", "warn", "enforce"] as const) {
+  Deno.test(
+    `kept notices are judged as they arrived for a peer that the later one's look-up finds, ${mode}`,
+    pure,
+    async () => {
+      const hosts: Record<string, string> = { h7: "10.0.1.7" };
+      const official = { h7: "h7.nsm.test" };
+      const { clock, called, watch, notify } = life({ mode, hosts, official });
+      watch("h7.nsm.test", "before");
+      notify("stranger", "10.0.1.7", 17);
+      notify("stranger", "10.0.1.8", 19); // of another host
+      watch("h7.nsm.test", "behind");
+      notify("h7", "10.0.1.7", 17);
+      await clock.run(1_000);
+      assertEquals(called, mode === "enforce" ? [] : ["h7.nsm.test 17"]);
+      hosts["h7.nsm.test"] = "10.0.1.7"; // `enforce` waits for the look-up of the peer itself
+      await clock.run(LEARNED_MS);
+      assertEquals(called, ["h7.nsm.test 17"]);
+    },
+  );
+}
 
 for (const isStopped of [false, true]) {
   Deno.test(

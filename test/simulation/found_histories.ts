@@ -2116,6 +2116,15 @@ export const FOUND: Readonly<Record<string, History>> = {
     { "at": 3000, "kind": "notice", "host": 0, "as": "10.0.0.10", "from": "10.0.0.10", "ago": 0 },
     { "at": 4000, "kind": "notice", "host": 0, "as": "stranger", "from": "10.0.0.10", "ago": 0 },
   ]),
+  // Found by reading: the look-up for the second notice's name finds the peer, whose own is silent.
+  "kept notices of one reboot, and a peer that the second one's look-up finds": history(0, [
+    { "at": 100, "kind": "names", "mode": "silent", "ms": 3000 },
+    { "at": 200, "kind": "mon", "peer": "p0.site", "by": 0, "cookie": 0 },
+    { "at": 1000, "kind": "notice", "host": 0, "as": "stranger", "from": "10.0.0.10", "ago": 0 },
+    { "at": 1200, "kind": "mon", "peer": "p0.site", "by": 1, "cookie": 2 },
+    { "at": 2500, "kind": "notice", "host": 0, "as": "p0", "from": "10.0.0.10", "ago": 0 },
+    { "at": 2800, "kind": "notice", "host": 0, "as": "stranger", "from": "10.0.0.10", "ago": 0 },
+  ]),
   // 3000227577 as it was: false alarm, since the renewed registration was none of before the notice.
   "kept notices of one reboot by two names, and all registrations between them": history(3, [
     { "at": 100, "kind": "names", "mode": "failing", "ms": 60000 },
