@@ -21,8 +21,11 @@ import { reasonOf } from "../reason.ts";
 import { fileNameFault, type Layout, layoutOf } from "../store/layout.ts";
 import { type Clock, sleep } from "../time/clock.ts";
 
-/** Debounce: delay between the first file that appears and the rewrite, in ms. */
-const DEBOUNCE_MS = 200;
+/**
+ * Debounce: delay between the first change and the rewrite, in ms. A daemon that is killed meanwhile
+ * loses the records, so it is shorter than the start of sm-notify.
+ */
+const DEBOUNCE_MS = 20;
 /** Registrations checked between two yields to the event loop. */
 const SLICE = 512;
 /** Maximum number of records checked again one by one; the remaining ones count as missing. */
@@ -31,7 +34,7 @@ const LOOKED_FOR_MAX = 128;
 const TOGETHER_MAX = 128;
 
 interface MovedRecordsParts {
-  readonly layout: Pick<Layout, "monitorList" | "notifyList">;
+  readonly layout: Pick<Layout, "monitorList" | "notifyList" | "events">;
   readonly list: MonitorList;
   readonly store: Pick<MonitorStore, "put" | "otherNames">;
   /**
@@ -85,9 +88,7 @@ export function keepRecords(
     ended: whole.then(keepMovedRecords),
     async writeMissing() {
       const parts = await whole;
-      const names = new Set<string>();
-      for (const { record } of parts.list.all()) names.add(record.monName);
-      await writeAgain([...names], parts);
+      await writeAgain(namesOf(parts.list), parts);
     },
     countMissing() {
       counting ??= whole.then(countMissing).finally(() => counting = undefined);
@@ -126,30 +127,58 @@ async function countMissing(parts: MovedRecordsParts): Promise<number | undefine
 /**
  * Rewrites moved records until the signal is aborted. Settles then, or at once if directories
  * cannot be watched.
+ *
+ * A file that leaves the notify list is looked for as well: sm-notify removes its source only after
+ * the merged file is durable, which may be long after that file appeared.
  */
 async function keepMovedRecords(parts: MovedRecordsParts): Promise<void> {
-  const { layout: { notifyList }, log, signal } = parts;
+  const { layout: { notifyList, events }, list, log, signal } = parts;
   if (signal.aborted) return;
   const moved = new Set<string>();
   let writing: Promise<void> | undefined;
+  /** Change of the directory that the last look has seen. */
+  let seen = changedAt(notifyList);
+  /** One look at a time; names that come meanwhile are for the next one. */
+  const write = async () => {
+    do {
+      await soon(parts);
+      if (!signal.aborted) seen = changedAt(notifyList);
+      // A file that existed there and holds the record too causes no event but those of the run.
+      const isOfRun = [...moved].some((name) => name.startsWith("."));
+      const names = new Set([...moved, ...(isOfRun ? namesIn(notifyList) : [])]);
+      moved.clear();
+      await writeAgain([...names], parts);
+    } while (moved.size > 0 && !signal.aborted);
+    writing = undefined;
+  };
   try {
     using watcher = watchDirectories([notifyList]);
     signal.addEventListener("abort", () => watcher.close(), { once: true });
     for await (const { kind, paths } of watcher) {
-      if (kind === "remove" || kind === "access") continue;
-      for (const path of paths) moved.add(path.slice(path.lastIndexOf("/") + 1));
-      writing ??= soon(parts).then(() => {
-        writing = undefined;
-        // A file that existed there and holds the record too causes no event.
-        const names = new Set([...moved, ...namesIn(notifyList)]);
-        moved.clear();
-        return writeAgain([...names], parts);
-      });
+      const changed = kind === "access" ? [] : paths.filter((path) => path !== events);
+      if (changed.length === 0) continue;
+      for (const path of changed) moved.add(path.slice(path.lastIndexOf("/") + 1));
+      writing ??= write();
     }
   } catch (error) {
     log.warning(`Removed records are not restored from now on: ${reasonOf(error)}`);
   }
   await writing;
+  // Events of the last moments before the stop do not arrive.
+  if (changedAt(notifyList) !== seen) await writeAgain(namesOf(list), parts);
+}
+
+/** Time of the last change of a directory, in ms since 1970; undefined if it is unknown. */
+function changedAt(directory: string): number | undefined {
+  try {
+    return Deno.statSync(directory).mtime?.getTime();
+  } catch {
+    return undefined;
+  }
+}
+
+function namesOf(list: MonitorList): string[] {
+  return [...new Set(Array.from(list.all(), ({ record }) => record.monName))];
 }
 
 /** Settles after the debounce, or at the stop, so that late moves are still handled. */
@@ -174,7 +203,6 @@ async function writeAgain(
   let count = 0;
   for (let at = 0; at < names.length; at += TOGETHER_MAX) {
     if (at > 0) await sleep(clock.startTimer, 0, signal); // answers callers in between
-    if (signal.aborted && at > 0) break;
     const missing = names.slice(at, at + TOGETHER_MAX)
       .filter((name) => [name, ...store.otherNames(name)].every((one) => hasNoFile(one, parts)))
       .flatMap((name) => [...list.about(name)])
