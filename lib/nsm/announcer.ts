@@ -183,6 +183,7 @@ export class Announcer {
 
   stop(): void {
     this.#callbacks.stop();
+    this.#parts.memory.flush(true);
   }
 
   #attempted(monitored: Monitored, outcome: CallbackOutcome, fault: string): void {

@@ -210,8 +210,8 @@ export interface PeerMemory {
    */
   note(monName: string, facts: Partial<PeerFacts>, reached?: readonly string[]): void;
   forget(monName: string): void;
-  /** Writes pending facts now; a process killed afterwards loses none. */
-  flush(): void;
+  /** Writes pending facts now, the last time even if the disk has just refused some. */
+  flush(isLast?: boolean): void;
 }
 
 /** SM_NOTIFY that was answered before it could be judged. */

@@ -24,7 +24,7 @@ const PEERS_MAX_BYTES = 16_777_216;
 const SUPERSEDED_MAX = 1000;
 /** Limit of peers with pending lines: 50,000 and a reserve, in about 20 MB. */
 const WAITING_MAX = 65_536;
-/** Pause before the disk is retried, in ms; a restart in it loses facts. */
+/** Pause before the disk is retried, in ms; a process that is killed in it loses facts. */
 const RETRY_MS = 10_000;
 /**
  * Delay of a compaction, in ms. It costs CPU time, and is usually due to a storm of notices, whose
@@ -146,15 +146,15 @@ class FilePeerMemory implements PeerMemory {
     });
   }
 
-  flush(): void {
-    if (this.#waiting.size === 0 || this.#isPaused) return;
+  flush(isLast = false): void {
+    if (this.#waiting.size === 0 || this.#isPaused && !isLast) return;
     if (this.#attempt("write", () => this.#flush())) {
       this.#waiting.clear();
       this.#shortenSoon();
       return;
     }
     this.#size = undefined; // a partial line may be there
-    if (this.#clock === undefined) return;
+    if (this.#clock === undefined || this.#isPaused) return;
     this.#isPaused = true;
     this.#clock.startTimer(RETRY_MS, () => {
       this.#isPaused = false;

@@ -28,6 +28,7 @@ function makeAnnouncer() {
       return first;
     },
     isPending: (monitored: Monitored) => pending.has(monitored),
+    stop() {},
     forget(monitored: Monitored) {
       const dropped = pending.get(monitored);
       pending.delete(monitored);
@@ -37,6 +38,8 @@ function makeAnnouncer() {
   const memory = new MemoryPeerMemory();
   const notes: Partial<PeerFacts>[] = [];
   memory.note = (_peer, facts) => void notes.push(facts);
+  const flushes: boolean[] = [];
+  memory.flush = (isLast = false) => void flushes.push(isLast);
   let attempted: CallbackWatcher = () => {};
   const unread = new Set<string>();
   const isUnread = (peer: string) => unread.has(peer);
@@ -53,8 +56,15 @@ function makeAnnouncer() {
     pending.delete(monitored);
     attempted(monitored, "done", "");
   };
-  return { announcer, list, added, notes, unread, watch, tell };
+  return { announcer, list, added, notes, flushes, unread, watch, tell };
 }
+
+Deno.test("a stop writes what the disk has refused so far", pure, () => {
+  const { announcer, flushes } = makeAnnouncer();
+  announcer.flush();
+  announcer.stop();
+  assertEquals(flushes, [false, true]);
+});
 
 Deno.test("a state counts as passed on once the last waiting lock manager is told", pure, () => {
   const { announcer, notes, watch, tell } = makeAnnouncer();

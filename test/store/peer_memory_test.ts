@@ -249,6 +249,22 @@ Deno.test("lines refused by a full disk are written once there is room", pure, a
   ]);
 });
 
+Deno.test("a stop writes lines that the disk refused before, without waiting", pure, async () => {
+  const disk = diskWith({});
+  const { memory, log } = open(disk, true, new SimulatedClock());
+  disk.fault = () => new Error(FULL);
+  memory.note("a", { lastState: 7 });
+  memory.flush();
+  memory.flush(true); // a disk that still refuses schedules no second retry
+  disk.fault = () => undefined;
+  memory.flush();
+  await written();
+  assertEquals(open(disk).memory.load(), new Map());
+  memory.flush(true);
+  assertEquals(open(disk).memory.load(), new Map([["a", { ...facts(), lastState: 7 }]]));
+  assertEquals(log.lines.at(-1), `notice: Wrote "${PEERS}" again`);
+});
+
 Deno.test(
   "the oldest waiting lines are dropped beyond a memory limit",
   pure,

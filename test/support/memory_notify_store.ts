@@ -34,7 +34,7 @@ export class MemoryPeerMemory implements PeerMemory {
     const addresses = [...new Set([...reached, ...merged.addresses])];
     this.facts.set(monName, { ...merged, addresses });
   }
-  flush(): void {}
+  flush(_isLast?: boolean): void {}
   forget(monName: string): void {
     this.facts.delete(monName);
   }
