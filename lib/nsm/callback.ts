@@ -259,6 +259,7 @@ export class Callbacks {
         return `program ${myProg} version ${myVers} is not registered with rpcbind`;
       }
       if (this.#found.get(key) === found) this.#found.set(key, to);
+      while (monitored.deciding !== undefined) await monitored.deciding;
       if (!isWanted()) return undefined;
       if (pending.sent !== state) return "a newer state came meanwhile";
       const { record } = monitored; // perhaps of an SM_MON that came meanwhile

@@ -79,7 +79,10 @@ export class Enrolment {
     // An unread file may have an earlier record of it, which stays if the disk refuses this one.
     const isNew = known === undefined && store.unread === 0;
     if (known === undefined) notices.overtaken(monitored, notices.taken, !isNew);
-    return { monitored, registering: this.#register(monitored, record, previous, isNew) };
+    const registering = this.#register(monitored, record, previous, isNew);
+    const isOfOtherCookie = known !== undefined && known.stored?.priv !== record.priv;
+    if (isOfOtherCookie) holdCallbacks(monitored, registering);
+    return { monitored, registering };
   }
 
   /**
@@ -160,6 +163,17 @@ export class Enrolment {
       if (list.remove(monitored) && store.unread === 0) directory.remove(record.monName);
     }
   }
+}
+
+/**
+ * Has callbacks of a registration wait until the disk has decided about its new cookie: a lock
+ * manager may not know the cookie of a refused SM_MON.
+ */
+function holdCallbacks(monitored: Monitored, registering: Promise<unknown>): void {
+  const deciding = Promise.allSettled([monitored.deciding, registering]).then(() => {
+    if (monitored.deciding === deciding) monitored.deciding = undefined;
+  });
+  monitored.deciding = deciding;
 }
 
 /** Awaits the last registration attempt. */

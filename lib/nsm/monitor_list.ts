@@ -48,6 +48,8 @@ export interface Monitored {
   isTentative?: boolean;
   /** Whether the disk refused the latest record, which may be there in place of `stored`. */
   isUncertain?: boolean;
+  /** Settles when the disk has taken or refused the latest record, which brings another cookie. */
+  deciding?: Promise<void> | undefined;
   /** States that the requester may have been told last, also by an earlier process. */
   told?: ToldStates;
   /** Source and monotonic arrival time of the notice that the requester is being told of. */

@@ -249,6 +249,12 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: CALLBACK,
+    from: "      while (monitored.deciding !== undefined) await monitored.deciding;\n",
+    to: "",
+    reason: "a lock manager is told with the cookie of an SM_MON that is refused",
+  },
+  {
+    file: CALLBACK,
     from: "      if (pending.state === state) this.forget(monitored);\n      else ",
     to: "      this.forget(monitored);\n      if (pending.state !== state) ",
     reason: "a state is lost that came while the one before was told",

@@ -206,6 +206,33 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "a callback waits for the disk to decide about a new cookie, unless it is called off",
+  pure,
+  async () => {
+    for (const isCalledOff of [false, true]) {
+      const { callbacks, calls } = setUp();
+      callbacks.add(monitored("another"), 5);
+      await settle();
+      const entry = monitored("nodeb");
+      const { record } = entry;
+      const decision = Promise.withResolvers<void>();
+      Object.assign(entry, {
+        record: { ...record, priv: "ff".repeat(16) },
+        deciding: decision.promise,
+      });
+      callbacks.add(entry, 5);
+      await settle();
+      assertEquals(calls.length, 1);
+      Object.assign(entry, { record, deciding: undefined }); // refused
+      if (isCalledOff) callbacks.forget(entry);
+      decision.resolve();
+      await settle();
+      assertEquals(calls.slice(1).map(({ args }) => args.priv), isCalledOff ? [] : [priv]);
+    }
+  },
+);
+
 Deno.test("a cookie that comes while the port is asked for is told", pure, async () => {
   const { callbacks, calls } = setUp();
   const entry = monitored("nodeb");

@@ -130,3 +130,36 @@ Deno.test(
     assertEquals(registered, [recordOf(1)]);
   },
 );
+
+Deno.test(
+  "callbacks wait for the disk to decide about SM_MON calls with another cookie only",
+  { permissions: "none" },
+  async () => {
+    const [second, third] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { list, enrolment } = setUp([
+      Promise.resolve(),
+      Promise.resolve(),
+      second.promise,
+      third.promise,
+    ]);
+    await enrolment.enrol(recordOf(1));
+    const [monitored] = list.all();
+    const repeated = enrolment.enrol(recordOf(1));
+    assertEquals(monitored!.deciding, undefined);
+    await repeated;
+    const refused = [2, 3].map((cookie) => assertRejects(() => enrolment.enrol(recordOf(cookie))));
+    let isDecided = false;
+    monitored!.deciding!.then(() => isDecided = true);
+    third.reject(new Error("Stale file handle"));
+    await rest();
+    assertEquals([isDecided, monitored!.record], [false, recordOf(2)]);
+    second.reject(new Error("No space left on device"));
+    await Promise.all(refused);
+    await rest();
+    assertEquals([isDecided, monitored!.record, monitored!.deciding], [
+      true,
+      recordOf(1),
+      undefined,
+    ]);
+  },
+);
