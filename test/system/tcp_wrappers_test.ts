@@ -323,6 +323,7 @@ const OPTIONS = [
     "rfc931 4294967297",
     "rfc931 \f5",
   ],
+  ...["setenv A=B", "setenv A B=C", "setenv == x", "setenv \f x", "setenv \fx=", "setenv A\f=B"],
   ...["umask 0777", "umask 7777", "umask +22", "umask 00000022", "keepalive \f \r", "setenv \f"],
 ];
 /** Complete files, about lines rather than their contents. */
