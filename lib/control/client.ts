@@ -26,6 +26,8 @@ const WORK: ReadonlySet<ControlRequest["command"]> = new Set([
   "declareRebooted",
   "identity",
 ]);
+/** Timeout of a whole list, in ms: a daemon sends that of 100,000 peers within a few seconds. */
+const LIST_TIMEOUT_MS = 30_000;
 const CHUNK_BYTES = 262_144;
 /** Longest list accepted, in entries: several times the daemon's limit (nsm/registration_limits.ts). */
 const ENTRIES_MAX = 1_000_000;
@@ -181,10 +183,10 @@ export class Daemon {
     return answer!;
   }
 
-  /** All registrations. @throws {Error} */
-  async list(): Promise<ListEntry[]> {
+  /** All registrations; `wholeMs` is the timeout of the list. @throws {Error} */
+  async list(wholeMs = Math.max(LIST_TIMEOUT_MS, this.timeoutMs)): Promise<ListEntry[]> {
     const entries: ListEntry[] = [];
-    for await (const value of this.#answers({ command: "list" }, this.timeoutMs)) {
+    for await (const value of this.#answers({ command: "list" }, this.timeoutMs, wholeMs)) {
       if (!isPage(value)) continue;
       for (const entry of value) entries.push(entry);
       if (entries.length > ENTRIES_MAX) throw new Error("The daemon's list has no end");
@@ -201,20 +203,27 @@ export class Daemon {
   }
 
   /**
-   * Yields the pages of an answer, then its final object. @throws {Error} When the daemon refuses
-   * the request.
+   * Yields the pages of an answer, then its final object. A daemon that sends piece after piece is
+   * left after `wholeMs`, a silent one after `timeoutMs`.
+   *
+   * @throws {Error} When the daemon refuses the request.
    */
   async *#answers(
     request: ControlRequest,
     timeoutMs: number,
+    wholeMs = timeoutMs,
   ): AsyncIterable<readonly ListEntry[] | Success> {
+    const end = performance.now() + wholeMs;
+    const inTime = (action: () => Promise<number | null>) => this.#inTime(action, timeoutMs, end);
     const bytes = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
-    for (let at = 0; at < bytes.length;) at += await this.connection.write(bytes.subarray(at));
+    for (let at = 0; at < bytes.length;) {
+      at += await inTime(() => this.connection.write(bytes.subarray(at)));
+    }
     const decoder = new TextDecoder();
     const chunk = new Uint8Array(CHUNK_BYTES);
     let text = "";
     for (;;) {
-      const length = await this.#read(chunk, timeoutMs);
+      const length = await inTime(() => this.connection.read(chunk));
       text += decoder.decode(chunk.subarray(0, length), { stream: true });
       const lines = text.split("\n");
       text = lines.pop()!;
@@ -231,14 +240,21 @@ export class Daemon {
     }
   }
 
-  async #read(chunk: Uint8Array, timeoutMs: number): Promise<number> {
+  /** Result of a read or write, after whose time the connection is closed. */
+  async #inTime(
+    action: () => Promise<number | null>,
+    timeoutMs: number,
+    end: number,
+  ): Promise<number> {
+    const leftMs = Math.min(timeoutMs, end - performance.now());
+    if (leftMs <= 0) throw hungDaemon(this.directory, timeoutMs);
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
       this.connection.close();
-    }, timeoutMs);
+    }, leftMs);
     try {
-      const length = await this.connection.read(chunk);
+      const length = await action();
       if (length === null) throw new Error("The daemon has closed the connection");
       return length;
     } catch (error) {

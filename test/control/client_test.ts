@@ -4,11 +4,11 @@ import { reachDaemon } from "../../lib/control/client.ts";
 import { HungDaemonError } from "../../lib/control/hung_daemon.ts";
 import { CONTROL_SOCKET } from "../../lib/store/layout.ts";
 
-/** A directory with a control socket whose server answers every request with some text. */
+/** A directory with a control socket whose server answers every request with some text, `times` times. */
 async function withServer(
   answer: string,
   test: (directory: string) => Promise<void>,
-  owner?: number,
+  { owner, times = 1 }: { owner?: number; times?: number } = {},
 ): Promise<void> {
   const directory = Deno.makeTempDirSync();
   const path = `${directory}/${CONTROL_SOCKET}`;
@@ -17,7 +17,11 @@ async function withServer(
   const serving = (async () => {
     for await (const connection of listener) {
       await connection.read(new Uint8Array(4096));
-      await connection.write(new TextEncoder().encode(answer)).catch(() => {});
+      const bytes = new TextEncoder().encode(answer);
+      for (let left = times, isOpen = true; left > 0 && isOpen; left--) {
+        isOpen = await connection.write(bytes).then(() => true, () => false);
+        if (left > 1) await new Promise((resolve) => setTimeout(resolve)); // lets the client read it
+      }
       connection.close();
     }
   })();
@@ -67,8 +71,22 @@ Deno.test({
   async fn() {
     await withServer('{"ok":true}\n', async (directory) => {
       assertMatch(await asked(directory), /^failed .*belongs to uid 65534, and only root's/);
-    }, 65534);
+    }, { owner: 65534 });
   },
+});
+
+Deno.test("trust 19: an answer without an end blocks nobody for longer than the time limit", async () => {
+  for (const piece of ["[]\n", " "]) {
+    await withServer(piece, async (directory) => {
+      for (const command of ["list", "status"] as const) {
+        const reached = await reachDaemon(directory, 50);
+        assert(reached.outcome === "reached");
+        using daemon = reached.daemon;
+        const asked = command === "list" ? daemon.list(50) : daemon.ask({ command });
+        await assertRejects(() => asked, HungDaemonError, "has not answered for 0.05 s");
+      }
+    }, { times: 1_000 });
+  }
 });
 
 Deno.test("trust 19: a file that is no socket is not used", async () => {
