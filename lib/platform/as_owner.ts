@@ -38,6 +38,11 @@ export function asOwner<T>(directory: string, action: () => T): T {
   }
 }
 
+/** Whether root is acting as another user, in {@link asOwner}. */
+export function isActingAsOwner(): boolean {
+  return isOwner;
+}
+
 export function supplementaryGroups(): number[] {
   const count = checked("getgroups", libc().getgroups(0, new Uint8Array(4)));
   const groups = new Uint32Array(Math.max(1, count));

@@ -14,6 +14,7 @@ import { toBytes, toText } from "./byte_text.ts";
 import { keepFile, type KeptFile } from "./kept_file.ts";
 import { LibcError } from "../platform/libc.ts";
 import { syncsNames } from "../platform/file_system_promises.ts";
+import { openByDeno } from "../platform/pinned_file.ts";
 import {
   DT_DIRECTORY,
   DT_LINK,
@@ -119,11 +120,7 @@ export class RealFileSystem implements FileSystem {
   readonly #buffer = new Uint8Array(READ_BYTES);
 
   list(directory: string): Iterable<DirectoryEntry> {
-    using opened = OpenDirectory.open(directory);
-    if (opened === undefined) {
-      Deno.readDirSync(directory); // throws a descriptive error
-      throw new Deno.errors.NotFound(`there is no "${directory}"`);
-    }
+    using opened = openDirectory(directory);
     return opened.entries().map(({ name, type }) => entryOf(directory, name, type));
   }
 
@@ -172,7 +169,7 @@ export class RealFileSystem implements FileSystem {
     const bytes = toBytes(text);
     const written = appendQuickly(path, bytes, mode);
     if (written === bytes.length) return;
-    using file = Deno.openSync(path, { append: true, create: true, mode });
+    using file = openByDeno(path, { append: true, create: true, mode });
     writeAll(file, bytes.subarray(written));
   }
 
@@ -192,11 +189,7 @@ export class RealFileSystem implements FileSystem {
   }
 
   openDirectory(path: string): Syncable {
-    const directory = OpenDirectory.open(path);
-    if (directory === undefined) {
-      const file = Deno.openSync(path);
-      return { sync: () => file.syncSync(), close: () => file.close() };
-    }
+    const directory = openDirectory(path);
     return { sync: () => directory.sync(), close: () => directory[Symbol.dispose]() };
   }
 
@@ -256,6 +249,14 @@ function newFile(file: RegularFile): NewFile {
   };
 }
 
+/** Opens a directory. @throws {Error} When there is none: a FIFO in its place would be waited for. */
+function openDirectory(path: string): OpenDirectory {
+  const opened = OpenDirectory.open(path);
+  if (opened !== undefined) return opened;
+  Deno.readDirSync(path); // throws a descriptive error
+  throw new Deno.errors.NotFound(`there is no "${path}"`);
+}
+
 /**
  * Opens through libc. For a descriptive error the open is repeated through Deno, which no other
  * call can have robbed of its errno.
@@ -265,7 +266,7 @@ function openToRead(path: string, followsLinks: boolean): RegularFile | undefine
     return followsLinks ? openFollowing(path) : RegularFile.openToRead(path);
   } catch (error) {
     if (!(error instanceof LibcError)) throw error;
-    const file = unlessMissing(() => Deno.openSync(path));
+    const file = unlessMissing(() => openByDeno(path, { read: true }));
     if (file === undefined) return undefined;
     file.close();
     throw error;

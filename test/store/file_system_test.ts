@@ -1,5 +1,6 @@
 import "../support/open_libc.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { asOwner } from "../../lib/platform/as_owner.ts";
 import { RealFileSystem } from "../../lib/store/file_system.ts";
 
 /** Runs with a directory of its own. */
@@ -43,13 +44,41 @@ Deno.test("read() reads to the end or to the limit", () =>
     }
   }));
 
-Deno.test("read() and append() do not block on a FIFO", () =>
+Deno.test("trust 18: nothing is opened that blocks, as a FIFO does", () =>
   within((directory) => {
     const path = `${directory}/pipe`;
     new Deno.Command("mkfifo", { args: [path] }).outputSync();
     assertThrows(() => fs.read(path, 10), Error, "not a regular file");
     assertThrows(() => fs.append(path, "a", 0o600), Error, "not a regular file");
+    assertThrows(() => fs.openDirectory(path), Error, "Not a directory");
+    assertThrows(() => fs.list(path), Error, "Not a directory");
   }));
+
+Deno.test({
+  name: "trust 18: what takes the place of an unreadable file is not opened, since it may block",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    within((directory) => {
+      const [path, other] = [`${directory}/file`, `${directory}/other`];
+      for (const one of [path, other]) Deno.writeTextFileSync(one, one);
+      for (const one of [directory, path, other]) Deno.chownSync(one, 65534, 65534);
+      const open = Deno.openSync;
+      try {
+        for (const use of [() => fs.read(path, 10), () => fs.append(path, "a", 0o600)]) {
+          Deno.chmodSync(path, 0);
+          Deno.openSync = (at, options) => {
+            Deno.copyFileSync(other, `${directory}/new`);
+            Deno.renameSync(`${directory}/new`, path);
+            return open(at, options);
+          };
+          assertThrows(() => asOwner(directory, use), Deno.errors.PermissionDenied);
+        }
+      } finally {
+        Deno.openSync = open;
+      }
+      assertEquals(fs.read(other, 100), other);
+    }),
+});
 
 Deno.test("read() and facts() distinguish missing files from inaccessible ones", () =>
   within((directory) => {
