@@ -200,8 +200,13 @@ export class EventReader {
     return this.#path + DAMAGED_SUFFIX;
   }
 
+  /** Text of a file; of a file that is no history only the start, since it may be of any length. */
   #text(path: string, maxBytes = READ_MAX_BYTES): string {
     try {
+      const start = this.#fs.readOwn(path, SEARCHED_BYTES) ?? "";
+      if (start.length < SEARCHED_BYTES || maxBytes <= SEARCHED_BYTES || isNoHistory(start)) {
+        return start;
+      }
       return this.#fs.readOwn(path, maxBytes) ?? "";
     } catch (error) {
       throw new StoreError("read", path, error);

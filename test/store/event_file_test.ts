@@ -114,6 +114,14 @@ inDirectory(
   },
 );
 
+inDirectory("trust 18: of a file that is no history only the start is read", (directory) => {
+  const { reader } = historyIn(directory);
+  Deno.writeTextFileSync(path(directory), "");
+  Deno.truncateSync(path(directory), 2 ** 40);
+  assertEquals(reader.next(), []);
+  assertMatch(reader.fault()!, /cannot be read as history/);
+});
+
 inDirectory("nothing is kept where the setting events is 0", (directory) => {
   const { file, clock } = historyIn(directory, 0);
   file.note({ event: "told", peer: "a" });
