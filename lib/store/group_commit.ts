@@ -7,7 +7,7 @@
  * 4. the directory is synced, once,
  * 5. the promises are settled.
  *
- * A failure affects the changes of one file; a failure of step 4 affects all.
+ * A failure affects the changes of one file; one of step 4 affects all but removals set to `later`.
  *
  * Step 2 waits for commits of the journal. Write-back of all files starts before the first sync
  * waits, so that one commit covers them: on ext4, 0.09 ms for each of 32 files, against 0.15 ms.
@@ -187,13 +187,14 @@ export class GroupCommit {
     }
   }
 
-  /** Syncs the directory (step 4) for all names. */
   #syncNames(files: readonly ChangedFile[]): void {
     if (this.#unsynced === "nothing") return;
     const fault = this.#syncDirectory();
     if (fault === undefined) return;
     this.#spares?.dropHeld();
-    for (const file of files) fail(file, fault);
+    const isAcknowledged = ({ isRemoved }: ChangedFile) => isRemoved && this.#options.later;
+    if (files.some(isAcknowledged) && this.#cancelLater === undefined) this.#startCatchingUp();
+    for (const file of files) if (!isAcknowledged(file)) fail(file, fault);
   }
 
   /** Step 4 later: soon after {@link REMOVALS_MAX} removals, at once after {@link GROUP_MAX}. */
@@ -221,7 +222,7 @@ export class GroupCommit {
   }
 
   #syncRemovals(): boolean {
-    if (this.#unsynced !== "removals") return true;
+    if (this.#unsynced === "nothing") return true;
     const fault = this.#syncDirectory();
     if (fault === undefined) return true;
     this.#removals = 0;

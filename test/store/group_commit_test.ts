@@ -375,6 +375,25 @@ Deno.test("a removal whose directory cannot be synced is retried and reported", 
   assertEquals(count(disk, "syncDirectory"), 1);
 });
 
+Deno.test("a removal is acknowledged where the sync fails that a change needs", pure, async () => {
+  const { disk, commit, timers, runTimers, failures } = openLater(["a", "b", "c"]);
+  disk.fault = (operation) => operation === "syncDirectory" ? FULL : undefined;
+  const remove = (name: string) => commit.change(name, () => undefined);
+  const [changed, removed] = await Promise.allSettled([
+    commit.change("c", () => "2\n"),
+    remove("a"),
+  ]);
+  assertEquals([changed.status, removed.status], ["rejected", "fulfilled"]);
+  await remove("b");
+  assertEquals(disk.files, { "/d/c": "2\n" });
+  assertEquals([...timers.values()], [900]);
+  runTimers();
+  assertEquals(failures.length, 1);
+  disk.fault = () => undefined;
+  runTimers();
+  assertEquals([count(disk, "syncDirectory"), timers.size], [1, 0]);
+});
+
 Deno.test("a change of a file syncs the removals before it", pure, async () => {
   const { disk, commit } = openLater(["a", "b"]);
   await commit.change("a", () => undefined);
