@@ -32,7 +32,7 @@ const HARMLESS: Readonly<Record<string, RegExp | undefined>> = {
   nice: /^(?:[\t-\r ]*[+-]?\d+)?$/,
   rfc931: /^(?:[\t-\r ]*\+?0*[1-9]\d{0,8})?$/,
   // A name that setenv(3) refuses is an error there.
-  setenv: /^[\v\f]*[^=\t-\r ][^= \t\r\n]*(?:[ \t\r\n]|$)/,
+  setenv: /^[^= \t\r\n]+(?:[ \t\r\n]|$)/,
   severity: new RegExp(`^(?:${FACILITY}\\.)?${LEVEL}$`, "i"),
   spawn: /./,
   umask: /^[\t-\r ]*\+?0*[0-7]{1,3}$/,
