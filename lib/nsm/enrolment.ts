@@ -145,17 +145,17 @@ export class Enrolment {
   }
 
   /**
-   * Rolls back a registration that did not reach the disk, unless a later call has replaced it. An
-   * earlier call may still reach the disk: a file that cannot be read refuses a record at once.
+   * Rolls back a registration that did not reach the disk, to the latest record under way, or else
+   * to the one on disk. An earlier call may still be under way: a file that cannot be read refuses a
+   * record at once.
    */
   #undo(write: Write): void {
     const { monitored, record } = write;
     const { list, directory, store } = this.parts;
     this.#writes.delete(write);
     list.doubtStored(monitored);
-    if (monitored.record !== record) return;
-    const earlier = [...this.#writes].findLast((other) => other.monitored === monitored);
-    const before = earlier?.record ?? monitored.stored;
+    const latest = [...this.#writes].findLast((other) => other.monitored === monitored);
+    const before = latest?.record ?? monitored.stored;
     if (before !== undefined) monitored.record = before;
     else if (list.find(record) === monitored) {
       this.parts.removed?.(monitored);

@@ -81,9 +81,10 @@ export const MUTATIONS: readonly Mutation[] = [
   // The survivors of the review but 18, which went with the code that it was in.
   {
     file: ENROLMENT,
-    from: "    if (monitored.record !== record) return;\n",
-    to: "",
-    reason: "17: SM_MON that fails undoes the one behind it",
+    from: "latest?.record ?? monitored.stored;",
+    to: "monitored.stored;",
+    reason:
+      "17: SM_MON that fails undoes the one behind it, or before it, which is not on disk yet",
   },
   {
     file: ENROLMENT,
@@ -93,9 +94,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: ENROLMENT,
-    from: "earlier?.record ?? monitored.stored;",
-    to: "monitored.stored;",
-    reason: "SM_MON that fails undoes the one before it, which is not on disk yet",
+    from: "findLast((other) => other.monitored === monitored);",
+    to: "find((other) => other.monitored === monitored);",
+    reason: "SM_MON that fails leaves the oldest one under way in force, and not the latest",
   },
   {
     file: ENROLMENT,

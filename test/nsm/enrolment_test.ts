@@ -84,6 +84,27 @@ Deno.test(
 );
 
 Deno.test(
+  "an SM_MON that is refused leaves the latest of several under way, before or behind it, in force",
+  { permissions: "none" },
+  async () => {
+    for (const refused of [0, 1, 2]) {
+      const puts = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
+      const { list, enrolment } = setUp(puts.map(({ promise }) => promise));
+      const outcomes = [1, 2, 3].map((cookie) =>
+        enrolment.enrol(recordOf(cookie)).then(() => true, () => false)
+      );
+      puts[refused]!.reject(new Error("Permission denied"));
+      assertEquals(await outcomes[refused], false);
+      const [monitored] = list.all();
+      assertEquals(monitored!.record, recordOf(refused === 2 ? 2 : 3));
+      for (const put of puts) put.resolve();
+      await Promise.all(outcomes);
+      assertEquals(monitored!.record, monitored!.stored);
+    }
+  },
+);
+
+Deno.test(
   "of two SM_MON that are refused together none stays",
   { permissions: "none" },
   async () => {
