@@ -7,7 +7,6 @@
 
 import { nameKey } from "./host_name.ts";
 import { latestOf } from "./last_state.ts";
-import { inherit, type Leaving } from "./leaving.ts";
 import type { MonitorRecord } from "./ports.ts";
 import {
   isOfRequester,
@@ -55,6 +54,9 @@ export interface Monitored {
   /** Source and monotonic arrival time of the notice that the requester is being told of. */
   heard?: { readonly from: string; readonly at: number };
 }
+
+/** Removal in progress of a registration; `gone` rejects when the disk refuses. */
+type Leaving = Readonly<{ monitored: Monitored; gone: Promise<void> }>;
 
 export class MonitorList {
   readonly replacedStates = new ReplacedStates();
@@ -131,7 +133,7 @@ export class MonitorList {
       const key = registrationKey(monitored.record);
       const before = this.#leaving.get(key);
       if (before !== undefined) {
-        earlier.push(before.gone.catch(() => inherit(monitored, before.monitored)));
+        earlier.push(before.gone.catch(() => void (monitored.stored ??= before.monitored.stored)));
       }
       this.#leaving.set(key, { monitored, gone });
       this.#forgotten.delete(key);
@@ -198,8 +200,10 @@ export class MonitorList {
     // A record that never reached the disk is not there now.
     if (isGone || monitored.stored === undefined) return;
     const successor = this.find(monitored.record);
-    if (successor === undefined) this.restore(monitored);
-    else inherit(successor, monitored);
+    // The record counts again if the disk refuses that of the successor.
+    if (successor !== undefined) successor.stored ??= monitored.stored;
+    if (monitored.isUncertain) monitored.record = monitored.stored;
+    this.restore(monitored);
   }
 
   /** Puts a removed registration back, unless a new one has taken its place. */

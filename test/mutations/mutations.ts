@@ -357,14 +357,14 @@ export const MUTATIONS: readonly Mutation[] = [
     reason: "a removal takes the record of an SM_MON behind it, whose own removal then fails",
   },
   {
-    file: "lib/nsm/leaving.ts",
-    from: "  if (monitored.isUncertain) monitored.record = stored;\n",
+    file: LIST,
+    from: "    if (monitored.isUncertain) monitored.record = monitored.stored;\n",
     to: "",
     reason: "two removals that fail leave a refused record on the list",
   },
   {
     file: LIST,
-    from: "inherit(monitored, before.monitored)",
+    from: "void (monitored.stored ??= before.monitored.stored)",
     to: "{}",
     reason: "two removals that fail leave a record on disk that no SM_UNMON finds",
   },
@@ -616,7 +616,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: LIST,
-    from: "    else inherit(successor, monitored);\n",
+    from: "if (successor !== undefined) successor.stored ??= monitored.stored;",
     to: "",
     reason: "an SM_MON that fails behind a removal that failed takes the record off the list",
   },

@@ -160,6 +160,18 @@ Deno.test("left() leaves the record on disk to a registration made meanwhile", p
   assertStrictEquals(second.stored, first.record);
 });
 
+Deno.test("left() leaves a registration the SM_MON that waits behind a refused one", pure, () => {
+  const list = new MonitorList();
+  const first = list.addStored(record("nodeb"));
+  list.leave([first], new Promise<void>(() => {}));
+  const second = list.add(record("nodeb", { priv: privOf(2) }));
+  const waiting = record("nodeb", { priv: privOf(3) });
+  second.record = waiting;
+  list.doubtStored(second);
+  list.left(first, false);
+  assertEquals([second.record, second.stored], [waiting, first.record]);
+});
+
 Deno.test(
   "a removal keeps what was acknowledged behind it, while the successor waits",
   pure,
