@@ -259,10 +259,11 @@ export class Callbacks {
         return `program ${myProg} version ${myVers} is not registered with rpcbind`;
       }
       if (this.#found.get(key) === found) this.#found.set(key, to);
-      while (monitored.deciding !== undefined) await monitored.deciding;
+      if (monitored.deciding !== undefined) await monitored.deciding;
       if (!isWanted()) return undefined;
       if (pending.sent !== state) return "a newer state came meanwhile";
-      const { record } = monitored; // perhaps of an SM_MON that came meanwhile
+      // An SM_MON that came meanwhile may still be refused.
+      const record = monitored.stored ?? monitored.record;
       const { monName, priv } = record;
       const table = this.#tableOf(record);
       const args = { mon_name: monName, state, priv: Uint8Array.fromHex(priv) };

@@ -250,7 +250,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: CALLBACK,
-    from: "      while (monitored.deciding !== undefined) await monitored.deciding;\n",
+    from: "      if (monitored.deciding !== undefined) await monitored.deciding;\n",
     to: "",
     reason: "a lock manager is told with the cookie of an SM_MON that is refused",
   },

@@ -237,9 +237,23 @@ Deno.test("a cookie that comes while the port is asked for is told", pure, async
   const { callbacks, calls } = setUp();
   const entry = monitored("nodeb");
   callbacks.add(entry, 5);
-  entry.record = { ...entry.record, priv: "ff".repeat(16) };
+  entry.record = entry.stored = { ...entry.record, priv: "ff".repeat(16) };
   await settle();
   assertEquals(calls.map(({ args }) => args.priv.toHex()), ["ff".repeat(16)]);
+});
+
+Deno.test("an SM_MON that comes while a callback waits holds it up no longer", pure, async () => {
+  const { callbacks, calls } = setUp();
+  const entry = monitored("nodeb");
+  const decision = Promise.withResolvers<void>();
+  entry.deciding = decision.promise;
+  callbacks.add(entry, 5);
+  await settle();
+  entry.record = { ...entry.record, priv: "ff".repeat(16) };
+  entry.deciding = new Promise(() => {});
+  decision.resolve();
+  await settle();
+  assertEquals(calls.map(({ args }) => args.priv), [priv]);
 });
 
 Deno.test("of many states in one turn the first and the newest are told", pure, async () => {
