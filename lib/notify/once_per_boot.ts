@@ -14,6 +14,16 @@ export function isOncePerBoot({ stateDirectoryPath }: SmNotifySettings): boolean
   return stateDirectoryPath === DEFAULT_STATE_DIRECTORY;
 }
 
+/**
+ * State of the lock. One that is hidden from this user counts as that of a finished run: rpc.statd,
+ * which starts a run without root on SIGUSR1, has started the boot's own run as root.
+ */
+export function lookAt(lock: LockOfLife | undefined): LockState | undefined {
+  const found = lock?.look();
+  if (found?.kind !== "unknown" || found.isHidden !== true) return found;
+  return { kind: "taken", since: undefined, run: "finished" };
+}
+
 /** Applies the run-once rule; says its decision once. */
 export function mayRun(
   settings: SmNotifySettings,
@@ -23,8 +33,8 @@ export function mayRun(
   tell: (message: string) => void,
   asked: "first" | "again" = "first",
 ): boolean {
-  if (lock === undefined || settings.force || !settings.updateState) return true;
-  const found = lock.look();
+  const found = lookAt(lock);
+  if (found === undefined || settings.force || !settings.updateState) return true;
   if (found.kind === "unknown" && asked === "first") {
     log.warning(`Cannot tell from the lock whether peers were told in this boot: ${found.reason}`);
   }

@@ -29,7 +29,7 @@ import { NotifyRun, type NotifyRunParts } from "../store/notify_run.ts";
 import { openNotifyStore } from "../store/notify_store.ts";
 import { recordsOf } from "./dry_run.ts";
 import type { Prepared } from "./run.ts";
-import { isFinished, isOncePerBoot, isPartial, mayRun, takeLock } from "./once_per_boot.ts";
+import { isFinished, isOncePerBoot, isPartial, lookAt, mayRun, takeLock } from "./once_per_boot.ts";
 import { lifeOf, requireOnly } from "./plan.ts";
 import { identityNames, withoutIdentities } from "./identity_names.ts";
 import { servingMonitor, tellOfMove } from "./moved_files.ts";
@@ -142,7 +142,7 @@ export async function prepareToNotify(
     : { stateNumber: now(), isKept: true };
   if (stateNumber === 0) throw new Error("The state number is 0, which peers treat as unknown");
   report(kernel.setLocalState(stateNumber), log);
-  takeLock(lock, run, life, isPartial(settings) && isFinished(lock?.look(), run), log);
+  takeLock(lock, run, life, isPartial(settings) && isFinished(lookAt(lock), run), log);
   const unmovedSince = isMoved && isKept ? undefined : latest(preparedAt, records);
   const how = { unmovedSince, isBeside: end.kind === "goingOn" };
   return { prepared: { stateNumber, sources, life, ...how }, records, starting };

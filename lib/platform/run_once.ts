@@ -43,8 +43,8 @@ export type LockState =
   /** A run of this life was started. */
   | { readonly kind: "taken"; readonly since: Date | undefined; readonly run: RunOfLock }
   | { readonly kind: "free" }
-  /** Unknown: `reason` names the file. */
-  | { readonly kind: "unknown"; readonly reason: string };
+  /** Unknown: `reason` names the file. `isHidden`: it exists, and only root may read it. */
+  | { readonly kind: "unknown"; readonly reason: string; readonly isHidden?: boolean };
 
 /** Lock of one life of the host. */
 export interface LockOfLife {
@@ -79,7 +79,8 @@ export function lockOfLife(directory: string, life: string): LockOfLife {
         const run = before.isFinished ? "finished" : isHeld(lifePath) ? "goingOn" : "cutShort";
         return { kind: "taken", since: facts.mtime ?? undefined, run };
       } catch (error) {
-        return { kind: "unknown", reason: (error as Error).message };
+        const isHidden = error instanceof Deno.errors.PermissionDenied && Deno.uid() !== 0;
+        return { kind: "unknown", reason: (error as Error).message, isHidden };
       }
     },
     take(isFinished) {

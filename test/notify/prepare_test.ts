@@ -243,6 +243,14 @@ Deno.test("portability 1: a lock that cannot be read or taken keeps no peer from
   assertEquals(await world.number(), 9);
 });
 
+Deno.test("a lock that only root may read is that of a finished run", async () => {
+  const world = new World(["a"]);
+  world.lock = { kind: "unknown", reason: "Permission denied", isHidden: true };
+  assertEquals(await world.prepare(), 0);
+  assertMatch(world.log.of("notice").at(-1)!, /^notice: Already notifying clients; Exiting!/);
+  assertEquals(world.log.of("warning"), []);
+});
+
 Deno.test("a killed run without a note on the disk does not end the runs of this boot", async () => {
   const world = new World(["a"]);
   world.disk.fault = (operation, path) =>

@@ -76,6 +76,17 @@ for (const signal of ["HUP", "USR1", "USR2", "PIPE", "CHLD"]) {
   });
 }
 
+systemTest("SIGUSR1 tells no peer of a reboot that was told already", NEEDS, async (newHost) => {
+  const host = await newHost();
+  const agent = new Agent(host);
+  const statd = await startStatd(host, FOREGROUND.filter((option) => option !== "--no-notify"));
+  assertEquals(await ask(agent, mon({ monName: "10.99.9.1" })), MONITORED);
+  await statd.kill("USR1"); // without root, which made the lock of the boot's run
+  await statd.line(/sm-notify: (Already notifying clients|Notifying)/);
+  assertEquals(statd.report().includes("sm-notify: Notifying"), false);
+  assertEquals(await statd.stop(), 0);
+});
+
 systemTest("a start in the background ends with 0 when statd answers", NEEDS, async (newHost) => {
   const host = await newHost();
   const agent = new Agent(host);
