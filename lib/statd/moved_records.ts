@@ -42,6 +42,8 @@ interface MovedRecordsParts {
    * and its first sm-notify takes them away legitimately.
    */
   readonly keepsLoaded: boolean;
+  /** Settles when every sm-notify that the daemon has started has moved its records, or failed. */
+  readonly retired: () => Promise<void>;
   readonly clock: Pick<Clock, "startTimer">;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -132,7 +134,7 @@ async function countMissing(parts: MovedRecordsParts): Promise<number | undefine
  * the merged file is durable, which may be long after that file appeared.
  */
 async function keepMovedRecords(parts: MovedRecordsParts): Promise<void> {
-  const { layout: { notifyList, events }, list, log, signal } = parts;
+  const { layout: { notifyList, events }, list, retired, log, signal } = parts;
   if (signal.aborted) return;
   const moved = new Set<string>();
   let writing: Promise<void> | undefined;
@@ -164,6 +166,7 @@ async function keepMovedRecords(parts: MovedRecordsParts): Promise<void> {
     log.warning(`Removed records are not restored from now on: ${reasonOf(error)}`);
   }
   await writing;
+  await retired();
   // Events of the last moments before the stop do not arrive.
   if (changedAt(notifyList) !== seen) await writeAgain(namesOf(list), parts);
 }

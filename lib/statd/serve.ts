@@ -73,6 +73,8 @@ interface Daemon extends DaemonParts {
   readonly unmapCode: () => void;
   readonly runRpcbind: () => Promise<void>;
   readonly notifyPeers: () => Promise<void>;
+  /** Settles when every sm-notify that the daemon has started has moved its records, or failed. */
+  readonly retired: () => Promise<void>;
   readonly clientParts: { startTimer: typeof clock.startTimer; randomXid: () => number };
   readonly connectRpcbind: () => Promise<StreamClient>;
 }
@@ -113,6 +115,7 @@ function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList)
   const children = { settings, calledAs, environment, logVariables, log };
   const tell = limited(log, clock);
   const clientParts = { startTimer: clock.startTimer, randomXid: randomNumbers() };
+  let retiring = Promise.resolve();
   whenThreadRefused(() =>
     tell("warning", "no thread", () => `Working without a thread: ${NO_THREAD_ADVICE}`)
   );
@@ -131,9 +134,11 @@ function makeDaemon(parts: DaemonParts, recent: RecentProblems, stops: StopList)
     connectRpcbind: async () => new StreamClient(await connectUnix(RPCBIND_SOCKET), clientParts),
     runRpcbind: () =>
       runRpcbind({ ...children, mode: settings.rpcbindMode, socketPath: RPCBIND_SOCKET }),
-    async notifyPeers() {
-      if (!settings.noNotify) await runSmNotify(children);
+    notifyPeers() {
+      if (settings.noNotify) return Promise.resolve();
+      return retiring = Promise.all([retiring, runSmNotify(children)]).then(() => {});
     },
+    retired: () => retiring,
   };
 }
 
@@ -175,7 +180,7 @@ async function serve(
   stops.add("the monitor", () => monitor.stop());
   stops.add("identities", () => acquired.identities.stop());
   void monitor.loaded.then(() => startIdentities(acquired.identities, monitor, worked));
-  const kept = keepRecords({ ...acquired, ...monitor, settings, log, signal });
+  const kept = keepRecords({ ...daemon, ...acquired, ...monitor, signal });
   stops.add("the records that were moved", () => kept.ended);
   const { respond, counters } = monitor;
   const serving = serveCalls(server, { respond, log, signal, ...limitHooks(counters) });

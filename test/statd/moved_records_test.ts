@@ -25,6 +25,7 @@ interface World {
 async function withKeeper(
   monNames: readonly string[],
   test: (world: World) => Promise<void>,
+  retired: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const directory = await Deno.makeTempDir();
   const stop = new AbortController();
@@ -42,6 +43,7 @@ async function withKeeper(
   const kept = keepRecords({
     settings: { stateDirectoryPath: directory },
     loaded: Promise.resolve(),
+    retired,
     list,
     store,
     log: new RecordingLog(),
@@ -70,6 +72,17 @@ Deno.test("a stop right behind a move writes the records of all moved files", as
     await stop();
     assertEquals(written(), names.toSorted());
   });
+});
+
+Deno.test("a stop waits for the sm-notify that the daemon has started, and writes what it moves", async () => {
+  let move = () => {};
+  const retired = () => Promise.resolve(move());
+  await withKeeper(["host1"], async ({ directory, kept, written, stop }) => {
+    await kept.countMissing(); // the watch has begun
+    move = () => Deno.renameSync(`${directory}/sm/host1`, `${directory}/sm.bak/host1`);
+    await stop();
+    assertEquals(written(), ["host1"]);
+  }, retired);
 });
 
 Deno.test("a file deleted outright stays deleted at the stop", async () => {
@@ -112,6 +125,7 @@ Deno.test("countMissing() reads the disk once at a time, and reports failures", 
   const kept = keepRecords({
     settings: { stateDirectoryPath: directory },
     loaded: Promise.resolve(),
+    retired: () => Promise.resolve(),
     list,
     store: new MemoryMonitorStore(),
     log: new RecordingLog(),
