@@ -214,7 +214,12 @@ export class Daemon {
     wholeMs = timeoutMs,
   ): AsyncIterable<readonly ListEntry[] | Success> {
     const end = performance.now() + wholeMs;
-    const inTime = (action: () => Promise<number | null>) => this.#inTime(action, timeoutMs, end);
+    const inTime = (action: () => Promise<number | null>) => {
+      const leftMs = end - performance.now();
+      return leftMs < timeoutMs
+        ? this.#inTime(action, leftMs, wholeMs)
+        : this.#inTime(action, timeoutMs);
+    };
     const bytes = new TextEncoder().encode(`${JSON.stringify(request)}\n`);
     for (let at = 0; at < bytes.length;) {
       at += await inTime(() => this.connection.write(bytes.subarray(at)));
@@ -240,13 +245,15 @@ export class Daemon {
     }
   }
 
-  /** Result of a read or write, after whose time the connection is closed. */
+  /**
+   * Result of a read or write. After `leftMs` the connection is closed, and the error names the
+   * timeout that has passed then.
+   */
   async #inTime(
     action: () => Promise<number | null>,
-    timeoutMs: number,
-    end: number,
+    leftMs: number,
+    timeoutMs = leftMs,
   ): Promise<number> {
-    const leftMs = Math.min(timeoutMs, end - performance.now());
     if (leftMs <= 0) throw hungDaemon(this.directory, timeoutMs);
     let isLate = false;
     const timer = setTimeout(() => {
