@@ -157,7 +157,9 @@ async function keepMovedRecords(parts: MovedRecordsParts): Promise<void> {
     using watcher = watchDirectories([notifyList]);
     signal.addEventListener("abort", () => watcher.close(), { once: true });
     for await (const { kind, paths } of watcher) {
-      const changed = kind === "access" ? [] : paths.filter((path) => path !== events);
+      // The history is written all the time; only its name is a change of the directory.
+      const isOther = (path: string) => kind !== "modify" || path !== events;
+      const changed = kind === "access" ? [] : paths.filter(isOther);
       if (changed.length === 0) continue;
       for (const path of changed) moved.add(path.slice(path.lastIndexOf("/") + 1));
       writing ??= write();

@@ -94,6 +94,18 @@ Deno.test("a file deleted outright stays deleted at the stop", async () => {
   });
 });
 
+Deno.test("the name of a new history is no move that the stop has missed", async () => {
+  await withKeeper(["host1", "host2"], async ({ directory, kept, written, stop }) => {
+    Deno.renameSync(`${directory}/sm/host2`, `${directory}/sm.bak/host2`); // before the watch
+    await kept.countMissing();
+    Deno.writeTextFileSync(`${directory}/sm.bak/.events`, "");
+    await eventually("it has looked", () => written().includes("host2"));
+    Deno.removeSync(`${directory}/sm/host1`);
+    await stop();
+    assertEquals(written(), ["host2"]);
+  });
+});
+
 Deno.test("a merged file whose source goes long afterwards is written once its peer is told", async () => {
   await withKeeper(["host1", "host2"], async ({ directory, kept, written, stop }) => {
     await kept.countMissing();
