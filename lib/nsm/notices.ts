@@ -93,7 +93,7 @@ export class Notices {
     }
     // New notices get higher ordinals, whichever is judged first.
     for (const { ordinal } of notices) this.#taken = Math.max(this.#taken, ordinal);
-    // The file has them as their callouts ended.
+    // Notices are in the file in the order in which their callouts ended.
     const inOrder = notices.toSorted((a, b) => a.ordinal - b.ordinal);
     const heard = inOrder.map(({ name, address, ...of }): Heard => {
       return { mon_name: name, caller: { address }, ...of };

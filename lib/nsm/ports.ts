@@ -210,7 +210,7 @@ export interface PeerMemory {
    */
   note(monName: string, facts: Partial<PeerFacts>, reached?: readonly string[]): void;
   forget(monName: string): void;
-  /** Writes pending facts now, the last time even if the disk has just refused some. */
+  /** Writes pending facts now; at a stop (`isLast`) also if the disk has just refused some. */
   flush(isLast?: boolean): void;
 }
 
@@ -245,7 +245,7 @@ export interface NoticeMemory {
   /** Marks a kept notice as doubted: at once, or with the next flush that the disk takes. */
   doubt(notice: KeptNotice): void;
   forget(notice: KeptNotice): void;
-  /** Writes the notices kept and forgotten; on failure, false, none of the kept ones is on disk. */
+  /** Writes the notices kept and forgotten; false on failure, when no kept one is on disk. */
   flush(): boolean;
   /** Leaves nothing on disk if no notice is kept. */
   tidy(): void;

@@ -239,7 +239,7 @@ export class UndecidedNotices {
     }
   }
 
-  /** Judges kept notices for a peer whose aliases were just learned, one after the other; all are keys. */
+  /** Judges kept notices, one after the other, for a peer whose aliases (keys) were just learned. */
   learned(peer: string, aliases = this.parts.directory.aliasesOf(peer)): void {
     if (this.#kept.size === 0 || !this.parts.list.has(peer)) return;
     let judging: Promise<void> | undefined;

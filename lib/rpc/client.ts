@@ -80,7 +80,7 @@ export class OutstandingCalls {
   ): Promise<Result<P[K]>> {
     return new Promise((resolve, reject) => {
       const xid = this.#freeXid();
-      // Sent before anything else is done: a lock manager may wait for it.
+      // The call leaves before anything else is done: a lock manager may wait for it.
       const sending = this.#send(this.#encode(program, name, args, xid), to);
       const cancelTimer = this.#parts.startTimer(timeoutMs, () => {
         this.#fail(xid, call, new RpcError(name, to, { kind: "timeout", elapsedMs: timeoutMs }));

@@ -145,7 +145,7 @@ async function keepMovedRecords(parts: MovedRecordsParts): Promise<void> {
     do {
       await soon(parts);
       if (!signal.aborted) seen = changedAt(notifyList);
-      // A file that existed there and holds the record too causes no event but those of the run.
+      // A file that was there before and holds the record too causes no event; the run itself does.
       const isOfRun = [...moved].some((name) => name.startsWith("."));
       const names = new Set([...moved, ...(isOfRun ? namesIn(notifyList) : [])]);
       moved.clear();
