@@ -12,8 +12,9 @@ import { StoreError } from "../nsm/ports.ts";
 import { asciiJson, quote } from "../quote.ts";
 import { reasonOf } from "../reason.ts";
 import type { Clock } from "../time/clock.ts";
-import { type FileSystem, RealFileSystem } from "./file_system.ts";
+import { type FileSystem, type FollowedFile, RealFileSystem } from "./file_system.ts";
 import { DAMAGED_SUFFIX, layoutOf, OLD_SUFFIX } from "./layout.ts";
+import { Lines } from "./lines.ts";
 import { OwnersFiles } from "./owners_files.ts";
 
 /** Batching delay of writes, in ms. */
@@ -32,7 +33,11 @@ const TEXT_MAX = 1_024;
 const EVENTS_MODE = 0o640;
 /** Largest file that is read, in bytes: half of the largest size that can be configured. */
 const READ_MAX_BYTES = 512 * 1_048_576;
-
+/**
+ * Bytes without an event behind which the rest of a file is ignored: more than a power cut leaves,
+ * and little of a sparse file, which the daemon's user can make of any length.
+ */
+const BARREN_MAX_BYTES = 16_777_216;
 /** Bytes at the start of a file that are searched for an event; half a line is much shorter. */
 const SEARCHED_BYTES = 65_536;
 
@@ -171,22 +176,22 @@ export class EventReader {
 
   /** New events since the last call, oldest first. @throws {StoreError} When the file cannot be read. */
   next(): DatedEvent[] {
-    let before = this.#read;
-    const text = this.#text(this.#path);
-    let older = "";
-    // A shorter file means rotation: the unread rest is in the old file.
-    if (before === undefined || text.length < before) {
-      older = this.#text(this.#path + OLD_SUFFIX).slice(before ?? 0);
-      before = 0;
+    const before = this.#read;
+    const added = before === undefined ? undefined : this.#since(this.#path, before);
+    if (added !== undefined) {
+      this.#read = added.end;
+      return added.events;
     }
-    const end = text.lastIndexOf("\n") + 1; // the last line may still be being written
-    this.#read = end;
-    return parseEvents(`${older}\n${text.slice(before, end)}`);
+    // A shorter file means rotation: the unread rest is in the old file.
+    const newer = this.#since(this.#path, 0);
+    const older = this.#since(this.#path + OLD_SUFFIX, before ?? 0);
+    this.#read = newer?.end ?? 0;
+    return [...older?.events ?? [], ...newer?.events ?? []];
   }
 
   /** Reason why the file cannot be read as history, for display. @throws {StoreError} */
   fault(): string | undefined {
-    if (!isNoHistory(this.#text(this.#path, SEARCHED_BYTES))) return undefined;
+    if (!isNoHistory(this.#start(this.#path))) return undefined;
     return `${quote(this.#path)} cannot be read as history: none of its lines is an event; ` +
       `rpc.statd and sm-notify put it aside as ${quote(this.#aside)} at their next event`;
   }
@@ -200,18 +205,53 @@ export class EventReader {
     return this.#path + DAMAGED_SUFFIX;
   }
 
-  /** Text of a file; of a file that is no history only the start, since it may be of any length. */
-  #text(path: string, maxBytes = READ_MAX_BYTES): string {
+  /** Events from an offset on, and the end of the last line; undefined if the file is shorter. */
+  #since(path: string, offset: number): { events: DatedEvent[]; end: number } | undefined {
+    let file: FollowedFile | undefined;
     try {
-      const start = this.#fs.readOwn(path, SEARCHED_BYTES) ?? "";
-      if (start.length < SEARCHED_BYTES || maxBytes <= SEARCHED_BYTES || isNoHistory(start)) {
-        return start;
-      }
-      return this.#fs.readOwn(path, maxBytes) ?? "";
+      file = this.#fs.follow(path);
+      if (file === undefined || !skip(file, offset)) return undefined;
+      const { events, end } = eventsOf(new Lines(file, READ_MAX_BYTES - offset));
+      return { events, end: offset + end };
+    } catch (error) {
+      throw new StoreError("read", path, error);
+    } finally {
+      file?.close();
+    }
+  }
+
+  #start(path: string): string {
+    try {
+      return this.#fs.readOwn(path, SEARCHED_BYTES) ?? "";
     } catch (error) {
       throw new StoreError("read", path, error);
     }
   }
+}
+
+/** Reads up to an offset; false if the file is shorter. */
+function skip(file: FollowedFile, offset: number): boolean {
+  for (let left = offset; left > 0;) {
+    const { length } = file.next(Math.min(left, SEARCHED_BYTES));
+    if (length === 0) return false;
+    left -= length;
+  }
+  return true;
+}
+
+/** Events, and the end of the last line that need not be read again. */
+function eventsOf(lines: Lines): { events: DatedEvent[]; end: number } {
+  const events: DatedEvent[] = [];
+  let lastEventAt = 0;
+  for (const line of lines) {
+    const event = parseEvent(line);
+    if (event !== undefined) {
+      events.push(event);
+      lastEventAt = lines.read;
+    } else if (lines.read - lastEventAt > BARREN_MAX_BYTES) return { events, end: lastEventAt };
+  }
+  // The last line may still be being written.
+  return { events, end: lines.read - lines.rest.length };
 }
 
 /** Parses events; other lines, such as half a line, are ignored. */

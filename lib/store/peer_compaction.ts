@@ -6,14 +6,13 @@
 
 import type { PeerFacts } from "../nsm/ports.ts";
 import { AsideFile, syncDirectory } from "./atomic_file.ts";
-import type { FileSystem, FollowedFile } from "./file_system.ts";
+import type { FileSystem } from "./file_system.ts";
 import { asideName, type Layout } from "./layout.ts";
+import { Lines } from "./lines.ts";
 import { learn, lineOf } from "./peer_line.ts";
 
-/** Bytes read or written per step: some hundred µs. */
+/** Bytes written per step: some hundred µs. */
 const STEP_BYTES = 65_536;
-/** Longest line, in bytes; a longer one is faulty. */
-const LINE_MAX_BYTES = 65_536;
 /** Bytes read of a file, at most: twice as long as it can get while a compaction is in progress. */
 export const READ_MAX_BYTES = 67_108_864;
 /** Serial of the copy's name, used by no other file aside. */
@@ -24,44 +23,6 @@ export interface Compacted {
   /** In bytes. */
   readonly size: number;
   readonly lines: number;
-}
-
-/** Complete lines of a file, up to its present end, or up to {@link READ_MAX_BYTES}. */
-export class Lines implements Iterable<string> {
-  readonly #file: FollowedFile;
-  #rest = "";
-  #read = 0;
-
-  constructor(file: FollowedFile) {
-    this.#file = file;
-  }
-
-  /** Text after the last line feed: an incomplete line. */
-  get rest(): string {
-    return this.#rest;
-  }
-
-  /** Whether the rest of the file is ignored, since it is longer than any file of ours. */
-  get isCut(): boolean {
-    return this.#read >= READ_MAX_BYTES;
-  }
-
-  *[Symbol.iterator](): Generator<string> {
-    for (let text = this.#next(); text !== ""; text = this.#next()) {
-      const lines = (this.#rest + text).split("\n");
-      const rest = lines.pop()!;
-      // What remains of a faulty line is faulty as well.
-      this.#rest = rest.length > LINE_MAX_BYTES ? "" : rest;
-      // An empty line where none is complete: the reader may pause.
-      yield* lines.length > 0 ? lines : [""];
-    }
-  }
-
-  #next(): string {
-    const text = this.isCut ? "" : this.#file.next(STEP_BYTES);
-    this.#read += text.length;
-    return text;
-  }
 }
 
 /**
@@ -80,7 +41,7 @@ export function* compaction(
   let aside: AsideFile | undefined;
   try {
     const facts = new Map<string, PeerFacts>();
-    const added = new Lines(file);
+    const added = new Lines(file, READ_MAX_BYTES);
     for (const line of added) {
       learn(facts, line);
       yield;

@@ -13,7 +13,8 @@ import { reasonOf } from "../reason.ts";
 import { type FileSystem, RealFileSystem } from "./file_system.ts";
 import type { StoreParts } from "./file_store.ts";
 import { type Layout, layoutOf } from "./layout.ts";
-import { compaction, Lines, READ_MAX_BYTES } from "./peer_compaction.ts";
+import { Lines } from "./lines.ts";
+import { compaction, READ_MAX_BYTES } from "./peer_compaction.ts";
 import { learn, type LineFacts, lineOf } from "./peer_line.ts";
 import type { Clock } from "../time/clock.ts";
 import { inSlices } from "../time/slices.ts";
@@ -121,7 +122,7 @@ class FilePeerMemory implements PeerMemory {
     if (file === undefined) return;
     try {
       this.#lines = 0;
-      const lines = new Lines(file);
+      const lines = new Lines(file, READ_MAX_BYTES);
       for (const line of lines) {
         learn(facts, line);
         this.#lines++;

@@ -114,6 +114,18 @@ inDirectory(
   },
 );
 
+inDirectory("trust 18: a sparse file is read up to its hole, and is no error", (directory) => {
+  const { file, reader } = historyIn(directory);
+  file.note({ event: "told", peer: "a" });
+  file.close();
+  const old = `${path(directory)}.old`;
+  Deno.copyFileSync(path(directory), old);
+  for (const name of [path(directory), old]) Deno.truncateSync(name, 2 ** 40);
+  assertEquals(reader.next().map(({ peer }) => peer), ["a", "a"]);
+  assertEquals(reader.next(), []);
+  assertEquals(reader.fault(), undefined);
+});
+
 inDirectory("trust 18: of a file that is no history only the start is read", (directory) => {
   const { reader } = historyIn(directory);
   Deno.writeTextFileSync(path(directory), "");
