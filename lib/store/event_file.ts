@@ -205,12 +205,16 @@ export class EventReader {
     return this.#path + DAMAGED_SUFFIX;
   }
 
-  /** Events from an offset on, and the end of the last line; undefined if the file is shorter. */
+  /**
+   * Events from an offset on, and the end of the last line; undefined if the file is shorter. A
+   * missing file is empty.
+   */
   #since(path: string, offset: number): { events: DatedEvent[]; end: number } | undefined {
     let file: FollowedFile | undefined;
     try {
       file = this.#fs.follow(path);
-      if (file === undefined || !skip(file, offset)) return undefined;
+      if (file === undefined) return offset > 0 ? undefined : { events: [], end: 0 };
+      if (!skip(file, offset)) return undefined;
       const { events, end } = eventsOf(new Lines(file, READ_MAX_BYTES - offset));
       return { events, end: offset + end };
     } catch (error) {

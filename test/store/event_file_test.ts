@@ -114,6 +114,22 @@ inDirectory(
   },
 );
 
+inDirectory(
+  "who follows sees an event once where the disk is full behind a rename",
+  (directory) => {
+    const { file, reader } = historyIn(directory);
+    file.note({ event: "told", peer: "a" });
+    file.close();
+    const follower = new EventReader(directory);
+    assertEquals(follower.next().length, 1);
+    Deno.renameSync(path(directory), `${path(directory)}.old`);
+    assertEquals([follower.next(), follower.next()], [[], []]);
+    assertEquals([reader.next().length, reader.next()], [1, []]);
+    Deno.removeSync(`${path(directory)}.old`);
+    assertEquals(new EventReader(directory).next(), []);
+  },
+);
+
 inDirectory("trust 18: a sparse file is read up to its hole, and is no error", (directory) => {
   const { file, reader } = historyIn(directory);
   file.note({ event: "told", peer: "a" });
