@@ -44,10 +44,16 @@ export interface InquiryParts {
   readonly judge: (kept: Kept, peer: string, stated: StatedState, when: Asked) => void;
 }
 
+/** Wait of a notice for a peer. */
+interface Wait {
+  /** Number of questions without an answer so far. */
+  questions: number;
+}
+
 export class StateInquiries {
   readonly #parts: InquiryParts;
-  /** Number of questions asked for each notice, by peer key. */
-  readonly #waiting = new Map<string, Map<Kept, number>>();
+  /** Waits by peer key and notice. */
+  readonly #waiting = new Map<string, Map<Kept, Wait>>();
   /** Number of peers that each notice waits for. */
   readonly #counts = new Map<Kept, number>();
   #cancelTimer: (() => void) | undefined;
@@ -64,9 +70,9 @@ export class StateInquiries {
 
   /** Queues a question to a peer because of a notice; notices waiting for one peer share a question. */
   add(kept: Kept, peer: string): void {
-    const waiting = this.#waiting.get(peer) ?? new Map<Kept, number>();
+    const waiting = this.#waiting.get(peer) ?? new Map<Kept, Wait>();
     if (waiting.has(kept)) return;
-    this.#waiting.set(peer, waiting.set(kept, 0));
+    this.#waiting.set(peer, waiting.set(kept, { questions: 0 }));
     this.#counts.set(kept, (this.#counts.get(kept) ?? 0) + 1);
     if (this.#parts.states.hasRoom) void this.#ask(peer, kept.heard.caller.address);
     this.#askLater();
@@ -105,12 +111,13 @@ export class StateInquiries {
     // Moved to the end (round robin), so that silent peers do not use up all questions.
     this.#waiting.delete(peer);
     this.#waiting.set(peer, waiting);
-    for (const [kept, questions] of asked) {
+    for (const [kept, wait] of asked) {
+      // Another question has ended the wait: a slow peer is asked again before it has answered.
+      if (this.#waiting.get(peer)?.get(kept) !== wait) continue;
       const stated = this.#isOld(answer, kept, peer, ordinal) ? OLD : answer;
       if (!isWanted(kept)) this.#remove(kept, peer);
-      else if (stated.fault !== undefined && questions + 1 < QUESTIONS_MAX) {
-        waiting.set(kept, questions + 1);
-      } else {
+      else if (stated.fault !== undefined && wait.questions + 1 < QUESTIONS_MAX) wait.questions++;
+      else {
         this.#remove(kept, peer);
         judge(kept, peer, stated, when);
       }

@@ -2161,4 +2161,38 @@ export const FOUND: Readonly<Record<string, History>> = {
     ],
     { sourceCheck: "enforce", calloutMs: 5000 },
   ),
+  // 3700020166: the late answer counted the wait of a decided notice anew, which was kept for ever.
+  "a peer answers a question late, whose notice the next question has decided": history(
+    3700020166,
+    [
+      { "at": 2067, "kind": "mon", "peer": "P1.SITE", "by": 0, "cookie": 1 },
+      { "at": 2067, "kind": "names", "mode": "silent", "ms": 3963 },
+      { "at": 5947, "kind": "peer", "host": 1, "ms": 93666, "fault": "nsm" },
+      { "at": 6832, "kind": "reload", "sourceCheck": "warn", "calloutMs": 1 },
+      { "at": 7798, "turns": 8, "kind": "mon", "peer": "p1", "by": 1, "cookie": 2 },
+      {
+        "at": 8769,
+        "turns": 6,
+        "kind": "notice",
+        "host": 1,
+        "as": "p1.site",
+        "from": "10.0.1.11",
+        "ago": 0,
+      },
+      { "at": 8769, "turns": 0, "kind": "reload", "sourceCheck": "enforce" },
+      { "at": 12246, "kind": "notice", "host": 1, "as": "P1.SITE", "from": "10.0.1.11", "ago": 1 },
+      { "at": 15881, "kind": "reload", "sourceCheck": "warn", "calloutMs": 1 },
+      { "at": 24969, "turns": 9, "kind": "reload", "sourceCheck": "enforce", "calloutMs": 1 },
+      {
+        "at": 27135,
+        "turns": 8,
+        "kind": "notice",
+        "host": 1,
+        "as": "stranger",
+        "from": "10.0.0.11",
+        "ago": 2,
+      },
+      { "at": 34062, "kind": "reload", "sourceCheck": "off", "calloutMs": 500 },
+    ],
+  ),
 };
