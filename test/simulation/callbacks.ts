@@ -312,8 +312,10 @@ export class CallbackLedger {
     const isAgain = registered?.toldAgain.includes(state) === true;
     const first =
       this.#announced.find((one) => (one.ordinal > before || isAgain) && isBacking(one)) ?? backing;
-    // The last state may be told again only to make way for one that crossed it, as no news of its own.
-    const mayMakeWay = registered?.lastDone?.what === `${cookie} ${state}` &&
+    // The last state may be told again only to make way for one that crossed it, as no news of its
+    // own, whichever cookie the registration has by now.
+    const mayMakeWay = registered !== undefined &&
+      this.#sent[registered.lastDoneNumber - 1]?.state === state &&
       this.#crossed(registered).some(({ state: of }) =>
         this.#announced.some((one) => one.ordinal > before && isBacking(one, of))
       );
@@ -441,9 +443,9 @@ export class CallbackLedger {
    * Callbacks with another state that were in flight when the last one left. Either may have arrived
    * behind the other, so that the last state may be told again before the other one comes again.
    */
-  #crossed({ lastDone, lastDoneNumber }: Registered): Sent[] {
+  #crossed({ lastDoneNumber }: Registered): Sent[] {
     const last = this.#sent[lastDoneNumber - 1];
-    if (lastDone === undefined || last === undefined) return [];
+    if (last === undefined) return [];
     return this.#sent.filter((one) =>
       one.number < last.number && one.key === last.key && one.state !== last.state &&
       one.endsAt >= last.at
