@@ -13,6 +13,7 @@
  */
 
 import { bindToLoopback, MessageSocket } from "../platform/message_socket.ts";
+import { isSharedPort } from "../platform/processes.ts";
 import { interfaceName, setPortSharing, setReceiveBuffer } from "../platform/socket_options.ts";
 import { streamCalls } from "../platform/stream_calls.ts";
 import { isIpv6, isLoopback, LOOPBACK_ADDRESSES } from "../rpc/address.ts";
@@ -34,8 +35,8 @@ const NO_ADDRESS = new Set(["EAFNOSUPPORT", "EADDRNOTAVAIL"]);
 
 /**
  * Opens the sockets at `addresses`, or at all of this host; loopback sockets come first in the
- * result. An address may be added to this host later. The first socket is opened exclusively, so
- * that another program on the port is noticed. Port 0: any, but equal for all.
+ * result. An address may be added to this host later. The first socket is opened exclusively, and
+ * wildcards are checked, so that another program on the port is noticed. Port 0: any, but equal for all.
  *
  * @throws {TransportError} When the port is in use, or not permitted.
  */
@@ -70,11 +71,24 @@ class UdpOpener {
         else if (!isLoopback(address)) this.#others.push(this.#openArrival(address));
       }
       for (const { fd } of all()) setPortSharing(fd, false);
+      for (const address of addresses.filter(isWildcard)) this.#checkExclusive(address, all());
       return all();
     } catch (error) {
       for (const socket of all()) socket.close();
       throw error;
     }
+  }
+
+  /**
+   * Notices a socket that another user bound earlier to one address of a wildcard. bind(2) stops
+   * looking for such sockets at the first one of ours that shares the port. None can come later.
+   */
+  #checkExclusive(address: string, sockets: readonly { readonly fd: number }[]): void {
+    const table = isIpv6(address) ? "udp6" : "udp";
+    if (!isSharedPort(table, this.#port, sockets.map(({ fd }) => fd))) return;
+    const cause = new Error("Address already in use (os error 98)");
+    const at = { address, port: this.#port };
+    throw new TransportError("open UDP socket", at, Object.assign(cause, { code: "EADDRINUSE" }));
   }
 
   #openLoopback(address: string): void {

@@ -128,6 +128,17 @@ export function holderOfPort(transport: "udp" | "tcp", port: number): Process | 
   return pid === undefined ? undefined : processOf(pid);
 }
 
+/** Whether a UDP socket other than these descriptors of this process is bound to a port; false if unknown. */
+export function isSharedPort(
+  table: "udp" | "udp6",
+  port: number,
+  descriptors: readonly number[],
+): boolean {
+  const own = new Set(descriptors.map((fd) => linkOf(`/proc/self/fd/${fd}`)));
+  const isKnown = !own.has(undefined);
+  return isKnown && socketsAt(table, port, () => true).some((socket) => !own.has(socket));
+}
+
 /** Free port near a taken one, below the ephemeral range. */
 export function freePort(taken: number): number {
   let port = taken + 1;
@@ -142,11 +153,15 @@ const STATE = 3;
 const SERVING = new Set(["0A", "07"]);
 
 /** Link targets (`socket:[INODE]`) of the sockets bound to a port. */
-function socketsAt(table: string, port: number): string[] {
+function socketsAt(
+  table: string,
+  port: number,
+  isWanted = (state: string) => SERVING.has(state),
+): string[] {
   const hex = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   return (readableText(`/proc/net/${table}`) ?? "").split("\n")
     .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => fields[1]?.endsWith(hex) === true && SERVING.has(fields[STATE] ?? ""))
+    .filter((fields) => fields[1]?.endsWith(hex) === true && isWanted(fields[STATE] ?? ""))
     .map((fields) => `socket:[${fields[INODE]}]`);
 }
 

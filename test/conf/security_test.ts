@@ -32,6 +32,11 @@ const EVIDENCE: readonly Evidence[] = [
   ["So are datagrams to or from", "system/forged_source_test.ts", "10.98.0.255"],
   ["`test/system/forged_source_test.ts`", "system/forged_source_test.ts", "trust 1: no packet"],
   ["The port is exclusive", "system/port_test.ts", "trust 3: no other user gets a port of statd"],
+  [
+    "A socket that another user has",
+    "system/port_test.ts",
+    "trust 3: a port that another user had",
+  ],
   ["Local callers have UDP sockets", "system/trust_test.ts", "trust 8: loopback has sockets"],
   ["Forged notices: any host", FACT],
   ["`notify-source-check = enforce`", "system/peer_state_test.ts", "trust 15: enforce"],

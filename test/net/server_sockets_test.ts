@@ -121,6 +121,23 @@ Deno.test("openServer() refuses a port that another instance has", opensLibrary,
   openServer({ ...options, port }).close();
 });
 
+Deno.test(
+  "openServer() refuses a port that another program has at one address (trust 3)",
+  opensLibrary,
+  () => {
+    const hostname = "127.0.0.2";
+    const other = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+    const { port } = other.addr as Deno.NetAddr;
+    const options = { udp: true, tcp: true, startTimer, port };
+    const message =
+      `Cannot open UDP socket 0.0.0.0 port ${port}: Address already in use (os error 98)`;
+    assertThrows(() => openServer(options), TransportError, message);
+    openServer({ ...options, addresses: ["127.0.0.1"] }).close();
+    other.close();
+    openServer(options).close();
+  },
+);
+
 for (const addresses of [undefined, ["127.0.0.1", "::1"], ["0.0.0.0"], ["127.0.0.1", "::"]]) {
   const label = addresses?.join(" and ") ?? "all addresses";
   Deno.test(

@@ -64,6 +64,35 @@ for (const { label, options, nfsConf = "", addresses } of CASES) {
   );
 }
 
+/** Holds statd's UDP port as nobody, at one address. */
+const EARLY_THIEF = `
+import os, signal, socket, sys
+os.setresuid(65534, 65534, 65534)
+address = sys.argv[1]
+held = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+held.bind((address, ${STATD_PORT}))
+print("held", flush=True)
+signal.pause()
+`;
+
+systemTest(
+  "trust 3: a port that another user had before at one address of this host is not served",
+  [OUR_STATD, "/usr/bin/python3"],
+  async (newHost) => {
+    const host = await newHost({ addresses: ["10.99.0.1/32", "fd99::1/128"] });
+    await host.startRpcbind();
+    for (const address of OWN) {
+      const thief = host.start("python3", "-c", EARLY_THIEF, address);
+      await thief.line(/held/);
+      const { code, stderr } = await host.run(OUR_STATD, ...FOREGROUND);
+      assertEquals(code, 1);
+      assertMatch(stderr, new RegExp(`port ${STATD_PORT}: Address already in use`));
+      await thief.stop();
+    }
+    assertEquals(await (await startStatd(host, FOREGROUND)).stop(), 0);
+  },
+);
+
 /** Port that firewalls know, and the only other reserved ones that are free for UDP. */
 const WELL_KNOWN = 662;
 const FREE = [WELL_KNOWN, 663, 664];
