@@ -167,11 +167,13 @@ class Nsm {
 
   async unmon(registration: Registration): Promise<{ state: number } | typeof NO_REPLY> {
     if (this.parts.callout()?.isFull === true) return NO_REPLY;
-    const { list } = this.parts;
+    const { list, store } = this.parts;
     const monitored = list.find(registration);
     const leaving = list.leaving(registration);
-    if (monitored !== undefined) await this.#remove([monitored], registration.myName);
+    const { monName, myName } = registration;
+    if (monitored !== undefined) await this.#remove([monitored], myName);
     else if (leaving !== undefined) await leaving;
+    else if (store.isUnread(monName)) await this.#remove([unlisted(registration)], myName);
     else {
       const who = `SM_UNMON request from ${quote(registration.myName)}`;
       const why = list.size === 0 ? "while not monitoring any hosts" : "it is not monitored";
@@ -218,6 +220,13 @@ class Nsm {
   #remove(removed: readonly Monitored[], myName: string): Promise<void> {
     return removeRegistrations(this.parts, removed, myName);
   }
+}
+
+/** Entry for the removal of a registration that may be on disk, in a file not read yet. */
+function unlisted(registration: Registration): Monitored {
+  const record = { ...registration, priv: "" };
+  const news = { heardAt: undefined, lastState: 0, lastNotice: 0, behind: 0 };
+  return { record, stored: undefined, since: undefined, ...news };
 }
 
 /** Reason why a registration is not acceptable; undefined if it is. */

@@ -178,8 +178,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: SERVICE,
-    from: "await this.#remove([monitored], registration.myName);",
-    to: "void this.#remove([monitored], registration.myName);",
+    from: "await this.#remove([monitored], myName);",
+    to: "void this.#remove([monitored], myName);",
     reason: "SM_UNMON is acknowledged before the record is gone",
   },
   {

@@ -123,6 +123,30 @@ Deno.test("a file read late does not restore a registration that SM_UNMON is rem
   assertEquals([store.unread, list.size], [0, 0]);
 });
 
+Deno.test("SM_UNMON of a registration in an unread file is refused, or takes it off the disk", async () => {
+  const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
+  const [gone, kept] = ["10.99.1.1", "10.99.1.2"] as const;
+  const unreadable = new Set<string>([gone, kept]);
+  const records = Object.fromEntries(
+    [gone, kept].map((monName) => [monName, formatRecord({ ...registration, monName })]),
+  );
+  using world = newMonitor({ records, unreadable });
+  const { monitor, clock } = world;
+  const unmon = async (mon_name: string) => {
+    const reply = await monitor.respond(
+      encodeCall(nsmV1, "SM_UNMON", { mon_name, my_id: me }, 1),
+      LOCAL,
+    );
+    return decodeReply(nsmV1.procedures.SM_UNMON, reply!).ok;
+  };
+  assertEquals(await unmon(kept), false);
+  unreadable.clear();
+  assertEquals(await unmon(gone), true);
+  await clock.run(30_000);
+  assertEquals(monitor.store.unread, 0);
+  assertEquals(Array.from(monitor.list.all(), ({ record }) => record.monName), [kept]);
+});
+
 Deno.test("facts about a peer are kept while its record cannot be read", async () => {
   const registration = { myName: "here", myProg: 100021, myVers: 3, myProc: 16, priv: privOf(1) };
   const unreadable = new Set(["10.99.1.1"]);
