@@ -1,5 +1,6 @@
 /** Accept loop of a server for a few clients, such as programs of operators. */
 
+import { isLostConnection } from "../net/errors.ts";
 import { sleep, type StartTimer } from "../time/clock.ts";
 
 /** Limit of clients. Operators and Prometheus need no more, and each client takes a descriptor. */
@@ -57,6 +58,8 @@ export function serveClients(
         }
       } catch (error) {
         if (isClosed) return;
+        // A pause for each would let whoever resets connections keep out all clients.
+        if (isLostConnection(error)) continue;
         failed?.(error);
         await sleep(startTimer, ACCEPT_PAUSE_MS);
       }
