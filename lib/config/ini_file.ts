@@ -188,8 +188,9 @@ class Reader implements NfsConf {
 export const systemFiles: ReadFiles = {
   readText(path, { waitsForWriter, maxBytes = Infinity }: ReadOptions = { waitsForWriter: false }) {
     try {
-      const { isFifo, isSocket } = Deno.statSync(path);
-      if (isFifo || isSocket) return { kind: "unreadable", reason: NOT_A_FILE };
+      const { isFile, isDirectory, rdev } = Deno.statSync(path);
+      const isReadable = isFile || isDirectory || rdev === NULL_DEVICE; // a directory says so itself
+      if (!isReadable) return { kind: "unreadable", reason: NOT_A_FILE };
       if (!waitsForWriter) return { kind: "text", text: Deno.readTextFileSync(path) };
       using file = Deno.openSync(path);
       if (file.statSync().size > maxBytes) return { kind: "unreadable", reason: TOO_LONG };
@@ -224,6 +225,8 @@ export const systemFiles: ReadFiles = {
 /** Attempts, and the pause between them in ms, before a locked file is read anyway. */
 const LOCK_TRIES = 4;
 const LOCK_PAUSE_MS = 10;
+/** Device number of /dev/null, an empty file; other devices may have no end. Source: null(4). */
+const NULL_DEVICE = 0x103;
 const NOT_A_FILE = "it is no file";
 const TOO_LONG = `longer than ${CONF_MAX_BYTES} bytes, with the files before it`;
 const LOCKED = "another process has locked it, perhaps to write it; it is read as it is now";

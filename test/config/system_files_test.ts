@@ -51,7 +51,7 @@ Deno.test("B11: filesFrom() keeps to the folder of the start", () => {
   }
 });
 
-Deno.test("systemFiles does not wait for a writer of a FIFO, and takes /dev/null for empty", async () => {
+Deno.test("systemFiles does not wait for a writer of a FIFO or the end of a device, and takes /dev/null for empty", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     await new Deno.Command("mkfifo", { args: [`${folder}/fifo`] }).output();
@@ -60,6 +60,10 @@ Deno.test("systemFiles does not wait for a writer of a FIFO, and takes /dev/null
         kind: "unreadable",
         reason: "it is no file",
       });
+      for (const endless of ["/dev/zero", "/dev/full", "/dev/tty"]) {
+        const { kind } = systemFiles.readText(endless, { waitsForWriter });
+        assertEquals(kind, "unreadable", endless);
+      }
       const { kind } = systemFiles.readText("/dev/null", { waitsForWriter });
       assertEquals(kind, "text");
     }
