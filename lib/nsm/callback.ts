@@ -53,7 +53,7 @@ interface Pending {
   /** Newest state to be delivered. */
   state: number;
   /** State to be delivered before it. */
-  first?: number;
+  first: number | undefined;
   /** State of the latest call sent; undefined while one is due or paused. Earlier calls may be in flight. */
   sent: number | undefined;
   /** Number of calls in flight. */
@@ -125,11 +125,13 @@ export class Callbacks {
     const { told } = monitored;
     const waiting = this.#pending.get(monitored);
     const since = this.#parts.clock.now();
-    const pending: Pending = waiting ?? { state, sent: undefined, inFlight: 0, attempts: 0, since };
+    const pending: Pending = waiting ??
+      { state, first: undefined, sent: undefined, inFlight: 0, attempts: 0, since };
     const before = waiting?.state ?? told?.latest;
-    if (!told?.has(state)) delete pending.first;
+    if (!told?.has(state)) pending.first = undefined;
     else if (before !== undefined && before !== state) pending.first = before;
-    Object.assign(pending, { state, since });
+    pending.state = state;
+    pending.since = since;
     if (waiting === undefined) {
       this.#pending.set(monitored, pending);
       this.#due.add(monitored);
@@ -213,7 +215,7 @@ export class Callbacks {
         tell("notice", key, () => `Told ${news()} after ${attempts} failed attempts`);
       } else log.debug(() => `Told ${news()}`);
       pending.attempts = 0;
-      if (pending.first === state) delete pending.first;
+      if (pending.first === state) pending.first = undefined;
       if (pending.state === state) this.forget(monitored);
       else this.#sendNewest(monitored, pending);
       this.#parts.attempted?.(monitored, "done", "");

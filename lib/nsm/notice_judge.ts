@@ -41,7 +41,7 @@ export interface Found {
 }
 
 /** Facts for judging a notice for all registrations of a peer. */
-type FactsOfPeer = Pick<NoticeFacts, "isKnownSource" | "peerState">;
+type FactsOfPeer = Required<Pick<NoticeFacts, "isKnownSource" | "peerState">>;
 
 /** Progress of judging: complete, complete after the promise, or refused for overload. */
 export type Judging = "done" | Promise<void> | "too many";
@@ -247,12 +247,12 @@ export class NoticeJudge {
     const { state, ordinal, asked } = heard;
     // A newer notice was decided sooner.
     if (lastNotice >= (asked ?? ordinal)) return { kind: "repeated" };
+    const { list: { replacedStates }, clock } = this.parts;
+    const isReplaced = replacedStates.has(nameKey(monitored.record.monName), state, clock.now());
+    const { isKnownSource, peerState } = of;
     const isStated = asked !== undefined;
-    const { list, clock } = this.parts;
-    const peer = nameKey(monitored.record.monName);
-    const isReplaced = list.replacedStates.has(peer, state, clock.now());
-    const known = { state, lastState, isReplaced };
-    return judgeNotice(this.#checksOf(heard, lastAnswer), { ...known, ...of, isStated });
+    const facts = { state, lastState, peerState, isReplaced, isKnownSource, isStated };
+    return judgeNotice(this.#checksOf(heard, lastAnswer), facts);
   }
 
   #checksOf({ isDoubted, ordinal }: Heard, lastAnswer = 0): NoticeChecks {

@@ -388,8 +388,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     file: NOTICES,
-    from: "new Set([mon_name, address, named])",
-    to: "new Set([mon_name, address])",
+    from: "of [mon_name, address, named]) {",
+    to: "of [mon_name, address]) {",
     reason: "a notice by its canonical name is over before a peer monitored by its address has it",
   },
   {

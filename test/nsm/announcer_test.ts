@@ -23,7 +23,7 @@ function makeAnnouncer() {
     add(monitored: Monitored, state: number) {
       const { told, record: { myName } } = monitored;
       const first = pending.has(monitored) && told?.has(state) ? FIRST : undefined;
-      pending.set(monitored, { state, ...first !== undefined && { first } });
+      pending.set(monitored, { state, first });
       added.push(`${myName} ${state}`);
       return first;
     },
