@@ -82,7 +82,10 @@ export class Announcer {
    * Announces a peer's state to the requester of a registration. The state is on disk after the
    * next flush() or microtask. `heardAt` is the arrival of the peer's own notice, in ms since 1970.
    */
-  readonly announce = (monitored: Monitored, state: number, heardAt?: number): void => {
+  readonly announce = (monitored: Monitored, state: number, heardAt?: number): void =>
+    this.#announce(monitored, state, true, heardAt);
+
+  #announce(monitored: Monitored, state: number, isLatest: boolean, heardAt?: number): void {
     const { list, memory, counters, clock } = this.#parts;
     const key = nameKey(monitored.record.monName);
     const wasPending = this.#callbacks.isPending(monitored);
@@ -99,7 +102,7 @@ export class Announcer {
     }
     untold.state = state;
     this.#untold.set(key, untold);
-    list.replacedStates.note(key, monitored.lastState, state, clock.now());
+    if (isLatest) list.replacedStates.note(key, monitored.lastState, state, clock.now());
     monitored.lastState = state;
     if (heardAt !== undefined) monitored.heardAt = heardAt;
     untold.first = first ?? untold.first;
@@ -109,9 +112,12 @@ export class Announcer {
     // The state may be one that was passed on earlier, which must not look like this one's receipt.
     const passedOn = [untold.first ?? null, ...untold.tried] as const;
     memory.note(key, { ...news, passedOn });
-  };
+  }
 
-  /** Announces what an earlier run still owed to a requester. */
+  /**
+   * Announces what an earlier run still owed to a requester. What this run has announced before, as
+   * for a registration made while a file could not be read, is newer, and is not replaced.
+   */
   announceOwed(
     monitored: Monitored,
     { lastState, first, tried }: Pick<News, "lastState" | "first" | "tried">,
@@ -119,8 +125,9 @@ export class Announcer {
     const next = first ?? lastState;
     const others = withState(tried, lastState).filter((state) => state !== next);
     monitored.told = new ToldStates([...others, next]);
-    if (first !== undefined) this.announce(monitored, first);
-    this.announce(monitored, lastState);
+    const isLatest = !this.#parts.list.replacedStates.knows(nameKey(monitored.record.monName));
+    if (first !== undefined) this.#announce(monitored, first, isLatest);
+    this.#announce(monitored, lastState, isLatest);
   }
 
   /**

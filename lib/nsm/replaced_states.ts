@@ -24,6 +24,11 @@ export class ReplacedStates {
     return this.#byPeer.size;
   }
 
+  /** Whether a peer's states are kept. */
+  knows(peer: string): boolean {
+    return this.#byPeer.has(peer);
+  }
+
   /** Notes that a registration of a peer, which knew the state `before` (0 if none), is told of `state`. */
   note(peer: string, before: number, state: number, now: number): void {
     this.#forgetOld(now);

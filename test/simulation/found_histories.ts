@@ -2249,4 +2249,23 @@ export const FOUND: Readonly<Record<string, History>> = {
     ],
     { loss: 0.05, duplicates: 0.05 },
   ),
+  // 3760056240: what the late file owed took the place of the later notice, which counted as replaced.
+  "a notice reaches an SM_MON that is refused, beside an unread record that is owed a callback":
+    history(3760056240, [
+      { "at": 12726, "turns": 3, "kind": "lockd", "ms": 88540, "moves": true },
+      { "at": 17284, "turns": 10, "kind": "mon", "peer": "p1.site", "by": 2, "cookie": 2 },
+      { "at": 23183, "kind": "declare", "peer": "p1.site" },
+      {
+        "at": 23183,
+        "turns": 14,
+        "kind": "disk",
+        "ms": 30540,
+        "operation": "facts",
+        "reason": "Stale file handle (os error 116)",
+        "path": "/sm/p",
+      },
+      { "at": 27018, "kind": "killStatd", "changes": 0 },
+      { "at": 41159, "turns": 7, "kind": "mon", "peer": "p1.site", "by": 2, "cookie": 3 },
+      { "at": 41159, "kind": "reboots", "host": 1, "as": "p1.site", "from": "10.0.0.11" },
+    ]),
 };
